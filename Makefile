@@ -1,0 +1,46 @@
+# Everything a developer does, and what CI does. Needs only python3 (3.11 or later, with venv) and make.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+LOCK := $(BIN)/uv --no-config pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(UPGRADE) pyproject.toml
+NEEDS := needs python 3.11 or later with its venv module; on Debian: apt-get install python3 python3-venv
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test check format wire docs lock clean
+
+help:  ## Say what there is to make
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s%s\n", $$1, $$2 }' Makefile
+
+install: $(READY)  ## Install the service and its tools into .venv, every package checked against its hash
+
+demo: $(READY)  ## Show the service at work on this machine
+	$(BIN)/travio-inventory demo
+
+test: $(READY)  ## Run the tests
+	$(BIN)/pytest -q
+
+check: $(READY)  ## All that CI asks for: style, types, layers, then the tests
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports && $(BIN)/pytest -q
+
+format: $(READY)  ## Put the code in shape
+	$(BIN)/ruff check --fix . && $(BIN)/ruff format .
+
+wire: $(READY)  ## Generate the wire package from proto/
+	$(BIN)/python proto/generate.py travio_inventory/wire
+
+docs: $(READY)  ## Bring the module list of docs/architecture.md up to date
+	$(BIN)/python -m tests.architecture
+
+lock: $(READY)  ## Pin what is installed (UPGRADE=--upgrade moves to the newest versions)
+	$(LOCK) -o requirements/runtime.txt && $(LOCK) requirements/dev.in -c requirements/runtime.txt -o requirements/dev.txt
+
+clean:  ## Remove what was made, .venv too; data/ stays
+	rm -rf .venv build dist *.egg-info .hypothesis .*_cache && find . -name __pycache__ -prune -exec rm -rf {} +
+
+$(READY): requirements/dev.txt pyproject.toml
+	@$(PYTHON) -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' || { echo '$(PYTHON): $(NEEDS)' >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@

@@ -1,0 +1,1 @@
+"""What the inventory promises, put to the test."""

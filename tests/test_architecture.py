@@ -1,0 +1,85 @@
+"""Holds the tree to what it says of itself: the module list, the size of functions, what may be named."""
+
+import ast
+import re
+import sys
+from collections.abc import Iterator
+from math import ceil
+
+import pytest
+
+from tests.architecture import DOCUMENT, ROOT, module_list, modules, parts
+
+FUNCTION_LINES_MAX = 70
+FUNCTION_LINES_P95 = 40
+NOT_OURS = {".git", ".venv", "build", "data", "dist", "__pycache__", ".hypothesis"}
+# Written so that this file does not name them itself.
+UNWANTED = re.compile(
+    r"pypi[.]org|pythonhosted[.]org|repo1[.]maven[.]org|repo[.]maven[.]apache[.]org|registry[.]npmjs[.]org"
+    r"|proxy[.]golang[.]org|[/]root/|[/]home/\w|[/]work/(?:main|shared)|[.][.]/shared"
+)
+
+
+def functions() -> Iterator[tuple[str, int]]:
+    """Each function of the package with its length in lines."""
+    for path, tree in modules():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                yield f"{path}:{node.lineno} {node.name}", (node.end_lineno or node.lineno) - node.lineno + 1
+
+
+def imports(tree: ast.Module) -> Iterator[str]:
+    """The dotted names a module imports, wherever in it."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield "." * node.level + (node.module or "")
+
+
+def test_the_document_lists_every_module_with_its_own_words() -> None:
+    _, listed, _ = parts(DOCUMENT.read_text())
+    assert listed == module_list(), "run `make docs`"
+
+
+def test_no_function_is_longer_than_a_screen() -> None:
+    assert [name for name, lines in functions() if lines > FUNCTION_LINES_MAX] == []
+
+
+def test_nearly_all_functions_are_much_shorter() -> None:
+    lengths = sorted(lines for _, lines in functions())
+    assert lengths[ceil(0.95 * len(lengths)) - 1] <= FUNCTION_LINES_P95
+
+
+@pytest.mark.parametrize(
+    ("layer", "allowed"),
+    [
+        ("domain", ("travio_inventory.domain",)),
+        ("engine", ("travio_inventory.domain", "travio_inventory.engine", "anyio")),
+    ],
+)
+def test_the_inner_layers_import_nothing_from_outside(layer: str, allowed: tuple[str, ...]) -> None:
+    inside = [(path, tree) for path, tree in modules() if path.startswith(f"travio_inventory/{layer}/")]
+    assert inside
+    strangers = [
+        f"{path} imports {name}"
+        for path, tree in inside
+        for name in imports(tree)
+        if name.split(".")[0] not in sys.stdlib_module_names
+        and not any(name == own or name.startswith(own + ".") for own in allowed)
+    ]
+    assert strangers == []
+
+
+def test_no_file_names_a_registry_or_a_machine() -> None:
+    texts = (
+        path
+        for path in ROOT.rglob("*")
+        if path.is_file() and not any(part in NOT_OURS or part.endswith("_cache") for part in path.parts)
+    )
+    named = {
+        f"{path.relative_to(ROOT)}: {found.group()}"
+        for path in texts
+        for found in UNWANTED.finditer(path.read_bytes().decode(errors="replace"))
+    }
+    assert named == set()

@@ -1,0 +1,1 @@
+"""Seat inventory for trips: who may sit where, on which segments, until when."""

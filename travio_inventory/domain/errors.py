@@ -1,0 +1,268 @@
+"""Every refusal there is, as one tree; its branch tells the caller what to do next.
+
+Refusal
+├── WrongRequest            change the request
+│   ├── InvalidRequest
+│   │   ├── InvalidTrip
+│   │   ├── InvalidJourney
+│   │   └── InvalidSeats
+│   ├── TripDefinedOtherwise
+│   └── IdempotencyKeyReused
+├── FinalNo                 give up
+│   ├── SeatUnavailable
+│   ├── HoldEnded
+│   │   ├── HoldExpired
+│   │   ├── HoldReleased
+│   │   ├── HoldConfirmed
+│   │   └── BookingCancelled
+│   ├── ExtensionTooLong
+│   ├── HoldNotFound
+│   ├── TripNotFound
+│   └── NotOnWaitlist
+└── AskAgain                the same request may succeed later
+    ├── SeatContended
+    ├── TripOpening
+    ├── HoldLimitReached
+    ├── Overloaded
+    ├── BackendUnavailable
+    └── OutcomeUnknown
+"""
+
+from collections.abc import Sequence
+from typing import ClassVar, NamedTuple
+
+
+class Violation(NamedTuple):
+    """A field of the request and what is wrong with it."""
+
+    field: str
+    description: str
+
+
+class TakenCell(NamedTuple):
+    """A seat on one segment that another hold, booking or block has; `status` is held, sold or blocked.
+
+    `claimant` is the digest of who has it, "" where that is not known.
+    """
+
+    seat: str
+    segment: int
+    status: str
+    claimant: str = ""
+
+
+class Refusal(Exception):
+    """A "no" with a reason that the caller may see."""
+
+    reason: ClassVar[str]
+    """The public name of the refusal: `ErrorInfo.reason` on the wire."""
+
+
+class WrongRequest(Refusal):
+    """The request itself must change."""
+
+
+class InvalidRequest(WrongRequest):
+    """One or more fields are wrong; nothing was done."""
+
+    reason = "INVALID_REQUEST"
+
+    def __init__(self, violations: Sequence[Violation]) -> None:
+        super().__init__("; ".join(f"{field}: {description}" for field, description in violations))
+        self.violations = tuple(violations)
+
+
+class InvalidTrip(InvalidRequest):
+    """The definition of a trip does not hold together."""
+
+    reason = "INVALID_TRIP"
+
+
+class InvalidJourney(InvalidRequest):
+    """The trip does not ride from there to there."""
+
+    reason = "INVALID_JOURNEY"
+
+
+class InvalidSeats(InvalidRequest):
+    """None, too many, repeated or unknown seats."""
+
+    reason = "INVALID_SEATS"
+
+
+class TripDefinedOtherwise(WrongRequest):
+    """The trip is already open with another definition."""
+
+    reason = "TRIP_DEFINED_OTHERWISE"
+
+    def __init__(self) -> None:
+        super().__init__("this trip is already open with another definition; nothing was changed")
+
+
+class IdempotencyKeyReused(WrongRequest):
+    """The idempotency key belongs to another request; nothing was changed."""
+
+    reason = "IDEMPOTENCY_KEY_REUSED"
+
+    def __init__(self) -> None:
+        super().__init__("this idempotency key was used for another request; use a new key")
+
+
+class FinalNo(Refusal):
+    """Asking again in the same way will not help."""
+
+
+class SeatUnavailable(FinalNo):
+    """The store says that a cell is held, sold or blocked."""
+
+    reason = "SEAT_UNAVAILABLE"
+
+    def __init__(self, cells: Sequence[TakenCell]) -> None:
+        held = any(cell.status == "held" for cell in cells)
+        seats = ", ".join(dict.fromkeys(cell.seat for cell in cells)) or "a seat"
+        super().__init__(f"{'contention: ' if held else ''}{seats} not available")
+        self.cells = tuple(cells)
+
+
+class HoldEnded(FinalNo):
+    """The hold is over; `at_ms` is when it ended, or would have, in Unix milliseconds."""
+
+    said = "the hold has ended"
+
+    def __init__(self, at_ms: int = 0) -> None:
+        super().__init__(self.said)
+        self.at_ms = at_ms
+
+
+class HoldExpired(HoldEnded):
+    """The hold's time ran out and its seats went back."""
+
+    reason = "HOLD_EXPIRED"
+    said = "hold has expired"
+
+
+class HoldReleased(HoldEnded):
+    """The hold was given back."""
+
+    reason = "HOLD_RELEASED"
+    said = "hold was released"
+
+
+class HoldConfirmed(HoldEnded):
+    """The hold became a booking: of another order, or it can only be cancelled now."""
+
+    reason = "HOLD_CONFIRMED"
+    said = "hold is confirmed"
+
+
+class BookingCancelled(HoldEnded):
+    """The booking was cancelled."""
+
+    reason = "BOOKING_CANCELLED"
+    said = "booking was cancelled"
+
+
+class ExtensionTooLong(FinalNo):
+    """A hold may not be kept longer than the cap on its total time."""
+
+    reason = "EXTENSION_TOO_LONG"
+
+    def __init__(self, until_ms: int) -> None:
+        super().__init__("the hold may not be extended any further")
+        self.until_ms = until_ms
+
+
+class HoldNotFound(FinalNo):
+    """There is no such hold, or it is somebody else's: both are said alike."""
+
+    reason = "HOLD_NOT_FOUND"
+
+    def __init__(self) -> None:
+        super().__init__("hold not found")
+
+
+class TripNotFound(FinalNo):
+    """The organization has no such trip."""
+
+    reason = "TRIP_NOT_FOUND"
+
+    def __init__(self) -> None:
+        super().__init__("trip not found")
+
+
+class NotOnWaitlist(FinalNo):
+    """The holder does not wait for that class of that trip."""
+
+    reason = "NOT_ON_WAITLIST"
+
+    def __init__(self) -> None:
+        super().__init__("not on this waiting list")
+
+
+class AskAgain(Refusal):
+    """Nothing is decided against the caller; `retry_after_ms` says when to ask again."""
+
+    def __init__(self, said: str, *, retry_after_ms: int) -> None:
+        super().__init__(said)
+        self.retry_after_ms = retry_after_ms
+
+    @property
+    def retry_after(self) -> float:
+        """Seconds to wait before asking again."""
+        return self.retry_after_ms / 1_000
+
+
+class SeatContended(AskAgain):
+    """Another attempt is taking one of the seats now, or the edge knows it taken."""
+
+    reason = "SEAT_CONTENDED"
+
+    def __init__(self, seats: Sequence[str], *, retry_after_ms: int) -> None:
+        super().__init__(f"contention: {', '.join(seats) or 'a seat'} - please retry", retry_after_ms=retry_after_ms)
+        self.seats = tuple(seats)
+
+
+class TripOpening(AskAgain):
+    """The trip's cells are still being seeded."""
+
+    reason = "TRIP_OPENING"
+
+    def __init__(self) -> None:
+        super().__init__("the trip is still being opened", retry_after_ms=500)
+
+
+class HoldLimitReached(AskAgain):
+    """The holder has as many live holds as are allowed."""
+
+    reason = "HOLD_LIMIT"
+
+    def __init__(self, holds_max: int) -> None:
+        super().__init__(f"maximum concurrent holds exceeded: {holds_max}", retry_after_ms=1_000)
+        self.holds_max = holds_max
+
+
+class Overloaded(AskAgain):
+    """The service does as much as it can already."""
+
+    reason = "OVERLOADED"
+
+    def __init__(self) -> None:
+        super().__init__("too many requests in flight", retry_after_ms=200)
+
+
+class BackendUnavailable(AskAgain):
+    """The store cannot be reached; nothing was done."""
+
+    reason = "BACKEND_UNAVAILABLE"
+
+    def __init__(self) -> None:
+        super().__init__("the store is unavailable; ask again", retry_after_ms=500)
+
+
+class OutcomeUnknown(AskAgain):
+    """It may have happened or may still: ask again with the same idempotency key or hold id."""
+
+    reason = "OUTCOME_UNKNOWN"
+
+    def __init__(self) -> None:
+        super().__init__("the outcome is unknown; ask again with the same key", retry_after_ms=500)

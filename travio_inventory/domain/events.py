@@ -1,0 +1,43 @@
+"""What happened to a hold, as it is told to others."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from travio_inventory.domain.trip import Journey, TripKey
+
+
+class EventType(StrEnum):
+    """The steps that are told, in the order in which one hold can take them."""
+
+    HOLD_CREATED = "hold.created"
+    HOLD_EXTENDED = "hold.extended"
+    SEATS_PURCHASED = "seats.purchased"
+    HOLD_RELEASED = "hold.released"
+    HOLD_EXPIRED = "hold.expired"
+    BOOKING_CANCELLED = "booking.cancelled"
+
+
+RANK = {
+    EventType.HOLD_CREATED: 0,
+    EventType.HOLD_EXTENDED: 1,
+    EventType.HOLD_RELEASED: 2,
+    EventType.HOLD_EXPIRED: 2,
+    EventType.SEATS_PURCHASED: 3,
+    EventType.BOOKING_CANCELLED: 4,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One step of one hold. `id` is the same however often the event is told; times in Unix milliseconds."""
+
+    id: str
+    type: EventType
+    at_ms: int
+    trip: TripKey
+    hold_id: str
+    holder: str
+    seats: tuple[str, ...]
+    journey: Journey
+    expires_at_ms: int
+    order: str

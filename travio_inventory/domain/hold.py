@@ -1,0 +1,164 @@
+"""A hold, the request for one, and the states it goes through."""
+
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+from typing import NamedTuple, TypeAlias
+
+from travio_inventory.domain.errors import HoldNotFound
+from travio_inventory.domain.trip import Journey, Trip, TripKey
+
+LATE_SUFFIX = "~late"
+DIGEST_CHARS = 32
+NEVER_MS = 2**53 - 1
+"""The expiry of a hold by the house: it has none."""
+
+
+class Caller(NamedTuple):
+    """On whose behalf a call is made: the tenant and its user."""
+
+    organization: str
+    holder: str
+
+
+class HoldId(NamedTuple):
+    """What a hold's id says: its trip, its home block, and whether it is the late booking of an expired hold."""
+
+    trip: str
+    home: int
+    digest: str
+    is_late: bool
+
+    def __str__(self) -> str:
+        return f"{self.trip}~{self.home}~{self.digest}{LATE_SUFFIX if self.is_late else ''}"
+
+
+def parse_hold_id(text: str) -> HoldId:
+    """Read a hold id. Raises HoldNotFound where no hold can have that id."""
+    base = text.removesuffix(LATE_SUFFIX)
+    trip, home, digest = ([*base.rsplit("~", 2), "", ""])[:3]
+    known = trip and home.isascii() and home.isdigit() and len(home) <= 6 and str(int(home)) == home
+    if not known or len(digest) != DIGEST_CHARS:
+        raise HoldNotFound
+    return HoldId(trip, int(home), digest, base != text)
+
+
+def late_id(hold_id: str) -> str:
+    """The id under which an expired hold may still be booked."""
+    return hold_id + LATE_SUFFIX
+
+
+def base_id(hold_id: str) -> str:
+    """The hold that a late booking grew from; a hold's own id for any other."""
+    return hold_id.removesuffix(LATE_SUFFIX)
+
+
+def keyed_digest(caller: Caller, key: str, generation: int) -> str:
+    """The digest in the id of the hold that this idempotency key stands for, in this generation of it."""
+    return _digest(caller.organization, caller.holder, key, str(generation))
+
+
+def claimant_of(caller: Caller, key: str | None) -> str:
+    """Tells a holder's own retry from everybody else's attempt, without naming the holder."""
+    return _digest(caller.organization, caller.holder, key or "")[:16]
+
+
+def _digest(*parts: str) -> str:
+    return blake2b("\x1f".join(parts).encode(), digest_size=DIGEST_CHARS // 2).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class HoldRequest:
+    """Seats of one journey for one holder; every cell or none. Seats are in layout order."""
+
+    caller: Caller
+    trip: Trip
+    journey: Journey
+    seats: tuple[str, ...]
+    ttl_ms: int
+    key: str | None
+
+    @property
+    def fingerprint(self) -> str:
+        """A digest that two requests share exactly when they ask for the same."""
+        return _digest(self.trip.key.trip, *self.seats, *map(str, self.journey), str(self.ttl_ms))
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Kept for its holder until `expires_at_ms`, in Unix milliseconds."""
+
+    expires_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """A booking of that order."""
+
+    order: str
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """Given back by its holder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expired:
+    """Given back because time ran out."""
+
+    expires_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """A booking given back."""
+
+    order: str
+
+
+@dataclass(frozen=True, slots=True)
+class Aborted:
+    """Never came to be. `refused` is a final no; `retry` and `abandoned` mean: ask again."""
+
+    reason: str
+
+
+HoldState: TypeAlias = Held | Confirmed | Released | Expired | Cancelled | Aborted
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Seats of one journey kept for one holder. `blocks` gives each seat's block, in the order of `seats`;
+    `claimant` is the digest of holder and idempotency key."""
+
+    id: str
+    trip: TripKey
+    holder: str
+    seats: tuple[str, ...]
+    blocks: tuple[int, ...]
+    journey: Journey
+    created_at_ms: int
+    claimant: str
+    state: HoldState
+
+    def with_state(self, state: HoldState) -> "Hold":
+        """The same hold in another state."""
+        return replace(self, state=state)
+
+    @property
+    def home(self) -> int:
+        """The block whose row decides the hold: that of its first seat in layout order."""
+        return self.blocks[0]
+
+    @property
+    def seats_by_block(self) -> dict[int, list[str]]:
+        """The hold's seats, block by block; the home block first."""
+        split: dict[int, list[str]] = {}
+        for seat, block in zip(self.seats, self.blocks, strict=True):
+            split.setdefault(block, []).append(seat)
+        return split
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the hold has its seats."""
+        return isinstance(self.state, Held | Confirmed)

@@ -1,0 +1,236 @@
+"""A trip: stops, segments, seats in layout order, and the blocks its seats are cut into."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from hashlib import blake2b
+from json import dumps
+from typing import NamedTuple
+
+from travio_inventory.domain import limits
+from travio_inventory.domain.errors import InvalidJourney, InvalidSeats, InvalidTrip, Violation
+
+
+class TripKey(NamedTuple):
+    """Names a trip: the organization that runs it and the organization's own id for it."""
+
+    organization: str
+    trip: str
+
+
+class Journey(NamedTuple):
+    """A run of consecutive segments, `first` to `last`, both included, numbered from 0."""
+
+    first: int
+    last: int
+
+    @property
+    def segments(self) -> range:
+        """The numbers of the journey's segments, in order of travel."""
+        return range(self.first, self.last + 1)
+
+
+class Ends(NamedTuple):
+    """How a caller names a journey: by stations, and by segments where a loop route leaves a doubt."""
+
+    origin: str
+    destination: str
+    first: int | None = None
+    last: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """The ride between two neighbouring stops; times in Unix seconds, 0 where unknown."""
+
+    origin: str
+    destination: str
+    departs_at_s: int = 0
+    arrives_at_s: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """One seat as it is sold and drawn; the price is in minor units of the trip's currency."""
+
+    id: str
+    number: str
+    row: int
+    column: int
+    seat_class: str = ""
+    seat_type: str = ""
+    price_minor: int = 0
+    is_accessible: bool = False
+    has_power: bool = False
+    is_exit_row: bool = False
+
+
+@dataclass(frozen=True)
+class Trip:
+    """The definition of a trip. Seats are kept in layout order: by row, column, id.
+
+    Raises InvalidTrip, naming every field that is wrong.
+    """
+
+    key: TripKey
+    segments: tuple[Segment, ...]
+    seats: tuple[Seat, ...]
+    seats_per_block: int = limits.SEATS_PER_BLOCK_DEFAULT
+    vehicle: str = ""
+    vehicle_type: str = ""
+    currency: str = ""
+    _positions: dict[str, int] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        ordered = tuple(sorted(self.seats, key=lambda seat: (seat.row, seat.column, seat.id)))
+        object.__setattr__(self, "seats", ordered)
+        object.__setattr__(self, "_positions", {seat.id: position for position, seat in enumerate(ordered)})
+        violations = list(_violations(self))
+        if violations:
+            raise InvalidTrip(violations)
+
+    @cached_property
+    def stops(self) -> tuple[str, ...]:
+        """The stations in order of travel; a loop route names one twice."""
+        return (self.segments[0].origin, *(segment.destination for segment in self.segments))
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A digest that two definitions share exactly when they are equal."""
+        return blake2b(dumps(self.as_plain(), sort_keys=True).encode(), digest_size=16).hexdigest()
+
+    @cached_property
+    def seat_classes(self) -> frozenset[str]:
+        """The classes that the trip's seats have."""
+        return frozenset(seat.seat_class for seat in self.seats)
+
+    @cached_property
+    def block_count(self) -> int:
+        """How many blocks the seats are cut into; at least 1."""
+        return -(-len(self.seats) // self.seats_per_block)
+
+    def as_plain(self) -> dict[str, object]:
+        """The definition as plain values that JSON can carry; `trip_from_plain` reads it back."""
+        return {
+            "organization": self.key.organization,
+            "trip": self.key.trip,
+            "segments": [asdict(segment) for segment in self.segments],
+            "seats": [asdict(seat) for seat in self.seats],
+            "seats_per_block": self.seats_per_block,
+            "vehicle": self.vehicle,
+            "vehicle_type": self.vehicle_type,
+            "currency": self.currency,
+        }
+
+    def has_seat(self, seat_id: str) -> bool:
+        """Whether the trip has a seat of that id."""
+        return seat_id in self._positions
+
+    def seat(self, seat_id: str) -> Seat:
+        """The seat of that id. Raises KeyError if the trip has none."""
+        return self.seats[self._positions[seat_id]]
+
+    def block_of(self, seat_id: str) -> int:
+        """The block that the seat's cells are in. Raises KeyError for a seat of another trip."""
+        return self._positions[seat_id] // self.seats_per_block
+
+    def seats_in(self, block: int) -> tuple[Seat, ...]:
+        """The seats of one block, in layout order."""
+        return self.seats[block * self.seats_per_block : (block + 1) * self.seats_per_block]
+
+    def in_layout_order(self, seat_ids: Sequence[str]) -> tuple[str, ...]:
+        """The asked seats in layout order. Raises InvalidSeats for none, too many, repeated or unknown ones."""
+        if not 1 <= len(seat_ids) <= limits.SEATS_PER_HOLD_MAX:
+            said = f"ask for 1 to {limits.SEATS_PER_HOLD_MAX} seats, not {len(seat_ids)}"
+            raise InvalidSeats([Violation("seat_ids", said)])
+        unknown = [seat_id for seat_id in seat_ids if seat_id not in self._positions]
+        if unknown:
+            raise InvalidSeats([Violation("seat_ids", f"this trip has no seat {unknown[0]!r}")])
+        if len(set(seat_ids)) != len(seat_ids):
+            raise InvalidSeats([Violation("seat_ids", "a seat is named twice")])
+        return tuple(sorted(seat_ids, key=self._positions.__getitem__))
+
+    def journey(self, ends: Ends) -> Journey:
+        """The segments from the origin to the destination.
+
+        On a loop route a station comes more than once: the journey starts at the first origin that has a later
+        destination, and ends at the nearest one; `first` and `last` say it outright where names are not enough.
+        Raises InvalidJourney, naming the field.
+        """
+        starts = [at for at in self._starts.get(ends.origin, ()) if ends.first in (None, at)]
+        if not starts:
+            raise InvalidJourney([_not_a_stop("from", ends.origin, ends.first)])
+        lasts = [at for at in self._lasts.get(ends.destination, ()) if ends.last in (None, at)]
+        if not lasts:
+            raise InvalidJourney([_not_a_stop("to", ends.destination, ends.last)])
+        for first in starts:
+            for last in lasts:
+                if last >= first:
+                    return Journey(first, last)
+        said = f"{ends.destination!r} does not come after {ends.origin!r} on this trip"
+        raise InvalidJourney([Violation("to_station_id", said)])
+
+    @cached_property
+    def _starts(self) -> dict[str, list[int]]:
+        """The segments that begin at each station."""
+        return _positions_by(segment.origin for segment in self.segments)
+
+    @cached_property
+    def _lasts(self) -> dict[str, list[int]]:
+        """The segments that end at each station."""
+        return _positions_by(segment.destination for segment in self.segments)
+
+
+def trip_from_plain(plain: dict[str, object]) -> Trip:
+    """The trip that `Trip.as_plain` wrote."""
+    values = dict(plain)
+    key = TripKey(str(values.pop("organization")), str(values.pop("trip")))
+    segments = tuple(Segment(**segment) for segment in values.pop("segments"))  # type: ignore[attr-defined]
+    seats = tuple(Seat(**seat) for seat in values.pop("seats"))  # type: ignore[attr-defined]
+    return Trip(key=key, segments=segments, seats=seats, **values)  # type: ignore[arg-type]
+
+
+def _positions_by(stations: Iterable[str]) -> dict[str, list[int]]:
+    positions: dict[str, list[int]] = {}
+    for at, station in enumerate(stations):
+        positions.setdefault(station, []).append(at)
+    return positions
+
+
+def _not_a_stop(end: str, station: str, segment: int | None) -> Violation:
+    if segment is None:
+        return Violation(f"{end}_station_id", f"no journey can use {station!r} as its {end} station on this trip")
+    return Violation(f"{end}_segment_index", f"segment {segment} does not have {station!r} as its {end} station")
+
+
+def _violations(trip: Trip) -> Iterable[Violation]:
+    yield from _segment_violations(trip)
+    yield from _seat_violations(trip)
+    if trip.seats_per_block < 1:
+        yield Violation("seats_per_block", "must be at least 1")
+    if len(trip.seats) * len(trip.segments) > limits.CELLS_MAX:
+        cells = len(trip.seats) * len(trip.segments)
+        yield Violation("seat_config", f"seats times segments is {cells}; at most {limits.CELLS_MAX} cells a trip")
+
+
+def _segment_violations(trip: Trip) -> Iterable[Violation]:
+    if not 1 <= len(trip.segments) <= limits.SEGMENTS_MAX:
+        yield Violation("segments", f"a trip has 1 to {limits.SEGMENTS_MAX} segments, not {len(trip.segments)}")
+    previous: Segment | None = None
+    for index, segment in enumerate(trip.segments):
+        if segment.origin == segment.destination:
+            yield Violation(f"segments[{index}]", "starts and ends at the same station")
+        if previous is not None and previous.destination != segment.origin:
+            yield Violation(f"segments[{index}].from_station_id", "is not where the segment before ends")
+        if segment.departs_at_s and segment.arrives_at_s and segment.arrives_at_s < segment.departs_at_s:
+            yield Violation(f"segments[{index}].arrival_time", "is before the departure")
+        previous = segment
+
+
+def _seat_violations(trip: Trip) -> Iterable[Violation]:
+    if not 1 <= len(trip.seats) <= limits.SEATS_MAX:
+        yield Violation("seat_config.seats", f"a trip has 1 to {limits.SEATS_MAX} seats, not {len(trip.seats)}")
+    if len(trip._positions) != len(trip.seats):
+        counts = Counter(seat.id for seat in trip.seats)
+        yield Violation("seat_config.seats", f"seat {counts.most_common(1)[0][0]!r} is defined twice")

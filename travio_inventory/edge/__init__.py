@@ -1,0 +1,1 @@
+"""What turns contenders away and serves seat maps; it may forget everything at any time."""

@@ -1,0 +1,28 @@
+"""Confirms a hold: it becomes a booking."""
+
+from collections.abc import Sequence
+
+from travio_inventory.domain.errors import InvalidRequest, Violation
+from travio_inventory.domain.hold import Caller, Hold
+from travio_inventory.engine.commits import Commits
+from travio_inventory.engine.ports import Holds
+
+
+class ConfirmHold:
+    """A late confirm succeeds too, as long as all of the hold's seats are still free."""
+
+    def __init__(self, holds: Holds, commits: Commits) -> None:
+        self._holds = holds
+        self._commits = commits
+
+    async def __call__(self, caller: Caller, hold_id: str, order: str, passenger_seats: Sequence[str]) -> Hold:
+        """The booking. A passenger list, where there is one, names exactly the hold's seats: InvalidRequest.
+
+        Raises what `Holds.confirm` raises.
+        """
+        if passenger_seats:
+            hold = await self._holds.find(caller, hold_id)
+            if sorted(passenger_seats) != sorted(hold.seats):
+                said = f"the hold has the seats {', '.join(hold.seats)}, the list has {', '.join(passenger_seats)}"
+                raise InvalidRequest([Violation("passengers", said)])
+        return await self._commits.run(self._holds.confirm(caller, hold_id, order))

@@ -1,0 +1,234 @@
+"""What the engine needs of the outside, in its own words: the store, the edge, the publisher, the clock."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import NamedTuple, Protocol, TypeAlias
+
+from travio_inventory.domain.events import Event
+from travio_inventory.domain.hold import Caller, Hold, HoldRequest
+from travio_inventory.domain.trip import Trip, TripKey
+from travio_inventory.domain.waitlist import WaitlistEntry
+
+
+class Clock(Protocol):
+    """Tells the time of day."""
+
+    def now_ms(self) -> int:
+        """Unix milliseconds."""
+        ...
+
+
+class BlockKey(NamedTuple):
+    """Names a block: a fixed group of a trip's seats."""
+
+    trip: TripKey
+    block: int
+
+
+class Cell(NamedTuple):
+    """One seat on one segment."""
+
+    seat: str
+    segment: int
+
+
+# ---- the edge: it may forget everything, so nothing it says is final
+
+
+class Passed(NamedTuple):
+    """The cells are locked for this attempt, or this claimant has them already."""
+
+
+class Locked(NamedTuple):
+    """Another attempt is at these seats now."""
+
+    seats: tuple[str, ...]
+
+
+class Taken(NamedTuple):
+    """The store said a moment ago that these seats are taken."""
+
+    seats: tuple[str, ...]
+
+
+GateAnswer: TypeAlias = Passed | Locked | Taken
+
+
+class Gate(Protocol):
+    """Turns contenders away before the store hears of them. Never raises: a broken gate lets everyone pass."""
+
+    async def enter(
+        self, block: BlockKey, cells: Sequence[Cell], *, token: str, claimant: str, ttl_ms: int
+    ) -> GateAnswer:
+        """Lock all the cells under `token` or none of them. Locks and taken seats of `claimant` itself let it pass."""
+        ...
+
+    async def leave(self, block: BlockKey, cells: Sequence[Cell], *, token: str) -> None:
+        """Unlock the cells that `token` still locks."""
+        ...
+
+
+class TakenSeats(Protocol):
+    """Remembers for a moment what the store said is taken. Never raises."""
+
+    async def mark(self, block: BlockKey, cells: Sequence[Cell], *, claimant: str) -> None:
+        """The cells are taken, by `claimant` ("" where that is not known), for as long as an entry lives."""
+        ...
+
+    async def clear(self, block: BlockKey, cells: Sequence[Cell]) -> None:
+        """The cells may be free again."""
+        ...
+
+
+Lease: TypeAlias = str
+
+
+class SeatMapCache(Protocol):
+    """Keeps packed blocks (`domain.seat_map`) of trips for a moment. Never raises: what fails is a miss."""
+
+    async def read(self, trip: TripKey) -> Mapping[int, bytes]:
+        """The blocks that are cached and fresh."""
+        ...
+
+    async def lease(self, trip: TripKey, blocks: Collection[int]) -> Mapping[int, Lease]:
+        """A lease to fill each block: the same for all who ask until an invalidation voids it."""
+        ...
+
+    async def fill(self, trip: TripKey, packed: Mapping[int, tuple[Lease, bytes]]) -> None:
+        """Keep each block whose lease still holds; forget the others."""
+        ...
+
+    async def invalidate(self, trip: TripKey, blocks: Collection[int]) -> None:
+        """Drop the blocks and void their leases, so that no slow reader puts old data back."""
+        ...
+
+
+# ---- the store: the record, where a seat is won or lost
+
+
+class Trips(Protocol):
+    """Keeps the definitions of trips, and makes their cells."""
+
+    async def define(self, trip: Trip) -> None:
+        """Keep the definition; the same one again changes nothing. Raises TripDefinedOtherwise."""
+        ...
+
+    async def seed(self, trip: Trip, block: int) -> None:
+        """Make the block's cells, all available, unless they were made before. Never resets one."""
+        ...
+
+    async def find(self, key: TripKey) -> Trip | None:
+        """The definition, None where there is none."""
+        ...
+
+
+class Holds(Protocol):
+    """The hold protocol: who has a seat is decided here and nowhere else.
+
+    Every method raises BackendUnavailable (nothing was done) or OutcomeUnknown (ask again with the same ids).
+    Those that name a hold raise HoldNotFound where it is not the caller's.
+    """
+
+    async def hold(self, request: HoldRequest) -> Hold:
+        """Take every cell or none. Raises SeatUnavailable, SeatContended, TripOpening, IdempotencyKeyReused,
+        HoldLimitReached, or HoldEnded where the key's hold is over."""
+        ...
+
+    async def confirm(self, caller: Caller, hold_id: str, order: str) -> Hold:
+        """Make it a booking of `order`; an expired one too if its seats are still free. Raises HoldEnded."""
+        ...
+
+    async def release(self, caller: Caller, hold_id: str) -> Hold:
+        """Give the seats back; again is the same answer. Raises HoldEnded where it ended otherwise."""
+        ...
+
+    async def extend(self, caller: Caller, hold_id: str, *, expires_at_ms: int, total_ms_max: int) -> Hold:
+        """Keep it until then at least. Raises HoldEnded, ExtensionTooLong."""
+        ...
+
+    async def cancel(self, caller: Caller, hold_id: str) -> Hold:
+        """Give a booking back; again is the same answer. Raises HoldEnded where it is no booking."""
+        ...
+
+    async def find(self, caller: Caller, hold_id: str) -> Hold:
+        """The hold as it stands; the late booking in its place where there is one."""
+        ...
+
+    async def list(self, caller: Caller) -> Sequence[Hold]:
+        """The caller's holds, newest first, at most HOLDS_LISTED_MAX."""
+        ...
+
+    async def block(self, trip: Trip, seat: str, reason: str) -> bool:
+        """Take the seat off sale on all segments; False where it was already. Raises SeatUnavailable."""
+        ...
+
+    async def unblock(self, trip: Trip, seat: str) -> bool:
+        """Put a blocked seat back on sale; False where it was not blocked."""
+        ...
+
+    async def pack(self, trip: Trip, block: int) -> bytes:
+        """The block's cells as `domain.seat_map.pack_block` writes them, as the home rows say."""
+        ...
+
+
+class Lapses(Protocol):
+    """Where holds may have run out, and how they end."""
+
+    async def due_blocks(self) -> Sequence[BlockKey]:
+        """Blocks in which something may be due by now."""
+        ...
+
+    async def sweep(self, block: BlockKey) -> None:
+        """End every lapsed hold of the block and finish what others left half rolled forward there."""
+        ...
+
+    async def close_due(self) -> None:
+        """Forget the minutes that no late batch can reach any more; call after a round without failures."""
+        ...
+
+
+class Journal(Protocol):
+    """The events that the steps recorded."""
+
+    async def unpublished(self) -> Sequence[Event]:
+        """Recorded events, in order per hold, that `mark_published` has not been told of."""
+        ...
+
+    async def mark_published(self, events: Sequence[Event]) -> None:
+        """They were handed over; after a restart some may be told again, none is left out."""
+        ...
+
+
+class Waitlists(Protocol):
+    """Who waits for a class of a trip, in the order of joining."""
+
+    async def join(self, caller: Caller, trip: TripKey, seat_class: str, seats: int) -> WaitlistEntry:
+        """Join the end; who waits already keeps their place."""
+        ...
+
+    async def leave(self, caller: Caller, trip: TripKey, seat_class: str) -> None:
+        """Give the place up. Raises NotOnWaitlist."""
+        ...
+
+    async def list(self, holder: str) -> Sequence[WaitlistEntry]:
+        """All that the holder waits for, oldest first."""
+        ...
+
+
+class HoldWatch(Protocol):
+    """Is told of every hold that changed, whoever caused it, before anybody is answered."""
+
+    async def changed(self, hold: Hold) -> None:
+        """The hold is in `hold.state` now."""
+        ...
+
+
+class Publisher(Protocol):
+    """Where events go."""
+
+    async def publish(self, events: Sequence[Event]) -> None:
+        """Hand the events over, in order; returns once they are safe there. Raises PublishFailed."""
+        ...
+
+
+class PublishFailed(Exception):
+    """The events were not handed over, or perhaps only in part: hand them over again."""

@@ -1,0 +1,1 @@
+"""The record: who has a seat is decided here."""

@@ -1,0 +1,157 @@
+"""Conditional batches on one partition: the one port that every store adapter provides.
+
+A partition is the unit of atomicity. A batch names each row at most once; all conditions see the rows as they
+were before it, and all of it happens or nothing.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple, Protocol, TypeAlias
+
+
+class Table(StrEnum):
+    """The tables; a partition belongs to one."""
+
+    BLOCKS = "blocks"
+    LEDGERS = "ledgers"
+    TRIPS = "trips"
+    WAITLISTS = "waitlists"
+    CURSORS = "cursors"
+
+
+class Kind(StrEnum):
+    """What a row of a partition is."""
+
+    CELL = "cell"
+    HOLD = "hold"
+    EVENT = "event"
+    GUARD = "guard"
+    KEY = "key"
+    SLOT = "slot"
+    TRIP = "trip"
+    TAIL = "tail"
+    ENTRY = "entry"
+    CURSOR = "cursor"
+
+
+class Index(StrEnum):
+    """Plain indexes of hints: where to look, never what is true."""
+
+    EXPIRY = "expiry"
+    JOURNAL = "journal"
+    HOLDS = "holds"
+    WAITLISTS = "waitlists"
+
+
+class Partition(NamedTuple):
+    """Names a partition: (organization, trip, block), (organization, holder, 0) and the like."""
+
+    table: Table
+    organization: str
+    name: str
+    number: int = 0
+
+
+class RowKey(NamedTuple):
+    """Names a row within its partition. `segment` is 0 for all rows but cells."""
+
+    kind: Kind
+    id: str
+    segment: int = 0
+
+
+Value: TypeAlias = str | int | None
+Row: TypeAlias = Mapping[str, Value]
+"""Columns by name. A column that is missing is null, and the other way round."""
+Rows: TypeAlias = Mapping[RowKey, Row]
+"""Rows that stand; a row that is missing is not there."""
+
+TEXT_COLUMNS = (
+    "status", "owner", "holder", "claimant", "seats", "order_id", "fingerprint",
+    "reason", "event", "hold", "definition", "organization", "trip", "seat_class",
+)  # fmt: skip
+INTEGER_COLUMNS = (
+    "until", "since", "first_segment", "last_segment", "expires_at", "created_at", "generation", "at", "sequence", "requested",
+)  # fmt: skip
+COLUMNS = (*TEXT_COLUMNS, *INTEGER_COLUMNS)
+"""Every column that a row may have; all are nullable. Integers are 64 bits wide."""
+
+ABSENT = None
+"""The condition that there is no such row."""
+
+Condition: TypeAlias = Row | None
+
+
+class Write(NamedTuple):
+    """One row of a batch: on condition that it is ABSENT, or that these columns have these values (null for a
+    column that a row, or a row that is missing, does not have; an empty condition is always met), set `values`.
+
+    A null value clears the column. Values on a missing row insert it.
+    """
+
+    key: RowKey
+    condition: Condition
+    values: Row
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """An entry of an index, durable before the batch that carries it is tried. Adding it again changes nothing."""
+
+    index: Index
+    bucket: str
+    entry: str
+
+
+class Applied(NamedTuple):
+    """Every condition was met and every row is written, durably."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A condition was not met and nothing changed. `rows` are those of the batch's rows that stand, whole, as the
+    decision saw them."""
+
+    rows: Rows
+
+
+class Unknown(NamedTuple):
+    """No answer: the batch may have been applied, may be applied later, or never."""
+
+    cause: str
+
+
+class NotDone(NamedTuple):
+    """The batch has certainly had no effect and never will."""
+
+    cause: str
+
+
+Outcome: TypeAlias = Applied | Refused | Unknown | NotDone
+
+
+class StoreUnavailable(Exception):
+    """A read was not answered."""
+
+
+class Batches(Protocol):
+    """Conditional batches, reads and hints. Every call has a bound; none retries by itself."""
+
+    async def apply(self, partition: Partition, writes: Sequence[Write], hints: Sequence[Hint] = ()) -> Outcome:
+        """Try the batch once. Never raises for a store that is away: the outcome says so."""
+        ...
+
+    async def get(self, partition: Partition, keys: Sequence[RowKey]) -> Rows:
+        """Those of the rows that stand. Sees every batch that was answered before, and finishes half-done ones.
+        Raises StoreUnavailable."""
+        ...
+
+    async def read(self, partition: Partition, kind: Kind, *, start: str = "") -> Rows:
+        """All rows of a kind with an id from `start` on, in the order of (id, segment), as one moment saw them.
+        Sees every batch that was answered before. Raises StoreUnavailable."""
+        ...
+
+    async def hinted(self, index: Index, bucket: str) -> Sequence[str]:
+        """The entries of a bucket, in order. Raises StoreUnavailable."""
+        ...
