@@ -7,7 +7,7 @@ from travio_inventory.domain.trip import Journey, TripKey
 
 
 class EventType(StrEnum):
-    """The steps that are told, in the order in which one hold can take them."""
+    """The steps that are told."""
 
     HOLD_CREATED = "hold.created"
     HOLD_EXTENDED = "hold.extended"
@@ -17,19 +17,12 @@ class EventType(StrEnum):
     BOOKING_CANCELLED = "booking.cancelled"
 
 
-RANK = {
-    EventType.HOLD_CREATED: 0,
-    EventType.HOLD_EXTENDED: 1,
-    EventType.HOLD_RELEASED: 2,
-    EventType.HOLD_EXPIRED: 2,
-    EventType.SEATS_PURCHASED: 3,
-    EventType.BOOKING_CANCELLED: 4,
-}
-
-
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One step of one hold. `id` is the same however often the event is told; times in Unix milliseconds."""
+    """One step of one hold. `id` is the same however often the event is told; times in Unix milliseconds.
+
+    `ordinal` counts the hold's events from 0, its late booking's included.
+    """
 
     id: str
     type: EventType
@@ -41,3 +34,4 @@ class Event:
     journey: Journey
     expires_at_ms: int
     order: str
+    ordinal: int

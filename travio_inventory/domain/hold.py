@@ -129,7 +129,8 @@ HoldState: TypeAlias = Held | Confirmed | Released | Expired | Cancelled | Abort
 @dataclass(frozen=True, slots=True)
 class Hold:
     """Seats of one journey kept for one holder. `blocks` gives each seat's block, in the order of `seats`;
-    `claimant` is the digest of holder and idempotency key."""
+    `claimant` is the digest of holder and idempotency key, `extensions` how often the hold was extended.
+    """
 
     id: str
     trip: TripKey
@@ -140,6 +141,7 @@ class Hold:
     created_at_ms: int
     claimant: str
     state: HoldState
+    extensions: int = 0
 
     def with_state(self, state: HoldState) -> "Hold":
         """The same hold in another state."""

@@ -32,7 +32,8 @@ class SeatMap:
 
 def pack_block(states: Sequence[SeatState]) -> bytes:
     """Write the states of a block's cells, seat by seat and segment by segment: two bytes of how many cells, one
-    byte a cell, then the `until_ms` of each held one, in order."""
+    byte a cell, then the `until_ms` of each held one, in order.
+    """
     letters = bytearray()
     untils: list[int] = []
     for state in states:

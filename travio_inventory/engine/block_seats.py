@@ -17,9 +17,7 @@ class BlockSeats:
         self._holds = holds
         self._commits = commits
 
-    async def __call__(
-        self, key: TripKey, *, blocked: Sequence[tuple[str, str]], unblocked: Sequence[str]
-    ) -> int:
+    async def __call__(self, key: TripKey, *, blocked: Sequence[tuple[str, str]], unblocked: Sequence[str]) -> int:
         """How many seats are now as asked. `blocked` pairs each seat with the reason.
 
         Where one seat cannot be blocked, those blocked by this call are freed again. Raises InvalidSeats,

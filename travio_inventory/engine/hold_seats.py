@@ -5,7 +5,13 @@ from dataclasses import dataclass
 from random import Random
 from secrets import token_hex
 
-from travio_inventory.domain.errors import InvalidRequest, SeatContended, SeatUnavailable, TakenCell, Violation
+from travio_inventory.domain.errors import (
+    InvalidRequest,
+    SeatContended,
+    SeatUnavailable,
+    TakenCell,
+    Violation,
+)
 from travio_inventory.domain.hold import Caller, Hold, HoldRequest, claimant_of
 from travio_inventory.domain.trip import Ends, TripKey
 from travio_inventory.engine.commits import Commits
@@ -53,7 +59,14 @@ class HoldSeats:
         self._jitter = jitter
 
     async def __call__(
-        self, caller: Caller, trip_id: str, ends: Ends, seat_ids: Sequence[str], *, ttl_s: int, key: str | None
+        self,
+        caller: Caller,
+        trip_id: str,
+        ends: Ends,
+        seat_ids: Sequence[str],
+        *,
+        ttl_s: int,
+        key: str | None,
     ) -> Hold:
         """The hold, also where this key made it before.
 

@@ -130,7 +130,8 @@ class Holds(Protocol):
 
     async def hold(self, request: HoldRequest) -> Hold:
         """Take every cell or none. Raises SeatUnavailable, SeatContended, TripOpening, IdempotencyKeyReused,
-        HoldLimitReached, or HoldEnded where the key's hold is over."""
+        HoldLimitReached, or HoldEnded where the key's hold is over.
+        """
         ...
 
     async def confirm(self, caller: Caller, hold_id: str, order: str) -> Hold:
@@ -153,7 +154,7 @@ class Holds(Protocol):
         """The hold as it stands; the late booking in its place where there is one."""
         ...
 
-    async def list(self, caller: Caller) -> Sequence[Hold]:
+    async def all_of(self, caller: Caller) -> Sequence[Hold]:
         """The caller's holds, newest first, at most HOLDS_LISTED_MAX."""
         ...
 
@@ -209,7 +210,7 @@ class Waitlists(Protocol):
         """Give the place up. Raises NotOnWaitlist."""
         ...
 
-    async def list(self, holder: str) -> Sequence[WaitlistEntry]:
+    async def all_of(self, holder: str) -> Sequence[WaitlistEntry]:
         """All that the holder waits for, oldest first."""
         ...
 

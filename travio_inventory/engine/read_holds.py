@@ -18,9 +18,7 @@ class ReadHolds:
 
     async def all(self, caller: Caller, *, trip_id: str, include_ended: bool) -> Sequence[Hold]:
         """The caller's holds, newest first; of one trip where `trip_id` names it. Raises BackendUnavailable."""
-        holds = await self._holds.list(caller)
+        holds = await self._holds.all_of(caller)
         return [
-            hold
-            for hold in holds
-            if (not trip_id or hold.trip.trip == trip_id) and (include_ended or hold.is_live)
+            hold for hold in holds if (not trip_id or hold.trip.trip == trip_id) and (include_ended or hold.is_live)
         ]

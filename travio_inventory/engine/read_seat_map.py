@@ -36,7 +36,8 @@ class ReadSeatMap:
 
     def _read(self, trip: Trip, block: int, lease: Lease) -> asyncio.Task[bytes]:
         """The read under way for this lease, or a new one. A write in between means another lease, hence
-        another read: nobody joins a read that began before their own write."""
+        another read: nobody joins a read that began before their own write.
+        """
         name = (BlockKey(trip.key, block), lease)
         read = self._reads.get(name)
         if read is None:

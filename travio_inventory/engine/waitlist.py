@@ -34,4 +34,4 @@ class Waitlist:
 
     async def list(self, holder: str) -> Sequence[WaitlistEntry]:
         """All that the holder waits for, oldest first. Raises BackendUnavailable."""
-        return await self._waitlists.list(holder)
+        return await self._waitlists.all_of(holder)

@@ -111,7 +111,8 @@ class Applied(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Refused:
     """A condition was not met and nothing changed. `rows` are those of the batch's rows that stand, whole, as the
-    decision saw them."""
+    decision saw them.
+    """
 
     rows: Rows
 
@@ -144,14 +145,16 @@ class Batches(Protocol):
 
     async def get(self, partition: Partition, keys: Sequence[RowKey]) -> Rows:
         """Those of the rows that stand. Sees every batch that was answered before, and finishes half-done ones.
-        Raises StoreUnavailable."""
+        Raises StoreUnavailable.
+        """
         ...
 
-    async def read(self, partition: Partition, kind: Kind, *, start: str = "") -> Rows:
-        """All rows of a kind with an id from `start` on, in the order of (id, segment), as one moment saw them.
-        Sees every batch that was answered before. Raises StoreUnavailable."""
+    async def read(self, partition: Partition, kind: Kind, *, start: str = "", end: str = "") -> Rows:
+        """All rows of a kind with an id from `start` on and before `end` ("" = to the last), in the order of
+        (id, segment), as one moment saw them. Sees every batch that was answered before. Raises StoreUnavailable.
+        """
         ...
 
-    async def hinted(self, index: Index, bucket: str) -> Sequence[str]:
-        """The entries of a bucket, in order. Raises StoreUnavailable."""
+    async def hinted(self, index: Index, bucket: str, *, most: int | None = None) -> Sequence[str]:
+        """The first `most` entries of a bucket, or all, in order. Raises StoreUnavailable."""
         ...

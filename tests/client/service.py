@@ -1,0 +1,203 @@
+"""A scripted inventory service on a loopback port, and a relay before it that can cut or freeze the line."""
+
+import asyncio
+import socket
+from collections import defaultdict, deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any, TypeVar
+
+from grpclib.const import Status
+from grpclib.events import RecvRequest, listen
+from grpclib.exceptions import GRPCError
+from grpclib.server import Server
+
+from travio_inventory.api.rpc.refusals import SerializedDetails, grpc_error
+from travio_inventory.domain.errors import Refusal
+from travio_inventory.wire.inventory import v1 as wire
+
+Reply = TypeVar("Reply")
+Step = Exception | Callable[[], Awaitable[None]]
+EXPIRES_AT_S = 2_000_000_000
+
+
+class ScriptedService(wire.InventoryServiceBase):
+    """Notes every request. Each first takes the next step of its RPC's script: raise it, or await it and go on."""
+
+    def __init__(self) -> None:
+        self.requests: list[Any] = []
+        self.script: dict[type[Any], deque[Step]] = defaultdict(deque)
+        self.replies: dict[type[Any], Any] = {}
+        self.seconds_given: list[float | None] = []
+
+    def next(self, request: type[Any], *steps: Step) -> None:
+        """What the next requests of that type run into."""
+        self.script[request].extend(steps)
+
+    def seen(self, request: type[Reply]) -> list[Reply]:
+        """The requests of that type, in order of arrival."""
+        return [message for message in self.requests if isinstance(message, request)]
+
+    async def note_deadline(self, event: RecvRequest) -> None:
+        """Listens to what gRPC says of the deadline."""
+        self.seconds_given.append(event.deadline.time_remaining() if event.deadline else None)
+
+    async def _play(self, message: object, reply: Reply) -> Reply:
+        self.requests.append(message)
+        steps = self.script[type(message)]
+        if steps:
+            step = steps.popleft()
+            if isinstance(step, Refusal):
+                raise grpc_error(step)
+            if isinstance(step, Exception):
+                raise step
+            await step()
+        scripted: Reply = self.replies.get(type(message), reply)
+        return scripted
+
+    async def hold_seats(self, message: wire.HoldSeatsRequest) -> wire.HoldSeatsResponse:
+        hold_id = f"hold-{message.idempotency_key}"
+        reply = wire.HoldSeatsResponse(
+            hold_id=hold_id, success=True, held_seat_ids=message.seat_ids, expires_at=EXPIRES_AT_S
+        )
+        return await self._play(message, reply)
+
+    async def release_seats(self, message: wire.ReleaseSeatsRequest) -> wire.ReleaseSeatsResponse:
+        return await self._play(message, wire.ReleaseSeatsResponse(success=True, released_count=1))
+
+    async def confirm_booking(self, message: wire.ConfirmBookingRequest) -> wire.ConfirmBookingResponse:
+        seats = [wire.ConfirmedSeat(seat_id="1A", seat_number="A1", ticket_id="t1")]
+        booked = wire.ConfirmBookingResponse(success=True, booking_id=message.hold_id, confirmed_seats=seats)
+        return await self._play(message, booked)
+
+    async def extend_hold(self, message: wire.ExtendHoldRequest) -> wire.ExtendHoldResponse:
+        expires_at = EXPIRES_AT_S + message.hold_duration_seconds
+        return await self._play(message, wire.ExtendHoldResponse(success=True, expires_at=expires_at))
+
+    async def cancel_booking(self, message: wire.CancelBookingRequest) -> wire.CancelBookingResponse:
+        return await self._play(message, wire.CancelBookingResponse(success=True, cancelled_count=2))
+
+    async def get_hold(self, message: wire.GetHoldRequest) -> wire.GetHoldResponse:
+        return await self._play(message, wire.GetHoldResponse(hold=wire.Hold(hold_id=message.hold_id)))
+
+    async def list_holds(self, message: wire.ListHoldsRequest) -> wire.ListHoldsResponse:
+        return await self._play(message, wire.ListHoldsResponse(holds=[wire.Hold(hold_id="h1")]))
+
+    async def get_seat_map(self, message: wire.GetSeatMapRequest) -> wire.GetSeatMapResponse:
+        return await self._play(message, wire.GetSeatMapResponse(legend=wire.SeatMapLegend()))
+
+    async def check_availability(self, message: wire.CheckAvailabilityRequest) -> wire.CheckAvailabilityResponse:
+        reply = wire.CheckAvailabilityResponse(is_available=True, available_seats=message.passengers)
+        return await self._play(message, reply)
+
+    async def batch_check_availability(self, message: wire.BatchCheckRequest) -> wire.BatchCheckResponse:
+        results = [wire.CheckAvailabilityResponse(available_seats=request.passengers) for request in message.requests]
+        return await self._play(message, wire.BatchCheckResponse(results=results))
+
+    async def initialize_trip_inventory(
+        self, message: wire.InitializeTripInventoryRequest
+    ) -> wire.InitializeTripInventoryResponse:
+        return await self._play(message, wire.InitializeTripInventoryResponse(success=True))
+
+    async def get_trip(self, message: wire.GetTripRequest) -> wire.GetTripResponse:
+        """The trip that was opened last, as it was opened."""
+        opened = self.seen(wire.InitializeTripInventoryRequest)[-1]
+        reply = wire.GetTripResponse(
+            trip_id=opened.trip_id,
+            organization_id=opened.organization_id,
+            vehicle_id=opened.vehicle_id,
+            vehicle_type=opened.vehicle_type,
+            segments=opened.segments,
+            seat_config=opened.seat_config,
+            seats_per_block=opened.seats_per_block,
+            currency=opened.currency,
+        )
+        return await self._play(message, reply)
+
+    async def update_inventory(self, message: wire.UpdateInventoryRequest) -> wire.UpdateInventoryResponse:
+        reply = wire.UpdateInventoryResponse(success=True, updated_count=len(message.updates))
+        return await self._play(message, reply)
+
+    async def join_waitlist(self, message: wire.JoinWaitlistRequest) -> wire.JoinWaitlistResponse:
+        return await self._play(message, wire.JoinWaitlistResponse(success=True, position=3))
+
+    async def leave_waitlist(self, message: wire.LeaveWaitlistRequest) -> wire.LeaveWaitlistResponse:
+        return await self._play(message, wire.LeaveWaitlistResponse(success=True))
+
+    async def get_user_waitlist(self, message: wire.GetUserWaitlistRequest) -> wire.GetUserWaitlistResponse:
+        entry = wire.WaitlistEntry(
+            trip_id="t1", organization_id="o1", requested_seats=2, created_at="2026-01-02T03:04:05Z"
+        )
+        return await self._play(message, wire.GetUserWaitlistResponse(entries=[entry]))
+
+
+def unavailable() -> GRPCError:
+    """What a load balancer says when the service is away."""
+    return GRPCError(Status.UNAVAILABLE, "no healthy upstream")
+
+
+@asynccontextmanager
+async def served(service: ScriptedService, *, port: int = 0) -> AsyncIterator[int]:
+    """The service on a port of the loopback interface."""
+    server = Server([service], status_details_codec=SerializedDetails())
+    listen(server, RecvRequest, service.note_deadline)
+    listener = socket.create_server(("127.0.0.1", port))
+    await server.start(sock=listener)
+    try:
+        yield listener.getsockname()[1]
+    finally:
+        server.close()
+        await server.wait_closed()
+
+
+class Relay:
+    """A line to the service that can be cut, or go silent without a word."""
+
+    def __init__(self, port: int) -> None:
+        self._service_port = port
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._frozen: set[asyncio.StreamWriter] = set()
+        self.connections = 0
+        self.port = 0
+
+    def cut(self) -> None:
+        """Drop every connection there is; new ones are let through."""
+        for writer in self._writers:
+            writer.transport.abort()
+
+    def freeze(self) -> None:
+        """Let nothing more through on the connections there are; new ones are let through."""
+        self._frozen |= self._writers
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator["Relay"]:
+        """Listen on `port`."""
+        server = await asyncio.start_server(self._connect, "127.0.0.1", 0)
+        self.port = server.sockets[0].getsockname()[1]
+        try:
+            yield self
+        finally:
+            server.close()
+            self.cut()
+
+    async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        to_service = await asyncio.open_connection("127.0.0.1", self._service_port)
+        self._writers |= {writer, to_service[1]}
+        await asyncio.gather(self._pass_on(reader, to_service[1]), self._pass_on(to_service[0], writer))
+
+    async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError):
+            while data := await reader.read(65_536):
+                if writer not in self._frozen:
+                    writer.write(data)
+        writer.close()
+        self._writers.discard(writer)
+
+
+def kinds_of(family: type[Refusal]) -> Iterator[type[Refusal]]:
+    """The refusals of a branch that have a reason of their own."""
+    if "reason" in vars(family):
+        yield family
+    for kind in family.__subclasses__():
+        yield from kinds_of(kind)

@@ -1,0 +1,1 @@
+"""What every edge must keep, and what only some do."""

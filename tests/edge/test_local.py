@@ -1,0 +1,204 @@
+"""What the edge in process promises beyond the contracts: exact times, bounded memory, the same bytes."""
+
+from typing import TypeAlias
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.edge.conftest import Hands
+from travio_inventory.domain.trip import TripKey
+from travio_inventory.edge.local import LocalGate, LocalSeatMapCache
+from travio_inventory.engine.ports import BlockKey, Cell, GateAnswer, Locked, Passed, Taken
+
+TRIP = TripKey("local-tests", "trip")
+SEATS = ("A1", "A2", "A3", "A4", "A5")
+
+
+class Sale:
+    """A local gate with room for `entries_max` entries, one cell a seat."""
+
+    def __init__(self, *, entries_max: int, taken_ttl_ms: int = 2_000) -> None:
+        self.hands = Hands()
+        self.gate = LocalGate(lambda: self.hands.now_ms, entries_max=entries_max, taken_ttl_ms=taken_ttl_ms)
+
+    async def enter(self, claimant: str, seats: str, *, ttl_ms: int = 1_000) -> GateAnswer:
+        """Try to pass."""
+        wanted = [Cell(seat, 0) for seat in seats.split()]
+        return await self.gate.enter(
+            BlockKey(TRIP, 0), wanted, token=claimant, claimant=claimant, ttl_ms=ttl_ms
+        )
+
+    async def leave(self, claimant: str, seats: str) -> None:
+        """Unlock."""
+        await self.gate.leave(BlockKey(TRIP, 0), [Cell(seat, 0) for seat in seats.split()], token=claimant)
+
+    async def mark(self, claimant: str, seats: str) -> None:
+        """The seats are taken."""
+        await self.gate.mark(BlockKey(TRIP, 0), [Cell(seat, 0) for seat in seats.split()], claimant=claimant)
+
+
+async def test_a_lock_and_a_taken_entry_end_to_the_millisecond() -> None:
+    sale = Sale(entries_max=10, taken_ttl_ms=300)
+    await sale.enter("ann", "A1", ttl_ms=200)
+    await sale.mark("ann", "A2")
+    await sale.hands.wait(199)
+    assert await sale.enter("bob", "A1") == Locked(("A1",))
+    await sale.hands.wait(1)
+    assert await sale.enter("bob", "A1") == Passed()
+    await sale.hands.wait(99)
+    assert await sale.enter("bob", "A2") == Taken(("A2",))
+    await sale.hands.wait(1)
+    assert await sale.enter("bob", "A2") == Passed()
+
+
+async def test_locks_beyond_the_limit_are_not_remembered() -> None:
+    """All cells of an attempt or none: with room for one more, two are not remembered, and one is."""
+    sale = Sale(entries_max=3)
+    await sale.enter("ann", "A1 A2")
+    assert await sale.enter("ann", "A3 A4") == Passed()
+    assert await sale.enter("bob", "A3") == Passed()
+    assert await sale.enter("eve", "A4") == Passed()
+    assert await sale.enter("eve", "A1 A3") == Locked(("A1", "A3"))
+
+
+async def test_taken_entries_beyond_the_limit_are_not_remembered() -> None:
+    sale = Sale(entries_max=2)
+    await sale.mark("ann", "A1 A2")
+    await sale.mark("ann", "A3")
+    assert await sale.enter("bob", "A3") == Passed()
+    assert await sale.enter("bob", "A2 A1") == Taken(("A2", "A1"))
+
+
+async def test_a_crowd_at_the_limit_makes_no_room_for_itself() -> None:
+    """However often it is tried: what stands is not pushed out."""
+    sale = Sale(entries_max=2)
+    await sale.enter("ann", "A1 A2")
+    for _ in range(20):
+        await sale.enter("bob", "A3")
+    assert await sale.enter("eve", "A1 A2") == Locked(("A1", "A2"))
+    assert await sale.enter("eve", "A3") == Passed()
+
+
+async def test_lapsed_locks_make_room_behind_one_that_stands() -> None:
+    sale = Sale(entries_max=4)
+    await sale.enter("ann", "A1", ttl_ms=60_000)
+    await sale.enter("ann", "A2 A3 A4", ttl_ms=100)
+    await sale.hands.wait(100)
+    await sale.enter("bob", "A5")
+    assert await sale.enter("eve", "A1 A5") == Locked(("A1", "A5"))
+
+
+async def test_attempts_that_come_and_go_do_not_fill_the_memory() -> None:
+    """Their locks are left long before they would lapse."""
+    sale = Sale(entries_max=4)
+    for _ in range(100):
+        await sale.enter("ann", "A1", ttl_ms=60_000)
+        await sale.leave("ann", "A1")
+    await sale.enter("ann", "A1 A2")
+    assert await sale.enter("bob", "A1 A2") == Locked(("A1", "A2"))
+
+
+Turn: TypeAlias = tuple[str, str, int]
+
+turns = st.tuples(st.sampled_from(["ann", "bob"]), st.sampled_from(SEATS), st.integers(1, 50))
+
+
+@given(st.lists(turns, max_size=40))
+async def test_with_room_for_all_no_lock_is_lost_before_its_time(script: list[Turn]) -> None:
+    """Between the attempts up to 25 ms pass, so that locks of different length lapse in any order."""
+    sale, locks = Sale(entries_max=1_000), dict[str, tuple[str, int]]()
+    for claimant, seat, ttl_ms in script:
+        await sale.hands.wait(ttl_ms // 2)
+        owner, until_ms = locks.get(seat, (claimant, 0))
+        stands = until_ms > sale.hands.now_ms
+        answer = await sale.enter(claimant, seat, ttl_ms=ttl_ms)
+        assert answer == (Locked((seat,)) if stands and owner != claimant else Passed())
+        if not stands:
+            locks[seat] = (claimant, sale.hands.now_ms + ttl_ms)
+
+
+class Shelf:
+    """A local seat-map cache with room for `trips_max` trips."""
+
+    def __init__(self, *, trips_max: int) -> None:
+        self.hands = Hands()
+        self.cache = LocalSeatMapCache(lambda: self.hands.now_ms, trips_max=trips_max)
+
+    async def fill(self, content: bytes, trip: TripKey = TRIP) -> None:
+        """Lease block 0 and fill it."""
+        lease = await self.cache.lease(trip, [0])
+        await self.cache.fill(trip, {0: (lease[0], content)})
+
+    async def read(self, trip: TripKey = TRIP) -> bytes | None:
+        """Block 0, None where it is not cached."""
+        return (await self.cache.read(trip)).get(0)
+
+
+def fresh_copy(content: bytes) -> bytes:
+    """Equal bytes in another object, as a store gives them."""
+    return bytes(bytearray(content))
+
+
+async def test_equal_bytes_filled_again_are_the_same_object() -> None:
+    """While fresh, when stale, and after an invalidation: who compares maps need not look inside."""
+    shelf = Shelf(trips_max=1)
+    first = fresh_copy(b"map of seats")
+    await shelf.fill(first)
+    await shelf.fill(fresh_copy(first))
+    assert await shelf.read() is first
+    await shelf.hands.wait(2_001)
+    assert await shelf.read() is None
+    await shelf.fill(fresh_copy(first))
+    assert await shelf.read() is first
+    await shelf.cache.invalidate(TRIP, [0])
+    assert await shelf.read() is None
+    await shelf.fill(fresh_copy(first))
+    assert await shelf.read() is first
+
+
+async def test_other_bytes_filled_again_are_the_new_ones() -> None:
+    shelf = Shelf(trips_max=1)
+    await shelf.fill(b"old")
+    await shelf.fill(b"new")
+    assert await shelf.read() == b"new"
+
+
+async def test_a_block_goes_stale_to_the_millisecond_though_it_is_read_all_the_time() -> None:
+    shelf = Shelf(trips_max=1)
+    await shelf.fill(b"map")
+    for _ in range(2_000):
+        await shelf.hands.wait(1)
+        assert await shelf.read() == b"map"
+    await shelf.hands.wait(1)
+    assert await shelf.read() is None
+
+
+async def test_an_answer_is_the_same_object_until_something_changes() -> None:
+    """That is what makes reading a trip of a hundred blocks as cheap as reading one."""
+    shelf = Shelf(trips_max=1)
+    await shelf.fill(b"map")
+    answer = await shelf.cache.read(TRIP)
+    assert await shelf.cache.read(TRIP) is answer
+
+
+async def test_the_trip_read_longest_ago_makes_room() -> None:
+    shelf = Shelf(trips_max=2)
+    one, two, three = (TripKey("local-tests", name) for name in ("one", "two", "three"))
+    await shelf.fill(b"one", one)
+    await shelf.fill(b"two", two)
+    await shelf.read(one)
+    await shelf.fill(b"three", three)
+    assert [await shelf.read(trip) for trip in (one, two, three)] == [b"one", None, b"three"]
+
+
+async def test_a_trip_that_was_forgotten_takes_no_fill_under_an_old_lease() -> None:
+    """What was invalidated while it was forgotten is not known any more."""
+    shelf = Shelf(trips_max=1)
+    old = await shelf.cache.lease(TRIP, [0])
+    await shelf.fill(b"other", TripKey("local-tests", "other"))
+    await shelf.cache.invalidate(TRIP, [0])
+    await shelf.cache.fill(TRIP, {0: (old[0], b"old")})
+    assert await shelf.read() is None
+    await shelf.cache.lease(TRIP, [0])
+    await shelf.cache.fill(TRIP, {0: (old[0], b"old")})
+    assert await shelf.read() is None

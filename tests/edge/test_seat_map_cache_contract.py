@@ -1,0 +1,199 @@
+"""What every SeatMapCache keeps: `edge` is every one, `present_edge` those that remember."""
+
+from typing import TypeAlias
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.edge.conftest import Edge
+from travio_inventory.domain.trip import TripKey
+
+MARGIN_MS = 20
+
+
+async def fill(edge: Edge, trip: TripKey, contents: dict[int, bytes]) -> None:
+    """Lease the blocks and fill them at once."""
+    leases = await edge.seat_maps.lease(trip, contents.keys())
+    await edge.seat_maps.fill(trip, {block: (leases[block], content) for block, content in contents.items()})
+
+
+# ---- every edge, the absent one too
+
+
+async def test_nothing_is_read_that_was_not_filled(edge: Edge) -> None:
+    trip = edge.trip()
+    await edge.seat_maps.lease(trip, [0, 1])
+    assert dict(await edge.seat_maps.read(trip)) == {}
+
+
+async def test_a_lease_is_given_for_every_block_asked_and_no_other(edge: Edge) -> None:
+    trip = edge.trip()
+    await edge.seat_maps.lease(trip, [3])
+    assert (await edge.seat_maps.lease(trip, [0, 2, 4])).keys() == {0, 2, 4}
+
+
+async def test_an_invalidated_block_is_not_read(edge: Edge) -> None:
+    trip = edge.trip()
+    await fill(edge, trip, {0: b"old", 1: b"old"})
+    await edge.seat_maps.invalidate(trip, [0, 1])
+    assert dict(await edge.seat_maps.read(trip)) == {}
+
+
+async def test_a_slow_reader_does_not_put_old_data_back(edge: Edge) -> None:
+    """It leased, read the store, and slept; the seat was sold and the block invalidated; then it woke."""
+    trip = edge.trip()
+    leases = await edge.seat_maps.lease(trip, [0])
+    await edge.seat_maps.invalidate(trip, [0])
+    await edge.seat_maps.fill(trip, {0: (leases[0], b"old")})
+    assert dict(await edge.seat_maps.read(trip)) == {}
+
+
+async def test_a_void_lease_stays_void_when_others_have_a_new_one(edge: Edge) -> None:
+    trip = edge.trip()
+    void = await edge.seat_maps.lease(trip, [0])
+    await edge.seat_maps.invalidate(trip, [0])
+    await edge.seat_maps.lease(trip, [0])
+    await edge.seat_maps.fill(trip, {0: (void[0], b"old")})
+    assert dict(await edge.seat_maps.read(trip)) == {}
+
+
+async def test_a_lease_fills_its_own_block_and_trip_only(edge: Edge) -> None:
+    trip, other = edge.trip(), edge.trip()
+    leases = await edge.seat_maps.lease(trip, [0])
+    await edge.seat_maps.lease(trip, [1])
+    await edge.seat_maps.lease(other, [0])
+    await edge.seat_maps.fill(trip, {1: (leases[0], b"of another block")})
+    await edge.seat_maps.fill(other, {0: (leases[0], b"of another trip")})
+    assert dict(await edge.seat_maps.read(trip)) == {}
+    assert dict(await edge.seat_maps.read(other)) == {}
+
+
+async def test_a_made_up_lease_fills_nothing(edge: Edge) -> None:
+    trip = edge.trip()
+    await edge.seat_maps.fill(trip, {0: ("", b"made up")})
+    await edge.seat_maps.lease(trip, [0])
+    await edge.seat_maps.fill(trip, {0: ("", b"made up")})
+    assert dict(await edge.seat_maps.read(trip)) == {}
+
+
+async def test_a_block_is_not_read_when_it_is_stale(edge: Edge) -> None:
+    """An invalidation can be lost: this bounds how long it matters."""
+    trip = edge.trip()
+    await fill(edge, trip, {0: b"old"})
+    await edge.wait(edge.stale_ms_max + MARGIN_MS)
+    assert dict(await edge.seat_maps.read(trip)) == {}
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (("a:b", "c"), ("a", "b:c")),
+        (("a", "b}{c"), ("a}{b", "c")),
+        (("a", "b%3Ac"), ("a", "b:c")),
+    ],
+)
+async def test_trips_with_names_alike_do_not_meet(
+    edge: Edge, one: tuple[str, str], other: tuple[str, str]
+) -> None:
+    ours = edge.trip().trip
+    first, second = (TripKey(ours + organization, trip) for organization, trip in (one, other))
+    await fill(edge, first, {0: b"map"})
+    assert dict(await edge.seat_maps.read(second)) == {}
+
+
+# ---- an edge that is there
+
+
+async def test_what_was_filled_is_read(present_edge: Edge) -> None:
+    """Any bytes, none included."""
+    trip = present_edge.trip()
+    contents = {0: b"", 1: bytes(range(256)), 7: b"\r\n\x00"}
+    await fill(present_edge, trip, contents)
+    assert dict(await present_edge.seat_maps.read(trip)) == contents
+
+
+async def test_a_block_is_read_until_it_is_stale(present_edge: Edge) -> None:
+    trip = present_edge.trip()
+    await fill(present_edge, trip, {0: b"map"})
+    await present_edge.wait(present_edge.stale_ms_max // 2)
+    assert dict(await present_edge.seat_maps.read(trip)) == {0: b"map"}
+
+
+async def test_each_block_goes_stale_by_itself(present_edge: Edge) -> None:
+    trip = present_edge.trip()
+    await fill(present_edge, trip, {0: b"first", 1: b"first"})
+    await present_edge.wait(present_edge.stale_ms_max * 3 // 4)
+    await fill(present_edge, trip, {1: b"second", 2: b"second"})
+    assert dict(await present_edge.seat_maps.read(trip)) == {0: b"first", 1: b"second", 2: b"second"}
+    await present_edge.wait(present_edge.stale_ms_max // 2)
+    assert dict(await present_edge.seat_maps.read(trip)) == {1: b"second", 2: b"second"}
+
+
+async def test_an_invalidation_leaves_the_other_blocks_and_trips(present_edge: Edge) -> None:
+    trip, other = present_edge.trip(), present_edge.trip()
+    await fill(present_edge, trip, {0: b"a", 1: b"b"})
+    await fill(present_edge, other, {0: b"c"})
+    await present_edge.seat_maps.invalidate(trip, [0])
+    assert dict(await present_edge.seat_maps.read(trip)) == {1: b"b"}
+    assert dict(await present_edge.seat_maps.read(other)) == {0: b"c"}
+
+
+async def test_everyone_gets_the_same_lease_until_it_is_void(present_edge: Edge) -> None:
+    """A fill does not void it: who read the store at the same time has the same to say."""
+    trip = present_edge.trip()
+    first = await present_edge.seat_maps.lease(trip, [0, 1])
+    await present_edge.seat_maps.fill(trip, {0: (first[0], b"map")})
+    assert await present_edge.seat_maps.lease(trip, [0, 1]) == first
+    await present_edge.seat_maps.invalidate(trip, [0])
+    second = await present_edge.seat_maps.lease(trip, [0, 1])
+    assert second[0] != first[0]
+    assert second[1] == first[1]
+
+
+async def test_a_fill_keeps_the_blocks_whose_lease_holds(present_edge: Edge) -> None:
+    trip = present_edge.trip()
+    leases = await present_edge.seat_maps.lease(trip, [0, 1])
+    await present_edge.seat_maps.invalidate(trip, [0])
+    await present_edge.seat_maps.fill(trip, {block: (leases[block], b"map") for block in (0, 1)})
+    assert dict(await present_edge.seat_maps.read(trip)) == {1: b"map"}
+
+
+async def test_an_answer_does_not_change_after_it_was_given(present_edge: Edge) -> None:
+    trip = present_edge.trip()
+    await fill(present_edge, trip, {0: b"map"})
+    answer = await present_edge.seat_maps.read(trip)
+    await present_edge.seat_maps.invalidate(trip, [0])
+    await fill(present_edge, trip, {1: b"other"})
+    assert dict(await present_edge.seat_maps.read(trip)) == {1: b"other"}
+    assert dict(answer) == {0: b"map"}
+
+
+# ---- any order of readers and writers
+
+Step: TypeAlias = tuple[str, int]
+
+steps = st.tuples(st.sampled_from(["look", "look", "fill", "fill", "write"]), st.integers(0, 2))
+
+
+@given(st.lists(steps, max_size=40))
+async def test_no_order_of_readers_and_writers_brings_old_data_back(edge: Edge, script: list[Step]) -> None:
+    """What is cached is always what the store says.
+
+    Readers lease, look at the store and fill when they come to it, some twice; writers write and invalidate.
+    """
+    trip = edge.trip()
+    store = dict.fromkeys(range(3), b"0")
+    readers: list[tuple[int, str, bytes]] = []
+    for number, (step, at) in enumerate(script, start=1):
+        if step == "look":
+            lease = (await edge.seat_maps.lease(trip, [at]))[at]
+            readers.append((at, lease, store[at]))
+        elif step == "write":
+            store[at] = str(number).encode()
+            await edge.seat_maps.invalidate(trip, [at])
+        elif readers:
+            block, lease, seen = readers[at % len(readers)]
+            await edge.seat_maps.fill(trip, {block: (lease, seen)})
+        cached = await edge.seat_maps.read(trip)
+        assert dict(cached) == {block: store[block] for block in cached}

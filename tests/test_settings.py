@@ -1,0 +1,257 @@
+"""Every setting is read, checked and listed; a wrong one stops the start with one line."""
+
+import ast
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import MappingProxyType
+
+import pytest
+from pydantic import ValidationError
+
+from tests.architecture import PACKAGE
+from travio_inventory import settings as module
+from travio_inventory.settings import Settings, SettingsError, listed, load_settings, names
+
+FIELDS = tuple(Settings.model_fields)
+OTHER_VALUES = MappingProxyType({
+    "grpc_host": "127.0.0.1",
+    "grpc_port": "9084",
+    "tls_cert": __file__,
+    "tls_key": __file__,
+    "store": "memory",
+    "edge": "absent",
+    "data": "/tmp/elsewhere",  # noqa: S108 - a value to read, nothing is written there
+    "scylla_hosts": "db1,db2",
+    "redis_addr": "cache:6379",
+    "events": "none",
+    "hold_ttl_seconds": "601",
+    "hold_ttl_seconds_max": "3601",
+    "hold_total_seconds_max": "7201",
+    "holds_per_holder_max": "4",
+    "refusals": "legacy",
+    "clock_bound_ms": "251",
+    "attempt_grace_seconds": "11",
+    "taken_ttl_ms": "1999",
+    "map_stale_ms": "1999",
+    "commits_in_flight_max": "999",
+    "deadline_seconds": "11",
+    "deadline_seconds_max": "61",
+    "message_bytes_max": "65537",
+    "admin_message_bytes_max": "4194305",
+    "unread_bytes_max": "67108865",
+    "connections_max": "4097",
+    "streams_max": "257",
+    "resets_per_second_max": "201",
+    "idle_connection_seconds": "601",
+    "drain_seconds": "11",
+    "workers": "off",
+    "sweep_interval_ms": "301",
+    "relay_interval_ms": "201",
+    "log_level": "DEBUG",
+    "log_format": "json",
+})
+TOGETHER = MappingProxyType({
+    "tls_cert": {"TRAVIO_TLS_KEY": __file__},
+    "tls_key": {"TRAVIO_TLS_CERT": __file__},
+    "scylla_hosts": {"TRAVIO_STORE": "embedded"},
+    "redis_addr": {"TRAVIO_EDGE": "local"},
+})
+"""What must be set as well, by field."""
+
+
+class Environment:
+    """Sets variables for one test."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self._patch = patch
+
+    def __setitem__(self, name: str, value: str) -> None:
+        self._patch.setenv(name, value)
+
+    def update(self, variables: dict[str, str]) -> None:
+        for name, value in variables.items():
+            self[name] = value
+
+
+@pytest.fixture
+def environment() -> Iterator[Environment]:
+    """None of our variables set."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("TRAVIO_") or name in module.BARE_NAMES]:
+            patch.delenv(name)
+        yield Environment(patch)
+
+
+def refused() -> str:
+    """What the start is refused with."""
+    with pytest.raises(SettingsError) as error:
+        load_settings()
+    said = str(error.value)
+    assert len(said.splitlines()) == 1
+    return said
+
+
+def test_every_field_has_another_value_here() -> None:
+    assert set(OTHER_VALUES) == set(FIELDS)
+
+
+@pytest.mark.parametrize(("field", "name"), [(field, name) for field in FIELDS for name in names(field)])
+def test_every_variable_changes_its_setting_and_no_other(
+    field: str, name: str, environment: Environment
+) -> None:
+    environment.update(TOGETHER.get(field, {}))
+    before = load_settings().model_dump() if field not in TOGETHER else Settings.model_construct().model_dump()
+    environment[name] = OTHER_VALUES[field]
+    after = load_settings().model_dump()
+    changed = {key for key in FIELDS if before[key] != after[key]}
+    assert field in changed
+    assert changed <= {field, "tls_cert", "tls_key"}
+    assert [line.source for line in listed(load_settings()) if line.name == names(field)[0]] == [name]
+
+
+def test_the_composition_root_uses_every_setting() -> None:
+    tree = ast.parse((PACKAGE / "app.py").read_text())
+    used = {
+        node.attr
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "settings"
+    }
+    assert set(FIELDS) - used == set()
+
+
+def test_the_prefixed_name_wins_over_the_bare_one(environment: Environment) -> None:
+    environment.update({"GRPC_PORT": "1001", "TRAVIO_GRPC_PORT": "1002"})
+    assert load_settings().grpc_port == 1002
+
+
+def test_what_is_given_in_code_wins_over_the_environment(environment: Environment) -> None:
+    environment["TRAVIO_GRPC_PORT"] = "1002"
+    settings = load_settings(grpc_port=1003)
+    assert settings.grpc_port == 1003
+    assert next(line for line in listed(settings) if line.name == "TRAVIO_GRPC_PORT").source == "given"
+
+
+def test_an_empty_variable_is_as_if_not_set(environment: Environment) -> None:
+    environment.update({"GRPC_PORT": "", "SCYLLA_HOSTS": "", "TRAVIO_STORE": ""})
+    settings = load_settings()
+    assert (settings.grpc_port, settings.store) == (9083, "embedded")
+
+
+def test_settings_never_change(environment: Environment) -> None:
+    settings = load_settings()
+    with pytest.raises(ValidationError):
+        settings.grpc_port = 1  # type: ignore[misc]  # that it is refused is the point
+    assert settings.grpc_port == 9083
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        ({"TRAVIO_GRPC_PORT": "70000"}, "TRAVIO_GRPC_PORT='70000' is wrong: allowed is a whole number from 0 to 65535"),
+        ({"GRPC_PORT": "http"}, "GRPC_PORT='http' is wrong: allowed is a whole number from 0 to 65535"),
+        ({"TRAVIO_WORKERS": "maybe"}, "TRAVIO_WORKERS='maybe' is wrong: allowed is on or off"),
+        ({"REFUSALS": "old"}, "REFUSALS='old' is wrong: allowed is status or legacy"),
+        ({"TRAVIO_STORE": "a\nb"}, "TRAVIO_STORE='a\\nb' is wrong: allowed is embedded or memory"),
+        (
+            {"TRAVIO_STORE": "scylla"},
+            "TRAVIO_STORE='scylla' is not part of this version: allowed is embedded or memory",
+        ),
+        ({"TRAVIO_EDGE": "redis"}, "TRAVIO_EDGE='redis' is not part of this version: allowed is local or absent"),
+        (
+            {"TRAVIO_TLS_CERT": "/no/such/file", "TRAVIO_TLS_KEY": __file__},
+            "TRAVIO_TLS_CERT='/no/such/file' is wrong: allowed is the path of a file that is there",
+        ),
+        (
+            {"TRAVIO_TLS_CERT": __file__},
+            f"TRAVIO_TLS_CERT={__file__!r} and TRAVIO_TLS_KEY='': set both or neither",
+        ),
+        ({"HOLD_TTL_SECONDS": "3601"}, "HOLD_TTL_SECONDS=3601 must be at most TRAVIO_HOLD_TTL_SECONDS_MAX=3600"),
+        (
+            {"TRAVIO_DEADLINE_SECONDS": "90"},
+            "TRAVIO_DEADLINE_SECONDS=90 must be at most TRAVIO_DEADLINE_SECONDS_MAX=60",
+        ),
+        (
+            {"TRAVIO_HOLD_TTL": "60"},
+            "TRAVIO_HOLD_TTL='60': there is no such setting; did you mean TRAVIO_HOLD_TTL_SECONDS?",
+        ),
+        ({"travio_data": "x"}, "travio_data='x': there is no such setting; did you mean TRAVIO_DATA?"),
+        (
+            {"TRAVIO_GRPC_PORT": "x", "TRAVIO_EVENTS": "y"},
+            "TRAVIO_GRPC_PORT='x' is wrong: allowed is a whole number from 0 to 65535; "
+            "TRAVIO_EVENTS='y' is wrong: allowed is jsonlines or none",
+        ),
+    ],
+)
+def test_one_line_names_the_variable_its_value_and_what_is_allowed(
+    variables: dict[str, str], said: str, environment: Environment
+) -> None:
+    environment.update(variables)
+    assert refused() == said
+
+
+@pytest.mark.parametrize(
+    ("variable", "way_on"),
+    [("SCYLLA_HOSTS", "TRAVIO_STORE=embedded"), ("REDIS_ADDR", "TRAVIO_EDGE=local")],
+)
+def test_an_address_stops_the_start_until_the_backend_is_chosen(
+    variable: str, way_on: str, environment: Environment
+) -> None:
+    environment[variable] = "db1"
+    said = refused()
+    assert said.startswith(f"{variable}='db1' chooses the ")
+    assert way_on in said
+    environment.update(dict([way_on.split("=")]))
+    assert load_settings().store == "embedded"
+
+
+def test_a_password_in_an_address_is_shown_nowhere(environment: Environment) -> None:
+    environment["REDIS_ADDR"] = "redis://user:secret@cache:6379"
+    assert "secret" not in refused()
+    environment["TRAVIO_EDGE"] = "local"
+    assert "secret" not in str(listed(load_settings()))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("TRAVIO_TEST_SEEDS", "7"),
+        ("TRAVIO_INVENTORY_SERVICE_HOST", "10.0.0.1"),
+        ("TRAVIO_INVENTORY_SERVICE_PORT_GRPC", "9083"),
+        ("TRAVIO_INVENTORY_PORT", "tcp://10.0.0.1:9083"),
+        ("TRAVIO_INVENTORY_PORT_9083_TCP_ADDR", "10.0.0.1"),
+    ],
+)
+def test_what_tests_and_orchestrators_set_is_let_be(
+    name: str, value: str, environment: Environment
+) -> None:
+    environment[name] = value
+    assert load_settings() == Settings()
+
+
+def test_every_setting_is_listed_with_a_description(environment: Environment) -> None:
+    lines = listed(load_settings())
+    assert [line.name for line in lines] == [names(field)[0] for field in FIELDS]
+    assert [line.name for line in lines if not line.description or "\n" in line.description] == []
+    assert {line.source for line in lines} == {"default"}
+    assert [(line.name, line.also) for line in lines if line.also] == [
+        (f"TRAVIO_{name}", name) for name in (line.also for line in lines) if name
+    ]
+    assert {line.also for line in lines} - {""} == module.BARE_NAMES
+
+
+def test_every_default_is_one_that_may_be_set(environment: Environment) -> None:
+    for line in listed(load_settings()):
+        if line.default and line.name not in {"TRAVIO_SCYLLA_HOSTS", "TRAVIO_REDIS_ADDR"}:
+            environment[line.name] = line.default
+    again = load_settings().model_dump()
+    assert again == Settings.model_construct().model_dump()
+
+
+def test_nothing_is_imported_that_makes_a_start_slow(tmp_path: Path) -> None:
+    code = "import json, sys, travio_inventory.settings; print(json.dumps(sorted(sys.modules)))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, cwd=tmp_path)
+    assert {"rich", "cyclopts", "grpclib"} & set(json.loads(run.stdout)) == set()

@@ -1,0 +1,1 @@
+"""When workers begin a round, and what they do about errors."""

@@ -1,0 +1,467 @@
+"""One call: whether it is let in, its request cut out of DATA, its handler run, its one answer."""
+
+import asyncio
+import logging
+import re
+from collections import deque
+from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
+from typing import Any, Final, NamedTuple
+
+from grpclib.const import Handler, Status
+from grpclib.encoding.base import CodecBase, StatusDetailsCodecBase
+from grpclib.events import _DispatchServerEvents
+from grpclib.exceptions import GRPCError, StreamTerminatedError
+from grpclib.exceptions import ProtocolError as MisuseError
+from grpclib.metadata import Deadline, decode_metadata, encode_bin_value, encode_grpc_message, encode_metadata
+from grpclib.protocol import Peer
+from grpclib.server import Stream
+from h2.errors import ErrorCodes
+from h2.exceptions import ProtocolError
+from multidict import MultiDict
+
+from travio_inventory.api.rpc.frames import PREFIX_BYTES, Headers, Writer
+from travio_inventory.api.rpc.limits import ServerLimits
+
+log = logging.getLogger("travio_inventory.rpc")
+
+Metadata = Mapping[str, str | bytes] | Collection[tuple[str, str | bytes]]
+
+CONTENT_TYPE: Final = "application/grpc"
+_TIMEOUT: Final = re.compile(r"([0-9]{1,8})([HMSmun])")
+_SECONDS: Final = {"H": 3600.0, "M": 60.0, "S": 1.0, "m": 1e-3, "u": 1e-6, "n": 1e-9}
+
+
+class Method(NamedTuple):
+    """What is known of a method before it is called."""
+
+    name: str
+    handler: Handler
+    message_bytes_max: int
+    has_deadline: bool
+
+
+class Request(NamedTuple):
+    """The headers of a call that may run."""
+
+    method: Method
+    deadline: Deadline | None
+    metadata: Any
+    content_type: str
+    user_agent: str | None
+
+
+class Refusal(NamedTuple):
+    """The answer to headers that nothing can run for."""
+
+    status: Status
+    message: str
+    http_status: int = 200
+
+
+class Shared:
+    """What all calls of one server have in common."""
+
+    def __init__(
+        self,
+        methods: Mapping[str, Method],
+        limits: ServerLimits,
+        codec: CodecBase,
+        status_details_codec: StatusDetailsCodecBase | None,
+        dispatch: _DispatchServerEvents,
+    ) -> None:
+        self.methods = methods
+        self.limits = limits
+        self.codec = codec
+        self.status_details_codec = status_details_codec
+        self.dispatch = dispatch
+        self.content_type = f"{CONTENT_TYPE}+{codec.__content_subtype__}"
+        self.unread_bytes_left = limits.unread_bytes_max
+
+
+def admit(headers: Headers, shared: Shared) -> Request | Refusal:
+    """Whether the headers are those of a call that we can run."""
+    named = dict(headers)
+    http_method = named.get(":method")
+    if http_method != "POST":
+        return Refusal(Status.INVALID_ARGUMENT, "only POST is a call", 405 if http_method else 400)
+    content_type = named.get("content-type", "")
+    if content_type.partition(";")[0] not in (shared.content_type, CONTENT_TYPE):
+        return Refusal(Status.INVALID_ARGUMENT, f"content-type must be {shared.content_type}", 415)
+    path = named.get(":path")
+    if not path:
+        return Refusal(Status.INVALID_ARGUMENT, "no :path", 400)
+    method = shared.methods.get(path)
+    if method is None:
+        return Refusal(Status.UNIMPLEMENTED, "no such method")
+    timeout_seconds = _timeout_seconds(named.get("grpc-timeout"), method, shared.limits)
+    if timeout_seconds is None:
+        return Refusal(Status.INVALID_ARGUMENT, "malformed grpc-timeout")
+    if timeout_seconds <= 0:
+        return Refusal(Status.DEADLINE_EXCEEDED, "the deadline had passed before the call began")
+    try:
+        metadata = decode_metadata(headers)
+    except ValueError:
+        return Refusal(Status.INVALID_ARGUMENT, "malformed binary metadata")
+    deadline = None if timeout_seconds == float("inf") else Deadline.from_timeout(timeout_seconds)
+    return Request(method, deadline, metadata, content_type, named.get("user-agent"))
+
+
+def _timeout_seconds(value: str | None, method: Method, limits: ServerLimits) -> float | None:
+    """The seconds a call may take, infinite for some methods, None if its grpc-timeout makes no sense."""
+    seconds_max = limits.deadline_max_seconds if method.has_deadline else float("inf")
+    if value is None:
+        return min(limits.deadline_default_seconds, seconds_max) if method.has_deadline else seconds_max
+    match = _TIMEOUT.fullmatch(value)
+    return None if match is None else min(int(match[1]) * _SECONDS[match[2]], seconds_max)
+
+
+def answer_headers(
+    status: Status, message: str | None, *, http_status: int = 200, content_type: str | None = None
+) -> Headers:
+    """Headers that end a call; with a content type they are its only ones."""
+    headers: Headers = []
+    if content_type is not None:
+        headers = [(":status", str(http_status)), ("content-type", content_type)]
+    headers.append(("grpc-status", str(status.value)))
+    if message is not None:
+        headers.append(("grpc-message", encode_grpc_message(message)))
+    return headers
+
+
+class Inbox:
+    """Cuts the DATA of one call into messages; keeps at most one frame more than a message may have."""
+
+    __slots__ = ("_bytes_max", "_messages_max", "_pending", "messages", "messages_received")
+
+    def __init__(self, bytes_max: int, messages_max: int | None) -> None:
+        self.messages: deque[bytes] = deque()
+        self.messages_received = 0
+        self._pending = bytearray()
+        self._bytes_max = bytes_max
+        self._messages_max = messages_max
+
+    @property
+    def pending_bytes(self) -> int:
+        """Bytes kept of a message that is not complete."""
+        return len(self._pending)
+
+    def feed(self, data: bytes) -> None:
+        """Take what has arrived; raises GRPCError as soon as it can become no message of ours."""
+        pending = self._pending
+        start = b"" if pending else data[:PREFIX_BYTES]
+        if len(start) == PREFIX_BYTES and len(data) == PREFIX_BYTES + self._message_bytes(start):
+            self._complete(data[PREFIX_BYTES:])    # as nearly always: one frame, one message
+            return
+        pending += data
+        while len(pending) >= PREFIX_BYTES:
+            end = PREFIX_BYTES + self._message_bytes(pending)
+            if len(pending) < end:
+                break
+            self._complete(bytes(pending[PREFIX_BYTES:end]))
+            del pending[:end]
+        if pending and self.messages_received == self._messages_max:
+            raise GRPCError(Status.INVALID_ARGUMENT, "more than one message")
+
+    def finish(self) -> None:
+        """Say that nothing more will arrive; raises GRPCError if something is missing."""
+        if self._pending:
+            raise GRPCError(Status.INVALID_ARGUMENT, "truncated message")
+        if self._messages_max is not None and not self.messages_received:
+            raise GRPCError(Status.INVALID_ARGUMENT, "no message")
+
+    def _message_bytes(self, start: bytes | bytearray) -> int:
+        if start[0] == 1:
+            raise GRPCError(Status.UNIMPLEMENTED, "compressed messages are not accepted")
+        if start[0]:
+            raise GRPCError(Status.INVALID_ARGUMENT, "malformed message prefix")
+        message_bytes = int.from_bytes(start[1:PREFIX_BYTES])
+        if message_bytes > self._bytes_max:
+            message = f"a message of {message_bytes} bytes; {self._bytes_max} are taken at most"
+            raise GRPCError(Status.RESOURCE_EXHAUSTED, message)
+        return message_bytes
+
+    def _complete(self, message: bytes) -> None:
+        if self.messages_received == self._messages_max:
+            raise GRPCError(Status.INVALID_ARGUMENT, "more than one message")
+        self.messages_received += 1
+        self.messages.append(message)
+
+
+class Call(Stream[Any, Any]):
+    """What a handler gets: grpclib's stream, every method of which is replaced.
+
+    A call is answered exactly once. Who answers first wins: the handler, its deadline, the caller's reset, a
+    drain; the handler is then cancelled and what it still says is dropped. The handler of a method that takes
+    one message starts when the message is complete.
+    """
+
+    def __init__(    # does not call grpclib's: it sets up what the replaced methods used
+        self,
+        shared: Shared,
+        writer: Writer,
+        stream_id: int,
+        request: Request,
+        peer: Peer,
+        on_gone: Callable[[int], None],
+    ) -> None:
+        self.deadline = request.deadline
+        self.metadata = request.metadata
+        self.user_agent = request.user_agent
+        self.peer = peer
+        self.ended = False
+        self.request_ended = False
+        self._shared = shared
+        self._writer = writer
+        self._stream_id = stream_id
+        self._request = request
+        self._on_gone = on_gone
+        self._handler = request.method.handler
+        self._takes_one = not self._handler.cardinality.client_streaming
+        self._inbox = Inbox(request.method.message_bytes_max, 1 if self._takes_one else None)
+        self._arrival: asyncio.Event | None = None
+        self._unread_bytes = 0
+        self._unacknowledged_bytes = 0
+        self._headers_sent = False
+        self._messages_sent = 0
+        self._task: asyncio.Task[None] | None = None
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(
+            min(shared.limits.message_read_seconds_max, self._seconds_left()), self._on_timer
+        )
+        if not self._takes_one:
+            self._start()
+
+    # What the connection tells us.
+
+    def feed(self, data: bytes, flow_bytes: int) -> None:
+        """Take DATA; `flow_bytes` is what it took of the window, given back when more may come."""
+        self._unacknowledged_bytes += flow_bytes
+        if not self.ended:
+            try:
+                self._inbox.feed(data)
+                if self._inbox.pending_bytes != self._unread_bytes:
+                    self._count_unread(self._inbox.pending_bytes)
+            except GRPCError as refusal:
+                self.end(refusal.status, refusal.message)
+        if self._takes_one or self.ended or not self._inbox.messages:
+            self._acknowledge()
+        elif self._arrival is not None:
+            self._arrival.set()
+
+    def finish_request(self) -> None:
+        """Note that the caller has sent all; the handler of a method that takes one message starts now."""
+        self.request_ended = True
+        if self.ended:
+            return
+        try:
+            self._inbox.finish()
+        except GRPCError as refusal:
+            self.end(refusal.status, refusal.message)
+            return
+        if self._takes_one:
+            self._start()
+        elif self._arrival is not None:
+            self._arrival.set()
+
+    def abandon(self) -> None:
+        """End the call without an answer: nobody is there to read it."""
+        if not self.ended:
+            self._close()
+        self._stop()
+
+    def end(
+        self,
+        status: Status,
+        message: str | None = None,
+        *,
+        details: bytes | None = None,
+        metadata: Metadata = (),
+    ) -> None:
+        """Answer with a status, unless the call has been answered, and stop the handler."""
+        if not self.ended:
+            content_type = None if self._headers_sent else self._shared.content_type
+            headers = answer_headers(status, message, content_type=content_type)
+            if details is not None:
+                headers.append(("grpc-status-details-bin", encode_bin_value(details).decode("ascii")))
+            headers.extend(encode_metadata(metadata))
+            self._close()
+            with suppress(ProtocolError):    # the caller has left
+                self._writer.send_headers(self._stream_id, headers, end_stream=True)
+                if not self.request_ended:
+                    self._writer.reset(self._stream_id, ErrorCodes.NO_ERROR)
+        self._stop()
+
+    # What a handler may do: the interface of grpclib.server.Stream.
+
+    async def recv_message(self) -> object:
+        """Receive the next message, None if there are no more; raises GRPCError if it cannot be decoded."""
+        if not self._inbox.messages and not self._takes_one:
+            await self._arrives()
+        if not self._inbox.messages:
+            return None
+        data = self._inbox.messages.popleft()
+        if self._unacknowledged_bytes and not self._inbox.messages:
+            self._acknowledge()
+            self._writer.flush_soon()
+        expected = self._handler.request_type
+        try:
+            message = self._shared.codec.decode(data, expected)
+        except Exception as error:
+            raise GRPCError(Status.INVALID_ARGUMENT, f"not a {expected.__name__}") from error
+        (message,) = await self._shared.dispatch.recv_message(message)
+        return message
+
+    async def send_initial_metadata(self, *, metadata: Metadata | None = None) -> None:
+        """Send headers; raises StreamTerminatedError if the call is over."""
+        self._check_open()
+        if self._headers_sent:
+            raise MisuseError("initial metadata was sent already")
+        (sent,) = await self._shared.dispatch.send_initial_metadata(MultiDict(metadata or ()))
+        headers: Headers = [(":status", "200"), ("content-type", self._shared.content_type)]
+        self._writer.send_headers(self._stream_id, [*headers, *encode_metadata(sent)])
+        self._headers_sent = True
+
+    async def send_message(self, message: object) -> None:
+        """Send a reply, or `bytes` that are one; raises StreamTerminatedError if the call is over."""
+        if self._messages_sent and not self._handler.cardinality.server_streaming:
+            raise MisuseError("the reply was sent already")
+        (message,) = await self._shared.dispatch.send_message(message)
+        body = self._shared.codec.encode(message, self._handler.reply_type)
+        if not self._headers_sent:
+            await self.send_initial_metadata()
+        self._check_open()
+        self._messages_sent += 1
+        await self._writer.send_body(self._stream_id, b"\0" + len(body).to_bytes(4) + body)
+
+    async def send_trailing_metadata(
+        self,
+        *,
+        status: Status = Status.OK,
+        status_message: str | None = None,
+        status_details: object = None,
+        metadata: Metadata | None = None,
+    ) -> None:
+        """Answer the call. A unary call is answered with OK only after its reply."""
+        self._check_open()
+        if status is Status.OK and not self._messages_sent and not self._handler.cardinality.server_streaming:
+            raise MisuseError("OK without a reply")
+        codec, details = self._shared.status_details_codec, None
+        if status_details is not None and codec is not None:
+            details = codec.encode(status, status_message, status_details)
+        (sent,) = await self._shared.dispatch.send_trailing_metadata(
+            MultiDict(metadata or ()),
+            status=status,
+            status_message=status_message,
+            status_details=status_details,
+        )
+        self.end(status, status_message, details=details, metadata=sent)
+
+    async def cancel(self) -> None:
+        """Reset the call instead of answering it."""
+        self._check_open()
+        self._close()
+        self._writer.reset(self._stream_id, ErrorCodes.CANCEL)
+
+    # How it runs.
+
+    def _start(self) -> None:
+        self._task = asyncio.get_running_loop().create_task(self._run())
+        self._task.add_done_callback(self._gone)
+
+    async def _run(self) -> None:
+        try:
+            await self._answer()
+        except GRPCError as refusal:
+            await self._refuse(refusal)
+        except asyncio.CancelledError as error:
+            if self.ended:
+                return
+            if self._task is not None and self._task.cancelling():
+                self.end(Status.UNAVAILABLE, "the server is stopping")
+                raise
+            self._fail(error)    # something the handler waited for was cancelled, not the handler
+        except Exception as error:    # noqa: BLE001    # _fail logs it
+            self._fail(error)
+
+    async def _answer(self) -> None:
+        request = self._request
+        self.metadata, func = await self._shared.dispatch.recv_request(
+            self.metadata,
+            self._handler.func,
+            method_name=request.method.name,
+            deadline=self.deadline,
+            content_type=request.content_type,
+            user_agent=self.user_agent,
+            peer=self.peer,
+        )
+        await func(self)
+        if not self.ended:
+            await self.send_trailing_metadata()
+
+    async def _refuse(self, refusal: GRPCError) -> None:
+        if self.ended:
+            return
+        try:
+            await self.send_trailing_metadata(
+                status=refusal.status, status_message=refusal.message, status_details=refusal.details
+            )
+        except Exception as error:    # noqa: BLE001    # _fail logs it
+            self._fail(error)
+
+    def _fail(self, error: BaseException) -> None:
+        """Log an exception that no handler should let out; the caller learns only that there was one."""
+        if not self.ended:
+            log.error("unexpected error in %s", self._request.method.name, exc_info=error)
+            self.end(Status.INTERNAL, "internal error")
+
+    def _on_timer(self) -> None:
+        seconds_left = self._seconds_left()
+        if (self._takes_one and not self.request_ended) or self._inbox.pending_bytes:
+            self.end(Status.DEADLINE_EXCEEDED, "the request did not arrive in time")
+        elif seconds_left <= 0:
+            self.end(Status.DEADLINE_EXCEEDED, "deadline exceeded")
+        elif self.deadline is not None:
+            self._timer = asyncio.get_running_loop().call_later(seconds_left, self._on_timer)
+
+    def _seconds_left(self) -> float:
+        return float("inf") if self.deadline is None else self.deadline.time_remaining()
+
+    async def _arrives(self) -> None:
+        """Wait for a message of a streaming caller, or for its end."""
+        while not self._inbox.messages and not self.request_ended:
+            self._check_open()
+            self._arrival = asyncio.Event()
+            await self._arrival.wait()
+
+    def _check_open(self) -> None:
+        if self.ended:
+            raise StreamTerminatedError("the call is over")
+
+    def _count_unread(self, unread_bytes: int) -> None:
+        """Account for what we keep of an incomplete message; raises GRPCError if it is too much in all."""
+        self._shared.unread_bytes_left -= unread_bytes - self._unread_bytes
+        self._unread_bytes = unread_bytes
+        if unread_bytes and self._shared.unread_bytes_left < 0:
+            raise GRPCError(Status.RESOURCE_EXHAUSTED, "too many unfinished requests")
+
+    def _acknowledge(self) -> None:
+        size, self._unacknowledged_bytes = self._unacknowledged_bytes, 0
+        if size:
+            self._writer.acknowledge(self._stream_id, size)
+
+    def _close(self) -> None:
+        self.ended = True
+        self._timer.cancel()
+        if self._unread_bytes:
+            self._count_unread(0)
+        self._acknowledge()
+
+    def _stop(self) -> None:
+        if self._task is None:
+            self._on_gone(self._stream_id)
+        elif self._task is not asyncio.current_task():
+            self._task.cancel()
+
+    def _gone(self, _task: asyncio.Task[None]) -> None:
+        self._on_gone(self._stream_id)

@@ -1,0 +1,25 @@
+"""Messages to bytes and back; a reply that is bytes already goes out as it is."""
+
+from grpclib._typing import IProtoMessage
+from grpclib.encoding.base import CodecBase
+
+
+class PassThroughCodec(CodecBase):
+    """For betterproto2 messages, and for google.protobuf ones (health, reflection).
+
+    `bytes` as a reply are taken for the serialized reply: a cached seat map is never encoded again.
+    """
+
+    __content_subtype__ = "proto"
+
+    def encode(self, message: object, message_type: type[IProtoMessage]) -> bytes:
+        """Serialize a reply; raises TypeError if it is neither bytes nor of the method's reply type."""
+        if isinstance(message, bytes):
+            return message
+        if not isinstance(message, message_type):
+            raise TypeError(f"a reply must be bytes or {message_type.__name__}, not {type(message).__name__}")
+        return message.SerializeToString()
+
+    def decode(self, data: bytes, message_type: type[IProtoMessage]) -> IProtoMessage:
+        """Parse a request; whatever the parser raises means that the bytes are no such message."""
+        return message_type.FromString(data)

@@ -1,0 +1,5 @@
+"""Runs the command line as `python -m travio_inventory.cli`."""
+
+from travio_inventory.cli import main
+
+main()

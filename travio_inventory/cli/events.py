@@ -1,0 +1,69 @@
+"""The command that shows events as they are written to the data folder; it takes no lock."""
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, TextIO
+
+from cyclopts import Parameter
+
+from travio_inventory.cli.exits import Exit, Failure
+from travio_inventory.cli.reach import AsJson, fail
+from travio_inventory.cli.screen import Screen
+
+FILE = "events.jsonl"
+POLL_SECONDS = 0.2
+
+
+def events(
+    *,
+    follow: Annotated[bool, Parameter(negative="", help="Go on until interrupted.")] = False,
+    data: Annotated[Path, Parameter(env_var="TRAVIO_DATA", help="The service's data folder.")] = Path(
+        "./data"
+    ),
+    as_json: AsJson = False,
+) -> Exit:
+    """Show the events that the service has published, one JSON object a line."""
+    screen = Screen(as_json=as_json)
+    path = data / FILE
+    if not follow and not path.exists():
+        said = f"no events at {path}"
+        return fail(screen, Failure(Exit.WRONG, "NO_EVENTS", said, "name the service's folder with --data"))
+    try:
+        for line in _lines(path, follow=follow):
+            screen.raw(line)
+    except KeyboardInterrupt:
+        return Exit.DONE
+    return Exit.DONE
+
+
+def _lines(path: Path, *, follow: bool) -> Iterator[str]:
+    """Whole lines of the file, without end while following; a file that is replaced is read from its start."""
+    while follow and not path.exists():
+        time.sleep(POLL_SECONDS)
+    file = path.open(encoding="utf-8")
+    part = ""
+    try:
+        while True:
+            part += file.readline()
+            if part.endswith("\n"):
+                yield part.rstrip("\n")
+                part = ""
+            elif not follow:
+                return
+            else:
+                time.sleep(POLL_SECONDS)
+                if _is_replaced(file, path):
+                    file.close()
+                    file, part = path.open(encoding="utf-8"), ""
+    finally:
+        file.close()
+
+
+def _is_replaced(file: TextIO, path: Path) -> bool:
+    """Whether the path leads to another file now, or to a shorter one."""
+    if not path.exists():
+        return False
+    now, then = path.stat(), os.fstat(file.fileno())
+    return now.st_ino != then.st_ino or now.st_size < file.tell()

@@ -1,0 +1,77 @@
+"""How a command ends: one line that says what and what to do, and an exit status that scripts can rely on."""
+
+from enum import IntEnum
+from typing import NamedTuple
+
+from travio_inventory.domain.errors import AskAgain, FinalNo, Refusal, WrongRequest
+
+
+class Exit(IntEnum):
+    """The exit statuses."""
+
+    DONE = 0
+    NO = 1
+    """A definite no; for a bench: the counts were wrong."""
+    WRONG = 2
+    """What was asked for cannot be: a wrong option, file, setting or field."""
+    ASK_AGAIN = 3
+    """Nothing is decided; the same command may succeed later."""
+    NO_SERVICE = 4
+    """Nobody answers there."""
+
+
+class Failure(NamedTuple):
+    """Why a command did not do what was asked. `advice` says what to do, "" where there is nothing to say."""
+
+    status: Exit
+    reason: str
+    message: str
+    advice: str = ""
+
+    @property
+    def line(self) -> str:
+        """What and what to do, for people."""
+        return f"{self.message}: {self.advice}" if self.advice else self.message
+
+
+ADVICE = {
+    "INVALID_JOURNEY": "`travio-inventory trip show TRIP` lists the stops in order",
+    "INVALID_SEATS": "`travio-inventory trip show TRIP --seats` lists the seats",
+    "TRIP_NOT_FOUND": "open it with `travio-inventory trip open FILE`, or name its --organization",
+    "TRIP_DEFINED_OTHERWISE": "open it under another id with --id",
+    "SEAT_UNAVAILABLE": "choose a free seat, `travio-inventory map TRIP FROM TO` shows them",
+    "SEAT_CONTENDED": "ask again in a moment, or choose another seat",
+    "HOLD_NOT_FOUND": "it must be the --user's own; `travio-inventory holds list` shows them",
+    "HOLD_EXPIRED": "hold the seats again",
+    "HOLD_RELEASED": "hold the seats again",
+    "HOLD_CONFIRMED": "a booking is given back with `travio-inventory cancel`",
+    "BOOKING_CANCELLED": "hold the seats again",
+    "EXTENSION_TOO_LONG": "confirm it in time; `travio-inventory settings` shows the longest time",
+    "IDEMPOTENCY_KEY_REUSED": "give --key another value",
+    "HOLD_LIMIT": "release or confirm a hold first",
+    "OUTCOME_UNKNOWN": "run the same command again; a hold needs the same --key",
+}
+
+
+def failure_of(refusal: Refusal) -> Failure:
+    """What to tell of a refusal."""
+    match refusal:
+        case WrongRequest():
+            status = Exit.WRONG
+        case FinalNo():
+            status = Exit.NO
+        case AskAgain():
+            status = Exit.ASK_AGAIN
+        case _:
+            raise AssertionError(f"{type(refusal).__name__} is on no branch")
+    return Failure(status, refusal.reason, str(refusal), ADVICE.get(refusal.reason, ""))
+
+
+def no_service(target: str) -> Failure:
+    """Nobody listens at the target."""
+    return Failure(
+        Exit.NO_SERVICE,
+        "NO_SERVICE",
+        f"no service at {target}",
+        "start one with `travio-inventory serve`, or name another with --target",
+    )

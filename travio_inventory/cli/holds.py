@@ -1,0 +1,147 @@
+"""Commands about holds and bookings: hold, confirm, extend, release, cancel, list, show."""
+
+from datetime import datetime
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from travio_inventory.cli.exits import Exit
+from travio_inventory.cli.reach import HERE, Reach, ask
+from travio_inventory.cli.screen import Screen
+from travio_inventory.client.answers import HoldRecord
+from travio_inventory.client.client import InventoryClient
+
+HoldId = Annotated[str, Parameter(help="The hold's id, as `hold` answered it.")]
+Seconds = Annotated[int, Parameter(help="How long, from now; 0 is the service's default.")]
+
+
+def hold(
+    trip: Annotated[str, Parameter(help="The trip's id.")],
+    origin: Annotated[str, Parameter(help="Station where the journey begins.")],
+    destination: Annotated[str, Parameter(help="Station where it ends.")],
+    *seats: Annotated[str, Parameter(help="Ids of the seats.")],
+    seconds: Seconds = 0,
+    key: Annotated[str, Parameter(help="Idempotency key: again with the same key is the same hold.")] = "",
+    reach: Reach = HERE,
+) -> Exit:
+    """Hold seats of a journey: every one of them, or none."""
+
+    async def work(client: InventoryClient, screen: Screen) -> None:
+        held = await client.hold(trip, origin, destination, seats, seconds=seconds, key=key)
+        value = {"hold": held.id, "seats": list(held.seats), "expires_at": _stamp(held.expires_at)}
+        screen.answer(value, lambda: screen.fields({**value, "seats": " ".join(held.seats)}))
+
+    return ask(reach, work)
+
+
+def confirm(
+    hold_id: HoldId,
+    order: Annotated[str, Parameter(help="The order that pays for it.")],
+    /,
+    *,
+    reach: Reach = HERE,
+) -> Exit:
+    """Turn a hold into a booking. Again is the same booking."""
+
+    async def work(client: InventoryClient, screen: Screen) -> None:
+        booking = await client.confirm(hold_id, order)
+        tickets = [{"ticket": ticket.id, "seat": ticket.seat} for ticket in booking.tickets]
+
+        def show() -> None:
+            screen.fields({"booking": booking.id})
+            screen.table(["seat", "ticket"], [[ticket.seat, ticket.id] for ticket in booking.tickets])
+
+        screen.answer({"booking": booking.id, "tickets": tickets}, show)
+
+    return ask(reach, work)
+
+
+def extend(hold_id: HoldId, /, *, seconds: Seconds = 0, reach: Reach = HERE) -> Exit:
+    """Keep a hold for longer. Never shortens it."""
+
+    async def work(client: InventoryClient, screen: Screen) -> None:
+        value = {"hold": hold_id, "expires_at": _stamp(await client.extend(hold_id, seconds))}
+        screen.answer(value, lambda: screen.fields(value))
+
+    return ask(reach, work)
+
+
+def release(hold_id: HoldId, /, *, reach: Reach = HERE) -> Exit:
+    """Give a hold's seats back before its time."""
+
+    async def work(client: InventoryClient, screen: Screen) -> None:
+        count = await client.release(hold_id)
+        said = f"{count} released" if count else "nothing to give back"
+        screen.answer({"hold": hold_id, "released": count}, lambda: screen.say(said))
+
+    return ask(reach, work)
+
+
+def cancel(
+    booking: Annotated[str, Parameter(help="The booking's id, as `confirm` answered it.")],
+    /,
+    *,
+    reach: Reach = HERE,
+) -> Exit:
+    """Give a booking's seats back for sale."""
+
+    async def work(client: InventoryClient, screen: Screen) -> None:
+        count = await client.cancel(booking)
+        screen.answer({"booking": booking, "cancelled": count}, lambda: screen.say(f"{count} cancelled"))
+
+    return ask(reach, work)
+
+
+def list_holds(
+    *,
+    trip: Annotated[str, Parameter(help="Only holds of this trip.")] = "",
+    ended: Annotated[bool, Parameter(negative="", help="Ended ones too.")] = False,
+    reach: Reach = HERE,
+) -> Exit:
+    """List the user's holds, newest first, at most 100."""
+
+    async def work(client: InventoryClient, screen: Screen) -> None:
+        holds = [_as_plain(record) for record in await client.list_holds(trip=trip, include_ended=ended)]
+        columns = ["hold", "status", "seats", "from", "to", "expires_at"]
+
+        def show() -> None:
+            screen.table(columns, [[_word(record[column]) for column in columns] for record in holds])
+
+        screen.answer({"holds": holds}, show if holds else lambda: screen.say("no holds"))
+
+    return ask(reach, work)
+
+
+def show_hold(hold_id: HoldId, /, *, reach: Reach = HERE) -> Exit:
+    """Show one hold as it stands now."""
+
+    async def work(client: InventoryClient, screen: Screen) -> None:
+        record = _as_plain(await client.find_hold(hold_id))
+        screen.answer(record, lambda: screen.fields({name: _word(value) for name, value in record.items()}))
+
+    return ask(reach, work)
+
+
+def _as_plain(record: HoldRecord) -> dict[str, object]:
+    return {
+        "hold": record.id,
+        "trip": record.trip,
+        "user": record.user,
+        "status": (record.status.name or "unknown").lower(),
+        "seats": list(record.seats),
+        "from": record.origin,
+        "to": record.destination,
+        "created_at": _stamp(record.created_at),
+        "expires_at": _stamp(record.expires_at),
+        "order": record.order,
+        "booking": record.booking,
+    }
+
+
+def _word(value: object) -> object:
+    return " ".join(value) if isinstance(value, list) else value
+
+
+def _stamp(moment: datetime | None) -> str:
+    """RFC 3339, "" where there is no time."""
+    return moment.isoformat() if moment else ""

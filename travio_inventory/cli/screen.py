@@ -1,0 +1,78 @@
+"""What a command shows: colours on a terminal, plain lines elsewhere, JSON where it is asked for."""
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TextIO
+
+from rich.console import Console
+from rich.text import Text
+
+PLAIN_WIDTH = 80
+JSON_INDENT = 2
+
+
+def printable(text: object) -> str:
+    """The text on one line, without control characters: what others wrote must not steer a terminal."""
+    return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in str(text))
+
+
+class Screen:
+    """Writes to one stream; looks at it once to know whether a person reads it."""
+
+    def __init__(self, *, as_json: bool = False, out: TextIO | None = None) -> None:
+        self.as_json = as_json
+        self._out = out or sys.stdout
+        self.fancy = self._out.isatty() and not as_json
+        self._console_made: Console | None = None
+
+    @property
+    def width(self) -> int:
+        """Characters on a line."""
+        return self._console().width if self.fancy else PLAIN_WIDTH
+
+    def answer(self, value: object, show: Callable[[], None]) -> None:
+        """Write the value as JSON where that was asked for; otherwise let `show` write it for people."""
+        if self.as_json:
+            self.raw(json.dumps(value, indent=JSON_INDENT, ensure_ascii=False))
+        else:
+            show()
+
+    def raw(self, text: str) -> None:
+        """One line as it is."""
+        self._out.write(text + "\n")
+        self._out.flush()
+
+    def say(self, text: str, style: str = "") -> None:
+        """One line, in a rich style on a terminal."""
+        self.draw([[(printable(text), style)]])
+
+    def draw(self, lines: Iterable[Sequence[tuple[str, str]]]) -> None:
+        """Lines of styled pieces."""
+        for line in lines:
+            if not self.fancy:
+                self.raw("".join(text for text, _ in line).rstrip())
+                continue
+            self._console().print(Text.assemble(*line), no_wrap=True, crop=False)
+
+    def fields(self, values: Mapping[str, object]) -> None:
+        """One line a value, the names aligned."""
+        width = max(map(len, values), default=0)
+        for name, value in values.items():
+            self.draw([[(name.ljust(width), "dim"), ("  " + printable(value), "")]])
+
+    def table(self, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+        """Rows under column names: aligned, without lines."""
+        cells = [[printable(cell) for cell in row] for row in rows]
+        widths = [max(map(len, column)) for column in zip(columns, *cells, strict=True)]
+        self.draw([[(_aligned(columns, widths), "bold")]])
+        self.draw([[(_aligned(row, widths), "")] for row in cells])
+
+    def _console(self) -> Console:
+        if self._console_made is None:
+            self._console_made = Console(file=self._out, highlight=False)
+        return self._console_made
+
+
+def _aligned(cells: Sequence[str], widths: Sequence[int]) -> str:
+    return "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()

@@ -1,0 +1,238 @@
+"""Draws a vehicle lengthways: each section's rows from left to right, folded to the width of the terminal."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import groupby
+from typing import NamedTuple
+
+DENSE_SEATS = 200
+"""From this many seats on, a seat is one character wide and only every fifth row is named."""
+NAMED_ROW_EVERY = 5
+PANEL_GAP = 3
+WIDTH_MIN = 20
+NAME_CHARS_MAX = 6
+"""Of the name of a row or column; what is longer is cut."""
+AISLE_LINES_MAX = 2
+SEPARATORS = "-/. "
+SECTION_WORDS = {"train": "car", "launch": "deck"}
+
+
+class Look(StrEnum):
+    """What a seat is for the journey that is drawn."""
+
+    FREE = "free"
+    HELD = "held"
+    BOOKED = "booked"
+    BLOCKED = "blocked"
+    UNKNOWN = "unknown"
+
+
+class Paint(NamedTuple):
+    """How a look is shown: on a terminal, in plain text, and in what colour."""
+
+    glyph: str
+    letter: str
+    style: str
+
+
+PAINTS = {
+    Look.FREE: Paint("□", ".", "green"),
+    Look.HELD: Paint("◪", "h", "bold yellow"),
+    Look.BOOKED: Paint("■", "B", "bold red"),
+    Look.BLOCKED: Paint("▨", "x", "bright_black"),
+    Look.UNKNOWN: Paint("?", "?", "magenta"),
+}
+
+
+class Span(NamedTuple):
+    """A piece of a line in one style."""
+
+    text: str
+    style: str = ""
+
+
+Line = list[Span]
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnSeat:
+    """A seat at its place in the layout. `number` is what is printed on it."""
+
+    id: str
+    number: str
+    row: int
+    column: int
+    look: Look
+
+
+def plain(line: Line) -> str:
+    """The line without styles or trailing blanks."""
+    return "".join(span.text for span in line).rstrip()
+
+
+def counts(seats: Iterable[DrawnSeat]) -> dict[Look, int]:
+    """How many seats have each look; looks that no seat has are 0, UNKNOWN is left out then."""
+    found = dict.fromkeys(Look, 0)
+    for seat in seats:
+        found[seat.look] += 1
+    return {look: count for look, count in found.items() if count or look is not Look.UNKNOWN}
+
+
+def legend(seats: Sequence[DrawnSeat], *, fancy: bool) -> Line:
+    """One line that says what the symbols mean and how often each stands."""
+    spans = []
+    for look, count in counts(seats).items():
+        paint = PAINTS[look]
+        spans += [Span(paint.glyph if fancy else paint.letter, paint.style), Span(f" {count} {look}   ")]
+    return spans
+
+
+def draw(
+    seats: Sequence[DrawnSeat], *, width: int, fancy: bool, vehicle_type: str = "", marked: str = ""
+) -> list[Line]:
+    """The vehicle in lines of at most `width` characters; the seat whose id is `marked` is set off."""
+    room = max(width, WIDTH_MIN)
+    pen = _Pen(fancy=fancy, dense=len(seats) >= DENSE_SEATS, width=room, marked=marked)
+    word = SECTION_WORDS.get(vehicle_type, "")
+    panels = [panel for section in _sections(seats) for panel in pen.panels(section, word)]
+    lines: list[Line] = []
+    for band in _bands(panels, room):
+        lines += [*_side_by_side(band), []]
+    return lines[:-1]
+
+
+class _Panel(NamedTuple):
+    """A drawn section, or a part of one that is longer than a line."""
+
+    lines: list[Line]
+    width: int
+
+
+class _Labels(NamedTuple):
+    """What a section's seats are called, taken from their numbers."""
+
+    section: str
+    rows: dict[int, str]
+    columns: dict[int, str]
+
+
+def _sections(seats: Sequence[DrawnSeat]) -> list[list[DrawnSeat]]:
+    """Seats whose rows follow one another without a gap belong together."""
+    by_row = sorted(seats, key=lambda seat: (seat.row, seat.column))
+    row_numbers = sorted({seat.row for seat in seats})
+    run_of = {row: row - at for at, row in enumerate(row_numbers)}
+    return [list(run) for _, run in groupby(by_row, key=lambda seat: run_of[seat.row])]
+
+
+def _labels(seats: Sequence[DrawnSeat]) -> _Labels:
+    """Number "8-12A" is section 8, row 12, column A, where the neighbours' numbers bear that out."""
+    shared = _shared_start([seat.number for seat in seats])
+    cut = max(shared.rfind(separator) for separator in SEPARATORS) + 1
+    rows: dict[int, str] = {}
+    said: dict[int, set[str]] = {}
+    for row, run in groupby(seats, key=lambda seat: seat.row):
+        in_row = list(run)
+        prefix = _shared_start([seat.number for seat in in_row]) if len(in_row) > 1 else ""
+        rows[row] = prefix[cut:].strip(SEPARATORS)[:NAME_CHARS_MAX]
+        for seat in in_row:
+            if prefix:
+                said.setdefault(seat.column, set()).add(seat.number[len(prefix) :])
+    columns = {column: names.pop()[:NAME_CHARS_MAX] for column, names in said.items() if len(names) == 1}
+    return _Labels(shared[:cut].strip(SEPARATORS), rows, columns)
+
+
+def _shared_start(texts: Sequence[str]) -> str:
+    """The longest start that all the texts have."""
+    first, last = min(texts), max(texts)
+    same = (at for at, letter in enumerate(first) if not last.startswith(letter, at))
+    return first[: next(same, len(first))]
+
+
+def _columns_and_aisles(columns: set[int]) -> Iterator[int]:
+    """The columns in order, with the empty ones between them; of a wide gap not all."""
+    before = min(columns)
+    for column in sorted(columns):
+        yield from range(max(before + 1, column - AISLE_LINES_MAX), column)
+        yield (before := column)
+
+
+@dataclass(frozen=True, slots=True)
+class _Pen:
+    """How to draw: with which signs, how closely, how wide."""
+
+    fancy: bool
+    dense: bool
+    width: int
+    marked: str
+
+    def panels(self, section: Sequence[DrawnSeat], word: str) -> list[_Panel]:
+        """The section in as many pieces as the width makes necessary."""
+        labels = _labels(section)
+        title = f"{word} {labels.section}".strip()[:WIDTH_MIN] if labels.section else ""
+        margin = max(map(len, labels.columns.values()), default=0) + 1
+        cell = 1 if self.dense else max(map(len, labels.rows.values())) + 1
+        rows = sorted(labels.rows)
+        step = max(1, (self.width - margin) // max(cell, 1))
+        chunks = [rows[at : at + step] for at in range(0, len(rows), step)]
+        return [self._panel(section, labels, chunk, title, margin, cell) for chunk in chunks]
+
+    def _panel(
+        self,
+        section: Sequence[DrawnSeat],
+        labels: _Labels,
+        rows: Sequence[int],
+        title: str,
+        margin: int,
+        cell: int,
+    ) -> _Panel:
+        at = {(seat.row, seat.column): seat for seat in section}
+        lines: list[Line] = [[Span(title, "bold")]] if title else []
+        lines.append([Span(" " * margin + self._row_names(labels, rows, cell), "dim")])
+        for column in _columns_and_aisles({column for _, column in at}):
+            name = Span(labels.columns.get(column, "").ljust(margin), "dim")
+            lines.append([name, *(self._seat(at.get((row, column)), cell) for row in rows)])
+        return _Panel(lines, max(len("".join(span.text for span in line)) for line in lines))
+
+    def _row_names(self, labels: _Labels, rows: Sequence[int], cell: int) -> str:
+        """The names of the rows, each over its row; where they would run together, every fifth."""
+        names = ""
+        for at, row in enumerate(rows):
+            name = labels.rows[row]
+            left_out = self.dense and at > 0 and name.isdigit() and int(name) % NAMED_ROW_EVERY
+            if not left_out and len(names) <= at * cell and at * cell + len(name) <= len(rows) * cell:
+                names = names.ljust(at * cell) + name + " "
+        return names.rstrip()
+
+    def _seat(self, seat: DrawnSeat | None, cell: int) -> Span:
+        if seat is None:
+            return Span(" " * cell)
+        paint = PAINTS[seat.look]
+        style = f"{paint.style} reverse" if seat.id == self.marked else paint.style
+        return Span((paint.glyph if self.fancy else paint.letter).ljust(cell), style)
+
+
+def _bands(panels: Sequence[_Panel], width: int) -> list[list[_Panel]]:
+    """The panels in lines of panels, none wider than `width` unless a single panel is."""
+    bands: list[list[_Panel]] = []
+    room = 0
+    for panel in panels:
+        if not bands or room < panel.width:
+            bands.append([])
+            room = width
+        bands[-1].append(panel)
+        room -= panel.width + PANEL_GAP
+    return bands
+
+
+def _side_by_side(band: Sequence[_Panel]) -> list[Line]:
+    """The panels of one band as lines."""
+    lines: list[Line] = []
+    for at in range(max(len(panel.lines) for panel in band)):
+        line: Line = []
+        for panel in band:
+            spans = panel.lines[at] if at < len(panel.lines) else []
+            used = sum(len(span.text) for span in spans)
+            line += [*spans, Span(" " * (panel.width - used + PANEL_GAP))]
+        lines.append(line[:-1] if band else line)
+    return lines

@@ -1,0 +1,28 @@
+"""Commands that run the service itself: serve, work, settings."""
+
+import os
+import sys
+
+from travio_inventory import app
+from travio_inventory.settings import Settings, SettingsError, load_settings
+
+EXIT_WRONG_SETTING = 2
+OWN_VARIABLES = ("TRAVIO_TARGET", "TRAVIO_ORGANIZATION", "TRAVIO_USER")
+"""Read by the command line alone; the service knows no settings of these names."""
+
+
+def serve() -> int:
+    """Run the service until it is told to stop (SIGTERM or Ctrl-C). Settings come from the environment."""
+    settings = settings_or_none()
+    return EXIT_WRONG_SETTING if settings is None else app.serve(settings)
+
+
+def settings_or_none() -> Settings | None:
+    """The settings of this process; None, with one line on standard error, where one is wrong."""
+    for name in OWN_VARIABLES:
+        os.environ.pop(name, None)
+    try:
+        return load_settings()
+    except SettingsError as wrong:
+        sys.stderr.write(f"{wrong}\n")
+        return None

@@ -1,0 +1,203 @@
+"""Commands about trips: open one from a file, show it, draw its seats, take seats off sale."""
+
+from collections import Counter
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from travio_inventory.cli.exits import Exit, Failure
+from travio_inventory.cli.reach import HERE, Reach, ask, fail
+from travio_inventory.cli.screen import Screen
+from travio_inventory.client.answers import SeatMap
+from travio_inventory.client.client import InventoryClient
+from travio_inventory.cli.seat_drawing import DrawnSeat, Look, counts, draw, legend
+from travio_inventory.cli.trip_files import TripFileError, read_trip
+from travio_inventory.domain.trip import Trip
+
+TripId = Annotated[str, Parameter(help="The trip's id.")]
+LOOKS = {"AVAILABLE": Look.FREE, "HELD": Look.HELD, "BOOKED": Look.BOOKED, "BLOCKED": Look.BLOCKED}
+
+
+def open_trip(
+    file: Annotated[Path, Parameter(help="A trip file, as those in examples/trips/.")],
+    /,
+    *,
+    id: Annotated[str | None, Parameter(help="Open it under this id instead of the file's.")] = None,  # noqa: A002 - the option's name
+    reach: Reach = HERE,
+) -> Exit:
+    """Open a trip for sale from a TOML file. Opening it again changes nothing."""
+    organization = reach.organization if reach.organization != HERE.organization else None
+    try:
+        trip = read_trip(file, organization=organization, trip_id=id)
+    except TripFileError as wrong:
+        return fail(Screen(as_json=reach.as_json), Failure(Exit.WRONG, "TRIP_FILE", str(wrong)))
+    key = trip.key
+
+    async def work(client: InventoryClient, screen: Screen) -> None:
+        await client.open_trip(trip)
+        cells = len(trip.seats) * len(trip.segments)
+        said = f"{key.trip} is open: {len(trip.seats)} seats on {len(trip.segments)} segments"
+        screen.answer(
+            {"trip": key.trip, "organization": key.organization, "seats": len(trip.seats), "cells": cells},
+            lambda: screen.say(said, "bold"),
+        )
+
+    return ask(replace(reach, organization=key.organization), work)
+
+
+def show_trip(
+    trip: TripId,
+    /,
+    *,
+    seats: Annotated[bool, Parameter(negative="", help="List every seat too.")] = False,
+    reach: Reach = HERE,
+) -> Exit:
+    """Show a trip as it was opened: stops, classes, prices."""
+
+    async def work(client: InventoryClient, screen: Screen) -> None:
+        found = await client.trip(trip)
+        screen.answer(found.as_plain(), lambda: _show(screen, found, with_seats=seats))
+
+    return ask(reach, work)
+
+
+def _show(screen: Screen, trip: Trip, *, with_seats: bool) -> None:
+    screen.fields(
+        {
+            "trip": trip.key.trip,
+            "vehicle": f"{trip.vehicle} {trip.vehicle_type}".strip(),
+            "seats": f"{len(trip.seats)} in {trip.block_count} blocks of {trip.seats_per_block}",
+        }
+    )
+    screen.raw("")
+    screen.table(
+        ["segment", "from", "departs", "to", "arrives"],
+        [
+            [
+                at,
+                segment.origin,
+                _clock(segment.departs_at_s),
+                segment.destination,
+                _clock(segment.arrives_at_s),
+            ]
+            for at, segment in enumerate(trip.segments)
+        ],
+    )
+    screen.raw("")
+    kinds = Counter((seat.seat_class, seat.price_minor) for seat in trip.seats)
+    screen.table(
+        ["class", "price (minor units)", "seats"],
+        [[name or "-", f"{price} {trip.currency}", count] for (name, price), count in kinds.items()],
+    )
+    if with_seats:
+        screen.raw("")
+        screen.table(
+            ["seat", "number", "row", "column", "class", "type"],
+            [
+                [seat.id, seat.number, seat.row, seat.column, seat.seat_class, seat.seat_type]
+                for seat in trip.seats
+            ],
+        )
+
+
+def _clock(unix_s: int) -> str:
+    return datetime.fromtimestamp(unix_s, UTC).strftime("%Y-%m-%d %H:%M UTC") if unix_s else "-"
+
+
+def show_map(
+    trip: TripId,
+    origin: Annotated[str, Parameter(help="Station where the journey begins.")],
+    destination: Annotated[str, Parameter(help="Station where it ends.")],
+    /,
+    *,
+    reach: Reach = HERE,
+) -> Exit:
+    """Draw the seats of a trip as they stand for a journey. A seat is free only if every segment of it is."""
+
+    async def work(client: InventoryClient, screen: Screen) -> None:
+        found = await client.seat_map(trip, origin, destination)
+        seats = drawn(found)
+        screen.answer(
+            {
+                "trip": trip,
+                "from": origin,
+                "to": destination,
+                "counts": {look.value: count for look, count in counts(seats).items()},
+                "seats": [_seat_as_plain(seat) for seat in seats],
+            },
+            lambda: show_drawing(screen, found, f"{trip}  {origin} - {destination}"),
+        )
+
+    return ask(reach, work)
+
+
+def show_drawing(screen: Screen, seat_map: SeatMap, title: str, *, marked: str = "") -> None:
+    """Draw a seat map with its title and its legend."""
+    seats = drawn(seat_map)
+    screen.say(title, "bold")
+    screen.raw("")
+    screen.draw(
+        draw(
+            seats,
+            width=screen.width,
+            fancy=screen.fancy,
+            vehicle_type=seat_map.vehicle_type,
+            marked=marked,
+        )
+    )
+    screen.raw("")
+    screen.draw([legend(seats, fancy=screen.fancy)])
+
+
+def drawn(seat_map: SeatMap) -> list[DrawnSeat]:
+    """The seats of a map as they are drawn."""
+    return [
+        DrawnSeat(
+            seat.id,
+            printable_number(seat.number),
+            seat.row,
+            seat.column,
+            LOOKS.get(status.name or "", Look.UNKNOWN),
+        )
+        for seat, status, _ in seat_map.seats
+    ]
+
+
+def printable_number(number: str) -> str:
+    """A seat's number without what would steer a terminal."""
+    return "".join(sign for sign in number if sign.isprintable())
+
+
+def _seat_as_plain(seat: DrawnSeat) -> dict[str, object]:
+    place = {"seat": seat.id, "number": seat.number, "row": seat.row, "column": seat.column}
+    return {**place, "status": seat.look.value}
+
+
+def block(
+    trip: TripId,
+    *seats: Annotated[str, Parameter(help="Ids of the seats.")],
+    reason: Annotated[str, Parameter(help="Why; kept with the block.")] = "",
+    reach: Reach = HERE,
+) -> Exit:
+    """Take seats off sale."""
+
+    async def work(client: InventoryClient, screen: Screen) -> None:
+        count = await client.block_seats(trip, seats, reason=reason)
+        screen.answer({"trip": trip, "blocked": count}, lambda: screen.say(f"{count} blocked"))
+
+    return ask(reach, work)
+
+
+def unblock(
+    trip: TripId, *seats: Annotated[str, Parameter(help="Ids of the seats.")], reach: Reach = HERE
+) -> Exit:
+    """Put blocked seats back on sale."""
+
+    async def work(client: InventoryClient, screen: Screen) -> None:
+        count = await client.unblock_seats(trip, seats)
+        screen.answer({"trip": trip, "unblocked": count}, lambda: screen.say(f"{count} unblocked"))
+
+    return ask(reach, work)

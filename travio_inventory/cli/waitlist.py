@@ -1,0 +1,65 @@
+"""Commands about the waiting list: join, leave, list."""
+
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from travio_inventory.cli.exits import Exit
+from travio_inventory.cli.reach import HERE, Reach, ask
+from travio_inventory.cli.screen import Screen
+from travio_inventory.client.client import InventoryClient
+
+TripId = Annotated[str, Parameter(help="The trip's id.")]
+SeatClass = Annotated[str, Parameter(name="--class", help="The class waited for; empty is any.")]
+
+
+def join(
+    trip: TripId,
+    /,
+    *,
+    seat_class: SeatClass = "",
+    seats: Annotated[int, Parameter(help="How many.")] = 1,
+    reach: Reach = HERE,
+) -> Exit:
+    """Get in line for seats, or keep one's place."""
+
+    async def work(client: InventoryClient, screen: Screen) -> None:
+        position = await client.join_waitlist(trip, seat_class=seat_class, seats=seats)
+        screen.answer({"trip": trip, "position": position}, lambda: screen.say(f"number {position} in line"))
+
+    return ask(reach, work)
+
+
+def leave(trip: TripId, /, *, seat_class: SeatClass = "", reach: Reach = HERE) -> Exit:
+    """Get out of line."""
+
+    async def work(client: InventoryClient, screen: Screen) -> None:
+        await client.leave_waitlist(trip, seat_class=seat_class)
+        screen.answer({"trip": trip, "left": True}, lambda: screen.say("out of line"))
+
+    return ask(reach, work)
+
+
+def list_waits(*, reach: Reach = HERE) -> Exit:
+    """List what the user waits for."""
+
+    async def work(client: InventoryClient, screen: Screen) -> None:
+        entries = [
+            {
+                "trip": entry.trip,
+                "class": entry.seat_class,
+                "seats": entry.seats,
+                "status": entry.status,
+                "since": entry.joined_at.isoformat(),
+            }
+            for entry in await client.waitlist()
+        ]
+
+        def show() -> None:
+            screen.table(
+                ["trip", "class", "seats", "status", "since"], [list(entry.values()) for entry in entries]
+            )
+
+        screen.answer({"entries": entries}, show if entries else lambda: screen.say("in no line"))
+
+    return ask(reach, work)

@@ -1,0 +1,123 @@
+"""What the service answers, as plain frozen values; times are aware datetimes, prices in minor units."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+from travio_inventory.domain.trip import Journey, Seat
+from travio_inventory.wire.inventory.v1 import HoldStatus, SeatStatus
+
+
+@dataclass(frozen=True, slots=True)
+class HoldRecord:
+    """A hold as it stood when it was asked about; `order` and `booking` are "" until it is confirmed."""
+
+    id: str
+    trip: str
+    user: str
+    status: HoldStatus
+    seats: tuple[str, ...]
+    origin: str
+    destination: str
+    journey: Journey
+    created_at: datetime
+    expires_at: datetime | None
+    order: str
+    booking: str
+
+
+@dataclass(frozen=True, slots=True)
+class Passenger:
+    """Who sits where; `national_id` is the number of an identity document."""
+
+    seat: str
+    name: str = ""
+    national_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """One seat of a booking; `number` is what is printed on the seat."""
+
+    id: str
+    seat: str
+    number: str
+
+
+@dataclass(frozen=True, slots=True)
+class Booking:
+    """A confirmed hold."""
+
+    id: str
+    tickets: tuple[Ticket, ...]
+
+
+class MapSeat(NamedTuple):
+    """A seat on a journey: what it is, whether it is free, and until when a hold keeps it."""
+
+    seat: Seat
+    status: SeatStatus
+    held_until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class SeatMap:
+    """The seats in layout order, as they stood for one journey, up to two seconds ago. Colours as #RRGGBB."""
+
+    vehicle: str
+    vehicle_type: str
+    rows: int
+    columns: int
+    seats: tuple[MapSeat, ...]
+    status_colors: Mapping[str, str]
+    class_colors: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class AvailabilityQuestion:
+    """Are there seats for so many passengers? `seat_class` "" is any class. `segments` names the journey
+    outright where a route comes to a station twice.
+    """
+
+    trip: str
+    origin: str
+    destination: str
+    passengers: int = 1
+    seat_class: str = ""
+    segments: Journey | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AvailableSeat:
+    """A seat of the class asked for, and whether it is free on the journey."""
+
+    id: str
+    number: str
+    seat_class: str
+    seat_type: str
+    status: SeatStatus
+    held_until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Availability:
+    """Whether the party finds seats, and what it would pay in all; true a moment ago, decided by a hold."""
+
+    is_available: bool
+    free: int
+    price_minor: int
+    seats: tuple[AvailableSeat, ...]
+    checked_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class WaitlistEntry:
+    """What the user waits for, and since when."""
+
+    organization: str
+    trip: str
+    seat_class: str
+    seats: int
+    status: str
+    joined_at: datetime

@@ -1,0 +1,175 @@
+"""The same client for programs without asyncio: its event loop runs in a thread of its own; thread-safe."""
+
+import copy
+import ssl
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import ExitStack
+from datetime import datetime
+from functools import partial, wraps
+from types import TracebackType
+from typing import Concatenate, ParamSpec, TypeVar
+
+from anyio.from_thread import BlockingPortal, start_blocking_portal
+
+from travio_inventory.client.answers import Booking, Passenger
+from travio_inventory.client.client import (
+    ATTEMPTS_MAX_DEFAULT,
+    DEADLINE_S_DEFAULT,
+    TARGET_DEFAULT,
+    InventoryClient,
+)
+from travio_inventory.client.holds import Hold, HoldAttempt
+
+_P = ParamSpec("_P")
+_Answer = TypeVar("_Answer")
+
+
+def _waiting(
+    method: Callable[Concatenate[InventoryClient, _P], Awaitable[_Answer]],
+) -> "Callable[Concatenate[BlockingInventoryClient, _P], _Answer]":
+    """The same method, which waits for its answer."""
+
+    @wraps(method)
+    def call(self: "BlockingInventoryClient", /, *args: _P.args, **kwargs: _P.kwargs) -> _Answer:
+        return self._portal.call(partial(method, self._client, *args, **kwargs))
+
+    return call
+
+
+def _asking(
+    method: Callable[Concatenate[InventoryClient, _P], HoldAttempt],
+) -> "Callable[Concatenate[BlockingInventoryClient, _P], BlockingHold]":
+    """The same method, which waits for the hold."""
+
+    @wraps(method)
+    def call(self: "BlockingInventoryClient", /, *args: _P.args, **kwargs: _P.kwargs) -> BlockingHold:
+        attempt = method(self._client, *args, **kwargs)
+        return BlockingHold(self._portal, self._portal.call(_awaited, attempt))
+
+    return call
+
+
+async def _awaited(attempt: HoldAttempt) -> Hold:
+    return await attempt
+
+
+class BlockingHold:
+    """Seats that are ours until `expires_at`; a `with` block that is left without a confirm gives them back.
+
+    Its methods raise what those of `Hold` raise.
+    """
+
+    def __init__(self, portal: BlockingPortal, hold: Hold) -> None:
+        self._portal = portal
+        self._hold = hold
+
+    def __enter__(self) -> "BlockingHold":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._portal.call(self._hold.give_back)
+
+    @property
+    def id(self) -> str:
+        """The hold's id."""
+        return self._hold.id
+
+    @property
+    def seats(self) -> tuple[str, ...]:
+        """The seats it keeps."""
+        return self._hold.seats
+
+    @property
+    def expires_at(self) -> datetime:
+        """When it runs out."""
+        return self._hold.expires_at
+
+    def confirm(self, order: str, passengers: Sequence[Passenger] = ()) -> Booking:
+        """Turn it into a booking of `order`; again is the same booking."""
+        return self._portal.call(self._hold.confirm, order, passengers)
+
+    def release(self) -> int:
+        """Give the seats back; how many went back."""
+        return self._portal.call(self._hold.release)
+
+    def extend(self, seconds: int = 0) -> datetime:
+        """Keep it until so many seconds from now, 0 for the service's default; returns when it runs out."""
+        return self._portal.call(self._hold.extend, seconds)
+
+
+class BlockingInventoryClient:
+    """`InventoryClient` for programs without asyncio, to be shared by as many threads as there are.
+
+        with BlockingInventoryClient("localhost:9083", user="u1") as inventory:
+            with inventory.hold(trip, "A", "C", ["1A"]) as hold:
+                hold.confirm(order)
+
+    Its methods take and raise what those of `InventoryClient` do; `hold` waits until the seats are held.
+    Outside `with` they raise RuntimeError: leave it when the threads are done.
+    """
+
+    def __init__(
+        self,
+        target: str = TARGET_DEFAULT,
+        *,
+        organization: str = "default",
+        user: str = "",
+        deadline_s: float = DEADLINE_S_DEFAULT,
+        attempts_max: int = ATTEMPTS_MAX_DEFAULT,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self._client = InventoryClient(
+            target,
+            organization=organization,
+            user=user,
+            deadline_s=deadline_s,
+            attempts_max=attempts_max,
+            tls=tls,
+        )
+        self._opened: BlockingPortal | None = None
+        self._closing = ExitStack()
+
+    def __enter__(self) -> "BlockingInventoryClient":
+        with ExitStack() as stack:
+            self._opened = stack.enter_context(start_blocking_portal(name="travio-inventory-client"))
+            stack.enter_context(self._opened.wrap_async_context_manager(self._client))
+            self._closing = stack.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._opened = None
+        self._closing.__exit__(kind, error, trace)
+
+    def acting_for(self, user: str, *, organization: str | None = None) -> "BlockingInventoryClient":
+        """The same connection on behalf of another user; it lives as long as this client is open."""
+        other = copy.copy(self)
+        other._client = self._client.acting_for(user, organization=organization)
+        return other
+
+    hold = _asking(InventoryClient.hold)
+    find_hold = _waiting(InventoryClient.find_hold)
+    list_holds = _waiting(InventoryClient.list_holds)
+    confirm = _waiting(InventoryClient.confirm)
+    release = _waiting(InventoryClient.release)
+    extend = _waiting(InventoryClient.extend)
+    cancel = _waiting(InventoryClient.cancel)
+    seat_map = _waiting(InventoryClient.seat_map)
+    check_availability = _waiting(InventoryClient.check_availability)
+    check_availabilities = _waiting(InventoryClient.check_availabilities)
+    open_trip = _waiting(InventoryClient.open_trip)
+    trip = _waiting(InventoryClient.trip)
+    block_seats = _waiting(InventoryClient.block_seats)
+    unblock_seats = _waiting(InventoryClient.unblock_seats)
+    join_waitlist = _waiting(InventoryClient.join_waitlist)
+    leave_waitlist = _waiting(InventoryClient.leave_waitlist)
+    waitlist = _waiting(InventoryClient.waitlist)
+
+    @property
+    def _portal(self) -> BlockingPortal:
+        if self._opened is None:
+            raise RuntimeError("the client is not open: use it inside `with`")
+        return self._opened

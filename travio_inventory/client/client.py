@@ -1,0 +1,274 @@
+"""The client for programs that use asyncio: one connection, every call with a deadline and safe retries."""
+
+import copy
+import ssl
+from collections.abc import Sequence
+from datetime import datetime
+from types import TracebackType
+
+from grpclib.const import Status
+
+from travio_inventory.client import messages
+from travio_inventory.client.answers import (
+    Availability,
+    AvailabilityQuestion,
+    Booking,
+    HoldRecord,
+    Passenger,
+    SeatMap,
+    WaitlistEntry,
+)
+from travio_inventory.client.connection import Connection
+from travio_inventory.client.holds import HoldAttempt, HoldSteps
+from travio_inventory.client.refusals import ClientError
+from travio_inventory.domain.hold import Caller
+from travio_inventory.domain.trip import Journey, Trip
+from travio_inventory.wire.inventory import v1 as wire
+
+TARGET_DEFAULT = "localhost:9083"
+DEADLINE_S_DEFAULT = 5.0
+ATTEMPTS_MAX_DEFAULT = 4
+
+
+class InventoryClient:
+    """Asks the seat inventory on behalf of one user of one organization.
+
+        async with InventoryClient("localhost:9083", user="u1") as inventory:
+            async with inventory.hold(trip, "A", "C", ["1A"]) as hold:
+                await hold.confirm(order)
+
+    A "no" is one of the refusals of `travio_inventory.client`; a method names those that are its own. Besides
+    them every method raises BackendUnavailable (nothing was done) and Overloaded, those that change something
+    OutcomeUnknown (it may have happened or may still: the same call again gives the answer), and ClientError
+    for what is no refusal. Each call ends within `deadline_s` seconds, its retries included.
+    """
+
+    def __init__(
+        self,
+        target: str = TARGET_DEFAULT,
+        *,
+        organization: str = "default",
+        user: str = "",
+        deadline_s: float = DEADLINE_S_DEFAULT,
+        attempts_max: int = ATTEMPTS_MAX_DEFAULT,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self._connection = Connection(target, tls=tls, deadline_s=deadline_s, attempts_max=attempts_max)
+        self._caller = Caller(organization, user)
+
+    async def __aenter__(self) -> "InventoryClient":
+        await self._connection.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._connection.__aexit__(kind, error, trace)
+
+    def acting_for(self, user: str, *, organization: str | None = None) -> "InventoryClient":
+        """The same connection on behalf of another user; it lives as long as this client is open."""
+        other = copy.copy(self)
+        other._caller = Caller(self._caller.organization if organization is None else organization, user)
+        return other
+
+    @property
+    def stub(self) -> wire.InventoryServiceStub:
+        """The generated stub on the same connection: no deadline, no retries, and GRPCError for every no."""
+        return self._connection.stub
+
+    def hold(  # noqa: PLR0913 - four say what, the keyword-only ones how; none can be swapped
+        self,
+        trip: str,
+        origin: str,
+        destination: str,
+        seats: Sequence[str],
+        *,
+        seconds: int = 0,
+        segments: Journey | None = None,
+        key: str = "",
+        session: str = "",
+        retry_contended_s: float = 0.0,
+    ) -> HoldAttempt:
+        """Every one of the seats or none, for so many seconds (0: the service's default); await or enter the
+        result.
+
+        `key` names the attempt where the program wants to repeat it after a restart of its own; without one
+        the client makes one. With `retry_contended_s` a contended seat is asked for again for so long.
+        `segments` names the journey outright where a route comes to a station twice. Awaiting raises
+        SeatContended, SeatUnavailable, HoldLimitReached, IdempotencyKeyReused, TripNotFound, TripOpening,
+        InvalidRequest, or HoldEnded where the key's hold is over.
+        """
+        first, last = segments or (None, None)
+        request = wire.HoldSeatsRequest(
+            trip_id=trip,
+            from_station_id=origin,
+            to_station_id=destination,
+            seat_ids=list(seats),
+            user_id=self._caller.holder,
+            session_id=session,
+            hold_duration_seconds=seconds,
+            organization_id=self._caller.organization,
+            idempotency_key=key,
+            from_segment_index=first,
+            to_segment_index=last,
+        )
+        return HoldAttempt(self._steps, request, contended_s=retry_contended_s)
+
+    async def find_hold(self, hold_id: str) -> HoldRecord:
+        """The hold as it stands now. Raises HoldNotFound."""
+        organization, user = self._caller
+        request = wire.GetHoldRequest(hold_id=hold_id, user_id=user, organization_id=organization)
+        reply = await self._connection.read(self.stub.get_hold, request)
+        if reply.hold is None:
+            raise ClientError(Status.UNKNOWN, "answered OK without a hold")
+        return messages.hold_record(reply.hold)
+
+    async def list_holds(self, *, trip: str = "", include_ended: bool = False) -> tuple[HoldRecord, ...]:
+        """The user's holds, newest first, at most 100; of one trip where it is named."""
+        request = wire.ListHoldsRequest(
+            user_id=self._caller.holder,
+            organization_id=self._caller.organization,
+            trip_id=trip,
+            include_ended=include_ended,
+        )
+        reply = await self._connection.read(self.stub.list_holds, request)
+        return tuple(messages.hold_record(hold) for hold in reply.holds)
+
+    async def confirm(self, hold_id: str, order: str, passengers: Sequence[Passenger] = ()) -> Booking:
+        """Turn a hold into a booking of `order`; again is the same booking.
+
+        Passengers, where there are any, name exactly the hold's seats. Raises HoldEnded, HoldNotFound,
+        InvalidRequest.
+        """
+        return await self._steps.confirm(hold_id, order, passengers)
+
+    async def release(self, hold_id: str) -> int:
+        """Give a hold's seats back; how many went back, 0 where there was nothing to give back."""
+        return await self._steps.release(hold_id)
+
+    async def extend(self, hold_id: str, seconds: int = 0) -> datetime:
+        """Keep a hold until so many seconds from now (0: the service's default); returns when it runs out.
+
+        Raises HoldEnded, HoldNotFound, ExtensionTooLong, InvalidRequest.
+        """
+        return await self._steps.extend(hold_id, seconds)
+
+    async def cancel(self, booking_id: str) -> int:
+        """Give a booking's seats back for sale; how many. Again is the same answer. Raises HoldEnded,
+        HoldNotFound.
+        """
+        organization, user = self._caller
+        request = wire.CancelBookingRequest(booking_id=booking_id, user_id=user, organization_id=organization)
+        reply = await self._connection.write(self.stub.cancel_booking, request)
+        if not reply.success:
+            raise ClientError(Status.FAILED_PRECONDITION, reply.failure_reason)
+        return reply.cancelled_count
+
+    async def seat_map(
+        self, trip: str, origin: str, destination: str, *, segments: Journey | None = None
+    ) -> SeatMap:
+        """The seats in layout order, as they stand for one journey; up to two seconds old.
+
+        Raises TripNotFound, TripOpening, InvalidJourney.
+        """
+        first, last = segments or (None, None)
+        request = wire.GetSeatMapRequest(
+            trip_id=trip,
+            from_station_id=origin,
+            to_station_id=destination,
+            organization_id=self._caller.organization,
+            from_segment_index=first,
+            to_segment_index=last,
+        )
+        return messages.seat_map(
+            await self._connection.read_large("GetSeatMap", request, wire.GetSeatMapResponse)
+        )
+
+    async def check_availability(self, question: AvailabilityQuestion) -> Availability:
+        """Whether a party finds seats, and what it would pay. Raises TripNotFound, TripOpening,
+        InvalidRequest.
+        """
+        request = messages.availability_request(question, self._caller.organization)
+        return messages.availability(
+            await self._connection.read_large("CheckAvailability", request, wire.CheckAvailabilityResponse)
+        )
+
+    async def check_availabilities(
+        self, questions: Sequence[AvailabilityQuestion]
+    ) -> tuple[Availability, ...]:
+        """Several such questions in one call, answered in their order; raises like one of them."""
+        requests = [
+            messages.availability_request(question, self._caller.organization) for question in questions
+        ]
+        reply = await self._connection.read_large(
+            "BatchCheckAvailability", wire.BatchCheckRequest(requests=requests), wire.BatchCheckResponse
+        )
+        return tuple(map(messages.availability, reply.results))
+
+    async def open_trip(self, trip: Trip) -> None:
+        """Open the trip for sale; again changes nothing. Raises InvalidTrip, TripDefinedOtherwise."""
+        reply = await self._connection.write(self.stub.initialize_trip_inventory, messages.trip_request(trip))
+        if not reply.success:
+            raise ClientError(Status.FAILED_PRECONDITION, "the trip was not opened")
+
+    async def trip(self, trip: str) -> Trip:
+        """The trip as it was opened. Raises TripNotFound."""
+        request = wire.GetTripRequest(trip_id=trip, organization_id=self._caller.organization)
+        return messages.trip(await self._connection.read_large("GetTrip", request, wire.GetTripResponse))
+
+    async def block_seats(self, trip: str, seats: Sequence[str], *, reason: str = "") -> int:
+        """Take seats off sale, all of them or none; how many are blocked now. Raises SeatUnavailable,
+        InvalidSeats, TripNotFound.
+        """
+        return await self._update(trip, seats, wire.SeatStatus.BLOCKED, reason)
+
+    async def unblock_seats(self, trip: str, seats: Sequence[str]) -> int:
+        """Put blocked seats back on sale; how many are unblocked now. Raises InvalidSeats, TripNotFound."""
+        return await self._update(trip, seats, wire.SeatStatus.AVAILABLE, "")
+
+    async def join_waitlist(self, trip: str, *, seat_class: str = "", seats: int = 1) -> int:
+        """Get in line, or keep the place; its number, 1 is the head. Raises TripNotFound, InvalidRequest."""
+        request = wire.JoinWaitlistRequest(
+            trip_id=trip,
+            user_id=self._caller.holder,
+            seat_class=seat_class,
+            requested_seats=seats,
+            organization_id=self._caller.organization,
+        )
+        reply = await self._connection.write(self.stub.join_waitlist, request)
+        if not reply.success:
+            raise ClientError(Status.FAILED_PRECONDITION, reply.message)
+        return reply.position
+
+    async def leave_waitlist(self, trip: str, *, seat_class: str = "") -> None:
+        """Get out of line. Raises NotOnWaitlist, also where the answer that it was done got lost."""
+        request = wire.LeaveWaitlistRequest(
+            trip_id=trip,
+            user_id=self._caller.holder,
+            seat_class=seat_class,
+            organization_id=self._caller.organization,
+        )
+        reply = await self._connection.write(self.stub.leave_waitlist, request)
+        if not reply.success:
+            raise ClientError(Status.FAILED_PRECONDITION, "the place was not given up")
+
+    async def waitlist(self) -> tuple[WaitlistEntry, ...]:
+        """All that the user waits for, oldest first."""
+        request = wire.GetUserWaitlistRequest(user_id=self._caller.holder)
+        reply = await self._connection.read(self.stub.get_user_waitlist, request)
+        return tuple(map(messages.waitlist_entry, reply.entries))
+
+    @property
+    def _steps(self) -> HoldSteps:
+        return HoldSteps(self._connection, self._caller)
+
+    async def _update(self, trip: str, seats: Sequence[str], status: wire.SeatStatus, reason: str) -> int:
+        request = wire.UpdateInventoryRequest(
+            trip_id=trip,
+            organization_id=self._caller.organization,
+            updates=[wire.SeatUpdate(seat_id=seat, new_status=status, reason=reason) for seat in seats],
+        )
+        reply = await self._connection.write(self.stub.update_inventory, request)
+        if not reply.success:
+            raise ClientError(Status.FAILED_PRECONDITION, "the seats were not changed")
+        return reply.updated_count

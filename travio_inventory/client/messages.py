@@ -1,0 +1,209 @@
+"""Turns messages of the wire into answers and trips, and trips and questions into messages."""
+
+from datetime import UTC, datetime
+
+from travio_inventory.client.answers import (
+    Availability,
+    AvailabilityQuestion,
+    AvailableSeat,
+    Booking,
+    HoldRecord,
+    MapSeat,
+    SeatMap,
+    Ticket,
+    WaitlistEntry,
+)
+from travio_inventory.domain.trip import Journey, Seat, Segment, Trip, TripKey
+from travio_inventory.wire.inventory import v1 as wire
+
+
+def moment(unix_s: int) -> datetime:
+    """That many seconds after the epoch, in UTC."""
+    return datetime.fromtimestamp(unix_s, UTC)
+
+
+def moment_or_none(unix_s: int) -> datetime | None:
+    """None for 0, which is how the wire says "no time"."""
+    return moment(unix_s) if unix_s else None
+
+
+def hold_record(hold: wire.Hold) -> HoldRecord:
+    """The hold as plain values."""
+    return HoldRecord(
+        id=hold.hold_id,
+        trip=hold.trip_id,
+        user=hold.user_id,
+        status=hold.status,
+        seats=tuple(hold.seat_ids),
+        origin=hold.from_station_id,
+        destination=hold.to_station_id,
+        journey=Journey(hold.from_segment_index, hold.to_segment_index),
+        created_at=moment(hold.created_at),
+        expires_at=moment_or_none(hold.expires_at),
+        order=hold.order_id,
+        booking=hold.booking_id,
+    )
+
+
+def booking(reply: wire.ConfirmBookingResponse) -> Booking:
+    """The booking with its tickets."""
+    tickets = (Ticket(seat.ticket_id, seat.seat_id, seat.seat_number) for seat in reply.confirmed_seats)
+    return Booking(reply.booking_id, tuple(tickets))
+
+
+def seat_map(reply: wire.GetSeatMapResponse) -> SeatMap:
+    """The map; its legend is empty where the service sent none."""
+    legend = reply.legend
+    return SeatMap(
+        vehicle=reply.vehicle_id,
+        vehicle_type=reply.vehicle_type,
+        rows=reply.total_rows,
+        columns=reply.total_columns,
+        seats=tuple(_map_seat(row.row_number, cell) for row in reply.rows for cell in row.seats),
+        status_colors=dict(legend.status_colors) if legend else {},
+        class_colors=dict(legend.class_colors) if legend else {},
+    )
+
+
+def _map_seat(row: int, cell: wire.SeatCell) -> MapSeat:
+    seat = Seat(
+        id=cell.seat_id,
+        number=cell.seat_number,
+        row=row,
+        column=cell.column,
+        seat_class=cell.seat_class,
+        seat_type=cell.seat_type,
+        price_minor=cell.price_paisa,
+        is_accessible=cell.is_accessible,
+        has_power=cell.has_power,
+        is_exit_row=cell.is_exit_row,
+    )
+    return MapSeat(seat, wire.SeatStatus(cell.status), moment_or_none(cell.hold_expires_at))
+
+
+def availability_request(question: AvailabilityQuestion, organization: str) -> wire.CheckAvailabilityRequest:
+    """The question on behalf of an organization."""
+    first, last = question.segments or (None, None)
+    return wire.CheckAvailabilityRequest(
+        trip_id=question.trip,
+        from_station_id=question.origin,
+        to_station_id=question.destination,
+        passengers=question.passengers,
+        seat_class=question.seat_class,
+        organization_id=organization,
+        from_segment_index=first,
+        to_segment_index=last,
+    )
+
+
+def availability(reply: wire.CheckAvailabilityResponse) -> Availability:
+    """The answer to one question."""
+    seats = (
+        AvailableSeat(
+            id=seat.seat_id,
+            number=seat.seat_number,
+            seat_class=seat.seat_class,
+            seat_type=seat.seat_type,
+            status=wire.SeatStatus(seat.status),
+            held_until=moment_or_none(seat.hold_expires_at),
+        )
+        for seat in reply.seats
+    )
+    return Availability(
+        is_available=reply.is_available,
+        free=reply.available_seats,
+        price_minor=reply.price_paisa,
+        seats=tuple(seats),
+        checked_at=moment(reply.checked_at),
+    )
+
+
+def trip_request(trip: Trip) -> wire.InitializeTripInventoryRequest:
+    """The definition of the trip."""
+    return wire.InitializeTripInventoryRequest(
+        trip_id=trip.key.trip,
+        organization_id=trip.key.organization,
+        vehicle_id=trip.vehicle,
+        vehicle_type=trip.vehicle_type,
+        currency=trip.currency,
+        seats_per_block=trip.seats_per_block,
+        segments=[_segment_message(index, segment) for index, segment in enumerate(trip.segments)],
+        seat_config=wire.SeatConfiguration(
+            total_seats=len(trip.seats), seats=[_seat_message(seat) for seat in trip.seats]
+        ),
+    )
+
+
+def _segment_message(index: int, segment: Segment) -> wire.SegmentDefinition:
+    return wire.SegmentDefinition(
+        segment_index=index,
+        from_station_id=segment.origin,
+        to_station_id=segment.destination,
+        departure_time=segment.departs_at_s,
+        arrival_time=segment.arrives_at_s,
+    )
+
+
+def _seat_message(seat: Seat) -> wire.SeatDefinition:
+    return wire.SeatDefinition(
+        seat_id=seat.id,
+        seat_number=seat.number,
+        row=seat.row,
+        column=seat.column,
+        seat_type=seat.seat_type,
+        seat_class=seat.seat_class,
+        price_paisa=seat.price_minor,
+        is_accessible=seat.is_accessible,
+        has_power=seat.has_power,
+        is_exit_row=seat.is_exit_row,
+    )
+
+
+def trip(reply: wire.GetTripResponse) -> Trip:
+    """The trip as it was opened. Raises InvalidTrip for a definition that does not hold together."""
+    seats = reply.seat_config.seats if reply.seat_config else ()
+    return Trip(
+        key=TripKey(reply.organization_id, reply.trip_id),
+        segments=tuple(_segment(message) for message in reply.segments),
+        seats=tuple(_seat(message) for message in seats),
+        seats_per_block=reply.seats_per_block,
+        vehicle=reply.vehicle_id,
+        vehicle_type=reply.vehicle_type,
+        currency=reply.currency,
+    )
+
+
+def _segment(message: wire.SegmentDefinition) -> Segment:
+    return Segment(
+        origin=message.from_station_id,
+        destination=message.to_station_id,
+        departs_at_s=message.departure_time,
+        arrives_at_s=message.arrival_time,
+    )
+
+
+def _seat(message: wire.SeatDefinition) -> Seat:
+    return Seat(
+        id=message.seat_id,
+        number=message.seat_number,
+        row=message.row,
+        column=message.column,
+        seat_class=message.seat_class,
+        seat_type=message.seat_type,
+        price_minor=message.price_paisa,
+        is_accessible=message.is_accessible,
+        has_power=message.has_power,
+        is_exit_row=message.is_exit_row,
+    )
+
+
+def waitlist_entry(message: wire.WaitlistEntry) -> WaitlistEntry:
+    """The entry as plain values."""
+    return WaitlistEntry(
+        organization=message.organization_id,
+        trip=message.trip_id,
+        seat_class=message.seat_class,
+        seats=message.requested_seats,
+        status=message.status,
+        joined_at=datetime.fromisoformat(message.created_at),
+    )

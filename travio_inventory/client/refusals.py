@@ -1,0 +1,161 @@
+"""Rebuilds refusals from what a call came back with: a status with its details, or no answer at all."""
+
+import ssl
+from collections.abc import Iterator, Sequence
+from typing import TypeVar
+
+from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, PreconditionFailure, RetryInfo
+from grpclib.const import Status
+from grpclib.exceptions import GRPCError, StreamTerminatedError
+from h2.exceptions import ProtocolError
+
+from travio_inventory.domain.errors import (
+    AskAgain,
+    BackendUnavailable,
+    ExtensionTooLong,
+    HoldEnded,
+    HoldLimitReached,
+    InvalidRequest,
+    OutcomeUnknown,
+    Refusal,
+    SeatContended,
+    SeatUnavailable,
+    TakenCell,
+    Violation,
+)
+
+DOMAIN = "inventory.travio"
+RETRY_AFTER_LOST_MS = 50
+"""When to ask again after a lost connection, where nobody else says."""
+FAILURES = (GRPCError, StreamTerminatedError, ProtocolError, OSError)
+"""Every way in which a call fails without an answer of its type; TimeoutError is an OSError."""
+NO_ANSWER = frozenset(
+    {
+        Status.UNAVAILABLE,
+        Status.DEADLINE_EXCEEDED,
+        Status.RESOURCE_EXHAUSTED,
+        Status.CANCELLED,
+        Status.ABORTED,
+    }
+)
+"""Statuses that, without a reason of ours, say nothing of what became of the request."""
+
+_Detail = TypeVar("_Detail")
+
+
+class ClientError(Exception):
+    """The service said something that is no refusal: it is a bug, or the caller may not call it.
+
+    Of a step that writes it is not known whether it happened.
+    """
+
+    def __init__(self, status: Status, message: str) -> None:
+        super().__init__(f"{status.name}: {message}")
+        self.status = status
+        self.message = message
+
+
+def refusal_from(failure: Exception, *, writes: bool) -> Refusal | ClientError:
+    """What one of FAILURES means; `writes` says whether the call might have changed something."""
+    match failure:
+        case GRPCError():
+            return _from_status(failure, writes=writes)
+        case ssl.SSLError():
+            return ClientError(Status.UNAVAILABLE, str(failure))
+        case TimeoutError() | StreamTerminatedError() | ProtocolError():
+            return _no_answer(str(failure), writes=writes)
+        case _:  # could not connect, so nothing was sent
+            return _no_answer(str(failure), writes=False)
+
+
+def legacy_refusal(reason: str, seats: Sequence[str]) -> Refusal | ClientError:
+    """What a service set to answer the old way means by `success = false` and a `failure_reason`."""
+    # The words are those that the installed base knows; see the contract in proto/.
+    if "contention" in reason:
+        return SeatContended(seats, retry_after_ms=1_000)
+    if "not available" in reason:
+        return SeatUnavailable([TakenCell(seat, 0, "") for seat in seats])
+    if "maximum" in reason:
+        return HoldLimitReached(0)
+    return ClientError(Status.FAILED_PRECONDITION, reason)
+
+
+def _no_answer(why: str, *, writes: bool) -> AskAgain:
+    refusal = OutcomeUnknown() if writes else BackendUnavailable()
+    refusal.args = (f"{refusal} ({why})",)
+    refusal.retry_after_ms = RETRY_AFTER_LOST_MS
+    return refusal
+
+
+def _from_status(failure: GRPCError, *, writes: bool) -> Refusal | ClientError:
+    details = list(failure.details or ())
+    message = failure.message or ""
+    info = next((found for found in _of_type(ErrorInfo, details) if found.domain == DOMAIN), ErrorInfo())
+    kind = KINDS.get(info.reason)
+    if kind is not None:
+        refusal = _build(kind, info, details)
+        refusal.args = (message,)
+    elif failure.status in NO_ANSWER:
+        refusal = _no_answer(f"{failure.status.name}: {message}", writes=writes)
+    elif failure.status is Status.INVALID_ARGUMENT:
+        refusal = InvalidRequest(_violations(details) or [Violation("request", message)])
+    else:
+        return ClientError(failure.status, message)
+    for retry in _of_type(RetryInfo, details):
+        if isinstance(refusal, AskAgain):
+            refusal.retry_after_ms = retry.retry_delay.ToMilliseconds()
+    return refusal
+
+
+def _build(kind: type[Refusal], info: ErrorInfo, details: Sequence[object]) -> Refusal:
+    """The refusal with what it carries; those that carry only their reason take no arguments."""
+    if issubclass(kind, InvalidRequest):
+        return kind(_violations(details))
+    if issubclass(kind, HoldEnded):
+        return kind(_whole(info.metadata["at"]) * 1_000)
+    if issubclass(kind, ExtensionTooLong):
+        return kind(_whole(info.metadata["until"]) * 1_000)
+    if issubclass(kind, SeatUnavailable):
+        return kind(_taken_cells(details))
+    if issubclass(kind, SeatContended):
+        return kind([seat for seat in info.metadata["seats"].split(",") if seat], retry_after_ms=0)
+    if issubclass(kind, HoldLimitReached):
+        return kind(_whole(info.metadata["holds_max"]))
+    return kind()
+
+
+def _taken_cells(details: Sequence[object]) -> list[TakenCell]:
+    cells = []
+    for failure in _of_type(PreconditionFailure, details):
+        for violation in failure.violations:
+            seat, _, segment = violation.subject.rpartition("/")
+            cells.append(TakenCell(seat, _whole(segment), violation.type))
+    return cells
+
+
+def _violations(details: Sequence[object]) -> list[Violation]:
+    requests = _of_type(BadRequest, details)
+    return [
+        Violation(found.field, found.description)
+        for request in requests
+        for found in request.field_violations
+    ]
+
+
+def _of_type(kind: type[_Detail], details: Sequence[object]) -> Iterator[_Detail]:
+    return (detail for detail in details if isinstance(detail, kind))
+
+
+def _whole(text: str) -> int:
+    """The number, 0 for what is none."""
+    return int(text) if text.isascii() and text.isdigit() else 0
+
+
+def _kinds(family: type[Refusal]) -> Iterator[type[Refusal]]:
+    yield family
+    for kind in family.__subclasses__():
+        yield from _kinds(kind)
+
+
+KINDS = {kind.reason: kind for kind in _kinds(Refusal) if "reason" in vars(kind)}
+"""Every refusal by its public name."""

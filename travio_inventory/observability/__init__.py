@@ -1,0 +1,1 @@
+"""What the service says of itself; no use case knows of it."""

@@ -1,0 +1,123 @@
+"""Wraps every use case: counts its outcomes, times them, and logs what nobody expected."""
+
+import inspect
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import fields
+from time import perf_counter_ns
+from typing import Any
+
+import anyio
+
+from travio_inventory.domain.errors import Refusal
+from travio_inventory.engine import Inventory
+from travio_inventory.engine.ports import PublishFailed
+from travio_inventory.observability.logs import Sparingly
+from travio_inventory.observability.metrics import Figures
+
+log = logging.getLogger(__name__)
+
+OK = "ok"
+ERROR = "error"
+CANCELLED = "cancelled"
+PUBLISH_FAILED = "PUBLISH_FAILED"
+ROUNDS = {"expire_holds", "relay_events"}
+"""Called by workers all the time: that they ran is nothing to report."""
+
+_Step = Callable[..., Awaitable[Any]]
+
+
+def watched(inventory: Inventory, figures: Figures) -> Inventory:
+    """The same inventory, each call from outside counted in `figures` under `use_case` or `use_case.method`.
+
+    Outcomes are ok, the reason of a refusal, PUBLISH_FAILED, cancelled, and error. An error is logged with
+    its traceback, at most once a minute for the same use case and type; a refusal at DEBUG.
+    """
+    watch = _Watch(figures)
+    return Inventory(
+        **{
+            field.name: _wrapped(getattr(inventory, field.name), field.name, watch)
+            for field in fields(inventory)
+        }
+    )
+
+
+async def report(figures: Figures, *, every_seconds: float) -> None:
+    """Log the figures whenever something happened since they were last logged. Runs until cancelled."""
+    reported = 0
+    while True:
+        await anyio.sleep(every_seconds)
+        happened = sum(figure.calls for figure in figures.snapshot() if figure.use_case not in ROUNDS)
+        if happened != reported:
+            log_figures(figures)
+            reported = happened
+
+
+def log_figures(figures: Figures) -> None:
+    """Log what was counted since the start, on one line at INFO."""
+    log.info("figures: %s", "; ".join(map(str, figures.snapshot())) or "no calls")
+
+
+class _Watch:
+    """Watches single calls."""
+
+    def __init__(self, figures: Figures) -> None:
+        self._figures = figures
+        self._sparingly = Sparingly()
+
+    def over(self, name: str, step: _Step) -> _Step:
+        """The step, watched under that name."""
+        add = self._figures.add
+
+        async def watched_step(*args: object, **kwargs: object) -> Any:  # noqa: ANN401 - whatever the use case gives
+            started_ns = perf_counter_ns()
+            try:
+                result = await step(*args, **kwargs)
+            except BaseException as error:
+                add(name, self._outcome(name, error), perf_counter_ns() - started_ns)
+                raise
+            add(name, OK, perf_counter_ns() - started_ns)
+            return result
+
+        return watched_step
+
+    def _outcome(self, name: str, error: BaseException) -> str:
+        match error:
+            case Refusal():
+                log.debug("%s refused: %s: %s", name, error.reason, error)
+                return error.reason
+            case PublishFailed():
+                return PUBLISH_FAILED
+            case Exception():
+                if self._sparingly.may_say((name, type(error))):
+                    log.error("%s failed", name, exc_info=error)
+                return ERROR
+            case _:
+                return CANCELLED
+
+
+class _Callable:
+    """A use case that is one verb."""
+
+    __slots__ = ("_step",)
+
+    def __init__(self, step: _Step) -> None:
+        self._step = step
+
+    def __call__(self, *args: object, **kwargs: object) -> Awaitable[Any]:
+        return self._step(*args, **kwargs)
+
+
+class _Methods:
+    """A use case with several methods, set as attributes."""
+
+
+def _wrapped(use_case: Any, name: str, watch: _Watch) -> Any:  # noqa: ANN401 - each use case has a type of its own
+    """Something with the use case's public coroutine methods, each watched, and nothing else of it."""
+    if inspect.iscoroutinefunction(type(use_case).__call__):
+        return _Callable(watch.over(name, use_case))
+    methods = _Methods()
+    for method, _ in inspect.getmembers(type(use_case), inspect.iscoroutinefunction):
+        if not method.startswith("_"):
+            setattr(methods, method, watch.over(f"{name}.{method}", getattr(use_case, method)))
+    return methods

@@ -1,0 +1,320 @@
+"""What an operator can set: read once from the environment, checked as a whole, never changed."""
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, Self, get_args, get_origin
+
+from pydantic import (
+    AliasChoices,
+    AliasGenerator,
+    Field,
+    FilePath,
+    PrivateAttr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+PREFIX = "TRAVIO_"
+BARE_NAMES = {"GRPC_PORT", "SCYLLA_HOSTS", "REDIS_ADDR", "HOLD_TTL_SECONDS", "REFUSALS"}
+"""Accepted as they are as well; where both are set, the prefixed name wins."""
+TEST_PREFIX = "TRAVIO_TEST_"
+SHOWN_CHARS_MAX = 120
+
+_LATER = {"store": {"scylla"}, "edge": {"redis"}}
+_ADDRESSES = (
+    ("scylla_hosts", "scylla store", "store", "embedded"),
+    ("redis_addr", "redis edge", "edge", "local"),
+)
+_IN_ORDER = (
+    ("hold_ttl_seconds", "hold_ttl_seconds_max"),
+    ("hold_ttl_seconds_max", "hold_total_seconds_max"),
+    ("deadline_seconds", "deadline_seconds_max"),
+    ("message_bytes_max", "admin_message_bytes_max"),
+    ("admin_message_bytes_max", "unread_bytes_max"),
+)
+_SERVICE_LINK = re.compile(r"TRAVIO_\w+_(SERVICE_HOST|SERVICE_PORT\w*|PORT_\d+_(TCP|UDP)\w*)")
+_SERVICE_URL = re.compile(r"(tcp|udp)://")
+
+
+class SettingsError(Exception):
+    """A setting is wrong; the message is one line that names it, its value and what is allowed."""
+
+
+def names(field: str) -> tuple[str, ...]:
+    """The variables that set the field, the one that wins first."""
+    bare = field.upper()
+    return (PREFIX + bare, bare) if bare in BARE_NAMES else (PREFIX + bare,)
+
+
+def _setting(default: object, description: str, *, ge: int | None = None, le: int | None = None) -> Any:  # noqa: ANN401 - stands for a value of the field's own type, as pydantic's Field does
+    return Field(default=default, description=description, ge=ge, le=le)
+
+
+class Settings(BaseSettings):
+    """Every setting. Read it with `load_settings`, which names what is wrong in one line."""
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="forbid",
+        case_sensitive=True,
+        env_ignore_empty=True,
+        validate_by_name=True,
+        validate_by_alias=True,
+        hide_input_in_errors=True,
+        alias_generator=AliasGenerator(validation_alias=lambda field: AliasChoices(*names(field))),
+    )
+
+    # where it listens
+    grpc_host: str = _setting("0.0.0.0", "address to listen on")  # noqa: S104 - callers are on other machines; TRAVIO_GRPC_HOST narrows it
+    grpc_port: int = _setting(9083, "port to listen on; 0 takes a free one", ge=0, le=65_535)
+    tls_cert: FilePath | None = _setting(None, "certificate chain (PEM); with TRAVIO_TLS_KEY: serve TLS only")
+    tls_key: FilePath | None = _setting(None, "private key of the certificate (PEM)")
+
+    # what it keeps, and where
+    store: Literal["embedded", "memory"] = _setting(
+        "embedded", "the record: embedded = SQLite in TRAVIO_DATA; memory = gone with the process"
+    )
+    edge: Literal["local", "absent"] = _setting(
+        "local",
+        "what turns contenders away and serves seat maps: local = within the process; absent = nothing",
+    )
+    data: Path = _setting(Path("./data"), "data folder of this process; no other process may use it")
+    scylla_hosts: str = _setting(
+        "localhost",
+        "chooses the scylla store, not part of this version: stops the start unless TRAVIO_STORE is set",
+    )
+    redis_addr: str = _setting(
+        "localhost:6379",
+        "chooses the redis edge, not part of this version: stops the start unless TRAVIO_EDGE is set",
+    )
+    events: Literal["jsonlines", "none"] = _setting(
+        "jsonlines", "where events go: jsonlines = events.jsonl in TRAVIO_DATA; none = nowhere, now or later"
+    )
+
+    # holds
+    hold_ttl_seconds: int = _setting(
+        600, "how long a hold lasts where the caller does not say", ge=1, le=86_400
+    )
+    hold_ttl_seconds_max: int = _setting(3_600, "how long a caller may ask for", ge=1, le=86_400)
+    hold_total_seconds_max: int = _setting(
+        7_200, "how long a hold may last with all extensions", ge=1, le=604_800
+    )
+    holds_per_holder_max: int = _setting(0, "live holds that a holder may have; 0 = any number", ge=0, le=100)
+    refusals: Literal["status", "legacy"] = _setting(
+        "status", "how a no is answered: status = gRPC status with details; legacy = OK with success=false"
+    )
+
+    # the hold protocol: all processes on one store must agree on these
+    clock_bound_ms: int = _setting(250, "how far the clocks of two machines may be apart", ge=0, le=60_000)
+    attempt_grace_seconds: int = _setting(
+        10, "how long one attempt may take before others may undo it", ge=1, le=60
+    )
+
+    # the edge
+    taken_ttl_ms: int = _setting(2_000, "how long a seat is remembered as taken", ge=0, le=10_000)
+    map_stale_ms: int = _setting(2_000, "how old a cached seat map may be", ge=0, le=10_000)
+
+    # limits
+    commits_in_flight_max: int = _setting(1_000, "steps that may be committing at once", ge=1, le=100_000)
+    deadline_seconds: int = _setting(10, "deadline of a call that names none", ge=1, le=600)
+    deadline_seconds_max: int = _setting(60, "longest deadline that a call is given", ge=1, le=600)
+    message_bytes_max: int = _setting(65_536, "largest request", ge=1_024, le=16_777_216)
+    admin_message_bytes_max: int = _setting(
+        4_194_304, "largest request that opens or updates a trip", ge=1_024, le=67_108_864
+    )
+    unread_bytes_max: int = _setting(
+        67_108_864, "all requests together that are still arriving", ge=65_536, le=1_073_741_824
+    )
+    connections_max: int = _setting(4_096, "open connections", ge=1, le=100_000)
+    streams_max: int = _setting(256, "calls at once on one connection", ge=1, le=10_000)
+    resets_per_second_max: int = _setting(
+        200, "calls that one connection may cancel per second", ge=1, le=100_000
+    )
+    idle_connection_seconds: int = _setting(
+        600, "after which a connection without a call is closed", ge=1, le=86_400
+    )
+    drain_seconds: int = _setting(10, "how long running calls may take when the service stops", ge=1, le=600)
+
+    # what goes on by itself
+    workers: bool = _setting(True, "whether serve also runs the sweeper and the relay of events")
+    sweep_interval_ms: int = _setting(300, "between two rounds that end lapsed holds", ge=10, le=60_000)
+    relay_interval_ms: int = _setting(200, "between two rounds that publish events", ge=10, le=60_000)
+
+    # what it says
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = _setting("INFO", "least severe lines to log")
+    log_format: Literal["text", "json"] = _setting("text", "form of a log line, on standard error")
+
+    _given: frozenset[str] = PrivateAttr(default=frozenset())
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - pydantic's signature
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic's signature
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic's signature
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What is given in code, then the environment; no files."""
+        return init_settings, env_settings
+
+    @field_validator("store", "edge", mode="before")
+    @classmethod
+    def _not_of_this_version(cls, value: object, info: Any) -> object:  # noqa: ANN401 - pydantic's own
+        if value in _LATER[info.field_name]:
+            raise ValueError("is not part of this version")
+        return value
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _in_capitals(cls, value: object) -> object:
+        return value.upper() if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        """What no field can know alone."""
+        if wrong := [*self._out_of_order(), *self._of_a_later_version()]:
+            raise ValueError("; ".join(wrong))
+        return self
+
+    def _out_of_order(self) -> Iterator[str]:
+        for least, most in _IN_ORDER:
+            if getattr(self, least) > getattr(self, most):
+                yield f"{self._said(least)} must be at most {self._said(most)}"
+        if (self.tls_cert is None) != (self.tls_key is None):
+            yield f"{self._said('tls_cert')} and {self._said('tls_key')}: set both or neither"
+
+    def _of_a_later_version(self) -> Iterator[str]:
+        """An address chooses its backend: better not to start than to run on another one in silence."""
+        for address, backend, chooser, instead in _ADDRESSES:
+            if address in self.model_fields_set and chooser not in self.model_fields_set:
+                yield (
+                    f"{self._said(address)} chooses the {backend}, which is not part of this version: "
+                    f"unset it, or set {names(chooser)[0]}={instead}, which wins"
+                )
+
+    def _said(self, field: str) -> str:
+        return f"{_name_used(field)}={_shown(getattr(self, field))}"
+
+
+class Setting(NamedTuple):
+    """One setting as it stands, in words. `source`: its variable, "default", or "given" in code."""
+
+    name: str
+    also: str
+    value: str
+    default: str
+    allowed: str
+    source: str
+    description: str
+
+
+def load_settings(**given: object) -> Settings:
+    """The settings of this process; what is given by field name wins over the environment.
+
+    Raises SettingsError, which says all that is wrong on one line.
+    """
+    try:
+        settings = Settings(**given)  # type: ignore[arg-type]  # checked by pydantic, as all values are
+    except ValidationError as failed:
+        wrong = list(dict.fromkeys(_wrong(error, given) for error in failed.errors()))
+    else:
+        settings._given = frozenset(given)
+        wrong = []
+    wrong += _unknown_variables()
+    if wrong:
+        raise SettingsError("; ".join(wrong))
+    return settings
+
+
+def listed(settings: Settings) -> Sequence[Setting]:
+    """Every setting, in the order of the model. A password within an address is masked."""
+    return [_listed(settings, field, info) for field, info in Settings.model_fields.items()]
+
+
+def _listed(settings: Settings, field: str, info: FieldInfo) -> Setting:
+    name, *also = names(field)
+    if field in settings._given:
+        source = "given"
+    else:
+        source = _name_used(field) if field in settings.model_fields_set else "default"
+    return Setting(
+        name=name,
+        also=", ".join(also),
+        value=_plain(getattr(settings, field)),
+        default=_plain(info.default),
+        allowed=_allowed(info),
+        source=source,
+        description=info.description or "",
+    )
+
+
+def _name_used(field: str) -> str:
+    """The variable that sets the field now; where none does, the one that would win."""
+    return next((name for name in names(field) if os.environ.get(name)), names(field)[0])
+
+
+def _wrong(error: Any, given: dict[str, object]) -> str:  # noqa: ANN401 - pydantic's own
+    """What to say of one of pydantic's errors."""
+    said = str(error.get("ctx", {}).get("error", ""))
+    if not error["loc"]:
+        return said
+    named = str(error["loc"][0])
+    field = next((field for field in Settings.model_fields if named in (field, *names(field))), None)
+    if field is None:
+        return f"{named}: there is no such setting"
+    name, value = (
+        (field, given[field]) if field in given else (_name_used(field), os.environ.get(_name_used(field)))
+    )
+    return f"{name}={_shown(value)} {said or 'is wrong'}: allowed is {_allowed(Settings.model_fields[field])}"
+
+
+def _unknown_variables() -> Iterator[str]:
+    """A misspelt setting must not be passed over; what Kubernetes and Docker set for their links may be."""
+    known = {name for field in Settings.model_fields for name in names(field)}
+    for name, value in sorted(os.environ.items()):
+        if not name.upper().startswith(PREFIX) or name in known or name.startswith(TEST_PREFIX):
+            continue
+        if _SERVICE_LINK.fullmatch(name) or _SERVICE_URL.match(value):
+            continue
+        close = get_close_matches(name.upper(), known, n=1)
+        hint = f"did you mean {close[0]}?" if close else "`travio-inventory settings` lists those there are"
+        yield f"{_one_line(name)}={_shown(value)}: there is no such setting; {hint}"
+
+
+def _allowed(info: FieldInfo) -> str:
+    """What the field takes, in words."""
+    if get_origin(info.annotation) is Literal:
+        return " or ".join(get_args(info.annotation))
+    if info.annotation is bool:
+        return "on or off"
+    if info.annotation is int:
+        least = next(bound.ge for bound in info.metadata if hasattr(bound, "ge"))
+        most = next(bound.le for bound in info.metadata if hasattr(bound, "le"))
+        return f"a whole number from {least} to {most}"
+    if info.annotation is str:
+        return "any text"
+    return "a path" if info.annotation is Path else "the path of a file that is there"
+
+
+def _shown(value: object) -> str:
+    """The value on one line, in quotes where they help."""
+    return _one_line(_plain(value)) if isinstance(value, int) else repr(_plain(value))
+
+
+def _plain(value: object) -> str:
+    """The value as one would write it, without a password, not longer than a line."""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    text = re.sub(r"(://|^)[^/@\s]*@", r"\1***@", "" if value is None else str(value))
+    return text if len(text) <= SHOWN_CHARS_MAX else text[:SHOWN_CHARS_MAX] + "..."
+
+
+def _one_line(text: str) -> str:
+    return text.encode("unicode_escape").decode()

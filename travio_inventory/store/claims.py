@@ -1,0 +1,205 @@
+"""Takes the cells of one block for a hold: all of them or none, whoever stands in the way being judged first."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from travio_inventory.domain.errors import OutcomeUnknown, TakenCell
+from travio_inventory.domain.hold import parse_hold_id
+from travio_inventory.domain.trip import TripKey
+from travio_inventory.store import rows
+from travio_inventory.store.batches import (
+    Applied,
+    Hint,
+    NotDone,
+    Refused,
+    Row,
+    RowKey,
+    Rows,
+    StoreUnavailable,
+    Unknown,
+    Write,
+)
+from travio_inventory.store.owners import Owners, Verdict
+
+ROUNDS_MAX = 9
+ERRORS_MAX = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What is to be taken: `cells` of one block for `owner`, setting `values`, with the rows `beside` them in the
+    same batch. `own` is the hold's own row where it is among those.
+    """
+
+    trip: TripKey
+    block: int
+    owner: str
+    cells: Sequence[RowKey]
+    values: Row
+    beside: Sequence[Write] = ()
+    own: RowKey | None = None
+    hints: Sequence[Hint] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Won:
+    """The cells are the owner's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The owner's own row stands already: it is the answer."""
+
+    row: Row
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """Live owners have these cells."""
+
+    cells: tuple[TakenCell, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Contended:
+    """An attempt is under way on these seats, or too many take turns."""
+
+    seats: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unseeded:
+    """Some cells are not there yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stuck:
+    """The store did not answer often enough to know."""
+
+
+Result: TypeAlias = Won | Standing | Lost | Contended | Unseeded | Stuck
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """How a claim ended, and whether a copy of one of its batches could still land (`in_doubt`)."""
+
+    result: Result
+    in_doubt: bool
+
+
+@dataclass(slots=True)
+class _Obstacles:
+    """What one look at a refused batch found."""
+
+    taken: list[TakenCell] = field(default_factory=list)
+    contended: list[str] = field(default_factory=list)
+    is_unseeded: bool = False
+    errors: int = 0
+
+
+async def take(owners: Owners, claim: Claim) -> Claimed:
+    """Claim until it is won, lost, contended or unknown. A cell is only ever taken IF status='available'."""
+    partition = rows.block_partition(claim.trip, claim.block)
+    values: Row = {**claim.values, "owner": claim.owner}
+    writes = [*claim.beside, *(Write(cell, rows.IF_AVAILABLE, values) for cell in claim.cells)]
+    in_doubt = False
+    errors = 0
+    for _ in range(ROUNDS_MAX):
+        match await owners.apply(partition, writes, claim.hints):
+            case Applied():
+                return Claimed(Won(), in_doubt=False)
+            case Refused(rows=standing):
+                decided, found = await _look(owners, claim, standing)
+                if decided is not None:
+                    return Claimed(decided, in_doubt)
+                errors += found
+            case Unknown():
+                in_doubt = True
+                errors += 1
+            case NotDone():
+                errors += 1
+        if errors > ERRORS_MAX:
+            return Claimed(Stuck(), in_doubt)
+        if errors:
+            await owners.pause()
+    return Claimed(Contended(_seats(claim.cells)), in_doubt)
+
+
+async def _look(owners: Owners, claim: Claim, standing: Rows) -> tuple[Result | None, int]:
+    """What a refusal decides (None: try again), and how many errors the look met.
+
+    Nothing is carried over from one look to the next: what an earlier one believed may have changed.
+    """
+    if claim.own is not None and claim.own in standing:
+        return Standing(standing[claim.own]), 0
+    owned = sum(1 for cell in claim.cells if standing.get(cell, {}).get("owner") == claim.owner)
+    if owned == len(claim.cells):
+        return Won(), 0
+    obstacles = _Obstacles()
+    if owned:  # some intents stand and others are gone: the hold was burnt under this attempt
+        obstacles.contended += _seats(claim.cells)
+    for cell in claim.cells:
+        row = standing.get(cell)
+        if row is None:
+            obstacles.is_unseeded = True
+        elif row.get("status") != "available" and row.get("owner") != claim.owner:
+            try:
+                await _judge(owners, claim, cell, row, obstacles)
+            except (StoreUnavailable, OutcomeUnknown):
+                obstacles.errors += 1
+    return _decide(obstacles), obstacles.errors
+
+
+def _decide(obstacles: _Obstacles) -> Result | None:
+    if obstacles.is_unseeded:
+        return Unseeded()
+    if obstacles.taken:
+        return Lost(tuple(obstacles.taken))
+    if obstacles.contended:
+        return Contended(tuple(dict.fromkeys(obstacles.contended)))
+    return None
+
+
+async def _judge(owners: Owners, claim: Claim, cell: RowKey, row: Row, obstacles: _Obstacles) -> None:
+    """Find out who is in the way on one cell; ends an owner that has lapsed, frees what a dead one left."""
+    owner = rows.text(row, "owner")
+    if parse_hold_id(owner).home == claim.block:
+        await _judge_neighbour(owners, claim, cell, row, obstacles)
+        return
+    judged = await owners.judge(claim.trip.organization, owner, since_ms=rows.number(row, "since"))
+    match judged.verdict:
+        case Verdict.TAKEN:
+            obstacles.taken.append(_taken(cell, judged.row))
+        case Verdict.CONTENDED:
+            obstacles.contended.append(cell.id)
+        case Verdict.DEAD:
+            partition = rows.block_partition(claim.trip, claim.block)
+            freed = await owners.apply(partition, [Write(cell, {"owner": owner}, rows.FREE)], ())
+            if isinstance(freed, Unknown | NotDone):
+                obstacles.errors += 1
+
+
+async def _judge_neighbour(owners: Owners, claim: Claim, cell: RowKey, row: Row, obstacles: _Obstacles) -> None:
+    """An owner of the same block: its row and its cells always agree, so sold is sold; held is read in its row.
+    Where it has moved on between the two looks, the next round sees the cell free.
+    """
+    if row.get("status") in ("sold", "blocked"):
+        obstacles.taken.append(TakenCell(cell.id, cell.segment, str(row.get("status"))))
+        return
+    organization, owner = claim.trip.organization, rows.text(row, "owner")
+    home = await owners.home(organization, owner) or {}
+    if home.get("status") == "held" and owners.has_lapsed(home):
+        home = await owners.expire(rows.read_hold(organization, owner, home))
+    if home.get("status") in rows.LIVE:
+        obstacles.taken.append(_taken(cell, home))
+
+
+def _taken(cell: RowKey, home: Row) -> TakenCell:
+    status = "held" if home.get("status") == "held" else "sold"
+    return TakenCell(cell.id, cell.segment, status, rows.text(home, "claimant"))
+
+
+def _seats(cells: Sequence[RowKey]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(cell.id for cell in cells))

@@ -1,0 +1,46 @@
+"""Where sweeper, relay and listings must look: index entries that ride along with batches."""
+
+from collections.abc import Iterable, Sequence
+
+from travio_inventory.store.batches import Hint, Index, Partition
+from travio_inventory.store.rows import block_entry
+
+MINUTE_MS = 60_000
+
+
+def minute_of(at_ms: int) -> int:
+    """The minute of the time buckets that this moment is in."""
+    return at_ms // MINUTE_MS
+
+
+def bucket_of(minute: int) -> str:
+    """The name of that minute's bucket."""
+    return f"{minute:010d}"
+
+
+def due(block: Partition, at_ms: int) -> Hint:
+    """Something in the block may be due at that moment."""
+    return Hint(Index.EXPIRY, bucket_of(minute_of(at_ms)), block_entry(block))
+
+
+def recorded(block: Partition, at_ms: int) -> Hint:
+    """The block may get an event of that moment."""
+    return Hint(Index.JOURNAL, bucket_of(minute_of(at_ms)), block_entry(block))
+
+
+class HintMemory:
+    """The hints that are known to be durable, `hints_max` at most: a hot block writes each once a minute."""
+
+    def __init__(self, *, hints_max: int = 100_000) -> None:
+        self._hints_max = hints_max
+        self._durable: set[Hint] = set()
+
+    def missing(self, hints: Iterable[Hint]) -> list[Hint]:
+        """Those that must still be written."""
+        return [hint for hint in hints if hint not in self._durable]
+
+    def remember(self, hints: Sequence[Hint]) -> None:
+        """A batch that carried these was answered."""
+        if len(self._durable) + len(hints) > self._hints_max:
+            self._durable.clear()
+        self._durable.update(hint for hint in hints if hint.index in (Index.EXPIRY, Index.JOURNAL))

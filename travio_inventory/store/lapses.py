@@ -1,0 +1,125 @@
+"""Finds holds that may have run out, by the expiry index, and ends them; finishes what others left half done."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from travio_inventory.domain.errors import BackendUnavailable
+from travio_inventory.domain.hold import Aborted, Confirmed, parse_hold_id
+from travio_inventory.engine.ports import BlockKey
+from travio_inventory.store import rows
+from travio_inventory.store.batches import Index, Kind, Row, RowKey, Rows, StoreUnavailable
+from travio_inventory.store.hints import bucket_of
+from travio_inventory.store.minutes import OpenMinutes
+from travio_inventory.store.owners import Owners, Verdict
+
+LOOK_EVERY_MS = 900
+"""How often a block is read while something may fall due in it: no hold is shorter than a second."""
+
+
+@dataclass(slots=True)
+class _Look:
+    """When a block was last read, and when the next of its holds runs out."""
+
+    at_ms: int
+    due_ms: int
+
+
+class LapseFinder:
+    """Implements `engine.ports.Lapses`. One process may run several; they do no harm, only more work."""
+
+    def __init__(self, owners: Owners) -> None:
+        self._owners = owners
+        self._minutes = OpenMinutes(owners.batches, "expiry")
+        self._looks: dict[BlockKey, _Look] = {}
+        self._round_ms = 0
+        self._settling: list[int] = []
+
+    async def due_blocks(self) -> Sequence[BlockKey]:
+        """See Lapses."""
+        now_ms = self._round_ms = self._owners.clock.now_ms()
+        try:
+            await self._minutes.load(now_ms)
+            live = await self._named(self._minutes.live(now_ms))
+            self._settling = list(self._minutes.settling(now_ms))
+            settling = await self._named(self._settling)
+        except StoreUnavailable:
+            raise BackendUnavailable from None
+        self._looks = {block: look for block, look in self._looks.items() if block in live}
+        return [block for block in live | settling if block in settling or self._is_due(block, now_ms)]
+
+    async def sweep(self, block: BlockKey) -> None:
+        """See Lapses."""
+        now_ms = self._owners.clock.now_ms()
+        try:
+            cells = await self._owners.batches.read(rows.block_partition(*block), Kind.CELL)
+            await self._end_lapsed(block, _owned_here(block, cells, now_ms - self._owners.rules.clock_bound_ms))
+            await self._settle_foreign(block, cells)
+        except StoreUnavailable:
+            raise BackendUnavailable from None
+        untils = [rows.number(cell, "until") for cell in cells.values() if cell["status"] == "held"]
+        ahead = (until + self._owners.rules.clock_bound_ms for until in untils)
+        self._looks[block] = _Look(now_ms, min((due for due in ahead if due > now_ms), default=now_ms + LOOK_EVERY_MS))
+
+    async def close_due(self) -> None:
+        """See Lapses."""
+        try:
+            await self._minutes.settled(self._settling, self._round_ms)
+        except StoreUnavailable:
+            raise BackendUnavailable from None
+
+    async def _named(self, minutes: Sequence[int]) -> set[BlockKey]:
+        """The blocks that these minutes' buckets name."""
+        buckets = [self._owners.batches.hinted(Index.EXPIRY, bucket_of(minute)) for minute in minutes]
+        return {rows.read_block_entry(entry) for entries in await asyncio.gather(*buckets) for entry in entries}
+
+    def _is_due(self, block: BlockKey, now_ms: int) -> bool:
+        look = self._looks.get(block)
+        return look is None or now_ms >= look.due_ms or now_ms - look.at_ms >= LOOK_EVERY_MS
+
+    async def _end_lapsed(self, block: BlockKey, hold_ids: Sequence[str]) -> None:
+        """End those of the block's own holds whose row says that they ran out."""
+        keys = [rows.hold_key(hold_id) for hold_id in hold_ids]
+        standing = await self._owners.batches.get(rows.block_partition(*block), keys) if keys else {}
+        for key, row in standing.items():
+            if row.get("status") == "held" and self._owners.has_lapsed(row):
+                await self._owners.expire(rows.read_hold(block.trip.organization, key.id, row))
+
+    async def _settle_foreign(self, block: BlockKey, cells: Rows) -> None:
+        """Bring cells of other blocks' holds in line with their home rows, sold ones included: a booking may have
+        been cancelled since.
+        """
+        now_ms = self._owners.clock.now_ms()
+        suspects: dict[str, dict[RowKey, Row]] = {}
+        for key, cell in cells.items():
+            owner = rows.text(cell, "owner")
+            if owner and parse_hold_id(owner).home != block.block:
+                suspects.setdefault(owner, {})[key] = cell
+        for owner, owned in suspects.items():
+            if any(self._is_suspect(cell, now_ms) for cell in owned.values()):
+                await self._settle(block, owner, owned)
+
+    def _is_suspect(self, cell: Row, now_ms: int) -> bool:
+        return (
+            cell["status"] == "sold"
+            or rows.number(cell, "until") <= now_ms
+            or now_ms - rows.number(cell, "since") >= self._owners.rules.grace_ms
+        )
+
+    async def _settle(self, block: BlockKey, owner: str, owned: dict[RowKey, Row]) -> None:
+        since_ms = min(rows.number(cell, "since") for cell in owned.values())
+        judged = await self._owners.judge(block.trip.organization, owner, since_ms=since_ms)
+        if judged.verdict is Verdict.DEAD:
+            await self._owners.roll_block(owner, block.trip, block.block, list(owned), Aborted(""))
+        elif judged.row.get("status") == "confirmed" and any(cell["status"] != "sold" for cell in owned.values()):
+            await self._owners.roll_block(owner, block.trip, block.block, list(owned), Confirmed(""))
+
+
+def _owned_here(block: BlockKey, cells: Rows, lapsed_ms: int) -> list[str]:
+    """The block's own holds that, by the time on a cell, ran out by then: a hint, to be read in their rows."""
+    owners = {
+        rows.text(cell, "owner")
+        for cell in cells.values()
+        if cell["status"] == "held" and rows.number(cell, "until") <= lapsed_ms
+    }
+    return [owner for owner in owners if parse_hold_id(owner).home == block.block]

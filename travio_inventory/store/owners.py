@@ -1,0 +1,227 @@
+"""The owners of cells, judged and ended by their home rows: the part of the protocol that all steps share."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+from random import Random
+from typing import Any, assert_never
+
+from travio_inventory.domain.errors import OutcomeUnknown, TakenCell
+from travio_inventory.domain.events import EventType
+from travio_inventory.domain.hold import (
+    Aborted,
+    Cancelled,
+    Confirmed,
+    Expired,
+    Held,
+    Hold,
+    HoldState,
+    Released,
+)
+from travio_inventory.domain.trip import TripKey
+from travio_inventory.engine.ports import Clock, HoldWatch
+from travio_inventory.store import hints, rows
+from travio_inventory.store.batches import (
+    ABSENT,
+    Applied,
+    Batches,
+    Hint,
+    NotDone,
+    Outcome,
+    Partition,
+    Refused,
+    Row,
+    RowKey,
+    Unknown,
+    Write,
+)
+from travio_inventory.store.rules import Rules
+
+TRIES_MAX = 4
+BURN_TRIES_MAX = 6
+PAUSE_S = (0.005, 0.050)
+
+REFUSED = "refused"
+"""The reason of a burnt row that is a final no."""
+RETRY = "retry"
+"""The reason of a burnt row whose attempt gave up: ask again."""
+ABANDONED = "abandoned"
+"""The reason of a row burnt by somebody who met its leftovers: ask again."""
+
+
+class Verdict(Enum):
+    """What the home row of a cell's owner says about the cell."""
+
+    TAKEN = auto()
+    CONTENDED = auto()
+    DEAD = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """A verdict, and the home row it rests on (none while an attempt is under way)."""
+
+    verdict: Verdict
+    row: Row
+
+
+class Owners:
+    """Reads, ends, burns and rolls forward holds. Owns what all steps need: batches, clock, watch, rules."""
+
+    def __init__(
+        self,
+        batches: Batches,
+        *,
+        clock: Clock,
+        watch: HoldWatch,
+        background: Callable[[Coroutine[Any, Any, None]], None],
+        rules: Rules,
+        random: Random,
+    ) -> None:
+        self.batches = batches
+        self.clock = clock
+        self.watch = watch
+        self.rules = rules
+        self._background = background
+        self._random = random
+        self._hints = hints.HintMemory()
+
+    async def apply(self, partition: Partition, writes: Sequence[Write], asked: Sequence[Hint]) -> Outcome:
+        """Try the batch once, with those of its hints that are not known to be durable."""
+        missing = self._hints.missing(asked)
+        outcome = await self.batches.apply(partition, writes, missing)
+        if missing and isinstance(outcome, Applied | Refused):
+            self._hints.remember(missing)
+        return outcome
+
+    async def pause(self) -> None:
+        """Wait a moment, jittered, before trying again."""
+        await asyncio.sleep(self._random.uniform(*PAUSE_S))
+
+    async def home(self, organization: str, hold_id: str) -> Row | None:
+        """The hold's own row, None where there is none. Raises StoreUnavailable."""
+        key = rows.hold_key(hold_id)
+        return (await self.batches.get(rows.home_partition(organization, hold_id), [key])).get(key)
+
+    def has_lapsed(self, row: Row) -> bool:
+        """Whether a row that says held may be ended: its time is over by every clock within the bound."""
+        return rows.number(row, "expires_at") + self.rules.clock_bound_ms <= self.clock.now_ms()
+
+    async def burn(self, organization: str, hold_id: str, reason: str, taken: Sequence[TakenCell] = ()) -> Row:
+        """Make sure that the id never comes to be held, and say why; the row that stands is the answer.
+
+        Raises OutcomeUnknown.
+        """
+        key = rows.hold_key(hold_id)
+        burnt: Row = {"status": "aborted", "reason": reason, "seats": rows.taken_text(taken)}
+        for _ in range(BURN_TRIES_MAX):
+            match await self.apply(rows.home_partition(organization, hold_id), [Write(key, ABSENT, burnt)], ()):
+                case Applied():
+                    return burnt
+                case Refused(rows=standing):
+                    return standing[key]
+                case Unknown() | NotDone():
+                    await self.pause()
+        raise OutcomeUnknown
+
+    async def step(self, hold: Hold, state: HoldState, condition: Row, *, at_ms: int) -> Outcome:
+        """Take the hold from what `condition` says to `state`: one batch on the home block, its event included,
+        hints for the other blocks before it.
+        """
+        home = rows.block_partition(hold.trip, hold.home)
+        others = [rows.block_partition(hold.trip, block) for block in hold.seats_by_block if block != hold.home]
+        status, event, ordinal = _told(state, hold)
+        writes = [Write(rows.hold_key(hold.id), condition, status)]
+        writes.append(rows.event_write(hold.id, event, at_ms=at_ms, ordinal=ordinal))
+        writes += _cell_writes(hold.id, rows.cell_keys(hold.seats_by_block[hold.home], hold.journey), state)
+        asked = [hints.recorded(home, at_ms), *(hints.due(other, at_ms) for other in others)]
+        return await self.apply(home, writes, asked)
+
+    async def expire(self, hold: Hold) -> Row:
+        """End a hold that has lapsed, unless it was extended, confirmed or ended meanwhile; the row as it stands
+        afterwards is the answer. Raises OutcomeUnknown.
+        """
+        assert isinstance(hold.state, Held)  # noqa: S101 - a caller's mistake, not an input
+        seen: Row = {"status": "held", "expires_at": hold.state.expires_at_ms}
+        state = Expired(hold.state.expires_at_ms)
+        for _ in range(TRIES_MAX):
+            match await self.step(hold, state, seen, at_ms=self.clock.now_ms()):
+                case Applied():
+                    await self.settled(hold.with_state(state))
+                    return {**rows.hold_row(hold), "status": "expired"}
+                case Refused(rows=standing):
+                    return standing[rows.hold_key(hold.id)]
+                case Unknown() | NotDone():
+                    await self.pause()
+        raise OutcomeUnknown
+
+    async def settled(self, hold: Hold) -> None:
+        """The hold is in its state now: tell the watch, and bring its other blocks in line in the background."""
+        await self.watch.changed(hold)
+        if len(hold.seats_by_block) > 1 and not isinstance(hold.state, Held):
+            self._background(self.roll_forward(hold))
+
+    async def roll_forward(self, hold: Hold) -> None:
+        """Bring the blocks other than the home block in line with the hold's state. Best effort: the home row is
+        the truth, and the sweeper finishes what this leaves.
+        """
+        others = [(block, seats) for block, seats in hold.seats_by_block.items() if block != hold.home]
+        await asyncio.gather(
+            *(self.roll_block(hold.id, hold.trip, block, rows.cell_keys(seats, hold.journey), hold.state)
+              for block, seats in others)
+        )  # fmt: skip
+
+    async def roll_block(
+        self, hold_id: str, trip: TripKey, block: int, cells: Sequence[RowKey], state: HoldState
+    ) -> None:
+        """Bring those of the cells that the hold still owns in line with its state."""
+        for _ in range(TRIES_MAX):
+            writes = _cell_writes(hold_id, cells, state)
+            outcome = await self.apply(rows.block_partition(trip, block), writes, ())
+            match outcome:
+                case Applied():
+                    return
+                case Refused(rows=standing):
+                    cells = [cell for cell in cells if standing.get(cell, {}).get("owner") == hold_id]
+                    if not cells:
+                        return
+                case Unknown() | NotDone():
+                    await self.pause()
+
+    async def judge(self, organization: str, hold_id: str, *, since_ms: int) -> Owner:
+        """What the home row of an owner says, whatever its cells say. Ends the owner where it has lapsed, burns it
+        where it was abandoned. Raises StoreUnavailable, OutcomeUnknown.
+        """
+        row = await self.home(organization, hold_id)
+        if row is None:
+            if self.clock.now_ms() - since_ms < self.rules.grace_ms:
+                return Owner(Verdict.CONTENDED, {})
+            row = await self.burn(organization, hold_id, ABANDONED)
+        if row.get("status") == "held" and self.has_lapsed(row):
+            row = await self.expire(rows.read_hold(organization, hold_id, row))
+        return Owner(Verdict.TAKEN if row.get("status") in rows.LIVE else Verdict.DEAD, row)
+
+
+def _told(state: HoldState, hold: Hold) -> tuple[Row, EventType, int]:
+    """A step's change of the hold row, its event, and which of the hold's events that is."""
+    ordinal = hold.extensions + 1
+    match state:
+        case Confirmed(order=order):
+            return {"status": "confirmed", "order_id": order}, EventType.SEATS_PURCHASED, ordinal
+        case Released():
+            return {"status": "released"}, EventType.HOLD_RELEASED, ordinal
+        case Expired():
+            return {"status": "expired"}, EventType.HOLD_EXPIRED, ordinal
+        case Cancelled():
+            return {"status": "cancelled"}, EventType.BOOKING_CANCELLED, ordinal + 1
+        case Held() | Aborted():
+            raise ValueError(f"no step leads to {state}")
+        case _:
+            assert_never(state)
+
+
+def _cell_writes(hold_id: str, cells: Sequence[RowKey], state: HoldState) -> list[Write]:
+    """What becomes of the hold's cells; only ever IF owner=hold."""
+    values: Row = {"status": "sold", "until": None} if isinstance(state, Confirmed) else rows.FREE
+    return [Write(cell, {"owner": hold_id}, values) for cell in cells]

@@ -1,0 +1,168 @@
+"""The rows of a block and a ledger, written and read: the one place that knows what a column means."""
+
+from collections.abc import Iterable, Sequence
+from typing import cast
+
+from travio_inventory.domain.errors import TakenCell
+from travio_inventory.domain.events import EventType
+from travio_inventory.domain.hold import (
+    Aborted,
+    Caller,
+    Cancelled,
+    Confirmed,
+    Expired,
+    Held,
+    Hold,
+    HoldState,
+    Released,
+    base_id,
+    parse_hold_id,
+)
+from travio_inventory.domain.trip import Journey, TripKey
+from travio_inventory.engine.ports import BlockKey
+from travio_inventory.store.batches import Kind, Partition, Row, RowKey, Table, Write
+
+FREE: Row = {"status": "available", "owner": None, "until": None, "since": None}
+IF_AVAILABLE: Row = {"status": "available"}
+LIVE = ("held", "confirmed")
+SEPARATOR = "\x1f"
+"""Joins ids in index entries; ids have no control characters."""
+
+
+def block_partition(trip: TripKey, block: int) -> Partition:
+    """The partition that all cells of the block's seats are in."""
+    return Partition(Table.BLOCKS, trip.organization, trip.trip, block)
+
+
+def ledger_partition(caller: Caller) -> Partition:
+    """The partition of the holder's idempotency keys and slots."""
+    return Partition(Table.LEDGERS, caller.organization, caller.holder)
+
+
+def home_partition(organization: str, hold_id: str) -> Partition:
+    """The partition of the row that decides the hold; the id names it."""
+    parsed = parse_hold_id(hold_id)
+    return Partition(Table.BLOCKS, organization, parsed.trip, parsed.home)
+
+
+def block_entry(partition: Partition) -> str:
+    """A block as an index names it."""
+    return f"{partition.organization}{SEPARATOR}{partition.name}{SEPARATOR}{partition.number}"
+
+
+def read_block_entry(entry: str) -> BlockKey:
+    """The block that an index entry names."""
+    organization, trip, block = entry.split(SEPARATOR)
+    return BlockKey(TripKey(organization, trip), int(block))
+
+
+def hold_key(hold_id: str) -> RowKey:
+    """The hold's own row, in its home block."""
+    return RowKey(Kind.HOLD, hold_id)
+
+
+def cell_keys(seats: Iterable[str], journey: Journey) -> list[RowKey]:
+    """The cells of these seats on the journey."""
+    segments = journey.segments
+    return [RowKey(Kind.CELL, seat, segment) for seat in seats for segment in segments]
+
+
+def number(row: Row, column: str) -> int:
+    """The integer in that column, 0 where it is null."""
+    return cast("int | None", row.get(column)) or 0
+
+
+def text(row: Row, column: str) -> str:
+    """The text in that column, "" where it is null."""
+    return cast("str | None", row.get(column)) or ""
+
+
+def hold_row(hold: Hold) -> Row:
+    """The row of a hold that comes to be."""
+    row: dict[str, str | int | None] = {
+        "holder": hold.holder,
+        "claimant": hold.claimant,
+        "seats": "\n".join(f"{block} {seat}" for seat, block in zip(hold.seats, hold.blocks, strict=True)),
+        "first_segment": hold.journey.first,
+        "last_segment": hold.journey.last,
+        "created_at": hold.created_at_ms,
+        "generation": hold.extensions,
+    }
+    match hold.state:
+        case Held(expires_at_ms=expires_at_ms):
+            row |= {"status": "held", "expires_at": expires_at_ms}
+        case Confirmed(order=order):
+            row |= {"status": "confirmed", "order_id": order}
+        case _:
+            raise ValueError(f"a hold does not begin as {hold.state}")
+    return row
+
+
+def read_hold(organization: str, hold_id: str, row: Row) -> Hold:
+    """The hold that a row says; an aborted one has no seats."""
+    places = [place.split(" ", 1) for place in text(row, "seats").split("\n")] if row.get("holder") is not None else []
+    return Hold(
+        id=hold_id,
+        trip=TripKey(organization, parse_hold_id(hold_id).trip),
+        holder=text(row, "holder"),
+        seats=tuple(seat for _, seat in places),
+        blocks=tuple(int(block) for block, _ in places),
+        journey=Journey(number(row, "first_segment"), number(row, "last_segment")),
+        created_at_ms=number(row, "created_at"),
+        claimant=text(row, "claimant"),
+        state=_state(row),
+        extensions=number(row, "generation"),
+    )
+
+
+def _state(row: Row) -> HoldState:
+    match row.get("status"):
+        case "held":
+            return Held(number(row, "expires_at"))
+        case "confirmed":
+            return Confirmed(text(row, "order_id"))
+        case "released":
+            return Released()
+        case "expired":
+            return Expired(number(row, "expires_at"))
+        case "cancelled":
+            return Cancelled(text(row, "order_id"))
+        case "aborted":
+            return Aborted(text(row, "reason"))
+        case other:
+            raise ValueError(f"no hold has the status {other!r}")
+
+
+def taken_text(cells: Sequence[TakenCell]) -> str:
+    """What a final no was about, as its burnt row keeps it."""
+    return "\n".join(f"{cell.status} {cell.segment} {cell.seat}" for cell in cells)
+
+
+def read_taken(row: Row) -> list[TakenCell]:
+    """What the burnt row's final no was about."""
+    lines = [line.split(" ", 2) for line in text(row, "seats").split("\n") if line]
+    return [TakenCell(seat, int(segment), status) for status, segment, seat in lines]
+
+
+def event_write(hold_id: str, event: EventType, *, at_ms: int, ordinal: int, expires_at_ms: int | None = None) -> Write:
+    """The event row of a step. Its id orders a block's events by time; `ordinal` those of one hold."""
+    key = RowKey(Kind.EVENT, f"{event_id_at(at_ms)}~{hold_id}~{event}")
+    values: Row = {
+        "event": event,
+        "hold": hold_id,
+        "at": at_ms,
+        "generation": ordinal,
+        "expires_at": expires_at_ms,
+    }
+    return Write(key, {}, values)
+
+
+def event_id_at(at_ms: int) -> str:
+    """The least event row id of that moment."""
+    return f"{at_ms:015d}"
+
+
+def stable_event_id(row: Row) -> str:
+    """The event's public id: the same in every telling of the same step."""
+    name = f"{base_id(text(row, 'hold'))}~{row['event']}"
+    return f"{name}~{row['generation']}" if row["event"] == EventType.HOLD_EXTENDED else name

@@ -1,0 +1,17 @@
+"""The times and bounds of the hold protocol."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What every process on the same store must agree on."""
+
+    clock_bound_ms: int = 250
+    """How far two clocks may be apart: nobody ends a hold sooner than this after its expiry."""
+
+    grace_ms: int = 10_000
+    """The most one attempt may take; what is older and not committed may be burnt."""
+
+    holds_per_holder_max: int = 0
+    """How many live holds a holder may have; 0 = any number."""

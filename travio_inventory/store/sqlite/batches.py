@@ -1,0 +1,252 @@
+"""Conditional batches in SQLite: all that wait share one transaction, and one commit answers them all.
+
+The statements run on the event loop; only the commit, which waits for the disk, runs in a thread. A thread
+that executed the statements too would have to win the interpreter back from a busy loop after each of them.
+"""
+
+import asyncio
+import logging
+import sqlite3
+import sys
+from collections import deque
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from operator import itemgetter
+from pathlib import Path
+from typing import NamedTuple
+
+from travio_inventory.store.batches import (
+    Hint,
+    Index,
+    Kind,
+    NotDone,
+    Outcome,
+    Partition,
+    RowKey,
+    Rows,
+    Unknown,
+    Write,
+)
+from travio_inventory.store.sqlite.committer import Committer
+from travio_inventory.store.sqlite.database import open_writer
+from travio_inventory.store.sqlite.folder import locked_folder
+from travio_inventory.store.sqlite.group import Batch, Tried, try_group
+from travio_inventory.store.sqlite.reads import Reads
+from travio_inventory.store.sqlite.statements import (
+    KIND_TEXT,
+    SELECT_ENTRIES,
+    SELECT_KEYS,
+    SELECT_KIND,
+    SELECT_RANGE,
+    keys_json,
+    partition_text,
+    row_of,
+)
+
+QUEUE_BATCHES_MAX = 4096
+GROUP_ROWS_MAX = 320
+WAIT_MS_MAX = 5_000
+
+# A busy event loop lets go of the interpreter for a microsecond at every system call. A thread that waits for
+# it is woken each time, comes too late, and begins its interval anew: with the default of 5 ms, the news of a
+# commit was seen to take seconds.
+SWITCH_INTERVAL_S = 0.000_05
+
+_ALL = -1  # as SQLite's LIMIT understands it
+
+_log = logging.getLogger(__name__)
+
+
+class _Waiting(NamedTuple):
+    batch: Batch
+    answer: asyncio.Future[Outcome]
+    since: float
+
+
+@dataclass(slots=True)
+class Counts:
+    """What was done since the store was opened; `failures` counts groups that could not be written."""
+
+    batches: int = 0
+    commits: int = 0
+    failures: int = 0
+
+
+class SqliteBatches:
+    """Conditional batches on one SQLite database, of which this process is the only user.
+
+    An answer is given after its commit is on disk. A batch waits at most `wait_ms_max` for its turn (then
+    NotDone) and as long again for the disk (then Unknown). A caller that is cancelled does not undo its batch.
+    Raises ValueError and the like for a batch that no store can take: no such column, an integer too wide.
+    """
+
+    def __init__(
+        self, connection: sqlite3.Connection, reads: Reads, *, queue_batches_max: int, wait_ms_max: int
+    ) -> None:
+        self.counts = Counts()
+        self._loop = asyncio.get_running_loop()
+        self._connection = connection
+        self._reads = reads
+        self._committer = Committer(connection, self._loop)
+        self._queue: deque[_Waiting] = deque()
+        self._queue_batches_max = queue_batches_max
+        self._wait_s_max = wait_ms_max / 1000
+        self._closed = False
+        self._disk_hangs = False
+        self._failing = False
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls, folder: Path, *, queue_batches_max: int = QUEUE_BATCHES_MAX, wait_ms_max: int = WAIT_MS_MAX
+    ) -> AsyncIterator["SqliteBatches"]:
+        """The store in this folder, made if need be; on leaving, what waits is finished first.
+        Raises DataFolderInUse, DatabaseTooNew.
+        """
+        with locked_folder(folder), _switching_fast():
+            path = folder / "inventory.db"
+            connection = open_writer(path)
+            reads = Reads(path, wait_ms_max=wait_ms_max)
+            batches = cls(connection, reads, queue_batches_max=queue_batches_max, wait_ms_max=wait_ms_max)
+            try:
+                yield batches
+            finally:
+                await batches._close()
+                reads.close()
+                connection.close()
+
+    async def apply(self, partition: Partition, writes: Sequence[Write], hints: Sequence[Hint] = ()) -> Outcome:
+        if self._closed:
+            return NotDone("the store is closed")
+        if self._disk_hangs:
+            return NotDone("the disk does not answer")
+        if len(self._queue) >= self._queue_batches_max:
+            return NotDone(f"{self._queue_batches_max} batches are waiting")
+        answer: asyncio.Future[Outcome] = self._loop.create_future()
+        batch = Batch(partition_text(partition), writes, hints)
+        self._queue.append(_Waiting(batch, answer, self._loop.time()))
+        if self._idle.is_set():
+            self._idle.clear()
+            self._loop.call_soon(self._next_group)
+        return await answer
+
+    async def get(self, partition: Partition, keys: Sequence[RowKey]) -> Rows:
+        arguments = (keys_json(keys), partition_text(partition))
+        return dict(await self._reads.fetch(SELECT_KEYS, arguments, row_of))
+
+    async def read(self, partition: Partition, kind: Kind, *, start: str = "", end: str = "") -> Rows:
+        arguments = (partition_text(partition), KIND_TEXT[kind], start)
+        if end:
+            return dict(await self._reads.fetch(SELECT_RANGE, (*arguments, end), row_of))
+        return dict(await self._reads.fetch(SELECT_KIND, arguments, row_of))
+
+    async def hinted(self, index: Index, bucket: str, *, most: int | None = None) -> Sequence[str]:
+        arguments = (index.value, bucket, _ALL if most is None else most)
+        return await self._reads.fetch(SELECT_ENTRIES, arguments, itemgetter(0))
+
+    def _next_group(self) -> None:
+        group = self._take_group()
+        if not group:
+            self._idle.set()
+            return
+        try:
+            tried = try_group(self._connection, [waiting.batch for waiting in group])
+            if not tried.changed:
+                self._connection.rollback()
+        except sqlite3.Error as error:
+            self._not_written(group, NotDone(str(error)))
+            return
+        if tried.changed:
+            watch = self._loop.call_later(self._wait_s_max, self._not_answered, group)
+            self._committer.commit(lambda error: self._committed(group, tried, watch, error))
+        else:
+            self._written(group, tried)
+
+    def _take_group(self) -> list[_Waiting]:
+        """The batches that wait longest, GROUP_ROWS_MAX rows of them but at least one."""
+        group: list[_Waiting] = []
+        rows = 0
+        oldest = self._loop.time() - self._wait_s_max
+        while self._queue:
+            batch, _, since = waiting = self._queue[0]
+            rows += len(batch.writes) + len(batch.hints)
+            if group and rows > GROUP_ROWS_MAX:
+                break
+            self._queue.popleft()
+            if since < oldest:
+                _answer(waiting, NotDone(f"no turn within {self._wait_s_max} s"))
+            else:
+                group.append(waiting)
+        return group
+
+    def _committed(
+        self, group: Sequence[_Waiting], tried: Tried, watch: asyncio.TimerHandle, error: sqlite3.Error | None
+    ) -> None:
+        watch.cancel()
+        self._disk_hangs = False
+        if error is None:
+            self.counts.commits += 1
+            self._written(group, tried)
+        else:
+            self._not_written(group, Unknown(str(error)))
+
+    def _written(self, group: Sequence[_Waiting], tried: Tried) -> None:
+        self.counts.batches += len(group)
+        if self._failing:
+            self._failing = False
+            _log.warning("the database is written to again")
+        for waiting, answer in zip(group, tried.answers, strict=True):
+            _answer(waiting, answer)
+        self._loop.call_soon(self._next_group)
+
+    def _not_written(self, group: Sequence[_Waiting], answer: NotDone | Unknown) -> None:
+        try:
+            self._connection.rollback()
+        except sqlite3.Error as error:
+            answer = Unknown(str(error))
+        self.counts.batches += len(group)
+        self.counts.failures += 1
+        if not self._failing:
+            self._failing = True
+            _log.error("the database cannot be written to: %s", answer.cause)
+        for waiting in group:
+            _answer(waiting, answer)
+        self._loop.call_soon(self._next_group)
+
+    def _not_answered(self, group: Sequence[_Waiting]) -> None:
+        """Nobody waits longer for a disk that hangs; what it does in the end is seen in the rows."""
+        self._disk_hangs = True
+        _log.error("the disk has not answered for %s s", self._wait_s_max)
+        for waiting in group:
+            _answer(waiting, Unknown("the disk does not answer"))
+        while self._queue:
+            _answer(self._queue.popleft(), NotDone("the disk does not answer"))
+
+    async def _close(self) -> None:
+        self._closed = True
+        await self._idle.wait()
+        self._committer.close()
+
+
+@contextmanager
+def _switching_fast() -> Iterator[None]:
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(min(before, SWITCH_INTERVAL_S))
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
+
+
+def _answer(waiting: _Waiting, answer: Outcome | Exception) -> None:
+    """Answer the caller, unless it was answered or cancelled before."""
+    future = waiting.answer
+    if future.done():
+        return
+    if isinstance(answer, Exception):
+        future.set_exception(answer)
+    else:
+        future.set_result(answer)

@@ -1,0 +1,43 @@
+"""The thread that waits for the disk."""
+
+import asyncio
+import sqlite3
+import threading
+from collections.abc import Callable
+from queue import SimpleQueue
+from typing import TypeAlias
+
+Done: TypeAlias = Callable[[sqlite3.Error | None], None]
+
+
+class Committer:
+    """Commits the open transaction of a connection that nobody else touches until it has called back."""
+
+    def __init__(self, connection: sqlite3.Connection, loop: asyncio.AbstractEventLoop) -> None:
+        self._connection = connection
+        self._loop = loop
+        self._inbox: SimpleQueue[Done | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="sqlite-commit", daemon=True)
+        self._thread.start()
+
+    def commit(self, done: Done) -> None:
+        """`done` is called on the event loop, with the error if the commit failed. Then no transaction is open, but
+        what was to be committed may come back when the database is opened after a crash.
+        """
+        self._inbox.put(done)
+
+    def close(self) -> None:
+        """Returns when the thread has ended; no commit may be under way."""
+        self._inbox.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        while done := self._inbox.get():
+            self._loop.call_soon_threadsafe(done, self._commit())
+
+    def _commit(self) -> sqlite3.Error | None:
+        try:
+            self._connection.commit()
+        except sqlite3.Error as error:
+            return error
+        return None

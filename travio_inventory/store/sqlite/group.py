@@ -1,0 +1,123 @@
+"""A group of batches, tried one after the other in one transaction."""
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from travio_inventory.store.batches import ABSENT, Applied, Hint, Outcome, Refused, Row, Rows, Write
+from travio_inventory.store.sqlite.statements import (
+    EXISTS,
+    INSERT_HINT,
+    KIND_TEXT,
+    SELECT_KEYS,
+    insert_text,
+    keys_json,
+    row_of,
+    update_text,
+    upsert_text,
+)
+
+_APPLIED = Applied()
+
+# What SQLite says of values that it cannot take, and not of itself.
+_UNFIT = (sqlite3.InterfaceError, sqlite3.ProgrammingError)
+
+
+class Batch(NamedTuple):
+    """What was given to `apply`; `partition` is its text."""
+
+    partition: str
+    writes: Sequence[Write]
+    hints: Sequence[Hint]
+
+
+class Tried(NamedTuple):
+    """What became of a group: an answer for each batch, in order, and whether there is anything to commit.
+    The error of a batch that cannot be executed stands in the place of its answer.
+    """
+
+    answers: list[Outcome | Exception]
+    changed: bool
+
+
+def try_group(connection: sqlite3.Connection, batches: Iterable[Batch]) -> Tried:
+    """Try the batches in a transaction that is left open; their hints stay whatever the answers are.
+    Raises sqlite3.Error; then all of it is to be rolled back.
+    """
+    cursor = connection.cursor()
+    cursor.execute("BEGIN IMMEDIATE")
+    answers: list[Outcome | Exception] = []
+    changed = False
+    for batch in batches:
+        try:
+            changed = _add(cursor, batch.hints) or changed
+            answer: Outcome | Exception = _try_batch(cursor, batch)
+        except Exception as error:
+            if isinstance(error, sqlite3.Error) and not isinstance(error, _UNFIT):
+                raise
+            answer = error
+        changed = changed or answer is _APPLIED
+        answers.append(answer)
+    return Tried(answers, changed)
+
+
+def _add(cursor: sqlite3.Cursor, hints: Sequence[Hint]) -> bool:
+    """Add the hints, and say whether one of them is new."""
+    new = 0
+    for hint in hints:
+        cursor.execute(INSERT_HINT, (hint.index.value, hint.bucket, hint.entry))
+        new += cursor.rowcount
+    return new > 0
+
+
+def _try_batch(cursor: sqlite3.Cursor, batch: Batch) -> Applied | Refused:
+    partition, writes, _ = batch
+    is_one = len(writes) == 1
+    met = _write(cursor, partition, writes[0]) if is_one else _write_all(cursor, partition, writes)
+    return _APPLIED if met else Refused(_standing(cursor, partition, writes))
+
+
+def _write_all(cursor: sqlite3.Cursor, partition: str, writes: Sequence[Write]) -> bool:
+    """Write all the rows if all conditions are met, and say whether they were. They see the rows as they were
+    before, though the rows are written one by one, because no row is named twice.
+    """
+    met = False
+    cursor.execute("SAVEPOINT batch")
+    try:
+        for write in writes:
+            if not _write(cursor, partition, write):
+                break
+        else:
+            met = True
+    finally:
+        if not met:
+            cursor.execute("ROLLBACK TO batch")
+        cursor.execute("RELEASE batch")
+    return met
+
+
+def _write(cursor: sqlite3.Cursor, partition: str, write: Write) -> bool:
+    """Write the row if its condition is met, and say whether it was."""
+    (kind, row_id, segment), condition, values = write
+    key = (partition, KIND_TEXT[kind], row_id, segment)
+    if condition is ABSENT:
+        cursor.execute(insert_text(tuple(values)), (*key, *values.values()))
+    elif _all_null(condition) and not _all_null(values):
+        text = upsert_text(tuple(values), tuple(condition))
+        cursor.execute(text, (*key, *values.values(), *condition.values()))
+    else:
+        text = update_text(tuple(values), tuple(condition))
+        cursor.execute(text, (*values.values(), *key, *condition.values()))
+        if not cursor.rowcount and _all_null(condition):
+            return cursor.execute(EXISTS, key).fetchone() is None
+    return cursor.rowcount == 1
+
+
+def _all_null(row: Row) -> bool:
+    """Whether a missing row has it as a condition, and stays missing with it as values."""
+    return all(value is None for value in row.values())
+
+
+def _standing(cursor: sqlite3.Cursor, partition: str, writes: Sequence[Write]) -> Rows:
+    keys = keys_json(write.key for write in writes)
+    return dict(map(row_of, cursor.execute(SELECT_KEYS, (keys, partition))))

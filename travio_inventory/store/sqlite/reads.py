@@ -1,0 +1,72 @@
+"""Reads of what is committed, on connections of their own."""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from travio_inventory.store.batches import StoreUnavailable
+from travio_inventory.store.sqlite.database import open_reader
+
+RECORDS_AT_ONCE = 256
+READERS = 8
+
+T = TypeVar("T")
+
+
+class Reads:
+    """A few connections that read on the event loop, RECORDS_AT_ONCE records at a time (about a millisecond).
+
+    A thread would cost more than the read of a block does. A connection is one reader's until it is done: while
+    a statement of it is under way, others on the same connection would see no later commits.
+    """
+
+    def __init__(self, path: Path, *, wait_ms_max: int) -> None:
+        self._idle = [open_reader(path) for _ in range(READERS)]
+        self._turns = asyncio.Semaphore(READERS)
+        self._wait_s_max = wait_ms_max / 1000
+
+    async def fetch(
+        self, text: str, arguments: Sequence[str | int], convert: Callable[[tuple[Any, ...]], T]
+    ) -> list[T]:
+        """All records of the statement, converted, as one moment saw them. Raises StoreUnavailable."""
+        async with self._connection() as connection:
+            cursor = connection.cursor()
+            found: list[T] = []
+            try:
+                cursor.execute(text, arguments)
+                while part := cursor.fetchmany(RECORDS_AT_ONCE):
+                    found += map(convert, part)
+                    if len(part) == RECORDS_AT_ONCE:
+                        await asyncio.sleep(0)
+            except sqlite3.Error as error:
+                raise StoreUnavailable(str(error)) from error
+            finally:
+                cursor.close()
+            return found
+
+    def close(self) -> None:
+        for connection in self._idle:
+            connection.close()
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[sqlite3.Connection]:
+        await self._turn()
+        connection = self._idle.pop()
+        try:
+            yield connection
+        finally:
+            self._idle.append(connection)
+            self._turns.release()
+
+    async def _turn(self) -> None:
+        if not self._turns.locked():
+            await self._turns.acquire()
+            return
+        try:
+            async with asyncio.timeout(self._wait_s_max):
+                await self._turns.acquire()
+        except TimeoutError:
+            raise StoreUnavailable(f"no turn to read within {self._wait_s_max} s") from None

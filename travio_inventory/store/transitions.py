@@ -1,0 +1,609 @@
+"""The hold protocol: hold, confirm, release, extend, cancel, block and unblock, written once for all stores.
+
+A step is one conditional batch on the hold's home block, and that batch is its only commit point. Cells are taken
+IF status='available' and given back IF owner=hold; an ended hold never lives again.
+"""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from secrets import token_hex
+from typing import assert_never
+
+from travio_inventory.domain.errors import (
+    BackendUnavailable,
+    BookingCancelled,
+    ExtensionTooLong,
+    FinalNo,
+    HoldConfirmed,
+    HoldExpired,
+    HoldNotFound,
+    HoldReleased,
+    OutcomeUnknown,
+    SeatContended,
+    SeatUnavailable,
+    TripOpening,
+)
+from travio_inventory.domain.events import EventType
+from travio_inventory.domain.hold import (
+    DIGEST_CHARS,
+    NEVER_MS,
+    Aborted,
+    Caller,
+    Cancelled,
+    Confirmed,
+    Expired,
+    Held,
+    Hold,
+    HoldId,
+    HoldRequest,
+    HoldState,
+    Released,
+    base_id,
+    claimant_of,
+    late_id,
+)
+from travio_inventory.domain.limits import HOLDS_LISTED_MAX
+from travio_inventory.domain.trip import Journey, Trip
+from travio_inventory.store import hints, ledger, rows
+from travio_inventory.store.batches import (
+    ABSENT,
+    Applied,
+    Hint,
+    Index,
+    Kind,
+    NotDone,
+    Refused,
+    Row,
+    RowKey,
+    StoreUnavailable,
+    Unknown,
+    Write,
+)
+from travio_inventory.store.claims import (
+    Claim,
+    Claimed,
+    Contended,
+    Lost,
+    Standing,
+    Stuck,
+    Unseeded,
+    Won,
+    take,
+)
+from travio_inventory.store.owners import REFUSED, RETRY, TRIES_MAX, Owners
+from travio_inventory.store.packing import pack
+
+GENERATIONS_MAX = 3
+CONTENDED_RETRY_MS = 300
+
+
+class Transitions:
+    """Implements `engine.ports.Holds` over conditional batches."""
+
+    def __init__(self, owners: Owners) -> None:
+        self._owners = owners
+        self._clock = owners.clock
+
+    # ---- hold
+
+    async def hold(self, request: HoldRequest) -> Hold:
+        """See Holds."""
+        home = request.trip.block_of(request.seats[0])
+        async with self._bounded():
+            for _ in range(GENERATIONS_MAX):
+                hold_id = str(HoldId(request.trip.key.trip, home, token_hex(DIGEST_CHARS // 2), is_late=False))
+                is_private = request.key is None and not self._owners.rules.holds_per_holder_max
+                if not is_private:
+                    match await ledger.enter(self._owners, request, hold_id, home):
+                        case ledger.Answered(hold_id=bound, row=row):
+                            return await self._answer(request.caller, bound, row)
+                        case ledger.Go(hold_id=bound):
+                            hold_id = bound
+                hold = await self._attempt(request, hold_id, is_private=is_private)
+                if hold is not None:
+                    return hold
+        raise _contended(request.seats)
+
+    async def _attempt(self, request: HoldRequest, hold_id: str, *, is_private: bool) -> Hold | None:
+        """Claim the cells under this id; None where the id was burnt as retryable: try under another."""
+        now_ms = self._clock.now_ms()
+        hold = _new_hold(request, hold_id, now_ms)
+        claimed, others_sent = await self._claim(hold, now_ms)
+        match claimed.result:
+            case Won():
+                await self._owners.settled(hold)
+                return hold
+            case Standing(row=row):
+                return await self._standing(request.caller, hold, row)
+            case Lost() | Contended() | Unseeded() | Stuck() as why:
+                pass
+            case _:
+                assert_never(claimed.result)
+        if not is_private or claimed.in_doubt:
+            burnt = await self._burn(hold, why)
+            if burnt.get("status") != "aborted":
+                return await self._standing(request.caller, hold, burnt)
+        else:
+            burnt = {}
+        if others_sent:
+            aborted = hold.with_state(Aborted(RETRY))
+            await self._owners.roll_forward(aborted)
+            await self._owners.watch.changed(aborted)
+        raise self._no(request, why, burnt)
+
+    async def _claim(self, hold: Hold, now_ms: int) -> tuple[Claimed, bool]:
+        """Intents in the other blocks in parallel, then the home batch: the commit. Also says whether any intents
+        were sent.
+        """
+        others = {block: seats for block, seats in hold.seats_by_block.items() if block != hold.home}
+        in_doubt = False
+        if others:
+            results = await asyncio.gather(
+                *(take(self._owners, self._intents(hold, block, seats, now_ms)) for block, seats in others.items())
+            )
+            in_doubt = any(claimed.in_doubt for claimed in results)
+            worst = min(results, key=lambda claimed: _RANK[type(claimed.result)])
+            if not isinstance(worst.result, Won):
+                return Claimed(worst.result, in_doubt), True
+        claimed = await take(self._owners, self._home_claim(hold, now_ms))
+        return Claimed(claimed.result, in_doubt or claimed.in_doubt), bool(others)
+
+    def _intents(self, hold: Hold, block: int, seats: Sequence[str], now_ms: int) -> Claim:
+        values: Row = {"status": "held", "until": _until(hold, now_ms), "since": now_ms}
+        cells = rows.cell_keys(seats, hold.journey)
+        return Claim(hold.trip, block, hold.id, cells, values, hints=self._hints(hold, block, now_ms))
+
+    def _home_claim(self, hold: Hold, now_ms: int) -> Claim:
+        own = rows.hold_key(hold.id)
+        status, until_ms = _cell_status(hold)
+        event, ordinal, expires_at_ms = EventType.HOLD_CREATED, 0, until_ms
+        if isinstance(hold.state, Confirmed):
+            event, ordinal, expires_at_ms = EventType.SEATS_PURCHASED, hold.extensions + 1, None
+        told = rows.event_write(hold.id, event, at_ms=now_ms, ordinal=ordinal, expires_at_ms=expires_at_ms)
+        return Claim(
+            hold.trip,
+            hold.home,
+            hold.id,
+            rows.cell_keys(hold.seats_by_block[hold.home], hold.journey),
+            {"status": status, "until": until_ms, "since": now_ms},
+            beside=(Write(own, ABSENT, rows.hold_row(hold)), told),
+            own=own,
+            hints=self._hints(hold, hold.home, now_ms),
+        )
+
+    def _hints(self, hold: Hold, block: int, now_ms: int) -> list[Hint]:
+        """Where the sweeper, the relay and the holder's list must look for this hold."""
+        partition = rows.block_partition(hold.trip, block)
+        asked = []
+        if isinstance(hold.state, Held) and hold.state.expires_at_ms < NEVER_MS:
+            asked.append(hints.due(partition, hold.state.expires_at_ms))
+        if len(hold.seats_by_block) > 1:
+            asked.append(hints.due(partition, now_ms + self._owners.rules.grace_ms))
+        if block == hold.home:
+            asked.append(hints.recorded(partition, now_ms))
+            if hold.holder:
+                asked.append(Hint(Index.HOLDS, _holder_bucket(hold), _holder_entry(hold)))
+        return asked
+
+    async def _burn(self, hold: Hold, why: Lost | Contended | Unseeded | Stuck) -> Row:
+        """Fence the id before any no and before anything is given back."""
+        organization = hold.trip.organization
+        if isinstance(why, Lost):
+            return await self._owners.burn(organization, hold.id, REFUSED, why.cells)
+        return await self._owners.burn(organization, hold.id, RETRY)
+
+    def _no(self, request: HoldRequest, why: Lost | Contended | Unseeded | Stuck, burnt: Row) -> Exception:
+        """The burnt row decides the answer, where there is one: its reason may be that of another call with the same
+        key.
+        """
+        if burnt.get("reason") == REFUSED:
+            return SeatUnavailable(why.cells if isinstance(why, Lost) else rows.read_taken(burnt))
+        match why:
+            case Lost(cells=cells):
+                return SeatUnavailable(cells) if not burnt else _contended(request.seats)
+            case Contended(seats=seats):
+                return _contended(seats)
+            case Unseeded():
+                return TripOpening()
+            case Stuck():
+                return BackendUnavailable()
+            case _:
+                assert_never(why)
+
+    async def _standing(self, caller: Caller, hold: Hold, row: Row) -> Hold | None:
+        """The id's own row stood already: it is the answer, also where another call wrote it."""
+        if row.get("status") != "aborted":
+            return await self._answer(caller, hold.id, row)
+        await self._owners.roll_forward(hold.with_state(Aborted(RETRY)))
+        if row.get("reason") == REFUSED:
+            raise SeatUnavailable(rows.read_taken(row))
+        return None
+
+    async def _answer(self, caller: Caller, hold_id: str, row: Row) -> Hold:
+        """What a hold request is told of a row that stands, as it stands now."""
+        if row.get("status") == "aborted":
+            raise SeatUnavailable(rows.read_taken(row))
+        hold = rows.read_hold(caller.organization, hold_id, row)
+        if isinstance(hold.state, Expired):
+            late = await self._late_row(hold)
+            if late is not None and _is_booking(late):
+                hold = rows.read_hold(caller.organization, late_id(hold_id), late)
+        await self._owners.settled(hold)
+        if hold.is_live:
+            return hold
+        raise _ended(hold)
+
+    # ---- confirm, release, cancel
+
+    async def confirm(self, caller: Caller, hold_id: str, order: str) -> Hold:
+        """See Holds."""
+        async with self._bounded():
+            for _ in range(TRIES_MAX):
+                hold = await self._decide(caller, base_id(hold_id), Confirmed(order))
+                match hold.state:
+                    case Confirmed(order=booked):
+                        if booked != order:
+                            raise HoldConfirmed
+                        return hold
+                    case Expired():
+                        booking = await self._confirm_late(hold, order)
+                        if booking is not None:
+                            return booking
+                    case _:
+                        raise _ended(hold)
+        raise OutcomeUnknown
+
+    async def release(self, caller: Caller, hold_id: str) -> Hold:
+        """See Holds."""
+        async with self._bounded():
+            hold = await self._decide(caller, hold_id, Released())
+        if not isinstance(hold.state, Released):
+            raise _ended(hold)
+        return hold
+
+    async def cancel(self, caller: Caller, hold_id: str) -> Hold:
+        """See Holds."""
+        async with self._bounded():
+            hold = await self._decide(caller, base_id(hold_id), Cancelled(""))
+            if isinstance(hold.state, Expired) and _is_booking(await self._late_row(hold)):
+                hold = await self._decide(caller, late_id(base_id(hold_id)), Cancelled(""))
+        if not isinstance(hold.state, Cancelled):
+            raise _ended(hold)
+        return hold
+
+    async def _decide(self, caller: Caller, hold_id: str, state: HoldState) -> Hold:
+        """Take the hold to `state` where it can still get there; the hold as it stands afterwards, whoever took it
+        there. Raises HoldNotFound, BackendUnavailable, OutcomeUnknown.
+        """
+        was_sent = False
+        for _ in range(TRIES_MAX):
+            try:
+                hold = await self._own(caller, hold_id)
+            except StoreUnavailable:
+                await self._owners.pause()
+                continue
+            if not _leads(hold.state, state):
+                if was_sent:
+                    await self._owners.settled(hold)
+                return hold
+            state = Cancelled(hold.state.order) if isinstance(hold.state, Confirmed) else state
+            match await self._owners.step(hold, state, _as_seen(hold), at_ms=self._clock.now_ms()):
+                case Applied():
+                    decided = hold.with_state(state)
+                    await self._owners.settled(decided)
+                    return decided
+                case Refused() | Unknown():
+                    was_sent = True
+                case NotDone():
+                    pass
+            await self._owners.pause()
+        raise OutcomeUnknown if was_sent else BackendUnavailable
+
+    async def _own(self, caller: Caller, hold_id: str) -> Hold:
+        """The caller's hold. Raises HoldNotFound where it is somebody else's, never was, or was burnt."""
+        row = await self._owners.home(caller.organization, hold_id)
+        if row is None or row.get("holder") != caller.holder:
+            raise HoldNotFound
+        return rows.read_hold(caller.organization, hold_id, row)
+
+    # ---- late confirm
+
+    async def _confirm_late(self, hold: Hold, order: str) -> Hold | None:
+        """Book the seats of an expired hold under its late id, if all are still free; None: look again.
+
+        A taken seat burns the late id, and that burn is the final no.
+        """
+        organization, late = hold.trip.organization, late_id(hold.id)
+        row = await self._late_row(hold)
+        if row is not None:
+            if row.get("status") == "aborted":
+                raise HoldExpired(_at_ms(hold))
+            booking = rows.read_hold(organization, late, row)
+            if booking.state != Confirmed(order):
+                raise _ended(booking)
+            return booking
+        booking = replace(hold, id=late, state=Confirmed(order), extensions=hold.extensions + 1)
+        claimed, others_sent = await self._claim(booking, self._clock.now_ms())
+        match claimed.result:
+            case Won():
+                await self._owners.settled(booking)
+                return booking
+            case Standing():
+                return None
+            case Stuck():
+                raise OutcomeUnknown
+            case Lost(cells=cells):
+                burnt = await self._owners.burn(organization, late, REFUSED, cells)
+            case Contended() | Unseeded():
+                burnt = await self._owners.burn(organization, late, REFUSED)
+            case _:
+                assert_never(claimed.result)
+        if burnt.get("status") != "aborted":
+            return None
+        if others_sent:
+            await self._owners.roll_forward(booking.with_state(Aborted(REFUSED)))
+        raise HoldExpired(_at_ms(hold))
+
+    async def _late_row(self, hold: Hold) -> Row | None:
+        try:
+            return await self._owners.home(hold.trip.organization, late_id(base_id(hold.id)))
+        except StoreUnavailable:
+            raise BackendUnavailable from None
+
+    # ---- extend
+
+    async def extend(self, caller: Caller, hold_id: str, *, expires_at_ms: int, total_ms_max: int) -> Hold:
+        """See Holds."""
+        was_sent = False
+        async with self._bounded():
+            for _ in range(TRIES_MAX):
+                try:
+                    hold = await self._own(caller, hold_id)
+                except StoreUnavailable:
+                    await self._owners.pause()
+                    continue
+                if not isinstance(hold.state, Held):
+                    raise _ended(hold)
+                if hold.state.expires_at_ms >= expires_at_ms:
+                    return hold
+                if expires_at_ms > hold.created_at_ms + total_ms_max:
+                    raise ExtensionTooLong(hold.created_at_ms + total_ms_max)
+                match await self._extend(hold, hold.state.expires_at_ms, expires_at_ms):
+                    case Applied():
+                        extended = replace(hold, state=Held(expires_at_ms), extensions=hold.extensions + 1)
+                        await self._owners.settled(extended)
+                        return extended
+                    case Refused() | Unknown():
+                        was_sent = True
+                    case NotDone():
+                        pass
+                await self._owners.pause()
+        raise OutcomeUnknown if was_sent else BackendUnavailable
+
+    async def _extend(self, hold: Hold, seen_ms: int, until_ms: int) -> Applied | Refused | Unknown | NotDone:
+        now_ms = self._clock.now_ms()
+        ordinal = hold.extensions + 1
+        home = rows.block_partition(hold.trip, hold.home)
+        event = EventType.HOLD_EXTENDED
+        writes = [
+            Write(
+                rows.hold_key(hold.id),
+                {"status": "held", "expires_at": seen_ms},
+                {"expires_at": until_ms, "generation": ordinal},
+            ),
+            rows.event_write(hold.id, event, at_ms=now_ms, ordinal=ordinal, expires_at_ms=until_ms),
+            *(
+                Write(cell, {"owner": hold.id}, {"until": until_ms})
+                for cell in rows.cell_keys(hold.seats_by_block[hold.home], hold.journey)
+            ),
+        ]
+        due = [hints.due(rows.block_partition(hold.trip, block), until_ms) for block in hold.seats_by_block]
+        return await self._owners.apply(home, writes, [hints.recorded(home, now_ms), *due])
+
+    # ---- read
+
+    async def find(self, caller: Caller, hold_id: str) -> Hold:
+        """See Holds."""
+        try:
+            hold = await self._own(caller, hold_id)
+        except StoreUnavailable:
+            raise BackendUnavailable from None
+        if isinstance(hold.state, Aborted):
+            raise HoldNotFound
+        if isinstance(hold.state, Expired):
+            late = await self._late_row(hold)
+            if late is not None and _is_booking(late):
+                return rows.read_hold(caller.organization, late_id(hold_id), late)
+        return hold
+
+    async def all_of(self, caller: Caller) -> Sequence[Hold]:
+        """See Holds."""
+        bucket = f"{caller.organization}{rows.SEPARATOR}{caller.holder}"
+        most = 2 * HOLDS_LISTED_MAX
+        while True:
+            try:
+                entries = await self._owners.batches.hinted(Index.HOLDS, bucket, most=most)
+            except StoreUnavailable:
+                raise BackendUnavailable from None
+            holds = await self._found(caller, dict.fromkeys(base_id(_hold_of(entry)) for entry in entries))
+            if len(holds) >= HOLDS_LISTED_MAX or len(entries) < most:
+                return holds[:HOLDS_LISTED_MAX]
+            most *= 4
+
+    async def _found(self, caller: Caller, hold_ids: Iterable[str]) -> list[Hold]:
+        """Those of the holds that came to be: an entry is written before its hold, which may have been refused."""
+        answers = await asyncio.gather(*(self.find(caller, hold_id) for hold_id in hold_ids), return_exceptions=True)
+        for answer in answers:
+            if isinstance(answer, BaseException) and not isinstance(answer, HoldNotFound):
+                raise answer
+        return [answer for answer in answers if isinstance(answer, Hold)]
+
+    async def pack(self, trip: Trip, block: int) -> bytes:
+        """See Holds."""
+        try:
+            return await pack(self._owners, trip, block)
+        except StoreUnavailable:
+            raise BackendUnavailable from None
+
+    # ---- block and unblock
+
+    async def block(self, trip: Trip, seat: str, reason: str) -> bool:
+        """See Holds."""
+        home = trip.block_of(seat)
+        hold_id = str(HoldId(trip.key.trip, home, token_hex(DIGEST_CHARS // 2), is_late=False))
+        now_ms = self._clock.now_ms()
+        journey = Journey(0, len(trip.segments) - 1)
+        hold = Hold(hold_id, trip.key, "", (seat,), (home,), journey, now_ms, "", Held(NEVER_MS))
+        claim = self._home_claim(hold, now_ms)
+        own, event = claim.beside
+        claim = replace(claim, beside=(own._replace(values={**own.values, "reason": reason}), event))
+        async with self._bounded():
+            claimed = await take(self._owners, claim)
+            match claimed.result:
+                case Won() | Standing():
+                    await self._owners.settled(hold)
+                    return True
+                case Lost() | Contended() | Unseeded() | Stuck() as why:
+                    if claimed.in_doubt and (await self._burn(hold, why)).get("status") != "aborted":
+                        await self._owners.settled(hold)
+                        return True
+                case _:
+                    assert_never(claimed.result)
+        return _house_no(why, cells=len(journey.segments))
+
+    async def unblock(self, trip: Trip, seat: str) -> bool:
+        """See Holds."""
+        partition = rows.block_partition(trip.key, trip.block_of(seat))
+        first = RowKey(Kind.CELL, seat, 0)
+        try:
+            cell = (await self._owners.batches.get(partition, [first])).get(first)
+        except StoreUnavailable:
+            raise BackendUnavailable from None
+        if cell is None:
+            raise TripOpening
+        if cell.get("status") != "blocked":
+            return False
+        async with self._bounded():
+            await self._decide(Caller(trip.key.organization, ""), rows.text(cell, "owner"), Released())
+        return True
+
+    def _bounded(self) -> "_Bounded":
+        return _Bounded(self._owners.rules.grace_ms / 1_000)
+
+
+class _Bounded:
+    """No step takes longer than this: what is not decided by then is unknown, and safe to ask again."""
+
+    def __init__(self, seconds: float) -> None:
+        self._timeout = asyncio.timeout(seconds)
+
+    async def __aenter__(self) -> None:
+        await self._timeout.__aenter__()
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        try:
+            await self._timeout.__aexit__(kind, error, trace)  # type: ignore[arg-type]
+        except TimeoutError:
+            raise OutcomeUnknown from None
+
+
+_RANK: dict[type, int] = {Lost: 0, Contended: 1, Unseeded: 1, Stuck: 2, Standing: 2, Won: 3}
+"""Which of several blocks' results decides: a no beats "ask again", which beats "unknown", which beats success."""
+
+
+def _new_hold(request: HoldRequest, hold_id: str, now_ms: int) -> Hold:
+    trip = request.trip
+    return Hold(
+        hold_id,
+        trip.key,
+        request.caller.holder,
+        request.seats,
+        tuple(map(trip.block_of, request.seats)),
+        request.journey,
+        now_ms,
+        claimant_of(request.caller, request.key),
+        Held(now_ms + request.ttl_ms),
+    )
+
+
+def _until(hold: Hold, now_ms: int) -> int:
+    """When to look at the hold's intents: at its expiry, for a late booking at once."""
+    return hold.state.expires_at_ms if isinstance(hold.state, Held) else now_ms
+
+
+def _cell_status(hold: Hold) -> tuple[str, int | None]:
+    if not isinstance(hold.state, Held):
+        return "sold", None
+    return ("held" if hold.state.expires_at_ms < NEVER_MS else "blocked"), hold.state.expires_at_ms
+
+
+def _leads(state: HoldState, to: HoldState) -> bool:
+    """Whether a hold in `state` can still be taken to `to`."""
+    return isinstance(state, Confirmed if isinstance(to, Cancelled) else Held)
+
+
+def _as_seen(hold: Hold) -> Row:
+    """The condition of a step: confirm and the like carry no clock, so they win on a lapsed row that says held."""
+    if isinstance(hold.state, Confirmed):
+        return {"status": "confirmed"}
+    return {"status": "held", "generation": hold.extensions}
+
+
+def _is_booking(row: Row | None) -> bool:
+    return row is not None and row.get("status") in ("confirmed", "cancelled")
+
+
+def _ended(hold: Hold) -> FinalNo:
+    """The refusal that says how the hold ended."""
+    match hold.state:
+        case Released():
+            return HoldReleased()
+        case Expired():
+            return HoldExpired(_at_ms(hold))
+        case Confirmed():
+            return HoldConfirmed()
+        case Cancelled():
+            return BookingCancelled()
+        case Held() | Aborted():
+            return HoldNotFound()
+        case _:
+            assert_never(hold.state)
+
+
+def _at_ms(hold: Hold) -> int:
+    return hold.state.expires_at_ms if isinstance(hold.state, Expired) else 0
+
+
+def _contended(seats: Sequence[str]) -> SeatContended:
+    return SeatContended(seats, retry_after_ms=CONTENDED_RETRY_MS)
+
+
+def _house_no(why: Lost | Contended | Unseeded | Stuck, *, cells: int) -> bool:
+    """False where the house has the seat already; raises the refusal for any other reason."""
+    match why:
+        case Lost(cells=taken):
+            if len(taken) == cells and all(cell.status == "blocked" for cell in taken):
+                return False
+            raise SeatUnavailable(taken)
+        case Contended(seats=seats):
+            raise _contended(seats)
+        case Unseeded():
+            raise TripOpening
+        case Stuck():
+            raise BackendUnavailable
+        case _:
+            assert_never(why)
+
+
+def _holder_bucket(hold: Hold) -> str:
+    return f"{hold.trip.organization}{rows.SEPARATOR}{hold.holder}"
+
+
+def _holder_entry(hold: Hold) -> str:
+    """Newest first: the entries of a bucket come in order."""
+    return f"{NEVER_MS - hold.created_at_ms:016d}{rows.SEPARATOR}{hold.id}"
+
+
+def _hold_of(entry: str) -> str:
+    return entry.split(rows.SEPARATOR, 1)[1]

@@ -1,0 +1,30 @@
+"""When a worker's next round begins: after its interval, or later and later while rounds fail."""
+
+from collections.abc import Awaitable, Callable
+from random import Random
+
+import anyio
+
+BACKOFF_MS_MAX = 3_000
+
+
+class Pace:
+    """Rounds one after the other. Waits vary by a quarter, so that processes do not march in step."""
+
+    def __init__(self, *, interval_ms: int, jitter: Random) -> None:
+        self._interval_ms = interval_ms
+        self._jitter = jitter
+        self._failed = 0
+
+    async def keep(self, round_: Callable[[], Awaitable[bool]]) -> None:
+        """Run rounds until cancelled. A round says whether it went well; it answers for its own errors."""
+        while True:
+            went_well = await round_()
+            self._failed = 0 if went_well else self._failed + 1
+            await anyio.sleep(self.wait_s())
+
+    def wait_s(self) -> float:
+        """Seconds to the next round: doubled for each failure in a row, to BACKOFF_MS_MAX or the interval."""
+        longest_ms = max(self._interval_ms, BACKOFF_MS_MAX)
+        wait_ms = min(self._interval_ms << min(self._failed, 16), longest_ms)
+        return wait_ms * self._jitter.uniform(0.75, 1.0) / 1_000
