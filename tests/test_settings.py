@@ -17,49 +17,53 @@ from travio_inventory import settings as module
 from travio_inventory.settings import Settings, SettingsError, listed, load_settings, names
 
 FIELDS = tuple(Settings.model_fields)
-OTHER_VALUES = MappingProxyType({
-    "grpc_host": "127.0.0.1",
-    "grpc_port": "9084",
-    "tls_cert": __file__,
-    "tls_key": __file__,
-    "store": "memory",
-    "edge": "absent",
-    "data": "/tmp/elsewhere",  # noqa: S108 - a value to read, nothing is written there
-    "scylla_hosts": "db1,db2",
-    "redis_addr": "cache:6379",
-    "events": "none",
-    "hold_ttl_seconds": "601",
-    "hold_ttl_seconds_max": "3601",
-    "hold_total_seconds_max": "7201",
-    "holds_per_holder_max": "4",
-    "refusals": "legacy",
-    "clock_bound_ms": "251",
-    "attempt_grace_seconds": "11",
-    "taken_ttl_ms": "1999",
-    "map_stale_ms": "1999",
-    "commits_in_flight_max": "999",
-    "deadline_seconds": "11",
-    "deadline_seconds_max": "61",
-    "message_bytes_max": "65537",
-    "admin_message_bytes_max": "4194305",
-    "unread_bytes_max": "67108865",
-    "connections_max": "4097",
-    "streams_max": "257",
-    "resets_per_second_max": "201",
-    "idle_connection_seconds": "601",
-    "drain_seconds": "11",
-    "workers": "off",
-    "sweep_interval_ms": "301",
-    "relay_interval_ms": "201",
-    "log_level": "DEBUG",
-    "log_format": "json",
-})
-TOGETHER = MappingProxyType({
-    "tls_cert": {"TRAVIO_TLS_KEY": __file__},
-    "tls_key": {"TRAVIO_TLS_CERT": __file__},
-    "scylla_hosts": {"TRAVIO_STORE": "embedded"},
-    "redis_addr": {"TRAVIO_EDGE": "local"},
-})
+OTHER_VALUES = MappingProxyType(
+    {
+        "grpc_host": "127.0.0.1",
+        "grpc_port": "9084",
+        "tls_cert": __file__,
+        "tls_key": __file__,
+        "store": "memory",
+        "edge": "absent",
+        "data": "/tmp/elsewhere",  # noqa: S108 - a value to read, nothing is written there
+        "scylla_hosts": "db1,db2",
+        "redis_addr": "cache:6379",
+        "events": "none",
+        "hold_ttl_seconds": "601",
+        "hold_ttl_seconds_max": "3601",
+        "hold_total_seconds_max": "7201",
+        "holds_per_holder_max": "4",
+        "refusals": "legacy",
+        "clock_bound_ms": "251",
+        "attempt_grace_seconds": "11",
+        "taken_ttl_ms": "1999",
+        "map_stale_ms": "1999",
+        "commits_in_flight_max": "999",
+        "deadline_seconds": "11",
+        "deadline_seconds_max": "61",
+        "message_bytes_max": "65537",
+        "admin_message_bytes_max": "4194305",
+        "unread_bytes_max": "67108865",
+        "connections_max": "4097",
+        "streams_max": "257",
+        "resets_per_second_max": "201",
+        "idle_connection_seconds": "601",
+        "drain_seconds": "11",
+        "workers": "off",
+        "sweep_interval_ms": "301",
+        "relay_interval_ms": "201",
+        "log_level": "DEBUG",
+        "log_format": "json",
+    }
+)
+TOGETHER = MappingProxyType(
+    {
+        "tls_cert": {"TRAVIO_TLS_KEY": __file__},
+        "tls_key": {"TRAVIO_TLS_CERT": __file__},
+        "scylla_hosts": {"TRAVIO_STORE": "embedded"},
+        "redis_addr": {"TRAVIO_EDGE": "local"},
+    }
+)
 """What must be set as well, by field."""
 
 
@@ -100,9 +104,7 @@ def test_every_field_has_another_value_here() -> None:
 
 
 @pytest.mark.parametrize(("field", "name"), [(field, name) for field in FIELDS for name in names(field)])
-def test_every_variable_changes_its_setting_and_no_other(
-    field: str, name: str, environment: Environment
-) -> None:
+def test_every_variable_changes_its_setting_and_no_other(field: str, name: str, environment: Environment) -> None:
     environment.update(TOGETHER.get(field, {}))
     before = load_settings().model_dump() if field not in TOGETHER else Settings.model_construct().model_dump()
     environment[name] = OTHER_VALUES[field]
@@ -141,10 +143,11 @@ def test_an_empty_variable_is_as_if_not_set(environment: Environment) -> None:
     assert (settings.grpc_port, settings.store) == (9083, "embedded")
 
 
-def test_settings_never_change(environment: Environment) -> None:
+@pytest.mark.usefixtures("environment")
+def test_settings_never_change() -> None:
     settings = load_settings()
     with pytest.raises(ValidationError):
-        settings.grpc_port = 1  # type: ignore[misc]  # that it is refused is the point
+        settings.grpc_port = 1
     assert settings.grpc_port == 9083
 
 
@@ -181,8 +184,10 @@ def test_settings_never_change(environment: Environment) -> None:
         ({"travio_data": "x"}, "travio_data='x': there is no such setting; did you mean TRAVIO_DATA?"),
         (
             {"TRAVIO_GRPC_PORT": "x", "TRAVIO_EVENTS": "y"},
-            "TRAVIO_GRPC_PORT='x' is wrong: allowed is a whole number from 0 to 65535; "
-            "TRAVIO_EVENTS='y' is wrong: allowed is jsonlines or none",
+            (
+                "TRAVIO_GRPC_PORT='x' is wrong: allowed is a whole number from 0 to 65535; "
+                "TRAVIO_EVENTS='y' is wrong: allowed is jsonlines or none"
+            ),
         ),
     ],
 )
@@ -225,14 +230,13 @@ def test_a_password_in_an_address_is_shown_nowhere(environment: Environment) -> 
         ("TRAVIO_INVENTORY_PORT_9083_TCP_ADDR", "10.0.0.1"),
     ],
 )
-def test_what_tests_and_orchestrators_set_is_let_be(
-    name: str, value: str, environment: Environment
-) -> None:
+def test_what_tests_and_orchestrators_set_is_let_be(name: str, value: str, environment: Environment) -> None:
     environment[name] = value
     assert load_settings() == Settings()
 
 
-def test_every_setting_is_listed_with_a_description(environment: Environment) -> None:
+@pytest.mark.usefixtures("environment")
+def test_every_setting_is_listed_with_a_description() -> None:
     lines = listed(load_settings())
     assert [line.name for line in lines] == [names(field)[0] for field in FIELDS]
     assert [line.name for line in lines if not line.description or "\n" in line.description] == []

@@ -24,6 +24,8 @@ PREFIX = "TRAVIO_"
 BARE_NAMES = {"GRPC_PORT", "SCYLLA_HOSTS", "REDIS_ADDR", "HOLD_TTL_SECONDS", "REFUSALS"}
 """Accepted as they are as well; where both are set, the prefixed name wins."""
 TEST_PREFIX = "TRAVIO_TEST_"
+CLIENT_NAMES = {"TRAVIO_TARGET", "TRAVIO_ORGANIZATION", "TRAVIO_USER"}
+"""Not settings of the service: whom the command line calls, and on whose behalf."""
 SHOWN_CHARS_MAX = 120
 
 _LATER = {"store": {"scylla"}, "edge": {"redis"}}
@@ -98,13 +100,9 @@ class Settings(BaseSettings):
     )
 
     # holds
-    hold_ttl_seconds: int = _setting(
-        600, "how long a hold lasts where the caller does not say", ge=1, le=86_400
-    )
+    hold_ttl_seconds: int = _setting(600, "how long a hold lasts where the caller does not say", ge=1, le=86_400)
     hold_ttl_seconds_max: int = _setting(3_600, "how long a caller may ask for", ge=1, le=86_400)
-    hold_total_seconds_max: int = _setting(
-        7_200, "how long a hold may last with all extensions", ge=1, le=604_800
-    )
+    hold_total_seconds_max: int = _setting(7_200, "how long a hold may last with all extensions", ge=1, le=604_800)
     holds_per_holder_max: int = _setting(0, "live holds that a holder may have; 0 = any number", ge=0, le=100)
     refusals: Literal["status", "legacy"] = _setting(
         "status", "how a no is answered: status = gRPC status with details; legacy = OK with success=false"
@@ -112,9 +110,7 @@ class Settings(BaseSettings):
 
     # the hold protocol: all processes on one store must agree on these
     clock_bound_ms: int = _setting(250, "how far the clocks of two machines may be apart", ge=0, le=60_000)
-    attempt_grace_seconds: int = _setting(
-        10, "how long one attempt may take before others may undo it", ge=1, le=60
-    )
+    attempt_grace_seconds: int = _setting(10, "how long one attempt may take before others may undo it", ge=1, le=60)
 
     # the edge
     taken_ttl_ms: int = _setting(2_000, "how long a seat is remembered as taken", ge=0, le=10_000)
@@ -133,12 +129,8 @@ class Settings(BaseSettings):
     )
     connections_max: int = _setting(4_096, "open connections", ge=1, le=100_000)
     streams_max: int = _setting(256, "calls at once on one connection", ge=1, le=10_000)
-    resets_per_second_max: int = _setting(
-        200, "calls that one connection may cancel per second", ge=1, le=100_000
-    )
-    idle_connection_seconds: int = _setting(
-        600, "after which a connection without a call is closed", ge=1, le=86_400
-    )
+    resets_per_second_max: int = _setting(200, "calls that one connection may cancel per second", ge=1, le=100_000)
+    idle_connection_seconds: int = _setting(600, "after which a connection without a call is closed", ge=1, le=86_400)
     drain_seconds: int = _setting(10, "how long running calls may take when the service stops", ge=1, le=600)
 
     # what goes on by itself
@@ -269,15 +261,13 @@ def _wrong(error: Any, given: dict[str, object]) -> str:  # noqa: ANN401 - pydan
     field = next((field for field in Settings.model_fields if named in (field, *names(field))), None)
     if field is None:
         return f"{named}: there is no such setting"
-    name, value = (
-        (field, given[field]) if field in given else (_name_used(field), os.environ.get(_name_used(field)))
-    )
+    name, value = (field, given[field]) if field in given else (_name_used(field), os.environ.get(_name_used(field)))
     return f"{name}={_shown(value)} {said or 'is wrong'}: allowed is {_allowed(Settings.model_fields[field])}"
 
 
 def _unknown_variables() -> Iterator[str]:
     """A misspelt setting must not be passed over; what Kubernetes and Docker set for their links may be."""
-    known = {name for field in Settings.model_fields for name in names(field)}
+    known = CLIENT_NAMES | {name for field in Settings.model_fields for name in names(field)}
     for name, value in sorted(os.environ.items()):
         if not name.upper().startswith(PREFIX) or name in known or name.startswith(TEST_PREFIX):
             continue

@@ -70,6 +70,11 @@ class RawCaller:
         self._reader = reader
         self._writer = writer
 
+    @property
+    def unsent_bytes(self) -> int:
+        """What the kernel has not taken, because the server does not read."""
+        return self._writer.transport.get_write_buffer_size()
+
     def open(self, path: str, *, replacing: Iterable[tuple[str, str | None]] = (), end: bool = False) -> int:
         """Send headers, some of them replaced or (None) left out; the stream's id."""
         headers = {

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import socket
 import struct
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -24,8 +25,8 @@ from travio_inventory.api.rpc.guarded import GuardedServer
 from travio_inventory.api.rpc.limits import ServerLimits
 from travio_inventory.wire.inventory.v1 import CheckAvailabilityRequest, CheckAvailabilityResponse
 
-ECHO, WAIT, FAIL, LARGE, CHAT, WATCH = (
-    f"/test.Probe/{name}" for name in ("Echo", "Wait", "Fail", "Large", "Chat", "Watch")
+ECHO, WAIT, STUBBORN, FAIL, LARGE, CHAT, WATCH = (
+    f"/test.Probe/{name}" for name in ("Echo", "Wait", "Stubborn", "Fail", "Large", "Chat", "Watch")
 )
 MISSING = "/test.Probe/Missing"
 LIMITS = ServerLimits(
@@ -89,6 +90,12 @@ class Probe:
             self.running -= 1
         await self.echo(stream)
 
+    async def stubborn(self, stream: ProbeStream) -> None:
+        try:
+            await self.wait(stream)
+        except asyncio.CancelledError:
+            await self.go_on.wait()
+
     async def fail(self, stream: ProbeStream) -> None:
         raise RuntimeError("the password is 1234")
 
@@ -110,6 +117,7 @@ class Probe:
         return {
             ECHO: Handler(self.echo, unary, *types),
             WAIT: Handler(self.wait, unary, *types),
+            STUBBORN: Handler(self.stubborn, unary, *types),
             FAIL: Handler(self.fail, unary, *types),
             LARGE: Handler(self.large, unary, *types),
             CHAT: Handler(self.chat, chat, *types),
@@ -193,6 +201,7 @@ async def test_a_message_of_four_gigabytes_is_refused_when_its_prefix_is_read(
     caller.send(stream_id, framed(b"", declared_bytes=0xFFFF_FFFF))
     answer = await caller.answer(stream_id)
     assert answer.status is Status.RESOURCE_EXHAUSTED
+    await until(lambda: answer.reset is ErrorCodes.NO_ERROR)
     assert served.server.calls_open == 0
     assert await goes_on(caller)
 
@@ -276,7 +285,13 @@ async def test_a_reply_of_bytes_goes_out_as_it_is_in_the_largest_frames(caller: 
     assert answer.frame_sizes == [60_000, 20_005]
 
 
-async def test_a_large_reply_waits_for_the_callers_window(caller: RawCaller) -> None:
+@pytest.mark.parametrize("short", ["of the call", "of the connection"])
+async def test_a_large_reply_waits_for_the_callers_window(caller: RawCaller, short: str) -> None:
+    if short == "of the call":
+        caller.h2.increment_flow_control_window(200_000)
+    else:
+        caller.h2.update_settings({SettingCodes.INITIAL_WINDOW_SIZE: 200_000})
+    await caller.ask(ECHO, SEVEN)
     answer = await caller.ask(LARGE, SEVEN)
     assert answer.status is Status.OK
     assert answer.reply == LARGE_REPLY
@@ -319,6 +334,7 @@ async def test_headers_that_make_no_call_are_answered(
         caller.send(stream_id, SEVEN, end=True)
     answer = await caller.answer(stream_id)
     assert (answer.headers[":status"], answer.status) == (http_status, status)
+    await until(lambda: whole or answer.reset is ErrorCodes.NO_ERROR)
     assert await goes_on(caller)
 
 
@@ -405,6 +421,14 @@ async def test_a_flood_ends_its_own_connection_while_others_are_served(served: S
     assert served.probe.running == 0
 
 
+async def test_a_flood_is_not_read_to_its_end(caller: RawCaller) -> None:
+    caller.send_bytes(FLOODS["pings"])
+    caller.send_bytes(bytes(30_000_000))
+    await until(lambda: bool(caller.goaways))
+    await asyncio.sleep(0.2)
+    assert caller.unsent_bytes > 0
+
+
 async def test_tiny_data_frames_are_a_flood(caller: RawCaller) -> None:
     stream_id = caller.open(ECHO)
     caller.send(stream_id, framed(b"", declared_bytes=900))
@@ -435,6 +459,16 @@ async def test_calls_pay_for_the_pings_that_come_with_them(caller: RawCaller) ->
     assert caller.pongs == 60
 
 
+async def test_calls_that_begin_together_pay_for_their_window_updates(caller: RawCaller) -> None:
+    """As grpc's own clients do: all headers, then a window update or two for each, then the messages."""
+    streams = [caller.open(ECHO) for _ in range(10)]
+    for stream_id in streams * 4:
+        caller.send_bytes(frame(8, 0, stream_id, struct.pack(">I", 5)))
+    for stream_id in streams:
+        caller.send(stream_id, SEVEN, end=True)
+    assert all([is_seven(await caller.answer(stream_id)) for stream_id in streams])
+
+
 async def test_a_call_beyond_the_streams_is_refused_alone(served: Served, caller: RawCaller) -> None:
     streams = [caller.call(WAIT, SEVEN) for _ in range(10)]
     await until(lambda: served.probe.running == 10)
@@ -445,6 +479,19 @@ async def test_a_call_beyond_the_streams_is_refused_alone(served: Served, caller
     served.probe.go_on.set()
     assert all([is_seven(await caller.answer(stream_id)) for stream_id in streams])
     assert await goes_on(caller)
+
+
+async def test_cancelled_calls_that_do_not_end_are_not_without_number() -> None:
+    async with serving(resets_per_second_max=100) as served, served.caller() as caller:
+        for _ in range(20):
+            stream_id = caller.call(STUBBORN, SEVEN)
+            await until(lambda: served.probe.running == 1)
+            caller.reset(stream_id)
+            await until(lambda: served.probe.running == 0)
+        assert (await caller.answer(caller.call(ECHO, SEVEN))).reset is ErrorCodes.REFUSED_STREAM
+        served.probe.go_on.set()
+        await until(lambda: served.server.calls_open == 0)
+        assert await goes_on(caller)
 
 
 async def test_connections_beyond_their_number_are_closed() -> None:
@@ -470,20 +517,36 @@ async def test_an_idle_connection_is_left_and_a_busy_one_is_not() -> None:
         assert is_seven(await busy.answer(stream_id))
 
 
+@asynccontextmanager
+async def caller_that_never_reads(served: Served) -> AsyncIterator[RawCaller]:
+    """It has asked for 12 MB, more than its socket and ours hold."""
+    connection = socket.socket()
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+    connection.connect(("127.0.0.1", served.server.port))
+    reader, writer = await asyncio.open_connection(sock=connection, limit=1)
+    caller = RawCaller(reader, writer)
+    caller.h2.initiate_connection()
+    caller.h2.update_settings({SettingCodes.INITIAL_WINDOW_SIZE: 2**31 - 1})
+    caller.h2.increment_flow_control_window(2**30)
+    for _ in range(150):
+        caller.call(LARGE, SEVEN)
+    await until(lambda: served.server.calls_open > 0)
+    yield caller
+    writer.transport.abort()
+
+
 async def test_a_caller_that_never_reads_is_dropped() -> None:
     limits = {"write_stalled_seconds_max": 0.3, "streams_concurrent_max": 200}
-    async with serving(**limits) as served:
-        reader, writer = await asyncio.open_connection("127.0.0.1", served.server.port, limit=1)
-        caller = RawCaller(reader, writer)
-        caller.h2.initiate_connection()
-        caller.h2.update_settings({SettingCodes.INITIAL_WINDOW_SIZE: 2**31 - 1})
-        caller.h2.increment_flow_control_window(2**30)
-        for _ in range(100):
-            caller.call(LARGE, SEVEN)
-        await until(lambda: len(served.server.connections) == 1)
-        await until(lambda: not served.server.connections)
-        assert served.server.calls_open == 0
-        writer.transport.abort()
+    async with serving(**limits) as served, caller_that_never_reads(served):
+        await until(lambda: not served.server.connections and not served.server.calls_open)
+
+
+async def test_a_caller_that_never_reads_is_not_read_either() -> None:
+    async with serving(streams_concurrent_max=200) as served, caller_that_never_reads(served) as caller:
+        await asyncio.sleep(0.2)
+        caller.call(ECHO, SEVEN)
+        await asyncio.sleep(0.2)
+        assert served.probe.seconds_left == []
 
 
 # Deadlines
@@ -518,7 +581,8 @@ async def test_a_request_that_does_not_arrive_is_answered_all_the_same() -> None
 async def test_a_handler_outlives_the_time_its_request_had_to_arrive() -> None:
     async with serving(message_read_seconds_max=0.05) as served, served.caller() as caller:
         stream_id = caller.call(WAIT, SEVEN)
-        await asyncio.sleep(0.15)
+        late = await caller.ask(WAIT, SEVEN, replacing=[("grpc-timeout", "150m")])
+        assert (late.status, late.message) == (Status.DEADLINE_EXCEEDED, "deadline exceeded")
         served.probe.go_on.set()
         assert is_seven(await caller.answer(stream_id))
 

@@ -17,4 +17,5 @@ def event(event_id: str, *, holder: str = "u1", order: str = "", expires_at_ms: 
         journey=Journey(1, 2),
         expires_at_ms=expires_at_ms,
         order=order,
+        ordinal=0,
     )

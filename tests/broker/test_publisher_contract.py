@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from tests.broker.events import event
@@ -51,7 +52,7 @@ def in_process(_: Path) -> Rig:
     broken: list[bool] = []
 
     async def subscriber(event: Event) -> None:
-        await anyio.sleep(0)
+        await anyio.lowlevel.checkpoint()
         if broken:
             raise ConnectionError("away")
         told.append(event.id)

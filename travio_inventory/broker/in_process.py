@@ -1,6 +1,7 @@
 """Hands events to subscribers in this process."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import TypeAlias
 
 import anyio
@@ -31,19 +32,21 @@ class InProcess:
             raise ValueError(f"more than {SUBSCRIBERS_MAX} subscribers")
         self._subscribers.append(subscriber)
 
-    def stream(self, *, events_max: int) -> MemoryObjectReceiveStream[Event]:
-        """Every event from now on, until it is closed. `events_max` unread ones hold up all the others."""
+    @contextmanager
+    def stream(self, *, events_max: int) -> Iterator[MemoryObjectReceiveStream[Event]]:
+        """Every event until it is left. `events_max` unread ones hold up all others."""
         send, receive = anyio.create_memory_object_stream[Event](events_max)
 
         async def put(event: Event) -> None:
-            try:
+            with suppress(anyio.BrokenResourceError):  # it was left while we waited for room
                 await send.send(event)
-            except anyio.BrokenResourceError:
-                send.close()
-                self._subscribers.remove(put)
 
-        self.subscribe(put)
-        return receive
+        with send, receive:
+            self.subscribe(put)
+            try:
+                yield receive
+            finally:
+                self._subscribers.remove(put)
 
     async def publish(self, events: Sequence[Event]) -> None:
         """Hand the events over, in order. Raises PublishFailed."""

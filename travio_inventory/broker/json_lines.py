@@ -86,6 +86,7 @@ def line_of(event: Event) -> str:
             "organization": event.trip.organization,
             "trip": event.trip.trip,
             "hold_id": event.hold_id,
+            "ordinal": event.ordinal,
             "user_id": event.holder,
             "seats": event.seats,
             "first_segment": event.journey.first,

@@ -1,112 +1,118 @@
 """Every command with its help; what a command needs is imported when it is run."""
 
 import sys
+from typing import NamedTuple
 
-from cyclopts import App, Parameter
+from cyclopts import App
 from cyclopts.exceptions import CycloptsError
 
-HERE = "travio_inventory.cli"
-BEGIN = """\
-Begin:
-  travio-inventory serve                                           # in another terminal
-  travio-inventory trip open examples/trips/coach.toml
-  travio-inventory map coach-dhaka-coxs-bazar dhaka chattogram
-  travio-inventory hold coach-dhaka-coxs-bazar dhaka chattogram seat-A1 seat-A2
-  travio-inventory confirm HOLD order-1
-
-Exit status: 0 done, 1 a definite no, 2 wrong input, 3 ask again, 4 no service there.\
-"""
+PACKAGE = "travio_inventory.cli"
+NAME = "travio-inventory"
 COACH = "coach-dhaka-coxs-bazar"
+BEGIN = f"""\
+Begin, with the service in one terminal and you in another:
+  {NAME} serve
+  {NAME} trip open examples/trips/coach.toml
+  {NAME} map {COACH} dhaka chattogram
+  {NAME} hold {COACH} dhaka chattogram seat-A1 seat-A2
+  {NAME} confirm HOLD order-1
+
+Exit status:
+  0 done; 1 a definite no; 2 wrong input; 3 ask again; 4 no service there\
+"""
+BENCH_BEGIN = f"""\
+Without --target a bench starts a server of its own, on one core, and uses another itself.
+
+Examples:
+  {NAME} bench hot-seat --workers 50 --seat seat-A1
+  {NAME} bench hot-seat --target localhost:9083 --rounds 100
+  {NAME} bench holds --seconds 5 --json --out holds.json\
+"""
+GROUPS = {
+    "trip": ("Open trips for sale, and show them.", ""),
+    "holds": ("Look at holds and bookings.", ""),
+    "waitlist": ("Wait for seats of a class.", ""),
+    "bench": ("Measure the service, and check what it did.", BENCH_BEGIN),
+}
+
+
+class Command(NamedTuple):
+    """A command: its words, where its function is, what it does, and an example of what follows its words."""
+
+    words: str
+    function: str
+    help: str
+    example: str = ""
+
+
+COMMANDS = (
+    Command("serve", "server:serve", "Run the service. Settings come from the environment."),
+    Command("work", "server:work", "Run the sweeper and the relay of events alone, without a server."),
+    Command("settings", "settings:show_settings", "List every setting as it stands, secrets masked."),
+    Command("demo", "demo:demo", "Show the service at work, within a minute."),
+    Command("trip open", "trips:open_trip", "Open a trip for sale from a TOML file.", "examples/trips/coach.toml"),
+    Command("trip show", "trips:show_trip", "Show a trip as it was opened: stops, classes, prices.", COACH),
+    Command("map", "trips:show_map", "Draw the seats for a journey.", f"{COACH} dhaka chattogram"),
+    Command(
+        "hold",
+        "holds:hold",
+        "Hold seats of a journey: every one of them, or none.",
+        f"{COACH} dhaka chattogram seat-A1 seat-A2 --seconds 300",
+    ),
+    Command("confirm", "holds:confirm", "Turn a hold into a booking. Again is the same booking.", "HOLD order-1"),
+    Command("extend", "holds:extend", "Keep a hold for longer. Never shortens it.", "HOLD --seconds 900"),
+    Command("release", "holds:release", "Give a hold's seats back before its time.", "HOLD"),
+    Command("cancel", "holds:cancel", "Give a booking's seats back for sale.", "BOOKING"),
+    Command("block", "trips:block", "Take seats off sale.", f"{COACH} seat-J4 --reason 'broken belt'"),
+    Command("unblock", "trips:unblock", "Put blocked seats back on sale.", f"{COACH} seat-J4"),
+    Command("holds list", "holds:list_holds", "List the user's holds, newest first.", "--user me --ended"),
+    Command("holds show", "holds:show_hold", "Show one hold as it stands now.", "HOLD"),
+    Command("waitlist join", "waitlist:join", "Get in line, or keep one's place.", f"{COACH} --class business"),
+    Command("waitlist leave", "waitlist:leave", "Get out of line.", f"{COACH} --class business"),
+    Command("waitlist list", "waitlist:list_waits", "List what the user waits for."),
+    Command("events", "events:events", "Show the events that the service has published.", "--follow"),
+    Command(
+        "bench hot-seat",
+        "bench.commands:bench_hot_seat",
+        "Many ask for one seat at once; exactly one may win.",
+        "--workers 50 --seat seat-A1",
+    ),
+    Command("bench refusals", "bench.commands:bench_refusals", "How fast a no to a taken seat is."),
+    Command("bench holds", "bench.commands:bench_holds", "How fast free seats are held, durably."),
+    Command("bench map", "bench.commands:bench_map", "How fast a train's seat map is read."),
+    Command("bench noop", "bench.commands:bench_noop", "How fast a call is that has nothing to do."),
+    Command("bench open", "bench.commands:bench_open", "How long it takes to open a train for sale."),
+    Command("bench start", "bench.commands:bench_start", "How long the service takes to its first answer."),
+)
 
 
 def build() -> App:
     """The command line."""
-    app = _app(
-        "travio-inventory",
-        help="Seat inventory for trips: holds, bookings and seat maps that never sell a seat twice.",
-        epilogue=BEGIN,
-    )
-    _running(app)
-    _selling(app)
-    _watching(app)
+    app = _app(NAME, "Seat inventory for trips: holds and bookings that never sell a seat twice.", BEGIN)
+    groups = {name: _app(name, *words) for name, words in GROUPS.items()}
+    for command in COMMANDS:
+        group, _, name = command.words.rpartition(" ")
+        (groups[group] if group else app).command(
+            f"{PACKAGE}.{command.function}",
+            name=name,
+            help=command.help,
+            help_epilogue=f"Example:\n  {NAME} {command.words} {command.example}".rstrip(),
+        )
+    for group_app in groups.values():
+        app.command(group_app)
     return app
 
 
-def _running(app: App) -> None:
-    _add(app, "serve", "server:serve", "TRAVIO_DATA=/var/lib/travio travio-inventory serve")
-    _add(app, "work", "server:work", "TRAVIO_DATA=/var/lib/travio travio-inventory work")
-    _add(app, "settings", "settings:show_settings", "GRPC_PORT=9090 travio-inventory settings")
-    _add(app, "demo", "demo:demo", "travio-inventory demo")
-    bench = _app(
-        "bench",
-        help="Measure the service, and check what it did.",
-        epilogue=_examples(
-            "travio-inventory bench hot-seat --workers 50 --seat seat-A1",
-            "travio-inventory bench holds --seconds 5 --json --out holds.json",
-        ),
-    )
-    for name in ("hot-seat", "refusals", "holds", "map", "noop", "open", "start"):
-        _add(bench, name, f"bench.commands:bench_{name.replace('-', '_')}", f"travio-inventory bench {name}")
-    app.command(bench)
-
-
-def _selling(app: App) -> None:
-    trip = _app("trip", help="Open trips for sale, and show them.")
-    _add(trip, "open", "trips:open_trip", "travio-inventory trip open examples/trips/shinkansen.toml")
-    _add(trip, "show", "trips:show_trip", f"travio-inventory trip show {COACH}")
-    app.command(trip)
-    _add(app, "map", "trips:show_map", f"travio-inventory map {COACH} dhaka chattogram")
-    _add(
-        app,
-        "hold",
-        "holds:hold",
-        f"travio-inventory hold {COACH} dhaka chattogram seat-A1 seat-A2 --seconds 300",
-    )
-    _add(app, "confirm", "holds:confirm", "travio-inventory confirm HOLD order-1")
-    _add(app, "release", "holds:release", "travio-inventory release HOLD")
-    _add(app, "extend", "holds:extend", "travio-inventory extend HOLD --seconds 900")
-    _add(app, "cancel", "holds:cancel", "travio-inventory cancel BOOKING")
-    _add(app, "block", "trips:block", f"travio-inventory block {COACH} seat-J4 --reason 'broken belt'")
-    _add(app, "unblock", "trips:unblock", f"travio-inventory unblock {COACH} seat-J4")
-
-
-def _watching(app: App) -> None:
-    holds = _app("holds", help="Look at holds and bookings.")
-    _add(holds, "list", "holds:list_holds", "travio-inventory holds list --user me --ended")
-    _add(holds, "show", "holds:show_hold", "travio-inventory holds show HOLD")
-    app.command(holds)
-    waitlist = _app("waitlist", help="Wait for seats of a class.")
-    _add(
-        waitlist,
-        "join",
-        "waitlist:join",
-        f"travio-inventory waitlist join {COACH} --class business --seats 2",
-    )
-    _add(waitlist, "leave", "waitlist:leave", f"travio-inventory waitlist leave {COACH} --class business")
-    _add(waitlist, "list", "waitlist:list_waits", "travio-inventory waitlist list")
-    app.command(waitlist)
-    _add(app, "events", "events:events", "travio-inventory events --follow")
-
-
-def _app(name: str, *, help: str, epilogue: str = "") -> App:  # noqa: A002 - cyclopts' name for it
+def _app(name: str, said: str, epilogue: str) -> App:
     return App(
         name=name,
-        help=help,
+        help=said,
         help_epilogue=epilogue,
         help_format="plaintext",
         help_formatter="default" if sys.stdout.isatty() else "plain",
         error_formatter=_in_one_line,
-        default_parameter=Parameter(negative=()),
-        version_flags=["--version"] if name == "travio-inventory" else [],
+        version_flags=["--version"] if name == NAME else [],
     )
-
-
-def _add(app: App, name: str, function: str, example: str) -> None:
-    app.command(f"{HERE}.{function}", name=name, help_epilogue=_examples(example))
-
-
-def _examples(*commands: str) -> str:
-    return "Example:\n" + "\n".join(f"  {command}" for command in commands)
 
 
 def _in_one_line(wrong: CycloptsError) -> str:

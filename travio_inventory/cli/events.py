@@ -19,9 +19,7 @@ POLL_SECONDS = 0.2
 def events(
     *,
     follow: Annotated[bool, Parameter(negative="", help="Go on until interrupted.")] = False,
-    data: Annotated[Path, Parameter(env_var="TRAVIO_DATA", help="The service's data folder.")] = Path(
-        "./data"
-    ),
+    data: Annotated[Path, Parameter(env_var="TRAVIO_DATA", help="The service's data folder.")] = Path("./data"),
     as_json: AsJson = False,
 ) -> Exit:
     """Show the events that the service has published, one JSON object a line."""
@@ -39,7 +37,7 @@ def events(
 
 
 def _lines(path: Path, *, follow: bool) -> Iterator[str]:
-    """Whole lines of the file, without end while following; a file that is replaced is read from its start."""
+    """Whole lines of the file, without end while following; a file put in its place is read too."""
     while follow and not path.exists():
         time.sleep(POLL_SECONDS)
     file = path.open(encoding="utf-8")

@@ -19,6 +19,7 @@ def hold(
     trip: Annotated[str, Parameter(help="The trip's id.")],
     origin: Annotated[str, Parameter(help="Station where the journey begins.")],
     destination: Annotated[str, Parameter(help="Station where it ends.")],
+    /,
     *seats: Annotated[str, Parameter(help="Ids of the seats.")],
     seconds: Seconds = 0,
     key: Annotated[str, Parameter(help="Idempotency key: again with the same key is the same hold.")] = "",

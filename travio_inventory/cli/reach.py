@@ -29,9 +29,7 @@ Work = Callable[[InventoryClient, Screen], Awaitable[None]]
 class Reach:
     """Where the service is and on whose behalf it is asked."""
 
-    target: Annotated[str, Parameter(env_var="TRAVIO_TARGET", help="HOST:PORT of the service.")] = (
-        "localhost:9083"
-    )
+    target: Annotated[str, Parameter(env_var="TRAVIO_TARGET", help="HOST:PORT of the service.")] = "localhost:9083"
     organization: Annotated[
         str, Parameter(env_var="TRAVIO_ORGANIZATION", help="The organization that runs the trip.")
     ] = "demo"

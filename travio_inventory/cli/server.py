@@ -1,4 +1,4 @@
-"""Commands that run the service itself: serve, work, settings."""
+"""Commands that run the service itself: serve, work. Imports no more than they need, for a quick start."""
 
 import os
 import sys
@@ -8,13 +8,19 @@ from travio_inventory.settings import Settings, SettingsError, load_settings
 
 EXIT_WRONG_SETTING = 2
 OWN_VARIABLES = ("TRAVIO_TARGET", "TRAVIO_ORGANIZATION", "TRAVIO_USER")
-"""Read by the command line alone; the service knows no settings of these names."""
+"""Read by the command line alone; the service knows no settings of these names, and would stop at them."""
 
 
 def serve() -> int:
     """Run the service until it is told to stop (SIGTERM or Ctrl-C). Settings come from the environment."""
     settings = settings_or_none()
     return EXIT_WRONG_SETTING if settings is None else app.serve(settings)
+
+
+def work() -> int:
+    """Run the sweeper and the relay of events alone, until told to stop."""
+    settings = settings_or_none()
+    return EXIT_WRONG_SETTING if settings is None else app.work(settings)
 
 
 def settings_or_none() -> Settings | None:

@@ -11,10 +11,10 @@ from cyclopts import Parameter
 from travio_inventory.cli.exits import Exit, Failure
 from travio_inventory.cli.reach import HERE, Reach, ask, fail
 from travio_inventory.cli.screen import Screen
-from travio_inventory.client.answers import SeatMap
-from travio_inventory.client.client import InventoryClient
 from travio_inventory.cli.seat_drawing import DrawnSeat, Look, counts, draw, legend
 from travio_inventory.cli.trip_files import TripFileError, read_trip
+from travio_inventory.client.answers import SeatMap
+from travio_inventory.client.client import InventoryClient
 from travio_inventory.domain.trip import Trip
 
 TripId = Annotated[str, Parameter(help="The trip's id.")]
@@ -96,10 +96,7 @@ def _show(screen: Screen, trip: Trip, *, with_seats: bool) -> None:
         screen.raw("")
         screen.table(
             ["seat", "number", "row", "column", "class", "type"],
-            [
-                [seat.id, seat.number, seat.row, seat.column, seat.seat_class, seat.seat_type]
-                for seat in trip.seats
-            ],
+            [[seat.id, seat.number, seat.row, seat.column, seat.seat_class, seat.seat_type] for seat in trip.seats],
         )
 
 
@@ -178,6 +175,7 @@ def _seat_as_plain(seat: DrawnSeat) -> dict[str, object]:
 
 def block(
     trip: TripId,
+    /,
     *seats: Annotated[str, Parameter(help="Ids of the seats.")],
     reason: Annotated[str, Parameter(help="Why; kept with the block.")] = "",
     reach: Reach = HERE,
@@ -191,9 +189,7 @@ def block(
     return ask(reach, work)
 
 
-def unblock(
-    trip: TripId, *seats: Annotated[str, Parameter(help="Ids of the seats.")], reach: Reach = HERE
-) -> Exit:
+def unblock(trip: TripId, *seats: Annotated[str, Parameter(help="Ids of the seats.")], reach: Reach = HERE) -> Exit:
     """Put blocked seats back on sale."""
 
     async def work(client: InventoryClient, screen: Screen) -> None:

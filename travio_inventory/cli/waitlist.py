@@ -56,9 +56,7 @@ def list_waits(*, reach: Reach = HERE) -> Exit:
         ]
 
         def show() -> None:
-            screen.table(
-                ["trip", "class", "seats", "status", "since"], [list(entry.values()) for entry in entries]
-            )
+            screen.table(["trip", "class", "seats", "status", "since"], [list(entry.values()) for entry in entries])
 
         screen.answer({"entries": entries}, show if entries else lambda: screen.say("in no line"))
 

@@ -164,9 +164,7 @@ class InventoryClient:
             raise ClientError(Status.FAILED_PRECONDITION, reply.failure_reason)
         return reply.cancelled_count
 
-    async def seat_map(
-        self, trip: str, origin: str, destination: str, *, segments: Journey | None = None
-    ) -> SeatMap:
+    async def seat_map(self, trip: str, origin: str, destination: str, *, segments: Journey | None = None) -> SeatMap:
         """The seats in layout order, as they stand for one journey; up to two seconds old.
 
         Raises TripNotFound, TripOpening, InvalidJourney.
@@ -180,9 +178,7 @@ class InventoryClient:
             from_segment_index=first,
             to_segment_index=last,
         )
-        return messages.seat_map(
-            await self._connection.read_large("GetSeatMap", request, wire.GetSeatMapResponse)
-        )
+        return messages.seat_map(await self._connection.read_large("GetSeatMap", request, wire.GetSeatMapResponse))
 
     async def check_availability(self, question: AvailabilityQuestion) -> Availability:
         """Whether a party finds seats, and what it would pay. Raises TripNotFound, TripOpening,
@@ -193,13 +189,9 @@ class InventoryClient:
             await self._connection.read_large("CheckAvailability", request, wire.CheckAvailabilityResponse)
         )
 
-    async def check_availabilities(
-        self, questions: Sequence[AvailabilityQuestion]
-    ) -> tuple[Availability, ...]:
+    async def check_availabilities(self, questions: Sequence[AvailabilityQuestion]) -> tuple[Availability, ...]:
         """Several such questions in one call, answered in their order; raises like one of them."""
-        requests = [
-            messages.availability_request(question, self._caller.organization) for question in questions
-        ]
+        requests = [messages.availability_request(question, self._caller.organization) for question in questions]
         reply = await self._connection.read_large(
             "BatchCheckAvailability", wire.BatchCheckRequest(requests=requests), wire.BatchCheckResponse
         )

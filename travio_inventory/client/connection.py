@@ -64,9 +64,7 @@ class Connection:
     sends is noticed by a ping: a dead connection is dropped after about two deadlines.
     """
 
-    def __init__(
-        self, target: str, *, tls: ssl.SSLContext | None, deadline_s: float, attempts_max: int
-    ) -> None:
+    def __init__(self, target: str, *, tls: ssl.SSLContext | None, deadline_s: float, attempts_max: int) -> None:
         named = urlsplit(f"//{target}")
         self.retries = Retries(attempts_max, deadline_s, Random())  # noqa: S311 - jitter, not a secret
         self._host = named.hostname or "localhost"
@@ -90,6 +88,7 @@ class Connection:
     ) -> None:
         self.channel.close()
         self._channel = None
+        await asyncio.sleep(0)  # the transport closes its socket in the loop's next turn
 
     @property
     def channel(self) -> Channel:
@@ -152,6 +151,4 @@ def _pool() -> DescriptorPool:
 
 def _decoded_in_c(reply: type[_Reply]) -> type[_Reply]:
     """The same message with the same fields, as google's protobuf knows it; enums come as plain numbers."""
-    return cast(
-        type[_Reply], GetMessageClass(_pool().FindMessageTypeByName(f"inventory.v1.{reply.__name__}"))
-    )
+    return cast(type[_Reply], GetMessageClass(_pool().FindMessageTypeByName(f"inventory.v1.{reply.__name__}")))

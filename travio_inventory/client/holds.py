@@ -122,9 +122,7 @@ class Hold:
             with anyio.fail_after(self._steps.connection.retries.deadline_s, shield=True):
                 await self.release()
         except Exception:
-            log.warning(
-                "hold %s was not released; it runs out at %s", self.id, self.expires_at, exc_info=True
-            )
+            log.warning("hold %s was not released; it runs out at %s", self.id, self.expires_at, exc_info=True)
 
 
 class HoldAttempt:
@@ -178,8 +176,6 @@ class HoldAttempt:
         except (FinalNo, WrongRequest):
             return  # so nothing stands
         except Exception:
-            log.warning(
-                "a cancelled hold of %s may stand until it runs out", self._request.seat_ids, exc_info=True
-            )
+            log.warning("a cancelled hold of %s may stand until it runs out", self._request.seat_ids, exc_info=True)
             return
         await hold.give_back()

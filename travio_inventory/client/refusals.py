@@ -135,11 +135,7 @@ def _taken_cells(details: Sequence[object]) -> list[TakenCell]:
 
 def _violations(details: Sequence[object]) -> list[Violation]:
     requests = _of_type(BadRequest, details)
-    return [
-        Violation(found.field, found.description)
-        for request in requests
-        for found in request.field_violations
-    ]
+    return [Violation(found.field, found.description) for request in requests for found in request.field_violations]
 
 
 def _of_type(kind: type[_Detail], details: Sequence[object]) -> Iterator[_Detail]:

@@ -42,6 +42,5 @@ class ExpireHolds:
         async with anyio.create_task_group() as round_:
             for block in due:
                 round_.start_soon(sweep, block)
-        if not swept.failures:
-            await self._lapses.close_due()
+        await self._lapses.close_due(swept.failures)
         return swept

@@ -182,8 +182,8 @@ class Lapses(Protocol):
         """End every lapsed hold of the block and finish what others left half rolled forward there."""
         ...
 
-    async def close_due(self) -> None:
-        """Forget the minutes that no late batch can reach any more; call after a round without failures."""
+    async def close_due(self, failed: Collection[BlockKey]) -> None:
+        """The due blocks were swept, but for these: forget the minutes that no late batch can reach any more."""
         ...
 
 

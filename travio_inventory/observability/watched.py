@@ -35,10 +35,7 @@ def watched(inventory: Inventory, figures: Figures) -> Inventory:
     """
     watch = _Watch(figures)
     return Inventory(
-        **{
-            field.name: _wrapped(getattr(inventory, field.name), field.name, watch)
-            for field in fields(inventory)
-        }
+        **{field.name: _wrapped(getattr(inventory, field.name), field.name, watch) for field in fields(inventory)}
     )
 
 

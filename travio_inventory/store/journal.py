@@ -1,7 +1,6 @@
 """Reads back the events that steps recorded, each once while this process lives, in order per hold."""
 
-import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from travio_inventory.domain.errors import BackendUnavailable
@@ -11,7 +10,7 @@ from travio_inventory.domain.trip import Journey, TripKey
 from travio_inventory.engine.ports import BlockKey, Clock
 from travio_inventory.store import rows
 from travio_inventory.store.batches import Batches, Index, Kind, Row, RowKey, StoreUnavailable
-from travio_inventory.store.hints import MINUTE_MS, bucket_of, minute_of
+from travio_inventory.store.hints import MINUTE_MS, minute_of
 from travio_inventory.store.minutes import OpenMinutes
 
 LOOKBACK_MS = 1_000
@@ -36,7 +35,7 @@ class EventJournal:
     def __init__(self, batches: Batches, clock: Clock) -> None:
         self._batches = batches
         self._clock = clock
-        self._minutes = OpenMinutes(batches, "journal")
+        self._minutes = OpenMinutes(batches, Index.JOURNAL)
         self._newest_ms: dict[BlockKey, int] = {}
         self._told: dict[str, _Told] = {}
         """How far each hold's events were handed over."""
@@ -49,9 +48,10 @@ class EventJournal:
         now_ms = self._round_ms = self._clock.now_ms()
         try:
             await self._minutes.load(now_ms)
-            self._settling = list(self._minutes.settling(now_ms))
-            whole = await self._named(self._settling)
-            live = await self._named(self._minutes.live(now_ms))
+            settling = await self._minutes.blocks(list(self._minutes.settling(now_ms)))
+            live = set().union(*(await self._minutes.blocks(self._minutes.live(now_ms))).values())
+            self._settling = list(settling)
+            whole = set().union(*settling.values())
             news = [await self._news(block, is_whole=block in whole) for block in live | whole]
         except StoreUnavailable:
             raise BackendUnavailable from None
@@ -81,10 +81,6 @@ class EventJournal:
             self._told = {hold: told for hold, told in self._told.items() if told.minute >= self._minutes.first}
             oldest_ms = self._minutes.first * MINUTE_MS
             self._newest_ms = {block: at for block, at in self._newest_ms.items() if at >= oldest_ms}
-
-    async def _named(self, minutes: Iterable[int]) -> set[BlockKey]:
-        buckets = [self._batches.hinted(Index.JOURNAL, bucket_of(minute)) for minute in minutes]
-        return {rows.read_block_entry(entry) for entries in await asyncio.gather(*buckets) for entry in entries}
 
     async def _news(self, block: BlockKey, *, is_whole: bool) -> list[Event]:
         """The block's events that were not handed over, in order per hold."""

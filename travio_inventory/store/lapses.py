@@ -1,7 +1,6 @@
 """Finds holds that may have run out, by the expiry index, and ends them; finishes what others left half done."""
 
-import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from travio_inventory.domain.errors import BackendUnavailable
@@ -9,7 +8,6 @@ from travio_inventory.domain.hold import Aborted, Confirmed, parse_hold_id
 from travio_inventory.engine.ports import BlockKey
 from travio_inventory.store import rows
 from travio_inventory.store.batches import Index, Kind, Row, RowKey, Rows, StoreUnavailable
-from travio_inventory.store.hints import bucket_of
 from travio_inventory.store.minutes import OpenMinutes
 from travio_inventory.store.owners import Owners, Verdict
 
@@ -30,21 +28,21 @@ class LapseFinder:
 
     def __init__(self, owners: Owners) -> None:
         self._owners = owners
-        self._minutes = OpenMinutes(owners.batches, "expiry")
+        self._minutes = OpenMinutes(owners.batches, Index.EXPIRY)
         self._looks: dict[BlockKey, _Look] = {}
         self._round_ms = 0
-        self._settling: list[int] = []
+        self._settling: dict[int, set[BlockKey]] = {}
 
     async def due_blocks(self) -> Sequence[BlockKey]:
         """See Lapses."""
         now_ms = self._round_ms = self._owners.clock.now_ms()
         try:
             await self._minutes.load(now_ms)
-            live = await self._named(self._minutes.live(now_ms))
-            self._settling = list(self._minutes.settling(now_ms))
-            settling = await self._named(self._settling)
+            live = set().union(*(await self._minutes.blocks(self._minutes.live(now_ms))).values())
+            self._settling = await self._minutes.blocks(list(self._minutes.settling(now_ms)))
         except StoreUnavailable:
             raise BackendUnavailable from None
+        settling = set().union(*self._settling.values())
         self._looks = {block: look for block, look in self._looks.items() if block in live}
         return [block for block in live | settling if block in settling or self._is_due(block, now_ms)]
 
@@ -61,17 +59,13 @@ class LapseFinder:
         ahead = (until + self._owners.rules.clock_bound_ms for until in untils)
         self._looks[block] = _Look(now_ms, min((due for due in ahead if due > now_ms), default=now_ms + LOOK_EVERY_MS))
 
-    async def close_due(self) -> None:
+    async def close_due(self, failed: Collection[BlockKey]) -> None:
         """See Lapses."""
+        finished = [minute for minute, named in self._settling.items() if named.isdisjoint(failed)]
         try:
-            await self._minutes.settled(self._settling, self._round_ms)
+            await self._minutes.settled(finished, self._round_ms)
         except StoreUnavailable:
             raise BackendUnavailable from None
-
-    async def _named(self, minutes: Sequence[int]) -> set[BlockKey]:
-        """The blocks that these minutes' buckets name."""
-        buckets = [self._owners.batches.hinted(Index.EXPIRY, bucket_of(minute)) for minute in minutes]
-        return {rows.read_block_entry(entry) for entries in await asyncio.gather(*buckets) for entry in entries}
 
     def _is_due(self, block: BlockKey, now_ms: int) -> bool:
         look = self._looks.get(block)

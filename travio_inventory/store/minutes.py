@@ -5,12 +5,15 @@ once more when no late batch can reach it any longer; only then is it closed. Th
 kept in the store, so that a worker that starts again begins there.
 """
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
-from travio_inventory.store.batches import ABSENT, Batches, Kind, Partition, RowKey, Table, Write
-from travio_inventory.store.hints import MINUTE_MS, minute_of
-from travio_inventory.store.rows import number
+from travio_inventory.engine.ports import BlockKey
+from travio_inventory.store.batches import ABSENT, Batches, Index, Kind, Partition, RowKey, StoreUnavailable, Table, Write
+from travio_inventory.store.hints import MINUTE_MS, bucket_of, minute_of
+from travio_inventory.store.rows import number, read_block_entry
 
 LIVE_MS = 3_000
 """How long after its end a minute is visited in every round."""
@@ -18,6 +21,8 @@ SETTLES_MS = (15_000, 130_000)
 """How long after its end a minute is visited again: after slow batches, and after the latest possible one (120 s)."""
 FIRST_LOOK_MINUTES = 1_440
 """How far back a worker looks that has never run on this store."""
+MINUTES_AT_ONCE = 64
+"""How many ended minutes are visited in one round: after a long stop the rest comes in the next ones."""
 
 _ROW = RowKey(Kind.CURSOR, "")
 
@@ -27,7 +32,7 @@ class OpenMinutes:
     """The minutes of one index from the first open one to now. `load` before use."""
 
     batches: Batches
-    name: str
+    index: Index
     first: int = 0
     _settled: dict[int, int] = field(default_factory=dict)
     _stored: int | None = None
@@ -45,12 +50,29 @@ class OpenMinutes:
         return range(max(self.first, minute_of(now_ms - LIVE_MS)), minute_of(now_ms) + 1)
 
     def settling(self, now_ms: int) -> Iterator[int]:
-        """The ended minutes for which a later visit is due."""
-        for minute in range(self.first, minute_of(now_ms)):
-            if self._visits_due(minute, now_ms) > self._settled.get(minute, 0):
-                yield minute
+        """The ended minutes for which a later visit is due, the oldest first."""
+        ended = range(self.first, minute_of(now_ms))
+        due = (minute for minute in ended if self._visits_due(minute, now_ms) > self._settled.get(minute, 0))
+        return islice(due, MINUTES_AT_ONCE)
 
-    async def settled(self, minutes: list[int], now_ms: int) -> None:
+    async def blocks(self, minutes: Sequence[int]) -> dict[int, set[BlockKey]]:
+        """The blocks that each minute's bucket names; a minute that could not be read is left out.
+
+        Raises StoreUnavailable where none could be.
+        """
+        reads = (self.batches.hinted(self.index, bucket_of(minute)) for minute in minutes)
+        answers = await asyncio.gather(*reads, return_exceptions=True)
+        named: dict[int, set[BlockKey]] = {}
+        for minute, answer in zip(minutes, answers, strict=True):
+            if not isinstance(answer, BaseException):
+                named[minute] = {read_block_entry(entry) for entry in answer}
+            elif not isinstance(answer, StoreUnavailable):
+                raise answer
+        if minutes and not named:
+            raise StoreUnavailable
+        return named
+
+    async def settled(self, minutes: Collection[int], now_ms: int) -> None:
         """These were visited at `now_ms`, all of what they named. Closes what can be closed. Raises StoreUnavailable."""
         for minute in minutes:
             self._settled[minute] = self._visits_due(minute, now_ms)
@@ -73,4 +95,4 @@ class OpenMinutes:
 
     @property
     def _partition(self) -> Partition:
-        return Partition(Table.CURSORS, "", self.name)
+        return Partition(Table.CURSORS, "", self.index)

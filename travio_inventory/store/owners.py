@@ -10,6 +10,7 @@ from typing import Any, assert_never
 from travio_inventory.domain.errors import OutcomeUnknown, TakenCell
 from travio_inventory.domain.events import EventType
 from travio_inventory.domain.hold import (
+    DIGEST_CHARS,
     Aborted,
     Cancelled,
     Confirmed,
@@ -67,7 +68,10 @@ class Owner:
 
 
 class Owners:
-    """Reads, ends, burns and rolls forward holds. Owns what all steps need: batches, clock, watch, rules."""
+    """Reads, ends, burns and rolls forward holds. Owns what all steps need: batches, clock, watch, rules.
+
+    `random` makes ids and jitter: `SystemRandom` where strangers must not guess an id.
+    """
 
     def __init__(
         self,
@@ -94,6 +98,10 @@ class Owners:
         if missing and isinstance(outcome, Applied | Refused):
             self._hints.remember(missing)
         return outcome
+
+    def new_digest(self) -> str:
+        """The digest of an id that nobody can guess or has."""
+        return f"{self._random.getrandbits(4 * DIGEST_CHARS):0{DIGEST_CHARS}x}"
 
     async def pause(self) -> None:
         """Wait a moment, jittered, before trying again."""

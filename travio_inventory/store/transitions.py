@@ -7,7 +7,6 @@ IF status='available' and given back IF owner=hold; an ended hold never lives ag
 import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from secrets import token_hex
 from typing import assert_never
 
 from travio_inventory.domain.errors import (
@@ -26,7 +25,6 @@ from travio_inventory.domain.errors import (
 )
 from travio_inventory.domain.events import EventType
 from travio_inventory.domain.hold import (
-    DIGEST_CHARS,
     NEVER_MS,
     Aborted,
     Caller,
@@ -92,7 +90,7 @@ class Transitions:
         home = request.trip.block_of(request.seats[0])
         async with self._bounded():
             for _ in range(GENERATIONS_MAX):
-                hold_id = str(HoldId(request.trip.key.trip, home, token_hex(DIGEST_CHARS // 2), is_late=False))
+                hold_id = str(HoldId(request.trip.key.trip, home, self._owners.new_digest(), is_late=False))
                 is_private = request.key is None and not self._owners.rules.holds_per_holder_max
                 if not is_private:
                     match await ledger.enter(self._owners, request, hold_id, home):
@@ -314,16 +312,10 @@ class Transitions:
 
         A taken seat burns the late id, and that burn is the final no.
         """
-        organization, late = hold.trip.organization, late_id(hold.id)
         row = await self._late_row(hold)
         if row is not None:
-            if row.get("status") == "aborted":
-                raise HoldExpired(_at_ms(hold))
-            booking = rows.read_hold(organization, late, row)
-            if booking.state != Confirmed(order):
-                raise _ended(booking)
-            return booking
-        booking = replace(hold, id=late, state=Confirmed(order), extensions=hold.extensions + 1)
+            return _late_booking(hold, row, order)
+        booking = replace(hold, id=late_id(hold.id), state=Confirmed(order), extensions=hold.extensions + 1)
         claimed, others_sent = await self._claim(booking, self._clock.now_ms())
         match claimed.result:
             case Won():
@@ -333,12 +325,11 @@ class Transitions:
                 return None
             case Stuck():
                 raise OutcomeUnknown
-            case Lost(cells=cells):
-                burnt = await self._owners.burn(organization, late, REFUSED, cells)
-            case Contended() | Unseeded():
-                burnt = await self._owners.burn(organization, late, REFUSED)
+            case Lost() | Contended() | Unseeded() as why:
+                taken = why.cells if isinstance(why, Lost) else ()
             case _:
                 assert_never(claimed.result)
+        burnt = await self._owners.burn(hold.trip.organization, booking.id, REFUSED, taken)
         if burnt.get("status") != "aborted":
             return None
         if others_sent:
@@ -451,7 +442,7 @@ class Transitions:
     async def block(self, trip: Trip, seat: str, reason: str) -> bool:
         """See Holds."""
         home = trip.block_of(seat)
-        hold_id = str(HoldId(trip.key.trip, home, token_hex(DIGEST_CHARS // 2), is_late=False))
+        hold_id = str(HoldId(trip.key.trip, home, self._owners.new_digest(), is_late=False))
         now_ms = self._clock.now_ms()
         journey = Journey(0, len(trip.segments) - 1)
         hold = Hold(hold_id, trip.key, "", (seat,), (home,), journey, now_ms, "", Held(NEVER_MS))
@@ -569,6 +560,16 @@ def _ended(hold: Hold) -> FinalNo:
             return HoldNotFound()
         case _:
             assert_never(hold.state)
+
+
+def _late_booking(hold: Hold, row: Row, order: str) -> Hold:
+    """What the row of a late id says to a confirm of `order`. Raises HoldExpired where the late id was burnt."""
+    if row.get("status") == "aborted":
+        raise HoldExpired(_at_ms(hold))
+    booking = rows.read_hold(hold.trip.organization, late_id(hold.id), row)
+    if booking.state != Confirmed(order):
+        raise _ended(booking)
+    return booking
 
 
 def _at_ms(hold: Hold) -> int:

@@ -11,9 +11,7 @@ from travio_inventory.workers.sweeper import Sweeper
 __all__ = ["Relay", "Sweeper", "run_workers"]
 
 
-async def run_workers(
-    inventory: Inventory, *, sweep_interval_ms: int, relay_interval_ms: int, jitter: Random
-) -> None:
+async def run_workers(inventory: Inventory, *, sweep_interval_ms: int, relay_interval_ms: int, jitter: Random) -> None:
     """Sweep and relay until cancelled."""
     sweeper = Sweeper(inventory.expire_holds, interval_ms=sweep_interval_ms, jitter=jitter)
     relay = Relay(inventory.relay_events, interval_ms=relay_interval_ms, jitter=jitter)

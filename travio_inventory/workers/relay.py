@@ -13,9 +13,7 @@ log = logging.getLogger(__name__)
 class Relay:
     """No error ends it: what was not handed over comes again in the next round."""
 
-    def __init__(
-        self, relay_events: Callable[[], Awaitable[int]], *, interval_ms: int, jitter: Random
-    ) -> None:
+    def __init__(self, relay_events: Callable[[], Awaitable[int]], *, interval_ms: int, jitter: Random) -> None:
         self._relay_events = relay_events
         self._pace = Pace(interval_ms=interval_ms, jitter=jitter)
         self._sparingly = Sparingly()

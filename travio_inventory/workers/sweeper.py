@@ -15,9 +15,7 @@ log = logging.getLogger(__name__)
 class Sweeper:
     """No error ends it. Each block that fails is logged at most once a minute."""
 
-    def __init__(
-        self, expire_holds: Callable[[], Awaitable[Swept]], *, interval_ms: int, jitter: Random
-    ) -> None:
+    def __init__(self, expire_holds: Callable[[], Awaitable[Swept]], *, interval_ms: int, jitter: Random) -> None:
         self._expire_holds = expire_holds
         self._pace = Pace(interval_ms=interval_ms, jitter=jitter)
         self._sparingly = Sparingly()

@@ -160,8 +160,6 @@ class Inbox:
                 break
             self._complete(bytes(pending[PREFIX_BYTES:end]))
             del pending[:end]
-        if pending and self.messages_received == self._messages_max:
-            raise GRPCError(Status.INVALID_ARGUMENT, "more than one message")
 
     def finish(self) -> None:
         """Say that nothing more will arrive; raises GRPCError if something is missing."""

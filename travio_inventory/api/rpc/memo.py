@@ -31,8 +31,11 @@ class Memo(Generic[K, V]):
     def put(self, key: K, value: V, size_bytes: int) -> None:
         """Keep the value in place of what the key had; whatever was asked for longest ago makes room."""
         _, replaced_bytes = self._kept.pop(key, (None, 0))
+        self.size_bytes -= replaced_bytes
+        if size_bytes > self._bytes_max:
+            return
         self._kept[key] = (value, size_bytes)
-        self.size_bytes += size_bytes - replaced_bytes
+        self.size_bytes += size_bytes
         while len(self._kept) > self._entries_max or self.size_bytes > self._bytes_max:
             _, (_, dropped_bytes) = self._kept.popitem(last=False)
             self.size_bytes -= dropped_bytes

@@ -133,7 +133,9 @@ def _bad_request(violations: Sequence[Violation]) -> BadRequest:
 
 def _precondition_failure(cells: Sequence[TakenCell]) -> PreconditionFailure:
     """Each cell as its status and "seat/segment", never who has it; each seat once before any twice."""
-    once = {cell.seat: cell for cell in reversed(cells)}
+    once: dict[str, TakenCell] = {}
+    for cell in cells:
+        once.setdefault(cell.seat, cell)
     ordered = [*once.values(), *(cell for cell in cells if once[cell.seat] is not cell)]
     failure = PreconditionFailure()
     for kind, subject in _while_there_is_room((cell.status, f"{cell.seat}/{cell.segment}") for cell in ordered):

@@ -45,7 +45,8 @@ class Reads:
                 raise StoreUnavailable(str(error)) from error
             finally:
                 cursor.close()
-            return found
+        await asyncio.sleep(0)  # one read after another must not keep the loop from everybody else
+        return found
 
     def close(self) -> None:
         for connection in self._idle:

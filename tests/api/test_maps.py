@@ -1,0 +1,250 @@
+"""Seat maps and availability put together from parts say what the messages themselves would say."""
+
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from travio_inventory.api.rpc.descriptors import message_type
+from travio_inventory.api.rpc.maps import STATUS_COLORS, MapReplies, class_color
+from travio_inventory.api.rpc.memo import Memo
+from travio_inventory.api.rpc.protobuf import number, varint
+from travio_inventory.domain import limits, seat
+from travio_inventory.domain.seat import AVAILABLE, BLOCKED, SOLD, SeatState
+from travio_inventory.domain.seat_map import SeatMap, pack_block
+from travio_inventory.domain.trip import Journey, Seat, Segment, Trip, TripKey
+from travio_inventory.engine.check_availability import Availability
+from travio_inventory.wire.inventory import v1
+
+texts = st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), max_size=8)
+states: st.SearchStrategy[SeatState] = st.one_of(
+    st.sampled_from([AVAILABLE, SOLD, BLOCKED]), st.builds(seat.Held, st.integers(0, limits.TIME_S_MAX * 1_000))
+)
+rows = st.integers(0, limits.ROW_MAX) | st.integers(0, 3)
+seats = st.builds(
+    Seat,
+    id=texts.filter(bool),
+    number=texts,
+    row=rows,
+    column=rows,
+    seat_class=st.sampled_from(["", "economy", "first", "\N{GREEK SMALL LETTER ALPHA}"]),
+    seat_type=texts,
+    price_minor=st.integers(0, limits.PRICE_MINOR_MAX),
+    is_accessible=st.booleans(),
+    has_power=st.booleans(),
+    is_exit_row=st.booleans(),
+)
+
+
+@st.composite
+def seat_maps(draw: st.DrawFn) -> SeatMap:
+    """Any map of any journey of any small trip."""
+    segments = draw(st.integers(1, 4))
+    trip = Trip(
+        TripKey("org", "trip"),
+        tuple(Segment(f"S{at}", f"S{at + 1}") for at in range(segments)),
+        tuple(draw(st.lists(seats, min_size=1, max_size=12, unique_by=lambda one: one.id))),
+        seats_per_block=draw(st.integers(1, 5)),
+        vehicle=draw(texts),
+        vehicle_type=draw(texts),
+    )
+    first = draw(st.integers(0, segments - 1))
+    journey = Journey(first, draw(st.integers(first, segments - 1)))
+    return SeatMap(trip, journey, tuple(draw(blocks_of(trip))))
+
+
+@st.composite
+def blocks_of(draw: st.DrawFn, trip: Trip) -> list[bytes]:
+    """The trip's blocks, packed, with each cell in any state."""
+    sizes = [len(trip.seats_in(block)) * len(trip.segments) for block in range(trip.block_count)]
+    return [pack_block(draw(st.lists(states, min_size=size, max_size=size))) for size in sizes]
+
+
+def status_of(state: SeatState) -> v1.SeatStatus:
+    names = {
+        seat.Available: v1.SeatStatus.AVAILABLE,
+        seat.Held: v1.SeatStatus.HELD,
+        seat.Sold: v1.SeatStatus.BOOKED,
+        seat.Blocked: v1.SeatStatus.BLOCKED,
+    }
+    return names[type(state)]
+
+
+def expiry_of(state: SeatState) -> int:
+    return state.until_ms // 1_000 if isinstance(state, seat.Held) else 0
+
+
+def naive_map(seat_map: SeatMap) -> v1.GetSeatMapResponse:
+    """The reply as one would write it field by field."""
+    rows: dict[int, v1.SeatRow] = {}
+    for one, state in seat_map.seats():
+        cell = v1.SeatCell(
+            seat_id=one.id,
+            seat_number=one.number,
+            column=one.column,
+            seat_type=one.seat_type,
+            seat_class=one.seat_class,
+            status=status_of(state),
+            price_paisa=one.price_minor,
+            is_accessible=one.is_accessible,
+            has_power=one.has_power,
+            is_exit_row=one.is_exit_row,
+            hold_expires_at=expiry_of(state),
+        )
+        rows.setdefault(one.row, v1.SeatRow(row_number=one.row)).seats.append(cell)
+    trip = seat_map.trip
+    return v1.GetSeatMapResponse(
+        vehicle_id=trip.vehicle,
+        vehicle_type=trip.vehicle_type,
+        total_rows=max(one.row for one in trip.seats),
+        total_columns=max(one.column for one in trip.seats),
+        rows=list(rows.values()),
+        legend=v1.SeatMapLegend(
+            status_colors=dict(STATUS_COLORS),
+            class_colors={name: class_color(name) for name in trip.seat_classes if name},
+        ),
+    )
+
+
+def naive_availability(found: Availability, checked_at_s: int) -> v1.CheckAvailabilityResponse:
+    """The reply as one would write it field by field."""
+    pairs = list(found.seats())
+    free = [one for one, state in pairs if isinstance(state, seat.Available)]
+    return v1.CheckAvailabilityResponse(
+        is_available=len(free) >= found.passengers,
+        available_seats=len(free),
+        seats=[
+            v1.SeatAvailability(
+                seat_id=one.id,
+                seat_number=one.number,
+                seat_class=one.seat_class,
+                status=status_of(state),
+                hold_expires_at=expiry_of(state),
+                seat_type=one.seat_type,
+            )
+            for one, state in pairs
+        ],
+        price_paisa=found.price_minor(),
+        checked_at=checked_at_s,
+    )
+
+
+@given(seat_maps())
+def test_a_seat_map_is_what_its_message_would_be(seat_map: SeatMap) -> None:
+    written, naive = MapReplies().seat_map(seat_map), naive_map(seat_map)
+    assert v1.GetSeatMapResponse.FromString(written) == naive
+    google = message_type("GetSeatMapResponse")
+    assert google.FromString(written) == google.FromString(bytes(naive))
+
+
+@given(seat_maps(), st.sampled_from(["", "economy", "none has it"]), st.integers(1, 13))
+def test_availability_is_what_its_message_would_be(seat_map: SeatMap, seat_class: str, passengers: int) -> None:
+    found = Availability(seat_map, seat_class, passengers)
+    written, naive = MapReplies().availability(found, checked_at_s=7), naive_availability(found, 7)
+    assert v1.CheckAvailabilityResponse.FromString(written) == naive
+    google = message_type("CheckAvailabilityResponse")
+    assert google.FromString(written) == google.FromString(bytes(naive))
+
+
+@given(st.data(), seat_maps())
+def test_a_kept_reply_never_outlives_a_change(data: st.DataObject, seat_map: SeatMap) -> None:
+    """One `MapReplies` sees a trip in many states; each answer is as if it had seen only that."""
+    replies = MapReplies()
+    for _ in range(4):
+        blocks = tuple(data.draw(blocks_of(seat_map.trip)))
+        changed = SeatMap(seat_map.trip, seat_map.journey, blocks)
+        assert replies.seat_map(changed) == MapReplies().seat_map(changed)
+        found = Availability(changed, "", data.draw(st.integers(1, 3)))
+        assert replies.availability(found, checked_at_s=1) == MapReplies().availability(found, checked_at_s=1)
+
+
+def small_map(*cells: Sequence[SeatState], trip_id: str = "trip", price: int = 100, last: int = 0) -> SeatMap:
+    """One seat a block, each given as the states of its segments."""
+    segments = tuple(Segment(f"S{at}", f"S{at + 1}") for at in range(len(cells[0])))
+    seats = tuple(Seat(str(at), str(at), 1, at, price_minor=price) for at in range(len(cells)))
+    trip = Trip(TripKey("org", trip_id), segments, seats, seats_per_block=1)
+    return SeatMap(trip, Journey(0, last), tuple(map(pack_block, cells)))
+
+
+def test_equal_blocks_make_the_same_bytes_without_writing_them_again() -> None:
+    replies = MapReplies()
+    seat_map = small_map([AVAILABLE], [SOLD])
+    read_again = SeatMap(seat_map.trip, seat_map.journey, tuple(bytes(bytearray(block)) for block in seat_map.blocks))
+    assert replies.seat_map(read_again) is replies.seat_map(seat_map)
+
+
+def test_journeys_trips_classes_and_party_sizes_do_not_share_a_reply() -> None:
+    replies = MapReplies()
+    one, two = small_map([AVAILABLE, SOLD]), small_map([AVAILABLE, SOLD], last=1)
+    assert replies.seat_map(one) != replies.seat_map(two)
+    other = small_map([AVAILABLE], trip_id="other", price=7)
+    assert replies.seat_map(other) == MapReplies().seat_map(other)
+    for seat_class in ("", "first"):
+        for passengers in (1, 2):
+            found = Availability(one, seat_class, passengers)
+            assert replies.availability(found, checked_at_s=1) == MapReplies().availability(found, checked_at_s=1)
+
+
+def test_another_definition_under_the_same_id_is_drawn_anew() -> None:
+    """As after a store was emptied while the process went on."""
+    replies = MapReplies()
+    replies.seat_map(small_map([AVAILABLE], price=100))
+    dearer = small_map([AVAILABLE], price=200)
+    assert replies.seat_map(dearer) == MapReplies().seat_map(dearer)
+
+
+def test_each_answer_carries_the_time_it_was_given() -> None:
+    replies = MapReplies()
+    found = Availability(small_map([AVAILABLE]), "", 1)
+    for checked_at_s in (1_700_000_000, 1_700_000_001):
+        answer = replies.availability(found, checked_at_s=checked_at_s)
+        assert v1.CheckAvailabilityResponse.FromString(answer).checked_at == checked_at_s
+
+
+def test_the_legend_is_never_absent_and_a_class_keeps_its_colour() -> None:
+    legend = v1.GetSeatMapResponse.FromString(MapReplies().seat_map(small_map([AVAILABLE]))).legend
+    assert legend is not None
+    assert legend.status_colors == {
+        "available": "#00FF00",
+        "held": "#FFFF00",
+        "booked": "#FF0000",
+        "blocked": "#808080",
+    }
+    assert class_color("economy") == class_color("economy") != class_color("first")
+
+
+def test_a_memo_keeps_to_its_bounds_and_drops_what_was_asked_for_longest_ago() -> None:
+    memo = Memo[str, str](entries_max=3, bytes_max=100)
+    for name in "abc":
+        memo.put(name, name, 40)
+    assert [memo.get(name) for name in "abc"] == [None, "b", "c"]
+    assert memo.get("b") == "b"
+    memo.put("d", "d", 40)
+    assert [memo.get(name) for name in "bcd"] == ["b", None, "d"]
+    memo.put("b", "smaller", 1)
+    memo.put("e", "e", 1)
+    memo.put("f", "f", 1)
+    assert (len(memo), memo.size_bytes) == (3, 3)
+    memo.put("f", "huge", 101)
+    assert (memo.get("f"), len(memo), memo.size_bytes) == (None, 2, 2)
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        (0, "00"),
+        (127, "7f"),
+        (128, "8001"),
+        (16_383, "ff7f"),
+        (16_384, "808001"),
+        (2**63 - 1, "ffffffffffffffff7f"),
+        (-1, "ffffffffffffffffff01"),
+    ],
+)
+def test_varints_are_written_as_the_format_has_them(value: int, written: str) -> None:
+    assert varint(value).hex() == written
+
+
+def test_a_field_of_two_digits_has_a_longer_tag() -> None:
+    assert number(16, 1).hex() == "800101"

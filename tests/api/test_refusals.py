@@ -1,0 +1,173 @@
+"""Each refusal has one place in the table, and its details say enough to make it again."""
+
+from collections.abc import Iterator
+
+import pytest
+from google.protobuf.message import Message
+from google.rpc.error_details_pb2 import (  # type: ignore[import-untyped]  # has no stubs
+    BadRequest,
+    ErrorInfo,
+    PreconditionFailure,
+    QuotaFailure,
+    RetryInfo,
+)
+from google.rpc.status_pb2 import Status as RpcStatus  # type: ignore[import-untyped]  # has no stubs
+from grpclib.const import Status
+from grpclib.encoding.base import StatusDetailsCodecBase
+from grpclib.encoding.proto import ProtoStatusDetailsCodec
+from grpclib.metadata import encode_bin_value, encode_grpc_message
+
+from travio_inventory.api.rpc.refusals import TABLE, SerializedDetails, grpc_error
+from travio_inventory.domain import errors
+from travio_inventory.domain.errors import Refusal, TakenCell, Violation
+
+HEADERS_BYTES_MAX = 8 * 1024
+ONE_OF_EACH: list[Refusal] = [
+    errors.InvalidRequest([Violation("user_id", "must not be empty")]),
+    errors.InvalidTrip([Violation("segments[1]", "starts and ends at the same station")]),
+    errors.InvalidJourney([Violation("to_station_id", "comes before")]),
+    errors.InvalidSeats([Violation("seat_ids", "a seat is named twice")]),
+    errors.TripDefinedOtherwise(),
+    errors.IdempotencyKeyReused(),
+    errors.SeatUnavailable([TakenCell("1A", 0, "sold", "claimant-digest")]),
+    errors.HoldExpired(1_700_000_000_999),
+    errors.HoldReleased(1_700_000_000_000),
+    errors.HoldConfirmed(),
+    errors.BookingCancelled(),
+    errors.ExtensionTooLong(1_700_000_000_000),
+    errors.HoldNotFound(),
+    errors.TripNotFound(),
+    errors.NotOnWaitlist(),
+    errors.SeatContended(["1A", "1B"], retry_after_ms=1_250),
+    errors.TripOpening(),
+    errors.HoldLimitReached(4),
+    errors.Overloaded(),
+    errors.BackendUnavailable(),
+    errors.OutcomeUnknown(),
+]
+each_refusal = pytest.mark.parametrize("refusal", ONE_OF_EACH, ids=lambda refusal: type(refusal).__name__)
+
+
+def kinds(branch: type[Refusal] = Refusal) -> Iterator[type[Refusal]]:
+    """Every class of the tree that gives a reason of its own: those that can be raised."""
+    if "reason" in vars(branch):
+        yield branch
+    for kind in branch.__subclasses__():
+        yield from kinds(kind)
+
+
+def sent(refusal: Refusal) -> RpcStatus:
+    """The google.rpc.Status that travels with the refusal."""
+    return RpcStatus.FromString(grpc_error(refusal).details)
+
+
+def detail(refusal: Refusal, kind: type[Message]) -> Message:
+    """The refusal's one detail of that kind."""
+    (packed,) = (packed for packed in sent(refusal).details if packed.Is(kind.DESCRIPTOR))
+    unpacked = kind()
+    packed.Unpack(unpacked)
+    return unpacked
+
+
+def test_the_table_has_each_refusal_of_the_tree_and_nothing_else() -> None:
+    assert set(TABLE) == set(kinds())
+
+
+def test_the_examples_here_are_one_of_each() -> None:
+    assert [type(refusal) for refusal in ONE_OF_EACH] == list(TABLE)
+
+
+def test_no_two_refusals_share_a_reason() -> None:
+    assert len({kind.reason for kind in TABLE}) == len(TABLE)
+
+
+def test_a_branch_of_the_tree_keeps_to_its_statuses() -> None:
+    """Whether to ask again can be told from the status alone."""
+    again = {Status.ABORTED, Status.UNAVAILABLE, Status.RESOURCE_EXHAUSTED}
+    assert {kind for kind, answer in TABLE.items() if answer.status in again} == set(kinds(errors.AskAgain))
+
+
+@each_refusal
+def test_the_details_repeat_status_and_message_and_name_the_reason(refusal: Refusal) -> None:
+    error = grpc_error(refusal)
+    status = sent(refusal)
+    assert error.status is TABLE[type(refusal)].status
+    assert (status.code, status.message) == (error.status.value, error.message) == (status.code, str(refusal))
+    info = detail(refusal, ErrorInfo)
+    assert (info.reason, info.domain) == (refusal.reason, "inventory.travio")  # type: ignore[attr-defined]
+
+
+@each_refusal
+def test_a_client_reads_the_details_with_googles_own_codec(refusal: Refusal) -> None:
+    error = grpc_error(refusal)
+    ours: StatusDetailsCodecBase = SerializedDetails()
+    data = ours.encode(error.status, error.message, error.details)
+    first, *_ = ProtoStatusDetailsCodec().decode(error.status, error.message, data)
+    assert first == detail(refusal, ErrorInfo)
+
+
+def test_who_may_ask_again_is_told_when() -> None:
+    for refusal in ONE_OF_EACH:
+        told = any(packed.Is(RetryInfo.DESCRIPTOR) for packed in sent(refusal).details)
+        assert told == isinstance(refusal, errors.AskAgain)
+        if isinstance(refusal, errors.AskAgain):
+            delay = detail(refusal, RetryInfo).retry_delay  # type: ignore[attr-defined]
+            assert delay.ToMilliseconds() == refusal.retry_after_ms
+
+
+@pytest.mark.parametrize(
+    ("refusal", "metadata"),
+    [
+        (errors.SeatContended(["1A", "1B"], retry_after_ms=50), {"seats": "1A,1B"}),
+        (errors.HoldExpired(1_700_000_000_999), {"at": "1700000000"}),
+        (errors.ExtensionTooLong(1_700_000_000_000), {"until": "1700000000"}),
+        (errors.HoldLimitReached(4), {"holds_max": "4"}),
+        (errors.HoldNotFound(), {}),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_the_reason_comes_with_what_belongs_to_it(refusal: Refusal, metadata: dict[str, str]) -> None:
+    assert dict(detail(refusal, ErrorInfo).metadata) == metadata  # type: ignore[attr-defined]
+
+
+def test_taken_seats_are_named_with_their_segments_and_never_with_their_owner() -> None:
+    cells = [TakenCell("1A", 0, "held", "claimant-digest"), TakenCell("1A", 1, "sold"), TakenCell("1B", 0, "blocked")]
+    refusal = errors.SeatUnavailable(cells)
+    failure = detail(refusal, PreconditionFailure)
+    assert [(one.type, one.subject) for one in failure.violations] == [  # type: ignore[attr-defined]
+        ("held", "1A/0"),
+        ("blocked", "1B/0"),
+        ("sold", "1A/1"),
+    ]
+    assert b"claimant-digest" not in grpc_error(refusal).details
+
+
+def test_wrong_fields_are_named() -> None:
+    refusal = errors.InvalidRequest([Violation("user_id", "must not be empty"), Violation("passengers", "too many")])
+    named = detail(refusal, BadRequest).field_violations  # type: ignore[attr-defined]
+    assert [(one.field, one.description) for one in named] == list(refusal.violations)
+
+
+def test_a_limit_says_what_is_exceeded() -> None:
+    (exceeded,) = detail(errors.HoldLimitReached(4), QuotaFailure).violations  # type: ignore[attr-defined]
+    assert exceeded.subject == "user"
+    assert exceeded.description == "maximum concurrent holds exceeded: 4"
+
+
+@pytest.mark.parametrize("letter", ["x", "\N{GREEK SMALL LETTER ALPHA}", "\N{SLEUTH OR SPY}"])
+def test_the_longest_refusals_still_fit_into_the_headers_that_clients_take(letter: str) -> None:
+    """Ten seats with ids as long as they may be, on 64 segments, in letters of one, two and four bytes."""
+    ids = [f"{seat}{letter * (126 // len(letter.encode()))}" for seat in range(10)]
+    cells = [TakenCell(seat, segment, "blocked") for segment in range(64) for seat in ids]
+    violations = [Violation(f"updates[{index}].seat_id", letter * 100) for index in range(5_000)]
+    longest: list[Refusal] = [
+        errors.SeatUnavailable(cells),
+        errors.InvalidRequest(violations),
+        errors.SeatContended(ids, retry_after_ms=1_000),
+    ]
+    for refusal in longest:
+        error = grpc_error(refusal)
+        header_bytes = len(encode_bin_value(error.details)) + len(encode_grpc_message(error.message or ""))
+        assert header_bytes < HEADERS_BYTES_MAX
+    subjects = [one.subject for one in detail(longest[0], PreconditionFailure).violations]  # type: ignore[attr-defined]
+    assert {subject.rpartition("/")[0] for subject in subjects} == set(ids)

@@ -1,0 +1,295 @@
+"""The whole service over a transport in memory: what each call answers, and how it says no."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime
+
+import pytest
+from grpclib.client import Channel
+from grpclib.const import Status
+from grpclib.exceptions import GRPCError
+from grpclib.health.v1.health_grpc import HealthStub
+from grpclib.health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
+from grpclib.reflection.v1.reflection_grpc import ServerReflectionStub
+from grpclib.reflection.v1.reflection_pb2 import ServerReflectionRequest
+from grpclib.testing import ChannelFor
+
+from travio_inventory.api.rpc.codec import PassThroughCodec
+from travio_inventory.api.rpc.refusals import SerializedDetails
+from travio_inventory.api.rpc.service import SERVICE, NoopService, Refusals, services
+from travio_inventory.app import SystemClock, open_inventory
+from travio_inventory.settings import Settings
+from travio_inventory.wire.inventory import v1
+
+ALICE, BOB = "alice", "bob"
+in_both_ways = pytest.mark.parametrize("refusals", ["status", "legacy"])
+
+
+class Client:
+    """Calls the service about one trip, A-B-C with the seats 1A to 1D, for one organization."""
+
+    def __init__(self, channel: Channel) -> None:
+        self.channel = channel
+        self.stub = v1.InventoryServiceStub(channel)
+
+    async def open(self, vehicle: str = "bus") -> v1.InitializeTripInventoryResponse:
+        segments = [
+            v1.SegmentDefinition(segment_index=0, from_station_id="A", to_station_id="B", departure_time=100),
+            v1.SegmentDefinition(segment_index=1, from_station_id="B", to_station_id="C"),
+        ]
+        seats = [
+            v1.SeatDefinition(seat_id=f"1{letter}", seat_number=f"no {letter}", row=1, column=at, price_paisa=at * 100)
+            for at, letter in enumerate("ABCD", start=1)
+        ]
+        request = v1.InitializeTripInventoryRequest(
+            trip_id="T",
+            organization_id="org",
+            vehicle_id=vehicle,
+            segments=segments,
+            seat_config=v1.SeatConfiguration(seats=seats),
+        )
+        return await self.stub.initialize_trip_inventory(request)
+
+    async def hold(self, user: str, seats: str, journey: str = "A-C", key: str = "") -> v1.HoldSeatsResponse:
+        origin, destination = journey.split("-")
+        request = v1.HoldSeatsRequest(
+            trip_id="T",
+            from_station_id=origin,
+            to_station_id=destination,
+            seat_ids=seats.split(),
+            user_id=user,
+            organization_id="org",
+            idempotency_key=key,
+        )
+        return await self.stub.hold_seats(request)
+
+    async def confirm(self, user: str, hold_id: str) -> v1.ConfirmBookingResponse:
+        request = v1.ConfirmBookingRequest(hold_id=hold_id, order_id="order", user_id=user, organization_id="org")
+        return await self.stub.confirm_booking(request)
+
+    async def release(self, user: str, hold_id: str) -> v1.ReleaseSeatsResponse:
+        request = v1.ReleaseSeatsRequest(hold_id=hold_id, user_id=user, organization_id="org")
+        return await self.stub.release_seats(request)
+
+    async def find(self, user: str, hold_id: str) -> v1.Hold | None:
+        request = v1.GetHoldRequest(hold_id=hold_id, user_id=user, organization_id="org")
+        return (await self.stub.get_hold(request)).hold
+
+    async def check(self, passengers: int = 1, journey: str = "A-C") -> v1.CheckAvailabilityResponse:
+        return await self.stub.check_availability(check(passengers, journey))
+
+    async def map(self, journey: str) -> dict[str, v1.SeatStatus]:
+        origin, destination = journey.split("-")
+        request = v1.GetSeatMapRequest(
+            trip_id="T", from_station_id=origin, to_station_id=destination, organization_id="org"
+        )
+        drawn = await self.stub.get_seat_map(request)
+        return {cell.seat_id: cell.status for row in drawn.rows for cell in row.seats}
+
+
+def check(passengers: int, journey: str) -> v1.CheckAvailabilityRequest:
+    origin, destination = journey.split("-")
+    return v1.CheckAvailabilityRequest(
+        trip_id="T",
+        from_station_id=origin,
+        to_station_id=destination,
+        passengers=passengers,
+        organization_id="org",
+    )
+
+
+@asynccontextmanager
+async def serving(refusals: Refusals = "status", holds_per_holder_max: int = 0) -> AsyncIterator[Client]:
+    """A service with the trip open."""
+    settings = Settings(store="memory", edge="local", holds_per_holder_max=holds_per_holder_max)
+    async with open_inventory(settings) as inventory:
+        handlers = services(inventory, refusals=refusals, clock=SystemClock())
+        served = ChannelFor(handlers, codec=PassThroughCodec(), status_details_codec=SerializedDetails())
+        async with served as channel:
+            client = Client(channel)
+            await client.open()
+            yield client
+
+
+@asynccontextmanager
+async def refused(status: Status, message: str) -> AsyncIterator[None]:
+    """What is done within is refused with that status and that beginning of a message."""
+    with pytest.raises(GRPCError) as refusal:
+        yield
+    assert (refusal.value.status, (refusal.value.message or "")[: len(message)]) == (status, message)
+
+
+async def test_a_hold_is_kept_found_extended_and_booked() -> None:
+    async with serving() as client:
+        hold = await client.hold(ALICE, "1B 1A", key="key")
+        assert (hold.success, hold.held_seat_ids, hold.failure_reason) == (True, ["1A", "1B"], "")
+        assert await client.hold(ALICE, "1A 1B", key="key") == hold
+        found = await client.find(ALICE, hold.hold_id)
+        assert found is not None
+        assert (found.status, found.expires_at) == (v1.HoldStatus.HELD, hold.expires_at)
+        assert (found.from_station_id, found.to_station_id, found.to_segment_index) == ("A", "C", 1)
+        longer = v1.ExtendHoldRequest(
+            hold_id=hold.hold_id, user_id=ALICE, organization_id="org", hold_duration_seconds=900
+        )
+        assert (await client.stub.extend_hold(longer)).expires_at >= hold.expires_at + 299
+        booking = await client.confirm(ALICE, hold.hold_id)
+        assert (booking.success, booking.booking_id) == (True, hold.hold_id)
+        assert [(seat.seat_id, seat.seat_number) for seat in booking.confirmed_seats] == [
+            ("1A", "no A"),
+            ("1B", "no B"),
+        ]
+        assert len({seat.ticket_id for seat in booking.confirmed_seats}) == 2
+        assert await client.confirm(ALICE, hold.hold_id) == booking
+
+
+async def test_a_booking_is_listed_and_cancelled() -> None:
+    async with serving() as client:
+        hold = await client.hold(ALICE, "1A")
+        await client.confirm(ALICE, hold.hold_id)
+        listed = await client.stub.list_holds(v1.ListHoldsRequest(user_id=ALICE, organization_id="org"))
+        (booked,) = listed.holds
+        assert (booked.status, booked.order_id, booked.booking_id) == (v1.HoldStatus.CONFIRMED, "order", hold.hold_id)
+        cancel = v1.CancelBookingRequest(booking_id=booked.booking_id, user_id=ALICE, organization_id="org")
+        assert await client.stub.cancel_booking(cancel) == v1.CancelBookingResponse(success=True, cancelled_count=1)
+        assert (await client.hold(BOB, "1A")).success
+
+
+async def test_opening_a_trip_again_answers_the_same_and_another_definition_is_refused() -> None:
+    async with serving() as client:
+        assert await client.open() == v1.InitializeTripInventoryResponse(True, 2, 8)
+        async with refused(Status.ALREADY_EXISTS, "this trip is already open"):
+            await client.open("another bus")
+        trip = await client.stub.get_trip(v1.GetTripRequest(trip_id="T", organization_id="org"))
+        assert (trip.vehicle_id, trip.seats_per_block) == ("bus", 16)
+        assert trip.segments[0] == v1.SegmentDefinition(0, "A", "B", 100)
+        assert trip.seat_config is not None
+        assert [seat.seat_id for seat in trip.seat_config.seats] == ["1A", "1B", "1C", "1D"]
+
+
+async def test_a_taken_seat_is_refused_as_contention() -> None:
+    async with serving() as client:
+        await client.hold(ALICE, "1A", "A-B")
+        for _ in range(2):  # the store says no, then the edge remembers
+            with pytest.raises(GRPCError) as refusal:
+                await client.hold(BOB, "1B 1A", "A-C")
+            assert refusal.value.status in (Status.FAILED_PRECONDITION, Status.ABORTED)
+            assert (refusal.value.message or "").startswith("contention")
+        assert (await client.hold(BOB, "1B 1A", "B-C")).success
+
+
+async def test_clients_of_old_are_told_of_a_taken_seat_in_an_ok_answer() -> None:
+    async with serving("legacy") as client:
+        await client.hold(ALICE, "1A")
+        answers = [await client.hold(BOB, "1B 1A") for _ in range(2)]
+        assert [(answer.success, answer.failed_seat_ids) for answer in answers] == [(False, ["1A"])] * 2
+        assert {answer.failure_reason for answer in answers} <= {
+            "seat query contention - please retry",
+            "some seats not available",
+        }
+
+
+async def test_clients_of_old_are_told_of_a_limit_in_an_ok_answer() -> None:
+    async with serving("legacy", holds_per_holder_max=1) as client:
+        await client.hold(ALICE, "1A")
+        answer = await client.hold(ALICE, "1B")
+        assert answer == v1.HoldSeatsResponse(
+            failed_seat_ids=["1B"], failure_reason="maximum concurrent holds exceeded"
+        )
+
+
+@in_both_ways
+async def test_a_wrong_request_is_never_an_ok_answer(refusals: Refusals) -> None:
+    async with serving(refusals) as client:
+        async with refused(Status.INVALID_ARGUMENT, "seat_ids: this trip has no seat '9Z'"):
+            await client.hold(ALICE, "9Z")
+        async with refused(Status.INVALID_ARGUMENT, "user_id: must not be empty"):
+            await client.hold("", "1A")
+        async with refused(Status.INVALID_ARGUMENT, "hold_id: must not be empty"):
+            await client.release(ALICE, "")
+
+
+@in_both_ways
+async def test_releasing_gives_seats_back_once_and_never_fails_for_what_is_not_there(refusals: Refusals) -> None:
+    async with serving(refusals) as client:
+        hold = await client.hold(ALICE, "1A 1B")
+        nothing = v1.ReleaseSeatsResponse(success=False, released_count=0)
+        assert await client.release(BOB, hold.hold_id) == nothing
+        assert await client.release(ALICE, "no such hold") == nothing
+        assert await client.release(ALICE, hold.hold_id) == v1.ReleaseSeatsResponse(success=True, released_count=2)
+        booked = await client.hold(BOB, "1A")
+        await client.confirm(BOB, booked.hold_id)
+        assert await client.release(BOB, booked.hold_id) == nothing
+
+
+@pytest.mark.parametrize(("refusals", "status"), [("status", Status.NOT_FOUND), ("legacy", Status.FAILED_PRECONDITION)])
+async def test_confirming_what_is_not_there_or_not_yours_is_refused(refusals: Refusals, status: Status) -> None:
+    async with serving(refusals) as client:
+        hold = await client.hold(ALICE, "1A")
+        for hold_id in (hold.hold_id, "no such hold"):
+            async with refused(status, "hold not found"):
+                await client.confirm(BOB, hold_id)
+
+
+async def test_a_map_is_right_for_its_journey_and_after_each_change() -> None:
+    async with serving() as client:
+        assert set((await client.map("A-C")).values()) == {v1.SeatStatus.AVAILABLE}
+        hold = await client.hold(ALICE, "1A", "A-B")
+        block = v1.SeatUpdate(seat_id="1D", new_status=v1.SeatStatus.BLOCKED, reason="broken")
+        update = v1.UpdateInventoryRequest(trip_id="T", organization_id="org", updates=[block])
+        assert await client.stub.update_inventory(update) == v1.UpdateInventoryResponse(success=True, updated_count=1)
+        assert (await client.map("A-C"))["1A"] is v1.SeatStatus.HELD
+        assert (await client.map("B-C"))["1A"] is v1.SeatStatus.AVAILABLE
+        assert (await client.map("B-C"))["1D"] is v1.SeatStatus.BLOCKED
+        await client.confirm(ALICE, hold.hold_id)
+        assert (await client.map("A-C"))["1A"] is v1.SeatStatus.BOOKED
+
+
+async def test_a_party_is_told_whether_it_fits_and_what_it_pays() -> None:
+    async with serving() as client:
+        await client.hold(ALICE, "1A", "A-B")
+        fits, too_many = await client.check(2), await client.check(4)
+        assert (fits.is_available, fits.available_seats, fits.price_paisa) == (True, 3, 200 + 300)
+        assert (too_many.is_available, too_many.available_seats) == (False, 3)
+        batch = await client.stub.batch_check_availability(
+            v1.BatchCheckRequest(requests=[check(4, "A-C"), check(4, "B-C")])
+        )
+        assert [result.is_available for result in batch.results] == [False, True]
+
+
+async def test_who_waits_is_told_their_place() -> None:
+    async with serving() as client:
+        for place, user in enumerate([ALICE, BOB], start=1):
+            join = v1.JoinWaitlistRequest(trip_id="T", user_id=user, requested_seats=2, organization_id="org")
+            joined = await client.stub.join_waitlist(join)
+            assert joined == v1.JoinWaitlistResponse(True, f"you are number {place}", place)
+        (entry,) = (await client.stub.get_user_waitlist(v1.GetUserWaitlistRequest(user_id=BOB))).entries
+        assert (entry.trip_id, entry.organization_id, entry.requested_seats) == ("T", "org", 2)
+        assert datetime.fromisoformat(entry.created_at).tzinfo is not None
+        leave = v1.LeaveWaitlistRequest(trip_id="T", user_id=BOB, organization_id="org")
+        assert (await client.stub.leave_waitlist(leave)).success
+        async with refused(Status.NOT_FOUND, "not on this waiting list"):
+            await client.stub.leave_waitlist(leave)
+
+
+async def test_what_is_served_is_what_the_contract_names() -> None:
+    async with open_inventory(Settings(store="memory", edge="local")) as inventory:
+        service, *_ = services(inventory, refusals="status", clock=SystemClock())
+        for ours, generated in ((service, v1.InventoryServiceBase()), (NoopService(), v1.NoopBase())):
+            types = {path: handler.reply_type for path, handler in generated.__mapping__().items()}
+            assert {path: handler.reply_type for path, handler in ours.__mapping__().items()} == types
+
+
+async def test_health_and_reflection_are_served() -> None:
+    async with serving() as client:
+        for name in ("", SERVICE):
+            health = await HealthStub(client.channel).Check(HealthCheckRequest(service=name))
+            assert health.status == HealthCheckResponse.SERVING
+        asked = [
+            ServerReflectionRequest(list_services="*"),
+            ServerReflectionRequest(file_containing_symbol=SERVICE),
+            ServerReflectionRequest(file_containing_symbol="grpc.health.v1.Health"),
+        ]
+        listed, *files = await ServerReflectionStub(client.channel).ServerReflectionInfo(asked)
+        named = {service.name for service in listed.list_services_response.service}
+        assert {SERVICE, "grpc.health.v1.Health"} <= named
+        assert all(answer.HasField("file_descriptor_response") for answer in files)

@@ -1,0 +1,1 @@
+"""The record: its port, its adapters and the hold protocol on top."""

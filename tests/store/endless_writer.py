@@ -1,0 +1,34 @@
+"""Writes to a data folder until it is killed, and says what was acknowledged: `endless_writer FOLDER NAME`."""
+
+import asyncio
+import sys
+from pathlib import Path
+
+from travio_inventory.store.batches import ABSENT, Applied, Hint, Index, Kind, Partition, RowKey, Table, Write
+from travio_inventory.store.sqlite import SqliteBatches
+
+PARTITION = Partition(Table.BLOCKS, "org", "trip")
+BUCKET = "bucket"
+CALLERS = 32
+
+
+async def write(folder: Path, name: str) -> None:
+    """Print the id of each hold whose batch (hold, event and hint) was applied."""
+    async with SqliteBatches.open(folder) as store:
+
+        async def caller(number: int) -> None:
+            step = 0
+            while True:
+                hold = f"{name}-{number}-{step}"
+                writes = [Write(RowKey(kind, hold), ABSENT, {"hold": hold}) for kind in (Kind.HOLD, Kind.EVENT)]
+                outcome = await store.apply(PARTITION, writes, [Hint(Index.EXPIRY, BUCKET, hold)])
+                assert isinstance(outcome, Applied)
+                sys.stdout.write(f"{hold}\n")
+                sys.stdout.flush()
+                step += 1
+
+        await asyncio.gather(*(caller(number) for number in range(CALLERS)))
+
+
+if __name__ == "__main__":
+    asyncio.run(write(Path(sys.argv[1]), sys.argv[2]))

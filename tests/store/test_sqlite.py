@@ -1,0 +1,304 @@
+"""The embedded store: what only it promises, on a real disk and with real failures."""
+
+import asyncio
+import logging
+import os
+import resource
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.store.endless_writer import BUCKET, PARTITION
+from travio_inventory.store.batches import (
+    ABSENT,
+    Applied,
+    Hint,
+    Index,
+    Kind,
+    NotDone,
+    Outcome,
+    Refused,
+    Row,
+    RowKey,
+    Unknown,
+    Write,
+)
+from travio_inventory.store.sqlite import DatabaseTooNew, DataFolderInUse, SqliteBatches
+
+HOLD = RowKey(Kind.HOLD, "hold-1")
+
+
+def birth(name: object, values: Row | None = None) -> list[Write]:
+    """A batch that makes one hold."""
+    return [Write(RowKey(Kind.HOLD, str(name)), ABSENT, values or {"status": "held"})]
+
+
+async def ids(store: SqliteBatches, kind: Kind = Kind.HOLD) -> set[str]:
+    """The ids that stand."""
+    return {key.id for key in await store.read(PARTITION, kind)}
+
+
+async def all_at_once(store: SqliteBatches, names: range) -> list[Outcome]:
+    """Try to make these holds, all in flight together."""
+    return await asyncio.gather(*(store.apply(PARTITION, birth(name)) for name in names))
+
+
+@contextmanager
+def writer(folder: Path, name: str) -> Iterator[subprocess.Popen[str]]:
+    """A process that writes to the folder until it is killed."""
+    command = [sys.executable, "-m", "tests.store.endless_writer", str(folder), name]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+@contextmanager
+def no_space_after(path: Path) -> Iterator[None]:
+    """The disk takes no byte beyond the file's present end."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+async def test_what_was_acknowledged_survives_kill_9(tmp_path: Path) -> None:
+    """Three lives on one folder; each is killed under load, after at least 1,500 answers."""
+    acknowledged: set[str] = set()
+    for life in ("one", "two", "three"):
+        with writer(tmp_path, life) as process:
+            assert process.stdout is not None
+            lines = [process.stdout.readline() for _ in range(1500)]
+            process.kill()
+            lines += process.stdout.readlines()
+        acknowledged |= {line.strip() for line in lines if line.endswith("\n")}
+    assert len(acknowledged) >= 4500
+    async with SqliteBatches.open(tmp_path) as store:
+        holds = await ids(store)
+        assert acknowledged <= holds
+        assert holds == await ids(store, Kind.EVENT) == set(await store.hinted(Index.EXPIRY, BUCKET))
+
+
+async def test_a_folder_has_one_process_at_a_time(tmp_path: Path) -> None:
+    with writer(tmp_path, "one") as process:
+        assert process.stdout is not None
+        assert process.stdout.readline()
+        with pytest.raises(DataFolderInUse, match=f"{tmp_path} is in use by process {process.pid}") as refusal:
+            await SqliteBatches.open(tmp_path).__aenter__()
+        assert (refusal.value.folder, refusal.value.pid) == (tmp_path, process.pid)
+    async with SqliteBatches.open(tmp_path):
+        with pytest.raises(DataFolderInUse, match=str(os.getpid())):
+            await SqliteBatches.open(tmp_path).__aenter__()
+
+
+async def test_the_folder_is_made_and_opened_again_with_all_that_was_in_it(tmp_path: Path) -> None:
+    folder = tmp_path / "not" / "there"
+    async with SqliteBatches.open(folder) as store:
+        await store.apply(PARTITION, birth("a"), [Hint(Index.JOURNAL, "b", "x")])
+    async with SqliteBatches.open(folder) as store:
+        assert await ids(store) == {"a"}
+        assert await store.hinted(Index.JOURNAL, "b") == ["x"]
+
+
+async def test_a_database_of_a_later_release_is_left_alone(tmp_path: Path) -> None:
+    async with SqliteBatches.open(tmp_path) as store:
+        await store.apply(PARTITION, birth("a"))
+    with closing(sqlite3.connect(tmp_path / "inventory.db")) as connection:
+        connection.execute("PRAGMA user_version = 99")
+    for _ in range(2):
+        with pytest.raises(DatabaseTooNew, match="99"):
+            await SqliteBatches.open(tmp_path).__aenter__()
+
+
+async def test_batches_that_wait_together_share_a_commit(tmp_path: Path) -> None:
+    async with SqliteBatches.open(tmp_path) as store:
+        outcomes = await all_at_once(store, range(1000))
+        assert all(isinstance(outcome, Applied) for outcome in outcomes)
+        assert store.counts.batches == 1000
+        assert 1 <= store.counts.commits <= 5
+        await all_at_once(store, range(1000))
+        assert store.counts.batches == 2000
+        assert store.counts.commits <= 5, "a refusal has nothing to commit"
+
+
+async def test_a_group_answers_each_batch_by_what_came_before_it(tmp_path: Path) -> None:
+    """One transaction, in the order of asking: born, refused, moved on, refused, moved back."""
+    batches = [
+        Write(HOLD, ABSENT, {"status": "held"}),
+        Write(HOLD, ABSENT, {"status": "aborted"}),
+        Write(HOLD, {"status": "held"}, {"status": "confirmed"}),
+        Write(HOLD, {"status": "held"}, {"status": "released"}),
+        Write(HOLD, {"status": "confirmed"}, {"status": "cancelled"}),
+    ]
+    async with SqliteBatches.open(tmp_path) as store:
+        outcomes = await asyncio.gather(*(store.apply(PARTITION, [write]) for write in batches))
+        assert store.counts.commits == 1
+        assert outcomes == [
+            Applied(),
+            Refused({HOLD: {"status": "held"}}),
+            Applied(),
+            Refused({HOLD: {"status": "confirmed"}}),
+            Applied(),
+        ]
+        assert await store.get(PARTITION, [HOLD]) == {HOLD: {"status": "cancelled"}}
+
+
+async def test_a_caller_that_is_cancelled_undoes_nothing_and_harms_nobody(tmp_path: Path) -> None:
+    async with SqliteBatches.open(tmp_path) as store:
+        tasks = [asyncio.create_task(store.apply(PARTITION, birth(name))) for name in range(40)]
+        await asyncio.sleep(0)
+        for task in tasks[::2]:
+            task.cancel()
+        outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+        assert [type(outcome) for outcome in outcomes] == [asyncio.CancelledError, Applied] * 20
+        assert await ids(store) == set(map(str, range(40)))
+
+
+async def test_closing_finishes_what_waits(tmp_path: Path) -> None:
+    async with SqliteBatches.open(tmp_path) as store:
+        tasks = [asyncio.create_task(store.apply(PARTITION, birth(name))) for name in range(900)]
+        await asyncio.sleep(0)
+    assert {type(await task) for task in tasks} == {Applied}
+    assert isinstance(await store.apply(PARTITION, birth("late")), NotDone)
+    async with SqliteBatches.open(tmp_path) as store:
+        assert await ids(store) == set(map(str, range(900)))
+
+
+async def test_a_full_queue_turns_batches_away(tmp_path: Path) -> None:
+    async with SqliteBatches.open(tmp_path, queue_batches_max=10) as store:
+        outcomes = await all_at_once(store, range(25))
+        assert [type(outcome) for outcome in outcomes] == [Applied] * 10 + [NotDone] * 15
+        assert await ids(store) == set(map(str, range(10)))
+        assert isinstance(await store.apply(PARTITION, birth("next")), Applied)
+
+
+async def test_a_batch_that_waited_too_long_for_its_turn_is_not_done(tmp_path: Path) -> None:
+    async with SqliteBatches.open(tmp_path, wait_ms_max=200) as store:
+        waiting = asyncio.create_task(store.apply(PARTITION, birth("a")))
+        await asyncio.sleep(0)
+        time.sleep(0.3)  # noqa: ASYNC251 - the loop is what is late
+        assert isinstance(await waiting, NotDone)
+        assert await ids(store) == set()
+        assert isinstance(await store.apply(PARTITION, birth("b")), Applied)
+
+
+async def test_nobody_waits_for_a_disk_that_takes_too_long(tmp_path: Path) -> None:
+    """The large batch takes the disk tens of milliseconds, and is not answered for two."""
+    large = [Write(RowKey(Kind.TRIP, str(place)), {}, {"definition": "x" * 20_000}) for place in range(2000)]
+    async with SqliteBatches.open(tmp_path, wait_ms_max=2) as store:
+        unanswered = asyncio.create_task(store.apply(PARTITION, large))
+        await asyncio.sleep(0)
+        queued = asyncio.create_task(store.apply(PARTITION, birth("queued")))
+        assert isinstance(await unanswered, Unknown)
+        assert isinstance(await queued, NotDone)
+        assert isinstance(await store.apply(PARTITION, birth("next")), NotDone)
+    async with SqliteBatches.open(tmp_path) as store:
+        assert len(await ids(store, Kind.TRIP)) == 2000
+        assert await ids(store) == set()
+
+
+async def test_a_failed_commit_is_unknown_and_the_store_goes_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with SqliteBatches.open(tmp_path) as store:
+        await store.apply(PARTITION, birth("before"))
+        with no_space_after(tmp_path / "inventory.db-wal"):
+            for name in ("a", "b", "c"):
+                assert isinstance(await store.apply(PARTITION, birth(name)), Unknown)
+            assert isinstance(await store.apply(PARTITION, birth("before")), Refused), "nothing to write"
+            assert await ids(store) == {"before"}
+        assert [type(outcome) for outcome in await all_at_once(store, range(3))] == [Applied] * 3
+        assert await ids(store) == {"before", "0", "1", "2"}
+        assert store.counts.failures == 3
+    errors = [record for record in caplog.records if record.levelno >= logging.ERROR]
+    assert len(errors) == 1
+
+
+async def test_a_group_that_cannot_begin_is_not_done_and_the_store_goes_on(tmp_path: Path) -> None:
+    """Somebody with a SQLite shell has the write lock."""
+    async with SqliteBatches.open(tmp_path) as store:
+        with closing(sqlite3.connect(tmp_path / "inventory.db", isolation_level=None)) as shell:
+            shell.execute("BEGIN IMMEDIATE")
+            assert [type(outcome) for outcome in await all_at_once(store, range(3))] == [NotDone] * 3
+            assert await ids(store) == set()
+            shell.execute("COMMIT")
+        assert isinstance(await store.apply(PARTITION, birth("a")), Applied)
+        assert await ids(store) == {"a"}
+
+
+async def test_a_batch_that_no_store_can_take_is_its_callers_own_trouble(tmp_path: Path) -> None:
+    """All are tried in one transaction; the first write of each bad one would be fine."""
+    good = Write(RowKey(Kind.CELL, "A1"), {}, {"owner": "x"})
+    bad: list[tuple[type[Exception], Row]] = [
+        (OverflowError, {"until": 2**63}),
+        (ValueError, {"colour": "red"}),
+        (UnicodeEncodeError, {"owner": "\ud800"}),
+    ]
+    async with SqliteBatches.open(tmp_path) as store:
+        outcomes = await asyncio.gather(
+            store.apply(PARTITION, birth("a")),
+            *(store.apply(PARTITION, [good, *birth(place, values)]) for place, (_, values) in enumerate(bad)),
+            *(store.apply(PARTITION, birth(place, values)) for place, (_, values) in enumerate(bad)),
+            store.apply(PARTITION, birth("b")),
+            return_exceptions=True,
+        )
+        wrong = [error for error, _ in bad]
+        assert [type(outcome) for outcome in outcomes] == [Applied, *wrong, *wrong, Applied]
+        assert await ids(store) == {"a", "b"}
+        assert await ids(store, Kind.CELL) == set()
+
+
+async def test_a_long_read_lets_others_take_their_turns(tmp_path: Path) -> None:
+    """5,000 rows, written in one batch and changed while they are read: the read still shows one moment."""
+    cells = [RowKey(Kind.CELL, f"{place:04}") for place in range(5000)]
+    async with SqliteBatches.open(tmp_path) as store:
+        await store.apply(PARTITION, [Write(cell, ABSENT, {"owner": "x"}) for cell in cells])
+        reading = asyncio.create_task(store.read(PARTITION, Kind.CELL))
+        await asyncio.sleep(0)
+        turns = 0
+        while not reading.done():
+            await store.apply(PARTITION, [Write(cells[-1], {}, {"owner": "y"})])
+            assert await store.get(PARTITION, cells[-1:]) == {cells[-1]: {"owner": "y"}}
+            turns += 1
+        rows = await reading
+        assert list(rows) == cells
+        assert {row["owner"] for row in rows.values()} == {"x"}
+        assert turns >= 2
+
+
+async def test_many_long_reads_wait_for_each_other(tmp_path: Path) -> None:
+    cells = [RowKey(Kind.CELL, f"{place:04}") for place in range(600)]
+    async with SqliteBatches.open(tmp_path) as store:
+        await store.apply(PARTITION, [Write(cell, ABSENT, {"owner": "x"}) for cell in cells])
+        found = await asyncio.gather(*(store.read(PARTITION, Kind.CELL) for _ in range(50)))
+        assert [len(rows) for rows in found] == [600] * 50
+
+
+async def test_answers_come_through_a_loop_that_is_never_idle(tmp_path: Path) -> None:
+    """Each turn of such a loop lets go of the interpreter for a moment that is too short for the commit's thread."""
+    stop = False
+
+    async def spin() -> None:
+        while not stop:
+            sum(number * number for number in range(2000))
+            await asyncio.sleep(0)
+
+    async with SqliteBatches.open(tmp_path) as store:
+        spinning = asyncio.create_task(spin())
+        slowest_s = 0.0
+        for place in range(100):
+            start = time.perf_counter()
+            assert isinstance(await store.apply(PARTITION, birth(place)), Applied)
+            slowest_s = max(slowest_s, time.perf_counter() - start)
+        stop = True
+        await spinning
+    assert slowest_s < 1

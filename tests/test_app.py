@@ -1,0 +1,386 @@
+"""The service as a whole: it starts, or says in one line why not; what it acknowledged outlives its end."""
+
+import json
+import os
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import anyio
+import anyio.to_thread
+import pytest
+from grpclib.client import Channel
+from grpclib.const import Status
+from grpclib.exceptions import GRPCError
+from grpclib.health.v1.health_grpc import HealthStub
+from grpclib.health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
+
+from travio_inventory.app import App, StartFailed, open_inventory, running, working
+from travio_inventory.domain.errors import InvalidRequest, TripNotFound
+from travio_inventory.domain.hold import Caller, Hold
+from travio_inventory.domain.seat import Available, Blocked, SeatState
+from travio_inventory.domain.trip import Ends, Seat, Segment, Trip, TripKey
+from travio_inventory.engine import Inventory
+from travio_inventory.settings import Settings, load_settings
+from travio_inventory.wire.inventory.v1 import HoldSeatsRequest, InventoryServiceStub
+
+TRIP = Trip(
+    key=TripKey("acme", "t1"),
+    segments=(Segment("A", "B"), Segment("B", "C")),
+    seats=tuple(Seat(f"A{n}", f"A{n}", row=n, column=1) for n in range(1, 101)),
+)
+RIDER = Caller("acme", "u1")
+READY_SECONDS_MAX = 20
+"""On a machine that does much else at once; `bench start` measures how long it takes on a quiet one."""
+
+
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    """The loop that the service runs on."""
+    return "asyncio"
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """A service of one's own."""
+    return settings_of(tmp_path)
+
+
+def settings_of(folder: Path, **changed: object) -> Settings:
+    quick = {"sweep_interval_ms": 20, "relay_interval_ms": 20, "clock_bound_ms": 0, "edge": "local"}
+    return load_settings(
+        **{"data": folder / "data", "grpc_host": "127.0.0.1", "grpc_port": 0, "store": "embedded"} | quick | changed
+    )
+
+
+async def hold(inventory: Inventory, seat: str = "A1", *, ttl_s: int = 0) -> Hold:
+    return await inventory.hold_seats(RIDER, "t1", Ends("A", "C"), [seat], ttl_s=ttl_s, key=None)
+
+
+async def states(inventory: Inventory) -> dict[str, SeatState]:
+    """The seats as the map shows them."""
+    seat_map = await inventory.read_seat_map(TRIP.key, Ends("A", "C"))
+    return {seat.id: state for seat, state in seat_map.seats()}
+
+
+def published(settings: Settings) -> list[tuple[str, str]]:
+    """Type and hold of each event in the data folder."""
+    path = settings.data / "events.jsonl"
+    lines = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    return [(line["event_type"], line["hold_id"]) for line in lines]
+
+
+async def until_published(settings: Settings, event: tuple[str, str]) -> None:
+    with anyio.fail_after(10):
+        while event not in published(settings):  # noqa: ASYNC110 - a file tells nobody that it grew
+            await anyio.sleep(0.01)
+
+
+@contextmanager
+def channel_to(app: App, tls: ssl.SSLContext | None = None) -> Iterator[Channel]:
+    channel = Channel("127.0.0.1", app.port, ssl=tls)
+    try:
+        yield channel
+    finally:
+        channel.close()
+
+
+# ---- within this process
+
+
+async def test_what_was_acknowledged_is_there_after_a_restart(settings: Settings) -> None:
+    async with open_inventory(settings) as inventory:
+        await inventory.open_trip(TRIP)
+        held = await hold(inventory)
+    async with open_inventory(settings) as inventory:
+        assert (await inventory.read_holds.one(RIDER, held.id)).seats == ("A1",)
+
+
+async def test_a_step_that_its_caller_left_is_finished_before_the_end(settings: Settings) -> None:
+    seats = [seat.id for seat in TRIP.seats]
+    async with open_inventory(settings) as inventory:
+        await inventory.open_trip(TRIP)
+        with anyio.move_on_after(0.01) as left:
+            await inventory.block_seats(TRIP.key, blocked=[(seat, "broken") for seat in seats], unblocked=[])
+        assert left.cancelled_caught
+    async with open_inventory(settings) as inventory:
+        assert await states(inventory) == {seat: Blocked() for seat in seats}
+
+
+async def test_the_seat_map_shows_at_once_what_this_process_did(settings: Settings) -> None:
+    async with open_inventory(settings) as inventory:
+        await inventory.open_trip(TRIP)
+        assert (await states(inventory))["A1"] == Available()
+        await hold(inventory)
+        assert (await states(inventory))["A1"] != Available()
+
+
+async def test_events_are_relayed_while_the_service_runs(settings: Settings) -> None:
+    async with running(settings) as app:
+        await app.inventory.open_trip(TRIP)
+        held = await hold(app.inventory)
+        await until_published(settings, ("hold.created", held.id))
+
+
+async def test_events_of_the_last_moment_are_relayed_before_the_end(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path, relay_interval_ms=60_000)
+    async with running(settings) as app:
+        await app.inventory.open_trip(TRIP)
+        await anyio.sleep(0.1)
+        held = await hold(app.inventory)
+        assert published(settings) == []
+    assert published(settings) == [("hold.created", held.id)]
+
+
+async def test_a_hold_that_runs_out_is_swept(settings: Settings) -> None:
+    async with working(settings) as app:
+        await app.inventory.open_trip(TRIP)
+        held = await hold(app.inventory, ttl_s=1)
+        await until_published(settings, ("hold.expired", held.id))
+
+
+async def test_without_workers_nothing_goes_on_by_itself(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path, workers=False)
+    async with running(settings) as app:
+        await app.inventory.open_trip(TRIP)
+        await hold(app.inventory, ttl_s=1)
+        await anyio.sleep(1.3)
+    assert published(settings) == []
+
+
+async def test_in_memory_and_without_events_nothing_is_written(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path, store="memory", events="none")
+    async with running(settings) as app:
+        await app.inventory.open_trip(TRIP)
+        await hold(app.inventory)
+    assert not settings.data.exists()
+
+
+async def test_the_settings_reach_what_they_set(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path, hold_ttl_seconds=7, hold_ttl_seconds_max=9, holds_per_holder_max=1, edge="absent")
+    async with open_inventory(settings) as inventory:
+        await inventory.open_trip(TRIP)
+        with pytest.raises(InvalidRequest, match="at most 9 seconds"):
+            await hold(inventory, ttl_s=10)
+        began_ms = time.time_ns() // 1_000_000
+        await hold(inventory)
+        (listed,) = await inventory.read_holds.all(RIDER, trip_id="", include_ended=False)
+        assert listed.state.expires_at_ms - began_ms == pytest.approx(7_000, abs=3_000)  # type: ignore[union-attr]
+        with pytest.raises(Exception, match="maximum concurrent holds exceeded: 1"):
+            await hold(inventory, "A2")
+
+
+async def test_a_call_is_answered_counted_and_limited(tmp_path: Path) -> None:
+    async with running(settings_of(tmp_path, message_bytes_max=1_024)) as app:
+        await app.inventory.open_trip(TRIP)
+        with channel_to(app) as channel:
+            service, health = InventoryServiceStub(channel), HealthStub(channel)
+            request = HoldSeatsRequest(
+                organization_id="acme", user_id="u1", trip_id="t1", from_station_id="A", to_station_id="C"
+            )
+            request.seat_ids = ["A1"]
+            assert (await service.hold_seats(request)).success
+            request.seat_ids = ["A1" * 1_000]
+            with pytest.raises(GRPCError) as refused:
+                await service.hold_seats(request)
+            assert refused.value.status is Status.RESOURCE_EXHAUSTED
+            assert (await health.Check(HealthCheckRequest())).status == HealthCheckResponse.SERVING
+        counts = {f"{figure.use_case} {figure.outcome}": figure.calls for figure in app.figures.snapshot()}
+        assert counts["hold_seats ok"] == 1
+
+
+async def test_legacy_refusals_are_answers(tmp_path: Path) -> None:
+    async with running(settings_of(tmp_path, refusals="legacy")) as app:
+        await app.inventory.open_trip(TRIP)
+        await hold(app.inventory)
+        with channel_to(app) as channel:
+            answer = await InventoryServiceStub(channel).hold_seats(
+                HoldSeatsRequest(
+                    organization_id="acme",
+                    user_id="u2",
+                    trip_id="t1",
+                    from_station_id="A",
+                    to_station_id="C",
+                    seat_ids=["A1"],
+                )
+            )
+        assert (answer.success, answer.failed_seat_ids) == (False, ["A1"])
+
+
+async def test_every_call_at_the_end_is_answered_and_what_was_granted_is_told(settings: Settings) -> None:
+    """A hundred callers at once, and the service is told to stop in their midst."""
+    granted: list[str] = []
+    refused: list[Status] = []
+
+    async def call(service: InventoryServiceStub, seat: str) -> None:
+        request = HoldSeatsRequest(
+            organization_id="acme", user_id="u1", trip_id="t1", from_station_id="A", to_station_id="C", seat_ids=[seat]
+        )
+        try:
+            granted.append((await service.hold_seats(request)).hold_id)
+        except GRPCError as refusal:
+            refused.append(refusal.status)
+
+    async with anyio.create_task_group() as calling, running(settings) as app:
+        await app.inventory.open_trip(TRIP)
+        channel = Channel("127.0.0.1", app.port)
+        await call(InventoryServiceStub(channel), "A100")
+        for n in range(1, 100):
+            calling.start_soon(call, InventoryServiceStub(channel), f"A{n}")
+        await anyio.sleep(0.02)
+    channel.close()
+    assert len(granted) + len(refused) == 100
+    assert set(refused) <= {Status.UNAVAILABLE}
+    assert sorted(hold_id for _, hold_id in published(settings)) == sorted(granted)
+    async with open_inventory(settings) as inventory:
+        assert {(await inventory.read_holds.one(RIDER, hold_id)).is_live for hold_id in granted} == {True}
+
+
+async def test_an_unknown_trip_is_no_error_of_ours(settings: Settings, caplog: pytest.LogCaptureFixture) -> None:
+    async with open_inventory(settings) as inventory:
+        with pytest.raises(TripNotFound):
+            await hold(inventory)
+    assert caplog.records == []
+
+
+async def test_a_data_folder_belongs_to_one_process(settings: Settings) -> None:
+    async with open_inventory(settings):
+        with pytest.raises(StartFailed, match=f"in use by process {os.getpid()}"):
+            async with open_inventory(settings):
+                pass
+    async with open_inventory(settings):
+        pass
+
+
+async def test_a_data_folder_that_is_a_file_stops_the_start(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("")
+    with pytest.raises(StartFailed, match="data folder"):
+        async with open_inventory(settings_of(tmp_path)):
+            pass
+
+
+async def test_a_database_that_is_none_stops_the_start(settings: Settings) -> None:
+    settings.data.mkdir()
+    (settings.data / "inventory.db").write_bytes(b"not a database" * 1_000)
+    with pytest.raises(StartFailed, match="not a database"):
+        async with open_inventory(settings):
+            pass
+
+
+async def test_a_port_in_use_stops_the_start_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        settings = settings_of(tmp_path, grpc_port=taken.getsockname()[1])
+        with pytest.raises(StartFailed, match=r"cannot listen on 127\.0\.0\.1:\d+"):
+            async with running(settings):
+                pass
+    async with running(settings):
+        pass
+
+
+async def test_a_certificate_that_is_none_stops_the_start(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path, tls_cert=__file__, tls_key=__file__)
+    with pytest.raises(StartFailed, match="TLS with"):
+        async with running(settings):
+            pass
+
+
+async def test_with_a_certificate_it_speaks_tls(tmp_path: Path) -> None:
+    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
+    names = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(cert)]
+    try:
+        await anyio.run_process([*command, *names])
+    except FileNotFoundError:
+        pytest.skip("there is no openssl to make a certificate with")
+    async with running(settings_of(tmp_path, tls_cert=cert, tls_key=key)) as app:
+        trusting = ssl.create_default_context(cafile=cert)
+        trusting.set_alpn_protocols(["h2"])
+        with channel_to(app, trusting) as channel:
+            answer = await HealthStub(channel).Check(HealthCheckRequest())
+    assert answer.status == HealthCheckResponse.SERVING
+
+
+# ---- as a process
+
+RUN = "import sys; from travio_inventory import app, settings; sys.exit(app.{}(settings.load_settings()))"
+
+
+@contextmanager
+def process(folder: Path, role: str = "serve", **variables: str) -> Iterator[subprocess.Popen[str]]:
+    """The service as a process of its own, killed in the end if need be."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith("TRAVIO_")}
+    own |= {"TRAVIO_DATA": str(folder / "data"), "TRAVIO_GRPC_HOST": "127.0.0.1", "GRPC_PORT": "0"}
+    own |= {"TRAVIO_STORE": "embedded", "TRAVIO_EDGE": "local"} | variables
+    command = [sys.executable, "-c", RUN.format(role)]
+    with subprocess.Popen(command, env=own, stderr=subprocess.PIPE, text=True) as started:
+        try:
+            yield started
+        finally:
+            started.kill()
+
+
+def line(service: subprocess.Popen[str]) -> str:
+    """The next line it logs."""
+    assert service.stderr is not None
+    return service.stderr.readline()
+
+
+@pytest.mark.parametrize("told", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("role", ["serve", "work"])
+def test_it_says_that_it_is_ready_and_ends_when_told(tmp_path: Path, told: signal.Signals, role: str) -> None:
+    began = time.monotonic()
+    with process(tmp_path, role) as service:
+        ready = line(service)
+        assert time.monotonic() - began < READY_SECONDS_MAX
+        for part in ("store embedded", "edge local", f"data {tmp_path / 'data'}", f"pid {service.pid}"):
+            assert part in ready
+        assert ("127.0.0.1:" in ready) == (role == "serve")
+        service.send_signal(told)
+        assert told.name in line(service)
+        assert "figures: " in line(service)
+        assert service.wait(10) == 0
+
+
+async def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
+    """A call whose request never ends keeps the first one waiting."""
+    with process(tmp_path) as service:
+        port = int(line(service).split("127.0.0.1:")[1].split(",")[0])
+        channel = Channel("127.0.0.1", port)
+        async with HealthStub(channel).Check.open() as unfinished:
+            await unfinished.send_request()
+            await anyio.sleep(0.2)
+            service.terminate()
+            assert "stopping: SIGTERM" in await anyio.to_thread.run_sync(line, service)
+            assert service.poll() is None
+            service.terminate()
+            assert await anyio.to_thread.run_sync(service.wait, 5) == -signal.SIGTERM
+            channel.close()
+            with suppress(Exception):
+                await unfinished.cancel()
+
+
+def test_a_second_process_says_in_one_line_whose_the_folder_is(tmp_path: Path) -> None:
+    with process(tmp_path) as first, process(tmp_path) as second:
+        lines = [line(first), line(second)]
+        (refused,) = [said for said in lines if "cannot start" in said]
+        loser, winner = (first, second) if refused is lines[0] else (second, first)
+        assert f"in use by process {winner.pid}" in refused
+        assert loser.wait(10) == 1
+        assert line(loser) == ""
+
+
+def test_json_lines_are_json_from_the_first_to_the_last(tmp_path: Path) -> None:
+    with process(tmp_path, TRAVIO_LOG_FORMAT="json", SCYLLA_HOSTS="db1") as service:
+        said = [json.loads(line(service)) for _ in range(2)]
+        service.terminate()
+        assert service.stderr is not None
+        said += [json.loads(rest) for rest in service.stderr]
+    messages = [entry["message"] for entry in said]
+    assert messages[0] == "SCYLLA_HOSTS=db1 is not used"
+    assert [message.split(":")[0] for message in messages[1:]] == ["ready", "stopping", "figures"]

@@ -1,0 +1,372 @@
+"""Puts the service together: the one place that knows both the settings and the constructors."""
+
+import asyncio
+import logging
+import os
+import signal
+import sqlite3
+import ssl
+import time
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    ExitStack,
+    asynccontextmanager,
+    closing,
+    contextmanager,
+    suppress,
+)
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+import anyio
+
+from travio_inventory.api.rpc.codec import PassThroughCodec
+from travio_inventory.api.rpc.guarded import GuardedServer
+from travio_inventory.api.rpc.limits import ServerLimits
+from travio_inventory.api.rpc.refusals import SerializedDetails
+from travio_inventory.api.rpc.service import SERVICE, services
+from travio_inventory.broker.in_process import InProcess
+from travio_inventory.broker.json_lines import JsonLines
+from travio_inventory.edge.absent import AbsentGate, AbsentSeatMapCache, AbsentTakenSeats
+from travio_inventory.edge.local import LocalGate, LocalSeatMapCache
+from travio_inventory.engine import Inventory
+from travio_inventory.engine.block_seats import BlockSeats
+from travio_inventory.engine.cancel_booking import CancelBooking
+from travio_inventory.engine.check_availability import CheckAvailability
+from travio_inventory.engine.commits import Commits
+from travio_inventory.engine.confirm_hold import ConfirmHold
+from travio_inventory.engine.edge_upkeep import EdgeUpkeep
+from travio_inventory.engine.expire_holds import ExpireHolds
+from travio_inventory.engine.extend_hold import ExtendHold
+from travio_inventory.engine.hold_seats import HoldSeats, HoldTimes
+from travio_inventory.engine.open_trip import OpenTrip
+from travio_inventory.engine.ports import Gate, Publisher, SeatMapCache, TakenSeats
+from travio_inventory.engine.read_holds import ReadHolds
+from travio_inventory.engine.read_seat_map import ReadSeatMap
+from travio_inventory.engine.relay_events import RelayEvents
+from travio_inventory.engine.release_hold import ReleaseHold
+from travio_inventory.engine.trip_catalog import TripCatalog
+from travio_inventory.engine.waitlist import Waitlist
+from travio_inventory.observability.logs import set_up_logs
+from travio_inventory.observability.metrics import Figures
+from travio_inventory.observability.watched import log_figures, report, watched
+from travio_inventory.settings import Settings
+from travio_inventory.store.batches import Batches
+from travio_inventory.store.definitions import Definitions
+from travio_inventory.store.journal import EventJournal
+from travio_inventory.store.lapses import LapseFinder
+from travio_inventory.store.memory import MemoryBatches
+from travio_inventory.store.owners import Owners
+from travio_inventory.store.rules import Rules
+from travio_inventory.store.sqlite import DatabaseTooNew, DataFolderInUse, SqliteBatches
+from travio_inventory.store.transitions import Transitions
+from travio_inventory.store.waitlists import WaitlistTable
+from travio_inventory.workers import run_workers
+
+log = logging.getLogger(__name__)
+
+EVENTS_FILE = "events.jsonl"
+EDGE_ENTRIES_MAX = 200_000
+MAPS_CACHED_MAX = 256
+REPORT_SECONDS = 60
+FLUSH_SECONDS_MAX = 5
+ADMIN_METHODS = ("InitializeTripInventory", "UpdateInventory")
+ENDLESS_METHODS = frozenset({"/grpc.health.v1.Health/Watch"})
+CONTROL_FRAMES_PER_SECOND_MAX = 1_000
+HEADER_BYTES_MAX = 16_384
+MESSAGE_READ_SECONDS_MAX = 10
+WRITE_STALLED_SECONDS_MAX = 30
+LINGER_SECONDS_MAX = 1
+EXIT_FAILED = 1
+EXIT_INTERRUPTED = 130
+
+
+class StartFailed(Exception):
+    """The service cannot start; the message is one line that says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """The service while it runs: what it can do, what was counted, and where it listens (port 0 = nowhere)."""
+
+    inventory: Inventory
+    figures: Figures
+    port: int
+
+
+class SystemClock:
+    """Clock. The time of day of this machine."""
+
+    def now_ms(self) -> int:
+        """Unix milliseconds."""
+        return time.time_ns() // 1_000_000
+
+
+# ---- to run
+
+
+def serve(settings: Settings) -> int:
+    """Serve until SIGTERM or SIGINT, then finish what is under way; a second signal ends it at once.
+
+    Returns an exit status: 0; EXIT_INTERRUPTED after a second SIGINT; EXIT_FAILED, with one line logged, where the
+    service could not start.
+    """
+    return _run(settings, running(settings))
+
+
+def work(settings: Settings) -> int:
+    """Run the workers alone, without a server; signals and exit status as with `serve`."""
+    return _run(settings, working(settings))
+
+
+def _run(settings: Settings, service: AbstractAsyncContextManager[App]) -> int:
+    set_up_logs(level=settings.log_level, form=settings.log_format)
+    try:
+        anyio.run(_until_told, settings, service)
+    except StartFailed as failed:
+        log.critical("cannot start: %s", failed)
+        return EXIT_FAILED
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    return 0
+
+
+async def _until_told(settings: Settings, service: AbstractAsyncContextManager[App]) -> None:
+    with ExitStack() as listening:
+        signals = listening.enter_context(anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT))
+        async with service as app:
+            _say_ready(settings, app)
+            told = await anext(aiter(signals))
+            listening.close()  # from now on a signal does what it does to any process
+            log.info("stopping: %s", told.name)
+        log_figures(app.figures)
+
+
+def _say_ready(settings: Settings, app: App) -> None:
+    for address, chosen in (("scylla_hosts", settings.scylla_hosts), ("redis_addr", settings.redis_addr)):
+        if address in settings.model_fields_set:
+            log.warning("%s=%s is not used", address.upper(), chosen)
+    where = f"{settings.grpc_host}:{app.port}{' with TLS' if settings.tls_cert else ''}" if app.port else "workers only"
+    kept = settings.data.resolve() if settings.store == "embedded" else "nowhere"
+    log.info("ready: %s, store %s, edge %s, data %s, pid %s", where, settings.store, settings.edge, kept, os.getpid())
+
+
+# ---- what runs
+
+
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[App]:
+    """The service with its server and, where they are on, its workers.
+
+    On leaving: no new calls, the running ones finish, workers stop, steps commit, events are relayed, the store
+    closes. Raises StartFailed.
+    """
+    figures = Figures()
+    async with (
+        open_inventory(settings, figures=figures) as inventory,
+        _alongside(report(figures, every_seconds=REPORT_SECONDS)),
+        AsyncExitStack() as workers,
+    ):
+        if settings.workers:
+            await workers.enter_async_context(_alongside(_workers(settings, inventory)))
+        async with _listening(settings, inventory) as server:
+            yield App(inventory, figures, server.port or 0)
+
+
+@asynccontextmanager
+async def working(settings: Settings) -> AsyncIterator[App]:
+    """The workers without a server. Raises StartFailed."""
+    figures = Figures()
+    async with open_inventory(settings, figures=figures) as inventory, _alongside(_workers(settings, inventory)):
+        yield App(inventory, figures, port=0)
+
+
+@asynccontextmanager
+async def open_inventory(
+    settings: Settings, *, figures: Figures | None = None, publisher: Publisher | None = None
+) -> AsyncIterator[Inventory]:
+    """The use cases alone; events go to `publisher` where one is given. On leaving, steps commit and, where workers
+    are on, events are relayed a last time. Raises StartFailed.
+    """
+    commits = Commits(in_flight_max=settings.commits_in_flight_max)
+    async with AsyncExitStack() as stack:
+        batches = await _open_store(settings, stack)
+        publisher = publisher or stack.enter_context(_publisher(settings))
+        inventory = watched(_use_cases(settings, batches, commits, publisher), figures or Figures())
+        try:
+            yield inventory
+        finally:
+            with anyio.CancelScope(shield=True):
+                await commits.drain(settings.drain_seconds)
+                if settings.workers:
+                    await _flush(inventory)
+
+
+async def _flush(inventory: Inventory) -> None:
+    """Relay what the last steps recorded. What is left is relayed after the next start."""
+    with anyio.move_on_after(FLUSH_SECONDS_MAX):
+        try:
+            await inventory.relay_events()
+        except Exception as failed:  # noqa: BLE001 - nothing is lost, and the rest of the stop must go on
+            log.warning("events are left for the next start: %s: %s", type(failed).__name__, failed)
+
+
+@asynccontextmanager
+async def _alongside(job: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Run the job until the block is left; where it broke down before, its error is raised then."""
+    task = asyncio.ensure_future(job)
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+def _workers(settings: Settings, inventory: Inventory) -> Coroutine[Any, Any, None]:
+    return run_workers(
+        inventory,
+        sweep_interval_ms=settings.sweep_interval_ms,
+        relay_interval_ms=settings.relay_interval_ms,
+        jitter=Random(),  # noqa: S311 - spreads waits, guards nothing
+    )
+
+
+# ---- what it is made of
+
+
+def _use_cases(settings: Settings, batches: Batches, commits: Commits, publisher: Publisher) -> Inventory:
+    clock, jitter = SystemClock(), Random()  # noqa: S311 - spreads waits, guards nothing
+    gate, taken, cache = _edge(settings)
+    owners = Owners(
+        batches,
+        clock=clock,
+        watch=EdgeUpkeep(taken, cache),
+        background=commits.in_background,
+        rules=Rules(
+            clock_bound_ms=settings.clock_bound_ms,
+            grace_ms=settings.attempt_grace_seconds * 1_000,
+            holds_per_holder_max=settings.holds_per_holder_max,
+        ),
+        random=jitter,
+    )
+    times = HoldTimes(
+        ttl_s_default=settings.hold_ttl_seconds,
+        ttl_s_max=settings.hold_ttl_seconds_max,
+        total_s_max=settings.hold_total_seconds_max,
+    )
+    definitions, holds = Definitions(batches), Transitions(owners)
+    trips = TripCatalog(definitions)
+    read_seat_map = ReadSeatMap(trips, holds, cache)
+    return Inventory(
+        trips=trips,
+        open_trip=OpenTrip(definitions),
+        hold_seats=HoldSeats(
+            trips=trips, holds=holds, gate=gate, taken=taken, commits=commits, times=times, jitter=jitter
+        ),
+        confirm_hold=ConfirmHold(holds, commits),
+        release_hold=ReleaseHold(holds, commits),
+        extend_hold=ExtendHold(holds, commits, times, clock),
+        cancel_booking=CancelBooking(holds, commits),
+        read_holds=ReadHolds(holds),
+        read_seat_map=read_seat_map,
+        check_availability=CheckAvailability(read_seat_map),
+        block_seats=BlockSeats(trips, holds, commits),
+        waitlist=Waitlist(trips, WaitlistTable(owners), commits),
+        expire_holds=ExpireHolds(LapseFinder(owners)),
+        relay_events=RelayEvents(EventJournal(batches, clock), publisher),
+    )
+
+
+def _edge(settings: Settings) -> tuple[Gate, TakenSeats, SeatMapCache]:
+    if settings.edge == "absent":
+        return AbsentGate(), AbsentTakenSeats(), AbsentSeatMapCache()
+    gate = LocalGate(_monotonic_ms, entries_max=EDGE_ENTRIES_MAX, taken_ttl_ms=settings.taken_ttl_ms)
+    return gate, gate, LocalSeatMapCache(_monotonic_ms, trips_max=MAPS_CACHED_MAX, stale_ms_max=settings.map_stale_ms)
+
+
+def _monotonic_ms() -> int:
+    return time.monotonic_ns() // 1_000_000
+
+
+async def _open_store(settings: Settings, stack: AsyncExitStack) -> Batches:
+    if settings.store == "memory":
+        return MemoryBatches(None, Random(), asyncio.sleep)  # noqa: S311 - draws faults, of which there are none
+    try:
+        return await stack.enter_async_context(SqliteBatches.open(settings.data))
+    except (DataFolderInUse, DatabaseTooNew) as failed:
+        raise StartFailed(str(failed)) from failed
+    except (OSError, sqlite3.Error) as failed:
+        raise StartFailed(f"data folder {settings.data}: {failed}") from failed
+
+
+@contextmanager
+def _publisher(settings: Settings) -> Iterator[Publisher]:
+    if settings.events == "none":
+        yield InProcess()
+    else:
+        with closing(JsonLines(settings.data / EVENTS_FILE)) as lines:
+            yield lines
+
+
+# ---- the server
+
+
+@asynccontextmanager
+async def _listening(settings: Settings, inventory: Inventory) -> AsyncIterator[GuardedServer]:
+    server = GuardedServer(
+        services(inventory, refusals=settings.refusals, clock=SystemClock()),
+        limits=_server_limits(settings),
+        codec=PassThroughCodec(),
+        status_details_codec=SerializedDetails(),
+    )
+    async with server:
+        try:
+            await server.start(settings.grpc_host, settings.grpc_port, ssl=_tls(settings))
+        except OSError as failed:
+            said = f"cannot listen on {settings.grpc_host}:{settings.grpc_port}: {failed.strerror or failed}"
+            raise StartFailed(said) from failed
+        try:
+            yield server
+        finally:
+            with anyio.CancelScope(shield=True):
+                await server.drain()
+
+
+def _tls(settings: Settings) -> ssl.SSLContext | None:
+    """The server's side of TLS, None where it speaks plaintext. Raises StartFailed."""
+    if settings.tls_cert is None:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.set_alpn_protocols(["h2"])
+    try:
+        context.load_cert_chain(settings.tls_cert, settings.tls_key)
+    except OSError as failed:
+        raise StartFailed(f"TLS with {settings.tls_cert} and {settings.tls_key}: {failed}") from failed
+    return context
+
+
+def _server_limits(settings: Settings) -> ServerLimits:
+    return ServerLimits(
+        message_bytes_default_max=settings.message_bytes_max,
+        message_bytes_max_by_method={
+            f"/{SERVICE}/{method}": settings.admin_message_bytes_max for method in ADMIN_METHODS
+        },
+        unread_bytes_max=settings.unread_bytes_max,
+        streams_concurrent_max=settings.streams_max,
+        connections_max=settings.connections_max,
+        resets_per_second_max=settings.resets_per_second_max,
+        control_frames_per_second_max=CONTROL_FRAMES_PER_SECOND_MAX,
+        header_bytes_max=HEADER_BYTES_MAX,
+        idle_connection_seconds_max=settings.idle_connection_seconds,
+        message_read_seconds_max=MESSAGE_READ_SECONDS_MAX,
+        write_stalled_seconds_max=WRITE_STALLED_SECONDS_MAX,
+        deadline_default_seconds=settings.deadline_seconds,
+        deadline_max_seconds=settings.deadline_seconds_max,
+        methods_without_deadline=ENDLESS_METHODS,
+        drain_seconds_max=settings.drain_seconds,
+        linger_seconds_max=LINGER_SECONDS_MAX,
+    )

@@ -1,0 +1,218 @@
+"""The commands of the bench: what can be set, what is shown, and the exit status."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from socket import gaierror
+from statistics import median
+from time import perf_counter
+from typing import Annotated
+
+from cyclopts import Group, Parameter
+from cyclopts.validators import Number
+
+from travio_inventory.cli.bench import bench_trips, hot_seat, throughput
+from travio_inventory.cli.bench.calls import ORGANIZATION, Contest, Outcome
+from travio_inventory.cli.bench.measuring import Slice, latency_ms, rounded
+from travio_inventory.cli.bench.own_server import OwnServer, ServerFailed, cores_apart
+from travio_inventory.cli.bench.report import Board, command, commit, finish, machine, versions
+from travio_inventory.cli.bench.session import Session, session
+from travio_inventory.cli.exits import Exit, Failure, failure_of, no_service
+from travio_inventory.cli.reach import AsJson, address_of, fail
+from travio_inventory.cli.screen import Screen
+from travio_inventory.domain.errors import Refusal
+
+WORKERS_MAX = 10_000
+ROUNDS_MAX = 100_000
+SECONDS_MAX = 3_600.0
+ROUND_COLUMNS = ("round", *(outcome.value for outcome in Outcome), "p50 ms", "max ms")
+SLICE_COLUMNS = ("what", "calls", "per second", "per CPU second", "p50 ms", "p99 ms")
+
+Workers = Annotated[int, Parameter(help="Calls at once.", validator=Number(gte=1, lte=WORKERS_MAX))]
+Rounds = Annotated[int, Parameter(help="How often.", validator=Number(gte=1, lte=ROUNDS_MAX))]
+Seconds = Annotated[float, Parameter(help="How long each thing is measured.", validator=Number(gt=0, lte=SECONDS_MAX))]
+
+
+@Parameter(name="*", group=Group("Bench options", sort_key=100))
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What all benches take."""
+
+    target: Annotated[
+        str | None, Parameter(help="HOST:PORT of a running service; without it the bench starts its own.")
+    ] = None
+    out: Annotated[Path | None, Parameter(help="Write the JSON report to this file too.")] = None
+    as_json: AsJson = False
+
+
+DEFAULTS = Options()
+Report = tuple[dict[str, object], list[str]]
+Bench = Callable[[Session], Awaitable[Report]]
+
+
+def bench_hot_seat(
+    *,
+    workers: Workers = 50,
+    seat: Annotated[str, Parameter(help="The seat that everybody wants.")] = "seat-A1",
+    rounds: Rounds = 20,
+    options: Options = DEFAULTS,
+) -> Exit:
+    """Let many ask for one seat at the same moment, round after round. Exit status 1 unless one won in each."""
+
+    async def bench(on: Session) -> Report:
+        trip = bench_trips.coach(seats=(seat,))
+        await on.open(trip)
+        contest = Contest(ORGANIZATION, trip.key.trip, trip.stops[0], trip.stops[-1], seat)
+        with Board(f"{workers} want {seat}", ROUND_COLUMNS) as board:
+            found = await hot_seat.compete(
+                on.service.lines, contest, workers=workers, rounds=rounds, tell=lambda played: show_round(board, played)
+            )
+        return found.as_plain(), found.wrong
+
+    return _run(options, bench, workers=workers)
+
+
+def show_round(board: Board, played: hot_seat.Round) -> None:
+    """One row of the live table."""
+    latency = latency_ms(played.latencies_s)
+    counts = [played.tally[outcome] for outcome in Outcome]
+    board.add(played.number, *counts, latency["p50"], latency["max"])
+
+
+def bench_refusals(*, workers: Workers = 64, seconds: Seconds = 3.0, options: Options = DEFAULTS) -> Exit:
+    """Ask for a seat that is taken, beside a call that does nothing."""
+    return _throughput(throughput.refusals, options, workers, seconds)
+
+
+def bench_holds(*, workers: Workers = 64, seconds: Seconds = 3.0, options: Options = DEFAULTS) -> Exit:
+    """Hold free seats, one seat on two segments a call, beside a call that does nothing; then check every hold."""
+    return _throughput(throughput.holds, options, workers, seconds)
+
+
+def bench_map(*, workers: Workers = 16, seconds: Seconds = 3.0, options: Options = DEFAULTS) -> Exit:
+    """Read the map of a train of 1,300 seats, unchanged and changed, beside a call that does nothing."""
+    return _throughput(throughput.maps, options, workers, seconds)
+
+
+def bench_noop(*, workers: Workers = 64, seconds: Seconds = 3.0, options: Options = DEFAULTS) -> Exit:
+    """Call what does nothing, behind the same server code as the service. It has a server of its own always."""
+    if options.target is not None:
+        said = "the no-op is served by the bench alone: leave --target out"
+        return fail(Screen(as_json=options.as_json), Failure(Exit.WRONG, "BAD_TARGET", said))
+    return _throughput(throughput.no_op_alone, options, workers, seconds)
+
+
+def bench_open(*, rounds: Rounds = 5, options: Options = DEFAULTS) -> Exit:
+    """Open a train of 1,300 seats on five segments for sale."""
+
+    async def bench(on: Session) -> Report:
+        took: list[float] = []
+        with Board("opening a train", ("round", "seconds")) as board:
+            for number in range(1, rounds + 1):
+                trip = bench_trips.train()
+                began = perf_counter()
+                await on.open(trip)
+                took.append(perf_counter() - began)
+                board.add(number, round(took[-1], 3))
+        return {"rounds": rounds, **_seconds(took)}, []
+
+    return _run(options, bench, workers=1)
+
+
+def bench_start(*, rounds: Rounds = 5, options: Options = DEFAULTS) -> Exit:
+    """Start the service with an empty data folder until it answers its first call."""
+
+    async def bench(_on: Session) -> Report:
+        took: list[float] = []
+        server_core, _ = cores_apart()
+        with Board("starting the service", ("round", "seconds")) as board:
+            for number in range(1, rounds + 1):
+                async with OwnServer.of_inventory(core=server_core) as server:
+                    took.append(server.start_seconds)
+                board.add(number, round(took[-1], 3))
+        return {"rounds": rounds, **_seconds(took)}, []
+
+    return _run(options, bench, workers=1)
+
+
+def _seconds(took: list[float]) -> dict[str, object]:
+    return {"seconds": {"median": round(median(took), 3), "max": round(max(took), 3)}}
+
+
+def _throughput(
+    measure: Callable[..., Awaitable[throughput.Found]], options: Options, workers: int, seconds: float
+) -> Exit:
+    async def bench(on: Session) -> Report:
+        with Board(f"{workers} calls at once", SLICE_COLUMNS) as board:
+
+            def tell(name: str, measured: Slice) -> None:
+                latency = latency_ms(measured.latencies_s)
+                per_cpu = rounded(measured.per_cpu_second)
+                board.add(
+                    name,
+                    measured.calls,
+                    rounded(measured.per_second),
+                    "-" if per_cpu is None else per_cpu,
+                    latency.get("p50", "-"),
+                    latency.get("p99", "-"),
+                )
+
+            found = await measure(on, workers=workers, seconds=seconds, tell=tell)
+        return found.as_plain(), found.wrong
+
+    return _run(options, bench, workers=workers, with_yardstick=True)
+
+
+def _run(options: Options, bench: Bench, *, workers: int, with_yardstick: bool = False) -> Exit:
+    """Run the bench against the target or a server of its own, report, and tell right from wrong."""
+    screen = Screen(as_json=options.as_json)
+    address = None if options.target is None else address_of(options.target)
+    if options.target is not None and address is None:
+        said = f"--target must be HOST:PORT, not {options.target!r}"
+        return fail(screen, Failure(Exit.WRONG, "BAD_TARGET", said))
+    try:
+        if options.out is not None:
+            options.out.touch()
+    except OSError as failed:
+        return fail(screen, Failure(Exit.WRONG, "BAD_OUT", f"--out {options.out}: {failed.strerror}"))
+
+    async def measure() -> dict[str, object]:
+        async with session(address, workers=workers, with_yardstick=with_yardstick) as on:
+            results, wrong = await bench(on)
+            return {
+                "command": command(),
+                "commit": commit(),
+                "machine": machine(),
+                "versions": versions(),
+                "server": on.as_plain(),
+                "results": results,
+                "wrong": wrong,
+            }
+
+    try:
+        report = asyncio.run(measure())
+    except (Refusal, ServerFailed, OSError, ExceptionGroup) as failed:
+        return fail(screen, _failure(failed, options.target or "its own address"))
+    finish(screen, report, options.out)
+    return Exit.NO if report["wrong"] else Exit.DONE
+
+
+def _failure(failed: Exception, target: str) -> Failure:
+    """Why there is no report. Raises what is no failure of the service, but of ours."""
+    match failed:
+        case ExceptionGroup():
+            return _failure(failed.exceptions[0], target)
+        case Refusal():
+            return failure_of(failed)
+        case ServerFailed():
+            return Failure(Exit.NO_SERVICE, "SERVER_FAILED", str(failed))
+        case ConnectionRefusedError() | gaierror():
+            return no_service(target)
+        case ConnectionError() | TimeoutError():
+            said = str(failed) or "no answer in time"
+            return Failure(Exit.NO_SERVICE, "CONNECTION_LOST", f"lost the service at {target}: {said}")
+        case OSError():
+            return Failure(Exit.WRONG, "NOT_POSSIBLE", str(failed))
+        case _:
+            raise failed

@@ -1,0 +1,84 @@
+"""What a bench works with: a service, its own or somebody's, the no-op beside it, and connections to both."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from travio_inventory.cli.bench.lean_channel import Lines
+from travio_inventory.cli.bench.measuring import lines_for
+from travio_inventory.cli.bench.own_server import OwnServer, cores_apart, pin
+from travio_inventory.client.client import InventoryClient
+from travio_inventory.domain.trip import Trip
+
+OPEN_SECONDS_MAX = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A server under measurement; `pid` is None for one that is not ours to look into."""
+
+    host: str
+    port: int
+    pid: int | None
+    lines: Lines
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """The service, and the no-op where the bench compares with it and runs a service of its own."""
+
+    service: Service
+    yardstick: Service | None
+    server_core: int | None
+    client_core: int | None
+
+    async def open(self, trip: Trip) -> None:
+        """Open a trip for sale; raises as `InventoryClient.open_trip` does."""
+        target = f"{self.service.host}:{self.service.port}"
+        async with InventoryClient(target, organization=trip.key.organization, deadline_s=OPEN_SECONDS_MAX) as client:
+            await client.open_trip(trip)
+
+    def as_plain(self) -> dict[str, object]:
+        """For a report: who was measured, and on which cores server and client were kept."""
+        return {
+            "target": f"{self.service.host}:{self.service.port}",
+            "own": self.service.pid is not None,
+            "core": self.server_core,
+            "client_core": self.client_core,
+            "settings": {name: value for name, value in os.environ.items() if name.startswith("TRAVIO_")},
+        }
+
+
+@asynccontextmanager
+async def session(
+    address: tuple[str, int] | None, *, workers: int, with_yardstick: bool = False
+) -> AsyncIterator[Session]:
+    """Connections for so many workers: to the service at the address, or to one that lives as long as the block.
+
+    Raises OSError where nobody listens, ServerFailed where the own one does not start.
+    """
+    affinity = os.sched_getaffinity(0)
+    async with AsyncExitStack() as stack:
+        server_core, client_core = cores_apart() if address is None else (None, None)
+        yardstick = None
+        if address is None:
+            server = await stack.enter_async_context(OwnServer.of_inventory(core=server_core))
+            service = await _connect(server.host, server.port, server.pid, workers)
+            if with_yardstick:
+                no_op = await stack.enter_async_context(OwnServer.of_yardstick(core=server_core))
+                yardstick = await _connect(no_op.host, no_op.port, no_op.pid, workers)
+                stack.callback(yardstick.lines.close)
+        else:
+            service = await _connect(*address, None, workers)
+        stack.callback(service.lines.close)
+        if client_core is not None:
+            pin(0, client_core)
+            stack.callback(os.sched_setaffinity, 0, affinity)
+        yield Session(service, yardstick, server_core, client_core)
+        await asyncio.sleep(0)  # let the connections close before the loop does
+
+
+async def _connect(host: str, port: int, pid: int | None, workers: int) -> Service:
+    return Service(host, port, pid, await Lines.connect(host, port, lines_for(workers)))

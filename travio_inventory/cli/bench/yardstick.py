@@ -1,0 +1,58 @@
+"""Serves the no-op alone, behind the same server code as the service: `python -m ... PORT`."""
+
+import asyncio
+import signal
+import sys
+from typing import Any
+
+from grpclib.const import Cardinality, Handler
+
+from travio_inventory.api.rpc.descriptors import message_type
+from travio_inventory.api.rpc.guarded import GuardedServer
+from travio_inventory.api.rpc.limits import ServerLimits
+from travio_inventory.cli.bench.calls import NOTHING
+
+HOST = "127.0.0.1"
+LIMITS = ServerLimits(
+    message_bytes_default_max=65_536,
+    message_bytes_max_by_method={},
+    unread_bytes_max=67_108_864,
+    streams_concurrent_max=256,
+    connections_max=4_096,
+    resets_per_second_max=200,
+    control_frames_per_second_max=1_000,
+    header_bytes_max=16_384,
+    idle_connection_seconds_max=600,
+    message_read_seconds_max=10,
+    write_stalled_seconds_max=10,
+    deadline_default_seconds=10,
+    deadline_max_seconds=60,
+    methods_without_deadline=frozenset(),
+    drain_seconds_max=5,
+    linger_seconds_max=1,
+)
+
+
+class Yardstick:
+    """Answers at once with nothing."""
+
+    def __mapping__(self) -> dict[str, Handler]:  # grpclib's name for it
+        request, reply = message_type("NothingRequest"), message_type("NothingResponse")
+        return {NOTHING: Handler(self._nothing, Cardinality.UNARY_UNARY, request, reply)}
+
+    async def _nothing(self, stream: Any) -> None:  # noqa: ANN401 - a stream of whatever messages
+        await stream.recv_message()
+        await stream.send_message(b"")
+
+
+async def serve(port: int) -> None:
+    """Serve until SIGTERM."""
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    async with GuardedServer([Yardstick()], limits=LIMITS) as server:
+        await server.start(HOST, port)
+        await stop.wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(serve(int(sys.argv[1])))

@@ -1,0 +1,235 @@
+"""Conditional batches in memory, which fail on a seed as a distant store does: for tests and simulation."""
+
+import asyncio
+from collections import Counter, defaultdict
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+from random import Random
+from typing import Self, TypeAlias
+
+from travio_inventory.store.batches import (
+    ABSENT,
+    Applied,
+    Condition,
+    Hint,
+    Index,
+    Kind,
+    NotDone,
+    Outcome,
+    Partition,
+    Refused,
+    Row,
+    RowKey,
+    Rows,
+    StoreUnavailable,
+    Unknown,
+    Write,
+)
+
+LATE_S = (1.0, 30.0)
+SLOW_S = (1.0, 12.0)
+TIMEOUTS_S = (0.01, 0.3, 2.0)
+READ_TIMEOUT_S = 0.3
+TWICE_UNANSWERED = 0.4
+
+Sleep: TypeAlias = Callable[[float], Awaitable[object]]
+"""Pauses for so many seconds."""
+
+Change: TypeAlias = tuple[RowKey, Row, Row]
+"""A row of an applied batch, before and after; a row that is not there has no columns."""
+
+_Answer: TypeAlias = asyncio.Future[Outcome]
+
+Observer: TypeAlias = Callable[[Partition, Sequence[Change]], None]
+
+
+class Fault(Enum):
+    """What can happen to a batch or a read."""
+
+    LOST = auto()
+    """Unknown, and never applied."""
+    UNANSWERED = auto()
+    """Applied, and Unknown."""
+    LATE = auto()
+    """Unknown, and applied LATE_S afterwards."""
+    TWICE = auto()
+    """Applied, and applied once more LATE_S afterwards; some of the answers are Unknown."""
+    SLOW = auto()
+    """Applied after SLOW_S."""
+    NOT_DONE = auto()
+    """NotDone; its hints are not kept either."""
+    READ_FAILED = auto()
+    """StoreUnavailable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Faults:
+    """How often which fault happens (probabilities), and how long a message travels at most, in seconds."""
+
+    lost: float = 0.0
+    unanswered: float = 0.0
+    late: float = 0.0
+    twice: float = 0.0
+    slow: float = 0.0
+    not_done: float = 0.0
+    read_failed: float = 0.0
+    delay_s_max: float = 0.0
+
+    @classmethod
+    def none(cls) -> Self:
+        """All goes well, and at once."""
+        return cls()
+
+    @classmethod
+    def share(cls, of_batches: float) -> Self:
+        """A rough day: this share of the batches (at most 0.8) fails in one way or another."""
+        return cls(
+            lost=of_batches * 0.25,
+            unanswered=of_batches * 0.25,
+            late=of_batches * 0.3,
+            twice=of_batches * 0.2,
+            slow=of_batches * 0.15,
+            not_done=of_batches * 0.1,
+            read_failed=of_batches * 0.3,
+            delay_s_max=0.05,
+        )
+
+    def draw(self, random: Random) -> Fault | None:
+        """The fault of the next batch, if it has one."""
+        chances = (self.lost, self.unanswered, self.late, self.twice, self.slow, self.not_done)
+        at = random.random()
+        for fault, chance in zip(Fault, chances, strict=False):
+            if at < chance:
+                return fault
+            at -= chance
+        return None
+
+
+class MemoryBatches:
+    """Conditional batches in a dictionary. Under one seed and one loop all runs are alike.
+
+    A batch travels by itself: a caller that is cancelled does not undo it. `faults` may be set at any time; batches
+    that are under way then still arrive. `observe` is called as each batch is applied, and must not raise.
+    """
+
+    def __init__(self, faults: Faults | None, random: Random, sleep: Sleep) -> None:
+        self.faults = faults or Faults.none()
+        self.observe: Observer | None = None
+        self.seen: Counter[Fault] = Counter()
+        self._random = random
+        self._sleep = sleep
+        self._rows: dict[Partition, dict[RowKey, Row]] = {}
+        self._hints: defaultdict[tuple[Index, str], set[str]] = defaultdict(set)
+
+    async def apply(self, partition: Partition, writes: Sequence[Write], hints: Sequence[Hint] = ()) -> Outcome:
+        fault = self.faults.draw(self._random)
+        if fault is not None:
+            self.seen[fault] += 1
+        if fault is Fault.NOT_DONE:
+            await self._travel()
+            return NotDone("the store is away")
+        for hint in hints:
+            self._hints[hint.index, hint.bucket].add(hint.entry)
+        copy = [Write(key, condition and dict(condition), dict(values)) for key, condition, values in writes]
+        answer = asyncio.get_running_loop().create_future() if self._is_answered(fault) else None
+        self._send(partition, copy, fault, answer)
+        if answer is None:
+            await self._sleep(self._random.choice(TIMEOUTS_S))
+            return Unknown("no answer")
+        outcome: Outcome = await answer
+        await self._travel()
+        return outcome
+
+    async def get(self, partition: Partition, keys: Sequence[RowKey]) -> Rows:
+        await self._travel_to_read()
+        rows = self._rows.get(partition, {})
+        found = {key: rows[key] for key in keys if key in rows}
+        await self._travel()
+        return found
+
+    async def read(self, partition: Partition, kind: Kind, *, start: str = "", end: str = "") -> Rows:
+        await self._travel_to_read()
+        rows = self._rows.get(partition, {})
+        keys = (key for key in rows if key.kind is kind and start <= key.id and (not end or key.id < end))
+        found = {key: rows[key] for key in sorted(keys)}
+        await self._travel()
+        return found
+
+    async def hinted(self, index: Index, bucket: str, *, most: int | None = None) -> Sequence[str]:
+        await self._travel_to_read()
+        entries = sorted(self._hints.get((index, bucket), ()))[:most]
+        await self._travel()
+        return entries
+
+    def snapshot(self, partition: Partition) -> Rows:
+        """All rows of the partition as they stand now."""
+        return dict(self._rows.get(partition, {}))
+
+    def partitions(self) -> Sequence[Partition]:
+        """Those that have rows, in the order in which they got their first."""
+        return list(self._rows)
+
+    def _is_answered(self, fault: Fault | None) -> bool:
+        if fault is Fault.TWICE:
+            return self._random.random() >= TWICE_UNANSWERED
+        return fault is None or fault is Fault.SLOW
+
+    def _send(self, partition: Partition, writes: Sequence[Write], fault: Fault | None, answer: _Answer | None) -> None:
+        """Let the batch arrive when its fault says, if it does."""
+        match fault:
+            case Fault.LOST:
+                return
+            case Fault.LATE:
+                after_s = self._random.uniform(*LATE_S)
+            case Fault.SLOW:
+                after_s = self._random.uniform(*SLOW_S)
+            case _:
+                after_s = self._delay_s()
+        asyncio.get_running_loop().call_later(after_s, self._arrive, partition, writes, fault, answer)
+
+    def _arrive(
+        self, partition: Partition, writes: Sequence[Write], fault: Fault | None, answer: _Answer | None
+    ) -> None:
+        """Try the batch; one that was answered Refused never arrives again, for that is definite."""
+        outcome = self._try(partition, writes)
+        if fault is Fault.TWICE and (answer is None or isinstance(outcome, Applied)):
+            again_s = self._random.uniform(*LATE_S)
+            asyncio.get_running_loop().call_later(again_s, self._try, partition, writes)
+        if answer is not None and not answer.done():
+            answer.set_result(outcome)
+
+    def _try(self, partition: Partition, writes: Sequence[Write]) -> Applied | Refused:
+        rows = self._rows.get(partition, {})
+        if not all(_is_met(write.condition, rows.get(write.key)) for write in writes):
+            return Refused({write.key: rows[write.key] for write in writes if write.key in rows})
+        before = {write.key: rows.get(write.key, {}) for write in writes}
+        for key, condition, values in writes:
+            row = {name: value for name, value in {**before[key], **values}.items() if value is not None}
+            if row or key in rows or condition is ABSENT:
+                rows[key] = row
+        if rows:
+            self._rows[partition] = rows
+        if self.observe is not None:
+            self.observe(partition, [(key, row, rows.get(key, {})) for key, row in before.items()])
+        return Applied()
+
+    def _delay_s(self) -> float:
+        return self._random.uniform(0, self.faults.delay_s_max)
+
+    async def _travel(self) -> None:
+        """A message is under way; even the fastest lets others take their turn."""
+        await self._sleep(self._delay_s())
+
+    async def _travel_to_read(self) -> None:
+        await self._travel()
+        if self._random.random() < self.faults.read_failed:
+            self.seen[Fault.READ_FAILED] += 1
+            await self._sleep(READ_TIMEOUT_S)
+            raise StoreUnavailable("no answer")
+
+
+def _is_met(condition: Condition, row: Row | None) -> bool:
+    if condition is ABSENT or row is None:
+        return row is None and not any(value is not None for value in (condition or {}).values())
+    return all(row.get(name) == value for name, value in condition.items())
