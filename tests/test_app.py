@@ -376,11 +376,11 @@ def test_a_second_process_says_in_one_line_whose_the_folder_is(tmp_path: Path) -
 
 
 def test_json_lines_are_json_from_the_first_to_the_last(tmp_path: Path) -> None:
-    with process(tmp_path, TRAVIO_LOG_FORMAT="json", SCYLLA_HOSTS="db1") as service:
+    with process(tmp_path, TRAVIO_LOG_FORMAT="json", SCYLLA_HOSTS="user:secret@db1") as service:
         said = [json.loads(line(service)) for _ in range(2)]
         service.terminate()
         assert service.stderr is not None
         said += [json.loads(rest) for rest in service.stderr]
     messages = [entry["message"] for entry in said]
-    assert messages[0] == "SCYLLA_HOSTS=db1 is not used"
+    assert messages[0] == "SCYLLA_HOSTS=***@db1 is not used"
     assert [message.split(":")[0] for message in messages[1:]] == ["ready", "stopping", "figures"]

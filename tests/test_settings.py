@@ -179,9 +179,9 @@ def test_settings_never_change() -> None:
         ),
         (
             {"TRAVIO_HOLD_TTL": "60"},
-            "TRAVIO_HOLD_TTL='60': there is no such setting; did you mean TRAVIO_HOLD_TTL_SECONDS?",
+            "TRAVIO_HOLD_TTL: there is no such setting; did you mean TRAVIO_HOLD_TTL_SECONDS?",
         ),
-        ({"travio_data": "x"}, "travio_data='x': there is no such setting; did you mean TRAVIO_DATA?"),
+        ({"travio_data": "x"}, "travio_data: there is no such setting; did you mean TRAVIO_DATA?"),
         (
             {"TRAVIO_GRPC_PORT": "x", "TRAVIO_EVENTS": "y"},
             (
@@ -213,24 +213,35 @@ def test_an_address_stops_the_start_until_the_backend_is_chosen(
     assert load_settings().store == "embedded"
 
 
-def test_a_password_in_an_address_is_shown_nowhere(environment: Environment) -> None:
-    environment["REDIS_ADDR"] = "redis://user:secret@cache:6379"
+@pytest.mark.parametrize(
+    "address", ["redis://user:secret@cache:6379", "user:secret@cache", "redis://u:a/secret@b@cache", "secret\n@cache"]
+)
+def test_a_password_in_an_address_is_shown_nowhere(address: str, environment: Environment) -> None:
+    environment["REDIS_ADDR"] = address
     assert "secret" not in refused()
     environment["TRAVIO_EDGE"] = "local"
     assert "secret" not in str(listed(load_settings()))
+
+
+def test_a_password_that_nobody_reads_is_not_shown(environment: Environment) -> None:
+    environment.update({"TRAVIO_REDIS_PASSWORD": "secret"})
+    said = refused()
+    assert said.startswith("TRAVIO_REDIS_PASSWORD: there is no such setting")
+    assert "secret" not in said
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
     [
         ("TRAVIO_TEST_SEEDS", "7"),
+        ("TRAVIO_TARGET", "elsewhere:9083"),
         ("TRAVIO_INVENTORY_SERVICE_HOST", "10.0.0.1"),
         ("TRAVIO_INVENTORY_SERVICE_PORT_GRPC", "9083"),
         ("TRAVIO_INVENTORY_PORT", "tcp://10.0.0.1:9083"),
         ("TRAVIO_INVENTORY_PORT_9083_TCP_ADDR", "10.0.0.1"),
     ],
 )
-def test_what_tests_and_orchestrators_set_is_let_be(name: str, value: str, environment: Environment) -> None:
+def test_what_is_set_for_others_is_let_be(name: str, value: str, environment: Environment) -> None:
     environment[name] = value
     assert load_settings() == Settings()
 
@@ -241,6 +252,8 @@ def test_every_setting_is_listed_with_a_description() -> None:
     assert [line.name for line in lines] == [names(field)[0] for field in FIELDS]
     assert [line.name for line in lines if not line.description or "\n" in line.description] == []
     assert {line.source for line in lines} == {"default"}
+    assert [line.name for line in lines if not line.value] == ["TRAVIO_TLS_CERT", "TRAVIO_TLS_KEY"]
+    assert [line.value for line in lines] == [line.default for line in lines]
     assert [(line.name, line.also) for line in lines if line.also] == [
         (f"TRAVIO_{name}", name) for name in (line.also for line in lines) if name
     ]

@@ -53,7 +53,7 @@ from travio_inventory.engine.waitlist import Waitlist
 from travio_inventory.observability.logs import set_up_logs
 from travio_inventory.observability.metrics import Figures
 from travio_inventory.observability.watched import log_figures, report, watched
-from travio_inventory.settings import Settings
+from travio_inventory.settings import Settings, masked
 from travio_inventory.store.batches import Batches
 from travio_inventory.store.definitions import Definitions
 from travio_inventory.store.journal import EventJournal
@@ -148,7 +148,7 @@ async def _until_told(settings: Settings, service: AbstractAsyncContextManager[A
 def _say_ready(settings: Settings, app: App) -> None:
     for address, chosen in (("scylla_hosts", settings.scylla_hosts), ("redis_addr", settings.redis_addr)):
         if address in settings.model_fields_set:
-            log.warning("%s=%s is not used", address.upper(), chosen)
+            log.warning("%s=%s is not used", address.upper(), masked(chosen))
     where = f"{settings.grpc_host}:{app.port}{' with TLS' if settings.tls_cert else ''}" if app.port else "workers only"
     kept = settings.data.resolve() if settings.store == "embedded" else "nowhere"
     log.info("ready: %s, store %s, edge %s, data %s, pid %s", where, settings.store, settings.edge, kept, os.getpid())

@@ -131,7 +131,7 @@ class Settings(BaseSettings):
     streams_max: int = _setting(256, "calls at once on one connection", ge=1, le=10_000)
     resets_per_second_max: int = _setting(200, "calls that one connection may cancel per second", ge=1, le=100_000)
     idle_connection_seconds: int = _setting(600, "after which a connection without a call is closed", ge=1, le=86_400)
-    drain_seconds: int = _setting(10, "how long running calls may take when the service stops", ge=1, le=600)
+    drain_seconds: int = _setting(10, "how long running calls, then their steps, may take when the service stops", ge=1, le=600)
 
     # what goes on by itself
     workers: bool = _setting(True, "whether serve also runs the sweeper and the relay of events")
@@ -230,6 +230,11 @@ def listed(settings: Settings) -> Sequence[Setting]:
     return [_listed(settings, field, info) for field, info in Settings.model_fields.items()]
 
 
+def masked(address: str) -> str:
+    """The address without the user and password before its last @."""
+    return re.sub(r"(://|^).*@", r"\1***@", address, count=1, flags=re.DOTALL)
+
+
 def _listed(settings: Settings, field: str, info: FieldInfo) -> Setting:
     name, *also = names(field)
     if field in settings._given:
@@ -266,7 +271,10 @@ def _wrong(error: Any, given: dict[str, object]) -> str:  # noqa: ANN401 - pydan
 
 
 def _unknown_variables() -> Iterator[str]:
-    """A misspelt setting must not be passed over; what Kubernetes and Docker set for their links may be."""
+    """A misspelt setting must not be passed over; what Kubernetes and Docker set for their links may be.
+
+    The value is not said: it may be a password that somebody hoped we would read.
+    """
     known = CLIENT_NAMES | {name for field in Settings.model_fields for name in names(field)}
     for name, value in sorted(os.environ.items()):
         if not name.upper().startswith(PREFIX) or name in known or name.startswith(TEST_PREFIX):
@@ -275,7 +283,7 @@ def _unknown_variables() -> Iterator[str]:
             continue
         close = get_close_matches(name.upper(), known, n=1)
         hint = f"did you mean {close[0]}?" if close else "`travio-inventory settings` lists those there are"
-        yield f"{_one_line(name)}={_shown(value)}: there is no such setting; {hint}"
+        yield f"{_one_line(name)}: there is no such setting; {hint}"
 
 
 def _allowed(info: FieldInfo) -> str:
@@ -302,7 +310,9 @@ def _plain(value: object) -> str:
     """The value as one would write it, without a password, not longer than a line."""
     if isinstance(value, bool):
         return "on" if value else "off"
-    text = re.sub(r"(://|^)[^/@\s]*@", r"\1***@", "" if value is None else str(value))
+    if value is None:
+        return ""
+    text = masked(value) if isinstance(value, str) else str(value)
     return text if len(text) <= SHOWN_CHARS_MAX else text[:SHOWN_CHARS_MAX] + "..."
 
 

@@ -170,6 +170,21 @@ async def test_a_hold_cancelled_before_its_answer_is_found_by_its_key_and_given_
     assert [request.hold_id for request in service.seen(ReleaseSeatsRequest)] == [f"hold-{first}"]
 
 
+async def test_a_scope_cancelled_before_the_answer_gives_the_seats_back(
+    service: ScriptedService, inventory: InventoryClient
+) -> None:
+    async def cancel() -> None:
+        scope.cancel()
+        await never()
+
+    service.next(HoldSeatsRequest, cancel)
+    with anyio.CancelScope() as scope:
+        async with ask(inventory):
+            pytest.fail("the first request is never answered")
+    assert scope.cancelled_caught
+    assert len(service.seen(ReleaseSeatsRequest)) == 1
+
+
 async def test_extending_a_hold_moves_its_expiry(service: ScriptedService, inventory: InventoryClient) -> None:
     hold = await ask(inventory)
     assert await hold.extend(60) == hold.expires_at

@@ -143,7 +143,7 @@ class Oracle:
     def _judge_holds(self, held: dict[str, list[str]]) -> None:
         by_claimant: dict[str, list[Call]] = defaultdict(list)
         for call in self.calls:
-            if call.op == "hold":
+            if call.op == "hold" and call.subject:
                 by_claimant[call.subject].append(call)
         for claimant, calls in by_claimant.items():
             ids = {call.result for call in calls if call.answer == "ok"}

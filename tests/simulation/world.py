@@ -278,7 +278,8 @@ class World:
             await self._hold(ask, 2)
 
     async def _hold(self, ask: "_Ask", tries: int) -> Hold | None:
-        claimant = claimant_of(ask.caller, ask.key)
+        is_told_apart = ask.key is not None or not self.plan.holds_max
+        claimant = claimant_of(ask.caller, ask.key) if is_told_apart else ""
         for _ in range(tries):
             found: list[Hold] = []
 

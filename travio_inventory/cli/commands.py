@@ -1,6 +1,7 @@
 """Every command with its help; what a command needs is imported when it is run."""
 
 import sys
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from cyclopts import App
@@ -8,6 +9,7 @@ from cyclopts.exceptions import CycloptsError
 
 PACKAGE = "travio_inventory.cli"
 NAME = "travio-inventory"
+EXIT_WRONG = 2
 COACH = "coach-dhaka-coxs-bazar"
 BEGIN = f"""\
 Begin, with the service in one terminal and you in another:
@@ -86,6 +88,15 @@ COMMANDS = (
 )
 
 
+def run(words: Sequence[str] | None) -> None:
+    """Run the command that the words, or the program's arguments, name; raises SystemExit with its status."""
+    try:
+        build()(words, print_error=False, exit_on_error=False)
+    except CycloptsError as wrong:
+        sys.stderr.write(f"{' '.join(str(wrong).split())} Try --help.\n")
+        sys.exit(EXIT_WRONG)
+
+
 def build() -> App:
     """The command line."""
     app = _app(NAME, "Seat inventory for trips: holds and bookings that never sell a seat twice.", BEGIN)
@@ -110,10 +121,5 @@ def _app(name: str, said: str, epilogue: str) -> App:
         help_epilogue=epilogue,
         help_format="plaintext",
         help_formatter="default" if sys.stdout.isatty() else "plain",
-        error_formatter=_in_one_line,
         version_flags=["--version"] if name == NAME else [],
     )
-
-
-def _in_one_line(wrong: CycloptsError) -> str:
-    return f"{wrong} Try --help."

@@ -119,7 +119,7 @@ class Hold:
         if self._is_settled:
             return
         try:
-            with anyio.fail_after(self._steps.connection.retries.deadline_s, shield=True):
+            with anyio.CancelScope(shield=True):  # for one deadline, as every call
                 await self.release()
         except Exception:
             log.warning("hold %s was not released; it runs out at %s", self.id, self.expires_at, exc_info=True)
@@ -171,7 +171,7 @@ class HoldAttempt:
     async def _give_back_unanswered(self) -> None:
         """Cancelled while asking: the seats may be ours already. The key finds the hold, to be released."""
         try:
-            with anyio.fail_after(self._steps.connection.retries.deadline_s, shield=True):
+            with anyio.CancelScope(shield=True):  # for one deadline, as every call
                 hold = await self._ask()
         except (FinalNo, WrongRequest):
             return  # so nothing stands

@@ -1,6 +1,7 @@
 """A hold, the request for one, and the states it goes through."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from hashlib import blake2b
 from typing import NamedTuple, TypeAlias
 
@@ -66,7 +67,7 @@ def _digest(*parts: str) -> str:
     return blake2b("\x1f".join(parts).encode(), digest_size=DIGEST_CHARS // 2).hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class HoldRequest:
     """Seats of one journey for one holder; every cell or none. Seats are in layout order."""
 
@@ -76,6 +77,11 @@ class HoldRequest:
     seats: tuple[str, ...]
     ttl_ms: int
     key: str | None
+
+    @cached_property
+    def claimant(self) -> str:
+        """The digest of the caller and the key."""
+        return claimant_of(self.caller, self.key)
 
     @property
     def fingerprint(self) -> str:
@@ -126,7 +132,7 @@ class Aborted:
 HoldState: TypeAlias = Held | Confirmed | Released | Expired | Cancelled | Aborted
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Hold:
     """Seats of one journey kept for one holder. `blocks` gives each seat's block, in the order of `seats`;
     `claimant` is the digest of holder and idempotency key, `extensions` how often the hold was extended.
@@ -152,7 +158,7 @@ class Hold:
         """The block whose row decides the hold: that of its first seat in layout order."""
         return self.blocks[0]
 
-    @property
+    @cached_property
     def seats_by_block(self) -> dict[int, list[str]]:
         """The hold's seats, block by block; the home block first."""
         split: dict[int, list[str]] = {}

@@ -12,7 +12,7 @@ from travio_inventory.domain.errors import (
     TakenCell,
     Violation,
 )
-from travio_inventory.domain.hold import Caller, Hold, HoldRequest, claimant_of
+from travio_inventory.domain.hold import Caller, Hold, HoldRequest
 from travio_inventory.domain.trip import Ends, TripKey
 from travio_inventory.engine.commits import Commits
 from travio_inventory.engine.ports import BlockKey, Cell, Gate, Holds, Locked, Passed, Taken, TakenSeats
@@ -76,13 +76,14 @@ class HoldSeats:
         trip = await self._trips.get(TripKey(caller.organization, trip_id))
         journey = trip.journey(ends)
         seats = trip.in_layout_order(seat_ids)
-        request = HoldRequest(caller, trip, journey, seats, self._times.ttl_s(ttl_s) * 1_000, key)
+        ttl_ms = self._times.ttl_s(ttl_s) * 1_000
+        request = HoldRequest(caller, trip, journey, seats, ttl_ms, key)
         cells: dict[BlockKey, list[Cell]] = {}
         for seat in seats:
             block = BlockKey(trip.key, trip.block_of(seat))
             cells.setdefault(block, []).extend(Cell(seat, segment) for segment in journey.segments)
         token = token_hex(8)
-        await self._enter(cells, token, claimant_of(caller, key))
+        await self._enter(cells, token, request.claimant)
         return await self._commits.run(self._commit(request, cells, token))
 
     async def _enter(self, cells: dict[BlockKey, list[Cell]], token: str, claimant: str) -> None:

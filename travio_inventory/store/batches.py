@@ -95,11 +95,10 @@ class Write(NamedTuple):
     values: Row
 
 
-@dataclass(frozen=True, slots=True)
-class Hint:
+class Hint(NamedTuple):
     """An entry of an index, durable before the batch that carries it is tried. Adding it again changes nothing."""
 
-    index: Index
+    of: Index
     bucket: str
     entry: str
 

@@ -29,7 +29,9 @@ ERRORS_MAX = 3
 @dataclass(frozen=True, slots=True)
 class Claim:
     """What is to be taken: `cells` of one block for `owner`, setting `values`, with the rows `beside` them in the
-    same batch. `own` is the hold's own row where it is among those.
+    same batch. `own` is the hold's own
+    row where it is among those. From `give_up_ms` on (Unix milliseconds) no batch is sent any more: others may take
+    the attempt for abandoned.
     """
 
     trip: TripKey
@@ -37,6 +39,7 @@ class Claim:
     owner: str
     cells: Sequence[RowKey]
     values: Row
+    give_up_ms: int
     beside: Sequence[Write] = ()
     own: RowKey | None = None
     hints: Sequence[Hint] = ()
@@ -107,6 +110,8 @@ async def take(owners: Owners, claim: Claim) -> Claimed:
     in_doubt = False
     errors = 0
     for _ in range(ROUNDS_MAX):
+        if owners.clock.now_ms() >= claim.give_up_ms:
+            return Claimed(Stuck(), in_doubt)
         match await owners.apply(partition, writes, claim.hints):
             case Applied():
                 return Claimed(Won(), in_doubt=False)

@@ -43,4 +43,4 @@ class HintMemory:
         """A batch that carried these was answered."""
         if len(self._durable) + len(hints) > self._hints_max:
             self._durable.clear()
-        self._durable.update(hint for hint in hints if hint.index in (Index.EXPIRY, Index.JOURNAL))
+        self._durable.update(hint for hint in hints if hint.of in (Index.EXPIRY, Index.JOURNAL))

@@ -130,7 +130,7 @@ class MemoryBatches:
             await self._travel()
             return NotDone("the store is away")
         for hint in hints:
-            self._hints[hint.index, hint.bucket].add(hint.entry)
+            self._hints[hint.of, hint.bucket].add(hint.entry)
         copy = [Write(key, condition and dict(condition), dict(values)) for key, condition, values in writes]
         answer = asyncio.get_running_loop().create_future() if self._is_answered(fault) else None
         self._send(partition, copy, fault, answer)

@@ -11,7 +11,17 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from travio_inventory.engine.ports import BlockKey
-from travio_inventory.store.batches import ABSENT, Batches, Index, Kind, Partition, RowKey, StoreUnavailable, Table, Write
+from travio_inventory.store.batches import (
+    ABSENT,
+    Batches,
+    Index,
+    Kind,
+    Partition,
+    RowKey,
+    StoreUnavailable,
+    Table,
+    Write,
+)
 from travio_inventory.store.hints import MINUTE_MS, bucket_of, minute_of
 from travio_inventory.store.rows import number, read_block_entry
 

@@ -38,7 +38,6 @@ from travio_inventory.domain.hold import (
     HoldState,
     Released,
     base_id,
-    claimant_of,
     late_id,
 )
 from travio_inventory.domain.limits import HOLDS_LISTED_MAX
@@ -88,19 +87,18 @@ class Transitions:
     async def hold(self, request: HoldRequest) -> Hold:
         """See Holds."""
         home = request.trip.block_of(request.seats[0])
-        async with self._bounded():
-            for _ in range(GENERATIONS_MAX):
-                hold_id = str(HoldId(request.trip.key.trip, home, self._owners.new_digest(), is_late=False))
-                is_private = request.key is None and not self._owners.rules.holds_per_holder_max
-                if not is_private:
-                    match await ledger.enter(self._owners, request, hold_id, home):
-                        case ledger.Answered(hold_id=bound, row=row):
-                            return await self._answer(request.caller, bound, row)
-                        case ledger.Go(hold_id=bound):
-                            hold_id = bound
-                hold = await self._attempt(request, hold_id, is_private=is_private)
-                if hold is not None:
-                    return hold
+        for _ in range(GENERATIONS_MAX):
+            hold_id = str(HoldId(request.trip.key.trip, home, self._owners.new_digest(), is_late=False))
+            is_private = request.key is None and not self._owners.rules.holds_per_holder_max
+            if not is_private:
+                match await ledger.enter(self._owners, request, hold_id, home):
+                    case ledger.Answered(hold_id=bound, row=row):
+                        return await self._answer(request.caller, bound, row)
+                    case ledger.Go(hold_id=bound):
+                        hold_id = bound
+            hold = await self._attempt(request, hold_id, is_private=is_private)
+            if hold is not None:
+                return hold
         raise _contended(request.seats)
 
     async def _attempt(self, request: HoldRequest, hold_id: str, *, is_private: bool) -> Hold | None:
@@ -150,7 +148,8 @@ class Transitions:
     def _intents(self, hold: Hold, block: int, seats: Sequence[str], now_ms: int) -> Claim:
         values: Row = {"status": "held", "until": _until(hold, now_ms), "since": now_ms}
         cells = rows.cell_keys(seats, hold.journey)
-        return Claim(hold.trip, block, hold.id, cells, values, hints=self._hints(hold, block, now_ms))
+        give_up_ms = now_ms + self._owners.rules.grace_ms
+        return Claim(hold.trip, block, hold.id, cells, values, give_up_ms, hints=self._hints(hold, block, now_ms))
 
     def _home_claim(self, hold: Hold, now_ms: int) -> Claim:
         own = rows.hold_key(hold.id)
@@ -165,6 +164,7 @@ class Transitions:
             hold.id,
             rows.cell_keys(hold.seats_by_block[hold.home], hold.journey),
             {"status": status, "until": until_ms, "since": now_ms},
+            now_ms + self._owners.rules.grace_ms,
             beside=(Write(own, ABSENT, rows.hold_row(hold)), told),
             own=own,
             hints=self._hints(hold, hold.home, now_ms),
@@ -236,36 +236,33 @@ class Transitions:
 
     async def confirm(self, caller: Caller, hold_id: str, order: str) -> Hold:
         """See Holds."""
-        async with self._bounded():
-            for _ in range(TRIES_MAX):
-                hold = await self._decide(caller, base_id(hold_id), Confirmed(order))
-                match hold.state:
-                    case Confirmed(order=booked):
-                        if booked != order:
-                            raise HoldConfirmed
-                        return hold
-                    case Expired():
-                        booking = await self._confirm_late(hold, order)
-                        if booking is not None:
-                            return booking
-                    case _:
-                        raise _ended(hold)
+        for _ in range(TRIES_MAX):
+            hold = await self._decide(caller, base_id(hold_id), Confirmed(order))
+            match hold.state:
+                case Confirmed(order=booked):
+                    if booked != order:
+                        raise HoldConfirmed
+                    return hold
+                case Expired():
+                    booking = await self._confirm_late(hold, order)
+                    if booking is not None:
+                        return booking
+                case _:
+                    raise _ended(hold)
         raise OutcomeUnknown
 
     async def release(self, caller: Caller, hold_id: str) -> Hold:
         """See Holds."""
-        async with self._bounded():
-            hold = await self._decide(caller, hold_id, Released())
+        hold = await self._decide(caller, hold_id, Released())
         if not isinstance(hold.state, Released):
             raise _ended(hold)
         return hold
 
     async def cancel(self, caller: Caller, hold_id: str) -> Hold:
         """See Holds."""
-        async with self._bounded():
-            hold = await self._decide(caller, base_id(hold_id), Cancelled(""))
-            if isinstance(hold.state, Expired) and _is_booking(await self._late_row(hold)):
-                hold = await self._decide(caller, late_id(base_id(hold_id)), Cancelled(""))
+        hold = await self._decide(caller, base_id(hold_id), Cancelled(""))
+        if isinstance(hold.state, Expired) and _is_booking(await self._late_row(hold)):
+            hold = await self._decide(caller, late_id(base_id(hold_id)), Cancelled(""))
         if not isinstance(hold.state, Cancelled):
             raise _ended(hold)
         return hold
@@ -347,29 +344,28 @@ class Transitions:
     async def extend(self, caller: Caller, hold_id: str, *, expires_at_ms: int, total_ms_max: int) -> Hold:
         """See Holds."""
         was_sent = False
-        async with self._bounded():
-            for _ in range(TRIES_MAX):
-                try:
-                    hold = await self._own(caller, hold_id)
-                except StoreUnavailable:
-                    await self._owners.pause()
-                    continue
-                if not isinstance(hold.state, Held):
-                    raise _ended(hold)
-                if hold.state.expires_at_ms >= expires_at_ms:
-                    return hold
-                if expires_at_ms > hold.created_at_ms + total_ms_max:
-                    raise ExtensionTooLong(hold.created_at_ms + total_ms_max)
-                match await self._extend(hold, hold.state.expires_at_ms, expires_at_ms):
-                    case Applied():
-                        extended = replace(hold, state=Held(expires_at_ms), extensions=hold.extensions + 1)
-                        await self._owners.settled(extended)
-                        return extended
-                    case Refused() | Unknown():
-                        was_sent = True
-                    case NotDone():
-                        pass
+        for _ in range(TRIES_MAX):
+            try:
+                hold = await self._own(caller, hold_id)
+            except StoreUnavailable:
                 await self._owners.pause()
+                continue
+            if not isinstance(hold.state, Held):
+                raise _ended(hold)
+            if hold.state.expires_at_ms >= expires_at_ms:
+                return hold
+            if expires_at_ms > hold.created_at_ms + total_ms_max:
+                raise ExtensionTooLong(hold.created_at_ms + total_ms_max)
+            match await self._extend(hold, hold.state.expires_at_ms, expires_at_ms):
+                case Applied():
+                    extended = replace(hold, state=Held(expires_at_ms), extensions=hold.extensions + 1)
+                    await self._owners.settled(extended)
+                    return extended
+                case Refused() | Unknown():
+                    was_sent = True
+                case NotDone():
+                    pass
+            await self._owners.pause()
         raise OutcomeUnknown if was_sent else BackendUnavailable
 
     async def _extend(self, hold: Hold, seen_ms: int, until_ms: int) -> Applied | Refused | Unknown | NotDone:
@@ -449,18 +445,17 @@ class Transitions:
         claim = self._home_claim(hold, now_ms)
         own, event = claim.beside
         claim = replace(claim, beside=(own._replace(values={**own.values, "reason": reason}), event))
-        async with self._bounded():
-            claimed = await take(self._owners, claim)
-            match claimed.result:
-                case Won() | Standing():
+        claimed = await take(self._owners, claim)
+        match claimed.result:
+            case Won() | Standing():
+                await self._owners.settled(hold)
+                return True
+            case Lost() | Contended() | Unseeded() | Stuck() as why:
+                if claimed.in_doubt and (await self._burn(hold, why)).get("status") != "aborted":
                     await self._owners.settled(hold)
                     return True
-                case Lost() | Contended() | Unseeded() | Stuck() as why:
-                    if claimed.in_doubt and (await self._burn(hold, why)).get("status") != "aborted":
-                        await self._owners.settled(hold)
-                        return True
-                case _:
-                    assert_never(claimed.result)
+            case _:
+                assert_never(claimed.result)
         return _house_no(why, cells=len(journey.segments))
 
     async def unblock(self, trip: Trip, seat: str) -> bool:
@@ -475,28 +470,8 @@ class Transitions:
             raise TripOpening
         if cell.get("status") != "blocked":
             return False
-        async with self._bounded():
-            await self._decide(Caller(trip.key.organization, ""), rows.text(cell, "owner"), Released())
+        await self._decide(Caller(trip.key.organization, ""), rows.text(cell, "owner"), Released())
         return True
-
-    def _bounded(self) -> "_Bounded":
-        return _Bounded(self._owners.rules.grace_ms / 1_000)
-
-
-class _Bounded:
-    """No step takes longer than this: what is not decided by then is unknown, and safe to ask again."""
-
-    def __init__(self, seconds: float) -> None:
-        self._timeout = asyncio.timeout(seconds)
-
-    async def __aenter__(self) -> None:
-        await self._timeout.__aenter__()
-
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        try:
-            await self._timeout.__aexit__(kind, error, trace)  # type: ignore[arg-type]
-        except TimeoutError:
-            raise OutcomeUnknown from None
 
 
 _RANK: dict[type, int] = {Lost: 0, Contended: 1, Unseeded: 1, Stuck: 2, Standing: 2, Won: 3}
@@ -513,7 +488,7 @@ def _new_hold(request: HoldRequest, hold_id: str, now_ms: int) -> Hold:
         tuple(map(trip.block_of, request.seats)),
         request.journey,
         now_ms,
-        claimant_of(request.caller, request.key),
+        request.claimant,
         Held(now_ms + request.ttl_ms),
     )
 

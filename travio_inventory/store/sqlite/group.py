@@ -65,7 +65,7 @@ def _add(cursor: sqlite3.Cursor, hints: Sequence[Hint]) -> bool:
     """Add the hints, and say whether one of them is new."""
     new = 0
     for hint in hints:
-        cursor.execute(INSERT_HINT, (hint.index.value, hint.bucket, hint.entry))
+        cursor.execute(INSERT_HINT, (hint.of.value, hint.bucket, hint.entry))
         new += cursor.rowcount
     return new > 0
 

@@ -1,0 +1,195 @@
+"""The whole system as an operator sees it: a service, commands typed against it, words and exit statuses."""
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from secrets import token_hex
+
+import pytest
+
+from tests.cli.conftest import ROOT, Type
+from travio_inventory.cli.bench.own_server import OwnServer, free_port
+from travio_inventory.cli.commands import COMMANDS, Command
+from travio_inventory.cli.exits import ADVICE, failure_of
+from travio_inventory.client.refusals import KINDS
+from travio_inventory.domain.errors import AskAgain, FinalNo, HoldNotFound, InvalidSeats, Overloaded, Refusal
+
+COACH = "coach-dhaka-coxs-bazar"
+FILE = "examples/trips/coach.toml"
+
+
+@pytest.fixture
+def terminal(server: OwnServer, typed: Type) -> Type:
+    """Types commands for a new organization."""
+    environment = {"TRAVIO_TARGET": f"{server.host}:{server.port}", "TRAVIO_ORGANIZATION": token_hex(4)}
+    return lambda *words: typed(*words, **environment)
+
+
+def test_a_hold_goes_its_way_from_the_file_to_the_ticket_and_back(terminal: Type) -> None:
+    for _ in range(2):
+        opened = terminal("trip", "open", FILE)
+        assert (opened.status, opened.out) == (0, f"{COACH} is open: 40 seats on 3 segments\n")
+    held = terminal("hold", COACH, "dhaka", "chattogram", "seat-A1", "seat-A2", "--json")
+    hold = held.plain["hold"]
+    assert held.plain["seats"] == ["seat-A1", "seat-A2"]
+    assert "1 h . ." in terminal("map", COACH, "dhaka", "cumilla").out
+    assert "h 0 held" in terminal("map", COACH, "chattogram", "coxs-bazar").out
+    assert hold in terminal("holds", "list").out
+    assert terminal("extend", hold, "--seconds", "900").status == 0
+    booked = terminal("confirm", hold, "order-1", "--json")
+    assert [ticket["seat"] for ticket in booked.plain["tickets"]] == ["seat-A1", "seat-A2"]
+    assert terminal("holds", "show", hold, "--json").plain["status"] == "confirmed"
+    assert terminal("cancel", hold).out == "2 cancelled\n"
+    assert terminal("map", COACH, "dhaka", "coxs-bazar", "--json").plain["counts"]["free"] == 40
+    refused = terminal("confirm", hold, "order-1")
+    assert (refused.status, refused.out) == (1, "")
+    assert refused.err == "booking was cancelled: hold the seats again\n"
+
+
+def test_exit_statuses_tell_wrong_input_from_no_and_from_ask_again(terminal: Type) -> None:
+    assert terminal("trip", "open", FILE).status == 0
+    assert terminal("hold", COACH, "dhaka", "cumilla", "seat-A1").status == 0
+    other = terminal("hold", COACH, "dhaka", "cumilla", "seat-A1", "--user", "other", "--json")
+    assert other.plain["error"]["exit_status"] == other.status
+    assert other.status in (1, 3)
+    assert terminal("hold", COACH, "dhaka", "cumilla", "seat-Z9").status == 2
+    assert terminal("hold", COACH, "cumilla", "dhaka", "seat-B1").status == 2
+    missing = terminal("map", "no-such-trip", "a", "b")
+    assert missing.status == 1
+    assert missing.err.startswith("trip not found: open it with `travio-inventory trip open FILE`")
+
+
+def test_seats_are_taken_off_sale_and_put_back(terminal: Type) -> None:
+    terminal("trip", "open", FILE)
+    assert terminal("block", COACH, "seat-J4", "--reason", "broken belt").out == "1 blocked\n"
+    assert "x 1 blocked" in terminal("map", COACH, "dhaka", "cumilla").out
+    assert terminal("unblock", COACH, "seat-J4").out == "1 unblocked\n"
+
+
+def test_one_waits_in_line_and_leaves_it(terminal: Type) -> None:
+    terminal("trip", "open", FILE)
+    joined = terminal("waitlist", "join", COACH, "--class", "business")
+    assert joined.out == "number 1 in line\n"
+    entries = terminal("waitlist", "list", "--json").plain["entries"]
+    assert [entry["class"] for entry in entries] == ["business"]
+    assert terminal("waitlist", "leave", COACH, "--class", "business").status == 0
+    assert terminal("waitlist", "leave", COACH, "--class", "business").status == 1
+
+
+def test_events_are_shown_from_the_data_folder(terminal: Type, typed: Type, server: OwnServer) -> None:
+    terminal("trip", "open", FILE)
+    hold = terminal("hold", COACH, "dhaka", "cumilla", "seat-A1", "--json").plain["hold"]
+    for _ in range(50):
+        shown = typed("events", "--data", str(server.folder / "data"))
+        told = [event for event in map(json.loads, shown.out.splitlines()) if event["hold_id"] == hold]
+        if told:
+            break
+        time.sleep(0.1)
+    assert [event["event_type"] for event in told] == ["hold.created"]
+
+
+def test_a_running_service_can_be_benched(server: OwnServer, typed: Type, tmp_path: Path) -> None:
+    out = tmp_path / "report.json"
+    words = ("--rounds", "2", "--workers", "30", "--target", f"{server.host}:{server.port}", "--out", str(out))
+    answer = typed("bench", "hot-seat", *words)
+    assert answer.status == 0, answer.err
+    report = json.loads(out.read_text())
+    assert report["results"]["counts"]["won"] == 2
+    assert report["results"]["counts"]["error"] == 0
+    assert sum(report["results"]["counts"].values()) == 60
+    assert report["machine"]["cores"] >= 1
+    assert report["command"]
+    assert "grpclib" in report["versions"]
+
+
+@pytest.mark.parametrize("bench", ["refusals", "holds", "map"])
+def test_benches_with_a_server_of_their_own_find_nothing_wrong(typed: Type, bench: str) -> None:
+    answer = typed("bench", bench, "--seconds", "0.3", "--workers", "8", "--json")
+    assert answer.status == 0, answer.out + answer.err
+    results = answer.plain["results"]
+    assert results["no-op"]["counts"].keys() == {"ok"}
+    assert answer.plain["server"]["own"] is True
+    assert any(name.endswith("/ no-op") for name in results)
+
+
+def test_where_nobody_listens_the_line_says_how_to_start_one(typed: Type) -> None:
+    target = f"127.0.0.1:{free_port()}"
+    for words in (("map", "t", "a", "b"), ("hold", "t", "a", "b", "s"), ("bench", "hot-seat")):
+        answer = typed(*words, "--target", target)
+        assert answer.status == 4
+        assert answer.err.splitlines()[-1] == (
+            f"no service at {target}: start one with `travio-inventory serve`, or name another with --target"
+        )
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("hold",), "TRIP requires an argument"),
+        (("nonsense",), "nonsense"),
+        (("map", "t", "a", "b", "--target", "a:b:c"), "--target must be HOST:PORT"),
+        (("trip", "open", "no-such.toml"), "no-such.toml: No such file"),
+        (("bench", "hot-seat", "--workers", "0"), "Must be >= 1"),
+        (("bench", "noop", "--target", "localhost:1"), "leave --target out"),
+        (("bench", "holds", "--out", "/no/such/folder/x.json"), "--out /no/such/folder/x.json"),
+    ],
+)
+def test_wrong_input_is_one_line_and_status_2(typed: Type, words: tuple[str, ...], said: str) -> None:
+    answer = typed(*words)
+    assert (answer.status, answer.out) == (2, "")
+    assert said in answer.err
+    assert len(answer.err.splitlines()) == 1
+
+
+def test_a_wrong_setting_is_one_line_and_status_2(typed: Type) -> None:
+    for command in ("settings", "serve"):
+        answer = typed(command, GRPC_PORT="seventy")
+        assert answer.status == 2
+        assert "GRPC_PORT" in answer.err
+        assert len(answer.err.splitlines()) == 1
+
+
+def test_settings_are_listed_with_where_they_come_from(typed: Type) -> None:
+    rows = typed("settings", "--json", GRPC_PORT="9999", TRAVIO_TARGET="elsewhere:1").plain
+    port = next(row for row in rows if row["name"] == "TRAVIO_GRPC_PORT")
+    assert (port["value"], port["source"]) == ("9999", "GRPC_PORT")
+
+
+def test_the_demo_ends_by_itself_and_shows_the_seat_sold(typed: Type) -> None:
+    answer = typed("demo")
+    assert answer.status == 0, answer.err
+    before, after = answer.out.split("After:")
+    assert "B 0 booked" in before
+    assert "B 1 booked" in after
+    printed = [line.strip() for line in answer.out.splitlines() if line.startswith("  ") and "travio-inventory" in line]
+    assert [line.split("travio-inventory ")[1].split()[0] for line in printed] == ["serve", "trip", "map"]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.words)
+def test_every_command_has_help_with_an_example(typed: Type, command: Command) -> None:
+    answer = typed(*command.words.split(), "--help")
+    assert answer.status == 0
+    assert command.help in " ".join(answer.out.split())
+    assert f"travio-inventory {command.words} {command.example}".strip() in " ".join(answer.out.split())
+
+
+def test_the_program_itself_teaches_how_to_begin() -> None:
+    said = subprocess.run(
+        [sys.executable, "-m", "travio_inventory.cli", "--help"], capture_output=True, text=True, cwd=ROOT, check=True
+    ).stdout
+    assert "travio-inventory trip open examples/trips/coach.toml" in said
+    assert "\x1b" not in said
+
+
+@pytest.mark.parametrize(("refusal", "status"), [(InvalidSeats([]), 2), (HoldNotFound(), 1), (Overloaded(), 3)])
+def test_the_branch_of_a_refusal_decides_the_status(refusal: Refusal, status: int) -> None:
+    assert failure_of(refusal).status == status
+
+
+def test_advice_is_given_for_refusals_that_there_are() -> None:
+    assert set(ADVICE) <= set(KINDS)
+    in_need = {reason for reason, kind in KINDS.items() if issubclass(kind, FinalNo)} - {"NOT_ON_WAITLIST"}
+    assert in_need <= set(ADVICE)
+    assert not issubclass(FinalNo, AskAgain)

@@ -1,0 +1,76 @@
+"""The drawing of seats: each one once, in its place, within the width."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.cli.conftest import ROOT
+from travio_inventory.cli.seat_drawing import PAINTS, DrawnSeat, Look, counts, draw, legend, plain
+from travio_inventory.cli.trip_files import read_trip
+
+LOOKS = st.sampled_from([Look.FREE, Look.HELD, Look.BOOKED, Look.BLOCKED])
+PLACES = st.tuples(st.integers(1, 60), st.integers(1, 9))
+
+
+@st.composite
+def vehicles(draw_value: st.DrawFn) -> list[DrawnSeat]:
+    """Seats at places of their own, whatever is printed on them."""
+    places = draw_value(st.sets(PLACES, min_size=1, max_size=80))
+    return [
+        DrawnSeat(
+            id=f"{row}-{column}",
+            number=draw_value(st.text("0123456789", max_size=8)),
+            row=row,
+            column=column,
+            look=draw_value(LOOKS),
+        )
+        for row, column in places
+    ]
+
+
+@given(vehicles(), st.integers(1, 200))
+def test_no_line_is_wider_than_the_terminal(seats: list[DrawnSeat], width: int) -> None:
+    for fancy in (True, False):
+        lines = draw(seats, width=width, fancy=fancy, vehicle_type="train")
+        assert all(len(plain(line)) <= max(width, 20) for line in lines)
+
+
+@given(vehicles(), st.integers(1, 200))
+def test_every_seat_is_drawn_once_with_its_look(seats: list[DrawnSeat], width: int) -> None:
+    text = "\n".join(map(plain, draw(seats, width=width, fancy=True)))
+    assert {look: text.count(PAINTS[look].glyph) for look in Look if look is not Look.UNKNOWN} == counts(seats)
+
+
+def test_a_coach_is_drawn_lengthways_with_its_aisle() -> None:
+    taken = {"A1": Look.BOOKED, "A2": Look.HELD, "B3": Look.BLOCKED}
+    places = [
+        (f"{row}{column}", at, column + (column > 2)) for at, row in enumerate("ABC", 1) for column in range(1, 5)
+    ]
+    seats = [DrawnSeat(name, name, row, column, taken.get(name, Look.FREE)) for name, row, column in places]
+    assert [plain(line) for line in draw(seats, width=80, fancy=False)] == [
+        "  A B C",
+        "1 B . .",
+        "2 h . .",
+        "",
+        "3 . x .",
+        "4 . . .",
+    ]
+    assert plain(legend(seats, fancy=False)) == ". 9 free   h 1 held   B 1 booked   x 1 blocked"
+
+
+def test_a_train_is_drawn_car_by_car_and_folds() -> None:
+    train = read_trip(ROOT / "examples" / "trips" / "shinkansen.toml")
+    seats = [DrawnSeat(seat.id, seat.number, seat.row, seat.column, Look.FREE) for seat in train.seats]
+    wide = [plain(line) for line in draw(seats, width=160, fancy=False, vehicle_type="train")]
+    narrow = [plain(line) for line in draw(seats, width=40, fancy=False, vehicle_type="train")]
+    for lines in (wide, narrow):
+        text = "\n".join(lines)
+        assert text.count(".") == 1_323
+        assert [f"car {car}" in text for car in range(1, 17)] == [True] * 16
+    assert len(narrow) > 2 * len(wide)
+    assert wide[1].startswith("  1   5    10")
+
+
+def test_the_marked_seat_is_set_off() -> None:
+    seats = [DrawnSeat(name, name, 1, column, Look.FREE) for column, name in enumerate("ab", 1)]
+    styles = [span.style for line in draw(seats, width=80, fancy=True, marked="b") for span in line if "□" in span.text]
+    assert styles == ["green", "green reverse"]

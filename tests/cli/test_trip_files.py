@@ -1,0 +1,152 @@
+"""Trip files: what the examples are, and what is said of a file that is wrong."""
+
+import tomllib
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.conftest import ROOT
+from travio_inventory.cli.trip_files import TripFileError, read_trip, trip_from_toml
+from travio_inventory.domain.trip import Ends, Trip
+
+EXAMPLES = ROOT / "examples" / "trips"
+SEATS_BY_CAR = [65, 100, 85, 100, 90, 100, 75, 68, 64, 68, 63, 100, 90, 100, 80, 75]
+
+BUS = """
+[trip]
+id = "bus-1"
+asset = "bus"
+[[stops]]
+station = "a"
+departs = 2027-01-15T22:30:00+06:00
+[[stops]]
+station = "b"
+arrives = 2027-01-16T00:30:00+06:00
+[[sections]]
+id = "s"
+rows = "A-B"
+columns = "12 3"
+price_minor = 100
+"""
+
+
+def bus(text: str = BUS) -> Trip:
+    return trip_from_toml(tomllib.loads(text), source="bus.toml")
+
+
+def wrong(text: str) -> str:
+    with pytest.raises(TripFileError) as said:
+        bus(text)
+    return str(said.value)
+
+
+def test_the_train_has_its_1323_seats_car_by_car() -> None:
+    train = read_trip(EXAMPLES / "shinkansen.toml")
+    cars = Counter(int(seat.id.split("-")[1]) for seat in train.seats)
+    assert [cars[car] for car in range(1, 17)] == SEATS_BY_CAR
+    assert len(train.seats) == 1_323
+    assert len(train.segments) == 5
+
+
+def test_the_green_cars_have_two_seats_on_each_side_and_the_others_three_and_two() -> None:
+    train = read_trip(EXAMPLES / "shinkansen.toml")
+    green = {seat.id.split("-")[1] for seat in train.seats if seat.seat_class == "green"}
+    assert green == {"8", "9", "10"}
+    widths = Counter(seat.row for seat in train.seats if seat.seat_class == "green")
+    assert set(widths.values()) == {4}
+    middle = {seat.number[-1] for seat in train.seats if seat.seat_type == "middle"}
+    assert middle == {"B"}
+
+
+def test_the_coach_has_the_seat_that_the_hot_seat_bench_asks_for() -> None:
+    coach = read_trip(EXAMPLES / "coach.toml")
+    assert len(coach.seats) == 40
+    assert coach.seat("seat-A1").price_minor == 230_000
+    assert coach.journey(Ends("dhaka", "chattogram")) == (0, 1)
+
+
+def test_the_launch_has_decks_cabins_and_no_seat_where_the_stairs_are() -> None:
+    launch = read_trip(EXAMPLES / "launch.toml")
+    assert Counter(seat.seat_class for seat in launch.seats) == {
+        "seat": 58, "cabin-single": 28, "cabin-double": 36, "vip": 6,
+    }  # fmt: skip
+    assert launch.has_seat("kirtonkhola-1-10-2")
+    assert not launch.has_seat("kirtonkhola-1-10-3")
+
+
+@pytest.mark.parametrize("file", sorted(EXAMPLES.glob("*.toml")), ids=lambda file: file.stem)
+def test_every_example_says_when_it_stops(file: Path) -> None:
+    assert all(segment.departs_at_s < segment.arrives_at_s for segment in read_trip(file).segments)
+
+
+def test_seats_stand_at_their_place_with_the_aisle_between() -> None:
+    assert [(seat.id, seat.row, seat.column, seat.seat_type) for seat in bus().seats] == [
+        ("bus-s-A-1", 1, 1, "window"),
+        ("bus-s-A-2", 1, 2, "aisle"),
+        ("bus-s-A-3", 1, 4, "window"),
+        ("bus-s-B-1", 2, 1, "window"),
+        ("bus-s-B-2", 2, 2, "aisle"),
+        ("bus-s-B-3", 2, 4, "window"),
+    ]
+
+
+def test_times_keep_their_offset() -> None:
+    assert bus().segments[0].departs_at_s == 1_800_030_600
+    assert bus().segments[0].arrives_at_s == 1_800_030_600 + 7_200
+
+
+def test_seats_are_chosen_by_name_row_column_or_all() -> None:
+    trip = bus(BUS + 'missing = ["A3"]\naccessible = ["row A"]\npower = ["column 1", "B2"]\nexit = true\n')
+    assert not trip.has_seat("bus-s-A-3")
+    assert [seat.number for seat in trip.seats if seat.is_accessible] == ["A1", "A2"]
+    assert [seat.number for seat in trip.seats if seat.has_power] == ["A1", "B1", "B2"]
+    assert all(seat.is_exit_row for seat in trip.seats)
+
+
+def test_all_seats_can_share_one_block() -> None:
+    trip = bus(BUS.replace('id = "bus-1"', 'id = "bus-1"\nseats_per_block = "all"'))
+    assert (trip.seats_per_block, trip.block_count) == (6, 1)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ('id = "bus-1"', "", "bus.toml: trip.id: is missing"),
+        ('id = "bus-1"', "id = 7", "bus.toml: trip.id: must be text, not 7"),
+        ('asset = "bus"', 'colour = "red"', "bus.toml: trip.colour: there is no such field"),
+        ('station = "a"', "", "bus.toml: stops[0].station: is missing"),
+        ("+06:00", "", "bus.toml: stops[0].departs: 2027-01-15T22:30:00 has no offset from UTC"),
+        ('rows = "A-B"', 'rows = "B-A"', 'bus.toml: sections[0].rows: must be like "1-13" or "A-J"'),
+        ('columns = "12 3"', 'columns = "11"', "bus.toml: sections[0].columns: must be letters or digits"),
+        ("price_minor = 100", "price_minor = true", "sections[0].price_minor: must be a whole number"),
+        ("price_minor = 100", 'price_minor = 100\nmissing = ["C9"]', "sections[0].missing: 'C9' is no seat here"),
+        ("price_minor = 100", 'price_minor = 100\nexit = "A1"', "sections[0].exit: must be true or a list"),
+        ("price_minor = 100", 'price_minor = 1\nseat_id = "{car}"', "sections[0].seat_id: may name {asset}"),
+        ("price_minor = 100", 'price_minor = 1\nseat_id = "x"', "seat_config.seats: seat 'x' is defined twice"),
+        ('id = "bus-1"', 'id = "b"\nseats_per_block = 0', "bus.toml: seats_per_block: must be at least 1"),
+        ("[[sections]]", "[[trains]]", "bus.toml: sections: is missing"),
+    ],
+)  # fmt: skip
+def test_a_wrong_file_is_named_with_table_and_field(before: str, after: str, said: str) -> None:
+    assert BUS.count(before)
+    assert said in wrong(BUS.replace(before, after))
+
+
+@pytest.mark.parametrize("plain", [{"trip": 1}, {"trip": {"id": "x"}, "sections": [1]}])
+def test_what_is_no_table_is_said_to_be_none(plain: dict[str, Any]) -> None:
+    with pytest.raises(TripFileError, match="must be a table"):
+        trip_from_toml(plain, source="x.toml")
+
+
+def test_a_file_that_is_not_there_or_not_toml_is_said_so(tmp_path: Path) -> None:
+    with pytest.raises(TripFileError, match=r"none\.toml: No such file"):
+        read_trip(tmp_path / "none.toml")
+    broken = tmp_path / "broken.toml"
+    broken.write_text("[trip")
+    with pytest.raises(TripFileError, match=r"broken.toml: not TOML: .*line 1"):
+        read_trip(broken)
+    broken.write_bytes(b"\xff")
+    with pytest.raises(TripFileError, match="not TOML"):
+        read_trip(broken)
