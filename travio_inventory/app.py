@@ -18,7 +18,7 @@ from contextlib import (
     suppress,
 )
 from dataclasses import dataclass
-from random import Random
+from random import Random, SystemRandom
 from typing import Any
 
 import anyio
@@ -251,7 +251,7 @@ def _use_cases(settings: Settings, batches: Batches, commits: Commits, publisher
             grace_ms=settings.attempt_grace_seconds * 1_000,
             holds_per_holder_max=settings.holds_per_holder_max,
         ),
-        random=jitter,
+        random=SystemRandom(),
     )
     times = HoldTimes(
         ttl_s_default=settings.hold_ttl_seconds,

@@ -131,7 +131,9 @@ class Settings(BaseSettings):
     streams_max: int = _setting(256, "calls at once on one connection", ge=1, le=10_000)
     resets_per_second_max: int = _setting(200, "calls that one connection may cancel per second", ge=1, le=100_000)
     idle_connection_seconds: int = _setting(600, "after which a connection without a call is closed", ge=1, le=86_400)
-    drain_seconds: int = _setting(10, "how long running calls, then their steps, may take when the service stops", ge=1, le=600)
+    drain_seconds: int = _setting(
+        10, "how long running calls, then their steps, may take when the service stops", ge=1, le=600
+    )
 
     # what goes on by itself
     workers: bool = _setting(True, "whether serve also runs the sweeper and the relay of events")

@@ -30,7 +30,7 @@ def terminal(server: OwnServer, typed: Type) -> Type:
 def test_a_hold_goes_its_way_from_the_file_to_the_ticket_and_back(terminal: Type) -> None:
     for _ in range(2):
         opened = terminal("trip", "open", FILE)
-        assert (opened.status, opened.out) == (0, f"{COACH} is open: 40 seats on 3 segments\n")
+        assert (opened.status, opened.out, opened.err) == (0, f"{COACH} is open: 40 seats on 3 segments\n", "")
     held = terminal("hold", COACH, "dhaka", "chattogram", "seat-A1", "seat-A2", "--json")
     hold = held.plain["hold"]
     assert held.plain["seats"] == ["seat-A1", "seat-A2"]
@@ -152,7 +152,7 @@ def test_a_wrong_setting_is_one_line_and_status_2(typed: Type) -> None:
 
 
 def test_settings_are_listed_with_where_they_come_from(typed: Type) -> None:
-    rows = typed("settings", "--json", GRPC_PORT="9999", TRAVIO_TARGET="elsewhere:1").plain
+    rows = json.loads(typed("settings", "--json", GRPC_PORT="9999", TRAVIO_TARGET="elsewhere:1").out)
     port = next(row for row in rows if row["name"] == "TRAVIO_GRPC_PORT")
     assert (port["value"], port["source"]) == ("9999", "GRPC_PORT")
 

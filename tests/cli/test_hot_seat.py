@@ -57,6 +57,8 @@ def test_anything_else_is_wrong_and_is_the_exit_status(
         ((Status.UNAVAILABLE, "OUTCOME_UNKNOWN", "the outcome is unknown"), "error"),
     ],
 )
-def test_losers_are_counted_by_who_turned_them_away(refused_as: tuple[Status, str, str], counted_as: str) -> None:
+def test_losers_are_counted_by_who_turned_them_away(
+    typed: Type, portal: BlockingPortal, refused_as: tuple[Status, str, str], counted_as: str
+) -> None:
     _, _, counts = hot_seat(typed, portal, LyingInventory(refused_as=refused_as))
     assert {name: count for name, count in counts.items() if count} == {"won": 1, counted_as: 19}

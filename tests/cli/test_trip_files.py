@@ -92,6 +92,12 @@ def test_seats_stand_at_their_place_with_the_aisle_between() -> None:
     ]
 
 
+def test_a_trip_is_opened_under_another_id_and_organization_where_they_are_given() -> None:
+    document = tomllib.loads(BUS.replace("[trip]", '[trip]\norganization = "line"'))
+    assert trip_from_toml(document, source="bus.toml").key == ("line", "bus-1")
+    assert trip_from_toml(document, source="bus.toml", organization="other", trip_id="2").key == ("other", "2")
+
+
 def test_times_keep_their_offset() -> None:
     assert bus().segments[0].departs_at_s == 1_800_030_600
     assert bus().segments[0].arrives_at_s == 1_800_030_600 + 7_200
@@ -144,8 +150,8 @@ def test_a_file_that_is_not_there_or_not_toml_is_said_so(tmp_path: Path) -> None
     with pytest.raises(TripFileError, match=r"none\.toml: No such file"):
         read_trip(tmp_path / "none.toml")
     broken = tmp_path / "broken.toml"
-    broken.write_text("[trip")
-    with pytest.raises(TripFileError, match=r"broken.toml: not TOML: .*line 1"):
+    broken.write_text("[trip]\nid = \n\n")
+    with pytest.raises(TripFileError, match=r"broken.toml: not TOML: .*line 2"):
         read_trip(broken)
     broken.write_bytes(b"\xff")
     with pytest.raises(TripFileError, match="not TOML"):

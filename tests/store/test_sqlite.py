@@ -235,6 +235,20 @@ async def test_a_group_that_cannot_begin_is_not_done_and_the_store_goes_on(tmp_p
         assert await ids(store) == {"a"}
 
 
+async def test_a_group_that_fails_half_way_is_not_done_and_the_store_goes_on(tmp_path: Path) -> None:
+    """Somebody has taken a table away; the batch that needs it comes after one that does not."""
+    hints = [Hint(Index.EXPIRY, "b", "x")]
+    async with SqliteBatches.open(tmp_path) as store:
+        with closing(sqlite3.connect(tmp_path / "inventory.db", isolation_level=None)) as shell:
+            shell.execute("ALTER TABLE hints RENAME TO elsewhere")
+            both = (store.apply(PARTITION, birth("a")), store.apply(PARTITION, birth("b"), hints))
+            assert [type(outcome) for outcome in await asyncio.gather(*both)] == [NotDone] * 2
+            assert await ids(store) == set()
+            shell.execute("ALTER TABLE elsewhere RENAME TO hints")
+        assert isinstance(await store.apply(PARTITION, birth("a"), hints), Applied)
+        assert await ids(store) == {"a"}
+
+
 async def test_a_batch_that_no_store_can_take_is_its_callers_own_trouble(tmp_path: Path) -> None:
     """All are tried in one transaction; the first write of each bad one would be fine."""
     good = Write(RowKey(Kind.CELL, "A1"), {}, {"owner": "x"})

@@ -13,10 +13,10 @@ from travio_inventory.cli.bench.calls import Contest, Outcome
 from travio_inventory.cli.bench.commands import ROUND_COLUMNS, show_round
 from travio_inventory.cli.bench.lean_channel import Lines
 from travio_inventory.cli.bench.measuring import lines_for
-from travio_inventory.cli.bench.own_server import OwnServer, ServerFailed
+from travio_inventory.cli.bench.own_server import OwnServer, ServerFailed, free_port
 from travio_inventory.cli.bench.report import Board
 from travio_inventory.cli.exits import Exit, Failure, failure_of
-from travio_inventory.cli.reach import fail
+from travio_inventory.cli.reach import PORT_DEFAULT, fail
 from travio_inventory.cli.screen import Screen
 from travio_inventory.cli.trip_files import read_trip
 from travio_inventory.cli.trips import show_drawing
@@ -47,7 +47,7 @@ def demo(
 
 
 async def _demo(screen: Screen, trip: Trip, file: Path) -> Exit:
-    async with asyncio.timeout(DEMO_SECONDS_MAX), OwnServer.of_inventory() as server:
+    async with asyncio.timeout(DEMO_SECONDS_MAX), OwnServer.of_inventory(port=free_port(PORT_DEFAULT)) as server:
         target = f"{server.host}:{server.port}"
         started = f"The service is up at {target}, {server.start_seconds:.2f} seconds after its start."
         screen.say(f"{started} Its store is an embedded one in a folder of its own.")

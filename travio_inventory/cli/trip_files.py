@@ -19,6 +19,7 @@ from travio_inventory.domain.errors import InvalidTrip
 from travio_inventory.domain.trip import Seat, Segment, Trip, TripKey
 
 FILE_BYTES_MAX = 1_000_000
+ORGANIZATION_DEFAULT = "demo"
 ALL_SEATS = "all"
 SECTION_GAP_ROWS = 1
 """Rows left empty between two sections, so that a map shows where one ends."""
@@ -50,7 +51,8 @@ def trip_from_toml(
     """The trip that the parsed file `source` describes. Raises TripFileError."""
     document = _Table(source, "", plain)
     head = document.table("trip")
-    key = TripKey(organization or head.take("organization", str, "demo"), trip_id or head.take("id", str))
+    named = TripKey(head.take("organization", str, ORGANIZATION_DEFAULT), head.take("id", str))
+    key = TripKey(organization or named.organization, trip_id or named.trip)
     vehicle = head.take("vehicle", str, "")
     asset = head.take("asset", str, vehicle)
     seats = list(_seats(document.tables("sections"), asset))

@@ -133,12 +133,16 @@ async def _answers(host: str, port: int) -> bool:
         channel.close()
 
 
-def free_port() -> int:
-    """A TCP port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
+def free_port(wanted: int = 0) -> int:
+    """A TCP port that nobody listens on now: the wanted one if it is such a port."""
+    try:
+        with socket.create_server(("", wanted)) as probe:
+            port: int = probe.getsockname()[1]
+            return port
+    except OSError:
+        if not wanted:
+            raise
+        return free_port()
 
 
 def cores_apart() -> tuple[int | None, int | None]:

@@ -145,10 +145,11 @@ class _Stock:
     twice: list[str] = field(default_factory=list)
 
     async def fill(self, seats: int) -> None:
-        """Open trips until so many seats are unsold."""
+        """Open trips until so many seats are unsold. A map is read of each, so that none is asked for cold."""
         while len(self.unsold) < seats:
             trip = bench_trips.wide(SEATS_PER_TRIP)
             await self.session.open(trip)
+            await self.session.service.lines.call(method("GetSeatMap"), _contest(trip, "").map())
             self.trips.append(trip)
             self.unsold += [_contest(trip, seat.id) for seat in trip.seats]
 
