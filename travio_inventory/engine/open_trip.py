@@ -1,6 +1,6 @@
 """Opens a trip for sale: keeps its definition and makes its cells."""
 
-import anyio
+import asyncio
 
 from travio_inventory.domain.trip import Trip
 from travio_inventory.engine.ports import Trips
@@ -17,12 +17,13 @@ class OpenTrip:
     async def __call__(self, trip: Trip) -> None:
         """Raises TripDefinedOtherwise, BackendUnavailable, OutcomeUnknown."""
         await self._trips.define(trip)
-        at_once = anyio.CapacityLimiter(BLOCKS_AT_ONCE)
+        at_once = asyncio.Semaphore(BLOCKS_AT_ONCE)
 
         async def seed(block: int) -> None:
             async with at_once:
                 await self._trips.seed(trip, block)
 
-        async with anyio.create_task_group() as seeding:
-            for block in range(trip.block_count):
-                seeding.start_soon(seed, block)
+        blocks = range(trip.block_count)
+        for failed in await asyncio.gather(*map(seed, blocks), return_exceptions=True):
+            if failed is not None:
+                raise failed

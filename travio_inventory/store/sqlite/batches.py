@@ -51,7 +51,7 @@ WAIT_MS_MAX = 5_000
 # A busy event loop lets go of the interpreter for a microsecond at every system call. A thread that waits for
 # it is woken each time, comes too late, and begins its interval anew: with the default of 5 ms, the news of a
 # commit was seen to take seconds.
-SWITCH_INTERVAL_S = 0.000_05
+SWITCH_INTERVAL_S = 0.000_02
 
 _ALL = -1  # as SQLite's LIMIT understands it
 
