@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from socket import create_server
 
-from google.rpc.error_details_pb2 import ErrorInfo  # type: ignore[import-untyped]  # has no stubs
+from google.rpc.error_details_pb2 import ErrorInfo
 from grpclib import GRPCError, Status
 from grpclib.encoding.proto import ProtoStatusDetailsCodec
 from grpclib.server import Server

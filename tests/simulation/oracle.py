@@ -1,12 +1,19 @@
-"""Judges every applied batch, and in the end every answer, by what the service promises."""
+"""Follows the store and judges every batch at the moment it takes effect by what the service promises."""
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from math import inf
+from typing import Generic, TypeVar
 
-from travio_inventory.domain.hold import base_id, parse_hold_id
+from travio_inventory.domain.hold import NEVER_MS, parse_hold_id
+from travio_inventory.engine.ports import Cell
 from travio_inventory.store.batches import Kind, Partition, Row, RowKey, Table
+from travio_inventory.store.memory import Change
+
+START_MS = 1_800_000_000_000
+"""The time of day at which every run begins."""
+ORGANIZATION = "o"
 
 LIVE = ("held", "confirmed")
 LEGAL = {
@@ -18,40 +25,80 @@ EVENTS = {
     "expired": "hold.expired", "cancelled": "booking.cancelled",
 }  # fmt: skip
 
-Change = tuple[RowKey, Row, Row]
+C = TypeVar("C")
+"""Whoever caused a step."""
 
 
 class Violated(AssertionError):
     """A promise does not hold."""
 
 
+def seconds_of(at_ms: int) -> float:
+    """A time of day in seconds since the run began."""
+    return (at_ms - START_MS) / 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Step(Generic[C]):
+    """One change of a hold's row: when, on whose behalf, from which status to which, and the row after it."""
+
+    at_s: float
+    call: C | None
+    hold_id: str
+    was: str | None
+    status: str
+    row: Row
+
+    @property
+    def places(self) -> list[tuple[int, Cell]]:
+        """The hold's cells, each with its block; none where it never came to be."""
+        if self.row.get("holder") is None:
+            return []
+        segments = range(int(self.row.get("first_segment") or 0), int(self.row.get("last_segment") or 0) + 1)
+        named = (place.split(" ") for place in str(self.row["seats"]).split("\n"))
+        return [(int(block), Cell(seat, segment)) for block, seat in named for segment in segments]
+
+    def __str__(self) -> str:
+        return f"{self.hold_id} {self.was} -> {self.status} at {self.at_s:.2f}"
+
+    __repr__ = __str__
+
+
 @dataclass(slots=True)
-class Call:
-    """One call as its caller saw it: `answer` is ok, no, ended (the hold was, and is over), again or unknown."""
+class Span:
+    """While a hold had a cell; in seconds since the run began."""
 
-    op: str
-    subject: Any
-    invoked: float
-    returned: float = 1e12
-    answer: str = "unknown"
-    result: Any = None
+    hold_id: str
+    from_s: float
+    to_s: float = inf
+
+
+@dataclass(frozen=True, slots=True)
+class Landed(Generic[C]):
+    """One batch as it took effect."""
+
+    at_s: float
+    call: C | None
+    partition: Partition
+    changes: Sequence[Change]
 
 
 @dataclass(slots=True)
-class Oracle:
-    """Follows the store. `skew_ms` is how far clocks are apart: no hold may expire earlier than that."""
+class Oracle(Generic[C]):
+    """Raises Violated from `applied`. `skew_ms` is how far clocks are off: no hold expires earlier than that."""
 
     skew_ms: int
     holds_max: int
     rows: dict[Partition, dict[RowKey, Row]] = field(default_factory=lambda: defaultdict(dict))
-    calls: list[Call] = field(default_factory=list)
-    steps: list[tuple[int, str, str | None, str, Row]] = field(default_factory=list)
-    events: Counter[tuple[str, str]] = field(default_factory=Counter)
-    held_by: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
-    now_ms: int = 0
+    landed: list[Landed[C]] = field(default_factory=list)
+    steps: list[Step[C]] = field(default_factory=list)
+    timelines: dict[str, list[Step[C]]] = field(default_factory=lambda: defaultdict(list))
+    spans: dict[Cell, list[Span]] = field(default_factory=lambda: defaultdict(list))
+    _held_by: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
 
-    def applied(self, partition: Partition, changes: Sequence[Change]) -> None:
+    def applied(self, at_s: float, call: C | None, partition: Partition, changes: Sequence[Change]) -> None:
         """One batch took effect: judge the state it leaves."""
+        self.landed.append(Landed(at_s, call, partition, changes))
         for key, _, after in changes:
             self.rows[partition][key] = after
         if partition.table is not Table.BLOCKS:
@@ -59,122 +106,75 @@ class Oracle:
         due: Counter[tuple[str, str]] = Counter()
         told: Counter[tuple[str, str]] = Counter()
         for key, before, after in changes:
-            if key.kind is Kind.HOLD:
-                self._hold_changed(partition, key.id, before, after, due)
-            elif key.kind is Kind.CELL:
-                self._cell_changed(partition, key, before, after)
-            elif key.kind is Kind.EVENT:
-                told[(str(after["hold"]), str(after["event"]))] += 1
+            match key.kind:
+                case Kind.HOLD:
+                    due.update(self._hold_changed(at_s, call, key.id, before, after))
+                case Kind.CELL:
+                    self._cell_changed(key, before, after)
+                case Kind.EVENT:
+                    told[str(after["hold"]), str(after["event"])] += 1
         if due != told:
-            raise Violated(f"I8 events differ from steps: {due} {told}")
+            raise Violated(f"I8 events differ from steps: {dict(due)} {dict(told)}")
 
-    def row(self, hold_id: str, organization: str = "o") -> Row:
+    def row(self, hold_id: str) -> Row:
         """The hold's own row, empty where there is none."""
         parsed = parse_hold_id(hold_id)
-        partition = Partition(Table.BLOCKS, organization, parsed.trip, parsed.home)
+        partition = Partition(Table.BLOCKS, ORGANIZATION, parsed.trip, parsed.home)
         return self.rows[partition].get(RowKey(Kind.HOLD, hold_id), {})
 
+    def is_live(self, hold_id: str) -> bool:
+        """Whether the hold has its cells, as its own row says."""
+        return self.row(hold_id).get("status") in LIVE
+
     def _hold_changed(
-        self, partition: Partition, hold_id: str, before: Row, after: Row, due: Counter[tuple[str, str]]
-    ) -> None:
-        was, status = before.get("status"), str(after["status"])
-        self.steps.append((self.now_ms, hold_id, None if was is None else str(was), status, after))
-        if (was, status) not in LEGAL:
-            raise Violated(f"I4 {hold_id} went from {was} to {status}")
-        if was != status and status in EVENTS:
-            due[(hold_id, EVENTS[status])] += 1
-        elif was == status == "held":
-            due[(hold_id, "hold.extended")] += 1
-        if status == "expired" and self.now_ms < int(before["expires_at"] or 0) - self.skew_ms:
-            raise Violated(f"I10 {hold_id} expired early at {self.now_ms}: {before['expires_at']}")
-        if status in LIVE:
-            self._owns_its_cells(partition, hold_id, after)
-        self._count(hold_id, status, after)
+        self, at_s: float, call: C | None, hold_id: str, before: Row, after: Row
+    ) -> list[tuple[str, str]]:
+        """Judge the step; the events that are due for it."""
+        was = before.get("status")
+        step = Step(at_s, call, hold_id, None if was is None else str(was), str(after["status"]), after)
+        self.steps.append(step)
+        self.timelines[hold_id].append(step)
+        if (step.was, step.status) not in LEGAL:
+            raise Violated(f"I4 {hold_id} went from {step.was} to {step.status}")
+        if step.status == "expired" and at_s < seconds_of(int(before.get("expires_at") or 0) - self.skew_ms):
+            raise Violated(f"I10 {hold_id} expired early: {before.get('expires_at')}")
+        self._trace(step)
+        if step.status in LIVE:
+            self._owns_its_cells(step)
+        self._count(step)
+        if step.was == step.status == "held":
+            return [(hold_id, "hold.extended")]
+        return [(hold_id, EVENTS[step.status])] if step.status in EVENTS else []
 
-    def _owns_its_cells(self, partition: Partition, hold_id: str, row: Row) -> None:
-        for place in str(row["seats"]).split("\n"):
-            block, seat = place.split(" ")
-            rows = self.rows[partition._replace(number=int(block))]
-            for segment in range(int(row["first_segment"] or 0), int(row["last_segment"] or 0) + 1):
-                owner = rows.get(RowKey(Kind.CELL, seat, segment), {}).get("owner")
-                if owner != hold_id:
-                    raise Violated(f"I1/I2 {hold_id} is {row['status']} without {seat}/{segment}, owner {owner}")
+    def _trace(self, step: Step[C]) -> None:
+        """Keep who had which cell when."""
+        if step.was not in LIVE and step.status in LIVE:
+            for _, cell in step.places:
+                self.spans[cell].append(Span(step.hold_id, step.at_s))
+        elif step.was in LIVE and step.status not in LIVE:
+            for _, cell in step.places:
+                for span in self.spans[cell]:
+                    if span.hold_id == step.hold_id:
+                        span.to_s = step.at_s
 
-    def _cell_changed(self, partition: Partition, key: RowKey, before: Row, after: Row) -> None:
+    def _owns_its_cells(self, step: Step[C]) -> None:
+        trip = parse_hold_id(step.hold_id).trip
+        for block, cell in step.places:
+            rows = self.rows[Partition(Table.BLOCKS, ORGANIZATION, trip, block)]
+            owner = rows.get(RowKey(Kind.CELL, *cell), {}).get("owner")
+            if owner != step.hold_id:
+                raise Violated(f"I2 {step.hold_id} is {step.status} without {cell}, whose owner is {owner}")
+
+    def _cell_changed(self, key: RowKey, before: Row, after: Row) -> None:
         owner = before.get("owner")
-        if owner is not None and owner != after.get("owner") and self.row(str(owner)).get("status") in LIVE:
+        if owner is not None and owner != after.get("owner") and self.is_live(str(owner)):
             raise Violated(f"I1 {key.id}/{key.segment} taken from live {owner}: {after}")
 
-    def _count(self, hold_id: str, status: str, row: Row) -> None:
-        if not self.holds_max or not row.get("holder"):
+    def _count(self, step: Step[C]) -> None:
+        holder = str(step.row.get("holder") or "")
+        if not self.holds_max or not holder or int(step.row.get("expires_at") or 0) == NEVER_MS:
             return
-        live = self.held_by[str(row["holder"])]
-        (live.add if status == "held" else live.discard)(hold_id)
+        live = self._held_by[holder]
+        (live.add if step.status == "held" else live.discard)(step.hold_id)
         if len(live) > self.holds_max:
-            raise Violated(f"I9 {row['holder']} has {len(live)} holds")
-
-    # ---- the history, once all is over
-
-    def judge_history(self) -> None:
-        """No answer may be at odds with what took effect."""
-        invoked: dict[tuple[str, Any], float] = defaultdict(lambda: 1e12)
-        for call in self.calls:
-            name = (call.op, call.subject)
-            invoked[name] = min(invoked[name], call.invoked)
-        booked: dict[str, list[tuple[int, str]]] = defaultdict(list)
-        held: dict[str, list[str]] = defaultdict(list)
-        for at_ms, hold_id, was, status, row in self.steps:
-            base = base_id(hold_id)
-            if status == "held" and was is None and row.get("holder"):
-                held[str(row["claimant"])].append(hold_id)
-            if status == "confirmed" and was != "confirmed":
-                booked[base].append((at_ms, str(row["order_id"])))
-            if status == "released" and row.get("holder") and invoked["release", base] * 1_000 > at_ms:
-                raise Violated(f"I4 {hold_id} released unasked")
-            if status == "cancelled" and invoked["cancel", base] * 1_000 > at_ms:
-                raise Violated(f"I4 {hold_id} cancelled unasked")
-        for base, bookings in booked.items():
-            if len(bookings) > 1:
-                raise Violated(f"I4 {base} was booked twice: {bookings}")
-        self._judge_holds(held)
-        for call in self.calls:
-            self._judge_step(call, booked)
-
-    def _judge_holds(self, held: dict[str, list[str]]) -> None:
-        by_claimant: dict[str, list[Call]] = defaultdict(list)
-        for call in self.calls:
-            if call.op == "hold" and call.subject:
-                by_claimant[call.subject].append(call)
-        for claimant, calls in by_claimant.items():
-            ids = {call.result for call in calls if call.answer == "ok"}
-            came_to_be = set(held[claimant])
-            if len(came_to_be) > 1:
-                raise Violated(f"I6 two effects of one key: {came_to_be}")
-            if ids - came_to_be:
-                raise Violated(f"I3 told of {ids}, but held were {came_to_be}")
-            noes = [call for call in calls if call.answer == "no"]
-            if noes and came_to_be:
-                raise Violated(f"I5 refused for good, yet held: {noes[0]} {came_to_be}")
-
-    def _judge_step(self, call: Call, booked: dict[str, list[tuple[int, str]]]) -> None:
-        if call.op == "hold":
-            return
-        row, late = self.row(call.subject), self.row(f"{call.subject}~late")
-        statuses = {row.get("status"), late.get("status")}
-        if call.op == "confirm":
-            order = call.result
-            orders = [booked_order for _, booked_order in booked[call.subject]]
-            if call.answer == "ok" and order not in orders:
-                raise Violated(f"I3 confirmed, never booked: {call} {orders}")
-            if call.answer == "no" and order in orders and "cancelled" not in statuses:
-                raise Violated(f"I5 confirm refused, yet booked: {call} {orders}")
-            if call.answer == "ok" and not statuses & {"confirmed", "cancelled"}:
-                raise Violated(f"I3 booking lost: {call} {statuses}")
-        if call.op == "release" and call.answer == "ok" and row.get("status") != "released":
-            raise Violated(f"I3 release acknowledged, hold is {row.get('status')}")
-        if call.op == "cancel" and call.answer == "ok" and "cancelled" not in statuses:
-            raise Violated(f"I3 cancel acknowledged, booking is {statuses}")
-        if call.op == "cancel" and call.answer == "no" and "confirmed" in statuses:
-            first = min(at_ms for at_ms, _ in booked[call.subject])
-            if first < call.invoked * 1_000:
-                raise Violated(f"I5 cancel refused though booked: {call}")
+            raise Violated(f"I9 {holder} has {len(live)} holds")

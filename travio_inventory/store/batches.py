@@ -72,7 +72,8 @@ TEXT_COLUMNS = (
     "reason", "event", "hold", "definition", "organization", "trip", "seat_class",
 )  # fmt: skip
 INTEGER_COLUMNS = (
-    "until", "since", "first_segment", "last_segment", "expires_at", "created_at", "generation", "at", "sequence", "requested",
+    "until", "since", "first_segment", "last_segment", "expires_at", "created_at", "generation", "at",
+    "sequence", "requested",
 )  # fmt: skip
 COLUMNS = (*TEXT_COLUMNS, *INTEGER_COLUMNS)
 """Every column that a row may have; all are nullable. Integers are 64 bits wide."""
@@ -87,7 +88,7 @@ class Write(NamedTuple):
     """One row of a batch: on condition that it is ABSENT, or that these columns have these values (null for a
     column that a row, or a row that is missing, does not have; an empty condition is always met), set `values`.
 
-    A null value clears the column. Values on a missing row insert it.
+    A null value clears the column. Values on a missing row insert it, unless all of them are null.
     """
 
     key: RowKey
@@ -103,7 +104,8 @@ class Hint(NamedTuple):
     entry: str
 
 
-class Applied(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Applied:
     """Every condition was met and every row is written, durably."""
 
 
@@ -116,13 +118,15 @@ class Refused:
     rows: Rows
 
 
-class Unknown(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Unknown:
     """No answer: the batch may have been applied, may be applied later, or never."""
 
     cause: str
 
 
-class NotDone(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class NotDone:
     """The batch has certainly had no effect and never will."""
 
     cause: str
@@ -139,7 +143,9 @@ class Batches(Protocol):
     """Conditional batches, reads and hints. Every call has a bound; none retries by itself."""
 
     async def apply(self, partition: Partition, writes: Sequence[Write], hints: Sequence[Hint] = ()) -> Outcome:
-        """Try the batch once. Never raises for a store that is away: the outcome says so."""
+        """Try the batch once. Never raises for a store that is away: the outcome says so. Raises ValueError and the
+        like for a batch that no store can take: an unknown column, an integer wider than 64 bits.
+        """
         ...
 
     async def get(self, partition: Partition, keys: Sequence[RowKey]) -> Rows:

@@ -121,11 +121,12 @@ def _hold_of(row: Row) -> str:
 
 
 def _event(trip: TripKey, row: Row, hold: Row) -> Event:
-    hold_id = rows.text(row, "hold")
+    hold_id, event = rows.text(row, "hold"), EventType(rows.text(row, "event"))
+    is_booked = event in (EventType.SEATS_PURCHASED, EventType.BOOKING_CANCELLED)
     kept = rows.read_hold(trip.organization, hold_id, hold)
     return Event(
         id=rows.stable_event_id(row),
-        type=EventType(rows.text(row, "event")),
+        type=event,
         at_ms=rows.number(row, "at"),
         trip=trip,
         hold_id=hold_id,
@@ -133,6 +134,6 @@ def _event(trip: TripKey, row: Row, hold: Row) -> Event:
         seats=kept.seats,
         journey=Journey(*kept.journey),
         expires_at_ms=rows.number(row, "expires_at"),
-        order=rows.text(hold, "order_id"),
+        order=rows.text(hold, "order_id") if is_booked else "",
         ordinal=rows.number(row, "generation"),
     )

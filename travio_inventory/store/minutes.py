@@ -83,7 +83,7 @@ class OpenMinutes:
         return named
 
     async def settled(self, minutes: Collection[int], now_ms: int) -> None:
-        """These were visited at `now_ms`, all of what they named. Closes what can be closed. Raises StoreUnavailable."""
+        """These were visited at `now_ms`, all that they named. Closes what can be closed. Raises StoreUnavailable."""
         for minute in minutes:
             self._settled[minute] = self._visits_due(minute, now_ms)
         while self._settled.get(self.first) == len(SETTLES_MS):

@@ -90,7 +90,7 @@ class _PlainEncoder(Encoder):
     they save.
     """
 
-    def encode(self, headers: Any, huffman: bool = False) -> bytes:  # noqa: ANN401, FBT001, FBT002 - hpack's signature
+    def encode(self, headers: Any, huffman: bool = False) -> bytes:  # noqa: ANN401 - hpack's signature
         return super().encode(headers, huffman=huffman)
 
 

@@ -7,6 +7,7 @@ them up. It speaks only what our own service speaks: no padding, no push, no com
 
 import asyncio
 from base64 import b64decode
+from collections import deque
 from collections.abc import Callable, Mapping
 from struct import Struct
 from typing import NamedTuple, cast
@@ -15,11 +16,15 @@ from urllib.parse import unquote
 from hpack import Decoder, Encoder
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+MAX_CONCURRENT_STREAMS = 3
+STREAMS_MAX_UNTIL_TOLD = 100
 WINDOW_BYTES = 2**31 - 1
 FRAME_BYTES_MAX = 2**20
 CONNECTION_WINDOW_START = 65_535
 WINDOW_RENEWED_BELOW = 2**30
 CALL_SECONDS_MAX = 30
+ANSWER_SECONDS_MAX = 35.0
+"""A service that has not even refused a call by then does not live any more."""
 
 DATA, HEADERS, RST_STREAM, SETTINGS, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = 0, 1, 3, 4, 6, 7, 8, 9
 END_STREAM, END_HEADERS, ACK = 0x1, 0x4, 0x1
@@ -46,27 +51,32 @@ class ConnectionLost(ConnectionError):
 class LeanChannel(asyncio.Protocol):
     """One connection. `call` may be used by any number of tasks."""
 
-    def __init__(self, authority: str) -> None:
+    def __init__(self, authority: str, answer_seconds_max: float) -> None:
         self._authority = authority
+        self._answer_seconds_max = answer_seconds_max
+        self._watch: asyncio.TimerHandle | None = None
         self._encoder = Encoder()
         self._decoder = Decoder()
         self._blocks: dict[str, bytes] = {}
         self._seen: dict[bytes, Mapping[str, str]] = {}
         self._calls: dict[int, _Call] = {}
+        self._streams_max = STREAMS_MAX_UNTIL_TOLD
+        self._waiting: deque[tuple[str, bytes, asyncio.Future[Reply]]] = deque()
         self._next_stream = 1
         self._buffer = bytearray()
         self._outbox: list[bytes] = []
         self._window = CONNECTION_WINDOW_START
         self._send_window = CONNECTION_WINDOW_START
-        self._held_back: list[tuple[int, bytes]] = []
+        self._held_back: deque[tuple[int, bytes]] = deque()
         self._lost: Exception | None = None
         self._transport: asyncio.Transport | None = None
 
     @classmethod
-    async def connect(cls, host: str, port: int) -> "LeanChannel":
-        """An open connection. Raises OSError."""
+    async def connect(cls, host: str, port: int, *, answer_seconds_max: float = ANSWER_SECONDS_MAX) -> "LeanChannel":
+        """An open connection, which is lost when a call stays unanswered for so long. Raises OSError."""
         loop = asyncio.get_running_loop()
-        _, channel = await loop.create_connection(lambda: cls(f"{host}:{port}"), host, port)
+        authority = f"{host}:{port}"
+        _, channel = await loop.create_connection(lambda: cls(authority, answer_seconds_max), host, port)
         return channel
 
     def close(self) -> None:
@@ -76,17 +86,21 @@ class LeanChannel(asyncio.Protocol):
 
     def call(self, path: str, message: bytes) -> asyncio.Future[Reply]:
         """Send one request; the future is its reply. Raises ConnectionLost where the connection is gone."""
-        loop = asyncio.get_running_loop()
-        answer: asyncio.Future[Reply] = loop.create_future()
+        answer: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         if self._lost is not None:
             answer.set_exception(self._lost)
             return answer
-        stream, self._next_stream = self._next_stream, self._next_stream + 2
-        self._calls[stream] = _Call(answer)
-        block = self._header_block(path)
-        self._send(HEADERS, END_HEADERS, stream, block)
-        self._send_data(stream, b"\0" + _number.pack(len(message)) + message)
+        if len(self._calls) < self._streams_max:
+            self._start(path, message, answer)
+        else:
+            self._waiting.append((path, message, answer))
         return answer
+
+    def _start(self, path: str, message: bytes, answer: asyncio.Future[Reply]) -> None:
+        stream, self._next_stream = self._next_stream, self._next_stream + 2
+        self._calls[stream] = _Call(answer, asyncio.get_running_loop().time())
+        self._send(HEADERS, END_HEADERS, stream, self._header_block(path))
+        self._send_data(stream, b"\0" + _number.pack(len(message)) + message)
 
     # ---- asyncio's side
 
@@ -96,6 +110,7 @@ class LeanChannel(asyncio.Protocol):
         self._outbox.append(PREFACE)
         self._send(SETTINGS, 0, 0, b"".join(_setting.pack(*setting) for setting in settings))
         self._widen()
+        self._look_for_overdue()
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
@@ -110,7 +125,18 @@ class LeanChannel(asyncio.Protocol):
         del buffer[:at]
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if self._watch is not None:
+            self._watch.cancel()
         self._lose(ConnectionLost(str(exc or "the service closed the connection")))
+
+    def _look_for_overdue(self) -> None:
+        """One look at the oldest call, now and then, instead of a timer for each."""
+        loop = asyncio.get_running_loop()
+        oldest = next(iter(self._calls.values()), None)
+        if oldest is not None and loop.time() - oldest.sent_at > self._answer_seconds_max:
+            self._lose(ConnectionLost(f"no answer in {self._answer_seconds_max:g} seconds"))
+        else:
+            self._watch = loop.call_later(self._answer_seconds_max / 4, self._look_for_overdue)
 
     # ---- sending
 
@@ -166,10 +192,22 @@ class LeanChannel(asyncio.Protocol):
         if kind == DATA:
             self._window -= len(payload)
             self._widen()
-            self._calls[stream].parts.append(payload)
+            if stream in self._calls:
+                self._calls[stream].parts.append(payload)
         elif kind == HEADERS and flags & END_HEADERS:
-            self._calls[stream].headers.update(self._headers(payload))
-        elif kind == SETTINGS and not flags & ACK:
+            headers = self._headers(payload)
+            if stream in self._calls:
+                self._calls[stream].headers.update(headers)
+        else:
+            self._receive_control(kind, flags, stream, payload)
+        if kind in (DATA, HEADERS) and flags & END_STREAM:
+            self._end(stream, None)
+
+    def _receive_control(self, kind: int, flags: int, stream: int, payload: bytes) -> None:
+        if kind == SETTINGS and not flags & ACK:
+            for name, value in _setting.iter_unpack(payload):
+                if name == MAX_CONCURRENT_STREAMS:
+                    self._streams_max = value
             self._send(SETTINGS, ACK, 0, b"")
         elif kind == PING and not flags & ACK:
             self._send(PING, ACK, 0, payload)
@@ -181,8 +219,6 @@ class LeanChannel(asyncio.Protocol):
             self._lose(ConnectionLost("the service said GOAWAY"))
         elif kind in (HEADERS, CONTINUATION):
             self._lose(ConnectionLost("a header block in several frames, which this client does not read"))
-        if kind in (DATA, HEADERS) and flags & END_STREAM:
-            self._end(stream, None)
 
     def _headers(self, block: bytes) -> Mapping[str, str]:
         """A block that only points into our table means the same until something new enters the table."""
@@ -197,21 +233,26 @@ class LeanChannel(asyncio.Protocol):
 
     def _open_window(self, size: int) -> None:
         self._send_window += size
-        waiting, self._held_back = self._held_back, []
+        waiting, self._held_back = self._held_back, deque()
         for stream, payload in waiting:
             self._send_data(stream, payload)
 
     def _end(self, stream: int, failed: Exception | None) -> None:
         call = self._calls.pop(stream, None)
-        if call is None or call.answer.done():
-            return
-        if failed is not None:
-            call.answer.set_exception(failed)
-        else:
-            call.answer.set_result(call.reply())
+        if call is not None and not call.answer.done():
+            if failed is not None:
+                call.answer.set_exception(failed)
+            else:
+                call.answer.set_result(call.reply())
+        if self._waiting and self._lost is None:
+            self._start(*self._waiting.popleft())
 
     def _lose(self, error: Exception) -> None:
         self._lost = self._lost or error
+        while self._waiting:
+            _, _, answer = self._waiting.popleft()
+            if not answer.done():
+                answer.set_exception(self._lost)
         for stream in list(self._calls):
             self._end(stream, self._lost)
         self.close()
@@ -220,10 +261,11 @@ class LeanChannel(asyncio.Protocol):
 class _Call:
     """A call on its way."""
 
-    __slots__ = ("answer", "headers", "parts")
+    __slots__ = ("answer", "headers", "parts", "sent_at")
 
-    def __init__(self, answer: asyncio.Future[Reply]) -> None:
+    def __init__(self, answer: asyncio.Future[Reply], sent_at: float) -> None:
         self.answer = answer
+        self.sent_at = sent_at
         self.headers: dict[str, str] = {}
         self.parts: list[bytes] = []
 

@@ -1,0 +1,37 @@
+"""The service that a module's tests share, and those that a test starts for itself."""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.system.service_process import ServiceProcess, serving
+
+
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    """The loop that the clients run on."""
+    return "asyncio"
+
+
+@pytest.fixture(scope="module")
+async def shared(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ServiceProcess]:
+    """A service for tests that leave it as useful as they found it: each opens trips of its own."""
+    async with serving(tmp_path_factory.mktemp("shared")) as service:
+        yield service
+        assert await service.stop() == 0
+        assert "Traceback" not in service.log, service.log
+
+
+@pytest.fixture
+def processes(tmp_path: Path) -> Iterator[Callable[..., ServiceProcess]]:
+    """Services that are not started yet, by their settings, all on one data folder; killed in the end."""
+    made: list[ServiceProcess] = []
+
+    def make(role: str = "serve", **variables: str) -> ServiceProcess:
+        made.append(ServiceProcess(tmp_path, role, **variables))
+        return made[-1]
+
+    yield make
+    for service in made:
+        service.kill()

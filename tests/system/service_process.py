@@ -1,0 +1,138 @@
+"""The service as a process: started on a data folder, killed or stopped by its id, started again on the same."""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from travio_inventory.client import InventoryClient
+
+READY_SECONDS_MAX = 20.0
+STOP_SECONDS_MAX = 20.0
+POLL_SECONDS = 0.01
+ORGANIZATION = "acme"
+
+
+class EndedEarly(Exception):
+    """The process ended before it was ready; the message is what it said."""
+
+
+class ServiceProcess:
+    """One data folder, one port, and one process after the other on them. `variables` are settings, by their names."""
+
+    def __init__(self, folder: Path, role: str = "serve", **variables: str) -> None:
+        self.data = folder / "data"
+        self.port = free_port()
+        self._role = role
+        self._log = folder / f"{role}-{self.port}.log"
+        self._process: subprocess.Popen[bytes] | None = None
+        own = {name: value for name, value in os.environ.items() if not name.startswith("TRAVIO_")}
+        own |= {"TRAVIO_DATA": str(self.data), "TRAVIO_GRPC_HOST": "127.0.0.1", "GRPC_PORT": str(self.port)}
+        self._environment = own | variables
+
+    @property
+    def target(self) -> str:
+        """HOST:PORT of the service."""
+        return f"127.0.0.1:{self.port}"
+
+    @property
+    def log(self) -> str:
+        """All that every process of ours has written to standard error."""
+        return self._log.read_text() if self._log.exists() else ""
+
+    @property
+    def pid(self) -> int:
+        """The id of the process."""
+        assert self._process is not None
+        return self._process.pid
+
+    def events(self) -> list[dict[str, Any]]:
+        """The events in the data folder, in the order of the file; a line that is not whole yet is left out."""
+        path = self.data / "events.jsonl"
+        text = path.read_text() if path.exists() else ""
+        return [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]
+
+    def launch(self) -> None:
+        """Start the process; it is not ready yet."""
+        command = [sys.executable, "-m", "travio_inventory.cli", self._role]
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(command, env=self._environment, stderr=log, stdin=subprocess.DEVNULL)
+
+    async def start(self) -> None:
+        """Start the process and wait until it says that it is ready. Raises EndedEarly."""
+        self.launch()
+        async with asyncio.timeout(READY_SECONDS_MAX):
+            while f"pid {self.pid}\n" not in self.log:
+                if self._process is not None and self._process.poll() is not None:
+                    raise EndedEarly(self.log)
+                await asyncio.sleep(POLL_SECONDS)
+
+    async def ended(self) -> int:
+        """Wait for the end of the process; its exit status. Raises TimeoutError."""
+        assert self._process is not None
+        async with asyncio.timeout(STOP_SECONDS_MAX):
+            while (status := self._process.poll()) is None:  # noqa: ASYNC110 - a process tells no event loop
+                await asyncio.sleep(POLL_SECONDS)
+        return status
+
+    def tell(self, told: signal.Signals) -> None:
+        """Send the process a signal."""
+        assert self._process is not None
+        self._process.send_signal(told)
+
+    async def stop(self) -> int:
+        """Ask the process to stop and wait for its end; its exit status."""
+        self.tell(signal.SIGTERM)
+        return await self.ended()
+
+    def kill(self) -> None:
+        """End the process between two of its instructions."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+    @asynccontextmanager
+    async def client(self, user: str = "u1", *, attempts_max: int = 1) -> AsyncIterator[InventoryClient]:
+        """A client on a connection of its own."""
+        async with InventoryClient(
+            self.target, organization=ORGANIZATION, user=user, deadline_s=10.0, attempts_max=attempts_max
+        ) as client:
+            yield client
+
+
+@asynccontextmanager
+async def serving(folder: Path, role: str = "serve", **variables: str) -> AsyncIterator[ServiceProcess]:
+    """The service, ready; killed in the end if it still runs."""
+    service = ServiceProcess(folder, role, **variables)
+    try:
+        await service.start()
+        yield service
+    finally:
+        service.kill()
+
+
+def free_port() -> int:
+    """A port of the loopback interface that nobody listened on a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+async def eventually(condition: Any, *, within_s: float) -> float:  # noqa: ANN401 - any callable, awaitable or not
+    """Wait until the condition holds; the seconds that took. Raises TimeoutError."""
+    began = time.monotonic()
+    async with asyncio.timeout(within_s):
+        while True:
+            answer = condition()
+            if await answer if asyncio.iscoroutine(answer) else answer:
+                return time.monotonic() - began
+            await asyncio.sleep(POLL_SECONDS)
+
