@@ -56,6 +56,11 @@ class Call:
     status: str = ""
     """Of the hold that was told of."""
 
+    @property
+    def has_key(self) -> bool:
+        """Whether it asks for a hold under an idempotency key."""
+        return self.op == "hold" and bool(self.subject)
+
     def __str__(self) -> str:
         asked = self.order or " ".join(f"{seat}/{segment}" for seat, segment in self.cells)
         window = f"{self.invoked_s:.2f}-{self.returned_s:.2f}"
@@ -130,15 +135,17 @@ class History:
                 continue
             if not _is_effect(call, step):
                 continue
-            was_told_nothing = call.op in ("hold", "block") and not call.subject and call.answer is not Answer.ENDED
-            if step.at_s > call.returned_s or was_told_nothing or call.answer is Answer.REUSED:
+            was_promised_none = call.answer is Answer.REUSED or (
+                call.op in ("hold", "block") and not call.has_key and call.answer is not Answer.ENDED
+            )
+            if was_promised_none or step.at_s > call.returned_s:
                 raise Violated(f"I5 {call}, yet {step}")
 
     def _judge_keys(self) -> None:
         """One key, one effect, equal answers (I6); no effect where it was refused for good (I5)."""
         by_claimant: dict[str, list[Call]] = defaultdict(list)
         for call in self.calls:
-            if call.op == "hold" and call.subject:
+            if call.has_key:
                 by_claimant[call.subject].append(call)
         for claimant, calls in by_claimant.items():
             came_to_be = {step.hold_id for step in self._held[claimant]}
@@ -157,8 +164,10 @@ class History:
         """Who was refused as taken asked for something that somebody had since the key was first used (I5)."""
         if call.answer is not Answer.NO:
             return
-        alike = (other for other in self.calls if other.subject == call.subject and other.cells == call.cells)
-        first_s = min((other.invoked_s for other in alike if call.subject), default=call.invoked_s)
+        first_s = call.invoked_s
+        if call.has_key:
+            alike = (other for other in self.calls if other.subject == call.subject and other.cells == call.cells)
+            first_s = min(other.invoked_s for other in alike)
         for span in self._spans(call.cells):
             if span.from_s <= call.returned_s and span.to_s >= first_s:
                 return

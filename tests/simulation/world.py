@@ -1,384 +1,314 @@
 """A small world on a seed: processes that die, clocks that differ, a store that fails, holders who ask again."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from contextlib import suppress
 from random import Random
-from typing import Any
 
-from tests.simulation.oracle import Call, Oracle, Violated
+from tests.simulation.front import Ask, Front
+from tests.simulation.history import ASKING, Call, History
+from tests.simulation.holders import Holder, keep_house
+from tests.simulation.oracle import LIVE, ORGANIZATION, START_MS, Oracle, Violated, seconds_of
+from tests.simulation.plan import DURATION_S, LATEST_BATCH_S, SEGMENTS, SKEW_S, TTL_S, Plan
+from tests.simulation.process import Post, Process, Relay, SkewedClock, Sweeper, adopting, keep_at
+from tests.simulation.rough_edge import RoughGate
 from tests.simulation.virtual_loop import run_virtually
-from travio_inventory.domain.errors import AskAgain, BackendUnavailable, HoldEnded, OutcomeUnknown, Refusal
-from travio_inventory.domain.events import Event
-from travio_inventory.domain.hold import Caller, Confirmed, Held, Hold, base_id, claimant_of
+from travio_inventory.domain.errors import AskAgain, Refusal
+from travio_inventory.domain.events import Event, EventType
+from travio_inventory.domain.hold import NEVER_MS, Caller, Hold, base_id
+from travio_inventory.domain.seat import AVAILABLE, BLOCKED, SOLD, Held, SeatState
+from travio_inventory.domain.seat_map import pack_block
 from travio_inventory.domain.trip import Ends, Seat, Segment, Trip, TripKey
-from travio_inventory.edge.local import LocalGate, LocalSeatMapCache
-from travio_inventory.engine.commits import Commits
-from travio_inventory.engine.edge_upkeep import EdgeUpkeep
-from travio_inventory.engine.expire_holds import ExpireHolds
-from travio_inventory.engine.hold_seats import HoldSeats, HoldTimes
-from travio_inventory.engine.open_trip import OpenTrip
-from travio_inventory.engine.trip_catalog import TripCatalog
+from travio_inventory.store.batches import ABSENT, Index, Kind, Partition, Row, RowKey, Rows, Table, Write
 from travio_inventory.store.definitions import Definitions
-from travio_inventory.store.journal import EventJournal
-from travio_inventory.store.lapses import LapseFinder
-from travio_inventory.store.minutes import FIRST_LOOK_MINUTES, MINUTES_AT_ONCE
-from travio_inventory.store.memory import Faults, MemoryBatches
-from travio_inventory.store.owners import Owners
-from travio_inventory.store.rules import Rules
-from travio_inventory.store.transitions import Transitions
+from travio_inventory.store.hints import minute_of
+from travio_inventory.store.memory import Change, Faults, MemoryBatches
+from travio_inventory.store.rows import block_partition
 
-START_MS = 1_800_000_000_000
-SKEW_S = 2.5
-TTL_S = 20
-DURATION_S = 110.0
-LATEST_BATCH_S = 32.0
+PROCESSES = 3
+HOLDERS = 5
 STOPS = "ABCD"
-KEY = TripKey("o", "t")
-
-OwnersFactory = Callable[..., Owners]
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What a run is made of."""
-
-    seed: int
-    seats_per_block: int = 2
-    seats: int = 6
-    faults: float = 0.12
-    kills: float = 0.12
-    holds_max: int = 0
-    with_gate: bool = False
-    owners: OwnersFactory = Owners
-    transitions: Callable[[Owners], Transitions] = Transitions
+KEY = TripKey(ORGANIZATION, "t")
+QUIET_S = TTL_S * 4 + 60
+"""How long after the last fault all that was left half done is finished: a minute is looked at again 130 s later."""
+ABANDONED_S = 10.0
+"""How long after its expiry a hold may still stand on a bad day, with a sweeper at work."""
 
 
-@dataclass(slots=True)
-class SkewedClock:
-    """The loop's time, off by so much."""
-
-    skew_ms: int
-
-    def now_ms(self) -> int:
-        return START_MS + round(asyncio.get_running_loop().time() * 1_000) + self.skew_ms
-
-
-class Process:
-    """One service process: its own clock, gate, cache and tasks, any of which a kill ends at any await."""
-
-    def __init__(self, world: "World") -> None:
-        plan = world.plan
-        self.clock = SkewedClock(round(world.random.uniform(-SKEW_S, SKEW_S) * 1_000))
-        self.tasks: set[asyncio.Task[Any]] = set()
-        now_ms = self.clock.now_ms
-        gate, cache = LocalGate(now_ms, entries_max=1_000), LocalSeatMapCache(now_ms, trips_max=2)
-        self.commits = Commits(in_flight_max=10_000)
-        self.owners = plan.owners(
-            world.batches,
-            clock=self.clock,
-            watch=EdgeUpkeep(gate, cache),
-            background=self.start,
-            rules=Rules(holds_per_holder_max=plan.holds_max),
-            random=Random(world.random.random()),
-        )
-        self.holds = plan.transitions(self.owners)
-        self.hold_seats = HoldSeats(
-            trips=TripCatalog(Definitions(world.batches)),
-            holds=self.holds,
-            gate=gate,
-            taken=gate,
-            commits=self.commits,
-            times=HoldTimes(TTL_S, 3_600, 7_200),
-            jitter=Random(world.random.random()),
-        )
-        self.expire_holds = ExpireHolds(LapseFinder(self.owners))
-
-    def start(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        task = asyncio.ensure_future(work)
-        self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
-        return task
-
-    def kill(self) -> None:
-        for task in list(self.tasks):
-            task.cancel()
-
-    async def sweep(self, world: "World") -> None:
-        while not world.is_over:
-            await asyncio.sleep(world.random.uniform(0.5, 4))
-            try:
-                await self.expire_holds()
-            except BackendUnavailable:
-                continue
-
-
-@dataclass
 class World:
     """Runs a plan and judges it."""
 
-    plan: Plan
-    random: Random = field(init=False)
-    violations: list[str] = field(default_factory=list)
-    is_over: bool = False
-
-    def __post_init__(self) -> None:
-        self.random = Random(self.plan.seed)
-        self.oracle = Oracle(skew_ms=round(SKEW_S * 1_000), holds_max=self.plan.holds_max)
-
-    # ---- the run
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.violations: list[str] = []
+        self.oracle: Oracle[Call] = Oracle(skew_ms=round(SKEW_S * 1_000), holds_max=plan.holds_max)
+        self.history = History(self.oracle)
+        self.batches = OrderedBatches(None, Random(plan.seed + 1), asyncio.sleep)
+        self.batches.observe = self._observe
+        random = Random(plan.seed)
+        self.gate = RoughGate(lambda: START_MS + round(_now_s() * 1_000), Random(random.random()))
+        self.post = Post(Random(random.random()), plan.faults)
+        self.trip = _trip(plan)
+        self.random = random
 
     async def run(self) -> None:
-        plan = self.plan
-        self.batches = MemoryBatches(None, Random(plan.seed + 1), asyncio.sleep)
-        self.trip = Trip(
-            KEY,
-            tuple(Segment(origin, destination) for origin, destination in zip(STOPS, STOPS[1:], strict=False)),
-            tuple(Seat(f"s{number}", str(number), number, 0) for number in range(plan.seats)),
-            seats_per_block=plan.seats_per_block,
-        )
-        self.batches.observe = self._observe
-        await OpenTrip(Definitions(self.batches))(self.trip)
-        self.processes = [Process(self) for _ in range(3)]
-        self.batches.faults = Faults.share(plan.faults)
-        sweepers = [self.processes[number].start(self.processes[number].sweep(self)) for number in range(plan.seed % 3)]
-        async with asyncio.TaskGroup() as users:
-            for user in range(5):
-                users.create_task(self._user(user))
-        await self._settle(sweepers)
-        self.oracle.judge_history()
+        """The day, the night after it, and the reckoning. Raises Violated."""
+        asyncio.get_running_loop().set_task_factory(adopting)
+        self.processes = [Process(self.plan, self.batches, self.gate, self.random) for _ in range(PROCESSES)]
+        self.front = Front(self.plan, self.trip, self.processes, self.history, self.random)
+        await self._prepare()
+        self.batches.faults = Faults.share(self.plan.faults)
+        workers = self._start_workers()
+        holders = [
+            Holder(self.front, f"u{number}", Random(self.plan.seed * 1_009 + number)) for number in range(HOLDERS)
+        ]
+        async with asyncio.TaskGroup() as day:
+            day.create_task(self._open())
+            day.create_task(keep_house(self.front, Random(self.plan.seed * 1_013)))
+            for holder in holders:
+                day.create_task(holder.live())
+        await self._night(workers)
+        await self._reckon(holders)
 
-    def _observe(self, partition: Any, changes: Any) -> None:
-        self.oracle.now_ms = START_MS + round(asyncio.get_running_loop().time() * 1_000)
+    def _observe(self, partition: Partition, changes: Sequence[Change]) -> None:
         try:
-            self.oracle.applied(partition, changes)
+            self.oracle.applied(_now_s(), ASKING.get(), partition, changes)
         except Violated as violated:
-            self.violations.append(f"{asyncio.get_running_loop().time():.2f} {violated}")
+            self.violations.append(f"{_now_s():.2f} {violated}")
 
-    async def _settle(self, sweepers: list[asyncio.Task[Any]]) -> None:
-        """Everything late lands, the store is well again; then every cell that is not sold can be won."""
-        await asyncio.sleep(LATEST_BATCH_S * 2 + TTL_S)
+    # ---- the day
+
+    async def _prepare(self) -> None:
+        """The trip is known, not yet open; workers have run on this store before."""
+        await Definitions(self.batches).define(self.trip)
+        for index in (Index.EXPIRY, Index.JOURNAL):
+            values: Row = {"at": minute_of(START_MS) - 1}
+            await self.batches.apply(
+                Partition(Table.CURSORS, "", index), [Write(RowKey(Kind.CURSOR, ""), ABSENT, values)]
+            )
+
+    async def _open(self) -> None:
+        """Open the trip from two processes at once, each as often as it takes."""
+
+        async def open_trip(process: Process) -> None:
+            for _ in range(20):
+                with suppress(AskAgain):
+                    await process.open_trip(self.trip)
+                    return
+
+        await asyncio.gather(*(open_trip(process) for process in self.processes[:2]))
+
+    def _start_workers(self) -> list[asyncio.Task[None]]:
+        plan = self.plan
+        sweepers = (self._employ(number, is_relay=False) for number in range(plan.sweepers))
+        relays = (self._employ(number, is_relay=True) for number in range(plan.relays))
+        return [asyncio.ensure_future(worker) for worker in (*sweepers, *relays)]
+
+    async def _employ(self, number: int, *, is_relay: bool) -> None:
+        """A worker in a process, and another one a while after each time it is killed."""
+        process = self.processes[number]
+        while True:
+            work = Relay(process, self.post) if is_relay else Sweeper(process)
+            await asyncio.wait([process.start(keep_at(work, self._pause_s))])
+            await asyncio.sleep(self.random.uniform(0, 5))
+
+    def _pause_s(self) -> float:
+        """Between two rounds of a worker, who is paused for long now and then."""
+        if self.front.is_calm:
+            return 4.0
+        return self.random.uniform(0.5, 4) if self.random.random() < 0.97 else 20.0
+
+    async def _night(self, workers: Sequence[asyncio.Task[None]]) -> None:
+        """Everything late lands, then the store is well; workers finish what is left, holds lapse."""
+        await asyncio.sleep(LATEST_BATCH_S * 2)
+        self.front.is_calm = self.gate.is_calm = True
         self.batches.faults = Faults.none()
-        await asyncio.sleep(TTL_S * 4 + 60)
-        if sweepers and not any(task.done() for task in sweepers):
+        self.post.failures = 0.0
+        await asyncio.sleep(QUIET_S)
+        for worker in workers:
+            worker.cancel()
+        for process in self.processes:
+            process.kill()
+        for worker in workers:
+            if worker.done() and not worker.cancelled():
+                worker.result()
+
+    # ---- the reckoning
+
+    async def _reckon(self, holders: Sequence[Holder]) -> None:
+        prober = Process(self.plan, self.batches, self.gate, self.random)
+        prober.clock.skew_ms = 0
+        await self._judge_maps(prober)
+        if self.plan.sweepers:
             self._judge_leftovers()
-        self.is_over = True
-        await self._probe()
-        await self._judge_events()
+        if self.plan.relays:
+            self._judge_told()
+        else:
+            await self._judge_journal()
+        for holder in holders:
+            if left := await holder.insist():
+                raise Violated(f"I5 asked again when all is well, and no answer: {left[0]}")
+        self.history.judge()
+        await asyncio.sleep(TTL_S + 2 * SKEW_S + 1)
+        if self.plan.holds_max:
+            await self._judge_limits(prober)
+        await self._judge_seats(prober)
+
+    async def _judge_maps(self, prober: Process) -> None:
+        """The map says what the home rows say, leftovers or not."""
+        for block in range(self.trip.block_count):
+            cells = self.oracle.rows[block_partition(KEY, block)]
+            states = [
+                self._state(cells[RowKey(Kind.CELL, seat.id, segment)])
+                for seat in self.trip.seats_in(block)
+                for segment in range(SEGMENTS)
+            ]
+            if await prober.holds.pack(self.trip, block) != pack_block(states):
+                raise Violated(f"I7 the map of block {block} is not {states}")
+
+    def _state(self, cell: Row) -> SeatState:
+        row = self.oracle.row(str(cell["owner"])) if cell.get("owner") else {"status": "ended"}
+        match row.get("status"):
+            case "held":
+                until_ms = int(row.get("expires_at") or 0)
+                return Held(until_ms) if until_ms < NEVER_MS else BLOCKED
+            case "confirmed":
+                return SOLD
+            case None:
+                return Held(int(cell.get("until") or 0))
+            case _:
+                return AVAILABLE
 
     def _judge_leftovers(self) -> None:
+        """Where a sweeper was at work, nothing is held for nobody or past its time (L1, L2)."""
         for partition, rows in self.oracle.rows.items():
             for key, row in rows.items():
-                if key.kind == "cell" and row.get("owner") and row["status"] in ("held", "sold"):
-                    status = self.oracle.row(str(row["owner"])).get("status")
-                    if status not in ("held", "confirmed"):
-                        raise Violated(f"L2 {key} in {partition.number} is {row['status']} for nobody: {status}")
+                if key.kind is Kind.CELL and row.get("owner") and not self.oracle.is_live(str(row["owner"])):
+                    raise Violated(f"L2 {key} in {partition.number} is {row['status']} for nobody: {row['owner']}")
+                if key.kind is Kind.HOLD and row["status"] == "held":
+                    lapsed_s = seconds_of(int(row.get("expires_at") or 0))
+                    if lapsed_s + ABANDONED_S < _now_s():
+                        raise Violated(f"L1 {key.id} ran out at {lapsed_s:.2f} and is still held")
 
-    async def _probe(self) -> None:
-        prober = Process(self)
-        prober.clock.skew_ms = 0
-        for seat in self.trip.seats:
-            for segment in range(len(self.trip.segments)):
-                row = self.oracle.rows[self._partition(seat.id)].get(_cell(seat.id, segment), {})
-                owner = row.get("owner")
-                if owner and self.oracle.row(str(owner)).get("status") == "confirmed":
-                    continue
-                ends = Ends(STOPS[segment], STOPS[segment + 1])
-                caller = Caller("o", f"probe-{seat.id}-{segment}")
-                try:
-                    await prober.hold_seats(caller, "t", ends, [seat.id], ttl_s=TTL_S, key=None)
-                except Refusal as refusal:
-                    raise Violated(f"L2 {seat.id}/{segment} cannot be won: {refusal!r} {row}") from refusal
+    def _judge_told(self) -> None:
+        """Every recorded event was told, in order in each life of the relay and when told first (I8)."""
+        for told in self.post.lives:
+            _judge_order(told)
+        first_told = {event.id: event for told in self.post.lives for event in reversed(told)}
+        in_order = dict.fromkeys(event.id for told in self.post.lives for event in told)
+        self._judge_events([first_told[event_id] for event_id in in_order])
 
-    def _partition(self, seat: str) -> Any:
-        from travio_inventory.store.rows import block_partition
+    async def _judge_journal(self) -> None:
+        """A relay that starts only now finds every recorded event, each once (I8)."""
+        post = Post(Random(0), failures=0.0)
+        relay = Relay(Process(self.plan, self.batches, self.gate, self.random), post)
+        for _ in range(3):
+            await relay()
+        if len(post.lives[0]) != len({event.id for event in post.lives[0]}):
+            raise Violated("I8 told twice by one relay")
+        self._judge_events(post.lives[0])
 
-        return block_partition(KEY, self.trip.block_of(seat))
-
-    async def _judge_events(self) -> None:
-        """The relay finds every recorded event of the last minutes, in order per hold."""
-        clock = SkewedClock(0)
-        journal = EventJournal(self.batches, clock)
-        events: list[Event] = []
-        for _ in range(2 * FIRST_LOOK_MINUTES // MINUTES_AT_ONCE):
-            found = await journal.unpublished()
-            await journal.mark_published(found)
-            events += found
-        ordinals: dict[str, list[int]] = {}
-        for event in events:
-            ordinals.setdefault(base_id(event.hold_id), []).append(event.ordinal)
-        for hold_id, told in ordinals.items():
-            if told != list(range(len(told))):
-                raise Violated(f"I8 events of {hold_id} out of order: {told}")
-        recorded = sum(1 for rows in self.oracle.rows.values() for key in rows if key.kind == "event")
+    def _judge_events(self, events: Sequence[Event]) -> None:
+        """No event is missing, none out of order, and folding them gives the state."""
+        _judge_order(events)
+        recorded = sum(1 for rows in self.oracle.rows.values() for key in rows if key.kind is Kind.EVENT)
         if len(events) != recorded:
-            raise Violated(f"I8 {recorded} events recorded, {len(events)} found")
+            raise Violated(f"I8 {recorded} events recorded, {len(events)} told")
+        folded = {event.hold_id: event for event in events}
+        for hold_id, timeline in self.oracle.timelines.items():
+            status, event = timeline[-1].status, folded.get(hold_id)
+            if (event is None) != (status == "aborted") or (event is not None and _STATUSES[event.type] != status):
+                raise Violated(f"I8 {hold_id} is {status}, its last event is {event}")
+            if event is not None and status == "held" and event.expires_at_ms != timeline[-1].row.get("expires_at"):
+                raise Violated(f"I8 {hold_id} expires at {timeline[-1].row.get('expires_at')}, told was {event}")
 
-    # ---- the holders
+    async def _judge_limits(self, prober: Process) -> None:
+        """No holder is locked out by slots of attempts that died (I9)."""
+        free = [seat for seat in self.trip.seats if self._is_free(seat.id)][: self.plan.holds_max]
+        for number in range(HOLDERS):
+            holds = [
+                await self._win(prober, Ask(Caller("o", f"u{number}"), Ends("A", "B"), (seat.id,), None))
+                for seat in free
+            ]
+            for hold in holds:
+                await self.front.release(Caller("o", hold.holder), hold.id, tries=1)
 
-    async def _user(self, user: int) -> None:
-        random = Random(self.plan.seed * 1009 + user)
-        lives: list[asyncio.Task[None]] = []
-        turn = 0
-        loop = asyncio.get_running_loop()
-        await asyncio.sleep(random.uniform(0, 4))
-        while loop.time() < DURATION_S:
-            turn += 1
-            seats = sorted(random.sample(range(self.plan.seats), random.choice((1, 1, 2, 2, 3))))
-            first = random.randrange(len(STOPS) - 1)
-            ends = Ends(STOPS[first], STOPS[random.randrange(first + 1, len(STOPS))])
-            key = f"k{turn}" if random.random() < 0.7 else None
-            caller = Caller("o", f"u{user}" if key or self.plan.holds_max else f"u{user}-{turn}")
-            ask = _Ask(caller, ends, [f"s{seat}" for seat in seats], key)
-            if key and random.random() < 0.25:
-                lives.append(asyncio.ensure_future(self._later(random.choice((0, 0.05, 1, 8)) * random.random(), ask)))
-            hold = await self._hold(ask, random.choice((1, 2, 5)) if key else 1)
-            if hold is None:
-                await asyncio.sleep(random.uniform(0.5, 7))
-                continue
-            life = asyncio.ensure_future(self._life(random, ask, hold))
-            lives.append(life)
-            if random.random() < 0.6:
-                await life
-            await asyncio.sleep(random.uniform(0.05, 2))
-        await asyncio.gather(*lives)
+    async def _judge_seats(self, prober: Process) -> None:
+        """Every cell that is not sold can be won, the house's too once it gives them back (L2)."""
+        for seat in self.trip.seats:
+            await prober.holds.unblock(self.trip, seat.id)
+        for seat in self.trip.seats:
+            for segment in range(SEGMENTS):
+                if not self._is_sold(seat.id, segment):
+                    ends = Ends(STOPS[segment], STOPS[segment + 1])
+                    await self._win(prober, Ask(Caller("o", f"probe-{seat.id}-{segment}"), ends, (seat.id,), None))
 
-    async def _later(self, delay: float, ask: "_Ask") -> None:
-        await asyncio.sleep(delay)
-        await self._hold(ask, 1)
+    async def _win(self, prober: Process, ask: Ask) -> Hold:
+        try:
+            return await prober.hold_seats(ask.caller, "t", ask.ends, ask.seats, ttl_s=TTL_S, key=None)
+        except Refusal as refusal:
+            raise Violated(f"L2 {ask} cannot be won: {refusal!r}") from refusal
 
-    async def _life(self, random: Random, ask: "_Ask", hold: Hold) -> None:
-        caller, hold_id = ask.caller, base_id(hold.id)
-        fate = random.random()
-        if fate < 0.15:
-            return
-        if random.random() < 0.3:
-            await asyncio.sleep(random.choice((random.uniform(0, 3), TTL_S + random.uniform(-3, 3))))
-            await self._step("extend", caller, hold_id, tries=3)
-        if fate < 0.35:
-            await asyncio.sleep(random.choice((random.uniform(0, 4), TTL_S + random.uniform(-3, 3))))
-            if random.random() < 0.3:
-                rival = asyncio.ensure_future(self._step("confirm", caller, hold_id, tries=2, order="rival"))
-                await self._step("release", caller, hold_id, tries=4)
-                await rival
-            else:
-                await self._step("release", caller, hold_id, tries=4)
-            return
-        wait = random.uniform(0, 5) if fate < 0.6 else TTL_S + random.choice((random.uniform(-3, 4), random.uniform(2, 30)))
-        await asyncio.sleep(wait)
-        order = f"order-{random.randrange(10**6)}"
-        await self._step("confirm", caller, hold_id, tries=random.choice((1, 2, 5)), order=order)
-        if random.random() < 0.35:
-            await asyncio.sleep(random.uniform(0, 25))
-            await self._step("confirm", caller, hold_id, tries=3, order=order)
-        if random.random() < 0.6:
-            await asyncio.sleep(random.uniform(0, 15))
-            await self._step("cancel", caller, hold_id, tries=4)
-        if ask.key and random.random() < 0.25:
-            await self._hold(ask, 2)
+    def _is_sold(self, seat: str, segment: int) -> bool:
+        row = self._cell(seat, segment)
+        return bool(row.get("owner")) and self.oracle.row(str(row["owner"])).get("status") == "confirmed"
 
-    async def _hold(self, ask: "_Ask", tries: int) -> Hold | None:
-        is_told_apart = ask.key is not None or not self.plan.holds_max
-        claimant = claimant_of(ask.caller, ask.key) if is_told_apart else ""
-        for _ in range(tries):
-            found: list[Hold] = []
+    def _is_free(self, seat: str) -> bool:
+        """Whether nobody has the seat on the first segment, by now."""
+        row = self._cell(seat, 0)
+        return not self._is_sold(seat, 0) and row.get("status") != "blocked"
 
-            async def asked(process: Process, found: list[Hold] = found) -> Any:
-                if self.plan.with_gate:
-                    hold = await process.hold_seats(
-                        ask.caller, "t", ask.ends, ask.seats, ttl_s=TTL_S, key=ask.key
-                    )
-                else:
-                    hold = await process.holds.hold(ask.request(self.trip))
-                found.append(hold)
-                return base_id(hold.id)
-
-            call = await self._call("hold", claimant, asked)
-            if call.answer == "ok":
-                return found[0]
-            if call.answer in ("no", "ended"):
-                return None
-            await asyncio.sleep(self.random.choice((0, 0.1, 1, 6)) * self.random.random())
-        return None
-
-    async def _step(self, op: str, caller: Caller, hold_id: str, *, tries: int, order: str = "") -> None:
-        async def asked(process: Process) -> Any:
-            holds = process.holds
-            if op == "confirm":
-                booked = await holds.confirm(caller, hold_id, order)
-                assert booked.state == Confirmed(order)
-                return order
-            if op == "extend":
-                until_ms = process.clock.now_ms() + TTL_S * 1_000
-                hold = await holds.extend(caller, hold_id, expires_at_ms=until_ms, total_ms_max=10**9)
-                assert isinstance(hold.state, Held)
-                return hold_id
-            return (await (holds.release if op == "release" else holds.cancel)(caller, hold_id)).id
-
-        for _ in range(tries):
-            call = await self._call(op, hold_id, asked)
-            if op == "confirm" and call.answer != "ok":
-                call.result = order
-            if call.answer in ("ok", "no"):
-                return
-            await asyncio.sleep(self.random.choice((0, 0.1, 1, 6)) * self.random.random())
-
-    async def _call(self, op: str, subject: str, ask: Callable[[Process], Coroutine[Any, Any, Any]]) -> Call:
-        """One call to some process, which may be killed under it; the caller may lose patience first."""
-        loop = asyncio.get_running_loop()
-        process = self.random.choice(self.processes)
-        call = Call(op, subject, START_MS / 1_000 + loop.time())
-        self.oracle.calls.append(call)
-        task = process.start(ask(process))
-        if self.random.random() < self.plan.kills:
-            loop.call_later(self.random.uniform(0, 0.5), process.kill)
-        patience = self.random.choice((1.0, 4.0, 15.0, 15.0))
-        done, _ = await asyncio.wait([task], timeout=patience)
-        if done and not task.cancelled():
-            error = task.exception()
-            if error is None:
-                call.answer, call.result = "ok", task.result()
-            elif isinstance(error, OutcomeUnknown):
-                pass
-            elif isinstance(error, AskAgain):
-                call.answer = "again"
-            elif op == "hold" and isinstance(error, HoldEnded):
-                call.answer = "ended"
-            elif isinstance(error, Refusal):
-                call.answer, call.result = "no", repr(error)
-            else:
-                raise error
-        elif not task.cancelled():
-            task.add_done_callback(lambda late: late.cancelled() or late.exception())
-        call.returned = START_MS / 1_000 + loop.time()
-        return call
+    def _cell(self, seat: str, segment: int) -> Row:
+        rows = self.oracle.rows[block_partition(KEY, self.trip.block_of(seat))]
+        return rows[RowKey(Kind.CELL, seat, segment)]
 
 
-@dataclass(frozen=True, slots=True)
-class _Ask:
-    caller: Caller
-    ends: Ends
-    seats: list[str]
-    key: str | None
+class OrderedBatches(MemoryBatches):
+    """Answers in the order of the rows, whatever the order in which they are asked for."""
 
-    def request(self, trip: Trip) -> Any:
-        from travio_inventory.domain.hold import HoldRequest
-
-        seats = trip.in_layout_order(self.seats)
-        return HoldRequest(self.caller, trip, trip.journey(self.ends), seats, TTL_S * 1_000, self.key)
+    async def get(self, partition: Partition, keys: Sequence[RowKey]) -> Rows:
+        """See Batches."""
+        return await super().get(partition, sorted(keys))
 
 
-def _cell(seat: str, segment: int) -> Any:
-    from travio_inventory.store.batches import Kind, RowKey
+_STATUSES = {
+    EventType.HOLD_CREATED: "held",
+    EventType.HOLD_EXTENDED: "held",
+    EventType.SEATS_PURCHASED: "confirmed",
+    EventType.HOLD_RELEASED: "released",
+    EventType.HOLD_EXPIRED: "expired",
+    EventType.BOOKING_CANCELLED: "cancelled",
+}
 
-    return RowKey(Kind.CELL, seat, segment)
+
+def _judge_order(events: Sequence[Event]) -> None:
+    """The ordinals of each hold's events count up from 0 without a gap."""
+    told: dict[str, list[int]] = {}
+    for event in events:
+        told.setdefault(base_id(event.hold_id), []).append(event.ordinal)
+    for hold_id, ordinals in told.items():
+        if ordinals != list(range(ordinals[0], ordinals[0] + len(ordinals))):
+            raise Violated(f"I8 events of {hold_id} out of order: {ordinals}")
 
 
-def simulate(plan: Plan) -> tuple[list[str], World]:
-    """Run the plan; the promises that it broke."""
+def _now_s() -> float:
+    return asyncio.get_running_loop().time()
+
+
+def _trip(plan: Plan) -> Trip:
+    return Trip(
+        KEY,
+        tuple(Segment(origin, destination) for origin, destination in zip(STOPS, STOPS[1:], strict=False)),
+        tuple(Seat(f"s{number}", str(number), number, 0) for number in range(plan.seats)),
+        seats_per_block=plan.seats_per_block,
+    )
+
+
+def simulate(plan: Plan) -> World:
+    """Run the plan; `violations` are the promises that it broke, each with its moment."""
     world = World(plan)
     try:
         run_virtually(plan.seed, world.run())
     except* Violated as group:
         world.violations += [str(violated) for violated in group.exceptions]
-    return world.violations, world
+    return world

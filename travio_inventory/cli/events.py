@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import Annotated, TextIO
 
@@ -10,7 +10,7 @@ from cyclopts import Parameter
 
 from travio_inventory.cli.exits import Exit, Failure
 from travio_inventory.cli.reach import AsJson, fail
-from travio_inventory.cli.screen import Screen
+from travio_inventory.cli.screen import Screen, printable
 
 FILE = "events.jsonl"
 POLL_SECONDS = 0.2
@@ -30,13 +30,13 @@ def events(
         return fail(screen, Failure(Exit.WRONG, "NO_EVENTS", said, "name the service's folder with --data"))
     try:
         for line in _lines(path, follow=follow):
-            screen.raw(line)
+            screen.raw(printable(line) if screen.fancy else line)
     except KeyboardInterrupt:
         return Exit.DONE
     return Exit.DONE
 
 
-def _lines(path: Path, *, follow: bool) -> Iterator[str]:
+def _lines(path: Path, *, follow: bool) -> Generator[str, None, None]:
     """Whole lines of the file, without end while following; a file put in its place is read too."""
     while follow and not path.exists():
         time.sleep(POLL_SECONDS)

@@ -34,7 +34,7 @@ class Screen:
     def answer(self, value: object, show: Callable[[], None]) -> None:
         """Write the value as JSON where that was asked for; otherwise let `show` write it for people."""
         if self.as_json:
-            self.raw(json.dumps(value, indent=JSON_INDENT, ensure_ascii=False))
+            self.raw(json.dumps(value, indent=JSON_INDENT))
         else:
             show()
 

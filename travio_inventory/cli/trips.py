@@ -1,5 +1,6 @@
 """Commands about trips: open one from a file, show it, draw its seats, take seats off sale."""
 
+import json
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -59,7 +60,7 @@ def show_trip(
 
     async def work(client: InventoryClient, screen: Screen) -> None:
         found = await client.trip(trip)
-        screen.answer(found.as_plain(), lambda: _show(screen, found, with_seats=seats))
+        screen.answer(json.loads(found.definition), lambda: _show(screen, found, with_seats=seats))
 
     return ask(reach, work)
 

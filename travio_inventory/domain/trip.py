@@ -2,10 +2,10 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from hashlib import blake2b
-from json import dumps
+from json import dumps, loads
 from typing import NamedTuple
 
 from travio_inventory.domain import limits
@@ -98,7 +98,7 @@ class Trip:
     @cached_property
     def fingerprint(self) -> str:
         """A digest that two definitions share exactly when they are equal."""
-        return blake2b(dumps(self.as_plain(), sort_keys=True).encode(), digest_size=16).hexdigest()
+        return blake2b(self.definition.encode(), digest_size=16).hexdigest()
 
     @cached_property
     def seat_classes(self) -> frozenset[str]:
@@ -110,18 +110,20 @@ class Trip:
         """How many blocks the seats are cut into; at least 1."""
         return -(-len(self.seats) // self.seats_per_block)
 
-    def as_plain(self) -> dict[str, object]:
-        """The definition as plain values that JSON can carry; `trip_from_plain` reads it back."""
-        return {
+    @cached_property
+    def definition(self) -> str:
+        """The definition as JSON, the same for equal ones; `read_definition` reads it back."""
+        plain = {
             "organization": self.key.organization,
             "trip": self.key.trip,
-            "segments": [asdict(segment) for segment in self.segments],
-            "seats": [asdict(seat) for seat in self.seats],
+            "segments": [_values(segment, _SEGMENT_FIELDS) for segment in self.segments],
+            "seats": [_values(seat, _SEAT_FIELDS) for seat in self.seats],
             "seats_per_block": self.seats_per_block,
             "vehicle": self.vehicle,
             "vehicle_type": self.vehicle_type,
             "currency": self.currency,
         }
+        return dumps(plain, separators=(",", ":"))
 
     def has_seat(self, seat_id: str) -> bool:
         """Whether the trip has a seat of that id."""
@@ -182,13 +184,21 @@ class Trip:
         return _positions_by(segment.destination for segment in self.segments)
 
 
-def trip_from_plain(plain: dict[str, object]) -> Trip:
-    """The trip that `Trip.as_plain` wrote."""
-    values = dict(plain)
-    key = TripKey(str(values.pop("organization")), str(values.pop("trip")))
-    segments = tuple(Segment(**segment) for segment in values.pop("segments"))  # type: ignore[attr-defined]
-    seats = tuple(Seat(**seat) for seat in values.pop("seats"))  # type: ignore[attr-defined]
-    return Trip(key=key, segments=segments, seats=seats, **values)  # type: ignore[arg-type]
+def read_definition(definition: str) -> Trip:
+    """The trip whose `definition` this is."""
+    values = loads(definition)
+    key = TripKey(values.pop("organization"), values.pop("trip"))
+    segments = tuple(Segment(*segment) for segment in values.pop("segments"))
+    seats = tuple(Seat(*seat) for seat in values.pop("seats"))
+    return Trip(key=key, segments=segments, seats=seats, **values)
+
+
+_SEGMENT_FIELDS = tuple(field.name for field in fields(Segment))
+_SEAT_FIELDS = tuple(field.name for field in fields(Seat))
+
+
+def _values(of: object, names: Iterable[str]) -> list[object]:
+    return [getattr(of, name) for name in names]
 
 
 def _positions_by(stations: Iterable[str]) -> dict[str, list[int]]:

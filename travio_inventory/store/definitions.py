@@ -1,10 +1,8 @@
 """The definitions of trips, and the seeding of their cells."""
 
 from collections.abc import Sequence
-from json import dumps, loads
-
 from travio_inventory.domain.errors import BackendUnavailable, OutcomeUnknown, TripDefinedOtherwise
-from travio_inventory.domain.trip import Trip, TripKey, trip_from_plain
+from travio_inventory.domain.trip import Trip, TripKey, read_definition
 from travio_inventory.store import rows
 from travio_inventory.store.batches import (
     ABSENT,
@@ -37,7 +35,7 @@ class Definitions:
 
     async def define(self, trip: Trip) -> None:
         """See Trips."""
-        values = {"definition": dumps(trip.as_plain()), "fingerprint": trip.fingerprint}
+        values = {"definition": trip.definition, "fingerprint": trip.fingerprint}
         standing = await self._insert(_partition(trip.key), [Write(_DEFINITION, ABSENT, values)])
         if standing and standing[_DEFINITION].get("fingerprint") != trip.fingerprint:
             raise TripDefinedOtherwise
@@ -62,7 +60,7 @@ class Definitions:
         except StoreUnavailable:
             raise BackendUnavailable from None
         row = standing.get(_DEFINITION)
-        return None if row is None else trip_from_plain(loads(rows.text(row, "definition")))
+        return None if row is None else read_definition(rows.text(row, "definition"))
 
     async def _insert(self, partition: Partition, writes: Sequence[Write]) -> Rows:
         """Apply a guarded batch, however often it takes to know; the rows that stood, none where it was new."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from travio_inventory.cli.bench.measuring import lines_for
 from travio_inventory.cli.bench.own_server import OwnServer, cores_apart, pin
 from travio_inventory.client.client import InventoryClient
 from travio_inventory.domain.trip import Trip
+from travio_inventory.settings import BARE_NAMES, PREFIX
 
 OPEN_SECONDS_MAX = 60.0
 
@@ -47,7 +49,7 @@ class Session:
             "own": self.service.pid is not None,
             "core": self.server_core,
             "client_core": self.client_core,
-            "settings": {name: value for name, value in os.environ.items() if name.startswith("TRAVIO_")},
+            "settings": _settings_given(),
         }
 
 
@@ -78,6 +80,15 @@ async def session(
             stack.callback(os.sched_setaffinity, 0, affinity)
         yield Session(service, yardstick, server_core, client_core)
         await asyncio.sleep(0)  # let the connections close before the loop does
+
+
+def _settings_given() -> dict[str, str]:
+    """What the environment sets for a server of our own; a password within an address is masked."""
+    return {
+        name: re.sub(r"[^/@\s]+@", "***@", value)
+        for name, value in os.environ.items()
+        if name.startswith(PREFIX) or name in BARE_NAMES
+    }
 
 
 async def _connect(host: str, port: int, pid: int | None, workers: int) -> Service:

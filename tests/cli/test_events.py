@@ -1,0 +1,32 @@
+"""The tail of the events file: whole lines only, and on with a file that takes its place."""
+
+from pathlib import Path
+
+from tests.cli.conftest import Type
+from travio_inventory.cli.events import _lines
+
+
+def test_following_yields_whole_lines_also_of_a_file_put_in_its_place(tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    path.write_text('{"n":1}\n{"n"')
+    lines = _lines(path, follow=True)
+    assert next(lines) == '{"n":1}'
+    with path.open("a") as file:
+        file.write(':2}\n{"n":3}\n')
+    assert [next(lines), next(lines)] == ['{"n":2}', '{"n":3}']
+    path.rename(tmp_path / "old.jsonl")
+    path.write_text('{"n":4}\n')
+    assert next(lines) == '{"n":4}'
+    lines.close()
+
+
+def test_without_following_it_ends_at_the_end_and_leaves_out_half_a_line(tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    path.write_text('{"n":1}\n{"n"')
+    assert list(_lines(path, follow=False)) == ['{"n":1}']
+
+
+def test_a_folder_without_events_is_said_so(typed: Type, tmp_path: Path) -> None:
+    answer = typed("events", "--data", str(tmp_path))
+    assert (answer.status, answer.out) == (2, "")
+    assert answer.err == f"no events at {tmp_path}/events.jsonl: name the service's folder with --data\n"

@@ -1,0 +1,215 @@
+"""One process's line to a store: it can be spoiled, stalled and counted, and keeps tests out of each other's way."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import NamedTuple, TypeAlias
+
+from travio_inventory.store.batches import (
+    Batches,
+    Hint,
+    Index,
+    Kind,
+    NotDone,
+    Outcome,
+    Partition,
+    RowKey,
+    Rows,
+    StoreUnavailable,
+    Table,
+    Unknown,
+    Write,
+)
+
+Which: TypeAlias = Callable[[Partition, Sequence[Write]], bool]
+"""Whether a batch is one of those meant."""
+
+OFTEN = 1_000_000
+
+
+class Spoil(Enum):
+    """What becomes of a batch."""
+
+    LOST = auto()
+    """Unknown, and never applied."""
+    UNANSWERED = auto()
+    """Applied, and Unknown."""
+    LATE = auto()
+    """Unknown, and applied when the test delivers it."""
+    NOT_DONE = auto()
+    """NotDone."""
+
+
+# ---- which batches
+
+
+def any_batch(_: Partition, __: Sequence[Write]) -> bool:
+    """All of them."""
+    return True
+
+
+def commits(_: Partition, writes: Sequence[Write]) -> bool:
+    """Home batches: those that commit a step, with the hold's row and its cells."""
+    return any(write.key.kind is Kind.HOLD for write in writes) and len(writes) > 1
+
+
+def burns(_: Partition, writes: Sequence[Write]) -> bool:
+    """Those that burn an id: a hold row alone."""
+    return [write.key.kind for write in writes] == [Kind.HOLD]
+
+
+def cells_alone(_: Partition, writes: Sequence[Write]) -> bool:
+    """Intents, and what rolls other blocks forward: cells without a hold row."""
+    return all(write.key.kind is Kind.CELL for write in writes)
+
+
+def seeds(_: Partition, writes: Sequence[Write]) -> bool:
+    """Those that make cells."""
+    return any(write.key.kind is Kind.GUARD for write in writes)
+
+
+def ledgers(partition: Partition, _: Sequence[Write]) -> bool:
+    """Those on a holder's ledger."""
+    return partition.table is Table.LEDGERS
+
+
+def everything_after(count: int, of: Which) -> Which:
+    """Those meant by `of`, but for the first `count`."""
+    seen = Counter[str]()
+
+    def later(partition: Partition, writes: Sequence[Write]) -> bool:
+        if not of(partition, writes):
+            return False
+        seen["batches"] += 1
+        return seen["batches"] > count
+
+    return later
+
+
+@dataclass(slots=True)
+class Stall:
+    """A point where batches or reads stop until `go` is set."""
+
+    only: Which
+    reached: asyncio.Event = field(default_factory=asyncio.Event)
+    go: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def wait(self) -> None:
+        """Say that somebody is here, and wait."""
+        self.reached.set()
+        await self.go.wait()
+
+
+class _Late(NamedTuple):
+    partition: Partition
+    writes: Sequence[Write]
+    hints: Sequence[Hint]
+
+
+@dataclass(slots=True)
+class _Spoiling:
+    how: Spoil
+    only: Which
+    times: int
+
+
+class Line:
+    """Batches. Cursors and buckets carry `name`, so that many tests share one store as if each had its own."""
+
+    def __init__(self, store: Batches, name: str) -> None:
+        self.reads: Counter[Kind] = Counter()
+        self.spoiled = 0
+        self._store = store
+        self._name = name
+        self._spoilings: list[_Spoiling] = []
+        self._stalls: list[Stall] = []
+        self._read_stalls: list[Stall] = []
+        self._unreadable: set[Partition] = set()
+        self._late: list[_Late] = []
+
+    # ---- what a test does to it
+
+    def spoil(self, how: Spoil, only: Which = any_batch, *, times: int = OFTEN) -> None:
+        """That becomes of the next so many of these batches."""
+        self._spoilings.append(_Spoiling(how, only, times))
+
+    def stall(self, only: Which) -> Stall:
+        """These batches stop before they reach the store."""
+        stall = Stall(only)
+        self._stalls.append(stall)
+        return stall
+
+    def stall_reads(self) -> Stall:
+        """Reads of whole blocks stop with their answer in hand."""
+        stall = Stall(any_batch)
+        self._read_stalls.append(stall)
+        return stall
+
+    def cannot_read(self, partition: Partition) -> None:
+        """No read of it is answered."""
+        self._unreadable.add(partition)
+
+    def mend(self) -> None:
+        """The line is well again; what was late may still be delivered."""
+        self._spoilings.clear()
+        self._stalls.clear()
+        self._read_stalls.clear()
+        self._unreadable.clear()
+
+    async def deliver_late(self) -> list[Outcome]:
+        """Every late copy reaches the store; what it says, to nobody."""
+        late, self._late = self._late, []
+        return [await self._store.apply(*batch) for batch in late]
+
+    # ---- what a process does with it
+
+    async def apply(self, partition: Partition, writes: Sequence[Write], hints: Sequence[Hint] = ()) -> Outcome:
+        for stall in self._stalls:
+            if stall.only(partition, writes):
+                await stall.wait()
+        own = self._own(partition)
+        named = [Hint(hint.of, self._name + hint.bucket, hint.entry) for hint in hints]
+        match self._next_spoil(partition, writes):
+            case None:
+                return await self._store.apply(own, writes, named)
+            case Spoil.UNANSWERED:
+                await self._store.apply(own, writes, named)
+            case Spoil.LATE:
+                self._late.append(_Late(own, list(writes), named))
+            case Spoil.NOT_DONE:
+                return NotDone("spoiled")
+            case Spoil.LOST:
+                pass
+        return Unknown("spoiled")
+
+    async def get(self, partition: Partition, keys: Sequence[RowKey]) -> Rows:
+        self._readable(partition)
+        return await self._store.get(self._own(partition), keys)
+
+    async def read(self, partition: Partition, kind: Kind, *, start: str = "", end: str = "") -> Rows:
+        self._readable(partition)
+        self.reads[kind] += 1
+        found = await self._store.read(self._own(partition), kind, start=start, end=end)
+        for stall in self._read_stalls:
+            await stall.wait()
+        return found
+
+    async def hinted(self, index: Index, bucket: str, *, most: int | None = None) -> Sequence[str]:
+        return await self._store.hinted(index, self._name + bucket, most=most)
+
+    def _own(self, partition: Partition) -> Partition:
+        return partition._replace(organization=self._name) if partition.table is Table.CURSORS else partition
+
+    def _readable(self, partition: Partition) -> None:
+        if partition in self._unreadable:
+            raise StoreUnavailable("spoiled")
+
+    def _next_spoil(self, partition: Partition, writes: Sequence[Write]) -> Spoil | None:
+        for spoiling in self._spoilings:
+            if spoiling.times and spoiling.only(partition, writes):
+                spoiling.times -= 1
+                self.spoiled += 1
+                return spoiling.how
+        return None

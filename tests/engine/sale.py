@@ -1,0 +1,370 @@
+"""A trip on sale over the real use cases, and words for what its customers and their rivals do."""
+
+import asyncio
+from collections.abc import Coroutine, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from itertools import pairwise
+from random import Random
+from types import TracebackType
+from typing import Any, Literal, Self, TypeAlias
+from uuid import uuid4
+
+from tests.engine.line import Line, Stall
+from travio_inventory.broker.in_process import InProcess
+from travio_inventory.domain.events import Event
+from travio_inventory.domain.hold import NEVER_MS, Caller, Hold
+from travio_inventory.domain.trip import Ends, Seat, Segment, Trip, TripKey
+from travio_inventory.domain.waitlist import WaitlistEntry
+from travio_inventory.edge.local import LocalGate, LocalSeatMapCache
+from travio_inventory.engine import Inventory
+from travio_inventory.engine.block_seats import BlockSeats
+from travio_inventory.engine.cancel_booking import CancelBooking
+from travio_inventory.engine.check_availability import CheckAvailability
+from travio_inventory.engine.commits import Commits
+from travio_inventory.engine.confirm_hold import ConfirmHold
+from travio_inventory.engine.edge_upkeep import EdgeUpkeep
+from travio_inventory.engine.expire_holds import ExpireHolds, Swept
+from travio_inventory.engine.extend_hold import ExtendHold
+from travio_inventory.engine.hold_seats import HoldSeats, HoldTimes
+from travio_inventory.engine.open_trip import OpenTrip
+from travio_inventory.engine.ports import BlockKey
+from travio_inventory.engine.read_holds import ReadHolds
+from travio_inventory.engine.read_seat_map import ReadSeatMap
+from travio_inventory.engine.relay_events import RelayEvents
+from travio_inventory.engine.release_hold import ReleaseHold
+from travio_inventory.engine.trip_catalog import TripCatalog
+from travio_inventory.engine.waitlist import Waitlist
+from travio_inventory.store import rows
+from travio_inventory.store.batches import Batches, Kind, Row, RowKey
+from travio_inventory.store.definitions import Definitions
+from travio_inventory.store.journal import EventJournal
+from travio_inventory.store.lapses import LapseFinder
+from travio_inventory.store.minutes import FIRST_LOOK_MINUTES, MINUTES_AT_ONCE
+from travio_inventory.store.owners import Owners
+from travio_inventory.store.rules import Rules
+from travio_inventory.store.transitions import Transitions
+from travio_inventory.store.waitlists import WaitlistTable
+
+START_MS = 1_800_000_000_000
+"""When every sale begins: at the start of a minute."""
+SEATS = 18
+TTL_S = 60
+TTL_S_MAX = 600
+TOTAL_S_MAX = 900
+CLOCK_BOUND_MS = 250
+GRACE_S = 10
+TAKEN_TTL_S = 2
+FIRST_ROUNDS = -(-FIRST_LOOK_MINUTES // MINUTES_AT_ONCE)
+"""After so many rounds a worker that never ran before has seen all minutes."""
+
+PerBlock: TypeAlias = int | Literal["all"]
+
+
+@dataclass(slots=True)
+class Clock:
+    """Stands still unless a test moves it."""
+
+    at_ms: int = START_MS
+
+    def now_ms(self) -> int:
+        """Unix milliseconds."""
+        return self.at_ms
+
+    def pass_ms(self, ms: int) -> None:
+        """That much time passes."""
+        self.at_ms += ms
+
+    def pass_s(self, seconds: float) -> None:
+        """That much time passes."""
+        self.at_ms += round(seconds * 1_000)
+
+
+class Process:
+    """One service process with its own edge, caches and line to the store."""
+
+    def __init__(self, batches: Batches, clock: Clock, *, holds_per_holder_max: int) -> None:
+        self.publisher = InProcess()
+        self.commits = Commits(in_flight_max=1_000)
+        self.clock = clock
+        self.batches = batches
+        self.inventory = self._use_cases(holds_per_holder_max)
+
+    def _use_cases(self, holds_per_holder_max: int) -> Inventory:
+        """As `app.py` puts them together, but for the clock."""
+        clock, batches, commits = self.clock, self.batches, self.commits
+        gate = LocalGate(clock.now_ms, entries_max=10_000, taken_ttl_ms=TAKEN_TTL_S * 1_000)
+        cache = LocalSeatMapCache(clock.now_ms, trips_max=8)
+        owners = Owners(
+            batches,
+            clock=clock,
+            watch=EdgeUpkeep(gate, cache),
+            background=commits.in_background,
+            rules=Rules(CLOCK_BOUND_MS, GRACE_S * 1_000, holds_per_holder_max),
+            random=Random(),
+        )
+        times = HoldTimes(TTL_S, TTL_S_MAX, TOTAL_S_MAX)
+        definitions, holds = Definitions(batches), Transitions(owners)
+        trips = TripCatalog(definitions)
+        read_seat_map = ReadSeatMap(trips, holds, cache)
+        return Inventory(
+            trips=trips,
+            open_trip=OpenTrip(definitions),
+            hold_seats=HoldSeats(
+                trips=trips, holds=holds, gate=gate, taken=gate, commits=commits, times=times, jitter=Random()
+            ),
+            confirm_hold=ConfirmHold(holds, commits),
+            release_hold=ReleaseHold(holds, commits),
+            extend_hold=ExtendHold(holds, commits, times, clock),
+            cancel_booking=CancelBooking(holds, commits),
+            read_holds=ReadHolds(holds),
+            read_seat_map=read_seat_map,
+            check_availability=CheckAvailability(read_seat_map),
+            block_seats=BlockSeats(trips, holds, commits),
+            waitlist=Waitlist(trips, WaitlistTable(owners), commits),
+            expire_holds=ExpireHolds(LapseFinder(owners)),
+            relay_events=RelayEvents(EventJournal(batches, clock), self.publisher),
+        )
+
+
+class Sale:
+    """A trip as one service process sells it. Who is not named is ann; a hold's own holder does its steps."""
+
+    def __init__(self, market: "Market", trip: Trip, clock: Clock, *, holds_per_holder_max: int) -> None:
+        self.market = market
+        self.trip = trip
+        self.clock = clock
+        self.holds_per_holder_max = holds_per_holder_max
+        self.line = Line(market.store, trip.key.organization)
+        self.process = Process(self.line, clock, holds_per_holder_max=holds_per_holder_max)
+        self.inventory = self.process.inventory
+        self.told: list[Event] = []
+        self.process.publisher.subscribe(self._hear)
+
+    async def _hear(self, event: Event) -> None:
+        self.told.append(event)
+
+    # ---- processes
+
+    def elsewhere(self) -> "Sale":
+        """The same trip, sold by another process: with the same store and the same time of day, and no other ties."""
+        return self.market.add(
+            Sale(self.market, self.trip, self.clock, holds_per_holder_max=self.holds_per_holder_max)
+        )
+
+    async def settled(self) -> None:
+        """Return once this process has finished what it does in the background."""
+        await self.process.commits.drain(5)
+
+    async def dies(self, step: Coroutine[Any, Any, object], at: Stall) -> None:
+        """The process is killed when the step gets there."""
+        running = asyncio.ensure_future(step)
+        async with asyncio.timeout(5):
+            await at.reached.wait()
+        await self.process.commits.drain(0)
+        with suppress(asyncio.CancelledError):
+            await running
+
+    # ---- what customers do
+
+    def caller(self, by: str = "ann") -> Caller:
+        """A user of this trip's organization."""
+        return Caller(self.trip.key.organization, by)
+
+    async def hold(
+        self, seats: str, ends: str | Ends = "A-D", *, by: str = "ann", key: str | None = None, ttl_s: int = TTL_S
+    ) -> Hold:
+        """Hold the seats, "A1 A2", from stop to stop, "A-C"."""
+        return await self.inventory.hold_seats(
+            self.caller(by), self.trip.key.trip, _ends(ends), seats.split(), ttl_s=ttl_s, key=key
+        )
+
+    async def confirm(self, hold: Hold, order: str = "order-1", *, passengers: str = "") -> Hold:
+        """Book it."""
+        return await self.inventory.confirm_hold(_holder(hold), hold.id, order, passengers.split())
+
+    async def release(self, hold: Hold) -> Hold:
+        """Give the seats back."""
+        return await self.inventory.release_hold(_holder(hold), hold.id)
+
+    async def extend(self, hold: Hold, *, ttl_s: int = TTL_S) -> Hold:
+        """Keep the seats so much longer from now."""
+        return await self.inventory.extend_hold(_holder(hold), hold.id, ttl_s=ttl_s)
+
+    async def cancel(self, hold: Hold) -> Hold:
+        """Give a booking back."""
+        return await self.inventory.cancel_booking(_holder(hold), hold.id)
+
+    async def find(self, hold: Hold) -> Hold:
+        """What became of it."""
+        return await self.inventory.read_holds.one(_holder(hold), hold.id)
+
+    async def holds(self, by: str = "ann", *, trip_id: str = "", include_ended: bool = True) -> Sequence[Hold]:
+        """Those of the user, newest first."""
+        return await self.inventory.read_holds.all(self.caller(by), trip_id=trip_id, include_ended=include_ended)
+
+    async def join(self, by: str = "ann", seat_class: str = "", seats: int = 1) -> WaitlistEntry:
+        """Wait for seats."""
+        return await self.inventory.waitlist.join(self.caller(by), self.trip.key.trip, seat_class, seats)
+
+    async def leave(self, by: str = "ann", seat_class: str = "") -> None:
+        """Wait no longer."""
+        await self.inventory.waitlist.leave(self.caller(by), self.trip.key.trip, seat_class)
+
+    # ---- what the house does
+
+    async def block(self, seats: str, *, reason: str = "broken") -> int:
+        """Take the seats off sale."""
+        blocked = [(seat, reason) for seat in seats.split()]
+        return await self.inventory.block_seats(self.trip.key, blocked=blocked, unblocked=[])
+
+    async def unblock(self, seats: str) -> int:
+        """Put the seats back on sale."""
+        return await self.inventory.block_seats(self.trip.key, blocked=[], unblocked=seats.split())
+
+    async def sweep(self) -> Swept:
+        """One round of the sweeper."""
+        return await self.inventory.expire_holds()
+
+    async def relay(self) -> list[Event]:
+        """One round of the relay: the events that it tells."""
+        before = len(self.told)
+        await self.inventory.relay_events()
+        return self.told[before:]
+
+    async def relay_all(self) -> list[Event]:
+        """As many rounds as a relay that never ran before may need."""
+        before = len(self.told)
+        for _ in range(FIRST_ROUNDS + 1):
+            await self.inventory.relay_events()
+        return self.told[before:]
+
+    # ---- what can be seen
+
+    async def map(self, ends: str | Ends = "A-D") -> dict[str, str]:
+        """What each seat is on the journey: available, held, sold or blocked; in the order of the map."""
+        seat_map = await self.inventory.read_seat_map(self.trip.key, _ends(ends))
+        return {seat.id: type(state).__name__.lower() for seat, state in seat_map.seats()}
+
+    async def seats(self, state: str, ends: str | Ends = "A-D") -> str:
+        """The seats that the map shows in that state."""
+        return " ".join(seat for seat, shown in (await self.map(ends)).items() if shown == state)
+
+    async def cells(self, seat: str) -> list[Row]:
+        """The seat's cells as the store keeps them."""
+        partition = self.block_partition(seat)
+        keys = [RowKey(Kind.CELL, seat, segment) for segment in range(len(self.trip.segments))]
+        standing = await self.market.store.get(partition, keys)
+        return [standing[key] for key in keys]
+
+    async def statuses(self, seat: str) -> list[str]:
+        """The status of each of the seat's cells, in order of travel, as the store keeps them."""
+        return [str(cell["status"]) for cell in await self.cells(seat)]
+
+    def block_partition(self, seat: str) -> Any:  # noqa: ANN401 - whatever names a partition to the line
+        """The partition that the seat is in."""
+        return rows.block_partition(self.trip.key, self.trip.block_of(seat))
+
+    def block_key(self, seat: str) -> BlockKey:
+        """The block that the seat is in."""
+        return BlockKey(self.trip.key, self.trip.block_of(seat))
+
+    async def assert_legal(self) -> None:
+        """Cells and hold rows say the same, once nothing is under way any more."""
+        await self.market.settled()
+        holds, cells = await self._rows_of(Kind.HOLD), await self._rows_of(Kind.CELL)
+        for key, cell in cells.items():
+            owner = str(cell.get("owner") or "")
+            assert cell["status"] == (_status_of_cells(holds[owner]) if owner else "available"), (key, cell)
+        for hold_id, row in holds.items():
+            if row["status"] in rows.LIVE:
+                hold = rows.read_hold(self.trip.key.organization, hold_id, row)
+                for name in rows.cell_keys(hold.seats, hold.journey):
+                    assert cells[name].get("owner") == hold_id, (hold_id, row, name, cells[name])
+
+    async def _rows_of(self, kind: Kind) -> dict[Any, Row]:
+        found: dict[Any, Row] = {}
+        for block in range(self.trip.block_count):
+            standing = await self.market.store.read(rows.block_partition(self.trip.key, block), kind)
+            found |= {key.id if kind is Kind.HOLD else key: row for key, row in standing.items()}
+        return found
+
+
+@dataclass
+class Market:
+    """Opens sales on a store, and ends what they left running."""
+
+    store: Batches
+    sales: list[Sale] = field(default_factory=list)
+
+    async def open(
+        self,
+        *,
+        seats_per_block: PerBlock = 16,
+        stops: str = "ABCD",
+        seats: int = SEATS,
+        holds_per_holder_max: int = 0,
+    ) -> Sale:
+        """A new trip of a new organization on sale."""
+        sale = self.prepare(
+            a_trip(seats_per_block=seats_per_block, stops=stops, seats=seats),
+            holds_per_holder_max=holds_per_holder_max,
+        )
+        await sale.inventory.open_trip(sale.trip)
+        return sale
+
+    def prepare(self, trip: Trip, *, holds_per_holder_max: int = 0) -> Sale:
+        """The sale of a trip that is not open yet."""
+        return self.add(Sale(self, trip, Clock(), holds_per_holder_max=holds_per_holder_max))
+
+    def add(self, sale: Sale) -> Sale:
+        """Keep it, to end it."""
+        self.sales.append(sale)
+        return sale
+
+    async def settled(self) -> None:
+        """Return once no process does anything in the background."""
+        for sale in self.sales:
+            await sale.settled()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for sale in self.sales:
+            await sale.process.commits.drain(0)
+
+
+def a_trip(*, seats_per_block: PerBlock = 16, stops: str = "ABCD", seats: int = SEATS, vehicle: str = "") -> Trip:
+    """A trip of a new organization: seats A1, A2, ... in layout order, the first four first class."""
+    return Trip(
+        key=TripKey(f"org-{uuid4().hex}", "t1"),
+        segments=tuple(Segment(origin, destination) for origin, destination in pairwise(stops)),
+        seats=tuple(
+            Seat(f"A{number}", str(number), row=number, column=0, seat_class="first" if number <= 4 else "second")
+            for number in range(1, seats + 1)
+        ),
+        seats_per_block=seats if seats_per_block == "all" else seats_per_block,
+        vehicle=vehicle,
+    )
+
+
+def _ends(ends: str | Ends) -> Ends:
+    return ends if isinstance(ends, Ends) else Ends(*ends.split("-"))
+
+
+def _holder(hold: Hold) -> Caller:
+    return Caller(hold.trip.organization, hold.holder)
+
+
+def _status_of_cells(hold: Row) -> str:
+    """What a live hold's cells say; one that has ended owns none."""
+    match hold["status"]:
+        case "held":
+            return "blocked" if hold["expires_at"] == NEVER_MS else "held"
+        case "confirmed":
+            return "sold"
+        case ended:
+            return f"nobody's: {ended}"

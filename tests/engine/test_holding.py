@@ -1,0 +1,223 @@
+"""Holding seats: every cell of the journey or none, and who is told what where it does not work."""
+
+import asyncio
+
+import pytest
+
+from tests.engine.line import commits
+from tests.engine.sale import TAKEN_TTL_S, TTL_S, TTL_S_MAX, Market, Sale
+from travio_inventory.domain.errors import (
+    InvalidJourney,
+    InvalidRequest,
+    InvalidSeats,
+    Overloaded,
+    SeatContended,
+    SeatUnavailable,
+    TripNotFound,
+)
+from travio_inventory.domain.hold import Caller, Held
+from travio_inventory.domain.trip import Ends, Journey
+from travio_inventory.engine.commits import Commits
+
+# ---- what a hold takes
+
+
+async def test_a_hold_says_what_it_took_and_until_when(sale: Sale) -> None:
+    hold = await sale.hold("A2 A1", "A-C", ttl_s=90)
+    assert hold.state == Held(sale.clock.at_ms + 90_000)
+    assert (hold.seats, hold.journey, hold.holder) == (("A1", "A2"), Journey(0, 1), "ann")
+    assert await sale.find(hold) == hold
+
+
+async def test_a_hold_from_a_to_c_leaves_c_to_d_on_sale(sale: Sale) -> None:
+    await sale.hold("A1 A18", "A-C")
+    assert await sale.statuses("A1") == await sale.statuses("A18") == ["held", "held", "available"]
+    for taken in ("A-B", "B-C", "A-D", "B-D"):
+        with pytest.raises(SeatUnavailable):
+            await sale.hold("A18", taken)
+    await sale.hold("A1 A18", "C-D")
+
+
+async def test_a_hold_without_a_time_lasts_the_default(sale: Sale) -> None:
+    hold = await sale.hold("A1", ttl_s=0)
+    assert hold.state == Held(sale.clock.at_ms + TTL_S * 1_000)
+
+
+async def test_ten_seats_are_held_at_once(sale: Sale) -> None:
+    seats = " ".join(f"A{number}" for number in range(9, 19))
+    hold = await sale.hold(seats)
+    assert " ".join(hold.seats) == await sale.seats("held") == seats
+
+
+async def test_a_loop_route_rides_to_the_nearest_later_stop(market: Market) -> None:
+    """A B C A D: A comes twice."""
+    loop = await market.open(stops="ABCAD")
+    assert (await loop.hold("A1", "A-A")).journey == Journey(0, 2)
+    assert (await loop.hold("A2", "C-D")).journey == Journey(2, 3)
+    assert (await loop.hold("A3", "A-D")).journey == Journey(0, 3)
+
+
+async def test_segment_numbers_say_which_visit_of_a_loop_is_meant(market: Market) -> None:
+    loop = await market.open(stops="ABCAD")
+    assert (await loop.hold("A1", Ends("A", "D", first=3))).journey == Journey(3, 3)
+    assert (await loop.hold("A1", Ends("A", "A", first=0, last=2))).journey == Journey(0, 2)
+    with pytest.raises(InvalidJourney, match="from_segment_index"):
+        await loop.hold("A2", Ends("A", "D", first=1))
+    with pytest.raises(InvalidJourney, match="to_segment_index"):
+        await loop.hold("A2", Ends("A", "D", last=2))
+
+
+async def test_a_holder_lists_their_own_holds_newest_first(sale: Sale) -> None:
+    first = await sale.hold("A1")
+    sale.clock.pass_s(1)
+    second = await sale.hold("A2")
+    await sale.hold("A3", by="bob")
+    sale.clock.pass_s(1)
+    third = await sale.hold("A4 A18")
+    booking = await sale.confirm(second)
+    released = await sale.release(first)
+    assert list(await sale.holds()) == [third, booking, released]
+    assert list(await sale.holds(include_ended=False)) == [third, booking]
+    assert list(await sale.holds(trip_id="another")) == []
+    assert list(await sale.holds("nobody")) == []
+
+
+# ---- refused by the store
+
+
+@pytest.mark.parametrize("status", ["held", "sold", "blocked"])
+async def test_the_store_names_the_seat_the_segment_and_what_it_is(sale: Sale, status: str) -> None:
+    if status == "blocked":
+        await sale.block("A2")
+    else:
+        rival = await sale.hold("A2", "B-C", by="bob")
+        if status == "sold":
+            await sale.confirm(rival)
+    with pytest.raises(SeatUnavailable) as refused:
+        await sale.elsewhere().hold("A1 A2", "B-D")
+    named = [cell[:3] for cell in refused.value.cells]
+    assert named == ([("A2", 1, "blocked"), ("A2", 2, "blocked")] if status == "blocked" else [("A2", 1, status)])
+    assert str(refused.value).startswith("contention") == (status == "held")
+
+
+async def test_a_refusal_tells_the_edge_whose_the_held_seat_is(sale: Sale) -> None:
+    rival = await sale.hold("A2", by="bob")
+    with pytest.raises(SeatUnavailable) as refused:
+        await sale.elsewhere().hold("A2")
+    assert {cell.claimant for cell in refused.value.cells} == {rival.claimant}
+
+
+@pytest.mark.parametrize("asked", ["A1 A2", "A2 A17 A18", "A1 A17"])
+async def test_a_refused_hold_leaves_no_seat_behind(sale: Sale, asked: str) -> None:
+    """One of the seats is taken on B-C, so the hold is refused; all that was free before must be free after."""
+    taken = asked.split()[-1]
+    await sale.hold(taken, "B-C")
+    with pytest.raises(SeatUnavailable):
+        await sale.hold(asked, "A-C")
+    await sale.assert_legal()
+    await sale.hold(taken, "A-B")
+    await sale.hold(taken, "C-D")
+    for seat in asked.split()[:-1]:
+        await sale.hold(seat, "A-D", by="bob")
+
+
+# ---- turned away for the moment
+
+
+async def test_the_gate_turns_others_away_from_a_seat_it_knows_taken(sale: Sale) -> None:
+    await sale.hold("A1 A18", "A-C")
+    with pytest.raises(SeatContended) as turned_away:
+        await sale.hold("A2 A18", "B-D", by="bob")
+    assert turned_away.value.seats == ("A18",)
+    assert 1_000 <= turned_away.value.retry_after_ms <= 3_000
+    await sale.hold("A2", "B-D", by="cid")
+
+
+async def test_the_gate_never_gives_a_final_no(sale: Sale) -> None:
+    """Two seconds later it has forgotten, and the store says what is true."""
+    await sale.hold("A1")
+    with pytest.raises(SeatContended):
+        await sale.hold("A1", by="bob")
+    sale.clock.pass_s(TAKEN_TTL_S)
+    with pytest.raises(SeatUnavailable):
+        await sale.hold("A1", by="bob")
+
+
+async def test_the_gate_turns_others_away_while_an_attempt_is_under_way(sale: Sale) -> None:
+    at_commit = sale.line.stall(commits)
+    attempt = asyncio.ensure_future(sale.hold("A1 A18"))
+    await at_commit.reached.wait()
+    with pytest.raises(SeatContended) as turned_away:
+        await sale.hold("A17 A18", by="bob")
+    assert turned_away.value.seats == ("A18",)
+    assert 50 <= turned_away.value.retry_after_ms <= 250
+    at_commit.go.set()
+    assert (await attempt).is_live
+    await sale.hold("A17", by="bob")
+
+
+async def test_a_seat_given_back_passes_the_gate_at_once(sale: Sale) -> None:
+    await sale.release(await sale.hold("A1 A18"))
+    await sale.hold("A1 A18", by="bob")
+    await sale.block("A2")
+    await sale.unblock("A2")
+    await sale.hold("A2", by="bob")
+
+
+async def test_the_store_says_contention_where_an_attempt_over_several_blocks_is_under_way(single_seats: Sale) -> None:
+    """Its intents stand, its home row does not yet: nobody knows whether it will win."""
+    at_commit = single_seats.line.stall(commits)
+    attempt = asyncio.ensure_future(single_seats.hold("A1 A2"))
+    await at_commit.reached.wait()
+    with pytest.raises(SeatContended) as turned_away:
+        await single_seats.elsewhere().hold("A2 A3", by="bob")
+    assert turned_away.value.seats == ("A2",)
+    at_commit.go.set()
+    assert (await attempt).is_live
+    with pytest.raises(SeatUnavailable):
+        await single_seats.elsewhere().hold("A2 A3", by="bob")
+    await single_seats.hold("A3", by="bob")
+
+
+async def test_too_many_steps_at_once_are_refused_before_they_begin() -> None:
+    commits_ = Commits(in_flight_max=1)
+    first = asyncio.ensure_future(commits_.run(asyncio.sleep(0.01, "done")))
+    await asyncio.sleep(0)
+    with pytest.raises(Overloaded):
+        await commits_.run(asyncio.sleep(0))
+    assert await first == "done"
+    assert await commits_.run(asyncio.sleep(0, "done")) == "done"
+
+
+# ---- refused for what was asked
+
+
+@pytest.mark.parametrize(
+    "ends", [Ends("C", "A"), Ends("A", "A"), Ends("X", "D"), Ends("A", "X"), Ends("D", "A"), Ends("", "")]
+)
+async def test_a_journey_that_the_trip_does_not_make_is_refused(single_seats: Sale, ends: Ends) -> None:
+    with pytest.raises(InvalidJourney):
+        await single_seats.hold("A1", ends)
+    with pytest.raises(InvalidJourney):
+        await single_seats.map(ends)
+
+
+@pytest.mark.parametrize("seats", ["", "A1 A1", "A1 Z9", " ".join(f"A{number}" for number in range(1, 12))])
+async def test_seats_that_cannot_be_held_are_refused(single_seats: Sale, seats: str) -> None:
+    """None, one twice, one that is not there, eleven."""
+    with pytest.raises(InvalidSeats):
+        await single_seats.hold(seats)
+    assert await single_seats.seats("held") == ""
+
+
+async def test_a_time_beyond_the_cap_is_refused(single_seats: Sale) -> None:
+    await single_seats.hold("A1", ttl_s=TTL_S_MAX)
+    with pytest.raises(InvalidRequest, match="hold_duration_seconds"):
+        await single_seats.hold("A2", ttl_s=TTL_S_MAX + 1)
+
+
+async def test_there_is_no_trip_of_another_organization(single_seats: Sale) -> None:
+    trip, hold_seats = single_seats.trip.key, single_seats.inventory.hold_seats
+    for organization, trip_id in ((trip.organization, "t2"), ("another", trip.trip), (trip.organization, "")):
+        with pytest.raises(TripNotFound):
+            await hold_seats(Caller(organization, "ann"), trip_id, Ends("A", "B"), ["A1"], ttl_s=0, key=None)

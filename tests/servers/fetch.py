@@ -1,0 +1,109 @@
+"""What `make servers` does: fetch once what cannot be installed by pip, and say what is missing."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+POM = Path(__file__).with_name("pom.xml")
+HERE = Path(__file__).parent.parent.parent
+CACHE_VARIABLE = "TRAVIO_TEST_SERVERS"
+
+# The programs, and the Debian package that brings each.
+REDIS_PROGRAMS = {"redis-server": "redis-server", "redis-cli": "redis-tools", "openssl": "openssl"}
+CASSANDRA_PROGRAMS = {"java": "openjdk-17-jre-headless"}
+FETCH_PROGRAMS = {"mvn": "maven"}
+JAVA_VERSION = 17    # Cassandra 5.0 runs on 11 and 17; later ones lack the security manager that it installs
+
+
+class ServersMissingError(Exception):
+    """A server cannot be started here; the message says what to do about it."""
+
+
+def cache() -> Path:
+    """The folder that everything fetched goes to; TRAVIO_TEST_SERVERS names another one."""
+    return Path(os.environ.get(CACHE_VARIABLE) or HERE / ".servers_cache").absolute()
+
+
+def jars() -> Path:
+    """The folder of the jars that the pom asks for, whether it is there or not."""
+    return cache() / f"cassandra-{hashlib.sha256(POM.read_bytes()).hexdigest()[:12]}"
+
+
+def class_archive() -> Path:
+    """Cassandra's classes as Java has them in memory, which makes it start faster; there after `make servers`."""
+    return jars() / "classes.jsa"
+
+
+def java() -> str:
+    """The Java that runs Cassandra. Raises ServersMissingError without one of the right version."""
+    installed = sorted(Path("/usr/lib/jvm").glob(f"java-{JAVA_VERSION}-*/bin/java"))
+    found = str(installed[0]) if installed else shutil.which("java")
+    if not found:
+        raise ServersMissingError(f"no java: install {CASSANDRA_PROGRAMS['java']}")
+    said = subprocess.run([found, "-version"], capture_output=True, text=True, check=False).stderr
+    if f'version "{JAVA_VERSION}.' not in said:
+        raise ServersMissingError(f"{found} is not Java {JAVA_VERSION}: install {CASSANDRA_PROGRAMS['java']}")
+    return found
+
+
+def cassandra_missing() -> str | None:
+    """Why Cassandra cannot be started here, None where it can."""
+    if not jars().is_dir():
+        return f"Cassandra is not in {cache()}: run `make servers`"
+    try:
+        java()
+    except ServersMissingError as missing:
+        return str(missing)
+    return None
+
+
+def redis_missing() -> str | None:
+    """Why Redis cannot be started here, None where it can."""
+    lacking = _packages(REDIS_PROGRAMS)
+    return f"install {' '.join(lacking)} (as root, `make servers` does)" if lacking else None
+
+
+def fetch() -> None:
+    """Bring what is missing, and nothing where nothing is. Raises ServersMissingError where that takes a human."""
+    install(_packages(REDIS_PROGRAMS | CASSANDRA_PROGRAMS))
+    java()
+    if not jars().is_dir():
+        install(_packages(FETCH_PROGRAMS))
+        _copy_jars()
+
+
+def install(packages: list[str]) -> None:
+    """Install Debian packages. Raises ServersMissingError where we may not, or where apt is not there."""
+    if not packages:
+        return
+    if os.geteuid() != 0 or not shutil.which("apt-get"):
+        raise ServersMissingError(f"missing; on Debian: apt-get install {' '.join(packages)}")
+    quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    for command in (["update", "-q"], ["install", "-qy", "--no-install-recommends", *packages]):
+        subprocess.run(["apt-get", *command], env=quiet, check=True)    # noqa: S607 - apt's own, found as we found it
+
+
+def _packages(programs: dict[str, str]) -> list[str]:
+    return [package for program, package in programs.items() if not shutil.which(program)]
+
+
+def _copy_jars() -> None:
+    """Let Maven copy the jars beside their place, then move them there, so that a half-filled folder is never used."""
+    target = jars()
+    unfinished = target.with_suffix(".unfinished")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir(parents=True)
+    (cache() / ".gitignore").write_text("*\n")
+    command = ["mvn", "--batch-mode", "--quiet", "--strict-checksums", "--file", str(POM)]
+    options = ["-DincludeScope=runtime", f"-DoutputDirectory={unfinished}"]
+    subprocess.run([*command, "dependency:copy-dependencies", *options], check=True)
+    unfinished.rename(target)
+
+
+def say_and_exit(missing: ServersMissingError) -> None:
+    """The end of a command that cannot go on."""
+    sys.exit(f"servers: {missing}")

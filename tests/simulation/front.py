@@ -1,0 +1,209 @@
+"""The calls as their callers see them: to some process that may die, by a caller who may lose patience."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from random import Random
+from typing import TypeAlias
+
+from tests.simulation.history import Answer, Call, History
+from tests.simulation.oracle import Violated
+from tests.simulation.plan import TTL_S, Plan
+from tests.simulation.process import Process
+from travio_inventory.domain.errors import (
+    AskAgain,
+    HoldEnded,
+    IdempotencyKeyReused,
+    OutcomeUnknown,
+    Refusal,
+)
+from travio_inventory.domain.hold import Caller, Confirmed, Held, Hold, HoldRequest, base_id, claimant_of
+from travio_inventory.domain.trip import Ends, Trip
+from travio_inventory.engine.ports import Cell
+
+PATIENCES_S = (1.0, 4.0, 15.0, 15.0)
+DEADLINE_S = 12.0
+"""Every call ends by then: the 10 s of one attempt, and a read before it."""
+LEAVES = 0.03
+"""How often a caller hangs up, which cancels what the process does for him."""
+PAUSES_S = (0, 0.1, 1, 6)
+
+Work: TypeAlias = Callable[[Process], Coroutine[object, object, Hold | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A request for a hold."""
+
+    caller: Caller
+    ends: Ends
+    seats: tuple[str, ...]
+    key: str | None
+
+    def request(self, trip: Trip) -> HoldRequest:
+        """As the store takes it."""
+        seats = trip.in_layout_order(self.seats)
+        return HoldRequest(self.caller, trip, trip.journey(self.ends), seats, TTL_S * 1_000, self.key)
+
+    def cells(self, trip: Trip) -> tuple[Cell, ...]:
+        """What is asked for, in layout order."""
+        segments = trip.journey(self.ends).segments
+        return tuple(Cell(seat, segment) for seat in trip.in_layout_order(self.seats) for segment in segments)
+
+    @property
+    def subject(self) -> str:
+        """What the history knows the key by."""
+        return claimant_of(self.caller, self.key) if self.key is not None else ""
+
+
+class Front:
+    """Sends calls to the processes and writes down what came of them."""
+
+    def __init__(self, plan: Plan, trip: Trip, processes: list[Process], history: History, random: Random) -> None:
+        self.plan = plan
+        self.trip = trip
+        self.history = history
+        self.is_calm = False
+        self._processes = processes
+        self._random = random
+
+    async def hold(self, ask: Ask, *, tries: int) -> tuple[Call, Hold | None]:
+        """Ask for a hold, up to so many times; the last call, and the hold where there is one."""
+        got: list[Hold] = []
+
+        async def work(process: Process) -> Hold:
+            if self.plan.with_gate:
+                hold = await process.hold_seats(ask.caller, "t", ask.ends, ask.seats, ttl_s=TTL_S, key=ask.key)
+            else:
+                hold = await process.holds.hold(ask.request(self.trip))
+            got.append(hold)
+            return hold
+
+        for turn in range(tries):
+            if turn:
+                await self.pause()
+            call = await self._call("hold", ask.subject, work, cells=ask.cells(self.trip))
+            if call.answer not in (Answer.AGAIN, Answer.UNKNOWN):
+                break
+        return call, got[-1] if call.answer is Answer.OK else None
+
+    async def confirm(self, caller: Caller, hold_id: str, order: str, *, tries: int) -> Call:
+        """Make it a booking."""
+
+        async def work(process: Process) -> Hold:
+            booked = await process.holds.confirm(caller, hold_id, order)
+            assert booked.state == Confirmed(order)
+            return booked
+
+        return await self._step("confirm", hold_id, work, tries=tries, order=order)
+
+    async def release(self, caller: Caller, hold_id: str, *, tries: int) -> Call:
+        """Give it back."""
+        return await self._step("release", hold_id, lambda process: process.holds.release(caller, hold_id), tries=tries)
+
+    async def cancel(self, caller: Caller, hold_id: str, *, tries: int) -> Call:
+        """Give a booking back."""
+        return await self._step("cancel", hold_id, lambda process: process.holds.cancel(caller, hold_id), tries=tries)
+
+    async def extend(self, caller: Caller, hold_id: str, *, tries: int) -> Call:
+        """Keep it for another while from now."""
+        until_ms = self._processes[0].clock.now_ms() + TTL_S * 1_000
+
+        async def work(process: Process) -> Hold:
+            hold = await process.holds.extend(caller, hold_id, expires_at_ms=until_ms, total_ms_max=10**9)
+            assert isinstance(hold.state, Held)
+            assert hold.state.expires_at_ms >= until_ms
+            return hold
+
+        return await self._step("extend", hold_id, work, tries=tries, until_ms=until_ms)
+
+    async def find(self, caller: Caller, hold_id: str) -> Call:
+        """Read it."""
+        return await self._step("find", hold_id, lambda process: process.holds.find(caller, hold_id), tries=1)
+
+    async def block(self, seat: str, *, tries: int) -> Call:
+        """Take the seat off sale."""
+
+        async def work(process: Process) -> None:
+            await process.holds.block(self.trip, seat, "broken")
+
+        cells = tuple(Cell(seat, segment) for segment in range(len(self.trip.segments)))
+        return await self._step("block", seat, work, tries=tries, cells=cells)
+
+    async def unblock(self, seat: str, *, tries: int) -> Call:
+        """Put it back on sale."""
+
+        async def work(process: Process) -> None:
+            await process.holds.unblock(self.trip, seat)
+
+        return await self._step("unblock", seat, work, tries=tries)
+
+    async def pause(self) -> None:
+        """Wait a while before asking again."""
+        await asyncio.sleep(self._random.choice(PAUSES_S) * self._random.random())
+
+    async def _step(
+        self, op: str, subject: str, work: Work, *, tries: int,
+        order: str = "", until_ms: int = 0, cells: tuple[Cell, ...] = (),
+    ) -> Call:  # fmt: skip
+        for turn in range(tries):
+            if turn:
+                await self.pause()
+            call = await self._call(op, subject, work, order=order, until_ms=until_ms, cells=cells)
+            if call.answer not in (Answer.AGAIN, Answer.UNKNOWN):
+                break
+        return call
+
+    async def _call(
+        self, op: str, subject: str, work: Work, *, order: str = "", until_ms: int = 0, cells: tuple[Cell, ...] = ()
+    ) -> Call:
+        loop, random = asyncio.get_running_loop(), self._random
+        process = random.choice(self._processes)
+        call = Call(len(self.history.calls), op, subject, loop.time(), cells, order, until_ms)
+        self.history.calls.append(call)
+        task = process.start(work(process), call)
+        if not self.is_calm and random.random() < self.plan.kills:
+            loop.call_later(random.uniform(0, 0.5), process.kill)
+        if not self.is_calm and random.random() < LEAVES:
+            loop.call_later(random.uniform(0, 0.5), task.cancel)
+        patience_s = random.choice(PATIENCES_S)
+        await asyncio.wait([task], timeout=patience_s)
+        call.returned_s = loop.time()
+        if task.done():
+            _write_down(call, task)
+        elif patience_s > DEADLINE_S:
+            raise Violated(f"L3 no end of {call}")
+        else:
+            task.add_done_callback(lambda late: late.cancelled() or late.exception())
+        return call
+
+
+def _write_down(call: Call, task: "asyncio.Task[Hold | None]") -> None:
+    """What the caller was told."""
+    if task.cancelled():
+        return
+    match task.exception():
+        case None:
+            call.answer = Answer.OK
+            _write_down_hold(call, task.result())
+        case OutcomeUnknown():
+            pass
+        case AskAgain() as refusal:
+            call.answer, call.told = Answer.AGAIN, refusal.reason
+        case HoldEnded() as refusal if call.op == "hold":
+            call.answer, call.told = Answer.ENDED, refusal.reason
+        case IdempotencyKeyReused() as refusal:
+            call.answer, call.told = Answer.REUSED, refusal.reason
+        case Refusal() as refusal:
+            call.answer, call.told = Answer.NO, refusal.reason
+        case BaseException() as error:
+            raise error
+
+
+def _write_down_hold(call: Call, hold: Hold | None) -> None:
+    if hold is None:
+        return
+    call.told = base_id(hold.id) if call.op in ("hold", "release") else hold.id
+    call.status = type(hold.state).__name__.lower()
+    if isinstance(hold.state, Held):
+        call.until_ms = hold.state.expires_at_ms

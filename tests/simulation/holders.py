@@ -1,0 +1,140 @@
+"""Who uses the service: holders who ask again, twice at once and too late, and the house that blocks seats."""
+
+import asyncio
+from collections.abc import Awaitable
+from random import Random
+
+from tests.simulation.front import Ask, Front
+from tests.simulation.history import Answer
+from tests.simulation.plan import DURATION_S, TTL_S
+from travio_inventory.domain.hold import Caller, Hold, base_id
+from travio_inventory.domain.trip import Ends, Trip
+
+SAME_AGAIN = 0.25
+"""How often the same request is made by two at once."""
+OTHER_REQUEST = 0.12
+"""How often a key is used for another request."""
+
+
+class Holder:
+    """One holder: holds, and steps on them, until the day is over. `asks` are those made under a key."""
+
+    def __init__(self, front: Front, name: str, random: Random) -> None:
+        self.asks: list[Ask] = []
+        self._front = front
+        self._name = name
+        self._random = random
+        self._pending: list[asyncio.Task[None]] = []
+
+    async def live(self) -> None:
+        """The whole day."""
+        random, turn = self._random, 0
+        await asyncio.sleep(random.uniform(0, 4))
+        while asyncio.get_running_loop().time() < DURATION_S:
+            turn += 1
+            ask = self._new_ask(turn)
+            if ask.key and random.random() < SAME_AGAIN:
+                self._start(self._ask_later(ask, random.choice((0, 0.05, 1, 8)) * random.random()))
+            _, hold = await self._front.hold(ask, tries=random.choice((1, 2, 5)) if ask.key else 1)
+            if hold is None:
+                await asyncio.sleep(random.uniform(0.5, 7))
+                continue
+            life = self._start(self._use(ask, hold))
+            if random.random() < 0.6:
+                await life
+            await asyncio.sleep(random.uniform(0.05, 2))
+        await asyncio.gather(*self._pending)
+
+    def _start(self, work: Awaitable[None]) -> "asyncio.Task[None]":
+        task = asyncio.ensure_future(work)
+        self._pending.append(task)
+        return task
+
+    def _new_ask(self, turn: int) -> Ask:
+        random = self._random
+        key = f"k{turn}" if random.random() < 0.7 else None
+        ask = Ask(Caller("o", self._name), *_wish(random, self._front.trip), key)
+        if key:
+            self.asks.append(ask)
+        return ask
+
+    async def _ask_later(self, ask: Ask, delay_s: float) -> None:
+        await asyncio.sleep(delay_s)
+        await self._front.hold(ask, tries=1)
+
+    async def _use(self, ask: Ask, hold: Hold) -> None:
+        """What becomes of a hold."""
+        random, hold_id = self._random, base_id(hold.id)
+        if ask.key and random.random() < OTHER_REQUEST:
+            await self._front.hold(Ask(ask.caller, *_wish(random, self._front.trip), ask.key), tries=1)
+        if random.random() < 0.2:
+            await self._front.find(ask.caller, hold_id)
+        fate = random.random()
+        if fate < 0.15:
+            return
+        if random.random() < 0.35:
+            await asyncio.sleep(random.choice((random.uniform(0, 3), TTL_S + random.uniform(-3, 3))))
+            await self._front.extend(ask.caller, hold_id, tries=3)
+        if fate < 0.35:
+            await self._give_back(ask.caller, hold_id)
+        else:
+            await self._book(ask.caller, hold_id, is_late=fate >= 0.6)
+            if ask.key and random.random() < 0.25:
+                await self._front.hold(ask, tries=2)
+
+    async def _give_back(self, caller: Caller, hold_id: str) -> None:
+        random = self._random
+        await asyncio.sleep(random.choice((random.uniform(0, 4), TTL_S + random.uniform(-3, 3))))
+        if random.random() < 0.3:
+            self._start(self._confirm(caller, hold_id, "rival", tries=2))
+        await self._front.release(caller, hold_id, tries=4)
+
+    async def _book(self, caller: Caller, hold_id: str, *, is_late: bool) -> None:
+        random = self._random
+        late_s = TTL_S + random.choice((random.uniform(-3, 4), random.uniform(2, 30)))
+        await asyncio.sleep(late_s if is_late else random.uniform(0, 5))
+        order = f"order-{random.randrange(10**6)}"
+        if random.random() < 0.2:
+            rival = order if random.random() < 0.4 else f"{order}-rival"
+            self._start(self._confirm(caller, hold_id, rival, tries=3, delay_s=random.random() * 5))
+        await self._front.confirm(caller, hold_id, order, tries=random.choice((1, 2, 5)))
+        if random.random() < 0.35:
+            await asyncio.sleep(random.uniform(0, 25))
+            await self._front.confirm(caller, hold_id, order, tries=3)
+        if random.random() < 0.65:
+            await asyncio.sleep(random.uniform(0, 15))
+            await self._front.cancel(caller, hold_id, tries=4)
+        if random.random() < 0.2:
+            await self._front.find(caller, hold_id)
+
+    async def _confirm(self, caller: Caller, hold_id: str, order: str, *, tries: int, delay_s: float = 0) -> None:
+        await asyncio.sleep(delay_s)
+        await self._front.confirm(caller, hold_id, order, tries=tries)
+
+    async def insist(self) -> list[str]:
+        """When all is well again, ask once more what was asked under a key; the asks that get no answer."""
+        left = []
+        for ask in self.asks:
+            call, _ = await self._front.hold(ask, tries=1)
+            if call.answer in (Answer.AGAIN, Answer.UNKNOWN):
+                left.append(str(call))
+        return left
+
+
+async def keep_house(front: Front, random: Random) -> None:
+    """Block a seat now and then, and put it back on sale."""
+    while asyncio.get_running_loop().time() < DURATION_S:
+        await asyncio.sleep(random.uniform(5, 25))
+        seat = f"s{random.randrange(front.plan.seats)}"
+        await front.block(seat, tries=random.choice((1, 3)))
+        await asyncio.sleep(random.uniform(0, 15))
+        if random.random() < 0.8:
+            await front.unblock(seat, tries=random.choice((1, 3)))
+
+
+def _wish(random: Random, trip: Trip) -> tuple[Ends, tuple[str, ...]]:
+    """A journey and one to three seats."""
+    seats = sorted(random.sample(range(len(trip.seats)), min(len(trip.seats), random.choice((1, 1, 2, 2, 3)))))
+    first = random.randrange(len(trip.segments))
+    last = random.randrange(first, len(trip.segments))
+    return Ends(trip.stops[first], trip.stops[last + 1]), tuple(f"s{seat}" for seat in seats)

@@ -1,0 +1,93 @@
+"""Holds that run out: free again soon after, never before."""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+import pytest
+
+from tests.system.service_process import ServiceProcess
+from tests.system.trips import trip_of
+from travio_inventory.client import (
+    HoldExpired,
+    InventoryClient,
+    SeatContended,
+    SeatStatus,
+    SeatUnavailable,
+)
+
+CLOCK_BOUND_MS = 250
+LATE_MS_MAX = 2_000
+TRIPS = [
+    trip_of("one", seats=15, segments=1, seats_per_block=1),
+    trip_of("all", seats=15, segments=1, seats_per_block=15),
+]
+SEATS = [(trip.key.trip, seat.id) for trip in TRIPS for seat in trip.seats]
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+async def test_a_lapsed_hold_is_free_soon_and_never_before_its_time(processes: Callable[..., ServiceProcess]) -> None:
+    """Ten holds of a second, half of them over three blocks; each seat is won as soon as the map shows it free."""
+    service = processes()
+    await service.start()
+    async with service.client("first") as first, service.client("next") as following:
+        for trip in TRIPS:
+            await first.open_trip(trip)
+        for trip_id, seat in SEATS[::3]:
+            number = int(seat.removeprefix("seat-"))
+            await first.hold(trip_id, "S0", "S1", [f"seat-{number + more}" for more in range(3)], seconds=1)
+            await asyncio.sleep(0.02)
+        won_at_ms = await won_once_shown_free(following)
+    assert await service.stop() == 0
+    events = service.events()
+    lapses = {
+        (event["trip"], seat): event["expires_at_ms"]
+        for event in events
+        if event["event_type"] == "hold.created" and event["user_id"] == "first"
+        for seat in event["seats"]
+    }
+    assert lapses.keys() == set(SEATS)
+    late_ms = [won_at_ms[place] - lapses[place] - CLOCK_BOUND_MS for place in SEATS]
+    assert min(late_ms) >= 0
+    assert max(late_ms) <= LATE_MS_MAX, sorted(late_ms)
+    ends = {event["hold_id"]: event["at_ms"] for event in events if event["event_type"] == "hold.expired"}
+    created = [event for event in events if event["event_type"] == "hold.created" and event["user_id"] == "first"]
+    assert all(ends[event["hold_id"]] >= event["expires_at_ms"] + CLOCK_BOUND_MS for event in created)
+
+
+async def won_once_shown_free(client: InventoryClient) -> dict[tuple[str, str], int]:
+    """When each seat was won, each being asked for as soon as the map of its trip shows it free."""
+    won: dict[tuple[str, str], int] = {}
+    async with asyncio.timeout(10):
+        while len(won) < len(SEATS):
+            for trip in TRIPS:
+                shown = (await client.seat_map(trip.key.trip, "S0", "S1")).seats
+                free = [seat.seat.id for seat in shown if seat.status is SeatStatus.AVAILABLE]
+                for seat in free:
+                    await client.hold(trip.key.trip, "S0", "S1", [seat], seconds=600)
+                    won[trip.key.trip, seat] = now_ms()
+            await asyncio.sleep(0.02)
+    return won
+
+
+async def test_without_a_sweeper_the_next_caller_ends_a_lapsed_hold(processes: Callable[..., ServiceProcess]) -> None:
+    service = processes(TRAVIO_WORKERS="off", TRAVIO_TAKEN_TTL_MS="200")
+    await service.start()
+    async with service.client("first") as first, service.client("next") as following:
+        await first.open_trip(TRIPS[0])
+        held = await first.hold("one", "S0", "S1", ["seat-1", "seat-2"], seconds=1)
+        sure_until_ms = round(held.expires_at.timestamp() * 1_000) + CLOCK_BOUND_MS
+        async with asyncio.timeout(10):
+            while True:
+                try:
+                    await following.hold("one", "S0", "S1", ["seat-2"], seconds=600)
+                    break
+                except (SeatContended, SeatUnavailable):
+                    await asyncio.sleep(0.05)
+        assert sure_until_ms <= now_ms() <= sure_until_ms + 1_000 + LATE_MS_MAX
+        with pytest.raises(HoldExpired):
+            await first.extend(held.id, 600)
+    assert await service.stop() == 0
