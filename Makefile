@@ -7,7 +7,7 @@ LOCK := $(BIN)/uv --no-config pip compile --quiet --universal --python-version 3
 NEEDS := needs python 3.11 or later with its venv module; on Debian: apt-get install python3 python3-venv
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format wire docs lock clean
+.PHONY: help install demo test check format wire docs servers lock clean
 
 help:  ## Say what there is to make
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s%s\n", $$1, $$2 }' Makefile
@@ -31,6 +31,9 @@ wire: $(READY)  ## Generate the wire package from proto/
 
 docs: $(READY)  ## Bring the module list of docs/architecture.md up to date
 	$(BIN)/python -m tests.architecture
+
+servers: $(READY)  ## Fetch the real servers that some tests need: Cassandra (with Java), Redis
+	$(BIN)/python -m tests.servers fetch
 
 lock: $(READY)  ## Pin what is installed (UPGRADE=--upgrade moves to the newest versions)
 	$(LOCK) -o requirements/runtime.txt && $(LOCK) requirements/dev.in -c requirements/runtime.txt -o requirements/dev.txt

@@ -1,6 +1,7 @@
 """Puts the service together: the one place that knows both the settings and the constructors."""
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -80,6 +81,8 @@ HEADER_BYTES_MAX = 16_384
 MESSAGE_READ_SECONDS_MAX = 10
 WRITE_STALLED_SECONDS_MAX = 30
 LINGER_SECONDS_MAX = 1
+GARBAGE_THRESHOLDS = (10_000, 20, 50)
+"""Python's own (700, 10, 10) cost a busy server a tenth of its time, and pauses of 70 ms."""
 EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130
 
@@ -138,11 +141,19 @@ async def _until_told(settings: Settings, service: AbstractAsyncContextManager[A
     with ExitStack() as listening:
         signals = listening.enter_context(anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT))
         async with service as app:
+            _collect_seldom()
             _say_ready(settings, app)
             told = await anext(aiter(signals))
             listening.close()  # from now on a signal does what it does to any process
             log.info("stopping: %s", told.name)
         log_figures(app.figures)
+
+
+def _collect_seldom() -> None:
+    """What stands at the start stays, and most of what calls make has no cycles: look for garbage less often."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*GARBAGE_THRESHOLDS)
 
 
 def _say_ready(settings: Settings, app: App) -> None:

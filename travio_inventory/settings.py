@@ -138,7 +138,7 @@ class Settings(BaseSettings):
     # what goes on by itself
     workers: bool = _setting(True, "whether serve also runs the sweeper and the relay of events")
     sweep_interval_ms: int = _setting(300, "between two rounds that end lapsed holds", ge=10, le=60_000)
-    relay_interval_ms: int = _setting(200, "between two rounds that publish events", ge=10, le=60_000)
+    relay_interval_ms: int = _setting(500, "between two rounds that publish events", ge=10, le=60_000)
 
     # what it says
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = _setting("INFO", "least severe lines to log")

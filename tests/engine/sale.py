@@ -148,9 +148,7 @@ class Sale:
 
     def elsewhere(self) -> "Sale":
         """The same trip, sold by another process: with the same store and the same time of day, and no other ties."""
-        return self.market.add(
-            Sale(self.market, self.trip, self.clock, holds_per_holder_max=self.holds_per_holder_max)
-        )
+        return self.market.add(Sale(self.market, self.trip, self.clock, holds_per_holder_max=self.holds_per_holder_max))
 
     async def settled(self) -> None:
         """Return once this process has finished what it does in the background."""

@@ -82,7 +82,9 @@ async def test_a_step_again_is_the_same_answer(sale: Sale, step: Step) -> None:
 
 
 @pytest.mark.parametrize("give_back", [released, cancelled])
-async def test_seats_given_back_are_free_at_once(sale: Sale, give_back: Callable[[Sale, Hold], Awaitable[None]]) -> None:
+async def test_seats_given_back_are_free_at_once(
+    sale: Sale, give_back: Callable[[Sale, Hold], Awaitable[None]]
+) -> None:
     await give_back(sale, await sale.hold(SEATS))
     assert len((await sale.seats("available")).split()) == len(sale.trip.seats)
     await sale.hold(SEATS, by="bob")

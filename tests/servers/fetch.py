@@ -4,33 +4,32 @@ import hashlib
 import os
 import shutil
 import subprocess
-import sys
-from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 
 POM = Path(__file__).with_name("pom.xml")
-HERE = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parent.parent.parent
 CACHE_VARIABLE = "TRAVIO_TEST_SERVERS"
 
 # The programs, and the Debian package that brings each.
 REDIS_PROGRAMS = {"redis-server": "redis-server", "redis-cli": "redis-tools", "openssl": "openssl"}
 CASSANDRA_PROGRAMS = {"java": "openjdk-17-jre-headless"}
 FETCH_PROGRAMS = {"mvn": "maven"}
-JAVA_VERSION = 17    # Cassandra 5.0 runs on 11 and 17; later ones lack the security manager that it installs
+JAVA_VERSION = 17  # Cassandra 5.0 runs on 11 and 17; later ones lack the security manager that it installs
 
 
 class ServersMissingError(Exception):
     """A server cannot be started here; the message says what to do about it."""
 
 
-def cache() -> Path:
+def cache_folder() -> Path:
     """The folder that everything fetched goes to; TRAVIO_TEST_SERVERS names another one."""
-    return Path(os.environ.get(CACHE_VARIABLE) or HERE / ".servers_cache").absolute()
+    return Path(os.environ.get(CACHE_VARIABLE) or ROOT / ".servers_cache").absolute()
 
 
 def jars() -> Path:
     """The folder of the jars that the pom asks for, whether it is there or not."""
-    return cache() / f"cassandra-{hashlib.sha256(POM.read_bytes()).hexdigest()[:12]}"
+    return cache_folder() / f"cassandra-{hashlib.sha256(POM.read_bytes()).hexdigest()[:12]}"
 
 
 def class_archive() -> Path:
@@ -38,6 +37,7 @@ def class_archive() -> Path:
     return jars() / "classes.jsa"
 
 
+@cache
 def java() -> str:
     """The Java that runs Cassandra. Raises ServersMissingError without one of the right version."""
     installed = sorted(Path("/usr/lib/jvm").glob(f"java-{JAVA_VERSION}-*/bin/java"))
@@ -53,7 +53,7 @@ def java() -> str:
 def cassandra_missing() -> str | None:
     """Why Cassandra cannot be started here, None where it can."""
     if not jars().is_dir():
-        return f"Cassandra is not in {cache()}: run `make servers`"
+        return f"Cassandra is not in {cache_folder()}: run `make servers`"
     try:
         java()
     except ServersMissingError as missing:
@@ -84,7 +84,7 @@ def install(packages: list[str]) -> None:
         raise ServersMissingError(f"missing; on Debian: apt-get install {' '.join(packages)}")
     quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     for command in (["update", "-q"], ["install", "-qy", "--no-install-recommends", *packages]):
-        subprocess.run(["apt-get", *command], env=quiet, check=True)    # noqa: S607 - apt's own, found as we found it
+        subprocess.run(["apt-get", *command], env=quiet, check=True)  # noqa: S607 - apt's own, found as we found it
 
 
 def _packages(programs: dict[str, str]) -> list[str]:
@@ -97,13 +97,8 @@ def _copy_jars() -> None:
     unfinished = target.with_suffix(".unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
-    (cache() / ".gitignore").write_text("*\n")
-    command = ["mvn", "--batch-mode", "--quiet", "--strict-checksums", "--file", str(POM)]
+    (cache_folder() / ".gitignore").write_text("*\n")
+    command = ["mvn", "--batch-mode", "--quiet", "-Dstyle.color=never", "--strict-checksums", "--file", str(POM)]
     options = ["-DincludeScope=runtime", f"-DoutputDirectory={unfinished}"]
     subprocess.run([*command, "dependency:copy-dependencies", *options], check=True)
     unfinished.rename(target)
-
-
-def say_and_exit(missing: ServersMissingError) -> None:
-    """The end of a command that cannot go on."""
-    sys.exit(f"servers: {missing}")

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 # Below the ports that Linux gives to outgoing connections, so that none of those takes one we have just chosen.
@@ -30,12 +30,14 @@ class ServerFailedError(Exception):
 class ServerProcess:
     """One server in a folder of its own, which is its working directory; its output is appended to `server.log`."""
 
-    def __init__(self, name: str, command: Sequence[str], folder: Path, environment: Mapping[str, str] = {}) -> None:
+    def __init__(
+        self, name: str, command: Sequence[str], folder: Path, environment: Mapping[str, str] | None = None
+    ) -> None:
         self.name = name
         self.folder = folder
         self.log = folder / "server.log"
         self._command = [*command]
-        self._environment = {**os.environ, **environment}
+        self._environment = {**os.environ, **(environment or {})}
         self._child: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -92,11 +94,9 @@ class ServerProcess:
         """SIGKILL, to its reader too; when this returns, both are dead. Does nothing where it was never started."""
         if self._child is None:
             return
-        try:
+        with suppress(ProcessLookupError):
             # A number is not given away while a process group has it, and the reader is in the group until now.
             os.killpg(self._child.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         self._child.wait()
         assert self._child.stdin is not None
         self._child.stdin.close()

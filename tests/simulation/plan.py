@@ -5,6 +5,8 @@ from dataclasses import asdict, dataclass, fields
 SKEW_S = 2.5
 """How far a process's clock is off at most: ten times the bound that the protocol is built for."""
 TTL_S = 20
+LAPSES_S = TTL_S + 2 * SKEW_S + 1
+"""After so long a hold has run out by every clock."""
 DURATION_S = 110.0
 """How long the holders are at work."""
 LATEST_BATCH_S = 32.0
@@ -13,13 +15,17 @@ SEGMENTS = 3
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`faults` is the share of batches that fail, `kills` the share of calls under which the process dies."""
+    """`faults` is the share of batches that fail, `kills` the share of calls under which the process dies,
+    `twins` the share of requests with a key that are made by two at once.
+    """
 
     seed: int
     seats_per_block: int = 2
     seats: int = 6
+    holders: int = 5
     faults: float = 0.12
     kills: float = 0.12
+    twins: float = 0.25
     holds_max: int = 0
     with_gate: bool = False
 

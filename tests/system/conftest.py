@@ -1,4 +1,4 @@
-"""The service that a module's tests share, and those that a test starts for itself."""
+"""The service that the tests share, and those that a test starts for itself."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -8,13 +8,13 @@ import pytest
 from tests.system.service_process import ServiceProcess, serving
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def anyio_backend() -> str:
     """The loop that the clients run on."""
     return "asyncio"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 async def shared(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ServiceProcess]:
     """A service for tests that leave it as useful as they found it: each opens trips of its own."""
     async with serving(tmp_path_factory.mktemp("shared")) as service:

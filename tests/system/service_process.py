@@ -128,6 +128,5 @@ def free_port() -> int:
 async def eventually(condition: Callable[[], Awaitable[bool]], *, within_s: float) -> None:
     """Wait until the condition holds. Raises TimeoutError."""
     async with asyncio.timeout(within_s):
-        while not await condition():
+        while not await condition():  # noqa: ASYNC110 - another process tells no event loop
             await asyncio.sleep(5 * POLL_SECONDS)
-

@@ -107,7 +107,7 @@ class Shopper:
 
     async def _go_on(self, client: InventoryClient, attempt: Attempt) -> None:
         attempt.status = HoldStatus.EXPIRED
-        match self._random.choice(["forget", "repeat", "release", "extend", "extend", "confirm", "cancel", "cancel"]):
+        match self._random.choice(["forget", "repeat", "release", "release", "extend", "confirm", "cancel", "cancel"]):
             case "repeat":
                 again = await insist(lambda: ask(client, attempt))
                 assert again == attempt.hold_id
@@ -116,14 +116,13 @@ class Shopper:
                     attempt.status = HoldStatus.RELEASED
             case "extend":
                 await self._extend(client, attempt)
-                await self._confirm(client, attempt)
+                await self._cancel(client, attempt)
             case "confirm":
                 await self._confirm(client, attempt)
             case "cancel":
-                await self._confirm(client, attempt)
-                if attempt.status is HoldStatus.CONFIRMED:
-                    await self._step(attempt, "cancel", lambda: client.cancel(attempt.hold_id))
-                    attempt.status = HoldStatus.CANCELLED
+                await self._cancel(client, attempt)
+            case _:
+                pass  # forget it
 
     async def _confirm(self, client: InventoryClient, attempt: Attempt) -> None:
         await asyncio.sleep(self._random.choice([0, 0, 0, 0, 0, 0, 1.5]))
@@ -133,13 +132,18 @@ class Shopper:
             return
         attempt.status = HoldStatus.CONFIRMED
 
+    async def _cancel(self, client: InventoryClient, attempt: Attempt) -> None:
+        await self._confirm(client, attempt)
+        if attempt.status is HoldStatus.CONFIRMED:
+            await self._step(attempt, "cancel", lambda: client.cancel(attempt.hold_id))
+            attempt.status = HoldStatus.CANCELLED
+
     async def _extend(self, client: InventoryClient, attempt: Attempt) -> None:
         try:
             until = await self._step(attempt, "extend", lambda: client.extend(attempt.hold_id, 3))
         except HoldEnded:
             return
-        if until.timestamp() > attempt.expires_at:
-            attempt.expires_at = until.timestamp()
+        attempt.expires_at = max(attempt.expires_at, until.timestamp())
 
     async def _step(self, attempt: Attempt, name: str, call: Callable[[], Awaitable[Answer]]) -> Answer:
         sent_at = time.time()

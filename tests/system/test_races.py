@@ -35,7 +35,9 @@ async def test_overlapping_journeys_have_one_winner_each(shared: ServiceProcess)
 
         asked = [(("seat-1",), ("seat-2",), ("seat-1", "seat-2"))[n % 3] for n in range(CONTENDERS)]
         won = await asyncio.gather(*map(contend, clients, journeys, asked))
-        owned = [cell for seats, journey in zip(won, journeys, strict=True) for cell in cells("overlaps", seats, journey)]
+        owned = [
+            cell for seats, journey in zip(won, journeys, strict=True) for cell in cells("overlaps", seats, journey)
+        ]
         assert owned
         assert len(set(owned)) == len(owned)
         found = await cells_by_status(one, trip)

@@ -1,7 +1,7 @@
 """Trips to sell, and what a client sees of their seats."""
 
-from travio_inventory.client import InventoryClient, Journey, Seat, SeatStatus, Segment, Trip, TripKey
 from tests.system.service_process import ORGANIZATION
+from travio_inventory.client import InventoryClient, Journey, Seat, SeatStatus, Segment, Trip, TripKey
 
 Cell = tuple[str, str, int]
 """A trip, a seat and a segment."""
@@ -13,7 +13,8 @@ def trip_of(name: str, *, seats: int, segments: int = 3, seats_per_block: int = 
         key=TripKey(ORGANIZATION, name),
         segments=tuple(Segment(f"S{at}", f"S{at + 1}") for at in range(segments)),
         seats=tuple(
-            Seat(f"seat-{n}", f"{n}", row=1 + n // 4, column=1 + n % 4, price_minor=100 + n) for n in range(1, seats + 1)
+            Seat(f"seat-{n}", f"{n}", row=1 + n // 4, column=1 + n % 4, price_minor=100 + n)
+            for n in range(1, seats + 1)
         ),
         seats_per_block=seats_per_block,
     )

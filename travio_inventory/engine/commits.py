@@ -17,7 +17,7 @@ class Commits:
 
     def __init__(self, *, in_flight_max: int) -> None:
         self._in_flight_max = in_flight_max
-        self._steps: set[asyncio.Task[Any]] = set()
+        self._steps: set[asyncio.Task[None]] = set()
         self._background: set[asyncio.Task[None]] = set()
 
     async def run(self, step: Coroutine[Any, Any, T]) -> T:
@@ -25,10 +25,11 @@ class Commits:
         if len(self._steps) >= self._in_flight_max:
             step.close()
             raise Overloaded
-        task = asyncio.ensure_future(step)
+        answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        task = asyncio.ensure_future(_finish(step, answer))
         self._steps.add(task)
-        task.add_done_callback(self._forget)
-        return await asyncio.shield(task)
+        task.add_done_callback(self._steps.discard)
+        return await answer
 
     def in_background(self, work: Coroutine[Any, Any, None]) -> None:
         """Start work that nobody waits for but `drain`. It answers for its own errors."""
@@ -48,7 +49,17 @@ class Commits:
                 return
             await asyncio.wait(tasks, timeout=left)
 
-    def _forget(self, task: asyncio.Task[Any]) -> None:
-        self._steps.discard(task)
-        if not task.cancelled():
-            task.exception()
+
+async def _finish(step: Coroutine[Any, Any, T], answer: asyncio.Future[T]) -> None:
+    """Run the step to its end and answer whoever still waits."""
+    try:
+        result = await step
+    except asyncio.CancelledError:
+        answer.cancel()
+        raise
+    except BaseException as error:  # noqa: BLE001 - it is the caller's, and is raised there
+        if not answer.done():
+            answer.set_exception(error)
+    else:
+        if not answer.done():
+            answer.set_result(result)

@@ -1,6 +1,7 @@
 """The definitions of trips, and the seeding of their cells."""
 
 from collections.abc import Sequence
+
 from travio_inventory.domain.errors import BackendUnavailable, OutcomeUnknown, TripDefinedOtherwise
 from travio_inventory.domain.trip import Trip, TripKey, read_definition
 from travio_inventory.store import rows

@@ -1,6 +1,7 @@
 """Where sweeper, relay and listings must look: index entries that ride along with batches."""
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from travio_inventory.store.batches import Hint, Index, Partition
 from travio_inventory.store.rows import block_entry
@@ -20,12 +21,17 @@ def bucket_of(minute: int) -> str:
 
 def due(block: Partition, at_ms: int) -> Hint:
     """Something in the block may be due at that moment."""
-    return Hint(Index.EXPIRY, bucket_of(minute_of(at_ms)), block_entry(block))
+    return _in_minute(Index.EXPIRY, block, minute_of(at_ms))
 
 
 def recorded(block: Partition, at_ms: int) -> Hint:
     """The block may get an event of that moment."""
-    return Hint(Index.JOURNAL, bucket_of(minute_of(at_ms)), block_entry(block))
+    return _in_minute(Index.JOURNAL, block, minute_of(at_ms))
+
+
+@lru_cache(maxsize=8_192)
+def _in_minute(index: Index, block: Partition, minute: int) -> Hint:
+    return Hint(index, bucket_of(minute), block_entry(block))
 
 
 class HintMemory:

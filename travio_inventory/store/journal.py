@@ -4,18 +4,16 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from travio_inventory.domain.errors import BackendUnavailable
-from travio_inventory.domain.events import Event, EventType
+from travio_inventory.domain.events import Event
 from travio_inventory.domain.hold import base_id
-from travio_inventory.domain.trip import Journey, TripKey
 from travio_inventory.engine.ports import BlockKey, Clock
 from travio_inventory.store import rows
-from travio_inventory.store.batches import Batches, Index, Kind, Row, RowKey, StoreUnavailable
+from travio_inventory.store.batches import Batches, Index, Kind, Row, StoreUnavailable
 from travio_inventory.store.hints import MINUTE_MS, minute_of
 from travio_inventory.store.minutes import OpenMinutes
 
 LOOKBACK_MS = 1_000
 """How much older than the newest event seen of a block an event may be and still be found in the next round."""
-KEYS_PER_READ_MAX = 200
 
 
 class _Told(NamedTuple):
@@ -92,7 +90,7 @@ class EventJournal:
         if not news:
             return []
         self._newest_ms[block] = max(self._newest_ms.get(block, 0), *(rows.number(row, "at") for row in news))
-        return await self._events(block, news)
+        return [rows.read_event(block.trip, row) for row in news]
 
     async def _read(self, block: BlockKey, from_ms: int) -> list[Row]:
         found = await self._batches.read(rows.block_partition(*block), Kind.EVENT, start=rows.event_id_at(from_ms))
@@ -108,32 +106,6 @@ class EventJournal:
         firsts = {_hold_of(row): row for row in reversed(news)}
         return any(rows.number(row, "generation") > self._told_upto(row) + 1 for row in firsts.values())
 
-    async def _events(self, block: BlockKey, news: Sequence[Row]) -> list[Event]:
-        keys = list({rows.hold_key(rows.text(row, "hold")) for row in news})
-        holds: dict[RowKey, Row] = {}
-        for start in range(0, len(keys), KEYS_PER_READ_MAX):
-            holds |= await self._batches.get(rows.block_partition(*block), keys[start : start + KEYS_PER_READ_MAX])
-        return [_event(block.trip, row, holds[rows.hold_key(rows.text(row, "hold"))]) for row in news]
-
 
 def _hold_of(row: Row) -> str:
     return base_id(rows.text(row, "hold"))
-
-
-def _event(trip: TripKey, row: Row, hold: Row) -> Event:
-    hold_id, event = rows.text(row, "hold"), EventType(rows.text(row, "event"))
-    is_booked = event in (EventType.SEATS_PURCHASED, EventType.BOOKING_CANCELLED)
-    kept = rows.read_hold(trip.organization, hold_id, hold)
-    return Event(
-        id=rows.stable_event_id(row),
-        type=event,
-        at_ms=rows.number(row, "at"),
-        trip=trip,
-        hold_id=hold_id,
-        holder=kept.holder,
-        seats=kept.seats,
-        journey=Journey(*kept.journey),
-        expires_at_ms=rows.number(row, "expires_at"),
-        order=rows.text(hold, "order_id") if is_booked else "",
-        ordinal=rows.number(row, "generation"),
-    )

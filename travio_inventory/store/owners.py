@@ -139,9 +139,9 @@ class Owners:
         """
         home = rows.block_partition(hold.trip, hold.home)
         others = [rows.block_partition(hold.trip, block) for block in hold.seats_by_block if block != hold.home]
-        status, event, ordinal = _told(state, hold)
+        status, event, ordinal, order = _told(state, hold)
         writes = [Write(rows.hold_key(hold.id), condition, status)]
-        writes.append(rows.event_write(hold.id, event, at_ms=at_ms, ordinal=ordinal))
+        writes.append(rows.event_write(hold, event, at_ms=at_ms, ordinal=ordinal, order=order))
         writes += _cell_writes(hold.id, rows.cell_keys(hold.seats_by_block[hold.home], hold.journey), state)
         asked = [hints.recorded(home, at_ms), *(hints.due(other, at_ms) for other in others)]
         return await self.apply(home, writes, asked)
@@ -211,18 +211,18 @@ class Owners:
         return Owner(Verdict.TAKEN if row.get("status") in rows.LIVE else Verdict.DEAD, row)
 
 
-def _told(state: HoldState, hold: Hold) -> tuple[Row, EventType, int]:
-    """A step's change of the hold row, its event, and which of the hold's events that is."""
+def _told(state: HoldState, hold: Hold) -> tuple[Row, EventType, int, str | None]:
+    """A step's change of the hold row, its event, which of the hold's events that is, and the order it is about."""
     ordinal = hold.extensions + 1
     match state:
         case Confirmed(order=order):
-            return {"status": "confirmed", "order_id": order}, EventType.SEATS_PURCHASED, ordinal
+            return {"status": "confirmed", "order_id": order}, EventType.SEATS_PURCHASED, ordinal, order
         case Released():
-            return {"status": "released"}, EventType.HOLD_RELEASED, ordinal
+            return {"status": "released"}, EventType.HOLD_RELEASED, ordinal, None
         case Expired():
-            return {"status": "expired"}, EventType.HOLD_EXPIRED, ordinal
-        case Cancelled():
-            return {"status": "cancelled"}, EventType.BOOKING_CANCELLED, ordinal + 1
+            return {"status": "expired"}, EventType.HOLD_EXPIRED, ordinal, None
+        case Cancelled(order=order):
+            return {"status": "cancelled"}, EventType.BOOKING_CANCELLED, ordinal + 1, order
         case Held() | Aborted():
             raise ValueError(f"no step leads to {state}")
         case _:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import cast
 
 from travio_inventory.domain.errors import TakenCell
-from travio_inventory.domain.events import EventType
+from travio_inventory.domain.events import Event, EventType
 from travio_inventory.domain.hold import (
     Aborted,
     Caller,
@@ -82,7 +82,7 @@ def hold_row(hold: Hold) -> Row:
     row: dict[str, str | int | None] = {
         "holder": hold.holder,
         "claimant": hold.claimant,
-        "seats": "\n".join(f"{block} {seat}" for seat, block in zip(hold.seats, hold.blocks, strict=True)),
+        "seats": places_text(hold),
         "first_segment": hold.journey.first,
         "last_segment": hold.journey.last,
         "created_at": hold.created_at_ms,
@@ -100,13 +100,13 @@ def hold_row(hold: Hold) -> Row:
 
 def read_hold(organization: str, hold_id: str, row: Row) -> Hold:
     """The hold that a row says; an aborted one has no seats."""
-    places = [place.split(" ", 1) for place in text(row, "seats").split("\n")] if row.get("holder") is not None else []
+    places = _places(row) if row.get("holder") is not None else []
     return Hold(
         id=hold_id,
         trip=TripKey(organization, parse_hold_id(hold_id).trip),
         holder=text(row, "holder"),
         seats=tuple(seat for _, seat in places),
-        blocks=tuple(int(block) for block, _ in places),
+        blocks=tuple(block for block, _ in places),
         journey=Journey(number(row, "first_segment"), number(row, "last_segment")),
         created_at_ms=number(row, "created_at"),
         claimant=text(row, "claimant"),
@@ -144,17 +144,57 @@ def read_taken(row: Row) -> list[TakenCell]:
     return [TakenCell(seat, int(segment), status) for status, segment, seat in lines]
 
 
-def event_write(hold_id: str, event: EventType, *, at_ms: int, ordinal: int, expires_at_ms: int | None = None) -> Write:
-    """The event row of a step. Its id orders a block's events by time; `ordinal` those of one hold."""
-    key = RowKey(Kind.EVENT, f"{event_id_at(at_ms)}~{hold_id}~{event}")
+def event_write(
+    hold: Hold,
+    event: EventType,
+    *,
+    at_ms: int,
+    ordinal: int,
+    expires_at_ms: int | None = None,
+    order: str | None = None,
+) -> Write:
+    """The event row of a step, whole in itself. Its id orders a block's events by time; `ordinal` those of one hold."""
+    key = RowKey(Kind.EVENT, f"{event_id_at(at_ms)}~{hold.id}~{event}")
     values: Row = {
-        "event": event,
-        "hold": hold_id,
+        "event": event.value,
+        "hold": hold.id,
         "at": at_ms,
         "generation": ordinal,
         "expires_at": expires_at_ms,
+        "order_id": order,
+        "holder": hold.holder,
+        "seats": places_text(hold),
+        "first_segment": hold.journey.first,
+        "last_segment": hold.journey.last,
     }
     return Write(key, {}, values)
+
+
+def read_event(trip: TripKey, row: Row) -> Event:
+    """The event that a row tells."""
+    return Event(
+        id=stable_event_id(row),
+        type=EventType(text(row, "event")),
+        at_ms=number(row, "at"),
+        trip=trip,
+        hold_id=text(row, "hold"),
+        holder=text(row, "holder"),
+        seats=tuple(seat for _, seat in _places(row)),
+        journey=Journey(number(row, "first_segment"), number(row, "last_segment")),
+        expires_at_ms=number(row, "expires_at"),
+        order=text(row, "order_id"),
+        ordinal=number(row, "generation"),
+    )
+
+
+def places_text(hold: Hold) -> str:
+    """The hold's seats, each with its block, as a row keeps them."""
+    return "\n".join([f"{block} {seat}" for seat, block in zip(hold.seats, hold.blocks, strict=True)])
+
+
+def _places(row: Row) -> list[tuple[int, str]]:
+    places = (place.split(" ", 1) for place in text(row, "seats").split("\n"))
+    return [(int(block), seat) for block, seat in places]
 
 
 def event_id_at(at_ms: int) -> str:

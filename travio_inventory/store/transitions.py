@@ -154,10 +154,10 @@ class Transitions:
     def _home_claim(self, hold: Hold, now_ms: int) -> Claim:
         own = rows.hold_key(hold.id)
         status, until_ms = _cell_status(hold)
-        event, ordinal, expires_at_ms = EventType.HOLD_CREATED, 0, until_ms
+        event, ordinal, expires_at_ms, order = EventType.HOLD_CREATED, 0, until_ms, None
         if isinstance(hold.state, Confirmed):
-            event, ordinal, expires_at_ms = EventType.SEATS_PURCHASED, hold.extensions + 1, None
-        told = rows.event_write(hold.id, event, at_ms=now_ms, ordinal=ordinal, expires_at_ms=expires_at_ms)
+            event, ordinal, order = EventType.SEATS_PURCHASED, hold.extensions + 1, hold.state.order
+        told = rows.event_write(hold, event, at_ms=now_ms, ordinal=ordinal, expires_at_ms=expires_at_ms, order=order)
         return Claim(
             hold.trip,
             hold.home,
@@ -379,7 +379,7 @@ class Transitions:
                 {"status": "held", "expires_at": seen_ms},
                 {"expires_at": until_ms, "generation": ordinal},
             ),
-            rows.event_write(hold.id, event, at_ms=now_ms, ordinal=ordinal, expires_at_ms=until_ms),
+            rows.event_write(hold, event, at_ms=now_ms, ordinal=ordinal, expires_at_ms=until_ms),
             *(
                 Write(cell, {"owner": hold.id}, {"until": until_ms})
                 for cell in rows.cell_keys(hold.seats_by_block[hold.home], hold.journey)

@@ -151,7 +151,7 @@ class Inbox:
         pending = self._pending
         start = b"" if pending else data[:PREFIX_BYTES]
         if len(start) == PREFIX_BYTES and len(data) == PREFIX_BYTES + self._message_bytes(start):
-            self._complete(data[PREFIX_BYTES:])    # as nearly always: one frame, one message
+            self._complete(data[PREFIX_BYTES:])  # as nearly always: one frame, one message
             return
         pending += data
         while len(pending) >= PREFIX_BYTES:
@@ -194,7 +194,7 @@ class Call(Stream[Any, Any]):
     one message starts when the message is complete.
     """
 
-    def __init__(    # does not call grpclib's: it sets up what the replaced methods used
+    def __init__(  # does not call grpclib's: it sets up what the replaced methods used
         self,
         shared: Shared,
         writer: Writer,
@@ -224,9 +224,7 @@ class Call(Stream[Any, Any]):
         self._messages_sent = 0
         self._task: asyncio.Task[None] | None = None
         loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(
-            min(shared.limits.message_read_seconds_max, self._seconds_left()), self._on_timer
-        )
+        self._timer = loop.call_later(min(shared.limits.message_read_seconds_max, self._seconds_left()), self._on_timer)
         if not self._takes_one:
             self._start()
 
@@ -284,7 +282,7 @@ class Call(Stream[Any, Any]):
                 headers.append(("grpc-status-details-bin", encode_bin_value(details).decode("ascii")))
             headers.extend(encode_metadata(metadata))
             self._close()
-            with suppress(ProtocolError):    # the caller has left
+            with suppress(ProtocolError):  # the caller has left
                 self._writer.send_headers(self._stream_id, headers, end_stream=True)
                 if not self.request_ended:
                     self._writer.reset(self._stream_id, ErrorCodes.NO_ERROR)
@@ -378,8 +376,8 @@ class Call(Stream[Any, Any]):
             if self._task is not None and self._task.cancelling():
                 self.end(Status.UNAVAILABLE, "the server is stopping")
                 raise
-            self._fail(error)    # something the handler waited for was cancelled, not the handler
-        except Exception as error:    # noqa: BLE001    # _fail logs it
+            self._fail(error)  # something the handler waited for was cancelled, not the handler
+        except Exception as error:  # noqa: BLE001    # _fail logs it
             self._fail(error)
 
     async def _answer(self) -> None:
@@ -404,7 +402,7 @@ class Call(Stream[Any, Any]):
             await self.send_trailing_metadata(
                 status=refusal.status, status_message=refusal.message, status_details=refusal.details
             )
-        except Exception as error:    # noqa: BLE001    # _fail logs it
+        except Exception as error:  # noqa: BLE001    # _fail logs it
             self._fail(error)
 
     def _fail(self, error: BaseException) -> None:

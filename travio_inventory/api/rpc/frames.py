@@ -33,8 +33,8 @@ UNFLUSHED_BYTES_MAX: Final = 65_536
 
 _CONFIG: Final = H2Configuration(
     client_side=False,
-    header_encoding="latin-1",    # never fails; ascii would end the connection at a caller's odd byte
-    validate_inbound_headers=False,    # we check the few we use, and answer; h2 would end the connection
+    header_encoding="latin-1",  # never fails; ascii would end the connection at a caller's odd byte
+    validate_inbound_headers=False,  # we check the few we use, and answer; h2 would end the connection
     validate_outbound_headers=False,
     normalize_inbound_headers=False,
     normalize_outbound_headers=False,
@@ -100,7 +100,7 @@ class GuardedFrames(H2Connection):
     `receive_data` raises h2's ProtocolError when the connection must end; the GOAWAY is then ready to send.
     """
 
-    MAX_CLOSED_STREAMS = 1_024    # h2 remembers 65,536, some 7 MB for each connection
+    MAX_CLOSED_STREAMS = 1_024  # h2 remembers 65,536, some 7 MB for each connection
 
     def __init__(self, limits: ServerLimits) -> None:
         super().__init__(_CONFIG)
@@ -129,7 +129,7 @@ class GuardedFrames(H2Connection):
         """Let the peer send so many control frames more: we have given it reason to."""
         self._control.credit(frames)
 
-    def receive_data(self, data: bytes) -> list[Event]:    # type: ignore[override]    # we get bytes only
+    def receive_data(self, data: bytes) -> list[Event]:  # type: ignore[override]    # we get bytes only
         events = super().receive_data(data)
         try:
             self._backlog.check()
@@ -156,7 +156,7 @@ class GuardedFrames(H2Connection):
         elif isinstance(frame, RstStreamFrame):
             self._charge(self._resets)
         elif isinstance(frame, GoAwayFrame):
-            return [ConnectionTerminated()]    # h2 would forbid us to answer the calls that still run
+            return [ConnectionTerminated()]  # h2 would forbid us to answer the calls that still run
         elif isinstance(frame, HeadersFrame):
             self._control.credit(CONTROL_FRAMES_PER_CALL)
         else:
@@ -175,7 +175,7 @@ class GuardedFrames(H2Connection):
 
     def _charge(self, bucket: Bucket) -> None:
         if not bucket.take():
-            raise DenialOfServiceError("too many resets or control frames")    # ENHANCE_YOUR_CALM
+            raise DenialOfServiceError("too many resets or control frames")  # ENHANCE_YOUR_CALM
 
 
 class Writer:

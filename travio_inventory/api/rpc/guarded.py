@@ -208,7 +208,7 @@ class _Connection(asyncio.Protocol):
         try:
             for event in self._frames.receive_data(data):
                 react = self._reactions.get(type(event))
-                if react is not None:    # what has none, such as an unknown frame, is to be ignored
+                if react is not None:  # what has none, such as an unknown frame, is to be ignored
                     react(event)
         except ProtocolError as error:
             log.debug("connection ended: %s", error)
@@ -262,7 +262,7 @@ class _Connection(asyncio.Protocol):
         self._writer.flush()
         self._left = True
         if self._transport.can_write_eof():
-            self._transport.write_eof()    # to close with bytes unread would lose what we have sent
+            self._transport.write_eof()  # to close with bytes unread would lose what we have sent
         else:
             self._transport.close()
         self._linger = self._loop.call_later(self._limits.linger_seconds_max, self._transport.abort)
@@ -287,9 +287,7 @@ class _Connection(asyncio.Protocol):
             self._refuse(stream_id, request, request_ended=event.stream_ended is not None)
             return
         self._server.calls_open += 1
-        self._calls[stream_id] = Call(
-            self._shared, self._writer, stream_id, request, self._peer, self._forget
-        )
+        self._calls[stream_id] = Call(self._shared, self._writer, stream_id, request, self._peer, self._forget)
 
     def _is_full(self) -> bool:
         calls, calls_max = self._calls, self._limits.streams_concurrent_max
@@ -304,7 +302,7 @@ class _Connection(asyncio.Protocol):
             http_status=refusal.http_status,
             content_type=self._shared.content_type,
         )
-        with suppress(ProtocolError):    # the caller has reset it in the same breath
+        with suppress(ProtocolError):  # the caller has reset it in the same breath
             self._writer.send_headers(stream_id, headers, end_stream=True)
             if not request_ended:
                 self._writer.reset(stream_id, ErrorCodes.NO_ERROR)

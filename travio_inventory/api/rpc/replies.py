@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from hashlib import blake2b
 
+from travio_inventory.api.rpc.descriptors import message_type
 from travio_inventory.domain.errors import HoldLimitReached, SeatContended, SeatUnavailable
 from travio_inventory.domain.hold import (
     Aborted,
@@ -20,6 +21,8 @@ from travio_inventory.domain.trip import Trip
 from travio_inventory.domain.waitlist import WaitlistEntry
 from travio_inventory.wire.inventory import v1
 
+_HOLD_SEATS_RESPONSE = message_type("HoldSeatsResponse")
+
 
 def ticket_id(booking_id: str, seat: str) -> str:
     """The same for a booking's seat however often the booking is confirmed."""
@@ -31,10 +34,11 @@ def expires_at_s(hold: Hold) -> int:
     return hold.state.expires_at_ms // 1_000 if isinstance(hold.state, Held | Expired) else 0
 
 
-def held(hold: Hold) -> v1.HoldSeatsResponse:
-    return v1.HoldSeatsResponse(
-        hold_id=hold.id, success=True, held_seat_ids=list(hold.seats), expires_at=expires_at_s(hold)
-    )
+def held(hold: Hold) -> bytes:
+    """Serialized by upb: this is the answer that a sale waits for."""
+    return _HOLD_SEATS_RESPONSE(
+        hold_id=hold.id, success=True, held_seat_ids=hold.seats, expires_at=expires_at_s(hold)
+    ).SerializeToString()
 
 
 def not_held(

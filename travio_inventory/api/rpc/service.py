@@ -105,7 +105,7 @@ class InventoryService:
 
     # Holds and bookings.
 
-    async def hold_seats(self, message: Message) -> v1.HoldSeatsResponse:
+    async def hold_seats(self, message: Message) -> v1.HoldSeatsResponse | bytes:
         asked = messages.hold_asked(message)
         try:
             hold = await self._inventory.hold_seats(

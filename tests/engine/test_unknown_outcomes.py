@@ -1,0 +1,346 @@
+"""Batches whose answer is lost, and copies that land late: "unknown" is never dressed up as a yes or a no."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
+
+import pytest
+
+from tests.engine.line import Spoil, Which, any_batch, burns, cells_alone, commits, everything_after, ledgers
+from tests.engine.sale import GRACE_S, TTL_S, Sale
+from travio_inventory.domain.errors import (
+    AskAgain,
+    BackendUnavailable,
+    HoldExpired,
+    HoldReleased,
+    OutcomeUnknown,
+    SeatContended,
+    SeatUnavailable,
+)
+from travio_inventory.domain.hold import Cancelled, Confirmed, Held, Hold, Released, late_id
+from travio_inventory.store.batches import Refused
+from travio_inventory.store.claims import ERRORS_MAX
+
+Step: TypeAlias = Callable[[Sale, Hold], Awaitable[Hold]]
+
+SEATS = "A1 A2 A18"
+CLAIM_ERRORS = ERRORS_MAX + 1
+EVERY_SPOIL = [Spoil.LOST, Spoil.UNANSWERED, Spoil.LATE, Spoil.NOT_DONE]
+
+
+async def extend(sale: Sale, hold: Hold) -> Hold:
+    return await sale.extend(hold, ttl_s=300)
+
+
+STEPS: list[Step] = [Sale.confirm, Sale.release, Sale.cancel, extend]
+
+
+async def ready(sale: Sale, step: Step) -> Hold:
+    """A hold that the step can be done to."""
+    hold = await sale.hold(SEATS)
+    return await sale.confirm(hold) if step is Sale.cancel else hold
+
+
+def assert_done(step: Step, hold: Hold) -> None:
+    match hold.state:
+        case Confirmed():
+            assert step is Sale.confirm
+        case Released():
+            assert step is Sale.release
+        case Cancelled():
+            assert step is Sale.cancel
+        case Held():
+            assert step is extend
+            assert hold.extensions == 1
+        case other:
+            pytest.fail(f"no step makes it {other}")
+
+
+# ---- once: nobody notices
+
+
+@pytest.mark.parametrize("how", EVERY_SPOIL)
+@pytest.mark.parametrize("which", [commits, cells_alone, ledgers])
+async def test_a_hold_survives_one_answer_that_is_lost(sale: Sale, how: Spoil, which: Which) -> None:
+    """Home batch, intent or ledger: sent again with the same ids, applied or not."""
+    sale.line.spoil(how, which, times=1)
+    hold = await sale.hold(SEATS, "A-C", key="k")
+    await sale.line.deliver_late()
+    assert hold.is_live
+    assert await sale.hold(SEATS, "A-C", key="k") == hold
+    assert await sale.elsewhere().seats("held", "A-C") == SEATS
+    assert [event.hold_id for event in await sale.relay()] == [hold.id]
+    await sale.assert_legal()
+
+
+@pytest.mark.parametrize("how", EVERY_SPOIL)
+@pytest.mark.parametrize("step", STEPS)
+async def test_a_step_survives_one_answer_that_is_lost(sale: Sale, how: Spoil, step: Step) -> None:
+    hold = await ready(sale, step)
+    await sale.relay()
+    sale.line.spoil(how, commits, times=1)
+    done = await step(sale, hold)
+    await sale.line.deliver_late()
+    assert_done(step, done)
+    assert await sale.find(hold) == done
+    assert len(await sale.relay()) == 1
+    await sale.assert_legal()
+
+
+@pytest.mark.parametrize("how", EVERY_SPOIL)
+async def test_a_sweep_survives_one_answer_that_is_lost(sale: Sale, how: Spoil) -> None:
+    await sale.hold(SEATS)
+    sale.clock.pass_s(TTL_S + 1)
+    sale.line.spoil(how, commits, times=1)
+    assert (await sale.sweep()).failures == {}
+    await sale.line.deliver_late()
+    assert await sale.elsewhere().seats("held") == ""
+    await sale.assert_legal()
+
+
+@pytest.mark.parametrize("how", EVERY_SPOIL)
+async def test_a_late_confirm_survives_one_answer_that_is_lost(sale: Sale, how: Spoil) -> None:
+    hold = await sale.hold(SEATS)
+    sale.clock.pass_s(TTL_S + 1)
+    await sale.sweep()
+    sale.line.spoil(how, commits, times=1)
+    booking = await sale.confirm(hold)
+    await sale.line.deliver_late()
+    assert (booking.id, booking.state) == (late_id(hold.id), Confirmed("order-1"))
+    assert await sale.confirm(hold) == booking
+    sale.clock.pass_s(GRACE_S)
+    await sale.sweep()
+    await sale.assert_legal()
+
+
+async def test_a_late_booking_whose_answer_was_lost_is_settled_like_any_other(sale: Sale) -> None:
+    """It is found by a second look; its map must show at once, and its other blocks must be rolled forward."""
+    hold = await sale.hold(SEATS)
+    sale.clock.pass_s(TTL_S + 1)
+    await sale.sweep()
+    await sale.map()
+    sale.line.spoil(Spoil.UNANSWERED, commits, times=1)
+    await sale.confirm(hold)
+    assert await sale.seats("sold") == SEATS
+    await sale.assert_legal()
+
+
+@pytest.mark.parametrize("how", EVERY_SPOIL)
+async def test_a_block_survives_one_answer_that_is_lost(sale: Sale, how: Spoil) -> None:
+    sale.line.spoil(how, commits, times=1)
+    await sale.block("A1")
+    await sale.line.deliver_late()
+    assert await sale.seats("blocked") == "A1"
+    sale.line.spoil(how, commits, times=1)
+    await sale.unblock("A1")
+    await sale.line.deliver_late()
+    assert await sale.elsewhere().seats("blocked") == ""
+    await sale.assert_legal()
+
+
+@pytest.mark.parametrize("how", [Spoil.LOST, Spoil.UNANSWERED, Spoil.NOT_DONE])
+async def test_an_opening_survives_one_answer_that_is_lost(sale: Sale, how: Spoil) -> None:
+    hold = await sale.hold("A18")
+    sale.line.spoil(how, times=1)
+    await sale.inventory.open_trip(sale.trip)
+    assert await sale.find(hold) == hold
+    await sale.assert_legal()
+
+
+# ---- again and again: ask again, and asking again gives the answer
+
+
+@pytest.mark.parametrize("how", EVERY_SPOIL)
+async def test_a_hold_whose_outcome_is_unknown_is_no_refusal(sale: Sale, how: Spoil) -> None:
+    """Nothing more than "ask again" is said, and the same key then finds out."""
+    sale.line.spoil(how)
+    with pytest.raises((OutcomeUnknown, BackendUnavailable)):
+        await sale.hold(SEATS, key="k")
+    sale.line.mend()
+    hold = await sale.hold(SEATS, key="k")
+    await sale.line.deliver_late()
+    assert await sale.elsewhere().hold(SEATS, key="k") == hold
+    assert await sale.elsewhere().seats("held") == SEATS
+    assert len(await sale.relay()) == 1
+    await sale.assert_legal()
+
+
+async def test_a_hold_that_was_applied_but_never_answered_is_found_by_its_key(sale: Sale) -> None:
+    """The home batch landed; neither it nor the burn that would find it was answered."""
+    sale.line.spoil(Spoil.UNANSWERED, commits)
+    sale.line.spoil(Spoil.LOST, burns)
+    with pytest.raises(OutcomeUnknown):
+        await sale.hold(SEATS, key="k")
+    sale.line.mend()
+    hold = await sale.hold(SEATS, key="k")
+    assert hold.is_live
+    assert await sale.seats("held") == SEATS
+    assert len(await sale.relay()) == 1
+
+
+async def test_a_burnt_hold_never_comes_to_be_when_its_copies_land(sale: Sale) -> None:
+    """The attempt gave up: its id is burnt before anything is said, so the late copies are refused."""
+    sale.line.spoil(Spoil.LATE, commits)
+    with pytest.raises(AskAgain):
+        await sale.hold(SEATS, key="k")
+    sale.line.mend()
+    landed = await sale.line.deliver_late()
+    assert landed
+    assert all(isinstance(outcome, Refused) for outcome in landed)
+    await sale.assert_legal()
+    assert await sale.elsewhere().seats("held") == ""
+    hold = await sale.hold(SEATS, key="k")
+    assert hold.is_live
+    assert await sale.seats("held") == SEATS
+    await sale.assert_legal()
+
+
+async def test_a_hold_without_a_key_is_burnt_too_where_a_copy_may_land(sale: Sale) -> None:
+    sale.line.spoil(Spoil.LATE, commits)
+    with pytest.raises(BackendUnavailable):
+        await sale.hold(SEATS)
+    sale.line.mend()
+    rival = await sale.hold("A18", by="bob")
+    await sale.line.deliver_late()
+    assert await sale.find(rival) == rival
+    await sale.assert_legal()
+
+
+async def test_late_intents_are_freed_at_the_first_contact(single_seats: Sale) -> None:
+    """They land after their hold was burnt; the seats show free and can be won at once."""
+    sale = single_seats
+    sale.line.spoil(Spoil.LATE, cells_alone, times=2 * CLAIM_ERRORS)
+    with pytest.raises(AskAgain):
+        await sale.hold(SEATS)
+    await sale.line.deliver_late()
+    assert (await sale.statuses("A18"))[0] == "held"
+    assert await sale.elsewhere().seats("held") == ""
+    await sale.elsewhere().hold(SEATS, by="bob")
+    await sale.assert_legal()
+
+
+async def test_a_burn_that_is_refused_gives_the_hold_that_stands(sale: Sale) -> None:
+    """All answers were lost, and the hold had been applied: the refused burn finds it."""
+    sale.line.spoil(Spoil.UNANSWERED, commits)
+    hold = await sale.hold(SEATS, key="k")
+    sale.line.mend()
+    assert hold.is_live
+    assert await sale.hold(SEATS, key="k") == hold
+    assert await sale.seats("held") == SEATS
+    await sale.assert_legal()
+
+
+@pytest.mark.parametrize("how", EVERY_SPOIL)
+@pytest.mark.parametrize("step", STEPS)
+async def test_a_step_whose_outcome_is_unknown_is_no_refusal(sale: Sale, how: Spoil, step: Step) -> None:
+    hold = await ready(sale, step)
+    sale.line.spoil(how, commits)
+    try:
+        await step(sale, hold)
+    except (OutcomeUnknown, BackendUnavailable) as told:
+        assert isinstance(told, BackendUnavailable) == (how is Spoil.NOT_DONE)
+    else:
+        assert how is Spoil.UNANSWERED, "it had been applied, and a read said so"
+    sale.line.mend()
+    done = await step(sale, hold)
+    await sale.line.deliver_late()
+    assert_done(step, done)
+    assert await sale.find(hold) == done
+    await sale.assert_legal()
+
+
+async def test_a_late_confirm_that_lands_after_a_release_changes_nothing(sale: Sale) -> None:
+    hold = await sale.hold(SEATS)
+    sale.line.spoil(Spoil.LATE, commits)
+    with pytest.raises(OutcomeUnknown):
+        await sale.confirm(hold)
+    released = await sale.elsewhere().release(hold)
+    assert all(isinstance(outcome, Refused) for outcome in await sale.line.deliver_late())
+    sale.line.mend()
+    assert await sale.find(hold) == released
+    with pytest.raises(HoldReleased):
+        await sale.confirm(hold)
+    await sale.assert_legal()
+
+
+async def test_a_release_that_lands_after_a_confirm_changes_nothing(sale: Sale) -> None:
+    hold = await sale.hold(SEATS)
+    sale.line.spoil(Spoil.LATE, commits)
+    with pytest.raises(OutcomeUnknown):
+        await sale.release(hold)
+    booking = await sale.elsewhere().confirm(hold)
+    await sale.line.deliver_late()
+    assert await sale.elsewhere().find(hold) == booking
+    await sale.assert_legal()
+
+
+async def test_an_extension_that_lands_after_a_longer_one_does_not_shorten_it(sale: Sale) -> None:
+    hold = await sale.hold(SEATS)
+    sale.line.spoil(Spoil.LATE, commits)
+    with pytest.raises(OutcomeUnknown):
+        await sale.extend(hold, ttl_s=100)
+    longer = await sale.elsewhere().extend(hold, ttl_s=200)
+    await sale.line.deliver_late()
+    assert await sale.elsewhere().find(hold) == longer
+    await sale.assert_legal()
+
+
+async def test_an_expiry_that_lands_after_an_extension_changes_nothing(sale: Sale) -> None:
+    """The sweeper saw it lapsed; its holder extended it before the sweeper's batch arrived."""
+    hold = await sale.hold(SEATS)
+    sale.clock.pass_s(TTL_S + 1)
+    sweeper = sale.elsewhere()
+    sweeper.line.spoil(Spoil.LATE, commits)
+    await sweeper.sweep()
+    extended = await sale.extend(hold)
+    await sweeper.line.deliver_late()
+    assert await sale.find(hold) == extended
+    await sale.assert_legal()
+
+
+async def test_a_refused_late_confirm_is_never_booked_when_its_copies_land(sale: Sale) -> None:
+    """A copy of its commit is on the way when the seat is lost: the late id is burnt before the no is given."""
+    hold = await sale.hold(SEATS)
+    sale.clock.pass_s(TTL_S + 1)
+    await sale.sweep()
+    sale.line.spoil(Spoil.LATE, commits, times=1)
+    again = sale.line.stall(everything_after(1, commits))
+    confirming = asyncio.ensure_future(sale.confirm(hold))
+    await asyncio.wait_for(again.reached.wait(), 5)
+    thief = await sale.elsewhere().hold("A1", by="bob")
+    again.go.set()
+    with pytest.raises(HoldExpired):
+        await confirming
+    await sale.release(thief)
+    assert await sale.line.deliver_late()
+    assert await sale.elsewhere().seats("sold") == ""
+    await sale.assert_legal()
+
+
+@pytest.mark.parametrize("which", [burns, any_batch])
+async def test_a_no_that_cannot_be_fenced_is_not_given(single_seats: Sale, which: Which) -> None:
+    """The seat is taken, but the key's id could not be burnt: saying no now could be a lie later."""
+    sale = single_seats
+    await sale.hold("A18", by="bob")
+    asking = sale.elsewhere()
+    asking.line.spoil(Spoil.LOST, which)
+    with pytest.raises(AskAgain) as told:
+        await asking.hold(SEATS, key="k")
+    assert not isinstance(told.value, SeatContended)
+    asking.line.mend()
+    with pytest.raises(SeatUnavailable):
+        await asking.hold(SEATS, key="k")
+    await sale.assert_legal()
+
+
+async def test_what_cannot_be_read_is_unavailable(sale: Sale) -> None:
+    hold = await sale.hold(SEATS)
+    for block in hold.seats_by_block.values():
+        sale.line.cannot_read(sale.block_partition(block[0]))
+    for asked in (sale.find(hold), sale.release(hold), sale.confirm(hold), sale.extend(hold), sale.cancel(hold)):
+        with pytest.raises(BackendUnavailable):
+            await asked
+    with pytest.raises(BackendUnavailable):
+        await sale.map()
+    sale.line.mend()
+    assert await sale.find(hold) == hold

@@ -1,0 +1,47 @@
+"""Certificates for one run: an authority of our own and a server certificate for this machine's loopback names."""
+
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+CONFIGURATION = """[req]
+distinguished_name = name
+[name]
+[authority]
+basicConstraints = critical, CA:TRUE
+keyUsage = critical, keyCertSign, cRLSign
+subjectKeyIdentifier = hash
+[server]
+basicConstraints = critical, CA:FALSE
+keyUsage = critical, digitalSignature
+extendedKeyUsage = serverAuth, clientAuth
+subjectAltName = DNS:localhost, IP:127.0.0.1, IP:127.0.0.2, IP:127.0.0.3
+subjectKeyIdentifier = hash
+authorityKeyIdentifier = keyid
+"""
+
+
+@dataclass(frozen=True)
+class Certificates:
+    """The files, all PEM: whom clients trust, what the server shows, and its key."""
+
+    authority: Path
+    certificate: Path
+    key: Path
+
+
+def make_certificates(folder: Path) -> Certificates:
+    """Write them into the folder, good for one day. Needs OpenSSL 3."""
+    made = Certificates(folder / "authority.pem", folder / "server.pem", folder / "server.key")
+    authority_key = folder / "authority.key"
+    (folder / "openssl.cnf").write_text(CONFIGURATION)
+    _certify(folder, "authority", authority_key, made.authority)
+    _certify(folder, "server", made.key, made.certificate, "-CA", str(made.authority), "-CAkey", str(authority_key))
+    return made
+
+
+def _certify(folder: Path, role: str, key: Path, certificate: Path, *signer: str) -> None:
+    command = ["openssl", "req", "-x509", "-config", str(folder / "openssl.cnf"), "-extensions", role, "-days", "1"]
+    names = ["-subj", f"/CN=travio tests {role}", "-keyout", str(key), "-out", str(certificate)]
+    new_key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-noenc"]
+    subprocess.run([*command, *names, *new_key, *signer], check=True, capture_output=True)

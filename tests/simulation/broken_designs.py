@@ -1,0 +1,418 @@
+"""Tempting designs that break a promise, each planted in one place of the real code. The simulation must catch all.
+
+A design that survives means that the simulation is blind there, not that the design is right.
+"""
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+import pytest
+
+from tests.simulation.plan import TTL_S, Plan
+from travio_inventory.domain.errors import HoldExpired, HoldNotFound, SeatUnavailable, TakenCell
+from travio_inventory.domain.hold import LATE_SUFFIX, Aborted, Confirmed, Expired, Hold, HoldRequest, HoldState
+from travio_inventory.edge.local import LocalGate
+from travio_inventory.engine.hold_seats import HoldSeats
+from travio_inventory.engine.ports import BlockKey, Cell, Locked, Taken
+from travio_inventory.store import claims, ledger, owners, rows, transitions
+from travio_inventory.store.batches import (
+    Applied,
+    Hint,
+    Index,
+    Kind,
+    NotDone,
+    Outcome,
+    Partition,
+    Row,
+    RowKey,
+    Rows,
+    StoreUnavailable,
+    Unknown,
+    Write,
+)
+from travio_inventory.store.claims import Claim, Contended, Lost, Stuck, Unseeded
+from travio_inventory.store.hints import MINUTE_MS
+from travio_inventory.store.memory import MemoryBatches
+from travio_inventory.store.minutes import SETTLES_MS, OpenMinutes
+from travio_inventory.store.owners import REFUSED, Owner, Owners, Verdict
+from travio_inventory.store.rules import Rules
+from travio_inventory.store.transitions import Transitions
+
+Plant = Callable[[pytest.MonkeyPatch], None]
+Why = Lost | Contended | Unseeded | Stuck
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A broken design, the promises of which at least one must be seen broken, and a plan in which it is."""
+
+    name: str
+    promises: str
+    plan: Plan
+    plant: Plant
+
+
+BROKEN: dict[str, Broken] = {}
+
+
+def broken(name: str, promises: str, plan: Plan) -> Callable[[Plant], Plant]:
+    """Register a design; the plan's seed is known to catch it."""
+
+    def register(plant: Plant) -> Plant:
+        BROKEN[name] = Broken(name, promises, plan, plant)
+        return plant
+
+    return register
+
+
+# ---- whose a cell is
+
+
+@broken("take a lapsed cell by its clock", "I1 I2", Plan(0))
+def _take_by_clock(patch: pytest.MonkeyPatch) -> None:
+    judge = claims._judge
+
+    async def by_clock(
+        owners: Owners, claim: Claim, cell: RowKey, row: Row, obstacles: claims._Obstacles
+    ) -> None:
+        if row.get("status") == "held" and rows.number(row, "until") <= owners.clock.now_ms():
+            partition = rows.block_partition(claim.trip, claim.block)
+            await owners.apply(partition, [Write(cell, {"owner": row["owner"]}, rows.FREE)], ())
+        else:
+            await judge(owners, claim, cell, row, obstacles)
+
+    patch.setattr(claims, "_judge", by_clock)
+
+
+@broken("free without the owner's condition", "I1", Plan(0))
+def _free_unconditionally(patch: pytest.MonkeyPatch) -> None:
+    def writes(hold_id: str, cells: Sequence[RowKey], state: HoldState) -> list[Write]:
+        values: Row = {"status": "sold", "until": None} if isinstance(state, Confirmed) else rows.FREE
+        return [Write(cell, {"owner": hold_id} if isinstance(state, Confirmed) else {}, values) for cell in cells]
+
+    patch.setattr(owners, "_cell_writes", writes)
+
+
+@broken("steal an intent without burning it", "I2", Plan(0, faults=0.3))
+def _steal_an_intent(patch: pytest.MonkeyPatch) -> None:
+    judge = Owners.judge
+
+    async def steal(self: Owners, organization: str, hold_id: str, *, since_ms: int) -> Owner:
+        if self.clock.now_ms() - since_ms >= self.rules.grace_ms and await self.home(organization, hold_id) is None:
+            return Owner(Verdict.DEAD, {})
+        return await judge(self, organization, hold_id, since_ms=since_ms)
+
+    patch.setattr(Owners, "judge", steal)
+
+
+@broken("keep a belief over a refusal", "I1 I2", Plan(0, faults=0.3))
+def _believe_an_earlier_look(patch: pytest.MonkeyPatch) -> None:
+    expire = Owners.expire
+
+    async def believe(self: Owners, hold: Hold) -> Row:
+        return {**await expire(self, hold), "status": "expired"}
+
+    patch.setattr(Owners, "expire", believe)
+
+
+@broken("trust the time on a foreign cell", "I5 L2", Plan(0))
+def _trust_until(patch: pytest.MonkeyPatch) -> None:
+    real = claims._judge
+
+    async def trusting(
+        owners: Owners, claim: Claim, cell: RowKey, row: Row, obstacles: claims._Obstacles
+    ) -> None:
+        if row.get("status") == "held" and rows.number(row, "until") > owners.clock.now_ms():
+            obstacles.taken.append(TakenCell(cell.id, cell.segment, "held"))
+        else:
+            await real(owners, claim, cell, row, obstacles)
+
+    patch.setattr(claims, "_judge", trusting)
+
+
+@broken("trust a foreign sold", "I5 L2", Plan(0))
+def _trust_sold(patch: pytest.MonkeyPatch) -> None:
+    real = claims._judge
+
+    async def trusting(
+        owners: Owners, claim: Claim, cell: RowKey, row: Row, obstacles: claims._Obstacles
+    ) -> None:
+        if row.get("status") == "sold":
+            obstacles.taken.append(TakenCell(cell.id, cell.segment, "sold"))
+        else:
+            await real(owners, claim, cell, row, obstacles)
+
+    patch.setattr(claims, "_judge", trusting)
+
+
+@broken("sequential batches per segment", "I2 L2", Plan(0))
+def _segment_by_segment(patch: pytest.MonkeyPatch) -> None:
+    take = claims.take
+
+    async def one_by_one(owners: Owners, claim: Claim) -> claims.Claimed:
+        *others, last = sorted({cell.segment for cell in claim.cells})
+        for segment in others:
+            cells = [cell for cell in claim.cells if cell.segment == segment]
+            claimed = await take(owners, replace(claim, cells=cells, beside=(), own=None))
+            if not isinstance(claimed.result, claims.Won):
+                return claimed
+        return await take(owners, replace(claim, cells=[cell for cell in claim.cells if cell.segment == last]))
+
+    patch.setattr(transitions, "take", one_by_one)
+
+
+# ---- what is a final no
+
+
+@broken("settle an unknown by a read", "I5", Plan(0, faults=0.3))
+def _settle_by_a_read(patch: pytest.MonkeyPatch) -> None:
+    apply = Owners.apply
+
+    async def read_it(self: Owners, partition: Partition, writes: Sequence[Write], asked: Sequence[Hint]) -> Outcome:
+        outcome = await apply(self, partition, writes, asked)
+        own = writes[0].key
+        if isinstance(outcome, Unknown) and own.kind is Kind.HOLD and writes[0].values.get("status") == "held":
+            with suppress(StoreUnavailable):
+                standing = await self.batches.get(partition, [own])
+                return Applied() if own in standing else NotDone("a read says so")
+        return outcome
+
+    patch.setattr(Owners, "apply", read_it)
+
+
+@broken("give back before burning", "I2", Plan(0, faults=0.3))
+def _give_back_first(patch: pytest.MonkeyPatch) -> None:
+    burn = Transitions._burn
+
+    async def late_burn(self: Transitions, hold: Hold, why: Why) -> Row:
+        await self._owners.roll_forward(hold.with_state(Aborted("")))
+        return await burn(self, hold, why)
+
+    patch.setattr(Transitions, "_burn", late_burn)
+
+
+@broken("a final no that no burn fences", "I5 I2", Plan(0))
+def _no_burn(patch: pytest.MonkeyPatch) -> None:
+    async def no_burn(self: Transitions, hold: Hold, why: Why) -> Row:
+        return {"status": "aborted", "reason": REFUSED if isinstance(why, Lost) else "retry"}
+
+    patch.setattr(Transitions, "_burn", no_burn)
+
+
+@broken("a final no to a late confirm that no burn fences", "I5", Plan(0, faults=0.3))
+def _no_late_burn(patch: pytest.MonkeyPatch) -> None:
+    burn = Owners.burn
+
+    async def no_late_burn(
+        self: Owners, organization: str, hold_id: str, reason: str, taken: Sequence[TakenCell] = ()
+    ) -> Row:
+        if hold_id.endswith(LATE_SUFFIX) and reason == REFUSED:
+            return {"status": "aborted", "reason": reason}
+        return await burn(self, organization, hold_id, reason, taken)
+
+    patch.setattr(Owners, "burn", no_late_burn)
+
+
+@broken("confirm answered no from a re-read after an unknown", "I5", Plan(0, faults=0.3))
+def _confirm_by_a_read(patch: pytest.MonkeyPatch) -> None:
+    step = Owners.step
+
+    async def read_it(self: Owners, hold: Hold, state: HoldState, condition: Row, *, at_ms: int) -> Outcome:
+        outcome = await step(self, hold, state, condition, at_ms=at_ms)
+        if isinstance(outcome, Unknown) and isinstance(state, Confirmed):
+            with suppress(StoreUnavailable):
+                row = await self.home(hold.trip.organization, hold.id) or {}
+                if row.get("status") == "held":
+                    raise HoldNotFound
+        return outcome
+
+    patch.setattr(Owners, "step", read_it)
+
+
+@broken("a retry below us", "I5", Plan(0, faults=0.3))
+def _driver_retries(patch: pytest.MonkeyPatch) -> None:
+    apply = MemoryBatches.apply
+
+    async def retry(
+        self: MemoryBatches, partition: Partition, writes: Sequence[Write], hints: Sequence[Hint] = ()
+    ) -> Outcome:
+        outcome = await apply(self, partition, writes, hints)
+        return await apply(self, partition, writes, hints) if isinstance(outcome, Unknown) else outcome
+
+    patch.setattr(MemoryBatches, "apply", retry)
+
+
+@broken("a final no from the edge", "I5", Plan(0, with_gate=True))
+def _edge_refuses(patch: pytest.MonkeyPatch) -> None:
+    def refuse(self: HoldSeats, answer: Locked | Taken) -> SeatUnavailable:
+        return SeatUnavailable([TakenCell(seat, 0, "held") for seat in answer.seats])
+
+    patch.setattr(HoldSeats, "_contended", refuse)
+
+
+@broken("a taken entry that lives as long as the hold", "L2 I5", Plan(0, with_gate=True))
+def _long_memory(patch: pytest.MonkeyPatch) -> None:
+    assert LocalGate.__init__.__kwdefaults__["taken_ttl_ms"] < TTL_S * 1_000
+    patch.setitem(LocalGate.__init__.__kwdefaults__, "taken_ttl_ms", 3_600_000)
+
+
+# ---- keys and slots
+
+
+@broken("two attempts under one key each giving their own reason", "I5", Plan(0, faults=0.3))
+def _own_reasons(patch: pytest.MonkeyPatch) -> None:
+    no = Transitions._no
+
+    def own_reason(self: Transitions, request: HoldRequest, why: Why, burnt: Row) -> Exception:
+        return no(self, request, why, {"reason": REFUSED} if isinstance(why, Lost) else {})
+
+    patch.setattr(Transitions, "_no", own_reason)
+
+
+@broken("no rebind after a burn", "I5", Plan(0, faults=0.3))
+def _no_rebind(patch: pytest.MonkeyPatch) -> None:
+    bind = ledger._bind
+
+    async def stay(
+        owners: Owners, request: HoldRequest, key: str, home: int, standing: Rows
+    ) -> "ledger._Binding | ledger.Entered":
+        bound = await bind(owners, request, key, home, standing)
+        return ledger.Go(bound.left) if isinstance(bound, ledger._Binding) and bound.left is not None else bound
+
+    patch.setattr(ledger, "_bind", stay)
+
+
+@broken("no idempotency", "I6", Plan(0))
+def _no_ledger(patch: pytest.MonkeyPatch) -> None:
+    async def enter(owners: Owners, request: HoldRequest, private_id: str, home: int) -> ledger.Entered:
+        return ledger.Go(private_id)
+
+    patch.setattr(ledger, "enter", enter)
+
+
+@broken("a slot freed by the clock", "I9", Plan(0, holds_max=1))
+def _slot_by_clock(patch: pytest.MonkeyPatch) -> None:
+    free_slot = ledger._free_slot
+
+    async def by_clock(
+        owners: Owners, request: HoldRequest, standing: Rows, slots: list[RowKey], left: str | None
+    ) -> RowKey:
+        oldest_ms = owners.clock.now_ms() - TTL_S * 1_000
+        for slot in slots:
+            if rows.number(standing.get(slot, {}), "at") < oldest_ms:
+                return slot
+        return await free_slot(owners, request, standing, slots, left)
+
+    patch.setattr(ledger, "_free_slot", by_clock)
+
+
+@broken("a slot freed before the burn", "I9", Plan(0, holds_max=1, faults=0.3))
+def _slot_before_the_burn(patch: pytest.MonkeyPatch) -> None:
+    free_slot = ledger._free_slot
+
+    async def before(
+        owners: Owners, request: HoldRequest, standing: Rows, slots: list[RowKey], left: str | None
+    ) -> RowKey:
+        for slot in slots:
+            owner = rows.text(standing.get(slot, {}), "hold")
+            if not owner or await owners.home(request.caller.organization, owner) is None:
+                return slot
+        return await free_slot(owners, request, standing, slots, left)
+
+    patch.setattr(ledger, "_free_slot", before)
+
+
+@broken("a cap by count-then-act", "I9", Plan(0, holds_max=1))
+def _count_then_act(patch: pytest.MonkeyPatch) -> None:
+    apply = Owners.apply
+
+    async def act(self: Owners, partition: Partition, writes: Sequence[Write], asked: Sequence[Hint]) -> Outcome:
+        counted = [write._replace(condition={}) if write.key.kind is Kind.SLOT else write for write in writes]
+        return await apply(self, partition, counted, asked)
+
+    patch.setattr(Owners, "apply", act)
+
+
+# ---- steps, events and hints
+
+
+@broken("revive an ended row", "I4", Plan(0))
+def _revive(patch: pytest.MonkeyPatch) -> None:
+    async def revive(self: Transitions, hold: Hold, order: str) -> Hold:
+        booking = hold.with_state(Confirmed(order))
+        claim = self._home_claim(booking, self._owners.clock.now_ms())
+        own, event = claim.beside
+        revived = own._replace(condition={"status": "expired"})
+        claimed = await claims.take(self._owners, replace(claim, beside=(revived, event), own=None))
+        if isinstance(claimed.result, claims.Won):
+            return booking
+        raise HoldExpired(0)
+
+    patch.setattr(Transitions, "_confirm_late", revive)
+
+
+@broken("expire without the expiry that was seen", "I10", Plan(0, faults=0.3))
+def _expire_whatever(patch: pytest.MonkeyPatch) -> None:
+    step = Owners.step
+
+    async def whatever(self: Owners, hold: Hold, state: HoldState, condition: Row, *, at_ms: int) -> Outcome:
+        seen = {"status": "held"} if isinstance(state, Expired) else condition
+        return await step(self, hold, state, seen, at_ms=at_ms)
+
+    patch.setattr(Owners, "step", whatever)
+
+
+@broken("expire as soon as the own clock says so", "I10", Plan(0))
+def _expire_early(patch: pytest.MonkeyPatch) -> None:
+    def has_lapsed(self: Owners, row: Row) -> bool:
+        return rows.number(row, "expires_at") <= self.clock.now_ms() + 4_000
+
+    patch.setattr(Owners, "has_lapsed", has_lapsed)
+
+
+@broken("an event that is not in the batch", "I8", Plan(0))
+def _event_afterwards(patch: pytest.MonkeyPatch) -> None:
+    apply = Owners.apply
+
+    async def afterwards(self: Owners, partition: Partition, writes: Sequence[Write], asked: Sequence[Hint]) -> Outcome:
+        outcome = await apply(self, partition, [write for write in writes if write.key.kind is not Kind.EVENT], asked)
+        if isinstance(outcome, Applied):
+            await apply(self, partition, [write for write in writes if write.key.kind is Kind.EVENT], ())
+        return outcome
+
+    patch.setattr(Owners, "apply", afterwards)
+
+
+@broken("a hint that is not written before the batch", "I8 L1 L2", Plan(3, faults=0.3))
+def _hint_afterwards(patch: pytest.MonkeyPatch) -> None:
+    apply = Owners.apply
+
+    async def afterwards(self: Owners, partition: Partition, writes: Sequence[Write], asked: Sequence[Hint]) -> Outcome:
+        outcome = await apply(self, partition, writes, ())
+        if isinstance(outcome, Applied):
+            await apply(self, partition, [], asked)
+        return outcome
+
+    patch.setattr(Owners, "apply", afterwards)
+
+
+def _visited_once(patch: pytest.MonkeyPatch, index: Index) -> None:
+    visits_due = OpenMinutes._visits_due
+
+    def once(self: OpenMinutes, minute: int, now_ms: int) -> int:
+        if self.index is not index:
+            return visits_due(self, minute, now_ms)
+        return len(SETTLES_MS) if now_ms >= (minute + 1) * MINUTE_MS else 0
+
+    patch.setattr(OpenMinutes, "_visits_due", once)
+
+
+@broken("a bucket visited once by the sweeper", "L1 L2", Plan(1, faults=0.4))
+def _sweep_once(patch: pytest.MonkeyPatch) -> None:
+    _visited_once(patch, Index.EXPIRY)
+
+
+@broken("a bucket visited once by the relay", "I8", Plan(3, faults=0.4))
+def _relay_once(patch: pytest.MonkeyPatch) -> None:
+    _visited_once(patch, Index.JOURNAL)

@@ -1,0 +1,157 @@
+"""Callers that hang up or run out of time at random moments: a step happens as a whole or not at all."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from functools import partial
+from random import Random
+from typing import Any
+
+from grpclib.exceptions import GRPCError, StreamTerminatedError
+from h2.exceptions import StreamClosedError
+
+from tests.api.raw_caller import framed, raw_caller
+from tests.system.requests import path_of, request
+from tests.system.service_process import ORGANIZATION, ServiceProcess, eventually
+from tests.system.trips import Cell, cells, cells_by_status, ends, trip_of
+from travio_inventory.client import (
+    AskAgain,
+    HoldStatus,
+    InventoryClient,
+    Journey,
+    SeatStatus,
+    SeatUnavailable,
+)
+from travio_inventory.wire.inventory import v1 as wire
+
+HOLDS = 200
+CONFIRMS = 100
+AT_ONCE = 10
+MS_MAX = 50
+GONE = (GRPCError, StreamTerminatedError, TimeoutError, OSError)
+TRIPS = [trip_of("left-1", seats=150, seats_per_block=1), trip_of("left-16", seats=150, seats_per_block=16)]
+JOURNEY = Journey(0, 1)
+STATIONS = dict(zip(("from_station_id", "to_station_id"), ends(JOURNEY), strict=True))
+
+
+class Ask:
+    """One hold that somebody asks for and does not wait for. Neighbours ask for one seat in common."""
+
+    def __init__(self, number: int, random: Random) -> None:
+        trip = TRIPS[number % 2]
+        first = number // 2 * 3 // 2 % 148
+        self.user = f"leaver-{number}"
+        self.trip = trip.key.trip
+        self.seats = trip.in_layout_order([seat.id for seat in trip.seats[first : first + 2]])
+        self.gone_after_s = random.uniform(0.001, MS_MAX / 1_000)
+        self.fields: dict[str, Any] = {
+            "trip_id": self.trip,
+            **STATIONS,
+            "seat_ids": list(self.seats),
+            "user_id": self.user,
+            "organization_id": ORGANIZATION,
+            "idempotency_key": "k",
+            "hold_duration_seconds": 600,
+        }
+
+
+async def leave(service: ServiceProcess, client: InventoryClient, ask: Ask) -> None:
+    """Leave in one of three ways, sooner or later."""
+    if ask.gone_after_s < 0.01:
+        await leave_by_deadline(client, ask)
+    else:
+        await leave_by_reset(service, ask)
+
+
+async def leave_by_deadline(client: InventoryClient, ask: Ask) -> None:
+    """Give the call a deadline, which the service is told of."""
+    await client.stub.hold_seats(wire.HoldSeatsRequest(**ask.fields), timeout=ask.gone_after_s)
+
+
+async def leave_by_reset(service: ServiceProcess, ask: Ask) -> None:
+    """Reset the call, or hang up where the number of its user says so."""
+    async with raw_caller(service.port) as caller:
+        stream = caller.call(path_of("HoldSeats"), framed(request("HoldSeats", ask.fields).SerializeToString()))
+        await asyncio.sleep(ask.gone_after_s)
+        if int(ask.user.removeprefix("leaver-")) % 3:
+            with suppress(StreamClosedError):  # it has been answered
+                caller.reset(stream)
+
+
+async def all_leaving(calls: Sequence[Callable[[], Awaitable[None]]]) -> None:
+    """Make the calls, a few at a time; that they come to nothing is expected."""
+    at_once = asyncio.Semaphore(AT_ONCE)
+
+    async def one(call: Callable[[], Awaitable[None]]) -> None:
+        async with at_once:
+            with suppress(*GONE):
+                await call()
+
+    await asyncio.gather(*map(one, calls))
+
+
+async def held_cells(client: InventoryClient, status: HoldStatus) -> list[Cell]:
+    """The cells of all holds of that status that the users' lists show; each is whole."""
+    found = []
+    for number in range(HOLDS):
+        for record in await client.acting_for(f"leaver-{number}").list_holds():
+            assert record.journey == JOURNEY
+            assert len(record.seats) == 2
+            if record.status is status:
+                found += cells(record.trip, record.seats, record.journey)
+    return found
+
+
+async def maps_agree(client: InventoryClient) -> bool:
+    """Whether the maps show exactly the cells of the holds and bookings that the lists show."""
+    listed = {
+        SeatStatus.HELD: await held_cells(client, HoldStatus.HELD),
+        SeatStatus.BOOKED: await held_cells(client, HoldStatus.CONFIRMED),
+    }
+    shown = [await cells_by_status(client, trip) for trip in TRIPS]
+    for status, owned in listed.items():
+        assert len(set(owned)) == len(owned)
+        if set().union(*(found[status] for found in shown)) != set(owned):
+            return False
+    return True
+
+
+async def test_a_caller_that_leaves_tears_nothing(shared: ServiceProcess) -> None:
+    """Three hundred calls are left after 1 to 50 ms; the same key, or the same order, then tells what came of it."""
+    random = Random(5)
+    asks = [Ask(number, random) for number in range(HOLDS)]
+    async with shared.client() as client:
+        for trip in TRIPS:
+            await client.open_trip(trip)
+        await all_leaving([partial(leave, shared, client, ask) for ask in asks])
+        await eventually(lambda: maps_agree(client), within_s=10)
+        held = [await the_key_tells(client, ask) for ask in asks]
+        assert 0 < held.count("") < HOLDS
+        booked = [(ask, hold_id) for ask, hold_id in zip(asks, held, strict=True) if hold_id][:CONFIRMS]
+        await all_leaving([partial(confirm_in_haste, client, ask, hold_id, random) for ask, hold_id in booked])
+        await eventually(lambda: maps_agree(client), within_s=10)
+        for ask, hold_id in booked:
+            assert (await client.acting_for(ask.user).confirm(hold_id, "o")).id == hold_id
+        assert await maps_agree(client)
+        assert len(await held_cells(client, HoldStatus.CONFIRMED)) == len(booked) * 4
+
+
+async def confirm_in_haste(client: InventoryClient, ask: Ask, hold_id: str, random: Random) -> None:
+    """Confirm with hardly any time."""
+    asked = wire.ConfirmBookingRequest(hold_id=hold_id, order_id="o", user_id=ask.user, organization_id=ORGANIZATION)
+    await client.stub.confirm_booking(asked, timeout=random.uniform(0.001, 0.01))
+
+
+async def the_key_tells(client: InventoryClient, ask: Ask) -> str:
+    """The hold that the same request gets now, "" for none; if one stood before, it is that one."""
+    as_user = client.acting_for(ask.user)
+    before = [record.id for record in await as_user.list_holds()]
+    try:
+        hold = await as_user.hold(ask.trip, *ends(JOURNEY), ask.seats, seconds=600, key="k")
+    except (SeatUnavailable, AskAgain):
+        assert before == []
+        return ""
+    assert hold.seats == ask.seats
+    assert before in ([], [hold.id])
+    assert [record.id for record in await as_user.list_holds()] == [hold.id]
+    return hold.id

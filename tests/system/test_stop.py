@@ -1,0 +1,190 @@
+"""The end and the beginning of the process: a stop loses nothing, and it starts only where it may and as told."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+import pytest
+from grpclib.const import Status
+from grpclib.exceptions import GRPCError
+
+from tests.api.raw_caller import framed, raw_caller
+from tests.system.requests import path_of, request
+from tests.system.service_process import ORGANIZATION, EndedEarly, ServiceProcess
+from tests.system.trips import trip_of
+from travio_inventory.client import AskAgain, HoldStatus, InventoryClient
+from travio_inventory.wire.inventory import v1 as wire
+
+IN_FLIGHT = 150
+SEATS_PER_USER = 600
+STOP_SECONDS_MAX = 10.0
+
+
+async def hold_until_stopped(client: InventoryClient, user: str) -> list[str]:
+    """Hold seats one after the other until the service says no more; the ids of those acknowledged."""
+    as_user = client.acting_for(user)
+    held: list[str] = []
+    with suppress(AskAgain):
+        for number in range(1, SEATS_PER_USER + 1):
+            seat = f"seat-{(int(user) - 1) * SEATS_PER_USER + number}"
+            held.append((await as_user.hold("busy", "S0", "S1", [seat])).id)
+    return held
+
+
+async def test_a_stop_answers_the_calls_in_flight_and_loses_none(processes: Callable[..., ServiceProcess]) -> None:
+    """Some are half way when SIGTERM comes; callers that go on are turned away, and what was OK is there afterwards."""
+    service = processes()
+    await service.start()
+    rest = trip_of("rest", seats=IN_FLIGHT, segments=2, seats_per_block=4)
+    busy = trip_of("busy", seats=3 * SEATS_PER_USER, segments=1)
+    async with service.client() as client, raw_caller(service.port) as caller:
+        await client.open_trip(rest)
+        await client.open_trip(busy)
+        going_on = [asyncio.create_task(hold_until_stopped(client, user)) for user in "123"]
+        await asyncio.sleep(0.25)
+        streams = []
+        for seat in rest.seats:
+            asked = request("HoldSeats", {"trip_id": "rest", "seat_ids": [seat.id], "idempotency_key": seat.id})
+            streams.append(caller.call(path_of("HoldSeats"), framed(asked.SerializeToString())))
+        await caller.answer(streams[0])
+        began = time.monotonic()
+        stopping = asyncio.create_task(service.stop())
+        answers = [await caller.answer(stream) for stream in streams]
+        assert [answer.status for answer in answers] == [Status.OK] * IN_FLIGHT
+        acknowledged = {user: await task for user, task in zip("123", going_on, strict=True)}
+        assert await stopping == 0
+        assert time.monotonic() - began < STOP_SECONDS_MAX
+    assert min(len(held) for held in acknowledged.values()) > 0
+    await service.start()
+    async with service.client() as client:
+        assert len(await client.list_holds(trip="rest")) == min(IN_FLIGHT, 100)
+        for user, held in acknowledged.items():
+            for hold_id in held:
+                assert (await client.acting_for(user).find_hold(hold_id)).status is HoldStatus.HELD
+    assert await service.stop() == 0
+    assert "Traceback" not in service.log
+
+
+@pytest.mark.parametrize(("first", "second"), [("serve", "work"), ("work", "serve")])
+async def test_a_data_folder_has_one_process(processes: Callable[..., ServiceProcess], first: str, second: str) -> None:
+    having, wanting = processes(first), processes(second)
+    await having.start()
+    with pytest.raises(EndedEarly):
+        await wanting.start()
+    assert await wanting.ended() > 0
+    (line,) = wanting.log.splitlines()
+    assert f"data folder {having.data} is in use by process {having.pid}" in line
+    assert await having.stop() == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("GRPC_PORT", "ninety"),
+        ("HOLD_TTL_SECONDS", "0"),
+        ("SCYLLA_HOSTS", "db1,db2"),
+        ("TRAVIO_HOLDS_PER_HOLDER", "3"),
+    ],
+)
+async def test_a_wrong_setting_stops_the_start_with_one_line_that_names_it(
+    processes: Callable[..., ServiceProcess], name: str, value: str
+) -> None:
+    service = processes(**{name: value})
+    with pytest.raises(EndedEarly):
+        await service.start()
+    assert await service.ended() > 0
+    (line,) = service.log.splitlines()
+    assert name in line
+    assert not service.data.exists()
+
+
+async def test_a_taken_port_stops_the_start_with_one_line(
+    processes: Callable[..., ServiceProcess], shared: ServiceProcess
+) -> None:
+    service = processes(GRPC_PORT=str(shared.port))
+    with pytest.raises(EndedEarly):
+        await service.start()
+    assert await service.ended() > 0
+    (line,) = service.log.splitlines()
+    assert f"cannot listen on 127.0.0.1:{shared.port}" in line
+
+
+def hold_request(user: str, *seats: str, seconds: int = 0) -> wire.HoldSeatsRequest:
+    return wire.HoldSeatsRequest(
+        trip_id="t",
+        from_station_id="S0",
+        to_station_id="S1",
+        seat_ids=list(seats),
+        user_id=user,
+        organization_id=ORGANIZATION,
+        hold_duration_seconds=seconds,
+    )
+
+
+async def refused(call: object) -> tuple[Status, str]:
+    """The status and the message of a call that must fail."""
+    with pytest.raises(GRPCError) as failed:
+        await call  # type: ignore[misc]  # of the stub, whose type says it is a coroutine
+    return failed.value.status, failed.value.message or ""
+
+
+async def test_settings_reach_the_running_service(processes: Callable[..., ServiceProcess]) -> None:
+    service = processes(
+        HOLD_TTL_SECONDS="77",
+        TRAVIO_HOLD_TTL_SECONDS_MAX="80",
+        TRAVIO_HOLD_TOTAL_SECONDS_MAX="90",
+        TRAVIO_HOLDS_PER_HOLDER_MAX="3",
+        TRAVIO_MESSAGE_BYTES_MAX="1024",
+        TRAVIO_EVENTS="none",
+        TRAVIO_LOG_FORMAT="json",
+    )
+    service.launch()
+    async with service.client(attempts_max=40) as client:
+        await client.open_trip(trip_of("t", seats=30, seats_per_block=1))
+        asked_at = time.time()
+        reply = await client.stub.hold_seats(hold_request("u1", "seat-1"))
+        assert asked_at + 76 <= reply.expires_at <= time.time() + 77
+        too_long = await refused(client.stub.hold_seats(hold_request("u2", "seat-2", seconds=81)))
+        assert too_long[0] is Status.INVALID_ARGUMENT
+        await client.acting_for("u1").extend(reply.hold_id, 80)
+        big = await refused(client.stub.hold_seats(hold_request("u2", *(f"{n:0128}" for n in range(9)))))
+        assert big[0] is Status.RESOURCE_EXHAUSTED
+        many = [client.stub.hold_seats(hold_request("greedy", f"seat-{n}")) for n in range(2, 22)]
+        answers = await asyncio.gather(*many, return_exceptions=True)
+        failed = [answer for answer in answers if isinstance(answer, GRPCError)]
+        assert {failure.status for failure in failed} <= {Status.RESOURCE_EXHAUSTED, Status.ABORTED}
+        assert any("maximum concurrent holds exceeded" in (failure.message or "") for failure in failed)
+        assert len(await client.acting_for("greedy").list_holds()) == len(answers) - len(failed) == 3
+    assert await service.stop() == 0
+    assert all(line.startswith("{") for line in service.log.splitlines())
+    assert not (service.data / "events.jsonl").exists()
+
+
+async def test_legacy_refusals_are_the_words_that_old_clients_know(
+    processes: Callable[..., ServiceProcess],
+) -> None:
+    service = processes(REFUSALS="legacy", TRAVIO_HOLDS_PER_HOLDER_MAX="1", TRAVIO_TAKEN_TTL_MS="400")
+    await service.start()
+    async with service.client() as client:
+        await client.open_trip(trip_of("t", seats=5))
+        first = await client.stub.hold_seats(hold_request("u1", "seat-1", seconds=1))
+        assert first.success
+        contended = await client.stub.hold_seats(hold_request("u2", "seat-1", "seat-2"))
+        assert (contended.success, contended.hold_id, contended.expires_at) == (False, "", 0)
+        assert contended.failure_reason == "seat query contention - please retry"
+        assert contended.failed_seat_ids == ["seat-1"]
+        limited = await client.stub.hold_seats(hold_request("u1", "seat-3"))
+        assert (limited.success, limited.failure_reason) == (False, "maximum concurrent holds exceeded")
+        await asyncio.sleep(0.5)
+        taken = await client.stub.hold_seats(hold_request("u2", "seat-1", "seat-2"))
+        assert (taken.success, taken.failure_reason) == (False, "some seats not available")
+        assert taken.failed_seat_ids == ["seat-1"]
+        asked = wire.ConfirmBookingRequest(
+            hold_id=first.hold_id, order_id="o", user_id="stranger", organization_id=ORGANIZATION
+        )
+        assert await refused(client.stub.confirm_booking(asked)) == (Status.FAILED_PRECONDITION, "hold not found")
+        asked.user_id = "u1"
+        await client.acting_for("u3").hold("t", "S0", "S1", ["seat-1"], retry_contended_s=5)
+        assert await refused(client.stub.confirm_booking(asked)) == (Status.FAILED_PRECONDITION, "hold has expired")
+    assert await service.stop() == 0

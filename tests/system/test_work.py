@@ -1,0 +1,85 @@
+"""Workers alone on a folder, events told again after a kill, and what a late booking answers."""
+
+import asyncio
+from collections.abc import Callable
+
+from tests.system.service_process import ServiceProcess, eventually
+from tests.system.trips import trip_of
+from travio_inventory.client import HoldStatus, SeatStatus
+
+
+async def test_workers_alone_sweep_and_relay(processes: Callable[..., ServiceProcess]) -> None:
+    """What a service without workers leaves behind is ended and told by `work` on its folder."""
+    service, worker = processes(TRAVIO_WORKERS="off"), processes("work")
+    await service.start()
+    async with service.client() as client:
+        await client.open_trip(trip_of("t", seats=4, seats_per_block=1))
+        held = await client.hold("t", "S0", "S2", ["seat-1", "seat-2"], seconds=1)
+        booked = await client.hold("t", "S0", "S3", ["seat-3"], seconds=1)
+        await client.confirm(booked.id, "o")
+        await asyncio.sleep(1.3)
+        assert (await client.find_hold(held.id)).status is HoldStatus.HELD
+    assert await service.stop() == 0
+    assert service.events() == []
+    await worker.start()
+
+    async def told() -> bool:
+        return {(event["event_type"], event["hold_id"]) for event in worker.events()} == {
+            ("hold.created", held.id),
+            ("hold.expired", held.id),
+            ("hold.created", booked.id),
+            ("seats.purchased", booked.id),
+        }
+
+    await eventually(told, within_s=5)
+    assert await worker.stop() == 0
+    await service.start()
+    async with service.client() as client:
+        assert (await client.find_hold(held.id)).status is HoldStatus.EXPIRED
+        shown = (await client.seat_map("t", "S0", "S3")).seats
+        assert [seat.status for seat in shown].count(SeatStatus.AVAILABLE) == 3
+
+
+async def test_an_event_that_is_told_again_says_the_same(processes: Callable[..., ServiceProcess]) -> None:
+    """A consumer that drops what it knows by its id must not depend on which telling came first."""
+    service = processes(TRAVIO_RELAY_INTERVAL_MS="20")
+    await service.start()
+    async with service.client() as client:
+        await client.open_trip(trip_of("t", seats=1))
+        held = await client.hold("t", "S0", "S3", ["seat-1"])
+
+        async def told() -> bool:
+            return len(service.events()) == 1
+
+        await eventually(told, within_s=5)
+        await client.confirm(held.id, "o")
+        service.kill()
+    await service.start()
+
+    async def told_again() -> bool:
+        return len(service.events()) >= 3
+
+    await eventually(told_again, within_s=5)
+    assert await service.stop() == 0
+    tellings = [event for event in service.events() if event["event_type"] == "hold.created"]
+    assert len(tellings) == 2
+    assert tellings[0] == tellings[1]
+
+
+async def test_the_key_of_a_hold_that_was_booked_late_answers_the_same_hold(
+    processes: Callable[..., ServiceProcess],
+) -> None:
+    service = processes(TRAVIO_SWEEP_INTERVAL_MS="20", TRAVIO_CLOCK_BOUND_MS="0")
+    await service.start()
+    async with service.client() as client:
+        await client.open_trip(trip_of("t", seats=1))
+        held = await client.hold("t", "S0", "S3", ["seat-1"], seconds=1, key="k")
+
+        async def has_expired() -> bool:
+            return (await client.find_hold(held.id)).status is HoldStatus.EXPIRED
+
+        await eventually(has_expired, within_s=5)
+        await client.confirm(held.id, "o")
+        assert (await client.find_hold(held.id)).status is HoldStatus.CONFIRMED
+        assert (await client.hold("t", "S0", "S3", ["seat-1"], seconds=1, key="k")).id == held.id
+    assert await service.stop() == 0
