@@ -288,7 +288,7 @@ def _use_cases(settings: Settings, batches: Batches, commits: Commits, publisher
         block_seats=BlockSeats(trips, holds, commits),
         waitlist=Waitlist(trips, WaitlistTable(owners), commits),
         expire_holds=ExpireHolds(LapseFinder(owners)),
-        relay_events=RelayEvents(EventJournal(batches, clock), publisher),
+        relay_events=RelayEvents(EventJournal(owners), publisher),
     )
 
 

@@ -1,14 +1,22 @@
 """The edges that the contract suites run on, each with a way to let time pass."""
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
 from uuid import uuid4
 
 import pytest
 
+from tests.servers.process import free_port
+from tests.servers.redis import HOST, RedisServer
 from travio_inventory.domain.trip import TripKey
 from travio_inventory.edge.absent import AbsentGate, AbsentSeatMapCache, AbsentTakenSeats
 from travio_inventory.edge.local import LocalGate, LocalSeatMapCache
+from travio_inventory.edge.redis_options import Cluster, RedisAddress, RedisOptions, Standalone
+from travio_inventory.edge.shared import open_shared_edge
 from travio_inventory.engine.ports import BlockKey, Cell, Gate, GateAnswer, SeatMapCache, TakenSeats
 
 
@@ -43,9 +51,7 @@ class Door:
     edge: Edge
     block: BlockKey
 
-    async def enter(
-        self, claimant: str, words: str, *, attempt: str = "", ttl_ms: int = 60_000
-    ) -> GateAnswer:
+    async def enter(self, claimant: str, words: str, *, attempt: str = "", ttl_ms: int = 60_000) -> GateAnswer:
         """Try to pass; an attempt's token is its own, a claimant has one attempt unless others are named."""
         return await self.edge.gate.enter(
             self.block, cells(words), token=f"token-{attempt or claimant}", claimant=claimant, ttl_ms=ttl_ms
@@ -101,7 +107,77 @@ def absent_edge() -> Edge:
     )
 
 
-EDGES = {"local": local_edge, "absent": absent_edge}
+@asynccontextmanager
+async def always(edge: Edge) -> AsyncIterator[Edge]:
+    """An edge that nobody needs to open."""
+    yield edge
+
+
+def redis_options(address: RedisAddress, **others: Any) -> RedisOptions:  # noqa: ANN401 - any option
+    """A Redis without protection; patience as in production, but for a loaded machine."""
+    usual = RedisOptions(
+        address=address,
+        user="",
+        password="",
+        tls=False,
+        ca_file=None,
+        reply_ms_max=500,
+        connect_ms_max=2_000,
+        failures_max=3,
+        probe_interval_ms=50,
+        waiting_max=10_000,
+    )
+    return replace(usual, **others)
+
+
+@asynccontextmanager
+async def redis_edge(
+    options: RedisOptions, *, remembers: bool = True, unguarded_max: int = 1_000
+) -> AsyncIterator[Edge]:
+    """The edge on Redis. Its times are short, because here somebody has to wait for them."""
+    async with open_shared_edge(
+        options, now_ms, taken_ttl_ms=1_000, unguarded_max=unguarded_max, trips_max=100, stale_ms_max=1_000
+    ) as opened:
+        yield Edge(
+            opened.gate,
+            opened.gate,
+            opened.seat_maps,
+            lambda ms: asyncio.sleep(ms / 1_000),
+            remembers=remembers,
+            taken_ttl_ms=1_000,
+            stale_ms_max=1_000,
+        )
+
+
+def now_ms() -> int:
+    """A clock that never goes back."""
+    return time.monotonic_ns() // 1_000_000
+
+
+EdgeOpener: TypeAlias = Callable[[], AbstractAsyncContextManager[Edge]]
+
+PRESENT = [
+    "local",
+    pytest.param("redis", marks=pytest.mark.redis),
+    pytest.param("redis-cluster", marks=[pytest.mark.redis, pytest.mark.cluster]),
+]
+EDGES = ["absent", "redis-away", *PRESENT]
+
+
+def opener(name: str, request: pytest.FixtureRequest) -> EdgeOpener:
+    """How to open the edge of that name; its servers run when this returns."""
+    if name == "local":
+        return lambda: always(local_edge())
+    if name == "absent":
+        return lambda: always(absent_edge())
+    if name == "redis":
+        node: RedisServer = request.getfixturevalue("redis_node")
+        return lambda: redis_edge(redis_options(Standalone((HOST, node.port))))
+    if name == "redis-cluster":
+        nodes: tuple[RedisServer, ...] = request.getfixturevalue("redis_nodes")
+        return lambda: redis_edge(redis_options(Cluster(((HOST, nodes[0].port),))))
+    nobody = Standalone((HOST, free_port(HOST)))
+    return lambda: redis_edge(redis_options(nobody), remembers=False)
 
 
 @pytest.fixture(scope="module")
@@ -111,12 +187,26 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture(scope="module", params=EDGES)
-def edge(request: pytest.FixtureRequest) -> Edge:
+def edge_opener(request: pytest.FixtureRequest) -> EdgeOpener:
+    """Opens every edge."""
+    return opener(request.param, request)
+
+
+@pytest.fixture(scope="module")
+async def edge(edge_opener: EdgeOpener) -> AsyncIterator[Edge]:
     """Every edge."""
-    return EDGES[request.param]()
+    async with edge_opener() as opened:
+        yield opened
 
 
-@pytest.fixture(scope="module", params=["local"])
-def present_edge(request: pytest.FixtureRequest) -> Edge:
+@pytest.fixture(scope="module", params=PRESENT)
+def present_edge_opener(request: pytest.FixtureRequest) -> EdgeOpener:
+    """Opens every edge that remembers."""
+    return opener(request.param, request)
+
+
+@pytest.fixture(scope="module")
+async def present_edge(present_edge_opener: EdgeOpener) -> AsyncIterator[Edge]:
     """Every edge that remembers."""
-    return EDGES[request.param]()
+    async with present_edge_opener() as opened:
+        yield opened

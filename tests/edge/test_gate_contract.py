@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 import anyio
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.edge.conftest import Door, Edge, cells
@@ -256,6 +256,7 @@ calls = st.tuples(
 )
 
 
+@settings(deadline=None)  # a server may take its time
 @given(st.lists(calls, max_size=30))
 async def test_whatever_comes_first_an_edge_turns_away_only_with_cause(
     edge: Edge, script: list[Call]

@@ -54,6 +54,8 @@ TTL_S_MAX = 600
 TOTAL_S_MAX = 900
 CLOCK_BOUND_MS = 250
 GRACE_S = 10
+FOUND_WITHIN_S = 5
+"""How long the workers of one process may take to find what another one did."""
 TAKEN_TTL_S = 2
 FIRST_ROUNDS = -(-FIRST_LOOK_MINUTES // MINUTES_AT_ONCE)
 """After so many rounds a worker that never ran before has seen all minutes."""
@@ -80,6 +82,14 @@ class Clock:
         self.at_ms += round(seconds * 1_000)
 
 
+class Hasty(Random):
+    """Draws pauses as short as they may be."""
+
+    def uniform(self, a: float, b: float) -> float:
+        """The least."""
+        return a
+
+
 class Process:
     """One service process with its own edge, caches and line to the store."""
 
@@ -101,7 +111,7 @@ class Process:
             watch=EdgeUpkeep(gate, cache),
             background=commits.in_background,
             rules=Rules(CLOCK_BOUND_MS, GRACE_S * 1_000, holds_per_holder_max),
-            random=Random(),
+            random=Hasty(),
         )
         times = HoldTimes(TTL_S, TTL_S_MAX, TOTAL_S_MAX)
         definitions, holds = Definitions(batches), Transitions(owners)
@@ -123,7 +133,7 @@ class Process:
             block_seats=BlockSeats(trips, holds, commits),
             waitlist=Waitlist(trips, WaitlistTable(owners), commits),
             expire_holds=ExpireHolds(LapseFinder(owners)),
-            relay_events=RelayEvents(EventJournal(batches, clock), self.publisher),
+            relay_events=RelayEvents(EventJournal(owners), self.publisher),
         )
 
 
@@ -350,7 +360,10 @@ def a_trip(*, seats_per_block: PerBlock = 16, stops: str = "ABCD", seats: int = 
 
 
 def _ends(ends: str | Ends) -> Ends:
-    return ends if isinstance(ends, Ends) else Ends(*ends.split("-"))
+    if isinstance(ends, Ends):
+        return ends
+    origin, destination = ends.split("-")
+    return Ends(origin, destination)
 
 
 def _holder(hold: Hold) -> Caller:

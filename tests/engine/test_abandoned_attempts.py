@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from tests.engine.line import Spoil, cells_alone, commits
-from tests.engine.sale import CLOCK_BOUND_MS, GRACE_S, TTL_S, Sale
+from tests.engine.sale import CLOCK_BOUND_MS, FOUND_WITHIN_S, GRACE_S, TTL_S, Sale
 from travio_inventory.domain.errors import HoldNotFound, SeatContended, SeatUnavailable
 from travio_inventory.domain.hold import Hold
 
@@ -39,7 +39,7 @@ async def test_intents_of_a_dead_attempt_are_freed_by_the_sweeper(single_seats: 
     sale.clock.pass_ms(GRACE_S * 1_000 - 1)
     await sale.sweep()
     assert await sale.statuses("A18") == HELD
-    sale.clock.pass_ms(1_000)
+    sale.clock.pass_s(FOUND_WITHIN_S)
     await sale.sweep()
     assert [await sale.statuses(seat) for seat in SEATS.split()] == [FREE, FREE, FREE]
     await sale.assert_legal()

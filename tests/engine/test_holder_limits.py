@@ -40,7 +40,7 @@ async def test_every_holder_has_slots_of_their_own(limited: Sale) -> None:
     await limited.hold("A17 A18", by="bob")
 
 
-async def run_out(sale: Sale, hold: Hold) -> None:
+async def run_out(sale: Sale, _: Hold) -> None:
     """Its time passes; nobody sweeps."""
     sale.clock.pass_s(TTL_S + 1)
 

@@ -17,7 +17,7 @@ from travio_inventory.domain.errors import (
 from travio_inventory.domain.hold import Confirmed, Expired, Hold, Released, late_id
 
 CONTENDERS = 200
-RACES = 12
+RACES = 6
 
 
 async def race(runners: Sequence[Awaitable[object]], random: Random) -> list[object]:

@@ -85,13 +85,13 @@ async def cancel(sale: Sale, hold: Hold) -> None:
     await sale.cancel(hold)
 
 
-async def sweep_it(sale: Sale, hold: Hold) -> None:
+async def sweep_it(sale: Sale, _: Hold) -> None:
     sale.clock.pass_s(TTL_S + 1)
     await sale.map()
     await sale.sweep()
 
 
-async def lose_it(sale: Sale, hold: Hold) -> None:
+async def lose_it(sale: Sale, _: Hold) -> None:
     """A contender for one of its seats ends it, and takes another one."""
     sale.clock.pass_s(TTL_S + 1)
     await sale.map()

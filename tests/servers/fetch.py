@@ -12,9 +12,9 @@ ROOT = Path(__file__).parent.parent.parent
 CACHE_VARIABLE = "TRAVIO_TEST_SERVERS"
 
 # The programs, and the Debian package that brings each.
-REDIS_PROGRAMS = {"redis-server": "redis-server", "redis-cli": "redis-tools", "openssl": "openssl"}
-CASSANDRA_PROGRAMS = {"java": "openjdk-17-jre-headless"}
+REDIS_PROGRAMS = {"redis-server": "redis-server", "openssl": "openssl"}
 FETCH_PROGRAMS = {"mvn": "maven"}
+JAVA_PACKAGE = "openjdk-17-jre-headless"
 JAVA_VERSION = 17  # Cassandra 5.0 runs on 11 and 17; later ones lack the security manager that it installs
 
 
@@ -40,20 +40,23 @@ def class_archive() -> Path:
 @cache
 def java() -> str:
     """The Java that runs Cassandra. Raises ServersMissingError without one of the right version."""
-    installed = sorted(Path("/usr/lib/jvm").glob(f"java-{JAVA_VERSION}-*/bin/java"))
-    found = str(installed[0]) if installed else shutil.which("java")
-    if not found:
-        raise ServersMissingError(f"no java: install {CASSANDRA_PROGRAMS['java']}")
+    if installed := sorted(Path("/usr/lib/jvm").glob(f"java-{JAVA_VERSION}-*/bin/java")):
+        return str(installed[0])
+    if not (found := shutil.which("java")):
+        raise ServersMissingError(f"no java: install {JAVA_PACKAGE}")
     said = subprocess.run([found, "-version"], capture_output=True, text=True, check=False).stderr
     if f'version "{JAVA_VERSION}.' not in said:
-        raise ServersMissingError(f"{found} is not Java {JAVA_VERSION}: install {CASSANDRA_PROGRAMS['java']}")
+        raise ServersMissingError(f"{found} is not Java {JAVA_VERSION}: install {JAVA_PACKAGE}")
     return found
 
 
 def cassandra_missing() -> str | None:
     """Why Cassandra cannot be started here, None where it can."""
-    if not jars().is_dir():
-        return f"Cassandra is not in {cache_folder()}: run `make servers`"
+    return java_missing() if jars().is_dir() else f"Cassandra is not in {cache_folder()}: run `make servers`"
+
+
+def java_missing() -> str | None:
+    """Why there is no Java for Cassandra, None where there is."""
     try:
         java()
     except ServersMissingError as missing:
@@ -69,10 +72,11 @@ def redis_missing() -> str | None:
 
 def fetch() -> None:
     """Bring what is missing, and nothing where nothing is. Raises ServersMissingError where that takes a human."""
-    install(_packages(REDIS_PROGRAMS | CASSANDRA_PROGRAMS))
+    fetched = jars().is_dir()
+    lacking = _packages(REDIS_PROGRAMS if fetched else REDIS_PROGRAMS | FETCH_PROGRAMS)
+    install([*lacking, JAVA_PACKAGE] if java_missing() else lacking)
     java()
-    if not jars().is_dir():
-        install(_packages(FETCH_PROGRAMS))
+    if not fetched:
         _copy_jars()
 
 

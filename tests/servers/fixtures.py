@@ -17,6 +17,7 @@ MARKERS = {
     "redis_nodes": ("redis", "cluster"),
     "redis_with_sentinel": ("redis",),
 }
+SCYLLA_TEST_S_MAX = 240
 MISSING = {"scylla": fetch.cassandra_missing, "redis": fetch.redis_missing}
 
 
@@ -32,11 +33,13 @@ def pytest_report_header() -> list[str]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give each test the markers of the servers that it asks for."""
+    """Give each test the markers of the servers that it asks for, and time for a server that is slow to start."""
     for item in items:
         for fixture in getattr(item, "fixturenames", ()):
             for marker in MARKERS.get(fixture, ()):
                 item.add_marker(marker)
+        if item.get_closest_marker("scylla") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(SCYLLA_TEST_S_MAX))
 
 
 @pytest.fixture(scope="session")

@@ -67,12 +67,6 @@ class ServerProcess:
             raise ServerFailedError(f"{self.name} does not run\n{self.log_tail()}")
         return self._child.pid
 
-    @property
-    def memory_mib(self) -> int:
-        """What it keeps resident."""
-        lines = Path(f"/proc/{self.pid}/status").read_text().splitlines()
-        return next(int(line.split()[1]) // 1024 for line in lines if line.startswith("VmRSS:"))
-
     def pause(self) -> None:
         """SIGSTOP: connections stay open, nothing answers."""
         os.kill(self.pid, signal.SIGSTOP)

@@ -75,7 +75,7 @@ ASKING: ContextVar[Call | None] = ContextVar("ASKING", default=None)
 class History:
     """All calls of a run. `judge` raises Violated where an answer is at odds with what the oracle saw."""
 
-    oracle: Oracle
+    oracle: Oracle[Call]
     calls: list[Call] = field(default_factory=list)
     _bookings: dict[str, list[Step[Call]]] = field(default_factory=lambda: defaultdict(list))
     _held: dict[str, list[Step[Call]]] = field(default_factory=lambda: defaultdict(list))
@@ -102,6 +102,8 @@ class History:
                     self._judge_extend(call)
                 case "find":
                     self._judge_find(call)
+                case _:
+                    pass
 
     def _sort(self) -> None:
         for call in self.calls:

@@ -113,6 +113,8 @@ class Oracle(Generic[C]):
                     self._cell_changed(key, before, after)
                 case Kind.EVENT:
                     told[str(after["hold"]), str(after["event"])] += 1
+                case _:
+                    pass
         if due != told:
             raise Violated(f"I8 events differ from steps: {dict(due)} {dict(told)}")
 

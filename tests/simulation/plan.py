@@ -1,6 +1,6 @@
 """What a simulated run is made of, and the command that replays it."""
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 
 SKEW_S = 2.5
 """How far a process's clock is off at most: ten times the bound that the protocol is built for."""
@@ -38,6 +38,10 @@ class Plan:
     def relays(self) -> int:
         """How many processes relay events: none or one."""
         return self.seed // 3 % 2
+
+    def with_seed(self, seed: int) -> "Plan":
+        """The same on another day."""
+        return replace(self, seed=seed)
 
     def __str__(self) -> str:
         return f"Plan({', '.join(f'{name}={value!r}' for name, value in asdict(self).items())})"

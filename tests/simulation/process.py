@@ -1,8 +1,8 @@
 """A service process that can be killed at any await, with the workers that run in it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from contextvars import ContextVar, copy_context
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
+from contextvars import Context, ContextVar, copy_context
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, TypeVar
@@ -11,7 +11,7 @@ from tests.simulation.history import ASKING, Call
 from tests.simulation.oracle import START_MS
 from tests.simulation.plan import SKEW_S, TTL_S, Plan
 from tests.simulation.rough_edge import RoughGate
-from travio_inventory.domain.errors import BackendUnavailable
+from travio_inventory.domain.errors import AskAgain, BackendUnavailable
 from travio_inventory.domain.events import Event
 from travio_inventory.edge.local import LocalSeatMapCache
 from travio_inventory.engine.commits import Commits
@@ -19,14 +19,13 @@ from travio_inventory.engine.edge_upkeep import EdgeUpkeep
 from travio_inventory.engine.expire_holds import ExpireHolds
 from travio_inventory.engine.hold_seats import HoldSeats, HoldTimes
 from travio_inventory.engine.open_trip import OpenTrip
-from travio_inventory.engine.ports import BlockKey, PublishFailed
+from travio_inventory.engine.ports import PublishFailed
 from travio_inventory.engine.relay_events import RelayEvents
 from travio_inventory.engine.trip_catalog import TripCatalog
-from travio_inventory.store.batches import Batches, Index
+from travio_inventory.store.batches import Batches
 from travio_inventory.store.definitions import Definitions
 from travio_inventory.store.journal import EventJournal
 from travio_inventory.store.lapses import LapseFinder
-from travio_inventory.store.minutes import OpenMinutes
 from travio_inventory.store.owners import Owners
 from travio_inventory.store.rules import Rules
 from travio_inventory.store.transitions import Transitions
@@ -112,10 +111,17 @@ class Process:
 _LIVES_IN: ContextVar[Process | None] = ContextVar("_LIVES_IN", default=None)
 
 
-def adopting(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, T], **options: Any) -> asyncio.Task[T]:
+def adopting(
+    loop: asyncio.AbstractEventLoop,
+    work: Coroutine[Any, Any, T] | Generator[Any, None, T],
+    *,
+    context: Context | None = None,
+    **options: Any,  # noqa: ANN401 - a name, and whatever else a later Python gives to a task
+) -> asyncio.Task[T]:
     """A task factory: what a process's tasks start runs in that process too."""
-    task = asyncio.Task(work, loop=loop, **options)
-    process = (options.get("context") or copy_context()).get(_LIVES_IN)
+    assert isinstance(work, Coroutine)
+    task = asyncio.Task(work, loop=loop, context=context, **options)
+    process = (copy_context() if context is None else context).get(_LIVES_IN)
     if process is not None:
         process.adopt(task)
     return task
@@ -142,13 +148,14 @@ class Sweeper:
     """Ends lapsed holds in a process, round after round."""
 
     def __init__(self, process: Process) -> None:
-        finder = _OrderedLapses(process.owners)
-        finder._minutes = _OrderedMinutes(process.owners.batches, Index.EXPIRY)
-        self._round = ExpireHolds(finder)
+        self._round = ExpireHolds(LapseFinder(process.owners))
 
     async def __call__(self) -> None:
         """One round. Raises BackendUnavailable."""
-        await self._round()
+        swept = await self._round()
+        for error in swept.failures.values():
+            if not isinstance(error, AskAgain):
+                raise error
 
 
 class Relay:
@@ -156,9 +163,7 @@ class Relay:
 
     def __init__(self, process: Process, post: Post) -> None:
         post.lives.append([])
-        journal = EventJournal(process.owners.batches, process.clock)
-        journal._minutes = _OrderedMinutes(process.owners.batches, Index.JOURNAL)
-        self._round = RelayEvents(journal, post)
+        self._round = RelayEvents(EventJournal(process.owners), post)
 
     async def __call__(self) -> None:
         """One round. Raises BackendUnavailable, PublishFailed."""
@@ -173,27 +178,3 @@ async def keep_at(work: Callable[[], Awaitable[None]], pause_s: Callable[[], flo
             await work()
         except (BackendUnavailable, PublishFailed):
             continue
-
-
-class _OrderedBlock(BlockKey):
-    """A block with a hash that is the same in every interpreter."""
-
-    def __hash__(self) -> int:
-        return self.block
-
-
-class _OrderedMinutes(OpenMinutes):
-    """Names blocks in sets whose order is the same in every interpreter."""
-
-    async def blocks(self, minutes: Sequence[int]) -> dict[int, set[BlockKey]]:
-        """See OpenMinutes."""
-        named = await super().blocks(minutes)
-        return {minute: {_OrderedBlock(*block) for block in sorted(blocks)} for minute, blocks in named.items()}
-
-
-class _OrderedLapses(LapseFinder):
-    """Sweeps blocks in their order."""
-
-    async def due_blocks(self) -> Sequence[BlockKey]:
-        """See Lapses."""
-        return sorted(await super().due_blocks())

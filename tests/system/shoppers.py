@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from random import Random
 from typing import TypeVar
@@ -109,8 +110,8 @@ class Shopper:
         attempt.status = HoldStatus.EXPIRED
         match self._random.choice(["forget", "repeat", "release", "release", "extend", "confirm", "cancel", "cancel"]):
             case "repeat":
-                again = await insist(lambda: ask(client, attempt))
-                assert again == attempt.hold_id
+                with suppress(HoldEnded, SeatContended):  # its time may have run out since
+                    assert await insist(lambda: ask(client, attempt)) == attempt.hold_id
             case "release":
                 if await self._step(attempt, "release", lambda: client.release(attempt.hold_id)):
                     attempt.status = HoldStatus.RELEASED

@@ -90,28 +90,23 @@ async def all_leaving(calls: Sequence[Callable[[], Awaitable[None]]]) -> None:
     await asyncio.gather(*map(one, calls))
 
 
-async def held_cells(client: InventoryClient, status: HoldStatus) -> list[Cell]:
-    """The cells of all holds of that status that the users' lists show; each is whole."""
-    found = []
+async def listed_cells(client: InventoryClient) -> dict[HoldStatus, list[Cell]]:
+    """The cells of all holds and bookings that the users' lists show; each of them is whole."""
+    found: dict[HoldStatus, list[Cell]] = {HoldStatus.HELD: [], HoldStatus.CONFIRMED: []}
     for number in range(HOLDS):
         for record in await client.acting_for(f"leaver-{number}").list_holds():
-            assert record.journey == JOURNEY
-            assert len(record.seats) == 2
-            if record.status is status:
-                found += cells(record.trip, record.seats, record.journey)
+            assert (record.journey, len(record.seats)) == (JOURNEY, 2)
+            found[record.status] += cells(record.trip, record.seats, record.journey)
     return found
 
 
 async def maps_agree(client: InventoryClient) -> bool:
     """Whether the maps show exactly the cells of the holds and bookings that the lists show."""
-    listed = {
-        SeatStatus.HELD: await held_cells(client, HoldStatus.HELD),
-        SeatStatus.BOOKED: await held_cells(client, HoldStatus.CONFIRMED),
-    }
+    listed = await listed_cells(client)
     shown = [await cells_by_status(client, trip) for trip in TRIPS]
-    for status, owned in listed.items():
-        assert len(set(owned)) == len(owned)
-        if set().union(*(found[status] for found in shown)) != set(owned):
+    for status, held in ((SeatStatus.HELD, HoldStatus.HELD), (SeatStatus.BOOKED, HoldStatus.CONFIRMED)):
+        assert len(set(listed[held])) == len(listed[held])
+        if set().union(*(found[status] for found in shown)) != set(listed[held]):
             return False
     return True
 
@@ -133,7 +128,7 @@ async def test_a_caller_that_leaves_tears_nothing(shared: ServiceProcess) -> Non
         for ask, hold_id in booked:
             assert (await client.acting_for(ask.user).confirm(hold_id, "o")).id == hold_id
         assert await maps_agree(client)
-        assert len(await held_cells(client, HoldStatus.CONFIRMED)) == len(booked) * 4
+        assert len((await listed_cells(client))[HoldStatus.CONFIRMED]) == len(booked) * 4
 
 
 async def confirm_in_haste(client: InventoryClient, ask: Ask, hold_id: str, random: Random) -> None:

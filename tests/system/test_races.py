@@ -1,12 +1,14 @@
 """Many at once through gRPC: one winner for every seat and segment, one hold for every key."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from random import Random
 
+import pytest
 from grpclib.const import Status
 from grpclib.exceptions import GRPCError
 
-from tests.system.service_process import ORGANIZATION, ServiceProcess
+from tests.system.service_process import ORGANIZATION, ServiceProcess, serving
 from tests.system.trips import cells, cells_by_status, ends, trip_of
 from travio_inventory.client import InventoryClient, Journey, SeatContended, SeatStatus, SeatUnavailable
 from travio_inventory.wire.inventory import v1 as wire
@@ -17,13 +19,24 @@ ROUNDS = 20
 RIVALS = 50
 
 
-async def test_overlapping_journeys_have_one_winner_each(shared: ServiceProcess) -> None:
+@pytest.fixture(scope="module", params=["local", "absent"])
+async def racecourse(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[ServiceProcess]:
+    """The service, with an edge that turns most contenders away, and with none: then the store meets them all."""
+    async with serving(tmp_path_factory.mktemp("races"), TRAVIO_EDGE=request.param) as service:
+        yield service
+        assert await service.stop() == 0
+        assert "Traceback" not in service.log, service.log
+
+
+async def test_overlapping_journeys_have_one_winner_each(racecourse: ServiceProcess) -> None:
     """Two hundred ask for journeys on the same two seats; then whatever is left can be won."""
     trip = trip_of("overlaps", seats=2, segments=SEGMENTS, seats_per_block=1)
     random = Random(7)
     firsts = [random.randrange(SEGMENTS) for _ in range(CONTENDERS)]
     journeys = [Journey(first, random.randrange(first, SEGMENTS)) for first in firsts]
-    async with shared.client() as one, shared.client() as other:
+    async with racecourse.client() as one, racecourse.client() as other:
         await one.open_trip(trip)
         clients = [(one, other)[n % 2].acting_for(f"u{n}") for n in range(CONTENDERS)]
 
@@ -46,9 +59,9 @@ async def test_overlapping_journeys_have_one_winner_each(shared: ServiceProcess)
             assert await contend(one, Journey(segment, segment), (seat,)) == (seat,)
 
 
-async def test_a_key_sent_twenty_times_at_once_is_one_hold(shared: ServiceProcess) -> None:
+async def test_a_key_sent_twenty_times_at_once_is_one_hold(racecourse: ServiceProcess) -> None:
     trip = trip_of("keys", seats=40, seats_per_block=1)
-    async with shared.client("sender") as one, shared.client("sender") as other:
+    async with racecourse.client("sender") as one, racecourse.client("sender") as other:
         await one.open_trip(trip)
         for n in range(1, 20, 2):
             seats = [f"seat-{n}", f"seat-{n + 1}"]
@@ -60,8 +73,8 @@ async def test_a_key_sent_twenty_times_at_once_is_one_hold(shared: ServiceProces
         assert len((await cells_by_status(one, trip))[SeatStatus.HELD]) == 40
 
 
-async def test_one_of_fifty_wins_a_seat_and_all_others_are_told_of_contention(shared: ServiceProcess) -> None:
-    async with shared.client() as one, shared.client() as other:
+async def test_one_of_fifty_wins_a_seat_and_all_others_are_told_of_contention(racecourse: ServiceProcess) -> None:
+    async with racecourse.client() as one, racecourse.client() as other:
         await one.open_trip(trip_of("hot", seats=ROUNDS))
         for round_ in range(1, ROUNDS + 1):
             said = await asyncio.gather(

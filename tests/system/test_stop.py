@@ -45,7 +45,10 @@ async def test_a_stop_answers_the_calls_in_flight_and_loses_none(processes: Call
         await asyncio.sleep(0.25)
         streams = []
         for seat in rest.seats:
-            asked = request("HoldSeats", {"trip_id": "rest", "seat_ids": [seat.id], "idempotency_key": seat.id})
+            asked = request(
+                "HoldSeats",
+                {"trip_id": "rest", "seat_ids": [seat.id], "idempotency_key": seat.id, "hold_duration_seconds": 0},
+            )
             streams.append(caller.call(path_of("HoldSeats"), framed(asked.SerializeToString())))
         await caller.answer(streams[0])
         began = time.monotonic()

@@ -6,12 +6,16 @@ from typing import NamedTuple
 from travio_inventory.domain.errors import BackendUnavailable
 from travio_inventory.domain.events import Event
 from travio_inventory.domain.hold import base_id
-from travio_inventory.engine.ports import BlockKey, Clock
+from travio_inventory.engine.ports import BlockKey
 from travio_inventory.store import rows
-from travio_inventory.store.batches import Batches, Index, Kind, Row, StoreUnavailable
+from travio_inventory.store.batches import Index, Kind, Row, StoreUnavailable
 from travio_inventory.store.hints import MINUTE_MS, minute_of
 from travio_inventory.store.minutes import OpenMinutes
+from travio_inventory.store.owners import Owners
 
+LOOK_EVERY_MS = 4_000
+"""How often all blocks are read that the index names: for the events of other processes."""
+EVENTS_PER_ROUND_MAX = 5_000
 LOOKBACK_MS = 1_000
 """How much older than the newest event seen of a block an event may be and still be found in the next round."""
 
@@ -26,34 +30,49 @@ class _Told(NamedTuple):
 class EventJournal:
     """Implements `engine.ports.Journal`.
 
-    Rounds read only the newest events of a block. An event that landed late is found when its minute is visited
-    again, or at once where a later event of its hold shows that it is missing.
+    A round reads the newest events of the blocks in which this process's own steps recorded some, and now and then of
+    all that the index names. An event that landed late is found when its minute is visited again, or at once where a
+    later event of its hold shows that it is missing.
     """
 
-    def __init__(self, batches: Batches, clock: Clock) -> None:
-        self._batches = batches
-        self._clock = clock
-        self._minutes = OpenMinutes(batches, Index.JOURNAL)
+    def __init__(self, owners: Owners) -> None:
+        self._batches = owners.batches
+        self._clock = owners.clock
+        self._news = owners.news
+        self._minutes = OpenMinutes(owners.batches, Index.JOURNAL)
         self._newest_ms: dict[BlockKey, int] = {}
         self._told: dict[str, _Told] = {}
         """How far each hold's events were handed over."""
+        self._looked_ms = 0
         self._round_ms = 0
         self._settling: list[int] = []
+        self._unread: set[BlockKey] = set()
+        self._found_in: set[BlockKey] = set()
         self._waiting = 0
 
     async def unpublished(self) -> Sequence[Event]:
-        """See Journal."""
+        """See Journal. At most EVENTS_PER_ROUND_MAX and one block's: what is left comes in the next round."""
         now_ms = self._round_ms = self._clock.now_ms()
+        self._unread |= self._news.take_recorded()
+        events: list[Event] = []
         try:
             await self._minutes.load(now_ms)
             settling = await self._minutes.blocks(list(self._minutes.settling(now_ms)))
-            live = set().union(*(await self._minutes.blocks(self._minutes.live(now_ms))).values())
-            self._settling = list(settling)
             whole = set().union(*settling.values())
-            news = [await self._news(block, is_whole=block in whole) for block in live | whole]
+            self._unread |= whole
+            if now_ms - self._looked_ms >= LOOK_EVERY_MS:
+                self._unread = self._unread.union(*(await self._minutes.blocks(self._minutes.live(now_ms))).values())
+                self._looked_ms = now_ms
+            read = set[BlockKey]()
+            for block in self._unread:
+                events += await self._newest(block, is_whole=block in whole)
+                read.add(block)
+                if len(events) >= EVENTS_PER_ROUND_MAX:
+                    break
         except StoreUnavailable:
             raise BackendUnavailable from None
-        events = [event for block in news for event in block]
+        self._settling = list(settling) if len(read) == len(self._unread) else []
+        self._found_in = read
         self._waiting = len(events)
         if not events:
             await self._close()
@@ -68,7 +87,8 @@ class EventJournal:
             await self._close()
 
     async def _close(self) -> None:
-        """All that the round found is handed over: its minutes count as visited."""
+        """All that the round found is handed over: its blocks are read, its minutes count as visited."""
+        self._unread -= self._found_in
         first = self._minutes.first
         try:
             await self._minutes.settled(self._settling, self._round_ms)
@@ -80,7 +100,7 @@ class EventJournal:
             oldest_ms = self._minutes.first * MINUTE_MS
             self._newest_ms = {block: at for block, at in self._newest_ms.items() if at >= oldest_ms}
 
-    async def _news(self, block: BlockKey, *, is_whole: bool) -> list[Event]:
+    async def _newest(self, block: BlockKey, *, is_whole: bool) -> list[Event]:
         """The block's events that were not handed over, in order per hold."""
         first_ms = self._minutes.first * MINUTE_MS
         newest_ms = 0 if is_whole else self._newest_ms.get(block, 0)
@@ -102,9 +122,14 @@ class EventJournal:
         return -1 if told is None else told.ordinal
 
     def _has_gap(self, news: Sequence[Row]) -> bool:
-        """Whether a hold has an event before these that was not handed over: its events count up without gaps."""
-        firsts = {_hold_of(row): row for row in reversed(news)}
-        return any(rows.number(row, "generation") > self._told_upto(row) + 1 for row in firsts.values())
+        """Whether an event is missing before or among these: a hold's events count up without gaps."""
+        told: dict[str, int] = {}
+        for row in news:
+            hold, ordinal = _hold_of(row), rows.number(row, "generation")
+            if ordinal != told.get(hold, self._told_upto(row)) + 1:
+                return True
+            told[hold] = ordinal
+        return False
 
 
 def _hold_of(row: Row) -> str:

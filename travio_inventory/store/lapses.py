@@ -11,8 +11,8 @@ from travio_inventory.store.batches import Index, Kind, Row, RowKey, Rows, Store
 from travio_inventory.store.minutes import OpenMinutes
 from travio_inventory.store.owners import Owners, Verdict
 
-LOOK_EVERY_MS = 900
-"""How often a block is read while something may fall due in it: no hold is shorter than a second."""
+LOOK_EVERY_MS = 4_000
+"""How often a block is read while something may fall due in it that another process began."""
 
 
 @dataclass(slots=True)
@@ -24,7 +24,10 @@ class _Look:
 
 
 class LapseFinder:
-    """Implements `engine.ports.Lapses`. One process may run several; they do no harm, only more work."""
+    """Implements `engine.ports.Lapses`. One process may run several; they do no harm, only more work.
+
+    What its own process began it knows to the millisecond; the index tells of what others did.
+    """
 
     def __init__(self, owners: Owners) -> None:
         self._owners = owners
@@ -32,19 +35,21 @@ class LapseFinder:
         self._looks: dict[BlockKey, _Look] = {}
         self._round_ms = 0
         self._settling: dict[int, set[BlockKey]] = {}
+        self._again: set[BlockKey] = set()
 
     async def due_blocks(self) -> Sequence[BlockKey]:
         """See Lapses."""
         now_ms = self._round_ms = self._owners.clock.now_ms()
+        self._again |= self._owners.news.take_due(now_ms)
         try:
             await self._minutes.load(now_ms)
             live = set().union(*(await self._minutes.blocks(self._minutes.live(now_ms))).values())
             self._settling = await self._minutes.blocks(list(self._minutes.settling(now_ms)))
         except StoreUnavailable:
             raise BackendUnavailable from None
-        settling = set().union(*self._settling.values())
         self._looks = {block: look for block, look in self._looks.items() if block in live}
-        return [block for block in live | settling if block in settling or self._is_due(block, now_ms)]
+        due, self._again = self._again.union(*self._settling.values()), set()
+        return [*due, *(block for block in live - due if self._is_due(block, now_ms))]
 
     async def sweep(self, block: BlockKey) -> None:
         """See Lapses."""
@@ -61,6 +66,7 @@ class LapseFinder:
 
     async def close_due(self, failed: Collection[BlockKey]) -> None:
         """See Lapses."""
+        self._again |= set(failed)
         finished = [minute for minute, named in self._settling.items() if named.isdisjoint(failed)]
         try:
             await self._minutes.settled(finished, self._round_ms)

@@ -11,6 +11,7 @@ from travio_inventory.domain.errors import OutcomeUnknown, TakenCell
 from travio_inventory.domain.events import EventType
 from travio_inventory.domain.hold import (
     DIGEST_CHARS,
+    NEVER_MS,
     Aborted,
     Cancelled,
     Confirmed,
@@ -21,7 +22,7 @@ from travio_inventory.domain.hold import (
     Released,
 )
 from travio_inventory.domain.trip import TripKey
-from travio_inventory.engine.ports import Clock, HoldWatch
+from travio_inventory.engine.ports import BlockKey, Clock, HoldWatch
 from travio_inventory.store import hints, rows
 from travio_inventory.store.batches import (
     ABSENT,
@@ -37,6 +38,7 @@ from travio_inventory.store.batches import (
     Unknown,
     Write,
 )
+from travio_inventory.store.news import News
 from travio_inventory.store.rules import Rules
 
 TRIES_MAX = 4
@@ -89,6 +91,7 @@ class Owners:
         self.rules = rules
         self._background = background
         self._random = random
+        self.news = News()
         self._hints = hints.HintMemory()
 
     async def apply(self, partition: Partition, writes: Sequence[Write], asked: Sequence[Hint]) -> Outcome:
@@ -166,9 +169,16 @@ class Owners:
 
     async def settled(self, hold: Hold) -> None:
         """The hold is in its state now: tell the watch, and bring its other blocks in line in the background."""
+        self._note(hold)
         await self.watch.changed(hold)
         if len(hold.seats_by_block) > 1 and not isinstance(hold.state, Held):
             self._background(self.roll_forward(hold))
+
+    def _note(self, hold: Hold) -> None:
+        self.news.recorded(BlockKey(hold.trip, hold.home))
+        if isinstance(hold.state, Held) and hold.state.expires_at_ms < NEVER_MS:
+            for block in hold.seats_by_block:
+                self.news.due(BlockKey(hold.trip, block), hold.state.expires_at_ms + self.rules.clock_bound_ms)
 
     async def roll_forward(self, hold: Hold) -> None:
         """Bring the blocks other than the home block in line with the hold's state. Best effort: the home row is

@@ -1,0 +1,338 @@
+"""What the edge on Redis promises beyond the contracts: shared by all, nothing for ever, few writes, protected."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+
+import anyio
+import pytest
+
+from tests.edge.conftest import Door, Edge, cells, redis_edge, redis_options
+from tests.servers.certificates import make_certificates
+from tests.servers.fixtures import need
+from tests.servers.redis import HOST, Account, Protection, RedisServer, redis_cluster, redis_server
+from travio_inventory.domain.trip import TripKey
+from travio_inventory.edge.keys import gate_key, map_key
+from travio_inventory.edge.redis_options import Cluster, RedisOptions, Sentinels, Standalone, parse_redis_address
+from travio_inventory.engine.ports import BlockKey, Locked, Passed, Taken
+
+SEEN_S_MAX = 0.1
+RULES = (
+    "~travio:* &travio:* +evalsha +eval +ping +subscribe +publish +time"
+    " +hset +hget +hmget +hgetall +hdel +pexpire +pttl +cluster|slots"
+)
+"""What the edge may do at least; docs/operations.md has the same."""
+
+
+@pytest.fixture(scope="module")
+def options(redis_node: RedisServer) -> RedisOptions:
+    return redis_options(Standalone((HOST, redis_node.port)))
+
+
+@pytest.fixture
+async def here(options: RedisOptions) -> AsyncIterator[Edge]:
+    async with redis_edge(options) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def there(options: RedisOptions) -> AsyncIterator[Edge]:
+    """The edge of another process: it shares nothing with `here` but the server."""
+    async with redis_edge(options) as opened:
+        yield opened
+
+
+async def fill(edge: Edge, trip: TripKey, content: bytes, *, blocks: int = 1) -> None:
+    leases = await edge.seat_maps.lease(trip, range(blocks))
+    await edge.seat_maps.fill(trip, {block: (lease, content) for block, lease in leases.items()})
+
+
+async def seconds_until_gone(edge: Edge, trip: TripKey, *, limit_s: float) -> float:
+    """How long the trip's map is still read."""
+    began = time.monotonic()
+    while await edge.seat_maps.read(trip):
+        assert time.monotonic() - began < limit_s, "still there"
+        await asyncio.sleep(0.001)
+    return time.monotonic() - began
+
+
+# ---- shared by all
+
+
+async def test_two_processes_exclude_each_other(here: Edge, there: Edge) -> None:
+    block = BlockKey(here.trip(), 0)
+    assert await Door(here, block).enter("ann", "A1:0") == Passed()
+    assert await Door(there, block).enter("bob", "A1:0") == Locked(("A1",))
+    await Door(there, block).mark("ann", "A2:0")
+    assert await Door(here, block).enter("bob", "A2:0") == Taken(("A2",))
+
+
+async def test_of_claims_from_two_processes_that_overlap_one_passes(here: Edge, there: Edge) -> None:
+    block, chance = BlockKey(here.trip(), 0), Random(7)
+    won: list[str] = []
+
+    async def contend(number: int, wanted: str) -> None:
+        door = Door((here, there)[number % 2], block)
+        if await door.enter(f"claimant-{number}", wanted) == Passed():
+            won.extend(wanted.split())
+
+    async with anyio.create_task_group() as tasks:
+        for number in range(200):
+            tasks.start_soon(contend, number, " ".join(chance.sample(["A1:0", "A1:1", "A2:0", "A2:1"], 2)))
+    assert won
+    assert len(won) == len(set(won))
+
+
+async def test_a_write_elsewhere_voids_our_copy_in_a_moment(here: Edge, there: Edge, redis_node: RedisServer) -> None:
+    trip = here.trip()
+    for _ in range(10):
+        await fill(here, trip, b"map")
+        assert await there.seat_maps.read(trip) == {0: b"map"}
+        asked = redis_node.ask("INFO", "commandstats")["cmdstat_evalsha"]["calls"]
+        for _ in range(50):
+            assert await there.seat_maps.read(trip) == {0: b"map"}
+        assert redis_node.ask("INFO", "commandstats")["cmdstat_evalsha"]["calls"] == asked, "there was no copy"
+        await here.seat_maps.invalidate(trip, [0])
+        assert await seconds_until_gone(there, trip, limit_s=0.5) < SEEN_S_MAX
+
+
+async def test_who_was_deaf_for_a_moment_has_no_copy(here: Edge, there: Edge, redis_node: RedisServer) -> None:
+    """The connection that would have told is gone before the write, so the message is lost."""
+    trip = here.trip()
+    await fill(here, trip, b"map")
+    assert await there.seat_maps.read(trip)
+    redis_node.ask("CLIENT KILL", "TYPE", "pubsub")
+    await here.seat_maps.invalidate(trip, [0])
+    assert await seconds_until_gone(there, trip, limit_s=0.5) < SEEN_S_MAX
+
+
+async def test_a_read_that_a_write_overtook_is_not_kept(here: Edge, there: Edge) -> None:
+    """Readers and a writer in two processes; what the readers see never goes back."""
+    trip, newest, done = here.trip(), 0, False
+
+    async def keep_filling() -> None:
+        while not done:
+            lease = await there.seat_maps.lease(trip, [0])
+            seen = str(newest).encode()
+            await there.seat_maps.fill(trip, {0: (lease[0], seen)})
+            await asyncio.sleep(0.0005)
+
+    async def keep_reading() -> None:
+        last = 0
+        while not done:
+            blocks = await there.seat_maps.read(trip)
+            if 0 in blocks:
+                assert int(blocks[0]) >= last
+                last = int(blocks[0])
+            await asyncio.sleep(0)
+
+    async with anyio.create_task_group() as tasks:
+        for _ in range(2):
+            tasks.start_soon(keep_filling)
+            tasks.start_soon(keep_reading)
+        for newest in range(1, 100):
+            await here.seat_maps.invalidate(trip, [0])
+            await asyncio.sleep(0.003)
+        done = True
+
+
+async def test_a_map_is_not_older_than_its_bound_though_no_invalidation_arrives(here: Edge, there: Edge) -> None:
+    """Its reader was slow, so it is old when it is filled; whoever copies it later does not make it younger."""
+    trip = here.trip()
+    leased_at = time.monotonic()
+    leases = await here.seat_maps.lease(trip, [0])
+    await asyncio.sleep(0.7 * here.stale_ms_max / 1_000)
+    await here.seat_maps.fill(trip, {0: (leases[0], b"old")})
+    assert await there.seat_maps.read(trip) == {0: b"old"}
+    await seconds_until_gone(there, trip, limit_s=2)
+    assert time.monotonic() - leased_at <= here.stale_ms_max / 1_000 + 0.05
+
+
+# ---- nothing for ever
+
+
+async def test_everything_in_redis_ends_by_itself(here: Edge, redis_node: RedisServer) -> None:
+    door = here.door()
+    await door.enter("ann", "A1:0", ttl_ms=5_000)
+    await door.mark("ann", "A2:0")
+    await fill(here, door.block.trip, b"map")
+    assert 4_000 < redis_node.ask("PTTL", gate_key(door.block)) <= 5_000
+    assert 0 < redis_node.ask("PTTL", map_key(door.block.trip)) <= 2 * here.stale_ms_max
+
+
+async def test_a_short_entry_does_not_cut_a_long_one_short(here: Edge) -> None:
+    """They are in one hash, and the hash must live as long as the longest."""
+    door = here.door()
+    await door.enter("ann", "A1:0", ttl_ms=5_000)
+    await door.enter("bob", "A2:0", ttl_ms=50)
+    await door.mark("ann", "A3:0")
+    await asyncio.sleep(here.taken_ttl_ms / 1_000 + 0.05)
+    assert await door.enter("eve", "A1:0 A2:0 A3:0") == Locked(("A1",))
+
+
+async def test_redis_restarted_empty_or_flushed_is_used_as_if_it_were_new(here: Edge, redis_node: RedisServer) -> None:
+    door = here.door()
+    await door.enter("ann", "A1:0")
+    await fill(here, door.block.trip, b"map")
+    redis_node.ask("FLUSHALL")
+    redis_node.ask("SCRIPT FLUSH")
+    assert await door.enter("bob", "A1:0") == Passed()
+    assert await door.enter("ann", "A1:0") == Locked(("A1",))
+    await here.seat_maps.invalidate(door.block.trip, [0])
+    await fill(here, door.block.trip, b"new")
+    assert await here.seat_maps.read(door.block.trip) == {0: b"new"}
+
+
+# ---- many tasks
+
+
+async def test_calls_of_the_same_moment_go_out_together(here: Edge, redis_node: RedisServer) -> None:
+    doors = [here.door() for _ in range(200)]
+    await doors[0].enter("ann", "A1:0")
+    before = redis_node.ask("INFO", "stats")["total_reads_processed"]
+    await asyncio.gather(*(door.enter("ann", "A1:0 A1:1") for door in doors))
+    assert redis_node.ask("INFO", "stats")["total_reads_processed"] - before < 30
+
+
+async def test_a_caller_who_leaves_takes_no_answer_of_others(here: Edge) -> None:
+    """Half of the callers are cancelled while they wait; each other one still gets its own answer."""
+    chance = Random(3)
+    for _ in range(20):
+        doors = [here.door() for _ in range(40)]
+        for number, door in enumerate(doors):
+            if number % 3 == 0:
+                await door.enter("ann", "A1:0")
+        calls = [asyncio.ensure_future(door.enter("bob", "A1:0")) for door in doors]
+        await asyncio.sleep(chance.random() * 0.002)
+        for call in calls[::2]:
+            call.cancel()
+        answers = await asyncio.gather(*calls, return_exceptions=True)
+        for number, answer in enumerate(answers):
+            if not isinstance(answer, asyncio.CancelledError):
+                assert answer == (Locked(("A1",)) if number % 3 == 0 else Passed())
+
+
+async def test_an_answer_counts_though_we_were_too_busy_to_read_it_in_time(options: RedisOptions) -> None:
+    """The loop stands still for longer than an answer may take: that is our fault, not that of Redis."""
+    async with redis_edge(replace(options, reply_ms_max=50)) as edge:
+        door = edge.door()
+        await door.enter("ann", "A1:0")
+        call = asyncio.ensure_future(door.enter("bob", "A1:0"))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        time.sleep(0.2)  # noqa: ASYNC251 - stands for work that blocks
+        assert await call == Locked(("A1",))
+
+
+# ---- protected
+
+
+@pytest.mark.redis
+async def test_the_edge_needs_few_rights_and_speaks_tls(tmp_path: Path) -> None:
+    need("redis")
+    certificates = make_certificates(tmp_path)
+    account = Account(name="edge", password="secret", rules=RULES)
+    protection = Protection(certificates=certificates, account=account)
+    with redis_server(tmp_path / "server", protection) as server:
+        known = redis_options(
+            Standalone((HOST, server.port)), user="edge", password="secret", tls=True, ca_file=certificates.authority
+        )
+        async with redis_edge(known) as here, redis_edge(known) as there:
+            await everything_works(here, there)
+        for stranger in (replace(known, password="wrong"), replace(known, ca_file=None), replace(known, tls=False)):
+            async with redis_edge(stranger) as edge:
+                door = edge.door()
+                assert [await door.enter(name, "A1:0") for name in ("ann", "bob")] == [Passed(), Passed()]
+
+
+@pytest.mark.redis
+@pytest.mark.cluster
+async def test_a_cluster_with_tls_and_few_rights(tmp_path: Path) -> None:
+    need("redis")
+    certificates = make_certificates(tmp_path)
+    account = Account(name="edge", password="secret", rules=RULES)
+    with redis_cluster(tmp_path / "cluster", Protection(certificates=certificates, account=account)) as nodes:
+        known = redis_options(
+            Cluster(((HOST, nodes[0].port),)),
+            user="edge",
+            password="secret",
+            tls=True,
+            ca_file=certificates.authority,
+        )
+        async with redis_edge(known) as here, redis_edge(known) as there:
+            for _ in range(10):
+                await everything_works(here, there)
+
+
+async def everything_works(here: Edge, there: Edge) -> None:
+    """Every script and the invalidations, once."""
+    ours = here.door()
+    theirs = Door(there, ours.block)
+    assert await ours.enter("ann", "A1:0") == Passed()
+    assert await theirs.enter("bob", "A1:0") == Locked(("A1",))
+    await ours.leave("ann", "A1:0")
+    await ours.mark("ann", "A1:0")
+    assert await theirs.enter("bob", "A1:0") == Taken(("A1",))
+    await theirs.clear("A1:0")
+    assert await theirs.enter("bob", "A1:0") == Passed()
+    await fill(here, ours.block.trip, b"map")
+    assert await there.seat_maps.read(ours.block.trip) == {0: b"map"}
+    await here.seat_maps.invalidate(ours.block.trip, [0])
+    assert await seconds_until_gone(there, ours.block.trip, limit_s=0.5) < SEEN_S_MAX
+
+
+# ---- addresses
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("localhost:6379", Standalone(("localhost", 6379))),
+        ("cluster:7000", Standalone(("cluster", 7000))),
+        ("[::1]:6379", Standalone(("::1", 6379))),
+        ("cluster:a:7000,b:7001", Cluster((("a", 7000), ("b", 7001)))),
+        ("cluster:a:7000", Cluster((("a", 7000),))),
+        ("sentinel:a:26379,b:26379/main", Sentinels((("a", 26379), ("b", 26379)), "main")),
+    ],
+)
+def test_an_address_says_what_stands_behind_it(text: str, address: object) -> None:
+    assert parse_redis_address(text) == address
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "localhost",
+        "localhost:",
+        ":6379",
+        "localhost:0",
+        "localhost:65536",
+        "localhost:6379x",
+        "localhost:\u0666",
+        "::1:6379",
+        "redis://localhost:6379",
+        "user:secret@localhost:6379",
+        "a:1,b:2",
+        "cluster:",
+        "cluster:a:1,",
+        "sentinel:a:1",
+        "sentinel:a:1/",
+        "sentinel:/main",
+    ],
+)
+def test_a_wrong_address_is_told_what_is_allowed(text: str) -> None:
+    with pytest.raises(ValueError, match="allowed is host:port"):
+        parse_redis_address(text)
+
+
+def test_a_password_is_not_shown() -> None:
+    assert "secret" not in repr(redis_options(Standalone(("localhost", 6379)), password="secret"))
+
+
+def test_cells_of_a_block_have_names_of_their_own() -> None:
+    """The words of these tests, too."""
+    assert len({cell.seat for cell in cells("A1:0 A1:1 A2:0")}) == 2

@@ -1,0 +1,272 @@
+"""Redis killed, stopped, moved and failed over under the edge: nobody is refused wrongly, nobody waits long."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+from redis.crc import key_slot
+
+from tests.edge.conftest import Door, Edge, redis_edge, redis_options
+from tests.servers.fixtures import need
+from tests.servers.process import free_port
+from tests.servers.redis import HOST, MASTER_NAME, RedisSentinels, RedisServer, redis_cluster, redis_server
+from travio_inventory.edge.keys import gate_key
+from travio_inventory.edge.redis_options import Cluster, Sentinels, Standalone
+from travio_inventory.engine.ports import GateAnswer, Locked, Passed
+
+REPLY_MS_MAX = 50
+CALL_S_MAX = 0.06
+BLINK_S = 0.005
+BACK_S_MAX = 3
+FAILOVER_S_MAX = 20
+TASKS = 16
+
+pytestmark = pytest.mark.redis
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[RedisServer]:
+    """A server for one test, which may do anything to it."""
+    need("redis")
+    with redis_server(tmp_path) as started:
+        yield started
+
+
+@pytest.fixture
+async def edge(server: RedisServer) -> AsyncIterator[Edge]:
+    """The edge on it, with the patience of production."""
+    options = redis_options(Standalone((HOST, server.port)), reply_ms_max=REPLY_MS_MAX, connect_ms_max=500)
+    async with redis_edge(options) as opened:
+        yield opened
+
+
+async def guards(edge: Edge) -> bool:
+    """Whether a lock holds, on a block of its own."""
+    return await holds(edge.door())
+
+
+async def holds(door: Door) -> bool:
+    """Whether a lock on this block holds; none is left behind."""
+    await door.enter("ann", "A1:0")
+    kept = await door.enter("bob", "A1:0") == Locked(("A1",))
+    await door.leave("ann", "A1:0")
+    await door.leave("bob", "A1:0")
+    return kept
+
+
+async def until_holds(door: Door, *, limit_s: float) -> None:
+    began = time.monotonic()
+    while not await holds(door):
+        assert time.monotonic() - began < limit_s, "the gate stays open"
+        await asyncio.sleep(0.02)
+
+
+class Traffic:
+    """Tasks that enter, settle and read maps all the time; nobody gets into anybody's way, so all must pass."""
+
+    def __init__(self, edge: Edge) -> None:
+        self._edge = edge
+        self._on = True
+        self.seconds: list[float] = []
+        self.answers: set[GateAnswer] = set()
+
+    async def __aenter__(self) -> "Traffic":
+        self._tasks = [asyncio.create_task(self._work(number)) for number in range(TASKS)]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._on = False
+        await asyncio.gather(*self._tasks)
+
+    def forget(self) -> None:
+        """Measure from now on."""
+        self.seconds.clear()
+
+    async def _work(self, number: int) -> None:
+        while self._on:
+            door, trip = self._edge.door(), self._edge.trip()
+            began = time.monotonic()
+            self.answers.add(await door.enter(f"claimant-{number}", "A1:0 A2:0"))
+            self.seconds.append(time.monotonic() - began)
+            await door.mark("ann", "A3:0")
+            leases = await self._edge.seat_maps.lease(trip, [0])
+            await self._edge.seat_maps.fill(trip, {0: (leases[0], b"map")})
+            await self._edge.seat_maps.read(trip)
+            await self._edge.seat_maps.invalidate(trip, [0])
+            await door.leave(f"claimant-{number}", "A1:0 A2:0")
+            await asyncio.sleep(0.005)
+
+
+@pytest.mark.parametrize("fault", ["kill", "pause"])
+async def test_redis_gone_in_the_middle_of_traffic(edge: Edge, server: RedisServer, fault: str) -> None:
+    """Everyone passes, at once or after the one answer they wait for; when it is back, the gate guards again."""
+    assert await guards(edge)
+    async with Traffic(edge) as traffic:
+        await asyncio.sleep(0.3)
+        traffic.forget()
+        getattr(server, fault)()
+        await asyncio.sleep(0.5)
+        slowest_while_noticing = max(traffic.seconds)
+        traffic.forget()
+        await asyncio.sleep(0.5)
+        slow = sorted(traffic.seconds)[-max(1, len(traffic.seconds) // 100)]
+        (server.restart if fault == "kill" else server.resume)()
+        await until_holds(edge.door(), limit_s=BACK_S_MAX)
+        await asyncio.sleep(0.2)
+    assert traffic.answers == {Passed()}
+    assert slowest_while_noticing < CALL_S_MAX
+    assert slow < BLINK_S
+    assert await guards(edge)
+
+
+async def test_a_lock_whose_answer_was_lost_does_not_lock_its_claimant_out(edge: Edge, server: RedisServer) -> None:
+    """Redis is stopped, Ann passes without an answer, and then Redis does what it was asked after all."""
+    door = edge.door()
+    server.pause()
+    assert await door.enter("ann", "A1:0", attempt="first") == Passed()
+    server.resume()
+    await until_holds(edge.door(), limit_s=BACK_S_MAX)
+    assert await door.enter("bob", "A1:0") == Locked(("A1",)), "the lock was not executed late, so this shows nothing"
+    assert await door.enter("ann", "A1:0", attempt="second") == Passed()
+
+
+async def test_a_stopped_redis_that_goes_on_brings_no_old_map_back(edge: Edge, server: RedisServer) -> None:
+    """The fill is executed late, its lease by then too old."""
+    trip = edge.trip()
+    leases = await edge.seat_maps.lease(trip, [0])
+    server.pause()
+    await edge.seat_maps.fill(trip, {0: (leases[0], b"old")})
+    assert await edge.seat_maps.read(trip) == {}
+    await asyncio.sleep(edge.stale_ms_max / 1_000)
+    server.resume()
+    await until_holds(edge.door(), limit_s=BACK_S_MAX)
+    assert await edge.seat_maps.read(trip) == {}
+
+
+async def test_no_copy_is_read_while_redis_says_nothing(edge: Edge, server: RedisServer) -> None:
+    """Who cannot hear of writes must not go on reading for as long as a map is fresh."""
+    trip = edge.trip()
+    leases = await edge.seat_maps.lease(trip, [0])
+    await edge.seat_maps.fill(trip, {0: (leases[0], b"map")})
+    assert await edge.seat_maps.read(trip)
+    server.pause()
+    await asyncio.sleep(0.3)  # of the 1 s that it is fresh
+    assert await edge.seat_maps.read(trip) == {}
+
+
+async def test_with_redis_away_no_two_reads_share_a_lease_across_a_write(edge: Edge, server: RedisServer) -> None:
+    """Who reads after their own write must not join a read of the store that began before it."""
+    server.kill()
+    trip = edge.trip()
+    before = await edge.seat_maps.lease(trip, [0])
+    assert await edge.seat_maps.lease(trip, [0]) == before
+    await edge.seat_maps.invalidate(trip, [0])
+    assert (await edge.seat_maps.lease(trip, [0]))[0] != before[0]
+
+
+async def test_the_edge_opens_without_redis_and_finds_it_later(server: RedisServer) -> None:
+    server.kill()
+    async with redis_edge(redis_options(Standalone((HOST, server.port)))) as edge:
+        assert not await guards(edge)
+        server.start()
+        await until_holds(edge.door(), limit_s=BACK_S_MAX)
+
+
+async def test_a_server_that_refuses_everything_lets_everyone_pass(edge: Edge, server: RedisServer) -> None:
+    """Out of memory, for one."""
+    server.ask("CONFIG SET", "maxmemory", "1")
+    assert not await guards(edge)
+    trip = edge.trip()
+    assert (await edge.seat_maps.lease(trip, [0, 1])).keys() == {0, 1}
+    server.ask("CONFIG SET", "maxmemory", "0")
+    assert await guards(edge)
+
+
+# ---- without Redis, not too many at once
+
+
+async def test_with_redis_away_only_so_many_are_inside_at_once() -> None:
+    """The next is told to come again; a place is free when somebody leaves, or their time is over."""
+    async with redis_edge(redis_options(Standalone((HOST, free_port(HOST)))), unguarded_max=2) as edge:
+        door, other = edge.door(), edge.door()
+        assert await door.enter("ann", "A1:0") == Passed()
+        assert await other.enter("ann", "A1:0") == Passed(), "one attempt, two blocks"
+        assert await door.enter("bob", "A2:0", ttl_ms=100) == Passed()
+        assert await door.enter("eve", "A3:1 A3:2 A4:1") == Locked(("A3", "A4"))
+        await door.leave("ann", "A1:0")
+        await other.leave("ann", "A1:0")
+        assert await door.enter("eve", "A3:0", ttl_ms=100) == Passed()
+        assert await door.enter("ann", "A1:0") == Locked(("A1",))
+        await asyncio.sleep(0.12)
+        assert await door.enter("ann", "A1:0") == Passed()
+
+
+# ---- a cluster
+
+
+@pytest.fixture
+def nodes(tmp_path: Path) -> Iterator[tuple[RedisServer, ...]]:
+    """A cluster for one test."""
+    need("redis")
+    with redis_cluster(tmp_path) as started:
+        yield started
+
+
+def door_at(edge: Edge, nodes: tuple[RedisServer, ...], number: int) -> Door:
+    """A door whose block is on that node; the nodes have equal shares of the slots, in their order."""
+    while True:
+        door = edge.door()
+        if key_slot(gate_key(door.block)) * len(nodes) // 16_384 == number:
+            return door
+
+
+@pytest.mark.cluster
+async def test_a_dead_node_of_a_cluster_opens_its_own_gates_only(nodes: tuple[RedisServer, ...]) -> None:
+    options = redis_options(Cluster(((HOST, nodes[0].port),)), reply_ms_max=REPLY_MS_MAX, connect_ms_max=500)
+    nodes[0].ask("CONFIG SET", "cluster-require-full-coverage", "no")
+    for node in nodes:
+        node.ask("CONFIG SET", "cluster-require-full-coverage", "no")
+    async with redis_edge(options) as edge:
+        doors = [door_at(edge, nodes, number) for number in range(3)]
+        nodes[0].pause()
+        began = time.monotonic()
+        assert not await holds(doors[0])
+        assert time.monotonic() - began < 4 * CALL_S_MAX
+        for _ in range(20):
+            assert await holds(doors[1])
+            assert await holds(doors[2])
+        nodes[0].resume()
+        await until_holds(doors[0], limit_s=BACK_S_MAX)
+
+
+@pytest.mark.cluster
+async def test_a_slot_that_moved_is_followed(nodes: tuple[RedisServer, ...]) -> None:
+    async with redis_edge(redis_options(Cluster(((HOST, nodes[0].port),)))) as edge:
+        door = door_at(edge, nodes, 0)
+        assert await holds(door)
+        slot, new_owner = key_slot(gate_key(door.block)), nodes[2].ask("CLUSTER MYID")
+        for node in (nodes[2], nodes[1], nodes[0]):
+            node.ask("DEL", gate_key(door.block)) if node is nodes[0] else None
+            node.ask("CLUSTER SETSLOT", slot, "NODE", new_owner)
+        for _ in range(20):
+            assert await holds(door)
+
+
+# ---- sentinels
+
+
+async def test_the_edge_follows_a_failover(redis_with_sentinel: RedisSentinels) -> None:
+    """While there is no master everyone passes; when there is one, the gate guards again."""
+    servers = redis_with_sentinel
+    address = Sentinels(tuple((HOST, sentinel.port) for sentinel in servers.sentinels), MASTER_NAME)
+    async with AsyncExitStack() as stack:
+        options = redis_options(address, reply_ms_max=REPLY_MS_MAX, connect_ms_max=500)
+        edge = await stack.enter_async_context(redis_edge(options))
+        assert await guards(edge)
+        servers.master.kill()
+        assert not await guards(edge)
+        await until_holds(edge.door(), limit_s=FAILOVER_S_MAX)
+        assert servers.master_port() == servers.replica.port

@@ -1,0 +1,86 @@
+"""Hears what any process invalidates, on a connection of its own that waits as long as it takes."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+
+from redis.asyncio.connection import AbstractConnection
+from redis.exceptions import ResponseError
+
+from travio_inventory.edge.connection import Redis
+from travio_inventory.edge.keys import INVALIDATIONS
+from travio_inventory.edge.line import connect
+from travio_inventory.edge.redis_options import RedisOptions
+
+_log = logging.getLogger(__name__)
+
+
+class Invalidations:
+    """Calls `on_change` with each key that somebody invalidates, and `on_silence` when it may have missed one.
+
+    `are_heard` is whether nothing is missed now. A server that says nothing for twice `probe_interval_ms`, though it is
+    asked, is not heard any more.
+    """
+
+    def __init__(
+        self, redis: Redis, options: RedisOptions, on_change: Callable[[bytes], None], on_silence: Callable[[], None]
+    ) -> None:
+        self._redis = redis
+        self._connect_s_max = options.connect_ms_max / 1_000
+        self._ask_every_s = options.probe_interval_ms / 1_000
+        self._on_change = on_change
+        self._on_silence = on_silence
+        self.are_heard = False
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Listen until the block is left; connect again and again where that is needed."""
+        listening = asyncio.create_task(self._listen_always())
+        try:
+            yield
+        finally:
+            listening.cancel()
+            with suppress(asyncio.CancelledError):
+                await listening
+
+    async def _listen_always(self) -> None:
+        while True:
+            connection = self._redis.new_connection()
+            try:
+                await self._listen(connection)
+            except ResponseError as refused:
+                _log.error("redis refuses to tell of invalidations: %s", refused)
+            except Exception as failed:  # noqa: BLE001 - whatever it was, another connection is tried
+                _log.debug("redis does not tell of invalidations: %s: %s", type(failed).__name__, failed)
+            finally:
+                self.are_heard = False
+                self._on_silence()
+                await connection.disconnect(nowait=True)
+            await asyncio.sleep(self._ask_every_s)
+
+    async def _listen(self, connection: AbstractConnection) -> None:
+        """Returns never. Raises what ends the connection."""
+        async with asyncio.timeout(self._connect_s_max) as patience:
+            await connect(connection)
+            await connection.send_command("SUBSCRIBE", INVALIDATIONS, check_health=False)
+            await connection.read_response(disable_decoding=True)
+            self.are_heard = True
+            asking = asyncio.create_task(self._ask_for_signs(connection))
+            try:
+                while True:
+                    patience.reschedule(asyncio.get_running_loop().time() + 2 * self._ask_every_s)
+                    kind, *_, text = await connection.read_response(disable_decoding=True)
+                    if kind == b"message":
+                        self._on_change(text)
+            finally:
+                asking.cancel()
+                with suppress(asyncio.CancelledError):
+                    await asking
+
+    async def _ask_for_signs(self, connection: AbstractConnection) -> None:
+        """So that a server that is silent can be told from one that is gone. Ends with the connection."""
+        while connection.is_connected:
+            await asyncio.sleep(self._ask_every_s)
+            with suppress(Exception):  # the listener sees the same
+                await connection.send_command("PING", check_health=False)

@@ -1,0 +1,194 @@
+"""One connection to one Redis server, shared by all tasks: what they ask in the same moment goes out in one write."""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import Any, TypeAlias
+
+from redis.asyncio.connection import AbstractConnection
+from redis.exceptions import RedisError, ResponseError
+
+from travio_inventory.edge.breaker import Breaker
+from travio_inventory.edge.redis_options import RedisOptions
+from travio_inventory.edge.scripts import packed
+
+Reply: TypeAlias = Any
+"""int, bytes, None, or a list of replies: each script says which."""
+
+COMMANDS_PER_WRITE_MAX = 256
+COMPLAINT_SECONDS = 10
+LATE_S = 0.005
+
+_log = logging.getLogger(__name__)
+_PING = packed(["PING"])
+
+
+class RedisAway(Exception):
+    """Redis did not do it, or not in time; a command that was sent may still be run later."""
+
+
+class Line:
+    """Asks one server, in the order of asking. While it does not answer, nobody waits.
+
+    Every wait is bounded by `reply_ms_max` from the moment of asking: when an answer is late, all that waits behind it
+    fails with it. `on_down` is called each time that the breaker opens.
+    """
+
+    def __init__(
+        self, name: str, connection: AbstractConnection, options: RedisOptions, on_down: Callable[[], None]
+    ) -> None:
+        self._name = name
+        self._connection = connection
+        self._options = options
+        self._on_down = on_down
+        self._breaker = Breaker(failures_max=options.failures_max)
+        self._waiting: deque[tuple[bytes, asyncio.Future[Reply]]] = deque()
+        self._sent: deque[asyncio.Future[Reply]] = deque()
+        self._sender: asyncio.Task[None] | None = None
+        self._prober: asyncio.Task[None] | None = None
+        self._complain_at = 0.0
+
+    @property
+    def is_down(self) -> bool:
+        """Whether the server is left alone now."""
+        return self._breaker.is_open
+
+    async def open(self) -> None:
+        """Connect, within `connect_ms_max`; where that fails, go on trying in the background. Unless somebody asks
+        already, for then the line connects by itself.
+        """
+        if self._sender is not None:
+            return
+        self._breaker.trip()
+        try:
+            await self._probe()
+        except Exception as failed:  # noqa: BLE001 - whatever it was, the edge does without Redis
+            self._went_down(failed)
+
+    async def close(self) -> None:
+        """Hang up; who still waits is told RedisAway, and so is who asks from now on."""
+        self._breaker.trip()
+        for task in (self._sender, self._prober):
+            if task is not None:
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
+        self._fail_all("closed")
+        with suppress(RedisError, OSError):
+            await self._connection.disconnect()
+
+    async def ask(self, command: bytes) -> Reply:
+        """The answer. Raises RedisAway, or redis.ResponseError where the server refuses the command."""
+        if self._breaker.is_open or len(self._waiting) >= self._options.waiting_max:
+            raise RedisAway(f"redis {self._name}: left alone")
+        reply: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        self._waiting.append((command, reply))
+        if self._sender is None:
+            self._sender = asyncio.create_task(self._send_waiting())
+        return await reply
+
+    def complain(self, refused: ResponseError) -> None:
+        """Say in the log that the server refuses what we ask, now and then."""
+        now = asyncio.get_running_loop().time()
+        if now >= self._complain_at:
+            self._complain_at = now + COMPLAINT_SECONDS
+            _log.error("redis %s refuses a command: %s: %s", self._name, type(refused).__name__, refused)
+
+    async def _send_waiting(self) -> None:
+        try:
+            while self._waiting:
+                async with _patience(self._options.reply_ms_max / 1_000):
+                    await self._exchange()
+                self._breaker.succeeded()
+        except Exception as failed:  # noqa: BLE001 - whoever waits must be told, whatever it was
+            await self._connection.disconnect(nowait=True)
+            self._breaker.failed()
+            self._fail_all(f"{type(failed).__name__}: {failed}")
+            if self._breaker.is_open:
+                self._went_down(failed)
+        finally:
+            self._sender = None
+
+    async def _exchange(self) -> None:
+        """Send what waits, in one write, and hand out the answers."""
+        commands: list[bytes] = []
+        while self._waiting and len(commands) < COMMANDS_PER_WRITE_MAX:
+            command, reply = self._waiting.popleft()
+            commands.append(command)
+            self._sent.append(reply)
+        if not self._connection.is_connected:
+            await connect(self._connection)
+        await self._connection.send_packed_command(commands, check_health=False)
+        while self._sent:
+            answer: Reply | ResponseError
+            try:
+                answer = await self._connection.read_response(disable_decoding=True)
+            except ResponseError as refused:
+                answer = refused
+            _hand_over(self._sent.popleft(), answer)
+
+    def _fail_all(self, why: str) -> None:
+        for reply in (*self._sent, *(reply for _, reply in self._waiting)):
+            _hand_over(reply, RedisAway(f"redis {self._name}: {why}"))
+        self._sent.clear()
+        self._waiting.clear()
+
+    def _went_down(self, failed: Exception) -> None:
+        _log.warning("redis %s is away, the edge does without: %s: %s", self._name, type(failed).__name__, failed)
+        self._prober = asyncio.create_task(self._probe_until_answered())
+        self._on_down()
+
+    async def _probe_until_answered(self) -> None:
+        while self._breaker.is_open:
+            await asyncio.sleep(self._options.probe_interval_ms / 1_000)
+            with suppress(Exception):  # it is away still; what for was logged when it went
+                await self._probe()
+        _log.info("redis %s answers again", self._name)
+
+    async def _probe(self) -> None:
+        """One question that nobody waits for. Raises what goes wrong, which may be anything."""
+        try:
+            async with asyncio.timeout(self._options.connect_ms_max / 1_000):
+                await connect(self._connection)
+                await self._connection.send_packed_command(_PING, check_health=False)
+                await self._connection.read_response(disable_decoding=True)
+        except BaseException:
+            await self._connection.disconnect(nowait=True)
+            raise
+        self._breaker.succeeded()
+
+
+async def connect(connection: AbstractConnection) -> None:
+    """Connect and log in, unless that is done. Raises RedisError, OSError."""
+    await connection.connect()  # type: ignore[no-untyped-call]  # the library leaves it so
+
+
+def _hand_over(reply: asyncio.Future[Reply], answer: Reply) -> None:
+    """To whoever waits; who was cancelled does not."""
+    if reply.done():
+        return
+    if isinstance(answer, Exception):
+        reply.set_exception(answer)
+    else:
+        reply.set_result(answer)
+
+
+@asynccontextmanager
+async def _patience(seconds: float) -> AsyncIterator[None]:
+    """Raises TimeoutError after that time; when this process was too busy itself to look, it looks once more."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + seconds
+
+    def look() -> None:
+        if loop.time() - until > LATE_S:
+            limit.reschedule(loop.time() + seconds)
+
+    # Of two timers that are both overdue, the loop takes the earlier one first.
+    looking = loop.call_at(until - LATE_S / 5, look)
+    try:
+        async with asyncio.timeout_at(until) as limit:
+            yield
+    finally:
+        looking.cancel()

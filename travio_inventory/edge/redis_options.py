@@ -1,0 +1,85 @@
+"""Where Redis is, how we get in, and how long we wait for it."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeAlias
+
+HostPort: TypeAlias = tuple[str, int]
+
+_FORMS = "host:port, cluster:host:port,host:port or sentinel:host:port,host:port/name"
+
+
+@dataclass(frozen=True, slots=True)
+class Standalone:
+    """One server."""
+
+    server: HostPort
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """A cluster, and some of its nodes, which know the others."""
+
+    nodes: tuple[HostPort, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sentinels:
+    """The master that these sentinels know by that name."""
+
+    sentinels: tuple[HostPort, ...]
+    master: str
+
+
+RedisAddress: TypeAlias = Standalone | Cluster | Sentinels
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RedisOptions:
+    """How to reach Redis and when to do without it.
+
+    `user` and `password` are empty where none is needed; the sentinels are asked with the same. With `tls`, servers
+    prove who they are to `ca_file`, or to what the system trusts where it is None. Nobody waits for an answer longer
+    than `reply_ms_max`. After `failures_max` failures in a row, at least 1, Redis is left alone and probed every
+    `probe_interval_ms`; a probe may take `connect_ms_max`. `waiting_max` commands may wait to be sent to one server.
+    """
+
+    address: RedisAddress
+    user: str
+    password: str = field(repr=False)
+    tls: bool
+    ca_file: Path | None
+    reply_ms_max: int
+    connect_ms_max: int
+    failures_max: int
+    probe_interval_ms: int
+    waiting_max: int
+
+
+def parse_redis_address(text: str) -> RedisAddress:
+    """The address that the text names. Raises ValueError, which says what is allowed."""
+    kind, colon, rest = text.partition(":")
+    if colon and kind == "cluster":
+        return Cluster(_servers(rest))
+    if colon and kind == "sentinel":
+        servers, _, master = rest.rpartition("/")
+        if not master or not servers:
+            raise ValueError(f"the sentinels' name for the master is missing: allowed is {_FORMS}")
+        return Sentinels(_servers(servers), master)
+    return Standalone(_server(text))
+
+
+def _servers(text: str) -> tuple[HostPort, ...]:
+    return tuple(_server(one) for one in text.split(","))
+
+
+def _server(text: str) -> HostPort:
+    """A name or address and a port; an IPv6 address is in brackets."""
+    host, _, port = text.strip().rpartition(":")
+    if host.startswith("[") and host.endswith("]"):
+        host = host[1:-1]
+    elif ":" in host:
+        host = ""
+    if not host or "@" in host or "/" in host or not (port.isascii() and port.isdigit()) or not 0 < int(port) < 65_536:
+        raise ValueError(f"allowed is {_FORMS}")
+    return host, int(port)

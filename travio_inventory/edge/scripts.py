@@ -1,0 +1,46 @@
+"""The scripts that Redis runs for the edge, each on one key, and how they are asked for."""
+
+from collections.abc import Iterable
+from hashlib import sha1
+from pathlib import Path
+from typing import Final, TypeAlias
+
+Word: TypeAlias = bytes | str | int
+
+_FOLDER = Path(__file__).parent / "scripts"
+
+
+def packed(words: Iterable[Word]) -> bytes:
+    """The command as it is sent."""
+    data = [word if isinstance(word, bytes) else str(word).encode(errors="surrogatepass") for word in words]
+    return b"*%d\r\n" % len(data) + b"".join([b"$%d\r\n%b\r\n" % (len(part), part) for part in data])
+
+
+class Script:
+    """One script, atomic on its key and harmless when it runs twice."""
+
+    def __init__(self, text: bytes) -> None:
+        self.text: Final = text
+        self.digest: Final = sha1(text, usedforsecurity=False).hexdigest()
+
+    def by_digest(self, key: bytes, words: Iterable[Word]) -> bytes:
+        """The command that runs it where it is known."""
+        return packed(("EVALSHA", self.digest, 1, key, *words))
+
+    def in_full(self, key: bytes, words: Iterable[Word]) -> bytes:
+        """The command that runs it and makes it known."""
+        return packed(("EVAL", self.text, 1, key, *words))
+
+
+def _read(name: str) -> Script:
+    return Script((_FOLDER / f"{name}.lua").read_bytes())
+
+
+ENTER: Final = _read("enter")
+LEAVE: Final = _read("leave")
+MARK: Final = _read("mark")
+CLEAR: Final = _read("clear")
+READ: Final = _read("read")
+LEASE: Final = _read("lease")
+FILL: Final = _read("fill")
+INVALIDATE: Final = _read("invalidate")

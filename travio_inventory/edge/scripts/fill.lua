@@ -1,0 +1,22 @@
+-- Keeps each block whose lease holds.
+-- KEYS[1]: the trip's hash. ARGV: how old a block may be in ms, how long the hash is kept in ms, then block, lease and
+-- bytes of each. A block is as old as its lease: what was read under it is not older.
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local stale = tonumber(ARGV[1])
+local kept = {}
+for i = 3, #ARGV, 3 do
+  local lease = redis.call('HGET', KEYS[1], 'l' .. ARGV[i])
+  if lease then
+    local since, token = string.match(lease, '^(%d+) (%S+)$')
+    if token == ARGV[i + 1] and now >= tonumber(since) and now - since <= stale then
+      kept[#kept + 1] = 'b' .. ARGV[i]
+      kept[#kept + 1] = since .. ' ' .. ARGV[i + 2]
+    end
+  end
+end
+if #kept > 0 then
+  redis.call('HSET', KEYS[1], unpack(kept))
+  redis.call('PEXPIRE', KEYS[1], ARGV[2])
+end
+return 0

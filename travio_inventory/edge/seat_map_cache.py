@@ -1,0 +1,174 @@
+"""Seat maps in Redis, shared by all processes, with copies within this one that others' writes make void."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from contextlib import asynccontextmanager
+from secrets import token_hex
+from types import MappingProxyType
+from typing import NamedTuple
+
+from travio_inventory.domain.trip import TripKey
+from travio_inventory.edge import scripts
+from travio_inventory.edge.connection import Redis
+from travio_inventory.edge.invalidations import Invalidations
+from travio_inventory.edge.keys import INVALIDATIONS, map_key
+from travio_inventory.edge.line import RedisAway, Reply
+from travio_inventory.edge.redis_options import RedisOptions
+from travio_inventory.engine.ports import Lease
+
+
+class RedisSeatMapCache:
+    """SeatMapCache. What is read was leased at most `stale_ms_max` ago, even if every invalidation is lost.
+
+    A lease stands for half of that time, so that a block filled under it is fresh for the other half at least. Copies
+    of the `trips_max` trips read last are kept in this process while the invalidations of others are heard. `now_ms`
+    is a clock that never goes back.
+    """
+
+    def __init__(
+        self, redis: Redis, options: RedisOptions, now_ms: Callable[[], int], *, trips_max: int, stale_ms_max: int
+    ) -> None:
+        self._redis = redis
+        self._now_ms = now_ms
+        self._stale_ms_max = stale_ms_max
+        self._copies = _Copies(trips_max)
+        self._reads: dict[bytes, asyncio.Task[Mapping[int, bytes]]] = {}
+        self._under_way: set[asyncio.Task[Mapping[int, bytes]]] = set()
+        self._invalidations = Invalidations(redis, options, self._forget, self._forget_all)
+        self._lease_if_away = token_hex(8)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Keep copies, and void them, until the block is left."""
+        async with self._invalidations.running():
+            yield
+        if self._under_way:
+            await asyncio.wait(self._under_way)
+
+    async def read(self, trip: TripKey) -> Mapping[int, bytes]:
+        """The blocks that are cached and fresh; what happens later does not change the answer."""
+        key = map_key(trip)
+        copy = self._copies.get(key, self._now_ms())
+        return copy if copy is not None else await asyncio.shield(self._read_shared(key))
+
+    async def lease(self, trip: TripKey, blocks: Collection[int]) -> Mapping[int, Lease]:
+        """A lease for each block: the one that stands, or a new one. With Redis away one that fills nothing, and is
+        another one after each invalidation of this process.
+        """
+        if not blocks:
+            return {}
+        key = map_key(trip)
+        self._forget(key)  # a copy that lacks a block is no good
+        half_ms = self._stale_ms_max // 2
+        try:
+            tokens = await self._redis.run(scripts.LEASE, key, token_hex(8), half_ms, self._kept_ms, *blocks)
+        except RedisAway:
+            return dict.fromkeys(blocks, self._lease_if_away)
+        return {block: token.decode() for block, token in zip(blocks, tokens, strict=True)}
+
+    async def fill(self, trip: TripKey, packed: Mapping[int, tuple[Lease, bytes]]) -> None:
+        """Keep each block whose lease still holds. The lease goes on holding."""
+        if not packed:
+            return
+        key = map_key(trip)
+        words = [word for block, (lease, content) in packed.items() for word in (block, lease, content)]
+        try:
+            await self._redis.run(scripts.FILL, key, self._stale_ms_max, self._kept_ms, *words)
+        except RedisAway:
+            return
+        finally:
+            self._forget(key)
+
+    async def invalidate(self, trip: TripKey, blocks: Collection[int]) -> None:
+        """Drop the blocks and void their leases, in every process."""
+        if not blocks:
+            return
+        key = map_key(trip)
+        try:
+            await self._redis.run(scripts.INVALIDATE, key, INVALIDATIONS, *blocks)
+        except RedisAway:
+            return  # what is cached goes stale
+        finally:
+            self._lease_if_away = token_hex(8)
+            self._forget(key)
+
+    @property
+    def _kept_ms(self) -> int:
+        """How long Redis keeps a trip that nobody leases or fills."""
+        return 2 * self._stale_ms_max
+
+    # -- one read of Redis however many ask; a read that an invalidation has overtaken is nobody's but its askers'
+
+    def _read_shared(self, key: bytes) -> asyncio.Task[Mapping[int, bytes]]:
+        read = self._reads.get(key)
+        if read is None:
+            read = self._reads[key] = asyncio.create_task(self._read(key))
+            self._under_way.add(read)
+            read.add_done_callback(self._under_way.discard)
+        return read
+
+    async def _read(self, key: bytes) -> Mapping[int, bytes]:
+        asked_at_ms, heard = self._now_ms(), self._invalidations.are_heard
+        try:
+            reply = await self._redis.run(scripts.READ, key, self._stale_ms_max)
+        except RedisAway:
+            reply = []
+        blocks, age_ms = _blocks(reply)
+        if self._reads.get(key) is asyncio.current_task():
+            del self._reads[key]
+            if blocks and heard:
+                self._copies.put(key, _Copy(blocks, asked_at_ms + self._stale_ms_max - age_ms))
+        return blocks
+
+    def _forget(self, key: bytes) -> None:
+        """The copy is void, and so is what a read under way will find."""
+        self._copies.drop(key)
+        self._reads.pop(key, None)
+
+    def _forget_all(self) -> None:
+        self._copies.clear()
+        self._reads.clear()
+
+
+class _Copy(NamedTuple):
+    """What Redis said of a trip, and until when all of it is fresh."""
+
+    blocks: Mapping[int, bytes]
+    until_ms: int
+
+
+class _Copies:
+    """Copies of the `trips_max` trips that were asked for last."""
+
+    def __init__(self, trips_max: int) -> None:
+        self._trips_max = trips_max
+        self._copies: OrderedDict[bytes, _Copy] = OrderedDict()
+
+    def get(self, key: bytes, now_ms: int) -> Mapping[int, bytes] | None:
+        copy = self._copies.get(key)
+        if copy is None:
+            return None
+        if now_ms > copy.until_ms:
+            del self._copies[key]
+            return None
+        self._copies.move_to_end(key)
+        return copy.blocks
+
+    def put(self, key: bytes, copy: _Copy) -> None:
+        self._copies[key] = copy
+        self._copies.move_to_end(key)
+        if len(self._copies) > self._trips_max:
+            self._copies.popitem(last=False)
+
+    def drop(self, key: bytes) -> None:
+        self._copies.pop(key, None)
+
+    def clear(self) -> None:
+        self._copies.clear()
+
+
+def _blocks(reply: Reply) -> tuple[Mapping[int, bytes], int]:
+    """The blocks of an answer to READ, and the age in ms of the oldest."""
+    numbers, ages_ms, contents = reply[::3], reply[1::3], reply[2::3]
+    return MappingProxyType(dict(zip(numbers, contents, strict=True))), max(ages_ms, default=0)

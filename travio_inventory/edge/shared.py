@@ -1,0 +1,39 @@
+"""The edge that all processes share: gate, taken seats and seat maps in Redis, opened and closed together."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from travio_inventory.edge.connection import open_redis
+from travio_inventory.edge.gate import RedisGate
+from travio_inventory.edge.redis_options import RedisOptions
+from travio_inventory.edge.seat_map_cache import RedisSeatMapCache
+
+
+@dataclass(frozen=True, slots=True)
+class SharedEdge:
+    """`gate` is TakenSeats as well."""
+
+    gate: RedisGate
+    seat_maps: RedisSeatMapCache
+
+
+@asynccontextmanager
+async def open_shared_edge(
+    options: RedisOptions,
+    now_ms: Callable[[], int],
+    *,
+    taken_ttl_ms: int,
+    unguarded_max: int,
+    trips_max: int,
+    stale_ms_max: int,
+) -> AsyncIterator[SharedEdge]:
+    """The edge on one Redis; it opens, within a few `connect_ms_max`, whether Redis answers or not.
+
+    `now_ms` is a clock that never goes back; for the rest see RedisGate and RedisSeatMapCache.
+    """
+    async with open_redis(options) as redis:
+        gate = RedisGate(redis, now_ms, taken_ttl_ms=taken_ttl_ms, unguarded_max=unguarded_max)
+        seat_maps = RedisSeatMapCache(redis, options, now_ms, trips_max=trips_max, stale_ms_max=stale_ms_max)
+        async with seat_maps.running():
+            yield SharedEdge(gate, seat_maps)

@@ -1,0 +1,61 @@
+"""Brings the driver's answers, which arrive in its own thread, to the event loop: one wake-up for all that are there."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import NamedTuple, TypeAlias
+
+from cassandra.cluster import NoHostAvailable, ResponseFuture, Session
+from cassandra.query import Statement
+
+from travio_inventory.store.scylla.connecting import Answer
+from travio_inventory.store.scylla.failures import Failure
+
+Reply: TypeAlias = Answer | Failure | None
+"""Rows, an error, or nothing where there is nothing to tell."""
+
+
+class _Call(NamedTuple):
+    reply: asyncio.Future[Reply]
+    ended: Callable[[], None]
+
+
+class Bridge:
+    """Sends statements over a session, from the event loop it is made on."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._loop = asyncio.get_running_loop()
+        self._arrived: deque[tuple[_Call, Reply]] = deque()
+        self._is_armed = False
+
+    def send(self, statement: Statement, profile: str, ended: Callable[[], None]) -> asyncio.Future[Reply]:
+        """The reply to come. `ended` is called when the request is over, whether anybody still waits for it or not."""
+        call = _Call(self._loop.create_future(), ended)
+        try:
+            response = self._session.execute_async(statement, execution_profile=profile)
+        except BaseException:
+            ended()
+            raise
+        response.add_callbacks(self._arrive, self._fail, callback_args=(call,), errback_args=(call, response))
+        return call.reply
+
+    def _fail(self, error: Exception, call: _Call, response: ResponseFuture) -> None:
+        """A request that timed out before it was sent may still be sent."""
+        was_sent = bool(response.attempted_hosts) or not isinstance(error, NoHostAvailable)
+        self._arrive(Failure(error, was_sent), call)
+
+    def _arrive(self, reply: Reply, call: _Call) -> None:
+        """Any thread. Two that see the flag unset at once wake the loop twice, which does no harm."""
+        self._arrived.append((call, reply))
+        if not self._is_armed:
+            self._is_armed = True
+            self._loop.call_soon_threadsafe(self._deliver)
+
+    def _deliver(self) -> None:
+        self._is_armed = False
+        while self._arrived:
+            call, reply = self._arrived.popleft()
+            call.ended()
+            if not call.reply.done():
+                call.reply.set_result(reply)

@@ -1,0 +1,119 @@
+"""The session of the driver: how it connects, and how each sort of request is sent."""
+
+import ssl
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from cassandra import ConsistencyLevel
+from cassandra.auth import PlainTextAuthProvider
+from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, Session
+from cassandra.policies import ConstantReconnectionPolicy, FallthroughRetryPolicy
+from cassandra.query import tuple_factory
+
+from travio_inventory.store.batches import StoreUnavailable
+from travio_inventory.store.scylla.affinity import SameOrderPolicy
+from travio_inventory.store.scylla.failures import cause
+
+BATCH = "batch"
+"""Conditional batches, and plain writes and reads of hints."""
+SERIAL = "serial"
+"""Reads that see every batch that was answered before."""
+
+CONNECT_S_MAX = 5.0
+RECONNECT_S = 1.0
+HEARTBEAT_S = 5.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScyllaOptions:
+    """Where the servers are, and the bounds of what is asked of them."""
+
+    hosts: Sequence[str]
+    port: int
+    keyspace: str
+    datacenter: str
+    """Whose replicas decide; "" = that of the first host that answers."""
+    user: str
+    """"" = without authentication."""
+    password: str = field(repr=False)
+    tls: ssl.SSLContext | None
+    replication_min: int
+    """A keyspace with fewer copies is refused."""
+    request_ms_max: int = 4_500
+    """How long an answer is waited for: longer than the server's own limits (2 s), so that it can still tell."""
+    calls_max: int = 512
+    """How many requests may be in flight."""
+    calls_per_partition_max: int = 4
+    """How many conditional batches and serial reads of one partition may be in flight: more only make each other wait,
+    and time out, at its coordinator."""
+    wait_ms_max: int = 2_000
+    """How long a request waits for its turn."""
+
+
+class Answer(NamedTuple):
+    """Rows as the server sent them."""
+
+    names: Sequence[str]
+    rows: Sequence[tuple[Any, ...]]
+
+
+@contextmanager
+def session(options: ScyllaOptions) -> Iterator[Session]:
+    """A session; for those who may block. Raises StoreUnavailable where no server takes us."""
+    opened = connect(options)
+    try:
+        yield opened
+    finally:
+        opened.cluster.shutdown()
+
+
+def connect(options: ScyllaOptions) -> Session:
+    """A session, to be ended by `.cluster.shutdown()`. Blocks. Raises StoreUnavailable where no server takes us."""
+    cluster = _cluster(options)
+    try:
+        opened = cluster.connect(wait_for_all_pools=True)
+    except Exception as error:
+        cluster.shutdown()
+        where = ", ".join(options.hosts)
+        raise StoreUnavailable(f"no session with {where} port {options.port}: {cause(error)}") from error
+    opened.default_fetch_size = None  # a read in pages would not see one moment
+    opened.use_client_timestamp = False  # the order of a partition's batches is the servers' business
+    return opened
+
+
+def _cluster(options: ScyllaOptions) -> Cluster:
+    affinity = SameOrderPolicy(options.datacenter)
+    serial = {"consistency_level": ConsistencyLevel.LOCAL_SERIAL, "row_factory": Answer}
+    quorum = {"consistency_level": ConsistencyLevel.LOCAL_QUORUM}
+    return Cluster(
+        list(options.hosts),
+        port=options.port,
+        auth_provider=PlainTextAuthProvider(options.user, options.password) if options.user else None,
+        ssl_context=options.tls,
+        protocol_version=4,  # version 5 has an error for unknown outcomes that the driver does not know
+        compression=False,
+        connect_timeout=CONNECT_S_MAX,
+        control_connection_timeout=CONNECT_S_MAX,
+        idle_heartbeat_interval=HEARTBEAT_S,
+        idle_heartbeat_timeout=HEARTBEAT_S,
+        reconnection_policy=ConstantReconnectionPolicy(RECONNECT_S, max_attempts=None),
+        execution_profiles={
+            EXEC_PROFILE_DEFAULT: _profile(options, affinity, row_factory=tuple_factory, **quorum),
+            BATCH: _profile(options, affinity, row_factory=Answer, **quorum),
+            SERIAL: _profile(options, affinity, **serial),
+        },
+    )
+
+
+def _profile(options: ScyllaOptions, affinity: SameOrderPolicy, **more: Any) -> ExecutionProfile:
+    """No retry and no second attempt below us: a batch sent twice refuses itself."""
+    return ExecutionProfile(
+        load_balancing_policy=affinity,
+        retry_policy=FallthroughRetryPolicy(),
+        serial_consistency_level=ConsistencyLevel.LOCAL_SERIAL,
+        request_timeout=options.request_ms_max / 1000,
+        speculative_execution_policy=None,
+        **more,
+    )

@@ -1,0 +1,47 @@
+"""What an error of the driver means: a batch had no effect, may have had one, or could not be understood."""
+
+from typing import NamedTuple
+
+from cassandra import ConsistencyLevel, RateLimitReached, RequestValidationException, Unavailable, UnsupportedOperation
+from cassandra.protocol import PreparedQueryNotFound, SyntaxException
+
+from travio_inventory.store.batches import NotDone, StoreUnavailable, Unknown
+
+CAUSE_CHARS_MAX = 300
+_WRONG = (RequestValidationException, SyntaxException, UnsupportedOperation)
+
+
+class Failure(NamedTuple):
+    """An error in the place of an answer, and whether a node may have got the request, or may still get it."""
+
+    error: Exception
+    was_sent: bool
+
+
+def outcome_of(failure: Failure) -> NotDone | Unknown:
+    """What became of a conditional batch. An error of our own making is raised as it is."""
+    raise_ours(failure)
+    error = failure.error
+    if isinstance(error, Unavailable) and ConsistencyLevel.is_serial(error.consistency):
+        return NotDone(cause(error))
+    if isinstance(error, PreparedQueryNotFound) or not failure.was_sent:
+        return NotDone(cause(error))
+    return Unknown(cause(error))
+
+
+def unread(failure: Failure) -> StoreUnavailable:
+    """What to raise where a read failed. An error of our own making is raised as it is."""
+    raise_ours(failure)
+    return StoreUnavailable(cause(failure.error))
+
+
+def raise_ours(failure: Failure) -> None:
+    """Raise what no second try can cure: a request that is wrong, or not allowed."""
+    error = failure.error
+    if isinstance(error, _WRONG) and not isinstance(error, RateLimitReached):
+        raise error
+
+
+def cause(error: Exception) -> str:
+    """One line about an error, of CAUSE_CHARS_MAX characters at most."""
+    return " ".join(f"{type(error).__name__}: {error}".split())[:CAUSE_CHARS_MAX]
