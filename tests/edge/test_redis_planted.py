@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from tests.edge import test_gate_contract as gate
+from tests.edge import test_redis
 from tests.edge import test_seat_map_cache_contract as seat_maps
 from tests.edge.conftest import Edge, redis_edge, redis_options
 from tests.servers.redis import HOST, RedisServer
@@ -28,7 +29,7 @@ Contract = Callable[[Edge], Awaitable[None]]
             "ENTER",
             b"if locker and locker ~= claimant then",
             b"if locker and locker ~= claimant and #free == 0 then",
-            gate.test_a_lock_turns_others_away,
+            lambda edge: gate.test_of_claims_that_overlap_one_passes(edge, 0),
             id="half of the cells locked is enough",
         ),
         pytest.param(
@@ -49,7 +50,7 @@ Contract = Callable[[Edge], Awaitable[None]]
             "ENTER",
             b"or now >= since + lasts",
             b"",
-            gate.test_a_lock_ends_with_its_time,
+            test_redis.test_a_short_entry_does_not_cut_a_long_one_short,
             id="a lock for as long as others keep the block alive",
         ),
         pytest.param(

@@ -111,7 +111,10 @@ class World:
         process = self.processes[number]
         while True:
             work = Relay(process, self.post) if is_relay else Sweeper(process)
-            await asyncio.wait([process.start(keep_at(work, self._pause_s))])
+            task = process.start(keep_at(work, self._pause_s))
+            await asyncio.wait([task])
+            if not task.cancelled():
+                task.result()
             await asyncio.sleep(self.random.uniform(0, 5))
 
     def _pause_s(self) -> float:

@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import pytest
 
+from tests.servers.cassandra import DATACENTER, Cassandra
 from travio_inventory.store.batches import (
     Applied,
     Batches,
@@ -27,6 +28,8 @@ from travio_inventory.store.batches import (
     Write,
 )
 from travio_inventory.store.memory import MemoryBatches
+from travio_inventory.store.scylla import ScyllaBatches, ScyllaOptions, schema
+from travio_inventory.store.scylla.connecting import session
 from travio_inventory.store.sqlite import SqliteBatches
 
 Store: TypeAlias = Batches
@@ -91,16 +94,51 @@ def sqlite_store(folder: Path) -> AbstractAsyncContextManager[Store]:
 STORES = {"memory": memory_store, "sqlite": sqlite_store}
 
 
+def scylla_options(node: Cassandra, keyspace: str = "store_tests") -> ScyllaOptions:
+    """The one node, which keeps the only copy, with patience for a loaded machine."""
+    return ScyllaOptions(
+        hosts=node.hosts,
+        port=node.port,
+        keyspace=keyspace,
+        datacenter=DATACENTER,
+        user="",
+        password="",
+        tls=None,
+        replication_min=1,
+        request_ms_max=10_000,
+        wait_ms_max=10_000,
+    )
+
+
+@asynccontextmanager
+async def scylla_store(options: ScyllaOptions) -> AsyncIterator[ScyllaBatches]:
+    """On a real server, in a keyspace that is made if need be."""
+
+    def make_tables() -> None:
+        with session(options) as opened:
+            schema.apply(opened, options.keyspace, replication=1)
+
+    await asyncio.to_thread(make_tables)
+    async with ScyllaBatches.connect(options) as opened:
+        yield opened
+
+
 @pytest.fixture(scope="module")
 def anyio_backend() -> str:
     """The loop that the service runs on."""
     return "asyncio"
 
 
-@pytest.fixture(scope="module", params=STORES)
+@pytest.fixture(scope="module", params=[*STORES, pytest.param("scylla", marks=pytest.mark.scylla)])
 async def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Store]:
     """Every store; many tests share it, each with partitions and buckets of its own."""
-    async with STORES[request.param](tmp_path_factory.mktemp("store")) as opened:
+    if request.param == "scylla":
+        chosen: AbstractAsyncContextManager[Store] = scylla_store(
+            scylla_options(request.getfixturevalue("cassandra_node"))
+        )
+    else:
+        chosen = STORES[request.param](tmp_path_factory.mktemp("store"))
+    async with chosen as opened:
         yield opened
 
 

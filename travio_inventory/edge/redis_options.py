@@ -58,10 +58,12 @@ class RedisOptions:
 
 def parse_redis_address(text: str) -> RedisAddress:
     """The address that the text names. Raises ValueError, which says what is allowed."""
-    kind, colon, rest = text.partition(":")
-    if colon and kind == "cluster":
+    kind, _, rest = text.partition(":")
+    if ":" not in rest:  # "cluster:6379" is a server whose name is cluster
+        return Standalone(_server(text))
+    if kind == "cluster":
         return Cluster(_servers(rest))
-    if colon and kind == "sentinel":
+    if kind == "sentinel":
         servers, _, master = rest.rpartition("/")
         if not master or not servers:
             raise ValueError(f"the sentinels' name for the master is missing: allowed is {_FORMS}")

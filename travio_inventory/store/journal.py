@@ -1,6 +1,6 @@
 """Reads back the events that steps recorded, each once while this process lives, in order per hold."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from travio_inventory.domain.errors import BackendUnavailable
@@ -30,9 +30,9 @@ class _Told(NamedTuple):
 class EventJournal:
     """Implements `engine.ports.Journal`.
 
-    A round reads the newest events of the blocks in which this process's own steps recorded some, and now and then of
-    all that the index names. An event that landed late is found when its minute is visited again, or at once where a
-    later event of its hold shows that it is missing.
+    A round tells what this process's own steps recorded, and now and then reads the newest events of all blocks that
+    the index names. An event that landed late is found when its minute is visited again, or at once where a later
+    event of its hold shows that it is missing.
     """
 
     def __init__(self, owners: Owners) -> None:
@@ -46,15 +46,20 @@ class EventJournal:
         self._looked_ms = 0
         self._round_ms = 0
         self._settling: list[int] = []
+        self._own: dict[BlockKey, list[Row]] = {}
+        """Events of this process that were not handed over."""
         self._unread: set[BlockKey] = set()
-        self._found_in: set[BlockKey] = set()
+        """Blocks that are to be read."""
+        self._visited: set[BlockKey] = set()
         self._waiting = 0
 
     async def unpublished(self) -> Sequence[Event]:
         """See Journal. At most EVENTS_PER_ROUND_MAX and one block's: what is left comes in the next round."""
         now_ms = self._round_ms = self._clock.now_ms()
-        self._unread |= self._news.take_recorded()
+        for block, own in self._news.take_events().items():
+            self._own.setdefault(block, []).extend(own)
         events: list[Event] = []
+        self._visited = set()
         try:
             await self._minutes.load(now_ms)
             settling = await self._minutes.blocks(list(self._minutes.settling(now_ms)))
@@ -63,16 +68,14 @@ class EventJournal:
             if now_ms - self._looked_ms >= LOOK_EVERY_MS:
                 self._unread = self._unread.union(*(await self._minutes.blocks(self._minutes.live(now_ms))).values())
                 self._looked_ms = now_ms
-            read = set[BlockKey]()
-            for block in self._unread:
+            for block in self._unread | self._own.keys():
                 events += await self._newest(block, is_whole=block in whole)
-                read.add(block)
+                self._visited.add(block)
                 if len(events) >= EVENTS_PER_ROUND_MAX:
                     break
         except StoreUnavailable:
             raise BackendUnavailable from None
-        self._settling = list(settling) if len(read) == len(self._unread) else []
-        self._found_in = read
+        self._settling = [minute for minute, named in settling.items() if named <= self._visited]
         self._waiting = len(events)
         if not events:
             await self._close()
@@ -88,7 +91,9 @@ class EventJournal:
 
     async def _close(self) -> None:
         """All that the round found is handed over: its blocks are read, its minutes count as visited."""
-        self._unread -= self._found_in
+        self._unread -= self._visited
+        for block in self._visited:
+            self._own.pop(block, None)
         first = self._minutes.first
         try:
             await self._minutes.settled(self._settling, self._round_ms)
@@ -103,18 +108,28 @@ class EventJournal:
     async def _newest(self, block: BlockKey, *, is_whole: bool) -> list[Event]:
         """The block's events that were not handed over, in order per hold."""
         first_ms = self._minutes.first * MINUTE_MS
-        newest_ms = 0 if is_whole else self._newest_ms.get(block, 0)
-        news = await self._read(block, max(first_ms, newest_ms - LOOKBACK_MS))
-        if newest_ms and self._has_gap(news):
+        if is_whole:
             news = await self._read(block, first_ms)
-        if not news:
-            return []
-        self._newest_ms[block] = max(self._newest_ms.get(block, 0), *(rows.number(row, "at") for row in news))
+        else:
+            newest_ms = self._newest_ms.get(block, first_ms)
+            news = (
+                await self._read(block, max(first_ms, newest_ms - LOOKBACK_MS))
+                if block in self._unread
+                else self._in_order(self._own[block])
+            )
+            if self._has_gap(news):
+                news = await self._read(block, first_ms)
+        if news:
+            self._newest_ms[block] = max(self._newest_ms.get(block, 0), *(rows.number(row, "at") for row in news))
         return [rows.read_event(block.trip, row) for row in news]
 
     async def _read(self, block: BlockKey, from_ms: int) -> list[Row]:
         found = await self._batches.read(rows.block_partition(*block), Kind.EVENT, start=rows.event_id_at(from_ms))
-        news = [row for row in found.values() if rows.number(row, "generation") > self._told_upto(row)]
+        return self._in_order(found.values())
+
+    def _in_order(self, found: Iterable[Row]) -> list[Row]:
+        """Those that were not handed over, hold by hold."""
+        news = [row for row in found if rows.number(row, "generation") > self._told_upto(row)]
         return sorted(news, key=lambda row: (_hold_of(row), rows.number(row, "generation")))
 
     def _told_upto(self, row: Row) -> int:

@@ -1,31 +1,37 @@
 """What this process's own steps did: its workers need not search for it."""
 
+from collections.abc import Mapping, Sequence
 from heapq import heappop, heappush
 
 from travio_inventory.engine.ports import BlockKey
+from travio_inventory.store.batches import Row
 
+EVENTS_MAX = 50_000
 DUE_MAX = 200_000
 
 
 class News:
-    """Blocks with new events, and moments at which something falls due. It may forget: the indexes know it too."""
+    """Events just recorded, and moments at which something falls due. It may forget: the store knows it too."""
 
     def __init__(self) -> None:
-        self._recorded: set[BlockKey] = set()
+        self._events: dict[BlockKey, list[Row]] = {}
+        self._events_count = 0
         self._due: list[tuple[int, BlockKey]] = []
 
-    def recorded(self, block: BlockKey) -> None:
-        """The block has a new event."""
-        self._recorded.add(block)
+    def recorded(self, block: BlockKey, event: Row) -> None:
+        """The block has this new event."""
+        if self._events_count < EVENTS_MAX:
+            self._events.setdefault(block, []).append(event)
+            self._events_count += 1
 
     def due(self, block: BlockKey, at_ms: int) -> None:
         """Something in the block falls due at that moment."""
         if len(self._due) < DUE_MAX:
             heappush(self._due, (at_ms, block))
 
-    def take_recorded(self) -> set[BlockKey]:
-        """The blocks with new events since the last time."""
-        taken, self._recorded = self._recorded, set()
+    def take_events(self) -> Mapping[BlockKey, Sequence[Row]]:
+        """The new events since the last time."""
+        taken, self._events, self._events_count = self._events, {}, 0
         return taken
 
     def take_due(self, now_ms: int) -> set[BlockKey]:

@@ -29,6 +29,7 @@ from travio_inventory.store.batches import (
     Applied,
     Batches,
     Hint,
+    Kind,
     NotDone,
     Outcome,
     Partition,
@@ -100,6 +101,11 @@ class Owners:
         outcome = await self.batches.apply(partition, writes, missing)
         if missing and isinstance(outcome, Applied | Refused):
             self._hints.remember(missing)
+        if isinstance(outcome, Applied):
+            for key, _, values in writes:
+                if key.kind is Kind.EVENT:
+                    block = BlockKey(TripKey(partition.organization, partition.name), partition.number)
+                    self.news.recorded(block, values)
         return outcome
 
     def new_digest(self) -> str:
@@ -175,7 +181,6 @@ class Owners:
             self._background(self.roll_forward(hold))
 
     def _note(self, hold: Hold) -> None:
-        self.news.recorded(BlockKey(hold.trip, hold.home))
         if isinstance(hold.state, Held) and hold.state.expires_at_ms < NEVER_MS:
             for block in hold.seats_by_block:
                 self.news.due(BlockKey(hold.trip, block), hold.state.expires_at_ms + self.rules.clock_bound_ms)

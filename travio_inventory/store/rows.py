@@ -154,7 +154,7 @@ def event_write(
     order: str | None = None,
 ) -> Write:
     """The event row of a step, whole in itself. Its id orders a block's events by time; `ordinal` those of one hold."""
-    key = RowKey(Kind.EVENT, f"{event_id_at(at_ms)}~{hold.id}~{event}")
+    key = RowKey(Kind.EVENT, f"{event_id_at(at_ms)}~{hold.id}~{ordinal}")
     values: Row = {
         "event": event.value,
         "hold": hold.id,

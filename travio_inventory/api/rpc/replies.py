@@ -37,7 +37,7 @@ def expires_at_s(hold: Hold) -> int:
 def held(hold: Hold) -> bytes:
     """Serialized by upb: this is the answer that a sale waits for."""
     return _HOLD_SEATS_RESPONSE(
-        hold_id=hold.id, success=True, held_seat_ids=hold.seats, expires_at=expires_at_s(hold)
+        hold_id=base_id(hold.id), success=True, held_seat_ids=hold.seats, expires_at=expires_at_s(hold)
     ).SerializeToString()
 
 

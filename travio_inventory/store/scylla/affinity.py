@@ -6,7 +6,6 @@ one they queue.
 
 from collections.abc import Collection, Iterable
 from hashlib import blake2b
-from typing import Any
 from uuid import UUID
 
 from cassandra.cluster import Cluster
@@ -42,7 +41,7 @@ class SameOrderPolicy(DCAwareRoundRobinPolicy):  # type: ignore[misc]  # the dri
             return hosts
         return in_order(hosts, self._replicas(query), query.routing_key)
 
-    def _replicas(self, query: Any) -> set[UUID]:
+    def _replicas(self, query: Statement) -> set[UUID]:
         """By tablet where the table has them, else by the token ring. The driver learns of a tablet from its first
         answer; until then any node may come first.
         """

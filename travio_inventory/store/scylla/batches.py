@@ -1,10 +1,11 @@
 """Conditional batches as lightweight transactions: one batch is one request, to its partition's own coordinator."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeAlias, assert_never
 
 from cassandra.cluster import Session
 from cassandra.query import BatchStatement, BoundStatement, PreparedStatement
@@ -31,7 +32,7 @@ from travio_inventory.store.scylla import schema
 from travio_inventory.store.scylla.answers import is_applied, rows_of
 from travio_inventory.store.scylla.bridge import Bridge, Reply
 from travio_inventory.store.scylla.connecting import BATCH, SERIAL, Answer, ScyllaOptions, connect
-from travio_inventory.store.scylla.failures import Failure, cause, outcome_of, raise_ours, unread
+from travio_inventory.store.scylla.failures import Failure, cause, outcome_of, raise_wrong, unread
 from travio_inventory.store.scylla.prepared import Prepared
 from travio_inventory.store.scylla.statements import (
     Place,
@@ -43,9 +44,11 @@ from travio_inventory.store.scylla.statements import (
     read_of,
     reads_of,
 )
-from travio_inventory.store.scylla.turns import NoTurn, Turns
+from travio_inventory.store.scylla.turns import Turns
 
 _APPLIED = Applied()
+
+_Build: TypeAlias = Callable[[Sequence[PreparedStatement]], DriverStatement]
 
 
 @dataclass(slots=True)
@@ -90,9 +93,7 @@ class ScyllaBatches:
         """
         session = await asyncio.to_thread(connect, options)
         try:
-            await asyncio.to_thread(
-                schema.check, session, options.keyspace, replication_min=options.replication_min
-            )
+            await asyncio.to_thread(schema.check, session, options.keyspace, replication_min=options.replication_min)
             batches = cls(session, options)
             try:
                 yield batches
@@ -103,11 +104,116 @@ class ScyllaBatches:
             await asyncio.to_thread(session.cluster.shutdown)
 
     async def apply(self, partition: Partition, writes: Sequence[Write], hints: Sequence[Hint] = ()) -> Outcome:
+        outcome = await self._apply(partition, writes, hints)
+        match outcome:
+            case Applied():
+                self.counts.applied += 1
+            case Refused():
+                self.counts.refused += 1
+            case Unknown():
+                self.counts.unknown += 1
+            case NotDone():
+                self.counts.not_done += 1
+            case _:
+                assert_never(outcome)
+        return outcome
+
+    async def get(self, partition: Partition, keys: Sequence[RowKey]) -> Rows:
+        found: dict[RowKey, Row] = {}
+        for statement in reads_of(self._keyspace, place_of(partition), list(dict.fromkeys(keys))):
+            found.update(await self._read(partition, statement))
+        return found
+
+    async def read(self, partition: Partition, kind: Kind, *, start: str = "", end: str = "") -> Rows:
+        if end and end <= start:
+            return {}
+        return await self._read(partition, read_of(self._keyspace, place_of(partition), kind, start, end))
+
+    async def hinted(self, index: Index, bucket: str, *, most: int | None = None) -> Sequence[str]:
+        if most == 0:
+            return []
+        reply = await self._ask_one(None, hinted_of(self._keyspace, index, bucket, most), BATCH)
+        return [entry for (entry,) in _answer(reply).rows]
+
+    async def _apply(self, partition: Partition, writes: Sequence[Write], hints: Sequence[Hint]) -> Outcome:
         place = place_of(partition)
         statements = batch_of(self._keyspace, place, writes)
-        hinting = [hint_of(self._keyspace, *hint) for hint in hints]
-        outcome = await self._apply(partition, place, statements, hinting)
-        if outcome is None:
-            outcome = await self._refusal(partition, place, writes)
-        self._count(outcome)
-        return outcome
+        if hints:
+            failure = await self._announce(hints)
+            if failure is not None:
+                raise_wrong(failure)
+                return NotDone(cause(failure.error))
+        if not statements:
+            return _APPLIED
+        reply = await self._ask(partition, statements, BATCH, partial(_batch, self._keyspace, place, statements))
+        if isinstance(reply, Failure):
+            return outcome_of(reply)
+        answer = _answer(reply)
+        return _APPLIED if is_applied(answer) else await self._refused(partition, writes, answer)
+
+    async def _announce(self, hints: Sequence[Hint]) -> Failure | None:
+        """Write the hints; a failure if one of them is not known to be durable."""
+        self.counts.hints += len(hints)
+        asked = (self._ask_one(None, hint_of(self._keyspace, *hint), BATCH) for hint in hints)
+        replies = await asyncio.gather(*asked)
+        return next((reply for reply in replies if isinstance(reply, Failure)), None)
+
+    async def _refused(self, partition: Partition, writes: Sequence[Write], answer: Answer) -> Refused | NotDone:
+        """The refusal with its rows. A server tells those rows that a condition was put on, and whole only if one
+        condition was absence; the others are read.
+        """
+        told: dict[RowKey, Row] = {}
+        lacking = [write.key for write in writes]
+        if any(write.condition is ABSENT for write in writes):
+            told.update(rows_of(answer))
+            lacking = [write.key for write in writes if write.condition is not ABSENT and not write.condition]
+        if lacking:
+            try:
+                told.update(await self.get(partition, lacking))
+            except StoreUnavailable as error:
+                return NotDone(f"refused, and the rows could not be read: {error}")
+        return Refused({write.key: told[write.key] for write in writes if write.key in told})
+
+    async def _read(self, partition: Partition, statement: Statement) -> Rows:
+        self.counts.reads += 1
+        return rows_of(_answer(await self._ask_one(partition, statement, SERIAL)))
+
+    async def _ask_one(self, lane: Partition | None, statement: Statement, profile: str) -> Reply:
+        return await self._ask(lane, [statement], profile, partial(_bound, statement))
+
+    async def _ask(self, lane: Partition | None, statements: Sequence[Statement], profile: str, build: _Build) -> Reply:
+        """Prepare what must be, wait for a turn, send, wait for the reply."""
+        if self._closed:
+            return Failure(StoreUnavailable("the store is closed"), was_sent=False)
+        try:
+            prepared = [self._prepared.known(text) or await self._prepared.get(text) for text, _ in statements]
+            await self._turns.enter(lane)
+        except Exception as error:  # noqa: BLE001 - drivers raise of all sorts; nothing was sent
+            return Failure(error, was_sent=False)
+        return await self._bridge.send(build(prepared), profile, partial(self._turns.leave, lane))
+
+
+def _batch(
+    keyspace: str, place: Place, statements: Sequence[Statement], prepared: Sequence[PreparedStatement]
+) -> BatchStatement:
+    """A batch knows neither its table nor its partition: without them it would go to any node."""
+    batch = BatchStatement()
+    for statement, one in zip(statements, prepared, strict=True):
+        batch.add(_bound(statement, [one]))
+    batch.keyspace, batch.table, batch.routing_key = keyspace, place.table, place.routing_key
+    return batch
+
+
+def _bound(statement: Statement, prepared: Sequence[PreparedStatement]) -> BoundStatement:
+    """The values are in their wire form already: the driver's own way there takes several times as long."""
+    bound = BoundStatement(prepared[0])
+    bound.values = statement.values
+    return bound
+
+
+def _answer(reply: Reply) -> Answer:
+    """The rows of a read. Raises StoreUnavailable."""
+    if isinstance(reply, Failure):
+        raise unread(reply)
+    assert reply is not None  # noqa: S101 - what was asked for has rows
+    return reply

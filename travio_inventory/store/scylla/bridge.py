@@ -1,4 +1,4 @@
-"""Brings the driver's answers, which arrive in its own thread, to the event loop: one wake-up for all that are there."""
+"""Brings the driver's answers from its own thread to the event loop: one wake-up for all that are there."""
 
 import asyncio
 from collections import deque

@@ -1,7 +1,7 @@
 """The session of the driver: how it connects, and how each sort of request is sent."""
 
 import ssl
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -85,8 +85,7 @@ def connect(options: ScyllaOptions) -> Session:
 
 def _cluster(options: ScyllaOptions) -> Cluster:
     affinity = SameOrderPolicy(options.datacenter)
-    serial = {"consistency_level": ConsistencyLevel.LOCAL_SERIAL, "row_factory": Answer}
-    quorum = {"consistency_level": ConsistencyLevel.LOCAL_QUORUM}
+    quorum, serial = ConsistencyLevel.LOCAL_QUORUM, ConsistencyLevel.LOCAL_SERIAL
     return Cluster(
         list(options.hosts),
         port=options.port,
@@ -100,20 +99,23 @@ def _cluster(options: ScyllaOptions) -> Cluster:
         idle_heartbeat_timeout=HEARTBEAT_S,
         reconnection_policy=ConstantReconnectionPolicy(RECONNECT_S, max_attempts=None),
         execution_profiles={
-            EXEC_PROFILE_DEFAULT: _profile(options, affinity, row_factory=tuple_factory, **quorum),
-            BATCH: _profile(options, affinity, row_factory=Answer, **quorum),
-            SERIAL: _profile(options, affinity, **serial),
+            EXEC_PROFILE_DEFAULT: _profile(options, affinity, quorum, tuple_factory),
+            BATCH: _profile(options, affinity, quorum, Answer),
+            SERIAL: _profile(options, affinity, serial, Answer),
         },
     )
 
 
-def _profile(options: ScyllaOptions, affinity: SameOrderPolicy, **more: Any) -> ExecutionProfile:
+def _profile(
+    options: ScyllaOptions, affinity: SameOrderPolicy, consistency: int, row_factory: Callable[..., object]
+) -> ExecutionProfile:
     """No retry and no second attempt below us: a batch sent twice refuses itself."""
     return ExecutionProfile(
         load_balancing_policy=affinity,
         retry_policy=FallthroughRetryPolicy(),
+        consistency_level=consistency,
         serial_consistency_level=ConsistencyLevel.LOCAL_SERIAL,
         request_timeout=options.request_ms_max / 1000,
+        row_factory=row_factory,
         speculative_execution_policy=None,
-        **more,
     )

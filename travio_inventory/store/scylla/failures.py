@@ -20,7 +20,7 @@ class Failure(NamedTuple):
 
 def outcome_of(failure: Failure) -> NotDone | Unknown:
     """What became of a conditional batch. An error of our own making is raised as it is."""
-    raise_ours(failure)
+    raise_wrong(failure)
     error = failure.error
     if isinstance(error, Unavailable) and ConsistencyLevel.is_serial(error.consistency):
         return NotDone(cause(error))
@@ -31,11 +31,11 @@ def outcome_of(failure: Failure) -> NotDone | Unknown:
 
 def unread(failure: Failure) -> StoreUnavailable:
     """What to raise where a read failed. An error of our own making is raised as it is."""
-    raise_ours(failure)
+    raise_wrong(failure)
     return StoreUnavailable(cause(failure.error))
 
 
-def raise_ours(failure: Failure) -> None:
+def raise_wrong(failure: Failure) -> None:
     """Raise what no second try can cure: a request that is wrong, or not allowed."""
     error = failure.error
     if isinstance(error, _WRONG) and not isinstance(error, RateLimitReached):

@@ -45,7 +45,7 @@ def _int64(value: int) -> bytes:
     return value.to_bytes(8, "big", signed=True)
 
 
-_ENCODE = {name: str.encode for name in TEXT_COLUMNS} | {name: _int64 for name in INTEGER_COLUMNS}
+_ENCODE = dict.fromkeys(TEXT_COLUMNS, str.encode) | dict.fromkeys(INTEGER_COLUMNS, _int64)
 _KINDS = {kind: kind.value.encode() for kind in Kind}
 _INDEXES = {index: index.value.encode() for index in Index}
 
@@ -135,7 +135,7 @@ def _all_null(row: Row) -> bool:
 def _insert_text(table: str, columns: tuple[str, ...], end: str) -> str:
     _check(columns)
     names = (*_KEY, *columns)
-    return f"INSERT INTO {table} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))}) {end}".rstrip()
+    return f"INSERT INTO {table} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))}) {end}".rstrip()  # noqa: S608 - checked names
 
 
 @lru_cache(maxsize=TEXTS_CACHED)
@@ -143,7 +143,7 @@ def _update_text(table: str, columns: tuple[str, ...], conditions: tuple[str, ..
     _check((*columns, *conditions))
     values = ", ".join(f"{name} = ?" for name in columns)
     asked = " AND ".join(f"{name} = ?" for name in conditions)
-    return f"UPDATE {table} SET {values} WHERE {_WHERE} {'IF ' if asked else ''}{asked}".rstrip()
+    return f"UPDATE {table} SET {values} WHERE {_WHERE} {'IF ' if asked else ''}{asked}".rstrip()  # noqa: S608 - checked names
 
 
 def _check(columns: Iterable[str]) -> None:
@@ -191,13 +191,11 @@ def read_of(keyspace: str, place: Place, kind: Kind, start: str, end: str) -> St
 
 def hint_of(keyspace: str, index: Index, bucket: str, entry: str) -> Statement:
     """The statement that adds an entry to a bucket."""
-    text = f"INSERT INTO {keyspace}.{_LISTINGS[index]} (index_name, bucket, entry) VALUES (?, ?, ?)"
+    text = f"INSERT INTO {keyspace}.{_LISTINGS[index]} (index_name, bucket, entry) VALUES (?, ?, ?)"  # noqa: S608 - ours
     return Statement(text, [_INDEXES[index], bucket.encode(), entry.encode()])
 
 
 def hinted_of(keyspace: str, index: Index, bucket: str, most: int | None) -> Statement:
     """The statement that reads the first `most` entries of a bucket, in order."""
-    text = f"SELECT entry FROM {keyspace}.{_LISTINGS[index]} WHERE index_name = ? AND bucket = ? LIMIT ?"
+    text = f"SELECT entry FROM {keyspace}.{_LISTINGS[index]} WHERE index_name = ? AND bucket = ? LIMIT ?"  # noqa: S608 - ours
     return Statement(text, [_INDEXES[index], bucket.encode(), _int32(ROWS_MAX if most is None else most)])
-
-
