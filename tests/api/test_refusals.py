@@ -4,14 +4,14 @@ from collections.abc import Iterator
 
 import pytest
 from google.protobuf.message import Message
-from google.rpc.error_details_pb2 import (  # type: ignore[import-untyped]  # has no stubs
+from google.rpc.error_details_pb2 import (  # has no stubs
     BadRequest,
     ErrorInfo,
     PreconditionFailure,
     QuotaFailure,
     RetryInfo,
 )
-from google.rpc.status_pb2 import Status as RpcStatus  # type: ignore[import-untyped]  # has no stubs
+from google.rpc.status_pb2 import Status as RpcStatus  # has no stubs
 from grpclib.const import Status
 from grpclib.encoding.base import StatusDetailsCodecBase
 from grpclib.encoding.proto import ProtoStatusDetailsCodec

@@ -1,8 +1,8 @@
 """A small world on a seed: processes that die, clocks that differ, a store that fails, holders who ask again."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from itertools import pairwise
 from random import Random
 
@@ -20,8 +20,7 @@ from travio_inventory.domain.hold import NEVER_MS, Caller, Hold, base_id
 from travio_inventory.domain.seat import AVAILABLE, BLOCKED, SOLD, Held, SeatState
 from travio_inventory.domain.seat_map import pack_block
 from travio_inventory.domain.trip import Ends, Seat, Segment, Trip, TripKey
-from travio_inventory.engine.ports import BlockKey
-from travio_inventory.store.batches import ABSENT, Index, Kind, Partition, Row, RowKey, Rows, Table, Write
+from travio_inventory.store.batches import ABSENT, Index, Kind, Partition, Row, RowKey, Table, Write
 from travio_inventory.store.definitions import Definitions
 from travio_inventory.store.hints import minute_of
 from travio_inventory.store.memory import Change, Faults, MemoryBatches
@@ -44,7 +43,7 @@ class World:
         self.violations: list[str] = []
         self.oracle: Oracle[Call] = Oracle(skew_ms=round(SKEW_S * 1_000), holds_max=plan.holds_max)
         self.history = History(self.oracle)
-        self.batches = OrderedBatches(None, Random(plan.seed + 1), asyncio.sleep)
+        self.batches = MemoryBatches(None, Random(plan.seed + 1), asyncio.sleep)
         self.batches.observe = self._observe
         random = Random(plan.seed)
         self.gate = RoughGate(lambda: START_MS + round(_now_s() * 1_000), Random(random.random()))
@@ -268,14 +267,6 @@ class World:
         return rows[RowKey(Kind.CELL, seat, segment)]
 
 
-class OrderedBatches(MemoryBatches):
-    """Answers in the order of the rows, whatever the order in which they are asked for."""
-
-    async def get(self, partition: Partition, keys: Sequence[RowKey]) -> Rows:
-        """See Batches."""
-        return await super().get(partition, sorted(keys))
-
-
 _STATUSES = {
     EventType.HOLD_CREATED: "held",
     EventType.HOLD_EXTENDED: "held",
@@ -317,26 +308,11 @@ def _trip(plan: Plan) -> Trip:
     )
 
 
-@contextmanager
-def _blocks_in_order() -> Iterator[None]:
-    """Sets of blocks have the same order in every interpreter: a text hashes differently in each, a number does not."""
-
-    def number(block: BlockKey) -> int:
-        return block.block
-
-    BlockKey.__hash__ = number  # type: ignore[method-assign, assignment]
-    try:
-        yield
-    finally:
-        del BlockKey.__hash__
-
-
 def simulate(plan: Plan) -> World:
     """Run the plan; `violations` are the promises that it broke, each with its moment."""
     world = World(plan)
     try:
-        with _blocks_in_order():
-            run_virtually(plan.seed, world.run())
+        run_virtually(plan.seed, world.run())
     except* Violated as group:
         world.violations += [str(violated) for violated in group.exceptions]
     return world

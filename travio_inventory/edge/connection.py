@@ -1,12 +1,13 @@
-"""Redis as the edge sees it, whatever stands behind the address: it runs scripts, or it is away."""
+"""Redis as the edge sees it, whatever stands behind the address: it runs scripts, or is away."""
 
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
-from typing import Any, Protocol, assert_never
+from functools import partial
+from typing import Any, NamedTuple, Protocol, TypeAlias, assert_never
 
-from redis.asyncio import Connection, ConnectionPool, Sentinel, SSLConnection
+from redis.asyncio import Connection, Sentinel, SSLConnection
 from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import SentinelConnectionPool
@@ -14,6 +15,7 @@ from redis.backoff import NoBackoff
 from redis.crc import key_slot
 from redis.exceptions import ClusterDownError, MovedError, NoScriptError, RedisError, ResponseError
 
+from travio_inventory.edge.invalidations import Invalidations
 from travio_inventory.edge.line import Line, RedisAway, Reply, connect
 from travio_inventory.edge.redis_options import Cluster, HostPort, RedisOptions, Sentinels, Standalone
 from travio_inventory.edge.scripts import Script, Word, packed
@@ -25,84 +27,121 @@ _CLUSTER_SLOTS = packed(["CLUSTER", "SLOTS"])
 
 
 class Redis(Protocol):
-    """Runs scripts."""
+    """Runs scripts, and hears what they publish."""
 
     async def run(self, script: Script, key: bytes, *words: Word) -> Reply:
         """The script's answer, within `reply_ms_max`. Raises RedisAway; then it may still run later."""
         ...
 
-    def new_connection(self) -> AbstractConnection:
-        """A connection of one's own, not connected yet, to a server that hears what is published anywhere."""
+    def hears_of(self, key: bytes) -> bool:
+        """Whether an invalidation of the key would be heard now."""
         ...
 
 
+class Listener(NamedTuple):
+    """Is told of each key that any process invalidates, and when something may have been missed."""
+
+    on_change: Callable[[bytes], None]
+    on_silence: Callable[[], None]
+
+
 @asynccontextmanager
-async def open_redis(options: RedisOptions) -> AsyncIterator[Redis]:
+async def open_redis(options: RedisOptions, listener: Listener) -> AsyncIterator[Redis]:
     """Redis, connected if it answers within `connect_ms_max`, and tried again and again if it does not."""
     match options.address:
         case Standalone(server=server):
-            pool = ConnectionPool(connection_class=_kind(options), host=server[0], port=server[1], **_traits(options))
-            async with _one_server(_named(server), pool.make_connection, options) as one:
+            async with _open(_OneRedis(_Server(_named(server), _connector(server, options), options, listener))) as one:
                 yield one
         case Sentinels():
-            async with _behind_sentinels(options.address, options) as one:
+            async with _behind_sentinels(options.address, options, listener) as one:
                 yield one
         case Cluster(nodes=nodes):
-            cluster = _ClusterRedis(nodes, options)
-            await cluster.open()
-            try:
+            async with _open(_ClusterRedis(nodes, options, listener)) as cluster:
                 yield cluster
-            finally:
-                await cluster.close()
         case _:
             assert_never(options.address)
 
 
-async def _run(line: Line, script: Script, key: bytes, words: Iterable[Word]) -> Reply:
-    """Run the script on that server, which has forgotten it after a restart. Raises RedisAway, ResponseError."""
+@asynccontextmanager
+async def _open(redis: "_AnyRedis") -> AsyncIterator["_AnyRedis"]:
+    await redis.open()
     try:
-        return await line.ask(script.by_digest(key, words))
-    except NoScriptError:
-        return await line.ask(script.in_full(key, words))
+        yield redis
+    finally:
+        await redis.close()
 
 
 # ---- one server
 
 
+class _Server:
+    """A line to a server, and an ear for what is published there."""
+
+    def __init__(
+        self,
+        name: str,
+        connector: Callable[[], AbstractConnection],
+        options: RedisOptions,
+        listener: Listener,
+        on_down: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.line = Line(name, connector(), options, on_down)
+        self.ear = Invalidations(connector, options, listener.on_change, listener.on_silence)
+
+    async def open(self) -> None:
+        """Connect, or go on trying in the background."""
+        self.ear.open()
+        await self.line.open()
+
+    async def close(self) -> None:
+        """Hang up."""
+        await self.ear.close()
+        await self.line.close()
+
+    async def run(self, script: Script, key: bytes, words: Iterable[Word]) -> Reply:
+        """The script's answer, though the server has forgotten the script. Raises RedisAway, MovedError."""
+        try:
+            try:
+                return await self.line.ask(script.by_digest(key, words))
+            except NoScriptError:
+                return await self.line.ask(script.in_full(key, words))
+        except MovedError:
+            raise
+        except ResponseError as refused:
+            self.line.complain(refused)
+            raise RedisAway(str(refused)) from refused
+
+
 class _OneRedis:
     """Redis. One server, the same or another one after each connect."""
 
-    def __init__(self, line: Line, connect: Callable[[], AbstractConnection]) -> None:
-        self._line = line
-        self._connect = connect
+    def __init__(self, server: _Server) -> None:
+        self._server = server
+
+    async def open(self) -> None:
+        """Connect, or go on trying in the background."""
+        await self._server.open()
+
+    async def close(self) -> None:
+        """Hang up."""
+        await self._server.close()
 
     async def run(self, script: Script, key: bytes, *words: Word) -> Reply:
         """See Redis."""
         try:
-            return await _run(self._line, script, key, words)
-        except ResponseError as refused:
-            self._line.complain(refused)
-            raise RedisAway(str(refused)) from refused
+            return await self._server.run(script, key, words)
+        except MovedError as moved:
+            raise RedisAway("redis is a node of a cluster: its address must say so") from moved
 
-    def new_connection(self) -> AbstractConnection:
+    def hears_of(self, key: bytes) -> bool:
         """See Redis."""
-        return self._connect()
+        return self._server.ear.are_heard
 
 
 @asynccontextmanager
-async def _one_server(
-    name: str, connect: Callable[[], AbstractConnection], options: RedisOptions
-) -> AsyncIterator[_OneRedis]:
-    line = Line(name, connect(), options, on_down=lambda: None)
-    await line.open()
-    try:
-        yield _OneRedis(line, connect)
-    finally:
-        await line.close()
-
-
-@asynccontextmanager
-async def _behind_sentinels(address: Sentinels, options: RedisOptions) -> AsyncIterator[_OneRedis]:
+async def _behind_sentinels(
+    address: Sentinels, options: RedisOptions, listener: Listener
+) -> AsyncIterator["_AnyRedis"]:
     """The master of the moment: each connect asks the sentinels, which each have a share of `connect_ms_max`."""
     share_s = options.connect_ms_max / 1_000 / (len(address.sentinels) + 1)
     traits = _traits(options)
@@ -110,7 +149,8 @@ async def _behind_sentinels(address: Sentinels, options: RedisOptions) -> AsyncI
     sentinel = Sentinel(address.sentinels, sentinel_kwargs=asking)  # type: ignore[no-untyped-call]  # as the library has it
     pool = SentinelConnectionPool(address.master, sentinel, ssl=options.tls, **traits)  # type: ignore[no-untyped-call]  # too
     try:
-        async with _one_server(f"{address.master} of the sentinels", pool.make_connection, options) as one:
+        name = f"{address.master} of the sentinels"
+        async with _open(_OneRedis(_Server(name, pool.make_connection, options, listener))) as one:
             yield one
     finally:
         for client in sentinel.sentinels:
@@ -122,13 +162,17 @@ async def _behind_sentinels(address: Sentinels, options: RedisOptions) -> AsyncI
 
 
 class _ClusterRedis:
-    """Redis. A line to each master; who owns which slots is looked up again when a master is gone or says otherwise."""
+    """Redis. A line to each master; who owns which slots is asked again when a master is gone or says otherwise.
 
-    def __init__(self, nodes: Iterable[HostPort], options: RedisOptions) -> None:
+    What is published at one master comes to the others late, so there is an ear at each.
+    """
+
+    def __init__(self, nodes: Iterable[HostPort], options: RedisOptions, listener: Listener) -> None:
         self._nodes = tuple(nodes)
         self._options = options
-        self._lines: dict[HostPort, Line] = {}
-        self._owners: list[HostPort | None] = [None] * SLOTS
+        self._listener = listener
+        self._servers: dict[HostPort, _Server] = {}
+        self._owners: list[_Server | None] = [None] * SLOTS
         self._outdated = asyncio.Event()
         self._upkeep: asyncio.Task[None] | None = None
 
@@ -145,52 +189,31 @@ class _ClusterRedis:
             self._upkeep.cancel()
             with suppress(asyncio.CancelledError):
                 await self._upkeep
-        for line in self._lines.values():
-            await line.close()
+        for server in self._servers.values():
+            await server.close()
 
     async def run(self, script: Script, key: bytes, *words: Word) -> Reply:
+        """See Redis. Where the slot has moved to a master that is known, it is asked at once."""
+        owner = self._owners[key_slot(key)]
+        try:
+            for _ in range(2):
+                if owner is None:
+                    break
+                try:
+                    return await owner.run(script, key, words)
+                except MovedError as moved:
+                    self._outdated.set()
+                    owner = self._servers.get((moved.host, moved.port))
+        except RedisAway as away:
+            if isinstance(away.__cause__, ClusterDownError):
+                self._outdated.set()
+            raise
+        raise RedisAway("redis cluster: who owns the slot is not known")
+
+    def hears_of(self, key: bytes) -> bool:
         """See Redis."""
         owner = self._owners[key_slot(key)]
-        if owner is None:
-            raise RedisAway("redis cluster: nobody is known to own the slot")
-        try:
-            return await _run(self._line_to(owner), script, key, words)
-        except MovedError as moved:
-            self._outdated.set()
-            return await self._run_where_moved((moved.host or owner[0], moved.port), script, key, words)
-        except ResponseError as refused:
-            self._refused(owner, refused)
-            raise RedisAway(str(refused)) from refused
-
-    def new_connection(self) -> AbstractConnection:
-        """See Redis. To a node that answers, if any does; each hears what is published at another."""
-        answering = (node for node, line in self._lines.items() if not line.is_down)
-        return self._connection_to(next(answering, self._nodes[0]))
-
-    async def _run_where_moved(self, owner: HostPort, script: Script, key: bytes, words: Iterable[Word]) -> Reply:
-        try:
-            return await _run(self._line_to(owner), script, key, words)
-        except ResponseError as refused:
-            self._refused(owner, refused)
-            raise RedisAway(str(refused)) from refused
-
-    def _refused(self, owner: HostPort, refused: ResponseError) -> None:
-        if isinstance(refused, ClusterDownError | MovedError):
-            self._outdated.set()
-        self._line_to(owner).complain(refused)
-
-    def _line_to(self, node: HostPort) -> Line:
-        line = self._lines.get(node)
-        if line is None:
-            line = Line(_named(node), self._connection_to(node), self._options, on_down=self._outdated.set)
-            self._lines[node] = line
-        return line
-
-    def _connection_to(self, node: HostPort) -> AbstractConnection:
-        host, port = node
-        return _kind(self._options)(host=host, port=port, **_traits(self._options))
-
-    # -- who owns what
+        return owner is not None and owner.ear.are_heard
 
     async def _keep_up(self) -> None:
         while True:
@@ -198,12 +221,12 @@ class _ClusterRedis:
             self._outdated.clear()
             learned = await self._learn_owners()
             await asyncio.sleep(self._options.probe_interval_ms / 1_000)
-            if not learned or any(line.is_down for line in self._lines.values()):
+            if not learned or any(server.line.is_down for server in self._servers.values()):
                 self._outdated.set()
 
     async def _learn_owners(self) -> bool:
         """Ask one node after the other until one has answered; False where none has."""
-        answering_first = sorted(self._lines, key=lambda node: self._lines[node].is_down)
+        answering_first = sorted(self._servers, key=lambda node: self._servers[node].line.is_down)
         for node in dict.fromkeys((*answering_first, *self._nodes)):
             with suppress(RedisError, OSError, TimeoutError):
                 await self._settle(_owners(await self._ask_once(node), node))
@@ -211,19 +234,31 @@ class _ClusterRedis:
         return False
 
     async def _settle(self, owners: Mapping[range, HostPort]) -> None:
-        """From now on these are the owners; lines to other nodes are closed."""
-        settled: list[HostPort | None] = [None] * SLOTS
-        for slots, owner in owners.items():
-            settled[slots.start : slots.stop] = [owner] * len(slots)
-        self._owners = settled
+        """From now on these are the owners; other servers are let go. Whoever owned a slot before is not listened to
+        for it any more, so something may have been missed.
+        """
         masters = set(owners.values())
-        gone = [self._lines.pop(node) for node in self._lines.keys() - masters]
-        new = [self._line_to(node) for node in masters - self._lines.keys()]
-        await asyncio.gather(*(line.open() for line in new), *(line.close() for line in gone))
+        gone = self._servers.keys() - masters
+        new = {node: self._server(node) for node in masters - self._servers.keys()}
+        self._servers.update(new)
+        await asyncio.gather(*(server.open() for server in new.values()))
+        await asyncio.gather(*(self._servers[node].close() for node in gone))
+        settled: list[_Server | None] = [None] * SLOTS
+        for slots, owner in owners.items():
+            settled[slots.start : slots.stop] = [self._servers[owner]] * len(slots)
+        for node in gone:
+            del self._servers[node]
+        if settled != self._owners:
+            self._owners = settled
+            self._listener.on_silence()
+
+    def _server(self, node: HostPort) -> _Server:
+        connector = _connector(node, self._options)
+        return _Server(_named(node), connector, self._options, self._listener, on_down=self._outdated.set)
 
     async def _ask_once(self, node: HostPort) -> Reply:
         """The slots as that node knows them, asked on a connection of its own."""
-        connection = self._connection_to(node)
+        connection = _connector(node, self._options)()
         try:
             async with asyncio.timeout(self._options.connect_ms_max / 1_000):
                 await connect(connection)
@@ -231,6 +266,9 @@ class _ClusterRedis:
                 return await connection.read_response(disable_decoding=True)
         finally:
             await connection.disconnect(nowait=True)
+
+
+_AnyRedis: TypeAlias = _OneRedis | _ClusterRedis
 
 
 def _owners(reply: Reply, asked: HostPort) -> dict[range, HostPort]:
@@ -248,8 +286,10 @@ def _named(server: HostPort) -> str:
     return f"{server[0]}:{server[1]}"
 
 
-def _kind(options: RedisOptions) -> type[Connection]:
-    return SSLConnection if options.tls else Connection
+def _connector(server: HostPort, options: RedisOptions) -> Callable[[], AbstractConnection]:
+    """Makes connections to that server, not connected yet."""
+    kind = SSLConnection if options.tls else Connection
+    return partial(kind, host=server[0], port=server[1], **_traits(options))
 
 
 def _traits(options: RedisOptions) -> dict[str, Any]:

@@ -1,14 +1,13 @@
-"""Hears what any process invalidates, on a connection of its own that waits as long as it takes."""
+"""Hears what any process invalidates at one server, on a connection of its own that waits as long as it takes."""
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import ResponseError
 
-from travio_inventory.edge.connection import Redis
 from travio_inventory.edge.keys import INVALIDATIONS
 from travio_inventory.edge.line import connect
 from travio_inventory.edge.redis_options import RedisOptions
@@ -24,29 +23,34 @@ class Invalidations:
     """
 
     def __init__(
-        self, redis: Redis, options: RedisOptions, on_change: Callable[[bytes], None], on_silence: Callable[[], None]
+        self,
+        new_connection: Callable[[], AbstractConnection],
+        options: RedisOptions,
+        on_change: Callable[[bytes], None],
+        on_silence: Callable[[], None],
     ) -> None:
-        self._redis = redis
+        self._new_connection = new_connection
         self._connect_s_max = options.connect_ms_max / 1_000
         self._ask_every_s = options.probe_interval_ms / 1_000
         self._on_change = on_change
         self._on_silence = on_silence
+        self._listening: asyncio.Task[None] | None = None
         self.are_heard = False
 
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
-        """Listen until the block is left; connect again and again where that is needed."""
-        listening = asyncio.create_task(self._listen_always())
-        try:
-            yield
-        finally:
-            listening.cancel()
+    def open(self) -> None:
+        """Listen from now on; connect again and again where that is needed."""
+        self._listening = asyncio.create_task(self._listen_always())
+
+    async def close(self) -> None:
+        """Listen no more."""
+        if self._listening is not None:
+            self._listening.cancel()
             with suppress(asyncio.CancelledError):
-                await listening
+                await self._listening
 
     async def _listen_always(self) -> None:
         while True:
-            connection = self._redis.new_connection()
+            connection = self._new_connection()
             try:
                 await self._listen(connection)
             except ResponseError as refused:

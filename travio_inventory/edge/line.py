@@ -30,7 +30,7 @@ class RedisAway(Exception):
 
 
 class Line:
-    """Asks one server, in the order of asking. While it does not answer, nobody waits.
+    """Asks one server, in the order of asking. Until it is opened, and while it does not answer, nobody waits.
 
     Every wait is bounded by `reply_ms_max` from the moment of asking: when an answer is late, all that waits behind it
     fails with it. `on_down` is called each time that the breaker opens.
@@ -44,6 +44,7 @@ class Line:
         self._options = options
         self._on_down = on_down
         self._breaker = Breaker(failures_max=options.failures_max)
+        self._breaker.trip()
         self._waiting: deque[tuple[bytes, asyncio.Future[Reply]]] = deque()
         self._sent: deque[asyncio.Future[Reply]] = deque()
         self._sender: asyncio.Task[None] | None = None
@@ -56,12 +57,7 @@ class Line:
         return self._breaker.is_open
 
     async def open(self) -> None:
-        """Connect, within `connect_ms_max`; where that fails, go on trying in the background. Unless somebody asks
-        already, for then the line connects by itself.
-        """
-        if self._sender is not None:
-            return
-        self._breaker.trip()
+        """Connect, within `connect_ms_max`; where that fails, go on trying in the background."""
         try:
             await self._probe()
         except Exception as failed:  # noqa: BLE001 - whatever it was, the edge does without Redis

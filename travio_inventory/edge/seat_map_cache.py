@@ -2,8 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Collection, Mapping
 from secrets import token_hex
 from types import MappingProxyType
 from typing import NamedTuple
@@ -11,10 +10,8 @@ from typing import NamedTuple
 from travio_inventory.domain.trip import TripKey
 from travio_inventory.edge import scripts
 from travio_inventory.edge.connection import Redis
-from travio_inventory.edge.invalidations import Invalidations
 from travio_inventory.edge.keys import INVALIDATIONS, map_key
 from travio_inventory.edge.line import RedisAway, Reply
-from travio_inventory.edge.redis_options import RedisOptions
 from travio_inventory.engine.ports import Lease
 
 
@@ -22,29 +19,22 @@ class RedisSeatMapCache:
     """SeatMapCache. What is read was leased at most `stale_ms_max` ago, even if every invalidation is lost.
 
     A lease stands for half of that time, so that a block filled under it is fresh for the other half at least. Copies
-    of the `trips_max` trips read last are kept in this process while the invalidations of others are heard. `now_ms`
-    is a clock that never goes back.
+    of what Redis said are kept in this process while the invalidations of others are heard. `now_ms` is a clock that
+    never goes back.
     """
 
-    def __init__(
-        self, redis: Redis, options: RedisOptions, now_ms: Callable[[], int], *, trips_max: int, stale_ms_max: int
-    ) -> None:
+    def __init__(self, redis: Redis, copies: "MapCopies", now_ms: Callable[[], int], *, stale_ms_max: int) -> None:
         self._redis = redis
+        self._copies = copies
         self._now_ms = now_ms
         self._stale_ms_max = stale_ms_max
-        self._copies = _Copies(trips_max)
-        self._reads: dict[bytes, asyncio.Task[Mapping[int, bytes]]] = {}
-        self._under_way: set[asyncio.Task[Mapping[int, bytes]]] = set()
-        self._invalidations = Invalidations(redis, options, self._forget, self._forget_all)
+        self._reads: set[asyncio.Task[Mapping[int, bytes]]] = set()
         self._lease_if_away = token_hex(8)
 
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
-        """Keep copies, and void them, until the block is left."""
-        async with self._invalidations.running():
-            yield
-        if self._under_way:
-            await asyncio.wait(self._under_way)
+    async def close(self) -> None:
+        """Let the reads under way end, which they do within the time that an answer may take."""
+        if self._reads:
+            await asyncio.wait(self._reads)
 
     async def read(self, trip: TripKey) -> Mapping[int, bytes]:
         """The blocks that are cached and fresh; what happens later does not change the answer."""
@@ -59,7 +49,7 @@ class RedisSeatMapCache:
         if not blocks:
             return {}
         key = map_key(trip)
-        self._forget(key)  # a copy that lacks a block is no good
+        self._copies.void(key)  # a copy that lacks a block is no good
         half_ms = self._stale_ms_max // 2
         try:
             tokens = await self._redis.run(scripts.LEASE, key, token_hex(8), half_ms, self._kept_ms, *blocks)
@@ -78,7 +68,7 @@ class RedisSeatMapCache:
         except RedisAway:
             return
         finally:
-            self._forget(key)
+            self._copies.void(key)
 
     async def invalidate(self, trip: TripKey, blocks: Collection[int]) -> None:
         """Drop the blocks and void their leases, in every process."""
@@ -91,44 +81,34 @@ class RedisSeatMapCache:
             return  # what is cached goes stale
         finally:
             self._lease_if_away = token_hex(8)
-            self._forget(key)
+            self._copies.void(key)
 
     @property
     def _kept_ms(self) -> int:
         """How long Redis keeps a trip that nobody leases or fills."""
         return 2 * self._stale_ms_max
 
-    # -- one read of Redis however many ask; a read that an invalidation has overtaken is nobody's but its askers'
-
     def _read_shared(self, key: bytes) -> asyncio.Task[Mapping[int, bytes]]:
-        read = self._reads.get(key)
+        """The read under way, or a new one: one read of Redis however many ask."""
+        read = self._copies.reads.get(key)
         if read is None:
-            read = self._reads[key] = asyncio.create_task(self._read(key))
-            self._under_way.add(read)
-            read.add_done_callback(self._under_way.discard)
+            read = self._copies.reads[key] = asyncio.create_task(self._read(key))
+            self._reads.add(read)
+            read.add_done_callback(self._reads.discard)
         return read
 
     async def _read(self, key: bytes) -> Mapping[int, bytes]:
-        asked_at_ms, heard = self._now_ms(), self._invalidations.are_heard
+        asked_at_ms, heard = self._now_ms(), self._redis.hears_of(key)
         try:
             reply = await self._redis.run(scripts.READ, key, self._stale_ms_max)
         except RedisAway:
             reply = []
         blocks, age_ms = _blocks(reply)
-        if self._reads.get(key) is asyncio.current_task():
-            del self._reads[key]
+        if self._copies.reads.get(key) is asyncio.current_task():
+            del self._copies.reads[key]
             if blocks and heard:
                 self._copies.put(key, _Copy(blocks, asked_at_ms + self._stale_ms_max - age_ms))
         return blocks
-
-    def _forget(self, key: bytes) -> None:
-        """The copy is void, and so is what a read under way will find."""
-        self._copies.drop(key)
-        self._reads.pop(key, None)
-
-    def _forget_all(self) -> None:
-        self._copies.clear()
-        self._reads.clear()
 
 
 class _Copy(NamedTuple):
@@ -138,14 +118,20 @@ class _Copy(NamedTuple):
     until_ms: int
 
 
-class _Copies:
-    """Copies of the `trips_max` trips that were asked for last."""
+class MapCopies:
+    """This process's copies of the `trips_max` trips that were asked for last, and the `reads` under way.
 
-    def __init__(self, trips_max: int) -> None:
+    Whatever makes a copy void makes a read under way void too: it is answered to those who wait for it already, and
+    neither kept nor shared with anybody else.
+    """
+
+    def __init__(self, *, trips_max: int) -> None:
         self._trips_max = trips_max
         self._copies: OrderedDict[bytes, _Copy] = OrderedDict()
+        self.reads: dict[bytes, asyncio.Task[Mapping[int, bytes]]] = {}
 
     def get(self, key: bytes, now_ms: int) -> Mapping[int, bytes] | None:
+        """The copy, while all of it is fresh."""
         copy = self._copies.get(key)
         if copy is None:
             return None
@@ -156,16 +142,21 @@ class _Copies:
         return copy.blocks
 
     def put(self, key: bytes, copy: _Copy) -> None:
+        """Keep the copy; the one asked for the longest ago makes room."""
         self._copies[key] = copy
         self._copies.move_to_end(key)
         if len(self._copies) > self._trips_max:
             self._copies.popitem(last=False)
 
-    def drop(self, key: bytes) -> None:
+    def void(self, key: bytes) -> None:
+        """The trip has changed, or a copy of it was found wanting."""
         self._copies.pop(key, None)
+        self.reads.pop(key, None)
 
-    def clear(self) -> None:
+    def void_all(self) -> None:
+        """Any trip may have changed."""
         self._copies.clear()
+        self.reads.clear()
 
 
 def _blocks(reply: Reply) -> tuple[Mapping[int, bytes], int]:

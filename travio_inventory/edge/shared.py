@@ -4,10 +4,10 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from travio_inventory.edge.connection import open_redis
+from travio_inventory.edge.connection import Listener, open_redis
 from travio_inventory.edge.gate import RedisGate
 from travio_inventory.edge.redis_options import RedisOptions
-from travio_inventory.edge.seat_map_cache import RedisSeatMapCache
+from travio_inventory.edge.seat_map_cache import MapCopies, RedisSeatMapCache
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +30,13 @@ async def open_shared_edge(
 ) -> AsyncIterator[SharedEdge]:
     """The edge on one Redis; it opens, within a few `connect_ms_max`, whether Redis answers or not.
 
-    `now_ms` is a clock that never goes back; for the rest see RedisGate and RedisSeatMapCache.
+    `now_ms` is a clock that never goes back; for the rest see RedisGate, RedisSeatMapCache and MapCopies.
     """
-    async with open_redis(options) as redis:
+    copies = MapCopies(trips_max=trips_max)
+    async with open_redis(options, Listener(copies.void, copies.void_all)) as redis:
         gate = RedisGate(redis, now_ms, taken_ttl_ms=taken_ttl_ms, unguarded_max=unguarded_max)
-        seat_maps = RedisSeatMapCache(redis, options, now_ms, trips_max=trips_max, stale_ms_max=stale_ms_max)
-        async with seat_maps.running():
+        seat_maps = RedisSeatMapCache(redis, copies, now_ms, stale_ms_max=stale_ms_max)
+        try:
             yield SharedEdge(gate, seat_maps)
+        finally:
+            await seat_maps.close()

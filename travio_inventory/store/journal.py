@@ -68,7 +68,7 @@ class EventJournal:
             if now_ms - self._looked_ms >= LOOK_EVERY_MS:
                 self._unread = self._unread.union(*(await self._minutes.blocks(self._minutes.live(now_ms))).values())
                 self._looked_ms = now_ms
-            for block in self._unread | self._own.keys():
+            for block in sorted(self._unread | self._own.keys()):
                 events += await self._newest(block, is_whole=block in whole)
                 self._visited.add(block)
                 if len(events) >= EVENTS_PER_ROUND_MAX:

@@ -49,7 +49,7 @@ class LapseFinder:
             raise BackendUnavailable from None
         self._looks = {block: look for block, look in self._looks.items() if block in live}
         due, self._again = self._again.union(*self._settling.values()), set()
-        return [*due, *(block for block in live - due if self._is_due(block, now_ms))]
+        return sorted(due | {block for block in live if self._is_due(block, now_ms)})
 
     async def sweep(self, block: BlockKey) -> None:
         """See Lapses."""
@@ -117,9 +117,9 @@ class LapseFinder:
 
 def _owned_here(block: BlockKey, cells: Rows, lapsed_ms: int) -> list[str]:
     """The block's own holds that, by the time on a cell, ran out by then: a hint, to be read in their rows."""
-    owners = {
+    owners = dict.fromkeys(
         rows.text(cell, "owner")
         for cell in cells.values()
         if cell["status"] == "held" and rows.number(cell, "until") <= lapsed_ms
-    }
+    )
     return [owner for owner in owners if parse_hold_id(owner).home == block.block]

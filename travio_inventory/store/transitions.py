@@ -123,9 +123,7 @@ class Transitions:
         else:
             burnt = {}
         if others_sent:
-            aborted = hold.with_state(Aborted(RETRY))
-            await self._owners.roll_forward(aborted)
-            await self._owners.watch.changed(aborted)
+            await self._owners.settled(hold.with_state(Aborted(RETRY)))
         raise self._no(request, why, burnt)
 
     async def _claim(self, hold: Hold, now_ms: int) -> tuple[Claimed, bool]:
@@ -213,7 +211,7 @@ class Transitions:
         """The id's own row stood already: it is the answer, also where another call wrote it."""
         if row.get("status") != "aborted":
             return await self._answer(caller, hold.id, row)
-        await self._owners.roll_forward(hold.with_state(Aborted(RETRY)))
+        await self._owners.settled(hold.with_state(Aborted(RETRY)))
         if row.get("reason") == REFUSED:
             raise SeatUnavailable(rows.read_taken(row))
         return None
@@ -236,20 +234,29 @@ class Transitions:
 
     async def confirm(self, caller: Caller, hold_id: str, order: str) -> Hold:
         """See Holds."""
-        for _ in range(TRIES_MAX):
-            hold = await self._decide(caller, base_id(hold_id), Confirmed(order))
-            match hold.state:
-                case Confirmed(order=booked):
-                    if booked != order:
-                        raise HoldConfirmed
-                    return hold
-                case Expired():
-                    booking = await self._confirm_late(hold, order)
-                    if booking is not None:
-                        return booking
-                case _:
-                    raise _ended(hold)
+        for attempt in range(TRIES_MAX):
+            try:
+                booking = await self._confirm(caller, base_id(hold_id), order)
+            except BackendUnavailable:
+                if attempt:
+                    raise OutcomeUnknown from None
+                raise
+            if booking is not None:
+                return booking
         raise OutcomeUnknown
+
+    async def _confirm(self, caller: Caller, hold_id: str, order: str) -> Hold | None:
+        """The booking, or None where a late one may have come to be meanwhile: look again."""
+        hold = await self._decide(caller, hold_id, Confirmed(order))
+        match hold.state:
+            case Confirmed(order=booked):
+                if booked != order:
+                    raise HoldConfirmed
+                return hold
+            case Expired():
+                return await self._confirm_late(hold, order)
+            case _:
+                raise _ended(hold)
 
     async def release(self, caller: Caller, hold_id: str) -> Hold:
         """See Holds."""
@@ -330,7 +337,7 @@ class Transitions:
         if burnt.get("status") != "aborted":
             return None
         if others_sent:
-            await self._owners.roll_forward(booking.with_state(Aborted(REFUSED)))
+            await self._owners.settled(booking.with_state(Aborted(REFUSED)))
         raise HoldExpired(_at_ms(hold))
 
     async def _late_row(self, hold: Hold) -> Row | None:

@@ -1,0 +1,87 @@
+"""Turns: bounded in all and per partition, in order, and none is ever lost."""
+
+import asyncio
+from random import Random
+
+import pytest
+
+from travio_inventory.store.scylla.turns import NoTurn, Turns
+
+
+async def enter_later(turns: Turns, partition: str, entered: list[int], number: int) -> None:
+    """Wait for a turn and note that it came."""
+    await turns.enter(partition)
+    entered.append(number)
+
+
+async def test_a_partition_has_so_many_turns_and_those_who_wait_come_in_order() -> None:
+    turns, entered = Turns(limit=10, per_partition=2, wait_s=5), list[int]()
+    tasks = [asyncio.create_task(enter_later(turns, "a", entered, number)) for number in range(5)]
+    await asyncio.sleep(0)
+    assert entered == [0, 1]
+    await turns.enter("b")
+    for expected in ([0, 1, 2], [0, 1, 2, 3], [0, 1, 2, 3, 4]):
+        turns.leave("a")
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert entered == expected
+    await asyncio.gather(*tasks)
+
+
+async def test_all_partitions_together_have_a_limit() -> None:
+    turns, entered = Turns(limit=3, per_partition=2, wait_s=5), list[int]()
+    tasks = [asyncio.create_task(enter_later(turns, str(number), entered, number)) for number in range(5)]
+    await asyncio.sleep(0)
+    assert entered == [0, 1, 2]
+    turns.leave("0")
+    turns.leave("1")
+    await asyncio.gather(*tasks)
+
+
+@pytest.mark.parametrize(("limit", "per_partition"), [(1, 5), (5, 1)])
+async def test_who_waits_too_long_gets_none_and_takes_none(limit: int, per_partition: int) -> None:
+    turns = Turns(limit=limit, per_partition=per_partition, wait_s=0.02)
+    await turns.enter("a")
+    with pytest.raises(NoTurn, match=r"0\.02 s"):
+        await turns.enter("a")
+    turns.leave("a")
+    await turns.enter("a")
+
+
+async def test_no_turn_is_lost_however_callers_come_and_go() -> None:
+    """A thousand callers, of whom many are cancelled or out of patience just as their turn comes."""
+    random, turns = Random(1), Turns(limit=4, per_partition=2, wait_s=0.004)
+    most = inside = served = 0
+
+    async def call(number: int) -> None:
+        nonlocal most, inside, served
+        partition = str(number % 3)
+        try:
+            await turns.enter(partition)
+        except NoTurn:
+            return
+        inside += 1
+        served += 1
+        most = max(most, inside)
+        try:
+            await asyncio.sleep(random.choice([0, 0.001, 0.003]))
+        finally:
+            inside -= 1
+            turns.leave(partition)
+
+    async def come_and_go(number: int) -> None:
+        task = asyncio.create_task(call(number))
+        await asyncio.sleep(random.choice([0, 0, 0.001, 0.004]))
+        if random.random() < 0.5:
+            task.cancel()
+        await asyncio.wait([task])
+
+    for start in range(0, 1_000, 50):
+        await asyncio.gather(*(come_and_go(number) for number in range(start, start + 50)))
+    assert most == 4
+    assert served > 100
+    for partition in ("0", "1"):
+        await turns.enter(partition)
+        await turns.enter(partition)
+    with pytest.raises(NoTurn):
+        await turns.enter("2")
