@@ -6,22 +6,28 @@ LOCK := $(BIN)/uv --no-config pip compile --quiet --universal --python-version 3
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(UPGRADE) pyproject.toml
 NEEDS := needs python 3.11 or later with its venv module; on Debian: apt-get install python3 python3-venv
 
+PARALLEL := -n 2 --dist loadfile
+
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format wire docs servers lock clean
+.PHONY: help install demo test test-servers check format wire docs servers lock clean
 
 help:  ## Say what there is to make
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s%s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s%s\n", $$1, $$2 }' Makefile
 
 install: $(READY)  ## Install the service and its tools into .venv, every package checked against its hash
 
 demo: $(READY)  ## Show the service at work on this machine
 	$(BIN)/travio-inventory demo
 
-test: $(READY)  ## Run the tests
-	$(BIN)/pytest -q
+test: $(READY)  ## Run the tests, but for those on real database servers
+	$(BIN)/pytest -q $(PARALLEL) -m "not (scylla or redis)"
 
-check: $(READY)  ## All that CI asks for: style, types, layers, then the tests
-	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports && $(BIN)/pytest -q
+test-servers: $(READY)  ## Run the tests on real database servers (see servers)
+	$(BIN)/pytest -q -m "scylla or redis"
+
+check: $(READY)  ## All that CI asks for: style, types, layers, then all tests
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
+	$(MAKE) test-servers test
 
 format: $(READY)  ## Put the code in shape
 	$(BIN)/ruff check --fix . && $(BIN)/ruff format .

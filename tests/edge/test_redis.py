@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -11,22 +11,28 @@ from secrets import token_hex
 import anyio
 import pytest
 
-from tests.edge.conftest import Door, Edge, redis_edge, redis_options
+from tests.edge.conftest import Door, Edge, now_ms, redis_edge, redis_options
 from tests.servers.certificates import make_certificates
 from tests.servers.fixtures import need
 from tests.servers.redis import HOST, Account, Protection, RedisServer, redis_cluster, redis_server
 from travio_inventory.domain.trip import TripKey
 from travio_inventory.edge.keys import gate_key, map_key
-from travio_inventory.edge.redis_options import Cluster, RedisOptions, Sentinels, Standalone, parse_redis_address
+from travio_inventory.edge.connection import Listener, Redis, open_redis
+from travio_inventory.edge.line import Reply
+from travio_inventory.edge.redis_options import (
+    RIGHTS,
+    Cluster,
+    RedisOptions,
+    Sentinels,
+    Standalone,
+    parse_redis_address,
+)
+from travio_inventory.edge.scripts import READ, Script, Word
+from travio_inventory.edge.seat_map_cache import MapCopies, RedisSeatMapCache
 from travio_inventory.engine.ports import BlockKey, Locked, Passed, Taken
 
 SEEN_S_MAX = 0.1
 SECRET, WRONG = token_hex(8), token_hex(8)
-RULES = (
-    "~travio:* &travio:* +evalsha +eval +ping +subscribe +publish +time"
-    " +hset +hget +hmget +hgetall +hdel +pexpire +pttl +cluster|slots"
-)
-"""What the edge may do at least; docs/operations.md has the same."""
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +117,67 @@ async def test_who_was_deaf_for_a_moment_has_no_copy(here: Edge, there: Edge, re
     assert await seconds_until_gone(there, trip, limit_s=0.5) < SEEN_S_MAX
 
 
-async def test_a_read_that_a_write_overtook_is_not_kept(here: Edge, there: Edge) -> None:
+async def test_who_is_deaf_keeps_no_copy(here: Edge, options: RedisOptions, redis_node: RedisServer) -> None:
+    """It may read, but not keep what it reads: nobody would tell it of the write that follows."""
+    async with redis_edge(replace(options, probe_interval_ms=5_000)) as there:
+        trip = here.trip()
+        await fill(here, trip, b"map")
+        redis_node.ask("CLIENT KILL", "TYPE", "pubsub")
+        await asyncio.sleep(0.05)
+        assert await there.seat_maps.read(trip)
+        await here.seat_maps.invalidate(trip, [0])
+        assert not await there.seat_maps.read(trip)
+
+
+class LateReads:
+    """Redis, whose answers to READ come when they are let go."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self.read = asyncio.Event()
+        self.let_go = asyncio.Event()
+
+    async def run(self, script: Script, key: bytes, *words: Word) -> Reply:
+        """See Redis."""
+        reply = await self._redis.run(script, key, *words)
+        if script is READ:
+            self.read.set()
+            await self.let_go.wait()
+        return reply
+
+    def hears_of(self, key: bytes) -> bool:
+        """See Redis."""
+        return self._redis.hears_of(key)
+
+
+async def test_a_read_that_a_write_overtook_is_neither_kept_nor_shared(here: Edge, options: RedisOptions) -> None:
+    """The answer was on its way when the message of the write came; who asks after the write must not get it."""
+    copies = MapCopies(trips_max=10)
+    async with open_redis(options, Listener(copies.void, copies.void_all)) as redis:
+        late, trip = LateReads(redis), here.trip()
+        cache = RedisSeatMapCache(late, copies, now_ms, stale_ms_max=1_000)
+        await fill(here, trip, b"old")
+        await until(lambda: redis.hears_of(map_key(trip)))
+        overtaken = asyncio.ensure_future(cache.read(trip))
+        await late.read.wait()
+        await here.seat_maps.invalidate(trip, [0])
+        await until(lambda: not copies.reads)
+        after = asyncio.ensure_future(cache.read(trip))
+        await asyncio.sleep(0.01)
+        late.let_go.set()
+        assert (await overtaken, await after) == ({0: b"old"}, {})
+        assert await cache.read(trip) == {}
+        await cache.close()
+
+
+async def until(true: Callable[[], bool]) -> None:
+    """Return once it is true."""
+    async with asyncio.timeout(2):
+        while not true():
+            await asyncio.sleep(0.001)
+
+
+async def test_what_readers_see_never_goes_back(here: Edge, there: Edge) -> None:
     """Readers and a writer in two processes; what the readers see never goes back."""
     trip, newest, done = here.trip(), 0, False  # `newest` is what the store says
 
@@ -237,7 +303,7 @@ async def test_an_answer_counts_though_we_were_too_busy_to_read_it_in_time(optio
 async def test_the_edge_needs_few_rights_and_speaks_tls(tmp_path: Path) -> None:
     need("redis")
     certificates = make_certificates(tmp_path)
-    account = Account(name="edge", password=SECRET, rules=RULES)
+    account = Account(name="edge", password=SECRET, rules=RIGHTS)
     protection = Protection(certificates=certificates, account=account)
     with redis_server(tmp_path / "server", protection) as server:
         known = redis_options(
@@ -256,7 +322,7 @@ async def test_the_edge_needs_few_rights_and_speaks_tls(tmp_path: Path) -> None:
 async def test_a_cluster_with_tls_and_few_rights(tmp_path: Path) -> None:
     need("redis")
     certificates = make_certificates(tmp_path)
-    account = Account(name="edge", password=SECRET, rules=RULES)
+    account = Account(name="edge", password=SECRET, rules=RIGHTS)
     with redis_cluster(tmp_path / "cluster", Protection(certificates=certificates, account=account)) as nodes:
         known = redis_options(
             Cluster(((HOST, nodes[0].port),)),

@@ -18,10 +18,11 @@ from travio_inventory.domain.hold import Confirmed, Expired, Hold, Released, lat
 
 CONTENDERS = 200
 RACES = 6
+TURNS_MAX = 40
 
 
 async def race(runners: Sequence[Awaitable[object]], random: Random) -> list[object]:
-    """Let them all go at once, each a few turns of the loop from the others."""
+    """Let them all go at once, each up to TURNS_MAX turns of the loop later."""
     start = asyncio.Event()
 
     async def run(runner: Awaitable[object], turns: int) -> object:
@@ -30,7 +31,7 @@ async def race(runners: Sequence[Awaitable[object]], random: Random) -> list[obj
             await asyncio.sleep(0)
         return await runner
 
-    tasks = [asyncio.ensure_future(run(runner, random.randrange(6))) for runner in runners]
+    tasks = [asyncio.ensure_future(run(runner, random.randrange(TURNS_MAX))) for runner in runners]
     await asyncio.sleep(0)
     start.set()
     return await asyncio.gather(*tasks, return_exceptions=True)
@@ -70,8 +71,9 @@ async def test_a_race_of_confirm_release_and_expire_has_one_outcome(sale: Sale, 
     """The hold has lapsed but nobody ended it: each of the three may win, and all three answers agree."""
     random = Random(seed)
     hold = await sale.hold("A1 A2 A18")
-    sale.clock.pass_s(TTL_S + 1)
     confirming, releasing, sweeper = sale, sale.elsewhere(), sale.elsewhere()
+    await sweeper.sweep()
+    sale.clock.pass_s(TTL_S + 1)
     runners: list[Awaitable[object]] = [confirming.confirm(hold), releasing.release(hold), sweeper.sweep()]
     confirmed, released, _ = await race(runners, random)
     outcome = await sale.find(hold)

@@ -29,7 +29,7 @@ from travio_inventory.store.batches import (
 )
 from travio_inventory.store.memory import MemoryBatches
 from travio_inventory.store.scylla import ScyllaBatches, ScyllaOptions, schema
-from travio_inventory.store.scylla.connecting import session
+from travio_inventory.store.scylla.connecting import session as scylla_session
 from travio_inventory.store.sqlite import SqliteBatches
 
 Store: TypeAlias = Batches
@@ -113,14 +113,15 @@ def scylla_options(node: Cassandra, keyspace: str = "store_tests") -> ScyllaOpti
 @asynccontextmanager
 async def scylla_store(options: ScyllaOptions) -> AsyncIterator[ScyllaBatches]:
     """On a real server, in a keyspace that is made if need be."""
-
-    def make_tables() -> None:
-        with session(options) as opened:
-            schema.apply(opened, options.keyspace, replication=1)
-
-    await asyncio.to_thread(make_tables)
+    await asyncio.to_thread(make_tables, options)
     async with ScyllaBatches.connect(options) as opened:
         yield opened
+
+
+def make_tables(options: ScyllaOptions) -> None:
+    """Apply the schema to the options' keyspace."""
+    with scylla_session(options) as opened:
+        schema.apply(opened, options.keyspace, replication=1)
 
 
 @pytest.fixture(scope="module")
@@ -140,6 +141,14 @@ async def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPat
         chosen = STORES[request.param](tmp_path_factory.mktemp("store"))
     async with chosen as opened:
         yield opened
+
+
+@pytest.fixture(scope="session")
+def scylla(cassandra_node: Cassandra) -> ScyllaOptions:
+    """A real server with our tables in a keyspace, for tests that open stores of their own."""
+    options = scylla_options(cassandra_node)
+    make_tables(options)
+    return options
 
 
 @pytest.fixture

@@ -23,7 +23,11 @@ def texts(*writes: Write) -> list[str]:
 @pytest.mark.parametrize(
     ("condition", "values", "expected"),
     [
-        (ABSENT, {"status": "held", "owner": None}, ["INSERT INTO ks.blocks (KEY, status) VALUES (KEY, ?) IF NOT EXISTS"]),
+        (
+            ABSENT,
+            {"status": "held", "owner": None},
+            ["INSERT INTO ks.blocks (KEY, status) VALUES (KEY, ?) IF NOT EXISTS"],
+        ),
         (ABSENT, {}, ["INSERT INTO ks.blocks (KEY) VALUES (KEY) IF NOT EXISTS"]),
         (
             {"status": "held", "until": 5},
@@ -38,7 +42,7 @@ def texts(*writes: Write) -> list[str]:
         ({"status": "held"}, {}, ["UPDATE ks.blocks SET status = ? IF status = ?"]),
         ({"hold": None}, {"hold": None}, ["UPDATE ks.blocks SET hold = ? IF hold = ?"]),
     ],
-)  # fmt: skip
+)
 def test_a_condition_is_one_statement_with_a_row_marker_where_it_may_make_the_row(
     condition: Row | None, values: Row, expected: list[str]
 ) -> None:
@@ -67,9 +71,7 @@ def test_no_batch_is_ever_a_plain_write(shapes: list[tuple[Row | None, Row]]) ->
 
 def _fit(row: Row | None) -> Row | None:
     """Texts for columns of text."""
-    return row and {
-        name: value if name == "until" or value is None else str(value) for name, value in row.items()
-    }
+    return row and {name: value if name == "until" or value is None else str(value) for name, value in row.items()}
 
 
 @pytest.mark.parametrize(
@@ -95,7 +97,9 @@ def test_a_partition_key_that_no_server_takes_is_refused() -> None:
 
 def test_a_hold_of_any_number_of_cells_needs_the_same_few_texts() -> None:
     def hold(cells: int) -> set[str]:
-        claim = (Write(KEY._replace(segment=number), {"status": "available"}, {"status": "held"}) for number in range(cells))
+        claim = (
+            Write(KEY._replace(segment=number), {"status": "available"}, {"status": "held"}) for number in range(cells)
+        )
         return set(texts(Write(RowKey(Kind.HOLD, "h"), ABSENT, {"status": "held"}), *claim))  # fmt: skip
 
     assert hold(1) == hold(12) == hold(160)
@@ -104,8 +108,8 @@ def test_a_hold_of_any_number_of_cells_needs_the_same_few_texts() -> None:
 
 def test_many_rows_are_read_in_as_many_statements_as_servers_allow() -> None:
     keys = [RowKey(Kind.CELL, str(number)) for number in range(2 * KEYS_PER_READ_MAX + 1)]
-    assert [statement.text.count("IN ?") for statement in reads_of("ks", PLACE, keys)] == [1, 1, 0]
-    assert list(reads_of("ks", PLACE, [])) == []
+    assert [statement.text.count("IN ?") for statement in reads_of("ks", PLACE, keys)] == [1, 1, 1]
+    assert [len(list(reads_of("ks", PLACE, keys[:number]))) for number in (0, 1, 2, KEYS_PER_READ_MAX)] == [0, 1, 1, 1]
 
 
 def test_every_column_can_be_written() -> None:

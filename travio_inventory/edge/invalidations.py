@@ -10,7 +10,7 @@ from redis.exceptions import ResponseError
 
 from travio_inventory.edge.keys import INVALIDATIONS
 from travio_inventory.edge.line import connect
-from travio_inventory.edge.redis_options import RedisOptions
+from travio_inventory.edge.redis_options import RIGHTS, RedisOptions
 
 _log = logging.getLogger(__name__)
 
@@ -35,6 +35,7 @@ class Invalidations:
         self._on_change = on_change
         self._on_silence = on_silence
         self._listening: asyncio.Task[None] | None = None
+        self._complained = False
         self.are_heard = False
 
     def open(self) -> None:
@@ -54,7 +55,7 @@ class Invalidations:
             try:
                 await self._listen(connection)
             except ResponseError as refused:
-                _log.error("redis refuses to tell of invalidations: %s", refused)
+                self._complain(refused)
             except Exception as failed:  # noqa: BLE001 - whatever it was, another connection is tried
                 _log.debug("redis does not tell of invalidations: %s: %s", type(failed).__name__, failed)
             finally:
@@ -69,7 +70,7 @@ class Invalidations:
             await connect(connection)
             await connection.send_command("SUBSCRIBE", INVALIDATIONS, check_health=False)
             await connection.read_response(disable_decoding=True)
-            self.are_heard = True
+            self.are_heard, self._complained = True, False
             asking = asyncio.create_task(self._ask_for_signs(connection))
             try:
                 while True:
@@ -81,6 +82,12 @@ class Invalidations:
                 asking.cancel()
                 with suppress(asyncio.CancelledError):
                     await asking
+
+    def _complain(self, refused: ResponseError) -> None:
+        """Say so in the log, once until it has worked again."""
+        if not self._complained:
+            self._complained = True
+            _log.error("redis refuses to tell of invalidations: %s; the user needs %s", refused, RIGHTS)
 
     async def _ask_for_signs(self, connection: AbstractConnection) -> None:
         """So that a server that is silent can be told from one that is gone. Ends with the connection."""

@@ -8,10 +8,10 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeAlias
 
 from redis.asyncio.connection import AbstractConnection
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import NoPermissionError, RedisError, ResponseError
 
 from travio_inventory.edge.breaker import Breaker
-from travio_inventory.edge.redis_options import RedisOptions
+from travio_inventory.edge.redis_options import RIGHTS, RedisOptions
 from travio_inventory.edge.scripts import packed
 
 Reply: TypeAlias = Any
@@ -90,7 +90,8 @@ class Line:
         now = asyncio.get_running_loop().time()
         if now >= self._complain_at:
             self._complain_at = now + COMPLAINT_SECONDS
-            _log.error("redis %s refuses a command: %s: %s", self._name, type(refused).__name__, refused)
+            hint = f"; the user needs {RIGHTS}" if isinstance(refused, NoPermissionError) else ""
+            _log.error("redis %s refuses a command: %s: %s%s", self._name, type(refused).__name__, refused, hint)
 
     async def _send_waiting(self) -> None:
         try:

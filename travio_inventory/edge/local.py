@@ -44,9 +44,10 @@ class LocalGate:
         self._locks.drop(block, cells, token)
 
     async def mark(self, block: BlockKey, cells: Sequence[Cell], *, claimant: str) -> None:
-        """The cells are taken, for `taken_ttl_ms`; the latest word on a cell counts."""
+        """The cells are taken, for `taken_ttl_ms`; the latest word on a cell counts, unless it names nobody."""
         now_ms = self._now_ms()
-        self._taken.drop(block, cells)
+        if claimant:
+            self._taken.drop(block, cells)
         self._taken.add(block, cells, _Entry(claimant or None, "", now_ms + self._taken_ttl_ms), now_ms)
 
     async def clear(self, block: BlockKey, cells: Sequence[Cell]) -> None:

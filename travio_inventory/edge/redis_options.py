@@ -2,9 +2,15 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 HostPort: TypeAlias = tuple[str, int]
+
+RIGHTS: Final = (
+    "~travio:* &travio:* +evalsha +eval +ping +subscribe +publish +time"
+    " +hset +hget +hmget +hgetall +hdel +pexpire +pttl +cluster|slots"
+)
+"""What the edge's user must be allowed, in the words of Redis' ACL. The last one only in a cluster."""
 
 _FORMS = "host:port, cluster:host:port,host:port or sentinel:host:port,host:port/name"
 

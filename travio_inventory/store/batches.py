@@ -13,6 +13,8 @@ from typing import NamedTuple, Protocol, TypeAlias
 class Table(StrEnum):
     """The tables; a partition belongs to one."""
 
+    __hash__ = str.__hash__  # an enumeration's own is slow, and rows are found by it
+
     BLOCKS = "blocks"
     LEDGERS = "ledgers"
     TRIPS = "trips"
@@ -22,6 +24,8 @@ class Table(StrEnum):
 
 class Kind(StrEnum):
     """What a row of a partition is."""
+
+    __hash__ = str.__hash__  # an enumeration's own is slow, and rows are found by it
 
     CELL = "cell"
     HOLD = "hold"
@@ -37,6 +41,8 @@ class Kind(StrEnum):
 
 class Index(StrEnum):
     """Plain indexes of hints: where to look, never what is true."""
+
+    __hash__ = str.__hash__  # an enumeration's own is slow, and rows are found by it
 
     EXPIRY = "expiry"
     JOURNAL = "journal"

@@ -13,7 +13,7 @@ from travio_inventory.store.hints import MINUTE_MS, minute_of
 from travio_inventory.store.minutes import OpenMinutes
 from travio_inventory.store.owners import Owners
 
-LOOK_EVERY_MS = 4_000
+LOOK_EVERY_MS = 10_000
 """How often all blocks are read that the index names: for the events of other processes."""
 EVENTS_PER_ROUND_MAX = 5_000
 LOOKBACK_MS = 1_000

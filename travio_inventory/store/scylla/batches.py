@@ -145,7 +145,9 @@ class ScyllaBatches:
                 return NotDone(cause(failure.error))
         if not statements:
             return _APPLIED
-        reply = await self._ask(partition, statements, BATCH, partial(_batch, self._keyspace, place, statements))
+        reply = await self._ask(
+            partition, statements, BATCH, partial(batch_statement, self._keyspace, place, statements)
+        )
         if isinstance(reply, Failure):
             return outcome_of(reply)
         answer = _answer(reply)
@@ -193,14 +195,16 @@ class ScyllaBatches:
         return await self._bridge.send(build(prepared), profile, partial(self._turns.leave, lane))
 
 
-def _batch(
+def batch_statement(
     keyspace: str, place: Place, statements: Sequence[Statement], prepared: Sequence[PreparedStatement]
 ) -> BatchStatement:
-    """A batch knows neither its table nor its partition: without them it would go to any node."""
+    """One batch of prepared statements. It knows neither its table nor its partition by itself: without them it would
+    go to any node.
+    """
     batch = BatchStatement()
+    batch.keyspace, batch.table, batch.routing_key = keyspace, place.table, place.routing_key
     for statement, one in zip(statements, prepared, strict=True):
         batch.add(_bound(statement, [one]))
-    batch.keyspace, batch.table, batch.routing_key = keyspace, place.table, place.routing_key
     return batch
 
 

@@ -27,6 +27,7 @@ TEXTS_CACHED = 1_024
 KEYS_PER_READ_MAX = 100
 """As many rows as one SELECT may name on ScyllaDB (max_clustering_key_restrictions_per_query)."""
 ROWS_MAX = 2**31 - 1
+ID_BYTES_MAX = 65_535
 
 Bytes: TypeAlias = bytes | None
 """A value as it travels; None = null."""
@@ -37,12 +38,19 @@ _PARTITION = " AND ".join(f"{name} = ?" for name in _KEY[:3])
 _ROW = f"SELECT kind, id, segment, {', '.join(COLUMNS)} FROM"
 _LISTINGS = {Index.EXPIRY: "hints", Index.JOURNAL: "hints", Index.HOLDS: "listings", Index.WAITLISTS: "listings"}
 
-_int16 = struct.Struct(">H").pack
 _int32 = struct.Struct(">i").pack
 
 
 def _int64(value: int) -> bytes:
     return value.to_bytes(8, "big", signed=True)
+
+
+def _id(value: str) -> bytes:
+    """Raises OverflowError for an id that is longer than servers take: they fail on it, instead of refusing it."""
+    encoded = value.encode()
+    if len(encoded) > ID_BYTES_MAX:
+        raise OverflowError(f"an id of {len(encoded)} bytes")
+    return encoded
 
 
 _ENCODE = dict.fromkeys(TEXT_COLUMNS, str.encode) | dict.fromkeys(INTEGER_COLUMNS, _int64)
@@ -70,22 +78,23 @@ class Place(NamedTuple):
 
 
 def place_of(partition: Partition) -> Place:
-    """Raises UnicodeEncodeError and struct.error for names that no server takes."""
+    """Raises UnicodeEncodeError, OverflowError and struct.error for names that no server takes."""
     parts = (partition.organization.encode(), partition.name.encode(), _int32(partition.number))
-    routing_key = b"".join([_int16(len(part)) + part + b"\0" for part in parts])
+    routing_key = b"".join([len(part).to_bytes(2, "big") + part + b"\0" for part in parts])
     return Place(partition.table.value, parts, routing_key)
 
 
 def batch_of(keyspace: str, place: Place, writes: Iterable[Write]) -> list[Statement]:
     """The statements of a conditional batch; none where there is nothing to ask and nothing to do.
 
-    Raises ValueError for a column that does not exist, OverflowError for an integer wider than 64 bits.
+    Raises ValueError for a column that does not exist, OverflowError for an integer wider than 64 bits or an id that
+    is too long.
     """
     table = f"{keyspace}.{place.table}"
     statements: list[Statement] = []
     is_conditional = False
     for key, condition, values in writes:
-        row = (*place.parts, _KINDS[key.kind], key.id.encode(), _int32(key.segment))
+        row = (*place.parts, _KINDS[key.kind], _id(key.id), _int32(key.segment))
         if condition is ABSENT:
             present = {name: value for name, value in values.items() if value is not None}
             statements.append(_insert(table, row, present, "IF NOT EXISTS"))

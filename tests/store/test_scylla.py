@@ -1,0 +1,256 @@
+"""The distributed store: what only it promises, on a real server and with real failures."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from random import Random
+from uuid import uuid4
+
+import pytest
+from cassandra import InvalidRequest
+
+from tests.engine.sale import Market
+from tests.servers.cassandra import Cassandra
+from tests.servers.process import free_port
+from tests.store.conftest import hint, new_partition, scylla_store
+from travio_inventory.domain.errors import SeatUnavailable
+from travio_inventory.store.batches import (
+    ABSENT,
+    Applied,
+    Condition,
+    Index,
+    Kind,
+    NotDone,
+    Outcome,
+    Refused,
+    Row,
+    RowKey,
+    StoreUnavailable,
+    Unknown,
+    Write,
+)
+from travio_inventory.store.memory import MemoryBatches
+from travio_inventory.store.scylla import Counts, ScyllaBatches, ScyllaOptions
+from travio_inventory.store.scylla.connecting import session as scylla_session
+
+pytestmark = pytest.mark.scylla
+
+HOLD = RowKey(Kind.HOLD, "hold-1")
+EVENT = RowKey(Kind.EVENT, "event-1")
+A1 = RowKey(Kind.CELL, "A1")
+FREE: Row = {"status": "available"}
+HELD: Row = {"status": "held", "owner": "hold-1", "until": 5}
+RECOVERY_S_MAX = 5
+
+
+@pytest.fixture
+async def batches(scylla: ScyllaOptions) -> AsyncIterator[ScyllaBatches]:
+    """A store of the test's own, so that its counts are."""
+    async with scylla_store(scylla) as opened:
+        yield opened
+
+
+def birth(name: object) -> list[Write]:
+    """A batch that makes one hold."""
+    return [Write(RowKey(Kind.HOLD, str(name)), ABSENT, {"status": "held"})]
+
+
+async def test_a_hold_that_wins_is_one_conditional_batch_and_nothing_else(batches: ScyllaBatches) -> None:
+    async with Market(batches) as market:
+        sale = await market.open(seats_per_block=16)
+        await sale.hold("A1", "A-B")  # the minute's hints are written now
+        before = replace(batches.counts)
+        await sale.hold("A1 A2 A3", "B-D")
+        now = batches.counts
+        assert (now.applied - before.applied, now.reads - before.reads) == (1, 0)
+        assert (now.refused, now.unknown, now.not_done) == (before.refused, 0, 0)
+
+
+async def test_of_many_who_want_one_seat_one_has_it(batches: ScyllaBatches) -> None:
+    """All at once, past the gate of their process: the store decides."""
+    async with Market(batches) as market:
+        sale = await market.open(seats_per_block="all")
+        await sale.hold("A1", "A-C")
+        with pytest.raises(SeatUnavailable):
+            await sale.hold("A2 A1", "B-D")
+        await sale.hold("A2", "A-D")
+
+
+async def test_a_refusal_tells_also_what_no_condition_was_put_on(batches: ScyllaBatches) -> None:
+    partition = new_partition()
+    await batches.apply(partition, [Write(A1, {}, HELD), Write(EVENT, {}, {"event": "old", "at": 3})])
+    reads = batches.counts.reads
+    tried = [Write(HOLD, ABSENT, HELD), Write(EVENT, {}, {"event": "new"}), Write(A1, FREE, HELD)]
+    assert await batches.apply(partition, tried) == Refused({EVENT: {"event": "old", "at": 3}, A1: HELD})
+    assert batches.counts.reads == reads + 1
+    assert await batches.apply(partition, [tried[0], tried[2]]) == Refused({A1: HELD})
+    assert batches.counts.reads == reads + 1
+
+
+@pytest.mark.parametrize("condition", [ABSENT, {}, {"status": None}, {"status": None, "owner": None}])
+async def test_a_row_whose_columns_are_all_cleared_still_stands(batches: ScyllaBatches, condition: Condition) -> None:
+    """However it came to be; servers drop a row that was made by an update with its last column."""
+    for store in (MemoryBatches(None, Random(1), asyncio.sleep), batches):
+        partition = new_partition()
+        await store.apply(partition, [Write(A1, condition, HELD)])
+        await store.apply(partition, [Write(A1, HELD, dict.fromkeys(HELD))])
+        assert await store.get(partition, [A1]) == {A1: {}}
+        assert await store.apply(partition, [Write(A1, ABSENT, HELD)]) == Refused({A1: {}})
+
+
+async def test_a_batch_that_only_asks_changes_nothing(batches: ScyllaBatches) -> None:
+    for store in (MemoryBatches(None, Random(1), asyncio.sleep), batches):
+        partition = new_partition()
+        assert await store.apply(partition, []) == Applied()
+        assert await store.apply(partition, [Write(A1, {}, {})]) == Applied()
+        assert await store.apply(partition, [Write(A1, {"status": None}, {})]) == Applied()
+        assert await store.get(partition, [A1]) == {}
+        await store.apply(partition, [Write(A1, ABSENT, {})])
+        assert await store.get(partition, [A1]) == {A1: {}}
+        assert await store.apply(partition, [Write(A1, {"status": "held"}, {})]) == Refused({A1: {}})
+
+
+async def test_a_caller_that_is_cancelled_does_not_undo_its_batch_nor_keep_its_turn(batches: ScyllaBatches) -> None:
+    partition = new_partition()
+    await batches.apply(partition, birth("warm"))
+    for number in range(20):
+        task = asyncio.create_task(batches.apply(partition, birth(number)))
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    outcomes = [await batches.apply(partition, birth(f"after {number}")) for number in range(10)]
+    assert outcomes == [Applied()] * 10
+    assert batches.counts.applied == 11
+    rows = await batches.read(partition, Kind.HOLD)
+    assert {key.id for key in rows} >= {*map(str, range(4))}  # those that had their turn; the others were not sent
+
+
+async def test_what_is_wrong_is_raised_and_costs_no_turn(scylla: ScyllaOptions) -> None:
+    """A request that the server does not understand, or that is not sent at all; nobody may take it for an unknown
+    outcome and try for ever.
+    """
+    options = replace(scylla, keyspace="store_tests_wrong")
+    async with scylla_store(options) as batches:
+        partition = new_partition()
+        assert await batches.apply(partition, birth(1)) == Applied()
+        await asyncio.to_thread(spoil, options)
+        for number in range(6):
+            with pytest.raises(InvalidRequest):
+                await batches.get(partition, [HOLD])
+            with pytest.raises(InvalidRequest):
+                await batches.apply(partition, birth(number), [hint("x", "y")])
+            with pytest.raises(InvalidRequest):
+                await batches.apply(partition, [Write(HOLD, ABSENT, {"reason": "x"})])
+            with pytest.raises(ValueError, match="no such columns: colour"):
+                await batches.apply(partition, [Write(A1, ABSENT, {"colour": "red"})])
+            with pytest.raises(OverflowError):
+                await batches.apply(partition, birth("x" * 70_000))
+        assert await batches.apply(partition, birth(2)) == Applied()
+        assert batches.counts == Counts(applied=2, reads=6, hints=6)
+
+
+def spoil(options: ScyllaOptions) -> None:
+    """Take away what the schema promises."""
+    with scylla_session(options) as session:
+        session.execute(f"DROP TABLE {options.keyspace}.hints")
+        session.execute(f"ALTER TABLE {options.keyspace}.blocks DROP reason")
+
+
+async def test_more_than_may_be_in_flight_wait_and_are_told_so(scylla: ScyllaOptions) -> None:
+    async with scylla_store(replace(scylla, calls_max=8, calls_per_partition_max=2, wait_ms_max=30_000)) as batches:
+        partitions = [new_partition() for _ in range(5)]
+        tries = [batches.apply(partition, birth(number)) for number in range(60) for partition in partitions]
+        assert await asyncio.gather(*tries) == [Applied()] * 300
+    async with scylla_store(replace(scylla, calls_per_partition_max=1, wait_ms_max=0)) as batches:
+        await batches.apply(partitions[0], birth("warm"))
+        outcomes = await asyncio.gather(*(batches.apply(partitions[0], birth(f"late {n}")) for n in range(50)))
+        assert outcomes[0] == Applied()
+        assert outcomes[1:] == [NotDone("NoTurn: no turn within 0.0 s")] * 49
+
+
+async def test_a_closed_store_does_nothing(scylla: ScyllaOptions) -> None:
+    async with scylla_store(scylla) as batches:
+        partition = new_partition()
+    assert await batches.apply(partition, birth(1)) == NotDone("StoreUnavailable: the store is closed")
+    with pytest.raises(StoreUnavailable):
+        await batches.get(partition, [HOLD])
+
+
+async def test_no_server_is_one_line(scylla: ScyllaOptions) -> None:
+    port = free_port("127.0.0.1")
+    with pytest.raises(StoreUnavailable, match=rf"no session with 127\.0\.0\.1 port {port}: .*refused"):
+        async with ScyllaBatches.connect(replace(scylla, port=port)):
+            pass
+
+
+async def test_a_server_that_hangs_is_unknown_and_a_hint_that_is_not_written_stops_its_batch(
+    scylla: ScyllaOptions, cassandra_node: Cassandra
+) -> None:
+    """Everything has a bound. What was sent is done when the server goes on; what was not sent never is."""
+    partition, bucket = new_partition(), uuid4().hex
+    async with scylla_store(replace(scylla, request_ms_max=700)) as batches:
+        await batches.apply(partition, birth("warm"), [hint("warm", bucket)])
+        await batches.get(partition, [HOLD])
+        cassandra_node.nodes[0].pause()
+        started = time.monotonic()
+        try:
+            sent, unsent, read = await asyncio.gather(
+                batches.apply(partition, birth("sent")),
+                batches.apply(partition, birth("unsent"), [hint("announced", bucket)]),
+                batches.get(partition, [HOLD]),
+                return_exceptions=True,
+            )
+            waited_s = time.monotonic() - started
+        finally:
+            cassandra_node.nodes[0].resume()
+        assert isinstance(sent, Unknown)
+        assert isinstance(unsent, NotDone)
+        assert isinstance(read, StoreUnavailable)
+        assert waited_s < 3
+    async with scylla_store(scylla) as batches:
+        rows = await batches.read(partition, Kind.HOLD)
+        assert {key.id for key in rows} == {"warm", "sent"}
+        assert set(await batches.hinted(Index.EXPIRY, bucket)) == {"warm", "announced"}
+
+
+async def test_a_server_that_dies_under_load_loses_no_answer_and_is_found_again(
+    scylla: ScyllaOptions, cassandra_node: Cassandra
+) -> None:
+    node, partitions = cassandra_node.nodes[0], [new_partition() for _ in range(8)]
+    kept: dict[str, Outcome] = {}
+    busy = asyncio.Event()
+
+    async def write(batches: ScyllaBatches, place: int) -> None:
+        for number in range(10_000):
+            name = f"{place}-{number}"
+            kept[name] = outcome = await batches.apply(partitions[place % 8], birth(name))
+            if not isinstance(outcome, Applied):
+                return
+            if batches.counts.applied == 300:
+                busy.set()
+
+    async with scylla_store(scylla) as batches:
+        writing = [asyncio.create_task(write(batches, place)) for place in range(32)]
+        await busy.wait()
+        node.kill()
+        try:
+            await asyncio.gather(*writing)
+            assert isinstance(await batches.apply(partitions[0], birth("down")), NotDone)
+            with pytest.raises(StoreUnavailable):
+                await batches.get(partitions[0], [HOLD])
+        finally:
+            await asyncio.to_thread(node.start)
+        up = time.monotonic()
+        while not isinstance(await batches.apply(partitions[0], birth("up again")), Applied | Refused):
+            assert time.monotonic() - up < RECOVERY_S_MAX
+            await asyncio.sleep(0.1)
+        found = {key.id for partition in partitions for key in await batches.read(partition, Kind.HOLD)}
+    applied, not_done, unknown = (
+        {name for name, outcome in kept.items() if isinstance(outcome, kind)} for kind in (Applied, NotDone, Unknown)
+    )
+    assert applied <= found
+    assert not not_done & found
+    assert unknown
+    assert applied | not_done | unknown == set(kept)
