@@ -29,13 +29,11 @@ RPCS = {
     "GetUserWaitlist": "GetUserWaitlistRequest -> GetUserWaitlistResponse",
 }
 SEAT_STATUS = (
-    "0 SEAT_STATUS_UNSPECIFIED 1 SEAT_STATUS_AVAILABLE 2 SEAT_STATUS_HELD 3 SEAT_STATUS_BOOKED "
-    "4 SEAT_STATUS_BLOCKED"
+    "0 SEAT_STATUS_UNSPECIFIED 1 SEAT_STATUS_AVAILABLE 2 SEAT_STATUS_HELD 3 SEAT_STATUS_BOOKED 4 SEAT_STATUS_BLOCKED"
 )
 MESSAGES = {
     "CheckAvailabilityRequest": (
-        "1:trip_id:s 2:from_station_id:s 3:to_station_id:s 4:passengers:i32 5:seat_class:s "
-        "6:organization_id:s"
+        "1:trip_id:s 2:from_station_id:s 3:to_station_id:s 4:passengers:i32 5:seat_class:s 6:organization_id:s"
     ),
     "CheckAvailabilityResponse": (
         "1:is_available:b 2:available_seats:i32 3:seats:[]SeatAvailability 4:price_paisa:i64 5:checked_at:i64"
@@ -50,23 +48,17 @@ MESSAGES = {
         "7:hold_duration_seconds:i32 8:organization_id:s"
     ),
     "HoldSeatsResponse": (
-        "1:hold_id:s 2:success:b 3:held_seat_ids:[]s 4:failed_seat_ids:[]s 5:expires_at:i64 "
-        "6:failure_reason:s"
+        "1:hold_id:s 2:success:b 3:held_seat_ids:[]s 4:failed_seat_ids:[]s 5:expires_at:i64 6:failure_reason:s"
     ),
     "ReleaseSeatsRequest": "1:hold_id:s 2:user_id:s 3:organization_id:s",
     "ReleaseSeatsResponse": "1:success:b 2:released_count:i32",
-    "ConfirmBookingRequest": (
-        "1:hold_id:s 2:order_id:s 3:user_id:s 4:passengers:[]PassengerSeat 5:organization_id:s"
-    ),
+    "ConfirmBookingRequest": ("1:hold_id:s 2:order_id:s 3:user_id:s 4:passengers:[]PassengerSeat 5:organization_id:s"),
     "PassengerSeat": "1:seat_id:s 2:passenger_nid:s 3:passenger_name:s",
-    "ConfirmBookingResponse": (
-        "1:success:b 2:booking_id:s 3:confirmed_seats:[]ConfirmedSeat 4:failure_reason:s"
-    ),
+    "ConfirmBookingResponse": ("1:success:b 2:booking_id:s 3:confirmed_seats:[]ConfirmedSeat 4:failure_reason:s"),
     "ConfirmedSeat": "1:seat_id:s 2:seat_number:s 3:ticket_id:s",
     "GetSeatMapRequest": "1:trip_id:s 2:from_station_id:s 3:to_station_id:s 4:organization_id:s",
     "GetSeatMapResponse": (
-        "1:vehicle_id:s 2:vehicle_type:s 3:total_rows:i32 4:total_columns:i32 5:rows:[]SeatRow "
-        "6:legend:SeatMapLegend"
+        "1:vehicle_id:s 2:vehicle_type:s 3:total_rows:i32 4:total_columns:i32 5:rows:[]SeatRow 6:legend:SeatMapLegend"
     ),
     "SeatRow": "1:row_number:i32 2:seats:[]SeatCell",
     "SeatCell": (
@@ -75,8 +67,7 @@ MESSAGES = {
     ),
     "SeatMapLegend": "1:status_colors:map<s,s> 2:class_colors:map<s,s>",
     "InitializeTripInventoryRequest": (
-        "1:trip_id:s 2:organization_id:s 3:vehicle_id:s 4:segments:[]SegmentDefinition "
-        "5:seat_config:SeatConfiguration"
+        "1:trip_id:s 2:organization_id:s 3:vehicle_id:s 4:segments:[]SegmentDefinition 5:seat_config:SeatConfiguration"
     ),
     "SegmentDefinition": (
         "1:segment_index:i32 2:from_station_id:s 3:to_station_id:s 4:departure_time:i64 5:arrival_time:i64"
@@ -94,9 +85,7 @@ MESSAGES = {
     "JoinWaitlistResponse": "1:success:b 2:message:s 3:position:i32",
     "GetUserWaitlistRequest": "1:user_id:s",
     "GetUserWaitlistResponse": "1:entries:[]WaitlistEntry",
-    "WaitlistEntry": (
-        "1:trip_id:s 2:organization_id:s 3:seat_class:s 4:requested_seats:i32 5:status:s 6:created_at:s"
-    ),
+    "WaitlistEntry": ("1:trip_id:s 2:organization_id:s 3:seat_class:s 4:requested_seats:i32 5:status:s 6:created_at:s"),
 }
 LETTERS = {
     FieldDescriptorProto.TYPE_STRING: "s",

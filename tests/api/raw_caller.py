@@ -124,9 +124,7 @@ class RawCaller:
             await answer.done.wait()
         return answer
 
-    async def ask(
-        self, path: str, body: bytes, *, replacing: Iterable[tuple[str, str | None]] = ()
-    ) -> Answer:
+    async def ask(self, path: str, body: bytes, *, replacing: Iterable[tuple[str, str | None]] = ()) -> Answer:
         return await self.answer(self.call(path, body, replacing=replacing))
 
     async def ends(self) -> None:
@@ -166,7 +164,7 @@ class RawCaller:
             case ConnectionTerminated():
                 self.goaways.append(event.error_code)
             case _:
-                pass    # windows and settings are h2's business
+                pass  # windows and settings are h2's business
 
 
 @asynccontextmanager

@@ -137,7 +137,7 @@ class Served:
 
 
 @asynccontextmanager
-async def serving(**changes: Any) -> AsyncIterator[Served]:    # noqa: ANN401    # one per limit, of its type
+async def serving(**changes: Any) -> AsyncIterator[Served]:  # noqa: ANN401    # one per limit, of its type
     probe = Probe()
     server = GuardedServer([probe], limits=replace(LIMITS, **changes))
     async with server:
@@ -164,7 +164,7 @@ async def caller(served: Served) -> AsyncIterator[RawCaller]:
 
 async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(5):
-        while not condition():    # noqa: ASYNC110    # the server has no events for tests
+        while not condition():  # noqa: ASYNC110    # the server has no events for tests
             await asyncio.sleep(0.005)
 
 
@@ -230,7 +230,7 @@ async def test_messages_that_never_end_cannot_pile_up(served: Served, caller: Ra
     stream_id = caller.open(CHAT)
     caller.send(stream_id, framed(bytes(9_000), declared_bytes=9_001))
     caller.send(stream_id, b"\0", end=True)
-    assert (await caller.answer(stream_id)).status is Status.INVALID_ARGUMENT    # taken, not decoded
+    assert (await caller.answer(stream_id)).status is Status.INVALID_ARGUMENT  # taken, not decoded
 
 
 @pytest.mark.parametrize(
@@ -251,10 +251,8 @@ async def test_messages_that_never_end_cannot_pile_up(served: Served, caller: Ra
         "compressed", "strange flag", "truncated", "half a prefix", "no message", "two messages",
         "message and more", "field cut off", "no protobuf", "no utf-8",
     ],
-)    # fmt: skip
-async def test_a_request_that_is_no_message_is_refused(
-    caller: RawCaller, body: bytes, status: Status
-) -> None:
+)  # fmt: skip
+async def test_a_request_that_is_no_message_is_refused(caller: RawCaller, body: bytes, status: Status) -> None:
     assert (await caller.ask(ECHO, body)).status is status
     assert await goes_on(caller)
 
@@ -552,18 +550,14 @@ async def test_a_caller_that_never_reads_is_not_read_either() -> None:
 # Deadlines
 
 
-async def test_a_call_without_a_deadline_gets_one_and_a_long_one_is_cut(
-    served: Served, caller: RawCaller
-) -> None:
+async def test_a_call_without_a_deadline_gets_one_and_a_long_one_is_cut(served: Served, caller: RawCaller) -> None:
     await caller.ask(ECHO, SEVEN)
     await caller.ask(ECHO, SEVEN, replacing=[("grpc-timeout", "9H")])
     await caller.ask(ECHO, SEVEN, replacing=[("grpc-timeout", "5S")])
     assert [round(seconds) for seconds in served.probe.seconds_left] == [30, 60, 5]
 
 
-async def test_a_call_ends_by_its_deadline(
-    served: Served, caller: RawCaller, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_a_call_ends_by_its_deadline(served: Served, caller: RawCaller, caplog: pytest.LogCaptureFixture) -> None:
     answer = await caller.ask(WAIT, SEVEN, replacing=[("grpc-timeout", "50m")])
     assert answer.status is Status.DEADLINE_EXCEEDED
     await until(lambda: served.probe.cancelled == 1)
@@ -590,9 +584,7 @@ async def test_a_handler_outlives_the_time_its_request_had_to_arrive() -> None:
 # Handlers that fail
 
 
-async def test_a_fault_of_ours_is_logged_once_and_not_told(
-    caller: RawCaller, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_a_fault_of_ours_is_logged_once_and_not_told(caller: RawCaller, caplog: pytest.LogCaptureFixture) -> None:
     answer = await caller.ask(FAIL, SEVEN)
     assert (answer.status, answer.message) == (Status.INTERNAL, "internal error")
     assert [(it.name, it.levelno) for it in caplog.records] == [("travio_inventory.rpc", logging.ERROR)]

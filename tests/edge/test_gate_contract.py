@@ -105,17 +105,14 @@ async def test_blocks_with_names_alike_do_not_meet(
 ) -> None:
     ours = edge.trip().trip
     first, second = (
-        Door(edge, BlockKey(TripKey(ours + organization, trip), block))
-        for organization, trip, block in (one, other)
+        Door(edge, BlockKey(TripKey(ours + organization, trip), block)) for organization, trip, block in (one, other)
     )
     await first.enter("ann", "A1:0")
     await first.mark("ann", "A2:0")
     assert await second.enter("bob", "A1:0 A2:0") == Passed()
 
 
-@pytest.mark.parametrize(
-    ("one", "other"), [("A:11", "A1:1"), ("A:1:1", "A:11"), ("A%3A1:1", "A:1:1"), ("a:0", "A:0")]
-)
+@pytest.mark.parametrize(("one", "other"), [("A:11", "A1:1"), ("A:1:1", "A:11"), ("A%3A1:1", "A:1:1"), ("a:0", "A:0")])
 async def test_cells_with_names_alike_do_not_meet(edge: Edge, one: str, other: str) -> None:
     door = edge.door()
     await door.enter("ann", one)
@@ -240,9 +237,7 @@ class Model:
 
     def leave(self, wanted: list[Cell], token: str) -> None:
         """Compare and delete."""
-        self.locks = {
-            cell: lock for cell, lock in self.locks.items() if cell not in wanted or lock[0] != token
-        }
+        self.locks = {cell: lock for cell, lock in self.locks.items() if cell not in wanted or lock[0] != token}
 
 
 Call: TypeAlias = tuple[str, list[Cell], str, str]
@@ -258,9 +253,7 @@ calls = st.tuples(
 
 @settings(deadline=None)  # a server may take its time
 @given(st.lists(calls, max_size=30))
-async def test_whatever_comes_first_an_edge_turns_away_only_with_cause(
-    edge: Edge, script: list[Call]
-) -> None:
+async def test_whatever_comes_first_an_edge_turns_away_only_with_cause(edge: Edge, script: list[Call]) -> None:
     """One that remembers answers as the model does; one that forgets may let pass, and nothing else."""
     block, model = edge.door().block, Model()
     for verb, wanted, token, claimant in script:

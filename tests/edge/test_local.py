@@ -24,9 +24,7 @@ class Sale:
     async def enter(self, claimant: str, seats: str, *, ttl_ms: int = 1_000) -> GateAnswer:
         """Try to pass."""
         wanted = [Cell(seat, 0) for seat in seats.split()]
-        return await self.gate.enter(
-            BlockKey(TRIP, 0), wanted, token=claimant, claimant=claimant, ttl_ms=ttl_ms
-        )
+        return await self.gate.enter(BlockKey(TRIP, 0), wanted, token=claimant, claimant=claimant, ttl_ms=ttl_ms)
 
     async def leave(self, claimant: str, seats: str) -> None:
         """Unlock."""

@@ -93,9 +93,7 @@ async def test_a_block_is_not_read_when_it_is_stale(edge: Edge) -> None:
         (("a", "b%3Ac"), ("a", "b:c")),
     ],
 )
-async def test_trips_with_names_alike_do_not_meet(
-    edge: Edge, one: tuple[str, str], other: tuple[str, str]
-) -> None:
+async def test_trips_with_names_alike_do_not_meet(edge: Edge, one: tuple[str, str], other: tuple[str, str]) -> None:
     ours = edge.trip().trip
     first, second = (TripKey(ours + organization, trip) for organization, trip in (one, other))
     await fill(edge, first, {0: b"map"})

@@ -133,9 +133,7 @@ class _Entries:
         self._blocks: dict[BlockKey, dict[Cell, _Entry]] = {}
         self._queue: deque[tuple[BlockKey, Cell, _Entry]] = deque()
 
-    def seats_of_others(
-        self, block: BlockKey, cells: Sequence[Cell], claimant: str, now_ms: int
-    ) -> tuple[str, ...]:
+    def seats_of_others(self, block: BlockKey, cells: Sequence[Cell], claimant: str, now_ms: int) -> tuple[str, ...]:
         """The seats, each once and in order, with a cell that is another claimant's now."""
         entries = self._blocks.get(block)
         if entries is None:
