@@ -16,8 +16,8 @@ from tests.servers.certificates import make_certificates
 from tests.servers.fixtures import need
 from tests.servers.redis import HOST, Account, Protection, RedisServer, redis_cluster, redis_server
 from travio_inventory.domain.trip import TripKey
-from travio_inventory.edge.keys import gate_key, map_key
 from travio_inventory.edge.connection import Listener, Redis, open_redis
+from travio_inventory.edge.keys import gate_key, map_key
 from travio_inventory.edge.line import Reply
 from travio_inventory.edge.redis_options import (
     RIGHTS,
@@ -173,7 +173,7 @@ async def test_a_read_that_a_write_overtook_is_neither_kept_nor_shared(here: Edg
 async def until(true: Callable[[], bool]) -> None:
     """Return once it is true."""
     async with asyncio.timeout(2):
-        while not true():
+        while not true():  # noqa: ASYNC110 - what happens in Redis sets no event of ours
             await asyncio.sleep(0.001)
 
 

@@ -55,7 +55,9 @@ TOTAL_S_MAX = 900
 CLOCK_BOUND_MS = 250
 GRACE_S = 10
 FOUND_WITHIN_S = 5
-"""How long the workers of one process may take to find what another one did."""
+"""How long a sweeper may take to find what another process began."""
+TOLD_WITHIN_S = 10
+"""How long a relay may take to find what another process did."""
 TAKEN_TTL_S = 2
 FIRST_ROUNDS = -(-FIRST_LOOK_MINUTES // MINUTES_AT_ONCE)
 """After so many rounds a worker that never ran before has seen all minutes."""

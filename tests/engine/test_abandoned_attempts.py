@@ -69,6 +69,7 @@ async def test_an_attempt_that_was_taken_for_dead_never_wins(single_seats: Sale)
     with pytest.raises(SeatUnavailable):
         await attempt
     assert await sale.find(won) == won
+    await slow.settled()
     assert [await sale.statuses(seat) for seat in ("A1", "A2")] == [FREE, FREE]
     await sale.assert_legal()
 

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from tests.engine.line import commits
-from tests.engine.sale import FIRST_ROUNDS, FOUND_WITHIN_S, TTL_S, Sale
+from tests.engine.sale import FIRST_ROUNDS, TOLD_WITHIN_S, TTL_S, Sale
 from travio_inventory.domain.errors import FinalNo
 from travio_inventory.domain.events import Event, EventType
 from travio_inventory.domain.hold import Cancelled, Confirmed, Expired, Held, Hold, Released, base_id
@@ -186,7 +186,7 @@ async def test_a_step_is_told_after_the_one_before_it_however_late_that_was(sing
     await relay.relay_all()
     sale.clock.pass_s(-30)
     hold = await sale.elsewhere().hold("A1")
-    sale.clock.pass_s(30 + FOUND_WITHIN_S)
+    sale.clock.pass_s(30 + TOLD_WITHIN_S)
     await sale.release(hold)
     told = [event for event in await relay.relay() if event.hold_id == hold.id]
     assert types(told) == ["hold.created", "hold.released"]

@@ -50,8 +50,8 @@ async def test_a_contender_expires_a_hold_when_its_time_has_come(sale: Sale) -> 
     await sale.assert_legal()
 
 
-@pytest.mark.parametrize("past_ms", [-1, 0, 1, 30_000])
-@pytest.mark.parametrize("after_ms", [0, 1_000, 15_000, 131_000])
+@pytest.mark.parametrize("past_ms", [-1, 0, 30_000])
+@pytest.mark.parametrize("after_ms", [0, 15_000, 131_000])
 async def test_holds_are_found_however_they_lie_to_the_minute(single_seats: Sale, past_ms: int, after_ms: int) -> None:
     """Expiring just before, on and after the turn of a minute; with the sweeper late by any of its visits."""
     sale = single_seats

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from tests.engine.sale import SEATS, TTL_S, Market, Sale
-from travio_inventory.domain.errors import TripNotFound
+from travio_inventory.domain.errors import SeatUnavailable, TripNotFound
 from travio_inventory.domain.hold import Hold
 from travio_inventory.domain.seat import Held
 from travio_inventory.domain.trip import Ends, TripKey
@@ -135,6 +135,19 @@ async def test_a_process_sees_its_own_blocks_at_once(sale: Sale) -> None:
     assert await sale.seats("blocked") == "A1 A18"
     await sale.unblock("A18")
     assert await sale.seats("blocked") == "A1"
+
+
+async def test_what_a_refused_hold_had_taken_shows_free_at_once(single_seats: Sale) -> None:
+    """It had intents in other blocks, and no row that says it is over: they must be gone before the map is read."""
+    sale = single_seats
+    await sale.hold("A1", by="bob")
+    asking = sale.elsewhere()
+    await asking.map()
+    with pytest.raises(SeatUnavailable):
+        await asking.hold("A1 A2 A18")
+    assert await asking.seats("held") == "A1"
+    await asking.settled()
+    assert await asking.seats("held") == "A1"
 
 
 async def test_what_others_write_is_seen_within_two_seconds(sale: Sale) -> None:

@@ -7,7 +7,7 @@ from typing import TypeAlias
 import pytest
 
 from tests.engine.line import Spoil, Which, any_batch, burns, cells_alone, commits, everything_after, ledgers
-from tests.engine.sale import FOUND_WITHIN_S, GRACE_S, TTL_S, Market, PerBlock, Sale
+from tests.engine.sale import GRACE_S, TOLD_WITHIN_S, TTL_S, Market, PerBlock, Sale
 from travio_inventory.domain import seat as seat_states
 from travio_inventory.domain.errors import (
     AskAgain,
@@ -92,7 +92,7 @@ async def test_a_step_survives_one_answer_that_is_lost(sale: Sale, how: Spoil, s
     await sale.line.deliver_late()
     assert_done(step, done)
     assert await sale.find(hold) == done
-    sale.clock.pass_s(FOUND_WITHIN_S)
+    sale.clock.pass_s(TOLD_WITHIN_S)
     assert len(await sale.relay()) == 1
     await sale.assert_legal()
 

@@ -100,7 +100,8 @@ class Line:
                     await self._exchange()
                 self._breaker.succeeded()
         except Exception as failed:  # noqa: BLE001 - whoever waits must be told, whatever it was
-            await self._connection.disconnect(nowait=True)
+            with suppress(Exception):  # nothing may keep us from telling
+                await self._connection.disconnect(nowait=True)
             self._breaker.failed()
             self._fail_all(f"{type(failed).__name__}: {failed}")
             if self._breaker.is_open:

@@ -25,10 +25,10 @@ from travio_inventory.store.batches import (
 from travio_inventory.store.hints import MINUTE_MS, bucket_of, minute_of
 from travio_inventory.store.rows import number, read_block_entry
 
-LIVE_MS = 3_000
-"""How long after its end a minute is visited in every round."""
 SETTLES_MS = (15_000, 130_000)
-"""How long after its end a minute is visited again: after slow batches, and after the latest possible one (120 s)."""
+"""How long after its end a minute is visited again: after slow batches, and after the latest possible one (120 s).
+Until the first of these it is visited in every round.
+"""
 FIRST_LOOK_MINUTES = 1_440
 """How far back a worker looks that has never run on this store."""
 MINUTES_AT_ONCE = 64
@@ -57,7 +57,7 @@ class OpenMinutes:
 
     def live(self, now_ms: int) -> range:
         """The minutes to visit in every round."""
-        return range(max(self.first, minute_of(now_ms - LIVE_MS)), minute_of(now_ms) + 1)
+        return range(max(self.first, minute_of(now_ms - SETTLES_MS[0])), minute_of(now_ms) + 1)
 
     def settling(self, now_ms: int) -> Iterator[int]:
         """The ended minutes for which a later visit is due, the oldest first."""

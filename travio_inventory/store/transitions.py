@@ -262,7 +262,7 @@ class Transitions:
         """See Holds."""
         hold = await self._decide(caller, hold_id, Released())
         if not isinstance(hold.state, Released):
-            raise _ended(hold)
+            raise await self._over(hold)
         return hold
 
     async def cancel(self, caller: Caller, hold_id: str) -> Hold:
@@ -318,7 +318,9 @@ class Transitions:
         """
         row = await self._late_row(hold)
         if row is not None:
-            return _late_booking(hold, row, order)
+            booking = _late_booking(hold, row, order)
+            await self._owners.settled(booking)
+            return booking
         booking = replace(hold, id=late_id(hold.id), state=Confirmed(order), extensions=hold.extensions + 1)
         claimed, others_sent = await self._claim(booking, self._clock.now_ms())
         match claimed.result:
@@ -340,6 +342,13 @@ class Transitions:
             await self._owners.settled(booking.with_state(Aborted(REFUSED)))
         raise HoldExpired(_at_ms(hold))
 
+    async def _over(self, hold: Hold) -> FinalNo:
+        """The refusal that says how the hold ended, its late booking included."""
+        late = await self._late_row(hold) if isinstance(hold.state, Expired) else None
+        if late is not None and _is_booking(late):
+            hold = rows.read_hold(hold.trip.organization, late_id(hold.id), late)
+        return _ended(hold)
+
     async def _late_row(self, hold: Hold) -> Row | None:
         try:
             return await self._owners.home(hold.trip.organization, late_id(base_id(hold.id)))
@@ -358,8 +367,10 @@ class Transitions:
                 await self._owners.pause()
                 continue
             if not isinstance(hold.state, Held):
-                raise _ended(hold)
+                raise await self._over(hold)
             if hold.state.expires_at_ms >= expires_at_ms:
+                if was_sent:
+                    await self._owners.settled(hold)
                 return hold
             if expires_at_ms > hold.created_at_ms + total_ms_max:
                 raise ExtensionTooLong(hold.created_at_ms + total_ms_max)

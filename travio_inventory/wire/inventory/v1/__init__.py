@@ -163,9 +163,7 @@ class SeatStatus(betterproto2.Enum):
 
 @dataclass(eq=False, repr=False)
 class BatchCheckRequest(betterproto2.Message):
-    requests: "list[CheckAvailabilityRequest]" = betterproto2.field(
-        1, betterproto2.TYPE_MESSAGE, repeated=True
-    )
+    requests: "list[CheckAvailabilityRequest]" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, repeated=True)
 
 
 default_message_pool.register_message("inventory.v1", "BatchCheckRequest", BatchCheckRequest)
@@ -173,9 +171,7 @@ default_message_pool.register_message("inventory.v1", "BatchCheckRequest", Batch
 
 @dataclass(eq=False, repr=False)
 class BatchCheckResponse(betterproto2.Message):
-    results: "list[CheckAvailabilityResponse]" = betterproto2.field(
-        1, betterproto2.TYPE_MESSAGE, repeated=True
-    )
+    results: "list[CheckAvailabilityResponse]" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, repeated=True)
 
 
 default_message_pool.register_message("inventory.v1", "BatchCheckResponse", BatchCheckResponse)
@@ -462,9 +458,7 @@ class Hold(betterproto2.Message):
 
     user_id: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
 
-    status: "HoldStatus" = betterproto2.field(
-        4, betterproto2.TYPE_ENUM, default_factory=lambda: HoldStatus(0)
-    )
+    status: "HoldStatus" = betterproto2.field(4, betterproto2.TYPE_ENUM, default_factory=lambda: HoldStatus(0))
 
     seat_ids: "list[str]" = betterproto2.field(5, betterproto2.TYPE_STRING, repeated=True)
 
@@ -583,9 +577,7 @@ class InitializeTripInventoryRequest(betterproto2.Message):
     vehicle_type: "str" = betterproto2.field(8, betterproto2.TYPE_STRING)
 
 
-default_message_pool.register_message(
-    "inventory.v1", "InitializeTripInventoryRequest", InitializeTripInventoryRequest
-)
+default_message_pool.register_message("inventory.v1", "InitializeTripInventoryRequest", InitializeTripInventoryRequest)
 
 
 @dataclass(eq=False, repr=False)
@@ -754,9 +746,7 @@ class SeatAvailability(betterproto2.Message):
 
     seat_class: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
 
-    status: "SeatStatus" = betterproto2.field(
-        4, betterproto2.TYPE_ENUM, default_factory=lambda: SeatStatus(0)
-    )
+    status: "SeatStatus" = betterproto2.field(4, betterproto2.TYPE_ENUM, default_factory=lambda: SeatStatus(0))
 
     hold_expires_at: "int" = betterproto2.field(5, betterproto2.TYPE_INT64)
 
@@ -778,9 +768,7 @@ class SeatCell(betterproto2.Message):
 
     seat_class: "str" = betterproto2.field(5, betterproto2.TYPE_STRING)
 
-    status: "SeatStatus" = betterproto2.field(
-        6, betterproto2.TYPE_ENUM, default_factory=lambda: SeatStatus(0)
-    )
+    status: "SeatStatus" = betterproto2.field(6, betterproto2.TYPE_ENUM, default_factory=lambda: SeatStatus(0))
 
     price_paisa: "int" = betterproto2.field(7, betterproto2.TYPE_INT64)
 
@@ -843,15 +831,11 @@ class SeatMapLegend(betterproto2.Message):
     """
 
     status_colors: "dict[str, str]" = betterproto2.field(
-        1,
-        betterproto2.TYPE_MAP,
-        map_meta=betterproto2.map_meta(betterproto2.TYPE_STRING, betterproto2.TYPE_STRING),
+        1, betterproto2.TYPE_MAP, map_meta=betterproto2.map_meta(betterproto2.TYPE_STRING, betterproto2.TYPE_STRING)
     )
 
     class_colors: "dict[str, str]" = betterproto2.field(
-        2,
-        betterproto2.TYPE_MAP,
-        map_meta=betterproto2.map_meta(betterproto2.TYPE_STRING, betterproto2.TYPE_STRING),
+        2, betterproto2.TYPE_MAP, map_meta=betterproto2.map_meta(betterproto2.TYPE_STRING, betterproto2.TYPE_STRING)
     )
 
 
@@ -872,9 +856,7 @@ default_message_pool.register_message("inventory.v1", "SeatRow", SeatRow)
 class SeatUpdate(betterproto2.Message):
     seat_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
 
-    new_status: "SeatStatus" = betterproto2.field(
-        2, betterproto2.TYPE_ENUM, default_factory=lambda: SeatStatus(0)
-    )
+    new_status: "SeatStatus" = betterproto2.field(2, betterproto2.TYPE_ENUM, default_factory=lambda: SeatStatus(0))
     """
     SEAT_STATUS_BLOCKED or SEAT_STATUS_AVAILABLE.
     """
@@ -1452,9 +1434,7 @@ class InventoryServiceBase(betterproto2_grpclib.ServiceBase):
         response = await self.batch_check_availability(request)
         await stream.send_message(response)
 
-    async def __rpc_hold_seats(
-        self, stream: "grpclib.server.Stream[HoldSeatsRequest, HoldSeatsResponse]"
-    ) -> None:
+    async def __rpc_hold_seats(self, stream: "grpclib.server.Stream[HoldSeatsRequest, HoldSeatsResponse]") -> None:
         request = await stream.recv_message()
         assert request is not None
         response = await self.hold_seats(request)
@@ -1476,9 +1456,7 @@ class InventoryServiceBase(betterproto2_grpclib.ServiceBase):
         response = await self.confirm_booking(request)
         await stream.send_message(response)
 
-    async def __rpc_get_seat_map(
-        self, stream: "grpclib.server.Stream[GetSeatMapRequest, GetSeatMapResponse]"
-    ) -> None:
+    async def __rpc_get_seat_map(self, stream: "grpclib.server.Stream[GetSeatMapRequest, GetSeatMapResponse]") -> None:
         request = await stream.recv_message()
         assert request is not None
         response = await self.get_seat_map(request)
@@ -1522,17 +1500,13 @@ class InventoryServiceBase(betterproto2_grpclib.ServiceBase):
         response = await self.get_hold(request)
         await stream.send_message(response)
 
-    async def __rpc_list_holds(
-        self, stream: "grpclib.server.Stream[ListHoldsRequest, ListHoldsResponse]"
-    ) -> None:
+    async def __rpc_list_holds(self, stream: "grpclib.server.Stream[ListHoldsRequest, ListHoldsResponse]") -> None:
         request = await stream.recv_message()
         assert request is not None
         response = await self.list_holds(request)
         await stream.send_message(response)
 
-    async def __rpc_extend_hold(
-        self, stream: "grpclib.server.Stream[ExtendHoldRequest, ExtendHoldResponse]"
-    ) -> None:
+    async def __rpc_extend_hold(self, stream: "grpclib.server.Stream[ExtendHoldRequest, ExtendHoldResponse]") -> None:
         request = await stream.recv_message()
         assert request is not None
         response = await self.extend_hold(request)
