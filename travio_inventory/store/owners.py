@@ -180,6 +180,11 @@ class Owners:
         if len(hold.seats_by_block) > 1 and not isinstance(hold.state, Held):
             self._background(self.roll_forward(hold))
 
+    async def given_back(self, hold: Hold) -> None:
+        """A hold that never came to be and may have no row that says so: its intents go before anybody looks."""
+        await self.roll_forward(hold)
+        await self.watch.changed(hold)
+
     def _note(self, hold: Hold) -> None:
         if isinstance(hold.state, Held) and hold.state.expires_at_ms < NEVER_MS:
             for block in hold.seats_by_block:

@@ -123,7 +123,7 @@ class Transitions:
         else:
             burnt = {}
         if others_sent:
-            await self._owners.settled(hold.with_state(Aborted(RETRY)))
+            await self._owners.given_back(hold.with_state(Aborted(RETRY)))
         raise self._no(request, why, burnt)
 
     async def _claim(self, hold: Hold, now_ms: int) -> tuple[Claimed, bool]:

@@ -47,6 +47,7 @@ from travio_inventory.store.scylla.statements import (
 from travio_inventory.store.scylla.turns import Turns
 
 _APPLIED = Applied()
+_CLOSED = Failure(StoreUnavailable("the store is closed"), was_sent=False)
 
 _Build: TypeAlias = Callable[[Sequence[PreparedStatement]], DriverStatement]
 
@@ -82,7 +83,7 @@ class ScyllaBatches:
             per_partition=options.calls_per_partition_max,
             wait_s=options.wait_ms_max / 1000,
         )
-        self._closed = False
+        self._closed = asyncio.Event()
 
     @classmethod
     @asynccontextmanager
@@ -98,7 +99,7 @@ class ScyllaBatches:
             try:
                 yield batches
             finally:
-                batches._closed = True
+                batches._closed.set()
                 await batches._prepared.close()
         finally:
             await asyncio.to_thread(session.cluster.shutdown)
@@ -185,14 +186,19 @@ class ScyllaBatches:
 
     async def _ask(self, lane: Partition | None, statements: Sequence[Statement], profile: str, build: _Build) -> Reply:
         """Prepare what must be, wait for a turn, send, wait for the reply."""
-        if self._closed:
-            return Failure(StoreUnavailable("the store is closed"), was_sent=False)
+        if self._closed.is_set():
+            return _CLOSED
         try:
             prepared = [self._prepared.known(text) or await self._prepared.get(text) for text, _ in statements]
+            statement = build(prepared)
             await self._turns.enter(lane)
         except Exception as error:  # noqa: BLE001 - drivers raise of all sorts; nothing was sent
             return Failure(error, was_sent=False)
-        return await self._bridge.send(build(prepared), profile, partial(self._turns.leave, lane))
+        leave = partial(self._turns.leave, lane)
+        if self._closed.is_set():
+            leave()
+            return _CLOSED
+        return await self._bridge.send(statement, profile, leave)
 
 
 def batch_statement(

@@ -10,6 +10,7 @@ from cassandra import InvalidRequest, Unauthorized
 from cassandra.cluster import Session
 
 SCHEMA_FILE = Path(__file__).with_name("schema.cql")
+CHANGE_S_MAX = 60
 _COMPONENT = "inventory"
 _ONLY_SCYLLA = "-- only ScyllaDB:"
 _VERSION = re.compile(r"^-- version: (\d+)$", re.MULTILINE)
@@ -72,14 +73,14 @@ def apply(session: Session, keyspace: str, *, replication: int) -> None:
     schema = ours()
     parameters = {"{keyspace}": keyspace, "{replication_factor}": str(replication)}
     for statement in schema.statements:
-        session.execute(_filled(statement, parameters))
+        session.execute(_filled(statement, parameters), timeout=CHANGE_S_MAX)
     live = _live_tables(session, keyspace)
     for table, columns in schema.tables.items():
         for name in columns.keys() - live[table].keys():
-            session.execute(f"ALTER TABLE {keyspace}.{table} ADD {name} {columns[name]}")
+            session.execute(f"ALTER TABLE {keyspace}.{table} ADD {name} {columns[name]}", timeout=CHANGE_S_MAX)
     if is_scylla(session):
         for statement in schema.scylla_statements:
-            session.execute(_filled(statement, parameters))
+            session.execute(_filled(statement, parameters), timeout=CHANGE_S_MAX)
     if (_recorded(session, keyspace) or 0) < schema.version:
         values = (_COMPONENT, schema.version)
         text = f"INSERT INTO {keyspace}.schema_version (name, version) VALUES (%s, %s)"  # noqa: S608 - a checked name
