@@ -200,8 +200,8 @@ def _no_burn(patch: pytest.MonkeyPatch) -> None:
 
 @broken(
     "a final no to a late confirm that no burn fences",
-    "I5",
-    Plan(16, faults=0.6, kills=0.0, seats_per_block=1, seats=8),
+    "I1 I2 I5",
+    Plan(272, faults=0.6, kills=0.0, seats_per_block=1, seats=8),
 )
 def _no_late_burn(patch: pytest.MonkeyPatch) -> None:
     burn = Owners.burn
