@@ -147,7 +147,9 @@ class Holds(Protocol):
         ...
 
     async def cancel(self, caller: Caller, hold_id: str) -> Hold:
-        """Give a booking back; again is the same answer. Raises HoldEnded where it is no booking."""
+        """Give a booking back; again is the same answer. Raises HoldEnded where the hold ended otherwise, HoldNotFound
+        where it is not a booking yet.
+        """
         ...
 
     async def find(self, caller: Caller, hold_id: str) -> Hold:

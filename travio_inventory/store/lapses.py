@@ -100,10 +100,9 @@ class LapseFinder:
                 await self._settle(block, owner, owned)
 
     def _is_suspect(self, cell: Row, now_ms: int) -> bool:
+        """Whether it is time to look; a sold cell has no `until`, so it always is."""
         return (
-            cell["status"] == "sold"
-            or rows.number(cell, "until") <= now_ms
-            or now_ms - rows.number(cell, "since") >= self._owners.rules.grace_ms
+            rows.number(cell, "until") <= now_ms or now_ms - rows.number(cell, "since") >= self._owners.rules.grace_ms
         )
 
     async def _settle(self, block: BlockKey, owner: str, owned: dict[RowKey, Row]) -> None:
