@@ -109,9 +109,10 @@ def test_benches_with_a_server_of_their_own_find_nothing_wrong(typed: Type, benc
     answer = typed("bench", bench, "--seconds", "0.3", "--workers", "8", "--json")
     assert answer.status == 0, answer.out + answer.err
     results = answer.plain["results"]
-    assert results["no-op"]["counts"].keys() == {"ok"}
+    for yardstick in ("no-op, grpclib", "no-op, our server"):
+        assert results[yardstick]["counts"].keys() == {"ok"}
+        assert any(name.endswith(f"/ {yardstick}") for name in results)
     assert answer.plain["server"]["own"] is True
-    assert any(name.endswith("/ no-op") for name in results)
 
 
 def test_where_nobody_listens_the_line_says_how_to_start_one(typed: Type) -> None:

@@ -160,6 +160,17 @@ class Trip:
         destination, and ends at the nearest one; `first` and `last` say it outright where names are not enough.
         Raises InvalidJourney, naming the field.
         """
+        journey = self._journeys.get(ends)
+        if journey is None:
+            journey = self._journeys[ends] = self._find_journey(ends)
+        return journey
+
+    @cached_property
+    def _journeys(self) -> dict[Ends, Journey]:
+        """The journeys that were asked for: there are at most a few thousand."""
+        return {}
+
+    def _find_journey(self, ends: Ends) -> Journey:
         starts = [at for at in self._starts.get(ends.origin, ()) if ends.first in (None, at)]
         if not starts:
             raise InvalidJourney([_not_a_stop("from", ends.origin, ends.first)])

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import count
 from random import Random
 from secrets import token_hex
 
@@ -57,6 +58,8 @@ class HoldSeats:
         self._commits = commits
         self._times = times
         self._jitter = jitter
+        self._process = token_hex(8)
+        self._attempts = count()
 
     async def __call__(
         self,
@@ -82,7 +85,7 @@ class HoldSeats:
         for seat in seats:
             block = BlockKey(trip.key, trip.block_of(seat))
             cells.setdefault(block, []).extend(Cell(seat, segment) for segment in journey.segments)
-        token = token_hex(8)
+        token = f"{self._process}-{next(self._attempts)}"
         await self._enter(cells, token, request.claimant)
         return await self._commits.run(self._commit(request, cells, token))
 

@@ -8,6 +8,8 @@ from travio_inventory.store.rows import block_entry
 
 MINUTE_MS = 60_000
 
+_SHARED = frozenset({Index.EXPIRY, Index.JOURNAL})
+
 
 def minute_of(at_ms: int) -> int:
     """The minute of the time buckets that this moment is in."""
@@ -46,7 +48,8 @@ class HintMemory:
         return [hint for hint in hints if hint not in self._durable]
 
     def remember(self, hints: Sequence[Hint]) -> None:
-        """A batch that carried these was answered."""
-        if len(self._durable) + len(hints) > self._hints_max:
+        """A batch that carried these was answered. A listing's entries are each written once anyway."""
+        kept = [hint for hint in hints if hint.of in _SHARED]
+        if len(self._durable) + len(kept) > self._hints_max:
             self._durable.clear()
-        self._durable.update(hint for hint in hints if hint.of in (Index.EXPIRY, Index.JOURNAL))
+        self._durable.update(kept)

@@ -161,10 +161,10 @@ def _throughput(
             found = await measure(on, workers=workers, seconds=seconds, tell=tell)
         return found.as_plain(), found.wrong
 
-    return _run(options, bench, workers=workers, with_yardstick=True)
+    return _run(options, bench, workers=workers, with_yardsticks=True)
 
 
-def _run(options: Options, bench: Bench, *, workers: int, with_yardstick: bool = False) -> Exit:
+def _run(options: Options, bench: Bench, *, workers: int, with_yardsticks: bool = False) -> Exit:
     """Run the bench against the target or a server of its own, report, and tell right from wrong."""
     screen = Screen(as_json=options.as_json)
     address = None if options.target is None else address_of(options.target)
@@ -178,7 +178,7 @@ def _run(options: Options, bench: Bench, *, workers: int, with_yardstick: bool =
         return fail(screen, Failure(Exit.WRONG, "BAD_OUT", f"--out {options.out}: {failed.strerror}"))
 
     async def measure() -> dict[str, object]:
-        async with session(address, workers=workers, with_yardstick=with_yardstick) as on:
+        async with session(address, workers=workers, with_yardsticks=with_yardsticks) as on:
             results, wrong = await bench(on)
             return {
                 "command": command(),

@@ -55,10 +55,10 @@ class OwnServer:
         return server
 
     @classmethod
-    def of_yardstick(cls, *, core: int | None = None) -> "OwnServer":
-        """The no-op behind the same server code."""
+    def of_yardstick(cls, code: str, *, core: int | None = None) -> "OwnServer":
+        """The no-op behind one of the yardstick's `SERVERS`."""
         port = free_port()
-        return cls(["travio_inventory.cli.bench.yardstick", str(port)], {}, port=port, core=core)
+        return cls(["travio_inventory.cli.bench.yardstick", code, str(port)], {}, port=port, core=core)
 
     @property
     def pid(self) -> int:

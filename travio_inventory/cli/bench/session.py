@@ -3,7 +3,7 @@
 import asyncio
 import os
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
@@ -15,6 +15,7 @@ from travio_inventory.domain.trip import Trip
 from travio_inventory.settings import BARE_NAMES, PREFIX
 
 OPEN_SECONDS_MAX = 60.0
+YARDSTICKS = {"no-op, grpclib": "grpclib", "no-op, our server": "guarded"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +30,12 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """The service, and the no-op where the bench compares with it and runs a service of its own."""
+    """The service, and the no-op where the bench compares with it and runs a service of its own: by what it is
+    called, behind grpclib's server as it is and behind the service's own.
+    """
 
     service: Service
-    yardstick: Service | None
+    yardsticks: Mapping[str, Service]
     server_core: int | None
     client_core: int | None
 
@@ -55,7 +58,7 @@ class Session:
 
 @asynccontextmanager
 async def session(
-    address: tuple[str, int] | None, *, workers: int, with_yardstick: bool = False
+    address: tuple[str, int] | None, *, workers: int, with_yardsticks: bool = False
 ) -> AsyncIterator[Session]:
     """Connections for so many workers: to the service at the address, or to one that lives as long as the block.
 
@@ -64,21 +67,21 @@ async def session(
     affinity = os.sched_getaffinity(0)
     async with AsyncExitStack() as stack:
         server_core, client_core = cores_apart() if address is None else (None, None)
-        yardstick = None
+        yardsticks: dict[str, Service] = {}
         if address is None:
             server = await stack.enter_async_context(OwnServer.of_inventory(core=server_core))
             service = await _connect(server.host, server.port, server.pid, workers)
-            if with_yardstick:
-                no_op = await stack.enter_async_context(OwnServer.of_yardstick(core=server_core))
-                yardstick = await _connect(no_op.host, no_op.port, no_op.pid, workers)
-                stack.callback(yardstick.lines.close)
+            for name, code in YARDSTICKS.items() if with_yardsticks else ():
+                no_op = await stack.enter_async_context(OwnServer.of_yardstick(code, core=server_core))
+                yardsticks[name] = await _connect(no_op.host, no_op.port, no_op.pid, workers)
+                stack.callback(yardsticks[name].lines.close)
         else:
             service = await _connect(*address, None, workers)
         stack.callback(service.lines.close)
         if client_core is not None:
             pin(0, client_core)
             stack.callback(os.sched_setaffinity, 0, affinity)
-        yield Session(service, yardstick, server_core, client_core)
+        yield Session(service, yardsticks, server_core, client_core)
         await asyncio.sleep(0)  # let the connections close before the loop does
 
 

@@ -41,6 +41,7 @@ class Found:
 
     slices: dict[str, Slice] = field(default_factory=dict)
     ratios: dict[str, dict[str, float | None]] = field(default_factory=dict)
+    """By "work / yardstick"."""
     numbers: dict[str, float | None] = field(default_factory=dict)
     wrong: list[str] = field(default_factory=list)
 
@@ -51,8 +52,7 @@ class Found:
     def as_plain(self) -> dict[str, object]:
         """For a report."""
         plain: dict[str, object] = {name: measured.as_plain() for name, measured in self.slices.items()}
-        plain |= {f"{name} / no-op": values for name, values in self.ratios.items()}
-        return {**plain, **self.numbers}
+        return {**plain, **self.ratios, **self.numbers}
 
 
 async def in_turns(
@@ -62,17 +62,17 @@ async def in_turns(
     found = Found()
     share = seconds / TURNS
     for turn in range(TURNS):
-        if session.yardstick is not None:
+        for yardstick, service in session.yardsticks.items():
             if turn == 0:
-                await no_op(session.yardstick, workers=workers, seconds=WARM_UP_SECONDS)
-            measured = await no_op(session.yardstick, workers=workers, seconds=share)
-            found.add("no-op", measured)
-            tell("no-op", measured)
+                await no_op(service, workers=workers, seconds=WARM_UP_SECONDS)
+            measured = await no_op(service, workers=workers, seconds=share)
+            found.add(yardstick, measured)
+            tell(yardstick, measured)
         measured = await work(share)
         found.add(name, measured)
         tell(name, measured)
-    if session.yardstick is not None:
-        found.ratios[name] = ratio(found.slices[name], found.slices["no-op"])
+    for yardstick in session.yardsticks:
+        found.ratios[f"{name} / {yardstick}"] = ratio(found.slices[name], found.slices[yardstick])
     return found
 
 
@@ -83,16 +83,16 @@ async def no_op(service: Service, *, workers: int, seconds: float) -> Slice:
 
 
 async def no_op_alone(session: Session, *, workers: int, seconds: float, tell: Tell) -> Found:
-    """The yardstick by itself."""
+    """The yardsticks by themselves."""
     found = Found()
-    if session.yardstick is None:
-        raise ValueError("this session has no yardstick")
-    await no_op(session.yardstick, workers=workers, seconds=WARM_UP_SECONDS)
-    for _ in range(TURNS):
-        measured = await no_op(session.yardstick, workers=workers, seconds=seconds / TURNS)
-        found.add("no-op", measured)
-        tell("no-op", measured)
-    if found.slices["no-op"].counts[Outcome.ERROR]:
+    for turn in range(TURNS):
+        for yardstick, service in session.yardsticks.items():
+            if turn == 0:
+                await no_op(service, workers=workers, seconds=WARM_UP_SECONDS)
+            measured = await no_op(service, workers=workers, seconds=seconds / TURNS)
+            found.add(yardstick, measured)
+            tell(yardstick, measured)
+    if any(measured.counts[Outcome.ERROR] for measured in found.slices.values()):
         found.wrong.append("calls ended in errors")
     return found
 

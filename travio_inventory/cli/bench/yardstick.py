@@ -1,4 +1,4 @@
-"""Serves the no-op alone, behind the same server code as the service: `python -m ... PORT`."""
+"""Serves the no-op alone, behind grpclib's server as it is or behind the service's own: `python -m ... CODE PORT`."""
 
 import asyncio
 import signal
@@ -6,7 +6,9 @@ import sys
 from typing import Any
 
 from grpclib.const import Cardinality, Handler
+from grpclib.server import Server
 
+from travio_inventory.api.rpc.codec import PassThroughCodec
 from travio_inventory.api.rpc.descriptors import message_type
 from travio_inventory.api.rpc.guarded import GuardedServer
 from travio_inventory.api.rpc.limits import ServerLimits
@@ -45,14 +47,29 @@ class Yardstick:
         await stream.send_message(b"")
 
 
-async def serve(port: int) -> None:
-    """Serve until SIGTERM."""
-    stop = asyncio.Event()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+async def _serve_guarded(port: int, stop: asyncio.Event) -> None:
     async with GuardedServer([Yardstick()], limits=LIMITS) as server:
         await server.start(HOST, port)
         await stop.wait()
 
 
+async def _serve_grpclib(port: int, stop: asyncio.Event) -> None:
+    server = Server([Yardstick()], codec=PassThroughCodec())
+    await server.start(HOST, port)
+    await stop.wait()
+    server.close()
+    await server.wait_closed()
+
+
+SERVERS = {"grpclib": _serve_grpclib, "guarded": _serve_guarded}
+
+
+async def serve(code: str, port: int) -> None:
+    """Serve until SIGTERM."""
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    await SERVERS[code](port, stop)
+
+
 if __name__ == "__main__":
-    asyncio.run(serve(int(sys.argv[1])))
+    asyncio.run(serve(sys.argv[1], int(sys.argv[2])))
