@@ -155,18 +155,20 @@ def event_write(
 ) -> Write:
     """The event row of a step, whole in itself. Its id orders a block's events by time; `ordinal` those of one hold."""
     key = RowKey(Kind.EVENT, f"{event_id_at(at_ms)}~{hold.id}~{ordinal}")
-    values: Row = {
+    values: dict[str, str | int | None] = {
         "event": event.value,
         "hold": hold.id,
         "at": at_ms,
         "generation": ordinal,
-        "expires_at": expires_at_ms,
-        "order_id": order,
         "holder": hold.holder,
         "seats": places_text(hold),
         "first_segment": hold.journey.first,
         "last_segment": hold.journey.last,
     }
+    if expires_at_ms is not None:
+        values["expires_at"] = expires_at_ms
+    if order is not None:
+        values["order_id"] = order
     return Write(key, {}, values)
 
 
