@@ -151,6 +151,24 @@ async def test_one_condition_that_is_not_met_undoes_all_wherever_it_stands(block
     await block.stands(*good)
 
 
+@pytest.mark.parametrize("spoilt", range(4))
+async def test_a_seats_neighbouring_cells_are_taken_together_or_not_at_all(block: Block, spoilt: int) -> None:
+    """A journey's cells ask and set the very same. One of them is taken, or not there: none is taken."""
+    cells = [RowKey(Kind.CELL, "A1", segment) for segment in range(4)]
+    taken: Row = {**HELD, "first_segment": 1}
+    for others in (Write(cells[spoilt], {}, {"status": "held", "owner": "hold-9"}), None):
+        await block.stands(*(Write(cell, {}, FREE) for cell in cells if cell != cells[spoilt]))
+        if others is not None:
+            await block.stands(others)
+        before = await block.get(*cells)
+        assert await block.refused(*(Write(cell, FREE, taken) for cell in cells)) == before
+        assert await block.get(*cells) == before
+        block = Block(block.store, new_partition())
+    await block.stands(*(Write(cell, {}, FREE) for cell in cells))
+    await block.stands(*(Write(cell, FREE, taken) for cell in cells))
+    assert await block.get(*cells) == dict.fromkeys(cells, taken)
+
+
 async def test_a_refusal_shows_the_rows_that_stand_whole_and_no_others(block: Block) -> None:
     """Also rows whose own condition was met, and rows after the one that failed. EVENT is missing, HOLD not named."""
     await block.stands(Write(A1, {}, FREE), Write(A2, {}, {**HELD, "since": 3}), Write(HOLD, ABSENT, HELD))

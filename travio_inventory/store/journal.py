@@ -130,7 +130,7 @@ class EventJournal:
     def _in_order(self, found: Iterable[Row]) -> list[Row]:
         """Those that were not handed over, hold by hold."""
         news = [row for row in found if rows.number(row, "generation") > self._told_upto(row)]
-        return sorted(news, key=lambda row: (_hold_of(row), rows.number(row, "generation")))
+        return sorted(news, key=_place) if len(news) > 1 else news
 
     def _told_upto(self, row: Row) -> int:
         told = self._told.get(_hold_of(row))
@@ -145,6 +145,10 @@ class EventJournal:
                 return True
             told[hold] = ordinal
         return False
+
+
+def _place(row: Row) -> tuple[str, int]:
+    return _hold_of(row), rows.number(row, "generation")
 
 
 def _hold_of(row: Row) -> str:

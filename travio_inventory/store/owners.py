@@ -252,4 +252,5 @@ def _told(state: HoldState, hold: Hold) -> tuple[Row, EventType, int, str | None
 def _cell_writes(hold_id: str, cells: Sequence[RowKey], state: HoldState) -> list[Write]:
     """What becomes of the hold's cells; only ever IF owner=hold."""
     values: Row = {"status": "sold", "until": None} if isinstance(state, Confirmed) else rows.FREE
-    return [Write(cell, {"owner": hold_id}, values) for cell in cells]
+    owned: Row = {"owner": hold_id}
+    return [Write(cell, owned, values) for cell in cells]

@@ -1,7 +1,7 @@
 """A group of batches, tried one after the other in one transaction."""
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from travio_inventory.store.batches import ABSENT, Applied, Hint, Outcome, Refused, Row, Rows, Write
@@ -13,6 +13,7 @@ from travio_inventory.store.sqlite.statements import (
     insert_text,
     keys_json,
     row_of,
+    update_run_text,
     update_text,
     upsert_text,
 )
@@ -84,16 +85,42 @@ def _write_all(cursor: sqlite3.Cursor, partition: str, writes: Sequence[Write]) 
     met = False
     cursor.execute("SAVEPOINT batch")
     try:
-        for write in writes:
-            if not _write(cursor, partition, write):
-                break
-        else:
-            met = True
+        met = all(_write_run(cursor, partition, run) for run in _runs(writes))
     finally:
         if not met:
             cursor.execute("ROLLBACK TO batch")
         cursor.execute("RELEASE batch")
     return met
+
+
+def _runs(writes: Sequence[Write]) -> Iterator[Sequence[Write]]:
+    """The writes, those of neighbouring cells of one seat together where they ask and set the very same."""
+    start = 0
+    for end in range(1, len(writes) + 1):
+        if end == len(writes) or not _goes_on(writes[end - 1], writes[end]):
+            yield writes[start:end]
+            start = end
+
+
+def _goes_on(before: Write, write: Write) -> bool:
+    (kind, row_id, segment), condition, values = write
+    return (
+        before.condition is condition
+        and before.values is values
+        and before.key == (kind, row_id, segment - 1)
+        and bool(condition)
+    )
+
+
+def _write_run(cursor: sqlite3.Cursor, partition: str, run: Sequence[Write]) -> bool:
+    """Write the rows if all their conditions are met, and say whether they were: a journey's cells in one statement."""
+    (kind, row_id, segment), condition, values = run[0]
+    if len(run) == 1 or not condition or _all_null(condition):
+        return all(_write(cursor, partition, write) for write in run)
+    text = update_run_text(tuple(values), tuple(condition))
+    key = (partition, KIND_TEXT[kind], row_id, segment, run[-1].key.segment)
+    cursor.execute(text, (*values.values(), *key, *condition.values()))
+    return cursor.rowcount == len(run)
 
 
 def _write(cursor: sqlite3.Cursor, partition: str, write: Write) -> bool:
@@ -115,7 +142,8 @@ def _write(cursor: sqlite3.Cursor, partition: str, write: Write) -> bool:
 
 def _all_null(row: Row) -> bool:
     """Whether a missing row has it as a condition, and stays missing with it as values."""
-    return all(value is None for value in row.values())
+    values = tuple(row.values())
+    return values.count(None) == len(values)
 
 
 def _standing(cursor: sqlite3.Cursor, partition: str, writes: Sequence[Write]) -> Rows:

@@ -60,6 +60,12 @@ def update_text(columns: tuple[str, ...], conditions: tuple[str, ...]) -> str:
     return f"UPDATE rows SET {values} WHERE partition = ? AND kind = ? AND id = ? AND segment = ?{where}"  # noqa: S608 - checked names
 
 
+@lru_cache(maxsize=STATEMENTS_CACHED)
+def update_run_text(columns: tuple[str, ...], conditions: tuple[str, ...]) -> str:
+    """Update the rows of an id from one segment to another that meet the conditions; binds as `update_text`."""
+    return update_text(columns, conditions).replace(" AND segment = ?", " AND segment BETWEEN ? AND ?", 1)
+
+
 def keys_json(keys: Iterable[RowKey]) -> str:
     """The keys as SELECT_KEYS takes them."""
     return json.dumps([*keys])
