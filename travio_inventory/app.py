@@ -289,7 +289,7 @@ def _use_cases(settings: Settings, batches: Batches, commits: Commits, publisher
         block_seats=BlockSeats(trips, holds, commits),
         waitlist=Waitlist(trips, WaitlistTable(owners), commits),
         expire_holds=ExpireHolds(LapseFinder(owners)),
-        relay_events=RelayEvents(EventJournal(owners), publisher),
+        relay_events=RelayEvents(EventJournal(owners, is_alone=settings.store == "embedded"), publisher),
     )
 
 

@@ -33,9 +33,12 @@ class EventJournal:
     A round tells what this process's own steps recorded, and now and then reads the newest events of all blocks that
     the index names. An event that landed late is found when its minute is visited again, or at once where a later
     event of its hold shows that it is missing.
+
+    `is_alone`: no other process writes to the store, so all blocks are looked at only once, after the start.
     """
 
-    def __init__(self, owners: Owners) -> None:
+    def __init__(self, owners: Owners, *, is_alone: bool = False) -> None:
+        self._is_alone = is_alone
         self._batches = owners.batches
         self._clock = owners.clock
         self._news = owners.news
@@ -65,7 +68,7 @@ class EventJournal:
             settling = await self._minutes.blocks(list(self._minutes.settling(now_ms)))
             whole = set().union(*settling.values())
             self._unread |= whole
-            if now_ms - self._looked_ms >= LOOK_EVERY_MS:
+            if not self._looked_ms or (not self._is_alone and now_ms - self._looked_ms >= LOOK_EVERY_MS):
                 self._unread = self._unread.union(*(await self._minutes.blocks(self._minutes.live(now_ms))).values())
                 self._looked_ms = now_ms
             for block in sorted(self._unread | self._own.keys()):
