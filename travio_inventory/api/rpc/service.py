@@ -188,17 +188,6 @@ class InventoryService:
         return v1.GetUserWaitlistResponse(entries=[replies.waiting(entry) for entry in entries])
 
 
-class NoopService:
-    """The yardstick of the benchmark: the same way in and out, and nothing between."""
-
-    def __mapping__(self) -> Mapping[str, Handler]:
-        """What grpclib serves: each method by its path."""
-        return _unary_methods("inventory.v1.Noop", {"Nothing": self.nothing})
-
-    async def nothing(self, _message: Message) -> bytes:
-        return b""
-
-
 Answer: TypeAlias = Callable[[Message], Awaitable[betterproto2.Message | bytes]]
 
 
