@@ -107,7 +107,7 @@ class Process:
         clock, batches, commits = self.clock, self.batches, self.commits
         gate = LocalGate(clock.now_ms, entries_max=10_000, taken_ttl_ms=TAKEN_TTL_S * 1_000)
         cache = LocalSeatMapCache(clock.now_ms, trips_max=8)
-        owners = Owners(
+        self.owners = owners = Owners(
             batches,
             clock=clock,
             watch=EdgeUpkeep(gate, cache),

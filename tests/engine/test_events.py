@@ -10,6 +10,7 @@ from travio_inventory.domain.errors import FinalNo
 from travio_inventory.domain.events import Event, EventType
 from travio_inventory.domain.hold import Cancelled, Confirmed, Expired, Held, Hold, Released, base_id
 from travio_inventory.engine.ports import PublishFailed
+from travio_inventory.store import news
 
 SEATS = "A1 A2 A18"
 MINUTE_S = 60
@@ -278,6 +279,35 @@ async def test_an_event_that_is_not_published_for_long_is_not_forgotten(single_s
     assert [event.hold_id for event in await relay.relay()] == [hold.id]
     restarted = sale.elsewhere()
     assert [event.hold_id for event in await restarted.relay()] in ([], [hold.id])
+
+
+async def test_a_relay_that_cannot_publish_takes_in_no_more(
+    single_seats: Sale, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is not told stays where its number is bounded; what is beyond that is found in the store again."""
+    sale = single_seats
+    monkeypatch.setattr(news, "EVENTS_MAX", 2)
+    is_down = {"now": True}
+
+    async def is_there(_event: Event) -> None:
+        if is_down["now"]:
+            raise ConnectionError
+
+    await sale.relay_all()
+    sale.process.publisher.subscribe(is_there)
+    first = await sale.hold("A1")
+    with pytest.raises(PublishFailed):
+        await sale.relay()
+    holds = [first, *[await sale.hold(seat) for seat in ("A2", "A3", "A4")]]
+    with pytest.raises(PublishFailed):
+        await sale.relay()
+    assert sum(map(len, sale.process.owners.news.take_events().values())) == 2
+    is_down["now"] = False
+    told = list(await sale.relay())
+    for _ in range(10):
+        sale.clock.pass_s(30)
+        told += await sale.relay()
+    assert sorted(event.hold_id for event in told) == sorted(hold.id for hold in holds)
 
 
 async def test_hold_rows_and_events_stand_or_fall_together(single_seats: Sale) -> None:

@@ -59,8 +59,8 @@ class EventJournal:
     async def unpublished(self) -> Sequence[Event]:
         """See Journal. At most EVENTS_PER_ROUND_MAX and one block's: what is left comes in the next round."""
         now_ms = self._round_ms = self._clock.now_ms()
-        for block, own in self._news.take_events().items():
-            self._own.setdefault(block, []).extend(own)
+        if not self._own:
+            self._own = self._news.take_events()
         events: list[Event] = []
         self._visited = set()
         try:

@@ -1,6 +1,5 @@
 """What this process's own steps did: its workers need not search for it."""
 
-from collections.abc import Mapping, Sequence
 from heapq import heappop, heappush
 
 from travio_inventory.engine.ports import BlockKey
@@ -29,7 +28,7 @@ class News:
         if len(self._due) < DUE_MAX:
             heappush(self._due, (at_ms, block))
 
-    def take_events(self) -> Mapping[BlockKey, Sequence[Row]]:
+    def take_events(self) -> dict[BlockKey, list[Row]]:
         """The new events since the last time."""
         taken, self._events, self._events_count = self._events, {}, 0
         return taken
