@@ -121,7 +121,7 @@ def redis_options(address: RedisAddress, **others: Any) -> RedisOptions:  # noqa
         password="",
         tls=False,
         ca_file=None,
-        reply_ms_max=500,
+        reply_ms_max=2_000,
         connect_ms_max=2_000,
         failures_max=3,
         probe_interval_ms=50,
@@ -132,11 +132,11 @@ def redis_options(address: RedisAddress, **others: Any) -> RedisOptions:  # noqa
 
 @asynccontextmanager
 async def redis_edge(
-    options: RedisOptions, *, remembers: bool = True, unguarded_max: int = 1_000
+    options: RedisOptions, *, remembers: bool = True, unguarded_max: int = 1_000, stale_ms_max: int = 2_000
 ) -> AsyncIterator[Edge]:
-    """The edge on Redis. Its times are short, because here somebody has to wait for them."""
+    """The edge on Redis."""
     async with open_shared_edge(
-        options, now_ms, taken_ttl_ms=1_000, unguarded_max=unguarded_max, trips_max=100, stale_ms_max=1_000
+        options, now_ms, taken_ttl_ms=2_000, unguarded_max=unguarded_max, trips_max=100, stale_ms_max=stale_ms_max
     ) as opened:
         yield Edge(
             opened.gate,
@@ -144,8 +144,8 @@ async def redis_edge(
             opened.seat_maps,
             lambda ms: asyncio.sleep(ms / 1_000),
             remembers=remembers,
-            taken_ttl_ms=1_000,
-            stale_ms_max=1_000,
+            taken_ttl_ms=2_000,
+            stale_ms_max=stale_ms_max,
         )
 
 
