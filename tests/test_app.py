@@ -338,7 +338,7 @@ def test_it_says_that_it_is_ready_and_ends_when_told(tmp_path: Path, told: signa
     with process(tmp_path, role) as service:
         ready = line(service)
         assert time.monotonic() - began < READY_SECONDS_MAX
-        for part in ("store embedded", "edge local", f"data {tmp_path / 'data'}", f"pid {service.pid}"):
+        for part in (f"store embedded in {tmp_path / 'data'}", "edge local", f"pid {service.pid}"):
             assert part in ready
         assert ("127.0.0.1:" in ready) == (role == "serve")
         service.send_signal(told)
@@ -376,11 +376,11 @@ def test_a_second_process_says_in_one_line_whose_the_folder_is(tmp_path: Path) -
 
 
 def test_json_lines_are_json_from_the_first_to_the_last(tmp_path: Path) -> None:
-    with process(tmp_path, TRAVIO_LOG_FORMAT="json", SCYLLA_HOSTS="user:secret@db1") as service:
+    with process(tmp_path, TRAVIO_LOG_FORMAT="json", SCYLLA_HOSTS="db1", TRAVIO_STORE="embedded") as service:
         said = [json.loads(line(service)) for _ in range(2)]
         service.terminate()
         assert service.stderr is not None
         said += [json.loads(rest) for rest in service.stderr]
     messages = [entry["message"] for entry in said]
-    assert messages[0] == "SCYLLA_HOSTS=***@db1 is not used"
+    assert messages[0] == "SCYLLA_HOSTS=db1 is not used: TRAVIO_STORE=embedded"
     assert [message.split(":")[0] for message in messages[1:]] == ["ready", "stopping", "figures"]

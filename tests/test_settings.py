@@ -21,14 +21,28 @@ OTHER_VALUES = MappingProxyType(
     {
         "grpc_host": "127.0.0.1",
         "grpc_port": "9084",
+        "grpc_reuse_port": "on",
         "tls_cert": __file__,
         "tls_key": __file__,
         "store": "memory",
         "edge": "absent",
+        "environment": "development",
         "data": "/tmp/elsewhere",  # noqa: S108 - a value to read, nothing is written there
-        "scylla_hosts": "db1,db2",
-        "redis_addr": "cache:6379",
         "events": "none",
+        "scylla_hosts": "db1,db2",
+        "scylla_keyspace": "seats",
+        "scylla_datacenter": "dc1",
+        "scylla_user": "seats",
+        "scylla_password": "wordy",
+        "scylla_tls": "on",
+        "scylla_ca_file": __file__,
+        "redis_addr": "cache:6379",
+        "redis_user": "seats",
+        "redis_password": "wordy",
+        "redis_tls": "on",
+        "redis_ca_file": __file__,
+        "redis_reply_ms_max": "51",
+        "unguarded_claims_max": "65",
         "hold_ttl_seconds": "601",
         "hold_ttl_seconds_max": "3601",
         "hold_total_seconds_max": "7201",
@@ -50,6 +64,7 @@ OTHER_VALUES = MappingProxyType(
         "idle_connection_seconds": "601",
         "drain_seconds": "11",
         "workers": "off",
+        "relay": "off",
         "sweep_interval_ms": "301",
         "relay_interval_ms": "201",
         "log_level": "DEBUG",
@@ -61,7 +76,12 @@ TOGETHER = MappingProxyType(
         "tls_cert": {"TRAVIO_TLS_KEY": __file__},
         "tls_key": {"TRAVIO_TLS_CERT": __file__},
         "scylla_hosts": {"TRAVIO_STORE": "embedded"},
+        "scylla_user": {"TRAVIO_SCYLLA_PASSWORD": "word"},
+        "scylla_password": {"TRAVIO_SCYLLA_USER": "seat"},
+        "scylla_ca_file": {"TRAVIO_SCYLLA_TLS": "on"},
         "redis_addr": {"TRAVIO_EDGE": "local"},
+        "redis_user": {"TRAVIO_REDIS_PASSWORD": "word"},
+        "redis_ca_file": {"TRAVIO_REDIS_TLS": "on"},
     }
 )
 """What must be set as well, by field."""
@@ -105,13 +125,14 @@ def test_every_field_has_another_value_here() -> None:
 
 @pytest.mark.parametrize(("field", "name"), [(field, name) for field in FIELDS for name in names(field)])
 def test_every_variable_changes_its_setting_and_no_other(field: str, name: str, environment: Environment) -> None:
-    environment.update(TOGETHER.get(field, {}))
-    before = load_settings().model_dump() if field not in TOGETHER else Settings.model_construct().model_dump()
+    together = TOGETHER.get(field, {})
+    environment.update(together)
+    before = Settings.model_construct().model_dump()
     environment[name] = OTHER_VALUES[field]
     after = load_settings().model_dump()
     changed = {key for key in FIELDS if before[key] != after[key]}
     assert field in changed
-    assert changed <= {field, "tls_cert", "tls_key"}
+    assert {names(key)[0] for key in changed - {field}} <= set(together)
     assert [line.source for line in listed(load_settings()) if line.name == names(field)[0]] == [name]
 
 
@@ -158,12 +179,41 @@ def test_settings_never_change() -> None:
         ({"GRPC_PORT": "http"}, "GRPC_PORT='http' is wrong: allowed is a whole number from 0 to 65535"),
         ({"TRAVIO_WORKERS": "maybe"}, "TRAVIO_WORKERS='maybe' is wrong: allowed is on or off"),
         ({"REFUSALS": "old"}, "REFUSALS='old' is wrong: allowed is status or legacy"),
-        ({"TRAVIO_STORE": "a\nb"}, "TRAVIO_STORE='a\\nb' is wrong: allowed is embedded or memory"),
+        ({"TRAVIO_STORE": "a\nb"}, "TRAVIO_STORE='a\\nb' is wrong: allowed is embedded or scylla or memory"),
         (
-            {"TRAVIO_STORE": "scylla"},
-            "TRAVIO_STORE='scylla' is not part of this version: allowed is embedded or memory",
+            {"SCYLLA_HOSTS": "db1:9042,db2:9043"},
+            (
+                "SCYLLA_HOSTS='db1:9042,db2:9043' names several ports, and a cluster has one: "
+                "allowed is host,host or host:port,host:port"
+            ),
         ),
-        ({"TRAVIO_EDGE": "redis"}, "TRAVIO_EDGE='redis' is not part of this version: allowed is local or absent"),
+        (
+            {"REDIS_ADDR": "cache"},
+            (
+                "REDIS_ADDR='cache' is no address: "
+                "allowed is host:port, cluster:host:port,host:port or sentinel:host:port,host:port/name"
+            ),
+        ),
+        (
+            {"TRAVIO_SCYLLA_KEYSPACE": "Seats"},
+            (
+                "TRAVIO_SCYLLA_KEYSPACE='Seats' is no name of a keyspace: "
+                "allowed is small letters, digits and _, a letter first, 48 at most"
+            ),
+        ),
+        (
+            {"TRAVIO_SCYLLA_USER": "seats"},
+            "TRAVIO_SCYLLA_USER='seats' and TRAVIO_SCYLLA_PASSWORD='': set both or neither",
+        ),
+        (
+            {"TRAVIO_SCYLLA_PASSWORD": "secret"},
+            "TRAVIO_SCYLLA_USER='' and TRAVIO_SCYLLA_PASSWORD='**********': set both or neither",
+        ),
+        ({"TRAVIO_REDIS_USER": "seats"}, "TRAVIO_REDIS_USER='seats' needs TRAVIO_REDIS_PASSWORD"),
+        (
+            {"TRAVIO_REDIS_CA_FILE": __file__},
+            f"TRAVIO_REDIS_CA_FILE={__file__!r} needs TRAVIO_REDIS_TLS=on",
+        ),
         (
             {"TRAVIO_TLS_CERT": "/no/such/file", "TRAVIO_TLS_KEY": __file__},
             "TRAVIO_TLS_CERT='/no/such/file' is wrong: allowed is the path of a file that is there",
@@ -199,34 +249,41 @@ def test_one_line_names_the_variable_its_value_and_what_is_allowed(
 
 
 @pytest.mark.parametrize(
-    ("variable", "way_on"),
-    [("SCYLLA_HOSTS", "TRAVIO_STORE=embedded"), ("REDIS_ADDR", "TRAVIO_EDGE=local")],
+    ("variable", "value", "field", "chosen"),
+    [("SCYLLA_HOSTS", "db1", "store", "scylla"), ("REDIS_ADDR", "cache:6379", "edge", "redis")],
 )
-def test_an_address_stops_the_start_until_the_backend_is_chosen(
-    variable: str, way_on: str, environment: Environment
+def test_an_address_chooses_its_backend_unless_another_is_named(
+    variable: str, value: str, field: str, chosen: str, environment: Environment
 ) -> None:
-    environment[variable] = "db1"
-    said = refused()
-    assert said.startswith(f"{variable}='db1' chooses the ")
-    assert way_on in said
-    environment.update(dict([way_on.split("=")]))
-    assert load_settings().store == "embedded"
+    environment[variable] = value
+    settings = load_settings()
+    assert getattr(settings, field) == chosen
+    (line,) = [line for line in listed(settings) if line.name == names(field)[0]]
+    assert (line.value, line.source) == (chosen, variable)
+    environment[names(field)[0]] = "memory" if field == "store" else "absent"
+    assert getattr(load_settings(), field) in {"memory", "absent"}
 
 
 @pytest.mark.parametrize(
     "address", ["redis://user:secret@cache:6379", "user:secret@cache", "redis://u:a/secret@b@cache", "secret\n@cache"]
 )
 def test_a_password_in_an_address_is_shown_nowhere(address: str, environment: Environment) -> None:
-    environment["REDIS_ADDR"] = address
+    for variable in ("REDIS_ADDR", "SCYLLA_HOSTS"):
+        environment[variable] = address
     assert "secret" not in refused()
-    environment["TRAVIO_EDGE"] = "local"
-    assert "secret" not in str(listed(load_settings()))
+
+
+def test_a_password_is_not_shown(environment: Environment) -> None:
+    environment.update({"TRAVIO_REDIS_PASSWORD": "secret"})
+    settings = load_settings()
+    assert settings.redis_password.get_secret_value() == "secret"
+    assert "secret" not in str(listed(settings)) + repr(settings)
 
 
 def test_a_password_that_nobody_reads_is_not_shown(environment: Environment) -> None:
-    environment.update({"TRAVIO_REDIS_PASSWORD": "secret"})
+    environment.update({"TRAVIO_REDIS_PASWORD": "secret"})
     said = refused()
-    assert said.startswith("TRAVIO_REDIS_PASSWORD: there is no such setting")
+    assert said.startswith("TRAVIO_REDIS_PASWORD: there is no such setting")
     assert "secret" not in said
 
 
@@ -252,7 +309,7 @@ def test_every_setting_is_listed_with_a_description() -> None:
     assert [line.name for line in lines] == [names(field)[0] for field in FIELDS]
     assert [line.name for line in lines if not line.description or "\n" in line.description] == []
     assert {line.source for line in lines} == {"default"}
-    assert [line.name for line in lines if not line.value] == ["TRAVIO_TLS_CERT", "TRAVIO_TLS_KEY"]
+    assert [line.name for line in lines if not line.value and "unset" not in line.description] == []
     assert [line.value for line in lines] == [line.default for line in lines]
     assert [(line.name, line.also) for line in lines if line.also] == [
         (f"TRAVIO_{name}", name) for name in (line.also for line in lines) if name

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Self, get_args, get_origin
@@ -13,12 +13,18 @@ from pydantic import (
     Field,
     FilePath,
     PrivateAttr,
+    SecretStr,
     ValidationError,
     field_validator,
     model_validator,
 )
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from travio_inventory.edge.redis_options import FORMS as REDIS_FORMS
+from travio_inventory.edge.redis_options import parse_redis_address
+from travio_inventory.store.addresses import FORMS as SCYLLA_FORMS
+from travio_inventory.store.addresses import KEYSPACE, parse_cluster
 
 PREFIX = "TRAVIO_"
 BARE_NAMES = {"GRPC_PORT", "SCYLLA_HOSTS", "REDIS_ADDR", "HOLD_TTL_SECONDS", "REFUSALS"}
@@ -28,11 +34,13 @@ CLIENT_NAMES = {"TRAVIO_TARGET", "TRAVIO_ORGANIZATION", "TRAVIO_USER"}
 """Not settings of the service: whom the command line calls, and on whose behalf."""
 SHOWN_CHARS_MAX = 120
 
-_LATER = {"store": {"scylla"}, "edge": {"redis"}}
-_ADDRESSES = (
-    ("scylla_hosts", "scylla store", "store", "embedded"),
-    ("redis_addr", "redis edge", "edge", "local"),
-)
+_CHOSEN_BY = {"store": ("scylla_hosts", "scylla"), "edge": ("redis_addr", "redis")}
+"""An address chooses its backend, unless another one is named: better than to run on another one in silence."""
+_FORMS = {
+    "scylla_hosts": SCYLLA_FORMS,
+    "redis_addr": REDIS_FORMS,
+    "scylla_keyspace": "small letters, digits and _, a letter first, 48 at most",
+}
 _IN_ORDER = (
     ("hold_ttl_seconds", "hold_ttl_seconds_max"),
     ("hold_ttl_seconds_max", "hold_total_seconds_max"),
@@ -75,28 +83,51 @@ class Settings(BaseSettings):
     # where it listens
     grpc_host: str = _setting("0.0.0.0", "address to listen on")  # noqa: S104 - callers are on other machines; TRAVIO_GRPC_HOST narrows it
     grpc_port: int = _setting(9083, "port to listen on; 0 takes a free one", ge=0, le=65_535)
-    tls_cert: FilePath | None = _setting(None, "certificate chain (PEM); with TRAVIO_TLS_KEY: serve TLS only")
-    tls_key: FilePath | None = _setting(None, "private key of the certificate (PEM)")
+    grpc_reuse_port: bool = _setting(False, "whether other processes of this machine may listen on the port as well")
+    tls_cert: FilePath | None = _setting(None, "certificate chain (PEM), to serve TLS only; unset = no TLS")
+    tls_key: FilePath | None = _setting(None, "private key of the certificate (PEM); unset = no TLS")
 
     # what it keeps, and where
-    store: Literal["embedded", "memory"] = _setting(
-        "embedded", "the record: embedded = SQLite in TRAVIO_DATA; memory = gone with the process"
+    store: Literal["embedded", "scylla", "memory"] = _setting(
+        "embedded",
+        "the record: embedded = SQLite in TRAVIO_DATA; scylla = the cluster at SCYLLA_HOSTS, which chooses it; "
+        "memory = gone with the process",
     )
-    edge: Literal["local", "absent"] = _setting(
+    edge: Literal["local", "redis", "absent"] = _setting(
         "local",
-        "what turns contenders away and serves seat maps: local = within the process; absent = nothing",
+        "what turns contenders away and serves seat maps: local = within the process; redis = REDIS_ADDR, which "
+        "chooses it; absent = nothing",
     )
-    data: Path = _setting(Path("./data"), "data folder of this process; no other process may use it")
-    scylla_hosts: str = _setting(
-        "localhost",
-        "chooses the scylla store, not part of this version: stops the start unless TRAVIO_STORE is set",
+    environment: Literal["production", "development"] = _setting(
+        "production", "development allows a scylla store that keeps fewer than three copies"
     )
-    redis_addr: str = _setting(
-        "localhost:6379",
-        "chooses the redis edge, not part of this version: stops the start unless TRAVIO_EDGE is set",
+    data: Path = _setting(
+        Path("./data"), "folder of the embedded store, which no other process may use, and of events.jsonl"
     )
     events: Literal["jsonlines", "none"] = _setting(
         "jsonlines", "where events go: jsonlines = events.jsonl in TRAVIO_DATA; none = nowhere, now or later"
+    )
+
+    # the scylla store
+    scylla_hosts: str = _setting("localhost", "some of the servers: host,host or host:port,host:port")
+    scylla_keyspace: str = _setting("travio_inventory", "keyspace; `travio-inventory schema apply` makes it")
+    scylla_datacenter: str = _setting(
+        "", "datacenter whose replicas decide; unset = that of the first server that answers"
+    )
+    scylla_user: str = _setting("", "user; unset = without authentication")
+    scylla_password: SecretStr = _setting(SecretStr(""), "password of the user; unset = without authentication")
+    scylla_tls: bool = _setting(False, "whether to connect with TLS")
+    scylla_ca_file: FilePath | None = _setting(None, "who signed the servers' certificates (PEM); unset = the system's")
+
+    # the redis edge
+    redis_addr: str = _setting("localhost:6379", f"where it is: {REDIS_FORMS}")
+    redis_user: str = _setting("", "user; unset = the default user")
+    redis_password: SecretStr = _setting(SecretStr(""), "password; unset = without authentication")
+    redis_tls: bool = _setting(False, "whether to connect with TLS")
+    redis_ca_file: FilePath | None = _setting(None, "who signed the servers' certificates (PEM); unset = the system's")
+    redis_reply_ms_max: int = _setting(50, "how long an answer is waited for before going on without", ge=1, le=5_000)
+    unguarded_claims_max: int = _setting(
+        64, "claims that one process lets pass at once while redis is away", ge=1, le=100_000
     )
 
     # holds
@@ -137,6 +168,7 @@ class Settings(BaseSettings):
 
     # what goes on by itself
     workers: bool = _setting(True, "whether serve also runs the sweeper and the relay of events")
+    relay: bool = _setting(True, "whether the workers relay events: off where another process on the store does")
     sweep_interval_ms: int = _setting(300, "between two rounds that end lapsed holds", ge=10, le=60_000)
     relay_interval_ms: int = _setting(500, "between two rounds that publish events", ge=10, le=60_000)
 
@@ -158,11 +190,33 @@ class Settings(BaseSettings):
         """What is given in code, then the environment; no files."""
         return init_settings, env_settings
 
-    @field_validator("store", "edge", mode="before")
+    @model_validator(mode="before")
     @classmethod
-    def _not_of_this_version(cls, value: object, info: Any) -> object:  # noqa: ANN401 - pydantic's own
-        if value in _LATER[info.field_name]:
-            raise ValueError("is not part of this version")
+    def _choose_by_address(cls, given: dict[str, object]) -> dict[str, object]:
+        chosen = {
+            field: backend
+            for field, (address, backend) in _CHOSEN_BY.items()
+            if _is_given(address, given) and not _is_given(field, given)
+        }
+        return given | chosen
+
+    @field_validator("scylla_hosts")
+    @classmethod
+    def _names_a_cluster(cls, value: str) -> str:
+        parse_cluster(value)
+        return value
+
+    @field_validator("redis_addr")
+    @classmethod
+    def _names_a_redis(cls, value: str) -> str:
+        parse_redis_address(value)
+        return value
+
+    @field_validator("scylla_keyspace")
+    @classmethod
+    def _names_a_keyspace(cls, value: str) -> str:
+        if not KEYSPACE.fullmatch(value):
+            raise ValueError("is no name of a keyspace")
         return value
 
     @field_validator("log_level", mode="before")
@@ -173,7 +227,7 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _agree(self) -> Self:
         """What no field can know alone."""
-        if wrong := [*self._out_of_order(), *self._of_a_later_version()]:
+        if wrong := [*self._out_of_order(), *self._incomplete()]:
             raise ValueError("; ".join(wrong))
         return self
 
@@ -181,17 +235,18 @@ class Settings(BaseSettings):
         for least, most in _IN_ORDER:
             if getattr(self, least) > getattr(self, most):
                 yield f"{self._said(least)} must be at most {self._said(most)}"
+
+    def _incomplete(self) -> Iterator[str]:
+        """What makes sense only with something else."""
         if (self.tls_cert is None) != (self.tls_key is None):
             yield f"{self._said('tls_cert')} and {self._said('tls_key')}: set both or neither"
-
-    def _of_a_later_version(self) -> Iterator[str]:
-        """An address chooses its backend: better not to start than to run on another one in silence."""
-        for address, backend, chooser, instead in _ADDRESSES:
-            if address in self.model_fields_set and chooser not in self.model_fields_set:
-                yield (
-                    f"{self._said(address)} chooses the {backend}, which is not part of this version: "
-                    f"unset it, or set {names(chooser)[0]}={instead}, which wins"
-                )
+        if bool(self.scylla_user) != bool(self.scylla_password):
+            yield f"{self._said('scylla_user')} and {self._said('scylla_password')}: set both or neither"
+        if self.redis_user and not self.redis_password:
+            yield f"{self._said('redis_user')} needs {names('redis_password')[0]}"
+        for tls, ca_file in (("scylla_tls", "scylla_ca_file"), ("redis_tls", "redis_ca_file")):
+            if getattr(self, ca_file) and not getattr(self, tls):
+                yield f"{self._said(ca_file)} needs {names(tls)[0]}=on"
 
     def _said(self, field: str) -> str:
         return f"{_name_used(field)}={_shown(getattr(self, field))}"
@@ -242,16 +297,26 @@ def _listed(settings: Settings, field: str, info: FieldInfo) -> Setting:
     if field in settings._given:
         source = "given"
     else:
-        source = _name_used(field) if field in settings.model_fields_set else "default"
+        source = _name_used(_decided_by(field)) if field in settings.model_fields_set else "default"
     return Setting(
         name=name,
         also=", ".join(also),
         value=_plain(getattr(settings, field)),
         default=_plain(info.default),
-        allowed=_allowed(info),
+        allowed=_allowed(field, info),
         source=source,
         description=info.description or "",
     )
+
+
+def _decided_by(field: str) -> str:
+    """The setting that decides this one: itself, or the address that chooses it."""
+    address, _ = _CHOSEN_BY.get(field, (field, ""))
+    return field if _name_used(field) in os.environ else address
+
+
+def _is_given(field: str, given: Mapping[str, object]) -> bool:
+    return any(name in given for name in (field, *names(field)))
 
 
 def _name_used(field: str) -> str:
@@ -269,7 +334,7 @@ def _wrong(error: Any, given: dict[str, object]) -> str:  # noqa: ANN401 - pydan
     if field is None:
         return f"{named}: there is no such setting"
     name, value = (field, given[field]) if field in given else (_name_used(field), os.environ.get(_name_used(field)))
-    return f"{name}={_shown(value)} {said or 'is wrong'}: allowed is {_allowed(Settings.model_fields[field])}"
+    return f"{name}={_shown(value)} {said or 'is wrong'}: allowed is {_allowed(field, Settings.model_fields[field])}"
 
 
 def _unknown_variables() -> Iterator[str]:
@@ -288,8 +353,10 @@ def _unknown_variables() -> Iterator[str]:
         yield f"{_one_line(name)}: there is no such setting; {hint}"
 
 
-def _allowed(info: FieldInfo) -> str:
+def _allowed(field: str, info: FieldInfo) -> str:
     """What the field takes, in words."""
+    if field in _FORMS:
+        return _FORMS[field]
     if get_origin(info.annotation) is Literal:
         return " or ".join(get_args(info.annotation))
     if info.annotation is bool:
@@ -298,7 +365,7 @@ def _allowed(info: FieldInfo) -> str:
         least = next(bound.ge for bound in info.metadata if hasattr(bound, "ge"))
         most = next(bound.le for bound in info.metadata if hasattr(bound, "le"))
         return f"a whole number from {least} to {most}"
-    if info.annotation is str:
+    if info.annotation in (str, SecretStr):
         return "any text"
     return "a path" if info.annotation is Path else "the path of a file that is there"
 

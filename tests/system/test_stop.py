@@ -86,7 +86,7 @@ async def test_a_data_folder_has_one_process(processes: Callable[..., ServicePro
     [
         ("GRPC_PORT", "ninety"),
         ("HOLD_TTL_SECONDS", "0"),
-        ("SCYLLA_HOSTS", "db1,db2"),
+        ("SCYLLA_HOSTS", "db1:port"),
         ("TRAVIO_HOLDS_PER_HOLDER", "3"),
     ],
 )

@@ -12,7 +12,7 @@ RIGHTS: Final = (
 )
 """What the edge's user must be allowed, in the words of Redis' ACL. The last one only in a cluster."""
 
-_FORMS = "host:port, cluster:host:port,host:port or sentinel:host:port,host:port/name"
+FORMS: Final = "host:port, cluster:host:port,host:port or sentinel:host:port,host:port/name"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class RedisOptions:
 
 
 def parse_redis_address(text: str) -> RedisAddress:
-    """The address that the text names. Raises ValueError, which says what is allowed."""
+    """The address that the text names. Raises ValueError."""
     kind, _, rest = text.partition(":")
     if ":" not in rest:  # "cluster:6379" is a server whose name is cluster
         return Standalone(_server(text))
@@ -72,7 +72,7 @@ def parse_redis_address(text: str) -> RedisAddress:
     if kind == "sentinel":
         servers, _, master = rest.rpartition("/")
         if not master or not servers:
-            raise ValueError(f"the sentinels' name for the master is missing: allowed is {_FORMS}")
+            raise ValueError("lacks the name that the sentinels have for the master")
         return Sentinels(_servers(servers), master)
     return Standalone(_server(text))
 
@@ -89,5 +89,5 @@ def _server(text: str) -> HostPort:
     elif ":" in host:
         host = ""
     if not host or "@" in host or "/" in host or not (port.isascii() and port.isdigit()) or not 0 < int(port) < 65_536:
-        raise ValueError(f"allowed is {_FORMS}")
+        raise ValueError("is no address")
     return host, int(port)

@@ -11,10 +11,11 @@ from travio_inventory.workers.sweeper import Sweeper
 __all__ = ["Relay", "Sweeper", "run_workers"]
 
 
-async def run_workers(inventory: Inventory, *, sweep_interval_ms: int, relay_interval_ms: int, jitter: Random) -> None:
-    """Sweep and relay until cancelled."""
-    sweeper = Sweeper(inventory.expire_holds, interval_ms=sweep_interval_ms, jitter=jitter)
-    relay = Relay(inventory.relay_events, interval_ms=relay_interval_ms, jitter=jitter)
+async def run_workers(
+    inventory: Inventory, *, sweep_interval_ms: int, relay_interval_ms: int, relays: bool = True, jitter: Random
+) -> None:
+    """Sweep, and relay events unless another process does, until cancelled."""
     async with anyio.create_task_group() as workers:
-        workers.start_soon(sweeper.run)
-        workers.start_soon(relay.run)
+        workers.start_soon(Sweeper(inventory.expire_holds, interval_ms=sweep_interval_ms, jitter=jitter).run)
+        if relays:
+            workers.start_soon(Relay(inventory.relay_events, interval_ms=relay_interval_ms, jitter=jitter).run)

@@ -9,6 +9,8 @@ from pathlib import Path
 from cassandra import InvalidRequest, Unauthorized
 from cassandra.cluster import Session
 
+from travio_inventory.store.addresses import KEYSPACE
+
 SCHEMA_FILE = Path(__file__).with_name("schema.cql")
 CHANGE_S_MAX = 60
 _COMPONENT = "inventory"
@@ -16,22 +18,25 @@ _ONLY_SCYLLA = "-- only ScyllaDB:"
 _VERSION = re.compile(r"^-- version: (\d+)$", re.MULTILINE)
 _TABLE = re.compile(r"CREATE TABLE IF NOT EXISTS \{keyspace\}\.(\w+) \((.*)\)", re.DOTALL)
 _COLUMN = re.compile(r"(\w+) (text|int|bigint)(?: PRIMARY KEY)?")
-_KEYSPACE = re.compile(r"[a-z][a-z0-9_]{0,47}")
 
 
-class SchemaMissing(Exception):
+class SchemaProblem(Exception):
+    """The keyspace is not as it must be; the message is one line that says what to do."""
+
+
+class SchemaMissing(SchemaProblem):
     """The keyspace has no tables of ours."""
 
 
-class SchemaTooOld(Exception):
+class SchemaTooOld(SchemaProblem):
     """The cluster has a schema of an earlier release."""
 
 
-class SchemaDiffers(Exception):
+class SchemaDiffers(SchemaProblem):
     """A table is not what the schema says, whatever its version."""
 
 
-class ReplicationTooLow(Exception):
+class ReplicationTooLow(SchemaProblem):
     """The keyspace has fewer copies of each row than asked for."""
 
 
@@ -68,7 +73,7 @@ def apply(session: Session, keyspace: str, *, replication: int) -> None:
     changes nothing; only one should do it at a time. Raises ValueError for a keyspace name that is none, and the
     driver's errors.
     """
-    if not _KEYSPACE.fullmatch(keyspace):
+    if not KEYSPACE.fullmatch(keyspace):
         raise ValueError(f"no name for a keyspace: {keyspace!r}")
     schema = ours()
     parameters = {"{keyspace}": keyspace, "{replication_factor}": str(replication)}
@@ -111,7 +116,10 @@ def check(session: Session, keyspace: str, *, replication_min: int) -> None:
         raise SchemaDiffers(f"keyspace {keyspace} is not what schema.cql says: {', '.join(wrong)}")
     copies = _copies(session, keyspace)
     if copies < replication_min:
-        raise ReplicationTooLow(f"keyspace {keyspace} keeps {copies} copies of a row, not {replication_min}")
+        raise ReplicationTooLow(
+            f"keyspace {keyspace} keeps {copies} copies of a row, not {replication_min}: raise its replication factor, "
+            "or set TRAVIO_ENVIRONMENT=development where losing the record does not matter"
+        )
 
 
 def is_scylla(session: Session) -> bool:
