@@ -137,10 +137,11 @@ def test_every_variable_changes_its_setting_and_no_other(field: str, name: str, 
 
 
 def test_the_composition_root_uses_every_setting() -> None:
-    tree = ast.parse((PACKAGE / "app.py").read_text())
+    modules = [PACKAGE / "app.py", *(PACKAGE / "backends").glob("*.py")]
     used = {
         node.attr
-        for node in ast.walk(tree)
+        for module in modules
+        for node in ast.walk(ast.parse(module.read_text()))
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "settings"
     }
     assert set(FIELDS) - used == set()

@@ -5,7 +5,6 @@ import gc
 import logging
 import os
 import signal
-import sqlite3
 import ssl
 import time
 from collections.abc import AsyncIterator, Coroutine, Iterator
@@ -19,10 +18,8 @@ from contextlib import (
     suppress,
 )
 from dataclasses import dataclass
-from pathlib import Path
 from random import Random, SystemRandom
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any
 
 import anyio
 
@@ -31,11 +28,9 @@ from travio_inventory.api.rpc.guarded import GuardedServer
 from travio_inventory.api.rpc.limits import ServerLimits
 from travio_inventory.api.rpc.refusals import SerializedDetails
 from travio_inventory.api.rpc.service import SERVICE, services
+from travio_inventory.backends import Edge, StartFailed, open_batches, open_edge
 from travio_inventory.broker.in_process import InProcess
 from travio_inventory.broker.json_lines import JsonLines
-from travio_inventory.edge.absent import AbsentGate, AbsentSeatMapCache, AbsentTakenSeats
-from travio_inventory.edge.local import LocalGate, LocalSeatMapCache
-from travio_inventory.edge.redis_options import RedisOptions, parse_redis_address
 from travio_inventory.engine import Inventory
 from travio_inventory.engine.block_seats import BlockSeats
 from travio_inventory.engine.cancel_booking import CancelBooking
@@ -47,7 +42,7 @@ from travio_inventory.engine.expire_holds import ExpireHolds
 from travio_inventory.engine.extend_hold import ExtendHold
 from travio_inventory.engine.hold_seats import HoldSeats, HoldTimes
 from travio_inventory.engine.open_trip import OpenTrip
-from travio_inventory.engine.ports import Gate, Publisher, SeatMapCache, TakenSeats
+from travio_inventory.engine.ports import Publisher
 from travio_inventory.engine.read_holds import ReadHolds
 from travio_inventory.engine.read_seat_map import ReadSeatMap
 from travio_inventory.engine.relay_events import RelayEvents
@@ -58,27 +53,19 @@ from travio_inventory.observability.logs import set_up_logs
 from travio_inventory.observability.metrics import Figures
 from travio_inventory.observability.watched import log_figures, report, watched
 from travio_inventory.settings import Settings
-from travio_inventory.store.addresses import parse_cluster
-from travio_inventory.store.batches import Batches, StoreUnavailable
+from travio_inventory.store.batches import Batches
 from travio_inventory.store.definitions import Definitions
 from travio_inventory.store.journal import EventJournal
 from travio_inventory.store.lapses import LapseFinder
-from travio_inventory.store.memory import MemoryBatches
 from travio_inventory.store.owners import Owners
 from travio_inventory.store.rules import Rules
-from travio_inventory.store.sqlite import DatabaseTooNew, DataFolderInUse, SqliteBatches
 from travio_inventory.store.transitions import Transitions
 from travio_inventory.store.waitlists import WaitlistTable
 from travio_inventory.workers import run_workers
 
-if TYPE_CHECKING:
-    from travio_inventory.store.scylla import ScyllaOptions
-
 log = logging.getLogger(__name__)
 
 EVENTS_FILE = "events.jsonl"
-EDGE_ENTRIES_MAX = 200_000
-MAPS_CACHED_MAX = 256
 REPORT_SECONDS = 60
 FLUSH_SECONDS_MAX = 5
 ADMIN_METHODS = ("InitializeTripInventory", "UpdateInventory")
@@ -88,19 +75,10 @@ HEADER_BYTES_MAX = 16_384
 MESSAGE_READ_SECONDS_MAX = 10
 WRITE_STALLED_SECONDS_MAX = 30
 LINGER_SECONDS_MAX = 1
-REDIS_CONNECT_MS_MAX = 1_000
-REDIS_FAILURES_MAX = 3
-REDIS_PROBE_INTERVAL_MS = 200
-REDIS_WAITING_MAX = 10_000
-REPLICATION_MIN = MappingProxyType({"production": 3, "development": 1})
 GARBAGE_THRESHOLDS = (10_000, 20, 50)
 """Python's own (700, 10, 10) were seen to pause a busy process for 70 ms."""
 EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130
-
-
-class StartFailed(Exception):
-    """The service cannot start; the message is one line that says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,12 +88,6 @@ class App:
     inventory: Inventory
     figures: Figures
     port: int
-
-
-class _Edge(NamedTuple):
-    gate: Gate
-    taken: TakenSeats
-    seat_maps: SeatMapCache
 
 
 class SystemClock:
@@ -238,7 +210,7 @@ async def open_inventory(
     commits = Commits(in_flight_max=settings.commits_in_flight_max)
     async with AsyncExitStack() as stack:
         batches = await stack.enter_async_context(open_batches(settings))
-        edge = await stack.enter_async_context(_open_edge(settings))
+        edge = await stack.enter_async_context(open_edge(settings))
         publisher = publisher or stack.enter_context(_publisher(settings))
         inventory = watched(_use_cases(settings, batches, edge, commits, publisher), figures or Figures())
         try:
@@ -284,7 +256,7 @@ def _workers(settings: Settings, inventory: Inventory) -> Coroutine[Any, Any, No
 # ---- what it is made of
 
 
-def _use_cases(settings: Settings, batches: Batches, edge: _Edge, commits: Commits, publisher: Publisher) -> Inventory:
+def _use_cases(settings: Settings, batches: Batches, edge: Edge, commits: Commits, publisher: Publisher) -> Inventory:
     clock, jitter = SystemClock(), Random()  # noqa: S311 - spreads waits, guards nothing
     gate, taken, cache = edge
     owners = Owners(
@@ -325,118 +297,6 @@ def _use_cases(settings: Settings, batches: Batches, edge: _Edge, commits: Commi
         expire_holds=ExpireHolds(LapseFinder(owners)),
         relay_events=RelayEvents(EventJournal(owners, is_alone=settings.store == "embedded"), publisher),
     )
-
-
-@asynccontextmanager
-async def _open_edge(settings: Settings) -> AsyncIterator[_Edge]:
-    match settings.edge:
-        case "absent":
-            yield _Edge(AbsentGate(), AbsentTakenSeats(), AbsentSeatMapCache())
-        case "local":
-            gate = LocalGate(_monotonic_ms, entries_max=EDGE_ENTRIES_MAX, taken_ttl_ms=settings.taken_ttl_ms)
-            maps = LocalSeatMapCache(_monotonic_ms, trips_max=MAPS_CACHED_MAX, stale_ms_max=settings.map_stale_ms)
-            yield _Edge(gate, gate, maps)
-        case "redis":
-            from travio_inventory.edge.shared import open_shared_edge  # noqa: PLC0415 - slow, and not for everyone
-
-            async with open_shared_edge(
-                _redis_options(settings),
-                _monotonic_ms,
-                taken_ttl_ms=settings.taken_ttl_ms,
-                unguarded_max=settings.unguarded_claims_max,
-                trips_max=MAPS_CACHED_MAX,
-                stale_ms_max=settings.map_stale_ms,
-            ) as shared:
-                yield _Edge(shared.gate, shared.gate, shared.seat_maps)
-
-
-def _redis_options(settings: Settings) -> RedisOptions:
-    if settings.redis_ca_file:
-        _trusting(settings.redis_ca_file)
-    return RedisOptions(
-        address=parse_redis_address(settings.redis_addr),
-        user=settings.redis_user,
-        password=settings.redis_password.get_secret_value(),
-        tls=settings.redis_tls,
-        ca_file=settings.redis_ca_file,
-        reply_ms_max=settings.redis_reply_ms_max,
-        connect_ms_max=REDIS_CONNECT_MS_MAX,
-        failures_max=REDIS_FAILURES_MAX,
-        probe_interval_ms=REDIS_PROBE_INTERVAL_MS,
-        waiting_max=REDIS_WAITING_MAX,
-    )
-
-
-def _monotonic_ms() -> int:
-    return time.monotonic_ns() // 1_000_000
-
-
-@asynccontextmanager
-async def open_batches(settings: Settings) -> AsyncIterator[Batches]:
-    """The store alone. Raises StartFailed where it cannot be opened."""
-    match settings.store:
-        case "memory":
-            yield MemoryBatches(None, Random(), asyncio.sleep)  # noqa: S311 - draws faults, of which there are none
-        case "embedded":
-            async with _open_embedded(settings) as embedded:
-                yield embedded
-        case "scylla":
-            async with _open_scylla(settings) as scylla:
-                yield scylla
-
-
-@asynccontextmanager
-async def _open_embedded(settings: Settings) -> AsyncIterator[Batches]:
-    async with AsyncExitStack() as stack:
-        try:
-            batches = await stack.enter_async_context(SqliteBatches.open(settings.data))
-        except (DataFolderInUse, DatabaseTooNew) as failed:
-            raise StartFailed(str(failed)) from failed
-        except (OSError, sqlite3.Error) as failed:
-            raise StartFailed(f"data folder {settings.data}: {failed}") from failed
-        yield batches
-
-
-@asynccontextmanager
-async def _open_scylla(settings: Settings) -> AsyncIterator[Batches]:
-    from travio_inventory.store.scylla import ScyllaBatches  # noqa: PLC0415 - slow, and not for everyone
-    from travio_inventory.store.scylla.schema import SchemaProblem  # noqa: PLC0415
-
-    async with AsyncExitStack() as stack:
-        try:
-            batches = await stack.enter_async_context(ScyllaBatches.connect(scylla_options(settings)))
-        except (StoreUnavailable, SchemaProblem) as failed:
-            raise StartFailed(str(failed)) from failed
-        yield batches
-
-
-def scylla_options(settings: Settings) -> "ScyllaOptions":
-    """How to reach the scylla store. Raises StartFailed where a file is no certificate."""
-    from travio_inventory.store.scylla import ScyllaOptions  # noqa: PLC0415 - see above
-
-    cluster = parse_cluster(settings.scylla_hosts)
-    return ScyllaOptions(
-        hosts=cluster.hosts,
-        port=cluster.port,
-        keyspace=settings.scylla_keyspace,
-        datacenter=settings.scylla_datacenter,
-        user=settings.scylla_user,
-        password=settings.scylla_password.get_secret_value(),
-        tls=_trusting(settings.scylla_ca_file) if settings.scylla_tls else None,
-        replication_min=replication_min(settings),
-    )
-
-
-def _trusting(ca_file: Path | None) -> ssl.SSLContext:
-    try:
-        return ssl.create_default_context(cafile=ca_file)
-    except OSError as failed:
-        raise StartFailed(f"{ca_file}: no certificate in PEM form: {failed}") from failed
-
-
-def replication_min(settings: Settings) -> int:
-    """How many copies of each row the scylla store must keep."""
-    return REPLICATION_MIN[settings.environment]
 
 
 @contextmanager

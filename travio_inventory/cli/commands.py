@@ -31,6 +31,7 @@ Examples:
   {NAME} bench holds --seconds 5 --json --out holds.json\
 """
 GROUPS = {
+    "schema": ("Tables of the scylla store.", ""),
     "trip": ("Open trips for sale, and show them.", ""),
     "holds": ("Look at holds and bookings.", ""),
     "waitlist": ("Wait for seats of a class.", ""),
@@ -51,6 +52,10 @@ COMMANDS = (
     Command("serve", "server:serve", "Run the service. Settings come from the environment."),
     Command("work", "server:work", "Run the sweeper and the relay of events alone, without a server."),
     Command("settings", "settings:show_settings", "List every setting as it stands, secrets masked."),
+    Command(
+        "schema apply", "schema:apply_schema", "Put the tables into the cluster at SCYLLA_HOSTS.", "--replication 3"
+    ),
+    Command("schema check", "schema:check_schema", "Tell whether the tables at SCYLLA_HOSTS are as they must be."),
     Command("demo", "demo:demo", "Show the service at work, within a minute."),
     Command("trip open", "trips:open_trip", "Open a trip for sale from a TOML file.", "examples/trips/coach.toml"),
     Command("trip show", "trips:show_trip", "Show a trip as it was opened: stops, classes, prices.", COACH),

@@ -28,6 +28,8 @@ def set_up_logs(*, level: str, form: Literal["text", "json"], stream: TextIO | N
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(JsonLine() if form == "json" else TextLine())
     logging.basicConfig(level=level, handlers=[handler], force=True)
+    if level == "INFO":
+        logging.getLogger("cassandra").setLevel(logging.WARNING)  # it tells of each server that it finds
 
 
 class TextLine(logging.Formatter):

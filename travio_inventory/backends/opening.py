@@ -1,0 +1,78 @@
+"""Opens the store and the edge; what only some deployments need is imported only there."""
+
+import asyncio
+import sqlite3
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from random import Random
+from typing import NamedTuple
+
+from travio_inventory.backends.failures import StartFailed
+from travio_inventory.edge.absent import AbsentGate, AbsentSeatMapCache, AbsentTakenSeats
+from travio_inventory.edge.local import LocalGate, LocalSeatMapCache
+from travio_inventory.engine.ports import Gate, SeatMapCache, TakenSeats
+from travio_inventory.settings import Settings
+from travio_inventory.store.batches import Batches
+from travio_inventory.store.memory import MemoryBatches
+from travio_inventory.store.sqlite import DatabaseTooNew, DataFolderInUse, SqliteBatches
+
+EDGE_ENTRIES_MAX = 200_000
+MAPS_CACHED_MAX = 256
+
+
+class Edge(NamedTuple):
+    """What turns contenders away, and serves seat maps."""
+
+    gate: Gate
+    taken: TakenSeats
+    seat_maps: SeatMapCache
+
+
+@asynccontextmanager
+async def open_batches(settings: Settings) -> AsyncIterator[Batches]:
+    """The store. Raises StartFailed where it cannot be opened."""
+    match settings.store:
+        case "memory":
+            yield MemoryBatches(None, Random(), asyncio.sleep)  # noqa: S311 - draws faults, of which there are none
+        case "embedded":
+            async with _open_embedded(settings) as embedded:
+                yield embedded
+        case "scylla":
+            from travio_inventory.backends.scylla import open_scylla  # noqa: PLC0415 - the driver is slow to import
+
+            async with open_scylla(settings) as scylla:
+                yield scylla
+
+
+@asynccontextmanager
+async def open_edge(settings: Settings) -> AsyncIterator[Edge]:
+    """The edge. Raises StartFailed where a file that it needs is not what it must be."""
+    match settings.edge:
+        case "absent":
+            yield Edge(AbsentGate(), AbsentTakenSeats(), AbsentSeatMapCache())
+        case "local":
+            gate = LocalGate(_monotonic_ms, entries_max=EDGE_ENTRIES_MAX, taken_ttl_ms=settings.taken_ttl_ms)
+            maps = LocalSeatMapCache(_monotonic_ms, trips_max=MAPS_CACHED_MAX, stale_ms_max=settings.map_stale_ms)
+            yield Edge(gate, gate, maps)
+        case "redis":
+            from travio_inventory.backends.redis import open_redis_edge  # noqa: PLC0415 - redis-py is slow to import
+
+            async with open_redis_edge(settings, _monotonic_ms, trips_max=MAPS_CACHED_MAX) as shared:
+                yield Edge(shared.gate, shared.gate, shared.seat_maps)
+
+
+@asynccontextmanager
+async def _open_embedded(settings: Settings) -> AsyncIterator[Batches]:
+    async with AsyncExitStack() as stack:
+        try:
+            batches = await stack.enter_async_context(SqliteBatches.open(settings.data))
+        except (DataFolderInUse, DatabaseTooNew) as failed:
+            raise StartFailed(str(failed)) from failed
+        except (OSError, sqlite3.Error) as failed:
+            raise StartFailed(f"data folder {settings.data}: {failed}") from failed
+        yield batches
+
+
+def _monotonic_ms() -> int:
+    return time.monotonic_ns() // 1_000_000

@@ -1,0 +1,55 @@
+"""Commands that put the tables into the scylla store's cluster, and tell whether they are there."""
+
+import sys
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from travio_inventory.backends import StartFailed
+from travio_inventory.cli.exits import Exit
+from travio_inventory.cli.server import settings_or_none
+
+COPIES_DEFAULT = 3
+
+
+def apply_schema(
+    *, replication: Annotated[int, Parameter(help="Copies of each row in each datacenter.")] = COPIES_DEFAULT
+) -> Exit:
+    """Create the keyspace and the tables at SCYLLA_HOSTS, and add what they lack. Again changes nothing.
+
+    Nothing is ever dropped or changed; a keyspace that is there keeps its replication. Fewer than three copies are
+    refused unless TRAVIO_ENVIRONMENT=development: what was sold must survive a lost server.
+    """
+    from travio_inventory.backends import scylla  # noqa: PLC0415 - the driver is slow to import
+
+    settings = settings_or_none()
+    if settings is None:
+        return Exit.WRONG
+    try:
+        version = scylla.apply_schema(settings, replication=replication)
+    except scylla.ReplicationRefused as refused:
+        return _said(f"--replication: {refused}", Exit.WRONG)
+    except StartFailed as failed:
+        return _said(str(failed), Exit.NO)
+    sys.stdout.write(f"keyspace {settings.scylla_keyspace} has schema version {version}\n")
+    return Exit.DONE
+
+
+def check_schema() -> Exit:
+    """Compare the keyspace at SCYLLA_HOSTS with what this release needs."""
+    from travio_inventory.backends import scylla  # noqa: PLC0415 - the driver is slow to import
+
+    settings = settings_or_none()
+    if settings is None:
+        return Exit.WRONG
+    try:
+        version = scylla.check_schema(settings)
+    except StartFailed as failed:
+        return _said(str(failed), Exit.NO)
+    sys.stdout.write(f"keyspace {settings.scylla_keyspace} has schema version {version}, as needed\n")
+    return Exit.DONE
+
+
+def _said(line: str, status: Exit) -> Exit:
+    sys.stderr.write(line + "\n")
+    return status
