@@ -51,7 +51,7 @@ from travio_inventory.engine.trip_catalog import TripCatalog
 from travio_inventory.engine.waitlist import Waitlist
 from travio_inventory.observability.logs import set_up_logs
 from travio_inventory.observability.metrics import Figures
-from travio_inventory.observability.watched import log_figures, report, watched
+from travio_inventory.observability.watched import log_figures, observed, report, watched
 from travio_inventory.settings import Settings
 from travio_inventory.store.batches import Batches
 from travio_inventory.store.definitions import Definitions
@@ -209,10 +209,12 @@ async def open_inventory(
     """
     commits = Commits(in_flight_max=settings.commits_in_flight_max)
     async with AsyncExitStack() as stack:
-        batches = await stack.enter_async_context(open_batches(settings))
+        figures = figures or Figures()
+        batches = observed(await stack.enter_async_context(open_batches(settings)), "store", figures)
         edge = await stack.enter_async_context(open_edge(settings))
+        edge = Edge(*(observed(port, name, figures) for name, port in edge._asdict().items()))
         publisher = publisher or stack.enter_context(_publisher(settings))
-        inventory = watched(_use_cases(settings, batches, edge, commits, publisher), figures or Figures())
+        inventory = watched(_use_cases(settings, batches, edge, commits, publisher), figures)
         try:
             yield inventory
         finally:

@@ -11,10 +11,12 @@ import anyio
 import pytest
 
 from travio_inventory.domain.errors import SeatContended
+from travio_inventory.domain.trip import TripKey
+from travio_inventory.edge.local import LocalGate
 from travio_inventory.engine import Inventory
-from travio_inventory.engine.ports import PublishFailed
+from travio_inventory.engine.ports import BlockKey, Cell, Locked, Passed, PublishFailed
 from travio_inventory.observability.metrics import Figures
-from travio_inventory.observability.watched import log_figures, report, watched
+from travio_inventory.observability.watched import log_figures, observed, report, watched
 
 USE_CASES = get_type_hints(Inventory)
 METHODS = [
@@ -126,6 +128,33 @@ async def test_a_caller_that_leaves_is_counted_and_still_cancelled() -> None:
     assert counted(figures) == {"hold_seats cancelled": 1}
 
 
+async def test_of_a_port_every_answer_is_counted_and_given_on() -> None:
+    figures = Figures()
+    gate = observed(LocalGate(lambda: 0, entries_max=10), "gate", figures)
+    cell = (BlockKey(TripKey("acme", "t1"), 0), [Cell("A1", 0)])
+    assert await gate.enter(*cell, token="a", claimant="ann", ttl_ms=1_000) == Passed()
+    assert await gate.enter(*cell, token="b", claimant="bob", ttl_ms=1_000) == Locked(("A1",))
+    await gate.leave(*cell, token="a")
+    assert counted(figures) == {"gate.enter Passed": 1, "gate.enter Locked": 1, "gate.leave ok": 1}
+
+
+async def test_of_a_port_failures_and_cancelled_calls_are_counted_apart() -> None:
+    class Port:
+        async def apply(self) -> None:
+            raise ZeroDivisionError
+
+        async def read(self) -> None:
+            await anyio.sleep_forever()
+
+    figures = Figures()
+    port = observed(Port(), "store", figures)
+    with pytest.raises(ZeroDivisionError):
+        await port.apply()
+    with anyio.move_on_after(0.01):
+        await port.read()
+    assert counted(figures) == {"store.apply error": 1, "store.read cancelled": 1}
+
+
 async def test_the_time_a_call_takes_is_what_is_measured() -> None:
     figures = Figures()
 
@@ -163,13 +192,15 @@ async def test_figures_are_reported_only_where_something_happened(caplog: pytest
             reporting.start_soon(lambda: report(figures, every_seconds=0.02))
             await anyio.sleep(0.1)
             figures.add("expire_holds", "ok", 1)
+            figures.add("store.read", "ok", 1)
             await anyio.sleep(0.1)
             assert caplog.records == []
             figures.add("hold_seats", "ok", 1)
             await anyio.sleep(0.2)
             reporting.cancel_scope.cancel()
     assert [record.getMessage() for record in caplog.records] == [
-        "figures: expire_holds ok=1 p50<=0.2ms p99<=0.2ms; hold_seats ok=1 p50<=0.2ms p99<=0.2ms"
+        "figures: expire_holds ok=1 p50<=0.2ms p99<=0.2ms; hold_seats ok=1 p50<=0.2ms p99<=0.2ms; "
+        "store.read ok=1 p50<=0.2ms p99<=0.2ms"
     ]
 
 

@@ -1,11 +1,11 @@
-"""Wraps every use case: counts its outcomes, times them, and logs what nobody expected."""
+"""Wraps every use case and port: counts outcomes, times them, and logs what nobody expected of a use case."""
 
 import inspect
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import fields
 from time import perf_counter_ns
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import anyio
 
@@ -23,7 +23,13 @@ CANCELLED = "cancelled"
 PUBLISH_FAILED = "PUBLISH_FAILED"
 ROUNDS = {"expire_holds", "relay_events"}
 """Called by workers all the time: that they ran is nothing to report."""
+PORTS = {"store", "gate", "taken", "seat_maps"}
+"""What use cases call, rounds too: nothing to report by themselves either."""
 
+ANSWERING = {"apply", "enter"}
+"""Methods of ports whose answer is a decision."""
+
+Port = TypeVar("Port")
 _Step = Callable[..., Awaitable[Any]]
 
 
@@ -39,12 +45,27 @@ def watched(inventory: Inventory, figures: Figures) -> Inventory:
     )
 
 
+def observed(port: Port, name: str, figures: Figures) -> Port:
+    """The same port, each call counted in `figures` under `name.method` and timed.
+
+    Outcomes are ok, for what decides (`ANSWERING`) the name of the answer's type, error, and cancelled.
+    """
+    methods = _Methods()
+    for method, _ in inspect.getmembers(type(port), inspect.iscoroutinefunction):
+        if not method.startswith("_"):
+            call = _counted(f"{name}.{method}", getattr(port, method), figures, is_answering=method in ANSWERING)
+            setattr(methods, method, call)
+    return cast(Port, methods)
+
+
 async def report(figures: Figures, *, every_seconds: float) -> None:
     """Log the figures whenever something happened since they were last logged. Runs until cancelled."""
     reported = 0
     while True:
         await anyio.sleep(every_seconds)
-        happened = sum(figure.calls for figure in figures.snapshot() if figure.use_case not in ROUNDS)
+        happened = sum(
+            figure.calls for figure in figures.snapshot() if figure.use_case.partition(".")[0] not in ROUNDS | PORTS
+        )
         if happened != reported:
             log_figures(figures)
             reported = happened
@@ -53,6 +74,25 @@ async def report(figures: Figures, *, every_seconds: float) -> None:
 def log_figures(figures: Figures) -> None:
     """Log what was counted since the start, on one line at INFO."""
     log.info("figures: %s", "; ".join(map(str, figures.snapshot())) or "no calls")
+
+
+def _counted(name: str, call: _Step, figures: Figures, *, is_answering: bool) -> _Step:
+    add = figures.add
+
+    async def counted_call(*args: object, **kwargs: object) -> Any:  # noqa: ANN401 - whatever the port gives
+        outcome, started_ns = CANCELLED, perf_counter_ns()
+        try:
+            result = await call(*args, **kwargs)
+            outcome = type(result).__name__ if is_answering else OK
+        except Exception:
+            outcome = ERROR
+            raise
+        else:
+            return result
+        finally:
+            add(name, outcome, perf_counter_ns() - started_ns)
+
+    return counted_call
 
 
 class _Watch:

@@ -86,9 +86,9 @@ async def session(
 
 
 def _settings_given() -> dict[str, str]:
-    """What the environment sets for a server of our own; a password within an address is masked."""
+    """What the environment sets for a server of our own; passwords are masked."""
     return {
-        name: re.sub(r"[^/@\s]+@", "***@", value)
+        name: "***" if name.endswith("_PASSWORD") else re.sub(r"[^/@\s]+@", "***@", value)
         for name, value in os.environ.items()
         if name.startswith(PREFIX) or name in BARE_NAMES
     }
