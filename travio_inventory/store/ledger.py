@@ -47,6 +47,10 @@ async def enter(owners: Owners, request: HoldRequest, private_id: str, home: int
     ledger = rows.ledger_partition(request.caller)
     slots = [RowKey(Kind.SLOT, str(slot)) for slot in range(owners.rules.holds_per_holder_max)]
     keys = [RowKey(Kind.KEY, request.key)] if request.key is not None else []
+    if not slots:  # most keys are new: one batch that says so is cheaper than a look before it
+        decided = await _try(owners, request, private_id, home, {}, slots)
+        if decided is not None:
+            return decided
     for _ in range(TRIES_MAX):
         try:
             standing = await owners.batches.get(ledger, [*keys, *slots])

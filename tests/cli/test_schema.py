@@ -1,0 +1,99 @@
+"""The commands that prepare a cluster, and the start that refuses one that is not prepared."""
+
+from uuid import uuid4
+
+import anyio
+import pytest
+
+from tests.cli.conftest import Type
+from tests.servers.cassandra import Cassandra
+from travio_inventory.backends import StartFailed, open_batches
+from travio_inventory.backends.scylla import REPLICATION_MIN
+from travio_inventory.settings import load_settings
+
+NOBODY = "127.0.0.1:1"
+
+
+@pytest.fixture
+def cluster(cassandra_node: Cassandra) -> dict[str, str]:
+    """The environment that leads to a real server, for development, and a keyspace that is not there."""
+    return {
+        "SCYLLA_HOSTS": f"{cassandra_node.hosts[0]}:{cassandra_node.port}",
+        "TRAVIO_SCYLLA_KEYSPACE": f"cli_{uuid4().hex[:12]}",
+        "TRAVIO_ENVIRONMENT": "development",
+    }
+
+
+async def start(monkeypatch: pytest.MonkeyPatch, environment: dict[str, str]) -> None:
+    """Open the store as the service does at its start."""
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    async with open_batches(load_settings()):
+        pass
+
+
+def test_a_missing_schema_is_told_applied_and_then_as_needed(
+    typed: Type, cluster: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keyspace = cluster["TRAVIO_SCYLLA_KEYSPACE"]
+    advice = f"keyspace {keyspace} has no schema: run `travio-inventory schema apply`"
+    missing = typed("schema", "check", **cluster)
+    assert (missing.status, missing.err) == (1, f"{advice}\n")
+    with pytest.raises(StartFailed) as refused:
+        anyio.run(start, monkeypatch, cluster)
+    assert str(refused.value) == advice
+    for _ in range(2):
+        applied = typed("schema", "apply", "--replication", "1", **cluster)
+        assert (applied.status, applied.out) == (0, f"keyspace {keyspace} has schema version 1\n")
+    checked = typed("schema", "check", **cluster)
+    assert (checked.status, checked.out) == (0, f"keyspace {keyspace} has schema version 1, as needed\n")
+    anyio.run(start, monkeypatch, cluster)
+
+
+def test_one_copy_is_for_development_only(
+    typed: Type, cluster: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    typed("schema", "apply", "--replication", "1", **cluster)
+    production = cluster | {"TRAVIO_ENVIRONMENT": "production"}
+    checked = typed("schema", "check", **production)
+    assert checked.status == 1
+    assert "keeps 1 copies of a row, not 3" in checked.err
+    with pytest.raises(StartFailed, match="keeps 1 copies of a row, not 3"):
+        anyio.run(start, monkeypatch, production)
+
+
+@pytest.mark.parametrize(
+    ("replication", "environment", "said"),
+    [
+        ("1", "production", "1 copies of a row: allowed is 3 or more, unless TRAVIO_ENVIRONMENT=development"),
+        ("2", "production", "2 copies of a row: allowed is 3 or more, unless TRAVIO_ENVIRONMENT=development"),
+        ("0", "development", "0 copies of a row: allowed is 1 or more"),
+    ],
+)
+def test_too_few_copies_are_refused_before_anything_is_done(
+    typed: Type, replication: str, environment: str, said: str
+) -> None:
+    answer = typed("schema", "apply", "--replication", replication, SCYLLA_HOSTS=NOBODY, TRAVIO_ENVIRONMENT=environment)
+    assert (answer.status, answer.err) == (2, f"--replication: {said}\n")
+
+
+def test_three_copies_are_the_default_and_need_three_servers(typed: Type, cluster: dict[str, str]) -> None:
+    """Otherwise the keyspace would be there, and no batch could ever have a quorum."""
+    answer = typed("schema", "apply", **cluster | {"TRAVIO_ENVIRONMENT": "production"})
+    said = f"{REPLICATION_MIN['production']} copies of a row need as many servers: the cluster has 1"
+    assert (answer.status, answer.err) == (2, f"--replication: {said}\n")
+    assert "has no schema" in typed("schema", "check", **cluster).err
+
+
+@pytest.mark.parametrize("command", ["apply", "check"])
+def test_where_nobody_listens_one_line_says_so(typed: Type, command: str) -> None:
+    answer = typed("schema", command, SCYLLA_HOSTS=NOBODY)
+    assert answer.status == 1
+    assert answer.err.startswith("no session with 127.0.0.1 port 1: ")
+    assert len(answer.err.splitlines()) == 1
+
+
+def test_a_wrong_setting_is_named(typed: Type) -> None:
+    answer = typed("schema", "check", SCYLLA_HOSTS="db1:port")
+    assert answer.status == 2
+    assert "SCYLLA_HOSTS='db1:port'" in answer.err

@@ -1,0 +1,126 @@
+"""How often a sale asks the database and Redis, on real servers: by the service's own figures."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from pathlib import Path
+from uuid import uuid4
+
+import anyio
+import pytest
+
+from tests.servers.cassandra import Cassandra
+from tests.servers.redis import RedisServer
+from travio_inventory.app import open_inventory
+from travio_inventory.backends import scylla
+from travio_inventory.domain.errors import SeatContended
+from travio_inventory.domain.hold import Caller
+from travio_inventory.domain.trip import Ends, Seat, Segment, Trip, TripKey
+from travio_inventory.engine import Inventory
+from travio_inventory.observability.metrics import Figures
+from travio_inventory.settings import Settings, load_settings
+
+CONTENDERS = 50
+JOURNEY = Ends("A", "C")
+
+
+@pytest.fixture
+def settings(tmp_path: Path, cassandra_node: Cassandra, redis_node: RedisServer) -> Settings:
+    """The service on both servers, without workers, which would ask as well."""
+    made = load_settings(
+        data=tmp_path,
+        scylla_hosts=f"{cassandra_node.hosts[0]}:{cassandra_node.port}",
+        scylla_keyspace="database_work",
+        redis_addr=redis_node.address,
+        redis_reply_ms_max=5_000,
+        environment="development",
+        taken_ttl_ms=10_000,
+        workers=False,
+        events="none",
+    )
+    scylla.apply_schema(made, replication=1)
+    return made
+
+
+class Sale:
+    """A trip on sale, and what was asked since."""
+
+    def __init__(self, inventory: Inventory, figures: Figures) -> None:
+        self.inventory = inventory
+        self._figures = figures
+        self._before: Counter[str] = Counter()
+        self.trip = Trip(
+            key=TripKey("acme", uuid4().hex),
+            segments=(Segment("A", "B"), Segment("B", "C")),
+            seats=tuple(Seat(f"A{n}", f"A{n}", row=n, column=1) for n in range(1, 33)),
+        )
+
+    def begin(self) -> None:
+        """Count from now on."""
+        self._before = self._counts()
+
+    def asked(self) -> dict[str, int]:
+        """Calls of each port since then, by their answer."""
+        return dict(self._counts() - self._before)
+
+    async def hold(self, seat: str, user: str = "ann", key: str | None = None) -> None:
+        await self.inventory.hold_seats(Caller("acme", user), self.trip.key.trip, JOURNEY, [seat], ttl_s=60, key=key)
+
+    def _counts(self) -> Counter[str]:
+        return Counter(
+            {
+                f"{figure.use_case} {figure.outcome}": figure.calls
+                for figure in self._figures.snapshot()
+                if figure.use_case.startswith(("store.", "gate."))
+            }
+        )
+
+
+@pytest.fixture
+async def sale(settings: Settings) -> AsyncIterator[Sale]:
+    """A trip whose definition the process knows, and a block that it hinted at."""
+    figures = Figures()
+    async with open_inventory(settings, figures=figures) as inventory:
+        sale = Sale(inventory, figures)
+        await inventory.open_trip(sale.trip)
+        await sale.hold("A32", "eve")
+        sale.begin()
+        yield sale
+
+
+async def test_a_hold_that_wins_is_one_batch_after_one_question_to_the_gate(sale: Sale) -> None:
+    await sale.hold("A1")
+    assert sale.asked() == {"gate.enter Passed": 1, "store.apply Applied": 1, "gate.leave ok": 1}
+
+
+async def test_with_an_idempotency_key_it_is_two_batches(sale: Sale) -> None:
+    await sale.hold("A1", key="once")
+    assert sale.asked() == {"gate.enter Passed": 1, "store.apply Applied": 2, "gate.leave ok": 1}
+
+
+async def test_who_is_turned_away_costs_the_database_nothing(sale: Sale) -> None:
+    """Fifty want one seat: one gets it, and the database hears of that one alone."""
+    refused: list[SeatContended] = []
+
+    async def contend(user: str) -> None:
+        try:
+            await sale.hold("A1", user)
+        except SeatContended as refusal:
+            refused.append(refusal)
+
+    async with anyio.create_task_group() as contenders:
+        for number in range(CONTENDERS):
+            contenders.start_soon(contend, f"user-{number}")
+    assert len(refused) == CONTENDERS - 1
+    asked = sale.asked()
+    assert {what: calls for what, calls in asked.items() if what.startswith("store.")} == {"store.apply Applied": 1}
+    turned_away = asked.get("gate.enter Locked", 0) + asked.get("gate.enter Taken", 0)
+    assert (asked["gate.enter Passed"], turned_away) == (1, CONTENDERS - 1)
+
+
+async def test_maps_of_a_quiet_trip_are_read_from_the_database_once(sale: Sale) -> None:
+    for _ in range(20):
+        await asyncio.gather(*(sale.inventory.read_seat_map(sale.trip.key, JOURNEY) for _ in range(5)))
+    reads = {what: calls for what, calls in sale.asked().items() if what.startswith("store.")}
+    blocks = -(-len(sale.trip.seats) // sale.trip.seats_per_block)
+    assert sum(reads.values()) <= 4 * blocks, reads
