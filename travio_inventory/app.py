@@ -102,7 +102,8 @@ class SystemClock:
 
 
 def serve(settings: Settings) -> int:
-    """Serve until SIGTERM or SIGINT, then finish what is under way; a second signal ends it at once.
+    """Serve until SIGTERM or SIGINT, then finish what is under way; a second signal ends it at once. SIGUSR1 logs the
+    figures.
 
     Returns an exit status: 0; EXIT_INTERRUPTED after a second SIGINT; EXIT_FAILED, with one line logged, where the
     service could not start.
@@ -129,12 +130,14 @@ def _run(settings: Settings, service: AbstractAsyncContextManager[App]) -> int:
 
 async def _until_told(settings: Settings, service: AbstractAsyncContextManager[App]) -> None:
     with ExitStack() as listening:
-        signals = listening.enter_context(anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT))
+        signals = listening.enter_context(anyio.open_signal_receiver(signal.SIGUSR1, signal.SIGTERM, signal.SIGINT))
         async with service as app:
             _collect_seldom()
             _say_ready(settings, app)
-            told = await anext(aiter(signals))
+            while (told := await anext(aiter(signals))) is signal.SIGUSR1:
+                log_figures(app.figures)
             listening.close()  # from now on a signal does what it does to any process
+            signal.signal(signal.SIGUSR1, signal.SIG_IGN)
             log.info("stopping: %s", told.name)
         log_figures(app.figures)
 
@@ -214,7 +217,7 @@ async def open_inventory(
         edge = await stack.enter_async_context(open_edge(settings))
         edge = Edge(*(observed(port, name, figures) for name, port in edge._asdict().items()))
         publisher = publisher or stack.enter_context(_publisher(settings))
-        inventory = watched(_use_cases(settings, batches, edge, commits, publisher), figures)
+        inventory = watched(_use_cases(settings, batches, edge, commits, publisher, figures), figures)
         try:
             yield inventory
         finally:
@@ -258,7 +261,9 @@ def _workers(settings: Settings, inventory: Inventory) -> Coroutine[Any, Any, No
 # ---- what it is made of
 
 
-def _use_cases(settings: Settings, batches: Batches, edge: Edge, commits: Commits, publisher: Publisher) -> Inventory:
+def _use_cases(
+    settings: Settings, batches: Batches, edge: Edge, commits: Commits, publisher: Publisher, figures: Figures
+) -> Inventory:
     clock, jitter = SystemClock(), Random()  # noqa: S311 - spreads waits, guards nothing
     gate, taken, cache = edge
     owners = Owners(
@@ -278,7 +283,7 @@ def _use_cases(settings: Settings, batches: Batches, edge: Edge, commits: Commit
         ttl_s_max=settings.hold_ttl_seconds_max,
         total_s_max=settings.hold_total_seconds_max,
     )
-    definitions, holds = Definitions(batches), Transitions(owners)
+    definitions, holds = Definitions(batches), observed(Transitions(owners), "holds", figures)
     trips = TripCatalog(definitions)
     read_seat_map = ReadSeatMap(trips, holds, cache)
     return Inventory(

@@ -87,6 +87,9 @@ COMMANDS = (
     Command("bench refusals", "bench.commands:bench_refusals", "How fast a no to a taken seat is."),
     Command("bench holds", "bench.commands:bench_holds", "How fast free seats are held, durably."),
     Command("bench map", "bench.commands:bench_map", "How fast a train's seat map is read."),
+    Command(
+        "bench browsing", "bench.commands:bench_browsing", "How fast maps are while seats are sold.", "--seats 500"
+    ),
     Command("bench noop", "bench.commands:bench_noop", "How fast a call is that has nothing to do."),
     Command("bench open", "bench.commands:bench_open", "How long it takes to open a train for sale."),
     Command("bench start", "bench.commands:bench_start", "How long the service takes to its first answer."),

@@ -23,7 +23,7 @@ CANCELLED = "cancelled"
 PUBLISH_FAILED = "PUBLISH_FAILED"
 ROUNDS = {"expire_holds", "relay_events"}
 """Called by workers all the time: that they ran is nothing to report."""
-PORTS = {"store", "gate", "taken", "seat_maps"}
+PORTS = {"store", "holds", "gate", "taken", "seat_maps"}
 """What use cases call, rounds too: nothing to report by themselves either."""
 
 ANSWERING = {"apply", "enter"}

@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 from secrets import token_hex
+from string import ascii_lowercase
 
 from travio_inventory.cli.bench.calls import ORGANIZATION
 from travio_inventory.domain.trip import Seat, Segment, Trip, TripKey
@@ -21,9 +22,10 @@ def coach(*, seats: tuple[str, ...] = ()) -> Trip:
     return _trip("coach", [_seat(name, at, len(COACH_COLUMNS)) for at, name in enumerate(names)], stops="abc")
 
 
-def wide(seats: int) -> Trip:
-    """So many seats on two segments."""
-    return _trip("wide", [_seat(f"s{at}", at, len(COACH_COLUMNS)) for at in range(seats)], stops="abc")
+def wide(seats: int, *, segments: int = 2) -> Trip:
+    """So many seats on so many segments, 25 at most."""
+    stops = ascii_lowercase[: segments + 1]
+    return _trip("wide", [_seat(f"s{at}", at, len(COACH_COLUMNS)) for at in range(seats)], stops=stops)
 
 
 def train() -> Trip:

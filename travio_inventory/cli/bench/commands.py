@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from socket import gaierror
 from statistics import median
@@ -12,7 +13,7 @@ from typing import Annotated
 from cyclopts import Group, Parameter
 from cyclopts.validators import Number
 
-from travio_inventory.cli.bench import bench_trips, hot_seat, throughput
+from travio_inventory.cli.bench import bench_trips, browsing, hot_seat, throughput
 from travio_inventory.cli.bench.calls import ORGANIZATION, Contest, Outcome
 from travio_inventory.cli.bench.measuring import Slice, latency_ms, rounded
 from travio_inventory.cli.bench.own_server import OwnServer, ServerFailed, cores_apart
@@ -95,6 +96,27 @@ def bench_map(*, workers: Workers = 16, seconds: Seconds = 3.0, options: Options
     return _throughput(throughput.maps, options, workers, seconds)
 
 
+def bench_browsing(
+    *,
+    seats: Annotated[int, Parameter(help="Seats of the trip.", validator=Number(gte=1, lte=5_000))] = 1_300,
+    segments: Annotated[int, Parameter(help="Segments of the trip.", validator=Number(gte=1, lte=25))] = 5,
+    writes: Annotated[int, Parameter(help="Holds and releases a second.", validator=Number(gte=2, lte=10_000))] = 200,
+    workers: Workers = 16,
+    seconds: Seconds = 5.0,
+    options: Options = DEFAULTS,
+) -> Exit:
+    """Read seat maps cold, warm and while seats are sold; count the reads of the store that the cache saved."""
+
+    async def bench(on: Session) -> Report:
+        size = browsing.Size(seats, segments)
+        with Board(f"{workers} read the map of {seats} seats on {segments} segments", SLICE_COLUMNS) as board:
+            readers = browsing.Browsing(on, size, readers=workers, tell=partial(_show_slice, board))
+            found = await readers.measure(writes_per_second=writes, seconds=seconds)
+        return found.as_plain(), found.wrong
+
+    return _run(options, bench, workers=workers)
+
+
 def bench_noop(*, workers: Workers = 64, seconds: Seconds = 3.0, options: Options = DEFAULTS) -> Exit:
     """Call what does nothing, behind the same server code as the service. It has a server of its own always."""
     if options.target is not None:
@@ -145,23 +167,23 @@ def _throughput(
 ) -> Exit:
     async def bench(on: Session) -> Report:
         with Board(f"{workers} calls at once", SLICE_COLUMNS) as board:
-
-            def tell(name: str, measured: Slice) -> None:
-                latency = latency_ms(measured.latencies_s)
-                per_cpu = rounded(measured.per_cpu_second)
-                board.add(
-                    name,
-                    measured.calls,
-                    rounded(measured.per_second),
-                    "-" if per_cpu is None else per_cpu,
-                    latency.get("p50", "-"),
-                    latency.get("p99", "-"),
-                )
-
-            found = await measure(on, workers=workers, seconds=seconds, tell=tell)
+            found = await measure(on, workers=workers, seconds=seconds, tell=partial(_show_slice, board))
         return found.as_plain(), found.wrong
 
     return _run(options, bench, workers=workers, with_yardsticks=True)
+
+
+def _show_slice(board: Board, name: str, measured: Slice) -> None:
+    """One row of the live table."""
+    latency, per_cpu = latency_ms(measured.latencies_s), rounded(measured.per_cpu_second)
+    board.add(
+        name,
+        measured.calls,
+        rounded(measured.per_second),
+        "-" if per_cpu is None else per_cpu,
+        latency.get("p50", "-"),
+        latency.get("p99", "-"),
+    )
 
 
 def _run(options: Options, bench: Bench, *, workers: int, with_yardsticks: bool = False) -> Exit:

@@ -2,11 +2,13 @@
 
 import asyncio
 import os
+import re
 import shutil
 import signal
 import socket
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from time import perf_counter
@@ -21,7 +23,10 @@ HOST = "127.0.0.1"
 START_SECONDS_MAX = 20.0
 STOP_SECONDS_MAX = 15.0
 POLL_SECONDS = 0.005
+FIGURES_SECONDS_MAX = 5.0
 LOG_CHARS_SHOWN_MAX = 2_000
+
+_FIGURE = re.compile(r"([\w.]+) (\w+)=(\d+) p50")
 
 
 class ServerFailed(Exception):
@@ -46,8 +51,10 @@ class OwnServer:
     @classmethod
     def of_inventory(cls, *, port: int = 0, core: int | None = None) -> "OwnServer":
         """The service itself, with an empty data folder; other settings are taken from the environment."""
-        server = cls(["travio_inventory.cli", "serve"], {"TRAVIO_LOG_LEVEL": "WARNING"}, port=port, core=core)
+        server = cls(["travio_inventory.cli", "serve"], {}, port=port, core=core)
         server._environment |= {
+            "TRAVIO_LOG_LEVEL": "INFO",
+            "TRAVIO_LOG_FORMAT": "text",
             "TRAVIO_GRPC_HOST": HOST,
             "TRAVIO_GRPC_PORT": str(server.port),
             "TRAVIO_DATA": str(server.folder / "data"),
@@ -66,6 +73,21 @@ class OwnServer:
         if self._process is None:
             raise RuntimeError("the server is not running")
         return self._process.pid
+
+    async def figures(self) -> Counter[str]:
+        """What the service has counted since its start: calls by "what outcome". Raises ServerFailed."""
+        log = self.folder / "server.log"
+        said = log.stat().st_size
+        os.kill(self.pid, signal.SIGUSR1)
+        ends = perf_counter() + FIGURES_SECONDS_MAX
+        while perf_counter() < ends:
+            with log.open("rb") as lines:
+                lines.seek(said)
+                _, found, line = lines.read().decode().partition("figures: ")
+            if found and line.endswith("\n"):
+                return Counter({f"{what} {outcome}": int(calls) for what, outcome, calls in _FIGURE.findall(line)})
+            await asyncio.sleep(POLL_SECONDS)
+        raise ServerFailed("the service did not say its figures")
 
     async def __aenter__(self) -> "OwnServer":
         began = perf_counter()

@@ -31,10 +31,12 @@ class Service:
 @dataclass(frozen=True, slots=True)
 class Session:
     """The service, and the no-op where the bench compares with it and runs a service of its own: by what it is
-    called, behind grpclib's server as it is and behind the service's own.
+    called, behind grpclib's server as it is and behind the service's own. `own` is the process of the bench's own
+    service.
     """
 
     service: Service
+    own: OwnServer | None
     yardsticks: Mapping[str, Service]
     server_core: int | None
     client_core: int | None
@@ -68,6 +70,7 @@ async def session(
     async with AsyncExitStack() as stack:
         server_core, client_core = cores_apart() if address is None else (None, None)
         yardsticks: dict[str, Service] = {}
+        server: OwnServer | None = None
         if address is None:
             server = await stack.enter_async_context(OwnServer.of_inventory(core=server_core))
             service = await _connect(server.host, server.port, server.pid, workers)
@@ -81,7 +84,7 @@ async def session(
         if client_core is not None:
             pin(0, client_core)
             stack.callback(os.sched_setaffinity, 0, affinity)
-        yield Session(service, yardsticks, server_core, client_core)
+        yield Session(service, server, yardsticks, server_core, client_core)
         await asyncio.sleep(0)  # let the connections close before the loop does
 
 
