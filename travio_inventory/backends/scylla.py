@@ -29,7 +29,7 @@ async def open_scylla(settings: Settings) -> AsyncIterator[ScyllaBatches]:
     """The store. Raises StartFailed where no server takes us, or the keyspace is not as it must be."""
     async with AsyncExitStack() as stack:
         with _failing_start():
-            batches = await stack.enter_async_context(ScyllaBatches.connect(_options(settings)))
+            batches = await stack.enter_async_context(ScyllaBatches.connect(options_of(settings)))
         yield batches
 
 
@@ -42,7 +42,7 @@ def apply_schema(settings: Settings, *, replication: int) -> int:
     if replication < least:
         advice = ", unless TRAVIO_ENVIRONMENT=development" if replication > 0 else ""
         raise ReplicationRefused(f"{replication} copies of a row: allowed is {least} or more{advice}")
-    with _failing_start(), session(_options(settings)) as opened:
+    with _failing_start(), session(options_of(settings)) as opened:
         servers = len(opened.cluster.metadata.all_hosts())
         if replication > servers:
             raise ReplicationRefused(f"{replication} copies of a row need as many servers: the cluster has {servers}")
@@ -52,7 +52,7 @@ def apply_schema(settings: Settings, *, replication: int) -> int:
 
 def check_schema(settings: Settings) -> int:
     """Compare the keyspace with schema.cql; returns the version of the schema. Blocks. Raises StartFailed."""
-    with _failing_start(), session(_options(settings)) as opened:
+    with _failing_start(), session(options_of(settings)) as opened:
         return _checked(settings, opened)
 
 
@@ -71,7 +71,8 @@ def _failing_start() -> Iterator[None]:
         raise StartFailed(cause(failed)) from failed
 
 
-def _options(settings: Settings) -> ScyllaOptions:
+def options_of(settings: Settings) -> ScyllaOptions:
+    """How to reach the cluster. Raises StartFailed where the CA file is none."""
     cluster = parse_cluster(settings.scylla_hosts)
     return ScyllaOptions(
         hosts=cluster.hosts,

@@ -87,6 +87,7 @@ COMMANDS = (
     Command("bench refusals", "bench.commands:bench_refusals", "How fast a no to a taken seat is."),
     Command("bench holds", "bench.commands:bench_holds", "How fast free seats are held, durably."),
     Command("bench map", "bench.commands:bench_map", "How fast a train's seat map is read."),
+    Command("bench claims", "bench.commands:bench_claims", "How fast the scylla store is beside its bare driver."),
     Command(
         "bench browsing", "bench.commands:bench_browsing", "How fast maps are while seats are sold.", "--seats 500"
     ),

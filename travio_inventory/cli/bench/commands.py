@@ -13,15 +13,17 @@ from typing import Annotated
 from cyclopts import Group, Parameter
 from cyclopts.validators import Number
 
+from travio_inventory.backends import StartFailed
 from travio_inventory.cli.bench import bench_trips, browsing, hot_seat, throughput
 from travio_inventory.cli.bench.calls import ORGANIZATION, Contest, Outcome
 from travio_inventory.cli.bench.measuring import Slice, latency_ms, rounded
 from travio_inventory.cli.bench.own_server import OwnServer, ServerFailed, cores_apart
 from travio_inventory.cli.bench.report import Board, command, commit, finish, machine, versions
-from travio_inventory.cli.bench.session import Session, session
+from travio_inventory.cli.bench.session import Session, session, settings_given
 from travio_inventory.cli.exits import Exit, Failure, failure_of, no_service
 from travio_inventory.cli.reach import AsJson, address_of, fail
 from travio_inventory.cli.screen import Screen
+from travio_inventory.cli.server import settings_or_none
 from travio_inventory.domain.errors import Refusal
 
 WORKERS_MAX = 10_000
@@ -32,6 +34,7 @@ SLICE_COLUMNS = ("what", "calls", "per second", "per CPU second", "p50 ms", "p99
 
 Workers = Annotated[int, Parameter(help="Calls at once.", validator=Number(gte=1, lte=WORKERS_MAX))]
 Rounds = Annotated[int, Parameter(help="How often.", validator=Number(gte=1, lte=ROUNDS_MAX))]
+Seats = Annotated[int, Parameter(help="Seats of each trip.", validator=Number(gte=1, lte=5_000))]
 Seconds = Annotated[float, Parameter(help="How long each thing is measured.", validator=Number(gt=0, lte=SECONDS_MAX))]
 
 
@@ -98,7 +101,7 @@ def bench_map(*, workers: Workers = 16, seconds: Seconds = 3.0, options: Options
 
 def bench_browsing(
     *,
-    seats: Annotated[int, Parameter(help="Seats of the trip.", validator=Number(gte=1, lte=5_000))] = 1_300,
+    seats: Seats = 1_300,
     segments: Annotated[int, Parameter(help="Segments of the trip.", validator=Number(gte=1, lte=25))] = 5,
     writes: Annotated[int, Parameter(help="Holds and releases a second.", validator=Number(gte=2, lte=10_000))] = 200,
     workers: Workers = 16,
@@ -115,6 +118,36 @@ def bench_browsing(
         return found.as_plain(), found.wrong
 
     return _run(options, bench, workers=workers)
+
+
+def bench_claims(
+    *,
+    in_flight: Annotated[tuple[int, ...], Parameter(help="Claims at once; may be given several times.")] = (32, 128),
+    seats: Seats = 2_000,
+    options: Options = DEFAULTS,
+) -> Exit:
+    """Claim free seats on the scylla store, beside a bare loop of the driver that sends the same batches. It needs
+    SCYLLA_HOSTS, and runs in this process, without gRPC.
+    """
+    from travio_inventory.cli.bench.claims import claims  # noqa: PLC0415 - the driver is slow to import
+
+    screen, settings = Screen(as_json=options.as_json), settings_or_none()
+    if settings is None:
+        return Exit.WRONG
+    if settings.store != "scylla":
+        return fail(screen, Failure(Exit.WRONG, "NO_CLUSTER", "set SCYLLA_HOSTS: the bench compares with its driver"))
+
+    async def measure() -> Report:
+        with Board("claims of free seats", SLICE_COLUMNS) as board:
+            found = await claims(settings, in_flight=in_flight, seats=seats, tell=partial(_show_slice, board))
+        return found.as_plain(), found.wrong
+
+    try:
+        report = _report({"settings": settings_given()}, *asyncio.run(measure()))
+    except StartFailed as failed:
+        return fail(screen, Failure(Exit.NO_SERVICE, "START_FAILED", str(failed)))
+    finish(screen, report, options.out)
+    return Exit.NO if report["wrong"] else Exit.DONE
 
 
 def bench_noop(*, workers: Workers = 64, seconds: Seconds = 3.0, options: Options = DEFAULTS) -> Exit:
@@ -201,16 +234,7 @@ def _run(options: Options, bench: Bench, *, workers: int, with_yardsticks: bool 
 
     async def measure() -> dict[str, object]:
         async with session(address, workers=workers, with_yardsticks=with_yardsticks) as on:
-            results, wrong = await bench(on)
-            return {
-                "command": command(),
-                "commit": commit(),
-                "machine": machine(),
-                "versions": versions(),
-                "server": on.as_plain(),
-                "results": results,
-                "wrong": wrong,
-            }
+            return _report(on.as_plain(), *await bench(on))
 
     try:
         report = asyncio.run(measure())
@@ -218,6 +242,18 @@ def _run(options: Options, bench: Bench, *, workers: int, with_yardsticks: bool 
         return fail(screen, _failure(failed, options.target or "its own address"))
     finish(screen, report, options.out)
     return Exit.NO if report["wrong"] else Exit.DONE
+
+
+def _report(server: dict[str, object], results: dict[str, object], wrong: list[str]) -> dict[str, object]:
+    return {
+        "command": command(),
+        "commit": commit(),
+        "machine": machine(),
+        "versions": versions(),
+        "server": server,
+        "results": results,
+        "wrong": wrong,
+    }
 
 
 def _failure(failed: Exception, target: str) -> Failure:

@@ -22,6 +22,7 @@ SHOWN_ROWS_MAX = 12
 GIT_SECONDS_MAX = 5
 VERSIONS_OF = (
     "travio-inventory", "grpclib", "betterproto2", "protobuf", "h2", "hpack", "anyio", "pydantic-settings", "uvloop",
+    "scylla-driver", "redis",
 )  # fmt: skip
 
 

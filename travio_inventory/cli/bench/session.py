@@ -54,7 +54,7 @@ class Session:
             "own": self.service.pid is not None,
             "core": self.server_core,
             "client_core": self.client_core,
-            "settings": _settings_given(),
+            "settings": settings_given(),
         }
 
 
@@ -88,8 +88,8 @@ async def session(
         await asyncio.sleep(0)  # let the connections close before the loop does
 
 
-def _settings_given() -> dict[str, str]:
-    """What the environment sets for a server of our own; passwords are masked."""
+def settings_given() -> dict[str, str]:
+    """What the environment sets for a server; passwords are masked."""
     return {
         name: "***" if name.endswith("_PASSWORD") else re.sub(r"[^/@\s]+@", "***@", value)
         for name, value in os.environ.items()

@@ -1,0 +1,204 @@
+"""Free seats claimed on the scylla store, beside a bare loop of the driver that sends the same batches."""
+
+import asyncio
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import AsyncExitStack
+from random import Random
+from time import perf_counter, process_time
+from typing import Any
+
+from cassandra.cluster import Session
+
+from travio_inventory.app import SystemClock, open_inventory
+from travio_inventory.backends.scylla import options_of
+from travio_inventory.cli.bench import bench_trips
+from travio_inventory.cli.bench.measuring import Slice, ratio
+from travio_inventory.cli.bench.throughput import Found, Tell
+from travio_inventory.domain.hold import Caller, Hold, HoldRequest
+from travio_inventory.domain.seat import Available
+from travio_inventory.domain.trip import Ends, Trip
+from travio_inventory.engine import Inventory
+from travio_inventory.engine.commits import Commits
+from travio_inventory.engine.open_trip import OpenTrip
+from travio_inventory.observability.metrics import Figures
+from travio_inventory.settings import Settings
+from travio_inventory.store.batches import Batches, Hint, Outcome, Partition, Table, Write
+from travio_inventory.store.definitions import Definitions
+from travio_inventory.store.memory import MemoryBatches
+from travio_inventory.store.owners import Owners
+from travio_inventory.store.rules import Rules
+from travio_inventory.store.scylla.answers import is_applied
+from travio_inventory.store.scylla.batches import batch_statement
+from travio_inventory.store.scylla.connecting import BATCH, Answer, session
+from travio_inventory.store.scylla.prepared import Prepared
+from travio_inventory.store.scylla.statements import Place, Statement, batch_of, place_of
+from travio_inventory.store.transitions import Transitions
+
+TURNS = 3
+TTL_S = 3_600
+SELL_OUT_SECONDS_MAX = 600.0
+
+_Batch = tuple[Place, Sequence[Statement]]
+
+
+async def claims(settings: Settings, *, in_flight: Sequence[int], seats: int, tell: Tell) -> Found:
+    """Trips of so many seats are sold out, one seat on two segments a claim, so many claims at a time: the service's
+    own way, gate and all, but without gRPC and workers; and a loop of the driver with its batches made beforehand.
+
+    CPU seconds are this process's. Raises StartFailed.
+    """
+    found, figures = Found(), Figures()
+    async with AsyncExitStack() as stack:
+        quiet = settings.model_copy(update={"workers": False, "events": "none"})
+        inventory = await stack.enter_async_context(open_inventory(quiet, figures=figures))
+        bare = stack.enter_context(session(options_of(settings)))
+        driver = _Driver(bare, settings.scylla_keyspace)
+        for at_once in in_flight:
+            for _ in range(TURNS):
+                for name, loop in (("the driver alone", driver.claim_all), ("the service", _claim_all)):
+                    trip = bench_trips.wide(seats)
+                    await inventory.open_trip(trip)
+                    measured = await loop(inventory, trip, at_once)
+                    found.add(f"{name}, {at_once} in flight", measured)
+                    tell(f"{name}, {at_once} in flight", measured)
+                    found.wrong += await _check(inventory, trip, measured)
+            names = (f"the service, {at_once} in flight", f"the driver alone, {at_once} in flight")
+            found.ratios[" / ".join(names)] = ratio(*(found.slices[name] for name in names))
+    return found
+
+
+async def _claim_all(inventory: Inventory, trip: Trip, at_once: int) -> Slice:
+    """Hold one seat after the other, in any order, until none is left."""
+    measured, seats = Slice(), _shuffled([seat.id for seat in trip.seats])
+    ends = Ends(trip.stops[0], trip.stops[-1])
+    cpu, began = process_time(), perf_counter()
+
+    async def claim() -> None:
+        for seat in seats:
+            sent = perf_counter()
+            await inventory.hold_seats(_buyer(trip), trip.key.trip, ends, [seat], ttl_s=TTL_S, key=None)
+            measured.latencies_s.append(perf_counter() - sent)
+            measured.counts["won"] += 1
+
+    await asyncio.gather(*(claim() for _ in range(at_once)))
+    measured.wall_s, measured.cpu_s = perf_counter() - began, process_time() - cpu
+    return measured
+
+
+class _Driver:
+    """A loop that does nothing but keep so many batches in flight."""
+
+    def __init__(self, opened: Session, keyspace: str) -> None:
+        self._session = opened
+        self._keyspace = keyspace
+        self._prepared = Prepared(opened)
+
+    async def claim_all(self, _: Inventory, trip: Trip, at_once: int) -> Slice:
+        """Like `_claim_all`, with the batches that it would send."""
+        made = await recorded_claims(trip)
+        batches: list[_Batch] = []
+        for partition, writes in made:
+            place = place_of(partition)
+            statements = batch_of(self._keyspace, place, writes)
+            for text, _values in statements:
+                await self._prepared.get(text)
+            batches.append((place, statements))
+        return await asyncio.to_thread(self._run, _shuffled(batches), at_once)
+
+    def _run(self, batches: Iterator[_Batch], at_once: int) -> Slice:
+        measured, lock, idle = Slice(), threading.Lock(), threading.Semaphore(0)
+        cpu, began = process_time(), perf_counter()
+
+        def send() -> None:
+            with lock:
+                batch = next(batches, None)
+            if batch is None:
+                idle.release()
+                return
+            place, statements = batch
+            prepared = [self._prepared.known(text) for text, _ in statements]
+            statement = batch_statement(self._keyspace, place, statements, [one for one in prepared if one])
+            sent = perf_counter()
+            response = self._session.execute_async(statement, execution_profile=BATCH)
+            response.add_callbacks(answered, failed, callback_args=(sent,))
+
+        def answered(answer: Answer, sent: float) -> None:
+            measured.latencies_s.append(perf_counter() - sent)
+            measured.counts["won" if is_applied(answer) else "refused"] += 1
+            send()
+
+        def failed(error: Exception) -> None:
+            measured.counts[type(error).__name__] += 1
+            send()
+
+        for _ in range(at_once):
+            send()
+        for _ in range(at_once):
+            if not idle.acquire(timeout=SELL_OUT_SECONDS_MAX):
+                raise TimeoutError("the driver did not answer")
+        measured.wall_s, measured.cpu_s = perf_counter() - began, process_time() - cpu
+        return measured
+
+
+class _Recorder:
+    """Batches that are kept as they pass."""
+
+    def __init__(self, batches: Batches) -> None:
+        self.kept: list[tuple[Partition, Sequence[Write]]] = []
+        self.get, self.read, self.hinted = batches.get, batches.read, batches.hinted
+        self._batches = batches
+
+    async def apply(self, partition: Partition, writes: Sequence[Write], hints: Sequence[Hint] = ()) -> Outcome:
+        """See Batches."""
+        if partition.table is Table.BLOCKS:
+            self.kept.append((partition, writes))
+        return await self._batches.apply(partition, writes, hints)
+
+
+class _Nobody:
+    """HoldWatch of a store that nobody looks at."""
+
+    async def changed(self, hold: Hold) -> None:
+        """See HoldWatch."""
+
+
+async def recorded_claims(trip: Trip) -> list[tuple[Partition, Sequence[Write]]]:
+    """The batch that the protocol sends for each seat of the trip, from its first stop to its last."""
+    memory = MemoryBatches(None, Random(), asyncio.sleep)  # noqa: S311 - draws faults, of which there are none
+    await OpenTrip(Definitions(memory))(trip)
+    recorder, commits = _Recorder(memory), Commits(in_flight_max=1)
+    holds = Transitions(
+        Owners(
+            recorder,
+            clock=SystemClock(),
+            watch=_Nobody(),
+            background=commits.in_background,
+            rules=Rules(),
+            random=Random(),  # noqa: S311 - nobody guesses these ids
+        )
+    )
+    journey = trip.journey(Ends(trip.stops[0], trip.stops[-1]))
+    for seat in trip.seats:
+        await holds.hold(HoldRequest(_buyer(trip), trip, journey, (seat.id,), TTL_S * 1_000, None))
+    return recorder.kept
+
+
+async def _check(inventory: Inventory, trip: Trip, measured: Slice) -> list[str]:
+    """Whether as many seats are gone as were won, and nothing else happened."""
+    seat_map = await inventory.read_seat_map(trip.key, Ends(trip.stops[0], trip.stops[-1]))
+    gone = sum(not isinstance(state, Available) for _, state in seat_map.seats())
+    won = measured.counts["won"]
+    wrong = [] if gone == won else [f"{trip.key.trip}: {gone} seats are gone, {won} were won"]
+    return wrong + [
+        f"{number} claims of free seats: {name}" for name, number in measured.counts.items() if name != "won"
+    ]
+
+
+def _buyer(trip: Trip) -> Caller:
+    return Caller(trip.key.organization, "buyer")
+
+
+def _shuffled(things: list[Any]) -> Iterator[Any]:
+    Random(1).shuffle(things)  # noqa: S311 - the same order for both
+    return iter(things)
