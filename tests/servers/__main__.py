@@ -35,7 +35,7 @@ def redis_command(folder: Path, _: argparse.Namespace) -> Iterator[str]:
 def redis_cluster_command(folder: Path, options: argparse.Namespace) -> Iterator[str]:
     """What to export for the cluster that runs."""
     with redis.redis_cluster(folder, nodes=options.nodes or 3) as running:
-        yield "REDIS_ADDR=" + ",".join(node.address for node in running)
+        yield "REDIS_ADDR=cluster:" + ",".join(node.address for node in running)
 
 
 COMMANDS = {"cassandra": cassandra_command, "redis": redis_command, "redis-cluster": redis_cluster_command}
