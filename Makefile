@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 LOCK := $(BIN)/uv --no-config pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
-	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(UPGRADE) pyproject.toml
+	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(UPGRADE)
 NEEDS := needs python 3.11 or later with its venv module; on Debian: apt-get install python3 python3-venv
 
 PARALLEL := -n 2 --dist loadfile
@@ -42,7 +42,9 @@ servers: $(READY)  ## Fetch the real servers that some tests need: Cassandra (wi
 	$(BIN)/python -m tests.servers fetch
 
 lock: $(READY)  ## Pin what is installed (UPGRADE=--upgrade moves to the newest versions)
-	$(LOCK) -o requirements/runtime.txt && $(LOCK) requirements/dev.in -c requirements/runtime.txt -o requirements/dev.txt
+	$(LOCK) pyproject.toml -o requirements/runtime.txt
+	$(LOCK) pyproject.toml requirements/dev.in -c requirements/runtime.txt -o requirements/dev.txt
+	$(LOCK) requirements/build.in -c requirements/dev.txt -o requirements/build.txt
 
 clean:  ## Remove what was made, .venv too; data/ stays
 	rm -rf .venv build dist *.egg-info .hypothesis .*_cache && find . -name __pycache__ -prune -exec rm -rf {} +

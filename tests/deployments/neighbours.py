@@ -53,6 +53,10 @@ async def _until(lines: Lines, contest: Contest, status: int) -> float:
     """Seconds until the map shows the seat so. Raises TimeoutError."""
     began = perf_counter()
     async with asyncio.timeout(SEEN_SECONDS_MAX):
-        while contest.status_in(await lines.call(method("GetSeatMap"), contest.map())) != status:
+        while not await _shows(lines, contest, status):  # noqa: ASYNC110 - another process sets no event of ours
             await asyncio.sleep(0.001)
     return perf_counter() - began
+
+
+async def _shows(lines: Lines, contest: Contest, status: int) -> bool:
+    return contest.status_in(await lines.call(method("GetSeatMap"), contest.map())) == status

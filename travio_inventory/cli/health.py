@@ -1,0 +1,50 @@
+"""Asks the service of this machine whether it serves: `python -m travio_inventory.cli.health`, for containers."""
+
+import asyncio
+import ssl
+import sys
+from typing import Final
+
+from grpclib.client import Channel
+from grpclib.exceptions import GRPCError, StreamTerminatedError
+from grpclib.health.v1.health_grpc import HealthStub
+from grpclib.health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
+
+from travio_inventory.settings import Settings, SettingsError, load_settings
+
+ANSWER_SECONDS_MAX: Final = 3.0
+EXIT_WELL: Final = 0
+EXIT_NOT_WELL: Final = 1
+
+
+def health() -> int:
+    """0 where the service that has the same settings serves, 1 with one line on standard error where it does not."""
+    try:
+        answer = asyncio.run(_asked(load_settings()))
+    except (SettingsError, GRPCError, StreamTerminatedError, OSError) as failed:
+        sys.stderr.write(f"not well: {type(failed).__name__}: {failed}\n")
+        return EXIT_NOT_WELL
+    if answer.status != HealthCheckResponse.SERVING:
+        sys.stderr.write(f"not well: {HealthCheckResponse.ServingStatus.Name(answer.status)}\n")
+        return EXIT_NOT_WELL
+    return EXIT_WELL
+
+
+async def _asked(settings: Settings) -> HealthCheckResponse:
+    async with Channel(settings.grpc_host, settings.grpc_port, ssl=_itself(settings)) as channel:
+        return await HealthStub(channel).Check(HealthCheckRequest(), timeout=ANSWER_SECONDS_MAX)
+
+
+def _itself(settings: Settings) -> ssl.SSLContext | None:
+    """TLS without a look at the certificate, which names another host than this; None where plaintext is spoken."""
+    if settings.tls_cert is None:
+        return None
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.set_alpn_protocols(["h2"])
+    return context
+
+
+if __name__ == "__main__":
+    sys.exit(health())
