@@ -9,7 +9,7 @@ NEEDS := needs python 3.11 or later with its venv module; on Debian: apt-get ins
 PARALLEL := -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-servers check format wire docs servers lock clean
+.PHONY: help install demo test test-servers load-test check format wire docs servers lock clean
 
 help:  ## Say what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s%s\n", $$1, $$2 }' Makefile
@@ -24,6 +24,9 @@ test: $(READY)  ## Run the tests, but for those on real database servers
 
 test-servers: $(READY)  ## Run the tests on real database servers (see servers)
 	$(BIN)/pytest -q -m "scylla or redis"
+
+load-test: $(READY)  ## Many ask for one seat at once under Locust, then the store is judged (load_test/README.md)
+	$(BIN)/python -m load_test hot-seat
 
 check: $(READY)  ## All that CI asks for: style, types, layers, then all tests
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports

@@ -1,0 +1,100 @@
+"""A small sale that went well, in a store of its own, with the record of what everyone was told."""
+
+import asyncio
+from collections.abc import Callable
+from copy import copy
+from dataclasses import dataclass
+from pathlib import Path
+from shutil import copytree
+
+from load_test.record import RECORD_FILE, Attempt, Line, Opened, Outcome, Recorder, Step, StepKind
+from load_test.trips import HOT_SEAT, ORGANIZATION, WHOLE_JOURNEY, coach, ends
+from travio_inventory.app import open_inventory
+from travio_inventory.backends import open_batches
+from travio_inventory.domain.errors import SeatContended, SeatUnavailable
+from travio_inventory.domain.hold import Caller, HoldId
+from travio_inventory.domain.trip import Ends, Journey, Trip, TripKey
+from travio_inventory.engine import Inventory
+from travio_inventory.settings import Settings
+from travio_inventory.store.batches import Applied, Row, RowKey, Write
+from travio_inventory.store.rows import block_partition
+
+HOT, COLD = coach("hot"), coach("cold")
+NOBODYS_HOLD = str(HoldId(HOT.key.trip, 0, "0" * 32, is_late=False))
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A row of the store as it must not be."""
+
+    block: int
+    row: RowKey
+    values: Row
+    trip: TripKey = COLD.key
+
+
+class FinishedSale:
+    """Ann won the hot seat and Bob did not; on another trip Dan bought two seats and Eve gave one back."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.lines: list[Line] = [Opened(ORGANIZATION, "hot", HOT_SEAT, contenders=2), Opened(ORGANIZATION, "cold")]
+        asyncio.run(self._sell())
+        self.write()
+
+    @property
+    def settings(self) -> Settings:
+        """Those that name the sale's store."""
+        return Settings(store="embedded", data=self.folder / "data", workers=False, events="none")
+
+    def copied_to(self, folder: Path) -> "FinishedSale":
+        """The same sale in another folder."""
+        other = copy(self)
+        other.folder = Path(copytree(self.folder, folder))
+        other.lines = list(self.lines)
+        return other
+
+    async def _sell(self) -> None:
+        async with open_inventory(self.settings) as inventory:
+            await inventory.open_trip(HOT)
+            await inventory.open_trip(COLD)
+            self.ann = await self._hold(inventory, "ann", HOT, [HOT_SEAT], WHOLE_JOURNEY)
+            self.bob = await self._hold(inventory, "bob", HOT, [HOT_SEAT], WHOLE_JOURNEY)
+            self.dan = await self._hold(inventory, "dan", COLD, ["seat-B1", "seat-J4"], Journey(1, 2))
+            self.eve = await self._hold(inventory, "eve", COLD, ["seat-C1"], Journey(0, 0))
+            await inventory.confirm_hold(Caller(ORGANIZATION, "dan"), self.dan, "order", ())
+            await inventory.release_hold(Caller(ORGANIZATION, "eve"), self.eve)
+        done = Outcome.DONE
+        self.lines += [Step(self.dan, StepKind.CONFIRM, done), Step(self.eve, StepKind.RELEASE, done)]
+
+    async def _hold(self, inventory: Inventory, user: str, trip: Trip, seats: list[str], journey: Journey) -> str:
+        caller, key, hold_id = Caller(ORGANIZATION, user), f"key-{user}", ""
+        try:
+            hold = await inventory.hold_seats(caller, trip.key.trip, Ends(*ends(journey)), seats, ttl_s=600, key=key)
+            outcome, hold_id = Outcome.DONE, hold.id
+        except (SeatContended, SeatUnavailable):
+            outcome = Outcome.CONTENTION
+        self.lines.append(Attempt(trip.key.trip, user, key, tuple(seats), *journey, outcome, hold_id))
+        return hold_id
+
+    def write(self) -> None:
+        """Write the record as the lines are now."""
+        recorder = Recorder(self.folder / RECORD_FILE)
+        for line in self.lines:
+            recorder.write(line)
+        recorder.close()
+
+    def tell_otherwise(self, alter: Callable[[Line], Line | None]) -> None:
+        """Rewrite the record line by line; None leaves a line out."""
+        self.lines = [altered for line in self.lines if (altered := alter(line)) is not None]
+        self.write()
+
+    def change(self, *changes: Change) -> None:
+        """Spoil the store."""
+        asyncio.run(self._change(changes))
+
+    async def _change(self, changes: tuple[Change, ...]) -> None:
+        async with open_batches(self.settings) as batches:
+            for block, row, values, trip in ((c.block, c.row, c.values, c.trip) for c in changes):
+                outcome = await batches.apply(block_partition(trip, block), [Write(row, {}, values)])
+                assert isinstance(outcome, Applied)
