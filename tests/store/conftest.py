@@ -92,10 +92,24 @@ def sqlite_store(folder: Path) -> AbstractAsyncContextManager[Store]:
 
 
 STORES = {"memory": memory_store, "sqlite": sqlite_store}
+NODES = {"scylla": "cassandra_node", "cluster": "cassandra_cluster"}
+EVERY_STORE = [
+    *STORES,
+    pytest.param("scylla", marks=pytest.mark.scylla),
+    pytest.param("cluster", marks=[pytest.mark.scylla, pytest.mark.cluster]),
+]
+"""The names of all stores: the last two are a real server, and three that keep a copy each."""
+
+
+def store_of(request: pytest.FixtureRequest, folders: pytest.TempPathFactory) -> AbstractAsyncContextManager[Store]:
+    """The store that the fixture's parameter names, to be opened."""
+    if request.param in NODES:
+        return scylla_store(scylla_options(request.getfixturevalue(NODES[request.param])))
+    return STORES[request.param](folders.mktemp("store"))
 
 
 def scylla_options(node: Cassandra, keyspace: str = "store_tests") -> ScyllaOptions:
-    """The one node, which keeps the only copy, with patience for a loaded machine."""
+    """These nodes, each of which keeps a copy, with patience for a loaded machine."""
     return ScyllaOptions(
         hosts=node.hosts,
         port=node.port,
@@ -104,7 +118,7 @@ def scylla_options(node: Cassandra, keyspace: str = "store_tests") -> ScyllaOpti
         user="",
         password="",
         tls=None,
-        replication_min=1,
+        replication_min=len(node.nodes),
         request_ms_max=10_000,
         wait_ms_max=10_000,
     )
@@ -121,7 +135,7 @@ async def scylla_store(options: ScyllaOptions) -> AsyncIterator[ScyllaBatches]:
 def make_tables(options: ScyllaOptions) -> None:
     """Apply the schema to the options' keyspace."""
     with scylla_session(options) as opened:
-        schema.apply(opened, options.keyspace, replication=1)
+        schema.apply(opened, options.keyspace, replication=options.replication_min)
 
 
 @pytest.fixture(scope="module")
@@ -130,16 +144,10 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-@pytest.fixture(scope="module", params=[*STORES, pytest.param("scylla", marks=pytest.mark.scylla)])
+@pytest.fixture(scope="module", params=EVERY_STORE)
 async def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Store]:
     """Every store; many tests share it, each with partitions and buckets of its own."""
-    if request.param == "scylla":
-        chosen: AbstractAsyncContextManager[Store] = scylla_store(
-            scylla_options(request.getfixturevalue("cassandra_node"))
-        )
-    else:
-        chosen = STORES[request.param](tmp_path_factory.mktemp("store"))
-    async with chosen as opened:
+    async with store_of(request, tmp_path_factory) as opened:
         yield opened
 
 

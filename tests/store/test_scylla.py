@@ -4,15 +4,17 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from pathlib import Path
 from random import Random
 from uuid import uuid4
 
 import pytest
 from cassandra import InvalidRequest
+from cassandra.cluster import ResponseFuture, Session
 
 from tests.engine.sale import Market
-from tests.servers.cassandra import Cassandra
-from tests.servers.process import free_port
+from tests.servers.cassandra import Cassandra, Node
+from tests.servers.process import free_port, wait_until
 from tests.store.conftest import hint, new_partition, scylla_store
 from travio_inventory.domain.errors import SeatUnavailable
 from travio_inventory.store.batches import (
@@ -42,6 +44,7 @@ A1 = RowKey(Kind.CELL, "A1")
 FREE: Row = {"status": "available"}
 HELD: Row = {"status": "held", "owner": "hold-1", "until": 5}
 RECOVERY_S_MAX = 5
+HALT_S_MAX = 30
 
 
 @pytest.fixture
@@ -51,20 +54,49 @@ async def batches(scylla: ScyllaOptions) -> AsyncIterator[ScyllaBatches]:
         yield opened
 
 
+class Counted:
+    """A store whose requests the driver counts too."""
+
+    def __init__(self, session: Session, options: ScyllaOptions) -> None:
+        self.batches = ScyllaBatches(session, options)
+        self.requests = 0
+        session.add_request_init_listener(self._count)
+
+    def restart(self) -> None:
+        """Count from here on."""
+        self.batches.counts = Counts()
+        self.requests = 0
+
+    def _count(self, _: ResponseFuture) -> None:
+        self.requests += 1
+
+
+@pytest.fixture
+async def counted(scylla: ScyllaOptions) -> AsyncIterator[Counted]:
+    """A store of the test's own."""
+    with scylla_session(scylla) as session:
+        yield Counted(session, scylla)
+
+
 def birth(name: object) -> list[Write]:
     """A batch that makes one hold."""
     return [Write(RowKey(Kind.HOLD, str(name)), ABSENT, {"status": "held"})]
 
 
-async def test_a_hold_that_wins_is_one_conditional_batch_and_nothing_else(batches: ScyllaBatches) -> None:
-    async with Market(batches) as market:
+async def test_a_hold_is_one_batch_whether_it_wins_or_loses(counted: Counted) -> None:
+    """With an entry in its holder's list before it, and, once in a minute, its block in the minute's index."""
+    async with Market(counted.batches) as market:
         sale = await market.open(seats_per_block=16)
-        await sale.hold("A1", "A-B")  # the minute's hints are written now
-        before = replace(batches.counts)
-        await sale.hold("A1 A2 A3", "B-D")
-        now = batches.counts
-        assert (now.applied - before.applied, now.reads - before.reads) == (1, 0)
-        assert (now.refused, now.unknown, now.not_done) == (before.refused, 0, 0)
+        await sale.confirm(await sale.hold("A1", "A-B"))
+        rival = sale.elsewhere()
+        await rival.hold("A2", by="bob")
+        counted.restart()
+        await rival.hold("A3 A4 A5", "B-D", by="bob")
+        assert (counted.requests, counted.batches.counts) == (2, Counts(applied=1, hints=1))
+        counted.restart()
+        with pytest.raises(SeatUnavailable):
+            await rival.hold("A6 A1", "A-D", by="bob")
+        assert (counted.requests, counted.batches.counts) == (2, Counts(refused=1, hints=1))
 
 
 async def test_of_many_who_want_one_seat_one_has_it(batches: ScyllaBatches) -> None:
@@ -77,15 +109,37 @@ async def test_of_many_who_want_one_seat_one_has_it(batches: ScyllaBatches) -> N
         await sale.hold("A2", "A-D")
 
 
-async def test_a_refusal_tells_also_what_no_condition_was_put_on(batches: ScyllaBatches) -> None:
-    partition = new_partition()
+async def test_a_refusal_that_is_not_told_whole_is_read(counted: Counted) -> None:
+    """Servers tell all columns where one condition was absence, else only those that were asked."""
+    partition, batches = new_partition(), counted.batches
     await batches.apply(partition, [Write(A1, {}, HELD), Write(EVENT, {}, {"event": "old", "at": 3})])
-    reads = batches.counts.reads
-    tried = [Write(HOLD, ABSENT, HELD), Write(EVENT, {}, {"event": "new"}), Write(A1, FREE, HELD)]
-    assert await batches.apply(partition, tried) == Refused({EVENT: {"event": "old", "at": 3}, A1: HELD})
-    assert batches.counts.reads == reads + 1
-    assert await batches.apply(partition, [tried[0], tried[2]]) == Refused({A1: HELD})
-    assert batches.counts.reads == reads + 1
+    told, claim = Write(EVENT, {}, {"event": "new"}), Write(A1, FREE, HELD)
+    counted.restart()
+    assert await batches.apply(partition, [Write(HOLD, ABSENT, HELD), told, claim]) == Refused({A1: HELD})
+    assert (counted.requests, batches.counts) == (1, Counts(refused=1))
+    assert await batches.apply(partition, [told, claim]) == Refused({A1: HELD})
+    assert (counted.requests, batches.counts) == (3, Counts(refused=2, reads=1))
+
+
+async def test_what_is_too_long_for_one_answer_is_read_in_several(scylla: ScyllaOptions) -> None:
+    """Answers of 70 rows: they end among a seat's cells, and exactly at the end."""
+    keys = [RowKey(Kind.CELL, f"{seat:02}", segment) for seat in range(50) for segment in range(3)]
+    entries = [f"{number:03}" for number in range(140)]
+    partition, bucket = new_partition(), uuid4().hex
+    async with scylla_store(replace(scylla, rows_per_read_max=70)) as batches:
+        hints = [hint(entry, bucket) for entry in entries]
+        assert await batches.apply(partition, [Write(key, ABSENT, FREE) for key in keys], hints) == Applied()
+        assert list(await batches.read(partition, Kind.CELL)) == keys
+        assert batches.counts.reads == 3
+        assert list(await batches.read(partition, Kind.CELL, start="10", end="35")) == keys[30:105]
+        assert await batches.hinted(Index.EXPIRY, bucket) == entries
+        for most in (1, 69, 70, 71, 139, 140, 141):
+            assert await batches.hinted(Index.EXPIRY, bucket, most=most) == entries[:most]
+
+
+def test_answers_too_short_to_get_past_one_seat_are_refused(scylla: ScyllaOptions) -> None:
+    with pytest.raises(ValueError, match="reads of 64 rows"):
+        replace(scylla, rows_per_read_max=64)
 
 
 @pytest.mark.parametrize("condition", [ABSENT, {}, {"status": None}, {"status": None, "owner": None}])
@@ -185,6 +239,17 @@ async def test_no_server_is_one_line(scylla: ScyllaOptions) -> None:
             pass
 
 
+def halt(node: Node) -> None:
+    """Pause it. On a busy machine some threads of a process run on for a while after it was told to stop."""
+    node.pause()
+    threads = Path(f"/proc/{node.process.pid}/task")
+
+    def has_stopped() -> bool:
+        return all((thread / "stat").read_text().rpartition(") ")[2][0] == "T" for thread in threads.iterdir())
+
+    wait_until(has_stopped, f"{node.address} stands still", [node.process], limit_s=HALT_S_MAX)
+
+
 async def test_a_server_that_hangs_is_unknown_and_a_hint_that_is_not_written_stops_its_batch(
     scylla: ScyllaOptions, cassandra_node: Cassandra
 ) -> None:
@@ -193,7 +258,7 @@ async def test_a_server_that_hangs_is_unknown_and_a_hint_that_is_not_written_sto
     async with scylla_store(replace(scylla, request_ms_max=700)) as batches:
         await batches.apply(partition, birth("warm"), [hint("warm", bucket)])
         await batches.get(partition, [HOLD])
-        cassandra_node.nodes[0].pause()
+        halt(cassandra_node.nodes[0])
         started = time.monotonic()
         try:
             sent, unsent, read = await asyncio.gather(

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple, Protocol, TypeAlias
 
+from travio_inventory.domain.limits import CELLS_MAX
+
 
 class Table(StrEnum):
     """The tables; a partition belongs to one."""
@@ -84,6 +86,9 @@ INTEGER_COLUMNS = (
 COLUMNS = (*TEXT_COLUMNS, *INTEGER_COLUMNS)
 """Every column that a row may have; all are nullable. Integers are 64 bits wide."""
 
+ROWS_AT_ONCE_MAX = CELLS_MAX
+"""So many rows of a kind are read as one moment saw them: all cells of a block, however large."""
+
 ABSENT = None
 """The condition that there is no such row."""
 
@@ -117,8 +122,8 @@ class Applied:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A condition was not met and nothing changed. `rows` are those of the batch's rows that stand, whole, as the
-    decision saw them.
+    """A condition was not met and nothing changed. `rows` are those of the batch's rows that stand, whole, as they were
+    when it was decided or a moment later. A row of which the batch asks nothing may be left out.
     """
 
     rows: Rows
@@ -162,7 +167,8 @@ class Batches(Protocol):
 
     async def read(self, partition: Partition, kind: Kind, *, start: str = "", end: str = "") -> Rows:
         """All rows of a kind with an id from `start` on and before `end` ("" = to the last), in the order of
-        (id, segment), as one moment saw them. Sees every batch that was answered before. Raises StoreUnavailable.
+        (id, segment), as one moment saw them; beyond ROWS_AT_ONCE_MAX rows, as a later moment may have. Sees every
+        batch that was answered before. Raises StoreUnavailable.
         """
         ...
 

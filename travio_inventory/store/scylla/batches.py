@@ -76,6 +76,7 @@ class ScyllaBatches:
     def __init__(self, session: Session, options: ScyllaOptions) -> None:
         self.counts = Counts()
         self._keyspace = options.keyspace
+        self._page = options.rows_per_read_max
         self._bridge = Bridge(session)
         self._prepared = Prepared(session)
         self._turns = Turns(
@@ -126,15 +127,28 @@ class ScyllaBatches:
         return found
 
     async def read(self, partition: Partition, kind: Kind, *, start: str = "", end: str = "") -> Rows:
+        """Rows beyond `rows_per_read_max` are read in further requests, each of which sees its own moment."""
         if end and end <= start:
             return {}
-        return await self._read(partition, read_of(self._keyspace, place_of(partition), kind, start, end))
+        place, found = place_of(partition), dict[RowKey, Row]()
+        while True:
+            rows = await self._read(partition, read_of(self._keyspace, place, kind, start, end, self._page))
+            found.update(rows)
+            if len(rows) < self._page:
+                return found
+            start = next(reversed(found)).id  # once more: the page may have ended among its segments
 
     async def hinted(self, index: Index, bucket: str, *, most: int | None = None) -> Sequence[str]:
-        if most == 0:
-            return []
-        reply = await self._ask_one(None, hinted_of(self._keyspace, index, bucket, most), BATCH)
-        return [entry for (entry,) in _answer(reply).rows]
+        entries: list[str] = []
+        while most is None or len(entries) < most:
+            page = self._page if most is None else min(self._page, most - len(entries))
+            after = entries[-1] if entries else ""
+            reply = await self._ask_one(None, hinted_of(self._keyspace, index, bucket, after, page), BATCH)
+            rows = _answer(reply).rows
+            entries += [entry for (entry,) in rows]
+            if len(rows) < page:
+                break
+        return entries
 
     async def _apply(self, partition: Partition, writes: Sequence[Write], hints: Sequence[Hint]) -> Outcome:
         place = place_of(partition)
@@ -162,20 +176,15 @@ class ScyllaBatches:
         return next((reply for reply in replies if isinstance(reply, Failure)), None)
 
     async def _refused(self, partition: Partition, writes: Sequence[Write], answer: Answer) -> Refused | NotDone:
-        """The refusal with its rows. A server tells those rows that a condition was put on, and whole only if one
-        condition was absence; the others are read.
+        """The refusal with its rows. A server tells those of which something was asked, and tells them whole if one
+        condition was absence; else they are read.
         """
-        told: dict[RowKey, Row] = {}
-        lacking = [write.key for write in writes]
         if any(write.condition is ABSENT for write in writes):
-            told.update(rows_of(answer))
-            lacking = [write.key for write in writes if write.condition is not ABSENT and not write.condition]
-        if lacking:
-            try:
-                told.update(await self.get(partition, lacking))
-            except StoreUnavailable as error:
-                return NotDone(f"refused, and the rows could not be read: {error}")
-        return Refused({write.key: told[write.key] for write in writes if write.key in told})
+            return Refused(rows_of(answer))
+        try:
+            return Refused(await self.get(partition, [write.key for write in writes if write.condition]))
+        except StoreUnavailable as error:
+            return NotDone(f"refused, and the rows could not be read: {error}")
 
     async def _read(self, partition: Partition, statement: Statement) -> Rows:
         self.counts.reads += 1

@@ -12,7 +12,8 @@ from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, S
 from cassandra.policies import ConstantReconnectionPolicy, FallthroughRetryPolicy
 from cassandra.query import tuple_factory
 
-from travio_inventory.store.batches import StoreUnavailable
+from travio_inventory.domain.limits import SEGMENTS_MAX
+from travio_inventory.store.batches import ROWS_AT_ONCE_MAX, StoreUnavailable
 from travio_inventory.store.scylla.affinity import SameOrderPolicy
 from travio_inventory.store.scylla.failures import cause
 
@@ -48,8 +49,14 @@ class ScyllaOptions:
     calls_per_partition_max: int = 4
     """How many conditional batches and serial reads of one partition may be in flight: more only make each other wait,
     and time out, at its coordinator."""
+    rows_per_read_max: int = ROWS_AT_ONCE_MAX
+    """How many rows one answer may have; the rest is asked for in further requests. More than a seat has segments."""
     wait_ms_max: int = 2_000
     """How long a request waits for its turn."""
+
+    def __post_init__(self) -> None:
+        if self.rows_per_read_max <= SEGMENTS_MAX:
+            raise ValueError(f"reads of {self.rows_per_read_max} rows would not get past one seat")
 
 
 class Answer(NamedTuple):
@@ -78,7 +85,7 @@ def connect(options: ScyllaOptions) -> Session:
         cluster.shutdown()
         where = ", ".join(options.hosts)
         raise StoreUnavailable(f"no session with {where} port {options.port}: {cause(error)}") from error
-    opened.default_fetch_size = None  # a read in pages would not see one moment
+    opened.default_fetch_size = None  # reads have limits of their own; the driver's pages would not see one moment
     opened.use_client_timestamp = False  # the order of a partition's batches is the servers' business
     return opened
 

@@ -26,7 +26,6 @@ from travio_inventory.store.batches import (
 TEXTS_CACHED = 1_024
 KEYS_PER_READ_MAX = 100
 """As many rows as one SELECT may name on ScyllaDB (max_clustering_key_restrictions_per_query)."""
-ROWS_MAX = 2**31 - 1
 ID_BYTES_MAX = 65_535
 
 Bytes: TypeAlias = bytes | None
@@ -187,15 +186,17 @@ def _sized(value: bytes) -> bytes:
     return _int32(len(value)) + value
 
 
-def read_of(keyspace: str, place: Place, kind: Kind, start: str, end: str) -> Statement:
-    """The statement that reads the rows of a kind with an id from `start` on and before `end` ("" = no bound)."""
+def read_of(keyspace: str, place: Place, kind: Kind, start: str, end: str, most: int) -> Statement:
+    """The statement that reads the first `most` rows of a kind with an id from `start` on and before `end` ("" = no
+    bound).
+    """
     text = f"{_ROW} {keyspace}.{place.table} WHERE {_PARTITION} AND kind = ?"
     values: list[Bytes] = [*place.parts, _KINDS[kind]]
     for bound, id_bound in ((">=", start), ("<", end)):
         if id_bound:
             text += f" AND id {bound} ?"
             values.append(id_bound.encode())
-    return Statement(text, values)
+    return Statement(f"{text} LIMIT ?", [*values, _int32(most)])
 
 
 def hint_of(keyspace: str, index: Index, bucket: str, entry: str) -> Statement:
@@ -204,7 +205,11 @@ def hint_of(keyspace: str, index: Index, bucket: str, entry: str) -> Statement:
     return Statement(text, [_INDEXES[index], bucket.encode(), entry.encode()])
 
 
-def hinted_of(keyspace: str, index: Index, bucket: str, most: int | None) -> Statement:
-    """The statement that reads the first `most` entries of a bucket, in order."""
-    text = f"SELECT entry FROM {keyspace}.{_LISTINGS[index]} WHERE index_name = ? AND bucket = ? LIMIT ?"  # noqa: S608 - ours
-    return Statement(text, [_INDEXES[index], bucket.encode(), _int32(ROWS_MAX if most is None else most)])
+def hinted_of(keyspace: str, index: Index, bucket: str, after: str, most: int) -> Statement:
+    """The statement that reads the first `most` entries of a bucket, in order, behind `after` ("" = from the first)."""
+    text = f"SELECT entry FROM {keyspace}.{_LISTINGS[index]} WHERE index_name = ? AND bucket = ?"  # noqa: S608 - ours
+    values: list[Bytes] = [_INDEXES[index], bucket.encode()]
+    if after:
+        text += " AND entry > ?"
+        values.append(after.encode())
+    return Statement(f"{text} LIMIT ?", [*values, _int32(most)])
