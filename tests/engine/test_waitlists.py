@@ -1,6 +1,7 @@
 """Waiting lists: a place each, in the order of joining."""
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 
@@ -14,6 +15,7 @@ from travio_inventory.domain.errors import (
     TripNotFound,
 )
 from travio_inventory.domain.hold import Caller
+from travio_inventory.store.batches import Partition, Write
 
 
 @pytest.fixture
@@ -124,3 +126,43 @@ async def test_a_store_that_is_away_is_no_refusal(sold_out: Sale) -> None:
         await sold_out.join("ann")
     sold_out.line.mend()
     assert (await sold_out.join("ann")).position == 1
+
+
+@pytest.mark.parametrize("step", ["join", "leave"])
+@pytest.mark.parametrize("how", [Spoil.UNANSWERED, Spoil.LOST])
+async def test_a_store_that_goes_away_after_the_batch_was_sent_leaves_it_unknown(
+    sold_out: Sale, step: str, how: Spoil
+) -> None:
+    """Nothing could be read afterwards; that nothing was done would be a lie."""
+    if step == "leave":
+        await sold_out.join("ann")
+    partitions = list[Partition]()
+
+    def and_then_away(partition: Partition, _: Sequence[Write]) -> bool:
+        partitions.append(partition)
+        return True
+
+    stall = sold_out.line.stall(and_then_away)
+    sold_out.line.spoil(how, times=1)
+    stepping = asyncio.create_task(sold_out.join("ann") if step == "join" else sold_out.leave("ann"))
+    await stall.reached.wait()
+    sold_out.line.cannot_read(partitions[0])
+    stall.go.set()
+    with pytest.raises(OutcomeUnknown):
+        await stepping
+    sold_out.line.mend()
+    assert (await sold_out.join("ann")).position == 1
+
+
+async def test_a_store_that_cannot_be_read_at_all_has_done_nothing(sold_out: Sale) -> None:
+    seen = list[Partition]()
+
+    def and_see(partition: Partition, _: Sequence[Write]) -> bool:
+        seen.append(partition)
+        return False
+
+    sold_out.line.spoil(Spoil.LOST, and_see)
+    await sold_out.join("bob")
+    sold_out.line.cannot_read(seen[0])
+    with pytest.raises(BackendUnavailable):
+        await sold_out.join("ann")

@@ -1,6 +1,7 @@
 """Waiting lists: one partition per trip and class, places handed out by a counter that only one can move."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from travio_inventory.domain.errors import BackendUnavailable, NotOnWaitlist, OutcomeUnknown
 from travio_inventory.domain.hold import Caller
@@ -13,12 +14,14 @@ from travio_inventory.store.batches import (
     Hint,
     Index,
     Kind,
+    Outcome,
     Partition,
     Row,
     RowKey,
     Rows,
     StoreUnavailable,
     Table,
+    Unknown,
     Write,
 )
 from travio_inventory.store.owners import Owners
@@ -37,6 +40,17 @@ class WaitlistTable:
 
     async def join(self, caller: Caller, trip: TripKey, seat_class: str, seats: int) -> WaitlistEntry:
         """See Waitlists. The next place and the entry are taken in one batch, so no two share a place."""
+        with _nothing_done_until_sent() as sent:
+            return await self._join(caller, trip, seat_class, seats, sent)
+
+    async def leave(self, caller: Caller, trip: TripKey, seat_class: str) -> None:
+        """See Waitlists."""
+        with _nothing_done_until_sent() as sent:
+            await self._leave(caller, trip, seat_class, sent)
+
+    async def _join(
+        self, caller: Caller, trip: TripKey, seat_class: str, seats: int, sent: list[Outcome]
+    ) -> WaitlistEntry:
         partition = _partition(trip, seat_class)
         name = RowKey(Kind.ENTRY, caller.holder)
         listed = Hint(Index.WAITLISTS, caller.holder, rows.SEPARATOR.join((*trip, seat_class)))
@@ -54,28 +68,25 @@ class WaitlistTable:
             }
             tail = Write(_TAIL, ABSENT if _TAIL not in standing else {"sequence": taken}, {"sequence": taken + 1})
             condition = ABSENT if entry is None else {"status": "left", "sequence": entry.get("sequence")}
-            outcome = await self._owners.apply(partition, [tail, Write(name, condition, values)], [listed])
-            if isinstance(outcome, Applied):
+            sent.append(await self._owners.apply(partition, [tail, Write(name, condition, values)], [listed]))
+            if isinstance(sent[-1], Applied):
                 return await self._placed(partition, trip, seat_class, caller.holder, values)
             await self._owners.pause()
         raise OutcomeUnknown
 
-    async def leave(self, caller: Caller, trip: TripKey, seat_class: str) -> None:
-        """See Waitlists."""
+    async def _leave(self, caller: Caller, trip: TripKey, seat_class: str, sent: list[Outcome]) -> None:
         partition = _partition(trip, seat_class)
         name = RowKey(Kind.ENTRY, caller.holder)
-        was_sent = False
         for _ in range(TRIES_MAX):
             entry = (await self._get(partition, [name])).get(name)
             if entry is None or entry.get("status") != "waiting":
-                if was_sent:
+                if sent:
                     return
                 raise NotOnWaitlist
             seen: Row = {"status": "waiting", "sequence": entry.get("sequence")}
-            outcome = await self._owners.apply(partition, [Write(name, seen, {"status": "left"})], ())
-            if isinstance(outcome, Applied):
+            sent.append(await self._owners.apply(partition, [Write(name, seen, {"status": "left"})], ()))
+            if isinstance(sent[-1], Applied):
                 return
-            was_sent = True
             await self._owners.pause()
         raise OutcomeUnknown
 
@@ -118,6 +129,18 @@ class WaitlistTable:
             return await self._owners.batches.get(partition, keys)
         except StoreUnavailable:
             raise BackendUnavailable from None
+
+
+@contextmanager
+def _nothing_done_until_sent() -> Iterator[list[Outcome]]:
+    """Takes what became of the batches. Once one may have been applied, a store that is away leaves it unknown."""
+    sent: list[Outcome] = []
+    try:
+        yield sent
+    except BackendUnavailable:
+        if any(isinstance(outcome, Applied | Unknown) for outcome in sent):
+            raise OutcomeUnknown from None
+        raise
 
 
 def _partition(trip: TripKey, seat_class: str) -> Partition:

@@ -77,6 +77,7 @@ class ScyllaBatches:
         self.counts = Counts()
         self._keyspace = options.keyspace
         self._page = options.rows_per_read_max
+        self._request_s = options.request_ms_max / 1000
         self._bridge = Bridge(session)
         self._prepared = Prepared(session)
         self._turns = Turns(
@@ -198,7 +199,7 @@ class ScyllaBatches:
         if self._closed.is_set():
             return _CLOSED
         try:
-            prepared = [self._prepared.known(text) or await self._prepared.get(text) for text, _ in statements]
+            prepared = [self._prepared.known(text) or await self._prepare(text) for text, _ in statements]
             statement = build(prepared)
             await self._turns.enter(lane)
         except Exception as error:  # noqa: BLE001 - drivers raise of all sorts; nothing was sent
@@ -208,6 +209,11 @@ class ScyllaBatches:
             leave()
             return _CLOSED
         return await self._bridge.send(statement, profile, leave)
+
+    async def _prepare(self, text: str) -> PreparedStatement:
+        """Raises TimeoutError too: the driver's own patience is longer than ours."""
+        async with asyncio.timeout(self._request_s):
+            return await self._prepared.get(text)
 
 
 def batch_statement(
