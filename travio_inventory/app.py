@@ -51,6 +51,7 @@ from travio_inventory.engine.trip_catalog import TripCatalog
 from travio_inventory.engine.waitlist import Waitlist
 from travio_inventory.observability.logs import set_up_logs
 from travio_inventory.observability.metrics import Figures
+from travio_inventory.observability.notify import READY, notify
 from travio_inventory.observability.watched import log_figures, observed, report, watched
 from travio_inventory.settings import Settings
 from travio_inventory.store.batches import Batches
@@ -157,6 +158,7 @@ def _say_ready(settings: Settings, app: App) -> None:
         log.warning("REDIS_ADDR=%s is not used: TRAVIO_EDGE=%s", settings.redis_addr, settings.edge)
     where = f"{settings.grpc_host}:{app.port}{' with TLS' if settings.tls_cert else ''}" if app.port else "workers only"
     log.info("ready: %s, store %s, edge %s, pid %s", where, _store_named(settings), _edge_named(settings), os.getpid())
+    notify(READY)
 
 
 def _store_named(settings: Settings) -> str:

@@ -193,6 +193,17 @@ async def test_a_step_is_told_after_the_one_before_it_however_late_that_was(sing
     assert types(told) == ["hold.created", "hold.released"]
 
 
+async def test_what_another_did_before_us_is_told_at_the_next_look(sale: Sale) -> None:
+    """In one block; what the relay's own process did there since must not hide it."""
+    await sale.relay_all()
+    theirs = await sale.elsewhere().hold("A1")
+    sale.clock.pass_s(TOLD_WITHIN_S - 5)
+    ours = await sale.hold("A2")
+    assert [event.hold_id for event in await sale.relay()] == [ours.id]
+    sale.clock.pass_s(5)
+    assert [event.hold_id for event in await sale.relay()] == [theirs.id]
+
+
 # ---- whatever starts again
 
 

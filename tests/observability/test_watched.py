@@ -132,9 +132,10 @@ async def test_of_a_port_every_answer_is_counted_and_given_on() -> None:
     figures = Figures()
     gate = observed(LocalGate(lambda: 0, entries_max=10), "gate", figures)
     cell = (BlockKey(TripKey("acme", "t1"), 0), [Cell("A1", 0)])
-    assert await gate.enter(*cell, token="a", claimant="ann", ttl_ms=1_000) == Passed()
-    assert await gate.enter(*cell, token="b", claimant="bob", ttl_ms=1_000) == Locked(("A1",))
-    await gate.leave(*cell, token="a")
+    first, second = "1", "2"
+    assert await gate.enter(*cell, token=first, claimant="ann", ttl_ms=1_000) == Passed()
+    assert await gate.enter(*cell, token=second, claimant="bob", ttl_ms=1_000) == Locked(("A1",))
+    await gate.leave(*cell, token=first)
     assert counted(figures) == {"gate.enter Passed": 1, "gate.enter Locked": 1, "gate.leave ok": 1}
 
 
@@ -199,8 +200,8 @@ async def test_figures_are_reported_only_where_something_happened(caplog: pytest
             await anyio.sleep(0.2)
             reporting.cancel_scope.cancel()
     assert [record.getMessage() for record in caplog.records] == [
-        "figures: expire_holds ok=1 p50<=0.2ms p99<=0.2ms; hold_seats ok=1 p50<=0.2ms p99<=0.2ms; "
-        "store.read ok=1 p50<=0.2ms p99<=0.2ms"
+        "figures: expire_holds ok=1 p50<=0.2ms p99<=0.2ms; hold_seats ok=1 p50<=0.2ms p99<=0.2ms; store.read ok=1 "
+        + "p50<=0.2ms p99<=0.2ms"
     ]
 
 

@@ -14,8 +14,8 @@ from typing import Any
 
 from travio_inventory.client import InventoryClient
 
-READY_SECONDS_MAX = 20.0
-STOP_SECONDS_MAX = 20.0
+READY_SECONDS_MAX = 60.0
+STOP_SECONDS_MAX = 40.0
 POLL_SECONDS = 0.01
 ORGANIZATION = "acme"
 
@@ -25,7 +25,10 @@ class EndedEarly(Exception):
 
 
 class ServiceProcess:
-    """One data folder, one port, and one process after the other on them. `variables` are settings, by their names."""
+    """One data folder, one port, and one process after the other on them.
+
+    `role` is the command, with its options; `variables` are settings, by their names.
+    """
 
     def __init__(self, folder: Path, role: str = "serve", **variables: str) -> None:
         self.data = folder / "data"
@@ -35,7 +38,7 @@ class ServiceProcess:
         self._process: subprocess.Popen[bytes] | None = None
         own = {name: value for name, value in os.environ.items() if not name.startswith("TRAVIO_")}
         own |= {"TRAVIO_DATA": str(self.data), "TRAVIO_GRPC_HOST": "127.0.0.1", "GRPC_PORT": str(self.port)}
-        self._environment = own | variables
+        self.environment = own | variables
 
     @property
     def target(self) -> str:
@@ -61,9 +64,9 @@ class ServiceProcess:
 
     def launch(self) -> None:
         """Start the process; it is not ready yet."""
-        command = [sys.executable, "-m", "travio_inventory.cli", self._role]
+        command = [sys.executable, "-m", "travio_inventory.cli", *self._role.split()]
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen(command, env=self._environment, stderr=log, stdin=subprocess.DEVNULL)
+            self._process = subprocess.Popen(command, env=self.environment, stderr=log, stdin=subprocess.DEVNULL)
 
     async def start(self) -> None:
         """Start the process and wait until it says that it is ready. Raises EndedEarly."""

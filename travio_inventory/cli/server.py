@@ -11,10 +11,22 @@ OWN_VARIABLES = ("TRAVIO_TARGET", "TRAVIO_ORGANIZATION", "TRAVIO_USER")
 """Read by the command line alone; the service knows no settings of these names, and would stop at them."""
 
 
-def serve() -> int:
-    """Run the service until it is told to stop (SIGTERM or Ctrl-C). Settings come from the environment."""
+def serve(*, workers: int = 1) -> int:
+    """Run the service until it is told to stop (SIGTERM or Ctrl-C). Settings come from the environment.
+
+    Parameters
+    ----------
+    workers
+        Processes that share the port; more than one need SCYLLA_HOSTS and REDIS_ADDR.
+    """
     settings = settings_or_none()
-    return EXIT_WRONG_SETTING if settings is None else app.serve(settings)
+    if settings is None:
+        return EXIT_WRONG_SETTING
+    if workers == 1:
+        return app.serve(settings)
+    from travio_inventory.cli import supervisor  # noqa: PLC0415 - one process alone needs none
+
+    return supervisor.serve(settings, workers)
 
 
 def work() -> int:

@@ -122,7 +122,7 @@ class EventJournal:
             )
             if self._has_gap(news):
                 news = await self._read(block, first_ms)
-        if news:
+        if news and (is_whole or block in self._unread):  # of what this process alone did, others may lie before
             self._newest_ms[block] = max(self._newest_ms.get(block, 0), *(rows.number(row, "at") for row in news))
         return [rows.read_event(block.trip, row) for row in news]
 

@@ -1,0 +1,16 @@
+"""A process for supervisors: says that it is ready, and ends when its input does. Its arguments make it do less."""
+
+import os
+import sys
+import time
+
+from travio_inventory.observability.notify import READY, notify
+
+HANGS_SECONDS = 60
+
+if "fails" in sys.argv or os.environ.get("FAILS"):
+    sys.exit(3)
+notify(READY)
+os.read(0, 1)
+if "hangs" in sys.argv:
+    time.sleep(HANGS_SECONDS)

@@ -1,0 +1,38 @@
+"""Runs one of a supervisor's processes, which ends with its supervisor: `python -m ... SECONDS`, a pipe as input."""
+
+import os
+import signal
+import sys
+import time
+from threading import Thread
+
+from travio_inventory.cli import main
+
+STANDARD_INPUT = 0
+
+
+def serve_until_told(stop_seconds_max: float) -> None:
+    """Serve until standard input ends, then drain; killed if that takes longer than `stop_seconds_max`.
+
+    Only the supervisor writes to the pipe, and never does: it ends when the supervisor closes it and when the
+    supervisor dies, however that came about, on every POSIX system. Ctrl-C and service managers signal supervisor
+    and processes alike. A second signal would cut the drain short, so signals wait for the end of the pipe.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
+    Thread(target=_stop_at_end_of_input, args=[stop_seconds_max], daemon=True).start()
+    main(["serve"])
+
+
+def _stop_at_end_of_input(stop_seconds_max: float) -> None:
+    """Let this process see one SIGTERM at the end of the input, and no other."""
+    while os.read(STANDARD_INPUT, 1):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)  # one that waits already is the same one
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    time.sleep(stop_seconds_max)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    serve_until_told(float(sys.argv[1]))

@@ -1,0 +1,266 @@
+"""Runs several processes of the service on one port: starts again those that die, stops all of them together."""
+
+import logging
+import os
+import signal
+import socket
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager, suppress
+from pathlib import Path
+
+import anyio
+from anyio.abc import Process, TaskGroup, UNIXDatagramSocket
+
+from travio_inventory.observability.logs import set_up_logs
+from travio_inventory.observability.notify import ADDRESS_VARIABLE, READY, STOPPING, notify
+from travio_inventory.settings import Settings
+
+log = logging.getLogger(__name__)
+
+PROCESSES_MAX = 64
+PAUSE_SECONDS_MIN = 0.1
+PAUSE_SECONDS_MAX = 5.0
+LIVED_SECONDS = 10.0
+"""A process that lived for as long is started again as soon as if none had died before."""
+STOP_MARGIN_SECONDS = 10.0
+EXIT_FAILED = 1
+EXIT_WRONG = 2
+EXIT_SIGNALLED = 128
+STOPPED_STATUSES = (0, -signal.SIGTERM)
+"""Of a process that drained, and of one that had not begun to serve when it was told."""
+
+
+def serve(settings: Settings, processes: int) -> int:
+    """Serve with so many processes until SIGTERM or SIGINT; then all drain. A second signal ends them at once. At
+    SIGUSR1 each logs its figures.
+
+    Returns an exit status: 0 where all drained; 128 + the second signal; EXIT_WRONG, with one line, for what cannot
+    be; EXIT_FAILED, or that of the first process where it never got ready.
+
+    The kernel shares connections out among the processes (SO_REUSEPORT; on Linux evenly). The first process relays
+    events, since events.jsonl has one writer; what the others do in the last moment of a stop is told after the next
+    start. Should the supervisor be killed, its processes drain and end.
+    """
+    if wrong := why_not(settings, processes):
+        sys.stderr.write(f"--workers {processes}: {wrong}\n")
+        return EXIT_WRONG
+    set_up_logs(level=settings.log_level, form=settings.log_format)
+    with ExitStack() as stack:
+        try:
+            port = stack.enter_context(reserved_port(settings.grpc_host, settings.grpc_port))
+        except OSError as failed:
+            where = f"{settings.grpc_host}:{settings.grpc_port}"
+            log.critical("cannot start: cannot listen on %s: %s", where, failed.strerror or failed)
+            return EXIT_FAILED
+        stop_seconds_max = 2 * settings.drain_seconds + STOP_MARGIN_SECONDS
+        supervisor = Supervisor(
+            [sys.executable, "-m", "travio_inventory.cli.supervised", str(stop_seconds_max)],
+            [_environment(port, relays=number == 0) for number in range(processes)],
+            where=f"{settings.grpc_host}:{port}",
+            stop_seconds_max=stop_seconds_max,
+        )
+        return anyio.run(_until_told, stack.enter_context(closing(supervisor)))
+
+
+def why_not(settings: Settings, processes: int) -> str:
+    """Why so many processes cannot be one service, and what to do about it; "" where they can."""
+    if not 1 <= processes <= PROCESSES_MAX:
+        return f"allowed is a whole number from 1 to {PROCESSES_MAX}"
+    if settings.store != "scylla":
+        return f"the {settings.store} store lives in one process: set SCYLLA_HOSTS, or use --workers 1"
+    if settings.edge == "local":
+        return "a local edge shows seats late that another process sold: set REDIS_ADDR, or TRAVIO_EDGE=absent"
+    if not hasattr(socket, "SO_REUSEPORT"):
+        return "processes of this system cannot share a port: use --workers 1"
+    return ""
+
+
+@contextmanager
+def reserved_port(host: str, port: int) -> Iterator[int]:
+    """Keep the port, a free one for 0, to processes of this user that share it, while the block lasts.
+
+    It is bound, and not listened on: no connection comes here. Raises OSError.
+    """
+    with ExitStack() as bound:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        for family, kind, protocol, _, address in found:
+            one = bound.enter_context(socket.socket(family, kind, protocol))
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            if family == socket.AF_INET6:
+                one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            one.bind((address[0], port, *address[2:]))
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)  # was for what is left of connections that ended
+            port = one.getsockname()[1]
+        yield port
+
+
+def _environment(port: int, *, relays: bool) -> dict[str, str]:
+    """That of one process: this one's, with the port that it shares."""
+    shared = {"TRAVIO_GRPC_PORT": str(port), "TRAVIO_GRPC_REUSE_PORT": "on"}
+    return {**os.environ, **shared, **({} if relays else {"TRAVIO_RELAY": "off"})}
+
+
+async def _until_told(supervisor: "Supervisor") -> int:
+    with anyio.open_signal_receiver(signal.SIGUSR1, signal.SIGTERM, signal.SIGINT) as signals:
+        return await supervisor.run(signals)
+
+
+class Supervisor:
+    """Keeps one process of `command` running for each environment; close it in the end.
+
+    A process is ready when it has said so at NOTIFY_SOCKET (`observability/notify`), and is to stop, within
+    `stop_seconds_max`, when its standard input ends.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        environments: Sequence[Mapping[str, str]],
+        *,
+        where: str,
+        stop_seconds_max: float,
+    ) -> None:
+        self._command = command
+        self._environments = environments
+        self._where = where
+        self._stop_seconds_max = stop_seconds_max
+        self._folder = tempfile.TemporaryDirectory(prefix="travio-")
+        self._leash = _Leash()
+        self._is_stopping = anyio.Event()
+        self._processes: dict[int, Process] = {}
+        self._ready: dict[int, int] = {}
+        self._is_up = False
+        self._status = 0
+
+    def close(self) -> None:
+        """Let go of what is held; processes that still run stop."""
+        self._leash.close()
+        self._folder.cleanup()
+
+    async def run(self, signals: AsyncIterator[signal.Signals]) -> int:
+        """Keep the processes running until the first signal, and kill them at the second; the exit status. SIGUSR1 is
+        passed on to those that are ready.
+
+        The others start once the first is ready: where nothing can start, that is said once, and is the end.
+        """
+        async with anyio.create_task_group() as obeying:
+            obeying.start_soon(self._obey, signals)
+            async with anyio.create_task_group() as keeping:
+                keeping.start_soon(self._keep, 0, keeping)
+            obeying.cancel_scope.cancel()
+        return self._status
+
+    async def _obey(self, signals: AsyncIterator[signal.Signals]) -> None:
+        log.info("stopping: %s", (await self._told_to_stop(signals)).name)
+        notify(STOPPING)
+        self._is_stopping.set()
+        self._leash.let_go()
+        with anyio.move_on_after(self._stop_seconds_max) as waiting:
+            self._status = EXIT_SIGNALLED + await self._told_to_stop(signals)
+        if waiting.cancelled_caught:
+            self._status = EXIT_FAILED
+            log.error("killing %d processes that did not stop in %g s", len(self._processes), self._stop_seconds_max)
+        self._send(signal.SIGKILL, self._processes)
+
+    async def _told_to_stop(self, signals: AsyncIterator[signal.Signals]) -> signal.Signals:
+        """The next signal that is not for the processes to hear."""
+        while (told := await anext(signals)) is signal.SIGUSR1:
+            self._send(told, self._ready)
+        return told
+
+    def _send(self, told: signal.Signals, numbers: Iterable[int]) -> None:
+        for number in numbers:
+            with suppress(ProcessLookupError):
+                self._processes[number].send_signal(told)
+
+    async def _keep(self, number: int, keeping: TaskGroup) -> None:
+        """Run one process after the other until told to stop."""
+        pause_s = PAUSE_SECONDS_MIN
+        while not self._is_stopping.is_set():
+            began_s = time.monotonic()
+            try:
+                status = await self._run_one(number, keeping)
+            except OSError as failed:
+                log.error("no process can be started: %s", failed)
+                status = EXIT_FAILED
+            if self._is_stopping.is_set():
+                self._status = self._status or (0 if status in STOPPED_STATUSES else EXIT_FAILED)
+            elif not self._is_up:
+                self._status = max(status, EXIT_FAILED)
+                return
+            else:
+                if time.monotonic() - began_s >= LIVED_SECONDS:
+                    pause_s = PAUSE_SECONDS_MIN
+                log.warning("a process ended %s: another starts in %g s", _in_words(status), pause_s)
+                with anyio.move_on_after(pause_s):
+                    await self._is_stopping.wait()
+                pause_s = min(2 * pause_s, PAUSE_SECONDS_MAX)
+
+    async def _run_one(self, number: int, keeping: TaskGroup) -> int:
+        """Start a process and wait for its end; its status, as subprocess has it."""
+        address = str(Path(self._folder.name, str(number)))
+        async with (
+            await anyio.create_unix_datagram_socket(local_path=address) as notices,
+            await anyio.open_process(
+                self._command,
+                env={**self._environments[number], ADDRESS_VARIABLE: address},
+                stdin=self._leash.held,
+                stdout=None,
+                stderr=None,
+            ) as process,
+            anyio.create_task_group() as listening,
+        ):
+            self._processes[number] = process
+            listening.start_soon(self._listen, number, notices, keeping)
+            try:
+                status = await process.wait()
+            finally:
+                del self._processes[number]
+                self._ready.pop(number, None)
+                listening.cancel_scope.cancel()
+        return status
+
+    async def _listen(self, number: int, notices: UNIXDatagramSocket, keeping: TaskGroup) -> None:
+        async for notice, _ in notices:
+            if READY.encode() in notice.splitlines():
+                self._note_ready(number, keeping)
+
+    def _note_ready(self, number: int, keeping: TaskGroup) -> None:
+        if number not in self._processes:
+            return  # it has ended since
+        self._ready[number] = self._processes[number].pid
+        if not self._is_up:
+            self._is_up = True
+            for other in range(1, len(self._environments)):
+                keeping.start_soon(self._keep, other, keeping)
+        if len(self._ready) == len(self._environments):
+            pids = ", ".join(str(pid) for _, pid in sorted(self._ready.items()))
+            said = "ready: %d processes on %s with pid %s; supervisor pid %d"
+            log.info(said, len(self._ready), self._where, pids, os.getpid())
+            notify(READY)
+
+
+class _Leash:
+    """A pipe whose reading end processes have as input: it ends when we let go of it, or are gone."""
+
+    def __init__(self) -> None:
+        self.held, self._letting_go = os.pipe()
+        self._is_held = True
+
+    def let_go(self) -> None:
+        """End the input of all processes."""
+        if self._is_held:
+            self._is_held = False
+            os.close(self._letting_go)
+
+    def close(self) -> None:
+        self.let_go()
+        os.close(self.held)
+
+
+def _in_words(status: int) -> str:
+    return f"with status {status}" if status >= 0 else f"by {signal.Signals(-status).name}"
