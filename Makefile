@@ -9,7 +9,7 @@ NEEDS := needs python 3.11 or later with its venv module; on Debian: apt-get ins
 PARALLEL := -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-servers load-test check format wire docs servers lock clean
+.PHONY: help install demo test test-servers load-test simulate check format wire docs servers lock clean
 
 help:  ## Say what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s%s\n", $$1, $$2 }' Makefile
@@ -27,6 +27,9 @@ test-servers: $(READY)  ## Run the tests on real database servers (see servers)
 
 load-test: $(READY)  ## Many ask for one seat at once under Locust, then the store is judged (load_test/README.md)
 	$(BIN)/python -m load_test hot-seat
+
+simulate: $(READY)  ## Run simulated bad days on all cores: SEEDS=100000 FROM=0
+	$(BIN)/python -m tests.simulation --seeds $(or $(SEEDS),1000) --from $(or $(FROM),0)
 
 check: $(READY)  ## All that CI asks for: style, types, layers, then all tests
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports

@@ -51,6 +51,11 @@ class Broken:
     plan: Plan
     plant: Plant
 
+    def is_caught_by(self, violations: Sequence[str]) -> bool:
+        """Whether one of the promises is among those seen broken."""
+        promises = self.promises.split()
+        return any(f"{promise} " in violation for violation in violations for promise in promises)
+
 
 BROKEN: dict[str, Broken] = {}
 
@@ -91,7 +96,7 @@ def _free_unconditionally(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(owners, "_cell_writes", writes)
 
 
-@broken("steal an intent without burning it", "I1 I2", Plan(2, faults=0.5, kills=0.2, seats_per_block=1, seats=5))
+@broken("steal an intent without burning it", "I1 I2", Plan(3, faults=0.5, kills=0.2, seats_per_block=1, seats=5))
 def _steal_an_intent(patch: pytest.MonkeyPatch) -> None:
     judge = Owners.judge
 
@@ -118,7 +123,7 @@ def _believe_an_earlier_look(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Owners, "judge", believe)
 
 
-@broken("trust the time on a foreign cell", "I5 L2", Plan(1))
+@broken("trust the time on a foreign cell", "I5 L2", Plan(2))
 def _trust_until(patch: pytest.MonkeyPatch) -> None:
     real = claims._judge
 
@@ -131,7 +136,7 @@ def _trust_until(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(claims, "_judge", trusting)
 
 
-@broken("trust a foreign sold", "I5 L2", Plan(10, faults=0.3, kills=0.6, seats_per_block=1, seats=5, holders=3))
+@broken("trust a foreign sold", "I5 L2", Plan(7, faults=0.3, kills=0.6, seats_per_block=1, seats=5, holders=3))
 def _trust_sold(patch: pytest.MonkeyPatch) -> None:
     real = claims._judge
 
@@ -179,7 +184,7 @@ def _settle_by_a_read(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Owners, "apply", read_it)
 
 
-@broken("give back before burning", "I1 I2", Plan(4, faults=0.4, kills=0.0, seats_per_block=1, seats=4, twins=1.0))
+@broken("give back before burning", "I1 I2", Plan(1, faults=0.4, kills=0.0, seats_per_block=1, seats=4, twins=1.0))
 def _give_back_first(patch: pytest.MonkeyPatch) -> None:
     burn = Transitions._burn
 
@@ -201,7 +206,7 @@ def _no_burn(patch: pytest.MonkeyPatch) -> None:
 @broken(
     "a final no to a late confirm that no burn fences",
     "I1 I2 I5",
-    Plan(272, faults=0.6, kills=0.0, seats_per_block=1, seats=8),
+    Plan(33, faults=0.6, kills=0.0, seats_per_block=1, seats=8),
 )
 def _no_late_burn(patch: pytest.MonkeyPatch) -> None:
     burn = Owners.burn
@@ -216,7 +221,7 @@ def _no_late_burn(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Owners, "burn", no_late_burn)
 
 
-@broken("confirm answered no from a re-read after an unknown", "I5", Plan(0, faults=0.3))
+@broken("confirm answered no from a re-read after an unknown", "I5", Plan(1, faults=0.3))
 def _confirm_by_a_read(patch: pytest.MonkeyPatch) -> None:
     step = Owners.step
 
@@ -232,7 +237,7 @@ def _confirm_by_a_read(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Owners, "step", read_it)
 
 
-@broken("a retry below us", "I5", Plan(18, faults=0.3))
+@broken("a retry below us", "I5", Plan(13, faults=0.3))
 def _driver_retries(patch: pytest.MonkeyPatch) -> None:
     apply = MemoryBatches.apply
 
@@ -302,7 +307,7 @@ def _no_ledger(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(ledger, "enter", enter)
 
 
-@broken("a slot freed by the clock", "I9", Plan(1, holds_max=1))
+@broken("a slot freed by the clock", "I9", Plan(0, holds_max=1))
 def _slot_by_clock(patch: pytest.MonkeyPatch) -> None:
     free_slot = ledger._free_slot
 
@@ -363,7 +368,7 @@ def _revive(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Transitions, "_confirm_late", revive)
 
 
-@broken("expire without the expiry that was seen", "I10", Plan(4, faults=0.6))
+@broken("expire without the expiry that was seen", "I10", Plan(62, faults=0.6))
 def _expire_whatever(patch: pytest.MonkeyPatch) -> None:
     step = Owners.step
 
@@ -398,7 +403,7 @@ def _event_afterwards(patch: pytest.MonkeyPatch) -> None:
 @broken(
     "a hint that is not written before the batch",
     "I8 L1 L2",
-    Plan(0, faults=0.4, seats_per_block=1, seats=10, holders=2),
+    Plan(19, faults=0.4, seats_per_block=1, seats=10, holders=2),
 )
 def _hint_afterwards(patch: pytest.MonkeyPatch) -> None:
     apply = Owners.apply

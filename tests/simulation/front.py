@@ -1,12 +1,13 @@
 """The calls as their callers see them: to some process that may die, by a caller who may lose patience."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from random import Random
 from typing import TypeAlias
 
-from tests.simulation.history import Answer, Call, History
+from tests.simulation.history import HOUSE, Answer, Call
 from tests.simulation.plan import TTL_S, Plan
 from tests.simulation.process import Process
 from travio_inventory.domain.errors import (
@@ -56,10 +57,12 @@ class Ask:
 class Front:
     """Sends calls to the processes and writes down what came of them."""
 
-    def __init__(self, plan: Plan, trip: Trip, processes: list[Process], history: History, random: Random) -> None:
+    def __init__(self, plan: Plan, trip: Trip, processes: list[Process], random: Random) -> None:
         self.plan = plan
         self.trip = trip
-        self.history = history
+        self.calls: list[Call] = []
+        self.seen: Counter[str] = Counter()
+        """What went wrong for callers."""
         self.is_calm = False
         self.given_up: dict[Call, asyncio.Task[Hold | None]] = {}
         """Calls whose callers did not wait for the end."""
@@ -81,7 +84,7 @@ class Front:
         for turn in range(tries):
             if turn:
                 await self.pause()
-            call = await self._call("hold", ask.subject, work, cells=ask.cells(self.trip))
+            call = await self._call("hold", ask.subject, work, holder=ask.caller.holder, cells=ask.cells(self.trip))
             if call.answer not in (Answer.AGAIN, Answer.UNKNOWN):
                 break
         return call, got[-1] if call.answer is Answer.OK else None
@@ -94,19 +97,23 @@ class Front:
             assert booked.state == Confirmed(order)
             return booked
 
-        return await self._step("confirm", hold_id, work, tries=tries, order=order)
+        return await self._step("confirm", caller.holder, hold_id, work, tries=tries, order=order)
 
     async def release(self, caller: Caller, hold_id: str, *, tries: int) -> Call:
         """Give it back."""
-        return await self._step("release", hold_id, lambda process: process.holds.release(caller, hold_id), tries=tries)
+        return await self._step(
+            "release", caller.holder, hold_id, lambda process: process.holds.release(caller, hold_id), tries=tries
+        )
 
     async def cancel(self, caller: Caller, hold_id: str, *, tries: int) -> Call:
         """Give a booking back."""
-        return await self._step("cancel", hold_id, lambda process: process.holds.cancel(caller, hold_id), tries=tries)
+        return await self._step(
+            "cancel", caller.holder, hold_id, lambda process: process.holds.cancel(caller, hold_id), tries=tries
+        )
 
     async def extend(self, caller: Caller, hold_id: str, *, tries: int) -> Call:
-        """Keep it for another while from now."""
-        until_ms = self._processes[0].clock.now_ms() + TTL_S * 1_000
+        """Keep it for another while from now: a short one may be over before the hold is anyway."""
+        until_ms = self._processes[0].clock.now_ms() + self._random.choice((TTL_S, TTL_S // 2)) * 1_000
 
         async def work(process: Process) -> Hold:
             hold = await process.holds.extend(caller, hold_id, expires_at_ms=until_ms, total_ms_max=10**9)
@@ -114,11 +121,28 @@ class Front:
             assert hold.state.expires_at_ms >= until_ms
             return hold
 
-        return await self._step("extend", hold_id, work, tries=tries, until_ms=until_ms)
+        return await self._step("extend", caller.holder, hold_id, work, tries=tries, until_ms=until_ms)
 
     async def find(self, caller: Caller, hold_id: str) -> Call:
         """Read it."""
-        return await self._step("find", hold_id, lambda process: process.holds.find(caller, hold_id), tries=1)
+        return await self._step(
+            "find", caller.holder, hold_id, lambda process: process.holds.find(caller, hold_id), tries=1
+        )
+
+    async def look(self, holder: str) -> Call:
+        """Read the seat map of one segment."""
+        first = self._random.randrange(len(self.trip.segments))
+        ends = Ends(self.trip.stops[first], self.trip.stops[first + 1])
+        seen: list[str] = []
+
+        async def work(process: Process) -> None:
+            seats = await process.read_seat_map(self.trip.key, ends)
+            seen.append("".join(type(state).__name__[0].lower() for state in seats.states()))
+
+        cells = tuple(Cell(seat.id, first) for seat in self.trip.seats)
+        call = await self._call("map", "", work, holder=holder, cells=cells)
+        call.status = seen[0] if call.answer is Answer.OK else ""
+        return call
 
     async def block(self, seat: str, *, tries: int) -> Call:
         """Take the seat off sale."""
@@ -127,7 +151,7 @@ class Front:
             await process.holds.block(self.trip, seat, "broken")
 
         cells = tuple(Cell(seat, segment) for segment in range(len(self.trip.segments)))
-        return await self._step("block", seat, work, tries=tries, cells=cells)
+        return await self._step("block", HOUSE, seat, work, tries=tries, cells=cells)
 
     async def unblock(self, seat: str, *, tries: int) -> Call:
         """Put it back on sale."""
@@ -135,41 +159,46 @@ class Front:
         async def work(process: Process) -> None:
             await process.holds.unblock(self.trip, seat)
 
-        return await self._step("unblock", seat, work, tries=tries)
+        return await self._step("unblock", HOUSE, seat, work, tries=tries)
 
     async def pause(self) -> None:
         """Wait a while before asking again."""
         await asyncio.sleep(self._random.choice(PAUSES_S) * self._random.random())
 
     async def _step(
-        self, op: str, subject: str, work: Work, *, tries: int,
+        self, op: str, holder: str, subject: str, work: Work, *, tries: int,
         order: str = "", until_ms: int = 0, cells: tuple[Cell, ...] = (),
     ) -> Call:  # fmt: skip
         for turn in range(tries):
             if turn:
                 await self.pause()
-            call = await self._call(op, subject, work, order=order, until_ms=until_ms, cells=cells)
+            call = await self._call(op, subject, work, holder=holder, order=order, until_ms=until_ms, cells=cells)
             if call.answer not in (Answer.AGAIN, Answer.UNKNOWN):
                 break
         return call
 
     async def _call(
-        self, op: str, subject: str, work: Work, *, order: str = "", until_ms: int = 0, cells: tuple[Cell, ...] = ()
-    ) -> Call:
+        self, op: str, subject: str, work: Work, *, holder: str,
+        order: str = "", until_ms: int = 0, cells: tuple[Cell, ...] = (),
+    ) -> Call:  # fmt: skip
         loop, random = asyncio.get_running_loop(), self._random
-        process = random.choice(self._processes)
-        call = Call(len(self.history.calls), op, subject, loop.time(), cells, order, until_ms)
-        self.history.calls.append(call)
+        number = random.randrange(len(self._processes))
+        process = self._processes[number]
+        call = Call(len(self.calls), op, subject, loop.time(), cells, order, until_ms, holder=holder)
+        call.process = f"p{number}"
+        self.calls.append(call)
         task = process.start(work(process), call)
         if not self.is_calm and random.random() < self.plan.kills:
             loop.call_later(random.uniform(0, 0.5), process.kill)
         if not self.is_calm and random.random() < LEAVES:
+            self.seen["caller hangs up"] += 1
             loop.call_later(random.uniform(0, 0.5), task.cancel)
         await asyncio.wait([task], timeout=random.choice(PATIENCES_S))
         call.returned_s = loop.time()
         if task.done():
             _write_down(call, task)
         else:
+            self.seen["caller loses patience"] += 1
             self.given_up[call] = task
             task.add_done_callback(lambda late: late.cancelled() or late.exception())
         return call

@@ -7,7 +7,7 @@ from random import Random
 from tests.simulation.front import Ask, Front
 from tests.simulation.history import Answer
 from tests.simulation.oracle import Violated
-from tests.simulation.plan import DURATION_S, LAPSES_S, TTL_S
+from tests.simulation.plan import LAPSES_S, TTL_S
 from travio_inventory.domain.hold import Caller, Hold, base_id
 from travio_inventory.domain.trip import Ends, Trip
 
@@ -31,10 +31,13 @@ class Holder:
         """The whole day."""
         random, turn = self._random, 0
         await asyncio.sleep(random.uniform(0, 4))
-        while asyncio.get_running_loop().time() < DURATION_S:
+        while asyncio.get_running_loop().time() < self._front.plan.day_s:
             turn += 1
             ask = self._new_ask(turn)
+            if random.random() < 0.3:
+                await self._front.look(self._name)
             if ask.key and random.random() < self._front.plan.twins:
+                self._front.seen["asked twice at once"] += 1
                 self._start(self._ask_later(ask, random.choice((0, 0.05, 1, 8)) * random.random()))
             if random.random() < AT_ONCE:
                 self._start(self._ask_later(self._new_ask(-turn), random.choice((0, 0.05)) * random.random()))
@@ -56,7 +59,7 @@ class Holder:
     def _new_ask(self, turn: int) -> Ask:
         random = self._random
         key = f"k{turn}" if random.random() < 0.7 else None
-        ask = Ask(Caller("o", self._name), *_wish(random, self._front.trip), key)
+        ask = Ask(Caller("o", self._name), *_wish(random, self._front.trip, self._front.plan.popular), key)
         if key:
             self.asks.append(ask)
         return ask
@@ -69,7 +72,11 @@ class Holder:
         """What becomes of a hold."""
         random, hold_id = self._random, base_id(hold.id)
         if ask.key and random.random() < OTHER_REQUEST:
-            await self._front.hold(Ask(ask.caller, *_wish(random, self._front.trip), ask.key), tries=1)
+            await self._front.hold(
+                Ask(ask.caller, *_wish(random, self._front.trip, self._front.plan.popular), ask.key), tries=1
+            )
+        if random.random() < 0.3:
+            await self._front.look(self._name)
         if random.random() < 0.2:
             await self._front.find(ask.caller, hold_id)
         fate = random.random()
@@ -77,13 +84,18 @@ class Holder:
             return
         if random.random() < 0.35:
             await asyncio.sleep(random.choice((random.uniform(0, 3), TTL_S + random.uniform(-3, 3))))
-            await self._front.extend(ask.caller, hold_id, tries=3)
+            extending = self._start(self._extend(ask.caller, hold_id))
+            if random.random() < 0.6:
+                await extending
         if fate < 0.35:
             await self._give_back(ask.caller, hold_id)
         else:
             await self._book(ask.caller, hold_id, is_late=fate >= 0.6)
             if ask.key and random.random() < 0.25:
                 await self._front.hold(ask, tries=2)
+
+    async def _extend(self, caller: Caller, hold_id: str) -> None:
+        await self._front.extend(caller, hold_id, tries=3)
 
     async def _give_back(self, caller: Caller, hold_id: str) -> None:
         random = self._random
@@ -127,20 +139,28 @@ class Holder:
                 raise Violated(f"I5 asked again when all is well, and no answer: {call}")
 
 
+async def keep_looking(front: Front, random: Random) -> None:
+    """Read the seat map again and again."""
+    while asyncio.get_running_loop().time() < front.plan.day_s:
+        await asyncio.sleep(random.uniform(0, 4))
+        await front.look("viewer")
+
+
 async def keep_house(front: Front, random: Random) -> None:
     """Block a seat now and then, and put it back on sale."""
-    while asyncio.get_running_loop().time() < DURATION_S:
+    while asyncio.get_running_loop().time() < front.plan.day_s:
         await asyncio.sleep(random.uniform(5, 25))
-        seat = f"s{random.randrange(front.plan.seats)}"
+        seat = f"s{front.plan.seats - 1 - random.randrange(min(front.plan.seats, front.plan.popular))}"
         await front.block(seat, tries=random.choice((1, 3)))
         await asyncio.sleep(random.uniform(0, 15))
         if random.random() < 0.8:
             await front.unblock(seat, tries=random.choice((1, 3)))
 
 
-def _wish(random: Random, trip: Trip) -> tuple[Ends, tuple[str, ...]]:
-    """A journey and one to three seats."""
-    seats = sorted(random.sample(range(len(trip.seats)), min(len(trip.seats), random.choice((1, 1, 2, 2, 3)))))
+def _wish(random: Random, trip: Trip, popular: int) -> tuple[Ends, tuple[str, ...]]:
+    """A journey and one to three of the last seats."""
+    wished = range(max(0, len(trip.seats) - popular), len(trip.seats))
+    seats = sorted(random.sample(wished, min(len(wished), random.choice((1, 1, 2, 2, 3)))))
     first = random.randrange(len(trip.segments))
     last = random.randrange(first, len(trip.segments))
     return Ends(trip.stops[first], trip.stops[last + 1]), tuple(f"s{seat}" for seat in seats)

@@ -38,6 +38,15 @@ def seconds_of(at_ms: int) -> float:
     return (at_ms - START_MS) / 1_000
 
 
+def places_of(row: Row) -> list[tuple[int, Cell]]:
+    """The cells of a hold's row, each with its block; none where it never came to be."""
+    if row.get("holder") is None:
+        return []
+    segments = range(int(row.get("first_segment") or 0), int(row.get("last_segment") or 0) + 1)
+    named = (place.split(" ") for place in str(row["seats"]).split("\n"))
+    return [(int(block), Cell(seat, segment)) for block, seat in named for segment in segments]
+
+
 @dataclass(frozen=True, slots=True)
 class Step(Generic[C]):
     """One change of a hold's row: when, on whose behalf, from which status to which, and the row after it."""
@@ -52,11 +61,7 @@ class Step(Generic[C]):
     @property
     def places(self) -> list[tuple[int, Cell]]:
         """The hold's cells, each with its block; none where it never came to be."""
-        if self.row.get("holder") is None:
-            return []
-        segments = range(int(self.row.get("first_segment") or 0), int(self.row.get("last_segment") or 0) + 1)
-        named = (place.split(" ") for place in str(self.row["seats"]).split("\n"))
-        return [(int(block), Cell(seat, segment)) for block, seat in named for segment in segments]
+        return places_of(self.row)
 
     def __str__(self) -> str:
         return f"{self.hold_id} {self.was} -> {self.status} at {self.at_s:.2f}"

@@ -7,19 +7,20 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any, TypeVar
 
-from tests.simulation.history import ASKING, Call
+from tests.simulation.hindsight import ASKING
+from tests.simulation.history import Call
 from tests.simulation.oracle import START_MS
 from tests.simulation.plan import SKEW_S, TTL_S, Plan
-from tests.simulation.rough_edge import RoughGate
+from tests.simulation.rough_edge import RoughEdge
 from travio_inventory.domain.errors import AskAgain, BackendUnavailable
 from travio_inventory.domain.events import Event
-from travio_inventory.edge.local import LocalSeatMapCache
 from travio_inventory.engine.commits import Commits
 from travio_inventory.engine.edge_upkeep import EdgeUpkeep
 from travio_inventory.engine.expire_holds import ExpireHolds
 from travio_inventory.engine.hold_seats import HoldSeats, HoldTimes
 from travio_inventory.engine.open_trip import OpenTrip
 from travio_inventory.engine.ports import PublishFailed
+from travio_inventory.engine.read_seat_map import ReadSeatMap
 from travio_inventory.engine.relay_events import RelayEvents
 from travio_inventory.engine.trip_catalog import TripCatalog
 from travio_inventory.store.batches import Batches
@@ -39,6 +40,10 @@ class SkewedClock:
 
     skew_ms: int
 
+    def jump(self, random: Random) -> None:
+        """Be off by something else, forwards or back."""
+        self.skew_ms = round(random.uniform(-SKEW_S, SKEW_S) * 1_000)
+
     def now_ms(self) -> int:
         """See Clock."""
         return START_MS + round(asyncio.get_running_loop().time() * 1_000) + self.skew_ms
@@ -47,34 +52,36 @@ class SkewedClock:
 class Process:
     """One service process: clock, caches and tasks of its own. A kill ends the tasks and forgets the caches."""
 
-    def __init__(self, plan: Plan, batches: Batches, gate: RoughGate, random: Random) -> None:
-        self.clock = SkewedClock(round(random.uniform(-SKEW_S, SKEW_S) * 1_000))
+    def __init__(self, plan: Plan, batches: Batches, edge: RoughEdge, random: Random) -> None:
+        self.clock = SkewedClock(0)
+        self.clock.jump(random)
         self.kills = 0
         self._plan = plan
         self._batches = batches
-        self._gate = gate
+        self._edge = edge
         self._random = random
         self._tasks: dict[asyncio.Task[Any], None] = {}
         self._boot()
 
     def _boot(self) -> None:
         definitions = Definitions(self._batches)
-        cache = LocalSeatMapCache(self.clock.now_ms, trips_max=2)
+        trips = TripCatalog(definitions)
         self.owners = Owners(
             self._batches,
             clock=self.clock,
-            watch=EdgeUpkeep(self._gate, cache),
+            watch=EdgeUpkeep(self._edge, self._edge),
             background=self._in_background,
             rules=Rules(holds_per_holder_max=self._plan.holds_max),
             random=Random(self._random.random()),
         )
         self.holds = Transitions(self.owners)
         self.open_trip = OpenTrip(definitions)
+        self.read_seat_map = ReadSeatMap(trips, self.holds, self._edge)
         self.hold_seats = HoldSeats(
-            trips=TripCatalog(definitions),
+            trips=trips,
             holds=self.holds,
-            gate=self._gate,
-            taken=self._gate,
+            gate=self._edge,
+            taken=self._edge,
             commits=Commits(in_flight_max=10_000),
             times=HoldTimes(TTL_S, 3_600, 7_200),
             jitter=Random(self._random.random()),
@@ -134,11 +141,13 @@ class Post:
     random: Random
     failures: float
     lives: list[list[Event]] = field(default_factory=list)
+    failed: int = 0
 
     async def publish(self, events: Sequence[Event]) -> None:
         """See Publisher."""
         await asyncio.sleep(self.random.uniform(0, 0.05))
         if self.random.random() < self.failures:
+            self.failed += 1
             self.lives[-1] += events[: self.random.randrange(len(events) + 1)]
             raise PublishFailed
         self.lives[-1] += events

@@ -1,56 +1,124 @@
-"""A gate that all processes share, as they share Redis, and that forgets, lies and lets through on a seed."""
+"""An edge that all processes share, as they share Redis: on a seed it is slow, forgets, loses, lies, lets through."""
 
-from collections.abc import Callable, Sequence
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
 from random import Random
 
-from travio_inventory.edge.local import LocalGate
-from travio_inventory.engine.ports import BlockKey, Cell, GateAnswer, Locked, Passed
+from travio_inventory.domain.trip import TripKey
+from travio_inventory.edge.local import LocalGate, LocalSeatMapCache
+from travio_inventory.engine.ports import BlockKey, Cell, GateAnswer, Lease, Locked, Passed, Taken
 
-FORGETS = 0.02
-LETS_THROUGH = 0.06
-LIES = 0.02
-LOSES = 0.10
+CHANCES = {
+    "edge forgets everything": 0.02,
+    "edge lets through": 0.06,
+    "edge lies": 0.02,
+    "edge loses a word": 0.10,
+    "edge hears late": 0.05,
+}
+SLOW = 0.15
+SLOW_S_MAX = 0.060
+LATE_S_MAX = 5.0
 ENTRIES_MAX = 1_000
 
 
-class RoughGate:
-    """Implements `engine.ports.Gate` and `TakenSeats`. Once `is_calm`, it is a LocalGate like any other."""
+class RoughEdge:
+    """Implements `engine.ports.Gate`, `TakenSeats` and `SeatMapCache`. Once `is_honest`, it is like the local ones
+    with a distance in between. `seen` counts what went wrong, `complaints` are the times it let two in at once.
+    """
 
-    def __init__(self, now_ms: Callable[[], int], random: Random) -> None:
-        self.is_calm = False
+    def __init__(self, now_ms: Callable[[], int], random: Random, *, is_honest: bool = False) -> None:
+        self.is_honest = is_honest
+        self.seen: Counter[str] = Counter()
+        self.complaints: list[str] = []
         self._now_ms = now_ms
         self._random = random
-        self._gate = self._empty()
+        self._inside: dict[tuple[BlockKey, Cell], tuple[str, str, int]] = {}
+        self._forget()
 
     async def enter(
         self, block: BlockKey, cells: Sequence[Cell], *, token: str, claimant: str, ttl_ms: int
     ) -> GateAnswer:
         """See Gate."""
-        if self._happens(FORGETS):
-            self._gate = self._empty()
-        if self._happens(LETS_THROUGH):
+        await self._travel()
+        if self._happens("edge forgets everything"):
+            self._forget()
+        if self._happens("edge lets through"):
             return Passed()
-        if self._happens(LIES):
-            return Locked((cells[0].seat,))
-        return await self._gate.enter(block, cells, token=token, claimant=claimant, ttl_ms=ttl_ms)
+        if self._happens("edge lies"):
+            return self._random.choice((Locked, Taken))((cells[0].seat,))
+        answer = await self._gate.enter(block, cells, token=token, claimant=claimant, ttl_ms=ttl_ms)
+        if isinstance(answer, Passed):
+            self._let_in(block, cells, token, claimant, ttl_ms)
+        return answer
 
     async def leave(self, block: BlockKey, cells: Sequence[Cell], *, token: str) -> None:
         """See Gate."""
-        if not self._happens(LOSES):
+        await self._travel()
+        if not self._happens("edge loses a word"):
+            left = [(block, cell) for cell in cells]
+            self._inside = {
+                place: lock for place, lock in self._inside.items() if place not in left or lock[0] != token
+            }
             await self._gate.leave(block, cells, token=token)
 
     async def mark(self, block: BlockKey, cells: Sequence[Cell], *, claimant: str) -> None:
         """See TakenSeats."""
-        if not self._happens(LOSES):
+        await self._travel()
+        if self._happens("edge hears late"):
+            await asyncio.sleep(self._random.uniform(0, LATE_S_MAX))
+        if not self._happens("edge loses a word"):
             await self._gate.mark(block, cells, claimant=claimant)
 
     async def clear(self, block: BlockKey, cells: Sequence[Cell]) -> None:
         """See TakenSeats."""
-        if not self._happens(LOSES):
+        await self._travel()
+        if not self._happens("edge loses a word"):
             await self._gate.clear(block, cells)
 
-    def _empty(self) -> LocalGate:
-        return LocalGate(self._now_ms, entries_max=ENTRIES_MAX)
+    async def read(self, trip: TripKey) -> Mapping[int, bytes]:
+        """See SeatMapCache."""
+        await self._travel()
+        return await self._maps.read(trip)
 
-    def _happens(self, chance: float) -> bool:
-        return not self.is_calm and self._random.random() < chance
+    async def lease(self, trip: TripKey, blocks: Collection[int]) -> Mapping[int, Lease]:
+        """See SeatMapCache."""
+        await self._travel()
+        return await self._maps.lease(trip, blocks)
+
+    async def fill(self, trip: TripKey, packed: Mapping[int, tuple[Lease, bytes]]) -> None:
+        """See SeatMapCache."""
+        await self._travel()
+        await self._maps.fill(trip, packed)
+
+    async def invalidate(self, trip: TripKey, blocks: Collection[int]) -> None:
+        """See SeatMapCache."""
+        await self._travel()
+        if not self._happens("edge loses a word"):
+            await self._maps.invalidate(trip, blocks)
+
+    def _forget(self) -> None:
+        self._gate = LocalGate(self._now_ms, entries_max=ENTRIES_MAX)
+        self._maps = LocalSeatMapCache(self._now_ms, trips_max=2)
+        self._inside.clear()
+
+    def _let_in(self, block: BlockKey, cells: Sequence[Cell], token: str, claimant: str, ttl_ms: int) -> None:
+        """Keep who is inside: another claimant's lock on a cell must be over before anybody passes."""
+        now_ms = self._now_ms()
+        for cell in cells:
+            _, other, until_ms = self._inside.get((block, cell), ("", "", 0))
+            if until_ms <= now_ms:
+                self._inside[block, cell] = token, claimant, now_ms + ttl_ms
+            elif other != claimant:
+                self.complaints.append(f"E1 two at {cell} at once: {other} is inside, and {claimant} was let in")
+
+    def _happens(self, what: str) -> bool:
+        happens = not self.is_honest and self._random.random() < CHANCES[what]
+        self.seen[what] += happens
+        return happens
+
+    async def _travel(self) -> None:
+        """An honest edge is slow too."""
+        if self._random.random() < SLOW:
+            self.seen["edge is slow"] += 1
+            await asyncio.sleep(self._random.uniform(0, SLOW_S_MAX))

@@ -1,5 +1,6 @@
 """Tells a run: who asked for what, what they were told, and what took effect when."""
 
+import re
 from collections.abc import Iterator
 
 from tests.simulation.history import Call
@@ -10,17 +11,41 @@ from travio_inventory.store.batches import Kind, Row
 TIMES = ("until", "since", "expires_at", "created_at", "at")
 
 
+LINES_MAX = 80
+"""A story longer than that is told only as far as it is about what went wrong."""
+DIGEST = re.compile(r"([0-9a-f]{6})[0-9a-f]{10,26}")
+NAMES = re.compile(r"t~\d+~[0-9a-f]{6}|#\d+")
+
+
+def what_led_to(world: World) -> list[str]:
+    """The story up to the first broken promise; of a long one, the lines about the holds and calls that it names."""
+    lines = story(world)
+    if not world.violations:
+        return lines
+    first = _short(world.violations[0])
+    at_s = re.match(r"\d+\.\d\d ", first)
+    if at_s:
+        lines = [line for line in lines if float(line.split()[0]) <= float(at_s.group()) + 0.01]
+    if len(lines) <= LINES_MAX:
+        return lines
+    names = set(NAMES.findall(first))
+    names |= {name for line in lines if any(map(line.__contains__, names)) for name in re.findall(r"#\d+", line)}
+    about = [line for line in lines if names & set(NAMES.findall(line))]
+    return ["...", *about[-LINES_MAX:]]
+
+
 def story(world: World) -> list[str]:
-    """All that happened, in the order in which it did, one line each."""
-    lines = []
-    for call in world.history.calls:
-        lines.append((call.invoked_s, f"#{call.number} asks: {call.op} {_asked(call)}"))
+    """All that happened, in the order in which it did, one line each; digests by their first digits."""
+    lines: list[tuple[float, str]] = []
+    for call in world.front.calls:
+        whom = call.holder or "the house"
+        lines.append((call.invoked_s, f"#{call.number} {whom} asks {call.process}: {call.op} {_asked(call)}"))
         if call.returned_s < float("inf"):
             told = " ".join(filter(None, (call.answer, call.told, call.status)))
             lines.append((call.returned_s, f"#{call.number} is told: {told}"))
     for landed in world.oracle.landed:
         lines += [(landed.at_s, change) for change in _changes(landed)]
-    return [f"{at_s:8.3f} {line}" for at_s, line in sorted(lines, key=lambda line: line[0])]
+    return [f"{at_s:8.3f} {_short(text)}" for at_s, text in sorted(lines, key=lambda line: line[0])]
 
 
 def transcript(world: World) -> str:
@@ -28,8 +53,12 @@ def transcript(world: World) -> str:
     return "\n".join([*story(world), *(f"VIOLATED {violation}" for violation in world.violations), ""])
 
 
+def _short(text: str) -> str:
+    return DIGEST.sub(r"\1", text)
+
+
 def _asked(call: Call) -> str:
-    cells = " ".join(f"{seat}/{segment}" for seat, segment in call.cells)
+    cells = " ".join(f"{seat}/{segment}" for seat, segment in call.cells if call.op != "map")
     return " ".join(filter(None, (call.subject, cells, call.order)))
 
 
@@ -39,6 +68,9 @@ def _changes(landed: Landed[Call]) -> Iterator[str]:
     place = f"{landed.partition.table} {landed.partition.name} {landed.partition.number}"
     for key, before, after in landed.changes:
         if key.kind is Kind.GUARD or (key.kind is Kind.CELL and not before):
+            continue
+        if key.kind is Kind.EVENT:
+            yield f"    by {by} in {place}: event {after['event']} of {after['hold']}"
             continue
         name = f"{key.id}/{key.segment}" if key.kind is Kind.CELL else key.id
         yield f"    by {by} in {place}: {key.kind} {name}: {_changed(before, after)}"

@@ -1,18 +1,21 @@
 """A small world on a seed: processes that die, clocks that differ, a store that fails, holders who ask again."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from itertools import pairwise
 from random import Random
 
+from tests.simulation.checker import violations
 from tests.simulation.front import Ask, Front
-from tests.simulation.history import ASKING, Call, History
-from tests.simulation.holders import Holder, keep_house
-from tests.simulation.oracle import ORGANIZATION, START_MS, Oracle, Violated, seconds_of
+from tests.simulation.hindsight import ASKING, Hindsight
+from tests.simulation.history import Call, Found, History, Told
+from tests.simulation.holders import Holder, keep_house, keep_looking
+from tests.simulation.oracle import ORGANIZATION, START_MS, Oracle, Violated, places_of, seconds_of
 from tests.simulation.plan import LAPSES_S, LATEST_BATCH_S, SEGMENTS, SKEW_S, TTL_S, Plan
 from tests.simulation.process import Post, Process, Relay, Sweeper, adopting, keep_at
-from tests.simulation.rough_edge import RoughGate
+from tests.simulation.rough_edge import RoughEdge
 from tests.simulation.virtual_loop import run_virtually
 from travio_inventory.domain.errors import AskAgain, Refusal
 from travio_inventory.domain.events import Event, EventType
@@ -20,6 +23,7 @@ from travio_inventory.domain.hold import NEVER_MS, Caller, Hold, base_id
 from travio_inventory.domain.seat import AVAILABLE, BLOCKED, SOLD, Held, SeatState
 from travio_inventory.domain.seat_map import pack_block
 from travio_inventory.domain.trip import Ends, Seat, Segment, Trip, TripKey
+from travio_inventory.engine.ports import Cell
 from travio_inventory.store.batches import ABSENT, Index, Kind, Partition, Row, RowKey, Table, Write
 from travio_inventory.store.definitions import Definitions
 from travio_inventory.store.hints import minute_of
@@ -31,6 +35,8 @@ STOPS = "ABCD"
 KEY = TripKey(ORGANIZATION, "t")
 QUIET_S = TTL_S * 4 + 60
 """How long after the last fault all that was left half done is finished: a minute is looked at again 130 s later."""
+ROLLED_FORWARD_S = 3.0
+"""After so long on a good day a step is brought to its other blocks."""
 ABANDONED_S = 10.0
 """How long after its expiry a hold may still stand on a bad day, with a sweeper at work."""
 
@@ -42,20 +48,21 @@ class World:
         self.plan = plan
         self.violations: list[str] = []
         self.oracle: Oracle[Call] = Oracle(skew_ms=round(SKEW_S * 1_000), holds_max=plan.holds_max)
-        self.history = History(self.oracle)
         self.batches = MemoryBatches(None, Random(plan.seed + 1), asyncio.sleep)
         self.batches.observe = self._observe
         random = Random(plan.seed)
-        self.gate = RoughGate(lambda: START_MS + round(_now_s() * 1_000), Random(random.random()))
+        self.edge = RoughEdge(_now_ms, Random(random.random()), is_honest=plan.honest_edge)
         self.post = Post(Random(random.random()), plan.faults)
         self.trip = _trip(plan)
         self.random = random
+        self.seen: Counter[str] = Counter()
+        """How often which fault happened."""
 
     async def run(self) -> None:
         """The day, the night after it, and the reckoning. Raises Violated."""
         asyncio.get_running_loop().set_task_factory(adopting)
-        self.processes = [Process(self.plan, self.batches, self.gate, self.random) for _ in range(PROCESSES)]
-        self.front = Front(self.plan, self.trip, self.processes, self.history, self.random)
+        self.processes = [Process(self.plan, self.batches, self.edge, self.random) for _ in range(PROCESSES)]
+        self.front = Front(self.plan, self.trip, self.processes, self.random)
         await self._prepare()
         self.batches.faults = Faults.share(self.plan.faults)
         workers = self._start_workers()
@@ -65,10 +72,15 @@ class World:
         ]
         async with asyncio.TaskGroup() as day:
             day.create_task(self._open())
+            if not self.plan.still_clocks:
+                day.create_task(self._set_clocks())
+            for number in range(self.plan.viewers):
+                day.create_task(keep_looking(self.front, Random(self.plan.seed * 1_019 + number)))
             day.create_task(keep_house(self.front, Random(self.plan.seed * 1_013)))
             for holder in holders:
                 day.create_task(holder.live())
         await self._night(workers)
+        self._count_faults()
         await self._reckon(holders)
 
     def _observe(self, partition: Partition, changes: Sequence[Change]) -> None:
@@ -76,6 +88,34 @@ class World:
             self.oracle.applied(_now_s(), ASKING.get(), partition, changes)
         except Violated as violated:
             self.violations.append(f"{_now_s():.2f} {violated}")
+
+    def _count_faults(self) -> None:
+        self.seen.update({fault.name.lower().replace("_", " "): count for fault, count in self.batches.seen.items()})
+        self.seen.update(self.edge.seen)
+        self.seen.update(self.front.seen)
+        self.seen["process killed"] += sum(process.kills for process in self.processes)
+        self.seen["hand-over fails"] += self.post.failed
+
+    def history(self) -> History:
+        """What the callers know, and what is found in the rows now."""
+        rows = [(key, row) for partition in self.batches.partitions() for key, row in self._rows(partition)]
+        holds = {key.id: _found(row) for key, row in rows if key.kind is Kind.HOLD}
+        cells = {Cell(key.id, key.segment): row for key, row in rows if key.kind is Kind.CELL}
+        owners = {cell: str(row["owner"]) for cell, row in cells.items() if row.get("owner")}
+        told = [event for life in self.post.lives for event in life]
+        return History(
+            self.front.calls,
+            holds,
+            owners,
+            [Told(event.id, event.type.value, event.hold_id, event.ordinal) for event in told],
+            start_ms=START_MS,
+            clock_bound_ms=round(SKEW_S * 1_000),
+            holds_max=self.plan.holds_max,
+            is_settled=bool(self.plan.sweepers),
+        )
+
+    def _rows(self, partition: Partition) -> list[tuple[RowKey, Row]]:
+        return list(self.batches.snapshot(partition).items()) if partition.table is Table.BLOCKS else []
 
     # ---- the day
 
@@ -99,6 +139,13 @@ class World:
 
         await asyncio.gather(*(open_trip(process) for process in self.processes[:2]))
 
+    async def _set_clocks(self) -> None:
+        """Somebody sets a process's clock now and then, forwards or back."""
+        while _now_s() < self.plan.day_s:
+            await asyncio.sleep(self.random.uniform(3, 20))
+            self.random.choice(self.processes).clock.jump(self.random)
+            self.seen["clock jumps"] += 1
+
     def _start_workers(self) -> list[asyncio.Task[None]]:
         plan = self.plan
         sweepers = (self._employ(number, is_relay=False) for number in range(plan.sweepers))
@@ -112,7 +159,9 @@ class World:
             work = Relay(process, self.post) if is_relay else Sweeper(process)
             task = process.start(keep_at(work, self._pause_s))
             await asyncio.wait([task])
-            if not task.cancelled():
+            if task.cancelled():
+                self.seen["relay killed" if is_relay else "sweeper killed"] += 1
+            else:
                 task.result()
             await asyncio.sleep(self.random.uniform(0, 5))
 
@@ -125,7 +174,7 @@ class World:
     async def _night(self, workers: Sequence[asyncio.Task[None]]) -> None:
         """Everything late lands, then the store is well; workers finish what is left, holds lapse."""
         await asyncio.sleep(LATEST_BATCH_S * 2)
-        self.front.is_calm = self.gate.is_calm = True
+        self.front.is_calm = self.edge.is_honest = True
         self.batches.faults = Faults.none()
         self.post.failures = 0.0
         await asyncio.sleep(QUIET_S)
@@ -143,7 +192,7 @@ class World:
     # ---- the reckoning
 
     async def _reckon(self, holders: Sequence[Holder]) -> None:
-        prober = Process(self.plan, self.batches, self.gate, self.random)
+        prober = Process(self.plan, self.batches, self.edge, self.random)
         prober.clock.skew_ms = 0
         await self._judge_maps(prober)
         if self.plan.sweepers:
@@ -154,7 +203,13 @@ class World:
             await self._judge_journal()
         for holder in holders:
             await holder.insist()
-        self.history.judge()
+        await asyncio.sleep(ROLLED_FORWARD_S)
+        rest = Relay(prober, self.post)
+        for _ in range(3):
+            await rest()
+        Hindsight(self.oracle, self.front.calls, honest_edge=self.plan.honest_edge).judge()
+        if broken := [*self.edge.complaints, *violations(self.history())]:
+            raise Violated("; ".join(broken))
         await asyncio.sleep(LAPSES_S)
         if self.plan.holds_max:
             await self._judge_limits(prober)
@@ -205,12 +260,13 @@ class World:
     async def _judge_journal(self) -> None:
         """A relay that starts only now finds every recorded event, each once (I8)."""
         post = Post(Random(0), failures=0.0)
-        relay = Relay(Process(self.plan, self.batches, self.gate, self.random), post)
+        relay = Relay(Process(self.plan, self.batches, self.edge, self.random), post)
         for _ in range(3):
             await relay()
         if len(post.lives[0]) != len({event.id for event in post.lives[0]}):
             raise Violated("I8 told twice by one relay")
         self._judge_events(post.lives[0])
+        self.post.lives += post.lives
 
     def _judge_events(self, events: Sequence[Event]) -> None:
         """No event is missing, none out of order, and folding them gives the state."""
@@ -295,6 +351,21 @@ def _first_told(events: Sequence[Event]) -> list[Event]:
     return list(first.values())
 
 
+def _found(row: Row) -> Found:
+    return Found(
+        str(row["status"]),
+        str(row.get("holder") or ""),
+        str(row.get("claimant") or ""),
+        tuple(cell for _, cell in places_of(row)),
+        str(row.get("order_id") or ""),
+        int(row.get("expires_at") or 0),
+    )
+
+
+def _now_ms() -> int:
+    return START_MS + round(_now_s() * 1_000)
+
+
 def _now_s() -> float:
     return asyncio.get_running_loop().time()
 
@@ -309,10 +380,19 @@ def _trip(plan: Plan) -> Trip:
 
 
 def simulate(plan: Plan) -> World:
-    """Run the plan; `violations` are the promises that it broke, each with its moment."""
+    """Run the plan; `violations` are the promises that it broke, each with its moment, and what nobody expected."""
     world = World(plan)
     try:
         run_virtually(plan.seed, world.run())
     except* Violated as group:
-        world.violations += [str(violated) for violated in group.exceptions]
+        world.violations += [str(violated) for violated in _leaves(group)]
+    except* Exception as group:  # noqa: BLE001 - whatever goes wrong in a run is its result
+        world.violations += [f"CRASHED {error!r}" for error in _leaves(group)]
     return world
+
+
+def _leaves(error: BaseException) -> list[BaseException]:
+    """The error itself, or all that a group of them holds."""
+    if isinstance(error, BaseExceptionGroup):
+        return [leaf for inner in error.exceptions for leaf in _leaves(inner)]
+    return [error]

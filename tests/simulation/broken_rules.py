@@ -1,0 +1,386 @@
+"""More broken designs: each takes one condition, one lease or one order out of the protocol.
+
+Not here is what breaks no promise when it alone is gone, because something else holds too: the status that cancel asks
+for (the cells must still be the hold's), the grace of a young attempt and the end of an old one (the burn
+fences both), intents of which only some stand (the hold is burnt then), the hold that a key is bound anew from (ids are
+made from the generation), the shield around a commit (a kill is worse).
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
+
+import pytest
+
+from tests.simulation.broken_designs import BROKEN, broken
+from tests.simulation.plan import Plan
+from travio_inventory.domain.errors import BackendUnavailable, OutcomeUnknown
+from travio_inventory.domain.hold import Aborted, Caller, Held, Hold, HoldRequest
+from travio_inventory.domain.trip import TripKey
+from travio_inventory.edge.local import LocalGate, LocalSeatMapCache, _Entry
+from travio_inventory.engine.ports import BlockKey, Cell, GateAnswer, Journal, Lease, Locked, Passed, Publisher
+from travio_inventory.engine.read_seat_map import ReadSeatMap
+from travio_inventory.engine.relay_events import RelayEvents
+from travio_inventory.store import claims, journal, ledger, packing, rows, transitions
+from travio_inventory.store.batches import (
+    ABSENT,
+    Applied,
+    Hint,
+    Kind,
+    Outcome,
+    Partition,
+    Row,
+    RowKey,
+    Rows,
+    StoreUnavailable,
+    Write,
+)
+from travio_inventory.store.hints import HintMemory
+from travio_inventory.store.journal import EventJournal
+from travio_inventory.store.lapses import LapseFinder
+from travio_inventory.store.memory import MemoryBatches
+from travio_inventory.store.owners import Owner, Owners, Verdict
+from travio_inventory.store.transitions import Transitions
+
+__all__ = ["BROKEN"]
+
+Change = Callable[[Write], Write]
+
+BLOCKS_OF_ONE = Plan(0, seats_per_block=1, seats=5, popular=5, faults=0.3)
+ALONE = Plan(0, seats_per_block=1, seats=10, popular=10, holders=2, faults=0.3)
+HONEST = Plan(0, honest_edge=True, with_gate=True, holders=7, viewers=6, day_s=60.0, kills=0.0, faults=0.0)
+
+
+def _rewrite(patch: pytest.MonkeyPatch, change: Change) -> None:
+    """Send every write otherwise."""
+    apply = MemoryBatches.apply
+
+    async def otherwise(
+        self: MemoryBatches, partition: Partition, writes: Sequence[Write], hints: Sequence[Hint] = ()
+    ) -> Outcome:
+        return await apply(self, partition, list(map(change, writes)), hints)
+
+    patch.setattr(MemoryBatches, "apply", otherwise)
+
+
+def _unconditionally(write: Write) -> Write:
+    return write._replace(condition={})
+
+
+# ---- conditions
+
+
+@broken("take a cell whoever has it", "I1 I2", Plan(0))
+def _take_any(patch: pytest.MonkeyPatch) -> None:
+    _rewrite(patch, lambda write: _unconditionally(write) if write.condition == rows.IF_AVAILABLE else write)
+
+
+@broken("a hold's row whether it stands already or not", "I1 I2 I4 I5 I6", Plan(1, faults=0.3))
+def _insert_over(patch: pytest.MonkeyPatch) -> None:
+    def change(write: Write) -> Write:
+        is_new = write.key.kind is Kind.HOLD and write.condition is ABSENT and write.values["status"] != "aborted"
+        return _unconditionally(write) if is_new else write
+
+    _rewrite(patch, change)
+
+
+@broken("burn whatever stands", "I1 I2 I4", Plan(0, faults=0.3))
+def _burn_over(patch: pytest.MonkeyPatch) -> None:
+    _rewrite(patch, lambda write: _unconditionally(write) if write.values.get("status") == "aborted" else write)
+
+
+@broken("release whatever the status", "I4", Plan(0))
+def _release_any(patch: pytest.MonkeyPatch) -> None:
+    _rewrite(patch, lambda write: _unconditionally(write) if write.values.get("status") == "released" else write)
+
+
+@broken("confirm whatever the status", "I4", Plan(0, faults=0.3))
+def _confirm_any(patch: pytest.MonkeyPatch) -> None:
+    def change(write: Write) -> Write:
+        is_confirm = write.key.kind is Kind.HOLD and write.values.get("status") == "confirmed"
+        seen = {name: value for name, value in (write.condition or {}).items() if name != "status"}
+        return write._replace(condition=seen) if is_confirm and write.condition is not ABSENT else write
+
+    _rewrite(patch, change)
+
+
+def step_unseen(patch: pytest.MonkeyPatch) -> None:
+    """A step that does not compare how often the hold was extended."""
+    as_seen = transitions._as_seen
+    patch.setattr(transitions, "_as_seen", lambda hold: {"status": as_seen(hold)["status"]})
+
+
+def extend_unseen(patch: pytest.MonkeyPatch) -> None:
+    """Extend without the expiry that was seen."""
+
+    def change(write: Write) -> Write:
+        is_extension = write.key.kind is Kind.HOLD and "expires_at" in write.values and "status" not in write.values
+        return write._replace(condition={"status": "held"}) if is_extension else write
+
+    _rewrite(patch, change)
+
+
+@broken("an extension that makes a hold shorter", "I3", Plan(1))
+def _shorten(patch: pytest.MonkeyPatch) -> None:
+    async def extend(self: Transitions, caller: Caller, hold_id: str, *, expires_at_ms: int, **_cap: int) -> Hold:
+        try:
+            hold = await self._own(caller, hold_id)
+        except StoreUnavailable:
+            raise BackendUnavailable from None
+        if not isinstance(hold.state, Held):
+            raise await self._over(hold)
+        outcome = await self._extend(hold, hold.state.expires_at_ms, expires_at_ms)
+        if isinstance(outcome, Applied):
+            return hold.with_state(Held(expires_at_ms))
+        raise OutcomeUnknown
+
+    patch.setattr(Transitions, "extend", extend)
+
+
+@broken("bind a key that is bound already", "I5 I6", Plan(0, twins=1.0, faults=0.3))
+def _bind_over(patch: pytest.MonkeyPatch) -> None:
+    def change(write: Write) -> Write:
+        return _unconditionally(write) if write.key.kind is Kind.KEY and write.condition is ABSENT else write
+
+    _rewrite(patch, change)
+
+
+@broken("a key that does not know its request", "I2 I6", Plan(0))
+def _no_fingerprint(patch: pytest.MonkeyPatch) -> None:
+    bind = ledger._bind
+
+    async def anything(
+        owners: Owners, request: HoldRequest, key: str, home: int, standing: Rows
+    ) -> "ledger._Binding | ledger.Entered":
+        alike = {name: {**row, "fingerprint": request.fingerprint} for name, row in standing.items()}
+        return await bind(owners, request, key, home, alike)
+
+    patch.setattr(ledger, "_bind", anything)
+
+
+@broken("make cells without a guard", "I1 I2", Plan(0, faults=0.4))
+def _no_guard(patch: pytest.MonkeyPatch) -> None:
+    _rewrite(patch, lambda write: _unconditionally(write) if write.key.kind is Kind.GUARD else write)
+
+
+# ---- orders
+
+
+@broken("the home batch before the intents", "I2", Plan(0))
+def _commit_first(patch: pytest.MonkeyPatch) -> None:
+    async def claim(self: Transitions, hold: Hold, now_ms: int) -> tuple[claims.Claimed, bool]:
+        claimed = await claims.take(self._owners, self._home_claim(hold, now_ms))
+        for block, seats in hold.seats_by_block.items():
+            if block != hold.home and isinstance(claimed.result, claims.Won):
+                claimed = await claims.take(self._owners, self._intents(hold, block, seats, now_ms))
+        return claimed, len(hold.seats_by_block) > 1
+
+    patch.setattr(Transitions, "_claim", claim)
+
+
+@broken("a definite no of a private id after an unknown", "I5", Plan(6, faults=0.5))
+def _never_in_doubt(patch: pytest.MonkeyPatch) -> None:
+    claim = Transitions._claim
+
+    async def sure(self: Transitions, hold: Hold, now_ms: int) -> tuple[claims.Claimed, bool]:
+        claimed, others_sent = await claim(self, hold, now_ms)
+        return replace(claimed, in_doubt=False), others_sent
+
+    patch.setattr(Transitions, "_claim", sure)
+
+
+@broken("one block's win stands for all", "I1 I2", Plan(0))
+def _best_of_all(patch: pytest.MonkeyPatch) -> None:
+    patch.setitem(transitions._RANK, claims.Won, -1)
+
+
+@broken("a cell that is not there yet counts as taken", "I5", Plan(0, faults=0.4))
+def _unseeded_is_taken(patch: pytest.MonkeyPatch) -> None:
+    decide = claims._decide
+
+    def taken(obstacles: claims._Obstacles) -> claims.Result | None:
+        return claims.Lost(()) if obstacles.is_unseeded else decide(obstacles)
+
+    patch.setattr(claims, "_decide", taken)
+
+
+@broken("never burn an abandoned attempt", "L2 I5", BLOCKS_OF_ONE)
+def _never_abandoned(patch: pytest.MonkeyPatch) -> None:
+    judge = Owners.judge
+
+    async def patient(self: Owners, organization: str, hold_id: str, *, since_ms: int) -> Owner:
+        if await self.home(organization, hold_id) is None:
+            return Owner(Verdict.CONTENDED, {})
+        return await judge(self, organization, hold_id, since_ms=since_ms)
+
+    patch.setattr(Owners, "judge", patient)
+
+
+@broken("look past the late booking", "I5 I7", Plan(0))
+def _overlook_late(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(transitions, "_is_booking", lambda _row: False)
+
+
+@broken("answer before the maps are told", "I7", HONEST)
+def _answer_first(patch: pytest.MonkeyPatch) -> None:
+    async def settled(self: Owners, hold: Hold) -> None:
+        self._note(hold)
+        self._background(self.watch.changed(hold))
+        if len(hold.seats_by_block) > 1 and not isinstance(hold.state, Held):
+            self._background(self.roll_forward(hold))
+
+    patch.setattr(Owners, "settled", settled)
+
+
+@broken("a map without the home rows", "I7", BLOCKS_OF_ONE)
+def _cells_alone(patch: pytest.MonkeyPatch) -> None:
+    state = packing._state
+    patch.setattr(packing, "_state", lambda cell, _homes: state(cell, {}))
+
+
+# ---- sweeper, relay and hints
+
+
+@broken("the sweeper frees other blocks' cells by their time", "I1 I2", BLOCKS_OF_ONE)
+def _sweep_by_time(patch: pytest.MonkeyPatch) -> None:
+    async def settle(self: LapseFinder, block: BlockKey, owner: str, owned: dict[RowKey, Row]) -> None:
+        await self._owners.roll_block(owner, block.trip, block.block, list(owned), Aborted(""))
+
+    patch.setattr(LapseFinder, "_settle", settle)
+
+
+@broken("the sweeper passes over what says sold", "L2", replace(ALONE, kills=0.6).with_seed(5))
+def _pass_over_sold(patch: pytest.MonkeyPatch) -> None:
+    is_suspect = LapseFinder._is_suspect
+    patch.setattr(
+        LapseFinder, "_is_suspect",
+        lambda self, cell, now_ms: cell["status"] != "sold" and is_suspect(self, cell, now_ms),
+    )  # fmt: skip
+
+
+@broken("a hint that counts as written before it is", "I8 L1 L2", replace(ALONE, faults=0.7).with_seed(27))
+def _remember_early(patch: pytest.MonkeyPatch) -> None:
+    missing = HintMemory.missing
+
+    def at_once(self: HintMemory, hints: Sequence[Hint]) -> list[Hint]:
+        found = missing(self, hints)
+        self.remember(found)
+        return found
+
+    patch.setattr(HintMemory, "missing", at_once)
+
+
+@broken("no hint for the other blocks of a hold", "L2", replace(BLOCKS_OF_ONE, kills=0.4, holders=2).with_seed(7))
+def _hint_home_only(patch: pytest.MonkeyPatch) -> None:
+    apply = Owners.apply
+
+    async def home_only(self: Owners, partition: Partition, writes: Sequence[Write], asked: Sequence[Hint]) -> Outcome:
+        is_home = any(write.key.kind is Kind.HOLD for write in writes)
+        own = [hint for hint in asked if hint.entry == rows.block_entry(partition)] if is_home else []
+        return await apply(self, partition, writes, own)
+
+    patch.setattr(Owners, "apply", home_only)
+
+
+def close_failed(patch: pytest.MonkeyPatch) -> None:
+    """A minute closed though one of its blocks failed."""
+    close_due = LapseFinder.close_due
+
+    async def close_all(self: LapseFinder, _failed: Collection[BlockKey]) -> None:
+        await close_due(self, ())
+
+    patch.setattr(LapseFinder, "close_due", close_all)
+
+
+@broken("events marked as told before they are", "I8", Plan(3, faults=0.4))
+def _mark_first(patch: pytest.MonkeyPatch) -> None:
+    async def relay(self: RelayEvents) -> int:
+        told: Journal = self._journal
+        post: Publisher = self._publisher
+        events = await told.unpublished()
+        await told.mark_published(events)
+        if events:
+            await post.publish(events)
+        return len(events)
+
+    patch.setattr(RelayEvents, "__call__", relay)
+
+
+@broken("the relay orders events by their clocks", "I8", Plan(1))
+def _order_by_clock(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(journal, "_place", lambda row: (journal._hold_of(row), rows.number(row, "at")))
+
+
+@broken("the relay does not look for gaps", "I8", Plan(3, faults=0.4))
+def _no_gaps(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(EventJournal, "_has_gap", lambda _self, _news: False)
+
+
+# ---- the edge
+
+
+@broken("a lock without an owner token", "E1", HONEST.with_seed(4))
+def _no_token(patch: pytest.MonkeyPatch) -> None:
+    async def leave(self: LocalGate, block: BlockKey, cells: Sequence[Cell], **_token: str) -> None:
+        self._locks.drop(block, cells)
+
+    patch.setattr(LocalGate, "leave", leave)
+
+
+@broken("a lock that never lapses", "I5 L2", Plan(0, with_gate=True, kills=0.3))
+def _lock_forever(patch: pytest.MonkeyPatch) -> None:
+    enter = LocalGate.enter
+
+    async def forever(
+        self: LocalGate, block: BlockKey, cells: Sequence[Cell], *, token: str, claimant: str, ttl_ms: int
+    ) -> GateAnswer:
+        return await enter(self, block, cells, token=token, claimant=claimant, ttl_ms=1_000 * ttl_ms)
+
+    patch.setattr(LocalGate, "enter", forever)
+
+
+@broken("a gate that locks what it can", "E1", HONEST.with_seed(4))
+def _lock_some(patch: pytest.MonkeyPatch) -> None:
+    enter = LocalGate.enter
+
+    async def some(
+        self: LocalGate, block: BlockKey, cells: Sequence[Cell], *, token: str, claimant: str, ttl_ms: int
+    ) -> GateAnswer:
+        answer = await enter(self, block, cells, token=token, claimant=claimant, ttl_ms=ttl_ms)
+        if isinstance(answer, Locked) and len(answer.seats) < len({cell.seat for cell in cells}):
+            now_ms = self._now_ms()
+            self._locks.add(block, cells, _Entry(claimant, token, now_ms + ttl_ms), now_ms)
+            return Passed()
+        return answer
+
+    patch.setattr(LocalGate, "enter", some)
+
+
+@broken("a refill without a lease", "I7", HONEST)
+def _no_lease(patch: pytest.MonkeyPatch) -> None:
+    fill = LocalSeatMapCache.fill
+
+    async def anyway(self: LocalSeatMapCache, trip: TripKey, packed: Mapping[int, tuple[Lease, bytes]]) -> None:
+        standing = await self.lease(trip, packed)
+        await fill(self, trip, {block: (standing[block], content) for block, (_, content) in packed.items()})
+
+    patch.setattr(LocalSeatMapCache, "fill", anyway)
+
+
+@broken(
+    "a map that never goes stale",
+    "I7",
+    Plan(0, holders=2, viewers=5, kills=0.0, faults=0.0, seats_per_block=1, seats=10, popular=10),
+)
+def _never_stale(patch: pytest.MonkeyPatch) -> None:
+    init = LocalSeatMapCache.__init__
+
+    def forever(self: LocalSeatMapCache, now_ms: Callable[[], int], *, trips_max: int) -> None:
+        init(self, now_ms, trips_max=trips_max, stale_ms_max=10**9)
+
+    patch.setattr(LocalSeatMapCache, "__init__", forever)
+
+
+@broken("join a read that began before a write", "I7", replace(HONEST, viewers=20))
+def _join_any(patch: pytest.MonkeyPatch) -> None:
+    read = ReadSeatMap._read
+    patch.setattr(ReadSeatMap, "_read", lambda self, trip, block, _lease: read(self, trip, block, ""))

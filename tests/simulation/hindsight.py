@@ -1,0 +1,178 @@
+"""Judges answers by what took effect, and when: what only somebody can tell who watches the store."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from functools import cached_property
+from math import inf
+
+from tests.simulation.history import Answer, Call
+from tests.simulation.oracle import Oracle, Span, Step, Violated
+from travio_inventory.domain.hold import base_id, late_id
+from travio_inventory.engine.ports import Cell
+
+CAUSES = {
+    "hold": (None, "held"),
+    "block": (None, "held"),
+    "extend": ("held", "held"),
+    "release": ("held", "released"),
+    "unblock": ("held", "released"),
+    "cancel": ("confirmed", "cancelled"),
+}
+"""What a call that changes a hold does to its row; a confirm leads to confirmed from wherever it was."""
+
+
+ASKING: ContextVar[Call | None] = ContextVar("ASKING", default=None)
+"""On behalf of which call something is done: inherited by every task, timer and late batch."""
+
+
+STALE_S_MAX = 2.0 + 3.0
+"""How old a map may be at most: the cache's bound, and the time that it takes to read a block."""
+
+
+@dataclass
+class Hindsight:
+    """`judge` raises Violated where an answer is at odds with what the oracle saw."""
+
+    oracle: Oracle[Call]
+    calls: Sequence[Call]
+    honest_edge: bool = False
+    """Whether every word to the edge arrives, so that no map is older than what was acknowledged."""
+    _invoked: dict[tuple[str, str], float] = field(default_factory=lambda: defaultdict(lambda: inf))
+
+    def judge(self) -> None:
+        """Judge all calls."""
+        for call in self.calls:
+            name = (call.op, call.subject)
+            self._invoked[name] = min(self._invoked[name], call.invoked_s)
+        self._judge_unasked()
+        self._judge_late_effects()
+        for call in self.calls:
+            match call.op:
+                case "hold" | "block":
+                    self._judge_taken(call)
+                case "extend":
+                    self._judge_extend(call)
+                case "find":
+                    self._judge_find(call)
+                case "map":
+                    self._judge_map(call)
+                case _:
+                    pass
+
+    def _judge_unasked(self) -> None:
+        """Nobody releases or cancels what nobody asked for by then (I4)."""
+        for step in self.oracle.steps:
+            base = base_id(step.hold_id)
+            if step.status == "released" and step.row.get("holder") and self._invoked["release", base] > step.at_s:
+                raise Violated(f"I4 {step.hold_id} released unasked")
+            if step.status == "cancelled" and self._invoked["cancel", base] > step.at_s:
+                raise Violated(f"I4 {step.hold_id} cancelled unasked")
+
+    def _judge_late_effects(self) -> None:
+        """Nothing that a call sent takes effect after its definite no; what had no key, not before it either (I5).
+        A key reused for another request changes nothing (I6).
+        """
+        for step in self.oracle.steps:
+            call = step.call
+            if call is None or call.answer in (Answer.OK, Answer.UNKNOWN):
+                continue
+            if not _is_effect(call, step):
+                continue
+            was_promised_none = call.answer is Answer.REUSED or (
+                call.op in ("hold", "block") and not call.has_key and call.answer is not Answer.ENDED
+            )
+            if was_promised_none or step.at_s > call.returned_s:
+                raise Violated(f"I5 {call}, yet {step}")
+
+    def _judge_taken(self, call: Call) -> None:
+        """Who was refused as taken asked for something that somebody had since the key was first used (I5)."""
+        if call.answer is not Answer.NO:
+            return
+        first_s = call.invoked_s
+        if call.has_key:
+            alike = (other for other in self.calls if other.subject == call.subject and other.cells == call.cells)
+            first_s = min(other.invoked_s for other in alike)
+        for span in self._spans(call.cells):
+            if span.from_s <= call.returned_s and span.to_s >= first_s:
+                return
+        raise Violated(f"I5 refused as taken though nobody had it since {first_s:.2f}: {call}")
+
+    def _judge_extend(self, call: Call) -> None:
+        if call.answer is Answer.OK and not any(
+            step.status == "held" and int(step.row.get("expires_at") or 0) >= call.until_ms
+            for step in self.oracle.timelines[call.subject]
+            if step.at_s <= call.returned_s
+        ):
+            raise Violated(f"I3 extension acknowledged, never made: {call}")
+
+    def _judge_find(self, call: Call) -> None:
+        """What was read stood at some moment of the reading (I7)."""
+        if call.answer is not Answer.OK:
+            return
+        timeline = self.oracle.timelines[call.told]
+        until = [step.at_s for step in timeline[1:]] + [inf]
+        for step, to_s in zip(timeline, until, strict=True):
+            if step.status == call.status and step.at_s <= call.returned_s and to_s >= call.invoked_s:
+                return
+        raise Violated(f"I7 read what did not stand: {call} {timeline}")
+
+    def _judge_map(self, call: Call) -> None:
+        """Each seat was as the map says at some moment since the oldest that it may show (I7)."""
+        if call.answer is not Answer.OK:
+            return
+        for cell, letter in zip(call.cells, call.status, strict=True):
+            from_s = max(call.invoked_s - STALE_S_MAX, self._acknowledged_s(call, cell))
+            if letter not in self._letters(cell, from_s, call.returned_s):
+                raise Violated(f"I7 {cell} was never {letter!r} from {from_s:.2f} on: {call}")
+
+    def _acknowledged_s(self, look: Call, cell: Cell) -> float:
+        """When the last step on the cell took effect that anybody knew of before the look."""
+        if not self.honest_edge:
+            return 0.0
+        return max((at_s for known_s, at_s in self._known[cell] if known_s <= look.invoked_s), default=0.0)
+
+    @cached_property
+    def _known(self) -> dict[Cell, list[tuple[float, float]]]:
+        """For each cell, when a step was acknowledged, and when it took effect."""
+        known: dict[Cell, list[tuple[float, float]]] = defaultdict(list)
+        for call in self.calls:
+            if call.answer is not Answer.OK or call.op not in ("hold", "confirm", "release", "cancel"):
+                continue
+            for step in (*self.oracle.timelines[call.told], *self.oracle.timelines[late_id(call.told)]):
+                if step.status == call.status and step.at_s <= call.returned_s:
+                    for _, cell in step.places:
+                        known[cell].append((call.returned_s, step.at_s))
+        return known
+
+    def _letters(self, cell: Cell, from_s: float, to_s: float) -> set[str]:
+        """What the cell was at any moment of these. An attempt under way may show as held."""
+        letters, at_s = {"h"}, from_s
+        for span in self.oracle.spans[cell]:
+            if span.from_s <= to_s and span.to_s > from_s:
+                if span.from_s > at_s:
+                    letters.add("a")
+                at_s = max(at_s, span.to_s)
+                letters |= self._letters_of(span, to_s)
+        return letters | ({"a"} if at_s <= to_s else set())
+
+    def _letters_of(self, span: Span, to_s: float) -> set[str]:
+        timeline = self.oracle.timelines[span.hold_id]
+        if not timeline[0].row.get("holder"):
+            return {"b"}
+        booked_s = min((step.at_s for step in timeline if step.status == "confirmed"), default=inf)
+        return {"s"} if booked_s <= to_s else set()
+
+    def _spans(self, cells: Iterable[Cell]) -> Iterator[Span]:
+        for cell in cells:
+            yield from self.oracle.spans[cell]
+
+
+def _is_effect(call: Call, step: Step[Call]) -> bool:
+    """Whether the step is what the call asked for, not what it did to others on the way."""
+    if call.op == "confirm":
+        return step.status == "confirmed"
+    if CAUSES.get(call.op) != (step.was, step.status):
+        return False
+    return call.op in ("hold", "block", "unblock") or base_id(step.hold_id) == call.subject

@@ -1,0 +1,109 @@
+"""The checker is trusted because another judge, which tries every order of the calls, agrees with it."""
+
+from collections import Counter
+from dataclasses import replace
+from random import Random
+
+import pytest
+
+from tests.simulation import checker
+from tests.simulation.checker import violations
+from tests.simulation.exhaustive import is_explained
+from tests.simulation.history import Answer, Call, Found, History, Told
+from tests.simulation.small_histories import right, tampered
+from travio_inventory.engine.ports import Cell
+
+HISTORIES = 1_500
+A, B = Cell("a", 0), Cell("b", 0)
+
+
+def test_both_judges_find_the_same_histories_right() -> None:
+    """Thousands of small histories: such as can have been, and each with one thing changed."""
+    found: Counter[tuple[str, bool]] = Counter()
+    for seed in range(HISTORIES):
+        random = Random(seed)
+        history = right(random)
+        for kind, judged in (("right", history), ("tampered", tampered(history, random))):
+            broken = violations(judged)
+            assert is_explained(judged) == (not broken), f"seed {seed}, {kind}: {broken}\n{judged}"
+            found[kind, not broken] += 1
+    assert found["right", True] == HISTORIES
+    assert min(found["tampered", True], found["tampered", False]) > HISTORIES / 3, found
+
+
+@pytest.mark.parametrize("rule", ["rows", "keys", "answers", "makers", "steps", "order"])
+def test_a_checker_that_lacks_a_rule_is_noticed(rule: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checker._Checker, f"_judge_{rule}", lambda _: ())
+    assert any(_differ(seed) for seed in range(HISTORIES))
+
+
+def _differ(seed: int) -> bool:
+    random = Random(seed)
+    history = tampered(right(random), random)
+    return is_explained(history) != (not violations(history))
+
+
+def _hold(number: int, from_s: float, to_s: float, **said: object) -> Call:
+    call = Call(number, "hold", "", from_s, (A,), returned_s=to_s, holder="u", answer=Answer.OK, status="held")
+    for name, value in said.items():
+        setattr(call, name, value)
+    return call
+
+
+ROW = Found("held", "u", "-", (A,), expires_at_ms=1_000_000)
+TOLD = [Told("1", "hold.created", "h", 0)]
+RIGHT = History([_hold(0, 1, 2, told="h")], {"h": ROW}, {A: "h"}, TOLD, holds_max=1)
+SECOND = _hold(1, 3, 4, told="i", cells=(B,))
+AGAIN = _hold(1, 3, 4, answer=Answer.AGAIN, told="SEAT_CONTENDED")
+RETRY = _hold(0, 1, 2, told="h", subject="k")
+
+WRONG = {
+    "I1 two have it at once": replace(
+        RIGHT, calls=[*RIGHT.calls, _hold(1, 3, 4, told="i")], holds={"h": ROW, "i": ROW}, events=None, holds_max=0
+    ),
+    "I2 a cell is not the hold's that says so": replace(RIGHT, owners={}),
+    "I2 a cell is nobody's": replace(RIGHT, owners={A: "h", B: "gone"}),
+    "I2 told of another holder's": replace(RIGHT, holds={"h": ROW._replace(holder="v")}),
+    "I2 told of another key's": replace(RIGHT, calls=[_hold(0, 1, 2, told="h", subject="k")]),
+    "I3 what was acknowledged is gone": replace(RIGHT, holds={}, owners={}, events=None),
+    "I3 an extension is gone": replace(
+        RIGHT, calls=[*RIGHT.calls, Call(1, "extend", "h", 3, until_ms=2_000_000, returned_s=4, answer=Answer.OK)]
+    ),
+    "I4 released unasked": replace(RIGHT, holds={"h": ROW._replace(status="released")}, owners={}, events=None),
+    "I5 refused, and yet there": replace(RIGHT, calls=[_hold(0, 1, 2, answer=Answer.NO, told="SEAT_UNAVAILABLE")]),
+    "I5 nobody had it": replace(
+        RIGHT, calls=[*RIGHT.calls, _hold(1, -3, -2, answer=Answer.NO, told="SEAT_UNAVAILABLE")]
+    ),
+    "I6 one key, two holds": History(
+        [RETRY], {"h": ROW._replace(claimant="k"), "i": ROW._replace(claimant="k", cells=(B,))}, {A: "h", B: "i"}
+    ),
+    "I7 read before it was": replace(
+        RIGHT, calls=[*RIGHT.calls, Call(1, "find", "h", 3, returned_s=4, answer=Answer.NO, told="HOLD_NOT_FOUND")]
+    ),
+    "I8 an event is missing": replace(RIGHT, events=[]),
+    "I8 one step told under two ids": replace(RIGHT, events=[*TOLD, TOLD[0]._replace(id="2")]),
+    "I8 an event without a step": replace(RIGHT, events=[*TOLD, Told("2", "hold.created", "ghost", 0)]),
+    "I8 one id, two events": replace(RIGHT, events=[*TOLD, TOLD[0]._replace(type="hold.expired")]),
+    "I9 more than allowed": replace(
+        RIGHT, calls=[*RIGHT.calls, SECOND], holds={"h": ROW, "i": ROW._replace(cells=(B,))}, owners={A: "h", B: "i"},
+        events=None,
+    ),
+    "I10 expired early": replace(
+        RIGHT, calls=[*RIGHT.calls, Call(1, "find", "h", 3, returned_s=4, answer=Answer.OK, status="expired")],
+        holds={"h": ROW._replace(status="expired")}, owners={}, events=None,
+    ),
+    "L2 a probe is refused": replace(RIGHT, calls=[*RIGHT.calls, AGAIN], probes=frozenset({1})),
+    "L3 an answer after too long": replace(RIGHT, answer_s_max=0.5),
+}  # fmt: skip
+
+
+def test_a_history_that_can_have_been_is_right() -> None:
+    assert violations(RIGHT) == []
+    assert violations(replace(RIGHT, events=[*TOLD, *TOLD])) == [], "at least once means perhaps twice"
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_each_promise_is_seen_broken(wrong: str) -> None:
+    promise = wrong.split(maxsplit=1)[0]
+    broken = violations(WRONG[wrong])
+    assert any(f"{promise} " in violation for violation in broken), broken
