@@ -21,7 +21,8 @@ from grpclib.exceptions import GRPCError
 from grpclib.health.v1.health_grpc import HealthStub
 from grpclib.health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 
-from travio_inventory.app import App, StartFailed, open_inventory, running, working
+from travio_inventory.app import App, open_inventory, running, working
+from travio_inventory.backends import StartFailed
 from travio_inventory.domain.errors import InvalidRequest, TripNotFound
 from travio_inventory.domain.hold import Caller, Hold
 from travio_inventory.domain.seat import Available, Blocked, SeatState

@@ -1,13 +1,13 @@
 """A trip on sale over the real use cases, and words for what its customers and their rivals do."""
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
 from random import Random
 from types import TracebackType
-from typing import Any, Literal, Self, TypeAlias
+from typing import Any, Literal, NamedTuple, Self, TypeAlias
 from uuid import uuid4
 
 from tests.engine.line import Line, Stall
@@ -28,7 +28,7 @@ from travio_inventory.engine.expire_holds import ExpireHolds, Swept
 from travio_inventory.engine.extend_hold import ExtendHold
 from travio_inventory.engine.hold_seats import HoldSeats, HoldTimes
 from travio_inventory.engine.open_trip import OpenTrip
-from travio_inventory.engine.ports import BlockKey
+from travio_inventory.engine.ports import BlockKey, Gate, SeatMapCache, TakenSeats
 from travio_inventory.engine.read_holds import ReadHolds
 from travio_inventory.engine.read_seat_map import ReadSeatMap
 from travio_inventory.engine.relay_events import RelayEvents
@@ -92,38 +92,59 @@ class Hasty(Random):
         return a
 
 
-class Process:
-    """One service process with its own edge, caches and line to the store."""
+class Edge(NamedTuple):
+    """What a process has that may forget everything."""
 
-    def __init__(self, batches: Batches, clock: Clock, *, holds_per_holder_max: int) -> None:
-        self.publisher = InProcess()
+    gate: Gate
+    taken: TakenSeats
+    seat_maps: SeatMapCache
+    gate_ttl_ms: int = 5_000
+
+
+def local_edge(clock: Clock) -> Edge:
+    """One of its own."""
+    gate = LocalGate(clock.now_ms, entries_max=10_000, taken_ttl_ms=TAKEN_TTL_S * 1_000)
+    return Edge(gate, gate, LocalSeatMapCache(clock.now_ms, trips_max=8))
+
+
+class Process:
+    """One service process with its own caches and line to the store."""
+
+    def __init__(
+        self, batches: Batches, clock: Clock, *, holds_per_holder_max: int, edge: Edge, publisher: InProcess
+    ) -> None:
+        self.publisher = publisher
         self.commits = Commits(in_flight_max=1_000)
         self.clock = clock
         self.batches = batches
-        self.inventory = self._use_cases(holds_per_holder_max)
+        self.inventory = self._use_cases(holds_per_holder_max, edge)
 
-    def _use_cases(self, holds_per_holder_max: int) -> Inventory:
+    def _use_cases(self, holds_per_holder_max: int, edge: Edge) -> Inventory:
         """As `app.py` puts them together, but for the clock."""
         clock, batches, commits = self.clock, self.batches, self.commits
-        gate = LocalGate(clock.now_ms, entries_max=10_000, taken_ttl_ms=TAKEN_TTL_S * 1_000)
-        cache = LocalSeatMapCache(clock.now_ms, trips_max=8)
         self.owners = owners = Owners(
             batches,
             clock=clock,
-            watch=EdgeUpkeep(gate, cache),
+            watch=EdgeUpkeep(edge.taken, edge.seat_maps),
             background=commits.in_background,
             rules=Rules(CLOCK_BOUND_MS, GRACE_S * 1_000, holds_per_holder_max),
             random=Hasty(),
         )
-        times = HoldTimes(TTL_S, TTL_S_MAX, TOTAL_S_MAX)
+        times = HoldTimes(TTL_S, TTL_S_MAX, TOTAL_S_MAX, edge.gate_ttl_ms)
         definitions, holds = Definitions(batches), Transitions(owners)
         trips = TripCatalog(definitions)
-        read_seat_map = ReadSeatMap(trips, holds, cache)
+        read_seat_map = ReadSeatMap(trips, holds, edge.seat_maps)
         return Inventory(
             trips=trips,
             open_trip=OpenTrip(definitions),
             hold_seats=HoldSeats(
-                trips=trips, holds=holds, gate=gate, taken=gate, commits=commits, times=times, jitter=Random()
+                trips=trips,
+                holds=holds,
+                gate=edge.gate,
+                taken=edge.taken,
+                commits=commits,
+                times=times,
+                jitter=Random(),
             ),
             confirm_hold=ConfirmHold(holds, commits),
             release_hold=ReleaseHold(holds, commits),
@@ -148,7 +169,13 @@ class Sale:
         self.clock = clock
         self.holds_per_holder_max = holds_per_holder_max
         self.line = Line(market.store, trip.key.organization)
-        self.process = Process(self.line, clock, holds_per_holder_max=holds_per_holder_max)
+        self.process = Process(
+            self.line,
+            clock,
+            holds_per_holder_max=holds_per_holder_max,
+            edge=market.edge(clock),
+            publisher=market.publisher(),
+        )
         self.inventory = self.process.inventory
         self.told: list[Event] = []
         self.process.publisher.subscribe(self._hear)
@@ -302,9 +329,11 @@ class Sale:
 
 @dataclass
 class Market:
-    """Opens sales on a store, and ends what they left running."""
+    """Opens sales on a store, and ends what they left running. `edge` and `publisher` make those of each process."""
 
     store: Batches
+    edge: Callable[[Clock], Edge] = local_edge
+    publisher: Callable[[], InProcess] = InProcess
     sales: list[Sale] = field(default_factory=list)
 
     async def open(
