@@ -180,7 +180,7 @@ async def _patience(seconds: float) -> AsyncIterator[None]:
     until = loop.time() + seconds
 
     def look() -> None:
-        if loop.time() - until > LATE_S:
+        if loop.time() - until > LATE_S and not limit.expired():
             limit.reschedule(loop.time() + seconds)
 
     # Of two timers that are both overdue, the loop takes the earlier one first.

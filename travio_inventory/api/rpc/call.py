@@ -328,7 +328,7 @@ class Call(Stream[Any, Any]):
             await self.send_initial_metadata()
         self._check_open()
         self._messages_sent += 1
-        await self._writer.send_body(self._stream_id, b"\0" + len(body).to_bytes(4) + body)
+        await self._writer.send_message(self._stream_id, body)
 
     async def send_trailing_metadata(
         self,

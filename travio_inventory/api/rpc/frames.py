@@ -199,9 +199,13 @@ class Writer:
         self._frames.send_headers(stream_id, headers, end_stream=end_stream)
         self.flush_soon()
 
-    async def send_body(self, stream_id: int, body: bytes) -> None:
-        """Send in frames as large as the peer takes, waiting for its windows; raises like `send_headers`."""
-        frames, sent, size = self._frames, 0, len(body)
+    async def send_message(self, stream_id: int, message: bytes) -> None:
+        """Send in frames as large as the peer takes, waiting for its windows; raises like `send_headers`.
+
+        No copy waits with us: many may be waiting with the same large reply.
+        """
+        prefix = b"\0" + len(message).to_bytes(4)
+        frames, sent, size = self._frames, 0, PREFIX_BYTES + len(message)
         while sent < size:
             if self.stalled_since is not None:
                 await self._writable.wait()
@@ -210,7 +214,9 @@ class Writer:
                 await self._window_opens(stream_id)
                 continue
             count = min(window, frames.max_outbound_frame_size, size - sent)
-            frames.send_data(stream_id, body if count == size else body[sent : sent + count])
+            start, end = sent - PREFIX_BYTES, sent + count - PREFIX_BYTES
+            piece = message[start:end] if start >= 0 else (prefix[sent:] + message[: max(0, end)])[:count]
+            frames.send_data(stream_id, piece)
             sent += count
             if count >= SMALL_FRAME_BYTES:
                 frames.credit_control_frames(CONTROL_FRAMES_PER_BODY_FRAME)

@@ -37,6 +37,8 @@ log = logging.getLogger("travio_inventory.rpc")
 SETTLE_SECONDS: Final = 0.1
 """Between the last answer and the GOAWAY: some clients drop the answers that arrive together with it."""
 INSPECTION_SECONDS_MAX: Final = 1.0
+READ_BYTES_MAX: Final = 4_096
+"""Of one connection in one turn of the loop, so that whoever sends much does not keep the others waiting."""
 
 _DRAINING: Final = Refusal(Status.UNAVAILABLE, "the server is stopping")
 
@@ -70,6 +72,8 @@ class GuardedServer:
         self.draining = False
         self.calls_open = 0
         self.connections: set[_Connection] = set()
+        self.read_buffer = memoryview(bytearray(READ_BYTES_MAX))
+        """Of all connections: what is read into it is taken out before the next one reads."""
         codec = codec or PassThroughCodec()
         self._shared = Shared(methods, limits, codec, status_details_codec, self.__dispatch__)
         self._listener: asyncio.Server | None = None
@@ -166,7 +170,7 @@ class GuardedServer:
         self._inspection = loop.call_later(min(seconds, INSPECTION_SECONDS_MAX), self._inspect)
 
 
-class _Connection(asyncio.Protocol):
+class _Connection(asyncio.BufferedProtocol):
     """One peer: turns its frames into calls, and leaves it when it asks too much or nothing at all."""
 
     def __init__(self, server: GuardedServer, shared: Shared) -> None:
@@ -202,11 +206,14 @@ class _Connection(asyncio.Protocol):
         self._frames.open()
         self._writer.flush()
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self._server.read_buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
         if self._left:
             return
         try:
-            for event in self._frames.receive_data(data):
+            for event in self._frames.receive_data(bytes(self._server.read_buffer[:nbytes])):
                 react = self._reactions.get(type(event))
                 if react is not None:  # what has none, such as an unknown frame, is to be ignored
                     react(event)

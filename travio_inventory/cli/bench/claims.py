@@ -32,19 +32,19 @@ from travio_inventory.store.scylla.answers import is_applied
 from travio_inventory.store.scylla.batches import batch_statement
 from travio_inventory.store.scylla.connecting import BATCH, Answer, session
 from travio_inventory.store.scylla.prepared import Prepared
-from travio_inventory.store.scylla.statements import Place, Statement, batch_of, place_of
+from travio_inventory.store.scylla.statements import batch_of, place_of
 from travio_inventory.store.transitions import Transitions
 
 TURNS = 3
 TTL_S = 3_600
 SELL_OUT_SECONDS_MAX = 600.0
 
-_Batch = tuple[Place, Sequence[Statement]]
+_Batch = tuple[Partition, Sequence[Write]]
 
 
 async def claims(settings: Settings, *, in_flight: Sequence[int], seats: int, tell: Tell) -> Found:
     """Trips of so many seats are sold out, one seat on two segments a claim, so many claims at a time: the service's
-    own way, gate and all, but without gRPC and workers; and a loop of the driver with its batches made beforehand.
+    own way, gate and all, but without gRPC and workers; and a bare loop of the driver that sends the same batches.
 
     CPU seconds are this process's. Raises StartFailed.
     """
@@ -100,14 +100,10 @@ class _Driver:
 
     async def claim_all(self, _: Inventory, trip: Trip, at_once: int) -> Slice:
         """Like `_claim_all`, with the batches that it would send."""
-        made = await recorded_claims(trip)
-        batches: list[_Batch] = []
-        for partition, writes in made:
-            place = place_of(partition)
-            statements = batch_of(self._keyspace, place, writes)
-            for text, _values in statements:
+        batches = await recorded_claims(trip)
+        for partition, writes in batches:
+            for text, _values in batch_of(self._keyspace, place_of(partition), writes):
                 await self._prepared.get(text)
-            batches.append((place, statements))
         return await asyncio.to_thread(self._run, _shuffled(batches), at_once)
 
     def _run(self, batches: Iterator[_Batch], at_once: int) -> Slice:
@@ -120,7 +116,9 @@ class _Driver:
             if batch is None:
                 idle.release()
                 return
-            place, statements = batch
+            partition, writes = batch
+            place = place_of(partition)
+            statements = batch_of(self._keyspace, place, writes)
             prepared = [self._prepared.known(text) for text, _ in statements]
             statement = batch_statement(self._keyspace, place, statements, [one for one in prepared if one])
             sent = perf_counter()
@@ -149,7 +147,7 @@ class _Recorder:
     """Batches that are kept as they pass."""
 
     def __init__(self, batches: Batches) -> None:
-        self.kept: list[tuple[Partition, Sequence[Write]]] = []
+        self.kept: list[_Batch] = []
         self.get, self.read, self.hinted = batches.get, batches.read, batches.hinted
         self._batches = batches
 
@@ -167,7 +165,7 @@ class _Nobody:
         """See HoldWatch."""
 
 
-async def recorded_claims(trip: Trip) -> list[tuple[Partition, Sequence[Write]]]:
+async def recorded_claims(trip: Trip) -> list[_Batch]:
     """The batch that the protocol sends for each seat of the trip, from its first stop to its last."""
     memory = MemoryBatches(None, Random(), asyncio.sleep)  # noqa: S311 - draws faults, of which there are none
     await OpenTrip(Definitions(memory))(trip)

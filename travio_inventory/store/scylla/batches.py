@@ -8,7 +8,7 @@ from functools import partial
 from typing import TypeAlias, assert_never
 
 from cassandra.cluster import Session
-from cassandra.query import BatchStatement, BoundStatement, PreparedStatement
+from cassandra.query import BatchStatement, BatchType, BoundStatement, PreparedStatement
 from cassandra.query import Statement as DriverStatement
 
 from travio_inventory.store.batches import (
@@ -29,6 +29,7 @@ from travio_inventory.store.batches import (
     Write,
 )
 from travio_inventory.store.scylla import schema
+from travio_inventory.store.scylla.announcer import Announcer
 from travio_inventory.store.scylla.answers import is_applied, rows_of
 from travio_inventory.store.scylla.bridge import Bridge, Reply
 from travio_inventory.store.scylla.connecting import BATCH, SERIAL, Answer, ScyllaOptions, connect
@@ -45,6 +46,7 @@ from travio_inventory.store.scylla.statements import (
     reads_of,
 )
 from travio_inventory.store.scylla.turns import Turns
+from travio_inventory.store.threads import switching_fast
 
 _APPLIED = Applied()
 _CLOSED = Failure(StoreUnavailable("the store is closed"), was_sent=False)
@@ -85,6 +87,7 @@ class ScyllaBatches:
             per_partition=options.calls_per_partition_max,
             wait_s=options.wait_ms_max / 1000,
         )
+        self._announcer = Announcer(self._write_plainly)
         self._closed = asyncio.Event()
 
     @classmethod
@@ -99,7 +102,8 @@ class ScyllaBatches:
             await asyncio.to_thread(schema.check, session, options.keyspace, replication_min=options.replication_min)
             batches = cls(session, options)
             try:
-                yield batches
+                with switching_fast():
+                    yield batches
             finally:
                 batches._closed.set()
                 await batches._prepared.close()
@@ -172,9 +176,12 @@ class ScyllaBatches:
     async def _announce(self, hints: Sequence[Hint]) -> Failure | None:
         """Write the hints; a failure if one of them is not known to be durable."""
         self.counts.hints += len(hints)
-        asked = (self._ask_one(None, hint_of(self._keyspace, *hint), BATCH) for hint in hints)
-        replies = await asyncio.gather(*asked)
-        return next((reply for reply in replies if isinstance(reply, Failure)), None)
+        return await self._announcer.announce([hint_of(self._keyspace, *hint) for hint in hints])
+
+    async def _write_plainly(self, statements: Sequence[Statement]) -> Failure | None:
+        build = partial(_bound, statements[0]) if len(statements) == 1 else partial(plain_batch, statements)
+        reply = await self._ask(None, statements, BATCH, build)
+        return reply if isinstance(reply, Failure) else None
 
     async def _refused(self, partition: Partition, writes: Sequence[Write], answer: Answer) -> Refused | NotDone:
         """The refusal with its rows. A server tells those of which something was asked, and tells them whole if one
@@ -224,6 +231,14 @@ def batch_statement(
     """
     batch = BatchStatement()
     batch.keyspace, batch.table, batch.routing_key = keyspace, place.table, place.routing_key
+    for statement, one in zip(statements, prepared, strict=True):
+        batch.add(_bound(statement, [one]))
+    return batch
+
+
+def plain_batch(statements: Sequence[Statement], prepared: Sequence[PreparedStatement]) -> BatchStatement:
+    """Plain writes that share a request and nothing else."""
+    batch = BatchStatement(BatchType.UNLOGGED)
     for statement, one in zip(statements, prepared, strict=True):
         batch.add(_bound(statement, [one]))
     return batch

@@ -7,10 +7,9 @@ that executed the statements too would have to win the interpreter back from a b
 import asyncio
 import logging
 import sqlite3
-import sys
 from collections import deque
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from operator import itemgetter
 from pathlib import Path
@@ -43,6 +42,7 @@ from travio_inventory.store.sqlite.statements import (
     partition_text,
     row_of,
 )
+from travio_inventory.store.threads import switching_fast
 
 QUEUE_BATCHES_MAX = 4096
 GROUP_ROWS_MAX = 320
@@ -52,11 +52,6 @@ WAIT_MS_MAX = 5_000
 # callers the groups grew from 5 batches to 15, and a batch cost a third less.
 GATHER_S = 0.005
 GATHER_AFTER_BATCHES = 4
-
-# A busy event loop lets go of the interpreter for a microsecond at every system call. A thread that waits for
-# it is woken each time, comes too late, and begins its interval anew: with the default of 5 ms, the news of a
-# commit was seen to take seconds.
-SWITCH_INTERVAL_S = 0.000_02
 
 _ALL = -1  # as SQLite's LIMIT understands it
 
@@ -111,7 +106,7 @@ class SqliteBatches:
         """The store in this folder, made if need be; on leaving, what waits is finished first.
         Raises DataFolderInUse, DatabaseTooNew.
         """
-        with locked_folder(folder), _switching_fast():
+        with locked_folder(folder), switching_fast():
             path = folder / "inventory.db"
             connection = open_writer(path)
             reads = Reads(path, wait_ms_max=wait_ms_max)
@@ -243,16 +238,6 @@ class SqliteBatches:
         self._closed = True
         await self._idle.wait()
         self._committer.close()
-
-
-@contextmanager
-def _switching_fast() -> Iterator[None]:
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(min(before, SWITCH_INTERVAL_S))
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(before)
 
 
 def _answer(waiting: _Waiting, answer: Outcome | Exception) -> None:

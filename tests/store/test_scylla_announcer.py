@@ -1,0 +1,91 @@
+"""Hints that gather while others travel: each caller hears of its own request, nobody waits for ever."""
+
+import asyncio
+from collections.abc import Sequence
+
+from travio_inventory.store.batches import StoreUnavailable
+from travio_inventory.store.scylla.announcer import TOGETHER_MAX, WRITERS_MAX, Announcer
+from travio_inventory.store.scylla.failures import Failure
+from travio_inventory.store.scylla.statements import Statement
+
+
+class Writer:
+    """Takes requests, and ends them when told."""
+
+    def __init__(self) -> None:
+        self.requests: list[list[str]] = []
+        self.go = asyncio.Event()
+        self.failing: set[str] = set()
+
+    async def write(self, hints: Sequence[Statement]) -> Failure | None:
+        self.requests.append([text for text, _ in hints])
+        await self.go.wait()
+        failed = self.failing & {text for text, _ in hints}
+        return Failure(StoreUnavailable("spoiled"), was_sent=True) if failed else None
+
+
+def hints(*names: str) -> list[Statement]:
+    return [Statement(name, []) for name in names]
+
+
+async def until_quiet() -> None:
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+async def test_who_comes_while_others_travel_goes_together() -> None:
+    writer = Writer()
+    announcer = Announcer(writer.write)
+    early = []
+    for n in range(WRITERS_MAX):
+        early.append(asyncio.create_task(announcer.announce(hints(f"early-{n}"))))
+        await until_quiet()
+    late = [asyncio.create_task(announcer.announce(hints(f"late-{n}a", f"late-{n}b"))) for n in range(4)]
+    await until_quiet()
+    assert writer.requests == [["early-0"], ["early-1"]]
+    writer.go.set()
+    assert await asyncio.gather(*early, *late) == [None] * 6
+    assert writer.requests[WRITERS_MAX:] == [[f"late-{n}{part}" for n in range(4) for part in "ab"]]
+
+
+async def test_no_request_has_too_many_unless_one_caller_asks_for_them() -> None:
+    writer = Writer()
+    announcer = Announcer(writer.write)
+    many = hints(*(f"many-{n}" for n in range(2 * TOGETHER_MAX)))
+    asked = [hints("first"), hints("second"), hints("third"), many, *(hints(f"{n}") for n in range(TOGETHER_MAX + 1))]
+    tasks = [asyncio.create_task(announcer.announce(one)) for one in asked]
+    await until_quiet()
+    writer.go.set()
+    await asyncio.gather(*tasks)
+    sizes = [len(request) for request in writer.requests]
+    assert sum(sizes) == sum(map(len, asked))
+    assert [size for size in sizes if size > TOGETHER_MAX] == [len(many)]
+
+
+async def test_a_failure_is_told_to_those_of_the_request_and_to_nobody_else() -> None:
+    writer = Writer()
+    writer.failing = {"bad"}
+    announcer = Announcer(writer.write)
+    alone = []
+    for n in range(WRITERS_MAX):
+        alone.append(asyncio.create_task(announcer.announce(hints(f"alone-{n}"))))
+        await until_quiet()
+    shared = [asyncio.create_task(announcer.announce(hints(name))) for name in ("good", "bad")]
+    await until_quiet()
+    writer.go.set()
+    assert await asyncio.gather(*alone) == [None] * WRITERS_MAX
+    assert all(isinstance(said, Failure) for said in await asyncio.gather(*shared))
+    assert await announcer.announce(hints("later")) is None
+
+
+async def test_a_caller_that_leaves_takes_nobody_along() -> None:
+    writer = Writer()
+    announcer = Announcer(writer.write)
+    busy = [asyncio.create_task(announcer.announce(hints(f"busy-{n}"))) for n in range(WRITERS_MAX)]
+    await until_quiet()
+    leaving, staying = (asyncio.create_task(announcer.announce(hints(name))) for name in ("leaving", "staying"))
+    await until_quiet()
+    leaving.cancel()
+    writer.go.set()
+    assert await asyncio.gather(*busy, staying) == [None] * (WRITERS_MAX + 1)
+    assert leaving.cancelled()
