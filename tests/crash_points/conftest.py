@@ -1,0 +1,23 @@
+"""Who visits points for the tests."""
+
+from collections.abc import Iterator
+from concurrent.futures import Executor
+
+import pytest
+
+from tests.crash_points.visiting import crew
+
+CORES = 2
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """The loop that the service runs on."""
+    return "asyncio"
+
+
+@pytest.fixture(scope="package")
+def members() -> Iterator[Executor]:
+    """Processes that can fork, which those of tests cannot."""
+    with crew(CORES) as started:
+        yield started

@@ -1,0 +1,49 @@
+"""Stores that break a promise when their process dies, to see that it is noticed."""
+
+import asyncio
+from collections.abc import Coroutine, Sequence
+from typing import Any
+
+from tests.engine.test_unknown_on_cql import Line
+from travio_inventory.store.batches import Applied, Batches, Hint, Index, Kind, Outcome, Partition, Write
+
+LATER_S = 1.0
+
+
+class NeverGivesBack(Line):
+    """Cells in other blocks than a hold's own stay as they are, though it is said that they were given back."""
+
+    async def apply(self, partition: Partition, writes: Sequence[Write], hints: Sequence[Hint] = ()) -> Outcome:
+        if all(write.key.kind is Kind.CELL and write.values["status"] == "available" for write in writes):
+            return Applied()
+        return await super().apply(partition, writes, hints)
+
+
+class AnswersEarly(Line):
+    """A batch is acknowledged, and written a little later."""
+
+    def __init__(self, store: Batches) -> None:
+        super().__init__(store)
+        self._writing: set[asyncio.Task[None]] = set()
+
+    async def apply(self, partition: Partition, writes: Sequence[Write], hints: Sequence[Hint] = ()) -> Outcome:
+        task = asyncio.create_task(_later(super().apply(partition, writes, hints)))
+        self._writing.add(task)
+        task.add_done_callback(self._writing.discard)
+        return Applied()
+
+
+class ForgetsHints(Line):
+    """Hints of an index are not written, so that only the process that wanted them knows where to look."""
+
+    def __init__(self, store: Batches, *, of: Index) -> None:
+        super().__init__(store)
+        self._of = of
+
+    async def apply(self, partition: Partition, writes: Sequence[Write], hints: Sequence[Hint] = ()) -> Outcome:
+        return await super().apply(partition, writes, [hint for hint in hints if hint.of is not self._of])
+
+
+async def _later(write: Coroutine[Any, Any, Outcome]) -> None:
+    await asyncio.sleep(LATER_S)
+    await write

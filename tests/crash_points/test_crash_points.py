@@ -1,0 +1,54 @@
+"""A process killed at any point on the embedded store leaves nothing that the next one cannot put right."""
+
+from concurrent.futures import Executor
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from tests.crash_points.places import Embedded, Line, Place
+from tests.crash_points.planted import AnswersEarly, ForgetsHints, NeverGivesBack
+from tests.crash_points.playing import Cut
+from tests.crash_points.points import Lane, Point, When
+from tests.crash_points.scenes import SCENES
+from tests.crash_points.visiting import Visited, parcels, rehearsed, visit, visit_all, visit_cuts
+from tests.engine.scenes import Scene
+from travio_inventory.store.batches import Index
+
+VISIT_S_MAX = 300
+
+
+@pytest.mark.timeout(VISIT_S_MAX)
+def test_no_point_breaks_a_promise(members: Executor, tmp_path: Path) -> None:
+    place, total = Embedded(tmp_path), Visited()
+    for visited in visit_all(members, place, parcels(place, SCENES)):
+        total.add(visited)
+    assert not total.violations
+    assert total.points > 10 * len(SCENES)
+
+
+@pytest.mark.parametrize(
+    ("line", "scene", "seen"),
+    [
+        (AnswersEarly, Scene("hold", "all"), "answered Answer(refusal='', told=Hold("),
+        (NeverGivesBack, Scene("release", 1), "AssertionError((RowKey(kind=<Kind.CELL: 'cell'>"),
+        (partial(ForgetsHints, of=Index.EXPIRY), Scene("hold with a key", "all"), "held for ever: A1 A2"),
+        (partial(ForgetsHints, of=Index.JOURNAL), Scene("hold with a key", "all"), "recorded and not told"),
+    ],
+)
+def test_a_store_that_breaks_a_promise_is_caught(
+    members: Executor, tmp_path: Path, line: Line, scene: Scene, seen: str
+) -> None:
+    visited = members.submit(visit, Embedded(tmp_path, line), [scene]).result()
+    assert any(seen in violation for violation in visited.violations), visited.violations
+
+
+def test_a_point_that_is_not_reached_is_a_violation(members: Executor, tmp_path: Path) -> None:
+    far = Cut(Scene("hold", "all"), Point(When.BEFORE, Lane.CALL, 100))
+    visited = members.submit(visit_one, Embedded(tmp_path), far).result()
+    assert visited == Visited(0, [f"{far}: not reached, it asked no more"])
+
+
+def visit_one(place: Place, cut: Cut) -> Visited:
+    """That point only."""
+    return visit_cuts(place, rehearsed(place, [cut.scene]), [cut])

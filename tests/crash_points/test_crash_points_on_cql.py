@@ -1,0 +1,36 @@
+"""The same on a real CQL server, with Redis between the processes."""
+
+from concurrent.futures import Executor
+from dataclasses import replace
+
+import pytest
+
+from tests.crash_points.places import Servers, on_servers
+from tests.crash_points.scenes import SCENES
+from tests.crash_points.visiting import Visited, parcels, visit, visit_all
+from tests.engine.scenes import Scene
+from tests.servers.cassandra import Cassandra
+from tests.servers.redis import RedisServer
+
+FOR_EVER_MS = 600_000
+VISIT_S_MAX = 600
+
+
+@pytest.fixture(scope="module")
+def place(cassandra_node: Cassandra, redis_node: RedisServer) -> Servers:
+    return on_servers(cassandra_node, redis_node)
+
+
+@pytest.mark.timeout(VISIT_S_MAX)
+def test_no_point_breaks_a_promise(members: Executor, place: Servers) -> None:
+    total = Visited()
+    for visited in visit_all(members, place, parcels(place, SCENES)):
+        total.add(visited)
+    assert not total.violations
+    assert total.points > 10 * len(SCENES)
+
+
+def test_a_lock_that_outlives_its_process_is_caught(members: Executor, place: Servers) -> None:
+    lasting = replace(place, gate_ttl_ms=FOR_EVER_MS)
+    visited = members.submit(visit, lasting, [Scene("hold", "all")]).result()
+    assert any("still told Answer(refusal='SeatContended'" in each for each in visited.violations), visited

@@ -1,0 +1,102 @@
+"""The scenes have every use case that writes."""
+
+from asyncio import sleep
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
+from dataclasses import fields
+from inspect import getmembers, iscoroutinefunction
+from random import Random
+from typing import Any, get_type_hints
+
+import pytest
+
+from tests.crash_points.places import Opened
+from tests.crash_points.playing import Stage, new_trip
+from tests.crash_points.points import Lane, Meter
+from tests.crash_points.scenes import SCENES, STEPS
+from tests.engine.sale import Sale, local_edge
+from tests.engine.scenes import Scene
+from travio_inventory.domain.errors import HoldNotFound
+from travio_inventory.domain.trip import Ends
+from travio_inventory.engine import Inventory
+from travio_inventory.store.memory import MemoryBatches
+
+READS: dict[str, Callable[[Sale], Awaitable[object]]] = {
+    "trips.get": lambda sale: sale.inventory.trips.get(sale.trip.key),
+    "read_holds.one": lambda sale: sale.inventory.read_holds.one(sale.caller(), f"t1~0~{0:032}"),
+    "read_holds.all": lambda sale: sale.holds(),
+    "read_seat_map": lambda sale: sale.map(),
+    "check_availability": lambda sale: sale.inventory.check_availability(
+        sale.trip.key, Ends("A", "D"), passengers=1, seat_class=""
+    ),
+    "waitlist.list": lambda sale: sale.inventory.waitlist.list("ann"),
+}
+"""What writes nothing to the store."""
+
+
+class Heard:
+    """Passes all on to a use case, and notes what it is asked."""
+
+    def __init__(self, name: str, use_case: Any, asked: set[str]) -> None:  # noqa: ANN401 - any use case
+        self._name = name
+        self._use_case = use_case
+        self._asked = asked
+
+    def __call__(self, *words: object, **named: object) -> object:
+        self._asked.add(self._name)
+        return self._use_case(*words, **named)
+
+    def __getattr__(self, verb: str) -> Any:  # noqa: ANN401 - any verb
+        self._asked.add(f"{self._name}.{verb}")
+        return getattr(self._use_case, verb)
+
+
+def verbs() -> Iterator[str]:
+    """All that can be asked, as the code has it."""
+    for name, use_case in get_type_hints(Inventory).items():
+        for verb, _ in getmembers(use_case, iscoroutinefunction):
+            if verb == "__call__":
+                yield name
+            elif not verb.startswith("_"):
+                yield f"{name}.{verb}"
+
+
+def stage(scene: Scene, meter: Meter) -> Stage:
+    store = MemoryBatches(None, Random(1), sleep)
+    return Stage(Opened(store, store, local_edge), STEPS[scene.step], new_trip(scene), meter, lambda _: None)
+
+
+async def test_every_use_case_that_writes_is_in_a_scene() -> None:
+    asked: set[str] = set()
+    for scene in SCENES:
+        async with stage(scene, Meter()) as played:
+            subject = await played.prepare()
+            use_cases = {each.name: getattr(played.asked.inventory, each.name) for each in fields(Inventory)}
+            listening: dict[str, Any] = {name: Heard(name, each, asked) for name, each in use_cases.items()}
+            played.asked.inventory = Inventory(**listening)
+            await played.act(subject)
+    assert {*verbs()} - asked <= READS.keys()
+    assert len({*verbs()}) > len(READS)
+
+
+@pytest.mark.parametrize("verb", READS)
+async def test_what_is_said_to_write_nothing_writes_nothing(verb: str) -> None:
+    meter = Meter()
+    async with stage(Scene("hold", "all"), meter) as played:
+        await played.prepare()
+        meter.start()
+        with suppress(HoldNotFound):
+            await READS[verb](played.asked)
+    assert meter.asked[Lane.CALL]
+    assert not [name for name in meter.asked[Lane.CALL] if name.startswith("apply")]
+    assert verb in verbs()
+
+
+async def test_a_name_that_begins_with_apply_is_a_write() -> None:
+    """So that the test above can fail."""
+    meter = Meter()
+    async with stage(Scene("hold", "all"), meter) as played:
+        subject = await played.prepare()
+        meter.start()
+        await played.act(subject)
+    assert [name for name in meter.asked[Lane.CALL] if name.startswith("apply")]
