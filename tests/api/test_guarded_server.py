@@ -4,6 +4,7 @@ import asyncio
 import logging
 import socket
 import struct
+import tracemalloc
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -293,6 +294,46 @@ async def test_a_large_reply_waits_for_the_callers_window(caller: RawCaller, sho
     answer = await caller.ask(LARGE, SEVEN)
     assert answer.status is Status.OK
     assert answer.reply == LARGE_REPLY
+
+
+@pytest.mark.parametrize("window", [1, 2, 4, 5, 6])
+async def test_a_reply_arrives_whole_through_the_smallest_windows(caller: RawCaller, window: int) -> None:
+    caller.h2.update_settings({SettingCodes.INITIAL_WINDOW_SIZE: window})
+    caller.flush()
+    stream_id = caller.call(ECHO, SEVEN)
+    for _ in range(8):
+        caller.h2.increment_flow_control_window(window, stream_id)
+        caller.flush()
+    answer = await caller.answer(stream_id)
+    assert answer.body == framed(bytes(CheckAvailabilityResponse(available_seats=7)))
+
+
+async def test_replies_that_wait_for_a_window_are_not_copied() -> None:
+    async with serving(streams_concurrent_max=200) as served, served.caller() as caller:
+        caller.h2.update_settings({SettingCodes.INITIAL_WINDOW_SIZE: 0})
+        caller.flush()
+        tracemalloc.start()
+        try:
+            for _ in range(200):
+                caller.call(LARGE, SEVEN)
+            await until(lambda: served.server.calls_open == 200)
+            await asyncio.sleep(0.2)
+            grown_bytes, _ = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert grown_bytes < 200 * len(LARGE_REPLY) / 2
+
+
+async def test_one_that_sends_much_does_not_keep_the_others_waiting(served: Served) -> None:
+    """Of its 75 KB only so much is read in one turn of the loop; another call is done before the last of them."""
+    async with served.caller() as greedy, served.caller() as other:
+        assert await goes_on(greedy)
+        assert await goes_on(other)
+        for number in range(10):
+            greedy.open(WAIT, replacing=[("x-long", str(number) * 7_500)])
+        assert await goes_on(other)
+        assert served.server.calls_open < 10
+        await until(lambda: served.server.calls_open == 10)
 
 
 def test_a_reply_of_another_type_is_not_encoded() -> None:

@@ -20,8 +20,9 @@ class BlockSeats:
     async def __call__(self, key: TripKey, *, blocked: Sequence[tuple[str, str]], unblocked: Sequence[str]) -> int:
         """How many seats are now as asked. `blocked` pairs each seat with the reason.
 
-        Where one seat cannot be blocked, those blocked by this call are freed again. Raises InvalidSeats,
-        TripNotFound, SeatUnavailable, BackendUnavailable, OutcomeUnknown.
+        Where one seat cannot be blocked, those blocked by this call are freed again; should the process die before
+        that, they stay blocked until somebody unblocks them. Raises InvalidSeats, TripNotFound, SeatUnavailable,
+        BackendUnavailable, OutcomeUnknown.
         """
         trip = await self._trips.get(key)
         asked = [seat for seat, _ in blocked] + list(unblocked)
