@@ -9,7 +9,7 @@ NEEDS := needs python 3.11 or later with its venv module; on Debian: apt-get ins
 PARALLEL := -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-servers load-test simulate crash-points check format wire docs servers lock clean
+.PHONY: help install demo test test-servers load-test simulate crash-points chaos check format wire docs servers lock clean
 
 help:  ## Say what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s%s\n", $$1, $$2 }' Makefile
@@ -33,6 +33,9 @@ simulate: $(READY)  ## Run simulated bad days on all cores: SEEDS=100000 FROM=0
 
 crash-points: $(READY)  ## Kill the service before and after every call that it makes (SQLite; ON=cql: Cassandra and Redis)
 	$(BIN)/python -m tests.crash_points --on $(or $(ON),sqlite)
+
+chaos: $(READY)  ## Real processes on a bad day: kills, partitions, clocks, floods, and a judge (needs servers)
+	$(BIN)/python -m tests.chaos --seconds $(or $(SECONDS),60)
 
 check: $(READY)  ## All that CI asks for: style, types, layers, then all tests
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports

@@ -1,0 +1,221 @@
+"""What is left when all is mended: everything is answered, lapses, is told, is read; every free seat can be won."""
+
+import asyncio
+import time
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from itertools import chain, pairwise
+from typing import Any, NamedTuple
+
+from tests.chaos.deployment import KEYSPACE, Deployment, Service
+from tests.chaos.notebook import Book
+from tests.simulation.history import LIVE, Found, Told
+from tests.simulation.oracle import places_of
+from tests.system.service_process import ORGANIZATION, eventually
+from tests.system.trips import ends
+from travio_inventory.client import AskAgain, InventoryClient, Journey, Refusal
+from travio_inventory.domain.limits import SEATS_PER_HOLD_MAX
+from travio_inventory.engine.ports import Cell
+from travio_inventory.store.batches import Kind, Row, StoreUnavailable
+from travio_inventory.store.rows import block_partition, number, text
+
+QUIET_S_MAX = 60.0
+TOLD_S_MAX = 60.0
+POLL_S = 0.3
+PROBES_AT_ONCE = 8
+PROBE_TRIES = 10
+READ_TRIES = 10
+WRITTEN = (
+    f"SELECT id, status, expires_at, WRITETIME(status) AS at_us FROM {KEYSPACE}.blocks"  # noqa: S608 - all ours
+    " WHERE tenant = %s AND name = %s AND number = %s AND kind = 'hold'"
+)
+
+
+class Remains(NamedTuple):
+    """A trip as the record has it in the end."""
+
+    holds: dict[str, Found]
+    owners: dict[Cell, str]
+    events: set[tuple[str, int]]
+    """The recorded steps: the hold, and the how-manieth of it."""
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nothing is held, and nobody has a cell but whoever booked it."""
+        booked = {name for name, hold in self.holds.items() if hold.status == "confirmed"}
+        return not any(hold.status == "held" for hold in self.holds.values()) and booked.issuperset(
+            self.owners.values()
+        )
+
+
+@dataclass
+class Aftermath:
+    """All that was found. Lateness in seconds, per hold that expired."""
+
+    remains: dict[str, Remains] = field(default_factory=dict)
+    lives: list[list[dict[str, Any]]] = field(default_factory=list)
+    """What each life of each service told, in order."""
+    late_s: dict[str, float] = field(default_factory=dict)
+    won: int = 0
+    violations: list[str] = field(default_factory=list)
+
+    def told(self) -> dict[str, list[Told]]:
+        """Every event, as often as it was told, by trip."""
+        told: dict[str, list[Told]] = defaultdict(list)
+        for event in chain.from_iterable(self.lives):
+            told[event["trip"]].append(Told(event["event_id"], event["event_type"], event["hold_id"], event["ordinal"]))
+        return told
+
+
+async def _read(deployment: Deployment, book: Book) -> Remains:
+    """Read a trip, a few times where the store has still to come to itself. Raises StoreUnavailable."""
+    for _ in range(READ_TRIES):
+        with suppress(StoreUnavailable):
+            return await _read_once(deployment, book)
+        await asyncio.sleep(POLL_S)
+    return await _read_once(deployment, book)
+
+
+async def _read_once(deployment: Deployment, book: Book) -> Remains:
+    """Read all rows of a trip, serially. Raises StoreUnavailable."""
+    holds: dict[str, Found] = {}
+    owners: dict[Cell, str] = {}
+    events: set[tuple[str, int]] = set()
+    for block in range(book.trip.block_count):
+        partition = block_partition(book.trip.key, block)
+        for key, row in (await deployment.batches.read(partition, Kind.HOLD)).items():
+            holds[key.id] = _found(row)
+        for key, row in (await deployment.batches.read(partition, Kind.CELL)).items():
+            if owner := text(row, "owner"):
+                owners[Cell(key.id, key.segment)] = owner
+        for row in (await deployment.batches.read(partition, Kind.EVENT)).values():
+            events.add((text(row, "hold"), number(row, "generation")))
+    return Remains(holds, owners, events)
+
+
+def _found(row: Row) -> Found:
+    return Found(
+        text(row, "status"),
+        text(row, "holder"),
+        text(row, "claimant"),
+        tuple(cell for _, cell in places_of(row)),
+        text(row, "order_id"),
+        number(row, "expires_at"),
+    )
+
+
+async def wait_for_quiet(deployment: Deployment, books: Sequence[Book], found: Aftermath) -> None:
+    """Read every trip until nothing is held any more; who still holds something then is stuck (L1, L2).
+
+    Raises StoreUnavailable where a trip cannot be read at all.
+    """
+    ends_s = time.monotonic() + QUIET_S_MAX
+    for book in books:
+        found.remains[book.name] = remains = await _read(deployment, book)
+        while not remains.is_quiet and time.monotonic() < ends_s:
+            await asyncio.sleep(POLL_S)
+            found.remains[book.name] = remains = await _read(deployment, book)
+        if not remains.is_quiet:
+            found.violations.append(f"L1 L2 not at rest {QUIET_S_MAX:g} s after all was mended: {_unrest(book, found)}")
+
+
+def _unrest(book: Book, found: Aftermath) -> str:
+    remains = found.remains[book.name]
+    held = [name for name, hold in remains.holds.items() if hold.status == "held"]
+    kept = {str(cell): owner for cell, owner in remains.owners.items() if not _is_live(remains, owner)}
+    return f"{book.name}: held {held}, kept for nobody {kept}"
+
+
+def _is_live(remains: Remains, owner: str) -> bool:
+    return owner in remains.holds and remains.holds[owner].status in LIVE
+
+
+async def restart_everything(deployment: Deployment) -> Service:
+    """Stop all services, empty Redis, and start one of them on what the store kept."""
+    for service in deployment.services:
+        assert await service.process.stop() == 0, service.process.log
+    await asyncio.to_thread(deployment.redis.restart)
+    await deployment.services[0].start()
+    return deployment.services[0]
+
+
+async def wait_for_events(deployment: Deployment, found: Aftermath) -> None:
+    """Wait until all that the record has was told, or as long as may be: what was told is judged later (I8)."""
+    recorded = {event for remains in found.remains.values() for event in remains.events}
+
+    async def all_is_told() -> bool:
+        found.lives = [life for service in deployment.services for life in lives_of(service)]
+        return recorded <= {(event["hold_id"], event["ordinal"]) for life in found.lives for event in life}
+
+    await _within(TOLD_S_MAX, all_is_told)
+
+
+def lives_of(service: Service) -> list[list[dict[str, Any]]]:
+    """What the service told, one life after the other."""
+    events = service.process.events()
+    bounds = [*service.lives, len(events)]
+    return [events[first:beyond] for first, beyond in pairwise(bounds)]
+
+
+async def measure_lateness(deployment: Deployment, books: Iterable[Book], found: Aftermath) -> None:
+    """How long after its time each hold expired, by the database's clock."""
+
+    def ask() -> None:
+        with deployment.nodes.session() as session:
+            for book in books:
+                for block in range(book.trip.block_count):
+                    for row in session.execute(WRITTEN, (ORGANIZATION, book.name, block)):
+                        if row.status == "expired":
+                            found.late_s[row.id] = row.at_us / 1e6 - row.expires_at / 1e3
+
+    await asyncio.to_thread(ask)
+
+
+async def probe(service: Service, books: Iterable[Book], found: Aftermath) -> None:
+    """Win every seat that is not sold, segment by segment (L2)."""
+    async with service.process.client("probe") as client:
+        turns = asyncio.Semaphore(PROBES_AT_ONCE)
+
+        async def win(book: Book, segment: int, seats: Sequence[str]) -> None:
+            async with turns:
+                await _win(client, book, segment, seats, found)
+
+        async with asyncio.TaskGroup() as group:
+            for book in books:
+                for segment in range(len(book.trip.segments)):
+                    free = _free(book, segment, found)
+                    for first in range(0, len(free), SEATS_PER_HOLD_MAX):
+                        group.create_task(win(book, segment, free[first : first + SEATS_PER_HOLD_MAX]))
+
+
+def _free(book: Book, segment: int, found: Aftermath) -> list[str]:
+    owners = found.remains[book.name].owners
+    return [seat.id for seat in book.trip.seats if Cell(seat.id, segment) not in owners]
+
+
+async def _win(client: InventoryClient, book: Book, segment: int, seats: Sequence[str], found: Aftermath) -> None:
+    stretch = ends(Journey(segment, segment))
+    for _ in range(PROBE_TRIES):
+        try:
+            await client.hold(book.name, *stretch, seats, seconds=60, key=f"probe-{book.name}-{segment}-{seats[0]}")
+        except AskAgain as refusal:
+            last: Refusal = refusal
+            await asyncio.sleep(POLL_S)
+        except Refusal as refusal:
+            last = refusal
+            break
+        else:
+            found.won += len(seats)
+            return
+    found.violations.append(f"L2 {book.name}: nobody has {seats} on {stretch}, and they cannot be won: {last!r}")
+
+
+async def _within(limit_s: float, condition: Callable[[], Awaitable[bool]]) -> bool:
+    """Whether it became true in time."""
+    try:
+        await eventually(condition, within_s=limit_s)
+    except TimeoutError:
+        return False
+    return True

@@ -1,0 +1,125 @@
+"""What is put through it: two services, each behind a proxy of its own, one database cluster, one Redis."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import ExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from tests.chaos.skewed import sitecustomize
+from tests.servers.cassandra import Cassandra, Nodes, cassandra
+from tests.servers.cql_proxy import CqlProxy, cql_proxy
+from tests.servers.redis import RedisServer, redis_server
+from tests.system.service_process import ServiceProcess
+from travio_inventory.store.scylla import ScyllaBatches, ScyllaOptions, schema
+
+SERVICES = 2
+KEYSPACE = "chaos"
+GRACE_S = 3
+HOLD_TTL_S = 2
+SKEWED = Path(sitecustomize.__file__).parent
+
+
+class Skew(NamedTuple):
+    """While a service's clock was ahead of ours (or, below 0, behind); monotonic seconds."""
+
+    from_s: float
+    to_s: float
+    ahead_ms: int
+
+
+@dataclass
+class Service:
+    """One service, its clock, its proxy, and what it told in each of its lives."""
+
+    process: ServiceProcess
+    proxy: CqlProxy
+    clock: Path
+    lives: list[int] = field(default_factory=list)
+    """How many events its file had when each life began."""
+
+    @property
+    def name(self) -> str:
+        """As the page and the progress call it."""
+        return f"service {self.process.port}"
+
+    async def start(self) -> None:
+        """Start it; the file of its events goes on. Raises EndedEarly, TimeoutError."""
+        self.lives.append(len(self.process.events()))
+        await self.process.start()
+
+    def set_clock(self, ahead_ms: int) -> None:
+        """Its clock is ahead by so much from now on."""
+        offset = (ahead_ms * 1_000_000).to_bytes(sitecustomize.OFFSET_BYTES, "little", signed=True)
+        with self.clock.open("r+b") as file:
+            file.write(offset)
+
+
+@dataclass
+class Deployment:
+    """All that runs. `batches` reads the store past every proxy."""
+
+    nodes: Cassandra
+    redis: RedisServer
+    services: list[Service]
+    batches: ScyllaBatches
+    skews: list[Skew] = field(default_factory=list)
+
+    def ahead_ms(self, from_s: float, to_s: float) -> int:
+        """How far any clock was ahead at most during that time."""
+        met = (skew.ahead_ms for skew in self.skews if skew.from_s <= to_s and from_s <= skew.to_s)
+        return max(0, *met, 0)
+
+    async def skew(self, service: Service, ahead_ms: int, *, lasts_s: float) -> None:
+        """Set the service's clock for a while."""
+        from_s = time.monotonic()
+        service.set_clock(ahead_ms)
+        try:
+            await asyncio.sleep(lasts_s)
+        finally:
+            service.set_clock(0)
+            self.skews.append(Skew(from_s, time.monotonic(), ahead_ms))
+
+
+@asynccontextmanager
+async def deployed(folder: Path, nodes: Nodes) -> AsyncIterator[Deployment]:
+    """Start everything in the folder; all of it is gone afterwards. Raises ServersMissingError, ServerFailedError."""
+    with ExitStack() as stack:
+        cluster = stack.enter_context(cassandra(folder / "cassandra", nodes))
+        redis = stack.enter_context(redis_server(folder))
+        with cluster.session() as session:
+            schema.apply(session, KEYSPACE, replication=nodes)
+        services = [_service(stack, folder / f"service-{n}", cluster, redis) for n in range(SERVICES)]
+        for service in services:
+            stack.callback(service.process.kill)
+        await asyncio.gather(*(service.start() for service in services))
+        async with ScyllaBatches.connect(_options(cluster.hosts, cluster.port, nodes)) as batches:
+            yield Deployment(cluster, redis, services, batches)
+
+
+def _service(stack: ExitStack, folder: Path, cluster: Cassandra, redis: RedisServer) -> Service:
+    folder.mkdir()
+    clock = folder / "clock"
+    clock.write_bytes(bytes(sitecustomize.OFFSET_BYTES))
+    proxy_folder = folder / "proxy"
+    proxy_folder.mkdir()
+    proxy = stack.enter_context(cql_proxy(proxy_folder, cluster.hosts, cluster.port))
+    settings = {
+        "SCYLLA_HOSTS": ",".join(f"{host}:{proxy.port}" for host in proxy.hosts),
+        "REDIS_ADDR": redis.address,
+        "HOLD_TTL_SECONDS": str(HOLD_TTL_S),
+        "TRAVIO_SCYLLA_KEYSPACE": KEYSPACE,
+        "TRAVIO_ENVIRONMENT": "production" if len(cluster.nodes) >= 3 else "development",
+        "TRAVIO_ATTEMPT_GRACE_SECONDS": str(GRACE_S),
+        "PYTHONPATH": str(SKEWED),
+        sitecustomize.VARIABLE: str(clock),
+    }
+    return Service(ServiceProcess(folder, **settings), proxy, clock)
+
+
+def _options(hosts: Sequence[str], port: int, nodes: int) -> ScyllaOptions:
+    return ScyllaOptions(
+        hosts=hosts, port=port, keyspace=KEYSPACE, datacenter="", user="", password="", tls=None, replication_min=nodes
+    )

@@ -1,0 +1,54 @@
+"""What is on sale: a few small trips at a time, and others every few seconds, so that each history stays short."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import cycle
+
+from tests.chaos.notebook import Book, Notebook
+from tests.system.trips import trip_of
+from travio_inventory.client import AskAgain, InventoryClient, Trip
+
+WAVE_S = 4.0
+SEGMENTS = 3
+SEATS = 6
+SEATS_PER_BLOCK = {"one": 1, "sixteen": 16, "all": SEATS, "two": 2}
+PAUSE_S = 0.2
+
+
+@dataclass
+class Season:
+    """Opens a wave of trips, one for each way of cutting seats into blocks, and after a while the next one."""
+
+    doors: Sequence[InventoryClient]
+    notebook: Notebook
+    on_sale: list[Book] = field(default_factory=list)
+    is_over: bool = False
+    _waves: int = 0
+
+    async def next_wave(self) -> None:
+        """Open the next trips, however often it takes, and put them on sale in place of those before."""
+        self._waves += 1
+        trips = [
+            trip_of(f"{name}-{self._waves}", seats=SEATS, segments=SEGMENTS, seats_per_block=size)
+            for name, size in SEATS_PER_BLOCK.items()
+        ]
+        for trip in trips:
+            await self._open(trip)
+        self.on_sale = [self.notebook.open(trip) for trip in trips]
+
+    async def _open(self, trip: Trip) -> None:
+        for door in cycle(self.doors):
+            try:
+                await door.open_trip(trip)
+            except AskAgain:
+                await asyncio.sleep(PAUSE_S)
+            else:
+                return
+
+    async def go_on(self) -> None:
+        """One wave after the other, until it is over."""
+        while not self.is_over:
+            await asyncio.sleep(WAVE_S)
+            if not self.is_over:
+                await self.next_wave()

@@ -1,0 +1,147 @@
+"""A short bad day on real processes, and proof that the judge would see what is wrong with it."""
+
+from copy import deepcopy
+from dataclasses import replace
+
+import pytest
+
+from tests.chaos import nemesis
+from tests.chaos.nemesis import FAULTS
+from tests.chaos.page import page
+from tests.chaos.run import Options, Result, run
+from tests.chaos.verdict import judge, judge_order
+from tests.servers.fixtures import need
+from tests.simulation.history import Answer, Call, Found, History
+
+SEED = 11
+SECONDS = 25.0
+STRUCK_MIN = 4
+"""On a machine that does much else, faults take their time."""
+OK_MIN = {"hold": 20, "confirm": 5, "release": 5}
+SHORT = [name for name in FAULTS if "node" not in name and name != "partition-one"]
+"""What one database node allows for, and what is mended within a second or two; and it is stopped for a while."""
+MINUTE_MS = 60_000
+
+on_servers = [pytest.mark.scylla, pytest.mark.redis, pytest.mark.timeout(240)]
+
+
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    """The loop that the run is on."""
+    return "asyncio"
+
+
+@pytest.fixture(scope="module")
+async def result(tmp_path_factory: pytest.TempPathFactory) -> Result:
+    """One run, which all tests look at."""
+    need("scylla")
+    need("redis")
+    options = Options(seconds=SECONDS, seed=SEED, faults=[*SHORT, "node-pause"], nodes=1)
+    return await run(options, tmp_path_factory.mktemp("chaos"), print)
+
+
+@pytest.mark.parametrize("seconds", [25.0, 600.0])
+def test_a_seed_plans_one_bad_day_and_every_fault_of_a_lane_once_before_any_again(seconds: float) -> None:
+    planned = nemesis.plan(SEED, seconds, list(FAULTS))
+    assert planned == nemesis.plan(SEED, seconds, list(FAULTS)) != nemesis.plan(SEED + 1, seconds, list(FAULTS))
+    for lane in ("service", "backend"):
+        names = [one.fault for one in planned if one.lane == lane]
+        first = names[: sum(fault.lane == lane for fault in FAULTS.values())]
+        assert len(set(first)) == len(first) > 3
+
+
+class TestOnServers:
+    """What one run leaves to look at."""
+
+    pytestmark = on_servers
+
+    async def test_every_promise_holds_on_a_bad_day(self, result: Result) -> None:
+        assert result.verdict.violations == []
+        assert result.verdict.oversold == 0
+        assert len(result.struck) >= STRUCK_MIN
+        for op, least in OK_MIN.items():
+            assert sum(call.op == op and call.answer is Answer.OK for call in _calls(result)) >= least
+        assert result.found.late_s
+        assert result.found.won
+
+    async def test_the_page_tells_of_every_fault_and_the_verdict(self, result: Result) -> None:
+        told = page(result)
+        assert "every promise held" in told
+        assert all(FAULTS[struck.planned.fault].what in told for struck in result.struck)
+
+    async def test_two_winners_of_a_seat_are_seen(self, result: Result) -> None:
+        """Somebody is told that he has it while another certainly has, and the record knows of both."""
+        history, booked = _some(result, "confirm", status="confirmed")
+        held = next(call for call in history.calls if call.op == "hold" and call.told == booked.subject)
+        now_s, later_ms = booked.returned_s, history.start_ms + round(booked.returned_s * 1_000) + MINUTE_MS
+        rival = Call(-1, "hold", "", now_s, held.cells, until_ms=later_ms, returned_s=now_s, answer=Answer.OK)
+        rival.told, rival.status, rival.holder = "rival", "held", "rival"
+        history.calls.append(rival)
+        history.holds = {**history.holds, "rival": Found("expired", "rival", "-", held.cells, "", later_ms)}
+        verdict = judge(history, {})
+        assert any(said.startswith("I1 ") for said in verdict.violations), verdict
+        assert verdict.oversold == len(held.cells)
+
+    async def test_a_lost_booking_is_seen(self, result: Result) -> None:
+        history, confirmed = _some(result, "confirm", status="confirmed")
+        lost = confirmed.told
+        history.holds = {name: row for name, row in history.holds.items() if name != lost}
+        history.owners = {cell: owner for cell, owner in history.owners.items() if owner != lost}
+        history.events = [event for event in history.events or () if event.hold_id != lost]
+        assert any(said.startswith("I3") for said in judge(history, {}).violations)
+
+    async def test_a_booking_whose_seat_is_not_its_own_is_seen(self, result: Result) -> None:
+        history, confirmed = _some(result, "confirm", status="confirmed")
+        history.owners = {cell: owner for cell, owner in history.owners.items() if owner != confirmed.told}
+        assert any(said.startswith("I2") for said in judge(history, {}).violations)
+
+    async def test_an_early_expiry_is_seen_by_who_has_the_seat_next(self, result: Result) -> None:
+        """It is said to have had a minute more; there are holds whose seats somebody was told to have by then."""
+        seen = [judge(_later(history, name), {}).violations for history, name in _expired(result)]
+        assert any("I10" in said or "I1 " in said or "I7" in said for violations in seen for said in violations)
+
+    async def test_an_early_expiry_is_seen_by_the_clock_of_the_database(self, result: Result) -> None:
+        history, name = _expired(result)[0]
+        assert judge(history, result.found.late_s).violations == []
+        early = judge(history, {name: -60.0}).violations
+        assert [said for said in early if said.startswith(f"I10 {name}")] == early != []
+
+    async def test_a_lost_event_is_seen(self, result: Result) -> None:
+        history, held = _some(result, "hold", status="released")
+        history.events = [event for event in history.events or () if event.hold_id != held.told]
+        assert any(said.startswith("I8") for said in judge(history, {}).violations)
+
+    async def test_events_out_of_order_are_seen(self, result: Result) -> None:
+        life = max(result.found.lives, key=len)
+        assert judge_order([life]) == []
+        assert judge_order([life[::-1]])
+
+
+def _calls(result: Result) -> list[Call]:
+    return [call for book in result.notebook.books for call in book.calls]
+
+
+def _some(result: Result, op: str, *, status: str) -> tuple[History, Call]:
+    """A call that was told OK of a hold that the record has so; with its history, to be changed."""
+    for history in result.histories.values():
+        for number, call in enumerate(history.calls):
+            row = history.holds.get(call.told)
+            if call.op == op and call.answer is Answer.OK and row is not None and row.status == status:
+                changed = deepcopy(history)
+                return changed, changed.calls[number]
+    raise AssertionError(f"in this run nobody was told of a {op} that is {status}")
+
+
+def _expired(result: Result) -> list[tuple[History, str]]:
+    return [
+        (history, name)
+        for history in result.histories.values()
+        for name, row in history.holds.items()
+        if row.status == "expired"
+    ]
+
+
+def _later(history: History, name: str) -> History:
+    """The same, but that the hold should have lasted a minute more."""
+    row = history.holds[name]
+    return replace(history, holds={**history.holds, name: row._replace(expires_at_ms=row.expires_at_ms + MINUTE_MS)})
