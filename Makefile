@@ -9,7 +9,7 @@ NEEDS := needs python 3.11 or later with its venv module; on Debian: apt-get ins
 PARALLEL := -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-servers load-test simulate crash-points chaos proof check format wire docs servers lock clean
+.PHONY: help install demo test test-servers load-test simulate crash-points chaos attack proof check format wire docs servers lock clean
 
 help:  ## Say what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s%s\n", $$1, $$2 }' Makefile
@@ -36,6 +36,9 @@ crash-points: $(READY)  ## Kill the service before and after every call that it 
 
 chaos: $(READY)  ## Real processes on a bad day: kills, partitions, clocks, floods, and a judge (needs servers)
 	$(BIN)/python -m tests.chaos --seconds $(or $(SECONDS),60)
+
+attack: $(READY)  ## Attack a service while well-behaved callers go on: what each is told, what it costs the others
+	$(BIN)/python -m tests.attack
 
 proof: $(READY)  ## Try to break every promise, for a quarter of an hour, and write docs/proof.md
 	$(BIN)/python -m tests.proof --seeds $(or $(SEEDS),2000)

@@ -665,6 +665,17 @@ async def test_calls_go_on_after_their_caller_has_said_goodbye(served: Served, c
     await caller.ends()
 
 
+async def test_a_peer_that_says_goodbye_and_is_gone_is_no_error(
+    served: Served, caplog: pytest.LogCaptureFixture
+) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", served.server.port)
+    await reader.read(1_000)  # to hang up with bytes unread would be a reset, which the server sees first
+    writer.write(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(4, 0, 0, b"") + frame(7, 0, 0, bytes(8)))
+    writer.close()
+    await until(lambda: not served.server.connections)
+    assert not caplog.records
+
+
 # Stopping
 
 

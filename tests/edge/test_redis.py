@@ -402,7 +402,7 @@ def test_an_address_says_what_stands_behind_it(text: str, address: object) -> No
     ],
 )
 def test_what_is_no_address_is_told(text: str) -> None:
-    with pytest.raises(ValueError, match="is no address|lacks the name"):
+    with pytest.raises(ValueError, match=r"is no address|lacks the name"):
         parse_redis_address(text)
 
 

@@ -269,7 +269,8 @@ class _Connection(asyncio.BufferedProtocol):
         self._writer.flush()
         self._left = True
         if self._transport.can_write_eof():
-            self._transport.write_eof()  # to close with bytes unread would lose what we have sent
+            with suppress(OSError):  # the peer has hung up already
+                self._transport.write_eof()  # to close with bytes unread would lose what we have sent
         else:
             self._transport.close()
         self._linger = self._loop.call_later(self._limits.linger_seconds_max, self._transport.abort)
