@@ -58,6 +58,7 @@ OTHER_VALUES = MappingProxyType(
         "message_bytes_max": "65537",
         "admin_message_bytes_max": "4194305",
         "unread_bytes_max": "67108865",
+        "calls_max": "4097",
         "connections_max": "4097",
         "streams_max": "257",
         "resets_per_second_max": "201",

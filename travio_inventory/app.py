@@ -364,6 +364,7 @@ def _server_limits(settings: Settings) -> ServerLimits:
         },
         unread_bytes_max=settings.unread_bytes_max,
         streams_concurrent_max=settings.streams_max,
+        calls_max=settings.calls_max,
         connections_max=settings.connections_max,
         resets_per_second_max=settings.resets_per_second_max,
         control_frames_per_second_max=CONTROL_FRAMES_PER_SECOND_MAX,

@@ -158,6 +158,7 @@ class Settings(BaseSettings):
     unread_bytes_max: int = _setting(
         67_108_864, "all requests together that are still arriving", ge=65_536, le=1_073_741_824
     )
+    calls_max: int = _setting(4_096, "calls at once on all connections", ge=1, le=1_000_000)
     connections_max: int = _setting(4_096, "open connections", ge=1, le=100_000)
     streams_max: int = _setting(256, "calls at once on one connection", ge=1, le=10_000)
     resets_per_second_max: int = _setting(200, "calls that one connection may cancel per second", ge=1, le=100_000)

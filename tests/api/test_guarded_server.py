@@ -35,6 +35,7 @@ LIMITS = ServerLimits(
     message_bytes_max_by_method={CHAT: 200_000},
     unread_bytes_max=50_000,
     streams_concurrent_max=10,
+    calls_max=1_000,
     connections_max=10,
     resets_per_second_max=20,
     control_frames_per_second_max=20,
@@ -544,6 +545,17 @@ async def test_connections_beyond_their_number_are_closed() -> None:
             async with served.caller() as one_after_the_other:
                 assert await goes_on(one_after_the_other)
             await until(lambda: not served.server.connections)
+
+
+async def test_calls_beyond_their_number_on_all_connections_are_told_so() -> None:
+    async with serving(calls_max=3) as served, served.caller() as first, served.caller() as second:
+        open_calls = [first.call(WAIT, SEVEN), first.call(WAIT, SEVEN), second.call(WAIT, SEVEN)]
+        await until(lambda: served.server.calls_open == 3)
+        refused = await second.answer(second.call(WAIT, SEVEN))
+        assert refused.status is Status.RESOURCE_EXHAUSTED
+        served.probe.go_on.set()
+        assert is_seven(await first.answer(open_calls[0]))
+        assert is_seven(await second.answer(second.call(WAIT, SEVEN)))
 
 
 async def test_an_idle_connection_is_left_and_a_busy_one_is_not() -> None:

@@ -27,7 +27,7 @@ from h2.events import (
 )
 from h2.exceptions import ProtocolError
 
-from travio_inventory.api.rpc.call import Call, Method, Refusal, Shared, admit, answer_headers
+from travio_inventory.api.rpc.call import Call, Method, Refusal, Request, Shared, admit, answer_headers
 from travio_inventory.api.rpc.codec import PassThroughCodec
 from travio_inventory.api.rpc.frames import GuardedFrames, Headers, Writer
 from travio_inventory.api.rpc.limits import ServerLimits
@@ -41,6 +41,7 @@ READ_BYTES_MAX: Final = 4_096
 """Of one connection in one turn of the loop, so that whoever sends much does not keep the others waiting."""
 
 _DRAINING: Final = Refusal(Status.UNAVAILABLE, "the server is stopping")
+_CROWDED: Final = Refusal(Status.RESOURCE_EXHAUSTED, "too many calls at once: ask again in a moment")
 
 
 class GuardedServer:
@@ -290,7 +291,12 @@ class _Connection(asyncio.BufferedProtocol):
         if self._is_full():
             self._writer.reset(stream_id, ErrorCodes.REFUSED_STREAM)
             return
-        request = _DRAINING if self._server.draining else admit(cast(Headers, event.headers), self._shared)
+        if self._server.draining:
+            request: Request | Refusal = _DRAINING
+        elif self._server.calls_open >= self._limits.calls_max:
+            request = _CROWDED
+        else:
+            request = admit(cast(Headers, event.headers), self._shared)
         if isinstance(request, Refusal):
             self._refuse(stream_id, request, request_ended=event.stream_ended is not None)
             return

@@ -17,6 +17,8 @@ class ServerLimits:
     """Of all messages together that have begun to arrive and are not complete."""
     streams_concurrent_max: int
     """Calls per connection; as many again may have been cancelled and not have ended yet."""
+    calls_max: int
+    """On all connections together. Those beyond are told RESOURCE_EXHAUSTED."""
     connections_max: int
     resets_per_second_max: int
     """Per connection, and so much at once: cancelled calls, and calls beyond `streams_concurrent_max`."""
