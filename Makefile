@@ -53,8 +53,8 @@ format: $(READY)  ## Put the code in shape
 wire: $(READY)  ## Generate the wire package from proto/
 	$(BIN)/python proto/generate.py travio_inventory/wire
 
-docs: $(READY)  ## Bring the module list of docs/architecture.md up to date
-	$(BIN)/python -m tests.architecture
+docs: $(READY)  ## Bring the lists of docs/architecture.md and docs/invariants.md up to date
+	$(BIN)/python -m tests.architecture && $(BIN)/python -m tests.invariants
 
 servers: $(READY)  ## Fetch the real servers that some tests need: Cassandra (with Java), Redis
 	$(BIN)/python -m tests.servers fetch

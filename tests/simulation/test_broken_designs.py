@@ -8,6 +8,7 @@ from random import Random
 
 import pytest
 
+from tests.invariants import DOCUMENT, design_list, parts
 from tests.simulation.broken_designs import Broken, visit_once
 from tests.simulation.broken_rules import BROKEN, close_failed, extend_unseen, step_unseen
 from tests.simulation.oracle import START_MS
@@ -151,3 +152,8 @@ def _process(batches: MemoryBatches) -> Process:
     process = Process(Plan(0), batches, RoughEdge(lambda: START_MS, Random(0)), Random(0))
     process.clock.skew_ms = 0
     return process
+
+
+def test_the_document_lists_every_broken_design() -> None:
+    _, listed, _ = parts(DOCUMENT.read_text())
+    assert listed == design_list(), "run `make docs`"
