@@ -107,7 +107,7 @@ async def test_redis_gone_in_the_middle_of_traffic(edge: Edge, server: RedisServ
         await asyncio.sleep(0.3)
         traffic.forget()
         getattr(server, fault)()
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(2)
         slowest_while_noticing = max(traffic.seconds)
         traffic.forget()
         await asyncio.sleep(0.5)

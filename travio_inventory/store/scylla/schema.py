@@ -13,6 +13,7 @@ from travio_inventory.store.addresses import KEYSPACE
 
 SCHEMA_FILE = Path(__file__).with_name("schema.cql")
 CHANGE_S_MAX = 60
+READ_S_MAX = 10
 _COMPONENT = "inventory"
 _ONLY_SCYLLA = "-- only ScyllaDB:"
 _VERSION = re.compile(r"^-- version: (\d+)$", re.MULTILINE)
@@ -89,7 +90,7 @@ def apply(session: Session, keyspace: str, *, replication: int) -> None:
     if (_recorded(session, keyspace) or 0) < schema.version:
         values = (_COMPONENT, schema.version)
         text = f"INSERT INTO {keyspace}.schema_version (name, version) VALUES (%s, %s)"  # noqa: S608 - a checked name
-        session.execute(text, values)
+        session.execute(text, values, timeout=CHANGE_S_MAX)
 
 
 def check(session: Session, keyspace: str, *, replication_min: int) -> None:
@@ -125,7 +126,7 @@ def check(session: Session, keyspace: str, *, replication_min: int) -> None:
 def is_scylla(session: Session) -> bool:
     """Whether the server is ScyllaDB: only that has this table."""
     try:
-        session.execute("SELECT key FROM system.scylla_local LIMIT 1")
+        session.execute("SELECT key FROM system.scylla_local LIMIT 1", timeout=READ_S_MAX)
     except InvalidRequest:
         return False
     except Unauthorized:
@@ -162,21 +163,21 @@ def _filled(statement: str, parameters: Mapping[str, str]) -> str:
 def _live_tables(session: Session, keyspace: str) -> dict[str, dict[str, str]]:
     text = "SELECT table_name, column_name, type FROM system_schema.columns WHERE keyspace_name = %s"
     tables: dict[str, dict[str, str]] = {}
-    for table, column, kind in session.execute(text, (keyspace,)):
+    for table, column, kind in session.execute(text, (keyspace,), timeout=READ_S_MAX):
         tables.setdefault(table, {})[column] = kind
     return tables
 
 
 def _recorded(session: Session, keyspace: str) -> int | None:
     text = f"SELECT version FROM {keyspace}.schema_version WHERE name = %s"  # noqa: S608 - a checked name
-    row = session.execute(text, (_COMPONENT,)).one()
+    row = session.execute(text, (_COMPONENT,), timeout=READ_S_MAX).one()
     return None if row is None else int(row[0])
 
 
 def _copies(session: Session, keyspace: str) -> int:
     """How many copies the datacenter has that has the fewest. ScyllaDB may name racks instead of a number."""
     text = "SELECT replication FROM system_schema.keyspaces WHERE keyspace_name = %s"
-    replication = session.execute(text, (keyspace,)).one()[0]
+    replication = session.execute(text, (keyspace,), timeout=READ_S_MAX).one()[0]
     return min(
         (int(value) if value.isdigit() else value.count(",") + 1
          for name, value in replication.items() if name != "class"),
