@@ -6,7 +6,7 @@ LOCK := $(BIN)/uv --no-config pip compile --quiet --universal --python-version 3
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(UPGRADE)
 NEEDS := needs python 3.11 or later with its venv module; on Debian: apt-get install python3 python3-venv
 
-PARALLEL := -n 2 --dist loadfile
+PARALLEL := -n 3 --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test test-servers load-test simulate crash-points chaos attack proof check format wire docs servers lock clean
@@ -23,7 +23,7 @@ test: $(READY)  ## Run the tests, but for those on real database servers
 	$(BIN)/pytest -q $(PARALLEL) -m "not (scylla or redis)"
 
 test-servers: $(READY)  ## Run the tests on real database servers (see servers)
-	$(BIN)/pytest -q -m "scylla or redis"
+	$(BIN)/pytest -q --durations=25 -m "scylla or redis"
 
 load-test: $(READY)  ## Many ask for one seat at once under Locust, then the store is judged (load_test/README.md)
 	$(BIN)/python -m load_test hot-seat
