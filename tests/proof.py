@@ -44,7 +44,7 @@ def parts(options: argparse.Namespace) -> list[Part]:
         Part("killed before and after every call of every operation, on SQLite", ("crash_points", "--on", "sqlite")),
         Part("the same on a CQL server with Redis", ("crash_points", "--on", "cql")),
         Part("real processes, three database nodes and Redis on a bad day", chaos),
-        Part("attacks on the gRPC server", ("attack",)),
+        Part("attacks on the gRPC server, at a tenth of their scale", ("attack", "--scale", "0.1", "--quiet", "1")),
     ]
 
 
