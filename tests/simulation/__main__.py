@@ -9,7 +9,7 @@ from time import monotonic
 
 from tests.simulation.broken_rules import BROKEN
 from tests.simulation.plan import Plan
-from tests.simulation.searching import Ran, on_cores, run, simulate_with, watched
+from tests.simulation.searching import Ran, first_caught, on_cores, run, simulate_with, watched
 from tests.simulation.shrinking import shrunk
 from tests.simulation.story import story, what_led_to
 
@@ -72,17 +72,12 @@ def _find_broken(asked: Namespace) -> int:
     names = [name for name in BROKEN if asked.find_broken in name]
     missed = 0
     with on_cores(asked.cores) as spread:
-        found = spread(partial(_first_caught, seeds=asked.seeds or SEEDS_FOR_BROKEN), names)
+        found = spread(partial(first_caught, seeds=asked.seeds or SEEDS_FOR_BROKEN), names)
         for name, plan in zip(names, found, strict=True):
             missed += plan is None
             _say(f"{name}: seed {plan.seed}: {plan.command(name)}" if plan else f"{name}: NOT CAUGHT")
+    _say(f"{len(names)} broken designs, {missed} not caught within {asked.seeds or SEEDS_FOR_BROKEN} seeds")
     return bool(missed)
-
-
-def _first_caught(name: str, seeds: int) -> Plan | None:
-    design = BROKEN[name]
-    plans = (design.plan.with_seed(seed) for seed in range(seeds))
-    return next((plan for plan in plans if design.is_caught_by(run(plan, name).violations)), None)
 
 
 def _counts(total: Ran) -> list[str]:

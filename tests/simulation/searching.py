@@ -107,3 +107,10 @@ def _told_in_lines(results: Iterable[T], total: int, what: str, console: Console
         yield result
         if number * LINES_MAX // total > (number - 1) * LINES_MAX // total:
             console.print(f"{what}: {number}/{total} after {monotonic() - began_s:.0f} s", highlight=False)
+
+
+def first_caught(name: str, seeds: int) -> Plan | None:
+    """The first plan that shows the broken design for what it is; None where none of so many seeds does."""
+    design = BROKEN[name]
+    plans = (design.plan.with_seed(seed) for seed in range(seeds))
+    return next((plan for plan in plans if design.is_caught_by(run(plan, name).violations)), None)

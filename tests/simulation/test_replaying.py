@@ -34,6 +34,14 @@ def test_a_bad_seed_is_told_with_its_command_and_ends_with_status_1() -> None:
     assert any("VIOLATED" in line and " I1 " in line for line in lines)
 
 
+def test_the_seeds_that_catch_a_broken_design_are_looked_for_on_all_cores() -> None:
+    ran = _simulation("--find-broken", TAKES_ANY, "--cores", "2")
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    found, verdict = ran.stdout.splitlines()
+    assert found.startswith(f"{TAKES_ANY}: seed ")
+    assert verdict == "1 broken designs, 0 not caught within 2000 seeds"
+
+
 def _simulation(*arguments: str) -> subprocess.CompletedProcess[str]:
     words = [TAKES_ANY if argument == "TAKES" else argument for argument in arguments]
     command = [sys.executable, "-m", "tests.simulation", *words]
