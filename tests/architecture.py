@@ -29,10 +29,10 @@ def module_list() -> list[str]:
     return lines
 
 
-def parts(document: str) -> tuple[str, list[str], str]:
+def parts(document: str, begin: str = BEGIN, end: str = END) -> tuple[str, list[str], str]:
     """What is before the markers, the lines between, what is after. Raises ValueError without both."""
-    before, rest = document.split(BEGIN)
-    between, after = rest.split(END)
+    before, rest = document.split(begin)
+    between, after = rest.split(end)
     return before, [line for line in between.splitlines() if line], after
 
 

@@ -1,6 +1,6 @@
 """Writes the list of broken designs of docs/invariants.md: `python -m tests.invariants`."""
 
-from tests.architecture import ROOT
+from tests.architecture import ROOT, parts
 from tests.simulation.broken_rules import BROKEN
 
 DOCUMENT = ROOT / "docs" / "invariants.md"
@@ -13,13 +13,11 @@ def design_list() -> list[str]:
     return [f"- {design.name}: {', '.join(design.promises.split())}" for design in BROKEN.values()]
 
 
-def parts(document: str) -> tuple[str, list[str], str]:
-    """What is before the markers, the lines between, what is after. Raises ValueError without both."""
-    before, rest = document.split(BEGIN)
-    between, after = rest.split(END)
-    return before, [line for line in between.splitlines() if line], after
+def listed() -> list[str]:
+    """The lines that the document has."""
+    return parts(DOCUMENT.read_text(), BEGIN, END)[1]
 
 
 if __name__ == "__main__":
-    before, _, after = parts(DOCUMENT.read_text())
+    before, _, after = parts(DOCUMENT.read_text(), BEGIN, END)
     DOCUMENT.write_text(before + "\n".join([BEGIN, *design_list(), END]) + after)
