@@ -1,6 +1,7 @@
 """What the tests of the command line share: a way to type commands, and a service to type them against."""
 
 import json
+import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -28,6 +29,17 @@ class Typed(NamedTuple):
 
 
 Type = Callable[..., Typed]
+
+
+@pytest.fixture(autouse=True)
+def logging_as_before() -> Iterator[None]:
+    """A command that serves sets up logs for its process: here that is the tests', whose streams close."""
+    root, driver = logging.getLogger(), logging.getLogger("cassandra")
+    handlers, levels = root.handlers[:], (root.level, driver.level)
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(levels[0])
+    driver.setLevel(levels[1])
 
 
 @pytest.fixture
