@@ -16,6 +16,7 @@ from travio_inventory.cli.bench.calls import (
     ORGANIZATION,
     Contest,
     Outcome,
+    contest_for,
     method,
     outcome_of,
     read,
@@ -164,6 +165,5 @@ async def _open_trips(server: OwnServer) -> list[Contest]:
         for _ in range(TRIPS):
             trip = bench_trips.wide(SEATS_PER_TRIP)
             await client.open_trip(trip)
-            ends = trip.stops[0], trip.stops[-1]
-            contests += [Contest(ORGANIZATION, trip.key.trip, *ends, seat.id) for seat in trip.seats]
+            contests += [contest_for(trip, seat.id) for seat in trip.seats]
     return contests

@@ -5,7 +5,17 @@ from collections import Counter
 from time import perf_counter
 
 from travio_inventory.cli.bench import bench_trips
-from travio_inventory.cli.bench.calls import FREE, HELD, ORGANIZATION, Contest, Outcome, method, outcome_of, read
+from travio_inventory.cli.bench.calls import (
+    FREE,
+    HELD,
+    ORGANIZATION,
+    Contest,
+    Outcome,
+    contest_for,
+    method,
+    outcome_of,
+    read,
+)
 from travio_inventory.cli.bench.lean_channel import Lines
 from travio_inventory.cli.bench.measuring import latency_ms
 from travio_inventory.cli.bench.own_server import OwnServer
@@ -30,7 +40,7 @@ async def see_each_other(rounds: int) -> dict[str, object]:
             await client.open_trip(trip)
         for number in range(rounds):
             seat = trip.seats[number % SEATS].id
-            contest = Contest(ORGANIZATION, trip.key.trip, trip.stops[0], trip.stops[-1], seat)
+            contest = contest_for(trip, seat)
             await _until(theirs, contest, FREE)  # so that it has a map to get rid of
             hold = read("HoldSeatsResponse", await ours.call(method("HoldSeats"), contest.hold("ann")))
             held.append(await _until(theirs, contest, HELD))

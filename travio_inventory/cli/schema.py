@@ -1,6 +1,8 @@
 """Commands that put the tables into the scylla store's cluster, and tell whether they are there."""
 
 import sys
+from collections.abc import Callable
+from types import ModuleType
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -8,6 +10,7 @@ from cyclopts import Parameter
 from travio_inventory.backends import StartFailed
 from travio_inventory.cli.exits import Exit
 from travio_inventory.cli.server import settings_or_none
+from travio_inventory.settings import Settings
 
 COPIES_DEFAULT = 3
 
@@ -20,33 +23,28 @@ def apply_schema(
     Nothing is ever dropped or changed; a keyspace that is there keeps its replication. Fewer than three copies are
     refused unless TRAVIO_ENVIRONMENT=development: what was sold must survive a lost server.
     """
-    from travio_inventory.backends import scylla  # noqa: PLC0415 - the driver is slow to import
-
-    settings = settings_or_none()
-    if settings is None:
-        return Exit.WRONG
-    try:
-        version = scylla.apply_schema(settings, replication=replication)
-    except scylla.ReplicationRefused as refused:
-        return _said(f"--replication: {refused}", Exit.WRONG)
-    except StartFailed as failed:
-        return _said(str(failed), Exit.NO)
-    sys.stdout.write(f"keyspace {settings.scylla_keyspace} has schema version {version}\n")
-    return Exit.DONE
+    return _told(lambda scylla, settings: scylla.apply_schema(settings, replication=replication))
 
 
 def check_schema() -> Exit:
     """Compare the keyspace at SCYLLA_HOSTS with what this release needs."""
+    return _told(lambda scylla, settings: scylla.check_schema(settings), end=", as needed")
+
+
+def _told(work: Callable[[ModuleType, Settings], int], end: str = "") -> Exit:
+    """Do the work, which gives the version of the schema, and say what came of it."""
     from travio_inventory.backends import scylla  # noqa: PLC0415 - the driver is slow to import
 
     settings = settings_or_none()
     if settings is None:
         return Exit.WRONG
     try:
-        version = scylla.check_schema(settings)
+        version = work(scylla, settings)
+    except scylla.ReplicationRefused as refused:
+        return _said(f"--replication: {refused}", Exit.WRONG)
     except StartFailed as failed:
         return _said(str(failed), Exit.NO)
-    sys.stdout.write(f"keyspace {settings.scylla_keyspace} has schema version {version}, as needed\n")
+    sys.stdout.write(f"keyspace {settings.scylla_keyspace} has schema version {version}{end}\n")
     return Exit.DONE
 
 

@@ -50,12 +50,11 @@ def observed(port: Port, name: str, figures: Figures) -> Port:
 
     Outcomes are ok, for what decides (`ANSWERING`) the name of the answer's type, error, and cancelled.
     """
-    methods = _Methods()
-    for method, _ in inspect.getmembers(type(port), inspect.iscoroutinefunction):
-        if not method.startswith("_"):
-            call = _counted(f"{name}.{method}", getattr(port, method), figures, is_answering=method in ANSWERING)
-            setattr(methods, method, call)
-    return cast(Port, methods)
+
+    def counted(method: str, call: _Step) -> _Step:
+        return _counted(f"{name}.{method}", call, figures, is_answering=method in ANSWERING)
+
+    return cast(Port, _with_methods_of(port, counted))
 
 
 async def report(figures: Figures, *, every_seconds: float) -> None:
@@ -153,8 +152,13 @@ def _wrapped(use_case: Any, name: str, watch: _Watch) -> Any:  # noqa: ANN401 - 
     """Something with the use case's public coroutine methods, each watched, and nothing else of it."""
     if inspect.iscoroutinefunction(type(use_case).__call__):
         return _Callable(watch.over(name, use_case))
+    return _with_methods_of(use_case, lambda method, step: watch.over(f"{name}.{method}", step))
+
+
+def _with_methods_of(subject: object, wrapped: Callable[[str, _Step], _Step]) -> "_Methods":
+    """The subject's public coroutine methods, each wrapped, and nothing else of it."""
     methods = _Methods()
-    for method, _ in inspect.getmembers(type(use_case), inspect.iscoroutinefunction):
+    for method, _ in inspect.getmembers(type(subject), inspect.iscoroutinefunction):
         if not method.startswith("_"):
-            setattr(methods, method, watch.over(f"{name}.{method}", getattr(use_case, method)))
+            setattr(methods, method, wrapped(method, getattr(subject, method)))
     return methods

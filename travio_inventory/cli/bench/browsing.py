@@ -7,11 +7,10 @@ from time import perf_counter
 from typing import NamedTuple
 
 from travio_inventory.cli.bench import bench_trips
-from travio_inventory.cli.bench.calls import OK, ORGANIZATION, Contest, Outcome, method, outcome_of, read
-from travio_inventory.cli.bench.lean_channel import Reply
+from travio_inventory.cli.bench.calls import OK, Contest, Outcome, contest_for, method, outcome_of, read
 from travio_inventory.cli.bench.measuring import Ask, Slice, drive
 from travio_inventory.cli.bench.session import Session
-from travio_inventory.cli.bench.throughput import Found, Tell
+from travio_inventory.cli.bench.throughput import Found, Tell, ok_or_error
 
 COLD_TRIPS = 5
 PACKED = "holds.pack ok"
@@ -35,9 +34,7 @@ class Browsing:
         self._readers = readers
         self._tell = tell
         self._trips = [bench_trips.wide(size.seats, segments=size.segments) for _ in range(COLD_TRIPS)]
-        self._contests = [
-            Contest(ORGANIZATION, trip.key.trip, trip.stops[0], trip.stops[-1], "") for trip in self._trips
-        ]
+        self._contests = [contest_for(trip) for trip in self._trips]
         self._blocks = -(-size.seats // self._trips[0].seats_per_block)
 
     async def measure(self, *, writes_per_second: int, seconds: float) -> Found:
@@ -75,7 +72,7 @@ class Browsing:
         return await drive(
             self._lines,
             iter(asks) if seconds is None else cycle(asks),
-            _word,
+            ok_or_error,
             workers=readers or self._readers,
             pid=self._session.service.pid,
             seconds=seconds,
@@ -103,7 +100,3 @@ class Browsing:
     async def _packed(self) -> int:
         """Blocks that the service has read for maps so far; 0 where it is not ours to ask."""
         return (await self._session.own.figures())[PACKED] if self._session.own else 0
-
-
-def _word(_about: None, reply: Reply) -> str:
-    return "ok" if reply.status == OK else Outcome.ERROR

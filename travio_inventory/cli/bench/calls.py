@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from travio_inventory.api.rpc.descriptors import message_type
 from travio_inventory.cli.bench.lean_channel import Reply
+from travio_inventory.domain.trip import Trip
 
 PACKAGE = "inventory.v1"
 SERVICE = f"/{PACKAGE}.InventoryService"
@@ -99,6 +100,11 @@ class Contest(NamedTuple):
             return 0
         cells = (cell for row in read("GetSeatMapResponse", reply).rows for cell in row.seats)
         return next((int(cell.status) for cell in cells if cell.seat_id == self.seat), 0)
+
+
+def contest_for(trip: Trip, seat: str = "") -> Contest:
+    """The seat, or just the map, from the trip's first stop to its last."""
+    return Contest(trip.key.organization, trip.key.trip, trip.stops[0], trip.stops[-1], seat)
 
 
 def method(name: str) -> str:

@@ -15,7 +15,7 @@ from cyclopts.validators import Number
 
 from travio_inventory.backends import StartFailed
 from travio_inventory.cli.bench import bench_trips, browsing, hot_seat, throughput
-from travio_inventory.cli.bench.calls import ORGANIZATION, Contest, Outcome
+from travio_inventory.cli.bench.calls import Outcome, contest_for
 from travio_inventory.cli.bench.measuring import Slice, latency_ms, rounded
 from travio_inventory.cli.bench.own_server import OwnServer, ServerFailed, cores_apart
 from travio_inventory.cli.bench.report import Board, command, commit, finish, machine, versions
@@ -67,7 +67,7 @@ def bench_hot_seat(
     async def bench(on: Session) -> Report:
         trip = bench_trips.coach(seats=(seat,))
         await on.open(trip)
-        contest = Contest(ORGANIZATION, trip.key.trip, trip.stops[0], trip.stops[-1], seat)
+        contest = contest_for(trip, seat)
         with Board(f"{workers} want {seat}", ROUND_COLUMNS) as board:
             found = await hot_seat.compete(
                 on.service.lines, contest, workers=workers, rounds=rounds, tell=lambda played: show_round(board, played)

@@ -13,9 +13,9 @@ from travio_inventory.cli.bench.calls import (
     HOLD_HELD,
     NOTHING,
     OK,
-    ORGANIZATION,
     Contest,
     Outcome,
+    contest_for,
     method,
     outcome_of,
     read,
@@ -79,7 +79,7 @@ async def in_turns(
 async def no_op(service: Service, *, workers: int, seconds: float) -> Slice:
     """The yardstick."""
     asks = repeat(Ask(NOTHING, b"", None))
-    return await drive(service.lines, asks, _no_op_word, workers=workers, pid=service.pid, seconds=seconds)
+    return await drive(service.lines, asks, ok_or_error, workers=workers, pid=service.pid, seconds=seconds)
 
 
 async def no_op_alone(session: Session, *, workers: int, seconds: float, tell: Tell) -> Found:
@@ -97,7 +97,8 @@ async def no_op_alone(session: Session, *, workers: int, seconds: float, tell: T
     return found
 
 
-def _no_op_word(_about: None, reply: Reply) -> str:
+def ok_or_error(_about: None, reply: Reply) -> str:
+    """Of a call that nothing can refuse."""
     return "ok" if reply.status == OK else Outcome.ERROR
 
 
@@ -105,7 +106,7 @@ async def refusals(session: Session, *, workers: int, seconds: float, tell: Tell
     """A seat is held; everyone else asks for it. Nobody may win, and the first holder must keep it."""
     trip = bench_trips.coach()
     await session.open(trip)
-    contest = _contest(trip, trip.seats[0].id)
+    contest = contest_for(trip, trip.seats[0].id)
     service = session.service
     first = await service.lines.call(method("HoldSeats"), contest.hold("holder"))
     if outcome_of(first) is not Outcome.WON:
@@ -149,9 +150,9 @@ class _Stock:
         while len(self.unsold) < seats:
             trip = bench_trips.wide(SEATS_PER_TRIP)
             await self.session.open(trip)
-            await self.session.service.lines.call(method("GetSeatMap"), _contest(trip, "").map())
+            await self.session.service.lines.call(method("GetSeatMap"), contest_for(trip, "").map())
             self.trips.append(trip)
-            self.unsold += [_contest(trip, seat.id) for seat in trip.seats]
+            self.unsold += [contest_for(trip, seat.id) for seat in trip.seats]
 
     def asks(self) -> Iterator[Ask[Contest]]:
         """One hold after the other, until no seat is left."""
@@ -209,7 +210,7 @@ async def _check_holds(service: Service, stock: _Stock, *, workers: int) -> list
     wrong = [f"{lost} of {len(stock.won)} holds are not in the store as they were answered"] if lost else []
     sold = Counter(contest.trip for contest in stock.won.values())
     for trip in stock.trips:
-        reply = await service.lines.call(method("GetSeatMap"), _contest(trip, "").map())
+        reply = await service.lines.call(method("GetSeatMap"), contest_for(trip, "").map())
         rows = read("GetSeatMapResponse", reply).rows if reply.status == OK else []
         held = sum(cell.status == HELD for row in rows for cell in row.seats)
         if held != sold[trip.key.trip]:
@@ -221,7 +222,7 @@ async def maps(session: Session, *, workers: int, seconds: float, tell: Tell) ->
     """A train's map: read again and again unchanged, then changed before every read, by a hold or its release."""
     trip = bench_trips.train()
     await session.open(trip)
-    contest = _contest(trip, trip.seats[0].id)
+    contest = contest_for(trip, trip.seats[0].id)
     service = session.service
     path = method("GetSeatMap")
     bodies: Counter[bytes] = Counter()
@@ -297,7 +298,3 @@ async def _writes(service: Service, contest: Contest, found: Found, *, seconds: 
 def _cpu_ms(measured: Slice) -> float | None:
     """The server's CPU time for a call, in milliseconds."""
     return round(measured.cpu_s / measured.calls * 1_000, 3) if measured.cpu_s and measured.calls else None
-
-
-def _contest(trip: Trip, seat: str) -> Contest:
-    return Contest(ORGANIZATION, trip.key.trip, trip.stops[0], trip.stops[-1], seat)
