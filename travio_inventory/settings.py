@@ -148,7 +148,7 @@ class Settings(BaseSettings):
     map_stale_ms: int = _setting(2_000, "how old a cached seat map may be", ge=0, le=10_000)
 
     # limits
-    commits_in_flight_max: int = _setting(1_000, "steps that may be committing at once", ge=1, le=100_000)
+    commits_in_flight_max: int = _setting(1_000, "steps that commit at once; others wait for a turn", ge=1, le=100_000)
     deadline_seconds: int = _setting(10, "deadline of a call that names none", ge=1, le=600)
     deadline_seconds_max: int = _setting(60, "longest deadline that a call is given", ge=1, le=600)
     message_bytes_max: int = _setting(65_536, "largest request", ge=1_024, le=16_777_216)
@@ -158,7 +158,7 @@ class Settings(BaseSettings):
     unread_bytes_max: int = _setting(
         67_108_864, "all requests together that are still arriving", ge=65_536, le=1_073_741_824
     )
-    calls_max: int = _setting(4_096, "calls at once on all connections", ge=1, le=1_000_000)
+    calls_max: int = _setting(8_192, "calls at once on all connections", ge=1, le=1_000_000)
     connections_max: int = _setting(4_096, "open connections", ge=1, le=100_000)
     streams_max: int = _setting(256, "calls at once on one connection", ge=1, le=10_000)
     resets_per_second_max: int = _setting(200, "calls that one connection may cancel per second", ge=1, le=100_000)

@@ -1,12 +1,14 @@
 """The gRPC server answers and bounds everyone: over a real socket, with frames no library would send."""
 
 import asyncio
+import gc
 import logging
 import socket
 import struct
 import tracemalloc
+import weakref
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -35,7 +37,7 @@ LIMITS = ServerLimits(
     message_bytes_max_by_method={CHAT: 200_000},
     unread_bytes_max=50_000,
     streams_concurrent_max=10,
-    calls_max=1_000,
+    calls_max=10_000,
     connections_max=10,
     resets_per_second_max=20,
     control_frames_per_second_max=20,
@@ -534,12 +536,14 @@ async def test_cancelled_calls_that_do_not_end_are_not_without_number() -> None:
         assert await goes_on(caller)
 
 
-async def test_connections_beyond_their_number_are_closed() -> None:
+async def test_a_connection_beyond_their_number_is_closed_where_all_have_a_call() -> None:
     async with serving(connections_max=1) as served, served.caller() as first:
-        assert await goes_on(first)
+        first.call(WAIT, SEVEN)
+        await until(lambda: served.server.calls_open == 1)
         async with served.caller() as second:
             await second.ends()
-        assert await goes_on(first)
+        assert is_seven(await first.ask(ECHO, SEVEN))
+        served.probe.go_on.set()
     async with serving(connections_max=1) as served:
         for _ in range(3):
             async with served.caller() as one_after_the_other:
@@ -547,15 +551,32 @@ async def test_connections_beyond_their_number_are_closed() -> None:
             await until(lambda: not served.server.connections)
 
 
-async def test_calls_beyond_their_number_on_all_connections_are_told_so() -> None:
-    async with serving(calls_max=3) as served, served.caller() as first, served.caller() as second:
-        open_calls = [first.call(WAIT, SEVEN), first.call(WAIT, SEVEN), second.call(WAIT, SEVEN)]
-        await until(lambda: served.server.calls_open == 3)
-        refused = await second.answer(second.call(WAIT, SEVEN))
-        assert refused.status is Status.RESOURCE_EXHAUSTED
+async def test_a_new_connection_takes_the_place_of_one_that_made_no_call_and_then_of_the_longest_idle() -> None:
+    async with AsyncExitStack() as stack:
+        served = await stack.enter_async_context(serving(connections_max=4))
+        long_idle, idle, busy, silent = [await stack.enter_async_context(served.caller()) for _ in range(4)]
+        await long_idle.ask(ECHO, SEVEN)
+        await idle.ask(ECHO, SEVEN)
+        streams = {busy: busy.call(WAIT, SEVEN)}
+        await until(lambda: served.server.calls_open == 1)
+        for displaced in (silent, long_idle, idle):
+            newcomer = await stack.enter_async_context(served.caller())
+            streams[newcomer] = newcomer.call(WAIT, SEVEN)
+            await displaced.ends()
         served.probe.go_on.set()
-        assert is_seven(await first.answer(open_calls[0]))
-        assert is_seven(await second.answer(second.call(WAIT, SEVEN)))
+        assert all([is_seven(await caller.answer(stream_id)) for caller, stream_id in streams.items()])
+
+
+async def test_there_is_always_room_for_a_connection_that_asks_little() -> None:
+    """One may have a sixteenth of what is left: of 64 calls, four."""
+    async with serving(calls_max=64) as served, served.caller() as greedy, served.caller() as other:
+        open_calls = [greedy.call(WAIT, SEVEN) for _ in range(9)]
+        await until(lambda: served.server.calls_open == 4)
+        assert (await greedy.answer(open_calls[-1])).status is Status.RESOURCE_EXHAUSTED
+        assert is_seven(await other.ask(ECHO, SEVEN))
+        served.probe.go_on.set()
+        assert is_seven(await greedy.answer(open_calls[0]))
+        assert is_seven(await greedy.ask(ECHO, SEVEN))
 
 
 async def test_an_idle_connection_is_left_and_a_busy_one_is_not() -> None:
@@ -566,6 +587,22 @@ async def test_an_idle_connection_is_left_and_a_busy_one_is_not() -> None:
         assert idle.goaways == [ErrorCodes.NO_ERROR]
         served.probe.go_on.set()
         assert is_seven(await busy.answer(stream_id))
+
+
+async def test_a_connection_that_is_over_leaves_nothing_behind(served: Served) -> None:
+    """Not even until the next collection of garbage: many may come and go before that."""
+    gc.collect()
+    gc.disable()
+    try:
+        async with served.caller() as caller:
+            assert is_seven(await caller.ask(ECHO, SEVEN))
+            caller.reset(caller.call(WAIT, SEVEN))
+            assert await goes_on(caller)
+            gone = [weakref.ref(connection) for connection in served.server.connections]
+            tables = [weakref.ref(connection._frames) for connection in served.server.connections]
+        await until(lambda: [one() for one in gone + tables] == [None, None])
+    finally:
+        gc.enable()
 
 
 @asynccontextmanager

@@ -92,6 +92,4 @@ class Attack(NamedTuple):
     run: Callable[[Assault], Awaitable[None]]
     answers: frozenset[str]
     """All that it may be told, as `Line` names it. Nothing else is legal."""
-    fills_the_service: bool = False
-    """Whether it takes all connections there are, so that new callers may be turned away while it lasts."""
     seconds_max: float = 60.0

@@ -178,7 +178,7 @@ def _broken(outcome: Outcome) -> list[str]:
         broken += [f"a well-behaved caller was told {said} {name}, {n} times" for said, n in phase.errors.items()]
         if phase.longest_s > WAIT_SECONDS_MAX:
             broken.append(f"a well-behaved caller waited {phase.longest_s:.1f} s {name}")
-        if phase.turned_away and not (attack.fills_the_service and name == "during"):
+        if phase.turned_away:
             broken.append(f"{phase.turned_away} new callers of {phase.newcomers} were not served {name}")
     growth_mb = outcome.memory_mb["peak"] - outcome.memory_mb["before"]
     if growth_mb > MEMORY_GROWTH_MB_MAX:

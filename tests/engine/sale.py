@@ -59,6 +59,8 @@ FOUND_WITHIN_S = 5
 TOLD_WITHIN_S = 10
 """How long a relay may take to find what another process did."""
 TAKEN_TTL_S = 2
+STEPS_MAX = 1_000
+"""Steps of one process that may be under way at once."""
 FIRST_ROUNDS = -(-FIRST_LOOK_MINUTES // MINUTES_AT_ONCE)
 """After so many rounds a worker that never ran before has seen all minutes."""
 
@@ -114,7 +116,7 @@ class Process:
         self, batches: Batches, clock: Clock, *, holds_per_holder_max: int, edge: Edge, publisher: InProcess
     ) -> None:
         self.publisher = publisher
-        self.commits = Commits(in_flight_max=1_000)
+        self.commits = Commits(in_flight_max=STEPS_MAX)
         self.clock = clock
         self.batches = batches
         self.inventory = self._use_cases(holds_per_holder_max, edge)

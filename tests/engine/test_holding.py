@@ -1,11 +1,14 @@
 """Holding seats: every cell of the journey or none, and who is told what where it does not work."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 
 from tests.engine.line import commits
-from tests.engine.sale import TAKEN_TTL_S, TTL_S, TTL_S_MAX, Market, Sale
+from tests.engine.sale import STEPS_MAX, TAKEN_TTL_S, TTL_S, TTL_S_MAX, Market, Sale
 from travio_inventory.domain.errors import (
     InvalidJourney,
     InvalidRequest,
@@ -17,7 +20,9 @@ from travio_inventory.domain.errors import (
 )
 from travio_inventory.domain.hold import Caller, Held
 from travio_inventory.domain.trip import Ends, Journey
+from travio_inventory.edge.local import LocalGate
 from travio_inventory.engine.commits import Commits
+from travio_inventory.engine.ports import GateAnswer
 
 # ---- what a hold takes
 
@@ -179,14 +184,84 @@ async def test_the_store_says_contention_where_an_attempt_over_several_blocks_is
     await single_seats.hold("A3", by="bob")
 
 
-async def test_too_many_steps_at_once_are_refused_before_they_begin() -> None:
-    commits_ = Commits(in_flight_max=1)
-    first = asyncio.ensure_future(commits_.run(asyncio.sleep(0.01, "done")))
+async def test_a_caller_that_leaves_at_the_gate_leaves_it_open(sale: Sale, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The gate has let it in, and it is gone before it hears so."""
+    let_in, enter = asyncio.Event(), LocalGate.enter
+
+    async def enter_slowly(gate: LocalGate, *asked: Any, **how: Any) -> GateAnswer:  # noqa: ANN401 - as it is called
+        answer = await enter(gate, *asked, **how)
+        let_in.set()
+        await asyncio.sleep(5)
+        return answer
+
+    with monkeypatch.context() as slow:
+        slow.setattr(LocalGate, "enter", enter_slowly)
+        attempt = asyncio.ensure_future(sale.hold("A1 A18"))
+        await let_in.wait()
+        attempt.cancel()
+        await asyncio.wait([attempt])
+    await sale.settled()
+    await sale.hold("A1 A18", by="bob")
+
+
+# ---- more at once than can be
+
+
+@asynccontextmanager
+async def all_turns_taken(commits_: Commits, turns: int) -> AsyncIterator[None]:
+    """As many steps are under way as may be, while the block lasts."""
+    over = asyncio.Event()
+    steps = [asyncio.ensure_future(commits_.run(over.wait())) for _ in range(turns)]
     await asyncio.sleep(0)
-    with pytest.raises(Overloaded):
-        await commits_.run(asyncio.sleep(0))
-    assert await first == "done"
+    try:
+        yield
+    finally:
+        over.set()
+        await asyncio.wait(steps)
+
+
+async def test_steps_beyond_their_number_wait_for_their_turn() -> None:
+    commits_ = Commits(in_flight_max=2)
+    async with all_turns_taken(commits_, 2):
+        third = asyncio.ensure_future(commits_.run(asyncio.sleep(0, "done")))
+        await asyncio.sleep(0.01)
+        assert not third.done()
+    assert await third == "done"
     assert await commits_.run(asyncio.sleep(0, "done")) == "done"
+
+
+async def test_who_waits_too_long_for_a_turn_is_refused_and_may_ask_again(
+    sale: Sale, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("travio_inventory.engine.commits.TURN_SECONDS_MAX", 0.01)
+    async with all_turns_taken(sale.process.commits, STEPS_MAX):
+        with pytest.raises(Overloaded):
+            await sale.hold("A1 A18")
+    await sale.settled()
+    await sale.hold("A1 A18", by="bob")
+
+
+async def test_what_nobody_waits_for_any_more_is_never_begun(sale: Sale) -> None:
+    async with all_turns_taken(sale.process.commits, STEPS_MAX):
+        attempt = asyncio.ensure_future(sale.hold("A1 A18"))
+        await asyncio.sleep(0.01)
+        attempt.cancel()
+        await asyncio.wait([attempt])
+    await sale.settled()
+    assert await sale.seats("held") == ""
+    assert await sale.holds() == []
+    await sale.hold("A1 A18", by="bob")
+
+
+async def test_a_step_that_has_begun_ends_though_its_caller_leaves(sale: Sale) -> None:
+    at_commit = sale.line.stall(commits)
+    attempt = asyncio.ensure_future(sale.hold("A1"))
+    await at_commit.reached.wait()
+    attempt.cancel()
+    await asyncio.wait([attempt])
+    at_commit.go.set()
+    await sale.settled()
+    assert await sale.seats("held") == "A1"
 
 
 # ---- refused for what was asked

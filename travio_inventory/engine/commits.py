@@ -1,35 +1,62 @@
 """Runs what must not be torn: a caller that leaves does not cancel it."""
 
 import asyncio
-from collections.abc import Coroutine
-from typing import Any, TypeVar
+from collections.abc import Callable, Coroutine
+from typing import Any, Final, TypeVar
 
 from travio_inventory.domain.errors import Overloaded
 
 T = TypeVar("T")
 
+TURN_SECONDS_MAX: Final = 2.0
+"""How long a step waits for its turn: well within the time that its lock at the gate lives."""
+
 
 class Commits:
     """Owns the tasks in which steps commit, and those that finish them in the background.
 
-    `in_flight_max` bounds the steps under way; one more is refused as Overloaded.
+    `in_flight_max` steps are under way at once. The others wait for their turn, in order: one that waits too long is
+    refused as Overloaded, and one whose caller leaves before is never begun.
     """
 
     def __init__(self, *, in_flight_max: int) -> None:
-        self._in_flight_max = in_flight_max
+        self._turns = asyncio.Semaphore(in_flight_max)
         self._steps: set[asyncio.Task[None]] = set()
         self._background: set[asyncio.Task[None]] = set()
 
-    async def run(self, step: Coroutine[Any, Any, T]) -> T:
-        """The step's result; the step goes on to its end even where the caller is cancelled."""
-        if len(self._steps) >= self._in_flight_max:
+    async def run(
+        self, step: Coroutine[Any, Any, T], *, if_never_begun: Callable[[], Coroutine[Any, Any, None]] | None = None
+    ) -> T:
+        """The step's result; a step that has begun goes on to its end even where the caller is cancelled.
+
+        `if_never_begun` undoes, in the background, what was done for a step that then did not begin.
+        """
+        try:
+            await self._turn()
+        except BaseException:
             step.close()
-            raise Overloaded
+            if if_never_begun is not None:
+                self.in_background(if_never_begun())
+            raise
         answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         task = asyncio.ensure_future(_finish(step, answer))
         self._steps.add(task)
-        task.add_done_callback(self._steps.discard)
+        task.add_done_callback(self._ended)
         return await answer
+
+    async def _turn(self) -> None:
+        if not self._turns.locked():
+            await self._turns.acquire()
+            return
+        try:
+            async with asyncio.timeout(TURN_SECONDS_MAX):
+                await self._turns.acquire()
+        except TimeoutError:
+            raise Overloaded from None
+
+    def _ended(self, step: asyncio.Task[None]) -> None:
+        self._steps.discard(step)
+        self._turns.release()
 
     def in_background(self, work: Coroutine[Any, Any, None]) -> None:
         """Start work that nobody waits for but `drain`. It answers for its own errors."""

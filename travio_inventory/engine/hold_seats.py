@@ -1,7 +1,9 @@
 """Holds seats: past the gate, then won or lost in the store."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
 from random import Random
 from secrets import token_hex
@@ -86,21 +88,30 @@ class HoldSeats:
             block = BlockKey(trip.key, trip.block_of(seat))
             cells.setdefault(block, []).extend(Cell(seat, segment) for segment in journey.segments)
         token = f"{self._process}-{next(self._attempts)}"
-        await self._enter(cells, token, request.claimant)
-        return await self._commits.run(self._commit(request, cells, token))
+        leave = partial(self._leave, cells, token)
+        try:
+            await self._enter(cells, token, request.claimant)
+        except asyncio.CancelledError:
+            self._commits.in_background(leave())
+            raise
+        return await self._commits.run(self._commit(request, cells, token), if_never_begun=leave)
 
     async def _enter(self, cells: dict[BlockKey, list[Cell]], token: str, claimant: str) -> None:
         """Pass the gate of every block, or of none and be told "contention"."""
-        entered: list[BlockKey] = []
+        entered: dict[BlockKey, list[Cell]] = {}
         for block, locked in cells.items():
             answer = await self._gate.enter(
                 block, locked, token=token, claimant=claimant, ttl_ms=self._times.gate_ttl_ms
             )
             if not isinstance(answer, Passed):
-                for other in entered:
-                    await self._gate.leave(other, cells[other], token=token)
+                await self._leave(entered, token)
                 raise self._contended(answer)
-            entered.append(block)
+            entered[block] = locked
+
+    async def _leave(self, cells: dict[BlockKey, list[Cell]], token: str) -> None:
+        """Unlock what the token has locked, which need not be all of it."""
+        for block, locked in cells.items():
+            await self._gate.leave(block, locked, token=token)
 
     def _contended(self, answer: Locked | Taken) -> SeatContended:
         """A lock is over in a moment; a taken seat seldom comes back within a second."""
@@ -114,8 +125,7 @@ class HoldSeats:
             await self._remember(request, refusal.cells)
             raise
         finally:
-            for block, locked in cells.items():
-                await self._gate.leave(block, locked, token=token)
+            await self._leave(cells, token)
 
     async def _remember(self, request: HoldRequest, taken: Sequence[TakenCell]) -> None:
         """What the store named as taken turns the next contenders away."""

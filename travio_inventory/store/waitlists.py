@@ -54,10 +54,14 @@ class WaitlistTable:
         partition = _partition(trip, seat_class)
         name = RowKey(Kind.ENTRY, caller.holder)
         listed = Hint(Index.WAITLISTS, caller.holder, rows.SEPARATOR.join((*trip, seat_class)))
+        before: int | None = None
         for _ in range(TRIES_MAX):
             standing = await self._get(partition, [_TAIL, name])
             entry = standing.get(name)
-            if entry is not None and entry.get("status") == "waiting":
+            last = -1 if entry is None else rows.number(entry, "sequence")
+            before = last if before is None else before
+            # who joined since the first look has joined, even if they have left again: this call may have done it
+            if entry is not None and (entry.get("status") == "waiting" or last != before):
                 return await self._placed(partition, trip, seat_class, caller.holder, entry)
             taken = rows.number(standing.get(_TAIL, {}), "sequence")
             values: Row = {
@@ -77,13 +81,16 @@ class WaitlistTable:
     async def _leave(self, caller: Caller, trip: TripKey, seat_class: str, sent: list[Outcome]) -> None:
         partition = _partition(trip, seat_class)
         name = RowKey(Kind.ENTRY, caller.holder)
+        left: int | None = None
         for _ in range(TRIES_MAX):
-            entry = (await self._get(partition, [name])).get(name)
-            if entry is None or entry.get("status") != "waiting":
-                if sent:
-                    return
+            entry = (await self._get(partition, [name])).get(name, {})
+            place = rows.number(entry, "sequence") if entry.get("status") == "waiting" else None
+            if place is None and left is None:
                 raise NotOnWaitlist
-            seen: Row = {"status": "waiting", "sequence": entry.get("sequence")}
+            if left not in (None, place):  # it is over, whoever ended it; what they wait for since is another place
+                return
+            left = place
+            seen: Row = {"status": "waiting", "sequence": left}
             sent.append(await self._owners.apply(partition, [Write(name, seen, {"status": "left"})], ()))
             if isinstance(sent[-1], Applied):
                 return

@@ -22,6 +22,7 @@ from multidict import MultiDict
 
 from travio_inventory.api.rpc.frames import PREFIX_BYTES, Headers, Writer
 from travio_inventory.api.rpc.limits import ServerLimits
+from travio_inventory.api.rpc.turns import Turns
 
 log = logging.getLogger("travio_inventory.rpc")
 
@@ -77,6 +78,7 @@ class Shared:
         self.dispatch = dispatch
         self.content_type = f"{CONTENT_TYPE}+{codec.__content_subtype__}"
         self.unread_bytes_left = limits.unread_bytes_max
+        self.turns = Turns()
 
 
 def admit(headers: Headers, shared: Shared) -> Request | Refusal:
@@ -226,7 +228,7 @@ class Call(Stream[Any, Any]):
         loop = asyncio.get_running_loop()
         self._timer = loop.call_later(min(shared.limits.message_read_seconds_max, self._seconds_left()), self._on_timer)
         if not self._takes_one:
-            self._start()
+            shared.turns.ask(writer, self._start)
 
     # What the connection tells us.
 
@@ -256,7 +258,7 @@ class Call(Stream[Any, Any]):
             self.end(refusal.status, refusal.message)
             return
         if self._takes_one:
-            self._start()
+            self._shared.turns.ask(self._writer, self._start)
         elif self._arrival is not None:
             self._arrival.set()
 
@@ -361,9 +363,13 @@ class Call(Stream[Any, Any]):
 
     # How it runs.
 
-    def _start(self) -> None:
+    def _start(self) -> bool:
+        """Run the handler; False where the call has ended before its turn came."""
+        if self.ended:
+            return False
         self._task = asyncio.get_running_loop().create_task(self._run())
         self._task.add_done_callback(self._gone)
+        return True
 
     async def _run(self) -> None:
         try:
@@ -460,4 +466,5 @@ class Call(Stream[Any, Any]):
             self._task.cancel()
 
     def _gone(self, _task: asyncio.Task[None]) -> None:
+        self._task = None  # what cancelled it would refer to us in turn, and both stay until garbage is collected
         self._on_gone(self._stream_id)

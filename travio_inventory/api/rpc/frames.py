@@ -125,6 +125,10 @@ class GuardedFrames(H2Connection):
         self.initiate_connection()
         self.increment_flow_control_window(CONNECTION_WINDOW_BYTES - self.local_settings.initial_window_size)
 
+    def let_go(self) -> None:
+        """Be gone with the last reference: h2's table of its own methods would wait for a collection of garbage."""
+        self._frame_dispatch_table.clear()
+
     def credit_control_frames(self, frames: int) -> None:
         """Let the peer send so many control frames more: we have given it reason to."""
         self._control.credit(frames)

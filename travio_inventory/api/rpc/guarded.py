@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection
 from contextlib import suppress
 from socket import socket
 from types import TracebackType
-from typing import Any, Final, Self, cast
+from typing import Any, ClassVar, Final, Self, cast
 
 from grpclib._typing import IServable
 from grpclib.const import Status
@@ -37,6 +37,7 @@ log = logging.getLogger("travio_inventory.rpc")
 SETTLE_SECONDS: Final = 0.1
 """Between the last answer and the GOAWAY: some clients drop the answers that arrive together with it."""
 INSPECTION_SECONDS_MAX: Final = 1.0
+ROOM_FOR_OTHERS: Final = 16
 READ_BYTES_MAX: Final = 4_096
 """Of one connection in one turn of the loop, so that whoever sends much does not keep the others waiting."""
 
@@ -73,6 +74,10 @@ class GuardedServer:
         self.draining = False
         self.calls_open = 0
         self.connections: set[_Connection] = set()
+        self.silent: dict[_Connection, None] = {}
+        """Those that never made a call, the oldest first."""
+        self.idle: dict[_Connection, None] = {}
+        """Those that have no call open any more, the longest idle first."""
         self.read_buffer = memoryview(bytearray(READ_BYTES_MAX))
         """Of all connections: what is read into it is taken out before the next one reads."""
         codec = codec or PassThroughCodec()
@@ -146,6 +151,14 @@ class GuardedServer:
         self.close()
         await self.wait_closed()
 
+    def has_room(self) -> bool:
+        """Whether one more connection may come. Where all are there, it takes the place of one without a call: of the
+        oldest that never made one, or else of the longest idle.
+        """
+        if len(self.connections) >= self.limits.connections_max and (useless := self.silent or self.idle):
+            next(iter(useless)).abort()
+        return len(self.connections) < self.limits.connections_max
+
     def changed(self) -> None:
         """Note that a call or a connection has ended."""
         self._changed.set()
@@ -185,25 +198,16 @@ class _Connection(asyncio.BufferedProtocol):
         self._idle_since = self._loop.time()
         self._linger: asyncio.TimerHandle | None = None
         self._frames = GuardedFrames(server.limits)
-        self._reactions: dict[type[Event], Callable[[Any], None]] = {
-            RequestReceived: self._on_request,
-            DataReceived: self._on_data,
-            StreamEnded: self._on_request_end,
-            StreamReset: self._on_reset,
-            WindowUpdated: self._on_window,
-            RemoteSettingsChanged: self._on_settings,
-            ConnectionTerminated: self._on_goaway,
-        }
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
         self._peer = Peer(self._transport)
         self._writer = Writer(self._frames, self._transport)
-        if self._server.draining or len(self._server.connections) >= self._limits.connections_max:
-            self._left = True
-            self._transport.abort()
+        if self._server.draining or not self._server.has_room():
+            self.abort()
             return
         self._server.connections.add(self)
+        self._server.silent[self] = None
         self._frames.open()
         self._writer.flush()
 
@@ -215,9 +219,9 @@ class _Connection(asyncio.BufferedProtocol):
             return
         try:
             for event in self._frames.receive_data(bytes(self._server.read_buffer[:nbytes])):
-                react = self._reactions.get(type(event))
+                react = self._REACTIONS.get(type(event))
                 if react is not None:  # what has none, such as an unknown frame, is to be ignored
-                    react(event)
+                    react(self, event)
         except ProtocolError as error:
             log.debug("connection ended: %s", error)
             self._break_off()
@@ -240,8 +244,24 @@ class _Connection(asyncio.BufferedProtocol):
             self._linger.cancel()
         for call in list(self._calls.values()):
             call.abandon()
+        self._frames.let_go()
+        self._forget_connection()
+
+    def abort(self) -> None:
+        """Hang up at once."""
+        self._left = True
+        self._transport.abort()
+        self._forget_connection()
+
+    def _forget_connection(self) -> None:
         self._server.connections.discard(self)
+        self._is_busy()
         self._server.changed()
+
+    def _is_busy(self) -> None:
+        """It is not one of those that have no call open."""
+        self._server.silent.pop(self, None)
+        self._server.idle.pop(self, None)
 
     def inspect(self) -> None:
         """Leave a peer that has been idle, or has read nothing, for too long."""
@@ -293,7 +313,7 @@ class _Connection(asyncio.BufferedProtocol):
             return
         if self._server.draining:
             request: Request | Refusal = _DRAINING
-        elif self._server.calls_open >= self._limits.calls_max:
+        elif self._has_its_share():
             request = _CROWDED
         else:
             request = admit(cast(Headers, event.headers), self._shared)
@@ -301,6 +321,8 @@ class _Connection(asyncio.BufferedProtocol):
             self._refuse(stream_id, request, request_ended=event.stream_ended is not None)
             return
         self._server.calls_open += 1
+        if not self._calls:
+            self._is_busy()
         self._calls[stream_id] = Call(self._shared, self._writer, stream_id, request, self._peer, self._forget)
 
     def _is_full(self) -> bool:
@@ -308,6 +330,14 @@ class _Connection(asyncio.BufferedProtocol):
         if len(calls) < calls_max:
             return False
         return len(calls) >= 2 * calls_max or sum(not call.ended for call in calls.values()) >= calls_max
+
+    def _has_its_share(self) -> bool:
+        """Whether it has so many calls open that all others together have not `ROOM_FOR_OTHERS` times as many left.
+
+        It is the dynamic threshold by which switches share their buffers (Choudhury and Hahne, 1998): however many ask
+        much, there is room for one that asks little.
+        """
+        return len(self._calls) * ROOM_FOR_OTHERS >= self._limits.calls_max - self._server.calls_open
 
     def _refuse(self, stream_id: int, refusal: Refusal, *, request_ended: bool) -> None:
         headers = answer_headers(
@@ -354,6 +384,19 @@ class _Connection(asyncio.BufferedProtocol):
             return
         self._server.calls_open -= 1
         self._server.changed()
+        if self._calls or self._left:
+            return
         self._idle_since = self._loop.time()
-        if self._peer_leaves and not self._calls:
+        self._server.idle[self] = None
+        if self._peer_leaves:
             self._loop.call_soon(self.leave, ErrorCodes.NO_ERROR)
+
+    _REACTIONS: ClassVar[dict[type[Event], Callable[["_Connection", Any], None]]] = {
+        RequestReceived: _on_request,
+        DataReceived: _on_data,
+        StreamEnded: _on_request_end,
+        StreamReset: _on_reset,
+        WindowUpdated: _on_window,
+        RemoteSettingsChanged: _on_settings,
+        ConnectionTerminated: _on_goaway,
+    }

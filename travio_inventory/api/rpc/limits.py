@@ -18,8 +18,11 @@ class ServerLimits:
     streams_concurrent_max: int
     """Calls per connection; as many again may have been cancelled and not have ended yet."""
     calls_max: int
-    """On all connections together. Those beyond are told RESOURCE_EXHAUSTED."""
+    """On all connections together; one connection may have a sixteenth of those that are left, and is told
+    RESOURCE_EXHAUSTED beyond.
+    """
     connections_max: int
+    """One more takes the place of one without a call, and is closed where all have one."""
     resets_per_second_max: int
     """Per connection, and so much at once: cancelled calls, and calls beyond `streams_concurrent_max`."""
     control_frames_per_second_max: int

@@ -1,0 +1,37 @@
+"""Starts calls a few at a time, of one connection after the other: who asks much waits for himself."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Hashable
+from typing import Final
+
+CALLS_PER_TURN: Final = 32
+"""Started in one turn of the event loop, so that whatever else is ready has its turn within some milliseconds."""
+
+
+class Turns:
+    """The calls that are ready to start. `start` says whether there was anything to start any more."""
+
+    def __init__(self) -> None:
+        self._left = CALLS_PER_TURN
+        self._waiting: dict[Hashable, deque[Callable[[], bool]]] = {}
+        self._renewal: asyncio.Handle | None = None
+
+    def ask(self, connection: Hashable, start: Callable[[], bool]) -> None:
+        """Start it now, or when it is the connection's turn."""
+        if self._renewal is None:
+            self._renewal = asyncio.get_running_loop().call_soon(self._next_turn)
+        if self._left and not self._waiting:
+            self._left -= start()
+        else:
+            self._waiting.setdefault(connection, deque()).append(start)
+
+    def _next_turn(self) -> None:
+        self._left = CALLS_PER_TURN
+        while self._waiting and self._left:
+            connection = next(iter(self._waiting))
+            waiting = self._waiting.pop(connection)
+            self._left -= waiting.popleft()()
+            if waiting:
+                self._waiting[connection] = waiting
+        self._renewal = asyncio.get_running_loop().call_soon(self._next_turn) if self._waiting else None
