@@ -579,6 +579,16 @@ async def test_there_is_always_room_for_a_connection_that_asks_little() -> None:
         assert is_seven(await greedy.ask(ECHO, SEVEN))
 
 
+async def test_a_call_that_is_reset_before_its_turn_never_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("travio_inventory.api.rpc.turns.CALLS_PER_TURN", 2)
+    async with serving() as served, served.caller() as caller:
+        calls = [caller.call(WAIT, SEVEN) for _ in range(8)]
+        caller.reset(calls[-1])
+        await until(lambda: served.probe.running == 7)
+        assert await goes_on(caller)
+        assert (served.probe.running, served.probe.cancelled) == (7, 0)
+
+
 async def test_an_idle_connection_is_left_and_a_busy_one_is_not() -> None:
     limits = {"idle_connection_seconds_max": 0.2}
     async with serving(**limits) as served, served.caller() as busy, served.caller() as idle:

@@ -21,7 +21,7 @@ class Turns:
         """Start it now, or when it is the connection's turn."""
         if self._renewal is None:
             self._renewal = asyncio.get_running_loop().call_soon(self._next_turn)
-        if self._left and not self._waiting:
+        if self._left:
             self._left -= start()
         else:
             self._waiting.setdefault(connection, deque()).append(start)

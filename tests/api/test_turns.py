@@ -1,0 +1,72 @@
+"""Calls start a few at a time, of one connection after the other."""
+
+import asyncio
+from collections.abc import Callable
+
+from travio_inventory.api.rpc.turns import CALLS_PER_TURN, Turns
+
+
+class Calls:
+    """Names of the calls that have started, in order."""
+
+    def __init__(self) -> None:
+        self.turns = Turns()
+        self.started: list[str] = []
+
+    def ask(self, connection: str, count: int, *, ended: bool = False) -> None:
+        """So many calls of the connection are ready."""
+        for _ in range(count):
+            self.turns.ask(connection, self._start(connection, ended=ended))
+
+    def _start(self, connection: str, *, ended: bool) -> Callable[[], bool]:
+        def start() -> bool:
+            if not ended:
+                self.started.append(connection)
+            return not ended
+
+        return start
+
+
+async def test_a_call_starts_at_once_while_few_are_asked_for() -> None:
+    calls = Calls()
+    for _ in range(3):
+        calls.ask("a", CALLS_PER_TURN)
+        assert len(calls.started) == CALLS_PER_TURN
+        calls.started.clear()
+        await asyncio.sleep(0)
+
+
+async def test_so_many_start_in_one_turn_of_the_loop() -> None:
+    calls = Calls()
+    calls.ask("a", 2 * CALLS_PER_TURN + 1)
+    for started in (CALLS_PER_TURN, 2 * CALLS_PER_TURN, 2 * CALLS_PER_TURN + 1):
+        assert len(calls.started) == started
+        await asyncio.sleep(0)
+
+
+async def test_connections_take_turns() -> None:
+    calls = Calls()
+    calls.ask("a", CALLS_PER_TURN + 4)
+    calls.ask("b", 2)
+    calls.ask("c", 1)
+    await asyncio.sleep(0)
+    assert calls.started[CALLS_PER_TURN:] == ["a", "b", "c", "a", "b", "a", "a"]
+
+
+async def test_who_waits_is_not_overtaken() -> None:
+    calls = Calls()
+    calls.ask("a", 2 * CALLS_PER_TURN)
+    asyncio.get_running_loop().call_soon(calls.ask, "b", 1)
+    await asyncio.sleep(0)
+    assert calls.started == ["a"] * 2 * CALLS_PER_TURN
+    await asyncio.sleep(0)
+    assert calls.started[-1] == "b"
+
+
+async def test_what_has_ended_before_its_turn_takes_none() -> None:
+    calls = Calls()
+    calls.ask("a", CALLS_PER_TURN)
+    calls.ask("a", 5, ended=True)
+    calls.ask("a", CALLS_PER_TURN)
+    await asyncio.sleep(0)
+    assert len(calls.started) == 2 * CALLS_PER_TURN
