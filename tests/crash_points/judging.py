@@ -22,9 +22,9 @@ from tests.crash_points.playing import (
     view,
 )
 from tests.crash_points.processes import Say
+from tests.engine.pictures import assert_events_tell_what_stands, block_rows
 from tests.engine.sale import FOUND_WITHIN_S, GRACE_S, TOLD_WITHIN_S, TTL_S_MAX, Market, Sale
 from tests.engine.scenes import Step, Subject, step
-from tests.engine.test_unknown_on_cql import assert_events_tell_what_stands, block_rows
 from travio_inventory.domain import errors
 from travio_inventory.domain.errors import AskAgain, NotOnWaitlist, SeatUnavailable
 from travio_inventory.domain.trip import Ends

@@ -4,13 +4,13 @@ import asyncio
 from collections.abc import Coroutine, Sequence
 from typing import Any
 
-from tests.engine.test_unknown_on_cql import Line
+from tests.engine.passing import Passing
 from travio_inventory.store.batches import Applied, Batches, Hint, Index, Kind, Outcome, Partition, Write
 
 LATER_S = 1.0
 
 
-class NeverGivesBack(Line):
+class NeverGivesBack(Passing):
     """Cells in other blocks than a hold's own stay as they are, though it is said that they were given back."""
 
     async def apply(self, partition: Partition, writes: Sequence[Write], hints: Sequence[Hint] = ()) -> Outcome:
@@ -19,7 +19,7 @@ class NeverGivesBack(Line):
         return await super().apply(partition, writes, hints)
 
 
-class AnswersEarly(Line):
+class AnswersEarly(Passing):
     """A batch is acknowledged, and written a little later."""
 
     def __init__(self, store: Batches) -> None:
@@ -33,7 +33,7 @@ class AnswersEarly(Line):
         return Applied()
 
 
-class ForgetsHints(Line):
+class ForgetsHints(Passing):
     """Hints of an index are not written, so that only the process that wanted them knows where to look."""
 
     def __init__(self, store: Batches, *, of: Index) -> None:

@@ -15,9 +15,10 @@ from tests.crash_points.places import Opened, Place
 from tests.crash_points.points import Asked, Lane, Meter, MeteredPublisher, MeteredStore, Point, When, metered_edge
 from tests.crash_points.processes import Say, kill_myself
 from tests.crash_points.scenes import STEPS, workers_were_here
+from tests.engine.passing import Passing
+from tests.engine.pictures import Picture, picture
 from tests.engine.sale import Market, Sale, a_trip
 from tests.engine.scenes import SEATS, Scene, Step, Subject
-from tests.engine.test_unknown_on_cql import Line, Picture, picture
 from travio_inventory.domain.errors import Refusal, TripOpening
 from travio_inventory.domain.events import Event
 from travio_inventory.domain.trip import Trip
@@ -172,7 +173,7 @@ async def rehearse(place: Place, scenes: Sequence[Scene], say: Say) -> None:
 async def _rehearsed(opened: Opened, scene: Scene) -> Ending:
     """Once more where the store did not know something, as a cold or busy server may."""
     for _ in range(REHEARSALS_MAX):
-        line = Line(opened.store)
+        line = Passing(opened.store)
         ending = await _ending(opened._replace(line=line), scene)
         if not line.failed:
             return ending

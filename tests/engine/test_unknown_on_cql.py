@@ -5,35 +5,28 @@ stands then. With a fault the answer may be "ask again"; any other must be the s
 """
 
 import asyncio
-from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, TypeAlias
 
 import pytest
 
+from tests.engine.passing import Passing
+from tests.engine.pictures import Picture, assert_events_tell_what_stands, picture
 from tests.engine.sale import GRACE_S, Market, Sale, a_trip
 from tests.engine.scenes import SCENES, SEATS, STEPS, Scene, Step, Subject, sweep
 from tests.servers.cassandra import Cassandra
 from tests.servers.cql_proxy import EVER, CqlProxy, Fault, cql_proxy
 from tests.store.conftest import make_tables, scylla_options
-from travio_inventory.domain.errors import AskAgain, BackendUnavailable, Refusal, SeatUnavailable, TripNotFound
-from travio_inventory.domain.events import EventType
-from travio_inventory.domain.hold import parse_hold_id
-from travio_inventory.store import rows
+from travio_inventory.domain.errors import AskAgain, BackendUnavailable, Refusal, SeatUnavailable
 from travio_inventory.store.batches import (
     Batches,
     Hint,
-    Index,
-    Kind,
     NotDone,
     Outcome,
     Partition,
     Refused,
-    Row,
-    RowKey,
-    Rows,
     StoreUnavailable,
     Unknown,
     Write,
@@ -65,100 +58,10 @@ ONCE = [
 WHEN_CUT = ["hold with a key", "hold what another has", "confirm", "confirm late what another has", "release"]
 
 
-# ---- what stands
+# ---- stores that lie
 
 
-class Picture(NamedTuple):
-    """What anybody can see, and the holds that came to be, without what differs from one play to the next."""
-
-    seats: Mapping[str, str]
-    holds: Sequence[tuple[object, ...]]
-
-    def without_bob(self) -> list[tuple[object, ...]]:
-        """The holds that a step of ann's, or of the house, is about."""
-        return [told for told in self.holds if told[0] != "bob"]
-
-
-async def picture(sale: Sale) -> Picture:
-    """As a process sees it that has seen nothing before."""
-    try:
-        seats = await sale.elsewhere().map()
-    except TripNotFound:
-        seats = {}
-    told = [
-        (row.get("holder", ""), row["status"], row["seats"], row["generation"], _is_late(key))
-        for key, row in (await block_rows(sale, Kind.HOLD)).items()
-        if row["status"] != "aborted"
-    ]
-    return Picture(seats, sorted(told, key=repr))
-
-
-async def block_rows(sale: Sale, kind: Kind) -> dict[RowKey, Row]:
-    """Those of all blocks."""
-    blocks = (rows.block_partition(sale.trip.key, number) for number in range(sale.trip.block_count))
-    found = await asyncio.gather(*(sale.market.store.read(each, kind) for each in blocks))
-    return {key: row for standing in found for key, row in standing.items()}
-
-
-async def assert_events_tell_what_stands(sale: Sale) -> None:
-    """Each step of each hold once, and no other."""
-    recorded = Counter((row["hold"], row["event"]) for row in (await block_rows(sale, Kind.EVENT)).values())
-    holds = await block_rows(sale, Kind.HOLD)
-    assert recorded == Counter((key.id, event) for key, row in holds.items() for event in _events_of(key, row))
-
-
-ENDS = {
-    "released": EventType.HOLD_RELEASED,
-    "expired": EventType.HOLD_EXPIRED,
-    "cancelled": EventType.BOOKING_CANCELLED,
-}
-
-
-def _events_of(key: RowKey, row: Row) -> Iterator[EventType]:
-    """What was told of a hold on its way to where it is."""
-    status = str(row["status"])
-    if status == "aborted":
-        return
-    if not _is_late(key):
-        yield EventType.HOLD_CREATED
-        yield from [EventType.HOLD_EXTENDED] * rows.number(row, "generation")
-    if status in ("confirmed", "cancelled"):
-        yield EventType.SEATS_PURCHASED
-    if status in ENDS:
-        yield ENDS[status]
-
-
-def _is_late(key: RowKey) -> bool:
-    return parse_hold_id(key.id).is_late
-
-
-# ---- lines to a store
-
-
-class Line:
-    """Passes all on to the store, and counts how often the store did not know."""
-
-    def __init__(self, store: Batches) -> None:
-        self.store = store
-        self.failed = 0
-
-    async def apply(self, partition: Partition, writes: Sequence[Write], hints: Sequence[Hint] = ()) -> Outcome:
-        outcome = await self.store.apply(partition, writes, hints)
-        if isinstance(outcome, Unknown | NotDone):
-            self.failed += 1
-        return outcome
-
-    async def get(self, partition: Partition, keys: Sequence[RowKey]) -> Rows:
-        return await self.store.get(partition, keys)
-
-    async def read(self, partition: Partition, kind: Kind, *, start: str = "", end: str = "") -> Rows:
-        return await self.store.read(partition, kind, start=start, end=end)
-
-    async def hinted(self, index: Index, bucket: str, *, most: int | None = None) -> Sequence[str]:
-        return await self.store.hinted(index, bucket, most=most)
-
-
-class RefusedByARead(Line):
+class RefusedByARead(Passing):
     """Calls a lost answer "refused", for what a read shows."""
 
     def __init__(self, store: Batches, patient: Batches) -> None:
@@ -172,7 +75,7 @@ class RefusedByARead(Line):
         return outcome
 
 
-class NotDoneIfUnanswered(Line):
+class NotDoneIfUnanswered(Passing):
     """Calls a lost answer "not done"."""
 
     async def apply(self, partition: Partition, writes: Sequence[Write], hints: Sequence[Hint] = ()) -> Outcome:
@@ -377,7 +280,7 @@ async def find_endings(stage: Stage) -> Endings:
     """How each scene ends where nothing is spoiled, and nothing went wrong by itself, as on a cold or busy server."""
     found: dict[Scene, Ended] = {}
     for _ in range(PLAY_TRIES):
-        lines = {scene: Line(stage.patient) for scene in SCENES if scene not in found}
+        lines = {scene: Passing(stage.patient) for scene in SCENES if scene not in found}
         plays = [play(replace(stage, asked=line), scene, Spoiling(), None) for scene, line in lines.items()]
         ended = zip(lines.items(), await play_all(plays, at_once=FIRST_PLAYS_AT_ONCE), strict=True)
         found |= {scene: each for (scene, line), each in ended if not line.failed}
