@@ -41,7 +41,7 @@ attack: $(READY)  ## Attack a service while well-behaved callers go on: what eac
 	$(BIN)/python -m tests.attack
 
 proof: $(READY)  ## Try to break every promise, for a quarter of an hour, and write docs/proof.md
-	$(BIN)/python -m tests.proof --seeds $(or $(SEEDS),2000)
+	$(BIN)/python -m tests.proof --seeds $(or $(SEEDS),2000) --crowd-seconds $(or $(SECONDS),90)
 
 check: $(READY)  ## All that CI asks for: style, types, layers, then all tests
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
