@@ -51,7 +51,7 @@ ATTACKS: Final = (
     Attack("no protobuf", messages.no_protobuf, told(*ANSWERS)),
     Attack("odd text", messages.odd_text, told(*ANSWERS)),
     Attack("huge lists", messages.huge_lists, told(*NOT_TAKEN, "RST STREAM_CLOSED")),
-    Attack("idle connections", peers.idle, told(NOTHING, CLOSED)),
+    Attack("idle connections", peers.idle, told(NOTHING, CLOSED, "NOT_FOUND", "OK")),
     Attack("slow bytes", peers.slow_bytes, told(NOTHING, "DEADLINE_EXCEEDED", CALM)),
     Attack("no window", peers.no_window, told("DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED")),
     Attack("a window by the byte", peers.window_by_the_byte, told(NOTHING, CALM, CLOSED)),

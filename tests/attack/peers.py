@@ -42,9 +42,11 @@ OVER_A_LOT: Final = 20
 
 
 async def idle(assault: Assault) -> None:
-    """10,000 connections that ask nothing; every other one does not even say hello."""
+    """10,000 connections that ask nothing: some have asked once, some said hello, and half do not even do that."""
     count = assault.times(10_000)
     async with assault.lines(count // 2) as polite, assault.lines(count - count // 2, preface=False) as silent:
+        for line in polite[::2]:
+            line.write(asked(1, CHECK, request("CheckAvailability").SerializeToString()))
         await asyncio.sleep(assault.seconds(5))
         lines = polite + silent
         assault.did("connections tried", count)
