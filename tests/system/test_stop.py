@@ -7,13 +7,24 @@ from contextlib import suppress
 
 import pytest
 from grpclib.const import Status
+from grpclib.encoding.proto import ProtoStatusDetailsCodec
 from grpclib.exceptions import GRPCError
+from grpclib.metadata import decode_bin_value
 
-from tests.api.raw_caller import framed, raw_caller
+from tests.api.raw_caller import Answer, framed, raw_caller
 from tests.system.requests import path_of, request
-from tests.system.service_process import ORGANIZATION, EndedEarly, ServiceProcess
+from tests.system.service_process import ORGANIZATION, EndedEarly, ServiceProcess, eventually
 from tests.system.trips import trip_of
-from travio_inventory.client import AskAgain, HoldStatus, InventoryClient
+from travio_inventory.client import (
+    AskAgain,
+    BackendUnavailable,
+    ClientError,
+    HoldStatus,
+    InventoryClient,
+    Overloaded,
+    Refusal,
+)
+from travio_inventory.client.refusals import refusal_from
 from travio_inventory.wire.inventory import v1 as wire
 
 IN_FLIGHT = 150
@@ -67,6 +78,36 @@ async def test_a_stop_answers_the_calls_in_flight_and_loses_none(processes: Call
                 assert (await client.acting_for(user).find_hold(hold_id)).status is HoldStatus.HELD
     assert await service.stop() == 0
     assert "Traceback" not in service.log
+
+
+def meant(answer: Answer) -> Refusal | ClientError:
+    """What a client makes of the answer to a call that writes."""
+    assert answer.status is not None
+    packed = answer.headers["grpc-status-details-bin"].encode()
+    details = ProtoStatusDetailsCodec().decode(answer.status, answer.message, decode_bin_value(packed))
+    return refusal_from(GRPCError(answer.status, answer.message, details), writes=True)
+
+
+async def test_who_is_turned_away_at_the_door_knows_that_nothing_was_done(
+    processes: Callable[..., ServiceProcess],
+) -> None:
+    """While another call takes all the room there is, and then while the service waits for its end to stop."""
+    service = processes(TRAVIO_CALLS_MAX="1")
+    await service.start()
+    hold = framed(request("HoldSeats").SerializeToString())
+    async with raw_caller(service.port) as caller:
+        caller.open(path_of("HoldSeats"), replacing=[("grpc-timeout", "2S")])
+        assert isinstance(meant(await caller.answer(caller.call(path_of("HoldSeats"), hold))), Overloaded)
+        stopping = asyncio.create_task(service.stop())
+
+        async def says_that_it_stops() -> bool:
+            return "stopping: SIGTERM" in service.log
+
+        await eventually(says_that_it_stops, within_s=STOP_SECONDS_MAX)
+        refusal = meant(await caller.answer(caller.call(path_of("HoldSeats"), hold)))
+        assert isinstance(refusal, BackendUnavailable)
+        assert "the service is stopping" in str(refusal)
+        assert await stopping == 0
 
 
 @pytest.mark.parametrize(("first", "second"), [("serve", "work"), ("work", "serve")])

@@ -251,12 +251,12 @@ class Overloaded(AskAgain):
 
 
 class BackendUnavailable(AskAgain):
-    """The store cannot be reached; nothing was done."""
+    """What it takes is not there; nothing was done."""
 
     reason = "BACKEND_UNAVAILABLE"
 
-    def __init__(self) -> None:
-        super().__init__("the store is unavailable; ask again", retry_after_ms=500)
+    def __init__(self, why: str = "the store is unavailable") -> None:
+        super().__init__(f"{why}; ask again", retry_after_ms=500)
 
 
 class OutcomeUnknown(AskAgain):

@@ -56,8 +56,10 @@ class Refusal(NamedTuple):
     """The answer to headers that nothing can run for."""
 
     status: Status
-    message: str
+    message: str | None
     http_status: int = 200
+    details: bytes | None = None
+    """A google.rpc.Status."""
 
 
 class Shared:
@@ -119,7 +121,12 @@ def _timeout_seconds(value: str | None, method: Method, limits: ServerLimits) ->
 
 
 def answer_headers(
-    status: Status, message: str | None, *, http_status: int = 200, content_type: str | None = None
+    status: Status,
+    message: str | None,
+    *,
+    http_status: int = 200,
+    content_type: str | None = None,
+    details: bytes | None = None,
 ) -> Headers:
     """Headers that end a call; with a content type they are its only ones."""
     headers: Headers = []
@@ -128,6 +135,8 @@ def answer_headers(
     headers.append(("grpc-status", str(status.value)))
     if message is not None:
         headers.append(("grpc-message", encode_grpc_message(message)))
+    if details is not None:
+        headers.append(("grpc-status-details-bin", encode_bin_value(details).decode("ascii")))
     return headers
 
 
@@ -279,9 +288,7 @@ class Call(Stream[Any, Any]):
         """Answer with a status, unless the call has been answered, and stop the handler."""
         if not self.ended:
             content_type = None if self._headers_sent else self._shared.content_type
-            headers = answer_headers(status, message, content_type=content_type)
-            if details is not None:
-                headers.append(("grpc-status-details-bin", encode_bin_value(details).decode("ascii")))
+            headers = answer_headers(status, message, content_type=content_type, details=details)
             headers.extend(encode_metadata(metadata))
             self._close()
             with suppress(ProtocolError):  # the caller has left

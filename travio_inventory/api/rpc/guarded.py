@@ -13,6 +13,7 @@ from grpclib._typing import IServable
 from grpclib.const import Status
 from grpclib.encoding.base import CodecBase, StatusDetailsCodecBase
 from grpclib.events import _DispatchServerEvents
+from grpclib.exceptions import GRPCError
 from grpclib.protocol import Peer
 from h2.errors import ErrorCodes
 from h2.events import (
@@ -41,13 +42,14 @@ ROOM_FOR_OTHERS: Final = 16
 READ_BYTES_MAX: Final = 4_096
 """Of one connection in one turn of the loop, so that whoever sends much does not keep the others waiting."""
 
-_DRAINING: Final = Refusal(Status.UNAVAILABLE, "the server is stopping")
-_CROWDED: Final = Refusal(Status.RESOURCE_EXHAUSTED, "too many calls at once: ask again in a moment")
+STOPPING: Final = GRPCError(Status.UNAVAILABLE, "the server is stopping")
+CROWDED: Final = GRPCError(Status.RESOURCE_EXHAUSTED, "too many calls at once: ask again in a moment")
 
 
 class GuardedServer:
     """Serves grpclib handlers within `limits`; `grpclib.events.listen` works on it as on grpclib's server.
 
+    New calls are refused as `stopping` during a drain, and as `crowded` beyond their share.
     Raises ValueError if a limit names a method that no handler has.
     """
 
@@ -58,6 +60,8 @@ class GuardedServer:
         limits: ServerLimits,
         codec: CodecBase | None = None,
         status_details_codec: StatusDetailsCodecBase | None = None,
+        crowded: GRPCError = CROWDED,
+        stopping: GRPCError = STOPPING,
     ) -> None:
         mapping = {name: handler for servable in handlers for name, handler in servable.__mapping__().items()}
         unknown = {*limits.message_bytes_max_by_method, *limits.methods_without_deadline} - mapping.keys()
@@ -81,6 +85,7 @@ class GuardedServer:
         self.read_buffer = memoryview(bytearray(READ_BYTES_MAX))
         """Of all connections: what is read into it is taken out before the next one reads."""
         codec = codec or PassThroughCodec()
+        self.crowded, self.stopping = (_refusal(error, status_details_codec) for error in (crowded, stopping))
         self._shared = Shared(methods, limits, codec, status_details_codec, self.__dispatch__)
         self._listener: asyncio.Server | None = None
         self._inspection: asyncio.TimerHandle | None = None
@@ -184,6 +189,12 @@ class GuardedServer:
         self._inspection = loop.call_later(min(seconds, INSPECTION_SECONDS_MAX), self._inspect)
 
 
+def _refusal(error: GRPCError, codec: StatusDetailsCodecBase | None) -> Refusal:
+    if codec is None or error.details is None:
+        return Refusal(error.status, error.message)
+    return Refusal(error.status, error.message, details=codec.encode(error.status, error.message, error.details))
+
+
 class _Connection(asyncio.BufferedProtocol):
     """One peer: turns its frames into calls, and leaves it when it asks too much or nothing at all."""
 
@@ -274,13 +285,13 @@ class _Connection(asyncio.BufferedProtocol):
     def end_calls(self) -> None:
         """Answer UNAVAILABLE to all calls that still run."""
         for call in list(self._calls.values()):
-            call.end(_DRAINING.status, _DRAINING.message)
+            call.end(STOPPING.status, STOPPING.message)
 
     def end_endless_calls(self) -> None:
         """Answer UNAVAILABLE to the calls that would go on for ever."""
         for call in list(self._calls.values()):
             if call.deadline is None:
-                call.end(_DRAINING.status, _DRAINING.message)
+                call.end(STOPPING.status, STOPPING.message)
 
     def leave(self, code: ErrorCodes) -> None:
         """Send GOAWAY and close, once the peer has read it; what it still sends is not looked at."""
@@ -312,9 +323,9 @@ class _Connection(asyncio.BufferedProtocol):
             self._writer.reset(stream_id, ErrorCodes.REFUSED_STREAM)
             return
         if self._server.draining:
-            request: Request | Refusal = _DRAINING
+            request: Request | Refusal = self._server.stopping
         elif self._has_its_share():
-            request = _CROWDED
+            request = self._server.crowded
         else:
             request = admit(cast(Headers, event.headers), self._shared)
         if isinstance(request, Refusal):
@@ -345,6 +356,7 @@ class _Connection(asyncio.BufferedProtocol):
             refusal.message,
             http_status=refusal.http_status,
             content_type=self._shared.content_type,
+            details=refusal.details,
         )
         with suppress(ProtocolError):  # the caller has reset it in the same breath
             self._writer.send_headers(stream_id, headers, end_stream=True)
