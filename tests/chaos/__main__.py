@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 
 from tests.chaos.nemesis import FAULTS
 from tests.chaos.page import page, verdict_line
-from tests.chaos.run import Options, run
+from tests.chaos.run import HOLDS_MAX, Options, run
 
 SEED_MAX = 1_000_000
 BEGAN_S = time.monotonic()
@@ -23,13 +23,14 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=None, help="chooses the faults; default: a new one")
     parser.add_argument("--nodes", type=int, choices=(1, 3), default=3, help="of the database; default 3")
     parser.add_argument("--faults", default=",".join(FAULTS), help="some of: %(default)s")
+    parser.add_argument("--holds-max", type=int, default=HOLDS_MAX, help="of one holder; 0: any; default %(default)s")
     parser.add_argument("--page", type=Path, default=None, help="the page to write; default data/chaos/SEED.md")
     typed = parser.parse_args()
     faults = [name for name in typed.faults.split(",") if name]
     if unknown := set(faults) - set(FAULTS):
         parser.error(f"no such fault: {', '.join(sorted(unknown))}")
     seed = secrets.randbelow(SEED_MAX) if typed.seed is None else typed.seed
-    options = Options(seconds=typed.seconds, seed=seed, faults=faults, nodes=typed.nodes)
+    options = Options(seconds=typed.seconds, seed=seed, faults=faults, nodes=typed.nodes, holds_max=typed.holds_max)
     with TemporaryDirectory(prefix="travio-chaos-", ignore_cleanup_errors=True) as folder:
         result = asyncio.run(run(options, Path(folder), _say))
     where = typed.page or Path("data/chaos") / f"{seed}.md"
@@ -39,7 +40,7 @@ def main() -> None:
         _say(violation)
     _say(f"{where} tells all of it")
     _say(verdict_line(result))
-    sys.exit(bool(result.verdict.violations))
+    sys.exit(bool(result.verdict.violations or result.too_late))
 
 
 def _say(line: str) -> None:

@@ -11,16 +11,19 @@ from grpclib.const import Status
 from grpclib.encoding.proto import ProtoStatusDetailsCodec
 from grpclib.exceptions import GRPCError
 
-from tests.chaos.notebook import Book, Notebook, refuse
+from tests.chaos.deployment import Service
+from tests.chaos.notebook import Book, Notebook
 from tests.chaos.season import Season
 from tests.simulation.history import Answer, Call
-from tests.system.service_process import ORGANIZATION, ServiceProcess
+from tests.system.service_process import ORGANIZATION
 from tests.system.trips import ends
 from travio_inventory.cli.bench.calls import OK, method, read, write
 from travio_inventory.cli.bench.lean_channel import ConnectionLost, LeanChannel, Reply
 from travio_inventory.client import HoldExpired, Journey, Refusal
 from travio_inventory.client.refusals import refusal_from
 
+CROWD = "crowd-"
+"""What the names of all who belong to one begin with."""
 BUYERS = 32
 JOURNEYS = (Journey(0, 0), Journey(0, 1), Journey(1, 2), Journey(0, 2))
 """All of a stretch, so that whoever has one is in the way of most others."""
@@ -31,6 +34,7 @@ SECONDS = 1
 NO_DOOR_S = 0.05
 
 HOLD, RELEASE = method("HoldSeats"), method("ReleaseSeats")
+NOT_SENT = "NOT_SENT"
 _AGAIN = b"SEAT_CONTENDED"
 _DETAILS = ProtoStatusDetailsCodec()
 
@@ -39,18 +43,22 @@ _DETAILS = ProtoStatusDetailsCodec()
 class Line:
     """A connection to one service, made again after it was lost."""
 
-    service: ServiceProcess
+    service: Service
     waiting: int = 0
     """Calls without an answer yet."""
+    is_doubtful: bool = False
+    """Whether a call stayed unknown: the service may be stopping, and take no more on this connection."""
     _channel: LeanChannel | None = None
 
     async def open(self) -> LeanChannel | None:
-        """The connection, None while there is no service."""
+        """The connection, another one where it is doubtful; None while there is no service. Nobody may be waiting."""
+        if self.is_doubtful:
+            self.lose()
         if self._channel is None:
             try:
                 async with asyncio.timeout(ROUND_S_MAX):
                     self._channel = await LeanChannel.connect(
-                        "127.0.0.1", self.service.port, answer_seconds_max=ANSWER_S_MAX
+                        "127.0.0.1", self.service.process.port, answer_seconds_max=ANSWER_S_MAX
                     )
             except OSError:
                 return None
@@ -58,6 +66,7 @@ class Line:
 
     def lose(self) -> None:
         """Make another one next time."""
+        self.is_doubtful = False
         if self._channel is not None:
             self._channel.close()
             self._channel = None
@@ -117,7 +126,7 @@ class Crowd:
             organization_id=ORGANIZATION,
             hold_duration_seconds=SECONDS,
         )
-        call = self.notebook.hold(book, user, [seat], journey, None)
+        call = self.notebook.hold(book, user, [seat], journey, None, service=line.service.name)
         self.asked += 1
         return call, line, channel, self._send(call, line, channel, HOLD, request)
 
@@ -127,12 +136,16 @@ class Crowd:
         """Give the seat back at once, mostly. An answer that does not come is not asked for again: time settles it."""
         if self.random.random() < LAPSES:
             return
-        call = self.notebook.step(book, "release", held.holder, held.told)
+        call = self.notebook.step(book, "release", held.holder, held.told, service=line.service.name)
         request = write("ReleaseSeatsRequest", hold_id=held.told, user_id=held.holder, organization_id=ORGANIZATION)
         await asyncio.wait([self._send(call, line, channel, RELEASE, request)], timeout=ROUND_S_MAX)
 
     def _send(self, call: Call, line: Line, channel: LeanChannel, path: str, request: bytes) -> "asyncio.Future[Reply]":
         answer = channel.call(path, request)
+        if answer.done() and answer.exception():  # the connection was lost in the meantime: nothing was sent
+            line.lose()
+            call.answer, call.told, call.returned_s = Answer.AGAIN, NOT_SENT, time.monotonic()
+            return answer
         self._open.add(answer)
         line.waiting += 1
         answer.add_done_callback(partial(self._hear, call, line))
@@ -144,14 +157,16 @@ class Crowd:
         error = answer.exception()
         if error is None:
             self._note(call, answer.result())
+            line.is_doubtful = line.is_doubtful or call.answer is Answer.UNKNOWN
         elif isinstance(error, ConnectionLost):
             line.lose()
+            self.notebook.give_up(call)
         else:
             self.notebook.strange.append(f"{error!r} {call}")
 
     def _note(self, call: Call, reply: Reply) -> None:
         if reply.status == OK:
-            _note_ok(call, reply)
+            self._note_ok(call, reply)
         elif _AGAIN in reply.details:  # nearly all of them
             call.answer, call.told, call.returned_s = Answer.AGAIN, "SEAT_CONTENDED", time.monotonic()
         else:
@@ -161,18 +176,18 @@ class Crowd:
         details = _DETAILS.decode(Status(reply.status), reply.message, reply.details) if reply.details else None
         match refusal_from(GRPCError(Status(reply.status), reply.message, details), writes=True):
             case Refusal() as refusal:
-                refuse(call, refusal)
+                self.notebook.refuse(call, refusal)
             case error:
                 self.notebook.strange.append(f"no answer to such a call: {error!r} {call}")
 
-
-def _note_ok(call: Call, reply: Reply) -> None:
-    """What cannot be released any more is answered as no seats: its time has ended it."""
-    call.returned_s = time.monotonic()
-    if call.op == "hold":
-        hold = read("HoldSeatsResponse", reply)
-        call.answer, call.told, call.status, call.until_ms = Answer.OK, hold.hold_id, "held", 1_000 * hold.expires_at
-    elif read("ReleaseSeatsResponse", reply).success:
-        call.answer, call.told = Answer.OK, call.subject
-    else:
-        refuse(call, HoldExpired())
+    def _note_ok(self, call: Call, reply: Reply) -> None:
+        """What cannot be released any more is answered as no seats: its time has ended it."""
+        call.returned_s = time.monotonic()
+        if call.op == "hold":
+            hold = read("HoldSeatsResponse", reply)
+            call.answer, call.told, call.status = Answer.OK, hold.hold_id, "held"
+            call.until_ms = 1_000 * hold.expires_at
+        elif read("ReleaseSeatsResponse", reply).success:
+            call.answer, call.told = Answer.OK, call.subject
+        else:
+            self.notebook.refuse(call, HoldExpired())

@@ -7,7 +7,7 @@ from datetime import datetime
 from random import Random
 
 from tests.chaos.notebook import UNDECIDED, Book, Notebook
-from tests.chaos.season import Season
+from tests.chaos.season import Door, Season
 from tests.simulation.history import Answer, Call
 from tests.system.trips import ends
 from travio_inventory.client import Booking, Hold, HoldExpired, HoldRecord, InventoryClient, Journey
@@ -15,6 +15,8 @@ from travio_inventory.client import Booking, Hold, HoldExpired, HoldRecord, Inve
 SEATS_WISHED = (1, 1, 1, 2, 2, 3)
 SECONDS_WISHED = (1, 1, 2, 3)
 TRIES = 3
+PAUSE_S = 0.03
+SHARED_PAUSE_S = 0.3
 TWINS = 0.1
 """How often a customer asks twice at once, through different services."""
 OTHER_REQUESTS = 0.05
@@ -40,12 +42,12 @@ class Wish:
         return replace(self, op=op, hold_id=call.told, order=f"order-{self.key}", seconds=seconds)
 
 
-async def send(wish: Wish, door: InventoryClient, notebook: Notebook) -> Call:
+async def send(wish: Wish, door: Door, notebook: Notebook) -> Call:
     """Ask once."""
     if wish.op == "hold":
         return await _hold(wish, door, notebook)
-    client = door.acting_for(wish.user)
-    call = notebook.step(wish.book, wish.op, wish.user, wish.hold_id)
+    client = door.client.acting_for(wish.user)
+    call = notebook.step(wish.book, wish.op, wish.user, wish.hold_id, service=door.service)
     call.order = wish.order if wish.op == "confirm" else ""
     asked: dict[str, Callable[[], Awaitable[object]]] = {
         "confirm": lambda: client.confirm(wish.hold_id, wish.order),
@@ -60,9 +62,9 @@ async def send(wish: Wish, door: InventoryClient, notebook: Notebook) -> Call:
     return call
 
 
-async def _hold(wish: Wish, door: InventoryClient, notebook: Notebook) -> Call:
-    call = notebook.hold(wish.book, wish.user, wish.seats, wish.journey, wish.key)
-    client = door.acting_for(wish.user)
+async def _hold(wish: Wish, door: Door, notebook: Notebook) -> Call:
+    call = notebook.hold(wish.book, wish.user, wish.seats, wish.journey, wish.key, service=door.service)
+    client = door.client.acting_for(wish.user)
 
     async def ask() -> Hold:
         return await client.hold(wish.book.name, *ends(wish.journey), wish.seats, seconds=wish.seconds, key=wish.key)
@@ -106,37 +108,47 @@ def _ms(moment: datetime) -> int:
 
 @dataclass
 class Customer:
-    """One customer, with a connection to every service. `unsettled` is what was never answered."""
+    """One customer, with a connection to every service. `unsettled` is what was never answered.
+
+    Customers of one `account` ask in one name, all at once: they contend for what one holder may hold.
+    """
 
     name: str
-    doors: Sequence[InventoryClient]
+    doors: Sequence[Door]
     season: Season
     notebook: Notebook
     random: Random
+    account: str = ""
     unsettled: list[Wish] = field(default_factory=list)
     _asked: int = 0
 
     async def shop(self) -> None:
         """Until the season is over."""
         while not self.season.is_over:
+            if self.unsettled:
+                await self._settle(self.unsettled.pop(0), "asked again later")
             wish = self._next()
-            if self.random.random() < TWINS:
-                twins = [send(wish, door, self.notebook) for door in self.doors]
-                await asyncio.gather(*twins)
-            call = await self._insist(wish)
+            was_unknown = self.random.random() < TWINS and await self._ask_twice(wish)
+            call = await self._insist(wish, was_unknown=was_unknown)
             if call.answer is Answer.OK and call.status == "held":
                 await self._go_on(wish, call)
-            await self._wait(0.03)
+            await self._wait(SHARED_PAUSE_S if self.account else PAUSE_S)
+
+    async def _ask_twice(self, wish: Wish) -> bool:
+        """At once, through all services; whether any of them did not answer."""
+        twins = await asyncio.gather(*(send(wish, door, self.notebook) for door in self.doors))
+        return any(twin.answer is Answer.UNKNOWN for twin in twins)
 
     def _next(self) -> Wish:
         self._asked += 1
         book = self.random.choice(self.season.on_sale)
         segments, seats = len(book.trip.segments), [seat.id for seat in book.trip.seats]
         first = self.random.randrange(segments)
-        wished = self.random.sample(seats, min(len(seats), self.random.choice(SEATS_WISHED)))
+        count = 1 if self.account else self.random.choice(SEATS_WISHED)
+        wished = self.random.sample(seats, min(len(seats), count))
         return Wish(
             book,
-            f"{self.name}-{self._asked // 10}",
+            f"{self.account}-{self.season.waves}" if self.account else f"{self.name}-{self._asked // 10}",
             "hold",
             seats=book.trip.in_layout_order(wished),
             journey=Journey(first, self.random.randrange(first, segments)),
@@ -148,7 +160,7 @@ class Customer:
         """What becomes of a hold."""
         random, step = self.random, wish.about
         if random.random() < OTHER_REQUESTS:
-            await send(replace(wish, journey=Journey(0, 0), seats=wish.seats[:1]), self._door(), self.notebook)
+            await self._insist(replace(wish, journey=Journey(0, 0), seats=wish.seats[:1]))
         if random.random() < 0.1:
             await self._insist(wish)
         if random.random() < 0.2:
@@ -169,9 +181,8 @@ class Customer:
         if random.random() < 0.3:
             await self._insist(step(call, "find"))
 
-    async def _insist(self, wish: Wish) -> Call:
+    async def _insist(self, wish: Wish, *, was_unknown: bool = False) -> Call:
         """Ask until there is an answer, a few times, through whichever service; who gets none is settled later."""
-        was_unknown = False
         for _ in range(TRIES):
             call = await send(wish, self._door(), self.notebook)
             was_unknown = was_unknown or call.answer is Answer.UNKNOWN
@@ -189,15 +200,20 @@ class Customer:
     async def settle(self) -> None:
         """When all is well again: ask until everything is answered. Raises TimeoutError."""
         while self.unsettled:
-            wish = self.unsettled[-1]
-            call = await send(wish, self._door(), self.notebook)
-            if call.answer in UNDECIDED:
+            if not await self._settle(self.unsettled.pop(0), "asked again in the end"):
                 await self._wait(0.5)
-            else:
-                self.notebook.settled[wish.op, "asked again in the end", _words(call)] += 1
-                self.unsettled.pop()
 
-    def _door(self) -> InventoryClient:
+    async def _settle(self, wish: Wish, how: str) -> bool:
+        """Ask once; whether there was an answer. Otherwise it is left unsettled."""
+        self.unsettled.append(wish)
+        call = await send(wish, self._door(), self.notebook)
+        if call.answer in UNDECIDED:
+            return False
+        self.unsettled.remove(wish)
+        self.notebook.settled[wish.op, how, _words(call)] += 1
+        return True
+
+    def _door(self) -> Door:
         return self.random.choice(self.doors)
 
     async def _wait(self, most_s: float) -> None:

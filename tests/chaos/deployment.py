@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,6 +30,14 @@ class Skew(NamedTuple):
     ahead_ms: int
 
 
+class Fall(NamedTuple):
+    """A service was ended by this signal at that moment, monotonic."""
+
+    service: str
+    signal: str
+    at_s: float
+
+
 @dataclass
 class Service:
     """One service, its clock, its proxy, and what it told in each of its lives."""
@@ -47,7 +55,8 @@ class Service:
 
     async def start(self) -> None:
         """Start it; the file of its events goes on. Raises EndedEarly, TimeoutError."""
-        self.lives.append(len(self.process.events()))
+        events = self.process.data / "events.jsonl"
+        self.lives.append(events.read_bytes().count(b"\n") if events.exists() else 0)
         await self.process.start()
 
     def set_clock(self, ahead_ms: int) -> None:
@@ -66,6 +75,17 @@ class Deployment:
     services: list[Service]
     batches: ScyllaBatches
     skews: list[Skew] = field(default_factory=list)
+    falls: list[Fall] = field(default_factory=list)
+
+    def kill(self, service: Service) -> None:
+        """End it between two of its instructions."""
+        self.falls.append(Fall(service.name, "SIGKILL", time.monotonic()))
+        service.process.kill()
+
+    async def stop(self, service: Service) -> int:
+        """Ask it to stop and wait for its end; its exit status."""
+        self.falls.append(Fall(service.name, "SIGTERM", time.monotonic()))
+        return await service.process.stop()
 
     def ahead_ms(self, from_s: float, to_s: float) -> int:
         """How far any clock was ahead at most during that time."""
@@ -84,14 +104,17 @@ class Deployment:
 
 
 @asynccontextmanager
-async def deployed(folder: Path, nodes: Nodes) -> AsyncIterator[Deployment]:
-    """Start everything in the folder; all of it is gone afterwards. Raises ServersMissingError, ServerFailedError."""
+async def deployed(folder: Path, nodes: Nodes, *, holds_max: int) -> AsyncIterator[Deployment]:
+    """Start everything in the folder; all of it is gone afterwards. A holder may have so many live holds; 0 = any
+    number. Raises ServersMissingError, ServerFailedError.
+    """
     with ExitStack() as stack:
         cluster = stack.enter_context(cassandra(folder / "cassandra", nodes))
         redis = stack.enter_context(redis_server(folder))
         with cluster.session() as session:
             schema.apply(session, KEYSPACE, replication=nodes)
-        services = [_service(stack, folder / f"service-{n}", cluster, redis) for n in range(SERVICES)]
+        limits = {"TRAVIO_HOLDS_PER_HOLDER_MAX": str(holds_max)}
+        services = [_service(stack, folder / f"service-{n}", cluster, redis, limits) for n in range(SERVICES)]
         for service in services:
             stack.callback(service.process.kill)
         await asyncio.gather(*(service.start() for service in services))
@@ -99,7 +122,9 @@ async def deployed(folder: Path, nodes: Nodes) -> AsyncIterator[Deployment]:
             yield Deployment(cluster, redis, services, batches)
 
 
-def _service(stack: ExitStack, folder: Path, cluster: Cassandra, redis: RedisServer) -> Service:
+def _service(
+    stack: ExitStack, folder: Path, cluster: Cassandra, redis: RedisServer, limits: Mapping[str, str]
+) -> Service:
     folder.mkdir()
     clock = folder / "clock"
     clock.write_bytes(bytes(sitecustomize.OFFSET_BYTES))
@@ -116,7 +141,7 @@ def _service(stack: ExitStack, folder: Path, cluster: Cassandra, redis: RedisSer
         "PYTHONPATH": str(SKEWED),
         sitecustomize.VARIABLE: str(clock),
     }
-    return Service(ServiceProcess(folder, **settings), proxy, clock)
+    return Service(ServiceProcess(folder, **settings, **limits), proxy, clock)
 
 
 def _options(hosts: Sequence[str], port: int, nodes: int) -> ScyllaOptions:

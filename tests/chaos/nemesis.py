@@ -1,10 +1,13 @@
-"""The nemesis: on a seed, one fault after the other on the services, and beside that on what they stand on."""
+"""The nemesis: on a seed, one fault after the other on the services, and beside that on what they stand on.
+
+Towards the end of each minute it rests, so that times can be measured; then it ends one service and does nothing else.
+"""
 
 import asyncio
 import signal
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from random import Random
@@ -31,7 +34,11 @@ FLOOD_PAUSE_S = 0.05
 START_S_MAX = 120.0
 START_PAUSE_S = 0.5
 
-Lane: TypeAlias = Literal["service", "backend"]
+CALM_EVERY_S = 60.0
+CALM_S = 15.0
+FALL_BEFORE_CALM_ENDS_S = 5.0
+
+Lane: TypeAlias = Literal["service", "backend", "calm"]
 
 
 class Planned(NamedTuple):
@@ -48,11 +55,15 @@ class Planned(NamedTuple):
 
 
 class Struck(NamedTuple):
-    """A fault that was: seconds from the start of the load until all of it was mended."""
+    """A fault that was, until all of it was mended: seconds on the clock of the calls."""
 
     planned: Planned
     from_s: float
     to_s: float
+
+    def touches(self, from_s: float, to_s: float, *, felt_s: float) -> bool:
+        """Whether it was at work then, or had been so shortly before."""
+        return self.from_s <= to_s and from_s <= self.to_s + felt_s
 
 
 @dataclass
@@ -62,11 +73,14 @@ class Nemesis:
     deployment: Deployment
     say: Callable[[str], None]
     struck: list[Struck] = field(default_factory=list)
-    _began_s: float = field(default_factory=time.monotonic)
+    began_s: float = field(default_factory=time.monotonic)
+    _services: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held by whoever does something to one of them."""
 
     async def strike(self, plan: Sequence[Planned], until_s: float) -> None:
-        """Both lanes, side by side; what is due later than that is left out. All is mended when this returns."""
-        lanes: tuple[Lane, ...] = ("service", "backend")
+        """All lanes, side by side; what is due later than that is left out. All is mended when this returns."""
+        self.began_s = time.monotonic()
+        lanes: tuple[Lane, ...] = ("service", "backend", "calm")
         async with asyncio.TaskGroup() as group:
             for lane in lanes:
                 group.create_task(self._lane([planned for planned in plan if planned.lane == lane], until_s))
@@ -74,15 +88,18 @@ class Nemesis:
     async def _lane(self, plan: Sequence[Planned], until_s: float) -> None:
         for planned in plan:
             await asyncio.sleep(planned.at_s - self._now_s())
+            if planned.lane != "calm":
+                await asyncio.sleep(_after_calm_s(self._now_s()) - self._now_s())
             if self._now_s() + planned.lasts_s > until_s:
                 return
-            from_s = self._now_s()
-            self.say(f"{from_s:6.1f} s  {planned.fault} ({planned.target})")
-            await FAULTS[planned.fault].act(self.deployment, planned)
-            self.struck.append(Struck(planned, from_s, self._now_s()))
+            async with nullcontext() if planned.lane == "backend" else self._services:
+                from_s = time.monotonic()
+                self.say(f"{self._now_s():6.1f} s  {planned.fault} ({planned.target})")
+                await FAULTS[planned.fault].act(self.deployment, planned)
+                self.struck.append(Struck(planned, from_s, time.monotonic()))
 
     def _now_s(self) -> float:
-        return time.monotonic() - self._began_s
+        return time.monotonic() - self.began_s
 
 
 def plan(seed: int, seconds: float, faults: Sequence[str]) -> list[Planned]:
@@ -90,6 +107,7 @@ def plan(seed: int, seconds: float, faults: Sequence[str]) -> list[Planned]:
     random = Random(seed)
     lanes: tuple[Lane, ...] = ("service", "backend")
     planned = [one for lane in lanes for one in _lane(random, lane, seconds, faults)]
+    planned += _calm_lane(random, seconds, faults)
     return sorted(planned, key=lambda one: one.at_s)
 
 
@@ -100,10 +118,25 @@ def _lane(random: Random, lane: Lane, seconds: float, faults: Sequence[str]) -> 
     while chosen:
         rest = rest or random.sample(chosen, len(chosen))
         lasts_s = random.uniform(1, long_s)
+        if _after_calm_s(at_s + lasts_s) > at_s + lasts_s:
+            at_s = _after_calm_s(at_s + lasts_s)
         if at_s + lasts_s > seconds:
             return
         yield Planned(lane, at_s, lasts_s, rest.pop(), random.randrange(3))
         at_s += lasts_s + random.uniform(0.3, long_s / 2)
+
+
+def _calm_lane(random: Random, seconds: float, faults: Sequence[str]) -> Iterator[Planned]:
+    ends = [name for name in ENDS_A_SERVICE if name in faults]
+    for number in range(int(seconds / CALM_EVERY_S) if ends else 0):
+        at_s = (number + 1) * CALM_EVERY_S - FALL_BEFORE_CALM_ENDS_S
+        yield Planned("calm", at_s, 1.0, ends[number % len(ends)], random.randrange(3))
+
+
+def _after_calm_s(at_s: float) -> float:
+    """The end of the calm that it is then; the same moment where it is none."""
+    left_s = CALM_EVERY_S - at_s % CALM_EVERY_S
+    return at_s + left_s if left_s <= CALM_S else at_s
 
 
 # ---- what can be done to a service
@@ -115,14 +148,14 @@ def _service(deployment: Deployment, planned: Planned) -> Service:
 
 async def _kill_service(deployment: Deployment, planned: Planned) -> None:
     service = _service(deployment, planned)
-    service.process.kill()
+    deployment.kill(service)
     await asyncio.sleep(planned.lasts_s)
     await _start(service)
 
 
 async def _stop_service(deployment: Deployment, planned: Planned) -> None:
     service = _service(deployment, planned)
-    assert await service.process.stop() == 0, service.process.log
+    assert await deployment.stop(service) == 0, service.process.log
     await _start(service)
 
 
@@ -281,3 +314,4 @@ FAULTS = {
     ),
     "two-nodes-pause": Fault("backend", "two database nodes are stopped and go on", partial(_pause_nodes, count=2)),
 }
+ENDS_A_SERVICE = ("service-kill", "service-stop")

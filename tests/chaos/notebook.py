@@ -2,8 +2,9 @@
 
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TypeVar
 
 from tests.simulation.history import Answer, Call
@@ -32,11 +33,18 @@ class Book:
 
     trip: Trip
     calls: list[Call] = field(default_factory=list)
+    of_list: list[Call] = field(default_factory=list)
+    """Those about the trip's waiting list."""
 
     @property
     def name(self) -> str:
         """The trip's."""
         return self.trip.key.trip
+
+    @property
+    def all_calls(self) -> Iterator[Call]:
+        """Both sorts."""
+        return chain(self.calls, self.of_list)
 
 
 class Notebook:
@@ -47,7 +55,10 @@ class Notebook:
         self.strange: list[str] = []
         self.settled: Counter[tuple[str, str, str]] = Counter()
         """Calls whose outcome had been unknown: what was asked, how it was settled, and to what."""
-        self._calls = 0
+        self.gave_up_s: dict[int, float] = {}
+        """When the callers of calls that stayed unknown heard that no answer comes, by the number of the call."""
+        self.made = 0
+        """How many calls were."""
 
     def open(self, trip: Trip) -> Book:
         """The book of a trip that goes on sale."""
@@ -55,26 +66,37 @@ class Notebook:
         self.books.append(book)
         return book
 
-    def hold(self, book: Book, user: str, seats: Sequence[str], journey: Journey, key: str | None) -> Call:
+    def hold(
+        self, book: Book, user: str, seats: Sequence[str], journey: Journey, key: str | None, *, service: str
+    ) -> Call:
         """A hold is asked for now."""
         subject = claimant_of(Caller(ORGANIZATION, user), key) if key else ""
-        call = self.step(book, "hold", user, subject)
+        call = self.step(book, "hold", user, subject, service=service)
         call.cells = cells(book.trip, seats, journey)
         return call
 
-    def step(self, book: Book, op: str, user: str, subject: str) -> Call:
+    def step(self, book: Book, op: str, user: str, subject: str, *, service: str) -> Call:
         """A step on a hold is asked for now."""
-        self._calls += 1
-        call = Call(self._calls, op, subject, time.monotonic(), holder=user)
+        call = self._call(op, subject, user, service)
         book.calls.append(call)
         return call
+
+    def place(self, book: Book, op: str, user: str, *, service: str) -> Call:
+        """A place on the trip's waiting list is asked for now, or given up."""
+        call = self._call(op, user, user, service)
+        book.of_list.append(call)
+        return call
+
+    def _call(self, op: str, subject: str, user: str, service: str) -> Call:
+        self.made += 1
+        return Call(self.made, op, subject, time.monotonic(), holder=user, process=service)
 
     async def hear(self, call: Call, asked: Callable[[], Awaitable[Told]]) -> Told | None:
         """Wait for the answer and write it down; what it tells where it is OK."""
         try:
             told = await asked()
         except Refusal as refusal:
-            refuse(call, refusal)
+            self.refuse(call, refusal)
         except ClientError as error:
             self.strange.append(f"no answer to such a call: {error!r} {call}")
         else:
@@ -82,27 +104,35 @@ class Notebook:
             return told
         return None
 
+    def refuse(self, call: Call, refusal: Refusal) -> None:
+        """Write the refusal down, now.
 
-def refuse(call: Call, refusal: Refusal) -> None:
-    """Write the refusal down, now. An unknown call has no end: it may still be at it.
+        Who has no key and is told that the hold is over already was told no id: to the checker that is no answer.
+        """
+        match refusal:
+            case OutcomeUnknown():
+                return self.give_up(call)
+            case HoldEnded() if call.op == "hold" and not call.has_key:
+                call.told = refusal.reason
+                return self.give_up(call)
+            case AskAgain():
+                call.answer = Answer.AGAIN
+            case HoldEnded() if call.op == "hold":
+                call.answer = Answer.ENDED
+            case IdempotencyKeyReused():
+                call.answer = Answer.REUSED
+            case _:
+                call.answer = Answer.NO
+        call.told, call.returned_s = refusal.reason, time.monotonic()
+        return None
 
-    Who has no key and is told that the hold is over already was told no id: to the checker that is no answer.
-    """
-    match refusal:
-        case OutcomeUnknown():
-            return
-        case HoldEnded() if call.op == "hold" and not call.has_key:
-            call.told = refusal.reason
-            return
-        case AskAgain():
-            call.answer = Answer.AGAIN
-        case HoldEnded() if call.op == "hold":
-            call.answer = Answer.ENDED
-        case IdempotencyKeyReused():
-            call.answer = Answer.REUSED
-        case _:
-            call.answer = Answer.NO
-    call.told, call.returned_s = refusal.reason, time.monotonic()
+    def give_up(self, call: Call) -> None:
+        """No answer comes. To the checker the call has no end: it may still be at it."""
+        self.gave_up_s[call.number] = time.monotonic()
+
+    def heard_s(self, call: Call) -> float:
+        """When the caller had the answer, or heard that none comes."""
+        return self.gave_up_s.get(call.number, call.returned_s)
 
 
 def cells(trip: Trip, seats: Sequence[str], journey: Journey) -> tuple[Cell, ...]:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import cycle
+from typing import NamedTuple
 
 from tests.chaos.notebook import Book, Notebook
 from tests.system.trips import trip_of
@@ -16,21 +17,29 @@ SEATS_PER_BLOCK = {"one": 1, "sixteen": 16, "all": SEATS, "two": 2}
 PAUSE_S = 0.2
 
 
+class Door(NamedTuple):
+    """A client of the service of that name."""
+
+    client: InventoryClient
+    service: str
+
+
 @dataclass
 class Season:
     """Opens a wave of trips, one for each way of cutting seats into blocks, and after a while the next one."""
 
-    doors: Sequence[InventoryClient]
+    doors: Sequence[Door]
     notebook: Notebook
     on_sale: list[Book] = field(default_factory=list)
     is_over: bool = False
-    _waves: int = 0
+    waves: int = 0
+    """How many were opened or are being opened."""
 
     async def next_wave(self) -> None:
         """Open the next trips, however often it takes, and put them on sale in place of those before."""
-        self._waves += 1
+        self.waves += 1
         trips = [
-            trip_of(f"{name}-{self._waves}", seats=SEATS, segments=SEGMENTS, seats_per_block=size)
+            trip_of(f"{name}-{self.waves}", seats=SEATS, segments=SEGMENTS, seats_per_block=size)
             for name, size in SEATS_PER_BLOCK.items()
         ]
         for trip in trips:
@@ -40,7 +49,7 @@ class Season:
     async def _open(self, trip: Trip) -> None:
         for door in cycle(self.doors):
             try:
-                await door.open_trip(trip)
+                await door.client.open_trip(trip)
             except AskAgain:
                 await asyncio.sleep(PAUSE_S)
             else:

@@ -6,10 +6,12 @@ from dataclasses import replace
 import pytest
 
 from tests.chaos import nemesis
+from tests.chaos.limits import judge_limits
 from tests.chaos.nemesis import FAULTS
 from tests.chaos.page import page
-from tests.chaos.run import Options, Result, run
+from tests.chaos.run import HOLDS_MAX, Options, Result, run
 from tests.chaos.verdict import judge, judge_order
+from tests.chaos.waiting import judge_lists
 from tests.servers.fixtures import need
 from tests.simulation.history import Answer, Call, Found, History
 
@@ -36,7 +38,7 @@ async def result(tmp_path_factory: pytest.TempPathFactory) -> Result:
     """One run, which all tests look at."""
     need("scylla")
     need("redis")
-    options = Options(seconds=SECONDS, seed=SEED, faults=[*SHORT, "node-pause"], nodes=1)
+    options = Options(seconds=SECONDS, seed=SEED, faults=[*SHORT, "node-pause"], nodes=1, holds_max=HOLDS_MAX)
     return await run(options, tmp_path_factory.mktemp("chaos"), print)
 
 
@@ -48,6 +50,14 @@ def test_a_seed_plans_one_bad_day_and_every_fault_of_a_lane_once_before_any_agai
         names = [one.fault for one in planned if one.lane == lane]
         first = names[: sum(fault.lane == lane for fault in FAULTS.values())]
         assert len(set(first)) == len(first) > 3
+
+
+def test_towards_the_end_of_each_minute_nothing_is_planned_but_the_end_of_one_service() -> None:
+    planned = nemesis.plan(SEED, 600.0, list(FAULTS))
+    calm = [one for one in planned if one.at_s % 60 > 45 or (one.at_s + one.lasts_s) % 60 > 45]
+    assert {one.fault for one in calm} == {"service-kill", "service-stop"}
+    assert [one.at_s % 60 for one in calm] == [55.0] * 10
+    assert [one for one in nemesis.plan(SEED, 600.0, ["redis-kill"]) if one.lane == "calm"] == []
 
 
 class TestOnServers:
@@ -68,6 +78,8 @@ class TestOnServers:
         told = page(result)
         assert "every promise held" in told
         assert all(FAULTS[struck.planned.fault].what in told for struck in result.struck)
+        assert ("## Services ended" in told) is bool(result.felled)
+        assert all(service in told for service in result.memory.resident)
 
     async def test_two_winners_of_a_seat_are_seen(self, result: Result) -> None:
         """Somebody is told that he has it while another certainly has, and the record knows of both."""
@@ -110,6 +122,22 @@ class TestOnServers:
         history, held = _some(result, "hold", status="released")
         history.events = [event for event in history.events or () if event.hold_id != held.told]
         assert any(said.startswith("I8") for said in judge(history, {}).violations)
+
+    async def test_more_holds_than_a_holder_may_have_are_seen(self, result: Result) -> None:
+        """Those who share an account had two at once, which would be too many where one is the most."""
+        assert any("I9" in said and "and may have 1" in said for said in judge_limits(result.histories.values(), 1))
+
+    async def test_a_lost_place_on_a_waiting_list_is_seen(self, result: Result) -> None:
+        """Of somebody who was told of it once and never left."""
+        for book in result.notebook.books:
+            left = {call.holder for call in book.of_list if call.op == "leave"}
+            told = {call.holder for call in book.of_list if call.answer is Answer.OK} - left
+            if told:
+                places = result.found.remains[book.name].places
+                assert [*judge_lists(book.of_list, places)] == []
+                assert [*judge_lists(book.of_list, {user: places[user] for user in places.keys() - told})] != []
+                return
+        raise AssertionError("in this run nobody got a place and kept it")
 
     async def test_events_out_of_order_are_seen(self, result: Result) -> None:
         life = max(result.found.lives, key=len)

@@ -1,16 +1,18 @@
-"""Judges what was written down and what remains: trip by trip by the checker, and by two plain counts of its own."""
+"""Judges what was written down and what remains: trip by trip by the checker, and by plain counts of its own."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf
-from typing import Any, NamedTuple
+from typing import Any
 
 from tests.chaos.aftermath import Aftermath
 from tests.chaos.deployment import Deployment
+from tests.chaos.limits import judge_limits
 from tests.chaos.notebook import Book
+from tests.chaos.ownership import Owned, Ownership
 from tests.simulation.checker import violations
-from tests.simulation.history import Answer, History
+from tests.simulation.history import History
 from travio_inventory.domain.hold import base_id
 from travio_inventory.engine.ports import Cell
 
@@ -27,14 +29,6 @@ class Verdict:
 
     violations: list[str] = field(default_factory=list)
     oversold: int = 0
-
-
-class Owned(NamedTuple):
-    """Somebody certainly had a cell from one moment to another."""
-
-    from_s: float
-    to_s: float
-    hold_id: str
 
 
 def judge(history: History, late_s: Mapping[str, float]) -> Verdict:
@@ -66,11 +60,9 @@ def _out_of_order(life: Sequence[dict[str, Any]]) -> Iterator[str]:
 
 
 def _sold_twice(history: History) -> Iterator[str]:
-    """No cell certainly belongs to two at once (I1): from the answer to a hold until its time or until somebody may
-    have given it back; from the answer to a confirm until somebody may have cancelled.
-    """
+    """No cell certainly belongs to two at once (I1)."""
     by_cell: dict[Cell, list[Owned]] = defaultdict(list)
-    for owned, cells in _ownerships(history):
+    for owned, cells in Ownership(history).of_cells():
         for cell in cells if owned.from_s < owned.to_s else ():
             by_cell[cell].append(owned)
     for cell, owned_by in by_cell.items():
@@ -81,54 +73,32 @@ def _sold_twice(history: History) -> Iterator[str]:
             last = max(last, owned, key=lambda one: one.to_s)
 
 
-def _ownerships(history: History) -> Iterator[tuple[Owned, tuple[Cell, ...]]]:
-    holds = {call.told: call for call in reversed(history.calls) if call.op == "hold" and call.answer is Answer.OK}
-    until_s = {hold_id: _end_s(call.until_ms, history) for hold_id, call in holds.items()}
-    released_s: dict[str, float] = defaultdict(lambda: inf)
-    cancelled_s: dict[str, float] = defaultdict(lambda: inf)
-    for call in history.calls:
-        match call.op:
-            case "release":
-                released_s[call.subject] = min(released_s[call.subject], call.invoked_s)
-            case "cancel":
-                cancelled_s[call.subject] = min(cancelled_s[call.subject], call.invoked_s)
-            case "extend" if call.answer is Answer.OK:
-                until_s[call.subject] = max(until_s[call.subject], _end_s(call.until_ms, history))
-            case _:
-                pass
-    for hold_id, call in holds.items():
-        to_s = min(until_s[hold_id], released_s[hold_id], cancelled_s[hold_id])
-        yield Owned(call.returned_s, to_s, hold_id), call.cells
-    for call in history.calls:
-        if call.op == "confirm" and call.answer is Answer.OK and call.subject in holds:
-            yield Owned(call.returned_s, cancelled_s[call.subject], call.subject), holds[call.subject].cells
-
-
-def _end_s(until_ms: int, history: History) -> float:
-    return (until_ms - history.clock_bound_ms - history.start_ms) / 1_000
-
-
-def histories(books: Sequence[Book], found: Aftermath, deployment: Deployment, *, start_ms: int) -> dict[str, History]:
+def histories(
+    books: Sequence[Book], found: Aftermath, deployment: Deployment, *, start_ms: int, holds_max: int
+) -> dict[str, History]:
     """What the checker judges, by trip. How far ahead any clock was while the trip was on sale is allowed for."""
     made, told = {}, found.told()
     for book in books:
         remains = found.remains[book.name]
-        invoked_s = [call.invoked_s for call in book.calls]
+        invoked_s = [call.invoked_s for call in book.all_calls]
         ahead_ms = deployment.ahead_ms(min(invoked_s), max(invoked_s) + LIVES_S_MAX)
         made[book.name] = History(
             book.calls,
             remains.holds,
             remains.owners,
-            told.get(book.name, []),
+            events=told.get(book.name, []),
             start_ms=start_ms,
             clock_bound_ms=max(0, ahead_ms - CLOCK_BOUND_MS),
+            holds_max=holds_max,
         )
     return made
 
 
-def judge_all(judged: Mapping[str, History], found: Aftermath) -> Verdict:
+def judge_all(judged: Mapping[str, History], found: Aftermath, *, holds_max: int) -> Verdict:
     """Judge everything."""
     whole = Verdict([*found.violations, *judge_order(found.lives)])
+    if holds_max:
+        whole.violations += judge_limits(judged.values(), holds_max)
     for trip, history in judged.items():
         one = judge(history, found.late_s)
         whole.violations += [f"{trip}: {said}" for said in one.violations]
