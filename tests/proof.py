@@ -44,9 +44,9 @@ def parts(asked: argparse.Namespace) -> list[Part]:
     return [
         Part(
             "simulated bad days: virtual time, every fault, blocks of 1, 16 and all seats",
-            ("simulation", *seeds, "--plain"),
+            ("simulation", *seeds),
         ),
-        Part("broken designs, each of which must be caught", ("simulation", "--find-broken", "--plain")),
+        Part("broken designs, each of which must be caught", ("simulation", "--find-broken")),
         Part("killed before and after every call of every operation, on SQLite", ("crash_points", "--on", "sqlite")),
         Part("the same on a CQL server with Redis", ("crash_points", "--on", "cql")),
         _chaos("a bad day: three database nodes and Redis, every fault", asked.seed, asked.seconds, "--nodes", "3"),

@@ -105,15 +105,9 @@ class Notebook:
         return None
 
     def refuse(self, call: Call, refusal: Refusal) -> None:
-        """Write the refusal down, now.
-
-        Who has no key and is told that the hold is over already was told no id: to the checker that is no answer.
-        """
+        """Write the refusal down, now."""
         match refusal:
             case OutcomeUnknown():
-                return self.give_up(call)
-            case HoldEnded() if call.op == "hold" and not call.has_key:
-                call.told = refusal.reason
                 return self.give_up(call)
             case AskAgain():
                 call.answer = Answer.AGAIN

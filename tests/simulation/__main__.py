@@ -1,4 +1,4 @@
-"""Replays a seed as a story, runs many, or looks for the seeds that catch broken designs: see --help."""
+"""Replays a seed as a story, runs many, or looks for the seeds that catch broken designs: which of them no seed catches."""
 
 import os
 import sys
@@ -113,7 +113,13 @@ def _asked() -> Namespace:
     parser.add_argument("--from", type=int, default=0, dest="first", metavar="SEED", help="the first of them")
     parser.add_argument("--cores", type=int, default=len(os.sched_getaffinity(0)), help="default: all")
     parser.add_argument("--shrink", type=int, default=400, help="how many runs may go into making a bad seed small")
-    parser.add_argument("--broken", choices=sorted(BROKEN), default="", help="plant a broken design, with its own plan")
+    parser.add_argument(
+        "--broken",
+        choices=sorted(BROKEN),
+        default="",
+        metavar="DESIGN",
+        help="plant a broken design, with its own plan; docs/invariants.md lists them",
+    )
     parser.add_argument(
         "--find-broken", nargs="?", const="", metavar="TEXT", help="find the first seed for each broken design"
     )

@@ -7,12 +7,13 @@ it one after the other; whoever was refused met an owner. A history is right if 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations, pairwise
+from itertools import combinations, pairwise, permutations
 from math import inf
 from typing import NamedTuple
 
 from tests.simulation.history import HOUSE, LIVE, Answer, Call, Found, History
 from tests.simulation.moments import Before, Moments, NotAfter, NotBefore, OneOf, Undecided, Way, why_impossible
+from tests.simulation.turns import violations_of_lists
 from travio_inventory.domain.hold import base_id, late_id
 from travio_inventory.engine.ports import Cell
 
@@ -34,6 +35,7 @@ REFUSALS = {
     "extend": set(REASONS),
     "find": {"HOLD_NOT_FOUND"},
     "block": {"SEAT_UNAVAILABLE"},
+    "leave": {"NOT_ON_WAITLIST"},
 }
 """With which reasons a call may be refused for good."""
 SAW = {"confirm": {"confirmed"}, "release": {"released"}, "cancel": {"cancelled"}, "extend": {"held"}}
@@ -48,7 +50,7 @@ EVENTS = {
 
 def violations(history: History) -> list[str]:
     """Every promise that is seen broken; [] where the history can have been."""
-    return list(_Checker(history).judge())
+    return [*_Checker(history).judge(), *violations_of_lists(history)]
 
 
 @dataclass(slots=True, eq=False)
@@ -96,6 +98,8 @@ class _Checker:
                 self._by_key[call.subject].append(call)
             self._asked[call.op, call.subject].append(call)
         self._kept: dict[str, _Life] = {life.row.claimant: life for life in self._lives.values()}
+        self._either: list[OneOf] = []
+        """What can have been in several ways: decided together, with who had what when."""
 
     def judge(self) -> Iterator[str]:
         """What is broken, promise by promise."""
@@ -173,6 +177,10 @@ class _Checker:
         for call in self._history.calls:
             if call.op == "hold" and call.answer is Answer.OK and not call.has_key:
                 told[base_id(call.told)].append(call)
+        ended: dict[tuple[str, tuple[Cell, ...]], list[Call]] = defaultdict(list)
+        for call in self._history.calls:
+            if call.op == "hold" and call.answer is Answer.ENDED and not call.has_key:
+                ended[call.holder, call.cells].append(call)
         untold: dict[tuple[str, tuple[Cell, ...]], list[_Life]] = defaultdict(list)
         for base, life in self._lives.items():
             if base in told:
@@ -183,8 +191,8 @@ class _Checker:
                 yield from self._made_by_one_of(life, self._by_key[life.row.claimant])
             else:
                 untold[life.row.holder, life.row.cells].append(life)
-        for (holder, cells), lives in untold.items():
-            yield from self._judge_untold(holder, cells, lives)
+        for holder, cells in dict.fromkeys((*untold, *ended)):
+            self._judge_untold(holder, cells, untold[holder, cells], ended[holder, cells])
 
     def _made_by_one_of(self, life: _Life, calls: Iterable[Call]) -> Iterator[str]:
         makers = [call for call in calls if call.cells == life.row.cells and _may_have_acted(call)]
@@ -194,21 +202,32 @@ class _Checker:
         first_s = min(call.invoked_s for call in makers)
         yield from self._learn((NotBefore(life.began[0], first_s),), f"I7 {life.base}")
 
-    def _judge_untold(self, holder: str, cells: tuple[Cell, ...], lives: list[_Life]) -> Iterator[str]:
-        """No caller was told of these: each needs an unanswered call of its own, in the order of time."""
+    def _judge_untold(self, holder: str, cells: tuple[Cell, ...], lives: list[_Life], ended: list[Call]) -> None:
+        """No caller was told the ids of these: each needs a call of its own that was never answered, or was told that
+        its hold is over; and who was told so needs one of these.
+        """
         op = "block" if holder == HOUSE else "hold"
-        makers = [
+        unanswered = [
             call
             for call in self._history.calls
             if call.op == op and not call.has_key and call.cells == cells and call.holder == holder
             if call.answer is Answer.UNKNOWN or (op == "block" and call.answer is Answer.OK)
         ]
-        if len(lives) > len(makers):
-            yield f"I5 nobody can have asked for {[life.base for life in lives]}: {makers}"
-            return
+        ways = []
+        for own in permutations(lives, len(ended)):
+            seen = [self._facts_of(life, REASONS[call.told], call) for life, call in zip(own, ended, strict=True)]
+            others = [life for life in lives if life not in own]
+            if None not in seen and len(others) <= len(unanswered):
+                made = [*zip(own, ended, strict=True), *self._by_time(others, unanswered)]
+                asked = [NotBefore(life.began[0], call.invoked_s) for life, call in made]
+                ways.append((*asked, *(fact for facts in seen if facts for fact in facts)))
+        said = f"I5 nobody can have asked for {[life.base for life in lives]}: {[*unanswered, *ended]}"
+        self._either.append(OneOf(ways, said))
+
+    def _by_time(self, lives: list[_Life], calls: list[Call]) -> Iterator[tuple[_Life, Call]]:
+        """Each with one of the calls, of which there may be more, in the order of time."""
         by_end = sorted(lives, key=lambda life: self._moments.latest_s[life.began[0]])
-        for life, call in zip(by_end, sorted(makers, key=lambda call: call.invoked_s), strict=False):
-            yield from self._learn((NotBefore(life.began[0], call.invoked_s),), f"I7 {life.base}")
+        return zip(by_end, sorted(calls, key=lambda call: call.invoked_s), strict=False)
 
     def _judge_steps(self) -> Iterator[str]:
         """No step unasked (I4), no expiry early (I10)."""
@@ -258,7 +277,7 @@ class _Checker:
                 yield f"I2 acknowledged, and another one's: {call} {life.row}"
             else:
                 yield from self._saw(life, {call.status}, call)
-        elif call.answer is Answer.ENDED:
+        elif call.answer is Answer.ENDED and call.has_key:
             life = self._kept.get(call.subject)
             if life is None:
                 yield f"I5 said to be over, and never was: {call}"
@@ -297,22 +316,29 @@ class _Checker:
                 yield f"I5 refused for good, and yet booked: {call}"
 
     def _saw(self, life: _Life, statuses: set[str], call: Call) -> Iterator[str]:
-        """At some moment of the call the hold was in one of these, which follow each other. What was said of its
-        time stands.
-        """
+        """At some moment of the call the hold was in one of these. What was said of its time stands."""
         if call.answer is Answer.OK and call.op != "confirm" and call.until_ms > max(life.row.expires_at_ms, 0):
             yield f"I3 told that it is kept until {call.until_ms}, and ends at {life.row.expires_at_ms}: {call}"
+        facts = self._facts_of(life, statuses, call)
+        if facts is None:
+            yield f"I3 I5 told what never was: {call}, it went through {life.statuses}"
+        else:
+            yield from self._learn(facts, f"I7 at odds with what others were told: {call}")
+
+    def _facts_of(self, life: _Life, statuses: set[str], call: Call) -> Way | None:
+        """That at some moment of the call the hold was in one of these, which follow each other; None if it never
+        was.
+        """
         passed = [ABSENT, *life.statuses]
         places = [place for place, status in enumerate(passed) if status in statuses]
         if not places:
-            yield f"I3 I5 told what never was: {call}, it went through {life.statuses}"
-            return
+            return None
         facts: list[NotAfter | NotBefore] = []
         if places[0] > 0:
             facts.append(NotAfter(life.began[places[0] - 1], call.returned_s))
         if places[-1] < len(life.statuses):
             facts.append(NotBefore(life.began[places[-1]], call.invoked_s))
-        yield from self._learn(tuple(facts), f"I7 at odds with what others were told: {call}")
+        return tuple(facts)
 
     # ---- who had what when
 
@@ -322,7 +348,7 @@ class _Checker:
         for span in spans:
             for cell in span.life.row.cells:
                 by_cell[cell].append(span)
-        asked = [*_one_after_the_other(by_cell), *self._met(by_cell)]
+        asked = [*_one_after_the_other(by_cell), *self._met(by_cell), *self._either]
         try:
             said = why_impossible(self._moments, asked)
         except Undecided:
@@ -411,7 +437,7 @@ def _is_answer(call: Call) -> bool:
         case Answer.NO:
             return call.told in REFUSALS.get(call.op, ())
         case Answer.ENDED:
-            return call.has_key and call.told in REFUSALS["confirm"] - {"HOLD_NOT_FOUND"}
+            return call.op == "hold" and call.told in REFUSALS["confirm"] - {"HOLD_NOT_FOUND"}
         case Answer.REUSED:
             return call.has_key
         case Answer.OK:

@@ -50,6 +50,10 @@ class Seats:
         """The hold of that key."""
         return next((kept for _, kept in self.holds if kept.claimant == claimant), None)
 
+    def made_for(self, number: int) -> Kept | None:
+        """The hold that came to be for the call of that number."""
+        return next((kept for _, kept in self.holds if kept.maker == number), None)
+
     def is_free(self, cells: Cells) -> bool:
         """Whether nobody has any of the cells."""
         return not any(kept.is_live and set(kept.cells) & set(cells) for _, kept in self.holds)
@@ -150,8 +154,8 @@ def _hold_agrees(seats: Seats, call: Call) -> bool:
             is_right = refused if call.has_key else not seats.is_free(call.cells)
             return is_right and call.told == "SEAT_UNAVAILABLE"
         case Answer.ENDED:
-            kept = seats.of(call.subject)
-            return call.has_key and kept is not None and call.told == _ENDED.get(kept.status)
+            kept = seats.of(call.subject) if call.has_key else seats.made_for(call.number)
+            return kept is not None and call.told == _ENDED.get(kept.status)
         case _:
             return call.has_key and bound is not None
 

@@ -2,12 +2,12 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import TypeAlias
 
-from tests.simulation.history import HOUSE, Answer, Call
+from tests.simulation.history import HOUSE, Answer, Call, Place
 from tests.simulation.plan import TTL_S, Plan
 from tests.simulation.process import Process
 from travio_inventory.domain.errors import (
@@ -19,11 +19,10 @@ from travio_inventory.domain.errors import (
 )
 from travio_inventory.domain.hold import Caller, Confirmed, Held, Hold, HoldRequest, base_id, claimant_of
 from travio_inventory.domain.trip import Ends, Trip
+from travio_inventory.domain.waitlist import WaitlistEntry
 from travio_inventory.engine.ports import Cell
 
-PATIENCES_S = (1.0, 4.0, 15.0, 15.0)
-LEAVES = 0.03
-"""How often a caller hangs up, which cancels what the process does for him."""
+PATIENCES_S = (1.0, 4.0, 15.0, 40.0)
 PAUSES_S = (0, 0.1, 1, 6)
 
 Work: TypeAlias = Callable[[Process], Coroutine[object, object, Hold | None]]
@@ -77,7 +76,7 @@ class Front:
             if self.plan.with_gate:
                 hold = await process.hold_seats(ask.caller, "t", ask.ends, ask.seats, ttl_s=TTL_S, key=ask.key)
             else:
-                hold = await process.holds.hold(ask.request(self.trip))
+                hold = await process.commits.run(process.holds.hold(ask.request(self.trip)))
             got.append(hold)
             return hold
 
@@ -93,7 +92,7 @@ class Front:
         """Make it a booking."""
 
         async def work(process: Process) -> Hold:
-            booked = await process.holds.confirm(caller, hold_id, order)
+            booked = await process.commits.run(process.holds.confirm(caller, hold_id, order))
             assert booked.state == Confirmed(order)
             return booked
 
@@ -102,21 +101,24 @@ class Front:
     async def release(self, caller: Caller, hold_id: str, *, tries: int) -> Call:
         """Give it back."""
         return await self._step(
-            "release", caller.holder, hold_id, lambda process: process.holds.release(caller, hold_id), tries=tries
-        )
+            "release", caller.holder, hold_id,
+            lambda process: process.commits.run(process.holds.release(caller, hold_id)), tries=tries,
+        )  # fmt: skip
 
     async def cancel(self, caller: Caller, hold_id: str, *, tries: int) -> Call:
         """Give a booking back."""
         return await self._step(
-            "cancel", caller.holder, hold_id, lambda process: process.holds.cancel(caller, hold_id), tries=tries
-        )
+            "cancel", caller.holder, hold_id,
+            lambda process: process.commits.run(process.holds.cancel(caller, hold_id)), tries=tries,
+        )  # fmt: skip
 
     async def extend(self, caller: Caller, hold_id: str, *, tries: int) -> Call:
         """Keep it for another while from now: a short one may be over before the hold is anyway."""
         until_ms = self._processes[0].clock.now_ms() + self._random.choice((TTL_S, TTL_S // 2)) * 1_000
 
         async def work(process: Process) -> Hold:
-            hold = await process.holds.extend(caller, hold_id, expires_at_ms=until_ms, total_ms_max=10**9)
+            step = process.holds.extend(caller, hold_id, expires_at_ms=until_ms, total_ms_max=10**9)
+            hold = await process.commits.run(step)
             assert isinstance(hold.state, Held)
             assert hold.state.expires_at_ms >= until_ms
             return hold
@@ -148,7 +150,7 @@ class Front:
         """Take the seat off sale."""
 
         async def work(process: Process) -> None:
-            await process.holds.block(self.trip, seat, "broken")
+            await process.commits.run(process.holds.block(self.trip, seat, "broken"))
 
         cells = tuple(Cell(seat, segment) for segment in range(len(self.trip.segments)))
         return await self._step("block", HOUSE, seat, work, tries=tries, cells=cells)
@@ -157,9 +159,35 @@ class Front:
         """Put it back on sale."""
 
         async def work(process: Process) -> None:
-            await process.holds.unblock(self.trip, seat)
+            await process.commits.run(process.holds.unblock(self.trip, seat))
 
         return await self._step("unblock", HOUSE, seat, work, tries=tries)
+
+    async def join(self, caller: Caller, seat_class: str, seats: int, *, tries: int) -> Call:
+        """Wait for the class."""
+        entries: list[WaitlistEntry] = []
+
+        async def work(process: Process) -> None:
+            entries.append(await process.waitlist.join(caller, "t", seat_class, seats))
+
+        call = await self._step("join", caller.holder, seat_class, work, tries=tries)
+        return _write_down_places(call, entries[-1:])
+
+    async def leave(self, caller: Caller, seat_class: str, *, tries: int) -> Call:
+        """Wait no longer."""
+        return await self._step(
+            "leave", caller.holder, seat_class,
+            lambda process: process.waitlist.leave(caller, "t", seat_class), tries=tries,
+        )  # fmt: skip
+
+    async def waits(self, holder: str) -> Call:
+        """Read what the holder waits for."""
+        entries: list[WaitlistEntry] = []
+
+        async def work(process: Process) -> None:
+            entries.extend(await process.waitlist.list(holder))
+
+        return _write_down_places(await self._step("waits", holder, "", work, tries=1), entries)
 
     async def pause(self) -> None:
         """Wait a while before asking again."""
@@ -190,7 +218,7 @@ class Front:
         task = process.start(work(process), call)
         if not self.is_calm and random.random() < self.plan.kills:
             loop.call_later(random.uniform(0, 0.5), process.kill)
-        if not self.is_calm and random.random() < LEAVES:
+        if not self.is_calm and random.random() < self.plan.leaves:
             self.seen["caller hangs up"] += 1
             loop.call_later(random.uniform(0, 0.5), task.cancel)
         await asyncio.wait([task], timeout=random.choice(PATIENCES_S))
@@ -224,6 +252,14 @@ def _write_down(call: Call, task: "asyncio.Task[Hold | None]") -> None:
             call.answer, call.told = Answer.NO, refusal.reason
         case BaseException() as error:
             raise error
+
+
+def _write_down_places(call: Call, entries: Sequence[WaitlistEntry]) -> Call:
+    if call.answer is Answer.OK:
+        call.places = tuple(
+            Place(entry.seat_class, entry.position, entry.seats, entry.joined_at_ms) for entry in entries
+        )
+    return call
 
 
 def _write_down_hold(call: Call, hold: Hold | None) -> None:

@@ -8,10 +8,13 @@ from functools import cached_property
 from math import inf
 
 from tests.simulation.history import Answer, Call
-from tests.simulation.oracle import Oracle, Span, Step, Violated
+from tests.simulation.oracle import LIVE, Oracle, Span, Step, Violated, seconds_of
 from travio_inventory.domain.hold import base_id, late_id
 from travio_inventory.engine.ports import Cell
+from travio_inventory.store.batches import Kind, RowKey
+from travio_inventory.store.rules import Rules
 
+CLOCK_BOUND_MS = Rules().clock_bound_ms
 CAUSES = {
     "hold": (None, "held"),
     "block": (None, "held"),
@@ -27,6 +30,8 @@ ASKING: ContextVar[Call | None] = ContextVar("ASKING", default=None)
 """On behalf of which call something is done: inherited by every task, timer and late batch."""
 
 
+TOLD_S_MAX = 1.0
+"""After so long on a good day the maps were told of a step, whether its caller waited or not."""
 STALE_S_MAX = 2.0 + 3.0
 """How old a map may be at most: the cache's bound, and the time that it takes to read a block."""
 
@@ -39,6 +44,8 @@ class Hindsight:
     calls: Sequence[Call]
     honest_edge: bool = False
     """Whether every word to the edge arrives, so that no map is older than what was acknowledged."""
+    good_day: bool = False
+    """Whether no batch failed and no process died: only callers left."""
     _invoked: dict[tuple[str, str], float] = field(default_factory=lambda: defaultdict(lambda: inf))
 
     def judge(self) -> None:
@@ -48,6 +55,8 @@ class Hindsight:
             self._invoked[name] = min(self._invoked[name], call.invoked_s)
         self._judge_unasked()
         self._judge_late_effects()
+        if self.good_day:
+            self._judge_leavings()
         for call in self.calls:
             match call.op:
                 case "hold" | "block":
@@ -86,6 +95,23 @@ class Hindsight:
             if was_promised_none or step.at_s > call.returned_s:
                 raise Violated(f"I5 {call}, yet {step}")
 
+    def _judge_leavings(self) -> None:
+        """Who was told no has given back what other blocks kept for them (L2): nobody meets it any more."""
+        kept: dict[tuple[int, RowKey], Call] = {}
+        for landed in self.oracle.landed:
+            for key, _, after in landed.changes:
+                if key.kind is Kind.CELL:
+                    self._judge_leaving(kept.pop((landed.partition.number, key), None), landed.at_s)
+                    owner, call = str(after.get("owner") or ""), landed.call
+                    if call is not None and owner and owner not in self.oracle.timelines:
+                        kept[landed.partition.number, key] = call
+        for call in kept.values():
+            self._judge_leaving(call, inf)
+
+    def _judge_leaving(self, call: Call | None, left_s: float) -> None:
+        if call is not None and call.answer in (Answer.NO, Answer.AGAIN) and left_s > call.returned_s:
+            raise Violated(f"L2 told no, and kept something until {left_s:.2f}: {call}")
+
     def _judge_taken(self, call: Call) -> None:
         """Who was refused as taken asked for something that somebody had since the key was first used (I5)."""
         if call.answer is not Answer.NO:
@@ -95,9 +121,19 @@ class Hindsight:
             alike = (other for other in self.calls if other.subject == call.subject and other.cells == call.cells)
             first_s = min(other.invoked_s for other in alike)
         for span in self._spans(call.cells):
-            if span.from_s <= call.returned_s and span.to_s >= first_s:
+            if any(from_s <= call.returned_s and to_s >= first_s for from_s, to_s in self._windows(span)):
                 return
         raise Violated(f"I5 refused as taken though nobody had it since {first_s:.2f}: {call}")
+
+    def _windows(self, span: Span) -> Iterator[tuple[float, float]]:
+        """When the hold stood in the way of others: not once it had run out by every clock, for who meets it then
+        ends it.
+        """
+        timeline = [step for step in self.oracle.timelines[span.hold_id] if step.status in LIVE]
+        ends = [step.at_s for step in timeline[1:]] + [span.to_s]
+        for step, to_s in zip(timeline, ends, strict=True):
+            lapsed_s = seconds_of(int(step.row.get("expires_at") or 0) + CLOCK_BOUND_MS + self.oracle.skew_ms)
+            yield step.at_s, to_s if step.status == "confirmed" else min(to_s, lapsed_s)
 
     def _judge_extend(self, call: Call) -> None:
         if call.answer is Answer.OK and not any(
@@ -135,7 +171,7 @@ class Hindsight:
 
     @cached_property
     def _known(self) -> dict[Cell, list[tuple[float, float]]]:
-        """For each cell, when a step was acknowledged, and when it took effect."""
+        """For each cell, when a step was acknowledged or must be known anyway, and when it took effect."""
         known: dict[Cell, list[tuple[float, float]]] = defaultdict(list)
         for call in self.calls:
             if call.answer is not Answer.OK or call.op not in ("hold", "confirm", "release", "cancel"):
@@ -144,6 +180,9 @@ class Hindsight:
                 if step.status == call.status and step.at_s <= call.returned_s:
                     for _, cell in step.places:
                         known[cell].append((call.returned_s, step.at_s))
+        for step in self.oracle.steps if self.good_day else ():
+            for _, cell in step.places:
+                known[cell].append((step.at_s + TOLD_S_MAX, step.at_s))
         return known
 
     def _letters(self, cell: Cell, from_s: float, to_s: float) -> set[str]:

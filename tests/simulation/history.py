@@ -24,12 +24,22 @@ class Answer(StrEnum):
     NO = "no"
     """Refused for good."""
     ENDED = "ended"
-    """The key's hold came to be and is over."""
+    """The hold that was asked for came to be and is over: the key's, or without a key the caller's own."""
     REUSED = "reused"
     """The key belongs to another request."""
     AGAIN = "again"
     """Nothing was done."""
     UNKNOWN = "unknown"
+
+
+class Place(NamedTuple):
+    """A place on a waiting list, as somebody was told of it."""
+
+    seat_class: str
+    position: int
+    seats: int
+    joined_ms: int
+    """When they joined: it tells one wait of a holder from the next."""
 
 
 @dataclass(slots=True, eq=False)
@@ -38,9 +48,11 @@ class Call:
 
     number: int
     op: str
-    """hold, confirm, release, extend, cancel, find, block, unblock or map."""
+    """hold, confirm, release, extend, cancel, find, block, unblock or map; of waiting lists join, leave and waits."""
     subject: str
-    """The claimant of a hold with a key, "" for one without; else the hold's base id, or the seat of a block."""
+    """The claimant of a hold with a key, "" for one without; else the hold's base id, the seat of a block, or the class
+    that a list is for.
+    """
     invoked_s: float
     cells: tuple[Cell, ...] = ()
     order: str = ""
@@ -54,6 +66,8 @@ class Call:
     """Of the hold that was told of."""
     holder: str = ""
     process: str = ""
+    places: tuple[Place, ...] = ()
+    """On waiting lists, as the answer told of them."""
 
     @property
     def has_key(self) -> bool:
@@ -63,7 +77,8 @@ class Call:
     def __str__(self) -> str:
         asked = self.order or " ".join(f"{seat}/{segment}" for seat, segment in self.cells)
         window = f"{self.invoked_s:.2f}-{self.returned_s:.2f}"
-        return f"#{self.number} {window} {self.op} {self.subject} {asked}: {self.answer} {self.told} {self.status}"
+        said = " ".join(filter(None, (self.answer, self.told, self.status, *map(str, self.places))))
+        return f"#{self.number} {window} {self.op} {self.subject} {asked}: {said}"
 
     __repr__ = __str__
 
@@ -77,6 +92,16 @@ class Found(NamedTuple):
     cells: tuple[Cell, ...]
     order: str = ""
     expires_at_ms: int = 0
+
+
+class Waits(NamedTuple):
+    """A holder's row on a waiting list as a last serial read found it."""
+
+    is_waiting: bool
+    sequence: int
+    """Who joined later has a greater one."""
+    seats: int
+    joined_ms: int
 
 
 class Told(NamedTuple):
@@ -111,6 +136,8 @@ class History:
     """How long any call may take until it is answered, in seconds."""
     is_settled: bool = True
     """Whether leftovers were swept, so that cells and home rows must say the same."""
+    waits: Mapping[tuple[str, str], Waits] = field(default_factory=dict)
+    """Every row of a waiting list by its class and holder."""
 
     def statuses(self, base: str) -> list[str]:
         """What the hold went through, one status after the other, as its rows say; [] where it never came to be."""

@@ -8,13 +8,16 @@ from typing import Generic, TypeVar
 
 from travio_inventory.domain.hold import NEVER_MS, parse_hold_id
 from travio_inventory.engine.ports import Cell
-from travio_inventory.store.batches import Kind, Partition, Row, RowKey, Table
+from travio_inventory.store.batches import Kind, Partition, Row, RowKey, Table, Value
 from travio_inventory.store.memory import Change
+from travio_inventory.store.owners import ABANDONED
+from travio_inventory.store.rules import Rules
 
 START_MS = 1_800_000_000_000
 """The time of day at which every run begins."""
 ORGANIZATION = "o"
 
+GRACE_MS = Rules().grace_ms
 LIVE = ("held", "confirmed")
 LEGAL = {
     (None, "held"), (None, "confirmed"), (None, "aborted"), ("held", "held"), ("held", "confirmed"),
@@ -100,12 +103,16 @@ class Oracle(Generic[C]):
     timelines: dict[str, list[Step[C]]] = field(default_factory=lambda: defaultdict(list))
     spans: dict[Cell, list[Span]] = field(default_factory=lambda: defaultdict(list))
     _held_by: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    _began_ms: dict[str, int] = field(default_factory=dict)
+    """Since when attempts are under way, by the clocks of those who make them."""
 
     def applied(self, at_s: float, call: C | None, partition: Partition, changes: Sequence[Change]) -> None:
         """One batch took effect: judge the state it leaves."""
         self.landed.append(Landed(at_s, call, partition, changes))
         for key, _, after in changes:
             self.rows[partition][key] = after
+            if key.kind in (Kind.CELL, Kind.SLOT):
+                self._attempted(after.get("owner") or after.get("hold"), after.get("since") or after.get("at"))
         if partition.table is not Table.BLOCKS:
             return
         due: Counter[tuple[str, str]] = Counter()
@@ -145,6 +152,8 @@ class Oracle(Generic[C]):
             raise Violated(f"I4 {hold_id} went from {step.was} to {step.status}")
         if step.status == "expired" and at_s < seconds_of(int(before.get("expires_at") or 0) - self.skew_ms):
             raise Violated(f"I10 {hold_id} expired early: {before.get('expires_at')}")
+        if after.get("reason") == ABANDONED and at_s < seconds_of(self._began_ms[hold_id] + GRACE_MS - self.skew_ms):
+            raise Violated(f"I10 {hold_id} was given up for abandoned at {at_s:.2f}, a young attempt")
         self._trace(step)
         if step.status in LIVE:
             self._owns_its_cells(step)
@@ -152,6 +161,10 @@ class Oracle(Generic[C]):
         if step.was == step.status == "held":
             return [(hold_id, "hold.extended")]
         return [(hold_id, EVENTS[step.status])] if step.status in EVENTS else []
+
+    def _attempted(self, hold_id: Value, began_ms: Value) -> None:
+        if isinstance(hold_id, str) and isinstance(began_ms, int):
+            self._began_ms[hold_id] = min(began_ms, self._began_ms.get(hold_id, began_ms))
 
     def _trace(self, step: Step[C]) -> None:
         """Keep who had which cell when."""

@@ -16,6 +16,7 @@ SEGMENTS = 3
 class Plan:
     """`faults` is the share of batches that fail, `kills` the share of calls under which the process dies,
     `twins` the share of requests with a key that are made by two at once. Holders wish for the last `popular` seats.
+    `waiters` join and leave waiting lists, `leaves` is the share of calls whose caller hangs up.
     With the gate on, holds go through it; an honest edge never forgets, loses or lies.
     """
 
@@ -30,6 +31,8 @@ class Plan:
     kills: float = 0.12
     twins: float = 0.25
     holds_max: int = 0
+    waiters: int = 0
+    leaves: float = 0.03
     with_gate: bool = False
     honest_edge: bool = False
     still_clocks: bool = False
@@ -54,6 +57,7 @@ class Plan:
             with_gate=random.random() < 0.5,
             honest_edge=random.random() < 0.3,
             still_clocks=random.random() < 0.3,
+            waiters=random.choice((0, 0, 2, 4)),
         )
 
     @property

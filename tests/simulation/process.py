@@ -23,6 +23,7 @@ from travio_inventory.engine.ports import PublishFailed
 from travio_inventory.engine.read_seat_map import ReadSeatMap
 from travio_inventory.engine.relay_events import RelayEvents
 from travio_inventory.engine.trip_catalog import TripCatalog
+from travio_inventory.engine.waitlist import Waitlist
 from travio_inventory.store.batches import Batches
 from travio_inventory.store.definitions import Definitions
 from travio_inventory.store.journal import EventJournal
@@ -30,6 +31,7 @@ from travio_inventory.store.lapses import LapseFinder
 from travio_inventory.store.owners import Owners
 from travio_inventory.store.rules import Rules
 from travio_inventory.store.transitions import Transitions
+from travio_inventory.store.waitlists import WaitlistTable
 
 T = TypeVar("T")
 
@@ -75,6 +77,7 @@ class Process:
             random=Random(self._random.random()),
         )
         self.holds = Transitions(self.owners)
+        self.commits = Commits(in_flight_max=10_000)
         self.open_trip = OpenTrip(definitions)
         self.read_seat_map = ReadSeatMap(trips, self.holds, self._edge)
         self.hold_seats = HoldSeats(
@@ -82,10 +85,11 @@ class Process:
             holds=self.holds,
             gate=self._edge,
             taken=self._edge,
-            commits=Commits(in_flight_max=10_000),
+            commits=self.commits,
             times=HoldTimes(TTL_S, 3_600, 7_200),
             jitter=Random(self._random.random()),
         )
+        self.waitlist = Waitlist(trips, WaitlistTable(self.owners), self.commits)
 
     def start(self, work: Coroutine[Any, Any, T], call: Call | None = None) -> asyncio.Task[T]:
         """Run it in this process: a kill ends it, with every task that it starts."""

@@ -50,6 +50,8 @@ class RoughEdge:
         answer = await self._gate.enter(block, cells, token=token, claimant=claimant, ttl_ms=ttl_ms)
         if isinstance(answer, Passed):
             self._let_in(block, cells, token, claimant, ttl_ms)
+        elif isinstance(answer, Locked) and not self._is_another_inside(block, cells, claimant):
+            self.complaints.append(f"E1 {claimant} was turned away from where nobody else is: {answer}")
         return answer
 
     async def leave(self, block: BlockKey, cells: Sequence[Cell], *, token: str) -> None:
@@ -111,6 +113,10 @@ class RoughEdge:
                 self._inside[block, cell] = token, claimant, now_ms + ttl_ms
             elif other != claimant:
                 self.complaints.append(f"E1 two at {cell} at once: {other} is inside, and {claimant} was let in")
+
+    def _is_another_inside(self, block: BlockKey, cells: Sequence[Cell], claimant: str) -> bool:
+        inside = [self._inside.get((block, cell), ("", claimant, 0)) for cell in cells]
+        return any(other != claimant and until_ms > self._now_ms() for _, other, until_ms in inside)
 
     def _happens(self, what: str) -> bool:
         happens = not self.is_honest and self._random.random() < CHANCES[what]

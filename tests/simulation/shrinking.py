@@ -42,8 +42,8 @@ def _smaller(plan: Plan) -> Iterator[Plan]:
         yield replace(plan, holders=1)
         yield replace(plan, holders=plan.holders - 1)
     without = {
-        "viewers": 0, "kills": 0.0, "faults": 0.0, "twins": 0.0, "holds_max": 0, "with_gate": False,
-        "honest_edge": True, "still_clocks": True,
+        "viewers": 0, "waiters": 0, "kills": 0.0, "faults": 0.0, "twins": 0.0, "leaves": 0.0, "holds_max": 0,
+        "with_gate": False, "honest_edge": True, "still_clocks": True,
     }  # fmt: skip
     for name, value in without.items():
         if getattr(plan, name) != value:

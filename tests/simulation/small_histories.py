@@ -43,6 +43,10 @@ def right(random: Random) -> History:
                 seats, expired_s[name] = seats.put(name, replace(kept, status="expired")), at_s - 1
         call = _call(random, number, at_s, [name for name, _ in seats.holds])
         seats = random.choice(_weighted(_outcomes(seats, call)))(call)
+        own = seats.made_for(number)
+        if own is not None and not call.has_key and random.random() < 0.1:
+            call.answer, call.told, call.status = Answer.ENDED, "HOLD_EXPIRED", ""
+            seats, expired_s[f"h{number}"] = seats.put(f"h{number}", replace(own, status="expired")), at_s
         if call.answer is Answer.UNKNOWN:
             call.returned_s = random.choice((inf, call.invoked_s + random.random()))
         calls.append(call)

@@ -3,10 +3,11 @@
 import re
 from collections.abc import Iterator
 
-from tests.simulation.history import Call
+from tests.simulation.history import Call, Place
 from tests.simulation.oracle import Landed, seconds_of
 from tests.simulation.world import World
 from travio_inventory.store.batches import Kind, Row
+from travio_inventory.store.rows import SEPARATOR
 
 TIMES = ("until", "since", "expires_at", "created_at", "at")
 
@@ -41,7 +42,7 @@ def story(world: World) -> list[str]:
         whom = call.holder or "the house"
         lines.append((call.invoked_s, f"#{call.number} {whom} asks {call.process}: {call.op} {_asked(call)}"))
         if call.returned_s < float("inf"):
-            told = " ".join(filter(None, (call.answer, call.told, call.status)))
+            told = " ".join(filter(None, (call.answer, call.told, call.status, *map(_place, call.places))))
             lines.append((call.returned_s, f"#{call.number} is told: {told}"))
     for landed in world.oracle.landed:
         lines += [(landed.at_s, change) for change in _changes(landed)]
@@ -62,10 +63,19 @@ def _asked(call: Call) -> str:
     return " ".join(filter(None, (call.subject, cells, call.order)))
 
 
+def _place(place: Place) -> str:
+    return f"place {place.position} for {place.seats} in {_list(place.seat_class)}"
+
+
+def _list(seat_class: str) -> str:
+    return f"class {seat_class or 'any'}"
+
+
 def _changes(landed: Landed[Call]) -> Iterator[str]:
     """A batch as it took effect, row by row."""
     by = f"#{landed.call.number}" if landed.call else "a worker"
-    place = f"{landed.partition.table} {landed.partition.name} {landed.partition.number}"
+    name = landed.partition.name.replace(SEPARATOR, " ")
+    place = f"{landed.partition.table} {name} {landed.partition.number}"
     for key, before, after in landed.changes:
         if key.kind is Kind.GUARD or (key.kind is Kind.CELL and not before):
             continue

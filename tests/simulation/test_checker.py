@@ -9,7 +9,7 @@ import pytest
 from tests.simulation import checker
 from tests.simulation.checker import violations
 from tests.simulation.exhaustive import is_explained
-from tests.simulation.history import Answer, Call, Found, History, Told
+from tests.simulation.history import Answer, Call, Found, History, Place, Told, Waits
 from tests.simulation.small_histories import right, tampered
 from travio_inventory.engine.ports import Cell
 
@@ -56,6 +56,29 @@ RIGHT = History([_hold(0, 1, 2, told="h")], {"h": ROW}, {A: "h"}, TOLD, holds_ma
 SECOND = _hold(1, 3, 4, told="i", cells=(B,))
 AGAIN = _hold(1, 3, 4, answer=Answer.AGAIN, told="SEAT_CONTENDED")
 RETRY = _hold(0, 1, 2, told="h", subject="k")
+OVER = _hold(0, 1, 9, answer=Answer.ENDED, told="HOLD_EXPIRED", status="")
+OVER_TOO = _hold(1, 1, 9, answer=Answer.ENDED, told="HOLD_EXPIRED", status="")
+LAPSED = replace(
+    RIGHT, calls=[OVER], holds={"h": ROW._replace(status="expired", expires_at_ms=5_000)}, owners={}, events=None
+)
+"""Who has no key is told that the hold ran out before it could be told of."""
+
+
+def _list_call(number: int, op: str, from_s: float, to_s: float, holder: str = "u", *places: Place) -> Call:
+    return Call(number, op, "", from_s, returned_s=to_s, holder=holder, answer=Answer.OK, places=places)
+
+
+FIRST, SECOND_PLACE = Place("", 1, 2, 100), Place("", 2, 1, 200)
+JOINED = [_list_call(0, "join", 1, 2, "u", FIRST), _list_call(1, "join", 3, 4, "v", SECOND_PLACE)]
+WAITING = History(JOINED, waits={("", "u"): Waits(True, 1, 2, 100), ("", "v"): Waits(True, 2, 1, 200)})
+LEFT = replace(
+    WAITING, calls=[*JOINED, _list_call(2, "leave", 5, 6)],
+    waits={**WAITING.waits, ("", "u"): Waits(False, 1, 2, 100)},
+)  # fmt: skip
+NOT_THERE = _list_call(3, "leave", 7, 8)
+NOT_THERE.answer, NOT_THERE.told = Answer.NO, "NOT_ON_WAITLIST"
+UNHEARD = _list_call(2, "leave", 5, 6)
+UNHEARD.answer = Answer.UNKNOWN
 
 WRONG = {
     "I1 two have it at once": replace(
@@ -92,6 +115,22 @@ WRONG = {
         RIGHT, calls=[*RIGHT.calls, Call(1, "find", "h", 3, returned_s=4, answer=Answer.OK, status="expired")],
         holds={"h": ROW._replace(status="expired")}, owners={}, events=None,
     ),
+    "I5 over, and it never was": replace(LAPSED, holds={}),
+    "I5 over, and it was another's": replace(LAPSED, holds={"h": ROW._replace(holder="v", status="expired")}),
+    "I5 over, and it is not": replace(LAPSED, holds={"h": ROW}, owners={A: "h"}),
+    "I5 two are over, and one was": replace(LAPSED, calls=[OVER, OVER_TOO]),
+    "I3 a place on a list is gone": replace(WAITING, waits={}),
+    "I3 a place on a list is another one": replace(
+        WAITING, waits={**WAITING.waits, ("", "u"): Waits(True, 3, 2, 300)}
+    ),
+    "I5 left, and still there": replace(LEFT, waits=WAITING.waits),
+    "I5 left twice": replace(LEFT, calls=[*LEFT.calls, _list_call(3, "leave", 7, 8)]),
+    "I5 not there, and it was": replace(WAITING, calls=[*JOINED, NOT_THERE]),
+    "I5 told of a place that was left": replace(LEFT, calls=[*LEFT.calls, _list_call(3, "waits", 7, 8, "u", FIRST)]),
+    "I5 told of none where there is one": replace(WAITING, calls=[*JOINED, _list_call(3, "waits", 7, 8)]),
+    "I7 before who joined sooner": replace(
+        WAITING, waits={("", "u"): Waits(True, 2, 2, 100), ("", "v"): Waits(True, 1, 1, 200)}
+    ),
     "L2 a probe is refused": replace(RIGHT, calls=[*RIGHT.calls, AGAIN], probes=frozenset({1})),
     "L3 an answer after too long": replace(RIGHT, answer_s_max=0.5),
 }  # fmt: skip
@@ -100,6 +139,20 @@ WRONG = {
 def test_a_history_that_can_have_been_is_right() -> None:
     assert violations(RIGHT) == []
     assert violations(replace(RIGHT, events=[*TOLD, *TOLD])) == [], "at least once means perhaps twice"
+
+
+def test_who_has_no_key_may_be_told_that_the_hold_is_over() -> None:
+    assert violations(LAPSED) == []
+
+
+def test_histories_of_waiting_lists_that_can_have_been_are_right() -> None:
+    assert violations(WAITING) == []
+    assert violations(LEFT) == []
+    assert violations(replace(LEFT, calls=[*LEFT.calls, NOT_THERE])) == []
+    assert violations(replace(LEFT, calls=[*JOINED, UNHEARD])) == [], "it may have left"
+    assert violations(replace(WAITING, calls=[*JOINED, UNHEARD])) == [], "and may not have"
+    twice = [*LEFT.calls, _list_call(3, "leave", 5, 7)]
+    assert violations(replace(LEFT, calls=twice)) == [], "two that leave at once end the same wait"
 
 
 @pytest.mark.parametrize("wrong", WRONG)

@@ -47,6 +47,9 @@ ANSWERS = {
     "map": "ok unknown BACKEND_UNAVAILABLE",
     "block": "ok unknown SEAT_UNAVAILABLE",
     "unblock": "ok unknown BACKEND_UNAVAILABLE",
+    "join": "ok unknown BACKEND_UNAVAILABLE",
+    "leave": "ok unknown NOT_ON_WAITLIST BACKEND_UNAVAILABLE",
+    "waits": "ok unknown BACKEND_UNAVAILABLE",
 }
 STEPS = {
     "nothing to held", "nothing to confirmed", "nothing to aborted", "held to held", "held to confirmed",

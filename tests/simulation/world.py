@@ -10,13 +10,15 @@ from random import Random
 from tests.simulation.checker import violations
 from tests.simulation.front import Ask, Front
 from tests.simulation.hindsight import ASKING, Hindsight
-from tests.simulation.history import Call, Found, History, Told
+from tests.simulation.history import Call, Found, History, Told, Waits
 from tests.simulation.holders import Holder, keep_house, keep_looking
+from tests.simulation.lists import Lists
 from tests.simulation.oracle import ORGANIZATION, START_MS, Oracle, Violated, places_of, seconds_of
 from tests.simulation.plan import LAPSES_S, LATEST_BATCH_S, SEGMENTS, SKEW_S, TTL_S, Plan
 from tests.simulation.process import Post, Process, Relay, Sweeper, adopting, keep_at
 from tests.simulation.rough_edge import RoughEdge
 from tests.simulation.virtual_loop import run_virtually
+from tests.simulation.waiters import CLASSES, Waiter
 from travio_inventory.domain.errors import AskAgain, Refusal
 from travio_inventory.domain.events import Event, EventType
 from travio_inventory.domain.hold import NEVER_MS, Caller, Hold, base_id
@@ -28,7 +30,7 @@ from travio_inventory.store.batches import ABSENT, Index, Kind, Partition, Row, 
 from travio_inventory.store.definitions import Definitions
 from travio_inventory.store.hints import minute_of
 from travio_inventory.store.memory import Change, Faults, MemoryBatches
-from travio_inventory.store.rows import block_partition
+from travio_inventory.store.rows import SEPARATOR, block_partition
 
 PROCESSES = 3
 STOPS = "ABCD"
@@ -48,6 +50,7 @@ class World:
         self.plan = plan
         self.violations: list[str] = []
         self.oracle: Oracle[Call] = Oracle(skew_ms=round(SKEW_S * 1_000), holds_max=plan.holds_max)
+        self.lists = Lists()
         self.batches = MemoryBatches(None, Random(plan.seed + 1), asyncio.sleep)
         self.batches.observe = self._observe
         random = Random(plan.seed)
@@ -70,6 +73,10 @@ class World:
             Holder(self.front, f"u{number}", Random(self.plan.seed * 1_009 + number))
             for number in range(self.plan.holders)
         ]
+        waiters = [
+            Waiter(self.front, f"w{number}", Random(self.plan.seed * 1_021 + number))
+            for number in range(self.plan.waiters)
+        ]
         async with asyncio.TaskGroup() as day:
             day.create_task(self._open())
             if not self.plan.still_clocks:
@@ -77,15 +84,17 @@ class World:
             for number in range(self.plan.viewers):
                 day.create_task(keep_looking(self.front, Random(self.plan.seed * 1_019 + number)))
             day.create_task(keep_house(self.front, Random(self.plan.seed * 1_013)))
-            for holder in holders:
-                day.create_task(holder.live())
+            for life in (*(holder.live() for holder in holders), *(waiter.live() for waiter in waiters)):
+                day.create_task(life)
         await self._night(workers)
         self._count_faults()
-        await self._reckon(holders)
+        await self._reckon([*holders, *waiters])
 
     def _observe(self, partition: Partition, changes: Sequence[Change]) -> None:
         try:
             self.oracle.applied(_now_s(), ASKING.get(), partition, changes)
+            if partition.table is Table.WAITLISTS:
+                self.lists.applied(_now_s(), ASKING.get(), partition, changes)
         except Violated as violated:
             self.violations.append(f"{_now_s():.2f} {violated}")
 
@@ -112,7 +121,17 @@ class World:
             clock_bound_ms=round(SKEW_S * 1_000),
             holds_max=self.plan.holds_max,
             is_settled=bool(self.plan.sweepers),
+            waits=self._waits(),
         )
+
+    def _waits(self) -> dict[tuple[str, str], Waits]:
+        lists = [partition for partition in self.batches.partitions() if partition.table is Table.WAITLISTS]
+        return {
+            (partition.name.split(SEPARATOR)[1], key.id): _waiting(row)
+            for partition in lists
+            for key, row in self.batches.snapshot(partition).items()
+            if key.kind is Kind.ENTRY
+        }
 
     def _rows(self, partition: Partition) -> list[tuple[RowKey, Row]]:
         return list(self.batches.snapshot(partition).items()) if partition.table is Table.BLOCKS else []
@@ -191,7 +210,7 @@ class World:
 
     # ---- the reckoning
 
-    async def _reckon(self, holders: Sequence[Holder]) -> None:
+    async def _reckon(self, callers: Sequence[Holder | Waiter]) -> None:
         prober = Process(self.plan, self.batches, self.edge, self.random)
         prober.clock.skew_ms = 0
         await self._judge_maps(prober)
@@ -201,13 +220,16 @@ class World:
             self._judge_told()
         else:
             await self._judge_journal()
-        for holder in holders:
-            await holder.insist()
+        for caller in callers:
+            await caller.insist()
         await asyncio.sleep(ROLLED_FORWARD_S)
         rest = Relay(prober, self.post)
         for _ in range(3):
             await rest()
-        Hindsight(self.oracle, self.front.calls, honest_edge=self.plan.honest_edge).judge()
+        plan = self.plan
+        good_day = not (plan.faults or plan.kills)
+        Hindsight(self.oracle, self.front.calls, honest_edge=plan.honest_edge, good_day=good_day).judge()
+        self.lists.judge(self.front.calls)
         if broken := [*self.edge.complaints, *violations(self.history())]:
             raise Violated("; ".join(broken))
         await asyncio.sleep(LAPSES_S)
@@ -246,10 +268,23 @@ class World:
             for key, row in rows.items():
                 if key.kind is Kind.CELL and row.get("owner") and not self.oracle.is_live(str(row["owner"])):
                     raise Violated(f"L2 {key} in {partition.number} is {row['status']} for nobody: {row['owner']}")
+                if key.kind is Kind.CELL and row["status"] != self._status_of(row):
+                    raise Violated(f"I2 {key} in {partition.number} is {row['status']}, and {row['owner']} is not")
                 if key.kind is Kind.HOLD and row["status"] == "held":
                     lapsed_s = seconds_of(int(row.get("expires_at") or 0))
                     if lapsed_s + ABANDONED_S < _now_s():
                         raise Violated(f"L1 {key.id} ran out at {lapsed_s:.2f} and is still held")
+
+    def _status_of(self, cell: Row) -> str:
+        """What the cell of a live owner must say, or of none."""
+        row = self.oracle.row(str(cell["owner"])) if cell.get("owner") else {"status": "ended"}
+        match row.get("status"):
+            case "held":
+                return "held" if int(row.get("expires_at") or 0) < NEVER_MS else "blocked"
+            case "confirmed":
+                return "sold"
+            case _:
+                return "available"
 
     def _judge_told(self) -> None:
         """Every recorded event was told, in order in each life of the relay and over all of them (I8)."""
@@ -362,6 +397,11 @@ def _found(row: Row) -> Found:
     )
 
 
+def _waiting(row: Row) -> Waits:
+    sequence, seats, joined_ms = (int(row.get(name) or 0) for name in ("sequence", "requested", "created_at"))
+    return Waits(row.get("status") == "waiting", sequence, seats, joined_ms)
+
+
 def _now_ms() -> int:
     return START_MS + round(_now_s() * 1_000)
 
@@ -374,7 +414,7 @@ def _trip(plan: Plan) -> Trip:
     return Trip(
         KEY,
         tuple(Segment(origin, destination) for origin, destination in pairwise(STOPS)),
-        tuple(Seat(f"s{number}", str(number), number, 0) for number in range(plan.seats)),
+        tuple(Seat(f"s{number}", str(number), number, 0, CLASSES[-1]) for number in range(plan.seats)),
         seats_per_block=plan.seats_per_block,
     )
 

@@ -286,7 +286,7 @@ class Transitions:
                 await self._owners.pause()
                 continue
             if not _leads(hold.state, state):
-                if was_sent:
+                if was_sent or type(hold.state) is type(state):  # whoever took it there may have died before telling
                     await self._owners.settled(hold)
                 return hold
             state = Cancelled(hold.state.order) if isinstance(hold.state, Confirmed) else state
@@ -369,8 +369,7 @@ class Transitions:
             if not isinstance(hold.state, Held):
                 raise await self._over(hold)
             if hold.state.expires_at_ms >= expires_at_ms:
-                if was_sent:
-                    await self._owners.settled(hold)
+                await self._owners.settled(hold)
                 return hold
             if expires_at_ms > hold.created_at_ms + total_ms_max:
                 raise ExtensionTooLong(hold.created_at_ms + total_ms_max)

@@ -1,0 +1,196 @@
+"""Lines without which no promise breaks, but an attempt is lost that need not be, or goes on in vain.
+
+Directed: each is seen to do its work, and the work is seen not to be done without it.
+"""
+
+import asyncio
+from collections.abc import Coroutine, Sequence
+from dataclasses import replace
+from random import Random
+from typing import Any, TypeVar
+
+import pytest
+
+from tests.simulation.oracle import START_MS
+from tests.simulation.plan import Plan
+from tests.simulation.process import Process, adopting
+from tests.simulation.rough_edge import RoughEdge
+from tests.simulation.virtual_loop import run_virtually
+from tests.simulation.world import KEY, World
+from travio_inventory.domain.errors import BackendUnavailable, HoldLimitReached, SeatContended
+from travio_inventory.domain.hold import DIGEST_CHARS, Caller, Held, Hold, HoldId, HoldRequest, HoldState, Released
+from travio_inventory.domain.trip import Journey, TripKey
+from travio_inventory.store import claims, ledger, owners, rows, transitions
+from travio_inventory.store.batches import Applied, Hint, Kind, Outcome, Partition, Row, RowKey, Rows, Write
+from travio_inventory.store.claims import Claim, Claimed, Contended, Result, Won
+from travio_inventory.store.memory import Faults, MemoryBatches
+from travio_inventory.store.owners import Owners
+from travio_inventory.store.rules import Rules
+
+T = TypeVar("T")
+
+GRACE_S = Rules().grace_ms / 1_000
+TRIP = World(Plan(0, seats_per_block=1, seats=2)).trip
+STRANGER = str(HoldId("t", 0, "0" * DIGEST_CHARS, is_late=False))
+"""Somebody's attempt whose home is the block of the first seat."""
+
+
+class _Store(MemoryBatches):
+    """Notes when it was asked for a batch."""
+
+    def __init__(self) -> None:
+        super().__init__(None, Random(30), asyncio.sleep)
+        self.asked_s: list[float] = []
+
+    async def apply(self, partition: Partition, writes: Sequence[Write], hints: Sequence[Hint] = ()) -> Outcome:
+        self.asked_s.append(asyncio.get_running_loop().time())
+        return await super().apply(partition, writes, hints)
+
+
+def test_an_attempt_sends_nothing_any_more_once_others_may_give_it_up_for_abandoned() -> None:
+    assert max(_run(_seconds_of_a_slow_attempt())) < GRACE_S
+
+
+def test_an_attempt_that_does_not_know_its_end_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    take = claims.take
+
+    async def endlessly(judges: Owners, claim: Claim) -> Claimed:
+        return await take(judges, replace(claim, give_up_ms=10**15))
+
+    monkeypatch.setattr(transitions, "take", endlessly)
+    assert max(_run(_seconds_of_a_slow_attempt())) > GRACE_S
+
+
+async def _seconds_of_a_slow_attempt() -> list[float]:
+    """When batches are sent that all take long, for a seat whose owner cannot be looked at."""
+    store, process = await _open()
+    await _leave(store, "s1", 0, STRANGER)
+    store.faults = replace(Faults.none(), slow=1.0, read_failed=1.0)
+    began_s = asyncio.get_running_loop().time()
+    store.asked_s.clear()
+    with pytest.raises(BackendUnavailable):
+        await process.holds.hold(_request("s1"))
+    assert asyncio.get_running_loop().time() - began_s > GRACE_S
+    return [asked_s - began_s for asked_s in store.asked_s]
+
+
+def test_an_attempt_that_was_burnt_and_half_freed_asks_once() -> None:
+    assert _run(_batches_of_a_half_freed_attempt()) == 1
+
+
+def test_an_attempt_that_does_not_see_that_it_is_half_freed_asks_again_and_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _see_otherwise(monkeypatch, Contended, None)
+    assert _run(_batches_of_a_half_freed_attempt()) == claims.ROUNDS_MAX
+
+
+async def _batches_of_a_half_freed_attempt() -> int:
+    """Of its two cells in another block the attempt has one still, and the other is free."""
+    store, process = await _open()
+    await _leave(store, "s1", 0, STRANGER)
+    store.asked_s.clear()
+    cells = [RowKey(Kind.CELL, "s1", segment) for segment in (0, 1)]
+    values: Row = {"status": "held", "since": START_MS}
+    claimed = await claims.take(process.owners, Claim(KEY, 1, STRANGER, cells, values, START_MS + 10_000))
+    assert isinstance(claimed.result, Contended)
+    return len(store.asked_s)
+
+
+def test_intents_that_stand_after_an_unknown_count_as_taken() -> None:
+    assert isinstance(_run(_hold_with_unanswered_batches(Plan(0), "s0", "s1")).state, Held)
+
+
+def test_an_attempt_that_does_not_know_its_own_intents_again_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    _see_otherwise(monkeypatch, Won, Contended(("s1",)))
+    with pytest.raises(SeatContended):
+        _run(_hold_with_unanswered_batches(Plan(0), "s0", "s1"))
+
+
+def test_a_slot_that_stands_after_an_unknown_is_the_attempt_s_own() -> None:
+    assert isinstance(_run(_hold_with_unanswered_batches(Plan(0, holds_max=1), "s0")).state, Held)
+
+
+def test_an_attempt_that_does_not_know_its_own_slot_again_is_over_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    decide = ledger._try
+
+    async def anew(
+        judges: Owners, request: HoldRequest, _private_id: str, home: int, standing: Rows, slots: list[RowKey]
+    ) -> ledger.Entered | None:
+        hold_id = str(HoldId("t", home, judges.new_digest(), is_late=False))
+        return await decide(judges, request, hold_id, home, standing, slots)
+
+    monkeypatch.setattr(ledger, "_try", anew)
+    with pytest.raises(HoldLimitReached):
+        _run(_hold_with_unanswered_batches(Plan(0, holds_max=1), "s0"))
+
+
+def test_what_an_ended_hold_left_is_freed_though_one_of_its_cells_has_moved_on() -> None:
+    assert _run(_status_after_freeing()) == "available"
+
+
+def test_a_hold_that_frees_all_or_nothing_leaves_cells_to_the_sweeper(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def once(
+        self: Owners, hold_id: str, trip: TripKey, block: int, cells: Sequence[RowKey], state: HoldState
+    ) -> None:
+        await self.apply(rows.block_partition(trip, block), owners._cell_writes(hold_id, cells, state), ())
+
+    monkeypatch.setattr(Owners, "roll_block", once)
+    assert _run(_status_after_freeing()) == "held"
+
+
+async def _status_after_freeing() -> str:
+    """Of a cell of another block, beside one that somebody else has by now."""
+    store, process = await _open()
+    await _leave(store, "s1", 0, str(HoldId("t", 1, "1" * DIGEST_CHARS, is_late=False)))
+    await _leave(store, "s1", 1, STRANGER)
+    cells = [RowKey(Kind.CELL, "s1", segment) for segment in (0, 1)]
+    await process.owners.roll_block(STRANGER, KEY, 1, cells, Released())
+    return str((await store.get(rows.block_partition(KEY, 1), cells))[cells[1]]["status"])
+
+
+async def _hold_with_unanswered_batches(plan: Plan, *seats: str) -> Hold:
+    """A hold whose first batch is applied, and not answered."""
+    store, process = await _open(plan)
+    store.faults = replace(Faults.none(), unanswered=1.0)
+    holding = process.start(process.holds.hold(_request(*seats)))
+    await asyncio.sleep(0.001)
+    store.faults = Faults.none()
+    return await holding
+
+
+def _see_otherwise(patch: pytest.MonkeyPatch, seen: type, otherwise: Result | None) -> None:
+    """A look that decides so decides something else."""
+    look = claims._look
+
+    async def other_look(judges: Owners, claim: Claim, standing: Rows) -> tuple[Result | None, int]:
+        decided, errors = await look(judges, claim, standing)
+        return (otherwise, errors) if isinstance(decided, seen) else (decided, errors)
+
+    patch.setattr(claims, "_look", other_look)
+
+
+def _request(*seats: str) -> HoldRequest:
+    return HoldRequest(Caller("o", "u"), TRIP, Journey(0, 0), seats, 20_000, None)
+
+
+async def _leave(store: _Store, seat: str, segment: int, owner: str) -> None:
+    """An intent of that owner."""
+    values: Row = {"status": "held", "owner": owner, "since": START_MS, "until": START_MS + 20_000}
+    block = rows.block_partition(KEY, TRIP.block_of(seat))
+    write = Write(RowKey(Kind.CELL, seat, segment), rows.IF_AVAILABLE, values)
+    assert isinstance(await store.apply(block, [write]), Applied)
+
+
+async def _open(plan: Plan | None = None) -> tuple[_Store, Process]:
+    """The trip is on sale, and there is a process whose clock is right."""
+    asyncio.get_running_loop().set_task_factory(adopting)
+    store = _Store()
+    process = Process(plan or Plan(0), store, RoughEdge(lambda: START_MS, Random(0)), Random(0))
+    process.clock.skew_ms = 0
+    await process.open_trip(TRIP)
+    return store, process
+
+
+def _run(main: Coroutine[Any, Any, T]) -> T:
+    return run_virtually(0, main)
