@@ -45,7 +45,7 @@ proof: $(READY)  ## Try to break every promise, for a quarter of an hour, and wr
 
 check: $(READY)  ## All that CI asks for: style, types, layers, then all tests
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
-	$(MAKE) test-servers test
+	$(MAKE) crash-points test-servers test
 
 format: $(READY)  ## Put the code in shape
 	$(BIN)/ruff check --fix . && $(BIN)/ruff format .

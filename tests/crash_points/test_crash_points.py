@@ -20,11 +20,12 @@ VISIT_S_MAX = 300
 
 @pytest.mark.timeout(VISIT_S_MAX)
 def test_no_point_breaks_a_promise(members: Executor, tmp_path: Path) -> None:
-    place, total = Embedded(tmp_path), Visited()
-    for visited in visit_all(members, place, parcels(place, SCENES)):
+    """Every point of one scene in four; `make crash-points`, which is part of `make check`, visits all."""
+    place, total, scenes = Embedded(tmp_path), Visited(), SCENES[::4]
+    for visited in visit_all(members, place, parcels(place, scenes)):
         total.add(visited)
     assert not total.violations
-    assert total.points > 10 * len(SCENES)
+    assert total.points > 10 * len(scenes)
 
 
 @pytest.mark.parametrize(

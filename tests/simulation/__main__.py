@@ -1,4 +1,4 @@
-"""Replays a seed as a story, runs many, or looks for the seeds that catch broken designs: which of them no seed catches."""
+"""Replays a seed as a story, runs many, or looks for the first seeds that catch broken designs."""
 
 import os
 import sys

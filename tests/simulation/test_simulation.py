@@ -27,7 +27,7 @@ from travio_inventory.store.batches import ABSENT, Applied, Write
 from travio_inventory.store.journal import EventJournal
 from travio_inventory.store.memory import MemoryBatches
 
-SEEDS = 176
+SEEDS = 200
 SEEDS_EACH = 8
 ROOT = Path(__file__).parent.parent.parent
 
