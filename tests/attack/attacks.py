@@ -35,7 +35,9 @@ ATTACKS: Final = (
     Attack("priorities", floods.priorities, told(CALM, CLOSED)),
     Attack("empty data", floods.empty_data, told(CALM, CLOSED)),
     Attack(
-        "calls never made", floods.calls_never_made, told(CALM, CLOSED, "RST REFUSED_STREAM", "DEADLINE_EXCEEDED")
+        "calls never made",
+        floods.calls_never_made,
+        told(CALM, CLOSED, "RST REFUSED_STREAM", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED"),
     ),
     Attack("oversized", messages.oversized, told("RESOURCE_EXHAUSTED")),
     Attack("compressed", messages.compressed, told("UNIMPLEMENTED")),
