@@ -42,22 +42,22 @@ def parts(asked: argparse.Namespace) -> list[Part]:
     """All of them, as long as was asked for."""
     seeds = ("--seeds", str(asked.seeds), "--from", str(asked.seed * 1_000_000))
     return [
+        _chaos("a good day: one database node and no fault", asked.seed, 60, "--nodes", "1", "--faults", ""),
+        _chaos("a bad day: three database nodes and Redis, every fault", asked.seed, asked.seconds, "--nodes", "3"),
+        _chaos(
+            "crowds: one database node and Redis, every fault but those of its nodes",
+            asked.seed,
+            asked.crowd_seconds,
+            *("--nodes", "1", "--faults", ",".join(name for name in FAULTS if "node" not in name)),
+        ),
+        Part("attacks on the gRPC server", ("attack", "--scale", str(asked.scale), "--out", str(ATTACKS))),
+        Part("killed before and after every call of every operation, on SQLite", ("crash_points", "--on", "sqlite")),
+        Part("the same on a CQL server with Redis", ("crash_points", "--on", "cql")),
+        Part("broken designs, each of which must be caught", ("simulation", "--find-broken")),
         Part(
             "simulated bad days: virtual time, every fault, blocks of 1, 16 and all seats",
             ("simulation", *seeds),
         ),
-        Part("broken designs, each of which must be caught", ("simulation", "--find-broken")),
-        Part("killed before and after every call of every operation, on SQLite", ("crash_points", "--on", "sqlite")),
-        Part("the same on a CQL server with Redis", ("crash_points", "--on", "cql")),
-        _chaos("a bad day: three database nodes and Redis, every fault", asked.seed, asked.seconds, "--nodes", "3"),
-        _chaos(
-            "crowds: one database node and Redis, every fault but those of its nodes",
-            asked.seed + 1,
-            asked.crowd_seconds,
-            *("--nodes", "1", "--faults", ",".join(name for name in FAULTS if "node" not in name)),
-        ),
-        _chaos("a good day: one database node and no fault", asked.seed + 2, 60, "--nodes", "1", "--faults", ""),
-        Part("attacks on the gRPC server", ("attack", "--scale", str(asked.scale), "--out", str(ATTACKS))),
     ]
 
 
