@@ -1,11 +1,14 @@
-"""Runs everything that tries to break the promises, one after the other, and writes docs/proof.md: `make proof`."""
+"""Runs everything that tries to break the promises, one after the other, and writes docs/proof.md: `make proof`.
+
+What each part came to is kept until it is run again, so that `--only` adds to the page.
+"""
 
 import argparse
 import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Timer
@@ -17,25 +20,37 @@ from travio_inventory.cli.bench.report import commit, machine
 PAGE = Path("docs/proof.md")
 FOLDER = Path("data/proof")
 ATTACKS = FOLDER / "attacks.json"
+KEPT = FOLDER / "parts.json"
 PART_SECONDS_MAX = 3_600
 EXIT_BROKEN = 1
 
 
 class Part(NamedTuple):
-    """One way to try: what it does, the command of this package that does it, and the page that it writes itself."""
+    """One way to try: what it does, and the command of this package that does it."""
 
     what: str
     words: tuple[str, ...]
-    page: Path | None = None
+
+    @property
+    def title(self) -> str:
+        """In short."""
+        return self.what.partition(":")[0]
+
+    @property
+    def page(self) -> Path:
+        """What the command writes itself, where it does."""
+        return FOLDER / f"{self.title.replace(' ', '-')}.md"
 
 
 class Tried(NamedTuple):
-    """What came of it: its last line, and how long it took."""
+    """What came of it: the exit status, the last line, how long it took, and what was tried when."""
 
-    part: Part
+    command: str
     status: int
     verdict: str
     seconds: float
+    commit: str
+    day: str
 
 
 def parts(asked: argparse.Namespace) -> list[Part]:
@@ -62,11 +77,11 @@ def parts(asked: argparse.Namespace) -> list[Part]:
 
 
 def _chaos(what: str, seed: int, seconds: int, *more: str) -> Part:
-    page = FOLDER / f"{what.partition(':')[0].replace(' ', '-')}.md"
-    return Part(what, ("chaos", "--seconds", str(seconds), "--seed", str(seed), *more, "--page", str(page)), page)
+    words = ("chaos", "--seconds", str(seconds), "--seed", str(seed), *more)
+    return Part(what, (*words, "--page", str(Part(what, words).page)))
 
 
-def tried(part: Part) -> Tried:
+def tried(part: Part, at_commit: str) -> Tried:
     """Run it, showing what it says."""
     sys.stderr.write(f"== {part.what}\n")
     began, said = time.monotonic(), [""]
@@ -79,33 +94,32 @@ def tried(part: Part) -> Tried:
             sys.stderr.write(line)
             said.append(line.strip() or said[-1])
         limit.cancel()
-    return Tried(part, run.returncode, said[-1], time.monotonic() - began)
+    shown = f"python -m tests.{' '.join(word or repr(word) for word in part.words)}"
+    seconds = round(time.monotonic() - began)
+    return Tried(shown, run.returncode, said[-1], seconds, at_commit, f"{datetime.now(UTC):%Y-%m-%d}")
 
 
-def page(found: Sequence[Tried]) -> str:
-    """The page of figures."""
+def page(asked: Sequence[Part], found: Mapping[str, Tried]) -> str:
+    """The page of figures: of all parts that were ever run."""
     known = machine()
-    where = f"{known['cores']} cores of {known['cpu']}, Python {known['python']}"
-    rows = [(one.part.what, _verdict(one), f"{one.seconds:.0f}", f"`{_command(one.part)}`") for one in found]
+    done = [(part, found[part.what]) for part in asked if part.what in found]
+    rows = [
+        (part.what, _verdict(one), one.seconds, f"{one.day}, {one.commit}", f"`{one.command}`") for part, one in done
+    ]
     lines = [
         "# Proof",
         "",
         "Written by `make proof`. What is promised, and what holds it: [invariants](invariants.md).",
         "",
-        f"{datetime.now(UTC):%Y-%m-%d}, commit {commit()}, {where}.",
-        *_table(("what was tried", "verdict", "seconds", "command"), rows),
+        f"{known['cores']} cores of {known['cpu']}, Python {known['python']}.",
+        *_table(("what was tried", "verdict", "seconds", "day, commit", "command"), rows),
     ]
-    for one in found:
-        if one.part.page is not None and one.part.page.exists():
-            title = one.part.what.partition(":")[0].capitalize()
-            lines += ["", f"## {title}", "", *_below(one.part.page.read_text())]
+    for part, _ in done:
+        if part.page.exists():
+            lines += ["", f"## {part.title.capitalize()}", "", *_below(part.page.read_text())]
     if ATTACKS.exists():
         lines += ["", "## Attacks", *_attacks(json.loads(ATTACKS.read_text())["attacks"])]
     return "\n".join(lines).rstrip() + "\n"
-
-
-def _command(part: Part) -> str:
-    return f"python -m tests.{' '.join(word or repr(word) for word in part.words)}"
 
 
 def _verdict(one: Tried) -> str:
@@ -153,16 +167,19 @@ def main() -> int:
     parser.add_argument("--seconds", type=int, default=90, help="of a bad day on real processes (default: %(default)s)")
     parser.add_argument("--crowd-seconds", type=int, default=90, help="of crowds on them (default: %(default)s)")
     parser.add_argument("--scale", type=float, default=1.0, help="of the attacks (default: %(default)s)")
+    parser.add_argument("--only", default="", metavar="TEXT", help="parts that have this in their name")
     asked = parser.parse_args()
     FOLDER.mkdir(parents=True, exist_ok=True)
-    ATTACKS.unlink(missing_ok=True)
-    found: list[Tried] = []
-    for part in parts(asked):
-        if part.page is not None:
-            part.page.unlink(missing_ok=True)
-        found.append(tried(part))
-        PAGE.write_text(page(found))
-    return EXIT_BROKEN if any(one.status for one in found) else 0
+    everything = parts(asked)
+    kept = json.loads(KEPT.read_text()) if KEPT.exists() else {}
+    found = {what: Tried(**one) for what, one in kept.items()}
+    at_commit = commit()
+    chosen = [part for part in everything if asked.only in part.what]
+    for part in chosen:
+        found[part.what] = tried(part, at_commit)
+        KEPT.write_text(json.dumps({what: one._asdict() for what, one in found.items()}, indent=2))
+        PAGE.write_text(page(everything, found))
+    return EXIT_BROKEN if any(found[part.what].status for part in chosen) else 0
 
 
 if __name__ == "__main__":

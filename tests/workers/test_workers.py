@@ -10,6 +10,7 @@ import anyio
 import anyio.lowlevel
 import pytest
 
+from tests.simulation.virtual_loop import run_virtually
 from travio_inventory.domain.errors import BackendUnavailable, OutcomeUnknown
 from travio_inventory.domain.trip import TripKey
 from travio_inventory.engine.expire_holds import Swept
@@ -156,6 +157,32 @@ async def test_waits_double_up_to_a_bound_and_vary(fails: int, interval_ms: int,
     assert longest_s * 0.75 <= min(waits)
     assert max(waits) <= longest_s
     assert max(waits) - min(waits) > longest_s * 0.2
+
+
+@pytest.mark.parametrize(
+    ("takes_s", "well", "least_s", "most_s"),
+    [(0.2, True, 0.225, 0.3), (2.0, True, 2.05, 2.08), (0.2, False, 2.45, 3.2)],
+    ids=["short", "long", "failing"],
+)
+def test_a_round_begins_an_interval_after_the_last_one_began(
+    takes_s: float, well: bool, least_s: float, most_s: float
+) -> None:
+    """In virtual time. After a long one there is a pause, and after failures the whole wait."""
+    began: list[float] = []
+
+    async def round_() -> bool:
+        began.append(anyio.current_time())
+        await anyio.sleep(takes_s)
+        return well
+
+    async def work() -> None:
+        with anyio.move_on_after(30):
+            await Pace(interval_ms=300, jitter=Random(1)).keep(round_)
+
+    run_virtually(1, work())
+    between = [later - earlier for earlier, later in pairwise(began)][4:]
+    assert least_s <= min(between)
+    assert max(between) <= most_s
 
 
 async def test_one_good_round_ends_the_backing_off() -> None:

@@ -6,7 +6,7 @@ import anyio
 
 from travio_inventory.engine.ports import BlockKey, Lapses
 
-BLOCKS_AT_ONCE = 8
+BLOCKS_AT_ONCE = 32
 
 
 @dataclass(slots=True)

@@ -1,4 +1,4 @@
-"""When a worker's next round begins: after its interval, or later and later while rounds fail."""
+"""When a worker's next round begins: an interval after the last one began, or later and later while rounds fail."""
 
 from collections.abc import Awaitable, Callable
 from random import Random
@@ -6,6 +6,8 @@ from random import Random
 import anyio
 
 BACKOFF_MS_MAX = 3_000
+REST = 0.25
+"""Of the interval: the pause between two rounds, however long they take."""
 
 
 class Pace:
@@ -19,12 +21,15 @@ class Pace:
     async def keep(self, round_: Callable[[], Awaitable[bool]]) -> None:
         """Run rounds until cancelled. A round says whether it went well; it answers for its own errors."""
         while True:
+            began_s = anyio.current_time()
             went_well = await round_()
             self._failed = 0 if went_well else self._failed + 1
-            await anyio.sleep(self.wait_s())
+            wait_s = self.wait_s()
+            took_s = anyio.current_time() - began_s if went_well else 0.0
+            await anyio.sleep(max(wait_s - took_s, wait_s * REST))
 
     def wait_s(self) -> float:
-        """Seconds to the next round: doubled for each failure in a row, to BACKOFF_MS_MAX or the interval."""
+        """Seconds between two rounds: doubled for each failure in a row, to BACKOFF_MS_MAX or the interval."""
         longest_ms = max(self._interval_ms, BACKOFF_MS_MAX)
         wait_ms = min(self._interval_ms << min(self._failed, 16), longest_ms)
         return wait_ms * self._jitter.uniform(0.75, 1.0) / 1_000
