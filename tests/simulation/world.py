@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from itertools import pairwise
 from random import Random
@@ -287,9 +287,14 @@ class World:
                 return "available"
 
     def _judge_told(self) -> None:
-        """Every recorded event was told, in order in each life of the relay and over all of them (I8)."""
+        """Every recorded event was told, in order in each life of the relay and over all of them (I8).
+
+        A life may leave out what an earlier one told: its minute may be closed, where a clock had been set back.
+        """
+        before: set[tuple[str, int]] = set()
         for told in self.post.lives:
-            _judge_order(_first_told(told))
+            _judge_order(_first_told(told), before)
+            before |= {(base_id(event.hold_id), event.ordinal) for event in told}
         self._judge_events(_first_told([event for told in self.post.lives for event in told]))
 
     async def _judge_journal(self) -> None:
@@ -368,13 +373,16 @@ _STATUSES = {
 }
 
 
-def _judge_order(events: Sequence[Event]) -> None:
-    """The ordinals of each hold's events count up from 0 without a gap."""
+def _judge_order(events: Sequence[Event], before: Collection[tuple[str, int]] = ()) -> None:
+    """The ordinals of each hold's events count up without a gap but for what was told before."""
     told: dict[str, list[int]] = {}
     for event in events:
         told.setdefault(base_id(event.hold_id), []).append(event.ordinal)
     for hold_id, ordinals in told.items():
-        if ordinals != list(range(ordinals[0], ordinals[0] + len(ordinals))):
+        passed = range(ordinals[0], ordinals[-1])
+        if ordinals != sorted(ordinals) or any(
+            place not in ordinals and (hold_id, place) not in before for place in passed
+        ):
             raise Violated(f"I8 events of {hold_id} out of order: {ordinals}")
 
 
