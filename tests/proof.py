@@ -15,6 +15,7 @@ from threading import Timer
 from typing import Any, NamedTuple
 
 from tests.chaos.nemesis import FAULTS
+from tests.chaos.page import table
 from travio_inventory.cli.bench.report import commit, machine
 
 PAGE = Path("docs/proof.md")
@@ -112,7 +113,7 @@ def page(asked: Sequence[Part], found: Mapping[str, Tried]) -> str:
         "Written by `make proof`. What is promised, and what holds it: [invariants](invariants.md).",
         "",
         f"{known['cores']} cores of {known['cpu']}, Python {known['python']}.",
-        *_table(("what was tried", "verdict", "seconds", "day, commit", "command"), rows),
+        *table(("what was tried", "verdict", "seconds", "day, commit", "command"), rows),
     ]
     for part, _ in done:
         if part.page.exists():
@@ -138,7 +139,7 @@ def _attacks(outcomes: Sequence[dict[str, Any]]) -> Iterator[str]:
     yield ""
     yield "Well-behaved callers read maps, hold and release all the while, 60 times a second; one in 20 is new."
     head = ("attack", "what it did", "others' p99 before / during / after, ms", "their errors", "memory, MB", "kept")
-    yield from _table(head, map(_attack, outcomes))
+    yield from table(head, map(_attack, outcomes))
 
 
 def _attack(outcome: dict[str, Any]) -> Sequence[object]:
@@ -152,11 +153,6 @@ def _attack(outcome: dict[str, Any]) -> Sequence[object]:
         " / ".join(f"{memory_mb[when]:.0f}" for when in ("before", "peak", "after")),
         "; ".join(outcome["broken"]) or "yes",
     )
-
-
-def _table(head: Sequence[str], rows: "Iterator[Sequence[object]] | Sequence[Sequence[object]]") -> list[str]:
-    lines = [head, ["---"] * len(head), *rows]
-    return ["", *(f"| {' | '.join(str(cell) for cell in line)} |" for line in lines)]
 
 
 def main() -> int:

@@ -47,23 +47,23 @@ def page(result: Result) -> str:
         _setting(result),
         [
             "## Faults",
-            *(_table(("fault", "times", "seconds in all"), _faults(result)) if result.struck else ["", "None."]),
+            *(table(("fault", "times", "seconds in all"), _faults(result)) if result.struck else ["", "None."]),
         ],
         _skipped(result),
-        ["## Calls", *_table(("call", *(answer.value for answer in Answer)), _answers(result))],
+        ["## Calls", *table(("call", *(answer.value for answer in Answer)), _answers(result))],
         [ANSWERS],
-        ["## What was unknown, and how it was settled", *_table(("call", "how", "to what", "times"), _settled(result))],
+        ["## What was unknown, and how it was settled", *table(("call", "how", "to what", "times"), _settled(result))],
         *_fallen(result),
         [
             "## Holds whose time ran out",
-            *_table(("their time came", "holds", "p50, s", "p99, s", "worst, s"), _late(result)),
+            *table(("their time came", "holds", "p50, s", "p99, s", "worst, s"), _late(result)),
         ],
         [LATENESS],
         [
             "## Memory",
-            *_table(("resident, MiB", "at the start", "at the peak", "when the load ended"), _memory(result)),
+            *table(("resident, MiB", "at the start", "at the peak", "when the load ended"), _memory(result)),
         ],
-        ["## What was found in the end", *_table(("", ""), _found(result))],
+        ["## What was found in the end", *table(("", ""), _found(result))],
         ["## Violations", "", *(f"- {said}" for said in [*result.verdict.violations, *result.too_late] or ["none"])],
         ["## As it was", "", "```", *_as_it_was(result), "```"],
     ]
@@ -127,9 +127,9 @@ def _fallen(result: Result) -> list[list[str]]:
         "worst, s",
     )
     return [
-        ["## Services ended", *_table(ended, _ends(result))],
+        ["## Services ended", *table(ended, _ends(result))],
         [FALLS],
-        _table(settled, _settled_after(result)),
+        table(settled, _settled_after(result)),
     ]
 
 
@@ -209,6 +209,7 @@ def _calls(result: Result) -> int:
     return result.notebook.made
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
+def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
+    """A Markdown table, after an empty line."""
     lines = [head, ["---"] * len(head), *rows]
     return ["", *(f"| {' | '.join(str(cell) for cell in line)} |" for line in lines)]

@@ -82,6 +82,11 @@ class Shared:
         self.unread_bytes_left = limits.unread_bytes_max
         self.turns = Turns()
 
+    def packed(self, status: Status, message: str | None, details: object) -> bytes | None:
+        """The details of an answer as a google.rpc.Status, None where there are none or nobody packs them."""
+        codec = self.status_details_codec
+        return None if codec is None or details is None else codec.encode(status, message, details)
+
 
 def admit(headers: Headers, shared: Shared) -> Request | Refusal:
     """Whether the headers are those of a call that we can run."""
@@ -351,9 +356,7 @@ class Call(Stream[Any, Any]):
         self._check_open()
         if status is Status.OK and not self._messages_sent and not self._handler.cardinality.server_streaming:
             raise MisuseError("OK without a reply")
-        codec, details = self._shared.status_details_codec, None
-        if status_details is not None and codec is not None:
-            details = codec.encode(status, status_message, status_details)
+        details = self._shared.packed(status, status_message, status_details)
         (sent,) = await self._shared.dispatch.send_trailing_metadata(
             MultiDict(metadata or ()),
             status=status,

@@ -39,6 +39,7 @@ SETTLE_SECONDS: Final = 0.1
 """Between the last answer and the GOAWAY: some clients drop the answers that arrive together with it."""
 INSPECTION_SECONDS_MAX: Final = 1.0
 ROOM_FOR_OTHERS: Final = 16
+"""How many times as many calls as one connection has open must be left for the others, that it may have one more."""
 READ_BYTES_MAX: Final = 4_096
 """Of one connection in one turn of the loop, so that whoever sends much does not keep the others waiting."""
 
@@ -85,8 +86,11 @@ class GuardedServer:
         self.read_buffer = memoryview(bytearray(READ_BYTES_MAX))
         """Of all connections: what is read into it is taken out before the next one reads."""
         codec = codec or PassThroughCodec()
-        self.crowded, self.stopping = (_refusal(error, status_details_codec) for error in (crowded, stopping))
-        self._shared = Shared(methods, limits, codec, status_details_codec, self.__dispatch__)
+        self._shared = shared = Shared(methods, limits, codec, status_details_codec, self.__dispatch__)
+        self.crowded, self.stopping = (
+            Refusal(error.status, error.message, details=shared.packed(error.status, error.message, error.details))
+            for error in (crowded, stopping)
+        )
         self._listener: asyncio.Server | None = None
         self._inspection: asyncio.TimerHandle | None = None
         self._changed = asyncio.Event()
@@ -189,12 +193,6 @@ class GuardedServer:
         self._inspection = loop.call_later(min(seconds, INSPECTION_SECONDS_MAX), self._inspect)
 
 
-def _refusal(error: GRPCError, codec: StatusDetailsCodecBase | None) -> Refusal:
-    if codec is None or error.details is None:
-        return Refusal(error.status, error.message)
-    return Refusal(error.status, error.message, details=codec.encode(error.status, error.message, error.details))
-
-
 class _Connection(asyncio.BufferedProtocol):
     """One peer: turns its frames into calls, and leaves it when it asks too much or nothing at all."""
 
@@ -266,11 +264,11 @@ class _Connection(asyncio.BufferedProtocol):
 
     def _forget_connection(self) -> None:
         self._server.connections.discard(self)
-        self._is_busy()
+        self._leave_the_idle()
         self._server.changed()
 
-    def _is_busy(self) -> None:
-        """It is not one of those that have no call open."""
+    def _leave_the_idle(self) -> None:
+        """It is not one of those that have no call open, any more."""
         self._server.silent.pop(self, None)
         self._server.idle.pop(self, None)
 
@@ -333,7 +331,7 @@ class _Connection(asyncio.BufferedProtocol):
             return
         self._server.calls_open += 1
         if not self._calls:
-            self._is_busy()
+            self._leave_the_idle()
         self._calls[stream_id] = Call(self._shared, self._writer, stream_id, request, self._peer, self._forget)
 
     def _is_full(self) -> bool:
@@ -343,7 +341,7 @@ class _Connection(asyncio.BufferedProtocol):
         return len(calls) >= 2 * calls_max or sum(not call.ended for call in calls.values()) >= calls_max
 
     def _has_its_share(self) -> bool:
-        """Whether it has so many calls open that all others together have not `ROOM_FOR_OTHERS` times as many left.
+        """Whether it has as many calls open as one in `ROOM_FOR_OTHERS` of those that are left.
 
         It is the dynamic threshold by which switches share their buffers (Choudhury and Hahne, 1998): however many ask
         much, there is room for one that asks little.
