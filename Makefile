@@ -6,6 +6,9 @@ LOCK := $(BIN)/uv --no-config pip compile --quiet --universal --python-version 3
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(UPGRADE)
 NEEDS := needs python 3.11 or later with its venv module; on Debian: apt-get install python3 python3-venv
 
+# The tests start some hundred processes, which need not compile the same modules again each.
+export PYTHONDONTWRITEBYTECODE :=
+
 PARALLEL := -n 3 --dist loadfile
 
 .DEFAULT_GOAL := help

@@ -4,14 +4,16 @@ All are borne by one service, one after the other, so that what one leaves behin
 """
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
 from tests.attack.assault import Assault, Attack
 from tests.attack.attacks import ATTACKS, NOT_TAKEN
 from tests.attack.line import opened
-from tests.attack.siege import Siege, siege
+from tests.attack.siege import Outcome, Siege, siege
 from tests.system.requests import path_of
 
 SCALE = 0.01
@@ -37,9 +39,7 @@ async def test_an_attack_harms_nobody(besieged: Siege, attack: Attack) -> None:
     assert outcome.broken == []
 
 
-async def test_a_promise_that_is_broken_is_seen(besieged: Siege) -> None:
-    """Answers that the attack may not get, and callers that find no room, or lose theirs to a newcomer."""
-
+async def test_an_answer_that_an_attack_may_not_get_is_seen(besieged: Siege) -> None:
     async def fill(assault: Assault) -> None:
         async with assault.lines(2 * CONNECTIONS_MAX) as lines:
             for line in lines:
@@ -48,4 +48,24 @@ async def test_a_promise_that_is_broken_is_seen(besieged: Siege) -> None:
 
     outcome = await besieged.bear(Attack("full", fill, frozenset(NOT_TAKEN)), scale=1, quiet_seconds=QUIET_SECONDS)
     assert any("was told closed" in said for said in outcome.broken)
-    assert any("new callers" in said or "well-behaved caller was told" in said for said in outcome.broken)
+
+
+async def test_harm_to_others_is_seen(tmp_path: Path) -> None:
+    """A service that dies of an attack: its old callers, its new ones, and its end."""
+    outcomes: list[Outcome] = []
+    with pytest.raises(AssertionError, match="ended with status -9"):
+        await bear_a_deadly_attack(tmp_path, outcomes)
+    (outcome,) = outcomes
+    assert "log: the service died" in outcome.broken
+    assert any("a well-behaved caller was told connection lost during" in said for said in outcome.broken)
+    assert any("new callers" in said and "were not served during" in said for said in outcome.broken)
+
+
+async def bear_a_deadly_attack(folder: Path, outcomes: list[Outcome]) -> None:
+    async with siege(folder) as besieged:
+
+        async def kill(_: Assault) -> None:
+            besieged.service.tell(signal.SIGKILL)
+            await asyncio.sleep(1)
+
+        outcomes.append(await besieged.bear(Attack("deadly", kill, frozenset()), scale=1, quiet_seconds=QUIET_SECONDS))

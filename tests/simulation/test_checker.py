@@ -13,7 +13,7 @@ from tests.simulation.history import Answer, Call, Found, History, Place, Told, 
 from tests.simulation.small_histories import right, tampered
 from travio_inventory.engine.ports import Cell
 
-HISTORIES = 1_500
+HISTORIES = 1_000
 A, B = Cell("a", 0), Cell("b", 0)
 
 

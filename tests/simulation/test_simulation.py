@@ -93,7 +93,7 @@ def test_a_seed_is_a_run() -> None:
 def test_a_seed_is_the_same_run_in_every_interpreter() -> None:
     """Strings hash differently in each: no order may rest on that."""
     plan = Plan(10, seats_per_block=1, holds_max=2, with_gate=True)
-    told = {_replayed(plan, hash_seed) for hash_seed in ("1", "2", "3")}
+    told = {_replayed(plan, hash_seed) for hash_seed in ("1", "2")}
     assert len(told) == 1
     assert "hold.created" in told.pop()
 
