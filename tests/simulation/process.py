@@ -119,6 +119,13 @@ class Process:
         self.start(work, ASKING.get())
 
 
+def steady_process(batches: Batches, plan: Plan | None = None) -> Process:
+    """A process whose clock is right, behind an edge of its own."""
+    process = Process(plan or Plan(0), batches, RoughEdge(lambda: START_MS, Random(0)), Random(0))
+    process.clock.skew_ms = 0
+    return process
+
+
 _LIVES_IN: ContextVar[Process | None] = ContextVar("_LIVES_IN", default=None)
 
 

@@ -13,8 +13,7 @@ from tests.simulation.broken_designs import Broken, visit_once
 from tests.simulation.broken_rules import BROKEN, close_failed, extend_unseen, step_unseen
 from tests.simulation.oracle import START_MS
 from tests.simulation.plan import Plan
-from tests.simulation.process import Process, Sweeper, adopting
-from tests.simulation.rough_edge import RoughEdge
+from tests.simulation.process import Sweeper, adopting, steady_process
 from tests.simulation.virtual_loop import run_virtually
 from tests.simulation.world import KEY, World, simulate
 from travio_inventory.domain.errors import BackendUnavailable
@@ -77,7 +76,7 @@ async def _status_after_an_abandoned_attempt(*, are_reads_failing: bool = False)
     trip = World(Plan(0, seats_per_block=1, seats=2)).trip
     block = block_partition(KEY, 1)
     batches = MemoryBatches(None, Random(30), asyncio.sleep)
-    process, other = (_process(batches) for _ in range(2))
+    process, other = (steady_process(batches) for _ in range(2))
     await process.open_trip(trip)
     await asyncio.sleep(38)
     batches.observe = observe
@@ -126,7 +125,7 @@ async def _two_steps_at_once(slow: str) -> tuple[list[int], int]:
     asyncio.get_running_loop().set_task_factory(adopting)
     trip = World(Plan(0, seats=1)).trip
     batches = MemoryBatches(None, Random(30), asyncio.sleep)
-    process, other = (_process(batches) for _ in range(2))
+    process, other = (steady_process(batches) for _ in range(2))
     await process.open_trip(trip)
     caller = Caller("o", "u")
     hold = await process.holds.hold(HoldRequest(caller, trip, Journey(0, 0), ("s0",), 20_000, None))
@@ -145,13 +144,6 @@ async def _two_steps_at_once(slow: str) -> tuple[list[int], int]:
     events = await batches.read(block, Kind.EVENT)
     row = (await batches.get(block, [RowKey(Kind.HOLD, hold.id)]))[RowKey(Kind.HOLD, hold.id)]
     return sorted(int(event["generation"] or 0) for event in events.values()), int(row["expires_at"] or 0)
-
-
-def _process(batches: MemoryBatches) -> Process:
-    """One whose clock is right."""
-    process = Process(Plan(0), batches, RoughEdge(lambda: START_MS, Random(0)), Random(0))
-    process.clock.skew_ms = 0
-    return process
 
 
 def test_the_document_lists_every_broken_design() -> None:

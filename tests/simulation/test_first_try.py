@@ -13,8 +13,7 @@ import pytest
 
 from tests.simulation.oracle import START_MS
 from tests.simulation.plan import Plan
-from tests.simulation.process import Process, adopting
-from tests.simulation.rough_edge import RoughEdge
+from tests.simulation.process import Process, adopting, steady_process
 from tests.simulation.virtual_loop import run_virtually
 from tests.simulation.world import KEY, World
 from travio_inventory.domain.errors import BackendUnavailable, HoldLimitReached, SeatContended
@@ -186,8 +185,7 @@ async def _open(plan: Plan | None = None) -> tuple[_Store, Process]:
     """The trip is on sale, and there is a process whose clock is right."""
     asyncio.get_running_loop().set_task_factory(adopting)
     store = _Store()
-    process = Process(plan or Plan(0), store, RoughEdge(lambda: START_MS, Random(0)), Random(0))
-    process.clock.skew_ms = 0
+    process = steady_process(store, plan)
     await process.open_trip(TRIP)
     return store, process
 

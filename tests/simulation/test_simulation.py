@@ -12,8 +12,7 @@ import pytest
 
 from tests.simulation.oracle import START_MS
 from tests.simulation.plan import Plan
-from tests.simulation.process import Process
-from tests.simulation.rough_edge import RoughEdge
+from tests.simulation.process import steady_process
 from tests.simulation.searching import Ran, run
 from tests.simulation.story import transcript
 from tests.simulation.virtual_loop import Stalled, run_virtually
@@ -119,7 +118,7 @@ def test_the_relay_tells_an_event_whose_time_is_long_before_that_of_an_earlier_o
 
     async def told() -> list[tuple[int, EventType]]:
         batches = MemoryBatches(None, Random(0), asyncio.sleep)
-        journal = EventJournal(_process(batches).owners)
+        journal = EventJournal(steady_process(batches).owners)
         steps = [(0, EventType.HOLD_CREATED), (29_500, EventType.HOLD_EXTENDED), (28_000, EventType.SEATS_PURCHASED)]
         await _record(batches, 0, steps[:1])
         first = await journal.unpublished()
@@ -138,14 +137,6 @@ def test_the_relay_tells_an_event_whose_time_is_long_before_that_of_an_earlier_o
         (2, EventType.SEATS_PURCHASED),
         (3, EventType.BOOKING_CANCELLED),
     ]
-
-
-def _process(batches: MemoryBatches) -> Process:
-    """One whose clock is right."""
-    gate = RoughEdge(lambda: START_MS, Random(0))
-    process = Process(Plan(0), batches, gate, Random(0))
-    process.clock.skew_ms = 0
-    return process
 
 
 async def _record(batches: MemoryBatches, first: int, steps: list[tuple[int, EventType]]) -> None:

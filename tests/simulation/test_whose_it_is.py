@@ -1,0 +1,73 @@
+"""Whose a hold is, and what a trip is: conditions that no drawn day tries, for there all callers ask for their own."""
+
+import asyncio
+from dataclasses import replace
+from random import Random
+
+import pytest
+
+from tests.simulation.broken_designs import rewrite, unconditionally
+from tests.simulation.plan import Plan
+from tests.simulation.process import adopting, steady_process
+from tests.simulation.virtual_loop import run_virtually
+from tests.simulation.world import World
+from travio_inventory.domain.errors import HoldNotFound, TripDefinedOtherwise
+from travio_inventory.domain.hold import Caller, Hold, HoldRequest, Released
+from travio_inventory.domain.trip import Journey, Trip
+from travio_inventory.store import rows
+from travio_inventory.store.batches import Kind
+from travio_inventory.store.definitions import Definitions
+from travio_inventory.store.memory import MemoryBatches
+from travio_inventory.store.transitions import Transitions
+
+TRIP = World(Plan(0, seats=4, seats_per_block=4)).trip
+OTHERWISE = replace(TRIP, seats_per_block=1)
+"""The same seats, each in a block of its own: who sells by this one does not see what is sold by the other."""
+
+
+def test_of_two_definitions_at_once_one_stands() -> None:
+    stands, raised = run_virtually(0, _open_both_ways())
+    assert stands in {TRIP, OTHERWISE}
+    assert [type(error) for error in raised] == [TripDefinedOtherwise]
+
+
+def test_a_definition_that_is_written_over_is_two_trips(monkeypatch: pytest.MonkeyPatch) -> None:
+    rewrite(monkeypatch, lambda write: unconditionally(write) if write.key.kind is Kind.TRIP else write)
+    _, raised = run_virtually(0, _open_both_ways())
+    assert not raised
+
+
+async def _open_both_ways() -> tuple[Trip | None, list[BaseException]]:
+    """The definition that stands, and what the two openers were told but for yes."""
+    batches = _well()
+    one, other = steady_process(batches), steady_process(batches)
+    told = await asyncio.gather(one.open_trip(TRIP), other.open_trip(OTHERWISE), return_exceptions=True)
+    return await Definitions(batches).find(TRIP.key), [error for error in told if error is not None]
+
+
+def test_nobody_ends_the_hold_of_somebody_else() -> None:
+    with pytest.raises(HoldNotFound):
+        run_virtually(0, _release_somebody_elses())
+
+
+def test_who_does_not_look_whose_a_hold_is_ends_anybodys(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def anybodys(self: Transitions, caller: Caller, hold_id: str) -> Hold:
+        row = await self._owners.home(caller.organization, hold_id)
+        assert row is not None
+        return rows.read_hold(caller.organization, hold_id, row)
+
+    monkeypatch.setattr(Transitions, "_own", anybodys)
+    assert isinstance(run_virtually(0, _release_somebody_elses()).state, Released)
+
+
+async def _release_somebody_elses() -> Hold:
+    process = steady_process(_well())
+    await process.open_trip(TRIP)
+    hold = await process.holds.hold(HoldRequest(Caller("o", "u"), TRIP, Journey(0, 0), ("s0",), 20_000, None))
+    return await process.holds.release(Caller("o", "v"), hold.id)
+
+
+def _well() -> MemoryBatches:
+    """A store at which all is well."""
+    asyncio.get_running_loop().set_task_factory(adopting)
+    return MemoryBatches(None, Random(0), asyncio.sleep)
