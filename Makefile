@@ -9,7 +9,7 @@ NEEDS := needs python 3.11 or later with its venv module; on Debian: apt-get ins
 # The tests start some hundred processes, which need not compile the same modules again each.
 export PYTHONDONTWRITEBYTECODE :=
 
-PARALLEL := -n 3 --dist loadfile
+PARALLEL := -n 3 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test test-servers load-test simulate crash-points chaos attack proof check format wire docs servers lock clean

@@ -1,3 +1,10 @@
-"""What every test may ask for: the real servers."""
+"""What every test may ask for: the real servers. Files that take long are begun first."""
+
+import pytest
 
 pytest_plugins = ["tests.servers.fixtures"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the files that take long first, so that no worker is left alone with one in the end."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)

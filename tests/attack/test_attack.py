@@ -16,6 +16,8 @@ from tests.attack.line import opened
 from tests.attack.siege import Outcome, Siege, siege
 from tests.system.requests import path_of
 
+pytestmark = pytest.mark.long
+
 SCALE = 0.01
 QUIET_SECONDS = 0.1
 CONNECTIONS_MAX = 80

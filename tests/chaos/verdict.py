@@ -1,7 +1,7 @@
 """Judges what was written down and what remains: trip by trip by the checker, and by plain counts of its own."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf
 from typing import Any
@@ -44,18 +44,25 @@ def _early(history: History, late_s: Mapping[str, float]) -> Iterator[str]:
 
 
 def judge_order(lives: Sequence[Sequence[dict[str, Any]]]) -> list[str]:
-    """In each life of a service the events of a hold, where they are told first, come one after the other (I8)."""
-    return [said for life in lives for said in _out_of_order(life)]
+    """In each life of a service the events of a hold, where they are told first, come one after the other (I8).
+
+    A life may leave out what another one told: its minute may be closed, where a clock had been set back.
+    """
+    told = {_place(event) for life in lives for event in life}
+    return [said for life in lives for said in _out_of_order(life, told)]
 
 
-def _out_of_order(life: Sequence[dict[str, Any]]) -> Iterator[str]:
-    first = {event["event_id"]: event for event in reversed(life)}
+def _place(event: dict[str, Any]) -> tuple[str, int]:
+    return base_id(event["hold_id"]), event["ordinal"]
+
+
+def _out_of_order(life: Sequence[dict[str, Any]], told_by_any: Container[tuple[str, int]]) -> Iterator[str]:
     told: dict[str, list[int]] = defaultdict(list)
-    for event_id in dict.fromkeys(event["event_id"] for event in life):
-        event = first[event_id]
-        told[base_id(event["hold_id"])].append(event["ordinal"])
+    for hold_id, ordinal in dict.fromkeys(map(_place, life)):
+        told[hold_id].append(ordinal)
     for hold_id, ordinals in told.items():
-        if ordinals != list(range(ordinals[0], ordinals[0] + len(ordinals))):
+        left_out = set(range(ordinals[0], ordinals[-1])).difference(ordinals)
+        if ordinals != sorted(ordinals) or any((hold_id, ordinal) not in told_by_any for ordinal in left_out):
             yield f"I8 events of {hold_id} told out of order: {ordinals}"
 
 

@@ -15,6 +15,8 @@ from tests.crash_points.visiting import Visited, parcels, rehearsed, visit, visi
 from tests.engine.scenes import Scene
 from travio_inventory.store.batches import Index
 
+pytestmark = pytest.mark.long
+
 VISIT_S_MAX = 300
 
 

@@ -21,7 +21,7 @@ SECONDS_MAX = 60
 RUN_SECONDS_MAX = 150
 """Far more than is needed: on a loaded machine processes start slowly."""
 
-pytestmark = pytest.mark.timeout(RUN_SECONDS_MAX + 30)
+pytestmark = [pytest.mark.timeout(RUN_SECONDS_MAX + 30), pytest.mark.long]
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,8 @@ from travio_inventory.store.batches import Index, Kind, Partition, RowKey
 from travio_inventory.store.memory import Change, Faults, MemoryBatches
 from travio_inventory.store.rows import block_partition
 
+pytestmark = pytest.mark.long
+
 SEEDS_MAX = 40
 """How many seeds are searched from the one that is known to catch a design, so that draws may shift a little."""
 

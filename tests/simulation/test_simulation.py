@@ -26,6 +26,8 @@ from travio_inventory.store.batches import ABSENT, Applied, Write
 from travio_inventory.store.journal import EventJournal
 from travio_inventory.store.memory import MemoryBatches
 
+pytestmark = pytest.mark.long
+
 SEEDS = 200
 SEEDS_EACH = 8
 ROOT = Path(__file__).parent.parent.parent

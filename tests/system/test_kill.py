@@ -25,6 +25,8 @@ from travio_inventory.client import (
     SeatUnavailable,
 )
 
+pytestmark = pytest.mark.long
+
 KILLS = 7
 SHOPPERS = 6
 SETTINGS = {
