@@ -137,6 +137,18 @@ async def test_a_process_sees_its_own_blocks_at_once(sale: Sale) -> None:
     assert await sale.seats("blocked") == "A1"
 
 
+async def test_who_asks_for_a_block_that_another_process_made_sees_it_at_once(sale: Sale) -> None:
+    """Whoever made it may have died before it told anybody."""
+    another = sale.elsewhere()
+    await another.map()
+    await sale.block("A1 A18")
+    await another.block("A1 A18")
+    assert await another.seats("blocked") == "A1 A18"
+    await sale.unblock("A18")
+    await another.unblock("A18")
+    assert await another.seats("blocked") == "A1"
+
+
 async def test_what_a_refused_hold_had_taken_shows_free_at_once(single_seats: Sale) -> None:
     """It had intents in other blocks, and no row that says it is over: they must be gone before the map is read."""
     sale = single_seats

@@ -454,12 +454,8 @@ class Transitions:
 
     async def block(self, trip: Trip, seat: str, reason: str) -> bool:
         """See Holds."""
-        home = trip.block_of(seat)
-        hold_id = str(HoldId(trip.key.trip, home, self._owners.new_digest(), is_late=False))
-        now_ms = self._clock.now_ms()
-        journey = Journey(0, len(trip.segments) - 1)
-        hold = Hold(hold_id, trip.key, "", (seat,), (home,), journey, now_ms, "", Held(NEVER_MS))
-        claim = self._home_claim(hold, now_ms)
+        hold = self._house_hold(trip, seat)
+        claim = self._home_claim(hold, hold.created_at_ms)
         own, event = claim.beside
         claim = replace(claim, beside=(own._replace(values={**own.values, "reason": reason}), event))
         claimed = await take(self._owners, claim)
@@ -473,7 +469,9 @@ class Transitions:
                     return True
             case _:
                 assert_never(claimed.result)
-        return _house_no(why, cells=len(journey.segments))
+        _check_is_blocked(why, cells=len(trip.segments))
+        await self._owners.watch.changed(hold)  # whoever blocked it may have died before telling
+        return False
 
     async def unblock(self, trip: Trip, seat: str) -> bool:
         """See Holds."""
@@ -485,10 +483,18 @@ class Transitions:
             raise BackendUnavailable from None
         if cell is None:
             raise TripOpening
-        if cell.get("status") != "blocked":
-            return False
-        await self._decide(Caller(trip.key.organization, ""), rows.text(cell, "owner"), Released())
-        return True
+        if cell.get("status") == "blocked":
+            await self._decide(Caller(trip.key.organization, ""), rows.text(cell, "owner"), Released())
+            return True
+        if cell.get("status") == "available":  # whoever freed it may have died before telling
+            await self._owners.watch.changed(self._house_hold(trip, seat).with_state(Released()))
+        return False
+
+    def _house_hold(self, trip: Trip, seat: str) -> Hold:
+        """The seat, held by the house from stop to stop and for good."""
+        home, journey = trip.block_of(seat), Journey(0, len(trip.segments) - 1)
+        hold_id = str(HoldId(trip.key.trip, home, self._owners.new_digest(), is_late=False))
+        return Hold(hold_id, trip.key, "", (seat,), (home,), journey, self._clock.now_ms(), "", Held(NEVER_MS))
 
 
 _RANK: dict[type, int] = {Lost: 0, Contended: 1, Unseeded: 1, Stuck: 2, Standing: 2, Won: 3}
@@ -572,13 +578,12 @@ def _contended(seats: Sequence[str]) -> SeatContended:
     return SeatContended(seats, retry_after_ms=CONTENDED_RETRY_MS)
 
 
-def _house_no(why: Lost | Contended | Unseeded | Stuck, *, cells: int) -> bool:
-    """False where the house has the seat already; raises the refusal for any other reason."""
+def _check_is_blocked(why: Lost | Contended | Unseeded | Stuck, *, cells: int) -> None:
+    """Raises the refusal unless the house has the seat already."""
     match why:
         case Lost(cells=taken):
-            if len(taken) == cells and all(cell.status == "blocked" for cell in taken):
-                return False
-            raise SeatUnavailable(taken)
+            if len(taken) < cells or any(cell.status != "blocked" for cell in taken):
+                raise SeatUnavailable(taken)
         case Contended(seats=seats):
             raise _contended(seats)
         case Unseeded():
