@@ -85,7 +85,7 @@ def _rebind_any(patch: pytest.MonkeyPatch) -> None:
 # ---- conditions
 
 
-@broken("extend whatever the status", "I4", Plan(5, faults=0.3))
+@broken("extend whatever the status", "I4", Plan(252, faults=0.3))
 def _extend_any(patch: pytest.MonkeyPatch) -> None:
     def change(write: Write) -> Write:
         is_extension = write.key.kind is Kind.HOLD and "expires_at" in write.values and "status" not in write.values
@@ -222,7 +222,7 @@ def _keep_the_slot(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(ledger, "_free_slot", free_slot)
 
 
-@broken("the sweeper leaves a booking's other cells as they are", "I2", replace(ALONE, kills=0.6).with_seed(11))
+@broken("the sweeper leaves a booking's other cells as they are", "I2", replace(ALONE, kills=0.6).with_seed(73))
 def _leave_bookings(patch: pytest.MonkeyPatch) -> None:
     roll_block = Owners.roll_block
 
