@@ -39,7 +39,7 @@ def main() -> None:
     for violation in result.verdict.violations:
         _say(violation)
     _say(f"{where} tells all of it")
-    _say(verdict_line(result))
+    sys.stdout.write(f"{verdict_line(result)}\n")
     sys.exit(bool(result.verdict.violations or result.too_late))
 
 
