@@ -30,7 +30,7 @@ LOTS_AT_ONCE_MIN: Final = 6
 """More than the service lets pass, however slowly it reads."""
 CALLS_OPEN: Final = 200
 HEADERS_BEYOND: Final = 2_000
-END_SECONDS_MAX: Final = 5.0
+END_SECONDS_MAX: Final = 20.0
 
 
 async def resets_at_once(assault: Assault) -> None:

@@ -34,7 +34,7 @@ from tests.attack.line import (
 from tests.attack.targets import map_request
 from tests.system.requests import path_of, request
 
-END_SECONDS_MAX: Final = 5.0
+END_SECONDS_MAX: Final = 20.0
 LATE_SECONDS_MAX: Final = 30.0
 WINDOW_BYTES_MAX: Final = 2**31 - 1
 MAP, CHECK = path_of("GetSeatMap"), path_of("CheckAvailability")

@@ -20,6 +20,8 @@ pytestmark = pytest.mark.long
 
 SCALE = 0.01
 QUIET_SECONDS = 0.1
+WAIT_SECONDS_MAX = 20
+"""Other tests run beside these."""
 CONNECTIONS_MAX = 80
 """Fewer than the idle ones of this scale."""
 
@@ -31,7 +33,8 @@ def anyio_backend() -> str:
 
 @pytest.fixture(scope="module")
 async def besieged(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Siege]:
-    async with siege(tmp_path_factory.mktemp("siege"), TRAVIO_CONNECTIONS_MAX=str(CONNECTIONS_MAX)) as besieged:
+    folder, few = tmp_path_factory.mktemp("siege"), str(CONNECTIONS_MAX)
+    async with siege(folder, wait_seconds_max=WAIT_SECONDS_MAX, TRAVIO_CONNECTIONS_MAX=few) as besieged:
         yield besieged
 
 
