@@ -12,7 +12,7 @@ from multiprocessing.connection import Connection
 from time import monotonic
 from typing import Any, NoReturn, TypeAlias
 
-LIFE_S_MAX = 120
+LIFE_S_MAX = 400
 
 Say: TypeAlias = Callable[[object], None]
 Work: TypeAlias = Callable[[Say], Coroutine[Any, Any, None]]
