@@ -1,6 +1,7 @@
 """Every tempting design that breaks a promise is caught: a simulation that lets one pass proves nothing."""
 
 import asyncio
+import re
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -8,7 +9,8 @@ from random import Random
 
 import pytest
 
-from tests.invariants import design_list, listed
+from tests.architecture import ROOT
+from tests.invariants import DOCUMENT, design_list, listed
 from tests.simulation.broken_designs import Broken, visit_once
 from tests.simulation.broken_rules import BROKEN, close_failed, extend_unseen, step_unseen
 from tests.simulation.oracle import START_MS
@@ -150,3 +152,9 @@ async def _two_steps_at_once(slow: str) -> tuple[list[int], int]:
 
 def test_the_document_lists_every_broken_design() -> None:
     assert listed() == design_list(), "run `make docs`"
+
+
+def test_the_tests_that_the_document_names_are_there() -> None:
+    named = set(re.findall(r"`(?:tests/)?(\w+/test_\w+)(?:\.py)?`", DOCUMENT.read_text()))
+    assert len(named) > 10
+    assert [name for name in named if not (ROOT / "tests" / f"{name}.py").exists()] == []
