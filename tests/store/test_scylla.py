@@ -9,7 +9,7 @@ from random import Random
 from uuid import uuid4
 
 import pytest
-from cassandra import InvalidRequest
+from cassandra import InvalidRequest, OperationTimedOut
 from cassandra.cluster import ResponseFuture, Session
 
 from tests.engine.sale import Market
@@ -179,6 +179,20 @@ async def test_a_caller_that_is_cancelled_does_not_undo_its_batch_nor_keep_its_t
     assert batches.counts.applied == 11
     rows = await batches.read(partition, Kind.HOLD)
     assert {key.id for key in rows} >= {*map(str, range(4))}  # those that had their turn; the others were not sent
+
+
+async def test_a_request_that_the_driver_ends_twice_is_over_once(scylla: ScyllaOptions) -> None:
+    """It does so where a request's time is over while it is still being sent, on a machine that does much else."""
+    sent: list[ResponseFuture] = []
+    partition = new_partition()
+    with scylla_session(scylla) as session:
+        batches = ScyllaBatches(session, scylla)
+        session.add_request_init_listener(sent.append)
+        assert isinstance(await batches.apply(partition, birth("one")), Applied)
+        for response in sent:
+            response._set_final_exception(OperationTimedOut())
+        await asyncio.sleep(0.01)
+        assert isinstance(await batches.apply(partition, birth("two")), Applied)
 
 
 async def test_what_is_wrong_is_raised_and_costs_no_turn(scylla: ScyllaOptions) -> None:

@@ -3,7 +3,8 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from typing import NamedTuple, TypeAlias
+from dataclasses import dataclass
+from typing import TypeAlias
 
 from cassandra.cluster import NoHostAvailable, ResponseFuture, Session
 from cassandra.query import Statement
@@ -15,9 +16,11 @@ Reply: TypeAlias = Answer | Failure | None
 """Rows, an error, or nothing where there is nothing to tell."""
 
 
-class _Call(NamedTuple):
+@dataclass(slots=True)
+class _Call:
     reply: asyncio.Future[Reply]
     ended: Callable[[], None]
+    is_over: bool = False
 
 
 class Bridge:
@@ -53,9 +56,13 @@ class Bridge:
             self._loop.call_soon_threadsafe(self._deliver)
 
     def _deliver(self) -> None:
+        """The driver may end a request twice: as one that took too long, and with its answer. The first word counts."""
         self._is_armed = False
         while self._arrived:
             call, reply = self._arrived.popleft()
+            if call.is_over:
+                continue
+            call.is_over = True
             call.ended()
             if not call.reply.done():
                 call.reply.set_result(reply)
