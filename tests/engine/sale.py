@@ -198,7 +198,7 @@ class Sale:
     async def dies(self, step: Coroutine[Any, Any, object], at: Stall) -> None:
         """The process is killed when the step gets there."""
         running = asyncio.ensure_future(step)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             await at.reached.wait()
         await self.process.commits.drain(0)
         with suppress(asyncio.CancelledError):
