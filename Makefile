@@ -9,7 +9,7 @@ NEEDS := needs python 3.11 or later with its venv module; on Debian: apt-get ins
 # The tests start some hundred processes, which need not compile the same modules again each.
 export PYTHONDONTWRITEBYTECODE :=
 
-PARALLEL := -n 3 --dist loadfile --no-loadscope-reorder
+PARALLEL := --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test test-servers load-test simulate crash-points chaos attack proof check format wire docs servers lock clean
@@ -23,10 +23,10 @@ demo: $(READY)  ## Show the service at work on this machine
 	$(BIN)/travio-inventory demo
 
 test: $(READY)  ## Run the tests, but for those on real database servers
-	$(BIN)/pytest -q $(PARALLEL) -m "not (scylla or redis)"
+	$(BIN)/pytest -q -n 3 $(PARALLEL) -m "not (scylla or redis)"
 
 test-servers: $(READY)  ## Run the tests on real database servers (see servers)
-	$(BIN)/pytest -q --durations=25 -m "scylla or redis"
+	$(BIN)/pytest -q -n 2 $(PARALLEL) --durations=25 -m "scylla or redis"
 
 load-test: $(READY)  ## Many ask for one seat at once under Locust, then the store is judged (load_test/README.md)
 	$(BIN)/python -m load_test hot-seat
