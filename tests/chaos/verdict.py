@@ -1,8 +1,9 @@
 """Judges what was written down and what remains: trip by trip by the checker, and by plain counts of its own."""
 
 from collections import defaultdict
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from math import inf
 from typing import Any
 
@@ -11,7 +12,7 @@ from tests.chaos.deployment import Deployment
 from tests.chaos.limits import judge_limits
 from tests.chaos.notebook import Book
 from tests.chaos.ownership import Owned, Ownership
-from tests.simulation.checker import violations
+from tests.simulation.checker import out_of_order, violations
 from tests.simulation.history import History
 from travio_inventory.domain.hold import base_id
 from travio_inventory.engine.ports import Cell
@@ -48,22 +49,9 @@ def judge_order(lives: Sequence[Sequence[dict[str, Any]]]) -> list[str]:
 
     A life may leave out what another one told: its minute may be closed, where a clock had been set back.
     """
-    told = {_place(event) for life in lives for event in life}
-    return [said for life in lives for said in _out_of_order(life, told)]
-
-
-def _place(event: dict[str, Any]) -> tuple[str, int]:
-    return base_id(event["hold_id"]), event["ordinal"]
-
-
-def _out_of_order(life: Sequence[dict[str, Any]], told_by_any: Container[tuple[str, int]]) -> Iterator[str]:
-    told: dict[str, list[int]] = defaultdict(list)
-    for hold_id, ordinal in dict.fromkeys(map(_place, life)):
-        told[hold_id].append(ordinal)
-    for hold_id, ordinals in told.items():
-        left_out = set(range(ordinals[0], ordinals[-1])).difference(ordinals)
-        if ordinals != sorted(ordinals) or any((hold_id, ordinal) not in told_by_any for ordinal in left_out):
-            yield f"I8 events of {hold_id} told out of order: {ordinals}"
+    told = [[(base_id(event["hold_id"]), event["ordinal"]) for event in life] for life in lives]
+    by_any = set(chain.from_iterable(told))
+    return [said for life in told for said in out_of_order(dict.fromkeys(life), by_any)]
 
 
 def _sold_twice(history: History) -> Iterator[str]:

@@ -5,7 +5,7 @@ it one after the other; whoever was refused met an owner. A history is right if 
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations, pairwise, permutations
 from math import inf
@@ -46,6 +46,19 @@ EVENTS = {
     "hold.created": "held", "hold.extended": "held", "seats.purchased": "confirmed", "hold.released": "released",
     "hold.expired": "expired", "booking.cancelled": "cancelled",
 }  # fmt: skip
+
+
+def out_of_order(told: Iterable[tuple[str, int]], elsewhere: Container[tuple[str, int]]) -> Iterator[str]:
+    """The holds whose events, each named by its hold and ordinal, do not count up (I8). A gap is none where what is
+    missing was told elsewhere.
+    """
+    by_hold: dict[str, list[int]] = defaultdict(list)
+    for hold_id, ordinal in told:
+        by_hold[hold_id].append(ordinal)
+    for hold_id, ordinals in by_hold.items():
+        missing = set(range(ordinals[0], ordinals[-1])).difference(ordinals)
+        if ordinals != sorted(ordinals) or any((hold_id, ordinal) not in elsewhere for ordinal in missing):
+            yield f"I8 events of {hold_id} told out of order: {ordinals}"
 
 
 def violations(history: History) -> list[str]:

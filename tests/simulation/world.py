@@ -2,12 +2,12 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Container, Sequence
 from contextlib import suppress
 from itertools import pairwise
 from random import Random
 
-from tests.simulation.checker import violations
+from tests.simulation.checker import out_of_order, violations
 from tests.simulation.front import Ask, Front
 from tests.simulation.hindsight import ASKING, Hindsight
 from tests.simulation.history import Call, Found, History, Told, Waits
@@ -373,17 +373,10 @@ _STATUSES = {
 }
 
 
-def _judge_order(events: Sequence[Event], before: Collection[tuple[str, int]] = ()) -> None:
+def _judge_order(events: Sequence[Event], before: Container[tuple[str, int]] = ()) -> None:
     """The ordinals of each hold's events count up without a gap but for what was told before."""
-    told: dict[str, list[int]] = {}
-    for event in events:
-        told.setdefault(base_id(event.hold_id), []).append(event.ordinal)
-    for hold_id, ordinals in told.items():
-        passed = range(ordinals[0], ordinals[-1])
-        if ordinals != sorted(ordinals) or any(
-            place not in ordinals and (hold_id, place) not in before for place in passed
-        ):
-            raise Violated(f"I8 events of {hold_id} out of order: {ordinals}")
+    for said in out_of_order([(base_id(event.hold_id), event.ordinal) for event in events], before):
+        raise Violated(said)
 
 
 def _first_told(events: Sequence[Event]) -> list[Event]:
