@@ -3,13 +3,13 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from socket import create_server
 
 from google.rpc.error_details_pb2 import ErrorInfo
 from grpclib import GRPCError, Status
 from grpclib.encoding.proto import ProtoStatusDetailsCodec
-from grpclib.server import Server
 
+from travio_inventory.api.rpc.guarded import GuardedServer
+from travio_inventory.cli.bench.yardstick import LIMITS
 from travio_inventory.wire.inventory.v1 import (
     GetHoldRequest,
     GetHoldResponse,
@@ -88,11 +88,7 @@ class LyingInventory(InventoryServiceBase):
 @asynccontextmanager
 async def served(inventory: LyingInventory) -> AsyncIterator[str]:
     """Serve it on a free port; the target."""
-    server = Server([inventory], status_details_codec=ProtoStatusDetailsCodec())
-    listener = create_server(("127.0.0.1", 0))
-    await server.start(sock=listener)
-    try:
-        yield f"127.0.0.1:{listener.getsockname()[1]}"
-    finally:
-        server.close()
-        await server.wait_closed()
+    details = ProtoStatusDetailsCodec()
+    async with GuardedServer([inventory], limits=LIMITS, status_details_codec=details) as server:
+        await server.start("127.0.0.1", 0)
+        yield f"127.0.0.1:{server.port}"

@@ -1,7 +1,6 @@
 """A scripted inventory service on a loopback port, and a relay before it that can cut or freeze the line."""
 
 import asyncio
-import socket
 from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
@@ -10,9 +9,10 @@ from typing import Any, TypeVar
 from grpclib.const import Status
 from grpclib.events import RecvRequest, listen
 from grpclib.exceptions import GRPCError
-from grpclib.server import Server
 
+from travio_inventory.api.rpc.guarded import GuardedServer
 from travio_inventory.api.rpc.refusals import SerializedDetails, grpc_error
+from travio_inventory.cli.bench.yardstick import LIMITS
 from travio_inventory.domain.errors import Refusal
 from travio_inventory.wire.inventory import v1 as wire
 
@@ -139,17 +139,11 @@ def unavailable() -> GRPCError:
 @asynccontextmanager
 async def served(service: ScriptedService, *, port: int = 0) -> AsyncIterator[int]:
     """The service on a port of the loopback interface."""
-    server = Server([service], status_details_codec=SerializedDetails())
-    listen(server, RecvRequest, service.note_deadline)
-    listener = socket.socket(proto=socket.IPPROTO_TCP)  # else asyncio leaves TCP's delays on: 40 ms a call
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind(("127.0.0.1", port))
-    await server.start(sock=listener)
-    try:
-        yield listener.getsockname()[1]
-    finally:
-        server.close()
-        await server.wait_closed()
+    async with GuardedServer([service], limits=LIMITS, status_details_codec=SerializedDetails()) as server:
+        listen(server, RecvRequest, service.note_deadline)
+        await server.start("127.0.0.1", port)
+        assert server.port is not None
+        yield server.port
 
 
 class Relay:

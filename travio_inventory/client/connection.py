@@ -48,7 +48,10 @@ class _LargeFrames(H2Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        self.connection._connection.update_settings({SettingCodes.MAX_FRAME_SIZE: FRAME_BYTES_MAX})
+        frames = self.connection._connection
+        frames.update_settings({SettingCodes.MAX_FRAME_SIZE: FRAME_BYTES_MAX})
+        # h2 raises its bound one read after the acknowledgement, which may come together with the first large frame.
+        frames.max_inbound_frame_size = FRAME_BYTES_MAX
         self.connection.flush()
 
 
