@@ -348,6 +348,12 @@ def test_it_says_that_it_is_ready_and_ends_when_told(tmp_path: Path, told: signa
         assert service.wait(10) == 0
 
 
+def test_it_starts_beside_a_service_of_kubernetes_that_has_the_name_of_a_setting(tmp_path: Path) -> None:
+    with process(tmp_path, TRAVIO_GRPC_PORT="tcp://10.0.0.1:9083", TRAVIO_PORT="tcp://10.0.0.1:9083") as service:
+        assert "TRAVIO_GRPC_PORT=tcp://10.0.0.1:9083 is not read: it describes another service" in line(service)
+        assert "ready: 127.0.0.1:" in line(service)
+
+
 async def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
     """A call whose request never ends keeps the first one waiting."""
     with process(tmp_path) as service:

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from tests.architecture import PACKAGE
 from travio_inventory import settings as module
-from travio_inventory.settings import Settings, SettingsError, listed, load_settings, names
+from travio_inventory.settings import Settings, SettingsError, listed, load_settings, names, shadowed
 
 FIELDS = tuple(Settings.model_fields)
 OTHER_VALUES = MappingProxyType(
@@ -294,7 +294,23 @@ def test_a_password_that_nobody_reads_is_not_shown(environment: Environment) -> 
     [
         ("TRAVIO_TEST_SEEDS", "7"),
         ("TRAVIO_TARGET", "elsewhere:9083"),
+        ("TRAVIO_TARGET_TLS", "on"),
+        ("TRAVIO_TARGET_CA_FILE", "ca.pem"),
         ("TRAVIO_INVENTORY_SERVICE_HOST", "10.0.0.1"),
+        ("TRAVIO_SERVICE_HOST", "fd00::1"),
+        ("TRAVIO_SERVICE_PORT", "9083"),
+        ("TRAVIO_SERVICE_PORT_GRPC", "9083"),
+        ("TRAVIO_PORT", "tcp://10.0.0.1:9083"),
+        ("TRAVIO_PORT", "tcp://[fd00::1]:9083"),
+        ("TRAVIO_PORT_9083_TCP", "tcp://10.0.0.1:9083"),
+        ("TRAVIO_PORT_9083_TCP_PROTO", "tcp"),
+        ("TRAVIO_PORT_9083_TCP_PORT", "9083"),
+        ("TRAVIO_PORT_9083_TCP_ADDR", "10.0.0.1"),
+        ("TRAVIO_PORT_9083_SCTP", "sctp://10.0.0.1:9083"),
+        ("TRAVIO_GRPC_PORT", "tcp://10.0.0.1:9083"),
+        ("TRAVIO_GRPC_REUSE_PORT", "udp://10.0.0.1:9083"),
+        ("GRPC_PORT", "tcp://10.0.0.1:9083"),
+        ("TRAVIO_GRPC_SERVICE_HOST", "10.0.0.1"),
         ("TRAVIO_INVENTORY_SERVICE_PORT_GRPC", "9083"),
         ("TRAVIO_INVENTORY_PORT", "tcp://10.0.0.1:9083"),
         ("TRAVIO_INVENTORY_PORT_9083_TCP_ADDR", "10.0.0.1"),
@@ -303,6 +319,31 @@ def test_a_password_that_nobody_reads_is_not_shown(environment: Environment) -> 
 def test_what_is_set_for_others_is_let_be(name: str, value: str, environment: Environment) -> None:
     environment[name] = value
     assert load_settings() == Settings()
+
+
+def test_a_setting_is_read_though_a_service_has_its_other_name(environment: Environment) -> None:
+    environment.update({"TRAVIO_GRPC_PORT": "tcp://10.0.0.1:9083", "GRPC_PORT": "9090"})
+    settings = load_settings()
+    assert settings.grpc_port == 9090
+    assert [line.source for line in listed(settings) if line.name == "TRAVIO_GRPC_PORT"] == ["GRPC_PORT"]
+    assert shadowed() == {"TRAVIO_GRPC_PORT": "tcp://10.0.0.1:9083"}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("TRAVIO_GRPC_PORT", "tcp://"),
+        ("TRAVIO_GRPC_PORT", "http://10.0.0.1:9083"),
+        ("TRAVIO_GRPCPORT", "9083"),
+        ("TRAVIO_SERVICE_HOST", "a host"),
+        ("TRAVIO_SERVICE_PORT", "some"),
+        ("TRAVIO_SCYLLA_HOST", "tcp://10.0.0.1:9042"),
+        ("TRAVIO_SCYLLA_HOSTS", "tcp://10.0.0.1:9042"),
+    ],
+)
+def test_what_only_resembles_a_service_is_a_wrong_setting(name: str, value: str, environment: Environment) -> None:
+    environment[name] = value
+    assert refused().startswith(f"{name}")
 
 
 @pytest.mark.usefixtures("environment")

@@ -54,7 +54,7 @@ from travio_inventory.observability.logs import set_up_logs
 from travio_inventory.observability.metrics import Figures
 from travio_inventory.observability.notify import READY, notify
 from travio_inventory.observability.watched import log_figures, observed, report, watched
-from travio_inventory.settings import Settings
+from travio_inventory.settings import Settings, shadowed
 from travio_inventory.store.batches import Batches
 from travio_inventory.store.definitions import Definitions
 from travio_inventory.store.journal import EventJournal
@@ -153,6 +153,8 @@ def _collect_seldom() -> None:
 
 
 def _say_ready(settings: Settings, app: App) -> None:
+    for name, value in shadowed().items():
+        log.info("%s=%s is not read: it describes another service, as Kubernetes does", name, value)
     if "scylla_hosts" in settings.model_fields_set and settings.store != "scylla":
         log.warning("SCYLLA_HOSTS=%s is not used: TRAVIO_STORE=%s", settings.scylla_hosts, settings.store)
     if "redis_addr" in settings.model_fields_set and settings.edge != "redis":

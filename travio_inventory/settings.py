@@ -19,7 +19,7 @@ from pydantic import (
     model_validator,
 )
 from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from travio_inventory.edge.redis_options import FORMS as REDIS_FORMS
 from travio_inventory.edge.redis_options import parse_redis_address
@@ -30,7 +30,9 @@ PREFIX = "TRAVIO_"
 BARE_NAMES = {"GRPC_PORT", "SCYLLA_HOSTS", "REDIS_ADDR", "HOLD_TTL_SECONDS", "REFUSALS"}
 """Accepted as they are as well; where both are set, the prefixed name wins."""
 TEST_PREFIX = "TRAVIO_TEST_"
-CLIENT_NAMES = {"TRAVIO_TARGET", "TRAVIO_ORGANIZATION", "TRAVIO_USER"}
+CLIENT_NAMES = {
+    "TRAVIO_TARGET", "TRAVIO_TARGET_TLS", "TRAVIO_TARGET_CA_FILE", "TRAVIO_ORGANIZATION", "TRAVIO_USER",
+}  # fmt: skip
 """Not settings of the service: whom the command line calls, and on whose behalf."""
 SHOWN_CHARS_MAX = 120
 
@@ -48,8 +50,13 @@ _IN_ORDER = (
     ("message_bytes_max", "admin_message_bytes_max"),
     ("admin_message_bytes_max", "unread_bytes_max"),
 )
-_SERVICE_LINK = re.compile(r"TRAVIO_\w+_(SERVICE_HOST|SERVICE_PORT\w*|PORT_\d+_(TCP|UDP)\w*)")
-_SERVICE_URL = re.compile(r"(tcp|udp)://")
+_LINK_FORMS = (
+    (re.compile(r"(\w+_)?PORT(_\d+_(TCP|UDP|SCTP))?"), re.compile(r"(tcp|udp|sctp)://\S+:\d+")),
+    (re.compile(r"(\w+_)?PORT_\d+_(TCP|UDP|SCTP)_PROTO"), re.compile(r"tcp|udp|sctp")),
+    (re.compile(r"(\w+_)?(SERVICE_HOST|PORT_\d+_(TCP|UDP|SCTP)_ADDR)"), re.compile(r"[0-9a-fA-F.:]+")),
+    (re.compile(r"(\w+_)?(SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)_PORT)"), re.compile(r"\d+")),
+)
+"""Names, and the values under them, that Kubernetes gives every container for each Service, and Docker for links."""
 
 
 class SettingsError(Exception):
@@ -64,6 +71,15 @@ def names(field: str) -> tuple[str, ...]:
 
 def _setting(default: object, description: str, *, ge: int | None = None, le: int | None = None) -> Any:  # noqa: ANN401 - stands for a value of the field's own type, as pydantic's Field does
     return Field(default=default, description=description, ge=ge, le=le)
+
+
+class _Environment(EnvSettingsSource):
+    """The environment without the variables that describe others' services."""
+
+    def __init__(self, settings_cls: type[BaseSettings]) -> None:
+        super().__init__(settings_cls)
+        ours = _variables()
+        self.env_vars = {name: value for name, value in self.env_vars.items() if name in ours}
 
 
 class Settings(BaseSettings):
@@ -182,14 +198,14 @@ class Settings(BaseSettings):
     @classmethod
     def settings_customise_sources(
         cls,
-        settings_cls: type[BaseSettings],  # noqa: ARG003 - pydantic's signature
+        settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic's signature
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic's signature
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic's signature
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """What is given in code, then the environment; no files."""
-        return init_settings, env_settings
+        return init_settings, _Environment(settings_cls)
 
     @model_validator(mode="before")
     @classmethod
@@ -288,6 +304,22 @@ def listed(settings: Settings) -> Sequence[Setting]:
     return [_listed(settings, field, info) for field, info in Settings.model_fields.items()]
 
 
+def shadowed() -> Mapping[str, str]:
+    """Variables that have the name of a setting and describe another service, so that nobody reads them."""
+    ours = {name for field in Settings.model_fields for name in names(field)}
+    return {name: value for name, value in os.environ.items() if name in ours and _is_service_link(name, value)}
+
+
+def _variables() -> Mapping[str, str]:
+    """The environment without what describes others' services."""
+    return {name: value for name, value in os.environ.items() if not _is_service_link(name, value)}
+
+
+def _is_service_link(name: str, value: str) -> bool:
+    """Whether Kubernetes or Docker set the variable. TRAVIO_GRPC_PORT is of a Service called "travio-grpc" as well."""
+    return any(named.fullmatch(name) and valued.fullmatch(value) for named, valued in _LINK_FORMS)
+
+
 def masked(address: str) -> str:
     """The address without the user and password before its last @."""
     return re.sub(r"(://|^).*@", r"\1***@", address, count=1, flags=re.DOTALL)
@@ -313,7 +345,7 @@ def _listed(settings: Settings, field: str, info: FieldInfo) -> Setting:
 def _decided_by(field: str) -> str:
     """The setting that decides this one: itself, or the address that chooses it."""
     address, _ = _CHOSEN_BY.get(field, (field, ""))
-    return field if _name_used(field) in os.environ else address
+    return field if _name_used(field) in _variables() else address
 
 
 def _is_given(field: str, given: Mapping[str, object]) -> bool:
@@ -322,7 +354,8 @@ def _is_given(field: str, given: Mapping[str, object]) -> bool:
 
 def _name_used(field: str) -> str:
     """The variable that sets the field now; where none does, the one that would win."""
-    return next((name for name in names(field) if os.environ.get(name)), names(field)[0])
+    variables = _variables()
+    return next((name for name in names(field) if variables.get(name)), names(field)[0])
 
 
 def _wrong(error: Any, given: dict[str, object]) -> str:  # noqa: ANN401 - pydantic's own
@@ -339,15 +372,13 @@ def _wrong(error: Any, given: dict[str, object]) -> str:  # noqa: ANN401 - pydan
 
 
 def _unknown_variables() -> Iterator[str]:
-    """A misspelt setting must not be passed over; what Kubernetes and Docker set for their links may be.
+    """A misspelt setting must not be passed over.
 
     The value is not said: it may be a password that somebody hoped we would read.
     """
     known = CLIENT_NAMES | {name for field in Settings.model_fields for name in names(field)}
-    for name, value in sorted(os.environ.items()):
+    for name in sorted(_variables()):
         if not name.upper().startswith(PREFIX) or name in known or name.startswith(TEST_PREFIX):
-            continue
-        if _SERVICE_LINK.fullmatch(name) or _SERVICE_URL.match(value):
             continue
         close = get_close_matches(name.upper(), known, n=1)
         hint = f"did you mean {close[0]}?" if close else "`travio-inventory settings` lists those there are"

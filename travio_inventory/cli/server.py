@@ -1,14 +1,11 @@
 """Commands that run the service itself: serve, work. Imports no more than they need, for a quick start."""
 
-import os
 import sys
 
 from travio_inventory import app
 from travio_inventory.settings import Settings, SettingsError, load_settings
 
 EXIT_WRONG_SETTING = 2
-OWN_VARIABLES = ("TRAVIO_TARGET", "TRAVIO_ORGANIZATION", "TRAVIO_USER")
-"""Read by the command line alone; the service knows no settings of these names, and would stop at them."""
 
 
 def serve(*, workers: int = 1) -> int:
@@ -37,8 +34,6 @@ def work() -> int:
 
 def settings_or_none() -> Settings | None:
     """The settings of this process; None, with one line on standard error, where one is wrong."""
-    for name in OWN_VARIABLES:
-        os.environ.pop(name, None)
     try:
         return load_settings()
     except SettingsError as wrong:
