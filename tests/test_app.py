@@ -354,6 +354,25 @@ def test_it_starts_beside_a_service_of_kubernetes_that_has_the_name_of_a_setting
         assert "ready: 127.0.0.1:" in line(service)
 
 
+@pytest.mark.parametrize(
+    ("host", "shown", "reached"),
+    [
+        ("::", "[::]:", ("127.0.0.1", "::1")),
+        ("[::]", "[::]:", ("127.0.0.1", "::1")),
+        ("[::1]", "[::1]:", ("::1",)),
+        ("0.0.0.0", "0.0.0.0:", ("127.0.0.1",)),  # noqa: S104 - for as long as the test
+    ],
+)
+def test_it_listens_where_it_is_told_and_says_so_as_it_is_written(
+    tmp_path: Path, host: str, shown: str, reached: tuple[str, ...]
+) -> None:
+    with process(tmp_path, TRAVIO_GRPC_HOST=host) as service:
+        _, found, rest = line(service).partition(f"ready: {shown}")
+        assert found
+        for each in reached:
+            socket.create_connection((each, int(rest.split(",")[0])), timeout=READY_SECONDS_MAX).close()
+
+
 async def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
     """A call whose request never ends keeps the first one waiting."""
     with process(tmp_path) as service:

@@ -160,6 +160,14 @@ def test_what_is_given_in_code_wins_over_the_environment(environment: Environmen
     assert next(line for line in listed(settings) if line.name == "TRAVIO_GRPC_PORT").source == "given"
 
 
+@pytest.mark.parametrize(
+    ("value", "host"), [("[::1]", "::1"), ("::1", "::1"), ("[0:0::]", "::"), ("localhost", "localhost")]
+)
+def test_a_host_may_be_in_brackets(value: str, host: str, environment: Environment) -> None:
+    environment["TRAVIO_GRPC_HOST"] = value
+    assert load_settings().grpc_host == host
+
+
 def test_an_empty_variable_is_as_if_not_set(environment: Environment) -> None:
     environment.update({"GRPC_PORT": "", "SCYLLA_HOSTS": "", "TRAVIO_STORE": ""})
     settings = load_settings()

@@ -5,6 +5,7 @@ import gc
 import logging
 import os
 import signal
+import socket
 import ssl
 import time
 from collections.abc import AsyncIterator, Coroutine, Iterator
@@ -23,6 +24,7 @@ from typing import Any
 
 import anyio
 
+from travio_inventory.addresses import Address
 from travio_inventory.api.rpc.codec import PassThroughCodec
 from travio_inventory.api.rpc.guarded import GuardedServer
 from travio_inventory.api.rpc.limits import ServerLimits
@@ -79,6 +81,7 @@ WRITE_STALLED_SECONDS_MAX = 30
 LINGER_SECONDS_MAX = 1
 GARBAGE_THRESHOLDS = (10_000, 20, 50)
 """Python's own (700, 10, 10) were seen to pause a busy process for 70 ms."""
+EVERY_ADDRESS = "::"
 EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130
 
@@ -159,7 +162,8 @@ def _say_ready(settings: Settings, app: App) -> None:
         log.warning("SCYLLA_HOSTS=%s is not used: TRAVIO_STORE=%s", settings.scylla_hosts, settings.store)
     if "redis_addr" in settings.model_fields_set and settings.edge != "redis":
         log.warning("REDIS_ADDR=%s is not used: TRAVIO_EDGE=%s", settings.redis_addr, settings.edge)
-    where = f"{settings.grpc_host}:{app.port}{' with TLS' if settings.tls_cert else ''}" if app.port else "workers only"
+    address = Address(settings.grpc_host, app.port)
+    where = f"{address}{' with TLS' if settings.tls_cert else ''}" if app.port else "workers only"
     log.info("ready: %s, store %s, edge %s, pid %s", where, _store_named(settings), _edge_named(settings), os.getpid())
     notify(READY)
 
@@ -333,19 +337,31 @@ async def _listening(settings: Settings, inventory: Inventory) -> AsyncIterator[
         crowded=grpc_error(Overloaded()),
         stopping=grpc_error(BackendUnavailable("the service is stopping")),
     )
+    address = Address(settings.grpc_host, settings.grpc_port)
     async with server:
         try:
-            await server.start(
-                settings.grpc_host, settings.grpc_port, ssl=_tls(settings), reuse_port=settings.grpc_reuse_port
-            )
+            await _listen(server, address, settings)
         except OSError as failed:
-            said = f"cannot listen on {settings.grpc_host}:{settings.grpc_port}: {failed.strerror or failed}"
-            raise StartFailed(said) from failed
+            raise StartFailed(f"cannot listen on {address}: {failed.strerror or failed}") from failed
         try:
             yield server
         finally:
             with anyio.CancelScope(shield=True):
                 await server.drain()
+
+
+async def _listen(server: GuardedServer, address: Address, settings: Settings) -> None:
+    """Listen at the address; at :: for IPv4 as well, which asyncio leaves out. Raises OSError."""
+    tls, reuse_port = _tls(settings), settings.grpc_reuse_port
+    if address.host != EVERY_ADDRESS or not socket.has_dualstack_ipv6():
+        await server.start(*address, ssl=tls, reuse_port=reuse_port)
+        return
+    sock = socket.create_server(address, family=socket.AF_INET6, dualstack_ipv6=True, reuse_port=reuse_port)
+    try:
+        await server.start(sock=sock, ssl=tls)
+    except BaseException:
+        sock.close()
+        raise
 
 
 def _tls(settings: Settings) -> ssl.SSLContext | None:

@@ -21,6 +21,7 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
+from travio_inventory.addresses import plain_host
 from travio_inventory.edge.redis_options import FORMS as REDIS_FORMS
 from travio_inventory.edge.redis_options import parse_redis_address
 from travio_inventory.store.addresses import FORMS as SCYLLA_FORMS
@@ -97,7 +98,7 @@ class Settings(BaseSettings):
     )
 
     # where it listens
-    grpc_host: str = _setting("0.0.0.0", "address to listen on")  # noqa: S104 - callers are on other machines; TRAVIO_GRPC_HOST narrows it
+    grpc_host: str = _setting("0.0.0.0", "address to listen on; :: is every address, of IPv6 and IPv4")  # noqa: S104 - callers are on other machines; TRAVIO_GRPC_HOST narrows it
     grpc_port: int = _setting(9083, "port to listen on; 0 takes a free one", ge=0, le=65_535)
     grpc_reuse_port: bool = _setting(False, "whether other processes of this machine may listen on the port as well")
     tls_cert: FilePath | None = _setting(None, "certificate chain (PEM), to serve TLS only; unset = no TLS")
@@ -216,6 +217,11 @@ class Settings(BaseSettings):
             if _is_given(address, given) and not _is_given(field, given)
         }
         return given | chosen
+
+    @field_validator("grpc_host")
+    @classmethod
+    def _without_brackets(cls, value: str) -> str:
+        return plain_host(value)
 
     @field_validator("scylla_hosts")
     @classmethod

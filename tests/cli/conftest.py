@@ -13,6 +13,7 @@ from travio_inventory.cli import main
 from travio_inventory.cli.bench.own_server import OwnServer
 
 ROOT = Path(__file__).parent.parent.parent
+EXAMPLES = ROOT / "travio_inventory" / "cli" / "examples"
 
 
 class Typed(NamedTuple):

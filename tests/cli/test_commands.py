@@ -1,6 +1,7 @@
 """The whole system as an operator sees it: a service, commands typed against it, words and exit statuses."""
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -17,7 +18,20 @@ from travio_inventory.client.refusals import KINDS
 from travio_inventory.domain.errors import AskAgain, FinalNo, HoldNotFound, InvalidSeats, Overloaded, Refusal
 
 COACH = "coach-dhaka-coxs-bazar"
-FILE = "examples/trips/coach.toml"
+FILE = "travio_inventory/cli/examples/coach.toml"
+FERRY = """
+[trip]
+id = "ferry"
+[[stops]]
+station = "pier"
+[[stops]]
+station = "island"
+[[sections]]
+id = "deck"
+rows = "1-2"
+columns = "AB"
+price_minor = 5
+"""
 
 
 @pytest.fixture
@@ -164,8 +178,23 @@ def test_the_demo_ends_by_itself_and_shows_the_seat_sold(typed: Type) -> None:
     before, after = answer.out.split("After:")
     assert "B 0 booked" in before
     assert "B 1 booked" in after
-    printed = [line.strip() for line in answer.out.splitlines() if line.startswith("  ") and "travio-inventory" in line]
-    assert [line.split("travio-inventory ")[1].split()[0] for line in printed] == ["serve", "trip", "map"]
+    _, next_steps = answer.out.split("To go on with one of your own:\n")
+    assert re.findall(r"travio.inventory(?:\.cli)? (\w+)", next_steps) == ["serve", "trip", "trip", "map"]
+
+
+def test_the_demo_sells_any_trip(typed: Type, tmp_path: Path) -> None:
+    """Of one segment, with other seats."""
+    path = tmp_path / "ferry.toml"
+    path.write_text(FERRY)
+    answer = typed("demo", "--file", str(path))
+    assert answer.status == 0, answer.err
+    assert "pier - island" in answer.out
+    assert f"trip open {path}" in answer.out
+
+
+def test_the_demo_refuses_a_file_that_is_not_there(typed: Type) -> None:
+    answer = typed("demo", "--file", "no-such.toml")
+    assert (answer.status, answer.out, answer.err) == (2, "", "no-such.toml: No such file or directory\n")
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.words)
@@ -180,7 +209,7 @@ def test_the_program_itself_teaches_how_to_begin() -> None:
     said = subprocess.run(
         [sys.executable, "-m", "travio_inventory.cli", "--help"], capture_output=True, text=True, cwd=ROOT, check=True
     ).stdout
-    assert "travio-inventory trip open examples/trips/coach.toml" in said
+    assert "travio-inventory trip open coach.toml" in said
     assert "\x1b" not in said
 
 

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.cli.conftest import ROOT
+from tests.cli.conftest import EXAMPLES
 from travio_inventory.cli.seat_drawing import PAINTS, DrawnSeat, Look, counts, draw, legend, plain
 from travio_inventory.cli.trip_files import read_trip
 
@@ -58,7 +58,7 @@ def test_a_coach_is_drawn_lengthways_with_its_aisle() -> None:
 
 
 def test_a_train_is_drawn_car_by_car_and_folds() -> None:
-    train = read_trip(ROOT / "examples" / "trips" / "shinkansen.toml")
+    train = read_trip(EXAMPLES / "shinkansen.toml")
     seats = [DrawnSeat(seat.id, seat.number, seat.row, seat.column, Look.FREE) for seat in train.seats]
     wide = [plain(line) for line in draw(seats, width=160, fancy=False, vehicle_type="train")]
     narrow = [plain(line) for line in draw(seats, width=40, fancy=False, vehicle_type="train")]

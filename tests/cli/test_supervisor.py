@@ -245,6 +245,14 @@ def test_a_port_that_others_have_is_refused_in_one_line(typed: Type) -> None:
     assert f"cannot start: cannot listen on 127.0.0.1:{port}: " in line
 
 
+def test_a_reserved_port_of_every_address_is_that_of_ipv4_too() -> None:
+    with reserved_port("::", 0) as port:
+        with pytest.raises(OSError, match="in use"), socket.create_server(("127.0.0.1", port), backlog=1):
+            pass
+        with socket.create_server(("::", port), family=socket.AF_INET6, dualstack_ipv6=True, reuse_port=True):
+            socket.create_connection(("127.0.0.1", port)).close()
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "0.0.0.0"])  # noqa: S104 - nobody listens
 def test_a_reserved_port_is_for_those_who_share_it(host: str) -> None:
     with reserved_port(host, 0) as port:

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from tests.cli.conftest import ROOT
-from travio_inventory.cli.trip_files import TripFileError, read_trip, trip_from_toml
-from travio_inventory.domain.trip import Ends, Trip
+from tests.cli.conftest import EXAMPLES
+from travio_inventory.cli.trip_files import TripFileError, parse_trip, read_trip, trip_from_toml
+from travio_inventory.domain.errors import InvalidTrip
+from travio_inventory.domain.trip import Ends, Segment, Trip, TripKey
 
-EXAMPLES = ROOT / "examples" / "trips"
 SEATS_BY_CAR = [65, 100, 85, 100, 90, 100, 75, 68, 64, 68, 63, 100, 90, 100, 80, 75]
 
 BUS = """
@@ -123,7 +123,18 @@ def test_all_seats_can_share_one_block() -> None:
         ('id = "bus-1"', "id = 7", "bus.toml: trip.id: must be text, not 7"),
         ('asset = "bus"', 'colour = "red"', "bus.toml: trip.colour: there is no such field"),
         ('station = "a"', "", "bus.toml: stops[0].station: is missing"),
-        ("+06:00", "", "bus.toml: stops[0].departs: 2027-01-15T22:30:00 has no offset from UTC"),
+        ("+06:00", "", "bus.toml: stops[0].departs: 2027-01-15T22:30:00 has no offset from UTC; end it with Z for UTC"),
+        ("2027-01-15T22:30:00+06:00", "2027-01-15", "stops[0].departs: must be a date and time, not 2027-01-15"),
+        (
+            'station = "b"',
+            'station = "b"\ndeparts = 2027-01-16T00:29:59+06:00',
+            "bus.toml: stops[1].departs: the departure from 'b' is before the arrival there",
+        ),
+        (
+            "2027-01-16T00:30:00+06:00",
+            "2027-01-15T00:30:00+06:00",
+            "bus.toml: segments[0].arrival_time: the arrival at 'b' is before the departure from 'a'",
+        ),
         ('rows = "A-B"', 'rows = "B-A"', 'bus.toml: sections[0].rows: must be like "1-13" or "A-J"'),
         ('columns = "12 3"', 'columns = "11"', "bus.toml: sections[0].columns: must be letters or digits"),
         ("price_minor = 100", "price_minor = true", "sections[0].price_minor: must be a whole number"),
@@ -153,6 +164,29 @@ def test_a_file_that_is_not_there_or_not_toml_is_said_so(tmp_path: Path) -> None
     broken.write_text("[trip]\nid = \n\n")
     with pytest.raises(TripFileError, match=r"broken.toml: not TOML: .*line 2"):
         read_trip(broken)
-    broken.write_bytes(b"\xff")
-    with pytest.raises(TripFileError, match="not TOML"):
+    broken.write_bytes(b"[trip]\xff")
+    with pytest.raises(TripFileError, match="not UTF-8 text: byte 7"):
         read_trip(broken)
+
+
+@pytest.mark.parametrize("text", ["x = " + "9" * 5_000, "x = " + "[" * 5_000, "x = 2027-02-30T00:00:00Z"])
+def test_what_the_reader_of_toml_breaks_at_is_said_to_be_none(text: str) -> None:
+    with pytest.raises(TripFileError, match=r"^x\.toml: not TOML: "):
+        parse_trip(text, source="x.toml")
+
+
+def test_a_file_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    path = tmp_path / "bus.toml"
+    path.write_text(BUS, encoding="utf-8-sig")
+    assert read_trip(path) == bus()
+
+
+def test_times_that_are_known_never_go_back_along_the_route() -> None:
+    route = (("a", "b", 100, 0), ("b", "c", 0, 90), ("c", "d", 90, 80), ("d", "e", 80, 0))
+    seats = bus().seats
+    with pytest.raises(InvalidTrip) as refused:
+        Trip(TripKey("o", "t"), tuple(Segment(*each) for each in route), seats)
+    assert [(found.field, found.description) for found in refused.value.violations] == [
+        ("segments[1].arrival_time", "the arrival at 'c' is before the departure from 'a'"),
+        ("segments[2].arrival_time", "the arrival at 'd' is before the departure from 'c'"),
+    ]

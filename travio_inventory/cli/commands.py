@@ -14,7 +14,8 @@ COACH = "coach-dhaka-coxs-bazar"
 BEGIN = f"""\
 Begin, with the service in one terminal and you in another:
   {NAME} serve
-  {NAME} trip open examples/trips/coach.toml
+  {NAME} trip example coach > coach.toml
+  {NAME} trip open coach.toml
   {NAME} map {COACH} dhaka chattogram
   {NAME} hold {COACH} dhaka chattogram seat-A1 seat-A2
   {NAME} confirm HOLD order-1
@@ -57,7 +58,8 @@ COMMANDS = (
     ),
     Command("schema check", "schema:check_schema", "Tell whether the tables at SCYLLA_HOSTS are as they must be."),
     Command("demo", "demo:demo", "Show the service at work, within a minute."),
-    Command("trip open", "trips:open_trip", "Open a trip for sale from a TOML file.", "examples/trips/coach.toml"),
+    Command("trip open", "trips:open_trip", "Open a trip for sale from a TOML file.", "coach.toml"),
+    Command("trip example", "trips:show_example", "Print an example of a trip file.", "coach > coach.toml"),
     Command("trip show", "trips:show_trip", "Show a trip as it was opened: stops, classes, prices.", COACH),
     Command("map", "trips:show_map", "Draw the seats for a journey.", f"{COACH} dhaka chattogram"),
     Command(

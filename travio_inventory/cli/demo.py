@@ -1,31 +1,37 @@
 """The command that shows the service at work: a trip, a hot seat, a booking, and the seats before and after."""
 
 import asyncio
+import os
+import shlex
+import sys
 from pathlib import Path
 from secrets import token_hex
+from shutil import which
 from typing import Annotated
 
 from cyclopts import Parameter
 
+from travio_inventory.cli import examples
 from travio_inventory.cli.bench import hot_seat
-from travio_inventory.cli.bench.bench_trips import coach
 from travio_inventory.cli.bench.calls import Contest, Outcome
 from travio_inventory.cli.bench.commands import ROUND_COLUMNS, show_round
 from travio_inventory.cli.bench.lean_channel import Lines
 from travio_inventory.cli.bench.measuring import lines_for
 from travio_inventory.cli.bench.own_server import OwnServer, ServerFailed, free_port
 from travio_inventory.cli.bench.report import Board
+from travio_inventory.cli.commands import NAME, PACKAGE
 from travio_inventory.cli.exits import Exit, Failure, failure_of
 from travio_inventory.cli.reach import PORT_DEFAULT, fail
 from travio_inventory.cli.screen import Screen
-from travio_inventory.cli.trip_files import read_trip
+from travio_inventory.cli.trip_files import TripFileError, parse_trip, read_trip
 from travio_inventory.cli.trips import show_drawing
 from travio_inventory.client.client import InventoryClient
 from travio_inventory.domain.errors import Refusal
 from travio_inventory.domain.trip import Trip
 
-TRIP_FILE = Path("examples/trips/coach.toml")
+EXAMPLE = "coach"
 SEAT = "seat-A1"
+"""Everybody wants this one; the first one of a trip that does not have it."""
 CONTENDERS = 50
 ROUNDS = 5
 DEMO_SECONDS_MAX = 45.0
@@ -33,20 +39,24 @@ DEMO_SECONDS_MAX = 45.0
 
 def demo(
     *,
-    file: Annotated[Path, Parameter(help="The trip to sell; it needs a seat called seat-A1.")] = TRIP_FILE,
+    file: Annotated[Path | None, Parameter(help="The trip to sell, instead of a coach's.")] = None,
 ) -> Exit:
     """Start the service on a folder of its own, sell a seat that fifty want, and show what became of it."""
     screen = Screen()
-    trip = read_trip(file) if file.exists() else coach()
+    try:
+        trip = read_trip(file) if file else parse_trip(examples.text(EXAMPLE), source=EXAMPLE)
+    except TripFileError as wrong:
+        return fail(screen, Failure(Exit.WRONG, "TRIP_FILE", str(wrong)))
     try:
         return asyncio.run(_demo(screen, trip, file))
     except Refusal as refusal:
         return fail(screen, failure_of(refusal))
     except (ServerFailed, OSError, ExceptionGroup) as failed:
-        return fail(screen, Failure(Exit.NO_SERVICE, "DEMO_FAILED", f"the demo could not go on: {failed}"))
+        said = str(failed) or "it took too long"
+        return fail(screen, Failure(Exit.NO_SERVICE, "DEMO_FAILED", f"the demo could not go on: {said}"))
 
 
-async def _demo(screen: Screen, trip: Trip, file: Path) -> Exit:
+async def _demo(screen: Screen, trip: Trip, file: Path | None) -> Exit:
     async with asyncio.timeout(DEMO_SECONDS_MAX), OwnServer.of_inventory(port=free_port(PORT_DEFAULT)) as server:
         target = f"{server.host}:{server.port}"
         started = f"The service is up at {target}, {server.start_seconds:.2f} seconds after its start."
@@ -63,14 +73,15 @@ async def _demo(screen: Screen, trip: Trip, file: Path) -> Exit:
 
 async def _sell(screen: Screen, server: OwnServer, client: InventoryClient, trip: Trip) -> bool:
     """Draw, let everybody at the seat, book it for the winner, draw again. Whether all was as it should be."""
-    origin, destination = trip.stops[0], trip.stops[-2]
-    contest = Contest(trip.key.organization, trip.key.trip, origin, destination, SEAT)
+    origin, destination = trip.stops[0], trip.stops[max(1, len(trip.stops) - 2)]
+    seat = SEAT if trip.has_seat(SEAT) else trip.seats[0].id
+    contest = Contest(trip.key.organization, trip.key.trip, origin, destination, seat)
     title = f"{trip.key.trip}  {origin} - {destination}"
-    show_drawing(screen, await client.seat_map(trip.key.trip, origin, destination), f"Before: {title}", marked=SEAT)
+    show_drawing(screen, await client.seat_map(trip.key.trip, origin, destination), f"Before: {title}", marked=seat)
     screen.raw("")
     lines = await Lines.connect(server.host, server.port, lines_for(CONTENDERS))
     try:
-        with Board(f"{CONTENDERS} want {SEAT} at the same moment", ROUND_COLUMNS) as board:
+        with Board(f"{CONTENDERS} want {seat} at the same moment", ROUND_COLUMNS) as board:
             found = await hot_seat.compete(
                 lines,
                 contest,
@@ -91,13 +102,24 @@ async def _sell(screen: Screen, server: OwnServer, client: InventoryClient, trip
     said = f"{CONTENDERS * found.rounds} asked in {found.rounds} rounds, {found.tally[Outcome.WON]} won, one a round."
     screen.say(f"{said} The last winner pays: ticket {booking.tickets[0].id}", "bold green")
     screen.raw("")
-    show_drawing(screen, await client.seat_map(trip.key.trip, origin, destination), f"After: {title}", marked=SEAT)
+    show_drawing(screen, await client.seat_map(trip.key.trip, origin, destination), f"After: {title}", marked=seat)
     return not found.wrong
 
 
-def _say_what_next(screen: Screen, trip: Trip, file: Path) -> None:
-    command = ".venv/bin/travio-inventory" if Path(".venv/bin/travio-inventory").exists() else "travio-inventory"
-    screen.say("That service has stopped. Three commands to try next:", "bold")
+def _say_what_next(screen: Screen, trip: Trip, file: Path | None) -> None:
+    """Commands as they can be pasted into this terminal."""
+    command = _own_name()
+    screen.say("That service has stopped. To go on with one of your own:", "bold")
     screen.say(f"  {command} serve &")
-    screen.say(f"  {command} trip open {file}")
-    screen.say(f"  {command} map {trip.key.trip} {trip.stops[0]} {trip.stops[-1]}")
+    if file is None:
+        screen.say(f"  {command} trip example {EXAMPLE} > {EXAMPLE}.toml")
+    screen.say(f"  {command} trip open {shlex.quote(str(file or f'{EXAMPLE}.toml'))}")
+    screen.say(f"  {command} map {shlex.join([trip.key.trip, trip.stops[0], trip.stops[-1]])}")
+
+
+def _own_name() -> str:
+    """How this program is called from here."""
+    if which(NAME):
+        return NAME
+    program = Path(sys.argv[0])
+    return os.path.relpath(program) if program.name == NAME else f"{Path(sys.executable).name} -m {PACKAGE}"

@@ -6,10 +6,10 @@ import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated
-from urllib.parse import urlsplit
 
 from cyclopts import Group, Parameter
 
+from travio_inventory.addresses import Address, parse_address
 from travio_inventory.cli.exits import Exit, Failure, failure_of, no_service
 from travio_inventory.cli.screen import Screen, printable
 from travio_inventory.client.client import InventoryClient
@@ -73,14 +73,12 @@ def fail(screen: Screen, failure: Failure) -> Exit:
     return failure.status
 
 
-def address_of(target: str) -> tuple[str, int] | None:
+def address_of(target: str) -> Address | None:
     """Host and port, None where the target names neither."""
     try:
-        named = urlsplit(f"//{target}")
-        port = named.port
+        return parse_address(target, port_default=PORT_DEFAULT)
     except ValueError:
         return None
-    return (named.hostname, port or PORT_DEFAULT) if named.hostname and not named.path else None
 
 
 def _listens(address: tuple[str, int]) -> bool:

@@ -14,6 +14,8 @@ from pathlib import Path
 import anyio
 from anyio.abc import Process, TaskGroup, UNIXDatagramSocket
 
+from travio_inventory.addresses import Address
+from travio_inventory.app import EVERY_ADDRESS
 from travio_inventory.observability.logs import set_up_logs
 from travio_inventory.observability.notify import ADDRESS_VARIABLE, READY, STOPPING, notify
 from travio_inventory.settings import Settings
@@ -52,14 +54,14 @@ def serve(settings: Settings, processes: int) -> int:
         try:
             port = stack.enter_context(reserved_port(settings.grpc_host, settings.grpc_port))
         except OSError as failed:
-            where = f"{settings.grpc_host}:{settings.grpc_port}"
+            where = Address(settings.grpc_host, settings.grpc_port)
             log.critical("cannot start: cannot listen on %s: %s", where, failed.strerror or failed)
             return EXIT_FAILED
         stop_seconds_max = 2 * settings.drain_seconds + STOP_MARGIN_SECONDS
         supervisor = Supervisor(
             [sys.executable, "-m", "travio_inventory.cli.supervised", str(stop_seconds_max)],
             [_environment(port, relays=number == 0) for number in range(processes)],
-            where=f"{settings.grpc_host}:{port}",
+            where=str(Address(settings.grpc_host, port)),
             stop_seconds_max=stop_seconds_max,
         )
         return anyio.run(_until_told, stack.enter_context(closing(supervisor)))
@@ -91,7 +93,7 @@ def reserved_port(host: str, port: int) -> Iterator[int]:
             one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
             if family == socket.AF_INET6:
-                one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+                one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, address[0] != EVERY_ADDRESS)
             one.bind((address[0], port, *address[2:]))
             one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)  # was for what is left of connections that ended
             port = one.getsockname()[1]

@@ -9,7 +9,7 @@ choose seats of the section: by seat ("12C"), by "row 12", by "column A", or `tr
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, time
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeVar
@@ -37,12 +37,21 @@ def read_trip(path: Path, *, organization: str | None = None, trip_id: str | Non
     try:
         if path.stat().st_size > FILE_BYTES_MAX:
             raise TripFileError(f"{path}: more than {FILE_BYTES_MAX} bytes")
-        plain = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8-sig")
     except OSError as failed:
         raise TripFileError(f"{path}: {failed.strerror or failed}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as failed:
-        raise TripFileError(f"{path}: not TOML: {failed}") from None
-    return trip_from_toml(plain, source=str(path), organization=organization, trip_id=trip_id)
+    except UnicodeDecodeError as failed:
+        raise TripFileError(f"{path}: not UTF-8 text: byte {failed.start + 1}: {failed.reason}") from None
+    return parse_trip(text, source=str(path), organization=organization, trip_id=trip_id)
+
+
+def parse_trip(text: str, *, source: str, organization: str | None = None, trip_id: str | None = None) -> Trip:
+    """The trip that the text of the file `source` describes. Raises TripFileError."""
+    try:
+        plain = tomllib.loads(text)
+    except (ValueError, RecursionError) as failed:
+        raise TripFileError(f"{source}: not TOML: {failed}") from None
+    return trip_from_toml(plain, source=source, organization=organization, trip_id=trip_id)
 
 
 def trip_from_toml(
@@ -97,7 +106,8 @@ class _Table:
             raise self.wrong(field, "is missing")
         value = self._left.pop(field)
         if not isinstance(value, kind) or isinstance(value, bool):
-            raise self.wrong(field, f"must be {_NAMES[kind]}, not {value!r}")
+            said = str(value) if isinstance(value, date | time) else repr(value)
+            raise self.wrong(field, f"must be {_NAMES[kind]}, not {said}")
         return value
 
     def take_any(self, field: str, default: object) -> object:
@@ -125,7 +135,10 @@ class _Table:
 def _segments(stops: list[_Table]) -> tuple[Segment, ...]:
     read = []
     for stop in stops:
-        read.append((stop.take("station", str), _time(stop, "arrives"), _time(stop, "departs")))
+        station, arrives_at_s, departs_at_s = stop.take("station", str), _time(stop, "arrives"), _time(stop, "departs")
+        if departs_at_s and departs_at_s < arrives_at_s:
+            raise stop.wrong("departs", f"the departure from {station!r} is before the arrival there")
+        read.append((station, arrives_at_s, departs_at_s))
         stop.done()
     return tuple(
         Segment(origin, destination, departs_at_s, arrives_at_s)
@@ -140,7 +153,7 @@ def _time(stop: _Table, field: str) -> int:
     moment = stop.take(field, datetime)
     if moment.tzinfo is None:
         said = moment.isoformat()
-        raise stop.wrong(field, f"{said} has no offset from UTC; write it as {said}+06:00")
+        raise stop.wrong(field, f"{said} has no offset from UTC; end it with Z for UTC, or with the place's +HH:MM")
     return int(moment.timestamp())
 
 

@@ -9,8 +9,9 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from travio_inventory.cli import examples
 from travio_inventory.cli.exits import Exit, Failure
-from travio_inventory.cli.reach import HERE, Reach, ask, fail
+from travio_inventory.cli.reach import HERE, AsJson, Reach, ask, fail
 from travio_inventory.cli.screen import Screen
 from travio_inventory.cli.seat_drawing import DrawnSeat, Look, counts, draw, legend
 from travio_inventory.cli.trip_files import TripFileError, read_trip
@@ -23,7 +24,7 @@ LOOKS = {"AVAILABLE": Look.FREE, "HELD": Look.HELD, "BOOKED": Look.BOOKED, "BLOC
 
 
 def open_trip(
-    file: Annotated[Path, Parameter(help="A trip file, as those in examples/trips/.")],
+    file: Annotated[Path, Parameter(help="A trip file, as `trip example` prints.")],
     /,
     *,
     id: Annotated[str | None, Parameter(help="Open it under this id instead of the file's.")] = None,  # noqa: A002 - the option's name
@@ -34,7 +35,8 @@ def open_trip(
     try:
         trip = read_trip(file, organization=organization, trip_id=id)
     except TripFileError as wrong:
-        return fail(Screen(as_json=reach.as_json), Failure(Exit.WRONG, "TRIP_FILE", str(wrong)))
+        advice = "" if file.exists() else "`travio-inventory trip example` lists files to begin with"
+        return fail(Screen(as_json=reach.as_json), Failure(Exit.WRONG, "TRIP_FILE", str(wrong), advice))
     key = trip.key
 
     async def work(client: InventoryClient, screen: Screen) -> None:
@@ -47,6 +49,26 @@ def open_trip(
         )
 
     return ask(replace(reach, organization=key.organization), work)
+
+
+def show_example(
+    name: Annotated[str | None, Parameter(help="Which one; without a name they are listed.")] = None,
+    /,
+    *,
+    as_json: AsJson = False,
+) -> Exit:
+    """Print an example of a trip file, or list those there are."""
+    screen = Screen(as_json=as_json)
+    known = examples.names()
+    if name is None:
+        rows = [{"example": each, "about": examples.about(each)} for each in known]
+        screen.answer({"examples": rows}, lambda: screen.fields({each: examples.about(each) for each in known}))
+    elif name in known:
+        text = examples.text(name)
+        screen.answer({"example": name, "toml": text}, lambda: screen.raw(text.rstrip()))
+    else:
+        return fail(screen, Failure(Exit.WRONG, "NO_EXAMPLE", f"there is no example {name!r}", f"try {known[0]}"))
+    return Exit.DONE
 
 
 def show_trip(

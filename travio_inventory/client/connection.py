@@ -8,7 +8,6 @@ from importlib.resources import files
 from random import Random
 from types import TracebackType
 from typing import Any, Protocol, TypeVar, cast
-from urllib.parse import urlsplit
 
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 from google.protobuf.descriptor_pool import DescriptorPool
@@ -19,6 +18,7 @@ from grpclib.const import Cardinality, Status
 from grpclib.protocol import H2Protocol
 from h2.settings import SettingCodes
 
+from travio_inventory.addresses import parse_address
 from travio_inventory.client.refusals import FAILURES, ClientError, refusal_from
 from travio_inventory.client.retries import Retries
 from travio_inventory.wire.inventory.v1 import InventoryServiceStub
@@ -61,17 +61,16 @@ class _Channel(Channel):
 
 
 class Connection:
-    """Sends calls over one HTTP/2 connection, each by its deadline and with its retries.
+    """Sends calls over one HTTP/2 connection to HOST:PORT, each by its deadline and with its retries. Raises
+    ValueError for a target that is none.
 
     It connects with the first call, and again with the first call after it was lost. An answer that nobody
     sends is noticed by a ping: a dead connection is dropped after about two deadlines.
     """
 
     def __init__(self, target: str, *, tls: ssl.SSLContext | None, deadline_s: float, attempts_max: int) -> None:
-        named = urlsplit(f"//{target}")
         self.retries = Retries(attempts_max, deadline_s, Random())  # noqa: S311 - jitter, not a secret
-        self._host = named.hostname or "localhost"
-        self._port = named.port or PORT_DEFAULT
+        self._address = parse_address(target, port_default=PORT_DEFAULT)
         self._tls = tls
         self._channel: Channel | None = None
 
@@ -83,7 +82,7 @@ class Connection:
             _keepalive_permit_without_calls=True,
             _http2_min_sent_ping_interval_without_data=keepalive_s / 2,
         )
-        self._channel = _Channel(self._host, self._port, ssl=self._tls, config=config)
+        self._channel = _Channel(*self._address, ssl=self._tls, config=config)
         return self
 
     async def __aexit__(

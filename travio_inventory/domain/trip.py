@@ -244,9 +244,22 @@ def _segment_violations(trip: Trip) -> Iterable[Violation]:
             yield Violation(f"segments[{index}]", "starts and ends at the same station")
         if previous is not None and previous.destination != segment.origin:
             yield Violation(f"segments[{index}].from_station_id", "is not where the segment before ends")
-        if segment.departs_at_s and segment.arrives_at_s and segment.arrives_at_s < segment.departs_at_s:
-            yield Violation(f"segments[{index}].arrival_time", "is before the departure")
         previous = segment
+    yield from _time_violations(trip.segments)
+
+
+def _time_violations(segments: Sequence[Segment]) -> Iterable[Violation]:
+    """Along the route no time that is known is before one that is known."""
+    before_s, before = 0, ""
+    for index, segment in enumerate(segments):
+        for name, event, at_s in (
+            ("departure_time", f"the departure from {segment.origin!r}", segment.departs_at_s),
+            ("arrival_time", f"the arrival at {segment.destination!r}", segment.arrives_at_s),
+        ):
+            if at_s and before and at_s < before_s:
+                yield Violation(f"segments[{index}].{name}", f"{event} is before {before}")
+            if at_s:
+                before_s, before = at_s, event
 
 
 def _seat_violations(trip: Trip) -> Iterable[Violation]:

@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TypeAlias
 
+from travio_inventory.addresses import parse_address
+
 HostPort: TypeAlias = tuple[str, int]
 
 RIGHTS: Final = (
@@ -66,7 +68,7 @@ def parse_redis_address(text: str) -> RedisAddress:
     """The address that the text names. Raises ValueError."""
     kind, _, rest = text.partition(":")
     if ":" not in rest:  # "cluster:6379" is a server whose name is cluster
-        return Standalone(_server(text))
+        return Standalone(parse_address(text.strip()))
     if kind == "cluster":
         return Cluster(_servers(rest))
     if kind == "sentinel":
@@ -74,20 +76,8 @@ def parse_redis_address(text: str) -> RedisAddress:
         if not master or not servers:
             raise ValueError("lacks the name that the sentinels have for the master")
         return Sentinels(_servers(servers), master)
-    return Standalone(_server(text))
+    return Standalone(parse_address(text.strip()))
 
 
 def _servers(text: str) -> tuple[HostPort, ...]:
-    return tuple(_server(one) for one in text.split(","))
-
-
-def _server(text: str) -> HostPort:
-    """A name or address and a port; an IPv6 address is in brackets."""
-    host, _, port = text.strip().rpartition(":")
-    if host.startswith("[") and host.endswith("]"):
-        host = host[1:-1]
-    elif ":" in host:
-        host = ""
-    if not host or "@" in host or "/" in host or not (port.isascii() and port.isdigit()) or not 0 < int(port) < 65_536:
-        raise ValueError("is no address")
-    return host, int(port)
+    return tuple(parse_address(one.strip()) for one in text.split(","))

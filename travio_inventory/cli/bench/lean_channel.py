@@ -15,6 +15,8 @@ from urllib.parse import unquote
 
 from hpack import Decoder, Encoder
 
+from travio_inventory.addresses import Address
+
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 MAX_CONCURRENT_STREAMS = 3
 STREAMS_MAX_UNTIL_TOLD = 100
@@ -75,7 +77,7 @@ class LeanChannel(asyncio.Protocol):
     async def connect(cls, host: str, port: int, *, answer_seconds_max: float = ANSWER_SECONDS_MAX) -> "LeanChannel":
         """An open connection, which is lost when a call stays unanswered for so long. Raises OSError."""
         loop = asyncio.get_running_loop()
-        authority = f"{host}:{port}"
+        authority = str(Address(host, port))
         _, channel = await loop.create_connection(lambda: cls(authority, answer_seconds_max), host, port)
         return channel
 

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
+from travio_inventory.addresses import Address
 from travio_inventory.cli.bench.lean_channel import Lines
 from travio_inventory.cli.bench.measuring import lines_for
 from travio_inventory.cli.bench.own_server import OwnServer, cores_apart, pin
@@ -43,14 +44,14 @@ class Session:
 
     async def open(self, trip: Trip) -> None:
         """Open a trip for sale; raises as `InventoryClient.open_trip` does."""
-        target = f"{self.service.host}:{self.service.port}"
+        target = str(Address(self.service.host, self.service.port))
         async with InventoryClient(target, organization=trip.key.organization, deadline_s=OPEN_SECONDS_MAX) as client:
             await client.open_trip(trip)
 
     def as_plain(self) -> dict[str, object]:
         """For a report: who was measured, and on which cores server and client were kept."""
         return {
-            "target": f"{self.service.host}:{self.service.port}",
+            "target": str(Address(self.service.host, self.service.port)),
             "own": self.service.pid is not None,
             "core": self.server_core,
             "client_core": self.client_core,

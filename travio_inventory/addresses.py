@@ -1,0 +1,39 @@
+"""A host and a port in one text: read as people write them, written so that an IPv6 address can be read."""
+
+import re
+from ipaddress import ip_address
+from typing import Final, NamedTuple
+
+_ADDRESS: Final = re.compile(
+    r"(\[(?P<v6>[0-9a-f]*:[0-9a-f:.]*(%[\w.-]+)?)\]|(?P<name>[\w.-]+))(:(?P<port>\d{1,5}))?", re.ASCII | re.IGNORECASE
+)
+
+
+class Address(NamedTuple):
+    """Where somebody listens, or is to."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def parse_address(text: str, *, port_default: int = 0) -> Address:
+    """The address that the text names: name:port, 10.0.0.1:port, [::1]:port, without the port only where there is a
+    default. Raises ValueError.
+    """
+    found = _ADDRESS.fullmatch(text)
+    port = int(found["port"] or port_default) if found else 0
+    if found is None or not 0 < port < 65_536:
+        raise ValueError("is no address")
+    return Address(found["v6"] or found["name"], port)
+
+
+def plain_host(text: str) -> str:
+    """The host without brackets, an IP address as it is written shortest."""
+    host = text[1:-1] if text.startswith("[") and text.endswith("]") else text
+    try:
+        return str(ip_address(host))
+    except ValueError:
+        return host
