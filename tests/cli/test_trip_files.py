@@ -142,7 +142,7 @@ def test_all_seats_can_share_one_block() -> None:
         ("price_minor = 100", 'price_minor = 100\nexit = "A1"', "sections[0].exit: must be true or a list"),
         ("price_minor = 100", 'price_minor = 1\nseat_id = "{car}"', "sections[0].seat_id: may name {asset}"),
         ("price_minor = 100", 'price_minor = 1\nseat_id = "x"', "seat_config.seats: seat 'x' is defined twice"),
-        ('id = "bus-1"', 'id = "b"\nseats_per_block = 0', "bus.toml: seats_per_block: must be at least 1"),
+        ('id = "bus-1"', 'id = "b"\nseats_per_block = 0', "bus.toml: trip.seats_per_block: must be at least 1"),
         ("[[sections]]", "[[trains]]", "bus.toml: sections: is missing"),
     ],
 )  # fmt: skip

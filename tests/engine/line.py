@@ -8,6 +8,7 @@ from enum import Enum, auto
 from typing import NamedTuple, TypeAlias
 
 from travio_inventory.store.batches import (
+    ABSENT,
     Batches,
     Hint,
     Index,
@@ -67,7 +68,7 @@ def cells_alone(_: Partition, writes: Sequence[Write]) -> bool:
 
 def seeds(_: Partition, writes: Sequence[Write]) -> bool:
     """Those that make cells."""
-    return any(write.key.kind is Kind.GUARD for write in writes)
+    return any(write.key.kind is Kind.CELL and write.condition is ABSENT for write in writes)
 
 
 def ledgers(partition: Partition, _: Sequence[Write]) -> bool:
@@ -100,6 +101,13 @@ class Stall:
         """Say that somebody is here, and wait."""
         self.reached.set()
         await self.go.wait()
+
+
+def _clears_only_what_is_owned(write: Write) -> bool:
+    """Nulls are tombstones on CQL, and a block with too many cannot be read: none is written where there is none to
+    clear, as on a row that is made.
+    """
+    return None not in write.values.values() or bool((write.condition or {}).get("owner"))
 
 
 class _Late(NamedTuple):
@@ -166,6 +174,7 @@ class Line:
     # ---- what a process does with it
 
     async def apply(self, partition: Partition, writes: Sequence[Write], hints: Sequence[Hint] = ()) -> Outcome:
+        assert all(map(_clears_only_what_is_owned, writes)), writes
         for stall in self._stalls:
             if stall.only(partition, writes):
                 await stall.wait()

@@ -43,6 +43,18 @@ async def test_one_key_sent_twenty_times_at_once_is_one_hold(sale: Sale) -> None
     await sale.assert_legal()
 
 
+async def test_a_retry_is_the_same_request_after_the_default_time_has_changed(
+    sale: Sale, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hold = await sale.hold("A1", key="k", ttl_s=0)
+    monkeypatch.setattr("tests.engine.sale.TTL_S", TTL_S + 30)
+    later = sale.elsewhere()
+    assert await later.hold("A1", key="k", ttl_s=0) == hold
+    assert await later.hold("A1", key="k", ttl_s=-1) == hold
+    with pytest.raises(IdempotencyKeyReused):
+        await later.hold("A1", key="k", ttl_s=TTL_S + 30)
+
+
 @pytest.mark.parametrize(
     ("seats", "ends", "ttl_s"),
     [("A1", "A-B", TTL_S), ("A1 A3", "A-B", TTL_S), ("A1 A2", "A-C", TTL_S), ("A1 A2", "A-B", 1)],

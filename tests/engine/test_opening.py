@@ -8,8 +8,12 @@ import pytest
 
 from tests.engine.line import Stall, everything_after, seeds
 from tests.engine.sale import SEATS, Market, PerBlock, Sale, a_trip
+from travio_inventory.domain import limits
 from travio_inventory.domain.errors import InvalidTrip, TripDefinedOtherwise, TripNotFound, TripOpening
-from travio_inventory.domain.trip import Ends, Seat, Segment, Trip, TripKey
+from travio_inventory.domain.trip import ALL_IN_ONE_BLOCK, OUR_CHOICE, Ends, Seat, Segment, Trip, TripKey
+from travio_inventory.engine.open_trip import OpenTrip
+from travio_inventory.store.batches import Kind
+from travio_inventory.store.definitions import Definitions
 
 STOPS_OF_64_SEGMENTS = "".join(islice(cycle("ABC"), 65))
 
@@ -119,7 +123,75 @@ async def test_cells_that_are_not_there_yet_are_no_no(market: Market, per_block:
     await sale.assert_legal()
 
 
+@pytest.mark.parametrize("portion", [1, 7, 54, 1_000])
+async def test_a_release_that_seeds_in_other_portions_resets_no_seat(sale: Sale, portion: int) -> None:
+    hold = await sale.hold("A1 A18")
+    booking = await sale.confirm(await sale.hold("A2 A17", by="bob"))
+    await sale.block("A3")
+    before = await sale.map()
+    for most in (portion, 160):
+        await OpenTrip(Definitions(sale.line, cells_per_batch_max=most))(sale.trip)
+    assert await sale.elsewhere().map() == before
+    assert [await sale.find(hold), await sale.find(booking)] == [hold, booking]
+    await sale.assert_legal()
+
+
+async def test_an_opening_that_was_cut_short_is_resumed_in_other_portions(market: Market) -> None:
+    """Two segments of the first seat were made when it died; they are sold before the rest is made."""
+    sale = market.prepare(a_trip(seats_per_block="all", seats=3))
+    doomed = sale.elsewhere()
+    stall = doomed.line.stall(everything_after(1, seeds))
+    dying = asyncio.ensure_future(OpenTrip(Definitions(doomed.line, cells_per_batch_max=2))(sale.trip))
+    await asyncio.wait_for(stall.reached.wait(), 5)
+    dying.cancel()
+    early = await sale.hold("A1", "A-C")
+    for portion in (5, 4):
+        await OpenTrip(Definitions(sale.line, cells_per_batch_max=portion))(sale.trip)
+    assert await sale.statuses("A1") == ["held", "held", "available"]
+    assert await sale.statuses("A3") == ["available"] * 3
+    assert await sale.find(early) == early
+    await sale.assert_legal()
+
+
+@pytest.mark.parametrize("asked", [OUR_CHOICE, ALL_IN_ONE_BLOCK])
+async def test_a_trip_keeps_its_blocks_when_a_release_would_choose_others(
+    market: Market, monkeypatch: pytest.MonkeyPatch, asked: int
+) -> None:
+    sale = market.prepare(replace(a_trip(), seats_per_block=asked))
+    await sale.inventory.open_trip(sale.trip)
+    hold = await sale.hold("A1 A18")
+    monkeypatch.setattr(limits, "SEATS_PER_BLOCK_DEFAULT", 4)
+    monkeypatch.setattr(limits, "CELLS_PER_BLOCK_MAX", 12)
+    again = replace(sale.trip, seats_per_block=asked)
+    assert again.seats_per_block == 4
+    later = sale.elsewhere()
+    await later.inventory.open_trip(again)
+    assert await later.inventory.trips.get(sale.trip.key) == sale.trip, "what is stored is read whatever the limits are"
+    assert await later.find(hold) == hold
+    with pytest.raises(TripDefinedOtherwise):
+        await later.inventory.open_trip(replace(sale.trip, seats_per_block=4))
+    await sale.assert_legal()
+
+
 # ---- limits
+
+
+async def test_all_seats_in_one_block_are_as_many_as_can_be_read_at_once(market: Market) -> None:
+    trip = replace(a_trip(stops=STOPS_OF_64_SEGMENTS, seats=100), seats_per_block=ALL_IN_ONE_BLOCK)
+    assert (trip.seats_per_block, trip.block_count) == (78, 2)
+    sale = market.prepare(trip)
+    await sale.inventory.open_trip(trip)
+    last = Ends("A", "B", first=63)
+    await sale.hold("A78 A79", last)
+    assert await sale.seats("held", last) == "A78 A79"
+    assert sale.line.reads[Kind.CELL] == 2
+
+
+def test_a_block_of_more_cells_than_can_be_read_at_once_is_no_block() -> None:
+    trip = a_trip(stops=STOPS_OF_64_SEGMENTS, seats=100)
+    with pytest.raises(InvalidTrip, match="seats_per_block: must be at most 78: a block has 5000 cells"):
+        replace(trip, seats_per_block=79)
+    assert replace(trip, seats=trip.seats[:78], seats_per_block=1_000).block_count == 1
 
 
 async def test_a_trip_may_have_sixty_four_segments(market: Market) -> None:

@@ -17,7 +17,7 @@ from tests.simulation.broken_designs import ALONE, BLOCKS_OF_ONE, BROKEN, HONEST
 from tests.simulation.plan import Plan
 from travio_inventory.domain.errors import BackendUnavailable, OutcomeUnknown
 from travio_inventory.domain.hold import Aborted, Caller, Held, Hold, HoldRequest
-from travio_inventory.domain.trip import TripKey
+from travio_inventory.domain.trip import Journey, Trip, TripKey
 from travio_inventory.edge.local import LocalGate, LocalSeatMapCache, _Entry
 from travio_inventory.engine.ports import BlockKey, Cell, GateAnswer, Journal, Lease, Locked, Passed, Publisher
 from travio_inventory.engine.read_seat_map import ReadSeatMap
@@ -36,6 +36,7 @@ from travio_inventory.store.batches import (
     StoreUnavailable,
     Write,
 )
+from travio_inventory.store.definitions import Definitions
 from travio_inventory.store.hints import HintMemory
 from travio_inventory.store.journal import EventJournal
 from travio_inventory.store.lapses import LapseFinder
@@ -135,9 +136,28 @@ def _no_fingerprint(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(ledger, "_bind", anything)
 
 
-@broken("make cells without a guard", "I1 I2", Plan(0, faults=0.4))
-def _no_guard(patch: pytest.MonkeyPatch) -> None:
-    rewrite(patch, lambda write: unconditionally(write) if write.key.kind is Kind.GUARD else write)
+@broken("make cells whether they stand already or not", "I1 I2", Plan(0, faults=0.4))
+def _seed_over(patch: pytest.MonkeyPatch) -> None:
+    rewrite(patch, lambda write: unconditionally(write) if write.condition is ABSENT and _is_cell(write) else write)
+
+
+@broken("cells that stand or fall with the number of their portion", "I1 I2", Plan(0, seats_per_block=6, seats=6))
+def _seed_by_portion(patch: pytest.MonkeyPatch) -> None:
+    """Portions are cut otherwise by another release."""
+
+    async def seed(self: Definitions, trip: Trip, block: int) -> None:
+        partition, size = rows.block_partition(trip.key, block), self._cells_per_batch_max
+        cells = rows.cell_keys((seat.id for seat in trip.seats_in(block)), Journey(0, len(trip.segments) - 1))
+        for start in range(0, len(cells), size):
+            guard = Write(RowKey(Kind.TRIP, f"{start:06d}"), ABSENT, {"status": "seeded"})
+            portion = [Write(cell, {}, rows.NEW_CELL) for cell in cells[start : start + size]]
+            await self._insert(partition, [guard, *portion])
+
+    patch.setattr(Definitions, "seed", seed)
+
+
+def _is_cell(write: Write) -> bool:
+    return write.key.kind is Kind.CELL
 
 
 # ---- orders

@@ -54,7 +54,9 @@ class SkewedClock:
 class Process:
     """One service process: clock, caches and tasks of its own. A kill ends the tasks and forgets the caches."""
 
-    def __init__(self, plan: Plan, batches: Batches, edge: RoughEdge, random: Random) -> None:
+    def __init__(
+        self, plan: Plan, batches: Batches, edge: RoughEdge, random: Random, *, cells_per_batch_max: int = 160
+    ) -> None:
         self.clock = SkewedClock(0)
         self.clock.jump(random)
         self.kills = 0
@@ -63,10 +65,11 @@ class Process:
         self._edge = edge
         self._random = random
         self._tasks: dict[asyncio.Task[Any], None] = {}
+        self._cells_per_batch_max = cells_per_batch_max
         self._boot()
 
     def _boot(self) -> None:
-        definitions = Definitions(self._batches)
+        definitions = Definitions(self._batches, cells_per_batch_max=self._cells_per_batch_max)
         trips = TripCatalog(definitions)
         self.owners = Owners(
             self._batches,

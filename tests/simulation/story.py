@@ -77,7 +77,7 @@ def _changes(landed: Landed[Call]) -> Iterator[str]:
     name = landed.partition.name.replace(SEPARATOR, " ")
     place = f"{landed.partition.table} {name} {landed.partition.number}"
     for key, before, after in landed.changes:
-        if key.kind is Kind.GUARD or (key.kind is Kind.CELL and not before):
+        if key.kind is Kind.CELL and not before:
             continue
         if key.kind is Kind.EVENT:
             yield f"    by {by} in {place}: event {after['event']} of {after['hold']}"

@@ -32,7 +32,8 @@ from travio_inventory.store.hints import minute_of
 from travio_inventory.store.memory import Change, Faults, MemoryBatches
 from travio_inventory.store.rows import SEPARATOR, block_partition
 
-PROCESSES = 3
+CELLS_PER_BATCH_MAX = (160, 4, 160)
+"""One for each process: releases that seed trips in other portions sell side by side."""
 STOPS = "ABCD"
 KEY = TripKey(ORGANIZATION, "t")
 QUIET_S = TTL_S * 4 + 60
@@ -64,7 +65,10 @@ class World:
     async def run(self) -> None:
         """The day, the night after it, and the reckoning. Raises Violated."""
         asyncio.get_running_loop().set_task_factory(adopting)
-        self.processes = [Process(self.plan, self.batches, self.edge, self.random) for _ in range(PROCESSES)]
+        self.processes = [
+            Process(self.plan, self.batches, self.edge, self.random, cells_per_batch_max=most)
+            for most in CELLS_PER_BATCH_MAX
+        ]
         self.front = Front(self.plan, self.trip, self.processes, self.random)
         await self._prepare()
         self.batches.faults = Faults.share(self.plan.faults)

@@ -211,7 +211,7 @@ async def test_the_same_batch_again_is_judged_anew(block: Block) -> None:
 
 
 async def test_rows_of_one_id_differ_by_kind_and_segment(block: Block) -> None:
-    keys = [RowKey(Kind.CELL, "A1", segment) for segment in range(3)] + [RowKey(Kind.GUARD, "A1")]
+    keys = [RowKey(Kind.CELL, "A1", segment) for segment in range(3)] + [RowKey(Kind.TAIL, "A1")]
     await block.stands(*(Write(key, ABSENT, {"sequence": place}) for place, key in enumerate(keys)))
     assert await block.get(*keys) == {key: {"sequence": place} for place, key in enumerate(keys)}
 
@@ -237,7 +237,7 @@ async def test_read_gives_one_kind_in_the_order_of_id_and_segment(block: Block) 
     rows = await block.store.read(block.partition, Kind.CELL)
     assert list(rows) == sorted(keys)
     assert set(map(repr, rows.values())) == {repr(FREE)}
-    assert await block.ids(Kind.GUARD) == []
+    assert await block.ids(Kind.TAIL) == []
 
 
 @pytest.mark.parametrize(

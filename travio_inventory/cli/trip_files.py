@@ -14,9 +14,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeVar
 
-from travio_inventory.domain import limits
 from travio_inventory.domain.errors import InvalidTrip
-from travio_inventory.domain.trip import Seat, Segment, Trip, TripKey
+from travio_inventory.domain.trip import ALL_IN_ONE_BLOCK, OUR_CHOICE, Seat, Segment, Trip, TripKey
 
 FILE_BYTES_MAX = 1_000_000
 ORGANIZATION_DEFAULT = "demo"
@@ -70,7 +69,7 @@ def trip_from_toml(
             key=key,
             segments=_segments(document.tables("stops")),
             seats=tuple(seats),
-            seats_per_block=_seats_per_block(head, len(seats)),
+            seats_per_block=_seats_per_block(head),
             vehicle=vehicle,
             vehicle_type=head.take("vehicle_type", str, ""),
             currency=head.take("currency", str, ""),
@@ -157,12 +156,16 @@ def _time(stop: _Table, field: str) -> int:
     return int(moment.timestamp())
 
 
-def _seats_per_block(head: _Table, seats: int) -> int:
-    value = head.take_any("seats_per_block", limits.SEATS_PER_BLOCK_DEFAULT)
+def _seats_per_block(head: _Table) -> int:
+    value = head.take_any("seats_per_block", None)
+    if value is None:
+        return OUR_CHOICE
     if value == ALL_SEATS:
-        return max(1, seats)
+        return ALL_IN_ONE_BLOCK
     if not isinstance(value, int) or isinstance(value, bool):
         raise head.wrong("seats_per_block", f'must be a whole number or "{ALL_SEATS}", not {value!r}')
+    if value < 1:
+        raise head.wrong("seats_per_block", "must be at least 1")
     return value
 
 

@@ -126,7 +126,7 @@ def trip_request(trip: Trip) -> wire.InitializeTripInventoryRequest:
         vehicle_id=trip.vehicle,
         vehicle_type=trip.vehicle_type,
         currency=trip.currency,
-        seats_per_block=trip.seats_per_block,
+        seats_per_block=trip.seats_per_block_asked,
         segments=[_segment_message(index, segment) for index, segment in enumerate(trip.segments)],
         seat_config=wire.SeatConfiguration(
             total_seats=len(trip.seats), seats=[_seat_message(seat) for seat in trip.seats]

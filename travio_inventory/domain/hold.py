@@ -64,12 +64,16 @@ def claimant_of(caller: Caller, key: str | None) -> str:
 
 
 def _digest(*parts: str) -> str:
-    return blake2b("\x1f".join(parts).encode(), digest_size=DIGEST_CHARS // 2).hexdigest()
+    """Different for every list of parts: each is written with its length."""
+    text = "".join(f"{len(part)}:{part}" for part in parts)
+    return blake2b(text.encode(), digest_size=DIGEST_CHARS // 2).hexdigest()
 
 
 @dataclass(frozen=True)
 class HoldRequest:
-    """Seats of one journey for one holder; every cell or none. Seats are in layout order."""
+    """Seats of one journey for one holder; every cell or none. Seats are in layout order. `asked_s` is how long the
+    caller asked to hold them, 0 for the default, and `ttl_ms` is what they get.
+    """
 
     caller: Caller
     trip: Trip
@@ -77,6 +81,7 @@ class HoldRequest:
     seats: tuple[str, ...]
     ttl_ms: int
     key: str | None
+    asked_s: int = 0
 
     @cached_property
     def claimant(self) -> str:
@@ -85,8 +90,8 @@ class HoldRequest:
 
     @property
     def fingerprint(self) -> str:
-        """A digest that two requests share exactly when they ask for the same."""
-        return _digest(self.trip.key.trip, *self.seats, *map(str, self.journey), str(self.ttl_ms))
+        """A digest that two requests share exactly when they ask for the same, whatever the settings are by now."""
+        return _digest(self.trip.key.trip, *self.seats, *map(str, self.journey), str(self.asked_s))
 
 
 @dataclass(frozen=True, slots=True)

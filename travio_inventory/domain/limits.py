@@ -5,6 +5,8 @@ NAME_BYTES_MAX = 256
 SEGMENTS_MAX = 64
 SEATS_MAX = 5_000
 CELLS_MAX = 50_000
+CELLS_PER_BLOCK_MAX = 5_000
+"""Seats of a block times segments: as many as are read at once, in one page, on every store."""
 SEATS_PER_HOLD_MAX = 10
 SEATS_PER_BLOCK_DEFAULT = 16
 PRICE_MINOR_MAX = 10**12

@@ -2,14 +2,18 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import InitVar, dataclass, field, fields
 from functools import cached_property
-from hashlib import blake2b
 from json import dumps, loads
 from typing import NamedTuple
 
 from travio_inventory.domain import limits
 from travio_inventory.domain.errors import InvalidJourney, InvalidSeats, InvalidTrip, Violation
+
+OUR_CHOICE = 0
+"""Seats per block: as many as the service likes."""
+ALL_IN_ONE_BLOCK = -1
+"""Seats per block: all of them, or as many as a block can have."""
 
 
 class TripKey(NamedTuple):
@@ -68,25 +72,33 @@ class Seat:
 
 @dataclass(frozen=True)
 class Trip:
-    """The definition of a trip. Seats are kept in layout order: by row, column, id.
+    """The definition of a trip. Seats are kept in layout order: by row, column, id. With OUR_CHOICE or
+    ALL_IN_ONE_BLOCK for `seats_per_block` the number is chosen here; what was asked for is `seats_per_block_asked`.
 
-    Raises InvalidTrip, naming every field that is wrong.
+    Raises InvalidTrip, naming every field that is wrong; not for one that is stored already, whatever the limits were.
     """
 
     key: TripKey
     segments: tuple[Segment, ...]
     seats: tuple[Seat, ...]
-    seats_per_block: int = limits.SEATS_PER_BLOCK_DEFAULT
+    seats_per_block: int = OUR_CHOICE
     vehicle: str = ""
     vehicle_type: str = ""
     currency: str = ""
+    is_stored: InitVar[bool] = False
+    seats_per_block_asked: int = field(init=False, repr=False, compare=False)
     _positions: dict[str, int] = field(init=False, repr=False, compare=False)
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, is_stored: bool) -> None:
         ordered = tuple(sorted(self.seats, key=lambda seat: (seat.row, seat.column, seat.id)))
         object.__setattr__(self, "seats", ordered)
         object.__setattr__(self, "_positions", {seat.id: position for position, seat in enumerate(ordered)})
-        violations = list(_violations(self))
+        object.__setattr__(self, "seats_per_block_asked", self.seats_per_block)
+        if self.seats_per_block == OUR_CHOICE:
+            object.__setattr__(self, "seats_per_block", limits.SEATS_PER_BLOCK_DEFAULT)
+        if self.seats_per_block == ALL_IN_ONE_BLOCK:
+            object.__setattr__(self, "seats_per_block", max(1, min(len(ordered), _seats_per_block_max(self))))
+        violations = [] if is_stored else list(_violations(self))
         if violations:
             raise InvalidTrip(violations)
 
@@ -95,10 +107,14 @@ class Trip:
         """The stations in order of travel; a loop route names one twice."""
         return (self.segments[0].origin, *(segment.destination for segment in self.segments))
 
-    @cached_property
-    def fingerprint(self) -> str:
-        """A digest that two definitions share exactly when they are equal."""
-        return blake2b(self.definition.encode(), digest_size=16).hexdigest()
+    def asks_for(self, standing: "Trip") -> bool:
+        """Whether the definition that stands is what this one asks for: equal, or cut otherwise where the cut was left
+        to us.
+        """
+        names = [field.name for field in fields(self) if field.compare]
+        if self.seats_per_block_asked in (OUR_CHOICE, ALL_IN_ONE_BLOCK):
+            names.remove("seats_per_block")
+        return _values(self, names) == _values(standing, names)
 
     @cached_property
     def seat_classes(self) -> frozenset[str]:
@@ -112,7 +128,7 @@ class Trip:
 
     @cached_property
     def definition(self) -> str:
-        """The definition as JSON, the same for equal ones; `read_definition` reads it back."""
+        """The definition as JSON; `read_definition` reads it back."""
         plain = {
             "organization": self.key.organization,
             "trip": self.key.trip,
@@ -196,12 +212,12 @@ class Trip:
 
 
 def read_definition(definition: str) -> Trip:
-    """The trip whose `definition` this is."""
+    """The trip whose `definition` this is; what an earlier release did not write yet has its default."""
     values = loads(definition)
     key = TripKey(values.pop("organization"), values.pop("trip"))
     segments = tuple(Segment(*segment) for segment in values.pop("segments"))
     seats = tuple(Seat(*seat) for seat in values.pop("seats"))
-    return Trip(key=key, segments=segments, seats=seats, **values)
+    return Trip(key=key, segments=segments, seats=seats, is_stored=True, **values)
 
 
 _SEGMENT_FIELDS = tuple(field.name for field in fields(Segment))
@@ -230,9 +246,17 @@ def _violations(trip: Trip) -> Iterable[Violation]:
     yield from _seat_violations(trip)
     if trip.seats_per_block < 1:
         yield Violation("seats_per_block", "must be at least 1")
+    most = _seats_per_block_max(trip)
+    if min(trip.seats_per_block, len(trip.seats)) > most:
+        said = f"must be at most {most}: a block has {limits.CELLS_PER_BLOCK_MAX} cells (seats times segments) at most"
+        yield Violation("seats_per_block", said)
     if len(trip.seats) * len(trip.segments) > limits.CELLS_MAX:
         cells = len(trip.seats) * len(trip.segments)
         yield Violation("seat_config", f"seats times segments is {cells}; at most {limits.CELLS_MAX} cells a trip")
+
+
+def _seats_per_block_max(trip: Trip) -> int:
+    return limits.CELLS_PER_BLOCK_MAX // max(1, len(trip.segments))
 
 
 def _segment_violations(trip: Trip) -> Iterable[Violation]:

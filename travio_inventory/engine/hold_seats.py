@@ -82,7 +82,7 @@ class HoldSeats:
         journey = trip.journey(ends)
         seats = trip.in_layout_order(seat_ids)
         ttl_ms = self._times.ttl_s(ttl_s) * 1_000
-        request = HoldRequest(caller, trip, journey, seats, ttl_ms, key)
+        request = HoldRequest(caller, trip, journey, seats, ttl_ms, key, asked_s=max(ttl_s, 0))
         cells: dict[BlockKey, list[Cell]] = {}
         for seat in seats:
             block = BlockKey(trip.key, trip.block_of(seat))

@@ -16,14 +16,14 @@ class OpenTrip:
 
     async def __call__(self, trip: Trip) -> None:
         """Raises TripDefinedOtherwise, BackendUnavailable, OutcomeUnknown."""
-        await self._trips.define(trip)
+        standing = await self._trips.define(trip)
         at_once = asyncio.Semaphore(BLOCKS_AT_ONCE)
 
         async def seed(block: int) -> None:
             async with at_once:
-                await self._trips.seed(trip, block)
+                await self._trips.seed(standing, block)
 
-        blocks = range(trip.block_count)
+        blocks = range(standing.block_count)
         for failed in await asyncio.gather(*map(seed, blocks), return_exceptions=True):
             if failed is not None:
                 raise failed

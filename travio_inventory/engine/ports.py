@@ -108,8 +108,10 @@ class SeatMapCache(Protocol):
 class Trips(Protocol):
     """Keeps the definitions of trips, and makes their cells."""
 
-    async def define(self, trip: Trip) -> None:
-        """Keep the definition; the same one again changes nothing. Raises TripDefinedOtherwise."""
+    async def define(self, trip: Trip) -> Trip:
+        """Keep the definition, or find it kept already: the one that stands. Raises TripDefinedOtherwise where that
+        is not what was asked for.
+        """
         ...
 
     async def seed(self, trip: Trip, block: int) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple, Protocol, TypeAlias
 
-from travio_inventory.domain.limits import CELLS_MAX
+from travio_inventory.domain.limits import CELLS_PER_BLOCK_MAX
 
 
 class Table(StrEnum):
@@ -32,7 +32,6 @@ class Kind(StrEnum):
     CELL = "cell"
     HOLD = "hold"
     EVENT = "event"
-    GUARD = "guard"
     KEY = "key"
     SLOT = "slot"
     TRIP = "trip"
@@ -86,8 +85,8 @@ INTEGER_COLUMNS = (
 COLUMNS = (*TEXT_COLUMNS, *INTEGER_COLUMNS)
 """Every column that a row may have; all are nullable. Integers are 64 bits wide."""
 
-ROWS_AT_ONCE_MAX = CELLS_MAX
-"""So many rows of a kind are read as one moment saw them: all cells of a block, however large."""
+ROWS_AT_ONCE_MAX = CELLS_PER_BLOCK_MAX
+"""So many rows of a kind are read as one moment saw them: all cells of a block."""
 
 ABSENT = None
 """The condition that there is no such row."""

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from travio_inventory.domain.errors import BackendUnavailable, OutcomeUnknown, TripDefinedOtherwise
-from travio_inventory.domain.trip import Trip, TripKey, read_definition
+from travio_inventory.domain.trip import Journey, Trip, TripKey, read_definition
 from travio_inventory.store import rows
 from travio_inventory.store.batches import (
     ABSENT,
@@ -22,7 +22,7 @@ from travio_inventory.store.batches import (
 )
 
 CELLS_PER_BATCH_MAX = 160
-"""A prepared text of more rows costs a CQL server too much memory."""
+"""A prepared text of more rows costs a CQL server too much memory. Nothing that is stored depends on it."""
 TRIES_MAX = 4
 
 _DEFINITION = RowKey(Kind.TRIP, "")
@@ -31,28 +31,27 @@ _DEFINITION = RowKey(Kind.TRIP, "")
 class Definitions:
     """Implements `engine.ports.Trips` over conditional batches."""
 
-    def __init__(self, batches: Batches) -> None:
+    def __init__(self, batches: Batches, *, cells_per_batch_max: int = CELLS_PER_BATCH_MAX) -> None:
         self._batches = batches
+        self._cells_per_batch_max = cells_per_batch_max
 
-    async def define(self, trip: Trip) -> None:
+    async def define(self, trip: Trip) -> Trip:
         """See Trips."""
-        values = {"definition": trip.definition, "fingerprint": trip.fingerprint}
-        standing = await self._insert(_partition(trip.key), [Write(_DEFINITION, ABSENT, values)])
-        if standing and standing[_DEFINITION].get("fingerprint") != trip.fingerprint:
+        row = await self._insert(_partition(trip.key), [Write(_DEFINITION, ABSENT, {"definition": trip.definition})])
+        standing = read_definition(rows.text(row[_DEFINITION], "definition")) if row else trip
+        if not trip.asks_for(standing):
             raise TripDefinedOtherwise
+        return standing
 
     async def seed(self, trip: Trip, block: int) -> None:
-        """See Trips. A chunk of cells stands or falls with its guard row, so none is ever made twice."""
-        cells = [
-            RowKey(Kind.CELL, seat.id, segment)
-            for seat in trip.seats_in(block)
-            for segment in range(len(trip.segments))
-        ]
+        """See Trips. A cell is only ever made where there is none, whoever made the others, and in what portions."""
         partition = rows.block_partition(trip.key, block)
-        for start in range(0, len(cells), CELLS_PER_BATCH_MAX):
-            guard = Write(RowKey(Kind.GUARD, f"{start:06d}"), ABSENT, {"status": "seeded"})
-            chunk = (Write(cell, {}, rows.FREE) for cell in cells[start : start + CELLS_PER_BATCH_MAX])
-            await self._insert(partition, [guard, *chunk])
+        cells = rows.cell_keys((seat.id for seat in trip.seats_in(block)), Journey(0, len(trip.segments) - 1))
+        for start in range(0, len(cells), self._cells_per_batch_max):
+            missing = cells[start : start + self._cells_per_batch_max]
+            while missing:
+                standing = await self._insert(partition, [Write(cell, ABSENT, rows.NEW_CELL) for cell in missing])
+                missing = [cell for cell in missing if cell not in standing] if standing else []
 
     async def find(self, key: TripKey) -> Trip | None:
         """See Trips."""
@@ -64,7 +63,7 @@ class Definitions:
         return None if row is None else read_definition(rows.text(row, "definition"))
 
     async def _insert(self, partition: Partition, writes: Sequence[Write]) -> Rows:
-        """Apply a guarded batch, however often it takes to know; the rows that stood, none where it was new."""
+        """Make rows where there are none, however often it takes to know; those that stood, none where all are new."""
         was_sent = False
         for _ in range(TRIES_MAX):
             match await self._batches.apply(partition, writes):

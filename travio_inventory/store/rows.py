@@ -23,6 +23,8 @@ from travio_inventory.engine.ports import BlockKey
 from travio_inventory.store.batches import Kind, Partition, Row, RowKey, Table, Write
 
 FREE: Row = {"status": "available", "owner": None, "until": None, "since": None}
+NEW_CELL: Row = {"status": "available"}
+"""A cell that nobody had yet: on CQL a null that is written is a tombstone, so there is none."""
 IF_AVAILABLE: Row = {"status": "available"}
 LIVE = ("held", "confirmed")
 SEPARATOR = "\x1f"

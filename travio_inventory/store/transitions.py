@@ -161,7 +161,7 @@ class Transitions:
             hold.home,
             hold.id,
             rows.cell_keys(hold.seats_by_block[hold.home], hold.journey),
-            {"status": status, "until": until_ms, "since": now_ms},
+            {"status": status, "since": now_ms, **({} if until_ms is None else {"until": until_ms})},
             now_ms + self._owners.rules.grace_ms,
             beside=(Write(own, ABSENT, rows.hold_row(hold)), told),
             own=own,

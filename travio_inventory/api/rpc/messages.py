@@ -11,12 +11,11 @@ from travio_inventory.api.rpc.fields import Fields
 from travio_inventory.domain import limits
 from travio_inventory.domain.errors import InvalidSeats
 from travio_inventory.domain.hold import DIGEST_CHARS, LATE_SUFFIX, Caller
-from travio_inventory.domain.trip import Ends, Seat, Segment, Trip, TripKey
+from travio_inventory.domain.trip import ALL_IN_ONE_BLOCK, Ends, Seat, Segment, Trip, TripKey
 from travio_inventory.wire.inventory.v1 import SeatStatus
 
 HOLD_ID_BYTES_MAX = limits.ID_BYTES_MAX + len("~999999~") + DIGEST_CHARS + len(LATE_SUFFIX)
 """A hold id is the trip's id, a block's number, a digest, and perhaps the mark of a late booking."""
-ALL_IN_ONE_BLOCK = -1
 
 _CURRENCY = re.compile("[A-Z]{3}|")
 
@@ -182,13 +181,11 @@ def trip_asked(message: Message) -> Trip:
         request.wrong("currency", "must be three capital letters (ISO 4217) or empty")
     vehicle, vehicle_type = request.text("vehicle_id"), request.text("vehicle_type")
     request.finish()
-    if per_block == ALL_IN_ONE_BLOCK:
-        per_block = len(seats)
     return Trip(
         key,
         segments,
         seats,
-        seats_per_block=per_block or limits.SEATS_PER_BLOCK_DEFAULT,
+        seats_per_block=per_block,
         vehicle=vehicle,
         vehicle_type=vehicle_type,
         currency=currency,

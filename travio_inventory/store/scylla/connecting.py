@@ -49,8 +49,10 @@ class ScyllaOptions:
     calls_per_partition_max: int = 4
     """How many conditional batches and serial reads of one partition may be in flight: more only make each other wait,
     and time out, at its coordinator."""
-    rows_per_read_max: int = ROWS_AT_ONCE_MAX
-    """How many rows one answer may have; the rest is asked for in further requests. More than a seat has segments."""
+    rows_per_read_max: int = ROWS_AT_ONCE_MAX + 1
+    """How many rows one answer may have; the rest is asked for in further requests. More than a seat has segments. An
+    answer that has fewer is the last one.
+    """
     wait_ms_max: int = 2_000
     """How long a request waits for its turn."""
 

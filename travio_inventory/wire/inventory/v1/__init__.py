@@ -566,7 +566,8 @@ class InitializeTripInventoryRequest(betterproto2.Message):
 
     seats_per_block: "int" = betterproto2.field(6, betterproto2.TYPE_INT32)
     """
-    How many neighbouring seats share a partition of the store. 0: the default, 16. -1: all seats in one.
+    How many neighbouring seats share a partition of the store. 0: the default, 16. -1: all seats in one, or as many as
+    it can have: 5,000 divided by the number of segments. A trip that is open already keeps what it has with both.
     """
 
     currency: "str" = betterproto2.field(7, betterproto2.TYPE_STRING)

@@ -1,0 +1,109 @@
+"""What is in stores already is read by every later release: forms that must not change, each with its value of today.
+
+Where one of these tests fails, a seat that is sold, or a key that is bound, would not be found any more.
+"""
+
+from travio_inventory.domain.events import EventType
+from travio_inventory.domain.hold import (
+    NEVER_MS,
+    Caller,
+    Held,
+    Hold,
+    HoldId,
+    HoldRequest,
+    base_id,
+    keyed_digest,
+    late_id,
+    parse_hold_id,
+)
+from travio_inventory.domain.trip import Journey, Seat, Segment, Trip, TripKey, read_definition
+from travio_inventory.engine.ports import BlockKey
+from travio_inventory.store import hints, rows
+from travio_inventory.store.batches import Hint, Index, Kind, Partition, Row, RowKey, Table
+
+TRIP = Trip(
+    TripKey("org", "t1"),
+    (Segment("A", "B", 10, 20), Segment("B", "C", 30, 40)),
+    tuple(Seat(f"{row}{column}", f"no {row}{column}", row, "BA".index(column)) for row in (2, 1) for column in "AB"),
+    seats_per_block=2,
+    vehicle="bus",
+    vehicle_type="coach",
+    currency="BDT",
+)
+DEFINITION = (
+    '{"organization":"org","trip":"t1","segments":[["A","B",10,20],["B","C",30,40]],'
+    '"seats":[["1B","no 1B",1,0,"","",0,false,false,false],["1A","no 1A",1,1,"","",0,false,false,false],'
+    '["2B","no 2B",2,0,"","",0,false,false,false],["2A","no 2A",2,1,"","",0,false,false,false]],'
+    '"seats_per_block":2,"vehicle":"bus","vehicle_type":"coach","currency":"BDT"}'
+)
+HOLD_ID = "t1~1~b0c6a04d9e1fbd4bb3ff4f9d5f0b1a37"
+ANN = Caller("org", "ann")
+
+
+def test_a_definition_is_written_as_ever_and_read_as_ever() -> None:
+    assert TRIP.definition == DEFINITION
+    assert read_definition(DEFINITION) == TRIP
+
+
+def test_a_definition_of_a_release_that_knew_less_is_read_with_defaults() -> None:
+    """Fields are only ever added, at the end."""
+    assert read_definition(
+        DEFINITION.replace(',"","",0,false,false,false]', "]").replace(',"currency":"BDT"', "")
+    ) == Trip(TRIP.key, TRIP.segments, TRIP.seats, seats_per_block=2, vehicle="bus", vehicle_type="coach")
+
+
+def test_each_seat_stays_in_its_block() -> None:
+    """By layout order: row, column, id."""
+    assert [(seat.id, TRIP.block_of(seat.id)) for seat in TRIP.seats] == [("1B", 0), ("1A", 0), ("2B", 1), ("2A", 1)]
+    assert rows.block_partition(TRIP.key, 1) == Partition(Table.BLOCKS, "org", "t1", 1)
+    assert rows.cell_keys(["2B"], Journey(0, 1)) == [RowKey(Kind.CELL, "2B", 0), RowKey(Kind.CELL, "2B", 1)]
+
+
+def test_the_id_of_a_hold_says_where_it_is() -> None:
+    assert parse_hold_id(HOLD_ID) == HoldId("t1", 1, HOLD_ID[-32:], is_late=False)
+    assert str(parse_hold_id(HOLD_ID)) == HOLD_ID
+    assert late_id(HOLD_ID) == f"{HOLD_ID}~late"
+    assert base_id(f"{HOLD_ID}~late") == HOLD_ID
+    assert rows.home_partition("org", f"{HOLD_ID}~late") == Partition(Table.BLOCKS, "org", "t1", 1)
+
+
+def test_a_key_stands_for_its_hold_and_knows_its_request() -> None:
+    assert keyed_digest(ANN, "key", 1) == "6f13b9f4998c88dc5e0449b3729c46ed"
+    request = HoldRequest(ANN, TRIP, Journey(0, 1), ("1A", "2B"), 600_000, "key")
+    assert request.fingerprint == "238f03e1cb2ddbf454965e41df71e0a7"
+    assert rows.ledger_partition(ANN) == Partition(Table.LEDGERS, "org", "ann")
+
+
+def test_the_rows_of_a_hold_are_written_as_ever() -> None:
+    hold = Hold(HOLD_ID, TRIP.key, "ann", ("1A", "2B"), (0, 1), Journey(0, 1), 1_000, "claimant", Held(601_000))
+    row: Row = {
+        "status": "held",
+        "holder": "ann",
+        "claimant": "claimant",
+        "seats": "0 1A\n1 2B",
+        "first_segment": 0,
+        "last_segment": 1,
+        "created_at": 1_000,
+        "generation": 0,
+        "expires_at": 601_000,
+    }
+    assert rows.hold_row(hold).items() >= row.items()
+    assert rows.read_hold("org", HOLD_ID, row) == hold
+    event = rows.event_write(hold, EventType.HOLD_CREATED, at_ms=1_000, ordinal=0, expires_at_ms=601_000)
+    assert event.key == RowKey(Kind.EVENT, f"000000000001000~{HOLD_ID}~0")
+
+
+def test_words_that_rows_are_found_by() -> None:
+    assert sorted(Table) == ["blocks", "cursors", "ledgers", "trips", "waitlists"]
+    assert {"cell", "hold", "event", "key", "slot", "trip", "tail", "entry", "cursor"} <= set(Kind)
+    assert {"expiry", "journal", "holds", "waitlists"} <= set(Index)
+    assert sorted(EventType) == [
+        "booking.cancelled", "hold.created", "hold.expired", "hold.extended", "hold.released", "seats.purchased"
+    ]  # fmt: skip
+    assert NEVER_MS == 9_007_199_254_740_991, "the expiry of what the house has taken off sale"
+
+
+def test_an_index_names_blocks_and_minutes_as_ever() -> None:
+    block = rows.block_partition(TRIP.key, 1)
+    assert hints.due(block, 1_800_000_059_999) == Hint(Index.EXPIRY, "0030000000", "org\x1ft1\x1f1")
+    assert rows.read_block_entry("org\x1ft1\x1f1") == BlockKey(TRIP.key, 1)
