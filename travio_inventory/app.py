@@ -28,12 +28,11 @@ from travio_inventory.addresses import Address
 from travio_inventory.api.rpc.codec import PassThroughCodec
 from travio_inventory.api.rpc.guarded import GuardedServer
 from travio_inventory.api.rpc.limits import ServerLimits
-from travio_inventory.api.rpc.refusals import SerializedDetails, grpc_error
+from travio_inventory.api.rpc.refusals import TOLD, SerializedDetails
 from travio_inventory.api.rpc.service import SERVICE, services
 from travio_inventory.backends import Edge, StartFailed, open_batches, open_edge
 from travio_inventory.broker.in_process import InProcess
 from travio_inventory.broker.json_lines import JsonLines
-from travio_inventory.domain.errors import BackendUnavailable, Overloaded
 from travio_inventory.engine import Inventory
 from travio_inventory.engine.block_seats import BlockSeats
 from travio_inventory.engine.cancel_booking import CancelBooking
@@ -334,8 +333,7 @@ async def _listening(settings: Settings, inventory: Inventory) -> AsyncIterator[
         limits=_server_limits(settings),
         codec=PassThroughCodec(),
         status_details_codec=SerializedDetails(),
-        crowded=grpc_error(Overloaded()),
-        stopping=grpc_error(BackendUnavailable("the service is stopping")),
+        told=TOLD,
     )
     address = Address(settings.grpc_host, settings.grpc_port)
     async with server:

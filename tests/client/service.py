@@ -11,7 +11,7 @@ from grpclib.events import RecvRequest, listen
 from grpclib.exceptions import GRPCError
 
 from travio_inventory.api.rpc.guarded import GuardedServer
-from travio_inventory.api.rpc.refusals import SerializedDetails, grpc_error
+from travio_inventory.api.rpc.refusals import TOLD, SerializedDetails, grpc_error
 from travio_inventory.cli.bench.yardstick import LIMITS
 from travio_inventory.domain.errors import Refusal
 from travio_inventory.wire.inventory import v1 as wire
@@ -139,7 +139,8 @@ def unavailable() -> GRPCError:
 @asynccontextmanager
 async def served(service: ScriptedService, *, port: int = 0) -> AsyncIterator[int]:
     """The service on a port of the loopback interface."""
-    async with GuardedServer([service], limits=LIMITS, status_details_codec=SerializedDetails()) as server:
+    server = GuardedServer([service], limits=LIMITS, status_details_codec=SerializedDetails(), told=TOLD)
+    async with server:
         listen(server, RecvRequest, service.note_deadline)
         await server.start("127.0.0.1", port)
         assert server.port is not None

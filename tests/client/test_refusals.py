@@ -1,12 +1,25 @@
 """Every refusal survives the wire: what the service refuses with is what the client raises."""
 
+from typing import NamedTuple
+
 import pytest
 from grpclib.const import Status
 from grpclib.exceptions import GRPCError
 
+from tests.client.odd_peer import (
+    OddAnswer,
+    bad_gateway,
+    no_base64,
+    not_found_page,
+    odd_peer,
+    refused_stream,
+    reset_stream,
+    unreadable_details,
+)
 from tests.client.service import ScriptedService, kinds_of
-from travio_inventory.client import InventoryClient
-from travio_inventory.client.refusals import KINDS
+from travio_inventory.api.rpc.refusals import grpc_error, too_large
+from travio_inventory.client import ClientError, InventoryClient
+from travio_inventory.client.refusals import KINDS, MEANINGS
 from travio_inventory.domain import errors
 from travio_inventory.domain.errors import HoldEnded, InvalidRequest, Refusal, TakenCell, Violation
 from travio_inventory.wire.inventory.v1 import GetHoldRequest, ReleaseSeatsRequest
@@ -47,19 +60,113 @@ def test_the_client_knows_every_refusal() -> None:
     assert {kind.reason: kind for kind in kinds} == KINDS
 
 
-@pytest.mark.parametrize(
-    "status",
-    [Status.UNAVAILABLE, Status.DEADLINE_EXCEEDED, Status.RESOURCE_EXHAUSTED, Status.CANCELLED, Status.ABORTED],
-)
-async def test_a_status_without_a_reason_leaves_a_step_unknown_and_a_question_unanswered(
+def test_every_status_has_a_meaning() -> None:
+    assert MEANINGS.keys() == set(Status)
+    assert EXPECTED.keys() == {status for status in Status if status is not Status.OK}
+
+
+class Expected(NamedTuple):
+    """What a step and a question raise for a status without a reason, and how often each is sent of two times."""
+
+    step: type[Exception]
+    steps_sent: int
+    question: type[Exception]
+    questions_sent: int
+
+
+LOST = Expected(errors.OutcomeUnknown, 2, errors.BackendUnavailable, 2)
+BROKEN = Expected(errors.OutcomeUnknown, 2, ClientError, 1)
+WRONG = Expected(InvalidRequest, 1, InvalidRequest, 1)
+NOT_SERVED = Expected(ClientError, 1, ClientError, 1)
+EXPECTED = {
+    Status.CANCELLED: LOST,
+    Status.UNKNOWN: BROKEN,
+    Status.INVALID_ARGUMENT: WRONG,
+    Status.DEADLINE_EXCEEDED: LOST,
+    Status.NOT_FOUND: NOT_SERVED,
+    Status.ALREADY_EXISTS: NOT_SERVED,
+    Status.PERMISSION_DENIED: NOT_SERVED,
+    Status.RESOURCE_EXHAUSTED: Expected(errors.Overloaded, 2, errors.Overloaded, 2),
+    Status.FAILED_PRECONDITION: NOT_SERVED,
+    Status.ABORTED: LOST,
+    Status.OUT_OF_RANGE: WRONG,
+    Status.UNIMPLEMENTED: NOT_SERVED,
+    Status.INTERNAL: BROKEN,
+    Status.UNAVAILABLE: LOST,
+    Status.DATA_LOSS: BROKEN,
+    Status.UNAUTHENTICATED: NOT_SERVED,
+}
+
+
+@pytest.mark.parametrize("status", EXPECTED)
+async def test_a_status_without_a_reason_is_what_the_table_says(
     service: ScriptedService, target: str, status: Status
 ) -> None:
-    service.next(ReleaseSeatsRequest, GRPCError(status, "said by something in between"))
-    service.next(GetHoldRequest, GRPCError(status, "said by something in between"))
-    async with InventoryClient(target, attempts_max=1) as inventory:
-        with pytest.raises(errors.OutcomeUnknown, match="in between"):
+    expected = EXPECTED[status]
+    said = GRPCError(status, "said by something in between")
+    service.next(ReleaseSeatsRequest, said, said)
+    service.next(GetHoldRequest, said, said)
+    async with InventoryClient(target, attempts_max=2) as inventory:
+        with pytest.raises(expected.step, match="in between") as caught:
             await inventory.release("h1")
-        with pytest.raises(errors.BackendUnavailable, match="in between"):
+        assert type(caught.value) is expected.step
+        with pytest.raises(expected.question, match="in between") as caught:
+            await inventory.find_hold("h1")
+        assert type(caught.value) is expected.question
+    assert len(service.seen(ReleaseSeatsRequest)) == expected.steps_sent
+    assert len(service.seen(GetHoldRequest)) == expected.questions_sent
+
+
+@pytest.mark.parametrize("status", EXPECTED)
+async def test_a_reason_of_ours_counts_whatever_the_status(
+    service: ScriptedService, inventory: InventoryClient, status: Status
+) -> None:
+    service.next(ReleaseSeatsRequest, grpc_error(errors.TripNotFound(), status=status))
+    with pytest.raises(errors.TripNotFound):
+        await inventory.release("h1")
+    assert len(service.seen(ReleaseSeatsRequest)) == 1
+
+
+@pytest.mark.parametrize("status", [status for status, expected in EXPECTED.items() if expected is NOT_SERVED])
+async def test_who_turns_a_later_attempt_away_does_not_know_of_the_first(
+    service: ScriptedService, inventory: InventoryClient, status: Status
+) -> None:
+    service.next(ReleaseSeatsRequest, GRPCError(Status.UNAVAILABLE, "lost"), GRPCError(status, "not here"))
+    with pytest.raises(errors.OutcomeUnknown):
+        await inventory.release("h1")
+    assert len(service.seen(ReleaseSeatsRequest)) == 2
+
+
+async def test_a_request_that_is_too_large_is_refused_once(
+    service: ScriptedService, inventory: InventoryClient
+) -> None:
+    with pytest.raises(InvalidRequest, match="bytes") as caught:
+        await inventory.release("h" * 70_000)
+    assert caught.value.violations[0].field == "request"
+    service.next(ReleaseSeatsRequest, too_large("a message of 70000 bytes; 65536 are taken at most"))
+    with pytest.raises(InvalidRequest, match="70000 bytes"):
+        await inventory.release("h1")
+    assert len(service.seen(ReleaseSeatsRequest)) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "step", "question"),
+    [
+        (refused_stream, errors.BackendUnavailable, errors.BackendUnavailable),
+        (reset_stream, errors.OutcomeUnknown, errors.BackendUnavailable),
+        (unreadable_details, errors.OutcomeUnknown, ClientError),
+        (no_base64, errors.OutcomeUnknown, ClientError),
+        (not_found_page, ClientError, ClientError),
+        (bad_gateway, errors.OutcomeUnknown, errors.BackendUnavailable),
+    ],
+)
+async def test_what_no_service_of_ours_says_is_understood(
+    answer: OddAnswer, step: type[Exception], question: type[Exception]
+) -> None:
+    async with odd_peer(answer) as port, InventoryClient(f"127.0.0.1:{port}", attempts_max=1) as inventory:
+        with pytest.raises(step):
+            await inventory.release("h1")
+        with pytest.raises(question):
             await inventory.find_hold("h1")
 
 

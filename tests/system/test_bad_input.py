@@ -13,7 +13,7 @@ from tests.api.raw_caller import Answer, RawCaller, framed, raw_caller
 from tests.system.requests import VALID, fields_named, path_of, request
 from tests.system.service_process import ServiceProcess
 from tests.system.trips import trip_of
-from travio_inventory.client import Trip
+from travio_inventory.client import InvalidRequest, Trip
 
 LEGAL = {
     Status.OK,
@@ -190,6 +190,13 @@ async def test_a_field_of_another_wire_type_is_never_taken_for_its_value(caller:
 async def test_what_is_no_request_has_a_status(caller: RawCaller, body: bytes, status: Status) -> None:
     for rpc in VALID:
         assert (await caller.ask(path_of(rpc), body)).status is status
+
+
+async def test_a_client_is_told_at_once_that_its_request_is_too_large(shared: ServiceProcess) -> None:
+    async with shared.client("u8") as client:
+        with pytest.raises(InvalidRequest, match="bytes") as refused:
+            await client.hold("t", "S0", "S3", ["seat-1"], session="s" * 100_000)
+    assert [violation.field for violation in refused.value.violations] == ["request"]
 
 
 async def test_mutated_messages_are_answered_and_the_service_goes_on(shared: ServiceProcess, caller: RawCaller) -> None:

@@ -3,6 +3,9 @@
 from enum import IntEnum
 from typing import NamedTuple
 
+from grpclib.const import Status
+
+from travio_inventory.client.refusals import ClientError
 from travio_inventory.domain.errors import AskAgain, FinalNo, Refusal, WrongRequest
 
 
@@ -34,6 +37,10 @@ class Failure(NamedTuple):
         return f"{self.message}: {self.advice}" if self.advice else self.message
 
 
+NOT_OURS = frozenset({Status.UNAVAILABLE, Status.UNIMPLEMENTED})
+"""Errors of somebody else who listens there: without our method, or without TLS as we speak it."""
+BUGS = frozenset({Status.INTERNAL, Status.UNKNOWN, Status.DATA_LOSS})
+"""Errors in the place of an answer to a question, which is therefore no "no"."""
 ADVICE = {
     "INVALID_JOURNEY": "`travio-inventory trip show TRIP` lists the stops in order",
     "INVALID_SEATS": "`travio-inventory trip show TRIP --seats` lists the seats",
@@ -65,6 +72,16 @@ def failure_of(refusal: Refusal) -> Failure:
         case _:
             raise AssertionError(f"{type(refusal).__name__} is on no branch")
     return Failure(status, refusal.reason, str(refusal), ADVICE.get(refusal.reason, ""))
+
+
+def failure_of_error(error: ClientError) -> Failure:
+    """What to tell where no service of ours answered, or one that has a bug."""
+    reason, said = error.status.name, str(error)
+    if error.status in NOT_OURS:
+        return Failure(Exit.NO_SERVICE, reason, said, "what answers there is no service of this version; see --target")
+    if error.status in BUGS:
+        return Failure(Exit.ASK_AGAIN, reason, said, "the service's log says why")
+    return Failure(Exit.NO, reason, said)
 
 
 def no_service(target: str) -> Failure:

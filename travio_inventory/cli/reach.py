@@ -10,7 +10,7 @@ from typing import Annotated
 from cyclopts import Group, Parameter
 
 from travio_inventory.addresses import Address, parse_address
-from travio_inventory.cli.exits import Exit, Failure, failure_of, no_service
+from travio_inventory.cli.exits import Exit, Failure, failure_of, failure_of_error, no_service
 from travio_inventory.cli.screen import Screen, printable
 from travio_inventory.client.client import InventoryClient
 from travio_inventory.client.refusals import ClientError
@@ -60,7 +60,7 @@ def ask(reach: Reach, work: Work) -> Exit:
     except Refusal as refusal:
         return fail(screen, failure_of(refusal))
     except ClientError as failed:
-        return fail(screen, Failure(Exit.NO, failed.status.name, str(failed)))
+        return fail(screen, failure_of_error(failed))
     return Exit.DONE
 
 

@@ -1,12 +1,16 @@
 """Rebuilds refusals from what a call came back with: a status with its details, or no answer at all."""
 
 import ssl
-from collections.abc import Iterator, Sequence
+from binascii import Error as BinasciiError
+from collections.abc import Iterator, Mapping, Sequence
+from enum import Enum, auto
 from typing import TypeVar
 
+from google.protobuf.message import DecodeError
 from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, PreconditionFailure, RetryInfo
 from grpclib.const import Status
 from grpclib.exceptions import GRPCError, StreamTerminatedError
+from h2.errors import ErrorCodes
 from h2.exceptions import ProtocolError
 
 from travio_inventory.domain.errors import (
@@ -17,6 +21,7 @@ from travio_inventory.domain.errors import (
     HoldLimitReached,
     InvalidRequest,
     OutcomeUnknown,
+    Overloaded,
     Refusal,
     SeatContended,
     SeatUnavailable,
@@ -27,27 +32,53 @@ from travio_inventory.domain.errors import (
 DOMAIN = "inventory.travio"
 RETRY_AFTER_LOST_MS = 50
 """When to ask again after a lost connection, where nobody else says."""
-FAILURES = (GRPCError, StreamTerminatedError, ProtocolError, OSError)
+REFUSED_STREAM = f"error_code: {int(ErrorCodes.REFUSED_STREAM)}"
+"""How grpclib ends its word on a call that the peer refused before it did anything (RFC 9113, 8.7)."""
+FAILURES = (GRPCError, StreamTerminatedError, ProtocolError, DecodeError, BinasciiError, OSError)
 """Every way in which a call fails without an answer of its type; TimeoutError is an OSError."""
-NO_ANSWER = frozenset(
-    {
-        Status.UNAVAILABLE,
-        Status.DEADLINE_EXCEEDED,
-        Status.RESOURCE_EXHAUSTED,
-        Status.CANCELLED,
-        Status.ABORTED,
-    }
-)
-"""Statuses that, without a reason of ours, say nothing of what became of the request."""
+
+
+class Meaning(Enum):
+    """What a status says of the call where it brings no reason of ours: a proxy, a library or a bug said it."""
+
+    LOST = auto()
+    """No answer: a step may have happened and its outcome is unknown, a question is asked again."""
+    BROKEN = auto()
+    """Something failed on the way: a step may have happened, and a question finds no answer."""
+    TURNED_AWAY = auto()
+    """Too much is asked for at once; nothing was done, ask again in a moment."""
+    WRONG = auto()
+    """The request must change; nothing was done."""
+    NOT_SERVED = auto()
+    """Such a call is not answered here, or not for this caller; nothing was done."""
+
+
+MEANINGS: Mapping[Status, Meaning] = {
+    Status.OK: Meaning.NOT_SERVED,
+    Status.CANCELLED: Meaning.LOST,
+    Status.UNKNOWN: Meaning.BROKEN,
+    Status.INVALID_ARGUMENT: Meaning.WRONG,
+    Status.DEADLINE_EXCEEDED: Meaning.LOST,
+    Status.NOT_FOUND: Meaning.NOT_SERVED,
+    Status.ALREADY_EXISTS: Meaning.NOT_SERVED,
+    Status.PERMISSION_DENIED: Meaning.NOT_SERVED,
+    Status.RESOURCE_EXHAUSTED: Meaning.TURNED_AWAY,
+    Status.FAILED_PRECONDITION: Meaning.NOT_SERVED,
+    Status.ABORTED: Meaning.LOST,
+    Status.OUT_OF_RANGE: Meaning.WRONG,
+    Status.UNIMPLEMENTED: Meaning.NOT_SERVED,
+    Status.INTERNAL: Meaning.BROKEN,
+    Status.UNAVAILABLE: Meaning.LOST,
+    Status.DATA_LOSS: Meaning.BROKEN,
+    Status.UNAUTHENTICATED: Meaning.NOT_SERVED,
+}
+"""The whole table. A status with a reason of ours is the refusal of that reason, whatever the status."""
 
 _Detail = TypeVar("_Detail")
 
 
 class ClientError(Exception):
-    """The service said something that is no refusal: it is a bug, or the caller may not call it.
-
-    Of a step that writes it is not known whether it happened.
-    """
+    """What answered is no service of ours, does not let the caller in, or has a bug. No step was taken."""
 
     def __init__(self, status: Status, message: str) -> None:
         super().__init__(f"{status.name}: {message}")
@@ -62,8 +93,12 @@ def refusal_from(failure: Exception, *, writes: bool) -> Refusal | ClientError:
             return _from_status(failure, writes=writes)
         case ssl.SSLError():
             return ClientError(Status.UNAVAILABLE, str(failure))
+        case StreamTerminatedError() if str(failure).endswith(REFUSED_STREAM):
+            return _no_answer("refused by the peer", writes=False)
         case TimeoutError() | StreamTerminatedError() | ProtocolError():
             return _no_answer(str(failure), writes=writes)
+        case DecodeError() | BinasciiError():
+            return _without_reason(Status.UNKNOWN, f"not readable: {failure}", (), writes=writes)
         case _:  # could not connect, so nothing was sent
             return _no_answer(str(failure), writes=False)
 
@@ -81,7 +116,10 @@ def legacy_refusal(reason: str, seats: Sequence[str]) -> Refusal | ClientError:
 
 
 def _no_answer(why: str, *, writes: bool) -> AskAgain:
-    refusal = OutcomeUnknown() if writes else BackendUnavailable()
+    return _because(OutcomeUnknown() if writes else BackendUnavailable(), why)
+
+
+def _because(refusal: AskAgain, why: str) -> AskAgain:
     refusal.args = (f"{refusal} ({why})",)
     refusal.retry_after_ms = RETRY_AFTER_LOST_MS
     return refusal
@@ -92,19 +130,31 @@ def _from_status(failure: GRPCError, *, writes: bool) -> Refusal | ClientError:
     message = failure.message or ""
     info = next((found for found in _of_type(ErrorInfo, details) if found.domain == DOMAIN), ErrorInfo())
     kind = KINDS.get(info.reason)
+    refusal: Refusal | ClientError
     if kind is not None:
         refusal = _build(kind, info, details)
         refusal.args = (message,)
-    elif failure.status in NO_ANSWER:
-        refusal = _no_answer(f"{failure.status.name}: {message}", writes=writes)
-    elif failure.status is Status.INVALID_ARGUMENT:
-        refusal = InvalidRequest(_violations(details) or [Violation("request", message)])
     else:
-        return ClientError(failure.status, message)
+        refusal = _without_reason(failure.status, message, details, writes=writes)
     for retry in _of_type(RetryInfo, details):
         if isinstance(refusal, AskAgain):
             refusal.retry_after_ms = retry.retry_delay.ToMilliseconds()
     return refusal
+
+
+def _without_reason(status: Status, message: str, details: Sequence[object], *, writes: bool) -> Refusal | ClientError:
+    said = f"{status.name}: {message}"
+    match MEANINGS[status]:
+        case Meaning.LOST:
+            return _no_answer(said, writes=writes)
+        case Meaning.BROKEN:
+            return _no_answer(said, writes=True) if writes else ClientError(status, message)
+        case Meaning.TURNED_AWAY:
+            return _because(Overloaded(), said)
+        case Meaning.WRONG:
+            return InvalidRequest(_violations(details) or [Violation("request", message)])
+        case Meaning.NOT_SERVED:
+            return ClientError(status, message)
 
 
 def _build(kind: type[Refusal], info: ErrorInfo, details: Sequence[object]) -> Refusal:

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import anyio
 
+from travio_inventory.client.refusals import ClientError
 from travio_inventory.domain.errors import (
     AskAgain,
     BackendUnavailable,
@@ -46,8 +47,8 @@ class Retries:
     async def run(self, attempt: Callable[[float], Awaitable[_Answer]]) -> _Answer:
         """The first answer. `attempt` is told how many seconds it has.
 
-        Once an attempt's outcome is unknown, only a definite answer settles it: a later "ask again" raises
-        OutcomeUnknown. Raises what the last attempt raised otherwise.
+        Once an attempt's outcome is unknown, only a definite answer settles it: a later "ask again", or one that
+        is not the service's, raises OutcomeUnknown. Raises what the last attempt raised otherwise.
         """
         ends_at = monotonic() + self.deadline_s
         is_unknown = False
@@ -62,6 +63,10 @@ class Retries:
                     raise OutcomeUnknown from refusal
                 if is_last or not (is_unknown or isinstance(refusal, TRANSIENT)):
                     raise
+            except ClientError as turned_away:
+                if is_unknown:
+                    raise OutcomeUnknown from turned_away
+                raise
             await anyio.sleep(pause_s)
         raise AssertionError("the last attempt returns or raises")
 

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import re
-from collections import deque
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from typing import Any, Final, NamedTuple
@@ -20,7 +19,8 @@ from h2.errors import ErrorCodes
 from h2.exceptions import ProtocolError
 from multidict import MultiDict
 
-from travio_inventory.api.rpc.frames import PREFIX_BYTES, Headers, Writer
+from travio_inventory.api.rpc.frames import Headers, Writer
+from travio_inventory.api.rpc.inbox import Inbox
 from travio_inventory.api.rpc.limits import ServerLimits
 from travio_inventory.api.rpc.turns import Turns
 
@@ -62,6 +62,17 @@ class Refusal(NamedTuple):
     """A google.rpc.Status."""
 
 
+class Told(NamedTuple):
+    """How callers are told what the server itself refuses; the details are for the server's codec."""
+
+    crowded: Callable[[], GRPCError]
+    """Beyond its share, or where unfinished requests have no room."""
+    stopping: Callable[[], GRPCError]
+    """New calls during a drain."""
+    too_large: Callable[[str], GRPCError]
+    """Its message, or its metadata, by what the caller is to know."""
+
+
 class Shared:
     """What all calls of one server have in common."""
 
@@ -72,12 +83,14 @@ class Shared:
         codec: CodecBase,
         status_details_codec: StatusDetailsCodecBase | None,
         dispatch: _DispatchServerEvents,
+        told: "Told",
     ) -> None:
         self.methods = methods
         self.limits = limits
         self.codec = codec
         self.status_details_codec = status_details_codec
         self.dispatch = dispatch
+        self.told = told
         self.content_type = f"{CONTENT_TYPE}+{codec.__content_subtype__}"
         self.unread_bytes_left = limits.unread_bytes_max
         self.turns = Turns()
@@ -145,63 +158,6 @@ def answer_headers(
     return headers
 
 
-class Inbox:
-    """Cuts the DATA of one call into messages; keeps at most one frame more than a message may have."""
-
-    __slots__ = ("_bytes_max", "_messages_max", "_pending", "messages", "messages_received")
-
-    def __init__(self, bytes_max: int, messages_max: int | None) -> None:
-        self.messages: deque[bytes] = deque()
-        self.messages_received = 0
-        self._pending = bytearray()
-        self._bytes_max = bytes_max
-        self._messages_max = messages_max
-
-    @property
-    def pending_bytes(self) -> int:
-        """Bytes kept of a message that is not complete."""
-        return len(self._pending)
-
-    def feed(self, data: bytes) -> None:
-        """Take what has arrived; raises GRPCError as soon as it can become no message of ours."""
-        pending = self._pending
-        start = b"" if pending else data[:PREFIX_BYTES]
-        if len(start) == PREFIX_BYTES and len(data) == PREFIX_BYTES + self._message_bytes(start):
-            self._complete(data[PREFIX_BYTES:])  # as nearly always: one frame, one message
-            return
-        pending += data
-        while len(pending) >= PREFIX_BYTES:
-            end = PREFIX_BYTES + self._message_bytes(pending)
-            if len(pending) < end:
-                break
-            self._complete(bytes(pending[PREFIX_BYTES:end]))
-            del pending[:end]
-
-    def finish(self) -> None:
-        """Say that nothing more will arrive; raises GRPCError if something is missing."""
-        if self._pending:
-            raise GRPCError(Status.INVALID_ARGUMENT, "truncated message")
-        if self._messages_max is not None and not self.messages_received:
-            raise GRPCError(Status.INVALID_ARGUMENT, "no message")
-
-    def _message_bytes(self, start: bytes | bytearray) -> int:
-        if start[0] == 1:
-            raise GRPCError(Status.UNIMPLEMENTED, "compressed messages are not accepted")
-        if start[0]:
-            raise GRPCError(Status.INVALID_ARGUMENT, "malformed message prefix")
-        message_bytes = int.from_bytes(start[1:PREFIX_BYTES])
-        if message_bytes > self._bytes_max:
-            message = f"a message of {message_bytes} bytes; {self._bytes_max} are taken at most"
-            raise GRPCError(Status.RESOURCE_EXHAUSTED, message)
-        return message_bytes
-
-    def _complete(self, message: bytes) -> None:
-        if self.messages_received == self._messages_max:
-            raise GRPCError(Status.INVALID_ARGUMENT, "more than one message")
-        self.messages_received += 1
-        self.messages.append(message)
-
-
 class Call(Stream[Any, Any]):
     """What a handler gets: grpclib's stream, every method of which is replaced.
 
@@ -232,7 +188,8 @@ class Call(Stream[Any, Any]):
         self._on_gone = on_gone
         self._handler = request.method.handler
         self._takes_one = not self._handler.cardinality.client_streaming
-        self._inbox = Inbox(request.method.message_bytes_max, 1 if self._takes_one else None)
+        messages_max = 1 if self._takes_one else None
+        self._inbox = Inbox(request.method.message_bytes_max, messages_max, shared.told.too_large)
         self._arrival: asyncio.Event | None = None
         self._unread_bytes = 0
         self._unacknowledged_bytes = 0
@@ -255,7 +212,7 @@ class Call(Stream[Any, Any]):
                 if self._inbox.pending_bytes != self._unread_bytes:
                     self._count_unread(self._inbox.pending_bytes)
             except GRPCError as refusal:
-                self.end(refusal.status, refusal.message)
+                self._turn_away(refusal)
         if self._takes_one or self.ended or not self._inbox.messages:
             self._acknowledge()
         elif self._arrival is not None:
@@ -269,7 +226,7 @@ class Call(Stream[Any, Any]):
         try:
             self._inbox.finish()
         except GRPCError as refusal:
-            self.end(refusal.status, refusal.message)
+            self._turn_away(refusal)
             return
         if self._takes_one:
             self._shared.turns.ask(self._writer, self._start)
@@ -373,6 +330,11 @@ class Call(Stream[Any, Any]):
 
     # How it runs.
 
+    def _turn_away(self, refusal: GRPCError) -> None:
+        """Answer a request that no handler will see."""
+        details = self._shared.packed(refusal.status, refusal.message, refusal.details)
+        self.end(refusal.status, refusal.message, details=details)
+
     def _start(self) -> bool:
         """Run the handler; False where the call has ended before its turn came."""
         if self.ended:
@@ -455,7 +417,7 @@ class Call(Stream[Any, Any]):
         self._shared.unread_bytes_left -= unread_bytes - self._unread_bytes
         self._unread_bytes = unread_bytes
         if unread_bytes and self._shared.unread_bytes_left < 0:
-            raise GRPCError(Status.RESOURCE_EXHAUSTED, "too many unfinished requests")
+            raise self._shared.told.crowded()
 
     def _acknowledge(self) -> None:
         size, self._unacknowledged_bytes = self._unacknowledged_bytes, 0

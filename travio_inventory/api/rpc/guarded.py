@@ -5,6 +5,7 @@ import logging
 import ssl as tls
 from collections.abc import Callable, Collection
 from contextlib import suppress
+from functools import partial
 from socket import socket
 from types import TracebackType
 from typing import Any, ClassVar, Final, Self, cast
@@ -28,7 +29,7 @@ from h2.events import (
 )
 from h2.exceptions import ProtocolError
 
-from travio_inventory.api.rpc.call import Call, Method, Refusal, Request, Shared, admit, answer_headers
+from travio_inventory.api.rpc.call import Call, Method, Refusal, Request, Shared, Told, admit, answer_headers
 from travio_inventory.api.rpc.codec import PassThroughCodec
 from travio_inventory.api.rpc.frames import GuardedFrames, Headers, Writer
 from travio_inventory.api.rpc.limits import ServerLimits
@@ -44,13 +45,17 @@ READ_BYTES_MAX: Final = 4_096
 """Of one connection in one turn of the loop, so that whoever sends much does not keep the others waiting."""
 
 STOPPING: Final = GRPCError(Status.UNAVAILABLE, "the server is stopping")
-CROWDED: Final = GRPCError(Status.RESOURCE_EXHAUSTED, "too many calls at once: ask again in a moment")
+PLAINLY: Final = Told(
+    crowded=partial(GRPCError, Status.RESOURCE_EXHAUSTED, "too many calls at once: ask again in a moment"),
+    stopping=lambda: STOPPING,
+    too_large=partial(GRPCError, Status.RESOURCE_EXHAUSTED),
+)
 
 
 class GuardedServer:
     """Serves grpclib handlers within `limits`; `grpclib.events.listen` works on it as on grpclib's server.
 
-    New calls are refused as `stopping` during a drain, and as `crowded` beyond their share.
+    What it refuses itself is told as `told` says.
     Raises ValueError if a limit names a method that no handler has.
     """
 
@@ -61,8 +66,7 @@ class GuardedServer:
         limits: ServerLimits,
         codec: CodecBase | None = None,
         status_details_codec: StatusDetailsCodecBase | None = None,
-        crowded: GRPCError = CROWDED,
-        stopping: GRPCError = STOPPING,
+        told: Told = PLAINLY,
     ) -> None:
         mapping = {name: handler for servable in handlers for name, handler in servable.__mapping__().items()}
         unknown = {*limits.message_bytes_max_by_method, *limits.methods_without_deadline} - mapping.keys()
@@ -86,10 +90,10 @@ class GuardedServer:
         self.read_buffer = memoryview(bytearray(READ_BYTES_MAX))
         """Of all connections: what is read into it is taken out before the next one reads."""
         codec = codec or PassThroughCodec()
-        self._shared = shared = Shared(methods, limits, codec, status_details_codec, self.__dispatch__)
+        self._shared = shared = Shared(methods, limits, codec, status_details_codec, self.__dispatch__, told)
         self.crowded, self.stopping = (
             Refusal(error.status, error.message, details=shared.packed(error.status, error.message, error.details))
-            for error in (crowded, stopping)
+            for error in (told.crowded(), told.stopping())
         )
         self._listener: asyncio.Server | None = None
         self._inspection: asyncio.TimerHandle | None = None

@@ -18,6 +18,7 @@ from grpclib.const import Status
 from grpclib.encoding.base import StatusDetailsCodecBase
 from grpclib.exceptions import GRPCError
 
+from travio_inventory.api.rpc.call import Told
 from travio_inventory.api.rpc.protobuf import number, part, text
 from travio_inventory.domain import errors
 from travio_inventory.domain.errors import Refusal, TakenCell, Violation
@@ -69,6 +70,11 @@ def grpc_error(refusal: Refusal, *, status: Status | None = None) -> GRPCError:
     message = str(refusal)[:MESSAGE_CHARS_MAX]
     details = b"".join([part(3, detail) for detail in _details(refusal)])
     return GRPCError(status, message, number(1, status.value) + text(2, message) + details)
+
+
+def too_large(message: str) -> GRPCError:
+    """A call of which nothing is taken: by the status that gRPC has for it, and a request that must change."""
+    return grpc_error(errors.InvalidRequest([Violation("request", message)]), status=Status.RESOURCE_EXHAUSTED)
 
 
 class SerializedDetails(StatusDetailsCodecBase):
@@ -151,3 +157,11 @@ def _while_there_is_room(pairs: Iterable[tuple[str, str]]) -> Iterator[tuple[str
         if room < 0:
             return
         yield pair
+
+
+TOLD = Told(
+    crowded=lambda: grpc_error(errors.Overloaded()),
+    stopping=lambda: grpc_error(errors.BackendUnavailable("the service is stopping")),
+    too_large=too_large,
+)
+"""What the server itself refuses, with our reasons."""
