@@ -70,3 +70,20 @@ async def test_what_has_ended_before_its_turn_takes_none() -> None:
     calls.ask("a", CALLS_PER_TURN)
     await asyncio.sleep(0)
     assert len(calls.started) == 2 * CALLS_PER_TURN
+
+
+async def test_a_call_that_cannot_start_keeps_no_other_from_it() -> None:
+    calls = Calls()
+
+    def cannot_start() -> bool:
+        raise ZeroDivisionError
+
+    said: list[BaseException] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: said.append(context["exception"]))
+    calls.ask("a", CALLS_PER_TURN)
+    calls.turns.ask("b", cannot_start)
+    calls.ask("c", 2 * CALLS_PER_TURN)
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert calls.started == ["a"] * CALLS_PER_TURN + ["c"] * (2 * CALLS_PER_TURN)
+    assert [type(error) for error in said] == [ZeroDivisionError]

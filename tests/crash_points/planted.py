@@ -5,7 +5,7 @@ from collections.abc import Coroutine, Sequence
 from typing import Any
 
 from tests.engine.passing import Passing
-from travio_inventory.store.batches import Applied, Batches, Hint, Index, Kind, Outcome, Partition, Write
+from travio_inventory.store.batches import ANY_TIME, Applied, Batches, Hint, Index, Kind, Outcome, Partition, Write
 
 LATER_S = 1.0
 
@@ -13,10 +13,12 @@ LATER_S = 1.0
 class NeverGivesBack(Passing):
     """Cells in other blocks than a hold's own stay as they are, though it is said that they were given back."""
 
-    async def apply(self, partition: Partition, writes: Sequence[Write], hints: Sequence[Hint] = ()) -> Outcome:
+    async def apply(
+        self, partition: Partition, writes: Sequence[Write], hints: Sequence[Hint] = (), *, send_by: float = ANY_TIME
+    ) -> Outcome:
         if all(write.key.kind is Kind.CELL and write.values["status"] == "available" for write in writes):
             return Applied()
-        return await super().apply(partition, writes, hints)
+        return await super().apply(partition, writes, hints, send_by=send_by)
 
 
 class AnswersEarly(Passing):
@@ -26,8 +28,10 @@ class AnswersEarly(Passing):
         super().__init__(store)
         self._writing: set[asyncio.Task[None]] = set()
 
-    async def apply(self, partition: Partition, writes: Sequence[Write], hints: Sequence[Hint] = ()) -> Outcome:
-        task = asyncio.create_task(_later(super().apply(partition, writes, hints)))
+    async def apply(
+        self, partition: Partition, writes: Sequence[Write], hints: Sequence[Hint] = (), *, send_by: float = ANY_TIME
+    ) -> Outcome:
+        task = asyncio.create_task(_later(super().apply(partition, writes, hints, send_by=send_by)))
         self._writing.add(task)
         task.add_done_callback(self._writing.discard)
         return Applied()
@@ -40,8 +44,11 @@ class ForgetsHints(Passing):
         super().__init__(store)
         self._of = of
 
-    async def apply(self, partition: Partition, writes: Sequence[Write], hints: Sequence[Hint] = ()) -> Outcome:
-        return await super().apply(partition, writes, [hint for hint in hints if hint.of is not self._of])
+    async def apply(
+        self, partition: Partition, writes: Sequence[Write], hints: Sequence[Hint] = (), *, send_by: float = ANY_TIME
+    ) -> Outcome:
+        kept = [hint for hint in hints if hint.of is not self._of]
+        return await super().apply(partition, writes, kept, send_by=send_by)
 
 
 async def _later(write: Coroutine[Any, Any, Outcome]) -> None:

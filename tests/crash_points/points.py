@@ -13,7 +13,7 @@ from travio_inventory.broker.in_process import InProcess
 from travio_inventory.domain.events import Event
 from travio_inventory.domain.trip import TripKey
 from travio_inventory.engine.ports import BlockKey, Cell, Gate, GateAnswer, Lease, SeatMapCache, TakenSeats
-from travio_inventory.store.batches import Batches, Hint, Index, Kind, Outcome, Partition, RowKey, Rows, Write
+from travio_inventory.store.batches import ANY_TIME, Batches, Hint, Index, Kind, Outcome, Partition, RowKey, Rows, Write
 
 T = TypeVar("T")
 
@@ -123,10 +123,12 @@ class MeteredStore:
     store: Batches
     meter: Meter
 
-    async def apply(self, partition: Partition, writes: Sequence[Write], hints: Sequence[Hint] = ()) -> Outcome:
+    async def apply(
+        self, partition: Partition, writes: Sequence[Write], hints: Sequence[Hint] = (), *, send_by: float = ANY_TIME
+    ) -> Outcome:
         kinds = " ".join(dict.fromkeys(write.key.kind for write in writes))
         name = f"apply {partition.table} {partition.number}: {kinds}"
-        return await self.meter.call(name, lambda: self.store.apply(partition, writes, hints))
+        return await self.meter.call(name, lambda: self.store.apply(partition, writes, hints, send_by=send_by))
 
     async def get(self, partition: Partition, keys: Sequence[RowKey]) -> Rows:
         return await self.meter.call(f"get {partition.table}", lambda: self.store.get(partition, keys))

@@ -171,6 +171,35 @@ async def test_a_read_that_a_write_overtook_is_neither_kept_nor_shared(here: Edg
         await cache.close()
 
 
+class Nonsense:
+    """Redis, whose answers to READ are none until it is well."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self.is_well = False
+
+    async def run(self, script: Script, key: bytes, *words: Word) -> Reply:
+        """See Redis."""
+        return await self._redis.run(script, key, *words) if self.is_well else [b"block without an age"]
+
+    def hears_of(self, key: bytes) -> bool:
+        """See Redis."""
+        return self._redis.hears_of(key)
+
+
+async def test_a_read_that_failed_is_not_shared_with_who_asks_later(here: Edge, options: RedisOptions) -> None:
+    copies = MapCopies(trips_max=10)
+    async with open_redis(options, Listener(copies.void, copies.void_all)) as redis:
+        nonsense, trip = Nonsense(redis), here.trip()
+        cache = RedisSeatMapCache(nonsense, copies, now_ms, stale_ms_max=1_000)
+        await fill(here, trip, b"map")
+        with pytest.raises(ValueError, match="zip"):
+            await cache.read(trip)
+        nonsense.is_well = True
+        assert await cache.read(trip) == {0: b"map"}
+        await cache.close()
+
+
 async def until(true: Callable[[], bool]) -> None:
     """Return once it is true."""
     async with asyncio.timeout(2):

@@ -9,6 +9,7 @@ from typing import NamedTuple, TypeAlias
 
 from travio_inventory.store.batches import (
     ABSENT,
+    ANY_TIME,
     Batches,
     Hint,
     Index,
@@ -173,7 +174,9 @@ class Line:
 
     # ---- what a process does with it
 
-    async def apply(self, partition: Partition, writes: Sequence[Write], hints: Sequence[Hint] = ()) -> Outcome:
+    async def apply(
+        self, partition: Partition, writes: Sequence[Write], hints: Sequence[Hint] = (), *, send_by: float = ANY_TIME
+    ) -> Outcome:
         assert all(map(_clears_only_what_is_owned, writes)), writes
         for stall in self._stalls:
             if stall.only(partition, writes):
@@ -182,9 +185,9 @@ class Line:
         named = [Hint(hint.of, self._name + hint.bucket, hint.entry) for hint in hints]
         match self._next_spoil(partition, writes):
             case None:
-                return await self._store.apply(own, writes, named)
+                return await self._store.apply(own, writes, named, send_by=send_by)
             case Spoil.UNANSWERED:
-                await self._store.apply(own, writes, named)
+                await self._store.apply(own, writes, named, send_by=send_by)
             case Spoil.LATE:
                 self._late.append(_Late(own, list(writes), named))
             case Spoil.NOT_DONE:

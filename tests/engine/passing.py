@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from travio_inventory.store.batches import (
+    ANY_TIME,
     Batches,
     Hint,
     Index,
@@ -24,8 +25,10 @@ class Passing:
         self.store = store
         self.failed = 0
 
-    async def apply(self, partition: Partition, writes: Sequence[Write], hints: Sequence[Hint] = ()) -> Outcome:
-        outcome = await self.store.apply(partition, writes, hints)
+    async def apply(
+        self, partition: Partition, writes: Sequence[Write], hints: Sequence[Hint] = (), *, send_by: float = ANY_TIME
+    ) -> Outcome:
+        outcome = await self.store.apply(partition, writes, hints, send_by=send_by)
         if isinstance(outcome, Unknown | NotDone):
             self.failed += 1
         return outcome

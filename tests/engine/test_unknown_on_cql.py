@@ -21,6 +21,7 @@ from tests.servers.cql_proxy import EVER, CqlProxy, Fault, cql_proxy
 from tests.store.conftest import make_tables, scylla_options
 from travio_inventory.domain.errors import AskAgain, BackendUnavailable, Refusal, SeatUnavailable
 from travio_inventory.store.batches import (
+    ANY_TIME,
     Batches,
     Hint,
     NotDone,
@@ -68,8 +69,10 @@ class RefusedByARead(Passing):
         super().__init__(store)
         self.patient = patient
 
-    async def apply(self, partition: Partition, writes: Sequence[Write], hints: Sequence[Hint] = ()) -> Outcome:
-        outcome = await super().apply(partition, writes, hints)
+    async def apply(
+        self, partition: Partition, writes: Sequence[Write], hints: Sequence[Hint] = (), *, send_by: float = ANY_TIME
+    ) -> Outcome:
+        outcome = await super().apply(partition, writes, hints, send_by=send_by)
         if isinstance(outcome, Unknown):
             return Refused(await self.patient.get(partition, [write.key for write in writes]))
         return outcome
@@ -78,8 +81,10 @@ class RefusedByARead(Passing):
 class NotDoneIfUnanswered(Passing):
     """Calls a lost answer "not done"."""
 
-    async def apply(self, partition: Partition, writes: Sequence[Write], hints: Sequence[Hint] = ()) -> Outcome:
-        outcome = await super().apply(partition, writes, hints)
+    async def apply(
+        self, partition: Partition, writes: Sequence[Write], hints: Sequence[Hint] = (), *, send_by: float = ANY_TIME
+    ) -> Outcome:
+        outcome = await super().apply(partition, writes, hints, send_by=send_by)
         return NotDone(outcome.cause) if isinstance(outcome, Unknown) else outcome
 
 

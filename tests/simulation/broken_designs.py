@@ -17,6 +17,7 @@ from travio_inventory.engine.hold_seats import HoldSeats
 from travio_inventory.engine.ports import BlockKey, Cell, Locked, Taken
 from travio_inventory.store import claims, ledger, owners, rows, transitions
 from travio_inventory.store.batches import (
+    ANY_TIME,
     Applied,
     Hint,
     Index,
@@ -82,9 +83,14 @@ def rewrite(patch: pytest.MonkeyPatch, change: Change) -> None:
     apply = MemoryBatches.apply
 
     async def otherwise(
-        self: MemoryBatches, partition: Partition, writes: Sequence[Write], hints: Sequence[Hint] = ()
+        self: MemoryBatches,
+        partition: Partition,
+        writes: Sequence[Write],
+        hints: Sequence[Hint] = (),
+        *,
+        send_by: float = ANY_TIME,
     ) -> Outcome:
-        return await apply(self, partition, list(map(change, writes)), hints)
+        return await apply(self, partition, list(map(change, writes)), hints, send_by=send_by)
 
     patch.setattr(MemoryBatches, "apply", otherwise)
 
@@ -196,8 +202,10 @@ def _segment_by_segment(patch: pytest.MonkeyPatch) -> None:
 def _settle_by_a_read(patch: pytest.MonkeyPatch) -> None:
     apply = Owners.apply
 
-    async def read_it(self: Owners, partition: Partition, writes: Sequence[Write], asked: Sequence[Hint]) -> Outcome:
-        outcome = await apply(self, partition, writes, asked)
+    async def read_it(
+        self: Owners, partition: Partition, writes: Sequence[Write], asked: Sequence[Hint], *, at_ms: int | None = None
+    ) -> Outcome:
+        outcome = await apply(self, partition, writes, asked, at_ms=at_ms)
         own = writes[0].key
         if isinstance(outcome, Unknown) and own.kind is Kind.HOLD and writes[0].values.get("status") == "held":
             with suppress(StoreUnavailable):
@@ -266,10 +274,15 @@ def _driver_retries(patch: pytest.MonkeyPatch) -> None:
     apply = MemoryBatches.apply
 
     async def retry(
-        self: MemoryBatches, partition: Partition, writes: Sequence[Write], hints: Sequence[Hint] = ()
+        self: MemoryBatches,
+        partition: Partition,
+        writes: Sequence[Write],
+        hints: Sequence[Hint] = (),
+        *,
+        send_by: float = ANY_TIME,
     ) -> Outcome:
-        outcome = await apply(self, partition, writes, hints)
-        return await apply(self, partition, writes, hints) if isinstance(outcome, Unknown) else outcome
+        outcome = await apply(self, partition, writes, hints, send_by=send_by)
+        return await apply(self, partition, writes, hints, send_by=send_by) if isinstance(outcome, Unknown) else outcome
 
     patch.setattr(MemoryBatches, "apply", retry)
 
@@ -367,9 +380,11 @@ def _slot_before_the_burn(patch: pytest.MonkeyPatch) -> None:
 def _count_then_act(patch: pytest.MonkeyPatch) -> None:
     apply = Owners.apply
 
-    async def act(self: Owners, partition: Partition, writes: Sequence[Write], asked: Sequence[Hint]) -> Outcome:
+    async def act(
+        self: Owners, partition: Partition, writes: Sequence[Write], asked: Sequence[Hint], *, at_ms: int | None = None
+    ) -> Outcome:
         counted = [write._replace(condition={}) if write.key.kind is Kind.SLOT else write for write in writes]
-        return await apply(self, partition, counted, asked)
+        return await apply(self, partition, counted, asked, at_ms=at_ms)
 
     patch.setattr(Owners, "apply", act)
 
@@ -415,10 +430,14 @@ def _expire_early(patch: pytest.MonkeyPatch) -> None:
 def _event_afterwards(patch: pytest.MonkeyPatch) -> None:
     apply = Owners.apply
 
-    async def afterwards(self: Owners, partition: Partition, writes: Sequence[Write], asked: Sequence[Hint]) -> Outcome:
-        outcome = await apply(self, partition, [write for write in writes if write.key.kind is not Kind.EVENT], asked)
+    async def afterwards(
+        self: Owners, partition: Partition, writes: Sequence[Write], asked: Sequence[Hint], *, at_ms: int | None = None
+    ) -> Outcome:
+        outcome = await apply(
+            self, partition, [write for write in writes if write.key.kind is not Kind.EVENT], asked, at_ms=at_ms
+        )
         if isinstance(outcome, Applied):
-            await apply(self, partition, [write for write in writes if write.key.kind is Kind.EVENT], ())
+            await apply(self, partition, [write for write in writes if write.key.kind is Kind.EVENT], (), at_ms=at_ms)
         return outcome
 
     patch.setattr(Owners, "apply", afterwards)
@@ -432,10 +451,12 @@ def _event_afterwards(patch: pytest.MonkeyPatch) -> None:
 def _hint_afterwards(patch: pytest.MonkeyPatch) -> None:
     apply = Owners.apply
 
-    async def afterwards(self: Owners, partition: Partition, writes: Sequence[Write], asked: Sequence[Hint]) -> Outcome:
-        outcome = await apply(self, partition, writes, ())
+    async def afterwards(
+        self: Owners, partition: Partition, writes: Sequence[Write], asked: Sequence[Hint], *, at_ms: int | None = None
+    ) -> Outcome:
+        outcome = await apply(self, partition, writes, (), at_ms=at_ms)
         if isinstance(outcome, Applied):
-            await apply(self, partition, [], asked)
+            await apply(self, partition, [], asked, at_ms=at_ms)
         return outcome
 
     patch.setattr(Owners, "apply", afterwards)

@@ -30,6 +30,7 @@ from travio_inventory.engine.ports import BlockKey, Cell, GateAnswer
 from travio_inventory.engine.read_seat_map import ReadSeatMap
 from travio_inventory.store import claims, ledger, owners, rows
 from travio_inventory.store.batches import (
+    ANY_TIME,
     Applied,
     Condition,
     Hint,
@@ -57,10 +58,16 @@ def _cancel_any(patch: pytest.MonkeyPatch) -> None:
     apply = MemoryBatches.apply
 
     async def otherwise(
-        self: MemoryBatches, partition: Partition, writes: Sequence[Write], hints: Sequence[Hint] = ()
+        self: MemoryBatches,
+        partition: Partition,
+        writes: Sequence[Write],
+        hints: Sequence[Hint] = (),
+        *,
+        send_by: float = ANY_TIME,
     ) -> Outcome:
         is_cancel = any(write.key.kind is Kind.HOLD and write.values.get("status") == "cancelled" for write in writes)
-        return await apply(self, partition, list(map(unconditionally, writes)) if is_cancel else writes, hints)
+        changed = list(map(unconditionally, writes)) if is_cancel else writes
+        return await apply(self, partition, changed, hints, send_by=send_by)
 
     patch.setattr(MemoryBatches, "apply", otherwise)
 

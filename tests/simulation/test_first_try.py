@@ -20,7 +20,7 @@ from travio_inventory.domain.errors import BackendUnavailable, HoldLimitReached,
 from travio_inventory.domain.hold import DIGEST_CHARS, Caller, Held, Hold, HoldId, HoldRequest, HoldState, Released
 from travio_inventory.domain.trip import Journey, TripKey
 from travio_inventory.store import claims, ledger, owners, rows, transitions
-from travio_inventory.store.batches import Applied, Hint, Kind, Outcome, Partition, Row, RowKey, Rows, Write
+from travio_inventory.store.batches import ANY_TIME, Applied, Hint, Kind, Outcome, Partition, Row, RowKey, Rows, Write
 from travio_inventory.store.claims import Claim, Claimed, Contended, Result, Won
 from travio_inventory.store.memory import Faults, MemoryBatches
 from travio_inventory.store.owners import Owners
@@ -41,9 +41,11 @@ class _Store(MemoryBatches):
         super().__init__(None, Random(30), asyncio.sleep)
         self.asked_s: list[float] = []
 
-    async def apply(self, partition: Partition, writes: Sequence[Write], hints: Sequence[Hint] = ()) -> Outcome:
+    async def apply(
+        self, partition: Partition, writes: Sequence[Write], hints: Sequence[Hint] = (), *, send_by: float = ANY_TIME
+    ) -> Outcome:
         self.asked_s.append(asyncio.get_running_loop().time())
-        return await super().apply(partition, writes, hints)
+        return await super().apply(partition, writes, hints, send_by=send_by)
 
 
 def test_an_attempt_sends_nothing_any_more_once_others_may_give_it_up_for_abandoned() -> None:
@@ -54,7 +56,7 @@ def test_an_attempt_that_does_not_know_its_end_goes_on(monkeypatch: pytest.Monke
     take = claims.take
 
     async def endlessly(judges: Owners, claim: Claim) -> Claimed:
-        return await take(judges, replace(claim, give_up_ms=10**15))
+        return await take(judges, replace(claim, at_ms=10**15))
 
     monkeypatch.setattr(transitions, "take", endlessly)
     assert max(_run(_seconds_of_a_slow_attempt())) > GRACE_S
@@ -91,7 +93,7 @@ async def _batches_of_a_half_freed_attempt() -> int:
     store.asked_s.clear()
     cells = [RowKey(Kind.CELL, "s1", segment) for segment in (0, 1)]
     values: Row = {"status": "held", "since": START_MS}
-    claimed = await claims.take(process.owners, Claim(KEY, 1, STRANGER, cells, values, START_MS + 10_000))
+    claimed = await claims.take(process.owners, Claim(KEY, 1, STRANGER, cells, values, START_MS))
     assert isinstance(claimed.result, Contended)
     return len(store.asked_s)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import time
 import unicodedata
 from collections.abc import Sequence
 from random import Random
@@ -21,6 +22,7 @@ from travio_inventory.store.batches import (
     Condition,
     Index,
     Kind,
+    NotDone,
     Outcome,
     Partition,
     Refused,
@@ -440,3 +442,28 @@ async def test_all_stores_answer_alike_whatever_comes(store: Store, batches: Seq
         found, modelled = [await one.store.read(block.partition, kind) for one in (block, model)]
         assert [*found.items()] == [*modelled.items()]
     assert len(await store.hinted(Index.EXPIRY, block.partition.name)) == len(batches)
+
+
+# ---- what is too old
+
+
+async def test_a_batch_whose_time_to_be_sent_is_over_is_not_done_and_its_company_is(block: Block) -> None:
+    now = asyncio.get_running_loop().time()
+    late, early = (
+        block.store.apply(block.partition, [Write(A1, {}, FREE)], [hint("x", uuid4().hex)], send_by=now - 0.001),
+        block.store.apply(block.partition, [Write(A2, {}, FREE)], [hint("x", uuid4().hex)], send_by=now + 60),
+    )
+    assert [type(outcome) for outcome in await asyncio.gather(late, early)] == [NotDone, Applied]
+    assert await block.get(A1, A2) == {A2: FREE}
+
+
+async def test_a_batch_that_grew_too_old_on_its_way_to_the_store_is_not_done(block: Block) -> None:
+    """The process is stopped, as by a signal, between asking and sending."""
+    send_by = asyncio.get_running_loop().time() + 0.05
+    asking = asyncio.create_task(
+        block.store.apply(block.partition, [Write(A1, {}, FREE)], [hint("x", uuid4().hex)], send_by=send_by)
+    )
+    await asyncio.sleep(0)
+    time.sleep(0.1)  # noqa: ASYNC251 - nothing of this process may run
+    assert isinstance(await asking, NotDone)
+    assert await block.get(A1) == {}

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 from travio_inventory.store.batches import StoreUnavailable
-from travio_inventory.store.scylla.announcer import TOGETHER_MAX, WRITERS_MAX, Announcer
+from travio_inventory.store.scylla.announcer import TOGETHER_MAX, WRITERS_MAX, Announcer, NotAnnounced
 from travio_inventory.store.scylla.failures import Failure
 from travio_inventory.store.scylla.statements import Statement
 
@@ -16,11 +16,15 @@ class Writer:
         self.requests: list[list[str]] = []
         self.go = asyncio.Event()
         self.failing: set[str] = set()
+        self.wrong: set[str] = set()
 
     async def write(self, hints: Sequence[Statement]) -> Failure | None:
         self.requests.append([text for text, _ in hints])
         await self.go.wait()
-        failed = self.failing & {text for text, _ in hints}
+        texts = {text for text, _ in hints}
+        if self.wrong & texts:
+            raise ZeroDivisionError
+        failed = self.failing & texts
         return Failure(StoreUnavailable("spoiled"), was_sent=True) if failed else None
 
 
@@ -35,7 +39,7 @@ async def until_quiet() -> None:
 
 async def test_who_comes_while_others_travel_goes_together() -> None:
     writer = Writer()
-    announcer = Announcer(writer.write)
+    announcer = Announcer(writer.write, wait_s=5)
     early = []
     for n in range(WRITERS_MAX):
         early.append(asyncio.create_task(announcer.announce(hints(f"early-{n}"))))
@@ -50,7 +54,7 @@ async def test_who_comes_while_others_travel_goes_together() -> None:
 
 async def test_no_request_has_too_many_unless_one_caller_asks_for_them() -> None:
     writer = Writer()
-    announcer = Announcer(writer.write)
+    announcer = Announcer(writer.write, wait_s=5)
     many = hints(*(f"many-{n}" for n in range(2 * TOGETHER_MAX)))
     asked = [hints("first"), hints("second"), hints("third"), many, *(hints(f"{n}") for n in range(TOGETHER_MAX + 1))]
     tasks = [asyncio.create_task(announcer.announce(one)) for one in asked]
@@ -65,7 +69,7 @@ async def test_no_request_has_too_many_unless_one_caller_asks_for_them() -> None
 async def test_a_failure_is_told_to_those_of_the_request_and_to_nobody_else() -> None:
     writer = Writer()
     writer.failing = {"bad"}
-    announcer = Announcer(writer.write)
+    announcer = Announcer(writer.write, wait_s=5)
     alone = []
     for n in range(WRITERS_MAX):
         alone.append(asyncio.create_task(announcer.announce(hints(f"alone-{n}"))))
@@ -80,7 +84,7 @@ async def test_a_failure_is_told_to_those_of_the_request_and_to_nobody_else() ->
 
 async def test_a_caller_that_leaves_takes_nobody_along() -> None:
     writer = Writer()
-    announcer = Announcer(writer.write)
+    announcer = Announcer(writer.write, wait_s=5)
     busy = [asyncio.create_task(announcer.announce(hints(f"busy-{n}"))) for n in range(WRITERS_MAX)]
     await until_quiet()
     leaving, staying = (asyncio.create_task(announcer.announce(hints(name))) for name in ("leaving", "staying"))
@@ -89,3 +93,37 @@ async def test_a_caller_that_leaves_takes_nobody_along() -> None:
     writer.go.set()
     assert await asyncio.gather(*busy, staying) == [None] * (WRITERS_MAX + 1)
     assert leaving.cancelled()
+
+
+async def test_a_write_that_raises_is_told_to_those_of_the_request_and_the_others_go_on() -> None:
+    writer = Writer()
+    writer.wrong = {"wrong-0", "wrong-1"}
+    announcer = Announcer(writer.write, wait_s=5)
+    wrong = []
+    for n in range(WRITERS_MAX):
+        wrong.append(asyncio.create_task(announcer.announce(hints(f"wrong-{n}"))))
+        await until_quiet()
+    behind = asyncio.create_task(announcer.announce(hints("behind")))
+    await until_quiet()
+    writer.go.set()
+    async with asyncio.timeout(2):
+        told = await asyncio.gather(*wrong, return_exceptions=True)
+        assert [type(error) for error in told] == [ZeroDivisionError] * WRITERS_MAX
+        assert await behind is None
+
+
+async def test_nobody_waits_longer_than_is_said_and_who_left_the_queue_is_not_written() -> None:
+    """Every writer is stuck: those whose hints are being written and those behind them are told the same."""
+    writer = Writer()
+    announcer = Announcer(writer.write, wait_s=0.05)
+    waiting = []
+    for n in range(WRITERS_MAX):
+        waiting.append(asyncio.create_task(announcer.announce(hints(f"{n}"))))
+        await until_quiet()
+    waiting.append(asyncio.create_task(announcer.announce(hints("queued"))))
+    async with asyncio.timeout(2):
+        told = await asyncio.gather(*waiting)
+    assert [type(said.error) for said in told if said is not None] == [NotAnnounced] * (WRITERS_MAX + 1)
+    writer.go.set()
+    assert await announcer.announce(hints("later")) is None
+    assert ["queued"] not in writer.requests

@@ -7,10 +7,12 @@ import resource
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -30,6 +32,7 @@ from travio_inventory.store.batches import (
     Write,
 )
 from travio_inventory.store.sqlite import DatabaseTooNew, DataFolderInUse, SqliteBatches
+from travio_inventory.store.sqlite.committer import Committer
 
 HOLD = RowKey(Kind.HOLD, "hold-1")
 
@@ -303,3 +306,55 @@ async def test_the_interpreter_switches_threads_fast_while_the_store_is_open(tmp
     async with SqliteBatches.open(tmp_path):
         assert sys.getswitchinterval() <= 0.000_05 < before
     assert sys.getswitchinterval() == before
+
+
+async def test_a_group_that_raises_what_nobody_expects_is_not_done_and_the_store_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise MemoryError
+
+    async with SqliteBatches.open(tmp_path) as store, asyncio.timeout(5):
+        with monkeypatch.context() as patch:
+            patch.setattr("travio_inventory.store.sqlite.batches.try_group", broken)
+            assert [type(outcome) for outcome in await all_at_once(store, range(3))] == [NotDone] * 3
+        assert isinstance(await store.apply(PARTITION, birth("a")), Applied)
+        assert await ids(store) == {"a"}
+
+
+class Disk:
+    """A connection whose commits do what they are told."""
+
+    def __init__(self, commit: Callable[[], None]) -> None:
+        self.commit = commit
+
+
+async def test_a_commit_that_raises_what_nobody_expects_is_told() -> None:
+    def broken() -> None:
+        raise MemoryError
+
+    told: asyncio.Future[Exception | None] = asyncio.get_running_loop().create_future()
+    committer = Committer(cast("sqlite3.Connection", Disk(broken)), asyncio.get_running_loop())
+    committer.commit(told.set_result)
+    async with asyncio.timeout(5):
+        assert isinstance(await told, MemoryError)
+    committer.close()
+
+
+async def test_closing_does_not_wait_for_ever_for_a_disk_that_hangs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk_works = threading.Event()
+    commit = Committer._commit
+
+    def hangs(self: Committer) -> Exception | None:
+        disk_works.wait(10)
+        return commit(self)
+
+    monkeypatch.setattr(Committer, "_commit", hangs)
+    monkeypatch.setattr("travio_inventory.store.sqlite.batches.CLOSE_S_MAX", 0.1)
+    async with asyncio.timeout(5):
+        async with SqliteBatches.open(tmp_path, wait_ms_max=50) as store:
+            assert isinstance(await store.apply(PARTITION, birth("a")), Unknown)
+    disk_works.set()
+    await asyncio.sleep(0.1)  # the thread ends with this test, not in another

@@ -13,6 +13,7 @@ import pytest
 from tests.store.conftest import memory_store, new_partition, scylla_store, sqlite_store
 from travio_inventory.store.batches import (
     ABSENT,
+    ANY_TIME,
     Applied,
     Batches,
     Condition,
@@ -72,16 +73,20 @@ async def test_memory_sqlite_and_a_cql_server_answer_alike(scylla: ScyllaOptions
 class ForgetsNulls(MemoryBatches):
     """Takes a condition that a column is null for one that asks nothing."""
 
-    async def apply(self, partition: Partition, writes: Sequence[Write], hints: Sequence[Hint] = ()) -> Outcome:
+    async def apply(
+        self, partition: Partition, writes: Sequence[Write], hints: Sequence[Hint] = (), *, send_by: float = ANY_TIME
+    ) -> Outcome:
         kept = [write._replace(condition=_without_nulls(write.condition)) for write in writes]
-        return await super().apply(partition, kept, hints)
+        return await super().apply(partition, kept, hints, send_by=send_by)
 
 
 class ShowsTooLittle(MemoryBatches):
     """Leaves a column out of the rows that a refusal shows."""
 
-    async def apply(self, partition: Partition, writes: Sequence[Write], hints: Sequence[Hint] = ()) -> Outcome:
-        outcome = await super().apply(partition, writes, hints)
+    async def apply(
+        self, partition: Partition, writes: Sequence[Write], hints: Sequence[Hint] = (), *, send_by: float = ANY_TIME
+    ) -> Outcome:
+        outcome = await super().apply(partition, writes, hints, send_by=send_by)
         if isinstance(outcome, Refused):
             return Refused({key: {**row, "until": None} for key, row in outcome.rows.items()})
         return outcome

@@ -51,18 +51,23 @@ class Invalidations:
 
     async def _listen_always(self) -> None:
         while True:
-            connection = self._new_connection()
             try:
-                await self._listen(connection)
+                await self._listen_once()
             except ResponseError as refused:
                 self._complain(refused)
             except Exception as failed:  # noqa: BLE001 - whatever it was, another connection is tried
                 _log.debug("redis does not tell of invalidations: %s: %s", type(failed).__name__, failed)
-            finally:
-                self.are_heard = False
-                self._on_silence()
-                await connection.disconnect(nowait=True)
             await asyncio.sleep(self._ask_every_s)
+
+    async def _listen_once(self) -> None:
+        """On one connection, until it ends. Raises what ends it, or keeps it from being made or left."""
+        connection = self._new_connection()
+        try:
+            await self._listen(connection)
+        finally:
+            self.are_heard = False
+            self._on_silence()
+            await connection.disconnect(nowait=True)
 
     async def _listen(self, connection: AbstractConnection) -> None:
         """Returns never. Raises what ends the connection."""

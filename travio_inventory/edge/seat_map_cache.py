@@ -99,15 +99,17 @@ class RedisSeatMapCache:
 
     async def _read(self, key: bytes) -> Mapping[int, bytes]:
         asked_at_ms, heard = self._now_ms(), self._redis.hears_of(key)
+        is_shared = False
         try:
-            reply = await self._redis.run(scripts.READ, key, self._stale_ms_max)
+            blocks, age_ms = _blocks(await self._redis.run(scripts.READ, key, self._stale_ms_max))
         except RedisAway:
-            reply = []
-        blocks, age_ms = _blocks(reply)
-        if self._copies.reads.get(key) is asyncio.current_task():
-            del self._copies.reads[key]
-            if blocks and heard:
-                self._copies.put(key, _Copy(blocks, asked_at_ms + self._stale_ms_max - age_ms))
+            return {}
+        finally:  # who asks later does not wait for, nor share, what has ended
+            if self._copies.reads.get(key) is asyncio.current_task():
+                is_shared = True
+                del self._copies.reads[key]
+        if is_shared and blocks and heard:
+            self._copies.put(key, _Copy(blocks, asked_at_ms + self._stale_ms_max - age_ms))
         return blocks
 
 

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, Final, TypeVar
 
-from travio_inventory.domain.errors import Overloaded
+from travio_inventory.domain.errors import OutcomeUnknown, Overloaded
 
 T = TypeVar("T")
 
@@ -21,13 +21,14 @@ class Commits:
 
     def __init__(self, *, in_flight_max: int) -> None:
         self._turns = asyncio.Semaphore(in_flight_max)
-        self._steps: set[asyncio.Task[None]] = set()
+        self._steps: set[asyncio.Task[Any]] = set()
         self._background: set[asyncio.Task[None]] = set()
 
     async def run(
         self, step: Coroutine[Any, Any, T], *, if_never_begun: Callable[[], Coroutine[Any, Any, None]] | None = None
     ) -> T:
-        """The step's result; a step that has begun goes on to its end even where the caller is cancelled.
+        """The step's result; a step that has begun goes on to its end even where the caller is cancelled. Raises
+        Overloaded, and OutcomeUnknown where `drain` did not wait for its end.
 
         `if_never_begun` undoes, in the background, what was done for a step that then did not begin.
         """
@@ -38,11 +39,15 @@ class Commits:
             if if_never_begun is not None:
                 self.in_background(if_never_begun())
             raise
-        answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        task = asyncio.ensure_future(_finish(step, answer))
+        task = asyncio.ensure_future(step)
         self._steps.add(task)
         task.add_done_callback(self._ended)
-        return await answer
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if task.cancelled() and not _is_leaving():
+                raise OutcomeUnknown from None  # the drain cut it off, at its first line or at any other
+            raise
 
     async def _turn(self) -> None:
         if not self._turns.locked():
@@ -54,7 +59,7 @@ class Commits:
         except TimeoutError:
             raise Overloaded from None
 
-    def _ended(self, step: asyncio.Task[None]) -> None:
+    def _ended(self, step: asyncio.Task[Any]) -> None:
         self._steps.discard(step)
         self._turns.release()
 
@@ -77,16 +82,7 @@ class Commits:
             await asyncio.wait(tasks, timeout=left)
 
 
-async def _finish(step: Coroutine[Any, Any, T], answer: asyncio.Future[T]) -> None:
-    """Run the step to its end and answer whoever still waits."""
-    try:
-        result = await step
-    except asyncio.CancelledError:
-        answer.cancel()
-        raise
-    except BaseException as error:  # noqa: BLE001 - it is the caller's, and is raised there
-        if not answer.done():
-            answer.set_exception(error)
-    else:
-        if not answer.done():
-            answer.set_result(result)
+def _is_leaving() -> bool:
+    """Whether somebody cancels the task that asks."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

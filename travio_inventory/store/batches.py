@@ -7,6 +7,7 @@ were before it, and all of it happens or nothing.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from math import inf
 from typing import NamedTuple, Protocol, TypeAlias
 
 from travio_inventory.domain.limits import CELLS_PER_BLOCK_MAX
@@ -85,6 +86,11 @@ INTEGER_COLUMNS = (
 COLUMNS = (*TEXT_COLUMNS, *INTEGER_COLUMNS)
 """Every column that a row may have; all are nullable. Integers are 64 bits wide."""
 
+ANY_TIME = inf
+"""Of a batch that may be sent however late."""
+TOO_OLD = "its time to be sent is over"
+"""The cause of a NotDone by `send_by`."""
+
 ROWS_AT_ONCE_MAX = CELLS_PER_BLOCK_MAX
 """So many rows of a kind are read as one moment saw them: all cells of a block."""
 
@@ -152,9 +158,14 @@ class StoreUnavailable(Exception):
 class Batches(Protocol):
     """Conditional batches, reads and hints. Every call has a bound; none retries by itself."""
 
-    async def apply(self, partition: Partition, writes: Sequence[Write], hints: Sequence[Hint] = ()) -> Outcome:
-        """Try the batch once. Never raises for a store that is away: the outcome says so. Raises ValueError and the
-        like for a batch that no store can take: an unknown column, an integer wider than 64 bits.
+    async def apply(
+        self, partition: Partition, writes: Sequence[Write], hints: Sequence[Hint] = (), *, send_by: float = ANY_TIME
+    ) -> Outcome:
+        """Try the batch once. `send_by` is a time of the event loop: a batch that is not on its way by then, however
+        long its hints, its turn or a stopped process took, is NotDone and is never sent.
+
+        Never raises for a store that is away: the outcome says so. Raises ValueError and the like for a batch that
+        no store can take: an unknown column, an integer wider than 64 bits.
         """
         ...
 

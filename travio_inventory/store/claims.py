@@ -29,9 +29,8 @@ ERRORS_MAX = 3
 @dataclass(frozen=True, slots=True)
 class Claim:
     """What is to be taken: `cells` of one block for `owner`, setting `values`, with the rows `beside` them in the
-    same batch. `own` is the hold's own
-    row where it is among those. From `give_up_ms` on (Unix milliseconds) no batch is sent any more: others may take
-    the attempt for abandoned.
+    same batch. `own` is the hold's own row where it is among those. It began `at_ms`: a grace later no batch is tried
+    any more, for others may take the attempt for abandoned.
     """
 
     trip: TripKey
@@ -39,7 +38,7 @@ class Claim:
     owner: str
     cells: Sequence[RowKey]
     values: Row
-    give_up_ms: int
+    at_ms: int
     beside: Sequence[Write] = ()
     own: RowKey | None = None
     hints: Sequence[Hint] = ()
@@ -110,9 +109,9 @@ async def take(owners: Owners, claim: Claim) -> Claimed:
     in_doubt = False
     errors = 0
     for _ in range(ROUNDS_MAX):
-        if owners.clock.now_ms() >= claim.give_up_ms:
+        if owners.clock.now_ms() >= claim.at_ms + owners.rules.grace_ms:
             return Claimed(Stuck(), in_doubt)
-        match await owners.apply(partition, writes, claim.hints):
+        match await owners.apply(partition, writes, claim.hints, at_ms=claim.at_ms):
             case Applied():
                 return Claimed(Won(), in_doubt=False)
             case Refused(rows=standing):

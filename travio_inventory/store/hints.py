@@ -8,6 +8,13 @@ from travio_inventory.store.rows import block_entry
 
 MINUTE_MS = 60_000
 
+SENT_WITHIN_MS = 60_000
+"""A step is sent so soon after the moment that it is stamped with, or not at all: its hints name that minute."""
+TRAVELS_MS = 60_000
+"""So long after it was sent a batch hardly ever lands; one that does is found by the slow round."""
+LANDS_WITHIN_MS = SENT_WITHIN_MS + TRAVELS_MS
+"""How long after its moment a step is looked for in its minute."""
+
 _SHARED = frozenset({Index.EXPIRY, Index.JOURNAL})
 
 

@@ -10,6 +10,8 @@ from typing import Self, TypeAlias
 
 from travio_inventory.store.batches import (
     ABSENT,
+    ANY_TIME,
+    TOO_OLD,
     Applied,
     Condition,
     Hint,
@@ -122,15 +124,20 @@ class MemoryBatches:
         self._rows: dict[Partition, dict[RowKey, Row]] = {}
         self._hints: defaultdict[tuple[Index, str], set[str]] = defaultdict(set)
 
-    async def apply(self, partition: Partition, writes: Sequence[Write], hints: Sequence[Hint] = ()) -> Outcome:
+    async def apply(
+        self, partition: Partition, writes: Sequence[Write], hints: Sequence[Hint] = (), *, send_by: float = ANY_TIME
+    ) -> Outcome:
         fault = self.faults.draw(self._random)
         if fault is not None:
             self.seen[fault] += 1
         if fault is Fault.NOT_DONE:
             await self._travel()
             return NotDone("the store is away")
-        for hint in hints:
-            self._hints[hint.of, hint.bucket].add(hint.entry)
+        if hints:
+            self._add(hints)
+            await self._travel()
+        if asyncio.get_running_loop().time() > send_by:
+            return NotDone(TOO_OLD)
         copy = [Write(key, condition and dict(condition), dict(values)) for key, condition, values in writes]
         answer = asyncio.get_running_loop().create_future() if self._is_answered(fault) else None
         self._send(partition, copy, fault, answer)
@@ -169,6 +176,10 @@ class MemoryBatches:
     def partitions(self) -> Sequence[Partition]:
         """Those that have rows, in the order in which they got their first."""
         return list(self._rows)
+
+    def _add(self, hints: Sequence[Hint]) -> None:
+        for hint in hints:
+            self._hints[hint.of, hint.bucket].add(hint.entry)
 
     def _is_answered(self, fault: Fault | None) -> bool:
         if fault is Fault.TWICE:

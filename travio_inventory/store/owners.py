@@ -26,6 +26,7 @@ from travio_inventory.engine.ports import BlockKey, Clock, HoldWatch
 from travio_inventory.store import hints, rows
 from travio_inventory.store.batches import (
     ABSENT,
+    ANY_TIME,
     Applied,
     Batches,
     Hint,
@@ -95,10 +96,15 @@ class Owners:
         self.news = News()
         self._hints = hints.HintMemory()
 
-    async def apply(self, partition: Partition, writes: Sequence[Write], asked: Sequence[Hint]) -> Outcome:
-        """Try the batch once, with those of its hints that are not known to be durable."""
+    async def apply(
+        self, partition: Partition, writes: Sequence[Write], asked: Sequence[Hint], *, at_ms: int | None = None
+    ) -> Outcome:
+        """Try the batch once, with those of its hints that are not known to be durable. A step that is stamped with
+        `at_ms` is NotDone where it could not be sent while its hints are good.
+        """
         missing = self._hints.missing(asked)
-        outcome = await self.batches.apply(partition, writes, missing)
+        send_by = ANY_TIME if at_ms is None else self._send_by(at_ms)
+        outcome = await self.batches.apply(partition, writes, missing, send_by=send_by)
         if missing and isinstance(outcome, Applied | Refused):
             self._hints.remember(missing)
         if isinstance(outcome, Applied):
@@ -107,6 +113,13 @@ class Owners:
                     block = BlockKey(TripKey(partition.organization, partition.name), partition.number)
                     self.news.recorded(block, values)
         return outcome
+
+    def _send_by(self, at_ms: int) -> float:
+        """Until when, by the event loop's clock, a step of that moment may be sent. That clock goes on while the
+        process is stopped, and nobody sets it.
+        """
+        left_ms = min(at_ms - self.clock.now_ms(), 0) + hints.SENT_WITHIN_MS
+        return asyncio.get_running_loop().time() + left_ms / 1_000
 
     def new_digest(self) -> str:
         """The digest of an id that nobody can guess or has."""
@@ -153,7 +166,7 @@ class Owners:
         writes.append(rows.event_write(hold, event, at_ms=at_ms, ordinal=ordinal, order=order))
         writes += _cell_writes(hold.id, rows.cell_keys(hold.seats_by_block[hold.home], hold.journey), state)
         asked = [hints.recorded(home, at_ms), *(hints.due(other, at_ms) for other in others)]
-        return await self.apply(home, writes, asked)
+        return await self.apply(home, writes, asked, at_ms=at_ms)
 
     async def expire(self, hold: Hold) -> Row:
         """End a hold that has lapsed, unless it was extended, confirmed or ended meanwhile; the row as it stands

@@ -146,8 +146,7 @@ class Transitions:
     def _intents(self, hold: Hold, block: int, seats: Sequence[str], now_ms: int) -> Claim:
         values: Row = {"status": "held", "until": _until(hold, now_ms), "since": now_ms}
         cells = rows.cell_keys(seats, hold.journey)
-        give_up_ms = now_ms + self._owners.rules.grace_ms
-        return Claim(hold.trip, block, hold.id, cells, values, give_up_ms, hints=self._hints(hold, block, now_ms))
+        return Claim(hold.trip, block, hold.id, cells, values, now_ms, hints=self._hints(hold, block, now_ms))
 
     def _home_claim(self, hold: Hold, now_ms: int) -> Claim:
         own = rows.hold_key(hold.id)
@@ -162,7 +161,7 @@ class Transitions:
             hold.id,
             rows.cell_keys(hold.seats_by_block[hold.home], hold.journey),
             {"status": status, "since": now_ms, **({} if until_ms is None else {"until": until_ms})},
-            now_ms + self._owners.rules.grace_ms,
+            now_ms,
             beside=(Write(own, ABSENT, rows.hold_row(hold)), told),
             own=own,
             hints=self._hints(hold, hold.home, now_ms),
@@ -403,7 +402,7 @@ class Transitions:
             ),
         ]
         due = [hints.due(rows.block_partition(hold.trip, block), until_ms) for block in hold.seats_by_block]
-        return await self._owners.apply(home, writes, [hints.recorded(home, now_ms), *due])
+        return await self._owners.apply(home, writes, [hints.recorded(home, now_ms), *due], at_ms=now_ms)
 
     # ---- read
 

@@ -28,10 +28,13 @@ class Turns:
 
     def _next_turn(self) -> None:
         self._left = CALLS_PER_TURN
-        while self._waiting and self._left:
-            connection = next(iter(self._waiting))
-            waiting = self._waiting.pop(connection)
-            self._left -= waiting.popleft()()
-            if waiting:
-                self._waiting[connection] = waiting
-        self._renewal = asyncio.get_running_loop().call_soon(self._next_turn) if self._waiting else None
+        try:
+            while self._waiting and self._left:
+                connection = next(iter(self._waiting))
+                waiting = self._waiting.pop(connection)
+                start = waiting.popleft()
+                if waiting:
+                    self._waiting[connection] = waiting
+                self._left -= start()
+        finally:  # one call that cannot start must not keep all others from it
+            self._renewal = asyncio.get_running_loop().call_soon(self._next_turn) if self._waiting else None

@@ -23,7 +23,7 @@ from travio_inventory.engine import Inventory
 from travio_inventory.engine.commits import Commits
 from travio_inventory.engine.open_trip import OpenTrip
 from travio_inventory.settings import Settings
-from travio_inventory.store.batches import Batches, Hint, Outcome, Partition, Table, Write
+from travio_inventory.store.batches import ANY_TIME, Batches, Hint, Outcome, Partition, Table, Write
 from travio_inventory.store.definitions import Definitions
 from travio_inventory.store.memory import MemoryBatches
 from travio_inventory.store.owners import Owners
@@ -151,11 +151,13 @@ class _Recorder:
         self.get, self.read, self.hinted = batches.get, batches.read, batches.hinted
         self._batches = batches
 
-    async def apply(self, partition: Partition, writes: Sequence[Write], hints: Sequence[Hint] = ()) -> Outcome:
+    async def apply(
+        self, partition: Partition, writes: Sequence[Write], hints: Sequence[Hint] = (), *, send_by: float = ANY_TIME
+    ) -> Outcome:
         """See Batches."""
         if partition.table is Table.BLOCKS:
             self.kept.append((partition, writes))
-        return await self._batches.apply(partition, writes, hints)
+        return await self._batches.apply(partition, writes, hints, send_by=send_by)
 
 
 class _Nobody:

@@ -14,37 +14,66 @@ TOGETHER_MAX = 10
 """Servers warn of batches over more partitions than that."""
 
 
+class NotAnnounced(Exception):
+    """The wait was too long; the hints may be written later, or never."""
+
+
 class _Waiting(NamedTuple):
     hints: Sequence[Statement]
     written: asyncio.Future[Failure | None]
 
 
 class Announcer:
-    """Writes hints by `write`, which takes those of several callers and says why they may not be durable."""
+    """Writes hints by `write`, which takes those of several callers and says why they may not be durable.
 
-    def __init__(self, write: Callable[[Sequence[Statement]], Awaitable[Failure | None]]) -> None:
+    Nobody waits longer than `wait_s`, from asking to the end of the write.
+    """
+
+    def __init__(self, write: Callable[[Sequence[Statement]], Awaitable[Failure | None]], *, wait_s: float) -> None:
         self._write = write
+        self._wait_s = wait_s
         self._waiting: deque[_Waiting] = deque()
         self._writers: set[asyncio.Task[None]] = set()
 
     async def announce(self, hints: Sequence[Statement]) -> Failure | None:
-        """None once the hints are durable; a failure, perhaps of another's hint, where that is not known."""
+        """None once the hints are durable; a failure, perhaps of another's hint, where that is not known. Raises what
+        `write` does.
+        """
         waiting = _Waiting(hints, asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)
         if len(self._writers) < WRITERS_MAX:
             writer = asyncio.create_task(self._write_all())
             self._writers.add(writer)
             writer.add_done_callback(self._writers.discard)
-        return await waiting.written
+        try:
+            async with asyncio.timeout(self._wait_s):
+                return await waiting.written
+        except TimeoutError:
+            return Failure(NotAnnounced(f"hints were not written within {self._wait_s} s"), was_sent=True)
 
     async def _write_all(self) -> None:
-        while self._waiting:
-            together = [self._waiting.popleft()]
-            room = TOGETHER_MAX - len(together[0].hints)
-            while self._waiting and len(self._waiting[0].hints) <= room:
-                room -= len(self._waiting[0].hints)
-                together.append(self._waiting.popleft())
-            failure = await self._write([hint for one in together for hint in one.hints])
-            for one in together:
-                if not one.written.done():
-                    one.written.set_result(failure)
+        while together := self._next_together():
+            try:
+                failure = await self._write([hint for one in together for hint in one.hints])
+            except Exception as error:  # noqa: BLE001 - it is theirs who wait, and is raised there
+                for waiting in _still(together):
+                    waiting.written.set_exception(error)
+            else:
+                for waiting in _still(together):
+                    waiting.written.set_result(failure)
+
+    def _next_together(self) -> list[_Waiting]:
+        """Those who have waited longest, TOGETHER_MAX hints of them but at least one; none where nobody waits."""
+        together: list[_Waiting] = []
+        room = TOGETHER_MAX
+        while self._waiting and (not together or len(self._waiting[0].hints) <= room):
+            waiting = self._waiting.popleft()
+            if not waiting.written.done():
+                room -= len(waiting.hints)
+                together.append(waiting)
+        return together
+
+
+def _still(together: Sequence[_Waiting]) -> list[_Waiting]:
+    """Those who wait still: others have left, or were told that it took too long."""
+    return [waiting for waiting in together if not waiting.written.done()]

@@ -13,6 +13,8 @@ from cassandra.query import Statement as DriverStatement
 
 from travio_inventory.store.batches import (
     ABSENT,
+    ANY_TIME,
+    TOO_OLD,
     Applied,
     Hint,
     Index,
@@ -48,7 +50,11 @@ from travio_inventory.store.scylla.statements import (
 from travio_inventory.store.scylla.turns import Turns
 from travio_inventory.store.threads import switching_fast
 
+DRIVER_LATE_S = 5.0
+"""So much later than asked for the driver may tell that a request took too long, on a busy machine."""
+
 _APPLIED = Applied()
+_TOO_OLD = Failure(StoreUnavailable(TOO_OLD), was_sent=False)
 _CLOSED = Failure(StoreUnavailable("the store is closed"), was_sent=False)
 
 _Build: TypeAlias = Callable[[Sequence[PreparedStatement]], DriverStatement]
@@ -69,10 +75,10 @@ class Counts:
 class ScyllaBatches:
     """Conditional batches on ScyllaDB or Apache Cassandra.
 
-    A batch waits at most `wait_ms_max` for its turn on its partition and in all (then NotDone), and
-    `request_ms_max` for an answer (then Unknown). Hints are written before it is sent. A caller that is cancelled
-    does not undo its batch. Raises ValueError and the like for a batch that no store can take, and the driver's
-    errors for requests that are wrong or not allowed.
+    A batch waits at most `wait_ms_max` for its turn on its partition, as long for one in all, and as long and a
+    request for its hints to be written before it (then NotDone); and `request_ms_max` for an answer (then Unknown).
+    A caller that is cancelled does not undo its batch. Raises ValueError and the like for a batch that no store can
+    take, and the driver's errors for requests that are wrong or not allowed.
     """
 
     def __init__(self, session: Session, options: ScyllaOptions) -> None:
@@ -80,14 +86,14 @@ class ScyllaBatches:
         self._keyspace = options.keyspace
         self._page = options.rows_per_read_max
         self._request_s = options.request_ms_max / 1000
-        self._bridge = Bridge(session)
+        self._bridge = Bridge(session, patience_s=self._request_s + DRIVER_LATE_S)
         self._prepared = Prepared(session)
         self._turns = Turns(
             limit=options.calls_max,
             per_partition=options.calls_per_partition_max,
             wait_s=options.wait_ms_max / 1000,
         )
-        self._announcer = Announcer(self._write_plainly)
+        self._announcer = Announcer(self._write_plainly, wait_s=(options.wait_ms_max + options.request_ms_max) / 1_000)
         self._closed = asyncio.Event()
 
     @classmethod
@@ -110,8 +116,10 @@ class ScyllaBatches:
         finally:
             await asyncio.to_thread(session.cluster.shutdown)
 
-    async def apply(self, partition: Partition, writes: Sequence[Write], hints: Sequence[Hint] = ()) -> Outcome:
-        outcome = await self._apply(partition, writes, hints)
+    async def apply(
+        self, partition: Partition, writes: Sequence[Write], hints: Sequence[Hint] = (), *, send_by: float = ANY_TIME
+    ) -> Outcome:
+        outcome = await self._apply(partition, writes, hints, send_by)
         match outcome:
             case Applied():
                 self.counts.applied += 1
@@ -155,7 +163,9 @@ class ScyllaBatches:
                 break
         return entries
 
-    async def _apply(self, partition: Partition, writes: Sequence[Write], hints: Sequence[Hint]) -> Outcome:
+    async def _apply(
+        self, partition: Partition, writes: Sequence[Write], hints: Sequence[Hint], send_by: float
+    ) -> Outcome:
         place = place_of(partition)
         statements = batch_of(self._keyspace, place, writes)
         if hints:
@@ -166,7 +176,7 @@ class ScyllaBatches:
         if not statements:
             return _APPLIED
         reply = await self._ask(
-            partition, statements, BATCH, partial(batch_statement, self._keyspace, place, statements)
+            partition, statements, BATCH, partial(batch_statement, self._keyspace, place, statements), send_by=send_by
         )
         if isinstance(reply, Failure):
             return outcome_of(reply)
@@ -201,7 +211,15 @@ class ScyllaBatches:
     async def _ask_one(self, lane: Partition | None, statement: Statement, profile: str) -> Reply:
         return await self._ask(lane, [statement], profile, partial(_bound, statement))
 
-    async def _ask(self, lane: Partition | None, statements: Sequence[Statement], profile: str, build: _Build) -> Reply:
+    async def _ask(
+        self,
+        lane: Partition | None,
+        statements: Sequence[Statement],
+        profile: str,
+        build: _Build,
+        *,
+        send_by: float = ANY_TIME,
+    ) -> Reply:
         """Prepare what must be, wait for a turn, send, wait for the reply."""
         if self._closed.is_set():
             return _CLOSED
@@ -215,6 +233,9 @@ class ScyllaBatches:
         if self._closed.is_set():
             leave()
             return _CLOSED
+        if asyncio.get_running_loop().time() > send_by:
+            leave()
+            return _TOO_OLD
         return await self._bridge.send(statement, profile, leave)
 
     async def _prepare(self, text: str) -> PreparedStatement:

@@ -20,14 +20,19 @@ Reply: TypeAlias = Answer | Failure | None
 class _Call:
     reply: asyncio.Future[Reply]
     ended: Callable[[], None]
+    watch: asyncio.TimerHandle | None = None
     is_over: bool = False
 
 
 class Bridge:
-    """Sends statements over a session, from the event loop it is made on."""
+    """Sends statements over a session, from the event loop it is made on.
 
-    def __init__(self, session: Session) -> None:
+    Where the driver has told nothing within `patience_s`, longer than its own, the request counts as unanswered.
+    """
+
+    def __init__(self, session: Session, *, patience_s: float) -> None:
         self._session = session
+        self._patience_s = patience_s
         self._loop = asyncio.get_running_loop()
         self._arrived: deque[tuple[_Call, Reply]] = deque()
         self._is_armed = False
@@ -40,6 +45,7 @@ class Bridge:
         except BaseException:
             ended()
             raise
+        call.watch = self._loop.call_later(self._patience_s, self._forget, call)
         response.add_callbacks(self._arrive, self._fail, callback_args=(call,), errback_args=(call, response))
         return call.reply
 
@@ -56,13 +62,27 @@ class Bridge:
             self._loop.call_soon_threadsafe(self._deliver)
 
     def _deliver(self) -> None:
-        """The driver may end a request twice: as one that took too long, and with its answer. The first word counts."""
         self._is_armed = False
-        while self._arrived:
-            call, reply = self._arrived.popleft()
-            if call.is_over:
-                continue
-            call.is_over = True
-            call.ended()
-            if not call.reply.done():
-                call.reply.set_result(reply)
+        try:
+            while self._arrived:
+                call, reply = self._arrived.popleft()
+                _end(call, reply)
+        finally:  # one call that cannot end must not keep the answers of others
+            if self._arrived:
+                self._loop.call_soon(self._deliver)
+
+    def _forget(self, call: _Call) -> None:
+        """The driver has lost the request: its own timer or thread is gone."""
+        _end(call, Failure(TimeoutError(f"the driver has told nothing for {self._patience_s} s"), was_sent=True))
+
+
+def _end(call: _Call, reply: Reply) -> None:
+    """The driver may end a request twice: as one that took too long, and with its answer. The first word counts."""
+    if call.is_over:
+        return
+    call.is_over = True
+    if call.watch is not None:
+        call.watch.cancel()
+    if not call.reply.done():
+        call.reply.set_result(reply)
+    call.ended()

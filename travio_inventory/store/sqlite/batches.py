@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from travio_inventory.store.batches import (
+    ANY_TIME,
+    TOO_OLD,
     Hint,
     Index,
     Kind,
@@ -47,6 +49,8 @@ from travio_inventory.store.threads import switching_fast
 QUEUE_BATCHES_MAX = 4096
 GROUP_ROWS_MAX = 320
 WAIT_MS_MAX = 5_000
+CLOSE_S_MAX = 10.0
+"""How long the close waits for what is being written."""
 
 # A commit costs the loop as much as a few batches do, whatever is in it. Under load it is worth a short wait: with 64
 # callers the groups grew from 5 batches to 15, and a batch cost a third less.
@@ -62,6 +66,7 @@ class _Waiting(NamedTuple):
     batch: Batch
     answer: asyncio.Future[Outcome]
     since: float
+    send_by: float
 
 
 @dataclass(slots=True)
@@ -114,11 +119,14 @@ class SqliteBatches:
             try:
                 yield batches
             finally:
-                await batches._close()
+                is_ours = await batches._close()
                 reads.close()
-                connection.close()
+                if is_ours:
+                    connection.close()
 
-    async def apply(self, partition: Partition, writes: Sequence[Write], hints: Sequence[Hint] = ()) -> Outcome:
+    async def apply(
+        self, partition: Partition, writes: Sequence[Write], hints: Sequence[Hint] = (), *, send_by: float = ANY_TIME
+    ) -> Outcome:
         if self._closed:
             return NotDone("the store is closed")
         if self._disk_hangs:
@@ -127,7 +135,7 @@ class SqliteBatches:
             return NotDone(f"{self._queue_batches_max} batches are waiting")
         answer: asyncio.Future[Outcome] = self._loop.create_future()
         batch = Batch(partition_text(partition), writes, hints)
-        self._queue.append(_Waiting(batch, answer, self._loop.time()))
+        self._queue.append(_Waiting(batch, answer, self._loop.time(), send_by))
         if self._idle.is_set():
             self._idle.clear()
             self._loop.call_soon(self._next_group)
@@ -165,7 +173,7 @@ class SqliteBatches:
             tried = try_group(self._connection, [waiting.batch for waiting in group])
             if not tried.changed:
                 self._connection.rollback()
-        except sqlite3.Error as error:
+        except Exception as error:  # noqa: BLE001 - whatever it was, all of them wait, and those behind them
             self._not_written(group, NotDone(str(error)))
             return
         if tried.changed:
@@ -178,21 +186,23 @@ class SqliteBatches:
         """The batches that wait longest, GROUP_ROWS_MAX rows of them but at least one."""
         group: list[_Waiting] = []
         rows = 0
-        oldest = self._loop.time() - self._wait_s_max
+        now = self._loop.time()
         while self._queue:
-            batch, _, since = waiting = self._queue[0]
-            rows += len(batch.writes) + len(batch.hints)
+            waiting = self._queue[0]
+            rows += len(waiting.batch.writes) + len(waiting.batch.hints)
             if group and rows > GROUP_ROWS_MAX:
                 break
             self._queue.popleft()
-            if since < oldest:
+            if now > waiting.send_by:
+                _answer(waiting, NotDone(TOO_OLD))
+            elif now > waiting.since + self._wait_s_max:
                 _answer(waiting, NotDone(f"no turn within {self._wait_s_max} s"))
             else:
                 group.append(waiting)
         return group
 
     def _committed(
-        self, group: Sequence[_Waiting], tried: Tried, watch: asyncio.TimerHandle, error: sqlite3.Error | None
+        self, group: Sequence[_Waiting], tried: Tried, watch: asyncio.TimerHandle, error: Exception | None
     ) -> None:
         watch.cancel()
         self._disk_hangs = False
@@ -234,10 +244,16 @@ class SqliteBatches:
         while self._queue:
             _answer(self._queue.popleft(), NotDone("the disk does not answer"))
 
-    async def _close(self) -> None:
+    async def _close(self) -> bool:
+        """Finish what waits; whether the connection is nobody's any more. A disk that hangs keeps it."""
         self._closed = True
-        await self._idle.wait()
+        try:
+            async with asyncio.timeout(CLOSE_S_MAX):
+                await self._idle.wait()
+        except TimeoutError:
+            return False
         self._committer.close()
+        return True
 
 
 def _answer(waiting: _Waiting, answer: Outcome | Exception) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from queue import SimpleQueue
 from typing import TypeAlias
 
-Done: TypeAlias = Callable[[sqlite3.Error | None], None]
+Done: TypeAlias = Callable[[Exception | None], None]
 
 
 class Committer:
@@ -35,9 +35,9 @@ class Committer:
         while done := self._inbox.get():
             self._loop.call_soon_threadsafe(done, self._commit())
 
-    def _commit(self) -> sqlite3.Error | None:
+    def _commit(self) -> Exception | None:
         try:
             self._connection.commit()
-        except sqlite3.Error as error:
+        except Exception as error:  # noqa: BLE001 - whatever it was, somebody waits to hear of it
             return error
         return None
