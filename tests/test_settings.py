@@ -31,6 +31,7 @@ OTHER_VALUES = MappingProxyType(
         "events": "none",
         "scylla_hosts": "db1,db2",
         "scylla_keyspace": "seats",
+        "scylla_serial": "global",
         "scylla_datacenter": "dc1",
         "scylla_user": "seats",
         "scylla_password": "wordy",
@@ -218,6 +219,10 @@ def test_settings_never_change() -> None:
         (
             {"TRAVIO_SCYLLA_PASSWORD": "secret"},
             "TRAVIO_SCYLLA_USER='' and TRAVIO_SCYLLA_PASSWORD='**********': set both or neither",
+        ),
+        (
+            {"TRAVIO_SCYLLA_DATACENTER": "dc1", "TRAVIO_SCYLLA_SERIAL": "global"},
+            "TRAVIO_SCYLLA_DATACENTER='dc1': with TRAVIO_SCYLLA_SERIAL=global no datacenter is home",
         ),
         ({"TRAVIO_REDIS_USER": "seats"}, "TRAVIO_REDIS_USER='seats' needs TRAVIO_REDIS_PASSWORD"),
         (

@@ -128,8 +128,13 @@ class Settings(BaseSettings):
     # the scylla store
     scylla_hosts: str = _setting("localhost", "some of the servers: host,host or host:port,host:port")
     scylla_keyspace: str = _setting("travio_inventory", "keyspace; `travio-inventory schema apply` makes it")
+    scylla_serial: Literal["home", "global"] = _setting(
+        "home",
+        "whose copies decide, one answer for all: home = those of TRAVIO_SCYLLA_DATACENTER; global = those of all "
+        "datacenters together, at a round trip between them for each step",
+    )
     scylla_datacenter: str = _setting(
-        "", "datacenter whose replicas decide; unset = that of the first server that answers"
+        "", "home datacenter, whose copies decide; unset = the only one that has copies of the keyspace"
     )
     scylla_user: str = _setting("", "user; unset = without authentication")
     scylla_password: SecretStr = _setting(SecretStr(""), "password of the user; unset = without authentication")
@@ -265,6 +270,8 @@ class Settings(BaseSettings):
             yield f"{self._said('tls_cert')} and {self._said('tls_key')}: set both or neither"
         if bool(self.scylla_user) != bool(self.scylla_password):
             yield f"{self._said('scylla_user')} and {self._said('scylla_password')}: set both or neither"
+        if self.scylla_datacenter and self.scylla_serial == "global":
+            yield f"{self._said('scylla_datacenter')}: with {names('scylla_serial')[0]}=global no datacenter is home"
         if self.redis_user and not self.redis_password:
             yield f"{self._said('redis_user')} needs {names('redis_password')[0]}"
         for tls, ca_file in (("scylla_tls", "scylla_ca_file"), ("redis_tls", "redis_ca_file")):

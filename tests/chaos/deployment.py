@@ -14,6 +14,7 @@ from tests.servers.cql_proxy import CqlProxy, cql_proxy
 from tests.servers.redis import RedisServer, redis_server
 from tests.system.service_process import ServiceProcess
 from travio_inventory.store.scylla import ScyllaBatches, ScyllaOptions, schema
+from travio_inventory.store.scylla.connecting import session as scylla_session
 
 SERVICES = 2
 KEYSPACE = "chaos"
@@ -111,8 +112,8 @@ async def deployed(folder: Path, nodes: Nodes, *, holds_max: int) -> AsyncIterat
     with ExitStack() as stack:
         cluster = stack.enter_context(cassandra(folder / "cassandra", nodes))
         redis = stack.enter_context(redis_server(folder))
-        with cluster.session() as session:
-            schema.apply(session, KEYSPACE, replication=nodes)
+        with scylla_session(_options(cluster.hosts, cluster.port, nodes)) as session:
+            schema.apply(session, _options(cluster.hosts, cluster.port, nodes), replication=nodes)
         limits = {"TRAVIO_HOLDS_PER_HOLDER_MAX": str(holds_max)}
         services = [_service(stack, folder / f"service-{n}", cluster, redis, limits) for n in range(SERVICES)]
         for service in services:
@@ -146,5 +147,15 @@ def _service(
 
 def _options(hosts: Sequence[str], port: int, nodes: int) -> ScyllaOptions:
     return ScyllaOptions(
-        hosts=hosts, port=port, keyspace=KEYSPACE, datacenter="", user="", password="", tls=None, replication_min=nodes
+        hosts=hosts,
+        port=port,
+        keyspace=KEYSPACE,
+        serial="home",
+        datacenter="",
+        user="",
+        password="",
+        tls=None,
+        replication_min=nodes,
+        rules={},
+        clock_bound_ms=250,
     )

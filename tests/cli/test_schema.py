@@ -44,9 +44,9 @@ def test_a_missing_schema_is_told_applied_and_then_as_needed(
     assert str(refused.value) == advice
     for _ in range(2):
         applied = typed("schema", "apply", "--replication", "1", **cluster)
-        assert (applied.status, applied.out) == (0, f"keyspace {keyspace} has schema version 1\n")
+        assert (applied.status, applied.out) == (0, f"keyspace {keyspace} has schema version 2\n")
     checked = typed("schema", "check", **cluster)
-    assert (checked.status, checked.out) == (0, f"keyspace {keyspace} has schema version 1, as needed\n")
+    assert (checked.status, checked.out) == (0, f"keyspace {keyspace} has schema version 2, as needed\n")
     anyio.run(start, monkeypatch, cluster)
 
 
@@ -80,7 +80,7 @@ def test_too_few_copies_are_refused_before_anything_is_done(
 def test_three_copies_are_the_default_and_need_three_servers(typed: Type, cluster: dict[str, str]) -> None:
     """Otherwise the keyspace would be there, and no batch could ever have a quorum."""
     answer = typed("schema", "apply", **cluster | {"TRAVIO_ENVIRONMENT": "production"})
-    said = f"{REPLICATION_MIN['production']} copies of a row need as many servers: the cluster has 1"
+    said = f"{REPLICATION_MIN['production']} copies of a row need as many servers: the datacenter has 1"
     assert (answer.status, answer.err) == (2, f"--replication: {said}\n")
     assert "has no schema" in typed("schema", "check", **cluster).err
 

@@ -25,7 +25,7 @@ DIRECT_MB = 256
 START_S_MAX = 120
 REQUEST_S_MAX = 10
 
-Nodes: TypeAlias = Literal[1, 3]
+Nodes: TypeAlias = Literal[1, 2, 3]
 Paxos: TypeAlias = Literal["v1", "v2"]
 
 EXPORTS = (
@@ -68,8 +68,8 @@ PROPERTIES = {
     "jdk.attach.allowAttachSelf": "true",
 }
 NOT_READY = (OSError, DriverException, ConnectionException, NoHostAvailable)
-# Cassandra itself keeps three copies of this table. Asked for all of them, a node that takes another for dead refuses.
-ON_THREE_NODES = "SELECT parent_id FROM system_distributed.parent_repair_history"
+# Cassandra itself keeps three copies of this table. Asked for one of each node, it refuses while one is taken for dead.
+ON_ALL_NODES = "SELECT parent_id FROM system_distributed.parent_repair_history"
 LOGBACK = """<configuration>
   <appender name="OUT" class="ch.qos.logback.core.ConsoleAppender">
     <encoder><pattern>%date{ISO8601} %-5level [%thread] %logger{0} - %msg%n</pattern></encoder>
@@ -84,6 +84,8 @@ class Shape:
     """What the nodes of one cluster have in common."""
 
     addresses: Sequence[str]
+    datacenters: Sequence[str]
+    """Of each node."""
     cql_port: int
     storage_port: int
     paxos: Paxos
@@ -97,7 +99,7 @@ class Shape:
         return {
             "cluster_name": "travio-tests",
             "partitioner": "org.apache.cassandra.dht.Murmur3Partitioner",
-            "endpoint_snitch": "SimpleSnitch",
+            "endpoint_snitch": "GossipingPropertyFileSnitch",
             "num_tokens": 1,
             "initial_token": str(token),
             "auto_bootstrap": False,
@@ -136,6 +138,7 @@ class Shape:
         agent = next(jar for jar in jars if "/jamm-" in jar)
         properties = PROPERTIES | {
             "cassandra.config": f"file://{folder}/cassandra.yaml",
+            "cassandra-rackdc.properties": f"file://{folder}/cassandra-rackdc.properties",
             "cassandra.logdir": str(folder),
             "cassandra.storagedir": str(folder),
             "logback.configurationFile": str(folder / "logback.xml"),
@@ -165,6 +168,8 @@ class Shape:
         folder.mkdir(parents=True)
         (folder / "cassandra.yaml").write_text(json.dumps(self.configuration(address, folder), indent=1))
         (folder / "logback.xml").write_text(LOGBACK)
+        datacenter = self.datacenters[self.addresses.index(address)]
+        (folder / "cassandra-rackdc.properties").write_text(f"dc={datacenter}\nrack=rack1\n")
         command = self.command(folder, *archiving)
         process = ServerProcess(f"cassandra {address}", command, folder, {"MALLOC_ARENA_MAX": "2"})
         return Node(self, address, process)
@@ -219,7 +224,8 @@ class Node:
         try:
             with session([self.address], self.shape.cql_port) as own:
                 if nodes > 1:
-                    own.execute(SimpleStatement(ON_THREE_NODES, consistency_level=ConsistencyLevel.ALL))
+                    level = ConsistencyLevel.TWO if nodes == 2 else ConsistencyLevel.ALL
+                    own.execute(SimpleStatement(ON_ALL_NODES, consistency_level=level))
                 tables = ("SELECT schema_version FROM system.local", "SELECT schema_version FROM system.peers_v2")
                 versions = [row.schema_version for query in tables for row in own.execute(query)]
                 return len(versions) == nodes and len(set(versions)) == 1
@@ -272,13 +278,20 @@ class Cassandra:
 
 @contextmanager
 def cassandra(
-    folder: Path, nodes: Nodes = 1, *, paxos: Paxos = "v2", heap_mb: int = HEAP_MB, optimized: bool = False
+    folder: Path,
+    nodes: Nodes = 1,
+    *,
+    datacenters: Sequence[str] = (),
+    paxos: Paxos = "v2",
+    heap_mb: int = HEAP_MB,
+    optimized: bool = False,
 ) -> Iterator[Cassandra]:
-    """A cluster in a folder, ready for use. Replication is the keyspace's business: up to `nodes`, in DATACENTER.
+    """A cluster in a folder, ready for use. Replication is the keyspace's business: up to `nodes`, in DATACENTER, or as
+    many as nodes are in each of the `datacenters`, which are named for each node.
     `optimized` is for measuring: Java compiles what runs often as well as it can, and half as much again to start.
     Raises ServersMissingError where `make servers` has not been run, ServerFailedError with the end of the logs.
     """
-    shape = _shape(nodes, paxos=paxos, heap_mb=heap_mb, optimized=optimized)
+    shape = _shape(nodes, datacenters, paxos=paxos, heap_mb=heap_mb, optimized=optimized)
     addresses = shape.addresses
     cluster = Cassandra(shape, tuple(shape.node(address, folder / address) for address in addresses))
     try:
@@ -288,12 +301,20 @@ def cassandra(
         cluster.close()
 
 
-def _shape(nodes: Nodes, *, paxos: Paxos = "v2", heap_mb: int = HEAP_MB, optimized: bool = False) -> Shape:
+def _shape(
+    nodes: Nodes,
+    datacenters: Sequence[str] = (),
+    *,
+    paxos: Paxos = "v2",
+    heap_mb: int = HEAP_MB,
+    optimized: bool = False,
+) -> Shape:
     if missing := fetch.cassandra_missing():
         raise fetch.ServersMissingError(missing)
     addresses = [f"127.0.0.{number}" for number in range(1, nodes + 1)]
     return Shape(
         addresses=addresses,
+        datacenters=datacenters or [DATACENTER] * nodes,
         cql_port=free_port(*addresses),
         storage_port=free_port(*addresses),
         paxos=paxos,

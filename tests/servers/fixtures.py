@@ -13,6 +13,7 @@ from tests.servers.redis import RedisSentinels, RedisServer, redis_cluster, redi
 MARKERS = {
     "cassandra_node": ("scylla",),
     "cassandra_cluster": ("scylla", "cluster"),
+    "cassandra_datacenters": ("scylla", "cluster"),
     "redis_node": ("redis",),
     "redis_nodes": ("redis", "cluster"),
     "redis_with_sentinel": ("redis",),
@@ -55,6 +56,14 @@ def cassandra_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cass
     """Three nodes. Who kills one starts it again and waits until the cluster has settled."""
     need("scylla")
     with cassandra(tmp_path_factory.mktemp("cassandra-cluster"), 3) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def cassandra_datacenters(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cassandra]:
+    """Two nodes, in a datacenter each: `east` and `west`. Leave them running, and use a keyspace of your own."""
+    need("scylla")
+    with cassandra(tmp_path_factory.mktemp("cassandra-datacenters"), 2, datacenters=("east", "west")) as started:
         yield started
 
 

@@ -114,11 +114,14 @@ def scylla_options(node: Cassandra, keyspace: str = "store_tests") -> ScyllaOpti
         hosts=node.hosts,
         port=node.port,
         keyspace=keyspace,
+        serial="home",
         datacenter=DATACENTER,
         user="",
         password="",
         tls=None,
         replication_min=len(node.nodes),
+        rules={},
+        clock_bound_ms=1_000,
         request_ms_max=10_000,
         wait_ms_max=10_000,
     )
@@ -135,7 +138,7 @@ async def scylla_store(options: ScyllaOptions) -> AsyncIterator[ScyllaBatches]:
 def make_tables(options: ScyllaOptions) -> None:
     """Apply the schema to the options' keyspace."""
     with scylla_session(options) as opened:
-        schema.apply(opened, options.keyspace, replication=options.replication_min)
+        schema.apply(opened, options, replication=options.replication_min)
 
 
 @pytest.fixture(scope="module")

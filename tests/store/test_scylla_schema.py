@@ -8,7 +8,7 @@ import pytest
 from cassandra.cluster import Session
 
 from travio_inventory.store.batches import INTEGER_COLUMNS, TEXT_COLUMNS, Table
-from travio_inventory.store.scylla import ScyllaBatches, ScyllaOptions, schema
+from travio_inventory.store.scylla import ScyllaBatches, ScyllaOptions, placement, schema
 from travio_inventory.store.scylla.connecting import session as scylla_session
 
 KEY = {"tenant": "text", "name": "text", "number": "int", "kind": "text", "id": "text", "segment": "int"}
@@ -18,6 +18,12 @@ KEY = {"tenant": "text", "name": "text", "number": "int", "kind": "text", "id": 
 def keyspace() -> str:
     """The name of a keyspace that is not there."""
     return f"schema_{uuid4().hex[:16]}"
+
+
+@pytest.fixture
+def options(scylla: ScyllaOptions, keyspace: str) -> ScyllaOptions:
+    """That keyspace."""
+    return replace(scylla, keyspace=keyspace)
 
 
 @pytest.fixture
@@ -32,7 +38,7 @@ def test_every_table_of_the_port_has_every_column_of_the_port() -> None:
     columns = KEY | dict.fromkeys(TEXT_COLUMNS, "text") | dict.fromkeys(INTEGER_COLUMNS, "bigint")
     tables = schema.ours().tables
     assert {name: tables[name] for name in Table} == {name.value: columns for name in Table}
-    assert set(tables) == {*Table, "hints", "listings", "schema_version"}
+    assert set(tables) == {*Table, "hints", "listings", "agreements", "schema_version"}
 
 
 def test_what_only_scylladb_understands_is_apart() -> None:
@@ -54,67 +60,71 @@ def test_a_file_without_a_version_or_with_another_type_is_no_schema(text: str) -
 
 
 @pytest.mark.scylla
-def test_applying_it_again_changes_nothing(session: Session, keyspace: str) -> None:
-    schema.apply(session, keyspace, replication=1)
-    schema.check(session, keyspace, replication_min=1)
+def test_applying_it_again_changes_nothing(session: Session, options: ScyllaOptions, keyspace: str) -> None:
+    schema.apply(session, options, replication=1)
+    schema.check(session, options)
     session.execute(f"INSERT INTO {keyspace}.listings (index_name, bucket, entry) VALUES ('a', 'b', 'c')")  # noqa: S608 - ours
-    schema.apply(session, keyspace, replication=1)
-    schema.check(session, keyspace, replication_min=1)
+    schema.apply(session, options, replication=1)
+    schema.check(session, options)
     assert len(list(session.execute(f"SELECT * FROM {keyspace}.listings"))) == 1  # noqa: S608 - ours
 
 
 @pytest.mark.scylla
-def test_a_column_that_a_table_lacks_is_missed_and_then_added(session: Session, keyspace: str) -> None:
-    schema.apply(session, keyspace, replication=1)
+def test_a_column_that_a_table_lacks_is_missed_and_then_added(
+    session: Session, options: ScyllaOptions, keyspace: str
+) -> None:
+    schema.apply(session, options, replication=1)
     session.execute(f"ALTER TABLE {keyspace}.ledgers DROP fingerprint")
     with pytest.raises(schema.SchemaDiffers, match=r"ledgers\.fingerprint is missing"):
-        schema.check(session, keyspace, replication_min=1)
-    schema.apply(session, keyspace, replication=1)
-    schema.check(session, keyspace, replication_min=1)
+        schema.check(session, options)
+    schema.apply(session, options, replication=1)
+    schema.check(session, options)
 
 
 @pytest.mark.scylla
-def test_a_table_that_is_missing_is_missed_and_then_made(session: Session, keyspace: str) -> None:
-    schema.apply(session, keyspace, replication=1)
+def test_a_table_that_is_missing_is_missed_and_then_made(
+    session: Session, options: ScyllaOptions, keyspace: str
+) -> None:
+    schema.apply(session, options, replication=1)
     session.execute(f"DROP TABLE {keyspace}.hints")
     with pytest.raises(schema.SchemaDiffers, match=r"hints\.index_name is missing"):
-        schema.check(session, keyspace, replication_min=1)
-    schema.apply(session, keyspace, replication=1)
-    schema.check(session, keyspace, replication_min=1)
+        schema.check(session, options)
+    schema.apply(session, options, replication=1)
+    schema.check(session, options)
 
 
 @pytest.mark.scylla
-def test_versions_are_compared(session: Session, keyspace: str) -> None:
-    schema.apply(session, keyspace, replication=1)
+def test_versions_are_compared(session: Session, options: ScyllaOptions, keyspace: str) -> None:
+    schema.apply(session, options, replication=1)
     record = f"INSERT INTO {keyspace}.schema_version (name, version) VALUES ('inventory', {{}})"  # noqa: S608 - ours
     session.execute(record.format(schema.ours().version + 1))
-    schema.check(session, keyspace, replication_min=1)
-    schema.apply(session, keyspace, replication=1)
+    schema.check(session, options)
+    schema.apply(session, options, replication=1)
     recorded = session.execute(f"SELECT version FROM {keyspace}.schema_version").one()  # noqa: S608 - ours
     assert recorded == (schema.ours().version + 1,)
     session.execute(record.format(0))
-    with pytest.raises(schema.SchemaTooOld, match="has schema version 0, this release needs 1: run"):
-        schema.check(session, keyspace, replication_min=1)
+    with pytest.raises(schema.SchemaTooOld, match="has schema version 0, this release needs 2: run"):
+        schema.check(session, options)
 
 
 @pytest.mark.scylla
 async def test_a_store_without_a_schema_or_with_too_few_copies_does_not_open(
-    scylla: ScyllaOptions, session: Session, keyspace: str
+    session: Session, options: ScyllaOptions, keyspace: str
 ) -> None:
     with pytest.raises(schema.SchemaMissing, match=f"{keyspace} has no schema: run"):
-        async with ScyllaBatches.connect(replace(scylla, keyspace=keyspace)):
+        async with ScyllaBatches.connect(options):
             pass
-    schema.apply(session, keyspace, replication=1)
-    with pytest.raises(schema.ReplicationTooLow, match="keeps 1 copies of a row, not 3"):
-        async with ScyllaBatches.connect(replace(scylla, keyspace=keyspace, replication_min=3)):
+    schema.apply(session, options, replication=1)
+    with pytest.raises(placement.ReplicationTooLow, match="keeps 1 copies of a row, not 3"):
+        async with ScyllaBatches.connect(replace(options, replication_min=3)):
             pass
 
 
 @pytest.mark.scylla
 @pytest.mark.parametrize("name", ["", "Upper", "a-b", "x; DROP TABLE y", "1a", "a" * 49])
-def test_a_keyspace_has_a_name_that_needs_no_quotes(session: Session, name: str) -> None:
+def test_a_keyspace_has_a_name_that_needs_no_quotes(session: Session, options: ScyllaOptions, name: str) -> None:
     with pytest.raises(ValueError, match="no name for a keyspace"):
-        schema.apply(session, name, replication=1)
+        schema.apply(session, replace(options, keyspace=name), replication=1)
 
 
 @pytest.mark.scylla
@@ -123,8 +133,8 @@ def test_cassandra_is_not_taken_for_scylladb(session: Session) -> None:
 
 
 @pytest.mark.scylla
-def test_hints_go_by_themselves_and_nothing_else_does(session: Session, keyspace: str) -> None:
-    schema.apply(session, keyspace, replication=1)
+def test_hints_go_by_themselves_and_nothing_else_does(session: Session, options: ScyllaOptions, keyspace: str) -> None:
+    schema.apply(session, options, replication=1)
     text = "SELECT table_name, default_time_to_live FROM system_schema.tables WHERE keyspace_name = %s"
     lasting = dict(iter(session.execute(text, (keyspace,))))
     assert lasting.pop("hints") == 30 * 86_400

@@ -17,6 +17,7 @@ from grpclib.const import Status
 from tests.api.raw_caller import framed, raw_caller
 from tests.servers.cassandra import Cassandra
 from tests.servers.redis import RedisServer
+from tests.store.conftest import make_tables, scylla_options
 from tests.system import requests
 from tests.system.service_process import READY_SECONDS_MAX, EndedEarly, ServiceProcess, eventually, serving
 from tests.system.shoppers import Attempt, Shopper
@@ -35,7 +36,6 @@ from travio_inventory.client import (
     SeatUnavailable,
     Trip,
 )
-from travio_inventory.store.scylla import schema
 
 RIVALS = 50
 ROUNDS = 10
@@ -57,8 +57,7 @@ READY_LINE = re.compile(r"ready: 2 processes on \S+ with pid (\d+), (\d+); super
 def backends(cassandra_node: Cassandra, redis_node: RedisServer) -> dict[str, str]:
     """Settings for all services here: a store and an edge that they share, and a long memory for the edge."""
     keyspace = f"several_{token_hex(4)}"
-    with cassandra_node.session() as session:
-        schema.apply(session, keyspace, replication=1)
+    make_tables(scylla_options(cassandra_node, keyspace))
     return {
         "SCYLLA_HOSTS": ",".join(f"{host}:{cassandra_node.port}" for host in cassandra_node.hosts),
         "TRAVIO_SCYLLA_KEYSPACE": keyspace,

@@ -5,18 +5,21 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from types import MappingProxyType
 
 from cassandra import DriverException
-from cassandra.cluster import NoHostAvailable, Session
+from cassandra.cluster import NoHostAvailable
 from cassandra.protocol import ErrorMessage
 
 from travio_inventory.backends.certificates import trusting
 from travio_inventory.backends.failures import StartFailed
-from travio_inventory.settings import Settings
+from travio_inventory.settings import Settings, names
 from travio_inventory.store.addresses import parse_cluster
 from travio_inventory.store.batches import StoreUnavailable
-from travio_inventory.store.scylla import ScyllaBatches, ScyllaOptions, schema
+from travio_inventory.store.scylla import ScyllaBatches, ScyllaOptions, placement, schema, watch
 from travio_inventory.store.scylla.connecting import session
 from travio_inventory.store.scylla.failures import cause
+from travio_inventory.store.scylla.placement import KeyspaceProblem
 
+SHARED = ("clock_bound_ms", "attempt_grace_seconds", "holds_per_holder_max")
+"""Settings that all processes on one keyspace must have alike."""
 REPLICATION_MIN = MappingProxyType({"production": 3, "development": 1})
 
 
@@ -42,22 +45,25 @@ def apply_schema(settings: Settings, *, replication: int) -> int:
     if replication < least:
         advice = ", unless TRAVIO_ENVIRONMENT=development" if replication > 0 else ""
         raise ReplicationRefused(f"{replication} copies of a row: allowed is {least} or more{advice}")
-    with _failing_start(), session(options_of(settings)) as opened:
-        servers = len(opened.cluster.metadata.all_hosts())
+    options = options_of(settings)
+    with _failing_start(), session(options) as opened:
+        servers = placement.servers(opened, placement.planned(opened, options))
         if replication > servers:
-            raise ReplicationRefused(f"{replication} copies of a row need as many servers: the cluster has {servers}")
-        schema.apply(opened, settings.scylla_keyspace, replication=replication)
-        return _checked(settings, opened)
+            raise ReplicationRefused(
+                f"{replication} copies of a row need as many servers: the datacenter has {servers}"
+            )
+        schema.apply(opened, options, replication=replication)
+        schema.check(opened, options)
+    return schema.ours().version
 
 
 def check_schema(settings: Settings) -> int:
-    """Compare the keyspace with schema.cql; returns the version of the schema. Blocks. Raises StartFailed."""
-    with _failing_start(), session(options_of(settings)) as opened:
-        return _checked(settings, opened)
-
-
-def _checked(settings: Settings, opened: Session) -> int:
-    schema.check(opened, settings.scylla_keyspace, replication_min=REPLICATION_MIN[settings.environment])
+    """Compare the keyspace, and this machine's clock, with what the service needs; returns the version of the schema.
+    Blocks. Raises StartFailed.
+    """
+    options = options_of(settings)
+    with _failing_start(), session(options) as opened:
+        watch.check_start(opened, options)
     return schema.ours().version
 
 
@@ -65,7 +71,7 @@ def _checked(settings: Settings, opened: Session) -> int:
 def _failing_start() -> Iterator[None]:
     try:
         yield
-    except (StoreUnavailable, schema.SchemaProblem) as failed:
+    except (StoreUnavailable, KeyspaceProblem) as failed:
         raise StartFailed(str(failed)) from failed
     except (DriverException, ErrorMessage, NoHostAvailable) as failed:
         raise StartFailed(cause(failed)) from failed
@@ -78,9 +84,12 @@ def options_of(settings: Settings) -> ScyllaOptions:
         hosts=cluster.hosts,
         port=cluster.port,
         keyspace=settings.scylla_keyspace,
+        serial=settings.scylla_serial,
         datacenter=settings.scylla_datacenter,
         user=settings.scylla_user,
         password=settings.scylla_password.get_secret_value(),
         tls=trusting(settings.scylla_ca_file) if settings.scylla_tls else None,
         replication_min=REPLICATION_MIN[settings.environment],
+        rules={names(field)[0]: str(getattr(settings, field)) for field in SHARED},
+        clock_bound_ms=settings.clock_bound_ms,
     )

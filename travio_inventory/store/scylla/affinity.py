@@ -25,8 +25,9 @@ def in_order(hosts: Iterable[Host], replicas: Collection[UUID], routing_key: byt
 
 
 class SameOrderPolicy(DCAwareRoundRobinPolicy):  # type: ignore[misc]  # the driver ships no types
-    """Sends what has a routing key to the first node of its order that is up, in this datacenter only; the next one
-    takes over while that one is down. Statements without a routing key go round.
+    """Sends what has a routing key to the first node of its order that is up, the next one taking over while that one
+    is down: in this datacenter only, or, where hosts of others are used, the same in all. Statements without a routing
+    key go round.
     """
 
     def populate(self, cluster: Cluster, hosts: Iterable[Host]) -> None:

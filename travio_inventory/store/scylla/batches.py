@@ -30,7 +30,7 @@ from travio_inventory.store.batches import (
     Unknown,
     Write,
 )
-from travio_inventory.store.scylla import schema
+from travio_inventory.store.scylla import watch
 from travio_inventory.store.scylla.announcer import Announcer
 from travio_inventory.store.scylla.answers import is_applied, rows_of
 from travio_inventory.store.scylla.bridge import Bridge, Reply
@@ -94,27 +94,33 @@ class ScyllaBatches:
             wait_s=options.wait_ms_max / 1000,
         )
         self._announcer = Announcer(self._write_plainly, wait_s=(options.wait_ms_max + options.request_ms_max) / 1_000)
-        self._closed = asyncio.Event()
+        self._shut: Failure | None = None
 
     @classmethod
     @asynccontextmanager
     async def connect(cls, options: ScyllaOptions) -> AsyncIterator["ScyllaBatches"]:
         """The store on these servers, whose schema must be there. Connects after every fork, once per process.
 
-        Raises StoreUnavailable where no server takes us, and what `schema.check` does.
+        Raises StoreUnavailable where no server takes us, and what `watch.check_start` does.
         """
         session = await asyncio.to_thread(connect, options)
         try:
-            await asyncio.to_thread(schema.check, session, options.keyspace, replication_min=options.replication_min)
+            await asyncio.to_thread(watch.check_start, session, options)
             batches = cls(session, options)
+            watching = asyncio.create_task(watch.go_on(session, options, batches.bar))
             try:
                 with switching_fast():
                     yield batches
             finally:
-                batches._closed.set()
-                await batches._prepared.close()
+                watching.cancel()
+                batches._shut = _CLOSED
+                await asyncio.gather(watching, batches._prepared.close(), return_exceptions=True)
         finally:
             await asyncio.to_thread(session.cluster.shutdown)
+
+    def bar(self, why: str) -> None:
+        """From now on nothing is asked of the servers, since it would do harm."""
+        self._shut = Failure(StoreUnavailable(why), was_sent=False)
 
     async def apply(
         self, partition: Partition, writes: Sequence[Write], hints: Sequence[Hint] = (), *, send_by: float = ANY_TIME
@@ -221,8 +227,8 @@ class ScyllaBatches:
         send_by: float = ANY_TIME,
     ) -> Reply:
         """Prepare what must be, wait for a turn, send, wait for the reply."""
-        if self._closed.is_set():
-            return _CLOSED
+        if (shut := self._is_shut()) is not None:
+            return shut
         try:
             prepared = [self._prepared.known(text) or await self._prepare(text) for text, _ in statements]
             statement = build(prepared)
@@ -230,13 +236,16 @@ class ScyllaBatches:
         except Exception as error:  # noqa: BLE001 - drivers raise of all sorts; nothing was sent
             return Failure(error, was_sent=False)
         leave = partial(self._turns.leave, lane)
-        if self._closed.is_set():
+        if (shut := self._is_shut()) is not None:
             leave()
-            return _CLOSED
+            return shut
         if asyncio.get_running_loop().time() > send_by:
             leave()
             return _TOO_OLD
         return await self._bridge.send(statement, profile, leave)
+
+    def _is_shut(self) -> Failure | None:
+        return self._shut
 
     async def _prepare(self, text: str) -> PreparedStatement:
         """Raises TimeoutError too: the driver's own patience is longer than ours."""

@@ -1,10 +1,11 @@
 """The session of the driver: how it connects, and how each sort of request is sent."""
 
 import ssl
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any, Literal, NamedTuple
 
 from cassandra import ConsistencyLevel
 from cassandra.auth import PlainTextAuthProvider
@@ -25,6 +26,8 @@ SERIAL = "serial"
 CONNECT_S_MAX = 5.0
 RECONNECT_S = 1.0
 HEARTBEAT_S = 5.0
+HOSTS_MAX = 1_000
+"""Of each other datacenter, where all decide together."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,14 +37,20 @@ class ScyllaOptions:
     hosts: Sequence[str]
     port: int
     keyspace: str
+    serial: Literal["home", "global"]
+    """Whether the replicas of one datacenter decide, or those of all together: one answer for all processes."""
     datacenter: str
-    """Whose replicas decide; "" = that of the first host that answers."""
+    """The home datacenter, whose replicas decide; "" = the only one that has some, which the hosts must be in."""
     user: str
     """"" = without authentication."""
     password: str = field(repr=False)
     tls: ssl.SSLContext | None
     replication_min: int
-    """A keyspace with fewer copies is refused."""
+    """A keyspace with fewer copies to decide is refused."""
+    rules: Mapping[str, str]
+    """Settings that every process on the keyspace must share, as this one has them."""
+    clock_bound_ms: int
+    """How far this machine's clock may be from the servers' before that is said."""
     request_ms_max: int = 4_500
     """How long an answer is waited for: longer than the server's own limits (2 s), so that it can still tell."""
     calls_max: int = 512
@@ -93,8 +102,11 @@ def connect(options: ScyllaOptions) -> Session:
 
 
 def _cluster(options: ScyllaOptions) -> Cluster:
-    affinity = SameOrderPolicy(options.datacenter)
-    quorum, serial = ConsistencyLevel.LOCAL_QUORUM, ConsistencyLevel.LOCAL_SERIAL
+    is_global = options.serial == "global"
+    affinity = SameOrderPolicy(options.datacenter, used_hosts_per_remote_dc=HOSTS_MAX if is_global else 0)
+    quorum = ConsistencyLevel.QUORUM if is_global else ConsistencyLevel.LOCAL_QUORUM
+    serial = ConsistencyLevel.SERIAL if is_global else ConsistencyLevel.LOCAL_SERIAL
+    profile = partial(_profile, options, affinity, serial)
     return Cluster(
         list(options.hosts),
         port=options.port,
@@ -108,22 +120,26 @@ def _cluster(options: ScyllaOptions) -> Cluster:
         idle_heartbeat_timeout=HEARTBEAT_S,
         reconnection_policy=ConstantReconnectionPolicy(RECONNECT_S, max_attempts=None),
         execution_profiles={
-            EXEC_PROFILE_DEFAULT: _profile(options, affinity, quorum, tuple_factory),
-            BATCH: _profile(options, affinity, quorum, Answer),
-            SERIAL: _profile(options, affinity, serial, Answer),
+            EXEC_PROFILE_DEFAULT: profile(quorum, tuple_factory),
+            BATCH: profile(quorum, Answer),
+            SERIAL: profile(serial, Answer),
         },
     )
 
 
 def _profile(
-    options: ScyllaOptions, affinity: SameOrderPolicy, consistency: int, row_factory: Callable[..., object]
+    options: ScyllaOptions,
+    affinity: SameOrderPolicy,
+    serial: int,
+    consistency: int,
+    row_factory: Callable[..., object],
 ) -> ExecutionProfile:
     """No retry and no second attempt below us: a batch sent twice refuses itself."""
     return ExecutionProfile(
         load_balancing_policy=affinity,
         retry_policy=FallthroughRetryPolicy(),
         consistency_level=consistency,
-        serial_consistency_level=ConsistencyLevel.LOCAL_SERIAL,
+        serial_consistency_level=serial,
         request_timeout=options.request_ms_max / 1000,
         row_factory=row_factory,
         speculative_execution_policy=None,

@@ -6,39 +6,35 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from cassandra import InvalidRequest, Unauthorized
+from cassandra import ConsistencyLevel, InvalidRequest, Unauthorized
 from cassandra.cluster import Session
+from cassandra.query import SimpleStatement
 
 from travio_inventory.store.addresses import KEYSPACE
+from travio_inventory.store.scylla import agreements, placement
+from travio_inventory.store.scylla.connecting import ScyllaOptions
+from travio_inventory.store.scylla.placement import READ_S_MAX, KeyspaceProblem, Scope
 
 SCHEMA_FILE = Path(__file__).with_name("schema.cql")
 CHANGE_S_MAX = 60
-READ_S_MAX = 10
 _COMPONENT = "inventory"
+_NO_SCHEMA = "keyspace {} has no schema: run `travio-inventory schema apply`"
 _ONLY_SCYLLA = "-- only ScyllaDB:"
 _VERSION = re.compile(r"^-- version: (\d+)$", re.MULTILINE)
 _TABLE = re.compile(r"CREATE TABLE IF NOT EXISTS \{keyspace\}\.(\w+) \((.*)\)", re.DOTALL)
 _COLUMN = re.compile(r"(\w+) (text|int|bigint)(?: PRIMARY KEY)?")
 
 
-class SchemaProblem(Exception):
-    """The keyspace is not as it must be; the message is one line that says what to do."""
-
-
-class SchemaMissing(SchemaProblem):
+class SchemaMissing(KeyspaceProblem):
     """The keyspace has no tables of ours."""
 
 
-class SchemaTooOld(SchemaProblem):
+class SchemaTooOld(KeyspaceProblem):
     """The cluster has a schema of an earlier release."""
 
 
-class SchemaDiffers(SchemaProblem):
+class SchemaDiffers(KeyspaceProblem):
     """A table is not what the schema says, whatever its version."""
-
-
-class ReplicationTooLow(SchemaProblem):
-    """The keyspace has fewer copies of each row than asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +65,27 @@ def ours() -> Schema:
     return parse(SCHEMA_FILE.read_text())
 
 
-def apply(session: Session, keyspace: str, *, replication: int) -> None:
-    """Create what is missing and add what tables lack; says so in the cluster when all is there. Doing it again
-    changes nothing; only one should do it at a time. Raises ValueError for a keyspace name that is none, and the
-    driver's errors.
+def apply(session: Session, options: ScyllaOptions, *, replication: int) -> None:
+    """Create what is missing, with so many copies where they decide, and add what tables lack; says so in the cluster
+    when all is there. Doing it again changes nothing; only one should do it at a time.
+
+    Raises ValueError for a keyspace name that is none, KeyspaceProblem where the keyspace or the cluster cannot be what
+    the options say, and the driver's errors.
     """
+    keyspace, schema = options.keyspace, ours()
     if not KEYSPACE.fullmatch(keyspace):
         raise ValueError(f"no name for a keyspace: {keyspace!r}")
-    schema = ours()
-    parameters = {"{keyspace}": keyspace, "{replication_factor}": str(replication)}
+    scope = placement.planned(session, options)
+    _create(session, schema, {"{keyspace}": keyspace, "{replicas}": _replicas(scope, replication)})
+    agreements.record(session, options, scope)
+    if (_recorded(session, keyspace) or 0) < schema.version:
+        text = f"INSERT INTO {keyspace}.schema_version (name, version) VALUES (%s, %s)"  # noqa: S608 - a checked name
+        everywhere = SimpleStatement(text, consistency_level=ConsistencyLevel.EACH_QUORUM)
+        session.execute(everywhere, (_COMPONENT, schema.version), timeout=CHANGE_S_MAX)
+
+
+def _create(session: Session, schema: Schema, parameters: Mapping[str, str]) -> None:
+    keyspace = parameters["{keyspace}"]
     for statement in schema.statements:
         session.execute(_filled(statement, parameters), timeout=CHANGE_S_MAX)
     live = _live_tables(session, keyspace)
@@ -87,21 +95,27 @@ def apply(session: Session, keyspace: str, *, replication: int) -> None:
     if is_scylla(session):
         for statement in schema.scylla_statements:
             session.execute(_filled(statement, parameters), timeout=CHANGE_S_MAX)
-    if (_recorded(session, keyspace) or 0) < schema.version:
-        values = (_COMPONENT, schema.version)
-        text = f"INSERT INTO {keyspace}.schema_version (name, version) VALUES (%s, %s)"  # noqa: S608 - a checked name
-        session.execute(text, values, timeout=CHANGE_S_MAX)
 
 
-def check(session: Session, keyspace: str, *, replication_min: int) -> None:
-    """Raises SchemaMissing, SchemaTooOld, SchemaDiffers or ReplicationTooLow, with one line that says what to do. A
-    later release's schema has all that this one needs.
+def check(session: Session, options: ScyllaOptions) -> Mapping[str, str]:
+    """What all processes on the keyspace have agreed on (`agreements`). Raises KeyspaceProblem, with one line that says
+    what to do. A later release's schema has all that this one needs.
     """
-    schema = ours()
-    live = _live_tables(session, keyspace)
+    keyspace = options.keyspace
+    if not placement.copies(session, keyspace):
+        raise SchemaMissing(_NO_SCHEMA.format(keyspace))
+    scope = placement.check(session, options)
+    _check_tables(session, keyspace)
+    agreed = agreements.recorded(session, keyspace)
+    agreements.check(keyspace, scope, agreed)
+    return agreed
+
+
+def _check_tables(session: Session, keyspace: str) -> None:
+    schema, live = ours(), _live_tables(session, keyspace)
     version = _recorded(session, keyspace) if "schema_version" in live else None
     if version is None:
-        raise SchemaMissing(f"keyspace {keyspace} has no schema: run `travio-inventory schema apply`")
+        raise SchemaMissing(_NO_SCHEMA.format(keyspace))
     if version < schema.version:
         raise SchemaTooOld(
             f"keyspace {keyspace} has schema version {version}, this release needs {schema.version}: "
@@ -115,12 +129,6 @@ def check(session: Session, keyspace: str, *, replication_min: int) -> None:
     ]
     if wrong:
         raise SchemaDiffers(f"keyspace {keyspace} is not what schema.cql says: {', '.join(wrong)}")
-    copies = _copies(session, keyspace)
-    if copies < replication_min:
-        raise ReplicationTooLow(
-            f"keyspace {keyspace} keeps {copies} copies of a row, not {replication_min}: raise its replication factor, "
-            "or set TRAVIO_ENVIRONMENT=development where losing the record does not matter"
-        )
 
 
 def is_scylla(session: Session) -> bool:
@@ -154,6 +162,12 @@ def _columns(body: str) -> dict[str, str]:
     return columns
 
 
+def _replicas(scope: Scope, replication: int) -> str:
+    """The copies of a new keyspace: in the home datacenter only, or so many in each."""
+    where = scope.home.replace("'", "''") or "replication_factor"
+    return f"'{where}': {replication}"
+
+
 def _filled(statement: str, parameters: Mapping[str, str]) -> str:
     for name, value in parameters.items():
         statement = statement.replace(name, value)
@@ -169,17 +183,6 @@ def _live_tables(session: Session, keyspace: str) -> dict[str, dict[str, str]]:
 
 
 def _recorded(session: Session, keyspace: str) -> int | None:
-    text = f"SELECT version FROM {keyspace}.schema_version WHERE name = %s"  # noqa: S608 - a checked name
-    row = session.execute(text, (_COMPONENT,), timeout=READ_S_MAX).one()
-    return None if row is None else int(row[0])
-
-
-def _copies(session: Session, keyspace: str) -> int:
-    """How many copies the datacenter has that has the fewest. ScyllaDB may name racks instead of a number."""
-    text = "SELECT replication FROM system_schema.keyspaces WHERE keyspace_name = %s"
-    replication = session.execute(text, (keyspace,), timeout=READ_S_MAX).one()[0]
-    return min(
-        (int(value) if value.isdigit() else value.count(",") + 1
-         for name, value in replication.items() if name != "class"),
-        default=0,
-    )  # fmt: skip
+    text = f"SELECT version FROM {keyspace}.schema_version WHERE name = '{_COMPONENT}'"  # noqa: S608 - a checked name
+    rows = agreements.known(session, text)
+    return int(rows[0][0]) if rows else None

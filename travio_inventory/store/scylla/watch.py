@@ -1,0 +1,62 @@
+"""Whether the cluster is what the service needs: looked at before the start, and every minute while it runs."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+
+from cassandra.cluster import Session
+
+from travio_inventory.store.scylla import agreements, clocks, schema
+from travio_inventory.store.scylla.connecting import ScyllaOptions
+from travio_inventory.store.scylla.failures import cause
+from travio_inventory.store.scylla.placement import KeyspaceProblem
+
+LOOK_EVERY_S = 60.0
+
+_log = logging.getLogger(__name__)
+
+
+def check_start(session: Session, options: ScyllaOptions) -> Mapping[str, str]:
+    """What all processes have agreed on. Raises KeyspaceProblem, with one line that says what to do; blocks."""
+    agreed = schema.check(session, options)
+    clocks.check(session)
+    return agreed
+
+
+async def go_on(
+    session: Session, options: ScyllaOptions, bar: Callable[[str], None], *, every_s: float = LOOK_EVERY_S
+) -> None:
+    """Log what is wrong when it begins, and when nothing is any more; `bar` the store where other copies decide now.
+    Runs until cancelled.
+    """
+    said: Mapping[str, str] = {}
+    while True:
+        try:
+            wrong = await asyncio.to_thread(_look, session, options, bar)
+        except Exception as failed:  # noqa: BLE001 - servers that cannot be asked are told of elsewhere
+            _log.debug("cannot look at keyspace %s: %s", options.keyspace, cause(failed))
+        else:
+            for kind in wrong.keys() - said.keys():
+                _log.error("%s", wrong[kind])
+            for kind in said.keys() - wrong.keys():
+                _log.info("no longer so: %s", said[kind])
+            said = wrong
+        await asyncio.sleep(every_s)
+
+
+def _look(session: Session, options: ScyllaOptions, bar: Callable[[str], None]) -> Mapping[str, str]:
+    """What is wrong now, in a line for each kind."""
+    wrong: dict[str, str] = {}
+    try:
+        agreed = schema.check(session, options)
+    except agreements.ScopeDiffers as differs:
+        bar(str(differs))
+        wrong["scope"] = f"nothing is sold here any more: {differs}"
+    except KeyspaceProblem as problem:
+        wrong[type(problem).__name__] = str(problem)
+    else:
+        wrong |= agreements.differences(options, agreed)
+    ahead_ms = clocks.apart_ms(session)
+    if abs(ahead_ms) > options.clock_bound_ms:
+        wrong["clock"] = f"{clocks.in_words(ahead_ms)}: holds may end early or late; set it by NTP"
+    return wrong
