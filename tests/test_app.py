@@ -1,5 +1,6 @@
 """The service as a whole: it starts, or says in one line why not; what it acknowledged outlives its end."""
 
+import asyncio
 import json
 import os
 import signal
@@ -21,6 +22,7 @@ from grpclib.exceptions import GRPCError
 from grpclib.health.v1.health_grpc import HealthStub
 from grpclib.health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 
+from travio_inventory.api.rpc.service import SERVICE, WORKERS
 from travio_inventory.app import App, open_inventory, running, working
 from travio_inventory.backends import StartFailed
 from travio_inventory.domain.errors import InvalidRequest, TripNotFound
@@ -30,6 +32,7 @@ from travio_inventory.domain.trip import Ends, Seat, Segment, Trip, TripKey
 from travio_inventory.engine import Inventory
 from travio_inventory.settings import Settings, load_settings
 from travio_inventory.wire.inventory.v1 import HoldSeatsRequest, InventoryServiceStub
+from travio_inventory.workers import Sweeper
 
 TRIP = Trip(
     key=TripKey("acme", "t1"),
@@ -194,6 +197,36 @@ async def test_a_call_is_answered_counted_and_limited(tmp_path: Path) -> None:
             assert (await health.Check(HealthCheckRequest())).status == HealthCheckResponse.SERVING
         counts = {f"{figure.use_case} {figure.outcome}": figure.calls for figure in app.figures.snapshot()}
         assert counts["hold_seats ok"] == 1
+
+
+async def test_a_worker_that_broke_down_is_seen_in_health_and_calls_are_answered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broke_down = asyncio.Event()
+
+    async def run(_self: Sweeper) -> None:
+        broke_down.set()
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Sweeper, "run", run)
+    async with running(settings_of(tmp_path)) as app:
+        with channel_to(app) as channel:
+            health = HealthStub(channel)
+            await broke_down.wait()
+            workers = await health.Check(HealthCheckRequest(service=WORKERS))
+            assert workers.status == HealthCheckResponse.NOT_SERVING
+            assert (await health.Check(HealthCheckRequest())).status == HealthCheckResponse.SERVING
+            assert (await health.Check(HealthCheckRequest(service=SERVICE))).status == HealthCheckResponse.SERVING
+    monkeypatch.undo()
+    async with running(settings_of(tmp_path)) as app:
+        with channel_to(app) as channel:
+            workers = await HealthStub(channel).Check(HealthCheckRequest(service=WORKERS))
+            assert workers.status == HealthCheckResponse.SERVING
+    async with running(settings_of(tmp_path, workers=False)) as app:
+        with channel_to(app) as channel:
+            with pytest.raises(GRPCError) as refused:
+                await HealthStub(channel).Check(HealthCheckRequest(service=WORKERS))
+            assert refused.value.status is Status.NOT_FOUND
 
 
 async def test_legacy_refusals_are_answers(tmp_path: Path) -> None:

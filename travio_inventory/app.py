@@ -8,7 +8,7 @@ import signal
 import socket
 import ssl
 import time
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import (
     AbstractAsyncContextManager,
     AsyncExitStack,
@@ -19,10 +19,11 @@ from contextlib import (
     suppress,
 )
 from dataclasses import dataclass
+from functools import partial
 from random import Random, SystemRandom
-from typing import Any
 
 import anyio
+from grpclib.health.check import CheckBase, ServiceStatus
 
 from travio_inventory.addresses import Address
 from travio_inventory.api.rpc.codec import PassThroughCodec
@@ -64,7 +65,7 @@ from travio_inventory.store.owners import Owners
 from travio_inventory.store.rules import Rules
 from travio_inventory.store.transitions import Transitions
 from travio_inventory.store.waitlists import WaitlistTable
-from travio_inventory.workers import run_workers
+from travio_inventory.workers import Job, Supervision, worker_jobs
 
 log = logging.getLogger(__name__)
 
@@ -191,15 +192,14 @@ async def running(settings: Settings) -> AsyncIterator[App]:
     On leaving: no new calls, the running ones finish, workers stop, steps commit, events are relayed, the store
     closes. Raises StartFailed.
     """
-    figures = Figures()
-    async with (
-        open_inventory(settings, figures=figures) as inventory,
-        _alongside(report(figures, every_seconds=REPORT_SECONDS)),
-        AsyncExitStack() as workers,
-    ):
-        if settings.workers:
-            await workers.enter_async_context(_alongside(_workers(settings, inventory)))
-        async with _listening(settings, inventory) as server:
+    figures, workers = Figures(), ServiceStatus()
+    async with open_inventory(settings, figures=figures) as inventory:
+        jobs = _worker_jobs(settings, inventory) if settings.workers else {}
+        jobs["figures"] = partial(report, figures, every_seconds=REPORT_SECONDS)
+        async with (
+            _kept_at_work(jobs, tell=workers.set),
+            _listening(settings, inventory, workers if settings.workers else None) as server,
+        ):
             yield App(inventory, figures, server.port or 0)
 
 
@@ -207,7 +207,10 @@ async def running(settings: Settings) -> AsyncIterator[App]:
 async def working(settings: Settings) -> AsyncIterator[App]:
     """The workers without a server. Raises StartFailed."""
     figures = Figures()
-    async with open_inventory(settings, figures=figures) as inventory, _alongside(_workers(settings, inventory)):
+    async with (
+        open_inventory(settings, figures=figures) as inventory,
+        _kept_at_work(_worker_jobs(settings, inventory), tell=lambda _all_well: None),
+    ):
         yield App(inventory, figures, port=0)
 
 
@@ -245,9 +248,10 @@ async def _flush(inventory: Inventory) -> None:
 
 
 @asynccontextmanager
-async def _alongside(job: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """Run the job until the block is left; where it broke down before, its error is raised then."""
-    task = asyncio.ensure_future(job)
+async def _kept_at_work(jobs: Mapping[str, Job], *, tell: Callable[[bool], None]) -> AsyncIterator[None]:
+    """Run the jobs, each again where it breaks down, until the block is left."""
+    jitter = Random()  # noqa: S311 - spreads waits, guards nothing
+    task = asyncio.ensure_future(Supervision(jitter=jitter, tell=tell).run(jobs))
     try:
         yield
     finally:
@@ -256,8 +260,8 @@ async def _alongside(job: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
             await task
 
 
-def _workers(settings: Settings, inventory: Inventory) -> Coroutine[Any, Any, None]:
-    return run_workers(
+def _worker_jobs(settings: Settings, inventory: Inventory) -> dict[str, Job]:
+    return worker_jobs(
         inventory,
         sweep_interval_ms=settings.sweep_interval_ms,
         relay_interval_ms=settings.relay_interval_ms,
@@ -327,9 +331,11 @@ def _publisher(settings: Settings) -> Iterator[Publisher]:
 
 
 @asynccontextmanager
-async def _listening(settings: Settings, inventory: Inventory) -> AsyncIterator[GuardedServer]:
+async def _listening(
+    settings: Settings, inventory: Inventory, workers: CheckBase | None
+) -> AsyncIterator[GuardedServer]:
     server = GuardedServer(
-        services(inventory, refusals=settings.refusals, clock=SystemClock()),
+        services(inventory, refusals=settings.refusals, clock=SystemClock(), workers=workers),
         limits=_server_limits(settings),
         codec=PassThroughCodec(),
         status_details_codec=SerializedDetails(),

@@ -12,6 +12,7 @@ from uuid import uuid4
 
 from tests.engine.line import Line, Stall
 from travio_inventory.broker.in_process import InProcess
+from travio_inventory.domain.errors import OutcomeUnknown
 from travio_inventory.domain.events import Event
 from travio_inventory.domain.hold import NEVER_MS, Caller, Hold
 from travio_inventory.domain.trip import Ends, Seat, Segment, Trip, TripKey
@@ -201,7 +202,7 @@ class Sale:
         async with asyncio.timeout(20):
             await at.reached.wait()
         await self.process.commits.drain(0)
-        with suppress(asyncio.CancelledError):
+        with suppress(asyncio.CancelledError, OutcomeUnknown):
             await running
 
     # ---- what customers do

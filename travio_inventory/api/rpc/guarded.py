@@ -189,12 +189,12 @@ class GuardedServer:
                     await self._changed.wait()
 
     def _inspect(self) -> None:
-        for connection in list(self.connections):
-            connection.inspect()
         limits = self.limits
         seconds = min(limits.idle_connection_seconds_max, limits.write_stalled_seconds_max) / 4
         loop = asyncio.get_running_loop()
-        self._inspection = loop.call_later(min(seconds, INSPECTION_SECONDS_MAX), self._inspect)
+        self._inspection = loop.call_later(min(seconds, INSPECTION_SECONDS_MAX), self._inspect)  # whatever happens now
+        for connection in list(self.connections):
+            connection.inspect()
 
 
 class _Connection(asyncio.BufferedProtocol):

@@ -1,11 +1,11 @@
 """Every call of the wire contract: read the request, do it, say what came of it."""
 
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Literal, TypeAlias
 
 import betterproto2
 from google.protobuf.message import Message
-from grpclib._typing import IServable
+from grpclib._typing import ICheckable, IServable
 from grpclib.const import Cardinality, Handler, Status
 from grpclib.health.check import CheckBase
 from grpclib.health.service import OVERALL, Health
@@ -37,18 +37,34 @@ Refusals: TypeAlias = Literal["status", "legacy"]
 """How a refused HoldSeats or ConfirmBooking is told: as a gRPC status, or as clients of old expect it."""
 
 SERVICE = "inventory.v1.InventoryService"
+WORKERS = "travio.workers"
+"""The name under which health tells of the workers."""
 
 
 def services(
-    inventory: Inventory, *, refusals: Refusals, clock: Clock, checks: Collection[CheckBase] = ()
+    inventory: Inventory, *, refusals: Refusals, clock: Clock, workers: CheckBase | None = None
 ) -> list[IServable]:
-    """All that is served: the inventory, its health (SERVING while all `checks` are), reflection.
+    """All that is served: the inventory, reflection, and health: SERVING by itself and in all while calls are
+    answered, and `WORKERS` while the workers are at work, where there are any.
 
     The server needs `codec.PassThroughCodec` and `refusals.SerializedDetails`.
     """
     service = InventoryService(inventory, refusals=refusals, clock=clock)
-    health = Health({service: list(checks), OVERALL: list(checks)})
+    by_name: dict[ICheckable, list[CheckBase]] = {service: [], OVERALL: []}
+    if workers is not None:
+        by_name[_Named(WORKERS)] = [workers]
+    health = Health(by_name)
     return ServerReflection.extend([service, health], pool=descriptors.pool())
+
+
+class _Named:
+    """Something whose health is asked for by name, and that has no methods."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __mapping__(self) -> Mapping[str, None]:
+        return {f"/{self._name}/": None}
 
 
 class InventoryService:
