@@ -76,6 +76,7 @@ ADMIN_METHODS = ("InitializeTripInventory", "UpdateInventory")
 ENDLESS_METHODS = frozenset({"/grpc.health.v1.Health/Watch"})
 CONTROL_FRAMES_PER_SECOND_MAX = 1_000
 HEADER_BYTES_MAX = 16_384
+HEADER_BLOCK_BYTES_MAX = 65_536
 MESSAGE_READ_SECONDS_MAX = 10
 WRITE_STALLED_SECONDS_MAX = 30
 LINGER_SECONDS_MAX = 1
@@ -394,6 +395,7 @@ def _server_limits(settings: Settings) -> ServerLimits:
         resets_per_second_max=settings.resets_per_second_max,
         control_frames_per_second_max=CONTROL_FRAMES_PER_SECOND_MAX,
         header_bytes_max=HEADER_BYTES_MAX,
+        header_block_bytes_max=HEADER_BLOCK_BYTES_MAX,
         idle_connection_seconds_max=settings.idle_connection_seconds,
         message_read_seconds_max=MESSAGE_READ_SECONDS_MAX,
         write_stalled_seconds_max=WRITE_STALLED_SECONDS_MAX,

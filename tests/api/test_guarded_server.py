@@ -42,6 +42,7 @@ LIMITS = ServerLimits(
     resets_per_second_max=20,
     control_frames_per_second_max=20,
     header_bytes_max=8_192,
+    header_block_bytes_max=32_768,
     idle_connection_seconds_max=30,
     message_read_seconds_max=30,
     write_stalled_seconds_max=30,
@@ -384,15 +385,49 @@ async def test_an_odd_byte_in_a_header_harms_nobody(caller: RawCaller) -> None:
     assert is_seven(await caller.ask(ECHO, SEVEN, replacing=[("x-name", "Z\u00fcrich")]))
 
 
-async def test_headers_beyond_their_limit_end_the_connection(caller: RawCaller) -> None:
-    caller.open(ECHO, replacing=[("x-long", "x" * 9_000)])
+@pytest.mark.parametrize("size", [8_200, 16_500, 31_000])
+@pytest.mark.parametrize("whole", [True, False], ids=["whole", "headers only"])
+async def test_a_call_with_more_headers_than_one_may_have_is_refused_alone(
+    served: Served, caller: RawCaller, size: int, whole: bool
+) -> None:
+    """The table of headers is kept in step: what a refused call has added to it, the next one names."""
+    waiting = caller.call(WAIT, SEVEN)
+    long = [("x-long", "x" * size), ("x-name", "named again"), ("x-other", "too")]
+    refused = caller.call(ECHO, SEVEN, replacing=long) if whole else caller.open(ECHO, replacing=long)
+    answer = await caller.answer(refused)
+    assert answer.status is Status.RESOURCE_EXHAUSTED
+    assert f"{LIMITS.header_bytes_max} are taken at most" in answer.message
+    assert is_seven(await caller.ask(ECHO, SEVEN, replacing=long[1:]))
+    served.probe.go_on.set()
+    assert is_seven(await caller.answer(waiting))
+    assert caller.goaways == []
+
+
+async def test_headers_beyond_all_bounds_end_the_connection(caller: RawCaller) -> None:
+    caller.open(ECHO, replacing=[("x-long", "x" * 33_000)])
+    await caller.ends()
+    assert caller.goaways == [ErrorCodes.ENHANCE_YOUR_CALM]
+
+
+@pytest.mark.parametrize("where", ["calls", "trailers"])
+async def test_a_flood_of_too_many_headers_ends_the_connection(caller: RawCaller, where: str) -> None:
+    """Each counts as so many resets as it has times the headers that one call may have."""
+    long = [("x-long", "x" * 30_000)]
+    for _ in range(LIMITS.resets_per_second_max // 3 + 2):
+        if where == "calls":
+            caller.open(ECHO, replacing=long)
+        else:
+            stream_id = caller.open(ECHO)
+            caller.h2.send_headers(stream_id, long, end_stream=True)
+            caller.flush()
     await caller.ends()
     assert caller.goaways == [ErrorCodes.ENHANCE_YOUR_CALM]
 
 
 async def test_header_blocks_that_never_end_are_not_kept(caller: RawCaller) -> None:
     caller.send_bytes(frame(1, 0, 1, b"\x00\x01x\x7f" + bytes(5_000)))
-    caller.send_bytes(frame(9, 0, 1, bytes(5_000)))
+    for _ in range(6):
+        caller.send_bytes(frame(9, 0, 1, bytes(5_000)))
     await caller.ends()
     assert caller.goaways == [ErrorCodes.ENHANCE_YOUR_CALM]
 
@@ -402,6 +437,56 @@ async def test_a_frame_of_sixteen_megabytes_is_not_waited_for(caller: RawCaller)
     caller.send_bytes((0xFF_FFFF).to_bytes(3) + bytes([0, 0]) + stream_id.to_bytes(4) + bytes(20_000))
     await caller.ends()
     assert caller.goaways == [ErrorCodes.FRAME_SIZE_ERROR]
+
+
+def wrong_headers(caller: RawCaller, *headers: tuple[str, str], flags: int = 4, before: bytes = b"") -> int:
+    """Begin a call with what h2 would not send as headers; the stream's id."""
+    stream_id = caller.open(ECHO)
+    caller.send_bytes(frame(1, flags, stream_id, before + caller.h2.encoder.encode(headers)))
+    return stream_id
+
+
+FAULTS: dict[str, Callable[[RawCaller], object]] = {
+    "another length": lambda caller: caller.call(ECHO, SEVEN, replacing=[("content-length", "3")]),
+    "no length": lambda caller: caller.call(ECHO, SEVEN, replacing=[("content-length", "abc")]),
+    "a window of nothing": lambda caller: caller.send_bytes(frame(8, 0, caller.open(ECHO), bytes(4))),
+    "too large a window": lambda caller: caller.send_bytes(frame(8, 0, caller.open(ECHO), b"\x7f\xff\xff\xff")),
+    "headers again": lambda caller: wrong_headers(caller, (":path", ECHO), ("x-name", "x")),
+    "headers again that depend on themselves": lambda caller: wrong_headers(
+        caller, ("x-name", "x"), flags=0x25, before=struct.pack(">IB", caller.h2.highest_outbound_stream_id, 3)
+    ),
+    "a priority that depends on itself": lambda caller: caller.send_bytes(
+        frame(2, 0, stream_id := caller.open(ECHO), struct.pack(">IB", stream_id, 3))
+    ),
+    "data after the end": lambda caller: caller.send_bytes(frame(0, 0, caller.call(WAIT, SEVEN), SEVEN)),
+    "headers after the end": lambda caller: caller.send_bytes(
+        frame(1, 5, caller.call(WAIT, SEVEN), caller.h2.encoder.encode([("x-name", "x")]))
+    ),
+    "no such method": lambda caller: caller.call(MISSING, SEVEN),
+    "another content type": lambda caller: caller.call(ECHO, SEVEN, replacing=[("content-type", "text/html")]),
+    "compressed": lambda caller: caller.call(ECHO, framed(SEVEN, flag=1), replacing=[("grpc-encoding", "gzip")]),
+    "too large": lambda caller: caller.call(ECHO, framed(bytes(2_000))),
+    "odd headers": lambda caller: caller.open(
+        ECHO, replacing=[("X-Upper", "1"), ("connection", "close"), ("x-nul", "a\0b\r\n"), ("x-bin", "!")]
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+async def test_a_fault_of_one_call_harms_no_other_call_of_its_connection(
+    served: Served, caller: RawCaller, fault: str
+) -> None:
+    waiting = caller.call(WAIT, SEVEN)
+    await served.probe.started.wait()
+    FAULTS[fault](caller)
+    assert is_seven(await caller.ask(ECHO, SEVEN, replacing=[("x-name", "x")]))
+    served.probe.go_on.set()
+    assert is_seven(await caller.answer(waiting))
+    assert caller.goaways == []
+
+
+async def test_a_right_content_length_is_as_good_as_none(caller: RawCaller) -> None:
+    assert is_seven(await caller.ask(ECHO, SEVEN, replacing=[("content-length", str(len(SEVEN)))]))
 
 
 async def test_unknown_frames_are_ignored(caller: RawCaller) -> None:

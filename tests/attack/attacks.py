@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from tests.attack import floods, messages, peers
+from tests.attack import floods, messages, neighbours, peers
 from tests.attack.assault import NOTHING, Attack
 
 CALM: Final = "GOAWAY ENHANCE_YOUR_CALM"
@@ -58,9 +58,14 @@ ATTACKS: Final = (
     Attack("no window", peers.no_window, told("DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED")),
     Attack("a window by the byte", peers.window_by_the_byte, told(NOTHING, CALM, CLOSED)),
     Attack("never reading", peers.never_reading, told(NOTHING, CLOSED)),
-    Attack("huge headers", peers.huge_headers, told(CALM, CLOSED, *BROKEN_RULES, "INVALID_ARGUMENT")),
+    Attack(
+        "huge headers",
+        peers.huge_headers,
+        told(CALM, CLOSED, *BROKEN_RULES, "INVALID_ARGUMENT", "RESOURCE_EXHAUSTED"),
+    ),
     Attack("endless headers", peers.endless_headers, told(CALM, CLOSED, *BROKEN_RULES)),
     Attack("heavy headers", peers.heavy_headers, told("OK", "NOT_FOUND")),
+    Attack("faults beside calls", neighbours.faults, told("OK", *LATE, *NOT_TAKEN, "RST FLOW_CONTROL_ERROR")),
     Attack("other protocols", peers.other_protocols, told(CLOSED, *BROKEN_RULES)),
     Attack(
         "illegal frames",

@@ -154,12 +154,12 @@ async def huge_headers(assault: Assault) -> None:
     await spread(send, range(assault.times(300, least=len(blocks))), at_once=OVER_A_LOT)
 
 
-def in_continuations(block: bytes, size: int = 16_384) -> bytes:
+def in_continuations(block: bytes, size: int = 16_384, *, stream_id: int = 1) -> bytes:
     """The block as HEADERS and as many CONTINUATION as it takes."""
     parts = [block[start : start + size] for start in range(0, len(block), size)]
     last = len(parts) - 1
     return b"".join(
-        frame(CONTINUATION if at else HEADERS, END_HEADERS if at == last else 0, 1, part)
+        frame(CONTINUATION if at else HEADERS, END_HEADERS if at == last else 0, stream_id, part)
         for at, part in enumerate(parts)
     )
 
@@ -193,8 +193,7 @@ async def heavy_headers(assault: Assault) -> None:
 
     async def send(line: Line) -> None:
         for at in range(1, 2 * calls // 4, 2):
-            headers = in_continuations(begun + heavy).replace((1).to_bytes(4), at.to_bytes(4))
-            await line.send(headers + in_frames(at, body))
+            await line.send(in_continuations(begun + heavy, stream_id=at) + in_frames(at, body))
             assault.did("calls", 1)
             await line.answers(at // 2 + 1, within_s=END_SECONDS_MAX)
 

@@ -3,17 +3,18 @@
 import asyncio
 import time
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, Final
 
 from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.errors import ErrorCodes
-from h2.events import ConnectionTerminated, Event
+from h2.events import ConnectionTerminated, Event, RequestReceived
 from h2.exceptions import DenialOfServiceError, FrameTooLargeError, ProtocolError, StreamClosedError
 from h2.frame_buffer import FrameBuffer
 from h2.settings import SettingCodes, Settings
-from hpack import Encoder
-from hyperframe.frame import DataFrame, Frame, GoAwayFrame, HeadersFrame, RstStreamFrame
+from hpack import Decoder, Encoder
+from hyperframe.frame import DataFrame, Frame, GoAwayFrame, HeadersFrame, PriorityFrame, RstStreamFrame
 
 from travio_inventory.api.rpc.limits import ServerLimits
 
@@ -30,6 +31,12 @@ CONTROL_FRAMES_PER_CALL: Final = 4
 CONTROL_FRAMES_PER_BODY_FRAME: Final = 2
 """What clients answer to a full DATA frame: window updates of the call and of the connection."""
 UNFLUSHED_BYTES_MAX: Final = 65_536
+ENTRY_BYTES: Final = 32
+"""What HTTP/2 counts for each header on top of its text."""
+WINDOW_UPDATE_BYTES: Final = 13
+_WINDOW_UPDATE: Final = b"\0\0\x04\x08"
+"""Its length and type, with which a frame begins."""
+_WINDOW_BYTES_MAX: Final = (2**31 - 1).to_bytes(4)
 
 _CONFIG: Final = H2Configuration(
     client_side=False,
@@ -70,19 +77,48 @@ class Bucket:
         self._credit = min(self._credit_max, self._credit + tokens)
 
 
+@dataclass(kw_only=True)
+class HeadersTooLarge(Event):
+    """A call came with more headers than one may have. They are understood, as the next ones depend on them."""
+
+    stream_id: int
+    header_bytes: int
+    request_ended: bool
+
+
 class _Backlog(FrameBuffer):
     """What has arrived and makes no whole frame, or no whole header block, yet."""
 
-    def __init__(self, header_bytes_max: int) -> None:
+    def __init__(self, block_bytes_max: int) -> None:
         super().__init__(server=True)
-        self._header_bytes_max = header_bytes_max
+        self._block_bytes_max = block_bytes_max
+
+    def __next__(self) -> Frame:
+        start = self._data[:WINDOW_UPDATE_BYTES]
+        if start[:4] == _WINDOW_UPDATE and len(start) == WINDOW_UPDATE_BYTES and not any(start[9:]) and any(start[5:9]):
+            # An increment of nothing. It ends a stream alone, as one beyond the largest window does, which h2 knows.
+            self._data[9:WINDOW_UPDATE_BYTES] = _WINDOW_BYTES_MAX
+        return super().__next__()
 
     def check(self) -> None:
         """Raise if that is more than a frame or a header block may have: h2 looks only when it is whole."""
         if len(self._data) > self.max_frame_size + 9:
             raise FrameTooLargeError("a frame beyond SETTINGS_MAX_FRAME_SIZE")
-        if sum(len(part.data) for part in self._headers_buffer) > self._header_bytes_max:
+        if sum(len(part.data) for part in self._headers_buffer) > self._block_bytes_max:
             raise DenialOfServiceError("a header block beyond its limit")
+
+
+class _Decoder(Decoder):
+    """HPACK that tells how large the last list was. A content-length is passed over: each message has its own, and h2
+    would end the connection of a caller who counts wrongly.
+    """
+
+    list_bytes = 0
+
+    def decode(self, data: bytes, raw: bool = False) -> Any:  # noqa: ANN401 - hpack's signature
+        headers = super().decode(data, raw=raw)
+        self.list_bytes = sum([len(name) + len(value) + ENTRY_BYTES for name, value in headers])
+        return [header for header in headers if header[0] != b"content-length"]
 
 
 class _PlainEncoder(Encoder):
@@ -112,8 +148,9 @@ class GuardedFrames(H2Connection):
             },
         )
         self.encoder = _PlainEncoder()
-        self.decoder.max_header_list_size = limits.header_bytes_max
-        self._backlog = self.incoming_buffer = _Backlog(limits.header_bytes_max)
+        self.decoder = self._decoder = _Decoder(limits.header_block_bytes_max)
+        self._backlog = self.incoming_buffer = _Backlog(limits.header_block_bytes_max)
+        self._header_bytes_max = limits.header_bytes_max
         self._streams_max = limits.streams_concurrent_max
         self._resets = Bucket(limits.resets_per_second_max)
         self._control = Bucket(
@@ -162,10 +199,33 @@ class GuardedFrames(H2Connection):
         elif isinstance(frame, GoAwayFrame):
             return [ConnectionTerminated()]  # h2 would forbid us to answer the calls that still run
         elif isinstance(frame, HeadersFrame):
-            self._control.credit(CONTROL_FRAMES_PER_CALL)
+            return self._receive_headers(frame)
+        elif isinstance(frame, PriorityFrame):
+            self._charge(self._control)
+            return []  # deprecated (RFC 9113, 5.3); h2 would end the connection at one that makes no sense
         else:
             self._charge(self._control)
         return super()._receive_frame(frame)
+
+    def _receive_headers(self, frame: HeadersFrame) -> list[Event]:
+        self._control.credit(CONTROL_FRAMES_PER_CALL)
+        frame.flags.discard("PRIORITY")
+        if frame.stream_id in self.streams:
+            frame.flags.add("END_STREAM")  # a call begins once, so these are trailers
+        events = super()._receive_frame(frame)
+        header_bytes = self._decoder.list_bytes
+        if header_bytes <= self._header_bytes_max:
+            return events
+        for _ in range(header_bytes // self._header_bytes_max):
+            self._charge(self._resets)
+        return [
+            HeadersTooLarge(
+                stream_id=event.stream_id, header_bytes=header_bytes, request_ended=event.stream_ended is not None
+            )
+            if isinstance(event, RequestReceived)
+            else event
+            for event in events
+        ]
 
     def _is_waste(self, frame: DataFrame) -> bool:
         """Whether DATA comes too late, or brings neither an end nor a whole message nor much of one."""

@@ -31,7 +31,7 @@ from h2.exceptions import ProtocolError
 
 from travio_inventory.api.rpc.call import Call, Method, Refusal, Request, Shared, Told, admit, answer_headers
 from travio_inventory.api.rpc.codec import PassThroughCodec
-from travio_inventory.api.rpc.frames import GuardedFrames, Headers, Writer
+from travio_inventory.api.rpc.frames import GuardedFrames, Headers, HeadersTooLarge, Writer
 from travio_inventory.api.rpc.limits import ServerLimits
 
 log = logging.getLogger("travio_inventory.rpc")
@@ -338,6 +338,14 @@ class _Connection(asyncio.BufferedProtocol):
             self._leave_the_idle()
         self._calls[stream_id] = Call(self._shared, self._writer, stream_id, request, self._peer, self._forget)
 
+    def _on_headers_too_large(self, event: HeadersTooLarge) -> None:
+        bytes_max = self._limits.header_bytes_max
+        said = f"headers, metadata included, of {event.header_bytes} bytes; {bytes_max} are taken at most"
+        refused = self._shared.told.too_large(said)
+        details = self._shared.packed(refused.status, refused.message, refused.details)
+        refusal = Refusal(refused.status, refused.message, details=details)
+        self._refuse(event.stream_id, refusal, request_ended=event.request_ended)
+
     def _is_full(self) -> bool:
         calls, calls_max = self._calls, self._limits.streams_concurrent_max
         if len(calls) < calls_max:
@@ -407,6 +415,7 @@ class _Connection(asyncio.BufferedProtocol):
 
     _REACTIONS: ClassVar[dict[type[Event], Callable[["_Connection", Any], None]]] = {
         RequestReceived: _on_request,
+        HeadersTooLarge: _on_headers_too_large,
         DataReceived: _on_data,
         StreamEnded: _on_request_end,
         StreamReset: _on_reset,

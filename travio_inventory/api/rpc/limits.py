@@ -28,6 +28,11 @@ class ServerLimits:
     control_frames_per_second_max: int
     """Per connection, and so much at once: PING, SETTINGS and all other frames that no call has paid for."""
     header_bytes_max: int
+    """Of one call, as HTTP/2 counts them. A call with more is refused."""
+    header_block_bytes_max: int
+    """So many must be understood for the sake of the next ones, though their call is refused. Whoever sends more loses
+    the connection.
+    """
     idle_connection_seconds_max: float
     """Without a call. A connection that never sends a whole request is idle, whatever else it sends."""
     message_read_seconds_max: float

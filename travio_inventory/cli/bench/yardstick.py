@@ -25,6 +25,7 @@ LIMITS = ServerLimits(
     resets_per_second_max=200,
     control_frames_per_second_max=1_000,
     header_bytes_max=16_384,
+    header_block_bytes_max=65_536,
     idle_connection_seconds_max=600,
     message_read_seconds_max=10,
     write_stalled_seconds_max=10,
