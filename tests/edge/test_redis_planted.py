@@ -62,15 +62,15 @@ Contract = Callable[[Edge], Awaitable[None]]
         ),
         pytest.param(
             "INVALIDATE",
-            b"fields[#fields + 1] = 'l' .. ARGV[i]",
+            b", 'l' .. ARGV[i]",
             b"",
             seat_maps.test_a_slow_reader_does_not_put_old_data_back,
             id="an invalidation that voids no lease",
         ),
         pytest.param(
             "READ",
-            b"and age <= stale",
-            b"",
+            b"= all[i + 1]",
+            b"= string.gsub(all[i + 1], '^%d+', string.format('%d', blocks[1]))",
             seat_maps.test_each_block_goes_stale_by_itself,
             id="blocks that do not go stale",
         ),

@@ -129,6 +129,8 @@ class Line:
 
     def __init__(self, store: Batches, name: str) -> None:
         self.reads: Counter[Kind] = Counter()
+        self.reading = 0
+        self.reads_at_once = 0
         self.spoiled = 0
         self._store = store
         self._name = name
@@ -150,9 +152,9 @@ class Line:
         self._stalls.append(stall)
         return stall
 
-    def stall_reads(self) -> Stall:
+    def stall_reads(self, only: Which = any_batch) -> Stall:
         """Reads of whole blocks stop with their answer in hand."""
-        stall = Stall(any_batch)
+        stall = Stall(only)
         self._read_stalls.append(stall)
         return stall
 
@@ -203,9 +205,15 @@ class Line:
     async def read(self, partition: Partition, kind: Kind, *, start: str = "", end: str = "") -> Rows:
         self._readable(partition)
         self.reads[kind] += 1
-        found = await self._store.read(self._own(partition), kind, start=start, end=end)
-        for stall in self._read_stalls:
-            await stall.wait()
+        self.reading += 1
+        self.reads_at_once = max(self.reads_at_once, self.reading)
+        try:
+            found = await self._store.read(self._own(partition), kind, start=start, end=end)
+            for stall in self._read_stalls:
+                if stall.only(partition, ()):
+                    await stall.wait()
+        finally:
+            self.reading -= 1
         return found
 
     async def hinted(self, index: Index, bucket: str, *, most: int | None = None) -> Sequence[str]:

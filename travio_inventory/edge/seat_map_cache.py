@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from secrets import token_hex
 from types import MappingProxyType
 from typing import NamedTuple
@@ -13,6 +13,9 @@ from travio_inventory.edge.connection import Redis
 from travio_inventory.edge.keys import INVALIDATIONS, map_key
 from travio_inventory.edge.line import RedisAway, Reply
 from travio_inventory.engine.ports import Lease
+
+BLOCKS_PER_SCRIPT_MAX = 500
+"""Redis does nothing else while a script runs; and Lua cannot spread more than some 8,000 values."""
 
 
 class RedisSeatMapCache:
@@ -46,9 +49,12 @@ class RedisSeatMapCache:
         """A lease for each block: the one that stands, or a new one. With Redis away one that fills nothing, and is
         another one after each invalidation of this process.
         """
-        if not blocks:
-            return {}
-        key = map_key(trip)
+        leases: dict[int, Lease] = {}
+        for portion in _portions(blocks):
+            leases |= await self._lease(map_key(trip), portion)
+        return leases
+
+    async def _lease(self, key: bytes, blocks: Sequence[int]) -> Mapping[int, Lease]:
         self._copies.void(key)  # a copy that lacks a block is no good
         half_ms = self._stale_ms_max // 2
         try:
@@ -59,9 +65,10 @@ class RedisSeatMapCache:
 
     async def fill(self, trip: TripKey, packed: Mapping[int, tuple[Lease, bytes]]) -> None:
         """Keep each block whose lease still holds. The lease goes on holding."""
-        if not packed:
-            return
-        key = map_key(trip)
+        for blocks in _portions(packed):
+            await self._fill(map_key(trip), {block: packed[block] for block in blocks})
+
+    async def _fill(self, key: bytes, packed: Mapping[int, tuple[Lease, bytes]]) -> None:
         words = [word for block, (lease, content) in packed.items() for word in (block, lease, content)]
         try:
             await self._redis.run(scripts.FILL, key, self._stale_ms_max, self._kept_ms, *words)
@@ -72,9 +79,10 @@ class RedisSeatMapCache:
 
     async def invalidate(self, trip: TripKey, blocks: Collection[int]) -> None:
         """Drop the blocks and void their leases, in every process."""
-        if not blocks:
-            return
-        key = map_key(trip)
+        for portion in _portions(blocks):
+            await self._invalidate(map_key(trip), portion)
+
+    async def _invalidate(self, key: bytes, blocks: Sequence[int]) -> None:
         try:
             await self._redis.run(scripts.INVALIDATE, key, INVALIDATIONS, *blocks)
         except RedisAway:
@@ -101,7 +109,7 @@ class RedisSeatMapCache:
         asked_at_ms, heard = self._now_ms(), self._redis.hears_of(key)
         is_shared = False
         try:
-            blocks, age_ms = _blocks(await self._redis.run(scripts.READ, key, self._stale_ms_max))
+            blocks, age_ms = _fresh(await self._redis.run(scripts.READ, key), self._stale_ms_max)
         except RedisAway:
             return {}
         finally:  # who asks later does not wait for, nor share, what has ended
@@ -111,6 +119,12 @@ class RedisSeatMapCache:
         if is_shared and blocks and heard:
             self._copies.put(key, _Copy(blocks, asked_at_ms + self._stale_ms_max - age_ms))
         return blocks
+
+
+def _portions(blocks: Collection[int]) -> Iterator[Sequence[int]]:
+    """The blocks, so many at once as Redis may stand still for."""
+    ordered = list(blocks)
+    return (ordered[start : start + BLOCKS_PER_SCRIPT_MAX] for start in range(0, len(ordered), BLOCKS_PER_SCRIPT_MAX))
 
 
 class _Copy(NamedTuple):
@@ -161,7 +175,13 @@ class MapCopies:
         self.reads.clear()
 
 
-def _blocks(reply: Reply) -> tuple[Mapping[int, bytes], int]:
-    """The blocks of an answer to READ, and the age in ms of the oldest."""
-    numbers, ages_ms, contents = reply[::3], reply[1::3], reply[2::3]
-    return MappingProxyType(dict(zip(numbers, contents, strict=True))), max(ages_ms, default=0)
+def _fresh(reply: Reply, stale_ms_max: int) -> tuple[Mapping[int, bytes], int]:
+    """The blocks of an answer to READ that are at most so old, and the age in ms of the oldest of them."""
+    blocks, oldest_ms = {}, 0
+    for block, entry in zip(reply[1::2], reply[2::2], strict=True):
+        since_ms, _, content = entry.partition(b" ")
+        age_ms = reply[0] - int(since_ms)
+        if 0 <= age_ms <= stale_ms_max:
+            blocks[int(block)] = content
+            oldest_ms = max(oldest_ms, age_ms)
+    return MappingProxyType(blocks), oldest_ms

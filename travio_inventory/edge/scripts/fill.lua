@@ -4,19 +4,14 @@
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local stale = tonumber(ARGV[1])
-local kept = {}
 for i = 3, #ARGV, 3 do
   local lease = redis.call('HGET', KEYS[1], 'l' .. ARGV[i])
   if lease then
     local since, token = string.match(lease, '^(%d+) (%S+)$')
     if token == ARGV[i + 1] and now >= tonumber(since) and now - since <= stale then
-      kept[#kept + 1] = 'b' .. ARGV[i]
-      kept[#kept + 1] = since .. ' ' .. ARGV[i + 2]
+      redis.call('HSET', KEYS[1], 'b' .. ARGV[i], since .. ' ' .. ARGV[i + 2])
+      redis.call('PEXPIRE', KEYS[1], ARGV[2])
     end
   end
-end
-if #kept > 0 then
-  redis.call('HSET', KEYS[1], unpack(kept))
-  redis.call('PEXPIRE', KEYS[1], ARGV[2])
 end
 return 0

@@ -1,10 +1,5 @@
 -- Drops the blocks, voids their leases, and tells every process that has a copy of the trip.
 -- KEYS[1]: the trip's hash, whose name is the message. ARGV: the channel, then the blocks.
-local fields = {}
-for i = 2, #ARGV do
-  fields[#fields + 1] = 'b' .. ARGV[i]
-  fields[#fields + 1] = 'l' .. ARGV[i]
-end
-redis.call('HDEL', KEYS[1], unpack(fields))
+for i = 2, #ARGV do redis.call('HDEL', KEYS[1], 'b' .. ARGV[i], 'l' .. ARGV[i]) end
 redis.call('PUBLISH', ARGV[1], KEYS[1])
 return 0

@@ -4,23 +4,18 @@
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local stands = tonumber(ARGV[2])
-local fields = {}
-for i = 4, #ARGV do fields[i - 3] = 'l' .. ARGV[i] end
-local leases = redis.call('HMGET', KEYS[1], unpack(fields))
-local tokens, new = {}, {}
-for i, field in ipairs(fields) do
+local fresh = string.format('%d %s', now, ARGV[1])
+local tokens = {}
+for i = 4, #ARGV do
+  local lease = redis.call('HGET', KEYS[1], 'l' .. ARGV[i])
   local since, token
-  if leases[i] then since, token = string.match(leases[i], '^(%d+) (%S+)$') end
+  if lease then since, token = string.match(lease, '^(%d+) (%S+)$') end
   if since and now >= tonumber(since) and now < since + stands then
-    tokens[i] = token
+    tokens[i - 3] = token
   else
-    tokens[i] = ARGV[1]
-    new[#new + 1] = field
-    new[#new + 1] = string.format('%d %s', now, ARGV[1])
+    tokens[i - 3] = ARGV[1]
+    redis.call('HSET', KEYS[1], 'l' .. ARGV[i], fresh)
+    redis.call('PEXPIRE', KEYS[1], ARGV[3])
   end
-end
-if #new > 0 then
-  redis.call('HSET', KEYS[1], unpack(new))
-  redis.call('PEXPIRE', KEYS[1], ARGV[3])
 end
 return tokens
