@@ -11,7 +11,7 @@ from redis.crc import key_slot
 from tests.edge.conftest import Door, Edge, redis_edge, redis_options
 from tests.servers.fixtures import need
 from tests.servers.process import free_port
-from tests.servers.redis import HOST, MASTER_NAME, RedisSentinels, RedisServer, redis_cluster, redis_server
+from tests.servers.redis import HOST, MASTER_NAME, RedisSentinels, RedisServer, form, redis_cluster, redis_server
 from travio_inventory.edge.keys import gate_key
 from travio_inventory.edge.redis_options import Cluster, Sentinels, Standalone
 from travio_inventory.engine.ports import GateAnswer, Locked, Passed
@@ -239,6 +239,30 @@ async def test_a_dead_node_of_a_cluster_opens_its_own_gates_only(nodes: tuple[Re
             assert await holds(doors[2])
         nodes[0].resume()
         await until_holds(doors[0], limit_s=BACK_S_MAX)
+
+
+@pytest.mark.cluster
+async def test_a_cluster_that_is_formed_after_the_start_is_used_from_then_on(tmp_path: Path) -> None:
+    """Its nodes answer before, and say that nobody owns a slot."""
+    need("redis")
+    with redis_cluster(tmp_path, formed=False) as nodes:
+        async with redis_edge(redis_options(Cluster(tuple((HOST, node.port) for node in nodes)))) as edge:
+            assert not await guards(edge)
+            await asyncio.sleep(0.5)
+            form(nodes)
+            for number in range(3):
+                await until_holds(door_at(edge, nodes, number), limit_s=BACK_S_MAX)
+
+
+@pytest.mark.cluster
+async def test_a_node_that_knows_no_owners_is_passed_over_for_one_that_does(
+    nodes: tuple[RedisServer, ...], tmp_path: Path
+) -> None:
+    """One of the addresses leads to a node that was never made part of the cluster."""
+    with redis_cluster(tmp_path / "other", nodes=1, formed=False) as (stranger,):
+        options = redis_options(Cluster(((HOST, stranger.port), (HOST, nodes[0].port))))
+        async with redis_edge(options) as edge:
+            assert await guards(edge)
 
 
 @pytest.mark.cluster

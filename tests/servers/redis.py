@@ -154,9 +154,11 @@ def redis_server(folder: Path, protection: Protection = OPEN, *, durable: bool =
 
 
 @contextmanager
-def redis_cluster(folder: Path, protection: Protection = OPEN, *, nodes: int = 3) -> Iterator[tuple[RedisServer, ...]]:
-    """A cluster of masters without replicas, with all slots, in a folder. Raises ServersMissingError,
-    ServerFailedError.
+def redis_cluster(
+    folder: Path, protection: Protection = OPEN, *, nodes: int = 3, formed: bool = True
+) -> Iterator[tuple[RedisServer, ...]]:
+    """A cluster of masters without replicas, with all slots, in a folder; or its nodes, to `form` one later. Raises
+    ServersMissingError, ServerFailedError.
     """
     servers = []
     for number in range(nodes):
@@ -164,7 +166,8 @@ def redis_cluster(folder: Path, protection: Protection = OPEN, *, nodes: int = 3
         settings = [("cluster-enabled", "yes"), ("cluster-node-timeout", str(NODE_TIMEOUT_MS)), *bus]
         servers.append(_server(folder / f"node-{number}", protection, settings))
     with _running(servers) as running:
-        _join(running)
+        if formed:
+            form(running)
         yield running
 
 
@@ -225,8 +228,8 @@ def _server(
     return RedisServer(port, process, protection)
 
 
-def _join(nodes: Sequence[RedisServer]) -> None:
-    """Give each node its share of the slots and make it known to the first."""
+def form(nodes: Sequence[RedisServer]) -> None:
+    """Make one cluster of the nodes: give each node its share of the slots and make it known to the first."""
     bus_port = int(nodes[0].ask("CONFIG GET", "cluster-port")["cluster-port"])
     for number, node in enumerate(nodes):
         first, beyond = (SLOTS * share // len(nodes) for share in (number, number + 1))

@@ -13,14 +13,17 @@ from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import SentinelConnectionPool
 from redis.backoff import NoBackoff
 from redis.crc import key_slot
-from redis.exceptions import ClusterDownError, MovedError, NoScriptError, RedisError, ResponseError
+from redis.exceptions import AskError, ClusterDownError, MovedError, NoScriptError, RedisError, ResponseError
 
 from travio_inventory.edge.invalidations import Invalidations
 from travio_inventory.edge.line import Line, RedisAway, Reply, connect
 from travio_inventory.edge.redis_options import Cluster, HostPort, RedisOptions, Sentinels, Standalone
 from travio_inventory.edge.scripts import Script, Word, packed
+from travio_inventory.observability.logs import Sparingly
 
 SLOTS = 16_384
+LOOK_EVERY_S = 10.0
+MISSING_LOOK_EVERY_S_MAX = 2.0
 
 _log = logging.getLogger(__name__)
 _CLUSTER_SLOTS = packed(["CLUSTER", "SLOTS"])
@@ -99,13 +102,13 @@ class _Server:
         await self.line.close()
 
     async def run(self, script: Script, key: bytes, words: Iterable[Word]) -> Reply:
-        """The script's answer, though the server has forgotten the script. Raises RedisAway, MovedError."""
+        """The script's answer, though the server has forgotten the script. Raises RedisAway, AskError, MovedError."""
         try:
             try:
                 return await self.line.ask(script.by_digest(key, words))
             except NoScriptError:
                 return await self.line.ask(script.in_full(key, words))
-        except MovedError:
+        except AskError:  # MovedError is one
             raise
         except ResponseError as refused:
             self.line.complain(refused)
@@ -130,7 +133,7 @@ class _OneRedis:
         """See Redis."""
         try:
             return await self._server.run(script, key, words)
-        except MovedError as moved:
+        except AskError as moved:
             raise RedisAway("redis is a node of a cluster: its address must say so") from moved
 
     def hears_of(self, key: bytes) -> bool:
@@ -174,13 +177,15 @@ class _ClusterRedis:
         self._servers: dict[HostPort, _Server] = {}
         self._owners: list[_Server | None] = [None] * SLOTS
         self._outdated = asyncio.Event()
+        self._is_away = False
+        self._sparingly = Sparingly()
         self._upkeep: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
         """Learn who owns what, and connect to each master; what fails is tried again in the background."""
-        if not await self._learn_owners():
-            _log.warning("redis cluster is away, the edge does without")
-            self._outdated.set()
+        self._is_away = not await self._is_whole()
+        if self._is_away:
+            _log.warning("redis cluster has no owner for some slots, or is away: the edge does without")
         self._upkeep = asyncio.create_task(self._keep_up())
 
     async def close(self) -> None:
@@ -204,6 +209,8 @@ class _ClusterRedis:
                 except MovedError as moved:
                     self._outdated.set()
                     owner = self._servers.get((moved.host, moved.port))
+                except AskError as asked:
+                    raise RedisAway("redis cluster: the slot is being moved") from asked
         except RedisAway as away:
             if isinstance(away.__cause__, ClusterDownError):
                 self._outdated.set()
@@ -216,22 +223,50 @@ class _ClusterRedis:
         return owner is not None and owner.ear.are_heard
 
     async def _keep_up(self) -> None:
+        """Ask again when that is due: at once when it is known to be, soon while something is missing, and now and then
+        in any case, since nobody tells that slots have moved which nobody asks for.
+        """
+        least_s = wait_s = self._options.probe_interval_ms / 1_000
+        is_whole = False
         while True:
-            await self._outdated.wait()
+            await asyncio.sleep(least_s)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(wait_s):
+                    await self._outdated.wait()
             self._outdated.clear()
+            was_whole, is_whole = is_whole, await self._is_whole()
+            wait_s = LOOK_EVERY_S if is_whole else least_s if was_whole else min(2 * wait_s, MISSING_LOOK_EVERY_S_MAX)
+
+    async def _is_whole(self) -> bool:
+        """Whether, by what was learned now, each slot has an owner, and each of them answers."""
+        try:
             learned = await self._learn_owners()
-            await asyncio.sleep(self._options.probe_interval_ms / 1_000)
-            if not learned or any(server.line.is_down for server in self._servers.values()):
-                self._outdated.set()
+        except Exception:  # noqa: BLE001 - whatever a node answered, another one may answer better
+            if self._sparingly.may_say("slots"):
+                _log.exception("redis cluster: an answer to CLUSTER SLOTS was not understood")
+            return False
+        if learned and self._is_away:
+            self._is_away = False
+            _log.info("redis cluster has an owner for every slot")
+        return learned and not any(server.line.is_down for server in self._servers.values())
 
     async def _learn_owners(self) -> bool:
-        """Ask one node after the other until one has answered; False where none has."""
+        """Ask one node after the other until one names an owner for each slot, and go by what names the most; whether
+        that was all. A node of a cluster that is still being formed knows less than others, or nothing.
+        """
+        best: Mapping[range, HostPort] | None = None
         answering_first = sorted(self._servers, key=lambda node: self._servers[node].line.is_down)
         for node in dict.fromkeys((*answering_first, *self._nodes)):
             with suppress(RedisError, OSError, TimeoutError):
-                await self._settle(_owners(await self._ask_once(node), node))
-                return True
-        return False
+                told = _owners(await self._ask_once(node), node)
+                if best is None or _slots(told) > _slots(best):
+                    best = told
+                if _slots(told) == SLOTS:
+                    break
+        if best is None:
+            return False
+        await self._settle(best)
+        return _slots(best) == SLOTS
 
     async def _settle(self, owners: Mapping[range, HostPort]) -> None:
         """From now on these are the owners; other servers are let go. Whoever owned a slot before is not listened to
@@ -269,6 +304,10 @@ class _ClusterRedis:
 
 
 _AnyRedis: TypeAlias = _OneRedis | _ClusterRedis
+
+
+def _slots(owners: Iterable[range]) -> int:
+    return sum(map(len, owners))
 
 
 def _owners(reply: Reply, asked: HostPort) -> dict[range, HostPort]:
