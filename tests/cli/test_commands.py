@@ -135,7 +135,8 @@ def test_where_nobody_listens_the_line_says_how_to_start_one(typed: Type) -> Non
         answer = typed(*words, "--target", target)
         assert answer.status == 4
         assert answer.err.splitlines()[-1] == (
-            f"no service at {target}: start one with `travio-inventory serve`, or name another with --target"
+            f"nothing answers at {target} (Connection refused): "
+            "start one with `travio-inventory serve`, or name another with --target"
         )
 
 

@@ -24,8 +24,7 @@ def channel(portal: BlockingPortal) -> Callable[..., list[Reply]]:
 
     async def make(requests: list[tuple[str, bytes]]) -> list[Reply]:
         async with served(LyingInventory()) as target:
-            host, port = address_of(target) or ("", 0)
-            channel = await LeanChannel.connect(host, port)
+            channel = await LeanChannel.connect(*address_of(target))
             try:
                 return await asyncio.gather(*(channel.call(method(name), message) for name, message in requests))
             finally:

@@ -3,7 +3,9 @@
 import gc
 import os
 import sys
+import traceback
 from collections.abc import Sequence
+from io import TextIOWrapper
 from typing import NoReturn
 
 
@@ -13,11 +15,22 @@ def main(words: Sequence[str] | None = None) -> None:
     if asked in (["serve"], ["work"]):
         _run_service(asked[0])
     from travio_inventory.cli.commands import run  # noqa: PLC0415 - who needs one module of ours needs no more
+    from travio_inventory.cli.exits import Exit  # noqa: PLC0415 - see above
 
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal need not have every letter of a name
     try:
         run(words)
     except BrokenPipeError:  # the reader has seen enough, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except KeyboardInterrupt:
+        sys.exit(Exit.INTERRUPTED)
+    except UnicodeEncodeError as wrong:
+        sys.stderr.write(f"{wrong.object!a} is no text: write it in UTF-8\n")
+        sys.exit(Exit.WRONG)
+    except Exception:  # noqa: BLE001 - Python's own status for it, 1, is a definite no here
+        traceback.print_exc()
+        sys.exit(Exit.BROKEN)
 
 
 def _run_service(name: str) -> NoReturn:

@@ -21,7 +21,8 @@ Begin, with the service in one terminal and you in another:
   {NAME} confirm HOLD order-1
 
 Exit status:
-  0 done; 1 a definite no; 2 wrong input; 3 ask again; 4 no service there\
+  0 done; 1 a definite no; 2 wrong input; 3 ask again; 4 no service there
+  5 the command broke, which is a bug; 130 interrupted\
 """
 BENCH_BEGIN = f"""\
 Without --target a bench starts a server of its own, on one core, and uses another itself.

@@ -40,7 +40,7 @@ def _lines(path: Path, *, follow: bool) -> Generator[str, None, None]:
     """Whole lines of the file, without end while following; a file put in its place is read too."""
     while follow and not path.exists():
         time.sleep(POLL_SECONDS)
-    file = path.open(encoding="utf-8")
+    file = path.open(encoding="utf-8", errors="backslashreplace")
     part = ""
     try:
         while True:
@@ -54,7 +54,7 @@ def _lines(path: Path, *, follow: bool) -> Generator[str, None, None]:
                 time.sleep(POLL_SECONDS)
                 if _is_replaced(file, path):
                     file.close()
-                    file, part = path.open(encoding="utf-8"), ""
+                    file, part = path.open(encoding="utf-8", errors="backslashreplace"), ""
     finally:
         file.close()
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from grpclib.const import Status
 
 from travio_inventory.client.refusals import ClientError
+from travio_inventory.client.unreachable import NoService, NoTls
 from travio_inventory.domain.errors import AskAgain, FinalNo, Refusal, WrongRequest
 
 
@@ -20,7 +21,11 @@ class Exit(IntEnum):
     ASK_AGAIN = 3
     """Nothing is decided; the same command may succeed later."""
     NO_SERVICE = 4
-    """Nobody answers there."""
+    """No service answers there; nothing was done."""
+    BROKEN = 5
+    """The command itself broke: a bug. What became of it is not known."""
+    INTERRUPTED = 130
+    """Ctrl-C. What became of it is not known."""
 
 
 class Failure(NamedTuple):
@@ -56,8 +61,11 @@ ADVICE = {
     "EXTENSION_TOO_LONG": "confirm it in time; `travio-inventory settings` shows the longest time",
     "IDEMPOTENCY_KEY_REUSED": "give --key another value",
     "HOLD_LIMIT": "release or confirm a hold first",
-    "OUTCOME_UNKNOWN": "run the same command again; a hold needs the same --key",
+    "OUTCOME_UNKNOWN": "run the same command again",
 }
+START_ONE = "start one with `travio-inventory serve`, or name another with --target"
+SPEAK_TLS = "add --tls if it speaks TLS, or name another with --target"
+TRUST_IT = "name who signed its certificate with --ca-file, or leave --tls out"
 
 
 def failure_of(refusal: Refusal) -> Failure:
@@ -84,11 +92,9 @@ def failure_of_error(error: ClientError) -> Failure:
     return Failure(Exit.NO, reason, said)
 
 
-def no_service(target: str) -> Failure:
-    """Nobody listens at the target."""
-    return Failure(
-        Exit.NO_SERVICE,
-        "NO_SERVICE",
-        f"no service at {target}",
-        "start one with `travio-inventory serve`, or name another with --target",
-    )
+def not_reached(failure: NoService | NoTls, *, with_tls: bool) -> Failure:
+    """What to tell where no service answers, though somebody may listen there."""
+    if isinstance(failure, NoTls):
+        return Failure(Exit.NO_SERVICE, "NO_TLS", failure.message, TRUST_IT)
+    advice = SPEAK_TLS if failure.is_there and not with_tls else START_ONE
+    return Failure(Exit.NO_SERVICE, "NO_SERVICE", failure.said, advice)

@@ -1,6 +1,7 @@
 """Commands about holds and bookings: hold, confirm, extend, release, cancel, list, show."""
 
 from datetime import datetime
+from secrets import token_hex
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -11,6 +12,7 @@ from travio_inventory.cli.screen import Screen
 from travio_inventory.client.answers import HoldRecord
 from travio_inventory.client.client import InventoryClient
 
+KEY_BYTES = 8
 HoldId = Annotated[str, Parameter(help="The hold's id, as `hold` answered it.")]
 Seconds = Annotated[int, Parameter(help="How long, from now; 0 is the service's default.")]
 
@@ -22,17 +24,20 @@ def hold(
     /,
     *seats: Annotated[str, Parameter(help="Ids of the seats.")],
     seconds: Seconds = 0,
-    key: Annotated[str, Parameter(help="Idempotency key: again with the same key is the same hold.")] = "",
+    key: Annotated[
+        str, Parameter(help="Idempotency key: again with the same key is the same hold. Without one, one is made.")
+    ] = "",
     reach: Reach = HERE,
 ) -> Exit:
     """Hold seats of a journey: every one of them, or none."""
+    key = key or token_hex(KEY_BYTES)
 
     async def work(client: InventoryClient, screen: Screen) -> None:
         held = await client.hold(trip, origin, destination, seats, seconds=seconds, key=key)
-        value = {"hold": held.id, "seats": list(held.seats), "expires_at": _stamp(held.expires_at)}
+        value = {"hold": held.id, "seats": list(held.seats), "expires_at": _stamp(held.expires_at), "key": key}
         screen.answer(value, lambda: screen.fields({**value, "seats": " ".join(held.seats)}))
 
-    return ask(reach, work)
+    return ask(reach, work, again=f"with --key {key}")
 
 
 def confirm(

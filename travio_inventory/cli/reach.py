@@ -1,26 +1,39 @@
 """The options that all commands share, and the one way in which a command asks the service."""
 
 import asyncio
-import socket
+import ssl
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Group, Parameter
 
 from travio_inventory.addresses import Address, parse_address
-from travio_inventory.cli.exits import Exit, Failure, failure_of, failure_of_error, no_service
+from travio_inventory.cli.exits import Exit, Failure, failure_of, failure_of_error, not_reached
 from travio_inventory.cli.screen import Screen, printable
 from travio_inventory.client.client import InventoryClient
 from travio_inventory.client.refusals import ClientError
-from travio_inventory.domain.errors import AskAgain, Refusal
+from travio_inventory.client.unreachable import NoService, NoTls
+from travio_inventory.domain.errors import OutcomeUnknown, Refusal
 
 PORT_DEFAULT = 9083
-PROBE_SECONDS_MAX = 1.0
 SHARED = Group("Shared options", sort_key=100)
 
 AsJson = Annotated[bool, Parameter(name="--json", negative="", help="Answer in JSON.", group=SHARED)]
+Tls = Annotated[
+    bool,
+    Parameter(env_var="TRAVIO_TARGET_TLS", negative="", help="Speak TLS; --ca-file does as well.", group=SHARED),
+]
+CaFile = Annotated[
+    Path | None,
+    Parameter(
+        env_var="TRAVIO_TARGET_CA_FILE",
+        help="Who signed the service's certificate (PEM); else those that the system trusts.",
+        group=SHARED,
+    ),
+]
 Work = Callable[[InventoryClient, Screen], Awaitable[None]]
 
 
@@ -34,29 +47,37 @@ class Reach:
         str, Parameter(env_var="TRAVIO_ORGANIZATION", help="The organization that runs the trip.")
     ] = "demo"
     user: Annotated[str, Parameter(env_var="TRAVIO_USER", help="Who holds and books.")] = "me"
+    tls: Tls = False
+    ca_file: CaFile = None
     as_json: AsJson = False
 
 
 HERE = Reach()
 
 
-def ask(reach: Reach, work: Work) -> Exit:
-    """Run `work` with a client that is open; a refusal or a missing service becomes one line and a status."""
+def ask(reach: Reach, work: Work, *, again: str = "") -> Exit:
+    """Run `work` with a client that is open; a refusal or a missing service becomes one line and a status. `again`
+    is what the same command needs to be the same request.
+    """
     screen = Screen(as_json=reach.as_json)
+    try:
+        address, tls = address_of(reach.target), tls_of(tls=reach.tls, ca_file=reach.ca_file)
+    except WrongReach as wrong:
+        return fail(screen, wrong.failure)
 
     async def run() -> None:
-        async with InventoryClient(reach.target, organization=reach.organization, user=reach.user) as client:
+        async with InventoryClient(str(address), organization=reach.organization, user=reach.user, tls=tls) as client:
             await work(client, screen)
 
-    address = address_of(reach.target)
-    if address is None:
-        said = f"--target must be HOST:PORT, not {reach.target!r}"
-        return fail(screen, Failure(Exit.WRONG, "BAD_TARGET", said))
     try:
         asyncio.run(run())
-    except AskAgain as refusal:
-        gone = not _listens(address)
-        return fail(screen, no_service(reach.target) if gone else failure_of(refusal))
+    except KeyboardInterrupt:
+        interrupted = Failure(Exit.INTERRUPTED, "INTERRUPTED", "interrupted, and the outcome is unknown")
+        return fail(screen, interrupted._replace(advice=_same_again(again)))
+    except (NoService, NoTls) as gone:
+        return fail(screen, not_reached(gone, with_tls=tls is not None))
+    except OutcomeUnknown as unknown:
+        return fail(screen, failure_of(unknown)._replace(advice=_same_again(again)))
     except Refusal as refusal:
         return fail(screen, failure_of(refusal))
     except ClientError as failed:
@@ -73,17 +94,34 @@ def fail(screen: Screen, failure: Failure) -> Exit:
     return failure.status
 
 
-def address_of(target: str) -> Address | None:
-    """Host and port, None where the target names neither."""
+def _same_again(again: str) -> str:
+    return f"run the same command again {again}".rstrip()
+
+
+class WrongReach(Exception):
+    """An option says where the service is, and cannot be right."""
+
+    def __init__(self, reason: str, said: str) -> None:
+        super().__init__(said)
+        self.failure = Failure(Exit.WRONG, reason, said)
+
+
+def address_of(target: str) -> Address:
+    """Host and port. Raises WrongReach."""
     try:
         return parse_address(target, port_default=PORT_DEFAULT)
     except ValueError:
+        raise WrongReach("BAD_TARGET", f"--target must be HOST:PORT, not {target!r}") from None
+
+
+def tls_of(*, tls: bool, ca_file: Path | None) -> ssl.SSLContext | None:
+    """How to speak TLS with the service, None where it speaks plaintext. Raises WrongReach."""
+    if not tls and ca_file is None:
         return None
-
-
-def _listens(address: tuple[str, int]) -> bool:
     try:
-        with socket.create_connection(address, timeout=PROBE_SECONDS_MAX):
-            return True
-    except OSError:
-        return False
+        context = ssl.create_default_context(cafile=ca_file)
+    except OSError as failed:
+        why = "holds no certificate" if isinstance(failed, ssl.SSLError) else failed.strerror
+        raise WrongReach("BAD_CA_FILE", f"--ca-file {ca_file}: {why}") from None
+    context.set_alpn_protocols(["h2"])
+    return context

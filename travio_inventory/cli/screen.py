@@ -10,11 +10,22 @@ from rich.text import Text
 
 PLAIN_WIDTH = 80
 JSON_INDENT = 2
+SIGNS = "□◪■▨"
+"""If a terminal has these, it has what seats are drawn with."""
 
 
 def printable(text: object) -> str:
     """The text on one line, without control characters: what others wrote must not steer a terminal."""
     return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in str(text))
+
+
+def _has(signs: str, encoding: str | None) -> bool:
+    """Whether the encoding has all of the signs."""
+    try:
+        signs.encode(encoding or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
 
 
 class Screen:
@@ -23,13 +34,14 @@ class Screen:
     def __init__(self, *, as_json: bool = False, out: TextIO | None = None) -> None:
         self.as_json = as_json
         self._out = out or sys.stdout
-        self.fancy = self._out.isatty() and not as_json
+        self.is_terminal = self._out.isatty()
+        self.fancy = self.is_terminal and not as_json and _has(SIGNS, self._out.encoding)
         self._console_made: Console | None = None
 
     @property
     def width(self) -> int:
         """Characters on a line."""
-        return self._console().width if self.fancy else PLAIN_WIDTH
+        return self._console().width if self.is_terminal else PLAIN_WIDTH
 
     def answer(self, value: object, show: Callable[[], None]) -> None:
         """Write the value as JSON where that was asked for; otherwise let `show` write it for people."""

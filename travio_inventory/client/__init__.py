@@ -16,6 +16,7 @@ from travio_inventory.client.blocking import BlockingHold, BlockingInventoryClie
 from travio_inventory.client.client import InventoryClient
 from travio_inventory.client.holds import Hold, HoldAttempt
 from travio_inventory.client.refusals import ClientError
+from travio_inventory.client.unreachable import NoService, NoTls
 from travio_inventory.domain.errors import (
     AskAgain,
     BackendUnavailable,
@@ -78,6 +79,8 @@ __all__ = [
     "InventoryClient",
     "Journey",
     "MapSeat",
+    "NoService",
+    "NoTls",
     "NotOnWaitlist",
     "OutcomeUnknown",
     "Overloaded",

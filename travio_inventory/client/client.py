@@ -38,9 +38,10 @@ class InventoryClient:
                 await hold.confirm(order)
 
     A "no" is one of the refusals of `travio_inventory.client`; a method names those that are its own. Besides
-    them every method raises BackendUnavailable (nothing was done) and Overloaded, those that change something
-    OutcomeUnknown (it may have happened or may still: the same call again gives the answer), and ClientError
-    for what is no refusal. Each call ends within `deadline_s` seconds, its retries included.
+    them every method raises BackendUnavailable (nothing was done; NoService where nobody answers there) and
+    Overloaded, those that change something OutcomeUnknown (it may have happened or may still: the same call again
+    gives the answer), and ClientError for what is no refusal (NoTls among it). Each call ends within `deadline_s`
+    seconds, its retries included.
     """
 
     def __init__(

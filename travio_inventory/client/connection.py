@@ -6,6 +6,7 @@ from collections.abc import Coroutine
 from functools import cache
 from importlib.resources import files
 from random import Random
+from time import monotonic
 from types import TracebackType
 from typing import Any, Protocol, TypeVar, cast
 
@@ -21,11 +22,14 @@ from h2.settings import SettingCodes
 from travio_inventory.addresses import parse_address
 from travio_inventory.client.refusals import FAILURES, ClientError, refusal_from
 from travio_inventory.client.retries import Retries
+from travio_inventory.client.unreachable import unreachable
 from travio_inventory.wire.inventory.v1 import InventoryServiceStub
 
 PORT_DEFAULT = 9083
 FRAME_BYTES_MAX = 1024 * 1024
 """A seat map of 1,300 seats is 60 to 80 KB; in frames of 16 KiB, HTTP/2's default, it would come in five."""
+TYPE_AT, SETTINGS_FRAME = 3, 4
+"""Where a frame's type stands, and that of the first one that a server sends (RFC 9113, 3.4)."""
 KEEPALIVE_S_MIN = 1.0
 SERVICE = "inventory.v1.InventoryService"
 
@@ -43,8 +47,11 @@ class Rpc(Protocol[_Request_contra, _Reply_co]):
         ...
 
 
-class _LargeFrames(H2Protocol):
-    """Tells the service that it may send a map in one frame."""
+class _Protocol(H2Protocol):
+    """Tells the service that it may send a map in one frame. `heard` is whether it spoke, once that is known."""
+
+    heard: asyncio.Future[bool]
+    _beginning = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
@@ -54,10 +61,44 @@ class _LargeFrames(H2Protocol):
         frames.max_inbound_frame_size = FRAME_BYTES_MAX
         self.connection.flush()
 
+    def data_received(self, data: bytes) -> None:
+        if not self.heard.done():
+            self._beginning += data[: TYPE_AT + 1]
+            if len(self._beginning) > TYPE_AT:
+                self._note_heard(self._beginning[TYPE_AT] == SETTINGS_FRAME)
+        super().data_received(data)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        super().connection_lost(exc)
+        self._note_heard(False)
+
+    def _note_heard(self, heard: bool) -> None:
+        if not self.heard.done():
+            self.heard.set_result(heard)
+
 
 class _Channel(Channel):
+    """Connected once the other side has spoken HTTP/2: what is sent before may reach nobody."""
+
+    is_there = False
+    """Whether somebody took the last connection."""
+
     def _protocol_factory(self) -> H2Protocol:
-        return _LargeFrames(Handler(), self._config, self._h2_config)
+        protocol = _Protocol(Handler(), self._config, self._h2_config)
+        protocol.heard = self._loop.create_future()
+        return protocol
+
+    async def _create_connection(self) -> H2Protocol:
+        self.is_there = False
+        protocol = cast(_Protocol, await super()._create_connection())
+        self.is_there = True
+        try:
+            if not await protocol.heard:
+                raise ConnectionError("what listens there speaks no HTTP/2")
+        except BaseException:
+            protocol.processor.close()
+            raise
+        return protocol
 
 
 class Connection:
@@ -72,7 +113,7 @@ class Connection:
         self.retries = Retries(attempts_max, deadline_s, Random())  # noqa: S311 - jitter, not a secret
         self._address = parse_address(target, port_default=PORT_DEFAULT)
         self._tls = tls
-        self._channel: Channel | None = None
+        self._channel: _Channel | None = None
 
     async def __aenter__(self) -> "Connection":
         keepalive_s = max(self.retries.deadline_s, KEEPALIVE_S_MIN)
@@ -93,7 +134,7 @@ class Connection:
         await asyncio.sleep(0)  # the transport closes its socket in the loop's next turn
 
     @property
-    def channel(self) -> Channel:
+    def channel(self) -> _Channel:
         """The channel itself. Raises RuntimeError outside `async with`."""
         if self._channel is None:
             raise RuntimeError("the client is not open: use it inside `async with`")
@@ -128,14 +169,25 @@ class Connection:
 
         return await self.read(rpc, request)
 
+    async def _reach(self, left_s: float) -> None:
+        """Connect, where that is to be done, in that time. Raises NoService, NoTls."""
+        channel = self.channel
+        try:
+            async with asyncio.timeout(left_s):
+                await channel.__connect__()
+        except OSError as failure:
+            raise unreachable(failure, self._address, is_there=channel.is_there) from failure
+
     async def _call(self, rpc: Rpc[_Request, _Reply], request: _Request, *, writes: bool) -> _Reply:
         async def attempt(left_s: float) -> _Reply:
             if self._channel is None:  # closed in the meantime: another attempt would open it again
                 raise RuntimeError("the client was closed")
+            ends_at = monotonic() + left_s
+            await self._reach(left_s)
             try:
                 # A task of its own: grpclib wakes a waiting call by cancelling its task and never takes that
                 # back, which would turn a later `asyncio.timeout` of the caller into a cancellation.
-                return await asyncio.create_task(rpc(request, timeout=left_s))
+                return await asyncio.create_task(rpc(request, timeout=ends_at - monotonic()))
             except FAILURES as failure:
                 raise refusal_from(failure, writes=writes) from failure
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from socket import gaierror
+from ssl import SSLError
 from statistics import median
 from time import perf_counter
 from typing import Annotated
@@ -20,10 +21,12 @@ from travio_inventory.cli.bench.measuring import Slice, latency_ms, rounded
 from travio_inventory.cli.bench.own_server import OwnServer, ServerFailed, cores_apart
 from travio_inventory.cli.bench.report import Board, command, commit, finish, machine, versions
 from travio_inventory.cli.bench.session import Session, session, settings_given
-from travio_inventory.cli.exits import Exit, Failure, failure_of, no_service
-from travio_inventory.cli.reach import AsJson, address_of, fail
+from travio_inventory.cli.exits import Exit, Failure, failure_of, failure_of_error, not_reached
+from travio_inventory.cli.reach import AsJson, CaFile, Tls, WrongReach, address_of, fail, tls_of
 from travio_inventory.cli.screen import Screen
 from travio_inventory.cli.server import settings_or_none
+from travio_inventory.client.refusals import ClientError
+from travio_inventory.client.unreachable import NoService, NoTls, unreachable
 from travio_inventory.domain.errors import Refusal
 
 WORKERS_MAX = 10_000
@@ -46,6 +49,8 @@ class Options:
     target: Annotated[
         str | None, Parameter(help="HOST:PORT of a running service; without it the bench starts its own.")
     ] = None
+    tls: Tls = False
+    ca_file: CaFile = None
     out: Annotated[Path | None, Parameter(help="Write the JSON report to this file too.")] = None
     as_json: AsJson = False
 
@@ -222,24 +227,24 @@ def _show_slice(board: Board, name: str, measured: Slice) -> None:
 def _run(options: Options, bench: Bench, *, workers: int, with_yardsticks: bool = False) -> Exit:
     """Run the bench against the target or a server of its own, report, and tell right from wrong."""
     screen = Screen(as_json=options.as_json)
-    address = None if options.target is None else address_of(options.target)
-    if options.target is not None and address is None:
-        said = f"--target must be HOST:PORT, not {options.target!r}"
-        return fail(screen, Failure(Exit.WRONG, "BAD_TARGET", said))
     try:
+        address = None if options.target is None else address_of(options.target)
+        tls = tls_of(tls=options.tls, ca_file=options.ca_file)
         if options.out is not None:
             options.out.touch()
+    except WrongReach as wrong:
+        return fail(screen, wrong.failure)
     except OSError as failed:
         return fail(screen, Failure(Exit.WRONG, "BAD_OUT", f"--out {options.out}: {failed.strerror}"))
 
     async def measure() -> dict[str, object]:
-        async with session(address, workers=workers, with_yardsticks=with_yardsticks) as on:
+        async with session(address, tls=tls, workers=workers, with_yardsticks=with_yardsticks) as on:
             return _report(on.as_plain(), *await bench(on))
 
     try:
         report = asyncio.run(measure())
-    except (Refusal, ServerFailed, OSError, ExceptionGroup) as failed:
-        return fail(screen, _failure(failed, options.target or "its own address"))
+    except (Refusal, ClientError, ServerFailed, OSError, ExceptionGroup) as failed:
+        return fail(screen, _failure(failed, str(address or "its own address"), with_tls=tls is not None))
     finish(screen, report, options.out)
     return Exit.NO if report["wrong"] else Exit.DONE
 
@@ -256,17 +261,21 @@ def _report(server: dict[str, object], results: dict[str, object], wrong: list[s
     }
 
 
-def _failure(failed: Exception, target: str) -> Failure:
+def _failure(failed: Exception, target: str, *, with_tls: bool) -> Failure:
     """Why there is no report. Raises what is no failure of the service, but of ours."""
     match failed:
         case ExceptionGroup():
-            return _failure(failed.exceptions[0], target)
-        case Refusal():
-            return failure_of(failed)
+            return _failure(failed.exceptions[0], target, with_tls=with_tls)
         case ServerFailed():
             return Failure(Exit.NO_SERVICE, "SERVER_FAILED", str(failed))
-        case ConnectionRefusedError() | gaierror():
-            return no_service(target)
+        case NoService() | NoTls():
+            return not_reached(failed, with_tls=with_tls)
+        case ConnectionRefusedError() | gaierror() | SSLError():
+            return not_reached(unreachable(failed, target, is_there=False), with_tls=with_tls)
+        case Refusal():
+            return failure_of(failed)
+        case ClientError():
+            return failure_of_error(failed)
         case ConnectionError() | TimeoutError():
             said = str(failed) or "no answer in time"
             return Failure(Exit.NO_SERVICE, "CONNECTION_LOST", f"lost the service at {target}: {said}")

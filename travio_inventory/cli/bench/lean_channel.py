@@ -9,6 +9,7 @@ import asyncio
 from base64 import b64decode
 from collections import deque
 from collections.abc import Callable, Mapping
+from ssl import SSLContext
 from struct import Struct
 from typing import NamedTuple, cast
 from urllib.parse import unquote
@@ -74,11 +75,13 @@ class LeanChannel(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
 
     @classmethod
-    async def connect(cls, host: str, port: int, *, answer_seconds_max: float = ANSWER_SECONDS_MAX) -> "LeanChannel":
+    async def connect(
+        cls, host: str, port: int, *, tls: SSLContext | None = None, answer_seconds_max: float = ANSWER_SECONDS_MAX
+    ) -> "LeanChannel":
         """An open connection, which is lost when a call stays unanswered for so long. Raises OSError."""
         loop = asyncio.get_running_loop()
         authority = str(Address(host, port))
-        _, channel = await loop.create_connection(lambda: cls(authority, answer_seconds_max), host, port)
+        _, channel = await loop.create_connection(lambda: cls(authority, answer_seconds_max), host, port, ssl=tls)
         return channel
 
     def close(self) -> None:
@@ -290,9 +293,9 @@ class Lines:
         self._calls = 0
 
     @classmethod
-    async def connect(cls, host: str, port: int, count: int) -> "Lines":
+    async def connect(cls, host: str, port: int, count: int, *, tls: SSLContext | None = None) -> "Lines":
         """So many open connections. Raises OSError."""
-        return cls([await LeanChannel.connect(host, port) for _ in range(count)])
+        return cls([await LeanChannel.connect(host, port, tls=tls) for _ in range(count)])
 
     def call(self, path: str, message: bytes) -> asyncio.Future[Reply]:
         """Send one request over the next connection."""

@@ -50,12 +50,14 @@ class OwnServer:
 
     @classmethod
     def of_inventory(cls, *, port: int = 0, core: int | None = None) -> "OwnServer":
-        """The service itself, with an empty data folder; other settings are taken from the environment."""
+        """The service itself, with an empty data folder, without TLS; other settings come from the environment."""
         server = cls(["travio_inventory.cli", "serve"], {}, port=port, core=core)
         server._environment |= {
             "TRAVIO_LOG_LEVEL": "INFO",
             "TRAVIO_LOG_FORMAT": "text",
             "TRAVIO_GRPC_HOST": HOST,
+            "TRAVIO_TLS_CERT": "",
+            "TRAVIO_TLS_KEY": "",
             "TRAVIO_GRPC_PORT": str(server.port),
             "TRAVIO_DATA": str(server.folder / "data"),
         }

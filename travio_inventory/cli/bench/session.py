@@ -6,6 +6,7 @@ import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from ssl import SSLContext
 
 from travio_inventory.addresses import Address
 from travio_inventory.cli.bench.lean_channel import Lines
@@ -41,11 +42,14 @@ class Session:
     yardsticks: Mapping[str, Service]
     server_core: int | None
     client_core: int | None
+    tls: SSLContext | None = None
 
     async def open(self, trip: Trip) -> None:
         """Open a trip for sale; raises as `InventoryClient.open_trip` does."""
         target = str(Address(self.service.host, self.service.port))
-        async with InventoryClient(target, organization=trip.key.organization, deadline_s=OPEN_SECONDS_MAX) as client:
+        async with InventoryClient(
+            target, organization=trip.key.organization, deadline_s=OPEN_SECONDS_MAX, tls=self.tls
+        ) as client:
             await client.open_trip(trip)
 
     def as_plain(self) -> dict[str, object]:
@@ -61,9 +65,10 @@ class Session:
 
 @asynccontextmanager
 async def session(
-    address: tuple[str, int] | None, *, workers: int, with_yardsticks: bool = False
+    address: Address | None, *, tls: SSLContext | None = None, workers: int, with_yardsticks: bool = False
 ) -> AsyncIterator[Session]:
-    """Connections for so many workers: to the service at the address, or to one that lives as long as the block.
+    """Connections for so many workers: to the service at the address, or to one that lives as long as the block,
+    which speaks plaintext.
 
     Raises OSError where nobody listens, ServerFailed where the own one does not start.
     """
@@ -80,12 +85,12 @@ async def session(
                 yardsticks[name] = await _connect(no_op.host, no_op.port, no_op.pid, workers)
                 stack.callback(yardsticks[name].lines.close)
         else:
-            service = await _connect(*address, None, workers)
+            service = await _connect(*address, None, workers, tls)
         stack.callback(service.lines.close)
         if client_core is not None:
             pin(0, client_core)
             stack.callback(os.sched_setaffinity, 0, affinity)
-        yield Session(service, server, yardsticks, server_core, client_core)
+        yield Session(service, server, yardsticks, server_core, client_core, tls)
         await asyncio.sleep(0)  # let the connections close before the loop does
 
 
@@ -98,5 +103,5 @@ def settings_given() -> dict[str, str]:
     }
 
 
-async def _connect(host: str, port: int, pid: int | None, workers: int) -> Service:
-    return Service(host, port, pid, await Lines.connect(host, port, lines_for(workers)))
+async def _connect(host: str, port: int, pid: int | None, workers: int, tls: SSLContext | None = None) -> Service:
+    return Service(host, port, pid, await Lines.connect(host, port, lines_for(workers), tls=tls))

@@ -1,0 +1,67 @@
+"""Where no service answers, nothing was sent and that is said: nobody there, no TLS, something else that listens."""
+
+import asyncio
+import socket
+import ssl
+from pathlib import Path
+
+import pytest
+
+from tests.client.service import ScriptedService
+from tests.servers.certificates import make_certificates
+from travio_inventory.client import InventoryClient, NoService, NoTls
+
+
+async def hold_at(target: str, tls: ssl.SSLContext | None = None) -> None:
+    """One attempt to take a step at the target."""
+    async with InventoryClient(target, attempts_max=1, deadline_s=1, tls=tls) as inventory:
+        await inventory.hold("t1", "A", "C", ["1A"])
+
+
+async def test_where_nobody_takes_the_connection_from_the_queue_nothing_was_done() -> None:
+    silent = socket.create_server(("127.0.0.1", 0))
+    with silent, pytest.raises(NoService, match="no answer in time") as refused:
+        await hold_at(f"127.0.0.1:{silent.getsockname()[1]}")
+    assert refused.value.is_there
+
+
+@pytest.mark.parametrize("word", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\x15\3\1\0\2\2\x16", b"-ERR unknown\r\n"])
+async def test_where_something_else_listens_nothing_was_done(word: bytes) -> None:
+    async def say(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(word)
+        writer.close()
+
+    async with await asyncio.start_server(say, "127.0.0.1", 0) as server:
+        with pytest.raises(NoService, match="speaks no HTTP/2") as refused:
+            await hold_at(f"127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        await asyncio.sleep(0.1)  # until the server has noticed
+    assert refused.value.is_there
+
+
+async def test_a_name_that_nobody_has_is_said() -> None:
+    with pytest.raises(NoService, match=r"nothing answers at no-such-host\.invalid:1 ") as refused:
+        await hold_at("no-such-host.invalid:1")
+    assert not refused.value.is_there
+
+
+async def test_a_service_without_tls_is_asked_nothing(service: ScriptedService, target: str) -> None:
+    with pytest.raises((NoService, NoTls), match=target):
+        await hold_at(target, ssl.create_default_context())
+    assert service.requests == []
+
+
+async def test_a_certificate_of_a_stranger_is_not_asked_again(tmp_path: Path) -> None:
+    made = make_certificates(tmp_path)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(made.certificate, made.key)
+    async with await asyncio.start_server(lambda *_: None, "127.0.0.1", 0, ssl=context) as server:
+        stranger = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        with pytest.raises(NoTls, match=rf"no TLS with {stranger} \(unable to get local issuer certificate"):
+            await hold_at(stranger, ssl.create_default_context())
+        await asyncio.sleep(0.1)  # until the server has noticed
+
+
+@pytest.mark.parametrize("target", ["a:b", "::1", "http://host:1", ""])
+def test_a_target_that_is_none_is_refused(target: str) -> None:
+    with pytest.raises(ValueError, match="no address"):
+        InventoryClient(target)
