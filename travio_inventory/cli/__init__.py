@@ -17,8 +17,7 @@ def main(words: Sequence[str] | None = None) -> None:
     from travio_inventory.cli.commands import run  # noqa: PLC0415 - who needs one module of ours needs no more
     from travio_inventory.cli.exits import Exit  # noqa: PLC0415 - see above
 
-    if isinstance(sys.stdout, TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal need not have every letter of a name
+    be_printable()
     try:
         run(words)
     except BrokenPipeError:  # the reader has seen enough, as `head` does
@@ -31,6 +30,12 @@ def main(words: Sequence[str] | None = None) -> None:
     except Exception:  # noqa: BLE001 - Python's own status for it, 1, is a definite no here
         traceback.print_exc()
         sys.exit(Exit.BROKEN)
+
+
+def be_printable() -> None:
+    """Let standard output escape what its terminal has no letters for."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _run_service(name: str) -> NoReturn:

@@ -3,12 +3,12 @@
 import asyncio
 import ssl
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from cyclopts import Group, Parameter
+from cyclopts import Group, Parameter, Token
 
 from travio_inventory.addresses import Address, parse_address
 from travio_inventory.cli.exits import Exit, Failure, failure_of, failure_of_error, not_reached
@@ -19,12 +19,28 @@ from travio_inventory.client.unreachable import NoService, NoTls
 from travio_inventory.domain.errors import OutcomeUnknown, Refusal
 
 PORT_DEFAULT = 9083
+SWITCHES = {"on": True, "1": True, "true": True, "yes": True, "off": False, "0": False, "false": False, "no": False}
 SHARED = Group("Shared options", sort_key=100)
+
+
+def _on_or_off(_kind: type[bool], tokens: Sequence[Token]) -> bool:
+    """A flag, or a variable in the words that the service's settings are in."""
+    said = tokens[0].value.lower()
+    if said not in {"", *SWITCHES}:
+        raise ValueError(f"{tokens[0].keyword or 'it'} must be on or off, not {said!r}")
+    return SWITCHES.get(said, True)
+
 
 AsJson = Annotated[bool, Parameter(name="--json", negative="", help="Answer in JSON.", group=SHARED)]
 Tls = Annotated[
     bool,
-    Parameter(env_var="TRAVIO_TARGET_TLS", negative="", help="Speak TLS; --ca-file does as well.", group=SHARED),
+    Parameter(
+        env_var="TRAVIO_TARGET_TLS",
+        converter=_on_or_off,
+        negative="",
+        help="Speak TLS; --ca-file does as well.",
+        group=SHARED,
+    ),
 ]
 CaFile = Annotated[
     Path | None,

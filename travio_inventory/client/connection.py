@@ -3,6 +3,7 @@
 import asyncio
 import ssl
 from collections.abc import Coroutine
+from contextlib import suppress
 from functools import cache
 from importlib.resources import files
 from random import Random
@@ -30,6 +31,7 @@ FRAME_BYTES_MAX = 1024 * 1024
 """A seat map of 1,300 seats is 60 to 80 KB; in frames of 16 KiB, HTTP/2's default, it would come in five."""
 TYPE_AT, SETTINGS_FRAME = 3, 4
 """Where a frame's type stands, and that of the first one that a server sends (RFC 9113, 3.4)."""
+FAREWELL_S_MAX = 0.5
 KEEPALIVE_S_MIN = 1.0
 SERVICE = "inventory.v1.InventoryService"
 
@@ -51,6 +53,7 @@ class _Protocol(H2Protocol):
     """Tells the service that it may send a map in one frame. `heard` is whether it spoke, once that is known."""
 
     heard: asyncio.Future[bool]
+    lost: asyncio.Future[None]
     _beginning = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -70,6 +73,7 @@ class _Protocol(H2Protocol):
 
     def connection_lost(self, exc: BaseException | None) -> None:
         super().connection_lost(exc)
+        self.lost.set_result(None)
         self._note_heard(False)
 
     def _note_heard(self, heard: bool) -> None:
@@ -85,8 +89,17 @@ class _Channel(Channel):
 
     def _protocol_factory(self) -> H2Protocol:
         protocol = _Protocol(Handler(), self._config, self._h2_config)
-        protocol.heard = self._loop.create_future()
+        protocol.heard, protocol.lost = self._loop.create_future(), self._loop.create_future()
         return protocol
+
+    async def closed(self) -> None:
+        """Close, and wait a moment for the other side's farewell, which TLS asks for."""
+        protocol = cast(_Protocol | None, self._protocol)
+        self.close()
+        if protocol is not None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(FAREWELL_S_MAX):
+                    await protocol.lost
 
     async def _create_connection(self) -> H2Protocol:
         self.is_there = False
@@ -129,9 +142,8 @@ class Connection:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.channel.close()
-        self._channel = None
-        await asyncio.sleep(0)  # the transport closes its socket in the loop's next turn
+        channel, self._channel = self.channel, None
+        await channel.closed()
 
     @property
     def channel(self) -> _Channel:

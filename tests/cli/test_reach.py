@@ -1,0 +1,164 @@
+"""How a command reaches the service: TLS, nobody there, bytes that are no text, terminals without the letters."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from anyio.from_thread import BlockingPortal
+
+from tests.cli.conftest import EXAMPLES, ROOT, Type
+from tests.client.service import ScriptedService
+from tests.client.service import served as scripted
+from tests.servers.certificates import Certificates, make_certificates
+from tests.system.service_process import ServiceProcess, serving
+from travio_inventory.wire.inventory.v1 import HoldSeatsRequest
+
+COACH = ("coach-dhaka-coxs-bazar", "dhaka", "cumilla")
+SECONDS_MAX = 30
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    return make_certificates(tmp_path_factory.mktemp("certificates"))
+
+
+@pytest.fixture(scope="module")
+def over_tls(
+    portal: BlockingPortal, certificates: Certificates, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ServiceProcess]:
+    """The service, speaking TLS only."""
+    tls = {"TRAVIO_TLS_CERT": str(certificates.certificate), "TRAVIO_TLS_KEY": str(certificates.key)}
+    with portal.wrap_async_context_manager(serving(tmp_path_factory.mktemp("tls"), **tls)) as service:
+        yield service
+
+
+def test_a_service_with_tls_is_reached(typed: Type, over_tls: ServiceProcess, certificates: Certificates) -> None:
+    at = ("--target", over_tls.target)
+    opened = typed("trip", "open", str(EXAMPLES / "coach.toml"), *at, "--ca-file", str(certificates.authority))
+    assert (opened.status, opened.err) == (0, "")
+    variables = {
+        "TRAVIO_TARGET": over_tls.target,
+        "TRAVIO_TARGET_TLS": "on",
+        "TRAVIO_TARGET_CA_FILE": str(certificates.authority),
+    }
+    assert typed("hold", *COACH, "seat-A1", **variables).status == 0
+    ran = typed("bench", "hot-seat", "--rounds", "1", "--workers", "5", *at, "--ca-file", str(certificates.authority))
+    assert ran.status == 0, ran.err
+
+
+def test_who_is_not_trusted_and_who_speaks_tls_is_said(typed: Type, over_tls: ServiceProcess) -> None:
+    at = ("--target", over_tls.target)
+    for words in (("map", *COACH), ("hold", *COACH, "seat-A2"), ("bench", "hot-seat")):
+        stranger = typed(*words, *at, "--tls")
+        assert stranger.status == 4
+        assert stranger.err.splitlines()[-1].startswith(f"no TLS with {over_tls.target} (")
+        assert stranger.err.endswith("name who signed its certificate with --ca-file, or leave --tls out\n")
+    plain = typed("hold", *COACH, "seat-A2", *at)
+    assert plain.status == 4
+    assert plain.err == (
+        f"nothing answers at {over_tls.target} (what listens there speaks no HTTP/2): "
+        "add --tls if it speaks TLS, or name another with --target\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "variables", "said"),
+    [
+        (("--ca-file", "no-such.pem"), {}, "--ca-file no-such.pem: No such file or directory"),
+        (("--ca-file", __file__), {}, f"--ca-file {__file__}: holds no certificate"),
+        ((), {"TRAVIO_TARGET_TLS": "maybe"}, "TRAVIO_TARGET_TLS"),
+        ((), {"TRAVIO_TARGET": "http://there"}, "--target must be HOST:PORT, not 'http://there'"),
+        (("--target", "::1"), {}, "--target must be HOST:PORT, not '::1'"),
+    ],
+)
+def test_a_wrong_way_to_it_is_named(typed: Type, words: tuple[str, ...], variables: dict[str, str], said: str) -> None:
+    answer = typed("map", *COACH, *words, **variables)
+    assert (answer.status, answer.out) == (2, "")
+    assert said in answer.err
+    assert len(answer.err.splitlines()) == 1
+
+
+def test_switches_are_said_as_in_the_settings_of_the_service(typed: Type) -> None:
+    for value in ("off", "0", "False", "no"):
+        assert typed("map", *COACH, "--target", "localhost:1", TRAVIO_TARGET_TLS=value).status == 4
+
+
+def test_a_service_that_takes_the_connection_and_says_nothing_is_not_there(typed: Type) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        answer = typed("hold", *COACH, "seat-A1", "--target", f"127.0.0.1:{silent.getsockname()[1]}")
+    assert answer.status == 4
+    assert "(no answer in time)" in answer.err
+
+
+def test_an_unknown_outcome_says_the_key_to_ask_again_with(typed: Type, portal: BlockingPortal) -> None:
+    service = ScriptedService()
+
+    async def lose() -> None:
+        raise ConnectionResetError
+
+    service.next(HoldSeatsRequest, *[lose] * 8)
+    with portal.wrap_async_context_manager(scripted(service)) as port:
+        at = ("--target", f"127.0.0.1:{port}")
+        unknown = typed("hold", *COACH, "seat-A1", *at)
+        key = service.seen(HoldSeatsRequest)[0].idempotency_key
+        assert unknown.status == 3
+        assert unknown.err.endswith(f": run the same command again with --key {key}\n")
+        service.script.clear()
+        held = typed("hold", *COACH, "seat-A1", "--key", key, *at, "--json").plain
+        assert (held["hold"], held["key"]) == (f"hold-{key}", key)
+
+
+def test_bytes_that_are_no_text_are_said_to_be_none(
+    typed: Type, over_tls: ServiceProcess, certificates: Certificates, tmp_path: Path
+) -> None:
+    at = ("--target", over_tls.target, "--ca-file", str(certificates.authority))
+    for words in (("map", "a", "\udcff", "c"), ("hold", *COACH, "\udcff"), ("release", "\udcff", "--json")):
+        answer = typed(*words, *at)
+        assert answer.status == 2
+        assert answer.err.splitlines()[-1] == "'\\udcff' is no text: write it in UTF-8"
+    path = tmp_path / "latin.toml"
+    path.write_bytes(b'[trip]\nid = "caf\xe9"\n')
+    assert typed("trip", "open", str(path)).err == f"{path}: not UTF-8 text: byte 17: invalid continuation byte\n"
+    (tmp_path / "events.jsonl").write_bytes(b'{"event_type": "caf\xe9"}\n')
+    assert typed("events", "--data", str(tmp_path), "--json").out == '{"event_type": "caf\\xe9"}\n'
+
+
+def test_a_terminal_without_the_letters_shows_them_escaped(tmp_path: Path) -> None:
+    (tmp_path / "events.jsonl").write_text('{"trip_id": "\u65b0"}\n', encoding="utf-8")
+    said = subprocess.run(
+        [sys.executable, "-m", "travio_inventory.cli", "events", "--json", "--data", str(tmp_path)],
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        check=True,
+        cwd=ROOT,
+    )
+    assert said.stdout == b'{"trip_id": "\\u65b0"}\n'
+
+
+def test_what_breaks_has_a_status_of_its_own(typed: Type, monkeypatch: pytest.MonkeyPatch) -> None:
+    def breaks() -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr("travio_inventory.cli.trips.examples.names", breaks)
+    answer = typed("trip", "example")
+    assert answer.status == 5
+    assert "RuntimeError: a bug" in answer.err
+
+
+def test_ctrl_c_while_holding_says_the_key() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        words = ["hold", *COACH, "seat-A1", "--key", "k7", "--target", f"127.0.0.1:{silent.getsockname()[1]}"]
+        with subprocess.Popen(
+            [sys.executable, "-m", "travio_inventory.cli", *words], cwd=ROOT, stderr=subprocess.PIPE, text=True
+        ) as holding:
+            taken, _ = silent.accept()
+            with taken:
+                holding.send_signal(signal.SIGINT)
+                _, said = holding.communicate(timeout=SECONDS_MAX)
+    assert holding.returncode == 130
+    assert said == "interrupted, and the outcome is unknown: run the same command again with --key k7\n"
