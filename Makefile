@@ -1,7 +1,8 @@
 # Everything a developer does, and what CI does. Needs only python3 (3.11 or later, with venv) and make.
 PYTHON ?= python3
-BIN := .venv/bin
-READY := .venv/.ready
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
 LOCK := $(BIN)/uv --no-config pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(UPGRADE)
 NEEDS := needs python 3.11 or later with its venv module; on Debian: apt-get install python3 python3-venv
@@ -12,7 +13,7 @@ export PYTHONDONTWRITEBYTECODE :=
 PARALLEL := --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-servers load-test simulate crash-points chaos attack proof check format wire docs servers lock clean
+.PHONY: help install demo test test-servers load-test simulate crash-points chaos attack proof check style format wire docs servers lock clean
 
 help:  ## Say what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s%s\n", $$1, $$2 }' Makefile
@@ -46,9 +47,11 @@ attack: $(READY)  ## Attack a service while well-behaved callers go on: what eac
 proof: $(READY)  ## Try to break every promise, for 20 minutes, and write docs/proof.md: SEEDS=20000 SECONDS=700 ONLY=crowds
 	$(BIN)/python -m tests.proof --seeds $(or $(SEEDS),2000) --crowd-seconds $(or $(SECONDS),90) --only "$(ONLY)"
 
-check: $(READY)  ## All that CI asks for: style, types, layers, then all tests
+check: $(READY)  ## All that CI asks for: style, then all tests
+	$(MAKE) style crash-points test-servers test
+
+style: $(READY)  ## Check style, types and layers
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
-	$(MAKE) crash-points test-servers test
 
 format: $(READY)  ## Put the code in shape
 	$(BIN)/ruff check --fix . && $(BIN)/ruff format .
@@ -68,11 +71,11 @@ lock: $(READY)  ## Pin what is installed (UPGRADE=--upgrade moves to the newest 
 	$(LOCK) requirements/build.in -c requirements/dev.txt -o requirements/build.txt
 
 clean:  ## Remove what was made, .venv too; data/ stays
-	rm -rf .venv build dist *.egg-info .hypothesis .*_cache && find . -name __pycache__ -prune -exec rm -rf {} +
+	rm -rf .venv .venv-newest build dist *.egg-info .hypothesis .*_cache && find . -name __pycache__ -prune -exec rm -rf {} +
 
 $(READY): requirements/dev.txt pyproject.toml
 	@$(PYTHON) -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' || { echo '$(PYTHON): $(NEEDS)' >&2; exit 1; }
-	$(PYTHON) -m venv .venv
+	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@

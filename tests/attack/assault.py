@@ -10,7 +10,8 @@ from typing import Final, NamedTuple
 
 from tests.attack.line import Line
 
-CONNECTING_AT_ONCE_MAX: Final = 100
+CONNECTING_AT_ONCE_MAX: Final = 20
+"""Far fewer than the service has room for: else a caller of good will might lose its place before it can speak."""
 PAUSE_SECONDS_MIN: Final = 0.2
 
 
@@ -55,7 +56,9 @@ class Assault:
 
         async def make(_: int) -> None:
             try:
-                made.append(await Line.connect(self.port, self.heard, preface=preface, settings=settings))
+                line = await Line.connect(self.port, self.heard, preface=preface, settings=settings)
+                made.append(line)
+                await line.greeted()
             except (OSError, TimeoutError):
                 self.heard["refused"] += 1
 

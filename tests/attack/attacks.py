@@ -30,10 +30,10 @@ ATTACKS: Final = (
     Attack("resets at once", floods.resets_at_once, told(CALM, CLOSED)),
     Attack("resets again and again", floods.resets_again_and_again, told(NOTHING, CALM, CLOSED, *ANSWERS)),
     Attack("pings", floods.pings, told(CALM, CLOSED)),
-    Attack("settings", floods.settings, told(CALM, CLOSED)),
-    Attack("window updates", floods.window_updates, told(CALM, CLOSED)),
+    Attack("settings", floods.settings, told(CALM, CLOSED, "DEADLINE_EXCEEDED")),
+    Attack("window updates", floods.window_updates, told(CALM, CLOSED, "DEADLINE_EXCEEDED")),
     Attack("priorities", floods.priorities, told(CALM, CLOSED)),
-    Attack("empty data", floods.empty_data, told(CALM, CLOSED)),
+    Attack("empty data", floods.empty_data, told(CALM, CLOSED, "DEADLINE_EXCEEDED")),
     Attack(
         "calls never made",
         floods.calls_never_made,

@@ -27,7 +27,8 @@ RESETS_IN_A_LOT: Final = 200
 """What the service lets one connection do at once: a lot of that size is worked through, a larger one cut off."""
 FRAMES_IN_A_LOT: Final = 1_000
 LOTS_AT_ONCE_MIN: Final = 6
-"""More than the service lets pass, however slowly it reads."""
+LOTS_AT_ONCE_MAX: Final = 1_000
+"""A flood goes on until it is cut off, which takes longer the slower the service reads."""
 CALLS_OPEN: Final = 200
 HEADERS_BEYOND: Final = 2_000
 END_SECONDS_MAX: Final = 20.0
@@ -73,7 +74,9 @@ async def resets_again_and_again(assault: Assault) -> None:
 
 
 async def control_frames(assault: Assault, frames: bytes, *, calls_open: int = 0) -> None:
-    """100,000 times the frames: half of them at once, half on ever new connections, in lots that are worked through."""
+    """The frames on eight connections until each is cut off, and 50,000 on ever new ones, in lots that are worked
+    through.
+    """
     path = path_of("HoldSeats")
     calls = b"".join(opened(at, path) for at in range(1, 2 * calls_open, 2))
 
@@ -88,7 +91,7 @@ async def control_frames(assault: Assault, frames: bytes, *, calls_open: int = 0
             await line.end(within_s=END_SECONDS_MAX if lots > 1 else 0.1)
 
     half, lines = assault.times(50), assault.times(LINES)
-    await spread(partial(lot, max(LOTS_AT_ONCE_MIN, half // lines)), range(lines), at_once=lines)
+    await spread(partial(lot, LOTS_AT_ONCE_MAX), range(lines), at_once=lines)
     await spread(partial(lot, 1), range(half), at_once=lines)
 
 

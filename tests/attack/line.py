@@ -36,6 +36,7 @@ class Line(asyncio.Protocol):
         self._decoder = Decoder()
         self._left = False
         self._dismissed = asyncio.Event()
+        self._greeted = asyncio.Event()
         self._news = asyncio.Event()
         self._writable = asyncio.Event()
         self._writable.set()
@@ -57,6 +58,11 @@ class Line(asyncio.Protocol):
         if preface:
             line.write(PREFACE + settings_frame(settings))
         return line
+
+    async def greeted(self) -> None:
+        """Wait until the service has noticed the connection: it says its settings, or closes. Raises TimeoutError."""
+        async with asyncio.timeout(CONNECT_SECONDS_MAX):
+            await self._greeted.wait()
 
     # ---- what an attack does
 
@@ -124,11 +130,13 @@ class Line(asyncio.Protocol):
         if not self._left:
             self._heard["closed"] += 1
         self.ended.set()
+        self._greeted.set()
         self._dismissed.set()
         self._writable.set()
         self._news.set()
 
     def data_received(self, data: bytes) -> None:
+        self._greeted.set()
         buffer, at = self._buffer, 0
         buffer += data
         while len(buffer) - at >= 9:

@@ -48,6 +48,8 @@ async def idle(assault: Assault) -> None:
         for line in polite[::2]:
             line.write(asked(1, CHECK, request("CheckAvailability").SerializeToString()))
         await asyncio.sleep(assault.seconds(5))
+        for line in polite[::2]:
+            await line.answers(1, within_s=END_SECONDS_MAX)
         lines = polite + silent
         assault.did("connections tried", count)
         assault.did("connections kept", sum(not line.ended.is_set() for line in lines))

@@ -49,7 +49,9 @@ async def test_an_answer_that_an_attack_may_not_get_is_seen(besieged: Siege) -> 
         async with assault.lines(2 * CONNECTIONS_MAX) as lines:
             for line in lines:
                 line.write(opened(1, path_of("HoldSeats")))
-            await asyncio.sleep(1)
+            await asyncio.wait(
+                [asyncio.create_task(line.end(within_s=20)) for line in lines], return_when="FIRST_COMPLETED"
+            )
 
     outcome = await besieged.bear(Attack("full", fill, frozenset(NOT_TAKEN)), scale=1, quiet_seconds=QUIET_SECONDS)
     assert any("was told closed" in said for said in outcome.broken)

@@ -1,6 +1,7 @@
 """Steps that must not be torn: whoever waits for one hears of its end, whatever ends it."""
 
 import asyncio
+import gc
 from collections.abc import Coroutine
 from typing import Any
 
@@ -52,3 +53,18 @@ async def test_a_refusal_is_raised_where_the_caller_waits() -> None:
 
     with pytest.raises(SeatContended):
         await Commits(in_flight_max=1).run(step())
+
+
+async def test_a_refusal_that_nobody_waits_for_any_more_is_no_error(caplog: pytest.LogCaptureFixture) -> None:
+    commits = Commits(in_flight_max=1)
+
+    async def step() -> None:
+        await asyncio.sleep(0.01)
+        raise SeatContended(["1A"], retry_after_ms=1)
+
+    asking = asyncio.ensure_future(commits.run(step()))
+    await asyncio.sleep(0)
+    asking.cancel()
+    await commits.drain(2)
+    gc.collect()
+    assert caplog.text == ""

@@ -18,6 +18,10 @@ from travio_inventory.client import (
 
 CLOCK_BOUND_MS = 250
 LATE_MS_MAX = 2_000
+"""On a machine that does nothing else."""
+LATE_ROUNDS_MAX = 10
+"""Of asking: how late a busy machine may be, which takes long for each of them."""
+PATIENCE_S = 45
 TRIPS = [
     trip_of("one", seats=15, segments=1, seats_per_block=1),
     trip_of("all", seats=15, segments=1, seats_per_block=15),
@@ -40,7 +44,7 @@ async def test_a_lapsed_hold_is_free_soon_and_never_before_its_time(processes: C
             number = int(seat.removeprefix("seat-"))
             await first.hold(trip_id, "S0", "S1", [f"seat-{number + more}" for more in range(3)], seconds=1)
             await asyncio.sleep(0.02)
-        won_at_ms = await won_once_shown_free(following)
+        won_at_ms, longest_round_ms = await won_once_shown_free(following)
     assert await service.stop() == 0
     events = service.events()
     lapses = {
@@ -52,17 +56,19 @@ async def test_a_lapsed_hold_is_free_soon_and_never_before_its_time(processes: C
     assert lapses.keys() == set(SEATS)
     late_ms = [won_at_ms[place] - lapses[place] - CLOCK_BOUND_MS for place in SEATS]
     assert min(late_ms) >= 0
-    assert max(late_ms) <= LATE_MS_MAX, sorted(late_ms)
+    assert max(late_ms) <= LATE_MS_MAX + LATE_ROUNDS_MAX * longest_round_ms, sorted(late_ms)
     ends = {event["hold_id"]: event["at_ms"] for event in events if event["event_type"] == "hold.expired"}
     created = [event for event in events if event["event_type"] == "hold.created" and event["user_id"] == "first"]
     assert all(ends[event["hold_id"]] >= event["expires_at_ms"] + CLOCK_BOUND_MS for event in created)
 
 
-async def won_once_shown_free(client: InventoryClient) -> dict[tuple[str, str], int]:
-    """When each seat was won, each being asked for as soon as the map of its trip shows it free."""
+async def won_once_shown_free(client: InventoryClient) -> tuple[dict[tuple[str, str], int], int]:
+    """When each seat was won, being asked for as soon as the map of its trip shows it free; the longest round in ms."""
     won: dict[tuple[str, str], int] = {}
-    async with asyncio.timeout(10):
+    longest_round_ms = 0
+    async with asyncio.timeout(PATIENCE_S):
         while len(won) < len(SEATS):
+            began_ms = now_ms()
             for trip in TRIPS:
                 shown = (await client.seat_map(trip.key.trip, "S0", "S1")).seats
                 free = [seat.seat.id for seat in shown if seat.status is SeatStatus.AVAILABLE]
@@ -70,7 +76,8 @@ async def won_once_shown_free(client: InventoryClient) -> dict[tuple[str, str], 
                     await client.hold(trip.key.trip, "S0", "S1", [seat], seconds=600)
                     won[trip.key.trip, seat] = now_ms()
             await asyncio.sleep(0.02)
-    return won
+            longest_round_ms = max(longest_round_ms, now_ms() - began_ms)
+    return won, longest_round_ms
 
 
 async def test_without_a_sweeper_the_next_caller_ends_a_lapsed_hold(processes: Callable[..., ServiceProcess]) -> None:
@@ -80,14 +87,18 @@ async def test_without_a_sweeper_the_next_caller_ends_a_lapsed_hold(processes: C
         await first.open_trip(TRIPS[0])
         held = await first.hold("one", "S0", "S1", ["seat-1", "seat-2"], seconds=1)
         sure_until_ms = round(held.expires_at.timestamp() * 1_000) + CLOCK_BOUND_MS
-        async with asyncio.timeout(10):
+        longest_round_ms = 0
+        async with asyncio.timeout(PATIENCE_S):
             while True:
+                began_ms = now_ms()
                 try:
                     await following.hold("one", "S0", "S1", ["seat-2"], seconds=600)
                     break
                 except (SeatContended, SeatUnavailable):
                     await asyncio.sleep(0.05)
-        assert sure_until_ms <= now_ms() <= sure_until_ms + 1_000 + LATE_MS_MAX
+                longest_round_ms = max(longest_round_ms, now_ms() - began_ms)
+        late_ms_max = 1_000 + LATE_MS_MAX + LATE_ROUNDS_MAX * longest_round_ms
+        assert sure_until_ms <= now_ms() <= sure_until_ms + late_ms_max
         with pytest.raises(HoldExpired):
             await first.extend(held.id, 600)
     assert await service.stop() == 0

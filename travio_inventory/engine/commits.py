@@ -62,6 +62,8 @@ class Commits:
     def _ended(self, step: asyncio.Task[Any]) -> None:
         self._steps.discard(step)
         self._turns.release()
+        if not step.cancelled():
+            step.exception()  # a refusal that nobody waits for any more is no error of the loop's
 
     def in_background(self, work: Coroutine[Any, Any, None]) -> None:
         """Start work that nobody waits for but `drain`. It answers for its own errors."""
