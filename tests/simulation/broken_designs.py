@@ -11,7 +11,7 @@ import pytest
 
 from tests.simulation.plan import TTL_S, Plan
 from travio_inventory.domain.errors import HoldExpired, HoldNotFound, SeatUnavailable, TakenCell
-from travio_inventory.domain.hold import LATE_SUFFIX, Aborted, Confirmed, Expired, Hold, HoldRequest, HoldState
+from travio_inventory.domain.hold import LATE_SUFFIX, Aborted, Confirmed, Hold, HoldRequest, HoldState
 from travio_inventory.edge.local import LocalGate
 from travio_inventory.engine.hold_seats import HoldSeats
 from travio_inventory.engine.ports import BlockKey, Cell, Locked, Taken
@@ -409,13 +409,7 @@ def _revive(patch: pytest.MonkeyPatch) -> None:
 
 @broken("expire without the expiry that was seen", "I10", Plan(11, faults=0.6))
 def _expire_whatever(patch: pytest.MonkeyPatch) -> None:
-    step = Owners.step
-
-    async def whatever(self: Owners, hold: Hold, state: HoldState, condition: Row, *, at_ms: int) -> Outcome:
-        seen = {"status": "held"} if isinstance(state, Expired) else condition
-        return await step(self, hold, state, seen, at_ms=at_ms)
-
-    patch.setattr(Owners, "step", whatever)
+    patch.setattr(owners, "_as_seen", lambda _hold: {"status": "held"})
 
 
 @broken("expire as soon as the own clock says so", "I10", Plan(0))

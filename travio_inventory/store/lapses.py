@@ -1,16 +1,21 @@
 """Finds holds that may have run out, by the expiry index, and ends them; finishes what others left half done."""
 
-from collections.abc import Collection, Sequence
+import asyncio
+from collections.abc import Awaitable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from travio_inventory.domain.errors import BackendUnavailable
-from travio_inventory.domain.hold import Aborted, Confirmed, parse_hold_id
+from travio_inventory.domain.hold import Aborted, Confirmed, Hold, parse_hold_id
 from travio_inventory.engine.ports import BlockKey
 from travio_inventory.store import rows
 from travio_inventory.store.batches import Index, Kind, Row, RowKey, Rows, StoreUnavailable
 from travio_inventory.store.minutes import OpenMinutes
 from travio_inventory.store.owners import Owners, Verdict
 
+ROWS_TOGETHER_MAX = 160
+"""So many rows of lapsed holds are written in one batch, where one hold has not more."""
+AT_ONCE = 4
+HOLDS_READ_TOGETHER = 1_000
 LOOK_EVERY_MS = 4_000
 """How often a block is read while something may fall due in it that another process began."""
 
@@ -78,12 +83,21 @@ class LapseFinder:
         return look is None or now_ms >= look.due_ms or now_ms - look.at_ms >= LOOK_EVERY_MS
 
     async def _end_lapsed(self, block: BlockKey, hold_ids: Sequence[str]) -> None:
-        """End those of the block's own holds whose row says that they ran out."""
+        """End those of the block's own holds whose row says that they ran out: many in one batch, a few batches at
+        once. One that cannot be ended keeps no other batch from its end.
+        """
+        for start in range(0, len(hold_ids), HOLDS_READ_TOGETHER):
+            lapsed = await self._lapsed(block, hold_ids[start : start + HOLDS_READ_TOGETHER])
+            await _a_few_at_once(map(self._owners.expire_together, _together(lapsed, block.block)))
+
+    async def _lapsed(self, block: BlockKey, hold_ids: Sequence[str]) -> list[Hold]:
         keys = [rows.hold_key(hold_id) for hold_id in hold_ids]
-        standing = await self._owners.batches.get(rows.block_partition(*block), keys) if keys else {}
-        for key, row in standing.items():
-            if row.get("status") == "held" and self._owners.has_lapsed(row):
-                await self._owners.expire(rows.read_hold(block.trip.organization, key.id, row))
+        standing = await self._owners.batches.get(rows.block_partition(*block), keys)
+        return [
+            rows.read_hold(block.trip.organization, key.id, row)
+            for key, row in standing.items()
+            if row.get("status") == "held" and self._owners.has_lapsed(row)
+        ]
 
     async def _settle_foreign(self, block: BlockKey, cells: Rows) -> None:
         """Bring cells of other blocks' holds in line with their home rows, sold ones included: a booking may have
@@ -95,9 +109,11 @@ class LapseFinder:
             owner = rows.text(cell, "owner")
             if owner and parse_hold_id(owner).home != block.block:
                 suspects.setdefault(owner, {})[key] = cell
-        for owner, owned in suspects.items():
-            if any(self._is_suspect(cell, now_ms) for cell in owned.values()):
-                await self._settle(block, owner, owned)
+        await _a_few_at_once(
+            self._settle(block, owner, owned)
+            for owner, owned in suspects.items()
+            if any(self._is_suspect(cell, now_ms) for cell in owned.values())
+        )
 
     def _is_suspect(self, cell: Row, now_ms: int) -> bool:
         """Whether it is time to look; a sold cell has no `until`, so it always is."""
@@ -112,6 +128,38 @@ class LapseFinder:
             await self._owners.roll_block(owner, block.trip, block.block, list(owned), Aborted(""))
         elif judged.row.get("status") == "confirmed" and any(cell["status"] != "sold" for cell in owned.values()):
             await self._owners.roll_block(owner, block.trip, block.block, list(owned), Confirmed(""))
+
+
+async def _a_few_at_once(works: Iterable[Awaitable[object]]) -> None:
+    """Do all of them, AT_ONCE at a time. One that fails keeps no other from its end; the first failure is raised."""
+    failures: list[Exception] = []
+    left = iter(works)
+
+    async def work() -> None:
+        for one in left:
+            try:
+                await one
+            except Exception as failed:  # noqa: BLE001 - it is raised when the others are done
+                failures.append(failed)
+
+    await asyncio.gather(*(work() for _ in range(AT_ONCE)))
+    if failures:
+        raise failures[0]
+
+
+def _together(holds: Iterable[Hold], block: int) -> Iterator[list[Hold]]:
+    """The holds of this home in groups, each for one batch."""
+    group: list[Hold] = []
+    rows_count = 0
+    for hold in holds:
+        needs = 2 + len(hold.seats_by_block[block]) * len(hold.journey.segments)
+        if group and rows_count + needs > ROWS_TOGETHER_MAX:
+            yield group
+            group, rows_count = [], 0
+        group.append(hold)
+        rows_count += needs
+    if group:
+        yield group
 
 
 def _owned_here(block: BlockKey, cells: Rows, lapsed_ms: int) -> list[str]:

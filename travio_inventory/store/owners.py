@@ -159,32 +159,51 @@ class Owners:
         """Take the hold from what `condition` says to `state`: one batch on the home block, its event included,
         hints for the other blocks before it.
         """
+        return await self._steps(hold, _step_writes(hold, state, condition, at_ms), _others_due([hold], at_ms), at_ms)
+
+    async def _steps(self, hold: Hold, writes: Sequence[Write], others: Sequence[Hint], at_ms: int) -> Outcome:
+        """Steps of this moment on holds that have this one's home."""
         home = rows.block_partition(hold.trip, hold.home)
-        others = [rows.block_partition(hold.trip, block) for block in hold.seats_by_block if block != hold.home]
-        status, event, ordinal, order = _told(state, hold)
-        writes = [Write(rows.hold_key(hold.id), condition, status)]
-        writes.append(rows.event_write(hold, event, at_ms=at_ms, ordinal=ordinal, order=order))
-        writes += _cell_writes(hold.id, rows.cell_keys(hold.seats_by_block[hold.home], hold.journey), state)
-        asked = [hints.recorded(home, at_ms), *(hints.due(other, at_ms) for other in others)]
-        return await self.apply(home, writes, asked, at_ms=at_ms)
+        return await self.apply(home, writes, [hints.recorded(home, at_ms), *others], at_ms=at_ms)
 
     async def expire(self, hold: Hold) -> Row:
         """End a hold that has lapsed, unless it was extended, confirmed or ended meanwhile; the row as it stands
         afterwards is the answer. Raises OutcomeUnknown.
         """
-        assert isinstance(hold.state, Held)  # noqa: S101 - a caller's mistake, not an input
-        seen: Row = {"status": "held", "expires_at": hold.state.expires_at_ms}
-        state = Expired(hold.state.expires_at_ms)
-        for _ in range(TRIES_MAX):
-            match await self.step(hold, state, seen, at_ms=self.clock.now_ms()):
+        return (await self.expire_together([hold]))[hold.id]
+
+    async def expire_together(self, holds: Sequence[Hold]) -> dict[str, Row]:
+        """End holds of one home that have lapsed, in one batch, but for those that were extended, confirmed or ended
+        meanwhile; the rows as they stand afterwards, by id. Raises OutcomeUnknown.
+        """
+        left, after, tries = list(holds), dict[str, Row](), 0
+        while left and tries < TRIES_MAX:
+            match await self._expire_once(left):
                 case Applied():
-                    await self.settled(hold.with_state(state))
-                    return {**rows.hold_row(hold), "status": "expired"}
+                    await asyncio.gather(*(self.settled(hold.with_state(_expired(hold))) for hold in left))
+                    return after | {hold.id: {**rows.hold_row(hold), "status": "expired"} for hold in left}
                 case Refused(rows=standing):
-                    return standing[rows.hold_key(hold.id)]
+                    now = {hold.id: standing.get(rows.hold_key(hold.id), {}) for hold in left}
+                    moved = {hold.id: now[hold.id] for hold in left if not _is_as_seen(hold, now[hold.id])}
+                    if not moved:  # nothing says on whose account
+                        return after | (now if len(left) == 1 else await self._expire_by_halves(left))
+                    after |= moved
+                    left = [hold for hold in left if hold.id not in moved]
                 case Unknown() | NotDone():
+                    tries += 1
                     await self.pause()
-        raise OutcomeUnknown
+        if left:
+            raise OutcomeUnknown
+        return after
+
+    async def _expire_once(self, holds: Sequence[Hold]) -> Outcome:
+        at_ms = self.clock.now_ms()
+        writes = [write for hold in holds for write in _step_writes(hold, _expired(hold), _as_seen(hold), at_ms)]
+        return await self._steps(holds[0], writes, _others_due(holds, at_ms), at_ms)
+
+    async def _expire_by_halves(self, holds: Sequence[Hold]) -> dict[str, Row]:
+        half = len(holds) // 2
+        return await self.expire_together(holds[:half]) | await self.expire_together(holds[half:])
 
     async def settled(self, hold: Hold) -> None:
         """The hold is in its state now: tell the watch, and bring its other blocks in line in the background."""
@@ -242,6 +261,37 @@ class Owners:
         if row.get("status") == "held" and self.has_lapsed(row):
             row = await self.expire(rows.read_hold(organization, hold_id, row))
         return Owner(Verdict.TAKEN if row.get("status") in rows.LIVE else Verdict.DEAD, row)
+
+
+def _step_writes(hold: Hold, state: HoldState, condition: Row, at_ms: int) -> list[Write]:
+    """The hold's row, its event and its cells in its home block, taken to `state`."""
+    status, event, ordinal, order = _told(state, hold)
+    return [
+        Write(rows.hold_key(hold.id), condition, status),
+        rows.event_write(hold, event, at_ms=at_ms, ordinal=ordinal, order=order),
+        *_cell_writes(hold.id, rows.cell_keys(hold.seats_by_block[hold.home], hold.journey), state),
+    ]
+
+
+def _others_due(holds: Sequence[Hold], at_ms: int) -> list[Hint]:
+    """The blocks other than their home in which these holds are to be brought in line now."""
+    named = {(hold.trip, block) for hold in holds for block in hold.seats_by_block if block != hold.home}
+    return [hints.due(rows.block_partition(*block), at_ms) for block in sorted(named)]
+
+
+def _as_seen(hold: Hold) -> Row:
+    """The condition on which a lapsed hold ends: it is held still, and until the same moment."""
+    assert isinstance(hold.state, Held)  # noqa: S101 - a caller's mistake, not an input
+    return {"status": "held", "expires_at": hold.state.expires_at_ms}
+
+
+def _is_as_seen(hold: Hold, row: Row) -> bool:
+    return all(row.get(name) == value for name, value in _as_seen(hold).items())
+
+
+def _expired(hold: Hold) -> Expired:
+    assert isinstance(hold.state, Held)  # noqa: S101 - a caller's mistake, not an input
+    return Expired(hold.state.expires_at_ms)
 
 
 def _told(state: HoldState, hold: Hold) -> tuple[Row, EventType, int, str | None]:
