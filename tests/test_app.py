@@ -5,12 +5,13 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import ssl
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import anyio
@@ -303,6 +304,23 @@ async def test_a_database_that_is_none_stops_the_start(settings: Settings) -> No
     settings.data.mkdir()
     (settings.data / "inventory.db").write_bytes(b"not a database" * 1_000)
     with pytest.raises(StartFailed, match="not a database"):
+        async with open_inventory(settings):
+            pass
+
+
+async def test_a_database_of_another_release_stops_the_start(settings: Settings) -> None:
+    async with open_inventory(settings):
+        pass
+    with closing(sqlite3.connect(settings.data / "inventory.db")) as shell:
+        shell.execute("PRAGMA user_version = 1")
+    with pytest.raises(StartFailed, match=r"inventory\.db has schema version 1, from which no release migrates"):
+        async with open_inventory(settings):
+            pass
+
+
+async def test_a_file_of_events_that_cannot_be_written_stops_the_start(settings: Settings) -> None:
+    (settings.data / "events.jsonl").mkdir(parents=True)
+    with pytest.raises(StartFailed, match=r"events cannot be written to .*/events\.jsonl: Is a directory"):
         async with open_inventory(settings):
             pass
 

@@ -324,7 +324,12 @@ def _publisher(settings: Settings) -> Iterator[Publisher]:
     if settings.events == "none":
         yield InProcess()
     else:
-        with closing(JsonLines(settings.data / EVENTS_FILE)) as lines:
+        file = settings.data / EVENTS_FILE
+        with closing(JsonLines(file)) as lines:
+            try:
+                lines.check()
+            except OSError as failed:
+                raise StartFailed(f"events cannot be written to {file}: {failed.strerror or failed}") from failed
             yield lines
 
 

@@ -31,7 +31,7 @@ from travio_inventory.store.batches import (
     Unknown,
     Write,
 )
-from travio_inventory.store.sqlite import DatabaseTooNew, DataFolderInUse, SqliteBatches
+from travio_inventory.store.sqlite import DataFolderInUse, SqliteBatches
 from travio_inventory.store.sqlite.committer import Committer
 
 HOLD = RowKey(Kind.HOLD, "hold-1")
@@ -110,16 +110,6 @@ async def test_the_folder_is_made_and_opened_again_with_all_that_was_in_it(tmp_p
     async with SqliteBatches.open(folder) as store:
         assert await ids(store) == {"a"}
         assert await store.hinted(Index.JOURNAL, "b") == ["x"]
-
-
-async def test_a_database_of_a_later_release_is_left_alone(tmp_path: Path) -> None:
-    async with SqliteBatches.open(tmp_path) as store:
-        await store.apply(PARTITION, birth("a"))
-    with closing(sqlite3.connect(tmp_path / "inventory.db")) as connection:
-        connection.execute("PRAGMA user_version = 99")
-    for _ in range(2):
-        with pytest.raises(DatabaseTooNew, match="99"):
-            await SqliteBatches.open(tmp_path).__aenter__()
 
 
 async def test_batches_that_wait_together_share_a_commit(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from travio_inventory.engine.ports import Gate, SeatMapCache, TakenSeats
 from travio_inventory.settings import Settings
 from travio_inventory.store.batches import Batches
 from travio_inventory.store.memory import MemoryBatches
-from travio_inventory.store.sqlite import DatabaseTooNew, DataFolderInUse, SqliteBatches
+from travio_inventory.store.sqlite import DataFolderInUse, SqliteBatches, UnfitDatabase
 
 EDGE_ENTRIES_MAX = 200_000
 MAPS_CACHED_MAX = 256
@@ -67,7 +67,7 @@ async def _open_embedded(settings: Settings) -> AsyncIterator[Batches]:
     async with AsyncExitStack() as stack:
         try:
             batches = await stack.enter_async_context(SqliteBatches.open(settings.data))
-        except (DataFolderInUse, DatabaseTooNew) as failed:
+        except (DataFolderInUse, UnfitDatabase) as failed:
             raise StartFailed(str(failed)) from failed
         except (OSError, sqlite3.Error) as failed:
             raise StartFailed(f"data folder {settings.data}: {failed}") from failed

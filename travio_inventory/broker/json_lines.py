@@ -16,7 +16,7 @@ CHUNK_BYTES = 65_536
 
 
 class JsonLines:
-    """Publisher. Opens the file, made if need be, with the first event; one process at a time.
+    """Publisher. Keeps the file open, made if need be, from the first event on; one process at a time.
 
     A line cut short by a crash or a full disk is removed before the next is written: its event was never
     handed over and comes again. A file that was moved away, by log rotation for example, is begun anew.
@@ -36,6 +36,10 @@ class JsonLines:
             await to_thread.run_sync(self._append, lines)
         except OSError as failed:
             raise PublishFailed(f"{self._path}: {failed.strerror or failed}") from failed
+
+    def check(self) -> None:
+        """Raises OSError where events could not be appended now; makes the file if need be, and writes nothing."""
+        os.close(self._descriptor())
 
     def close(self) -> None:
         """Close the file; publishing again opens it again."""
@@ -59,11 +63,14 @@ class JsonLines:
         if self._file is not None and not self._is_at_path(self._file):
             self._close()
         if self._file is None:
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._file = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._file = self._descriptor()
             os.ftruncate(self._file, _whole_lines_end(self._file))
             _sync_folder(self._path.parent)
         return self._file
+
+    def _descriptor(self) -> int:
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
     def _is_at_path(self, file: int) -> bool:
         try:

@@ -1,7 +1,20 @@
 """The embedded record: SQLite in a data folder, every answer on disk before it is given."""
 
 from travio_inventory.store.sqlite.batches import Counts, SqliteBatches
-from travio_inventory.store.sqlite.database import DatabaseTooNew
 from travio_inventory.store.sqlite.folder import DataFolderInUse
+from travio_inventory.store.sqlite.migrations import (
+    DatabaseNotWritable,
+    DatabaseTooNew,
+    DatabaseTooOld,
+    UnfitDatabase,
+)
 
-__all__ = ["Counts", "DataFolderInUse", "DatabaseTooNew", "SqliteBatches"]
+__all__ = [
+    "Counts",
+    "DataFolderInUse",
+    "DatabaseNotWritable",
+    "DatabaseTooNew",
+    "DatabaseTooOld",
+    "SqliteBatches",
+    "UnfitDatabase",
+]

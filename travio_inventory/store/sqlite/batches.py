@@ -109,7 +109,7 @@ class SqliteBatches:
         cls, folder: Path, *, queue_batches_max: int = QUEUE_BATCHES_MAX, wait_ms_max: int = WAIT_MS_MAX
     ) -> AsyncIterator["SqliteBatches"]:
         """The store in this folder, made if need be; on leaving, what waits is finished first.
-        Raises DataFolderInUse, DatabaseTooNew.
+        Raises DataFolderInUse, UnfitDatabase, OSError.
         """
         with locked_folder(folder), switching_fast():
             path = folder / "inventory.db"

@@ -1,0 +1,205 @@
+"""The embedded store's schema: databases of earlier releases are brought forward, and what is unfit is left alone."""
+
+import os
+import resource
+import shutil
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+from travio_inventory.store.batches import COLUMNS, Kind, Partition, RowKey, Table
+from travio_inventory.store.sqlite import (
+    DatabaseNotWritable,
+    DatabaseTooNew,
+    DatabaseTooOld,
+    SqliteBatches,
+    UnfitDatabase,
+)
+from travio_inventory.store.sqlite.migrations import MIGRATIONS, migrate
+
+VERSION_2 = Path(__file__).with_name("version_2.db")
+"""Written by the first release with migrations: trip t1 of six seats in blocks of two, of which some are taken."""
+NOBODY = 65_534
+BLOCK_0 = Partition(Table.BLOCKS, "org", "t1", 0)
+
+Schema = dict[str, set[tuple[str, str, int, int]]]
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Path:
+    """A database of version 2, as it was written, without a column that was declared later."""
+    path = tmp_path / "inventory.db"
+    shutil.copy(VERSION_2, path)
+    with closing(sqlite3.connect(path)) as shell:
+        shell.execute("ALTER TABLE rows DROP COLUMN seat_class")
+    return path
+
+
+def schema_of(path: Path) -> Schema:
+    """The columns of each table: name, type, not null, place in the key."""
+    with closing(sqlite3.connect(path)) as shell:
+        tables = [name for (name,) in shell.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
+        return {
+            table: {(name, kind, required, key) for _, name, kind, required, _, key in columns}
+            for table in tables
+            for columns in [shell.execute(f"PRAGMA table_info({table})")]
+        }
+
+
+def dump_of(path: Path) -> Sequence[str]:
+    """All that a database says."""
+    with closing(sqlite3.connect(path)) as shell:
+        return [*shell.iterdump(), str(shell.execute("PRAGMA user_version").fetchone())]
+
+
+def run(path: Path, *statements: str) -> None:
+    """What somebody with a SQLite shell does."""
+    with closing(sqlite3.connect(path)) as shell:
+        for statement in statements:
+            shell.execute(statement)
+
+
+def backups(folder: Path) -> list[Path]:
+    """The copies that migrations made."""
+    return sorted(folder.glob("inventory.db.*.backup"))
+
+
+@contextmanager
+def as_nobody(folder: Path) -> Iterator[None]:
+    """As a user who has the folder, and only what is already theirs in it. Root could write anything."""
+    if os.geteuid():
+        yield
+        return
+    os.chown(folder, NOBODY, NOBODY)
+    os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+@contextmanager
+def files_of_at_most(size_bytes: int) -> Iterator[None]:
+    """The disk takes no byte of a file beyond that."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+# ---- forward
+
+
+async def test_a_database_of_an_earlier_release_is_migrated_with_all_that_is_in_it(
+    old: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    before = dump_of(old)
+    async with SqliteBatches.open(old.parent) as store:
+        holds = await store.read(BLOCK_0, Kind.HOLD)
+        assert {row["status"] for row in holds.values()} == {"held", "confirmed"}
+        assert (await store.get(BLOCK_0, [RowKey(Kind.CELL, "A2", 2)]))[RowKey(Kind.CELL, "A2", 2)]["status"] == "sold"
+    (backup,) = backups(old.parent)
+    assert dump_of(backup) == before
+    assert [record.message for record in caplog.records if str(backup) in record.message]
+    async with SqliteBatches.open(old.parent):
+        assert backups(old.parent) == [backup], "a database that is up to date is not copied"
+
+
+async def test_a_migrated_database_has_the_schema_of_a_new_one(old: Path, tmp_path: Path) -> None:
+    new = tmp_path / "new"
+    for folder in (old.parent, new):
+        async with SqliteBatches.open(folder):
+            pass
+    assert schema_of(old) == schema_of(new / "inventory.db")
+    assert {name for name, *_ in schema_of(old)["rows"]} == {"partition", "kind", "id", "segment", *COLUMNS}
+
+
+MORE = (*MIGRATIONS, ("CREATE TABLE more (x TEXT)", "INSERT INTO more SELECT id FROM rows"), ("DROP TABLE hints",))
+HALF = (*MIGRATIONS, ("CREATE TABLE more (x TEXT)", "DELETE FROM rows"), ("DROP TABLE nowhere",))
+
+
+def test_each_migration_is_run_once_and_in_order(old: Path) -> None:
+    for times in range(2):
+        with closing(sqlite3.connect(old, isolation_level=None)) as connection:
+            assert (migrate(connection, old, MORE) is None) == bool(times)
+            assert connection.execute("PRAGMA user_version").fetchone() == (4,)
+    assert schema_of(old).keys() == {"rows", "more"}
+    new = old.with_name("new.db")
+    with closing(sqlite3.connect(new, isolation_level=None)) as connection:
+        assert migrate(connection, new, MORE) is None
+    assert schema_of(new) == schema_of(old)
+
+
+def test_a_migration_that_fails_changes_nothing(old: Path) -> None:
+    before = dump_of(old)
+    with (
+        closing(sqlite3.connect(old, isolation_level=None)) as connection,
+        pytest.raises(sqlite3.OperationalError, match="nowhere"),
+    ):
+        migrate(connection, old, HALF)
+    assert dump_of(old) == before
+    assert [dump_of(backup) for backup in backups(old.parent)] == [before]
+
+
+# ---- what is unfit
+
+
+@pytest.mark.parametrize(
+    ("statements", "refused", "said"),
+    [
+        (["PRAGMA user_version = 1"], DatabaseTooOld, "version 1, from which no release migrates: move it away"),
+        (["PRAGMA user_version = 0"], DatabaseTooOld, "version 0, from which no release migrates: move it away"),
+        (["PRAGMA user_version = 99"], DatabaseTooNew, "version 99, this release knows up to version 2; use that"),
+        (
+            ["ALTER TABLE rows ADD COLUMN colour TEXT"],
+            DatabaseTooNew,
+            r"does not know \(colour\), .*; use that",
+        ),
+    ],
+)
+async def test_what_no_migration_leads_from_is_refused_in_one_line_and_left_alone(
+    old: Path, statements: list[str], refused: type[UnfitDatabase], said: str
+) -> None:
+    run(old, *statements)
+    before = dump_of(old)
+    for _ in range(2):
+        with pytest.raises(refused, match=said) as failure:
+            await SqliteBatches.open(old.parent).__aenter__()
+        assert "\n" not in str(failure.value)
+    assert dump_of(old) == before
+    assert not backups(old.parent)
+
+
+async def test_a_database_that_somebody_else_has_put_back_is_not_opened() -> None:
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        shutil.copy(VERSION_2, folder / "inventory.db")
+        (folder / "inventory.db").chmod(0o444)
+        with as_nobody(folder), pytest.raises(DatabaseNotWritable, match=r"readonly database; .*chown") as failure:
+            await SqliteBatches.open(folder).__aenter__()
+        assert "\n" not in str(failure.value)
+
+
+async def test_a_database_that_cannot_be_copied_is_not_migrated(old: Path) -> None:
+    before = dump_of(old)
+    with files_of_at_most(4_096), pytest.raises(DatabaseNotWritable, match=str(old)):
+        await SqliteBatches.open(old.parent).__aenter__()
+    assert dump_of(old) == before
+    async with SqliteBatches.open(old.parent):
+        assert len(backups(old.parent)) == 1
+    assert not [*old.parent.glob("*.part")]
+
+
+async def test_a_disk_that_is_full_stops_the_start(old: Path) -> None:
+    async with SqliteBatches.open(old.parent):
+        pass
+    with files_of_at_most(1_024), pytest.raises(DatabaseNotWritable):
+        await SqliteBatches.open(old.parent).__aenter__()
+    async with SqliteBatches.open(old.parent) as store:
+        assert await store.read(BLOCK_0, Kind.HOLD)
