@@ -1,8 +1,8 @@
-"""What every test may ask for: the real servers. Files that take long are begun first."""
+"""What every test may ask for: the real servers, the installed package. What takes long is begun first."""
 
 import pytest
 
-pytest_plugins = ["tests.servers.fixtures"]
+pytest_plugins = ["tests.servers.fixtures", "tests.wheel"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,5 +1,6 @@
 """Trip files: what the examples are, and what is said of a file that is wrong."""
 
+import re
 import tomllib
 from collections import Counter
 from pathlib import Path
@@ -7,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.cli.conftest import EXAMPLES
-from travio_inventory.cli.trip_files import TripFileError, parse_trip, read_trip, trip_from_toml
+from tests.cli.conftest import EXAMPLES, ROOT
+from travio_inventory.cli.trip_files import FILE_BYTES_MAX, TripFileError, parse_trip, read_trip, trip_from_toml
+from travio_inventory.domain import limits
 from travio_inventory.domain.errors import InvalidTrip
 from travio_inventory.domain.trip import Ends, Segment, Trip, TripKey
 
@@ -190,3 +192,30 @@ def test_times_that_are_known_never_go_back_along_the_route() -> None:
         ("segments[1].arrival_time", "the arrival at 'c' is before the departure from 'a'"),
         ("segments[2].arrival_time", "the arrival at 'd' is before the departure from 'c'"),
     ]
+
+
+def test_the_sample_of_the_reference_is_what_it_says() -> None:
+    page = (ROOT / "docs" / "trip-file.md").read_text()
+    (sample,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    ferry = parse_trip(sample, source="docs/trip-file.md")
+    assert [seat.id for seat in ferry.seats][:2] == ["ferry-1-1-A", "ferry-1-1-B"]
+    assert (ferry.seats[0].number, ferry.seats[-1].id) == ("1A", "cabin-B")
+    assert len(ferry.seats) == 4 * 5 - 1 + 2
+    assert [seat.number for seat in ferry.seats if seat.has_power] == ["1A", "2A", "2E", "3A", "A", "B"]
+
+
+def test_the_reference_has_every_field_and_no_other() -> None:
+    page = (ROOT / "docs" / "trip-file.md").read_text()
+    named = {name for cell in re.findall(r"^\| (`.*?) \|", page, re.MULTILINE) for name in re.findall(r"`(\w+)`", cell)}
+    source = (ROOT / "travio_inventory" / "cli" / "trip_files.py").read_text()
+    asked = r'(?:take|take_any|_time|_template|_chosen)\((?:\w+, )?"(\w+)"'
+    assert named == set(re.findall(asked, source)) - {"stops", "sections", "trip"}
+
+
+def test_the_limits_of_the_reference_are_those_there_are() -> None:
+    page = " ".join((ROOT / "docs" / "trip-file.md").read_text().split())
+    assert f"At most {limits.SEATS_MAX:,} seats, and {limits.CELLS_MAX:,} cells" in page
+    assert f"at most {limits.SEGMENTS_MAX + 1};" in page
+    assert f"{limits.SEATS_PER_BLOCK_DEFAULT} where not said" in page
+    assert FILE_BYTES_MAX == 1_000_000
+    assert "at most 1 MB" in page
