@@ -13,6 +13,7 @@ from travio_inventory.client import (
     Segment,
     Trip,
     TripKey,
+    Unblocked,
 )
 from travio_inventory.client.connection import FRAME_BYTES_MAX
 from travio_inventory.wire.inventory import v1 as wire
@@ -172,13 +173,19 @@ async def test_a_release_of_nothing_gives_nothing_back(service: ScriptedService,
 
 async def test_seats_are_blocked_and_unblocked(service: ScriptedService, inventory: InventoryClient) -> None:
     assert await inventory.block_seats("t1", ["1A", "1B"], reason="broken") == 2
-    assert await inventory.unblock_seats("t1", ["1A"]) == 1
+    service.replies[wire.UpdateInventoryRequest] = wire.UpdateInventoryResponse(
+        success=True, updated_count=1, not_blocked_seat_ids=["1B"]
+    )
+    assert await inventory.unblock_seats("t1", ["1A", "1B"]) == Unblocked(1, ("1B",))
     blocked, unblocked = service.seen(wire.UpdateInventoryRequest)
     assert [(update.seat_id, update.new_status, update.reason) for update in blocked.updates] == [
         ("1A", SeatStatus.BLOCKED, "broken"),
         ("1B", SeatStatus.BLOCKED, "broken"),
     ]
-    assert [(update.seat_id, update.new_status) for update in unblocked.updates] == [("1A", SeatStatus.AVAILABLE)]
+    assert [(update.seat_id, update.new_status) for update in unblocked.updates] == [
+        ("1A", SeatStatus.AVAILABLE),
+        ("1B", SeatStatus.AVAILABLE),
+    ]
 
 
 async def test_a_user_gets_in_line_and_out_of_it(service: ScriptedService, inventory: InventoryClient) -> None:

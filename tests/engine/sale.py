@@ -19,7 +19,7 @@ from travio_inventory.domain.trip import Ends, Seat, Segment, Trip, TripKey
 from travio_inventory.domain.waitlist import WaitlistEntry
 from travio_inventory.edge.local import LocalGate, LocalSeatMapCache
 from travio_inventory.engine import Inventory
-from travio_inventory.engine.block_seats import BlockSeats
+from travio_inventory.engine.block_seats import BlockSeats, SeatsUpdated
 from travio_inventory.engine.cancel_booking import CancelBooking
 from travio_inventory.engine.check_availability import CheckAvailability
 from travio_inventory.engine.commits import Commits
@@ -254,11 +254,11 @@ class Sale:
     # ---- what the house does
 
     async def block(self, seats: str, *, reason: str = "broken") -> int:
-        """Take the seats off sale."""
+        """Take the seats off sale; how many are blocked now."""
         blocked = [(seat, reason) for seat in seats.split()]
-        return await self.inventory.block_seats(self.trip.key, blocked=blocked, unblocked=[])
+        return (await self.inventory.block_seats(self.trip.key, blocked=blocked, unblocked=[])).blocked
 
-    async def unblock(self, seats: str) -> int:
+    async def unblock(self, seats: str) -> SeatsUpdated:
         """Put the seats back on sale."""
         return await self.inventory.block_seats(self.trip.key, blocked=[], unblocked=seats.split())
 

@@ -186,11 +186,12 @@ def _segment_by_segment(patch: pytest.MonkeyPatch) -> None:
     async def one_by_one(owners: Owners, claim: Claim) -> claims.Claimed:
         *others, last = sorted({cell.segment for cell in claim.cells})
         for segment in others:
-            cells = [cell for cell in claim.cells if cell.segment == segment]
-            claimed = await take(owners, replace(claim, cells=cells, beside=(), own=None))
+            cells = {cell: owner for cell, owner in claim.cells.items() if cell.segment == segment}
+            claimed = await take(owners, replace(claim, cells=cells, beside=(), own=()))
             if not isinstance(claimed.result, claims.Won):
                 return claimed
-        return await take(owners, replace(claim, cells=[cell for cell in claim.cells if cell.segment == last]))
+        left = {cell: owner for cell, owner in claim.cells.items() if cell.segment == last}
+        return await take(owners, replace(claim, cells=left))
 
     patch.setattr(transitions, "take", one_by_one)
 
@@ -396,10 +397,10 @@ def _count_then_act(patch: pytest.MonkeyPatch) -> None:
 def _revive(patch: pytest.MonkeyPatch) -> None:
     async def revive(self: Transitions, hold: Hold, order: str) -> Hold:
         booking = hold.with_state(Confirmed(order))
-        claim = self._home_claim(booking, self._owners.clock.now_ms())
+        claim = self._home_claim([booking], self._owners.clock.now_ms())
         own, event = claim.beside
         revived = own._replace(condition={"status": "expired"})
-        claimed = await claims.take(self._owners, replace(claim, beside=(revived, event), own=None))
+        claimed = await claims.take(self._owners, replace(claim, beside=(revived, event), own=()))
         if isinstance(claimed.result, claims.Won):
             return booking
         raise HoldExpired(0)

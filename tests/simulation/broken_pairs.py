@@ -136,7 +136,7 @@ def _contended_for_good(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Transitions, "_burn", burn)
 
 
-@broken("an abandoned attempt is refused for good", "I5", replace(BLOCKS_OF_ONE, kills=0.3).with_seed(18))
+@broken("an abandoned attempt is refused for good", "I5", replace(BLOCKS_OF_ONE, kills=0.3).with_seed(75))
 def _abandoned_for_good(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(owners, "ABANDONED", REFUSED)
 

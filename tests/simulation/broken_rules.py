@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.simulation import broken_lists, broken_pairs
+from tests.simulation import broken_blocks, broken_lists, broken_pairs
 from tests.simulation.broken_designs import ALONE, BLOCKS_OF_ONE, BROKEN, HONEST, broken, rewrite, unconditionally
 from tests.simulation.plan import Plan
 from travio_inventory.domain.errors import BackendUnavailable, OutcomeUnknown
@@ -43,7 +43,7 @@ from travio_inventory.store.lapses import LapseFinder
 from travio_inventory.store.owners import Owner, Owners, Verdict
 from travio_inventory.store.transitions import Transitions
 
-__all__ = ["BROKEN", "broken_lists", "broken_pairs"]
+__all__ = ["BROKEN", "broken_blocks", "broken_lists", "broken_pairs"]
 
 # ---- conditions
 
@@ -165,12 +165,13 @@ def _is_cell(write: Write) -> bool:
 
 @broken("the home batch before the intents", "I2", Plan(0))
 def _commit_first(patch: pytest.MonkeyPatch) -> None:
-    async def claim(self: Transitions, hold: Hold, now_ms: int) -> tuple[claims.Claimed, bool]:
-        claimed = await claims.take(self._owners, self._home_claim(hold, now_ms))
-        for block, seats in hold.seats_by_block.items():
-            if block != hold.home and isinstance(claimed.result, claims.Won):
-                claimed = await claims.take(self._owners, self._intents(hold, block, seats, now_ms))
-        return claimed, len(hold.seats_by_block) > 1
+    async def claim(self: Transitions, holds: Sequence[Hold], now_ms: int) -> tuple[claims.Claimed, bool]:
+        claimed = await claims.take(self._owners, self._home_claim(holds, now_ms))
+        others = dict.fromkeys(block for hold in holds for block in hold.seats_elsewhere)
+        for block in others:
+            if isinstance(claimed.result, claims.Won):
+                claimed = await claims.take(self._owners, self._intents(holds, block, now_ms))
+        return claimed, bool(others)
 
     patch.setattr(Transitions, "_claim", claim)
 
@@ -179,8 +180,8 @@ def _commit_first(patch: pytest.MonkeyPatch) -> None:
 def _never_in_doubt(patch: pytest.MonkeyPatch) -> None:
     claim = Transitions._claim
 
-    async def sure(self: Transitions, hold: Hold, now_ms: int) -> tuple[claims.Claimed, bool]:
-        claimed, others_sent = await claim(self, hold, now_ms)
+    async def sure(self: Transitions, holds: Sequence[Hold], now_ms: int) -> tuple[claims.Claimed, bool]:
+        claimed, others_sent = await claim(self, holds, now_ms)
         return replace(claimed, in_doubt=False), others_sent
 
     patch.setattr(Transitions, "_claim", sure)
@@ -223,7 +224,7 @@ def _answer_first(patch: pytest.MonkeyPatch) -> None:
     async def settled(self: Owners, hold: Hold) -> None:
         self._note(hold)
         self._background(self.watch.changed(hold))
-        if len(hold.seats_by_block) > 1 and not isinstance(hold.state, Held):
+        if hold.seats_elsewhere and not isinstance(hold.state, Held):
             self._background(self.roll_forward(hold))
 
     patch.setattr(Owners, "settled", settled)

@@ -223,7 +223,8 @@ class _Checker:
         unanswered = [
             call
             for call in self._history.calls
-            if call.op == op and not call.has_key and call.cells == cells and call.holder == holder
+            if call.op == op and not call.has_key and call.holder == holder
+            if call.cells == cells or (op == "block" and set(cells) <= set(call.cells))
             if call.answer is Answer.UNKNOWN or (op == "block" and call.answer is Answer.OK)
         ]
         ways = []
@@ -378,9 +379,10 @@ class _Checker:
                 ways = [_within(span, *window) for span in met for window in looks]
                 yield OneOf(ways, f"I5 refused as taken, though nobody had it: {call}")
             elif call.op == "block" and call.answer is Answer.OK:
-                met = dict.fromkeys(span for span in by_cell[call.cells[0]] if span.life.row.holder == HOUSE)
-                ways = [_within(span, call.invoked_s, call.returned_s) for span in met]
-                yield OneOf(ways, f"I3 blocked, and never was: {call}")
+                for cell in call.cells:
+                    met = dict.fromkeys(span for span in by_cell[cell] if span.life.row.holder == HOUSE)
+                    ways = [_within(span, call.invoked_s, call.returned_s) for span in met]
+                    yield OneOf(ways, f"I3 {cell} blocked, and never was: {call}")
 
     def _looks_of(self, call: Call) -> list[Call]:
         """Those whose refusal it can have been: a key's refusal is remembered."""

@@ -146,22 +146,27 @@ class Front:
         call.status = seen[0] if call.answer is Answer.OK else ""
         return call
 
-    async def block(self, seat: str, *, tries: int) -> Call:
-        """Take the seat off sale."""
+    async def block(self, seats: Sequence[str], *, tries: int) -> Call:
+        """Take the seats off sale."""
 
         async def work(process: Process) -> None:
-            await process.commits.run(process.holds.block(self.trip, seat, "broken"))
+            await process.commits.run(process.holds.block(self.trip, dict.fromkeys(seats, "broken")))
 
-        cells = tuple(Cell(seat, segment) for segment in range(len(self.trip.segments)))
-        return await self._step("block", HOUSE, seat, work, tries=tries, cells=cells)
+        cells = tuple(Cell(seat, segment) for seat in seats for segment in range(len(self.trip.segments)))
+        return await self._step("block", HOUSE, " ".join(seats), work, tries=tries, cells=cells)
 
     async def unblock(self, seat: str, *, tries: int) -> Call:
         """Put it back on sale."""
+        were_blocked: list[bool] = []
 
         async def work(process: Process) -> None:
-            await process.commits.run(process.holds.unblock(self.trip, seat))
+            were_blocked.append(await process.commits.run(process.holds.unblock(self.trip, seat)))
 
-        return await self._step("unblock", HOUSE, seat, work, tries=tries)
+        cells = tuple(Cell(seat, segment) for segment in range(len(self.trip.segments)))
+        call = await self._step("unblock", HOUSE, seat, work, tries=tries, cells=cells)
+        if call.answer is Answer.OK:
+            call.status = "was blocked" if were_blocked[-1] else "not blocked"
+        return call
 
     async def join(self, caller: Caller, seat_class: str, seats: int, *, tries: int) -> Call:
         """Wait for the class."""

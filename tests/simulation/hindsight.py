@@ -55,6 +55,7 @@ class Hindsight:
             self._invoked[name] = min(self._invoked[name], call.invoked_s)
         self._judge_unasked()
         self._judge_late_effects()
+        self._judge_blocking()
         if self.good_day:
             self._judge_leavings()
         for call in self.calls:
@@ -65,6 +66,8 @@ class Hindsight:
                     self._judge_extend(call)
                 case "find":
                     self._judge_find(call)
+                case "unblock":
+                    self._judge_unblock(call)
                 case "map":
                     self._judge_map(call)
                 case _:
@@ -124,6 +127,40 @@ class Hindsight:
             if any(from_s <= call.returned_s and to_s >= first_s for from_s, to_s in self._windows(span)):
                 return
         raise Violated(f"I5 refused as taken though nobody had it since {first_s:.2f}: {call}")
+
+    def _judge_blocking(self) -> None:
+        """Who blocks seats blocks them all at one moment, whatever became of the answer (I2). Who was told that seats
+        are blocked found each of them so (I3).
+        """
+        began: dict[Call, set[float]] = defaultdict(set)
+        for step in self.oracle.steps:
+            if step.call is not None and step.call.op == "block" and _is_effect(step.call, step):
+                began[step.call].add(step.at_s)
+        for call, moments in began.items():
+            if len(moments) > 1:
+                raise Violated(f"I2 seats blocked by one call at {sorted(moments)}: {call}")
+        for call in self.calls:
+            if call.op == "block" and (call.answer is Answer.OK or call in began):
+                until_s = max([*began[call], call.returned_s if call.answer is Answer.OK else 0.0])
+                for cell in call.cells:
+                    if not any(span.from_s <= until_s and span.to_s >= call.invoked_s for span in self._blocks(cell)):
+                        raise Violated(f"I2 I3 {cell} is not blocked, though others are or it was told: {call}")
+
+    def _judge_unblock(self, call: Call) -> None:
+        """Who was told that a seat was blocked and is not any more found it so; or else never (I3)."""
+        if call.answer is not Answer.OK:
+            return
+        ended = any(call.invoked_s <= span.to_s <= call.returned_s for span in self._blocks(call.cells[0]))
+        if call.status == "was blocked" and not ended:
+            raise Violated(f"I3 unblocked, and was not blocked: {call} {self.oracle.spans[call.cells[0]]}")
+        for span in self._blocks(call.cells[0]):
+            if call.status == "not blocked" and span.from_s < call.invoked_s and span.to_s > call.returned_s:
+                raise Violated(f"I3 said not to be blocked, and is: {call} {span}")
+
+    def _blocks(self, cell: Cell) -> Iterator[Span]:
+        """While the house had the cell."""
+        timelines = self.oracle.timelines
+        return (span for span in self.oracle.spans[cell] if not timelines[span.hold_id][0].row.get("holder"))
 
     def _windows(self, span: Span) -> Iterator[tuple[float, float]]:
         """When the hold stood in the way of others: not once it had run out by every clock, for who meets it then

@@ -147,14 +147,17 @@ async def keep_looking(front: Front, random: Random) -> None:
 
 
 async def keep_house(front: Front, random: Random) -> None:
-    """Block a seat now and then, and put it back on sale."""
+    """Block seats now and then, and put them back on sale: one after the other, any of them, not always all."""
+    popular = min(front.plan.seats, front.plan.popular)
     while asyncio.get_running_loop().time() < front.plan.day_s:
-        await asyncio.sleep(random.uniform(5, 25))
-        seat = f"s{front.plan.seats - 1 - random.randrange(min(front.plan.seats, front.plan.popular))}"
-        await front.block(seat, tries=random.choice((1, 3)))
-        await asyncio.sleep(random.uniform(0, 15))
-        if random.random() < 0.8:
-            await front.unblock(seat, tries=random.choice((1, 3)))
+        await asyncio.sleep(random.uniform(2, 20))
+        chosen = random.sample(range(popular), min(popular, random.choice((1, 2, 2, 3))))
+        seats = [f"s{front.plan.seats - 1 - number}" for number in chosen]
+        await front.block(seats, tries=random.choice((1, 3)))
+        await asyncio.sleep(random.uniform(0, 10))
+        for seat in seats:
+            if random.random() < 0.9:
+                await front.unblock(seat, tries=random.choice((1, 3)))
 
 
 def _wish(random: Random, trip: Trip, popular: int) -> tuple[Ends, tuple[str, ...]]:

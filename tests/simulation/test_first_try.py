@@ -91,9 +91,9 @@ async def _batches_of_a_half_freed_attempt() -> int:
     store, process = await _open()
     await _leave(store, "s1", 0, STRANGER)
     store.asked_s.clear()
-    cells = [RowKey(Kind.CELL, "s1", segment) for segment in (0, 1)]
+    cells = {RowKey(Kind.CELL, "s1", segment): STRANGER for segment in (0, 1)}
     values: Row = {"status": "held", "since": START_MS}
-    claimed = await claims.take(process.owners, Claim(KEY, 1, STRANGER, cells, values, START_MS))
+    claimed = await claims.take(process.owners, Claim(KEY, 1, cells, values, START_MS))
     assert isinstance(claimed.result, Contended)
     return len(store.asked_s)
 

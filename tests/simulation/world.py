@@ -87,7 +87,8 @@ class World:
                 day.create_task(self._set_clocks())
             for number in range(self.plan.viewers):
                 day.create_task(keep_looking(self.front, Random(self.plan.seed * 1_019 + number)))
-            day.create_task(keep_house(self.front, Random(self.plan.seed * 1_013)))
+            for house in (1_013, 1_031):
+                day.create_task(keep_house(self.front, Random(self.plan.seed * house)))
             for life in (*(holder.live() for holder in holders), *(waiter.live() for waiter in waiters)):
                 day.create_task(life)
         await self._night(workers)

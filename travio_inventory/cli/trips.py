@@ -203,7 +203,7 @@ def block(
     reason: Annotated[str, Parameter(help="Why; kept with the block.")] = "",
     reach: Reach = HERE,
 ) -> Exit:
-    """Take seats off sale."""
+    """Take seats off sale, all of them or none."""
 
     async def work(client: InventoryClient, screen: Screen) -> None:
         count = await client.block_seats(trip, seats, reason=reason)
@@ -213,10 +213,12 @@ def block(
 
 
 def unblock(trip: TripId, *seats: Annotated[str, Parameter(help="Ids of the seats.")], reach: Reach = HERE) -> Exit:
-    """Put blocked seats back on sale."""
+    """Put blocked seats back on sale, one by one. A seat that somebody has is left alone."""
 
     async def work(client: InventoryClient, screen: Screen) -> None:
-        count = await client.unblock_seats(trip, seats)
-        screen.answer({"trip": trip, "unblocked": count}, lambda: screen.say(f"{count} unblocked"))
+        unblocked = await client.unblock_seats(trip, seats)
+        value = {"trip": trip, "unblocked": unblocked.count, "not_blocked": list(unblocked.not_blocked)}
+        others = f"; not blocked: {' '.join(unblocked.not_blocked)}" if unblocked.not_blocked else ""
+        screen.answer(value, lambda: screen.say(f"{unblocked.count} unblocked{others}"))
 
     return ask(reach, work)

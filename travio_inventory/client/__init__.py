@@ -10,6 +10,7 @@ from travio_inventory.client.answers import (
     Passenger,
     SeatMap,
     Ticket,
+    Unblocked,
     WaitlistEntry,
 )
 from travio_inventory.client.blocking import BlockingHold, BlockingInventoryClient
@@ -98,6 +99,7 @@ __all__ = [
     "TripKey",
     "TripNotFound",
     "TripOpening",
+    "Unblocked",
     "WaitlistEntry",
     "WrongRequest",
 ]

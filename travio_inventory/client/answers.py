@@ -53,6 +53,14 @@ class Booking:
     tickets: tuple[Ticket, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Unblocked:
+    """How many seats are back on sale, and which were not blocked: free already, or somebody's, and left alone."""
+
+    count: int
+    not_blocked: tuple[str, ...]
+
+
 class MapSeat(NamedTuple):
     """A seat on a journey: what it is, whether it is free, and until when a hold keeps it."""
 

@@ -16,6 +16,7 @@ from travio_inventory.client.answers import (
     HoldRecord,
     Passenger,
     SeatMap,
+    Unblocked,
     WaitlistEntry,
 )
 from travio_inventory.client.connection import Connection
@@ -210,14 +211,15 @@ class InventoryClient:
         return messages.trip(await self._connection.read_large("GetTrip", request, wire.GetTripResponse))
 
     async def block_seats(self, trip: str, seats: Sequence[str], *, reason: str = "") -> int:
-        """Take seats off sale, all of them or none; how many are blocked now. Raises SeatUnavailable,
-        InvalidSeats, TripNotFound.
+        """Take seats off sale, all of them or none; how many are blocked now. Raises SeatUnavailable, SeatContended,
+        InvalidRequest, TripNotFound, TripOpening.
         """
-        return await self._update(trip, seats, wire.SeatStatus.BLOCKED, reason)
+        return (await self._update(trip, seats, wire.SeatStatus.BLOCKED, reason)).updated_count
 
-    async def unblock_seats(self, trip: str, seats: Sequence[str]) -> int:
-        """Put blocked seats back on sale; how many are unblocked now. Raises InvalidSeats, TripNotFound."""
-        return await self._update(trip, seats, wire.SeatStatus.AVAILABLE, "")
+    async def unblock_seats(self, trip: str, seats: Sequence[str]) -> Unblocked:
+        """Put blocked seats back on sale, one by one. Raises InvalidRequest, TripNotFound, TripOpening."""
+        reply = await self._update(trip, seats, wire.SeatStatus.AVAILABLE, "")
+        return Unblocked(reply.updated_count, tuple(reply.not_blocked_seat_ids))
 
     async def join_waitlist(self, trip: str, *, seat_class: str = "", seats: int = 1) -> int:
         """Get in line, or keep the place; its number, 1 is the head. Raises TripNotFound, InvalidRequest."""
@@ -255,7 +257,9 @@ class InventoryClient:
     def _steps(self) -> HoldSteps:
         return HoldSteps(self._connection, self._caller)
 
-    async def _update(self, trip: str, seats: Sequence[str], status: wire.SeatStatus, reason: str) -> int:
+    async def _update(
+        self, trip: str, seats: Sequence[str], status: wire.SeatStatus, reason: str
+    ) -> wire.UpdateInventoryResponse:
         request = wire.UpdateInventoryRequest(
             trip_id=trip,
             organization_id=self._caller.organization,
@@ -264,4 +268,4 @@ class InventoryClient:
         reply = await self._connection.write(self.stub.update_inventory, request)
         if not reply.success:
             raise ClientError(Status.FAILED_PRECONDITION, "the seats were not changed")
-        return reply.updated_count
+        return reply

@@ -140,7 +140,8 @@ HoldState: TypeAlias = Held | Confirmed | Released | Expired | Cancelled | Abort
 @dataclass(frozen=True)
 class Hold:
     """Seats of one journey kept for one holder. `blocks` gives each seat's block, in the order of `seats`;
-    `claimant` is the digest of holder and idempotency key, `extensions` how often the hold was extended.
+    `claimant` is the digest of holder and idempotency key, `extensions` how often the hold was extended; `reason` is
+    why the house keeps the seats.
     """
 
     id: str
@@ -153,19 +154,27 @@ class Hold:
     claimant: str
     state: HoldState
     extensions: int = 0
+    reason: str = ""
 
     def with_state(self, state: HoldState) -> "Hold":
         """The same hold in another state."""
         return replace(self, state=state)
 
-    @property
+    @cached_property
     def home(self) -> int:
-        """The block whose row decides the hold: that of its first seat in layout order."""
-        return self.blocks[0]
+        """The block whose row decides the hold: that of its first seat in layout order, or of the first seat that was
+        taken off sale together with it.
+        """
+        return parse_hold_id(self.id).home
+
+    @cached_property
+    def seats_elsewhere(self) -> dict[int, list[str]]:
+        """The hold's seats in other blocks than its home block, block by block."""
+        return {block: seats for block, seats in self.seats_by_block.items() if block != self.home}
 
     @cached_property
     def seats_by_block(self) -> dict[int, list[str]]:
-        """The hold's seats, block by block; the home block first."""
+        """The hold's seats, block by block."""
         split: dict[int, list[str]] = {}
         for seat, block in zip(self.seats, self.blocks, strict=True):
             split.setdefault(block, []).append(seat)

@@ -1,12 +1,24 @@
 """Takes seats off sale and puts them back: a block is a hold by the house without expiry."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
-from travio_inventory.domain.errors import InvalidSeats, SeatUnavailable, Violation
+from travio_inventory.domain.errors import AskAgain, InvalidSeats, OutcomeUnknown, Violation
+from travio_inventory.domain.limits import CELLS_BLOCKED_AT_ONCE_MAX, SEATS_BLOCKED_AT_ONCE_MAX
 from travio_inventory.domain.trip import Trip, TripKey
 from travio_inventory.engine.commits import Commits
 from travio_inventory.engine.ports import Holds
 from travio_inventory.engine.trip_catalog import TripCatalog
+
+
+class SeatsUpdated(NamedTuple):
+    """How many seats are blocked now as asked, how many were and are back on sale, and which of those that were to go
+    back on sale were not blocked: they are left as they are.
+    """
+
+    blocked: int
+    unblocked: int
+    not_blocked: tuple[str, ...]
 
 
 class BlockSeats:
@@ -17,32 +29,44 @@ class BlockSeats:
         self._holds = holds
         self._commits = commits
 
-    async def __call__(self, key: TripKey, *, blocked: Sequence[tuple[str, str]], unblocked: Sequence[str]) -> int:
-        """How many seats are now as asked. `blocked` pairs each seat with the reason.
+    async def __call__(
+        self, key: TripKey, *, blocked: Sequence[tuple[str, str]], unblocked: Sequence[str]
+    ) -> SeatsUpdated:
+        """Block these seats, each paired with the reason, all or none; then unblock those, one by one.
 
-        Where one seat cannot be blocked, those blocked by this call are freed again; should the process die before
-        that, they stay blocked until somebody unblocks them. Raises InvalidSeats, TripNotFound, SeatUnavailable,
-        BackendUnavailable, OutcomeUnknown.
+        Raises InvalidSeats, TripNotFound, SeatUnavailable, SeatContended, TripOpening, BackendUnavailable,
+        OutcomeUnknown.
         """
         trip = await self._trips.get(key)
-        asked = [seat for seat, _ in blocked] + list(unblocked)
-        unknown = [seat for seat in asked if not trip.has_seat(seat)]
-        if unknown:
-            raise InvalidSeats([Violation("updates", f"this trip has no seat {unknown[0]!r}")])
-        if len(set(asked)) != len(asked):
-            raise InvalidSeats([Violation("updates", "a seat is named twice")])
-        await self._commits.run(self._update(trip, blocked, unblocked))
-        return len(asked)
+        _check(trip, [seat for seat, _ in blocked], unblocked)
+        return await self._commits.run(self._update(trip, dict(blocked), unblocked))
 
-    async def _update(self, trip: Trip, blocked: Sequence[tuple[str, str]], unblocked: Sequence[str]) -> None:
-        done: list[str] = []
-        try:
-            for seat, reason in blocked:
-                if await self._holds.block(trip, seat, reason):
-                    done.append(seat)
-        except SeatUnavailable:
-            for seat in done:
-                await self._holds.unblock(trip, seat)
-            raise
+    async def _update(self, trip: Trip, reasons: Mapping[str, str], unblocked: Sequence[str]) -> SeatsUpdated:
+        if reasons:
+            await self._holds.block(trip, reasons)
+        changed: list[str] = []
         for seat in unblocked:
-            await self._holds.unblock(trip, seat)
+            try:
+                if await self._holds.unblock(trip, seat):
+                    changed.append(seat)
+            except AskAgain:  # which would say that nothing was done
+                if reasons or changed:
+                    raise OutcomeUnknown from None
+                raise
+        return SeatsUpdated(len(reasons), len(changed), tuple(seat for seat in unblocked if seat not in changed))
+
+
+def _check(trip: Trip, blocked: Sequence[str], unblocked: Sequence[str]) -> None:
+    """Raises InvalidSeats."""
+    asked = [*blocked, *unblocked]
+    unknown = [seat for seat in asked if not trip.has_seat(seat)]
+    most = min(SEATS_BLOCKED_AT_ONCE_MAX, CELLS_BLOCKED_AT_ONCE_MAX // len(trip.segments))
+    if not asked:
+        raise InvalidSeats([Violation("updates", "name at least one seat")])
+    if unknown:
+        raise InvalidSeats([Violation("updates", f"this trip has no seat {unknown[0]!r}")])
+    if len(set(asked)) != len(asked):
+        raise InvalidSeats([Violation("updates", "a seat is named twice")])
+    if len(blocked) > most:
+        said = f"of this trip at most {most} seats are blocked in one call, not {len(blocked)}: ask in several calls"
+        raise InvalidSeats([Violation("updates", said)])

@@ -162,12 +162,16 @@ class Holds(Protocol):
         """The caller's holds, newest first, at most HOLDS_LISTED_MAX."""
         ...
 
-    async def block(self, trip: Trip, seat: str, reason: str) -> bool:
-        """Take the seat off sale on all segments; False where it was already. Raises SeatUnavailable."""
+    async def block(self, trip: Trip, reasons: Mapping[str, str]) -> None:
+        """Take these seats off sale on all segments, each for its reason: all of them or none. One that is blocked
+        already counts as blocked. Raises SeatUnavailable, SeatContended, TripOpening.
+        """
         ...
 
     async def unblock(self, trip: Trip, seat: str) -> bool:
-        """Put a blocked seat back on sale; False where it was not blocked."""
+        """Put a blocked seat back on sale; False where it is not blocked. Raises SeatContended while somebody blocks
+        it, TripOpening.
+        """
         ...
 
     async def pack(self, trip: Trip, block: int) -> bytes:

@@ -1,6 +1,6 @@
 """Takes the cells of one block for a hold: all of them or none, whoever stands in the way being judged first."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -28,30 +28,29 @@ ERRORS_MAX = 3
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What is to be taken: `cells` of one block for `owner`, setting `values`, with the rows `beside` them in the
-    same batch. `own` is the hold's own row where it is among those. It began `at_ms`: a grace later no batch is tried
-    any more, for others may take the attempt for abandoned.
+    """What is to be taken: `cells` of one block, each for the hold that it names, setting `values`, with the rows
+    `beside` them in the same batch. `own` are the holds' own rows where they are among those. It began `at_ms`: a grace
+    later no batch is tried any more, for others may take the attempt for abandoned.
     """
 
     trip: TripKey
     block: int
-    owner: str
-    cells: Sequence[RowKey]
+    cells: Mapping[RowKey, str]
     values: Row
     at_ms: int
     beside: Sequence[Write] = ()
-    own: RowKey | None = None
+    own: Sequence[RowKey] = ()
     hints: Sequence[Hint] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Won:
-    """The cells are the owner's."""
+    """The cells are their owners'."""
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """The owner's own row stands already: it is the answer."""
+    """An own row stands already: it is the answer."""
 
     row: Row
 
@@ -104,8 +103,8 @@ class _Obstacles:
 async def take(owners: Owners, claim: Claim) -> Claimed:
     """Claim until it is won, lost, contended or unknown. A cell is only ever taken IF status='available'."""
     partition = rows.block_partition(claim.trip, claim.block)
-    values: Row = {**claim.values, "owner": claim.owner}
-    writes = [*claim.beside, *(Write(cell, rows.IF_AVAILABLE, values) for cell in claim.cells)]
+    values: dict[str, Row] = {owner: {**claim.values, "owner": owner} for owner in claim.cells.values()}
+    writes = [*claim.beside, *(Write(cell, rows.IF_AVAILABLE, values[owner]) for cell, owner in claim.cells.items())]
     in_doubt = False
     errors = 0
     for _ in range(ROUNDS_MAX):
@@ -136,19 +135,20 @@ async def _look(owners: Owners, claim: Claim, standing: Rows) -> tuple[Result | 
 
     Nothing is carried over from one look to the next: what an earlier one believed may have changed.
     """
-    if claim.own is not None and claim.own in standing:
-        return Standing(standing[claim.own]), 0
-    owned = sum(1 for cell in claim.cells if standing.get(cell, {}).get("owner") == claim.owner)
+    for own in claim.own:
+        if own in standing:
+            return Standing(standing[own]), 0
+    owned = sum(1 for cell, owner in claim.cells.items() if standing.get(cell, {}).get("owner") == owner)
     if owned == len(claim.cells):
         return Won(), 0
     obstacles = _Obstacles()
     if owned:  # some intents stand and others are gone: the hold was burnt under this attempt
         obstacles.contended += _seats(claim.cells)
-    for cell in claim.cells:
+    for cell, owner in claim.cells.items():
         row = standing.get(cell)
         if row is None:
             obstacles.is_unseeded = True
-        elif row.get("status") != "available" and row.get("owner") != claim.owner:
+        elif row.get("status") != "available" and row.get("owner") != owner:
             try:
                 await _judge(owners, claim, cell, row, obstacles)
             except (StoreUnavailable, OutcomeUnknown):
@@ -201,9 +201,8 @@ async def _judge_neighbour(owners: Owners, claim: Claim, cell: RowKey, row: Row,
 
 
 def _taken(cell: RowKey, home: Row) -> TakenCell:
-    status = "held" if home.get("status") == "held" else "sold"
-    return TakenCell(cell.id, cell.segment, status, rows.text(home, "claimant"))
+    return TakenCell(cell.id, cell.segment, rows.cell_status(home), rows.text(home, "claimant"))
 
 
-def _seats(cells: Sequence[RowKey]) -> tuple[str, ...]:
+def _seats(cells: Iterable[RowKey]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(cell.id for cell in cells))

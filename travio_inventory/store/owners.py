@@ -209,7 +209,7 @@ class Owners:
         """The hold is in its state now: tell the watch, and bring its other blocks in line in the background."""
         self._note(hold)
         await self.watch.changed(hold)
-        if len(hold.seats_by_block) > 1 and not isinstance(hold.state, Held):
+        if hold.seats_elsewhere and not isinstance(hold.state, Held):
             self._background(self.roll_forward(hold))
 
     async def given_back(self, hold: Hold) -> None:
@@ -226,10 +226,9 @@ class Owners:
         """Bring the blocks other than the home block in line with the hold's state. Best effort: the home row is
         the truth, and the sweeper finishes what this leaves.
         """
-        others = [(block, seats) for block, seats in hold.seats_by_block.items() if block != hold.home]
         await asyncio.gather(
             *(self.roll_block(hold.id, hold.trip, block, rows.cell_keys(seats, hold.journey), hold.state)
-              for block, seats in others)
+              for block, seats in hold.seats_elsewhere.items())
         )  # fmt: skip
 
     async def roll_block(
@@ -269,13 +268,13 @@ def _step_writes(hold: Hold, state: HoldState, condition: Row, at_ms: int) -> li
     return [
         Write(rows.hold_key(hold.id), condition, status),
         rows.event_write(hold, event, at_ms=at_ms, ordinal=ordinal, order=order),
-        *_cell_writes(hold.id, rows.cell_keys(hold.seats_by_block[hold.home], hold.journey), state),
+        *_cell_writes(hold.id, rows.cell_keys(hold.seats_by_block.get(hold.home, ()), hold.journey), state),
     ]
 
 
 def _others_due(holds: Sequence[Hold], at_ms: int) -> list[Hint]:
     """The blocks other than their home in which these holds are to be brought in line now."""
-    named = {(hold.trip, block) for hold in holds for block in hold.seats_by_block if block != hold.home}
+    named = {(hold.trip, block) for hold in holds for block in hold.seats_elsewhere}
     return [hints.due(rows.block_partition(*block), at_ms) for block in sorted(named)]
 
 

@@ -62,6 +62,8 @@ def _state(cell: Row, homes: dict[str, Row]) -> SeatState:
 def _foreign_state(cell: Row, home: Row) -> SeatState:
     """A cell's truth is its owner's home row; what an ended owner left is free."""
     match home.get("status"):
+        case "held" if rows.cell_status(home) == "blocked":
+            return BLOCKED
         case "held":
             return Held(rows.number(home, "expires_at"))
         case "confirmed":

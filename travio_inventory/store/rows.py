@@ -6,6 +6,7 @@ from typing import cast
 from travio_inventory.domain.errors import TakenCell
 from travio_inventory.domain.events import Event, EventType
 from travio_inventory.domain.hold import (
+    NEVER_MS,
     Aborted,
     Caller,
     Cancelled,
@@ -90,6 +91,8 @@ def hold_row(hold: Hold) -> Row:
         "created_at": hold.created_at_ms,
         "generation": hold.extensions,
     }
+    if hold.reason:
+        row["reason"] = hold.reason
     match hold.state:
         case Held(expires_at_ms=expires_at_ms):
             row |= {"status": "held", "expires_at": expires_at_ms}
@@ -98,6 +101,13 @@ def hold_row(hold: Hold) -> Row:
         case _:
             raise ValueError(f"a hold does not begin as {hold.state}")
     return row
+
+
+def cell_status(home: Row) -> str:
+    """What the cells of a live hold are, as its home row says."""
+    if home.get("status") == "confirmed":
+        return "sold"
+    return "held" if number(home, "expires_at") < NEVER_MS else "blocked"
 
 
 def read_hold(organization: str, hold_id: str, row: Row) -> Hold:

@@ -5,7 +5,7 @@ IF status='available' and given back IF owner=hold; an ended hold never lives ag
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import assert_never
 
@@ -41,7 +41,7 @@ from travio_inventory.domain.hold import (
     late_id,
 )
 from travio_inventory.domain.limits import HOLDS_LISTED_MAX
-from travio_inventory.domain.trip import Journey, Trip
+from travio_inventory.domain.trip import Trip
 from travio_inventory.store import hints, ledger, rows
 from travio_inventory.store.batches import (
     ABSENT,
@@ -68,11 +68,14 @@ from travio_inventory.store.claims import (
     Won,
     take,
 )
-from travio_inventory.store.owners import REFUSED, RETRY, TRIES_MAX, Owners
+from travio_inventory.store.house import house_holds, seats_blocked, whole_journey
+from travio_inventory.store.owners import REFUSED, RETRY, TRIES_MAX, Owners, Verdict
 from travio_inventory.store.packing import pack
 
 GENERATIONS_MAX = 3
 CONTENDED_RETRY_MS = 300
+BLOCKINGS_MAX = 8
+"""So often a call tries to block its seats: each time without those that turned out to be blocked already."""
 
 
 class Transitions:
@@ -105,7 +108,7 @@ class Transitions:
         """Claim the cells under this id; None where the id was burnt as retryable: try under another."""
         now_ms = self._clock.now_ms()
         hold = _new_hold(request, hold_id, now_ms)
-        claimed, others_sent = await self._claim(hold, now_ms)
+        claimed, others_sent = await self._claim([hold], now_ms)
         match claimed.result:
             case Won():
                 await self._owners.settled(hold)
@@ -126,45 +129,45 @@ class Transitions:
             await self._owners.given_back(hold.with_state(Aborted(RETRY)))
         raise self._no(request, why, burnt)
 
-    async def _claim(self, hold: Hold, now_ms: int) -> tuple[Claimed, bool]:
-        """Intents in the other blocks in parallel, then the home batch: the commit. Also says whether any intents
-        were sent.
+    async def _claim(self, holds: Sequence[Hold], now_ms: int) -> tuple[Claimed, bool]:
+        """Intents in the other blocks in parallel, then the home batch: the commit of all these holds, which have one
+        home. Also says whether any intents were sent.
         """
-        others = {block: seats for block, seats in hold.seats_by_block.items() if block != hold.home}
+        others = dict.fromkeys(block for hold in holds for block in hold.seats_elsewhere)
         in_doubt = False
         if others:
             results = await asyncio.gather(
-                *(take(self._owners, self._intents(hold, block, seats, now_ms)) for block, seats in others.items())
+                *(take(self._owners, self._intents(holds, block, now_ms)) for block in others)
             )
             in_doubt = any(claimed.in_doubt for claimed in results)
-            worst = min(results, key=lambda claimed: _RANK[type(claimed.result)])
-            if not isinstance(worst.result, Won):
-                return Claimed(worst.result, in_doubt), True
-        claimed = await take(self._owners, self._home_claim(hold, now_ms))
+            worst = min((claimed.result for claimed in results), key=lambda result: _RANK[type(result)])
+            if isinstance(worst, Lost):
+                worst = Lost(
+                    tuple(cell for each in results if isinstance(each.result, Lost) for cell in each.result.cells)
+                )
+            if not isinstance(worst, Won):
+                return Claimed(worst, in_doubt), True
+        claimed = await take(self._owners, self._home_claim(holds, now_ms))
         return Claimed(claimed.result, in_doubt or claimed.in_doubt), bool(others)
 
-    def _intents(self, hold: Hold, block: int, seats: Sequence[str], now_ms: int) -> Claim:
-        values: Row = {"status": "held", "until": _until(hold, now_ms), "since": now_ms}
-        cells = rows.cell_keys(seats, hold.journey)
-        return Claim(hold.trip, block, hold.id, cells, values, now_ms, hints=self._hints(hold, block, now_ms))
+    def _intents(self, holds: Sequence[Hold], block: int, now_ms: int) -> Claim:
+        until_ms = _until(holds[0], now_ms, now_ms + self._owners.rules.grace_ms)
+        values: Row = {"status": "held" if holds[0].holder else "blocked", "until": until_ms, "since": now_ms}
+        asked = self._hints(holds[0], block, now_ms)
+        return Claim(holds[0].trip, block, _cells_in(block, holds), values, now_ms, hints=asked)
 
-    def _home_claim(self, hold: Hold, now_ms: int) -> Claim:
-        own = rows.hold_key(hold.id)
-        status, until_ms = _cell_status(hold)
-        event, ordinal, expires_at_ms, order = EventType.HOLD_CREATED, 0, until_ms, None
-        if isinstance(hold.state, Confirmed):
-            event, ordinal, order = EventType.SEATS_PURCHASED, hold.extensions + 1, hold.state.order
-        told = rows.event_write(hold, event, at_ms=now_ms, ordinal=ordinal, expires_at_ms=expires_at_ms, order=order)
+    def _home_claim(self, holds: Sequence[Hold], now_ms: int) -> Claim:
+        trip, home = holds[0].trip, holds[0].home
+        status, until_ms = _cell_status(holds[0])
         return Claim(
-            hold.trip,
-            hold.home,
-            hold.id,
-            rows.cell_keys(hold.seats_by_block[hold.home], hold.journey),
+            trip,
+            home,
+            _cells_in(home, holds),
             {"status": status, "since": now_ms, **({} if until_ms is None else {"until": until_ms})},
             now_ms,
-            beside=(Write(own, ABSENT, rows.hold_row(hold)), told),
-            own=own,
-            hints=self._hints(hold, hold.home, now_ms),
+            beside=[write for hold in holds for write in _beginning(hold, now_ms)],
+            own=[rows.hold_key(hold.id) for hold in holds],
+            hints=self._hints(holds[0], home, now_ms),
         )
 
     def _hints(self, hold: Hold, block: int, now_ms: int) -> list[Hint]:
@@ -173,7 +176,7 @@ class Transitions:
         asked = []
         if isinstance(hold.state, Held) and hold.state.expires_at_ms < NEVER_MS:
             asked.append(hints.due(partition, hold.state.expires_at_ms))
-        if len(hold.seats_by_block) > 1:
+        if block != hold.home or hold.seats_elsewhere:
             asked.append(hints.due(partition, now_ms + self._owners.rules.grace_ms))
         if block == hold.home:
             asked.append(hints.recorded(partition, now_ms))
@@ -321,7 +324,7 @@ class Transitions:
             await self._owners.settled(booking)
             return booking
         booking = replace(hold, id=late_id(hold.id), state=Confirmed(order), extensions=hold.extensions + 1)
-        claimed, others_sent = await self._claim(booking, self._clock.now_ms())
+        claimed, others_sent = await self._claim([booking], self._clock.now_ms())
         match claimed.result:
             case Won():
                 await self._owners.settled(booking)
@@ -398,7 +401,7 @@ class Transitions:
             rows.event_write(hold, event, at_ms=now_ms, ordinal=ordinal, expires_at_ms=until_ms),
             *(
                 Write(cell, {"owner": hold.id}, {"until": until_ms})
-                for cell in rows.cell_keys(hold.seats_by_block[hold.home], hold.journey)
+                for cell in rows.cell_keys(hold.seats_by_block.get(hold.home, ()), hold.journey)
             ),
         ]
         due = [hints.due(rows.block_partition(hold.trip, block), until_ms) for block in hold.seats_by_block]
@@ -451,26 +454,50 @@ class Transitions:
 
     # ---- block and unblock
 
-    async def block(self, trip: Trip, seat: str, reason: str) -> bool:
-        """See Holds."""
-        hold = self._house_hold(trip, seat)
-        claim = self._home_claim(hold, hold.created_at_ms)
-        own, event = claim.beside
-        claim = replace(claim, beside=(own._replace(values={**own.values, "reason": reason}), event))
-        claimed = await take(self._owners, claim)
+    async def block(self, trip: Trip, reasons: Mapping[str, str]) -> None:
+        """See Holds. A hold by the house for each seat, all of them committed by the home batch of the first: so each
+        is unblocked by itself. A seat that turns out to be blocked already is left to whoever blocked it.
+        """
+        left = dict(reasons)
+        for _ in range(BLOCKINGS_MAX):
+            holds = house_holds(trip, left, now_ms=self._clock.now_ms(), new_digest=self._owners.new_digest)
+            match await self._block(holds):
+                case None:
+                    return
+                case Lost(cells=cells):
+                    blocked = seats_blocked(cells, segments=len(trip.segments))
+                    await self._told_again([hold for hold in holds if hold.seats[0] in blocked])
+                    left = {seat: reason for seat, reason in left.items() if seat not in blocked}
+                case Contended():
+                    await self._owners.pause()
+                case Unseeded():
+                    raise TripOpening
+                case Stuck():
+                    raise BackendUnavailable
+            if not left:
+                return
+        raise _contended(tuple(left))
+
+    async def _block(self, holds: Sequence[Hold]) -> Lost | Contended | Unseeded | Stuck | None:
+        """Commit these holds by the house, all or none: None, or why not; then nothing of them is left."""
+        claimed, others_sent = await self._claim(holds, holds[0].created_at_ms)
         match claimed.result:
-            case Won() | Standing():
-                await self._owners.settled(hold)
-                return True
-            case Lost() | Contended() | Unseeded() | Stuck() as why:
-                if claimed.in_doubt and (await self._burn(hold, why)).get("status") != "aborted":
-                    await self._owners.settled(hold)
-                    return True
-            case _:
-                assert_never(claimed.result)
-        _check_is_blocked(why, cells=len(trip.segments))
-        await self._owners.watch.changed(hold)  # whoever blocked it may have died before telling
-        return False
+            case Won():
+                is_done, why = True, None
+            case Standing(row=row):
+                is_done, why = row.get("status") != "aborted", Contended(tuple(hold.seats[0] for hold in holds))
+            case why:
+                is_done = claimed.in_doubt and (await self._burn(holds[0], why)).get("status") != "aborted"
+        if is_done:
+            await asyncio.gather(*map(self._owners.settled, holds))
+            return None
+        if others_sent:
+            await asyncio.gather(*(self._owners.given_back(hold.with_state(Aborted(RETRY))) for hold in holds))
+        return why
+
+    async def _told_again(self, holds: Iterable[Hold]) -> None:
+        """Whoever brought these seats to where they are may have died before telling."""
+        await asyncio.gather(*map(self._owners.watch.changed, holds))
 
     async def unblock(self, trip: Trip, seat: str) -> bool:
         """See Holds."""
@@ -478,22 +505,37 @@ class Transitions:
         first = RowKey(Kind.CELL, seat, 0)
         try:
             cell = (await self._owners.batches.get(partition, [first])).get(first)
+            if cell is None:
+                raise TripOpening
+            if cell.get("status") == "blocked" and (ended := await self._unblock(trip, seat, cell)) is not None:
+                return ended
         except StoreUnavailable:
             raise BackendUnavailable from None
-        if cell is None:
-            raise TripOpening
-        if cell.get("status") == "blocked":
-            await self._decide(Caller(trip.key.organization, ""), rows.text(cell, "owner"), Released())
-            return True
-        if cell.get("status") == "available":  # whoever freed it may have died before telling
-            await self._owners.watch.changed(self._house_hold(trip, seat).with_state(Released()))
+        if cell.get("status") in ("available", "blocked"):
+            [hold] = house_holds(trip, {seat: ""}, now_ms=self._clock.now_ms(), new_digest=self._owners.new_digest)
+            await self._told_again([hold.with_state(Released())])
         return False
 
-    def _house_hold(self, trip: Trip, seat: str) -> Hold:
-        """The seat, held by the house from stop to stop and for good."""
-        home, journey = trip.block_of(seat), Journey(0, len(trip.segments) - 1)
-        hold_id = str(HoldId(trip.key.trip, home, self._owners.new_digest(), is_late=False))
-        return Hold(hold_id, trip.key, "", (seat,), (home,), journey, self._clock.now_ms(), "", Held(NEVER_MS))
+    async def _unblock(self, trip: Trip, seat: str, cell: Row) -> bool | None:
+        """End the hold by the house that has the cell; None where it is over, and only its leftovers had to go.
+
+        Raises StoreUnavailable.
+        """
+        organization, owner = trip.key.organization, rows.text(cell, "owner")
+        try:
+            judged = await self._owners.judge(organization, owner, since_ms=rows.number(cell, "since"))
+        except OutcomeUnknown:  # of what somebody else left half done
+            raise BackendUnavailable from None
+        match judged.verdict:
+            case Verdict.TAKEN:
+                hold = await self._decide(Caller(organization, ""), owner, Released())
+                return isinstance(hold.state, Released)
+            case Verdict.CONTENDED:
+                raise _contended([seat])
+            case Verdict.DEAD:
+                left = rows.cell_keys([seat], whole_journey(trip))
+                await self._owners.roll_block(owner, trip.key, trip.block_of(seat), left, Aborted(""))
+                return None
 
 
 _RANK: dict[type, int] = {Lost: 0, Contended: 1, Unseeded: 1, Stuck: 2, Standing: 2, Won: 3}
@@ -515,9 +557,30 @@ def _new_hold(request: HoldRequest, hold_id: str, now_ms: int) -> Hold:
     )
 
 
-def _until(hold: Hold, now_ms: int) -> int:
-    """When to look at the hold's intents: at its expiry, for a late booking at once."""
-    return hold.state.expires_at_ms if isinstance(hold.state, Held) else now_ms
+def _until(hold: Hold, now_ms: int, give_up_ms: int) -> int:
+    """When to look at the hold's intents: at its expiry, for a late booking at once; those of the house, which have no
+    expiry, when the attempt is over.
+    """
+    if not isinstance(hold.state, Held):
+        return now_ms
+    return hold.state.expires_at_ms if hold.holder else give_up_ms
+
+
+def _cells_in(block: int, holds: Iterable[Hold]) -> dict[RowKey, str]:
+    """The cells that the holds have in the block, each with the hold that it is for."""
+    return {
+        cell: hold.id for hold in holds for cell in rows.cell_keys(hold.seats_by_block.get(block, ()), hold.journey)
+    }
+
+
+def _beginning(hold: Hold, now_ms: int) -> tuple[Write, Write]:
+    """The hold's own row and the event that says that it came to be."""
+    _, until_ms = _cell_status(hold)
+    event, ordinal, order = EventType.HOLD_CREATED, 0, None
+    if isinstance(hold.state, Confirmed):
+        event, ordinal, order = EventType.SEATS_PURCHASED, hold.extensions + 1, hold.state.order
+    told = rows.event_write(hold, event, at_ms=now_ms, ordinal=ordinal, expires_at_ms=until_ms, order=order)
+    return Write(rows.hold_key(hold.id), ABSENT, rows.hold_row(hold)), told
 
 
 def _cell_status(hold: Hold) -> tuple[str, int | None]:
@@ -575,22 +638,6 @@ def _at_ms(hold: Hold) -> int:
 
 def _contended(seats: Sequence[str]) -> SeatContended:
     return SeatContended(seats, retry_after_ms=CONTENDED_RETRY_MS)
-
-
-def _check_is_blocked(why: Lost | Contended | Unseeded | Stuck, *, cells: int) -> None:
-    """Raises the refusal unless the house has the seat already."""
-    match why:
-        case Lost(cells=taken):
-            if len(taken) < cells or any(cell.status != "blocked" for cell in taken):
-                raise SeatUnavailable(taken)
-        case Contended(seats=seats):
-            raise _contended(seats)
-        case Unseeded():
-            raise TripOpening
-        case Stuck():
-            raise BackendUnavailable
-        case _:
-            assert_never(why)
 
 
 def _holder_bucket(hold: Hold) -> str:

@@ -236,7 +236,7 @@ def update_asked(message: Message) -> UpdateAsked:
     """Read UpdateInventoryRequest."""
     request = Fields(message)
     blocked, unblocked = [], []
-    for update in request.parts("updates", 0, limits.SEATS_MAX):
+    for update in request.parts("updates", 1, limits.SEATS_MAX):
         seat, reason = update.id("seat_id"), update.text("reason", limits.NAME_BYTES_MAX)
         match update.number("new_status"):
             case SeatStatus.BLOCKED:

@@ -184,8 +184,12 @@ class InventoryService:
 
     async def update_inventory(self, message: Message) -> v1.UpdateInventoryResponse:
         asked = messages.update_asked(message)
-        count = await self._inventory.block_seats(asked.trip, blocked=asked.blocked, unblocked=asked.unblocked)
-        return v1.UpdateInventoryResponse(success=True, updated_count=count)
+        updated = await self._inventory.block_seats(asked.trip, blocked=asked.blocked, unblocked=asked.unblocked)
+        return v1.UpdateInventoryResponse(
+            success=True,
+            updated_count=updated.blocked + updated.unblocked,
+            not_blocked_seat_ids=list(updated.not_blocked),
+        )
 
     async def get_trip(self, message: Message) -> v1.GetTripResponse:
         return replies.defined(await self._inventory.trips.get(messages.trip_named(message)))

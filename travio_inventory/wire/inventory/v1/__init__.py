@@ -891,6 +891,10 @@ class UpdateInventoryRequest(betterproto2.Message):
     organization_id: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
 
     updates: "list[SeatUpdate]" = betterproto2.field(3, betterproto2.TYPE_MESSAGE, repeated=True)
+    """
+    At least one. At most 100 seats are blocked in one call, and fewer on a trip of more than 6 segments: 640 by their
+    number. A seat that somebody has is never blocked: SEAT_UNAVAILABLE, and then none is.
+    """
 
 
 default_message_pool.register_message("inventory.v1", "UpdateInventoryRequest", UpdateInventoryRequest)
@@ -901,6 +905,14 @@ class UpdateInventoryResponse(betterproto2.Message):
     success: "bool" = betterproto2.field(1, betterproto2.TYPE_BOOL)
 
     updated_count: "int" = betterproto2.field(2, betterproto2.TYPE_INT32)
+    """
+    Seats that are blocked now as asked, and seats that were blocked and are back on sale.
+    """
+
+    not_blocked_seat_ids: "list[str]" = betterproto2.field(3, betterproto2.TYPE_STRING, repeated=True)
+    """
+    Seats that were to go back on sale and are not blocked: free already, or somebody's, and left alone.
+    """
 
 
 default_message_pool.register_message("inventory.v1", "UpdateInventoryResponse", UpdateInventoryResponse)
@@ -1088,7 +1100,7 @@ class InventoryServiceStub(betterproto2_grpclib.ServiceStub):
         metadata: "MetadataLike | None" = None,
     ) -> "UpdateInventoryResponse":
         """
-        The house blocks and unblocks seats.
+        The house blocks seats, all of them or none, and unblocks seats, one by one. Seats that are blocked already stay so.
         """
 
         return await self._unary_unary(
@@ -1358,7 +1370,7 @@ class InventoryServiceBase(betterproto2_grpclib.ServiceBase):
 
     async def update_inventory(self, message: "UpdateInventoryRequest") -> "UpdateInventoryResponse":
         """
-        The house blocks and unblocks seats.
+        The house blocks seats, all of them or none, and unblocks seats, one by one. Seats that are blocked already stay so.
         """
 
         raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)

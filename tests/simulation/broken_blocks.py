@@ -1,0 +1,49 @@
+"""Broken designs of taking seats off sale: several seats that are not blocked at one moment, or not by anybody."""
+
+from collections.abc import Mapping
+
+import pytest
+
+from tests.simulation.broken_designs import broken
+from tests.simulation.plan import Plan
+from travio_inventory.domain.errors import SeatUnavailable
+from travio_inventory.domain.hold import NEVER_MS
+from travio_inventory.domain.trip import Trip
+from travio_inventory.store import claims
+from travio_inventory.store.batches import Row, RowKey
+from travio_inventory.store.claims import Claim
+from travio_inventory.store.owners import Owners
+from travio_inventory.store.transitions import Transitions
+
+HOUSES = Plan(0, seats_per_block=1, seats=4, popular=4, holders=3)
+
+
+@broken("block seats one by one, and put them back on sale where one cannot be", "I2 I3 I5", HOUSES.with_seed(1))
+def _one_by_one(patch: pytest.MonkeyPatch) -> None:
+    block = Transitions.block
+
+    async def one_by_one(self: Transitions, trip: Trip, reasons: Mapping[str, str]) -> None:
+        done: list[str] = []
+        try:
+            for seat, reason in reasons.items():
+                await block(self, trip, {seat: reason})
+                done.append(seat)
+        except SeatUnavailable:
+            for seat in done:
+                await self.unblock(trip, seat)
+            raise
+
+    patch.setattr(Transitions, "block", one_by_one)
+
+
+@broken("a seat that another call is about to block counts as blocked", "I3 I5", HOUSES.with_seed(10))
+def _believe_intents(patch: pytest.MonkeyPatch) -> None:
+    judge = claims._judge
+
+    async def believe(owners: Owners, claim: Claim, cell: RowKey, row: Row, obstacles: claims._Obstacles) -> None:
+        if row.get("status") == "blocked":
+            obstacles.taken.append(claims._taken(cell, {"status": "held", "expires_at": NEVER_MS}))
+        else:
+            await judge(owners, claim, cell, row, obstacles)
+
+    patch.setattr(claims, "_judge", believe)
