@@ -54,7 +54,7 @@ def services(
     if workers is not None:
         by_name[_Named(WORKERS)] = [workers]
     health = Health(by_name)
-    return ServerReflection.extend([service, health], pool=descriptors.pool())
+    return ServerReflection.extend([service, health], pool=descriptors.ReflectedPool())
 
 
 class _Named:
