@@ -59,8 +59,8 @@ format: $(READY)  ## Put the code in shape
 wire: $(READY)  ## Generate the wire package from proto/
 	$(BIN)/python proto/generate.py travio_inventory/wire
 
-docs: $(READY)  ## Bring the lists of docs/architecture.md and docs/invariants.md up to date
-	$(BIN)/python -m tests.architecture && $(BIN)/python -m tests.invariants
+docs: $(READY)  ## Bring docs/settings.md and the lists of docs/architecture.md and docs/invariants.md up to date
+	$(BIN)/python -m tests.architecture && $(BIN)/python -m tests.invariants && $(BIN)/python -m tests.settings_page
 
 servers: $(READY)  ## Fetch the real servers that some tests need: Cassandra (with Java), Redis
 	$(BIN)/python -m tests.servers fetch

@@ -13,6 +13,7 @@ import pytest
 from pydantic import ValidationError
 
 from tests.architecture import PACKAGE
+from tests.settings_page import DOCUMENT, page
 from travio_inventory import settings as module
 from travio_inventory.settings import Settings, SettingsError, listed, load_settings, names, shadowed
 
@@ -385,3 +386,8 @@ def test_nothing_is_imported_that_makes_a_start_slow(tmp_path: Path) -> None:
     code = "import json, sys, travio_inventory.settings; print(json.dumps(sorted(sys.modules)))"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, cwd=tmp_path)
     assert {"rich", "cyclopts", "grpclib"} & set(json.loads(run.stdout)) == set()
+
+
+def test_the_document_says_what_every_setting_does() -> None:
+    assert DOCUMENT.read_text() == page(), "run `make docs`"
+    assert all(setting.description and setting.allowed for setting in listed(load_settings()))

@@ -173,6 +173,17 @@ def test_settings_are_listed_with_where_they_come_from(typed: Type) -> None:
     assert (port["value"], port["source"]) == ("9999", "GRPC_PORT")
 
 
+def test_each_setting_is_explained_where_it_is_listed_within_80_columns(typed: Type) -> None:
+    plain = typed("settings", GRPC_PORT="9999").out
+    rows = json.loads(typed("settings", "--json", GRPC_PORT="9999").out)
+    assert "TRAVIO_GRPC_PORT = 9999  (GRPC_PORT)\n" in plain
+    assert max(map(len, plain.splitlines())) <= 80
+    words = " ".join(plain.split())
+    for row in rows:
+        assert f"{row['name']} = {row['value'] or '-'} ({row['source']}) {row['description']} {row['allowed']}" in words
+    assert "default 9083; also read as GRPC_PORT" in words
+
+
 def test_the_demo_ends_by_itself_and_shows_the_seat_sold(typed: Type) -> None:
     answer = typed("demo")
     assert answer.status == 0, answer.err

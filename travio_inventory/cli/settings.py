@@ -1,14 +1,19 @@
-"""The command that lists every setting as it stands, secrets masked."""
+"""The command that lists every setting as it stands and says what it does, secrets masked."""
+
+from collections.abc import Iterator
+from textwrap import wrap
 
 from travio_inventory.cli.exits import Exit
 from travio_inventory.cli.reach import AsJson
-from travio_inventory.cli.screen import Screen
+from travio_inventory.cli.screen import Screen, printable
 from travio_inventory.cli.server import settings_or_none
-from travio_inventory.settings import listed
+from travio_inventory.settings import Setting, listed
+
+INDENT = "    "
 
 
 def show_settings(*, as_json: AsJson = False) -> Exit:
-    """List every setting: its value, where that comes from, what is allowed. Secrets are masked."""
+    """List every setting: its value, where that comes from, what it does, what is allowed. Secrets are masked."""
     settings = settings_or_none()
     if settings is None:
         return Exit.WRONG
@@ -16,7 +21,18 @@ def show_settings(*, as_json: AsJson = False) -> Exit:
     rows = listed(settings)
 
     def show() -> None:
-        screen.table(["setting", "value", "from"], [[row.name, row.value or "-", row.source] for row in rows])
+        for row in rows:
+            screen.draw([[(row.name, "bold"), (f" = {printable(row.value or '-')}  ({row.source})", "")]])
+            screen.draw([[(line, "dim")] for line in _explained(row, screen.width)])
 
     screen.answer([row._asdict() for row in rows], show)
     return Exit.DONE
+
+
+def _explained(row: Setting, width: int) -> Iterator[str]:
+    """What the setting does and takes, on lines of at most `width` characters."""
+    default = f"default {row.default}" if row.default and row.source != "default" else ""
+    also = f"also read as {row.also}" if row.also else ""
+    takes = "; ".join(said for said in (row.allowed, default, also) if said)
+    for said in (row.description, takes):
+        yield from wrap(said, width, initial_indent=INDENT, subsequent_indent=INDENT, break_on_hyphens=False)
