@@ -109,8 +109,7 @@ def naive_map(seat_map: SeatMap) -> v1.GetSeatMapResponse:
 
 def naive_availability(found: Availability, checked_at_s: int) -> v1.CheckAvailabilityResponse:
     """The reply as one would write it field by field."""
-    pairs = list(found.seats())
-    free = [one for one, state in pairs if isinstance(state, seat.Available)]
+    free = [one for one, state in found.seats() if isinstance(state, seat.Available)]
     return v1.CheckAvailabilityResponse(
         is_available=len(free) >= found.passengers,
         available_seats=len(free),
@@ -119,11 +118,10 @@ def naive_availability(found: Availability, checked_at_s: int) -> v1.CheckAvaila
                 seat_id=one.id,
                 seat_number=one.number,
                 seat_class=one.seat_class,
-                status=status_of(state),
-                hold_expires_at=expiry_of(state),
+                status=v1.SeatStatus.AVAILABLE,
                 seat_type=one.seat_type,
             )
-            for one, state in pairs
+            for one in free
         ],
         price_paisa=found.price_minor(),
         checked_at=checked_at_s,

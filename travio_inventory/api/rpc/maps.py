@@ -1,6 +1,6 @@
 """Seat maps and availability as serialized replies: put together from parts, kept while nothing changes."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
@@ -100,18 +100,18 @@ class _Layout:
 
     def availability(self, found: Availability) -> bytes:
         """All but `checked_at`."""
-        pairs = list(found.seats())
-        free = sum(isinstance(state, Available) for _, state in pairs)
-        enough = number(1, free >= found.passengers)
-        return b"".join((enough, number(2, free), *self._entries.write(pairs), number(4, found.price_minor())))
+        free = [self._free[seat.id] for seat, state in found.seats() if isinstance(state, Available)]
+        enough = number(1, len(free) >= found.passengers)
+        return b"".join((enough, number(2, len(free)), *free, number(4, found.price_minor())))
 
     @cached_property
     def _cells(self) -> "_SeatFields":
-        return _SeatFields(self.trip.seats, _cell, field=2, status=6, expires_at=11)
+        return _SeatFields(self.trip.seats)
 
     @cached_property
-    def _entries(self) -> "_SeatFields":
-        return _SeatFields(self.trip.seats, _entry, field=3, status=4, expires_at=5)
+    def _free(self) -> Mapping[str, bytes]:
+        """Each seat as it is offered, by its id."""
+        return {seat.id: part(3, _offered(seat)) for seat in self.trip.seats}
 
     @cached_property
     def _rows(self) -> Sequence[tuple[bytes, int, int]]:
@@ -137,21 +137,15 @@ class _Layout:
 
 
 class _SeatFields:
-    """Each seat of a trip as one item of a repeated field; written once for every state it comes to be in."""
+    """Each seat of a trip as one SeatCell of a row; written once for every state it comes to be in."""
 
-    def __init__(
-        self, seats: Sequence[Seat], write: Callable[[Seat], bytes], *, field: int, status: int, expires_at: int
-    ) -> None:
-        bodies = {seat.id: write(seat) for seat in seats}
+    def __init__(self, seats: Sequence[Seat]) -> None:
+        self._bodies = {seat.id: _cell(seat) for seat in seats}
         self._settled: dict[type[SeatState], _InState] = {
-            Available: _InState(bodies, field, number(status, SeatStatus.AVAILABLE)),
-            Sold: _InState(bodies, field, number(status, SeatStatus.BOOKED)),
-            Blocked: _InState(bodies, field, number(status, SeatStatus.BLOCKED)),
+            Available: _InState(self._bodies, number(6, SeatStatus.AVAILABLE)),
+            Sold: _InState(self._bodies, number(6, SeatStatus.BOOKED)),
+            Blocked: _InState(self._bodies, number(6, SeatStatus.BLOCKED)),
         }
-        self._bodies = bodies
-        self._held = number(status, SeatStatus.HELD)
-        self._field = field
-        self._expires_at = expires_at
 
     def write(self, seats: Iterable[tuple[Seat, SeatState]]) -> list[bytes]:
         return [
@@ -160,21 +154,19 @@ class _SeatFields:
         ]
 
     def _write_held(self, seat: Seat, state: Held) -> bytes:
-        expiry = number(self._expires_at, state.until_ms // 1_000)
-        return part(self._field, self._bodies[seat.id] + self._held + expiry)
+        return part(2, self._bodies[seat.id] + number(6, SeatStatus.HELD) + number(11, state.until_ms // 1_000))
 
 
 class _InState(dict[str, bytes]):
     """Each seat in one state, by its id; written when it is first asked for."""
 
-    def __init__(self, bodies: Mapping[str, bytes], field: int, status: bytes) -> None:
+    def __init__(self, bodies: Mapping[str, bytes], status: bytes) -> None:
         super().__init__()
         self._bodies = bodies
-        self._field = field
         self._status = status
 
     def __missing__(self, seat: str) -> bytes:
-        written = self[seat] = part(self._field, self._bodies[seat] + self._status)
+        written = self[seat] = part(2, self._bodies[seat] + self._status)
         return written
 
 
@@ -195,9 +187,10 @@ def _cell(seat: Seat) -> bytes:
     )
 
 
-def _entry(seat: Seat) -> bytes:
-    """A SeatAvailability without its state."""
-    return text(1, seat.id) + text(2, seat.number) + text(3, seat.seat_class) + text(6, seat.seat_type)
+def _offered(seat: Seat) -> bytes:
+    """The SeatAvailability of a free seat."""
+    state = number(4, SeatStatus.AVAILABLE)
+    return text(1, seat.id) + text(2, seat.number) + text(3, seat.seat_class) + state + text(6, seat.seat_type)
 
 
 def _entries_of_map(field: int, entries: dict[str, str]) -> Iterator[bytes]:

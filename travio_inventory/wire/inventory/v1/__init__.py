@@ -247,6 +247,9 @@ class CheckAvailabilityResponse(betterproto2.Message):
     available_seats: "int" = betterproto2.field(2, betterproto2.TYPE_INT32)
 
     seats: "list[SeatAvailability]" = betterproto2.field(3, betterproto2.TYPE_MESSAGE, repeated=True)
+    """
+    The seats that are free on the whole journey, and no others; available_seats is their number.
+    """
 
     price_paisa: "int" = betterproto2.field(4, betterproto2.TYPE_INT64)
     """
