@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+import os
 from collections.abc import Iterator
 from typing import Literal
 
@@ -42,7 +43,7 @@ def test_a_text_line_says_when_how_grave_who_and_what(stream: io.StringIO) -> No
     log.warning("trip %s of %s", "t\n1", "acme")
     moment, rest = lines(stream)[0].split(" ", 1)
     assert len(moment) == len("2026-01-31T23:59:59.123Z")
-    assert rest == "WARNING travio_inventory.test: trip t\\n1 of acme"
+    assert rest == f"WARNING [{os.getpid()}] travio_inventory.test: trip t\\n1 of acme"
 
 
 def test_a_json_line_says_the_same(stream: io.StringIO) -> None:
@@ -50,7 +51,8 @@ def test_a_json_line_says_the_same(stream: io.StringIO) -> None:
     log.warning("trip %s", "t\n1")
     line = json.loads(lines(stream)[0])
     assert line.pop("at").endswith("Z")
-    assert line == {"level": "WARNING", "logger": "travio_inventory.test", "message": "trip t\n1"}
+    named = {"level": "WARNING", "pid": os.getpid(), "logger": "travio_inventory.test"}
+    assert line == {**named, "message": "trip t\n1"}
 
 
 def failed() -> None:
@@ -81,6 +83,16 @@ def test_what_is_less_severe_is_not_logged(stream: io.StringIO) -> None:
     log.info("nothing to see")
     log.warning("something")
     assert len(lines(stream)) == 1
+
+
+@pytest.mark.parametrize(("level", "lines_of_the_driver"), [("INFO", 0), ("WARNING", 0), ("DEBUG", 1)])
+def test_the_driver_speaks_at_debug_only(
+    stream: io.StringIO, level: Literal["INFO", "WARNING", "DEBUG"], lines_of_the_driver: int
+) -> None:
+    """It has an error with a traceback for each request that no server takes."""
+    set_up_logs(level=level, form="text", stream=stream)
+    logging.getLogger("cassandra.cluster").error("Error preparing query:")
+    assert len(lines(stream)) == lines_of_the_driver
 
 
 def test_setting_up_again_replaces_the_first(stream: io.StringIO) -> None:

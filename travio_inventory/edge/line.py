@@ -13,12 +13,13 @@ from redis.exceptions import NoPermissionError, RedisError, ResponseError
 from travio_inventory.edge.breaker import Breaker
 from travio_inventory.edge.redis_options import RIGHTS, RedisOptions
 from travio_inventory.edge.scripts import packed
+from travio_inventory.observability.outages import Outages
 
 Reply: TypeAlias = Any
 """int, bytes, None, or a list of replies: each script says which."""
 
 COMMANDS_PER_WRITE_MAX = 256
-COMPLAINT_SECONDS = 10
+COMPLAINT_SECONDS = 60
 LATE_S = 0.005
 
 _log = logging.getLogger(__name__)
@@ -50,6 +51,7 @@ class Line:
         self._sender: asyncio.Task[None] | None = None
         self._prober: asyncio.Task[None] | None = None
         self._complain_at = 0.0
+        self._outages = Outages(_log, f"redis {name}")
 
     @property
     def is_down(self) -> bool:
@@ -77,8 +79,11 @@ class Line:
 
     async def ask(self, command: bytes) -> Reply:
         """The answer. Raises RedisAway, or redis.ResponseError where the server refuses the command."""
-        if self._breaker.is_open or len(self._waiting) >= self._options.waiting_max:
+        if self._breaker.is_open:
+            self._outages.missed()
             raise RedisAway(f"redis {self._name}: left alone")
+        if len(self._waiting) >= self._options.waiting_max:
+            raise RedisAway(f"redis {self._name}: too much waits for it")
         reply: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         self._waiting.append((command, reply))
         if self._sender is None:
@@ -134,7 +139,7 @@ class Line:
         self._waiting.clear()
 
     def _went_down(self, failed: Exception) -> None:
-        _log.warning("redis %s is away, the edge does without: %s: %s", self._name, type(failed).__name__, failed)
+        self._outages.went(f"{type(failed).__name__}: {failed}")
         self._prober = asyncio.create_task(self._probe_until_answered())
         self._on_down()
 
@@ -143,7 +148,8 @@ class Line:
             await asyncio.sleep(self._options.probe_interval_ms / 1_000)
             with suppress(Exception):  # it is away still; what for was logged when it went
                 await self._probe()
-        _log.info("redis %s answers again", self._name)
+            self._outages.look()
+        self._outages.came()
 
     async def _probe(self) -> None:
         """One question that nobody waits for. Raises what goes wrong, which may be anything."""

@@ -28,28 +28,31 @@ def set_up_logs(*, level: str, form: Literal["text", "json"], stream: TextIO | N
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(JsonLine() if form == "json" else TextLine())
     logging.basicConfig(level=level, handlers=[handler], force=True)
-    if level == "INFO":
-        logging.getLogger("cassandra").setLevel(logging.WARNING)  # it tells of each server that it finds
+    # The driver tells of a server that is away thousands of times, with a traceback each; the store tells of it once.
+    logging.getLogger("cassandra").setLevel(logging.NOTSET if level == "DEBUG" else logging.CRITICAL)
 
 
 class TextLine(logging.Formatter):
-    """`2026-01-31T23:59:59.123Z INFO    logger: message`; the lines of a traceback begin with " | "."""
+    """`2026-01-31T23:59:59.123Z INFO    [pid] logger: message`; the lines of a traceback begin with " | "."""
 
     def format(self, record: logging.LogRecord) -> str:
         """The record as one line, and its traceback below."""
-        head = f"{_moment(record)} {record.levelname:<7} {record.name}: {escaped(record.getMessage())}"
+        head = (
+            f"{_moment(record)} {record.levelname:<7} [{record.process}] {record.name}: {escaped(record.getMessage())}"
+        )
         trace = _traceback(self, record)
         return "\n".join([head, *(f" | {escaped(line)}" for line in trace.split("\n") if trace)])
 
 
 class JsonLine(logging.Formatter):
-    """One JSON object per line: at, level, logger, message, and traceback where there is one."""
+    """One JSON object per line: at, level, pid, logger, message, and traceback where there is one."""
 
     def format(self, record: logging.LogRecord) -> str:
         """The record as one line of ASCII."""
         line = {
             "at": _moment(record),
             "level": record.levelname,
+            "pid": record.process,
             "logger": record.name,
             "message": record.getMessage(),
         }

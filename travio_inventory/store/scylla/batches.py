@@ -37,6 +37,7 @@ from travio_inventory.store.scylla.bridge import Bridge, Reply
 from travio_inventory.store.scylla.connecting import BATCH, SERIAL, Answer, ScyllaOptions, connect
 from travio_inventory.store.scylla.failures import Failure, cause, outcome_of, raise_wrong, unread
 from travio_inventory.store.scylla.prepared import Prepared
+from travio_inventory.store.scylla.servers import Servers
 from travio_inventory.store.scylla.statements import (
     Place,
     Statement,
@@ -88,6 +89,7 @@ class ScyllaBatches:
         self._request_s = options.request_ms_max / 1000
         self._bridge = Bridge(session, patience_s=self._request_s + DRIVER_LATE_S)
         self._prepared = Prepared(session)
+        self._servers = Servers(session.cluster)
         self._turns = Turns(
             limit=options.calls_max,
             per_partition=options.calls_per_partition_max,
@@ -114,6 +116,7 @@ class ScyllaBatches:
             finally:
                 watching.cancel()
                 batches._shut = _CLOSED
+                batches._servers.close()
                 await asyncio.gather(watching, batches._prepared.close(), return_exceptions=True)
         finally:
             await asyncio.to_thread(session.cluster.shutdown)
@@ -225,6 +228,14 @@ class ScyllaBatches:
         build: _Build,
         *,
         send_by: float = ANY_TIME,
+    ) -> Reply:
+        reply = await self._reply_to(lane, statements, profile, build, send_by)
+        if isinstance(reply, Failure):
+            self._servers.missed()
+        return reply
+
+    async def _reply_to(
+        self, lane: Partition | None, statements: Sequence[Statement], profile: str, build: _Build, send_by: float
     ) -> Reply:
         """Prepare what must be, wait for a turn, send, wait for the reply."""
         if (shut := self._is_shut()) is not None:

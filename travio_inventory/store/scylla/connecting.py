@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Literal, NamedTuple
 
-from cassandra import ConsistencyLevel
+from cassandra import ConsistencyLevel, UnresolvableContactPoints
 from cassandra.auth import PlainTextAuthProvider
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, Session
 from cassandra.policies import ConstantReconnectionPolicy, FallthroughRetryPolicy
@@ -89,13 +89,16 @@ def session(options: ScyllaOptions) -> Iterator[Session]:
 
 def connect(options: ScyllaOptions) -> Session:
     """A session, to be ended by `.cluster.shutdown()`. Blocks. Raises StoreUnavailable where no server takes us."""
-    cluster = _cluster(options)
+    where = f"{', '.join(options.hosts)} port {options.port}"
+    try:
+        cluster = _cluster(options)
+    except UnresolvableContactPoints as error:
+        raise StoreUnavailable(f"no session with {where}: no such host") from error
     try:
         opened = cluster.connect(wait_for_all_pools=True)
     except Exception as error:
         cluster.shutdown()
-        where = ", ".join(options.hosts)
-        raise StoreUnavailable(f"no session with {where} port {options.port}: {cause(error)}") from error
+        raise StoreUnavailable(f"no session with {where}: {cause(error)}") from error
     opened.default_fetch_size = None  # reads have limits of their own; the driver's pages would not see one moment
     opened.use_client_timestamp = False  # the order of a partition's batches is the servers' business
     return opened

@@ -1,0 +1,121 @@
+"""What an operator reads: a line when a server goes, a line when it is back, and one good line of a failed start."""
+
+import asyncio
+import re
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from secrets import token_hex
+
+import pytest
+
+from tests.servers.cassandra import cassandra
+from tests.servers.fixtures import need
+from tests.servers.redis import redis_server
+from tests.store.conftest import make_tables, scylla_options
+from tests.system.service_process import EndedEarly, ServiceProcess, eventually, serving
+from tests.system.trips import trip_of
+from travio_inventory.client import Refusal
+
+SHOPPERS = 6
+AWAY_S = 8
+BACK_S_MAX = 60
+LINE = re.compile(r"\S+Z (?P<level>\w+) +\[(?P<pid>\d+)\] (?P<logger>[\w.]+): .*")
+WORKERS = 2
+WORKERS_LINES_MAX = 3
+"""Of each worker while the store is away: it cannot sweep, it cannot relay, and the figures."""
+
+
+@asynccontextmanager
+async def shopping(service: ServiceProcess) -> AsyncIterator[None]:
+    """Shoppers hold and release all the time, whatever they are told."""
+    trip = trip_of(f"t-{token_hex(4)}", seats=40, seats_per_block=4)
+    async with service.client() as client:
+        await client.open_trip(trip)
+
+    async def shop(number: int) -> None:
+        async with service.client(f"u{number}") as client:
+            for turn in range(1_000_000):
+                try:
+                    seat = trip.seats[(7 * number + turn) % len(trip.seats)].id
+                    await client.release((await client.hold(trip.key.trip, "S0", "S2", [seat])).id)
+                except Refusal:
+                    await asyncio.sleep(0.01)
+
+    shoppers = [asyncio.create_task(shop(number)) for number in range(SHOPPERS)]
+    try:
+        yield
+    finally:
+        for shopper in shoppers:
+            shopper.cancel()
+        await asyncio.gather(*shoppers, return_exceptions=True)
+
+
+async def lines_of(service: ServiceProcess, kill: Callable[[], None], start: Callable[[], None]) -> list[str]:
+    """What the processes say from when a server is killed until all of them have found it again."""
+    said = len(service.log.splitlines())
+    await asyncio.to_thread(kill)
+    await asyncio.sleep(AWAY_S)
+    await asyncio.to_thread(start)
+
+    async def all_are_back() -> bool:
+        return " ".join(service.log.splitlines()[said:]).count(" is back after ") >= WORKERS
+
+    await eventually(all_are_back, within_s=BACK_S_MAX)
+    return service.log.splitlines()[said:]
+
+
+def by_process(lines: list[str], words: str) -> Counter[str]:
+    """How many of the lines have the words, by the process that said them; each line must say which."""
+    found = [line for line in map(LINE.fullmatch, lines) if line is not None]
+    assert len(found) == len(lines), lines
+    return Counter(line["pid"] for line in found if words in line[0])
+
+
+@pytest.mark.scylla
+@pytest.mark.redis
+async def test_each_process_says_once_that_a_server_went_and_once_that_it_is_back(tmp_path: Path) -> None:
+    need("scylla")
+    need("redis")
+    with cassandra(tmp_path / "cassandra") as database, redis_server(tmp_path) as redis:
+        make_tables(options := scylla_options(database, "log_lines"))
+        settings = {
+            "SCYLLA_HOSTS": f"{database.hosts[0]}:{database.port}",
+            "TRAVIO_SCYLLA_KEYSPACE": options.keyspace,
+            "TRAVIO_ENVIRONMENT": "development",
+            "REDIS_ADDR": redis.address,
+        }
+        async with serving(tmp_path, f"serve --workers {WORKERS}", **settings) as service, shopping(service):
+            await asyncio.sleep(1)
+            for name, kill, start in (
+                (f"redis {redis.address}", redis.kill, redis.start),
+                (f"database server {database.hosts[0]}", database.nodes[0].kill, database.nodes[0].start),
+            ):
+                lines = await lines_of(service, kill, start)
+                for words in (f"{name}", " is away: ", " is back after "):
+                    assert set(by_process(lines, words).values()) == {2 if words == name else 1}, lines
+                    assert len(by_process(lines, words)) == WORKERS
+                assert len(lines) <= WORKERS * (2 + WORKERS_LINES_MAX), lines
+                assert sum(by_process(lines, "requests went without").values()) == WORKERS
+            assert "Traceback" not in service.log
+
+
+@pytest.mark.parametrize("role", ["serve", "serve --workers 2", "work"])
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        ({"SCYLLA_HOSTS": "127.0.0.1:1"}, "no session with 127.0.0.1 port 1: "),
+        ({"SCYLLA_HOSTS": "no.such.host.invalid"}, "no session with no.such.host.invalid port 9042: no such host"),
+    ],
+)
+async def test_a_start_that_fails_ends_with_one_line(
+    processes: Callable[..., ServiceProcess], variables: dict[str, str], said: str, role: str
+) -> None:
+    service = processes(role, TRAVIO_EDGE="absent", **variables)
+    with pytest.raises(EndedEarly):
+        await service.start()
+    assert await service.ended() == 1
+    (line,) = service.log.splitlines()
+    assert f"cannot start: {said}" in line
+    assert LINE.fullmatch(line)

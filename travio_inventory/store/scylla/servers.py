@@ -1,0 +1,77 @@
+"""Tells the log which servers go and come, as the driver finds out, in the driver's place."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+
+from cassandra.cluster import Cluster
+from cassandra.policies import HostDistance, HostStateListener
+from cassandra.pool import Host
+
+from travio_inventory.observability.outages import Outages
+
+LOOK_EVERY_S = 1.0
+
+_log = logging.getLogger(__name__)
+
+
+class Servers(HostStateListener):  # type: ignore[misc]  # the driver ships no types
+    """The servers of a cluster that we ask, each of them told of once when it goes and once when it comes back. Made on
+    the event loop; the driver calls from its own threads.
+    """
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self._loop = asyncio.get_running_loop()
+        self._outages: dict[str, Outages] = {}
+        self._looking: asyncio.TimerHandle | None = None
+        cluster.register_listener(self)
+
+    def close(self) -> None:
+        """Tell no more."""
+        self._cluster.unregister_listener(self)
+        if self._looking is not None:
+            self._looking.cancel()
+
+    def missed(self) -> None:
+        """A request was not answered, or not made; it counts for every server that is away."""
+        for outages in self._outages.values():
+            outages.missed()
+
+    def on_down(self, host: Host) -> None:
+        """A server is away."""
+        if self._cluster.profile_manager.distance(host) != HostDistance.IGNORED:
+            self._soon(self._went, str(host.endpoint))
+
+    def on_up(self, host: Host) -> None:
+        """A server is back."""
+        self._soon(self._came, str(host.endpoint))
+
+    def on_add(self, host: Host) -> None:
+        """A server is new, which is nothing to tell of."""
+        self._soon(self._came, str(host.endpoint))
+
+    def on_remove(self, host: Host) -> None:
+        """A server is no part of the cluster any more."""
+        self._soon(self._outages.pop, str(host.endpoint), None)
+
+    def _soon(self, call: Callable[..., object], *words: object) -> None:
+        with suppress(RuntimeError):  # the loop is closed, and so are we
+            self._loop.call_soon_threadsafe(call, *words)
+
+    def _went(self, name: str) -> None:
+        outages = self._outages.setdefault(name, Outages(_log, f"database server {name}"))
+        outages.went("it does not answer")
+        if self._looking is None:
+            self._look()
+
+    def _came(self, name: str) -> None:
+        if name in self._outages:
+            self._outages[name].came()
+
+    def _look(self) -> None:
+        for outages in self._outages.values():
+            outages.look()
+        is_any = any(outages.is_away for outages in self._outages.values())
+        self._looking = self._loop.call_later(LOOK_EVERY_S, self._look) if is_any else None
