@@ -13,7 +13,7 @@ from cyclopts import Group, Parameter, Token
 from travio_inventory.addresses import Address, parse_address
 from travio_inventory.cli.exits import Exit, Failure, failure_of, failure_of_error, not_reached
 from travio_inventory.cli.screen import Screen, printable
-from travio_inventory.client.client import InventoryClient
+from travio_inventory.client.client import ORGANIZATION_DEFAULT, InventoryClient
 from travio_inventory.client.refusals import ClientError
 from travio_inventory.client.unreachable import NoService, NoTls
 from travio_inventory.domain.errors import OutcomeUnknown, Refusal
@@ -61,7 +61,7 @@ class Reach:
     target: Annotated[str, Parameter(env_var="TRAVIO_TARGET", help="HOST:PORT of the service.")] = "localhost:9083"
     organization: Annotated[
         str, Parameter(env_var="TRAVIO_ORGANIZATION", help="The organization that runs the trip.")
-    ] = "demo"
+    ] = ORGANIZATION_DEFAULT
     user: Annotated[str, Parameter(env_var="TRAVIO_USER", help="Who holds and books.")] = "me"
     tls: Tls = False
     ca_file: CaFile = None

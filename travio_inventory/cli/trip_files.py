@@ -14,11 +14,11 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeVar
 
+from travio_inventory.client.client import ORGANIZATION_DEFAULT
 from travio_inventory.domain.errors import InvalidTrip
 from travio_inventory.domain.trip import ALL_IN_ONE_BLOCK, OUR_CHOICE, Seat, Segment, Trip, TripKey
 
 FILE_BYTES_MAX = 1_000_000
-ORGANIZATION_DEFAULT = "demo"
 ALL_SEATS = "all"
 SECTION_GAP_ROWS = 1
 """Rows left empty between two sections, so that a map shows where one ends."""

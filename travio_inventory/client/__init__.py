@@ -41,9 +41,11 @@ from travio_inventory.domain.errors import (
     Refusal,
     SeatContended,
     SeatUnavailable,
+    TakenCell,
     TripDefinedOtherwise,
     TripNotFound,
     TripOpening,
+    Violation,
     WrongRequest,
 )
 from travio_inventory.domain.trip import Journey, Seat, Segment, Trip, TripKey
@@ -93,6 +95,7 @@ __all__ = [
     "SeatStatus",
     "SeatUnavailable",
     "Segment",
+    "TakenCell",
     "Ticket",
     "Trip",
     "TripDefinedOtherwise",
@@ -100,6 +103,7 @@ __all__ = [
     "TripNotFound",
     "TripOpening",
     "Unblocked",
+    "Violation",
     "WaitlistEntry",
     "WrongRequest",
 ]

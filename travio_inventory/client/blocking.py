@@ -15,6 +15,7 @@ from travio_inventory.client.answers import Booking, Passenger
 from travio_inventory.client.client import (
     ATTEMPTS_MAX_DEFAULT,
     DEADLINE_S_DEFAULT,
+    ORGANIZATION_DEFAULT,
     TARGET_DEFAULT,
     InventoryClient,
 )
@@ -114,7 +115,7 @@ class BlockingInventoryClient:
         self,
         target: str = TARGET_DEFAULT,
         *,
-        organization: str = "default",
+        organization: str = ORGANIZATION_DEFAULT,
         user: str = "",
         deadline_s: float = DEADLINE_S_DEFAULT,
         attempts_max: int = ATTEMPTS_MAX_DEFAULT,

@@ -27,6 +27,7 @@ from travio_inventory.domain.trip import Journey, Trip
 from travio_inventory.wire.inventory import v1 as wire
 
 TARGET_DEFAULT = "localhost:9083"
+ORGANIZATION_DEFAULT = "default"
 DEADLINE_S_DEFAULT = 5.0
 ATTEMPTS_MAX_DEFAULT = 4
 
@@ -49,7 +50,7 @@ class InventoryClient:
         self,
         target: str = TARGET_DEFAULT,
         *,
-        organization: str = "default",
+        organization: str = ORGANIZATION_DEFAULT,
         user: str = "",
         deadline_s: float = DEADLINE_S_DEFAULT,
         attempts_max: int = ATTEMPTS_MAX_DEFAULT,
