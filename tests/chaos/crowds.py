@@ -174,8 +174,10 @@ class Crowd:
 
     def _note_refusal(self, call: Call, reply: Reply) -> None:
         details = _DETAILS.decode(Status(reply.status), reply.message, reply.details) if reply.details else None
-        match refusal_from(GRPCError(Status(reply.status), reply.message, details), writes=True):
+        failure = GRPCError(Status(reply.status), reply.message, details)
+        match refusal_from(failure, writes=True):
             case Refusal() as refusal:
+                refusal.__cause__ = failure
                 self.notebook.refuse(call, refusal)
             case error:
                 self.notebook.strange.append(f"no answer to such a call: {error!r} {call}")

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import TypeVar
 
+from grpclib.exceptions import GRPCError
+
 from tests.simulation.history import Answer, Call
 from tests.system.service_process import ORGANIZATION
 from travio_inventory.client import (
@@ -19,6 +21,7 @@ from travio_inventory.client import (
     Refusal,
     Trip,
 )
+from travio_inventory.client.refusals import MEANINGS, Meaning
 from travio_inventory.domain.hold import Caller, claimant_of
 from travio_inventory.engine.ports import Cell
 
@@ -108,6 +111,8 @@ class Notebook:
         """Write the refusal down, now."""
         match refusal:
             case OutcomeUnknown():
+                if is_a_bug(refusal):
+                    self.strange.append(f"a bug in the place of an answer: {refusal!r} {call}")
                 return self.give_up(call)
             case AskAgain():
                 call.answer = Answer.AGAIN
@@ -127,6 +132,12 @@ class Notebook:
     def heard_s(self, call: Call) -> float:
         """When the caller had the answer, or heard that none comes."""
         return self.gave_up_s.get(call.number, call.returned_s)
+
+
+def is_a_bug(refusal: Refusal) -> bool:
+    """Whether the service itself failed at the call, rather than its answer was lost."""
+    failure = refusal.__cause__
+    return isinstance(failure, GRPCError) and MEANINGS[failure.status] is Meaning.BROKEN
 
 
 def cells(trip: Trip, seats: Sequence[str], journey: Journey) -> tuple[Cell, ...]:
