@@ -6,32 +6,39 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from travio_inventory.store.sqlite.lease import BEAT_S, Holder, holder_of, is_alive, ourselves, signs_of_life
+
 
 class DataFolderInUse(Exception):
     """Another process has the data folder. `pid` is 0 where it has not yet said who it is."""
 
-    def __init__(self, folder: Path, pid: int) -> None:
-        super().__init__(f"data folder {folder} is in use by process {pid or '(unknown)'}")
+    def __init__(self, folder: Path, holder: Holder | None, *, advice: str = "") -> None:
+        who = f"process {holder.pid} of {holder.host}" if holder else "process (unknown)"
+        super().__init__(f"data folder {folder} is in use by {who}{advice}")
         self.folder = folder
-        self.pid = pid
+        self.pid = holder.pid if holder else 0
 
 
 @contextmanager
-def locked_folder(folder: Path) -> Iterator[None]:
-    """Have the folder, made if need be, to ourselves. Raises DataFolderInUse.
+def locked_folder(folder: Path, *, beat_s: float = BEAT_S) -> Iterator[None]:
+    """Have the folder, made if need be, to ourselves. Raises DataFolderInUse, OSError.
 
-    The lock goes with the process, however that ends; the file `lock` stays and means nothing by itself.
+    The lock goes with the process, however that ends; the file `lock` stays. Where it names a process of another
+    machine, or of this one before it was started, a few seconds are spent on seeing whether that one lives.
     """
     _make(folder)
-    file = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    path, us = folder / "lock", ourselves()
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise DataFolderInUse(folder, int(os.read(file, 20) or 0)) from None
-        os.ftruncate(file, 0)
-        os.write(file, str(os.getpid()).encode())
-        yield
+            raise DataFolderInUse(folder, holder_of(path)) from None
+        holder = holder_of(path)
+        if holder is not None and holder.machine != us.machine and is_alive(path, holder, beat_s=beat_s):
+            raise DataFolderInUse(folder, holder, advice=": it must be on a disk of one machine")
+        with signs_of_life(path, us, beat_s=beat_s):
+            yield
     finally:
         os.close(file)
 

@@ -1,0 +1,88 @@
+"""A data folder on a disk that several machines share, whose locks they may not see of each other."""
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event, Thread
+
+import pytest
+
+from travio_inventory.store.sqlite import DataFolderInUse
+from travio_inventory.store.sqlite.folder import locked_folder
+from travio_inventory.store.sqlite.lease import SILENT_BEATS, Holder, holder_of, ourselves
+
+BEAT_S = 0.2
+ELSEWHERE = Holder(pid=77, host="db-2", machine="another start of another machine")
+
+
+def name(folder: Path, holder: Holder) -> None:
+    """Write the holder down, as its machine does, whose lock we do not see."""
+    (folder / "lock").write_text(json.dumps(holder._asdict()))
+
+
+@contextmanager
+def alive_elsewhere(folder: Path) -> Iterator[None]:
+    """A process of another machine has the folder, and beats."""
+    is_over = Event()
+
+    def beat() -> None:
+        beats = 0
+        while not is_over.wait(BEAT_S):
+            beats += 1
+            name(folder, ELSEWHERE._replace(beat=beats))
+
+    name(folder, ELSEWHERE)
+    beating = Thread(target=beat)
+    beating.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        beating.join()
+
+
+def test_a_folder_that_a_process_of_another_machine_uses_is_refused(tmp_path: Path) -> None:
+    said = "in use by process 77 of db-2: it must be on a disk of one machine"
+    with alive_elsewhere(tmp_path), pytest.raises(DataFolderInUse, match=said), locked_folder(tmp_path, beat_s=BEAT_S):
+        pass
+
+
+def test_a_folder_whose_process_died_with_its_machine_is_had_after_a_while(tmp_path: Path) -> None:
+    name(tmp_path, ELSEWHERE)
+    began_s = time.monotonic()
+    with locked_folder(tmp_path, beat_s=BEAT_S):
+        assert time.monotonic() - began_s >= SILENT_BEATS * BEAT_S
+        assert (named := holder_of(tmp_path / "lock")) is not None
+        assert named.pid == os.getpid()
+
+
+@pytest.mark.parametrize("before", ["nobody", "ended", "killed"])
+def test_nobody_waits_for_a_process_of_the_same_machine(tmp_path: Path, before: str) -> None:
+    if before == "ended":
+        with locked_folder(tmp_path, beat_s=BEAT_S):
+            pass
+        assert holder_of(tmp_path / "lock") is None
+    if before == "killed":
+        name(tmp_path, ourselves()._replace(pid=77))
+    began_s = time.monotonic()
+    with locked_folder(tmp_path, beat_s=60):
+        assert time.monotonic() - began_s < 10
+
+
+def test_who_has_the_folder_gives_a_sign_every_beat(tmp_path: Path) -> None:
+    with locked_folder(tmp_path, beat_s=0.01):
+        first = holder_of(tmp_path / "lock")
+        until_s = time.monotonic() + 10
+        while holder_of(tmp_path / "lock") in (first, None):
+            assert time.monotonic() < until_s
+            time.sleep(0.01)
+
+
+@pytest.mark.parametrize("text", ["", "1234", "[]", '{"pid": 1}', "\x00"])
+def test_a_lock_file_that_names_nobody_is_no_obstacle(tmp_path: Path, text: str) -> None:
+    (tmp_path / "lock").write_text(text)
+    with locked_folder(tmp_path, beat_s=60):
+        pass
