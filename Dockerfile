@@ -9,7 +9,7 @@ COPY requirements/build.txt requirements/runtime.txt requirements/
 RUN python -m venv --without-pip /opt/travio \
     && pip install --require-hashes --only-binary :all: -r requirements/build.txt \
     && pip --python /opt/travio install --require-hashes --only-binary :all: -r requirements/runtime.txt
-COPY pyproject.toml schema.cql ./
+COPY pyproject.toml schema.cql README.md LICENSE ./
 COPY travio_inventory travio_inventory
 RUN pip wheel --no-deps --no-build-isolation --wheel-dir dist . \
     && pip --python /opt/travio install --no-deps --no-index dist/*.whl

@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 LOCK := $(BIN)/uv --no-config pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
-	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(UPGRADE)
+	--no-emit-index-url --no-emit-find-links --extra server --custom-compile-command "make lock" $(UPGRADE)
 NEEDS := needs python 3.11 or later with its venv module; on Debian: apt-get install python3 python3-venv
 
 # The tests start some hundred processes, which need not compile the same modules again each.
@@ -13,7 +13,7 @@ export PYTHONDONTWRITEBYTECODE :=
 PARALLEL := --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-servers load-test simulate crash-points chaos attack proof check style format wire docs servers lock clean
+.PHONY: help install demo test test-servers load-test simulate crash-points chaos attack proof check check-all style format wire docs servers lock clean
 
 help:  ## Say what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s%s\n", $$1, $$2 }' Makefile
@@ -50,6 +50,9 @@ proof: $(READY)  ## Try to break every promise, for 20 minutes, and write docs/p
 check: $(READY)  ## All that CI asks for: style, then all tests
 	$(MAKE) style crash-points test-servers test
 
+check-all: $(READY)  ## All that is checked before a release, for an hour: CI, then every proof (docs/proof.md)
+	$(MAKE) check proof
+
 style: $(READY)  ## Check style, types and layers
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
 
@@ -68,7 +71,7 @@ servers: $(READY)  ## Fetch the real servers that some tests need: Cassandra (wi
 lock: $(READY)  ## Pin what is installed (UPGRADE=--upgrade moves to the newest versions)
 	$(LOCK) pyproject.toml -o requirements/runtime.txt
 	$(LOCK) pyproject.toml requirements/dev.in -c requirements/runtime.txt -o requirements/dev.txt
-	$(LOCK) requirements/build.in -c requirements/dev.txt -o requirements/build.txt
+	$(subst --extra server,,$(LOCK)) requirements/build.in -c requirements/dev.txt -o requirements/build.txt
 
 clean:  ## Remove what was made, .venv too; data/ stays
 	rm -rf .venv .venv-newest build dist *.egg-info .hypothesis .*_cache && find . -name __pycache__ -prune -exec rm -rf {} +

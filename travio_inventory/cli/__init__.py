@@ -8,12 +8,35 @@ from collections.abc import Sequence
 from io import TextIOWrapper
 from typing import NoReturn
 
+SERVICE_PACKAGES = frozenset({"cassandra", "pydantic", "pydantic_settings", "redis"})
+"""What the extra `server` installs, and a client does without."""
+
 
 def main(words: Sequence[str] | None = None) -> None:
     """Run the command that the words, or the program's arguments, name; raises SystemExit with its status."""
     asked = sys.argv[1:] if words is None else list(words)
-    if asked in (["serve"], ["work"]):
-        _run_service(asked[0])
+    try:
+        if asked in (["serve"], ["work"]):
+            _run_service(asked[0])
+        _run_command(words)
+    except ImportError as failed:
+        sys.exit(_not_imported(failed))
+
+
+def _not_imported(failed: ImportError) -> int:
+    """Say what to install where the service's packages are not here; the exit status."""
+    from travio_inventory.cli.exits import Exit  # noqa: PLC0415 - see _run_command
+
+    missing = failed.__cause__ if isinstance(failed.__cause__, ImportError) else failed  # a command's own is wrapped
+    if (missing.name or "").partition(".")[0] not in SERVICE_PACKAGES:
+        traceback.print_exception(failed)
+        return Exit.BROKEN
+    said = f"this needs the packages of the service, and {missing.name} is not installed"
+    sys.stderr.write(f"{said}: pip install 'travio-inventory[server]'\n")
+    return Exit.WRONG
+
+
+def _run_command(words: Sequence[str] | None) -> None:
     from travio_inventory.cli.commands import run  # noqa: PLC0415 - who needs one module of ours needs no more
     from travio_inventory.cli.exits import Exit  # noqa: PLC0415 - see above
 
@@ -27,6 +50,8 @@ def main(words: Sequence[str] | None = None) -> None:
     except UnicodeEncodeError as wrong:
         sys.stderr.write(f"{wrong.object!a} is no text: write it in UTF-8\n")
         sys.exit(Exit.WRONG)
+    except ImportError:
+        raise
     except Exception:  # noqa: BLE001 - Python's own status for it, 1, is a definite no here
         traceback.print_exc()
         sys.exit(Exit.BROKEN)

@@ -1,0 +1,46 @@
+"""The command line and the client where only their own packages are installed, without those of the service."""
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.cli.conftest import EXAMPLES
+from travio_inventory.cli import SERVICE_PACKAGES
+from travio_inventory.cli.bench.own_server import OwnServer
+from travio_inventory.cli.commands import COACH
+
+WITHOUT = f"""
+import sys
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {set(SERVICE_PACKAGES)!r}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+sys.meta_path.insert(0, Missing())
+from travio_inventory.cli import main
+main()
+"""
+
+
+def typed(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-c", WITHOUT, *words], capture_output=True, text=True, check=False)
+
+
+def test_a_client_alone_asks_a_service(server: OwnServer) -> None:
+    there = ("--target", f"{server.host}:{server.port}", "--organization", "a-client-alone")
+    for words in (
+        ("trip", "open", str(EXAMPLES / "coach.toml")),
+        ("map", COACH, "dhaka", "chattogram"),
+        ("hold", COACH, "dhaka", "chattogram", "seat-A1"),
+        ("holds", "list"),
+    ):
+        done = typed(*words, *there)
+        assert (done.returncode, done.stderr) == (0, ""), words
+
+
+@pytest.mark.parametrize("words", [["serve"], ["work"], ["settings"], ["schema", "check"], ["bench", "noop"]])
+def test_what_needs_the_service_says_what_to_install(words: list[str]) -> None:
+    done = typed(*words)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "pip install 'travio-inventory[server]'" in done.stderr
