@@ -133,8 +133,12 @@ class MeteredStore:
     async def get(self, partition: Partition, keys: Sequence[RowKey]) -> Rows:
         return await self.meter.call(f"get {partition.table}", lambda: self.store.get(partition, keys))
 
-    async def read(self, partition: Partition, kind: Kind, *, start: str = "", end: str = "") -> Rows:
-        return await self.meter.call(f"read {kind}", lambda: self.store.read(partition, kind, start=start, end=end))
+    async def read(
+        self, partition: Partition, kind: Kind, *, start: str = "", end: str = "", most: int | None = None
+    ) -> Rows:
+        return await self.meter.call(
+            f"read {kind}", lambda: self.store.read(partition, kind, start=start, end=end, most=most)
+        )
 
     async def hinted(self, index: Index, bucket: str, *, most: int | None = None) -> Sequence[str]:
         return await self.meter.call(f"hinted {index}", lambda: self.store.hinted(index, bucket, most=most))

@@ -15,10 +15,9 @@ LONG_S = 200
 
 
 async def workers_were_here(sale: Sale) -> None:
-    """A sweeper and a relay ran on the store before: they need not look at a whole day."""
-    for index in (Index.EXPIRY, Index.JOURNAL):
-        minutes = OpenMinutes(sale.line, index, first=minute_of(START_MS) - 1)
-        await minutes.settled((), START_MS)
+    """A sweeper ran on the store before: it need not look at a whole day."""
+    minutes = OpenMinutes(sale.line, Index.EXPIRY, sale.clock, first=minute_of(START_MS) - 1)
+    await minutes.settled((), START_MS)
 
 
 # ---- what comes before

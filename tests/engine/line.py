@@ -202,13 +202,15 @@ class Line:
         self._readable(partition)
         return await self._store.get(self._own(partition), keys)
 
-    async def read(self, partition: Partition, kind: Kind, *, start: str = "", end: str = "") -> Rows:
+    async def read(
+        self, partition: Partition, kind: Kind, *, start: str = "", end: str = "", most: int | None = None
+    ) -> Rows:
         self._readable(partition)
         self.reads[kind] += 1
         self.reading += 1
         self.reads_at_once = max(self.reads_at_once, self.reading)
         try:
-            found = await self._store.read(self._own(partition), kind, start=start, end=end)
+            found = await self._store.read(self._own(partition), kind, start=start, end=end, most=most)
             for stall in self._read_stalls:
                 if stall.only(partition, ()):
                     await stall.wait()

@@ -36,8 +36,10 @@ class Passing:
     async def get(self, partition: Partition, keys: Sequence[RowKey]) -> Rows:
         return await self.store.get(partition, keys)
 
-    async def read(self, partition: Partition, kind: Kind, *, start: str = "", end: str = "") -> Rows:
-        return await self.store.read(partition, kind, start=start, end=end)
+    async def read(
+        self, partition: Partition, kind: Kind, *, start: str = "", end: str = "", most: int | None = None
+    ) -> Rows:
+        return await self.store.read(partition, kind, start=start, end=end, most=most)
 
     async def hinted(self, index: Index, bucket: str, *, most: int | None = None) -> Sequence[str]:
         return await self.store.hinted(index, bucket, most=most)

@@ -73,17 +73,27 @@ class Clock:
     """Stands still unless a test moves it."""
 
     at_ms: int = START_MS
+    passed_ms: int = 0
 
     def now_ms(self) -> int:
         """Unix milliseconds."""
         return self.at_ms
 
+    def elapsed_ms(self) -> int:
+        """Milliseconds since the sale began."""
+        return self.passed_ms
+
     def pass_ms(self, ms: int) -> None:
         """That much time passes."""
         self.at_ms += ms
+        self.passed_ms += ms
 
     def pass_s(self, seconds: float) -> None:
         """That much time passes."""
+        self.pass_ms(round(seconds * 1_000))
+
+    def set_by_s(self, seconds: float) -> None:
+        """Somebody sets the time of day, forwards or back."""
         self.at_ms += round(seconds * 1_000)
 
 

@@ -7,6 +7,7 @@ import pytest
 from tests.engine.sale import CLOCK_BOUND_MS, START_MS, TTL_S, Market, PerBlock, Sale
 from travio_inventory.domain.errors import BackendUnavailable, HoldExpired, SeatUnavailable
 from travio_inventory.domain.hold import Expired, Held
+from travio_inventory.store.aside import WAITS_MS
 from travio_inventory.store.minutes import FIRST_LOOK_MINUTES, MINUTES_AT_ONCE
 
 SEATS = "A1 A2 A18"
@@ -171,6 +172,7 @@ async def test_a_block_that_fails_for_long_is_not_forgotten(single_seats: Sale) 
         sale.clock.pass_s(MINUTE_S)
         await sale.sweep()
     sale.line.mend()
+    sale.clock.pass_ms(WAITS_MS[1])
     await sale.sweep()
     assert isinstance((await sale.find(stuck)).state, Expired)
 

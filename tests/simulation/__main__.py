@@ -1,5 +1,6 @@
 """Replays a seed as a story, runs many, or looks for the first seeds that catch broken designs."""
 
+import logging
 import os
 import sys
 from argparse import ArgumentParser, Namespace
@@ -20,6 +21,7 @@ STORIES_MAX = 3
 
 def main() -> int:
     """The exit status: 1 where a promise was broken."""
+    logging.disable()  # what fails is in the story
     asked = _asked()
     if asked.find_broken is not None:
         return _find_broken(asked)

@@ -145,7 +145,7 @@ def _believe_an_earlier_look(patch: pytest.MonkeyPatch) -> None:
 
     async def believe(self: Owners, organization: str, hold_id: str, *, since_ms: int) -> Owner:
         row = seen.setdefault(hold_id, await self.home(organization, hold_id) or {})
-        if row.get("status") == "held" and self.has_lapsed(row):
+        if row.get("status") == "held" and self.has_lapsed(hold_id, row):
             await self.expire(rows.read_hold(organization, hold_id, row))
             return Owner(Verdict.DEAD, row)
         return await judge(self, organization, hold_id, since_ms=since_ms)
@@ -397,7 +397,7 @@ def _count_then_act(patch: pytest.MonkeyPatch) -> None:
 def _revive(patch: pytest.MonkeyPatch) -> None:
     async def revive(self: Transitions, hold: Hold, order: str) -> Hold:
         booking = hold.with_state(Confirmed(order))
-        claim = self._home_claim([booking], self._owners.clock.now_ms())
+        claim = self._home_claim([booking], await self._owners.now())
         own, event = claim.beside
         revived = own._replace(condition={"status": "expired"})
         claimed = await claims.take(self._owners, replace(claim, beside=(revived, event), own=()))

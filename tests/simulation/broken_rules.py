@@ -7,7 +7,7 @@ status beside the sequence that leaving a list compares; what joining one asks o
 moving the list's tail; that a worker's cursor stands where it was, for a cursor that is behind is only read again.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import pytest
@@ -166,7 +166,7 @@ def _is_cell(write: Write) -> bool:
 @broken("the home batch before the intents", "I2", Plan(0))
 def _commit_first(patch: pytest.MonkeyPatch) -> None:
     async def claim(self: Transitions, holds: Sequence[Hold], now_ms: int) -> tuple[claims.Claimed, bool]:
-        claimed = await claims.take(self._owners, self._home_claim(holds, now_ms))
+        claimed = await claims.take(self._owners, self._home_claim(holds, await self._owners.now(now_ms)))
         others = dict.fromkeys(block for hold in holds for block in hold.seats_elsewhere)
         for block in others:
             if isinstance(claimed.result, claims.Won):
@@ -290,8 +290,8 @@ def close_failed(patch: pytest.MonkeyPatch) -> None:
     """A minute closed though one of its blocks failed."""
     close_due = LapseFinder.close_due
 
-    async def close_all(self: LapseFinder, _failed: Collection[BlockKey]) -> None:
-        await close_due(self, ())
+    async def close_all(self: LapseFinder, _failed: Mapping[BlockKey, Exception]) -> None:
+        await close_due(self, {})
 
     patch.setattr(LapseFinder, "close_due", close_all)
 

@@ -48,7 +48,11 @@ class SkewedClock:
 
     def now_ms(self) -> int:
         """See Clock."""
-        return START_MS + round(asyncio.get_running_loop().time() * 1_000) + self.skew_ms
+        return START_MS + self.elapsed_ms() + self.skew_ms
+
+    def elapsed_ms(self) -> int:
+        """See Clock."""
+        return round(asyncio.get_running_loop().time() * 1_000)
 
 
 class Process:

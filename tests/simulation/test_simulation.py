@@ -4,6 +4,7 @@ import asyncio
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from random import Random
@@ -18,7 +19,7 @@ from tests.simulation.story import transcript
 from tests.simulation.virtual_loop import Stalled, run_virtually
 from tests.simulation.world import KEY, simulate
 from travio_inventory.domain.events import EventType
-from travio_inventory.domain.hold import Caller, Held, Hold, keyed_digest
+from travio_inventory.domain.hold import Caller, Held, Hold, Recorded, keyed_digest
 from travio_inventory.domain.trip import Journey
 from travio_inventory.engine.ports import BlockKey
 from travio_inventory.store import hints, rows
@@ -122,14 +123,14 @@ def test_the_relay_tells_an_event_whose_time_is_long_before_that_of_an_earlier_o
         batches = MemoryBatches(None, Random(0), asyncio.sleep)
         journal = EventJournal(steady_process(batches).owners)
         steps = [(0, EventType.HOLD_CREATED), (29_500, EventType.HOLD_EXTENDED), (28_000, EventType.SEATS_PURCHASED)]
-        await _record(batches, 0, steps[:1])
+        await _record(batches, steps, [0])
         first = await journal.unpublished()
         await journal.mark_published(first)
         await asyncio.sleep(30)
-        await _record(batches, 1, steps[1:2])
+        await _record(batches, steps, [1])
         await journal.unpublished()
         await asyncio.sleep(30)
-        await _record(batches, 2, [*steps[2:], (30_000, EventType.BOOKING_CANCELLED)])
+        await _record(batches, [*steps, (30_000, EventType.BOOKING_CANCELLED)], [2, 3])
         rest = await journal.unpublished()
         return [(event.ordinal, event.type) for event in [*first, *rest]]
 
@@ -141,15 +142,17 @@ def test_the_relay_tells_an_event_whose_time_is_long_before_that_of_an_earlier_o
     ]
 
 
-async def _record(batches: MemoryBatches, first: int, steps: list[tuple[int, EventType]]) -> None:
-    """Write the hold's events, `first` being the ordinal of the first of them."""
+async def _record(batches: MemoryBatches, steps: list[tuple[int, EventType]], ordinals: list[int]) -> None:
+    """Write these of the events of the hold's steps."""
     hold_id = f"t~0~{keyed_digest(Caller('o', 'u'), 'k', 1)}"
     hold = Hold(hold_id, KEY, "u", ("s0",), (0,), Journey(0, 0), START_MS, "", Held(START_MS + 60_000))
     block = rows.block_partition(*BlockKey(KEY, 0))
-    own = Write(rows.hold_key(hold_id), {} if first else ABSENT, rows.hold_row(hold))
+    own = Write(rows.hold_key(hold_id), ABSENT if 0 in ordinals else {}, rows.hold_row(hold))
+    places = [Recorded(1, START_MS + after_ms) for after_ms, _ in steps]
     events = [
-        rows.event_write(hold, event, at_ms=START_MS + after_ms, ordinal=ordinal)
-        for ordinal, (after_ms, event) in enumerate(steps, first)
+        rows.event_write(
+            replace(hold, recorded=places[ordinal - 1]), steps[ordinal][1], places[ordinal], ordinal=ordinal
+        )
+        for ordinal in ordinals
     ]
-    hinted = [hints.recorded(block, START_MS + after_ms) for after_ms, _ in steps]
-    assert isinstance(await batches.apply(block, [own, *events], hinted), Applied)
+    assert isinstance(await batches.apply(block, [own, *events], [hints.recorded(block, 1)]), Applied)

@@ -144,13 +144,11 @@ class World:
     # ---- the day
 
     async def _prepare(self) -> None:
-        """The trip is known, not yet open; workers have run on this store before."""
+        """The trip is known, not yet open; sweepers have run on this store before."""
         await Definitions(self.batches).define(self.trip)
-        for index in (Index.EXPIRY, Index.JOURNAL):
-            values: Row = {"at": minute_of(START_MS) - 1}
-            await self.batches.apply(
-                Partition(Table.CURSORS, "", index), [Write(RowKey(Kind.CURSOR, ""), ABSENT, values)]
-            )
+        values: Row = {"at": minute_of(START_MS) - 1}
+        cursor = Write(RowKey(Kind.CURSOR, ""), ABSENT, values)
+        await self.batches.apply(Partition(Table.CURSORS, "", Index.EXPIRY), [cursor])
 
     async def _open(self) -> None:
         """Open the trip from two processes at once, each as often as it takes."""

@@ -11,6 +11,7 @@ from travio_inventory.domain.hold import (
     Hold,
     HoldId,
     HoldRequest,
+    Recorded,
     base_id,
     keyed_digest,
     late_id,
@@ -89,8 +90,11 @@ def test_the_rows_of_a_hold_are_written_as_ever() -> None:
     }
     assert rows.hold_row(hold).items() >= row.items()
     assert rows.read_hold("org", HOLD_ID, row) == hold
-    event = rows.event_write(hold, EventType.HOLD_CREATED, at_ms=1_000, ordinal=0, expires_at_ms=601_000)
-    assert event.key == RowKey(Kind.EVENT, f"000000000001000~{HOLD_ID}~0")
+    assert rows.recorded(Recorded(7, 1_000)) == {"sequence": 7, "at": 1_000}
+    event = rows.event_write(hold, EventType.HOLD_CREATED, Recorded(7, 1_000), ordinal=0, expires_at_ms=601_000)
+    assert event.key == RowKey(Kind.EVENT, f"0000000007~000000000001000~{HOLD_ID}~0")
+    confirmed: Row = {"hold": f"{HOLD_ID}~late", "generation": 1, "sequence": 7, "since": 1_000}
+    assert rows.event_before(confirmed) == event.key
 
 
 def test_words_that_rows_are_found_by() -> None:
@@ -106,4 +110,5 @@ def test_words_that_rows_are_found_by() -> None:
 def test_an_index_names_blocks_and_minutes_as_ever() -> None:
     block = rows.block_partition(TRIP.key, 1)
     assert hints.due(block, 1_800_000_059_999) == Hint(Index.EXPIRY, "0030000000", "org\x1ft1\x1f1")
+    assert hints.recorded(block, 7) == Hint(Index.JOURNAL, "0000000007", "org\x1ft1\x1f1")
     assert rows.read_block_entry("org\x1ft1\x1f1") == BlockKey(TRIP.key, 1)

@@ -95,8 +95,10 @@ class ShowsTooLittle(MemoryBatches):
 class ReadsPastTheEnd(MemoryBatches):
     """Reads one row more than was asked for."""
 
-    async def read(self, partition: Partition, kind: Kind, *, start: str = "", end: str = "") -> Rows:
-        return await super().read(partition, kind, start=start)
+    async def read(
+        self, partition: Partition, kind: Kind, *, start: str = "", end: str = "", most: int | None = None
+    ) -> Rows:
+        return await super().read(partition, kind, start=start, most=most)
 
 
 @pytest.mark.parametrize("other", [ForgetsNulls, ShowsTooLittle, ReadsPastTheEnd])

@@ -1,6 +1,6 @@
 """A hold, the request for one, and the states it goes through."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import blake2b
 from typing import NamedTuple, TypeAlias
@@ -137,6 +137,13 @@ class Aborted:
 HoldState: TypeAlias = Held | Confirmed | Released | Expired | Cancelled | Aborted
 
 
+class Recorded(NamedTuple):
+    """Where a step's event is kept: the epoch of the journal, and the step's time in Unix milliseconds."""
+
+    epoch: int
+    at_ms: int
+
+
 @dataclass(frozen=True)
 class Hold:
     """Seats of one journey kept for one holder. `blocks` gives each seat's block, in the order of `seats`;
@@ -155,6 +162,8 @@ class Hold:
     state: HoldState
     extensions: int = 0
     reason: str = ""
+    recorded: Recorded = field(default=Recorded(0, 0), compare=False)
+    """Where its last event is."""
 
     def with_state(self, state: HoldState) -> "Hold":
         """The same hold in another state."""

@@ -10,10 +10,14 @@ from travio_inventory.domain.waitlist import WaitlistEntry
 
 
 class Clock(Protocol):
-    """Tells the time of day."""
+    """Tells the time of day, and how much time passes."""
 
     def now_ms(self) -> int:
-        """Unix milliseconds."""
+        """Unix milliseconds. Somebody may set it, forwards or back."""
+        ...
+
+    def elapsed_ms(self) -> int:
+        """Milliseconds since a moment that only this process knows. Nobody can set it: it never goes back."""
         ...
 
 
@@ -190,7 +194,7 @@ class Lapses(Protocol):
         """End every lapsed hold of the block and finish what others left half rolled forward there."""
         ...
 
-    async def close_due(self, failed: Collection[BlockKey]) -> None:
+    async def close_due(self, failed: Mapping[BlockKey, Exception]) -> None:
         """The due blocks were swept, but for these: forget the minutes that no late batch can reach any more."""
         ...
 
@@ -204,6 +208,12 @@ class Journal(Protocol):
 
     async def mark_published(self, events: Sequence[Event]) -> None:
         """They were handed over; after a restart some may be told again, none is left out."""
+        ...
+
+    async def set_aside(self, events: Mapping[Event, Exception]) -> None:
+        """These alone could not be handed over: they come again later, and hold up only what their holds do next.
+        Raises BackendUnavailable.
+        """
         ...
 
 

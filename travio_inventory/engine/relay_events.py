@@ -1,8 +1,15 @@
 """Hands recorded events to the publisher, at least once and in order per hold."""
 
+from collections.abc import Sequence
+
+from travio_inventory.domain.events import Event
+from travio_inventory.domain.hold import base_id
 from travio_inventory.engine.ports import Journal, Publisher
 
 EVENTS_AT_ONCE = 500
+REFUSED_MAX = 3
+"""So many single events that are refused, and none that is not: then nothing can be handed over."""
+ATTEMPTS_MAX = 100
 
 
 class RelayEvents:
@@ -13,10 +20,69 @@ class RelayEvents:
         self._publisher = publisher
 
     async def __call__(self) -> int:
-        """How many events were handed over. Raises PublishFailed, BackendUnavailable: the rest comes next time."""
+        """How many events were handed over. One that is refused alone is set aside, and the others go on.
+
+        Raises BackendUnavailable, and what the publisher raises where it takes none: the rest comes next time.
+        """
+        round_ = _Round(self._journal, self._publisher)
         events = await self._journal.unpublished()
-        for start in range(0, len(events), EVENTS_AT_ONCE):
-            chunk = events[start : start + EVENTS_AT_ONCE]
-            await self._publisher.publish(chunk)
-            await self._journal.mark_published(chunk)
-        return len(events)
+        try:
+            for start in range(0, len(events), EVENTS_AT_ONCE):
+                await round_.hand_over(events[start : start + EVENTS_AT_ONCE])
+        except Exception:
+            await round_.set_aside()
+            raise
+        await round_.set_aside()
+        if round_.refused and not round_.count:
+            raise next(iter(round_.refused.values()))
+        return round_.count
+
+
+class _Round:
+    """Hands over, and in smaller and smaller parts what is refused."""
+
+    def __init__(self, journal: Journal, publisher: Publisher) -> None:
+        self.count = 0
+        self._journal = journal
+        self._publisher = publisher
+        self.refused: dict[Event, Exception] = {}
+        self._holds: set[str] = set()
+        """Those of the events that were refused: what they did next waits for these."""
+        self._attempts = 0
+
+    async def hand_over(self, events: Sequence[Event]) -> None:
+        """Hand over all of them that the publisher takes. Raises what it raises where it takes none."""
+        events = self._in_order(events)
+        if not events:
+            return
+        self._attempts += 1
+        try:
+            await self._publisher.publish(events)
+        except Exception as error:
+            if self._attempts >= ATTEMPTS_MAX or (len(self._holds) >= REFUSED_MAX and not self.count):
+                raise
+            if len(events) == 1:
+                self.refused[events[0]] = error
+                self._holds.add(base_id(events[0].hold_id))
+                return
+        else:
+            self.count += len(events)
+            await self._journal.mark_published(events)
+            return
+        middle = len(events) // 2
+        await self.hand_over(events[:middle])
+        await self.hand_over(events[middle:])
+
+    async def set_aside(self) -> None:
+        """Set aside what alone was refused, where anything else was not."""
+        if self.refused and self.count:
+            await self._journal.set_aside(self.refused)
+
+    def _in_order(self, events: Sequence[Event]) -> Sequence[Event]:
+        """But for those that come after one that was refused, of the same hold."""
+        if not self._holds:
+            return events
+        for event in events:
+            if base_id(event.hold_id) in self._holds:
+                self.refused[event] = ValueError("the event before it was refused")
+        return [event for event in events if base_id(event.hold_id) not in self._holds]

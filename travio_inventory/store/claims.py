@@ -194,7 +194,7 @@ async def _judge_neighbour(owners: Owners, claim: Claim, cell: RowKey, row: Row,
         return
     organization, owner = claim.trip.organization, rows.text(row, "owner")
     home = await owners.home(organization, owner) or {}
-    if home.get("status") == "held" and owners.has_lapsed(home):
+    if home.get("status") == "held" and owners.has_lapsed(owner, home):
         home = await owners.expire(rows.read_hold(organization, owner, home))
     if home.get("status") in rows.LIVE:
         obstacles.taken.append(_taken(cell, home))

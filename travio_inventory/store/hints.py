@@ -23,24 +23,24 @@ def minute_of(at_ms: int) -> int:
     return at_ms // MINUTE_MS
 
 
-def bucket_of(minute: int) -> str:
-    """The name of that minute's bucket."""
-    return f"{minute:010d}"
+def bucket_of(number: int) -> str:
+    """The name of the bucket of that minute or epoch."""
+    return f"{number:010d}"
 
 
 def due(block: Partition, at_ms: int) -> Hint:
     """Something in the block may be due at that moment."""
-    return _in_minute(Index.EXPIRY, block, minute_of(at_ms))
+    return _in_bucket(Index.EXPIRY, block, minute_of(at_ms))
 
 
-def recorded(block: Partition, at_ms: int) -> Hint:
-    """The block may get an event of that moment."""
-    return _in_minute(Index.JOURNAL, block, minute_of(at_ms))
+def recorded(block: Partition, epoch: int) -> Hint:
+    """The block may get an event of that epoch."""
+    return _in_bucket(Index.JOURNAL, block, epoch)
 
 
 @lru_cache(maxsize=8_192)
-def _in_minute(index: Index, block: Partition, minute: int) -> Hint:
-    return Hint(index, bucket_of(minute), block_entry(block))
+def _in_bucket(index: Index, block: Partition, number: int) -> Hint:
+    return Hint(index, bucket_of(number), block_entry(block))
 
 
 class HintMemory:

@@ -1,6 +1,8 @@
 """Reads back the events that steps recorded, each once while this process lives, in order per hold."""
 
-from collections.abc import Iterable, Sequence
+import asyncio
+from collections import defaultdict, deque
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from travio_inventory.domain.errors import BackendUnavailable
@@ -8,33 +10,55 @@ from travio_inventory.domain.events import Event
 from travio_inventory.domain.hold import base_id
 from travio_inventory.engine.ports import BlockKey
 from travio_inventory.store import rows
-from travio_inventory.store.batches import Index, Kind, Row, StoreUnavailable
-from travio_inventory.store.hints import MINUTE_MS, minute_of
-from travio_inventory.store.minutes import OpenMinutes
+from travio_inventory.store.aside import Aside
+from travio_inventory.store.batches import Index, Kind, Row, RowKey, Rows, StoreUnavailable
+from travio_inventory.store.hints import MINUTE_MS
+from travio_inventory.store.minutes import EPOCH_SETTLES_MS, MINUTES_AT_ONCE, OpenMinutes, Place
 from travio_inventory.store.owners import Owners
 
 LOOK_EVERY_MS = 10_000
-"""How often all blocks are read that the index names: for the events of other processes."""
+"""How often the blocks are read that the open epochs name: for the events of other processes."""
 EVENTS_PER_ROUND_MAX = 5_000
+EVENTS_PER_READ = 500
+READS_AT_ONCE = 8
+PLACES_MAX = 10_000
+"""While more are to be read, no further epochs are looked into."""
+GAPS_MAX = 100
 LOOKBACK_MS = 1_000
-"""How much older than the newest event seen of a block an event may be and still be found in the next round."""
+"""How much older than the newest event seen of a place an event may be and still be found at the next look."""
 
 
 class _Told(NamedTuple):
-    """The last event of a hold that was handed over, and the minute it is in."""
+    """The last event of a hold that was handed over, and the open epoch then."""
 
     ordinal: int
-    minute: int
+    epoch: int
+
+
+class _Visit(NamedTuple):
+    """What an ended epoch names, and the open epoch when that was asked, times MINUTE_MS."""
+
+    places: set[Place]
+    begun_ms: int
+
+
+class _Found(NamedTuple):
+    """An event row, where it is."""
+
+    block: BlockKey
+    key: RowKey
+    row: Row
 
 
 class EventJournal:
     """Implements `engine.ports.Journal`.
 
-    A round tells what this process's own steps recorded, and now and then reads the newest events of all blocks that
-    the index names. An event that landed late is found when its minute is visited again, or at once where a later
-    event of its hold shows that it is missing.
+    A round tells what this process's own steps recorded, and now and then reads the newest events of all places that
+    the open epochs name: a block in an epoch. An event that landed late is found when its epoch is visited again, or
+    at once where a later event of its hold shows that it is missing. What cannot be read is set aside, with all
+    newer events of its block.
 
-    `is_alone`: no other process writes to the store, so all blocks are looked at only once, after the start.
+    `is_alone`: no other process writes to the store, so open epochs are looked into only once, after the start.
     """
 
     def __init__(self, owners: Owners, *, is_alone: bool = False) -> None:
@@ -42,117 +66,309 @@ class EventJournal:
         self._batches = owners.batches
         self._clock = owners.clock
         self._news = owners.news
-        self._minutes = OpenMinutes(owners.batches, Index.JOURNAL)
-        self._newest_ms: dict[BlockKey, int] = {}
+        self._epochs = owners.epochs
+        self._minutes = OpenMinutes(owners.batches, Index.JOURNAL, owners.clock, EPOCH_SETTLES_MS, look_back=None)
+        self._aside = Aside[Place]("events", owners.clock.elapsed_ms)
+        self._open = 0
+        self._looked_ms: int | None = None
+        self._to_read: dict[Place, str] = {}
+        """Places, and the event row id from which they are to be read."""
+        self._visits: dict[int, _Visit] = {}
+        """The epochs that are being visited."""
+        self._newest_ms: dict[Place, int] = {}
         self._told: dict[str, _Told] = {}
         """How far each hold's events were handed over."""
-        self._looked_ms = 0
-        self._round_ms = 0
-        self._settling: list[int] = []
-        self._own: dict[BlockKey, list[Row]] = {}
-        """Events of this process that were not handed over."""
-        self._unread: set[BlockKey] = set()
-        """Blocks that are to be read."""
-        self._visited: set[BlockKey] = set()
-        self._waiting = 0
+        self._taken: dict[str, int] = {}
+        """How far each hold's events are in `_pending`."""
+        self._pending: dict[str, tuple[Event, _Found]] = {}
+        """What was read and not handed over, by event id."""
+        self._single: set[str] = set()
+        """The row ids of the events that are set aside."""
+        self._finished: dict[Place, int] = {}
+        """Events that were set aside and are read by now, and the open epoch then."""
 
     async def unpublished(self) -> Sequence[Event]:
-        """See Journal. At most EVENTS_PER_ROUND_MAX and one block's: what is left comes in the next round."""
-        now_ms = self._round_ms = self._clock.now_ms()
-        if not self._own:
-            self._own = self._news.take_events()
-        events: list[Event] = []
-        self._visited = set()
-        try:
-            await self._minutes.load(now_ms)
-            settling = await self._minutes.blocks(list(self._minutes.settling(now_ms)))
-            whole = set().union(*settling.values())
-            self._unread |= whole
-            if not self._looked_ms or (not self._is_alone and now_ms - self._looked_ms >= LOOK_EVERY_MS):
-                self._unread = self._unread.union(*(await self._minutes.blocks(self._minutes.live(now_ms))).values())
-                self._looked_ms = now_ms
-            for block in sorted(self._unread | self._own.keys()):
-                events += await self._newest(block, is_whole=block in whole)
-                self._visited.add(block)
-                if len(events) >= EVENTS_PER_ROUND_MAX:
-                    break
-        except StoreUnavailable:
-            raise BackendUnavailable from None
-        self._settling = [minute for minute, named in settling.items() if named <= self._visited]
-        self._waiting = len(events)
-        if not events:
+        """See Journal. At most about EVENTS_PER_ROUND_MAX: what is left comes in the next round."""
+        if not self._pending:
+            await self._look()
+            await self._take_places()
+            await self._take_news()
+        if not self._pending:
             await self._close()
-        return events
+        return [event for event, _ in self._pending.values()]
 
     async def mark_published(self, events: Sequence[Event]) -> None:
         """See Journal."""
         for event in events:
-            self._told[base_id(event.hold_id)] = _Told(event.ordinal, minute_of(event.at_ms))
-        self._waiting -= len(events)
-        if self._waiting <= 0:
+            _, found = self._pending.pop(event.id)
+            hold = base_id(event.hold_id)
+            self._told[hold] = _Told(max(event.ordinal, self._told_upto(hold)), self._open)
+            if found.key.id in self._single:
+                self._finish(_row_place(found), found.key.id)
+        if not self._pending:
             await self._close()
 
-    async def _close(self) -> None:
-        """All that the round found is handed over: its blocks are read, its minutes count as visited."""
-        self._unread -= self._visited
-        for block in self._visited:
-            self._own.pop(block, None)
-        first = self._minutes.first
+    async def set_aside(self, events: Mapping[Event, Exception]) -> None:
+        """See Journal."""
         try:
-            await self._minutes.settled(self._settling, self._round_ms)
+            await self._put_aside({_row_place(self._pending[event.id][1]): error for event, error in events.items()})
         except StoreUnavailable:
             raise BackendUnavailable from None
-        self._settling = []
-        if self._minutes.first > first:
-            self._told = {hold: told for hold, told in self._told.items() if told.minute >= self._minutes.first}
-            oldest_ms = self._minutes.first * MINUTE_MS
-            self._newest_ms = {block: at for block, at in self._newest_ms.items() if at >= oldest_ms}
+        for event in events:
+            del self._pending[event.id]
+            self._taken.pop(base_id(event.hold_id), None)
+        if not self._pending:
+            await self._close()
 
-    async def _newest(self, block: BlockKey, *, is_whole: bool) -> list[Event]:
-        """The block's events that were not handed over, in order per hold."""
-        first_ms = self._minutes.first * MINUTE_MS
-        if is_whole:
-            news = await self._read(block, first_ms)
-        else:
-            newest_ms = self._newest_ms.get(block, first_ms)
-            news = (
-                await self._read(block, max(first_ms, newest_ms - LOOKBACK_MS))
-                if block in self._unread
-                else self._in_order(self._own[block])
-            )
-            if self._has_gap(news):
-                news = await self._read(block, first_ms)
-        if news and (is_whole or block in self._unread):  # of what this process alone did, others may lie before
-            self._newest_ms[block] = max(self._newest_ms.get(block, 0), *(rows.number(row, "at") for row in news))
-        return [rows.read_event(block.trip, row) for row in news]
+    # ---- where to look
 
-    async def _read(self, block: BlockKey, from_ms: int) -> list[Row]:
-        found = await self._batches.read(rows.block_partition(*block), Kind.EVENT, start=rows.event_id_at(from_ms))
-        return self._in_order(found.values())
+    async def _look(self) -> None:
+        """Find what is to be read: in ended epochs, and in the open ones now and then. Raises BackendUnavailable where
+        nothing at all is known of the epochs.
+        """
+        try:
+            self._open = await self._epochs.keep()
+            await self._minutes.begin(self._now_ms)
+            settling = await self._minutes.named(self._to_visit())
+            for epoch, places in settling.items():
+                self._visits[epoch] = _Visit(places, self._now_ms)
+                for place in self._unfinished(places):
+                    self._list(place, "")
+            if self._is_time_to_look() and len(settling) < MINUTES_AT_ONCE:
+                await self._look_into_open_ones()
+        except StoreUnavailable:
+            if not self._open:
+                raise BackendUnavailable from None
 
-    def _in_order(self, found: Iterable[Row]) -> list[Row]:
-        """Those that were not handed over, hold by hold."""
-        news = [row for row in found if rows.number(row, "generation") > self._told_upto(row)]
-        return sorted(news, key=_place) if len(news) > 1 else news
+    def _to_visit(self) -> list[int]:
+        if len(self._to_read) > PLACES_MAX:
+            return []
+        return [epoch for epoch in self._minutes.settling(self._now_ms) if epoch not in self._visits]
 
-    def _told_upto(self, row: Row) -> int:
-        told = self._told.get(_hold_of(row))
-        return -1 if told is None else told.ordinal
+    def _is_time_to_look(self) -> bool:
+        if self._looked_ms is None:
+            return True
+        return not self._is_alone and self._clock.elapsed_ms() - self._looked_ms >= LOOK_EVERY_MS
 
-    def _has_gap(self, news: Sequence[Row]) -> bool:
-        """Whether an event is missing before or among these: a hold's events count up without gaps."""
-        told: dict[str, int] = {}
-        for row in news:
-            hold, ordinal = _hold_of(row), rows.number(row, "generation")
-            if ordinal != told.get(hold, self._told_upto(row)) + 1:
-                return True
-            told[hold] = ordinal
+    async def _look_into_open_ones(self) -> None:
+        named = await self._minutes.named(self._minutes.live(self._now_ms))
+        for place in self._unfinished(set().union(*named.values())):
+            self._list(place, self._to_read.get(place, self._from_newest(place)))
+        self._looked_ms = self._clock.elapsed_ms()
+
+    def _list(self, place: Place, start: str) -> None:
+        self._to_read[place] = start
+        if row_id := _row_id(place):
+            self._single.add(row_id)
+
+    def _from_newest(self, place: Place) -> str:
+        newest_ms = min(self._newest_ms.get(place, 0), self._clock.now_ms())
+        return rows.event_id_at(place.minute, newest_ms - LOOKBACK_MS)
+
+    def _unfinished(self, places: Iterable[Place]) -> list[Place]:
+        return [place for place in places if place.entry and place not in self._finished]
+
+    @property
+    def _now_ms(self) -> int:
+        return self._open * MINUTE_MS
+
+    # ---- what is there
+
+    async def _take_news(self) -> None:
+        """What this process did itself, but for blocks of which something older is still to be read."""
+        if len(self._pending) >= EVENTS_PER_ROUND_MAX:
+            return
+        behind = set(map(_line, self._to_read))
+        for block, news in sorted(self._news.take_events().items()):
+            if block not in behind:
+                try:
+                    await self._take(block, news)
+                except StoreUnavailable:
+                    continue  # its events are in the store, where the index leads us
+
+    async def _take_places(self) -> None:
+        """Read on where events are to be read, the oldest of each block first, until the round has enough. What fails
+        is set aside, and the newer of its block with it.
+        """
+        lines = self._lines()
+        while lines and len(self._pending) < EVENTS_PER_ROUND_MAX:
+            now = [lines.popleft() for _ in range(min(READS_AT_ONCE, len(lines)))]
+            answers = await asyncio.gather(*(self._read(line[0]) for line in now), return_exceptions=True)
+            for line, answer in zip(now, answers, strict=True):
+                if isinstance(answer, Exception):
+                    self._aside.failed(line[0], answer)
+                elif isinstance(answer, BaseException):
+                    raise answer
+                else:
+                    if not answer:
+                        line.popleft()
+                    if line and not self._aside.is_waiting(line[0]):
+                        lines.append(line)
+
+    def _lines(self) -> deque[deque[Place]]:
+        """What is to be read now: of each block, the oldest first; single events each for itself."""
+        lines: defaultdict[object, deque[Place]] = defaultdict(deque)
+        for place in sorted(self._to_read):
+            lines[_line(place)].append(place)
+        return deque(line for line in lines.values() if not self._aside.is_waiting(line[0]))
+
+    async def _read(self, place: Place) -> bool:
+        """Take in the next of the place's events; whether there are more. Raises StoreUnavailable, ValueError."""
+        block, row_id = _block(place), _row_id(place)
+        if block is None:
+            raise ValueError("no place that this release can read")
+        if row_id is None:
+            return await self._read_next(place, block)
+        found = await self._batches.get(rows.block_partition(*block), [RowKey(Kind.EVENT, row_id)])
+        self._single.discard(row_id)
+        try:
+            await self._take(block, found)
+        except StoreUnavailable:
+            self._single.add(row_id)
+            raise
+        if row_id not in self._single:
+            self._finish(place, row_id)
         return False
 
+    async def _read_next(self, place: Place, block: BlockKey) -> bool:
+        start, end = self._to_read[place] or rows.event_id_at(place.minute), rows.event_id_at(place.minute + 1)
+        partition = rows.block_partition(*block)
+        found = await self._batches.read(partition, Kind.EVENT, start=start, end=end, most=EVENTS_PER_READ)
+        await self._take(block, found)
+        self._aside.well(place)
+        newest_ms = max((rows.number(row, "at") for row in found.values()), default=0)
+        self._newest_ms[place] = max(self._newest_ms.get(place, 0), newest_ms)
+        if len(found) < EVENTS_PER_READ:
+            self._to_read.pop(place)
+            return False
+        self._to_read[place] = next(reversed(list(found))).id + "\0"
+        return True
 
-def _place(row: Row) -> tuple[str, int]:
-    return _hold_of(row), rows.number(row, "generation")
+    async def _take(self, block: BlockKey, found: Rows) -> None:
+        """Take in those that were not told, hold by hold, with what is missing before them. Raises StoreUnavailable."""
+        news = {
+            key: row
+            for key, row in found.items()
+            if rows.number(row, "generation") > self._upto(row) and key.id not in self._single
+        }
+        for _ in range(GAPS_MAX):
+            missing = self._missing_before(news)
+            more = await self._batches.get(rows.block_partition(*block), missing) if missing else {}
+            if not more:
+                break
+            news |= more
+        for key, row in sorted(news.items(), key=lambda item: _order(item[1])):
+            event = _Found(block, key, row)
+            try:
+                self._add(event)
+            except (ValueError, KeyError, TypeError) as error:
+                await self._put_aside({_row_place(event): error})
+
+    def _add(self, found: _Found) -> None:
+        """Hand it over next. Raises ValueError and the like where no event can be read from the row."""
+        if rows.event_before(found.row).id in self._single:
+            raise ValueError("the event before it is set aside")
+        event = rows.read_event(found.block.trip, found.row)
+        self._pending[event.id] = event, found
+        self._taken[_hold_of(found.row)] = max(event.ordinal, self._upto(found.row))
+
+    def _missing_before(self, news: Rows) -> list[RowKey]:
+        """The events before these that are in an epoch not closed, and neither told nor among these."""
+        first = self._minutes.first
+        known = {(_hold_of(row), rows.number(row, "generation")) for row in news.values()}
+        return [
+            rows.event_before(row)
+            for row in news.values()
+            if rows.number(row, "sequence") >= max(first, 1)
+            and self._upto(row) < rows.number(row, "generation") - 1
+            and rows.event_before(row).id not in self._single
+            and (_hold_of(row), rows.number(row, "generation") - 1) not in known
+        ]
+
+    def _upto(self, row: Row) -> int:
+        """The last ordinal of the event's hold that is handed over or about to be."""
+        hold = _hold_of(row)
+        return max(self._told_upto(hold), self._taken.get(hold, -1))
+
+    def _told_upto(self, hold: str) -> int:
+        told = self._told.get(hold)
+        return -1 if told is None else told.ordinal
+
+    # ---- what is done
+
+    async def _put_aside(self, failed: Mapping[Place, Exception]) -> None:
+        """Single events: they come again later. Raises StoreUnavailable where that may not last."""
+        await self._minutes.carry(failed.keys() - self._to_read.keys(), self._now_ms)
+        for place, error in failed.items():
+            self._aside.failed(place, error)
+            self._list(place, "")
+
+    def _finish(self, place: Place, row_id: str) -> None:
+        self._aside.well(place)
+        self._to_read.pop(place, None)
+        self._single.discard(row_id)
+        self._finished[place] = self._open
+
+    async def _close(self) -> None:
+        """All that the round took in is handed over: the epochs of which nothing is left to read count as visited. Of
+        one that is closed, what could not be read is carried on.
+        """
+        self._taken.clear()
+        left = {epoch: set(filter(self._is_left, visit.places)) for epoch, visit in self._visits.items()}
+        done = {epoch: self._visits[epoch].begun_ms for epoch, places in left.items() if all(map(self._failed, places))}
+        ending = [epoch for epoch, begun_ms in done.items() if self._minutes.is_last(epoch, begun_ms)]
+        first = self._minutes.first
+        try:
+            await self._minutes.carry(set().union(*(left[epoch] for epoch in ending)), self._now_ms)
+            for epoch, begun_ms in done.items():
+                await self._minutes.settled([epoch], begun_ms)
+        except StoreUnavailable:
+            raise BackendUnavailable from None
+        for epoch in done:
+            del self._visits[epoch]
+        if self._minutes.first > first:
+            self._forget(self._minutes.first)
+
+    def _is_left(self, place: Place) -> bool:
+        return not place.entry or place in self._to_read
+
+    def _failed(self, place: Place) -> bool:
+        return not place.entry or self._aside.has(place)
+
+    def _forget(self, first: int) -> None:
+        self._told = {hold: told for hold, told in self._told.items() if told.epoch >= first}
+        self._newest_ms = {place: at for place, at in self._newest_ms.items() if place.minute >= first}
+        self._finished = {place: epoch for place, epoch in self._finished.items() if epoch >= first}
 
 
 def _hold_of(row: Row) -> str:
     return base_id(rows.text(row, "hold"))
+
+
+def _order(row: Row) -> tuple[str, int]:
+    return _hold_of(row), rows.number(row, "generation")
+
+
+def _row_place(found: _Found) -> Place:
+    """A single event as an index names it."""
+    entry = rows.block_entry(rows.block_partition(*found.block))
+    epoch = rows.epoch_of(found.key)
+    return Place(epoch, f"{entry}{rows.SEPARATOR}{found.key.id}")
+
+
+def _block(place: Place) -> BlockKey | None:
+    """The block that a place names; None where it names none that we can read."""
+    try:
+        return rows.read_block_entry(rows.SEPARATOR.join(place.entry.split(rows.SEPARATOR)[:3]))
+    except ValueError:
+        return None
+
+
+def _line(place: Place) -> object:
+    """What is read in order: a block; a single event is by itself, and so is what cannot be read."""
+    return place if _row_id(place) is not None else _block(place) or place
+
+
+def _row_id(place: Place) -> str | None:
+    """The single event row that a place names, None where it names a block."""
+    return next(iter(place.entry.split(rows.SEPARATOR)[3:]), None)

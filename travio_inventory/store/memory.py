@@ -155,11 +155,13 @@ class MemoryBatches:
         await self._travel()
         return found
 
-    async def read(self, partition: Partition, kind: Kind, *, start: str = "", end: str = "") -> Rows:
+    async def read(
+        self, partition: Partition, kind: Kind, *, start: str = "", end: str = "", most: int | None = None
+    ) -> Rows:
         await self._travel_to_read()
         rows = self._rows.get(partition, {})
         keys = (key for key in rows if key.kind is kind and start <= key.id and (not end or key.id < end))
-        found = {key: rows[key] for key in sorted(keys)}
+        found = {key: rows[key] for key in sorted(keys)[:most]}
         await self._travel()
         return found
 

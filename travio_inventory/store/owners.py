@@ -19,11 +19,13 @@ from travio_inventory.domain.hold import (
     Held,
     Hold,
     HoldState,
+    Recorded,
     Released,
 )
 from travio_inventory.domain.trip import TripKey
 from travio_inventory.engine.ports import BlockKey, Clock, HoldWatch
 from travio_inventory.store import hints, rows
+from travio_inventory.store.ages import Ages
 from travio_inventory.store.batches import (
     ABSENT,
     ANY_TIME,
@@ -40,6 +42,7 @@ from travio_inventory.store.batches import (
     Unknown,
     Write,
 )
+from travio_inventory.store.epochs import Epochs
 from travio_inventory.store.news import News
 from travio_inventory.store.rules import Rules
 
@@ -93,6 +96,8 @@ class Owners:
         self.rules = rules
         self._background = background
         self._random = random
+        self.ages = Ages(clock, clock_bound_ms=rules.clock_bound_ms)
+        self.epochs = Epochs(batches, clock, background)
         self.news = News()
         self._hints = hints.HintMemory()
 
@@ -111,7 +116,7 @@ class Owners:
             for key, _, values in writes:
                 if key.kind is Kind.EVENT:
                     block = BlockKey(TripKey(partition.organization, partition.name), partition.number)
-                    self.news.recorded(block, values)
+                    self.news.recorded(block, key, values)
         return outcome
 
     def _send_by(self, at_ms: int) -> float:
@@ -134,9 +139,20 @@ class Owners:
         key = rows.hold_key(hold_id)
         return (await self.batches.get(rows.home_partition(organization, hold_id), [key])).get(key)
 
-    def has_lapsed(self, row: Row) -> bool:
-        """Whether a row that says held may be ended: its time is over by every clock within the bound."""
-        return rows.number(row, "expires_at") + self.rules.clock_bound_ms <= self.clock.now_ms()
+    def has_lapsed(self, hold_id: str, row: Row) -> bool:
+        """Whether a row that says held may be ended."""
+        return self.left_ms(hold_id, row) <= 0
+
+    def left_ms(self, hold_id: str, row: Row) -> int:
+        """In how long a row that says held may be ended: when its time is over by every clock within the bound; where
+        it began by a clock beyond it, once it was there for as long as it was to last.
+        """
+        expires_ms, began_ms = rows.number(row, "expires_at"), rows.number(row, "created_at")
+        if expires_ms == NEVER_MS:
+            return NEVER_MS
+        if self.ages.is_ahead(began_ms):
+            return expires_ms - began_ms + self.rules.clock_bound_ms - self.ages.of(hold_id, began_ms)
+        return expires_ms + self.rules.clock_bound_ms - self.clock.now_ms()
 
     async def burn(self, organization: str, hold_id: str, reason: str, taken: Sequence[TakenCell] = ()) -> Row:
         """Make sure that the id never comes to be held, and say why; the row that stands is the answer.
@@ -159,12 +175,17 @@ class Owners:
         """Take the hold from what `condition` says to `state`: one batch on the home block, its event included,
         hints for the other blocks before it.
         """
-        return await self._steps(hold, _step_writes(hold, state, condition, at_ms), _others_due([hold], at_ms), at_ms)
+        now = await self.now(at_ms)
+        return await self._steps(hold, _step_writes(hold, state, condition, now), _others_due([hold], at_ms), now)
 
-    async def _steps(self, hold: Hold, writes: Sequence[Write], others: Sequence[Hint], at_ms: int) -> Outcome:
+    async def now(self, at_ms: int | None = None) -> Recorded:
+        """Where a step of this moment is recorded. Raises BackendUnavailable."""
+        return Recorded(await self.epochs.current(), self.clock.now_ms() if at_ms is None else at_ms)
+
+    async def _steps(self, hold: Hold, writes: Sequence[Write], others: Sequence[Hint], now: Recorded) -> Outcome:
         """Steps of this moment on holds that have this one's home."""
         home = rows.block_partition(hold.trip, hold.home)
-        return await self.apply(home, writes, [hints.recorded(home, at_ms), *others], at_ms=at_ms)
+        return await self.apply(home, writes, [hints.recorded(home, now.epoch), *others], at_ms=now.at_ms)
 
     async def expire(self, hold: Hold) -> Row:
         """End a hold that has lapsed, unless it was extended, confirmed or ended meanwhile; the row as it stands
@@ -197,9 +218,9 @@ class Owners:
         return after
 
     async def _expire_once(self, holds: Sequence[Hold]) -> Outcome:
-        at_ms = self.clock.now_ms()
-        writes = [write for hold in holds for write in _step_writes(hold, _expired(hold), _as_seen(hold), at_ms)]
-        return await self._steps(holds[0], writes, _others_due(holds, at_ms), at_ms)
+        now = await self.now()
+        writes = [write for hold in holds for write in _step_writes(hold, _expired(hold), _as_seen(hold), now)]
+        return await self._steps(holds[0], writes, _others_due(holds, now.at_ms), now)
 
     async def _expire_by_halves(self, holds: Sequence[Hold]) -> dict[str, Row]:
         half = len(holds) // 2
@@ -219,8 +240,9 @@ class Owners:
 
     def _note(self, hold: Hold) -> None:
         if isinstance(hold.state, Held) and hold.state.expires_at_ms < NEVER_MS:
+            left_ms = hold.state.expires_at_ms + self.rules.clock_bound_ms - self.clock.now_ms()
             for block in hold.seats_by_block:
-                self.news.due(BlockKey(hold.trip, block), hold.state.expires_at_ms + self.rules.clock_bound_ms)
+                self.news.due(BlockKey(hold.trip, block), self.clock.elapsed_ms() + left_ms)
 
     async def roll_forward(self, hold: Hold) -> None:
         """Bring the blocks other than the home block in line with the hold's state. Best effort: the home row is
@@ -254,20 +276,20 @@ class Owners:
         """
         row = await self.home(organization, hold_id)
         if row is None:
-            if self.clock.now_ms() - since_ms < self.rules.grace_ms:
+            if self.ages.of(hold_id, since_ms) < self.rules.grace_ms:
                 return Owner(Verdict.CONTENDED, {})
             row = await self.burn(organization, hold_id, ABANDONED)
-        if row.get("status") == "held" and self.has_lapsed(row):
+        if row.get("status") == "held" and self.has_lapsed(hold_id, row):
             row = await self.expire(rows.read_hold(organization, hold_id, row))
         return Owner(Verdict.TAKEN if row.get("status") in rows.LIVE else Verdict.DEAD, row)
 
 
-def _step_writes(hold: Hold, state: HoldState, condition: Row, at_ms: int) -> list[Write]:
+def _step_writes(hold: Hold, state: HoldState, condition: Row, now: Recorded) -> list[Write]:
     """The hold's row, its event and its cells in its home block, taken to `state`."""
     status, event, ordinal, order = _told(state, hold)
     return [
-        Write(rows.hold_key(hold.id), condition, status),
-        rows.event_write(hold, event, at_ms=at_ms, ordinal=ordinal, order=order),
+        Write(rows.hold_key(hold.id), condition, {**status, **rows.recorded(now)}),
+        rows.event_write(hold, event, now, ordinal=ordinal, order=order),
         *_cell_writes(hold.id, rows.cell_keys(hold.seats_by_block.get(hold.home, ()), hold.journey), state),
     ]
 

@@ -15,6 +15,7 @@ from travio_inventory.domain.hold import (
     Held,
     Hold,
     HoldState,
+    Recorded,
     Released,
     base_id,
     parse_hold_id,
@@ -57,6 +58,11 @@ def read_block_entry(entry: str) -> BlockKey:
     """The block that an index entry names."""
     organization, trip, block = entry.split(SEPARATOR)
     return BlockKey(TripKey(organization, trip), int(block))
+
+
+def recorded(place: Recorded) -> Row:
+    """What a hold's row says of its last event."""
+    return {"sequence": place.epoch, "at": place.at_ms}
 
 
 def hold_key(hold_id: str) -> RowKey:
@@ -124,6 +130,7 @@ def read_hold(organization: str, hold_id: str, row: Row) -> Hold:
         claimant=text(row, "claimant"),
         state=_state(row),
         extensions=number(row, "generation"),
+        recorded=Recorded(number(row, "sequence"), number(row, "at")),
     )
 
 
@@ -159,19 +166,22 @@ def read_taken(row: Row) -> list[TakenCell]:
 def event_write(
     hold: Hold,
     event: EventType,
+    place: Recorded,
     *,
-    at_ms: int,
     ordinal: int,
     expires_at_ms: int | None = None,
     order: str | None = None,
 ) -> Write:
-    """The event row of a step, whole in itself. Its id orders a block's events by time; `ordinal` those of one hold."""
-    key = RowKey(Kind.EVENT, f"{event_id_at(at_ms)}~{hold.id}~{ordinal}")
+    """The event row of a step, whole in itself. Its id orders a block's events by epoch and time; `ordinal` those of
+    one hold. It says where the event before it is.
+    """
     values: dict[str, str | int | None] = {
         "event": event.value,
         "hold": hold.id,
-        "at": at_ms,
+        "at": place.at_ms,
         "generation": ordinal,
+        "sequence": hold.recorded.epoch,
+        "since": hold.recorded.at_ms,
         "holder": hold.holder,
         "seats": places_text(hold),
         "first_segment": hold.journey.first,
@@ -181,7 +191,23 @@ def event_write(
         values["expires_at"] = expires_at_ms
     if order is not None:
         values["order_id"] = order
-    return Write(key, {}, values)
+    return Write(event_key(place, hold.id, ordinal), {}, values)
+
+
+def event_key(place: Recorded, hold_id: str, ordinal: int) -> RowKey:
+    """The row of a hold's event; a late booking's events count as those of its hold."""
+    return RowKey(Kind.EVENT, f"{event_id_at(*place)}~{base_id(hold_id)}~{ordinal}")
+
+
+def epoch_of(event: RowKey) -> int:
+    """The epoch in which the event was recorded."""
+    return int(event.id.split("~", 1)[0])
+
+
+def event_before(row: Row) -> RowKey:
+    """The row of the event before this one of the same hold."""
+    place = Recorded(number(row, "sequence"), number(row, "since"))
+    return event_key(place, text(row, "hold"), number(row, "generation") - 1)
 
 
 def read_event(trip: TripKey, row: Row) -> Event:
@@ -211,9 +237,9 @@ def _places(row: Row) -> list[tuple[int, str]]:
     return [(int(block), seat) for block, seat in places]
 
 
-def event_id_at(at_ms: int) -> str:
-    """The least event row id of that moment."""
-    return f"{at_ms:015d}"
+def event_id_at(epoch: int, at_ms: int = 0) -> str:
+    """The least event row id of that epoch, from that moment on."""
+    return f"{epoch:010d}~{max(at_ms, 0):015d}"
 
 
 def stable_event_id(row: Row) -> str:

@@ -36,6 +36,7 @@ from travio_inventory.domain.hold import (
     HoldId,
     HoldRequest,
     HoldState,
+    Recorded,
     Released,
     base_id,
     late_id,
@@ -134,6 +135,7 @@ class Transitions:
         home. Also says whether any intents were sent.
         """
         others = dict.fromkeys(block for hold in holds for block in hold.seats_elsewhere)
+        now = await self._owners.now(now_ms)
         in_doubt = False
         if others:
             results = await asyncio.gather(
@@ -147,7 +149,7 @@ class Transitions:
                 )
             if not isinstance(worst, Won):
                 return Claimed(worst, in_doubt), True
-        claimed = await take(self._owners, self._home_claim(holds, now_ms))
+        claimed = await take(self._owners, self._home_claim(holds, now))
         return Claimed(claimed.result, in_doubt or claimed.in_doubt), bool(others)
 
     def _intents(self, holds: Sequence[Hold], block: int, now_ms: int) -> Claim:
@@ -156,32 +158,35 @@ class Transitions:
         asked = self._hints(holds[0], block, now_ms)
         return Claim(holds[0].trip, block, _cells_in(block, holds), values, now_ms, hints=asked)
 
-    def _home_claim(self, holds: Sequence[Hold], now_ms: int) -> Claim:
+    def _home_claim(self, holds: Sequence[Hold], now: Recorded) -> Claim:
         trip, home = holds[0].trip, holds[0].home
         status, until_ms = _cell_status(holds[0])
         return Claim(
             trip,
             home,
             _cells_in(home, holds),
-            {"status": status, "since": now_ms, **({} if until_ms is None else {"until": until_ms})},
-            now_ms,
-            beside=[write for hold in holds for write in _beginning(hold, now_ms)],
+            {"status": status, "since": now.at_ms, **({} if until_ms is None else {"until": until_ms})},
+            now.at_ms,
+            beside=[write for hold in holds for write in _beginning(hold, now)],
             own=[rows.hold_key(hold.id) for hold in holds],
-            hints=self._hints(holds[0], home, now_ms),
+            hints=[*self._hints(holds[0], home, now.at_ms), *self._notes(holds[0], now)],
         )
 
     def _hints(self, hold: Hold, block: int, now_ms: int) -> list[Hint]:
-        """Where the sweeper, the relay and the holder's list must look for this hold."""
+        """Where the sweeper must look for this hold."""
         partition = rows.block_partition(hold.trip, block)
         asked = []
         if isinstance(hold.state, Held) and hold.state.expires_at_ms < NEVER_MS:
             asked.append(hints.due(partition, hold.state.expires_at_ms))
         if block != hold.home or hold.seats_elsewhere:
             asked.append(hints.due(partition, now_ms + self._owners.rules.grace_ms))
-        if block == hold.home:
-            asked.append(hints.recorded(partition, now_ms))
-            if hold.holder:
-                asked.append(Hint(Index.HOLDS, _holder_bucket(hold), _holder_entry(hold)))
+        return asked
+
+    def _notes(self, hold: Hold, now: Recorded) -> list[Hint]:
+        """Where the relay and the holder's list must look for this hold."""
+        asked = [hints.recorded(rows.block_partition(hold.trip, hold.home), now.epoch)]
+        if hold.holder:
+            asked.append(Hint(Index.HOLDS, _holder_bucket(hold), _holder_entry(hold)))
         return asked
 
     async def _burn(self, hold: Hold, why: Lost | Contended | Unseeded | Stuck) -> Row:
@@ -391,21 +396,21 @@ class Transitions:
         now_ms = self._clock.now_ms()
         ordinal = hold.extensions + 1
         home = rows.block_partition(hold.trip, hold.home)
-        event = EventType.HOLD_EXTENDED
+        event, now = EventType.HOLD_EXTENDED, await self._owners.now(now_ms)
         writes = [
             Write(
                 rows.hold_key(hold.id),
                 {"status": "held", "expires_at": seen_ms},
-                {"expires_at": until_ms, "generation": ordinal},
+                {"expires_at": until_ms, "generation": ordinal, **rows.recorded(now)},
             ),
-            rows.event_write(hold, event, at_ms=now_ms, ordinal=ordinal, expires_at_ms=until_ms),
+            rows.event_write(hold, event, now, ordinal=ordinal, expires_at_ms=until_ms),
             *(
                 Write(cell, {"owner": hold.id}, {"until": until_ms})
                 for cell in rows.cell_keys(hold.seats_by_block.get(hold.home, ()), hold.journey)
             ),
         ]
         due = [hints.due(rows.block_partition(hold.trip, block), until_ms) for block in hold.seats_by_block]
-        return await self._owners.apply(home, writes, [hints.recorded(home, now_ms), *due], at_ms=now_ms)
+        return await self._owners.apply(home, writes, [hints.recorded(home, now.epoch), *due], at_ms=now_ms)
 
     # ---- read
 
@@ -573,14 +578,14 @@ def _cells_in(block: int, holds: Iterable[Hold]) -> dict[RowKey, str]:
     }
 
 
-def _beginning(hold: Hold, now_ms: int) -> tuple[Write, Write]:
+def _beginning(hold: Hold, now: Recorded) -> tuple[Write, Write]:
     """The hold's own row and the event that says that it came to be."""
     _, until_ms = _cell_status(hold)
     event, ordinal, order = EventType.HOLD_CREATED, 0, None
     if isinstance(hold.state, Confirmed):
         event, ordinal, order = EventType.SEATS_PURCHASED, hold.extensions + 1, hold.state.order
-    told = rows.event_write(hold, event, at_ms=now_ms, ordinal=ordinal, expires_at_ms=until_ms, order=order)
-    return Write(rows.hold_key(hold.id), ABSENT, rows.hold_row(hold)), told
+    told = rows.event_write(hold, event, now, ordinal=ordinal, expires_at_ms=until_ms, order=order)
+    return Write(rows.hold_key(hold.id), ABSENT, {**rows.hold_row(hold), **rows.recorded(now)}), told
 
 
 def _cell_status(hold: Hold) -> tuple[str, int | None]:

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from typing import TypeAlias, assert_never
 
 from cassandra.cluster import Session
@@ -148,16 +149,19 @@ class ScyllaBatches:
             found.update(await self._read(partition, statement))
         return found
 
-    async def read(self, partition: Partition, kind: Kind, *, start: str = "", end: str = "") -> Rows:
+    async def read(
+        self, partition: Partition, kind: Kind, *, start: str = "", end: str = "", most: int | None = None
+    ) -> Rows:
         """Rows beyond `rows_per_read_max` are read in further requests, each of which sees its own moment."""
         if end and end <= start:
             return {}
         place, found = place_of(partition), dict[RowKey, Row]()
+        page = self._page if most is None else min(self._page, most)
         while True:
-            rows = await self._read(partition, read_of(self._keyspace, place, kind, start, end, self._page))
+            rows = await self._read(partition, read_of(self._keyspace, place, kind, start, end, page))
             found.update(rows)
-            if len(rows) < self._page:
-                return found
+            if len(rows) < page or (most is not None and len(found) >= most):
+                return dict(islice(found.items(), most))
             start = next(reversed(found)).id  # once more: the page may have ended among its segments
 
     async def hinted(self, index: Index, bucket: str, *, most: int | None = None) -> Sequence[str]:

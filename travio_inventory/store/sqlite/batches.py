@@ -145,11 +145,13 @@ class SqliteBatches:
         arguments = (keys_json(keys), partition_text(partition))
         return dict(await self._reads.fetch(SELECT_KEYS, arguments, row_of))
 
-    async def read(self, partition: Partition, kind: Kind, *, start: str = "", end: str = "") -> Rows:
-        arguments = (partition_text(partition), KIND_TEXT[kind], start)
+    async def read(
+        self, partition: Partition, kind: Kind, *, start: str = "", end: str = "", most: int | None = None
+    ) -> Rows:
+        named, limit = (partition_text(partition), KIND_TEXT[kind], start), _ALL if most is None else most
         if end:
-            return dict(await self._reads.fetch(SELECT_RANGE, (*arguments, end), row_of))
-        return dict(await self._reads.fetch(SELECT_KIND, arguments, row_of))
+            return dict(await self._reads.fetch(SELECT_RANGE, (*named, end, limit), row_of))
+        return dict(await self._reads.fetch(SELECT_KIND, (*named, limit), row_of))
 
     async def hinted(self, index: Index, bucket: str, *, most: int | None = None) -> Sequence[str]:
         arguments = (index.value, bucket, _ALL if most is None else most)

@@ -1,0 +1,35 @@
+"""How long ago something began that another clock tells; where that is far ahead of ours, since we first met it.
+
+So an attempt is left alone for its grace and a hold stands for its life, whoever's clock was wrong by however much;
+with clocks within the bound nothing ever began later than now.
+"""
+
+from collections import OrderedDict
+
+from travio_inventory.engine.ports import Clock
+
+HOLDS_MAX = 10_000
+
+
+class Ages:
+    """Remembers when it first met holds that are yet to begin, HOLDS_MAX of them."""
+
+    def __init__(self, clock: Clock, *, clock_bound_ms: int) -> None:
+        self._clock = clock
+        self._clock_bound_ms = clock_bound_ms
+        self._met_ms: OrderedDict[str, int] = OrderedDict()
+
+    def is_ahead(self, at_ms: int) -> bool:
+        """Whether no clock within the bound can have told that time yet."""
+        return at_ms > self._clock.now_ms() + self._clock_bound_ms
+
+    def of(self, hold_id: str, began_ms: int) -> int:
+        """Milliseconds since it began, at least."""
+        if not self.is_ahead(began_ms):
+            self._met_ms.pop(hold_id, None)
+            return self._clock.now_ms() - began_ms
+        now_ms = self._clock.elapsed_ms()
+        met_ms = self._met_ms.setdefault(hold_id, now_ms)
+        if len(self._met_ms) > HOLDS_MAX:
+            self._met_ms.popitem(last=False)
+        return now_ms - met_ms
