@@ -184,11 +184,12 @@ async def _leave(store: _Store, seat: str, segment: int, owner: str) -> None:
 
 
 async def _open(plan: Plan | None = None) -> tuple[_Store, Process]:
-    """The trip is on sale, and there is a process whose clock is right."""
+    """The trip is on sale, and there is a process whose clock is right and that knows the epoch."""
     asyncio.get_running_loop().set_task_factory(adopting)
     store = _Store()
     process = steady_process(store, plan)
     await process.open_trip(TRIP)
+    await process.owners.epochs.current()
     return store, process
 
 
