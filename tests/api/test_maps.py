@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.legal_ids import legal_ids
 from travio_inventory.api.rpc.descriptors import message_type
 from travio_inventory.api.rpc.maps import STATUS_COLORS, MapReplies, class_color
 from travio_inventory.api.rpc.memo import Memo
@@ -24,7 +25,7 @@ states: st.SearchStrategy[SeatState] = st.one_of(
 rows = st.integers(0, limits.ROW_MAX) | st.integers(0, 3)
 seats = st.builds(
     Seat,
-    id=texts.filter(bool),
+    id=legal_ids,
     number=texts,
     row=rows,
     column=rows,

@@ -119,6 +119,7 @@ def test_who_may_ask_again_is_told_when() -> None:
     ("refusal", "metadata"),
     [
         (errors.SeatContended(["1A", "1B"], retry_after_ms=50), {"seats": "1A,1B"}),
+        (errors.SeatContended(["a,b", "50%"], retry_after_ms=50), {"seats": "a%2Cb,50%25"}),
         (errors.HoldExpired(1_700_000_000_999), {"at": "1700000000"}),
         (errors.ExtensionTooLong(1_700_000_000_000), {"until": "1700000000"}),
         (errors.HoldLimitReached(4), {"holds_max": "4"}),

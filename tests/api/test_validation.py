@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import betterproto2
@@ -10,6 +11,7 @@ from google.protobuf.message import DecodeError
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.legal_ids import AWKWARD, legal_ids
 from travio_inventory.api.rpc import messages
 from travio_inventory.api.rpc.descriptors import message_type, pool
 from travio_inventory.api.rpc.fields import VIOLATIONS_MAX
@@ -17,6 +19,7 @@ from travio_inventory.api.rpc.protobuf import number, part, text
 from travio_inventory.domain import limits
 from travio_inventory.domain.errors import InvalidRequest, InvalidSeats, InvalidTrip
 from travio_inventory.domain.hold import Caller
+from travio_inventory.domain.ids import fault_of, join_ids, split_ids
 from travio_inventory.domain.trip import Ends, Seat, Segment, TripKey
 from travio_inventory.wire.inventory import v1
 
@@ -245,7 +248,52 @@ def test_an_id_is_short_and_without_control_characters(bad: str) -> None:
     assert faults(v1.HoldSeatsRequest, seat_ids=["1A", bad], idempotency_key=bad) == ["seat_ids[1]", "idempotency_key"]
 
 
-@pytest.mark.parametrize("good", ["x" * limits.ID_BYTES_MAX, "\N{GREEK SMALL LETTER ALPHA}" * 64, "a b~c/d:e", "\xa0"])
+@pytest.mark.parametrize(
+    ("bad", "said"),
+    [
+        (" ", "white space"),
+        ("\N{NO-BREAK SPACE}", "white space"),
+        (" 1A", "white space"),
+        ("1A\N{IDEOGRAPHIC SPACE}", "white space"),
+        ("e\N{COMBINING ACUTE ACCENT}", "composed form"),
+        ("\N{ANGSTROM SIGN}", "composed form"),
+        ("\N{ZERO WIDTH SPACE}", "cannot be seen"),
+        ("\N{ZERO WIDTH NO-BREAK SPACE}1A", "cannot be seen"),
+        ("1A\N{RIGHT-TO-LEFT OVERRIDE}", "cannot be seen"),
+        ("1\N{LINE SEPARATOR}A", "cannot be seen"),
+    ],
+)
+def test_no_two_ids_look_the_same(bad: str, said: str) -> None:
+    """Each of these looks like another id, or like none; that goes for optional ones too."""
+    names = ["trip_id", "from_station_id", "to_station_id", "user_id", "organization_id", "idempotency_key"]
+    assert sorted(faults(v1.HoldSeatsRequest, **dict.fromkeys(names, bad))) == sorted(names)
+    assert faults(v1.JoinWaitlistRequest, seat_class=bad) == ["seat_class"]
+    with pytest.raises(InvalidRequest, match=said) as refusal:
+        read_changed(v1.ConfirmBookingRequest, order_id=bad)
+    assert "\n" not in str(refusal.value)
+    with pytest.raises(InvalidTrip, match=said):
+        replace(read_changed(v1.InitializeTripInventoryRequest), key=TripKey("org", bad))  # type: ignore[type-var]
+
+
+@pytest.mark.parametrize("bad", ["\ud800", "a\udcffb"])
+def test_half_a_sign_is_no_id(bad: str) -> None:
+    """As an argument of a command line can have one; no message can."""
+    assert "cannot be seen" in fault_of(bad)
+
+
+@given(legal_ids)
+def test_a_legal_id_is_read_as_it_was_sent(good: str) -> None:
+    assert read_changed(v1.GetTripRequest, trip_id=good) == TripKey("org", good)
+
+
+@given(st.lists(legal_ids, max_size=10))
+def test_ids_in_one_text_come_apart_again(ids: list[str]) -> None:
+    assert split_ids(join_ids(ids)) == ids
+
+
+@pytest.mark.parametrize(
+    "good", ["x" * limits.ID_BYTES_MAX, "\N{GREEK SMALL LETTER ALPHA}" * 64, "a b~c/d:e", *AWKWARD]
+)
 def test_any_other_text_is_an_id(good: str) -> None:
     assert read_changed(v1.GetTripRequest, trip_id=good) == TripKey("org", good)
 

@@ -4,7 +4,10 @@ from typing import NamedTuple
 
 import pytest
 from grpclib.const import Status
+from grpclib.encoding.proto import ProtoStatusDetailsCodec
 from grpclib.exceptions import GRPCError
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.client.odd_peer import (
     OddAnswer,
@@ -17,9 +20,10 @@ from tests.client.odd_peer import (
     unreadable_details,
 )
 from tests.client.service import ScriptedService, kinds_of
-from travio_inventory.api.rpc.refusals import grpc_error, too_large
+from tests.legal_ids import several
+from travio_inventory.api.rpc.refusals import SerializedDetails, grpc_error, too_large
 from travio_inventory.client import ClientError, InventoryClient
-from travio_inventory.client.refusals import KINDS, MEANINGS
+from travio_inventory.client.refusals import KINDS, MEANINGS, refusal_from
 from travio_inventory.domain import errors
 from travio_inventory.domain.errors import HoldEnded, InvalidRequest, Refusal, TakenCell, Violation
 from travio_inventory.wire.inventory.v1 import GetHoldRequest, ReleaseSeatsRequest
@@ -52,6 +56,25 @@ async def test_a_refusal_arrives_as_it_was_raised(service: ScriptedService, targ
     assert type(caught.value) is kind
     assert str(caught.value) == str(refusal)
     assert vars(caught.value) == vars(refusal)
+
+
+def over_the_wire(refusal: Refusal) -> Refusal | ClientError:
+    """What the client makes of what the service sends."""
+    error = grpc_error(refusal)
+    data = SerializedDetails().encode(error.status, error.message, error.details)
+    details = ProtoStatusDetailsCodec().decode(error.status, error.message, data)
+    return refusal_from(GRPCError(error.status, error.message, details), writes=True)
+
+
+@given(several(10), st.integers(0, 63))
+def test_seats_of_any_name_arrive_each_as_it_is(seats: list[str], segment: int) -> None:
+    contended = over_the_wire(errors.SeatContended(seats, retry_after_ms=50))
+    assert isinstance(contended, errors.SeatContended)
+    assert contended.seats == tuple(seats)
+    cells = tuple(TakenCell(seat, segment, "sold") for seat in seats)
+    taken = over_the_wire(errors.SeatUnavailable(cells))
+    assert isinstance(taken, errors.SeatUnavailable)
+    assert taken.cells == cells
 
 
 def test_the_client_knows_every_refusal() -> None:

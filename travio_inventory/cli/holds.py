@@ -1,5 +1,6 @@
 """Commands about holds and bookings: hold, confirm, extend, release, cancel, list, show."""
 
+import shlex
 from datetime import datetime
 from secrets import token_hex
 from typing import Annotated
@@ -35,9 +36,9 @@ def hold(
     async def work(client: InventoryClient, screen: Screen) -> None:
         held = await client.hold(trip, origin, destination, seats, seconds=seconds, key=key)
         value = {"hold": held.id, "seats": list(held.seats), "expires_at": _stamp(held.expires_at), "key": key}
-        screen.answer(value, lambda: screen.fields({**value, "seats": " ".join(held.seats)}))
+        screen.answer(value, lambda: screen.fields({**value, "seats": shlex.join(held.seats)}))
 
-    return ask(reach, work, again=f"with --key {key}")
+    return ask(reach, work, again=f"with --key {shlex.quote(key)}")
 
 
 def confirm(
@@ -145,7 +146,7 @@ def _as_plain(record: HoldRecord) -> dict[str, object]:
 
 
 def _word(value: object) -> object:
-    return " ".join(value) if isinstance(value, list) else value
+    return shlex.join(value) if isinstance(value, list) else value
 
 
 def _stamp(moment: datetime | None) -> str:

@@ -28,6 +28,7 @@ from travio_inventory.domain.errors import (
     TakenCell,
     Violation,
 )
+from travio_inventory.domain.ids import split_ids
 
 DOMAIN = "inventory.travio"
 RETRY_AFTER_LOST_MS = 50
@@ -168,7 +169,7 @@ def _build(kind: type[Refusal], info: ErrorInfo, details: Sequence[object]) -> R
     if issubclass(kind, SeatUnavailable):
         return kind(_taken_cells(details))
     if issubclass(kind, SeatContended):
-        return kind([seat for seat in info.metadata["seats"].split(",") if seat], retry_after_ms=0)
+        return kind(split_ids(info.metadata["seats"]), retry_after_ms=0)
     if issubclass(kind, HoldLimitReached):
         return kind(_whole(info.metadata["holds_max"]))
     return kind()

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from travio_inventory.domain import limits
 from travio_inventory.domain.errors import InvalidJourney, InvalidSeats, InvalidTrip, Violation
+from travio_inventory.domain.ids import fault_of
 
 OUR_CHOICE = 0
 """Seats per block: as many as the service likes."""
@@ -242,6 +243,7 @@ def _not_a_stop(end: str, station: str, segment: int | None) -> Violation:
 
 
 def _violations(trip: Trip) -> Iterable[Violation]:
+    yield from _id_violations(trip)
     yield from _segment_violations(trip)
     yield from _seat_violations(trip)
     if trip.seats_per_block < 1:
@@ -253,6 +255,21 @@ def _violations(trip: Trip) -> Iterable[Violation]:
     if len(trip.seats) * len(trip.segments) > limits.CELLS_MAX:
         cells = len(trip.seats) * len(trip.segments)
         yield Violation("seat_config", f"seats times segments is {cells}; at most {limits.CELLS_MAX} cells a trip")
+
+
+def _id_violations(trip: Trip) -> Iterable[Violation]:
+    """One that is wrong of each kind of id."""
+    named = {
+        "organization_id": [trip.key.organization],
+        "trip_id": [trip.key.trip],
+        "segments": [station for segment in trip.segments for station in (segment.origin, segment.destination)],
+        "seat_config.seats": [seat.id for seat in trip.seats],
+        "seat_config.seats.seat_class": [seat_class for seat_class in sorted(trip.seat_classes) if seat_class],
+    }
+    for name, ids in named.items():
+        wrong = next((text for text in ids if fault_of(text)), None)
+        if wrong is not None:
+            yield Violation(name, f"{wrong!r} {fault_of(wrong)}")
 
 
 def _seats_per_block_max(trip: Trip) -> int:

@@ -7,6 +7,7 @@ from typing import Any
 from google.protobuf.message import Message
 
 from travio_inventory.domain.errors import InvalidRequest, Violation
+from travio_inventory.domain.ids import fault_of, is_plain
 from travio_inventory.domain.limits import ID_BYTES_MAX
 
 VIOLATIONS_MAX = 32
@@ -40,14 +41,21 @@ class Fields:
             self.violations.append(Violation(self._path + name, said))
 
     def id(self, name: str) -> str:
-        """An id that must be there: at most ID_BYTES_MAX bytes, no control characters."""
+        """An id that must be there, as `domain.ids` says what one is."""
         value: str = getattr(self._message, name)
-        if not (value.isascii() and value.isprintable() and 0 < len(value) <= ID_BYTES_MAX):
-            self._judge(name, value, ID_BYTES_MAX, required=True)
+        if not is_plain(value):
+            self._judge_id(name, value)
+        return value
+
+    def optional_id(self, name: str) -> str:
+        """An id, or "" where there is none."""
+        value: str = getattr(self._message, name)
+        if value and not is_plain(value):
+            self._judge_id(name, value)
         return value
 
     def text(self, name: str, bytes_max: int = ID_BYTES_MAX, *, required: bool = False) -> str:
-        """Text of so many bytes of UTF-8 at most, without control characters."""
+        """Text for people to read: so many bytes of UTF-8 at most, without control characters."""
         value: str = getattr(self._message, name)
         if required or value:
             self._judge(name, value, bytes_max, required=required)
@@ -57,8 +65,8 @@ class Fields:
         """Ids, each as `id` has it."""
         values = list(getattr(self._message, name))
         for index, value in enumerate(values):
-            if not (value.isascii() and value.isprintable() and 0 < len(value) <= ID_BYTES_MAX):
-                self._judge(f"{name}[{index}]", value, ID_BYTES_MAX, required=True)
+            if not is_plain(value):
+                self._judge_id(f"{name}[{index}]", value)
         return values
 
     def number(self, name: str, least: int = INT32_MIN, most: int = INT32_MAX) -> int:
@@ -96,6 +104,10 @@ class Fields:
             Fields(item, f"{self._path}{name}[{index}].", self.violations)
             for index, item in enumerate(getattr(self._message, name))
         ]
+
+    def _judge_id(self, name: str, value: str) -> None:
+        if fault := fault_of(value):
+            self.wrong(name, fault)
 
     def _judge(self, name: str, value: str, bytes_max: int, *, required: bool) -> None:
         """Remember what is wrong with the text, if anything is."""

@@ -84,7 +84,7 @@ def checks_asked(message: Message) -> Sequence[CheckAsked]:
 
 def _check(request: Fields) -> CheckAsked:
     passengers = request.number("passengers", 0, limits.SEATS_MAX)
-    return CheckAsked(trip_of(request), _ends(request), passengers, request.text("seat_class"))
+    return CheckAsked(trip_of(request), _ends(request), passengers, request.optional_id("seat_class"))
 
 
 def hold_asked(message: Message) -> HoldAsked:
@@ -100,7 +100,7 @@ def hold_asked(message: Message) -> HoldAsked:
         _ends(request),
         request.ids("seat_ids"),
         request.number("hold_duration_seconds"),
-        request.text("idempotency_key") or None,
+        request.optional_id("idempotency_key") or None,
     )
     request.finish()
     return asked
@@ -134,7 +134,7 @@ def extend_asked(message: Message) -> tuple[Caller, str, int]:
 def holds_asked(message: Message) -> tuple[Caller, str, bool]:
     """Read ListHoldsRequest: whose, of which trip ("" = any), and whether those that ended too."""
     request = Fields(message)
-    asked = (caller_of(request), request.text("trip_id"), request.flag("include_ended"))
+    asked = (caller_of(request), request.optional_id("trip_id"), request.flag("include_ended"))
     request.finish()
     return asked
 
@@ -223,7 +223,7 @@ def _seat(seat: Fields) -> Seat:
         number=seat.text("seat_number"),
         row=seat.number("row", 0, limits.ROW_MAX),
         column=seat.number("column", 0, limits.ROW_MAX),
-        seat_class=seat.text("seat_class"),
+        seat_class=seat.optional_id("seat_class"),
         seat_type=seat.text("seat_type"),
         price_minor=seat.number("price_paisa", 0, limits.PRICE_MINOR_MAX),
         is_accessible=seat.flag("is_accessible"),
@@ -254,7 +254,7 @@ def join_asked(message: Message) -> WaitAsked:
     """Read JoinWaitlistRequest."""
     request = Fields(message)
     seats = request.number("requested_seats", 1, limits.SEATS_PER_HOLD_MAX)
-    asked = WaitAsked(caller_of(request), request.id("trip_id"), request.text("seat_class"), seats)
+    asked = WaitAsked(caller_of(request), request.id("trip_id"), request.optional_id("seat_class"), seats)
     request.finish()
     return asked
 
@@ -262,7 +262,7 @@ def join_asked(message: Message) -> WaitAsked:
 def leave_asked(message: Message) -> tuple[Caller, str, str]:
     """Read LeaveWaitlistRequest: who leaves, which trip, which class."""
     request = Fields(message)
-    asked = (caller_of(request), request.id("trip_id"), request.text("seat_class"))
+    asked = (caller_of(request), request.id("trip_id"), request.optional_id("seat_class"))
     request.finish()
     return asked
 

@@ -22,6 +22,7 @@ from travio_inventory.api.rpc.call import Told
 from travio_inventory.api.rpc.protobuf import number, part, text
 from travio_inventory.domain import errors
 from travio_inventory.domain.errors import Refusal, TakenCell, Violation
+from travio_inventory.domain.ids import join_ids
 
 DOMAIN = "inventory.travio"
 MESSAGE_CHARS_MAX = 256
@@ -119,7 +120,7 @@ def _retry(after_ms: int) -> bytes:
 def _metadata(refusal: Refusal) -> dict[str, str]:
     match refusal:
         case errors.SeatContended(seats=seats):
-            return {"seats": ",".join(seats)}
+            return {"seats": _named(seats)}
         case errors.HoldEnded(at_ms=at_ms):
             return {"at": str(at_ms // 1_000)}
         case errors.ExtensionTooLong(until_ms=until_ms):
@@ -128,6 +129,11 @@ def _metadata(refusal: Refusal) -> dict[str, str]:
             return {"holds_max": str(holds_max)}
         case _:
             return {}
+
+
+def _named(seats: Sequence[str]) -> str:
+    """The first of the seats, as many as there is room for, in one text."""
+    return ",".join(text for text, _ in _while_there_is_room((join_ids([seat]), "") for seat in seats))
 
 
 def _bad_request(violations: Sequence[Violation]) -> BadRequest:
