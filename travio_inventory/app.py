@@ -31,7 +31,7 @@ from travio_inventory.api.rpc.guarded import GuardedServer
 from travio_inventory.api.rpc.limits import ServerLimits
 from travio_inventory.api.rpc.refusals import TOLD, SerializedDetails
 from travio_inventory.api.rpc.service import SERVICE, services
-from travio_inventory.backends import Edge, StartFailed, open_batches, open_edge
+from travio_inventory.backends import Edge, OwnCertificate, StartFailed, open_batches, open_edge
 from travio_inventory.broker.in_process import InProcess
 from travio_inventory.broker.json_lines import JsonLines
 from travio_inventory.engine import Inventory
@@ -200,12 +200,17 @@ async def running(settings: Settings) -> AsyncIterator[App]:
     closes. Raises StartFailed.
     """
     figures, workers = Figures(), ServiceStatus()
+    certificate = OwnCertificate(settings.tls_cert, settings.tls_key) if settings.tls_cert else None
     async with open_inventory(settings, figures=figures) as inventory:
         jobs = _worker_jobs(settings, inventory) if settings.workers else {}
         jobs["figures"] = partial(report, figures, every_seconds=REPORT_SECONDS)
+        if certificate is not None:
+            jobs["certificate"] = certificate.keep_up
         async with (
             _kept_at_work(jobs, tell=workers.set),
-            _listening(settings, inventory, workers if settings.workers else None) as server,
+            _listening(
+                settings, inventory, workers if settings.workers else None, certificate.context if certificate else None
+            ) as server,
         ):
             yield App(inventory, figures, server.port or 0)
 
@@ -344,7 +349,7 @@ def _publisher(settings: Settings) -> Iterator[Publisher]:
 
 @asynccontextmanager
 async def _listening(
-    settings: Settings, inventory: Inventory, workers: CheckBase | None
+    settings: Settings, inventory: Inventory, workers: CheckBase | None, tls: ssl.SSLContext | None
 ) -> AsyncIterator[GuardedServer]:
     server = GuardedServer(
         services(inventory, refusals=settings.refusals, clock=SystemClock(), workers=workers),
@@ -356,7 +361,7 @@ async def _listening(
     address = Address(settings.grpc_host, settings.grpc_port)
     async with server:
         try:
-            await _listen(server, address, settings)
+            await _listen(server, address, tls, reuse_port=settings.grpc_reuse_port)
         except OSError as failed:
             raise StartFailed(f"cannot listen on {address}: {failed.strerror or failed}") from failed
         try:
@@ -366,9 +371,8 @@ async def _listening(
                 await server.drain()
 
 
-async def _listen(server: GuardedServer, address: Address, settings: Settings) -> None:
+async def _listen(server: GuardedServer, address: Address, tls: ssl.SSLContext | None, *, reuse_port: bool) -> None:
     """Listen at the address; at :: for IPv4 as well, which asyncio leaves out. Raises OSError."""
-    tls, reuse_port = _tls(settings), settings.grpc_reuse_port
     if address.host != EVERY_ADDRESS or not socket.has_dualstack_ipv6():
         await server.start(*address, ssl=tls, reuse_port=reuse_port)
         return
@@ -378,19 +382,6 @@ async def _listen(server: GuardedServer, address: Address, settings: Settings) -
     except BaseException:
         sock.close()
         raise
-
-
-def _tls(settings: Settings) -> ssl.SSLContext | None:
-    """The server's side of TLS, None where it speaks plaintext. Raises StartFailed."""
-    if settings.tls_cert is None:
-        return None
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.set_alpn_protocols(["h2"])
-    try:
-        context.load_cert_chain(settings.tls_cert, settings.tls_key)
-    except OSError as failed:
-        raise StartFailed(f"TLS with {settings.tls_cert} and {settings.tls_key}: {failed}") from failed
-    return context
 
 
 def _server_limits(settings: Settings) -> ServerLimits:

@@ -1,0 +1,97 @@
+"""A certificate that is renewed while the service runs: new connections see it, without a start."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.servers.certificates import Certificates, make_certificates
+from travio_inventory.backends import OwnCertificate, StartFailed
+
+LOOK_EVERY_S = 0.05
+SEEN_S_MAX = 10
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """The loop that the service runs on."""
+    return "asyncio"
+
+
+def made(folder: Path) -> Certificates:
+    """Certificates of an authority of their own."""
+    folder.mkdir()
+    return make_certificates(folder)
+
+
+@pytest.fixture
+def first(tmp_path: Path) -> Certificates:
+    """What is shown at the start."""
+    return made(tmp_path / "first")
+
+
+@pytest.fixture
+def renewed(tmp_path: Path) -> Certificates:
+    """What takes its place."""
+    return made(tmp_path / "renewed")
+
+
+@asynccontextmanager
+async def serving(shown: OwnCertificate) -> AsyncIterator[int]:
+    """A server that shows the certificate and looks for new files all the time; its port."""
+
+    async def hang_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    server = await asyncio.start_server(hang_up, "127.0.0.1", 0, ssl=shown.context)
+    keeping_up = asyncio.create_task(shown.keep_up(every_s=LOOK_EVERY_S))
+    async with server:
+        yield server.sockets[0].getsockname()[1]
+    keeping_up.cancel()
+
+
+async def is_trusted(port: int, authority: Path) -> bool:
+    """Whether who trusts that authority trusts what is shown to a new connection."""
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port, ssl=ssl.create_default_context(cafile=authority))
+    except ssl.SSLError:
+        return False
+    writer.close()
+    return True
+
+
+async def until_trusted(port: int, authority: Path) -> None:
+    async with asyncio.timeout(SEEN_S_MAX):
+        while not await is_trusted(port, authority):  # noqa: ASYNC110 - a server tells no event loop
+            await asyncio.sleep(LOOK_EVERY_S)
+
+
+async def test_renewed_files_are_shown_to_new_connections(first: Certificates, renewed: Certificates) -> None:
+    async with serving(OwnCertificate(first.certificate, first.key)) as port:
+        assert await is_trusted(port, first.authority)
+        renewed.key.replace(first.key)
+        renewed.certificate.replace(first.certificate)
+        await until_trusted(port, renewed.authority)
+
+
+async def test_files_that_do_not_fit_each_other_change_nothing_until_they_do(
+    first: Certificates, renewed: Certificates, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with serving(OwnCertificate(first.certificate, first.key)) as port:
+        renewed.certificate.replace(first.certificate)
+        async with asyncio.timeout(SEEN_S_MAX):
+            while "the certificate stays what it was" not in caplog.text:  # noqa: ASYNC110 - a log tells no event loop
+                await asyncio.sleep(LOOK_EVERY_S)
+        await asyncio.sleep(5 * LOOK_EVERY_S)
+        assert caplog.text.count("stays what it was") == 1
+        assert await is_trusted(port, first.authority)
+        renewed.key.replace(first.key)
+        await until_trusted(port, renewed.authority)
+
+
+def test_a_key_of_another_certificate_stops_the_start(first: Certificates, renewed: Certificates) -> None:
+    with pytest.raises(StartFailed, match="TLS with"):
+        OwnCertificate(first.certificate, renewed.key)
