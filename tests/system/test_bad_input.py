@@ -1,5 +1,6 @@
 """Bad input through a real socket: a legal status each time, the field named, and the service goes on."""
 
+from asyncio import gather
 from collections.abc import AsyncIterator, Iterator, Sequence
 from random import Random
 from typing import Any, cast
@@ -8,12 +9,15 @@ import pytest
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 from grpclib.const import Status
+from grpclib.exceptions import GRPCError
 
 from tests.api.raw_caller import Answer, RawCaller, framed, raw_caller
 from tests.system.requests import VALID, fields_named, path_of, request
-from tests.system.service_process import ServiceProcess
+from tests.system.service_process import ORGANIZATION, ServiceProcess
 from tests.system.trips import trip_of
 from travio_inventory.client import InvalidRequest, Trip
+from travio_inventory.client.refusals import refusal_from
+from travio_inventory.wire.inventory.v1 import GetTripRequest
 
 LEGAL = {
     Status.OK,
@@ -197,6 +201,18 @@ async def test_a_client_is_told_at_once_that_its_request_is_too_large(shared: Se
         with pytest.raises(InvalidRequest, match="bytes") as refused:
             await client.hold("t", "S0", "S3", ["seat-1"], session="s" * 100_000)
     assert [violation.field for violation in refused.value.violations] == ["request"]
+
+
+async def test_too_much_metadata_is_refused_and_the_other_calls_go_on(shared: ServiceProcess) -> None:
+    request = GetTripRequest(trip_id="t", organization_id=ORGANIZATION)
+    large = {"x-large": "x" * 20_000}
+    async with shared.client("u8") as client:
+        others = [client.trip("t") for _ in range(20)]
+        refused, *found = await gather(client.stub.get_trip(request, metadata=large), *others, return_exceptions=True)
+    assert isinstance(refused, GRPCError)
+    assert refused.status is Status.RESOURCE_EXHAUSTED
+    assert isinstance(refusal_from(refused, writes=True), InvalidRequest)
+    assert all(isinstance(trip, Trip) for trip in found)
 
 
 async def test_mutated_messages_are_answered_and_the_service_goes_on(shared: ServiceProcess, caller: RawCaller) -> None:

@@ -29,10 +29,12 @@ from h2.events import (
 )
 from h2.exceptions import ProtocolError
 
-from travio_inventory.api.rpc.call import Call, Method, Refusal, Request, Shared, Told, admit, answer_headers
+from travio_inventory.api.rpc.admission import Refusal, Request, admit, answer_headers
+from travio_inventory.api.rpc.call import Call
 from travio_inventory.api.rpc.codec import PassThroughCodec
 from travio_inventory.api.rpc.frames import GuardedFrames, Headers, HeadersTooLarge, Writer
 from travio_inventory.api.rpc.limits import ServerLimits
+from travio_inventory.api.rpc.shared import Method, Shared, Told
 
 log = logging.getLogger("travio_inventory.rpc")
 
@@ -91,10 +93,7 @@ class GuardedServer:
         """Of all connections: what is read into it is taken out before the next one reads."""
         codec = codec or PassThroughCodec()
         self._shared = shared = Shared(methods, limits, codec, status_details_codec, self.__dispatch__, told)
-        self.crowded, self.stopping = (
-            Refusal(error.status, error.message, details=shared.packed(error.status, error.message, error.details))
-            for error in (told.crowded(), told.stopping())
-        )
+        self.crowded, self.stopping = (Refusal.of(error, shared) for error in (told.crowded(), told.stopping()))
         self._listener: asyncio.Server | None = None
         self._inspection: asyncio.TimerHandle | None = None
         self._changed = asyncio.Event()
@@ -341,9 +340,7 @@ class _Connection(asyncio.BufferedProtocol):
     def _on_headers_too_large(self, event: HeadersTooLarge) -> None:
         bytes_max = self._limits.header_bytes_max
         said = f"headers, metadata included, of {event.header_bytes} bytes; {bytes_max} are taken at most"
-        refused = self._shared.told.too_large(said)
-        details = self._shared.packed(refused.status, refused.message, refused.details)
-        refusal = Refusal(refused.status, refused.message, details=details)
+        refusal = Refusal.of(self._shared.told.too_large(said), self._shared)
         self._refuse(event.stream_id, refusal, request_ended=event.request_ended)
 
     def _is_full(self) -> bool:

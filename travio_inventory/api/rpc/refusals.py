@@ -18,8 +18,8 @@ from grpclib.const import Status
 from grpclib.encoding.base import StatusDetailsCodecBase
 from grpclib.exceptions import GRPCError
 
-from travio_inventory.api.rpc.call import Told
 from travio_inventory.api.rpc.protobuf import number, part, text
+from travio_inventory.api.rpc.shared import Told
 from travio_inventory.domain import errors
 from travio_inventory.domain.errors import Refusal, TakenCell, Violation
 from travio_inventory.domain.ids import join_ids
