@@ -96,7 +96,7 @@ def test_events_are_shown_from_the_data_folder(terminal: Type, typed: Type, serv
     terminal("trip", "open", FILE)
     hold = terminal("hold", COACH, "dhaka", "cumilla", "seat-A1", "--json").plain["hold"]
     for _ in range(50):
-        shown = typed("events", "--data", str(server.folder / "data"))
+        shown = typed("events", "--data", str(server.folder / "data"), "--json")
         told = [event for event in map(json.loads, shown.out.splitlines()) if event["hold_id"] == hold]
         if told:
             break
@@ -168,14 +168,14 @@ def test_a_wrong_setting_is_one_line_and_status_2(typed: Type) -> None:
 
 
 def test_settings_are_listed_with_where_they_come_from(typed: Type) -> None:
-    rows = json.loads(typed("settings", "--json", GRPC_PORT="9999", TRAVIO_TARGET="elsewhere:1").out)
+    rows = typed("settings", "--json", GRPC_PORT="9999", TRAVIO_TARGET="elsewhere:1").plain["settings"]
     port = next(row for row in rows if row["name"] == "TRAVIO_GRPC_PORT")
     assert (port["value"], port["source"]) == ("9999", "GRPC_PORT")
 
 
 def test_each_setting_is_explained_where_it_is_listed_within_80_columns(typed: Type) -> None:
     plain = typed("settings", GRPC_PORT="9999").out
-    rows = json.loads(typed("settings", "--json", GRPC_PORT="9999").out)
+    rows = typed("settings", "--json", GRPC_PORT="9999").plain["settings"]
     assert "TRAVIO_GRPC_PORT = 9999  (GRPC_PORT)\n" in plain
     assert max(map(len, plain.splitlines())) <= 80
     words = " ".join(plain.split())

@@ -6,10 +6,13 @@ from typing import NamedTuple
 
 from cyclopts import App
 from cyclopts.exceptions import CycloptsError
+from rich.console import Console
 
 PACKAGE = "travio_inventory.cli"
 NAME = "travio-inventory"
 EXIT_WRONG = 2
+PLAIN_WIDTH = 300
+"""Of help that no terminal shows: each sentence on one line."""
 COACH = "coach-dhaka-coxs-bazar"
 BEGIN = f"""\
 Begin, with the service in one terminal and you in another:
@@ -42,12 +45,15 @@ GROUPS = {
 
 
 class Command(NamedTuple):
-    """A command: its words, where its function is, what it does, and an example of what follows its words."""
+    """A command: its words, where its function is, what it does, and an example of what follows its words; `usage` is
+    what may follow, where that is not seen from the function.
+    """
 
     words: str
     function: str
     help: str
     example: str = ""
+    usage: str = ""
 
 
 COMMANDS = (
@@ -60,14 +66,26 @@ COMMANDS = (
     Command("schema check", "schema:check_schema", "Tell whether the tables at SCYLLA_HOSTS are as they must be."),
     Command("demo", "demo:demo", "Show the service at work, within a minute."),
     Command("trip open", "trips:open_trip", "Open a trip for sale from a TOML file.", "coach.toml"),
-    Command("trip example", "trips:show_example", "Print an example of a trip file.", "coach > coach.toml"),
+    Command(
+        "trip example",
+        "trips:show_example",
+        "Print an example of a trip file.",
+        "coach > coach.toml",
+        "[OPTIONS] [NAME]",
+    ),
     Command("trip show", "trips:show_trip", "Show a trip as it was opened: stops, classes, prices.", COACH),
     Command("map", "trips:show_map", "Draw the seats for a journey.", f"{COACH} dhaka chattogram"),
+    Command(
+        "availability",
+        "availability:availability",
+        "Say whether a party finds seats, and what it would pay.",
+        f"{COACH} dhaka cumilla --seats",
+    ),
     Command(
         "hold",
         "holds:hold",
         "Hold seats of a journey: every one of them, or none.",
-        f"{COACH} dhaka chattogram seat-A1 seat-A2 --seconds 300",
+        f"{COACH} dhaka chattogram seat-A1 seat-A2",
     ),
     Command("confirm", "holds:confirm", "Turn a hold into a booking. Again is the same booking.", "HOLD order-1"),
     Command("extend", "holds:extend", "Keep a hold for longer. Never shortens it.", "HOLD --seconds 900"),
@@ -81,6 +99,7 @@ COMMANDS = (
     Command("waitlist leave", "waitlist:leave", "Get out of line.", f"{COACH} --class business"),
     Command("waitlist list", "waitlist:list_waits", "List what the user waits for."),
     Command("events", "events:events", "Show the events that the service has published.", "--follow"),
+    Command("completion", "completion:completion", "Print a script that completes words in a shell.", "bash"),
     Command(
         "bench hot-seat",
         "bench.commands:bench_hot_seat",
@@ -119,6 +138,7 @@ def build() -> App:
             f"{PACKAGE}.{command.function}",
             name=name,
             help=command.help,
+            usage=f"Usage: {NAME} {command.words} {command.usage}\n" if command.usage else None,
             help_epilogue=f"Example:\n  {NAME} {command.words} {command.example}".rstrip(),
         )
     for group_app in groups.values():
@@ -127,11 +147,13 @@ def build() -> App:
 
 
 def _app(name: str, said: str, epilogue: str) -> App:
+    is_read = sys.stdout.isatty()
     return App(
         name=name,
         help=said,
         help_epilogue=epilogue,
         help_format="plaintext",
-        help_formatter="default" if sys.stdout.isatty() else "plain",
+        help_formatter="default" if is_read else "plain",
+        console=None if is_read else Console(width=PLAIN_WIDTH),
         version_flags=["--version"] if name == NAME else [],
     )

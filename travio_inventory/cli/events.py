@@ -1,8 +1,10 @@
 """The command that shows events as they are written to the data folder; it takes no lock."""
 
+import json
 import os
 import time
 from collections.abc import Generator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, TextIO
 
@@ -10,10 +12,12 @@ from cyclopts import Parameter
 
 from travio_inventory.cli.exits import Exit, Failure
 from travio_inventory.cli.reach import AsJson, fail
-from travio_inventory.cli.screen import Screen, printable
+from travio_inventory.cli.screen import Screen
 
 FILE = "events.jsonl"
 POLL_SECONDS = 0.2
+COLUMNS = {"at (UTC)": 23, "event": 14, "trip": 22, "seats": 15, "user": 10, "hold": 50, "order": 10}
+"""With the widths that most values have."""
 
 
 def events(
@@ -22,18 +26,33 @@ def events(
     data: Annotated[Path, Parameter(env_var="TRAVIO_DATA", help="The service's data folder.")] = Path("./data"),
     as_json: AsJson = False,
 ) -> Exit:
-    """Show the events that the service has published, one JSON object a line."""
+    """Show the events that the service has published; with --json one object a line, as it is in the file."""
     screen = Screen(as_json=as_json)
     path = data / FILE
     if not follow and not path.exists():
         said = f"no events at {path}"
         return fail(screen, Failure(Exit.WRONG, "NO_EVENTS", said, "name the service's folder with --data"))
     try:
-        for line in _lines(path, follow=follow):
-            screen.raw(printable(line) if screen.fancy else line)
+        lines = _lines(path, follow=follow)
+        if as_json:
+            for line in lines:
+                screen.raw(line)
+        else:
+            screen.stream(list(COLUMNS), map(_row, lines), list(COLUMNS.values()))
     except KeyboardInterrupt:
         return Exit.DONE
     return Exit.DONE
+
+
+def _row(line: str) -> list[str]:
+    """The event as a row; a line that is none is shown as it is."""
+    try:
+        event = json.loads(line)
+        at = datetime.fromtimestamp(event["at_ms"] / 1_000, UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
+        seats = " ".join(event["seats"])
+        return [at, event["event_type"], event["trip"], seats, event["user_id"], event["hold_id"], event["order"] or ""]
+    except (ValueError, KeyError, TypeError):
+        return [line, *[""] * (len(COLUMNS) - 1)]
 
 
 def _lines(path: Path, *, follow: bool) -> Generator[str, None, None]:

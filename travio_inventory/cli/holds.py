@@ -1,12 +1,13 @@
 """Commands about holds and bookings: hold, confirm, extend, release, cancel, list, show."""
 
 import shlex
-from datetime import datetime
 from secrets import token_hex
 from typing import Annotated
 
 from cyclopts import Parameter
+from cyclopts.validators import Number
 
+from travio_inventory.cli.asked import SeatIds, Segments, TripId, journey_of, stamp
 from travio_inventory.cli.exits import Exit
 from travio_inventory.cli.reach import HERE, Reach, ask
 from travio_inventory.cli.screen import Screen
@@ -14,17 +15,22 @@ from travio_inventory.client.answers import HoldRecord
 from travio_inventory.client.client import InventoryClient
 
 KEY_BYTES = 8
+SECONDS_MAX = 604_800
 HoldId = Annotated[str, Parameter(help="The hold's id, as `hold` answered it.")]
-Seconds = Annotated[int, Parameter(help="How long, from now; 0 is the service's default.")]
+Seconds = Annotated[
+    int,
+    Parameter(help="How long, from now; 0 is the service's default.", validator=Number(gte=0, lte=SECONDS_MAX)),
+]
 
 
 def hold(
-    trip: Annotated[str, Parameter(help="The trip's id.")],
+    trip: TripId,
     origin: Annotated[str, Parameter(help="Station where the journey begins.")],
     destination: Annotated[str, Parameter(help="Station where it ends.")],
     /,
-    *seats: Annotated[str, Parameter(help="Ids of the seats.")],
+    *seats: SeatIds,
     seconds: Seconds = 0,
+    segments: Segments = "",
     key: Annotated[
         str, Parameter(help="Idempotency key: again with the same key is the same hold. Without one, one is made.")
     ] = "",
@@ -34,8 +40,9 @@ def hold(
     key = key or token_hex(KEY_BYTES)
 
     async def work(client: InventoryClient, screen: Screen) -> None:
-        held = await client.hold(trip, origin, destination, seats, seconds=seconds, key=key)
-        value = {"hold": held.id, "seats": list(held.seats), "expires_at": _stamp(held.expires_at), "key": key}
+        journey = journey_of(segments)
+        held = await client.hold(trip, origin, destination, seats, seconds=seconds, segments=journey, key=key)
+        value = {"hold": held.id, "seats": list(held.seats), "expires_at": stamp(held.expires_at), "key": key}
         screen.answer(value, lambda: screen.fields({**value, "seats": shlex.join(held.seats)}))
 
     return ask(reach, work, again=f"with --key {shlex.quote(key)}")
@@ -67,7 +74,7 @@ def extend(hold_id: HoldId, /, *, seconds: Seconds = 0, reach: Reach = HERE) -> 
     """Keep a hold for longer. Never shortens it."""
 
     async def work(client: InventoryClient, screen: Screen) -> None:
-        value = {"hold": hold_id, "expires_at": _stamp(await client.extend(hold_id, seconds))}
+        value = {"hold": hold_id, "expires_at": stamp(await client.extend(hold_id, seconds))}
         screen.answer(value, lambda: screen.fields(value))
 
     return ask(reach, work)
@@ -138,8 +145,8 @@ def _as_plain(record: HoldRecord) -> dict[str, object]:
         "seats": list(record.seats),
         "from": record.origin,
         "to": record.destination,
-        "created_at": _stamp(record.created_at),
-        "expires_at": _stamp(record.expires_at),
+        "created_at": stamp(record.created_at),
+        "expires_at": stamp(record.expires_at),
         "order": record.order,
         "booking": record.booking,
     }
@@ -147,8 +154,3 @@ def _as_plain(record: HoldRecord) -> dict[str, object]:
 
 def _word(value: object) -> object:
     return shlex.join(value) if isinstance(value, list) else value
-
-
-def _stamp(moment: datetime | None) -> str:
-    """RFC 3339, "" where there is no time."""
-    return moment.isoformat() if moment else ""

@@ -2,14 +2,16 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TextIO
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
 PLAIN_WIDTH = 80
 JSON_INDENT = 2
+GAP, INDENT = "  ", "    "
 SIGNS = "□◪■▨"
 """If a terminal has these, it has what seats are drawn with."""
 
@@ -65,7 +67,7 @@ class Screen:
             if not self.fancy:
                 self.raw("".join(text for text, _ in line).rstrip())
                 continue
-            self._console().print(Text.assemble(*line), no_wrap=True, crop=False)
+            self._console().print(Text.assemble(*line), soft_wrap=True)
 
     def fields(self, values: Mapping[str, object]) -> None:
         """One line a value, the names aligned."""
@@ -74,11 +76,17 @@ class Screen:
             self.draw([[(name.ljust(width), "dim"), ("  " + printable(value), "")]])
 
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-        """Rows under column names: aligned, without lines."""
+        """Rows under column names: aligned, without lines; where a terminal is too narrow, a row takes several."""
         cells = [[printable(cell) for cell in row] for row in rows]
-        widths = [max(map(len, column)) for column in zip(columns, *cells, strict=True)]
-        self.draw([[(_aligned(columns, widths), "bold")]])
-        self.draw([[(_aligned(row, widths), "")] for row in cells])
+        widths = [max(map(cell_len, column)) for column in zip(columns, *cells, strict=True)]
+        self.stream(columns, cells, widths)
+
+    def stream(self, columns: Sequence[str], rows: Iterable[Sequence[object]], widths: Sequence[int]) -> None:
+        """A table whose rows are shown as they come; a cell that is wider than its column moves the next ones."""
+        room = self.width if self.is_terminal else None
+        self.draw(_aligned(columns, widths, room, "bold"))
+        for row in rows:
+            self.draw(_aligned([printable(cell) for cell in row], widths, room, ""))
 
     def _console(self) -> Console:
         if self._console_made is None:
@@ -86,5 +94,24 @@ class Screen:
         return self._console_made
 
 
-def _aligned(cells: Sequence[str], widths: Sequence[int]) -> str:
-    return "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
+def _folded(widths: Sequence[int], room: int | None) -> list[range]:
+    """Which columns share a line of so many characters; None is a line without end."""
+    lines = [range(1)]
+    used = widths[0]
+    for at, width in enumerate(widths[1:], 1):
+        used += len(GAP) + width
+        if room is not None and used > room:
+            lines.append(range(at, at))
+            used = len(INDENT) + width
+        lines[-1] = range(lines[-1].start, at + 1)
+    return lines
+
+
+def _aligned(
+    cells: Sequence[str], widths: Sequence[int], room: int | None, style: str
+) -> Iterator[list[tuple[str, str]]]:
+    """A row on its lines, the first of which stands out."""
+    padded = [cell + " " * (width - cell_len(cell)) for cell, width in zip(cells, widths, strict=True)]
+    for line in _folded([cell_len(cell) for cell in padded], room):
+        text = GAP.join(padded[line.start : line.stop]).rstrip()
+        yield [((INDENT if line.start else "") + text, style)]

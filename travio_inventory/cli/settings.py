@@ -25,7 +25,7 @@ def show_settings(*, as_json: AsJson = False) -> Exit:
             screen.draw([[(row.name, "bold"), (f" = {printable(row.value or '-')}  ({row.source})", "")]])
             screen.draw([[(line, "dim")] for line in _explained(row, screen.width)])
 
-    screen.answer([row._asdict() for row in rows], show)
+    screen.answer({"settings": [row._asdict() for row in rows]}, show)
     return Exit.DONE
 
 

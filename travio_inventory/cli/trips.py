@@ -1,6 +1,5 @@
 """Commands about trips: open one from a file, show it, draw its seats, take seats off sale."""
 
-import json
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -10,6 +9,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from travio_inventory.cli import examples
+from travio_inventory.cli.asked import SeatIds, Segments, TripId, journey_of, stamp
 from travio_inventory.cli.exits import Exit, Failure
 from travio_inventory.cli.reach import HERE, AsJson, Reach, ask, fail
 from travio_inventory.cli.screen import Screen
@@ -17,9 +17,9 @@ from travio_inventory.cli.seat_drawing import DrawnSeat, Look, counts, draw, leg
 from travio_inventory.cli.trip_files import TripFileError, read_trip
 from travio_inventory.client.answers import SeatMap
 from travio_inventory.client.client import InventoryClient
+from travio_inventory.client.messages import moment_or_none
 from travio_inventory.domain.trip import Trip
 
-TripId = Annotated[str, Parameter(help="The trip's id.")]
 LOOKS = {"AVAILABLE": Look.FREE, "HELD": Look.HELD, "BOOKED": Look.BOOKED, "BLOCKED": Look.BLOCKED}
 
 
@@ -82,9 +82,45 @@ def show_trip(
 
     async def work(client: InventoryClient, screen: Screen) -> None:
         found = await client.trip(trip)
-        screen.answer(json.loads(found.definition), lambda: _show(screen, found, with_seats=seats))
+        screen.answer(_as_plain(found), lambda: _show(screen, found, with_seats=seats))
 
     return ask(reach, work)
+
+
+def _as_plain(trip: Trip) -> dict[str, object]:
+    return {
+        "trip": trip.key.trip,
+        "organization": trip.key.organization,
+        "vehicle": trip.vehicle,
+        "vehicle_type": trip.vehicle_type,
+        "currency": trip.currency,
+        "seats_per_block": trip.seats_per_block,
+        "segments": [
+            {
+                "segment": at,
+                "from": segment.origin,
+                "departs_at": stamp(moment_or_none(segment.departs_at_s)),
+                "to": segment.destination,
+                "arrives_at": stamp(moment_or_none(segment.arrives_at_s)),
+            }
+            for at, segment in enumerate(trip.segments)
+        ],
+        "seats": [
+            {
+                "seat": seat.id,
+                "number": seat.number,
+                "row": seat.row,
+                "column": seat.column,
+                "class": seat.seat_class,
+                "type": seat.seat_type,
+                "price_minor": seat.price_minor,
+                "accessible": seat.is_accessible,
+                "power": seat.has_power,
+                "exit": seat.is_exit_row,
+            }
+            for seat in trip.seats
+        ],
+    }
 
 
 def _show(screen: Screen, trip: Trip, *, with_seats: bool) -> None:
@@ -133,12 +169,13 @@ def show_map(
     destination: Annotated[str, Parameter(help="Station where it ends.")],
     /,
     *,
+    segments: Segments = "",
     reach: Reach = HERE,
 ) -> Exit:
     """Draw the seats of a trip as they stand for a journey. A seat is free only if every segment of it is."""
 
     async def work(client: InventoryClient, screen: Screen) -> None:
-        found = await client.seat_map(trip, origin, destination)
+        found = await client.seat_map(trip, origin, destination, segments=journey_of(segments))
         seats = drawn(found)
         screen.answer(
             {
@@ -199,7 +236,7 @@ def _seat_as_plain(seat: DrawnSeat) -> dict[str, object]:
 def block(
     trip: TripId,
     /,
-    *seats: Annotated[str, Parameter(help="Ids of the seats.")],
+    *seats: SeatIds,
     reason: Annotated[str, Parameter(help="Why; kept with the block.")] = "",
     reach: Reach = HERE,
 ) -> Exit:
@@ -212,7 +249,7 @@ def block(
     return ask(reach, work)
 
 
-def unblock(trip: TripId, *seats: Annotated[str, Parameter(help="Ids of the seats.")], reach: Reach = HERE) -> Exit:
+def unblock(trip: TripId, /, *seats: SeatIds, reach: Reach = HERE) -> Exit:
     """Put blocked seats back on sale, one by one. A seat that somebody has is left alone."""
 
     async def work(client: InventoryClient, screen: Screen) -> None:

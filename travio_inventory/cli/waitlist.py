@@ -3,13 +3,15 @@
 from typing import Annotated
 
 from cyclopts import Parameter
+from cyclopts.validators import Number
 
+from travio_inventory.cli.asked import TripId
 from travio_inventory.cli.exits import Exit
 from travio_inventory.cli.reach import HERE, Reach, ask
 from travio_inventory.cli.screen import Screen
 from travio_inventory.client.client import InventoryClient
+from travio_inventory.domain import limits
 
-TripId = Annotated[str, Parameter(help="The trip's id.")]
 SeatClass = Annotated[str, Parameter(name="--class", help="The class waited for; empty is any.")]
 
 
@@ -18,7 +20,7 @@ def join(
     /,
     *,
     seat_class: SeatClass = "",
-    seats: Annotated[int, Parameter(help="How many.")] = 1,
+    seats: Annotated[int, Parameter(help="How many.", validator=Number(gte=1, lte=limits.SEATS_PER_HOLD_MAX))] = 1,
     reach: Reach = HERE,
 ) -> Exit:
     """Get in line for seats, or keep one's place."""

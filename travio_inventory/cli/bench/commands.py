@@ -127,7 +127,10 @@ def bench_browsing(
 
 def bench_claims(
     *,
-    in_flight: Annotated[tuple[int, ...], Parameter(help="Claims at once; may be given several times.")] = (32, 128),
+    in_flight: Annotated[
+        tuple[int, ...],
+        Parameter(help="Claims at once; may be given several times.", validator=Number(gte=1, lte=WORKERS_MAX)),
+    ] = (32, 128),
     seats: Seats = 2_000,
     options: Options = DEFAULTS,
 ) -> Exit:

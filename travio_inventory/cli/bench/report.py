@@ -59,9 +59,9 @@ class Board:
             self._refresh()
 
     def _refresh(self) -> None:
-        table = Table(title=self._title, title_justify="left", title_style="bold")
+        table = Table(title=self._title, title_justify="left", title_style="bold", box=None, pad_edge=False)
         for column in self._columns:
-            table.add_column(column, justify="right")
+            table.add_column(column, justify="right", overflow="fold")
         for row in self._rows[-SHOWN_ROWS_MAX:]:
             table.add_row(*row)
         if self._live is not None:

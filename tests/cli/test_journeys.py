@@ -1,0 +1,68 @@
+"""Journeys on a route that comes to a station twice, and what is free on them."""
+
+from pathlib import Path
+from secrets import token_hex
+
+import pytest
+
+from tests.cli.conftest import Type
+from travio_inventory.cli.bench.own_server import OwnServer
+
+LOOP = """
+[trip]
+id = "loop"
+currency = "EUR"
+[[stops]]
+station = "centre"
+[[stops]]
+station = "park"
+[[stops]]
+station = "harbour"
+[[stops]]
+station = "park"
+[[stops]]
+station = "centre"
+[[sections]]
+id = "tram"
+rows = "1-3"
+columns = "AB"
+class = "standing"
+seat_id = "{row}{column}"
+price_minor = 250
+"""
+
+
+@pytest.fixture
+def on_the_loop(server: OwnServer, typed: Type, tmp_path: Path) -> Type:
+    """Types commands for an organization that runs a loop."""
+    environment = {"TRAVIO_TARGET": f"{server.host}:{server.port}", "TRAVIO_ORGANIZATION": token_hex(4)}
+    path = tmp_path / "loop.toml"
+    path.write_text(LOOP)
+    assert typed("trip", "open", str(path), **environment).status == 0
+    return lambda *words: typed(*words, **environment)
+
+
+def test_segments_say_which_of_two_rides_is_meant(on_the_loop: Type) -> None:
+    """From the park to the centre without segments: past the harbour."""
+    later = on_the_loop("hold", "loop", "park", "centre", "1A", "--segments", "3")
+    assert later.status == 0, later.err
+    long = on_the_loop("hold", "loop", "park", "centre", "1B", "--segments", "1-3")
+    assert long.status == 0, long.err
+    free = on_the_loop("map", "loop", "park", "centre", "--segments", "3-3", "--json").plain
+    assert [seat["seat"] for seat in free["seats"] if seat["status"] == "held"] == ["1A", "1B"]
+    before = on_the_loop("map", "loop", "park", "harbour", "--segments", "1", "--json").plain
+    assert [seat["seat"] for seat in before["seats"] if seat["status"] == "held"] == ["1B"]
+    assert on_the_loop("map", "loop", "park", "centre", "--segments", "0-3").status == 2
+
+
+def test_availability_says_whether_a_party_finds_seats_and_what_it_pays(on_the_loop: Type) -> None:
+    words = ("availability", "loop", "park", "centre", "--segments", "3")
+    assert on_the_loop(*words, "--passengers", "6").out.startswith("yes: 6 free; 6 passengers would pay 1500")
+    on_the_loop("hold", "loop", "park", "centre", "1A", "--segments", "3")
+    assert on_the_loop(*words, "--passengers", "6").out.startswith("no: 5 free, too few for 6 passengers")
+    found = on_the_loop(*words, "--class", "standing", "--json").plain
+    assert (found["available"], found["free"], found["price_minor"]) == (True, 5, 250)
+    assert [seat["seat"] for seat in found["seats"]] == ["1B", "2A", "2B", "3A", "3B"]
+    listed = on_the_loop(*words, "--seats").out
+    assert "1B" in listed
+    assert "1A" not in listed

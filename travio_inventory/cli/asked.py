@@ -1,0 +1,43 @@
+"""What several commands ask for alike: a trip, seats, segments; and times as they are written."""
+
+import re
+from datetime import datetime
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from travio_inventory.domain.trip import Journey
+
+_SEGMENTS = re.compile(r"(\d{1,3})(?:-(\d{1,3}))?", re.ASCII)
+
+
+def _segments(_kind: type[str], said: str) -> None:
+    journey_of(said)
+
+
+TripId = Annotated[str, Parameter(help="The trip's id.")]
+SeatIds = Annotated[str, Parameter(help="Ids of the seats.", required=True)]
+Segments = Annotated[
+    str,
+    Parameter(
+        help="First and last segment of the journey, as in 0-2, where the route comes to a station twice; "
+        "`trip show` numbers them.",
+        validator=_segments,
+    ),
+]
+
+
+def journey_of(said: str) -> Journey | None:
+    """The segments that "0-2" or "1" names, None for "". Raises ValueError."""
+    if not said:
+        return None
+    found = _SEGMENTS.fullmatch(said)
+    journey = Journey(int(found[1]), int(found[2] or found[1])) if found else Journey(1, 0)
+    if journey.first > journey.last:
+        raise ValueError("Must be FIRST-LAST, as in 0-2.")
+    return journey
+
+
+def stamp(moment: datetime | None) -> str:
+    """RFC 3339, "" where there is no time."""
+    return moment.isoformat() if moment else ""

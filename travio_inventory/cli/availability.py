@@ -1,0 +1,67 @@
+"""The command that says whether a party finds seats, and what it would pay."""
+
+from collections import Counter
+from typing import Annotated
+
+from cyclopts import Parameter
+from cyclopts.validators import Number
+
+from travio_inventory.cli.asked import Segments, TripId, journey_of, stamp
+from travio_inventory.cli.exits import Exit
+from travio_inventory.cli.reach import HERE, Reach, ask
+from travio_inventory.cli.screen import Screen
+from travio_inventory.client.answers import Availability, AvailabilityQuestion
+from travio_inventory.client.client import InventoryClient
+from travio_inventory.domain import limits
+
+
+def availability(
+    trip: TripId,
+    origin: Annotated[str, Parameter(help="Station where the journey begins.")],
+    destination: Annotated[str, Parameter(help="Station where it ends.")],
+    /,
+    *,
+    passengers: Annotated[int, Parameter(help="How many.", validator=Number(gte=1, lte=limits.SEATS_MAX))] = 1,
+    seat_class: Annotated[str, Parameter(name="--class", help="Of which class; empty is any.")] = "",
+    seats: Annotated[bool, Parameter(negative="", help="List the free seats too.")] = False,
+    segments: Segments = "",
+    reach: Reach = HERE,
+) -> Exit:
+    """Say whether a party finds seats for a journey, and what it would pay. A hold decides."""
+
+    async def work(client: InventoryClient, screen: Screen) -> None:
+        question = AvailabilityQuestion(trip, origin, destination, passengers, seat_class, journey_of(segments))
+        found = await client.check_availability(question)
+        value = _as_plain(found) | {"trip": trip, "from": origin, "to": destination, "passengers": passengers}
+        screen.answer(value, lambda: _show(screen, found, passengers, with_seats=seats))
+
+    return ask(reach, work)
+
+
+def _as_plain(found: Availability) -> dict[str, object]:
+    return {
+        "available": found.is_available,
+        "free": found.free,
+        "price_minor": found.price_minor,
+        "checked_at": stamp(found.checked_at),
+        "seats": [
+            {"seat": seat.id, "number": seat.number, "class": seat.seat_class, "type": seat.seat_type}
+            for seat in found.seats
+        ],
+    }
+
+
+def _show(screen: Screen, found: Availability, passengers: int, *, with_seats: bool) -> None:
+    party = f"{passengers} {'passenger' if passengers == 1 else 'passengers'}"
+    if found.is_available:
+        screen.say(f"yes: {found.free} free; {party} would pay {found.price_minor} (minor units)", "bold green")
+    else:
+        screen.say(f"no: {found.free} free, too few for {party}", "bold red")
+    if with_seats:
+        rows = [[seat.id, seat.number, seat.seat_class, seat.seat_type] for seat in found.seats]
+        screen.raw("")
+        screen.table(["seat", "number", "class", "type"], rows)
+    elif found.seats:
+        by_class = Counter(seat.seat_class for seat in found.seats)
+        screen.raw("")
+        screen.table(["class", "free"], [[name or "-", count] for name, count in by_class.items()])
