@@ -17,11 +17,12 @@ import redis
 from h2.exceptions import ProtocolError
 
 from tests.api.raw_caller import raw_caller
-from tests.chaos.deployment import Deployment, Service
+from tests.chaos.deployment import KEYSPACE, Deployment, Service
 from tests.servers.cassandra import Node
 from tests.servers.cql_proxy import Fault as BatchFault
 from tests.system.requests import path_of
 from tests.system.service_process import EndedEarly
+from travio_inventory.store.batches import Table
 
 WITHIN_BOUND_MS = 200
 BEYOND_BOUND_MS = (1_000, 5_000)
@@ -29,6 +30,7 @@ LATE_MS = (200, 1_000, 4_000)
 BATCHES_AT_ONCE = 3
 SPOIL_S = 0.25
 FLUSH_S = 0.2
+ALTER_S_MAX = 30
 FLOOD_RESETS = 400
 FLOOD_PAUSE_S = 0.05
 START_S_MAX = 120.0
@@ -286,6 +288,21 @@ async def _pause_nodes(deployment: Deployment, planned: Planned, count: int) -> 
             node.resume()
 
 
+async def _change_schema(deployment: Deployment, planned: Planned) -> None:
+    """As a later release does, and as one does that takes it back."""
+    await asyncio.to_thread(_alter_tables, deployment, "ADD IF NOT EXISTS later_release text")
+    try:
+        await asyncio.sleep(planned.lasts_s)
+    finally:
+        await asyncio.to_thread(_alter_tables, deployment, "DROP IF EXISTS later_release")
+
+
+def _alter_tables(deployment: Deployment, change: str) -> None:
+    with deployment.nodes.session() as session:
+        for table in Table:
+            session.execute(f"ALTER TABLE {KEYSPACE}.{table.value} {change}", timeout=ALTER_S_MAX)
+
+
 class Fault(NamedTuple):
     """Something that goes wrong, and is right again when `act` returns."""
 
@@ -312,6 +329,7 @@ FAULTS = {
     "two-nodes-kill": Fault(
         "backend", "two database nodes are killed and started again", partial(_kill_nodes, count=2)
     ),
+    "schema": Fault("backend", "a column comes to every table under the services, and goes", _change_schema),
     "two-nodes-pause": Fault("backend", "two database nodes are stopped and go on", partial(_pause_nodes, count=2)),
 }
 ENDS_A_SERVICE = ("service-kill", "service-stop")
