@@ -24,6 +24,7 @@ from travio_inventory.store.batches import (
     Unknown,
     Write,
 )
+from travio_inventory.store.hints import bucket_of
 
 Which: TypeAlias = Callable[[Partition, Sequence[Write]], bool]
 """Whether a batch is one of those meant."""
@@ -138,6 +139,8 @@ class Line:
         self._stalls: list[Stall] = []
         self._read_stalls: list[Stall] = []
         self._unreadable: set[Partition] = set()
+        self._unlistable: set[tuple[Index, str]] = set()
+        self.rows_read = Counter[Kind]()
         self._late: list[_Late] = []
 
     # ---- what a test does to it
@@ -162,17 +165,29 @@ class Line:
         """No read of it is answered."""
         self._unreadable.add(partition)
 
+    def cannot_list(self, index: Index, *numbers: int) -> None:
+        """No look into these minutes, or epochs, of the index is answered."""
+        self._unlistable |= {(index, bucket_of(number)) for number in numbers}
+
     def mend(self) -> None:
         """The line is well again; what was late may still be delivered."""
         self._spoilings.clear()
         self._stalls.clear()
         self._read_stalls.clear()
         self._unreadable.clear()
+        self._unlistable.clear()
 
     async def deliver_late(self) -> list[Outcome]:
         """Every late copy reaches the store; what it says, to nobody."""
         late, self._late = self._late, []
         return [await self._store.apply(*batch) for batch in late]
+
+    async def note(self, index: Index, number: int, entry: str) -> None:
+        """Somebody writes that into the index."""
+        await self._store.apply(Partition(Table.CURSORS, self._name, index), [], [self._named(index, number, entry)])
+
+    def _named(self, index: Index, number: int, entry: str) -> Hint:
+        return Hint(index, self._name + bucket_of(number), entry)
 
     # ---- what a process does with it
 
@@ -200,7 +215,9 @@ class Line:
 
     async def get(self, partition: Partition, keys: Sequence[RowKey]) -> Rows:
         self._readable(partition)
-        return await self._store.get(self._own(partition), keys)
+        found = await self._store.get(self._own(partition), keys)
+        self.rows_read.update(key.kind for key in found)
+        return found
 
     async def read(
         self, partition: Partition, kind: Kind, *, start: str = "", end: str = "", most: int | None = None
@@ -216,9 +233,12 @@ class Line:
                     await stall.wait()
         finally:
             self.reading -= 1
+        self.rows_read[kind] += len(found)
         return found
 
     async def hinted(self, index: Index, bucket: str, *, most: int | None = None) -> Sequence[str]:
+        if (index, bucket) in self._unlistable:
+            raise StoreUnavailable("spoiled")
         return await self._store.hinted(index, self._name + bucket, most=most)
 
     def _own(self, partition: Partition) -> Partition:

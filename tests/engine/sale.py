@@ -97,6 +97,26 @@ class Clock:
         self.at_ms += round(seconds * 1_000)
 
 
+@dataclass(slots=True)
+class WrongClock(Clock):
+    """Shows another time of day than `right` does; time passes by that one."""
+
+    right: Clock = field(default_factory=Clock)
+    ahead_ms: int = 0
+
+    def now_ms(self) -> int:
+        """Unix milliseconds."""
+        return self.right.now_ms() + self.ahead_ms
+
+    def elapsed_ms(self) -> int:
+        """Milliseconds since the sale began."""
+        return self.right.elapsed_ms()
+
+    def set_by_s(self, seconds: float) -> None:
+        """Somebody sets the time of day, forwards or back."""
+        self.ahead_ms += round(seconds * 1_000)
+
+
 class Hasty(Random):
     """Draws pauses as short as they may be."""
 
@@ -116,8 +136,8 @@ class Edge(NamedTuple):
 
 def local_edge(clock: Clock) -> Edge:
     """One of its own."""
-    gate = LocalGate(clock.now_ms, entries_max=10_000, taken_ttl_ms=TAKEN_TTL_S * 1_000)
-    return Edge(gate, gate, LocalSeatMapCache(clock.now_ms, trips_max=8))
+    gate = LocalGate(clock.elapsed_ms, entries_max=10_000, taken_ttl_ms=TAKEN_TTL_S * 1_000)
+    return Edge(gate, gate, LocalSeatMapCache(clock.elapsed_ms, trips_max=8))
 
 
 class Process:
@@ -198,9 +218,12 @@ class Sale:
 
     # ---- processes
 
-    def elsewhere(self) -> "Sale":
-        """The same trip, sold by another process: with the same store and the same time of day, and no other ties."""
-        return self.market.add(Sale(self.market, self.trip, self.clock, holds_per_holder_max=self.holds_per_holder_max))
+    def elsewhere(self, *, ahead_s: float = 0) -> "Sale":
+        """The same trip, sold by another process: with the same store and the same time of day, but for what its clock
+        is ahead, and no other ties.
+        """
+        clock = WrongClock(right=self.clock, ahead_ms=round(ahead_s * 1_000)) if ahead_s else self.clock
+        return self.market.add(Sale(self.market, self.trip, clock, holds_per_holder_max=self.holds_per_holder_max))
 
     async def settled(self) -> None:
         """Return once this process has finished what it does in the background."""

@@ -415,10 +415,10 @@ def _expire_whatever(patch: pytest.MonkeyPatch) -> None:
 
 @broken("expire as soon as the own clock says so", "I10", Plan(0))
 def _expire_early(patch: pytest.MonkeyPatch) -> None:
-    def has_lapsed(self: Owners, row: Row) -> bool:
-        return rows.number(row, "expires_at") <= self.clock.now_ms() + 4_000
+    def left_ms(self: Owners, _hold_id: str, row: Row) -> int:
+        return rows.number(row, "expires_at") - self.clock.now_ms() - 4_000
 
-    patch.setattr(Owners, "has_lapsed", has_lapsed)
+    patch.setattr(Owners, "left_ms", left_ms)
 
 
 @broken("an event that is not in the batch", "I8", Plan(0))

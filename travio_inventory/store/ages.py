@@ -25,11 +25,9 @@ class Ages:
 
     def of(self, hold_id: str, began_ms: int) -> int:
         """Milliseconds since it began, at least."""
-        if not self.is_ahead(began_ms):
-            self._met_ms.pop(hold_id, None)
-            return self._clock.now_ms() - began_ms
-        now_ms = self._clock.elapsed_ms()
-        met_ms = self._met_ms.setdefault(hold_id, now_ms)
-        if len(self._met_ms) > HOLDS_MAX:
-            self._met_ms.popitem(last=False)
-        return now_ms - met_ms
+        now_ms, elapsed_ms = self._clock.now_ms(), self._clock.elapsed_ms()
+        if self.is_ahead(began_ms):
+            self._met_ms.setdefault(hold_id, elapsed_ms)
+            if len(self._met_ms) > HOLDS_MAX:
+                self._met_ms.popitem(last=False)
+        return max(now_ms - began_ms, elapsed_ms - self._met_ms.get(hold_id, elapsed_ms))

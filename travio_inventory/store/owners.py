@@ -150,9 +150,7 @@ class Owners:
         expires_ms, began_ms = rows.number(row, "expires_at"), rows.number(row, "created_at")
         if expires_ms == NEVER_MS:
             return NEVER_MS
-        if self.ages.is_ahead(began_ms):
-            return expires_ms - began_ms + self.rules.clock_bound_ms - self.ages.of(hold_id, began_ms)
-        return expires_ms + self.rules.clock_bound_ms - self.clock.now_ms()
+        return expires_ms - began_ms + self.rules.clock_bound_ms - self.ages.of(hold_id, began_ms)
 
     async def burn(self, organization: str, hold_id: str, reason: str, taken: Sequence[TakenCell] = ()) -> Row:
         """Make sure that the id never comes to be held, and say why; the row that stands is the answer.
