@@ -314,7 +314,7 @@ def _use_cases(
         trips=trips,
         open_trip=OpenTrip(definitions),
         hold_seats=HoldSeats(
-            trips=trips, holds=holds, gate=gate, taken=taken, commits=commits, times=times, jitter=jitter
+            trips=trips, holds=holds, gate=gate, commits=commits, times=times, clock=clock, jitter=jitter
         ),
         confirm_hold=ConfirmHold(holds, commits),
         release_hold=ReleaseHold(holds, commits),

@@ -19,7 +19,7 @@ from grpclib.metadata import encode_bin_value, encode_grpc_message
 
 from travio_inventory.api.rpc.refusals import TABLE, SerializedDetails, grpc_error
 from travio_inventory.domain import errors
-from travio_inventory.domain.errors import Refusal, TakenCell, Violation
+from travio_inventory.domain.errors import Decided, Refusal, TakenCell, Violation
 
 HEADERS_BYTES_MAX = 8 * 1024
 ONE_OF_EACH: list[Refusal] = [
@@ -29,6 +29,7 @@ ONE_OF_EACH: list[Refusal] = [
     errors.InvalidSeats([Violation("seat_ids", "a seat is named twice")]),
     errors.TripDefinedOtherwise(),
     errors.IdempotencyKeyReused(),
+    errors.SeatHeld([TakenCell("1A", 0, "held", "claimant-digest")]),
     errors.SeatUnavailable([TakenCell("1A", 0, "sold", "claimant-digest")]),
     errors.HoldExpired(1_700_000_000_999),
     errors.HoldReleased(1_700_000_000_000),
@@ -118,8 +119,24 @@ def test_who_may_ask_again_is_told_when() -> None:
 @pytest.mark.parametrize(
     ("refusal", "metadata"),
     [
-        (errors.SeatContended(["1A", "1B"], retry_after_ms=50), {"seats": "1A,1B"}),
-        (errors.SeatContended(["a,b", "50%"], retry_after_ms=50), {"seats": "a%2Cb,50%25"}),
+        (errors.SeatContended(["1A", "1B"], retry_after_ms=50), {"seats": "1A,1B", "decided_by": "store"}),
+        (
+            errors.SeatContended(["1A"], retry_after_ms=50, decided=Decided("edge", 1_700_000_000_012)),
+            {"seats": "1A", "decided_by": "edge", "as_of": "1700000000.012"},
+        ),
+        (
+            errors.SeatHeld([TakenCell("1A", 0, "held")], held_until_ms=1_700_000_000_999),
+            {"held_until": "1700000000", "decided_by": "store"},
+        ),
+        (
+            errors.SeatHeld([], own_hold="t~0~h", decided=Decided("edge", 1_700_000_000_012)),
+            {"held_until": "0", "own_hold_id": "t~0~h", "decided_by": "edge", "as_of": "1700000000.012"},
+        ),
+        (errors.SeatUnavailable([]), {"decided_by": "store"}),
+        (
+            errors.SeatContended(["a,b", "50%"], retry_after_ms=50),
+            {"seats": "a%2Cb,50%25", "decided_by": "store"},
+        ),
         (errors.HoldExpired(1_700_000_000_999), {"at": "1700000000"}),
         (errors.ExtensionTooLong(1_700_000_000_000), {"until": "1700000000"}),
         (errors.HoldLimitReached(4), {"holds_max": "4"}),
@@ -133,6 +150,7 @@ def test_the_reason_comes_with_what_belongs_to_it(refusal: Refusal, metadata: di
 
 def test_taken_seats_are_named_with_their_segments_and_never_with_their_owner() -> None:
     cells = [TakenCell("1A", 0, "held", "claimant-digest"), TakenCell("1A", 1, "sold"), TakenCell("1B", 0, "blocked")]
+    cells = [cell._replace(hold="the-hold") for cell in cells]
     refusal = errors.SeatUnavailable(cells)
     failure = detail(refusal, PreconditionFailure)
     assert [(one.type, one.subject) for one in failure.violations] == [  # type: ignore[attr-defined]
@@ -140,7 +158,17 @@ def test_taken_seats_are_named_with_their_segments_and_never_with_their_owner() 
         ("blocked", "1B/0"),
         ("sold", "1A/1"),
     ]
-    assert b"claimant-digest" not in grpc_error(refusal).details
+    for kind in (errors.SeatUnavailable, errors.SeatHeld):
+        details = grpc_error(kind(cells)).details
+        assert b"claimant-digest" not in details
+        assert b"the-hold" not in details
+
+
+@pytest.mark.parametrize(
+    "refusal", [errors.SeatContended(["1A"], retry_after_ms=50), errors.SeatHeld([TakenCell("1A", 0, "held")])]
+)
+def test_what_may_come_back_begins_with_the_words_that_load_testers_count(refusal: Refusal) -> None:
+    assert (grpc_error(refusal).message or "").startswith("seat query contention - please retry")
 
 
 def test_wrong_fields_are_named() -> None:
@@ -163,6 +191,7 @@ def test_the_longest_refusals_still_fit_into_the_headers_that_clients_take(lette
     violations = [Violation(f"updates[{index}].seat_id", letter * 100) for index in range(5_000)]
     longest: list[Refusal] = [
         errors.SeatUnavailable(cells),
+        errors.SeatHeld(cells, held_until_ms=10**15, own_hold="h" * 200, decided=Decided("edge", 10**15)),
         errors.InvalidRequest(violations),
         errors.SeatContended(ids, retry_after_ms=1_000),
     ]

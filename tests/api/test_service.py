@@ -50,7 +50,9 @@ class Client:
         )
         return await self.stub.initialize_trip_inventory(request)
 
-    async def hold(self, user: str, seats: str, journey: str = "A-C", key: str = "") -> v1.HoldSeatsResponse:
+    async def hold(
+        self, user: str, seats: str, journey: str = "A-C", key: str = "", *, settle: bool = False
+    ) -> v1.HoldSeatsResponse:
         origin, destination = journey.split("-")
         request = v1.HoldSeatsRequest(
             trip_id="T",
@@ -60,6 +62,7 @@ class Client:
             user_id=user,
             organization_id="org",
             idempotency_key=key,
+            settle=settle,
         )
         return await self.stub.hold_seats(request)
 
@@ -166,15 +169,30 @@ async def test_opening_a_trip_again_answers_the_same_and_another_definition_is_r
         assert [seat.seat_id for seat in trip.seat_config.seats] == ["1A", "1B", "1C", "1D"]
 
 
-async def test_a_taken_seat_is_refused_as_contention() -> None:
+async def test_a_held_seat_is_refused_as_contention() -> None:
     async with serving() as client:
         await client.hold(ALICE, "1A", "A-B")
-        for _ in range(2):  # the store says no, then the edge remembers
+        for _ in range(2):
             with pytest.raises(GRPCError) as refusal:
                 await client.hold(BOB, "1B 1A", "A-C")
-            assert refusal.value.status in (Status.FAILED_PRECONDITION, Status.ABORTED)
-            assert (refusal.value.message or "").startswith("contention")
+            assert refusal.value.status is Status.FAILED_PRECONDITION
+            assert (refusal.value.message or "").startswith("seat query contention - please retry")
         assert (await client.hold(BOB, "1B 1A", "B-C")).success
+
+
+async def test_a_key_is_settled_by_the_store_within_limits() -> None:
+    async with serving() as client:
+        await client.hold(ALICE, "1A")
+        for _ in range(5):
+            with pytest.raises(GRPCError) as refusal:
+                await client.hold(BOB, "1A", key="k", settle=True)
+            assert refusal.value.status is Status.FAILED_PRECONDITION
+        with pytest.raises(GRPCError) as refusal:
+            await client.hold(BOB, "1A", key="k", settle=True)
+        assert refusal.value.status is Status.RESOURCE_EXHAUSTED
+        with pytest.raises(GRPCError, match="settle: needs an idempotency_key"):
+            await client.hold(ALICE, "1B", settle=True)
+        assert (await client.hold(ALICE, "1B", key="k", settle=True)).success, "the limit is each holder's own"
 
 
 async def test_clients_of_old_are_told_of_a_taken_seat_in_an_ok_answer() -> None:
@@ -182,10 +200,14 @@ async def test_clients_of_old_are_told_of_a_taken_seat_in_an_ok_answer() -> None
         await client.hold(ALICE, "1A")
         answers = [await client.hold(BOB, "1B 1A") for _ in range(2)]
         assert [(answer.success, answer.failed_seat_ids) for answer in answers] == [(False, ["1A"])] * 2
-        assert {answer.failure_reason for answer in answers} <= {
-            "seat query contention - please retry",
-            "some seats not available",
-        }
+        assert {answer.failure_reason for answer in answers} == {"seat query contention - please retry"}
+
+
+async def test_clients_of_old_are_told_of_a_sold_seat_in_an_ok_answer() -> None:
+    async with serving("legacy") as client:
+        await client.confirm(ALICE, (await client.hold(ALICE, "1A")).hold_id)
+        answers = [await client.hold(BOB, "1B 1A") for _ in range(2)]
+        assert {answer.failure_reason for answer in answers} == {"some seats not available"}
 
 
 async def test_clients_of_old_are_told_of_a_limit_in_an_ok_answer() -> None:

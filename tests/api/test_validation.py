@@ -51,6 +51,7 @@ VALID: Mapping[type[betterproto2.Message], tuple[betterproto2.Message, Callable[
                 organization_id="org",
                 idempotency_key="key",
                 from_segment_index=0,
+                settle=True,
             ),
             messages.hold_asked,
         ),
@@ -164,7 +165,7 @@ def test_a_damaged_request_is_read_or_refused(kind: type[betterproto2.Message], 
 
 
 @each_kind
-@given(field=st.integers(1, 11), wire=st.integers(0, 7), payload=st.binary(max_size=12))
+@given(field=st.integers(1, 12), wire=st.integers(0, 7), payload=st.binary(max_size=12))
 def test_a_field_of_another_type_is_read_or_refused(
     kind: type[betterproto2.Message], field: int, wire: int, payload: bytes
 ) -> None:
@@ -176,7 +177,7 @@ def test_a_field_of_another_type_is_read_or_refused(
 
 def test_a_hold_is_read_with_every_field() -> None:
     assert read_changed(v1.HoldSeatsRequest) == messages.HoldAsked(
-        Caller("org", "user"), "T1", Ends("A", "C", 0, None), ["1A", "1B"], 60, "key"
+        Caller("org", "user"), "T1", Ends("A", "C", 0, None), ["1A", "1B"], 60, "key", settles=True
     )
     asked = read_changed(v1.HoldSeatsRequest, idempotency_key="", from_segment_index=None)
     assert isinstance(asked, messages.HoldAsked)

@@ -25,6 +25,7 @@ from travio_inventory.client import (
     SeatUnavailable,
 )
 from travio_inventory.client.client import ATTEMPTS_MAX_DEFAULT
+from travio_inventory.domain.errors import Decided
 from travio_inventory.wire.inventory.v1 import (
     ConfirmBookingRequest,
     GetHoldRequest,
@@ -317,6 +318,24 @@ async def test_contention_after_a_lost_answer_is_no_answer(service: ScriptedServ
 async def test_a_definite_no_settles_a_lost_answer(service: ScriptedService, inventory: InventoryClient) -> None:
     service.next(HoldSeatsRequest, unavailable(), SeatUnavailable([]))
     with pytest.raises(SeatUnavailable):
+        await ask(inventory)
+
+
+async def test_a_lost_answer_is_settled_by_the_store(service: ScriptedService, inventory: InventoryClient) -> None:
+    """From then on, and not before: neither the first attempt nor one that was answered asks past the edge."""
+    service.next(HoldSeatsRequest, contended(), unavailable(), contended(), unavailable())
+    attempt = inventory.hold("T1", "A", "B", ["1A"], retry_contended_s=30)
+    await attempt
+    await attempt
+    asked = [request.settle for request in service.seen(HoldSeatsRequest)]
+    assert asked == [False, False, True, True, True, False]
+
+
+async def test_what_the_edge_says_of_a_seat_settles_nothing(
+    service: ScriptedService, inventory: InventoryClient
+) -> None:
+    service.next(HoldSeatsRequest, unavailable(), SeatUnavailable([], decided=Decided("edge", 1)))
+    with pytest.raises(OutcomeUnknown):
         await ask(inventory)
 
 

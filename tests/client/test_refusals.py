@@ -25,7 +25,7 @@ from travio_inventory.api.rpc.refusals import SerializedDetails, grpc_error, too
 from travio_inventory.client import ClientError, InventoryClient
 from travio_inventory.client.refusals import KINDS, MEANINGS, refusal_from
 from travio_inventory.domain import errors
-from travio_inventory.domain.errors import HoldEnded, InvalidRequest, Refusal, TakenCell, Violation
+from travio_inventory.domain.errors import Decided, HoldEnded, InvalidRequest, Refusal, TakenCell, Violation
 from travio_inventory.wire.inventory.v1 import GetHoldRequest, ReleaseSeatsRequest
 
 AT_MS = 1_900_000_000_000
@@ -37,6 +37,9 @@ def an_example_of(kind: type[Refusal]) -> Refusal:
         return kind([Violation("seat_ids", "a seat is named twice"), Violation("to_station_id", "ö")])
     if issubclass(kind, HoldEnded | errors.ExtensionTooLong):
         return kind(AT_MS)
+    if issubclass(kind, errors.SeatHeld):
+        cells = [TakenCell("1A", 0, "held")]
+        return kind(cells, held_until_ms=AT_MS, own_hold="t~0~h", decided=Decided("edge", AT_MS + 12))
     if issubclass(kind, errors.SeatUnavailable):
         return kind([TakenCell("1A", 0, "held"), TakenCell("deck/2-B", 12, "sold"), TakenCell("3C", 1, "blocked")])
     if issubclass(kind, errors.SeatContended):

@@ -12,7 +12,17 @@ from tests.engine.sale import Edge
 from travio_inventory.broker.in_process import InProcess
 from travio_inventory.domain.events import Event
 from travio_inventory.domain.trip import TripKey
-from travio_inventory.engine.ports import BlockKey, Cell, Gate, GateAnswer, Lease, SeatMapCache, TakenSeats
+from travio_inventory.engine.ports import (
+    Attempt,
+    BlockKey,
+    Cell,
+    Gate,
+    GateAnswer,
+    Lease,
+    Occupancy,
+    SeatMapCache,
+    TakenSeats,
+)
 from travio_inventory.store.batches import ANY_TIME, Batches, Hint, Index, Kind, Outcome, Partition, RowKey, Rows, Write
 
 T = TypeVar("T")
@@ -160,13 +170,8 @@ class MeteredGate:
     gate: Gate
     meter: Meter
 
-    async def enter(
-        self, block: BlockKey, cells: Sequence[Cell], *, token: str, claimant: str, ttl_ms: int
-    ) -> GateAnswer:
-        enter = self.gate.enter
-        return await self.meter.call(
-            "gate.enter", lambda: enter(block, cells, token=token, claimant=claimant, ttl_ms=ttl_ms)
-        )
+    async def enter(self, block: BlockKey, cells: Sequence[Cell], attempt: Attempt, *, ttl_ms: int) -> GateAnswer:
+        return await self.meter.call("gate.enter", lambda: self.gate.enter(block, cells, attempt, ttl_ms=ttl_ms))
 
     async def leave(self, block: BlockKey, cells: Sequence[Cell], *, token: str) -> None:
         await self.meter.call("gate.leave", lambda: self.gate.leave(block, cells, token=token))
@@ -179,11 +184,11 @@ class MeteredTakenSeats:
     taken: TakenSeats
     meter: Meter
 
-    async def mark(self, block: BlockKey, cells: Sequence[Cell], *, claimant: str) -> None:
-        await self.meter.call("taken.mark", lambda: self.taken.mark(block, cells, claimant=claimant))
+    async def mark(self, block: BlockKey, cells: Sequence[Cell], occupancy: Occupancy) -> None:
+        await self.meter.call("taken.mark", lambda: self.taken.mark(block, cells, occupancy))
 
-    async def clear(self, block: BlockKey, cells: Sequence[Cell]) -> None:
-        await self.meter.call("taken.clear", lambda: self.taken.clear(block, cells))
+    async def clear(self, block: BlockKey, cells: Sequence[Cell], *, hold: str) -> None:
+        await self.meter.call("taken.clear", lambda: self.taken.clear(block, cells, hold=hold))
 
 
 @dataclass(frozen=True)

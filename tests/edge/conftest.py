@@ -17,7 +17,17 @@ from travio_inventory.edge.absent import AbsentGate, AbsentSeatMapCache, AbsentT
 from travio_inventory.edge.local import LocalGate, LocalSeatMapCache
 from travio_inventory.edge.redis_options import Cluster, RedisAddress, RedisOptions, Standalone
 from travio_inventory.edge.shared import open_shared_edge
-from travio_inventory.engine.ports import BlockKey, Cell, Gate, GateAnswer, SeatMapCache, TakenSeats
+from travio_inventory.engine.ports import (
+    Attempt,
+    BlockKey,
+    Cell,
+    Gate,
+    GateAnswer,
+    Occupancy,
+    SeatMapCache,
+    Taken,
+    TakenSeats,
+)
 
 
 @dataclass(frozen=True)
@@ -31,6 +41,7 @@ class Edge:
     taken: TakenSeats
     seat_maps: SeatMapCache
     wait: Callable[[int], Awaitable[None]]
+    today_ms: Callable[[], int]
     remembers: bool
     taken_ttl_ms: int
     stale_ms_max: int
@@ -51,23 +62,50 @@ class Door:
     edge: Edge
     block: BlockKey
 
-    async def enter(self, claimant: str, words: str, *, attempt: str = "", ttl_ms: int = 60_000) -> GateAnswer:
+    async def enter(
+        self,
+        claimant: str,
+        words: str,
+        *,
+        attempt: str = "",
+        has_key: bool = False,
+        settles: bool = False,
+        ttl_ms: int = 60_000,
+    ) -> GateAnswer:
         """Try to pass; an attempt's token is its own, a claimant has one attempt unless others are named."""
-        return await self.edge.gate.enter(
-            self.block, cells(words), token=f"token-{attempt or claimant}", claimant=claimant, ttl_ms=ttl_ms
-        )
+        who = Attempt(f"token-{attempt or claimant}", claimant, has_key, settles)
+        return await self.edge.gate.enter(self.block, cells(words), who, ttl_ms=ttl_ms)
 
     async def leave(self, claimant: str, words: str, *, attempt: str = "") -> None:
         """Unlock with the attempt's token."""
         await self.edge.gate.leave(self.block, cells(words), token=f"token-{attempt or claimant}")
 
-    async def mark(self, claimant: str, words: str) -> None:
-        """The cells are taken."""
-        await self.edge.taken.mark(self.block, cells(words), claimant=claimant)
+    async def mark(
+        self,
+        claimant: str,
+        words: str,
+        *,
+        hold: str = "",
+        status: str = "held",
+        held_ms: int = 60_000,
+        age_ms: int = 0,
+    ) -> Occupancy:
+        """The cells are taken, by a batch sent so long ago; a claimant has one hold unless others are named."""
+        now_ms = self.edge.today_ms()
+        until_ms = now_ms + held_ms if status == "held" else 0
+        occupancy = Occupancy(hold or f"hold-{claimant}", claimant, status, until_ms, now_ms - age_ms)
+        await self.edge.taken.mark(self.block, cells(words), occupancy)
+        return occupancy
 
-    async def clear(self, words: str) -> None:
-        """The cells may be free."""
-        await self.edge.taken.clear(self.block, cells(words))
+    async def clear(self, claimant: str, words: str, *, hold: str = "") -> None:
+        """The claimant's hold has ended."""
+        await self.edge.taken.clear(self.block, cells(words), hold=hold or f"hold-{claimant}")
+
+
+def who_has(answer: GateAnswer) -> dict[str, str]:
+    """For each seat that the answer says is taken, in its order, the status."""
+    assert isinstance(answer, Taken), answer
+    return {cell.seat: cell.status for cell in answer.cells}
 
 
 def cells(words: str) -> list[Cell]:
@@ -89,9 +127,11 @@ class Hands:
 def local_edge() -> Edge:
     """The edge within this process."""
     hands = Hands()
-    gate = LocalGate(lambda: hands.now_ms, entries_max=10_000)
+    gate = LocalGate(lambda: hands.now_ms, lambda: hands.now_ms, entries_max=10_000)
     cache = LocalSeatMapCache(lambda: hands.now_ms, trips_max=1_000)
-    return Edge(gate, gate, cache, hands.wait, remembers=True, taken_ttl_ms=2_000, stale_ms_max=2_000)
+    return Edge(
+        gate, gate, cache, hands.wait, lambda: hands.now_ms, remembers=True, taken_ttl_ms=2_000, stale_ms_max=2_000
+    )
 
 
 def absent_edge() -> Edge:
@@ -101,6 +141,7 @@ def absent_edge() -> Edge:
         AbsentTakenSeats(),
         AbsentSeatMapCache(),
         Hands().wait,
+        today_ms,
         remembers=False,
         taken_ttl_ms=2_000,
         stale_ms_max=2_000,
@@ -143,6 +184,7 @@ async def redis_edge(
             opened.gate,
             opened.seat_maps,
             lambda ms: asyncio.sleep(ms / 1_000),
+            today_ms,
             remembers=remembers,
             taken_ttl_ms=2_000,
             stale_ms_max=stale_ms_max,
@@ -152,6 +194,11 @@ async def redis_edge(
 def now_ms() -> int:
     """A clock that never goes back."""
     return time.monotonic_ns() // 1_000_000
+
+
+def today_ms() -> int:
+    """The time of day."""
+    return time.time_ns() // 1_000_000
 
 
 EdgeOpener: TypeAlias = Callable[[], AbstractAsyncContextManager[Edge]]

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.edge.conftest import Door, Edge, cells
+from tests.edge.conftest import Door, Edge, cells, who_has
+from travio_inventory.domain.errors import TakenCell
 from travio_inventory.domain.trip import TripKey
-from travio_inventory.engine.ports import BlockKey, Cell, GateAnswer, Locked, Passed, Taken
+from travio_inventory.engine.ports import Attempt, BlockKey, Cell, GateAnswer, Locked, Occupancy, Passed, Taken
 
 MARGIN_MS = 20
 
@@ -37,6 +38,23 @@ async def test_a_claimant_passes_what_is_taken_by_itself(edge: Edge) -> None:
     assert await door.enter("ann", "A1:0 A1:1") == Passed()
 
 
+async def test_one_that_settles_passes_all_that_is_remembered(edge: Edge) -> None:
+    door = edge.door()
+    await door.mark("bob", "A1:0", status="sold")
+    await door.enter("eve", "A2:0")
+    assert await door.enter("ann", "A1:0 A2:0", has_key=True, settles=True) == Passed()
+
+
+async def test_a_claimant_with_a_key_that_was_let_in_passes_again(edge: Edge) -> None:
+    """It went to the store then: whatever became of the seat since, only the store can answer its key."""
+    door = edge.door()
+    await door.enter("ann", "A1:0", has_key=True, attempt="first")
+    await door.leave("ann", "A1:0", attempt="first")
+    await door.mark("bob", "A1:0", status="sold")
+    await door.enter("eve", "A2:0")
+    assert await door.enter("ann", "A1:0 A2:0", has_key=True, attempt="second") == Passed()
+
+
 async def test_seats_left_are_free(edge: Edge) -> None:
     door = edge.door()
     await door.enter("ann", "A1:0 A1:1")
@@ -60,18 +78,43 @@ async def test_a_taken_entry_ends_with_its_time(edge: Edge) -> None:
     assert await door.enter("bob", "A1:0 A2:0") == Passed()
 
 
-async def test_clear_frees_whoever_marked(edge: Edge) -> None:
+async def test_a_word_that_comes_late_is_shorter_remembered(edge: Edge) -> None:
+    """What is remembered of one batch ends together, whenever the word of it came."""
+    door = edge.door()
+    await door.mark("ann", "A1:0", age_ms=edge.taken_ttl_ms - 200)
+    await door.mark("ann", "A2:0", age_ms=edge.taken_ttl_ms)
+    assert await door.enter("bob", "A2:0") == Passed()
+    await edge.wait(200 + MARGIN_MS)
+    assert await door.enter("bob", "A1:0") == Passed()
+
+
+async def test_a_hold_that_has_run_out_is_not_remembered(edge: Edge) -> None:
+    door = edge.door()
+    await door.mark("ann", "A1:0", held_ms=100)
+    await edge.wait(100 + MARGIN_MS)
+    assert await door.enter("bob", "A1:0") == Passed()
+
+
+async def test_clear_frees_what_is_the_holds_own(edge: Edge) -> None:
+    door = edge.door()
+    await door.mark("ann", "A1:0 A2:0")
+    await door.clear("ann", "A1:0 A2:0")
+    assert await door.enter("bob", "A1:0 A2:0") == Passed()
+
+
+async def test_a_word_of_a_hold_that_was_cleared_comes_too_late(edge: Edge) -> None:
+    """On any cell, marked before or not, and with the latest of times; of other holds it says nothing."""
     door = edge.door()
     await door.mark("ann", "A1:0")
-    await door.mark("", "A2:0")
-    await door.clear("A1:0 A2:0")
+    await door.clear("ann", "A1:0")
+    await door.mark("ann", "A1:0 A2:0")
     assert await door.enter("bob", "A1:0 A2:0") == Passed()
 
 
 async def test_leaving_and_clearing_what_is_not_there_is_nothing(edge: Edge) -> None:
     door = edge.door()
     await door.leave("ann", "A1:0")
-    await door.clear("A1:0")
+    await door.clear("ann", "A1:0")
     assert await door.enter("bob", "A1:0") == Passed()
 
 
@@ -173,82 +216,206 @@ async def test_a_taken_seat_turns_others_away_after_the_lock_is_gone(present_edg
     await door.mark("ann", "A1:0 A1:1")
     await door.leave("ann", "A1:0 A1:1")
     await present_edge.wait(present_edge.taken_ttl_ms // 2)
-    assert await door.enter("bob", "A1:1") == Taken(("A1",))
-    assert await door.enter("eve", "A1:0") == Taken(("A1",))
+    assert who_has(await door.enter("bob", "A1:1")) == {"A1": "held"}
+    assert who_has(await door.enter("eve", "A1:0")) == {"A1": "held"}
+
+
+async def test_who_is_turned_away_is_told_why(present_edge: Edge) -> None:
+    """By what the seats are taken, whose they are, until when, and as of when: the oldest of several words."""
+    door = present_edge.door()
+    sold = await door.mark("ann", "A1:0", hold="a:b ~1", status="sold", age_ms=100)
+    held = await door.mark("bob", "A2:1", hold="h\u00f6ld~2")
+    blocked = await door.mark("", "A3:0", hold="house", status="blocked")
+    answer = await door.enter("eve", "A3:0 A2:1 A1:0")
+    assert answer == Taken(
+        (
+            TakenCell("A3", 0, "blocked", "", blocked.hold, 0),
+            TakenCell("A2", 1, "held", "bob", held.hold, held.until_ms),
+            TakenCell("A1", 0, "sold", "ann", sold.hold, 0),
+        ),
+        sold.as_of_ms,
+    )
+
+
+async def test_what_is_taken_is_told_before_what_is_locked(present_edge: Edge) -> None:
+    door = present_edge.door()
+    await door.enter("ann", "A1:0")
+    await door.mark("bob", "A2:0")
+    assert who_has(await door.enter("eve", "A1:0 A2:0")) == {"A2": "held"}
 
 
 async def test_a_seat_taken_by_nobody_known_turns_everybody_away(present_edge: Edge) -> None:
     """Who has no name either, too."""
     door = present_edge.door()
     await door.mark("", "A1:0")
-    assert await door.enter("ann", "A1:0") == Taken(("A1",))
-    assert await door.enter("", "A1:0", attempt="t") == Taken(("A1",))
+    assert who_has(await door.enter("ann", "A1:0")) == {"A1": "held"}
+    assert who_has(await door.enter("", "A1:0", attempt="t")) == {"A1": "held"}
 
 
-async def test_the_latest_word_on_a_taken_seat_counts(present_edge: Edge) -> None:
+async def test_a_word_that_names_nobody_does_not_hide_who_has_the_seat(present_edge: Edge) -> None:
+    """In either order, of the same hold and of another."""
     door = present_edge.door()
-    await door.mark("", "A1:0")
-    await door.mark("ann", "A1:0")
-    assert await door.enter("ann", "A1:0") == Passed()
+    await door.mark("ann", "A1:0", hold="h", age_ms=50)
+    await door.mark("", "A1:0", hold="h", status="sold")
+    await door.mark("", "A1:0", hold="other", status="sold")
+    await door.mark("", "A2:0", hold="h", status="sold")
+    await door.mark("ann", "A2:0", hold="h", age_ms=50)
+    assert await door.enter("ann", "A1:0 A2:0") == Passed()
+    await door.leave("ann", "A1:0 A2:0")
+    assert who_has(await door.enter("bob", "A1:0 A2:0")) == {"A1": "held", "A2": "held"}
+
+
+async def test_a_hold_only_goes_forward(present_edge: Edge) -> None:
+    """Its words may come in any order: booked is booked, extended is extended."""
+    door = present_edge.door()
+    await door.mark("ann", "A1:0", status="sold", age_ms=50)
+    await door.mark("ann", "A1:0", status="held")
+    longer = await door.mark("ann", "A2:0", held_ms=90_000, age_ms=50)
+    await door.mark("ann", "A2:0", held_ms=60_000)
+    assert who_has(await door.enter("bob", "A1:0")) == {"A1": "sold"}
+    answer = await door.enter("bob", "A2:0")
+    assert isinstance(answer, Taken)
+    assert [cell.until_ms for cell in answer.cells] == [longer.until_ms]
+
+
+async def test_of_two_holds_the_later_one_counts(present_edge: Edge) -> None:
+    """However their words come; and the end of the earlier one does not hide the later."""
+    door = present_edge.door()
+    await door.mark("bob", "A1:0", status="sold")
+    await door.mark("ann", "A1:0", age_ms=100)
+    await door.mark("ann", "A2:0", age_ms=100)
+    await door.mark("bob", "A2:0", status="sold")
+    await door.clear("ann", "A1:0 A2:0")
+    assert who_has(await door.enter("eve", "A1:0 A2:0")) == {"A1": "sold", "A2": "sold"}
+
+
+async def test_a_later_word_on_the_same_is_remembered_longer(present_edge: Edge) -> None:
+    door = present_edge.door()
+    await door.mark("ann", "A1:0", status="sold")
+    await present_edge.wait(present_edge.taken_ttl_ms * 3 // 4)
+    await door.mark("ann", "A1:0", status="sold")
+    await present_edge.wait(present_edge.taken_ttl_ms * 3 // 4)
+    assert who_has(await door.enter("bob", "A1:0")) == {"A1": "sold"}
+
+
+async def test_a_claimant_without_a_key_is_not_known_again(present_edge: Edge) -> None:
+    """Nor one that was turned away, key or not: neither went to the store."""
+    door = present_edge.door()
+    await door.enter("ann", "A1:0")
     await door.leave("ann", "A1:0")
-    assert await door.enter("bob", "A1:0") == Taken(("A1",))
+    await door.mark("bob", "A1:0", status="sold")
+    for _ in range(2):
+        assert who_has(await door.enter("ann", "A1:0")) == {"A1": "sold"}
+        assert who_has(await door.enter("eve", "A1:0", has_key=True)) == {"A1": "sold"}
 
 
-async def test_marking_again_begins_the_time_again(present_edge: Edge) -> None:
+async def test_who_passes_a_lock_leaves_it_as_it_is(present_edge: Edge) -> None:
+    """It locks what is free, and leaves that."""
     door = present_edge.door()
-    await door.mark("ann", "A1:0")
-    await present_edge.wait(present_edge.taken_ttl_ms * 3 // 4)
-    await door.mark("ann", "A1:0")
-    await present_edge.wait(present_edge.taken_ttl_ms * 3 // 4)
-    assert await door.enter("bob", "A1:0") == Taken(("A1",))
+    await door.enter("bob", "A1:0")
+    await door.enter("ann", "A1:0 A2:0", has_key=True, settles=True)
+    assert await door.enter("eve", "A1:0 A2:0") == Locked(("A1", "A2"))
+    await door.leave("ann", "A1:0 A2:0")
+    assert await door.enter("eve", "A1:0 A2:0") == Locked(("A1",))
+
+
+async def test_many_cells_are_entered_marked_and_left_at_once(present_edge: Edge) -> None:
+    """More than a script may pass on in one call."""
+    door = present_edge.door()
+    words = " ".join(f"A{seat}:{segment}" for seat in range(150) for segment in range(64))
+    assert await door.enter("ann", words) == Passed()
+    assert await door.enter("bob", "A149:63 A0:0") == Locked(("A149", "A0"))
+    await door.mark("ann", words)
+    await door.leave("ann", words)
+    assert len(who_has(await door.enter("bob", words))) == 150
+    await door.clear("ann", words)
+    assert await door.enter("bob", words) == Passed()
 
 
 async def test_a_refusal_names_its_seats_once_and_in_the_order_asked(present_edge: Edge) -> None:
     door = present_edge.door()
     await door.enter("ann", "A3:0 A3:1 A1:1")
-    await door.mark("bob", "A2:0 A5:0 A4:0")
     assert await door.enter("eve", "A4:0 A3:0 A3:1 A2:0 A1:0 A1:1") == Locked(("A3", "A1"))
-    assert await door.enter("eve", "A5:0 A1:0 A4:0 A2:0") == Taken(("A5", "A4", "A2"))
+    await door.mark("bob", "A2:0 A5:0 A4:0")
+    assert [*who_has(await door.enter("eve", "A5:0 A1:0 A4:0 A2:0"))] == ["A5", "A4", "A2"]
 
 
 # ---- any order of calls, held against a model
 
 SEATS = [Cell("A1", 0), Cell("A1", 1), Cell("A2", 0), Cell("A2", 1)]
+RANKS = {"held": 0, "sold": 1}
 
 
 class Model:
-    """What locks and taken entries there are when no time passes."""
+    """What is remembered of one block when no time passes."""
 
     def __init__(self) -> None:
-        self.locks: dict[Cell, tuple[str, str]] = {}
-        self.taken: dict[Cell, str] = {}
+        self.locks: dict[Cell, Attempt] = {}
+        self.taken: dict[Cell, Occupancy] = {}
+        self.known: set[str] = set()
+        self.ended: set[str] = set()
 
-    def enter(self, wanted: list[Cell], token: str, claimant: str) -> GateAnswer:
+    def enter(self, wanted: list[Cell], attempt: Attempt) -> GateAnswer:
         """The answer of an edge that remembers all."""
-        locked = [cell.seat for cell in wanted if self.locks.get(cell, ("", claimant))[1] != claimant]
-        taken = [cell.seat for cell in wanted if self.taken.get(cell, claimant) != claimant]
-        if locked:
-            return Locked(tuple(dict.fromkeys(locked)))
-        if taken:
-            return Taken(tuple(dict.fromkeys(taken)))
+        if not (attempt.settles or attempt.claimant in self.known):
+            taken = [(cell, self.taken[cell]) for cell in wanted if cell in self.taken]
+            if others := [(cell, by) for cell, by in taken if by.claimant != attempt.claimant]:
+                cells = [TakenCell(*cell, by.status, by.claimant, by.hold, by.until_ms) for cell, by in others]
+                return Taken(tuple(cells), min(by.as_of_ms for _, by in others))
+            locks = [cell.seat for cell in wanted if self.locks.get(cell, attempt).claimant != attempt.claimant]
+            if locks:
+                return Locked(tuple(dict.fromkeys(locks)))
         for cell in wanted:
-            self.locks.setdefault(cell, (token, claimant))
+            self.locks.setdefault(cell, attempt)
+        if attempt.has_key:
+            self.known.add(attempt.claimant)
         return Passed()
 
     def leave(self, wanted: list[Cell], token: str) -> None:
         """Compare and delete."""
-        self.locks = {cell: lock for cell, lock in self.locks.items() if cell not in wanted or lock[0] != token}
+        self.locks = {cell: lock for cell, lock in self.locks.items() if cell not in wanted or lock.token != token}
+
+    def mark(self, wanted: list[Cell], new: Occupancy) -> None:
+        """What is known of somebody, then what came later, counts."""
+        for cell in wanted if new.hold not in self.ended else ():
+            old = self.taken.get(cell)
+            if old is None or self._order(new, old) >= self._order(old, new):
+                self.taken[cell] = new
+
+    def _order(self, one: Occupancy, other: Occupancy) -> tuple[bool, int, int, int]:
+        if one.hold != other.hold:
+            return bool(one.claimant), 0, 0, one.as_of_ms
+        return bool(one.claimant), RANKS[one.status], one.until_ms, one.as_of_ms
+
+    def clear(self, wanted: list[Cell], hold: str) -> None:
+        """The hold's own, and for good."""
+        self.ended.add(hold)
+        self.taken = {cell: by for cell, by in self.taken.items() if cell not in wanted or by.hold != hold}
 
 
-Call: TypeAlias = tuple[str, list[Cell], str, str]
-"""A verb, the cells, a token, a claimant."""
+Call: TypeAlias = tuple[str, list[Cell], Attempt, Occupancy]
 
+claimants = st.sampled_from(["ann", "bob"])
 calls = st.tuples(
-    st.sampled_from(["enter", "enter", "enter", "leave", "mark", "clear"]),
+    st.sampled_from(["enter", "enter", "enter", "leave", "mark", "mark", "clear"]),
     st.lists(st.sampled_from(SEATS), min_size=1, unique=True),
-    st.sampled_from(["t1", "t2", "t3"]),
-    st.sampled_from(["ann", "bob"]),
+    st.builds(
+        Attempt,
+        token=st.sampled_from(["t1", "t2", "t3"]),
+        claimant=claimants,
+        has_key=st.sampled_from([False, False, True]),
+        settles=st.sampled_from([False, False, False, True]),
+    ),
+    st.builds(
+        Occupancy,
+        hold=st.sampled_from(["h1", "h2", "h3"]),
+        claimant=claimants | st.just(""),
+        status=st.sampled_from(["held", "sold"]),
+        until_ms=st.integers(60_000, 60_002),
+        as_of_ms=st.integers(0, 2),
+    ),
 )
+"""The times of an occupancy count from the beginning of the run."""
 
 
 @settings(deadline=None)  # a server may take its time
@@ -256,20 +423,23 @@ calls = st.tuples(
 async def test_whatever_comes_first_an_edge_turns_away_only_with_cause(edge: Edge, script: list[Call]) -> None:
     """One that remembers answers as the model does; one that forgets may let pass, and nothing else."""
     block, model = edge.door().block, Model()
-    for verb, wanted, token, claimant in script:
-        if verb == "enter":
-            answer = await edge.gate.enter(block, wanted, token=token, claimant=claimant, ttl_ms=60_000)
-            expected = model.enter(wanted, token, claimant)
-            assert answer == expected or (answer == Passed() and not edge.remembers)
-        elif verb == "leave":
-            await edge.gate.leave(block, wanted, token=token)
-            model.leave(wanted, token)
-        elif verb == "mark":
-            await edge.taken.mark(block, wanted, claimant=claimant)
-            model.taken |= dict.fromkeys(wanted, claimant)
-        else:
-            await edge.taken.clear(block, wanted)
-            model.taken = {cell: who for cell, who in model.taken.items() if cell not in wanted}
+    began_ms = edge.today_ms() + 5_000  # so that no entry ends during the run
+    for verb, wanted, attempt, told in script:
+        occupancy = told._replace(until_ms=told.until_ms + began_ms, as_of_ms=told.as_of_ms + began_ms)
+        match verb:
+            case "enter":
+                answer = await edge.gate.enter(block, wanted, attempt, ttl_ms=60_000)
+                expected = model.enter(wanted, attempt)
+                assert answer == expected or (answer == Passed() and not edge.remembers)
+            case "leave":
+                await edge.gate.leave(block, wanted, token=attempt.token)
+                model.leave(wanted, attempt.token)
+            case "mark":
+                await edge.taken.mark(block, wanted, occupancy)
+                model.mark(wanted, occupancy)
+            case _:
+                await edge.taken.clear(block, wanted, hold=occupancy.hold)
+                model.clear(wanted, occupancy.hold)
 
 
 # ---- everyone at once

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -11,13 +11,13 @@ from secrets import token_hex
 import anyio
 import pytest
 
-from tests.edge.conftest import Door, Edge, now_ms, redis_edge, redis_options
+from tests.edge.conftest import Door, Edge, now_ms, redis_edge, redis_options, who_has
 from tests.servers.certificates import make_certificates
 from tests.servers.fixtures import need
 from tests.servers.redis import HOST, Account, Protection, RedisServer, redis_cluster, redis_server
 from travio_inventory.domain.trip import TripKey
 from travio_inventory.edge.connection import Listener, Redis, open_redis
-from travio_inventory.edge.keys import gate_key, map_key
+from travio_inventory.edge.keys import ended_key, gate_prefix, known_key, lock_keys, map_key, taken_keys
 from travio_inventory.edge.line import Reply
 from travio_inventory.edge.redis_options import (
     RIGHTS,
@@ -29,7 +29,7 @@ from travio_inventory.edge.redis_options import (
 )
 from travio_inventory.edge.scripts import READ, Script, Word
 from travio_inventory.edge.seat_map_cache import MapCopies, RedisSeatMapCache
-from travio_inventory.engine.ports import BlockKey, Locked, Passed, Taken
+from travio_inventory.engine.ports import BlockKey, Cell, Locked, Passed
 
 SEEN_S_MAX = 5
 STALE_MS_MAX = 20_000
@@ -76,7 +76,7 @@ async def test_two_processes_exclude_each_other(here: Edge, there: Edge) -> None
     assert await Door(here, block).enter("ann", "A1:0") == Passed()
     assert await Door(there, block).enter("bob", "A1:0") == Locked(("A1",))
     await Door(there, block).mark("ann", "A2:0")
-    assert await Door(here, block).enter("bob", "A2:0") == Taken(("A2",))
+    assert who_has(await Door(here, block).enter("bob", "A2:0")) == {"A2": "held"}
 
 
 async def test_of_claims_from_two_processes_that_overlap_one_passes(here: Edge, there: Edge) -> None:
@@ -138,9 +138,9 @@ class LateReads:
         self.read = asyncio.Event()
         self.let_go = asyncio.Event()
 
-    async def run(self, script: Script, key: bytes, *words: Word) -> Reply:
+    async def run(self, script: Script, keys: Sequence[bytes], *words: Word) -> Reply:
         """See Redis."""
-        reply = await self._redis.run(script, key, *words)
+        reply = await self._redis.run(script, keys, *words)
         if script is READ:
             self.read.set()
             await self.let_go.wait()
@@ -178,9 +178,9 @@ class Nonsense:
         self._redis = redis
         self.is_well = False
 
-    async def run(self, script: Script, key: bytes, *words: Word) -> Reply:
+    async def run(self, script: Script, keys: Sequence[bytes], *words: Word) -> Reply:
         """See Redis."""
-        return await self._redis.run(script, key, *words) if self.is_well else [b"block without an age"]
+        return await self._redis.run(script, keys, *words) if self.is_well else [b"block without an age"]
 
     def hears_of(self, key: bytes) -> bool:
         """See Redis."""
@@ -256,21 +256,53 @@ async def test_a_map_is_not_older_than_its_bound_though_no_invalidation_arrives(
 
 async def test_everything_in_redis_ends_by_itself(here: Edge, redis_node: RedisServer) -> None:
     door = here.door()
-    await door.enter("ann", "A1:0", ttl_ms=5_000)
+    await door.enter("ann", "A1:0", has_key=True, ttl_ms=5_000)
     await door.mark("ann", "A2:0")
+    await door.clear("bob", "A3:0")
     await fill(here, door.block.trip, b"map")
-    assert 4_000 < redis_node.ask("PTTL", gate_key(door.block).decode()) <= 5_000
+    ends_ms = {
+        lock_keys(door.block, [Cell("A1", 0)])[0]: 5_000,
+        known_key(door.block, "ann"): 30_000,
+        taken_keys(door.block, [Cell("A2", 0)])[0]: here.taken_ttl_ms,
+        ended_key(door.block, "hold-bob"): here.taken_ttl_ms,
+    }
+    for key, ttl_ms in ends_ms.items():
+        assert ttl_ms - 1_000 < redis_node.ask("PTTL", key.decode()) <= ttl_ms
+    assert len(redis_node.ask("KEYS", (gate_prefix(door.block) + b"*").decode())) == len(ends_ms)
     assert 0 < redis_node.ask("PTTL", map_key(door.block.trip).decode()) <= 2 * here.stale_ms_max
 
 
-async def test_a_short_entry_does_not_cut_a_long_one_short(here: Edge) -> None:
-    """They are in one hash, and the hash must live as long as the longest."""
+async def test_a_lock_is_a_key_that_anybody_can_read(here: Edge, redis_node: RedisServer) -> None:
+    """SET key token NX PX ttl, and the next one cannot."""
     door = here.door()
-    await door.enter("ann", "A1:0", ttl_ms=5_000)
-    await door.enter("bob", "A2:0", ttl_ms=50)
-    await door.mark("ann", "A3:0")
-    await asyncio.sleep(here.taken_ttl_ms / 1_000 + 0.05)
-    assert await door.enter("eve", "A1:0 A2:0 A3:0") == Locked(("A1",))
+    await door.enter("ann", "A1:0")
+    key = lock_keys(door.block, [Cell("A1", 0)])[0].decode()
+    assert redis_node.ask("GET", key) == b"ann token-ann"
+    assert redis_node.ask("SET", key, "bob token-bob", "NX", "PX", "5000") is None
+
+
+async def test_a_word_that_redis_hears_too_late_is_not_kept(here: Edge, redis_node: RedisServer) -> None:
+    """It was sent in time, and lay in the queue of a server that stood still."""
+    door = here.door()
+    await door.mark("bob", "A9:0")  # so Redis knows the script
+    redis_node.pause()
+    marking = asyncio.ensure_future(door.mark("ann", "A1:0"))
+    await asyncio.sleep(here.taken_ttl_ms / 1_000 + 0.1)
+    redis_node.resume()
+    await marking
+    await until_answering(here)
+    assert await door.enter("bob", "A1:0") == Passed()
+
+
+async def until_answering(edge: Edge) -> None:
+    """Return once a lock holds again."""
+    async with asyncio.timeout(5):
+        while True:
+            door = edge.door()
+            await door.enter("ann", "A1:0")
+            if await door.enter("bob", "A1:0") == Locked(("A1",)):
+                return
+            await asyncio.sleep(0.02)
 
 
 async def test_redis_restarted_empty_or_flushed_is_used_as_if_it_were_new(here: Edge, redis_node: RedisServer) -> None:
@@ -381,8 +413,8 @@ async def everything_works(here: Edge, there: Edge) -> None:
     assert await theirs.enter("bob", "A1:0") == Locked(("A1",))
     await ours.leave("ann", "A1:0")
     await ours.mark("ann", "A1:0")
-    assert await theirs.enter("bob", "A1:0") == Taken(("A1",))
-    await theirs.clear("A1:0")
+    assert who_has(await theirs.enter("bob", "A1:0")) == {"A1": "held"}
+    await theirs.clear("ann", "A1:0")
     assert await theirs.enter("bob", "A1:0") == Passed()
     await fill(here, ours.block.trip, b"map")
     assert await there.seat_maps.read(ours.block.trip) == {0: b"map"}

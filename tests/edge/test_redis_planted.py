@@ -5,7 +5,6 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from tests.edge import test_gate_contract as gate
-from tests.edge import test_redis
 from tests.edge import test_seat_map_cache_contract as seat_maps
 from tests.edge.conftest import Edge, redis_edge, redis_options
 from tests.servers.redis import HOST, RedisServer
@@ -20,38 +19,81 @@ Contract = Callable[[Edge], Awaitable[None]]
     [
         pytest.param(
             "LEAVE",
-            b"string.match(entry, '^%d+ %d+ (%S*) ') == ARGV[1]",
+            b"string.match(lock, '%S*$') == ARGV[1]",
             b"true",
             gate.test_leaving_with_a_foreign_token_frees_nothing,
             id="unlock without looking whose lock it is",
         ),
         pytest.param(
             "ENTER",
-            b"if locker and locker ~= claimant then",
-            b"if locker and locker ~= claimant and #free == 0 then",
+            b"if #locked > 1 then return locked end",
+            b"if #locked > cells then return locked end",
             lambda edge: gate.test_of_claims_that_overlap_one_passes(edge, 0),
             id="half of the cells locked is enough",
         ),
         pytest.param(
             "ENTER",
-            b"if #locked > 1 then return locked end",
-            b"if #free > 0 then redis.call('HSET', KEYS[1], unpack(free)) end if #locked > 1 then return locked end",
+            b"  local refused = others()",
+            b"  for i = 2, cells + 1 do redis.call('SET', KEYS[i], claimant .. ' t', 'NX', 'PX', ARGV[3]) end\n"
+            b"  local refused = others()",
             gate.test_a_refused_attempt_leaves_no_lock_behind,
             id="locks stay behind a refusal",
         ),
         pytest.param(
             "ENTER",
-            b"if not locker then",
-            b"if true then",
+            b"lock, 'NX', 'PX'",
+            b"lock, 'PX'",
             gate.test_a_second_attempt_does_not_take_the_lock_over,
             id="a second attempt takes the lock over",
         ),
         pytest.param(
             "ENTER",
-            b"or now >= since + lasts",
+            b"if #taken > 1 then return taken end\n  if #locked > 1 then return locked end",
+            b"if #locked > 1 then return locked end\n  if #taken > 1 then return taken end",
+            gate.test_what_is_taken_is_told_before_what_is_locked,
+            id="a lock hides that a seat is sold",
+        ),
+        pytest.param(
+            "ENTER",
+            b"if ARGV[4] ~= '0' then redis.call('SET', KEYS[1], '1', 'PX', ARGV[4]) end",
+            b"redis.call('SET', KEYS[1], '1', 'PX', 30000)",
+            gate.test_a_claimant_without_a_key_is_not_known_again,
+            id="who has no key is known again",
+        ),
+        pytest.param(
+            "MARK",
+            b"if (claimant == '') ~= (other_claimant == '') then return claimant ~= '' end",
             b"",
-            test_redis.test_a_short_entry_does_not_cut_a_long_one_short,
-            id="a lock for as long as others keep the block alive",
+            gate.test_a_word_that_names_nobody_does_not_hide_who_has_the_seat,
+            id="nobody's word over somebody's",
+        ),
+        pytest.param(
+            "MARK",
+            b"if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end",
+            b"",
+            gate.test_a_word_of_a_hold_that_was_cleared_comes_too_late,
+            id="a late word after the hold has ended",
+        ),
+        pytest.param(
+            "MARK",
+            b"if status ~= other_status then return ranks[status] > ranks[other_status] end",
+            b"",
+            gate.test_a_hold_only_goes_forward,
+            id="a booking that is held again",
+        ),
+        pytest.param(
+            "MARK",
+            b"math.min(ttl, as_of + ttl - now)",
+            b"ttl",
+            gate.test_a_word_that_comes_late_is_shorter_remembered,
+            id="remembered from when it is heard",
+        ),
+        pytest.param(
+            "CLEAR",
+            b"string.match(entry, '^%S* (%S+) ') == ARGV[1]",
+            b"true",
+            gate.test_of_two_holds_the_later_one_counts,
+            id="an end that hides the next hold",
         ),
         pytest.param(
             "FILL",

@@ -133,6 +133,7 @@ class Line:
         self.reading = 0
         self.reads_at_once = 0
         self.spoiled = 0
+        self.batches = 0
         self._store = store
         self._name = name
         self._spoilings: list[_Spoiling] = []
@@ -194,6 +195,7 @@ class Line:
     async def apply(
         self, partition: Partition, writes: Sequence[Write], hints: Sequence[Hint] = (), *, send_by: float = ANY_TIME
     ) -> Outcome:
+        self.batches += 1
         assert all(map(_clears_only_what_is_owned, writes)), writes
         for stall in self._stalls:
             if stall.only(partition, writes):

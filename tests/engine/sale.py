@@ -136,7 +136,7 @@ class Edge(NamedTuple):
 
 def local_edge(clock: Clock) -> Edge:
     """One of its own."""
-    gate = LocalGate(clock.elapsed_ms, entries_max=10_000, taken_ttl_ms=TAKEN_TTL_S * 1_000)
+    gate = LocalGate(clock.elapsed_ms, clock.now_ms, entries_max=10_000, taken_ttl_ms=TAKEN_TTL_S * 1_000)
     return Edge(gate, gate, LocalSeatMapCache(clock.elapsed_ms, trips_max=8))
 
 
@@ -174,9 +174,9 @@ class Process:
                 trips=trips,
                 holds=holds,
                 gate=edge.gate,
-                taken=edge.taken,
                 commits=commits,
                 times=times,
+                clock=clock,
                 jitter=Random(),
             ),
             confirm_hold=ConfirmHold(holds, commits),
@@ -245,11 +245,18 @@ class Sale:
         return Caller(self.trip.key.organization, by)
 
     async def hold(
-        self, seats: str, ends: str | Ends = "A-D", *, by: str = "ann", key: str | None = None, ttl_s: int = TTL_S
+        self,
+        seats: str,
+        ends: str | Ends = "A-D",
+        *,
+        by: str = "ann",
+        key: str | None = None,
+        ttl_s: int = TTL_S,
+        settles: bool = False,
     ) -> Hold:
         """Hold the seats, "A1 A2", from stop to stop, "A-C"."""
         return await self.inventory.hold_seats(
-            self.caller(by), self.trip.key.trip, _ends(ends), seats.split(), ttl_s=ttl_s, key=key
+            self.caller(by), self.trip.key.trip, _ends(ends), seats.split(), ttl_s=ttl_s, key=key, settles=settles
         )
 
     async def confirm(self, hold: Hold, order: str = "order-1", *, passengers: str = "") -> Hold:

@@ -6,7 +6,7 @@ import pytest
 
 from tests.engine.line import Spoil, cells_alone, commits
 from tests.engine.sale import CLOCK_BOUND_MS, FOUND_WITHIN_S, GRACE_S, TTL_S, Sale
-from travio_inventory.domain.errors import HoldNotFound, SeatContended, SeatUnavailable
+from travio_inventory.domain.errors import HoldNotFound, SeatContended, SeatTaken
 from travio_inventory.domain.hold import Hold
 
 SEATS = "A1 A2 A18"
@@ -66,7 +66,7 @@ async def test_an_attempt_that_was_taken_for_dead_never_wins(single_seats: Sale)
     sale.clock.pass_s(GRACE_S)
     won = await sale.hold("A18", by="bob")
     at_commit.go.set()
-    with pytest.raises(SeatUnavailable):
+    with pytest.raises(SeatTaken):
         await attempt
     assert await sale.find(won) == won
     await slow.settled()
@@ -165,7 +165,7 @@ async def test_a_booking_whose_cells_still_say_held_is_not_taken(single_seats: S
     hold = await sale.hold(SEATS)
     await dies_before_rolling_forward(sale, hold, "confirm")
     sale.clock.pass_s(10 * TTL_S)
-    with pytest.raises(SeatUnavailable):
+    with pytest.raises(SeatTaken):
         await sale.hold("A17 A18", by="bob")
     assert (await sale.find(hold)).is_live
 

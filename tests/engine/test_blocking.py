@@ -11,7 +11,7 @@ from travio_inventory.domain.errors import (
     InvalidSeats,
     OutcomeUnknown,
     SeatContended,
-    SeatUnavailable,
+    SeatTaken,
     TripNotFound,
 )
 from travio_inventory.domain.limits import SEATS_BLOCKED_AT_ONCE_MAX
@@ -23,7 +23,7 @@ async def test_a_blocked_seat_is_off_sale_on_every_journey(sale: Sale) -> None:
     assert await sale.block("A1 A18") == 2
     for ends in ("A-B", "B-C", "C-D", "A-D"):
         assert await sale.seats("blocked", ends) == "A1 A18"
-        with pytest.raises(SeatUnavailable):
+        with pytest.raises(SeatTaken):
             await sale.elsewhere().hold("A18", ends)
 
 
@@ -49,7 +49,7 @@ async def test_a_block_never_runs_out(sale: Sale) -> None:
     await sale.block("A1")
     sale.clock.pass_s(10 * 365 * 86_400)
     await sale.sweep()
-    with pytest.raises(SeatUnavailable):
+    with pytest.raises(SeatTaken):
         await sale.elsewhere().hold("A1")
 
 
@@ -58,7 +58,7 @@ async def test_a_seat_that_somebody_has_is_never_blocked(sale: Sale, is_sold: bo
     hold = await sale.hold("A18", "B-C")
     if is_sold:
         hold = await sale.confirm(hold)
-    with pytest.raises(SeatUnavailable) as refused:
+    with pytest.raises(SeatTaken) as refused:
         await sale.block("A17 A18")
     assert [cell[:3] for cell in refused.value.cells] == [("A18", 1, "sold" if is_sold else "held")]
     assert await sale.find(hold) == hold
@@ -68,7 +68,7 @@ async def test_a_seat_that_somebody_has_is_never_blocked(sale: Sale, is_sold: bo
 async def test_a_seat_blocked_before_stays_blocked_where_another_cannot_be(sale: Sale) -> None:
     await sale.block("A1")
     await sale.hold("A18")
-    with pytest.raises(SeatUnavailable):
+    with pytest.raises(SeatTaken):
         await sale.block("A1 A2 A18")
     assert await sale.seats("blocked") == "A1"
 
@@ -108,7 +108,7 @@ async def test_seats_blocked_together_are_unblocked_one_by_one(sale: Sale) -> No
     assert (await sale.elsewhere().unblock("A18 A9")).unblocked == 2
     assert await sale.elsewhere().seats("blocked") == "A2"
     await sale.elsewhere().hold("A1 A9 A18")
-    with pytest.raises(SeatUnavailable):
+    with pytest.raises(SeatTaken):
         await sale.elsewhere().hold("A2")
     await sale.assert_legal()
 
@@ -125,7 +125,7 @@ async def test_a_call_that_cannot_block_all_never_had_blocked_any(single_seats: 
     await another.hold("A1")
     single_seats.line.mend()
     stall.go.set()
-    with pytest.raises(SeatUnavailable):
+    with pytest.raises(SeatTaken):
         await blocking
     assert await another.block("A2") == 1
     assert await another.seats("blocked") == "A2"
@@ -136,7 +136,7 @@ async def test_what_one_of_two_calls_was_told_stays_when_the_other_fails(sale: S
     await sale.hold("A18")
     both = (sale.block("A1 A2 A18"), sale.elsewhere().block("A1 A2"))
     failed, blocked = await asyncio.gather(*both, return_exceptions=True)
-    assert isinstance(failed, SeatUnavailable | SeatContended)
+    assert isinstance(failed, SeatTaken | SeatContended)
     if not isinstance(blocked, SeatContended):
         assert blocked == 2
         assert await sale.seats("blocked") == "A1 A2"

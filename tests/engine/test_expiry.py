@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from tests.engine.sale import CLOCK_BOUND_MS, START_MS, TTL_S, Market, PerBlock, Sale
-from travio_inventory.domain.errors import BackendUnavailable, HoldExpired, SeatUnavailable
+from travio_inventory.domain.errors import BackendUnavailable, HoldExpired, SeatTaken
 from travio_inventory.domain.hold import Expired, Held
 from travio_inventory.store.aside import WAITS_MS
 from travio_inventory.store.minutes import FIRST_LOOK_MINUTES, MINUTES_AT_ONCE
@@ -23,7 +23,7 @@ async def test_nobody_expires_a_hold_before_its_time_by_any_clock(sale: Sale) ->
     hold = await sale.hold(SEATS)
     sale.clock.pass_ms(TTL_S * 1_000 + CLOCK_BOUND_MS - 1)
     await sale.sweep()
-    with pytest.raises(SeatUnavailable):
+    with pytest.raises(SeatTaken):
         await sale.elsewhere().hold("A18", by="bob")
     assert await sale.find(hold) == hold
 

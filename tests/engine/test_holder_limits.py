@@ -7,7 +7,7 @@ import pytest
 
 from tests.engine.line import commits
 from tests.engine.sale import GRACE_S, TTL_S, Market, PerBlock, Sale
-from travio_inventory.domain.errors import HoldExpired, HoldLimitReached, SeatUnavailable
+from travio_inventory.domain.errors import HoldExpired, HoldLimitReached, SeatTaken
 from travio_inventory.domain.hold import Hold
 
 LIMIT = 3
@@ -89,7 +89,7 @@ async def test_a_slot_taken_over_from_a_lapsed_hold_ends_it(limited: Sale) -> No
 async def test_a_refused_hold_takes_no_slot(limited: Sale) -> None:
     await limited.hold("A18", by="bob")
     for _ in range(LIMIT + 1):
-        with pytest.raises(SeatUnavailable):
+        with pytest.raises(SeatTaken):
             await limited.elsewhere().hold("A1 A18")
     await fill(limited)
 

@@ -8,13 +8,18 @@ from typing import Any
 import pytest
 
 from tests.engine.line import commits
-from tests.engine.sale import STEPS_MAX, TAKEN_TTL_S, TTL_S, TTL_S_MAX, Market, Sale
+from tests.engine.sale import START_MS, STEPS_MAX, TAKEN_TTL_S, TTL_S, TTL_S_MAX, Market, Sale
 from travio_inventory.domain.errors import (
+    BY_STORE,
+    CONTENTION,
+    Decided,
     InvalidJourney,
     InvalidRequest,
     InvalidSeats,
     Overloaded,
     SeatContended,
+    SeatHeld,
+    SeatTaken,
     SeatUnavailable,
     TripNotFound,
 )
@@ -38,7 +43,7 @@ async def test_a_hold_from_a_to_c_leaves_c_to_d_on_sale(sale: Sale) -> None:
     await sale.hold("A1 A18", "A-C")
     assert await sale.statuses("A1") == await sale.statuses("A18") == ["held", "held", "available"]
     for taken in ("A-B", "B-C", "A-D", "B-D"):
-        with pytest.raises(SeatUnavailable):
+        with pytest.raises(SeatTaken):
             await sale.hold("A18", taken)
     await sale.hold("A1 A18", "C-D")
 
@@ -98,18 +103,76 @@ async def test_the_store_names_the_seat_the_segment_and_what_it_is(sale: Sale, s
         rival = await sale.hold("A2", "B-C", by="bob")
         if status == "sold":
             await sale.confirm(rival)
-    with pytest.raises(SeatUnavailable) as refused:
-        await sale.elsewhere().hold("A1 A2", "B-D")
-    named = [cell[:3] for cell in refused.value.cells]
-    assert named == ([("A2", 1, "blocked"), ("A2", 2, "blocked")] if status == "blocked" else [("A2", 1, status)])
-    assert str(refused.value).startswith("contention") == (status == "held")
+    asked = sale.elsewhere()
+    for by in (BY_STORE.by, "edge"):
+        with pytest.raises(SeatHeld if status == "held" else SeatUnavailable) as refused:
+            await asked.hold("A1 A2", "B-D")
+        assert refused.value.decided.by == by
+        named = [cell[:3] for cell in refused.value.cells]
+        assert named == ([("A2", 1, "blocked"), ("A2", 2, "blocked")] if status == "blocked" else [("A2", 1, status)])
+        assert str(refused.value).startswith(CONTENTION) == (status == "held")
 
 
-async def test_a_refusal_tells_the_edge_whose_the_held_seat_is(sale: Sale) -> None:
-    rival = await sale.hold("A2", by="bob")
-    with pytest.raises(SeatUnavailable) as refused:
-        await sale.elsewhere().hold("A2")
-    assert {cell.claimant for cell in refused.value.cells} == {rival.claimant}
+@pytest.mark.parametrize("status", ["held", "sold"])
+async def test_a_refusal_tells_the_edge_whose_the_seat_is(sale: Sale, status: str) -> None:
+    rival = await sale.hold("A2", by="bob", key="k")
+    if status == "sold":
+        await sale.confirm(rival)
+    elsewhere = sale.elsewhere()
+    for _ in range(2):
+        with pytest.raises(SeatTaken) as refused:
+            await elsewhere.hold("A2")
+        assert {cell.claimant for cell in refused.value.cells} == {rival.claimant}
+    assert (await elsewhere.hold("A2", by="bob", key="k")).id == rival.id
+
+
+async def test_one_state_has_one_answer_whoever_gives_it(sale: Sale) -> None:
+    """What is sold is told before what is held, in whichever block it is."""
+    await sale.hold("A1 A18", by="bob")
+    await sale.confirm(await sale.hold("A2 A17", by="bob"))
+    asked = sale.elsewhere()
+    for seats, kind in (("A1 A17", SeatUnavailable), ("A2 A18", SeatUnavailable), ("A1 A18", SeatHeld)):
+        for by in (BY_STORE.by, "edge"):
+            with pytest.raises(kind) as refused:
+                await asked.hold(seats)
+            assert refused.value.decided.by == by
+        asked.clock.pass_s(TAKEN_TTL_S)
+    assert isinstance(refused.value, SeatHeld)
+    assert refused.value.held_until_ms == START_MS + TTL_S * 1_000
+
+
+async def test_what_the_edge_says_is_as_old_as_the_batch_that_decided_it(sale: Sale) -> None:
+    """And it is told no longer than two seconds after that."""
+    began_ms = sale.clock.now_ms()
+    at_commit = sale.line.stall(commits)
+    attempt = asyncio.ensure_future(sale.hold("A1", by="bob"))
+    await at_commit.reached.wait()
+    sale.clock.pass_s(1.5)
+    at_commit.go.set()
+    await attempt
+    with pytest.raises(SeatHeld) as refused:
+        await sale.hold("A1")
+    assert refused.value.decided == Decided("edge", began_ms)
+    sale.clock.pass_s(0.5)
+    with pytest.raises(SeatHeld) as refused:
+        await sale.hold("A1")
+    assert refused.value.decided == BY_STORE
+
+
+async def test_ones_own_hold_in_another_tab_is_told_as_ones_own(sale: Sale) -> None:
+    """To its holder alone, by edge and store, with another key and with none."""
+    hold = await sale.hold("A1", key="tab 1")
+    for process in (sale, sale.elsewhere()):
+        for key in ("tab 2", None):
+            with pytest.raises(SeatHeld, match=f"in your own hold {hold.id}") as refused:
+                await process.hold("A1", key=key)
+            assert refused.value.own_hold == hold.id
+        with pytest.raises(SeatHeld) as refused:
+            await process.hold("A1", by="bob")
+        assert hold.id not in f"{refused.value} {refused.value.own_hold}"
+    with pytest.raises(SeatHeld) as refused:
+        await sale.elsewhere().hold("A1", key="tab 2")
+    assert refused.value.own_hold == hold.id, "a key's refusal is told again as it was"
 
 
 @pytest.mark.parametrize("asked", ["A1 A2", "A2 A17 A18", "A1 A17"])
@@ -117,7 +180,7 @@ async def test_a_refused_hold_leaves_no_seat_behind(sale: Sale, asked: str) -> N
     """One of the seats is taken on B-C, so the hold is refused; all that was free before must be free after."""
     taken = asked.rsplit(maxsplit=1)[-1]
     await sale.hold(taken, "B-C")
-    with pytest.raises(SeatUnavailable):
+    with pytest.raises(SeatTaken):
         await sale.hold(asked, "A-C")
     await sale.assert_legal()
     await sale.hold(taken, "A-B")
@@ -131,21 +194,85 @@ async def test_a_refused_hold_leaves_no_seat_behind(sale: Sale, asked: str) -> N
 
 async def test_the_gate_turns_others_away_from_a_seat_it_knows_taken(sale: Sale) -> None:
     await sale.hold("A1 A18", "A-C")
-    with pytest.raises(SeatContended) as turned_away:
+    with pytest.raises(SeatHeld) as turned_away:
         await sale.hold("A2 A18", "B-D", by="bob")
-    assert turned_away.value.seats == ("A18",)
-    assert 1_000 <= turned_away.value.retry_after_ms <= 3_000
+    assert [cell[:3] for cell in turned_away.value.cells] == [("A18", 1, "held")]
+    assert turned_away.value.decided == Decided("edge", sale.clock.now_ms())
     await sale.hold("A2", "B-D", by="cid")
 
 
-async def test_the_gate_never_gives_a_final_no(sale: Sale) -> None:
-    """Two seconds later it has forgotten, and the store says what is true."""
-    await sale.hold("A1")
-    with pytest.raises(SeatContended):
-        await sale.hold("A1", by="bob")
+async def test_the_gate_never_decides_a_key(sale: Sale) -> None:
+    """It says what the seat is; asked under the same key when the seat is free, the hold is made."""
+    rival = await sale.hold("A1", by="bob")
+    with pytest.raises(SeatHeld):
+        await sale.hold("A1", key="k")
+    await sale.release(rival)
+    assert (await sale.hold("A1", key="k")).is_live
+
+
+async def test_who_settles_is_answered_by_the_store(sale: Sale) -> None:
+    """Past what the gate remembers and past an attempt under way; its no is final for the key."""
+    rival = await sale.hold("A1 A2", "A-B", by="bob")
+    for _ in range(2):
+        with pytest.raises(SeatHeld) as refused:
+            await sale.hold("A1", "A-C", key="k", settles=True)
+        assert refused.value.decided == BY_STORE
+    at_commit = sale.line.stall(commits)
+    attempt = asyncio.ensure_future(sale.hold("A1", "B-C", by="cid"))
+    await at_commit.reached.wait()
+    with pytest.raises(SeatHeld):
+        await sale.hold("A1", "A-C", key="k", settles=True)
+    at_commit.go.set()
+    await attempt
+    await sale.release(rival)
+    with pytest.raises(SeatHeld):
+        await sale.hold("A1", "A-C", key="k")
+
+
+async def test_who_settles_needs_a_key(sale: Sale) -> None:
+    with pytest.raises(InvalidRequest, match="settle: needs an idempotency_key"):
+        await sale.hold("A1", settles=True)
+
+
+async def test_a_winner_repeats_its_key_in_a_crowd_and_is_always_told_the_same(sale: Sale) -> None:
+    """The crowd asks the store now and then, which says that the seat is sold: that must not hide whose it is."""
+    hold = await sale.hold("A1", by="ann", key="k")
+    booked = await sale.confirm(hold)
+    for number in range(100):
+        sale.clock.pass_s(40 * (number % 2) or 0.7)  # after so long nobody knows the winner any more
+        for rival in range(3):
+            with pytest.raises(SeatUnavailable):
+                await sale.hold("A1", by=f"rival-{rival}", key=f"{number}")
+        assert await sale.hold("A1", by="ann", key="k") == booked
+
+
+async def test_the_crowd_costs_the_store_one_look_in_two_seconds(sale: Sale) -> None:
+    """While the winner's own retries pass."""
+    await sale.confirm(await sale.hold("A1", by="ann", key="k"))
     sale.clock.pass_s(TAKEN_TTL_S)
-    with pytest.raises(SeatUnavailable):
-        await sale.hold("A1", by="bob")
+    sent = sale.line.batches
+    for number in range(50):
+        with pytest.raises(SeatUnavailable):
+            await sale.hold("A1", by=f"rival-{number}")
+    assert sale.line.batches - sent == 1
+
+
+async def test_of_one_users_attempts_without_a_key_one_passes_the_gate(sale: Sale) -> None:
+    """Each is another one: while the first is under way and after it has won."""
+    at_commit = sale.line.stall(commits)
+    attempt = asyncio.ensure_future(sale.hold("A1"))
+    await at_commit.reached.wait()
+    sent = sale.line.batches
+    for _ in range(20):
+        with pytest.raises(SeatContended):
+            await sale.hold("A1")
+    at_commit.go.set()
+    hold = await attempt
+    for _ in range(20):
+        with pytest.raises(SeatHeld) as refused:
+            await sale.hold("A1")
+        assert refused.value.own_hold == hold.id
+    assert sale.line.batches == sent
 
 
 async def test_the_gate_turns_others_away_while_an_attempt_is_under_way(sale: Sale) -> None:
@@ -179,7 +306,7 @@ async def test_the_store_says_contention_where_an_attempt_over_several_blocks_is
     assert turned_away.value.seats == ("A2",)
     at_commit.go.set()
     assert (await attempt).is_live
-    with pytest.raises(SeatUnavailable):
+    with pytest.raises(SeatTaken):
         await single_seats.elsewhere().hold("A2 A3", by="bob")
     await single_seats.hold("A3", by="bob")
 

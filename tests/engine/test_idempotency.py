@@ -12,7 +12,7 @@ from travio_inventory.domain.errors import (
     HoldReleased,
     IdempotencyKeyReused,
     SeatContended,
-    SeatUnavailable,
+    SeatTaken,
 )
 from travio_inventory.domain.hold import HoldId, base_id, keyed_digest, late_id
 
@@ -30,7 +30,7 @@ async def test_the_same_key_is_the_same_hold(sale: Sale) -> None:
 
 async def test_without_a_key_every_request_is_its_own(sale: Sale) -> None:
     await sale.hold(SEATS)
-    with pytest.raises(SeatUnavailable):
+    with pytest.raises(SeatTaken):
         await sale.hold(SEATS)
 
 
@@ -83,7 +83,7 @@ async def test_a_keys_refusal_is_final(sale: Sale) -> None:
     rival = await sale.hold("A18", "B-C", by="bob")
     told = []
     for _ in range(2):
-        with pytest.raises(SeatUnavailable) as refused:
+        with pytest.raises(SeatTaken) as refused:
             await sale.elsewhere().hold("A1 A18", key="k")
         told.append([cell[:3] for cell in refused.value.cells])
         await sale.release(rival)
@@ -94,7 +94,7 @@ async def test_a_keys_refusal_is_final(sale: Sale) -> None:
 
 async def test_a_refused_key_leaves_no_seat_behind(sale: Sale) -> None:
     await sale.hold("A18", by="bob")
-    with pytest.raises(SeatUnavailable):
+    with pytest.raises(SeatTaken):
         await sale.elsewhere().hold("A1 A2 A18", key="k")
     await sale.assert_legal()
     await sale.hold("A1 A2", by="cid")
@@ -102,7 +102,7 @@ async def test_a_refused_key_leaves_no_seat_behind(sale: Sale) -> None:
 
 async def test_a_key_that_the_gate_turned_away_is_free_to_try_again(sale: Sale) -> None:
     rival = await sale.hold("A18", by="bob")
-    with pytest.raises(SeatContended):
+    with pytest.raises(SeatTaken):
         await sale.hold("A1 A18", key="k")
     await sale.release(rival)
     assert (await sale.hold("A1 A18", key="k")).is_live

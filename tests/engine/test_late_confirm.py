@@ -6,7 +6,7 @@ import pytest
 
 from tests.engine.line import commits
 from tests.engine.sale import GRACE_S, TTL_S, Sale
-from travio_inventory.domain.errors import BookingCancelled, HoldConfirmed, HoldExpired, SeatUnavailable
+from travio_inventory.domain.errors import BookingCancelled, HoldConfirmed, HoldExpired, SeatTaken
 from travio_inventory.domain.hold import Cancelled, Confirmed, Expired, Hold, late_id
 
 SEATS = "A1 A2 A18"
@@ -121,7 +121,7 @@ async def test_a_late_booking_is_sold_for_good(sale: Sale) -> None:
     booking = await sale.confirm(hold)
     sale.clock.pass_s(GRACE_S + 10 * TTL_S)
     await sale.elsewhere().sweep()
-    with pytest.raises(SeatUnavailable):
+    with pytest.raises(SeatTaken):
         await sale.elsewhere().hold("A18", "A-B")
     assert await sale.find(hold) == booking
 

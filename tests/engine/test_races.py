@@ -12,7 +12,8 @@ from travio_inventory.domain.errors import (
     HoldExpired,
     HoldReleased,
     SeatContended,
-    SeatUnavailable,
+    SeatHeld,
+    SeatTaken,
 )
 from travio_inventory.domain.hold import Confirmed, Expired, Hold, Released, late_id
 
@@ -53,7 +54,7 @@ async def test_of_two_hundred_contenders_no_two_win_the_same_cell(sale: Sale, wi
     cells = [(seat, segment) for hold in winners for seat in hold.seats for segment in hold.journey.segments]
     assert winners
     assert len(set(cells)) == len(cells)
-    assert {type(answer) for answer in answers if answer not in winners} <= {SeatContended, SeatUnavailable}
+    assert {type(answer) for answer in answers if answer not in winners} <= {SeatContended, SeatHeld}
     await sale.assert_legal()
     held = {cell for cell in cells if (await sale.statuses(cell[0]))[cell[1]] == "held"}
     assert held == set(cells)
@@ -101,5 +102,5 @@ async def test_a_confirm_and_a_contender_for_a_lapsed_hold_never_both_win(sale: 
     confirmed, won = await race(runners, Random(seed))
     assert not (isinstance(confirmed, Hold) and isinstance(won, Hold))
     assert isinstance(confirmed, Hold | HoldExpired)
-    assert isinstance(won, Hold | SeatUnavailable | SeatContended)
+    assert isinstance(won, Hold | SeatTaken | SeatContended)
     await sale.assert_legal()

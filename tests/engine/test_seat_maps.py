@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from tests.engine.sale import SEATS, TTL_S, Market, Sale
-from travio_inventory.domain.errors import SeatUnavailable, TripNotFound
+from travio_inventory.domain.errors import SeatTaken, TripNotFound
 from travio_inventory.domain.hold import Hold
 from travio_inventory.domain.seat import Held
 from travio_inventory.domain.trip import Ends, TripKey
@@ -155,7 +155,7 @@ async def test_what_a_refused_hold_had_taken_shows_free_at_once(single_seats: Sa
     await sale.hold("A1", by="bob")
     asking = sale.elsewhere()
     await asking.map()
-    with pytest.raises(SeatUnavailable):
+    with pytest.raises(SeatTaken):
         await asking.hold("A1 A2 A18")
     assert await asking.seats("held") == "A1"
     await asking.settled()

@@ -16,7 +16,7 @@ from travio_inventory.domain.errors import (
     HoldReleased,
     OutcomeUnknown,
     SeatContended,
-    SeatUnavailable,
+    SeatTaken,
 )
 from travio_inventory.domain.hold import Cancelled, Confirmed, Held, Hold, Released, late_id
 from travio_inventory.domain.trip import Ends
@@ -349,7 +349,7 @@ async def test_a_no_that_cannot_be_fenced_is_not_given(single_seats: Sale, which
         await asking.hold(SEATS, key="k")
     assert not isinstance(told.value, SeatContended)
     asking.line.mend()
-    with pytest.raises(SeatUnavailable):
+    with pytest.raises(SeatTaken):
         await asking.hold(SEATS, key="k")
     await sale.assert_legal()
 

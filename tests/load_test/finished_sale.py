@@ -11,7 +11,7 @@ from load_test.record import RECORD_FILE, Attempt, Line, Opened, Outcome, Record
 from load_test.trips import HOT_SEAT, ORGANIZATION, WHOLE_JOURNEY, coach, ends
 from travio_inventory.app import open_inventory
 from travio_inventory.backends import open_batches
-from travio_inventory.domain.errors import SeatContended, SeatUnavailable
+from travio_inventory.domain.errors import SeatContended, SeatTaken
 from travio_inventory.domain.hold import Caller, HoldId
 from travio_inventory.domain.trip import Ends, Journey, Trip, TripKey
 from travio_inventory.engine import Inventory
@@ -72,7 +72,7 @@ class FinishedSale:
         try:
             hold = await inventory.hold_seats(caller, trip.key.trip, Ends(*ends(journey)), seats, ttl_s=600, key=key)
             outcome, hold_id = Outcome.DONE, hold.id
-        except (SeatContended, SeatUnavailable):
+        except (SeatContended, SeatTaken):
             outcome = Outcome.CONTENTION
         self.lines.append(Attempt(trip.key.trip, user, key, tuple(seats), *journey, outcome, hold_id))
         return hold_id

@@ -14,7 +14,7 @@ from travio_inventory.domain.errors import SeatContended
 from travio_inventory.domain.trip import TripKey
 from travio_inventory.edge.local import LocalGate
 from travio_inventory.engine import Inventory
-from travio_inventory.engine.ports import BlockKey, Cell, Locked, Passed, PublishFailed
+from travio_inventory.engine.ports import Attempt, BlockKey, Cell, Locked, Passed, PublishFailed
 from travio_inventory.observability.metrics import Figures
 from travio_inventory.observability.watched import log_figures, observed, report, watched
 
@@ -130,12 +130,12 @@ async def test_a_caller_that_leaves_is_counted_and_still_cancelled() -> None:
 
 async def test_of_a_port_every_answer_is_counted_and_given_on() -> None:
     figures = Figures()
-    gate = observed(LocalGate(lambda: 0, entries_max=10), "gate", figures)
+    gate = observed(LocalGate(lambda: 0, lambda: 0, entries_max=10), "gate", figures)
     cell = (BlockKey(TripKey("acme", "t1"), 0), [Cell("A1", 0)])
-    first, second = "1", "2"
-    assert await gate.enter(*cell, token=first, claimant="ann", ttl_ms=1_000) == Passed()
-    assert await gate.enter(*cell, token=second, claimant="bob", ttl_ms=1_000) == Locked(("A1",))
-    await gate.leave(*cell, token=first)
+    first = Attempt("1", "ann")
+    assert await gate.enter(*cell, first, ttl_ms=1_000) == Passed()
+    assert await gate.enter(*cell, Attempt("2", "bob"), ttl_ms=1_000) == Locked(("A1",))
+    await gate.leave(*cell, token=first.token)
     assert counted(figures) == {"gate.enter Passed": 1, "gate.enter Locked": 1, "gate.leave ok": 1}
 
 

@@ -6,10 +6,10 @@ import pytest
 
 from tests.simulation.broken_designs import broken
 from tests.simulation.plan import Plan
-from travio_inventory.domain.errors import SeatUnavailable
+from travio_inventory.domain.errors import SeatTaken
 from travio_inventory.domain.hold import NEVER_MS
 from travio_inventory.domain.trip import Trip
-from travio_inventory.store import claims
+from travio_inventory.store import claims, rows
 from travio_inventory.store.batches import Row, RowKey
 from travio_inventory.store.claims import Claim
 from travio_inventory.store.owners import Owners
@@ -28,7 +28,7 @@ def _one_by_one(patch: pytest.MonkeyPatch) -> None:
             for seat, reason in reasons.items():
                 await block(self, trip, {seat: reason})
                 done.append(seat)
-        except SeatUnavailable:
+        except SeatTaken:
             for seat in done:
                 await self.unblock(trip, seat)
             raise
@@ -42,7 +42,8 @@ def _believe_intents(patch: pytest.MonkeyPatch) -> None:
 
     async def believe(owners: Owners, claim: Claim, cell: RowKey, row: Row, obstacles: claims._Obstacles) -> None:
         if row.get("status") == "blocked":
-            obstacles.taken.append(claims._taken(cell, {"status": "held", "expires_at": NEVER_MS}))
+            house: Row = {"status": "held", "expires_at": NEVER_MS}
+            obstacles.taken.append(claims._taken(cell, rows.text(row, "owner"), house))
         else:
             await judge(owners, claim, cell, row, obstacles)
 

@@ -9,12 +9,25 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from tests.simulation.oracle import START_MS
 from tests.simulation.plan import TTL_S, Plan
-from travio_inventory.domain.errors import HoldExpired, HoldNotFound, SeatUnavailable, TakenCell
-from travio_inventory.domain.hold import LATE_SUFFIX, Aborted, Confirmed, Hold, HoldRequest, HoldState
+from tests.simulation.rough_edge import RoughEdge
+from travio_inventory.domain import hold
+from travio_inventory.domain.errors import BY_STORE, HoldExpired, HoldNotFound, TakenCell
+from travio_inventory.domain.hold import (
+    LATE_SUFFIX,
+    Aborted,
+    Confirmed,
+    Hold,
+    HoldRequest,
+    HoldState,
+    claimant_of,
+)
+from travio_inventory.edge import local
 from travio_inventory.edge.local import LocalGate
-from travio_inventory.engine.hold_seats import HoldSeats
-from travio_inventory.engine.ports import BlockKey, Cell, Locked, Taken
+from travio_inventory.engine import hold_seats
+from travio_inventory.engine.edge_upkeep import EdgeUpkeep
+from travio_inventory.engine.ports import BlockKey, Cell, Occupancy
 from travio_inventory.store import claims, ledger, owners, rows, transitions
 from travio_inventory.store.batches import (
     ANY_TIME,
@@ -288,23 +301,49 @@ def _driver_retries(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(MemoryBatches, "apply", retry)
 
 
-@broken("a final no from the edge", "I5", Plan(0, with_gate=True))
+@broken("what the edge says counts as the store's", "I5", Plan(0, with_gate=True))
 def _edge_refuses(patch: pytest.MonkeyPatch) -> None:
-    def refuse(_self: HoldSeats, answer: Locked | Taken) -> SeatUnavailable:
-        return SeatUnavailable([TakenCell(seat, 0, "held") for seat in answer.seats])
-
-    patch.setattr(HoldSeats, "_contended", refuse)
+    patch.setattr(hold_seats, "Decided", lambda _by, _as_of_ms: BY_STORE)
 
 
-@broken("a taken entry that lives as long as the hold", "L2 I5", Plan(0, with_gate=True))
+@broken("a taken entry that lives as long as the hold", "I5 L2", Plan(0, with_gate=True))
 def _long_memory(patch: pytest.MonkeyPatch) -> None:
-    briefly = LocalGate.mark
+    patch.setattr(local, "lasts_ms", lambda occupancy, **_times: max(0, occupancy.until_ms - START_MS) or 3_600_000)
 
-    async def mark(self: LocalGate, block: BlockKey, cells: Sequence[Cell], *, claimant: str) -> None:
-        self._taken_ttl_ms = 3_600_000
-        await briefly(self, block, cells, claimant=claimant)
 
-    patch.setattr(LocalGate, "mark", mark)
+@broken("as of the answer, instead of the sending of its batch", "I5", Plan(0, with_gate=True, faults=0.3))
+def _as_of_the_answer(patch: pytest.MonkeyPatch) -> None:
+    mark = RoughEdge.mark
+
+    async def fresh(self: RoughEdge, block: BlockKey, cells: Sequence[Cell], occupancy: Occupancy) -> None:
+        await mark(self, block, cells, occupancy._replace(as_of_ms=self._now_ms()))
+
+    patch.setattr(RoughEdge, "mark", fresh)
+
+
+@broken("a word that comes late marks a hold that has ended", "I5", HONEST)
+def _no_tombstone(patch: pytest.MonkeyPatch) -> None:
+    async def clear(self: LocalGate, block: BlockKey, cells: Sequence[Cell], *, hold: str) -> None:
+        self._taken.drop(block, cells, lambda found: found.hold == hold)
+
+    patch.setattr(LocalGate, "clear", clear)
+
+
+@broken("a seat that is sold is nobody's", "I6", Plan(0, with_gate=True))
+def _nobodys_mark(patch: pytest.MonkeyPatch) -> None:
+    refused = EdgeUpkeep.refused
+
+    async def anonymous(self: EdgeUpkeep, hold: Hold, taken: Sequence[TakenCell], *, as_of_ms: int) -> None:
+        await refused(self, hold, [cell._replace(claimant="") for cell in taken], as_of_ms=as_of_ms)
+
+    patch.setattr(EdgeUpkeep, "refused", anonymous)
+    patch.setattr(local, "replaces", lambda _new, _standing: True)
+    patch.setattr(local, "KNOWN_MS", 0)
+
+
+@broken("all that a holder asks without a key is one claimant's", "E1", HONEST)
+def _shared_claimant(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(hold, "claimant_of", lambda caller, key, _attempt="": claimant_of(caller, key))
 
 
 # ---- keys and slots
@@ -316,12 +355,8 @@ def _long_memory(patch: pytest.MonkeyPatch) -> None:
     Plan(2, faults=0.6, kills=0.0, seats_per_block=1, seats=4, holders=8, twins=1.0),
 )
 def _own_reasons(patch: pytest.MonkeyPatch) -> None:
-    no = Transitions._no
-
-    def own_reason(self: Transitions, request: HoldRequest, why: Why, _burnt: Row) -> Exception:
-        return no(self, request, why, {"reason": REFUSED} if isinstance(why, Lost) else {})
-
-    patch.setattr(Transitions, "_no", own_reason)
+    no = transitions._no
+    patch.setattr(transitions, "_no", lambda request, why, _burnt: no(request, why, {}))
 
 
 @broken("no rebind after a burn", "I5", Plan(1, faults=0.3))

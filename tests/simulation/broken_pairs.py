@@ -25,7 +25,7 @@ from travio_inventory.domain.hold import (
 from travio_inventory.domain.trip import Trip, TripKey
 from travio_inventory.edge.local import LocalGate
 from travio_inventory.engine.commits import Commits
-from travio_inventory.engine.ports import BlockKey, Cell, GateAnswer
+from travio_inventory.engine.ports import Attempt, BlockKey, Cell, GateAnswer
 from travio_inventory.engine.read_seat_map import ReadSeatMap
 from travio_inventory.store import claims, ledger, owners, rows
 from travio_inventory.store.batches import (
@@ -200,7 +200,7 @@ def _spare_a_stranger(patch: pytest.MonkeyPatch) -> None:
 def _give_back_later(patch: pytest.MonkeyPatch) -> None:
     async def later(self: Owners, hold: Hold) -> None:
         self._background(self.roll_forward(hold))
-        await self.watch.changed(hold)
+        await self.watch.changed(hold, as_of_ms=self.clock.now_ms())
 
     patch.setattr(Owners, "given_back", later)
 
@@ -257,10 +257,10 @@ def _answer_alone(patch: pytest.MonkeyPatch) -> None:
             done.add((hold.id, type(state)))
         return outcome
 
-    async def own(self: Owners, hold: Hold) -> None:
+    async def own(self: Owners, hold: Hold, *, as_of_ms: int) -> None:
         is_step = isinstance(hold.state, Confirmed | Released | Cancelled) and not parse_hold_id(hold.id).is_late
         if not is_step or (hold.id, type(hold.state)) in done:
-            await settled(self, hold)
+            await settled(self, hold, as_of_ms=as_of_ms)
             done.discard((hold.id, type(hold.state)))
 
     done: set[tuple[str, type]] = set()
@@ -273,9 +273,10 @@ def _lock_out_oneself(patch: pytest.MonkeyPatch) -> None:
     enter = LocalGate.enter
 
     async def anybody(
-        self: LocalGate, block: BlockKey, cells: Sequence[Cell], *, token: str, claimant: str, ttl_ms: int
+        self: LocalGate, block: BlockKey, cells: Sequence[Cell], attempt: Attempt, *, ttl_ms: int
     ) -> GateAnswer:
-        return await enter(self, block, cells, token=token, claimant=f"{claimant} {token}", ttl_ms=ttl_ms)
+        stranger = attempt._replace(claimant=f"{attempt.claimant} {attempt.token}")
+        return await enter(self, block, cells, stranger, ttl_ms=ttl_ms)
 
     patch.setattr(LocalGate, "enter", anybody)
 

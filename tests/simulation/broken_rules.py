@@ -18,8 +18,8 @@ from tests.simulation.plan import Plan
 from travio_inventory.domain.errors import BackendUnavailable, OutcomeUnknown
 from travio_inventory.domain.hold import Aborted, Caller, Held, Hold, HoldRequest
 from travio_inventory.domain.trip import Journey, Trip, TripKey
-from travio_inventory.edge.local import LocalGate, LocalSeatMapCache, _Entry
-from travio_inventory.engine.ports import BlockKey, Cell, GateAnswer, Journal, Lease, Locked, Passed, Publisher
+from travio_inventory.edge.local import LocalGate, LocalSeatMapCache
+from travio_inventory.engine.ports import Attempt, BlockKey, Cell, GateAnswer, Journal, Lease, Locked, Passed, Publisher
 from travio_inventory.engine.read_seat_map import ReadSeatMap
 from travio_inventory.engine.relay_events import RelayEvents
 from travio_inventory.store import claims, journal, ledger, packing, rows, transitions
@@ -221,9 +221,9 @@ def _overlook_late(patch: pytest.MonkeyPatch) -> None:
 
 @broken("answer before the maps are told", "I7", HONEST.with_seed(9))
 def _answer_first(patch: pytest.MonkeyPatch) -> None:
-    async def settled(self: Owners, hold: Hold) -> None:
+    async def settled(self: Owners, hold: Hold, *, as_of_ms: int) -> None:
         self._note(hold)
-        self._background(self.watch.changed(hold))
+        self._background(self.watch.changed(hold, as_of_ms=as_of_ms))
         if hold.seats_elsewhere and not isinstance(hold.state, Held):
             self._background(self.roll_forward(hold))
 
@@ -326,7 +326,7 @@ def _no_gaps(patch: pytest.MonkeyPatch) -> None:
 @broken("a lock without an owner token", "E1", HONEST.with_seed(24))
 def _no_token(patch: pytest.MonkeyPatch) -> None:
     async def leave(self: LocalGate, block: BlockKey, cells: Sequence[Cell], **_token: str) -> None:
-        self._locks.drop(block, cells)
+        self._locks.drop(block, cells, lambda _lock: True)
 
     patch.setattr(LocalGate, "leave", leave)
 
@@ -336,9 +336,9 @@ def _lock_forever(patch: pytest.MonkeyPatch) -> None:
     enter = LocalGate.enter
 
     async def forever(
-        self: LocalGate, block: BlockKey, cells: Sequence[Cell], *, token: str, claimant: str, ttl_ms: int
+        self: LocalGate, block: BlockKey, cells: Sequence[Cell], attempt: Attempt, *, ttl_ms: int
     ) -> GateAnswer:
-        return await enter(self, block, cells, token=token, claimant=claimant, ttl_ms=1_000 * ttl_ms)
+        return await enter(self, block, cells, attempt, ttl_ms=1_000 * ttl_ms)
 
     patch.setattr(LocalGate, "enter", forever)
 
@@ -348,12 +348,13 @@ def _lock_some(patch: pytest.MonkeyPatch) -> None:
     enter = LocalGate.enter
 
     async def some(
-        self: LocalGate, block: BlockKey, cells: Sequence[Cell], *, token: str, claimant: str, ttl_ms: int
+        self: LocalGate, block: BlockKey, cells: Sequence[Cell], attempt: Attempt, *, ttl_ms: int
     ) -> GateAnswer:
-        answer = await enter(self, block, cells, token=token, claimant=claimant, ttl_ms=ttl_ms)
+        answer = await enter(self, block, cells, attempt, ttl_ms=ttl_ms)
         if isinstance(answer, Locked) and len(answer.seats) < len({cell.seat for cell in cells}):
             now_ms = self._now_ms()
-            self._locks.add(block, cells, _Entry(claimant, token, now_ms + ttl_ms), now_ms)
+            locks = self._locks.standing(block, cells, now_ms)
+            self._locks.put(block, [cell for cell in cells if cell not in locks], attempt, now_ms, ttl_ms)
             return Passed()
         return answer
 

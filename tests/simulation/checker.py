@@ -28,13 +28,13 @@ REASONS = {
 }
 """Which statuses a refusal rests on."""
 REFUSALS = {
-    "hold": {"SEAT_UNAVAILABLE"},
+    "hold": {"SEAT_HELD", "SEAT_UNAVAILABLE"},
     "confirm": {"HOLD_EXPIRED", "HOLD_RELEASED", "HOLD_CONFIRMED", "BOOKING_CANCELLED", "HOLD_NOT_FOUND"},
     "release": {"HOLD_EXPIRED", "HOLD_CONFIRMED", "BOOKING_CANCELLED", "HOLD_NOT_FOUND"},
     "cancel": {"HOLD_EXPIRED", "HOLD_RELEASED", "HOLD_NOT_FOUND"},
     "extend": set(REASONS),
     "find": {"HOLD_NOT_FOUND"},
-    "block": {"SEAT_UNAVAILABLE"},
+    "block": {"SEAT_HELD", "SEAT_UNAVAILABLE"},
     "leave": {"NOT_ON_WAITLIST"},
 }
 """With which reasons a call may be refused for good."""
@@ -179,6 +179,8 @@ class _Checker:
             elif not any(_binds(cells, calls) for cells in (bound or {call.cells for call in calls})):
                 yield f"I6 a key was said to be another request's, and was not: {calls}"
             noes = [call for call in calls if call.answer is Answer.NO]
+            if len({call.told for call in noes}) > 1:
+                yield f"I6 one key, refused in two ways: {noes}"
             if noes and (made or any(call.answer in (Answer.OK, Answer.ENDED) for call in calls)):
                 yield f"I5 refused for good, yet held: {noes[0]} {[life.base for life in made]}"
 
@@ -371,13 +373,19 @@ class _Checker:
             yield said
 
     def _met(self, by_cell: dict[Cell, list[_Span]]) -> Iterator[OneOf]:
-        """Who was refused a seat as taken met an owner (I5); who was told that a seat is blocked found it so."""
+        """Who was refused a seat as taken met an owner in that state (I5); what the edge said of a seat was so within
+        its bound; who was told that a seat is blocked found it so.
+        """
         for call in self._history.calls:
-            if call.told == "SEAT_UNAVAILABLE":
-                met = dict.fromkeys(span for cell in call.cells for span in by_cell[cell])
+            met = dict.fromkeys(span for cell in call.cells for span in by_cell[cell])
+            if call.answer is Answer.SEEN and call.seen:
+                since_s = min(call.as_of_s - self._history.clock_bound_ms / 1_000, call.returned_s)
+                ways = [*_so_within(met, call.told, since_s, call.returned_s)]
+                yield OneOf(ways, f"I5 the edge said so, and it was not: {call}")
+            elif call.answer is Answer.NO and call.told in REFUSALS["hold"]:
                 looks = [(look.invoked_s, min(_done_by_s(look), call.returned_s)) for look in self._looks_of(call)]
-                ways = [_within(span, *window) for span in met for window in looks]
-                yield OneOf(ways, f"I5 refused as taken, though nobody had it: {call}")
+                ways = [way for window in looks for way in _so_within(met, call.told, *window)]
+                yield OneOf(ways, f"I5 refused as taken, though nobody had it so: {call}")
             elif call.op == "block" and call.answer is Answer.OK:
                 for cell in call.cells:
                     met = dict.fromkeys(span for span in by_cell[cell] if span.life.row.holder == HOUSE)
@@ -453,6 +461,8 @@ def _is_answer(call: Call) -> bool:
             return call.told in REFUSALS.get(call.op, ())
         case Answer.ENDED:
             return call.op == "hold" and call.told in REFUSALS["confirm"] - {"HOLD_NOT_FOUND"}
+        case Answer.SEEN:
+            return call.op == "hold" and call.told in REFUSALS["hold"] and not (call.settles and call.seen)
         case Answer.REUSED:
             return call.has_key
         case Answer.OK:
@@ -486,6 +496,18 @@ def _one_after_the_other(by_cell: dict[Cell, list[_Span]]) -> Iterator[OneOf]:
                     if sooner.last is not None
                 ]
                 yield OneOf(ways, f"I1 {cell} belonged to {one.life.base} and {other.life.base} at once")
+
+
+def _so_within(spans: Iterable[_Span], told: str, from_s: float, to_s: float) -> Iterator[Way]:
+    """One of the holds was, at some moment of these, what a refusal says: held, or else sold or blocked."""
+    for span in spans:
+        life = span.life
+        is_house = life.row.holder == HOUSE
+        for place, status in enumerate(life.statuses):
+            if status in LIVE and (told == "SEAT_HELD") == (status == "held" and not is_house):
+                ends = life.began[place + 1] if place + 1 < len(life.began) else None
+                if span.first <= life.began[place] and (span.last is None or life.began[place] < span.last):
+                    yield _within(_Span(life, life.began[place], ends), from_s, to_s)
 
 
 def _within(span: _Span, from_s: float, to_s: float) -> Way:

@@ -37,10 +37,10 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Seats:
-    """The whole state: holds by id, and what each key is bound to and whether it was refused."""
+    """The whole state: holds by id, and what each key is bound to and why it was refused."""
 
     holds: tuple[tuple[str, Kept], ...] = ()
-    keys: tuple[tuple[str, Cells, bool], ...] = ()
+    keys: tuple[tuple[str, Cells, str], ...] = ()
 
     def find(self, hold_id: str) -> Kept | None:
         """The hold of that id."""
@@ -58,16 +58,21 @@ class Seats:
         """Whether nobody has any of the cells."""
         return not any(kept.is_live and set(kept.cells) & set(cells) for _, kept in self.holds)
 
-    def key(self, subject: str) -> tuple[Cells | None, bool]:
-        """What the key is bound to, and whether that was refused for good."""
-        return next(((cells, refused) for name, cells, refused in self.keys if name == subject), (None, False))
+    def why_not(self, cells: Cells) -> set[str]:
+        """With which reasons somebody can be refused them now."""
+        in_the_way = [kept for _, kept in self.holds if kept.is_live and set(kept.cells) & set(cells)]
+        return {"SEAT_HELD" if kept.status == "held" else "SEAT_UNAVAILABLE" for kept in in_the_way}
+
+    def key(self, subject: str) -> tuple[Cells | None, str]:
+        """What the key is bound to, and why that was refused for good, "" where it was not."""
+        return next(((cells, refused) for name, cells, refused in self.keys if name == subject), (None, ""))
 
     def put(self, hold_id: str, kept: Kept) -> "Seats":
         """With the hold in that state."""
         others = tuple(hold for hold in self.holds if hold[0] != hold_id)
         return replace(self, holds=tuple(sorted((*others, (hold_id, kept)), key=lambda hold: hold[0])))
 
-    def bind(self, subject: str, cells: Cells, *, refused: bool = False) -> "Seats":
+    def bind(self, subject: str, cells: Cells, *, refused: str = "") -> "Seats":
         """With the key bound."""
         others = tuple(key for key in self.keys if key[0] != subject)
         return replace(self, keys=tuple(sorted((*others, (subject, cells, refused)))))
@@ -94,8 +99,8 @@ def _hold_effects(seats: Seats, call: Call, names: Mapping[str, tuple[str, Cells
         seats = seats.bind(call.subject, call.cells)
         if bound is None:
             yield seats
-        if not seats.is_free(call.cells):
-            yield seats.bind(call.subject, call.cells, refused=True)
+        for why in sorted(seats.why_not(call.cells)):
+            yield seats.bind(call.subject, call.cells, refused=why)
     if not seats.is_free(call.cells) or call.answer not in (Answer.OK, Answer.ENDED, Answer.UNKNOWN):
         return
     if any(kept.maker == call.number for _, kept in seats.holds):
@@ -151,8 +156,7 @@ def _hold_agrees(seats: Seats, call: Call) -> bool:
                 return False
             return kept.is_live and (kept.claimant, kept.cells, kept.status) == whose
         case Answer.NO:
-            is_right = refused if call.has_key else not seats.is_free(call.cells)
-            return is_right and call.told == "SEAT_UNAVAILABLE"
+            return call.told == refused if call.has_key else call.told in seats.why_not(call.cells)
         case Answer.ENDED:
             kept = seats.of(call.subject) if call.has_key else seats.made_for(call.number)
             return kept is not None and call.told == _ENDED.get(kept.status)

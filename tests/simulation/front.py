@@ -7,15 +7,19 @@ from dataclasses import dataclass
 from random import Random
 from typing import TypeAlias
 
-from tests.simulation.history import HOUSE, Answer, Call, Place
+from tests.simulation.history import HOUSE, Answer, Call, Place, Seen
+from tests.simulation.oracle import seconds_of
 from tests.simulation.plan import TTL_S, Plan
 from tests.simulation.process import Process
+from tests.simulation.rough_edge import LIE
 from travio_inventory.domain.errors import (
+    BY_STORE,
     AskAgain,
     HoldEnded,
     IdempotencyKeyReused,
     OutcomeUnknown,
     Refusal,
+    SeatTaken,
 )
 from travio_inventory.domain.hold import Caller, Confirmed, Held, Hold, HoldRequest, base_id, claimant_of
 from travio_inventory.domain.trip import Ends, Trip
@@ -24,6 +28,8 @@ from travio_inventory.engine.ports import Cell
 
 PATIENCES_S = (1.0, 4.0, 15.0, 40.0)
 PAUSES_S = (0, 0.1, 1, 6)
+SETTLES = 0.7
+"""How often who does not know what became of a key has it settled."""
 
 Work: TypeAlias = Callable[[Process], Coroutine[object, object, Hold | None]]
 
@@ -68,13 +74,19 @@ class Front:
         self._processes = processes
         self._random = random
 
-    async def hold(self, ask: Ask, *, tries: int) -> tuple[Call, Hold | None]:
-        """Ask for a hold, up to so many times; the last call, and the hold where there is one."""
+    async def hold(self, ask: Ask, *, tries: int, settles: bool = False) -> tuple[Call, Hold | None]:
+        """Ask for a hold, up to so many times; the last call, and the hold where there is one. Most who do not know
+        what became of a key have it settled.
+        """
         got: list[Hold] = []
+
+        is_unknown = settles
 
         async def work(process: Process) -> Hold:
             if self.plan.with_gate:
-                hold = await process.hold_seats(ask.caller, "t", ask.ends, ask.seats, ttl_s=TTL_S, key=ask.key)
+                hold = await process.hold_seats(
+                    ask.caller, "t", ask.ends, ask.seats, ttl_s=TTL_S, key=ask.key, settles=is_unknown
+                )
             else:
                 hold = await process.commits.run(process.holds.hold(ask.request(self.trip)))
             got.append(hold)
@@ -84,6 +96,9 @@ class Front:
             if turn:
                 await self.pause()
             call = await self._call("hold", ask.subject, work, holder=ask.caller.holder, cells=ask.cells(self.trip))
+            call.settles = is_unknown
+            if call.answer is Answer.UNKNOWN and ask.key is not None:
+                is_unknown = self._random.random() < SETTLES
             if call.answer not in (Answer.AGAIN, Answer.UNKNOWN):
                 break
         return call, got[-1] if call.answer is Answer.OK else None
@@ -251,12 +266,22 @@ def _write_down(call: Call, task: "asyncio.Task[Hold | None]") -> None:
             call.answer, call.told = Answer.AGAIN, refusal.reason
         case HoldEnded() as refusal if call.op == "hold":
             call.answer, call.told = Answer.ENDED, refusal.reason
+        case SeatTaken() as refusal if refusal.decided != BY_STORE:
+            call.answer, call.told = Answer.SEEN, refusal.reason
+            _write_down_seats(call, refusal)
         case IdempotencyKeyReused() as refusal:
             call.answer, call.told = Answer.REUSED, refusal.reason
         case Refusal() as refusal:
             call.answer, call.told = Answer.NO, refusal.reason
         case BaseException() as error:
             raise error
+
+
+def _write_down_seats(call: Call, refusal: SeatTaken) -> None:
+    """What the edge said of the seats; a lie is no word of ours."""
+    if not any(cell.hold == LIE for cell in refusal.cells):
+        call.as_of_s = seconds_of(refusal.decided.as_of_ms)
+        call.seen = tuple(Seen(Cell(cell.seat, cell.segment), cell.status, cell.hold) for cell in refusal.cells)
 
 
 def _write_down_places(call: Call, entries: Sequence[WaitlistEntry]) -> Call:

@@ -15,6 +15,8 @@ from travio_inventory.store.batches import Kind, RowKey
 from travio_inventory.store.rules import Rules
 
 CLOCK_BOUND_MS = Rules().clock_bound_ms
+TAKEN_S_MAX = 2.0
+"""How old a thing may be that the edge says of a seat."""
 CAUSES = {
     "hold": (None, "held"),
     "block": (None, "held"),
@@ -60,6 +62,8 @@ class Hindsight:
             self._judge_leavings()
         for call in self.calls:
             match call.op:
+                case "hold" if call.answer is Answer.SEEN:
+                    self._judge_seen(call)
                 case "hold" | "block":
                     self._judge_taken(call)
                 case "extend":
@@ -92,7 +96,7 @@ class Hindsight:
                 continue
             if not _is_effect(call, step):
                 continue
-            was_promised_none = call.answer is Answer.REUSED or (
+            was_promised_none = call.answer in (Answer.REUSED, Answer.SEEN) or (
                 call.op in ("hold", "block") and not call.has_key and call.answer is not Answer.ENDED
             )
             if was_promised_none or step.at_s > call.returned_s:
@@ -161,6 +165,30 @@ class Hindsight:
         """While the house had the cell."""
         timelines = self.oracle.timelines
         return (span for span in self.oracle.spans[cell] if not timelines[span.hold_id][0].row.get("holder"))
+
+    def _judge_seen(self, call: Call) -> None:
+        """What the edge said of a seat was so at some moment since the deciding batch was sent, which is not longer ago
+        than the bound (I5), and since the last step that anybody knew of (I7). A key's own hold is never told as
+        another's (I6).
+        """
+        if call.seen and call.as_of_s + TAKEN_S_MAX < call.invoked_s:
+            raise Violated(f"I5 the edge said what is too old, of {call.as_of_s:.2f}: {call}")
+        skew_s = self.oracle.skew_ms / 1_000
+        for cell, status, hold_id in call.seen:
+            from_s = max(min(call.as_of_s - skew_s, call.returned_s), self._acknowledged_s(call, cell))
+            if not self._was(hold_id, status, from_s, call.returned_s):
+                raise Violated(f"I5 {cell} was not {status} by {hold_id} from {from_s:.2f} on: {call}")
+            if call.has_key and self.oracle.row(hold_id).get("claimant") == call.subject:
+                raise Violated(f"I6 a key is told of its own hold as of another's: {hold_id} {call}")
+
+    def _was(self, hold_id: str, status: str, from_s: float, to_s: float) -> bool:
+        """Whether the hold was what the edge calls `status`, at any moment of these."""
+        timeline = self.oracle.timelines[hold_id]
+        ends = [step.at_s for step in timeline[1:]] + [inf]
+        return any(
+            step.at_s <= to_s and end_s >= from_s and _shown(step) == status
+            for step, end_s in zip(timeline, ends, strict=True)
+        )
 
     def _windows(self, span: Span) -> Iterator[tuple[float, float]]:
         """When the hold stood in the way of others: not once it had run out by every clock, for who meets it then
@@ -243,6 +271,13 @@ class Hindsight:
     def _spans(self, cells: Iterable[Cell]) -> Iterator[Span]:
         for cell in cells:
             yield from self.oracle.spans[cell]
+
+
+def _shown(step: Step[Call]) -> str:
+    """What a seat is after the step: held, sold, blocked or something else."""
+    if step.status == "confirmed":
+        return "sold"
+    return "blocked" if step.status == "held" and not step.row.get("holder") else step.status
 
 
 def _is_effect(call: Call, step: Step[Call]) -> bool:

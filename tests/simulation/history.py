@@ -25,6 +25,8 @@ class Answer(StrEnum):
     """Refused for good."""
     ENDED = "ended"
     """The hold that was asked for came to be and is over: the key's, or without a key the caller's own."""
+    SEEN = "seen"
+    """The edge said what the seats were: nothing was done, and about a key nothing is decided."""
     REUSED = "reused"
     """The key belongs to another request."""
     AGAIN = "again"
@@ -40,6 +42,14 @@ class Place(NamedTuple):
     seats: int
     joined_ms: int
     """When they joined: it tells one wait of a holder from the next."""
+
+
+class Seen(NamedTuple):
+    """A cell as whoever was refused was told of it: held, sold or blocked, and by which hold ("" = not known)."""
+
+    cell: Cell
+    status: str
+    hold: str
 
 
 @dataclass(slots=True, eq=False)
@@ -68,6 +78,10 @@ class Call:
     process: str = ""
     places: tuple[Place, ...] = ()
     """On waiting lists, as the answer told of them."""
+    seen: tuple[Seen, ...] = ()
+    """What a refusal says of the seats, and since when, by whose clock it may be, it can have been so."""
+    as_of_s: float = inf
+    settles: bool = False
 
     @property
     def has_key(self) -> bool:

@@ -131,10 +131,10 @@ class Holder:
         when everything has lapsed gets an answer. Raises Violated.
         """
         for ask in self.asks:
-            call, _ = await self._front.hold(ask, tries=1)
+            call, _ = await self._front.hold(ask, tries=1, settles=True)
             if call.answer is Answer.AGAIN:
                 await asyncio.sleep(LAPSES_S)
-                call, _ = await self._front.hold(ask, tries=1)
+                call, _ = await self._front.hold(ask, tries=1, settles=True)
             if call.answer in (Answer.AGAIN, Answer.UNKNOWN):
                 raise Violated(f"I5 asked again when all is well, and no answer: {call}")
 

@@ -91,7 +91,7 @@ class Process:
             trips=trips,
             holds=self.holds,
             gate=self._edge,
-            taken=self._edge,
+            clock=self.clock,
             commits=self.commits,
             times=HoldTimes(TTL_S, 3_600, 7_200),
             jitter=Random(self._random.random()),

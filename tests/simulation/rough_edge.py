@@ -5,9 +5,10 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from random import Random
 
+from travio_inventory.domain.errors import TakenCell
 from travio_inventory.domain.trip import TripKey
 from travio_inventory.edge.local import LocalGate, LocalSeatMapCache
-from travio_inventory.engine.ports import BlockKey, Cell, GateAnswer, Lease, Locked, Passed, Taken
+from travio_inventory.engine.ports import Attempt, BlockKey, Cell, GateAnswer, Lease, Locked, Occupancy, Passed, Taken
 
 CHANCES = {
     "edge forgets everything": 0.02,
@@ -20,6 +21,8 @@ SLOW = 0.15
 SLOW_S_MAX = 0.060
 LATE_S_MAX = 5.0
 ENTRIES_MAX = 1_000
+LIE = "lie"
+"""The hold that a lie is about."""
 
 
 class RoughEdge:
@@ -33,12 +36,11 @@ class RoughEdge:
         self.complaints: list[str] = []
         self._now_ms = now_ms
         self._random = random
-        self._inside: dict[tuple[BlockKey, Cell], tuple[str, str, int]] = {}
+        self._inside: dict[tuple[BlockKey, Cell], tuple[Attempt, int]] = {}
+        self._known: set[tuple[BlockKey, str]] = set()
         self._forget()
 
-    async def enter(
-        self, block: BlockKey, cells: Sequence[Cell], *, token: str, claimant: str, ttl_ms: int
-    ) -> GateAnswer:
+    async def enter(self, block: BlockKey, cells: Sequence[Cell], attempt: Attempt, *, ttl_ms: int) -> GateAnswer:
         """See Gate."""
         await self._travel()
         if self._happens("edge forgets everything"):
@@ -46,12 +48,12 @@ class RoughEdge:
         if self._happens("edge lets through"):
             return Passed()
         if self._happens("edge lies"):
-            return self._random.choice((Locked, Taken))((cells[0].seat,))
-        answer = await self._gate.enter(block, cells, token=token, claimant=claimant, ttl_ms=ttl_ms)
+            return self._lie(cells[0])
+        answer = await self._gate.enter(block, cells, attempt, ttl_ms=ttl_ms)
         if isinstance(answer, Passed):
-            self._let_in(block, cells, token, claimant, ttl_ms)
-        elif isinstance(answer, Locked) and not self._is_another_inside(block, cells, claimant):
-            self.complaints.append(f"E1 {claimant} was turned away from where nobody else is: {answer}")
+            self._let_in(block, cells, attempt, ttl_ms)
+        elif isinstance(answer, Locked) and not self._is_another_inside(block, cells, attempt):
+            self.complaints.append(f"E1 {attempt} was turned away from where nobody else is: {answer}")
         return answer
 
     async def leave(self, block: BlockKey, cells: Sequence[Cell], *, token: str) -> None:
@@ -60,23 +62,25 @@ class RoughEdge:
         if not self._happens("edge loses a word"):
             left = [(block, cell) for cell in cells]
             self._inside = {
-                place: lock for place, lock in self._inside.items() if place not in left or lock[0] != token
+                place: (who, until_ms)
+                for place, (who, until_ms) in self._inside.items()
+                if place not in left or who.token != token
             }
             await self._gate.leave(block, cells, token=token)
 
-    async def mark(self, block: BlockKey, cells: Sequence[Cell], *, claimant: str) -> None:
+    async def mark(self, block: BlockKey, cells: Sequence[Cell], occupancy: Occupancy) -> None:
         """See TakenSeats."""
         await self._travel()
         if self._happens("edge hears late"):
             await asyncio.sleep(self._random.uniform(0, LATE_S_MAX))
         if not self._happens("edge loses a word"):
-            await self._gate.mark(block, cells, claimant=claimant)
+            await self._gate.mark(block, cells, occupancy)
 
-    async def clear(self, block: BlockKey, cells: Sequence[Cell]) -> None:
+    async def clear(self, block: BlockKey, cells: Sequence[Cell], *, hold: str) -> None:
         """See TakenSeats."""
         await self._travel()
         if not self._happens("edge loses a word"):
-            await self._gate.clear(block, cells)
+            await self._gate.clear(block, cells, hold=hold)
 
     async def read(self, trip: TripKey) -> Mapping[int, bytes]:
         """See SeatMapCache."""
@@ -100,23 +104,36 @@ class RoughEdge:
             await self._maps.invalidate(trip, blocks)
 
     def _forget(self) -> None:
-        self._gate = LocalGate(self._now_ms, entries_max=ENTRIES_MAX)
+        self._gate = LocalGate(self._now_ms, self._now_ms, entries_max=ENTRIES_MAX)
         self._maps = LocalSeatMapCache(self._now_ms, trips_max=2)
         self._inside.clear()
+        self._known.clear()
 
-    def _let_in(self, block: BlockKey, cells: Sequence[Cell], token: str, claimant: str, ttl_ms: int) -> None:
-        """Keep who is inside: another claimant's lock on a cell must be over before anybody passes."""
+    def _let_in(self, block: BlockKey, cells: Sequence[Cell], attempt: Attempt, ttl_ms: int) -> None:
+        """Keep who is inside: another's lock on a cell must be over before anybody passes, but those that the store
+        knows.
+        """
         now_ms = self._now_ms()
+        may_pass = attempt.settles or (block, attempt.claimant) in self._known
         for cell in cells:
-            _, other, until_ms = self._inside.get((block, cell), ("", "", 0))
+            other, until_ms = self._inside.get((block, cell), (attempt, 0))
             if until_ms <= now_ms:
-                self._inside[block, cell] = token, claimant, now_ms + ttl_ms
-            elif other != claimant:
-                self.complaints.append(f"E1 two at {cell} at once: {other} is inside, and {claimant} was let in")
+                self._inside[block, cell] = attempt, now_ms + ttl_ms
+            elif not may_pass and not _is_again(attempt, other):
+                self.complaints.append(f"E1 two at {cell} at once: {other} is inside, and {attempt} was let in")
+        if attempt.has_key:
+            self._known.add((block, attempt.claimant))
 
-    def _is_another_inside(self, block: BlockKey, cells: Sequence[Cell], claimant: str) -> bool:
-        inside = [self._inside.get((block, cell), ("", claimant, 0)) for cell in cells]
-        return any(other != claimant and until_ms > self._now_ms() for _, other, until_ms in inside)
+    def _is_another_inside(self, block: BlockKey, cells: Sequence[Cell], attempt: Attempt) -> bool:
+        inside = [self._inside.get((block, cell), (attempt, 0)) for cell in cells]
+        return any(not _is_again(attempt, other) and until_ms > self._now_ms() for other, until_ms in inside)
+
+    def _lie(self, cell: Cell) -> GateAnswer:
+        """An answer out of thin air."""
+        status = self._random.choice(("", "held", "sold"))
+        if not status:
+            return Locked((cell.seat,))
+        return Taken((TakenCell(cell.seat, cell.segment, status, "", LIE, self._now_ms()),), self._now_ms())
 
     def _happens(self, what: str) -> bool:
         happens = not self.is_honest and self._random.random() < CHANCES[what]
@@ -128,3 +145,8 @@ class RoughEdge:
         if self._random.random() < SLOW:
             self.seen["edge is slow"] += 1
             await asyncio.sleep(self._random.uniform(0, SLOW_S_MAX))
+
+
+def _is_again(attempt: Attempt, other: Attempt) -> bool:
+    """Whether they are one attempt, or made under one key."""
+    return attempt.token == other.token or (attempt.has_key and attempt.claimant == other.claimant)

@@ -21,6 +21,7 @@ STATUSES = ("held", "confirmed", "released", "expired", "cancelled")
 BOOKED = ("confirmed", "cancelled")
 ANSWERS = [
     *((Answer.OK, "", status) for status in STATUSES),
+    (Answer.NO, "SEAT_HELD", ""),
     (Answer.NO, "SEAT_UNAVAILABLE", ""),
     *((answer, f"HOLD_{reason}", "") for answer in (Answer.NO, Answer.ENDED) for reason in ("EXPIRED", "RELEASED")),
     *((answer, "BOOKING_CANCELLED", "") for answer in (Answer.NO, Answer.ENDED)),

@@ -16,7 +16,7 @@ from tests.engine.sale import Market
 from tests.servers.cassandra import Cassandra, Node
 from tests.servers.process import free_port, wait_until
 from tests.store.conftest import hint, new_partition, scylla_store
-from travio_inventory.domain.errors import SeatUnavailable
+from travio_inventory.domain.errors import SeatTaken
 from travio_inventory.store.batches import (
     ABSENT,
     Applied,
@@ -94,7 +94,7 @@ async def test_a_hold_is_one_batch_whether_it_wins_or_loses(counted: Counted) ->
         await rival.hold("A3 A4 A5", "B-D", by="bob")
         assert (counted.requests, counted.batches.counts) == (2, Counts(applied=1, hints=1))
         counted.restart()
-        with pytest.raises(SeatUnavailable):
+        with pytest.raises(SeatTaken):
             await rival.hold("A6 A1", "A-D", by="bob")
         assert (counted.requests, counted.batches.counts) == (2, Counts(refused=1, hints=1))
 
@@ -104,7 +104,7 @@ async def test_of_many_who_want_one_seat_one_has_it(batches: ScyllaBatches) -> N
     async with Market(batches) as market:
         sale = await market.open(seats_per_block="all")
         await sale.hold("A1", "A-C")
-        with pytest.raises(SeatUnavailable):
+        with pytest.raises(SeatTaken):
             await sale.hold("A2 A1", "B-D")
         await sale.hold("A2", "A-D")
 

@@ -17,7 +17,7 @@ from travio_inventory.client import (
     Journey,
     OutcomeUnknown,
     SeatContended,
-    SeatUnavailable,
+    SeatTaken,
     Trip,
 )
 
@@ -166,7 +166,7 @@ async def hold(client: InventoryClient, attempt: Attempt) -> None:
     """Ask under the attempt's key until it is held, refused, or contended with nothing left unknown."""
     try:
         attempt.hold_id = await insist(lambda: ask(client, attempt))
-    except (SeatContended, SeatUnavailable, HoldEnded) as refusal:
+    except (SeatContended, SeatTaken, HoldEnded) as refusal:
         attempt.refusal = type(refusal)
     else:
         attempt.held_at = time.time()

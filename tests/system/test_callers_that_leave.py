@@ -20,7 +20,7 @@ from travio_inventory.client import (
     InventoryClient,
     Journey,
     SeatStatus,
-    SeatUnavailable,
+    SeatTaken,
 )
 from travio_inventory.wire.inventory import v1 as wire
 
@@ -143,7 +143,7 @@ async def the_key_tells(client: InventoryClient, ask: Ask) -> str:
     before = [record.id for record in await as_user.list_holds()]
     try:
         hold = await as_user.hold(ask.trip, *ends(JOURNEY), ask.seats, seconds=600, key="k")
-    except (SeatUnavailable, AskAgain):
+    except (SeatTaken, AskAgain):
         assert before == []
         return ""
     assert hold.seats == ask.seats

@@ -22,7 +22,7 @@ from travio_inventory.client import (
     InventoryClient,
     Journey,
     SeatStatus,
-    SeatUnavailable,
+    SeatTaken,
 )
 
 pytestmark = pytest.mark.long
@@ -165,8 +165,8 @@ async def the_same_key_gives_the_same_answer(client: InventoryClient, attempts: 
         elif attempt.hold_id:
             with pytest.raises(ENDED[attempt.status]):
                 await ask(as_user, attempt)
-        elif attempt.refusal is SeatUnavailable:
-            with pytest.raises(SeatUnavailable):
+        elif attempt.refusal is SeatTaken:
+            with pytest.raises(SeatTaken):
                 await ask(as_user, attempt)
 
 
@@ -182,7 +182,7 @@ async def every_seat_that_is_not_sold_can_be_won(client: InventoryClient) -> Non
                 if cells(name, (seat.id,), journey)[0] in found[SeatStatus.AVAILABLE]:
                     assert (await request).seats == (seat.id,)
                 else:
-                    with pytest.raises(SeatUnavailable):
+                    with pytest.raises(SeatTaken):
                         await request
 
 

@@ -10,7 +10,7 @@ from grpclib.exceptions import GRPCError
 
 from tests.system.service_process import ORGANIZATION, ServiceProcess, serving
 from tests.system.trips import cells, cells_by_status, ends, trip_of
-from travio_inventory.client import InventoryClient, Journey, SeatContended, SeatStatus, SeatUnavailable
+from travio_inventory.client import InventoryClient, Journey, SeatContended, SeatStatus, SeatTaken
 from travio_inventory.wire.inventory import v1 as wire
 
 CONTENDERS = 200
@@ -43,7 +43,7 @@ async def test_overlapping_journeys_have_one_winner_each(racecourse: ServiceProc
         async def contend(client: InventoryClient, journey: Journey, seats: tuple[str, ...]) -> tuple[str, ...]:
             try:
                 return (await client.hold("overlaps", *ends(journey), seats)).seats
-            except (SeatContended, SeatUnavailable):
+            except (SeatContended, SeatTaken):
                 return ()
 
         asked = [(("seat-1",), ("seat-2",), ("seat-1", "seat-2"))[n % 3] for n in range(CONTENDERS)]

@@ -33,7 +33,7 @@ from travio_inventory.client import (
     InventoryClient,
     SeatContended,
     SeatStatus,
-    SeatUnavailable,
+    SeatTaken,
     Trip,
 )
 
@@ -179,7 +179,7 @@ async def has_won(client: InventoryClient, trip: Trip, seat: str) -> bool:
     """Whether the seat is the client's at the first attempt."""
     try:
         await client.hold(trip.key.trip, "S0", "S3", [seat])
-    except (SeatContended, SeatUnavailable):
+    except (SeatContended, SeatTaken):
         return False
     return True
 

@@ -52,7 +52,12 @@ async def open_edge(settings: Settings) -> AsyncIterator[Edge]:
         case "absent":
             yield Edge(AbsentGate(), AbsentTakenSeats(), AbsentSeatMapCache())
         case "local":
-            gate = LocalGate(_monotonic_ms, entries_max=EDGE_ENTRIES_MAX, taken_ttl_ms=settings.taken_ttl_ms)
+            gate = LocalGate(
+                _monotonic_ms,
+                _today_ms,
+                entries_max=EDGE_ENTRIES_MAX,
+                taken_ttl_ms=settings.taken_ttl_ms,
+            )
             maps = LocalSeatMapCache(_monotonic_ms, trips_max=MAPS_CACHED_MAX, stale_ms_max=settings.map_stale_ms)
             yield Edge(gate, gate, maps)
         case "redis":
@@ -76,3 +81,7 @@ async def _open_embedded(settings: Settings) -> AsyncIterator[Batches]:
 
 def _monotonic_ms() -> int:
     return time.monotonic_ns() // 1_000_000
+
+
+def _today_ms() -> int:
+    return time.time_ns() // 1_000_000

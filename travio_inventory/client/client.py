@@ -98,7 +98,7 @@ class InventoryClient:
         `key` names the attempt where the program wants to repeat it after a restart of its own; without one
         the client makes one. With `retry_contended_s` a contended seat is asked for again for so long.
         `segments` names the journey outright where a route comes to a station twice. Awaiting raises
-        SeatContended, SeatUnavailable, HoldLimitReached, IdempotencyKeyReused, TripNotFound, TripOpening,
+        SeatContended, SeatHeld, SeatUnavailable, HoldLimitReached, IdempotencyKeyReused, TripNotFound, TripOpening,
         InvalidRequest, or HoldEnded where the key's hold is over.
         """
         first, last = segments or (None, None)
@@ -212,8 +212,8 @@ class InventoryClient:
         return messages.trip(await self._connection.read_large("GetTrip", request, wire.GetTripResponse))
 
     async def block_seats(self, trip: str, seats: Sequence[str], *, reason: str = "") -> int:
-        """Take seats off sale, all of them or none; how many are blocked now. Raises SeatUnavailable, SeatContended,
-        InvalidRequest, TripNotFound, TripOpening.
+        """Take seats off sale, all of them or none; how many are blocked now. Raises SeatHeld, SeatUnavailable,
+        SeatContended, InvalidRequest, TripNotFound, TripOpening.
         """
         return (await self._update(trip, seats, wire.SeatStatus.BLOCKED, reason)).updated_count
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from functools import cache
 from importlib.resources import files
@@ -24,6 +24,7 @@ from travio_inventory.addresses import parse_address
 from travio_inventory.client.refusals import FAILURES, ClientError, refusal_from
 from travio_inventory.client.retries import Retries
 from travio_inventory.client.unreachable import unreachable
+from travio_inventory.domain.errors import OutcomeUnknown
 from travio_inventory.wire.inventory.v1 import InventoryServiceStub
 
 PORT_DEFAULT = 9083
@@ -161,9 +162,13 @@ class Connection:
         """Ask; raises BackendUnavailable where no answer came."""
         return await self._call(rpc, request, writes=False)
 
-    async def write(self, rpc: Rpc[_Request, _Reply], request: _Request) -> _Reply:
-        """Take a step that is safe to repeat; raises OutcomeUnknown where no answer came."""
-        return await self._call(rpc, request, writes=True)
+    async def write(
+        self, rpc: Rpc[_Request, _Reply], request: _Request, *, on_unknown: Callable[[], None] | None = None
+    ) -> _Reply:
+        """Take a step that is safe to repeat; raises OutcomeUnknown where no answer came. `on_unknown` is called each
+        time that the outcome of an attempt is unknown, before the next one.
+        """
+        return await self._call(rpc, request, writes=True, on_unknown=on_unknown)
 
     async def read_large(self, method: str, request: object, reply: type[_Reply]) -> _Reply:
         """Like `read`, for an answer with a trip's seats in it: decoded in C, 200 times faster."""
@@ -190,7 +195,14 @@ class Connection:
         except OSError as failure:
             raise unreachable(failure, self._address, is_there=channel.is_there) from failure
 
-    async def _call(self, rpc: Rpc[_Request, _Reply], request: _Request, *, writes: bool) -> _Reply:
+    async def _call(
+        self,
+        rpc: Rpc[_Request, _Reply],
+        request: _Request,
+        *,
+        writes: bool,
+        on_unknown: Callable[[], None] | None = None,
+    ) -> _Reply:
         async def attempt(left_s: float) -> _Reply:
             if self._channel is None:  # closed in the meantime: another attempt would open it again
                 raise RuntimeError("the client was closed")
@@ -201,7 +213,10 @@ class Connection:
                 # back, which would turn a later `asyncio.timeout` of the caller into a cancellation.
                 return await asyncio.create_task(rpc(request, timeout=ends_at - monotonic()))
             except FAILURES as failure:
-                raise refusal_from(failure, writes=writes) from failure
+                refusal = refusal_from(failure, writes=writes)
+                if isinstance(refusal, OutcomeUnknown) and on_unknown is not None:
+                    on_unknown()
+                raise refusal from failure
 
         return await self.retries.run(attempt)
 

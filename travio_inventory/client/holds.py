@@ -14,7 +14,7 @@ from travio_inventory.client import messages
 from travio_inventory.client.answers import Booking, Passenger
 from travio_inventory.client.connection import Connection
 from travio_inventory.client.refusals import legacy_refusal
-from travio_inventory.domain.errors import FinalNo, WrongRequest
+from travio_inventory.domain.errors import BY_STORE, FinalNo, OutcomeUnknown, SeatTaken, WrongRequest
 from travio_inventory.domain.hold import Caller
 from travio_inventory.wire.inventory import v1 as wire
 
@@ -128,7 +128,8 @@ class Hold:
 class HoldAttempt:
     """A hold to be asked for: `hold = await attempt`, or `async with attempt as hold`.
 
-    One attempt is one idempotency key: awaited again, it answers the same hold. A block that is left without
+    One attempt is one idempotency key: awaited again, it answers the same hold. After an unknown outcome it has the
+    store settle what became of it. A block that is left without
     a confirm, by an exception or a cancellation too, gives the seats back.
     """
 
@@ -163,13 +164,24 @@ class HoldAttempt:
 
     async def _ask(self) -> Hold:
         connection = self._steps.connection
-        reply = await connection.write(connection.stub.hold_seats, self._request)
+        try:
+            reply = await connection.write(connection.stub.hold_seats, self._request, on_unknown=self._settle)
+        except SeatTaken as refusal:
+            if self._request.settle and refusal.decided != BY_STORE:  # so nothing is settled
+                raise OutcomeUnknown from refusal
+            raise
+        self._request.settle = False
         if not reply.success:
             raise legacy_refusal(reply.failure_reason, reply.failed_seat_ids)
         return Hold(self._steps, reply.hold_id, tuple(reply.held_seat_ids), messages.moment(reply.expires_at))
 
+    def _settle(self) -> None:
+        """What was sent may have happened or may still: from now on only the store's own word answers."""
+        self._request.settle = True
+
     async def _give_back_unanswered(self) -> None:
         """Cancelled while asking: the seats may be ours already. The key finds the hold, to be released."""
+        self._settle()
         try:
             with anyio.CancelScope(shield=True):  # for one deadline, as every call
                 hold = await self._ask()

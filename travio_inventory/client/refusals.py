@@ -14,8 +14,10 @@ from h2.errors import ErrorCodes
 from h2.exceptions import ProtocolError
 
 from travio_inventory.domain.errors import (
+    BY_STORE,
     AskAgain,
     BackendUnavailable,
+    Decided,
     ExtensionTooLong,
     HoldEnded,
     HoldLimitReached,
@@ -24,6 +26,7 @@ from travio_inventory.domain.errors import (
     Overloaded,
     Refusal,
     SeatContended,
+    SeatHeld,
     SeatUnavailable,
     TakenCell,
     Violation,
@@ -166,13 +169,24 @@ def _build(kind: type[Refusal], info: ErrorInfo, details: Sequence[object]) -> R
         return kind(_whole(info.metadata["at"]) * 1_000)
     if issubclass(kind, ExtensionTooLong):
         return kind(_whole(info.metadata["until"]) * 1_000)
+    if issubclass(kind, SeatHeld):
+        held_until_ms = _whole(info.metadata["held_until"]) * 1_000
+        own_hold = info.metadata["own_hold_id"]
+        return kind(_taken_cells(details), held_until_ms=held_until_ms, own_hold=own_hold, decided=_decided(info))
     if issubclass(kind, SeatUnavailable):
-        return kind(_taken_cells(details))
+        return kind(_taken_cells(details), decided=_decided(info))
     if issubclass(kind, SeatContended):
-        return kind(split_ids(info.metadata["seats"]), retry_after_ms=0)
+        return kind(split_ids(info.metadata["seats"]), retry_after_ms=0, decided=_decided(info))
     if issubclass(kind, HoldLimitReached):
         return kind(_whole(info.metadata["holds_max"]))
     return kind()
+
+
+def _decided(info: ErrorInfo) -> Decided:
+    """Who says so; a service that does not tell has no other word than the store's."""
+    by = info.metadata["decided_by"] or BY_STORE.by
+    seconds, _, ms = info.metadata["as_of"].partition(".")
+    return Decided(by, _whole(seconds) * 1_000 + _whole(ms[:3].ljust(3, "0")))
 
 
 def _taken_cells(details: Sequence[object]) -> list[TakenCell]:

@@ -9,7 +9,9 @@ Refusal
 │   ├── TripDefinedOtherwise
 │   └── IdempotencyKeyReused
 ├── FinalNo                 give up
-│   ├── SeatUnavailable
+│   ├── SeatTaken
+│   │   ├── SeatHeld
+│   │   └── SeatUnavailable
 │   ├── HoldEnded
 │   │   ├── HoldExpired
 │   │   ├── HoldReleased
@@ -28,8 +30,11 @@ Refusal
     └── OutcomeUnknown
 """
 
-from collections.abc import Sequence
-from typing import ClassVar, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import ClassVar, Final, NamedTuple
+
+CONTENTION: Final = "seat query contention - please retry"
+"""How the message begins where a seat may come back. Load testers in the field count contention by these words."""
 
 
 class Violation(NamedTuple):
@@ -42,13 +47,28 @@ class Violation(NamedTuple):
 class TakenCell(NamedTuple):
     """A seat on one segment that another hold, booking or block has; `status` is held, sold or blocked.
 
-    `claimant` is the digest of who has it, "" where that is not known.
+    `claimant` is the digest of who has it ("" where that is not known), `hold` the id of what they have it by, and
+    `until_ms` when that runs out, in Unix milliseconds, where it does.
     """
 
     seat: str
     segment: int
     status: str
     claimant: str = ""
+    hold: str = ""
+    until_ms: int = 0
+
+
+class Decided(NamedTuple):
+    """Who says what became of a seat. The store, for good; or the edge, of what the seat was when the batch was sent
+    that decided it, at `as_of_ms`: then the call did nothing, and nothing is decided about its key.
+    """
+
+    by: str
+    as_of_ms: int = 0
+
+
+BY_STORE = Decided("store")
 
 
 class Refusal(Exception):
@@ -112,16 +132,44 @@ class FinalNo(Refusal):
     """Asking again in the same way will not help."""
 
 
-class SeatUnavailable(FinalNo):
-    """The store says that a cell is held, sold or blocked."""
+class SeatTaken(FinalNo):
+    """Somebody has a cell. `domain.taken` says which of the two kinds it is."""
+
+    def __init__(self, said: str, cells: Sequence[TakenCell], decided: Decided) -> None:
+        super().__init__(said)
+        self.cells = tuple(cells)
+        self.decided = decided
+
+
+class SeatHeld(SeatTaken):
+    """A hold has a cell until `held_until_ms`, in Unix milliseconds, unless it is extended or booked.
+
+    `own_hold` is its id where it is the caller's own, else "".
+    """
+
+    reason = "SEAT_HELD"
+
+    def __init__(
+        self,
+        cells: Sequence[TakenCell],
+        *,
+        held_until_ms: int = 0,
+        own_hold: str = "",
+        decided: Decided = BY_STORE,
+    ) -> None:
+        own = f" in your own hold {own_hold}" if own_hold else ""
+        super().__init__(f"{CONTENTION}: {_named(cell.seat for cell in cells)} held{own}", cells, decided)
+        self.held_until_ms = held_until_ms
+        self.own_hold = own_hold
+
+
+class SeatUnavailable(SeatTaken):
+    """A cell is sold or blocked."""
 
     reason = "SEAT_UNAVAILABLE"
 
-    def __init__(self, cells: Sequence[TakenCell]) -> None:
-        held = any(cell.status == "held" for cell in cells)
-        seats = ", ".join(dict.fromkeys(cell.seat for cell in cells)) or "a seat"
-        super().__init__(f"{'contention: ' if held else ''}{seats} not available")
-        self.cells = tuple(cells)
+    def __init__(self, cells: Sequence[TakenCell], *, decided: Decided = BY_STORE) -> None:
+        super().__init__(f"{_named(cell.seat for cell in cells)} not available", cells, decided)
 
 
 class HoldEnded(FinalNo):
@@ -213,13 +261,14 @@ class AskAgain(Refusal):
 
 
 class SeatContended(AskAgain):
-    """Another attempt is taking one of the seats now, or the edge knows it taken."""
+    """Another attempt is taking one of the seats now."""
 
     reason = "SEAT_CONTENDED"
 
-    def __init__(self, seats: Sequence[str], *, retry_after_ms: int) -> None:
-        super().__init__(f"contention: {', '.join(seats) or 'a seat'} - please retry", retry_after_ms=retry_after_ms)
+    def __init__(self, seats: Sequence[str], *, retry_after_ms: int, decided: Decided = BY_STORE) -> None:
+        super().__init__(f"{CONTENTION}: {_named(seats)} being taken", retry_after_ms=retry_after_ms)
         self.seats = tuple(seats)
+        self.decided = decided
 
 
 class TripOpening(AskAgain):
@@ -266,3 +315,7 @@ class OutcomeUnknown(AskAgain):
 
     def __init__(self) -> None:
         super().__init__("the outcome is unknown; ask again with the same key", retry_after_ms=500)
+
+
+def _named(seats: Iterable[str]) -> str:
+    return ", ".join(dict.fromkeys(seats)) or "a seat"

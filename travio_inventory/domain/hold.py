@@ -58,9 +58,17 @@ def keyed_digest(caller: Caller, key: str, generation: int) -> str:
     return _digest(caller.organization, caller.holder, key, str(generation))
 
 
-def claimant_of(caller: Caller, key: str | None) -> str:
-    """Tells a holder's own retry from everybody else's attempt, without naming the holder."""
-    return _digest(caller.organization, caller.holder, key or "")[:16]
+def claimant_of(caller: Caller, key: str | None, attempt: str = "") -> str:
+    """Tells a key's own retry from every other attempt, without naming the holder. What comes without a key cannot
+    come again: the claimant is that of the `attempt` alone.
+    """
+    own = _digest("key", key) if key is not None else _digest("attempt", attempt)
+    return f"{_digest(caller.organization, caller.holder)[:16]}-{own[:16]}"
+
+
+def is_same_holder(claimant: str, other: str) -> bool:
+    """Whether two claimants are the same holder's; one that is not known ("") is nobody's."""
+    return bool(claimant) and claimant.partition("-")[0] == other.partition("-")[0]
 
 
 def _digest(*parts: str) -> str:
@@ -72,7 +80,8 @@ def _digest(*parts: str) -> str:
 @dataclass(frozen=True)
 class HoldRequest:
     """Seats of one journey for one holder; every cell or none. Seats are in layout order. `asked_s` is how long the
-    caller asked to hold them, 0 for the default, and `ttl_ms` is what they get.
+    caller asked to hold them, 0 for the default, and `ttl_ms` is what they get. `attempt` tells requests without a key
+    apart.
     """
 
     caller: Caller
@@ -82,11 +91,12 @@ class HoldRequest:
     ttl_ms: int
     key: str | None
     asked_s: int = 0
+    attempt: str = ""
 
     @cached_property
     def claimant(self) -> str:
-        """The digest of the caller and the key."""
-        return claimant_of(self.caller, self.key)
+        """The digest of the caller and the key, or of the attempt without one."""
+        return claimant_of(self.caller, self.key, self.attempt)
 
     @property
     def fingerprint(self) -> str:
@@ -147,8 +157,8 @@ class Recorded(NamedTuple):
 @dataclass(frozen=True)
 class Hold:
     """Seats of one journey kept for one holder. `blocks` gives each seat's block, in the order of `seats`;
-    `claimant` is the digest of holder and idempotency key, `extensions` how often the hold was extended; `reason` is
-    why the house keeps the seats.
+    `claimant` tells who asked for it (`claimant_of`), `extensions` how often the hold was extended; `reason` is why the
+    house keeps the seats.
     """
 
     id: str

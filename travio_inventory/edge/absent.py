@@ -3,15 +3,13 @@
 from collections.abc import Collection, Mapping, Sequence
 
 from travio_inventory.domain.trip import TripKey
-from travio_inventory.engine.ports import BlockKey, Cell, GateAnswer, Lease, Passed
+from travio_inventory.engine.ports import Attempt, BlockKey, Cell, GateAnswer, Lease, Occupancy, Passed
 
 
 class AbsentGate:
     """Gate. Lets everyone pass."""
 
-    async def enter(
-        self, block: BlockKey, cells: Sequence[Cell], *, token: str, claimant: str, ttl_ms: int
-    ) -> GateAnswer:
+    async def enter(self, block: BlockKey, cells: Sequence[Cell], attempt: Attempt, *, ttl_ms: int) -> GateAnswer:
         """Passed, always; nothing is locked."""
         return Passed()
 
@@ -22,10 +20,10 @@ class AbsentGate:
 class AbsentTakenSeats:
     """TakenSeats. Remembers none."""
 
-    async def mark(self, block: BlockKey, cells: Sequence[Cell], *, claimant: str) -> None:
+    async def mark(self, block: BlockKey, cells: Sequence[Cell], occupancy: Occupancy) -> None:
         """Forgotten at once."""
 
-    async def clear(self, block: BlockKey, cells: Sequence[Cell]) -> None:
+    async def clear(self, block: BlockKey, cells: Sequence[Cell], *, hold: str) -> None:
         """Nothing was marked."""
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Any, NamedTuple, Protocol, TypeAlias, assert_never
@@ -32,8 +32,10 @@ _CLUSTER_SLOTS = packed(["CLUSTER", "SLOTS"])
 class Redis(Protocol):
     """Runs scripts, and hears what they publish."""
 
-    async def run(self, script: Script, key: bytes, *words: Word) -> Reply:
-        """The script's answer, within `reply_ms_max`. Raises RedisAway; then it may still run later."""
+    async def run(self, script: Script, keys: Sequence[bytes], *words: Word) -> Reply:
+        """The script's answer, within `reply_ms_max`. Raises RedisAway; then it may still run later. The keys have one
+        hash tag.
+        """
         ...
 
     def hears_of(self, key: bytes) -> bool:
@@ -101,13 +103,13 @@ class _Server:
         await self.ear.close()
         await self.line.close()
 
-    async def run(self, script: Script, key: bytes, words: Iterable[Word]) -> Reply:
+    async def run(self, script: Script, keys: Sequence[bytes], words: Iterable[Word]) -> Reply:
         """The script's answer, though the server has forgotten the script. Raises RedisAway, AskError, MovedError."""
         try:
             try:
-                return await self.line.ask(script.by_digest(key, words))
+                return await self.line.ask(script.by_digest(keys, words))
             except NoScriptError:
-                return await self.line.ask(script.in_full(key, words))
+                return await self.line.ask(script.in_full(keys, words))
         except AskError:  # MovedError is one
             raise
         except ResponseError as refused:
@@ -129,10 +131,10 @@ class _OneRedis:
         """Hang up."""
         await self._server.close()
 
-    async def run(self, script: Script, key: bytes, *words: Word) -> Reply:
+    async def run(self, script: Script, keys: Sequence[bytes], *words: Word) -> Reply:
         """See Redis."""
         try:
-            return await self._server.run(script, key, words)
+            return await self._server.run(script, keys, words)
         except AskError as moved:
             raise RedisAway("redis is a node of a cluster: its address must say so") from moved
 
@@ -197,15 +199,15 @@ class _ClusterRedis:
         for server in self._servers.values():
             await server.close()
 
-    async def run(self, script: Script, key: bytes, *words: Word) -> Reply:
+    async def run(self, script: Script, keys: Sequence[bytes], *words: Word) -> Reply:
         """See Redis. Where the slot has moved to a master that is known, it is asked at once."""
-        owner = self._owners[key_slot(key)]
+        owner = self._owners[key_slot(keys[0])]
         try:
             for _ in range(2):
                 if owner is None:
                     break
                 try:
-                    return await owner.run(script, key, words)
+                    return await owner.run(script, keys, words)
                 except MovedError as moved:
                     self._outdated.set()
                     owner = self._servers.get((moved.host, moved.port))

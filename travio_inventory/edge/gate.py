@@ -1,19 +1,22 @@
 """The gate and the taken seats in Redis, shared by all processes; with Redis away everyone passes."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from urllib.parse import unquote
 
 from travio_inventory.edge import scripts
 from travio_inventory.edge.connection import Redis
-from travio_inventory.edge.keys import cell_name, gate_key, word
+from travio_inventory.edge.keys import ended_key, known_key, lock_keys, taken_keys, word
 from travio_inventory.edge.line import RedisAway
-from travio_inventory.engine.ports import BlockKey, Cell, GateAnswer, Locked, Passed, Taken
+from travio_inventory.edge.occupancies import KNOWN_MS, told
+from travio_inventory.engine.ports import Attempt, BlockKey, Cell, GateAnswer, Locked, Occupancy, Passed
 
-_ANSWERS: dict[int, type[Locked] | type[Taken]] = {1: Locked, 2: Taken}
+_LOCKED = 1
+"""What `enter.lua` answers first of cells that others lock, rather than have."""
 
 
 class RedisGate:
-    """Gate and TakenSeats in one, as the gate asks both.
+    """Gate and TakenSeats in one, as the gate asks both. Each cell has a key for its lock and one for who has it.
 
     Who passes because Redis did not answer is counted until they leave. With `unguarded_max` such attempts inside,
     the next is told that its seats are contended, which it may try again in a moment. `now_ms` is a clock that never
@@ -25,47 +28,62 @@ class RedisGate:
         self._taken_ttl_ms = taken_ttl_ms
         self._unguarded = UnguardedAttempts(now_ms, attempts_max=unguarded_max)
 
-    async def enter(
-        self, block: BlockKey, cells: Sequence[Cell], *, token: str, claimant: str, ttl_ms: int
-    ) -> GateAnswer:
-        """Lock all the cells or none, for `ttl_ms`. A lock that the claimant has already stays as it is, so an attempt
-        whose answer was lost does not lock its own claimant out.
+    async def enter(self, block: BlockKey, cells: Sequence[Cell], attempt: Attempt, *, ttl_ms: int) -> GateAnswer:
+        """Lock all the cells or none, for `ttl_ms`. A lock that stands stays as it is where the attempt may pass, so
+        one whose answer was lost does not lock its own claimant out.
         """
         if not cells:
             return Passed()
+        keys = [known_key(block, attempt.claimant), *lock_keys(block, cells), *taken_keys(block, cells)]
+        known_ms = KNOWN_MS if attempt.has_key else 0
+        words = (word(attempt.claimant), word(attempt.token), ttl_ms, known_ms, int(attempt.settles))
         try:
-            reply = await self._redis.run(
-                scripts.ENTER, gate_key(block), word(token), word(claimant), ttl_ms, *map(cell_name, cells)
-            )
+            reply = await self._redis.run(scripts.ENTER, keys, *words)
         except RedisAway:
-            if self._unguarded.enter(token, ttl_ms):
+            if self._unguarded.enter(attempt.token, ttl_ms):
                 return Passed()
-            return Locked(tuple(dict.fromkeys(cell.seat for cell in cells)))
+            return _locked(cells)
         if reply == 0:
             return Passed()
-        kind, *positions = reply
-        return _ANSWERS[kind](tuple(dict.fromkeys(cells[position - 1].seat for position in positions)))
+        kind, *found = reply
+        if kind == _LOCKED:
+            return _locked(cells[position - 1] for position in found)
+        positions, entries = found[::2], found[1::2]
+        return told({cells[at - 1]: _read(entry) for at, entry in zip(positions, entries, strict=True)})
 
     async def leave(self, block: BlockKey, cells: Sequence[Cell], *, token: str) -> None:
         """Unlock the cells that `token` still locks. With Redis away they are locked until their time is over."""
         self._unguarded.leave(token)
-        await self._tell(scripts.LEAVE, block, cells, word(token))
+        if cells:
+            await self._tell(scripts.LEAVE, lock_keys(block, cells), word(token))
 
-    async def mark(self, block: BlockKey, cells: Sequence[Cell], *, claimant: str) -> None:
-        """The cells are taken, for `taken_ttl_ms`; the latest word on a cell counts."""
-        await self._tell(scripts.MARK, block, cells, word(claimant), self._taken_ttl_ms)
+    async def mark(self, block: BlockKey, cells: Sequence[Cell], occupancy: Occupancy) -> None:
+        """The cells are taken, until `taken_ttl_ms` after the batch; see `occupancies.replaces`."""
+        hold, claimant, status, until_ms, as_of_ms = occupancy
+        keys = [ended_key(block, hold), *taken_keys(block, cells)]
+        words = (word(claimant), word(hold), status, until_ms, as_of_ms, self._taken_ttl_ms)
+        await self._tell(scripts.MARK, keys, *words)
 
-    async def clear(self, block: BlockKey, cells: Sequence[Cell]) -> None:
-        """The cells may be free again, whoever marked them."""
-        await self._tell(scripts.CLEAR, block, cells)
+    async def clear(self, block: BlockKey, cells: Sequence[Cell], *, hold: str) -> None:
+        """The hold's own entries go, and none of its own may come for as long as they could have lasted."""
+        keys = [ended_key(block, hold), *taken_keys(block, cells)]
+        await self._tell(scripts.CLEAR, keys, word(hold), self._taken_ttl_ms)
 
-    async def _tell(self, script: scripts.Script, block: BlockKey, cells: Sequence[Cell], *words: scripts.Word) -> None:
-        if not cells:
-            return
+    async def _tell(self, script: scripts.Script, keys: Sequence[bytes], *words: scripts.Word) -> None:
         try:
-            await self._redis.run(script, gate_key(block), *words, *map(cell_name, cells))
+            await self._redis.run(script, keys, *words)
         except RedisAway:
             return  # every entry lapses by itself
+
+
+def _locked(cells: Iterable[Cell]) -> Locked:
+    return Locked(tuple(dict.fromkeys(cell.seat for cell in cells)))
+
+
+def _read(entry: bytes) -> Occupancy:
+    """An entry as `mark.lua` writes it."""
+    claimant, hold, status, until_ms, as_of_ms = entry.decode().split(" ")
+    return Occupancy(unquote(hold, errors="surrogatepass"), unquote(claimant), status, int(until_ms), int(as_of_ms))
 
 
 class UnguardedAttempts:

@@ -1,5 +1,6 @@
-"""Names of what the edge keeps in Redis: one hash for the gate of a block, one for the maps of a trip."""
+"""Names of what the edge keeps in Redis: keys with one hash tag for the gate of a block, a hash for a trip's maps."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 from urllib.parse import quote
@@ -14,20 +15,35 @@ _KEYS_REMEMBERED_MAX = 4_096
 
 
 @lru_cache(_KEYS_REMEMBERED_MAX)
-def gate_key(block: BlockKey) -> bytes:
-    """The hash with the block's locks and taken cells. What is in braces decides on the slot in a cluster."""
-    return b"travio:gate:{%b:%d}" % (_trip(block.trip), block.block)
+def gate_prefix(block: BlockKey) -> bytes:
+    """How all keys of the block's gate begin. What is in braces decides on the slot in a cluster."""
+    return b"travio:gate:{%b:%d}:" % (_trip(block.trip), block.block)
+
+
+def lock_keys(block: BlockKey, cells: Sequence[Cell]) -> list[bytes]:
+    """Which attempt is at each cell."""
+    return _cell_keys(gate_prefix(block) + b"lock:", cells)
+
+
+def taken_keys(block: BlockKey, cells: Sequence[Cell]) -> list[bytes]:
+    """Why each cell is taken."""
+    return _cell_keys(gate_prefix(block) + b"taken:", cells)
+
+
+def ended_key(block: BlockKey, hold: str) -> bytes:
+    """Stands where the hold has ended a moment ago."""
+    return gate_prefix(block) + b"ended:" + word(hold).encode()
+
+
+def known_key(block: BlockKey, claimant: str) -> bytes:
+    """Stands where the claimant was let in a moment ago."""
+    return gate_prefix(block) + b"known:" + word(claimant).encode()
 
 
 @lru_cache(_KEYS_REMEMBERED_MAX)
 def map_key(trip: TripKey) -> bytes:
     """The hash with the trip's packed blocks and their leases."""
     return b"travio:map:{%b}" % _trip(trip)
-
-
-def cell_name(cell: Cell) -> str:
-    """The cell within its block's hash; the number first, so that no name can look like another's."""
-    return f"{cell.segment}:{cell.seat}"
 
 
 def word(text: str) -> str:
@@ -37,3 +53,8 @@ def word(text: str) -> str:
 
 def _trip(trip: TripKey) -> bytes:
     return f"{word(trip.organization)}:{word(trip.trip)}".encode()
+
+
+def _cell_keys(prefix: bytes, cells: Sequence[Cell]) -> list[bytes]:
+    """The number first, so that no name can look like another's."""
+    return [b"%b%d:%b" % (prefix, segment, seat.encode(errors="surrogatepass")) for seat, segment in cells]

@@ -1,58 +1,90 @@
 """The edge within one process: locks, taken seats and packed blocks in dictionaries."""
 
 from collections import OrderedDict, deque
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from itertools import count
 from math import inf
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 from travio_inventory.domain.trip import TripKey
-from travio_inventory.engine.ports import BlockKey, Cell, GateAnswer, Lease, Locked, Passed, Taken
+from travio_inventory.edge.occupancies import KNOWN_MS, is_own, lasts_ms, replaces, told
+from travio_inventory.engine.ports import (
+    Attempt,
+    BlockKey,
+    Cell,
+    GateAnswer,
+    Lease,
+    Locked,
+    Occupancy,
+    Passed,
+)
 
-_LOOKS_PER_CELL = 2
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+_LOOKS_PER_KEY = 2
 """More than 1, so that lapsed entries go faster than new ones come."""
 
 
 class LocalGate:
     """Gate and TakenSeats in one, as the gate asks both.
 
-    Keeps at most `entries_max` locks and as many taken cells; what is beyond is not remembered, so it passes.
-    `now_ms` is a clock that never goes back.
+    Keeps at most `entries_max` of each thing that it remembers; what is beyond is not remembered, so it passes.
+    `now_ms` is a clock that never goes back, `today_ms` the time of day in Unix milliseconds.
     """
 
-    def __init__(self, now_ms: Callable[[], int], *, entries_max: int, taken_ttl_ms: int = 2_000) -> None:
+    def __init__(
+        self,
+        now_ms: Callable[[], int],
+        today_ms: Callable[[], int],
+        *,
+        entries_max: int,
+        taken_ttl_ms: int = 2_000,
+    ) -> None:
         self._now_ms = now_ms
+        self._today_ms = today_ms
         self._taken_ttl_ms = taken_ttl_ms
-        self._locks = _Entries(entries_max)
-        self._taken = _Entries(entries_max)
+        self._locks: _Memory[Cell, Attempt] = _Memory(entries_max)
+        self._taken: _Memory[Cell, Occupancy] = _Memory(entries_max)
+        self._ended: _Memory[str, None] = _Memory(entries_max)
+        """Holds that were cleared."""
+        self._known: _Memory[str, None] = _Memory(entries_max)
+        """Claimants with a key that were let in."""
 
-    async def enter(
-        self, block: BlockKey, cells: Sequence[Cell], *, token: str, claimant: str, ttl_ms: int
-    ) -> GateAnswer:
-        """Lock all the cells or none, for `ttl_ms`. A lock that the claimant has already stays as it is."""
+    async def enter(self, block: BlockKey, cells: Sequence[Cell], attempt: Attempt, *, ttl_ms: int) -> GateAnswer:
+        """Lock all the cells or none, for `ttl_ms`. A lock that stands stays as it is where the attempt may pass."""
         now_ms = self._now_ms()
-        if locked := self._locks.seats_of_others(block, cells, claimant, now_ms):
-            return Locked(locked)
-        if taken := self._taken.seats_of_others(block, cells, claimant, now_ms):
-            return Taken(taken)
-        self._locks.add(block, cells, _Entry(claimant, token, now_ms + ttl_ms), now_ms)
+        locks = self._locks.standing(block, cells, now_ms)
+        if not (attempt.settles or self._known.standing(block, [attempt.claimant], now_ms)):
+            taken = self._taken.standing(block, cells, now_ms)
+            if others := {cell: found for cell, found in taken.items() if not is_own(found, attempt)}:
+                return told(others)
+            if locked := [cell.seat for cell, lock in locks.items() if lock.claimant != attempt.claimant]:
+                return Locked(tuple(dict.fromkeys(locked)))
+        self._locks.put(block, [cell for cell in cells if cell not in locks], attempt, now_ms, ttl_ms)
+        if attempt.has_key:
+            self._known.put(block, [attempt.claimant], None, now_ms, KNOWN_MS)
         return Passed()
 
     async def leave(self, block: BlockKey, cells: Sequence[Cell], *, token: str) -> None:
         """Unlock the cells that `token` still locks."""
-        self._locks.drop(block, cells, token)
+        self._locks.drop(block, cells, lambda lock: lock.token == token)
 
-    async def mark(self, block: BlockKey, cells: Sequence[Cell], *, claimant: str) -> None:
-        """The cells are taken, for `taken_ttl_ms`; the latest word on a cell counts, unless it names nobody."""
+    async def mark(self, block: BlockKey, cells: Sequence[Cell], occupancy: Occupancy) -> None:
+        """The cells are taken, until `taken_ttl_ms` after the batch; see `occupancies.replaces`."""
         now_ms = self._now_ms()
-        if claimant:
-            self._taken.drop(block, cells)
-        self._taken.add(block, cells, _Entry(claimant or None, "", now_ms + self._taken_ttl_ms), now_ms)
+        left_ms = lasts_ms(occupancy, now_ms=self._today_ms(), ttl_ms=self._taken_ttl_ms)
+        if left_ms <= 0 or self._ended.standing(block, [occupancy.hold], now_ms):
+            return
+        standing = self._taken.standing(block, cells, now_ms)
+        new = [cell for cell in cells if cell not in standing or replaces(occupancy, standing[cell])]
+        self._taken.put(block, new, occupancy, now_ms, left_ms)
 
-    async def clear(self, block: BlockKey, cells: Sequence[Cell]) -> None:
-        """The cells may be free again, whoever marked them."""
-        self._taken.drop(block, cells)
+    async def clear(self, block: BlockKey, cells: Sequence[Cell], *, hold: str) -> None:
+        """The hold's own entries go, and none of its own may come for as long as they could have lasted."""
+        self._ended.put(block, [hold], None, self._now_ms(), self._taken_ttl_ms)
+        self._taken.drop(block, cells, lambda found: found.hold == hold)
 
 
 class LocalSeatMapCache:
@@ -113,71 +145,68 @@ class LocalSeatMapCache:
         return blocks
 
 
-class _Entry(NamedTuple):
-    """Whose a cell is for the moment; None where it is not known, which is nobody's own."""
+class _Entry(NamedTuple, Generic[V]):
+    """A value that lapses."""
 
-    claimant: str | None
-    token: str
+    value: V
     until_ms: int
 
 
-class _Entries:
-    """At most `entries_max` cells, each with an entry that lapses.
+class _Memory(Generic[K, V]):
+    """At most `entries_max` entries, each of a block, that lapse.
 
-    Nothing scans for what has lapsed. Every entry is in a queue once; whoever adds one takes a few from its
+    Nothing scans for what has lapsed. Every entry is in a queue once; whoever puts one takes a few from its
     head, drops those that are over and puts the others at its tail, so that all are looked at in turn.
     """
 
     def __init__(self, entries_max: int) -> None:
         self._entries_max = entries_max
-        self._blocks: dict[BlockKey, dict[Cell, _Entry]] = {}
-        self._queue: deque[tuple[BlockKey, Cell, _Entry]] = deque()
+        self._blocks: dict[BlockKey, dict[K, _Entry[V]]] = {}
+        self._queue: deque[tuple[BlockKey, K, _Entry[V]]] = deque()
 
-    def seats_of_others(self, block: BlockKey, cells: Sequence[Cell], claimant: str, now_ms: int) -> tuple[str, ...]:
-        """The seats, each once and in order, with a cell that is another claimant's now."""
+    def standing(self, block: BlockKey, keys: Sequence[K], now_ms: int) -> dict[K, V]:
+        """The values that stand, in the order of the keys."""
         entries = self._blocks.get(block)
         if entries is None:
-            return ()
-        seats: dict[str, None] = {}
-        for cell in cells:
-            entry = entries.get(cell)
-            if entry is not None and entry.claimant != claimant and entry.until_ms > now_ms:
-                seats[cell.seat] = None
-        return tuple(seats)
+            return {}
+        found = ((key, entries.get(key)) for key in keys)
+        return {key: entry.value for key, entry in found if entry is not None and entry.until_ms > now_ms}
 
-    def add(self, block: BlockKey, cells: Sequence[Cell], entry: _Entry, now_ms: int) -> None:
-        """Enter all the cells but those with an entry that stands; none of them if not all have room."""
-        self._drop_lapsed(now_ms, _LOOKS_PER_CELL * len(cells))
-        if not cells or len(self._queue) + len(cells) > self._entries_max:
+    def put(self, block: BlockKey, keys: Sequence[K], value: V, now_ms: int, ttl_ms: int) -> None:
+        """Put the value under all the keys, whatever stands there; under none of them if not all have room."""
+        self._drop_lapsed(now_ms, _LOOKS_PER_KEY * len(keys))
+        if not keys or len(self._queue) + len(keys) > self._entries_max:
             return
         entries = self._blocks.setdefault(block, {})
-        for cell in cells:
-            standing = entries.get(cell)
-            if standing is None or standing.until_ms <= now_ms:
-                entries[cell] = entry
-                self._queue.append((block, cell, entry))
+        entry = _Entry(value, now_ms + ttl_ms)
+        for key in keys:
+            entries[key] = entry
+            self._queue.append((block, key, entry))
 
-    def drop(self, block: BlockKey, cells: Sequence[Cell], token: str | None = None) -> None:
-        """Drop the cells' entries: those of the token, or all where none is named."""
+    def drop(self, block: BlockKey, keys: Sequence[K], is_meant: Callable[[V], bool]) -> None:
+        """Drop those of the keys' values that are meant."""
         entries = self._blocks.get(block)
         if entries is None:
             return
-        for cell in cells:
-            entry = entries.get(cell)
-            if entry is not None and token in (None, entry.token):
-                del entries[cell]
+        for key in keys:
+            entry = entries.get(key)
+            if entry is not None and is_meant(entry.value):
+                del entries[key]
         if not entries:
             del self._blocks[block]
 
     def _drop_lapsed(self, now_ms: int, looks: int) -> None:
         for _ in range(min(looks, len(self._queue))):
-            block, cell, entry = queued = self._queue.popleft()
-            if self._blocks.get(block, _NO_ENTRIES).get(cell) is not entry:
+            block, key, entry = queued = self._queue.popleft()
+            entries = self._blocks.get(block)
+            if entries is None or entries.get(key) is not entry:
                 continue
             if entry.until_ms > now_ms:
                 self._queue.append(queued)
-            else:
-                self.drop(block, [cell])
+                continue
+            del entries[key]
+            if not entries:
+                del self._blocks[block]
 
 
 class _TripBlocks:
@@ -214,5 +243,4 @@ class _TripBlocks:
             self._fresh_until_ms = -inf
 
 
-_NO_ENTRIES: Mapping[Cell, _Entry] = MappingProxyType({})
 _NO_BLOCKS: Mapping[int, bytes] = MappingProxyType({})

@@ -10,7 +10,7 @@ HostPort: TypeAlias = tuple[str, int]
 
 RIGHTS: Final = (
     "~travio:* &travio:* +evalsha +eval +ping +subscribe +publish +time"
-    " +hset +hget +hmget +hgetall +hdel +pexpire +pttl +cluster|slots"
+    " +get +mget +set +del +exists +hset +hget +hmget +hgetall +hdel +pexpire +cluster|slots"
 )
 """What the edge's user must be allowed, in the words of Redis' ACL. The last one only in a cluster."""
 

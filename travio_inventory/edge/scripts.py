@@ -1,6 +1,6 @@
-"""The scripts that Redis runs for the edge, each on one key, and how they are asked for."""
+"""The scripts that Redis runs for the edge, each on keys of one slot, and how they are asked for."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from hashlib import sha1
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -17,19 +17,19 @@ def packed(words: Iterable[Word]) -> bytes:
 
 
 class Script:
-    """One script, atomic on its key and harmless when it runs twice."""
+    """One script, atomic on its keys and harmless when it runs twice."""
 
     def __init__(self, text: bytes) -> None:
         self.text: Final = text
         self.digest: Final = sha1(text, usedforsecurity=False).hexdigest()
 
-    def by_digest(self, key: bytes, words: Iterable[Word]) -> bytes:
+    def by_digest(self, keys: Sequence[bytes], words: Iterable[Word]) -> bytes:
         """The command that runs it where it is known."""
-        return packed(("EVALSHA", self.digest, 1, key, *words))
+        return packed(("EVALSHA", self.digest, len(keys), *keys, *words))
 
-    def in_full(self, key: bytes, words: Iterable[Word]) -> bytes:
+    def in_full(self, keys: Sequence[bytes], words: Iterable[Word]) -> bytes:
         """The command that runs it and makes it known."""
-        return packed(("EVAL", self.text, 1, key, *words))
+        return packed(("EVAL", self.text, len(keys), *keys, *words))
 
 
 def _read(name: str) -> Script:

@@ -58,7 +58,7 @@ class RedisSeatMapCache:
         self._copies.void(key)  # a copy that lacks a block is no good
         half_ms = self._stale_ms_max // 2
         try:
-            tokens = await self._redis.run(scripts.LEASE, key, token_hex(8), half_ms, self._kept_ms, *blocks)
+            tokens = await self._redis.run(scripts.LEASE, [key], token_hex(8), half_ms, self._kept_ms, *blocks)
         except RedisAway:
             return dict.fromkeys(blocks, self._lease_if_away)
         return {block: token.decode() for block, token in zip(blocks, tokens, strict=True)}
@@ -71,7 +71,7 @@ class RedisSeatMapCache:
     async def _fill(self, key: bytes, packed: Mapping[int, tuple[Lease, bytes]]) -> None:
         words = [word for block, (lease, content) in packed.items() for word in (block, lease, content)]
         try:
-            await self._redis.run(scripts.FILL, key, self._stale_ms_max, self._kept_ms, *words)
+            await self._redis.run(scripts.FILL, [key], self._stale_ms_max, self._kept_ms, *words)
         except RedisAway:
             return
         finally:
@@ -84,7 +84,7 @@ class RedisSeatMapCache:
 
     async def _invalidate(self, key: bytes, blocks: Sequence[int]) -> None:
         try:
-            await self._redis.run(scripts.INVALIDATE, key, INVALIDATIONS, *blocks)
+            await self._redis.run(scripts.INVALIDATE, [key], INVALIDATIONS, *blocks)
         except RedisAway:
             return  # what is cached goes stale
         finally:
@@ -109,7 +109,7 @@ class RedisSeatMapCache:
         asked_at_ms, heard = self._now_ms(), self._redis.hears_of(key)
         is_shared = False
         try:
-            blocks, age_ms = _fresh(await self._redis.run(scripts.READ, key), self._stale_ms_max)
+            blocks, age_ms = _fresh(await self._redis.run(scripts.READ, [key]), self._stale_ms_max)
         except RedisAway:
             return {}
         finally:  # who asks later does not wait for, nor share, what has ended

@@ -34,7 +34,7 @@ class BlockSeats:
     ) -> SeatsUpdated:
         """Block these seats, each paired with the reason, all or none; then unblock those, one by one.
 
-        Raises InvalidSeats, TripNotFound, SeatUnavailable, SeatContended, TripOpening, BackendUnavailable,
+        Raises InvalidSeats, TripNotFound, SeatHeld, SeatUnavailable, SeatContended, TripOpening, BackendUnavailable,
         OutcomeUnknown.
         """
         trip = await self._trips.get(key)

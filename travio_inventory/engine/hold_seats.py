@@ -1,25 +1,38 @@
 """Holds seats: past the gate, then won or lost in the store."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from itertools import count
 from random import Random
 from secrets import token_hex
+from typing import Any
 
-from travio_inventory.domain.errors import (
-    InvalidRequest,
-    SeatContended,
-    SeatUnavailable,
-    TakenCell,
-    Violation,
-)
+from travio_inventory.domain.errors import Decided, InvalidRequest, Refusal, SeatContended, TakenCell, Violation
 from travio_inventory.domain.hold import Caller, Hold, HoldRequest
+from travio_inventory.domain.taken import is_final, refusal_of
 from travio_inventory.domain.trip import Ends, TripKey
 from travio_inventory.engine.commits import Commits
-from travio_inventory.engine.ports import BlockKey, Cell, Gate, Holds, Locked, Passed, Taken, TakenSeats
+from travio_inventory.engine.ports import (
+    Attempt,
+    BlockKey,
+    Cell,
+    Clock,
+    Gate,
+    Holds,
+    Locked,
+    Passed,
+    Taken,
+)
+from travio_inventory.engine.settling import Settling
 from travio_inventory.engine.trip_catalog import TripCatalog
+
+EDGE = "edge"
+"""Who decided, in what the gate answers."""
+CONTENDED_RETRY_MS = (50, 250)
+"""After so long a lock is over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,17 +61,18 @@ class HoldSeats:
         trips: TripCatalog,
         holds: Holds,
         gate: Gate,
-        taken: TakenSeats,
         commits: Commits,
         times: HoldTimes,
+        clock: Clock,
         jitter: Random,
     ) -> None:
         self._trips = trips
         self._holds = holds
         self._gate = gate
-        self._taken = taken
         self._commits = commits
         self._times = times
+        self._clock = clock
+        self._settling = Settling()
         self._jitter = jitter
         self._process = token_hex(8)
         self._attempts = count()
@@ -72,63 +86,77 @@ class HoldSeats:
         *,
         ttl_s: int,
         key: str | None,
+        settles: bool = False,
     ) -> Hold:
-        """The hold, also where this key made it before.
+        """The hold, also where this key made it before. With `settles` the store answers, whatever the gate knows.
 
-        Raises InvalidRequest, TripNotFound, SeatContended (from the gate, or from the store), and all that
-        `Holds.hold` raises.
+        Raises InvalidRequest, TripNotFound, Overloaded, SeatHeld, SeatUnavailable and SeatContended (from the gate, or
+        from the store: see `Decided`), and all that `Holds.hold` raises.
         """
+        if settles and key is None:
+            raise InvalidRequest([Violation("settle", "needs an idempotency_key: the one whose outcome is unknown")])
         trip = await self._trips.get(TripKey(caller.organization, trip_id))
         journey = trip.journey(ends)
         seats = trip.in_layout_order(seat_ids)
         ttl_ms = self._times.ttl_s(ttl_s) * 1_000
-        request = HoldRequest(caller, trip, journey, seats, ttl_ms, key, asked_s=max(ttl_s, 0))
-        cells: dict[BlockKey, list[Cell]] = {}
-        for seat in seats:
-            block = BlockKey(trip.key, trip.block_of(seat))
-            cells.setdefault(block, []).extend(Cell(seat, segment) for segment in journey.segments)
         token = f"{self._process}-{next(self._attempts)}"
-        leave = partial(self._leave, cells, token)
+        request = HoldRequest(caller, trip, journey, seats, ttl_ms, key, max(ttl_s, 0), token)
+        with self._settling.turn(caller) if settles else nullcontext():
+            return await self._hold(request, Attempt(token, request.claimant, key is not None, settles))
+
+    async def _hold(self, request: HoldRequest, attempt: Attempt) -> Hold:
+        cells = _cells(request)
+        leave = partial(self._leave, cells, attempt.token)
         try:
-            await self._enter(cells, token, request.claimant)
+            await self._enter(cells, attempt)
         except asyncio.CancelledError:
             self._commits.in_background(leave())
             raise
-        return await self._commits.run(self._commit(request, cells, token), if_never_begun=leave)
+        return await self._commits.run(self._commit(request, leave), if_never_begun=leave)
 
-    async def _enter(self, cells: dict[BlockKey, list[Cell]], token: str, claimant: str) -> None:
-        """Pass the gate of every block, or of none and be told "contention"."""
+    async def _enter(self, cells: dict[BlockKey, list[Cell]], attempt: Attempt) -> None:
+        """Pass the gate of every block, or of none and be told why."""
         entered: dict[BlockKey, list[Cell]] = {}
-        for block, locked in cells.items():
-            answer = await self._gate.enter(
-                block, locked, token=token, claimant=claimant, ttl_ms=self._times.gate_ttl_ms
-            )
-            if not isinstance(answer, Passed):
-                await self._leave(entered, token)
-                raise self._contended(answer)
-            entered[block] = locked
+        taken: list[Taken] = []
+        locked: list[str] = []
+        for block, wanted in cells.items():
+            match await self._gate.enter(block, wanted, attempt, ttl_ms=self._times.gate_ttl_ms):
+                case Passed():
+                    entered[block] = wanted
+                case Locked(seats=seats):
+                    locked += seats
+                case Taken() as answer:
+                    taken.append(answer)
+                    if is_final(answer.cells):
+                        break
+        if taken or locked:
+            await self._leave(entered, attempt.token)
+            raise self._turned_away(taken, locked, attempt)
 
     async def _leave(self, cells: dict[BlockKey, list[Cell]], token: str) -> None:
         """Unlock what the token has locked, which need not be all of it."""
         for block, locked in cells.items():
             await self._gate.leave(block, locked, token=token)
 
-    def _contended(self, answer: Locked | Taken) -> SeatContended:
-        """A lock is over in a moment; a taken seat seldom comes back within a second."""
-        least, most = (50, 250) if isinstance(answer, Locked) else (1_000, 3_000)
-        return SeatContended(answer.seats, retry_after_ms=self._jitter.randint(least, most))
+    def _turned_away(self, taken: Sequence[Taken], locked: Sequence[str], attempt: Attempt) -> Refusal:
+        """What the store would say if it were asked: what is taken first, then what is being taken."""
+        if taken:
+            cells: list[TakenCell] = [cell for answer in taken for cell in answer.cells]
+            decided = Decided(EDGE, min(answer.as_of_ms for answer in taken))
+            return refusal_of(cells, attempt.claimant, decided)
+        retry_after_ms = self._jitter.randint(*CONTENDED_RETRY_MS)
+        return SeatContended(locked, retry_after_ms=retry_after_ms, decided=Decided(EDGE, self._clock.now_ms()))
 
-    async def _commit(self, request: HoldRequest, cells: dict[BlockKey, list[Cell]], token: str) -> Hold:
+    async def _commit(self, request: HoldRequest, leave: Callable[[], Coroutine[Any, Any, None]]) -> Hold:
         try:
             return await self._holds.hold(request)
-        except SeatUnavailable as refusal:
-            await self._remember(request, refusal.cells)
-            raise
         finally:
-            await self._leave(cells, token)
+            await leave()
 
-    async def _remember(self, request: HoldRequest, taken: Sequence[TakenCell]) -> None:
-        """What the store named as taken turns the next contenders away."""
-        for seat, segment, _, claimant in taken:
-            block = BlockKey(request.trip.key, request.trip.block_of(seat))
-            await self._taken.mark(block, [Cell(seat, segment)], claimant=claimant)
+
+def _cells(request: HoldRequest) -> dict[BlockKey, list[Cell]]:
+    cells: dict[BlockKey, list[Cell]] = {}
+    for seat in request.seats:
+        block = BlockKey(request.trip.key, request.trip.block_of(seat))
+        cells.setdefault(block, []).extend(Cell(seat, segment) for segment in request.journey.segments)
+    return cells

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple, Protocol, TypeAlias
 
+from travio_inventory.domain.errors import TakenCell
 from travio_inventory.domain.events import Event
 from travio_inventory.domain.hold import Caller, Hold, HoldRequest
 from travio_inventory.domain.trip import Trip, TripKey
@@ -38,8 +39,21 @@ class Cell(NamedTuple):
 # ---- the edge: it may forget everything, so nothing it says is final
 
 
+class Attempt(NamedTuple):
+    """Who asks at the gate: `token` is this attempt's own; `claimant` comes again where it has a key.
+
+    One that settles, and a claimant with a key that was let in before, is known to the store: it passes whatever the
+    gate remembers, for only the store can answer it.
+    """
+
+    token: str
+    claimant: str
+    has_key: bool = False
+    settles: bool = False
+
+
 class Passed(NamedTuple):
-    """The cells are locked for this attempt, or this claimant has them already."""
+    """The cells that were free are locked for this attempt."""
 
 
 class Locked(NamedTuple):
@@ -49,9 +63,10 @@ class Locked(NamedTuple):
 
 
 class Taken(NamedTuple):
-    """The store said a moment ago that these seats are taken."""
+    """The store said that others have these cells, by batches of which the oldest was sent at `as_of_ms`."""
 
-    seats: tuple[str, ...]
+    cells: tuple[TakenCell, ...]
+    as_of_ms: int
 
 
 GateAnswer: TypeAlias = Passed | Locked | Taken
@@ -60,10 +75,11 @@ GateAnswer: TypeAlias = Passed | Locked | Taken
 class Gate(Protocol):
     """Turns contenders away before the store hears of them. Never raises: a broken gate lets everyone pass."""
 
-    async def enter(
-        self, block: BlockKey, cells: Sequence[Cell], *, token: str, claimant: str, ttl_ms: int
-    ) -> GateAnswer:
-        """Lock all the cells under `token` or none of them. Locks and taken seats of `claimant` itself let it pass."""
+    async def enter(self, block: BlockKey, cells: Sequence[Cell], attempt: Attempt, *, ttl_ms: int) -> GateAnswer:
+        """Lock all the cells for the attempt, or none of them. What its claimant has already lets it pass.
+
+        What is taken is told before what is locked.
+        """
         ...
 
     async def leave(self, block: BlockKey, cells: Sequence[Cell], *, token: str) -> None:
@@ -71,15 +87,30 @@ class Gate(Protocol):
         ...
 
 
+class Occupancy(NamedTuple):
+    """Why cells are taken: by which hold, whose ("" where that is not known), and held until when, or sold, or blocked.
+
+    `as_of_ms`, in Unix milliseconds, is when the batch was sent that decided it.
+    """
+
+    hold: str
+    claimant: str
+    status: str
+    until_ms: int
+    as_of_ms: int
+
+
 class TakenSeats(Protocol):
     """Remembers for a moment what the store said is taken. Never raises."""
 
-    async def mark(self, block: BlockKey, cells: Sequence[Cell], *, claimant: str) -> None:
-        """The cells are taken, by `claimant` ("" where that is not known), for as long as an entry lives."""
+    async def mark(self, block: BlockKey, cells: Sequence[Cell], occupancy: Occupancy) -> None:
+        """The cells are taken, until an entry's time from `as_of_ms` on is over. A word that comes late changes
+        nothing: not of a hold that was cleared, nor over a later word.
+        """
         ...
 
-    async def clear(self, block: BlockKey, cells: Sequence[Cell]) -> None:
-        """The cells may be free again."""
+    async def clear(self, block: BlockKey, cells: Sequence[Cell], *, hold: str) -> None:
+        """The hold has ended: those of the cells that are marked as its own may be free again."""
         ...
 
 
@@ -135,8 +166,8 @@ class Holds(Protocol):
     """
 
     async def hold(self, request: HoldRequest) -> Hold:
-        """Take every cell or none. Raises SeatUnavailable, SeatContended, TripOpening, IdempotencyKeyReused,
-        HoldLimitReached, or HoldEnded where the key's hold is over.
+        """Take every cell or none. Raises SeatHeld, SeatUnavailable, SeatContended, TripOpening,
+        IdempotencyKeyReused, HoldLimitReached, or HoldEnded where the key's hold is over.
         """
         ...
 
@@ -168,7 +199,7 @@ class Holds(Protocol):
 
     async def block(self, trip: Trip, reasons: Mapping[str, str]) -> None:
         """Take these seats off sale on all segments, each for its reason: all of them or none. One that is blocked
-        already counts as blocked. Raises SeatUnavailable, SeatContended, TripOpening.
+        already counts as blocked. Raises SeatHeld, SeatUnavailable, SeatContended, TripOpening.
         """
         ...
 
@@ -234,10 +265,14 @@ class Waitlists(Protocol):
 
 
 class HoldWatch(Protocol):
-    """Is told of every hold that changed, whoever caused it, before anybody is answered."""
+    """Is told, before anybody is answered, of what a batch decided that was sent at `as_of_ms`."""
 
-    async def changed(self, hold: Hold) -> None:
-        """The hold is in `hold.state` now."""
+    async def changed(self, hold: Hold, *, as_of_ms: int) -> None:
+        """The hold is in `hold.state` now, whoever caused it."""
+        ...
+
+    async def refused(self, hold: Hold, taken: Sequence[TakenCell], *, as_of_ms: int) -> None:
+        """The hold never came to be: others have these of its cells."""
         ...
 
 

@@ -84,10 +84,13 @@ Result: TypeAlias = Won | Standing | Lost | Contended | Unseeded | Stuck
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """How a claim ended, and whether a copy of one of its batches could still land (`in_doubt`)."""
+    """How a claim ended, whether a copy of one of its batches could still land (`in_doubt`), and when the batch was
+    sent that decided it.
+    """
 
     result: Result
     in_doubt: bool
+    as_of_ms: int
 
 
 @dataclass(slots=True)
@@ -108,15 +111,16 @@ async def take(owners: Owners, claim: Claim) -> Claimed:
     in_doubt = False
     errors = 0
     for _ in range(ROUNDS_MAX):
-        if owners.clock.now_ms() >= claim.at_ms + owners.rules.grace_ms:
-            return Claimed(Stuck(), in_doubt)
+        as_of_ms = owners.clock.now_ms()
+        if as_of_ms >= claim.at_ms + owners.rules.grace_ms:
+            return Claimed(Stuck(), in_doubt, as_of_ms)
         match await owners.apply(partition, writes, claim.hints, at_ms=claim.at_ms):
             case Applied():
-                return Claimed(Won(), in_doubt=False)
+                return Claimed(Won(), in_doubt=False, as_of_ms=as_of_ms)
             case Refused(rows=standing):
                 decided, found = await _look(owners, claim, standing)
                 if decided is not None:
-                    return Claimed(decided, in_doubt)
+                    return Claimed(decided, in_doubt, as_of_ms)
                 errors += found
             case Unknown():
                 in_doubt = True
@@ -124,10 +128,23 @@ async def take(owners: Owners, claim: Claim) -> Claimed:
             case NotDone():
                 errors += 1
         if errors > ERRORS_MAX:
-            return Claimed(Stuck(), in_doubt)
+            return Claimed(Stuck(), in_doubt, as_of_ms)
         if errors:
             await owners.pause()
-    return Claimed(Contended(_seats(claim.cells)), in_doubt)
+    return Claimed(Contended(_seats(claim.cells)), in_doubt, as_of_ms)
+
+
+async def look(owners: Owners, claim: Claim) -> Claimed | None:
+    """What a claim would have met that is not sent, because it has been lost elsewhere; None where nothing is known
+    to be in its way.
+    """
+    as_of_ms = owners.clock.now_ms()
+    try:
+        standing = await owners.batches.get(rows.block_partition(claim.trip, claim.block), [*claim.cells])
+    except StoreUnavailable:
+        return None
+    decided, _ = await _look(owners, claim, standing)
+    return Claimed(decided, in_doubt=False, as_of_ms=as_of_ms) if isinstance(decided, Lost | Contended) else None
 
 
 async def _look(owners: Owners, claim: Claim, standing: Rows) -> tuple[Result | None, int]:
@@ -175,7 +192,7 @@ async def _judge(owners: Owners, claim: Claim, cell: RowKey, row: Row, obstacles
     judged = await owners.judge(claim.trip.organization, owner, since_ms=rows.number(row, "since"))
     match judged.verdict:
         case Verdict.TAKEN:
-            obstacles.taken.append(_taken(cell, judged.row))
+            obstacles.taken.append(_taken(cell, owner, judged.row))
         case Verdict.CONTENDED:
             obstacles.contended.append(cell.id)
         case Verdict.DEAD:
@@ -186,22 +203,21 @@ async def _judge(owners: Owners, claim: Claim, cell: RowKey, row: Row, obstacles
 
 
 async def _judge_neighbour(owners: Owners, claim: Claim, cell: RowKey, row: Row, obstacles: _Obstacles) -> None:
-    """An owner of the same block: its row and its cells always agree, so sold is sold; held is read in its row.
+    """An owner of the same block: its row and its cells always agree, and the row says whose they are.
     Where it has moved on between the two looks, the next round sees the cell free.
     """
-    if row.get("status") in ("sold", "blocked"):
-        obstacles.taken.append(TakenCell(cell.id, cell.segment, str(row.get("status"))))
-        return
     organization, owner = claim.trip.organization, rows.text(row, "owner")
     home = await owners.home(organization, owner) or {}
     if home.get("status") == "held" and owners.has_lapsed(owner, home):
         home = await owners.expire(rows.read_hold(organization, owner, home))
     if home.get("status") in rows.LIVE:
-        obstacles.taken.append(_taken(cell, home))
+        obstacles.taken.append(_taken(cell, owner, home))
 
 
-def _taken(cell: RowKey, home: Row) -> TakenCell:
-    return TakenCell(cell.id, cell.segment, rows.cell_status(home), rows.text(home, "claimant"))
+def _taken(cell: RowKey, owner: str, home: Row) -> TakenCell:
+    status = rows.cell_status(home)
+    until_ms = rows.number(home, "expires_at") if status == "held" else 0
+    return TakenCell(cell.id, cell.segment, status, rows.text(home, "claimant"), owner, until_ms)
 
 
 def _seats(cells: Iterable[RowKey]) -> tuple[str, ...]:

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Iterable, Mapping
 
-from travio_inventory.domain.errors import SeatUnavailable, TakenCell
+from travio_inventory.domain.errors import TakenCell
 from travio_inventory.domain.hold import NEVER_MS, Held, Hold, HoldId
+from travio_inventory.domain.taken import refusal_of
 from travio_inventory.domain.trip import Journey, Trip
 
 
@@ -30,8 +31,8 @@ def whole_journey(trip: Trip) -> Journey:
 
 
 def seats_blocked(cells: Iterable[TakenCell], *, segments: int) -> set[str]:
-    """The seats that the house has already, where nobody else is in the way. Raises SeatUnavailable."""
+    """The seats that the house has already, where nobody else is in the way. Raises SeatTaken."""
     if others := [cell for cell in cells if cell.status != "blocked"]:
-        raise SeatUnavailable(others)
+        raise refusal_of(others, "")
     found = [cell.seat for cell in cells]
     return {seat for seat in found if found.count(seat) == segments}

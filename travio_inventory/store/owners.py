@@ -197,9 +197,11 @@ class Owners:
         """
         left, after, tries = list(holds), dict[str, Row](), 0
         while left and tries < TRIES_MAX:
-            match await self._expire_once(left):
+            at_ms = self.clock.now_ms()
+            match await self._expire_once(left, at_ms):
                 case Applied():
-                    await asyncio.gather(*(self.settled(hold.with_state(_expired(hold))) for hold in left))
+                    ended = [hold.with_state(_expired(hold)) for hold in left]
+                    await asyncio.gather(*(self.settled(hold, as_of_ms=at_ms) for hold in ended))
                     return after | {hold.id: {**rows.hold_row(hold), "status": "expired"} for hold in left}
                 case Refused(rows=standing):
                     now = {hold.id: standing.get(rows.hold_key(hold.id), {}) for hold in left}
@@ -215,8 +217,8 @@ class Owners:
             raise OutcomeUnknown
         return after
 
-    async def _expire_once(self, holds: Sequence[Hold]) -> Outcome:
-        now = await self.now()
+    async def _expire_once(self, holds: Sequence[Hold], at_ms: int) -> Outcome:
+        now = await self.now(at_ms)
         writes = [write for hold in holds for write in _step_writes(hold, _expired(hold), _as_seen(hold), now)]
         return await self._steps(holds[0], writes, _others_due(holds, now.at_ms), now)
 
@@ -224,17 +226,19 @@ class Owners:
         half = len(holds) // 2
         return await self.expire_together(holds[:half]) | await self.expire_together(holds[half:])
 
-    async def settled(self, hold: Hold) -> None:
-        """The hold is in its state now: tell the watch, and bring its other blocks in line in the background."""
+    async def settled(self, hold: Hold, *, as_of_ms: int) -> None:
+        """The hold is in its state now, by a batch or a look that was sent at that moment: tell the watch, and bring
+        its other blocks in line in the background.
+        """
         self._note(hold)
-        await self.watch.changed(hold)
+        await self.watch.changed(hold, as_of_ms=as_of_ms)
         if hold.seats_elsewhere and not isinstance(hold.state, Held):
             self._background(self.roll_forward(hold))
 
     async def given_back(self, hold: Hold) -> None:
         """A hold that never came to be and may have no row that says so: its intents go before anybody looks."""
         await self.roll_forward(hold)
-        await self.watch.changed(hold)
+        await self.watch.changed(hold, as_of_ms=self.clock.now_ms())
 
     def _note(self, hold: Hold) -> None:
         if isinstance(hold.state, Held) and hold.state.expires_at_ms < NEVER_MS:

@@ -154,13 +154,16 @@ def _state(row: Row) -> HoldState:
 
 def taken_text(cells: Sequence[TakenCell]) -> str:
     """What a final no was about, as its burnt row keeps it."""
-    return "\n".join(f"{cell.status} {cell.segment} {cell.seat}" for cell in cells)
+    return "\n".join(SEPARATOR.join((cell.seat, *map(str, cell[1:]))) for cell in cells)
 
 
 def read_taken(row: Row) -> list[TakenCell]:
     """What the burnt row's final no was about."""
-    lines = [line.split(" ", 2) for line in text(row, "seats").split("\n") if line]
-    return [TakenCell(seat, int(segment), status) for status, segment, seat in lines]
+    lines = (line.split(SEPARATOR) for line in text(row, "seats").split("\n") if line)
+    return [
+        TakenCell(seat, int(segment), status, claimant, hold, int(until_ms))
+        for seat, segment, status, claimant, hold, until_ms in lines
+    ]
 
 
 def event_write(

@@ -20,7 +20,6 @@ from travio_inventory.domain.errors import (
     HoldReleased,
     OutcomeUnknown,
     SeatContended,
-    SeatUnavailable,
     TripOpening,
 )
 from travio_inventory.domain.events import EventType
@@ -42,6 +41,7 @@ from travio_inventory.domain.hold import (
     late_id,
 )
 from travio_inventory.domain.limits import HOLDS_LISTED_MAX
+from travio_inventory.domain.taken import fit_to_keep, refusal_of
 from travio_inventory.domain.trip import Trip
 from travio_inventory.store import hints, ledger, rows
 from travio_inventory.store.batches import (
@@ -67,6 +67,7 @@ from travio_inventory.store.claims import (
     Stuck,
     Unseeded,
     Won,
+    look,
     take,
 )
 from travio_inventory.store.house import house_holds, seats_blocked, whole_journey
@@ -92,12 +93,13 @@ class Transitions:
         """See Holds."""
         home = request.trip.block_of(request.seats[0])
         for _ in range(GENERATIONS_MAX):
+            as_of_ms = self._clock.now_ms()
             hold_id = str(HoldId(request.trip.key.trip, home, self._owners.new_digest(), is_late=False))
             is_private = request.key is None and not self._owners.rules.holds_per_holder_max
             if not is_private:
                 match await ledger.enter(self._owners, request, hold_id, home):
                     case ledger.Answered(hold_id=bound, row=row):
-                        return await self._answer(request.caller, bound, row)
+                        return await self._answer(request, bound, row, as_of_ms)
                     case ledger.Go(hold_id=bound):
                         hold_id = bound
             hold = await self._attempt(request, hold_id, is_private=is_private)
@@ -112,23 +114,25 @@ class Transitions:
         claimed, others_sent = await self._claim([hold], now_ms)
         match claimed.result:
             case Won():
-                await self._owners.settled(hold)
+                await self._owners.settled(hold, as_of_ms=claimed.as_of_ms)
                 return hold
             case Standing(row=row):
-                return await self._standing(request.caller, hold, row)
+                return await self._standing(request, hold, row, claimed.as_of_ms)
             case Lost() | Contended() | Unseeded() | Stuck() as why:
                 pass
             case _:
                 assert_never(claimed.result)
+        if isinstance(why, Lost):
+            await self._owners.watch.refused(hold, why.cells, as_of_ms=claimed.as_of_ms)
+        burnt: Row = {}
         if not is_private or claimed.in_doubt:
+            as_of_ms = self._clock.now_ms()
             burnt = await self._burn(hold, why)
             if burnt.get("status") != "aborted":
-                return await self._standing(request.caller, hold, burnt)
-        else:
-            burnt = {}
+                return await self._standing(request, hold, burnt, as_of_ms)
         if others_sent:
             await self._owners.given_back(hold.with_state(Aborted(RETRY)))
-        raise self._no(request, why, burnt)
+        raise _no(request, why, burnt)
 
     async def _claim(self, holds: Sequence[Hold], now_ms: int) -> tuple[Claimed, bool]:
         """Intents in the other blocks in parallel, then the home batch: the commit of all these holds, which have one
@@ -142,15 +146,23 @@ class Transitions:
                 *(take(self._owners, self._intents(holds, block, now_ms)) for block in others)
             )
             in_doubt = any(claimed.in_doubt for claimed in results)
-            worst = min((claimed.result for claimed in results), key=lambda result: _RANK[type(result)])
-            if isinstance(worst, Lost):
-                worst = Lost(
-                    tuple(cell for each in results if isinstance(each.result, Lost) for cell in each.result.cells)
-                )
-            if not isinstance(worst, Won):
-                return Claimed(worst, in_doubt), True
+            if not all(isinstance(claimed.result, Won) for claimed in results):
+                return replace(await self._all_in_the_way(holds, results, now), in_doubt=in_doubt), True
         claimed = await take(self._owners, self._home_claim(holds, now))
-        return Claimed(claimed.result, in_doubt or claimed.in_doubt), bool(others)
+        return replace(claimed, in_doubt=in_doubt or claimed.in_doubt), bool(others)
+
+    async def _all_in_the_way(self, holds: Sequence[Hold], results: Sequence[Claimed], now: Recorded) -> Claimed:
+        """Of a claim that did not win all its other blocks: what decides it, whichever block is asked first."""
+        found = list(results)
+        if any(isinstance(claimed.result, Lost | Contended) for claimed in results):
+            at_home = await look(self._owners, self._home_claim(holds, now))
+            found += [at_home] if at_home else []
+        lost = [claimed.result for claimed in found if isinstance(claimed.result, Lost)]
+        worst = min(found, key=lambda claimed: _RANK[type(claimed.result)])
+        if not lost:
+            return worst
+        as_of_ms = min(claimed.as_of_ms for claimed in found if isinstance(claimed.result, Lost))
+        return replace(worst, result=Lost(tuple(cell for each in lost for cell in each.cells)), as_of_ms=as_of_ms)
 
     def _intents(self, holds: Sequence[Hold], block: int, now_ms: int) -> Claim:
         until_ms = _until(holds[0], now_ms, now_ms + self._owners.rules.grace_ms)
@@ -193,46 +205,29 @@ class Transitions:
         """Fence the id before any no and before anything is given back."""
         organization = hold.trip.organization
         if isinstance(why, Lost):
-            return await self._owners.burn(organization, hold.id, REFUSED, why.cells)
+            return await self._owners.burn(organization, hold.id, REFUSED, fit_to_keep(why.cells, hold.claimant))
         return await self._owners.burn(organization, hold.id, RETRY)
 
-    def _no(self, request: HoldRequest, why: Lost | Contended | Unseeded | Stuck, burnt: Row) -> Exception:
-        """The burnt row decides the answer, where there is one: its reason may be that of another call with the same
-        key.
-        """
-        if burnt.get("reason") == REFUSED:
-            return SeatUnavailable(why.cells if isinstance(why, Lost) else rows.read_taken(burnt))
-        match why:
-            case Lost(cells=cells):
-                return SeatUnavailable(cells) if not burnt else _contended(request.seats)
-            case Contended(seats=seats):
-                return _contended(seats)
-            case Unseeded():
-                return TripOpening()
-            case Stuck():
-                return BackendUnavailable()
-            case _:
-                assert_never(why)
-
-    async def _standing(self, caller: Caller, hold: Hold, row: Row) -> Hold | None:
+    async def _standing(self, request: HoldRequest, hold: Hold, row: Row, as_of_ms: int) -> Hold | None:
         """The id's own row stood already: it is the answer, also where another call wrote it."""
         if row.get("status") != "aborted":
-            return await self._answer(caller, hold.id, row)
-        await self._owners.settled(hold.with_state(Aborted(RETRY)))
+            return await self._answer(request, hold.id, row, as_of_ms)
+        await self._owners.settled(hold.with_state(Aborted(RETRY)), as_of_ms=as_of_ms)
         if row.get("reason") == REFUSED:
-            raise SeatUnavailable(rows.read_taken(row))
+            raise refusal_of(rows.read_taken(row), request.claimant)
         return None
 
-    async def _answer(self, caller: Caller, hold_id: str, row: Row) -> Hold:
-        """What a hold request is told of a row that stands, as it stands now."""
+    async def _answer(self, request: HoldRequest, hold_id: str, row: Row, as_of_ms: int) -> Hold:
+        """What a hold request is told of a row that stood at that moment, as it stands now."""
+        organization = request.caller.organization
         if row.get("status") == "aborted":
-            raise SeatUnavailable(rows.read_taken(row))
-        hold = rows.read_hold(caller.organization, hold_id, row)
+            raise refusal_of(rows.read_taken(row), request.claimant)
+        hold = rows.read_hold(organization, hold_id, row)
         if isinstance(hold.state, Expired):
             late = await self._late_row(hold)
             if late is not None and _is_booking(late):
-                hold = rows.read_hold(caller.organization, late_id(hold_id), late)
-        await self._owners.settled(hold)
+                hold = rows.read_hold(organization, late_id(hold_id), late)
+        await self._owners.settled(hold, as_of_ms=as_of_ms)
         if hold.is_live:
             return hold
         raise _ended(hold)
@@ -287,6 +282,7 @@ class Transitions:
         """
         was_sent = False
         for _ in range(TRIES_MAX):
+            as_of_ms = self._clock.now_ms()
             try:
                 hold = await self._own(caller, hold_id)
             except StoreUnavailable:
@@ -294,13 +290,14 @@ class Transitions:
                 continue
             if not _leads(hold.state, state):
                 if was_sent or type(hold.state) is type(state):  # whoever took it there may have died before telling
-                    await self._owners.settled(hold)
+                    await self._owners.settled(hold, as_of_ms=as_of_ms)
                 return hold
             state = Cancelled(hold.state.order) if isinstance(hold.state, Confirmed) else state
-            match await self._owners.step(hold, state, _as_seen(hold), at_ms=self._clock.now_ms()):
+            as_of_ms = self._clock.now_ms()
+            match await self._owners.step(hold, state, _as_seen(hold), at_ms=as_of_ms):
                 case Applied():
                     decided = hold.with_state(state)
-                    await self._owners.settled(decided)
+                    await self._owners.settled(decided, as_of_ms=as_of_ms)
                     return decided
                 case Refused() | Unknown():
                     was_sent = True
@@ -323,16 +320,17 @@ class Transitions:
 
         A taken seat burns the late id, and that burn is the final no.
         """
+        as_of_ms = self._clock.now_ms()
         row = await self._late_row(hold)
         if row is not None:
             booking = _late_booking(hold, row, order)
-            await self._owners.settled(booking)
+            await self._owners.settled(booking, as_of_ms=as_of_ms)
             return booking
         booking = replace(hold, id=late_id(hold.id), state=Confirmed(order), extensions=hold.extensions + 1)
         claimed, others_sent = await self._claim([booking], self._clock.now_ms())
         match claimed.result:
             case Won():
-                await self._owners.settled(booking)
+                await self._owners.settled(booking, as_of_ms=claimed.as_of_ms)
                 return booking
             case Standing():
                 return None
@@ -346,7 +344,7 @@ class Transitions:
         if burnt.get("status") != "aborted":
             return None
         if others_sent:
-            await self._owners.settled(booking.with_state(Aborted(REFUSED)))
+            await self._owners.settled(booking.with_state(Aborted(REFUSED)), as_of_ms=claimed.as_of_ms)
         raise HoldExpired(_at_ms(hold))
 
     async def _over(self, hold: Hold) -> FinalNo:
@@ -368,6 +366,7 @@ class Transitions:
         """See Holds."""
         was_sent = False
         for _ in range(TRIES_MAX):
+            as_of_ms = self._clock.now_ms()
             try:
                 hold = await self._own(caller, hold_id)
             except StoreUnavailable:
@@ -376,14 +375,14 @@ class Transitions:
             if not isinstance(hold.state, Held):
                 raise await self._over(hold)
             if hold.state.expires_at_ms >= expires_at_ms:
-                await self._owners.settled(hold)
+                await self._owners.settled(hold, as_of_ms=as_of_ms)
                 return hold
             if expires_at_ms > hold.created_at_ms + total_ms_max:
                 raise ExtensionTooLong(hold.created_at_ms + total_ms_max)
             match await self._extend(hold, hold.state.expires_at_ms, expires_at_ms):
                 case Applied():
                     extended = replace(hold, state=Held(expires_at_ms), extensions=hold.extensions + 1)
-                    await self._owners.settled(extended)
+                    await self._owners.settled(extended, as_of_ms=as_of_ms)
                     return extended
                 case Refused() | Unknown():
                     was_sent = True
@@ -494,7 +493,7 @@ class Transitions:
             case why:
                 is_done = claimed.in_doubt and (await self._burn(holds[0], why)).get("status") != "aborted"
         if is_done:
-            await asyncio.gather(*map(self._owners.settled, holds))
+            await asyncio.gather(*(self._owners.settled(hold, as_of_ms=claimed.as_of_ms) for hold in holds))
             return None
         if others_sent:
             await asyncio.gather(*(self._owners.given_back(hold.with_state(Aborted(RETRY))) for hold in holds))
@@ -502,7 +501,8 @@ class Transitions:
 
     async def _told_again(self, holds: Iterable[Hold]) -> None:
         """Whoever brought these seats to where they are may have died before telling."""
-        await asyncio.gather(*map(self._owners.watch.changed, holds))
+        changed = self._owners.watch.changed
+        await asyncio.gather(*(changed(hold, as_of_ms=hold.created_at_ms) for hold in holds))
 
     async def unblock(self, trip: Trip, seat: str) -> bool:
         """See Holds."""
@@ -639,6 +639,25 @@ def _late_booking(hold: Hold, row: Row, order: str) -> Hold:
 
 def _at_ms(hold: Hold) -> int:
     return hold.state.expires_at_ms if isinstance(hold.state, Expired) else 0
+
+
+def _no(request: HoldRequest, why: Lost | Contended | Unseeded | Stuck, burnt: Row) -> Exception:
+    """The burnt row decides the answer, where there is one: its reason may be that of another call with the same
+    key.
+    """
+    if burnt.get("reason") == REFUSED:
+        return refusal_of(rows.read_taken(burnt), request.claimant)
+    match why:
+        case Lost(cells=cells):
+            return refusal_of(cells, request.claimant) if not burnt else _contended(request.seats)
+        case Contended(seats=seats):
+            return _contended(seats)
+        case Unseeded():
+            return TripOpening()
+        case Stuck():
+            return BackendUnavailable()
+        case _:
+            assert_never(why)
 
 
 def _contended(seats: Sequence[str]) -> SeatContended:

@@ -30,7 +30,9 @@ class CheckAsked(NamedTuple):
 
 
 class HoldAsked(NamedTuple):
-    """Seats to be held for `ttl_s` seconds, 0 or less for the default."""
+    """Seats to be held for `ttl_s` seconds, 0 or less for the default; `settles` where the outcome of the key is to be
+    settled.
+    """
 
     caller: Caller
     trip_id: str
@@ -38,6 +40,7 @@ class HoldAsked(NamedTuple):
     seat_ids: Sequence[str]
     ttl_s: int
     key: str | None
+    settles: bool
 
 
 class ConfirmAsked(NamedTuple):
@@ -101,6 +104,7 @@ def hold_asked(message: Message) -> HoldAsked:
         request.ids("seat_ids"),
         request.number("hold_duration_seconds"),
         request.optional_id("idempotency_key") or None,
+        request.flag("settle"),
     )
     request.finish()
     return asked

@@ -21,7 +21,7 @@ from grpclib.exceptions import GRPCError
 from travio_inventory.api.rpc.protobuf import number, part, text
 from travio_inventory.api.rpc.shared import Told
 from travio_inventory.domain import errors
-from travio_inventory.domain.errors import Refusal, TakenCell, Violation
+from travio_inventory.domain.errors import BY_STORE, Decided, Refusal, TakenCell, Violation
 from travio_inventory.domain.ids import join_ids
 
 DOMAIN = "inventory.travio"
@@ -44,6 +44,7 @@ TABLE: Mapping[type[Refusal], Answer] = {
     errors.InvalidSeats: Answer(Status.INVALID_ARGUMENT, 422),
     errors.TripDefinedOtherwise: Answer(Status.ALREADY_EXISTS, 409),
     errors.IdempotencyKeyReused: Answer(Status.FAILED_PRECONDITION, 422),
+    errors.SeatHeld: Answer(Status.FAILED_PRECONDITION, 409),
     errors.SeatUnavailable: Answer(Status.FAILED_PRECONDITION, 409),
     errors.HoldExpired: Answer(Status.FAILED_PRECONDITION, 410),
     errors.HoldReleased: Answer(Status.FAILED_PRECONDITION, 410),
@@ -98,7 +99,7 @@ def _details(refusal: Refusal) -> Iterator[bytes]:
     match refusal:
         case errors.InvalidRequest(violations=violations):
             yield _any(_bad_request(violations))
-        case errors.SeatUnavailable(cells=cells):
+        case errors.SeatTaken(cells=cells):
             yield _any(_precondition_failure(cells))
         case errors.HoldLimitReached():
             exceeded = QuotaFailure.Violation(subject="user", description=str(refusal))
@@ -119,8 +120,13 @@ def _retry(after_ms: int) -> bytes:
 
 def _metadata(refusal: Refusal) -> dict[str, str]:
     match refusal:
-        case errors.SeatContended(seats=seats):
-            return {"seats": _named(seats)}
+        case errors.SeatContended(seats=seats, decided=decided):
+            return {"seats": _named(seats), **_decided(decided)}
+        case errors.SeatHeld(held_until_ms=held_until_ms, own_hold=own_hold, decided=decided):
+            own = {"own_hold_id": own_hold} if own_hold else {}
+            return {"held_until": str(held_until_ms // 1_000), **own, **_decided(decided)}
+        case errors.SeatUnavailable(decided=decided):
+            return _decided(decided)
         case errors.HoldEnded(at_ms=at_ms):
             return {"at": str(at_ms // 1_000)}
         case errors.ExtensionTooLong(until_ms=until_ms):
@@ -134,6 +140,13 @@ def _metadata(refusal: Refusal) -> dict[str, str]:
 def _named(seats: Sequence[str]) -> str:
     """The first of the seats, as many as there is room for, in one text."""
     return ",".join(text for text, _ in _while_there_is_room((join_ids([seat]), "") for seat in seats))
+
+
+def _decided(decided: Decided) -> dict[str, str]:
+    """Who says so; of the edge also when the store said it, in Unix seconds with milliseconds."""
+    if decided == BY_STORE:
+        return {"decided_by": decided.by}
+    return {"decided_by": decided.by, "as_of": f"{decided.as_of_ms // 1_000}.{decided.as_of_ms % 1_000:03d}"}
 
 
 def _bad_request(violations: Sequence[Violation]) -> BadRequest:

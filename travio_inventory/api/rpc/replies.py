@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from hashlib import blake2b
 
 from travio_inventory.api.rpc.descriptors import message_type
-from travio_inventory.domain.errors import HoldLimitReached, SeatContended, SeatUnavailable
+from travio_inventory.domain.errors import CONTENTION, HoldLimitReached, SeatContended, SeatHeld, SeatTaken
 from travio_inventory.domain.hold import (
     Aborted,
     Cancelled,
@@ -41,17 +41,16 @@ def held(hold: Hold) -> bytes:
     ).SerializeToString()
 
 
-def not_held(
-    refusal: SeatContended | SeatUnavailable | HoldLimitReached, seat_ids: Sequence[str]
-) -> v1.HoldSeatsResponse:
+def not_held(refusal: SeatContended | SeatTaken | HoldLimitReached, seat_ids: Sequence[str]) -> v1.HoldSeatsResponse:
     """What clients of old are told in place of the refusal; all seats failed where it does not say which."""
     match refusal:
-        case SeatUnavailable(cells=cells):
-            failed, said = [cell.seat for cell in cells], "some seats not available"
+        case SeatTaken(cells=cells):
+            said = CONTENTION if isinstance(refusal, SeatHeld) else "some seats not available"
+            failed = [cell.seat for cell in cells]
         case HoldLimitReached():
             failed, said = [], "maximum concurrent holds exceeded"
         case SeatContended(seats=seats):
-            failed, said = list(seats), "seat query contention - please retry"
+            failed, said = list(seats), CONTENTION
     return v1.HoldSeatsResponse(failed_seat_ids=list(dict.fromkeys(failed or seat_ids)), failure_reason=said)
 
 

@@ -25,7 +25,7 @@ from travio_inventory.domain.errors import (
     OutcomeUnknown,
     Refusal,
     SeatContended,
-    SeatUnavailable,
+    SeatTaken,
     Violation,
 )
 from travio_inventory.domain.hold import Hold
@@ -125,9 +125,15 @@ class InventoryService:
         asked = messages.hold_asked(message)
         try:
             hold = await self._inventory.hold_seats(
-                asked.caller, asked.trip_id, asked.ends, asked.seat_ids, ttl_s=asked.ttl_s, key=asked.key
+                asked.caller,
+                asked.trip_id,
+                asked.ends,
+                asked.seat_ids,
+                ttl_s=asked.ttl_s,
+                key=asked.key,
+                settles=asked.settles,
             )
-        except (SeatContended, SeatUnavailable, HoldLimitReached) as refusal:
+        except (SeatContended, SeatTaken, HoldLimitReached) as refusal:
             if self._is_legacy:
                 return replies.not_held(refusal, asked.seat_ids)
             raise

@@ -15,7 +15,7 @@ from travio_inventory.backends.scylla import options_of
 from travio_inventory.cli.bench import bench_trips
 from travio_inventory.cli.bench.measuring import Slice, ratio
 from travio_inventory.cli.bench.throughput import Found, Tell
-from travio_inventory.domain.errors import OutcomeUnknown, Refusal
+from travio_inventory.domain.errors import OutcomeUnknown, Refusal, TakenCell
 from travio_inventory.domain.hold import Caller, Hold, HoldRequest
 from travio_inventory.domain.seat import Available
 from travio_inventory.domain.trip import Ends, Trip
@@ -163,7 +163,10 @@ class _Recorder:
 class _Nobody:
     """HoldWatch of a store that nobody looks at."""
 
-    async def changed(self, hold: Hold) -> None:
+    async def changed(self, hold: Hold, *, as_of_ms: int) -> None:
+        """See HoldWatch."""
+
+    async def refused(self, hold: Hold, taken: Sequence[TakenCell], *, as_of_ms: int) -> None:
         """See HoldWatch."""
 
 

@@ -1,6 +1,9 @@
--- Forgets that the cells are taken, whoever marked them.
--- KEYS[1]: the block's hash. ARGV: the cells.
-local fields = {}
-for i = 1, #ARGV do fields[i] = 'T' .. ARGV[i] end
-redis.call('HDEL', KEYS[1], unpack(fields))
+-- Forgets the cells that are marked as the hold's, and that it may be marked again.
+-- KEYS[1]: stands where the hold has ended; then the taken entry of each cell.
+-- ARGV: the hold, and for how long in ms a word that comes late could still count.
+redis.call('SET', KEYS[1], '1', 'PX', ARGV[2])
+for i = 2, #KEYS do
+  local entry = redis.call('GET', KEYS[i])
+  if entry and string.match(entry, '^%S* (%S+) ') == ARGV[1] then redis.call('DEL', KEYS[i]) end
+end
 return 0

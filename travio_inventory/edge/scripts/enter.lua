@@ -1,42 +1,38 @@
 -- Locks all the cells of a block for one attempt, or none.
--- KEYS[1]: the block's hash. ARGV: token, claimant, ttl in ms, then the cells.
--- Answers 0, or {1, position of each cell another locks}, or {2, position of each cell that is another's}.
--- An entry is "since ttl token claimant"; one from the future is of a clock that was set back, and does not count.
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local token, claimant, ttl = ARGV[1], ARGV[2], tonumber(ARGV[3])
-local cells = #ARGV - 3
+-- KEYS[1]: stands where the claimant is known; then the lock of each cell, then the taken entry of each.
+-- ARGV: claimant, token, ttl of a lock in ms, for how long the claimant is known from now on in ms (0: it has no key),
+-- and 1 where it settles. A lock is "claimant token", a taken entry as `mark` writes it.
+-- Answers 0, or {1, position of each cell another locks}, or {2, position and entry of each cell that is another's}.
+local claimant, cells = ARGV[1], (#KEYS - 1) / 2
 
-local fields = {}
-for i = 1, cells do
-  fields[i] = 'L' .. ARGV[i + 3]
-  fields[cells + i] = 'T' .. ARGV[i + 3]
-end
-local entries = redis.call('HMGET', KEYS[1], unpack(fields))
+-- The first word of an entry, nil where there is none.
+local function owner(entry) return entry and string.match(entry, '^%S*') end
 
--- The claimant of an entry that stands, nil where there is none.
-local function owner(entry)
-  if not entry then return nil end
-  local since, lasts, who = string.match(entry, '^(%d+) (%d+) %S* (%S*)$')
-  if now < tonumber(since) or now >= since + lasts then return nil end
-  return who
-end
-
-local locked, taken, free = {1}, {2}, {}
-local lock = string.format('%d %d %s %s', now, ttl, token, claimant)
-for i = 1, cells do
-  local locker, holder = owner(entries[i]), owner(entries[cells + i])
-  if locker and locker ~= claimant then locked[#locked + 1] = i end
-  if holder and (holder ~= claimant or holder == '') then taken[#taken + 1] = i end
-  if not locker then
-    free[#free + 1] = fields[i]
-    free[#free + 1] = lock
+local function others()
+  local locked, taken = {1}, {2}
+  for first = 1, cells, 500 do
+    local last = math.min(first + 499, cells)
+    local locks = redis.call('MGET', unpack(KEYS, first + 1, last + 1))
+    local entries = redis.call('MGET', unpack(KEYS, first + 1 + cells, last + 1 + cells))
+    for i = 1, last - first + 1 do
+      local locker, holder = owner(locks[i]), owner(entries[i])
+      if locker and locker ~= claimant then locked[#locked + 1] = first + i - 1 end
+      if holder and (holder ~= claimant or holder == '') then
+        taken[#taken + 1] = first + i - 1
+        taken[#taken + 1] = entries[i]
+      end
+    end
   end
+  if #taken > 1 then return taken end
+  if #locked > 1 then return locked end
+  return nil
 end
-if #locked > 1 then return locked end
-if #taken > 1 then return taken end
-if #free > 0 then
-  redis.call('HSET', KEYS[1], unpack(free))
-  if redis.call('PTTL', KEYS[1]) < ttl then redis.call('PEXPIRE', KEYS[1], ttl) end
+
+if ARGV[5] ~= '1' and redis.call('EXISTS', KEYS[1]) == 0 then
+  local refused = others()
+  if refused then return refused end
 end
+local lock = claimant .. ' ' .. ARGV[2]
+for i = 2, cells + 1 do redis.call('SET', KEYS[i], lock, 'NX', 'PX', ARGV[3]) end
+if ARGV[4] ~= '0' then redis.call('SET', KEYS[1], '1', 'PX', ARGV[4]) end
 return 0

@@ -529,6 +529,12 @@ class HoldSeatsRequest(betterproto2.Message):
 
     to_segment_index: "int | None" = betterproto2.field(11, betterproto2.TYPE_INT32, optional=True)
 
+    settle: "bool" = betterproto2.field(12, betterproto2.TYPE_BOOL)
+    """
+    For whoever does not know what became of this key: asks the store itself, past all that the edge remembers, so that
+    the answer is final. Needs idempotency_key; one at a time and five a second for each user.
+    """
+
 
 default_message_pool.register_message("inventory.v1", "HoldSeatsRequest", HoldSeatsRequest)
 
