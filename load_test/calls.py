@@ -12,7 +12,15 @@ from locust.event import EventHook
 
 from load_test.record import Outcome
 from travio_inventory.api.rpc.descriptors import message_type
-from travio_inventory.domain.errors import HoldExpired, HoldLimitReached, Overloaded, SeatContended, SeatUnavailable
+from travio_inventory.domain.errors import (
+    CONTENTION,
+    HoldExpired,
+    HoldLimitReached,
+    Overloaded,
+    SeatContended,
+    SeatHeld,
+    SeatUnavailable,
+)
 
 grpc_gevent.init_gevent()
 
@@ -21,14 +29,14 @@ DEADLINE_SECONDS = 10.0
 DETAILS = "grpc-status-details-bin"
 
 HOLD, CONFIRM, RELEASE = "HoldSeats", "ConfirmBooking", "ReleaseSeats"
-SEAT_REASONS = (SeatContended.reason, SeatUnavailable.reason)
 REFUSALS = {
+    SeatUnavailable.reason: Outcome.UNAVAILABLE,
     HoldExpired.reason: Outcome.ENDED,
     HoldLimitReached.reason: Outcome.LIMIT,
     Overloaded.reason: Outcome.LIMIT,
 }
 LEGACY_REFUSALS = {
-    "contention": Outcome.CONTENTION,
+    CONTENTION: Outcome.CONTENTION,
     "not available": Outcome.UNAVAILABLE,
     "maximum": Outcome.LIMIT,
 }
@@ -114,8 +122,8 @@ def _outcome_of_reply(method: str, reply: Any) -> Outcome:  # noqa: ANN401 - a m
 
 
 def _outcome_of_refusal(reason: str, said: str) -> Outcome:
-    if reason in SEAT_REASONS:
-        return Outcome.CONTENTION if said.startswith("contention") else Outcome.UNAVAILABLE
+    if reason in (SeatContended.reason, SeatHeld.reason):
+        return Outcome.CONTENTION if said.startswith(CONTENTION) else Outcome.NO_ANSWER
     return REFUSALS.get(reason, Outcome.NO_ANSWER)
 
 

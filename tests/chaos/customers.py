@@ -36,10 +36,12 @@ class Wish:
     seconds: int = 0
     hold_id: str = ""
     order: str = ""
+    settles: bool = False
+    """Whether it was asked for before, and nobody knows what became of it."""
 
     def about(self, call: Call, op: str, *, seconds: int = 0) -> "Wish":
         """The next step on the hold that the call was told of."""
-        return replace(self, op=op, hold_id=call.told, order=f"order-{self.key}", seconds=seconds)
+        return replace(self, op=op, hold_id=call.told, order=f"order-{self.key}", seconds=seconds, settles=False)
 
 
 async def send(wish: Wish, door: Door, notebook: Notebook) -> Call:
@@ -64,10 +66,18 @@ async def send(wish: Wish, door: Door, notebook: Notebook) -> Call:
 
 async def _hold(wish: Wish, door: Door, notebook: Notebook) -> Call:
     call = notebook.hold(wish.book, wish.user, wish.seats, wish.journey, wish.key, service=door.service)
+    call.settles = wish.settles
     client = door.client.acting_for(wish.user)
 
     async def ask() -> Hold:
-        return await client.hold(wish.book.name, *ends(wish.journey), wish.seats, seconds=wish.seconds, key=wish.key)
+        return await client.hold(
+            wish.book.name,
+            *ends(wish.journey),
+            wish.seats,
+            seconds=wish.seconds,
+            key=wish.key,
+            settle=wish.settles,
+        )
 
     hold = await notebook.hear(call, ask)
     if hold is not None:
@@ -184,13 +194,13 @@ class Customer:
     async def _insist(self, wish: Wish, *, was_unknown: bool = False) -> Call:
         """Ask until there is an answer, a few times, through whichever service; who gets none is settled later."""
         for _ in range(TRIES):
-            call = await send(wish, self._door(), self.notebook)
+            call = await send(replace(wish, settles=was_unknown), self._door(), self.notebook)
             was_unknown = was_unknown or call.answer is Answer.UNKNOWN
             if call.answer not in UNDECIDED:
                 if was_unknown:
                     self.notebook.settled[wish.op, "asked again at once", _words(call)] += 1
                 return call
-            if call.answer is Answer.AGAIN and not was_unknown and wish.op == "hold":
+            if call.answer in (Answer.AGAIN, Answer.SEEN) and not was_unknown and wish.op == "hold":
                 return call
             await self._wait(0.3)
         if was_unknown:
@@ -206,7 +216,7 @@ class Customer:
     async def _settle(self, wish: Wish, how: str) -> bool:
         """Ask once; whether there was an answer. Otherwise it is left unsettled."""
         self.unsettled.append(wish)
-        call = await send(wish, self._door(), self.notebook)
+        call = await send(replace(wish, settles=True), self._door(), self.notebook)
         if call.answer in UNDECIDED:
             return False
         self.unsettled.remove(wish)

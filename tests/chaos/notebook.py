@@ -19,15 +19,17 @@ from travio_inventory.client import (
     Journey,
     OutcomeUnknown,
     Refusal,
+    SeatTaken,
     Trip,
 )
 from travio_inventory.client.refusals import MEANINGS, Meaning
+from travio_inventory.domain.errors import BY_STORE
 from travio_inventory.domain.hold import Caller, claimant_of
 from travio_inventory.engine.ports import Cell
 
 Told = TypeVar("Told")
 
-UNDECIDED = (Answer.AGAIN, Answer.UNKNOWN)
+UNDECIDED = (Answer.AGAIN, Answer.SEEN, Answer.UNKNOWN)
 
 
 @dataclass
@@ -118,6 +120,9 @@ class Notebook:
                 call.answer = Answer.AGAIN
             case HoldEnded() if call.op == "hold":
                 call.answer = Answer.ENDED
+            case SeatTaken() if refusal.decided != BY_STORE:
+                call.answer = Answer.SEEN
+                call.as_of_s = time.monotonic() - (time.time() - refusal.decided.as_of_ms / 1_000)
             case IdempotencyKeyReused():
                 call.answer = Answer.REUSED
             case _:

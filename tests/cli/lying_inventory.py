@@ -10,6 +10,7 @@ from grpclib.encoding.proto import ProtoStatusDetailsCodec
 
 from travio_inventory.api.rpc.guarded import GuardedServer
 from travio_inventory.cli.bench.yardstick import LIMITS
+from travio_inventory.domain.errors import CONTENTION
 from travio_inventory.wire.inventory.v1 import (
     GetHoldRequest,
     GetHoldResponse,
@@ -43,7 +44,8 @@ class LyingInventory(InventoryServiceBase):
     known: int = 1
     secret: int = 0
     shown_free: bool = False
-    refused_as: tuple[Status, str, str] = (Status.ABORTED, "SEAT_CONTENDED", "contention: taken")
+    refused_as: tuple[Status, str, str] = (Status.ABORTED, "SEAT_CONTENDED", f"{CONTENTION}: taken")
+    decided_by: str = "edge"
     owners: list[str] = field(default_factory=list)
     asked: int = 0
 
@@ -59,7 +61,8 @@ class LyingInventory(InventoryServiceBase):
         if self.asked <= self.winners:
             return HoldSeatsResponse(hold_id=f"hold-{message.user_id}", success=True)
         status, reason, said = self.refused_as
-        raise GRPCError(status, said, [ErrorInfo(reason=reason, domain="inventory.travio")])
+        metadata = {"decided_by": self.decided_by}
+        raise GRPCError(status, said, [ErrorInfo(reason=reason, domain="inventory.travio", metadata=metadata)])
 
     async def list_holds(self, message: ListHoldsRequest) -> ListHoldsResponse:
         owns = message.user_id in self.owners

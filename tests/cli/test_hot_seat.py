@@ -47,18 +47,26 @@ def test_anything_else_is_wrong_and_is_the_exit_status(
     assert any(said in line for line in wrong), wrong
 
 
+RETRY = "seat query contention - please retry: x"
+
+
 @pytest.mark.parametrize(
-    ("refused_as", "counted_as"),
+    ("refused_as", "decided_by", "counted_as"),
     [
-        ((Status.ABORTED, "SEAT_CONTENDED", "contention: x"), "contention at the gate"),
-        ((Status.FAILED_PRECONDITION, "SEAT_UNAVAILABLE", "contention: x"), "contention in the store"),
-        ((Status.FAILED_PRECONDITION, "SEAT_UNAVAILABLE", "x not available"), "unavailable"),
-        ((Status.ABORTED, "ELSE", "contention"), "error"),
-        ((Status.UNAVAILABLE, "OUTCOME_UNKNOWN", "the outcome is unknown"), "error"),
+        ((Status.ABORTED, "SEAT_CONTENDED", RETRY), "edge", "contention at the gate"),
+        ((Status.ABORTED, "SEAT_CONTENDED", RETRY), "store", "contention in the store"),
+        ((Status.FAILED_PRECONDITION, "SEAT_HELD", RETRY), "edge", "contention at the gate"),
+        ((Status.FAILED_PRECONDITION, "SEAT_HELD", RETRY), "store", "contention in the store"),
+        ((Status.FAILED_PRECONDITION, "SEAT_UNAVAILABLE", "x not available"), "edge", "unavailable"),
+        ((Status.FAILED_PRECONDITION, "SEAT_HELD", "x is held"), "store", "error"),
+        ((Status.ABORTED, "SEAT_HELD", RETRY), "store", "error"),
+        ((Status.ABORTED, "ELSE", RETRY), "store", "error"),
+        ((Status.UNAVAILABLE, "OUTCOME_UNKNOWN", "the outcome is unknown"), "store", "error"),
     ],
 )
 def test_losers_are_counted_by_who_turned_them_away(
-    typed: Type, portal: BlockingPortal, refused_as: tuple[Status, str, str], counted_as: str
+    typed: Type, portal: BlockingPortal, refused_as: tuple[Status, str, str], decided_by: str, counted_as: str
 ) -> None:
-    _, _, counts = hot_seat(typed, portal, LyingInventory(refused_as=refused_as))
+    inventory = LyingInventory(refused_as=refused_as, decided_by=decided_by)
+    _, _, counts = hot_seat(typed, portal, inventory)
     assert {name: count for name, count in counts.items() if count} == {"won": 1, counted_as: 19}

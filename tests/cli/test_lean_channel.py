@@ -39,7 +39,7 @@ def test_every_call_gets_its_own_answer(channel: Callable[..., list[Reply]]) -> 
     won = [user for user, reply in zip(users, replies, strict=True) if reply.status == OK]
     assert won == ["user-0"]
     assert read("HoldSeatsResponse", replies[0]).hold_id == "hold-user-0"
-    assert {reply.message for reply in replies[1:]} == {"contention: taken"}
+    assert {reply.message for reply in replies[1:]} == {"seat query contention - please retry: taken"}
     assert all(b"SEAT_CONTENDED" in reply.details for reply in replies[1:])
 
 

@@ -26,7 +26,7 @@ from tests.engine.pictures import assert_events_tell_what_stands, block_rows
 from tests.engine.sale import FOUND_WITHIN_S, GRACE_S, TOLD_WITHIN_S, TTL_S_MAX, Market, Sale
 from tests.engine.scenes import Step, Subject, step
 from travio_inventory.domain import errors
-from travio_inventory.domain.errors import AskAgain, NotOnWaitlist, SeatUnavailable
+from travio_inventory.domain.errors import AskAgain, NotOnWaitlist, SeatHeld, SeatUnavailable
 from travio_inventory.domain.trip import Ends
 from travio_inventory.store import rows
 from travio_inventory.store.batches import Kind
@@ -176,7 +176,7 @@ class _Judge:
         """Who cannot name what he asked for may be told that somebody has it: himself. Who has left has left."""
         true = {self._ending.answer.refusal}
         if not self._step.names_itself:
-            true.add(SeatUnavailable.__name__)
+            true |= {SeatHeld.__name__, SeatUnavailable.__name__}
         if self._play.cut.scene.step.startswith("leave"):
             true.add(NotOnWaitlist.__name__)
         return true

@@ -378,7 +378,7 @@ class _Checker:
         """
         for call in self._history.calls:
             met = dict.fromkeys(span for cell in call.cells for span in by_cell[cell])
-            if call.answer is Answer.SEEN and call.seen:
+            if call.answer is Answer.SEEN and call.as_of_s < inf:
                 since_s = min(call.as_of_s - self._history.clock_bound_ms / 1_000, call.returned_s)
                 ways = [*_so_within(met, call.told, since_s, call.returned_s)]
                 yield OneOf(ways, f"I5 the edge said so, and it was not: {call}")
@@ -462,7 +462,7 @@ def _is_answer(call: Call) -> bool:
         case Answer.ENDED:
             return call.op == "hold" and call.told in REFUSALS["confirm"] - {"HOLD_NOT_FOUND"}
         case Answer.SEEN:
-            return call.op == "hold" and call.told in REFUSALS["hold"] and not (call.settles and call.seen)
+            return call.op == "hold" and call.told in REFUSALS["hold"] and not (call.settles and call.as_of_s < inf)
         case Answer.REUSED:
             return call.has_key
         case Answer.OK:

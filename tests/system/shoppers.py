@@ -20,6 +20,7 @@ from travio_inventory.client import (
     SeatTaken,
     Trip,
 )
+from travio_inventory.domain.errors import BY_STORE
 
 ANSWER_SECONDS_MAX = 20.0
 """The longest that anybody asks for one answer, the service being killed again and again."""
@@ -153,21 +154,36 @@ class Shopper:
         return answer
 
 
-async def ask(client: InventoryClient, attempt: Attempt) -> str:
+async def ask(client: InventoryClient, attempt: Attempt, *, settle: bool = False) -> str:
     """Send the attempt's request once, under its key; the hold's id."""
     answer = await client.hold(
-        attempt.trip, *ends(attempt.journey), attempt.seats, seconds=attempt.seconds, key=attempt.key
+        attempt.trip,
+        *ends(attempt.journey),
+        attempt.seats,
+        seconds=attempt.seconds,
+        key=attempt.key,
+        settle=settle,
     )
     attempt.expires_at = max(attempt.expires_at, answer.expires_at.timestamp())
     return answer.id
 
 
 async def hold(client: InventoryClient, attempt: Attempt) -> None:
-    """Ask under the attempt's key until it is held, refused, or contended with nothing left unknown."""
+    """Ask under the attempt's key until it is held, refused, or turned away with nothing left unknown."""
+    unknown: list[OutcomeUnknown] = []
+
+    async def asked() -> str:
+        try:
+            return await ask(client, attempt, settle=bool(unknown))
+        except OutcomeUnknown as refusal:
+            unknown.append(refusal)
+            raise
+
     try:
-        attempt.hold_id = await insist(lambda: ask(client, attempt))
+        attempt.hold_id = await insist(asked)
     except (SeatContended, SeatTaken, HoldEnded) as refusal:
-        attempt.refusal = type(refusal)
+        is_final = not isinstance(refusal, SeatContended | SeatTaken) or refusal.decided == BY_STORE
+        attempt.refusal = type(refusal) if is_final else SeatContended
     else:
         attempt.held_at = time.time()
 

@@ -142,7 +142,7 @@ async def the_key_tells(client: InventoryClient, ask: Ask) -> str:
     as_user = client.acting_for(ask.user)
     before = [record.id for record in await as_user.list_holds()]
     try:
-        hold = await as_user.hold(ask.trip, *ends(JOURNEY), ask.seats, seconds=600, key="k")
+        hold = await as_user.hold(ask.trip, *ends(JOURNEY), ask.seats, seconds=600, key="k", settle=True)
     except (SeatTaken, AskAgain):
         assert before == []
         return ""

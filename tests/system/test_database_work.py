@@ -13,7 +13,7 @@ from tests.servers.cassandra import Cassandra
 from tests.servers.redis import RedisServer
 from travio_inventory.app import open_inventory
 from travio_inventory.backends import scylla
-from travio_inventory.domain.errors import SeatContended
+from travio_inventory.domain.errors import SeatContended, SeatHeld
 from travio_inventory.domain.hold import Caller
 from travio_inventory.domain.trip import Ends, Seat, Segment, Trip, TripKey
 from travio_inventory.engine import Inventory
@@ -100,12 +100,12 @@ async def test_with_an_idempotency_key_it_is_two_batches(sale: Sale) -> None:
 
 async def test_who_is_turned_away_costs_the_database_nothing(sale: Sale) -> None:
     """Fifty want one seat: one gets it, and the database hears of that one alone."""
-    refused: list[SeatContended] = []
+    refused: list[SeatContended | SeatHeld] = []
 
     async def contend(user: str) -> None:
         try:
             await sale.hold("A1", user)
-        except SeatContended as refusal:
+        except (SeatContended, SeatHeld) as refusal:
             refused.append(refusal)
 
     async with anyio.create_task_group() as contenders:

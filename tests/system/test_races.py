@@ -11,6 +11,7 @@ from grpclib.exceptions import GRPCError
 from tests.system.service_process import ORGANIZATION, ServiceProcess, serving
 from tests.system.trips import cells, cells_by_status, ends, trip_of
 from travio_inventory.client import InventoryClient, Journey, SeatContended, SeatStatus, SeatTaken
+from travio_inventory.domain.errors import CONTENTION
 from travio_inventory.wire.inventory import v1 as wire
 
 CONTENDERS = 200
@@ -83,7 +84,7 @@ async def test_one_of_fifty_wins_a_seat_and_all_others_are_told_of_contention(ra
             losers = [failed for failed in said if failed is not None]
             assert len(losers) == RIVALS - 1
             assert {failed.status for failed in losers} <= {Status.ABORTED, Status.FAILED_PRECONDITION}
-            assert all((failed.message or "").startswith("contention") for failed in losers)
+            assert all((failed.message or "").startswith(CONTENTION) for failed in losers)
 
 
 async def rival(client: InventoryClient, user: str, seat: str) -> GRPCError | None:

@@ -32,6 +32,7 @@ from travio_inventory.client import (
     HoldStatus,
     InventoryClient,
     SeatContended,
+    SeatHeld,
     SeatStatus,
     SeatTaken,
     Trip,
@@ -166,7 +167,7 @@ async def test_the_gate_of_each_knows_what_another_took_and_gave_back(doors: lis
     for door, following in zip(doors, doors[1:] + doors[:1], strict=True):
         held = await door.hold(trip.key.trip, "S0", "S3", ["seat-1"])
         for other in doors:
-            with pytest.raises(SeatContended):
+            with pytest.raises(SeatHeld):
                 await other.acting_for("rival").hold(trip.key.trip, "S0", "S3", ["seat-1"])
         await door.release(held.id)
         rival = following.acting_for(token_hex(4))

@@ -222,7 +222,12 @@ async def test_legacy_refusals_are_the_words_that_old_clients_know(
         assert (limited.success, limited.failure_reason) == (False, "maximum concurrent holds exceeded")
         await asyncio.sleep(0.5)
         taken = await client.stub.hold_seats(hold_request("u2", "seat-1", "seat-2"))
-        assert (taken.success, taken.failure_reason) == (False, "some seats not available")
+        assert (taken.success, taken.failure_reason) == (False, "seat query contention - please retry")
+        await client.stub.confirm_booking(
+            wire.ConfirmBookingRequest(hold_id=first.hold_id, order_id="o", user_id="u1", organization_id=ORGANIZATION)
+        )
+        sold = await client.stub.hold_seats(hold_request("u2", "seat-1", "seat-2"))
+        assert (sold.success, sold.failure_reason) == (False, "some seats not available")
         assert taken.failed_seat_ids == ["seat-1"]
         asked = wire.ConfirmBookingRequest(
             hold_id=first.hold_id, order_id="o", user_id="stranger", organization_id=ORGANIZATION

@@ -89,6 +89,7 @@ class InventoryClient:
         seconds: int = 0,
         segments: Journey | None = None,
         key: str = "",
+        settle: bool = False,
         session: str = "",
         retry_contended_s: float = 0.0,
     ) -> HoldAttempt:
@@ -96,7 +97,9 @@ class InventoryClient:
         result.
 
         `key` names the attempt where the program wants to repeat it after a restart of its own; without one
-        the client makes one. With `retry_contended_s` a contended seat is asked for again for so long.
+        the client makes one. `settle` says that an earlier attempt under this key was never answered: the store
+        tells what became of it, past all that the edge remembers. With `retry_contended_s` a contended seat is
+        asked for again for so long.
         `segments` names the journey outright where a route comes to a station twice. Awaiting raises
         SeatContended, SeatHeld, SeatUnavailable, HoldLimitReached, IdempotencyKeyReused, TripNotFound, TripOpening,
         InvalidRequest, or HoldEnded where the key's hold is over.
@@ -114,6 +117,7 @@ class InventoryClient:
             idempotency_key=key,
             from_segment_index=first,
             to_segment_index=last,
+            settle=settle,
         )
         return HoldAttempt(self._steps, request, contended_s=retry_contended_s)
 

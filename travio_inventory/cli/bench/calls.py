@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from travio_inventory.api.rpc.descriptors import message_type
 from travio_inventory.cli.bench.lean_channel import Reply
+from travio_inventory.domain.errors import CONTENTION
 from travio_inventory.domain.trip import Trip
 
 PACKAGE = "inventory.v1"
@@ -15,6 +16,9 @@ ORGANIZATION = "bench"
 OK, FAILED_PRECONDITION, ABORTED = 0, 9, 10
 FREE, HELD = 1, 2
 """Of SeatStatus."""
+REFUSED = {b"SEAT_CONTENDED": ABORTED, b"SEAT_HELD": FAILED_PRECONDITION, b"SEAT_UNAVAILABLE": FAILED_PRECONDITION}
+DECIDED_BY_EDGE = b"decided_by\x12\x04edge"
+"""As an entry of ErrorInfo's metadata is written."""
 HOLD_HELD = 1
 """Of HoldStatus."""
 
@@ -25,6 +29,7 @@ class Outcome(StrEnum):
     WON = "won"
     GATE = "contention at the gate"
     STORE = "contention in the store"
+    """The seat is being taken, or is held: it may come back."""
     UNAVAILABLE = "unavailable"
     ERROR = "error"
 
@@ -37,11 +42,14 @@ def outcome_of(reply: Reply) -> Outcome:
     if reply.status == OK:
         answer = read("HoldSeatsResponse", reply)
         return Outcome.WON if answer.success and answer.hold_id else Outcome.ERROR
-    if reply.status == ABORTED and b"SEAT_CONTENDED" in reply.details:
-        return Outcome.GATE
-    if reply.status == FAILED_PRECONDITION and b"SEAT_UNAVAILABLE" in reply.details:
-        return Outcome.STORE if reply.message.startswith("contention") else Outcome.UNAVAILABLE
-    return Outcome.ERROR
+    reason = next(
+        (reason for reason, status in REFUSED.items() if status == reply.status and reason in reply.details), b""
+    )
+    if not reason:
+        return Outcome.ERROR
+    if not reply.message.startswith(CONTENTION):
+        return Outcome.UNAVAILABLE if reason == b"SEAT_UNAVAILABLE" else Outcome.ERROR
+    return Outcome.GATE if DECIDED_BY_EDGE in reply.details else Outcome.STORE
 
 
 def write(message: str, **fields: Any) -> bytes:  # noqa: ANN401 - the message's own fields
