@@ -180,7 +180,7 @@ class Nonsense:
 
     async def run(self, script: Script, keys: Sequence[bytes], *words: Word) -> Reply:
         """See Redis."""
-        return await self._redis.run(script, keys, *words) if self.is_well else [b"block without an age"]
+        return await self._redis.run(script, keys, *words) if self.is_well else [0, b"a block without an entry"]
 
     def hears_of(self, key: bytes) -> bool:
         """See Redis."""
