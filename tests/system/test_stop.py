@@ -223,10 +223,9 @@ async def test_legacy_refusals_are_the_words_that_old_clients_know(
         await asyncio.sleep(0.5)
         taken = await client.stub.hold_seats(hold_request("u2", "seat-1", "seat-2"))
         assert (taken.success, taken.failure_reason) == (False, "seat query contention - please retry")
-        await client.stub.confirm_booking(
-            wire.ConfirmBookingRequest(hold_id=first.hold_id, order_id="o", user_id="u1", organization_id=ORGANIZATION)
-        )
-        sold = await client.stub.hold_seats(hold_request("u2", "seat-1", "seat-2"))
+        buyer = client.acting_for("u4")
+        await buyer.confirm((await buyer.hold("t", "S0", "S1", ["seat-4"])).id, "order")
+        sold = await client.stub.hold_seats(hold_request("u2", "seat-4"))
         assert (sold.success, sold.failure_reason) == (False, "some seats not available")
         assert taken.failed_seat_ids == ["seat-1"]
         asked = wire.ConfirmBookingRequest(
