@@ -175,6 +175,29 @@ async def test_the_edge_opens_without_redis_and_finds_it_later(server: RedisServ
         await until_holds(edge.door(), limit_s=BACK_S_MAX)
 
 
+async def test_a_server_that_became_a_replica_is_left_for_whoever_is_at_its_address(server: RedisServer) -> None:
+    """Where a name leads to the master of the moment, only a new connection finds the next one."""
+
+    def connections(kind: str) -> set[str]:
+        """Their ids, without that of who asks for them."""
+        return {one["id"] for one in server.ask("CLIENT LIST", "TYPE", kind) if one["cmd"] != "client|list"}
+
+    async with redis_edge(redis_options(Standalone((HOST, server.port)), probe_interval_ms=1_000)) as edge:
+        assert await guards(edge)
+        kinds = ("normal", "pubsub")
+        before = [connections(kind) for kind in kinds]
+        assert all(before)
+        server.ask("REPLICAOF", HOST, free_port(HOST))
+        assert not await guards(edge)
+        began = time.monotonic()
+        while any(old & connections(kind) for old, kind in zip(before, kinds, strict=True)):
+            assert time.monotonic() - began < BACK_S_MAX, "still on an old connection"
+            await guards(edge)
+            await asyncio.sleep(0.05)
+        server.ask("REPLICAOF", "NO", "ONE")
+        await until_holds(edge.door(), limit_s=BACK_S_MAX)
+
+
 async def test_a_server_that_refuses_everything_lets_everyone_pass(edge: Edge, server: RedisServer) -> None:
     """Out of memory, for one."""
     server.ask("CONFIG SET", "maxmemory", "1")

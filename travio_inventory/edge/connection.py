@@ -13,7 +13,15 @@ from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import SentinelConnectionPool
 from redis.backoff import NoBackoff
 from redis.crc import key_slot
-from redis.exceptions import AskError, ClusterDownError, MovedError, NoScriptError, RedisError, ResponseError
+from redis.exceptions import (
+    AskError,
+    ClusterDownError,
+    MovedError,
+    NoScriptError,
+    ReadOnlyError,
+    RedisError,
+    ResponseError,
+)
 
 from travio_inventory.edge.invalidations import Invalidations
 from travio_inventory.edge.line import Line, RedisAway, Reply, connect
@@ -112,6 +120,9 @@ class _Server:
                 return await self.line.ask(script.in_full(keys, words))
         except AskError:  # MovedError is one
             raise
+        except ReadOnlyError as demoted:
+            self.ear.start_over()
+            raise RedisAway(str(demoted)) from demoted
         except ResponseError as refused:
             self.line.complain(refused)
             raise RedisAway(str(refused)) from refused

@@ -42,6 +42,13 @@ class Invalidations:
         """Listen from now on; connect again and again where that is needed."""
         self._listening = asyncio.create_task(self._listen_always())
 
+    def start_over(self) -> None:
+        """Listen on another connection, which may lead to another server."""
+        if self.are_heard and self._listening is not None:
+            self.are_heard = False
+            self._listening.cancel()
+            self.open()
+
     async def close(self) -> None:
         """Listen no more."""
         if self._listening is not None:

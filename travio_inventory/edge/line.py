@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeAlias
 
 from redis.asyncio.connection import AbstractConnection
-from redis.exceptions import NoPermissionError, RedisError, ResponseError
+from redis.exceptions import NoPermissionError, ReadOnlyError, RedisError, ResponseError
 
 from travio_inventory.edge.breaker import Breaker
 from travio_inventory.edge.redis_options import RIGHTS, RedisOptions
@@ -115,8 +115,11 @@ class Line:
             self._sender = None
 
     async def _exchange(self) -> None:
-        """Send what waits, in one write, and hand out the answers."""
+        """Send what waits, in one write, and hand out the answers. Raises ReadOnlyError where the server has become a
+        replica: another connection may lead to the one that took its place.
+        """
         commands: list[bytes] = []
+        demoted: ReadOnlyError | None = None
         while self._waiting and len(commands) < COMMANDS_PER_WRITE_MAX:
             command, reply = self._waiting.popleft()
             commands.append(command)
@@ -130,7 +133,10 @@ class Line:
                 answer = await self._connection.read_response(disable_decoding=True)
             except ResponseError as refused:
                 answer = refused
+                demoted = refused if isinstance(refused, ReadOnlyError) else demoted
             _hand_over(self._sent.popleft(), answer)
+        if demoted is not None:
+            raise demoted
 
     def _fail_all(self, why: str) -> None:
         for reply in (*self._sent, *(reply for _, reply in self._waiting)):
