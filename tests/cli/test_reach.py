@@ -1,5 +1,6 @@
 """How a command reaches the service: TLS, nobody there, bytes that are no text, terminals without the letters."""
 
+import io
 import os
 import signal
 import socket
@@ -16,6 +17,7 @@ from tests.client.service import ScriptedService
 from tests.client.service import served as scripted
 from tests.servers.certificates import Certificates, make_certificates
 from tests.system.service_process import ServiceProcess, serving
+from travio_inventory.cli.screen import Screen
 from travio_inventory.wire.inventory.v1 import HoldSeatsRequest
 
 COACH = ("coach-dhaka-coxs-bazar", "dhaka", "cumilla")
@@ -138,6 +140,24 @@ def test_a_terminal_without_the_letters_shows_them_escaped(tmp_path: Path) -> No
         cwd=ROOT,
     )
     assert said.stdout == b'{"trip_id": "\\u65b0"}\n'
+
+
+@pytest.mark.parametrize(("closing", "status"), [(">&-", 0), ("2>&-", 0), (">/dev/full", 5)])
+def test_output_that_nobody_takes_is_no_traceback(closing: str, status: int) -> None:
+    line = f"exec {sys.executable} -m travio_inventory.cli trip example {closing}"
+    done = subprocess.run(["bash", "-c", line], cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S607 - whichever shell there is
+    assert done.returncode == status
+    assert done.stderr == ("" if status == 0 else "cannot go on: No space left on device\n")
+
+
+def test_a_terminal_without_the_signs_of_a_map_gets_letters() -> None:
+    class Ascii(io.StringIO):
+        encoding = "ascii"
+
+        def isatty(self) -> bool:
+            return True
+
+    assert not Screen(out=Ascii()).fancy
 
 
 def test_what_breaks_has_a_status_of_its_own(typed: Type, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -93,6 +93,8 @@ def test_no_column_vanishes_from_any_table(shown: Callable[..., str], server: Ow
     assert free.count("seat-") == 36
     seen = events_of(shown, server, hold)
     assert fits(seen)
+    assert all(line.strip() for line in seen.splitlines())
+    assert all(cell_len(line) <= WIDTH for line in shown("trip", "example").splitlines())
     for part in ("hold.created", "seats.purchased", TRIP, USER, ORDER, "seat-A1 seat-A2 seat-A3 seat-A4"):
         assert part in seen
 

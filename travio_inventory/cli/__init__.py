@@ -52,13 +52,18 @@ def _run_command(words: Sequence[str] | None) -> None:
         sys.exit(Exit.WRONG)
     except ImportError:
         raise
+    except OSError as failed:  # as a full disk under standard output
+        sys.stderr.write(f"cannot go on: {failed.strerror or failed}\n")
+        sys.exit(Exit.BROKEN)
     except Exception:  # noqa: BLE001 - Python's own status for it, 1, is a definite no here
         traceback.print_exc()
         sys.exit(Exit.BROKEN)
 
 
 def be_printable() -> None:
-    """Let standard output escape what its terminal has no letters for."""
+    """Let standard output escape what its terminal has no letters for; one that is closed takes everything."""
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: PTH123, SIM115 - for as long as the process lives
+    sys.stderr = sys.stderr or sys.stdout
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
 

@@ -58,12 +58,6 @@ class Command(NamedTuple):
 
 COMMANDS = (
     Command("serve", "server:serve", "Run the service. Settings come from the environment."),
-    Command("work", "server:work", "Run the sweeper and the relay of events alone, without a server."),
-    Command("settings", "settings:show_settings", "List every setting as it stands, secrets masked."),
-    Command(
-        "schema apply", "schema:apply_schema", "Put the tables into the cluster at SCYLLA_HOSTS.", "--replication 3"
-    ),
-    Command("schema check", "schema:check_schema", "Tell whether the tables at SCYLLA_HOSTS are as they must be."),
     Command("demo", "demo:demo", "Show the service at work, within a minute."),
     Command("trip open", "trips:open_trip", "Open a trip for sale from a TOML file.", "coach.toml"),
     Command(
@@ -71,7 +65,7 @@ COMMANDS = (
         "trips:show_example",
         "Print an example of a trip file.",
         "coach > coach.toml",
-        "[OPTIONS] [NAME]",
+        usage="[OPTIONS] [NAME]",
     ),
     Command("trip show", "trips:show_trip", "Show a trip as it was opened: stops, classes, prices.", COACH),
     Command("map", "trips:show_map", "Draw the seats for a journey.", f"{COACH} dhaka chattogram"),
@@ -99,6 +93,12 @@ COMMANDS = (
     Command("waitlist leave", "waitlist:leave", "Get out of line.", f"{COACH} --class business"),
     Command("waitlist list", "waitlist:list_waits", "List what the user waits for."),
     Command("events", "events:events", "Show the events that the service has published.", "--follow"),
+    Command("work", "server:work", "Run the sweeper and the relay of events alone, without a server."),
+    Command("settings", "settings:show_settings", "List every setting as it stands, secrets masked."),
+    Command(
+        "schema apply", "schema:apply_schema", "Put the tables into the cluster at SCYLLA_HOSTS.", "--replication 3"
+    ),
+    Command("schema check", "schema:check_schema", "Tell whether the tables at SCYLLA_HOSTS are as they must be."),
     Command("completion", "completion:completion", "Print a script that completes words in a shell.", "bash"),
     Command(
         "bench hot-seat",
@@ -132,11 +132,14 @@ def build() -> App:
     """The command line."""
     app = _app(NAME, "Seat inventory for trips: holds and bookings that never sell a seat twice.", BEGIN)
     groups = {name: _app(name, *words) for name, words in GROUPS.items()}
-    for command in COMMANDS:
+    for at, command in enumerate(COMMANDS):
         group, _, name = command.words.rpartition(" ")
+        if group and groups[group].sort_key is None:
+            groups[group].sort_key = at
         (groups[group] if group else app).command(
             f"{PACKAGE}.{command.function}",
             name=name,
+            sort_key=at,
             help=command.help,
             usage=f"Usage: {NAME} {command.words} {command.usage}\n" if command.usage else None,
             help_epilogue=f"Example:\n  {NAME} {command.words} {command.example}".rstrip(),

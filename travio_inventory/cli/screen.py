@@ -114,4 +114,6 @@ def _aligned(
     padded = [cell + " " * (width - cell_len(cell)) for cell, width in zip(cells, widths, strict=True)]
     for line in _folded([cell_len(cell) for cell in padded], room):
         text = GAP.join(padded[line.start : line.stop]).rstrip()
+        if not text and line.start:
+            continue
         yield [((INDENT if line.start else "") + text, style)]

@@ -42,7 +42,8 @@ def open_trip(
     async def work(client: InventoryClient, screen: Screen) -> None:
         await client.open_trip(trip)
         cells = len(trip.seats) * len(trip.segments)
-        said = f"{key.trip} is open: {len(trip.seats)} seats on {len(trip.segments)} segments"
+        whose = "" if key.organization == reach.organization else f", for --organization {key.organization}"
+        said = f"{key.trip} is open: {len(trip.seats)} seats on {len(trip.segments)} segments{whose}"
         screen.answer(
             {"trip": key.trip, "organization": key.organization, "seats": len(trip.seats), "cells": cells},
             lambda: screen.say(said, "bold"),
