@@ -53,6 +53,14 @@ def test_a_service_with_tls_is_reached(typed: Type, over_tls: ServiceProcess, ce
     assert ran.status == 0, ran.err
 
 
+def test_a_bench_beside_settings_of_a_service_with_tls_starts_one_without(
+    typed: Type, certificates: Certificates
+) -> None:
+    tls = {"TRAVIO_TLS_CERT": str(certificates.certificate), "TRAVIO_TLS_KEY": str(certificates.key)}
+    ran = typed("bench", "open", "--rounds", "1", **tls)
+    assert ran.status == 0, ran.err
+
+
 def test_who_is_not_trusted_and_who_speaks_tls_is_said(typed: Type, over_tls: ServiceProcess) -> None:
     at = ("--target", over_tls.target)
     for words in (("map", *COACH), ("hold", *COACH, "seat-A2"), ("bench", "hot-seat")):
