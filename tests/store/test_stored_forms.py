@@ -3,6 +3,11 @@
 Where one of these tests fails, a seat that is sold, or a key that is bound, would not be found any more.
 """
 
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.legal_ids import legal_ids, several
+from travio_inventory.domain.errors import TakenCell
 from travio_inventory.domain.events import EventType
 from travio_inventory.domain.hold import (
     NEVER_MS,
@@ -112,3 +117,26 @@ def test_an_index_names_blocks_and_minutes_as_ever() -> None:
     assert hints.due(block, 1_800_000_059_999) == Hint(Index.EXPIRY, "0030000000", "org\x1ft1\x1f1")
     assert hints.recorded(block, 7) == Hint(Index.JOURNAL, "0000000007", "org\x1ft1\x1f1")
     assert rows.read_block_entry("org\x1ft1\x1f1") == BlockKey(TRIP.key, 1)
+
+
+# ---- any ids
+
+
+@given(legal_ids, st.integers(0, 5_000), st.booleans())
+def test_the_id_of_a_hold_says_its_trip_whatever_its_name(trip: str, home: int, is_late: bool) -> None:
+    hold_id = HoldId(trip, home, "0" * 32, is_late)
+    assert parse_hold_id(str(hold_id)) == hold_id
+
+
+@given(several(12), st.integers(0, 63))
+def test_rows_give_back_the_seats_that_they_were_given(ids: list[str], segment: int) -> None:
+    organization, trip, *seats = ids
+    blocks = tuple(range(len(seats)))
+    hold_id = str(HoldId(trip, 0, "0" * 32, is_late=False))
+    key = TripKey(organization, trip)
+    hold = Hold(hold_id, key, "ann", tuple(seats), blocks, Journey(0, segment), 1_000, "claimant", Held(601_000))
+    assert rows.read_hold(organization, hold_id, rows.hold_row(hold)) == hold
+    taken = [TakenCell(seat, segment, "sold", "claimant", hold_id, 7) for seat in seats]
+    assert rows.read_taken({"seats": rows.taken_text(taken)}) == taken
+    block = rows.block_partition(key, 5)
+    assert rows.read_block_entry(rows.block_entry(block)) == BlockKey(key, 5)

@@ -1,0 +1,48 @@
+"""Ids of trips and seats, with whatever signs are allowed: every edge tells them apart and gives them back."""
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from tests.edge.conftest import Edge
+from tests.legal_ids import AWKWARD, several
+from travio_inventory.domain.errors import TakenCell
+from travio_inventory.domain.hold import HoldId
+from travio_inventory.domain.trip import TripKey
+from travio_inventory.engine.ports import Attempt, BlockKey, Cell, Occupancy, Passed, Taken
+
+
+async def tell(edge: Edge, ids: list[str]) -> None:
+    """One seat is sold: only of that one, and of that trip, is it said, in the words in which it was told."""
+    organization, other_organization, trip_id, other_trip, seat, other_seat = ids
+    ours = edge.trip().trip
+    trips = [
+        TripKey(f"{ours}{left}", right)
+        for left in (organization, other_organization)
+        for right in (trip_id, other_trip)
+    ]
+    sold, others = BlockKey(trips[0], 0), [BlockKey(trip, 0) for trip in trips[1:]]
+    hold = str(HoldId(trip_id, 0, "0" * 32, is_late=False))
+    now_ms = edge.today_ms()
+    await edge.taken.mark(sold, [Cell(seat, 1)], Occupancy(hold, "ann", "sold", 0, now_ms))
+    bob = Attempt("token", "bob")
+    answer = await edge.gate.enter(sold, [Cell(other_seat, 1), Cell(seat, 1)], bob, ttl_ms=60_000)
+    assert answer == Taken((TakenCell(seat, 1, "sold", "ann", hold, 0),), now_ms)
+    assert await edge.gate.enter(sold, [Cell(other_seat, 1), Cell(seat, 11)], bob, ttl_ms=60_000) == Passed()
+    for block in others:
+        assert await edge.gate.enter(block, [Cell(seat, 1)], bob, ttl_ms=60_000) == Passed()
+    await edge.taken.clear(sold, [Cell(seat, 1)], hold=hold)
+    assert await edge.gate.enter(sold, [Cell(seat, 1)], bob, ttl_ms=60_000) == Passed()
+    leases = await edge.seat_maps.lease(trips[0], [0])
+    await edge.seat_maps.fill(trips[0], {0: (leases[0], b"map")})
+    assert [dict(await edge.seat_maps.read(trip)) for trip in trips] == [{0: b"map"}, {}, {}, {}]
+
+
+@settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
+@given(several(6))
+async def test_any_ids_are_told_apart_and_given_back(present_edge: Edge, ids: list[str]) -> None:
+    await tell(present_edge, ids)
+
+
+@pytest.mark.parametrize("at", range(0, len(AWKWARD), 6))
+async def test_awkward_ids_are_told_apart_and_given_back(present_edge: Edge, at: int) -> None:
+    await tell(present_edge, [*AWKWARD, *AWKWARD][at : at + 6])
