@@ -23,6 +23,10 @@ class Ages:
         """Whether no clock within the bound can have told that time yet."""
         return at_ms > self._clock.now_ms() + self._clock_bound_ms
 
+    def has_met(self, hold_id: str, began_ms: int) -> bool:
+        """Whether its clock is ahead of ours, or was when we met it."""
+        return hold_id in self._met_ms or self.is_ahead(began_ms)
+
     def of(self, hold_id: str, began_ms: int) -> int:
         """Milliseconds since it began, at least."""
         now_ms, elapsed_ms = self._clock.now_ms(), self._clock.elapsed_ms()

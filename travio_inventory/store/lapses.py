@@ -121,14 +121,16 @@ class LapseFinder:
         return look is None or now_ms >= look.due_ms or now_ms - look.at_ms >= LOOK_EVERY_MS
 
     def _lapsed_here(self, block: BlockKey, cells: Rows, lapsed_ms: int) -> list[str]:
-        """The block's own holds that, by the times on a cell, ran out by then or are yet to begin: a hint, to be read
-        in their rows.
+        """The block's own holds that, by the times on a cell, ran out by then or are of a clock that is ahead: a hint,
+        to be read in their rows.
         """
+        has_met = self._owners.ages.has_met
         owners = dict.fromkeys(
-            rows.text(cell, "owner")
+            owner
             for cell in cells.values()
             if cell["status"] == "held"
-            and (rows.number(cell, "until") <= lapsed_ms or self._owners.ages.is_ahead(rows.number(cell, "since")))
+            and (owner := rows.text(cell, "owner"))
+            and (rows.number(cell, "until") <= lapsed_ms or has_met(owner, rows.number(cell, "since")))
         )
         return [owner for owner in owners if parse_hold_id(owner).home == block.block]
 
