@@ -10,7 +10,7 @@ from travio_inventory.domain.errors import FinalNo
 from travio_inventory.domain.events import Event, EventType
 from travio_inventory.domain.hold import Cancelled, Confirmed, Expired, Held, Hold, Released, base_id
 from travio_inventory.engine.ports import PublishFailed
-from travio_inventory.store import news
+from travio_inventory.store import journal, news
 from travio_inventory.store.aside import WAITS_MS
 
 SEATS = "A1 A2 A18"
@@ -302,6 +302,7 @@ async def test_a_relay_that_cannot_publish_takes_in_no_more(
     """What is not told stays where its number is bounded; what is beyond that is found in the store again."""
     sale = single_seats
     monkeypatch.setattr(news, "EVENTS_MAX", 2)
+    monkeypatch.setattr(journal, "EVENTS_PER_ROUND_MAX", 1)
     is_down = {"now": True}
 
     async def is_there(_event: Event) -> None:

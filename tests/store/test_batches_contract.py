@@ -467,3 +467,29 @@ async def test_a_batch_that_grew_too_old_on_its_way_to_the_store_is_not_done(blo
     time.sleep(0.1)  # noqa: ASYNC251 - nothing of this process may run
     assert isinstance(await asking, NotDone)
     assert await block.get(A1) == {}
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "most", "ids"),
+    [
+        ("", "", 0, []),
+        ("", "", 1, ["a"]),
+        ("", "", 3, ["a", "b", "c"]),
+        ("", "", 9, ["a", "b", "c", "d"]),
+        ("b", "", 2, ["b", "c"]),
+        ("b\0", "", 2, ["c", "d"]),
+        ("b", "c", 2, ["b"]),
+    ],
+)
+async def test_read_takes_so_many_rows_and_goes_on_behind_the_last(
+    block: Block, start: str, end: str, most: int, ids: list[str]
+) -> None:
+    await block.stands(*(Write(RowKey(Kind.EVENT, name), {}, FREE) for name in ("c", "a", "d", "b")))
+    found = await block.store.read(block.partition, Kind.EVENT, start=start, end=end, most=most)
+    assert [key.id for key in found] == ids
+
+
+async def test_hints_may_travel_without_a_batch(block: Block) -> None:
+    bucket = uuid4().hex
+    assert isinstance(await block.store.apply(block.partition, [], [hint("x", bucket)]), Applied)
+    assert list(await block.store.hinted(Index.EXPIRY, bucket)) == ["x"]

@@ -1,6 +1,6 @@
 """Hands recorded events to the publisher, at least once and in order per hold."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from travio_inventory.domain.events import Event
 from travio_inventory.domain.hold import base_id
@@ -18,6 +18,8 @@ class RelayEvents:
     def __init__(self, journal: Journal, publisher: Publisher) -> None:
         self._journal = journal
         self._publisher = publisher
+        self._suspects: Collection[str] = ()
+        """The holds whose events were refused when no others were taken: the next time the others come first."""
 
     async def __call__(self) -> int:
         """How many events were handed over. One that is refused alone is set aside, and the others go on.
@@ -25,13 +27,15 @@ class RelayEvents:
         Raises BackendUnavailable, and what the publisher raises where it takes none: the rest comes next time.
         """
         round_ = _Round(self._journal, self._publisher)
-        events = await self._journal.unpublished()
+        events = sorted(await self._journal.unpublished(), key=lambda event: base_id(event.hold_id) in self._suspects)
         try:
             for start in range(0, len(events), EVENTS_AT_ONCE):
                 await round_.hand_over(events[start : start + EVENTS_AT_ONCE])
         except Exception:
+            self._suspects = round_.holds
             await round_.set_aside()
             raise
+        self._suspects = round_.holds
         await round_.set_aside()
         if round_.refused and not round_.count:
             raise next(iter(round_.refused.values()))
@@ -46,7 +50,7 @@ class _Round:
         self._journal = journal
         self._publisher = publisher
         self.refused: dict[Event, Exception] = {}
-        self._holds: set[str] = set()
+        self.holds: set[str] = set()
         """Those of the events that were refused: what they did next waits for these."""
         self._attempts = 0
 
@@ -59,11 +63,11 @@ class _Round:
         try:
             await self._publisher.publish(events)
         except Exception as error:
-            if self._attempts >= ATTEMPTS_MAX or (len(self._holds) >= REFUSED_MAX and not self.count):
+            if self._attempts >= ATTEMPTS_MAX or (len(self.holds) >= REFUSED_MAX and not self.count):
                 raise
             if len(events) == 1:
                 self.refused[events[0]] = error
-                self._holds.add(base_id(events[0].hold_id))
+                self.holds.add(base_id(events[0].hold_id))
                 return
         else:
             self.count += len(events)
@@ -80,9 +84,9 @@ class _Round:
 
     def _in_order(self, events: Sequence[Event]) -> Sequence[Event]:
         """But for those that come after one that was refused, of the same hold."""
-        if not self._holds:
+        if not self.holds:
             return events
         for event in events:
-            if base_id(event.hold_id) in self._holds:
+            if base_id(event.hold_id) in self.holds:
                 self.refused[event] = ValueError("the event before it was refused")
-        return [event for event in events if base_id(event.hold_id) not in self._holds]
+        return [event for event in events if base_id(event.hold_id) not in self.holds]

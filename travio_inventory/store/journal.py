@@ -89,7 +89,7 @@ class EventJournal:
 
     async def unpublished(self) -> Sequence[Event]:
         """See Journal. At most about EVENTS_PER_ROUND_MAX: what is left comes in the next round."""
-        if not self._pending:
+        if len(self._pending) < EVENTS_PER_ROUND_MAX:
             await self._look()
             await self._take_places()
             await self._take_news()

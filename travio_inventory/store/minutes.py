@@ -139,7 +139,7 @@ class OpenMinutes:
         while self._settled.get(self.first) == len(self.settles_ms):
             del self._settled[self.first]
             self.first += 1
-        if self.first != self._stored:
+        if self.first and self.first != self._stored:
             await self._store()
 
     def _go_back(self, now_ms: int) -> None:
