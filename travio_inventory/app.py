@@ -45,7 +45,7 @@ from travio_inventory.engine.expire_holds import ExpireHolds
 from travio_inventory.engine.extend_hold import ExtendHold
 from travio_inventory.engine.hold_seats import HoldSeats, HoldTimes
 from travio_inventory.engine.open_trip import OpenTrip
-from travio_inventory.engine.ports import Publisher
+from travio_inventory.engine.ports import Journal, Publisher
 from travio_inventory.engine.read_holds import ReadHolds
 from travio_inventory.engine.read_seat_map import ReadSeatMap
 from travio_inventory.engine.relay_events import RelayEvents
@@ -61,6 +61,7 @@ from travio_inventory.store.batches import Batches
 from travio_inventory.store.definitions import Definitions
 from travio_inventory.store.journal import EventJournal
 from travio_inventory.store.lapses import LapseFinder
+from travio_inventory.store.late_events import LateEvents
 from travio_inventory.store.owners import Owners
 from travio_inventory.store.rules import Rules
 from travio_inventory.store.transitions import Transitions
@@ -326,8 +327,15 @@ def _use_cases(
         block_seats=BlockSeats(trips, holds, commits),
         waitlist=Waitlist(trips, WaitlistTable(owners), commits),
         expire_holds=ExpireHolds(LapseFinder(owners)),
-        relay_events=RelayEvents(EventJournal(owners, is_alone=settings.store == "embedded"), publisher),
+        relay_events=RelayEvents(_journal(settings, owners), publisher),
     )
+
+
+def _journal(settings: Settings, owners: Owners) -> Journal:
+    """Embedded, nobody else writes, and nothing lands late."""
+    if settings.store == "embedded":
+        return EventJournal(owners, is_alone=True)
+    return LateEvents(EventJournal(owners), owners)
 
 
 @contextmanager

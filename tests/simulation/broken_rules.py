@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.simulation import broken_blocks, broken_lists, broken_pairs
+from tests.simulation import broken_blocks, broken_late, broken_lists, broken_pairs
 from tests.simulation.broken_designs import ALONE, BLOCKS_OF_ONE, BROKEN, HONEST, broken, rewrite, unconditionally
 from tests.simulation.plan import Plan
 from travio_inventory.domain.errors import BackendUnavailable, OutcomeUnknown
@@ -43,7 +43,7 @@ from travio_inventory.store.lapses import LapseFinder
 from travio_inventory.store.owners import Owner, Owners, Verdict
 from travio_inventory.store.transitions import Transitions
 
-__all__ = ["BROKEN", "broken_blocks", "broken_lists", "broken_pairs"]
+__all__ = ["BROKEN", "broken_blocks", "broken_late", "broken_lists", "broken_pairs"]
 
 # ---- conditions
 

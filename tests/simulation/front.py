@@ -115,17 +115,19 @@ class Front:
 
     async def release(self, caller: Caller, hold_id: str, *, tries: int) -> Call:
         """Give it back."""
-        return await self._step(
-            "release", caller.holder, hold_id,
-            lambda process: process.commits.run(process.holds.release(caller, hold_id)), tries=tries,
-        )  # fmt: skip
+
+        async def work(process: Process) -> Hold:
+            return await process.commits.run(process.holds.release(caller, hold_id))
+
+        return await self._step("release", caller.holder, hold_id, work, tries=tries)
 
     async def cancel(self, caller: Caller, hold_id: str, *, tries: int) -> Call:
         """Give a booking back."""
-        return await self._step(
-            "cancel", caller.holder, hold_id,
-            lambda process: process.commits.run(process.holds.cancel(caller, hold_id)), tries=tries,
-        )  # fmt: skip
+
+        async def work(process: Process) -> Hold:
+            return await process.commits.run(process.holds.cancel(caller, hold_id))
+
+        return await self._step("cancel", caller.holder, hold_id, work, tries=tries)
 
     async def extend(self, caller: Caller, hold_id: str, *, tries: int) -> Call:
         """Keep it for another while from now: a short one may be over before the hold is anyway."""

@@ -8,7 +8,12 @@ SKEW_S = 2.5
 TTL_S = 20
 LAPSES_S = TTL_S + 2 * SKEW_S + 1
 """After so long a hold has run out by every clock."""
-LATEST_BATCH_S = 32.0
+LATE_S = 30.0
+VERY_LATE_S = 300.0
+"""Later than any look into a minute; then what is left is found by the slow round."""
+PAUSE_S_MAX = 200.0
+"""So long a process stands still at most: longer than every bound."""
+SLOW_ROUND_S = 300.0
 SEGMENTS = 3
 
 
@@ -17,7 +22,8 @@ class Plan:
     """`faults` is the share of batches that fail, `kills` the share of calls under which the process dies,
     `twins` the share of requests with a key that are made by two at once. Holders wish for the last `popular` seats.
     `waiters` join and leave waiting lists, `leaves` is the share of calls whose caller hangs up.
-    With the gate on, holds go through it; an honest edge never forgets, loses or lies.
+    With the gate on, holds go through it; an honest edge never forgets, loses or lies. A late batch is up to `late_s`
+    late, and so often as `pauses` says a process stands still.
     """
 
     seed: int
@@ -36,6 +42,8 @@ class Plan:
     with_gate: bool = False
     honest_edge: bool = False
     still_clocks: bool = False
+    late_s: float = LATE_S
+    pauses: int = 0
 
     @classmethod
     def drawn(cls, seed: int) -> "Plan":
@@ -58,7 +66,14 @@ class Plan:
             honest_edge=random.random() < 0.3,
             still_clocks=random.random() < 0.3,
             waiters=random.choice((0, 0, 2, 4)),
+            late_s=random.choice((LATE_S, LATE_S, VERY_LATE_S)),
+            pauses=random.choice((0, 0, 1, 3)),
         )
+
+    @property
+    def is_very_late(self) -> bool:
+        """Whether a batch may land when all that its hints named is closed."""
+        return self.late_s > LATE_S
 
     @property
     def sweepers(self) -> int:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from tests.simulation.hindsight import ASKING
 from tests.simulation.history import Call
 from tests.simulation.oracle import START_MS
-from tests.simulation.plan import SKEW_S, TTL_S, Plan
+from tests.simulation.plan import SKEW_S, SLOW_ROUND_S, TTL_S, Plan
 from tests.simulation.rough_edge import RoughEdge
 from travio_inventory.domain.errors import AskAgain, BackendUnavailable
 from travio_inventory.domain.events import Event
@@ -28,12 +28,16 @@ from travio_inventory.store.batches import Batches
 from travio_inventory.store.definitions import Definitions
 from travio_inventory.store.journal import EventJournal
 from travio_inventory.store.lapses import LapseFinder
+from travio_inventory.store.late_events import LateEvents
+from travio_inventory.store.memory import MemoryBatches
 from travio_inventory.store.owners import Owners
 from travio_inventory.store.rules import Rules
 from travio_inventory.store.transitions import Transitions
 from travio_inventory.store.waitlists import WaitlistTable
 
 T = TypeVar("T")
+
+SLOW_ROUND_MS = round(SLOW_ROUND_S * 1_000)
 
 
 @dataclass(slots=True)
@@ -64,6 +68,8 @@ class Process:
         self.clock = SkewedClock(0)
         self.clock.jump(random)
         self.kills = 0
+        self.still_until_s = 0.0
+        """Until when nothing of it runs."""
         self._plan = plan
         self._batches = batches
         self._edge = edge
@@ -108,11 +114,16 @@ class Process:
     def kill(self) -> None:
         """End all that runs here; the process is up again at once, and remembers nothing."""
         self.kills += 1
+        self.still_until_s = 0.0
         tasks = list(self._tasks)
         self._tasks.clear()
         for task in tasks:
             task.cancel()
         self._boot()
+
+    def stand_still(self, seconds: float) -> None:
+        """Do nothing for so long, as on a stop signal; then go on as if nothing had been."""
+        self.still_until_s = asyncio.get_running_loop().time() + seconds
 
     def adopt(self, task: asyncio.Task[Any]) -> None:
         """The task runs in this process."""
@@ -134,6 +145,14 @@ def steady_process(batches: Batches, plan: Plan | None = None) -> Process:
 
 
 _LIVES_IN: ContextVar[Process | None] = ContextVar("_LIVES_IN", default=None)
+
+
+def still_until_s(handle: asyncio.Handle) -> float:
+    """When the callback's process goes on; what is under way to the store or in it stands still for nobody."""
+    process: Process | None = handle._context.get(_LIVES_IN)  # type: ignore[attr-defined]  # the loop's own
+    if process is None or isinstance(getattr(handle._callback, "__self__", None), MemoryBatches):  # type: ignore[attr-defined]  # too
+        return 0.0
+    return process.still_until_s
 
 
 def adopting(
@@ -175,7 +194,7 @@ class Sweeper:
     """Ends lapsed holds in a process, round after round."""
 
     def __init__(self, process: Process) -> None:
-        self._round = ExpireHolds(LapseFinder(process.owners))
+        self._round = ExpireHolds(LapseFinder(process.owners, slow_every_ms=SLOW_ROUND_MS))
 
     async def __call__(self) -> None:
         """One round. Raises BackendUnavailable."""
@@ -190,7 +209,9 @@ class Relay:
 
     def __init__(self, process: Process, post: Post) -> None:
         post.lives.append([])
-        self._round = RelayEvents(EventJournal(process.owners), post)
+        self._round = RelayEvents(
+            LateEvents(EventJournal(process.owners), process.owners, slow_every_ms=SLOW_ROUND_MS), post
+        )
 
     async def __call__(self) -> None:
         """One round. Raises BackendUnavailable, PublishFailed."""

@@ -1,7 +1,8 @@
 """An event loop whose clock jumps and whose order of equals is drawn by a seed: same seed, same run."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
+from contextvars import Context
 from heapq import heappop
 from random import Random
 from typing import Any, TypeVar
@@ -19,6 +20,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def __init__(self, seed: int) -> None:
         self._now = 0.0
         self._order = Random(seed)
+        self.stands_still_until: Callable[[asyncio.Handle], float] | None = None
+        """When what a callback belongs to goes on, where it stands still."""
         super().__init__()
 
     def time(self) -> float:
@@ -40,8 +43,17 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         if len(turn) > 1:
             self._order.shuffle(turn)
         for handle in turn:
-            if not handle._cancelled:
-                handle._run()
+            self._do(handle)
+
+    def _do(self, handle: asyncio.Handle) -> None:
+        """Run the callback, now or when what it belongs to goes on."""
+        if handle._cancelled:
+            return
+        until = self.stands_still_until(handle) if self.stands_still_until else 0.0
+        if until > self._now:
+            self.call_at(until, self._do, handle, context=Context())
+        else:
+            handle._run()
 
 
 def run_virtually(seed: int, main: Coroutine[Any, Any, T]) -> T:

@@ -50,6 +50,8 @@ class Index(StrEnum):
     JOURNAL = "journal"
     HOLDS = "holds"
     WAITLISTS = "waitlists"
+    TRIPS = "trips"
+    TOLD = "told"
 
 
 class Partition(NamedTuple):

@@ -9,6 +9,7 @@ from travio_inventory.store.batches import (
     ABSENT,
     Applied,
     Batches,
+    Hint,
     Kind,
     NotDone,
     Partition,
@@ -20,6 +21,7 @@ from travio_inventory.store.batches import (
     Unknown,
     Write,
 )
+from travio_inventory.store.open_trips import opened
 
 CELLS_PER_BATCH_MAX = 160
 """A prepared text of more rows costs a CQL server too much memory. Nothing that is stored depends on it."""
@@ -37,7 +39,9 @@ class Definitions:
 
     async def define(self, trip: Trip) -> Trip:
         """See Trips."""
-        row = await self._insert(_partition(trip.key), [Write(_DEFINITION, ABSENT, {"definition": trip.definition})])
+        row = await self._insert(
+            _partition(trip.key), [Write(_DEFINITION, ABSENT, {"definition": trip.definition})], [opened(trip)]
+        )
         standing = read_definition(rows.text(row[_DEFINITION], "definition")) if row else trip
         if not trip.asks_for(standing):
             raise TripDefinedOtherwise
@@ -62,11 +66,11 @@ class Definitions:
         row = standing.get(_DEFINITION)
         return None if row is None else read_definition(rows.text(row, "definition"))
 
-    async def _insert(self, partition: Partition, writes: Sequence[Write]) -> Rows:
+    async def _insert(self, partition: Partition, writes: Sequence[Write], hints: Sequence[Hint] = ()) -> Rows:
         """Make rows where there are none, however often it takes to know; those that stood, none where all are new."""
         was_sent = False
         for _ in range(TRIES_MAX):
-            match await self._batches.apply(partition, writes):
+            match await self._batches.apply(partition, writes, hints):
                 case Applied():
                     return {}
                 case Refused(rows=standing):

@@ -11,6 +11,7 @@ from travio_inventory.store import rows
 from travio_inventory.store.aside import Aside
 from travio_inventory.store.batches import Index, Kind, Row, RowKey, Rows, StoreUnavailable
 from travio_inventory.store.minutes import SET_BACK_MS, OpenMinutes, Place
+from travio_inventory.store.open_trips import EVERY_MS, SlowRound
 from travio_inventory.store.owners import Owners, Verdict
 
 ROWS_TOGETHER_MAX = 160
@@ -32,14 +33,18 @@ class _Look:
 class LapseFinder:
     """Implements `engine.ports.Lapses`. One process may run several; they do no harm, only more work.
 
-    What its own process began it knows to the millisecond; the index tells of what others did.
+    What its own process began it knows to the millisecond; the index tells of what others did; and a slow round over
+    all open trips finds what landed when its index entries were closed.
     """
 
-    def __init__(self, owners: Owners) -> None:
+    def __init__(self, owners: Owners, *, slow_every_ms: int = EVERY_MS) -> None:
         self._owners = owners
         self._clock = owners.clock
         self._minutes = OpenMinutes(owners.batches, Index.EXPIRY, owners.clock)
         self._aside = Aside[BlockKey]("blocks to sweep", owners.clock.elapsed_ms)
+        self._slow = SlowRound(
+            owners.batches, owners.clock, name="sweepers", random=owners.random, every_ms=slow_every_ms
+        )
         self._looks: dict[BlockKey, _Look] = {}
         self._ahead_ms = self._clock.now_ms() - self._clock.elapsed_ms()
         self._round_ms = 0
@@ -55,7 +60,9 @@ class LapseFinder:
             self._again |= self._owners.news.all_due()
         live = await self._named(self._round_ms)
         self._looks = {block: look for block, look in self._looks.items() if block in live}
-        asked = self._again.union(*map(_blocks, self._settling.values()), filter(self._is_due, live))
+        asked = self._again.union(
+            *map(_blocks, self._settling.values()), filter(self._is_due, live), await self._slow_blocks()
+        )
         self._due = {block for block in asked if not self._aside.is_waiting(block)}
         self._again = asked - self._due
         return sorted(self._due)
@@ -110,6 +117,13 @@ class LapseFinder:
             await self._minutes.settled(self._settling, self._round_ms)
         except StoreUnavailable:
             raise BackendUnavailable from None
+
+    async def _slow_blocks(self) -> list[BlockKey]:
+        """Those whose turn it is, whether anything leads there or not; that can wait where the store is away."""
+        try:
+            return await self._slow.next_blocks()
+        except StoreUnavailable:
+            return []
 
     def _is_left(self, place: Place) -> bool:
         """Whether the place was not swept."""

@@ -54,7 +54,7 @@ class Fault(Enum):
     UNANSWERED = auto()
     """Applied, and Unknown."""
     LATE = auto()
-    """Unknown, and applied LATE_S afterwards."""
+    """Unknown, and applied LATE_S afterwards, or later still."""
     TWICE = auto()
     """Applied, and applied once more LATE_S afterwards; some of the answers are Unknown."""
     SLOW = auto()
@@ -67,7 +67,9 @@ class Fault(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Faults:
-    """How often which fault happens (probabilities), and how long a message travels at most, in seconds."""
+    """How often which fault happens (probabilities); how long a message travels at most, and how late a late one is, in
+    seconds.
+    """
 
     lost: float = 0.0
     unanswered: float = 0.0
@@ -77,6 +79,7 @@ class Faults:
     not_done: float = 0.0
     read_failed: float = 0.0
     delay_s_max: float = 0.0
+    late_s_max: float = LATE_S[1]
 
     @classmethod
     def none(cls) -> Self:
@@ -84,7 +87,7 @@ class Faults:
         return cls()
 
     @classmethod
-    def share(cls, of_batches: float) -> Self:
+    def share(cls, of_batches: float, *, late_s_max: float = LATE_S[1]) -> Self:
         """A rough day: this share of the batches (at most 0.8) fails in one way or another."""
         return cls(
             lost=of_batches * 0.25,
@@ -95,6 +98,7 @@ class Faults:
             not_done=of_batches * 0.1,
             read_failed=of_batches * 0.3,
             delay_s_max=0.05,
+            late_s_max=late_s_max,
         )
 
     def draw(self, random: Random) -> Fault | None:
@@ -194,7 +198,7 @@ class MemoryBatches:
             case Fault.LOST:
                 return
             case Fault.LATE:
-                after_s = self._random.uniform(*LATE_S)
+                after_s = self._late_s()
             case Fault.SLOW:
                 after_s = self._random.uniform(*SLOW_S)
             case _:
@@ -207,7 +211,7 @@ class MemoryBatches:
         """Try the batch; one that was answered Refused never arrives again, for that is definite."""
         outcome = self._try(partition, writes)
         if fault is Fault.TWICE and (answer is None or isinstance(outcome, Applied)):
-            again_s = self._random.uniform(*LATE_S)
+            again_s = self._late_s()
             asyncio.get_running_loop().call_later(again_s, self._try, partition, writes)
         if answer is not None and not answer.done():
             answer.set_result(outcome)
@@ -226,6 +230,9 @@ class MemoryBatches:
         if self.observe is not None:
             self.observe(partition, [(key, row, rows.get(key, {})) for key, row in before.items()])
         return Applied()
+
+    def _late_s(self) -> float:
+        return self._random.uniform(LATE_S[0], self.faults.late_s_max)
 
     def _delay_s(self) -> float:
         return self._random.uniform(0, self.faults.delay_s_max)

@@ -95,7 +95,7 @@ class Owners:
         self.watch = watch
         self.rules = rules
         self._background = background
-        self._random = random
+        self.random = random
         self.ages = Ages(clock, clock_bound_ms=rules.clock_bound_ms)
         self.epochs = Epochs(batches, clock, background)
         self.news = News()
@@ -128,11 +128,11 @@ class Owners:
 
     def new_digest(self) -> str:
         """The digest of an id that nobody can guess or has."""
-        return f"{self._random.getrandbits(4 * DIGEST_CHARS):0{DIGEST_CHARS}x}"
+        return f"{self.random.getrandbits(4 * DIGEST_CHARS):0{DIGEST_CHARS}x}"
 
     async def pause(self) -> None:
         """Wait a moment, jittered, before trying again."""
-        await asyncio.sleep(self._random.uniform(*PAUSE_S))
+        await asyncio.sleep(self.random.uniform(*PAUSE_S))
 
     async def home(self, organization: str, hold_id: str) -> Row | None:
         """The hold's own row, None where there is none. Raises StoreUnavailable."""

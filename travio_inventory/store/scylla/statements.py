@@ -35,7 +35,14 @@ _KEY = ("tenant", "name", "number", "kind", "id", "segment")
 _WHERE = " AND ".join(f"{name} = ?" for name in _KEY)
 _PARTITION = " AND ".join(f"{name} = ?" for name in _KEY[:3])
 _ROW = f"SELECT kind, id, segment, {', '.join(COLUMNS)} FROM"
-_LISTINGS = {Index.EXPIRY: "hints", Index.JOURNAL: "hints", Index.HOLDS: "listings", Index.WAITLISTS: "listings"}
+_LISTINGS = {
+    Index.EXPIRY: "hints",
+    Index.JOURNAL: "hints",
+    Index.TOLD: "hints",
+    Index.HOLDS: "listings",
+    Index.WAITLISTS: "listings",
+    Index.TRIPS: "listings",
+}
 
 _int32 = struct.Struct(">i").pack
 
