@@ -320,6 +320,10 @@ class World:
         relay = Relay(Process(self.plan, self.batches, self.edge, self.random), post)
         for _ in range(3):
             await relay()
+        until_s = _now_s() + (2 * PAUSE_S_MAX if self.plan.pauses else 0)
+        while _now_s() < until_s:  # what stood still may have recorded in an epoch that is yet to come
+            await asyncio.sleep(10)
+            await relay()
         if len(post.lives[0]) != len({event.id for event in post.lives[0]}):
             raise Violated("I8 told twice by one relay")
         self._judge_events(post.lives[0])
