@@ -3,7 +3,7 @@
 Of a pair each half may go alone: the other still holds, and no promise breaks.
 """
 
-from collections.abc import Collection, Coroutine, Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -283,11 +283,10 @@ def _lock_out_oneself(patch: pytest.MonkeyPatch) -> None:
 
 @broken("a refill whose lease is younger than its read", "I7", replace(HONEST, viewers=20))
 def _lease_afterwards(patch: pytest.MonkeyPatch) -> None:
-    async def read_missing(self: ReadSeatMap, trip: Trip, cached: Collection[int]) -> dict[int, bytes]:
-        missing = [block for block in range(trip.block_count) if block not in cached]
-        packed = {block: await self._holds.pack(trip, block) for block in missing}
-        leases = await self._cache.lease(trip.key, missing)
+    async def read_portion(self: ReadSeatMap, trip: Trip, blocks: Sequence[int]) -> dict[int, bytes]:
+        packed = {block: await self._holds.pack(trip, block) for block in blocks}
+        leases = await self._cache.lease(trip.key, blocks)
         await self._cache.fill(trip.key, {block: (leases[block], content) for block, content in packed.items()})
         return packed
 
-    patch.setattr(ReadSeatMap, "_read_missing", read_missing)
+    patch.setattr(ReadSeatMap, "_read_portion", read_portion)
