@@ -114,16 +114,16 @@ def _lost(user: str, own: Sequence[Call], *, is_there: bool) -> Iterator[str]:
 
 
 def _moved_back(user: str, own: Sequence[Call]) -> Iterator[str]:
-    """A place never grows while it stands."""
-    last = inf
+    """A place is never further back than it was first told to be, while it stands."""
+    first = inf
     for call in own:
         if call.op == "leave":
-            last = inf
+            first = inf
         elif call.answer is Answer.OK:
             place = int(call.told.removeprefix("place "))
-            if place > last:
-                yield f"I7 {user} was at {last} and then at {place}"
-            last = place
+            if place > first:
+                yield f"I7 {user} was at {first} and then at {place}"
+            first = place if first == inf else first
 
 
 def _overtaken(by_user: Mapping[str, Sequence[Call]], places: Mapping[str, int]) -> Iterator[str]:

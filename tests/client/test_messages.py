@@ -193,5 +193,5 @@ async def test_a_user_gets_in_line_and_out_of_it(service: ScriptedService, inven
     assert entry.joined_at == datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
     joined, listed, left = service.requests
     assert (joined.user_id, joined.seat_class, joined.requested_seats) == ("u1", "first", 2)
-    assert listed.user_id == "u1"
+    assert (listed.user_id, listed.organization_id) == ("u1", "default")
     assert (left.user_id, left.trip_id, left.seat_class) == ("u1", "t1", "first")

@@ -157,7 +157,7 @@ async def view(sale: Sale) -> View:
         seen = await picture(sale)
     except TripOpening:
         seen = Picture({}, [])
-    waits = [entry for by in ("ann", "bob") for entry in await sale.inventory.waitlist.list(by)]
+    waits = [entry for by in ("ann", "bob") for entry in await sale.waits(by)]
     return View(seen, [(entry.holder, entry.seat_class, entry.position) for entry in waits])
 
 

@@ -150,8 +150,10 @@ class MeteredStore:
             f"read {kind}", lambda: self.store.read(partition, kind, start=start, end=end, most=most)
         )
 
-    async def hinted(self, index: Index, bucket: str, *, most: int | None = None) -> Sequence[str]:
-        return await self.meter.call(f"hinted {index}", lambda: self.store.hinted(index, bucket, most=most))
+    async def hinted(self, index: Index, bucket: str, *, after: str = "", most: int | None = None) -> Sequence[str]:
+        return await self.meter.call(
+            f"hinted {index}", lambda: self.store.hinted(index, bucket, after=after, most=most)
+        )
 
 
 def metered_edge(edge: Edge, meter: Meter) -> Edge:

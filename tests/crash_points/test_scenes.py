@@ -29,7 +29,7 @@ READS: dict[str, Callable[[Sale], Awaitable[object]]] = {
     "check_availability": lambda sale: sale.inventory.check_availability(
         sale.trip.key, Ends("A", "D"), passengers=1, seat_class=""
     ),
-    "waitlist.list": lambda sale: sale.inventory.waitlist.list("ann"),
+    "waitlist.page": lambda sale: sale.waits("ann"),
 }
 """What writes nothing to the store."""
 

@@ -17,6 +17,7 @@ from travio_inventory.store.batches import (
     NotDone,
     Outcome,
     Partition,
+    Refused,
     RowKey,
     Rows,
     StoreUnavailable,
@@ -43,6 +44,8 @@ class Spoil(Enum):
     """Unknown, and applied when the test delivers it."""
     NOT_DONE = auto()
     """NotDone."""
+    REFUSED = auto()
+    """Refused, as if others were always a moment ahead."""
 
 
 # ---- which batches
@@ -135,7 +138,7 @@ class Line:
         self.spoiled = 0
         self.batches = 0
         self._store = store
-        self._name = name
+        self.name = name
         self._spoilings: list[_Spoiling] = []
         self._stalls: list[Stall] = []
         self._read_stalls: list[Stall] = []
@@ -185,10 +188,10 @@ class Line:
 
     async def note(self, index: Index, number: int, entry: str) -> None:
         """Somebody writes that into the index."""
-        await self._store.apply(Partition(Table.CURSORS, self._name, index), [], [self._named(index, number, entry)])
+        await self._store.apply(Partition(Table.CURSORS, self.name, index), [], [self._named(index, number, entry)])
 
     def _named(self, index: Index, number: int, entry: str) -> Hint:
-        return Hint(index, self._name + bucket_of(number), entry)
+        return Hint(index, self.name + bucket_of(number), entry)
 
     # ---- what a process does with it
 
@@ -201,7 +204,7 @@ class Line:
             if stall.only(partition, writes):
                 await stall.wait()
         own = self._own(partition)
-        named = [Hint(hint.of, self._name + hint.bucket, hint.entry) for hint in hints]
+        named = [Hint(hint.of, self.name + hint.bucket, hint.entry) for hint in hints]
         match self._next_spoil(partition, writes):
             case None:
                 return await self._store.apply(own, writes, named, send_by=send_by)
@@ -211,6 +214,8 @@ class Line:
                 self._late.append(_Late(own, list(writes), named))
             case Spoil.NOT_DONE:
                 return NotDone("spoiled")
+            case Spoil.REFUSED:
+                return Refused(await self._store.get(own, [write.key for write in writes]))
             case Spoil.LOST:
                 pass
         return Unknown("spoiled")
@@ -238,13 +243,13 @@ class Line:
         self.rows_read[kind] += len(found)
         return found
 
-    async def hinted(self, index: Index, bucket: str, *, most: int | None = None) -> Sequence[str]:
+    async def hinted(self, index: Index, bucket: str, *, after: str = "", most: int | None = None) -> Sequence[str]:
         if (index, bucket) in self._unlistable:
             raise StoreUnavailable("spoiled")
-        return await self._store.hinted(index, self._name + bucket, most=most)
+        return await self._store.hinted(index, self.name + bucket, after=after, most=most)
 
     def _own(self, partition: Partition) -> Partition:
-        return partition._replace(organization=self._name) if partition.table is Table.CURSORS else partition
+        return partition._replace(organization=self.name) if partition.table is Table.CURSORS else partition
 
     def _readable(self, partition: Partition) -> None:
         if partition in self._unreadable:

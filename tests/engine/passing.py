@@ -41,5 +41,5 @@ class Passing:
     ) -> Rows:
         return await self.store.read(partition, kind, start=start, end=end, most=most)
 
-    async def hinted(self, index: Index, bucket: str, *, most: int | None = None) -> Sequence[str]:
-        return await self.store.hinted(index, bucket, most=most)
+    async def hinted(self, index: Index, bucket: str, *, after: str = "", most: int | None = None) -> Sequence[str]:
+        return await self.store.hinted(index, bucket, after=after, most=most)

@@ -291,6 +291,10 @@ class Sale:
         """Wait no longer."""
         await self.inventory.waitlist.leave(self.caller(by), self.trip.key.trip, seat_class)
 
+    async def waits(self, by: str = "ann") -> Sequence[WaitlistEntry]:
+        """All that the user waits for, of whatever organization."""
+        return (await self.inventory.waitlist.page(by, most=1_000)).entries
+
     # ---- what the house does
 
     async def block(self, seats: str, *, reason: str = "broken") -> int:

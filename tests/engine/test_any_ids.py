@@ -56,7 +56,7 @@ async def tell(store: Batches, ids: Sequence[str]) -> None:
         holds = await other.inventory.read_holds.all(buyer, trip_id=trip_id, include_ended=True)
         assert {each.id for each in holds} == {lapsing.id, sold.id}
         await one.waitlist.join(loser, trip_id, second, 1)
-        waits = [entry for entry in await other.inventory.waitlist.list(bob) if entry.trip == trip.key]
+        waits = [entry for entry in await other.waits(bob) if entry.trip == trip.key]
         assert [(entry.holder, entry.seat_class) for entry in waits] == [(bob, second)]
         told = {(event.hold_id, event.type): event for event in await sale.relay()}
         bought = told[sold.id, EventType.SEATS_PURCHASED]

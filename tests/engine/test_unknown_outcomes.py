@@ -15,6 +15,7 @@ from travio_inventory.domain.errors import (
     HoldExpired,
     HoldReleased,
     OutcomeUnknown,
+    Overloaded,
     SeatContended,
     SeatTaken,
 )
@@ -365,3 +366,47 @@ async def test_what_cannot_be_read_is_unavailable(sale: Sale) -> None:
         await sale.map()
     sale.line.mend()
     assert await sale.find(hold) == hold
+
+
+@pytest.mark.parametrize("step", STEPS)
+async def test_a_step_that_was_only_ever_refused_is_not_told_to_be_unknown(sale: Sale, step: Step) -> None:
+    hold = await ready(sale, step)
+    sale.line.spoil(Spoil.REFUSED, commits)
+    with pytest.raises(Overloaded):
+        await step(sale, hold)
+    sale.line.mend()
+    assert await sale.find(hold) == hold
+
+
+@pytest.mark.parametrize("step", STEPS)
+async def test_a_step_that_is_refused_after_an_unknown_stays_unknown(sale: Sale, step: Step) -> None:
+    hold = await ready(sale, step)
+    sale.line.spoil(Spoil.LATE, commits, times=1)
+    sale.line.spoil(Spoil.REFUSED, commits)
+    with pytest.raises(OutcomeUnknown):
+        await step(sale, hold)
+
+
+@pytest.mark.parametrize("holds_per_holder_max", [0, 2])
+async def test_a_key_that_could_only_not_be_bound_is_not_told_to_be_unknown(
+    market: Market, holds_per_holder_max: int
+) -> None:
+    sale = await market.open(holds_per_holder_max=holds_per_holder_max)
+    sale.line.spoil(Spoil.REFUSED, ledgers)
+    with pytest.raises(Overloaded):
+        await sale.hold(SEATS, key="k")
+    sale.line.mend()
+    sale.line.spoil(Spoil.LOST, ledgers, times=1)
+    sale.line.spoil(Spoil.REFUSED, ledgers)
+    with pytest.raises(OutcomeUnknown):
+        await sale.hold(SEATS, key="k")
+    sale.line.mend()
+    assert (await sale.hold(SEATS, key="k")).is_live
+
+
+async def test_a_burn_that_is_unknown_makes_no_hold_unknown_that_was_refused(sale: Sale) -> None:
+    another = sale.elsewhere()
+    await sale.hold("A1", by="bob")
+    another.line.spoil(Spoil.LOST, burns)
+    with pytest.raises(BackendUnavailable):
+        await another.hold(SEATS, key="k")

@@ -5,17 +5,20 @@ from collections.abc import Sequence
 
 import pytest
 
-from tests.engine.line import Spoil
+from tests.engine.line import Spoil, any_batch
 from tests.engine.sale import Market, Sale
 from travio_inventory.domain.errors import (
     BackendUnavailable,
     InvalidRequest,
     NotOnWaitlist,
     OutcomeUnknown,
+    Overloaded,
     TripNotFound,
 )
 from travio_inventory.domain.hold import Caller
-from travio_inventory.store.batches import Partition, Write
+from travio_inventory.store import list_turns, places
+from travio_inventory.store.batches import Hint, Index, Kind, Partition, Table, Write
+from travio_inventory.store.waitlists import WaitlistTable
 
 
 @pytest.fixture
@@ -45,7 +48,7 @@ async def test_joining_again_keeps_the_place(sold_out: Sale) -> None:
 async def test_twelve_who_join_at_once_get_twelve_places(sold_out: Sale) -> None:
     processes = [sold_out, sold_out.elsewhere(), sold_out.elsewhere()]
     entries = await asyncio.gather(*(processes[n % 3].join(f"u{n}") for n in range(12)))
-    places = [(await sold_out.inventory.waitlist.list(f"u{n}"))[0].position for n in range(12)]
+    places = [(await sold_out.waits(f"u{n}"))[0].position for n in range(12)]
     assert sorted(places) == list(range(1, 13))
     assert max(entry.position for entry in entries) == 12
 
@@ -53,15 +56,17 @@ async def test_twelve_who_join_at_once_get_twelve_places(sold_out: Sale) -> None
 async def test_one_who_joins_twelve_times_at_once_has_one_place(sold_out: Sale) -> None:
     await sold_out.join("bob")
     await asyncio.gather(*(sold_out.join("ann") for _ in range(12)))
-    assert [entry.position for entry in await sold_out.inventory.waitlist.list("ann")] == [2]
+    assert [entry.position for entry in await sold_out.waits("ann")] == [2]
 
 
 async def test_who_leaves_makes_room(sold_out: Sale) -> None:
     for who in ("ann", "bob", "cid"):
         await sold_out.join(who)
     await sold_out.leave("ann")
-    assert [(await sold_out.inventory.waitlist.list(who))[0].position for who in ("bob", "cid")] == [1, 2]
-    assert list(await sold_out.inventory.waitlist.list("ann")) == []
+    assert [(await sold_out.join(who)).position for who in ("bob", "cid")] == [1, 2]
+    assert [(await sold_out.waits(who))[0].position for who in ("bob", "cid")] == [1, 2]
+    assert list(await sold_out.waits("ann")) == []
+    assert (await sold_out.join("dan")).position == 3
 
 
 async def test_who_joins_again_joins_the_end(sold_out: Sale) -> None:
@@ -94,14 +99,14 @@ async def test_a_user_lists_all_they_wait_for_oldest_first(sold_out: Sale) -> No
         await sold_out.join("ann", seat_class)
         sold_out.clock.pass_s(1)
     await sold_out.join("bob", "first")
-    listed = await sold_out.elsewhere().inventory.waitlist.list("ann")
+    listed = await sold_out.elsewhere().waits("ann")
     assert [(entry.seat_class, entry.holder) for entry in listed] == [("second", "ann"), ("", "ann"), ("first", "ann")]
 
 
 async def test_a_class_that_the_trip_does_not_have_is_refused(sold_out: Sale) -> None:
     with pytest.raises(InvalidRequest, match="seat_class"):
         await sold_out.join("ann", "third")
-    assert list(await sold_out.inventory.waitlist.list("ann")) == []
+    assert list(await sold_out.waits("ann")) == []
 
 
 async def test_nobody_waits_for_a_trip_that_is_not_there(sold_out: Sale) -> None:
@@ -166,3 +171,138 @@ async def test_a_store_that_cannot_be_read_at_all_has_done_nothing(sold_out: Sal
     sold_out.line.cannot_read(seen[0])
     with pytest.raises(BackendUnavailable):
         await sold_out.join("ann")
+
+
+async def test_a_thousand_who_join_at_once_each_get_a_place_at_once(sold_out: Sale) -> None:
+    """They go together: some dozens of batches, and none of them is told that it is unknown."""
+    batches = list[Partition]()
+
+    def count(partition: Partition, _: Sequence[Write]) -> bool:
+        batches.append(partition)
+        return False
+
+    sold_out.line.spoil(Spoil.LOST, count)
+    processes = [sold_out, sold_out.elsewhere()]
+    entries = await asyncio.gather(*(processes[n % 2].join(f"u{n}") for n in range(1_000)))
+    assert sorted(entry.position for entry in entries) == list(range(1, 1_001))
+    assert len(batches) < 100
+
+
+async def test_who_joins_reads_no_more_of_a_long_list_than_of_a_short_one(sold_out: Sale) -> None:
+    await asyncio.gather(*(sold_out.join(f"u{n}") for n in range(200)))
+    await sold_out.leave("u7")
+    assert (await sold_out.join("ann")).position == 200
+    assert sold_out.line.reads[Kind.ENTRY] == 0
+
+
+async def test_a_list_is_counted_once_in_half_a_minute_for_all_who_join_again(
+    sold_out: Sale, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await asyncio.gather(*(sold_out.join(f"u{n}") for n in range(20)))
+    places_taken = [(await sold_out.waits(f"u{n}"))[0].position for n in range(20)]
+    first = places_taken.index(1)
+    behind = [f"u{n}" for n in range(20) if n != first]
+    for _ in range(3):
+        told = [(await sold_out.join(who)).position for who in behind]
+        assert sorted(told) == list(range(2, 21))
+    await sold_out.leave(f"u{first}")
+    assert sorted([(await sold_out.join(who)).position for who in behind]) == list(range(2, 21))
+    assert sold_out.line.reads[Kind.ENTRY] == 1
+    monkeypatch.setattr(places, "COUNT_EVERY_S", 0.0)
+    monkeypatch.setattr(places, "READ_AT_ONCE", 7)
+    assert sorted([(await sold_out.join(who)).position for who in behind]) == list(range(1, 20))
+
+
+async def test_a_list_that_is_too_long_to_be_counted_tells_the_places_that_were_taken(
+    sold_out: Sale, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(places, "ENTRIES_MAX", 2)
+    for who in ("ann", "bob", "cid"):
+        await sold_out.join(who)
+    await sold_out.leave("ann")
+    assert (await sold_out.join("cid")).position == 3
+    assert sold_out.line.reads[Kind.ENTRY] == 0
+
+
+@pytest.mark.parametrize("step", ["join", "leave"])
+async def test_who_was_only_ever_refused_is_told_that_nothing_was_done(sold_out: Sale, step: str) -> None:
+    if step == "leave":
+        await sold_out.join("ann")
+    sold_out.line.spoil(Spoil.REFUSED, any_batch)
+    with pytest.raises(Overloaded):
+        await (sold_out.join("ann") if step == "join" else sold_out.leave("ann"))
+    sold_out.line.mend()
+    assert len(await sold_out.waits("ann")) == (step == "leave")
+
+
+async def test_a_refusal_after_an_unknown_leaves_it_unknown(sold_out: Sale) -> None:
+    sold_out.line.spoil(Spoil.LATE, any_batch, times=1)
+    sold_out.line.spoil(Spoil.REFUSED, any_batch)
+    with pytest.raises(OutcomeUnknown):
+        await sold_out.join("ann")
+    sold_out.line.mend()
+    await sold_out.line.deliver_late()
+    assert [entry.position for entry in await sold_out.waits("ann")] == [1]
+
+
+async def test_one_who_does_not_wait_does_not_stop_those_who_go_with_them(sold_out: Sale) -> None:
+    await sold_out.join("bob")
+    stall = sold_out.line.stall(any_batch)
+    first = asyncio.create_task(sold_out.join("ann"))
+    await stall.reached.wait()
+    together = [
+        asyncio.create_task(step) for step in (sold_out.leave("cid"), sold_out.join("dan"), sold_out.leave("bob"))
+    ]
+    await asyncio.sleep(0.01)
+    sold_out.line.mend()
+    stall.go.set()
+    assert (await first).position == 2
+    refused, joined, left = await asyncio.gather(*together, return_exceptions=True)
+    assert isinstance(refused, NotOnWaitlist)
+    assert left is None
+    assert not isinstance(joined, BaseException)
+    assert (await sold_out.join("eve")).position == 3
+
+
+async def test_a_caller_that_is_gone_leaves_the_others_their_turn(
+    sold_out: Sale, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(list_turns, "TOGETHER_MAX", 1)
+    stall = sold_out.line.stall(any_batch)
+    table, key = WaitlistTable(sold_out.process.owners), sold_out.trip.key
+    dying = asyncio.create_task(table.join(sold_out.caller("ann"), key, "", 1))
+    await stall.reached.wait()
+    joining = asyncio.create_task(table.join(sold_out.caller("bob"), key, "", 1))
+    await asyncio.sleep(0.01)
+    dying.cancel()
+    sold_out.line.mend()
+    assert (await joining).position == 1
+
+
+async def test_one_organization_does_not_see_what_a_user_waits_for_at_another(sold_out: Sale, market: Market) -> None:
+    other = await market.open(seats=2)
+    user = f"user of {sold_out.trip.key.organization}"
+    other.line.name = sold_out.line.name
+    for sale in (sold_out, other):
+        await sale.join(user)
+        await sale.join(user, "first")
+    assert len(await sold_out.waits(user)) == 4
+    for sale in (sold_out, other):
+        organization = sale.trip.key.organization
+        page = await sold_out.inventory.waitlist.page(user, organization=organization, most=100)
+        assert {entry.trip.organization for entry in page.entries} == {organization}
+        assert (len(page.entries), page.next) == (2, "")
+
+
+async def test_all_that_a_user_waits_for_is_found_page_by_page(sold_out: Sale) -> None:
+    """Lists that were left are passed over, at a cost that has a bound."""
+    for seat_class in ("", "first", "second"):
+        await sold_out.join("ann", seat_class)
+    await sold_out.leave("ann", "first")
+    gone = [Hint(Index.WAITLISTS, "ann", "\x1f".join((sold_out.trip.key.organization, f"a{n}", ""))) for n in range(5)]
+    await sold_out.line.apply(Partition(Table.WAITLISTS, "", ""), [], gone)
+    found, after, pages = list[str](), "", 0
+    while pages == 0 or after:
+        page = await sold_out.inventory.waitlist.page("ann", after=after, most=2)
+        found, after, pages = found + [entry.seat_class for entry in page.entries], page.next, pages + 1
+    assert (sorted(found), pages) == (["", "second"], 5)

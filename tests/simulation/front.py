@@ -207,7 +207,11 @@ class Front:
         entries: list[WaitlistEntry] = []
 
         async def work(process: Process) -> None:
-            entries.extend(await process.waitlist.list(holder))
+            after = ""
+            while page := await process.waitlist.page(holder, after=after, most=1):
+                entries.extend(page.entries)
+                if not (after := page.next):
+                    return
 
         return _write_down_places(await self._step("waits", holder, "", work, tries=1), entries)
 
@@ -262,8 +266,8 @@ def _write_down(call: Call, task: "asyncio.Task[Hold | None]") -> None:
         case None:
             call.answer = Answer.OK
             _write_down_hold(call, task.result())
-        case OutcomeUnknown():
-            pass
+        case OutcomeUnknown() as refusal:
+            call.told = refusal.reason
         case AskAgain() as refusal:
             call.answer, call.told = Answer.AGAIN, refusal.reason
         case HoldEnded() as refusal if call.op == "hold":

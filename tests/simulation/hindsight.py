@@ -9,6 +9,7 @@ from math import inf
 
 from tests.simulation.history import Answer, Call
 from tests.simulation.oracle import LIVE, Oracle, Span, Step, Violated, seconds_of
+from travio_inventory.domain.errors import OutcomeUnknown
 from travio_inventory.domain.hold import base_id, late_id
 from travio_inventory.engine.ports import Cell
 from travio_inventory.store.batches import Kind, RowKey
@@ -60,6 +61,7 @@ class Hindsight:
         self._judge_blocking()
         if self.good_day:
             self._judge_leavings()
+            self._judge_unknown()
         for call in self.calls:
             match call.op:
                 case "hold" if call.answer is Answer.SEEN:
@@ -101,6 +103,12 @@ class Hindsight:
             )
             if was_promised_none or step.at_s > call.returned_s:
                 raise Violated(f"I5 {call}, yet {step}")
+
+    def _judge_unknown(self) -> None:
+        """Where every batch was answered nobody is told that it is unknown what became of theirs (I5)."""
+        for call in self.calls:
+            if call.told == OutcomeUnknown.reason:
+                raise Violated(f"I5 told to be unknown on a day on which every batch was answered: {call}")
 
     def _judge_leavings(self) -> None:
         """Who was told no has given back what other blocks kept for them (L2): nobody meets it any more."""

@@ -22,6 +22,7 @@ from travio_inventory.domain.trip import Journey, TripKey
 from travio_inventory.store import claims, ledger, owners, rows, transitions
 from travio_inventory.store.batches import ANY_TIME, Applied, Hint, Kind, Outcome, Partition, Row, RowKey, Rows, Write
 from travio_inventory.store.claims import Claim, Claimed, Contended, Result, Won
+from travio_inventory.store.doubts import Doubts
 from travio_inventory.store.memory import Faults, MemoryBatches
 from travio_inventory.store.owners import Owners
 from travio_inventory.store.rules import Rules
@@ -116,10 +117,16 @@ def test_an_attempt_that_does_not_know_its_own_slot_again_is_over_the_limit(monk
     decide = ledger._try
 
     async def anew(
-        judges: Owners, request: HoldRequest, _private_id: str, home: int, standing: Rows, slots: list[RowKey]
+        judges: Owners,
+        request: HoldRequest,
+        _private_id: str,
+        home: int,
+        standing: Rows,
+        slots: list[RowKey],
+        doubts: Doubts,
     ) -> ledger.Entered | None:
         hold_id = str(HoldId("t", home, judges.new_digest(), is_late=False))
-        return await decide(judges, request, hold_id, home, standing, slots)
+        return await decide(judges, request, hold_id, home, standing, slots, doubts)
 
     monkeypatch.setattr(ledger, "_try", anew)
     with pytest.raises(HoldLimitReached):

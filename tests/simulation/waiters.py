@@ -11,6 +11,8 @@ from travio_inventory.domain.hold import Caller
 
 CLASSES = ("", "second")
 """There is a list for each, and one for those who take any."""
+CROWD_AT_S = 5.0
+"""When all of them come at once."""
 AT_ONCE = 0.3
 """How often somebody asks for two things at once."""
 
@@ -29,6 +31,8 @@ class Waiter:
     async def live(self) -> None:
         """The whole day."""
         random = self._random
+        await asyncio.sleep(CROWD_AT_S)
+        await self._ask(random.choice(CLASSES), "join", tries=1)
         while asyncio.get_running_loop().time() < self._front.plan.day_s:
             await asyncio.sleep(random.choice((0.1, 3, 9)) * random.random())
             seat_class = random.choice(CLASSES)

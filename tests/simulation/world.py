@@ -107,7 +107,7 @@ class World:
         try:
             self.oracle.applied(_now_s(), ASKING.get(), partition, changes)
             if partition.table is Table.WAITLISTS:
-                self.lists.applied(_now_s(), ASKING.get(), partition, changes)
+                self.lists.applied(_now_s(), partition, changes)
         except Violated as violated:
             self.violations.append(f"{_now_s():.2f} {violated}")
 

@@ -314,6 +314,13 @@ async def test_hints_are_given_up_to_the_number_asked_for(block: Block, most: in
     assert list(found) == [str(number) for number in range(entries)]
 
 
+async def test_a_bucket_is_read_on_from_where_one_stopped(block: Block) -> None:
+    bucket = uuid4().hex
+    await block.apply(Write(EVENT, {}, FREE), hints=[hint(str(number), bucket) for number in range(9)])
+    for after, most, found in (("3", 2, "45"), ("35", 2, "45"), ("7", 9, "8"), ("8", 9, ""), ("6", None, "78")):
+        assert "".join(await block.store.hinted(Index.EXPIRY, bucket, after=after, most=most)) == found
+
+
 async def test_the_hints_of_a_refused_batch_are_kept(block: Block) -> None:
     bucket = uuid4().hex
     outcome = await block.apply(

@@ -53,12 +53,15 @@ def list_waits(*, reach: Reach = HERE) -> Exit:
                 "seats": entry.seats,
                 "status": entry.status,
                 "since": entry.joined_at.isoformat(),
+                "position": entry.position,
             }
             for entry in await client.waitlist()
         ]
 
         def show() -> None:
-            screen.table(["trip", "class", "seats", "status", "since"], [list(entry.values()) for entry in entries])
+            screen.table(
+                ["trip", "class", "seats", "status", "since", "position"], [list(entry.values()) for entry in entries]
+            )
 
         screen.answer({"entries": entries}, show if entries else lambda: screen.say("in no line"))
 

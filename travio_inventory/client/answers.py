@@ -119,7 +119,7 @@ class Availability:
 
 @dataclass(frozen=True, slots=True)
 class WaitlistEntry:
-    """What the user waits for, and since when."""
+    """What the user waits for, and since when; nobody is further back than `position`."""
 
     organization: str
     trip: str
@@ -127,3 +127,4 @@ class WaitlistEntry:
     seats: int
     status: str
     joined_at: datetime
+    position: int

@@ -3,6 +3,7 @@
 import copy
 import ssl
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from types import TracebackType
 
@@ -227,7 +228,9 @@ class InventoryClient:
         return Unblocked(reply.updated_count, tuple(reply.not_blocked_seat_ids))
 
     async def join_waitlist(self, trip: str, *, seat_class: str = "", seats: int = 1) -> int:
-        """Get in line, or keep the place; its number, 1 is the head. Raises TripNotFound, InvalidRequest."""
+        """Get in line, or keep the place; its number, 1 is the head: exact for who joins, for who joins again as it was
+        less than a minute ago. Raises TripNotFound, InvalidRequest.
+        """
         request = wire.JoinWaitlistRequest(
             trip_id=trip,
             user_id=self._caller.holder,
@@ -253,10 +256,15 @@ class InventoryClient:
             raise ClientError(Status.FAILED_PRECONDITION, "the place was not given up")
 
     async def waitlist(self) -> tuple[WaitlistEntry, ...]:
-        """All that the user waits for, oldest first."""
-        request = wire.GetUserWaitlistRequest(user_id=self._caller.holder)
-        reply = await self._connection.read(self.stub.get_user_waitlist, request)
-        return tuple(map(messages.waitlist_entry, reply.entries))
+        """All that the user waits for in the organization, oldest first."""
+        request = wire.GetUserWaitlistRequest(user_id=self._caller.holder, organization_id=self._caller.organization)
+        entries: list[WaitlistEntry] = []
+        while True:
+            reply = await self._connection.read(self.stub.get_user_waitlist, request)
+            entries += map(messages.waitlist_entry, reply.entries)
+            if not reply.next_page_token:
+                return tuple(sorted(entries, key=lambda entry: entry.joined_at))
+            request = replace(request, page_token=reply.next_page_token)
 
     @property
     def _steps(self) -> HoldSteps:

@@ -204,4 +204,5 @@ def waitlist_entry(message: wire.WaitlistEntry) -> WaitlistEntry:
         seats=message.requested_seats,
         status=message.status,
         joined_at=datetime.fromisoformat(message.created_at),
+        position=message.position,
     )

@@ -1,13 +1,15 @@
 """A place in a waiting list."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from travio_inventory.domain.trip import TripKey
 
 
 @dataclass(frozen=True, slots=True)
 class WaitlistEntry:
-    """Who waits, for what, since when; `position` counts from 1 and never grows."""
+    """Who waits, for what, since when. So many wait before them, themselves included, as `position` says, or fewer."""
 
     trip: TripKey
     holder: str
@@ -15,3 +17,10 @@ class WaitlistEntry:
     seats: int
     joined_at_ms: int
     position: int
+
+
+class WaitlistPage(NamedTuple):
+    """Some of a holder's places, the oldest first, and what the next page comes after ("" where there is none)."""
+
+    entries: Sequence[WaitlistEntry]
+    next: str

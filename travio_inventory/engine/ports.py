@@ -7,7 +7,7 @@ from travio_inventory.domain.errors import TakenCell
 from travio_inventory.domain.events import Event
 from travio_inventory.domain.hold import Caller, Hold, HoldRequest
 from travio_inventory.domain.trip import Trip, TripKey
-from travio_inventory.domain.waitlist import WaitlistEntry
+from travio_inventory.domain.waitlist import WaitlistEntry, WaitlistPage
 
 
 class Clock(Protocol):
@@ -252,15 +252,19 @@ class Waitlists(Protocol):
     """Who waits for a class of a trip, in the order of joining."""
 
     async def join(self, caller: Caller, trip: TripKey, seat_class: str, seats: int) -> WaitlistEntry:
-        """Join the end; who waits already keeps their place."""
+        """Join the end, at a place that is exact; who waits already keeps their place, and is told where it was less
+        than a minute ago. Raises Overloaded, after which nothing was done.
+        """
         ...
 
     async def leave(self, caller: Caller, trip: TripKey, seat_class: str) -> None:
-        """Give the place up. Raises NotOnWaitlist."""
+        """Give the place up. Raises NotOnWaitlist, and Overloaded, after which nothing was done."""
         ...
 
-    async def all_of(self, holder: str) -> Sequence[WaitlistEntry]:
-        """All that the holder waits for, oldest first."""
+    async def page(self, holder: str, *, organization: str, after: str, most: int) -> WaitlistPage:
+        """At most so many places of the holder, of one organization where it is named, from behind `after` on. A page
+        may have fewer, even none, and still be followed by others. Places may have moved up since.
+        """
         ...
 
 

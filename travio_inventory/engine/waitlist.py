@@ -1,11 +1,9 @@
 """Waiting lists: a place per trip, holder and class, in the order of joining."""
 
-from collections.abc import Sequence
-
 from travio_inventory.domain.errors import InvalidRequest, Violation
 from travio_inventory.domain.hold import Caller
 from travio_inventory.domain.trip import TripKey
-from travio_inventory.domain.waitlist import WaitlistEntry
+from travio_inventory.domain.waitlist import WaitlistEntry, WaitlistPage
 from travio_inventory.engine.commits import Commits
 from travio_inventory.engine.ports import Waitlists
 from travio_inventory.engine.trip_catalog import TripCatalog
@@ -32,6 +30,6 @@ class Waitlist:
         key = TripKey(caller.organization, trip_id)
         await self._commits.run(self._waitlists.leave(caller, key, seat_class))
 
-    async def list(self, holder: str) -> Sequence[WaitlistEntry]:
-        """All that the holder waits for, oldest first. Raises BackendUnavailable."""
-        return await self._waitlists.all_of(holder)
+    async def page(self, holder: str, *, organization: str = "", after: str = "", most: int) -> WaitlistPage:
+        """What the holder waits for, of one organization where it is named. Raises BackendUnavailable."""
+        return await self._waitlists.page(holder, organization=organization, after=after, most=most)

@@ -79,11 +79,11 @@ Rows: TypeAlias = Mapping[RowKey, Row]
 
 TEXT_COLUMNS = (
     "status", "owner", "holder", "claimant", "seats", "order_id", "fingerprint",
-    "reason", "event", "hold", "definition", "organization", "trip", "seat_class",
+    "reason", "event", "hold", "definition", "organization", "trip", "seat_class", "passengers",
 )  # fmt: skip
 INTEGER_COLUMNS = (
     "until", "since", "first_segment", "last_segment", "expires_at", "created_at", "generation", "at",
-    "sequence", "requested",
+    "sequence", "requested", "position",
 )  # fmt: skip
 COLUMNS = (*TEXT_COLUMNS, *INTEGER_COLUMNS)
 """Every column that a row may have; all are nullable. Integers are 64 bits wide."""
@@ -186,6 +186,6 @@ class Batches(Protocol):
         """
         ...
 
-    async def hinted(self, index: Index, bucket: str, *, most: int | None = None) -> Sequence[str]:
-        """The first `most` entries of a bucket, or all, in order. Raises StoreUnavailable."""
+    async def hinted(self, index: Index, bucket: str, *, after: str = "", most: int | None = None) -> Sequence[str]:
+        """The first `most` entries of a bucket behind `after`, or all, in order. Raises StoreUnavailable."""
         ...

@@ -7,6 +7,7 @@ from travio_inventory.domain.errors import HoldLimitReached, IdempotencyKeyReuse
 from travio_inventory.domain.hold import HoldId, HoldRequest, keyed_digest
 from travio_inventory.store import rows
 from travio_inventory.store.batches import ABSENT, Applied, Kind, Row, RowKey, Rows, StoreUnavailable, Write
+from travio_inventory.store.doubts import Doubts
 from travio_inventory.store.owners import REFUSED, Owners, Verdict
 
 TRIES_MAX = 10
@@ -42,29 +43,37 @@ class _Binding:
 async def enter(owners: Owners, request: HoldRequest, private_id: str, home: int) -> Entered:
     """Take the request's ledger rows in one batch: its key's and, with a limit, a slot.
 
-    Raises IdempotencyKeyReused, HoldLimitReached, OutcomeUnknown.
+    Raises IdempotencyKeyReused, HoldLimitReached; Overloaded and BackendUnavailable where it certainly did not come to
+    that, OutcomeUnknown.
     """
+    doubts = Doubts()
     ledger = rows.ledger_partition(request.caller)
     slots = [RowKey(Kind.SLOT, str(slot)) for slot in range(owners.rules.holds_per_holder_max)]
     keys = [RowKey(Kind.KEY, request.key)] if request.key is not None else []
     if not slots:  # most keys are new: one batch that says so is cheaper than a look before it
-        decided = await _try(owners, request, private_id, home, {}, slots)
+        decided = await _try(owners, request, private_id, home, {}, slots, doubts)
         if decided is not None:
             return decided
     for _ in range(TRIES_MAX):
         try:
             standing = await owners.batches.get(ledger, [*keys, *slots])
-            decided = await _try(owners, request, private_id, home, standing, slots)
+            decided = await _try(owners, request, private_id, home, standing, slots, doubts)
         except StoreUnavailable:
             decided = None
         if decided is not None:
             return decided
         await owners.pause()
-    raise OutcomeUnknown
+    raise doubts.refusal()
 
 
 async def _try(
-    owners: Owners, request: HoldRequest, private_id: str, home: int, standing: Rows, slots: list[RowKey]
+    owners: Owners,
+    request: HoldRequest,
+    private_id: str,
+    home: int,
+    standing: Rows,
+    slots: list[RowKey],
+    doubts: Doubts,
 ) -> Entered | None:
     writes: list[Write] = []
     hold_id, left = private_id, None
@@ -80,6 +89,7 @@ async def _try(
         condition: Row = {"hold": standing.get(slot, {}).get("hold")}
         writes.append(Write(slot, condition, {"hold": hold_id, "at": owners.clock.now_ms()}))
     outcome = await owners.apply(rows.ledger_partition(request.caller), writes, ())
+    doubts.hear(outcome)
     return Go(hold_id) if isinstance(outcome, Applied) else None
 
 

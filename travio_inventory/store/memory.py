@@ -169,9 +169,9 @@ class MemoryBatches:
         await self._travel()
         return found
 
-    async def hinted(self, index: Index, bucket: str, *, most: int | None = None) -> Sequence[str]:
+    async def hinted(self, index: Index, bucket: str, *, after: str = "", most: int | None = None) -> Sequence[str]:
         await self._travel_to_read()
-        entries = sorted(self._hints.get((index, bucket), ()))[:most]
+        entries = sorted(entry for entry in self._hints.get((index, bucket), ()) if entry > after)[:most]
         await self._travel()
         return entries
 

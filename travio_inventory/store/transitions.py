@@ -19,6 +19,7 @@ from travio_inventory.domain.errors import (
     HoldNotFound,
     HoldReleased,
     OutcomeUnknown,
+    Overloaded,
     SeatContended,
     TripOpening,
 )
@@ -70,6 +71,7 @@ from travio_inventory.store.claims import (
     look,
     take,
 )
+from travio_inventory.store.doubts import Doubts
 from travio_inventory.store.house import house_holds, seats_blocked, whole_journey
 from travio_inventory.store.owners import REFUSED, RETRY, TRIES_MAX, Owners, Verdict
 from travio_inventory.store.packing import pack
@@ -127,7 +129,12 @@ class Transitions:
         burnt: Row = {}
         if not is_private or claimed.in_doubt:
             as_of_ms = self._clock.now_ms()
-            burnt = await self._burn(hold, why)
+            try:
+                burnt = await self._burn(hold, why)
+            except OutcomeUnknown:
+                if claimed.in_doubt:
+                    raise
+                raise BackendUnavailable from None  # only the burn itself is unknown, and no seat hangs on it
             if burnt.get("status") != "aborted":
                 return await self._standing(request, hold, burnt, as_of_ms)
         if others_sent:
@@ -239,7 +246,7 @@ class Transitions:
         for attempt in range(TRIES_MAX):
             try:
                 booking = await self._confirm(caller, base_id(hold_id), order)
-            except BackendUnavailable:
+            except (BackendUnavailable, Overloaded):
                 if attempt:
                     raise OutcomeUnknown from None
                 raise
@@ -280,7 +287,7 @@ class Transitions:
         """Take the hold to `state` where it can still get there; the hold as it stands afterwards, whoever took it
         there. Raises HoldNotFound, BackendUnavailable, OutcomeUnknown.
         """
-        was_sent = False
+        doubts = Doubts()
         for _ in range(TRIES_MAX):
             as_of_ms = self._clock.now_ms()
             try:
@@ -289,22 +296,20 @@ class Transitions:
                 await self._owners.pause()
                 continue
             if not _leads(hold.state, state):
-                if was_sent or type(hold.state) is type(state):  # whoever took it there may have died before telling
+                if doubts.was_sent or type(hold.state) is type(state):
+                    # whoever took it there may have died before telling
                     await self._owners.settled(hold, as_of_ms=as_of_ms)
                 return hold
             state = Cancelled(hold.state.order) if isinstance(hold.state, Confirmed) else state
             as_of_ms = self._clock.now_ms()
-            match await self._owners.step(hold, state, _as_seen(hold), at_ms=as_of_ms):
-                case Applied():
-                    decided = hold.with_state(state)
-                    await self._owners.settled(decided, as_of_ms=as_of_ms)
-                    return decided
-                case Refused() | Unknown():
-                    was_sent = True
-                case NotDone():
-                    pass
+            outcome = await self._owners.step(hold, state, _as_seen(hold), at_ms=as_of_ms)
+            if isinstance(outcome, Applied):
+                decided = hold.with_state(state)
+                await self._owners.settled(decided, as_of_ms=as_of_ms)
+                return decided
+            doubts.hear(outcome)
             await self._owners.pause()
-        raise OutcomeUnknown if was_sent else BackendUnavailable
+        raise doubts.refusal()
 
     async def _own(self, caller: Caller, hold_id: str) -> Hold:
         """The caller's hold. Raises HoldNotFound where it is somebody else's, never was, or was burnt."""
@@ -335,7 +340,7 @@ class Transitions:
             case Standing():
                 return None
             case Stuck():
-                raise OutcomeUnknown
+                raise OutcomeUnknown if claimed.in_doubt else BackendUnavailable
             case Lost() | Contended() | Unseeded() as why:
                 taken = why.cells if isinstance(why, Lost) else ()
             case _:
@@ -364,7 +369,7 @@ class Transitions:
 
     async def extend(self, caller: Caller, hold_id: str, *, expires_at_ms: int, total_ms_max: int) -> Hold:
         """See Holds."""
-        was_sent = False
+        doubts = Doubts()
         for _ in range(TRIES_MAX):
             as_of_ms = self._clock.now_ms()
             try:
@@ -379,17 +384,14 @@ class Transitions:
                 return hold
             if expires_at_ms > hold.created_at_ms + total_ms_max:
                 raise ExtensionTooLong(hold.created_at_ms + total_ms_max)
-            match await self._extend(hold, hold.state.expires_at_ms, expires_at_ms):
-                case Applied():
-                    extended = replace(hold, state=Held(expires_at_ms), extensions=hold.extensions + 1)
-                    await self._owners.settled(extended, as_of_ms=as_of_ms)
-                    return extended
-                case Refused() | Unknown():
-                    was_sent = True
-                case NotDone():
-                    pass
+            outcome = await self._extend(hold, hold.state.expires_at_ms, expires_at_ms)
+            if isinstance(outcome, Applied):
+                extended = replace(hold, state=Held(expires_at_ms), extensions=hold.extensions + 1)
+                await self._owners.settled(extended, as_of_ms=as_of_ms)
+                return extended
+            doubts.hear(outcome)
             await self._owners.pause()
-        raise OutcomeUnknown if was_sent else BackendUnavailable
+        raise doubts.refusal()
 
     async def _extend(self, hold: Hold, seen_ms: int, until_ms: int) -> Applied | Refused | Unknown | NotDone:
         now_ms = self._clock.now_ms()

@@ -1,35 +1,18 @@
-"""Waiting lists: one partition per trip and class, places handed out by a counter that only one can move."""
+"""Waiting lists: one partition per trip and class, whose tail hands out the places and counts who waits."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import asyncio
 
-from travio_inventory.domain.errors import BackendUnavailable, NotOnWaitlist, OutcomeUnknown
+from travio_inventory.domain.errors import BackendUnavailable
 from travio_inventory.domain.hold import Caller
 from travio_inventory.domain.trip import TripKey
-from travio_inventory.domain.waitlist import WaitlistEntry
+from travio_inventory.domain.waitlist import WaitlistEntry, WaitlistPage
 from travio_inventory.store import rows
-from travio_inventory.store.batches import (
-    ABSENT,
-    Applied,
-    Hint,
-    Index,
-    Kind,
-    Outcome,
-    Partition,
-    Row,
-    RowKey,
-    Rows,
-    StoreUnavailable,
-    Table,
-    Unknown,
-    Write,
-)
+from travio_inventory.store.batches import Hint, Index, Partition, Row, StoreUnavailable, Table
+from travio_inventory.store.list_turns import Join, Leave, ListTurns, entry_key
 from travio_inventory.store.owners import Owners
+from travio_inventory.store.places import Places
 
-TRIES_MAX = 20
-LISTED_MAX = 1_000
-
-_TAIL = RowKey(Kind.TAIL, "")
+READS_AT_ONCE = 32
 
 
 class WaitlistTable:
@@ -37,117 +20,67 @@ class WaitlistTable:
 
     def __init__(self, owners: Owners) -> None:
         self._owners = owners
+        self._places = Places(owners.batches)
+        self._turns: dict[Partition, ListTurns] = {}
 
     async def join(self, caller: Caller, trip: TripKey, seat_class: str, seats: int) -> WaitlistEntry:
-        """See Waitlists. The next place and the entry are taken in one batch, so no two share a place."""
-        with _nothing_done_until_sent() as sent:
-            return await self._join(caller, trip, seat_class, seats, sent)
+        """See Waitlists."""
+        partition = _partition(trip, seat_class)
+        name = rows.SEPARATOR.join((*trip, seat_class))
+        step = Join(holder=caller.holder, seats=seats, listed=Hint(Index.WAITLISTS, caller.holder, name))
+        await self._take(partition, step)
+        if step.is_new:
+            return _entry(name, caller.holder, step.entry, rows.number(step.entry, "position"))
+        return _entry(name, caller.holder, step.entry, await self._places.recent(partition, step.entry))
 
     async def leave(self, caller: Caller, trip: TripKey, seat_class: str) -> None:
         """See Waitlists."""
-        with _nothing_done_until_sent() as sent:
-            await self._leave(caller, trip, seat_class, sent)
+        await self._take(_partition(trip, seat_class), Leave(holder=caller.holder))
 
-    async def _join(
-        self, caller: Caller, trip: TripKey, seat_class: str, seats: int, sent: list[Outcome]
-    ) -> WaitlistEntry:
-        partition = _partition(trip, seat_class)
-        name = RowKey(Kind.ENTRY, caller.holder)
-        listed = Hint(Index.WAITLISTS, caller.holder, rows.SEPARATOR.join((*trip, seat_class)))
-        before: int | None = None
-        for _ in range(TRIES_MAX):
-            standing = await self._get(partition, [_TAIL, name])
-            entry = standing.get(name)
-            last = -1 if entry is None else rows.number(entry, "sequence")
-            before = last if before is None else before
-            # who joined since the first look has joined, even if they have left again: this call may have done it
-            if entry is not None and (entry.get("status") == "waiting" or last != before):
-                return await self._placed(partition, trip, seat_class, caller.holder, entry)
-            taken = rows.number(standing.get(_TAIL, {}), "sequence")
-            values: Row = {
-                "status": "waiting",
-                "sequence": taken + 1,
-                "requested": seats,
-                "created_at": self._owners.clock.now_ms(),
-            }
-            tail = Write(_TAIL, ABSENT if _TAIL not in standing else {"sequence": taken}, {"sequence": taken + 1})
-            condition = ABSENT if entry is None else {"status": "left", "sequence": entry.get("sequence")}
-            sent.append(await self._owners.apply(partition, [tail, Write(name, condition, values)], [listed]))
-            if isinstance(sent[-1], Applied):
-                return await self._placed(partition, trip, seat_class, caller.holder, values)
-            await self._owners.pause()
-        raise OutcomeUnknown
-
-    async def _leave(self, caller: Caller, trip: TripKey, seat_class: str, sent: list[Outcome]) -> None:
-        partition = _partition(trip, seat_class)
-        name = RowKey(Kind.ENTRY, caller.holder)
-        left: int | None = None
-        for _ in range(TRIES_MAX):
-            entry = (await self._get(partition, [name])).get(name, {})
-            place = rows.number(entry, "sequence") if entry.get("status") == "waiting" else None
-            if place is None and left is None:
-                raise NotOnWaitlist
-            if left not in (None, place):  # it is over, whoever ended it; what they wait for since is another place
-                return
-            left = place
-            seen: Row = {"status": "waiting", "sequence": left}
-            sent.append(await self._owners.apply(partition, [Write(name, seen, {"status": "left"})], ()))
-            if isinstance(sent[-1], Applied):
-                return
-            await self._owners.pause()
-        raise OutcomeUnknown
-
-    async def all_of(self, holder: str) -> Sequence[WaitlistEntry]:
-        """See Waitlists."""
+    async def _take(self, partition: Partition, step: Join | Leave) -> None:
+        turns = self._turns.setdefault(partition, ListTurns(self._owners, partition))
         try:
-            named = await self._owners.batches.hinted(Index.WAITLISTS, holder, most=LISTED_MAX)
+            await turns.take(step)
+        finally:
+            if turns.is_idle:
+                self._turns.pop(partition, None)
+
+    async def page(self, holder: str, *, organization: str, after: str, most: int) -> WaitlistPage:
+        """See Waitlists. Costs as much as `most` lists do that the holder ever joined."""
+        first = f"{organization}{rows.SEPARATOR}" if organization else ""
+        try:
+            named = await self._owners.batches.hinted(Index.WAITLISTS, holder, after=max(after, first), most=most)
+            names = [name for name in named if name.startswith(first)]
+            entries: list[WaitlistEntry | None] = []
+            for start in range(0, len(names), READS_AT_ONCE):
+                part = names[start : start + READS_AT_ONCE]
+                entries += await asyncio.gather(*(self._waiting(holder, name) for name in part))
         except StoreUnavailable:
             raise BackendUnavailable from None
-        entries = []
-        for name in named:
-            organization, trip_id, seat_class = name.split(rows.SEPARATOR)
-            trip = TripKey(organization, trip_id)
-            partition = _partition(trip, seat_class)
-            key = RowKey(Kind.ENTRY, holder)
-            row = (await self._get(partition, [key])).get(key)
-            if row is not None and row.get("status") == "waiting":
-                entries.append(await self._placed(partition, trip, seat_class, holder, row))
-        return sorted(entries, key=lambda entry: entry.joined_at_ms)
-
-    async def _placed(
-        self, partition: Partition, trip: TripKey, seat_class: str, holder: str, row: Row
-    ) -> WaitlistEntry:
-        """The entry with its place: how many wait that joined before, and one."""
-        try:
-            entries = await self._owners.batches.read(partition, Kind.ENTRY)
-        except StoreUnavailable:
-            raise BackendUnavailable from None
-        sequence = rows.number(row, "sequence")
-        ahead = sum(
-            1
-            for other in entries.values()
-            if other.get("status") == "waiting" and rows.number(other, "sequence") < sequence
+        there_may_be_more = len(names) == most
+        return WaitlistPage(
+            sorted(filter(None, entries), key=lambda entry: entry.joined_at_ms), names[-1] if there_may_be_more else ""
         )
-        requested, joined_at_ms = rows.number(row, "requested"), rows.number(row, "created_at")
-        return WaitlistEntry(trip, holder, seat_class, requested, joined_at_ms, ahead + 1)
 
-    async def _get(self, partition: Partition, keys: Sequence[RowKey]) -> Rows:
-        try:
-            return await self._owners.batches.get(partition, keys)
-        except StoreUnavailable:
-            raise BackendUnavailable from None
+    async def _waiting(self, holder: str, name: str) -> WaitlistEntry | None:
+        """The holder's place on the list of that name, if there is one. Raises StoreUnavailable."""
+        trip, seat_class = _named(name)
+        partition, key = _partition(trip, seat_class), entry_key(holder)
+        row = (await self._owners.batches.get(partition, [key])).get(key, {})
+        return _entry(name, holder, row, self._places.known(partition, row)) if row.get("status") == "waiting" else None
 
 
-@contextmanager
-def _nothing_done_until_sent() -> Iterator[list[Outcome]]:
-    """Takes what became of the batches. Once one may have been applied, a store that is away leaves it unknown."""
-    sent: list[Outcome] = []
-    try:
-        yield sent
-    except BackendUnavailable:
-        if any(isinstance(outcome, Applied | Unknown) for outcome in sent):
-            raise OutcomeUnknown from None
-        raise
+def _entry(name: str, holder: str, row: Row, position: int) -> WaitlistEntry:
+    trip, seat_class = _named(name)
+    return WaitlistEntry(
+        trip, holder, seat_class, rows.number(row, "requested"), rows.number(row, "created_at"), position
+    )
+
+
+def _named(name: str) -> tuple[TripKey, str]:
+    """The trip and the class whose list an index entry names."""
+    organization, trip, seat_class = name.split(rows.SEPARATOR)
+    return TripKey(organization, trip), seat_class
 
 
 def _partition(trip: TripKey, seat_class: str) -> Partition:

@@ -8,6 +8,7 @@ from google.protobuf.message import Message
 
 from travio_inventory.api.rpc.caller import caller_of, holder_of, trip_of
 from travio_inventory.api.rpc.fields import Fields
+from travio_inventory.api.rpc.pages import PageAsked, page_asked
 from travio_inventory.domain import limits
 from travio_inventory.domain.errors import InvalidSeats
 from travio_inventory.domain.hold import DIGEST_CHARS, LATE_SUFFIX, Caller
@@ -271,12 +272,13 @@ def leave_asked(message: Message) -> tuple[Caller, str, str]:
     return asked
 
 
-def waitlist_asked(message: Message) -> str:
-    """Read GetUserWaitlistRequest: whose places."""
+def waitlist_asked(message: Message) -> tuple[str, str, PageAsked]:
+    """Read GetUserWaitlistRequest: whose places, of which organization ("" = any), which page."""
     request = Fields(message)
-    holder = holder_of(request)
+    page = page_asked(request, most_default=limits.WAITS_LISTED_MAX, most_max=limits.WAITS_LISTED_MAX)
+    asked = (holder_of(request), request.text("organization_id"), page)
     request.finish()
-    return holder
+    return asked
 
 
 def _ends(request: Fields) -> Ends:

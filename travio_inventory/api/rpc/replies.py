@@ -157,4 +157,5 @@ def waiting(entry: WaitlistEntry) -> v1.WaitlistEntry:
         requested_seats=entry.seats,
         status="waiting",
         created_at=joined_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        position=entry.position,
     )

@@ -14,6 +14,7 @@ from grpclib.server import Stream
 
 from travio_inventory.api.rpc import descriptors, messages, replies
 from travio_inventory.api.rpc.maps import MapReplies
+from travio_inventory.api.rpc.pages import token
 from travio_inventory.api.rpc.protobuf import part
 from travio_inventory.api.rpc.refusals import grpc_error
 from travio_inventory.domain.errors import (
@@ -210,8 +211,10 @@ class InventoryService:
         return v1.LeaveWaitlistResponse(success=True)
 
     async def get_user_waitlist(self, message: Message) -> v1.GetUserWaitlistResponse:
-        entries = await self._inventory.waitlist.list(messages.waitlist_asked(message))
-        return v1.GetUserWaitlistResponse(entries=[replies.waiting(entry) for entry in entries])
+        holder, organization, (after, most) = messages.waitlist_asked(message)
+        found = await self._inventory.waitlist.page(holder, organization=organization, after=after, most=most)
+        entries = [replies.waiting(entry) for entry in found.entries]
+        return v1.GetUserWaitlistResponse(entries=entries, next_page_token=token(found.next))
 
 
 Answer: TypeAlias = Callable[[Message], Awaitable[betterproto2.Message | bytes]]

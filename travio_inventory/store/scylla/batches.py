@@ -32,7 +32,7 @@ from travio_inventory.store.batches import (
     Write,
 )
 from travio_inventory.store.scylla import watch
-from travio_inventory.store.scylla.announcer import Announcer
+from travio_inventory.store.scylla.announcer import TOGETHER_MAX, Announcer
 from travio_inventory.store.scylla.answers import is_applied, rows_of
 from travio_inventory.store.scylla.bridge import Bridge, Reply
 from travio_inventory.store.scylla.connecting import BATCH, SERIAL, Answer, ScyllaOptions, connect
@@ -164,12 +164,12 @@ class ScyllaBatches:
                 return dict(islice(found.items(), most))
             start = next(reversed(found)).id  # once more: the page may have ended among its segments
 
-    async def hinted(self, index: Index, bucket: str, *, most: int | None = None) -> Sequence[str]:
+    async def hinted(self, index: Index, bucket: str, *, after: str = "", most: int | None = None) -> Sequence[str]:
         entries: list[str] = []
         while most is None or len(entries) < most:
             page = self._page if most is None else min(self._page, most - len(entries))
-            after = entries[-1] if entries else ""
-            reply = await self._ask_one(None, hinted_of(self._keyspace, index, bucket, after, page), BATCH)
+            behind = entries[-1] if entries else after
+            reply = await self._ask_one(None, hinted_of(self._keyspace, index, bucket, behind, page), BATCH)
             rows = _answer(reply).rows
             entries += [entry for (entry,) in rows]
             if len(rows) < page:
@@ -199,7 +199,10 @@ class ScyllaBatches:
     async def _announce(self, hints: Sequence[Hint]) -> Failure | None:
         """Write the hints; a failure if one of them is not known to be durable."""
         self.counts.hints += len(hints)
-        return await self._announcer.announce([hint_of(self._keyspace, *hint) for hint in hints])
+        statements = [hint_of(self._keyspace, *hint) for hint in hints]
+        parts = (statements[start : start + TOGETHER_MAX] for start in range(0, len(statements), TOGETHER_MAX))
+        failures = await asyncio.gather(*map(self._announcer.announce, parts))
+        return next(filter(None, failures), None)
 
     async def _write_plainly(self, statements: Sequence[Statement]) -> Failure | None:
         build = partial(_bound, statements[0]) if len(statements) == 1 else partial(plain_batch, statements)

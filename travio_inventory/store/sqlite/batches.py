@@ -153,8 +153,8 @@ class SqliteBatches:
             return dict(await self._reads.fetch(SELECT_RANGE, (*named, end, limit), row_of))
         return dict(await self._reads.fetch(SELECT_KIND, (*named, limit), row_of))
 
-    async def hinted(self, index: Index, bucket: str, *, most: int | None = None) -> Sequence[str]:
-        arguments = (index.value, bucket, _ALL if most is None else most)
+    async def hinted(self, index: Index, bucket: str, *, after: str = "", most: int | None = None) -> Sequence[str]:
+        arguments = (index.value, bucket, after, _ALL if most is None else most)
         return await self._reads.fetch(SELECT_ENTRIES, arguments, itemgetter(0))
 
     def _gather(self, last: int) -> None:

@@ -20,7 +20,7 @@ SELECT_KEYS = f"""{_SELECT} json_each(?) AS wanted CROSS JOIN rows
     AND rows.id = json_extract(wanted.value, '$[1]') AND segment = json_extract(wanted.value, '$[2]')"""
 SELECT_KIND = f"{_SELECT} rows WHERE partition = ? AND kind = ? AND id >= ? ORDER BY id, segment LIMIT ?"
 SELECT_RANGE = f"{_SELECT} rows WHERE partition = ? AND kind = ? AND id >= ? AND id < ? ORDER BY id, segment LIMIT ?"
-SELECT_ENTRIES = "SELECT entry FROM hints WHERE index_name = ? AND bucket = ? ORDER BY entry LIMIT ?"
+SELECT_ENTRIES = "SELECT entry FROM hints WHERE index_name = ? AND bucket = ? AND entry > ? ORDER BY entry LIMIT ?"
 INSERT_HINT = "INSERT OR IGNORE INTO hints VALUES (?, ?, ?)"
 EXISTS = "SELECT 1 FROM rows WHERE partition = ? AND kind = ? AND id = ? AND segment = ?"
 

@@ -441,6 +441,21 @@ default_message_pool.register_message("inventory.v1", "GetTripResponse", GetTrip
 class GetUserWaitlistRequest(betterproto2.Message):
     user_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
 
+    organization_id: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+    """
+    Only places on lists of this organization. Empty: of all of them.
+    """
+
+    page_size: "int" = betterproto2.field(3, betterproto2.TYPE_INT32)
+    """
+    At most so many entries, up to 1000; 0: as many.
+    """
+
+    page_token: "str" = betterproto2.field(4, betterproto2.TYPE_STRING)
+    """
+    Empty for the first page, then next_page_token.
+    """
+
 
 default_message_pool.register_message("inventory.v1", "GetUserWaitlistRequest", GetUserWaitlistRequest)
 
@@ -448,6 +463,14 @@ default_message_pool.register_message("inventory.v1", "GetUserWaitlistRequest", 
 @dataclass(eq=False, repr=False)
 class GetUserWaitlistResponse(betterproto2.Message):
     entries: "list[WaitlistEntry]" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, repeated=True)
+    """
+    The oldest of the page first. A page may have fewer entries than asked for, even none, and not be the last.
+    """
+
+    next_page_token: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+    """
+    Empty after the last page.
+    """
 
 
 default_message_pool.register_message("inventory.v1", "GetUserWaitlistResponse", GetUserWaitlistResponse)
@@ -635,7 +658,8 @@ class JoinWaitlistResponse(betterproto2.Message):
 
     position: "int" = betterproto2.field(3, betterproto2.TYPE_INT32)
     """
-    1 is the head of the line.
+    1 is the head of the line. Exact for who joins; who joins again keeps the place and is told where it was less than
+    a minute ago. Nobody moves back.
     """
 
 
@@ -944,6 +968,11 @@ class WaitlistEntry(betterproto2.Message):
     RFC 3339.
     """
 
+    position: "int" = betterproto2.field(7, betterproto2.TYPE_INT32)
+    """
+    Not further back than this; join again to learn where it was less than a minute ago.
+    """
+
 
 default_message_pool.register_message("inventory.v1", "WaitlistEntry", WaitlistEntry)
 
@@ -1151,7 +1180,7 @@ class InventoryServiceStub(betterproto2_grpclib.ServiceStub):
         metadata: "MetadataLike | None" = None,
     ) -> "GetUserWaitlistResponse":
         """
-        Where a user stands in line.
+        Where a user stands in line, page by page.
         """
 
         return await self._unary_unary(
@@ -1393,7 +1422,7 @@ class InventoryServiceBase(betterproto2_grpclib.ServiceBase):
 
     async def get_user_waitlist(self, message: "GetUserWaitlistRequest") -> "GetUserWaitlistResponse":
         """
-        Where a user stands in line.
+        Where a user stands in line, page by page.
         """
 
         raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
