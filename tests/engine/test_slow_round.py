@@ -59,10 +59,10 @@ class Store(MemoryBatches):
             raise StoreUnavailable("no answer")
         return await super().read(partition, kind, start=start, end=end, most=most)
 
-    async def hinted(self, index: Index, bucket: str, *, most: int | None = None) -> list[str]:
+    async def hinted(self, index: Index, bucket: str, *, after: str = "", most: int | None = None) -> list[str]:
         if index is Index.TRIPS and self.are_trips_lost:
             raise StoreUnavailable("no answer")
-        return list(await super().hinted(index, bucket, most=most))
+        return list(await super().hinted(index, bucket, after=after, most=most))
 
 
 def run(play: Coroutine[Any, Any, T]) -> T:
