@@ -1,7 +1,6 @@
 """The command that shows the service at work: a trip, a hot seat, a booking, and the seats before and after."""
 
 import asyncio
-import os
 import shlex
 import sys
 from pathlib import Path
@@ -122,4 +121,4 @@ def _own_name() -> str:
     if which(NAME):
         return NAME
     program = Path(sys.argv[0])
-    return os.path.relpath(program) if program.name == NAME else f"{Path(sys.executable).name} -m {PACKAGE}"
+    return shlex.quote(sys.argv[0]) if program.name == NAME else f"{Path(sys.executable).name} -m {PACKAGE}"

@@ -134,7 +134,7 @@ def _show(screen: Screen, trip: Trip, *, with_seats: bool) -> None:
     )
     screen.raw("")
     screen.table(
-        ["segment", "from", "departs", "to", "arrives"],
+        ["segment", "from", "departs (UTC)", "to", "arrives (UTC)"],
         [
             [
                 at,
@@ -161,7 +161,7 @@ def _show(screen: Screen, trip: Trip, *, with_seats: bool) -> None:
 
 
 def _clock(unix_s: int) -> str:
-    return datetime.fromtimestamp(unix_s, UTC).strftime("%Y-%m-%d %H:%M UTC") if unix_s else "-"
+    return datetime.fromtimestamp(unix_s, UTC).strftime("%Y-%m-%d %H:%M") if unix_s else "-"
 
 
 def show_map(
