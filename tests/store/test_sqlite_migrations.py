@@ -11,6 +11,10 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+from tests.engine.sale import Market
+from tests.store.old_database import TRIP, VERSION_2
+from travio_inventory.domain.errors import SeatUnavailable
+from travio_inventory.domain.hold import Confirmed, Held
 from travio_inventory.store.batches import COLUMNS, Kind, Partition, RowKey, Table
 from travio_inventory.store.sqlite import (
     DatabaseNotWritable,
@@ -21,8 +25,6 @@ from travio_inventory.store.sqlite import (
 )
 from travio_inventory.store.sqlite.migrations import MIGRATIONS, migrate
 
-VERSION_2 = Path(__file__).with_name("version_2.db")
-"""Written by the first release with migrations: trip t1 of six seats in blocks of two, of which some are taken."""
 NOBODY = 65_534
 BLOCK_0 = Partition(Table.BLOCKS, "org", "t1", 0)
 
@@ -109,6 +111,28 @@ async def test_a_database_of_an_earlier_release_is_migrated_with_all_that_is_in_
     assert [record.message for record in caplog.records if str(backup) in record.message]
     async with SqliteBatches.open(old.parent):
         assert backups(old.parent) == [backup], "a database that is up to date is not copied"
+
+
+async def test_what_an_old_database_says_is_understood(tmp_path: Path) -> None:
+    """Seats that were taken are taken, keys are bound, and what was sold can be given back."""
+    shutil.copy(VERSION_2, tmp_path / "inventory.db")
+    async with SqliteBatches.open(tmp_path) as store, Market(store) as market:
+        sale = market.prepare(TRIP)
+        assert await sale.inventory.trips.get(TRIP.key) == TRIP
+        await sale.inventory.open_trip(TRIP)
+        shown = {"A1": "held", "A2": "sold", "A4": "blocked", "A6": "held"}
+        assert await sale.map() == {seat.id: shown.get(seat.id, "available") for seat in TRIP.seats}
+        hold = await sale.hold("A1 A6", "A-C", key="k")
+        booking = await sale.hold("A2", by="bob", key="k")
+        assert isinstance(hold.state, Held)
+        assert booking.state == Confirmed("order-1")
+        with pytest.raises(SeatUnavailable):
+            await sale.hold("A2", "B-C")
+        await sale.release(hold)
+        await sale.cancel(booking)
+        assert (await sale.unblock("A4")).unblocked == 1
+        await sale.assert_legal()
+        assert set((await sale.map()).values()) == {"available"}
 
 
 async def test_a_migrated_database_has_the_schema_of_a_new_one(old: Path, tmp_path: Path) -> None:

@@ -1,0 +1,45 @@
+"""A database as the first release with migrations writes it: `python -m tests.store.old_database` wrote version_2.db.
+
+Every later release must understand it; so it is never written again once that release is out.
+"""
+
+import asyncio
+import sqlite3
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from shutil import copy
+from tempfile import TemporaryDirectory
+
+from tests.engine.sale import Market, Sale, a_trip
+from travio_inventory.domain.trip import TripKey
+from travio_inventory.store.sqlite import SqliteBatches
+
+VERSION_2 = Path(__file__).with_name("version_2.db")
+TRIP = replace(a_trip(seats=6, seats_per_block=2), key=TripKey("org", "t1"))
+
+
+async def sell(sale: Sale) -> None:
+    """A little of all that can be taken: a hold over two blocks under a key, a booking, seats off sale."""
+    await sale.inventory.open_trip(TRIP)
+    await sale.hold("A1 A6", "A-C", key="k")
+    await sale.confirm(await sale.hold("A2", by="bob", key="k"), "order-1")
+    await sale.release(await sale.hold("A5", by="bob"))
+    await sale.block("A4")
+
+
+async def write(path: Path) -> None:
+    """Sell, and keep the database in the one file."""
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        async with SqliteBatches.open(folder) as store, Market(store) as market:
+            await sell(market.prepare(TRIP))
+            await market.settled()
+        with closing(sqlite3.connect(folder / "inventory.db")) as shell:
+            shell.execute("VACUUM")
+            shell.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        copy(folder / "inventory.db", path)
+
+
+if __name__ == "__main__":
+    asyncio.run(write(VERSION_2))
