@@ -105,13 +105,13 @@ def judge_folder(folder: Path, settings: Settings) -> Verdict:
 async def _judge_by(settings: Settings, told: Told) -> Verdict:
     """A shared store may still be busy with what the load left behind: what is wrong there must stay wrong."""
     looks = 1 if settings.store == "embedded" else LOOKS_MAX
-    async with open_batches(settings) as batches:
-        verdict = await judge(told, batches)
+    async with open_batches(settings) as store:
+        verdict = await judge(told, store.batches)
         for _ in range(1, looks):
             if not verdict.wrong:
                 break
             await asyncio.sleep(LOOK_PAUSE_SECONDS)
-            verdict = await judge(told, batches)
+            verdict = await judge(told, store.batches)
     return verdict
 
 

@@ -237,8 +237,9 @@ async def open_inventory(
     commits = Commits(in_flight_max=settings.commits_in_flight_max)
     async with AsyncExitStack() as stack:
         figures = figures or Figures()
-        batches = observed(await stack.enter_async_context(open_batches(settings)), "store", figures)
-        edge = await stack.enter_async_context(open_edge(settings))
+        store = await stack.enter_async_context(open_batches(settings))
+        batches = observed(store.batches, "store", figures)
+        edge = await stack.enter_async_context(open_edge(settings, store.deployment))
         edge = Edge(*(observed(port, name, figures) for name, port in edge._asdict().items()))
         publisher = publisher or stack.enter_context(_publisher(settings))
         inventory = watched(_use_cases(settings, batches, edge, commits, publisher, figures), figures)

@@ -110,6 +110,7 @@ class Servers:
         edge = open_shared_edge(
             self.redis,
             _now_ms,
+            deployment="crash-points",
             taken_ttl_ms=SHARED_TTL_MS,
             unguarded_max=1_000,
             trips_max=100,

@@ -14,6 +14,7 @@ from tests.servers.process import free_port
 from tests.servers.redis import HOST, RedisServer
 from travio_inventory.domain.trip import TripKey
 from travio_inventory.edge.absent import AbsentGate, AbsentSeatMapCache, AbsentTakenSeats
+from travio_inventory.edge.deployments import prefix_of
 from travio_inventory.edge.local import LocalGate, LocalSeatMapCache
 from travio_inventory.edge.redis_options import Cluster, RedisAddress, RedisOptions, Standalone
 from travio_inventory.edge.shared import open_shared_edge
@@ -28,6 +29,13 @@ from travio_inventory.engine.ports import (
     Taken,
     TakenSeats,
 )
+
+DEPLOYMENT = "edge tests"
+
+
+def in_redis(key: bytes) -> str:
+    """The key as Redis has it."""
+    return (prefix_of(DEPLOYMENT) + key).decode()
 
 
 @dataclass(frozen=True)
@@ -173,11 +181,22 @@ def redis_options(address: RedisAddress, **others: Any) -> RedisOptions:  # noqa
 
 @asynccontextmanager
 async def redis_edge(
-    options: RedisOptions, *, remembers: bool = True, unguarded_max: int = 1_000, stale_ms_max: int = 2_000
+    options: RedisOptions,
+    *,
+    deployment: str = DEPLOYMENT,
+    remembers: bool = True,
+    unguarded_max: int = 1_000,
+    stale_ms_max: int = 2_000,
 ) -> AsyncIterator[Edge]:
     """The edge on Redis."""
     async with open_shared_edge(
-        options, now_ms, taken_ttl_ms=2_000, unguarded_max=unguarded_max, trips_max=100, stale_ms_max=stale_ms_max
+        options,
+        now_ms,
+        deployment=deployment,
+        taken_ttl_ms=2_000,
+        unguarded_max=unguarded_max,
+        trips_max=100,
+        stale_ms_max=stale_ms_max,
     ) as opened:
         yield Edge(
             opened.gate,

@@ -11,12 +11,13 @@ from secrets import token_hex
 import anyio
 import pytest
 
-from tests.edge.conftest import Door, Edge, now_ms, redis_edge, redis_options, who_has
+from tests.edge.conftest import DEPLOYMENT, Door, Edge, in_redis, now_ms, redis_edge, redis_options, who_has
 from tests.servers.certificates import make_certificates
 from tests.servers.fixtures import need
 from tests.servers.redis import HOST, Account, Protection, RedisServer, redis_cluster, redis_server
 from travio_inventory.domain.trip import TripKey
-from travio_inventory.edge.connection import Listener, Redis, open_redis
+from travio_inventory.edge.connection import Listener, Redis
+from travio_inventory.edge.deployments import open_own
 from travio_inventory.edge.keys import ended_key, gate_prefix, known_key, lock_keys, map_key, taken_keys
 from travio_inventory.edge.line import Reply
 from travio_inventory.edge.redis_options import (
@@ -77,6 +78,19 @@ async def test_two_processes_exclude_each_other(here: Edge, there: Edge) -> None
     assert await Door(there, block).enter("bob", "A1:0") == Locked(("A1",))
     await Door(there, block).mark("ann", "A2:0")
     assert who_has(await Door(here, block).enter("bob", "A2:0")) == {"A2": "held"}
+
+
+async def test_two_deployments_on_one_redis_know_nothing_of_each_other(here: Edge, options: RedisOptions) -> None:
+    """Though they sell trips of the same names: production, say, and what is tried before it."""
+    async with redis_edge(options, deployment="another", stale_ms_max=STALE_MS_MAX) as elsewhere:
+        block = BlockKey(here.trip(), 0)
+        for edge, content in ((here, b"ours"), (elsewhere, b"theirs")):
+            assert await Door(edge, block).enter("ann" if edge is here else "bob", "A1:0") == Passed()
+            await fill(edge, block.trip, content)
+        await elsewhere.seat_maps.invalidate(block.trip, [0])
+        assert await here.seat_maps.read(block.trip) == {0: b"ours"}
+        await here.seat_maps.invalidate(block.trip, [0])
+        assert await here.seat_maps.read(block.trip) == {}
 
 
 async def test_of_claims_from_two_processes_that_overlap_one_passes(here: Edge, there: Edge) -> None:
@@ -154,7 +168,7 @@ class LateReads:
 async def test_a_read_that_a_write_overtook_is_neither_kept_nor_shared(here: Edge, options: RedisOptions) -> None:
     """The answer was on its way when the message of the write came; who asks after the write must not get it."""
     copies = MapCopies(trips_max=10)
-    async with open_redis(options, Listener(copies.void, copies.void_all)) as redis:
+    async with open_own(options, Listener(copies.void, copies.void_all), DEPLOYMENT) as redis:
         late, trip = LateReads(redis), here.trip()
         cache = RedisSeatMapCache(late, copies, now_ms, stale_ms_max=1_000)
         await fill(here, trip, b"old")
@@ -189,7 +203,7 @@ class Nonsense:
 
 async def test_a_read_that_failed_is_not_shared_with_who_asks_later(here: Edge, options: RedisOptions) -> None:
     copies = MapCopies(trips_max=10)
-    async with open_redis(options, Listener(copies.void, copies.void_all)) as redis:
+    async with open_own(options, Listener(copies.void, copies.void_all), DEPLOYMENT) as redis:
         nonsense, trip = Nonsense(redis), here.trip()
         cache = RedisSeatMapCache(nonsense, copies, now_ms, stale_ms_max=1_000)
         await fill(here, trip, b"map")
@@ -267,16 +281,16 @@ async def test_everything_in_redis_ends_by_itself(here: Edge, redis_node: RedisS
         ended_key(door.block, "hold-bob"): here.taken_ttl_ms,
     }
     for key, ttl_ms in ends_ms.items():
-        assert ttl_ms - 1_000 < redis_node.ask("PTTL", key.decode()) <= ttl_ms
-    assert len(redis_node.ask("KEYS", (gate_prefix(door.block) + b"*").decode())) == len(ends_ms)
-    assert 0 < redis_node.ask("PTTL", map_key(door.block.trip).decode()) <= 2 * here.stale_ms_max
+        assert ttl_ms - 1_000 < redis_node.ask("PTTL", in_redis(key)) <= ttl_ms
+    assert len(redis_node.ask("KEYS", in_redis(gate_prefix(door.block)) + "*")) == len(ends_ms)
+    assert 0 < redis_node.ask("PTTL", in_redis(map_key(door.block.trip))) <= 2 * here.stale_ms_max
 
 
 async def test_a_lock_is_a_key_that_anybody_can_read(here: Edge, redis_node: RedisServer) -> None:
     """SET key token NX PX ttl, and the next one cannot."""
     door = here.door()
     await door.enter("ann", "A1:0")
-    key = lock_keys(door.block, [Cell("A1", 0)])[0].decode()
+    key = in_redis(lock_keys(door.block, [Cell("A1", 0)])[0])
     assert redis_node.ask("GET", key) == b"ann token-ann"
     assert redis_node.ask("SET", key, "bob token-bob", "NX", "PX", "5000") is None
 

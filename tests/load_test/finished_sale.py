@@ -94,7 +94,7 @@ class FinishedSale:
         asyncio.run(self._change(changes))
 
     async def _change(self, changes: tuple[Change, ...]) -> None:
-        async with open_batches(self.settings) as batches:
+        async with open_batches(self.settings) as store:
             for block, row, values, trip in ((c.block, c.row, c.values, c.trip) for c in changes):
-                outcome = await batches.apply(block_partition(trip, block), [Write(row, {}, values)])
+                outcome = await store.batches.apply(block_partition(trip, block), [Write(row, {}, values)])
                 assert isinstance(outcome, Applied)

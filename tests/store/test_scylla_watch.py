@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 from cassandra.cluster import Session
 
-from travio_inventory.store.scylla import ScyllaOptions, clocks, schema, watch
+from travio_inventory.store.scylla import ScyllaBatches, ScyllaOptions, clocks, schema, watch
 from travio_inventory.store.scylla.connecting import session as scylla_session
 
 SEEN_S_MAX = 30
@@ -86,6 +86,17 @@ def test_applying_the_schema_puts_new_rules_down_and_keeps_the_name(session: Ses
     after = schema.check(session, options)
     assert (before[BOUND], after[BOUND]) == ("250", "500")
     assert {**before, BOUND: ""} == {**after, BOUND: ""}
+
+
+async def test_every_process_learns_the_name_that_a_keyspace_has_and_no_other(
+    session: Session, options: ScyllaOptions, scylla: ScyllaOptions
+) -> None:
+    names = []
+    for one in (options, options, scylla):
+        async with ScyllaBatches.connect(one) as batches:
+            names.append(batches.deployment)
+    assert names[0] == names[1] == schema.check(session, options)["deployment"]
+    assert names[2] not in ("", names[0])
 
 
 @pytest.mark.parametrize("ahead_ms", [3_600_000, 12_000, -12_000])

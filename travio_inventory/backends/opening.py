@@ -1,11 +1,13 @@
 """Opens the store and the edge; what only some deployments need is imported only there."""
 
 import asyncio
+import socket
 import sqlite3
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from random import Random
+from secrets import token_hex
 from typing import NamedTuple
 
 from travio_inventory.backends.failures import StartFailed
@@ -21,6 +23,13 @@ EDGE_ENTRIES_MAX = 200_000
 MAPS_CACHED_MAX = 256
 
 
+class Store(NamedTuple):
+    """The record, and a name that all processes on it share and no other store has."""
+
+    batches: Batches
+    deployment: str
+
+
 class Edge(NamedTuple):
     """What turns contenders away, and serves seat maps."""
 
@@ -30,24 +39,25 @@ class Edge(NamedTuple):
 
 
 @asynccontextmanager
-async def open_batches(settings: Settings) -> AsyncIterator[Batches]:
+async def open_batches(settings: Settings) -> AsyncIterator[Store]:
     """The store. Raises StartFailed where it cannot be opened."""
     match settings.store:
         case "memory":
-            yield MemoryBatches(None, Random(), asyncio.sleep)  # noqa: S311 - draws faults, of which there are none
+            memory = MemoryBatches(None, Random(), asyncio.sleep)  # noqa: S311 - draws faults, of which there are none
+            yield Store(memory, token_hex(8))
         case "embedded":
             async with _open_embedded(settings) as embedded:
-                yield embedded
+                yield Store(embedded, f"{socket.gethostname()}:{settings.data.resolve()}")
         case "scylla":
             from travio_inventory.backends.scylla import open_scylla  # noqa: PLC0415 - the driver is slow to import
 
             async with open_scylla(settings) as scylla:
-                yield scylla
+                yield Store(scylla, scylla.deployment)
 
 
 @asynccontextmanager
-async def open_edge(settings: Settings) -> AsyncIterator[Edge]:
-    """The edge. Raises StartFailed where a file that it needs is not what it must be."""
+async def open_edge(settings: Settings, deployment: str) -> AsyncIterator[Edge]:
+    """The edge of the store's deployment. Raises StartFailed where a file that it needs is not what it must be."""
     match settings.edge:
         case "absent":
             yield Edge(AbsentGate(), AbsentTakenSeats(), AbsentSeatMapCache())
@@ -63,7 +73,9 @@ async def open_edge(settings: Settings) -> AsyncIterator[Edge]:
         case "redis":
             from travio_inventory.backends.redis import open_redis_edge  # noqa: PLC0415 - redis-py is slow to import
 
-            async with open_redis_edge(settings, _monotonic_ms, trips_max=MAPS_CACHED_MAX) as shared:
+            async with open_redis_edge(
+                settings, _monotonic_ms, deployment=deployment, trips_max=MAPS_CACHED_MAX
+            ) as shared:
                 yield Edge(shared.gate, shared.gate, shared.seat_maps)
 
 

@@ -16,12 +16,13 @@ WAITING_MAX = 10_000
 
 @asynccontextmanager
 async def open_redis_edge(
-    settings: Settings, now_ms: Callable[[], int], *, trips_max: int
+    settings: Settings, now_ms: Callable[[], int], *, deployment: str, trips_max: int
 ) -> AsyncIterator[SharedEdge]:
     """See open_shared_edge. Raises StartFailed where the CA file is none."""
     async with open_shared_edge(
         _options(settings),
         now_ms,
+        deployment=deployment,
         taken_ttl_ms=settings.taken_ttl_ms,
         unguarded_max=settings.unguarded_claims_max,
         trips_max=trips_max,

@@ -17,7 +17,7 @@ _KEYS_REMEMBERED_MAX = 4_096
 @lru_cache(_KEYS_REMEMBERED_MAX)
 def gate_prefix(block: BlockKey) -> bytes:
     """How all keys of the block's gate begin. What is in braces decides on the slot in a cluster."""
-    return b"travio:gate:{%b:%d}:" % (_trip(block.trip), block.block)
+    return b"gate:{%b:%d}:" % (_trip(block.trip), block.block)
 
 
 def lock_keys(block: BlockKey, cells: Sequence[Cell]) -> list[bytes]:
@@ -43,7 +43,7 @@ def known_key(block: BlockKey, claimant: str) -> bytes:
 @lru_cache(_KEYS_REMEMBERED_MAX)
 def map_key(trip: TripKey) -> bytes:
     """The hash with the trip's packed blocks and their leases."""
-    return b"travio:map:{%b}" % _trip(trip)
+    return b"map:{%b}" % _trip(trip)
 
 
 def word(text: str) -> str:

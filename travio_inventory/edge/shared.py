@@ -4,7 +4,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from travio_inventory.edge.connection import Listener, open_redis
+from travio_inventory.edge.connection import Listener
+from travio_inventory.edge.deployments import open_own
 from travio_inventory.edge.gate import RedisGate
 from travio_inventory.edge.redis_options import RedisOptions
 from travio_inventory.edge.seat_map_cache import MapCopies, RedisSeatMapCache
@@ -23,6 +24,7 @@ async def open_shared_edge(
     options: RedisOptions,
     now_ms: Callable[[], int],
     *,
+    deployment: str,
     taken_ttl_ms: int,
     unguarded_max: int,
     trips_max: int,
@@ -30,10 +32,11 @@ async def open_shared_edge(
 ) -> AsyncIterator[SharedEdge]:
     """The edge on one Redis; it opens, within a few `connect_ms_max`, whether Redis answers or not.
 
+    What it keeps there is seen by those of the same `deployment` only, by which are meant all processes on one store.
     `now_ms` is a clock that never goes back; for the rest see RedisGate, RedisSeatMapCache and MapCopies.
     """
     copies = MapCopies(trips_max=trips_max)
-    async with open_redis(options, Listener(copies.void, copies.void_all)) as redis:
+    async with open_own(options, Listener(copies.void, copies.void_all), deployment) as redis:
         gate = RedisGate(redis, now_ms, taken_ttl_ms=taken_ttl_ms, unguarded_max=unguarded_max)
         seat_maps = RedisSeatMapCache(redis, copies, now_ms, stale_ms_max=stale_ms_max)
         try:

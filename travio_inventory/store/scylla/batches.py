@@ -32,6 +32,7 @@ from travio_inventory.store.batches import (
     Write,
 )
 from travio_inventory.store.scylla import watch
+from travio_inventory.store.scylla.agreements import DEPLOYMENT
 from travio_inventory.store.scylla.announcer import TOGETHER_MAX, Announcer
 from travio_inventory.store.scylla.answers import is_applied, rows_of
 from travio_inventory.store.scylla.bridge import Bridge, Reply
@@ -85,6 +86,8 @@ class ScyllaBatches:
 
     def __init__(self, session: Session, options: ScyllaOptions) -> None:
         self.counts = Counts()
+        self.deployment = ""
+        """What the keyspace calls itself, once connected."""
         self._keyspace = options.keyspace
         self._page = options.rows_per_read_max
         self._request_s = options.request_ms_max / 1000
@@ -108,8 +111,9 @@ class ScyllaBatches:
         """
         session = await asyncio.to_thread(connect, options)
         try:
-            await asyncio.to_thread(watch.check_start, session, options)
+            agreed = await asyncio.to_thread(watch.check_start, session, options)
             batches = cls(session, options)
+            batches.deployment = agreed[DEPLOYMENT]
             watching = asyncio.create_task(watch.go_on(session, options, batches.bar))
             try:
                 with switching_fast():

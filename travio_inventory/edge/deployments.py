@@ -1,0 +1,50 @@
+"""One Redis for several deployments: each has keys of its own there, and hears of no other's."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from travio_inventory.edge.connection import Listener, Redis, open_redis
+from travio_inventory.edge.keys import word
+from travio_inventory.edge.line import Reply
+from travio_inventory.edge.redis_options import RedisOptions
+from travio_inventory.edge.scripts import Script, Word
+
+
+def prefix_of(deployment: str) -> bytes:
+    """How all keys of the deployment begin."""
+    return f"travio:{word(deployment)}:".encode()
+
+
+@asynccontextmanager
+async def open_own(options: RedisOptions, listener: Listener, deployment: str) -> AsyncIterator[Redis]:
+    """Redis as one deployment has it, opened as `open_redis` does."""
+    prefix = prefix_of(deployment)
+    async with open_redis(options, _only_own(listener, prefix)) as redis:
+        yield _OwnKeys(redis, prefix)
+
+
+class _OwnKeys:
+    """Redis. The same one, in which all keys begin with the prefix; what is published there names them with it."""
+
+    def __init__(self, redis: Redis, prefix: bytes) -> None:
+        self._redis = redis
+        self._prefix = prefix
+
+    async def run(self, script: Script, keys: Sequence[bytes], *words: Word) -> Reply:
+        """See Redis."""
+        prefix = self._prefix
+        return await self._redis.run(script, [prefix + key for key in keys], *words)
+
+    def hears_of(self, key: bytes) -> bool:
+        """See Redis."""
+        return self._redis.hears_of(self._prefix + key)
+
+
+def _only_own(listener: Listener, prefix: bytes) -> Listener:
+    """The listener, told of no keys but those with the prefix, and of these without it."""
+
+    def on_change(key: bytes) -> None:
+        if key.startswith(prefix):
+            listener.on_change(key.removeprefix(prefix))
+
+    return Listener(on_change, listener.on_silence)
