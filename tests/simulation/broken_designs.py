@@ -48,7 +48,7 @@ from travio_inventory.store.batches import (
 from travio_inventory.store.claims import Claim, Contended, Lost, Stuck, Unseeded
 from travio_inventory.store.hints import MINUTE_MS
 from travio_inventory.store.memory import MemoryBatches
-from travio_inventory.store.minutes import SETTLES_MS, OpenMinutes
+from travio_inventory.store.minutes import OpenMinutes
 from travio_inventory.store.owners import REFUSED, Owner, Owners, Verdict
 from travio_inventory.store.transitions import Transitions
 
@@ -179,7 +179,7 @@ def _trust_until(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(claims, "_judge", trusting)
 
 
-@broken("trust a foreign sold", "I5 L2", Plan(9, faults=0.3, kills=0.6, seats_per_block=1, seats=5, holders=3))
+@broken("trust a foreign sold", "I5 L2", Plan(30, faults=0.3, kills=0.6, seats_per_block=1, seats=5, holders=3))
 def _trust_sold(patch: pytest.MonkeyPatch) -> None:
     real = claims._judge
 
@@ -499,7 +499,7 @@ def visit_once(patch: pytest.MonkeyPatch, index: Index) -> None:
     def once(self: OpenMinutes, minute: int, now_ms: int) -> int:
         if self.index is not index:
             return visits_due(self, minute, now_ms)
-        return len(SETTLES_MS) if now_ms >= (minute + 1) * MINUTE_MS else 0
+        return len(self.settles_ms) if now_ms >= (minute + 1) * MINUTE_MS else 0
 
     patch.setattr(OpenMinutes, "_visits_due", once)
 

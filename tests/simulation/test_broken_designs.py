@@ -16,6 +16,7 @@ from tests.simulation.broken_rules import BROKEN, close_failed, extend_unseen, s
 from tests.simulation.oracle import START_MS
 from tests.simulation.plan import Plan
 from tests.simulation.process import Sweeper, adopting, steady_process
+from tests.simulation.spoilt import Spoilt
 from tests.simulation.virtual_loop import run_virtually
 from tests.simulation.world import KEY, World, simulate
 from travio_inventory.domain.errors import BackendUnavailable
@@ -68,7 +69,7 @@ def test_a_sweeper_that_closes_a_minute_in_which_a_block_failed_leaves_it_taken(
 
 async def _status_after_an_abandoned_attempt(*, are_reads_failing: bool = False) -> str:
     """Of a cell in another block than the attempt's home. The batch that takes it lands when the minute that the
-    sweeper was told of is over, and the process is dead by then. Many reads fail from then on if they are to.
+    sweeper was told of is over, and the process is dead by then. Its block cannot be read from then on if it is to be.
     """
     landed: list[float] = []
 
@@ -79,10 +80,11 @@ async def _status_after_an_abandoned_attempt(*, are_reads_failing: bool = False)
     asyncio.get_running_loop().set_task_factory(adopting)
     trip = World(Plan(0, seats_per_block=1, seats=2)).trip
     block = block_partition(KEY, 1)
-    batches = MemoryBatches(None, Random(30), asyncio.sleep)
+    batches = Spoilt(None, Random(32), asyncio.sleep)
     process, other = (steady_process(batches) for _ in range(2))
     await process.open_trip(trip)
     await asyncio.sleep(38)
+    await process.owners.epochs.current()
     batches.observe = observe
     batches.faults = replace(Faults.none(), late=1.0)
     process.start(process.holds.hold(HoldRequest(Caller("o", "u"), trip, Journey(0, 0), ("s0", "s1"), 20_000, None)))
@@ -92,12 +94,11 @@ async def _status_after_an_abandoned_attempt(*, are_reads_failing: bool = False)
     sweeper = Sweeper(other)
     while asyncio.get_running_loop().time() < 300:
         is_failing = are_reads_failing and asyncio.get_running_loop().time() < 250
-        batches.faults = replace(Faults.none(), read_failed=0.8 if is_failing and landed else 0.0)
+        batches.unreadable = {block} if is_failing and landed else set()
         with suppress(BackendUnavailable):
             await sweeper()
         await asyncio.sleep(0.5)
     assert min(landed) > 63, "it must land when its minute is over"
-    batches.faults = Faults.none()
     cell = RowKey(Kind.CELL, "s1", 0)
     return str((await batches.get(block, [cell]))[cell]["status"])
 
