@@ -3,7 +3,6 @@
 import asyncio
 import json
 import sys
-from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from itertools import count
@@ -22,6 +21,7 @@ CHANNELS: Final = 4
 NEWCOMER_EVERY: Final = 20
 """One visit in so many comes over a connection of its own."""
 SETTLE_SECONDS_MAX: Final = 45.0
+SEAT_SECONDS_MAX: Final = 30.0
 LOST: Final = "connection lost"
 
 
@@ -42,7 +42,9 @@ class Crowd:
     def __init__(self, port: int) -> None:
         self._port = port
         self._channels: list[LeanChannel] = []
-        self._seats = deque(f"seat-{number}" for number in range(1, FAIR_SEATS + 1))
+        self._seats: asyncio.Queue[str] = asyncio.Queue()
+        for number in range(1, FAIR_SEATS + 1):
+            self._seats.put_nowait(f"seat-{number}")
         self._map = request("GetSeatMap", {"trip_id": FAIR_TRIP}).SerializeToString()
 
     async def enter(self) -> None:
@@ -77,9 +79,11 @@ class Crowd:
         return _name_of(await channel.call(path_of("GetSeatMap"), self._map))
 
     async def _hold_and_release(self, channel: LeanChannel) -> str:
-        if not self._seats:
+        """Where all seats are held, as by a service that is slow, it waits for the next one; the wait counts."""
+        try:
+            seat = await asyncio.wait_for(self._seats.get(), SEAT_SECONDS_MAX)
+        except TimeoutError:
             return "no seat came back in time"
-        seat = self._seats.popleft()
         asked = {"trip_id": FAIR_TRIP, "seat_ids": [seat], "user_id": seat, "idempotency_key": ""}
         reply = await channel.call(path_of("HoldSeats"), request("HoldSeats", asked).SerializeToString())
         if reply.status == Status.OK.value:
@@ -87,7 +91,7 @@ class Crowd:
                 "ReleaseSeats", {"hold_id": calls.read("HoldSeatsResponse", reply).hold_id, "user_id": seat}
             )
             reply = await channel.call(path_of("ReleaseSeats"), release.SerializeToString())
-        self._seats.append(seat)
+        self._seats.put_nowait(seat)
         return _name_of(reply)
 
     async def _come_back(self, at: int, channel: LeanChannel) -> None:
