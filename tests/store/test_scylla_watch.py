@@ -39,7 +39,8 @@ def never(why: str) -> None:
 @asynccontextmanager
 async def watched(session: Session, options: ScyllaOptions) -> AsyncIterator[None]:
     """Look ten times a second while the block lasts."""
-    watching = asyncio.create_task(watch.go_on(session, options, never, every_s=0.1))
+    agreed = schema.check(session, replace(options, replication_min=1))
+    watching = asyncio.create_task(watch.go_on(session, options, agreed, never, every_s=0.1))
     yield
     watching.cancel()
 

@@ -13,7 +13,8 @@ from travio_inventory.store.scylla.placement import READ_S_MAX, KeyspaceProblem,
 
 DEPLOYMENT = "deployment"
 """A name that no other keyspace has, on whatever cluster."""
-_SERIAL = "serial"
+SERIAL = "serial"
+"""The scope, in words."""
 
 
 class ScopeDiffers(KeyspaceProblem):
@@ -24,9 +25,9 @@ def record(session: Session, options: ScyllaOptions, scope: Scope) -> None:
     """Put down, for every datacenter to know, the scope and a name where there are none yet, and this process's rules.
     Raises ScopeDiffers, and the driver's errors.
     """
-    for name, value in ((_SERIAL, str(scope)), (DEPLOYMENT, token_hex(4))):
+    for name, value in ((SERIAL, str(scope)), (DEPLOYMENT, token_hex(4))):
         _write(session, options.keyspace, name, value, "IF NOT EXISTS")
-    check(options.keyspace, scope, recorded(session, options.keyspace))
+    check(options.keyspace, str(scope), recorded(session, options.keyspace))
     for name, value in options.rules.items():
         _write(session, options.keyspace, name, value, "")
 
@@ -46,12 +47,12 @@ def known(session: Session, text: str) -> Sequence[tuple[Any, ...]]:
     return list(session.execute(SimpleStatement(text, consistency_level=ConsistencyLevel.QUORUM), timeout=READ_S_MAX))
 
 
-def check(keyspace: str, scope: Scope, agreed: Mapping[str, str]) -> None:
-    """Raises ScopeDiffers."""
-    decided = agreed.get(_SERIAL)
+def check(keyspace: str, scope: str, agreed: Mapping[str, str]) -> None:
+    """Raises ScopeDiffers where that scope is not what was put down."""
+    decided = agreed.get(SERIAL)
     if decided is None:
         raise ScopeDiffers(f"keyspace {keyspace} does not say whose copies decide: run `travio-inventory schema apply`")
-    if decided != str(scope):
+    if decided != scope:
         raise ScopeDiffers(
             f"keyspace {keyspace} is decided by scope `{decided}`, not `{scope}`, and two would sell the same seat: "
             f"set {_settings_of(decided)}"

@@ -114,7 +114,7 @@ class ScyllaBatches:
             agreed = await asyncio.to_thread(watch.check_start, session, options)
             batches = cls(session, options)
             batches.deployment = agreed[DEPLOYMENT]
-            watching = asyncio.create_task(watch.go_on(session, options, batches.bar))
+            watching = asyncio.create_task(watch.go_on(session, options, agreed, batches.bar))
             try:
                 with switching_fast():
                     yield batches

@@ -107,7 +107,7 @@ def check(session: Session, options: ScyllaOptions) -> Mapping[str, str]:
     scope = placement.check(session, options)
     _check_tables(session, keyspace)
     agreed = agreements.recorded(session, keyspace)
-    agreements.check(keyspace, scope, agreed)
+    agreements.check(keyspace, str(scope), agreed)
     return agreed
 
 

@@ -24,15 +24,24 @@ def check_start(session: Session, options: ScyllaOptions) -> Mapping[str, str]:
 
 
 async def go_on(
-    session: Session, options: ScyllaOptions, bar: Callable[[str], None], *, every_s: float = LOOK_EVERY_S
+    session: Session,
+    options: ScyllaOptions,
+    agreed: Mapping[str, str],
+    bar: Callable[[str], None],
+    *,
+    every_s: float = LOOK_EVERY_S,
 ) -> None:
-    """Log what is wrong when it begins, and when nothing is any more; `bar` the store where other copies decide now.
-    Runs until cancelled.
+    """Log what is wrong when it begins, and when it is over. Runs until cancelled, or until other copies decide than at
+    the start: then `bar` the store, which only a start with the right settings opens.
     """
     said: Mapping[str, str] = {}
     while True:
         try:
-            wrong = await asyncio.to_thread(_look, session, options, bar)
+            wrong = await asyncio.to_thread(_look, session, options, agreed[agreements.SERIAL])
+        except agreements.ScopeDiffers as differs:
+            bar(str(differs))
+            _log.critical("nothing is sold here until a start with other settings: %s", differs)
+            return
         except Exception as failed:  # noqa: BLE001 - servers that cannot be asked are told of elsewhere
             _log.debug("cannot look at keyspace %s: %s", options.keyspace, cause(failed))
         else:
@@ -44,14 +53,14 @@ async def go_on(
         await asyncio.sleep(every_s)
 
 
-def _look(session: Session, options: ScyllaOptions, bar: Callable[[str], None]) -> Mapping[str, str]:
-    """What is wrong now, in a line for each kind."""
+def _look(session: Session, options: ScyllaOptions, scope: str) -> Mapping[str, str]:
+    """What is wrong now, in a line for each kind. Raises ScopeDiffers, whatever else is wrong."""
+    agreements.check(options.keyspace, scope, agreements.recorded(session, options.keyspace))
     wrong: dict[str, str] = {}
     try:
         agreed = schema.check(session, options)
-    except agreements.ScopeDiffers as differs:
-        bar(str(differs))
-        wrong["scope"] = f"nothing is sold here any more: {differs}"
+    except agreements.ScopeDiffers:
+        raise
     except KeyspaceProblem as problem:
         wrong[type(problem).__name__] = str(problem)
     else:
