@@ -62,6 +62,7 @@ from travio_inventory.store.definitions import Definitions
 from travio_inventory.store.journal import EventJournal
 from travio_inventory.store.lapses import LapseFinder
 from travio_inventory.store.late_events import LateEvents
+from travio_inventory.store.listings import ListingPublisher
 from travio_inventory.store.owners import Owners
 from travio_inventory.store.rules import Rules
 from travio_inventory.store.transitions import Transitions
@@ -328,7 +329,7 @@ def _use_cases(
         block_seats=BlockSeats(trips, holds, commits),
         waitlist=Waitlist(trips, WaitlistTable(owners), commits),
         expire_holds=ExpireHolds(LapseFinder(owners)),
-        relay_events=RelayEvents(_journal(settings, owners), publisher),
+        relay_events=RelayEvents(_journal(settings, owners), ListingPublisher(owners.batches, publisher)),
     )
 
 

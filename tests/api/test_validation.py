@@ -220,7 +220,7 @@ def test_the_other_requests_are_read_with_every_field() -> None:
     assert read_changed(v1.BatchCheckRequest) == [check, check]
     assert read_changed(v1.GetSeatMapRequest) == (key, Ends("A", "C", None, 1))
     assert read_changed(v1.ReleaseSeatsRequest) == (caller, "H")
-    assert read_changed(v1.ListHoldsRequest) == (caller, "", True)
+    assert read_changed(v1.ListHoldsRequest) == (caller, "", True, PageAsked("", limits.HOLDS_LISTED_MAX))
     assert read_changed(v1.ExtendHoldRequest) == (caller, "H", -1)
     assert read_changed(v1.CancelBookingRequest) == (caller, "H")
     assert read_changed(v1.JoinWaitlistRequest) == messages.WaitAsked(caller, "T1", "", 2)

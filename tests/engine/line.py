@@ -24,6 +24,7 @@ from travio_inventory.store.batches import (
     Table,
     Unknown,
     Write,
+    split,
 )
 from travio_inventory.store.hints import bucket_of
 
@@ -209,7 +210,8 @@ class Line:
             case None:
                 return await self._store.apply(own, writes, named, send_by=send_by)
             case Spoil.UNANSWERED:
-                await self._store.apply(own, writes, named, send_by=send_by)
+                before, _ = split(writes, named)  # who has no answer adds nothing that follows it
+                await self._store.apply(own, writes, before, send_by=send_by)
             case Spoil.LATE:
                 self._late.append(_Late(own, list(writes), named))
             case Spoil.NOT_DONE:

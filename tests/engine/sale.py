@@ -41,6 +41,7 @@ from travio_inventory.store.batches import Batches, Kind, Row, RowKey
 from travio_inventory.store.definitions import Definitions
 from travio_inventory.store.journal import EventJournal
 from travio_inventory.store.lapses import LapseFinder
+from travio_inventory.store.listings import ListingPublisher
 from travio_inventory.store.minutes import FIRST_LOOK_MINUTES, MINUTES_AT_ONCE
 from travio_inventory.store.owners import Owners
 from travio_inventory.store.rules import Rules
@@ -189,7 +190,7 @@ class Process:
             block_seats=BlockSeats(trips, holds, commits),
             waitlist=Waitlist(trips, WaitlistTable(owners), commits),
             expire_holds=ExpireHolds(LapseFinder(owners)),
-            relay_events=RelayEvents(EventJournal(owners), self.publisher),
+            relay_events=RelayEvents(EventJournal(owners), ListingPublisher(batches, self.publisher)),
         )
 
 
@@ -280,8 +281,11 @@ class Sale:
         return await self.inventory.read_holds.one(_holder(hold), hold.id)
 
     async def holds(self, by: str = "ann", *, trip_id: str = "", include_ended: bool = True) -> Sequence[Hold]:
-        """Those of the user, newest first."""
-        return await self.inventory.read_holds.all(self.caller(by), trip_id=trip_id, include_ended=include_ended)
+        """Those of the user: bookings, then what is held; with those that ended all of them, newest first."""
+        page = await self.inventory.read_holds.page(
+            self.caller(by), trip_id=trip_id, include_ended=include_ended, most=100
+        )
+        return page.holds
 
     async def join(self, by: str = "ann", seat_class: str = "", seats: int = 1) -> WaitlistEntry:
         """Wait for seats."""

@@ -29,6 +29,7 @@ from travio_inventory.store.definitions import Definitions
 from travio_inventory.store.journal import EventJournal
 from travio_inventory.store.lapses import LapseFinder
 from travio_inventory.store.late_events import LateEvents
+from travio_inventory.store.listings import ListingPublisher
 from travio_inventory.store.memory import MemoryBatches
 from travio_inventory.store.owners import Owners
 from travio_inventory.store.rules import Rules
@@ -210,7 +211,8 @@ class Relay:
     def __init__(self, process: Process, post: Post) -> None:
         post.lives.append([])
         self._round = RelayEvents(
-            LateEvents(EventJournal(process.owners), process.owners, slow_every_ms=SLOW_ROUND_MS), post
+            LateEvents(EventJournal(process.owners), process.owners, slow_every_ms=SLOW_ROUND_MS),
+            ListingPublisher(process.owners.batches, post),
         )
 
     async def __call__(self) -> None:

@@ -331,6 +331,16 @@ async def test_the_hints_of_a_refused_batch_are_kept(block: Block) -> None:
     assert list(await block.store.hinted(Index.JOURNAL, bucket)) == ["y"]
 
 
+async def test_what_follows_a_batch_is_added_once_it_is_applied(block: Block) -> None:
+    bucket = uuid4().hex
+    refused = await block.apply(Write(A1, FREE, HELD), hints=[hint("refused", bucket, Index.HOLDS)])
+    assert isinstance(refused, Refused)
+    assert list(await block.store.hinted(Index.HOLDS, bucket)) == []
+    await block.apply(Write(A1, {}, FREE), hints=[hint("applied", bucket, Index.HOLDS)])
+    await block.apply(hints=[hint("alone", bucket, Index.HOLDS)])
+    assert list(await block.store.hinted(Index.HOLDS, bucket)) == ["alone", "applied"]
+
+
 async def test_of_two_hundred_batches_for_one_row_exactly_one_wins(block: Block) -> None:
     await block.stands(Write(A1, {}, FREE))
     outcomes = await asyncio.gather(

@@ -112,7 +112,7 @@ def list_holds(
     ended: Annotated[bool, Parameter(negative="", help="Ended ones too.")] = False,
     reach: Reach = HERE,
 ) -> Exit:
-    """List the user's holds, newest first, at most 100."""
+    """List the user's bookings and holds, at most 1000; with --ended all of them, newest first."""
 
     async def work(client: InventoryClient, screen: Screen) -> None:
         holds = [_as_plain(record) for record in await client.list_holds(trip=trip, include_ended=ended)]

@@ -31,6 +31,7 @@ TARGET_DEFAULT = "localhost:9083"
 ORGANIZATION_DEFAULT = "default"
 DEADLINE_S_DEFAULT = 5.0
 ATTEMPTS_MAX_DEFAULT = 4
+HOLDS_MOST_DEFAULT = 1_000
 
 
 class InventoryClient:
@@ -131,16 +132,25 @@ class InventoryClient:
             raise ClientError(Status.UNKNOWN, "answered OK without a hold")
         return messages.hold_record(reply.hold)
 
-    async def list_holds(self, *, trip: str = "", include_ended: bool = False) -> tuple[HoldRecord, ...]:
-        """The user's holds, newest first, at most 100; of one trip where it is named."""
+    async def list_holds(
+        self, *, trip: str = "", include_ended: bool = False, most: int = HOLDS_MOST_DEFAULT
+    ) -> tuple[HoldRecord, ...]:
+        """The user's holds, of one trip where it is named: bookings and then what is held; with those that ended, all
+        of them, newest first. At most so many, read page by page.
+        """
         request = wire.ListHoldsRequest(
             user_id=self._caller.holder,
             organization_id=self._caller.organization,
             trip_id=trip,
             include_ended=include_ended,
         )
-        reply = await self._connection.read(self.stub.list_holds, request)
-        return tuple(messages.hold_record(hold) for hold in reply.holds)
+        records: list[HoldRecord] = []
+        while True:
+            reply = await self._connection.read(self.stub.list_holds, request)
+            records += map(messages.hold_record, reply.holds)
+            if len(records) >= most or not reply.next_page_token:
+                return tuple(records[:most])
+            request = replace(request, page_token=reply.next_page_token)
 
     async def confirm(self, hold_id: str, order: str, passengers: Sequence[Passenger] = ()) -> Booking:
         """Turn a hold into a booking of `order`; again is the same booking.

@@ -1,5 +1,6 @@
 """A hold, the request for one, and the states it goes through."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import blake2b
@@ -203,3 +204,10 @@ class Hold:
     def is_live(self) -> bool:
         """Whether the hold has its seats."""
         return isinstance(self.state, Held | Confirmed)
+
+
+class HoldPage(NamedTuple):
+    """Some of a holder's holds, and what the next page comes after ("" where there is none)."""
+
+    holds: Sequence[Hold]
+    next: str

@@ -5,7 +5,7 @@ from typing import NamedTuple, Protocol, TypeAlias
 
 from travio_inventory.domain.errors import TakenCell
 from travio_inventory.domain.events import Event
-from travio_inventory.domain.hold import Caller, Hold, HoldRequest
+from travio_inventory.domain.hold import Caller, Hold, HoldPage, HoldRequest
 from travio_inventory.domain.trip import Trip, TripKey
 from travio_inventory.domain.waitlist import WaitlistEntry, WaitlistPage
 
@@ -193,8 +193,10 @@ class Holds(Protocol):
         """The hold as it stands; the late booking in its place where there is one."""
         ...
 
-    async def all_of(self, caller: Caller) -> Sequence[Hold]:
-        """The caller's holds, newest first, at most HOLDS_LISTED_MAX."""
+    async def page(self, caller: Caller, *, trip: str, ended: bool, after: str, most: int) -> HoldPage:
+        """At most so many of the caller's holds from behind `after` on, of one trip where it is named. With `ended`
+        all, newest first; else bookings, then what is held. A page may have fewer, and be followed by others.
+        """
         ...
 
     async def block(self, trip: Trip, reasons: Mapping[str, str]) -> None:

@@ -1,8 +1,6 @@
 """Reads one hold, or a holder's holds."""
 
-from collections.abc import Sequence
-
-from travio_inventory.domain.hold import Caller, Hold
+from travio_inventory.domain.hold import Caller, Hold, HoldPage
 from travio_inventory.engine.ports import Holds
 
 
@@ -16,9 +14,8 @@ class ReadHolds:
         """Raises HoldNotFound, BackendUnavailable."""
         return await self._holds.find(caller, hold_id)
 
-    async def all(self, caller: Caller, *, trip_id: str, include_ended: bool) -> Sequence[Hold]:
-        """The caller's holds, newest first; of one trip where `trip_id` names it. Raises BackendUnavailable."""
-        holds = await self._holds.all_of(caller)
-        return [
-            hold for hold in holds if (not trip_id or hold.trip.trip == trip_id) and (include_ended or hold.is_live)
-        ]
+    async def page(
+        self, caller: Caller, *, trip_id: str = "", include_ended: bool = False, after: str = "", most: int
+    ) -> HoldPage:
+        """At most so many of the caller's holds, see `Holds.page`. Raises BackendUnavailable."""
+        return await self._holds.page(caller, trip=trip_id, ended=include_ended, after=after, most=most)

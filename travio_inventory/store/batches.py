@@ -54,6 +54,10 @@ class Index(StrEnum):
     TOLD = "told"
 
 
+FOLLOWING = frozenset({Index.HOLDS})
+"""Indexes whose entries follow their batch: they are added once it is applied, or never."""
+
+
 class Partition(NamedTuple):
     """Names a partition: (organization, trip, block), (organization, holder, 0) and the like."""
 
@@ -115,11 +119,20 @@ class Write(NamedTuple):
 
 
 class Hint(NamedTuple):
-    """An entry of an index, durable before the batch that carries it is tried. Adding it again changes nothing."""
+    """An entry of an index, durable before the batch that carries it is tried; one of a FOLLOWING index is added once
+    the batch was applied, and may be lost. A batch without writes adds them all. Adding one again changes nothing.
+    """
 
     of: Index
     bucket: str
     entry: str
+
+
+def split(writes: Sequence[Write], hints: Sequence[Hint]) -> tuple[Sequence[Hint], Sequence[Hint]]:
+    """The hints that go before these writes, and those that follow them."""
+    if not writes or not any(hint.of in FOLLOWING for hint in hints):
+        return hints, ()
+    return [hint for hint in hints if hint.of not in FOLLOWING], [hint for hint in hints if hint.of in FOLLOWING]
 
 
 @dataclass(frozen=True, slots=True)

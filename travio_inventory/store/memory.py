@@ -27,6 +27,7 @@ from travio_inventory.store.batches import (
     StoreUnavailable,
     Unknown,
     Write,
+    split,
 )
 
 LATE_S = (1.0, 30.0)
@@ -137,8 +138,9 @@ class MemoryBatches:
         if fault is Fault.NOT_DONE:
             await self._travel()
             return NotDone("the store is away")
-        if hints:
-            self._add(hints)
+        before, following = split(writes, hints)
+        if before:
+            self._add(before)
             await self._travel()
         if asyncio.get_running_loop().time() > send_by:
             return NotDone(TOO_OLD)
@@ -150,6 +152,8 @@ class MemoryBatches:
             return Unknown("no answer")
         outcome: Outcome = await answer
         await self._travel()
+        if following and isinstance(outcome, Applied):
+            self._add(following)
         return outcome
 
     async def get(self, partition: Partition, keys: Sequence[RowKey]) -> Rows:

@@ -24,7 +24,7 @@ from travio_inventory.domain.hold import (
 )
 from travio_inventory.domain.trip import TripKey
 from travio_inventory.engine.ports import BlockKey, Clock, HoldWatch
-from travio_inventory.store import hints, rows
+from travio_inventory.store import hints, listings, rows
 from travio_inventory.store.ages import Ages
 from travio_inventory.store.batches import (
     ABSENT,
@@ -174,7 +174,14 @@ class Owners:
         hints for the other blocks before it.
         """
         now = await self.now(at_ms)
-        return await self._steps(hold, _step_writes(hold, state, condition, now), _others_due([hold], at_ms), now)
+        asked = _others_due([hold], at_ms)
+        if isinstance(state, Confirmed):
+            asked += listings.of_hold(hold.with_state(state))
+        return await self._steps(hold, _step_writes(hold, state, condition, now), asked, now)
+
+    async def list_again(self, hold: Hold) -> None:
+        """Whoever made the hold what it is may have died before it was listed."""
+        await self.batches.apply(rows.block_partition(hold.trip, hold.home), (), listings.of_hold(hold))
 
     async def now(self, at_ms: int | None = None) -> Recorded:
         """Where a step of this moment is recorded. Raises BackendUnavailable."""

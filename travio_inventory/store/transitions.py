@@ -34,6 +34,7 @@ from travio_inventory.domain.hold import (
     Held,
     Hold,
     HoldId,
+    HoldPage,
     HoldRequest,
     HoldState,
     Recorded,
@@ -41,15 +42,13 @@ from travio_inventory.domain.hold import (
     base_id,
     late_id,
 )
-from travio_inventory.domain.limits import HOLDS_LISTED_MAX
 from travio_inventory.domain.taken import fit_to_keep, refusal_of
 from travio_inventory.domain.trip import Trip
-from travio_inventory.store import hints, ledger, rows
+from travio_inventory.store import hints, ledger, listings, rows
 from travio_inventory.store.batches import (
     ABSENT,
     Applied,
     Hint,
-    Index,
     Kind,
     NotDone,
     Refused,
@@ -72,6 +71,7 @@ from travio_inventory.store.claims import (
     take,
 )
 from travio_inventory.store.doubts import Doubts
+from travio_inventory.store.holder_pages import HolderPages
 from travio_inventory.store.house import house_holds, seats_blocked, whole_journey
 from travio_inventory.store.owners import REFUSED, RETRY, TRIES_MAX, Owners, Verdict
 from travio_inventory.store.packing import pack
@@ -204,9 +204,7 @@ class Transitions:
     def _notes(self, hold: Hold, now: Recorded) -> list[Hint]:
         """Where the relay and the holder's list must look for this hold."""
         asked = [hints.recorded(rows.block_partition(hold.trip, hold.home), now.epoch)]
-        if hold.holder:
-            asked.append(Hint(Index.HOLDS, _holder_bucket(hold), _holder_entry(hold)))
-        return asked
+        return asked + listings.of_hold(hold)
 
     async def _burn(self, hold: Hold, why: Lost | Contended | Unseeded | Stuck) -> Row:
         """Fence the id before any no and before anything is given back."""
@@ -235,9 +233,10 @@ class Transitions:
             if late is not None and _is_booking(late):
                 hold = rows.read_hold(organization, late_id(hold_id), late)
         await self._owners.settled(hold, as_of_ms=as_of_ms)
-        if hold.is_live:
-            return hold
-        raise _ended(hold)
+        if not hold.is_live:
+            raise _ended(hold)
+        await self._owners.list_again(hold)
+        return hold
 
     # ---- confirm, release, cancel
 
@@ -299,6 +298,8 @@ class Transitions:
                 if doubts.was_sent or type(hold.state) is type(state):
                     # whoever took it there may have died before telling
                     await self._owners.settled(hold, as_of_ms=as_of_ms)
+                    if isinstance(hold.state, Confirmed):
+                        await self._owners.list_again(hold)
                 return hold
             state = Cancelled(hold.state.order) if isinstance(hold.state, Confirmed) else state
             as_of_ms = self._clock.now_ms()
@@ -429,27 +430,11 @@ class Transitions:
                 return rows.read_hold(caller.organization, late_id(hold_id), late)
         return hold
 
-    async def all_of(self, caller: Caller) -> Sequence[Hold]:
+    async def page(self, caller: Caller, *, trip: str, ended: bool, after: str, most: int) -> HoldPage:
         """See Holds."""
-        bucket = f"{caller.organization}{rows.SEPARATOR}{caller.holder}"
-        most = 2 * HOLDS_LISTED_MAX
-        while True:
-            try:
-                entries = await self._owners.batches.hinted(Index.HOLDS, bucket, most=most)
-            except StoreUnavailable:
-                raise BackendUnavailable from None
-            holds = await self._found(caller, dict.fromkeys(base_id(_hold_of(entry)) for entry in entries))
-            if len(holds) >= HOLDS_LISTED_MAX or len(entries) < most:
-                return holds[:HOLDS_LISTED_MAX]
-            most *= 4
-
-    async def _found(self, caller: Caller, hold_ids: Iterable[str]) -> list[Hold]:
-        """Those of the holds that came to be: an entry is written before its hold, which may have been refused."""
-        answers = await asyncio.gather(*(self.find(caller, hold_id) for hold_id in hold_ids), return_exceptions=True)
-        for answer in answers:
-            if isinstance(answer, BaseException) and not isinstance(answer, HoldNotFound):
-                raise answer
-        return [answer for answer in answers if isinstance(answer, Hold)]
+        return await HolderPages(self._owners.batches, self.find).page(
+            caller, trip=trip, ended=ended, after=after, most=most
+        )
 
     async def pack(self, trip: Trip, block: int) -> bytes:
         """See Holds."""
@@ -664,16 +649,3 @@ def _no(request: HoldRequest, why: Lost | Contended | Unseeded | Stuck, burnt: R
 
 def _contended(seats: Sequence[str]) -> SeatContended:
     return SeatContended(seats, retry_after_ms=CONTENDED_RETRY_MS)
-
-
-def _holder_bucket(hold: Hold) -> str:
-    return f"{hold.trip.organization}{rows.SEPARATOR}{hold.holder}"
-
-
-def _holder_entry(hold: Hold) -> str:
-    """Newest first: the entries of a bucket come in order."""
-    return f"{NEVER_MS - hold.created_at_ms:016d}{rows.SEPARATOR}{hold.id}"
-
-
-def _hold_of(entry: str) -> str:
-    return entry.split(rows.SEPARATOR, 1)[1]

@@ -136,10 +136,11 @@ def extend_asked(message: Message) -> tuple[Caller, str, int]:
     return asked
 
 
-def holds_asked(message: Message) -> tuple[Caller, str, bool]:
-    """Read ListHoldsRequest: whose, of which trip ("" = any), and whether those that ended too."""
+def holds_asked(message: Message) -> tuple[Caller, str, bool, PageAsked]:
+    """Read ListHoldsRequest: whose, of which trip ("" = any), whether those that ended too, and which page."""
     request = Fields(message)
-    asked = (caller_of(request), request.optional_id("trip_id"), request.flag("include_ended"))
+    page = page_asked(request, most_default=limits.HOLDS_LISTED_MAX, most_max=limits.HOLDS_LISTED_MAX)
+    asked = (caller_of(request), request.optional_id("trip_id"), request.flag("include_ended"), page)
     request.finish()
     return asked
 
@@ -276,7 +277,7 @@ def waitlist_asked(message: Message) -> tuple[str, str, PageAsked]:
     """Read GetUserWaitlistRequest: whose places, of which organization ("" = any), which page."""
     request = Fields(message)
     page = page_asked(request, most_default=limits.WAITS_LISTED_MAX, most_max=limits.WAITS_LISTED_MAX)
-    asked = (holder_of(request), request.text("organization_id"), page)
+    asked = (holder_of(request), request.optional_id("organization_id"), page)
     request.finish()
     return asked
 

@@ -166,9 +166,12 @@ class InventoryService:
         return v1.GetHoldResponse(hold=await self._describe(hold))
 
     async def list_holds(self, message: Message) -> v1.ListHoldsResponse:
-        caller, trip_id, include_ended = messages.holds_asked(message)
-        holds = await self._inventory.read_holds.all(caller, trip_id=trip_id, include_ended=include_ended)
-        return v1.ListHoldsResponse(holds=[await self._describe(hold) for hold in holds])
+        caller, trip_id, include_ended, (after, most) = messages.holds_asked(message)
+        page = await self._inventory.read_holds.page(
+            caller, trip_id=trip_id, include_ended=include_ended, after=after, most=most
+        )
+        holds = [await self._describe(hold) for hold in page.holds]
+        return v1.ListHoldsResponse(holds=holds, next_page_token=token(page.next))
 
     async def extend_hold(self, message: Message) -> v1.ExtendHoldResponse:
         caller, hold_id, ttl_s = messages.extend_asked(message)

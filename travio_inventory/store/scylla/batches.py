@@ -30,6 +30,7 @@ from travio_inventory.store.batches import (
     StoreUnavailable,
     Unknown,
     Write,
+    split,
 )
 from travio_inventory.store.scylla import watch
 from travio_inventory.store.scylla.agreements import DEPLOYMENT
@@ -185,8 +186,9 @@ class ScyllaBatches:
     ) -> Outcome:
         place = place_of(partition)
         statements = batch_of(self._keyspace, place, writes)
-        if hints:
-            failure = await self._announce(hints)
+        before, following = split(writes, hints)
+        if before:
+            failure = await self._announce(before)
             if failure is not None:
                 raise_wrong(failure)
                 return NotDone(cause(failure.error))
@@ -198,7 +200,11 @@ class ScyllaBatches:
         if isinstance(reply, Failure):
             return outcome_of(reply)
         answer = _answer(reply)
-        return _APPLIED if is_applied(answer) else await self._refused(partition, writes, answer)
+        if not is_applied(answer):
+            return await self._refused(partition, writes, answer)
+        if following:
+            await self._announce(following)
+        return _APPLIED
 
     async def _announce(self, hints: Sequence[Hint]) -> Failure | None:
         """Write the hints; a failure if one of them is not known to be durable."""

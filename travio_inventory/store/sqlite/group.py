@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from travio_inventory.store.batches import ABSENT, Applied, Hint, Outcome, Refused, Row, Rows, Write
+from travio_inventory.store.batches import ABSENT, Applied, Hint, Outcome, Refused, Row, Rows, Write, split
 from travio_inventory.store.sqlite.statements import (
     EXISTS,
     INSERT_HINT,
@@ -51,8 +51,11 @@ def try_group(connection: sqlite3.Connection, batches: Iterable[Batch]) -> Tried
     changed = False
     for batch in batches:
         try:
-            changed = _add(cursor, batch.hints) or changed
+            before, following = split(batch.writes, batch.hints)
+            changed = _add(cursor, before) or changed
             answer: Outcome | Exception = _try_batch(cursor, batch)
+            if following and answer is _APPLIED:
+                _add(cursor, following)
         except Exception as error:
             if isinstance(error, sqlite3.Error) and not isinstance(error, _UNFIT):
                 raise

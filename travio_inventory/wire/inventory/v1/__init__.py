@@ -704,6 +704,16 @@ class ListHoldsRequest(betterproto2.Message):
     Whether released, expired and cancelled holds are listed too.
     """
 
+    page_size: "int" = betterproto2.field(5, betterproto2.TYPE_INT32)
+    """
+    At most so many holds, up to 100; 0: as many.
+    """
+
+    page_token: "str" = betterproto2.field(6, betterproto2.TYPE_STRING)
+    """
+    Empty for the first page, then next_page_token.
+    """
+
 
 default_message_pool.register_message("inventory.v1", "ListHoldsRequest", ListHoldsRequest)
 
@@ -711,6 +721,14 @@ default_message_pool.register_message("inventory.v1", "ListHoldsRequest", ListHo
 @dataclass(eq=False, repr=False)
 class ListHoldsResponse(betterproto2.Message):
     holds: "list[Hold]" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, repeated=True)
+    """
+    A page may have fewer holds than asked for, even none, and not be the last.
+    """
+
+    next_page_token: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+    """
+    Empty after the last page.
+    """
 
 
 default_message_pool.register_message("inventory.v1", "ListHoldsResponse", ListHoldsResponse)
@@ -1222,7 +1240,7 @@ class InventoryServiceStub(betterproto2_grpclib.ServiceStub):
         metadata: "MetadataLike | None" = None,
     ) -> "ListHoldsResponse":
         """
-        A user's holds, newest first, at most 100.
+        A user's holds, page by page: bookings and then what is held; with those that ended, all of them, newest first.
         """
 
         return await self._unary_unary(
@@ -1436,7 +1454,7 @@ class InventoryServiceBase(betterproto2_grpclib.ServiceBase):
 
     async def list_holds(self, message: "ListHoldsRequest") -> "ListHoldsResponse":
         """
-        A user's holds, newest first, at most 100.
+        A user's holds, page by page: bookings and then what is held; with those that ended, all of them, newest first.
         """
 
         raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
