@@ -70,6 +70,11 @@ def backups(folder: Path) -> list[Path]:
     return sorted(folder.glob("inventory.db.*.backup"))
 
 
+def allow(path: Path, mode: int) -> None:
+    """Who may do what with the path."""
+    path.chmod(mode)
+
+
 @contextmanager
 def as_nobody(folder: Path) -> Iterator[None]:
     """As a user who has the folder, and only what is already theirs in it. Root could write anything."""
@@ -204,10 +209,19 @@ async def test_a_database_that_somebody_else_has_put_back_is_not_opened() -> Non
     with TemporaryDirectory() as name:
         folder = Path(name)
         shutil.copy(VERSION_2, folder / "inventory.db")
-        (folder / "inventory.db").chmod(0o444)
+        allow(folder / "inventory.db", 0o444)
         with as_nobody(folder), pytest.raises(DatabaseNotWritable, match=r"readonly database; .*chown") as failure:
             await SqliteBatches.open(folder).__aenter__()
         assert "\n" not in str(failure.value)
+
+
+async def test_a_folder_that_cannot_be_written_to_is_not_opened() -> None:
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        shutil.copy(VERSION_2, folder / "inventory.db")
+        allow(folder, 0o555)
+        with as_nobody(folder), pytest.raises(PermissionError, match="lock"):
+            await SqliteBatches.open(folder).__aenter__()
 
 
 async def test_a_database_that_cannot_be_copied_is_not_migrated(old: Path) -> None:
