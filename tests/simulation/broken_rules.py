@@ -317,7 +317,7 @@ def _order_by_clock(patch: pytest.MonkeyPatch) -> None:
 
 @broken("the relay does not look for gaps", "I8", Plan(3, faults=0.4))
 def _no_gaps(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(EventJournal, "_missing_before", lambda _self, _news: [])
+    patch.setattr(EventJournal, "_missing_before", lambda _self, _news, _first: [])
 
 
 # ---- the edge

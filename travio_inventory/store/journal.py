@@ -75,6 +75,8 @@ class EventJournal:
         """Places, and the event row id from which they are to be read."""
         self._visits: dict[int, _Visit] = {}
         """The epochs that are being visited."""
+        self._unread: set[int] = set()
+        """Epochs that could not be looked into so far."""
         self._newest_ms: dict[Place, int] = {}
         self._told: dict[str, _Told] = {}
         """How far each hold's events were handed over."""
@@ -132,6 +134,8 @@ class EventJournal:
             settling = await self._minutes.named(self._to_visit())
             for epoch, places in settling.items():
                 self._visits[epoch] = _Visit(places, self._now_ms)
+                self._unread -= {place.minute for place in places if place.entry}
+                self._unread |= {place.minute for place in places if not place.entry}
                 for place in self._unfinished(places):
                     self._list(place, "")
             if self._is_time_to_look() and len(settling) < MINUTES_AT_ONCE:
@@ -252,7 +256,7 @@ class EventJournal:
             if rows.number(row, "generation") > self._upto(row) and key.id not in self._single
         }
         for _ in range(GAPS_MAX):
-            missing = self._missing_before(news)
+            missing = self._missing_before(news, self._all_told_before(block))
             more = await self._batches.get(rows.block_partition(*block), missing) if missing else {}
             if not more:
                 break
@@ -272,14 +276,21 @@ class EventJournal:
         self._pending[event.id] = event, found
         self._taken[_hold_of(found.row)] = max(event.ordinal, self._upto(found.row))
 
-    def _missing_before(self, news: Rows) -> list[RowKey]:
-        """The events before these that are in an epoch not closed, and neither told nor among these."""
+    def _all_told_before(self, block: BlockKey) -> int:
+        """The epoch before which all events of the block were told: the first that is not closed, or one before it of
+        which something was carried on.
+        """
         first = self._minutes.first
+        carried = [place for place in self._to_read if place.minute < first]
+        return max(min([first, *self._unread, *(place.minute for place in carried if _block(place) == block)]), 1)
+
+    def _missing_before(self, news: Rows, first: int) -> list[RowKey]:
+        """The events before these that are in that epoch or a later one, and neither told nor among these."""
         known = {(_hold_of(row), rows.number(row, "generation")) for row in news.values()}
         return [
             rows.event_before(row)
             for row in news.values()
-            if rows.number(row, "sequence") >= max(first, 1)
+            if rows.number(row, "sequence") >= first
             and self._upto(row) < rows.number(row, "generation") - 1
             and rows.event_before(row).id not in self._single
             and (_hold_of(row), rows.number(row, "generation") - 1) not in known

@@ -1,0 +1,110 @@
+"""Clocks wrong by a day, blocks and minutes that cannot be read, a relay that comes late: what is promised holds, and
+designs that break it there are caught.
+"""
+
+from collections.abc import Callable, Collection
+
+import pytest
+
+from tests.simulation.hard_day import hard_day
+from travio_inventory.domain.errors import BackendUnavailable
+from travio_inventory.store.ages import Ages
+from travio_inventory.store.aside import Aside
+from travio_inventory.store.batches import Index
+from travio_inventory.store.epochs import Epochs
+from travio_inventory.store.hints import minute_of
+from travio_inventory.store.minutes import OpenMinutes, Place
+from travio_inventory.store.open_trips import SlowRound
+
+SEEDS_MAX = 12
+
+Plant = Callable[[pytest.MonkeyPatch], None]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(8))
+def test_a_hard_day_breaks_no_promise(seed: int) -> None:
+    assert hard_day(seed) == []
+
+
+def no_slow_round(patch: pytest.MonkeyPatch) -> None:
+    """What a sweeper finds by the index and by its own steps alone."""
+
+    async def nothing(_self: SlowRound) -> list[object]:
+        return []
+
+    patch.setattr(SlowRound, "next_blocks", nothing)
+
+
+def ahead_for_good(patch: pytest.MonkeyPatch) -> None:
+    """A cursor that is ahead of the present stays there."""
+    no_slow_round(patch)
+    patch.setattr(OpenMinutes, "_go_back", lambda _self, _now_ms: None)
+
+
+def epochs_by_the_clock(patch: pytest.MonkeyPatch) -> None:
+    """The epoch is the minute that the clock shows."""
+
+    async def by_clock(self: Epochs) -> int:
+        return minute_of(self._clock.now_ms())
+
+    patch.setattr(Epochs, "current", by_clock)
+    patch.setattr(Epochs, "keep", by_clock)
+
+
+def recent_epochs_only(patch: pytest.MonkeyPatch) -> None:
+    """A relay that never ran looks back so far and no farther."""
+    earliest = OpenMinutes._earliest
+    patch.setattr(
+        OpenMinutes, "_earliest",
+        lambda self, now_ms: minute_of(now_ms) - 3 if self.index is Index.JOURNAL else earliest(self, now_ms),
+    )  # fmt: skip
+
+
+def abort_the_round(patch: pytest.MonkeyPatch) -> None:
+    """One that fails ends the round for all."""
+
+    def failed(_self: "Aside[object]", _thing: object, _error: BaseException) -> None:
+        raise BackendUnavailable
+
+    patch.setattr(Aside, "failed", failed)
+
+
+def forget_what_fails(patch: pytest.MonkeyPatch) -> None:
+    """A minute is closed without what failed in it."""
+
+    async def carry(_self: OpenMinutes, _places: Collection[Place], _now_ms: int) -> None:
+        return
+
+    patch.setattr(OpenMinutes, "carry", carry)
+
+
+def as_long_as_the_clock_was_ahead(patch: pytest.MonkeyPatch) -> None:
+    """A hold stands until the moment on it, however far ahead the clock was that made it."""
+    patch.setattr(Ages, "is_ahead", lambda _self, _at_ms: False)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(
+    ("promises", "plant"),
+    [
+        ("L1", ahead_for_good),
+        ("I8", epochs_by_the_clock),
+        ("I8", recent_epochs_only),
+        ("I8 L1", abort_the_round),
+        ("I8", forget_what_fails),
+        ("L2", as_long_as_the_clock_was_ahead),
+    ],
+    ids=lambda value: value if isinstance(value, str) else value.__name__,
+)
+def test_a_design_that_breaks_on_a_hard_day_is_caught(
+    promises: str, plant: Plant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plant(monkeypatch)
+    seen: list[str] = []
+    for seed in range(SEEDS_MAX):
+        seen += hard_day(seed)
+        if any(said.split()[0] in promises.split() for said in seen):
+            return
+    pytest.fail(f"not caught; seen: {seen}")
