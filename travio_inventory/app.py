@@ -45,6 +45,7 @@ from travio_inventory.engine.expire_holds import ExpireHolds
 from travio_inventory.engine.extend_hold import ExtendHold
 from travio_inventory.engine.hold_seats import HoldSeats, HoldTimes
 from travio_inventory.engine.open_trip import OpenTrip
+from travio_inventory.engine.own_maps import OwnMaps
 from travio_inventory.engine.ports import Journal, Publisher
 from travio_inventory.engine.read_holds import ReadHolds
 from travio_inventory.engine.read_seat_map import ReadSeatMap
@@ -293,10 +294,11 @@ def _use_cases(
 ) -> Inventory:
     clock, jitter = SystemClock(), Random()  # noqa: S311 - spreads waits, guards nothing
     gate, taken, cache = edge
+    maps = OwnMaps(cache, stale_ms_max=settings.map_stale_ms)
     owners = Owners(
         batches,
         clock=clock,
-        watch=EdgeUpkeep(taken, cache),
+        watch=EdgeUpkeep(taken, maps),
         background=commits.in_background,
         rules=Rules(
             clock_bound_ms=settings.clock_bound_ms,
@@ -312,7 +314,7 @@ def _use_cases(
     )
     definitions, holds = Definitions(batches), observed(Transitions(owners), "holds", figures)
     trips = TripCatalog(definitions)
-    read_seat_map = ReadSeatMap(trips, holds, cache)
+    read_seat_map = ReadSeatMap(trips, holds, maps)
     return Inventory(
         trips=trips,
         open_trip=OpenTrip(definitions),

@@ -209,8 +209,8 @@ class MeteredSeatMaps:
     async def fill(self, trip: TripKey, packed: Mapping[int, tuple[Lease, bytes]]) -> None:
         await self.meter.call("seat_maps.fill", lambda: self.seat_maps.fill(trip, packed))
 
-    async def invalidate(self, trip: TripKey, blocks: Collection[int]) -> None:
-        await self.meter.call("seat_maps.invalidate", lambda: self.seat_maps.invalidate(trip, blocks))
+    async def invalidate(self, trip: TripKey, blocks: Collection[int]) -> bool:
+        return await self.meter.call("seat_maps.invalidate", lambda: self.seat_maps.invalidate(trip, blocks))
 
 
 class MeteredPublisher(InProcess):

@@ -12,8 +12,10 @@ from tests.edge.conftest import Door, Edge, redis_edge, redis_options
 from tests.servers.fixtures import need
 from tests.servers.process import free_port
 from tests.servers.redis import HOST, MASTER_NAME, RedisSentinels, RedisServer, form, redis_cluster, redis_server
+from travio_inventory.domain.trip import TripKey
 from travio_inventory.edge.keys import gate_prefix
 from travio_inventory.edge.redis_options import Cluster, Sentinels, Standalone
+from travio_inventory.engine.own_maps import OwnMaps
 from travio_inventory.engine.ports import GateAnswer, Locked, Passed
 
 REPLY_MS_MAX = 250
@@ -314,3 +316,16 @@ async def test_the_edge_follows_a_failover(redis_with_sentinel: RedisSentinels) 
         assert not await guards(edge)
         await until_holds(edge.door(), limit_s=FAILOVER_S_MAX)
         assert servers.master_port() == servers.replica.port
+
+
+async def test_an_own_write_is_not_hidden_by_a_server_that_hesitates(server: RedisServer, edge: Edge) -> None:
+    """What it kept before the write is not read, though it answers again and keeps it still."""
+    trip, maps = TripKey("o", "hesitant"), OwnMaps(edge.seat_maps, stale_ms_max=2_000)
+    leases = await maps.lease(trip, [0, 1])
+    await maps.fill(trip, {block: (lease, b"old") for block, lease in leases.items()})
+    assert (await maps.read(trip)).keys() == {0, 1}
+    server.pause()
+    assert await maps.invalidate(trip, [0]) is False
+    server.resume()
+    for _ in range(20):
+        assert 0 not in await maps.read(trip)

@@ -29,6 +29,7 @@ from travio_inventory.engine.expire_holds import ExpireHolds, Swept
 from travio_inventory.engine.extend_hold import ExtendHold
 from travio_inventory.engine.hold_seats import HoldSeats, HoldTimes
 from travio_inventory.engine.open_trip import OpenTrip
+from travio_inventory.engine.own_maps import OwnMaps
 from travio_inventory.engine.ports import BlockKey, Gate, SeatMapCache, TakenSeats
 from travio_inventory.engine.read_holds import ReadHolds
 from travio_inventory.engine.read_seat_map import ReadSeatMap
@@ -156,10 +157,11 @@ class Process:
     def _use_cases(self, holds_per_holder_max: int, edge: Edge) -> Inventory:
         """As `app.py` puts them together, but for the clock."""
         clock, batches, commits = self.clock, self.batches, self.commits
+        maps = OwnMaps(edge.seat_maps, stale_ms_max=2_000)
         self.owners = owners = Owners(
             batches,
             clock=clock,
-            watch=EdgeUpkeep(edge.taken, edge.seat_maps),
+            watch=EdgeUpkeep(edge.taken, maps),
             background=commits.in_background,
             rules=Rules(CLOCK_BOUND_MS, GRACE_S * 1_000, holds_per_holder_max),
             random=Hasty(),
@@ -167,7 +169,7 @@ class Process:
         times = HoldTimes(TTL_S, TTL_S_MAX, TOTAL_S_MAX, edge.gate_ttl_ms)
         definitions, holds = Definitions(batches), Transitions(owners)
         trips = TripCatalog(definitions)
-        read_seat_map = ReadSeatMap(trips, holds, edge.seat_maps)
+        read_seat_map = ReadSeatMap(trips, holds, maps)
         return Inventory(
             trips=trips,
             open_trip=OpenTrip(definitions),

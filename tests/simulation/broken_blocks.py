@@ -9,6 +9,7 @@ from tests.simulation.plan import Plan
 from travio_inventory.domain.errors import SeatTaken
 from travio_inventory.domain.hold import NEVER_MS
 from travio_inventory.domain.trip import Trip
+from travio_inventory.engine.own_maps import OwnMaps
 from travio_inventory.store import claims, rows
 from travio_inventory.store.batches import Row, RowKey
 from travio_inventory.store.claims import Claim
@@ -48,3 +49,8 @@ def _believe_intents(patch: pytest.MonkeyPatch) -> None:
             await judge(owners, claim, cell, row, obstacles)
 
     patch.setattr(claims, "_judge", believe)
+
+
+@broken("a cache that is trusted though the word of an own write was lost", "I7", Plan(0, viewers=20, kills=0.0))
+def _trust_the_cache(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(OwnMaps, "_doubt", lambda _self, _names, _slow_s: 0.0)

@@ -239,7 +239,7 @@ class Front:
         number = random.randrange(len(self._processes))
         process = self._processes[number]
         call = Call(len(self.calls), op, subject, loop.time(), cells, order, until_ms, holder=holder)
-        call.process = f"p{number}"
+        call.process = f"p{number}.{process.kills}"
         self.calls.append(call)
         task = process.start(work(process), call)
         if not self.is_calm and random.random() < self.plan.kills:

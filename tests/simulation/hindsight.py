@@ -237,25 +237,30 @@ class Hindsight:
                 raise Violated(f"I7 {cell} was never {letter!r} from {from_s:.2f} on: {call}")
 
     def _acknowledged_s(self, look: Call, cell: Cell) -> float:
-        """When the last step on the cell took effect that anybody knew of before the look."""
-        if not self.honest_edge:
-            return 0.0
-        return max((at_s for known_s, at_s in self._known[cell] if known_s <= look.invoked_s), default=0.0)
+        """When the last step on the cell took effect that was known before the look: to anybody where no word to the
+        edge is lost, else to the same life of a process.
+        """
+        known = (
+            at_s
+            for known_s, at_s, process in self._known[cell]
+            if known_s <= look.invoked_s and (self.honest_edge or process == look.process)
+        )
+        return max(known, default=0.0)
 
     @cached_property
-    def _known(self) -> dict[Cell, list[tuple[float, float]]]:
-        """For each cell, when a step was acknowledged or must be known anyway, and when it took effect."""
-        known: dict[Cell, list[tuple[float, float]]] = defaultdict(list)
+    def _known(self) -> dict[Cell, list[tuple[float, float, str]]]:
+        """For each cell, when a step was acknowledged or must be known anyway, when it took effect, and who told it."""
+        known: dict[Cell, list[tuple[float, float, str]]] = defaultdict(list)
         for call in self.calls:
             if call.answer is not Answer.OK or call.op not in ("hold", "confirm", "release", "cancel"):
                 continue
             for step in (*self.oracle.timelines[call.told], *self.oracle.timelines[late_id(call.told)]):
                 if step.status == call.status and step.at_s <= call.returned_s:
                     for _, cell in step.places:
-                        known[cell].append((call.returned_s, step.at_s))
+                        known[cell].append((call.returned_s, step.at_s, call.process))
         for step in self.oracle.steps if self.good_day else ():
             for _, cell in step.places:
-                known[cell].append((step.at_s + TOLD_S_MAX, step.at_s))
+                known[cell].append((step.at_s + TOLD_S_MAX, step.at_s, ""))
         return known
 
     def _letters(self, cell: Cell, from_s: float, to_s: float) -> set[str]:

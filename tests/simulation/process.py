@@ -19,6 +19,7 @@ from travio_inventory.engine.edge_upkeep import EdgeUpkeep
 from travio_inventory.engine.expire_holds import ExpireHolds
 from travio_inventory.engine.hold_seats import HoldSeats, HoldTimes
 from travio_inventory.engine.open_trip import OpenTrip
+from travio_inventory.engine.own_maps import OwnMaps
 from travio_inventory.engine.ports import PublishFailed
 from travio_inventory.engine.read_seat_map import ReadSeatMap
 from travio_inventory.engine.relay_events import RelayEvents
@@ -82,10 +83,11 @@ class Process:
     def _boot(self) -> None:
         definitions = Definitions(self._batches, cells_per_batch_max=self._cells_per_batch_max)
         trips = TripCatalog(definitions)
+        maps = OwnMaps(self._edge, stale_ms_max=2_000)
         self.owners = Owners(
             self._batches,
             clock=self.clock,
-            watch=EdgeUpkeep(self._edge, self._edge),
+            watch=EdgeUpkeep(self._edge, maps),
             background=self._in_background,
             rules=Rules(holds_per_holder_max=self._plan.holds_max),
             random=Random(self._random.random()),
@@ -93,7 +95,7 @@ class Process:
         self.holds = Transitions(self.owners)
         self.commits = Commits(in_flight_max=10_000)
         self.open_trip = OpenTrip(definitions)
-        self.read_seat_map = ReadSeatMap(trips, self.holds, self._edge)
+        self.read_seat_map = ReadSeatMap(trips, self.holds, maps)
         self.hold_seats = HoldSeats(
             trips=trips,
             holds=self.holds,

@@ -97,11 +97,12 @@ class RoughEdge:
         await self._travel()
         await self._maps.fill(trip, packed)
 
-    async def invalidate(self, trip: TripKey, blocks: Collection[int]) -> None:
+    async def invalidate(self, trip: TripKey, blocks: Collection[int]) -> bool:
         """See SeatMapCache."""
         await self._travel()
-        if not self._happens("edge loses a word"):
-            await self._maps.invalidate(trip, blocks)
+        if self._happens("edge loses a word"):
+            return False
+        return await self._maps.invalidate(trip, blocks)
 
     def _forget(self) -> None:
         self._gate = LocalGate(self._now_ms, self._now_ms, entries_max=ENTRIES_MAX)

@@ -41,5 +41,6 @@ class AbsentSeatMapCache:
     async def fill(self, trip: TripKey, packed: Mapping[int, tuple[Lease, bytes]]) -> None:
         """Forgotten at once."""
 
-    async def invalidate(self, trip: TripKey, blocks: Collection[int]) -> None:
+    async def invalidate(self, trip: TripKey, blocks: Collection[int]) -> bool:
         """Nothing was kept."""
+        return True

@@ -127,11 +127,12 @@ class LocalSeatMapCache:
             if blocks.leases.get(block) == lease:
                 blocks.put(block, content, now_ms)
 
-    async def invalidate(self, trip: TripKey, blocks: Collection[int]) -> None:
+    async def invalidate(self, trip: TripKey, blocks: Collection[int]) -> bool:
         """Drop the blocks and void their leases."""
         if standing := self._trips.get(trip):
             for block in blocks:
                 standing.drop(block)
+        return True
 
     def _trip(self, key: TripKey) -> "_TripBlocks":
         """The trip's blocks, made if need be; the trip asked for the longest ago makes room."""

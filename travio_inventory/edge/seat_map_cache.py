@@ -77,16 +77,17 @@ class RedisSeatMapCache:
         finally:
             self._copies.void(key)
 
-    async def invalidate(self, trip: TripKey, blocks: Collection[int]) -> None:
-        """Drop the blocks and void their leases, in every process."""
-        for portion in _portions(blocks):
-            await self._invalidate(map_key(trip), portion)
+    async def invalidate(self, trip: TripKey, blocks: Collection[int]) -> bool:
+        """Drop the blocks and void their leases, in every process. Not certain where Redis does not answer in time."""
+        return all([await self._invalidate(map_key(trip), portion) for portion in _portions(blocks)])
 
-    async def _invalidate(self, key: bytes, blocks: Sequence[int]) -> None:
+    async def _invalidate(self, key: bytes, blocks: Sequence[int]) -> bool:
         try:
             await self._redis.run(scripts.INVALIDATE, [key], INVALIDATIONS, *blocks)
         except RedisAway:
-            return  # what is cached goes stale
+            return False  # what is cached goes stale
+        else:
+            return True
         finally:
             self._lease_if_away = token_hex(8)
             self._copies.void(key)

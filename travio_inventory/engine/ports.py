@@ -132,8 +132,8 @@ class SeatMapCache(Protocol):
         """Keep each block whose lease still holds; forget the others."""
         ...
 
-    async def invalidate(self, trip: TripKey, blocks: Collection[int]) -> None:
-        """Drop the blocks and void their leases, so that no slow reader puts old data back."""
+    async def invalidate(self, trip: TripKey, blocks: Collection[int]) -> bool:
+        """Drop the blocks and void their leases, so that no slow reader puts old data back; whether that is certain."""
         ...
 
 

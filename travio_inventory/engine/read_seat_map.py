@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 from travio_inventory.domain.seat_map import SeatMap
 from travio_inventory.domain.trip import Ends, Trip, TripKey
-from travio_inventory.engine.ports import BlockKey, Holds, Lease, SeatMapCache
+from travio_inventory.engine.own_maps import OwnMaps
+from travio_inventory.engine.ports import BlockKey, Holds, Lease
 from travio_inventory.engine.trip_catalog import TripCatalog
 
 BLOCKS_PER_PORTION = 64
@@ -21,11 +22,10 @@ class ReadSeatMap:
     has left, and one block that cannot be read does not take the others with it: whoever asks next finds them.
     """
 
-    def __init__(self, trips: TripCatalog, holds: Holds, cache: SeatMapCache) -> None:
+    def __init__(self, trips: TripCatalog, holds: Holds, cache: OwnMaps) -> None:
         self._trips = trips
         self._holds = holds
         self._cache = cache
-        self._reads: dict[tuple[BlockKey, Lease], asyncio.Task[bytes]] = {}
         self._portions: set[asyncio.Task[dict[int, bytes]]] = set()
         self._turns = asyncio.Semaphore(READS_AT_ONCE)
 
@@ -61,21 +61,26 @@ class ReadSeatMap:
         return {block: read.result() for block, read in reads.items()}
 
     def _read(self, trip: Trip, block: int, lease: Lease) -> asyncio.Task[bytes]:
-        """The read under way for this lease, or a new one. A write in between means another lease, hence
-        another read: nobody joins a read that began before their own write.
+        """The read under way for this lease, or a new one. A write in between means another lease, and one of this
+        process another read whatever the lease: nobody joins a read that began before their own write.
         """
-        name = (BlockKey(trip.key, block), lease)
-        read = self._reads.get(name)
+        name = BlockKey(trip.key, block)
+        read = self._cache.reads.get(name, {}).get(lease)
         if read is None:
-            read = self._reads[name] = asyncio.ensure_future(self._pack(trip, block))
-            read.add_done_callback(lambda done: self._forget(name, done))
+            read = asyncio.ensure_future(self._pack(trip, block))
+            self._cache.reads.setdefault(name, {})[lease] = read
+            read.add_done_callback(lambda done: self._forget(name, lease, done))
         return read
 
     async def _pack(self, trip: Trip, block: int) -> bytes:
         async with self._turns:
             return await self._holds.pack(trip, block)
 
-    def _forget(self, name: tuple[BlockKey, Lease], read: asyncio.Task[bytes]) -> None:
-        del self._reads[name]
+    def _forget(self, name: BlockKey, lease: Lease, read: asyncio.Task[bytes]) -> None:
+        reads = self._cache.reads.get(name, {})
+        if reads.get(lease) is read:
+            del reads[lease]
+            if not reads:
+                del self._cache.reads[name]
         if not read.cancelled():
             read.exception()
