@@ -3,7 +3,10 @@
 from pathlib import Path
 
 from tests.cli.conftest import Type
+from travio_inventory.broker.json_lines import line_of
 from travio_inventory.cli.events import _lines
+from travio_inventory.domain.events import Event, EventType
+from travio_inventory.domain.trip import Journey, TripKey
 
 
 def test_following_yields_whole_lines_also_of_a_file_put_in_its_place(tmp_path: Path) -> None:
@@ -30,3 +33,11 @@ def test_a_folder_without_events_is_said_so(typed: Type, tmp_path: Path) -> None
     answer = typed("events", "--data", str(tmp_path))
     assert (answer.status, answer.out) == (2, "")
     assert answer.err == f"no events at {tmp_path}/events.jsonl: name the service's folder with --data\n"
+
+
+def test_seats_with_spaces_in_their_names_stay_apart(typed: Type, tmp_path: Path) -> None:
+    """As a shell would take them."""
+    trip, journey = TripKey("org", "t1"), Journey(0, 0)
+    event = Event("e", EventType.HOLD_CREATED, 0, trip, "h", "ann", ("A 1", "A2"), journey, 0, "", 0)
+    (tmp_path / "events.jsonl").write_text(line_of(event) + "\n")
+    assert "  'A 1' A2  " in typed("events", "--data", str(tmp_path)).out

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import time
 from collections.abc import Generator
 from datetime import UTC, datetime
@@ -49,7 +50,7 @@ def _row(line: str) -> list[str]:
     try:
         event = json.loads(line)
         at = datetime.fromtimestamp(event["at_ms"] / 1_000, UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
-        seats = " ".join(event["seats"])
+        seats = shlex.join(event["seats"])
         return [at, event["event_type"], event["trip"], seats, event["user_id"], event["hold_id"], event["order"] or ""]
     except (ValueError, KeyError, TypeError):
         return [line, *[""] * (len(COLUMNS) - 1)]

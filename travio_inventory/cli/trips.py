@@ -1,5 +1,6 @@
 """Commands about trips: open one from a file, show it, draw its seats, take seats off sale."""
 
+import shlex
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -256,7 +257,7 @@ def unblock(trip: TripId, /, *seats: SeatIds, reach: Reach = HERE) -> Exit:
     async def work(client: InventoryClient, screen: Screen) -> None:
         unblocked = await client.unblock_seats(trip, seats)
         value = {"trip": trip, "unblocked": unblocked.count, "not_blocked": list(unblocked.not_blocked)}
-        others = f"; not blocked: {' '.join(unblocked.not_blocked)}" if unblocked.not_blocked else ""
+        others = f"; not blocked: {shlex.join(unblocked.not_blocked)}" if unblocked.not_blocked else ""
         screen.answer(value, lambda: screen.say(f"{unblocked.count} unblocked{others}"))
 
     return ask(reach, work)
