@@ -85,6 +85,29 @@ def test_three_copies_are_the_default_and_need_three_servers(typed: Type, cluste
     assert "has no schema" in typed("schema", "check", **cluster).err
 
 
+def test_of_two_datacenters_one_is_named_home_and_no_other_is_accepted_afterwards(
+    typed: Type, cassandra_datacenters: Cassandra, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the commands and by the start, each in one line that says what to set."""
+    unnamed = {
+        "SCYLLA_HOSTS": f"{cassandra_datacenters.hosts[0]}:{cassandra_datacenters.port}",
+        "TRAVIO_SCYLLA_KEYSPACE": f"cli_{uuid4().hex[:12]}",
+        "TRAVIO_ENVIRONMENT": "development",
+    }
+    east, west = ({**unnamed, "TRAVIO_SCYLLA_DATACENTER": name} for name in ("east", "west"))
+    refused = typed("schema", "apply", "--replication", "1", **unnamed)
+    assert (refused.status, len(refused.err.splitlines())) == (1, 1)
+    assert "set TRAVIO_SCYLLA_DATACENTER to the one that decides, or TRAVIO_SCYLLA_SERIAL=global" in refused.err
+    assert typed("schema", "apply", "--replication", "1", **east).status == 0
+    assert typed("schema", "check", **east).status == 0
+    other = typed("schema", "check", **west)
+    assert (other.status, len(other.err.splitlines())) == (1, 1)
+    assert "has no copies in datacenter west, but in east" in other.err
+    with pytest.raises(StartFailed, match="has no copies in datacenter west, but in east"):
+        anyio.run(start, monkeypatch, west)
+    anyio.run(start, monkeypatch, east)
+
+
 @pytest.mark.parametrize("command", ["apply", "check"])
 def test_where_nobody_listens_one_line_says_so(typed: Type, command: str) -> None:
     answer = typed("schema", command, SCYLLA_HOSTS=NOBODY)
