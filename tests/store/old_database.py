@@ -20,12 +20,14 @@ TRIP = replace(a_trip(seats=6, seats_per_block=2), key=TripKey("org", "t1"))
 
 
 async def sell(sale: Sale) -> None:
-    """A little of all that can be taken: a hold over two blocks under a key, a booking, seats off sale."""
+    """A little of all that can be taken: a hold over two blocks under a key, a booking, seats off sale, a wait."""
     await sale.inventory.open_trip(TRIP)
     await sale.hold("A1 A6", "A-C", key="k")
     await sale.confirm(await sale.hold("A2", by="bob", key="k"), "order-1")
     await sale.release(await sale.hold("A5", by="bob"))
     await sale.block("A4")
+    await sale.join("bob", "first", seats=2)
+    await sale.market.settled()
 
 
 async def write(path: Path) -> None:

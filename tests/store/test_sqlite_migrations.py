@@ -133,6 +133,11 @@ async def test_what_an_old_database_says_is_understood(tmp_path: Path) -> None:
         assert booking.state == Confirmed("order-1")
         with pytest.raises(SeatUnavailable):
             await sale.hold("A2", "B-C")
+        assert await sale.holds() == [hold]
+        assert [each.seats for each in await sale.holds("bob")] == [("A2",), ("A5",)]
+        assert [(each.trip, each.seat_class, each.seats) for each in await sale.waits("bob")] == [
+            (TRIP.key, "first", 2)
+        ]
         await sale.release(hold)
         await sale.cancel(booking)
         assert (await sale.unblock("A4")).unblocked == 1
