@@ -489,7 +489,6 @@ async def test_a_batch_that_grew_too_old_on_its_way_to_the_store_is_not_done(blo
 @pytest.mark.parametrize(
     ("start", "end", "most", "ids"),
     [
-        ("", "", 0, []),
         ("", "", 1, ["a"]),
         ("", "", 3, ["a", "b", "c"]),
         ("", "", 9, ["a", "b", "c", "d"]),

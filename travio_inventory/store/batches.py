@@ -193,9 +193,9 @@ class Batches(Protocol):
     async def read(
         self, partition: Partition, kind: Kind, *, start: str = "", end: str = "", most: int | None = None
     ) -> Rows:
-        """The first `most` rows of a kind, or all, with an id from `start` on and before `end` ("" = to the last), in
-        the order of (id, segment), as one moment saw them; beyond ROWS_AT_ONCE_MAX rows, as a later moment may have.
-        Sees every batch that was answered before. Raises StoreUnavailable.
+        """The first `most` rows of a kind, at least one, or all, with an id from `start` on and before `end` ("" = to
+        the last), in the order of (id, segment), as one moment saw them; beyond ROWS_AT_ONCE_MAX rows, as a later
+        moment may have. Sees every batch that was answered before. Raises StoreUnavailable.
         """
         ...
 
