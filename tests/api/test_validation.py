@@ -19,7 +19,7 @@ from travio_inventory.api.rpc.pages import PageAsked, token
 from travio_inventory.api.rpc.protobuf import number, part, text
 from travio_inventory.domain import limits
 from travio_inventory.domain.errors import InvalidRequest, InvalidSeats, InvalidTrip
-from travio_inventory.domain.hold import Caller
+from travio_inventory.domain.hold import Caller, Passenger
 from travio_inventory.domain.ids import fault_of, join_ids, split_ids
 from travio_inventory.domain.trip import Ends, Seat, Segment, TripKey
 from travio_inventory.wire.inventory import v1
@@ -207,7 +207,8 @@ def test_seats_per_block_has_a_default_and_all_in_one(sent: int, kept: int) -> N
 
 
 def test_a_confirm_and_an_update_are_read_with_every_field() -> None:
-    assert read_changed(v1.ConfirmBookingRequest) == messages.ConfirmAsked(Caller("org", "user"), "H", "order", ["1A"])
+    asked = read_changed(v1.ConfirmBookingRequest)
+    assert asked == messages.ConfirmAsked(Caller("org", "user"), "H", "order", [Passenger("1A", "Ada", "1")])
     assert read_changed(v1.UpdateInventoryRequest) == messages.UpdateAsked(
         TripKey("org", "T1"), [("1A", "broken")], ["1B"]
     )

@@ -14,7 +14,7 @@ from tests.engine.line import Line, Stall
 from travio_inventory.broker.in_process import InProcess
 from travio_inventory.domain.errors import OutcomeUnknown
 from travio_inventory.domain.events import Event
-from travio_inventory.domain.hold import NEVER_MS, Caller, Hold
+from travio_inventory.domain.hold import NEVER_MS, Caller, Hold, Passenger
 from travio_inventory.domain.trip import Ends, Seat, Segment, Trip, TripKey
 from travio_inventory.domain.waitlist import WaitlistEntry
 from travio_inventory.edge.local import LocalGate, LocalSeatMapCache
@@ -262,9 +262,9 @@ class Sale:
             self.caller(by), self.trip.key.trip, _ends(ends), seats.split(), ttl_s=ttl_s, key=key, settles=settles
         )
 
-    async def confirm(self, hold: Hold, order: str = "order-1", *, passengers: str = "") -> Hold:
+    async def confirm(self, hold: Hold, order: str = "order-1", *, passengers: Sequence[Passenger] = ()) -> Hold:
         """Book it."""
-        return await self.inventory.confirm_hold(_holder(hold), hold.id, order, passengers.split())
+        return await self.inventory.confirm_hold(_holder(hold), hold.id, order, passengers)
 
     async def release(self, hold: Hold) -> Hold:
         """Give the seats back."""

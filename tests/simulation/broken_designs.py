@@ -430,8 +430,8 @@ def _count_then_act(patch: pytest.MonkeyPatch) -> None:
 
 @broken("revive an ended row", "I4", Plan(0))
 def _revive(patch: pytest.MonkeyPatch) -> None:
-    async def revive(self: Transitions, hold: Hold, order: str) -> Hold:
-        booking = hold.with_state(Confirmed(order))
+    async def revive(self: Transitions, hold: Hold, asked: Confirmed) -> Hold:
+        booking = hold.with_state(asked)
         claim = self._home_claim([booking], await self._owners.now())
         own, event = claim.beside
         revived = own._replace(condition={"status": "expired"})

@@ -130,8 +130,13 @@ def show_hold(hold_id: HoldId, /, *, reach: Reach = HERE) -> Exit:
     """Show one hold as it stands now."""
 
     async def work(client: InventoryClient, screen: Screen) -> None:
-        record = _as_plain(await client.find_hold(hold_id))
-        screen.answer(record, lambda: screen.fields({name: _word(value) for name, value in record.items()}))
+        found = await client.find_hold(hold_id)
+        record = _as_plain(found)
+        words = {name: _word(value) for name, value in record.items()}
+        words["passengers"] = "; ".join(
+            f"{each.seat} {each.name} {each.national_id}".strip() for each in found.passengers
+        )
+        screen.answer(record, lambda: screen.fields(words))
 
     return ask(reach, work)
 
@@ -149,8 +154,11 @@ def _as_plain(record: HoldRecord) -> dict[str, object]:
         "expires_at": stamp(record.expires_at),
         "order": record.order,
         "booking": record.booking,
+        "passengers": [
+            {"seat": each.seat, "name": each.name, "national_id": each.national_id} for each in record.passengers
+        ],
     }
 
 
 def _word(value: object) -> object:
-    return shlex.join(value) if isinstance(value, list) else value
+    return shlex.join(map(str, value)) if isinstance(value, list) else value

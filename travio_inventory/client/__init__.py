@@ -7,7 +7,6 @@ from travio_inventory.client.answers import (
     Booking,
     HoldRecord,
     MapSeat,
-    Passenger,
     SeatMap,
     Ticket,
     Unblocked,
@@ -50,6 +49,7 @@ from travio_inventory.domain.errors import (
     Violation,
     WrongRequest,
 )
+from travio_inventory.domain.hold import Passenger
 from travio_inventory.domain.trip import Journey, Seat, Segment, Trip, TripKey
 from travio_inventory.wire.inventory.v1 import HoldStatus, SeatStatus
 

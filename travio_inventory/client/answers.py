@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
+from travio_inventory.domain.hold import Passenger
 from travio_inventory.domain.trip import Journey, Seat
 from travio_inventory.wire.inventory.v1 import HoldStatus, SeatStatus
 
@@ -25,15 +26,7 @@ class HoldRecord:
     expires_at: datetime | None
     order: str
     booking: str
-
-
-@dataclass(frozen=True, slots=True)
-class Passenger:
-    """Who sits where; `national_id` is the number of an identity document."""
-
-    seat: str
-    name: str = ""
-    national_id: str = ""
+    passengers: tuple[Passenger, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
-from travio_inventory.client.answers import Booking, Passenger
+from travio_inventory.client.answers import Booking
 from travio_inventory.client.client import (
     ATTEMPTS_MAX_DEFAULT,
     DEADLINE_S_DEFAULT,
@@ -20,6 +20,7 @@ from travio_inventory.client.client import (
     InventoryClient,
 )
 from travio_inventory.client.holds import Hold, HoldAttempt
+from travio_inventory.domain.hold import Passenger
 
 _P = ParamSpec("_P")
 _Answer = TypeVar("_Answer")

@@ -15,7 +15,6 @@ from travio_inventory.client.answers import (
     AvailabilityQuestion,
     Booking,
     HoldRecord,
-    Passenger,
     SeatMap,
     Unblocked,
     WaitlistEntry,
@@ -23,7 +22,7 @@ from travio_inventory.client.answers import (
 from travio_inventory.client.connection import Connection
 from travio_inventory.client.holds import HoldAttempt, HoldSteps
 from travio_inventory.client.refusals import ClientError
-from travio_inventory.domain.hold import Caller
+from travio_inventory.domain.hold import Caller, Passenger
 from travio_inventory.domain.trip import Journey, Trip
 from travio_inventory.wire.inventory import v1 as wire
 

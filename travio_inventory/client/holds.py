@@ -11,11 +11,11 @@ from typing import Any
 import anyio
 
 from travio_inventory.client import messages
-from travio_inventory.client.answers import Booking, Passenger
+from travio_inventory.client.answers import Booking
 from travio_inventory.client.connection import Connection
 from travio_inventory.client.refusals import legacy_refusal
 from travio_inventory.domain.errors import BY_STORE, FinalNo, OutcomeUnknown, SeatTaken, WrongRequest
-from travio_inventory.domain.hold import Caller
+from travio_inventory.domain.hold import Caller, Passenger
 from travio_inventory.wire.inventory import v1 as wire
 
 log = logging.getLogger(__name__)

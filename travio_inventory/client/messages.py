@@ -13,6 +13,7 @@ from travio_inventory.client.answers import (
     Ticket,
     WaitlistEntry,
 )
+from travio_inventory.domain.hold import Passenger
 from travio_inventory.domain.trip import Journey, Seat, Segment, Trip, TripKey
 from travio_inventory.wire.inventory import v1 as wire
 
@@ -42,6 +43,7 @@ def hold_record(hold: wire.Hold) -> HoldRecord:
         expires_at=moment_or_none(hold.expires_at),
         order=hold.order_id,
         booking=hold.booking_id,
+        passengers=tuple(Passenger(each.seat_id, each.passenger_name, each.passenger_nid) for each in hold.passengers),
     )
 
 

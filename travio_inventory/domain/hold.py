@@ -113,10 +113,20 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
+class Passenger:
+    """Who sits where; `national_id` is the number of an identity document. Only the seat is ever printed."""
+
+    seat: str
+    name: str = field(default="", repr=False)
+    national_id: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Confirmed:
-    """A booking of that order."""
+    """A booking of that order, for these passengers where they were named: for its holder's eyes only."""
 
     order: str
+    passengers: tuple[Passenger, ...] = field(default=(), compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from travio_inventory.domain.errors import InvalidRequest, Violation
-from travio_inventory.domain.hold import Caller, Hold
+from travio_inventory.domain.hold import Caller, Hold, Passenger
 from travio_inventory.engine.commits import Commits
 from travio_inventory.engine.ports import Holds
 
@@ -15,14 +15,16 @@ class ConfirmHold:
         self._holds = holds
         self._commits = commits
 
-    async def __call__(self, caller: Caller, hold_id: str, order: str, passenger_seats: Sequence[str]) -> Hold:
-        """The booking. A passenger list, where there is one, names exactly the hold's seats: InvalidRequest.
+    async def __call__(self, caller: Caller, hold_id: str, order: str, passengers: Sequence[Passenger]) -> Hold:
+        """The booking. A passenger list, where there is one, names exactly the hold's seats: InvalidRequest. It is kept
+        with the booking; who confirms again is answered with the one that was kept.
 
         Raises what `Holds.confirm` raises.
         """
-        if passenger_seats:
+        if passengers:
             hold = await self._holds.find(caller, hold_id)
-            if sorted(passenger_seats) != sorted(hold.seats):
-                said = f"the hold has the seats {', '.join(hold.seats)}, the list has {', '.join(passenger_seats)}"
+            listed = [passenger.seat for passenger in passengers]
+            if sorted(listed) != sorted(hold.seats):
+                said = f"the hold has the seats {', '.join(hold.seats)}, the list has {', '.join(listed)}"
                 raise InvalidRequest([Violation("passengers", said)])
-        return await self._commits.run(self._holds.confirm(caller, hold_id, order))
+        return await self._commits.run(self._holds.confirm(caller, hold_id, order, tuple(passengers)))

@@ -5,7 +5,7 @@ from typing import NamedTuple, Protocol, TypeAlias
 
 from travio_inventory.domain.errors import TakenCell
 from travio_inventory.domain.events import Event
-from travio_inventory.domain.hold import Caller, Hold, HoldPage, HoldRequest
+from travio_inventory.domain.hold import Caller, Hold, HoldPage, HoldRequest, Passenger
 from travio_inventory.domain.trip import Trip, TripKey
 from travio_inventory.domain.waitlist import WaitlistEntry, WaitlistPage
 
@@ -171,8 +171,10 @@ class Holds(Protocol):
         """
         ...
 
-    async def confirm(self, caller: Caller, hold_id: str, order: str) -> Hold:
-        """Make it a booking of `order`; an expired one too if its seats are still free. Raises HoldEnded."""
+    async def confirm(self, caller: Caller, hold_id: str, order: str, passengers: tuple[Passenger, ...] = ()) -> Hold:
+        """Make it a booking of `order` for these passengers; an expired one too if its seats are still free. Again is
+        the same booking, with the passengers that it has. Raises HoldEnded.
+        """
         ...
 
     async def release(self, caller: Caller, hold_id: str) -> Hold:

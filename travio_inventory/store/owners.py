@@ -328,8 +328,8 @@ def _told(state: HoldState, hold: Hold) -> tuple[Row, EventType, int, str | None
     """A step's change of the hold row, its event, which of the hold's events that is, and the order it is about."""
     ordinal = hold.extensions + 1
     match state:
-        case Confirmed(order=order):
-            return {"status": "confirmed", "order_id": order}, EventType.SEATS_PURCHASED, ordinal, order
+        case Confirmed(order=order) as booked:
+            return rows.booking_columns(booked), EventType.SEATS_PURCHASED, ordinal, order
         case Released():
             return {"status": "released"}, EventType.HOLD_RELEASED, ordinal, None
         case Expired():

@@ -1,6 +1,7 @@
 """The rows of a block and a ledger, written and read: the one place that knows what a column means."""
 
 from collections.abc import Iterable, Sequence
+from json import dumps, loads
 from typing import cast
 
 from travio_inventory.domain.errors import TakenCell
@@ -15,6 +16,7 @@ from travio_inventory.domain.hold import (
     Held,
     Hold,
     HoldState,
+    Passenger,
     Recorded,
     Released,
     base_id,
@@ -102,8 +104,8 @@ def hold_row(hold: Hold) -> Row:
     match hold.state:
         case Held(expires_at_ms=expires_at_ms):
             row |= {"status": "held", "expires_at": expires_at_ms}
-        case Confirmed(order=order):
-            row |= {"status": "confirmed", "order_id": order}
+        case Confirmed() as booked:
+            row |= booking_columns(booked)
         case _:
             raise ValueError(f"a hold does not begin as {hold.state}")
     return row
@@ -134,12 +136,25 @@ def read_hold(organization: str, hold_id: str, row: Row) -> Hold:
     )
 
 
+def booking_columns(booked: Confirmed) -> Row:
+    """What a hold's row says once it is a booking."""
+    columns = {"status": "confirmed", "order_id": booked.order}
+    if booked.passengers:
+        plain = [[each.seat, each.name, each.national_id] for each in booked.passengers]
+        columns["passengers"] = dumps(plain, ensure_ascii=False, separators=(",", ":"))
+    return columns
+
+
+def _passengers(row: Row) -> tuple[Passenger, ...]:
+    return tuple(Passenger(*each) for each in loads(text(row, "passengers") or "[]"))
+
+
 def _state(row: Row) -> HoldState:
     match row.get("status"):
         case "held":
             return Held(number(row, "expires_at"))
         case "confirmed":
-            return Confirmed(text(row, "order_id"))
+            return Confirmed(text(row, "order_id"), _passengers(row))
         case "released":
             return Released()
         case "expired":

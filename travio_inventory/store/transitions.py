@@ -37,6 +37,7 @@ from travio_inventory.domain.hold import (
     HoldPage,
     HoldRequest,
     HoldState,
+    Passenger,
     Recorded,
     Released,
     base_id,
@@ -240,11 +241,11 @@ class Transitions:
 
     # ---- confirm, release, cancel
 
-    async def confirm(self, caller: Caller, hold_id: str, order: str) -> Hold:
+    async def confirm(self, caller: Caller, hold_id: str, order: str, passengers: tuple[Passenger, ...] = ()) -> Hold:
         """See Holds."""
         for attempt in range(TRIES_MAX):
             try:
-                booking = await self._confirm(caller, base_id(hold_id), order)
+                booking = await self._confirm(caller, base_id(hold_id), Confirmed(order, passengers))
             except (BackendUnavailable, Overloaded):
                 if attempt:
                     raise OutcomeUnknown from None
@@ -253,16 +254,16 @@ class Transitions:
                 return booking
         raise OutcomeUnknown
 
-    async def _confirm(self, caller: Caller, hold_id: str, order: str) -> Hold | None:
+    async def _confirm(self, caller: Caller, hold_id: str, asked: Confirmed) -> Hold | None:
         """The booking, or None where a late one may have come to be meanwhile: look again."""
-        hold = await self._decide(caller, hold_id, Confirmed(order))
+        hold = await self._decide(caller, hold_id, asked)
         match hold.state:
-            case Confirmed(order=booked):
-                if booked != order:
+            case Confirmed() as booked:
+                if booked != asked:
                     raise HoldConfirmed
                 return hold
             case Expired():
-                return await self._confirm_late(hold, order)
+                return await self._confirm_late(hold, asked)
             case _:
                 raise _ended(hold)
 
@@ -321,7 +322,7 @@ class Transitions:
 
     # ---- late confirm
 
-    async def _confirm_late(self, hold: Hold, order: str) -> Hold | None:
+    async def _confirm_late(self, hold: Hold, asked: Confirmed) -> Hold | None:
         """Book the seats of an expired hold under its late id, if all are still free; None: look again.
 
         A taken seat burns the late id, and that burn is the final no.
@@ -329,10 +330,10 @@ class Transitions:
         as_of_ms = self._clock.now_ms()
         row = await self._late_row(hold)
         if row is not None:
-            booking = _late_booking(hold, row, order)
+            booking = _late_booking(hold, row, asked)
             await self._owners.settled(booking, as_of_ms=as_of_ms)
             return booking
-        booking = replace(hold, id=late_id(hold.id), state=Confirmed(order), extensions=hold.extensions + 1)
+        booking = replace(hold, id=late_id(hold.id), state=asked, extensions=hold.extensions + 1)
         claimed, others_sent = await self._claim([booking], self._clock.now_ms())
         match claimed.result:
             case Won():
@@ -614,12 +615,12 @@ def _ended(hold: Hold) -> FinalNo:
             assert_never(hold.state)
 
 
-def _late_booking(hold: Hold, row: Row, order: str) -> Hold:
-    """What the row of a late id says to a confirm of `order`. Raises HoldExpired where the late id was burnt."""
+def _late_booking(hold: Hold, row: Row, asked: Confirmed) -> Hold:
+    """What the row of a late id says to this confirm. Raises HoldExpired where the late id was burnt."""
     if row.get("status") == "aborted":
         raise HoldExpired(_at_ms(hold))
     booking = rows.read_hold(hold.trip.organization, late_id(hold.id), row)
-    if booking.state != Confirmed(order):
+    if booking.state != asked:
         raise _ended(booking)
     return booking
 

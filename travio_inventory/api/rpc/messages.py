@@ -11,7 +11,7 @@ from travio_inventory.api.rpc.fields import Fields
 from travio_inventory.api.rpc.pages import PageAsked, page_asked
 from travio_inventory.domain import limits
 from travio_inventory.domain.errors import InvalidSeats
-from travio_inventory.domain.hold import DIGEST_CHARS, LATE_SUFFIX, Caller
+from travio_inventory.domain.hold import DIGEST_CHARS, LATE_SUFFIX, Caller, Passenger
 from travio_inventory.domain.trip import ALL_IN_ONE_BLOCK, Ends, Seat, Segment, Trip, TripKey
 from travio_inventory.wire.inventory.v1 import SeatStatus
 
@@ -45,12 +45,12 @@ class HoldAsked(NamedTuple):
 
 
 class ConfirmAsked(NamedTuple):
-    """A hold to be booked under an order, and the seats of its passenger list, if there is one."""
+    """A hold to be booked under an order, and its passengers, if they are named."""
 
     caller: Caller
     hold_id: str
     order: str
-    passenger_seats: Sequence[str]
+    passengers: Sequence[Passenger]
 
 
 class UpdateAsked(NamedTuple):
@@ -148,13 +148,16 @@ def holds_asked(message: Message) -> tuple[Caller, str, bool, PageAsked]:
 def confirm_asked(message: Message) -> ConfirmAsked:
     """Read ConfirmBookingRequest."""
     request = Fields(message)
-    seats = []
-    for passenger in request.parts("passengers", 0, limits.SEATS_PER_HOLD_MAX):
-        seats.append(passenger.id("seat_id"))
-        passenger.text("passenger_nid", limits.NAME_BYTES_MAX)
-        passenger.text("passenger_name", limits.NAME_BYTES_MAX)
+    passengers = [
+        Passenger(
+            seat=passenger.id("seat_id"),
+            name=passenger.text("passenger_name", limits.NAME_BYTES_MAX),
+            national_id=passenger.text("passenger_nid", limits.NAME_BYTES_MAX),
+        )
+        for passenger in request.parts("passengers", 0, limits.SEATS_PER_HOLD_MAX)
+    ]
     hold_id = request.text("hold_id", HOLD_ID_BYTES_MAX, required=True)
-    asked = ConfirmAsked(caller_of(request), hold_id, request.id("order_id"), seats)
+    asked = ConfirmAsked(caller_of(request), hold_id, request.id("order_id"), passengers)
     request.finish()
     return asked
 

@@ -78,6 +78,10 @@ def described(hold: Hold, trip: Trip) -> v1.Hold:
         expires_at=expires_at_s(hold),
         order_id=order,
         booking_id=hold.id if order else "",
+        passengers=[
+            v1.PassengerSeat(seat_id=each.seat, passenger_nid=each.national_id, passenger_name=each.name)
+            for each in (hold.state.passengers if isinstance(hold.state, Confirmed) else ())
+        ],
     )
 
 

@@ -151,7 +151,7 @@ class InventoryService:
     async def confirm_booking(self, message: Message) -> v1.ConfirmBookingResponse:
         asked = messages.confirm_asked(message)
         try:
-            hold = await self._inventory.confirm_hold(asked.caller, asked.hold_id, asked.order, asked.passenger_seats)
+            hold = await self._inventory.confirm_hold(asked.caller, asked.hold_id, asked.order, asked.passengers)
         except HoldNotFound as refusal:
             if self._is_legacy:
                 raise grpc_error(refusal, status=Status.FAILED_PRECONDITION) from None

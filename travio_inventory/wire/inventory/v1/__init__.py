@@ -272,7 +272,8 @@ class ConfirmBookingRequest(betterproto2.Message):
 
     passengers: "list[PassengerSeat]" = betterproto2.field(4, betterproto2.TYPE_MESSAGE, repeated=True)
     """
-    Exactly the seats of the hold, or empty.
+    Exactly the seats of the hold, or empty. Kept with the booking and told to its user alone; confirmed again, the
+    booking keeps those that it has.
     """
 
     organization_id: "str" = betterproto2.field(5, betterproto2.TYPE_STRING)
@@ -509,6 +510,11 @@ class Hold(betterproto2.Message):
     """
 
     booking_id: "str" = betterproto2.field(13, betterproto2.TYPE_STRING)
+
+    passengers: "list[PassengerSeat]" = betterproto2.field(14, betterproto2.TYPE_MESSAGE, repeated=True)
+    """
+    Of a booking, as they were confirmed. None once it is cancelled.
+    """
 
 
 default_message_pool.register_message("inventory.v1", "Hold", Hold)
