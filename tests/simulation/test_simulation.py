@@ -37,6 +37,7 @@ FAULTS = {
     "lost", "unanswered", "late", "twice", "slow", "not done", "read failed", "process killed", "sweeper killed",
     "relay killed", "clock jumps", "hand-over fails", "caller hangs up", "caller loses patience", "asked twice at once",
     "edge is slow", "edge forgets everything", "edge lets through", "edge lies", "edge loses a word", "edge hears late",
+    "process stands still",
 }  # fmt: skip
 ANSWERS = {
     "hold": "ok unknown reused SEAT_UNAVAILABLE SEAT_CONTENDED HOLD_LIMIT BACKEND_UNAVAILABLE TRIP_OPENING "
