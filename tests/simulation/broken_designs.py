@@ -49,6 +49,7 @@ from travio_inventory.store.claims import Claim, Contended, Lost, Stuck, Unseede
 from travio_inventory.store.hints import MINUTE_MS
 from travio_inventory.store.memory import MemoryBatches
 from travio_inventory.store.minutes import OpenMinutes
+from travio_inventory.store.open_trips import SlowRound
 from travio_inventory.store.owners import REFUSED, Owner, Owners, Verdict
 from travio_inventory.store.transitions import Transitions
 
@@ -479,6 +480,7 @@ def _event_afterwards(patch: pytest.MonkeyPatch) -> None:
     Plan(9, faults=0.4, seats_per_block=1, seats=10, holders=2),
 )
 def _hint_afterwards(patch: pytest.MonkeyPatch) -> None:
+    without_slow_round(patch)
     apply = Owners.apply
 
     async def afterwards(
@@ -492,8 +494,20 @@ def _hint_afterwards(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Owners, "apply", afterwards)
 
 
+def without_slow_round(patch: pytest.MonkeyPatch) -> None:
+    """Nobody visits the blocks of all open trips: what no index leads to stays as it is, untold."""
+
+    async def none(_self: SlowRound) -> list[BlockKey]:
+        return []
+
+    patch.setattr(SlowRound, "next_blocks", none)
+
+
 def visit_once(patch: pytest.MonkeyPatch, index: Index) -> None:
-    """Visit the minutes of the index while they last and when they have ended, and never again."""
+    """Visit the minutes of the index while they last and when they have ended, and never again; no slow round
+    repairs it.
+    """
+    without_slow_round(patch)
     visits_due = OpenMinutes._visits_due
 
     def once(self: OpenMinutes, minute: int, now_ms: int) -> int:

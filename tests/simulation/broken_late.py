@@ -4,17 +4,16 @@ from dataclasses import replace
 
 import pytest
 
-from tests.simulation.broken_designs import BLOCKS_OF_ONE, broken
+from tests.simulation.broken_designs import BLOCKS_OF_ONE, broken, without_slow_round
 from tests.simulation.plan import VERY_LATE_S, Plan
-from travio_inventory.engine.ports import BlockKey
 from travio_inventory.store.batches import ANY_TIME
 from travio_inventory.store.late_events import LateEvents
-from travio_inventory.store.open_trips import SlowRound
 from travio_inventory.store.owners import Owners
 
 
 @broken("a step is sent however long it waited", "I8 L2", Plan(81, holders=7, pauses=12, kills=0.0, faults=0.0))
 def _send_old(patch: pytest.MonkeyPatch) -> None:
+    without_slow_round(patch)
     patch.setattr(Owners, "_send_by", lambda _self, _at_ms: ANY_TIME)
 
 
@@ -28,7 +27,4 @@ def _pass_over_late(patch: pytest.MonkeyPatch) -> None:
 
 @broken("no slow round over open trips", "L2", replace(BLOCKS_OF_ONE, late_s=VERY_LATE_S, faults=0.5, kills=0.4))
 def _no_slow_round(patch: pytest.MonkeyPatch) -> None:
-    async def none(_self: SlowRound) -> list[BlockKey]:
-        return []
-
-    patch.setattr(SlowRound, "next_blocks", none)
+    without_slow_round(patch)

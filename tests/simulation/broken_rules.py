@@ -13,7 +13,16 @@ from dataclasses import replace
 import pytest
 
 from tests.simulation import broken_blocks, broken_late, broken_lists, broken_pairs
-from tests.simulation.broken_designs import ALONE, BLOCKS_OF_ONE, BROKEN, HONEST, broken, rewrite, unconditionally
+from tests.simulation.broken_designs import (
+    ALONE,
+    BLOCKS_OF_ONE,
+    BROKEN,
+    HONEST,
+    broken,
+    rewrite,
+    unconditionally,
+    without_slow_round,
+)
 from tests.simulation.plan import Plan
 from travio_inventory.domain.errors import BackendUnavailable, OutcomeUnknown
 from travio_inventory.domain.hold import Aborted, Caller, Held, Hold, HoldRequest
@@ -262,6 +271,7 @@ def _pass_over_sold(patch: pytest.MonkeyPatch) -> None:
 
 @broken("a hint that counts as written before it is", "I8 L1 L2", replace(ALONE, faults=0.7).with_seed(17))
 def _remember_early(patch: pytest.MonkeyPatch) -> None:
+    without_slow_round(patch)
     missing = HintMemory.missing
 
     def at_once(self: HintMemory, hints: Sequence[Hint]) -> list[Hint]:
@@ -274,6 +284,7 @@ def _remember_early(patch: pytest.MonkeyPatch) -> None:
 
 @broken("no hint for the other blocks of a hold", "L2", replace(BLOCKS_OF_ONE, kills=0.4, holders=2).with_seed(7))
 def _hint_home_only(patch: pytest.MonkeyPatch) -> None:
+    without_slow_round(patch)
     apply = Owners.apply
 
     async def home_only(
