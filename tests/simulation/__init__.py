@@ -8,7 +8,7 @@ seeds that catch the broken designs.
 | a batch is lost; applied, not answered; 1-30 s or 5 min late; twice; slow; not done, nor its hints | store/memory |
 | a read fails | store/memory |
 | a process is killed at any await, its sweepers and relays with it, and is up again with empty memory | process |
-| a process stands still for up to 200 s, longer than every bound, and goes on as if nothing had been | world |
+| a process stands still for up to 10 min, longer than every bound, and goes on as if nothing had been | world |
 | a clock is off by up to 2.5 s, ten times the bound, and is set forwards or back at any time | process, world |
 | no sweeper, one, two; no relay, one; rounds paused for 20 s; a hand-over fails, perhaps half way | world, process |
 | the edge is slow, forgets everything, lets through, lies, loses a word, hears it 5 s late | rough_edge |

@@ -11,7 +11,7 @@ LAPSES_S = TTL_S + 2 * SKEW_S + 1
 LATE_S = 30.0
 VERY_LATE_S = 300.0
 """Later than any look into a minute; then what is left is found by the slow round."""
-PAUSE_S_MAX = 200.0
+PAUSE_S_MAX = 600.0
 """So long a process stands still at most: longer than every bound."""
 SLOW_ROUND_S = 300.0
 SEGMENTS = 3

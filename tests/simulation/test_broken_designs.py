@@ -80,7 +80,7 @@ async def _status_after_an_abandoned_attempt(*, are_reads_failing: bool = False)
     asyncio.get_running_loop().set_task_factory(adopting)
     trip = World(Plan(0, seats_per_block=1, seats=2)).trip
     block = block_partition(KEY, 1)
-    batches = Spoilt(None, Random(32), asyncio.sleep)
+    batches = Spoilt(None, Random(45), asyncio.sleep)
     process, other = (steady_process(batches) for _ in range(2))
     await process.open_trip(trip)
     await asyncio.sleep(38)
