@@ -169,7 +169,8 @@ class OpenMinutes:
 
     async def _with_carried(self, named: dict[int, set[Place]]) -> dict[int, set[Place]]:
         """With what whole minutes name that were carried on, and can be read by now."""
-        whole = {place.minute for places in named.values() for place in places if not place.entry} - named.keys()
+        unread = {place.minute for places in named.values() for place in places if not place.entry}
+        whole = sorted(unread - named.keys())
         if whole:
             for minute, inner in (await self._read(whole)).items():
                 for places in named.values():
