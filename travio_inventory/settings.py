@@ -166,7 +166,7 @@ class Settings(BaseSettings):
     attempt_grace_seconds: int = _setting(10, "how long one attempt may take before others may undo it", ge=1, le=60)
 
     # the edge
-    taken_ttl_ms: int = _setting(2_000, "how long a seat is remembered as taken", ge=0, le=10_000)
+    taken_ttl_ms: int = _setting(2_000, "how long a seat is remembered as taken", ge=0, le=2_000)
     map_stale_ms: int = _setting(2_000, "how old a cached seat map may be", ge=0, le=10_000)
 
     # limits

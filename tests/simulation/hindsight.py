@@ -191,11 +191,11 @@ class Hindsight:
 
     def _was(self, hold_id: str, status: str, from_s: float, to_s: float) -> bool:
         """Whether the hold was what the edge calls `status`, at any moment of these."""
-        timeline = self.oracle.timelines[hold_id]
-        ends = [step.at_s for step in timeline[1:]] + [inf]
+        timeline = self.oracle.timelines.get(hold_id, [])
+        ends = [*(step.at_s for step in timeline[1:]), inf]
         return any(
             step.at_s <= to_s and end_s >= from_s and _shown(step) == status
-            for step, end_s in zip(timeline, ends, strict=True)
+            for step, end_s in zip(timeline, ends, strict=False)
         )
 
     def _windows(self, span: Span) -> Iterator[tuple[float, float]]:

@@ -34,7 +34,6 @@ def settings(tmp_path: Path, cassandra_node: Cassandra, redis_node: RedisServer)
         redis_addr=redis_node.address,
         redis_reply_ms_max=5_000,
         environment="development",
-        taken_ttl_ms=10_000,
         workers=False,
         events="none",
     )

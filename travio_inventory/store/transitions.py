@@ -488,9 +488,12 @@ class Transitions:
         return why
 
     async def _told_again(self, holds: Iterable[Hold]) -> None:
-        """Whoever brought these seats to where they are may have died before telling."""
+        """Whoever brought these seats to where they are may have died before telling. The holds never came to be, and
+        only say which seats.
+        """
         changed = self._owners.watch.changed
-        await asyncio.gather(*(changed(hold, as_of_ms=hold.created_at_ms) for hold in holds))
+        unmade = [hold.with_state(Aborted(RETRY)) for hold in holds]
+        await asyncio.gather(*(changed(hold, as_of_ms=hold.created_at_ms) for hold in unmade))
 
     async def unblock(self, trip: Trip, seat: str) -> bool:
         """See Holds."""
@@ -506,7 +509,7 @@ class Transitions:
             raise BackendUnavailable from None
         if cell.get("status") in ("available", "blocked"):
             [hold] = house_holds(trip, {seat: ""}, now_ms=self._clock.now_ms(), new_digest=self._owners.new_digest)
-            await self._told_again([hold.with_state(Released())])
+            await self._told_again([hold])
         return False
 
     async def _unblock(self, trip: Trip, seat: str, cell: Row) -> bool | None:
