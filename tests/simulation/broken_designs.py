@@ -312,7 +312,11 @@ def _long_memory(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(local, "lasts_ms", lambda occupancy, **_times: max(0, occupancy.until_ms - START_MS) or 3_600_000)
 
 
-@broken("as of the answer, instead of the sending of its batch", "I5", Plan(0, with_gate=True, faults=0.3))
+@broken(
+    "as of the answer, instead of the sending of its batch",
+    "I5",
+    Plan(27, with_gate=True, faults=0.3, right_clocks=True),
+)
 def _as_of_the_answer(patch: pytest.MonkeyPatch) -> None:
     mark = RoughEdge.mark
 
@@ -322,7 +326,11 @@ def _as_of_the_answer(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(RoughEdge, "mark", fresh)
 
 
-@broken("a word that comes late marks a hold that has ended", "I5", HONEST)
+@broken(
+    "a word that comes late marks a hold that has ended",
+    "E2",
+    Plan(0, with_gate=True, seats=2, popular=2, holders=7, kills=0.0),
+)
 def _no_tombstone(patch: pytest.MonkeyPatch) -> None:
     async def clear(self: LocalGate, block: BlockKey, cells: Sequence[Cell], *, hold: str) -> None:
         self._taken.drop(block, cells, lambda found: found.hold == hold)

@@ -342,7 +342,7 @@ def _no_token(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(LocalGate, "leave", leave)
 
 
-@broken("a lock that never lapses", "I5 L2", Plan(0, with_gate=True, kills=0.3))
+@broken("a lock that never lapses", "E1 I5 L2", Plan(0, with_gate=True, kills=0.3))
 def _lock_forever(patch: pytest.MonkeyPatch) -> None:
     enter = LocalGate.enter
 

@@ -23,7 +23,8 @@ class Plan:
     `twins` the share of requests with a key that are made by two at once. Holders wish for the last `popular` seats.
     `waiters` join and leave waiting lists, `leaves` is the share of calls whose caller hangs up.
     With the gate on, holds go through it; an honest edge never forgets, loses or lies. A late batch is up to `late_s`
-    late, and so often as `pauses` says a process stands still.
+    late, and so often as `pauses` says a process stands still. Right clocks all show the same, so that what is said of
+    a moment is judged by that moment.
     """
 
     seed: int
@@ -44,6 +45,7 @@ class Plan:
     still_clocks: bool = False
     late_s: float = LATE_S
     pauses: int = 0
+    right_clocks: bool = False
 
     @classmethod
     def drawn(cls, seed: int) -> "Plan":
@@ -68,12 +70,18 @@ class Plan:
             waiters=random.choice((0, 0, 2, 4)),
             late_s=random.choice((LATE_S, LATE_S, VERY_LATE_S)),
             pauses=random.choice((0, 0, 1, 3)),
+            right_clocks=random.random() < 0.2,
         )
 
     @property
     def is_very_late(self) -> bool:
         """Whether a batch may land when all that its hints named is closed."""
         return self.late_s > LATE_S
+
+    @property
+    def skew_s(self) -> float:
+        """How far a clock may be off."""
+        return 0.0 if self.right_clocks else SKEW_S
 
     @property
     def sweepers(self) -> int:

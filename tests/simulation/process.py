@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from tests.simulation.hindsight import ASKING
 from tests.simulation.history import Call
 from tests.simulation.oracle import START_MS
-from tests.simulation.plan import SKEW_S, SLOW_ROUND_S, TTL_S, Plan
+from tests.simulation.plan import SLOW_ROUND_S, TTL_S, Plan
 from tests.simulation.rough_edge import RoughEdge
 from travio_inventory.domain.errors import AskAgain, BackendUnavailable
 from travio_inventory.domain.events import Event
@@ -48,9 +48,9 @@ class SkewedClock:
 
     skew_ms: int
 
-    def jump(self, random: Random) -> None:
+    def jump(self, random: Random, skew_s: float) -> None:
         """Be off by something else, forwards or back."""
-        self.skew_ms = round(random.uniform(-SKEW_S, SKEW_S) * 1_000)
+        self.skew_ms = round(random.uniform(-skew_s, skew_s) * 1_000)
 
     def now_ms(self) -> int:
         """See Clock."""
@@ -68,7 +68,7 @@ class Process:
         self, plan: Plan, batches: Batches, edge: RoughEdge, random: Random, *, cells_per_batch_max: int = 160
     ) -> None:
         self.clock = SkewedClock(0)
-        self.clock.jump(random)
+        self.clock.jump(random, plan.skew_s)
         self.kills = 0
         self.still_until_s = 0.0
         """Until when nothing of it runs."""

@@ -21,6 +21,8 @@ SLOW = 0.15
 SLOW_S_MAX = 0.060
 LATE_S_MAX = 5.0
 ENTRIES_MAX = 1_000
+LATE_MS_MAX = 2_000
+"""For so long after the end of a hold a word of it could still count."""
 LIE = "lie"
 """The hold that a lie is about."""
 
@@ -38,6 +40,7 @@ class RoughEdge:
         self._random = random
         self._inside: dict[tuple[BlockKey, Cell], tuple[Attempt, int]] = {}
         self._known: set[tuple[BlockKey, str]] = set()
+        self._ended: dict[tuple[BlockKey, str], int] = {}
         self._forget()
 
     async def enter(self, block: BlockKey, cells: Sequence[Cell], attempt: Attempt, *, ttl_ms: int) -> GateAnswer:
@@ -50,6 +53,7 @@ class RoughEdge:
         if self._happens("edge lies"):
             return self._lie(cells[0])
         answer = await self._gate.enter(block, cells, attempt, ttl_ms=ttl_ms)
+        self._judge_words(block, answer)
         if isinstance(answer, Passed):
             self._let_in(block, cells, attempt, ttl_ms)
         elif isinstance(answer, Locked) and not self._is_another_inside(block, cells, attempt):
@@ -80,6 +84,7 @@ class RoughEdge:
         """See TakenSeats."""
         await self._travel()
         if not self._happens("edge loses a word"):
+            self._ended[block, hold] = self._now_ms() + LATE_MS_MAX
             await self._gate.clear(block, cells, hold=hold)
 
     async def read(self, trip: TripKey) -> Mapping[int, bytes]:
@@ -109,6 +114,7 @@ class RoughEdge:
         self._maps = LocalSeatMapCache(self._now_ms, trips_max=2)
         self._inside.clear()
         self._known.clear()
+        self._ended.clear()
 
     def _let_in(self, block: BlockKey, cells: Sequence[Cell], attempt: Attempt, ttl_ms: int) -> None:
         """Keep who is inside: another's lock on a cell must be over before anybody passes, but those that the store
@@ -128,6 +134,12 @@ class RoughEdge:
     def _is_another_inside(self, block: BlockKey, cells: Sequence[Cell], attempt: Attempt) -> bool:
         inside = [self._inside.get((block, cell), (attempt, 0)) for cell in cells]
         return any(not _is_again(attempt, other) and until_ms > self._now_ms() for other, until_ms in inside)
+
+    def _judge_words(self, block: BlockKey, answer: GateAnswer) -> None:
+        """Nobody is told of a hold whose end was heard, however late another word of it comes."""
+        for cell in answer.cells if isinstance(answer, Taken) else ():
+            if self._ended.get((block, cell.hold), 0) > self._now_ms():
+                self.complaints.append(f"E2 {cell} is told of after its hold has ended")
 
     def _lie(self, cell: Cell) -> GateAnswer:
         """An answer out of thin air."""

@@ -40,15 +40,15 @@ FAULTS = {
     "process stands still",
 }  # fmt: skip
 ANSWERS = {
-    "hold": "ok unknown reused SEAT_UNAVAILABLE SEAT_CONTENDED HOLD_LIMIT BACKEND_UNAVAILABLE TRIP_OPENING "
-    "HOLD_EXPIRED HOLD_RELEASED BOOKING_CANCELLED",
+    "hold": "ok unknown seen reused SEAT_HELD SEAT_UNAVAILABLE SEAT_CONTENDED HOLD_LIMIT OVERLOADED "
+    "BACKEND_UNAVAILABLE TRIP_OPENING HOLD_EXPIRED HOLD_RELEASED BOOKING_CANCELLED",
     "confirm": "ok unknown HOLD_EXPIRED HOLD_RELEASED HOLD_CONFIRMED BOOKING_CANCELLED BACKEND_UNAVAILABLE",
     "release": "ok unknown HOLD_EXPIRED HOLD_CONFIRMED BACKEND_UNAVAILABLE",
     "extend": "ok unknown HOLD_EXPIRED",
     "cancel": "ok unknown HOLD_EXPIRED",
     "find": "ok BACKEND_UNAVAILABLE",
     "map": "ok unknown BACKEND_UNAVAILABLE",
-    "block": "ok unknown SEAT_UNAVAILABLE",
+    "block": "ok unknown SEAT_HELD SEAT_UNAVAILABLE",
     "unblock": "ok unknown BACKEND_UNAVAILABLE",
     "join": "ok unknown BACKEND_UNAVAILABLE",
     "leave": "ok unknown NOT_ON_WAITLIST BACKEND_UNAVAILABLE",

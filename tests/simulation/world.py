@@ -14,7 +14,7 @@ from tests.simulation.history import Call, Found, History, Told, Waits
 from tests.simulation.holders import Holder, keep_house, keep_looking
 from tests.simulation.lists import Lists
 from tests.simulation.oracle import ORGANIZATION, START_MS, Oracle, Violated, places_of, seconds_of
-from tests.simulation.plan import LAPSES_S, PAUSE_S_MAX, SEGMENTS, SKEW_S, SLOW_ROUND_S, TTL_S, Plan
+from tests.simulation.plan import LAPSES_S, PAUSE_S_MAX, SEGMENTS, SLOW_ROUND_S, TTL_S, Plan
 from tests.simulation.process import Post, Process, Relay, Sweeper, adopting, keep_at, still_until_s
 from tests.simulation.rough_edge import RoughEdge
 from tests.simulation.virtual_loop import VirtualLoop, run_virtually
@@ -50,7 +50,7 @@ class World:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.violations: list[str] = []
-        self.oracle: Oracle[Call] = Oracle(skew_ms=round(SKEW_S * 1_000), holds_max=plan.holds_max)
+        self.oracle: Oracle[Call] = Oracle(skew_ms=round(plan.skew_s * 1_000), holds_max=plan.holds_max)
         self.lists = Lists()
         self.batches = MemoryBatches(None, Random(plan.seed + 1), asyncio.sleep)
         self.batches.observe = self._observe
@@ -88,7 +88,7 @@ class World:
         ]
         async with asyncio.TaskGroup() as day:
             day.create_task(self._open())
-            if not self.plan.still_clocks:
+            if not (self.plan.still_clocks or self.plan.right_clocks):
                 day.create_task(self._set_clocks())
             for _ in range(self.plan.pauses):
                 day.create_task(self._stand_still())
@@ -131,7 +131,7 @@ class World:
             owners,
             [Told(event.id, event.type.value, event.hold_id, event.ordinal) for event in told],
             start_ms=START_MS,
-            clock_bound_ms=round(SKEW_S * 1_000),
+            clock_bound_ms=round(self.plan.skew_s * 1_000),
             holds_max=self.plan.holds_max,
             is_settled=bool(self.plan.sweepers),
             waits=self._waits(),
@@ -173,7 +173,7 @@ class World:
         """Somebody sets a process's clock now and then, forwards or back."""
         while _now_s() < self.plan.day_s:
             await asyncio.sleep(self.random.uniform(3, 20))
-            self.random.choice(self.processes).clock.jump(self.random)
+            self.random.choice(self.processes).clock.jump(self.random, self.plan.skew_s)
             self.seen["clock jumps"] += 1
 
     async def _stand_still(self) -> None:

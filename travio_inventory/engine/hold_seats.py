@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import count
 from random import Random
-from secrets import token_hex
 from typing import Any
 
 from travio_inventory.domain.errors import Decided, InvalidRequest, Refusal, SeatContended, TakenCell, Violation
@@ -74,7 +73,7 @@ class HoldSeats:
         self._clock = clock
         self._settling = Settling()
         self._jitter = jitter
-        self._process = token_hex(8)
+        self._process = f"{jitter.getrandbits(64):016x}"
         self._attempts = count()
 
     async def __call__(

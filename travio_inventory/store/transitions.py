@@ -154,7 +154,8 @@ class Transitions:
                 *(take(self._owners, self._intents(holds, block, now_ms)) for block in others)
             )
             in_doubt = any(claimed.in_doubt for claimed in results)
-            if not all(isinstance(claimed.result, Won) for claimed in results):
+            worst = min(results, key=lambda claimed: _RANK[type(claimed.result)])
+            if not isinstance(worst.result, Won):
                 return replace(await self._all_in_the_way(holds, results, now), in_doubt=in_doubt), True
         claimed = await take(self._owners, self._home_claim(holds, now))
         return replace(claimed, in_doubt=in_doubt or claimed.in_doubt), bool(others)
