@@ -10,6 +10,12 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
+TURNS_MAX = 2_000
+"""After so many turns without a rest the clock goes on in every turn: somebody asks again in each of them, as anyio
+does that cancels a task which stands still.
+"""
+
+
 class Stalled(AssertionError):
     """Everybody waits for something that nobody will do."""
 
@@ -19,6 +25,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def __init__(self, seed: int) -> None:
         self._now = 0.0
+        self._turns = 0
         self._order = Random(seed)
         self.stands_still_until: Callable[[asyncio.Handle], float] | None = None
         """When what a callback belongs to goes on, where it stands still."""
@@ -30,10 +37,13 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def _run_once(self) -> None:
         """One turn in place of the base class's: it would ask the system for the time and for sockets."""
         ready, timers = self._ready, self._scheduled  # type: ignore[attr-defined]
-        while timers and (timers[0]._cancelled or timers[0]._when <= self._now or not ready):
+        self._turns = self._turns + 1 if ready else 0
+        goes_on = not ready or self._turns > TURNS_MAX
+        while timers and (timers[0]._cancelled or timers[0]._when <= self._now or goes_on):
             timer = heappop(timers)
             timer._scheduled = False
             if not timer._cancelled:
+                goes_on = False
                 self._now = max(self._now, timer._when)
                 ready.append(timer)
         if not ready:
