@@ -329,7 +329,7 @@ def _as_of_the_answer(patch: pytest.MonkeyPatch) -> None:
 @broken(
     "a word that comes late marks a hold that has ended",
     "E2",
-    Plan(0, with_gate=True, seats=2, popular=2, holders=7, kills=0.0),
+    Plan(12, with_gate=True, seats=2, popular=2, holders=7, kills=0.0),
 )
 def _no_tombstone(patch: pytest.MonkeyPatch) -> None:
     async def clear(self: LocalGate, block: BlockKey, cells: Sequence[Cell], *, hold: str) -> None:

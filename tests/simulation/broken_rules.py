@@ -269,7 +269,7 @@ def _pass_over_sold(patch: pytest.MonkeyPatch) -> None:
     )  # fmt: skip
 
 
-@broken("a hint that counts as written before it is", "I8 L1 L2", replace(ALONE, faults=0.7).with_seed(17))
+@broken("a hint that counts as written before it is", "I8 L1 L2", replace(ALONE, faults=0.7).with_seed(1))
 def _remember_early(patch: pytest.MonkeyPatch) -> None:
     without_slow_round(patch)
     missing = HintMemory.missing
