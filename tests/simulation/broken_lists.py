@@ -36,7 +36,7 @@ def _leave_any_place(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(list_turns, "_writes", any_place)
 
 
-@broken("a join that is tried again from the start", "I4", WAITING.with_seed(12))
+@broken("a join that is tried again from the start", "I3 I4 I5", replace(WAITING, faults=0.3))
 def _join_anew(patch: pytest.MonkeyPatch) -> None:
     """Also where it had joined, and its caller has left again since."""
     look = Join.look

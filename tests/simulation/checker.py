@@ -18,6 +18,7 @@ from travio_inventory.domain.hold import base_id, late_id
 from travio_inventory.engine.ports import Cell
 
 ABSENT = "absent"
+LIVES_IN_ANY_ORDER_MAX = 3
 REASONS = {
     "HOLD_EXPIRED": {"expired"},
     "HOLD_RELEASED": {"released"},
@@ -234,16 +235,18 @@ class _Checker:
             seen = [self._facts_of(life, REASONS[call.told], call) for life, call in zip(own, ended, strict=True)]
             others = [life for life in lives if life not in own]
             if None not in seen and len(others) <= len(unanswered):
-                made = [*zip(own, ended, strict=True), *self._by_time(others, unanswered)]
-                asked = [NotBefore(life.began[0], call.invoked_s) for life, call in made]
-                ways.append((*asked, *(fact for facts in seen if facts for fact in facts)))
+                for order in self._orders(others):
+                    made = [*zip(own, ended, strict=True), *_by_time(order, unanswered)]
+                    asked = [NotBefore(life.began[0], call.invoked_s) for life, call in made]
+                    ways.append((*asked, *(fact for facts in seen if facts for fact in facts)))
         said = f"I5 nobody can have asked for {[life.base for life in lives]}: {[*unanswered, *ended]}"
         self._either.append(OneOf(ways, said))
 
-    def _by_time(self, lives: list[_Life], calls: list[Call]) -> Iterator[tuple[_Life, Call]]:
-        """Each with one of the calls, of which there may be more, in the order of time."""
-        by_end = sorted(lives, key=lambda life: self._moments.latest_s[life.began[0]])
-        return zip(by_end, sorted(calls, key=lambda call: call.invoked_s), strict=False)
+    def _orders(self, lives: list[_Life]) -> Iterable[Sequence[_Life]]:
+        """In which order they may have come to be: any, where they are few; else as they were known of."""
+        if len(lives) <= LIVES_IN_ANY_ORDER_MAX:
+            return permutations(lives)
+        return [sorted(lives, key=lambda life: self._moments.latest_s[life.began[0]])]
 
     def _judge_steps(self) -> Iterator[str]:
         """No step unasked (I4), no expiry early (I10)."""
@@ -446,6 +449,11 @@ class _Checker:
             passed = self._lives[base].statuses if base in self._lives else []
             if folded != passed or places != list(range(len(places))):
                 yield f"I8 {base} went through {passed}, its events tell {told[base]}"
+
+
+def _by_time(lives: Sequence[_Life], calls: list[Call]) -> Iterator[tuple[_Life, Call]]:
+    """Each with one of the calls, of which there may be more, in the order of time."""
+    return zip(lives, sorted(calls, key=lambda call: call.invoked_s), strict=False)
 
 
 def _binds(cells: tuple[Cell, ...], calls: Sequence[Call]) -> bool:
