@@ -45,6 +45,13 @@ async def test_blocking_and_unblocking_again_change_nothing(sale: Sale) -> None:
     await sale.assert_legal()
 
 
+async def test_a_seat_is_free_at_once_for_who_unblocks_it_however_often_it_was_blocked(sale: Sale) -> None:
+    for _ in range(2):
+        await sale.block("A1 A18")
+    await sale.unblock("A1 A18")
+    await sale.hold("A1 A18")
+
+
 async def test_a_block_never_runs_out(sale: Sale) -> None:
     await sale.block("A1")
     sale.clock.pass_s(10 * 365 * 86_400)

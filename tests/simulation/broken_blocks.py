@@ -1,13 +1,14 @@
 """Broken designs of taking seats off sale: several seats that are not blocked at one moment, or not by anybody."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 import pytest
 
 from tests.simulation.broken_designs import broken
 from tests.simulation.plan import Plan
 from travio_inventory.domain.errors import SeatTaken
-from travio_inventory.domain.hold import NEVER_MS
+from travio_inventory.domain.hold import NEVER_MS, Hold
 from travio_inventory.domain.trip import Trip
 from travio_inventory.engine.own_maps import OwnMaps
 from travio_inventory.store import claims, rows
@@ -17,6 +18,7 @@ from travio_inventory.store.owners import Owners
 from travio_inventory.store.transitions import Transitions
 
 HOUSES = Plan(0, seats_per_block=1, seats=4, popular=4, holders=3)
+AT_THE_GATE = replace(HOUSES.with_seed(1), with_gate=True, honest_edge=True)
 
 
 @broken("block seats one by one, and put them back on sale where one cannot be", "I2 I3 I5", HOUSES.with_seed(1))
@@ -49,6 +51,15 @@ def _believe_intents(patch: pytest.MonkeyPatch) -> None:
             await judge(owners, claim, cell, row, obstacles)
 
     patch.setattr(claims, "_judge", believe)
+
+
+@broken("a seat that is blocked already is remembered under an id that nobody has", "I5 I7", AT_THE_GATE)
+def _made_up_house_hold(patch: pytest.MonkeyPatch) -> None:
+    async def made_up(self: Transitions, holds: Iterable[Hold]) -> None:
+        for hold in holds:
+            await self._owners.watch.changed(hold, as_of_ms=hold.created_at_ms)
+
+    patch.setattr(Transitions, "_told_again", made_up)
 
 
 @broken("a cache that is trusted though the word of an own write was lost", "I7", Plan(0, viewers=20, kills=0.0))
