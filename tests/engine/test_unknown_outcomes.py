@@ -136,6 +136,15 @@ async def test_an_extension_whose_answer_was_lost_is_shown_at_once(sale: Sale) -
     }
 
 
+async def test_an_end_whose_answer_was_lost_is_shown_at_once(sale: Sale) -> None:
+    await sale.hold("A1 A18", ttl_s=1)
+    sale.clock.pass_s(2)
+    assert await sale.seats("held") == "A1 A18"
+    sale.line.spoil(Spoil.UNANSWERED, commits, times=1)
+    await sale.sweep()
+    assert await sale.seats("held") == ""
+
+
 async def test_a_late_booking_whose_answer_was_lost_is_settled_like_any_other(sale: Sale) -> None:
     """It is found by a second look; its map must show at once, and its other blocks must be rolled forward."""
     hold = await sale.hold(SEATS)

@@ -1,7 +1,7 @@
 """The owners of cells, judged and ended by their home rows: the part of the protocol that all steps share."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from random import Random
@@ -215,6 +215,8 @@ class Owners:
                     moved = {hold.id: now[hold.id] for hold in left if not _is_as_seen(hold, now[hold.id])}
                     if not moved:  # nothing says on whose account
                         return after | (now if len(left) == 1 else await self._expire_by_halves(left))
+                    if tries:  # a batch of ours that was not answered may have moved them
+                        await self._settled(left[0].trip.organization, moved, as_of_ms=at_ms)
                     after |= moved
                     left = [hold for hold in left if hold.id not in moved]
                 case Unknown() | NotDone():
@@ -241,6 +243,11 @@ class Owners:
         await self.watch.changed(hold, as_of_ms=as_of_ms)
         if hold.seats_elsewhere and not isinstance(hold.state, Held):
             self._background(self.roll_forward(hold))
+
+    async def _settled(self, organization: str, standing: Mapping[str, Row], *, as_of_ms: int) -> None:
+        """The same of holds by their rows."""
+        holds = [rows.read_hold(organization, *each) for each in standing.items()]
+        await asyncio.gather(*(self.settled(hold, as_of_ms=as_of_ms) for hold in holds))
 
     async def given_back(self, hold: Hold) -> None:
         """A hold that never came to be and may have no row that says so: its intents go before anybody looks."""
