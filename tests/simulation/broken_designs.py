@@ -315,7 +315,9 @@ def _long_memory(patch: pytest.MonkeyPatch) -> None:
 @broken(
     "as of the answer, instead of the sending of its batch",
     "I5",
-    Plan(27, with_gate=True, faults=0.3, right_clocks=True),
+    replace(
+        HONEST, honest_edge=False, holders=9, seats=2, popular=2, twins=1.0, faults=0.3, viewers=1, right_clocks=True
+    ),
 )
 def _as_of_the_answer(patch: pytest.MonkeyPatch) -> None:
     mark = RoughEdge.mark
