@@ -125,6 +125,15 @@ async def test_a_place_is_taken_once_whatever_becomes_of_the_answer(sold_out: Sa
     assert (await sold_out.join("cid")).position == 3
 
 
+async def test_a_place_whose_answer_was_lost_is_told_as_it_was_taken(sold_out: Sale) -> None:
+    """Not as it is when somebody counts again: that may be another place by then, and costs a read of the list."""
+    await sold_out.join("bob")
+    sold_out.line.spoil(Spoil.UNANSWERED, times=1)
+    before = sold_out.line.reads[Kind.ENTRY]
+    assert (await sold_out.join("ann")).position == 2
+    assert sold_out.line.reads[Kind.ENTRY] == before
+
+
 async def test_a_store_that_is_away_is_no_refusal(sold_out: Sale) -> None:
     sold_out.line.spoil(Spoil.NOT_DONE)
     with pytest.raises((BackendUnavailable, OutcomeUnknown)):

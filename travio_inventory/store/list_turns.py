@@ -58,8 +58,8 @@ class Step:
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class Join(Step):
-    """Take the next place, for so many seats. `entry` is the row of the place, `is_new` whether
-    this call was told that it took it.
+    """Take the next place, for so many seats. `entry` is the row of the place, `is_new` whether it was taken since this
+    call began.
     """
 
     seats: int
@@ -71,7 +71,8 @@ class Join(Step):
         """Who joined since the first look has joined, even if they have left again: this call may have done it."""
         last = rows.number(entry, "sequence")
         self.seen = last if self.seen is None else self.seen
-        if entry.get("status") == "waiting" or last != self.seen:
+        self.is_new = last != self.seen
+        if entry.get("status") == "waiting" or self.is_new:
             self.entry, self.is_done = entry, True
 
     def done(self) -> None:
