@@ -28,6 +28,7 @@ from travio_inventory.domain.trip import Ends, Seat, Segment, Trip, TripKey
 from travio_inventory.engine.ports import Cell
 from travio_inventory.store.batches import ABSENT, Index, Kind, Partition, Row, RowKey, Table, Write
 from travio_inventory.store.definitions import Definitions
+from travio_inventory.store.epochs import EPOCH_MS
 from travio_inventory.store.hints import LANDS_WITHIN_MS, minute_of
 from travio_inventory.store.memory import Change, Faults, MemoryBatches
 from travio_inventory.store.rows import SEPARATOR, block_partition
@@ -320,8 +321,8 @@ class World:
         relay = Relay(Process(self.plan, self.batches, self.edge, self.random), post)
         for _ in range(3):
             await relay()
-        until_s = _now_s() + (2 * PAUSE_S_MAX if self.plan.pauses else 0)
-        while _now_s() < until_s:  # what stood still may have recorded in an epoch that is yet to come
+        until_s = _now_s() + (2 * PAUSE_S_MAX if self.plan.pauses else 2 * EPOCH_MS / 1_000)
+        while _now_s() < until_s:  # what stood still, or could not look, may have recorded in an epoch yet to come
             await asyncio.sleep(10)
             await relay()
         if len(post.lives[0]) != len({event.id for event in post.lives[0]}):
