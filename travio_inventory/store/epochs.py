@@ -49,6 +49,7 @@ class Epochs:
         self._since_ms = 0
         """When we first saw it open."""
         self._one_at_a_time = asyncio.Lock()
+        self._looks = 0
         self._looked_ms = 0
 
     async def current(self) -> int:
@@ -81,12 +82,14 @@ class Epochs:
         return not self._known or self._clock.elapsed_ms() - self._looked_ms >= LOOK_AGAIN_MS
 
     async def _look_once(self) -> None:
-        """Look, one at a time; a store that does not answer is left alone for a while."""
+        """Look, once for all who ask meanwhile; a store that does not answer is left alone for a while."""
+        before = self._looks
         async with self._one_at_a_time:
-            if not self._known or (self._passed_ms() >= KNOWN_MS and self._may_look()):
+            if self._looks == before and self._may_look():
                 self._looked_ms = self._clock.elapsed_ms()
                 with suppress(StoreUnavailable):
                     await self._look()
+                self._looks += 1
 
     async def _look(self) -> None:
         """Read it; the very first process of all begins the first. Raises StoreUnavailable."""

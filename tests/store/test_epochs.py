@@ -1,0 +1,53 @@
+"""What a process knows of the open epoch while the store does not tell it."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from random import Random
+from typing import NoReturn
+
+from tests.engine.sale import Clock
+from tests.simulation.virtual_loop import run_virtually
+from travio_inventory.domain.errors import BackendUnavailable
+from travio_inventory.store.batches import Partition, RowKey, StoreUnavailable
+from travio_inventory.store.epochs import EPOCH_MS, Epochs
+from travio_inventory.store.memory import Faults, MemoryBatches
+
+ANSWER_S = 5.0
+ASKING = 100
+
+
+class Silent(MemoryBatches):
+    """Answers no read, and takes its time for that."""
+
+    async def get(self, partition: Partition, keys: Sequence[RowKey]) -> NoReturn:
+        await asyncio.sleep(ANSWER_S)
+        raise StoreUnavailable("no answer")
+
+
+def test_a_crowd_waits_for_one_look_where_the_store_never_answered() -> None:
+    assert run_virtually(0, _seconds_of_a_crowd()) <= 2 * ANSWER_S
+
+
+async def _seconds_of_a_crowd() -> float:
+    """How long the last one waits who asks at the same time as all the others."""
+    loop = asyncio.get_running_loop()
+    epochs = Epochs(Silent(None, Random(0), asyncio.sleep), Clock(), lambda work: work.close())
+    began_s = loop.time()
+    asked = await asyncio.gather(*(epochs.current() for _ in range(ASKING)), return_exceptions=True)
+    assert {type(answer) for answer in asked} == {BackendUnavailable}
+    return loop.time() - began_s
+
+
+def test_what_was_known_once_goes_on_while_the_store_is_away() -> None:
+    run_virtually(0, _go_on_without_the_store())
+
+
+async def _go_on_without_the_store() -> None:
+    clock, store = Clock(), MemoryBatches(None, Random(0), asyncio.sleep)
+    epochs = Epochs(store, clock, lambda work: work.close())
+    first = await epochs.current()
+    store.faults = replace(Faults.none(), read_failed=1.0)
+    for minutes in range(3):
+        assert await epochs.current() == first + minutes
+        clock.pass_ms(EPOCH_MS)
