@@ -247,6 +247,10 @@ def test_settings_never_change() -> None:
             {"TRAVIO_HOLD_TTL": "60"},
             "TRAVIO_HOLD_TTL: there is no such setting; did you mean TRAVIO_HOLD_TTL_SECONDS?",
         ),
+        (
+            {"TRAVIO_FOO": "1"},
+            "TRAVIO_FOO: there is no such setting; `travio-inventory settings` lists those there are",
+        ),
         ({"travio_data": "x"}, "travio_data: there is no such setting; did you mean TRAVIO_DATA?"),
         (
             {"TRAVIO_GRPC_PORT": "x", "TRAVIO_EVENTS": "y"},

@@ -375,12 +375,19 @@ async def _listening(
         try:
             await _listen(server, address, tls, reuse_port=settings.grpc_reuse_port)
         except OSError as failed:
-            raise StartFailed(f"cannot listen on {address}: {failed.strerror or failed}") from failed
+            raise StartFailed(f"cannot listen on {address}: {_why(failed)}") from failed
         try:
             yield server
         finally:
             with anyio.CancelScope(shield=True):
                 await server.drain()
+
+
+def _why(failed: OSError) -> str:
+    """The system's own words; asyncio's name the address a second time."""
+    if failed.errno is not None and failed.errno > 0:
+        return os.strerror(failed.errno)
+    return failed.strerror or str(failed)
 
 
 async def _listen(server: GuardedServer, address: Address, tls: ssl.SSLContext | None, *, reuse_port: bool) -> None:

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Self, get_args, get_origin
@@ -393,9 +393,16 @@ def _unknown_variables() -> Iterator[str]:
     for name in sorted(_variables()):
         if not name.upper().startswith(PREFIX) or name in known or name.startswith(TEST_PREFIX):
             continue
-        close = get_close_matches(name.upper(), known, n=1)
-        hint = f"did you mean {close[0]}?" if close else "`travio-inventory settings` lists those there are"
+        close = _like(name.upper(), known)
+        hint = f"did you mean {close}?" if close else "`travio-inventory settings` lists those there are"
         yield f"{_one_line(name)}: there is no such setting; {hint}"
+
+
+def _like(name: str, known: Iterable[str]) -> str:
+    """The known name that is meant, "" where none is like it. What all of them begin with makes none like another."""
+    bare = {each.removeprefix(PREFIX): each for each in known if each.startswith(PREFIX)}
+    close = get_close_matches(name.removeprefix(PREFIX), bare, n=1)
+    return bare[close[0]] if close else ""
 
 
 def _allowed(field: str, info: FieldInfo) -> str:

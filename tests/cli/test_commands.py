@@ -85,11 +85,14 @@ def test_seats_are_taken_off_sale_and_put_back(terminal: Type) -> None:
 def test_one_waits_in_line_and_leaves_it(terminal: Type) -> None:
     terminal("trip", "open", FILE)
     joined = terminal("waitlist", "join", COACH, "--class", "business")
-    assert joined.out == "number 1 in line\n"
+    assert joined.out == "number 1 on the waiting list\n"
     entries = terminal("waitlist", "list", "--json").plain["entries"]
     assert [entry["class"] for entry in entries] == ["business"]
-    assert terminal("waitlist", "leave", COACH, "--class", "business").status == 0
-    assert terminal("waitlist", "leave", COACH, "--class", "business").status == 1
+    assert terminal("waitlist", "leave", COACH, "--class", "business").out == "no longer on the waiting list\n"
+    assert terminal("waitlist", "list").out == "on no waiting list\n"
+    again = terminal("waitlist", "leave", COACH, "--class", "business")
+    assert again.status == 1
+    assert "`travio-inventory waitlist list` shows" in again.err
 
 
 def test_events_are_shown_from_the_data_folder(terminal: Type, typed: Type, server: OwnServer) -> None:

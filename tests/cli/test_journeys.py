@@ -66,3 +66,28 @@ def test_availability_says_whether_a_party_finds_seats_and_what_it_pays(on_the_l
     listed = on_the_loop(*words, "--seats").out
     assert "1B" in listed
     assert "1A" not in listed
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("map", "loop", "park", "moon"), "to_station_id: no journey of this trip ends at 'moon'"),
+        (("map", "loop", "moon", "park"), "from_station_id: no journey of this trip begins at 'moon'"),
+        (("map", "loop", "park", "centre", "--segments", "9"), "segment 9 of this trip is none that begins at 'park'"),
+        (("hold", "loop", "park", "centre", "1A", "2B", "2B"), "seat_ids: seat '2B' is named twice"),
+        (("block", "loop", "1A", "2B", "2B"), "updates: seat '2B' is named twice"),
+    ],
+)
+def test_what_cannot_be_is_said_with_the_value_that_is_wrong(
+    on_the_loop: Type, words: tuple[str, ...], said: str
+) -> None:
+    answer = on_the_loop(*words)
+    assert answer.status == 2
+    assert said in answer.err
+
+
+def test_availability_of_a_class_names_the_class(on_the_loop: Type) -> None:
+    """A class that no seat has is a mistake that the answer should show."""
+    words = ("availability", "loop", "park", "harbour", "--class")
+    assert on_the_loop(*words, "sitting").out == "no: 0 free of class 'sitting', too few for 1 passenger\n"
+    assert on_the_loop(*words, "standing").out.startswith("yes: 6 free of class 'standing'; 1 passenger would pay")

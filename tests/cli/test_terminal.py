@@ -1,10 +1,12 @@
 """What a terminal of 80 columns shows: every column of every table, whole; and what a pipe and --json get."""
 
 import io
+import json
 import sys
 import time
 from collections.abc import Callable, Iterator
 from itertools import count
+from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
@@ -20,6 +22,7 @@ from travio_inventory.cli.bench.own_server import OwnServer
 from travio_inventory.cli.bench.report import Board
 from travio_inventory.cli.commands import COMMANDS, build
 from travio_inventory.cli.screen import INDENT, Screen
+from travio_inventory.domain.events import EventType
 
 WIDTH = 80
 TRIP = "the-night-coach-of-the-fifteenth-of-january-from-dhaka-to-the-beach-of-coxs-bazar"
@@ -97,6 +100,22 @@ def test_no_column_vanishes_from_any_table(shown: Callable[..., str], server: Ow
     assert all(cell_len(line) <= WIDTH for line in shown("trip", "example").splitlines())
     for part in ("hold.created", "seats.purchased", TRIP, USER, ORDER, "seat-A1 seat-A2 seat-A3 seat-A4"):
         assert part in seen
+
+
+def test_events_of_every_kind_stand_under_the_names_of_their_columns(shown: Callable[..., str], tmp_path: Path) -> None:
+    """Of a hold on the trip that help and demo name."""
+    event = {"at_ms": 1, "trip": "coach-dhaka-coxs-bazar", "user_id": "me", "seats": ["seat-A1"], "order": "order-1"}
+    event["hold_id"] = f"coach-dhaka-coxs-bazar~12~{token_hex(16)}"
+    told = [json.dumps(event | {"event_type": kind}) for kind in EventType]
+    (tmp_path / "events.jsonl").write_text("".join(line + "\n" for line in told))
+    lines = shown("events", "--data", str(tmp_path)).splitlines()
+    a_row = len(lines) // (1 + len(told))
+    names = lines[:a_row]
+    for at, kind in enumerate(EventType, 1):
+        values = lines[at * a_row : (at + 1) * a_row]
+        for name, value in {"event": kind, "trip": event["trip"], "user": "me", "hold": event["hold_id"]}.items():
+            [(line, column)] = [(n, each.index(name)) for n, each in enumerate(names) if name in each.split()]
+            assert values[line][column:].startswith(str(value)), (kind, name)
 
 
 def events_of(shown: Callable[..., str], server: OwnServer, hold: str) -> str:

@@ -17,7 +17,7 @@ def trusting(ca_file: Path | None) -> ssl.SSLContext:
     try:
         return ssl.create_default_context(cafile=ca_file)
     except OSError as failed:
-        raise StartFailed(f"{ca_file} is no certificate in PEM form: {failed}") from failed
+        raise StartFailed(f"{ca_file} is no certificate in PEM form: {failed.strerror or failed}") from failed
 
 
 class OwnCertificate:
@@ -55,7 +55,9 @@ class OwnCertificate:
         try:
             context.load_cert_chain(certificate, key)
         except OSError as failed:
-            raise StartFailed(f"TLS with {certificate} and {key}: {failed}") from failed
+            is_unfit = isinstance(failed, ssl.SSLError)
+            why = f"no certificate and its key, in PEM form ({failed})" if is_unfit else failed.strerror
+            raise StartFailed(f"TLS with {certificate} and {key}: {why}") from failed
         return context
 
     def _state(self) -> tuple[object, ...]:

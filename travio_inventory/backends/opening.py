@@ -86,7 +86,9 @@ async def _open_embedded(settings: Settings) -> AsyncIterator[Batches]:
             batches = await stack.enter_async_context(SqliteBatches.open(settings.data))
         except (DataFolderInUse, UnfitDatabase) as failed:
             raise StartFailed(str(failed)) from failed
-        except (OSError, sqlite3.Error) as failed:
+        except OSError as failed:
+            raise StartFailed(f"data folder {settings.data}: {failed.strerror or failed}") from failed
+        except sqlite3.Error as failed:
             raise StartFailed(f"data folder {settings.data}: {failed}") from failed
         yield batches
 

@@ -33,7 +33,7 @@ def availability(
         question = AvailabilityQuestion(trip, origin, destination, passengers, seat_class, journey_of(segments))
         found = await client.check_availability(question)
         value = _as_plain(found) | {"trip": trip, "from": origin, "to": destination, "passengers": passengers}
-        screen.answer(value, lambda: _show(screen, found, passengers, with_seats=seats))
+        screen.answer(value, lambda: _show(screen, found, question, with_seats=seats))
 
     return ask(reach, work)
 
@@ -51,12 +51,13 @@ def _as_plain(found: Availability) -> dict[str, object]:
     }
 
 
-def _show(screen: Screen, found: Availability, passengers: int, *, with_seats: bool) -> None:
-    party = f"{passengers} {'passenger' if passengers == 1 else 'passengers'}"
+def _show(screen: Screen, found: Availability, asked: AvailabilityQuestion, *, with_seats: bool) -> None:
+    party = f"{asked.passengers} {'passenger' if asked.passengers == 1 else 'passengers'}"
+    free = f"{found.free} free" + (f" of class {asked.seat_class!r}" if asked.seat_class else "")
     if found.is_available:
-        screen.say(f"yes: {found.free} free; {party} would pay {found.price_minor} (minor units)", "bold green")
+        screen.say(f"yes: {free}; {party} would pay {found.price_minor} (minor units)", "bold green")
     else:
-        screen.say(f"no: {found.free} free, too few for {party}", "bold red")
+        screen.say(f"no: {free}, too few for {party}", "bold red")
     if with_seats:
         rows = [[seat.id, seat.number, seat.seat_class, seat.seat_type] for seat in found.seats]
         screen.raw("")

@@ -17,8 +17,8 @@ from travio_inventory.cli.screen import Screen
 
 FILE = "events.jsonl"
 POLL_SECONDS = 0.2
-COLUMNS = {"at (UTC)": 23, "event": 14, "trip": 22, "seats": 15, "user": 10, "hold": 50, "order": 10}
-"""With the widths that most values have."""
+COLUMNS = {"at (UTC)": 23, "event": 17, "trip": 22, "user": 10, "hold": 57, "seats": 15, "order": 10}
+"""With the widths that most values have, in an order that fills lines of 80 characters."""
 
 
 def events(
@@ -51,7 +51,7 @@ def _row(line: str) -> list[str]:
         event = json.loads(line)
         at = datetime.fromtimestamp(event["at_ms"] / 1_000, UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
         seats = shlex.join(event["seats"])
-        return [at, event["event_type"], event["trip"], seats, event["user_id"], event["hold_id"], event["order"] or ""]
+        return [at, event["event_type"], event["trip"], event["user_id"], event["hold_id"], seats, event["order"] or ""]
     except (ValueError, KeyError, TypeError):
         return [line, *[""] * (len(COLUMNS) - 1)]
 

@@ -59,6 +59,7 @@ ADVICE = {
     "HOLD_RELEASED": "hold the seats again",
     "HOLD_CONFIRMED": "a booking is given back with `travio-inventory cancel`",
     "BOOKING_CANCELLED": "hold the seats again",
+    "NOT_ON_WAITLIST": "`travio-inventory waitlist list` shows what the --user waits for",
     "EXTENSION_TOO_LONG": "confirm it in time; `travio-inventory settings` shows the longest time",
     "IDEMPOTENCY_KEY_REUSED": "give --key another value",
     "HOLD_LIMIT": "release or confirm a hold first",

@@ -69,7 +69,9 @@ def show_example(
         text = examples.text(name)
         screen.answer({"example": name, "toml": text}, lambda: screen.raw(text.rstrip()))
     else:
-        return fail(screen, Failure(Exit.WRONG, "NO_EXAMPLE", f"there is no example {name!r}", f"try {known[0]}"))
+        return fail(
+            screen, Failure(Exit.WRONG, "NO_EXAMPLE", f"there is no example {name!r}", f"there is {', '.join(known)}")
+        )
     return Exit.DONE
 
 

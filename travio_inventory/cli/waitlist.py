@@ -23,21 +23,23 @@ def join(
     seats: Annotated[int, Parameter(help="How many.", validator=Number(gte=1, lte=limits.SEATS_PER_HOLD_MAX))] = 1,
     reach: Reach = HERE,
 ) -> Exit:
-    """Get in line for seats, or keep one's place."""
+    """Join the waiting list, or keep one's place on it."""
 
     async def work(client: InventoryClient, screen: Screen) -> None:
         position = await client.join_waitlist(trip, seat_class=seat_class, seats=seats)
-        screen.answer({"trip": trip, "position": position}, lambda: screen.say(f"number {position} in line"))
+        screen.answer(
+            {"trip": trip, "position": position}, lambda: screen.say(f"number {position} on the waiting list")
+        )
 
     return ask(reach, work)
 
 
 def leave(trip: TripId, /, *, seat_class: SeatClass = "", reach: Reach = HERE) -> Exit:
-    """Get out of line."""
+    """Leave the waiting list."""
 
     async def work(client: InventoryClient, screen: Screen) -> None:
         await client.leave_waitlist(trip, seat_class=seat_class)
-        screen.answer({"trip": trip, "left": True}, lambda: screen.say("out of line"))
+        screen.answer({"trip": trip, "left": True}, lambda: screen.say("no longer on the waiting list"))
 
     return ask(reach, work)
 
@@ -63,6 +65,6 @@ def list_waits(*, reach: Reach = HERE) -> Exit:
                 ["trip", "class", "seats", "status", "since", "position"], [list(entry.values()) for entry in entries]
             )
 
-        screen.answer({"entries": entries}, show if entries else lambda: screen.say("in no line"))
+        screen.answer({"entries": entries}, show if entries else lambda: screen.say("on no waiting list"))
 
     return ask(reach, work)

@@ -166,8 +166,8 @@ class Trip:
         unknown = [seat_id for seat_id in seat_ids if seat_id not in self._positions]
         if unknown:
             raise InvalidSeats([Violation("seat_ids", f"this trip has no seat {unknown[0]!r}")])
-        if len(set(seat_ids)) != len(seat_ids):
-            raise InvalidSeats([Violation("seat_ids", "a seat is named twice")])
+        if repeated := first_repeated(seat_ids):
+            raise InvalidSeats([Violation("seat_ids", f"seat {repeated!r} is named twice")])
         return tuple(sorted(seat_ids, key=self._positions.__getitem__))
 
     def journey(self, ends: Ends) -> Journey:
@@ -222,6 +222,7 @@ def read_definition(definition: str) -> Trip:
 
 
 _SEGMENT_FIELDS = tuple(field.name for field in fields(Segment))
+_BEGINS_OR_ENDS = {"from": "begins", "to": "ends"}
 _SEAT_FIELDS = tuple(field.name for field in fields(Seat))
 
 
@@ -236,10 +237,17 @@ def _positions_by(stations: Iterable[str]) -> dict[str, list[int]]:
     return positions
 
 
+def first_repeated(seat_ids: Iterable[str]) -> str | None:
+    """The first seat that is named twice, None where none is."""
+    return next((seat_id for seat_id, times in Counter(seat_ids).items() if times > 1), None)
+
+
 def _not_a_stop(end: str, station: str, segment: int | None) -> Violation:
     if segment is None:
-        return Violation(f"{end}_station_id", f"no journey can use {station!r} as its {end} station on this trip")
-    return Violation(f"{end}_segment_index", f"segment {segment} does not have {station!r} as its {end} station")
+        return Violation(f"{end}_station_id", f"no journey of this trip {_BEGINS_OR_ENDS[end]} at {station!r}")
+    return Violation(
+        f"{end}_segment_index", f"segment {segment} of this trip is none that {_BEGINS_OR_ENDS[end]} at {station!r}"
+    )
 
 
 def _violations(trip: Trip) -> Iterable[Violation]:

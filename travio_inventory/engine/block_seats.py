@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from travio_inventory.domain.errors import AskAgain, InvalidSeats, OutcomeUnknown, Violation
 from travio_inventory.domain.limits import CELLS_BLOCKED_AT_ONCE_MAX, SEATS_BLOCKED_AT_ONCE_MAX
-from travio_inventory.domain.trip import Trip, TripKey
+from travio_inventory.domain.trip import Trip, TripKey, first_repeated
 from travio_inventory.engine.commits import Commits
 from travio_inventory.engine.ports import Holds
 from travio_inventory.engine.trip_catalog import TripCatalog
@@ -65,8 +65,8 @@ def _check(trip: Trip, blocked: Sequence[str], unblocked: Sequence[str]) -> None
         raise InvalidSeats([Violation("updates", "name at least one seat")])
     if unknown:
         raise InvalidSeats([Violation("updates", f"this trip has no seat {unknown[0]!r}")])
-    if len(set(asked)) != len(asked):
-        raise InvalidSeats([Violation("updates", "a seat is named twice")])
+    if repeated := first_repeated(asked):
+        raise InvalidSeats([Violation("updates", f"seat {repeated!r} is named twice")])
     if len(blocked) > most:
         said = f"of this trip at most {most} seats are blocked in one call, not {len(blocked)}: ask in several calls"
         raise InvalidSeats([Violation("updates", said)])

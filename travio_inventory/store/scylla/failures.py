@@ -1,8 +1,10 @@
 """What an error of the driver means: a batch had no effect, may have had one, or could not be understood."""
 
+import os
 from typing import NamedTuple
 
 from cassandra import ConsistencyLevel, RateLimitReached, RequestValidationException, Unavailable, UnsupportedOperation
+from cassandra.cluster import NoHostAvailable
 from cassandra.protocol import PreparedQueryNotFound, SyntaxException
 
 from travio_inventory.store.batches import NotDone, StoreUnavailable, Unknown
@@ -44,4 +46,15 @@ def raise_wrong(failure: Failure) -> None:
 
 def cause(error: Exception) -> str:
     """One line about an error, of CAUSE_CHARS_MAX characters at most."""
-    return " ".join(f"{type(error).__name__}: {error}".split())[:CAUSE_CHARS_MAX]
+    if isinstance(error, NoHostAvailable) and error.errors:
+        said = "; ".join(f"{host}: {_said(each)}" for host, each in error.errors.items())
+    else:
+        said = _said(error)
+    return " ".join(said.split())[:CAUSE_CHARS_MAX]
+
+
+def _said(error: Exception) -> str:
+    """The system's own words of a connection that failed; the driver's repeat the address."""
+    if isinstance(error, ConnectionError) and error.errno:
+        return os.strerror(error.errno)
+    return f"{type(error).__name__}: {error}"
