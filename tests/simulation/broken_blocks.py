@@ -14,6 +14,7 @@ from travio_inventory.engine.own_maps import OwnMaps
 from travio_inventory.store import claims, rows
 from travio_inventory.store.batches import Row, RowKey
 from travio_inventory.store.claims import Claim
+from travio_inventory.store.house import House
 from travio_inventory.store.owners import Owners
 from travio_inventory.store.transitions import Transitions
 
@@ -55,11 +56,11 @@ def _believe_intents(patch: pytest.MonkeyPatch) -> None:
 
 @broken("a seat that is blocked already is remembered under an id that nobody has", "I5 I7", AT_THE_GATE)
 def _made_up_house_hold(patch: pytest.MonkeyPatch) -> None:
-    async def made_up(self: Transitions, holds: Iterable[Hold]) -> None:
+    async def made_up(self: House, holds: Iterable[Hold]) -> None:
         for hold in holds:
             await self._owners.watch.changed(hold, as_of_ms=hold.created_at_ms)
 
-    patch.setattr(Transitions, "_told_again", made_up)
+    patch.setattr(House, "_told_again", made_up)
 
 
 @broken("a cache that is trusted though the word of an own write was lost", "I7", Plan(0, viewers=20, kills=0.0))

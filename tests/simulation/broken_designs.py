@@ -28,7 +28,8 @@ from travio_inventory.edge.local import LocalGate
 from travio_inventory.engine import hold_seats
 from travio_inventory.engine.edge_upkeep import EdgeUpkeep
 from travio_inventory.engine.ports import BlockKey, Cell, Occupancy
-from travio_inventory.store import claims, ledger, owners, rows, transitions
+from travio_inventory.store import attempts, claims, ledger, owners, rows, transitions
+from travio_inventory.store.attempts import Attempts
 from travio_inventory.store.batches import (
     ANY_TIME,
     Applied,
@@ -207,7 +208,7 @@ def _segment_by_segment(patch: pytest.MonkeyPatch) -> None:
         left = {cell: owner for cell, owner in claim.cells.items() if cell.segment == last}
         return await take(owners, replace(claim, cells=left))
 
-    patch.setattr(transitions, "take", one_by_one)
+    patch.setattr(attempts, "take", one_by_one)
 
 
 # ---- what is a final no
@@ -233,21 +234,21 @@ def _settle_by_a_read(patch: pytest.MonkeyPatch) -> None:
 
 @broken("give back before burning", "I1 I2", Plan(2, faults=0.4, kills=0.0, seats_per_block=1, seats=4, twins=1.0))
 def _give_back_first(patch: pytest.MonkeyPatch) -> None:
-    burn = Transitions._burn
+    burn = Attempts.burn
 
-    async def late_burn(self: Transitions, hold: Hold, why: Why) -> Row:
+    async def late_burn(self: Attempts, hold: Hold, why: Why) -> Row:
         await self._owners.roll_forward(hold.with_state(Aborted("")))
         return await burn(self, hold, why)
 
-    patch.setattr(Transitions, "_burn", late_burn)
+    patch.setattr(Attempts, "burn", late_burn)
 
 
 @broken("a final no that no burn fences", "I5 I2", Plan(0))
 def _no_burn(patch: pytest.MonkeyPatch) -> None:
-    async def no_burn(_self: Transitions, _hold: Hold, why: Why) -> Row:
+    async def no_burn(_self: Attempts, _hold: Hold, why: Why) -> Row:
         return {"status": "aborted", "reason": REFUSED if isinstance(why, Lost) else "retry"}
 
-    patch.setattr(Transitions, "_burn", no_burn)
+    patch.setattr(Attempts, "burn", no_burn)
 
 
 @broken(
@@ -443,7 +444,7 @@ def _count_then_act(patch: pytest.MonkeyPatch) -> None:
 def _revive(patch: pytest.MonkeyPatch) -> None:
     async def revive(self: Transitions, hold: Hold, asked: Confirmed) -> Hold:
         booking = hold.with_state(asked)
-        claim = self._home_claim([booking], await self._owners.now())
+        claim = self._attempts._home_claim([booking], await self._owners.now())
         own, event = claim.beside
         revived = own._replace(condition={"status": "expired"})
         claimed = await claims.take(self._owners, replace(claim, beside=(revived, event), own=()))

@@ -28,6 +28,7 @@ from travio_inventory.engine.commits import Commits
 from travio_inventory.engine.ports import Attempt, BlockKey, Cell, GateAnswer
 from travio_inventory.engine.read_seat_map import ReadSeatMap
 from travio_inventory.store import claims, ledger, owners, rows
+from travio_inventory.store.attempts import Attempts
 from travio_inventory.store.batches import (
     ANY_TIME,
     Applied,
@@ -44,7 +45,6 @@ from travio_inventory.store.batches import (
 from travio_inventory.store.claims import Claim
 from travio_inventory.store.memory import MemoryBatches
 from travio_inventory.store.owners import REFUSED, RETRY, Owner, Owners, Verdict
-from travio_inventory.store.transitions import Transitions
 
 T = TypeVar("T")
 
@@ -120,20 +120,20 @@ def _free_any_leftover(patch: pytest.MonkeyPatch) -> None:
 
 @broken("a no to the house that no burn fences", "I5", Plan(4, faults=0.5))
 def _no_house_burn(patch: pytest.MonkeyPatch) -> None:
-    burn = Transitions._burn
+    burn = Attempts.burn
 
-    async def not_for_the_house(self: Transitions, hold: Hold, why: Why) -> Row:
+    async def not_for_the_house(self: Attempts, hold: Hold, why: Why) -> Row:
         return await burn(self, hold, why) if hold.holder else {"status": "aborted", "reason": RETRY}
 
-    patch.setattr(Transitions, "_burn", not_for_the_house)
+    patch.setattr(Attempts, "burn", not_for_the_house)
 
 
 @broken("a contended seat is refused for good", "I5", Plan(3, faults=0.3))
 def _contended_for_good(patch: pytest.MonkeyPatch) -> None:
-    async def burn(self: Transitions, hold: Hold, _why: Why) -> Row:
+    async def burn(self: Attempts, hold: Hold, _why: Why) -> Row:
         return await self._owners.burn(hold.trip.organization, hold.id, REFUSED)
 
-    patch.setattr(Transitions, "_burn", burn)
+    patch.setattr(Attempts, "burn", burn)
 
 
 @broken("an abandoned attempt is refused for good", "I5", replace(BLOCKS_OF_ONE, kills=0.3).with_seed(75))

@@ -31,7 +31,8 @@ from travio_inventory.edge.local import LocalGate, LocalSeatMapCache
 from travio_inventory.engine.ports import Attempt, BlockKey, Cell, GateAnswer, Journal, Lease, Locked, Passed, Publisher
 from travio_inventory.engine.read_seat_map import ReadSeatMap
 from travio_inventory.engine.relay_events import RelayEvents
-from travio_inventory.store import claims, journal, ledger, packing, rows, transitions
+from travio_inventory.store import attempts, claims, journal, ledger, packing, rows, transitions
+from travio_inventory.store.attempts import Attempts
 from travio_inventory.store.batches import (
     ABSENT,
     Applied,
@@ -174,7 +175,7 @@ def _is_cell(write: Write) -> bool:
 
 @broken("the home batch before the intents", "I2", Plan(0))
 def _commit_first(patch: pytest.MonkeyPatch) -> None:
-    async def claim(self: Transitions, holds: Sequence[Hold], now_ms: int) -> tuple[claims.Claimed, bool]:
+    async def claim(self: Attempts, holds: Sequence[Hold], now_ms: int) -> tuple[claims.Claimed, bool]:
         claimed = await claims.take(self._owners, self._home_claim(holds, await self._owners.now(now_ms)))
         others = dict.fromkeys(block for hold in holds for block in hold.seats_elsewhere)
         for block in others:
@@ -182,23 +183,23 @@ def _commit_first(patch: pytest.MonkeyPatch) -> None:
                 claimed = await claims.take(self._owners, self._intents(holds, block, now_ms))
         return claimed, bool(others)
 
-    patch.setattr(Transitions, "_claim", claim)
+    patch.setattr(Attempts, "claim", claim)
 
 
 @broken("a definite no of a private id after an unknown", "I5", Plan(6, faults=0.5))
 def _never_in_doubt(patch: pytest.MonkeyPatch) -> None:
-    claim = Transitions._claim
+    claim = Attempts.claim
 
-    async def sure(self: Transitions, holds: Sequence[Hold], now_ms: int) -> tuple[claims.Claimed, bool]:
+    async def sure(self: Attempts, holds: Sequence[Hold], now_ms: int) -> tuple[claims.Claimed, bool]:
         claimed, others_sent = await claim(self, holds, now_ms)
         return replace(claimed, in_doubt=False), others_sent
 
-    patch.setattr(Transitions, "_claim", sure)
+    patch.setattr(Attempts, "claim", sure)
 
 
 @broken("one block's win stands for all", "I1 I2", Plan(0))
 def _best_of_all(patch: pytest.MonkeyPatch) -> None:
-    patch.setitem(transitions._RANK, claims.Won, -1)
+    patch.setitem(attempts._RANK, claims.Won, -1)
 
 
 @broken("a cell that is not there yet counts as taken", "I5", Plan(0, faults=0.4))

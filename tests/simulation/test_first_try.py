@@ -19,7 +19,7 @@ from tests.simulation.world import KEY, World
 from travio_inventory.domain.errors import BackendUnavailable, HoldLimitReached, SeatContended
 from travio_inventory.domain.hold import DIGEST_CHARS, Caller, Held, Hold, HoldId, HoldRequest, HoldState, Released
 from travio_inventory.domain.trip import Journey, TripKey
-from travio_inventory.store import claims, ledger, owners, rows, transitions
+from travio_inventory.store import attempts, claims, ledger, owners, rows
 from travio_inventory.store.batches import ANY_TIME, Applied, Hint, Kind, Outcome, Partition, Row, RowKey, Rows, Write
 from travio_inventory.store.claims import Claim, Claimed, Contended, Result, Won
 from travio_inventory.store.doubts import Doubts
@@ -59,7 +59,7 @@ def test_an_attempt_that_does_not_know_its_end_goes_on(monkeypatch: pytest.Monke
     async def endlessly(judges: Owners, claim: Claim) -> Claimed:
         return await take(judges, replace(claim, at_ms=10**15))
 
-    monkeypatch.setattr(transitions, "take", endlessly)
+    monkeypatch.setattr(attempts, "take", endlessly)
     assert max(_run(_seconds_of_a_slow_attempt())) > GRACE_S
 
 
