@@ -75,6 +75,17 @@ def test_exit_statuses_tell_wrong_input_from_no_and_from_ask_again(terminal: Typ
     assert missing.err.startswith("trip not found: open it with `travio-inventory trip open FILE`")
 
 
+def test_a_release_that_released_nothing_says_where_to_look(terminal: Type) -> None:
+    """A forgotten --user or --organization is no sign that seats came free."""
+    terminal("trip", "open", FILE)
+    hold = terminal("hold", COACH, "dhaka", "cumilla", "seat-A1", "--json").plain["hold"]
+    others = terminal("release", hold, "--user", "somebody-else")
+    assert (others.status, others.out.startswith("nothing released: ")) == (0, True)
+    assert "--user and --organization" in others.out
+    assert "in the --organization" in terminal("extend", hold, "--user", "somebody-else").err
+    assert terminal("release", hold).out == "1 released\n"
+
+
 def test_seats_are_taken_off_sale_and_put_back(terminal: Type) -> None:
     terminal("trip", "open", FILE)
     assert terminal("block", COACH, "seat-J4", "--reason", "broken belt").out == "1 blocked\n"

@@ -54,7 +54,7 @@ ADVICE = {
     "SEAT_HELD": "choose another seat, or ask again when that hold is over",
     "SEAT_UNAVAILABLE": "choose a free seat, `travio-inventory map TRIP FROM TO` shows them",
     "SEAT_CONTENDED": "ask again in a moment, or choose another seat",
-    "HOLD_NOT_FOUND": "it must be the --user's own; `travio-inventory holds list` shows them",
+    "HOLD_NOT_FOUND": "it must be the --user's own, in the --organization; `travio-inventory holds list` shows them",
     "HOLD_EXPIRED": "hold the seats again",
     "HOLD_RELEASED": "hold the seats again",
     "HOLD_CONFIRMED": "a booking is given back with `travio-inventory cancel`",

@@ -70,6 +70,9 @@ def confirm(
     return ask(reach, work)
 
 
+NOTHING_RELEASED = "nothing released: it is over or booked, or no hold of this --user and --organization"
+
+
 def extend(hold_id: HoldId, /, *, seconds: Seconds = 0, reach: Reach = HERE) -> Exit:
     """Keep a hold for longer. Never shortens it."""
 
@@ -85,7 +88,7 @@ def release(hold_id: HoldId, /, *, reach: Reach = HERE) -> Exit:
 
     async def work(client: InventoryClient, screen: Screen) -> None:
         count = await client.release(hold_id)
-        said = f"{count} released" if count else "nothing to give back"
+        said = f"{count} released" if count else NOTHING_RELEASED
         screen.answer({"hold": hold_id, "released": count}, lambda: screen.say(said))
 
     return ask(reach, work)
