@@ -48,6 +48,7 @@ class Lists:
     effects: dict[Asked, list[float]] = field(default_factory=lambda: defaultdict(list))
     """When stays began and ended, by what was asked for: one batch serves many callers, whoever sends it."""
     calls: Sequence[Call] = ()
+    recent_s_max: float = RECENT_S_MAX
 
     def applied(self, at_s: float, partition: Partition, changes: Sequence[Change]) -> None:
         """One batch on a list took effect: who waits is never moved, and who joins is behind all that ever did."""
@@ -77,9 +78,10 @@ class Lists:
 
     # ---- in hindsight
 
-    def judge(self, calls: Sequence[Call]) -> None:
-        """Judge all calls about lists."""
+    def judge(self, calls: Sequence[Call], *, are_counted: bool = True) -> None:
+        """Judge all calls about lists, which can be counted at any time if `are_counted`."""
         self.calls = calls
+        self.recent_s_max = RECENT_S_MAX if are_counted else inf
         self._judge_effects()
         for call in calls:
             match call.op, call.answer:
@@ -139,13 +141,13 @@ class Lists:
             raise Violated(f"I7 told of another place than {alike}: {call} {self.stays[place.seat_class]}")
 
     def _positions(self, stay: Stay, call: Call) -> range:
-        """Which places it may be told to be: as it was when it was taken or, for who joins again, a minute ago, and as
-        it is when the call ends; nothing but the first where nobody else can have taken it.
+        """Which places it may be told to be: as it was when it was taken or, for who joins again, a minute ago, if
+        it can be counted, and as it is when the call ends; nothing but the first where nobody else can have taken it.
         """
         taken_s = stay.from_s
         if call.op == "join" and taken_s >= call.invoked_s and len(self._joining(call)) == 1:
             return range(self._least(stay, taken_s), self._most(stay, taken_s) + 1)
-        known_s = max(taken_s, call.invoked_s - RECENT_S_MAX) if call.op == "join" else taken_s
+        known_s = max(taken_s, call.invoked_s - self.recent_s_max) if call.op == "join" else taken_s
         return range(self._least(stay, call.returned_s), self._most(stay, known_s) + 1)
 
     def _least(self, stay: Stay, at_s: float) -> int:

@@ -247,7 +247,7 @@ class World:
         plan = self.plan
         good_day = not (plan.faults or plan.kills)
         Hindsight(self.oracle, self.front.calls, honest_edge=plan.honest_edge, good_day=good_day).judge()
-        self.lists.judge(self.front.calls)
+        self.lists.judge(self.front.calls, are_counted=not plan.faults)
         if broken := [*self.edge.complaints, *violations(self.history())]:
             raise Violated("; ".join(broken))
         await asyncio.sleep(LAPSES_S)
