@@ -38,6 +38,14 @@ def test_a_client_alone_asks_a_service(server: OwnServer) -> None:
         assert (done.returncode, done.stderr) == (0, ""), words
 
 
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_shell_completes_the_words_of_a_client_alone(shell: str) -> None:
+    done = typed("completion", shell)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "waitlist" in done.stdout
+    assert "serve" not in done.stdout.replace("service", "")
+
+
 @pytest.mark.parametrize("words", [["serve"], ["work"], ["settings"], ["schema", "check"], ["bench", "noop"]])
 def test_what_needs_the_service_says_what_to_install(words: list[str]) -> None:
     done = typed(*words)

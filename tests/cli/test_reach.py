@@ -158,6 +158,14 @@ def test_output_that_nobody_takes_is_no_traceback(closing: str, status: int) -> 
     assert done.stderr == ("" if status == 0 else "cannot go on: No space left on device\n")
 
 
+@pytest.mark.parametrize("words", ["--help", "hold --help", "settings", "trip example coach"])
+def test_a_reader_who_has_seen_enough_is_no_failure(words: str) -> None:
+    """As `head` is: here one that reads nothing at all."""
+    line = f"{{ sleep 0.2; {sys.executable} -m travio_inventory.cli {words}; echo $? >&2; }} | true"
+    done = subprocess.run(["bash", "-c", line], cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S607 - see above
+    assert done.stderr == "0\n"
+
+
 def test_a_terminal_without_the_signs_of_a_map_gets_letters() -> None:
     class Ascii(io.StringIO):
         encoding = "ascii"

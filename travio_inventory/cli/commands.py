@@ -133,11 +133,11 @@ def run(words: Sequence[str] | None) -> None:
         sys.exit(EXIT_WRONG)
 
 
-def build() -> App:
-    """The command line."""
+def build(commands: Sequence[Command] = COMMANDS) -> App:
+    """The command line of these commands."""
     app = _app(NAME, "Seat inventory for trips: holds and bookings that never sell a seat twice.", BEGIN)
     groups = {name: _app(name, *words) for name, words in GROUPS.items()}
-    for at, command in enumerate(COMMANDS):
+    for at, command in enumerate(commands):
         group, _, name = command.words.rpartition(" ")
         if group and groups[group].sort_key is None:
             groups[group].sort_key = at
@@ -150,8 +150,17 @@ def build() -> App:
             help_epilogue=f"Example:\n  {NAME} {command.words} {command.example}".rstrip(),
         )
     for group_app in groups.values():
-        app.command(group_app)
+        if group_app.sort_key is not None:
+            app.command(group_app)
     return app
+
+
+class _PlainConsole(Console):
+    """What a pipe is shown help with."""
+
+    def on_broken_pipe(self) -> None:
+        """The reader has seen enough: as of any other output, not with a status of rich's own."""
+        raise BrokenPipeError
 
 
 def _app(name: str, said: str, epilogue: str) -> App:
@@ -162,6 +171,6 @@ def _app(name: str, said: str, epilogue: str) -> App:
         help_epilogue=epilogue,
         help_format="plaintext",
         help_formatter="default" if is_read else "plain",
-        console=None if is_read else Console(width=PLAIN_WIDTH),
+        console=None if is_read else _PlainConsole(width=PLAIN_WIDTH),
         version_flags=["--version"] if name == NAME else [],
     )

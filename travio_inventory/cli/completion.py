@@ -1,15 +1,29 @@
 """The command that prints what a shell needs to complete the words of this command line."""
 
 import sys
+from importlib import import_module
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from travio_inventory.cli.commands import NAME, build
+from travio_inventory.cli import SERVICE_PACKAGES
+from travio_inventory.cli.commands import COMMANDS, NAME, PACKAGE, Command, build
 from travio_inventory.cli.exits import Exit
 
 
 def completion(shell: Annotated[Literal["bash", "zsh", "fish"], Parameter(help="For which shell.")], /) -> Exit:
     """Print a script for the shell to read at its start, as in `. completion.bash`."""
-    sys.stdout.write(build().generate_completion(prog_name=NAME, shell=shell))
+    there = [command for command in COMMANDS if _is_installed(command)]
+    sys.stdout.write(build(there).generate_completion(prog_name=NAME, shell=shell))
     return Exit.DONE
+
+
+def _is_installed(command: Command) -> bool:
+    """Whether what the command needs is here: a client alone has no commands of the service."""
+    try:
+        import_module(f"{PACKAGE}.{command.function.partition(':')[0]}")
+    except ImportError as failed:
+        if (failed.name or "").partition(".")[0] in SERVICE_PACKAGES:
+            return False
+        raise
+    return True
