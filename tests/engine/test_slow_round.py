@@ -45,17 +45,19 @@ DAY_S = 86_400
 
 
 class Store(MemoryBatches):
-    """Some partitions, or the list of trips, cannot be read."""
+    """Some partitions, or the list of trips, cannot be read, which takes `silent_s` to find out."""
 
     def __init__(self) -> None:
         super().__init__(None, Random(1), asyncio.sleep)
         self.unreadable: set[Partition] = set()
+        self.silent_s = 0.0
         self.are_trips_lost = False
 
     async def read(
         self, partition: Partition, kind: Kind, *, start: str = "", end: str = "", most: int | None = None
     ) -> Rows:
         if partition in self.unreadable:
+            await asyncio.sleep(self.silent_s)
             raise StoreUnavailable("no answer")
         return await super().read(partition, kind, start=start, end=end, most=most)
 
@@ -311,3 +313,22 @@ def test_a_block_that_cannot_be_read_keeps_no_other_from_being_looked_at() -> No
         assert await relayed(process, for_s=1.3 * HOUR_S) == ids[:1]
 
     run(play())
+
+
+def test_what_the_journal_has_to_tell_waits_for_no_more_than_one_answer() -> None:
+    async def play() -> float:
+        large = trip("t", blocks=BLOCKS_AT_ONCE)
+        store = await opened(large)
+        process = steady_process(store)
+        store.unreadable = {rows.block_partition(large.key, block) for block in range(BLOCKS_AT_ONCE)}
+        store.silent_s = 5.0
+        relay = RelayEvents(LateEvents(EventJournal(process.owners), process.owners), Told())
+        loop = asyncio.get_running_loop()
+        longest_s, until_s = 0.0, loop.time() + HOUR_S
+        while (began_s := loop.time()) < until_s:
+            await relay()
+            longest_s = max(longest_s, loop.time() - began_s)
+            await asyncio.sleep(5)
+        return longest_s
+
+    assert 5.0 <= run(play()) < 2 * 5.0

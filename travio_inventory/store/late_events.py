@@ -5,7 +5,8 @@ both. So an event that was missed for whatever reason is told within about an ho
 its hold, for that is told already. Where a note is lost, an event is told once more.
 """
 
-from collections import defaultdict
+import asyncio
+from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from hashlib import blake2b
@@ -33,6 +34,8 @@ EVENTS_PER_READ = 500
 DIGEST_BYTES = 8
 DIGESTS_PER_ENTRY = 25
 ENTRIES_AT_ONCE = 10
+BLOCKS_AT_ONCE = 8
+"""So many blocks are compared in one round, all at once: what the journal found waits for them."""
 
 
 class LateEvents:
@@ -48,6 +51,7 @@ class LateEvents:
         )
         self._late: dict[str, Event] = {}
         """Those that are about to be told, by id."""
+        self._to_compare: deque[BlockKey] = deque()
 
     async def unpublished(self) -> Sequence[Event]:
         """See Journal. Late ones come where the journal has not much to tell."""
@@ -74,13 +78,17 @@ class LateEvents:
     async def _look(self) -> None:
         """Compare the blocks whose turn it is. One that cannot be read comes again in the next slow round."""
         try:
-            blocks = await self._slow.next_blocks()
-            settled = await self._epochs.current() - SETTLED_EPOCHS if blocks else 0
+            if not self._to_compare:
+                self._to_compare.extend(await self._slow.next_blocks())
+            settled = await self._epochs.current() - SETTLED_EPOCHS if self._to_compare else 0
         except (StoreUnavailable, BackendUnavailable):
             return
-        for block in blocks:
-            with suppress(StoreUnavailable):
-                self._late |= {event.id: event for event in await self._missed(block, settled)}
+        blocks = [self._to_compare.popleft() for _ in range(min(BLOCKS_AT_ONCE, len(self._to_compare)))]
+        for missed in await asyncio.gather(*(self._missed(block, settled) for block in blocks), return_exceptions=True):
+            if isinstance(missed, list):
+                self._late |= {event.id: event for event in missed}
+            elif not isinstance(missed, StoreUnavailable):
+                raise missed
 
     async def _missed(self, block: BlockKey, settled: int) -> list[Event]:
         """The block's events of epochs before that one that are recorded and were not told, in order per hold.
