@@ -201,6 +201,7 @@ def test_each_setting_is_explained_where_it_is_listed_within_80_columns(typed: T
 def test_the_demo_ends_by_itself_and_shows_the_seat_sold(typed: Type) -> None:
     answer = typed("demo")
     assert answer.status == 0, answer.err
+    assert all(len(line) <= 80 for line in answer.out.splitlines())
     before, after = answer.out.split("After:")
     assert "B 0 booked" in before
     assert "B 1 booked" in after

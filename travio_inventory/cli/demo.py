@@ -58,11 +58,12 @@ def demo(
 async def _demo(screen: Screen, trip: Trip, file: Path | None) -> Exit:
     async with asyncio.timeout(DEMO_SECONDS_MAX), OwnServer.of_inventory(port=free_port(PORT_DEFAULT)) as server:
         target = f"{server.host}:{server.port}"
-        started = f"The service is up at {target}, {server.start_seconds:.2f} seconds after its start."
-        screen.say(f"{started} Its store is an embedded one in a folder of its own.")
+        screen.say(f"The service is up at {target}, {server.start_seconds:.2f} seconds after its start.")
+        screen.say("Its store is an embedded one in a folder of its own.")
         async with InventoryClient(target, organization=trip.key.organization, user="demo") as client:
             await client.open_trip(trip)
-            screen.say(f"{trip.key.trip} is open: {len(trip.seats)} seats, {' - '.join(trip.stops)}.")
+            screen.say(f"{trip.key.trip} is open: {len(trip.seats)} seats.")
+            screen.say(f"It runs {' - '.join(trip.stops)}.")
             screen.raw("")
             right = await _sell(screen, server, client, trip)
     screen.raw("")
@@ -99,7 +100,8 @@ async def _sell(screen: Screen, server: OwnServer, client: InventoryClient, trip
     booking = await winner.confirm(found.last_winner.hold_id, f"order-{token_hex(4)}")
     screen.raw("")
     said = f"{CONTENDERS * found.rounds} asked in {found.rounds} rounds, {found.tally[Outcome.WON]} won, one a round."
-    screen.say(f"{said} The last winner pays: ticket {booking.tickets[0].id}", "bold green")
+    screen.say(said, "bold green")
+    screen.say(f"The last winner pays: ticket {booking.tickets[0].id}", "bold green")
     screen.raw("")
     show_drawing(screen, await client.seat_map(trip.key.trip, origin, destination), f"After: {title}", marked=seat)
     return not found.wrong

@@ -86,7 +86,7 @@ def show_round(board: Board, played: hot_seat.Round) -> None:
     """One row of the live table."""
     latency = latency_ms(played.latencies_s)
     counts = [played.tally[outcome] for outcome in Outcome]
-    board.add(played.number, *counts, latency["p50"], latency["max"])
+    board.add(played.number, *counts, rounded(latency["p50"]), rounded(latency["max"]))
 
 
 def bench_refusals(*, workers: Workers = 64, seconds: Seconds = 3.0, options: Options = DEFAULTS) -> Exit:
