@@ -424,6 +424,8 @@ async def test_an_unknown_status_is_no_refusal(service: ScriptedService, invento
 async def test_a_client_that_is_not_open_says_so() -> None:
     with pytest.raises(RuntimeError, match="not open"):
         await ask(InventoryClient())
+    with pytest.raises(RuntimeError, match="not open"):
+        await InventoryClient().seat_map("t", "A", "B")
 
 
 @pytest.mark.parametrize(

@@ -203,8 +203,10 @@ class Connection:
         writes: bool,
         on_unknown: Callable[[], None] | None = None,
     ) -> _Reply:
+        opened = self.channel
+
         async def attempt(left_s: float) -> _Reply:
-            if self._channel is None:  # closed in the meantime: another attempt would open it again
+            if self._channel is not opened:  # closed in the meantime: another attempt would open it again
                 raise RuntimeError("the client was closed")
             ends_at = monotonic() + left_s
             await self._reach(left_s)
