@@ -529,6 +529,6 @@ def visit_once(patch: pytest.MonkeyPatch, index: Index) -> None:
     patch.setattr(OpenMinutes, "_visits_due", once)
 
 
-@broken("a bucket visited once by the relay", "I8", Plan(75, faults=0.4))
+@broken("a bucket visited once by the relay", "I8", Plan(3, faults=0.4))
 def _relay_once(patch: pytest.MonkeyPatch) -> None:
     visit_once(patch, Index.JOURNAL)

@@ -91,7 +91,7 @@ def _rebind_any(patch: pytest.MonkeyPatch) -> None:
 # ---- conditions
 
 
-@broken("extend whatever the status", "I4", Plan(108, faults=0.3))
+@broken("extend whatever the status", "I4", Plan(6, faults=0.3))
 def _extend_any(patch: pytest.MonkeyPatch) -> None:
     def change(write: Write) -> Write:
         is_extension = write.key.kind is Kind.HOLD and "expires_at" in write.values and "status" not in write.values
