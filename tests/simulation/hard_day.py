@@ -34,6 +34,8 @@ TOLD_S = 200.0
 """After so long an event is told that can be read, by a relay that was right for RIGHT_S."""
 LAPSED_S = 60.0
 RIGHT_S = 120.0
+CARRIED_S = 420.0
+"""So long after a minute can be read again, what it names has been looked into, wherever it was carried."""
 
 
 class HardDay:
@@ -52,6 +54,8 @@ class HardDay:
         self._spoilt_s: dict[Partition, float] = {}
         self._well_s = 0.0
         """Since when the worker's clock is right, its process lives, and the relay is there."""
+        self._listed_s = -CARRIED_S
+        """Since when every minute can be read."""
 
     async def run(self) -> None:
         """The day, a quiet night, and the reckoning. Raises Violated."""
@@ -137,6 +141,8 @@ class HardDay:
             self._batches.unlistable = {bucket for bucket in sorted(buckets) if self._random.random() < 0.3}
             await asyncio.sleep(self._random.choice((30, 200, 700)))
             self._spoilt_s[block] = _now_s()
+            if self._batches.unlistable:
+                self._listed_s = _now_s()
             self._batches.unreadable, self._batches.unlistable = set(), set()
 
     async def _kill(self) -> None:
@@ -158,7 +164,8 @@ class HardDay:
         """While some things are spoilt, everything else goes on within its bounds."""
         for _ in self._times(1, 1):
             await asyncio.sleep(20)
-            if self._post.lives and _now_s() - self._well_s > RIGHT_S and not self._batches.unlistable:
+            is_listed = not self._batches.unlistable and _now_s() - self._listed_s > CARRIED_S
+            if self._post.lives and _now_s() - self._well_s > RIGHT_S and is_listed:
                 self._judge(behind_s=0.0)
 
     def _judge(self, *, behind_s: float) -> None:
