@@ -295,15 +295,21 @@ async def test_a_data_folder_belongs_to_one_process(settings: Settings) -> None:
 
 async def test_a_data_folder_that_is_a_file_stops_the_start(tmp_path: Path) -> None:
     (tmp_path / "data").write_text("")
-    with pytest.raises(StartFailed, match=r"data folder .*/data: File exists$"):
+    with pytest.raises(StartFailed, match=r"data folder .*/data is a file: name a folder in TRAVIO_DATA$"):
         async with open_inventory(settings_of(tmp_path)):
+            pass
+
+
+async def test_a_data_folder_that_cannot_be_made_stops_the_start(tmp_path: Path) -> None:
+    with pytest.raises(StartFailed, match=r"data folder /proc/no/folder: No such file or directory$"):
+        async with open_inventory(settings_of(tmp_path, data="/proc/no/folder")):
             pass
 
 
 async def test_a_database_that_is_none_stops_the_start(settings: Settings) -> None:
     settings.data.mkdir()
     (settings.data / "inventory.db").write_bytes(b"not a database" * 1_000)
-    with pytest.raises(StartFailed, match="not a database"):
+    with pytest.raises(StartFailed, match=r"database in data folder .*/data: file is not a database$"):
         async with open_inventory(settings):
             pass
 

@@ -159,7 +159,7 @@ def test_where_nobody_listens_the_line_says_how_to_start_one(typed: Type) -> Non
     [
         (("hold",), "TRIP requires an argument"),
         (("nonsense",), "nonsense"),
-        (("map", "t", "a", "b", "--target", "a:b:c"), "--target must be HOST:PORT"),
+        (("map", "t", "a", "b", "--target", "a:b:c"), "--target (TRAVIO_TARGET) must be HOST:PORT"),
         (("trip", "open", "no-such.toml"), "no-such.toml: No such file"),
         (("bench", "hot-seat", "--workers", "0"), "Must be >= 1"),
         (("bench", "noop", "--target", "localhost:1"), "leave --target out"),

@@ -81,9 +81,13 @@ def test_who_is_not_trusted_and_who_speaks_tls_is_said(typed: Type, over_tls: Se
     [
         (("--ca-file", "no-such.pem"), {}, "--ca-file no-such.pem: No such file or directory"),
         (("--ca-file", __file__), {}, f"--ca-file {__file__}: holds no certificate"),
-        ((), {"TRAVIO_TARGET_TLS": "maybe"}, "TRAVIO_TARGET_TLS"),
-        ((), {"TRAVIO_TARGET": "http://there"}, "--target must be HOST:PORT, not 'http://there'"),
-        (("--target", "::1"), {}, "--target must be HOST:PORT, not '::1'"),
+        (
+            (),
+            {"TRAVIO_TARGET_TLS": "maybe"},
+            "Invalid value for TRAVIO_TARGET_TLS: must be on or off, not 'maybe'. Try --help.",
+        ),
+        ((), {"TRAVIO_TARGET": "http://there"}, "--target (TRAVIO_TARGET) must be HOST:PORT, not 'http://there'"),
+        (("--target", "::1"), {}, "--target (TRAVIO_TARGET) must be HOST:PORT, not '::1'"),
     ],
 )
 def test_a_wrong_way_to_it_is_named(typed: Type, words: tuple[str, ...], variables: dict[str, str], said: str) -> None:

@@ -86,10 +86,12 @@ async def _open_embedded(settings: Settings) -> AsyncIterator[Batches]:
             batches = await stack.enter_async_context(SqliteBatches.open(settings.data))
         except (DataFolderInUse, UnfitDatabase) as failed:
             raise StartFailed(str(failed)) from failed
+        except FileExistsError as failed:
+            raise StartFailed(f"data folder {settings.data} is a file: name a folder in TRAVIO_DATA") from failed
         except OSError as failed:
             raise StartFailed(f"data folder {settings.data}: {failed.strerror or failed}") from failed
         except sqlite3.Error as failed:
-            raise StartFailed(f"data folder {settings.data}: {failed}") from failed
+            raise StartFailed(f"database in data folder {settings.data}: {failed}") from failed
         yield batches
 
 

@@ -129,7 +129,8 @@ def run(words: Sequence[str] | None) -> None:
     try:
         build()(words, print_error=False, exit_on_error=False)
     except CycloptsError as wrong:
-        sys.stderr.write(f"{' '.join(str(wrong).split())} Try --help.\n")
+        said = " ".join(str(wrong).split())
+        sys.stderr.write(f"{said if said.endswith(('.', '?')) else f'{said}.'} Try --help.\n")
         sys.exit(EXIT_WRONG)
 
 

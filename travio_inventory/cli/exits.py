@@ -57,7 +57,7 @@ ADVICE = {
     "HOLD_NOT_FOUND": "it must be the --user's own, in the --organization; `travio-inventory holds list` shows them",
     "HOLD_EXPIRED": "hold the seats again",
     "HOLD_RELEASED": "hold the seats again",
-    "HOLD_CONFIRMED": "a booking is given back with `travio-inventory cancel`",
+    "HOLD_CONFIRMED": "`travio-inventory holds show` names its order, `travio-inventory cancel` gives it back",
     "BOOKING_CANCELLED": "hold the seats again",
     "NOT_ON_WAITLIST": "`travio-inventory waitlist list` shows what the --user waits for",
     "EXTENSION_TOO_LONG": "confirm it in time; `travio-inventory settings` shows the longest time",

@@ -27,7 +27,7 @@ def _on_or_off(_kind: type[bool], tokens: Sequence[Token]) -> bool:
     """A flag, or a variable in the words that the service's settings are in."""
     said = tokens[0].value.lower()
     if said not in {"", *SWITCHES}:
-        raise ValueError(f"{tokens[0].keyword or 'it'} must be on or off, not {said!r}")
+        raise ValueError(f"must be on or off, not {said!r}")
     return SWITCHES.get(said, True)
 
 
@@ -127,7 +127,7 @@ def address_of(target: str) -> Address:
     try:
         return parse_address(target, port_default=PORT_DEFAULT)
     except ValueError:
-        raise WrongReach("BAD_TARGET", f"--target must be HOST:PORT, not {target!r}") from None
+        raise WrongReach("BAD_TARGET", f"--target (TRAVIO_TARGET) must be HOST:PORT, not {target!r}") from None
 
 
 def tls_of(*, tls: bool, ca_file: Path | None) -> ssl.SSLContext | None:
