@@ -246,7 +246,7 @@ class Owners:
 
     async def _settled(self, organization: str, standing: Mapping[str, Row], *, as_of_ms: int) -> None:
         """The same of holds by their rows."""
-        holds = [rows.read_hold(organization, *each) for each in standing.items()]
+        holds = [rows.read_hold(organization, hold_id, row) for hold_id, row in standing.items() if row]
         await asyncio.gather(*(self.settled(hold, as_of_ms=as_of_ms) for hold in holds))
 
     async def given_back(self, hold: Hold) -> None:
