@@ -40,4 +40,4 @@ def test_seats_with_spaces_in_their_names_stay_apart(typed: Type, tmp_path: Path
     trip, journey = TripKey("org", "t1"), Journey(0, 0)
     event = Event("e", EventType.HOLD_CREATED, 0, trip, "h", "ann", ("A 1", "A2"), journey, 0, "", 0)
     (tmp_path / "events.jsonl").write_text(line_of(event) + "\n")
-    assert "  'A 1' A2  " in typed("events", "--data", str(tmp_path)).out
+    assert "  'A 1' A2" in typed("events", "--data", str(tmp_path)).out

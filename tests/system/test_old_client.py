@@ -32,6 +32,8 @@ TYPES = {
     "SeatStatus": FieldDescriptorProto.TYPE_ENUM,
 }
 COLOURS = {"available": "#00FF00", "held": "#FFFF00", "booked": "#FF0000", "blocked": "#808080"}
+NEW_FIELDS = {"GetUserWaitlist"}
+"""Each entry tells its place too, which an old client passes over."""
 SEATS = ["bus-A1", "bus-A2", "bus-B1", "bus-B2"]
 
 
@@ -86,7 +88,8 @@ class OldClient:
         reply.ParseFromString(answer.reply)
         known = reply.SerializeToString(deterministic=True)
         reply.DiscardUnknownFields()
-        assert reply.SerializeToString(deterministic=True) == known, f"{rpc} answers with fields that are new"
+        is_new = reply.SerializeToString(deterministic=True) != known
+        assert not is_new or rpc in NEW_FIELDS, f"{rpc} answers with fields that are new"
         return MessageToDict(reply, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
 
     async def refused(self, rpc: str, **fields: Any) -> tuple[Status | None, str]:  # noqa: ANN401 - as JSON has them
