@@ -1,5 +1,6 @@
 """Runs many seeds on many cores, and shows how far it is."""
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -83,7 +84,7 @@ def on_cores(cores: int) -> Iterator[Callable[[Callable[[T], R], Iterable[T]], I
     if cores == 1:
         yield map
         return
-    with ProcessPoolExecutor(cores, get_context("spawn")) as pool:
+    with ProcessPoolExecutor(cores, get_context("spawn"), logging.disable) as pool:
         try:
             yield lambda work, items: pool.map(work, items, chunksize=4)
         finally:
