@@ -12,6 +12,7 @@ from travio_inventory.domain.hold import Cancelled, Confirmed, Expired, Held, Ho
 from travio_inventory.engine.ports import PublishFailed
 from travio_inventory.store import journal, news
 from travio_inventory.store.aside import WAITS_MS
+from travio_inventory.store.epochs import Epochs
 
 SEATS = "A1 A2 A18"
 MINUTE_S = 60
@@ -203,6 +204,25 @@ async def test_what_another_did_before_us_is_told_at_the_next_look(sale: Sale) -
     assert [event.hold_id for event in await sale.relay()] == [ours.id]
     sale.clock.pass_s(5)
     assert [event.hold_id for event in await sale.relay()] == [theirs.id]
+
+
+async def test_an_event_of_an_epoch_yet_to_come_is_told_once(
+    single_seats: Sale, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a process that could not look for long; it is met again when its epoch is the open one."""
+    sale, current = single_seats, Epochs.current
+
+    async def later(epochs: Epochs) -> int:
+        return await current(epochs) + 9
+
+    await sale.relay_all()
+    with monkeypatch.context() as patched:
+        patched.setattr(Epochs, "current", later)
+        hold = await sale.hold("A1")
+    for _ in range(30):
+        await sale.relay()
+        sale.clock.pass_s(60)
+    assert [event.hold_id for event in sale.told] == [hold.id]
 
 
 # ---- whatever starts again

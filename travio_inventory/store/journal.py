@@ -29,10 +29,15 @@ LOOKBACK_MS = 1_000
 
 
 class _Told(NamedTuple):
-    """The last event of a hold that was handed over, and the open epoch then."""
+    """The last event of a hold that was handed over, and the last epoch in which those may be met again: the open one
+    then, or one yet to come, in which a process recorded that could not look.
+    """
 
     ordinal: int
     epoch: int
+
+
+_NOTHING = _Told(-1, 0)
 
 
 class _Visit(NamedTuple):
@@ -87,7 +92,7 @@ class EventJournal:
         self._single: set[str] = set()
         """The row ids of the events that are set aside."""
         self._finished: dict[Place, int] = {}
-        """Events that were set aside and are read by now, and the open epoch then."""
+        """Events that were set aside and are read by now, and the last epoch in which those may be met again."""
 
     async def unpublished(self) -> Sequence[Event]:
         """See Journal. At most about EVENTS_PER_ROUND_MAX: what is left comes in the next round."""
@@ -104,7 +109,9 @@ class EventJournal:
         for event in events:
             _, found = self._pending.pop(event.id)
             hold = base_id(event.hold_id)
-            self._told[hold] = _Told(max(event.ordinal, self._told_upto(hold)), self._open)
+            before = self._told.get(hold, _NOTHING)
+            epoch = max(self._open, rows.epoch_of(found.key), before.epoch)
+            self._told[hold] = _Told(max(event.ordinal, before.ordinal), epoch)
             if found.key.id in self._single:
                 self._finish(_row_place(found), found.key.id)
         if not self._pending:
@@ -302,8 +309,7 @@ class EventJournal:
         return max(self._told_upto(hold), self._taken.get(hold, -1))
 
     def _told_upto(self, hold: str) -> int:
-        told = self._told.get(hold)
-        return -1 if told is None else told.ordinal
+        return self._told.get(hold, _NOTHING).ordinal
 
     # ---- what is done
 
@@ -318,7 +324,7 @@ class EventJournal:
         self._aside.well(place)
         self._to_read.pop(place, None)
         self._single.discard(row_id)
-        self._finished[place] = self._open
+        self._finished[place] = max(self._open, place.minute)
 
     async def _close(self) -> None:
         """All that the round took in is handed over: the epochs of which nothing is left to read count as visited. Of
