@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from uuid import uuid4
 
 import pytest
@@ -94,7 +95,9 @@ def test_a_table_that_is_missing_is_missed_and_then_made(
 
 
 @pytest.mark.scylla
-def test_versions_are_compared(session: Session, options: ScyllaOptions, keyspace: str) -> None:
+def test_versions_are_compared(
+    session: Session, options: ScyllaOptions, keyspace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     schema.apply(session, options, replication=1)
     record = f"INSERT INTO {keyspace}.schema_version (name, version) VALUES ('inventory', {{}})"  # noqa: S608 - ours
     session.execute(record.format(schema.ours().version + 1))
@@ -102,9 +105,15 @@ def test_versions_are_compared(session: Session, options: ScyllaOptions, keyspac
     schema.apply(session, options, replication=1)
     recorded = session.execute(f"SELECT version FROM {keyspace}.schema_version").one()  # noqa: S608 - ours
     assert recorded == (schema.ours().version + 1,)
-    session.execute(record.format(0))
-    with pytest.raises(schema.SchemaTooOld, match="has schema version 0, this release needs 2: run"):
-        schema.check(session, options)
+    newer = replace(schema.ours(), version=schema.ours().version + 2)
+    with monkeypatch.context() as patched:
+        patched.setattr(schema, "ours", lambda: newer)
+        with pytest.raises(schema.SchemaTooOld, match="run `travio-inventory schema"):
+            schema.check(session, options)
+    session.execute(record.format(schema.OLDEST_VERSION - 1))
+    for asked in (partial(schema.apply, replication=1), schema.check):
+        with pytest.raises(schema.SchemaTooOld, match="whose records this release cannot take over: name another"):
+            asked(session, options)
 
 
 @pytest.mark.scylla

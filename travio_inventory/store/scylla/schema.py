@@ -17,6 +17,8 @@ from travio_inventory.store.scylla.placement import READ_S_MAX, KeyspaceProblem,
 
 SCHEMA_FILE = Path(__file__).with_name("schema.cql")
 CHANGE_S_MAX = 60
+OLDEST_VERSION = 2
+"""What earlier releases recorded is not taken over: nobody would find their events."""
 _COMPONENT = "inventory"
 _NO_SCHEMA = "keyspace {} has no schema: run `travio-inventory schema apply`"
 _ONLY_SCYLLA = "-- only ScyllaDB:"
@@ -75,6 +77,7 @@ def apply(session: Session, options: ScyllaOptions, *, replication: int) -> None
     keyspace, schema = options.keyspace, ours()
     if not KEYSPACE.fullmatch(keyspace):
         raise ValueError(f"no name for a keyspace: {keyspace!r}")
+    _check_age(keyspace, _version(session, keyspace))
     scope = placement.planned(session, options)
     _create(session, schema, {"{keyspace}": keyspace, "{replicas}": _replicas(scope, replication)})
     agreements.record(session, options, scope)
@@ -111,11 +114,24 @@ def check(session: Session, options: ScyllaOptions) -> Mapping[str, str]:
     return agreed
 
 
+def _version(session: Session, keyspace: str) -> int | None:
+    """The version of the schema that was applied, None where none was."""
+    return _recorded(session, keyspace) if "schema_version" in _live_tables(session, keyspace) else None
+
+
+def _check_age(keyspace: str, version: int | None) -> None:
+    if version is not None and version < OLDEST_VERSION:
+        raise SchemaTooOld(
+            f"keyspace {keyspace} has schema version {version}, whose records this release cannot take over: "
+            "name another keyspace (TRAVIO_SCYLLA_KEYSPACE) and run `travio-inventory schema apply`"
+        )
+
+
 def _check_tables(session: Session, keyspace: str) -> None:
-    schema, live = ours(), _live_tables(session, keyspace)
-    version = _recorded(session, keyspace) if "schema_version" in live else None
+    schema, live, version = ours(), _live_tables(session, keyspace), _version(session, keyspace)
     if version is None:
         raise SchemaMissing(_NO_SCHEMA.format(keyspace))
+    _check_age(keyspace, version)
     if version < schema.version:
         raise SchemaTooOld(
             f"keyspace {keyspace} has schema version {version}, this release needs {schema.version}: "
