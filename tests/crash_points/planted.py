@@ -1,8 +1,7 @@
 """Stores that break a promise when their process dies, to see that it is noticed."""
 
 import asyncio
-from collections.abc import Coroutine, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from tests.engine.passing import Passing
 from travio_inventory.store.batches import ANY_TIME, Applied, Batches, Hint, Index, Kind, Outcome, Partition, Write
@@ -22,7 +21,7 @@ class NeverGivesBack(Passing):
 
 
 class AnswersEarly(Passing):
-    """A batch is acknowledged, and written a little later."""
+    """A batch that makes or ends a hold is acknowledged, and written a little later."""
 
     def __init__(self, store: Batches) -> None:
         super().__init__(store)
@@ -31,10 +30,16 @@ class AnswersEarly(Passing):
     async def apply(
         self, partition: Partition, writes: Sequence[Write], hints: Sequence[Hint] = (), *, send_by: float = ANY_TIME
     ) -> Outcome:
-        task = asyncio.create_task(_later(super().apply(partition, writes, hints, send_by=send_by)))
+        if not any(write.key.kind is Kind.HOLD for write in writes):
+            return await super().apply(partition, writes, hints, send_by=send_by)
+        task = asyncio.create_task(self._write_later(partition, writes, hints))
         self._writing.add(task)
         task.add_done_callback(self._writing.discard)
         return Applied()
+
+    async def _write_later(self, partition: Partition, writes: Sequence[Write], hints: Sequence[Hint]) -> None:
+        await asyncio.sleep(LATER_S)
+        await super().apply(partition, writes, hints)
 
 
 class ForgetsHints(Passing):
@@ -49,8 +54,3 @@ class ForgetsHints(Passing):
     ) -> Outcome:
         kept = [hint for hint in hints if hint.of is not self._of]
         return await super().apply(partition, writes, kept, send_by=send_by)
-
-
-async def _later(write: Coroutine[Any, Any, Outcome]) -> None:
-    await asyncio.sleep(LATER_S)
-    await write
