@@ -52,12 +52,13 @@ def epochs_by_the_clock(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Epochs, "keep", by_clock)
 
 
-def recent_epochs_only(patch: pytest.MonkeyPatch) -> None:
-    """A relay that never ran looks back so far and no farther."""
+def from_the_open_epoch(patch: pytest.MonkeyPatch) -> None:
+    """A relay that finds no cursor begins with the open epoch: the one before it died before it closed the first."""
+    no_slow_round(patch)
     earliest = OpenMinutes._earliest
     patch.setattr(
         OpenMinutes, "_earliest",
-        lambda self, now_ms: minute_of(now_ms) - 3 if self.index is Index.JOURNAL else earliest(self, now_ms),
+        lambda self, now_ms: minute_of(now_ms) if self.index is Index.JOURNAL else earliest(self, now_ms),
     )  # fmt: skip
 
 
@@ -91,7 +92,7 @@ def as_long_as_the_clock_was_ahead(patch: pytest.MonkeyPatch) -> None:
     [
         ("L1", ahead_for_good),
         ("I8", epochs_by_the_clock),
-        ("I8", recent_epochs_only),
+        ("I8", from_the_open_epoch),
         ("I8 L1", abort_the_round),
         ("I8", forget_what_fails),
         ("L2", as_long_as_the_clock_was_ahead),
