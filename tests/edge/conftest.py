@@ -31,6 +31,10 @@ from travio_inventory.engine.ports import (
 )
 
 DEPLOYMENT = "edge tests"
+MEMORY_MS = 2_000
+"""For so long an edge remembers what is taken and what seats look like, so that a test can wait until it forgets."""
+LASTING_MS = 60_000
+"""Longer than any test takes, however loaded the machine."""
 
 
 def in_redis(key: bytes) -> str:
@@ -138,7 +142,14 @@ def local_edge() -> Edge:
     gate = LocalGate(lambda: hands.now_ms, lambda: hands.now_ms, entries_max=10_000)
     cache = LocalSeatMapCache(lambda: hands.now_ms, trips_max=1_000)
     return Edge(
-        gate, gate, cache, hands.wait, lambda: hands.now_ms, remembers=True, taken_ttl_ms=2_000, stale_ms_max=2_000
+        gate,
+        gate,
+        cache,
+        hands.wait,
+        lambda: hands.now_ms,
+        remembers=True,
+        taken_ttl_ms=MEMORY_MS,
+        stale_ms_max=MEMORY_MS,
     )
 
 
@@ -151,8 +162,8 @@ def absent_edge() -> Edge:
         Hands().wait,
         today_ms,
         remembers=False,
-        taken_ttl_ms=2_000,
-        stale_ms_max=2_000,
+        taken_ttl_ms=MEMORY_MS,
+        stale_ms_max=MEMORY_MS,
     )
 
 
@@ -186,14 +197,15 @@ async def redis_edge(
     deployment: str = DEPLOYMENT,
     remembers: bool = True,
     unguarded_max: int = 1_000,
-    stale_ms_max: int = 2_000,
+    taken_ttl_ms: int = MEMORY_MS,
+    stale_ms_max: int = MEMORY_MS,
 ) -> AsyncIterator[Edge]:
     """The edge on Redis."""
     async with open_shared_edge(
         options,
         now_ms,
         deployment=deployment,
-        taken_ttl_ms=2_000,
+        taken_ttl_ms=taken_ttl_ms,
         unguarded_max=unguarded_max,
         trips_max=100,
         stale_ms_max=stale_ms_max,
@@ -205,7 +217,7 @@ async def redis_edge(
             lambda ms: asyncio.sleep(ms / 1_000),
             today_ms,
             remembers=remembers,
-            taken_ttl_ms=2_000,
+            taken_ttl_ms=taken_ttl_ms,
             stale_ms_max=stale_ms_max,
         )
 
@@ -230,20 +242,26 @@ PRESENT = [
 EDGES = ["absent", "redis-away", *PRESENT]
 
 
-def opener(name: str, request: pytest.FixtureRequest) -> EdgeOpener:
-    """How to open the edge of that name; its servers run when this returns."""
+def opener(name: str, request: pytest.FixtureRequest, *, memory_ms: int = MEMORY_MS) -> EdgeOpener:
+    """How to open the edge of that name, in Redis with so long a memory; its servers run when this returns."""
     if name == "local":
         return lambda: always(local_edge())
     if name == "absent":
         return lambda: always(absent_edge())
     if name == "redis":
         node: RedisServer = request.getfixturevalue("redis_node")
-        return lambda: redis_edge(redis_options(Standalone((HOST, node.port))))
+        return _remembering(Standalone((HOST, node.port)), memory_ms)
     if name == "redis-cluster":
         nodes: tuple[RedisServer, ...] = request.getfixturevalue("redis_nodes")
-        return lambda: redis_edge(redis_options(Cluster(((HOST, nodes[0].port),))))
+        return _remembering(Cluster(((HOST, nodes[0].port),)), memory_ms)
     nobody = Standalone((HOST, free_port(HOST)))
     return lambda: redis_edge(redis_options(nobody), remembers=False)
+
+
+def _remembering(address: RedisAddress, memory_ms: int) -> EdgeOpener:
+    """Opens an edge that also waits for each reply for as long as it remembers."""
+    options = redis_options(address, reply_ms_max=memory_ms)
+    return lambda: redis_edge(options, taken_ttl_ms=memory_ms, stale_ms_max=memory_ms)
 
 
 @pytest.fixture(scope="module")
@@ -275,4 +293,11 @@ def present_edge_opener(request: pytest.FixtureRequest) -> EdgeOpener:
 async def present_edge(present_edge_opener: EdgeOpener) -> AsyncIterator[Edge]:
     """Every edge that remembers."""
     async with present_edge_opener() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module", params=PRESENT)
+async def lasting_edge(request: pytest.FixtureRequest) -> AsyncIterator[Edge]:
+    """Every edge that remembers, and forgets nothing while a test lasts."""
+    async with opener(request.param, request, memory_ms=LASTING_MS)() as opened:
         yield opened

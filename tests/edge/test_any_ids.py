@@ -39,10 +39,10 @@ async def tell(edge: Edge, ids: list[str]) -> None:
 
 @settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 @given(several(6))
-async def test_any_ids_are_told_apart_and_given_back(present_edge: Edge, ids: list[str]) -> None:
-    await tell(present_edge, ids)
+async def test_any_ids_are_told_apart_and_given_back(lasting_edge: Edge, ids: list[str]) -> None:
+    await tell(lasting_edge, ids)
 
 
 @pytest.mark.parametrize("at", range(0, len(AWKWARD), 6))
-async def test_awkward_ids_are_told_apart_and_given_back(present_edge: Edge, at: int) -> None:
-    await tell(present_edge, [*AWKWARD, *AWKWARD][at : at + 6])
+async def test_awkward_ids_are_told_apart_and_given_back(lasting_edge: Edge, at: int) -> None:
+    await tell(lasting_edge, [*AWKWARD, *AWKWARD][at : at + 6])

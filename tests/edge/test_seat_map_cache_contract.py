@@ -168,15 +168,15 @@ async def test_an_answer_does_not_change_after_it_was_given(present_edge: Edge) 
 
 
 @pytest.mark.parametrize("count", [1, 500, 501, 5_000])
-async def test_a_trip_may_have_very_many_blocks(present_edge: Edge, count: int) -> None:
+async def test_a_trip_may_have_very_many_blocks(lasting_edge: Edge, count: int) -> None:
     """As many as it may have seats, each in a block of its own."""
-    trip = present_edge.trip()
+    trip = lasting_edge.trip()
     contents = {block: b"%d" % block for block in range(count)}
-    await fill(present_edge, trip, contents)
-    assert dict(await present_edge.seat_maps.read(trip)) == contents
-    await present_edge.seat_maps.invalidate(trip, range(1, count))
-    assert dict(await present_edge.seat_maps.read(trip)) == {0: b"0"}
-    assert len(await present_edge.seat_maps.lease(trip, range(count))) == count
+    await fill(lasting_edge, trip, contents)
+    assert dict(await lasting_edge.seat_maps.read(trip)) == contents
+    await lasting_edge.seat_maps.invalidate(trip, range(1, count))
+    assert dict(await lasting_edge.seat_maps.read(trip)) == {0: b"0"}
+    assert len(await lasting_edge.seat_maps.lease(trip, range(count))) == count
 
 
 # ---- any order of readers and writers
