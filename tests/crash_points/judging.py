@@ -28,6 +28,7 @@ from tests.engine.scenes import Step, Subject, step
 from travio_inventory.domain import errors
 from travio_inventory.domain.errors import AskAgain, NotOnWaitlist, SeatHeld, SeatUnavailable
 from travio_inventory.domain.trip import Ends
+from travio_inventory.engine.block_seats import SeatsUpdated
 from travio_inventory.store import rows
 from travio_inventory.store.batches import Kind
 
@@ -166,7 +167,7 @@ class _Judge:
         if answer.refusal not in self._true_refusals():
             raise Untrue(f"asked again: {answer}, and not {self._ending.answer}")
         told = self._record.told
-        if told is not None and not told.refusal and not answer.refusal and answer.told != told.told:
+        if told is not None and not told.refusal and not answer.refusal and not _agree(told.told, answer.told):
             raise Untrue(f"told {told}, and asked again {answer}")
         await self._step.afterwards(self._next.elsewhere(), self._subject)
         if (seen := await view(self._onlooker)) != self._ending.afterwards:
@@ -234,6 +235,15 @@ class _Judge:
                     raise Untrue(f"{free} is free, but {answer}")
                 if left := await self._onlooker.elsewhere().seats("available", ends):
                     raise Untrue(f"{left} is free, though it was won")
+
+
+def _agree(told: object, again: object) -> bool:
+    """Whether who was told that may be told this when he asks again: seats that went back on sale are not blocked."""
+    match told, again:
+        case SeatsUpdated(blocked, unblocked, left), SeatsUpdated(now_blocked, now_unblocked, now_left):
+            return (now_blocked, now_unblocked, len(now_left)) == (blocked, 0, unblocked + len(left))
+        case _:
+            return again == told
 
 
 def _buying(seats: str, ends: Ends) -> Step:
