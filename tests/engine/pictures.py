@@ -23,6 +23,11 @@ class Picture(NamedTuple):
         """The holds that a step of ann's, or of the house, is about."""
         return [told for told in self.holds if told[0] != "bob"]
 
+    def without_expiry(self) -> "Picture":
+        """The same before anybody ended the holds that have lapsed."""
+        holds = [(by, "held" if status == "expired" else status, *rest) for by, status, *rest in self.holds]
+        return self._replace(holds=sorted(holds, key=repr))
+
 
 async def picture(sale: Sale) -> Picture:
     """As a process sees it that has seen nothing before."""

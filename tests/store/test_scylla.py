@@ -84,7 +84,9 @@ def birth(name: object) -> list[Write]:
 
 
 async def test_a_hold_is_one_batch_whether_it_wins_or_loses(counted: Counted) -> None:
-    """With an entry in its holder's list before it, and, once in a minute, its block in the minute's index."""
+    """The winner's has an entry in its holder's list after it, and, once in a minute, its block in the minute's index
+    before it; the loser reads whose the seat is.
+    """
     async with Market(counted.batches) as market:
         sale = await market.open(seats_per_block=16)
         await sale.confirm(await sale.hold("A1", "A-B"))
@@ -96,7 +98,7 @@ async def test_a_hold_is_one_batch_whether_it_wins_or_loses(counted: Counted) ->
         counted.restart()
         with pytest.raises(SeatTaken):
             await rival.hold("A6 A1", "A-D", by="bob")
-        assert (counted.requests, counted.batches.counts) == (2, Counts(refused=1, hints=1))
+        assert (counted.requests, counted.batches.counts) == (2, Counts(refused=1, reads=1))
 
 
 async def test_of_many_who_want_one_seat_one_has_it(batches: ScyllaBatches) -> None:
