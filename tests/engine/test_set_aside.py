@@ -165,7 +165,7 @@ async def test_an_event_that_a_sink_refuses_stops_only_its_own_hold(single_seats
 
 
 async def test_a_relay_that_never_ran_tells_all_however_long_ago(single_seats: Sale) -> None:
-    """Sweepers worked, or nobody did."""
+    """Sweepers worked, or nobody did. Between holds there is no order."""
     sale = single_seats
     holds = []
     for n in range(1, 9):
@@ -177,7 +177,7 @@ async def test_a_relay_that_never_ran_tells_all_however_long_ago(single_seats: S
     relay = sale.elsewhere()
     told = [event for _ in range(20) for event in await relay.relay()]
     created = [event.hold_id for event in told if event.type is EventType.HOLD_CREATED]
-    assert created == [hold.id for hold in holds]
+    assert sorted(created) == sorted(hold.id for hold in holds)
 
 
 def rows_read(line: Line) -> int:
