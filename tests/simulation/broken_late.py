@@ -11,13 +11,13 @@ from travio_inventory.store.late_events import LateEvents
 from travio_inventory.store.owners import Owners
 
 
-@broken("a step is sent however long it waited", "I8 L2", Plan(1, holders=7, pauses=12, kills=0.0, faults=0.3))
+@broken("a step is sent however long it waited", "I8 L2", Plan(9, holders=7, pauses=25, kills=0.0, faults=0.3))
 def _send_old(patch: pytest.MonkeyPatch) -> None:
     without_slow_round(patch)
     patch.setattr(Owners, "_send_by", lambda _self, _at_ms: ANY_TIME)
 
 
-@broken("the relay does not look for what landed late", "I8", Plan(1, late_s=VERY_LATE_S, faults=0.5, kills=0.3))
+@broken("the relay does not look for what landed late", "I8", Plan(25, late_s=VERY_LATE_S, faults=0.5, kills=0.3))
 def _pass_over_late(patch: pytest.MonkeyPatch) -> None:
     async def nothing(_self: LateEvents) -> None:
         return

@@ -48,7 +48,7 @@ def _join_anew(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Join, "look", anew)
 
 
-@broken("a leave that is tried again from the start", "I4", WAITING.with_seed(3))
+@broken("a leave that is tried again from the start", "I4", WAITING.with_seed(11))
 def _leave_anew(patch: pytest.MonkeyPatch) -> None:
     """Also where it had left, and its caller has joined again since."""
     look = Leave.look
@@ -94,7 +94,7 @@ def _done_for_all(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(ListTurns, "_try", for_all)
 
 
-@broken("a waiting list that is named after a place on it is taken", "I7", WAITING.with_seed(5))
+@broken("a waiting list that is named after a place on it is taken", "I7", WAITING.with_seed(14))
 def _name_afterwards(patch: pytest.MonkeyPatch) -> None:
     apply = MemoryBatches.apply
 
