@@ -22,6 +22,13 @@ from travio_inventory.wire.inventory.v1 import HoldSeatsRequest
 
 COACH = ("coach-dhaka-coxs-bazar", "dhaka", "cumilla")
 SECONDS_MAX = 30
+INTERRUPTIBLE = """\
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from travio_inventory.cli import main
+main()
+"""
+"""The command line as a terminal starts it: what runs in the background of a script ignores Ctrl-C."""
 
 
 @pytest.fixture(scope="module")
@@ -194,7 +201,7 @@ def test_ctrl_c_while_holding_says_the_key() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         words = ["hold", *COACH, "seat-A1", "--key", "k7", "--target", f"127.0.0.1:{silent.getsockname()[1]}"]
         with subprocess.Popen(
-            [sys.executable, "-m", "travio_inventory.cli", *words], cwd=ROOT, stderr=subprocess.PIPE, text=True
+            [sys.executable, "-c", INTERRUPTIBLE, *words], cwd=ROOT, stderr=subprocess.PIPE, text=True
         ) as holding:
             taken, _ = silent.accept()
             with taken:
