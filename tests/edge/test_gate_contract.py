@@ -319,9 +319,9 @@ async def test_who_passes_a_lock_leaves_it_as_it_is(present_edge: Edge) -> None:
     assert await door.enter("eve", "A1:0 A2:0") == Locked(("A1",))
 
 
-async def test_many_cells_are_entered_marked_and_left_at_once(present_edge: Edge) -> None:
+async def test_many_cells_are_entered_marked_and_left_at_once(lasting_edge: Edge) -> None:
     """More than a script may pass on in one call."""
-    door = present_edge.door()
+    door = lasting_edge.door()
     words = " ".join(f"A{seat}:{segment}" for seat in range(150) for segment in range(64))
     assert await door.enter("ann", words) == Passed()
     assert await door.enter("bob", "A149:63 A0:0") == Locked(("A149", "A0"))
