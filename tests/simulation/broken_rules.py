@@ -260,7 +260,7 @@ def _sweep_by_time(patch: pytest.MonkeyPatch) -> None:
 @broken(
     "the sweeper passes over what says sold",
     "L2",
-    replace(ALONE, kills=0.7, holders=3, seats=14, popular=14).with_seed(13),
+    replace(ALONE, kills=0.9, holders=3, seats=20, popular=20).with_seed(0),
 )
 def _pass_over_sold(patch: pytest.MonkeyPatch) -> None:
     is_suspect = LapseFinder._is_suspect

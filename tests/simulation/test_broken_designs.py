@@ -28,7 +28,7 @@ from travio_inventory.store.rows import block_partition
 
 pytestmark = pytest.mark.long
 
-SEEDS_MAX = 40
+SEEDS_MAX = 100
 """How many seeds are searched from the one that is known to catch a design, so that draws may shift a little."""
 
 
