@@ -24,7 +24,7 @@ from grpclib.health.v1.health_grpc import HealthStub
 from grpclib.health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 
 from travio_inventory.api.rpc.service import SERVICE, WORKERS
-from travio_inventory.app import App, open_inventory, running, working
+from travio_inventory.app.service import App, open_inventory, running, working
 from travio_inventory.backends import StartFailed
 from travio_inventory.domain.errors import InvalidRequest, TripNotFound
 from travio_inventory.domain.hold import Caller, Hold
@@ -366,7 +366,12 @@ async def test_with_a_certificate_it_speaks_tls(tmp_path: Path) -> None:
 
 # ---- as a process
 
-RUN = "import sys; from travio_inventory import app, settings; sys.exit(app.{}(settings.load_settings()))"
+RUN = """
+import sys
+from travio_inventory.app import run
+from travio_inventory.settings import load_settings
+sys.exit(run.{}(load_settings()))
+"""
 
 
 @contextmanager

@@ -17,7 +17,8 @@ import yaml
 
 from tests.servers.certificates import make_certificates
 from tests.system.service_process import free_port, serving
-from travio_inventory import app
+from travio_inventory.app.listening import LINGER_SECONDS_MAX
+from travio_inventory.app.service import FLUSH_SECONDS_MAX
 from travio_inventory.cli.commands import NAME, build
 from travio_inventory.settings import PREFIX, Settings, load_settings, names
 
@@ -201,7 +202,7 @@ def test_every_volume_is_declared_and_used() -> None:
 @pytest.mark.parametrize("name", OURS)
 def test_a_stop_is_given_the_time_it_takes(name: str, settings_of: Callable[[str], Settings]) -> None:
     """Calls drain and their connections linger, then steps drain, then events are relayed a last time."""
-    longest = 2 * settings_of(name).drain_seconds + app.LINGER_SECONDS_MAX + app.FLUSH_SECONDS_MAX
+    longest = 2 * settings_of(name).drain_seconds + LINGER_SECONDS_MAX + FLUSH_SECONDS_MAX
     assert seconds(SERVICES[name]["stop_grace_period"]) > longest
 
 

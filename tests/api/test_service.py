@@ -17,7 +17,8 @@ from grpclib.testing import ChannelFor
 from travio_inventory.api.rpc.codec import PassThroughCodec
 from travio_inventory.api.rpc.refusals import SerializedDetails
 from travio_inventory.api.rpc.service import SERVICE, Refusals, services
-from travio_inventory.app import SystemClock, open_inventory
+from travio_inventory.app.clock import SystemClock
+from travio_inventory.app.service import open_inventory
 from travio_inventory.settings import Settings
 from travio_inventory.wire.inventory import v1
 

@@ -11,6 +11,7 @@ from typing import Any, Literal, NamedTuple, Self, TypeAlias
 from uuid import uuid4
 
 from tests.engine.line import Line, Stall
+from travio_inventory.app.assemble import InventoryRules, Ports, assemble
 from travio_inventory.broker.in_process import InProcess
 from travio_inventory.domain.errors import OutcomeUnknown
 from travio_inventory.domain.events import Event
@@ -18,36 +19,14 @@ from travio_inventory.domain.hold import NEVER_MS, Caller, Hold, Passenger
 from travio_inventory.domain.trip import Ends, Seat, Segment, Trip, TripKey
 from travio_inventory.domain.waitlist import WaitlistEntry
 from travio_inventory.edge.local import LocalGate, LocalSeatMapCache
-from travio_inventory.engine import Inventory
-from travio_inventory.engine.block_seats import BlockSeats, SeatsUpdated
-from travio_inventory.engine.cancel_booking import CancelBooking
-from travio_inventory.engine.check_availability import CheckAvailability
-from travio_inventory.engine.commits import Commits
-from travio_inventory.engine.confirm_hold import ConfirmHold
-from travio_inventory.engine.edge_upkeep import EdgeUpkeep
-from travio_inventory.engine.expire_holds import ExpireHolds, Swept
-from travio_inventory.engine.extend_hold import ExtendHold
-from travio_inventory.engine.hold_seats import HoldSeats, HoldTimes
-from travio_inventory.engine.open_trip import OpenTrip
-from travio_inventory.engine.own_maps import OwnMaps
+from travio_inventory.engine.block_seats import SeatsUpdated
+from travio_inventory.engine.expire_holds import Swept
+from travio_inventory.engine.hold_seats import HoldTimes
 from travio_inventory.engine.ports import BlockKey, Gate, SeatMapCache, TakenSeats
-from travio_inventory.engine.read_holds import ReadHolds
-from travio_inventory.engine.read_seat_map import ReadSeatMap
-from travio_inventory.engine.relay_events import RelayEvents
-from travio_inventory.engine.release_hold import ReleaseHold
-from travio_inventory.engine.trip_catalog import TripCatalog
-from travio_inventory.engine.waitlist import Waitlist
 from travio_inventory.store import rows
 from travio_inventory.store.batches import Batches, Kind, Row, RowKey
-from travio_inventory.store.definitions import Definitions
-from travio_inventory.store.journal import EventJournal
-from travio_inventory.store.lapses import LapseFinder
-from travio_inventory.store.listings import ListingPublisher
 from travio_inventory.store.minutes import FIRST_LOOK_MINUTES, MINUTES_AT_ONCE
-from travio_inventory.store.owners import Owners
 from travio_inventory.store.rules import Rules
-from travio_inventory.store.transitions import Transitions
-from travio_inventory.store.waitlists import WaitlistTable
 
 START_MS = 1_800_000_000_000
 """When every sale begins: at the start of a minute."""
@@ -149,51 +128,13 @@ class Process:
         self, batches: Batches, clock: Clock, *, holds_per_holder_max: int, edge: Edge, publisher: InProcess
     ) -> None:
         self.publisher = publisher
-        self.commits = Commits(in_flight_max=STEPS_MAX)
-        self.clock = clock
-        self.batches = batches
-        self.inventory = self._use_cases(holds_per_holder_max, edge)
-
-    def _use_cases(self, holds_per_holder_max: int, edge: Edge) -> Inventory:
-        """As `app.py` puts them together, but for the clock."""
-        clock, batches, commits = self.clock, self.batches, self.commits
-        maps = OwnMaps(edge.seat_maps, stale_ms_max=2_000)
-        self.owners = owners = Owners(
-            batches,
-            clock=clock,
-            watch=EdgeUpkeep(edge.taken, maps),
-            background=commits.in_background,
-            rules=Rules(CLOCK_BOUND_MS, GRACE_S * 1_000, holds_per_holder_max),
-            random=Hasty(),
+        ports = Ports(batches, edge.gate, edge.taken, edge.seat_maps, publisher)
+        rules = InventoryRules(
+            HoldTimes(TTL_S, TTL_S_MAX, TOTAL_S_MAX, edge.gate_ttl_ms),
+            Rules(CLOCK_BOUND_MS, GRACE_S * 1_000, holds_per_holder_max),
+            steps_at_once_max=STEPS_MAX,
         )
-        times = HoldTimes(TTL_S, TTL_S_MAX, TOTAL_S_MAX, edge.gate_ttl_ms)
-        definitions, holds = Definitions(batches), Transitions(owners)
-        trips = TripCatalog(definitions)
-        read_seat_map = ReadSeatMap(trips, holds, maps)
-        return Inventory(
-            trips=trips,
-            open_trip=OpenTrip(definitions),
-            hold_seats=HoldSeats(
-                trips=trips,
-                holds=holds,
-                gate=edge.gate,
-                commits=commits,
-                times=times,
-                clock=clock,
-                jitter=Random(),
-            ),
-            confirm_hold=ConfirmHold(holds, commits),
-            release_hold=ReleaseHold(holds, commits),
-            extend_hold=ExtendHold(holds, commits, times, clock),
-            cancel_booking=CancelBooking(holds, commits),
-            read_holds=ReadHolds(holds),
-            read_seat_map=read_seat_map,
-            check_availability=CheckAvailability(read_seat_map),
-            block_seats=BlockSeats(trips, holds, commits),
-            waitlist=Waitlist(trips, WaitlistTable(owners), commits),
-            expire_holds=ExpireHolds(LapseFinder(owners)),
-            relay_events=RelayEvents(EventJournal(owners), ListingPublisher(batches, self.publisher)),
-        )
+        self.inventory, self.commits, self.owners, _ = assemble(ports, clock, Hasty(), rules)
 
 
 class Sale:

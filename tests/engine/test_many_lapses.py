@@ -74,7 +74,7 @@ async def all_held() -> tuple[Store, Process, list[Hold]]:
     asyncio.get_running_loop().set_task_factory(adopting)
     store = Store()
     process = steady_process(store)
-    await process.open_trip(TRIP)
+    await process.inventory.open_trip(TRIP)
     asked = [HoldRequest(Caller("o", f"u{n}"), TRIP, Journey(0, 0), (f"s{n}",), TTL_MS, None) for n in range(SEATS)]
     holds = [await process.holds.hold(request) for request in asked]
     await asyncio.sleep(TTL_MS / 1_000 + 1)

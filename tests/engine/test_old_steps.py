@@ -49,7 +49,7 @@ async def opened() -> tuple[Queue, Process]:
     asyncio.get_running_loop().set_task_factory(adopting)
     queue = Queue()
     process = steady_process(queue)
-    await process.open_trip(TRIP)
+    await process.inventory.open_trip(TRIP)
     queue.outcomes.clear()
     return queue, process
 

@@ -91,10 +91,10 @@ async def test_an_epoch_that_cannot_be_looked_into_stops_no_other(single_seats: 
     relay.line.cannot_list(Index.JOURNAL, await epoch_of(sale))
     assert holds_of(await relay_for(relay, minutes=2)) == []
     assert await all_told(sale, relay)
-    assert holds_of(await relay_for(relay, minutes=EPOCHS)) == []
+    by_the_slow_round = holds_of(await relay_for(relay, minutes=EPOCHS))
     relay.line.mend()
     relay = sale.elsewhere() if restarts else relay
-    assert holds_of(await relay_for(relay, minutes=EPOCHS)) == [hold.id]
+    assert by_the_slow_round + holds_of(await relay_for(relay, minutes=EPOCHS)) == [hold.id]
 
 
 async def test_an_entry_that_nobody_can_read_stops_no_other(

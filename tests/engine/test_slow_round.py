@@ -235,7 +235,7 @@ async def on_sale() -> tuple[Store, Process]:
     """A trip whose cells are there, and a process."""
     store = await opened(trip("t"))
     process = steady_process(store)
-    await process.open_trip(trip("t"))
+    await process.inventory.open_trip(trip("t"))
     return store, process
 
 

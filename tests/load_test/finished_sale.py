@@ -9,7 +9,7 @@ from shutil import copytree
 
 from load_test.record import RECORD_FILE, Attempt, Line, Opened, Outcome, Recorder, Step, StepKind
 from load_test.trips import HOT_SEAT, ORGANIZATION, WHOLE_JOURNEY, coach, ends
-from travio_inventory.app import open_inventory
+from travio_inventory.app.service import open_inventory
 from travio_inventory.backends import open_batches
 from travio_inventory.domain.errors import SeatContended, SeatTaken
 from travio_inventory.domain.hold import Caller, HoldId

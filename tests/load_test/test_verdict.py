@@ -11,7 +11,7 @@ from load_test import verdict
 from load_test.record import RECORD_FILE, Attempt, Line, Opened, Outcome, RecordCutOff, Step, StepKind, read_record
 from load_test.trips import HOT_SEAT, ORGANIZATION
 from tests.load_test.finished_sale import COLD, HOT, NOBODYS_HOLD, Change, FinishedSale
-from travio_inventory.app import open_inventory
+from travio_inventory.app.service import open_inventory
 from travio_inventory.domain.hold import Caller, claimant_of
 from travio_inventory.store.batches import Kind, Row, RowKey
 from travio_inventory.store.rows import FREE, hold_key

@@ -3,9 +3,9 @@
 import inspect
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import fields, replace
+from dataclasses import fields
 from time import thread_time_ns
-from typing import Any, cast, get_type_hints
+from typing import get_type_hints
 
 import anyio
 import pytest
@@ -16,7 +16,7 @@ from travio_inventory.edge.local import LocalGate
 from travio_inventory.engine import Inventory
 from travio_inventory.engine.ports import Attempt, BlockKey, Cell, Locked, Passed, PublishFailed
 from travio_inventory.observability.metrics import Figures
-from travio_inventory.observability.watched import log_figures, observed, report, watched
+from travio_inventory.observability.watched import CallWatch, log_figures, report
 
 USE_CASES = get_type_hints(Inventory)
 METHODS = [
@@ -58,8 +58,7 @@ def verbs() -> Inventory:
 def hold_seats_as(verb: Verb) -> tuple[Callable[..., Awaitable[object]], Figures]:
     """The verb in the place of a use case, watched, and its figures."""
     figures = Figures()
-    inventory = watched(replace(verbs(), hold_seats=cast(Any, verb)), figures)
-    return cast(Any, inventory.hold_seats), figures
+    return CallWatch(figures).use_case("hold_seats", verb), figures
 
 
 def counted(figures: Figures) -> dict[str, int]:
@@ -73,7 +72,7 @@ def test_no_use_case_is_forgotten() -> None:
 @pytest.mark.parametrize(("name", "method"), METHODS)
 async def test_every_method_of_every_use_case_is_passed_on_and_counted(name: str, method: str) -> None:
     figures = Figures()
-    use_case = getattr(watched(verbs(), figures), name)
+    use_case = CallWatch(figures).use_case(name, getattr(verbs(), name))
     call = use_case if method == "__call__" else getattr(use_case, method)
     assert await call("a", b=1) == f"{method} ('a',) {{'b': 1}}"
     assert counted(figures) == {f"{name} ok" if method == "__call__" else f"{name}.{method} ok": 1}
@@ -121,16 +120,16 @@ async def test_a_caller_that_leaves_is_counted_and_still_cancelled() -> None:
             await anyio.sleep_forever()
             return args, kwargs
 
-    inventory = watched(replace(verbs(), hold_seats=cast(Any, Sleeps())), figures)
+    hold_seats = CallWatch(figures).use_case("hold_seats", Sleeps())
     with anyio.move_on_after(0.01) as scope:
-        await cast(Any, inventory.hold_seats)()
+        await hold_seats()
     assert scope.cancelled_caught
     assert counted(figures) == {"hold_seats cancelled": 1}
 
 
 async def test_of_a_port_every_answer_is_counted_and_given_on() -> None:
     figures = Figures()
-    gate = observed(LocalGate(lambda: 0, lambda: 0, entries_max=10), "gate", figures)
+    gate = CallWatch(figures).port("gate", LocalGate(lambda: 0, lambda: 0, entries_max=10))
     cell = (BlockKey(TripKey("acme", "t1"), 0), [Cell("A1", 0)])
     first = Attempt("1", "ann")
     assert await gate.enter(*cell, first, ttl_ms=1_000) == Passed()
@@ -148,7 +147,7 @@ async def test_of_a_port_failures_and_cancelled_calls_are_counted_apart() -> Non
             await anyio.sleep_forever()
 
     figures = Figures()
-    port = observed(Port(), "store", figures)
+    port = CallWatch(figures).port("store", Port())
     with pytest.raises(ZeroDivisionError):
         await port.apply()
     with anyio.move_on_after(0.01):
@@ -164,7 +163,7 @@ async def test_the_time_a_call_takes_is_what_is_measured() -> None:
             await anyio.sleep(0.03)
             return args, kwargs
 
-    await cast(Any, watched(replace(verbs(), hold_seats=cast(Any, Naps())), figures).hold_seats)()
+    await CallWatch(figures).use_case("hold_seats", Naps())()
     (figure,) = figures.snapshot()
     assert figure.total_ms >= 29
     assert figure.within_ms(1.0) >= 50

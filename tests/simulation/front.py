@@ -84,7 +84,7 @@ class Front:
 
         async def work(process: Process) -> Hold:
             if self.plan.with_gate:
-                hold = await process.hold_seats(
+                hold = await process.inventory.hold_seats(
                     ask.caller, "t", ask.ends, ask.seats, ttl_s=TTL_S, key=ask.key, settles=is_unknown
                 )
             else:
@@ -155,7 +155,7 @@ class Front:
         seen: list[str] = []
 
         async def work(process: Process) -> None:
-            seats = await process.read_seat_map(self.trip.key, ends)
+            seats = await process.inventory.read_seat_map(self.trip.key, ends)
             seen.append("".join(type(state).__name__[0].lower() for state in seats.states()))
 
         cells = tuple(Cell(seat.id, first) for seat in self.trip.seats)
@@ -190,7 +190,7 @@ class Front:
         entries: list[WaitlistEntry] = []
 
         async def work(process: Process) -> None:
-            entries.append(await process.waitlist.join(caller, "t", seat_class, seats))
+            entries.append(await process.inventory.waitlist.join(caller, "t", seat_class, seats))
 
         call = await self._step("join", caller.holder, seat_class, work, tries=tries)
         return _write_down_places(call, entries[-1:])
@@ -199,7 +199,7 @@ class Front:
         """Wait no longer."""
         return await self._step(
             "leave", caller.holder, seat_class,
-            lambda process: process.waitlist.leave(caller, "t", seat_class), tries=tries,
+            lambda process: process.inventory.waitlist.leave(caller, "t", seat_class), tries=tries,
         )  # fmt: skip
 
     async def waits(self, holder: str) -> Call:
@@ -208,7 +208,7 @@ class Front:
 
         async def work(process: Process) -> None:
             after = ""
-            while page := await process.waitlist.page(holder, after=after, most=1):
+            while page := await process.inventory.waitlist.page(holder, after=after, most=1):
                 entries.extend(page.entries)
                 if not (after := page.next):
                     return

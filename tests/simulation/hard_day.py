@@ -61,12 +61,12 @@ class HardDay:
         """The day, a quiet night, and the reckoning. Raises Violated."""
         asyncio.get_running_loop().set_task_factory(adopting)
         self._worker, *self._others = (self._process() for _ in range(3))
-        await self._worker.open_trip(self._trip)
+        await self._worker.inventory.open_trip(self._trip)
         works = [self._sell(), self._set_clocks(), self._spoil(), self._look_on(), self._kill()]
         absent_s = self._random.choice((0, 0, 800))
         workers = [
             asyncio.ensure_future(self._employ(Sweeper)),
-            asyncio.ensure_future(self._employ(lambda process: Relay(process, self._post), after_s=absent_s)),
+            asyncio.ensure_future(self._employ(Relay, after_s=absent_s)),
         ]
         await asyncio.gather(*works)
         self._batches.unreadable, self._batches.unlistable, self._post.failures = set(), set(), 0.0
@@ -91,7 +91,7 @@ class HardDay:
     def _process(self) -> Process:
         """One whose clock is right."""
         edge = RoughEdge(lambda: round(_now_s() * 1_000), Random(0))
-        process = Process(Plan(0), self._batches, edge, Random(self._random.random()))
+        process = Process(Plan(0), self._batches, edge, Random(self._random.random()), post=self._post)
         process.clock.skew_ms = 0
         return process
 

@@ -12,30 +12,14 @@ from tests.simulation.history import Call
 from tests.simulation.oracle import START_MS
 from tests.simulation.plan import SLOW_ROUND_S, TTL_S, Plan
 from tests.simulation.rough_edge import RoughEdge
+from travio_inventory.app.assemble import InventoryRules, Ports, assemble
 from travio_inventory.domain.errors import AskAgain, BackendUnavailable
 from travio_inventory.domain.events import Event
-from travio_inventory.engine.commits import Commits
-from travio_inventory.engine.edge_upkeep import EdgeUpkeep
-from travio_inventory.engine.expire_holds import ExpireHolds
-from travio_inventory.engine.hold_seats import HoldSeats, HoldTimes
-from travio_inventory.engine.open_trip import OpenTrip
-from travio_inventory.engine.own_maps import OwnMaps
+from travio_inventory.engine.hold_seats import HoldTimes
 from travio_inventory.engine.ports import PublishFailed
-from travio_inventory.engine.read_seat_map import ReadSeatMap
-from travio_inventory.engine.relay_events import RelayEvents
-from travio_inventory.engine.trip_catalog import TripCatalog
-from travio_inventory.engine.waitlist import Waitlist
 from travio_inventory.store.batches import Batches
-from travio_inventory.store.definitions import Definitions
-from travio_inventory.store.journal import EventJournal
-from travio_inventory.store.lapses import LapseFinder
-from travio_inventory.store.late_events import LateEvents
-from travio_inventory.store.listings import ListingPublisher
 from travio_inventory.store.memory import MemoryBatches
-from travio_inventory.store.owners import Owners
 from travio_inventory.store.rules import Rules
-from travio_inventory.store.transitions import Transitions
-from travio_inventory.store.waitlists import WaitlistTable
 
 T = TypeVar("T")
 
@@ -65,13 +49,21 @@ class Process:
     """One service process: clock, caches and tasks of its own. A kill ends the tasks and forgets the caches."""
 
     def __init__(
-        self, plan: Plan, batches: Batches, edge: RoughEdge, random: Random, *, cells_per_batch_max: int = 160
+        self,
+        plan: Plan,
+        batches: Batches,
+        edge: RoughEdge,
+        random: Random,
+        *,
+        post: "Post | None" = None,
+        cells_per_batch_max: int = 160,
     ) -> None:
         self.clock = SkewedClock(0)
         self.clock.jump(random, plan.skew_s)
         self.kills = 0
         self.still_until_s = 0.0
         """Until when nothing of it runs."""
+        self.post = post or Post(Random(0), failures=0.0)
         self._plan = plan
         self._batches = batches
         self._edge = edge
@@ -81,31 +73,16 @@ class Process:
         self._boot()
 
     def _boot(self) -> None:
-        definitions = Definitions(self._batches, cells_per_batch_max=self._cells_per_batch_max)
-        trips = TripCatalog(definitions)
-        maps = OwnMaps(self._edge, stale_ms_max=2_000)
-        self.owners = Owners(
-            self._batches,
-            clock=self.clock,
-            watch=EdgeUpkeep(self._edge, maps),
-            background=self._in_background,
-            rules=Rules(holds_per_holder_max=self._plan.holds_max),
-            random=Random(self._random.random()),
+        ports = Ports(self._batches, self._edge, self._edge, self._edge, self.post)
+        rules = InventoryRules(
+            HoldTimes(TTL_S, 3_600, 7_200),
+            Rules(holds_per_holder_max=self._plan.holds_max),
+            steps_at_once_max=10_000,
+            cells_per_batch_max=self._cells_per_batch_max,
+            slow_round_ms=SLOW_ROUND_MS,
         )
-        self.holds = Transitions(self.owners)
-        self.commits = Commits(in_flight_max=10_000)
-        self.open_trip = OpenTrip(definitions)
-        self.read_seat_map = ReadSeatMap(trips, self.holds, maps)
-        self.hold_seats = HoldSeats(
-            trips=trips,
-            holds=self.holds,
-            gate=self._edge,
-            clock=self.clock,
-            commits=self.commits,
-            times=HoldTimes(TTL_S, 3_600, 7_200),
-            jitter=Random(self._random.random()),
-        )
-        self.waitlist = Waitlist(trips, WaitlistTable(self.owners), self.commits)
+        random = Random(self._random.random())
+        self.inventory, self.commits, self.owners, self.holds = assemble(ports, self.clock, random, rules)
 
     def start(self, work: Coroutine[Any, Any, T], call: Call | None = None) -> asyncio.Task[T]:
         """Run it in this process: a kill ends it, with every task that it starts."""
@@ -135,9 +112,6 @@ class Process:
 
     def _forget(self, task: asyncio.Task[Any]) -> None:
         self._tasks.pop(task, None)
-
-    def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
-        self.start(work, ASKING.get())
 
 
 def steady_process(batches: Batches, plan: Plan | None = None) -> Process:
@@ -197,7 +171,7 @@ class Sweeper:
     """Ends lapsed holds in a process, round after round."""
 
     def __init__(self, process: Process) -> None:
-        self._round = ExpireHolds(LapseFinder(process.owners, slow_every_ms=SLOW_ROUND_MS))
+        self._round = process.inventory.expire_holds
 
     async def __call__(self) -> None:
         """One round. Raises BackendUnavailable."""
@@ -210,12 +184,9 @@ class Sweeper:
 class Relay:
     """Hands events over to the post, round after round."""
 
-    def __init__(self, process: Process, post: Post) -> None:
-        post.lives.append([])
-        self._round = RelayEvents(
-            LateEvents(EventJournal(process.owners), process.owners, slow_every_ms=SLOW_ROUND_MS),
-            ListingPublisher(process.owners.batches, post),
-        )
+    def __init__(self, process: Process) -> None:
+        process.post.lives.append([])
+        self._round = process.inventory.relay_events
 
     async def __call__(self) -> None:
         """One round. Raises BackendUnavailable, PublishFailed."""

@@ -82,7 +82,7 @@ async def _status_after_an_abandoned_attempt(*, are_reads_failing: bool = False)
     block = block_partition(KEY, 1)
     batches = Spoilt(None, Random(45), asyncio.sleep)
     process, other = (steady_process(batches) for _ in range(2))
-    await process.open_trip(trip)
+    await process.inventory.open_trip(trip)
     await asyncio.sleep(38)
     await process.owners.epochs.current()
     batches.observe = observe
@@ -131,7 +131,7 @@ async def _two_steps_at_once(slow: str) -> tuple[list[int], int]:
     trip = World(Plan(0, seats=1)).trip
     batches = MemoryBatches(None, Random(30), asyncio.sleep)
     process, other = (steady_process(batches) for _ in range(2))
-    await process.open_trip(trip)
+    await process.inventory.open_trip(trip)
     caller = Caller("o", "u")
     hold = await process.holds.hold(HoldRequest(caller, trip, Journey(0, 0), ("s0",), 20_000, None))
     batches.faults = replace(Faults.none(), slow=1.0)

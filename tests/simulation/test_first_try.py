@@ -195,7 +195,7 @@ async def _open(plan: Plan | None = None) -> tuple[_Store, Process]:
     asyncio.get_running_loop().set_task_factory(adopting)
     store = _Store()
     process = steady_process(store, plan)
-    await process.open_trip(TRIP)
+    await process.inventory.open_trip(TRIP)
     await process.owners.epochs.current()
     return store, process
 

@@ -41,7 +41,9 @@ async def _open_both_ways() -> tuple[Trip | None, list[BaseException]]:
     """The definition that stands, and what the two openers were told but for yes."""
     batches = _well()
     one, other = steady_process(batches), steady_process(batches)
-    told = await asyncio.gather(one.open_trip(TRIP), other.open_trip(OTHERWISE), return_exceptions=True)
+    told = await asyncio.gather(
+        one.inventory.open_trip(TRIP), other.inventory.open_trip(OTHERWISE), return_exceptions=True
+    )
     return await Definitions(batches).find(TRIP.key), [error for error in told if error is not None]
 
 
@@ -62,7 +64,7 @@ def test_who_does_not_look_whose_a_hold_is_ends_anybodys(monkeypatch: pytest.Mon
 
 async def _release_somebody_elses() -> Hold:
     process = steady_process(_well())
-    await process.open_trip(TRIP)
+    await process.inventory.open_trip(TRIP)
     hold = await process.holds.hold(HoldRequest(Caller("o", "u"), TRIP, Journey(0, 0), ("s0",), 20_000, None))
     return await process.holds.release(Caller("o", "v"), hold.id)
 

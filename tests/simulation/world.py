@@ -72,7 +72,7 @@ class World:
         loop.set_task_factory(adopting)
         loop.stands_still_until = still_until_s
         self.processes = [
-            Process(self.plan, self.batches, self.edge, self.random, cells_per_batch_max=most)
+            Process(self.plan, self.batches, self.edge, self.random, post=self.post, cells_per_batch_max=most)
             for most in CELLS_PER_BATCH_MAX
         ]
         self.front = Front(self.plan, self.trip, self.processes, self.random)
@@ -165,7 +165,7 @@ class World:
         async def open_trip(process: Process) -> None:
             for _ in range(20):
                 with suppress(AskAgain):
-                    await process.open_trip(self.trip)
+                    await process.inventory.open_trip(self.trip)
                     return
 
         await asyncio.gather(*(open_trip(process) for process in self.processes[:2]))
@@ -193,7 +193,7 @@ class World:
         """A worker in a process, and another one a while after each time it is killed."""
         process = self.processes[number]
         while True:
-            work = Relay(process, self.post) if is_relay else Sweeper(process)
+            work = Relay(process) if is_relay else Sweeper(process)
             task = process.start(keep_at(work, self._pause_s))
             await asyncio.wait([task])
             if task.cancelled():
@@ -229,7 +229,7 @@ class World:
     # ---- the reckoning
 
     async def _reckon(self, callers: Sequence[Holder | Waiter]) -> None:
-        prober = Process(self.plan, self.batches, self.edge, self.random)
+        prober = Process(self.plan, self.batches, self.edge, self.random, post=self.post)
         prober.clock.skew_ms = 0
         await self._judge_maps(prober)
         if self.plan.sweepers:
@@ -241,7 +241,7 @@ class World:
         for caller in callers:
             await caller.insist()
         await asyncio.sleep(ROLLED_FORWARD_S)
-        rest = Relay(prober, self.post)
+        rest = Relay(prober)
         for _ in range(3):
             await rest()
         plan = self.plan
@@ -318,7 +318,7 @@ class World:
     async def _judge_journal(self) -> None:
         """A relay that starts only now finds every recorded event, each once (I8)."""
         post = Post(Random(0), failures=0.0)
-        relay = Relay(Process(self.plan, self.batches, self.edge, self.random), post)
+        relay = Relay(Process(self.plan, self.batches, self.edge, self.random, post=post))
         for _ in range(3):
             await relay()
         until_s = _now_s() + (2 * PAUSE_S_MAX if self.plan.pauses else 2 * EPOCH_MS / 1_000)
@@ -373,7 +373,7 @@ class World:
 
     async def _win(self, prober: Process, ask: Ask) -> Hold:
         try:
-            return await prober.hold_seats(ask.caller, "t", ask.ends, ask.seats, ttl_s=TTL_S, key=None)
+            return await prober.inventory.hold_seats(ask.caller, "t", ask.ends, ask.seats, ttl_s=TTL_S, key=None)
         except Refusal as refusal:
             raise Violated(f"L2 {ask} cannot be won: {refusal!r}") from refusal
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.servers.cassandra import Cassandra
 from tests.servers.redis import RedisServer
-from travio_inventory.app import open_inventory
+from travio_inventory.app.service import open_inventory
 from travio_inventory.backends import scylla
 from travio_inventory.domain.errors import SeatContended, SeatHeld
 from travio_inventory.domain.hold import Caller

@@ -2,7 +2,7 @@
 
 import sys
 
-from travio_inventory import app
+from travio_inventory.app import run
 from travio_inventory.settings import Settings, SettingsError, load_settings
 
 EXIT_WRONG_SETTING = 2
@@ -20,7 +20,7 @@ def serve(*, workers: int = 1) -> int:
     if settings is None:
         return EXIT_WRONG_SETTING
     if workers == 1:
-        return app.serve(settings)
+        return run.serve(settings)
     from travio_inventory.cli import supervisor  # noqa: PLC0415 - one process alone needs none
 
     return supervisor.serve(settings, workers)
@@ -29,7 +29,7 @@ def serve(*, workers: int = 1) -> int:
 def work() -> int:
     """Run the sweeper and the relay of events alone, until told to stop."""
     settings = settings_or_none()
-    return EXIT_WRONG_SETTING if settings is None else app.work(settings)
+    return EXIT_WRONG_SETTING if settings is None else run.work(settings)
 
 
 def settings_or_none() -> Settings | None:

@@ -15,7 +15,7 @@ import anyio
 from anyio.abc import Process, TaskGroup, UNIXDatagramSocket
 
 from travio_inventory.addresses import Address
-from travio_inventory.app import EVERY_ADDRESS
+from travio_inventory.app.listening import EVERY_ADDRESS
 from travio_inventory.observability.logs import set_up_logs
 from travio_inventory.observability.notify import ADDRESS_VARIABLE, READY, STOPPING, notify
 from travio_inventory.settings import Settings

@@ -1,16 +1,14 @@
-"""Wraps every use case and port: counts outcomes, times them, and logs what nobody expected of a use case."""
+"""Stands before use cases and ports: counts outcomes, times them, and logs what nobody expected of a use case."""
 
 import inspect
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import fields
 from time import perf_counter_ns
 from typing import Any, TypeVar, cast
 
 import anyio
 
 from travio_inventory.domain.errors import Refusal
-from travio_inventory.engine import Inventory
 from travio_inventory.engine.ports import PublishFailed
 from travio_inventory.observability.logs import Sparingly
 from travio_inventory.observability.metrics import Figures
@@ -29,32 +27,8 @@ PORTS = {"store", "holds", "gate", "taken", "seat_maps"}
 ANSWERING = {"apply", "enter"}
 """Methods of ports whose answer is a decision."""
 
-Port = TypeVar("Port")
+T = TypeVar("T")
 _Step = Callable[..., Awaitable[Any]]
-
-
-def watched(inventory: Inventory, figures: Figures) -> Inventory:
-    """The same inventory, each call from outside counted in `figures` under `use_case` or `use_case.method`.
-
-    Outcomes are ok, the reason of a refusal, PUBLISH_FAILED, cancelled, and error. An error is logged with
-    its traceback, at most once a minute for the same use case and type; a refusal at DEBUG.
-    """
-    watch = _Watch(figures)
-    return Inventory(
-        **{field.name: _wrapped(getattr(inventory, field.name), field.name, watch) for field in fields(inventory)}
-    )
-
-
-def observed(port: Port, name: str, figures: Figures) -> Port:
-    """The same port, each call counted in `figures` under `name.method` and timed.
-
-    Outcomes are ok, for what decides (`ANSWERING`) the name of the answer's type, error, and cancelled.
-    """
-
-    def counted(method: str, call: _Step) -> _Step:
-        return _counted(f"{name}.{method}", call, figures, is_answering=method in ANSWERING)
-
-    return cast(Port, _with_methods_of(port, counted))
 
 
 async def report(figures: Figures, *, every_seconds: float) -> None:
@@ -94,14 +68,35 @@ def _counted(name: str, call: _Step, figures: Figures, *, is_answering: bool) ->
     return counted_call
 
 
-class _Watch:
-    """Watches single calls."""
+class CallWatch:
+    """Counts in `figures` what callers and workers have done, and what that asks of the ports, and how long it took."""
 
     def __init__(self, figures: Figures) -> None:
         self._figures = figures
         self._sparingly = Sparingly()
 
-    def over(self, name: str, step: _Step) -> _Step:
+    def port(self, name: str, port: T) -> T:
+        """The same port, each call counted under `name.method`.
+
+        Outcomes are ok, for what decides (`ANSWERING`) the name of the answer's type, error, and cancelled.
+        """
+
+        def counted(method: str, call: _Step) -> _Step:
+            return _counted(f"{name}.{method}", call, self._figures, is_answering=method in ANSWERING)
+
+        return cast(T, _with_methods_of(port, counted))
+
+    def use_case(self, name: str, use_case: T) -> T:
+        """The same use case, each call from outside counted under `name`, or `name.method` where it has several.
+
+        Outcomes are ok, the reason of a refusal, PUBLISH_FAILED, cancelled, and error. An error is logged with
+        its traceback, at most once a minute for the same use case and type; a refusal at DEBUG.
+        """
+        if inspect.iscoroutinefunction(type(use_case).__call__):
+            return cast(T, _Callable(self._over(name, cast(_Step, use_case))))
+        return cast(T, _with_methods_of(use_case, lambda method, step: self._over(f"{name}.{method}", step)))
+
+    def _over(self, name: str, step: _Step) -> _Step:
         """The step, watched under that name."""
         add = self._figures.add
 
@@ -146,13 +141,6 @@ class _Callable:
 
 class _Methods:
     """A use case with several methods, set as attributes."""
-
-
-def _wrapped(use_case: Any, name: str, watch: _Watch) -> Any:  # noqa: ANN401 - each use case has a type of its own
-    """Something with the use case's public coroutine methods, each watched, and nothing else of it."""
-    if inspect.iscoroutinefunction(type(use_case).__call__):
-        return _Callable(watch.over(name, use_case))
-    return _with_methods_of(use_case, lambda method, step: watch.over(f"{name}.{method}", step))
 
 
 def _with_methods_of(subject: object, wrapped: Callable[[str, _Step], _Step]) -> "_Methods":

@@ -4,36 +4,35 @@ import asyncio
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack
-from random import Random
+from random import Random, SystemRandom
 from time import perf_counter, process_time
 from typing import Any
 
 from cassandra.cluster import Session
 
-from travio_inventory.app import SystemClock, open_inventory
+from travio_inventory.app.assemble import InventoryRules, Ports, assemble
+from travio_inventory.app.clock import SystemClock
+from travio_inventory.app.service import open_inventory
 from travio_inventory.backends.scylla import options_of
+from travio_inventory.broker.in_process import InProcess
 from travio_inventory.cli.bench import bench_trips
 from travio_inventory.cli.bench.measuring import Slice, ratio
 from travio_inventory.cli.bench.throughput import Found, Tell
-from travio_inventory.domain.errors import OutcomeUnknown, Refusal, TakenCell
-from travio_inventory.domain.hold import Caller, Hold, HoldRequest
+from travio_inventory.domain.errors import OutcomeUnknown, Refusal
+from travio_inventory.domain.hold import Caller
 from travio_inventory.domain.seat import Available
 from travio_inventory.domain.trip import Ends, Trip
+from travio_inventory.edge.absent import AbsentGate, AbsentSeatMapCache, AbsentTakenSeats
 from travio_inventory.engine import Inventory
-from travio_inventory.engine.commits import Commits
-from travio_inventory.engine.open_trip import OpenTrip
+from travio_inventory.engine.hold_seats import HoldTimes
 from travio_inventory.settings import Settings
 from travio_inventory.store.batches import ANY_TIME, Batches, Hint, Outcome, Partition, Table, Write
-from travio_inventory.store.definitions import Definitions
 from travio_inventory.store.memory import MemoryBatches
-from travio_inventory.store.owners import Owners
-from travio_inventory.store.rules import Rules
 from travio_inventory.store.scylla.answers import is_applied
 from travio_inventory.store.scylla.batches import batch_statement
 from travio_inventory.store.scylla.connecting import BATCH, Answer, session
 from travio_inventory.store.scylla.prepared import Prepared
 from travio_inventory.store.scylla.statements import batch_of, place_of
-from travio_inventory.store.transitions import Transitions
 
 TURNS = 3
 TTL_S = 3_600
@@ -160,34 +159,17 @@ class _Recorder:
         return await self._batches.apply(partition, writes, hints, send_by=send_by)
 
 
-class _Nobody:
-    """HoldWatch of a store that nobody looks at."""
-
-    async def changed(self, hold: Hold, *, as_of_ms: int) -> None:
-        """See HoldWatch."""
-
-    async def refused(self, hold: Hold, taken: Sequence[TakenCell], *, as_of_ms: int) -> None:
-        """See HoldWatch."""
-
-
 async def recorded_claims(trip: Trip) -> list[_Batch]:
     """The batch that the protocol sends for each seat of the trip, from its first stop to its last."""
-    memory = MemoryBatches(None, Random(), asyncio.sleep)  # noqa: S311 - draws faults, of which there are none
-    await OpenTrip(Definitions(memory))(trip)
-    recorder, commits = _Recorder(memory), Commits(in_flight_max=1)
-    holds = Transitions(
-        Owners(
-            recorder,
-            clock=SystemClock(),
-            watch=_Nobody(),
-            background=commits.in_background,
-            rules=Rules(),
-            random=Random(),  # noqa: S311 - nobody guesses these ids
-        )
-    )
-    journey = trip.journey(Ends(trip.stops[0], trip.stops[-1]))
+    recorder = _Recorder(MemoryBatches(None, Random(), asyncio.sleep))  # noqa: S311 - draws faults, of which are none
+    ports = Ports(recorder, AbsentGate(), AbsentTakenSeats(), AbsentSeatMapCache(), InProcess())
+    rules = InventoryRules(HoldTimes(TTL_S, TTL_S, TTL_S))
+    inventory = assemble(ports, SystemClock(), SystemRandom(), rules).inventory
+    await inventory.open_trip(trip)
+    recorder.kept.clear()
+    ends = Ends(trip.stops[0], trip.stops[-1])
     for seat in trip.seats:
-        await holds.hold(HoldRequest(_buyer(trip), trip, journey, (seat.id,), TTL_S * 1_000, None))
+        await inventory.hold_seats(_buyer(trip), trip.key.trip, ends, [seat.id], ttl_s=TTL_S, key=None)
     return recorder.kept
 
 

@@ -1,0 +1,42 @@
+"""One wiring for all: what watches sees every use case and port, and each stands in its own place."""
+
+import asyncio
+from random import Random
+from typing import TypeVar, get_type_hints
+
+from tests.engine.sale import Clock, local_edge
+from travio_inventory.app.assemble import InventoryRules, Ports, assemble
+from travio_inventory.broker.in_process import InProcess
+from travio_inventory.engine import Inventory
+from travio_inventory.engine.hold_seats import HoldTimes
+from travio_inventory.store.memory import MemoryBatches
+
+T = TypeVar("T")
+
+
+class Seen:
+    """Notes what it is asked to stand before."""
+
+    def __init__(self) -> None:
+        self.ports: list[str] = []
+        self.use_cases: dict[str, type] = {}
+
+    def port(self, name: str, port: T) -> T:
+        """See Watch."""
+        self.ports.append(name)
+        return port
+
+    def use_case(self, name: str, use_case: T) -> T:
+        """See Watch."""
+        self.use_cases[name] = type(use_case)
+        return use_case
+
+
+def test_every_use_case_and_port_is_watched_under_its_own_name() -> None:
+    seen, clock = Seen(), Clock()
+    gate, taken, seat_maps, _ = local_edge(clock)
+    ports = Ports(MemoryBatches(None, Random(0), asyncio.sleep), gate, taken, seat_maps, InProcess())
+    assembly = assemble(ports, clock, Random(0), InventoryRules(HoldTimes(60, 60, 60)), watch=seen)
+    assert seen.use_cases == get_type_hints(Inventory)
+    assert {name: type(getattr(assembly.inventory, name)) for name in seen.use_cases} == seen.use_cases
+    assert sorted(seen.ports) == ["gate", "holds", "seat_maps", "store", "taken"]

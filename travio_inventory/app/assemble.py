@@ -1,0 +1,151 @@
+"""Puts the inventory together: the only wiring, for the service, tests, simulation and benches alike."""
+
+from dataclasses import dataclass, field
+from random import Random
+from typing import NamedTuple, Protocol, TypeVar
+
+from travio_inventory.engine import Inventory
+from travio_inventory.engine.block_seats import BlockSeats
+from travio_inventory.engine.cancel_booking import CancelBooking
+from travio_inventory.engine.check_availability import CheckAvailability
+from travio_inventory.engine.commits import Commits
+from travio_inventory.engine.confirm_hold import ConfirmHold
+from travio_inventory.engine.edge_upkeep import EdgeUpkeep
+from travio_inventory.engine.expire_holds import ExpireHolds
+from travio_inventory.engine.extend_hold import ExtendHold
+from travio_inventory.engine.hold_seats import HoldSeats, HoldTimes
+from travio_inventory.engine.open_trip import OpenTrip
+from travio_inventory.engine.own_maps import OwnMaps
+from travio_inventory.engine.ports import Clock, Gate, Journal, Publisher, SeatMapCache, TakenSeats
+from travio_inventory.engine.read_holds import ReadHolds
+from travio_inventory.engine.read_seat_map import ReadSeatMap
+from travio_inventory.engine.relay_events import RelayEvents
+from travio_inventory.engine.release_hold import ReleaseHold
+from travio_inventory.engine.trip_catalog import TripCatalog
+from travio_inventory.engine.waitlist import Waitlist
+from travio_inventory.store.batches import Batches
+from travio_inventory.store.definitions import CELLS_PER_BATCH_MAX, Definitions
+from travio_inventory.store.journal import EventJournal
+from travio_inventory.store.lapses import LapseFinder
+from travio_inventory.store.late_events import LateEvents
+from travio_inventory.store.listings import ListingPublisher
+from travio_inventory.store.open_trips import EVERY_MS
+from travio_inventory.store.owners import Owners
+from travio_inventory.store.rules import Rules
+from travio_inventory.store.transitions import Transitions
+from travio_inventory.store.waitlists import WaitlistTable
+
+T = TypeVar("T")
+
+
+class Ports(NamedTuple):
+    """What the inventory stands on."""
+
+    batches: Batches
+    gate: Gate
+    taken: TakenSeats
+    seat_maps: SeatMapCache
+    publisher: Publisher
+
+
+@dataclass(frozen=True, slots=True)
+class InventoryRules:
+    """What one deployment chooses."""
+
+    times: HoldTimes
+    protocol: Rules = field(default_factory=Rules)
+    map_stale_ms_max: int = 2_000
+    """How old a cached seat map may be."""
+    steps_at_once_max: int = 1_000
+    """Steps of this process that may commit at once; the others wait for their turn."""
+    cells_per_batch_max: int = CELLS_PER_BATCH_MAX
+    """Cells that are made in one batch when a trip is opened."""
+    is_alone: bool = False
+    """No other process writes to this store, so nothing lands late."""
+    slow_round_ms: int = EVERY_MS
+    """How often all open trips are looked through for what no index leads to."""
+
+
+class Watch(Protocol):
+    """Stands between callers and what they call, to count and time; a call goes on to the method of the same name."""
+
+    def port(self, name: str, port: T) -> T:
+        """What use cases call."""
+        ...
+
+    def use_case(self, name: str, use_case: T) -> T:
+        """What callers and workers call."""
+        ...
+
+
+class Unwatched:
+    """Nobody counts."""
+
+    def port(self, _name: str, port: T) -> T:
+        """The port itself."""
+        return port
+
+    def use_case(self, _name: str, use_case: T) -> T:
+        """The use case itself."""
+        return use_case
+
+
+class Assembly(NamedTuple):
+    """The inventory, and what whoever runs it must know of: the steps under way, and the protocol below."""
+
+    inventory: Inventory
+    commits: Commits
+    owners: Owners
+    holds: Transitions
+
+
+def assemble(
+    ports: Ports, clock: Clock, random: Random, rules: InventoryRules, *, watch: Watch | None = None
+) -> Assembly:
+    """The running inventory. `random` makes the ids of holds, which callers must not guess, and spreads retries."""
+    watch = watch or Unwatched()
+    batches, use_case = watch.port("store", ports.batches), watch.use_case
+    gate, taken = watch.port("gate", ports.gate), watch.port("taken", ports.taken)
+    commits = Commits(in_flight_max=rules.steps_at_once_max)
+    maps = OwnMaps(watch.port("seat_maps", ports.seat_maps), stale_ms_max=rules.map_stale_ms_max)
+    owners = Owners(
+        batches,
+        clock=clock,
+        watch=EdgeUpkeep(taken, maps),
+        background=commits.in_background,
+        rules=rules.protocol,
+        random=random,
+    )
+    transitions = Transitions(owners)
+    holds = watch.port("holds", transitions)
+    definitions = Definitions(batches, cells_per_batch_max=rules.cells_per_batch_max)
+    trips = TripCatalog(definitions)
+    read_seat_map = ReadSeatMap(trips, holds, maps)
+    hold_seats = HoldSeats(
+        trips=trips, holds=holds, gate=gate, commits=commits, times=rules.times, clock=clock, jitter=random
+    )
+    inventory = Inventory(
+        trips=use_case("trips", trips),
+        open_trip=use_case("open_trip", OpenTrip(definitions)),
+        hold_seats=use_case("hold_seats", hold_seats),
+        confirm_hold=use_case("confirm_hold", ConfirmHold(holds, commits)),
+        release_hold=use_case("release_hold", ReleaseHold(holds, commits)),
+        extend_hold=use_case("extend_hold", ExtendHold(holds, commits, rules.times, clock)),
+        cancel_booking=use_case("cancel_booking", CancelBooking(holds, commits)),
+        read_holds=use_case("read_holds", ReadHolds(holds)),
+        read_seat_map=use_case("read_seat_map", read_seat_map),
+        check_availability=use_case("check_availability", CheckAvailability(read_seat_map)),
+        block_seats=use_case("block_seats", BlockSeats(trips, holds, commits)),
+        waitlist=use_case("waitlist", Waitlist(trips, WaitlistTable(owners), commits)),
+        expire_holds=use_case("expire_holds", ExpireHolds(LapseFinder(owners, slow_every_ms=rules.slow_round_ms))),
+        relay_events=use_case(
+            "relay_events", RelayEvents(_journal(owners, rules), ListingPublisher(batches, ports.publisher))
+        ),
+    )
+    return Assembly(inventory, commits, owners, transitions)
+
+
+def _journal(owners: Owners, rules: InventoryRules) -> Journal:
+    if rules.is_alone:
+        return EventJournal(owners, is_alone=True)
+    return LateEvents(EventJournal(owners), owners, slow_every_ms=rules.slow_round_ms)

@@ -1,0 +1,100 @@
+"""The gRPC server at its address, within its limits."""
+
+import os
+import socket
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import anyio
+from grpclib.health.check import CheckBase
+
+from travio_inventory.addresses import Address
+from travio_inventory.api.rpc.codec import PassThroughCodec
+from travio_inventory.api.rpc.guarded import GuardedServer
+from travio_inventory.api.rpc.limits import ServerLimits
+from travio_inventory.api.rpc.refusals import TOLD, SerializedDetails
+from travio_inventory.api.rpc.service import SERVICE, services
+from travio_inventory.app.clock import SystemClock
+from travio_inventory.backends import StartFailed
+from travio_inventory.engine import Inventory
+from travio_inventory.settings import Settings
+
+ADMIN_METHODS = ("InitializeTripInventory", "UpdateInventory")
+ENDLESS_METHODS = frozenset({"/grpc.health.v1.Health/Watch"})
+CONTROL_FRAMES_PER_SECOND_MAX = 1_000
+HEADER_BYTES_MAX = 16_384
+HEADER_BLOCK_BYTES_MAX = 65_536
+MESSAGE_READ_SECONDS_MAX = 10
+WRITE_STALLED_SECONDS_MAX = 30
+LINGER_SECONDS_MAX = 1
+EVERY_ADDRESS = "::"
+
+
+@asynccontextmanager
+async def listening(
+    settings: Settings, inventory: Inventory, workers: CheckBase | None, tls: ssl.SSLContext | None
+) -> AsyncIterator[GuardedServer]:
+    server = GuardedServer(
+        services(inventory, refusals=settings.refusals, clock=SystemClock(), workers=workers),
+        limits=_server_limits(settings),
+        codec=PassThroughCodec(),
+        status_details_codec=SerializedDetails(),
+        told=TOLD,
+    )
+    address = Address(settings.grpc_host, settings.grpc_port)
+    async with server:
+        try:
+            await _listen(server, address, tls, reuse_port=settings.grpc_reuse_port)
+        except OSError as failed:
+            raise StartFailed(f"cannot listen on {address}: {_why(failed)}") from failed
+        try:
+            yield server
+        finally:
+            with anyio.CancelScope(shield=True):
+                await server.drain()
+
+
+def _why(failed: OSError) -> str:
+    """The system's own words; asyncio's name the address a second time."""
+    if failed.errno is not None and failed.errno > 0:
+        return os.strerror(failed.errno)
+    return failed.strerror or str(failed)
+
+
+async def _listen(server: GuardedServer, address: Address, tls: ssl.SSLContext | None, *, reuse_port: bool) -> None:
+    """Listen at the address; at :: for IPv4 as well, which asyncio leaves out. Raises OSError."""
+    if address.host != EVERY_ADDRESS or not socket.has_dualstack_ipv6():
+        await server.start(*address, ssl=tls, reuse_port=reuse_port)
+        return
+    sock = socket.create_server(address, family=socket.AF_INET6, dualstack_ipv6=True, reuse_port=reuse_port)
+    try:
+        await server.start(sock=sock, ssl=tls)
+    except BaseException:
+        sock.close()
+        raise
+
+
+def _server_limits(settings: Settings) -> ServerLimits:
+    return ServerLimits(
+        message_bytes_default_max=settings.message_bytes_max,
+        message_bytes_max_by_method={
+            f"/{SERVICE}/{method}": settings.admin_message_bytes_max for method in ADMIN_METHODS
+        },
+        unread_bytes_max=settings.unread_bytes_max,
+        streams_concurrent_max=settings.streams_max,
+        calls_max=settings.calls_max,
+        connections_max=settings.connections_max,
+        resets_per_second_max=settings.resets_per_second_max,
+        control_frames_per_second_max=CONTROL_FRAMES_PER_SECOND_MAX,
+        header_bytes_max=HEADER_BYTES_MAX,
+        header_block_bytes_max=HEADER_BLOCK_BYTES_MAX,
+        idle_connection_seconds_max=settings.idle_connection_seconds,
+        message_read_seconds_max=MESSAGE_READ_SECONDS_MAX,
+        write_stalled_seconds_max=WRITE_STALLED_SECONDS_MAX,
+        deadline_default_seconds=settings.deadline_seconds,
+        deadline_max_seconds=settings.deadline_seconds_max,
+        methods_without_deadline=ENDLESS_METHODS,
+        drain_seconds_max=settings.drain_seconds,
+        linger_seconds_max=LINGER_SECONDS_MAX,
+    )

@@ -1,0 +1,100 @@
+"""Runs the service as a process: signals, the exit status, and what the log says at the start."""
+
+import gc
+import logging
+import os
+import signal
+from contextlib import AbstractAsyncContextManager, ExitStack
+
+import anyio
+
+from travio_inventory.addresses import Address
+from travio_inventory.app.service import App, running, working
+from travio_inventory.backends import StartFailed
+from travio_inventory.observability.logs import set_up_logs
+from travio_inventory.observability.notify import READY, notify
+from travio_inventory.observability.watched import log_figures
+from travio_inventory.settings import Settings, shadowed
+
+log = logging.getLogger(__name__)
+
+GARBAGE_THRESHOLDS = (10_000, 20, 50)
+"""Python's own (700, 10, 10) were seen to pause a busy process for 70 ms."""
+EXIT_FAILED = 1
+EXIT_INTERRUPTED = 130
+
+
+def serve(settings: Settings) -> int:
+    """Serve until SIGTERM or SIGINT, then finish what is under way; a second signal ends it at once. SIGUSR1 logs the
+    figures.
+
+    Returns an exit status: 0; EXIT_INTERRUPTED after a second SIGINT; EXIT_FAILED, with one line logged, where the
+    service could not start.
+    """
+    return _run(settings, running(settings))
+
+
+def work(settings: Settings) -> int:
+    """Run the workers alone, without a server; signals and exit status as with `serve`."""
+    return _run(settings, working(settings))
+
+
+def _run(settings: Settings, service: AbstractAsyncContextManager[App]) -> int:
+    set_up_logs(level=settings.log_level, form=settings.log_format)
+    try:
+        anyio.run(_until_told, settings, service)
+    except StartFailed as failed:
+        log.critical("cannot start: %s", failed)
+        return EXIT_FAILED
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    return 0
+
+
+async def _until_told(settings: Settings, service: AbstractAsyncContextManager[App]) -> None:
+    with ExitStack() as listening:
+        signals = listening.enter_context(anyio.open_signal_receiver(signal.SIGUSR1, signal.SIGTERM, signal.SIGINT))
+        async with service as app:
+            _collect_seldom()
+            _say_ready(settings, app)
+            while (told := await anext(aiter(signals))) is signal.SIGUSR1:
+                log_figures(app.figures)
+            listening.close()  # from now on a signal does what it does to any process
+            signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+            log.info("stopping: %s", told.name)
+        log_figures(app.figures)
+
+
+def _collect_seldom() -> None:
+    """What stands at the start stays, and most of what calls make has no cycles: look for garbage less often."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*GARBAGE_THRESHOLDS)
+    gc.enable()
+
+
+def _say_ready(settings: Settings, app: App) -> None:
+    for name, value in shadowed().items():
+        log.info("%s=%s is not read: it describes another service, as Kubernetes does", name, value)
+    if "scylla_hosts" in settings.model_fields_set and settings.store != "scylla":
+        log.warning("SCYLLA_HOSTS=%s is not used: TRAVIO_STORE=%s", settings.scylla_hosts, settings.store)
+    if "redis_addr" in settings.model_fields_set and settings.edge != "redis":
+        log.warning("REDIS_ADDR=%s is not used: TRAVIO_EDGE=%s", settings.redis_addr, settings.edge)
+    address = Address(settings.grpc_host, app.port)
+    where = f"{address}{' with TLS' if settings.tls_cert else ''}" if app.port else "workers only"
+    log.info("ready: %s, store %s, edge %s, pid %s", where, _store_named(settings), _edge_named(settings), os.getpid())
+    notify(READY)
+
+
+def _store_named(settings: Settings) -> str:
+    match settings.store:
+        case "embedded":
+            return f"embedded in {settings.data.resolve()}"
+        case "scylla":
+            return f"scylla at {settings.scylla_hosts}, keyspace {settings.scylla_keyspace}"
+        case _:
+            return settings.store
+
+
+def _edge_named(settings: Settings) -> str:
+    return f"redis at {settings.redis_addr}" if settings.edge == "redis" else settings.edge

@@ -1,0 +1,168 @@
+"""What the settings describe: the inventory on its store and edge, its workers, and the server in front."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
+from random import Random, SystemRandom
+
+import anyio
+from grpclib.health.check import ServiceStatus
+
+from travio_inventory.app.assemble import InventoryRules, Ports, assemble
+from travio_inventory.app.clock import SystemClock
+from travio_inventory.app.listening import listening
+from travio_inventory.backends import OwnCertificate, StartFailed, open_batches, open_edge
+from travio_inventory.broker.in_process import InProcess
+from travio_inventory.broker.json_lines import JsonLines
+from travio_inventory.engine import Inventory
+from travio_inventory.engine.hold_seats import HoldTimes
+from travio_inventory.engine.ports import Publisher
+from travio_inventory.observability.metrics import Figures
+from travio_inventory.observability.watched import CallWatch, report
+from travio_inventory.settings import Settings
+from travio_inventory.store.rules import Rules
+from travio_inventory.workers import Job, Supervision, worker_jobs
+
+log = logging.getLogger(__name__)
+
+EVENTS_FILE = "events.jsonl"
+REPORT_SECONDS = 60
+FLUSH_SECONDS_MAX = 5
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """The service while it runs: what it can do, what was counted, and where it listens (port 0 = nowhere)."""
+
+    inventory: Inventory
+    figures: Figures
+    port: int
+
+
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[App]:
+    """The service with its server and, where they are on, its workers.
+
+    On leaving: no new calls, the running ones finish, workers stop, steps commit, events are relayed, the store
+    closes. Raises StartFailed.
+    """
+    figures, workers = Figures(), ServiceStatus()
+    certificate = OwnCertificate(settings.tls_cert, settings.tls_key) if settings.tls_cert else None
+    async with open_inventory(settings, figures=figures) as inventory:
+        jobs = _worker_jobs(settings, inventory) if settings.workers else {}
+        jobs["figures"] = partial(report, figures, every_seconds=REPORT_SECONDS)
+        if certificate is not None:
+            jobs["certificate"] = certificate.keep_up
+        async with (
+            _kept_at_work(jobs, tell=workers.set),
+            listening(
+                settings, inventory, workers if settings.workers else None, certificate.context if certificate else None
+            ) as server,
+        ):
+            yield App(inventory, figures, server.port or 0)
+
+
+@asynccontextmanager
+async def working(settings: Settings) -> AsyncIterator[App]:
+    """The workers without a server. Raises StartFailed."""
+    figures = Figures()
+    async with (
+        open_inventory(settings, figures=figures) as inventory,
+        _kept_at_work(_worker_jobs(settings, inventory), tell=lambda _all_well: None),
+    ):
+        yield App(inventory, figures, port=0)
+
+
+@asynccontextmanager
+async def open_inventory(
+    settings: Settings, *, figures: Figures | None = None, publisher: Publisher | None = None
+) -> AsyncIterator[Inventory]:
+    """The use cases alone; events go to `publisher` where one is given. On leaving, steps commit and, where workers
+    are on, events are relayed a last time. Raises StartFailed.
+    """
+    async with AsyncExitStack() as stack:
+        store = await stack.enter_async_context(open_batches(settings))
+        edge = await stack.enter_async_context(open_edge(settings, store.deployment))
+        publisher = publisher or stack.enter_context(_publisher(settings))
+        assembly = assemble(
+            Ports(store.batches, *edge, publisher),
+            SystemClock(),
+            SystemRandom(),
+            rules_of(settings),
+            watch=CallWatch(figures or Figures()),
+        )
+        try:
+            yield assembly.inventory
+        finally:
+            with anyio.CancelScope(shield=True):
+                await assembly.commits.drain(settings.drain_seconds)
+                if settings.workers and settings.relay:
+                    await _flush(assembly.inventory)
+
+
+def rules_of(settings: Settings) -> InventoryRules:
+    """As an operator chose. Embedded, no other process writes."""
+    return InventoryRules(
+        times=HoldTimes(
+            ttl_s_default=settings.hold_ttl_seconds,
+            ttl_s_max=settings.hold_ttl_seconds_max,
+            total_s_max=settings.hold_total_seconds_max,
+        ),
+        protocol=Rules(
+            clock_bound_ms=settings.clock_bound_ms,
+            grace_ms=settings.attempt_grace_seconds * 1_000,
+            holds_per_holder_max=settings.holds_per_holder_max,
+        ),
+        map_stale_ms_max=settings.map_stale_ms,
+        steps_at_once_max=settings.commits_in_flight_max,
+        is_alone=settings.store == "embedded",
+    )
+
+
+async def _flush(inventory: Inventory) -> None:
+    """Relay what the last steps recorded. What is left is relayed after the next start."""
+    with anyio.move_on_after(FLUSH_SECONDS_MAX):
+        try:
+            await inventory.relay_events()
+        except Exception as failed:  # noqa: BLE001 - nothing is lost, and the rest of the stop must go on
+            log.warning("events are left for the next start: %s: %s", type(failed).__name__, failed)
+
+
+@asynccontextmanager
+async def _kept_at_work(jobs: Mapping[str, Job], *, tell: Callable[[bool], None]) -> AsyncIterator[None]:
+    """Run the jobs, each again where it breaks down, until the block is left."""
+    jitter = Random()  # noqa: S311 - spreads waits, guards nothing
+    task = asyncio.ensure_future(Supervision(jitter=jitter, tell=tell).run(jobs))
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+def _worker_jobs(settings: Settings, inventory: Inventory) -> dict[str, Job]:
+    return worker_jobs(
+        inventory,
+        sweep_interval_ms=settings.sweep_interval_ms,
+        relay_interval_ms=settings.relay_interval_ms,
+        relays=settings.relay,
+        jitter=Random(),  # noqa: S311 - spreads waits, guards nothing
+    )
+
+
+@contextmanager
+def _publisher(settings: Settings) -> Iterator[Publisher]:
+    if settings.events == "none":
+        yield InProcess()
+    else:
+        file = settings.data / EVENTS_FILE
+        with closing(JsonLines(file)) as lines:
+            try:
+                lines.check()
+            except OSError as failed:
+                raise StartFailed(f"events cannot be written to {file}: {failed.strerror or failed}") from failed
+            yield lines
