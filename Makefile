@@ -33,19 +33,19 @@ load-test: $(READY)  ## Many ask for one seat at once under Locust, then the sto
 	$(BIN)/python -m load_test hot-seat
 
 simulate: $(READY)  ## Run simulated bad days on all cores: SEEDS=100000 FROM=0
-	$(BIN)/python -m tests.simulation --seeds $(or $(SEEDS),1000) --from $(or $(FROM),0)
+	$(BIN)/python -m verification.simulation --seeds $(or $(SEEDS),1000) --from $(or $(FROM),0)
 
 crash-points: $(READY)  ## Kill the service before and after every call that it makes (SQLite; ON=cql: Cassandra and Redis)
-	$(BIN)/python -m tests.crash_points --on $(or $(ON),sqlite)
+	$(BIN)/python -m verification.crash_points --on $(or $(ON),sqlite)
 
 chaos: $(READY)  ## Real processes on a bad day: kills, partitions, clocks, floods, and a judge (needs servers)
-	$(BIN)/python -m tests.chaos --seconds $(or $(SECONDS),60)
+	$(BIN)/python -m verification.chaos --seconds $(or $(SECONDS),60)
 
 attack: $(READY)  ## Attack a service while well-behaved callers go on: what each is told, what it costs the others
-	$(BIN)/python -m tests.attack
+	$(BIN)/python -m verification.attack
 
 proof: $(READY)  ## Try to break every promise, for 20 minutes, and write docs/proof.md: SEEDS=20000 SECONDS=700 ONLY=crowds
-	$(BIN)/python -m tests.proof --seeds $(or $(SEEDS),2000) --crowd-seconds $(or $(SECONDS),90) --only "$(ONLY)"
+	$(BIN)/python -m verification.proof --seeds $(or $(SEEDS),2000) --crowd-seconds $(or $(SECONDS),90) --only "$(ONLY)"
 
 check: $(READY)  ## All that CI asks for: style, then all tests
 	$(MAKE) style crash-points test-servers test
@@ -63,10 +63,10 @@ wire: $(READY)  ## Generate the wire package from proto/
 	$(BIN)/python proto/generate.py travio_inventory/wire
 
 docs: $(READY)  ## Bring docs/settings.md and the lists of docs/architecture.md and docs/invariants.md up to date
-	$(BIN)/python -m tests.architecture && $(BIN)/python -m tests.invariants && $(BIN)/python -m tests.settings_page
+	$(BIN)/python -m verification.pages.architecture && $(BIN)/python -m verification.pages.invariants && $(BIN)/python -m verification.pages.settings_page
 
 servers: $(READY)  ## Fetch the real servers that some tests need: Cassandra (with Java), Redis
-	$(BIN)/python -m tests.servers fetch
+	$(BIN)/python -m verification.servers fetch
 
 lock: $(READY)  ## Pin what is installed (UPGRADE=--upgrade moves to the newest versions)
 	$(LOCK) pyproject.toml -o requirements/runtime.txt

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from load_test import verdict
 from load_test.record import RECORD_FILE
-from travio_inventory.cli.bench.own_server import HOST, OwnServer, ServerFailed, free_port
+from travio_inventory.bench.own_server import HOST, OwnServer, ServerFailed, free_port
 from travio_inventory.settings import SettingsError, load_settings
 
 STOP_SECONDS_MAX = 15

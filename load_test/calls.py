@@ -11,12 +11,12 @@ from grpc.experimental import gevent as grpc_gevent  # type: ignore[import-untyp
 from locust.event import EventHook
 
 from load_test.record import Outcome
-from travio_inventory.api.rpc.descriptors import message_type
-from travio_inventory.domain.errors import (
+from travio_inventory.api.grpc.descriptors import message_type
+from travio_inventory.kernel.refusals import Overloaded
+from travio_inventory.seats.refusals import (
     CONTENTION,
     HoldExpired,
     HoldLimitReached,
-    Overloaded,
     SeatContended,
     SeatHeld,
     SeatUnavailable,

@@ -11,7 +11,7 @@ from locust.exception import StopUser
 
 from load_test.shopper import Parser, Shopper
 from load_test.trips import HOT_SEAT, WHOLE_JOURNEY, coach
-from travio_inventory.domain.trip import Trip
+from travio_inventory.seats.trip import Trip
 
 
 class Rounds:

@@ -4,7 +4,7 @@ from locust import between, task
 
 from load_test.shopper import Shopper, Whim
 from load_test.trips import WHOLE_JOURNEY, train
-from travio_inventory.domain.trip import Journey, Trip
+from travio_inventory.seats.trip import Journey, Trip
 
 DEPARTURE_SECONDS = 60
 SEATS_AT_ONCE_MAX = 4

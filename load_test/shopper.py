@@ -19,7 +19,7 @@ from load_test.calls import CONFIRM, HOLD, RELEASE, Connection, write
 from load_test.record import RECORD_FILE, Attempt, Opened, Outcome, Recorder, Step, StepKind
 from load_test.trips import ORGANIZATION, ends
 from travio_inventory.client.messages import trip_request
-from travio_inventory.domain.trip import Journey, Trip
+from travio_inventory.seats.trip import Journey, Trip
 
 CONNECTIONS = 8
 LAPSE_SECONDS = 3

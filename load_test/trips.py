@@ -2,7 +2,7 @@
 
 from itertools import pairwise
 
-from travio_inventory.domain.trip import Journey, Seat, Segment, Trip, TripKey
+from travio_inventory.seats.trip import Journey, Seat, Segment, Trip, TripKey
 
 ORGANIZATION = "load-test"
 STATIONS = ("Alpha", "Bravo", "Charlie", "Delta", "Echo")

@@ -10,8 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from load_test.record import RECORD_FILE, Attempt, Opened, Outcome, RecordCutOff, Step, StepKind, Told, read_record
-from travio_inventory.backends import StartFailed, open_batches
-from travio_inventory.domain.hold import (
+from travio_inventory.app.backends import StartFailed, open_batches
+from travio_inventory.protocol import rows
+from travio_inventory.protocol.batches import Batches, Kind, Row
+from travio_inventory.protocol.definitions import Definitions
+from travio_inventory.seats.hold import (
     Aborted,
     Caller,
     Confirmed,
@@ -23,12 +26,9 @@ from travio_inventory.domain.hold import (
     claimant_of,
     late_id,
 )
-from travio_inventory.domain.trip import Journey, Trip, TripKey
-from travio_inventory.engine.ports import Cell
+from travio_inventory.seats.ports import Cell
+from travio_inventory.seats.trip import Journey, Trip, TripKey
 from travio_inventory.settings import Settings, SettingsError, load_settings
-from travio_inventory.store import rows
-from travio_inventory.store.batches import Batches, Kind, Row
-from travio_inventory.store.definitions import Definitions
 
 HELP = """\
 The store is the one that the service used, found as the service finds it: by TRAVIO_DATA for the embedded store, by

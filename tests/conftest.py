@@ -2,7 +2,7 @@
 
 import pytest
 
-pytest_plugins = ["tests.servers.fixtures", "tests.wheel"]
+pytest_plugins = ["verification.servers.fixtures", "tests.wheel"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

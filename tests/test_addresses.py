@@ -2,7 +2,7 @@
 
 import pytest
 
-from travio_inventory.addresses import Address, parse_address
+from travio_inventory.kernel.addresses import Address, parse_address
 
 
 @pytest.mark.parametrize(

@@ -23,17 +23,18 @@ from grpclib.exceptions import GRPCError
 from grpclib.health.v1.health_grpc import HealthStub
 from grpclib.health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 
-from travio_inventory.api.rpc.service import SERVICE, WORKERS
+from travio_inventory.api.grpc.service import SERVICE, WORKERS
+from travio_inventory.app.backends import StartFailed
 from travio_inventory.app.service import App, open_inventory, running, working
-from travio_inventory.backends import StartFailed
-from travio_inventory.domain.errors import InvalidRequest, TripNotFound
-from travio_inventory.domain.hold import Caller, Hold
-from travio_inventory.domain.seat import Available, Blocked, SeatState
-from travio_inventory.domain.trip import Ends, Seat, Segment, Trip, TripKey
-from travio_inventory.engine import Inventory
+from travio_inventory.app.workers import Sweeper
+from travio_inventory.kernel.refusals import InvalidRequest
+from travio_inventory.seats.hold import Caller, Hold
+from travio_inventory.seats.refusals import TripNotFound
+from travio_inventory.seats.seat import Available, Blocked, SeatState
+from travio_inventory.seats.trip import Ends, Seat, Segment, Trip, TripKey
+from travio_inventory.seats.use_cases import Inventory
 from travio_inventory.settings import Settings, load_settings
 from travio_inventory.wire.inventory.v1 import HoldSeatsRequest, InventoryServiceStub
-from travio_inventory.workers import Sweeper
 
 TRIP = Trip(
     key=TripKey("acme", "t1"),

@@ -4,12 +4,12 @@ import asyncio
 from random import Random
 from typing import TypeVar, get_type_hints
 
-from tests.engine.sale import Clock, local_edge
 from travio_inventory.app.assemble import InventoryRules, Ports, assemble
-from travio_inventory.broker.in_process import InProcess
-from travio_inventory.engine import Inventory
-from travio_inventory.engine.hold_seats import HoldTimes
+from travio_inventory.events.sinks.in_process import InProcess
+from travio_inventory.seats.use_cases import Inventory
+from travio_inventory.seats.use_cases.hold_seats import HoldTimes
 from travio_inventory.store.memory import MemoryBatches
+from verification.kit.sale import Clock, local_edge
 
 T = TypeVar("T")
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers.certificates import Certificates, make_certificates
-from travio_inventory.backends import OwnCertificate, StartFailed
+from travio_inventory.app.backends import OwnCertificate, StartFailed
+from verification.servers.certificates import Certificates, make_certificates
 
 LOOK_EVERY_S = 0.05
 SEEN_S_MAX = 10

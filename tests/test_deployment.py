@@ -15,12 +15,12 @@ from typing import Any, NamedTuple
 import pytest
 import yaml
 
-from tests.servers.certificates import make_certificates
-from tests.system.service_process import free_port, serving
 from travio_inventory.app.listening import LINGER_SECONDS_MAX
 from travio_inventory.app.service import FLUSH_SECONDS_MAX
 from travio_inventory.cli.commands import NAME, build
 from travio_inventory.settings import PREFIX, Settings, load_settings, names
+from verification.kit.service_process import free_port, serving
+from verification.servers.certificates import make_certificates
 
 ROOT = Path(__file__).parent.parent
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())

@@ -5,10 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.system.service_process import ServiceProcess, serving
 from travio_inventory.cli import examples
 from travio_inventory.cli.trip_files import parse_trip
 from travio_inventory.client import BlockingInventoryClient, InventoryClient
+from verification.kit.service_process import ServiceProcess, serving
 
 ROOT = Path(__file__).parent.parent
 TARGET = "localhost:9083"

@@ -12,10 +12,10 @@ from types import MappingProxyType
 import pytest
 from pydantic import ValidationError
 
-from tests.architecture import PACKAGE
-from tests.settings_page import DOCUMENT, page
 from travio_inventory import settings as module
 from travio_inventory.settings import Settings, SettingsError, listed, load_settings, names, shadowed
+from verification.pages.architecture import PACKAGE
+from verification.pages.settings_page import DOCUMENT, page
 
 FIELDS = tuple(Settings.model_fields)
 OTHER_VALUES = MappingProxyType(

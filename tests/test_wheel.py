@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.service_process import free_port
 from tests.wheel import Installed
 from travio_inventory.cli.commands import BEGIN, COMMANDS, NAME
+from verification.kit.service_process import free_port
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(240)]
 

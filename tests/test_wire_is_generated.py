@@ -11,7 +11,7 @@ from google.protobuf.descriptor_pb2 import (
     FileDescriptorSet,
 )
 
-from tests.architecture import PACKAGE, ROOT
+from verification.pages.architecture import PACKAGE, ROOT
 
 WIRE = PACKAGE / "wire"
 

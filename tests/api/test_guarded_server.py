@@ -22,11 +22,11 @@ from h2.errors import ErrorCodes
 from h2.settings import SettingCodes
 from hpack import Encoder
 
-from tests.api.raw_caller import Answer, RawCaller, frame, framed, raw_caller
-from travio_inventory.api.rpc.codec import PassThroughCodec
-from travio_inventory.api.rpc.guarded import GuardedServer
-from travio_inventory.api.rpc.limits import ServerLimits
+from travio_inventory.grpc_server.codec import PassThroughCodec
+from travio_inventory.grpc_server.guarded import GuardedServer
+from travio_inventory.grpc_server.limits import ServerLimits
 from travio_inventory.wire.inventory.v1 import CheckAvailabilityRequest, CheckAvailabilityResponse
+from verification.kit.raw_caller import Answer, RawCaller, frame, framed, raw_caller
 
 ECHO, WAIT, STUBBORN, FAIL, LARGE, CHAT, WATCH = (
     f"/test.Probe/{name}" for name in ("Echo", "Wait", "Stubborn", "Fail", "Large", "Chat", "Watch")
@@ -666,7 +666,7 @@ async def test_there_is_always_room_for_a_connection_that_asks_little() -> None:
 
 
 async def test_a_call_that_is_reset_before_its_turn_never_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("travio_inventory.api.rpc.turns.CALLS_PER_TURN", 2)
+    monkeypatch.setattr("travio_inventory.grpc_server.turns.CALLS_PER_TURN", 2)
     async with serving() as served, served.caller() as caller:
         calls = [caller.call(WAIT, SEVEN) for _ in range(8)]
         caller.reset(calls[-1])

@@ -6,17 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.legal_ids import legal_ids
-from travio_inventory.api.rpc.descriptors import message_type
-from travio_inventory.api.rpc.maps import STATUS_COLORS, MapReplies, class_color
-from travio_inventory.api.rpc.memo import Memo
-from travio_inventory.api.rpc.protobuf import number, varint
-from travio_inventory.domain import limits, seat
-from travio_inventory.domain.seat import AVAILABLE, BLOCKED, SOLD, SeatState
-from travio_inventory.domain.seat_map import SeatMap, pack_block
-from travio_inventory.domain.trip import Journey, Seat, Segment, Trip, TripKey
-from travio_inventory.engine.check_availability import Availability
+from travio_inventory.api.grpc.descriptors import message_type
+from travio_inventory.api.grpc.maps import STATUS_COLORS, MapReplies, class_color
+from travio_inventory.api.grpc.memo import Memo
+from travio_inventory.api.grpc.protobuf import number, varint
+from travio_inventory.kernel import limits
+from travio_inventory.seats import seat
+from travio_inventory.seats.seat import AVAILABLE, BLOCKED, SOLD, SeatState
+from travio_inventory.seats.seat_map import SeatMap, pack_block
+from travio_inventory.seats.trip import Journey, Seat, Segment, Trip, TripKey
+from travio_inventory.seats.use_cases.check_availability import Availability
 from travio_inventory.wire.inventory import v1
+from verification.kit.legal_ids import legal_ids
 
 texts = st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), max_size=8)
 states: st.SearchStrategy[SeatState] = st.one_of(

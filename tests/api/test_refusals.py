@@ -17,18 +17,28 @@ from grpclib.encoding.base import StatusDetailsCodecBase
 from grpclib.encoding.proto import ProtoStatusDetailsCodec
 from grpclib.metadata import encode_bin_value, encode_grpc_message
 
-from travio_inventory.api.rpc.refusals import TABLE, SerializedDetails, grpc_error
-from travio_inventory.domain import errors
-from travio_inventory.domain.errors import Decided, Refusal, TakenCell, Violation
+from travio_inventory.api.grpc.refusals import TABLE, SerializedDetails, grpc_error
+from travio_inventory.kernel.refusals import (
+    AskAgain,
+    BackendUnavailable,
+    IdempotencyKeyReused,
+    InvalidRequest,
+    OutcomeUnknown,
+    Overloaded,
+    Refusal,
+    Violation,
+)
+from travio_inventory.seats import refusals as errors
+from travio_inventory.seats.refusals import Decided, TakenCell
 
 HEADERS_BYTES_MAX = 8 * 1024
 ONE_OF_EACH: list[Refusal] = [
-    errors.InvalidRequest([Violation("user_id", "must not be empty")]),
+    InvalidRequest([Violation("user_id", "must not be empty")]),
     errors.InvalidTrip([Violation("segments[1]", "starts and ends at the same station")]),
     errors.InvalidJourney([Violation("to_station_id", "comes before")]),
     errors.InvalidSeats([Violation("seat_ids", "a seat is named twice")]),
     errors.TripDefinedOtherwise(),
-    errors.IdempotencyKeyReused(),
+    IdempotencyKeyReused(),
     errors.SeatHeld([TakenCell("1A", 0, "held", "claimant-digest")]),
     errors.SeatUnavailable([TakenCell("1A", 0, "sold", "claimant-digest")]),
     errors.HoldExpired(1_700_000_000_999),
@@ -42,9 +52,9 @@ ONE_OF_EACH: list[Refusal] = [
     errors.SeatContended(["1A", "1B"], retry_after_ms=1_250),
     errors.TripOpening(),
     errors.HoldLimitReached(4),
-    errors.Overloaded(),
-    errors.BackendUnavailable(),
-    errors.OutcomeUnknown(),
+    Overloaded(),
+    BackendUnavailable(),
+    OutcomeUnknown(),
 ]
 each_refusal = pytest.mark.parametrize("refusal", ONE_OF_EACH, ids=lambda refusal: type(refusal).__name__)
 
@@ -85,7 +95,7 @@ def test_no_two_refusals_share_a_reason() -> None:
 def test_a_branch_of_the_tree_keeps_to_its_statuses() -> None:
     """Whether to ask again can be told from the status alone."""
     again = {Status.ABORTED, Status.UNAVAILABLE, Status.RESOURCE_EXHAUSTED}
-    assert {kind for kind, answer in TABLE.items() if answer.status in again} == set(kinds(errors.AskAgain))
+    assert {kind for kind, answer in TABLE.items() if answer.status in again} == set(kinds(AskAgain))
 
 
 @each_refusal
@@ -110,8 +120,8 @@ def test_a_client_reads_the_details_with_googles_own_codec(refusal: Refusal) -> 
 def test_who_may_ask_again_is_told_when() -> None:
     for refusal in ONE_OF_EACH:
         told = any(packed.Is(RetryInfo.DESCRIPTOR) for packed in sent(refusal).details)
-        assert told == isinstance(refusal, errors.AskAgain)
-        if isinstance(refusal, errors.AskAgain):
+        assert told == isinstance(refusal, AskAgain)
+        if isinstance(refusal, AskAgain):
             delay = detail(refusal, RetryInfo).retry_delay  # type: ignore[attr-defined]
             assert delay.ToMilliseconds() == refusal.retry_after_ms
 
@@ -172,7 +182,7 @@ def test_what_may_come_back_begins_with_the_words_that_load_testers_count(refusa
 
 
 def test_wrong_fields_are_named() -> None:
-    refusal = errors.InvalidRequest([Violation("user_id", "must not be empty"), Violation("passengers", "too many")])
+    refusal = InvalidRequest([Violation("user_id", "must not be empty"), Violation("passengers", "too many")])
     named = detail(refusal, BadRequest).field_violations  # type: ignore[attr-defined]
     assert [(one.field, one.description) for one in named] == list(refusal.violations)
 
@@ -192,7 +202,7 @@ def test_the_longest_refusals_still_fit_into_the_headers_that_clients_take(lette
     longest: list[Refusal] = [
         errors.SeatUnavailable(cells),
         errors.SeatHeld(cells, held_until_ms=10**15, own_hold="h" * 200, decided=Decided("edge", 10**15)),
-        errors.InvalidRequest(violations),
+        InvalidRequest(violations),
         errors.SeatContended(ids, retry_after_ms=1_000),
     ]
     for refusal in longest:

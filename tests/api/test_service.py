@@ -14,11 +14,11 @@ from grpclib.reflection.v1.reflection_grpc import ServerReflectionStub
 from grpclib.reflection.v1.reflection_pb2 import ServerReflectionRequest
 from grpclib.testing import ChannelFor
 
-from travio_inventory.api.rpc.codec import PassThroughCodec
-from travio_inventory.api.rpc.refusals import SerializedDetails
-from travio_inventory.api.rpc.service import SERVICE, Refusals, services
-from travio_inventory.app.clock import SystemClock
+from travio_inventory.api.grpc.refusals import SerializedDetails
+from travio_inventory.api.grpc.service import SERVICE, Refusals, services
 from travio_inventory.app.service import open_inventory
+from travio_inventory.grpc_server.codec import PassThroughCodec
+from travio_inventory.kernel.clock import SystemClock
 from travio_inventory.settings import Settings
 from travio_inventory.wire.inventory import v1
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
-from travio_inventory.api.rpc.turns import CALLS_PER_TURN, Turns
+from travio_inventory.grpc_server.turns import CALLS_PER_TURN, Turns
 
 
 class Calls:

@@ -11,18 +11,19 @@ from google.protobuf.message import DecodeError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.legal_ids import AWKWARD, legal_ids
-from travio_inventory.api.rpc import messages
-from travio_inventory.api.rpc.descriptors import message_type, pool
-from travio_inventory.api.rpc.fields import VIOLATIONS_MAX
-from travio_inventory.api.rpc.pages import PageAsked, token
-from travio_inventory.api.rpc.protobuf import number, part, text
-from travio_inventory.domain import limits
-from travio_inventory.domain.errors import InvalidRequest, InvalidSeats, InvalidTrip
-from travio_inventory.domain.hold import Caller, Passenger
-from travio_inventory.domain.ids import fault_of, join_ids, split_ids
-from travio_inventory.domain.trip import Ends, Seat, Segment, TripKey
+from travio_inventory.api.grpc import messages
+from travio_inventory.api.grpc.descriptors import message_type, pool
+from travio_inventory.api.grpc.fields import VIOLATIONS_MAX
+from travio_inventory.api.grpc.pages import PageAsked, token
+from travio_inventory.api.grpc.protobuf import number, part, text
+from travio_inventory.kernel import limits
+from travio_inventory.kernel.ids import fault_of, join_ids, split_ids
+from travio_inventory.kernel.refusals import InvalidRequest
+from travio_inventory.seats.hold import Caller, Passenger
+from travio_inventory.seats.refusals import InvalidSeats, InvalidTrip
+from travio_inventory.seats.trip import Ends, Seat, Segment, TripKey
 from travio_inventory.wire.inventory import v1
+from verification.kit.legal_ids import AWKWARD, legal_ids
 
 CHECK = v1.CheckAvailabilityRequest(
     trip_id="T1", from_station_id="A", to_station_id="C", passengers=2, seat_class="first", organization_id="org"

@@ -1,1 +1,1 @@
-"""Attacks on a running service while well-behaved callers go on: what each is told, what it costs the others."""
+"""Tests of verification/attack."""

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.attack.assault import Assault, Attack
-from tests.attack.attacks import ATTACKS, NOT_TAKEN
-from tests.attack.line import opened
-from tests.attack.siege import Outcome, Siege, siege
-from tests.system.requests import path_of
+from verification.attack.assault import Assault, Attack
+from verification.attack.attacks import ATTACKS, NOT_TAKEN
+from verification.attack.line import opened
+from verification.attack.siege import Outcome, Siege, siege
+from verification.kit.requests import path_of
 
 pytestmark = pytest.mark.long
 

@@ -5,15 +5,15 @@ from dataclasses import replace
 
 import pytest
 
-from tests.chaos import nemesis
-from tests.chaos.limits import judge_limits
-from tests.chaos.nemesis import FAULTS
-from tests.chaos.page import page
-from tests.chaos.run import HOLDS_MAX, Options, Result, run
-from tests.chaos.verdict import judge, judge_order
-from tests.chaos.waiting import judge_lists
-from tests.servers.fixtures import need
-from tests.simulation.history import Answer, Call, Found, History
+from verification.chaos import nemesis
+from verification.chaos.limits import judge_limits
+from verification.chaos.nemesis import FAULTS
+from verification.chaos.page import page
+from verification.chaos.run import HOLDS_MAX, Options, Result, run
+from verification.chaos.verdict import judge, judge_order
+from verification.chaos.waiting import judge_lists
+from verification.servers.fixtures import need
+from verification.simulation.history import Answer, Call, Found, History
 
 SEED = 11
 SECONDS = 25.0

@@ -2,14 +2,14 @@
 
 import pytest
 
-from tests.chaos.crowds import CROWD
-from tests.chaos.deployment import Fall
-from tests.chaos.falls import Felled, measure, settle, unsettled
-from tests.chaos.nemesis import Planned, Struck
-from tests.chaos.notebook import Book, Notebook
-from tests.chaos.timeliness import Lateness, share, too_late
-from tests.simulation.history import Answer, Call
-from tests.system.trips import trip_of
+from verification.chaos.crowds import CROWD
+from verification.chaos.deployment import Fall
+from verification.chaos.falls import Felled, measure, settle, unsettled
+from verification.chaos.nemesis import Planned, Struck
+from verification.chaos.notebook import Book, Notebook
+from verification.chaos.timeliness import Lateness, share, too_late
+from verification.kit.trips import trip_of
+from verification.simulation.history import Answer, Call
 
 FALL = Fall("one", "SIGKILL", 10.0)
 

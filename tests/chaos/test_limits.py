@@ -4,8 +4,8 @@ from itertools import count
 
 import pytest
 
-from tests.chaos.limits import judge_limits
-from tests.simulation.history import Answer, Call, History
+from verification.chaos.limits import judge_limits
+from verification.simulation.history import Answer, Call, History
 
 LIMIT = 3
 UNTIL_S = 60.0

@@ -4,10 +4,10 @@ import pytest
 from grpclib.const import Status
 from grpclib.exceptions import GRPCError, StreamTerminatedError
 
-from tests.chaos.notebook import Notebook
-from tests.simulation.history import Answer, Call
 from travio_inventory.client.refusals import refusal_from
-from travio_inventory.domain.errors import Refusal
+from travio_inventory.kernel.refusals import Refusal
+from verification.chaos.notebook import Notebook
+from verification.simulation.history import Answer, Call
 
 
 async def heard(failure: Exception) -> tuple[Notebook, Call]:

@@ -4,8 +4,8 @@ from itertools import count
 
 import pytest
 
-from tests.chaos.waiting import judge_lists
-from tests.simulation.history import Answer, Call
+from verification.chaos.waiting import judge_lists
+from verification.simulation.history import Answer, Call
 
 _moments = count(1)
 

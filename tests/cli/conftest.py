@@ -9,8 +9,8 @@ from typing import Any, NamedTuple, cast
 import pytest
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
+from travio_inventory.bench.own_server import OwnServer
 from travio_inventory.cli import main
-from travio_inventory.cli.bench.own_server import OwnServer
 
 ROOT = Path(__file__).parent.parent.parent
 EXAMPLES = ROOT / "travio_inventory" / "cli" / "examples"

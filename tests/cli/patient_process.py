@@ -4,7 +4,7 @@ import os
 import sys
 import time
 
-from travio_inventory.observability.notify import READY, notify
+from travio_inventory.telemetry.notify import READY, notify
 
 HANGS_SECONDS = 60
 

@@ -6,8 +6,8 @@ import sys
 import pytest
 
 from tests.cli.conftest import EXAMPLES
+from travio_inventory.bench.own_server import OwnServer
 from travio_inventory.cli import SERVICE_PACKAGES
-from travio_inventory.cli.bench.own_server import OwnServer
 from travio_inventory.cli.commands import COACH
 
 WITHOUT = f"""

@@ -11,11 +11,12 @@ from secrets import token_hex
 import pytest
 
 from tests.cli.conftest import ROOT, Type
-from travio_inventory.cli.bench.own_server import OwnServer, free_port
+from travio_inventory.bench.own_server import OwnServer, free_port
 from travio_inventory.cli.commands import COMMANDS, Command
 from travio_inventory.cli.exits import ADVICE, failure_of
 from travio_inventory.client.refusals import KINDS
-from travio_inventory.domain.errors import AskAgain, FinalNo, HoldNotFound, InvalidSeats, Overloaded, Refusal
+from travio_inventory.kernel.refusals import AskAgain, FinalNo, Overloaded, Refusal
+from travio_inventory.seats.refusals import HoldNotFound, InvalidSeats
 
 COACH = "coach-dhaka-coxs-bazar"
 FILE = "travio_inventory/cli/examples/coach.toml"

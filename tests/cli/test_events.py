@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from tests.cli.conftest import Type
-from travio_inventory.broker.json_lines import line_of
 from travio_inventory.cli.events import _lines
-from travio_inventory.domain.events import Event, EventType
-from travio_inventory.domain.trip import Journey, TripKey
+from travio_inventory.events.sinks.json_lines import line_of
+from travio_inventory.seats.events import Event, EventType
+from travio_inventory.seats.trip import Journey, TripKey
 
 
 def test_following_yields_whole_lines_also_of_a_file_put_in_its_place(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from grpclib.exceptions import GRPCError
 
 from travio_inventory.cli.exits import Exit, failure_of, failure_of_error
 from travio_inventory.client.refusals import refusal_from
-from travio_inventory.domain.errors import Refusal
+from travio_inventory.kernel.refusals import Refusal
 
 STEPS_AND_QUESTIONS = {
     Status.OK: (Exit.NO, Exit.NO),

@@ -6,7 +6,7 @@ from secrets import token_hex
 import pytest
 
 from tests.cli.conftest import Type
-from travio_inventory.cli.bench.own_server import OwnServer
+from travio_inventory.bench.own_server import OwnServer
 
 LOOP = """
 [trip]

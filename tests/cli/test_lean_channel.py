@@ -10,8 +10,8 @@ from anyio.from_thread import BlockingPortal
 
 from tests.cli.conftest import Type
 from tests.cli.lying_inventory import PADDING_SEATS, LyingInventory, served
-from travio_inventory.cli.bench.calls import HELD, OK, Contest, method, read, write
-from travio_inventory.cli.bench.lean_channel import ConnectionLost, LeanChannel, Reply
+from travio_inventory.bench.calls import HELD, OK, Contest, method, read, write
+from travio_inventory.bench.lean_channel import ConnectionLost, LeanChannel, Reply
 from travio_inventory.cli.reach import address_of
 
 CALLS = 200

@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from travio_inventory.cli.bench.measuring import Slice, latency_ms, lines_for, ratio
+from travio_inventory.bench.measuring import Slice, latency_ms, lines_for, ratio
 
 
 def test_percentiles_are_measured_values_by_nearest_rank() -> None:

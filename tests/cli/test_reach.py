@@ -15,10 +15,10 @@ from anyio.from_thread import BlockingPortal
 from tests.cli.conftest import EXAMPLES, ROOT, Type
 from tests.client.service import ScriptedService
 from tests.client.service import served as scripted
-from tests.servers.certificates import Certificates, make_certificates
-from tests.system.service_process import ServiceProcess, serving
 from travio_inventory.cli.screen import Screen
 from travio_inventory.wire.inventory.v1 import HoldSeatsRequest
+from verification.kit.service_process import ServiceProcess, serving
+from verification.servers.certificates import Certificates, make_certificates
 
 COACH = ("coach-dhaka-coxs-bazar", "dhaka", "cumilla")
 SECONDS_MAX = 30

@@ -6,10 +6,10 @@ import anyio
 import pytest
 
 from tests.cli.conftest import Type
-from tests.servers.cassandra import Cassandra
-from travio_inventory.backends import StartFailed, open_batches
-from travio_inventory.backends.scylla import REPLICATION_MIN
+from travio_inventory.app.backends import StartFailed, open_batches
+from travio_inventory.app.backends.scylla import REPLICATION_MIN
 from travio_inventory.settings import load_settings
+from verification.servers.cassandra import Cassandra
 
 NOBODY = "127.0.0.1:1"
 

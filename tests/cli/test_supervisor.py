@@ -15,9 +15,9 @@ import pytest
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
 from tests.cli.conftest import Type
-from tests.system.service_process import ServiceProcess
-from tests.system.trips import trip_of
 from travio_inventory.cli.supervisor import PROCESSES_MAX, Supervisor, reserved_port
+from verification.kit.service_process import ServiceProcess
+from verification.kit.trips import trip_of
 
 SECONDS_MAX = 20
 PROCESS = [sys.executable, "-m", "tests.cli.patient_process"]

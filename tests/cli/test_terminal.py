@@ -16,13 +16,13 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from tests.cli.conftest import EXAMPLES, Type
+from travio_inventory.bench.own_server import OwnServer
+from travio_inventory.bench.report import Board
 from travio_inventory.cli import main
-from travio_inventory.cli.bench.commands import ROUND_COLUMNS, SLICE_COLUMNS
-from travio_inventory.cli.bench.own_server import OwnServer
-from travio_inventory.cli.bench.report import Board
+from travio_inventory.cli.bench import ROUND_COLUMNS, SLICE_COLUMNS
 from travio_inventory.cli.commands import COMMANDS, build
 from travio_inventory.cli.screen import INDENT, Screen
-from travio_inventory.domain.events import EventType
+from travio_inventory.seats.events import EventType
 
 WIDTH = 80
 TRIP = "the-night-coach-of-the-fifteenth-of-january-from-dhaka-to-the-beach-of-coxs-bazar"

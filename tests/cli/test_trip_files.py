@@ -10,9 +10,9 @@ import pytest
 
 from tests.cli.conftest import EXAMPLES, ROOT
 from travio_inventory.cli.trip_files import FILE_BYTES_MAX, TripFileError, parse_trip, read_trip, trip_from_toml
-from travio_inventory.domain import limits
-from travio_inventory.domain.errors import InvalidTrip
-from travio_inventory.domain.trip import Ends, Segment, Trip, TripKey
+from travio_inventory.kernel import limits
+from travio_inventory.seats.refusals import InvalidTrip
+from travio_inventory.seats.trip import Ends, Segment, Trip, TripKey
 
 SEATS_BY_CAR = [65, 100, 85, 100, 90, 100, 75, 68, 64, 68, 63, 100, 90, 100, 80, 75]
 

@@ -10,10 +10,11 @@ from grpclib.const import Status
 from grpclib.events import RecvRequest, listen
 from grpclib.exceptions import GRPCError
 
-from travio_inventory.api.rpc.guarded import GuardedServer
-from travio_inventory.api.rpc.refusals import TOLD, SerializedDetails, grpc_error
-from travio_inventory.cli.bench.yardstick import LIMITS
-from travio_inventory.domain.errors import Refusal
+from travio_inventory.api.grpc.refusals import SerializedDetails, grpc_error
+from travio_inventory.app.listening import TOLD
+from travio_inventory.bench.yardstick import LIMITS
+from travio_inventory.grpc_server.guarded import GuardedServer
+from travio_inventory.kernel.refusals import Refusal
 from travio_inventory.wire.inventory import v1 as wire
 
 Reply = TypeVar("Reply")

@@ -25,7 +25,7 @@ from travio_inventory.client import (
     SeatUnavailable,
 )
 from travio_inventory.client.client import ATTEMPTS_MAX_DEFAULT
-from travio_inventory.domain.errors import Decided
+from travio_inventory.seats.refusals import Decided
 from travio_inventory.wire.inventory.v1 import (
     ConfirmBookingRequest,
     GetHoldRequest,

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.client.service import ScriptedService
-from tests.servers.certificates import make_certificates
 from travio_inventory.client import InventoryClient, NoService, NoTls
+from verification.servers.certificates import make_certificates
 
 
 async def hold_at(target: str, tls: ssl.SSLContext | None = None) -> None:

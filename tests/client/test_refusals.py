@@ -20,13 +20,21 @@ from tests.client.odd_peer import (
     unreadable_details,
 )
 from tests.client.service import ScriptedService, kinds_of
-from tests.legal_ids import several
-from travio_inventory.api.rpc.refusals import SerializedDetails, grpc_error, too_large
+from travio_inventory.api.grpc.refusals import SerializedDetails, grpc_error, too_large
 from travio_inventory.client import ClientError, InventoryClient
 from travio_inventory.client.refusals import KINDS, MEANINGS, refusal_from
-from travio_inventory.domain import errors
-from travio_inventory.domain.errors import Decided, HoldEnded, InvalidRequest, Refusal, TakenCell, Violation
+from travio_inventory.kernel.refusals import (
+    BackendUnavailable,
+    InvalidRequest,
+    OutcomeUnknown,
+    Overloaded,
+    Refusal,
+    Violation,
+)
+from travio_inventory.seats import refusals as errors
+from travio_inventory.seats.refusals import Decided, HoldEnded, TakenCell
 from travio_inventory.wire.inventory.v1 import GetHoldRequest, ReleaseSeatsRequest
+from verification.kit.legal_ids import several
 
 AT_MS = 1_900_000_000_000
 
@@ -100,8 +108,8 @@ class Expected(NamedTuple):
     questions_sent: int
 
 
-LOST = Expected(errors.OutcomeUnknown, 2, errors.BackendUnavailable, 2)
-BROKEN = Expected(errors.OutcomeUnknown, 2, ClientError, 1)
+LOST = Expected(OutcomeUnknown, 2, BackendUnavailable, 2)
+BROKEN = Expected(OutcomeUnknown, 2, ClientError, 1)
 WRONG = Expected(InvalidRequest, 1, InvalidRequest, 1)
 NOT_SERVED = Expected(ClientError, 1, ClientError, 1)
 EXPECTED = {
@@ -112,7 +120,7 @@ EXPECTED = {
     Status.NOT_FOUND: NOT_SERVED,
     Status.ALREADY_EXISTS: NOT_SERVED,
     Status.PERMISSION_DENIED: NOT_SERVED,
-    Status.RESOURCE_EXHAUSTED: Expected(errors.Overloaded, 2, errors.Overloaded, 2),
+    Status.RESOURCE_EXHAUSTED: Expected(Overloaded, 2, Overloaded, 2),
     Status.FAILED_PRECONDITION: NOT_SERVED,
     Status.ABORTED: LOST,
     Status.OUT_OF_RANGE: WRONG,
@@ -158,7 +166,7 @@ async def test_who_turns_a_later_attempt_away_does_not_know_of_the_first(
     service: ScriptedService, inventory: InventoryClient, status: Status
 ) -> None:
     service.next(ReleaseSeatsRequest, GRPCError(Status.UNAVAILABLE, "lost"), GRPCError(status, "not here"))
-    with pytest.raises(errors.OutcomeUnknown):
+    with pytest.raises(OutcomeUnknown):
         await inventory.release("h1")
     assert len(service.seen(ReleaseSeatsRequest)) == 2
 
@@ -178,12 +186,12 @@ async def test_a_request_that_is_too_large_is_refused_once(
 @pytest.mark.parametrize(
     ("answer", "step", "question"),
     [
-        (refused_stream, errors.BackendUnavailable, errors.BackendUnavailable),
-        (reset_stream, errors.OutcomeUnknown, errors.BackendUnavailable),
-        (unreadable_details, errors.OutcomeUnknown, ClientError),
-        (no_base64, errors.OutcomeUnknown, ClientError),
+        (refused_stream, BackendUnavailable, BackendUnavailable),
+        (reset_stream, OutcomeUnknown, BackendUnavailable),
+        (unreadable_details, OutcomeUnknown, ClientError),
+        (no_base64, OutcomeUnknown, ClientError),
         (not_found_page, ClientError, ClientError),
-        (bad_gateway, errors.OutcomeUnknown, errors.BackendUnavailable),
+        (bad_gateway, OutcomeUnknown, BackendUnavailable),
     ],
 )
 async def test_what_no_service_of_ours_says_is_understood(

@@ -5,7 +5,7 @@ from concurrent.futures import Executor
 
 import pytest
 
-from tests.crash_points.visiting import crew
+from verification.crash_points.visiting import crew
 
 CORES = 2
 

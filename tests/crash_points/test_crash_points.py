@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.crash_points.places import Embedded, Line, Place
-from tests.crash_points.planted import AnswersEarly, ForgetsHints, NeverGivesBack
-from tests.crash_points.playing import Cut
-from tests.crash_points.points import Lane, Point, When
-from tests.crash_points.scenes import SCENES
-from tests.crash_points.visiting import Visited, parcels, rehearsed, visit, visit_all, visit_cuts
-from tests.engine.scenes import Scene
-from travio_inventory.store.batches import Index
+from travio_inventory.protocol.batches import Index
+from verification.crash_points.places import Embedded, Line, Place
+from verification.crash_points.planted import AnswersEarly, ForgetsHints, NeverGivesBack
+from verification.crash_points.playing import Cut
+from verification.crash_points.points import Lane, Point, When
+from verification.crash_points.scenes import SCENES
+from verification.crash_points.visiting import Visited, parcels, rehearsed, visit, visit_all, visit_cuts
+from verification.kit.scenes import Scene
 
 pytestmark = pytest.mark.long
 

@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import pytest
 
-from tests.crash_points.places import Servers, on_servers
-from tests.crash_points.scenes import SCENES
-from tests.crash_points.visiting import Visited, parcels, visit, visit_all
-from tests.engine.scenes import Scene
-from tests.servers.cassandra import Cassandra
-from tests.servers.redis import RedisServer
+from verification.crash_points.places import Servers, on_servers
+from verification.crash_points.scenes import SCENES
+from verification.crash_points.visiting import Visited, parcels, visit, visit_all
+from verification.kit.scenes import Scene
+from verification.servers.cassandra import Cassandra
+from verification.servers.redis import RedisServer
 
 FOR_EVER_MS = 600_000
 VISIT_S_MAX = 600

@@ -10,16 +10,16 @@ from typing import Any, get_type_hints
 
 import pytest
 
-from tests.crash_points.places import Opened
-from tests.crash_points.playing import Stage, new_trip
-from tests.crash_points.points import Lane, Meter
-from tests.crash_points.scenes import SCENES, STEPS
-from tests.engine.sale import Sale, local_edge
-from tests.engine.scenes import Scene
-from travio_inventory.domain.errors import HoldNotFound
-from travio_inventory.domain.trip import Ends
-from travio_inventory.engine import Inventory
+from travio_inventory.seats.refusals import HoldNotFound
+from travio_inventory.seats.trip import Ends
+from travio_inventory.seats.use_cases import Inventory
 from travio_inventory.store.memory import MemoryBatches
+from verification.crash_points.places import Opened
+from verification.crash_points.playing import Stage, new_trip
+from verification.crash_points.points import Lane, Meter
+from verification.crash_points.scenes import SCENES, STEPS
+from verification.kit.sale import Sale, local_edge
+from verification.kit.scenes import Scene
 
 READS: dict[str, Callable[[Sale], Awaitable[object]]] = {
     "trips.get": lambda sale: sale.inventory.trips.get(sale.trip.key),

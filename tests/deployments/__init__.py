@@ -1,1 +1,1 @@
-"""The service measured on real servers: `python -m tests.deployments`."""
+"""Tests of verification/deployments."""

@@ -10,15 +10,12 @@ from uuid import uuid4
 
 import pytest
 
-from tests.servers.process import free_port
-from tests.servers.redis import HOST, RedisServer
-from travio_inventory.domain.trip import TripKey
 from travio_inventory.edge.absent import AbsentGate, AbsentSeatMapCache, AbsentTakenSeats
 from travio_inventory.edge.deployments import prefix_of
 from travio_inventory.edge.local import LocalGate, LocalSeatMapCache
 from travio_inventory.edge.redis_options import Cluster, RedisAddress, RedisOptions, Standalone
 from travio_inventory.edge.shared import open_shared_edge
-from travio_inventory.engine.ports import (
+from travio_inventory.seats.ports import (
     Attempt,
     BlockKey,
     Cell,
@@ -29,6 +26,9 @@ from travio_inventory.engine.ports import (
     Taken,
     TakenSeats,
 )
+from travio_inventory.seats.trip import TripKey
+from verification.servers.process import free_port
+from verification.servers.redis import HOST, RedisServer
 
 DEPLOYMENT = "edge tests"
 MEMORY_MS = 2_000

@@ -4,11 +4,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from tests.edge.conftest import Edge
-from tests.legal_ids import AWKWARD, several
-from travio_inventory.domain.errors import TakenCell
-from travio_inventory.domain.hold import HoldId
-from travio_inventory.domain.trip import TripKey
-from travio_inventory.engine.ports import Attempt, BlockKey, Cell, Occupancy, Passed, Taken
+from travio_inventory.seats.hold import HoldId
+from travio_inventory.seats.ports import Attempt, BlockKey, Cell, Occupancy, Passed, Taken
+from travio_inventory.seats.refusals import TakenCell
+from travio_inventory.seats.trip import TripKey
+from verification.kit.legal_ids import AWKWARD, several
 
 
 async def tell(edge: Edge, ids: list[str]) -> None:

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.edge.conftest import Door, Edge, cells, who_has
-from travio_inventory.domain.errors import TakenCell
-from travio_inventory.domain.trip import TripKey
-from travio_inventory.engine.ports import Attempt, BlockKey, Cell, GateAnswer, Locked, Occupancy, Passed, Taken
+from travio_inventory.seats.ports import Attempt, BlockKey, Cell, GateAnswer, Locked, Occupancy, Passed, Taken
+from travio_inventory.seats.refusals import TakenCell
+from travio_inventory.seats.trip import TripKey
 
 MARGIN_MS = 20
 

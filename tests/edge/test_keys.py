@@ -5,10 +5,10 @@ from urllib.parse import unquote
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.legal_ids import legal_ids
-from travio_inventory.domain.trip import TripKey
 from travio_inventory.edge.keys import lock_keys, map_key, taken_keys, word
-from travio_inventory.engine.ports import BlockKey, Cell
+from travio_inventory.seats.ports import BlockKey, Cell
+from travio_inventory.seats.trip import TripKey
+from verification.kit.legal_ids import legal_ids
 
 
 @given(st.text())

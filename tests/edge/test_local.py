@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.edge.conftest import Hands, who_has
-from travio_inventory.domain.trip import TripKey
 from travio_inventory.edge.local import LocalGate, LocalSeatMapCache
-from travio_inventory.engine.ports import Attempt, BlockKey, Cell, GateAnswer, Locked, Occupancy, Passed
+from travio_inventory.seats.ports import Attempt, BlockKey, Cell, GateAnswer, Locked, Occupancy, Passed
+from travio_inventory.seats.trip import TripKey
 
 TRIP = TripKey("local-tests", "trip")
 SEATS = ("A1", "A2", "A3", "A4", "A5")

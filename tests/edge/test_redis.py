@@ -12,10 +12,6 @@ import anyio
 import pytest
 
 from tests.edge.conftest import DEPLOYMENT, Door, Edge, in_redis, now_ms, redis_edge, redis_options, who_has
-from tests.servers.certificates import make_certificates
-from tests.servers.fixtures import need
-from tests.servers.redis import HOST, Account, Protection, RedisServer, redis_cluster, redis_server
-from travio_inventory.domain.trip import TripKey
 from travio_inventory.edge.connection import Listener, Redis
 from travio_inventory.edge.deployments import open_own
 from travio_inventory.edge.keys import ended_key, gate_prefix, known_key, lock_keys, map_key, taken_keys
@@ -30,7 +26,11 @@ from travio_inventory.edge.redis_options import (
 )
 from travio_inventory.edge.scripts import READ, Script, Word
 from travio_inventory.edge.seat_map_cache import MapCopies, RedisSeatMapCache
-from travio_inventory.engine.ports import BlockKey, Cell, Locked, Passed
+from travio_inventory.seats.ports import BlockKey, Cell, Locked, Passed
+from travio_inventory.seats.trip import TripKey
+from verification.servers.certificates import make_certificates
+from verification.servers.fixtures import need
+from verification.servers.redis import HOST, Account, Protection, RedisServer, redis_cluster, redis_server
 
 SEEN_S_MAX = 5
 STALE_MS_MAX = 20_000

@@ -9,14 +9,14 @@ import pytest
 from redis.crc import key_slot
 
 from tests.edge.conftest import Door, Edge, redis_edge, redis_options
-from tests.servers.fixtures import need
-from tests.servers.process import free_port
-from tests.servers.redis import HOST, MASTER_NAME, RedisSentinels, RedisServer, form, redis_cluster, redis_server
-from travio_inventory.domain.trip import TripKey
 from travio_inventory.edge.keys import gate_prefix
 from travio_inventory.edge.redis_options import Cluster, Sentinels, Standalone
-from travio_inventory.engine.own_maps import OwnMaps
-from travio_inventory.engine.ports import GateAnswer, Locked, Passed
+from travio_inventory.seats.ports import GateAnswer, Locked, Passed
+from travio_inventory.seats.trip import TripKey
+from travio_inventory.seats.use_cases.own_maps import OwnMaps
+from verification.servers.fixtures import need
+from verification.servers.process import free_port
+from verification.servers.redis import HOST, MASTER_NAME, RedisSentinels, RedisServer, form, redis_cluster, redis_server
 
 REPLY_MS_MAX = 250
 CALL_S_MAX = 3

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.edge.conftest import Edge
-from travio_inventory.domain.trip import TripKey
+from travio_inventory.seats.trip import TripKey
 
 MARGIN_MS = 20
 

@@ -9,15 +9,15 @@ from shutil import copytree
 
 from load_test.record import RECORD_FILE, Attempt, Line, Opened, Outcome, Recorder, Step, StepKind
 from load_test.trips import HOT_SEAT, ORGANIZATION, WHOLE_JOURNEY, coach, ends
+from travio_inventory.app.backends import open_batches
 from travio_inventory.app.service import open_inventory
-from travio_inventory.backends import open_batches
-from travio_inventory.domain.errors import SeatContended, SeatTaken
-from travio_inventory.domain.hold import Caller, HoldId
-from travio_inventory.domain.trip import Ends, Journey, Trip, TripKey
-from travio_inventory.engine import Inventory
+from travio_inventory.protocol.batches import Applied, Row, RowKey, Write
+from travio_inventory.protocol.rows import block_partition
+from travio_inventory.seats.hold import Caller, HoldId
+from travio_inventory.seats.refusals import SeatContended, SeatTaken
+from travio_inventory.seats.trip import Ends, Journey, Trip, TripKey
+from travio_inventory.seats.use_cases import Inventory
 from travio_inventory.settings import Settings
-from travio_inventory.store.batches import Applied, Row, RowKey, Write
-from travio_inventory.store.rows import block_partition
 
 HOT, COLD = coach("hot"), coach("cold")
 NOBODYS_HOLD = str(HoldId(HOT.key.trip, 0, "0" * 32, is_late=False))

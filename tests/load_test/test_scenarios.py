@@ -13,7 +13,7 @@ import pytest
 
 from load_test.record import RECORD_FILE, Attempt, Outcome, Told, read_record
 from load_test.trips import HOT_SEAT, WHOLE_JOURNEY
-from travio_inventory.cli.bench.own_server import free_port
+from travio_inventory.bench.own_server import free_port
 
 ROOT = Path(__file__).parent.parent.parent
 USERS, ROUNDS = 50, 5

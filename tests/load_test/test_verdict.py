@@ -12,9 +12,9 @@ from load_test.record import RECORD_FILE, Attempt, Line, Opened, Outcome, Record
 from load_test.trips import HOT_SEAT, ORGANIZATION
 from tests.load_test.finished_sale import COLD, HOT, NOBODYS_HOLD, Change, FinishedSale
 from travio_inventory.app.service import open_inventory
-from travio_inventory.domain.hold import Caller, claimant_of
-from travio_inventory.store.batches import Kind, Row, RowKey
-from travio_inventory.store.rows import FREE, hold_key
+from travio_inventory.protocol.batches import Kind, Row, RowKey
+from travio_inventory.protocol.rows import FREE, hold_key
+from travio_inventory.seats.hold import Caller, claimant_of
 
 
 @pytest.fixture(scope="module")

@@ -18,11 +18,11 @@ from cassandra.cluster import Session
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from tests.servers.cassandra import DATACENTER, Cassandra, cassandra
-from tests.servers.certificates import make_certificates
-from tests.servers.fixtures import need
-from tests.servers.process import ServerFailedError, ServerProcess, wait_until
-from tests.servers.redis import Account, Protection, RedisSentinels, RedisServer, redis_cluster, redis_server
+from verification.servers.cassandra import DATACENTER, Cassandra, cassandra
+from verification.servers.certificates import make_certificates
+from verification.servers.fixtures import need
+from verification.servers.process import ServerFailedError, ServerProcess, wait_until
+from verification.servers.redis import Account, Protection, RedisSentinels, RedisServer, redis_cluster, redis_server
 
 ROOT = Path(__file__).parent.parent.parent
 GONE_S_MAX = 10
@@ -233,7 +233,7 @@ def typed(folder: Path, *words: str) -> Iterator[subprocess.Popen[str]]:
 @pytest.mark.scylla
 def test_a_node_that_is_starting_dies_with_a_launcher_that_is_killed(tmp_path: Path) -> None:
     need("scylla")
-    with typed(tmp_path, sys.executable, "-m", "tests.servers", "cassandra") as command:
+    with typed(tmp_path, sys.executable, "-m", "verification.servers", "cassandra") as command:
         assert wait_for(lambda: any(tmp_path.rglob("data")), limit_s=APPEAR_S_MAX), "it never got as far as its data"
         assert processes_in(tmp_path)
         command.kill()
@@ -244,7 +244,7 @@ def test_a_node_that_is_starting_dies_with_a_launcher_that_is_killed(tmp_path: P
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_a_server_dies_with_its_launcher(tmp_path: Path, number: signal.Signals) -> None:
     need("redis")
-    with typed(tmp_path, sys.executable, "-m", "tests.servers", "redis") as command:
+    with typed(tmp_path, sys.executable, "-m", "verification.servers", "redis") as command:
         assert command.stdout
         assert command.stdout.readline().startswith("export REDIS_ADDR=127.0.0.1:")
         assert processes_in(tmp_path)
@@ -258,7 +258,7 @@ def test_a_server_dies_with_its_launcher(tmp_path: Path, number: signal.Signals)
 @pytest.mark.redis
 def test_a_server_dies_when_whoever_started_its_launcher_is_killed(tmp_path: Path) -> None:
     need("redis")
-    with typed(tmp_path, "sh", "-c", f"{sys.executable} -m tests.servers redis; true") as shell:
+    with typed(tmp_path, "sh", "-c", f"{sys.executable} -m verification.servers redis; true") as shell:
         assert shell.stdout
         assert shell.stdout.readline().startswith("export REDIS_ADDR=")
         assert processes_in(tmp_path)

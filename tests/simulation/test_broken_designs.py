@@ -9,22 +9,22 @@ from random import Random
 
 import pytest
 
-from tests.architecture import ROOT
-from tests.invariants import DOCUMENT, design_list, listed
-from tests.simulation.broken_designs import Broken, visit_once
-from tests.simulation.broken_rules import BROKEN, close_failed, extend_unseen, step_unseen
-from tests.simulation.oracle import START_MS
-from tests.simulation.plan import Plan
-from tests.simulation.process import Sweeper, adopting, steady_process
-from tests.simulation.spoilt import Spoilt
-from tests.simulation.virtual_loop import run_virtually
-from tests.simulation.world import KEY, World, simulate
-from travio_inventory.domain.errors import BackendUnavailable
-from travio_inventory.domain.hold import Caller, HoldRequest
-from travio_inventory.domain.trip import Journey
-from travio_inventory.store.batches import Index, Kind, Partition, RowKey
+from travio_inventory.kernel.refusals import BackendUnavailable
+from travio_inventory.protocol.batches import Index, Kind, Partition, RowKey
+from travio_inventory.protocol.rows import block_partition
+from travio_inventory.seats.hold import Caller, HoldRequest
+from travio_inventory.seats.trip import Journey
 from travio_inventory.store.memory import Change, Faults, MemoryBatches
-from travio_inventory.store.rows import block_partition
+from verification.pages.architecture import ROOT
+from verification.pages.invariants import DOCUMENT, design_list, listed
+from verification.simulation.broken_designs import Broken, visit_once
+from verification.simulation.broken_rules import BROKEN, close_failed, extend_unseen, step_unseen
+from verification.simulation.oracle import START_MS
+from verification.simulation.plan import Plan
+from verification.simulation.process import Sweeper, adopting, steady_process
+from verification.simulation.spoilt import Spoilt
+from verification.simulation.virtual_loop import run_virtually
+from verification.simulation.world import KEY, World, simulate
 
 pytestmark = pytest.mark.long
 

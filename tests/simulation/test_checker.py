@@ -6,12 +6,12 @@ from random import Random
 
 import pytest
 
-from tests.simulation import checker
-from tests.simulation.checker import violations
-from tests.simulation.exhaustive import is_explained
-from tests.simulation.history import Answer, Call, Found, History, Place, Told, Waits
-from tests.simulation.small_histories import right, tampered
-from travio_inventory.engine.ports import Cell
+from travio_inventory.seats.ports import Cell
+from verification.simulation import checker
+from verification.simulation.checker import violations
+from verification.simulation.exhaustive import is_explained
+from verification.simulation.history import Answer, Call, Found, History, Place, Told, Waits
+from verification.simulation.small_histories import right, tampered
 
 HISTORIES = 1_000
 A, B = Cell("a", 0), Cell("b", 0)

@@ -11,21 +11,33 @@ from typing import Any, TypeVar
 
 import pytest
 
-from tests.simulation.oracle import START_MS
-from tests.simulation.plan import Plan
-from tests.simulation.process import Process, adopting, steady_process
-from tests.simulation.virtual_loop import run_virtually
-from tests.simulation.world import KEY, World
-from travio_inventory.domain.errors import BackendUnavailable, HoldLimitReached, SeatContended
-from travio_inventory.domain.hold import DIGEST_CHARS, Caller, Held, Hold, HoldId, HoldRequest, HoldState, Released
-from travio_inventory.domain.trip import Journey, TripKey
-from travio_inventory.store import attempts, claims, ledger, owners, rows
-from travio_inventory.store.batches import ANY_TIME, Applied, Hint, Kind, Outcome, Partition, Row, RowKey, Rows, Write
-from travio_inventory.store.claims import Claim, Claimed, Contended, Result, Won
-from travio_inventory.store.doubts import Doubts
+from travio_inventory.kernel.refusals import BackendUnavailable
+from travio_inventory.protocol import attempts, claims, ledger, owners, rows
+from travio_inventory.protocol.batches import (
+    ANY_TIME,
+    Applied,
+    Hint,
+    Kind,
+    Outcome,
+    Partition,
+    Row,
+    RowKey,
+    Rows,
+    Write,
+)
+from travio_inventory.protocol.claims import Claim, Claimed, Contended, Result, Won
+from travio_inventory.protocol.doubts import Doubts
+from travio_inventory.protocol.owners import Owners
+from travio_inventory.protocol.rules import Rules
+from travio_inventory.seats.hold import DIGEST_CHARS, Caller, Held, Hold, HoldId, HoldRequest, HoldState, Released
+from travio_inventory.seats.refusals import HoldLimitReached, SeatContended
+from travio_inventory.seats.trip import Journey, TripKey
 from travio_inventory.store.memory import Faults, MemoryBatches
-from travio_inventory.store.owners import Owners
-from travio_inventory.store.rules import Rules
+from verification.simulation.oracle import START_MS
+from verification.simulation.plan import Plan
+from verification.simulation.process import Process, adopting, steady_process
+from verification.simulation.virtual_loop import run_virtually
+from verification.simulation.world import KEY, World
 
 T = TypeVar("T")
 

@@ -6,15 +6,15 @@ from collections.abc import Callable, Collection
 
 import pytest
 
-from tests.simulation.hard_day import hard_day
-from travio_inventory.domain.errors import BackendUnavailable
-from travio_inventory.store.ages import Ages
-from travio_inventory.store.aside import Aside
-from travio_inventory.store.batches import Index
-from travio_inventory.store.epochs import Epochs
-from travio_inventory.store.hints import minute_of
-from travio_inventory.store.minutes import OpenMinutes, Place
-from travio_inventory.store.open_trips import SlowRound
+from travio_inventory.kernel.refusals import BackendUnavailable
+from travio_inventory.protocol.ages import Ages
+from travio_inventory.protocol.aside import Aside
+from travio_inventory.protocol.batches import Index
+from travio_inventory.protocol.epochs import Epochs
+from travio_inventory.protocol.hints import minute_of
+from travio_inventory.protocol.minutes import OpenMinutes, Place
+from travio_inventory.protocol.open_trips import SlowRound
+from verification.simulation.hard_day import hard_day
 
 SEEDS_MAX = 12
 

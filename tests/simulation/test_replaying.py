@@ -5,10 +5,10 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from tests.simulation.plan import Plan
-from tests.simulation.shrinking import shrunk
-from tests.simulation.story import LINES_MAX, what_led_to
-from tests.simulation.world import simulate
+from verification.simulation.plan import Plan
+from verification.simulation.shrinking import shrunk
+from verification.simulation.story import LINES_MAX, what_led_to
+from verification.simulation.world import simulate
 
 ROOT = Path(__file__).parent.parent.parent
 TAKES_ANY = "take a cell whoever has it"
@@ -30,7 +30,7 @@ def test_a_bad_seed_is_told_with_its_command_and_ends_with_status_1() -> None:
     assert lines[-1].endswith("1 seeds with a broken promise")
     told = next(line for line in lines if line.startswith("seed 0: "))
     assert _simulation(*told.split(" ", 5)[5].replace(f"'{TAKES_ANY}'", "TAKES").split()).returncode == 1
-    assert any(line.startswith("smaller: python -m tests.simulation") for line in lines)
+    assert any(line.startswith("smaller: python -m verification.simulation") for line in lines)
     assert any("VIOLATED" in line and " I1 " in line for line in lines)
 
 
@@ -44,7 +44,7 @@ def test_the_seeds_that_catch_a_broken_design_are_looked_for_on_all_cores() -> N
 
 def _simulation(*arguments: str) -> subprocess.CompletedProcess[str]:
     words = [TAKES_ANY if argument == "TAKES" else argument for argument in arguments]
-    command = [sys.executable, "-m", "tests.simulation", *words]
+    command = [sys.executable, "-m", "verification.simulation", *words]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
@@ -72,6 +72,6 @@ def test_a_long_story_is_told_only_as_far_as_it_matters() -> None:
 
 
 def test_a_command_replays_its_plan() -> None:
-    assert Plan.drawn(3).command() == "python -m tests.simulation 3"
+    assert Plan.drawn(3).command() == "python -m verification.simulation 3"
     command = Plan(3, seats=4, with_gate=True).command("x y")
-    assert command == "python -m tests.simulation 3 --plain --seats 4 --with-gate --broken 'x y'"
+    assert command == "python -m verification.simulation 3 --plain --seats 4 --with-gate --broken 'x y'"

@@ -11,21 +11,21 @@ from random import Random
 
 import pytest
 
-from tests.simulation.oracle import START_MS
-from tests.simulation.plan import Plan
-from tests.simulation.process import steady_process
-from tests.simulation.searching import Ran, run
-from tests.simulation.story import transcript
-from tests.simulation.virtual_loop import Stalled, run_virtually
-from tests.simulation.world import KEY, simulate
-from travio_inventory.domain.events import EventType
-from travio_inventory.domain.hold import Caller, Held, Hold, Recorded, keyed_digest
-from travio_inventory.domain.trip import Journey
-from travio_inventory.engine.ports import BlockKey
-from travio_inventory.store import hints, rows
-from travio_inventory.store.batches import ABSENT, Applied, Write
-from travio_inventory.store.journal import EventJournal
+from travio_inventory.protocol import hints, rows
+from travio_inventory.protocol.batches import ABSENT, Applied, Write
+from travio_inventory.protocol.journal import EventJournal
+from travio_inventory.seats.events import EventType
+from travio_inventory.seats.hold import Caller, Held, Hold, Recorded, keyed_digest
+from travio_inventory.seats.ports import BlockKey
+from travio_inventory.seats.trip import Journey
 from travio_inventory.store.memory import MemoryBatches
+from verification.simulation.oracle import START_MS
+from verification.simulation.plan import Plan
+from verification.simulation.process import steady_process
+from verification.simulation.searching import Ran, run
+from verification.simulation.story import transcript
+from verification.simulation.virtual_loop import Stalled, run_virtually
+from verification.simulation.world import KEY, simulate
 
 pytestmark = pytest.mark.long
 

@@ -6,19 +6,19 @@ from random import Random
 
 import pytest
 
-from tests.simulation.broken_designs import rewrite, unconditionally
-from tests.simulation.plan import Plan
-from tests.simulation.process import adopting, steady_process
-from tests.simulation.virtual_loop import run_virtually
-from tests.simulation.world import World
-from travio_inventory.domain.errors import HoldNotFound, TripDefinedOtherwise
-from travio_inventory.domain.hold import Caller, Hold, HoldRequest, Released
-from travio_inventory.domain.trip import Journey, Trip
-from travio_inventory.store import rows
-from travio_inventory.store.batches import Kind
-from travio_inventory.store.definitions import Definitions
+from travio_inventory.protocol import rows
+from travio_inventory.protocol.batches import Kind
+from travio_inventory.protocol.definitions import Definitions
+from travio_inventory.protocol.transitions import Transitions
+from travio_inventory.seats.hold import Caller, Hold, HoldRequest, Released
+from travio_inventory.seats.refusals import HoldNotFound, TripDefinedOtherwise
+from travio_inventory.seats.trip import Journey, Trip
 from travio_inventory.store.memory import MemoryBatches
-from travio_inventory.store.transitions import Transitions
+from verification.simulation.broken_designs import rewrite, unconditionally
+from verification.simulation.plan import Plan
+from verification.simulation.process import adopting, steady_process
+from verification.simulation.virtual_loop import run_virtually
+from verification.simulation.world import World
 
 TRIP = World(Plan(0, seats=4, seats_per_block=4)).trip
 OTHERWISE = replace(TRIP, seats_per_block=1)

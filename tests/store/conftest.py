@@ -11,8 +11,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.servers.cassandra import DATACENTER, Cassandra
-from travio_inventory.store.batches import (
+from travio_inventory.protocol.batches import (
     Applied,
     Batches,
     Hint,
@@ -31,6 +30,7 @@ from travio_inventory.store.memory import MemoryBatches
 from travio_inventory.store.scylla import ScyllaBatches, ScyllaOptions, schema
 from travio_inventory.store.scylla.connecting import session as scylla_session
 from travio_inventory.store.sqlite import SqliteBatches
+from verification.servers.cassandra import DATACENTER, Cassandra
 
 Store: TypeAlias = Batches
 

@@ -8,10 +8,10 @@ from contextlib import suppress
 
 from cassandra.cluster import ResponseFuture
 
-from tests.servers.cassandra import DATACENTER
-from travio_inventory.store.batches import ABSENT, Kind, Partition, RowKey, StoreUnavailable, Table, Write
+from travio_inventory.protocol.batches import ABSENT, Kind, Partition, RowKey, StoreUnavailable, Table, Write
 from travio_inventory.store.scylla import ScyllaBatches, ScyllaOptions
 from travio_inventory.store.scylla.connecting import session as scylla_session
+from verification.servers.cassandra import DATACENTER
 
 KEYSPACE = "store_tests"
 PARTITIONS = [Partition(Table.BLOCKS, "affinity", f"trip-{number}", number % 3) for number in range(12)]

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from travio_inventory.store.batches import ABSENT, Kind, Row, RowKey, Write
+from travio_inventory.protocol.batches import ABSENT, Kind, Row, RowKey, Write
 
 HOLD = RowKey(Kind.HOLD, "hold-1")
 EVENT = RowKey(Kind.EVENT, "event-1")

@@ -4,7 +4,7 @@ import asyncio
 import sys
 from pathlib import Path
 
-from travio_inventory.store.batches import ABSENT, Applied, Hint, Index, Kind, Partition, RowKey, Table, Write
+from travio_inventory.protocol.batches import ABSENT, Applied, Hint, Index, Kind, Partition, RowKey, Table, Write
 from travio_inventory.store.sqlite import SqliteBatches
 
 PARTITION = Partition(Table.BLOCKS, "org", "trip")

@@ -11,9 +11,9 @@ from pathlib import Path
 from shutil import copy
 from tempfile import TemporaryDirectory
 
-from tests.engine.sale import Market, Sale, a_trip
-from travio_inventory.domain.trip import TripKey
+from travio_inventory.seats.trip import TripKey
 from travio_inventory.store.sqlite import SqliteBatches
+from verification.kit.sale import Market, Sale, a_trip
 
 VERSION_2 = Path(__file__).with_name("version_2.db")
 TRIP = replace(a_trip(seats=6, seats_per_block=2), key=TripKey("org", "t1"))

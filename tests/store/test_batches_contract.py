@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.store.conftest import Block, Store, hint, new_partition
-from travio_inventory.store.batches import (
+from travio_inventory.protocol.batches import (
     ABSENT,
     COLUMNS,
     INTEGER_COLUMNS,

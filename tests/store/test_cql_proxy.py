@@ -10,11 +10,8 @@ from uuid import uuid4
 import pytest
 from cassandra.query import BoundStatement
 
-from tests.servers.cassandra import Cassandra
-from tests.servers.cql_proxy import EVER, CqlProxy, Fault, Seen, cql_proxy
-from tests.servers.process import ServerFailedError
 from tests.store.conftest import hint, make_tables, new_partition, scylla_options, scylla_store
-from travio_inventory.store.batches import (
+from travio_inventory.protocol.batches import (
     ABSENT,
     Applied,
     Kind,
@@ -30,6 +27,9 @@ from travio_inventory.store.batches import (
 from travio_inventory.store.scylla import ScyllaBatches, ScyllaOptions
 from travio_inventory.store.scylla.connecting import session as scylla_session
 from travio_inventory.store.scylla.statements import batch_of, place_of
+from verification.servers.cassandra import Cassandra
+from verification.servers.cql_proxy import EVER, CqlProxy, Fault, Seen, cql_proxy
+from verification.servers.process import ServerFailedError
 
 TIMEOUT_MS = 700
 LATE_MS = 1_000

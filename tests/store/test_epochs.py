@@ -6,12 +6,12 @@ from dataclasses import replace
 from random import Random
 from typing import NoReturn
 
-from tests.engine.sale import Clock
-from tests.simulation.virtual_loop import run_virtually
-from travio_inventory.domain.errors import BackendUnavailable
-from travio_inventory.store.batches import Partition, RowKey, StoreUnavailable
-from travio_inventory.store.epochs import EPOCH_MS, Epochs
+from travio_inventory.kernel.refusals import BackendUnavailable
+from travio_inventory.protocol.batches import Partition, RowKey, StoreUnavailable
+from travio_inventory.protocol.epochs import EPOCH_MS, Epochs
 from travio_inventory.store.memory import Faults, MemoryBatches
+from verification.kit.sale import Clock
+from verification.simulation.virtual_loop import run_virtually
 
 ANSWER_S = 5.0
 ASKING = 100

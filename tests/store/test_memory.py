@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from tests.store.conftest import hint
-from travio_inventory.store.batches import (
+from travio_inventory.protocol.batches import (
     ABSENT,
     Applied,
     Index,

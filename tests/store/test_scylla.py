@@ -12,12 +12,8 @@ import pytest
 from cassandra import InvalidRequest, OperationTimedOut
 from cassandra.cluster import ResponseFuture, Session
 
-from tests.engine.sale import Market
-from tests.servers.cassandra import Cassandra, Node
-from tests.servers.process import free_port, wait_until
 from tests.store.conftest import hint, new_partition, scylla_store
-from travio_inventory.domain.errors import SeatTaken
-from travio_inventory.store.batches import (
+from travio_inventory.protocol.batches import (
     ABSENT,
     Applied,
     Condition,
@@ -32,9 +28,13 @@ from travio_inventory.store.batches import (
     Unknown,
     Write,
 )
+from travio_inventory.seats.refusals import SeatTaken
 from travio_inventory.store.memory import MemoryBatches
 from travio_inventory.store.scylla import Counts, ScyllaBatches, ScyllaOptions
 from travio_inventory.store.scylla.connecting import session as scylla_session
+from verification.kit.sale import Market
+from verification.servers.cassandra import Cassandra, Node
+from verification.servers.process import free_port, wait_until
 
 pytestmark = pytest.mark.scylla
 

@@ -8,7 +8,7 @@ from cassandra.connection import DefaultEndPoint
 from cassandra.policies import SimpleConvictionPolicy
 from cassandra.pool import Host
 
-from travio_inventory.store.batches import Partition, Table
+from travio_inventory.protocol.batches import Partition, Table
 from travio_inventory.store.scylla.affinity import in_order
 from travio_inventory.store.scylla.statements import place_of
 

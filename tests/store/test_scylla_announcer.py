@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 
-from travio_inventory.store.batches import StoreUnavailable
+from travio_inventory.protocol.batches import StoreUnavailable
 from travio_inventory.store.scylla.announcer import TOGETHER_MAX, WRITERS_MAX, Announcer, NotAnnounced
 from travio_inventory.store.scylla.failures import Failure
 from travio_inventory.store.scylla.statements import Statement

@@ -11,7 +11,7 @@ import pytest
 
 from tests.store.conftest import new_partition
 from tests.store.cql_cases import CASES, Case
-from travio_inventory.store.batches import ABSENT, Applied, Outcome, Partition, Refused, Rows, Table, Write
+from travio_inventory.protocol.batches import ABSENT, Applied, Outcome, Partition, Refused, Rows, Table, Write
 from travio_inventory.store.memory import MemoryBatches
 from travio_inventory.store.scylla import ScyllaOptions
 from travio_inventory.store.scylla.answers import is_applied, rows_of

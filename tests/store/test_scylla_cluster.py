@@ -9,11 +9,10 @@ from subprocess import run
 
 import pytest
 
-from tests.servers.cassandra import Cassandra
 from tests.store import coordinators
 from tests.store.conftest import make_tables, new_partition
 from tests.store.coordinators import BATCHES, Asked
-from travio_inventory.store.batches import (
+from travio_inventory.protocol.batches import (
     ABSENT,
     Applied,
     Kind,
@@ -26,6 +25,7 @@ from travio_inventory.store.batches import (
 )
 from travio_inventory.store.scylla import ScyllaBatches, ScyllaOptions
 from travio_inventory.store.scylla.connecting import session as scylla_session
+from verification.servers.cassandra import Cassandra
 
 PROCESS_S_MAX = 60
 RECOVERY_S_MAX = 10

@@ -19,7 +19,7 @@ from cassandra.cluster import NoHostAvailable
 from cassandra.connection import ConnectionShutdown
 from cassandra.protocol import OverloadedErrorMessage, SyntaxException
 
-from travio_inventory.store.batches import NotDone, StoreUnavailable, Unknown
+from travio_inventory.protocol.batches import NotDone, StoreUnavailable, Unknown
 from travio_inventory.store.scylla.failures import CAUSE_CHARS_MAX, Failure, outcome_of, unread
 
 SERIAL, QUORUM = ConsistencyLevel.LOCAL_SERIAL, ConsistencyLevel.LOCAL_QUORUM

@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 from cassandra.cluster import Session
 
-from travio_inventory.store.batches import INTEGER_COLUMNS, TEXT_COLUMNS, Table
+from travio_inventory.protocol.batches import INTEGER_COLUMNS, TEXT_COLUMNS, Table
 from travio_inventory.store.scylla import ScyllaBatches, ScyllaOptions, placement, schema
 from travio_inventory.store.scylla.connecting import session as scylla_session
 

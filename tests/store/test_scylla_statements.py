@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from travio_inventory.store.batches import ABSENT, COLUMNS, Kind, Partition, Row, RowKey, Table, Write
+from travio_inventory.protocol.batches import ABSENT, COLUMNS, Kind, Partition, Row, RowKey, Table, Write
 from travio_inventory.store.scylla.statements import KEYS_PER_READ_MAX, batch_of, place_of, reads_of
 
 PLACE = place_of(Partition(Table.BLOCKS, "org", "trip", 3))

@@ -17,7 +17,7 @@ from typing import cast
 import pytest
 
 from tests.store.endless_writer import BUCKET, PARTITION
-from travio_inventory.store.batches import (
+from travio_inventory.protocol.batches import (
     ABSENT,
     Applied,
     Hint,

@@ -11,11 +11,10 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from tests.engine.sale import Market
 from tests.store.old_database import TRIP, VERSION_2
-from travio_inventory.domain.errors import SeatUnavailable
-from travio_inventory.domain.hold import Confirmed, Held
-from travio_inventory.store.batches import COLUMNS, Kind, Partition, RowKey, Table
+from travio_inventory.protocol.batches import COLUMNS, Kind, Partition, RowKey, Table
+from travio_inventory.seats.hold import Confirmed, Held
+from travio_inventory.seats.refusals import SeatUnavailable
 from travio_inventory.store.sqlite import (
     DatabaseNotWritable,
     DatabaseTooNew,
@@ -24,6 +23,7 @@ from travio_inventory.store.sqlite import (
     UnfitDatabase,
 )
 from travio_inventory.store.sqlite.migrations import MIGRATIONS, migrate
+from verification.kit.sale import Market
 
 NOBODY = 65_534
 BLOCK_0 = Partition(Table.BLOCKS, "org", "t1", 0)

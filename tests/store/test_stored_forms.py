@@ -6,10 +6,10 @@ Where one of these tests fails, a seat that is sold, or a key that is bound, wou
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.legal_ids import legal_ids, several
-from travio_inventory.domain.errors import TakenCell
-from travio_inventory.domain.events import EventType
-from travio_inventory.domain.hold import (
+from travio_inventory.protocol import hints, rows
+from travio_inventory.protocol.batches import Hint, Index, Kind, Partition, Row, RowKey, Table
+from travio_inventory.seats.events import EventType
+from travio_inventory.seats.hold import (
     NEVER_MS,
     Caller,
     Held,
@@ -22,10 +22,10 @@ from travio_inventory.domain.hold import (
     late_id,
     parse_hold_id,
 )
-from travio_inventory.domain.trip import Journey, Seat, Segment, Trip, TripKey, read_definition
-from travio_inventory.engine.ports import BlockKey
-from travio_inventory.store import hints, rows
-from travio_inventory.store.batches import Hint, Index, Kind, Partition, Row, RowKey, Table
+from travio_inventory.seats.ports import BlockKey
+from travio_inventory.seats.refusals import TakenCell
+from travio_inventory.seats.trip import Journey, Seat, Segment, Trip, TripKey, read_definition
+from verification.kit.legal_ids import legal_ids, several
 
 TRIP = Trip(
     TripKey("org", "t1"),

@@ -11,7 +11,7 @@ from typing import TypeAlias
 import pytest
 
 from tests.store.conftest import memory_store, new_partition, scylla_store, sqlite_store
-from travio_inventory.store.batches import (
+from travio_inventory.protocol.batches import (
     ABSENT,
     ANY_TIME,
     Applied,

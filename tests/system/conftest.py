@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.service_process import ServiceProcess, serving
+from verification.kit.service_process import ServiceProcess, serving
 
 
 @pytest.fixture(scope="package")

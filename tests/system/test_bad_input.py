@@ -11,13 +11,13 @@ from google.protobuf.message import Message
 from grpclib.const import Status
 from grpclib.exceptions import GRPCError
 
-from tests.api.raw_caller import Answer, RawCaller, framed, raw_caller
-from tests.system.requests import VALID, fields_named, path_of, request
-from tests.system.service_process import ORGANIZATION, ServiceProcess
-from tests.system.trips import trip_of
 from travio_inventory.client import InvalidRequest, Trip
 from travio_inventory.client.refusals import refusal_from
 from travio_inventory.wire.inventory.v1 import GetTripRequest
+from verification.kit.raw_caller import Answer, RawCaller, framed, raw_caller
+from verification.kit.requests import VALID, fields_named, path_of, request
+from verification.kit.service_process import ORGANIZATION, ServiceProcess
+from verification.kit.trips import trip_of
 
 LEGAL = {
     Status.OK,

@@ -10,10 +10,6 @@ from typing import Any
 from grpclib.exceptions import GRPCError, StreamTerminatedError
 from h2.exceptions import StreamClosedError
 
-from tests.api.raw_caller import framed, raw_caller
-from tests.system.requests import path_of, request
-from tests.system.service_process import ORGANIZATION, ServiceProcess, eventually
-from tests.system.trips import Cell, cells, cells_by_status, ends, trip_of
 from travio_inventory.client import (
     AskAgain,
     HoldStatus,
@@ -23,6 +19,10 @@ from travio_inventory.client import (
     SeatTaken,
 )
 from travio_inventory.wire.inventory import v1 as wire
+from verification.kit.raw_caller import framed, raw_caller
+from verification.kit.requests import path_of, request
+from verification.kit.service_process import ORGANIZATION, ServiceProcess, eventually
+from verification.kit.trips import Cell, cells, cells_by_status, ends, trip_of
 
 HOLDS = 200
 CONFIRMS = 100

@@ -9,16 +9,16 @@ from uuid import uuid4
 import anyio
 import pytest
 
-from tests.servers.cassandra import Cassandra
-from tests.servers.redis import RedisServer
+from travio_inventory.app.backends import scylla
 from travio_inventory.app.service import open_inventory
-from travio_inventory.backends import scylla
-from travio_inventory.domain.errors import SeatContended, SeatHeld
-from travio_inventory.domain.hold import Caller
-from travio_inventory.domain.trip import Ends, Seat, Segment, Trip, TripKey
-from travio_inventory.engine import Inventory
-from travio_inventory.observability.metrics import Figures
+from travio_inventory.seats.hold import Caller
+from travio_inventory.seats.refusals import SeatContended, SeatHeld
+from travio_inventory.seats.trip import Ends, Seat, Segment, Trip, TripKey
+from travio_inventory.seats.use_cases import Inventory
 from travio_inventory.settings import Settings, load_settings
+from travio_inventory.telemetry.metrics import Figures
+from verification.servers.cassandra import Cassandra
+from verification.servers.redis import RedisServer
 
 CONTENDERS = 50
 JOURNEY = Ends("A", "C")

@@ -11,9 +11,6 @@ from typing import Any
 
 import pytest
 
-from tests.system.service_process import ServiceProcess, eventually
-from tests.system.shoppers import Attempt, Shopper, ask, insist
-from tests.system.trips import Cell, cells, cells_by_status, ends, trip_of
 from travio_inventory.client import (
     BookingCancelled,
     HoldEnded,
@@ -25,6 +22,9 @@ from travio_inventory.client import (
     SeatStatus,
     SeatTaken,
 )
+from verification.kit.service_process import ServiceProcess, eventually
+from verification.kit.shoppers import Attempt, Shopper, ask, insist
+from verification.kit.trips import Cell, cells, cells_by_status, ends, trip_of
 
 pytestmark = pytest.mark.long
 

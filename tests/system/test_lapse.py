@@ -6,8 +6,6 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.system.service_process import ServiceProcess
-from tests.system.trips import trip_of
 from travio_inventory.client import (
     HoldExpired,
     InventoryClient,
@@ -15,6 +13,8 @@ from travio_inventory.client import (
     SeatStatus,
     SeatTaken,
 )
+from verification.kit.service_process import ServiceProcess
+from verification.kit.trips import trip_of
 
 CLOCK_BOUND_MS = 250
 LATE_MS_MAX = 2_000

@@ -10,13 +10,13 @@ from secrets import token_hex
 
 import pytest
 
-from tests.servers.cassandra import cassandra
-from tests.servers.fixtures import need
-from tests.servers.redis import redis_server
 from tests.store.conftest import make_tables, scylla_options
-from tests.system.service_process import EndedEarly, ServiceProcess, eventually, serving
-from tests.system.trips import trip_of
 from travio_inventory.client import Refusal
+from verification.kit.service_process import EndedEarly, ServiceProcess, eventually, serving
+from verification.kit.trips import trip_of
+from verification.servers.cassandra import cassandra
+from verification.servers.fixtures import need
+from verification.servers.redis import redis_server
 
 SHOPPERS = 6
 AWAY_S = 8

@@ -19,10 +19,10 @@ from grpclib.health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpclib.reflection.v1.reflection_grpc import ServerReflectionStub
 from grpclib.reflection.v1.reflection_pb2 import ServerReflectionRequest
 
-from tests.api.raw_caller import RawCaller, framed, raw_caller
-from tests.system.requests import SERVICE, path_of
-from tests.system.service_process import ServiceProcess
 from tests.test_wire_is_generated import MESSAGES, RPCS, SEAT_STATUS
+from verification.kit.raw_caller import RawCaller, framed, raw_caller
+from verification.kit.requests import SERVICE, path_of
+from verification.kit.service_process import ServiceProcess
 
 TYPES = {
     "s": FieldDescriptorProto.TYPE_STRING,

@@ -8,11 +8,11 @@ import pytest
 from grpclib.const import Status
 from grpclib.exceptions import GRPCError
 
-from tests.system.service_process import ORGANIZATION, ServiceProcess, serving
-from tests.system.trips import cells, cells_by_status, ends, trip_of
 from travio_inventory.client import InventoryClient, Journey, SeatContended, SeatStatus, SeatTaken
-from travio_inventory.domain.errors import CONTENTION
+from travio_inventory.seats.refusals import CONTENTION
 from travio_inventory.wire.inventory import v1 as wire
+from verification.kit.service_process import ORGANIZATION, ServiceProcess, serving
+from verification.kit.trips import cells, cells_by_status, ends, trip_of
 
 CONTENDERS = 200
 SEGMENTS = 6

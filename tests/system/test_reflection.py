@@ -15,10 +15,10 @@ from grpclib.reflection.v1alpha.reflection_pb2 import ServerReflectionRequest as
 
 from tests.client.service import kinds_of
 from tests.client.test_refusals import an_example_of
-from tests.system.service_process import ServiceProcess
-from travio_inventory.api.rpc.refusals import grpc_error
-from travio_inventory.api.rpc.service import SERVICE
-from travio_inventory.domain.errors import Refusal
+from travio_inventory.api.grpc.refusals import grpc_error
+from travio_inventory.api.grpc.service import SERVICE
+from travio_inventory.kernel.refusals import Refusal
+from verification.kit.service_process import ServiceProcess
 
 
 class Explorer:

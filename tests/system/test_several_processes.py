@@ -14,20 +14,13 @@ from secrets import token_hex
 import pytest
 from grpclib.const import Status
 
-from tests.api.raw_caller import framed, raw_caller
-from tests.servers.cassandra import Cassandra
-from tests.servers.redis import RedisServer
 from tests.store.conftest import make_tables, scylla_options
-from tests.system import requests
-from tests.system.service_process import READY_SECONDS_MAX, EndedEarly, ServiceProcess, eventually, serving
-from tests.system.shoppers import Attempt, Shopper
 from tests.system.test_kill import (
     LAST_EVENT,
     every_hold_is_as_it_was_acknowledged,
     every_step_has_its_event,
     nobody_had_a_seat_that_another_had,
 )
-from tests.system.trips import cells_by_status, trip_of
 from travio_inventory.client import (
     HoldStatus,
     InventoryClient,
@@ -37,6 +30,13 @@ from travio_inventory.client import (
     SeatTaken,
     Trip,
 )
+from verification.kit import requests
+from verification.kit.raw_caller import framed, raw_caller
+from verification.kit.service_process import READY_SECONDS_MAX, EndedEarly, ServiceProcess, eventually, serving
+from verification.kit.shoppers import Attempt, Shopper
+from verification.kit.trips import cells_by_status, trip_of
+from verification.servers.cassandra import Cassandra
+from verification.servers.redis import RedisServer
 
 RIVALS = 50
 ROUNDS = 10

@@ -11,10 +11,6 @@ from grpclib.encoding.proto import ProtoStatusDetailsCodec
 from grpclib.exceptions import GRPCError
 from grpclib.metadata import decode_bin_value
 
-from tests.api.raw_caller import Answer, framed, raw_caller
-from tests.system.requests import path_of, request
-from tests.system.service_process import ORGANIZATION, EndedEarly, ServiceProcess, eventually
-from tests.system.trips import trip_of
 from travio_inventory.client import (
     AskAgain,
     BackendUnavailable,
@@ -26,6 +22,10 @@ from travio_inventory.client import (
 )
 from travio_inventory.client.refusals import refusal_from
 from travio_inventory.wire.inventory import v1 as wire
+from verification.kit.raw_caller import Answer, framed, raw_caller
+from verification.kit.requests import path_of, request
+from verification.kit.service_process import ORGANIZATION, EndedEarly, ServiceProcess, eventually
+from verification.kit.trips import trip_of
 
 IN_FLIGHT = 150
 SEATS_PER_USER = 600

@@ -3,9 +3,9 @@
 import asyncio
 from collections.abc import Callable
 
-from tests.system.service_process import ServiceProcess, eventually
-from tests.system.trips import trip_of
 from travio_inventory.client import HoldStatus, SeatStatus
+from verification.kit.service_process import ServiceProcess, eventually
+from verification.kit.trips import trip_of
 
 
 async def test_workers_alone_sweep_and_relay(processes: Callable[..., ServiceProcess]) -> None:

@@ -4,36 +4,37 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import NamedTuple, Protocol, TypeVar
 
-from travio_inventory.engine import Inventory
-from travio_inventory.engine.block_seats import BlockSeats
-from travio_inventory.engine.cancel_booking import CancelBooking
-from travio_inventory.engine.check_availability import CheckAvailability
-from travio_inventory.engine.commits import Commits
-from travio_inventory.engine.confirm_hold import ConfirmHold
-from travio_inventory.engine.edge_upkeep import EdgeUpkeep
-from travio_inventory.engine.expire_holds import ExpireHolds
-from travio_inventory.engine.extend_hold import ExtendHold
-from travio_inventory.engine.hold_seats import HoldSeats, HoldTimes
-from travio_inventory.engine.open_trip import OpenTrip
-from travio_inventory.engine.own_maps import OwnMaps
-from travio_inventory.engine.ports import Clock, Gate, Journal, Publisher, SeatMapCache, TakenSeats
-from travio_inventory.engine.read_holds import ReadHolds
-from travio_inventory.engine.read_seat_map import ReadSeatMap
-from travio_inventory.engine.relay_events import RelayEvents
-from travio_inventory.engine.release_hold import ReleaseHold
-from travio_inventory.engine.trip_catalog import TripCatalog
-from travio_inventory.engine.waitlist import Waitlist
-from travio_inventory.store.batches import Batches
-from travio_inventory.store.definitions import CELLS_PER_BATCH_MAX, Definitions
-from travio_inventory.store.journal import EventJournal
-from travio_inventory.store.lapses import LapseFinder
-from travio_inventory.store.late_events import LateEvents
-from travio_inventory.store.listings import ListingPublisher
-from travio_inventory.store.open_trips import EVERY_MS
-from travio_inventory.store.owners import Owners
-from travio_inventory.store.rules import Rules
-from travio_inventory.store.transitions import Transitions
-from travio_inventory.store.waitlists import WaitlistTable
+from travio_inventory.kernel.clock import Clock
+from travio_inventory.protocol.batches import Batches
+from travio_inventory.protocol.definitions import CELLS_PER_BATCH_MAX, Definitions
+from travio_inventory.protocol.journal import EventJournal
+from travio_inventory.protocol.lapses import LapseFinder
+from travio_inventory.protocol.late_events import LateEvents
+from travio_inventory.protocol.listings import ListingPublisher
+from travio_inventory.protocol.open_trips import EVERY_MS
+from travio_inventory.protocol.owners import Owners
+from travio_inventory.protocol.rules import Rules
+from travio_inventory.protocol.transitions import Transitions
+from travio_inventory.protocol.waitlists import WaitlistTable
+from travio_inventory.seats.ports import Gate, Journal, Publisher, SeatMapCache, TakenSeats
+from travio_inventory.seats.use_cases import Inventory
+from travio_inventory.seats.use_cases.block_seats import BlockSeats
+from travio_inventory.seats.use_cases.cancel_booking import CancelBooking
+from travio_inventory.seats.use_cases.check_availability import CheckAvailability
+from travio_inventory.seats.use_cases.commits import Commits
+from travio_inventory.seats.use_cases.confirm_hold import ConfirmHold
+from travio_inventory.seats.use_cases.edge_upkeep import EdgeUpkeep
+from travio_inventory.seats.use_cases.expire_holds import ExpireHolds
+from travio_inventory.seats.use_cases.extend_hold import ExtendHold
+from travio_inventory.seats.use_cases.hold_seats import HoldSeats, HoldTimes
+from travio_inventory.seats.use_cases.open_trip import OpenTrip
+from travio_inventory.seats.use_cases.own_maps import OwnMaps
+from travio_inventory.seats.use_cases.read_holds import ReadHolds
+from travio_inventory.seats.use_cases.read_seat_map import ReadSeatMap
+from travio_inventory.seats.use_cases.relay_events import RelayEvents
+from travio_inventory.seats.use_cases.release_hold import ReleaseHold
+from travio_inventory.seats.use_cases.trip_catalog import TripCatalog
+from travio_inventory.seats.use_cases.waitlist import Waitlist
 
 T = TypeVar("T")
 

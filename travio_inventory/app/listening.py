@@ -9,15 +9,17 @@ from contextlib import asynccontextmanager
 import anyio
 from grpclib.health.check import CheckBase
 
-from travio_inventory.addresses import Address
-from travio_inventory.api.rpc.codec import PassThroughCodec
-from travio_inventory.api.rpc.guarded import GuardedServer
-from travio_inventory.api.rpc.limits import ServerLimits
-from travio_inventory.api.rpc.refusals import TOLD, SerializedDetails
-from travio_inventory.api.rpc.service import SERVICE, services
-from travio_inventory.app.clock import SystemClock
-from travio_inventory.backends import StartFailed
-from travio_inventory.engine import Inventory
+from travio_inventory.api.grpc.refusals import SerializedDetails, grpc_error, too_large
+from travio_inventory.api.grpc.service import SERVICE, services
+from travio_inventory.app.backends import StartFailed
+from travio_inventory.grpc_server.codec import PassThroughCodec
+from travio_inventory.grpc_server.guarded import GuardedServer
+from travio_inventory.grpc_server.limits import ServerLimits
+from travio_inventory.grpc_server.shared import Told
+from travio_inventory.kernel.addresses import Address
+from travio_inventory.kernel.clock import SystemClock
+from travio_inventory.kernel.refusals import BackendUnavailable, Overloaded
+from travio_inventory.seats.use_cases import Inventory
 from travio_inventory.settings import Settings
 
 ADMIN_METHODS = ("InitializeTripInventory", "UpdateInventory")
@@ -29,6 +31,12 @@ MESSAGE_READ_SECONDS_MAX = 10
 WRITE_STALLED_SECONDS_MAX = 30
 LINGER_SECONDS_MAX = 1
 EVERY_ADDRESS = "::"
+TOLD = Told(
+    crowded=lambda: grpc_error(Overloaded()),
+    stopping=lambda: grpc_error(BackendUnavailable("the service is stopping")),
+    too_large=too_large,
+)
+"""What the server itself refuses, with our reasons."""
 
 
 @asynccontextmanager

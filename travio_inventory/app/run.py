@@ -8,13 +8,13 @@ from contextlib import AbstractAsyncContextManager, ExitStack
 
 import anyio
 
-from travio_inventory.addresses import Address
+from travio_inventory.app.backends import StartFailed
 from travio_inventory.app.service import App, running, working
-from travio_inventory.backends import StartFailed
-from travio_inventory.observability.logs import set_up_logs
-from travio_inventory.observability.notify import READY, notify
-from travio_inventory.observability.watched import log_figures
+from travio_inventory.kernel.addresses import Address
 from travio_inventory.settings import Settings, shadowed
+from travio_inventory.telemetry.logs import set_up_logs
+from travio_inventory.telemetry.notify import READY, notify
+from travio_inventory.telemetry.watched import log_figures
 
 log = logging.getLogger(__name__)
 

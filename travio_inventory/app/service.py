@@ -12,19 +12,19 @@ import anyio
 from grpclib.health.check import ServiceStatus
 
 from travio_inventory.app.assemble import InventoryRules, Ports, assemble
-from travio_inventory.app.clock import SystemClock
+from travio_inventory.app.backends import OwnCertificate, StartFailed, open_batches, open_edge
 from travio_inventory.app.listening import listening
-from travio_inventory.backends import OwnCertificate, StartFailed, open_batches, open_edge
-from travio_inventory.broker.in_process import InProcess
-from travio_inventory.broker.json_lines import JsonLines
-from travio_inventory.engine import Inventory
-from travio_inventory.engine.hold_seats import HoldTimes
-from travio_inventory.engine.ports import Publisher
-from travio_inventory.observability.metrics import Figures
-from travio_inventory.observability.watched import CallWatch, report
+from travio_inventory.app.workers import Job, Supervision, worker_jobs
+from travio_inventory.events.sinks.in_process import InProcess
+from travio_inventory.events.sinks.json_lines import JsonLines
+from travio_inventory.kernel.clock import SystemClock
+from travio_inventory.protocol.rules import Rules
+from travio_inventory.seats.ports import Publisher
+from travio_inventory.seats.use_cases import Inventory
+from travio_inventory.seats.use_cases.hold_seats import HoldTimes
 from travio_inventory.settings import Settings
-from travio_inventory.store.rules import Rules
-from travio_inventory.workers import Job, Supervision, worker_jobs
+from travio_inventory.telemetry.metrics import Figures
+from travio_inventory.telemetry.watched import CallWatch, report
 
 log = logging.getLogger(__name__)
 

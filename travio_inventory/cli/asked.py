@@ -6,7 +6,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from travio_inventory.domain.trip import Journey
+from travio_inventory.seats.trip import Journey
 
 _SEGMENTS = re.compile(r"(\d{1,3})(?:-(\d{1,3}))?", re.ASCII)
 

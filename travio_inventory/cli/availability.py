@@ -12,7 +12,7 @@ from travio_inventory.cli.reach import HERE, Reach, ask
 from travio_inventory.cli.screen import Screen
 from travio_inventory.client.answers import Availability, AvailabilityQuestion
 from travio_inventory.client.client import InventoryClient
-from travio_inventory.domain import limits
+from travio_inventory.kernel import limits
 
 
 def availability(

@@ -107,20 +107,18 @@ COMMANDS = (
     Command("completion", "completion:completion", "Print a script that completes words in a shell.", "bash"),
     Command(
         "bench hot-seat",
-        "bench.commands:bench_hot_seat",
+        "bench:bench_hot_seat",
         "Many ask for one seat at once; exactly one may win.",
         "--workers 50 --seat seat-A1",
     ),
-    Command("bench refusals", "bench.commands:bench_refusals", "How fast a no to a taken seat is."),
-    Command("bench holds", "bench.commands:bench_holds", "How fast free seats are held, durably."),
-    Command("bench map", "bench.commands:bench_map", "How fast a train's seat map is read."),
-    Command("bench claims", "bench.commands:bench_claims", "How fast the scylla store is beside its bare driver."),
-    Command(
-        "bench browsing", "bench.commands:bench_browsing", "How fast maps are while seats are sold.", "--seats 500"
-    ),
-    Command("bench noop", "bench.commands:bench_noop", "How fast a call is that has nothing to do."),
-    Command("bench open", "bench.commands:bench_open", "How long it takes to open a train for sale."),
-    Command("bench start", "bench.commands:bench_start", "How long the service takes to its first answer."),
+    Command("bench refusals", "bench:bench_refusals", "How fast a no to a taken seat is."),
+    Command("bench holds", "bench:bench_holds", "How fast free seats are held, durably."),
+    Command("bench map", "bench:bench_map", "How fast a train's seat map is read."),
+    Command("bench claims", "bench:bench_claims", "How fast the scylla store is beside its bare driver."),
+    Command("bench browsing", "bench:bench_browsing", "How fast maps are while seats are sold.", "--seats 500"),
+    Command("bench noop", "bench:bench_noop", "How fast a call is that has nothing to do."),
+    Command("bench open", "bench:bench_open", "How long it takes to open a train for sale."),
+    Command("bench start", "bench:bench_start", "How long the service takes to its first answer."),
 )
 
 

@@ -10,14 +10,14 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from travio_inventory.bench import hot_seat
+from travio_inventory.bench.calls import Contest, Outcome
+from travio_inventory.bench.lean_channel import Lines
+from travio_inventory.bench.measuring import lines_for
+from travio_inventory.bench.own_server import OwnServer, ServerFailed, free_port
+from travio_inventory.bench.report import Board
 from travio_inventory.cli import examples
-from travio_inventory.cli.bench import hot_seat
-from travio_inventory.cli.bench.calls import Contest, Outcome
-from travio_inventory.cli.bench.commands import ROUND_COLUMNS, show_round
-from travio_inventory.cli.bench.lean_channel import Lines
-from travio_inventory.cli.bench.measuring import lines_for
-from travio_inventory.cli.bench.own_server import OwnServer, ServerFailed, free_port
-from travio_inventory.cli.bench.report import Board
+from travio_inventory.cli.bench import ROUND_COLUMNS, show_round
 from travio_inventory.cli.commands import NAME, PACKAGE
 from travio_inventory.cli.exits import Exit, Failure, failure_of
 from travio_inventory.cli.reach import PORT_DEFAULT, fail
@@ -25,8 +25,8 @@ from travio_inventory.cli.screen import Screen
 from travio_inventory.cli.trip_files import TripFileError, parse_trip, read_trip
 from travio_inventory.cli.trips import show_drawing
 from travio_inventory.client.client import InventoryClient
-from travio_inventory.domain.errors import Refusal
-from travio_inventory.domain.trip import Trip
+from travio_inventory.kernel.refusals import Refusal
+from travio_inventory.seats.trip import Trip
 
 EXAMPLE = "coach"
 SEAT = "seat-A1"

@@ -7,7 +7,7 @@ from grpclib.const import Status
 
 from travio_inventory.client.refusals import ClientError
 from travio_inventory.client.unreachable import NoService, NoTls
-from travio_inventory.domain.errors import AskAgain, FinalNo, Refusal, WrongRequest
+from travio_inventory.kernel.refusals import AskAgain, FinalNo, Refusal, WrongRequest
 
 
 class Exit(IntEnum):

@@ -10,13 +10,13 @@ from typing import Annotated
 
 from cyclopts import Group, Parameter, Token
 
-from travio_inventory.addresses import Address, parse_address
 from travio_inventory.cli.exits import Exit, Failure, failure_of, failure_of_error, not_reached
 from travio_inventory.cli.screen import Screen, printable
 from travio_inventory.client.client import ORGANIZATION_DEFAULT, InventoryClient
 from travio_inventory.client.refusals import ClientError
 from travio_inventory.client.unreachable import NoService, NoTls
-from travio_inventory.domain.errors import OutcomeUnknown, Refusal
+from travio_inventory.kernel.addresses import Address, parse_address
+from travio_inventory.kernel.refusals import OutcomeUnknown, Refusal
 
 PORT_DEFAULT = 9083
 SWITCHES = {"on": True, "1": True, "true": True, "yes": True, "off": False, "0": False, "false": False, "no": False}

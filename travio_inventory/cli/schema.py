@@ -7,7 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from travio_inventory.backends import StartFailed
+from travio_inventory.app.backends import StartFailed
 from travio_inventory.cli.exits import Exit
 from travio_inventory.cli.server import settings_or_none
 from travio_inventory.settings import Settings
@@ -33,7 +33,7 @@ def check_schema() -> Exit:
 
 def _told(work: Callable[[ModuleType, Settings], int], end: str = "") -> Exit:
     """Do the work, which gives the version of the schema, and say what came of it."""
-    from travio_inventory.backends import scylla  # noqa: PLC0415 - the driver is slow to import
+    from travio_inventory.app.backends import scylla  # noqa: PLC0415 - the driver is slow to import
 
     settings = settings_or_none()
     if settings is None:

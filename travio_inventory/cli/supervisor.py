@@ -14,11 +14,11 @@ from pathlib import Path
 import anyio
 from anyio.abc import Process, TaskGroup, UNIXDatagramSocket
 
-from travio_inventory.addresses import Address
 from travio_inventory.app.listening import EVERY_ADDRESS
-from travio_inventory.observability.logs import set_up_logs
-from travio_inventory.observability.notify import ADDRESS_VARIABLE, READY, STOPPING, notify
+from travio_inventory.kernel.addresses import Address
 from travio_inventory.settings import Settings
+from travio_inventory.telemetry.logs import set_up_logs
+from travio_inventory.telemetry.notify import ADDRESS_VARIABLE, READY, STOPPING, notify
 
 log = logging.getLogger(__name__)
 
@@ -114,7 +114,7 @@ async def _until_told(supervisor: "Supervisor") -> int:
 class Supervisor:
     """Keeps one process of `command` running for each environment; close it in the end.
 
-    A process is ready when it has said so at NOTIFY_SOCKET (`observability/notify`), and is to stop, within
+    A process is ready when it has said so at NOTIFY_SOCKET (`telemetry/notify`), and is to stop, within
     `stop_seconds_max`, when its standard input ends.
     """
 

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from travio_inventory.client.client import ORGANIZATION_DEFAULT
-from travio_inventory.domain.errors import InvalidTrip
-from travio_inventory.domain.trip import ALL_IN_ONE_BLOCK, OUR_CHOICE, Seat, Segment, Trip, TripKey
+from travio_inventory.seats.refusals import InvalidTrip
+from travio_inventory.seats.trip import ALL_IN_ONE_BLOCK, OUR_CHOICE, Seat, Segment, Trip, TripKey
 
 FILE_BYTES_MAX = 1_000_000
 ALL_SEATS = "all"

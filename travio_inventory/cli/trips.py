@@ -19,7 +19,7 @@ from travio_inventory.cli.trip_files import TripFileError, read_trip
 from travio_inventory.client.answers import SeatMap
 from travio_inventory.client.client import InventoryClient
 from travio_inventory.client.messages import moment_or_none
-from travio_inventory.domain.trip import Trip
+from travio_inventory.seats.trip import Trip
 
 LOOKS = {"AVAILABLE": Look.FREE, "HELD": Look.HELD, "BOOKED": Look.BOOKED, "BLOCKED": Look.BLOCKED}
 

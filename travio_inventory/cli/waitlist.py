@@ -10,7 +10,7 @@ from travio_inventory.cli.exits import Exit
 from travio_inventory.cli.reach import HERE, Reach, ask
 from travio_inventory.cli.screen import Screen
 from travio_inventory.client.client import InventoryClient
-from travio_inventory.domain import limits
+from travio_inventory.kernel import limits
 
 SeatClass = Annotated[str, Parameter(name="--class", help="The class waited for; empty is any.")]
 

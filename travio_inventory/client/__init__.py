@@ -17,27 +17,32 @@ from travio_inventory.client.client import InventoryClient
 from travio_inventory.client.holds import Hold, HoldAttempt
 from travio_inventory.client.refusals import ClientError
 from travio_inventory.client.unreachable import NoService, NoTls
-from travio_inventory.domain.errors import (
+from travio_inventory.kernel.refusals import (
     AskAgain,
     BackendUnavailable,
+    FinalNo,
+    IdempotencyKeyReused,
+    InvalidRequest,
+    OutcomeUnknown,
+    Overloaded,
+    Refusal,
+    Violation,
+    WrongRequest,
+)
+from travio_inventory.seats.hold import Passenger
+from travio_inventory.seats.refusals import (
     BookingCancelled,
     ExtensionTooLong,
-    FinalNo,
     HoldConfirmed,
     HoldEnded,
     HoldExpired,
     HoldLimitReached,
     HoldNotFound,
     HoldReleased,
-    IdempotencyKeyReused,
     InvalidJourney,
-    InvalidRequest,
     InvalidSeats,
     InvalidTrip,
     NotOnWaitlist,
-    OutcomeUnknown,
-    Overloaded,
-    Refusal,
     SeatContended,
     SeatHeld,
     SeatTaken,
@@ -46,11 +51,8 @@ from travio_inventory.domain.errors import (
     TripDefinedOtherwise,
     TripNotFound,
     TripOpening,
-    Violation,
-    WrongRequest,
 )
-from travio_inventory.domain.hold import Passenger
-from travio_inventory.domain.trip import Journey, Seat, Segment, Trip, TripKey
+from travio_inventory.seats.trip import Journey, Seat, Segment, Trip, TripKey
 from travio_inventory.wire.inventory.v1 import HoldStatus, SeatStatus
 
 __all__ = [

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from travio_inventory.domain.hold import Passenger
-from travio_inventory.domain.trip import Journey, Seat
+from travio_inventory.seats.hold import Passenger
+from travio_inventory.seats.trip import Journey, Seat
 from travio_inventory.wire.inventory.v1 import HoldStatus, SeatStatus
 
 

@@ -20,7 +20,7 @@ from travio_inventory.client.client import (
     InventoryClient,
 )
 from travio_inventory.client.holds import Hold, HoldAttempt
-from travio_inventory.domain.hold import Passenger
+from travio_inventory.seats.hold import Passenger
 
 _P = ParamSpec("_P")
 _Answer = TypeVar("_Answer")

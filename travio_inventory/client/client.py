@@ -22,8 +22,8 @@ from travio_inventory.client.answers import (
 from travio_inventory.client.connection import Connection
 from travio_inventory.client.holds import HoldAttempt, HoldSteps
 from travio_inventory.client.refusals import ClientError
-from travio_inventory.domain.hold import Caller, Passenger
-from travio_inventory.domain.trip import Journey, Trip
+from travio_inventory.seats.hold import Caller, Passenger
+from travio_inventory.seats.trip import Journey, Trip
 from travio_inventory.wire.inventory import v1 as wire
 
 TARGET_DEFAULT = "localhost:9083"

@@ -20,11 +20,11 @@ from grpclib.const import Cardinality, Status
 from grpclib.protocol import H2Protocol
 from h2.settings import SettingCodes
 
-from travio_inventory.addresses import parse_address
 from travio_inventory.client.refusals import FAILURES, ClientError, refusal_from
 from travio_inventory.client.retries import Retries
 from travio_inventory.client.unreachable import unreachable
-from travio_inventory.domain.errors import OutcomeUnknown
+from travio_inventory.kernel.addresses import parse_address
+from travio_inventory.kernel.refusals import OutcomeUnknown
 from travio_inventory.wire.inventory.v1 import InventoryServiceStub
 
 PORT_DEFAULT = 9083

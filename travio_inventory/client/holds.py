@@ -14,8 +14,9 @@ from travio_inventory.client import messages
 from travio_inventory.client.answers import Booking
 from travio_inventory.client.connection import Connection
 from travio_inventory.client.refusals import legacy_refusal
-from travio_inventory.domain.errors import BY_STORE, FinalNo, OutcomeUnknown, SeatTaken, WrongRequest
-from travio_inventory.domain.hold import Caller, Passenger
+from travio_inventory.kernel.refusals import FinalNo, OutcomeUnknown, WrongRequest
+from travio_inventory.seats.hold import Caller, Passenger
+from travio_inventory.seats.refusals import BY_STORE, SeatTaken
 from travio_inventory.wire.inventory import v1 as wire
 
 log = logging.getLogger(__name__)

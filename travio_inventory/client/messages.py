@@ -13,8 +13,8 @@ from travio_inventory.client.answers import (
     Ticket,
     WaitlistEntry,
 )
-from travio_inventory.domain.hold import Passenger
-from travio_inventory.domain.trip import Journey, Seat, Segment, Trip, TripKey
+from travio_inventory.seats.hold import Passenger
+from travio_inventory.seats.trip import Journey, Seat, Segment, Trip, TripKey
 from travio_inventory.wire.inventory import v1 as wire
 
 

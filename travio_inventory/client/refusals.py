@@ -13,25 +13,27 @@ from grpclib.exceptions import GRPCError, StreamTerminatedError
 from h2.errors import ErrorCodes
 from h2.exceptions import ProtocolError
 
-from travio_inventory.domain.errors import (
-    BY_STORE,
+from travio_inventory.kernel.ids import split_ids
+from travio_inventory.kernel.refusals import (
     AskAgain,
     BackendUnavailable,
-    Decided,
-    ExtensionTooLong,
-    HoldEnded,
-    HoldLimitReached,
     InvalidRequest,
     OutcomeUnknown,
     Overloaded,
     Refusal,
+    Violation,
+)
+from travio_inventory.seats.refusals import (
+    BY_STORE,
+    Decided,
+    ExtensionTooLong,
+    HoldEnded,
+    HoldLimitReached,
     SeatContended,
     SeatHeld,
     SeatUnavailable,
     TakenCell,
-    Violation,
 )
-from travio_inventory.domain.ids import split_ids
 
 DOMAIN = "inventory.travio"
 RETRY_AFTER_LOST_MS = 50

@@ -9,14 +9,8 @@ from typing import TypeVar
 import anyio
 
 from travio_inventory.client.refusals import ClientError
-from travio_inventory.domain.errors import (
-    AskAgain,
-    BackendUnavailable,
-    OutcomeUnknown,
-    Overloaded,
-    SeatContended,
-    TripOpening,
-)
+from travio_inventory.kernel.refusals import AskAgain, BackendUnavailable, OutcomeUnknown, Overloaded
+from travio_inventory.seats.refusals import SeatContended, TripOpening
 
 BACKOFF_S = 0.05
 BACKOFF_S_MAX = 2.0

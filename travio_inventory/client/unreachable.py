@@ -7,9 +7,9 @@ from socket import gaierror
 
 from grpclib.const import Status
 
-from travio_inventory.addresses import Address
 from travio_inventory.client.refusals import RETRY_AFTER_LOST_MS, ClientError
-from travio_inventory.domain.errors import BackendUnavailable
+from travio_inventory.kernel.addresses import Address
+from travio_inventory.kernel.refusals import BackendUnavailable
 
 
 class NoService(BackendUnavailable):

@@ -2,8 +2,8 @@
 
 from collections.abc import Collection, Mapping, Sequence
 
-from travio_inventory.domain.trip import TripKey
-from travio_inventory.engine.ports import Attempt, BlockKey, Cell, GateAnswer, Lease, Occupancy, Passed
+from travio_inventory.seats.ports import Attempt, BlockKey, Cell, GateAnswer, Lease, Occupancy, Passed
+from travio_inventory.seats.trip import TripKey
 
 
 class AbsentGate:

@@ -27,7 +27,7 @@ from travio_inventory.edge.invalidations import Invalidations
 from travio_inventory.edge.line import Line, RedisAway, Reply, connect
 from travio_inventory.edge.redis_options import Cluster, HostPort, RedisOptions, Sentinels, Standalone
 from travio_inventory.edge.scripts import Script, Word, packed
-from travio_inventory.observability.logs import Sparingly
+from travio_inventory.kernel.sparingly import Sparingly
 
 SLOTS = 16_384
 LOOK_EVERY_S = 10.0

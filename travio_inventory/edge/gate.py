@@ -9,7 +9,7 @@ from travio_inventory.edge.connection import Redis
 from travio_inventory.edge.keys import ended_key, known_key, lock_keys, taken_keys, word
 from travio_inventory.edge.line import RedisAway
 from travio_inventory.edge.occupancies import KNOWN_MS, told
-from travio_inventory.engine.ports import Attempt, BlockKey, Cell, GateAnswer, Locked, Occupancy, Passed
+from travio_inventory.seats.ports import Attempt, BlockKey, Cell, GateAnswer, Locked, Occupancy, Passed
 
 _LOCKED = 1
 """What `enter.lua` answers first of cells that others lock, rather than have."""

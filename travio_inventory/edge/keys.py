@@ -5,8 +5,8 @@ from functools import lru_cache
 from typing import Final
 from urllib.parse import quote
 
-from travio_inventory.domain.trip import TripKey
-from travio_inventory.engine.ports import BlockKey, Cell
+from travio_inventory.seats.ports import BlockKey, Cell
+from travio_inventory.seats.trip import TripKey
 
 INVALIDATIONS: Final = b"travio:invalidations"
 """The channel on which the hashes of trips are named that have changed."""

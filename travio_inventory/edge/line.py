@@ -13,7 +13,7 @@ from redis.exceptions import NoPermissionError, ReadOnlyError, RedisError, Respo
 from travio_inventory.edge.breaker import Breaker
 from travio_inventory.edge.redis_options import RIGHTS, RedisOptions
 from travio_inventory.edge.scripts import packed
-from travio_inventory.observability.outages import Outages
+from travio_inventory.telemetry.outages import Outages
 
 Reply: TypeAlias = Any
 """int, bytes, None, or a list of replies: each script says which."""

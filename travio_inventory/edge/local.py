@@ -7,9 +7,8 @@ from math import inf
 from types import MappingProxyType
 from typing import Generic, NamedTuple, TypeVar
 
-from travio_inventory.domain.trip import TripKey
 from travio_inventory.edge.occupancies import KNOWN_MS, is_own, lasts_ms, replaces, told
-from travio_inventory.engine.ports import (
+from travio_inventory.seats.ports import (
     Attempt,
     BlockKey,
     Cell,
@@ -19,6 +18,7 @@ from travio_inventory.engine.ports import (
     Occupancy,
     Passed,
 )
+from travio_inventory.seats.trip import TripKey
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Final
 
-from travio_inventory.domain.errors import TakenCell
-from travio_inventory.engine.ports import Attempt, Cell, Occupancy, Taken
+from travio_inventory.seats.ports import Attempt, Cell, Occupancy, Taken
+from travio_inventory.seats.refusals import TakenCell
 
 KNOWN_MS: Final = 30_000
 """For so long a claimant with a key that was let in passes again: longer than a caller of one attempt waits."""

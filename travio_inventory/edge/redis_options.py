@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TypeAlias
 
-from travio_inventory.addresses import parse_address
+from travio_inventory.kernel.addresses import parse_address
 
 HostPort: TypeAlias = tuple[str, int]
 

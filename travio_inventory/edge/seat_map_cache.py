@@ -7,12 +7,12 @@ from secrets import token_hex
 from types import MappingProxyType
 from typing import NamedTuple
 
-from travio_inventory.domain.trip import TripKey
 from travio_inventory.edge import scripts
 from travio_inventory.edge.connection import Redis
 from travio_inventory.edge.keys import INVALIDATIONS, map_key
 from travio_inventory.edge.line import RedisAway, Reply
-from travio_inventory.engine.ports import Lease
+from travio_inventory.seats.ports import Lease
+from travio_inventory.seats.trip import TripKey
 
 BLOCKS_PER_SCRIPT_MAX = 500
 """Redis does nothing else while a script runs; and Lua cannot spread more than some 8,000 values."""

@@ -3,7 +3,7 @@
 import re
 from typing import Final, NamedTuple
 
-from travio_inventory.addresses import parse_address
+from travio_inventory.kernel.addresses import parse_address
 
 FORMS: Final = "host,host or host:port,host:port"
 PORT_DEFAULT: Final = 9042

@@ -8,7 +8,7 @@ from enum import Enum, auto
 from random import Random
 from typing import Self, TypeAlias
 
-from travio_inventory.store.batches import (
+from travio_inventory.protocol.batches import (
     ABSENT,
     ANY_TIME,
     TOO_OLD,

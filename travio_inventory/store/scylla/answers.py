@@ -7,7 +7,7 @@ So `[applied]` is read from the first row, and everything else is found by its k
 
 from typing import cast
 
-from travio_inventory.store.batches import COLUMNS, Kind, Row, RowKey, Rows
+from travio_inventory.protocol.batches import COLUMNS, Kind, Row, RowKey, Rows
 from travio_inventory.store.scylla.connecting import Answer
 
 _COLUMNS = frozenset(COLUMNS)

@@ -12,7 +12,7 @@ from cassandra.cluster import Session
 from cassandra.query import BatchStatement, BatchType, BoundStatement, PreparedStatement
 from cassandra.query import Statement as DriverStatement
 
-from travio_inventory.store.batches import (
+from travio_inventory.protocol.batches import (
     ABSENT,
     ANY_TIME,
     TOO_OLD,

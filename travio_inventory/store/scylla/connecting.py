@@ -13,8 +13,8 @@ from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, S
 from cassandra.policies import ConstantReconnectionPolicy, FallthroughRetryPolicy
 from cassandra.query import tuple_factory
 
-from travio_inventory.domain.limits import SEGMENTS_MAX
-from travio_inventory.store.batches import ROWS_AT_ONCE_MAX, StoreUnavailable
+from travio_inventory.kernel.limits import SEGMENTS_MAX
+from travio_inventory.protocol.batches import ROWS_AT_ONCE_MAX, StoreUnavailable
 from travio_inventory.store.scylla.affinity import SameOrderPolicy
 from travio_inventory.store.scylla.failures import cause
 

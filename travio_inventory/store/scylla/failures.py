@@ -7,7 +7,7 @@ from cassandra import ConsistencyLevel, RateLimitReached, RequestValidationExcep
 from cassandra.cluster import NoHostAvailable
 from cassandra.protocol import PreparedQueryNotFound, SyntaxException
 
-from travio_inventory.store.batches import NotDone, StoreUnavailable, Unknown
+from travio_inventory.protocol.batches import NotDone, StoreUnavailable, Unknown
 
 CAUSE_CHARS_MAX = 300
 _WRONG = (RequestValidationException, SyntaxException, UnsupportedOperation)

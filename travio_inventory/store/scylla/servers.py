@@ -9,7 +9,7 @@ from cassandra.cluster import Cluster
 from cassandra.policies import HostDistance, HostStateListener
 from cassandra.pool import Host
 
-from travio_inventory.observability.outages import Outages
+from travio_inventory.telemetry.outages import Outages
 
 LOOK_EVERY_S = 1.0
 

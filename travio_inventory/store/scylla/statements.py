@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
-from travio_inventory.store.batches import (
+from travio_inventory.protocol.batches import (
     ABSENT,
     COLUMNS,
     INTEGER_COLUMNS,

@@ -15,7 +15,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
 
-from travio_inventory.store.batches import (
+from travio_inventory.protocol.batches import (
     ANY_TIME,
     TOO_OLD,
     Hint,

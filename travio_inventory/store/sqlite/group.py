@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from travio_inventory.store.batches import ABSENT, Applied, Hint, Outcome, Refused, Row, Rows, Write, split
+from travio_inventory.protocol.batches import ABSENT, Applied, Hint, Outcome, Refused, Row, Rows, Write, split
 from travio_inventory.store.sqlite.statements import (
     EXISTS,
     INSERT_HINT,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from travio_inventory.store.batches import INTEGER_COLUMNS, TEXT_COLUMNS
+from travio_inventory.protocol.batches import INTEGER_COLUMNS, TEXT_COLUMNS
 
 VERSION_BEFORE_MIGRATIONS = 1
 """Written by a release whose tables are not those that the first migration makes."""

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from travio_inventory.store.batches import StoreUnavailable
+from travio_inventory.protocol.batches import StoreUnavailable
 from travio_inventory.store.sqlite.database import open_reader
 
 RECORDS_AT_ONCE = 256

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
-from travio_inventory.store.batches import COLUMNS, Kind, Partition, Row, RowKey
+from travio_inventory.protocol.batches import COLUMNS, Kind, Partition, Row, RowKey
 from travio_inventory.store.sqlite.database import STATEMENTS_CACHED
 
 _COLUMNS_KNOWN = frozenset(COLUMNS)

@@ -1,0 +1,204 @@
+"""Sweeper and relay: round after round, whatever the rounds do."""
+
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
+from itertools import pairwise
+from random import Random
+from typing import Any
+
+import anyio
+import anyio.lowlevel
+import pytest
+
+from travio_inventory.app.workers.pace import BACKOFF_MS_MAX, Pace
+from travio_inventory.app.workers.relay import Relay
+from travio_inventory.app.workers.sweeper import Sweeper
+from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown
+from travio_inventory.seats.ports import BlockKey, PublishFailed
+from travio_inventory.seats.trip import TripKey
+from travio_inventory.seats.use_cases.expire_holds import Swept
+from verification.simulation.virtual_loop import run_virtually
+
+INTERVAL_MS = 10
+BLOCK, OTHER_BLOCK = BlockKey(TripKey("acme", "t1"), 0), BlockKey(TripKey("acme", "t1"), 1)
+
+
+class Rounds:
+    """A use case that gives or raises what it is told to, then `last` for ever, and counts its calls."""
+
+    def __init__(self, *first: object, last: object) -> None:
+        self._first = list(first)
+        self._last = last
+        self.calls = 0
+        self._called = anyio.Event()
+
+    async def __call__(self) -> Any:  # noqa: ANN401 - stands for use cases of several types
+        self.calls += 1
+        self._called.set()
+        self._called = anyio.Event()
+        await anyio.lowlevel.checkpoint()
+        told = self._first.pop(0) if self._first else self._last
+        if isinstance(told, Exception):
+            raise told
+        return told
+
+    async def reached(self, calls: int) -> None:
+        """Return once it was called so often."""
+        while self.calls < calls:
+            await self._called.wait()
+
+
+def sweeper(rounds: Rounds) -> Sweeper:
+    return Sweeper(rounds, interval_ms=INTERVAL_MS, jitter=Random(1))
+
+
+def relay(rounds: Rounds) -> Relay:
+    return Relay(rounds, interval_ms=INTERVAL_MS, jitter=Random(1))
+
+
+async def while_running(work: Callable[[], Coroutine[Any, Any, None]], until: Callable[[], Awaitable[None]]) -> None:
+    """Run the worker until then, ten seconds at most, and cancel it: it must stop at once."""
+    with anyio.fail_after(10):
+        async with anyio.create_task_group() as running:
+            running.start_soon(work)
+            await until()
+            running.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize(("worker", "result"), [(sweeper, Swept(0, {})), (relay, 3)])
+async def test_rounds_follow_each_other(worker: Callable[[Rounds], Any], result: object) -> None:
+    rounds = Rounds(last=result)
+    await while_running(worker(rounds).run, lambda: rounds.reached(5))
+
+
+@pytest.mark.parametrize(
+    ("worker", "error"),
+    [
+        (sweeper, BackendUnavailable()),
+        (sweeper, ZeroDivisionError("bug")),
+        (relay, BackendUnavailable()),
+        (relay, PublishFailed("full disk")),
+        (relay, ZeroDivisionError("bug")),
+    ],
+)
+async def test_no_error_ends_a_worker_and_each_kind_is_logged_once(
+    worker: Callable[[Rounds], Any], error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    rounds = Rounds(error, error, last=Swept(0, {}))
+    await while_running(worker(rounds).run, lambda: rounds.reached(4))
+    assert len(caplog.records) == 1
+    assert type(error).__name__ in caplog.text
+
+
+async def test_a_worker_that_waits_stops_at_once_when_cancelled() -> None:
+    rounds = Rounds(last=Swept(0, {}))
+    slow = Sweeper(rounds, interval_ms=3_600_000, jitter=Random(1))
+    await while_running(slow.run, lambda: rounds.reached(1))
+    assert rounds.calls == 1
+
+
+async def test_a_worker_in_the_middle_of_a_round_stops_at_once_when_cancelled() -> None:
+    begun = anyio.Event()
+
+    async def never_ends() -> int:
+        begun.set()
+        await anyio.sleep_forever()
+        return 0
+
+    await while_running(Relay(never_ends, interval_ms=INTERVAL_MS, jitter=Random(1)).run, begun.wait)
+
+
+async def test_each_block_that_fails_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    failures: dict[BlockKey, Exception] = {BLOCK: OutcomeUnknown(), OTHER_BLOCK: ZeroDivisionError("bug")}
+    rounds = Rounds(last=Swept(3, failures))
+    await while_running(sweeper(rounds).run, lambda: rounds.reached(5))
+    assert [(record.levelno, record.exc_info is not None) for record in caplog.records] == [
+        (logging.WARNING, False),
+        (logging.WARNING, True),
+    ]
+
+
+async def test_a_store_that_is_away_is_asked_less_and_less_often() -> None:
+    failing, well = Rounds(last=BackendUnavailable()), Rounds(last=Swept(0, {}))
+    all_blocks_fail = Rounds(last=Swept(1, {BLOCK: BackendUnavailable()}))
+    one_block_fails = Rounds(last=Swept(2, {BLOCK: BackendUnavailable()}))
+    with anyio.fail_after(10):
+        async with anyio.create_task_group() as running:
+            for rounds in (failing, well, all_blocks_fail, one_block_fails):
+                running.start_soon(sweeper(rounds).run)
+            await well.reached(24)
+            await one_block_fails.reached(24)
+            running.cancel_scope.cancel()
+    assert max(failing.calls, all_blocks_fail.calls) <= 12
+
+
+async def waits_after(fails: int, *, interval_ms: int) -> list[float]:
+    """Seconds that a hundred paces would wait after so many failures in a row."""
+    waits = []
+    for seed in range(100):
+        pace = Pace(interval_ms=interval_ms, jitter=Random(seed))
+        pace._failed = fails
+        waits.append(pace.wait_s())
+    return waits
+
+
+@pytest.mark.parametrize(
+    ("fails", "interval_ms", "longest_s"),
+    [
+        (0, 300, 0.3),
+        (1, 300, 0.6),
+        (10, 300, BACKOFF_MS_MAX / 1_000),
+        (10_000, 300, BACKOFF_MS_MAX / 1_000),
+        (10_000, 60_000, 60),
+    ],
+)
+async def test_waits_double_up_to_a_bound_and_vary(fails: int, interval_ms: int, longest_s: float) -> None:
+    waits = await waits_after(fails, interval_ms=interval_ms)
+    assert longest_s * 0.75 <= min(waits)
+    assert max(waits) <= longest_s
+    assert max(waits) - min(waits) > longest_s * 0.2
+
+
+@pytest.mark.parametrize(
+    ("takes_s", "well", "least_s", "most_s"),
+    [(0.2, True, 0.225, 0.3), (2.0, True, 2.05, 2.08), (0.2, False, 2.45, 3.2)],
+    ids=["short", "long", "failing"],
+)
+def test_a_round_begins_an_interval_after_the_last_one_began(
+    takes_s: float, well: bool, least_s: float, most_s: float
+) -> None:
+    """In virtual time. After a long one there is a pause, and after failures the whole wait."""
+    began: list[float] = []
+
+    async def round_() -> bool:
+        began.append(anyio.current_time())
+        await anyio.sleep(takes_s)
+        return well
+
+    async def work() -> None:
+        with anyio.move_on_after(30):
+            await Pace(interval_ms=300, jitter=Random(1)).keep(round_)
+
+    run_virtually(1, work())
+    between = [later - earlier for earlier, later in pairwise(began)][4:]
+    assert least_s <= min(between)
+    assert max(between) <= most_s
+
+
+async def test_one_good_round_ends_the_backing_off() -> None:
+    rounds = Rounds(*[BackendUnavailable()] * 4, last=Swept(0, {}))
+    slept: list[float] = []
+    pace = Pace(interval_ms=INTERVAL_MS, jitter=Random(1))
+
+    async def round_() -> bool:
+        slept.append(anyio.current_time())
+        try:
+            await rounds()
+        except BackendUnavailable:
+            return False
+        return True
+
+    await while_running(lambda: pace.keep(round_), lambda: rounds.reached(9))
+    waits = [later - earlier for earlier, later in pairwise(slept)]
+    assert waits[3] > 4 * INTERVAL_MS / 1_000 * 2
+    assert min(waits[4:]) < 3 * INTERVAL_MS / 1_000

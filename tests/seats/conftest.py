@@ -1,0 +1,69 @@
+"""The sales that these tests open, on every store and cut into blocks in every way."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.store.conftest import EVERY_STORE, NODES, store_of
+from travio_inventory.protocol.batches import Batches
+from verification.kit.sale import Market, PerBlock, Sale
+
+HERE = Path(__file__).parent
+CUTS = ("sale", "limited", "per_block")
+"""Parameters that say into how large blocks a trip is cut."""
+CUT_ON_SERVERS = {3, 16}
+"""On real servers, which take long, trips are cut in one way only: into several blocks of several seats."""
+ON_CLUSTER = ("test_races", "test_late_confirm", "test_holding", "test_abandoned_attempts")
+"""What runs on three servers: what would show if they disagreed."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what would make real servers work for long and show little."""
+    left_out = {item for item in items if isinstance(item, pytest.Function) and _is_left_out(item)}
+    config.hook.pytest_deselected(items=[*left_out])
+    items[:] = [item for item in items if item not in left_out]
+
+
+def _is_left_out(item: pytest.Function) -> bool:
+    if item.path.parent != HERE or not hasattr(item, "callspec"):
+        return False
+    asked = item.callspec.params
+    store = asked.get("store")
+    if store not in NODES:
+        return False
+    is_cut_otherwise = any(asked[cut] not in CUT_ON_SERVERS for cut in CUTS if cut in asked)
+    return is_cut_otherwise or (store == "cluster" and item.path.stem not in ON_CLUSTER)
+
+
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    """The loop that the service runs on."""
+    return "asyncio"
+
+
+@pytest.fixture(scope="module", params=EVERY_STORE)
+async def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Batches]:
+    """Every store; many tests share it, each with an organization of its own."""
+    async with store_of(request, tmp_path_factory) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def market(store: Batches) -> AsyncIterator[Market]:
+    """Where sales are opened."""
+    async with Market(store) as opened:
+        yield opened
+
+
+@pytest.fixture(params=[1, 16, "all"], ids="blocks-of-{}".format)
+async def sale(request: pytest.FixtureRequest, market: Market) -> Sale:
+    """Eighteen seats, A1 to A18, on the stops A B C D, cut into blocks in every way."""
+    seats_per_block: PerBlock = request.param
+    return await market.open(seats_per_block=seats_per_block)
+
+
+@pytest.fixture
+async def single_seats(market: Market) -> Sale:
+    """The same with every seat in a block of its own, so that two seats are two blocks."""
+    return await market.open(seats_per_block=1)

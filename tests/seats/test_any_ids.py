@@ -1,0 +1,82 @@
+"""Ids of every kind, with whatever signs are allowed, come back as they went in: on every store, from every process."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from uuid import uuid4
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from tests.store.conftest import STORES, store_of
+from travio_inventory.protocol.batches import Batches
+from travio_inventory.seats.events import EventType
+from travio_inventory.seats.hold import Caller, Confirmed
+from travio_inventory.seats.refusals import SeatUnavailable
+from travio_inventory.seats.trip import Ends, Seat, Segment, TripKey
+from verification.kit.legal_ids import AWKWARD, several
+from verification.kit.sale import TTL_S, Market, a_trip
+
+ANY = 13
+"""How many ids a story needs."""
+
+
+async def tell(store: Batches, ids: Sequence[str]) -> None:
+    """A trip is sold by several processes; each time all that is told is what was said."""
+    organization, trip_id, here, there, beyond, a_seat, b_seat, first, second, key, order, ann, bob = ids
+    trip = replace(
+        a_trip(),
+        key=TripKey(f"{uuid4().hex}-{organization[:20]}", trip_id),
+        segments=(Segment(here, there), Segment(there, beyond)),
+        seats=(Seat(a_seat, "", 0, 0, seat_class=first), Seat(b_seat, "", 1, 0, seat_class=second)),
+        seats_per_block=1,
+    )
+    seats, whole = (a_seat, b_seat), Ends(here, beyond)
+    buyer, loser = (Caller(trip.key.organization, user) for user in (ann, bob))
+    async with Market(store) as market:
+        sale = market.prepare(trip)
+        await sale.inventory.open_trip(trip)
+        one, other = sale.inventory, sale.elsewhere()
+        assert await other.inventory.trips.get(trip.key) == trip
+
+        lapsing = await one.hold_seats(buyer, trip_id, whole, seats, ttl_s=0, key=key)
+        assert (lapsing.trip, lapsing.holder, lapsing.seats) == (trip.key, ann, seats)
+        assert await other.inventory.hold_seats(buyer, trip_id, whole, seats, ttl_s=0, key=key) == lapsing
+        sale.clock.pass_s(TTL_S + 1)
+        assert (await other.sweep()).failures == {}
+        assert await other.map(whole) == dict.fromkeys(seats, "available")
+
+        hold = await one.hold_seats(buyer, trip_id, whole, seats, ttl_s=0, key=None)
+        sold = await one.confirm_hold(buyer, hold.id, order, [])
+        assert sold.state == Confirmed(order)
+        for process in (other, sale.elsewhere()):  # the second is told what the first was told
+            with pytest.raises(SeatUnavailable) as refused:
+                await process.inventory.hold_seats(loser, trip_id, Ends(there, beyond), [b_seat], ttl_s=0, key=key)
+            assert [(cell.seat, cell.segment) for cell in refused.value.cells] == [(b_seat, 1)]
+
+        holds = (await other.inventory.read_holds.page(buyer, trip_id=trip_id, include_ended=True, most=9)).holds
+        assert {each.id for each in holds} == {lapsing.id, sold.id}
+        await one.waitlist.join(loser, trip_id, second, 1)
+        waits = [entry for entry in await other.waits(bob) if entry.trip == trip.key]
+        assert [(entry.holder, entry.seat_class) for entry in waits] == [(bob, second)]
+        told = {(event.hold_id, event.type): event for event in await sale.relay()}
+        bought = told[sold.id, EventType.SEATS_PURCHASED]
+        assert (bought.trip, bought.holder, bought.seats, bought.order) == (trip.key, ann, seats, order)
+        await sale.assert_legal()
+
+
+@pytest.fixture(scope="module", params=STORES)
+async def embedded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Batches]:
+    """Every store within a process."""
+    async with store_of(request, tmp_path_factory) as opened:
+        yield opened
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(several(ANY))
+async def test_any_ids_come_back_as_they_went_in(embedded: Batches, ids: list[str]) -> None:
+    await tell(embedded, ids)
+
+
+@pytest.mark.parametrize("at", range(0, len(AWKWARD), ANY))
+async def test_awkward_ids_come_back_as_they_went_in(store: Batches, at: int) -> None:
+    await tell(store, [*AWKWARD, *AWKWARD][at : at + ANY])

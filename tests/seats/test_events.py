@@ -1,0 +1,358 @@
+"""Events: every step is told once, in order per hold, whatever lands late, fails or starts again."""
+
+import asyncio
+
+import pytest
+
+from travio_inventory.kernel.refusals import FinalNo
+from travio_inventory.protocol import journal, news
+from travio_inventory.protocol.aside import WAITS_MS
+from travio_inventory.protocol.epochs import Epochs
+from travio_inventory.seats.events import Event, EventType
+from travio_inventory.seats.hold import Cancelled, Confirmed, Expired, Held, Hold, Released, base_id
+from travio_inventory.seats.ports import PublishFailed
+from verification.kit.line import commits
+from verification.kit.sale import FIRST_ROUNDS, TOLD_WITHIN_S, TTL_S, Sale
+
+SEATS = "A1 A2 A18"
+MINUTE_S = 60
+
+
+def types(events: list[Event]) -> list[str]:
+    return [str(event.type) for event in events]
+
+
+# ---- what is told
+
+
+async def test_every_step_is_told_once(sale: Sale) -> None:
+    hold = await sale.hold(SEATS, "A-C")
+    sale.clock.pass_s(1)
+    await sale.extend(hold)
+    sale.clock.pass_s(1)
+    await sale.confirm(hold)
+    await sale.confirm(hold)
+    sale.clock.pass_s(1)
+    await sale.cancel(hold)
+    await sale.cancel(hold)
+    await sale.release(await sale.hold("A3", by="bob"))
+    told = await sale.relay()
+    assert types([event for event in told if event.hold_id == hold.id]) == [
+        "hold.created", "hold.extended", "seats.purchased", "booking.cancelled",
+    ]  # fmt: skip
+    assert types([event for event in told if event.holder == "bob"]) == ["hold.created", "hold.released"]
+    assert await sale.relay() == []
+
+
+async def test_an_event_says_what_happened_to_whom(sale: Sale) -> None:
+    hold = await sale.hold(SEATS, "A-C")
+    sale.clock.pass_s(5)
+    await sale.confirm(hold, "order-7")
+    created, purchased = await sale.relay()
+    assert (created.type, created.at_ms) == (EventType.HOLD_CREATED, hold.created_at_ms)
+    assert isinstance(hold.state, Held)
+    assert created.expires_at_ms == hold.state.expires_at_ms
+    assert (purchased.at_ms, purchased.order) == (sale.clock.at_ms, "order-7")
+    for event in (created, purchased):
+        assert (event.trip, event.hold_id, event.holder) == (sale.trip.key, hold.id, "ann")
+        assert (event.seats, event.journey) == (hold.seats, hold.journey)
+
+
+async def test_a_refused_hold_tells_nothing(sale: Sale) -> None:
+    await sale.hold("A18", by="bob")
+    with pytest.raises(FinalNo):
+        await sale.elsewhere().hold(SEATS)
+    with pytest.raises(FinalNo):
+        await sale.elsewhere().hold(SEATS, key="k")
+    assert types(await sale.relay()) == ["hold.created"]
+
+
+async def test_a_late_booking_is_told_as_a_purchase_of_its_hold(sale: Sale) -> None:
+    hold = await sale.hold(SEATS)
+    sale.clock.pass_s(TTL_S + 1)
+    await sale.sweep()
+    await sale.cancel(await sale.confirm(hold))
+    told = await sale.relay_all()
+    assert types(told) == ["hold.created", "hold.expired", "seats.purchased", "booking.cancelled"]
+    assert {base_id(event.hold_id) for event in told} == {hold.id}
+    assert [event.ordinal for event in told] == [0, 1, 2, 3]
+
+
+async def test_a_block_and_its_end_are_told(sale: Sale) -> None:
+    await sale.block("A1")
+    await sale.unblock("A1")
+    assert types(await sale.relay()) == ["hold.created", "hold.released"]
+
+
+async def test_events_of_one_moment_come_in_order_per_hold(sale: Sale) -> None:
+    """The clock stands still: the order is that of the steps, not of the time or the name."""
+    holds = [await sale.hold(f"A{n}", by=f"u{n}") for n in range(1, 9)]
+    for hold in holds:
+        await sale.extend(hold, ttl_s=300)
+        await sale.confirm(hold)
+        await sale.cancel(hold)
+    told = await sale.relay()
+    for hold in holds:
+        assert [event.ordinal for event in told if event.hold_id == hold.id] == [0, 1, 2, 3]
+
+
+async def test_ids_are_unique_and_the_same_in_every_telling(sale: Sale) -> None:
+    hold = await sale.hold(SEATS)
+    for ttl_s in (100, 200):
+        sale.clock.pass_ms(1)
+        await sale.extend(hold, ttl_s=ttl_s)
+    await sale.confirm(hold)
+    await sale.release(await sale.hold("A3"))
+    told = await sale.relay()
+    again = await sale.elsewhere().relay()
+    assert len({event.id for event in told}) == len(told) == 6
+    assert again == told
+
+
+async def test_two_extensions_in_one_millisecond_are_two_events(sale: Sale) -> None:
+    hold = await sale.hold(SEATS)
+    for ttl_s in (100, 200):
+        await sale.extend(hold, ttl_s=ttl_s)
+    told = await sale.relay()
+    assert [event.ordinal for event in told] == [0, 1, 2]
+    assert len({event.id for event in told}) == 3
+
+
+async def test_folding_the_events_gives_the_state(sale: Sale) -> None:
+    released, confirmed, cancelled, expired, late, extended = [
+        await sale.hold(seats, by=f"u{seats}") for seats in ("A1 A18", "A2", "A3 A17", "A4", "A5 A16", "A6")
+    ]
+    await sale.release(released)
+    await sale.confirm(confirmed, "order-1")
+    await sale.confirm(cancelled, "order-2")
+    await sale.cancel(cancelled)
+    await sale.extend(extended, ttl_s=600)
+    sale.clock.pass_s(TTL_S + 1)
+    await sale.sweep()
+    await sale.confirm(late, "order-3")
+    folded: dict[str, object] = {}
+    for event in await sale.relay_all():
+        folded[base_id(event.hold_id)] = _state_after(event, folded.get(base_id(event.hold_id)))
+    for hold in (released, confirmed, cancelled, expired, late, extended):
+        assert folded[hold.id] == (await sale.find(hold)).state
+
+
+def _state_after(event: Event, before: object) -> object:
+    match event.type:
+        case EventType.HOLD_CREATED | EventType.HOLD_EXTENDED:
+            return Held(event.expires_at_ms)
+        case EventType.SEATS_PURCHASED:
+            return Confirmed(event.order)
+        case EventType.BOOKING_CANCELLED:
+            return Cancelled(event.order)
+        case EventType.HOLD_RELEASED:
+            return Released()
+        case EventType.HOLD_EXPIRED:
+            assert isinstance(before, Held)
+            return Expired(before.expires_at_ms)
+
+
+# ---- whatever lands late
+
+
+@pytest.mark.parametrize("late_s", [1, 4, 20, 70, 119])
+async def test_an_event_that_lands_late_is_told_once(single_seats: Sale, late_s: int) -> None:
+    """Its time is that of its attempt; the relay has seen that minute since, and later events of the block too."""
+    sale = single_seats
+    relay = sale.elsewhere()
+    await relay.relay_all()
+    slow = sale.elsewhere()
+    on_the_way = slow.line.stall(commits)
+    sale.clock.pass_s(MINUTE_S - 2)
+    attempt = asyncio.ensure_future(slow.hold("A1"))
+    await on_the_way.reached.wait()
+    told = []
+    for second in range(late_s):
+        sale.clock.pass_s(1)
+        if second % 10 == 0:
+            await sale.hold(f"A{second // 10 + 2}")
+        told += await relay.relay()
+    on_the_way.go.set()
+    hold = await attempt
+    for _ in range(8 * MINUTE_S - late_s):
+        sale.clock.pass_s(1)
+        told += await relay.relay()
+    assert [event.hold_id for event in told].count(hold.id) == 1
+    assert len({event.id for event in told}) == len(told)
+
+
+async def test_a_step_is_told_after_the_one_before_it_however_late_that_was(single_seats: Sale) -> None:
+    """The hold was created on a slow clock: its event is older than what the relay reads in a round."""
+    sale = single_seats
+    relay = sale.elsewhere()
+    await sale.hold("A2")
+    await relay.relay_all()
+    sale.clock.pass_s(-30)
+    hold = await sale.elsewhere().hold("A1")
+    sale.clock.pass_s(30 + TOLD_WITHIN_S)
+    await sale.release(hold)
+    told = [event for event in await relay.relay() if event.hold_id == hold.id]
+    assert types(told) == ["hold.created", "hold.released"]
+
+
+async def test_what_another_did_before_us_is_told_at_the_next_look(sale: Sale) -> None:
+    """In one block; what the relay's own process did there since must not hide it."""
+    await sale.relay_all()
+    theirs = await sale.elsewhere().hold("A1")
+    sale.clock.pass_s(TOLD_WITHIN_S - 5)
+    ours = await sale.hold("A2")
+    assert [event.hold_id for event in await sale.relay()] == [ours.id]
+    sale.clock.pass_s(5)
+    assert [event.hold_id for event in await sale.relay()] == [theirs.id]
+
+
+async def test_an_event_of_an_epoch_yet_to_come_is_told_once(
+    single_seats: Sale, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a process that could not look for long; it is met again when its epoch is the open one."""
+    sale, current = single_seats, Epochs.current
+
+    async def later(epochs: Epochs) -> int:
+        return await current(epochs) + 9
+
+    await sale.relay_all()
+    with monkeypatch.context() as patched:
+        patched.setattr(Epochs, "current", later)
+        hold = await sale.hold("A1")
+    for _ in range(30):
+        await sale.relay()
+        sale.clock.pass_s(60)
+    assert [event.hold_id for event in sale.told] == [hold.id]
+
+
+# ---- whatever starts again
+
+
+async def test_a_relay_that_starts_again_goes_on_where_the_last_one_stopped(single_seats: Sale) -> None:
+    """What is long told and settled is not told again; what came since is."""
+    sale = single_seats
+    await sale.relay_all()
+    old = await sale.hold(SEATS)
+    for _ in range(20):
+        sale.clock.pass_s(30)
+        await sale.relay()
+    assert [event.hold_id for event in sale.told] == [old.id]
+    sale.clock.pass_s(3 * 86_400)
+    new = await sale.hold("A3")
+    another = sale.elsewhere()
+    told = [event for _ in range(4 * FIRST_ROUNDS) for event in await another.relay()]
+    assert [event.hold_id for event in told] == [new.id]
+
+
+async def test_nothing_is_lost_when_a_relay_starts_again_before_it_has_told_all(single_seats: Sale) -> None:
+    sale = single_seats
+    first = await sale.hold("A1")
+    await sale.relay()
+    second = await sale.hold("A2")
+    told = await sale.elsewhere().relay()
+    assert [event.hold_id for event in told] in ([first.id, second.id], [second.id, first.id])
+
+
+async def test_a_relay_that_stood_still_for_long_tells_all(single_seats: Sale) -> None:
+    """Longer than one that never ran looks back."""
+    sale = single_seats
+    await sale.relay_all()
+    holds = []
+    for n in range(1, 5):
+        holds.append(await sale.hold(f"A{n}"))
+        sale.clock.pass_s(12 * 3_600)
+    another = sale.elsewhere()
+    told = [event for _ in range(2 * FIRST_ROUNDS + 2) for event in await another.relay()]
+    assert sorted(event.hold_id for event in told) == sorted(hold.id for hold in holds)
+
+
+# ---- whatever fails
+
+
+async def test_what_was_not_published_is_told_again(single_seats: Sale) -> None:
+    """The publisher fails in the middle: the rest goes on, none is left out, and all have the same ids again."""
+    sale = single_seats
+    relay = sale.elsewhere()
+    fails = {"left": 3}
+
+    async def fails_at_first(event: Event) -> None:
+        if event.ordinal == 1 and fails["left"]:
+            fails["left"] -= 1
+            raise OSError("full")
+
+    relay.process.publisher.subscribe(fails_at_first)
+    hold = await sale.hold(SEATS)
+    await sale.confirm(hold)
+    other = await sale.hold("A3", by="bob")
+    assert {event.hold_id for event in await relay.relay()} == {hold.id, other.id}
+    assert await relay.relay() == []
+    sale.clock.pass_ms(WAITS_MS[1])
+    assert types(await relay.relay()) == ["seats.purchased"]
+    for _ in range(20):
+        sale.clock.pass_s(30)
+        assert await relay.relay() == []
+    assert len({event.id for event in relay.told}) == 3
+
+
+async def test_an_event_that_is_not_published_for_long_is_not_forgotten(single_seats: Sale) -> None:
+    sale = single_seats
+    relay = sale.elsewhere()
+    is_down = {"now": True}
+
+    async def is_there(_: Event) -> None:
+        if is_down["now"]:
+            raise OSError("down")
+
+    await relay.relay_all()
+    relay.process.publisher.subscribe(is_there)
+    hold = await sale.hold(SEATS)
+    for _ in range(20):
+        sale.clock.pass_s(30)
+        with pytest.raises(PublishFailed):
+            await relay.relay()
+    is_down["now"] = False
+    assert [event.hold_id for event in await relay.relay()] == [hold.id]
+    restarted = sale.elsewhere()
+    assert [event.hold_id for event in await restarted.relay()] in ([], [hold.id])
+
+
+async def test_a_relay_that_cannot_publish_takes_in_no_more(
+    single_seats: Sale, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is not told stays where its number is bounded; what is beyond that is found in the store again."""
+    sale = single_seats
+    monkeypatch.setattr(news, "EVENTS_MAX", 2)
+    monkeypatch.setattr(journal, "EVENTS_PER_ROUND_MAX", 1)
+    is_down = {"now": True}
+
+    async def is_there(_event: Event) -> None:
+        if is_down["now"]:
+            raise ConnectionError
+
+    await sale.relay_all()
+    sale.process.publisher.subscribe(is_there)
+    first = await sale.hold("A1")
+    with pytest.raises(PublishFailed):
+        await sale.relay()
+    holds = [first, *[await sale.hold(seat) for seat in ("A2", "A3", "A4")]]
+    with pytest.raises(PublishFailed):
+        await sale.relay()
+    assert sum(map(len, sale.process.owners.news.take_events().values())) == 2
+    is_down["now"] = False
+    told = list(await sale.relay())
+    for _ in range(10):
+        sale.clock.pass_s(30)
+        told += await sale.relay()
+    assert sorted(event.hold_id for event in told) == sorted(hold.id for hold in holds)
+
+
+async def test_hold_rows_and_events_stand_or_fall_together(single_seats: Sale) -> None:
+    """Two hundred steps by four processes at once: as many events as steps."""
+    sale = single_seats
+    processes = [sale, sale.elsewhere(), sale.elsewhere(), sale.elsewhere()]
+    holds: list[Hold] = list(await asyncio.gather(*(processes[n % 4].hold(f"A{n}", by=f"u{n}") for n in range(1, 19))))
+    await asyncio.gather(*(processes[n % 4].confirm(hold) for n, hold in enumerate(holds)))
+    await asyncio.gather(*(processes[n % 3].cancel(hold) for n, hold in enumerate(holds)))
+    told = await sale.relay()
+    assert len(told) == 3 * len(holds)
+    assert len({event.id for event in told}) == len(told)

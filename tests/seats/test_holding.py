@@ -1,0 +1,424 @@
+"""Holding seats: every cell of the journey or none, and who is told what where it does not work."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from travio_inventory.edge.local import LocalGate
+from travio_inventory.kernel.refusals import InvalidRequest, Overloaded
+from travio_inventory.seats.hold import Caller, Held
+from travio_inventory.seats.ports import GateAnswer
+from travio_inventory.seats.refusals import (
+    BY_STORE,
+    CONTENTION,
+    Decided,
+    InvalidJourney,
+    InvalidSeats,
+    SeatContended,
+    SeatHeld,
+    SeatTaken,
+    SeatUnavailable,
+    TripNotFound,
+)
+from travio_inventory.seats.trip import Ends, Journey
+from travio_inventory.seats.use_cases.commits import Commits
+from verification.kit.line import commits
+from verification.kit.sale import START_MS, STEPS_MAX, TAKEN_TTL_S, TTL_S, TTL_S_MAX, Market, Sale
+
+# ---- what a hold takes
+
+
+async def test_a_hold_says_what_it_took_and_until_when(sale: Sale) -> None:
+    hold = await sale.hold("A2 A1", "A-C", ttl_s=90)
+    assert hold.state == Held(sale.clock.at_ms + 90_000)
+    assert (hold.seats, hold.journey, hold.holder) == (("A1", "A2"), Journey(0, 1), "ann")
+    assert await sale.find(hold) == hold
+
+
+async def test_a_hold_from_a_to_c_leaves_c_to_d_on_sale(sale: Sale) -> None:
+    await sale.hold("A1 A18", "A-C")
+    assert await sale.statuses("A1") == await sale.statuses("A18") == ["held", "held", "available"]
+    for taken in ("A-B", "B-C", "A-D", "B-D"):
+        with pytest.raises(SeatTaken):
+            await sale.hold("A18", taken)
+    await sale.hold("A1 A18", "C-D")
+
+
+async def test_a_hold_without_a_time_lasts_the_default(sale: Sale) -> None:
+    hold = await sale.hold("A1", ttl_s=0)
+    assert hold.state == Held(sale.clock.at_ms + TTL_S * 1_000)
+
+
+async def test_ten_seats_are_held_at_once(sale: Sale) -> None:
+    seats = " ".join(f"A{number}" for number in range(9, 19))
+    hold = await sale.hold(seats)
+    assert " ".join(hold.seats) == await sale.seats("held") == seats
+
+
+async def test_a_loop_route_rides_to_the_nearest_later_stop(market: Market) -> None:
+    """A B C A D: A comes twice."""
+    loop = await market.open(stops="ABCAD")
+    assert (await loop.hold("A1", "A-A")).journey == Journey(0, 2)
+    assert (await loop.hold("A2", "C-D")).journey == Journey(2, 3)
+    assert (await loop.hold("A3", "A-D")).journey == Journey(0, 3)
+
+
+async def test_segment_numbers_say_which_visit_of_a_loop_is_meant(market: Market) -> None:
+    loop = await market.open(stops="ABCAD")
+    assert (await loop.hold("A1", Ends("A", "D", first=3))).journey == Journey(3, 3)
+    assert (await loop.hold("A1", Ends("A", "A", first=0, last=2))).journey == Journey(0, 2)
+    with pytest.raises(InvalidJourney, match="from_segment_index"):
+        await loop.hold("A2", Ends("A", "D", first=1))
+    with pytest.raises(InvalidJourney, match="to_segment_index"):
+        await loop.hold("A2", Ends("A", "D", last=2))
+
+
+async def test_a_holder_lists_their_own_holds_newest_first(sale: Sale) -> None:
+    first = await sale.hold("A1")
+    sale.clock.pass_s(1)
+    second = await sale.hold("A2")
+    await sale.hold("A3", by="bob")
+    sale.clock.pass_s(1)
+    third = await sale.hold("A4 A18")
+    booking = await sale.confirm(second)
+    released = await sale.release(first)
+    assert list(await sale.holds()) == [third, booking, released]
+    assert list(await sale.holds(include_ended=False)) == [booking, third]
+    assert list(await sale.holds(trip_id="another")) == []
+    assert list(await sale.holds("nobody")) == []
+
+
+# ---- refused by the store
+
+
+@pytest.mark.parametrize("status", ["held", "sold", "blocked"])
+async def test_the_store_names_the_seat_the_segment_and_what_it_is(sale: Sale, status: str) -> None:
+    if status == "blocked":
+        await sale.block("A2")
+    else:
+        rival = await sale.hold("A2", "B-C", by="bob")
+        if status == "sold":
+            await sale.confirm(rival)
+    asked = sale.elsewhere()
+    for by in (BY_STORE.by, "edge"):
+        with pytest.raises(SeatHeld if status == "held" else SeatUnavailable) as refused:
+            await asked.hold("A1 A2", "B-D")
+        assert refused.value.decided.by == by
+        named = [cell[:3] for cell in refused.value.cells]
+        assert named == ([("A2", 1, "blocked"), ("A2", 2, "blocked")] if status == "blocked" else [("A2", 1, status)])
+        assert str(refused.value).startswith(CONTENTION) == (status == "held")
+
+
+@pytest.mark.parametrize("status", ["held", "sold"])
+async def test_a_refusal_tells_the_edge_whose_the_seat_is(sale: Sale, status: str) -> None:
+    rival = await sale.hold("A2", by="bob", key="k")
+    if status == "sold":
+        await sale.confirm(rival)
+    elsewhere = sale.elsewhere()
+    for _ in range(2):
+        with pytest.raises(SeatTaken) as refused:
+            await elsewhere.hold("A2")
+        assert {cell.claimant for cell in refused.value.cells} == {rival.claimant}
+    assert (await elsewhere.hold("A2", by="bob", key="k")).id == rival.id
+
+
+async def test_one_state_has_one_answer_whoever_gives_it(sale: Sale) -> None:
+    """What is sold is told before what is held, in whichever block it is."""
+    await sale.hold("A1 A18", by="bob")
+    await sale.confirm(await sale.hold("A2 A17", by="bob"))
+    asked = sale.elsewhere()
+    for seats, kind in (("A1 A17", SeatUnavailable), ("A2 A18", SeatUnavailable), ("A1 A18", SeatHeld)):
+        for by in (BY_STORE.by, "edge"):
+            with pytest.raises(kind) as refused:
+                await asked.hold(seats)
+            assert refused.value.decided.by == by
+        asked.clock.pass_s(TAKEN_TTL_S)
+    assert isinstance(refused.value, SeatHeld)
+    assert refused.value.held_until_ms == START_MS + TTL_S * 1_000
+
+
+async def test_what_the_edge_says_is_as_old_as_the_batch_that_decided_it(sale: Sale) -> None:
+    """And it is told no longer than two seconds after that."""
+    began_ms = sale.clock.now_ms()
+    at_commit = sale.line.stall(commits)
+    attempt = asyncio.ensure_future(sale.hold("A1", by="bob"))
+    await at_commit.reached.wait()
+    sale.clock.pass_s(1.5)
+    at_commit.go.set()
+    await attempt
+    with pytest.raises(SeatHeld) as refused:
+        await sale.hold("A1")
+    assert refused.value.decided == Decided("edge", began_ms)
+    sale.clock.pass_s(0.5)
+    with pytest.raises(SeatHeld) as refused:
+        await sale.hold("A1")
+    assert refused.value.decided == BY_STORE
+
+
+async def test_ones_own_hold_in_another_tab_is_told_as_ones_own(sale: Sale) -> None:
+    """To its holder alone, by edge and store, with another key and with none."""
+    hold = await sale.hold("A1", key="tab 1")
+    for process in (sale, sale.elsewhere()):
+        for key in ("tab 2", None):
+            with pytest.raises(SeatHeld, match=f"in your own hold {hold.id}") as refused:
+                await process.hold("A1", key=key)
+            assert refused.value.own_hold == hold.id
+        with pytest.raises(SeatHeld) as refused:
+            await process.hold("A1", by="bob")
+        assert hold.id not in f"{refused.value} {refused.value.own_hold}"
+    with pytest.raises(SeatHeld) as refused:
+        await sale.elsewhere().hold("A1", key="tab 2")
+    assert refused.value.own_hold == hold.id, "a key's refusal is told again as it was"
+
+
+@pytest.mark.parametrize("asked", ["A1 A2", "A2 A17 A18", "A1 A17"])
+async def test_a_refused_hold_leaves_no_seat_behind(sale: Sale, asked: str) -> None:
+    """One of the seats is taken on B-C, so the hold is refused; all that was free before must be free after."""
+    taken = asked.rsplit(maxsplit=1)[-1]
+    await sale.hold(taken, "B-C")
+    with pytest.raises(SeatTaken):
+        await sale.hold(asked, "A-C")
+    await sale.assert_legal()
+    await sale.hold(taken, "A-B")
+    await sale.hold(taken, "C-D")
+    for seat in asked.split()[:-1]:
+        await sale.hold(seat, "A-D", by="bob")
+
+
+# ---- turned away for the moment
+
+
+async def test_the_gate_turns_others_away_from_a_seat_it_knows_taken(sale: Sale) -> None:
+    await sale.hold("A1 A18", "A-C")
+    with pytest.raises(SeatHeld) as turned_away:
+        await sale.hold("A2 A18", "B-D", by="bob")
+    assert [cell[:3] for cell in turned_away.value.cells] == [("A18", 1, "held")]
+    assert turned_away.value.decided == Decided("edge", sale.clock.now_ms())
+    await sale.hold("A2", "B-D", by="cid")
+
+
+async def test_the_gate_never_decides_a_key(sale: Sale) -> None:
+    """It says what the seat is; asked under the same key when the seat is free, the hold is made."""
+    rival = await sale.hold("A1", by="bob")
+    with pytest.raises(SeatHeld):
+        await sale.hold("A1", key="k")
+    await sale.release(rival)
+    assert (await sale.hold("A1", key="k")).is_live
+
+
+async def test_who_settles_is_answered_by_the_store(sale: Sale) -> None:
+    """Past what the gate remembers and past an attempt under way; its no is final for the key."""
+    rival = await sale.hold("A1 A2", "A-B", by="bob")
+    for _ in range(2):
+        with pytest.raises(SeatHeld) as refused:
+            await sale.hold("A1", "A-C", key="k", settles=True)
+        assert refused.value.decided == BY_STORE
+    at_commit = sale.line.stall(commits)
+    attempt = asyncio.ensure_future(sale.hold("A1", "B-C", by="cid"))
+    await at_commit.reached.wait()
+    with pytest.raises(SeatHeld):
+        await sale.hold("A1", "A-C", key="k", settles=True)
+    at_commit.go.set()
+    await attempt
+    await sale.release(rival)
+    with pytest.raises(SeatHeld):
+        await sale.hold("A1", "A-C", key="k")
+
+
+async def test_who_settles_needs_a_key(sale: Sale) -> None:
+    with pytest.raises(InvalidRequest, match="settle: needs an idempotency_key"):
+        await sale.hold("A1", settles=True)
+
+
+async def test_a_winner_repeats_its_key_in_a_crowd_and_is_always_told_the_same(sale: Sale) -> None:
+    """The crowd asks the store now and then, which says that the seat is sold: that must not hide whose it is."""
+    hold = await sale.hold("A1", by="ann", key="k")
+    booked = await sale.confirm(hold)
+    for number in range(100):
+        sale.clock.pass_s(40 * (number % 2) or 0.7)  # after so long nobody knows the winner any more
+        for rival in range(3):
+            with pytest.raises(SeatUnavailable):
+                await sale.hold("A1", by=f"rival-{rival}", key=f"{number}")
+        assert await sale.hold("A1", by="ann", key="k") == booked
+
+
+async def test_the_crowd_costs_the_store_one_look_in_two_seconds(sale: Sale) -> None:
+    """While the winner's own retries pass."""
+    await sale.confirm(await sale.hold("A1", by="ann", key="k"))
+    sale.clock.pass_s(TAKEN_TTL_S)
+    sent = sale.line.batches
+    for number in range(50):
+        with pytest.raises(SeatUnavailable):
+            await sale.hold("A1", by=f"rival-{number}")
+    assert sale.line.batches - sent == 1
+
+
+async def test_of_one_users_attempts_without_a_key_one_passes_the_gate(sale: Sale) -> None:
+    """Each is another one: while the first is under way and after it has won."""
+    at_commit = sale.line.stall(commits)
+    attempt = asyncio.ensure_future(sale.hold("A1"))
+    await at_commit.reached.wait()
+    sent = sale.line.batches
+    for _ in range(20):
+        with pytest.raises(SeatContended):
+            await sale.hold("A1")
+    at_commit.go.set()
+    hold = await attempt
+    for _ in range(20):
+        with pytest.raises(SeatHeld) as refused:
+            await sale.hold("A1")
+        assert refused.value.own_hold == hold.id
+    assert sale.line.batches == sent
+
+
+async def test_the_gate_turns_others_away_while_an_attempt_is_under_way(sale: Sale) -> None:
+    at_commit = sale.line.stall(commits)
+    attempt = asyncio.ensure_future(sale.hold("A1 A18"))
+    await at_commit.reached.wait()
+    with pytest.raises(SeatContended) as turned_away:
+        await sale.hold("A17 A18", by="bob")
+    assert turned_away.value.seats == ("A18",)
+    assert 50 <= turned_away.value.retry_after_ms <= 250
+    at_commit.go.set()
+    assert (await attempt).is_live
+    await sale.hold("A17", by="bob")
+
+
+async def test_a_seat_given_back_passes_the_gate_at_once(sale: Sale) -> None:
+    await sale.release(await sale.hold("A1 A18"))
+    await sale.hold("A1 A18", by="bob")
+    await sale.block("A2")
+    await sale.unblock("A2")
+    await sale.hold("A2", by="bob")
+
+
+async def test_the_store_says_contention_where_an_attempt_over_several_blocks_is_under_way(single_seats: Sale) -> None:
+    """Its intents stand, its home row does not yet: nobody knows whether it will win."""
+    at_commit = single_seats.line.stall(commits)
+    attempt = asyncio.ensure_future(single_seats.hold("A1 A2"))
+    await at_commit.reached.wait()
+    with pytest.raises(SeatContended) as turned_away:
+        await single_seats.elsewhere().hold("A2 A3", by="bob")
+    assert turned_away.value.seats == ("A2",)
+    at_commit.go.set()
+    assert (await attempt).is_live
+    with pytest.raises(SeatTaken):
+        await single_seats.elsewhere().hold("A2 A3", by="bob")
+    await single_seats.hold("A3", by="bob")
+
+
+async def test_a_caller_that_leaves_at_the_gate_leaves_it_open(sale: Sale, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The gate has let it in, and it is gone before it hears so."""
+    let_in, enter = asyncio.Event(), LocalGate.enter
+
+    async def enter_slowly(gate: LocalGate, *asked: Any, **how: Any) -> GateAnswer:  # noqa: ANN401 - as it is called
+        answer = await enter(gate, *asked, **how)
+        let_in.set()
+        await asyncio.sleep(5)
+        return answer
+
+    with monkeypatch.context() as slow:
+        slow.setattr(LocalGate, "enter", enter_slowly)
+        attempt = asyncio.ensure_future(sale.hold("A1 A18"))
+        await let_in.wait()
+        attempt.cancel()
+        await asyncio.wait([attempt])
+    await sale.settled()
+    await sale.hold("A1 A18", by="bob")
+
+
+# ---- more at once than can be
+
+
+@asynccontextmanager
+async def all_turns_taken(commits_: Commits, turns: int) -> AsyncIterator[None]:
+    """As many steps are under way as may be, while the block lasts."""
+    over = asyncio.Event()
+    steps = [asyncio.ensure_future(commits_.run(over.wait())) for _ in range(turns)]
+    await asyncio.sleep(0)
+    try:
+        yield
+    finally:
+        over.set()
+        await asyncio.wait(steps)
+
+
+async def test_steps_beyond_their_number_wait_for_their_turn() -> None:
+    commits_ = Commits(in_flight_max=2)
+    async with all_turns_taken(commits_, 2):
+        third = asyncio.ensure_future(commits_.run(asyncio.sleep(0, "done")))
+        await asyncio.sleep(0.01)
+        assert not third.done()
+    assert await third == "done"
+    assert await commits_.run(asyncio.sleep(0, "done")) == "done"
+
+
+async def test_who_waits_too_long_for_a_turn_is_refused_and_may_ask_again(
+    sale: Sale, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("travio_inventory.seats.use_cases.commits.TURN_SECONDS_MAX", 0.01)
+    async with all_turns_taken(sale.process.commits, STEPS_MAX):
+        with pytest.raises(Overloaded):
+            await sale.hold("A1 A18")
+    await sale.settled()
+    await sale.hold("A1 A18", by="bob")
+
+
+async def test_what_nobody_waits_for_any_more_is_never_begun(sale: Sale) -> None:
+    async with all_turns_taken(sale.process.commits, STEPS_MAX):
+        attempt = asyncio.ensure_future(sale.hold("A1 A18"))
+        await asyncio.sleep(0.01)
+        attempt.cancel()
+        await asyncio.wait([attempt])
+    await sale.settled()
+    assert await sale.seats("held") == ""
+    assert await sale.holds() == []
+    await sale.hold("A1 A18", by="bob")
+
+
+async def test_a_step_that_has_begun_ends_though_its_caller_leaves(sale: Sale) -> None:
+    at_commit = sale.line.stall(commits)
+    attempt = asyncio.ensure_future(sale.hold("A1"))
+    await at_commit.reached.wait()
+    attempt.cancel()
+    await asyncio.wait([attempt])
+    at_commit.go.set()
+    await sale.settled()
+    assert await sale.seats("held") == "A1"
+
+
+# ---- refused for what was asked
+
+
+@pytest.mark.parametrize(
+    "ends", [Ends("C", "A"), Ends("A", "A"), Ends("X", "D"), Ends("A", "X"), Ends("D", "A"), Ends("", "")]
+)
+async def test_a_journey_that_the_trip_does_not_make_is_refused(single_seats: Sale, ends: Ends) -> None:
+    with pytest.raises(InvalidJourney):
+        await single_seats.hold("A1", ends)
+    with pytest.raises(InvalidJourney):
+        await single_seats.map(ends)
+
+
+@pytest.mark.parametrize("seats", ["", "A1 A1", "A1 Z9", " ".join(f"A{number}" for number in range(1, 12))])
+async def test_seats_that_cannot_be_held_are_refused(single_seats: Sale, seats: str) -> None:
+    """None, one twice, one that is not there, eleven."""
+    with pytest.raises(InvalidSeats):
+        await single_seats.hold(seats)
+    assert await single_seats.seats("held") == ""
+
+
+async def test_a_time_beyond_the_cap_is_refused(single_seats: Sale) -> None:
+    await single_seats.hold("A1", ttl_s=TTL_S_MAX)
+    with pytest.raises(InvalidRequest, match="hold_duration_seconds"):
+        await single_seats.hold("A2", ttl_s=TTL_S_MAX + 1)
+
+
+async def test_there_is_no_trip_of_another_organization(single_seats: Sale) -> None:
+    trip, hold_seats = single_seats.trip.key, single_seats.inventory.hold_seats
+    for organization, trip_id in ((trip.organization, "t2"), ("another", trip.trip), (trip.organization, "")):
+        with pytest.raises(TripNotFound):
+            await hold_seats(Caller(organization, "ann"), trip_id, Ends("A", "B"), ["A1"], ttl_s=0, key=None)

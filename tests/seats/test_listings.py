@@ -1,0 +1,113 @@
+"""What a holder has, page by page: nothing that lives is hidden, and what was refused leaves no trace."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from travio_inventory.kernel.refusals import AskAgain
+from travio_inventory.protocol import holder_pages, listings
+from travio_inventory.protocol.batches import Index, Kind, Partition, Write
+from travio_inventory.seats.hold import Hold, HoldPage
+from travio_inventory.seats.refusals import SeatHeld
+from verification.kit.line import Spoil, commits
+from verification.kit.sale import Market, Sale
+
+
+@pytest.fixture
+async def sale(market: Market) -> Sale:
+    """How its seats are cut makes no difference."""
+    return await market.open(seats=6)
+
+
+def about_holds(_: Partition, writes: Sequence[Write]) -> bool:
+    """Batches that would make a hold, or burn its id."""
+    return any(write.key.kind is Kind.HOLD for write in writes)
+
+
+async def entries(sale: Sale, by: str = "ann") -> int:
+    """How many the list of holds has."""
+    return len(await sale.line.hinted(Index.HOLDS, listings.holds_bucket(sale.caller(by))))
+
+
+async def pages(sale: Sale, *, most: int, ended: bool) -> list[HoldPage]:
+    """All that ann has."""
+    read = [await sale.inventory.read_holds.page(sale.caller(), include_ended=ended, most=most)]
+    while read[-1].next:
+        page = await sale.inventory.read_holds.page(sale.caller(), include_ended=ended, after=read[-1].next, most=most)
+        read.append(page)
+    return read
+
+
+async def ended(sale: Sale, count: int) -> list[Hold]:
+    """So many holds of ann's that she gave back, the newest first."""
+    released: list[Hold] = []
+    for _ in range(count):
+        sale.clock.pass_ms(1)
+        released.insert(0, await sale.release(await sale.hold("A6")))
+    return released
+
+
+async def test_attempts_that_are_refused_leave_nothing_to_be_read(sale: Sale) -> None:
+    await sale.hold("A1", by="bob")
+    for _ in range(5):
+        with pytest.raises(SeatHeld):
+            await sale.elsewhere().hold("A1 A2")
+    assert await entries(sale) == 0
+    assert await entries(sale, "bob") == 1
+
+
+async def test_no_number_of_ended_holds_hides_a_booking(sale: Sale, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(holder_pages, "NAMES_MAX", 4)
+    booking = await sale.confirm(await sale.hold("A1"))
+    held = await sale.hold("A2")
+    await ended(sale, 20)
+    [first, *others] = await pages(sale, most=3, ended=False)
+    assert booking in first.holds
+    assert [hold for page in (first, *others) for hold in page.holds] == [booking, held]
+    assert len(others) == 22 // 4
+
+
+@pytest.mark.parametrize("most", [1, 2, 3, 100])
+async def test_every_hold_is_on_one_page(sale: Sale, monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+    monkeypatch.setattr(holder_pages, "NAMES_MAX", 3)
+    bookings = [await sale.confirm(await sale.hold(seat)) for seat in ("A1", "A2", "A3")]
+    sale.clock.pass_s(1)
+    held = await sale.hold("A4")
+    gone = await ended(sale, 7)
+    read = await pages(sale, most=most, ended=True)
+    assert [hold for page in read for hold in page.holds][:8] == [*gone, held]
+    assert {hold.id for page in read for hold in page.holds[-3:]} >= {hold.id for hold in bookings}
+    live = [hold for page in await pages(sale, most=most, ended=False) for hold in page.holds]
+    assert (sorted(hold.id for hold in live[:3]), live[3:]) == (sorted(hold.id for hold in bookings), [held])
+    assert max(len(page.holds) for page in read) <= most
+
+
+async def test_a_booking_that_was_cancelled_is_no_live_one(sale: Sale) -> None:
+    booking = await sale.confirm(await sale.hold("A1"))
+    cancelled = await sale.cancel(booking)
+    assert list(await sale.holds(include_ended=False)) == []
+    assert list(await sale.holds()) == [cancelled]
+
+
+async def test_a_hold_whose_maker_died_before_it_was_listed_is_listed_with_its_event(sale: Sale) -> None:
+    sale.line.spoil(Spoil.UNANSWERED, commits, times=1)
+    sale.line.spoil(Spoil.NOT_DONE, about_holds)
+    with pytest.raises(AskAgain):
+        await sale.hold("A1")
+    another = sale.elsewhere()
+    assert await entries(another) == 0
+    await another.relay_all()
+    assert [hold.seats for hold in await another.holds()] == [("A1",)]
+
+
+@pytest.mark.parametrize("is_keyed", [True, False])
+async def test_a_commit_that_was_not_answered_is_listed_by_the_call_that_finds_it(sale: Sale, is_keyed: bool) -> None:
+    sale.line.spoil(Spoil.UNANSWERED, commits, times=1)
+    hold = await sale.hold("A1", key="k" if is_keyed else None)
+    if is_keyed:
+        assert list(await sale.holds()) == [hold]
+    sale.line.spoil(Spoil.UNANSWERED, commits, times=1)
+    booking = await sale.confirm(hold)
+    assert list(await sale.elsewhere().holds(include_ended=False)) == [booking]
+    await sale.relay_all()
+    assert list(await sale.elsewhere().holds()) == [booking]

@@ -1,0 +1,173 @@
+"""Many holds of one seat group that lapse together end together, but for those that have moved on."""
+
+import asyncio
+from collections.abc import Coroutine, Sequence
+from random import Random
+from typing import Any, TypeVar
+
+import pytest
+
+from travio_inventory.kernel.refusals import OutcomeUnknown
+from travio_inventory.protocol import lapses, rows
+from travio_inventory.protocol.batches import ANY_TIME, Applied, Hint, Kind, Outcome, Partition, RowKey, Unknown, Write
+from travio_inventory.seats.events import EventType
+from travio_inventory.seats.hold import Caller, Expired, Held, Hold, HoldRequest
+from travio_inventory.seats.trip import Journey, Seat, Segment, Trip
+from travio_inventory.store.memory import MemoryBatches
+from verification.simulation.oracle import START_MS
+from verification.simulation.process import Process, Sweeper, adopting, steady_process
+from verification.simulation.virtual_loop import run_virtually
+from verification.simulation.world import KEY
+
+T = TypeVar("T")
+
+SEATS = 400
+TTL_MS = 20_000
+ROWS_OF_A_HOLD = 3
+TRIP = Trip(
+    KEY,
+    (Segment("A", "B"),),
+    tuple(Seat(f"s{n}", str(n), n, 0, "standard") for n in range(SEATS)),
+    seats_per_block=SEATS,
+)
+BLOCK = rows.block_partition(KEY, 0)
+
+
+class Store(MemoryBatches):
+    """Keeps the sizes of the batches that end holds, leaves the first `unanswered` of them without an answer, and
+    loses those that would end the hold `lost`.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(None, Random(1), asyncio.sleep)
+        self.ends: list[int] = []
+        self.unanswered = 0
+        self.lost = ""
+
+    async def apply(
+        self, partition: Partition, writes: Sequence[Write], hints: Sequence[Hint] = (), *, send_by: float = ANY_TIME
+    ) -> Outcome:
+        ended = sum(1 for write in writes if write.values.get("status") == "expired")
+        if ended:
+            self.ends.append(ended)
+        if any(write.key == rows.hold_key(self.lost) for write in writes):
+            return Unknown("lost")
+        outcome = await super().apply(partition, writes, hints, send_by=send_by)
+        if ended and self.unanswered:
+            self.unanswered -= 1
+            return Unknown("no answer")
+        return outcome
+
+    async def statuses(self) -> list[str]:
+        """Of all seats, in order of their numbers."""
+        cells = await self.read(BLOCK, Kind.CELL)
+        return [str(cells[RowKey(Kind.CELL, seat.id, 0)]["status"]) for seat in TRIP.seats]
+
+    async def expired_events(self) -> list[str]:
+        """The holds of which an event tells that they ran out."""
+        events = await self.read(BLOCK, Kind.EVENT)
+        return [rows.text(row, "hold") for row in events.values() if row["event"] == EventType.HOLD_EXPIRED]
+
+
+async def all_held() -> tuple[Store, Process, list[Hold]]:
+    """Every seat is held by somebody else, and the time of all of them is over."""
+    asyncio.get_running_loop().set_task_factory(adopting)
+    store = Store()
+    process = steady_process(store)
+    await process.inventory.open_trip(TRIP)
+    asked = [HoldRequest(Caller("o", f"u{n}"), TRIP, Journey(0, 0), (f"s{n}",), TTL_MS, None) for n in range(SEATS)]
+    holds = [await process.holds.hold(request) for request in asked]
+    await asyncio.sleep(TTL_MS / 1_000 + 1)
+    return store, process, holds
+
+
+def run(play: Coroutine[Any, Any, T]) -> T:
+    """In virtual time."""
+    return run_virtually(0, play)
+
+
+async def swept() -> tuple[Store, list[Hold]]:
+    """After one round of the sweeper."""
+    store, process, holds = await all_held()
+    await Sweeper(process)()
+    return store, holds
+
+
+def test_they_end_in_few_batches_each_with_its_own_event() -> None:
+    async def play() -> None:
+        store, holds = await swept()
+        assert await store.statuses() == ["available"] * SEATS
+        assert sorted(await store.expired_events()) == sorted(hold.id for hold in holds)
+        assert len(store.ends) <= SEATS * ROWS_OF_A_HOLD / lapses.ROWS_TOGETHER_MAX + 1
+        assert max(store.ends) * ROWS_OF_A_HOLD <= lapses.ROWS_TOGETHER_MAX
+
+    run(play())
+
+
+def test_one_that_was_extended_meanwhile_lives_on_and_keeps_no_other_from_its_end() -> None:
+    async def play() -> None:
+        store, process, holds = await all_held()
+        some = holds[:50]
+        longer = await process.holds.extend(
+            Caller("o", "u7"), holds[7].id, expires_at_ms=START_MS + 600_000, total_ms_max=10**9
+        )
+        booked = await process.holds.confirm(Caller("o", "u9"), holds[9].id, "order")
+        after = await process.owners.expire_together(some)
+        assert {hold_id: row["status"] for hold_id, row in after.items()} == {hold.id: "expired" for hold in some} | {
+            longer.id: "held",
+            booked.id: "confirmed",
+        }
+        assert store.ends == [50, 48]
+        assert (await store.statuses())[:10] == [*["available"] * 7, "held", "available", "sold"]
+        assert longer.state == Held(START_MS + 600_000)
+
+    run(play())
+
+
+def test_one_whose_seat_somebody_else_has_keeps_no_other_from_its_end() -> None:
+    """That cannot be; where it is, nothing but trying says on whose account the batch is refused."""
+
+    async def play() -> None:
+        store, process, holds = await all_held()
+        stolen = Write(RowKey(Kind.CELL, "s5", 0), {}, {"owner": holds[6].id})
+        assert isinstance(await store.apply(BLOCK, [stolen]), Applied)
+        after = await process.owners.expire_together(holds[:16])
+        assert [hold.id for hold in holds[:16] if after[hold.id]["status"] != "expired"] == [holds[5].id]
+        assert len(store.ends) <= 10
+        assert (await store.statuses())[:16].count("available") == 15
+
+    run(play())
+
+
+def test_an_answer_that_is_lost_is_asked_for_again() -> None:
+    async def play() -> None:
+        store, process, holds = await all_held()
+        store.unanswered = 1
+        after = await process.owners.expire_together(holds[:10])
+        assert [row["status"] for row in after.values()] == ["expired"] * 10
+        assert sorted(await store.expired_events()) == sorted(hold.id for hold in holds[:10])
+        store.unanswered = 100
+        with pytest.raises(OutcomeUnknown):
+            await process.owners.expire_together(holds[20:30])
+
+    run(play())
+
+
+def test_what_cannot_be_ended_in_one_batch_keeps_no_other_batch_from_its_end() -> None:
+    async def play() -> None:
+        store, process, holds = await all_held()
+        store.lost = holds[0].id
+        await Sweeper(process)()
+        assert (await store.statuses()).count("held") == max(store.ends)
+
+    run(play())
+
+
+def test_a_hold_says_when_it_ran_out() -> None:
+    async def play() -> None:
+        _, process, holds = await all_held()
+        await Sweeper(process)()
+        found = await process.holds.find(Caller("o", "u3"), holds[3].id)
+        assert found.state == Expired(holds[3].state.expires_at_ms)  # type: ignore[union-attr]
+
+    run(play())

@@ -1,0 +1,227 @@
+"""Opening trips: once, resumed where it was cut short, and never over what was sold."""
+
+import asyncio
+from dataclasses import replace
+from itertools import cycle, islice
+
+import pytest
+
+from travio_inventory.kernel import limits
+from travio_inventory.protocol.batches import Kind
+from travio_inventory.protocol.definitions import Definitions
+from travio_inventory.seats.refusals import InvalidTrip, TripDefinedOtherwise, TripNotFound, TripOpening
+from travio_inventory.seats.trip import ALL_IN_ONE_BLOCK, OUR_CHOICE, Ends, Seat, Segment, Trip, TripKey
+from travio_inventory.seats.use_cases.open_trip import OpenTrip
+from verification.kit.line import Stall, everything_after, seeds
+from verification.kit.sale import SEATS, Market, PerBlock, Sale, a_trip
+
+STOPS_OF_64_SEGMENTS = "".join(islice(cycle("ABC"), 65))
+
+
+async def test_a_trip_that_is_opened_is_on_sale(sale: Sale) -> None:
+    assert len((await sale.seats("available")).split()) == SEATS
+    assert await sale.inventory.trips.get(sale.trip.key) == sale.trip
+    assert await sale.elsewhere().inventory.trips.get(sale.trip.key) == sale.trip
+
+
+async def test_opening_again_never_resets_a_seat(sale: Sale) -> None:
+    hold = await sale.hold("A1 A18")
+    booking = await sale.confirm(await sale.hold("A2 A17", by="bob"))
+    await sale.block("A3")
+    before = await sale.map()
+    for process in (sale, sale.elsewhere()):
+        await process.inventory.open_trip(sale.trip)
+    assert await sale.elsewhere().map() == before
+    assert await sale.find(hold) == hold
+    assert await sale.find(booking) == booking
+    await sale.assert_legal()
+
+
+async def test_opening_at_once_from_everywhere_is_opening_once(sale: Sale) -> None:
+    processes = [sale.elsewhere() for _ in range(4)]
+    hold = await sale.hold("A1 A18")
+    await asyncio.gather(*(process.inventory.open_trip(sale.trip) for process in processes * 3))
+    assert await sale.find(hold) == hold
+    await sale.assert_legal()
+
+
+@pytest.mark.parametrize("what", ["vehicle", "seats", "segments", "seats_per_block", "price"])
+async def test_another_definition_is_refused_and_changes_nothing(sale: Sale, what: str) -> None:
+    trip = sale.trip
+    others = {
+        "vehicle": replace(trip, vehicle="bus-2"),
+        "seats": replace(trip, seats=trip.seats[:-1], seats_per_block=trip.seats_per_block),
+        "segments": replace(trip, segments=trip.segments[:-1]),
+        "seats_per_block": replace(trip, seats_per_block=5),
+        "price": replace(trip, seats=(replace(trip.seats[0], price_minor=1), *trip.seats[1:])),
+    }
+    hold = await sale.hold("A18")
+    with pytest.raises(TripDefinedOtherwise):
+        await sale.inventory.open_trip(others[what])
+    assert await sale.elsewhere().inventory.trips.get(trip.key) == trip
+    assert await sale.find(hold) == hold
+    await sale.assert_legal()
+
+
+async def test_a_trip_that_was_never_opened_is_not_there(market: Market) -> None:
+    sale = market.prepare(a_trip())
+    with pytest.raises(TripNotFound):
+        await sale.hold("A1")
+    with pytest.raises(TripNotFound):
+        await sale.map()
+    with pytest.raises(TripNotFound):
+        await sale.block("A1")
+    await sale.inventory.open_trip(sale.trip)
+    await sale.hold("A1")
+
+
+# ---- cut short
+
+
+async def opening_dies(market: Market, per_block: PerBlock, *, batches: int) -> Sale:
+    """The process that opened the trip died after so many batches of cells."""
+    sale = market.prepare(a_trip(seats_per_block=per_block, stops=STOPS_OF_64_SEGMENTS[:41]))
+    doomed = sale.elsewhere()
+    opening = asyncio.ensure_future(doomed.inventory.open_trip(sale.trip))
+    stall: Stall = doomed.line.stall(everything_after(batches, seeds))
+    await asyncio.wait_for(stall.reached.wait(), 5)
+    await asyncio.sleep(0.05)
+    opening.cancel()
+    await asyncio.wait([opening])
+    return sale
+
+
+@pytest.mark.parametrize("per_block", [1, 16, "all"])
+async def test_an_opening_that_was_cut_short_is_resumed(market: Market, per_block: PerBlock) -> None:
+    """Seats sold in the meantime stay sold."""
+    sale = await opening_dies(market, per_block, batches=2)
+    early = await sale.hold("A1", Ends("A", "C", first=0, last=1))
+    await sale.inventory.open_trip(sale.trip)
+    shown = await sale.map(Ends("A", "C", first=0, last=1))
+    assert shown == {seat.id: "held" if seat.id == "A1" else "available" for seat in sale.trip.seats}
+    assert await sale.find(early) == early
+    assert len(await sale.cells("A18")) == 40
+    await sale.assert_legal()
+
+
+@pytest.mark.parametrize("per_block", [1, 16, "all"])
+async def test_cells_that_are_not_there_yet_are_no_no(market: Market, per_block: PerBlock) -> None:
+    """Who asks too early is told to ask again, whatever they ask for; their key is not spent."""
+    sale = await opening_dies(market, per_block, batches=1)
+    with pytest.raises(TripOpening):
+        await sale.hold("A1 A18", "A-C")
+    with pytest.raises(TripOpening):
+        await sale.hold("A1 A18", "A-C", by="bob", key="k")
+    with pytest.raises(TripOpening):
+        await sale.map("A-C")
+    with pytest.raises(TripOpening):
+        await sale.block("A18")
+    with pytest.raises(TripOpening):
+        await sale.unblock("A18")
+    await sale.inventory.open_trip(sale.trip)
+    assert (await sale.hold("A1 A18", "A-C", by="bob", key="k")).is_live
+    await sale.assert_legal()
+
+
+@pytest.mark.parametrize("portion", [1, 7, 54, 1_000])
+async def test_a_release_that_seeds_in_other_portions_resets_no_seat(sale: Sale, portion: int) -> None:
+    hold = await sale.hold("A1 A18")
+    booking = await sale.confirm(await sale.hold("A2 A17", by="bob"))
+    await sale.block("A3")
+    before = await sale.map()
+    for most in (portion, 160):
+        await OpenTrip(Definitions(sale.line, cells_per_batch_max=most))(sale.trip)
+    assert await sale.elsewhere().map() == before
+    assert [await sale.find(hold), await sale.find(booking)] == [hold, booking]
+    await sale.assert_legal()
+
+
+async def test_an_opening_that_was_cut_short_is_resumed_in_other_portions(market: Market) -> None:
+    """Two segments of the first seat were made when it died; they are sold before the rest is made."""
+    sale = market.prepare(a_trip(seats_per_block="all", seats=3))
+    doomed = sale.elsewhere()
+    stall = doomed.line.stall(everything_after(1, seeds))
+    dying = asyncio.ensure_future(OpenTrip(Definitions(doomed.line, cells_per_batch_max=2))(sale.trip))
+    await asyncio.wait_for(stall.reached.wait(), 5)
+    dying.cancel()
+    early = await sale.hold("A1", "A-C")
+    for portion in (5, 4):
+        await OpenTrip(Definitions(sale.line, cells_per_batch_max=portion))(sale.trip)
+    assert await sale.statuses("A1") == ["held", "held", "available"]
+    assert await sale.statuses("A3") == ["available"] * 3
+    assert await sale.find(early) == early
+    await sale.assert_legal()
+
+
+@pytest.mark.parametrize("asked", [OUR_CHOICE, ALL_IN_ONE_BLOCK])
+async def test_a_trip_keeps_its_blocks_when_a_release_would_choose_others(
+    market: Market, monkeypatch: pytest.MonkeyPatch, asked: int
+) -> None:
+    sale = market.prepare(replace(a_trip(), seats_per_block=asked))
+    await sale.inventory.open_trip(sale.trip)
+    hold = await sale.hold("A1 A18")
+    monkeypatch.setattr(limits, "SEATS_PER_BLOCK_DEFAULT", 4)
+    monkeypatch.setattr(limits, "CELLS_PER_BLOCK_MAX", 12)
+    again = replace(sale.trip, seats_per_block=asked)
+    assert again.seats_per_block == 4
+    later = sale.elsewhere()
+    await later.inventory.open_trip(again)
+    assert await later.inventory.trips.get(sale.trip.key) == sale.trip, "what is stored is read whatever the limits are"
+    assert await later.find(hold) == hold
+    with pytest.raises(TripDefinedOtherwise):
+        await later.inventory.open_trip(replace(sale.trip, seats_per_block=4))
+    await sale.assert_legal()
+
+
+# ---- limits
+
+
+async def test_all_seats_in_one_block_are_as_many_as_can_be_read_at_once(market: Market) -> None:
+    trip = replace(a_trip(stops=STOPS_OF_64_SEGMENTS, seats=100), seats_per_block=ALL_IN_ONE_BLOCK)
+    assert (trip.seats_per_block, trip.block_count) == (78, 2)
+    sale = market.prepare(trip)
+    await sale.inventory.open_trip(trip)
+    last = Ends("A", "B", first=63)
+    await sale.hold("A78 A79", last)
+    assert await sale.seats("held", last) == "A78 A79"
+    assert sale.line.reads[Kind.CELL] == 2
+
+
+def test_a_block_of_more_cells_than_can_be_read_at_once_is_no_block() -> None:
+    trip = a_trip(stops=STOPS_OF_64_SEGMENTS, seats=100)
+    with pytest.raises(InvalidTrip, match="seats_per_block: must be at most 78: a block has 5000 cells"):
+        replace(trip, seats_per_block=79)
+    assert replace(trip, seats=trip.seats[:78], seats_per_block=1_000).block_count == 1
+
+
+async def test_a_trip_may_have_sixty_four_segments(market: Market) -> None:
+    sale = await market.open(seats_per_block=4, stops=STOPS_OF_64_SEGMENTS, seats=6)
+    last = Ends("A", "B", first=63)
+    await sale.hold("A1 A5", Ends("A", "B", first=0, last=63))
+    assert await sale.seats("held", last) == "A1 A5"
+    await sale.hold("A6", last)
+    with pytest.raises(InvalidTrip, match="1 to 64 segments, not 65"):
+        a_trip(stops=STOPS_OF_64_SEGMENTS + "C")
+
+
+async def test_a_trip_may_have_five_thousand_seats_and_fifty_thousand_cells(market: Market) -> None:
+    sale = await market.open(seats_per_block=100, stops=STOPS_OF_64_SEGMENTS[:11], seats=5_000)
+    await sale.hold("A1 A4999 A5000", Ends("A", "B", first=0, last=9))
+    shown = await sale.map(Ends("A", "B", first=9))
+    assert list(shown) == [seat.id for seat in sale.trip.seats]
+    assert [seat for seat, state in shown.items() if state == "held"] == ["A1", "A4999", "A5000"]
+
+
+@pytest.mark.parametrize(
+    ("seats", "segments", "said"),
+    [
+        (5_001, 1, "1 to 5000 seats, not 5001"),
+        (5_000, 11, "at most 50000 cells"),
+        (0, 1, "1 to 5000 seats, not 0"),
+        (1, 0, "1 to 64 segments, not 0"),
+    ],
+)
+def test_more_than_the_limits_is_no_trip(seats: int, segments: int, said: str) -> None:
+    rides = tuple(Segment(f"stop-{n}", f"stop-{n + 1}") for n in range(segments))
+    with pytest.raises(InvalidTrip, match=said):
+        Trip(TripKey("org", "t1"), rides, tuple(Seat(f"A{n}", str(n), n, 0) for n in range(seats)))

@@ -1,0 +1,88 @@
+"""A process sees its own writes on every map that it reads, whatever its edge does."""
+
+import asyncio
+from collections.abc import Collection
+
+import pytest
+
+from travio_inventory.edge.absent import AbsentGate, AbsentSeatMapCache, AbsentTakenSeats
+from travio_inventory.edge.local import LocalSeatMapCache
+from travio_inventory.protocol.batches import Batches, Kind
+from travio_inventory.seats.trip import TripKey
+from travio_inventory.seats.use_cases import own_maps
+from travio_inventory.seats.use_cases.own_maps import OwnMaps
+from verification.kit.sale import Clock, Edge, Market, Sale, local_edge
+
+STALE_MS_MAX = 200
+
+
+def absent_edge(_: Clock) -> Edge:
+    """As `TRAVIO_EDGE=absent` has it."""
+    return Edge(AbsentGate(), AbsentTakenSeats(), AbsentSeatMapCache())
+
+
+class DeafCache(LocalSeatMapCache):
+    """Hears of no write, and says so: as a server that hesitates."""
+
+    is_deaf = True
+
+    async def invalidate(self, trip: TripKey, blocks: Collection[int]) -> bool:
+        """Nothing happens while it is deaf."""
+        return not self.is_deaf and await super().invalidate(trip, blocks)
+
+
+def deaf_edge(clock: Clock) -> Edge:
+    """One that loses every word about maps."""
+    return local_edge(clock)._replace(seat_maps=DeafCache(clock.now_ms, trips_max=8))
+
+
+@pytest.fixture(params=[absent_edge, deaf_edge], ids=["absent", "deaf"])
+async def sale(request: pytest.FixtureRequest, store: Batches) -> Sale:
+    """Six seats in two blocks."""
+    return await Market(store, edge=request.param).open(seats=6, seats_per_block=3)
+
+
+async def test_an_own_write_shows_at_once(sale: Sale) -> None:
+    assert await sale.seats("held") == ""
+    hold = await sale.hold("A1 A6")
+    assert await sale.seats("held") == "A1 A6"
+    await sale.release(hold)
+    assert await sale.seats("held") == ""
+
+
+async def test_nobody_joins_a_read_that_began_before_their_own_write(sale: Sale) -> None:
+    in_hand = sale.line.stall_reads()
+    slow = asyncio.ensure_future(sale.map())
+    await in_hand.reached.wait()
+    await sale.hold("A1 A6")
+    sale.line.mend()
+    async with asyncio.timeout(5):
+        assert await sale.seats("held") == "A1 A6"
+    in_hand.go.set()
+    await slow
+    assert await sale.seats("held") == "A1 A6"
+
+
+async def test_many_who_ask_after_an_own_write_are_one_read_of_its_block(sale: Sale) -> None:
+    await sale.map()
+    await sale.hold("A1")
+    before = sale.line.reads[Kind.CELL]
+    assert list(await asyncio.gather(*(sale.seats("held") for _ in range(20)))) == ["A1"] * 20
+    assert sale.line.reads[Kind.CELL] - before <= sale.trip.block_count
+
+
+async def test_a_cache_is_read_again_once_it_holds_nothing_older(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(own_maps, "SLOW_S_MAX", 0.0)
+    trip, cache = TripKey("o", "t"), DeafCache(lambda: 0, trips_max=8)
+    maps = OwnMaps(cache, stale_ms_max=STALE_MS_MAX)
+    leases = await maps.lease(trip, [0, 1])
+    await maps.fill(trip, {block: (lease, b"old") for block, lease in leases.items()})
+    assert await maps.invalidate(trip, [0]) is False
+    assert await maps.read(trip) == {1: b"old"}
+    await asyncio.sleep(STALE_MS_MAX / 1_000 + 0.05)
+    assert (await maps.read(trip)).keys() == {0, 1}
+    assert await maps.invalidate(trip, [0]) is False
+    cache.is_deaf = False
+    assert await maps.invalidate(trip, [0]) is True
+    await maps.fill(trip, {0: ((await maps.lease(trip, [0]))[0], b"new")})
+    assert await maps.read(trip) == {0: b"new", 1: b"old"}

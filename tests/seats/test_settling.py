@@ -1,0 +1,64 @@
+"""Settling is bounded: one turn at a time and five a second for each holder, and no memory that grows."""
+
+import asyncio
+from contextlib import ExitStack
+
+import pytest
+
+from travio_inventory.kernel.refusals import Overloaded
+from travio_inventory.seats.hold import Caller
+from travio_inventory.seats.use_cases import settling
+from travio_inventory.seats.use_cases.settling import PER_SECOND_MAX, Settling
+
+ANN, BOB = Caller("o", "ann"), Caller("o", "bob")
+
+
+async def test_one_at_a_time_for_each_holder() -> None:
+    turns = Settling()
+    with turns.turn(ANN):
+        with pytest.raises(Overloaded), turns.turn(ANN):
+            pass
+        with turns.turn(BOB), turns.turn(Caller("other", "ann")):
+            pass
+    with turns.turn(ANN):
+        pass
+
+
+async def test_a_turn_that_fails_is_over() -> None:
+    turns = Settling()
+    with pytest.raises(KeyError), turns.turn(ANN):
+        raise KeyError
+    with turns.turn(ANN):
+        pass
+
+
+async def test_so_many_in_any_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settling, "WINDOW_S", 0.2)
+    turns = Settling()
+    for _ in range(PER_SECOND_MAX):
+        with turns.turn(ANN):
+            pass
+    with pytest.raises(Overloaded), turns.turn(ANN):
+        pass
+    await asyncio.sleep(0.21)
+    with turns.turn(ANN):
+        pass
+
+
+async def test_holders_beyond_the_limit_are_told_to_ask_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Until the turns of others are over; those under way are never forgotten."""
+    monkeypatch.setattr(settling, "WINDOW_S", 0.2)
+    monkeypatch.setattr(settling, "HOLDERS_MAX", 3)
+    turns = Settling()
+    with ExitStack() as under_way:
+        under_way.enter_context(turns.turn(ANN))
+        for number in range(2):
+            with turns.turn(Caller("o", f"u{number}")):
+                pass
+        with pytest.raises(Overloaded), turns.turn(BOB):
+            pass
+        await asyncio.sleep(0.21)
+        with turns.turn(BOB):
+            pass
+        with pytest.raises(Overloaded), turns.turn(ANN):
+            pass

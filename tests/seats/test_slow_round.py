@@ -1,0 +1,334 @@
+"""The slow round over open trips: each block once in an hour, whoever visits it; and what it finds."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Coroutine, Sequence
+from random import Random
+from typing import Any, TypeVar
+
+import pytest
+
+from travio_inventory.protocol import rows
+from travio_inventory.protocol.batches import (
+    ABSENT,
+    Applied,
+    Index,
+    Kind,
+    Partition,
+    Row,
+    RowKey,
+    Rows,
+    StoreUnavailable,
+    Write,
+)
+from travio_inventory.protocol.definitions import Definitions
+from travio_inventory.protocol.journal import EventJournal
+from travio_inventory.protocol.lapses import LapseFinder
+from travio_inventory.protocol.late_events import LateEvents
+from travio_inventory.protocol.open_trips import BLOCKS_AT_ONCE, EVERY_MS, KEPT_S, SlowRound
+from travio_inventory.seats.events import Event, EventType
+from travio_inventory.seats.hold import Caller, Held, Hold, HoldId, HoldRequest, Recorded
+from travio_inventory.seats.ports import BlockKey
+from travio_inventory.seats.trip import Journey, Seat, Segment, Trip, TripKey
+from travio_inventory.seats.use_cases.expire_holds import ExpireHolds
+from travio_inventory.seats.use_cases.relay_events import RelayEvents
+from travio_inventory.store.memory import MemoryBatches
+from verification.simulation.oracle import START_MS
+from verification.simulation.process import Process, adopting, steady_process
+from verification.simulation.virtual_loop import run_virtually
+
+T = TypeVar("T")
+
+HOUR_S = EVERY_MS / 1_000
+TRIPS, BLOCKS = 40, 3
+DAY_S = 86_400
+
+
+class Store(MemoryBatches):
+    """Some partitions, or the list of trips, cannot be read, which takes `silent_s` to find out."""
+
+    def __init__(self) -> None:
+        super().__init__(None, Random(1), asyncio.sleep)
+        self.unreadable: set[Partition] = set()
+        self.silent_s = 0.0
+        self.are_trips_lost = False
+
+    async def read(
+        self, partition: Partition, kind: Kind, *, start: str = "", end: str = "", most: int | None = None
+    ) -> Rows:
+        if partition in self.unreadable:
+            await asyncio.sleep(self.silent_s)
+            raise StoreUnavailable("no answer")
+        return await super().read(partition, kind, start=start, end=end, most=most)
+
+    async def hinted(self, index: Index, bucket: str, *, after: str = "", most: int | None = None) -> list[str]:
+        if index is Index.TRIPS and self.are_trips_lost:
+            raise StoreUnavailable("no answer")
+        return list(await super().hinted(index, bucket, after=after, most=most))
+
+
+def run(play: Coroutine[Any, Any, T]) -> T:
+    """In virtual time."""
+    return run_virtually(0, play)
+
+
+def trip(name: str, *, ends_s: int = 0, blocks: int = BLOCKS) -> Trip:
+    """A trip of so many blocks of one seat."""
+    layout = tuple(Seat(f"s{n}", str(n), n, 0, "standard") for n in range(blocks))
+    departs_s = ends_s - 60 if ends_s else 0
+    return Trip(TripKey("o", name), (Segment("A", "B", departs_s, ends_s),), layout, seats_per_block=1)
+
+
+def slow_round(store: Store, seed: int = 0) -> SlowRound:
+    """As one process goes round."""
+    return SlowRound(store, steady_process(store).clock, name="test", random=Random(seed))
+
+
+async def opened(*trips: Trip) -> Store:
+    """The trips are on sale."""
+    asyncio.get_running_loop().set_task_factory(adopting)
+    store = Store()
+    for each in trips:
+        await Definitions(store).define(each)
+    return store
+
+
+async def visits(going: SlowRound, *, for_s: float) -> list[tuple[float, BlockKey]]:
+    """What is visited in that time, and when, asking every second."""
+    found: list[tuple[float, BlockKey]] = []
+    until_s = asyncio.get_running_loop().time() + for_s
+    while (now_s := asyncio.get_running_loop().time()) < until_s:
+        some = await going.next_blocks()
+        assert len(some) <= BLOCKS_AT_ONCE
+        found += [(now_s, block) for block in some]
+        await asyncio.sleep(1)
+    return found
+
+
+def all_blocks() -> set[BlockKey]:
+    return {BlockKey(TripKey("o", f"t{n}"), block) for n in range(TRIPS) for block in range(BLOCKS)}
+
+
+def many() -> list[Trip]:
+    return [trip(f"t{n}") for n in range(TRIPS)]
+
+
+def test_each_block_is_visited_once_an_hour_a_few_a_minute() -> None:
+    async def play() -> None:
+        found = await visits(slow_round(await opened(*many())), for_s=HOUR_S)
+        assert Counter(block for _, block in found) == Counter(all_blocks())
+        per_minute = Counter(at_s // 60 for at_s, _ in found)
+        assert max(per_minute.values()) < TRIPS * BLOCKS / 4
+
+    run(play())
+
+
+def test_several_processes_share_the_work() -> None:
+    async def play() -> None:
+        store = await opened(*many())
+        found = await asyncio.gather(*(visits(slow_round(store, seed), for_s=2 * HOUR_S) for seed in range(4)))
+        times = Counter(block for each in found for _, block in each)
+        assert times.keys() == all_blocks()
+        assert sum(times.values()) < 2.6 * TRIPS * BLOCKS
+        assert min(len(each) for each in found) > TRIPS * BLOCKS / 8
+
+    run(play())
+
+
+def test_what_a_process_that_died_had_begun_is_visited_by_another() -> None:
+    async def play() -> None:
+        store = await opened(*many())
+        dying = slow_round(store, 1)
+        for _ in range(3):
+            await dying.next_blocks()
+        found = await visits(slow_round(store, 2), for_s=HOUR_S)
+        assert {block for _, block in found} == all_blocks()
+
+    run(play())
+
+
+def test_a_large_trip_is_visited_in_portions() -> None:
+    async def play() -> None:
+        found = await visits(slow_round(await opened(trip("large", blocks=5 * BLOCKS_AT_ONCE))), for_s=HOUR_S)
+        assert len(found) == 5 * BLOCKS_AT_ONCE
+
+    run(play())
+
+
+def test_marks_of_a_clock_that_was_ahead_keep_nobody_from_visiting() -> None:
+    async def play() -> None:
+        store = await opened(*many())
+        ahead = steady_process(store)
+        ahead.clock.skew_ms = DAY_S * 1_000
+        await visits(SlowRound(store, ahead.clock, name="test", random=Random(0)), for_s=HOUR_S)
+        found = await visits(slow_round(store), for_s=HOUR_S)
+        assert {block for _, block in found} == all_blocks()
+
+    run(play())
+
+
+@pytest.mark.parametrize(("past_its_end_s", "visited"), [(KEPT_S - HOUR_S - 60, 1), (KEPT_S + 60, 0)])
+def test_a_trip_is_visited_until_it_is_long_over(past_its_end_s: float, visited: int) -> None:
+    async def play() -> None:
+        store = await opened(trip("t", ends_s=START_MS // 1_000, blocks=1))
+        await asyncio.sleep(past_its_end_s)
+        assert len(await visits(slow_round(store), for_s=HOUR_S)) == visited
+
+    run(play())
+
+
+# ---- what it finds: a cell
+
+
+async def attempt_lands_very_late(store: Store, block: Partition) -> None:
+    """An intent lands when all that its hints named is closed, and its home row never came to be."""
+    stranger = str(HoldId("t", 0, "0" * 32, is_late=False))
+    values: Row = {"status": "held", "owner": stranger, "since": START_MS, "until": START_MS + 20_000}
+    await asyncio.sleep(250)
+    assert isinstance(await store.apply(block, [Write(RowKey(Kind.CELL, "s1", 0), rows.IF_AVAILABLE, values)]), Applied)
+
+
+async def status_after(store: Store, sweeper: ExpireHolds, *, for_s: float) -> str:
+    """Of the cell, after so long a time of sweeping."""
+    until_s = asyncio.get_running_loop().time() + for_s
+    while asyncio.get_running_loop().time() < until_s:
+        await sweeper()
+        await asyncio.sleep(5)
+    block = rows.block_partition(TripKey("o", "t"), 1)
+    cell = RowKey(Kind.CELL, "s1", 0)
+    return str((await store.get(block, [cell]))[cell]["status"])
+
+
+@pytest.mark.parametrize(("is_sweeping_slowly", "status"), [(True, "available"), (False, "held")])
+def test_what_landed_very_late_is_freed_within_about_an_hour(
+    monkeypatch: pytest.MonkeyPatch,
+    is_sweeping_slowly: bool,
+    status: str,
+) -> None:
+    async def none(_self: SlowRound) -> list[BlockKey]:
+        return []
+
+    if not is_sweeping_slowly:
+        monkeypatch.setattr(SlowRound, "next_blocks", none)
+
+    async def play() -> str:
+        store, process = await on_sale()
+        await attempt_lands_very_late(store, rows.block_partition(TripKey("o", "t"), 1))
+        return await status_after(store, ExpireHolds(LapseFinder(process.owners)), for_s=1.3 * HOUR_S)
+
+    assert run(play()) == status
+
+
+def test_a_sweeper_goes_on_where_the_trips_cannot_be_listed() -> None:
+    async def play() -> None:
+        store, process = await on_sale()
+        store.are_trips_lost = True
+        request = HoldRequest(Caller("o", "u"), trip("t"), Journey(0, 0), ("s1",), 20_000, None)
+        await process.holds.hold(request)
+        await asyncio.sleep(21)
+        assert await status_after(store, ExpireHolds(LapseFinder(process.owners)), for_s=1) == "available"
+
+    run(play())
+
+
+async def on_sale() -> tuple[Store, Process]:
+    """A trip whose cells are there, and a process."""
+    store = await opened(trip("t"))
+    process = steady_process(store)
+    await process.inventory.open_trip(trip("t"))
+    return store, process
+
+
+# ---- what it finds: an event
+
+
+class Told:
+    """Keeps what a relay tells."""
+
+    def __init__(self) -> None:
+        self.ids: list[str] = []
+
+    async def publish(self, events: Sequence[Event]) -> None:
+        """See Publisher."""
+        self.ids += [event.id for event in events]
+
+
+async def recorded_unseen(store: Store, *blocks: int) -> list[str]:
+    """An event in each block that no index names, and that is too old for the journal; their ids."""
+    ids = []
+    for block in blocks:
+        hold_id = str(HoldId("t", block, f"{block:032d}", is_late=False))
+        hold = Hold(
+            hold_id, TripKey("o", "t"), "u", (f"s{block}",), (block,), Journey(0, 0), START_MS, "", Held(START_MS)
+        )
+        write = rows.event_write(hold, EventType.HOLD_CREATED, Recorded(1, START_MS), ordinal=0)
+        partition = rows.block_partition(hold.trip, block)
+        assert isinstance(
+            await store.apply(partition, [Write(rows.hold_key(hold_id), ABSENT, rows.hold_row(hold)), write]), Applied
+        )
+        ids.append(rows.stable_event_id(write.values))
+    return ids
+
+
+async def relayed(process: Process, *, for_s: float) -> list[str]:
+    """What a relay of the process tells in that time."""
+    told = Told()
+    relay = RelayEvents(LateEvents(EventJournal(process.owners), process.owners), told)
+    until_s = asyncio.get_running_loop().time() + for_s
+    while asyncio.get_running_loop().time() < until_s:
+        await relay()
+        await asyncio.sleep(5)
+    return told.ids
+
+
+def test_an_event_that_nothing_leads_to_is_told_once_by_however_many_relays() -> None:
+    async def play() -> None:
+        store, process = await on_sale()
+        await asyncio.sleep(600)
+        ids = await recorded_unseen(store, 0, 2)
+        assert sorted(await relayed(process, for_s=2.5 * HOUR_S)) == ids
+        assert await relayed(steady_process(store), for_s=1.3 * HOUR_S) == []
+
+    run(play())
+
+
+def test_what_the_journal_has_told_is_not_told_again() -> None:
+    async def play() -> None:
+        store, process = await on_sale()
+        await process.holds.hold(HoldRequest(Caller("o", "u"), trip("t"), Journey(0, 0), ("s1",), 20_000, None))
+        assert len(await relayed(process, for_s=2.5 * HOUR_S)) == 1
+        assert await relayed(steady_process(store), for_s=1.3 * HOUR_S) == []
+
+    run(play())
+
+
+def test_a_block_that_cannot_be_read_keeps_no_other_from_being_looked_at() -> None:
+    async def play() -> None:
+        store, process = await on_sale()
+        await asyncio.sleep(600)
+        ids = await recorded_unseen(store, 0, 2)
+        store.unreadable = {rows.block_partition(TripKey("o", "t"), 0)}
+        assert await relayed(process, for_s=1.3 * HOUR_S) == ids[1:]
+        store.unreadable.clear()
+        assert await relayed(process, for_s=1.3 * HOUR_S) == ids[:1]
+
+    run(play())
+
+
+def test_what_the_journal_has_to_tell_waits_for_no_more_than_one_answer() -> None:
+    async def play() -> float:
+        large = trip("t", blocks=BLOCKS_AT_ONCE)
+        store = await opened(large)
+        process = steady_process(store)
+        store.unreadable = {rows.block_partition(large.key, block) for block in range(BLOCKS_AT_ONCE)}
+        store.silent_s = 5.0
+        relay = RelayEvents(LateEvents(EventJournal(process.owners), process.owners), Told())
+        loop = asyncio.get_running_loop()
+        longest_s, until_s = 0.0, loop.time() + HOUR_S
+        while (began_s := loop.time()) < until_s:
+            await relay()
+            longest_s = max(longest_s, loop.time() - began_s)
+            await asyncio.sleep(5)
+        return longest_s
+
+    assert 5.0 <= run(play()) < 2 * 5.0

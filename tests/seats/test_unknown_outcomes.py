@@ -1,0 +1,413 @@
+"""Batches whose answer is lost, and copies that land late: "unknown" is never dressed up as a yes or a no."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
+
+import pytest
+
+from travio_inventory.kernel.refusals import AskAgain, BackendUnavailable, OutcomeUnknown, Overloaded
+from travio_inventory.protocol.batches import Refused
+from travio_inventory.protocol.claims import ERRORS_MAX
+from travio_inventory.seats import seat as seat_states
+from travio_inventory.seats.hold import Cancelled, Confirmed, Held, Hold, Released, late_id
+from travio_inventory.seats.refusals import HoldExpired, HoldReleased, SeatContended, SeatTaken
+from travio_inventory.seats.trip import Ends
+from verification.kit.line import Spoil, Which, any_batch, burns, cells_alone, commits, everything_after, ledgers
+from verification.kit.sale import GRACE_S, TOLD_WITHIN_S, TTL_S, Market, PerBlock, Sale
+
+Step: TypeAlias = Callable[[Sale, Hold], Awaitable[Hold]]
+
+SEATS = "A1 A2 A18"
+CLAIM_ERRORS = ERRORS_MAX + 1
+EVERY_SPOIL = [Spoil.LOST, Spoil.UNANSWERED, Spoil.LATE, Spoil.NOT_DONE]
+
+
+@pytest.fixture(params=[1, "all"], ids="blocks-of-{}".format)
+async def sale(request: pytest.FixtureRequest, market: Market) -> Sale:
+    """Holds over several blocks, and holds that are one batch."""
+    per_block: PerBlock = request.param
+    return await market.open(seats_per_block=per_block)
+
+
+async def extend(sale: Sale, hold: Hold) -> Hold:
+    return await sale.extend(hold, ttl_s=300)
+
+
+STEPS: list[Step] = [Sale.confirm, Sale.release, Sale.cancel, extend]
+
+
+async def ready(sale: Sale, step: Step) -> Hold:
+    """A hold that the step can be done to."""
+    hold = await sale.hold(SEATS)
+    return await sale.confirm(hold) if step is Sale.cancel else hold
+
+
+def assert_done(step: Step, hold: Hold) -> None:
+    match hold.state:
+        case Confirmed():
+            assert step is Sale.confirm
+        case Released():
+            assert step is Sale.release
+        case Cancelled():
+            assert step is Sale.cancel
+        case Held():
+            assert step is extend
+            assert hold.extensions == 1
+        case other:
+            pytest.fail(f"no step makes it {other}")
+
+
+# ---- once: nobody notices
+
+
+@pytest.mark.parametrize("how", EVERY_SPOIL)
+@pytest.mark.parametrize("which", [commits, cells_alone, ledgers])
+async def test_a_hold_survives_one_answer_that_is_lost(sale: Sale, how: Spoil, which: Which) -> None:
+    """Home batch, intent or ledger: sent again with the same ids, applied or not."""
+    sale.line.spoil(how, which, times=1)
+    hold = await sale.hold(SEATS, "A-C", key="k")
+    await sale.line.deliver_late()
+    assert hold.is_live
+    assert await sale.hold(SEATS, "A-C", key="k") == hold
+    assert await sale.elsewhere().seats("held", "A-C") == SEATS
+    assert [event.hold_id for event in await sale.relay()] == [hold.id]
+    await sale.assert_legal()
+
+
+@pytest.mark.parametrize("how", EVERY_SPOIL)
+@pytest.mark.parametrize("step", STEPS)
+async def test_a_step_survives_one_answer_that_is_lost(sale: Sale, how: Spoil, step: Step) -> None:
+    hold = await ready(sale, step)
+    await sale.relay()
+    sale.line.spoil(how, commits, times=1)
+    done = await step(sale, hold)
+    await sale.line.deliver_late()
+    assert_done(step, done)
+    assert await sale.find(hold) == done
+    sale.clock.pass_s(TOLD_WITHIN_S)
+    assert len(await sale.relay()) == 1
+    await sale.assert_legal()
+
+
+@pytest.mark.parametrize("how", EVERY_SPOIL)
+async def test_a_sweep_survives_one_answer_that_is_lost(sale: Sale, how: Spoil) -> None:
+    await sale.hold(SEATS)
+    sale.clock.pass_s(TTL_S + 1)
+    sale.line.spoil(how, commits, times=1)
+    assert (await sale.sweep()).failures == {}
+    await sale.line.deliver_late()
+    assert await sale.elsewhere().seats("held") == ""
+    await sale.assert_legal()
+
+
+@pytest.mark.parametrize("how", EVERY_SPOIL)
+async def test_a_late_confirm_survives_one_answer_that_is_lost(sale: Sale, how: Spoil) -> None:
+    hold = await sale.hold(SEATS)
+    sale.clock.pass_s(TTL_S + 1)
+    await sale.sweep()
+    sale.line.spoil(how, commits, times=1)
+    booking = await sale.confirm(hold)
+    await sale.line.deliver_late()
+    assert (booking.id, booking.state) == (late_id(hold.id), Confirmed("order-1"))
+    assert await sale.confirm(hold) == booking
+    sale.clock.pass_s(GRACE_S)
+    await sale.sweep()
+    await sale.assert_legal()
+
+
+async def test_an_extension_whose_answer_was_lost_is_shown_at_once(sale: Sale) -> None:
+    hold = await sale.hold(SEATS)
+    await sale.map()
+    sale.line.spoil(Spoil.UNANSWERED, commits, times=1)
+    extended = await sale.extend(hold, ttl_s=300)
+    seat_map = await sale.inventory.read_seat_map(sale.trip.key, Ends("A", "D"))
+    assert isinstance(extended.state, Held)
+    assert {state for seat, state in seat_map.seats() if seat.id in hold.seats} == {
+        seat_states.Held(extended.state.expires_at_ms)
+    }
+
+
+async def test_an_end_whose_answer_was_lost_is_shown_at_once(sale: Sale) -> None:
+    await sale.hold("A1 A18", ttl_s=1)
+    sale.clock.pass_s(2)
+    assert await sale.seats("held") == "A1 A18"
+    sale.line.spoil(Spoil.UNANSWERED, commits, times=1)
+    await sale.sweep()
+    assert await sale.seats("held") == ""
+
+
+async def test_a_late_booking_whose_answer_was_lost_is_settled_like_any_other(sale: Sale) -> None:
+    """It is found by a second look; its map must show at once, and its other blocks must be rolled forward."""
+    hold = await sale.hold(SEATS)
+    sale.clock.pass_s(TTL_S + 1)
+    await sale.sweep()
+    await sale.map()
+    sale.line.spoil(Spoil.UNANSWERED, commits, times=1)
+    await sale.confirm(hold)
+    assert await sale.seats("sold") == SEATS
+    await sale.assert_legal()
+
+
+@pytest.mark.parametrize("how", EVERY_SPOIL)
+async def test_a_block_survives_one_answer_that_is_lost(sale: Sale, how: Spoil) -> None:
+    sale.line.spoil(how, commits, times=1)
+    await sale.block("A1")
+    await sale.line.deliver_late()
+    assert await sale.seats("blocked") == "A1"
+    sale.line.spoil(how, commits, times=1)
+    await sale.unblock("A1")
+    await sale.line.deliver_late()
+    assert await sale.elsewhere().seats("blocked") == ""
+    await sale.assert_legal()
+
+
+@pytest.mark.parametrize("how", [Spoil.LOST, Spoil.UNANSWERED, Spoil.NOT_DONE])
+async def test_an_opening_survives_one_answer_that_is_lost(sale: Sale, how: Spoil) -> None:
+    hold = await sale.hold("A18")
+    sale.line.spoil(how, times=1)
+    await sale.inventory.open_trip(sale.trip)
+    assert await sale.find(hold) == hold
+    await sale.assert_legal()
+
+
+# ---- again and again: ask again, and asking again gives the answer
+
+
+@pytest.mark.parametrize("how", EVERY_SPOIL)
+async def test_a_hold_whose_outcome_is_unknown_is_no_refusal(sale: Sale, how: Spoil) -> None:
+    """Nothing more than "ask again" is said, and the same key then finds out."""
+    sale.line.spoil(how)
+    with pytest.raises((OutcomeUnknown, BackendUnavailable)):
+        await sale.hold(SEATS, key="k")
+    sale.line.mend()
+    hold = await sale.hold(SEATS, key="k")
+    await sale.line.deliver_late()
+    assert await sale.elsewhere().hold(SEATS, key="k") == hold
+    assert await sale.elsewhere().seats("held") == SEATS
+    assert len(await sale.relay()) == 1
+    await sale.assert_legal()
+
+
+async def test_a_hold_that_was_applied_but_never_answered_is_found_by_its_key(sale: Sale) -> None:
+    """The home batch landed; neither it nor the burn that would find it was answered."""
+    sale.line.spoil(Spoil.UNANSWERED, commits)
+    sale.line.spoil(Spoil.LOST, burns)
+    with pytest.raises(OutcomeUnknown):
+        await sale.hold(SEATS, key="k")
+    sale.line.mend()
+    hold = await sale.hold(SEATS, key="k")
+    assert hold.is_live
+    assert await sale.seats("held") == SEATS
+    assert len(await sale.relay()) == 1
+
+
+async def test_a_burnt_hold_never_comes_to_be_when_its_copies_land(sale: Sale) -> None:
+    """The attempt gave up: its id is burnt before anything is said, so the late copies are refused."""
+    sale.line.spoil(Spoil.LATE, commits)
+    with pytest.raises(AskAgain):
+        await sale.hold(SEATS, key="k")
+    sale.line.mend()
+    landed = await sale.line.deliver_late()
+    assert landed
+    assert all(isinstance(outcome, Refused) for outcome in landed)
+    await sale.assert_legal()
+    assert await sale.elsewhere().seats("held") == ""
+    hold = await sale.hold(SEATS, key="k")
+    assert hold.is_live
+    assert await sale.seats("held") == SEATS
+    await sale.assert_legal()
+
+
+async def test_a_hold_without_a_key_is_burnt_too_where_a_copy_may_land(sale: Sale) -> None:
+    sale.line.spoil(Spoil.LATE, commits)
+    with pytest.raises(BackendUnavailable):
+        await sale.hold(SEATS)
+    sale.line.mend()
+    rival = await sale.hold("A18", by="bob")
+    await sale.line.deliver_late()
+    assert await sale.find(rival) == rival
+    await sale.assert_legal()
+
+
+async def test_late_intents_are_freed_at_the_first_contact(single_seats: Sale) -> None:
+    """They land after their hold was burnt; the seats show free and can be won at once."""
+    sale = single_seats
+    sale.line.spoil(Spoil.LATE, cells_alone, times=2 * CLAIM_ERRORS)
+    with pytest.raises(AskAgain):
+        await sale.hold(SEATS)
+    await sale.line.deliver_late()
+    assert (await sale.statuses("A18"))[0] == "held"
+    assert await sale.elsewhere().seats("held") == ""
+    await sale.elsewhere().hold(SEATS, by="bob")
+    await sale.assert_legal()
+
+
+async def test_a_burn_that_is_refused_gives_the_hold_that_stands(sale: Sale) -> None:
+    """All answers were lost, and the hold had been applied: the refused burn finds it."""
+    sale.line.spoil(Spoil.UNANSWERED, commits)
+    hold = await sale.hold(SEATS, key="k")
+    sale.line.mend()
+    assert hold.is_live
+    assert await sale.hold(SEATS, key="k") == hold
+    assert await sale.seats("held") == SEATS
+    await sale.assert_legal()
+
+
+@pytest.mark.parametrize("how", EVERY_SPOIL)
+@pytest.mark.parametrize("step", STEPS)
+async def test_a_step_whose_outcome_is_unknown_is_no_refusal(sale: Sale, how: Spoil, step: Step) -> None:
+    hold = await ready(sale, step)
+    sale.line.spoil(how, commits)
+    if how is Spoil.UNANSWERED:
+        assert_done(step, await step(sale, hold))
+    else:
+        with pytest.raises(BackendUnavailable if how is Spoil.NOT_DONE else OutcomeUnknown):
+            await step(sale, hold)
+    sale.line.mend()
+    done = await step(sale, hold)
+    await sale.line.deliver_late()
+    assert_done(step, done)
+    assert await sale.find(hold) == done
+    await sale.assert_legal()
+
+
+async def test_a_late_confirm_that_lands_after_a_release_changes_nothing(sale: Sale) -> None:
+    hold = await sale.hold(SEATS)
+    sale.line.spoil(Spoil.LATE, commits)
+    with pytest.raises(OutcomeUnknown):
+        await sale.confirm(hold)
+    released = await sale.elsewhere().release(hold)
+    assert all(isinstance(outcome, Refused) for outcome in await sale.line.deliver_late())
+    sale.line.mend()
+    assert await sale.find(hold) == released
+    with pytest.raises(HoldReleased):
+        await sale.confirm(hold)
+    await sale.assert_legal()
+
+
+async def test_a_release_that_lands_after_a_confirm_changes_nothing(sale: Sale) -> None:
+    hold = await sale.hold(SEATS)
+    sale.line.spoil(Spoil.LATE, commits)
+    with pytest.raises(OutcomeUnknown):
+        await sale.release(hold)
+    booking = await sale.elsewhere().confirm(hold)
+    await sale.line.deliver_late()
+    assert await sale.elsewhere().find(hold) == booking
+    await sale.assert_legal()
+
+
+async def test_an_extension_that_lands_after_a_longer_one_does_not_shorten_it(sale: Sale) -> None:
+    hold = await sale.hold(SEATS)
+    sale.line.spoil(Spoil.LATE, commits)
+    with pytest.raises(OutcomeUnknown):
+        await sale.extend(hold, ttl_s=100)
+    longer = await sale.elsewhere().extend(hold, ttl_s=200)
+    await sale.line.deliver_late()
+    assert await sale.elsewhere().find(hold) == longer
+    await sale.assert_legal()
+
+
+async def test_an_expiry_that_lands_after_an_extension_changes_nothing(sale: Sale) -> None:
+    """The sweeper saw it lapsed; its holder extended it before the sweeper's batch arrived."""
+    hold = await sale.hold(SEATS)
+    sale.clock.pass_s(TTL_S + 1)
+    sweeper = sale.elsewhere()
+    sweeper.line.spoil(Spoil.LATE, commits)
+    await sweeper.sweep()
+    extended = await sale.extend(hold)
+    await sweeper.line.deliver_late()
+    assert await sale.find(hold) == extended
+    await sale.assert_legal()
+
+
+async def test_a_refused_late_confirm_is_never_booked_when_its_copies_land(sale: Sale) -> None:
+    """A copy of its commit is on the way when the seat is lost: the late id is burnt before the no is given."""
+    hold = await sale.hold(SEATS)
+    sale.clock.pass_s(TTL_S + 1)
+    await sale.sweep()
+    sale.line.spoil(Spoil.LATE, commits, times=1)
+    again = sale.line.stall(everything_after(1, commits))
+    confirming = asyncio.ensure_future(sale.confirm(hold))
+    await asyncio.wait_for(again.reached.wait(), 5)
+    thief = await sale.elsewhere().hold("A1", by="bob")
+    again.go.set()
+    with pytest.raises(HoldExpired):
+        await confirming
+    await sale.release(thief)
+    assert await sale.line.deliver_late()
+    assert await sale.elsewhere().seats("sold") == ""
+    await sale.assert_legal()
+
+
+@pytest.mark.parametrize("which", [burns, any_batch])
+async def test_a_no_that_cannot_be_fenced_is_not_given(single_seats: Sale, which: Which) -> None:
+    """The seat is taken, but the key's id could not be burnt: saying no now could be a lie later."""
+    sale = single_seats
+    await sale.hold("A18", by="bob")
+    asking = sale.elsewhere()
+    asking.line.spoil(Spoil.LOST, which)
+    with pytest.raises(AskAgain) as told:
+        await asking.hold(SEATS, key="k")
+    assert not isinstance(told.value, SeatContended)
+    asking.line.mend()
+    with pytest.raises(SeatTaken):
+        await asking.hold(SEATS, key="k")
+    await sale.assert_legal()
+
+
+async def test_what_cannot_be_read_is_unavailable(sale: Sale) -> None:
+    hold = await sale.hold(SEATS)
+    for block in hold.seats_by_block.values():
+        sale.line.cannot_read(sale.block_partition(block[0]))
+    for asked in (sale.find(hold), sale.release(hold), sale.confirm(hold), sale.extend(hold), sale.cancel(hold)):
+        with pytest.raises(BackendUnavailable):
+            await asked
+    with pytest.raises(BackendUnavailable):
+        await sale.map()
+    sale.line.mend()
+    assert await sale.find(hold) == hold
+
+
+@pytest.mark.parametrize("step", STEPS)
+async def test_a_step_that_was_only_ever_refused_is_not_told_to_be_unknown(sale: Sale, step: Step) -> None:
+    hold = await ready(sale, step)
+    sale.line.spoil(Spoil.REFUSED, commits)
+    with pytest.raises(Overloaded):
+        await step(sale, hold)
+    sale.line.mend()
+    assert await sale.find(hold) == hold
+
+
+@pytest.mark.parametrize("step", STEPS)
+async def test_a_step_that_is_refused_after_an_unknown_stays_unknown(sale: Sale, step: Step) -> None:
+    hold = await ready(sale, step)
+    sale.line.spoil(Spoil.LATE, commits, times=1)
+    sale.line.spoil(Spoil.REFUSED, commits)
+    with pytest.raises(OutcomeUnknown):
+        await step(sale, hold)
+
+
+@pytest.mark.parametrize("holds_per_holder_max", [0, 2])
+async def test_a_key_that_could_only_not_be_bound_is_not_told_to_be_unknown(
+    market: Market, holds_per_holder_max: int
+) -> None:
+    sale = await market.open(holds_per_holder_max=holds_per_holder_max)
+    sale.line.spoil(Spoil.REFUSED, ledgers)
+    with pytest.raises(Overloaded):
+        await sale.hold(SEATS, key="k")
+    sale.line.mend()
+    sale.line.spoil(Spoil.LOST, ledgers, times=1)
+    sale.line.spoil(Spoil.REFUSED, ledgers)
+    with pytest.raises(OutcomeUnknown):
+        await sale.hold(SEATS, key="k")
+    sale.line.mend()
+    assert (await sale.hold(SEATS, key="k")).is_live
+
+
+async def test_a_burn_that_is_unknown_makes_no_hold_unknown_that_was_refused(sale: Sale) -> None:
+    another = sale.elsewhere()
+    await sale.hold("A1", by="bob")
+    another.line.spoil(Spoil.LOST, burns)
+    with pytest.raises(BackendUnavailable):
+        await another.hold(SEATS, key="k")

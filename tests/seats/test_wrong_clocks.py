@@ -1,0 +1,143 @@
+"""A clock that is wrong by a minute, an hour or a day, and then right: it hides nothing and keeps nothing for long."""
+
+import pytest
+
+from tests.seats.test_expiry import sweep_until_caught_up
+from travio_inventory.seats.events import Event
+from travio_inventory.seats.hold import Expired, Hold
+from travio_inventory.seats.refusals import SeatContended, SeatHeld
+from verification.kit.line import commits
+from verification.kit.sale import CLOCK_BOUND_MS, FOUND_WITHIN_S, GRACE_S, TOLD_WITHIN_S, TTL_S, Sale
+
+AHEAD_S = [70, 3_600, 86_400]
+ROUNDS = 40
+
+
+async def work(sale: Sale, *, seconds: int) -> list[Event]:
+    """A round of sweeper and relay each second: what they told."""
+    told = []
+    for _ in range(seconds):
+        sale.clock.pass_s(1)
+        await sale.sweep()
+        told += await sale.relay()
+    return told
+
+
+def are_of(hold: Hold, told: list[Event]) -> list[str]:
+    return [str(event.type) for event in told if event.hold_id == hold.id]
+
+
+@pytest.mark.parametrize("ahead_s", AHEAD_S)
+async def test_workers_whose_clock_was_ahead_hide_nothing_from_those_after_them(
+    single_seats: Sale, ahead_s: int
+) -> None:
+    sale = single_seats
+    wrong = sale.elsewhere(ahead_s=ahead_s)
+    for _ in range(ROUNDS):
+        sale.clock.pass_ms(300)
+        await wrong.sweep()
+        await wrong.relay()
+    hold = await sale.hold("A1")
+    told = await work(sale.elsewhere(), seconds=TTL_S + FOUND_WITHIN_S + TOLD_WITHIN_S)
+    assert are_of(hold, told) == ["hold.created", "hold.expired"]
+
+
+@pytest.mark.parametrize("ahead_s", AHEAD_S)
+async def test_a_worker_whose_clock_is_set_back_goes_back_with_it(single_seats: Sale, ahead_s: int) -> None:
+    """In one process, which goes on; another one holds a seat meanwhile and afterwards."""
+    sale = single_seats
+    worker = sale.elsewhere(ahead_s=ahead_s)
+    for _ in range(ROUNDS):
+        sale.clock.pass_ms(300)
+        await worker.sweep()
+        await worker.relay()
+    first = await sale.hold("A1")
+    told = await worker.relay()
+    worker.clock.set_by_s(-ahead_s)
+    second = await sale.hold("A2")
+    for _ in range(TTL_S + FOUND_WITHIN_S + TOLD_WITHIN_S):
+        sale.clock.pass_s(1)
+        await worker.sweep()
+        told += await worker.relay()
+    for hold in (first, second):
+        assert are_of(hold, told) == ["hold.created", "hold.expired"]
+
+
+@pytest.mark.parametrize("ahead_s", AHEAD_S)
+async def test_a_hold_made_by_a_clock_that_was_ahead_ends_after_its_time(single_seats: Sale, ahead_s: int) -> None:
+    """The process that made it goes on with a clock that is right: not before the time it was promised is over, and
+    not much later.
+    """
+    sale = single_seats.elsewhere(ahead_s=ahead_s)
+    right = single_seats.clock
+    await sweep_until_caught_up(sale)
+    hold = await sale.hold("A1")
+    told = await sale.relay()
+    right.pass_s(TTL_S / 2)
+    sale.clock.set_by_s(-ahead_s)
+    for _ in range(TTL_S):
+        await sale.sweep()
+        assert await sale.find(hold) == hold
+        right.pass_s(1)
+    for _ in range(FOUND_WITHIN_S):
+        right.pass_s(1)
+        await sale.sweep()
+        told += await sale.relay()
+    assert isinstance((await sale.find(hold)).state, Expired)
+    assert are_of(hold, told) == ["hold.created", "hold.expired"]
+
+
+@pytest.mark.parametrize("ahead_s", AHEAD_S)
+async def test_who_meets_a_hold_of_a_clock_that_is_ahead_waits_for_as_long_as_it_was_to_last(
+    single_seats: Sale, ahead_s: int
+) -> None:
+    hold = await single_seats.elsewhere(ahead_s=ahead_s).hold("A1")
+    with pytest.raises(SeatHeld):
+        await single_seats.elsewhere().hold("A1", by="bob")
+    other = single_seats.elsewhere()
+    with pytest.raises(SeatHeld):
+        await other.hold("A1", by="bob")
+    single_seats.clock.pass_ms(TTL_S * 1_000 + CLOCK_BOUND_MS - 1)
+    with pytest.raises(SeatHeld):
+        await other.hold("A1", by="bob")
+    single_seats.clock.pass_s(3)
+    assert (await other.hold("A1", by="bob")).seats == hold.seats
+
+
+@pytest.mark.parametrize("ahead_s", AHEAD_S)
+async def test_an_attempt_of_a_clock_that_is_ahead_is_in_the_way_for_its_grace_only(
+    single_seats: Sale, ahead_s: int
+) -> None:
+    """It died with the seat in another block taken, and has no row yet."""
+    wrong, other = single_seats.elsewhere(ahead_s=ahead_s), single_seats.elsewhere()
+    await wrong.dies(wrong.hold("A1 A2"), wrong.line.stall(commits))
+    with pytest.raises(SeatContended):
+        await other.hold("A2", by="bob")
+    single_seats.clock.pass_s(GRACE_S)
+    assert (await other.hold("A2", by="bob")).seats == ("A2",)
+
+
+@pytest.mark.parametrize("ahead_s", [*AHEAD_S, *(-ahead_s for ahead_s in AHEAD_S)])
+async def test_a_step_is_told_whatever_the_clock_of_who_made_it(single_seats: Sale, ahead_s: int) -> None:
+    """Who made it dies at once; what others do in the same block later is told too."""
+    sale, relay = single_seats, single_seats.elsewhere()
+    await work(relay, seconds=600)
+    hold = await sale.elsewhere(ahead_s=ahead_s).hold("A1")
+    sale.clock.pass_s(TOLD_WITHIN_S)
+    assert are_of(hold, await relay.relay()) == ["hold.created"]
+    await sale.release(hold)
+    sale.clock.pass_s(TOLD_WITHIN_S)
+    assert are_of(hold, await relay.relay()) == ["hold.released"]
+
+
+async def test_a_clock_that_is_set_back_does_not_keep_a_block_from_being_looked_at(single_seats: Sale) -> None:
+    """Another process's hold, of which the sweeper knows by the index alone."""
+    sale = single_seats
+    sweeper = sale.elsewhere(ahead_s=50)
+    hold = await sale.hold("A1", ttl_s=30)
+    await sweep_until_caught_up(sweeper)
+    sweeper.clock.set_by_s(-50)
+    for _ in range(30 + FOUND_WITHIN_S):
+        sale.clock.pass_s(1)
+        await sweeper.sweep()
+    assert isinstance((await sale.find(hold)).state, Expired)

@@ -1,0 +1,122 @@
+"""Log lines: one per record whatever is in it, and not too many of the same."""
+
+import io
+import json
+import logging
+import os
+from collections.abc import Iterator
+from typing import Literal
+
+import pytest
+
+from travio_inventory.kernel.sparingly import Sparingly
+from travio_inventory.telemetry.logs import set_up_logs
+
+FORGED = "t1\n2026-01-01T00:00:00.000Z INFO    travio_inventory.app: ready\r\x1b[2K\u2028\x85\u202e"
+log = logging.getLogger("travio_inventory.test")
+
+
+@pytest.fixture
+def stream() -> Iterator[io.StringIO]:
+    """Where logs go; afterwards they go where they went before."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    root.handlers = []
+    yield io.StringIO()
+    root.handlers, root.level = handlers, level
+
+
+def lines(stream: io.StringIO) -> list[str]:
+    """What a terminal or a log shipper takes for lines."""
+    return stream.getvalue().splitlines()
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_no_value_can_forge_a_line(stream: io.StringIO, form: Literal["text", "json"]) -> None:
+    set_up_logs(level="INFO", form=form, stream=stream)
+    log.info("trip %s", FORGED)
+    assert len(lines(stream)) == 1
+    assert lines(stream)[0].isprintable()
+
+
+def test_a_text_line_says_when_how_grave_who_and_what(stream: io.StringIO) -> None:
+    set_up_logs(level="INFO", form="text", stream=stream)
+    log.warning("trip %s of %s", "t\n1", "acme")
+    moment, rest = lines(stream)[0].split(" ", 1)
+    assert len(moment) == len("2026-01-31T23:59:59.123Z")
+    assert rest == f"WARNING [{os.getpid()}] travio_inventory.test: trip t\\n1 of acme"
+
+
+def test_a_json_line_says_the_same(stream: io.StringIO) -> None:
+    set_up_logs(level="INFO", form="json", stream=stream)
+    log.warning("trip %s", "t\n1")
+    line = json.loads(lines(stream)[0])
+    assert line.pop("at").endswith("Z")
+    named = {"level": "WARNING", "pid": os.getpid(), "logger": "travio_inventory.test"}
+    assert line == {**named, "message": "trip t\n1"}
+
+
+def failed() -> None:
+    try:
+        raise ValueError(FORGED)
+    except ValueError:
+        log.exception("failed")
+
+
+def test_no_line_of_a_traceback_can_pass_for_a_record(stream: io.StringIO) -> None:
+    set_up_logs(level="INFO", form="text", stream=stream)
+    failed()
+    first, *trace = lines(stream)
+    assert first.endswith("failed")
+    assert len(trace) > 3
+    assert all(line.startswith(" | ") and line.isprintable() for line in trace)
+
+
+def test_a_traceback_stays_within_its_json_line(stream: io.StringIO) -> None:
+    set_up_logs(level="INFO", form="json", stream=stream)
+    failed()
+    (line,) = lines(stream)
+    assert "ValueError: t1" in json.loads(line)["traceback"]
+
+
+def test_what_is_less_severe_is_not_logged(stream: io.StringIO) -> None:
+    set_up_logs(level="WARNING", form="text", stream=stream)
+    log.info("nothing to see")
+    log.warning("something")
+    assert len(lines(stream)) == 1
+
+
+@pytest.mark.parametrize(("level", "lines_of_the_driver"), [("INFO", 0), ("WARNING", 0), ("DEBUG", 1)])
+def test_the_driver_speaks_at_debug_only(
+    stream: io.StringIO, level: Literal["INFO", "WARNING", "DEBUG"], lines_of_the_driver: int
+) -> None:
+    """It has an error with a traceback for each request that no server takes."""
+    set_up_logs(level=level, form="text", stream=stream)
+    logging.getLogger("cassandra.cluster").error("Error preparing query:")
+    assert len(lines(stream)) == lines_of_the_driver
+
+
+def test_setting_up_again_replaces_the_first(stream: io.StringIO) -> None:
+    set_up_logs(level="INFO", form="text", stream=stream)
+    set_up_logs(level="INFO", form="text", stream=stream)
+    log.info("once")
+    assert len(lines(stream)) == 1
+
+
+def test_a_thing_is_said_again_only_after_a_while() -> None:
+    now_s = [100.0]
+    sparingly = Sparingly(seconds=60, now_s=lambda: now_s[0])
+    assert [sparingly.may_say("a"), sparingly.may_say("a"), sparingly.may_say("b")] == [True, False, True]
+    now_s[0] += 59.9
+    assert not sparingly.may_say("a")
+    now_s[0] += 0.1
+    assert sparingly.may_say("a")
+
+
+def test_only_so_many_things_are_remembered() -> None:
+    sparingly = Sparingly(things_max=2)
+    for thing in ("a", "b", "c"):
+        assert sparingly.may_say(thing)
+    assert not sparingly.may_say("c")
+    assert not sparingly.may_say("b")
+    assert sparingly.may_say("a")

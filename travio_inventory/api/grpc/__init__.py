@@ -1,0 +1,1 @@
+"""The wire contract over gRPC: requests read, use cases called, replies and refusals written."""

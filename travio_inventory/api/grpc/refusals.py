@@ -1,0 +1,187 @@
+"""The one table of what each refusal is on the wire: gRPC status, HTTP code, and google.rpc details."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import Message
+from google.rpc.error_details_pb2 import (  # has no stubs
+    BadRequest,
+    ErrorInfo,
+    PreconditionFailure,
+    QuotaFailure,
+    RetryInfo,
+)
+from google.rpc.status_pb2 import Status as RpcStatus  # has no stubs
+from grpclib.const import Status
+from grpclib.encoding.base import StatusDetailsCodecBase
+from grpclib.exceptions import GRPCError
+
+from travio_inventory.api.grpc.protobuf import number, part, text
+from travio_inventory.kernel.ids import join_ids
+from travio_inventory.kernel.refusals import (
+    AskAgain,
+    BackendUnavailable,
+    IdempotencyKeyReused,
+    InvalidRequest,
+    OutcomeUnknown,
+    Overloaded,
+    Refusal,
+    Violation,
+)
+from travio_inventory.seats import refusals as errors
+from travio_inventory.seats.refusals import BY_STORE, Decided, TakenCell
+
+DOMAIN = "inventory.travio"
+MESSAGE_CHARS_MAX = 256
+DETAIL_BYTES_MAX = 2_500
+"""Of one detail that lists what is wrong: all travels in one header, and clients take 8 KiB of headers."""
+
+
+class Answer(NamedTuple):
+    """What a kind of refusal is called: by gRPC, and by HTTP."""
+
+    status: Status
+    http: int
+
+
+TABLE: Mapping[type[Refusal], Answer] = {
+    InvalidRequest: Answer(Status.INVALID_ARGUMENT, 422),
+    errors.InvalidTrip: Answer(Status.INVALID_ARGUMENT, 422),
+    errors.InvalidJourney: Answer(Status.INVALID_ARGUMENT, 422),
+    errors.InvalidSeats: Answer(Status.INVALID_ARGUMENT, 422),
+    errors.TripDefinedOtherwise: Answer(Status.ALREADY_EXISTS, 409),
+    IdempotencyKeyReused: Answer(Status.FAILED_PRECONDITION, 422),
+    errors.SeatHeld: Answer(Status.FAILED_PRECONDITION, 409),
+    errors.SeatUnavailable: Answer(Status.FAILED_PRECONDITION, 409),
+    errors.HoldExpired: Answer(Status.FAILED_PRECONDITION, 410),
+    errors.HoldReleased: Answer(Status.FAILED_PRECONDITION, 410),
+    errors.HoldConfirmed: Answer(Status.FAILED_PRECONDITION, 409),
+    errors.BookingCancelled: Answer(Status.FAILED_PRECONDITION, 410),
+    errors.ExtensionTooLong: Answer(Status.FAILED_PRECONDITION, 409),
+    errors.HoldNotFound: Answer(Status.NOT_FOUND, 404),
+    errors.TripNotFound: Answer(Status.NOT_FOUND, 404),
+    errors.NotOnWaitlist: Answer(Status.NOT_FOUND, 404),
+    errors.SeatContended: Answer(Status.ABORTED, 409),
+    errors.TripOpening: Answer(Status.UNAVAILABLE, 503),
+    errors.HoldLimitReached: Answer(Status.RESOURCE_EXHAUSTED, 429),
+    Overloaded: Answer(Status.RESOURCE_EXHAUSTED, 429),
+    BackendUnavailable: Answer(Status.UNAVAILABLE, 503),
+    OutcomeUnknown: Answer(Status.UNAVAILABLE, 503),
+}
+
+
+def grpc_error(refusal: Refusal, *, status: Status | None = None) -> GRPCError:
+    """The refusal as grpclib raises it, with the table's status unless another is given.
+
+    Its details are a serialized google.rpc.Status: the server needs `SerializedDetails` to send them.
+    """
+    status = status or TABLE[type(refusal)].status
+    message = str(refusal)[:MESSAGE_CHARS_MAX]
+    details = b"".join([part(3, detail) for detail in _details(refusal)])
+    return GRPCError(status, message, number(1, status.value) + text(2, message) + details)
+
+
+def too_large(message: str) -> GRPCError:
+    """A call of which nothing is taken: by the status that gRPC has for it, and a request that must change."""
+    return grpc_error(InvalidRequest([Violation("request", message)]), status=Status.RESOURCE_EXHAUSTED)
+
+
+class SerializedDetails(StatusDetailsCodecBase):
+    """Sends the details that `grpc_error` made as they are."""
+
+    def encode(self, status: Status, message: str | None, details: bytes) -> bytes:
+        """The bytes of a google.rpc.Status."""
+        return details
+
+    def decode(self, status: Status, message: str | None, data: bytes) -> RpcStatus:
+        """The google.rpc.Status. Raises DecodeError."""
+        return RpcStatus.FromString(data)
+
+
+def _details(refusal: Refusal) -> Iterator[bytes]:
+    """What the caller can act upon, first of all the reason; each a serialized google.protobuf.Any."""
+    yield _any(ErrorInfo(reason=refusal.reason, domain=DOMAIN, metadata=_metadata(refusal)))
+    if isinstance(refusal, AskAgain):
+        yield _retry(refusal.retry_after_ms)
+    match refusal:
+        case InvalidRequest(violations=violations):
+            yield _any(_bad_request(violations))
+        case errors.SeatTaken(cells=cells):
+            yield _any(_precondition_failure(cells))
+        case errors.HoldLimitReached():
+            exceeded = QuotaFailure.Violation(subject="user", description=str(refusal))
+            yield _any(QuotaFailure(violations=[exceeded]))
+        case _:
+            pass
+
+
+def _any(detail: Message) -> bytes:
+    return text(1, f"type.googleapis.com/{detail.DESCRIPTOR.full_name}") + part(2, detail.SerializeToString())
+
+
+@lru_cache(maxsize=4_096)
+def _retry(after_ms: int) -> bytes:
+    seconds, ms = divmod(after_ms, 1_000)
+    return _any(RetryInfo(retry_delay=Duration(seconds=seconds, nanos=ms * 1_000_000)))
+
+
+def _metadata(refusal: Refusal) -> dict[str, str]:
+    match refusal:
+        case errors.SeatContended(seats=seats, decided=decided):
+            return {"seats": _named(seats), **_decided(decided)}
+        case errors.SeatHeld(held_until_ms=held_until_ms, own_hold=own_hold, decided=decided):
+            own = {"own_hold_id": own_hold} if own_hold else {}
+            return {"held_until": str(held_until_ms // 1_000), **own, **_decided(decided)}
+        case errors.SeatUnavailable(decided=decided):
+            return _decided(decided)
+        case errors.HoldEnded(at_ms=at_ms):
+            return {"at": str(at_ms // 1_000)}
+        case errors.ExtensionTooLong(until_ms=until_ms):
+            return {"until": str(until_ms // 1_000)}
+        case errors.HoldLimitReached(holds_max=holds_max):
+            return {"holds_max": str(holds_max)}
+        case _:
+            return {}
+
+
+def _named(seats: Sequence[str]) -> str:
+    """The first of the seats, as many as there is room for, in one text."""
+    return ",".join(text for text, _ in _while_there_is_room((join_ids([seat]), "") for seat in seats))
+
+
+def _decided(decided: Decided) -> dict[str, str]:
+    """Who says so; of the edge also when the store said it, in Unix seconds with milliseconds."""
+    if decided == BY_STORE:
+        return {"decided_by": decided.by}
+    return {"decided_by": decided.by, "as_of": f"{decided.as_of_ms // 1_000}.{decided.as_of_ms % 1_000:03d}"}
+
+
+def _bad_request(violations: Sequence[Violation]) -> BadRequest:
+    named = BadRequest()
+    for field, description in _while_there_is_room(violations):
+        named.field_violations.add(field=field, description=description)
+    return named
+
+
+def _precondition_failure(cells: Sequence[TakenCell]) -> PreconditionFailure:
+    """Each cell as its status and "seat/segment", never who has it; each seat once before any twice."""
+    once: dict[str, TakenCell] = {}
+    for cell in cells:
+        once.setdefault(cell.seat, cell)
+    ordered = [*once.values(), *(cell for cell in cells if once[cell.seat] is not cell)]
+    failure = PreconditionFailure()
+    for kind, subject in _while_there_is_room((cell.status, f"{cell.seat}/{cell.segment}") for cell in ordered):
+        failure.violations.add(type=kind, subject=subject)
+    return failure
+
+
+def _while_there_is_room(pairs: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """The first pairs, as many as fit into DETAIL_BYTES_MAX."""
+    room = DETAIL_BYTES_MAX
+    for pair in pairs:
+        room -= sum(len(text.encode()) for text in pair) + 8
+        if room < 0:
+            return
+        yield pair

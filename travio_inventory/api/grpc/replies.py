@@ -1,0 +1,165 @@
+"""What the use cases return, as messages: times in Unix seconds, bookings named by their hold."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from hashlib import blake2b
+
+from travio_inventory.api.grpc.descriptors import message_type
+from travio_inventory.seats.hold import (
+    Aborted,
+    Cancelled,
+    Confirmed,
+    Expired,
+    Held,
+    Hold,
+    HoldState,
+    Released,
+    base_id,
+)
+from travio_inventory.seats.refusals import CONTENTION, HoldLimitReached, SeatContended, SeatHeld, SeatTaken
+from travio_inventory.seats.trip import Trip
+from travio_inventory.seats.waitlist import WaitlistEntry
+from travio_inventory.wire.inventory import v1
+
+_HOLD_SEATS_RESPONSE = message_type("HoldSeatsResponse")
+
+
+def ticket_id(booking_id: str, seat: str) -> str:
+    """The same for a booking's seat however often the booking is confirmed."""
+    return blake2b(f"{booking_id}\x1f{seat}".encode(), digest_size=10).hexdigest().upper()
+
+
+def expires_at_s(hold: Hold) -> int:
+    """When the hold runs out or did, 0 where it never will. In Unix seconds, not later than in truth."""
+    return hold.state.expires_at_ms // 1_000 if isinstance(hold.state, Held | Expired) else 0
+
+
+def held(hold: Hold) -> bytes:
+    """Serialized by upb: this is the answer that a sale waits for."""
+    return _HOLD_SEATS_RESPONSE(
+        hold_id=base_id(hold.id), success=True, held_seat_ids=hold.seats, expires_at=expires_at_s(hold)
+    ).SerializeToString()
+
+
+def not_held(refusal: SeatContended | SeatTaken | HoldLimitReached, seat_ids: Sequence[str]) -> v1.HoldSeatsResponse:
+    """What clients of old are told in place of the refusal; all seats failed where it does not say which."""
+    match refusal:
+        case SeatTaken(cells=cells):
+            said = CONTENTION if isinstance(refusal, SeatHeld) else "some seats not available"
+            failed = [cell.seat for cell in cells]
+        case HoldLimitReached():
+            failed, said = [], "maximum concurrent holds exceeded"
+        case SeatContended(seats=seats):
+            failed, said = list(seats), CONTENTION
+    return v1.HoldSeatsResponse(failed_seat_ids=list(dict.fromkeys(failed or seat_ids)), failure_reason=said)
+
+
+def confirmed(hold: Hold, trip: Trip) -> v1.ConfirmBookingResponse:
+    seats = [
+        v1.ConfirmedSeat(seat_id=seat, seat_number=trip.seat(seat).number, ticket_id=ticket_id(hold.id, seat))
+        for seat in hold.seats
+    ]
+    return v1.ConfirmBookingResponse(success=True, booking_id=hold.id, confirmed_seats=seats)
+
+
+def described(hold: Hold, trip: Trip) -> v1.Hold:
+    status, order = _status(hold.state)
+    return v1.Hold(
+        hold_id=base_id(hold.id),
+        trip_id=hold.trip.trip,
+        user_id=hold.holder,
+        status=status,
+        seat_ids=list(hold.seats),
+        from_station_id=trip.segments[hold.journey.first].origin,
+        to_station_id=trip.segments[hold.journey.last].destination,
+        from_segment_index=hold.journey.first,
+        to_segment_index=hold.journey.last,
+        created_at=hold.created_at_ms // 1_000,
+        expires_at=expires_at_s(hold),
+        order_id=order,
+        booking_id=hold.id if order else "",
+        passengers=[
+            v1.PassengerSeat(seat_id=each.seat, passenger_nid=each.national_id, passenger_name=each.name)
+            for each in (hold.state.passengers if isinstance(hold.state, Confirmed) else ())
+        ],
+    )
+
+
+def _status(state: HoldState) -> tuple[v1.HoldStatus, str]:
+    """The state's name on the wire, and the order of a booking."""
+    match state:
+        case Held():
+            return v1.HoldStatus.HELD, ""
+        case Confirmed(order=order):
+            return v1.HoldStatus.CONFIRMED, order
+        case Released():
+            return v1.HoldStatus.RELEASED, ""
+        case Expired():
+            return v1.HoldStatus.EXPIRED, ""
+        case Cancelled(order=order):
+            return v1.HoldStatus.CANCELLED, order
+        case Aborted():  # it never was a hold, so no other name is true
+            return v1.HoldStatus.UNSPECIFIED, ""
+
+
+def opened(trip: Trip) -> v1.InitializeTripInventoryResponse:
+    return v1.InitializeTripInventoryResponse(
+        success=True,
+        segments_created=len(trip.segments),
+        seats_created=len(trip.seats) * len(trip.segments),
+    )
+
+
+def defined(trip: Trip) -> v1.GetTripResponse:
+    segments = [
+        v1.SegmentDefinition(
+            segment_index=index,
+            from_station_id=segment.origin,
+            to_station_id=segment.destination,
+            departure_time=segment.departs_at_s,
+            arrival_time=segment.arrives_at_s,
+        )
+        for index, segment in enumerate(trip.segments)
+    ]
+    seats = [
+        v1.SeatDefinition(
+            seat_id=seat.id,
+            seat_number=seat.number,
+            row=seat.row,
+            column=seat.column,
+            seat_type=seat.seat_type,
+            seat_class=seat.seat_class,
+            price_paisa=seat.price_minor,
+            is_accessible=seat.is_accessible,
+            has_power=seat.has_power,
+            is_exit_row=seat.is_exit_row,
+        )
+        for seat in trip.seats
+    ]
+    return v1.GetTripResponse(
+        trip_id=trip.key.trip,
+        organization_id=trip.key.organization,
+        vehicle_id=trip.vehicle,
+        vehicle_type=trip.vehicle_type,
+        segments=segments,
+        seat_config=v1.SeatConfiguration(total_seats=len(seats), seats=seats),
+        seats_per_block=trip.seats_per_block,
+        currency=trip.currency,
+    )
+
+
+def joined(entry: WaitlistEntry) -> v1.JoinWaitlistResponse:
+    return v1.JoinWaitlistResponse(success=True, message=f"you are number {entry.position}", position=entry.position)
+
+
+def waiting(entry: WaitlistEntry) -> v1.WaitlistEntry:
+    joined_at = datetime.fromtimestamp(entry.joined_at_ms // 1_000, UTC)
+    return v1.WaitlistEntry(
+        trip_id=entry.trip.trip,
+        organization_id=entry.trip.organization,
+        seat_class=entry.seat_class,
+        requested_seats=entry.seats,
+        status="waiting",
+        created_at=joined_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        position=entry.position,
+    )

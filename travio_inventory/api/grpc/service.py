@@ -1,0 +1,242 @@
+"""Every call of the wire contract: read the request, do it, say what came of it."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Literal, TypeAlias
+
+import betterproto2
+from google.protobuf.message import Message
+from grpclib._typing import ICheckable, IServable
+from grpclib.const import Cardinality, Handler, Status
+from grpclib.health.check import CheckBase
+from grpclib.health.service import OVERALL, Health
+from grpclib.reflection.service import ServerReflection
+from grpclib.server import Stream
+
+from travio_inventory.api.grpc import descriptors, messages, replies
+from travio_inventory.api.grpc.maps import MapReplies
+from travio_inventory.api.grpc.pages import token
+from travio_inventory.api.grpc.protobuf import part
+from travio_inventory.api.grpc.refusals import grpc_error
+from travio_inventory.kernel.clock import Clock
+from travio_inventory.kernel.refusals import BackendUnavailable, InvalidRequest, OutcomeUnknown, Refusal, Violation
+from travio_inventory.seats.hold import Hold
+from travio_inventory.seats.refusals import HoldEnded, HoldLimitReached, HoldNotFound, SeatContended, SeatTaken
+from travio_inventory.seats.use_cases import Inventory
+from travio_inventory.wire.inventory import v1
+
+Refusals: TypeAlias = Literal["status", "legacy"]
+"""How a refused HoldSeats or ConfirmBooking is told: as a gRPC status, or as clients of old expect it."""
+
+SERVICE = "inventory.v1.InventoryService"
+WORKERS = "travio.workers"
+"""The name under which health tells of the workers."""
+
+
+def services(
+    inventory: Inventory, *, refusals: Refusals, clock: Clock, workers: CheckBase | None = None
+) -> list[IServable]:
+    """All that is served: the inventory, reflection, and health: SERVING by itself and in all while calls are
+    answered, and `WORKERS` while the workers are at work, where there are any.
+
+    The server needs `codec.PassThroughCodec` and `refusals.SerializedDetails`.
+    """
+    service = InventoryService(inventory, refusals=refusals, clock=clock)
+    by_name: dict[ICheckable, list[CheckBase]] = {service: [], OVERALL: []}
+    if workers is not None:
+        by_name[_Named(WORKERS)] = [workers]
+    health = Health(by_name)
+    return ServerReflection.extend([service, health], pool=descriptors.ReflectedPool())
+
+
+class _Named:
+    """Something whose health is asked for by name, and that has no methods."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __mapping__(self) -> Mapping[str, None]:
+        return {f"/{self._name}/": None}
+
+
+class InventoryService:
+    """InventoryService over the use cases. An answer is a message, or the bytes of one."""
+
+    def __init__(self, inventory: Inventory, *, refusals: Refusals, clock: Clock) -> None:
+        self._inventory = inventory
+        self._is_legacy = refusals == "legacy"
+        self._clock = clock
+        self._maps = MapReplies()
+
+    def __mapping__(self) -> Mapping[str, Handler]:
+        """What grpclib serves: each method by its path."""
+        return _unary_methods(
+            SERVICE,
+            {
+                "CheckAvailability": self.check_availability,
+                "BatchCheckAvailability": self.batch_check_availability,
+                "HoldSeats": self.hold_seats,
+                "ReleaseSeats": self.release_seats,
+                "ConfirmBooking": self.confirm_booking,
+                "GetSeatMap": self.get_seat_map,
+                "InitializeTripInventory": self.initialize_trip_inventory,
+                "UpdateInventory": self.update_inventory,
+                "JoinWaitlist": self.join_waitlist,
+                "GetUserWaitlist": self.get_user_waitlist,
+                "GetHold": self.get_hold,
+                "ListHolds": self.list_holds,
+                "ExtendHold": self.extend_hold,
+                "CancelBooking": self.cancel_booking,
+                "LeaveWaitlist": self.leave_waitlist,
+                "GetTrip": self.get_trip,
+            },
+        )
+
+    # Seats that are free.
+
+    async def check_availability(self, message: Message) -> bytes:
+        return await self._check(messages.check_asked(message))
+
+    async def batch_check_availability(self, message: Message) -> bytes:
+        """One question that is refused refuses them all."""
+        asked = messages.checks_asked(message)
+        return b"".join([part(1, await self._check(check)) for check in asked])
+
+    async def _check(self, asked: messages.CheckAsked) -> bytes:
+        found = await self._inventory.check_availability(
+            asked.trip, asked.ends, passengers=asked.passengers, seat_class=asked.seat_class
+        )
+        return self._maps.availability(found, checked_at_s=self._clock.now_ms() // 1_000)
+
+    async def get_seat_map(self, message: Message) -> bytes:
+        return self._maps.seat_map(await self._inventory.read_seat_map(*messages.map_asked(message)))
+
+    # Holds and bookings.
+
+    async def hold_seats(self, message: Message) -> v1.HoldSeatsResponse | bytes:
+        asked = messages.hold_asked(message)
+        try:
+            hold = await self._inventory.hold_seats(
+                asked.caller,
+                asked.trip_id,
+                asked.ends,
+                asked.seat_ids,
+                ttl_s=asked.ttl_s,
+                key=asked.key,
+                settles=asked.settles,
+            )
+        except (SeatContended, SeatTaken, HoldLimitReached) as refusal:
+            if self._is_legacy:
+                return replies.not_held(refusal, asked.seat_ids)
+            raise
+        return replies.held(hold)
+
+    async def release_seats(self, message: Message) -> v1.ReleaseSeatsResponse:
+        """Where there is nothing to release, that is the answer and no refusal."""
+        try:
+            hold = await self._inventory.release_hold(*messages.hold_named(message))
+        except (HoldNotFound, HoldEnded):
+            return v1.ReleaseSeatsResponse(success=False)
+        return v1.ReleaseSeatsResponse(success=True, released_count=len(hold.seats))
+
+    async def confirm_booking(self, message: Message) -> v1.ConfirmBookingResponse:
+        asked = messages.confirm_asked(message)
+        try:
+            hold = await self._inventory.confirm_hold(asked.caller, asked.hold_id, asked.order, asked.passengers)
+        except HoldNotFound as refusal:
+            if self._is_legacy:
+                raise grpc_error(refusal, status=Status.FAILED_PRECONDITION) from None
+            raise
+        try:
+            return replies.confirmed(hold, await self._inventory.trips.get(hold.trip))
+        except BackendUnavailable:  # which would say that nothing was done
+            raise OutcomeUnknown from None
+
+    async def get_hold(self, message: Message) -> v1.GetHoldResponse:
+        hold = await self._inventory.read_holds.one(*messages.hold_named(message))
+        return v1.GetHoldResponse(hold=await self._describe(hold))
+
+    async def list_holds(self, message: Message) -> v1.ListHoldsResponse:
+        caller, trip_id, include_ended, (after, most) = messages.holds_asked(message)
+        page = await self._inventory.read_holds.page(
+            caller, trip_id=trip_id, include_ended=include_ended, after=after, most=most
+        )
+        holds = [await self._describe(hold) for hold in page.holds]
+        return v1.ListHoldsResponse(holds=holds, next_page_token=token(page.next))
+
+    async def extend_hold(self, message: Message) -> v1.ExtendHoldResponse:
+        caller, hold_id, ttl_s = messages.extend_asked(message)
+        hold = await self._inventory.extend_hold(caller, hold_id, ttl_s=ttl_s)
+        return v1.ExtendHoldResponse(success=True, expires_at=replies.expires_at_s(hold))
+
+    async def cancel_booking(self, message: Message) -> v1.CancelBookingResponse:
+        hold = await self._inventory.cancel_booking(*messages.booking_named(message))
+        return v1.CancelBookingResponse(success=True, cancelled_count=len(hold.seats))
+
+    async def _describe(self, hold: Hold) -> v1.Hold:
+        return replies.described(hold, await self._inventory.trips.get(hold.trip))
+
+    # Trips.
+
+    async def initialize_trip_inventory(self, message: Message) -> v1.InitializeTripInventoryResponse:
+        trip = messages.trip_asked(message)
+        await self._inventory.open_trip(trip)
+        return replies.opened(trip)
+
+    async def update_inventory(self, message: Message) -> v1.UpdateInventoryResponse:
+        asked = messages.update_asked(message)
+        updated = await self._inventory.block_seats(asked.trip, blocked=asked.blocked, unblocked=asked.unblocked)
+        return v1.UpdateInventoryResponse(
+            success=True,
+            updated_count=updated.blocked + updated.unblocked,
+            not_blocked_seat_ids=list(updated.not_blocked),
+        )
+
+    async def get_trip(self, message: Message) -> v1.GetTripResponse:
+        return replies.defined(await self._inventory.trips.get(messages.trip_named(message)))
+
+    # Waiting lists.
+
+    async def join_waitlist(self, message: Message) -> v1.JoinWaitlistResponse:
+        return replies.joined(await self._inventory.waitlist.join(*messages.join_asked(message)))
+
+    async def leave_waitlist(self, message: Message) -> v1.LeaveWaitlistResponse:
+        await self._inventory.waitlist.leave(*messages.leave_asked(message))
+        return v1.LeaveWaitlistResponse(success=True)
+
+    async def get_user_waitlist(self, message: Message) -> v1.GetUserWaitlistResponse:
+        holder, organization, (after, most) = messages.waitlist_asked(message)
+        found = await self._inventory.waitlist.page(holder, organization=organization, after=after, most=most)
+        entries = [replies.waiting(entry) for entry in found.entries]
+        return v1.GetUserWaitlistResponse(entries=entries, next_page_token=token(found.next))
+
+
+Answer: TypeAlias = Callable[[Message], Awaitable[betterproto2.Message | bytes]]
+
+
+def _unary_methods(service: str, answers: Mapping[str, Answer]) -> dict[str, Handler]:
+    """The methods of a service, with the types that the contract gives them."""
+    return {
+        f"/{service}/{method.name}": Handler(
+            _answering(answers[method.name]),
+            Cardinality.UNARY_UNARY,
+            descriptors.message_type(method.input_type.name),
+            getattr(v1, method.output_type.name),
+        )
+        for method in descriptors.pool().FindServiceByName(service).methods
+    }
+
+
+def _answering(answer: Answer) -> Callable[[Stream[Any, Any]], Awaitable[None]]:
+    """The method as grpclib calls it. A refusal becomes its status; other errors are for the server."""
+
+    async def handle(stream: Stream[Any, Any]) -> None:
+        request = await stream.recv_message()
+        try:
+            if request is None:
+                raise InvalidRequest([Violation("", "there is no message")])
+            reply = await answer(request)
+        except Refusal as refusal:
+            raise grpc_error(refusal) from None
+        await stream.send_message(reply)
+
+    return handle

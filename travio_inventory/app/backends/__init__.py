@@ -1,0 +1,7 @@
+"""The store and the edge that the settings choose."""
+
+from travio_inventory.app.backends.certificates import OwnCertificate
+from travio_inventory.app.backends.failures import StartFailed
+from travio_inventory.app.backends.opening import Edge, open_batches, open_edge
+
+__all__ = ["Edge", "OwnCertificate", "StartFailed", "open_batches", "open_edge"]

@@ -1,0 +1,103 @@
+"""Opens the store and the edge; what only some deployments need is imported only there."""
+
+import asyncio
+import socket
+import sqlite3
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from random import Random
+from secrets import token_hex
+from typing import NamedTuple
+
+from travio_inventory.app.backends.failures import StartFailed
+from travio_inventory.edge.absent import AbsentGate, AbsentSeatMapCache, AbsentTakenSeats
+from travio_inventory.edge.local import LocalGate, LocalSeatMapCache
+from travio_inventory.protocol.batches import Batches
+from travio_inventory.seats.ports import Gate, SeatMapCache, TakenSeats
+from travio_inventory.settings import Settings
+from travio_inventory.store.memory import MemoryBatches
+from travio_inventory.store.sqlite import DataFolderInUse, SqliteBatches, UnfitDatabase
+
+EDGE_ENTRIES_MAX = 200_000
+MAPS_CACHED_MAX = 256
+
+
+class Store(NamedTuple):
+    """The record, and a name that all processes on it share and no other store has."""
+
+    batches: Batches
+    deployment: str
+
+
+class Edge(NamedTuple):
+    """What turns contenders away, and serves seat maps."""
+
+    gate: Gate
+    taken: TakenSeats
+    seat_maps: SeatMapCache
+
+
+@asynccontextmanager
+async def open_batches(settings: Settings) -> AsyncIterator[Store]:
+    """The store. Raises StartFailed where it cannot be opened."""
+    match settings.store:
+        case "memory":
+            memory = MemoryBatches(None, Random(), asyncio.sleep)  # noqa: S311 - draws faults, of which there are none
+            yield Store(memory, token_hex(8))
+        case "embedded":
+            async with _open_embedded(settings) as embedded:
+                yield Store(embedded, f"{socket.gethostname()}:{settings.data.resolve()}")
+        case "scylla":
+            from travio_inventory.app.backends.scylla import open_scylla  # noqa: PLC0415 - the driver is slow to import
+
+            async with open_scylla(settings) as scylla:
+                yield Store(scylla, scylla.deployment)
+
+
+@asynccontextmanager
+async def open_edge(settings: Settings, deployment: str) -> AsyncIterator[Edge]:
+    """The edge of the store's deployment. Raises StartFailed where a file that it needs is not what it must be."""
+    match settings.edge:
+        case "absent":
+            yield Edge(AbsentGate(), AbsentTakenSeats(), AbsentSeatMapCache())
+        case "local":
+            gate = LocalGate(
+                _monotonic_ms,
+                _today_ms,
+                entries_max=EDGE_ENTRIES_MAX,
+                taken_ttl_ms=settings.taken_ttl_ms,
+            )
+            maps = LocalSeatMapCache(_monotonic_ms, trips_max=MAPS_CACHED_MAX, stale_ms_max=settings.map_stale_ms)
+            yield Edge(gate, gate, maps)
+        case "redis":
+            from travio_inventory.app.backends.redis import open_redis_edge  # noqa: PLC0415 - redis-py is slow to import
+
+            async with open_redis_edge(
+                settings, _monotonic_ms, deployment=deployment, trips_max=MAPS_CACHED_MAX
+            ) as shared:
+                yield Edge(shared.gate, shared.gate, shared.seat_maps)
+
+
+@asynccontextmanager
+async def _open_embedded(settings: Settings) -> AsyncIterator[Batches]:
+    async with AsyncExitStack() as stack:
+        try:
+            batches = await stack.enter_async_context(SqliteBatches.open(settings.data))
+        except (DataFolderInUse, UnfitDatabase) as failed:
+            raise StartFailed(str(failed)) from failed
+        except FileExistsError as failed:
+            raise StartFailed(f"data folder {settings.data} is a file: name a folder in TRAVIO_DATA") from failed
+        except OSError as failed:
+            raise StartFailed(f"data folder {settings.data}: {failed.strerror or failed}") from failed
+        except sqlite3.Error as failed:
+            raise StartFailed(f"database in data folder {settings.data}: {failed}") from failed
+        yield batches
+
+
+def _monotonic_ms() -> int:
+    return time.monotonic_ns() // 1_000_000
+
+
+def _today_ms() -> int:
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,95 @@
+"""The store on a cluster, and the schema that it needs there, as the settings say."""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from types import MappingProxyType
+
+from cassandra import DriverException
+from cassandra.cluster import NoHostAvailable
+from cassandra.protocol import ErrorMessage
+
+from travio_inventory.app.backends.certificates import trusting
+from travio_inventory.app.backends.failures import StartFailed
+from travio_inventory.protocol.batches import StoreUnavailable
+from travio_inventory.settings import Settings, names
+from travio_inventory.store.addresses import parse_cluster
+from travio_inventory.store.scylla import ScyllaBatches, ScyllaOptions, placement, schema, watch
+from travio_inventory.store.scylla.connecting import session
+from travio_inventory.store.scylla.failures import cause
+from travio_inventory.store.scylla.placement import KeyspaceProblem
+
+SHARED = ("clock_bound_ms", "attempt_grace_seconds", "holds_per_holder_max")
+"""Settings that all processes on one keyspace must have alike."""
+REPLICATION_MIN = MappingProxyType({"production": 3, "development": 1})
+
+
+class ReplicationRefused(Exception):
+    """So few copies of each row are not allowed here; the message is one line."""
+
+
+@asynccontextmanager
+async def open_scylla(settings: Settings) -> AsyncIterator[ScyllaBatches]:
+    """The store. Raises StartFailed where no server takes us, or the keyspace is not as it must be."""
+    async with AsyncExitStack() as stack:
+        with _failing_start():
+            batches = await stack.enter_async_context(ScyllaBatches.connect(options_of(settings)))
+        yield batches
+
+
+def apply_schema(settings: Settings, *, replication: int) -> int:
+    """Create the keyspace and the tables, and add what they lack; returns the version of the schema. Blocks.
+
+    Raises ReplicationRefused, and StartFailed where no server takes us or the keyspace is still not as it must be.
+    """
+    least = REPLICATION_MIN[settings.environment]
+    if replication < least:
+        advice = ", unless TRAVIO_ENVIRONMENT=development" if replication > 0 else ""
+        raise ReplicationRefused(f"{replication} copies of a row: allowed is {least} or more{advice}")
+    options = options_of(settings)
+    with _failing_start(), session(options) as opened:
+        servers = placement.servers(opened, placement.planned(opened, options))
+        if replication > servers:
+            raise ReplicationRefused(
+                f"{replication} copies of a row need as many servers: the datacenter has {servers}"
+            )
+        schema.apply(opened, options, replication=replication)
+        schema.check(opened, options)
+    return schema.ours().version
+
+
+def check_schema(settings: Settings) -> int:
+    """Compare the keyspace, and this machine's clock, with what the service needs; returns the version of the schema.
+    Blocks. Raises StartFailed.
+    """
+    options = options_of(settings)
+    with _failing_start(), session(options) as opened:
+        watch.check_start(opened, options)
+    return schema.ours().version
+
+
+@contextmanager
+def _failing_start() -> Iterator[None]:
+    try:
+        yield
+    except (StoreUnavailable, KeyspaceProblem) as failed:
+        raise StartFailed(str(failed)) from failed
+    except (DriverException, ErrorMessage, NoHostAvailable) as failed:
+        raise StartFailed(cause(failed)) from failed
+
+
+def options_of(settings: Settings) -> ScyllaOptions:
+    """How to reach the cluster. Raises StartFailed where the CA file is none."""
+    cluster = parse_cluster(settings.scylla_hosts)
+    return ScyllaOptions(
+        hosts=cluster.hosts,
+        port=cluster.port,
+        keyspace=settings.scylla_keyspace,
+        serial=settings.scylla_serial,
+        datacenter=settings.scylla_datacenter,
+        user=settings.scylla_user,
+        password=settings.scylla_password.get_secret_value(),
+        tls=trusting(settings.scylla_ca_file) if settings.scylla_tls else None,
+        replication_min=REPLICATION_MIN[settings.environment],
+        rules={names(field)[0]: str(getattr(settings, field)) for field in SHARED},
+        clock_bound_ms=settings.clock_bound_ms,
+    )

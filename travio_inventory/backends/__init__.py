@@ -1,7 +1,0 @@
-"""The store and the edge that the settings choose."""
-
-from travio_inventory.backends.certificates import OwnCertificate
-from travio_inventory.backends.failures import StartFailed
-from travio_inventory.backends.opening import Edge, open_batches, open_edge
-
-__all__ = ["Edge", "OwnCertificate", "StartFailed", "open_batches", "open_edge"]

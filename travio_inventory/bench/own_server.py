@@ -1,0 +1,181 @@
+"""Starts a server of the bench's own on a free port and one core, waits until it answers, and stops it."""
+
+import asyncio
+import os
+import re
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from time import perf_counter
+from types import TracebackType
+
+from travio_inventory.bench import calls
+from travio_inventory.bench.lean_channel import LeanChannel
+
+SERVER_CORE = 0
+CLIENT_CORE = 1
+HOST = "127.0.0.1"
+START_SECONDS_MAX = 20.0
+STOP_SECONDS_MAX = 15.0
+POLL_SECONDS = 0.005
+FIGURES_SECONDS_MAX = 5.0
+LOG_CHARS_SHOWN_MAX = 2_000
+
+_FIGURE = re.compile(r"([\w.]+) (\w+)=(\d+) p50")
+
+
+class ServerFailed(Exception):
+    """The server did not start, or did not stop as it should."""
+
+
+class OwnServer:
+    """A process that serves gRPC while the block lasts. `arguments` is what follows `python -m`."""
+
+    def __init__(
+        self, arguments: Sequence[str], environment: dict[str, str], *, port: int = 0, core: int | None = None
+    ) -> None:
+        self._arguments = arguments
+        self._environment = environment
+        self._core = core
+        self._process: asyncio.subprocess.Process | None = None
+        self.host = HOST
+        self.port = port or free_port()
+        self.folder = Path(tempfile.mkdtemp(prefix="travio-"))
+        self.start_seconds = 0.0
+
+    @classmethod
+    def of_inventory(cls, *, port: int = 0, core: int | None = None) -> "OwnServer":
+        """The service itself, with an empty data folder, without TLS; other settings come from the environment."""
+        server = cls(["travio_inventory.cli", "serve"], {}, port=port, core=core)
+        server._environment |= {
+            "TRAVIO_LOG_LEVEL": "INFO",
+            "TRAVIO_LOG_FORMAT": "text",
+            "TRAVIO_GRPC_HOST": HOST,
+            "TRAVIO_TLS_CERT": "",
+            "TRAVIO_TLS_KEY": "",
+            "TRAVIO_GRPC_PORT": str(server.port),
+            "TRAVIO_DATA": str(server.folder / "data"),
+        }
+        return server
+
+    @classmethod
+    def of_yardstick(cls, code: str, *, core: int | None = None) -> "OwnServer":
+        """The no-op behind one of the yardstick's `SERVERS`."""
+        port = free_port()
+        return cls(["travio_inventory.bench.yardstick", code, str(port)], {}, port=port, core=core)
+
+    @property
+    def pid(self) -> int:
+        """The process. Raises RuntimeError outside the block."""
+        if self._process is None:
+            raise RuntimeError("the server is not running")
+        return self._process.pid
+
+    async def figures(self) -> Counter[str]:
+        """What the service has counted since its start: calls by "what outcome". Raises ServerFailed."""
+        log = self.folder / "server.log"
+        said = log.stat().st_size
+        os.kill(self.pid, signal.SIGUSR1)
+        ends = perf_counter() + FIGURES_SECONDS_MAX
+        while perf_counter() < ends:
+            with log.open("rb") as lines:
+                lines.seek(said)
+                _, found, line = lines.read().decode().partition("figures: ")
+            if found and line.endswith("\n"):
+                return Counter({f"{what} {outcome}": int(calls) for what, outcome, calls in _FIGURE.findall(line)})
+            await asyncio.sleep(POLL_SECONDS)
+        raise ServerFailed("the service did not say its figures")
+
+    async def __aenter__(self) -> "OwnServer":
+        began = perf_counter()
+        with (self.folder / "server.log").open("wb") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                *self._arguments,
+                env={**os.environ, **self._environment},
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+        if self._core is not None:
+            pin(self._process.pid, self._core)
+        try:
+            await self._until_it_answers(self._process, began + START_SECONDS_MAX)
+        except BaseException:
+            await self._stop(self._process)
+            shutil.rmtree(self.folder, ignore_errors=True)
+            raise
+        self.start_seconds = perf_counter() - began
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._process is not None:
+            await self._stop(self._process)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    async def _until_it_answers(self, process: asyncio.subprocess.Process, ends: float) -> None:
+        """Any gRPC answer will do: a trip that is not there is one. Raises ServerFailed."""
+        while perf_counter() < ends and process.returncode is None:
+            if await _answers(self.host, self.port):
+                return
+            await asyncio.sleep(POLL_SECONDS)
+        said = (self.folder / "server.log").read_text(errors="replace")[-LOG_CHARS_SHOWN_MAX:].strip()
+        raise ServerFailed(f"the server did not start: {said or 'it said nothing'}")
+
+    async def _stop(self, process: asyncio.subprocess.Process) -> None:
+        """SIGTERM, and after a while SIGKILL."""
+        if process.returncode is None:
+            process.send_signal(signal.SIGTERM)
+        try:
+            await asyncio.wait_for(process.wait(), STOP_SECONDS_MAX)
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+
+
+async def _answers(host: str, port: int) -> bool:
+    try:
+        channel = await LeanChannel.connect(host, port)
+    except OSError:
+        return False
+    try:
+        request = calls.write("GetTripRequest", trip_id="none", organization_id=calls.ORGANIZATION)
+        await asyncio.wait_for(channel.call(calls.method("GetTrip"), request), START_SECONDS_MAX)
+    except OSError:
+        return False
+    else:
+        return True
+    finally:
+        channel.close()
+
+
+def free_port(wanted: int = 0) -> int:
+    """A TCP port that nobody listens on now: the wanted one if it is such a port."""
+    try:
+        with socket.create_server(("", wanted)) as probe:
+            port: int = probe.getsockname()[1]
+            return port
+    except OSError:
+        if not wanted:
+            raise
+        return free_port()
+
+
+def cores_apart() -> tuple[int | None, int | None]:
+    """A core for the server and another for us; None where there are no two to be had."""
+    if not {SERVER_CORE, CLIENT_CORE} <= os.sched_getaffinity(0):
+        return None, None
+    return SERVER_CORE, CLIENT_CORE
+
+
+def pin(pid: int, core: int) -> None:
+    """Keep the process, and threads it starts from now on, on one core."""
+    os.sched_setaffinity(pid, {core})

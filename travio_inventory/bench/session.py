@@ -1,0 +1,107 @@
+"""What a bench works with: a service, its own or somebody's, the no-op beside it, and connections to both."""
+
+import asyncio
+import os
+import re
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from ssl import SSLContext
+
+from travio_inventory.bench.lean_channel import Lines
+from travio_inventory.bench.measuring import lines_for
+from travio_inventory.bench.own_server import OwnServer, cores_apart, pin
+from travio_inventory.client.client import InventoryClient
+from travio_inventory.kernel.addresses import Address
+from travio_inventory.seats.trip import Trip
+from travio_inventory.settings import BARE_NAMES, PREFIX
+
+OPEN_SECONDS_MAX = 60.0
+YARDSTICKS = {"no-op, grpclib": "grpclib", "no-op, our server": "guarded"}
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A server under measurement; `pid` is None for one that is not ours to look into."""
+
+    host: str
+    port: int
+    pid: int | None
+    lines: Lines
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """The service, and the no-op where the bench compares with it and runs a service of its own: by what it is
+    called, behind grpclib's server as it is and behind the service's own. `own` is the process of the bench's own
+    service.
+    """
+
+    service: Service
+    own: OwnServer | None
+    yardsticks: Mapping[str, Service]
+    server_core: int | None
+    client_core: int | None
+    tls: SSLContext | None = None
+
+    async def open(self, trip: Trip) -> None:
+        """Open a trip for sale; raises as `InventoryClient.open_trip` does."""
+        target = str(Address(self.service.host, self.service.port))
+        async with InventoryClient(
+            target, organization=trip.key.organization, deadline_s=OPEN_SECONDS_MAX, tls=self.tls
+        ) as client:
+            await client.open_trip(trip)
+
+    def as_plain(self) -> dict[str, object]:
+        """For a report: who was measured, and on which cores server and client were kept."""
+        return {
+            "target": str(Address(self.service.host, self.service.port)),
+            "own": self.service.pid is not None,
+            "core": self.server_core,
+            "client_core": self.client_core,
+            "settings": settings_given(),
+        }
+
+
+@asynccontextmanager
+async def session(
+    address: Address | None, *, tls: SSLContext | None = None, workers: int, with_yardsticks: bool = False
+) -> AsyncIterator[Session]:
+    """Connections for so many workers: to the service at the address, or to one that lives as long as the block,
+    which speaks plaintext.
+
+    Raises OSError where nobody listens, ServerFailed where the own one does not start.
+    """
+    affinity = os.sched_getaffinity(0)
+    async with AsyncExitStack() as stack:
+        server_core, client_core = cores_apart() if address is None else (None, None)
+        yardsticks: dict[str, Service] = {}
+        server: OwnServer | None = None
+        if address is None:
+            server = await stack.enter_async_context(OwnServer.of_inventory(core=server_core))
+            service = await _connect(server.host, server.port, server.pid, workers)
+            for name, code in YARDSTICKS.items() if with_yardsticks else ():
+                no_op = await stack.enter_async_context(OwnServer.of_yardstick(code, core=server_core))
+                yardsticks[name] = await _connect(no_op.host, no_op.port, no_op.pid, workers)
+                stack.callback(yardsticks[name].lines.close)
+        else:
+            service = await _connect(*address, None, workers, tls)
+        stack.callback(service.lines.close)
+        if client_core is not None:
+            pin(0, client_core)
+            stack.callback(os.sched_setaffinity, 0, affinity)
+        yield Session(service, server, yardsticks, server_core, client_core, tls)
+        await asyncio.sleep(0)  # let the connections close before the loop does
+
+
+def settings_given() -> dict[str, str]:
+    """What the environment sets for a server; passwords are masked."""
+    return {
+        name: "***" if name.endswith("_PASSWORD") else re.sub(r"[^/@\s]+@", "***@", value)
+        for name, value in os.environ.items()
+        if name.startswith(PREFIX) or name in BARE_NAMES
+    }
+
+
+async def _connect(host: str, port: int, pid: int | None, workers: int, tls: SSLContext | None = None) -> Service:
+    return Service(host, port, pid, await Lines.connect(host, port, lines_for(workers), tls=tls))

@@ -1,0 +1,315 @@
+"""The commands of the bench: what can be set, what is shown, and the exit status."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from socket import gaierror
+from ssl import SSLError
+from statistics import median
+from time import perf_counter
+from typing import Annotated
+
+from cyclopts import Group, Parameter
+from cyclopts.validators import Number
+
+from travio_inventory.app.backends import StartFailed
+from travio_inventory.bench import bench_trips, browsing, hot_seat, throughput
+from travio_inventory.bench.calls import Outcome, contest_for
+from travio_inventory.bench.measuring import Slice, latency_ms, rounded
+from travio_inventory.bench.own_server import OwnServer, ServerFailed, cores_apart
+from travio_inventory.bench.report import Board, command, commit, machine, versions
+from travio_inventory.bench.session import Session, session, settings_given
+from travio_inventory.cli.exits import Exit, Failure, failure_of, failure_of_error, not_reached
+from travio_inventory.cli.reach import AsJson, CaFile, Tls, WrongReach, address_of, fail, tls_of
+from travio_inventory.cli.screen import Screen
+from travio_inventory.cli.server import settings_or_none
+from travio_inventory.client.refusals import ClientError
+from travio_inventory.client.unreachable import NoService, NoTls, unreachable
+from travio_inventory.kernel.refusals import Refusal
+
+WORKERS_MAX = 10_000
+ROUNDS_MAX = 100_000
+SECONDS_MAX = 3_600.0
+ROUND_COLUMNS = ("round", *(outcome.value for outcome in Outcome), "p50 ms", "max ms")
+SLICE_COLUMNS = ("what", "calls", "per second", "per CPU second", "p50 ms", "p99 ms")
+
+Workers = Annotated[int, Parameter(help="Calls at once.", validator=Number(gte=1, lte=WORKERS_MAX))]
+Rounds = Annotated[int, Parameter(help="How often.", validator=Number(gte=1, lte=ROUNDS_MAX))]
+Seats = Annotated[int, Parameter(help="Seats of each trip.", validator=Number(gte=1, lte=5_000))]
+Seconds = Annotated[float, Parameter(help="How long each thing is measured.", validator=Number(gt=0, lte=SECONDS_MAX))]
+
+
+@Parameter(name="*", group=Group("Bench options", sort_key=100))
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What all benches take."""
+
+    target: Annotated[
+        str | None, Parameter(help="HOST:PORT of a running service; without it the bench starts its own.")
+    ] = None
+    tls: Tls = False
+    ca_file: CaFile = None
+    out: Annotated[Path | None, Parameter(help="Write the JSON report to this file too.")] = None
+    as_json: AsJson = False
+
+
+DEFAULTS = Options()
+Report = tuple[dict[str, object], list[str]]
+Bench = Callable[[Session], Awaitable[Report]]
+
+
+def bench_hot_seat(
+    *,
+    workers: Workers = 50,
+    seat: Annotated[str, Parameter(help="The seat that everybody wants.")] = "seat-A1",
+    rounds: Rounds = 20,
+    options: Options = DEFAULTS,
+) -> Exit:
+    """Let many ask for one seat at the same moment, round after round. Exit status 1 unless one won in each."""
+
+    async def bench(on: Session) -> Report:
+        trip = bench_trips.coach(seats=(seat,))
+        await on.open(trip)
+        contest = contest_for(trip, seat)
+        with Board(f"{workers} want {seat}", ROUND_COLUMNS) as board:
+            found = await hot_seat.compete(
+                on.service.lines, contest, workers=workers, rounds=rounds, tell=lambda played: show_round(board, played)
+            )
+        return found.as_plain(), found.wrong
+
+    return _run(options, bench, workers=workers)
+
+
+def show_round(board: Board, played: hot_seat.Round) -> None:
+    """One row of the live table."""
+    latency = latency_ms(played.latencies_s)
+    counts = [played.tally[outcome] for outcome in Outcome]
+    board.add(played.number, *counts, rounded(latency["p50"]), rounded(latency["max"]))
+
+
+def bench_refusals(*, workers: Workers = 64, seconds: Seconds = 3.0, options: Options = DEFAULTS) -> Exit:
+    """Ask for a seat that is taken, beside a call that does nothing."""
+    return _throughput(throughput.refusals, options, workers, seconds)
+
+
+def bench_holds(*, workers: Workers = 64, seconds: Seconds = 3.0, options: Options = DEFAULTS) -> Exit:
+    """Hold free seats, one seat on two segments a call, beside a call that does nothing; then check every hold."""
+    return _throughput(throughput.holds, options, workers, seconds)
+
+
+def bench_map(*, workers: Workers = 16, seconds: Seconds = 3.0, options: Options = DEFAULTS) -> Exit:
+    """Read the map of a train of 1,300 seats, unchanged and changed, beside a call that does nothing."""
+    return _throughput(throughput.maps, options, workers, seconds)
+
+
+def bench_browsing(
+    *,
+    seats: Seats = 1_300,
+    segments: Annotated[int, Parameter(help="Segments of the trip.", validator=Number(gte=1, lte=25))] = 5,
+    writes: Annotated[int, Parameter(help="Holds and releases a second.", validator=Number(gte=2, lte=10_000))] = 200,
+    workers: Workers = 16,
+    seconds: Seconds = 5.0,
+    options: Options = DEFAULTS,
+) -> Exit:
+    """Read seat maps cold, warm and while seats are sold; count the reads of the store that the cache saved."""
+
+    async def bench(on: Session) -> Report:
+        size = browsing.Size(seats, segments)
+        with Board(f"{workers} read the map of {seats} seats on {segments} segments", SLICE_COLUMNS) as board:
+            readers = browsing.Browsing(on, size, readers=workers, tell=partial(_show_slice, board))
+            found = await readers.measure(writes_per_second=writes, seconds=seconds)
+        return found.as_plain(), found.wrong
+
+    return _run(options, bench, workers=workers)
+
+
+def bench_claims(
+    *,
+    in_flight: Annotated[
+        tuple[int, ...],
+        Parameter(help="Claims at once; may be given several times.", validator=Number(gte=1, lte=WORKERS_MAX)),
+    ] = (32, 128),
+    seats: Seats = 2_000,
+    options: Options = DEFAULTS,
+) -> Exit:
+    """Claim free seats on the scylla store, beside a bare loop of the driver that sends the same batches. It needs
+    SCYLLA_HOSTS, and runs in this process, without gRPC.
+    """
+    from travio_inventory.bench.claims import claims  # noqa: PLC0415 - the driver is slow to import
+
+    screen, settings = Screen(as_json=options.as_json), settings_or_none()
+    if settings is None:
+        return Exit.WRONG
+    if settings.store != "scylla":
+        return fail(screen, Failure(Exit.WRONG, "NO_CLUSTER", "set SCYLLA_HOSTS: the bench compares with its driver"))
+
+    async def measure() -> Report:
+        with Board("claims of free seats", SLICE_COLUMNS) as board:
+            found = await claims(settings, in_flight=in_flight, seats=seats, tell=partial(_show_slice, board))
+        return found.as_plain(), found.wrong
+
+    try:
+        report = _report({"settings": settings_given()}, *asyncio.run(measure()))
+    except StartFailed as failed:
+        return fail(screen, Failure(Exit.NO_SERVICE, "START_FAILED", str(failed)))
+    _finish(screen, report, options.out)
+    return Exit.NO if report["wrong"] else Exit.DONE
+
+
+def bench_noop(*, workers: Workers = 64, seconds: Seconds = 3.0, options: Options = DEFAULTS) -> Exit:
+    """Call what does nothing, behind the same server code as the service. It has a server of its own always."""
+    if options.target is not None:
+        said = "the no-op is served by the bench alone: leave --target out"
+        return fail(Screen(as_json=options.as_json), Failure(Exit.WRONG, "BAD_TARGET", said))
+    return _throughput(throughput.no_op_alone, options, workers, seconds)
+
+
+def bench_open(*, rounds: Rounds = 5, options: Options = DEFAULTS) -> Exit:
+    """Open a train of 1,300 seats on five segments for sale."""
+
+    async def bench(on: Session) -> Report:
+        took: list[float] = []
+        with Board("opening a train", ("round", "seconds")) as board:
+            for number in range(1, rounds + 1):
+                trip = bench_trips.train()
+                began = perf_counter()
+                await on.open(trip)
+                took.append(perf_counter() - began)
+                board.add(number, round(took[-1], 3))
+        return {"rounds": rounds, **_seconds(took)}, []
+
+    return _run(options, bench, workers=1)
+
+
+def bench_start(*, rounds: Rounds = 5, options: Options = DEFAULTS) -> Exit:
+    """Start the service with an empty data folder until it answers its first call."""
+
+    async def bench(_on: Session) -> Report:
+        took: list[float] = []
+        server_core, _ = cores_apart()
+        with Board("starting the service", ("round", "seconds")) as board:
+            for number in range(1, rounds + 1):
+                async with OwnServer.of_inventory(core=server_core) as server:
+                    took.append(server.start_seconds)
+                board.add(number, round(took[-1], 3))
+        return {"rounds": rounds, **_seconds(took)}, []
+
+    return _run(options, bench, workers=1)
+
+
+def _seconds(took: list[float]) -> dict[str, object]:
+    return {"seconds": {"median": round(median(took), 3), "max": round(max(took), 3)}}
+
+
+def _throughput(
+    measure: Callable[..., Awaitable[throughput.Found]], options: Options, workers: int, seconds: float
+) -> Exit:
+    async def bench(on: Session) -> Report:
+        with Board(f"{workers} calls at once", SLICE_COLUMNS) as board:
+            found = await measure(on, workers=workers, seconds=seconds, tell=partial(_show_slice, board))
+        return found.as_plain(), found.wrong
+
+    return _run(options, bench, workers=workers, with_yardsticks=True)
+
+
+def _show_slice(board: Board, name: str, measured: Slice) -> None:
+    """One row of the live table."""
+    latency, per_cpu = latency_ms(measured.latencies_s), rounded(measured.per_cpu_second)
+    board.add(
+        name,
+        measured.calls,
+        rounded(measured.per_second),
+        "-" if per_cpu is None else per_cpu,
+        latency.get("p50", "-"),
+        latency.get("p99", "-"),
+    )
+
+
+def _run(options: Options, bench: Bench, *, workers: int, with_yardsticks: bool = False) -> Exit:
+    """Run the bench against the target or a server of its own, report, and tell right from wrong."""
+    screen = Screen(as_json=options.as_json)
+    try:
+        address = None if options.target is None else address_of(options.target)
+        tls = tls_of(tls=options.tls, ca_file=options.ca_file)
+        if options.out is not None:
+            options.out.touch()
+    except WrongReach as wrong:
+        return fail(screen, wrong.failure)
+    except OSError as failed:
+        return fail(screen, Failure(Exit.WRONG, "BAD_OUT", f"--out {options.out}: {failed.strerror}"))
+
+    async def measure() -> dict[str, object]:
+        async with session(address, tls=tls, workers=workers, with_yardsticks=with_yardsticks) as on:
+            return _report(on.as_plain(), *await bench(on))
+
+    try:
+        report = asyncio.run(measure())
+    except (Refusal, ClientError, ServerFailed, OSError, ExceptionGroup) as failed:
+        return fail(screen, _failure(failed, str(address or "its own address"), with_tls=tls is not None))
+    _finish(screen, report, options.out)
+    return Exit.NO if report["wrong"] else Exit.DONE
+
+
+def _report(server: dict[str, object], results: dict[str, object], wrong: list[str]) -> dict[str, object]:
+    return {
+        "command": command(),
+        "commit": commit(),
+        "machine": machine(),
+        "versions": versions(),
+        "server": server,
+        "results": results,
+        "wrong": wrong,
+    }
+
+
+def _failure(failed: Exception, target: str, *, with_tls: bool) -> Failure:
+    """Why there is no report. Raises what is no failure of the service, but of ours."""
+    match failed:
+        case ExceptionGroup():
+            return _failure(failed.exceptions[0], target, with_tls=with_tls)
+        case ServerFailed():
+            return Failure(Exit.NO_SERVICE, "SERVER_FAILED", str(failed))
+        case NoService() | NoTls():
+            return not_reached(failed, with_tls=with_tls)
+        case ConnectionRefusedError() | gaierror() | SSLError():
+            return not_reached(unreachable(failed, target, is_there=False), with_tls=with_tls)
+        case Refusal():
+            return failure_of(failed)
+        case ClientError():
+            return failure_of_error(failed)
+        case ConnectionError() | TimeoutError():
+            said = str(failed) or "no answer in time"
+            return Failure(Exit.NO_SERVICE, "CONNECTION_LOST", f"lost the service at {target}: {said}")
+        case OSError():
+            return Failure(Exit.WRONG, "NOT_POSSIBLE", str(failed))
+        case _:
+            raise failed
+
+
+def _finish(screen: Screen, report: dict[str, object], out: Path | None) -> None:
+    """Write the report: to the file where one is named, to the screen as JSON or as words."""
+    if out is not None:
+        out.write_text(json.dumps(report, indent=2) + "\n")
+    screen.answer(report, lambda: _show(screen, report))
+
+
+def _show(screen: Screen, report: dict[str, object]) -> None:
+    results = report["results"]
+    if isinstance(results, dict):
+        screen.fields({name: _words(value) for name, value in results.items()})
+    wrong = report["wrong"]
+    if isinstance(wrong, list) and wrong:
+        for line in wrong:
+            screen.say(f"WRONG: {line}", "bold red")
+    else:
+        screen.say("the counts and the store are as they should be", "green")
+
+
+def _words(value: object) -> str:
+    """A nested value on one line."""
+    if isinstance(value, dict):
+        return "  ".join(f"{name} {_words(inner)}" for name, inner in value.items())
+    return "-" if value is None else str(value)

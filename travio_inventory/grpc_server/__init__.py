@@ -1,0 +1,1 @@
+"""A gRPC server for callers one does not trust. It knows nothing of what it serves."""

@@ -1,0 +1,66 @@
+"""The DATA of one call, cut into its messages."""
+
+from collections import deque
+from collections.abc import Callable
+
+from grpclib.const import Status
+from grpclib.exceptions import GRPCError
+
+from travio_inventory.grpc_server.frames import PREFIX_BYTES
+
+
+class Inbox:
+    """Cuts the DATA of one call into messages; keeps at most one frame more than a message may have."""
+
+    __slots__ = ("_bytes_max", "_messages_max", "_pending", "_too_large", "messages", "messages_received")
+
+    def __init__(self, bytes_max: int, messages_max: int | None, too_large: Callable[[str], GRPCError]) -> None:
+        self.messages: deque[bytes] = deque()
+        self.messages_received = 0
+        self._pending = bytearray()
+        self._bytes_max = bytes_max
+        self._messages_max = messages_max
+        self._too_large = too_large
+
+    @property
+    def pending_bytes(self) -> int:
+        """Bytes kept of a message that is not complete."""
+        return len(self._pending)
+
+    def feed(self, data: bytes) -> None:
+        """Take what has arrived; raises GRPCError as soon as it can become no message of ours."""
+        pending = self._pending
+        start = b"" if pending else data[:PREFIX_BYTES]
+        if len(start) == PREFIX_BYTES and len(data) == PREFIX_BYTES + self._message_bytes(start):
+            self._complete(data[PREFIX_BYTES:])  # as nearly always: one frame, one message
+            return
+        pending += data
+        while len(pending) >= PREFIX_BYTES:
+            end = PREFIX_BYTES + self._message_bytes(pending)
+            if len(pending) < end:
+                break
+            self._complete(bytes(pending[PREFIX_BYTES:end]))
+            del pending[:end]
+
+    def finish(self) -> None:
+        """Say that nothing more will arrive; raises GRPCError if something is missing."""
+        if self._pending:
+            raise GRPCError(Status.INVALID_ARGUMENT, "truncated message")
+        if self._messages_max is not None and not self.messages_received:
+            raise GRPCError(Status.INVALID_ARGUMENT, "no message")
+
+    def _message_bytes(self, start: bytes | bytearray) -> int:
+        if start[0] == 1:
+            raise GRPCError(Status.UNIMPLEMENTED, "compressed messages are not accepted")
+        if start[0]:
+            raise GRPCError(Status.INVALID_ARGUMENT, "malformed message prefix")
+        message_bytes = int.from_bytes(start[1:PREFIX_BYTES])
+        if message_bytes > self._bytes_max:
+            raise self._too_large(f"a message of {message_bytes} bytes; {self._bytes_max} are taken at most")
+        return message_bytes
+
+    def _complete(self, message: bytes) -> None:
+        if self.messages_received == self._messages_max:
+            raise GRPCError(Status.INVALID_ARGUMENT, "more than one message")
+        self.messages_received += 1
+        self.messages.append(message)

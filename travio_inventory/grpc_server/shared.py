@@ -1,0 +1,62 @@
+"""What all calls of one server have in common: its methods, limits and codecs, and how it says no itself."""
+
+from collections.abc import Callable, Mapping
+from typing import Final, NamedTuple
+
+from grpclib.const import Handler, Status
+from grpclib.encoding.base import CodecBase, StatusDetailsCodecBase
+from grpclib.events import _DispatchServerEvents
+from grpclib.exceptions import GRPCError
+
+from travio_inventory.grpc_server.limits import ServerLimits
+from travio_inventory.grpc_server.turns import Turns
+
+CONTENT_TYPE: Final = "application/grpc"
+
+
+class Method(NamedTuple):
+    """What is known of a method before it is called."""
+
+    name: str
+    handler: Handler
+    message_bytes_max: int
+    has_deadline: bool
+
+
+class Told(NamedTuple):
+    """How callers are told what the server itself refuses; the details are for the server's codec."""
+
+    crowded: Callable[[], GRPCError]
+    """Beyond its share, or where unfinished requests have no room."""
+    stopping: Callable[[], GRPCError]
+    """New calls during a drain."""
+    too_large: Callable[[str], GRPCError]
+    """Its message, or its metadata, by what the caller is to know."""
+
+
+class Shared:
+    """What all calls of one server have in common."""
+
+    def __init__(
+        self,
+        methods: Mapping[str, Method],
+        limits: ServerLimits,
+        codec: CodecBase,
+        status_details_codec: StatusDetailsCodecBase | None,
+        dispatch: _DispatchServerEvents,
+        told: "Told",
+    ) -> None:
+        self.methods = methods
+        self.limits = limits
+        self.codec = codec
+        self.status_details_codec = status_details_codec
+        self.dispatch = dispatch
+        self.told = told
+        self.content_type = f"{CONTENT_TYPE}+{codec.__content_subtype__}"
+        self.unread_bytes_left = limits.unread_bytes_max
+        self.turns = Turns()
+
+    def packed(self, status: Status, message: str | None, details: object) -> bytes | None:
+        """The details of an answer as a google.rpc.Status, None where there are none or nobody packs them."""
+        codec = self.status_details_codec
+        return None if codec is None or details is None else codec.encode(status, message, details)

@@ -1,0 +1,1 @@
+"""What everything shares, and nothing of it is about seats."""

@@ -1,0 +1,50 @@
+"""What an id may be: one rule for all of them, on every face."""
+
+from collections.abc import Iterable
+from typing import Final
+from unicodedata import category, is_normalized
+
+from travio_inventory.kernel.limits import ID_BYTES_MAX
+
+JOINERS: Final = "\u200c\u200d"
+"""Invisible, but scripts and emoji are spelled with them."""
+UNSEEN: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+"""Categories of Unicode: control and format characters, lone surrogates, separators of lines and paragraphs."""
+
+
+def is_plain(text: str) -> bool:
+    """Whether it is an id at first sight, as most are."""
+    return (
+        text.isascii() and text.isprintable() and 0 < len(text) <= ID_BYTES_MAX and text[0] != " " and text[-1] != " "
+    )
+
+
+def fault_of(text: str) -> str:
+    """What is wrong with an id, "" where nothing is.
+
+    Ids are kept, compared and given back as they came, byte for byte. So that no two ids look the same, one that is
+    not in Unicode's composed form, has signs that cannot be seen, or white space at an end is refused, not corrected.
+    """
+    if is_plain(text):
+        return ""
+    if not text:
+        return "must not be empty"
+    if any(category(sign) in UNSEEN and sign not in JOINERS for sign in text):
+        return "must not have control characters, or others that cannot be seen"
+    if len(text.encode()) > ID_BYTES_MAX:
+        return f"must have at most {ID_BYTES_MAX} bytes"
+    if text != text.strip():
+        return "must not begin or end with white space"
+    if not is_normalized("NFC", text):
+        return "must be in Unicode's composed form (NFC): another spelling of the same name would be another id"
+    return ""
+
+
+def join_ids(ids: Iterable[str]) -> str:
+    """The ids in one text, which `split_ids` takes apart again: as they are, but for commas and per cent signs."""
+    return ",".join(each.replace("%", "%25").replace(",", "%2C") for each in ids)
+
+
+def split_ids(text: str) -> list[str]:
+    """The ids that `join_ids` has joined; no id is empty."""
+    return [each.replace("%2C", ",").replace("%25", "%") for each in text.split(",") if each]

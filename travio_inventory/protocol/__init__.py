@@ -1,0 +1,1 @@
+"""The reservation protocol, and the port that it needs: conditional batches."""

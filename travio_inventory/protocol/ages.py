@@ -1,0 +1,37 @@
+"""How long ago something began that another clock tells; where that is far ahead of ours, since we first met it.
+
+So an attempt is left alone for its grace and a hold stands for its life, whoever's clock was wrong by however much;
+with clocks within the bound nothing ever began later than now.
+"""
+
+from collections import OrderedDict
+
+from travio_inventory.kernel.clock import Clock
+
+HOLDS_MAX = 10_000
+
+
+class Ages:
+    """Remembers when it first met holds that are yet to begin, HOLDS_MAX of them."""
+
+    def __init__(self, clock: Clock, *, clock_bound_ms: int) -> None:
+        self._clock = clock
+        self._clock_bound_ms = clock_bound_ms
+        self._met_ms: OrderedDict[str, int] = OrderedDict()
+
+    def is_ahead(self, at_ms: int) -> bool:
+        """Whether no clock within the bound can have told that time yet."""
+        return at_ms > self._clock.now_ms() + self._clock_bound_ms
+
+    def has_met(self, hold_id: str, began_ms: int) -> bool:
+        """Whether its clock is ahead of ours, or was when we met it."""
+        return hold_id in self._met_ms or self.is_ahead(began_ms)
+
+    def of(self, hold_id: str, began_ms: int) -> int:
+        """Milliseconds since it began, at least."""
+        now_ms, elapsed_ms = self._clock.now_ms(), self._clock.elapsed_ms()
+        if self.is_ahead(began_ms):
+            self._met_ms.setdefault(hold_id, elapsed_ms)
+            if len(self._met_ms) > HOLDS_MAX:
+                self._met_ms.popitem(last=False)
+        return max(now_ms - began_ms, elapsed_ms - self._met_ms.get(hold_id, elapsed_ms))

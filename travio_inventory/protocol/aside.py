@@ -1,0 +1,57 @@
+"""Sets aside what fails, with back-off, so that a round goes on with the rest; says so once a minute at most."""
+
+import logging
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from typing import Generic, NamedTuple, TypeVar
+
+from travio_inventory.kernel.sparingly import Sparingly
+
+THINGS_MAX = 10_000
+WAITS_MS = (250, 15_000)
+"""How long a thing is left alone after its first failure, and at most: twice as long after each."""
+
+K = TypeVar("K", bound=Hashable)
+
+log = logging.getLogger(__name__)
+
+
+class _Failed(NamedTuple):
+    until_ms: int
+    wait_ms: int
+
+
+class Aside(Generic[K]):
+    """Remembers THINGS_MAX things, those that failed last; one that is forgotten is only tried again sooner."""
+
+    def __init__(self, what: str, elapsed_ms: Callable[[], int]) -> None:
+        self._what = what
+        self._elapsed_ms = elapsed_ms
+        self._failed: OrderedDict[K, _Failed] = OrderedDict()
+        self._sparingly = Sparingly()
+
+    def failed(self, thing: K, error: BaseException) -> None:
+        """Leave it alone for a while."""
+        before = self._failed.pop(thing, None)
+        wait_ms = WAITS_MS[0] if before is None else min(before.wait_ms * 2, WAITS_MS[1])
+        self._failed[thing] = _Failed(self._elapsed_ms() + wait_ms, wait_ms)
+        if len(self._failed) > THINGS_MAX:
+            self._failed.popitem(last=False)
+        if self._sparingly.may_say(type(error).__name__):
+            log.warning(
+                "%s: %d set aside, tried again within %d s, the others go on; %s: %s: %s",
+                self._what, len(self._failed), WAITS_MS[1] // 1_000, thing, type(error).__name__, error,
+            )  # fmt: skip
+
+    def well(self, thing: K) -> None:
+        """It went well."""
+        self._failed.pop(thing, None)
+
+    def has(self, thing: K) -> bool:
+        """Whether it failed the last time."""
+        return thing in self._failed
+
+    def is_waiting(self, thing: K) -> bool:
+        """Whether it is to be left alone now."""
+        failed = self._failed.get(thing)
+        return failed is not None and self._elapsed_ms() < failed.until_ms

@@ -1,0 +1,148 @@
+"""Attempts to take all the cells of holds: intents in the other blocks, then the home batch, which commits them."""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from travio_inventory.protocol import hints, listings, rows
+from travio_inventory.protocol.batches import ABSENT, Hint, Row, RowKey, Write
+from travio_inventory.protocol.claims import (
+    Claim,
+    Claimed,
+    Contended,
+    Lost,
+    Standing,
+    Stuck,
+    Unseeded,
+    Won,
+    look,
+    take,
+)
+from travio_inventory.protocol.owners import REFUSED, RETRY, Owners
+from travio_inventory.seats.events import EventType
+from travio_inventory.seats.hold import NEVER_MS, Confirmed, Held, Hold, Recorded
+from travio_inventory.seats.refusals import SeatContended
+from travio_inventory.seats.taken import fit_to_keep
+
+CONTENDED_RETRY_MS = 300
+
+
+class Attempts:
+    """Takes the cells of holds, and fences the ids of those that did not get them."""
+
+    def __init__(self, owners: Owners) -> None:
+        self._owners = owners
+
+    async def claim(self, holds: Sequence[Hold], now_ms: int) -> tuple[Claimed, bool]:
+        """Intents in the other blocks in parallel, then the home batch: the commit of all these holds, which have one
+        home. Also says whether any intents were sent.
+        """
+        others = dict.fromkeys(block for hold in holds for block in hold.seats_elsewhere)
+        now = await self._owners.now(now_ms)
+        in_doubt = False
+        if others:
+            results = await asyncio.gather(
+                *(take(self._owners, self._intents(holds, block, now_ms)) for block in others)
+            )
+            in_doubt = any(claimed.in_doubt for claimed in results)
+            worst = min(results, key=lambda claimed: _RANK[type(claimed.result)])
+            if not isinstance(worst.result, Won):
+                return replace(await self._all_in_the_way(holds, results, now), in_doubt=in_doubt), True
+        claimed = await take(self._owners, self._home_claim(holds, now))
+        return replace(claimed, in_doubt=in_doubt or claimed.in_doubt), bool(others)
+
+    async def _all_in_the_way(self, holds: Sequence[Hold], results: Sequence[Claimed], now: Recorded) -> Claimed:
+        """Of a claim that did not win all its other blocks: what decides it, whichever block is asked first."""
+        found = list(results)
+        if any(isinstance(claimed.result, Lost | Contended) for claimed in results):
+            at_home = await look(self._owners, self._home_claim(holds, now))
+            found += [at_home] if at_home else []
+        lost = [claimed.result for claimed in found if isinstance(claimed.result, Lost)]
+        worst = min(found, key=lambda claimed: _RANK[type(claimed.result)])
+        if not lost:
+            return worst
+        as_of_ms = min(claimed.as_of_ms for claimed in found if isinstance(claimed.result, Lost))
+        return replace(worst, result=Lost(tuple(cell for each in lost for cell in each.cells)), as_of_ms=as_of_ms)
+
+    def _intents(self, holds: Sequence[Hold], block: int, now_ms: int) -> Claim:
+        until_ms = _until(holds[0], now_ms, now_ms + self._owners.rules.grace_ms)
+        values: Row = {"status": "held" if holds[0].holder else "blocked", "until": until_ms, "since": now_ms}
+        asked = self._hints(holds[0], block, now_ms)
+        return Claim(holds[0].trip, block, _cells_in(block, holds), values, now_ms, hints=asked)
+
+    def _home_claim(self, holds: Sequence[Hold], now: Recorded) -> Claim:
+        trip, home = holds[0].trip, holds[0].home
+        status, until_ms = _cell_status(holds[0])
+        return Claim(
+            trip,
+            home,
+            _cells_in(home, holds),
+            {"status": status, "since": now.at_ms, **({} if until_ms is None else {"until": until_ms})},
+            now.at_ms,
+            beside=[write for hold in holds for write in _beginning(hold, now)],
+            own=[rows.hold_key(hold.id) for hold in holds],
+            hints=[*self._hints(holds[0], home, now.at_ms), *self._notes(holds[0], now)],
+        )
+
+    def _hints(self, hold: Hold, block: int, now_ms: int) -> list[Hint]:
+        """Where the sweeper must look for this hold."""
+        partition = rows.block_partition(hold.trip, block)
+        asked = []
+        if isinstance(hold.state, Held) and hold.state.expires_at_ms < NEVER_MS:
+            asked.append(hints.due(partition, hold.state.expires_at_ms))
+        if block != hold.home or hold.seats_elsewhere:
+            asked.append(hints.due(partition, now_ms + self._owners.rules.grace_ms))
+        return asked
+
+    def _notes(self, hold: Hold, now: Recorded) -> list[Hint]:
+        """Where the relay and the holder's list must look for this hold."""
+        asked = [hints.recorded(rows.block_partition(hold.trip, hold.home), now.epoch)]
+        return asked + listings.of_hold(hold)
+
+    async def burn(self, hold: Hold, why: Lost | Contended | Unseeded | Stuck) -> Row:
+        """Fence the id before any no and before anything is given back."""
+        organization = hold.trip.organization
+        if isinstance(why, Lost):
+            return await self._owners.burn(organization, hold.id, REFUSED, fit_to_keep(why.cells, hold.claimant))
+        return await self._owners.burn(organization, hold.id, RETRY)
+
+
+def contended(seats: Sequence[str]) -> SeatContended:
+    """The refusal that says that others are at these seats now."""
+    return SeatContended(seats, retry_after_ms=CONTENDED_RETRY_MS)
+
+
+_RANK: dict[type, int] = {Lost: 0, Contended: 1, Unseeded: 1, Stuck: 2, Standing: 2, Won: 3}
+"""Which of several blocks' results decides: a no beats "ask again", which beats "unknown", which beats success."""
+
+
+def _until(hold: Hold, now_ms: int, give_up_ms: int) -> int:
+    """When to look at the hold's intents: at its expiry, for a late booking at once; those of the house, which have no
+    expiry, when the attempt is over.
+    """
+    if not isinstance(hold.state, Held):
+        return now_ms
+    return hold.state.expires_at_ms if hold.holder else give_up_ms
+
+
+def _cells_in(block: int, holds: Iterable[Hold]) -> dict[RowKey, str]:
+    """The cells that the holds have in the block, each with the hold that it is for."""
+    return {
+        cell: hold.id for hold in holds for cell in rows.cell_keys(hold.seats_by_block.get(block, ()), hold.journey)
+    }
+
+
+def _beginning(hold: Hold, now: Recorded) -> tuple[Write, Write]:
+    """The hold's own row and the event that says that it came to be."""
+    _, until_ms = _cell_status(hold)
+    event, ordinal, order = EventType.HOLD_CREATED, 0, None
+    if isinstance(hold.state, Confirmed):
+        event, ordinal, order = EventType.SEATS_PURCHASED, hold.extensions + 1, hold.state.order
+    told = rows.event_write(hold, event, now, ordinal=ordinal, expires_at_ms=until_ms, order=order)
+    return Write(rows.hold_key(hold.id), ABSENT, {**rows.hold_row(hold), **rows.recorded(now)}), told
+
+
+def _cell_status(hold: Hold) -> tuple[str, int | None]:
+    if not isinstance(hold.state, Held):
+        return "sold", None
+    return ("held" if hold.state.expires_at_ms < NEVER_MS else "blocked"), hold.state.expires_at_ms

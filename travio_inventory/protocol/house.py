@@ -1,0 +1,150 @@
+"""Seats that the house takes off sale: a hold by the house for each, without expiry, and all with one home."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import TypeAlias
+
+from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown
+from travio_inventory.protocol import rows
+from travio_inventory.protocol.attempts import Attempts, contended
+from travio_inventory.protocol.batches import Kind, Row, RowKey, StoreUnavailable
+from travio_inventory.protocol.claims import Contended, Lost, Standing, Stuck, Unseeded, Won
+from travio_inventory.protocol.owners import RETRY, Owners, Verdict
+from travio_inventory.seats.hold import NEVER_MS, Aborted, Caller, Held, Hold, HoldId, HoldState, Released
+from travio_inventory.seats.refusals import TakenCell, TripOpening
+from travio_inventory.seats.taken import refusal_of
+from travio_inventory.seats.trip import Journey, Trip
+
+BLOCKINGS_MAX = 8
+"""So often a call tries to block its seats: each time without those that turned out to be blocked already."""
+
+Decide: TypeAlias = Callable[[Caller, str, HoldState], Awaitable[Hold]]
+"""Takes a hold of the caller's to a state where it can still get there, and says how it stands afterwards."""
+
+
+class House:
+    """Takes seats off sale and puts them back."""
+
+    def __init__(self, owners: Owners, attempts: Attempts, decide: Decide) -> None:
+        self._owners = owners
+        self._attempts = attempts
+        self._decide = decide
+
+    async def block(self, trip: Trip, reasons: Mapping[str, str]) -> None:
+        """See Holds. A hold by the house for each seat, all of them committed by the home batch of the first: so each
+        is unblocked by itself. A seat that turns out to be blocked already is left to whoever blocked it.
+        """
+        left = dict(reasons)
+        for _ in range(BLOCKINGS_MAX):
+            holds = self._holds(trip, left)
+            match await self._block(holds):
+                case None:
+                    return
+                case Lost(cells=cells):
+                    blocked = seats_blocked(cells, segments=len(trip.segments))
+                    await self._told_again([hold for hold in holds if hold.seats[0] in blocked])
+                    left = {seat: reason for seat, reason in left.items() if seat not in blocked}
+                case Contended():
+                    await self._owners.pause()
+                case Unseeded():
+                    raise TripOpening
+                case Stuck():
+                    raise BackendUnavailable
+            if not left:
+                return
+        raise contended(tuple(left))
+
+    async def _block(self, holds: Sequence[Hold]) -> Lost | Contended | Unseeded | Stuck | None:
+        """Commit these holds by the house, all or none: None, or why not; then nothing of them is left."""
+        claimed, others_sent = await self._attempts.claim(holds, holds[0].created_at_ms)
+        match claimed.result:
+            case Won():
+                is_done, why = True, None
+            case Standing(row=row):
+                is_done, why = row.get("status") != "aborted", Contended(tuple(hold.seats[0] for hold in holds))
+            case why:
+                is_done = claimed.in_doubt and (await self._attempts.burn(holds[0], why)).get("status") != "aborted"
+        if is_done:
+            await asyncio.gather(*(self._owners.settled(hold, as_of_ms=claimed.as_of_ms) for hold in holds))
+            return None
+        if others_sent:
+            await asyncio.gather(*(self._owners.given_back(hold.with_state(Aborted(RETRY))) for hold in holds))
+        return why
+
+    def _holds(self, trip: Trip, reasons: Mapping[str, str]) -> list[Hold]:
+        return house_holds(trip, reasons, now_ms=self._owners.clock.now_ms(), new_digest=self._owners.new_digest)
+
+    async def _told_again(self, holds: Iterable[Hold]) -> None:
+        """Whoever brought these seats to where they are may have died before telling. The holds never came to be, and
+        only say which seats.
+        """
+        changed = self._owners.watch.changed
+        unmade = [hold.with_state(Aborted(RETRY)) for hold in holds]
+        await asyncio.gather(*(changed(hold, as_of_ms=hold.created_at_ms) for hold in unmade))
+
+    async def unblock(self, trip: Trip, seat: str) -> bool:
+        """See Holds."""
+        partition = rows.block_partition(trip.key, trip.block_of(seat))
+        first = RowKey(Kind.CELL, seat, 0)
+        try:
+            cell = (await self._owners.batches.get(partition, [first])).get(first)
+            if cell is None:
+                raise TripOpening
+            if cell.get("status") == "blocked" and (ended := await self._unblock(trip, seat, cell)) is not None:
+                return ended
+        except StoreUnavailable:
+            raise BackendUnavailable from None
+        if cell.get("status") in ("available", "blocked"):
+            await self._told_again(self._holds(trip, {seat: ""}))
+        return False
+
+    async def _unblock(self, trip: Trip, seat: str, cell: Row) -> bool | None:
+        """End the hold by the house that has the cell; None where it is over, and only its leftovers had to go.
+
+        Raises StoreUnavailable.
+        """
+        organization, owner = trip.key.organization, rows.text(cell, "owner")
+        try:
+            judged = await self._owners.judge(organization, owner, since_ms=rows.number(cell, "since"))
+        except OutcomeUnknown:  # of what somebody else left half done
+            raise BackendUnavailable from None
+        match judged.verdict:
+            case Verdict.TAKEN:
+                hold = await self._decide(Caller(organization, ""), owner, Released())
+                return isinstance(hold.state, Released)
+            case Verdict.CONTENDED:
+                raise contended([seat])
+            case Verdict.DEAD:
+                left = rows.cell_keys([seat], whole_journey(trip))
+                await self._owners.roll_block(owner, trip.key, trip.block_of(seat), left, Aborted(""))
+                return None
+
+
+def house_holds(trip: Trip, reasons: Mapping[str, str], *, now_ms: int, new_digest: Callable[[], str]) -> list[Hold]:
+    """A hold for each of these seats, in layout order, from the first stop to the last and for good.
+
+    The home of all of them is the block of the first, so that one batch there commits them.
+    """
+    seats = [seat.id for seat in trip.seats if seat.id in reasons]
+    home = trip.block_of(seats[0])
+
+    def hold(seat: str) -> Hold:
+        hold_id = str(HoldId(trip.key.trip, home, new_digest(), is_late=False))
+        block, reason = trip.block_of(seat), reasons[seat]
+        state = Held(NEVER_MS)
+        return Hold(hold_id, trip.key, "", (seat,), (block,), whole_journey(trip), now_ms, "", state, reason=reason)
+
+    return list(map(hold, seats))
+
+
+def whole_journey(trip: Trip) -> Journey:
+    """From the first stop to the last."""
+    return Journey(0, len(trip.segments) - 1)
+
+
+def seats_blocked(cells: Iterable[TakenCell], *, segments: int) -> set[str]:
+    """The seats that the house has already, where nobody else is in the way. Raises SeatTaken."""
+    if others := [cell for cell in cells if cell.status != "blocked"]:
+        raise refusal_of(others, "")
+    found = [cell.seat for cell in cells]
+    return {seat for seat in found if found.count(seat) == segments}

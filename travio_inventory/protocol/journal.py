@@ -1,0 +1,391 @@
+"""Reads back the events that steps recorded, each once while this process lives, in order per hold."""
+
+import asyncio
+from collections import defaultdict, deque
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from travio_inventory.kernel.refusals import BackendUnavailable
+from travio_inventory.protocol import rows
+from travio_inventory.protocol.aside import Aside
+from travio_inventory.protocol.batches import Index, Kind, Row, RowKey, Rows, StoreUnavailable
+from travio_inventory.protocol.hints import MINUTE_MS
+from travio_inventory.protocol.minutes import EPOCH_SETTLES_MS, MINUTES_AT_ONCE, OpenMinutes, Place
+from travio_inventory.protocol.owners import Owners
+from travio_inventory.seats.events import Event
+from travio_inventory.seats.hold import base_id
+from travio_inventory.seats.ports import BlockKey
+
+LOOK_EVERY_MS = 10_000
+"""How often the blocks are read that the open epochs name: for the events of other processes."""
+EVENTS_PER_ROUND_MAX = 5_000
+EVENTS_PER_READ = 500
+READS_AT_ONCE = 8
+PLACES_MAX = 10_000
+"""While more are to be read, no further epochs are looked into."""
+GAPS_MAX = 100
+LOOKBACK_MS = 1_000
+"""How much older than the newest event seen of a place an event may be and still be found at the next look."""
+
+
+class _Told(NamedTuple):
+    """The last event of a hold that was handed over, and the last epoch in which those may be met again: the open one
+    then, or one yet to come, in which a process recorded that could not look.
+    """
+
+    ordinal: int
+    epoch: int
+
+
+_NOTHING = _Told(-1, 0)
+
+
+class _Visit(NamedTuple):
+    """What an ended epoch names, and the open epoch when that was asked, times MINUTE_MS."""
+
+    places: set[Place]
+    begun_ms: int
+
+
+class _Found(NamedTuple):
+    """An event row, where it is."""
+
+    block: BlockKey
+    key: RowKey
+    row: Row
+
+
+class EventJournal:
+    """Implements `seats.ports.Journal`.
+
+    A round tells what this process's own steps recorded, and now and then reads the newest events of all places that
+    the open epochs name: a block in an epoch. An event that landed late is found when its epoch is visited again, or
+    at once where a later event of its hold shows that it is missing. What cannot be read is set aside, with all
+    newer events of its block.
+
+    `is_alone`: no other process writes to the store, so open epochs are looked into only once, after the start.
+    """
+
+    def __init__(self, owners: Owners, *, is_alone: bool = False) -> None:
+        self._is_alone = is_alone
+        self._batches = owners.batches
+        self._clock = owners.clock
+        self._news = owners.news
+        self._epochs = owners.epochs
+        self._minutes = OpenMinutes(owners.batches, Index.JOURNAL, owners.clock, EPOCH_SETTLES_MS, look_back=None)
+        self._aside = Aside[Place]("events", owners.clock.elapsed_ms)
+        self._open = 0
+        self._looked_ms: int | None = None
+        self._to_read: dict[Place, str] = {}
+        """Places, and the event row id from which they are to be read."""
+        self._visits: dict[int, _Visit] = {}
+        """The epochs that are being visited."""
+        self._unread: set[int] = set()
+        """Epochs that could not be looked into so far."""
+        self._newest_ms: dict[Place, int] = {}
+        self._told: dict[str, _Told] = {}
+        """How far each hold's events were handed over."""
+        self._taken: dict[str, int] = {}
+        """How far each hold's events are in `_pending`."""
+        self._pending: dict[str, tuple[Event, _Found]] = {}
+        """What was read and not handed over, by event id."""
+        self._single: set[str] = set()
+        """The row ids of the events that are set aside."""
+        self._finished: dict[Place, int] = {}
+        """Events that were set aside and are read by now, and the last epoch in which those may be met again."""
+
+    async def unpublished(self) -> Sequence[Event]:
+        """See Journal. At most about EVENTS_PER_ROUND_MAX: what is left comes in the next round."""
+        if len(self._pending) < EVENTS_PER_ROUND_MAX:
+            await self._look()
+            await self._take_places()
+            await self._take_news()
+        if not self._pending:
+            await self._close()
+        return [event for event, _ in self._pending.values()]
+
+    async def mark_published(self, events: Sequence[Event]) -> None:
+        """See Journal."""
+        for event in events:
+            _, found = self._pending.pop(event.id)
+            hold = base_id(event.hold_id)
+            before = self._told.get(hold, _NOTHING)
+            epoch = max(self._open, rows.epoch_of(found.key), before.epoch)
+            self._told[hold] = _Told(max(event.ordinal, before.ordinal), epoch)
+            if found.key.id in self._single:
+                self._finish(_row_place(found), found.key.id)
+        if not self._pending:
+            await self._close()
+
+    async def set_aside(self, events: Mapping[Event, Exception]) -> None:
+        """See Journal."""
+        try:
+            await self._put_aside({_row_place(self._pending[event.id][1]): error for event, error in events.items()})
+        except StoreUnavailable:
+            raise BackendUnavailable from None
+        for event in events:
+            del self._pending[event.id]
+            self._taken.pop(base_id(event.hold_id), None)
+        if not self._pending:
+            await self._close()
+
+    # ---- where to look
+
+    async def _look(self) -> None:
+        """Find what is to be read: in ended epochs, and in the open ones now and then. Raises BackendUnavailable where
+        nothing at all is known of the epochs.
+        """
+        try:
+            self._open = await self._epochs.keep()
+            await self._minutes.begin(self._now_ms)
+            settling = await self._minutes.named(self._to_visit())
+            for epoch, places in settling.items():
+                self._visits[epoch] = _Visit(places, self._now_ms)
+                self._unread -= {place.minute for place in places if place.entry}
+                self._unread |= {place.minute for place in places if not place.entry}
+                for place in self._unfinished(places):
+                    self._list(place, "")
+            if self._is_time_to_look() and len(settling) < MINUTES_AT_ONCE:
+                await self._look_into_open_ones()
+        except StoreUnavailable:
+            if not self._open:
+                raise BackendUnavailable from None
+
+    def _to_visit(self) -> list[int]:
+        if len(self._to_read) > PLACES_MAX:
+            return []
+        return [epoch for epoch in self._minutes.settling(self._now_ms) if epoch not in self._visits]
+
+    def _is_time_to_look(self) -> bool:
+        if self._looked_ms is None:
+            return True
+        return not self._is_alone and self._clock.elapsed_ms() - self._looked_ms >= LOOK_EVERY_MS
+
+    async def _look_into_open_ones(self) -> None:
+        named = await self._minutes.named(self._minutes.live(self._now_ms))
+        for place in self._unfinished(set().union(*named.values())):
+            self._list(place, self._to_read.get(place, self._from_newest(place)))
+        self._looked_ms = self._clock.elapsed_ms()
+
+    def _list(self, place: Place, start: str) -> None:
+        self._to_read[place] = start
+        if row_id := _row_id(place):
+            self._single.add(row_id)
+
+    def _from_newest(self, place: Place) -> str:
+        newest_ms = min(self._newest_ms.get(place, 0), self._clock.now_ms())
+        return rows.event_id_at(place.minute, newest_ms - LOOKBACK_MS)
+
+    def _unfinished(self, places: Iterable[Place]) -> list[Place]:
+        return [place for place in places if place.entry and place not in self._finished]
+
+    @property
+    def _now_ms(self) -> int:
+        return self._open * MINUTE_MS
+
+    # ---- what is there
+
+    async def _take_news(self) -> None:
+        """What this process did itself, but for blocks of which something older is still to be read."""
+        if len(self._pending) >= EVENTS_PER_ROUND_MAX:
+            return
+        behind = set(map(_line, self._to_read))
+        for block, news in sorted(self._news.take_events().items()):
+            if block not in behind:
+                try:
+                    await self._take(block, news)
+                except StoreUnavailable:
+                    continue  # its events are in the store, where the index leads us
+
+    async def _take_places(self) -> None:
+        """Read on where events are to be read, the oldest of each block first, until the round has enough. What fails
+        is set aside, and the newer of its block with it.
+        """
+        lines = self._lines()
+        while lines and len(self._pending) < EVENTS_PER_ROUND_MAX:
+            now = [lines.popleft() for _ in range(min(READS_AT_ONCE, len(lines)))]
+            answers = await asyncio.gather(*(self._read(line[0]) for line in now), return_exceptions=True)
+            for line, answer in zip(now, answers, strict=True):
+                if isinstance(answer, Exception):
+                    self._aside.failed(line[0], answer)
+                elif isinstance(answer, BaseException):
+                    raise answer
+                else:
+                    if not answer:
+                        line.popleft()
+                    if line and not self._aside.is_waiting(line[0]):
+                        lines.append(line)
+
+    def _lines(self) -> deque[deque[Place]]:
+        """What is to be read now: of each block, the oldest first; single events each for itself."""
+        lines: defaultdict[object, deque[Place]] = defaultdict(deque)
+        for place in sorted(self._to_read):
+            lines[_line(place)].append(place)
+        return deque(line for line in lines.values() if not self._aside.is_waiting(line[0]))
+
+    async def _read(self, place: Place) -> bool:
+        """Take in the next of the place's events; whether there are more. Raises StoreUnavailable, ValueError."""
+        block, row_id = _block(place), _row_id(place)
+        if block is None:
+            raise ValueError("no place that this release can read")
+        if row_id is None:
+            return await self._read_next(place, block)
+        found = await self._batches.get(rows.block_partition(*block), [RowKey(Kind.EVENT, row_id)])
+        self._single.discard(row_id)
+        try:
+            await self._take(block, found)
+        except StoreUnavailable:
+            self._single.add(row_id)
+            raise
+        if row_id not in self._single:
+            self._finish(place, row_id)
+        return False
+
+    async def _read_next(self, place: Place, block: BlockKey) -> bool:
+        start, end = self._to_read[place] or rows.event_id_at(place.minute), rows.event_id_at(place.minute + 1)
+        partition = rows.block_partition(*block)
+        found = await self._batches.read(partition, Kind.EVENT, start=start, end=end, most=EVENTS_PER_READ)
+        await self._take(block, found)
+        self._aside.well(place)
+        newest_ms = max((rows.number(row, "at") for row in found.values()), default=0)
+        self._newest_ms[place] = max(self._newest_ms.get(place, 0), newest_ms)
+        if len(found) < EVENTS_PER_READ:
+            self._to_read.pop(place)
+            return False
+        self._to_read[place] = next(reversed(list(found))).id + "\0"
+        return True
+
+    async def _take(self, block: BlockKey, found: Rows) -> None:
+        """Take in those that were not told, hold by hold, with what is missing before them. Raises StoreUnavailable."""
+        news = {
+            key: row
+            for key, row in found.items()
+            if rows.number(row, "generation") > self._upto(row) and key.id not in self._single
+        }
+        for _ in range(GAPS_MAX):
+            missing = self._missing_before(news, self._all_told_before(block))
+            more = await self._batches.get(rows.block_partition(*block), missing) if missing else {}
+            if not more:
+                break
+            news |= more
+        for key, row in sorted(news.items(), key=lambda item: _order(item[1])):
+            event = _Found(block, key, row)
+            try:
+                self._add(event)
+            except (ValueError, KeyError, TypeError) as error:
+                await self._put_aside({_row_place(event): error})
+
+    def _add(self, found: _Found) -> None:
+        """Hand it over next. Raises ValueError and the like where no event can be read from the row."""
+        if rows.event_before(found.row).id in self._single:
+            raise ValueError("the event before it is set aside")
+        event = rows.read_event(found.block.trip, found.row)
+        self._pending[event.id] = event, found
+        self._taken[_hold_of(found.row)] = max(event.ordinal, self._upto(found.row))
+
+    def _all_told_before(self, block: BlockKey) -> int:
+        """The epoch before which all events of the block were told: the first that is not closed, or one before it of
+        which something was carried on.
+        """
+        first = self._minutes.first
+        carried = [place for place in self._to_read if place.minute < first]
+        return max(min([first, *self._unread, *(place.minute for place in carried if _block(place) == block)]), 1)
+
+    def _missing_before(self, news: Rows, first: int) -> list[RowKey]:
+        """The events before these that are in that epoch or a later one, and neither told nor among these."""
+        known = {(_hold_of(row), rows.number(row, "generation")) for row in news.values()}
+        return [
+            rows.event_before(row)
+            for row in news.values()
+            if rows.number(row, "sequence") >= first
+            and self._upto(row) < rows.number(row, "generation") - 1
+            and rows.event_before(row).id not in self._single
+            and (_hold_of(row), rows.number(row, "generation") - 1) not in known
+        ]
+
+    def _upto(self, row: Row) -> int:
+        """The last ordinal of the event's hold that is handed over or about to be."""
+        hold = _hold_of(row)
+        return max(self._told_upto(hold), self._taken.get(hold, -1))
+
+    def _told_upto(self, hold: str) -> int:
+        return self._told.get(hold, _NOTHING).ordinal
+
+    # ---- what is done
+
+    async def _put_aside(self, failed: Mapping[Place, Exception]) -> None:
+        """Single events: they come again later. Raises StoreUnavailable where that may not last."""
+        await self._minutes.carry(failed.keys() - self._to_read.keys(), self._now_ms)
+        for place, error in failed.items():
+            self._aside.failed(place, error)
+            self._list(place, "")
+
+    def _finish(self, place: Place, row_id: str) -> None:
+        self._aside.well(place)
+        self._to_read.pop(place, None)
+        self._single.discard(row_id)
+        self._finished[place] = max(self._open, place.minute)
+
+    async def _close(self) -> None:
+        """All that the round took in is handed over: the epochs of which nothing is left to read count as visited. Of
+        one that is closed, what could not be read is carried on.
+        """
+        self._taken.clear()
+        left = {epoch: set(filter(self._is_left, visit.places)) for epoch, visit in self._visits.items()}
+        done = {epoch: self._visits[epoch].begun_ms for epoch, places in left.items() if all(map(self._failed, places))}
+        ending = [epoch for epoch, begun_ms in done.items() if self._minutes.is_last(epoch, begun_ms)]
+        first = self._minutes.first
+        try:
+            await self._minutes.carry(set().union(*(left[epoch] for epoch in ending)), self._now_ms)
+            for epoch, begun_ms in done.items():
+                await self._minutes.settled([epoch], begun_ms)
+        except StoreUnavailable:
+            raise BackendUnavailable from None
+        for epoch in done:
+            del self._visits[epoch]
+        if self._minutes.first > first:
+            self._forget(self._minutes.first)
+
+    def _is_left(self, place: Place) -> bool:
+        return not place.entry or place in self._to_read
+
+    def _failed(self, place: Place) -> bool:
+        return not place.entry or self._aside.has(place)
+
+    def _forget(self, first: int) -> None:
+        self._told = {hold: told for hold, told in self._told.items() if told.epoch >= first}
+        self._newest_ms = {place: at for place, at in self._newest_ms.items() if place.minute >= first}
+        self._finished = {place: epoch for place, epoch in self._finished.items() if epoch >= first}
+
+
+def _hold_of(row: Row) -> str:
+    return base_id(rows.text(row, "hold"))
+
+
+def _order(row: Row) -> tuple[str, int]:
+    return _hold_of(row), rows.number(row, "generation")
+
+
+def _row_place(found: _Found) -> Place:
+    """A single event as an index names it."""
+    entry = rows.block_entry(rows.block_partition(*found.block))
+    epoch = rows.epoch_of(found.key)
+    return Place(epoch, f"{entry}{rows.SEPARATOR}{found.key.id}")
+
+
+def _block(place: Place) -> BlockKey | None:
+    """The block that a place names; None where it names none that we can read."""
+    try:
+        return rows.read_block_entry(rows.SEPARATOR.join(place.entry.split(rows.SEPARATOR)[:3]))
+    except ValueError:
+        return None
+
+
+def _line(place: Place) -> object:
+    """What is read in order: a block; a single event is by itself, and so is what cannot be read."""
+    return place if _row_id(place) is not None else _block(place) or place
+
+
+def _row_id(place: Place) -> str | None:
+    """The single event row that a place names, None where it names a block."""
+    return next(iter(place.entry.split(rows.SEPARATOR)[3:]), None)

@@ -1,0 +1,202 @@
+"""The joins and leaves of one waiting list that this process has to do: those that wait go together in one batch."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from travio_inventory.kernel.refusals import AskAgain, OutcomeUnknown
+from travio_inventory.protocol import rows
+from travio_inventory.protocol.batches import (
+    ABSENT,
+    Applied,
+    Hint,
+    Kind,
+    Partition,
+    Row,
+    RowKey,
+    Rows,
+    StoreUnavailable,
+    Write,
+)
+from travio_inventory.protocol.doubts import Doubts
+from travio_inventory.protocol.owners import Owners
+from travio_inventory.seats.refusals import NotOnWaitlist
+
+TOGETHER_MAX = 64
+TRIES_MAX = 20
+PATIENCE_S = 8.0
+"""No batch is tried for a call that has waited for so long."""
+
+TAIL = RowKey(Kind.TAIL, "")
+"""The row that says which number was given to the last who joined, and how many wait (`position`)."""
+
+
+def entry_key(holder: str) -> RowKey:
+    """The holder's row on a list."""
+    return RowKey(Kind.ENTRY, holder)
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class Step:
+    """What one call has to do on a list, and how far it has come.
+
+    `seen` is the number of the holder's place at the first look; `is_under_way` whether a batch of it was sent whose
+    outcome nobody has heard: so it stays where who sent it is gone.
+    """
+
+    holder: str
+    seen: int | None = None
+    tries: int = 0
+    is_under_way: bool = False
+    doubts: Doubts = field(default_factory=Doubts)
+    is_done: bool = False
+    refusal: NotOnWaitlist | None = None
+
+    def give_up(self) -> AskAgain:
+        """What the caller is told: that it is unknown only where a batch was not answered."""
+        return OutcomeUnknown() if self.is_under_way else self.doubts.refusal()
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class Join(Step):
+    """Take the next place, for so many seats. `entry` is the row of the place, `is_new` whether it was taken since this
+    call began.
+    """
+
+    seats: int
+    listed: Hint
+    entry: Row = field(default_factory=dict)
+    is_new: bool = False
+
+    def look(self, entry: Row) -> None:
+        """Who joined since the first look has joined, even if they have left again: this call may have done it."""
+        last = rows.number(entry, "sequence")
+        self.seen = last if self.seen is None else self.seen
+        self.is_new = last != self.seen
+        if entry.get("status") == "waiting" or self.is_new:
+            self.entry, self.is_done = entry, True
+
+    def done(self) -> None:
+        """The place was taken."""
+        self.is_new = self.is_done = True
+
+    def write(self, entry: Row, *, sequence: int, position: int, now_ms: int) -> Write:
+        """The row of the place."""
+        self.entry = {
+            "status": "waiting",
+            "sequence": sequence,
+            "position": position,
+            "requested": self.seats,
+            "created_at": now_ms,
+        }
+        condition = {"status": "left", "sequence": entry.get("sequence")} if entry else ABSENT
+        return Write(entry_key(self.holder), condition, self.entry)
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class Leave(Step):
+    """Give the place up."""
+
+    def look(self, entry: Row) -> None:
+        """Where the place is over it does not matter who ended it; what the holder waits for since is another place."""
+        place = rows.number(entry, "sequence") if entry.get("status") == "waiting" else None
+        if place is None and self.seen is None:
+            self.refusal = NotOnWaitlist()
+        self.is_done = self.refusal is not None or self.seen not in (None, place)
+        self.seen = place if self.seen is None else self.seen
+
+    def done(self) -> None:
+        """The place was given up."""
+        self.is_done = True
+
+    def write(self) -> Write:
+        """The row of the place, given up."""
+        return Write(entry_key(self.holder), {"status": "waiting", "sequence": self.seen}, {"status": "left"})
+
+
+class ListTurns:
+    """One list's steps in this process: one batch at a time, and those that wait meanwhile go in the next one."""
+
+    def __init__(self, owners: Owners, partition: Partition) -> None:
+        self._owners = owners
+        self._partition = partition
+        self._turn = asyncio.Lock()
+        self._waiting: dict[Join | Leave, None] = {}
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nobody has anything to do here."""
+        return not self._waiting
+
+    async def take(self, step: Join | Leave) -> None:
+        """Have the step done. Raises NotOnWaitlist; Overloaded and BackendUnavailable where it certainly was not done,
+        OutcomeUnknown.
+        """
+        loop = asyncio.get_running_loop()
+        give_up_s = loop.time() + PATIENCE_S
+        self._waiting[step] = None
+        try:
+            while True:
+                async with self._turn:
+                    if not step.is_done:
+                        if step.tries >= TRIES_MAX or loop.time() >= give_up_s:
+                            raise step.give_up()
+                        await self._round(step)
+                if step.refusal is not None:
+                    raise step.refusal
+                if step.is_done:
+                    return
+                await self._owners.pause()
+        finally:
+            del self._waiting[step]
+
+    async def _round(self, first: Join | Leave) -> None:
+        """Try once for this step and those that have waited longest, one of each holder."""
+        together: dict[str, Join | Leave] = {}
+        for step in (first, *self._waiting):
+            if not step.is_done and len(together) < TOGETHER_MAX:
+                together.setdefault(step.holder, step)
+        for step in together.values():
+            step.tries += 1
+        try:
+            standing = await self._owners.batches.get(self._partition, [TAIL, *map(entry_key, together)])
+        except StoreUnavailable:
+            return
+        for holder, step in together.items():
+            step.look(standing.get(entry_key(holder), {}))
+        steps = [step for step in together.values() if not step.is_done]
+        if steps:
+            await self._try(steps, standing)
+
+    async def _try(self, steps: Sequence[Join | Leave], standing: Rows) -> None:
+        """One batch for all of them."""
+        writes = _writes(steps, standing, now_ms=self._owners.clock.now_ms())
+        asked = [step.listed for step in steps if isinstance(step, Join)]
+        were_under_way = [step.is_under_way for step in steps]
+        for step in steps:
+            step.is_under_way = True
+        outcome = await self._owners.apply(self._partition, writes, asked)
+        for step, was_under_way in zip(steps, were_under_way, strict=True):
+            step.is_under_way = was_under_way
+            if isinstance(outcome, Applied):
+                step.done()
+            else:
+                step.doubts.hear(outcome)
+
+
+def _writes(steps: Sequence[Join | Leave], standing: Rows, *, now_ms: int) -> list[Write]:
+    """The tail and the steps' rows. Who joins is behind all who wait, but for those who leave in the same batch."""
+    tail = standing.get(TAIL, {})
+    sequence, waiting = rows.number(tail, "sequence"), rows.number(tail, "position")
+    writes = []
+    for step in steps:
+        if isinstance(step, Leave):
+            waiting -= 1
+            writes.append(step.write())
+    for step in steps:
+        if isinstance(step, Join):
+            sequence, waiting = sequence + 1, waiting + 1
+            entry = standing.get(entry_key(step.holder), {})
+            writes.append(step.write(entry, sequence=sequence, position=waiting, now_ms=now_ms))
+    seen: Row = {"sequence": tail.get("sequence"), "position": tail.get("position")}
+    return [Write(TAIL, seen if tail else ABSENT, {"sequence": sequence, "position": waiting}), *writes]

@@ -1,0 +1,87 @@
+"""What a holder has, for lists: an entry for each hold that came to be, and one more for each booking.
+
+An entry is added once the step is committed, so attempts that are refused leave none. One that gets lost is added when
+the step's event is handed over. Entries are hints: what they name is read before it is told.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+
+from travio_inventory.protocol import rows
+from travio_inventory.protocol.batches import Applied, Batches, Hint, Index, Partition, Table
+from travio_inventory.seats.events import Event, EventType
+from travio_inventory.seats.hold import NEVER_MS, Caller, Confirmed, Hold, base_id
+from travio_inventory.seats.ports import Publisher
+
+TOGETHER_MAX = 50
+MISSING_MAX = 10_000
+"""So many entries are tried again that could not be added: more are missing only while no listing can be written."""
+
+_NOWHERE = Partition(Table.BLOCKS, "", "")
+
+
+def holds_bucket(caller: Caller) -> str:
+    """The holds of this holder, the newest first."""
+    return rows.SEPARATOR.join(caller)
+
+
+def bookings_bucket(caller: Caller) -> str:
+    """The bookings of this holder, those that were cancelled too."""
+    return rows.SEPARATOR.join((*caller, "booked"))
+
+
+def of_hold(hold: Hold) -> list[Hint]:
+    """The entry of a hold that comes to be, or that becomes a booking; none of what is the house's."""
+    if not hold.holder:
+        return []
+    created_at_ms = None if isinstance(hold.state, Confirmed) else hold.created_at_ms
+    return [_entry(Caller(hold.trip.organization, hold.holder), hold.id, created_at_ms)]
+
+
+def hold_of(entry: str) -> str:
+    """The base id of the hold that an entry of either bucket names."""
+    return base_id(entry.rpartition(rows.SEPARATOR)[2])
+
+
+def _entry(caller: Caller, hold_id: str, created_at_ms: int | None) -> Hint:
+    """Of a hold that came to be at that moment, or of a booking."""
+    if created_at_ms is None:
+        return Hint(Index.HOLDS, bookings_bucket(caller), base_id(hold_id))
+    newest_first = f"{NEVER_MS - created_at_ms:016d}"
+    return Hint(Index.HOLDS, holds_bucket(caller), f"{newest_first}{rows.SEPARATOR}{hold_id}")
+
+
+def _of_events(events: Iterable[Event]) -> list[Hint]:
+    return [
+        _entry(
+            Caller(event.trip.organization, event.holder),
+            event.hold_id,
+            event.at_ms if event.type is EventType.HOLD_CREATED else None,
+        )
+        for event in events
+        if event.holder and event.type in (EventType.HOLD_CREATED, EventType.SEATS_PURCHASED)
+    ]
+
+
+class ListingPublisher:
+    """Publisher. Sees to it that the holds of the events are listed, then hands the events on.
+
+    An entry that cannot be added stops no event: it is tried again with the next ones.
+    """
+
+    def __init__(self, batches: Batches, publisher: Publisher) -> None:
+        self._batches = batches
+        self._publisher = publisher
+        self._missing: deque[Hint] = deque(maxlen=MISSING_MAX)
+
+    async def publish(self, events: Sequence[Event]) -> None:
+        """See Publisher."""
+        self._missing.extend(_of_events(events))
+        left = list(self._missing)
+        for start in range(0, len(left), TOGETHER_MAX):
+            part = left[start : start + TOGETHER_MAX]
+            if not isinstance(await self._batches.apply(_NOWHERE, (), part), Applied):
+                break
+            for _ in part:
+                self._missing.popleft()
+        await self._publisher.publish(events)

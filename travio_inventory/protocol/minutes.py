@@ -1,0 +1,202 @@
+"""Which minutes, or epochs, of an index a worker must still visit.
+
+A batch may land long after its hint was written, so a minute is visited while it lasts, again a little later, and
+once more when hardly any late batch can reach it; only then is it closed. The first minute that is not closed is
+kept in the store, so that a worker that starts again begins there. What cannot be visited is carried into the minute
+that is open now before its own is closed: one bad block holds nobody up, and is not forgotten.
+
+Of an index by epochs, `now_ms` is the open epoch, times MINUTE_MS.
+"""
+
+import asyncio
+import logging
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import NamedTuple
+
+from travio_inventory.kernel.clock import Clock
+from travio_inventory.protocol.aside import Aside
+from travio_inventory.protocol.batches import (
+    ABSENT,
+    Applied,
+    Batches,
+    Hint,
+    Index,
+    Kind,
+    Partition,
+    RowKey,
+    StoreUnavailable,
+    Table,
+    Write,
+)
+from travio_inventory.protocol.hints import MINUTE_MS, bucket_of, minute_of
+from travio_inventory.protocol.rows import number
+
+SETTLES_MS = (15_000, 130_000)
+"""How long after its end a minute is visited again: after slow batches, and after all but the latest.
+Until the first of these it is visited in every round.
+"""
+EPOCH_SETTLES_MS = (MINUTE_MS, 3 * MINUTE_MS, 6 * MINUTE_MS)
+"""The same of epochs, in minutes that are open epochs: what is noted in one may be sent two epochs later."""
+FIRST_LOOK_MINUTES = 1_440
+"""How far back a sweeper looks that has never run on this store, or whose clock was set back."""
+MINUTES_AT_ONCE = 64
+"""How many ended minutes are visited in one round: after a long stop the rest comes in the next ones."""
+SET_BACK_MS = 10_000
+"""A clock that goes back by more has been set, and may have been ahead for any time."""
+
+_ROW = RowKey(Kind.CURSOR, "")
+_CARRIED = "\x1e"
+"""Begins an entry that was carried from another minute; ids have no control characters."""
+
+log = logging.getLogger(__name__)
+
+
+class Place(NamedTuple):
+    """An entry of the minute in which it was noted; an empty one is the whole minute, which could not be read."""
+
+    minute: int
+    entry: str
+
+
+@dataclass(slots=True)
+class OpenMinutes:
+    """The minutes of one index from the first open one to now. `begin` before each round.
+
+    `look_back` is how many minutes the first worker ever looks back, None = to the first of all.
+    """
+
+    batches: Batches
+    index: Index
+    clock: Clock
+    settles_ms: tuple[int, ...] = SETTLES_MS
+    look_back: int | None = FIRST_LOOK_MINUTES
+    first: int = 0
+    aside: Aside[int] = field(init=False)
+    _settled: dict[int, int] = field(default_factory=dict)
+    _stored: int | None = None
+    _latest_ms: int = 0
+
+    def __post_init__(self) -> None:
+        self.aside = Aside(f"minutes of the {self.index} index", self.clock.elapsed_ms)
+
+    async def begin(self, now_ms: int) -> None:
+        """Read where the last worker stopped; go back where that is ahead of the present. Raises StoreUnavailable."""
+        if not self.first:
+            row = (await self.batches.get(self._partition, [_ROW])).get(_ROW)
+            self._stored = None if row is None else number(row, "at")
+            self.first = self._stored or self._earliest(now_ms)
+            if minute_of(now_ms) - self.first > MINUTES_AT_ONCE and (self._stored or self.look_back is None):
+                log.info("%s: catching up from minute %d to %d", self.index, self.first, minute_of(now_ms))
+        if self.first > minute_of(now_ms) or now_ms < self._latest_ms - SET_BACK_MS:
+            self._go_back(now_ms)
+        self._latest_ms = now_ms
+
+    def live(self, now_ms: int) -> range:
+        """The minutes to visit in every round."""
+        return range(max(self.first, minute_of(now_ms - self.settles_ms[0])), minute_of(now_ms) + 1)
+
+    def settling(self, now_ms: int) -> list[int]:
+        """The ended minutes for which a later visit is due, the oldest first, but for those that are set aside."""
+        ended = range(self.first, minute_of(now_ms))
+        due = (
+            minute
+            for minute in ended
+            if self._visits_due(minute, now_ms) > self._settled.get(minute, 0) and not self.aside.is_waiting(minute)
+        )
+        return list(islice(due, MINUTES_AT_ONCE))
+
+    async def named(self, minutes: Collection[int]) -> dict[int, set[Place]]:
+        """What each minute's bucket names. One that cannot be read is set aside and left out; after its last visit
+        was due it stands for itself, to be carried on.
+        """
+        read = await self._read(minutes)
+        named: dict[int, set[Place]] = {}
+        for minute, entries in read.items():
+            if entries is not None:
+                named[minute] = entries
+            elif self.is_last(minute, self._latest_ms):
+                named[minute] = {Place(minute, "")}
+        return await self._with_carried(named)
+
+    async def carry(self, places: Collection[Place], now_ms: int) -> None:
+        """Note the places in the open minute. Raises StoreUnavailable where that may not last."""
+        bucket = bucket_of(minute_of(now_ms))
+        carried = [f"{_CARRIED}{place.minute}{_CARRIED}{place.entry}" for place in places]
+        hints = [Hint(self.index, bucket, entry) for entry in carried]
+        if hints and not isinstance(await self.batches.apply(self._partition, [], hints), Applied):
+            raise StoreUnavailable("not carried on")
+
+    def is_last(self, minute: int, now_ms: int) -> bool:
+        """Whether a visit of now is the minute's last one."""
+        return self._visits_due(minute, now_ms) == len(self.settles_ms)
+
+    async def settled(self, minutes: Collection[int], now_ms: int) -> None:
+        """These were visited at `now_ms`, all that they named. Closes what can be closed. Raises StoreUnavailable."""
+        for minute in minutes:
+            self._settled[minute] = self._visits_due(minute, now_ms)
+        while self._settled.get(self.first) == len(self.settles_ms):
+            del self._settled[self.first]
+            self.first += 1
+        if self.first and self.first != self._stored:
+            await self._store()
+
+    def _go_back(self, now_ms: int) -> None:
+        """A clock was ahead: minutes were closed before their time, for as long as that may have been so."""
+        earliest = self._earliest(now_ms)
+        log.warning("%s: a clock was ahead; going back from %d to %d", self.index, self.first, earliest)
+        self.first = min(self.first, earliest)
+        self._settled.clear()
+
+    def _earliest(self, now_ms: int) -> int:
+        return 1 if self.look_back is None else minute_of(now_ms) - self.look_back
+
+    async def _read(self, minutes: Collection[int]) -> dict[int, set[Place] | None]:
+        """The places that each bucket names, None where it cannot be read: it is set aside."""
+        found: dict[int, set[Place] | None] = dict.fromkeys(minutes)
+        asked = [minute for minute in minutes if not self.aside.is_waiting(minute)]
+        reads = (self.batches.hinted(self.index, bucket_of(minute)) for minute in asked)
+        for minute, answer in zip(asked, await asyncio.gather(*reads, return_exceptions=True), strict=True):
+            if isinstance(answer, StoreUnavailable):
+                self.aside.failed(minute, answer)
+            elif isinstance(answer, BaseException):
+                raise answer
+            else:
+                self.aside.well(minute)
+                found[minute] = {_place(minute, entry) for entry in answer}
+        return found
+
+    async def _with_carried(self, named: dict[int, set[Place]]) -> dict[int, set[Place]]:
+        """With what whole minutes name that were carried on, and can be read by now."""
+        unread = {place.minute for places in named.values() for place in places if not place.entry}
+        whole = sorted(unread - named.keys())
+        if whole:
+            for minute, inner in (await self._read(whole)).items():
+                for places in named.values():
+                    if inner is not None and Place(minute, "") in places:
+                        places.remove(Place(minute, ""))
+                        places.update(inner)
+        return named
+
+    def _visits_due(self, minute: int, now_ms: int) -> int:
+        age_ms = now_ms - (minute + 1) * MINUTE_MS
+        return sum(1 for settle_ms in self.settles_ms if age_ms >= settle_ms)
+
+    async def _store(self) -> None:
+        """Move the cursor on; where another worker has moved it meanwhile, its place is as good."""
+        condition = ABSENT if self._stored is None else {"at": self._stored}
+        await self.batches.apply(self._partition, [Write(_ROW, condition, {"at": self.first})])
+        row = (await self.batches.get(self._partition, [_ROW])).get(_ROW)
+        self._stored = None if row is None else number(row, "at")
+
+    @property
+    def _partition(self) -> Partition:
+        return Partition(Table.CURSORS, "", self.index)
+
+
+def _place(minute: int, entry: str) -> Place:
+    if not entry.startswith(_CARRIED):
+        return Place(minute, entry)
+    _, noted_in, rest = entry.split(_CARRIED, 2)
+    return Place(int(noted_in), rest)

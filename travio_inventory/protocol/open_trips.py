@@ -1,0 +1,114 @@
+"""A slow round over the blocks of all open trips: whatever no index leads to is found within about an hour.
+
+A batch may land long after everything that its hints named was closed: a node hands on what it had kept, or a later
+batch finishes what an earlier one began. No bound in time is given for that, so somebody looks everywhere.
+
+Trips are in shards. Each process takes a shard that was not visited for an hour, whichever it comes upon first, and
+notes when it is done: several processes share the work without talking to each other, one that dies leaves its shard
+to the others, and what is done in a minute is bounded.
+"""
+
+from collections.abc import Iterable, Iterator
+from hashlib import blake2b
+from itertools import islice
+from random import Random
+
+from travio_inventory.kernel.clock import Clock
+from travio_inventory.protocol import rows
+from travio_inventory.protocol.batches import ABSENT, Batches, Hint, Index, Kind, Partition, Row, RowKey, Table, Write
+from travio_inventory.seats.ports import BlockKey
+from travio_inventory.seats.trip import Trip, TripKey
+
+SHARDS = 60
+"""They are in the names of buckets: a release that has fewer leaves trips unvisited."""
+EVERY_MS = 3_600_000
+BLOCKS_AT_ONCE = 64
+"""How many blocks are visited in one round of a worker."""
+SPARE = 1.25
+"""So much faster than need be shards are begun: a round takes time too."""
+KEPT_S = 2 * 86_400
+"""So long after its last arrival a trip is visited still."""
+
+
+def opened(trip: Trip) -> Hint:
+    """Where the trip is found; durable before there is anything in it to be found."""
+    ends_s = max(segment.arrives_at_s for segment in trip.segments)
+    return Hint(
+        Index.TRIPS, _bucket(_shard(trip.key)), rows.SEPARATOR.join((*trip.key, f"{trip.block_count}", f"{ends_s}"))
+    )
+
+
+class SlowRound:
+    """The blocks of open trips, each once in `every_ms` for all that go by the same `name`."""
+
+    def __init__(self, batches: Batches, clock: Clock, *, name: str, random: Random, every_ms: int = EVERY_MS) -> None:
+        self._batches = batches
+        self._clock = clock
+        self._random = random
+        self._every_ms = every_ms
+        self.partition = Partition(Table.CURSORS, "", f"slow round of {name}")
+        self._begun_ms = 0
+        self._pause_ends_ms = 0
+        """By our stopwatch."""
+        self._shard: int | None = None
+        self._marked: Row | None = None
+        self._left: Iterator[BlockKey] = iter(())
+
+    async def next_blocks(self) -> list[BlockKey]:
+        """The next to visit, at most BLOCKS_AT_ONCE; asking for more says that the last ones were visited.
+
+        Raises StoreUnavailable.
+        """
+        found = list(islice(self._left, BLOCKS_AT_ONCE))
+        if not found:
+            await self._end_shard()
+            await self._begin_shard()
+            found = list(islice(self._left, BLOCKS_AT_ONCE))
+        return found
+
+    async def _begin_shard(self) -> None:
+        """Take one of those whose time has come, unless the last one was begun a moment ago."""
+        if self._clock.elapsed_ms() < self._pause_ends_ms:
+            return
+        self._pause_ends_ms = self._clock.elapsed_ms() + round(self._every_ms / SHARDS / SPARE)
+        now_ms = self._begun_ms = self._clock.now_ms()
+        marks = await self._batches.read(self.partition, Kind.CURSOR)
+        due = [shard for shard in range(SHARDS) if self._is_due(marks.get(_mark(shard)), now_ms)]
+        if due:
+            shard = self._random.choice(due)
+            entries = await self._batches.hinted(Index.TRIPS, _bucket(shard))
+            self._shard, self._marked = shard, marks.get(_mark(shard))
+            self._left = _blocks(entries, now_ms // 1_000)
+
+    async def _end_shard(self) -> None:
+        """Note that the shard was visited; where another process has noted it meanwhile, that is as good."""
+        shard, self._shard = self._shard, None
+        if shard is not None:
+            seen = ABSENT if self._marked is None else {"at": self._marked.get("at")}
+            await self._batches.apply(self.partition, [Write(_mark(shard), seen, {"at": self._begun_ms})])
+
+    def _is_due(self, mark: Row | None, now_ms: int) -> bool:
+        """A mark that is ahead of the present was made by a clock that was wrong."""
+        return mark is None or not 0 <= now_ms - rows.number(mark, "at") < self._every_ms
+
+
+def _shard(trip: TripKey) -> int:
+    digest = blake2b(rows.SEPARATOR.join(trip).encode(), digest_size=4).digest()
+    return int.from_bytes(digest) % SHARDS
+
+
+def _bucket(shard: int) -> str:
+    return f"{shard:02d}"
+
+
+def _mark(shard: int) -> RowKey:
+    return RowKey(Kind.CURSOR, f"{shard:02d}")
+
+
+def _blocks(entries: Iterable[str], now_s: int) -> Iterator[BlockKey]:
+    """The blocks of the trips that are not long over."""
+    for entry in entries:
+        organization, trip, count, ends_s = entry.split(rows.SEPARATOR)
+        if not int(ends_s) or now_s < int(ends_s) + KEPT_S:
+            for block in range(int(count)):
+                yield BlockKey(TripKey(organization, trip), block)

@@ -1,0 +1,74 @@
+"""Reads a block for the seat map: its cells, as the home rows of their owners say."""
+
+from collections.abc import Iterable
+
+from travio_inventory.protocol import rows
+from travio_inventory.protocol.batches import Kind, Partition, Row, RowKey
+from travio_inventory.protocol.owners import Owners
+from travio_inventory.seats.hold import parse_hold_id
+from travio_inventory.seats.refusals import TripOpening
+from travio_inventory.seats.seat import AVAILABLE, BLOCKED, SOLD, Held, SeatState
+from travio_inventory.seats.seat_map import pack_block
+from travio_inventory.seats.trip import Trip
+
+
+async def pack(owners: Owners, trip: Trip, block: int) -> bytes:
+    """The block's cells as `pack_block` writes them. Raises TripOpening, StoreUnavailable."""
+    cells = await owners.batches.read(rows.block_partition(trip.key, block), Kind.CELL)
+    foreign = {
+        owner for cell in cells.values() if (owner := rows.text(cell, "owner")) and parse_hold_id(owner).home != block
+    }
+    homes = await _homes(owners, trip, foreign)
+    segments = range(len(trip.segments))
+    states = []
+    for seat in trip.seats_in(block):
+        for segment in segments:
+            cell = cells.get(RowKey(Kind.CELL, seat.id, segment))
+            if cell is None:
+                raise TripOpening
+            states.append(_state(cell, homes))
+    return pack_block(states)
+
+
+async def _homes(owners: Owners, trip: Trip, hold_ids: Iterable[str]) -> dict[str, Row]:
+    """The home rows of owners from other blocks; an attempt under way has an empty one."""
+    by_home: dict[Partition, list[str]] = {}
+    for hold_id in hold_ids:
+        by_home.setdefault(rows.home_partition(trip.key.organization, hold_id), []).append(hold_id)
+    homes: dict[str, Row] = {}
+    for partition, ids in by_home.items():
+        standing = await owners.batches.get(partition, [rows.hold_key(hold_id) for hold_id in ids])
+        homes |= {hold_id: standing.get(rows.hold_key(hold_id), {}) for hold_id in ids}
+    return homes
+
+
+def _state(cell: Row, homes: dict[str, Row]) -> SeatState:
+    home = homes.get(rows.text(cell, "owner"))
+    if home is not None:
+        return _foreign_state(cell, home)
+    match cell["status"]:
+        case "available":
+            return AVAILABLE
+        case "held":
+            return Held(rows.number(cell, "until"))
+        case "sold":
+            return SOLD
+        case "blocked":
+            return BLOCKED
+        case other:
+            raise ValueError(f"no cell has the status {other!r}")
+
+
+def _foreign_state(cell: Row, home: Row) -> SeatState:
+    """A cell's truth is its owner's home row; what an ended owner left is free."""
+    match home.get("status"):
+        case "held" if rows.cell_status(home) == "blocked":
+            return BLOCKED
+        case "held":
+            return Held(rows.number(home, "expires_at"))
+        case "confirmed":
+            return SOLD
+        case None:
+            return Held(rows.number(cell, "until"))
+        case _:
+            return AVAILABLE

@@ -1,0 +1,266 @@
+"""The rows of a block and a ledger, written and read: the one place that knows what a column means."""
+
+from collections.abc import Iterable, Sequence
+from json import dumps, loads
+from typing import cast
+
+from travio_inventory.protocol.batches import Kind, Partition, Row, RowKey, Table, Write
+from travio_inventory.seats.events import Event, EventType
+from travio_inventory.seats.hold import (
+    NEVER_MS,
+    Aborted,
+    Caller,
+    Cancelled,
+    Confirmed,
+    Expired,
+    Held,
+    Hold,
+    HoldState,
+    Passenger,
+    Recorded,
+    Released,
+    base_id,
+    parse_hold_id,
+)
+from travio_inventory.seats.ports import BlockKey
+from travio_inventory.seats.refusals import TakenCell
+from travio_inventory.seats.trip import Journey, TripKey
+
+FREE: Row = {"status": "available", "owner": None, "until": None, "since": None}
+NEW_CELL: Row = {"status": "available"}
+"""A cell that nobody had yet: on CQL a null that is written is a tombstone, so there is none."""
+IF_AVAILABLE: Row = {"status": "available"}
+LIVE = ("held", "confirmed")
+SEPARATOR = "\x1f"
+"""Joins ids in index entries; ids have no control characters."""
+
+
+def block_partition(trip: TripKey, block: int) -> Partition:
+    """The partition that all cells of the block's seats are in."""
+    return Partition(Table.BLOCKS, trip.organization, trip.trip, block)
+
+
+def ledger_partition(caller: Caller) -> Partition:
+    """The partition of the holder's idempotency keys and slots."""
+    return Partition(Table.LEDGERS, caller.organization, caller.holder)
+
+
+def home_partition(organization: str, hold_id: str) -> Partition:
+    """The partition of the row that decides the hold; the id names it."""
+    parsed = parse_hold_id(hold_id)
+    return Partition(Table.BLOCKS, organization, parsed.trip, parsed.home)
+
+
+def block_entry(partition: Partition) -> str:
+    """A block as an index names it."""
+    return f"{partition.organization}{SEPARATOR}{partition.name}{SEPARATOR}{partition.number}"
+
+
+def read_block_entry(entry: str) -> BlockKey:
+    """The block that an index entry names."""
+    organization, trip, block = entry.split(SEPARATOR)
+    return BlockKey(TripKey(organization, trip), int(block))
+
+
+def recorded(place: Recorded) -> Row:
+    """What a hold's row says of its last event."""
+    return {"sequence": place.epoch, "at": place.at_ms}
+
+
+def hold_key(hold_id: str) -> RowKey:
+    """The hold's own row, in its home block."""
+    return RowKey(Kind.HOLD, hold_id)
+
+
+def cell_keys(seats: Iterable[str], journey: Journey) -> list[RowKey]:
+    """The cells of these seats on the journey."""
+    segments = journey.segments
+    return [RowKey(Kind.CELL, seat, segment) for seat in seats for segment in segments]
+
+
+def number(row: Row, column: str) -> int:
+    """The integer in that column, 0 where it is null."""
+    return cast("int | None", row.get(column)) or 0
+
+
+def text(row: Row, column: str) -> str:
+    """The text in that column, "" where it is null."""
+    return cast("str | None", row.get(column)) or ""
+
+
+def hold_row(hold: Hold) -> Row:
+    """The row of a hold that comes to be."""
+    row: dict[str, str | int | None] = {
+        "holder": hold.holder,
+        "claimant": hold.claimant,
+        "seats": places_text(hold),
+        "first_segment": hold.journey.first,
+        "last_segment": hold.journey.last,
+        "created_at": hold.created_at_ms,
+        "generation": hold.extensions,
+    }
+    if hold.reason:
+        row["reason"] = hold.reason
+    match hold.state:
+        case Held(expires_at_ms=expires_at_ms):
+            row |= {"status": "held", "expires_at": expires_at_ms}
+        case Confirmed() as booked:
+            row |= booking_columns(booked)
+        case _:
+            raise ValueError(f"a hold does not begin as {hold.state}")
+    return row
+
+
+def cell_status(home: Row) -> str:
+    """What the cells of a live hold are, as its home row says."""
+    if home.get("status") == "confirmed":
+        return "sold"
+    return "held" if number(home, "expires_at") < NEVER_MS else "blocked"
+
+
+def read_hold(organization: str, hold_id: str, row: Row) -> Hold:
+    """The hold that a row says; an aborted one has no seats."""
+    places = _places(row) if row.get("holder") is not None else []
+    return Hold(
+        id=hold_id,
+        trip=TripKey(organization, parse_hold_id(hold_id).trip),
+        holder=text(row, "holder"),
+        seats=tuple(seat for _, seat in places),
+        blocks=tuple(block for block, _ in places),
+        journey=Journey(number(row, "first_segment"), number(row, "last_segment")),
+        created_at_ms=number(row, "created_at"),
+        claimant=text(row, "claimant"),
+        state=_state(row),
+        extensions=number(row, "generation"),
+        recorded=Recorded(number(row, "sequence"), number(row, "at")),
+    )
+
+
+def booking_columns(booked: Confirmed) -> Row:
+    """What a hold's row says once it is a booking."""
+    columns = {"status": "confirmed", "order_id": booked.order}
+    if booked.passengers:
+        plain = [[each.seat, each.name, each.national_id] for each in booked.passengers]
+        columns["passengers"] = dumps(plain, ensure_ascii=False, separators=(",", ":"))
+    return columns
+
+
+def _passengers(row: Row) -> tuple[Passenger, ...]:
+    return tuple(Passenger(*each) for each in loads(text(row, "passengers") or "[]"))
+
+
+def _state(row: Row) -> HoldState:
+    match row.get("status"):
+        case "held":
+            return Held(number(row, "expires_at"))
+        case "confirmed":
+            return Confirmed(text(row, "order_id"), _passengers(row))
+        case "released":
+            return Released()
+        case "expired":
+            return Expired(number(row, "expires_at"))
+        case "cancelled":
+            return Cancelled(text(row, "order_id"))
+        case "aborted":
+            return Aborted(text(row, "reason"))
+        case other:
+            raise ValueError(f"no hold has the status {other!r}")
+
+
+def taken_text(cells: Sequence[TakenCell]) -> str:
+    """What a final no was about, as its burnt row keeps it."""
+    return "\n".join(SEPARATOR.join((cell.seat, *map(str, cell[1:]))) for cell in cells)
+
+
+def read_taken(row: Row) -> list[TakenCell]:
+    """What the burnt row's final no was about."""
+    lines = (line.split(SEPARATOR) for line in text(row, "seats").split("\n") if line)
+    return [
+        TakenCell(seat, int(segment), status, claimant, hold, int(until_ms))
+        for seat, segment, status, claimant, hold, until_ms in lines
+    ]
+
+
+def event_write(
+    hold: Hold,
+    event: EventType,
+    place: Recorded,
+    *,
+    ordinal: int,
+    expires_at_ms: int | None = None,
+    order: str | None = None,
+) -> Write:
+    """The event row of a step, whole in itself. Its id orders a block's events by epoch and time; `ordinal` those of
+    one hold. It says where the event before it is.
+    """
+    values: dict[str, str | int | None] = {
+        "event": event.value,
+        "hold": hold.id,
+        "at": place.at_ms,
+        "generation": ordinal,
+        "sequence": hold.recorded.epoch,
+        "since": hold.recorded.at_ms,
+        "holder": hold.holder,
+        "seats": places_text(hold),
+        "first_segment": hold.journey.first,
+        "last_segment": hold.journey.last,
+    }
+    if expires_at_ms is not None:
+        values["expires_at"] = expires_at_ms
+    if order is not None:
+        values["order_id"] = order
+    return Write(event_key(place, hold.id, ordinal), {}, values)
+
+
+def event_key(place: Recorded, hold_id: str, ordinal: int) -> RowKey:
+    """The row of a hold's event; a late booking's events count as those of its hold."""
+    return RowKey(Kind.EVENT, f"{event_id_at(*place)}~{base_id(hold_id)}~{ordinal}")
+
+
+def epoch_of(event: RowKey) -> int:
+    """The epoch in which the event was recorded."""
+    return int(event.id.split("~", 1)[0])
+
+
+def event_before(row: Row) -> RowKey:
+    """The row of the event before this one of the same hold."""
+    place = Recorded(number(row, "sequence"), number(row, "since"))
+    return event_key(place, text(row, "hold"), number(row, "generation") - 1)
+
+
+def read_event(trip: TripKey, row: Row) -> Event:
+    """The event that a row tells."""
+    return Event(
+        id=stable_event_id(row),
+        type=EventType(text(row, "event")),
+        at_ms=number(row, "at"),
+        trip=trip,
+        hold_id=text(row, "hold"),
+        holder=text(row, "holder"),
+        seats=tuple(seat for _, seat in _places(row)),
+        journey=Journey(number(row, "first_segment"), number(row, "last_segment")),
+        expires_at_ms=number(row, "expires_at"),
+        order=text(row, "order_id"),
+        ordinal=number(row, "generation"),
+    )
+
+
+def places_text(hold: Hold) -> str:
+    """The hold's seats, each with its block, as a row keeps them."""
+    return "\n".join([f"{block} {seat}" for seat, block in zip(hold.seats, hold.blocks, strict=True)])
+
+
+def _places(row: Row) -> list[tuple[int, str]]:
+    places = (place.split(" ", 1) for place in text(row, "seats").split("\n"))
+    return [(int(block), seat) for block, seat in places]
+
+
+def event_id_at(epoch: int, at_ms: int = 0) -> str:
+    """The least event row id of that epoch, from that moment on."""
+    return f"{epoch:010d}~{max(at_ms, 0):015d}"
+
+
+def stable_event_id(row: Row) -> str:
+    """The event's public id: the same in every telling of the same step."""
+    name = f"{base_id(text(row, 'hold'))}~{row['event']}"
+    return f"{name}~{row['generation']}" if row["event"] == EventType.HOLD_EXTENDED else name

@@ -1,0 +1,87 @@
+"""Waiting lists: one partition per trip and class, whose tail hands out the places and counts who waits."""
+
+import asyncio
+
+from travio_inventory.kernel.refusals import BackendUnavailable
+from travio_inventory.protocol import rows
+from travio_inventory.protocol.batches import Hint, Index, Partition, Row, StoreUnavailable, Table
+from travio_inventory.protocol.list_turns import Join, Leave, ListTurns, entry_key
+from travio_inventory.protocol.owners import Owners
+from travio_inventory.protocol.places import Places
+from travio_inventory.seats.hold import Caller
+from travio_inventory.seats.trip import TripKey
+from travio_inventory.seats.waitlist import WaitlistEntry, WaitlistPage
+
+READS_AT_ONCE = 32
+
+
+class WaitlistTable:
+    """Implements `seats.ports.Waitlists` over conditional batches."""
+
+    def __init__(self, owners: Owners) -> None:
+        self._owners = owners
+        self._places = Places(owners.batches)
+        self._turns: dict[Partition, ListTurns] = {}
+
+    async def join(self, caller: Caller, trip: TripKey, seat_class: str, seats: int) -> WaitlistEntry:
+        """See Waitlists."""
+        partition = _partition(trip, seat_class)
+        name = rows.SEPARATOR.join((*trip, seat_class))
+        step = Join(holder=caller.holder, seats=seats, listed=Hint(Index.WAITLISTS, caller.holder, name))
+        await self._take(partition, step)
+        if step.is_new:
+            return _entry(name, caller.holder, step.entry, rows.number(step.entry, "position"))
+        return _entry(name, caller.holder, step.entry, await self._places.recent(partition, step.entry))
+
+    async def leave(self, caller: Caller, trip: TripKey, seat_class: str) -> None:
+        """See Waitlists."""
+        await self._take(_partition(trip, seat_class), Leave(holder=caller.holder))
+
+    async def _take(self, partition: Partition, step: Join | Leave) -> None:
+        turns = self._turns.setdefault(partition, ListTurns(self._owners, partition))
+        try:
+            await turns.take(step)
+        finally:
+            if turns.is_idle:
+                self._turns.pop(partition, None)
+
+    async def page(self, holder: str, *, organization: str, after: str, most: int) -> WaitlistPage:
+        """See Waitlists. Costs as much as `most` lists do that the holder ever joined."""
+        first = f"{organization}{rows.SEPARATOR}" if organization else ""
+        try:
+            named = await self._owners.batches.hinted(Index.WAITLISTS, holder, after=max(after, first), most=most)
+            names = [name for name in named if name.startswith(first)]
+            entries: list[WaitlistEntry | None] = []
+            for start in range(0, len(names), READS_AT_ONCE):
+                part = names[start : start + READS_AT_ONCE]
+                entries += await asyncio.gather(*(self._waiting(holder, name) for name in part))
+        except StoreUnavailable:
+            raise BackendUnavailable from None
+        there_may_be_more = len(names) == most
+        return WaitlistPage(
+            sorted(filter(None, entries), key=lambda entry: entry.joined_at_ms), names[-1] if there_may_be_more else ""
+        )
+
+    async def _waiting(self, holder: str, name: str) -> WaitlistEntry | None:
+        """The holder's place on the list of that name, if there is one. Raises StoreUnavailable."""
+        trip, seat_class = _named(name)
+        partition, key = _partition(trip, seat_class), entry_key(holder)
+        row = (await self._owners.batches.get(partition, [key])).get(key, {})
+        return _entry(name, holder, row, self._places.known(partition, row)) if row.get("status") == "waiting" else None
+
+
+def _entry(name: str, holder: str, row: Row, position: int) -> WaitlistEntry:
+    trip, seat_class = _named(name)
+    return WaitlistEntry(
+        trip, holder, seat_class, rows.number(row, "requested"), rows.number(row, "created_at"), position
+    )
+
+
+def _named(name: str) -> tuple[TripKey, str]:
+    """The trip and the class whose list an index entry names."""
+    organization, trip, seat_class = name.split(rows.SEPARATOR)
+    return TripKey(organization, trip), seat_class
+
+
+def _partition(trip: TripKey, seat_class: str) -> Partition:
+    return Partition(Table.WAITLISTS, trip.organization, rows.SEPARATOR.join((trip.trip, seat_class)))

@@ -1,0 +1,223 @@
+"""A hold, the request for one, and the states it goes through."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from hashlib import blake2b
+from typing import NamedTuple, TypeAlias
+
+from travio_inventory.seats.refusals import HoldNotFound
+from travio_inventory.seats.trip import Journey, Trip, TripKey
+
+LATE_SUFFIX = "~late"
+DIGEST_CHARS = 32
+NEVER_MS = 2**53 - 1
+"""The expiry of a hold by the house: it has none."""
+
+
+class Caller(NamedTuple):
+    """On whose behalf a call is made: the tenant and its user."""
+
+    organization: str
+    holder: str
+
+
+class HoldId(NamedTuple):
+    """What a hold's id says: its trip, its home block, and whether it is the late booking of an expired hold."""
+
+    trip: str
+    home: int
+    digest: str
+    is_late: bool
+
+    def __str__(self) -> str:
+        return f"{self.trip}~{self.home}~{self.digest}{LATE_SUFFIX if self.is_late else ''}"
+
+
+def parse_hold_id(text: str) -> HoldId:
+    """Read a hold id. Raises HoldNotFound where no hold can have that id."""
+    base = text.removesuffix(LATE_SUFFIX)
+    trip, home, digest = ([*base.rsplit("~", 2), "", ""])[:3]
+    known = trip and home.isascii() and home.isdigit() and len(home) <= 6 and str(int(home)) == home
+    if not known or len(digest) != DIGEST_CHARS:
+        raise HoldNotFound
+    return HoldId(trip, int(home), digest, base != text)
+
+
+def late_id(hold_id: str) -> str:
+    """The id under which an expired hold may still be booked."""
+    return hold_id + LATE_SUFFIX
+
+
+def base_id(hold_id: str) -> str:
+    """The hold that a late booking grew from; a hold's own id for any other."""
+    return hold_id.removesuffix(LATE_SUFFIX)
+
+
+def keyed_digest(caller: Caller, key: str, generation: int) -> str:
+    """The digest in the id of the hold that this idempotency key stands for, in this generation of it."""
+    return _digest(caller.organization, caller.holder, key, str(generation))
+
+
+def claimant_of(caller: Caller, key: str | None, attempt: str = "") -> str:
+    """Tells a key's own retry from every other attempt, without naming the holder. What comes without a key cannot
+    come again: the claimant is that of the `attempt` alone.
+    """
+    own = _digest("key", key) if key is not None else _digest("attempt", attempt)
+    return f"{_digest(caller.organization, caller.holder)[:16]}-{own[:16]}"
+
+
+def is_same_holder(claimant: str, other: str) -> bool:
+    """Whether two claimants are the same holder's; one that is not known ("") is nobody's."""
+    return bool(claimant) and claimant.partition("-")[0] == other.partition("-")[0]
+
+
+def _digest(*parts: str) -> str:
+    """Different for every list of parts: each is written with its length."""
+    text = "".join(f"{len(part)}:{part}" for part in parts)
+    return blake2b(text.encode(), digest_size=DIGEST_CHARS // 2).hexdigest()
+
+
+@dataclass(frozen=True)
+class HoldRequest:
+    """Seats of one journey for one holder; every cell or none. Seats are in layout order. `asked_s` is how long the
+    caller asked to hold them, 0 for the default, and `ttl_ms` is what they get. `attempt` tells requests without a key
+    apart.
+    """
+
+    caller: Caller
+    trip: Trip
+    journey: Journey
+    seats: tuple[str, ...]
+    ttl_ms: int
+    key: str | None
+    asked_s: int = 0
+    attempt: str = ""
+
+    @cached_property
+    def claimant(self) -> str:
+        """The digest of the caller and the key, or of the attempt without one."""
+        return claimant_of(self.caller, self.key, self.attempt)
+
+    @property
+    def fingerprint(self) -> str:
+        """A digest that two requests share exactly when they ask for the same, whatever the settings are by now."""
+        return _digest(self.trip.key.trip, *self.seats, *map(str, self.journey), str(self.asked_s))
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Kept for its holder until `expires_at_ms`, in Unix milliseconds."""
+
+    expires_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Passenger:
+    """Who sits where; `national_id` is the number of an identity document. Only the seat is ever printed."""
+
+    seat: str
+    name: str = field(default="", repr=False)
+    national_id: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """A booking of that order, for these passengers where they were named: for its holder's eyes only."""
+
+    order: str
+    passengers: tuple[Passenger, ...] = field(default=(), compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """Given back by its holder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expired:
+    """Given back because time ran out."""
+
+    expires_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """A booking given back."""
+
+    order: str
+
+
+@dataclass(frozen=True, slots=True)
+class Aborted:
+    """Never came to be. `refused` is a final no; `retry` and `abandoned` mean: ask again."""
+
+    reason: str
+
+
+HoldState: TypeAlias = Held | Confirmed | Released | Expired | Cancelled | Aborted
+
+
+class Recorded(NamedTuple):
+    """Where a step's event is kept: the epoch of the journal, and the step's time in Unix milliseconds."""
+
+    epoch: int
+    at_ms: int
+
+
+@dataclass(frozen=True)
+class Hold:
+    """Seats of one journey kept for one holder. `blocks` gives each seat's block, in the order of `seats`;
+    `claimant` tells who asked for it (`claimant_of`), `extensions` how often the hold was extended; `reason` is why the
+    house keeps the seats.
+    """
+
+    id: str
+    trip: TripKey
+    holder: str
+    seats: tuple[str, ...]
+    blocks: tuple[int, ...]
+    journey: Journey
+    created_at_ms: int
+    claimant: str
+    state: HoldState
+    extensions: int = 0
+    reason: str = ""
+    recorded: Recorded = field(default=Recorded(0, 0), compare=False)
+    """Where its last event is."""
+
+    def with_state(self, state: HoldState) -> "Hold":
+        """The same hold in another state."""
+        return replace(self, state=state)
+
+    @cached_property
+    def home(self) -> int:
+        """The block whose row decides the hold: that of its first seat in layout order, or of the first seat that was
+        taken off sale together with it.
+        """
+        return parse_hold_id(self.id).home
+
+    @cached_property
+    def seats_elsewhere(self) -> dict[int, list[str]]:
+        """The hold's seats in other blocks than its home block, block by block."""
+        return {block: seats for block, seats in self.seats_by_block.items() if block != self.home}
+
+    @cached_property
+    def seats_by_block(self) -> dict[int, list[str]]:
+        """The hold's seats, block by block."""
+        split: dict[int, list[str]] = {}
+        for seat, block in zip(self.seats, self.blocks, strict=True):
+            split.setdefault(block, []).append(seat)
+        return split
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the hold has its seats."""
+        return isinstance(self.state, Held | Confirmed)
+
+
+class HoldPage(NamedTuple):
+    """Some of a holder's holds, and what the next page comes after ("" where there is none)."""
+
+    holds: Sequence[Hold]
+    next: str

@@ -1,0 +1,71 @@
+"""The seat map of a journey: each seat as the journey's segments together leave it."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from struct import pack, unpack_from
+from typing import assert_never
+
+from travio_inventory.seats.seat import AVAILABLE, BLOCKED, SOLD, Available, Blocked, Held, SeatState, Sold
+from travio_inventory.seats.trip import Journey, Seat, Trip
+
+_FREE, _HELD, _SOLD, _BLOCKED = b"ahsb"
+
+
+@dataclass(frozen=True, slots=True)
+class SeatMap:
+    """A trip's seats for one journey. `blocks` are the packed blocks it was read from; equal blocks, equal map."""
+
+    trip: Trip
+    journey: Journey
+    blocks: tuple[bytes, ...]
+
+    def states(self) -> Iterator[SeatState]:
+        """Each seat's state in layout order: free only where every segment of the journey is."""
+        segments = len(self.trip.segments)
+        for block in self.blocks:
+            yield from _states(block, segments, self.journey)
+
+    def seats(self) -> Iterator[tuple[Seat, SeatState]]:
+        """Each seat with its state, in layout order."""
+        return zip(self.trip.seats, self.states(), strict=True)
+
+
+def pack_block(states: Sequence[SeatState]) -> bytes:
+    """Write the states of a block's cells, seat by seat and segment by segment: two bytes of how many cells, one
+    byte a cell, then the `until_ms` of each held one, in order.
+    """
+    letters = bytearray()
+    untils: list[int] = []
+    for state in states:
+        match state:
+            case Available():
+                letters.append(_FREE)
+            case Held(until_ms=until_ms):
+                letters.append(_HELD)
+                untils.append(until_ms)
+            case Sold():
+                letters.append(_SOLD)
+            case Blocked():
+                letters.append(_BLOCKED)
+            case _:
+                assert_never(state)
+    return pack(">H", len(letters)) + letters + pack(f">{len(untils)}Q", *untils)
+
+
+def _states(block: bytes, segments: int, journey: Journey) -> Iterator[SeatState]:
+    """The states of one packed block's seats for the journey."""
+    cells_end = 2 + int.from_bytes(block[:2])
+    held_before = 0
+    for start in range(2, cells_end, segments):
+        first, end = start + journey.first, start + journey.last + 1
+        letters = block[first:end]
+        if _BLOCKED in letters:
+            yield BLOCKED
+        elif _SOLD in letters:
+            yield SOLD
+        elif _HELD in letters:
+            skipped = held_before + block.count(_HELD, start, first)
+            yield Held(max(unpack_from(f">{letters.count(_HELD)}Q", block, cells_end + 8 * skipped)))
+        else:
+            yield AVAILABLE
+        held_before += block.count(_HELD, start, start + segments)

@@ -1,0 +1,38 @@
+"""What the system does: one module, one verb."""
+
+from dataclasses import dataclass
+
+from travio_inventory.seats.use_cases.block_seats import BlockSeats
+from travio_inventory.seats.use_cases.cancel_booking import CancelBooking
+from travio_inventory.seats.use_cases.check_availability import CheckAvailability
+from travio_inventory.seats.use_cases.confirm_hold import ConfirmHold
+from travio_inventory.seats.use_cases.expire_holds import ExpireHolds
+from travio_inventory.seats.use_cases.extend_hold import ExtendHold
+from travio_inventory.seats.use_cases.hold_seats import HoldSeats
+from travio_inventory.seats.use_cases.open_trip import OpenTrip
+from travio_inventory.seats.use_cases.read_holds import ReadHolds
+from travio_inventory.seats.use_cases.read_seat_map import ReadSeatMap
+from travio_inventory.seats.use_cases.relay_events import RelayEvents
+from travio_inventory.seats.use_cases.release_hold import ReleaseHold
+from travio_inventory.seats.use_cases.trip_catalog import TripCatalog
+from travio_inventory.seats.use_cases.waitlist import Waitlist
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """All that callers and workers can have done."""
+
+    trips: TripCatalog
+    open_trip: OpenTrip
+    hold_seats: HoldSeats
+    confirm_hold: ConfirmHold
+    release_hold: ReleaseHold
+    extend_hold: ExtendHold
+    cancel_booking: CancelBooking
+    read_holds: ReadHolds
+    read_seat_map: ReadSeatMap
+    check_availability: CheckAvailability
+    block_seats: BlockSeats
+    waitlist: Waitlist
+    expire_holds: ExpireHolds
+    relay_events: RelayEvents

@@ -1,0 +1,73 @@
+"""Takes seats off sale and puts them back: a block is a hold by the house without expiry."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from travio_inventory.kernel.limits import CELLS_BLOCKED_AT_ONCE_MAX, SEATS_BLOCKED_AT_ONCE_MAX
+from travio_inventory.kernel.refusals import AskAgain, OutcomeUnknown, Violation
+from travio_inventory.seats.ports import Holds
+from travio_inventory.seats.refusals import InvalidSeats
+from travio_inventory.seats.trip import Trip, TripKey, first_repeated
+from travio_inventory.seats.use_cases.commits import Commits
+from travio_inventory.seats.use_cases.trip_catalog import TripCatalog
+
+
+class SeatsUpdated(NamedTuple):
+    """How many seats are blocked now as asked, how many were and are back on sale, and which of those that were to go
+    back on sale were not blocked: they are left as they are.
+    """
+
+    blocked: int
+    unblocked: int
+    not_blocked: tuple[str, ...]
+
+
+class BlockSeats:
+    """A seat is blocked on all segments or not at all; a seat that somebody has is never blocked."""
+
+    def __init__(self, trips: TripCatalog, holds: Holds, commits: Commits) -> None:
+        self._trips = trips
+        self._holds = holds
+        self._commits = commits
+
+    async def __call__(
+        self, key: TripKey, *, blocked: Sequence[tuple[str, str]], unblocked: Sequence[str]
+    ) -> SeatsUpdated:
+        """Block these seats, each paired with the reason, all or none; then unblock those, one by one.
+
+        Raises InvalidSeats, TripNotFound, SeatHeld, SeatUnavailable, SeatContended, TripOpening, BackendUnavailable,
+        OutcomeUnknown.
+        """
+        trip = await self._trips.get(key)
+        _check(trip, [seat for seat, _ in blocked], unblocked)
+        return await self._commits.run(self._update(trip, dict(blocked), unblocked))
+
+    async def _update(self, trip: Trip, reasons: Mapping[str, str], unblocked: Sequence[str]) -> SeatsUpdated:
+        if reasons:
+            await self._holds.block(trip, reasons)
+        changed: list[str] = []
+        for seat in unblocked:
+            try:
+                if await self._holds.unblock(trip, seat):
+                    changed.append(seat)
+            except AskAgain:  # which would say that nothing was done
+                if reasons or changed:
+                    raise OutcomeUnknown from None
+                raise
+        return SeatsUpdated(len(reasons), len(changed), tuple(seat for seat in unblocked if seat not in changed))
+
+
+def _check(trip: Trip, blocked: Sequence[str], unblocked: Sequence[str]) -> None:
+    """Raises InvalidSeats."""
+    asked = [*blocked, *unblocked]
+    unknown = [seat for seat in asked if not trip.has_seat(seat)]
+    most = min(SEATS_BLOCKED_AT_ONCE_MAX, CELLS_BLOCKED_AT_ONCE_MAX // len(trip.segments))
+    if not asked:
+        raise InvalidSeats([Violation("updates", "name at least one seat")])
+    if unknown:
+        raise InvalidSeats([Violation("updates", f"this trip has no seat {unknown[0]!r}")])
+    if repeated := first_repeated(asked):
+        raise InvalidSeats([Violation("updates", f"seat {repeated!r} is named twice")])
+    if len(blocked) > most:
+        said = f"of this trip at most {most} seats are blocked in one call, not {len(blocked)}: ask in several calls"
+        raise InvalidSeats([Violation("updates", said)])

@@ -1,0 +1,17 @@
+"""Cancels a booking: its seats are on sale again."""
+
+from travio_inventory.seats.hold import Caller, Hold
+from travio_inventory.seats.ports import Holds
+from travio_inventory.seats.use_cases.commits import Commits
+
+
+class CancelBooking:
+    """Cancelling again is the same answer."""
+
+    def __init__(self, holds: Holds, commits: Commits) -> None:
+        self._holds = holds
+        self._commits = commits
+
+    async def __call__(self, caller: Caller, booking_id: str) -> Hold:
+        """The cancelled booking, found by its own id or by its hold's. Raises what `Holds.cancel` raises."""
+        return await self._commits.run(self._holds.cancel(caller, booking_id))

@@ -1,0 +1,44 @@
+"""Keeps the edge in line with the store: taken seats, and seat maps that must be read again."""
+
+from collections.abc import Sequence
+
+from travio_inventory.seats.hold import Held, Hold
+from travio_inventory.seats.ports import BlockKey, Cell, Occupancy, SeatMapCache, TakenSeats
+from travio_inventory.seats.refusals import TakenCell
+
+
+class EdgeUpkeep:
+    """A HoldWatch that marks or clears taken seats and invalidates the map of every block of a hold that changed."""
+
+    def __init__(self, taken: TakenSeats, cache: SeatMapCache) -> None:
+        self._taken = taken
+        self._cache = cache
+
+    async def changed(self, hold: Hold, *, as_of_ms: int) -> None:
+        """See HoldWatch."""
+        by_block = hold.seats_by_block
+        await self._cache.invalidate(hold.trip, by_block.keys())
+        for block, seats in by_block.items():
+            cells = [Cell(seat, segment) for seat in seats for segment in hold.journey.segments]
+            if hold.is_live:
+                await self._taken.mark(BlockKey(hold.trip, block), cells, _occupancy(hold, as_of_ms))
+            else:
+                await self._taken.clear(BlockKey(hold.trip, block), cells, hold=hold.id)
+
+    async def refused(self, hold: Hold, taken: Sequence[TakenCell], *, as_of_ms: int) -> None:
+        """See HoldWatch. What the store named as taken turns the next contenders away."""
+        blocks = dict(zip(hold.seats, hold.blocks, strict=True))
+        alike: dict[tuple[int, Occupancy], list[Cell]] = {}
+        for cell in taken:
+            occupancy = Occupancy(cell.hold, cell.claimant, cell.status, cell.until_ms, as_of_ms)
+            alike.setdefault((blocks[cell.seat], occupancy), []).append(Cell(cell.seat, cell.segment))
+        for (block, occupancy), cells in alike.items():
+            await self._taken.mark(BlockKey(hold.trip, block), cells, occupancy)
+
+
+def _occupancy(hold: Hold, as_of_ms: int) -> Occupancy:
+    if not isinstance(hold.state, Held):
+        return Occupancy(hold.id, hold.claimant, "sold", 0, as_of_ms)
+    if not hold.holder:
+        return Occupancy(hold.id, hold.claimant, "blocked", 0, as_of_ms)
+    return Occupancy(hold.id, hold.claimant, "held", hold.state.expires_at_ms, as_of_ms)

@@ -1,0 +1,24 @@
+"""Extends a hold: its seats are kept longer, up to the cap on the total."""
+
+from travio_inventory.kernel.clock import Clock
+from travio_inventory.seats.hold import Caller, Hold
+from travio_inventory.seats.ports import Holds
+from travio_inventory.seats.use_cases.commits import Commits
+from travio_inventory.seats.use_cases.hold_seats import HoldTimes
+
+
+class ExtendHold:
+    """The new time counts from now; a hold is never made shorter."""
+
+    def __init__(self, holds: Holds, commits: Commits, times: HoldTimes, clock: Clock) -> None:
+        self._holds = holds
+        self._commits = commits
+        self._times = times
+        self._clock = clock
+
+    async def __call__(self, caller: Caller, hold_id: str, *, ttl_s: int) -> Hold:
+        """The hold with its new expiry. Raises InvalidRequest, and what `Holds.extend` raises."""
+        until_ms = self._clock.now_ms() + self._times.ttl_s(ttl_s) * 1_000
+        total_ms_max = self._times.total_s_max * 1_000
+        step = self._holds.extend(caller, hold_id, expires_at_ms=until_ms, total_ms_max=total_ms_max)
+        return await self._commits.run(step)

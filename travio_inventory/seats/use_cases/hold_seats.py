@@ -1,0 +1,153 @@
+"""Holds seats: past the gate, then won or lost in the store."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from functools import partial
+from itertools import count
+from random import Random
+from typing import Any
+
+from travio_inventory.kernel.clock import Clock
+from travio_inventory.kernel.refusals import InvalidRequest, Refusal, Violation
+from travio_inventory.seats.hold import Caller, Hold, HoldRequest
+from travio_inventory.seats.ports import Attempt, BlockKey, Cell, Gate, Holds, Locked, Passed, Taken
+from travio_inventory.seats.refusals import Decided, SeatContended, TakenCell
+from travio_inventory.seats.taken import is_final, refusal_of
+from travio_inventory.seats.trip import Ends, TripKey
+from travio_inventory.seats.use_cases.commits import Commits
+from travio_inventory.seats.use_cases.settling import Settling
+from travio_inventory.seats.use_cases.trip_catalog import TripCatalog
+
+EDGE = "edge"
+"""Who decided, in what the gate answers."""
+CONTENDED_RETRY_MS = (50, 250)
+"""After so long a lock is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class HoldTimes:
+    """How long a hold lasts where the caller does not say, and at most; the cap on its total with extensions."""
+
+    ttl_s_default: int
+    ttl_s_max: int
+    total_s_max: int
+    gate_ttl_ms: int = 5_000
+
+    def ttl_s(self, asked_s: int) -> int:
+        """The seconds that an ask for `asked_s` gets; 0 or less asks for the default. Raises InvalidRequest."""
+        if asked_s > self.ttl_s_max:
+            said = f"at most {self.ttl_s_max} seconds, not {asked_s}"
+            raise InvalidRequest([Violation("hold_duration_seconds", said)])
+        return asked_s if asked_s > 0 else self.ttl_s_default
+
+
+class HoldSeats:
+    """Every cell of the journey on every seat, or none."""
+
+    def __init__(
+        self,
+        *,
+        trips: TripCatalog,
+        holds: Holds,
+        gate: Gate,
+        commits: Commits,
+        times: HoldTimes,
+        clock: Clock,
+        jitter: Random,
+    ) -> None:
+        self._trips = trips
+        self._holds = holds
+        self._gate = gate
+        self._commits = commits
+        self._times = times
+        self._clock = clock
+        self._settling = Settling()
+        self._jitter = jitter
+        self._process = f"{jitter.getrandbits(64):016x}"
+        self._attempts = count()
+
+    async def __call__(
+        self,
+        caller: Caller,
+        trip_id: str,
+        ends: Ends,
+        seat_ids: Sequence[str],
+        *,
+        ttl_s: int,
+        key: str | None,
+        settles: bool = False,
+    ) -> Hold:
+        """The hold, also where this key made it before. With `settles` the store answers, whatever the gate knows.
+
+        Raises InvalidRequest, TripNotFound, Overloaded, SeatHeld, SeatUnavailable and SeatContended (from the gate, or
+        from the store: see `Decided`), and all that `Holds.hold` raises.
+        """
+        if settles and key is None:
+            raise InvalidRequest([Violation("settle", "needs an idempotency_key: the one whose outcome is unknown")])
+        trip = await self._trips.get(TripKey(caller.organization, trip_id))
+        journey = trip.journey(ends)
+        seats = trip.in_layout_order(seat_ids)
+        ttl_ms = self._times.ttl_s(ttl_s) * 1_000
+        token = f"{self._process}-{next(self._attempts)}"
+        request = HoldRequest(caller, trip, journey, seats, ttl_ms, key, max(ttl_s, 0), token)
+        with self._settling.turn(caller) if settles else nullcontext():
+            return await self._hold(request, Attempt(token, request.claimant, key is not None, settles))
+
+    async def _hold(self, request: HoldRequest, attempt: Attempt) -> Hold:
+        cells = _cells(request)
+        leave = partial(self._leave, cells, attempt.token)
+        try:
+            await self._enter(cells, attempt)
+        except asyncio.CancelledError:
+            self._commits.in_background(leave())
+            raise
+        return await self._commits.run(self._commit(request, leave), if_never_begun=leave)
+
+    async def _enter(self, cells: dict[BlockKey, list[Cell]], attempt: Attempt) -> None:
+        """Pass the gate of every block, or of none and be told why."""
+        entered: dict[BlockKey, list[Cell]] = {}
+        taken: list[Taken] = []
+        locked: list[str] = []
+        for block, wanted in cells.items():
+            match await self._gate.enter(block, wanted, attempt, ttl_ms=self._times.gate_ttl_ms):
+                case Passed():
+                    entered[block] = wanted
+                case Locked(seats=seats):
+                    locked += seats
+                case Taken() as answer:
+                    taken.append(answer)
+                    if is_final(answer.cells):
+                        break
+        if taken or locked:
+            await self._leave(entered, attempt.token)
+            raise self._turned_away(taken, locked, attempt)
+
+    async def _leave(self, cells: dict[BlockKey, list[Cell]], token: str) -> None:
+        """Unlock what the token has locked, which need not be all of it."""
+        for block, locked in cells.items():
+            await self._gate.leave(block, locked, token=token)
+
+    def _turned_away(self, taken: Sequence[Taken], locked: Sequence[str], attempt: Attempt) -> Refusal:
+        """What the store would say if it were asked: what is taken first, then what is being taken."""
+        if taken:
+            cells: list[TakenCell] = [cell for answer in taken for cell in answer.cells]
+            decided = Decided(EDGE, min(answer.as_of_ms for answer in taken))
+            return refusal_of(cells, attempt.claimant, decided)
+        retry_after_ms = self._jitter.randint(*CONTENDED_RETRY_MS)
+        return SeatContended(locked, retry_after_ms=retry_after_ms, decided=Decided(EDGE, self._clock.now_ms()))
+
+    async def _commit(self, request: HoldRequest, leave: Callable[[], Coroutine[Any, Any, None]]) -> Hold:
+        try:
+            return await self._holds.hold(request)
+        finally:
+            await leave()
+
+
+def _cells(request: HoldRequest) -> dict[BlockKey, list[Cell]]:
+    cells: dict[BlockKey, list[Cell]] = {}
+    for seat in request.seats:
+        block = BlockKey(request.trip.key, request.trip.block_of(seat))
+        cells.setdefault(block, []).extend(Cell(seat, segment) for segment in request.journey.segments)
+    return cells

@@ -1,0 +1,29 @@
+"""Opens a trip for sale: keeps its definition and makes its cells."""
+
+import asyncio
+
+from travio_inventory.seats.ports import Trips
+from travio_inventory.seats.trip import Trip
+
+BLOCKS_AT_ONCE = 16
+
+
+class OpenTrip:
+    """Opening again is a no-op for the same definition, resumes what a crash cut short, and never resets a seat."""
+
+    def __init__(self, trips: Trips) -> None:
+        self._trips = trips
+
+    async def __call__(self, trip: Trip) -> None:
+        """Raises TripDefinedOtherwise, BackendUnavailable, OutcomeUnknown."""
+        standing = await self._trips.define(trip)
+        at_once = asyncio.Semaphore(BLOCKS_AT_ONCE)
+
+        async def seed(block: int) -> None:
+            async with at_once:
+                await self._trips.seed(standing, block)
+
+        blocks = range(standing.block_count)
+        for failed in await asyncio.gather(*map(seed, blocks), return_exceptions=True):
+            if failed is not None:
+                raise failed

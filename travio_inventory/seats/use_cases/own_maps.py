@@ -1,0 +1,70 @@
+"""The seat-map cache as one process uses it: none of its maps is older than its own writes, whatever the cache does."""
+
+import asyncio
+from collections.abc import Collection, Mapping
+from typing import Final
+
+from travio_inventory.seats.ports import BlockKey, Lease, SeatMapCache
+from travio_inventory.seats.trip import TripKey
+
+SLOW_S_MAX: Final = 1.0
+"""How long an invalidation may take of which nothing is heard."""
+
+
+class OwnMaps:
+    """Implements `SeatMapCache` over another. `reads` are those of the store that are under way, by block and lease:
+    a write of this process voids them, so that nobody joins one that began before it.
+
+    While it is not certain that a block was invalidated, it is not read from the cache: for `stale_ms_max`, after which
+    nothing is cached any more that is older than the write.
+    """
+
+    def __init__(self, cache: SeatMapCache, *, stale_ms_max: int) -> None:
+        self.reads: dict[BlockKey, dict[Lease, asyncio.Task[bytes]]] = {}
+        self._cache = cache
+        self._stale_s = stale_ms_max / 1_000
+        self._doubts: dict[BlockKey, float] = {}
+        """Until when, by the event loop's clock, a block is not read from the cache; the oldest first."""
+
+    async def read(self, trip: TripKey) -> Mapping[int, bytes]:
+        """See SeatMapCache."""
+        blocks = await self._cache.read(trip)
+        if self._doubts:
+            self._forget_old_doubts()
+            return {block: packed for block, packed in blocks.items() if BlockKey(trip, block) not in self._doubts}
+        return blocks
+
+    async def lease(self, trip: TripKey, blocks: Collection[int]) -> Mapping[int, Lease]:
+        """See SeatMapCache."""
+        return await self._cache.lease(trip, blocks)
+
+    async def fill(self, trip: TripKey, packed: Mapping[int, tuple[Lease, bytes]]) -> None:
+        """See SeatMapCache."""
+        await self._cache.fill(trip, packed)
+
+    async def invalidate(self, trip: TripKey, blocks: Collection[int]) -> bool:
+        """See SeatMapCache."""
+        self._forget_old_doubts()
+        names = [BlockKey(trip, block) for block in blocks]
+        until_s = self._doubt(names, SLOW_S_MAX)
+        is_certain = await self._cache.invalidate(trip, blocks)
+        if not is_certain:
+            self._doubt(names, 0.0)
+            return False
+        for name in names:
+            if self._doubts.get(name) == until_s:  # else somebody has written since
+                del self._doubts[name]
+        return True
+
+    def _doubt(self, names: Collection[BlockKey], slow_s: float) -> float:
+        until_s = asyncio.get_running_loop().time() + slow_s + self._stale_s
+        for name in names:
+            self.reads.pop(name, None)
+            self._doubts.pop(name, None)
+            self._doubts[name] = until_s
+        return until_s
+
+    def _forget_old_doubts(self) -> None:
+        now_s = asyncio.get_running_loop().time()
+        while self._doubts and next(iter(self._doubts.values())) <= now_s:
+            del self._doubts[next(iter(self._doubts))]

@@ -1,0 +1,17 @@
+"""Releases a hold: its seats go back at once."""
+
+from travio_inventory.seats.hold import Caller, Hold
+from travio_inventory.seats.ports import Holds
+from travio_inventory.seats.use_cases.commits import Commits
+
+
+class ReleaseHold:
+    """Releasing again is the same answer."""
+
+    def __init__(self, holds: Holds, commits: Commits) -> None:
+        self._holds = holds
+        self._commits = commits
+
+    async def __call__(self, caller: Caller, hold_id: str) -> Hold:
+        """The released hold. Raises what `Holds.release` raises."""
+        return await self._commits.run(self._holds.release(caller, hold_id))

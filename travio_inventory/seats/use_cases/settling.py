@@ -1,0 +1,70 @@
+"""How often a holder may have the store itself settle what became of a key: past the gate, so within limits."""
+
+import asyncio
+from collections import OrderedDict, deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Final
+
+from travio_inventory.kernel.refusals import Overloaded
+from travio_inventory.seats.hold import Caller
+
+PER_SECOND_MAX: Final = 5
+WINDOW_S: Final = 1.0
+HOLDERS_MAX: Final = 10_000
+"""How many holders are counted at once; the next one is told to ask again."""
+
+
+@dataclass(slots=True)
+class _Turns:
+    """A holder's turns of the last second, and whether one is under way."""
+
+    began_s: deque[float] = field(default_factory=lambda: deque(maxlen=PER_SECOND_MAX))
+    is_under_way: bool = False
+
+    def is_over(self, now_s: float) -> bool:
+        """Whether nothing of it counts any more."""
+        return not self.is_under_way and self.began_s[-1] + WINDOW_S <= now_s
+
+    def is_full(self, now_s: float) -> bool:
+        """Whether there is no turn to be had now."""
+        is_spent = len(self.began_s) == PER_SECOND_MAX and self.began_s[0] + WINDOW_S > now_s
+        return self.is_under_way or is_spent
+
+
+class Settling:
+    """One at a time and PER_SECOND_MAX a second for each holder."""
+
+    def __init__(self) -> None:
+        self._holders: OrderedDict[Caller, _Turns] = OrderedDict()
+
+    @contextmanager
+    def turn(self, caller: Caller) -> Iterator[None]:
+        """The caller's turn lasts as long as the block. Raises Overloaded where there is none."""
+        now_s = asyncio.get_running_loop().time()
+        turns = self._holders.get(caller)
+        if turns is None:
+            self._make_room(now_s)
+            turns = self._holders[caller] = _Turns()
+        elif turns.is_full(now_s):
+            raise Overloaded
+        self._holders.move_to_end(caller)
+        turns.began_s.append(now_s)
+        turns.is_under_way = True
+        try:
+            yield
+        finally:
+            turns.is_under_way = False
+
+    def _make_room(self, now_s: float) -> None:
+        """Forget the holders whose turns are over, two at a time and those of long ago first."""
+        for _ in range(2):
+            if self._holders:
+                caller = next(iter(self._holders))
+                if self._holders[caller].is_over(now_s):
+                    del self._holders[caller]
+                else:
+                    self._holders.move_to_end(caller)
+        if len(self._holders) >= HOLDERS_MAX:
+            raise Overloaded

@@ -1,0 +1,72 @@
+"""Log lines as text or JSON: one line per record, and no value in it can pass for another line."""
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+from typing import Literal, TextIO
+
+CONTROL_ESCAPES = {
+    code: repr(chr(code))[1:-1]
+    for code in (
+        *range(0x20),
+        *range(0x7F, 0xA0),
+        0x2028,
+        0x2029,
+        *range(0x202A, 0x202F),
+        *range(0x2066, 0x206A),
+    )
+}
+"""What ends a line, moves the cursor or turns the direction of writing, as Python writes it in a string."""
+
+
+def set_up_logs(*, level: str, form: Literal["text", "json"], stream: TextIO | None = None) -> None:
+    """Log from `level` on, in that form and to that stream (standard error), and nowhere else."""
+    handler = logging.StreamHandler(stream or sys.stderr)
+    handler.setFormatter(JsonLine() if form == "json" else TextLine())
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+    # The driver tells of a server that is away thousands of times, with a traceback each; the store tells of it once.
+    logging.getLogger("cassandra").setLevel(logging.NOTSET if level == "DEBUG" else logging.CRITICAL)
+
+
+class TextLine(logging.Formatter):
+    """`2026-01-31T23:59:59.123Z INFO    [pid] logger: message`; the lines of a traceback begin with " | "."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record as one line, and its traceback below."""
+        head = (
+            f"{_moment(record)} {record.levelname:<7} [{record.process}] {record.name}: {escaped(record.getMessage())}"
+        )
+        trace = _traceback(self, record)
+        return "\n".join([head, *(f" | {escaped(line)}" for line in trace.split("\n") if trace)])
+
+
+class JsonLine(logging.Formatter):
+    """One JSON object per line: at, level, pid, logger, message, and traceback where there is one."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record as one line of ASCII."""
+        line = {
+            "at": _moment(record),
+            "level": record.levelname,
+            "pid": record.process,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if trace := _traceback(self, record):
+            line["traceback"] = trace
+        return json.dumps(line)
+
+
+def escaped(text: str) -> str:
+    """The text with every control character written out."""
+    return text.translate(CONTROL_ESCAPES)
+
+
+def _moment(record: logging.LogRecord) -> str:
+    return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _traceback(formatter: logging.Formatter, record: logging.LogRecord) -> str:
+    """The record's traceback, "" where it has none."""
+    return formatter.formatException(record.exc_info) if record.exc_info else ""

@@ -1,0 +1,152 @@
+"""Stands before use cases and ports: counts outcomes, times them, and logs what nobody expected of a use case."""
+
+import inspect
+import logging
+from collections.abc import Awaitable, Callable
+from time import perf_counter_ns
+from typing import Any, TypeVar, cast
+
+import anyio
+
+from travio_inventory.kernel.refusals import Refusal
+from travio_inventory.kernel.sparingly import Sparingly
+from travio_inventory.seats.ports import PublishFailed
+from travio_inventory.telemetry.metrics import Figures
+
+log = logging.getLogger(__name__)
+
+OK = "ok"
+ERROR = "error"
+CANCELLED = "cancelled"
+PUBLISH_FAILED = "PUBLISH_FAILED"
+ROUNDS = {"expire_holds", "relay_events"}
+"""Called by workers all the time: that they ran is nothing to report."""
+PORTS = {"store", "holds", "gate", "taken", "seat_maps"}
+"""What use cases call, rounds too: nothing to report by themselves either."""
+
+ANSWERING = {"apply", "enter"}
+"""Methods of ports whose answer is a decision."""
+
+T = TypeVar("T")
+_Step = Callable[..., Awaitable[Any]]
+
+
+async def report(figures: Figures, *, every_seconds: float) -> None:
+    """Log the figures whenever something happened since they were last logged. Runs until cancelled."""
+    reported = 0
+    while True:
+        await anyio.sleep(every_seconds)
+        happened = sum(
+            figure.calls for figure in figures.snapshot() if figure.use_case.partition(".")[0] not in ROUNDS | PORTS
+        )
+        if happened != reported:
+            log_figures(figures)
+            reported = happened
+
+
+def log_figures(figures: Figures) -> None:
+    """Log what was counted since the start, on one line at INFO."""
+    log.info("figures: %s", "; ".join(map(str, figures.snapshot())) or "no calls")
+
+
+def _counted(name: str, call: _Step, figures: Figures, *, is_answering: bool) -> _Step:
+    add = figures.add
+
+    async def counted_call(*args: object, **kwargs: object) -> Any:  # noqa: ANN401 - whatever the port gives
+        outcome, started_ns = CANCELLED, perf_counter_ns()
+        try:
+            result = await call(*args, **kwargs)
+            outcome = type(result).__name__ if is_answering else OK
+        except Exception:
+            outcome = ERROR
+            raise
+        else:
+            return result
+        finally:
+            add(name, outcome, perf_counter_ns() - started_ns)
+
+    return counted_call
+
+
+class CallWatch:
+    """Counts in `figures` what callers and workers have done, and what that asks of the ports, and how long it took."""
+
+    def __init__(self, figures: Figures) -> None:
+        self._figures = figures
+        self._sparingly = Sparingly()
+
+    def port(self, name: str, port: T) -> T:
+        """The same port, each call counted under `name.method`.
+
+        Outcomes are ok, for what decides (`ANSWERING`) the name of the answer's type, error, and cancelled.
+        """
+
+        def counted(method: str, call: _Step) -> _Step:
+            return _counted(f"{name}.{method}", call, self._figures, is_answering=method in ANSWERING)
+
+        return cast(T, _with_methods_of(port, counted))
+
+    def use_case(self, name: str, use_case: T) -> T:
+        """The same use case, each call from outside counted under `name`, or `name.method` where it has several.
+
+        Outcomes are ok, the reason of a refusal, PUBLISH_FAILED, cancelled, and error. An error is logged with
+        its traceback, at most once a minute for the same use case and type; a refusal at DEBUG.
+        """
+        if inspect.iscoroutinefunction(type(use_case).__call__):
+            return cast(T, _Callable(self._over(name, cast(_Step, use_case))))
+        return cast(T, _with_methods_of(use_case, lambda method, step: self._over(f"{name}.{method}", step)))
+
+    def _over(self, name: str, step: _Step) -> _Step:
+        """The step, watched under that name."""
+        add = self._figures.add
+
+        async def watched_step(*args: object, **kwargs: object) -> Any:  # noqa: ANN401 - whatever the use case gives
+            started_ns = perf_counter_ns()
+            try:
+                result = await step(*args, **kwargs)
+            except BaseException as error:
+                add(name, self._outcome(name, error), perf_counter_ns() - started_ns)
+                raise
+            add(name, OK, perf_counter_ns() - started_ns)
+            return result
+
+        return watched_step
+
+    def _outcome(self, name: str, error: BaseException) -> str:
+        match error:
+            case Refusal():
+                log.debug("%s refused: %s: %s", name, error.reason, error)
+                return error.reason
+            case PublishFailed():
+                return PUBLISH_FAILED
+            case Exception():
+                if self._sparingly.may_say((name, type(error))):
+                    log.error("%s failed", name, exc_info=error)
+                return ERROR
+            case _:
+                return CANCELLED
+
+
+class _Callable:
+    """A use case that is one verb."""
+
+    __slots__ = ("_step",)
+
+    def __init__(self, step: _Step) -> None:
+        self._step = step
+
+    def __call__(self, *args: object, **kwargs: object) -> Awaitable[Any]:
+        return self._step(*args, **kwargs)
+
+
+class _Methods:
+    """A use case with several methods, set as attributes."""
+
+
+def _with_methods_of(subject: object, wrapped: Callable[[str, _Step], _Step]) -> "_Methods":
+    """The subject's public coroutine methods, each wrapped, and nothing else of it."""
+    methods = _Methods()
+    for method, _ in inspect.getmembers(type(subject), inspect.iscoroutinefunction):
+        if not method.startswith("_"):
+            setattr(methods, method, wrapped(method, getattr(subject, method)))
+    return methods

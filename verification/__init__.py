@@ -1,0 +1,1 @@
+"""Programs that try to break the promises: simulation, chaos, attack, crash points; and the real servers they need."""

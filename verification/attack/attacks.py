@@ -1,0 +1,76 @@
+"""The list of attacks, and what each may be told."""
+
+from typing import Final
+
+from verification.attack import floods, messages, neighbours, peers
+from verification.attack.assault import NOTHING, Attack
+
+CALM: Final = "GOAWAY ENHANCE_YOUR_CALM"
+CLOSED: Final = "closed"
+"""Without a word: connections beyond their number, and what a break-off cuts."""
+NOT_TAKEN = {"INVALID_ARGUMENT", "NOT_FOUND", "RESOURCE_EXHAUSTED"}
+ANSWERS = {*NOT_TAKEN, "OK", "ABORTED", "FAILED_PRECONDITION", "ALREADY_EXISTS"}
+"""Of a service that has understood what it was asked."""
+LATE = {"RESOURCE_EXHAUSTED", "DEADLINE_EXCEEDED", "RST STREAM_CLOSED"}
+"""The answer, and what is still on its way after it."""
+BROKEN_RULES = {
+    "GOAWAY PROTOCOL_ERROR",
+    "GOAWAY FRAME_SIZE_ERROR",
+    "GOAWAY FLOW_CONTROL_ERROR",
+    "GOAWAY STREAM_CLOSED",
+    "GOAWAY COMPRESSION_ERROR",
+}
+
+
+def told(*answers: str) -> frozenset[str]:
+    return frozenset(answers)
+
+
+ATTACKS: Final = (
+    Attack("resets at once", floods.resets_at_once, told(CALM, CLOSED)),
+    Attack("resets again and again", floods.resets_again_and_again, told(NOTHING, CALM, CLOSED, *ANSWERS)),
+    Attack("pings", floods.pings, told(CALM, CLOSED)),
+    Attack("settings", floods.settings, told(CALM, CLOSED, "DEADLINE_EXCEEDED")),
+    Attack("window updates", floods.window_updates, told(CALM, CLOSED, "DEADLINE_EXCEEDED")),
+    Attack("priorities", floods.priorities, told(CALM, CLOSED)),
+    Attack("empty data", floods.empty_data, told(CALM, CLOSED, "DEADLINE_EXCEEDED")),
+    Attack(
+        "calls never made",
+        floods.calls_never_made,
+        told(CALM, CLOSED, "RST REFUSED_STREAM", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED"),
+    ),
+    Attack("oversized", messages.oversized, told("RESOURCE_EXHAUSTED")),
+    Attack("compressed", messages.compressed, told("UNIMPLEMENTED")),
+    Attack("truncated", messages.truncated, told("INVALID_ARGUMENT")),
+    Attack("unfinished", messages.unfinished, told(NOTHING, *LATE)),
+    Attack("endless data", messages.endless, told(CALM, CLOSED, *NOT_TAKEN, *BROKEN_RULES, "RST STREAM_CLOSED")),
+    Attack(
+        "endless data after the refusal",
+        messages.endless_after_the_refusal,
+        told(CALM, CLOSED, "RESOURCE_EXHAUSTED", "RST STREAM_CLOSED"),
+    ),
+    Attack("endless questions", messages.endless_questions, told(NOTHING, CALM, CLOSED, "GOAWAY FLOW_CONTROL_ERROR")),
+    Attack("no protobuf", messages.no_protobuf, told(*ANSWERS)),
+    Attack("odd text", messages.odd_text, told(*ANSWERS)),
+    Attack("huge lists", messages.huge_lists, told(*NOT_TAKEN, "RST STREAM_CLOSED")),
+    Attack("idle connections", peers.idle, told(NOTHING, CLOSED, "NOT_FOUND", "OK")),
+    Attack("slow bytes", peers.slow_bytes, told(NOTHING, "DEADLINE_EXCEEDED", CALM)),
+    Attack("no window", peers.no_window, told("DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED")),
+    Attack("a window by the byte", peers.window_by_the_byte, told(NOTHING, CALM, CLOSED)),
+    Attack("never reading", peers.never_reading, told(NOTHING, CLOSED)),
+    Attack(
+        "huge headers",
+        peers.huge_headers,
+        told(CALM, CLOSED, *BROKEN_RULES, "INVALID_ARGUMENT", "RESOURCE_EXHAUSTED"),
+    ),
+    Attack("endless headers", peers.endless_headers, told(CALM, CLOSED, *BROKEN_RULES)),
+    Attack("heavy headers", peers.heavy_headers, told("OK", "NOT_FOUND")),
+    Attack("faults beside calls", neighbours.faults, told("OK", *LATE, *NOT_TAKEN, "RST FLOW_CONTROL_ERROR")),
+    Attack("other protocols", peers.other_protocols, told(CLOSED, *BROKEN_RULES)),
+    Attack(
+        "illegal frames",
+        peers.illegal_frames,
+        told(CLOSED, CALM, "GOAWAY NO_ERROR", "RST STREAM_CLOSED", "RST FLOW_CONTROL_ERROR", "RST PROTOCOL_ERROR",
+             "INVALID_ARGUMENT", *BROKEN_RULES),
+    ),
+)  # fmt: skip

@@ -1,0 +1,165 @@
+"""The well-behaved callers: a process that holds, releases and reads maps at a fixed rate, and tells how it went."""
+
+import asyncio
+import json
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from itertools import count
+from time import monotonic
+from typing import Final, NamedTuple
+
+from grpclib.const import Status
+
+from travio_inventory.bench import calls
+from travio_inventory.bench.lean_channel import LeanChannel, Reply
+from verification.attack.targets import FAIR_SEATS, FAIR_TRIP
+from verification.kit.requests import path_of, request
+
+VISITS_PER_SECOND: Final = 60
+CHANNELS: Final = 4
+NEWCOMER_EVERY: Final = 20
+"""One visit in so many comes over a connection of its own."""
+SETTLE_SECONDS_MAX: Final = 45.0
+SEAT_SECONDS_MAX: Final = 30.0
+LOST: Final = "connection lost"
+
+
+class Visit(NamedTuple):
+    """What one visit came to: how long it took since it was due, and the first answer that was not OK."""
+
+    number: int
+    due_s: float
+    """By the machine's monotonic clock."""
+    seconds: float
+    newcomer: bool
+    outcome: str
+
+
+class Crowd:
+    """The callers. Each visit takes a seat that no other has, so that nothing but the service can go wrong."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._channels: list[LeanChannel] = []
+        self._seats: asyncio.Queue[str] = asyncio.Queue()
+        for number in range(1, FAIR_SEATS + 1):
+            self._seats.put_nowait(f"seat-{number}")
+        self._map = request("GetSeatMap", {"trip_id": FAIR_TRIP}).SerializeToString()
+
+    async def enter(self) -> None:
+        """Connect. Raises OSError."""
+        self._channels = [await LeanChannel.connect("127.0.0.1", self._port) for _ in range(CHANNELS)]
+
+    async def visit(self, number: int, due_s: float) -> Visit:
+        """A new caller that looks at the map, or one of the old ones that looks, or holds a seat and releases it."""
+        newcomer, at = number % NEWCOMER_EVERY == 0, number // 2 % CHANNELS
+        channel = self._channels[at]
+        try:
+            if newcomer:
+                outcome = await self._come_and_look()
+            elif number % 2:
+                outcome = await self._look(channel)
+            else:
+                outcome = await self._hold_and_release(channel)
+        except OSError:
+            outcome = LOST
+            if not newcomer:
+                await self._come_back(at, channel)
+        return Visit(number, due_s, monotonic() - due_s, newcomer, outcome)
+
+    async def _come_and_look(self) -> str:
+        channel = await LeanChannel.connect("127.0.0.1", self._port)
+        try:
+            return await self._look(channel)
+        finally:
+            channel.close()
+
+    async def _look(self, channel: LeanChannel) -> str:
+        return _name_of(await channel.call(path_of("GetSeatMap"), self._map))
+
+    async def _hold_and_release(self, channel: LeanChannel) -> str:
+        """Where all seats are held, as by a service that is slow, it waits for the next one; the wait counts."""
+        try:
+            seat = await asyncio.wait_for(self._seats.get(), SEAT_SECONDS_MAX)
+        except TimeoutError:
+            return "no seat came back in time"
+        asked = {"trip_id": FAIR_TRIP, "seat_ids": [seat], "user_id": seat, "idempotency_key": ""}
+        reply = await channel.call(path_of("HoldSeats"), request("HoldSeats", asked).SerializeToString())
+        if reply.status == Status.OK.value:
+            release = request(
+                "ReleaseSeats", {"hold_id": calls.read("HoldSeatsResponse", reply).hold_id, "user_id": seat}
+            )
+            reply = await channel.call(path_of("ReleaseSeats"), release.SerializeToString())
+        self._seats.put_nowait(seat)
+        return _name_of(reply)
+
+    async def _come_back(self, at: int, channel: LeanChannel) -> None:
+        """Replace the channel, unless somebody has or the service is not there."""
+        with suppress(OSError):
+            fresh = await LeanChannel.connect("127.0.0.1", self._port)
+            if self._channels[at] is channel:
+                self._channels[at] = fresh
+            else:
+                fresh.close()
+
+
+def _name_of(reply: Reply) -> str:
+    return Status(reply.status).name
+
+
+@asynccontextmanager
+async def bystanders(port: int) -> AsyncIterator[list[Visit]]:
+    """The process, visiting while the block lasts; the list grows, and is complete after the block."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", __name__, str(port), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    visits: list[Visit] = []
+    reading = asyncio.create_task(_read(process.stdout, visits))
+    try:
+        async with asyncio.timeout(SETTLE_SECONDS_MAX):
+            while not visits and process.returncode is None:  # noqa: ASYNC110 - a process tells no event loop
+                await asyncio.sleep(0.01)
+        yield visits
+        process.stdin.close()
+        async with asyncio.timeout(SETTLE_SECONDS_MAX):
+            await reading
+            await process.wait()
+    finally:
+        reading.cancel()
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+
+async def _read(lines: asyncio.StreamReader, visits: list[Visit]) -> None:
+    async for line in lines:
+        visits.append(Visit(*json.loads(line)))  # noqa: PERF401 - others look at the list while it grows
+
+
+async def _visit_until_told_to_stop(port: int) -> None:
+    """A visit whenever one is due, whether the one before is over or not."""
+    crowd = Crowd(port)
+    await crowd.enter()
+    told = asyncio.StreamReader()
+    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(told), sys.stdin)
+    began_s = monotonic()
+
+    async def visit(number: int, due_s: float) -> None:
+        visit = await crowd.visit(number, due_s)
+        sys.stdout.write(json.dumps(visit) + "\n")
+        sys.stdout.flush()
+
+    async with asyncio.TaskGroup() as group:
+        for number in count(1):
+            due_s = began_s + number / VISITS_PER_SECOND
+            await asyncio.sleep(max(0.0, due_s - monotonic()))
+            if told.at_eof():
+                return
+            group.create_task(visit(number, due_s))
+
+
+if __name__ == "__main__":
+    asyncio.run(_visit_until_told_to_stop(int(sys.argv[1])))

@@ -1,0 +1,138 @@
+"""Floods of frames that cost the sender nothing: resets, pings, settings, window updates, calls never made."""
+
+import asyncio
+from functools import partial
+from itertools import islice
+from typing import Final
+
+from verification.attack.assault import Assault, spread
+from verification.attack.line import (
+    DATA,
+    INITIAL_WINDOW_SIZE,
+    PING,
+    PRIORITY,
+    WINDOW_UPDATE,
+    Line,
+    asked,
+    opened,
+    reset,
+    settings_frame,
+)
+from verification.attack.targets import hold_of
+from verification.kit.raw_caller import frame
+from verification.kit.requests import path_of
+
+LINES: Final = 8
+RESETS_IN_A_LOT: Final = 200
+"""What the service lets one connection do at once: a lot of that size is worked through, a larger one cut off."""
+FRAMES_IN_A_LOT: Final = 1_000
+LOTS_AT_ONCE_MIN: Final = 6
+LOTS_AT_ONCE_MAX: Final = 1_000
+"""A flood goes on until it is cut off, which takes longer the slower the service reads."""
+CALLS_OPEN: Final = 200
+HEADERS_BEYOND: Final = 2_000
+END_SECONDS_MAX: Final = 20.0
+
+
+async def resets_at_once(assault: Assault) -> None:
+    """50,000 calls, each reset in the same breath, over eight connections as fast as they take them."""
+    lines_open = assault.times(LINES)
+    each = assault.times(50_000, least=LOTS_AT_ONCE_MIN * FRAMES_IN_A_LOT) // lines_open
+    path = path_of("HoldSeats")
+
+    async def flood(line: Line) -> None:
+        numbers = iter(range(1, 2 * each, 2))
+        while (lot := list(islice(numbers, FRAMES_IN_A_LOT))) and not line.ended.is_set():
+            await line.send(b"".join(opened(number, path) + reset(number) for number in lot))
+            assault.did("resets sent", len(lot))
+        await line.end(within_s=END_SECONDS_MAX)
+
+    async with assault.lines(lines_open) as lines, asyncio.TaskGroup() as group:
+        for line in lines:
+            group.create_task(flood(line))
+
+
+async def resets_again_and_again(assault: Assault) -> None:
+    """50,000 holds reset, on ever new connections: on each as many as are worked through before it is cut off.
+
+    In every other lot the holds are under way before they are reset.
+    """
+    path = path_of("HoldSeats")
+
+    async def lot(number: int) -> None:
+        streams = range(1, 2 * RESETS_IN_A_LOT, 2)
+        async with assault.line() as line:
+            await line.send(b"".join(asked(at, path, hold_of(number * RESETS_IN_A_LOT + at)) for at in streams))
+            if number % 2:
+                await asyncio.sleep(0.01)
+            await line.send(b"".join(map(reset, streams)))
+            assault.did("resets sent", RESETS_IN_A_LOT)
+            line.write(frame(PING, 0, 0, bytes(8)))
+            await line.end(within_s=0.05)
+
+    await spread(lot, range(assault.times(50_000) // RESETS_IN_A_LOT), at_once=LINES)
+
+
+async def control_frames(assault: Assault, frames: bytes, *, calls_open: int = 0) -> None:
+    """The frames on eight connections until each is cut off, and 50,000 on ever new ones, in lots that are worked
+    through.
+    """
+    path = path_of("HoldSeats")
+    calls = b"".join(opened(at, path) for at in range(1, 2 * calls_open, 2))
+
+    async def lot(lots: int, _: int) -> None:
+        async with assault.line() as line:
+            await line.send(calls)
+            for _ in range(lots):
+                await line.send(frames * FRAMES_IN_A_LOT)
+                assault.did("frames sent", FRAMES_IN_A_LOT)
+                if line.ended.is_set():
+                    return
+            await line.end(within_s=END_SECONDS_MAX if lots > 1 else 0.1)
+
+    half, lines = assault.times(50), assault.times(LINES)
+    await spread(partial(lot, LOTS_AT_ONCE_MAX), range(lines), at_once=lines)
+    await spread(partial(lot, 1), range(half), at_once=lines)
+
+
+async def pings(assault: Assault) -> None:
+    await control_frames(assault, frame(PING, 0, 0, bytes(8)))
+
+
+async def settings(assault: Assault) -> None:
+    """Each changes the windows of 200 open calls."""
+    await control_frames(assault, settings_frame([(INITIAL_WINDOW_SIZE, 70_000)]), calls_open=CALLS_OPEN)
+
+
+async def window_updates(assault: Assault) -> None:
+    await control_frames(assault, frame(WINDOW_UPDATE, 0, 0, (1).to_bytes(4)), calls_open=CALLS_OPEN)
+
+
+async def priorities(assault: Assault) -> None:
+    await control_frames(assault, frame(PRIORITY, 0, 1, (3).to_bytes(4) + b"\x01"))
+
+
+async def empty_data(assault: Assault) -> None:
+    await control_frames(assault, frame(DATA, 0, 1, b""), calls_open=1)
+
+
+async def calls_never_made(assault: Assault) -> None:
+    """Headers, and then nothing: as many as may be open on each of 40 connections, and 2,000 on each of four."""
+    ms = f"{round(assault.seconds(2) * 1_000)}m"
+    path = path_of("HoldSeats")
+
+    async def begin(line: Line, count: int) -> None:
+        calls = [opened(at, path, ("grpc-timeout", ms)) for at in range(1, 2 * count, 2)]
+        await line.send(b"".join(calls))
+        assault.did("calls begun", count)
+        await line.answers(count, within_s=END_SECONDS_MAX)
+
+    async with (
+        assault.lines(assault.times(40)) as many,
+        assault.lines(assault.times(4)) as greedy,
+        asyncio.TaskGroup() as group,
+    ):
+        for line in many:
+            group.create_task(begin(line, CALLS_OPEN))
+        for line in greedy:
+            group.create_task(begin(line, HEADERS_BEYOND))

@@ -1,0 +1,278 @@
+"""Peers that misuse the connection itself: idle, slow, never reading, without windows, not speaking HTTP/2 at all."""
+
+import asyncio
+from contextlib import suppress
+from typing import Final
+
+from hpack import Encoder
+
+from verification.attack.assault import Assault, spread
+from verification.attack.line import (
+    ACK,
+    CONTINUATION,
+    DATA,
+    END_HEADERS,
+    GOAWAY,
+    HEADERS,
+    INITIAL_WINDOW_SIZE,
+    MAX_FRAME_SIZE,
+    PADDED,
+    PING,
+    PREFACE,
+    PUSH_PROMISE,
+    RST_STREAM,
+    SETTINGS,
+    WINDOW_UPDATE,
+    Line,
+    asked,
+    header_block,
+    in_frames,
+    opened,
+    settings_frame,
+)
+from verification.attack.targets import map_request
+from verification.kit.raw_caller import frame, framed
+from verification.kit.requests import path_of, request
+
+END_SECONDS_MAX: Final = 20.0
+LATE_SECONDS_MAX: Final = 30.0
+WINDOW_BYTES_MAX: Final = 2**31 - 1
+MAP, CHECK = path_of("GetSeatMap"), path_of("CheckAvailability")
+OVER_A_LOT: Final = 20
+
+
+async def idle(assault: Assault) -> None:
+    """10,000 connections that ask nothing: some have asked once, some said hello, and half do not even do that."""
+    count = assault.times(10_000)
+    async with assault.lines(count // 2) as polite, assault.lines(count - count // 2, preface=False) as silent:
+        for line in polite[::2]:
+            line.write(asked(1, CHECK, request("CheckAvailability").SerializeToString()))
+        await asyncio.sleep(assault.seconds(5))
+        for line in polite[::2]:
+            await line.answers(1, within_s=END_SECONDS_MAX)
+        lines = polite + silent
+        assault.did("connections tried", count)
+        assault.did("connections kept", sum(not line.ended.is_set() for line in lines))
+
+
+async def slow_bytes(assault: Assault) -> None:
+    """A byte a second of a request, on 500 connections; on half of them already the preface comes that slowly."""
+    start = PREFACE + settings_frame([]) + opened(1, MAP)
+    slow = framed(map_request())
+
+    async def drip(line: Line, said: bytes, rest: bytes) -> None:
+        await line.send(said)
+        for at in range(round(assault.seconds(12))):
+            await line.send(rest[at : at + 1])
+            assault.did("bytes sent", 1)
+            await asyncio.sleep(1)
+        await line.answers(1, within_s=assault.seconds(1))
+
+    async with assault.lines(assault.times(500), preface=False) as lines, asyncio.TaskGroup() as group:
+        for at, line in enumerate(lines):
+            if at % 2:
+                group.create_task(drip(line, b"", start))
+            else:
+                group.create_task(drip(line, start, b"".join(frame(DATA, 0, 1, bytes([byte])) for byte in slow)))
+
+
+async def no_window(assault: Assault) -> None:
+    """Large maps asked for by peers that never open their window: 50 connections, 200 calls each."""
+    timeout = ("grpc-timeout", f"{round(assault.seconds(3) * 1_000)}m")
+    calls = assault.times(200)
+
+    async def ask(line: Line) -> None:
+        await line.send(b"".join(asked(at, MAP, map_request(), timeout) for at in range(1, 2 * calls, 2)))
+        assault.did("maps asked for", calls)
+        await line.answers(calls, within_s=assault.seconds(3) + LATE_SECONDS_MAX)
+
+    shut = [(INITIAL_WINDOW_SIZE, 0)]
+    async with assault.lines(assault.times(50), settings=shut) as lines, asyncio.TaskGroup() as group:
+        for line in lines:
+            group.create_task(ask(line))
+
+
+async def window_by_the_byte(assault: Assault) -> None:
+    """A large map taken one byte at a time: a window update for each."""
+    more = frame(WINDOW_UPDATE, 0, 1, (1).to_bytes(4))
+
+    async def sip(line: Line) -> None:
+        await line.send(asked(1, MAP, map_request()))
+        for _ in range(assault.times(2_000, least=100)):
+            await line.send(more * OVER_A_LOT)
+            assault.did("window updates", OVER_A_LOT)
+            await asyncio.sleep(0.005)
+            if line.ended.is_set():
+                return
+        await line.end(within_s=assault.seconds(2))
+
+    async with assault.lines(20, settings=[(INITIAL_WINDOW_SIZE, 1)]) as lines, asyncio.TaskGroup() as group:
+        for line in lines:
+            group.create_task(sip(line))
+
+
+async def never_reading(assault: Assault) -> None:
+    """Large maps asked for, all windows wide open, and nothing read: 50 connections, 200 calls each."""
+    wide = [(INITIAL_WINDOW_SIZE, WINDOW_BYTES_MAX), (MAX_FRAME_SIZE, 2**20)]
+    window = frame(WINDOW_UPDATE, 0, 0, (2**30).to_bytes(4))
+    calls = assault.times(200)
+
+    async def ask(line: Line) -> None:
+        line.stop_reading()
+        body = window + b"".join(asked(at, MAP, map_request()) for at in range(1, 2 * calls, 2))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(assault.seconds(8)):
+                await line.send(body)
+        assault.did("maps asked for", calls)
+
+    async with assault.lines(assault.times(50), settings=wide) as lines:
+        async with asyncio.TaskGroup() as group:
+            for line in lines:
+                group.create_task(ask(line))
+        await asyncio.sleep(assault.seconds(8))
+
+
+async def huge_headers(assault: Assault) -> None:
+    """Headers beyond their limit, by one value, by 10,000 names, by one entry of the table named again and again."""
+    bomb = Encoder()
+    bomb.encode([("x-bomb", "b" * 4_000)])
+    entry = Encoder().encode([("x-bomb", "b" * 4_000)])
+    names = Encoder().encode([(f"x-{number}", "") for number in range(assault.times(10_000))])
+    blocks = [
+        header_block(MAP, ("x-long", "x" * 20_000)),
+        names,
+        entry + bomb.encode([("x-bomb", "b" * 4_000)]) * 10_000,
+        b"\x7f" + b"\xff" * 60_000,
+        b"\x20" * 60_000,
+        b"\x00\x84" + b"\xff" * 3 + b"\x00",
+    ]
+
+    async def send(number: int) -> None:
+        async with assault.line() as line:
+            await line.send(in_continuations(blocks[number % len(blocks)]))
+            assault.did("header blocks", 1)
+            await line.answers(1, within_s=END_SECONDS_MAX)
+
+    await spread(send, range(assault.times(300, least=len(blocks))), at_once=OVER_A_LOT)
+
+
+def in_continuations(block: bytes, size: int = 16_384, *, stream_id: int = 1) -> bytes:
+    """The block as HEADERS and as many CONTINUATION as it takes."""
+    parts = [block[start : start + size] for start in range(0, len(block), size)]
+    last = len(parts) - 1
+    return b"".join(
+        frame(CONTINUATION if at else HEADERS, END_HEADERS if at == last else 0, stream_id, part)
+        for at, part in enumerate(parts)
+    )
+
+
+async def endless_headers(assault: Assault) -> None:
+    """CONTINUATION for ever, full ones, small ones and empty ones; on some connections a byte at a time."""
+    begun = frame(HEADERS, 0, 1, header_block(MAP))
+    kinds = [frame(CONTINUATION, 0, 1, body) for body in (b"", b"\0\x01x\x01y", b"\0\x01x\x7f\xff\x7e" + bytes(16_000))]
+
+    async def send(number: int) -> None:
+        more = kinds[number % len(kinds)]
+        async with assault.line() as line:
+            await line.send(begun)
+            for _ in range(100):
+                await line.send(more * OVER_A_LOT)
+                assault.did("CONTINUATION frames", OVER_A_LOT)
+                await asyncio.sleep(0)
+                if line.ended.is_set():
+                    return
+            await line.end(within_s=END_SECONDS_MAX)
+
+    await spread(send, range(assault.times(150, least=len(kinds))), at_once=OVER_A_LOT)
+
+
+async def heavy_headers(assault: Assault) -> None:
+    """As large headers as are just allowed, Huffman-coded, on calls that are valid otherwise."""
+    heavy = Encoder().encode([(f"x-{number}", "~" * 3_500) for number in range(4)])
+    begun = Encoder().encode([(":method", "POST"), (":path", CHECK), ("content-type", "application/grpc")])
+    body = framed(request("CheckAvailability").SerializeToString())
+    calls = assault.times(2_000)
+
+    async def send(line: Line) -> None:
+        for at in range(1, 2 * calls // 4, 2):
+            await line.send(in_continuations(begun + heavy, stream_id=at) + in_frames(at, body))
+            assault.did("calls", 1)
+            await line.answers(at // 2 + 1, within_s=END_SECONDS_MAX)
+
+    async with assault.lines(4) as lines, asyncio.TaskGroup() as group:
+        for line in lines:
+            group.create_task(send(line))
+
+
+async def other_protocols(assault: Assault) -> None:
+    """HTTP/1.1, TLS, random bytes, half a preface, and nothing at all on 1,000 connections."""
+    said = [
+        b"GET / HTTP/1.1\r\nHost: attack\r\n\r\n",
+        b"POST /x HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nffffffff\r\n" + bytes(50_000),
+        bytes.fromhex("16030100ba010000b60303") + bytes(170),
+        assault.random.randbytes(100_000),
+        PREFACE + assault.random.randbytes(100_000),
+        PREFACE + bytes(100_000),
+    ]
+    waits = [PREFACE[:10], PREFACE, b""]
+
+    async def say(number: int) -> None:
+        async with assault.line(preface=False) as line:
+            await line.send((said + waits)[number % len(said + waits)])
+            assault.did("connections", 1)
+            await line.end(within_s=END_SECONDS_MAX if number % len(said + waits) < len(said) else 0.1)
+
+    await spread(say, range(assault.times(1_000, least=len(said + waits))), at_once=OVER_A_LOT)
+
+
+async def illegal_frames(assault: Assault) -> None:
+    """Frames that are well formed and forbidden, each on connections of its own."""
+    call, data = opened(1, MAP), b"\0\0\0\0\x01"
+    frames = [
+        frame(DATA, 0, 0, data),
+        frame(DATA, 0, 9, data),
+        call + frame(DATA, PADDED, 1, b"\xff"),
+        frame(HEADERS, END_HEADERS, 0, header_block(MAP)),
+        frame(HEADERS, END_HEADERS, 2, header_block(MAP)),
+        opened(5, MAP) + opened(3, MAP),
+        call + call,
+        call + frame(PING, 0, 0, bytes(8))[:-3],
+        frame(PING, 0, 0, bytes(7)),
+        frame(PING, 0, 1, bytes(8)),
+        frame(SETTINGS, 0, 1, b""),
+        frame(SETTINGS, 0, 0, bytes(5)),
+        frame(SETTINGS, ACK, 0, bytes(6)),
+        settings_frame([(INITIAL_WINDOW_SIZE, 2**31)]),
+        settings_frame([(MAX_FRAME_SIZE, 1)]),
+        settings_frame([(2, 7)]),
+        settings_frame([(1, 2**32 - 1), (3, 0), (6, 0), (999, 1)]),
+        frame(WINDOW_UPDATE, 0, 0, bytes(4)),
+        frame(WINDOW_UPDATE, 0, 0, WINDOW_BYTES_MAX.to_bytes(4)),
+        call + frame(WINDOW_UPDATE, 0, 1, WINDOW_BYTES_MAX.to_bytes(4)),
+        call + frame(WINDOW_UPDATE, 0, 1, bytes(4)),
+        call + frame(WINDOW_UPDATE, 0, 1, bytes(3)),
+        frame(RST_STREAM, 0, 0, bytes(4)),
+        frame(RST_STREAM, 0, 7, bytes(4)),
+        call + frame(RST_STREAM, 0, 1, bytes(3)),
+        frame(PUSH_PROMISE, END_HEADERS, 1, (2).to_bytes(4) + header_block(MAP)),
+        call + frame(PUSH_PROMISE, END_HEADERS, 1, (2).to_bytes(4) + header_block(MAP)),
+        frame(CONTINUATION, END_HEADERS, 1, header_block(MAP)),
+        frame(HEADERS, 0, 1, header_block(MAP)) + frame(PING, 0, 0, bytes(8)),
+        frame(HEADERS, END_HEADERS | 0x20, 1, (1).to_bytes(4) + b"\x10" + header_block(MAP)),
+        call + frame(2, 0, 1, (1).to_bytes(4) + b"\x10"),
+        frame(GOAWAY, 0, 0, bytes(8)) * 3 + call,
+        frame(GOAWAY, 0, 0, b""),
+        frame(HEADERS, END_HEADERS, 1, b"\xff\xff\xff\xff\x0f"),
+        frame(HEADERS, END_HEADERS, 1, b""),
+        frame(HEADERS, END_HEADERS | 1, 1, header_block(MAP)) + frame(DATA, 0, 1, data),
+        call + frame(HEADERS, END_HEADERS, 1, header_block(MAP)),
+        (2**24 - 1).to_bytes(3) + bytes(6) + bytes(20_000),
+    ]
+
+    async def send(number: int) -> None:
+        async with assault.line() as line:
+            await line.send(frames[number % len(frames)])
+            assault.did("connections", 1)
+            await line.end(within_s=0.05)
+
+    await spread(send, range(assault.times(10 * len(frames), least=len(frames))), at_once=OVER_A_LOT)

@@ -1,0 +1,36 @@
+"""What is on sale during an attack, and the requests that attackers make of it."""
+
+from functools import cache
+from typing import Final
+
+from travio_inventory.client import Trip
+from verification.kit.requests import request
+from verification.kit.trips import trip_of
+
+FAIR_TRIP, ATTACKED_TRIP = "fair", "attacked"
+FAIR_SEATS: Final = 300
+ATTACKED_SEATS: Final = 2_000
+"""Its map is a reply worth not reading."""
+REFLECTION: Final = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"
+
+
+def trips() -> list[Trip]:
+    """One that the well-behaved buy from, one for the attackers."""
+    return [trip_of(FAIR_TRIP, seats=FAIR_SEATS), trip_of(ATTACKED_TRIP, seats=ATTACKED_SEATS)]
+
+
+def hold_of(number: int) -> bytes:
+    """HoldSeats of one seat of the attackers' trip, another seat for each number."""
+    return _hold_of(number % ATTACKED_SEATS + 1)
+
+
+@cache
+def _hold_of(seat: int) -> bytes:
+    changed = {"trip_id": ATTACKED_TRIP, "seat_ids": [f"seat-{seat}"], "user_id": f"a{seat}", "idempotency_key": ""}
+    return bytes(request("HoldSeats", changed).SerializeToString())
+
+
+@cache
+def map_request() -> bytes:
+    """GetSeatMap of the attackers' trip."""
+    return bytes(request("GetSeatMap", {"trip_id": ATTACKED_TRIP}).SerializeToString())

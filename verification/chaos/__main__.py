@@ -1,0 +1,53 @@
+"""`make chaos`: real servers, real load, real faults, and a verdict. Exit status 1 where a promise was broken."""
+
+import argparse
+import asyncio
+import secrets
+import sys
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from verification.chaos.nemesis import FAULTS
+from verification.chaos.page import page, verdict_line
+from verification.chaos.run import HOLDS_MAX, Options, run
+
+SEED_MAX = 1_000_000
+BEGAN_S = time.monotonic()
+
+
+def main() -> None:
+    """Do what was asked for."""
+    parser = argparse.ArgumentParser(prog="python -m verification.chaos", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=60.0, help="of load; default 60, and about 60 more in all")
+    parser.add_argument("--seed", type=int, default=None, help="chooses the faults; default: a new one")
+    parser.add_argument("--nodes", type=int, choices=(1, 3), default=3, help="of the database; default 3")
+    parser.add_argument("--faults", default=",".join(FAULTS), help="some of: %(default)s")
+    parser.add_argument("--holds-max", type=int, default=HOLDS_MAX, help="of one holder; 0: any; default %(default)s")
+    parser.add_argument("--page", type=Path, default=None, help="the page to write; default data/chaos/SEED.md")
+    typed = parser.parse_args()
+    faults = [name for name in typed.faults.split(",") if name]
+    if unknown := set(faults) - set(FAULTS):
+        parser.error(f"no such fault: {', '.join(sorted(unknown))}")
+    seed = secrets.randbelow(SEED_MAX) if typed.seed is None else typed.seed
+    options = Options(seconds=typed.seconds, seed=seed, faults=faults, nodes=typed.nodes, holds_max=typed.holds_max)
+    with TemporaryDirectory(prefix="travio-chaos-", ignore_cleanup_errors=True) as folder:
+        result = asyncio.run(run(options, Path(folder), _say))
+    where = typed.page or Path("data/chaos") / f"{seed}.md"
+    where.parent.mkdir(parents=True, exist_ok=True)
+    where.write_text(page(result))
+    for violation in result.verdict.violations:
+        _say(violation)
+    _say(f"{where} tells all of it")
+    sys.stdout.write(f"{verdict_line(result)}\n")
+    sys.exit(bool(result.verdict.violations or result.too_late))
+
+
+def _say(line: str) -> None:
+    """With the seconds since we began."""
+    sys.stdout.write(f"{time.monotonic() - BEGAN_S:5.0f}  {line}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,258 @@
+"""What is left when all is mended: everything is answered, lapses, is told, is read; every free seat can be won."""
+
+import asyncio
+import time
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from itertools import chain, pairwise
+from typing import Any, NamedTuple
+
+from travio_inventory.client import AskAgain, InventoryClient, Journey, Refusal
+from travio_inventory.kernel.limits import SEATS_PER_HOLD_MAX
+from travio_inventory.protocol.batches import Kind, Partition, Row, StoreUnavailable, Table
+from travio_inventory.protocol.rows import SEPARATOR, block_partition, number, text
+from travio_inventory.seats.ports import Cell
+from verification.chaos.deployment import KEYSPACE, Deployment, Service
+from verification.chaos.notebook import Book
+from verification.kit.service_process import ORGANIZATION, eventually
+from verification.kit.trips import ends
+from verification.simulation.history import LIVE, Found, Told
+from verification.simulation.oracle import places_of
+
+QUIET_S_MAX = 60.0
+TOLD_S_MAX = 60.0
+PER_TRIP_S_MAX = 0.1
+"""How much longer both may take for each trip: so long for all to be read."""
+POLL_S = 0.3
+READS_AT_ONCE = 8
+PROBES_AT_ONCE = 8
+PROBE_TRIES = 10
+READ_TRIES = 10
+WRITTEN = (
+    f"SELECT id, status, expires_at, WRITETIME(status) AS at_us FROM {KEYSPACE}.blocks"  # noqa: S608 - all ours
+    " WHERE tenant = %s AND name = %s AND number = %s AND kind = 'hold'"
+)
+
+
+class Remains(NamedTuple):
+    """A trip as the record has it in the end."""
+
+    holds: dict[str, Found]
+    owners: dict[Cell, str]
+    events: set[tuple[str, int]]
+    """The recorded steps: the hold, and the how-manieth of it."""
+    places: dict[str, int]
+    """Who waits, and with which number; who came later has a greater one."""
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nothing is held, and nobody has a cell but whoever booked it."""
+        booked = {name for name, hold in self.holds.items() if hold.status == "confirmed"}
+        return not any(hold.status == "held" for hold in self.holds.values()) and booked.issuperset(
+            self.owners.values()
+        )
+
+
+@dataclass
+class Aftermath:
+    """All that was found. Lateness in seconds, per hold that expired."""
+
+    remains: dict[str, Remains] = field(default_factory=dict)
+    lives: list[list[dict[str, Any]]] = field(default_factory=list)
+    """What each life of each service told, in order."""
+    late_s: dict[str, float] = field(default_factory=dict)
+    won: int = 0
+    violations: list[str] = field(default_factory=list)
+
+    def told(self) -> dict[str, list[Told]]:
+        """Every event, as often as it was told, by trip."""
+        told: dict[str, list[Told]] = defaultdict(list)
+        for event in chain.from_iterable(self.lives):
+            told[event["trip"]].append(Told(event["event_id"], event["event_type"], event["hold_id"], event["ordinal"]))
+        return told
+
+
+async def _read(deployment: Deployment, book: Book) -> Remains:
+    """Read a trip, a few times where the store has still to come to itself. Raises StoreUnavailable."""
+    for _ in range(READ_TRIES):
+        with suppress(StoreUnavailable):
+            return await _read_once(deployment, book)
+        await asyncio.sleep(POLL_S)
+    return await _read_once(deployment, book)
+
+
+async def _read_once(deployment: Deployment, book: Book) -> Remains:
+    """Read all rows of a trip, serially. Raises StoreUnavailable."""
+    holds: dict[str, Found] = {}
+    owners: dict[Cell, str] = {}
+    events: set[tuple[str, int]] = set()
+    for block in range(book.trip.block_count):
+        partition = block_partition(book.trip.key, block)
+        for key, row in (await deployment.batches.read(partition, Kind.HOLD)).items():
+            holds[key.id] = _found(row)
+        for key, row in (await deployment.batches.read(partition, Kind.CELL)).items():
+            if owner := text(row, "owner"):
+                owners[Cell(key.id, key.segment)] = owner
+        for row in (await deployment.batches.read(partition, Kind.EVENT)).values():
+            events.add((text(row, "hold"), number(row, "generation")))
+    return Remains(holds, owners, events, await _places(deployment, book))
+
+
+async def _places(deployment: Deployment, book: Book) -> dict[str, int]:
+    waitlist = Partition(Table.WAITLISTS, ORGANIZATION, SEPARATOR.join((book.name, "")))
+    entries = await deployment.batches.read(waitlist, Kind.ENTRY)
+    return {key.id: number(row, "sequence") for key, row in entries.items() if row.get("status") == "waiting"}
+
+
+def _found(row: Row) -> Found:
+    return Found(
+        text(row, "status"),
+        text(row, "holder"),
+        text(row, "claimant"),
+        tuple(cell for _, cell in places_of(row)),
+        text(row, "order_id"),
+        number(row, "expires_at"),
+    )
+
+
+async def wait_for_quiet(deployment: Deployment, books: Sequence[Book], found: Aftermath) -> None:
+    """Read every trip until nothing is held any more; who still holds something then is stuck (L1, L2).
+
+    Raises StoreUnavailable where a trip cannot be read at all.
+    """
+    ends_s = time.monotonic() + QUIET_S_MAX + PER_TRIP_S_MAX * len(books)
+    turns = asyncio.Semaphore(READS_AT_ONCE)
+
+    async def wait_for(book: Book) -> None:
+        async with turns:
+            remains = await _read(deployment, book)
+            while not remains.is_quiet and time.monotonic() < ends_s:
+                await asyncio.sleep(POLL_S)
+                remains = await _read(deployment, book)
+        found.remains[book.name] = remains
+        if not remains.is_quiet:
+            found.violations.append(f"L1 L2 not at rest long after all was mended: {_unrest(book, found)}")
+
+    async with asyncio.TaskGroup() as group:
+        for book in books:
+            group.create_task(wait_for(book))
+
+
+def _unrest(book: Book, found: Aftermath) -> str:
+    remains = found.remains[book.name]
+    held = [name for name, hold in remains.holds.items() if hold.status == "held"]
+    kept = {str(cell): owner for cell, owner in remains.owners.items() if not _is_live(remains, owner)}
+    return f"{book.name}: held {held}, kept for nobody {kept}"
+
+
+def _is_live(remains: Remains, owner: str) -> bool:
+    return owner in remains.holds and remains.holds[owner].status in LIVE
+
+
+async def restart_everything(deployment: Deployment) -> Service:
+    """Stop all services, empty Redis, and start one of them on what the store kept."""
+    for service in deployment.services:
+        assert await service.process.stop() == 0, service.process.log
+    await asyncio.to_thread(deployment.redis.restart)
+    await deployment.services[0].start()
+    return deployment.services[0]
+
+
+async def wait_for_events(deployment: Deployment, found: Aftermath) -> None:
+    """Wait until all that the record has was told, or as long as may be: what was told is judged later (I8)."""
+    recorded = {event for remains in found.remains.values() for event in remains.events}
+
+    async def all_is_told() -> bool:
+        found.lives = [life for service in deployment.services for life in lives_of(service)]
+        return recorded <= {(event["hold_id"], event["ordinal"]) for life in found.lives for event in life}
+
+    await _within(TOLD_S_MAX + PER_TRIP_S_MAX * len(found.remains), all_is_told)
+
+
+def lives_of(service: Service) -> list[list[dict[str, Any]]]:
+    """What the service told, one life after the other."""
+    events = service.process.events()
+    bounds = [*service.lives, len(events)]
+    return [events[first:beyond] for first, beyond in pairwise(bounds)]
+
+
+async def measure_lateness(deployment: Deployment, books: Iterable[Book], found: Aftermath) -> None:
+    """How long after its time each hold expired, by the database's clock."""
+
+    def ask() -> None:
+        with deployment.nodes.session() as session:
+            for book in books:
+                for block in range(book.trip.block_count):
+                    for row in session.execute(WRITTEN, (ORGANIZATION, book.name, block)):
+                        if row.status == "expired":
+                            found.late_s[row.id] = row.at_us / 1e6 - row.expires_at / 1e3
+
+    await asyncio.to_thread(ask)
+
+
+async def probe(service: Service, books: Iterable[Book], found: Aftermath) -> None:
+    """Win every seat that is not sold, segment by segment (L2)."""
+    async with service.process.client() as client:
+        turns = asyncio.Semaphore(PROBES_AT_ONCE)
+
+        async def win(book: Book, segment: int, seats: Sequence[str]) -> None:
+            async with turns:
+                await _win(client, book, segment, seats, found)
+
+        async with asyncio.TaskGroup() as group:
+            for book in books:
+                for segment in range(len(book.trip.segments)):
+                    free = _free(book, segment, found)
+                    for first in range(0, len(free), SEATS_PER_HOLD_MAX):
+                        group.create_task(win(book, segment, free[first : first + SEATS_PER_HOLD_MAX]))
+
+
+async def find_places(service: Service, found: Aftermath) -> None:
+    """Whoever has a place finds it among what they wait for (I3). Raises BackendUnavailable."""
+    async with service.process.client(attempts_max=READ_TRIES) as client:
+        turns = asyncio.Semaphore(READS_AT_ONCE)
+
+        async def find(trip: str, user: str) -> None:
+            async with turns:
+                listed = {entry.trip for entry in await client.acting_for(user).waitlist()}
+            if trip not in listed:
+                found.violations.append(f"I3 {user} waits for {trip}, and is told of {listed}")
+
+        async with asyncio.TaskGroup() as group:
+            for trip, remains in found.remains.items():
+                for user in remains.places:
+                    group.create_task(find(trip, user))
+
+
+def _free(book: Book, segment: int, found: Aftermath) -> list[str]:
+    owners = found.remains[book.name].owners
+    return [seat.id for seat in book.trip.seats if Cell(seat.id, segment) not in owners]
+
+
+async def _win(client: InventoryClient, book: Book, segment: int, seats: Sequence[str], found: Aftermath) -> None:
+    stretch = ends(Journey(segment, segment))
+    prober = client.acting_for(f"probe-{book.name}-{segment}-{seats[0]}")
+    for _ in range(PROBE_TRIES):
+        try:
+            await prober.hold(book.name, *stretch, seats, seconds=60, key="probe")
+        except AskAgain as refusal:
+            last: Refusal = refusal
+            await asyncio.sleep(POLL_S)
+        except Refusal as refusal:
+            last = refusal
+            break
+        else:
+            found.won += len(seats)
+            return
+    found.violations.append(f"L2 {book.name}: nobody has {seats} on {stretch}, and they cannot be won: {last!r}")
+
+
+async def _within(limit_s: float, condition: Callable[[], Awaitable[bool]]) -> bool:
+    """Whether it became true in time."""
+    try:
+        await eventually(condition, within_s=limit_s)
+    except TimeoutError:
+        return False
+    return True

@@ -1,0 +1,150 @@
+"""Writes down every call with its times and its answer, by trip, as the checker wants it."""
+
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import TypeVar
+
+from grpclib.exceptions import GRPCError
+
+from travio_inventory.client import (
+    AskAgain,
+    ClientError,
+    HoldEnded,
+    IdempotencyKeyReused,
+    Journey,
+    OutcomeUnknown,
+    Refusal,
+    SeatTaken,
+    Trip,
+)
+from travio_inventory.client.refusals import MEANINGS, Meaning
+from travio_inventory.seats.hold import Caller, claimant_of
+from travio_inventory.seats.ports import Cell
+from travio_inventory.seats.refusals import BY_STORE
+from verification.kit.service_process import ORGANIZATION
+from verification.simulation.history import Answer, Call
+
+Told = TypeVar("Told")
+
+UNDECIDED = (Answer.AGAIN, Answer.SEEN, Answer.UNKNOWN)
+
+
+@dataclass
+class Book:
+    """One trip, and every call about it."""
+
+    trip: Trip
+    calls: list[Call] = field(default_factory=list)
+    of_list: list[Call] = field(default_factory=list)
+    """Those about the trip's waiting list."""
+
+    @property
+    def name(self) -> str:
+        """The trip's."""
+        return self.trip.key.trip
+
+    @property
+    def all_calls(self) -> Iterator[Call]:
+        """Both sorts."""
+        return chain(self.calls, self.of_list)
+
+
+class Notebook:
+    """All books. `strange` are answers that no caller should ever get."""
+
+    def __init__(self) -> None:
+        self.books: list[Book] = []
+        self.strange: list[str] = []
+        self.settled: Counter[tuple[str, str, str]] = Counter()
+        """Calls whose outcome had been unknown: what was asked, how it was settled, and to what."""
+        self.gave_up_s: dict[int, float] = {}
+        """When the callers of calls that stayed unknown heard that no answer comes, by the number of the call."""
+        self.made = 0
+        """How many calls were."""
+
+    def open(self, trip: Trip) -> Book:
+        """The book of a trip that goes on sale."""
+        book = Book(trip)
+        self.books.append(book)
+        return book
+
+    def hold(
+        self, book: Book, user: str, seats: Sequence[str], journey: Journey, key: str | None, *, service: str
+    ) -> Call:
+        """A hold is asked for now."""
+        subject = claimant_of(Caller(ORGANIZATION, user), key) if key else ""
+        call = self.step(book, "hold", user, subject, service=service)
+        call.cells = cells(book.trip, seats, journey)
+        return call
+
+    def step(self, book: Book, op: str, user: str, subject: str, *, service: str) -> Call:
+        """A step on a hold is asked for now."""
+        call = self._call(op, subject, user, service)
+        book.calls.append(call)
+        return call
+
+    def place(self, book: Book, op: str, user: str, *, service: str) -> Call:
+        """A place on the trip's waiting list is asked for now, or given up."""
+        call = self._call(op, user, user, service)
+        book.of_list.append(call)
+        return call
+
+    def _call(self, op: str, subject: str, user: str, service: str) -> Call:
+        self.made += 1
+        return Call(self.made, op, subject, time.monotonic(), holder=user, process=service)
+
+    async def hear(self, call: Call, asked: Callable[[], Awaitable[Told]]) -> Told | None:
+        """Wait for the answer and write it down; what it tells where it is OK."""
+        try:
+            told = await asked()
+        except Refusal as refusal:
+            self.refuse(call, refusal)
+        except ClientError as error:
+            self.strange.append(f"no answer to such a call: {error!r} {call}")
+        else:
+            call.answer, call.returned_s = Answer.OK, time.monotonic()
+            return told
+        return None
+
+    def refuse(self, call: Call, refusal: Refusal) -> None:
+        """Write the refusal down, now."""
+        match refusal:
+            case OutcomeUnknown():
+                if is_a_bug(refusal):
+                    self.strange.append(f"a bug in the place of an answer: {refusal!r} {call}")
+                return self.give_up(call)
+            case AskAgain():
+                call.answer = Answer.AGAIN
+            case HoldEnded() if call.op == "hold":
+                call.answer = Answer.ENDED
+            case SeatTaken() if refusal.decided != BY_STORE:
+                call.answer = Answer.SEEN
+                call.as_of_s = time.monotonic() - (time.time() - refusal.decided.as_of_ms / 1_000)
+            case IdempotencyKeyReused():
+                call.answer = Answer.REUSED
+            case _:
+                call.answer = Answer.NO
+        call.told, call.returned_s = refusal.reason, time.monotonic()
+        return None
+
+    def give_up(self, call: Call) -> None:
+        """No answer comes. To the checker the call has no end: it may still be at it."""
+        self.gave_up_s[call.number] = time.monotonic()
+
+    def heard_s(self, call: Call) -> float:
+        """When the caller had the answer, or heard that none comes."""
+        return self.gave_up_s.get(call.number, call.returned_s)
+
+
+def is_a_bug(refusal: Refusal) -> bool:
+    """Whether the service itself failed at the call, rather than its answer was lost."""
+    failure = refusal.__cause__
+    return isinstance(failure, GRPCError) and MEANINGS[failure.status] is Meaning.BROKEN
+
+
+def cells(trip: Trip, seats: Sequence[str], journey: Journey) -> tuple[Cell, ...]:
+    """What is asked for, in the order in which the record keeps it."""
+    return tuple(Cell(seat, segment) for seat in trip.in_layout_order(seats) for segment in journey.segments)

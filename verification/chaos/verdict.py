@@ -1,0 +1,101 @@
+"""Judges what was written down and what remains: trip by trip by the checker, and by plain counts of its own."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from math import inf
+from typing import Any
+
+from travio_inventory.seats.hold import base_id
+from travio_inventory.seats.ports import Cell
+from verification.chaos.aftermath import Aftermath
+from verification.chaos.deployment import Deployment
+from verification.chaos.limits import judge_limits
+from verification.chaos.notebook import Book
+from verification.chaos.ownership import Owned, Ownership
+from verification.simulation.checker import out_of_order, violations
+from verification.simulation.history import History
+
+CLOCK_BOUND_MS = 250
+"""How far ahead a clock may be without any hold expiring early; the service's default."""
+
+LIVES_S_MAX = 30.0
+"""How long after the last call about a trip a hold of it can still have run out."""
+
+
+@dataclass
+class Verdict:
+    """What is broken. `oversold` counts the cells that two certainly had at once."""
+
+    violations: list[str] = field(default_factory=list)
+    oversold: int = 0
+
+
+def judge(history: History, late_s: Mapping[str, float]) -> Verdict:
+    """Judge one trip. `late_s` is how late holds expired by the database's clock."""
+    oversold = list(_sold_twice(history))
+    return Verdict([*violations(history), *oversold, *_early(history, late_s)], len(oversold))
+
+
+def _early(history: History, late_s: Mapping[str, float]) -> Iterator[str]:
+    for hold_id in history.holds.keys() & late_s.keys():
+        if late_s[hold_id] * 1_000 < -history.clock_bound_ms:
+            yield f"I10 {hold_id} expired {-late_s[hold_id]:.3f} s before its time"
+
+
+def judge_order(lives: Sequence[Sequence[dict[str, Any]]]) -> list[str]:
+    """In each life of a service the events of a hold, where they are told first, come one after the other (I8).
+
+    A life may leave out what another one told: its minute may be closed, where a clock had been set back.
+    """
+    told = [[(base_id(event["hold_id"]), event["ordinal"]) for event in life] for life in lives]
+    by_any = set(chain.from_iterable(told))
+    return [said for life in told for said in out_of_order(dict.fromkeys(life), by_any)]
+
+
+def _sold_twice(history: History) -> Iterator[str]:
+    """No cell certainly belongs to two at once (I1)."""
+    by_cell: dict[Cell, list[Owned]] = defaultdict(list)
+    for owned, cells in Ownership(history).of_cells():
+        for cell in cells if owned.from_s < owned.to_s else ():
+            by_cell[cell].append(owned)
+    for cell, owned_by in by_cell.items():
+        last = Owned(-inf, -inf, "")
+        for owned in sorted(owned_by):
+            if owned.from_s < last.to_s and owned.hold_id != last.hold_id:
+                yield f"I1 {cell} belonged to {last.hold_id} and {owned.hold_id}, from {owned.from_s:.3f} on"
+            last = max(last, owned, key=lambda one: one.to_s)
+
+
+def histories(
+    books: Sequence[Book], found: Aftermath, deployment: Deployment, *, start_ms: int, holds_max: int
+) -> dict[str, History]:
+    """What the checker judges, by trip. How far ahead any clock was while the trip was on sale is allowed for."""
+    made, told = {}, found.told()
+    for book in books:
+        remains = found.remains[book.name]
+        invoked_s = [call.invoked_s for call in book.all_calls]
+        ahead_ms = deployment.ahead_ms(min(invoked_s), max(invoked_s) + LIVES_S_MAX)
+        made[book.name] = History(
+            book.calls,
+            remains.holds,
+            remains.owners,
+            events=told.get(book.name, []),
+            start_ms=start_ms,
+            clock_bound_ms=max(0, ahead_ms - CLOCK_BOUND_MS),
+            holds_max=holds_max,
+        )
+    return made
+
+
+def judge_all(judged: Mapping[str, History], found: Aftermath, *, holds_max: int) -> Verdict:
+    """Judge everything."""
+    whole = Verdict([*found.violations, *judge_order(found.lives)])
+    if holds_max:
+        whole.violations += judge_limits(judged.values(), holds_max)
+    for trip, history in judged.items():
+        one = judge(history, found.late_s)
+        whole.violations += [f"{trip}: {said}" for said in one.violations]
+        whole.oversold += one.oversold
+    return whole

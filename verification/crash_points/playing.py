@@ -1,0 +1,320 @@
+"""Plays scenes: to the end, to learn how they end and what they ask; or to a point, at which the process dies."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from functools import partial
+from types import TracebackType
+from typing import NamedTuple, Self
+
+import pytest
+
+from travio_inventory.kernel.refusals import Refusal
+from travio_inventory.seats.events import Event
+from travio_inventory.seats.refusals import TripOpening
+from travio_inventory.seats.trip import Trip
+from travio_inventory.store.sqlite.committer import Committer
+from verification.crash_points.places import Opened, Place
+from verification.crash_points.points import (
+    Asked,
+    Lane,
+    Meter,
+    MeteredPublisher,
+    MeteredStore,
+    Point,
+    When,
+    metered_edge,
+)
+from verification.crash_points.processes import Say, kill_myself
+from verification.crash_points.scenes import STEPS, workers_were_here
+from verification.kit.passing import Passing
+from verification.kit.pictures import Picture, picture
+from verification.kit.sale import Market, Sale, a_trip
+from verification.kit.scenes import SEATS, Scene, Step, Subject
+
+REHEARSALS_MAX = 5
+
+
+class Cut(NamedTuple):
+    """A scene, and the point where it ends."""
+
+    scene: Scene
+    at: Point
+
+    def __str__(self) -> str:
+        return f"{self.scene.step}, blocks of {self.scene.per_block}, {self.at}"
+
+    @property
+    def is_asked_again(self) -> bool:
+        """Whether somebody asks again at once for what was cut, or nobody ever does. What stands after one call stands
+        before the next, so each state meets both. A trip that is half open is always opened again.
+        """
+        return self.at.when is When.AFTER or STEPS[self.scene.step].is_opening
+
+
+@dataclass(frozen=True)
+class Play:
+    """A scene that is cut, on a trip of its own."""
+
+    cut: Cut
+    trip: Trip
+
+    @property
+    def step(self) -> Step:
+        """What is played."""
+        return STEPS[self.cut.scene.step]
+
+
+def new_trip(scene: Scene) -> Trip:
+    """One that nobody has played on."""
+    return a_trip(seats_per_block=scene.per_block, stops="ABD", seats=len(SEATS.split()))
+
+
+# ---- what is said of a play
+
+
+class Answer(NamedTuple):
+    """The name of the refusal, "" where it was done; and what was told."""
+
+    refusal: str
+    told: object
+
+
+class View(NamedTuple):
+    """What stands, as a process sees it that has seen nothing before."""
+
+    picture: Picture
+    waiting: Sequence[tuple[str, str, int]]
+
+    @property
+    def holds(self) -> Counter[tuple[object, ...]]:
+        """Those that came to be, without what differs from one play to the next."""
+        return Counter(self.picture.holds)
+
+
+@dataclass(frozen=True)
+class Ending:
+    """A scene that was played to its end: what it asked, and what stood before, then, and after what comes after."""
+
+    asked: Asked
+    answer: Answer
+    before: View
+    then: View
+    afterwards: View
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The step begins, at that moment."""
+
+    number: int
+    subject: Subject
+    at_ms: int
+
+
+@dataclass(frozen=True)
+class Told:
+    """The caller has the answer."""
+
+    number: int
+    answer: Answer
+
+
+@dataclass(frozen=True)
+class HandedOver:
+    """The subscribers have these events."""
+
+    number: int
+    ids: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Reached:
+    """The play is at its point, where that is asked."""
+
+    number: int
+    name: str
+
+
+@dataclass(frozen=True)
+class Over:
+    """The play came to its end, and not to its point."""
+
+    number: int
+    why: str
+
+
+# ---- looking on
+
+
+async def answer_of(step: Step, sale: Sale, subject: Subject) -> Answer:
+    """What the step is answered."""
+    try:
+        return Answer("", await step.act(sale, subject))
+    except Refusal as refusal:
+        return Answer(type(refusal).__name__, None)
+
+
+async def _now(heard: Callable[[Answer], None], answer: Answer) -> None:
+    heard(answer)
+
+
+async def view(sale: Sale) -> View:
+    """What stands on the sale's trip, to be asked of a market that has no part in it."""
+    try:
+        seen = await picture(sale)
+    except TripOpening:
+        seen = Picture({}, [])
+    waits = [entry for by in ("ann", "bob") for entry in await sale.waits(by)]
+    return View(seen, [(entry.holder, entry.seat_class, entry.position) for entry in waits])
+
+
+# ---- to the end
+
+
+async def rehearse(place: Place, scenes: Sequence[Scene], say: Say) -> None:
+    """Say how each scene ends, on the store as it is."""
+    async with place.open() as opened:
+        say([await _rehearsed(opened, scene) for scene in scenes])
+
+
+async def _rehearsed(opened: Opened, scene: Scene) -> Ending:
+    """Once more where the store did not know something, as a cold or busy server may."""
+    for _ in range(REHEARSALS_MAX):
+        line = Passing(opened.store)
+        ending = await _ending(opened._replace(line=line), scene)
+        if not line.failed:
+            return ending
+    raise AssertionError(f"the server is unwell: {scene}")
+
+
+async def _ending(opened: Opened, scene: Scene) -> Ending:
+    step, trip, meter = STEPS[scene.step], new_trip(scene), Meter()
+    with pytest.MonkeyPatch.context() as patch:
+        _count_commits(patch, meter)
+        async with Stage(opened, step, trip, meter, lambda _: None) as stage:
+            subject = await stage.prepare()
+            before = await view(stage.onlooker)
+            meter.start()
+            answer = await stage.act(subject)
+            meter.stop()
+            then = await view(stage.onlooker)
+            await step.afterwards(stage.onlooker.elsewhere(), subject)
+            await stage.onlooker.market.settled()
+            return Ending(dict(meter.asked), answer, before, then, await view(stage.onlooker))
+
+
+class Stage:
+    """A trip, a process of which every call is counted, and others that only see the store."""
+
+    def __init__(
+        self, opened: Opened, step: Step, trip: Trip, meter: Meter, handed_over: Callable[[Sequence[Event]], None]
+    ) -> None:
+        self._step = step
+        self._meter = meter
+        self._others = Market(opened.store)
+        self.onlooker = self._others.prepare(trip, holds_per_holder_max=step.holds_max)
+        self._counted = Market(
+            MeteredStore(opened.line, meter),
+            edge=lambda clock: metered_edge(opened.edge(clock), meter),
+            publisher=partial(MeteredPublisher, meter, handed_over),
+        )
+        clock = self.onlooker.clock
+        self.asked = self._counted.add(Sale(self._counted, trip, clock, holds_per_holder_max=step.holds_max))
+
+    async def prepare(self) -> Subject:
+        """Let happen what comes before the step; others do it, and it is acknowledged."""
+        sale = self.onlooker
+        await workers_were_here(sale)
+        if not self._step.is_opening:
+            await sale.inventory.open_trip(sale.trip)
+        subject = await self._step.before(sale)
+        await self._others.settled()
+        return subject
+
+    async def act(self, subject: Subject, heard: Callable[[Answer], None] = lambda _: None) -> Answer:
+        """Play the step; `heard` is told the answer, then the process finishes what it does in the background."""
+        answer = await answer_of(self._step, self.asked, subject)
+        await self._meter.call("answer", lambda: _now(heard, answer))
+        await self._counted.settled()
+        await self._meter.go_no_further()
+        return answer
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for market in (self._counted, self._others):
+            await market.__aexit__(kind, error, trace)
+
+
+def _count_commits(patch: pytest.MonkeyPatch, meter: Meter) -> None:
+    """This process's commits to the disk, which no port shows."""
+    commit = Committer._commit
+    patch.setattr(Committer, "_commit", lambda committer: meter.commit(lambda: commit(committer)))
+
+
+# ---- to a point
+
+
+class Doom:
+    """Kills this process when all its plays are where they should be."""
+
+    def __init__(self, plays: int, say: Say) -> None:
+        self._left = plays
+        self._say = say
+
+    def one_is_there(self, word: Reached | Over) -> None:
+        """That is where it is. The last one does not return."""
+        self._say(word)
+        self._left -= 1
+        if not self._left:
+            kill_myself()
+
+
+async def die(place: Place, plays: Sequence[Play], say: Say) -> None:
+    """Play them side by side, each to its point, and die."""
+    doom = Doom(len(plays), say)
+    async with place.open() as opened, AsyncExitStack() as stack:
+        patch = stack.enter_context(pytest.MonkeyPatch.context())
+        doomed = [_Doomed(number, play, say, doom) for number, play in enumerate(plays)]
+        if any(play.cut.at.lane is Lane.COMMIT for play in plays):
+            (one,) = doomed
+            _count_commits(patch, one.meter)
+        await asyncio.gather(*(one.play(opened) for one in doomed))
+
+
+class _Doomed:
+    """A play that does not come to its end."""
+
+    def __init__(self, number: int, play: Play, say: Say, doom: Doom) -> None:
+        self._number = number
+        self._play = play
+        self._say = say
+        self._doom = doom
+        self.meter = Meter(play.cut.at, lambda name: doom.one_is_there(Reached(number, name)))
+
+    async def play(self, opened: Opened) -> None:
+        """As far as it goes."""
+        try:
+            await self._act(opened)
+            why = "it asked no more"
+        except Exception as error:  # noqa: BLE001 - the other plays must come to their points; this one is told of
+            why = repr(error)
+        await self.meter.go_no_further()
+        self._doom.one_is_there(Over(self._number, why))
+
+    async def _act(self, opened: Opened) -> None:
+        step, number = self._play.step, self._number
+        async with Stage(opened, step, self._play.trip, self.meter, self._hand_over) as stage:
+            subject = await stage.prepare()
+            self._say(Prepared(number, subject, stage.onlooker.clock.at_ms))
+            self.meter.start()
+            await stage.act(subject, heard=lambda answer: self._say(Told(number, answer)))
+
+    def _hand_over(self, events: Sequence[Event]) -> None:
+        self._say(HandedOver(self._number, [event.id for event in events]))

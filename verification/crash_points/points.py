@@ -1,0 +1,240 @@
+"""Where a process can be cut: before and after every call of a port, and every commit to the disk."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from threading import Lock
+from typing import NamedTuple, TypeVar
+
+from travio_inventory.events.sinks.in_process import InProcess
+from travio_inventory.protocol.batches import (
+    ANY_TIME,
+    Batches,
+    Hint,
+    Index,
+    Kind,
+    Outcome,
+    Partition,
+    RowKey,
+    Rows,
+    Write,
+)
+from travio_inventory.seats.events import Event
+from travio_inventory.seats.ports import (
+    Attempt,
+    BlockKey,
+    Cell,
+    Gate,
+    GateAnswer,
+    Lease,
+    Occupancy,
+    SeatMapCache,
+    TakenSeats,
+)
+from travio_inventory.seats.trip import TripKey
+from verification.kit.sale import Edge
+
+T = TypeVar("T")
+
+
+class Lane(StrEnum):
+    """What is counted by itself."""
+
+    CALL = "call"
+    """Of a port, on the event loop."""
+    COMMIT = "commit"
+    """Of the embedded store, in a thread of its own: the rows are written, and not yet on disk."""
+
+
+class When(StrEnum):
+    """On which side of it."""
+
+    BEFORE = "before"
+    AFTER = "after"
+
+
+class Point(NamedTuple):
+    """The n-th of its lane, from 1."""
+
+    when: When
+    lane: Lane
+    number: int
+
+    def __str__(self) -> str:
+        return f"{self.when} {self.lane} {self.number}"
+
+
+Asked = Mapping[Lane, Sequence[str]]
+"""What was asked in each lane, in order."""
+
+
+def points(asked: Asked) -> list[Point]:
+    """Both sides of all that was asked."""
+    return [Point(when, lane, nth + 1) for lane, names in asked.items() for nth in range(len(names)) for when in When]
+
+
+@dataclass
+class Meter:
+    """Counts what a play asks, from `start` to `stop`. At the point `at` it calls `reached` with what is asked there,
+    and lets the play go no further.
+    """
+
+    at: Point | None = None
+    reached: Callable[[str], None] = lambda _: None
+    asked: dict[Lane, list[str]] = field(default_factory=lambda: defaultdict(list))
+    is_there: bool = False
+    _is_counting: bool = False
+    _lock: Lock = field(default_factory=Lock)
+
+    def start(self) -> None:
+        """Count from here."""
+        self._is_counting = True
+
+    def stop(self) -> None:
+        """Count no more."""
+        self._is_counting = False
+
+    async def call(self, name: str, ask: Callable[[], Awaitable[T]]) -> T:
+        """The port's answer."""
+        number = self._count(Lane.CALL, name)
+        await self._pass(Point(When.BEFORE, Lane.CALL, number), name)
+        answer = await ask()
+        await self._pass(Point(When.AFTER, Lane.CALL, number), name)
+        return answer
+
+    def commit(self, commit: Callable[[], T]) -> T:
+        """What the commit says; called in the store's thread."""
+        number = self._count(Lane.COMMIT, "commit")
+        self._look(Point(When.BEFORE, Lane.COMMIT, number), "commit")
+        answer = commit()
+        self._look(Point(When.AFTER, Lane.COMMIT, number), "commit")
+        return answer
+
+    async def go_no_further(self) -> None:
+        """Return at once, or, where the play has reached its point, never."""
+        if self.is_there:
+            await asyncio.Event().wait()
+
+    def _count(self, lane: Lane, name: str) -> int:
+        with self._lock:
+            if self._is_counting:
+                self.asked[lane].append(name)
+                return len(self.asked[lane])
+        return 0
+
+    async def _pass(self, point: Point, name: str) -> None:
+        self._look(point, name)
+        await self.go_no_further()
+
+    def _look(self, point: Point, name: str) -> None:
+        if point == self.at and not self.is_there:
+            self.is_there = True
+            self.reached(name)
+
+
+# ---- ports that are counted
+
+
+@dataclass(frozen=True)
+class MeteredStore:
+    """A store."""
+
+    store: Batches
+    meter: Meter
+
+    async def apply(
+        self, partition: Partition, writes: Sequence[Write], hints: Sequence[Hint] = (), *, send_by: float = ANY_TIME
+    ) -> Outcome:
+        kinds = " ".join(dict.fromkeys(write.key.kind for write in writes))
+        name = f"apply {partition.table} {partition.number}: {kinds}"
+        return await self.meter.call(name, lambda: self.store.apply(partition, writes, hints, send_by=send_by))
+
+    async def get(self, partition: Partition, keys: Sequence[RowKey]) -> Rows:
+        return await self.meter.call(f"get {partition.table}", lambda: self.store.get(partition, keys))
+
+    async def read(
+        self, partition: Partition, kind: Kind, *, start: str = "", end: str = "", most: int | None = None
+    ) -> Rows:
+        return await self.meter.call(
+            f"read {kind}", lambda: self.store.read(partition, kind, start=start, end=end, most=most)
+        )
+
+    async def hinted(self, index: Index, bucket: str, *, after: str = "", most: int | None = None) -> Sequence[str]:
+        return await self.meter.call(
+            f"hinted {index}", lambda: self.store.hinted(index, bucket, after=after, most=most)
+        )
+
+
+def metered_edge(edge: Edge, meter: Meter) -> Edge:
+    """The edge, counted."""
+    return edge._replace(
+        gate=MeteredGate(edge.gate, meter),
+        taken=MeteredTakenSeats(edge.taken, meter),
+        seat_maps=MeteredSeatMaps(edge.seat_maps, meter),
+    )
+
+
+@dataclass(frozen=True)
+class MeteredGate:
+    """A gate."""
+
+    gate: Gate
+    meter: Meter
+
+    async def enter(self, block: BlockKey, cells: Sequence[Cell], attempt: Attempt, *, ttl_ms: int) -> GateAnswer:
+        return await self.meter.call("gate.enter", lambda: self.gate.enter(block, cells, attempt, ttl_ms=ttl_ms))
+
+    async def leave(self, block: BlockKey, cells: Sequence[Cell], *, token: str) -> None:
+        await self.meter.call("gate.leave", lambda: self.gate.leave(block, cells, token=token))
+
+
+@dataclass(frozen=True)
+class MeteredTakenSeats:
+    """Taken seats."""
+
+    taken: TakenSeats
+    meter: Meter
+
+    async def mark(self, block: BlockKey, cells: Sequence[Cell], occupancy: Occupancy) -> None:
+        await self.meter.call("taken.mark", lambda: self.taken.mark(block, cells, occupancy))
+
+    async def clear(self, block: BlockKey, cells: Sequence[Cell], *, hold: str) -> None:
+        await self.meter.call("taken.clear", lambda: self.taken.clear(block, cells, hold=hold))
+
+
+@dataclass(frozen=True)
+class MeteredSeatMaps:
+    """Cached seat maps."""
+
+    seat_maps: SeatMapCache
+    meter: Meter
+
+    async def read(self, trip: TripKey) -> Mapping[int, bytes]:
+        return await self.meter.call("seat_maps.read", lambda: self.seat_maps.read(trip))
+
+    async def lease(self, trip: TripKey, blocks: Collection[int]) -> Mapping[int, Lease]:
+        return await self.meter.call("seat_maps.lease", lambda: self.seat_maps.lease(trip, blocks))
+
+    async def fill(self, trip: TripKey, packed: Mapping[int, tuple[Lease, bytes]]) -> None:
+        await self.meter.call("seat_maps.fill", lambda: self.seat_maps.fill(trip, packed))
+
+    async def invalidate(self, trip: TripKey, blocks: Collection[int]) -> bool:
+        return await self.meter.call("seat_maps.invalidate", lambda: self.seat_maps.invalidate(trip, blocks))
+
+
+class MeteredPublisher(InProcess):
+    """A publisher; `handed_over` is told of what its subscribers have."""
+
+    def __init__(self, meter: Meter, handed_over: Callable[[Sequence[Event]], None]) -> None:
+        super().__init__()
+        self._meter = meter
+        self._handed_over = handed_over
+
+    async def publish(self, events: Sequence[Event]) -> None:
+        await self._meter.call("publish", lambda: self._publish(events))
+
+    async def _publish(self, events: Sequence[Event]) -> None:
+        await super().publish(events)
+        self._handed_over(events)

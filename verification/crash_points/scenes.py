@@ -1,0 +1,104 @@
+"""Every step that writes, as a scene: those of the protocol, and those of waiting lists, workers and caches."""
+
+from dataclasses import replace
+
+from travio_inventory.protocol.batches import Index
+from travio_inventory.protocol.hints import minute_of
+from travio_inventory.protocol.minutes import OpenMinutes
+from travio_inventory.seats.hold import Hold
+from verification.kit.sale import START_MS, Sale
+from verification.kit.scenes import SEATS, Scene, Step, Subject, booked, dead_attempt, held, lapsed, step, whole
+from verification.kit.scenes import STEPS as PROTOCOL
+
+LONG_S = 200
+"""So long after a minute began that workers close it."""
+
+
+async def workers_were_here(sale: Sale) -> None:
+    """A sweeper ran on the store before: it need not look at a whole day."""
+    minutes = OpenMinutes(sale.line, Index.EXPIRY, sale.clock, first=minute_of(START_MS) - 1)
+    await minutes.settled((), START_MS)
+
+
+# ---- what comes before
+
+
+async def booked_long_ago(sale: Sale) -> Hold:
+    booking = await booked(sale)
+    sale.clock.pass_s(LONG_S)
+    return booking
+
+
+async def lapsed_long_ago(sale: Sale) -> Hold:
+    hold = await lapsed(sale)
+    sale.clock.pass_s(LONG_S)
+    return hold
+
+
+async def bob_waits(sale: Sale) -> Subject:
+    await sale.join("bob")
+    return None
+
+
+async def ann_and_bob_wait(sale: Sale) -> Subject:
+    await sale.join("ann")
+    return await bob_waits(sale)
+
+
+async def all_blocked(sale: Sale) -> Subject:
+    await sale.block(SEATS)
+    return None
+
+
+# ---- steps
+
+
+async def sweep_what_is_due(sale: Sale, _: Subject) -> None:
+    swept = await sale.sweep()
+    for error in swept.failures.values():
+        raise error
+
+
+async def relay(sale: Sale, _: Subject) -> None:
+    await sale.relay()
+
+
+async def relay_what_it_did(sale: Sale, _: Subject) -> None:
+    await sale.hold(SEATS, key="k")
+    await sale.relay()
+
+
+async def join(sale: Sale, _: Subject) -> object:
+    return await sale.join("ann")
+
+
+async def leave(sale: Sale, _: Subject) -> None:
+    await sale.leave("ann")
+
+
+async def block_all(sale: Sale, _: Subject) -> object:
+    return await sale.block(SEATS)
+
+
+async def unblock_all(sale: Sale, _: Subject) -> object:
+    return await sale.unblock(SEATS)
+
+
+async def look(sale: Sale, _: Subject) -> object:
+    return await sale.map()
+
+
+STEPS: dict[str, Step] = PROTOCOL | {
+    "sweep what is due": step(sweep_what_is_due, lapsed_long_ago),
+    "sweep what a dead attempt left": replace(step(sweep_what_is_due, dead_attempt), cuts=[1]),
+    "relay": step(relay, booked_long_ago),
+    "hold and relay": whole(step(relay_what_it_did)),
+    "join a waiting list": whole(step(join)),
+    "join a waiting list behind another": whole(step(join, bob_waits)),
+    "leave a waiting list": whole(step(leave, ann_and_bob_wait)),
+    "block several seats": step(block_all),
+    "unblock several seats": step(unblock_all, all_blocked),
+    "look at the seats": step(look, held),
+}
+
+SCENES = [Scene(name, per_block) for name, played in STEPS.items() for per_block in played.cuts]

@@ -1,0 +1,1 @@
+"""The service measured on real servers: `python -m verification.deployments`."""

@@ -1,0 +1,165 @@
+"""Measures the service on real servers that it starts, one part after the other, and writes the figures down.
+
+Nothing else should run on the machine meanwhile. `--part` chooses; the figures of the other parts are kept.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
+
+from travio_inventory.bench.report import commit, machine, versions
+from verification.deployments.faults import Fault, Phases, sell_through
+from verification.deployments.neighbours import see_each_other
+from verification.servers.cassandra import Cassandra, cassandra
+from verification.servers.redis import RedisServer, redis_server
+
+BENCH_SECONDS_MAX = 900
+DEFAULT_OUT = Path("docs/measured.json")
+
+
+class Deployment(NamedTuple):
+    """The servers that run; the environment leads to them."""
+
+    nodes: Cassandra
+    redis: RedisServer
+
+
+Part = Callable[[], Mapping[str, object]]
+
+
+@contextmanager
+def deployed(nodes: int, edge: str = "redis") -> Iterator[Deployment]:
+    """Real servers with the schema, and an environment in which the service uses them."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(TemporaryDirectory(prefix="travio-", ignore_cleanup_errors=True)))
+        running = stack.enter_context(cassandra(folder / "cassandra", 3 if nodes == 3 else 1, optimized=True))
+        edge_server = stack.enter_context(redis_server(folder / "redis"))
+        settings = {
+            "SCYLLA_HOSTS": ",".join(f"{host}:{running.port}" for host in running.hosts),
+            "REDIS_ADDR": edge_server.address,
+            "TRAVIO_EDGE": edge,
+            "TRAVIO_ENVIRONMENT": "production" if nodes == 3 else "development",
+        }
+        os.environ.update(settings)
+        stack.callback(lambda: [os.environ.pop(name) for name in settings])
+        typed("schema", "apply", "--replication", str(nodes))
+        yield Deployment(running, edge_server)
+
+
+def typed(*words: str) -> str:
+    """What the command says on standard output. Raises CalledProcessError."""
+    command = [sys.executable, "-m", "travio_inventory.cli", *words]
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, timeout=BENCH_SECONDS_MAX).stdout
+
+
+def bench(*words: str) -> dict[str, Any]:
+    """The results of a bench, with the command that was typed."""
+    results: dict[str, Any] = json.loads(typed("bench", *words, "--json"))["results"]
+    return {"command": " ".join(["travio-inventory", "bench", *words]), **results}
+
+
+def warm_up() -> None:
+    """Servers get fast in their first thousands of requests."""
+    bench("claims", "--seats", "1000", "--in-flight", "32")
+
+
+def hot_seat() -> Mapping[str, object]:
+    """Fifty buyers, one seat; fewer rounds without the edge, which take long."""
+    found = {}
+    for nodes in (1, 3):
+        for edge, rounds in (("redis", 200), ("absent", 10)):
+            with deployed(nodes, edge):
+                found[f"{nodes} node{'s' * (nodes > 1)}, edge {edge}"] = bench("hot-seat", "--rounds", str(rounds))
+    return found
+
+
+def claims() -> Mapping[str, object]:
+    """Free seats, beside the driver alone."""
+    found = {}
+    for nodes in (1, 3):
+        with deployed(nodes):
+            warm_up()
+            found[f"{nodes} node{'s' * (nodes > 1)}"] = bench("claims", "--seats", "2000")
+    return found
+
+
+def browsing() -> Mapping[str, object]:
+    """Seat maps, cold, warm and during a sale."""
+    with deployed(1):
+        warm_up()
+        return {
+            f"{seats} seats x 5 segments": bench("browsing", "--seats", str(seats), "--segments", "5")
+            for seats in (500, 1_300)
+        }
+
+
+def neighbours() -> Mapping[str, object]:
+    """Two processes that see each other's writes."""
+    with deployed(1):
+        return asyncio.run(see_each_other(300))
+
+
+def redis_faults() -> Mapping[str, object]:
+    """Redis killed, and Redis stopped."""
+    found = {}
+    with deployed(1) as servers:
+        warm_up()
+        redis = servers.redis
+        for fault in (
+            Fault("Redis is killed, and started again", redis.kill, redis.start),
+            Fault("Redis is stopped (SIGSTOP), and goes on", redis.pause, redis.resume),
+        ):
+            found[fault.name] = asyncio.run(sell_through(fault, Phases()))
+    return found
+
+
+def node_fault() -> Mapping[str, object]:
+    """One of three database nodes killed."""
+    with deployed(3) as servers:
+        warm_up()
+        node = servers.nodes.nodes[1]
+        fault = Fault("one of three database nodes is killed, and started again", node.kill, node.start)
+        return {fault.name: asyncio.run(sell_through(fault, Phases(during_s=15.0, after_s=20.0)))}
+
+
+PARTS: dict[str, Part] = {
+    "hot-seat": hot_seat,
+    "claims": claims,
+    "browsing": browsing,
+    "neighbours": neighbours,
+    "redis-faults": redis_faults,
+    "node-fault": node_fault,
+}
+
+
+def main() -> None:
+    """Run the parts that were asked for."""
+    parser = argparse.ArgumentParser(prog="python -m verification.deployments", description=__doc__)
+    parser.add_argument("--part", action="append", choices=PARTS, help="may be given several times; default: all")
+    parser.add_argument("--out", type=Path, default=DEFAULT_OUT, help=f"JSON file, default {DEFAULT_OUT}")
+    options = parser.parse_args()
+    kept = json.loads(options.out.read_text()) if options.out.exists() else {}
+    for part in options.part or PARTS:
+        sys.stderr.write(f"== {part}\n")
+        kept[part] = {
+            "command": f"python -m verification.deployments --part {part}",
+            "commit": commit(),
+            "machine": machine(),
+            "versions": versions(),
+            "found": PARTS[part](),
+        }
+        options.out.parent.mkdir(parents=True, exist_ok=True)
+        options.out.write_text(json.dumps(kept, indent=2) + "\n")
+    sys.stdout.write(json.dumps({part: kept[part]["found"] for part in options.part or PARTS}, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

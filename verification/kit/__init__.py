@@ -1,0 +1,1 @@
+"""Trips, clients and processes that tests and verification share."""

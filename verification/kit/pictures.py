@@ -1,0 +1,82 @@
+"""What stands, as anybody can see it, and as the record and its events tell it."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from travio_inventory.protocol import rows
+from travio_inventory.protocol.batches import Kind, Row, RowKey
+from travio_inventory.seats.events import EventType
+from travio_inventory.seats.hold import parse_hold_id
+from travio_inventory.seats.refusals import TripNotFound
+from verification.kit.sale import Sale
+
+
+class Picture(NamedTuple):
+    """What anybody can see, and the holds that came to be, without what differs from one play to the next."""
+
+    seats: Mapping[str, str]
+    holds: Sequence[tuple[object, ...]]
+
+    def without_bob(self) -> list[tuple[object, ...]]:
+        """The holds that a step of ann's, or of the house, is about."""
+        return [told for told in self.holds if told[0] != "bob"]
+
+    def without_expiry(self) -> "Picture":
+        """The same before anybody ended the holds that have lapsed."""
+        holds = [(by, "held" if status == "expired" else status, *rest) for by, status, *rest in self.holds]
+        return self._replace(holds=sorted(holds, key=repr))
+
+
+async def picture(sale: Sale) -> Picture:
+    """As a process sees it that has seen nothing before."""
+    try:
+        seats = await sale.elsewhere().map()
+    except TripNotFound:
+        seats = {}
+    told = [
+        (row.get("holder", ""), row["status"], row["seats"], row["generation"], _is_late(key))
+        for key, row in (await block_rows(sale, Kind.HOLD)).items()
+        if row["status"] != "aborted"
+    ]
+    return Picture(seats, sorted(told, key=repr))
+
+
+async def block_rows(sale: Sale, kind: Kind) -> dict[RowKey, Row]:
+    """Those of all blocks."""
+    blocks = (rows.block_partition(sale.trip.key, number) for number in range(sale.trip.block_count))
+    found = await asyncio.gather(*(sale.market.store.read(each, kind) for each in blocks))
+    return {key: row for standing in found for key, row in standing.items()}
+
+
+async def assert_events_tell_what_stands(sale: Sale) -> None:
+    """Each step of each hold once, and no other."""
+    recorded = Counter((row["hold"], row["event"]) for row in (await block_rows(sale, Kind.EVENT)).values())
+    holds = await block_rows(sale, Kind.HOLD)
+    assert recorded == Counter((key.id, event) for key, row in holds.items() for event in _events_of(key, row))
+
+
+ENDS = {
+    "released": EventType.HOLD_RELEASED,
+    "expired": EventType.HOLD_EXPIRED,
+    "cancelled": EventType.BOOKING_CANCELLED,
+}
+
+
+def _events_of(key: RowKey, row: Row) -> Iterator[EventType]:
+    """What was told of a hold on its way to where it is."""
+    status = str(row["status"])
+    if status == "aborted":
+        return
+    if not _is_late(key):
+        yield EventType.HOLD_CREATED
+        yield from [EventType.HOLD_EXTENDED] * rows.number(row, "generation")
+    if status in ("confirmed", "cancelled"):
+        yield EventType.SEATS_PURCHASED
+    if status in ENDS:
+        yield ENDS[status]
+
+
+def _is_late(key: RowKey) -> bool:
+    return parse_hold_id(key.id).is_late

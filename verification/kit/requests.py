@@ -1,0 +1,111 @@
+"""A request of every call, as Google's protobuf makes it from the committed descriptors, and what comes back."""
+
+import base64
+from copy import deepcopy
+from importlib.resources import files
+from typing import Any
+
+from google.protobuf.descriptor_pb2 import FileDescriptorSet
+from google.protobuf.descriptor_pool import DescriptorPool
+from google.protobuf.json_format import ParseDict
+from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
+from google.rpc.error_details_pb2 import BadRequest
+from google.rpc.status_pb2 import Status as RpcStatus
+
+from verification.kit.raw_caller import Answer
+
+SERVICE = "inventory.v1.InventoryService"
+HOLD = "t~0~0123456789abcdef0123456789abcdef"
+_CHECK: dict[str, Any] = {
+    "trip_id": "t",
+    "from_station_id": "S0",
+    "to_station_id": "S2",
+    "passengers": 1,
+    "seat_class": "",
+    "organization_id": "acme",
+}
+_ENDS = {"trip_id": "t", "from_station_id": "S0", "to_station_id": "S2", "organization_id": "acme"}
+_USER = {"user_id": "u1", "organization_id": "acme"}
+VALID: dict[str, dict[str, Any]] = {
+    "CheckAvailability": _CHECK,
+    "BatchCheckAvailability": {"requests": [_CHECK, _CHECK]},
+    "HoldSeats": {
+        **_ENDS,
+        "seat_ids": ["seat-1", "seat-2"],
+        "user_id": "u1",
+        "session_id": "s",
+        "hold_duration_seconds": 2,
+        "idempotency_key": "k",
+    },
+    "ReleaseSeats": {**_USER, "hold_id": HOLD},
+    "ConfirmBooking": {
+        **_USER,
+        "hold_id": HOLD,
+        "order_id": "o",
+        "passengers": [{"seat_id": "seat-1", "passenger_nid": "n", "passenger_name": "Ada"}],
+    },
+    "GetSeatMap": _ENDS,
+    "InitializeTripInventory": {
+        "trip_id": "other",
+        "organization_id": "acme",
+        "vehicle_id": "v",
+        "segments": [{"segment_index": 0, "from_station_id": "S0", "to_station_id": "S1", "departure_time": 5}],
+        "seat_config": {"seats": [{"seat_id": "s1", "seat_number": "1", "row": 1, "column": 1}]},
+    },
+    "UpdateInventory": {
+        "trip_id": "t",
+        "organization_id": "acme",
+        "updates": [{"seat_id": "seat-9", "new_status": "SEAT_STATUS_AVAILABLE", "reason": "r"}],
+    },
+    "JoinWaitlist": {**_USER, "trip_id": "t", "seat_class": "", "requested_seats": 1},
+    "GetUserWaitlist": {"user_id": "u1"},
+    "GetHold": {**_USER, "hold_id": HOLD},
+    "ListHolds": {**_USER, "trip_id": "t", "include_ended": True},
+    "ExtendHold": {**_USER, "hold_id": HOLD, "hold_duration_seconds": 5},
+    "CancelBooking": {**_USER, "booking_id": HOLD},
+    "LeaveWaitlist": {**_USER, "user_id": "nobody", "trip_id": "t", "seat_class": ""},
+    "GetTrip": {"trip_id": "t", "organization_id": "acme"},
+}
+
+
+def _pool() -> DescriptorPool:
+    pool = DescriptorPool()
+    compiled = files("travio_inventory.wire").joinpath("descriptors.binpb").read_bytes()
+    for file in FileDescriptorSet.FromString(compiled).file:
+        pool.Add(file)
+    return pool
+
+
+RPCS = {method.name: method for method in _pool().FindServiceByName(SERVICE).methods}
+
+
+def path_of(rpc: str) -> str:
+    """The :path of the call."""
+    return f"/{SERVICE}/{rpc}"
+
+
+def request(rpc: str, changed: dict[str, Any] | None = None) -> Message:
+    """The call's valid request; `changed` gives fields other values, by paths like `updates[0].reason`."""
+    plain = deepcopy(VALID[rpc])
+    for path, value in (changed or {}).items():
+        *parents, last = steps_of(path)
+        place: Any = plain
+        for step in parents:
+            place = place[step]
+        place[last] = value
+    return ParseDict(plain, GetMessageClass(RPCS[rpc].input_type)())
+
+
+def steps_of(path: str) -> list[str | int]:
+    """`updates[0].reason` as the keys and indices that lead there."""
+    return [int(step) if step.isdigit() else step for step in path.replace("]", "").replace("[", ".").split(".")]
+
+
+def fields_named(answer: Answer) -> list[str]:
+    """The fields that the answer says are wrong."""
+    encoded = answer.headers.get("grpc-status-details-bin", "")
+    bad = BadRequest()
+    for detail in RpcStatus.FromString(base64.b64decode(encoded + "=" * (-len(encoded) % 4))).details:
+        detail.Unpack(bad)
+    return [violation.field for violation in bad.field_violations]

@@ -1,0 +1,406 @@
+"""A trip on sale over the real use cases, and words for what its customers and their rivals do."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from itertools import pairwise
+from random import Random
+from types import TracebackType
+from typing import Any, Literal, NamedTuple, Self, TypeAlias
+from uuid import uuid4
+
+from travio_inventory.app.assemble import InventoryRules, Ports, assemble
+from travio_inventory.edge.local import LocalGate, LocalSeatMapCache
+from travio_inventory.events.sinks.in_process import InProcess
+from travio_inventory.kernel.refusals import OutcomeUnknown
+from travio_inventory.protocol import rows
+from travio_inventory.protocol.batches import Batches, Kind, Row, RowKey
+from travio_inventory.protocol.minutes import FIRST_LOOK_MINUTES, MINUTES_AT_ONCE
+from travio_inventory.protocol.rules import Rules
+from travio_inventory.seats.events import Event
+from travio_inventory.seats.hold import NEVER_MS, Caller, Hold, Passenger
+from travio_inventory.seats.ports import BlockKey, Gate, SeatMapCache, TakenSeats
+from travio_inventory.seats.trip import Ends, Seat, Segment, Trip, TripKey
+from travio_inventory.seats.use_cases.block_seats import SeatsUpdated
+from travio_inventory.seats.use_cases.expire_holds import Swept
+from travio_inventory.seats.use_cases.hold_seats import HoldTimes
+from travio_inventory.seats.waitlist import WaitlistEntry
+from verification.kit.line import Line, Stall
+
+START_MS = 1_800_000_000_000
+"""When every sale begins: at the start of a minute."""
+SEATS = 18
+TTL_S = 60
+TTL_S_MAX = 600
+TOTAL_S_MAX = 900
+CLOCK_BOUND_MS = 250
+GRACE_S = 10
+FOUND_WITHIN_S = 5
+"""How long a sweeper may take to find what another process began."""
+TOLD_WITHIN_S = 10
+"""How long a relay may take to find what another process did."""
+TAKEN_TTL_S = 2
+STEPS_MAX = 1_000
+"""Steps of one process that may be under way at once."""
+FIRST_ROUNDS = -(-FIRST_LOOK_MINUTES // MINUTES_AT_ONCE)
+"""After so many rounds a worker that never ran before has seen all minutes."""
+
+PerBlock: TypeAlias = int | Literal["all"]
+
+
+@dataclass(slots=True)
+class Clock:
+    """Stands still unless a test moves it."""
+
+    at_ms: int = START_MS
+    passed_ms: int = 0
+
+    def now_ms(self) -> int:
+        """Unix milliseconds."""
+        return self.at_ms
+
+    def elapsed_ms(self) -> int:
+        """Milliseconds since the sale began."""
+        return self.passed_ms
+
+    def pass_ms(self, ms: int) -> None:
+        """That much time passes."""
+        self.at_ms += ms
+        self.passed_ms += ms
+
+    def pass_s(self, seconds: float) -> None:
+        """That much time passes."""
+        self.pass_ms(round(seconds * 1_000))
+
+    def set_by_s(self, seconds: float) -> None:
+        """Somebody sets the time of day, forwards or back."""
+        self.at_ms += round(seconds * 1_000)
+
+
+@dataclass(slots=True)
+class WrongClock(Clock):
+    """Shows another time of day than `right` does; time passes by that one."""
+
+    right: Clock = field(default_factory=Clock)
+    ahead_ms: int = 0
+
+    def now_ms(self) -> int:
+        """Unix milliseconds."""
+        return self.right.now_ms() + self.ahead_ms
+
+    def elapsed_ms(self) -> int:
+        """Milliseconds since the sale began."""
+        return self.right.elapsed_ms()
+
+    def set_by_s(self, seconds: float) -> None:
+        """Somebody sets the time of day, forwards or back."""
+        self.ahead_ms += round(seconds * 1_000)
+
+
+class Hasty(Random):
+    """Draws pauses as short as they may be."""
+
+    def uniform(self, a: float, b: float) -> float:
+        """The least."""
+        return a
+
+
+class Edge(NamedTuple):
+    """What a process has that may forget everything."""
+
+    gate: Gate
+    taken: TakenSeats
+    seat_maps: SeatMapCache
+    gate_ttl_ms: int = 5_000
+
+
+def local_edge(clock: Clock) -> Edge:
+    """One of its own."""
+    gate = LocalGate(clock.elapsed_ms, clock.now_ms, entries_max=10_000, taken_ttl_ms=TAKEN_TTL_S * 1_000)
+    return Edge(gate, gate, LocalSeatMapCache(clock.elapsed_ms, trips_max=8))
+
+
+class Process:
+    """One service process with its own caches and line to the store."""
+
+    def __init__(
+        self, batches: Batches, clock: Clock, *, holds_per_holder_max: int, edge: Edge, publisher: InProcess
+    ) -> None:
+        self.publisher = publisher
+        ports = Ports(batches, edge.gate, edge.taken, edge.seat_maps, publisher)
+        rules = InventoryRules(
+            HoldTimes(TTL_S, TTL_S_MAX, TOTAL_S_MAX, edge.gate_ttl_ms),
+            Rules(CLOCK_BOUND_MS, GRACE_S * 1_000, holds_per_holder_max),
+            steps_at_once_max=STEPS_MAX,
+        )
+        self.inventory, self.commits, self.owners, _ = assemble(ports, clock, Hasty(), rules)
+
+
+class Sale:
+    """A trip as one service process sells it. Who is not named is ann; a hold's own holder does its steps."""
+
+    def __init__(self, market: "Market", trip: Trip, clock: Clock, *, holds_per_holder_max: int) -> None:
+        self.market = market
+        self.trip = trip
+        self.clock = clock
+        self.holds_per_holder_max = holds_per_holder_max
+        self.line = Line(market.store, trip.key.organization)
+        self.process = Process(
+            self.line,
+            clock,
+            holds_per_holder_max=holds_per_holder_max,
+            edge=market.edge(clock),
+            publisher=market.publisher(),
+        )
+        self.inventory = self.process.inventory
+        self.told: list[Event] = []
+        self.process.publisher.subscribe(self._hear)
+
+    async def _hear(self, event: Event) -> None:
+        self.told.append(event)
+
+    # ---- processes
+
+    def elsewhere(self, *, ahead_s: float = 0) -> "Sale":
+        """The same trip, sold by another process: with the same store and the same time of day, but for what its clock
+        is ahead, and no other ties.
+        """
+        clock = WrongClock(right=self.clock, ahead_ms=round(ahead_s * 1_000)) if ahead_s else self.clock
+        return self.market.add(Sale(self.market, self.trip, clock, holds_per_holder_max=self.holds_per_holder_max))
+
+    async def settled(self) -> None:
+        """Return once this process has finished what it does in the background."""
+        await self.process.commits.drain(5)
+
+    async def dies(self, step: Coroutine[Any, Any, object], at: Stall) -> None:
+        """The process is killed when the step gets there."""
+        running = asyncio.ensure_future(step)
+        async with asyncio.timeout(20):
+            await at.reached.wait()
+        await self.process.commits.drain(0)
+        with suppress(asyncio.CancelledError, OutcomeUnknown):
+            await running
+
+    # ---- what customers do
+
+    def caller(self, by: str = "ann") -> Caller:
+        """A user of this trip's organization."""
+        return Caller(self.trip.key.organization, by)
+
+    async def hold(
+        self,
+        seats: str,
+        ends: str | Ends = "A-D",
+        *,
+        by: str = "ann",
+        key: str | None = None,
+        ttl_s: int = TTL_S,
+        settles: bool = False,
+    ) -> Hold:
+        """Hold the seats, "A1 A2", from stop to stop, "A-C"."""
+        return await self.inventory.hold_seats(
+            self.caller(by), self.trip.key.trip, _ends(ends), seats.split(), ttl_s=ttl_s, key=key, settles=settles
+        )
+
+    async def confirm(self, hold: Hold, order: str = "order-1", *, passengers: Sequence[Passenger] = ()) -> Hold:
+        """Book it."""
+        return await self.inventory.confirm_hold(_holder(hold), hold.id, order, passengers)
+
+    async def release(self, hold: Hold) -> Hold:
+        """Give the seats back."""
+        return await self.inventory.release_hold(_holder(hold), hold.id)
+
+    async def extend(self, hold: Hold, *, ttl_s: int = TTL_S) -> Hold:
+        """Keep the seats so much longer from now."""
+        return await self.inventory.extend_hold(_holder(hold), hold.id, ttl_s=ttl_s)
+
+    async def cancel(self, hold: Hold) -> Hold:
+        """Give a booking back."""
+        return await self.inventory.cancel_booking(_holder(hold), hold.id)
+
+    async def find(self, hold: Hold) -> Hold:
+        """What became of it."""
+        return await self.inventory.read_holds.one(_holder(hold), hold.id)
+
+    async def holds(self, by: str = "ann", *, trip_id: str = "", include_ended: bool = True) -> Sequence[Hold]:
+        """Those of the user: bookings, then what is held; with those that ended all of them, newest first."""
+        page = await self.inventory.read_holds.page(
+            self.caller(by), trip_id=trip_id, include_ended=include_ended, most=100
+        )
+        return page.holds
+
+    async def join(self, by: str = "ann", seat_class: str = "", seats: int = 1) -> WaitlistEntry:
+        """Wait for seats."""
+        return await self.inventory.waitlist.join(self.caller(by), self.trip.key.trip, seat_class, seats)
+
+    async def leave(self, by: str = "ann", seat_class: str = "") -> None:
+        """Wait no longer."""
+        await self.inventory.waitlist.leave(self.caller(by), self.trip.key.trip, seat_class)
+
+    async def waits(self, by: str = "ann") -> Sequence[WaitlistEntry]:
+        """All that the user waits for, of whatever organization."""
+        return (await self.inventory.waitlist.page(by, most=1_000)).entries
+
+    # ---- what the house does
+
+    async def block(self, seats: str, *, reason: str = "broken") -> int:
+        """Take the seats off sale; how many are blocked now."""
+        blocked = [(seat, reason) for seat in seats.split()]
+        return (await self.inventory.block_seats(self.trip.key, blocked=blocked, unblocked=[])).blocked
+
+    async def unblock(self, seats: str) -> SeatsUpdated:
+        """Put the seats back on sale."""
+        return await self.inventory.block_seats(self.trip.key, blocked=[], unblocked=seats.split())
+
+    async def sweep(self) -> Swept:
+        """One round of the sweeper."""
+        return await self.inventory.expire_holds()
+
+    async def relay(self) -> list[Event]:
+        """One round of the relay: the events that it tells."""
+        before = len(self.told)
+        await self.inventory.relay_events()
+        return self.told[before:]
+
+    async def relay_all(self) -> list[Event]:
+        """As many rounds as a relay that never ran before may need."""
+        before = len(self.told)
+        for _ in range(FIRST_ROUNDS + 1):
+            await self.inventory.relay_events()
+        return self.told[before:]
+
+    # ---- what can be seen
+
+    async def map(self, ends: str | Ends = "A-D") -> dict[str, str]:
+        """What each seat is on the journey: available, held, sold or blocked; in the order of the map."""
+        seat_map = await self.inventory.read_seat_map(self.trip.key, _ends(ends))
+        return {seat.id: type(state).__name__.lower() for seat, state in seat_map.seats()}
+
+    async def seats(self, state: str, ends: str | Ends = "A-D") -> str:
+        """The seats that the map shows in that state."""
+        return " ".join(seat for seat, shown in (await self.map(ends)).items() if shown == state)
+
+    async def cells(self, seat: str) -> list[Row]:
+        """The seat's cells as the store keeps them."""
+        partition = self.block_partition(seat)
+        keys = [RowKey(Kind.CELL, seat, segment) for segment in range(len(self.trip.segments))]
+        standing = await self.market.store.get(partition, keys)
+        return [standing[key] for key in keys]
+
+    async def statuses(self, seat: str) -> list[str]:
+        """The status of each of the seat's cells, in order of travel, as the store keeps them."""
+        return [str(cell["status"]) for cell in await self.cells(seat)]
+
+    def block_partition(self, seat: str) -> Any:  # noqa: ANN401 - whatever names a partition to the line
+        """The partition that the seat is in."""
+        return rows.block_partition(self.trip.key, self.trip.block_of(seat))
+
+    def block_key(self, seat: str) -> BlockKey:
+        """The block that the seat is in."""
+        return BlockKey(self.trip.key, self.trip.block_of(seat))
+
+    async def assert_legal(self) -> None:
+        """Cells and hold rows say the same, once nothing is under way any more."""
+        await self.market.settled()
+        holds, cells = await self._rows_of(Kind.HOLD), await self._rows_of(Kind.CELL)
+        for key, cell in cells.items():
+            owner = str(cell.get("owner") or "")
+            assert cell["status"] == (_status_of_cells(holds[owner]) if owner else "available"), (key, cell)
+        for hold_id, row in holds.items():
+            if row["status"] in rows.LIVE:
+                hold = rows.read_hold(self.trip.key.organization, hold_id, row)
+                for name in rows.cell_keys(hold.seats, hold.journey):
+                    assert cells[name].get("owner") == hold_id, (hold_id, row, name, cells[name])
+
+    async def _rows_of(self, kind: Kind) -> dict[Any, Row]:
+        found: dict[Any, Row] = {}
+        for block in range(self.trip.block_count):
+            standing = await self.market.store.read(rows.block_partition(self.trip.key, block), kind)
+            found |= {key.id if kind is Kind.HOLD else key: row for key, row in standing.items()}
+        return found
+
+
+@dataclass
+class Market:
+    """Opens sales on a store, and ends what they left running. `edge` and `publisher` make those of each process."""
+
+    store: Batches
+    edge: Callable[[Clock], Edge] = local_edge
+    publisher: Callable[[], InProcess] = InProcess
+    sales: list[Sale] = field(default_factory=list)
+
+    async def open(
+        self,
+        *,
+        seats_per_block: PerBlock = 16,
+        stops: str = "ABCD",
+        seats: int = SEATS,
+        holds_per_holder_max: int = 0,
+    ) -> Sale:
+        """A new trip of a new organization on sale."""
+        sale = self.prepare(
+            a_trip(seats_per_block=seats_per_block, stops=stops, seats=seats),
+            holds_per_holder_max=holds_per_holder_max,
+        )
+        await sale.inventory.open_trip(sale.trip)
+        return sale
+
+    def prepare(self, trip: Trip, *, holds_per_holder_max: int = 0) -> Sale:
+        """The sale of a trip that is not open yet."""
+        return self.add(Sale(self, trip, Clock(), holds_per_holder_max=holds_per_holder_max))
+
+    def add(self, sale: Sale) -> Sale:
+        """Keep it, to end it."""
+        self.sales.append(sale)
+        return sale
+
+    async def settled(self) -> None:
+        """Return once no process does anything in the background."""
+        for sale in self.sales:
+            await sale.settled()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for sale in self.sales:
+            await sale.process.commits.drain(0)
+
+
+def a_trip(*, seats_per_block: PerBlock = 16, stops: str = "ABCD", seats: int = SEATS, vehicle: str = "") -> Trip:
+    """A trip of a new organization: seats A1, A2, ... in layout order, the first four first class."""
+    return Trip(
+        key=TripKey(f"org-{uuid4().hex}", "t1"),
+        segments=tuple(Segment(origin, destination) for origin, destination in pairwise(stops)),
+        seats=tuple(
+            Seat(f"A{number}", str(number), row=number, column=0, seat_class="first" if number <= 4 else "second")
+            for number in range(1, seats + 1)
+        ),
+        seats_per_block=seats if seats_per_block == "all" else seats_per_block,
+        vehicle=vehicle,
+    )
+
+
+def _ends(ends: str | Ends) -> Ends:
+    if isinstance(ends, Ends):
+        return ends
+    origin, destination = ends.split("-")
+    return Ends(origin, destination)
+
+
+def _holder(hold: Hold) -> Caller:
+    return Caller(hold.trip.organization, hold.holder)
+
+
+def _status_of_cells(hold: Row) -> str:
+    """What a live hold's cells say; one that has ended owns none."""
+    match hold["status"]:
+        case "held":
+            return "blocked" if hold["expires_at"] == NEVER_MS else "held"
+        case "confirmed":
+            return "sold"
+        case ended:
+            return f"nobody's: {ended}"

@@ -1,0 +1,211 @@
+"""The steps of the protocol as scenes: what comes before a step, the step, and what comes after it."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple, TypeAlias
+
+from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown
+from travio_inventory.protocol.lapses import LapseFinder
+from travio_inventory.seats.hold import Hold
+from travio_inventory.seats.ports import BlockKey
+from verification.kit.line import commits
+from verification.kit.sale import GRACE_S, TTL_S, PerBlock, Sale
+
+SEATS = "A1 A2"
+"""All that the trip has."""
+
+Subject: TypeAlias = Hold | None
+Preparing: TypeAlias = Callable[[Sale], Awaitable[Subject]]
+Doing: TypeAlias = Callable[[Sale, Subject], Awaitable[object]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """A step, what comes before it, and what comes between its answer and the last look at what stands."""
+
+    act: Doing
+    before: Preparing
+    afterwards: Doing
+    holds_max: int = 0
+    is_opening: bool = False
+    names_itself: bool = True
+    """Whether asking again asks for the same: it has a key, or names the hold that it is about."""
+    cuts: Sequence[PerBlock] = ("all", 1)
+    """How the trip is cut into blocks: one for all seats, or one for each."""
+
+
+# ---- what comes before
+
+
+async def nothing(_: Sale, __: Subject = None) -> Subject:
+    return None
+
+
+async def held(sale: Sale) -> Hold:
+    return await sale.hold(SEATS)
+
+
+async def booked(sale: Sale) -> Hold:
+    return await sale.confirm(await held(sale))
+
+
+async def lapsed(sale: Sale) -> Hold:
+    hold = await held(sale)
+    sale.clock.pass_s(TTL_S + 1)
+    return hold
+
+
+async def swept(sale: Sale) -> Hold:
+    hold = await lapsed(sale)
+    await sweep(sale, hold)
+    return hold
+
+
+async def booked_late(sale: Sale) -> Hold:
+    return await sale.confirm(await swept(sale))
+
+
+async def lost_to_bob(sale: Sale) -> Hold:
+    hold = await swept(sale)
+    await taken_by_bob(sale)
+    return hold
+
+
+async def taken_by_bob(sale: Sale) -> Hold:
+    return await sale.hold("A2", by="bob")
+
+
+async def lapsed_of_bobs(sale: Sale) -> Hold:
+    hold = await sale.hold(SEATS, by="bob")
+    sale.clock.pass_s(TTL_S + 1)
+    return hold
+
+
+async def lapsed_slot(sale: Sale) -> Hold:
+    hold = await sale.hold("A2")
+    sale.clock.pass_s(TTL_S + 1)
+    return hold
+
+
+async def dead_attempt(sale: Sale) -> Subject:
+    """A process died between its intents and its commit, longer ago than the grace."""
+    doomed = sale.elsewhere()
+    await doomed.dies(doomed.hold(SEATS, by="bob"), at=doomed.line.stall(commits))
+    sale.clock.pass_s(GRACE_S)
+    return None
+
+
+async def blocked(sale: Sale) -> Subject:
+    await sale.block("A2")
+    return None
+
+
+# ---- steps
+
+
+async def hold(sale: Sale, _: Subject) -> object:
+    return await sale.hold(SEATS)
+
+
+async def hold_with_key(sale: Sale, _: Subject) -> object:
+    return await sale.hold(SEATS, key="k")
+
+
+async def hold_one_with_key(sale: Sale, _: Subject) -> object:
+    return await sale.hold("A1", key="k")
+
+
+async def confirm(sale: Sale, subject: Subject) -> object:
+    return await sale.confirm(_some(subject))
+
+
+async def release(sale: Sale, subject: Subject) -> object:
+    return await sale.release(_some(subject))
+
+
+async def extend(sale: Sale, subject: Subject) -> object:
+    return await sale.extend(_some(subject), ttl_s=5 * TTL_S)
+
+
+async def cancel(sale: Sale, subject: Subject) -> object:
+    return await sale.cancel(_some(subject))
+
+
+async def block(sale: Sale, _: Subject) -> object:
+    return await sale.block("A2")
+
+
+async def unblock(sale: Sale, _: Subject) -> object:
+    return await sale.unblock("A2")
+
+
+async def open_trip(sale: Sale, _: Subject) -> None:
+    await sale.inventory.open_trip(sale.trip)
+
+
+async def sweep(sale: Sale, _: Subject) -> None:
+    """Every block, whether anything points there or not."""
+    finder = LapseFinder(sale.process.owners)
+    for number in range(sale.trip.block_count):
+        try:
+            await finder.sweep(BlockKey(sale.trip.key, number))
+        except BackendUnavailable:  # said of one block; those before it are done
+            raise OutcomeUnknown from None
+
+
+def _some(subject: Subject) -> Hold:
+    assert subject is not None
+    return subject
+
+
+# ---- and between the answer and the last look
+
+
+async def bob_leaves(sale: Sale, _: Subject) -> object:
+    """He gives back what he has: what still arrives finds the seats free."""
+    return [await sale.release(his) for his in await sale.holds("bob", include_ended=False)]
+
+
+def step(act: Doing, before: Preparing = nothing, afterwards: Doing = nothing) -> Step:
+    """One that is said in a line."""
+    return Step(act=act, before=before, afterwards=afterwards, names_itself=act not in (hold, block))
+
+
+def whole(one: Step) -> Step:
+    """It takes the same batches however the trip is cut."""
+    return replace(one, cuts=["all"])
+
+
+STEPS = {
+    "hold": step(hold),
+    "hold with a key": step(hold_with_key),
+    "hold with a key and a limit": whole(replace(step(hold_with_key), holds_max=1)),
+    "hold in the slot of a lapsed one": whole(replace(step(hold_one_with_key, lapsed_slot), holds_max=1)),
+    "hold what another's lapsed hold has": step(hold_with_key, lapsed_of_bobs),
+    "hold what a dead attempt left": replace(step(hold_with_key, dead_attempt), cuts=[1]),
+    "hold what another has": step(hold, taken_by_bob, bob_leaves),
+    "hold what another has, with a key": step(hold_with_key, taken_by_bob, bob_leaves),
+    "confirm": step(confirm, held),
+    "confirm a lapsed hold that nobody ended": whole(step(confirm, lapsed)),
+    "confirm late": step(confirm, swept),
+    "confirm late what another has": step(confirm, lost_to_bob, bob_leaves),
+    "release": step(release, held),
+    "extend": step(extend, held),
+    "expire": step(sweep, lapsed),
+    "cancel": step(cancel, booked),
+    "cancel a late booking": whole(step(cancel, booked_late)),
+    "block": whole(step(block)),
+    "block what another has": whole(step(block, taken_by_bob, bob_leaves)),
+    "unblock": whole(step(unblock, blocked)),
+    "open": replace(step(open_trip), is_opening=True),
+}
+
+
+class Scene(NamedTuple):
+    """A step by its name, and how the trip is cut into blocks."""
+
+    step: str
+    per_block: PerBlock
+
+
+SCENES = [Scene(name, per_block) for name, played in STEPS.items() for per_block in played.cuts]

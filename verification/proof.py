@@ -1,0 +1,182 @@
+"""Runs everything that tries to break the promises, one after the other, and writes docs/proof.md: `make proof`.
+
+What each part came to is kept until it is run again, so that `--only` adds to the page.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Timer
+from typing import Any, NamedTuple
+
+from travio_inventory.bench.report import commit, machine
+from verification.chaos.nemesis import FAULTS
+from verification.chaos.page import table
+
+PAGE = Path("docs/proof.md")
+FOLDER = Path("data/proof")
+ATTACKS = FOLDER / "attacks.json"
+KEPT = FOLDER / "parts.json"
+PART_SECONDS_MAX = 3_600
+EXIT_BROKEN = 1
+
+
+class Part(NamedTuple):
+    """One way to try: what it does, and the command of this package that does it."""
+
+    what: str
+    words: tuple[str, ...]
+
+    @property
+    def title(self) -> str:
+        """In short."""
+        return self.what.partition(":")[0]
+
+    @property
+    def page(self) -> Path:
+        """What the command writes itself, where it does."""
+        return FOLDER / f"{self.title.replace(' ', '-')}.md"
+
+
+class Tried(NamedTuple):
+    """What came of it: the exit status, the last line, how long it took, and what was tried when."""
+
+    command: str
+    status: int
+    verdict: str
+    seconds: float
+    commit: str
+    day: str
+
+
+def parts(asked: argparse.Namespace) -> list[Part]:
+    """All of them, as long as was asked for."""
+    seeds = ("--seeds", str(asked.seeds), "--from", str(asked.seed * 1_000_000))
+    return [
+        _chaos("a good day: one database node and no fault", asked.seed, 60, "--nodes", "1", "--faults", ""),
+        _chaos("a bad day: three database nodes and Redis, every fault", asked.seed, asked.seconds, "--nodes", "3"),
+        _chaos(
+            "crowds: one database node and Redis, every fault but those of its nodes",
+            asked.seed,
+            asked.crowd_seconds,
+            *("--nodes", "1", "--faults", ",".join(name for name in FAULTS if "node" not in name)),
+        ),
+        Part("attacks on the gRPC server", ("attack", "--scale", str(asked.scale), "--out", str(ATTACKS))),
+        Part("killed before and after every call of every operation, on SQLite", ("crash_points", "--on", "sqlite")),
+        Part("the same on a CQL server with Redis", ("crash_points", "--on", "cql")),
+        Part("broken designs, each of which must be caught", ("simulation", "--find-broken")),
+        Part(
+            "simulated bad days: virtual time, every fault, blocks of 1, 16 and all seats",
+            ("simulation", *seeds),
+        ),
+    ]
+
+
+def _chaos(what: str, seed: int, seconds: int, *more: str) -> Part:
+    words = ("chaos", "--seconds", str(seconds), "--seed", str(seed), *more)
+    return Part(what, (*words, "--page", str(Part(what, words).page)))
+
+
+def tried(part: Part, at_commit: str) -> Tried:
+    """Run it, showing what it says."""
+    sys.stderr.write(f"== {part.what}\n")
+    began, said = time.monotonic(), [""]
+    command = [sys.executable, "-m", f"tests.{part.words[0]}", *part.words[1:]]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as run:
+        assert run.stdout is not None
+        limit = Timer(PART_SECONDS_MAX, run.kill)
+        limit.start()
+        for line in run.stdout:
+            sys.stderr.write(line)
+            said.append(line.strip() or said[-1])
+        limit.cancel()
+    shown = f"python -m tests.{' '.join(word or repr(word) for word in part.words)}"
+    seconds = round(time.monotonic() - began)
+    return Tried(shown, run.returncode, said[-1], seconds, at_commit, f"{datetime.now(UTC):%Y-%m-%d}")
+
+
+def page(asked: Sequence[Part], found: Mapping[str, Tried]) -> str:
+    """The page of figures: of all parts that were ever run."""
+    known = machine()
+    done = [(part, found[part.what]) for part in asked if part.what in found]
+    rows = [
+        (part.what, _verdict(one), one.seconds, f"{one.day}, {one.commit}", f"`{one.command}`") for part, one in done
+    ]
+    lines = [
+        "# Proof",
+        "",
+        "Written by `make proof`. What is promised, and what holds it: [invariants](invariants.md).",
+        "",
+        f"{known['cores']} cores of {known['cpu']}, Python {known['python']}.",
+        *table(("what was tried", "verdict", "seconds", "day, commit", "command"), rows),
+    ]
+    for part, _ in done:
+        if part.page.exists():
+            lines += ["", f"## {part.title.capitalize()}", "", *_below(part.page.read_text())]
+    if ATTACKS.exists():
+        lines += ["", "## Attacks", *_attacks(json.loads(ATTACKS.read_text())["attacks"])]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _verdict(one: Tried) -> str:
+    said = one.verdict.replace("|", "/")
+    return said if one.status == 0 else f"BROKEN ({one.status}): {said}"
+
+
+def _below(text: str) -> list[str]:
+    """A page as a part of another: without its title and its log, its headings one level down."""
+    body = text.partition("\n")[2].partition("\n## As it was")[0]
+    return [f"#{line}" if line.startswith("#") else line for line in body.strip().splitlines()]
+
+
+def _attacks(outcomes: Sequence[dict[str, Any]]) -> Iterator[str]:
+    """What each cost the well-behaved callers, and the service."""
+    yield ""
+    yield "Well-behaved callers read maps, hold and release all the while, 60 times a second; one in 20 is new."
+    head = ("attack", "what it did", "others' p99 before / during / after, ms", "their errors", "memory, MB", "kept")
+    yield from table(head, map(_attack, outcomes))
+
+
+def _attack(outcome: dict[str, Any]) -> Sequence[object]:
+    phases, memory_mb = outcome["others"].values(), outcome["memory_mb"]
+    errors = sum(sum(phase["errors"].values()) + phase["turned_away"] for phase in phases)
+    return (
+        outcome["attack"],
+        ", ".join(f"{count:,} {what}" for what, count in outcome["did"].items()),
+        " / ".join(f"{phase['latency_ms'].get('p99', 0):.0f}" for phase in phases),
+        errors,
+        " / ".join(f"{memory_mb[when]:.0f}" for when in ("before", "peak", "after")),
+        "; ".join(outcome["broken"]) or "yes",
+    )
+
+
+def main() -> int:
+    """Try everything; the exit status says whether all held. The page is written after each part."""
+    parser = argparse.ArgumentParser(prog="python -m verification.proof", description=__doc__)
+    parser.add_argument("--seeds", type=int, default=2_000, help="simulated days (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=1, help="where seeds begin, and those of chaos")
+    parser.add_argument("--seconds", type=int, default=90, help="of a bad day on real processes (default: %(default)s)")
+    parser.add_argument("--crowd-seconds", type=int, default=90, help="of crowds on them (default: %(default)s)")
+    parser.add_argument("--scale", type=float, default=1.0, help="of the attacks (default: %(default)s)")
+    parser.add_argument("--only", default="", metavar="TEXT", help="parts that have this in their name")
+    asked = parser.parse_args()
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    everything = parts(asked)
+    kept = json.loads(KEPT.read_text()) if KEPT.exists() else {}
+    found = {what: Tried(**one) for what, one in kept.items()}
+    at_commit = commit()
+    chosen = [part for part in everything if asked.only in part.what]
+    for part in chosen:
+        found[part.what] = tried(part, at_commit)
+        KEPT.write_text(json.dumps({what: one._asdict() for what, one in found.items()}, indent=2))
+        PAGE.write_text(page(everything, found))
+    return EXIT_BROKEN if any(found[part.what].status for part in chosen) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

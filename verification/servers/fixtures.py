@@ -1,0 +1,91 @@
+"""The servers as fixtures: started when the first test asks, shared by all, gone at the end of the session."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from verification.servers import fetch
+from verification.servers.cassandra import Cassandra, cassandra
+from verification.servers.redis import RedisSentinels, RedisServer, redis_cluster, redis_sentinels, redis_server
+
+# A test that asks for one of these only at run time names its markers itself.
+MARKERS = {
+    "cassandra_node": ("scylla",),
+    "cassandra_cluster": ("scylla", "cluster"),
+    "cassandra_datacenters": ("scylla", "cluster"),
+    "redis_node": ("redis",),
+    "redis_nodes": ("redis", "cluster"),
+    "redis_with_sentinel": ("redis",),
+}
+SCYLLA_TEST_S_MAX = 240
+MISSING = {"scylla": fetch.cassandra_missing, "redis": fetch.redis_missing}
+
+
+def need(server: str) -> None:
+    """Skip the test where the server cannot be started; fail it there in CI, which must leave nothing out."""
+    if missing := MISSING[server]():
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(missing)
+
+
+def pytest_report_header() -> list[str]:
+    """Say at the top which tests will be left out, and what to do about it."""
+    return [f"{server} tests cannot run: {missing}" for server, why in MISSING.items() if (missing := why())]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give each test the markers of the servers that it asks for, and time for a server that is slow to start."""
+    for item in items:
+        for fixture in getattr(item, "fixturenames", ()):
+            for marker in MARKERS.get(fixture, ()):
+                item.add_marker(marker)
+        if item.get_closest_marker("scylla") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(SCYLLA_TEST_S_MAX))
+
+
+@pytest.fixture(scope="session")
+def cassandra_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cassandra]:
+    """One node. Leave it running, and use a keyspace of your own."""
+    need("scylla")
+    with cassandra(tmp_path_factory.mktemp("cassandra")) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def cassandra_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cassandra]:
+    """Three nodes. Who kills one starts it again and waits until the cluster has settled."""
+    need("scylla")
+    with cassandra(tmp_path_factory.mktemp("cassandra-cluster"), 3) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def cassandra_datacenters(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cassandra]:
+    """Two nodes, in a datacenter each: `east` and `west`. Leave them running, and use a keyspace of your own."""
+    need("scylla")
+    with cassandra(tmp_path_factory.mktemp("cassandra-datacenters"), 2, datacenters=("east", "west")) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def redis_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """One server, for which every client is welcome. Leave it running, and use keys of your own."""
+    need("redis")
+    with redis_server(tmp_path_factory.mktemp("redis")) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def redis_nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RedisServer, ...]]:
+    """A cluster of three masters. Leave it whole, and use keys of your own."""
+    need("redis")
+    with redis_cluster(tmp_path_factory.mktemp("redis-cluster")) as started:
+        yield started
+
+
+@pytest.fixture
+def redis_with_sentinel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisSentinels]:
+    """A master, its replica and a sentinel, for one test, which will hardly leave them as they were."""
+    need("redis")
+    with redis_sentinels(tmp_path_factory.mktemp("redis-sentinel")) as started:
+        yield started

@@ -1,0 +1,68 @@
+"""Broken designs of taking seats off sale: several seats that are not blocked at one moment, or not by anybody."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+import pytest
+
+from travio_inventory.protocol import claims, rows
+from travio_inventory.protocol.batches import Row, RowKey
+from travio_inventory.protocol.claims import Claim
+from travio_inventory.protocol.house import House
+from travio_inventory.protocol.owners import Owners
+from travio_inventory.protocol.transitions import Transitions
+from travio_inventory.seats.hold import NEVER_MS, Hold
+from travio_inventory.seats.refusals import SeatTaken
+from travio_inventory.seats.trip import Trip
+from travio_inventory.seats.use_cases.own_maps import OwnMaps
+from verification.simulation.broken_designs import broken
+from verification.simulation.plan import Plan
+
+HOUSES = Plan(0, seats_per_block=1, seats=4, popular=4, holders=3)
+AT_THE_GATE = replace(HOUSES.with_seed(1), with_gate=True, honest_edge=True)
+
+
+@broken("block seats one by one, and put them back on sale where one cannot be", "I2 I3 I5", HOUSES.with_seed(1))
+def _one_by_one(patch: pytest.MonkeyPatch) -> None:
+    block = Transitions.block
+
+    async def one_by_one(self: Transitions, trip: Trip, reasons: Mapping[str, str]) -> None:
+        done: list[str] = []
+        try:
+            for seat, reason in reasons.items():
+                await block(self, trip, {seat: reason})
+                done.append(seat)
+        except SeatTaken:
+            for seat in done:
+                await self.unblock(trip, seat)
+            raise
+
+    patch.setattr(Transitions, "block", one_by_one)
+
+
+@broken("a seat that another call is about to block counts as blocked", "I3 I5", HOUSES.with_seed(14))
+def _believe_intents(patch: pytest.MonkeyPatch) -> None:
+    judge = claims._judge
+
+    async def believe(owners: Owners, claim: Claim, cell: RowKey, row: Row, obstacles: claims._Obstacles) -> None:
+        if row.get("status") == "blocked":
+            house: Row = {"status": "held", "expires_at": NEVER_MS}
+            obstacles.taken.append(claims._taken(cell, rows.text(row, "owner"), house))
+        else:
+            await judge(owners, claim, cell, row, obstacles)
+
+    patch.setattr(claims, "_judge", believe)
+
+
+@broken("a seat that is blocked already is remembered under an id that nobody has", "I5 I7", AT_THE_GATE)
+def _made_up_house_hold(patch: pytest.MonkeyPatch) -> None:
+    async def made_up(self: House, holds: Iterable[Hold]) -> None:
+        for hold in holds:
+            await self._owners.watch.changed(hold, as_of_ms=hold.created_at_ms)
+
+    patch.setattr(House, "_told_again", made_up)
+
+
+@broken("a cache that is trusted though the word of an own write was lost", "I7", Plan(0, viewers=20, kills=0.0))
+def _trust_the_cache(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(OwnMaps, "_doubt", lambda _self, _names, _slow_s: 0.0)

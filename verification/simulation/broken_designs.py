@@ -1,0 +1,534 @@
+"""Tempting designs that break a promise, each planted in one place of the real code. The simulation must catch all.
+
+A design that survives means that the simulation is blind there, not that the design is right.
+"""
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+import pytest
+
+from travio_inventory.edge import local
+from travio_inventory.edge.local import LocalGate
+from travio_inventory.protocol import attempts, claims, ledger, owners, rows, transitions
+from travio_inventory.protocol.attempts import Attempts
+from travio_inventory.protocol.batches import (
+    ANY_TIME,
+    Applied,
+    Hint,
+    Index,
+    Kind,
+    NotDone,
+    Outcome,
+    Partition,
+    Row,
+    RowKey,
+    Rows,
+    StoreUnavailable,
+    Unknown,
+    Write,
+)
+from travio_inventory.protocol.claims import Claim, Contended, Lost, Stuck, Unseeded
+from travio_inventory.protocol.hints import MINUTE_MS
+from travio_inventory.protocol.minutes import OpenMinutes
+from travio_inventory.protocol.open_trips import SlowRound
+from travio_inventory.protocol.owners import REFUSED, Owner, Owners, Verdict
+from travio_inventory.protocol.transitions import Transitions
+from travio_inventory.seats import hold
+from travio_inventory.seats.hold import (
+    LATE_SUFFIX,
+    Aborted,
+    Confirmed,
+    Hold,
+    HoldRequest,
+    HoldState,
+    claimant_of,
+)
+from travio_inventory.seats.ports import BlockKey, Cell, Occupancy
+from travio_inventory.seats.refusals import BY_STORE, HoldExpired, HoldNotFound, TakenCell
+from travio_inventory.seats.use_cases import hold_seats
+from travio_inventory.seats.use_cases.edge_upkeep import EdgeUpkeep
+from travio_inventory.store.memory import MemoryBatches
+from verification.simulation.oracle import START_MS
+from verification.simulation.plan import TTL_S, Plan
+from verification.simulation.rough_edge import RoughEdge
+
+Plant = Callable[[pytest.MonkeyPatch], None]
+Why = Lost | Contended | Unseeded | Stuck
+
+BLOCKS_OF_ONE = Plan(0, seats_per_block=1, seats=5, popular=5, faults=0.3)
+ALONE = Plan(0, seats_per_block=1, seats=10, popular=10, holders=2, faults=0.3)
+HONEST = Plan(0, honest_edge=True, with_gate=True, holders=7, viewers=6, day_s=60.0, kills=0.0, faults=0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A broken design, the promises of which at least one must be seen broken, and a plan in which it is."""
+
+    name: str
+    promises: str
+    plan: Plan
+    plant: Plant
+
+    def is_caught_by(self, violations: Sequence[str]) -> bool:
+        """Whether one of the promises is among those seen broken."""
+        promises = self.promises.split()
+        return any(f"{promise} " in violation for violation in violations for promise in promises)
+
+
+BROKEN: dict[str, Broken] = {}
+
+
+def broken(name: str, promises: str, plan: Plan) -> Callable[[Plant], Plant]:
+    """Register a design; the plan's seed is known to catch it."""
+
+    def register(plant: Plant) -> Plant:
+        BROKEN[name] = Broken(name, promises, plan, plant)
+        return plant
+
+    return register
+
+
+Change = Callable[[Write], Write]
+
+
+def rewrite(patch: pytest.MonkeyPatch, change: Change) -> None:
+    """Send every write otherwise."""
+    apply = MemoryBatches.apply
+
+    async def otherwise(
+        self: MemoryBatches,
+        partition: Partition,
+        writes: Sequence[Write],
+        hints: Sequence[Hint] = (),
+        *,
+        send_by: float = ANY_TIME,
+    ) -> Outcome:
+        return await apply(self, partition, list(map(change, writes)), hints, send_by=send_by)
+
+    patch.setattr(MemoryBatches, "apply", otherwise)
+
+
+def unconditionally(write: Write) -> Write:
+    """The write whatever stands."""
+    return write._replace(condition={})
+
+
+# ---- whose a cell is
+
+
+@broken("take a lapsed cell by its clock", "I1 I2", Plan(0))
+def _take_by_clock(patch: pytest.MonkeyPatch) -> None:
+    judge = claims._judge
+
+    async def by_clock(owners: Owners, claim: Claim, cell: RowKey, row: Row, obstacles: claims._Obstacles) -> None:
+        if row.get("status") == "held" and rows.number(row, "until") <= owners.clock.now_ms():
+            partition = rows.block_partition(claim.trip, claim.block)
+            await owners.apply(partition, [Write(cell, {"owner": row["owner"]}, rows.FREE)], ())
+        else:
+            await judge(owners, claim, cell, row, obstacles)
+
+    patch.setattr(claims, "_judge", by_clock)
+
+
+@broken("free without the owner's condition", "I1 I2", Plan(0))
+def _free_unconditionally(patch: pytest.MonkeyPatch) -> None:
+    def writes(hold_id: str, cells: Sequence[RowKey], state: HoldState) -> list[Write]:
+        values: Row = {"status": "sold", "until": None} if isinstance(state, Confirmed) else rows.FREE
+        return [Write(cell, {"owner": hold_id} if isinstance(state, Confirmed) else {}, values) for cell in cells]
+
+    patch.setattr(owners, "_cell_writes", writes)
+
+
+@broken("steal an intent without burning it", "I1 I2", Plan(9, faults=0.5, kills=0.2, seats_per_block=1, seats=5))
+def _steal_an_intent(patch: pytest.MonkeyPatch) -> None:
+    judge = Owners.judge
+
+    async def steal(self: Owners, organization: str, hold_id: str, *, since_ms: int) -> Owner:
+        if self.clock.now_ms() - since_ms >= self.rules.grace_ms and await self.home(organization, hold_id) is None:
+            return Owner(Verdict.DEAD, {})
+        return await judge(self, organization, hold_id, since_ms=since_ms)
+
+    patch.setattr(Owners, "judge", steal)
+
+
+@broken("keep a belief over a refusal", "I1 I2", Plan(3, faults=0.2, seats_per_block=1, seats=4))
+def _believe_an_earlier_look(patch: pytest.MonkeyPatch) -> None:
+    judge = Owners.judge
+    seen: dict[str, Row] = {}
+
+    async def believe(self: Owners, organization: str, hold_id: str, *, since_ms: int) -> Owner:
+        row = seen.setdefault(hold_id, await self.home(organization, hold_id) or {})
+        if row.get("status") == "held" and self.has_lapsed(hold_id, row):
+            await self.expire(rows.read_hold(organization, hold_id, row))
+            return Owner(Verdict.DEAD, row)
+        return await judge(self, organization, hold_id, since_ms=since_ms)
+
+    patch.setattr(Owners, "judge", believe)
+
+
+@broken("trust the time on a foreign cell", "I5 L2", Plan(3))
+def _trust_until(patch: pytest.MonkeyPatch) -> None:
+    real = claims._judge
+
+    async def trusting(owners: Owners, claim: Claim, cell: RowKey, row: Row, obstacles: claims._Obstacles) -> None:
+        if row.get("status") == "held" and rows.number(row, "until") > owners.clock.now_ms():
+            obstacles.taken.append(TakenCell(cell.id, cell.segment, "held"))
+        else:
+            await real(owners, claim, cell, row, obstacles)
+
+    patch.setattr(claims, "_judge", trusting)
+
+
+@broken("trust a foreign sold", "I5 L2", Plan(33, faults=0.3, kills=0.6, seats_per_block=1, seats=5, holders=3))
+def _trust_sold(patch: pytest.MonkeyPatch) -> None:
+    real = claims._judge
+
+    async def trusting(owners: Owners, claim: Claim, cell: RowKey, row: Row, obstacles: claims._Obstacles) -> None:
+        if row.get("status") == "sold":
+            obstacles.taken.append(TakenCell(cell.id, cell.segment, "sold"))
+        else:
+            await real(owners, claim, cell, row, obstacles)
+
+    patch.setattr(claims, "_judge", trusting)
+
+
+@broken("sequential batches per segment", "I2 I5 I7 L2", Plan(0))
+def _segment_by_segment(patch: pytest.MonkeyPatch) -> None:
+    take = claims.take
+
+    async def one_by_one(owners: Owners, claim: Claim) -> claims.Claimed:
+        *others, last = sorted({cell.segment for cell in claim.cells})
+        for segment in others:
+            cells = {cell: owner for cell, owner in claim.cells.items() if cell.segment == segment}
+            claimed = await take(owners, replace(claim, cells=cells, beside=(), own=()))
+            if not isinstance(claimed.result, claims.Won):
+                return claimed
+        left = {cell: owner for cell, owner in claim.cells.items() if cell.segment == last}
+        return await take(owners, replace(claim, cells=left))
+
+    patch.setattr(attempts, "take", one_by_one)
+
+
+# ---- what is a final no
+
+
+@broken("settle an unknown by a read", "I3 I5", Plan(2, faults=0.3))
+def _settle_by_a_read(patch: pytest.MonkeyPatch) -> None:
+    apply = Owners.apply
+
+    async def read_it(
+        self: Owners, partition: Partition, writes: Sequence[Write], asked: Sequence[Hint], *, at_ms: int | None = None
+    ) -> Outcome:
+        outcome = await apply(self, partition, writes, asked, at_ms=at_ms)
+        own = writes[0].key
+        if isinstance(outcome, Unknown) and own.kind is Kind.HOLD and writes[0].values.get("status") == "held":
+            with suppress(StoreUnavailable):
+                standing = await self.batches.get(partition, [own])
+                return Applied() if own in standing else NotDone("a read says so")
+        return outcome
+
+    patch.setattr(Owners, "apply", read_it)
+
+
+@broken("give back before burning", "I1 I2", Plan(4, faults=0.4, kills=0.0, seats_per_block=1, seats=4, twins=1.0))
+def _give_back_first(patch: pytest.MonkeyPatch) -> None:
+    burn = Attempts.burn
+
+    async def late_burn(self: Attempts, hold: Hold, why: Why) -> Row:
+        await self._owners.roll_forward(hold.with_state(Aborted("")))
+        return await burn(self, hold, why)
+
+    patch.setattr(Attempts, "burn", late_burn)
+
+
+@broken("a final no that no burn fences", "I5 I2", Plan(0))
+def _no_burn(patch: pytest.MonkeyPatch) -> None:
+    async def no_burn(_self: Attempts, _hold: Hold, why: Why) -> Row:
+        return {"status": "aborted", "reason": REFUSED if isinstance(why, Lost) else "retry"}
+
+    patch.setattr(Attempts, "burn", no_burn)
+
+
+@broken(
+    "a final no to a late confirm that no burn fences",
+    "I1 I2 I5",
+    Plan(28, faults=0.6, kills=0.0, seats_per_block=1, seats=8),
+)
+def _no_late_burn(patch: pytest.MonkeyPatch) -> None:
+    burn = Owners.burn
+
+    async def no_late_burn(
+        self: Owners, organization: str, hold_id: str, reason: str, taken: Sequence[TakenCell] = ()
+    ) -> Row:
+        if hold_id.endswith(LATE_SUFFIX) and reason == REFUSED:
+            return {"status": "aborted", "reason": reason}
+        return await burn(self, organization, hold_id, reason, taken)
+
+    patch.setattr(Owners, "burn", no_late_burn)
+
+
+@broken("confirm answered no from a re-read after an unknown", "I5", Plan(2, faults=0.3))
+def _confirm_by_a_read(patch: pytest.MonkeyPatch) -> None:
+    step = Owners.step
+
+    async def read_it(self: Owners, hold: Hold, state: HoldState, condition: Row, *, at_ms: int) -> Outcome:
+        outcome = await step(self, hold, state, condition, at_ms=at_ms)
+        if isinstance(outcome, Unknown) and isinstance(state, Confirmed):
+            with suppress(StoreUnavailable):
+                row = await self.home(hold.trip.organization, hold.id) or {}
+                if row.get("status") == "held":
+                    raise HoldNotFound
+        return outcome
+
+    patch.setattr(Owners, "step", read_it)
+
+
+@broken("a retry below us", "I5", Plan(10, faults=0.3))
+def _driver_retries(patch: pytest.MonkeyPatch) -> None:
+    apply = MemoryBatches.apply
+
+    async def retry(
+        self: MemoryBatches,
+        partition: Partition,
+        writes: Sequence[Write],
+        hints: Sequence[Hint] = (),
+        *,
+        send_by: float = ANY_TIME,
+    ) -> Outcome:
+        outcome = await apply(self, partition, writes, hints, send_by=send_by)
+        return await apply(self, partition, writes, hints, send_by=send_by) if isinstance(outcome, Unknown) else outcome
+
+    patch.setattr(MemoryBatches, "apply", retry)
+
+
+@broken("what the edge says counts as the store's", "I5", Plan(0, with_gate=True))
+def _edge_refuses(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(hold_seats, "Decided", lambda _by, _as_of_ms: BY_STORE)
+
+
+@broken("a taken entry that lives as long as the hold", "I5 L2", Plan(0, with_gate=True))
+def _long_memory(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(local, "lasts_ms", lambda occupancy, **_times: max(0, occupancy.until_ms - START_MS) or 3_600_000)
+
+
+@broken(
+    "as of the answer, instead of the sending of its batch",
+    "I5",
+    replace(
+        HONEST, honest_edge=False, holders=9, seats=2, popular=2, twins=1.0, faults=0.3, viewers=1, right_clocks=True
+    ),
+)
+def _as_of_the_answer(patch: pytest.MonkeyPatch) -> None:
+    mark = RoughEdge.mark
+
+    async def fresh(self: RoughEdge, block: BlockKey, cells: Sequence[Cell], occupancy: Occupancy) -> None:
+        await mark(self, block, cells, occupancy._replace(as_of_ms=self._now_ms()))
+
+    patch.setattr(RoughEdge, "mark", fresh)
+
+
+@broken(
+    "a word that comes late marks a hold that has ended",
+    "E2",
+    Plan(12, with_gate=True, seats=2, popular=2, holders=7, kills=0.0),
+)
+def _no_tombstone(patch: pytest.MonkeyPatch) -> None:
+    async def clear(self: LocalGate, block: BlockKey, cells: Sequence[Cell], *, hold: str) -> None:
+        self._taken.drop(block, cells, lambda found: found.hold == hold)
+
+    patch.setattr(LocalGate, "clear", clear)
+
+
+@broken("a seat that is sold is nobody's", "I6", Plan(5, with_gate=True))
+def _nobodys_mark(patch: pytest.MonkeyPatch) -> None:
+    refused = EdgeUpkeep.refused
+
+    async def anonymous(self: EdgeUpkeep, hold: Hold, taken: Sequence[TakenCell], *, as_of_ms: int) -> None:
+        await refused(self, hold, [cell._replace(claimant="") for cell in taken], as_of_ms=as_of_ms)
+
+    patch.setattr(EdgeUpkeep, "refused", anonymous)
+    patch.setattr(local, "replaces", lambda _new, _standing: True)
+    patch.setattr(local, "KNOWN_MS", 0)
+
+
+@broken("all that a holder asks without a key is one claimant's", "E1", HONEST.with_seed(1))
+def _shared_claimant(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(hold, "claimant_of", lambda caller, key, _attempt="": claimant_of(caller, key))
+
+
+# ---- keys and slots
+
+
+@broken(
+    "two attempts under one key each giving their own reason",
+    "I5",
+    Plan(8, faults=0.6, kills=0.0, seats_per_block=1, seats=4, holders=8, twins=1.0),
+)
+def _own_reasons(patch: pytest.MonkeyPatch) -> None:
+    no = transitions._no
+    patch.setattr(transitions, "_no", lambda request, why, _burnt: no(request, why, {}))
+
+
+@broken("no rebind after a burn", "I5", Plan(1, faults=0.3))
+def _no_rebind(patch: pytest.MonkeyPatch) -> None:
+    bind = ledger._bind
+
+    async def stay(
+        owners: Owners, request: HoldRequest, key: str, home: int, standing: Rows
+    ) -> "ledger._Binding | ledger.Entered":
+        bound = await bind(owners, request, key, home, standing)
+        return ledger.Go(bound.left) if isinstance(bound, ledger._Binding) and bound.left is not None else bound
+
+    patch.setattr(ledger, "_bind", stay)
+
+
+@broken("no idempotency", "I5 I6", Plan(0))
+def _no_ledger(patch: pytest.MonkeyPatch) -> None:
+    async def enter(_owners: Owners, _request: HoldRequest, private_id: str, _home: int) -> ledger.Entered:
+        return ledger.Go(private_id)
+
+    patch.setattr(ledger, "enter", enter)
+
+
+@broken("a slot freed by the clock", "I9", Plan(0, holds_max=1))
+def _slot_by_clock(patch: pytest.MonkeyPatch) -> None:
+    free_slot = ledger._free_slot
+
+    async def by_clock(
+        owners: Owners, request: HoldRequest, standing: Rows, slots: list[RowKey], left: str | None
+    ) -> RowKey:
+        oldest_ms = owners.clock.now_ms() - TTL_S * 1_000
+        for slot in slots:
+            if rows.number(standing.get(slot, {}), "at") < oldest_ms:
+                return slot
+        return await free_slot(owners, request, standing, slots, left)
+
+    patch.setattr(ledger, "_free_slot", by_clock)
+
+
+@broken("a slot freed before the burn", "I9", Plan(2, holds_max=1, faults=0.3))
+def _slot_before_the_burn(patch: pytest.MonkeyPatch) -> None:
+    free_slot = ledger._free_slot
+
+    async def before(
+        owners: Owners, request: HoldRequest, standing: Rows, slots: list[RowKey], left: str | None
+    ) -> RowKey:
+        for slot in slots:
+            owner = rows.text(standing.get(slot, {}), "hold")
+            if not owner or await owners.home(request.caller.organization, owner) is None:
+                return slot
+        return await free_slot(owners, request, standing, slots, left)
+
+    patch.setattr(ledger, "_free_slot", before)
+
+
+@broken("a cap by count-then-act", "I9", Plan(2, holds_max=1))
+def _count_then_act(patch: pytest.MonkeyPatch) -> None:
+    apply = Owners.apply
+
+    async def act(
+        self: Owners, partition: Partition, writes: Sequence[Write], asked: Sequence[Hint], *, at_ms: int | None = None
+    ) -> Outcome:
+        counted = [write._replace(condition={}) if write.key.kind is Kind.SLOT else write for write in writes]
+        return await apply(self, partition, counted, asked, at_ms=at_ms)
+
+    patch.setattr(Owners, "apply", act)
+
+
+# ---- steps, events and hints
+
+
+@broken("revive an ended row", "I4", Plan(0))
+def _revive(patch: pytest.MonkeyPatch) -> None:
+    async def revive(self: Transitions, hold: Hold, asked: Confirmed) -> Hold:
+        booking = hold.with_state(asked)
+        claim = self._attempts._home_claim([booking], await self._owners.now())
+        own, event = claim.beside
+        revived = own._replace(condition={"status": "expired"})
+        claimed = await claims.take(self._owners, replace(claim, beside=(revived, event), own=()))
+        if isinstance(claimed.result, claims.Won):
+            return booking
+        raise HoldExpired(0)
+
+    patch.setattr(Transitions, "_confirm_late", revive)
+
+
+@broken("expire without the expiry that was seen", "I10", Plan(13, faults=0.6))
+def _expire_whatever(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(owners, "_as_seen", lambda _hold: {"status": "held"})
+
+
+@broken("expire as soon as the own clock says so", "I10", Plan(0))
+def _expire_early(patch: pytest.MonkeyPatch) -> None:
+    def left_ms(self: Owners, _hold_id: str, row: Row) -> int:
+        return rows.number(row, "expires_at") - self.clock.now_ms() - 4_000
+
+    patch.setattr(Owners, "left_ms", left_ms)
+
+
+@broken("an event that is not in the batch", "I8", Plan(0))
+def _event_afterwards(patch: pytest.MonkeyPatch) -> None:
+    apply = Owners.apply
+
+    async def afterwards(
+        self: Owners, partition: Partition, writes: Sequence[Write], asked: Sequence[Hint], *, at_ms: int | None = None
+    ) -> Outcome:
+        outcome = await apply(
+            self, partition, [write for write in writes if write.key.kind is not Kind.EVENT], asked, at_ms=at_ms
+        )
+        if isinstance(outcome, Applied):
+            await apply(self, partition, [write for write in writes if write.key.kind is Kind.EVENT], (), at_ms=at_ms)
+        return outcome
+
+    patch.setattr(Owners, "apply", afterwards)
+
+
+@broken(
+    "a hint that is not written before the batch",
+    "I8 L1 L2",
+    Plan(11, faults=0.4, seats_per_block=1, seats=10, holders=2),
+)
+def _hint_afterwards(patch: pytest.MonkeyPatch) -> None:
+    without_slow_round(patch)
+    apply = Owners.apply
+
+    async def afterwards(
+        self: Owners, partition: Partition, writes: Sequence[Write], asked: Sequence[Hint], *, at_ms: int | None = None
+    ) -> Outcome:
+        outcome = await apply(self, partition, writes, (), at_ms=at_ms)
+        if isinstance(outcome, Applied):
+            await apply(self, partition, [], asked, at_ms=at_ms)
+        return outcome
+
+    patch.setattr(Owners, "apply", afterwards)
+
+
+def without_slow_round(patch: pytest.MonkeyPatch) -> None:
+    """Nobody visits the blocks of all open trips: what no index leads to stays as it is, untold."""
+
+    async def none(_self: SlowRound) -> list[BlockKey]:
+        return []
+
+    patch.setattr(SlowRound, "next_blocks", none)
+
+
+def visit_once(patch: pytest.MonkeyPatch, index: Index) -> None:
+    """Visit the minutes of the index while they last and when they have ended, and never again; no slow round
+    repairs it.
+    """
+    without_slow_round(patch)
+    visits_due = OpenMinutes._visits_due
+
+    def once(self: OpenMinutes, minute: int, now_ms: int) -> int:
+        if self.index is not index:
+            return visits_due(self, minute, now_ms)
+        return len(self.settles_ms) if now_ms >= (minute + 1) * MINUTE_MS else 0
+
+    patch.setattr(OpenMinutes, "_visits_due", once)
+
+
+@broken("a bucket visited once by the relay", "I8", Plan(3, faults=0.4))
+def _relay_once(patch: pytest.MonkeyPatch) -> None:
+    visit_once(patch, Index.JOURNAL)

@@ -1,0 +1,115 @@
+"""Broken designs of the waiting lists: each takes one condition or one order out of them."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+
+from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown
+from travio_inventory.protocol import list_turns
+from travio_inventory.protocol.batches import ANY_TIME, Hint, Kind, Outcome, Partition, Row, Rows, Table, Write
+from travio_inventory.protocol.list_turns import Join, Leave, ListTurns, Step
+from travio_inventory.store.memory import MemoryBatches
+from verification.simulation.broken_designs import broken, rewrite, unconditionally
+from verification.simulation.plan import Plan
+
+WAITING = Plan(0, waiters=4, holders=1, viewers=0)
+CROWD = Plan(0, waiters=12, holders=1, viewers=0, day_s=60.0, faults=0.0, kills=0.0)
+
+
+@broken("a place on a waiting list that is counted, then taken", "I7", WAITING.with_seed(1))
+def _count_then_join(patch: pytest.MonkeyPatch) -> None:
+    rewrite(patch, lambda write: unconditionally(write) if write.key.kind is Kind.TAIL else write)
+
+
+@broken("leave a waiting list whatever place it was", "I4 I7", WAITING)
+def _leave_any_place(patch: pytest.MonkeyPatch) -> None:
+    """The tail, which a leave compares too, would notice."""
+    writes = list_turns._writes
+
+    def any_place(steps: Sequence[Join | Leave], standing: Rows, *, now_ms: int) -> list[Write]:
+        tail, *own = writes(steps, standing, now_ms=now_ms)
+        if any(isinstance(step, Join) for step in steps):
+            return [tail, *own]
+        return [write._replace(condition={"status": "waiting"}) for write in own]
+
+    patch.setattr(list_turns, "_writes", any_place)
+
+
+@broken("a join that is tried again from the start", "I3 I4 I5", replace(WAITING, faults=0.3).with_seed(3))
+def _join_anew(patch: pytest.MonkeyPatch) -> None:
+    """Also where it had joined, and its caller has left again since."""
+    look = Join.look
+
+    def anew(self: Join, entry: Row) -> None:
+        self.seen = None
+        look(self, entry)
+
+    patch.setattr(Join, "look", anew)
+
+
+@broken("a leave that is tried again from the start", "I4", WAITING.with_seed(11))
+def _leave_anew(patch: pytest.MonkeyPatch) -> None:
+    """Also where it had left, and its caller has joined again since."""
+    look = Leave.look
+
+    def anew(self: Leave, entry: Row) -> None:
+        if self.seen is not None and entry.get("status") == "waiting":
+            self.seen = None
+        look(self, entry)
+
+    patch.setattr(Leave, "look", anew)
+
+
+@broken("nothing was done, of a batch that was sent", "I5", replace(WAITING, faults=0.8).with_seed(5))
+def _never_sent(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Step, "give_up", lambda _self: BackendUnavailable())
+
+
+@broken("a refused batch that counts as one that may land", "I5", replace(CROWD, holders=7))
+def _refused_is_unknown(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(list_turns, "TRIES_MAX", 1)
+    patch.setattr(Step, "give_up", lambda _self: OutcomeUnknown())
+
+
+@broken("a place that is counted without comparing how many wait", "I7", CROWD)
+def _count_unseen(patch: pytest.MonkeyPatch) -> None:
+    def change(write: Write) -> Write:
+        if write.key.kind is not Kind.TAIL or not write.condition:
+            return write
+        return write._replace(condition={"sequence": write.condition["sequence"]})
+
+    rewrite(patch, change)
+
+
+@broken("a batch of many that is told as done to those who were refused", "I3 I5", CROWD)
+def _done_for_all(patch: pytest.MonkeyPatch) -> None:
+    attempt = ListTurns._try
+
+    async def for_all(self: ListTurns, steps: Sequence[Join | Leave], standing: Rows) -> None:
+        await attempt(self, steps, standing)
+        for step in steps if len(steps) > 1 else ():
+            step.done()
+
+    patch.setattr(ListTurns, "_try", for_all)
+
+
+@broken("a waiting list that is named after a place on it is taken", "I7", WAITING.with_seed(14))
+def _name_afterwards(patch: pytest.MonkeyPatch) -> None:
+    apply = MemoryBatches.apply
+
+    async def afterwards(
+        self: MemoryBatches,
+        partition: Partition,
+        writes: Sequence[Write],
+        hints: Sequence[Hint] = (),
+        *,
+        send_by: float = ANY_TIME,
+    ) -> Outcome:
+        if partition.table is not Table.WAITLISTS:
+            return await apply(self, partition, writes, hints, send_by=send_by)
+        outcome = await apply(self, partition, writes, send_by=send_by)
+        await apply(self, partition, [], hints)
+        return outcome
+
+    patch.setattr(MemoryBatches, "apply", afterwards)

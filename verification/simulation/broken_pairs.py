@@ -1,0 +1,296 @@
+"""Broken designs without a line that another one backs up, together with that other one; and more that were missing.
+
+Of a pair each half may go alone: the other still holds, and no promise breaks.
+"""
+
+from collections.abc import Coroutine, Sequence
+from dataclasses import replace
+from typing import Any, TypeVar
+
+import pytest
+
+from travio_inventory.edge.local import LocalGate
+from travio_inventory.protocol import claims, ledger, owners, rows
+from travio_inventory.protocol.attempts import Attempts
+from travio_inventory.protocol.batches import (
+    ANY_TIME,
+    Applied,
+    Condition,
+    Hint,
+    Kind,
+    Outcome,
+    Partition,
+    Row,
+    RowKey,
+    Rows,
+    Write,
+)
+from travio_inventory.protocol.claims import Claim
+from travio_inventory.protocol.owners import REFUSED, RETRY, Owner, Owners, Verdict
+from travio_inventory.seats.hold import (
+    Cancelled,
+    Confirmed,
+    Hold,
+    HoldId,
+    HoldRequest,
+    HoldState,
+    Released,
+    parse_hold_id,
+)
+from travio_inventory.seats.ports import Attempt, BlockKey, Cell, GateAnswer
+from travio_inventory.seats.refusals import HoldLimitReached, TakenCell
+from travio_inventory.seats.trip import Trip, TripKey
+from travio_inventory.seats.use_cases.commits import Commits
+from travio_inventory.seats.use_cases.read_seat_map import ReadSeatMap
+from travio_inventory.store.memory import MemoryBatches
+from verification.simulation.broken_designs import ALONE, BLOCKS_OF_ONE, HONEST, Why, broken, rewrite, unconditionally
+from verification.simulation.plan import Plan
+
+T = TypeVar("T")
+
+
+# ---- pairs
+
+
+@broken("cancel whatever the status, whoever has the cells", "I1 I4", Plan(4, faults=0.3))
+def _cancel_any(patch: pytest.MonkeyPatch) -> None:
+    apply = MemoryBatches.apply
+
+    async def otherwise(
+        self: MemoryBatches,
+        partition: Partition,
+        writes: Sequence[Write],
+        hints: Sequence[Hint] = (),
+        *,
+        send_by: float = ANY_TIME,
+    ) -> Outcome:
+        is_cancel = any(write.key.kind is Kind.HOLD and write.values.get("status") == "cancelled" for write in writes)
+        changed = list(map(unconditionally, writes)) if is_cancel else writes
+        return await apply(self, partition, changed, hints, send_by=send_by)
+
+    patch.setattr(MemoryBatches, "apply", otherwise)
+
+
+@broken("bind a key anew from whatever hold, to an id of chance", "I6", Plan(23, faults=0.6, twins=1.0))
+def _rebind_any(patch: pytest.MonkeyPatch) -> None:
+    bind = ledger._bind
+
+    async def anew(
+        owners: Owners, request: HoldRequest, key: str, home: int, standing: Rows
+    ) -> "ledger._Binding | ledger.Entered":
+        bound = await bind(owners, request, key, home, standing)
+        if not isinstance(bound, ledger._Binding) or bound.left is None:
+            return bound
+        hold_id = str(HoldId(request.trip.key.trip, home, owners.new_digest(), is_late=False))
+        write = Write(bound.write.key, {}, {**bound.write.values, "hold": hold_id})
+        return replace(bound, hold_id=hold_id, write=write)
+
+    patch.setattr(ledger, "_bind", anew)
+
+
+# ---- conditions
+
+
+@broken("extend whatever the status", "I4", Plan(6, faults=0.3))
+def _extend_any(patch: pytest.MonkeyPatch) -> None:
+    def change(write: Write) -> Write:
+        is_extension = write.key.kind is Kind.HOLD and "expires_at" in write.values and "status" not in write.values
+        seen = {name: value for name, value in (write.condition or {}).items() if name != "status"}
+        return write._replace(condition=seen) if is_extension else write
+
+    rewrite(patch, change)
+
+
+@broken("expire whatever the status", "I4", Plan(15, faults=0.3))
+def _expire_any(patch: pytest.MonkeyPatch) -> None:
+    as_seen = owners._as_seen
+    patch.setattr(owners, "_as_seen", lambda hold: {"expires_at": as_seen(hold)["expires_at"]})
+
+
+@broken("free a leftover whoever has it by now", "I1 I2", replace(BLOCKS_OF_ONE, faults=0.5, kills=0.3))
+def _free_any_leftover(patch: pytest.MonkeyPatch) -> None:
+    def write(key: RowKey, condition: Condition, values: Row) -> Write:
+        return Write(key, {} if values is rows.FREE else condition, values)
+
+    patch.setattr(claims, "Write", write)
+
+
+# ---- what is a final no
+
+
+@broken("a no to the house that no burn fences", "I5", Plan(5, faults=0.5))
+def _no_house_burn(patch: pytest.MonkeyPatch) -> None:
+    burn = Attempts.burn
+
+    async def not_for_the_house(self: Attempts, hold: Hold, why: Why) -> Row:
+        return await burn(self, hold, why) if hold.holder else {"status": "aborted", "reason": RETRY}
+
+    patch.setattr(Attempts, "burn", not_for_the_house)
+
+
+@broken("a contended seat is refused for good", "I5", Plan(3, faults=0.3))
+def _contended_for_good(patch: pytest.MonkeyPatch) -> None:
+    async def burn(self: Attempts, hold: Hold, _why: Why) -> Row:
+        return await self._owners.burn(hold.trip.organization, hold.id, REFUSED)
+
+    patch.setattr(Attempts, "burn", burn)
+
+
+@broken("an abandoned attempt is refused for good", "I5", replace(BLOCKS_OF_ONE, kills=0.3).with_seed(77))
+def _abandoned_for_good(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(owners, "ABANDONED", REFUSED)
+
+
+@broken("a final no that its key forgets", "I5", Plan(0, faults=0.3))
+def _forget_a_no(patch: pytest.MonkeyPatch) -> None:
+    bind = ledger._bind
+
+    async def forget(
+        owners: Owners, request: HoldRequest, key: str, home: int, standing: Rows
+    ) -> "ledger._Binding | ledger.Entered":
+        bound = await bind(owners, request, key, home, standing)
+        if not isinstance(bound, ledger.Answered) or bound.row.get("reason") != REFUSED:
+            return bound
+        name = RowKey(Kind.KEY, key)
+        generation = rows.number(standing[name], "generation") + 1
+        hold_id = ledger._keyed_id(request, key, home, generation)
+        write = Write(name, {"hold": bound.hold_id}, {"hold": hold_id, "generation": generation})
+        return ledger._Binding(write, hold_id, bound.hold_id)
+
+    patch.setattr(ledger, "_bind", forget)
+
+
+# ---- what must come back
+
+
+@broken("burn an attempt however young", "I10", BLOCKS_OF_ONE)
+def _burn_the_young(patch: pytest.MonkeyPatch) -> None:
+    judge = Owners.judge
+
+    async def impatient(self: Owners, organization: str, hold_id: str, *, since_ms: int) -> Owner:
+        return await judge(self, organization, hold_id, since_ms=since_ms - self.rules.grace_ms)
+
+    patch.setattr(Owners, "judge", impatient)
+
+
+@broken("never end a lapsed hold of the same block", "L2 I5", Plan(0))
+def _spare_a_neighbour(patch: pytest.MonkeyPatch) -> None:
+    async def spare(owners: Owners, claim: Claim, cell: RowKey, row: Row, obstacles: claims._Obstacles) -> None:
+        home = await owners.home(claim.trip.organization, rows.text(row, "owner")) or {}
+        if home.get("status") in rows.LIVE:
+            obstacles.taken.append(TakenCell(cell.id, cell.segment, "held"))
+
+    patch.setattr(claims, "_judge_neighbour", spare)
+
+
+@broken("never end a lapsed hold of another block", "L2 I5", BLOCKS_OF_ONE.with_seed(9))
+def _spare_a_stranger(patch: pytest.MonkeyPatch) -> None:
+    judge = Owners.judge
+
+    async def spare(self: Owners, organization: str, hold_id: str, *, since_ms: int) -> Owner:
+        row = await self.home(organization, hold_id)
+        if row is not None and row.get("status") == "held":
+            return Owner(Verdict.TAKEN, row)
+        return await judge(self, organization, hold_id, since_ms=since_ms)
+
+    patch.setattr(Owners, "judge", spare)
+
+
+@broken("a no before the intents are given back", "L2", replace(BLOCKS_OF_ONE, faults=0.0, kills=0.0))
+def _give_back_later(patch: pytest.MonkeyPatch) -> None:
+    async def later(self: Owners, hold: Hold) -> None:
+        self._background(self.roll_forward(hold))
+        await self.watch.changed(hold, as_of_ms=self.clock.now_ms())
+
+    patch.setattr(Owners, "given_back", later)
+
+
+@broken("a booking keeps its slot", "I5 L2", Plan(0, holds_max=1))
+def _keep_the_slot(patch: pytest.MonkeyPatch) -> None:
+    async def free_slot(
+        owners: Owners, request: HoldRequest, standing: Rows, slots: list[RowKey], left: str | None
+    ) -> RowKey:
+        for slot in slots:
+            row = standing.get(slot, {})
+            owner = rows.text(row, "hold")
+            if not owner or owner == left:
+                return slot
+            judged = await owners.judge(request.caller.organization, owner, since_ms=rows.number(row, "at"))
+            if judged.verdict is Verdict.DEAD:
+                return slot
+        raise HoldLimitReached(len(slots))
+
+    patch.setattr(ledger, "_free_slot", free_slot)
+
+
+@broken("the sweeper leaves a booking's other cells as they are", "I2", replace(ALONE, kills=0.6).with_seed(110))
+def _leave_bookings(patch: pytest.MonkeyPatch) -> None:
+    roll_block = Owners.roll_block
+
+    async def only_the_dead(
+        self: Owners, hold_id: str, trip: TripKey, block: int, cells: Sequence[RowKey], state: HoldState
+    ) -> None:
+        if state != Confirmed(""):
+            await roll_block(self, hold_id, trip, block, cells, state)
+
+    patch.setattr(Owners, "roll_block", only_the_dead)
+
+
+# ---- the edge
+
+
+@broken("a step that ends where its caller leaves", "I7", replace(HONEST, viewers=20, leaves=0.5).with_seed(4))
+def _torn(patch: pytest.MonkeyPatch) -> None:
+    async def run(_self: Commits, step: Coroutine[Any, Any, T], **_never_begun: object) -> T:
+        return await step
+
+    patch.setattr(Commits, "run", run)
+
+
+@broken(
+    "a step of somebody who died is answered, and told to no map",
+    "I7",
+    replace(HONEST, faults=0.3, kills=0.4).with_seed(34),
+)
+def _answer_alone(patch: pytest.MonkeyPatch) -> None:
+    step, settled = Owners.step, Owners.settled
+
+    async def noted(self: Owners, hold: Hold, state: HoldState, condition: Row, *, at_ms: int) -> Outcome:
+        outcome = await step(self, hold, state, condition, at_ms=at_ms)
+        if isinstance(outcome, Applied):
+            done.add((hold.id, type(state)))
+        return outcome
+
+    async def own(self: Owners, hold: Hold, *, as_of_ms: int) -> None:
+        is_step = isinstance(hold.state, Confirmed | Released | Cancelled) and not parse_hold_id(hold.id).is_late
+        if not is_step or (hold.id, type(hold.state)) in done:
+            await settled(self, hold, as_of_ms=as_of_ms)
+            done.discard((hold.id, type(hold.state)))
+
+    done: set[tuple[str, type]] = set()
+    patch.setattr(Owners, "step", noted)
+    patch.setattr(Owners, "settled", own)
+
+
+@broken("a lock that its own claimant cannot pass", "E1", HONEST.with_seed(2))
+def _lock_out_oneself(patch: pytest.MonkeyPatch) -> None:
+    enter = LocalGate.enter
+
+    async def anybody(
+        self: LocalGate, block: BlockKey, cells: Sequence[Cell], attempt: Attempt, *, ttl_ms: int
+    ) -> GateAnswer:
+        stranger = attempt._replace(claimant=f"{attempt.claimant} {attempt.token}")
+        return await enter(self, block, cells, stranger, ttl_ms=ttl_ms)
+
+    patch.setattr(LocalGate, "enter", anybody)
+
+
+@broken("a refill whose lease is younger than its read", "I7", replace(HONEST, viewers=20).with_seed(1))
+def _lease_afterwards(patch: pytest.MonkeyPatch) -> None:
+    async def read_portion(self: ReadSeatMap, trip: Trip, blocks: Sequence[int]) -> dict[int, bytes]:
+        packed = {block: await self._holds.pack(trip, block) for block in blocks}
+        leases = await self._cache.lease(trip.key, blocks)
+        await self._cache.fill(trip.key, {block: (leases[block], content) for block, content in packed.items()})
+        return packed
+
+    patch.setattr(ReadSeatMap, "_read_portion", read_portion)

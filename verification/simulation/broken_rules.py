@@ -1,0 +1,404 @@
+"""More broken designs, each without one condition, one lease or one order of the protocol; and all of them together.
+
+A line that another one backs up breaks no promise when it alone is gone: `broken_pairs` takes both. What costs only
+attempts and time is directed, in `test_first_try`: the end of an old attempt, what it still has of its intents and its
+slot, cells that have moved on. Three conditions are in no design, for in no schedule anything can come of them: the
+status beside the sequence that leaving a list compares; what joining one asks of the entry, for nobody joins without
+moving the list's tail; that a worker's cursor stands where it was, for a cursor that is behind is only read again.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+import pytest
+
+from travio_inventory.edge.local import LocalGate, LocalSeatMapCache
+from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown
+from travio_inventory.protocol import attempts, claims, journal, ledger, packing, rows, transitions
+from travio_inventory.protocol.attempts import Attempts
+from travio_inventory.protocol.batches import (
+    ABSENT,
+    Applied,
+    Hint,
+    Kind,
+    Outcome,
+    Partition,
+    Row,
+    RowKey,
+    Rows,
+    StoreUnavailable,
+    Write,
+)
+from travio_inventory.protocol.definitions import Definitions
+from travio_inventory.protocol.hints import HintMemory
+from travio_inventory.protocol.journal import EventJournal
+from travio_inventory.protocol.lapses import LapseFinder
+from travio_inventory.protocol.owners import Owner, Owners, Verdict
+from travio_inventory.protocol.transitions import Transitions
+from travio_inventory.seats.hold import Aborted, Caller, Held, Hold, HoldRequest
+from travio_inventory.seats.ports import Attempt, BlockKey, Cell, GateAnswer, Journal, Lease, Locked, Passed, Publisher
+from travio_inventory.seats.trip import Journey, Trip, TripKey
+from travio_inventory.seats.use_cases.read_seat_map import ReadSeatMap
+from travio_inventory.seats.use_cases.relay_events import RelayEvents
+from verification.simulation import broken_blocks, broken_late, broken_lists, broken_pairs
+from verification.simulation.broken_designs import (
+    ALONE,
+    BLOCKS_OF_ONE,
+    BROKEN,
+    HONEST,
+    broken,
+    rewrite,
+    unconditionally,
+    without_slow_round,
+)
+from verification.simulation.plan import Plan
+
+__all__ = ["BROKEN", "broken_blocks", "broken_late", "broken_lists", "broken_pairs"]
+
+# ---- conditions
+
+
+@broken("take a cell whoever has it", "I1 I2", Plan(0))
+def _take_any(patch: pytest.MonkeyPatch) -> None:
+    rewrite(patch, lambda write: unconditionally(write) if write.condition == rows.IF_AVAILABLE else write)
+
+
+@broken("a hold's row whether it stands already or not", "I1 I2 I4 I5 I6", Plan(2, faults=0.3))
+def _insert_over(patch: pytest.MonkeyPatch) -> None:
+    def change(write: Write) -> Write:
+        is_new = write.key.kind is Kind.HOLD and write.condition is ABSENT and write.values["status"] != "aborted"
+        return unconditionally(write) if is_new else write
+
+    rewrite(patch, change)
+
+
+@broken("burn whatever stands", "I1 I2 I4", Plan(0, faults=0.3))
+def _burn_over(patch: pytest.MonkeyPatch) -> None:
+    rewrite(patch, lambda write: unconditionally(write) if write.values.get("status") == "aborted" else write)
+
+
+@broken("release whatever the status", "I4", Plan(5))
+def _release_any(patch: pytest.MonkeyPatch) -> None:
+    rewrite(patch, lambda write: unconditionally(write) if write.values.get("status") == "released" else write)
+
+
+@broken("confirm whatever the status", "I4", Plan(0, faults=0.3))
+def _confirm_any(patch: pytest.MonkeyPatch) -> None:
+    def change(write: Write) -> Write:
+        is_confirm = write.key.kind is Kind.HOLD and write.values.get("status") == "confirmed"
+        seen = {name: value for name, value in (write.condition or {}).items() if name != "status"}
+        return write._replace(condition=seen) if is_confirm and write.condition is not ABSENT else write
+
+    rewrite(patch, change)
+
+
+def step_unseen(patch: pytest.MonkeyPatch) -> None:
+    """A step that does not compare how often the hold was extended."""
+    as_seen = transitions._as_seen
+    patch.setattr(transitions, "_as_seen", lambda hold: {"status": as_seen(hold)["status"]})
+
+
+def extend_unseen(patch: pytest.MonkeyPatch) -> None:
+    """Extend without the expiry that was seen."""
+
+    def change(write: Write) -> Write:
+        is_extension = write.key.kind is Kind.HOLD and "expires_at" in write.values and "status" not in write.values
+        return write._replace(condition={"status": "held"}) if is_extension else write
+
+    rewrite(patch, change)
+
+
+@broken("an extension that makes a hold shorter", "I3", Plan(1))
+def _shorten(patch: pytest.MonkeyPatch) -> None:
+    async def extend(self: Transitions, caller: Caller, hold_id: str, *, expires_at_ms: int, **_cap: int) -> Hold:
+        try:
+            hold = await self._own(caller, hold_id)
+        except StoreUnavailable:
+            raise BackendUnavailable from None
+        if not isinstance(hold.state, Held):
+            raise await self._over(hold)
+        outcome = await self._extend(hold, hold.state.expires_at_ms, expires_at_ms)
+        if isinstance(outcome, Applied):
+            return hold.with_state(Held(expires_at_ms))
+        raise OutcomeUnknown
+
+    patch.setattr(Transitions, "extend", extend)
+
+
+@broken("bind a key that is bound already", "I5 I6", Plan(0, twins=1.0, faults=0.3))
+def _bind_over(patch: pytest.MonkeyPatch) -> None:
+    def change(write: Write) -> Write:
+        return unconditionally(write) if write.key.kind is Kind.KEY and write.condition is ABSENT else write
+
+    rewrite(patch, change)
+
+
+@broken("a key that does not know its request", "I2 I6", Plan(0))
+def _no_fingerprint(patch: pytest.MonkeyPatch) -> None:
+    bind = ledger._bind
+
+    async def anything(
+        owners: Owners, request: HoldRequest, key: str, home: int, standing: Rows
+    ) -> "ledger._Binding | ledger.Entered":
+        alike = {name: {**row, "fingerprint": request.fingerprint} for name, row in standing.items()}
+        return await bind(owners, request, key, home, alike)
+
+    patch.setattr(ledger, "_bind", anything)
+
+
+@broken("make cells whether they stand already or not", "I1 I2", Plan(0, faults=0.4))
+def _seed_over(patch: pytest.MonkeyPatch) -> None:
+    rewrite(patch, lambda write: unconditionally(write) if write.condition is ABSENT and _is_cell(write) else write)
+
+
+@broken("cells that stand or fall with the number of their portion", "I1 I2", Plan(0, seats_per_block=6, seats=6))
+def _seed_by_portion(patch: pytest.MonkeyPatch) -> None:
+    """Portions are cut otherwise by another release."""
+
+    async def seed(self: Definitions, trip: Trip, block: int) -> None:
+        partition, size = rows.block_partition(trip.key, block), self._cells_per_batch_max
+        cells = rows.cell_keys((seat.id for seat in trip.seats_in(block)), Journey(0, len(trip.segments) - 1))
+        for start in range(0, len(cells), size):
+            guard = Write(RowKey(Kind.TRIP, f"{start:06d}"), ABSENT, {"status": "seeded"})
+            portion = [Write(cell, {}, rows.NEW_CELL) for cell in cells[start : start + size]]
+            await self._insert(partition, [guard, *portion])
+
+    patch.setattr(Definitions, "seed", seed)
+
+
+def _is_cell(write: Write) -> bool:
+    return write.key.kind is Kind.CELL
+
+
+# ---- orders
+
+
+@broken("the home batch before the intents", "I2", Plan(0))
+def _commit_first(patch: pytest.MonkeyPatch) -> None:
+    async def claim(self: Attempts, holds: Sequence[Hold], now_ms: int) -> tuple[claims.Claimed, bool]:
+        claimed = await claims.take(self._owners, self._home_claim(holds, await self._owners.now(now_ms)))
+        others = dict.fromkeys(block for hold in holds for block in hold.seats_elsewhere)
+        for block in others:
+            if isinstance(claimed.result, claims.Won):
+                claimed = await claims.take(self._owners, self._intents(holds, block, now_ms))
+        return claimed, bool(others)
+
+    patch.setattr(Attempts, "claim", claim)
+
+
+@broken("a definite no of a private id after an unknown", "I5", Plan(7, faults=0.5))
+def _never_in_doubt(patch: pytest.MonkeyPatch) -> None:
+    claim = Attempts.claim
+
+    async def sure(self: Attempts, holds: Sequence[Hold], now_ms: int) -> tuple[claims.Claimed, bool]:
+        claimed, others_sent = await claim(self, holds, now_ms)
+        return replace(claimed, in_doubt=False), others_sent
+
+    patch.setattr(Attempts, "claim", sure)
+
+
+@broken("one block's win stands for all", "I1 I2", Plan(0))
+def _best_of_all(patch: pytest.MonkeyPatch) -> None:
+    patch.setitem(attempts._RANK, claims.Won, -1)
+
+
+@broken("a cell that is not there yet counts as taken", "I5", Plan(0, faults=0.4))
+def _unseeded_is_taken(patch: pytest.MonkeyPatch) -> None:
+    decide = claims._decide
+
+    def taken(obstacles: claims._Obstacles) -> claims.Result | None:
+        return claims.Lost(()) if obstacles.is_unseeded else decide(obstacles)
+
+    patch.setattr(claims, "_decide", taken)
+
+
+@broken("never burn an abandoned attempt", "L2 I5", BLOCKS_OF_ONE)
+def _never_abandoned(patch: pytest.MonkeyPatch) -> None:
+    judge = Owners.judge
+
+    async def patient(self: Owners, organization: str, hold_id: str, *, since_ms: int) -> Owner:
+        if await self.home(organization, hold_id) is None:
+            return Owner(Verdict.CONTENDED, {})
+        return await judge(self, organization, hold_id, since_ms=since_ms)
+
+    patch.setattr(Owners, "judge", patient)
+
+
+@broken("look past the late booking", "I5 I7", Plan(0))
+def _overlook_late(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(transitions, "_is_booking", lambda _row: False)
+
+
+@broken("answer before the maps are told", "I7", HONEST.with_seed(9))
+def _answer_first(patch: pytest.MonkeyPatch) -> None:
+    async def settled(self: Owners, hold: Hold, *, as_of_ms: int) -> None:
+        self._note(hold)
+        self._background(self.watch.changed(hold, as_of_ms=as_of_ms))
+        if hold.seats_elsewhere and not isinstance(hold.state, Held):
+            self._background(self.roll_forward(hold))
+
+    patch.setattr(Owners, "settled", settled)
+
+
+@broken("a map without the home rows", "I7", BLOCKS_OF_ONE.with_seed(4))
+def _cells_alone(patch: pytest.MonkeyPatch) -> None:
+    state = packing._state
+    patch.setattr(packing, "_state", lambda cell, _homes: state(cell, {}))
+
+
+# ---- sweeper, relay and hints
+
+
+@broken("the sweeper frees other blocks' cells by their time", "I1 I2", BLOCKS_OF_ONE.with_seed(1))
+def _sweep_by_time(patch: pytest.MonkeyPatch) -> None:
+    async def settle(self: LapseFinder, block: BlockKey, owner: str, owned: dict[RowKey, Row]) -> None:
+        await self._owners.roll_block(owner, block.trip, block.block, list(owned), Aborted(""))
+
+    patch.setattr(LapseFinder, "_settle", settle)
+
+
+@broken(
+    "the sweeper passes over what says sold",
+    "L2",
+    replace(ALONE, kills=0.9, holders=3, seats=20, popular=20).with_seed(0),
+)
+def _pass_over_sold(patch: pytest.MonkeyPatch) -> None:
+    is_suspect = LapseFinder._is_suspect
+    patch.setattr(
+        LapseFinder, "_is_suspect",
+        lambda self, cell, now_ms: cell["status"] != "sold" and is_suspect(self, cell, now_ms),
+    )  # fmt: skip
+
+
+@broken("a hint that counts as written before it is", "I8 L1 L2", replace(ALONE, faults=0.7).with_seed(1))
+def _remember_early(patch: pytest.MonkeyPatch) -> None:
+    without_slow_round(patch)
+    missing = HintMemory.missing
+
+    def at_once(self: HintMemory, hints: Sequence[Hint]) -> list[Hint]:
+        found = missing(self, hints)
+        self.remember(found)
+        return found
+
+    patch.setattr(HintMemory, "missing", at_once)
+
+
+@broken("no hint for the other blocks of a hold", "L2", replace(BLOCKS_OF_ONE, kills=0.4, holders=2).with_seed(7))
+def _hint_home_only(patch: pytest.MonkeyPatch) -> None:
+    without_slow_round(patch)
+    apply = Owners.apply
+
+    async def home_only(
+        self: Owners, partition: Partition, writes: Sequence[Write], asked: Sequence[Hint], *, at_ms: int | None = None
+    ) -> Outcome:
+        is_home = any(write.key.kind is Kind.HOLD for write in writes)
+        own = [hint for hint in asked if hint.entry == rows.block_entry(partition)] if is_home else []
+        return await apply(self, partition, writes, own, at_ms=at_ms)
+
+    patch.setattr(Owners, "apply", home_only)
+
+
+def close_failed(patch: pytest.MonkeyPatch) -> None:
+    """A minute closed though one of its blocks failed."""
+    close_due = LapseFinder.close_due
+
+    async def close_all(self: LapseFinder, _failed: Mapping[BlockKey, Exception]) -> None:
+        await close_due(self, {})
+
+    patch.setattr(LapseFinder, "close_due", close_all)
+
+
+@broken("events marked as told before they are", "I8", Plan(3, faults=0.4))
+def _mark_first(patch: pytest.MonkeyPatch) -> None:
+    async def relay(self: RelayEvents) -> int:
+        told: Journal = self._journal
+        post: Publisher = self._publisher
+        events = await told.unpublished()
+        await told.mark_published(events)
+        if events:
+            await post.publish(events)
+        return len(events)
+
+    patch.setattr(RelayEvents, "__call__", relay)
+
+
+@broken("the relay orders events by their clocks", "I8", Plan(1))
+def _order_by_clock(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(journal, "_order", lambda row: (journal._hold_of(row), rows.number(row, "at")))
+
+
+@broken("the relay does not look for gaps", "I8", Plan(4, faults=0.4))
+def _no_gaps(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(EventJournal, "_missing_before", lambda _self, _news, _first: [])
+
+
+# ---- the edge
+
+
+@broken("a lock without an owner token", "E1", HONEST.with_seed(57))
+def _no_token(patch: pytest.MonkeyPatch) -> None:
+    async def leave(self: LocalGate, block: BlockKey, cells: Sequence[Cell], **_token: str) -> None:
+        self._locks.drop(block, cells, lambda _lock: True)
+
+    patch.setattr(LocalGate, "leave", leave)
+
+
+@broken("a lock that never lapses", "E1 I5 L2", Plan(0, with_gate=True, kills=0.3))
+def _lock_forever(patch: pytest.MonkeyPatch) -> None:
+    enter = LocalGate.enter
+
+    async def forever(
+        self: LocalGate, block: BlockKey, cells: Sequence[Cell], attempt: Attempt, *, ttl_ms: int
+    ) -> GateAnswer:
+        return await enter(self, block, cells, attempt, ttl_ms=1_000 * ttl_ms)
+
+    patch.setattr(LocalGate, "enter", forever)
+
+
+@broken("a gate that locks what it can", "E1", HONEST.with_seed(4))
+def _lock_some(patch: pytest.MonkeyPatch) -> None:
+    enter = LocalGate.enter
+
+    async def some(
+        self: LocalGate, block: BlockKey, cells: Sequence[Cell], attempt: Attempt, *, ttl_ms: int
+    ) -> GateAnswer:
+        answer = await enter(self, block, cells, attempt, ttl_ms=ttl_ms)
+        if isinstance(answer, Locked) and len(answer.seats) < len({cell.seat for cell in cells}):
+            now_ms = self._now_ms()
+            locks = self._locks.standing(block, cells, now_ms)
+            self._locks.put(block, [cell for cell in cells if cell not in locks], attempt, now_ms, ttl_ms)
+            return Passed()
+        return answer
+
+    patch.setattr(LocalGate, "enter", some)
+
+
+@broken("a refill without a lease", "I7", HONEST.with_seed(1))
+def _no_lease(patch: pytest.MonkeyPatch) -> None:
+    fill = LocalSeatMapCache.fill
+
+    async def anyway(self: LocalSeatMapCache, trip: TripKey, packed: Mapping[int, tuple[Lease, bytes]]) -> None:
+        standing = await self.lease(trip, packed)
+        await fill(self, trip, {block: (standing[block], content) for block, (_, content) in packed.items()})
+
+    patch.setattr(LocalSeatMapCache, "fill", anyway)
+
+
+@broken(
+    "a map that never goes stale",
+    "I7",
+    Plan(0, holders=2, viewers=5, kills=0.0, faults=0.0, seats_per_block=1, seats=10, popular=10),
+)
+def _never_stale(patch: pytest.MonkeyPatch) -> None:
+    init = LocalSeatMapCache.__init__
+
+    def forever(self: LocalSeatMapCache, now_ms: Callable[[], int], *, trips_max: int) -> None:
+        init(self, now_ms, trips_max=trips_max, stale_ms_max=10**9)
+
+    patch.setattr(LocalSeatMapCache, "__init__", forever)
+
+
+@broken("join a read that began before a write", "I7", replace(HONEST, viewers=20).with_seed(10))
+def _join_any(patch: pytest.MonkeyPatch) -> None:
+    read = ReadSeatMap._read
+    patch.setattr(ReadSeatMap, "_read", lambda self, trip, block, _lease: read(self, trip, block, ""))

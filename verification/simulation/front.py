@@ -1,0 +1,300 @@
+"""The calls as their callers see them: to some process that may die, by a caller who may lose patience."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import TypeAlias
+
+from travio_inventory.kernel.refusals import AskAgain, IdempotencyKeyReused, OutcomeUnknown, Refusal
+from travio_inventory.seats.hold import Caller, Confirmed, Held, Hold, HoldRequest, base_id, claimant_of
+from travio_inventory.seats.ports import Cell
+from travio_inventory.seats.refusals import BY_STORE, HoldEnded, SeatTaken
+from travio_inventory.seats.trip import Ends, Trip
+from travio_inventory.seats.waitlist import WaitlistEntry
+from verification.simulation.history import HOUSE, Answer, Call, Place, Seen
+from verification.simulation.oracle import seconds_of
+from verification.simulation.plan import TTL_S, Plan
+from verification.simulation.process import Process
+from verification.simulation.rough_edge import LIE
+
+PATIENCES_S = (1.0, 4.0, 15.0, 40.0)
+PAUSES_S = (0, 0.1, 1, 6)
+SETTLES = 0.7
+"""How often who does not know what became of a key has it settled."""
+
+Work: TypeAlias = Callable[[Process], Coroutine[object, object, Hold | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A request for a hold."""
+
+    caller: Caller
+    ends: Ends
+    seats: tuple[str, ...]
+    key: str | None
+
+    def request(self, trip: Trip) -> HoldRequest:
+        """As the store takes it."""
+        seats = trip.in_layout_order(self.seats)
+        return HoldRequest(self.caller, trip, trip.journey(self.ends), seats, TTL_S * 1_000, self.key)
+
+    def cells(self, trip: Trip) -> tuple[Cell, ...]:
+        """What is asked for, in layout order."""
+        segments = trip.journey(self.ends).segments
+        return tuple(Cell(seat, segment) for seat in trip.in_layout_order(self.seats) for segment in segments)
+
+    @property
+    def subject(self) -> str:
+        """What the history knows the key by."""
+        return claimant_of(self.caller, self.key) if self.key is not None else ""
+
+
+class Front:
+    """Sends calls to the processes and writes down what came of them."""
+
+    def __init__(self, plan: Plan, trip: Trip, processes: list[Process], random: Random) -> None:
+        self.plan = plan
+        self.trip = trip
+        self.calls: list[Call] = []
+        self.seen: Counter[str] = Counter()
+        """What went wrong for callers."""
+        self.is_calm = False
+        self.given_up: dict[Call, asyncio.Task[Hold | None]] = {}
+        """Calls whose callers did not wait for the end."""
+        self._processes = processes
+        self._random = random
+
+    async def hold(self, ask: Ask, *, tries: int, settles: bool = False) -> tuple[Call, Hold | None]:
+        """Ask for a hold, up to so many times; the last call, and the hold where there is one. Most who do not know
+        what became of a key have it settled.
+        """
+        got: list[Hold] = []
+
+        is_unknown = settles
+
+        async def work(process: Process) -> Hold:
+            if self.plan.with_gate:
+                hold = await process.inventory.hold_seats(
+                    ask.caller, "t", ask.ends, ask.seats, ttl_s=TTL_S, key=ask.key, settles=is_unknown
+                )
+            else:
+                hold = await process.commits.run(process.holds.hold(ask.request(self.trip)))
+            got.append(hold)
+            return hold
+
+        for turn in range(tries):
+            if turn:
+                await self.pause()
+            call = await self._call("hold", ask.subject, work, holder=ask.caller.holder, cells=ask.cells(self.trip))
+            call.settles = is_unknown
+            if call.answer is Answer.UNKNOWN and ask.key is not None:
+                is_unknown = self._random.random() < SETTLES
+            if call.answer not in (Answer.AGAIN, Answer.UNKNOWN):
+                break
+        return call, got[-1] if call.answer is Answer.OK else None
+
+    async def confirm(self, caller: Caller, hold_id: str, order: str, *, tries: int) -> Call:
+        """Make it a booking."""
+
+        async def work(process: Process) -> Hold:
+            booked = await process.commits.run(process.holds.confirm(caller, hold_id, order))
+            assert booked.state == Confirmed(order)
+            return booked
+
+        return await self._step("confirm", caller.holder, hold_id, work, tries=tries, order=order)
+
+    async def release(self, caller: Caller, hold_id: str, *, tries: int) -> Call:
+        """Give it back."""
+
+        async def work(process: Process) -> Hold:
+            return await process.commits.run(process.holds.release(caller, hold_id))
+
+        return await self._step("release", caller.holder, hold_id, work, tries=tries)
+
+    async def cancel(self, caller: Caller, hold_id: str, *, tries: int) -> Call:
+        """Give a booking back."""
+
+        async def work(process: Process) -> Hold:
+            return await process.commits.run(process.holds.cancel(caller, hold_id))
+
+        return await self._step("cancel", caller.holder, hold_id, work, tries=tries)
+
+    async def extend(self, caller: Caller, hold_id: str, *, tries: int) -> Call:
+        """Keep it for another while from now: a short one may be over before the hold is anyway."""
+        until_ms = self._processes[0].clock.now_ms() + self._random.choice((TTL_S, TTL_S // 2)) * 1_000
+
+        async def work(process: Process) -> Hold:
+            step = process.holds.extend(caller, hold_id, expires_at_ms=until_ms, total_ms_max=10**9)
+            hold = await process.commits.run(step)
+            assert isinstance(hold.state, Held)
+            assert hold.state.expires_at_ms >= until_ms
+            return hold
+
+        return await self._step("extend", caller.holder, hold_id, work, tries=tries, until_ms=until_ms)
+
+    async def find(self, caller: Caller, hold_id: str) -> Call:
+        """Read it."""
+        return await self._step(
+            "find", caller.holder, hold_id, lambda process: process.holds.find(caller, hold_id), tries=1
+        )
+
+    async def look(self, holder: str) -> Call:
+        """Read the seat map of one segment."""
+        first = self._random.randrange(len(self.trip.segments))
+        ends = Ends(self.trip.stops[first], self.trip.stops[first + 1])
+        seen: list[str] = []
+
+        async def work(process: Process) -> None:
+            seats = await process.inventory.read_seat_map(self.trip.key, ends)
+            seen.append("".join(type(state).__name__[0].lower() for state in seats.states()))
+
+        cells = tuple(Cell(seat.id, first) for seat in self.trip.seats)
+        call = await self._call("map", "", work, holder=holder, cells=cells)
+        call.status = seen[0] if call.answer is Answer.OK else ""
+        return call
+
+    async def block(self, seats: Sequence[str], *, tries: int) -> Call:
+        """Take the seats off sale."""
+
+        async def work(process: Process) -> None:
+            await process.commits.run(process.holds.block(self.trip, dict.fromkeys(seats, "broken")))
+
+        cells = tuple(Cell(seat, segment) for seat in seats for segment in range(len(self.trip.segments)))
+        return await self._step("block", HOUSE, " ".join(seats), work, tries=tries, cells=cells)
+
+    async def unblock(self, seat: str, *, tries: int) -> Call:
+        """Put it back on sale."""
+        were_blocked: list[bool] = []
+
+        async def work(process: Process) -> None:
+            were_blocked.append(await process.commits.run(process.holds.unblock(self.trip, seat)))
+
+        cells = tuple(Cell(seat, segment) for segment in range(len(self.trip.segments)))
+        call = await self._step("unblock", HOUSE, seat, work, tries=tries, cells=cells)
+        if call.answer is Answer.OK:
+            call.status = "was blocked" if were_blocked[-1] else "not blocked"
+        return call
+
+    async def join(self, caller: Caller, seat_class: str, seats: int, *, tries: int) -> Call:
+        """Wait for the class."""
+        entries: list[WaitlistEntry] = []
+
+        async def work(process: Process) -> None:
+            entries.append(await process.inventory.waitlist.join(caller, "t", seat_class, seats))
+
+        call = await self._step("join", caller.holder, seat_class, work, tries=tries)
+        return _write_down_places(call, entries[-1:])
+
+    async def leave(self, caller: Caller, seat_class: str, *, tries: int) -> Call:
+        """Wait no longer."""
+        return await self._step(
+            "leave", caller.holder, seat_class,
+            lambda process: process.inventory.waitlist.leave(caller, "t", seat_class), tries=tries,
+        )  # fmt: skip
+
+    async def waits(self, holder: str) -> Call:
+        """Read what the holder waits for."""
+        entries: list[WaitlistEntry] = []
+
+        async def work(process: Process) -> None:
+            after = ""
+            while page := await process.inventory.waitlist.page(holder, after=after, most=1):
+                entries.extend(page.entries)
+                if not (after := page.next):
+                    return
+
+        return _write_down_places(await self._step("waits", holder, "", work, tries=1), entries)
+
+    async def pause(self) -> None:
+        """Wait a while before asking again."""
+        await asyncio.sleep(self._random.choice(PAUSES_S) * self._random.random())
+
+    async def _step(
+        self, op: str, holder: str, subject: str, work: Work, *, tries: int,
+        order: str = "", until_ms: int = 0, cells: tuple[Cell, ...] = (),
+    ) -> Call:  # fmt: skip
+        for turn in range(tries):
+            if turn:
+                await self.pause()
+            call = await self._call(op, subject, work, holder=holder, order=order, until_ms=until_ms, cells=cells)
+            if call.answer not in (Answer.AGAIN, Answer.UNKNOWN):
+                break
+        return call
+
+    async def _call(
+        self, op: str, subject: str, work: Work, *, holder: str,
+        order: str = "", until_ms: int = 0, cells: tuple[Cell, ...] = (),
+    ) -> Call:  # fmt: skip
+        loop, random = asyncio.get_running_loop(), self._random
+        number = random.randrange(len(self._processes))
+        process = self._processes[number]
+        call = Call(len(self.calls), op, subject, loop.time(), cells, order, until_ms, holder=holder)
+        call.process = f"p{number}.{process.kills}"
+        self.calls.append(call)
+        task = process.start(work(process), call)
+        if not self.is_calm and random.random() < self.plan.kills:
+            loop.call_later(random.uniform(0, 0.5), process.kill)
+        if not self.is_calm and random.random() < self.plan.leaves:
+            self.seen["caller hangs up"] += 1
+            loop.call_later(random.uniform(0, 0.5), task.cancel)
+        await asyncio.wait([task], timeout=random.choice(PATIENCES_S))
+        call.returned_s = loop.time()
+        if task.done():
+            _write_down(call, task)
+        else:
+            self.seen["caller loses patience"] += 1
+            self.given_up[call] = task
+            task.add_done_callback(lambda late: late.cancelled() or late.exception())
+        return call
+
+
+def _write_down(call: Call, task: "asyncio.Task[Hold | None]") -> None:
+    """What the caller was told."""
+    if task.cancelled():
+        return
+    match task.exception():
+        case None:
+            call.answer = Answer.OK
+            _write_down_hold(call, task.result())
+        case OutcomeUnknown() as refusal:
+            call.told = refusal.reason
+        case AskAgain() as refusal:
+            call.answer, call.told = Answer.AGAIN, refusal.reason
+        case HoldEnded() as refusal if call.op == "hold":
+            call.answer, call.told = Answer.ENDED, refusal.reason
+        case SeatTaken() as refusal if refusal.decided != BY_STORE:
+            call.answer, call.told = Answer.SEEN, refusal.reason
+            _write_down_seats(call, refusal)
+        case IdempotencyKeyReused() as refusal:
+            call.answer, call.told = Answer.REUSED, refusal.reason
+        case Refusal() as refusal:
+            call.answer, call.told = Answer.NO, refusal.reason
+        case BaseException() as error:
+            raise error
+
+
+def _write_down_seats(call: Call, refusal: SeatTaken) -> None:
+    """What the edge said of the seats; a lie is no word of ours."""
+    if not any(cell.hold == LIE for cell in refusal.cells):
+        call.as_of_s = seconds_of(refusal.decided.as_of_ms)
+        call.seen = tuple(Seen(Cell(cell.seat, cell.segment), cell.status, cell.hold) for cell in refusal.cells)
+
+
+def _write_down_places(call: Call, entries: Sequence[WaitlistEntry]) -> Call:
+    if call.answer is Answer.OK:
+        call.places = tuple(
+            Place(entry.seat_class, entry.position, entry.seats, entry.joined_at_ms) for entry in entries
+        )
+    return call
+
+
+def _write_down_hold(call: Call, hold: Hold | None) -> None:
+    if hold is None:
+        return
+    call.told = base_id(hold.id) if call.op in ("hold", "release") else hold.id
+    call.status = type(hold.state).__name__.lower()
+    if isinstance(hold.state, Held):
+        call.until_ms = hold.state.expires_at_ms

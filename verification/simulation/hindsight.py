@@ -1,0 +1,302 @@
+"""Judges answers by what took effect, and when: what only somebody can tell who watches the store."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from functools import cached_property
+from math import inf
+
+from travio_inventory.kernel.refusals import OutcomeUnknown
+from travio_inventory.protocol.batches import Kind, RowKey
+from travio_inventory.protocol.rules import Rules
+from travio_inventory.seats.hold import base_id, late_id
+from travio_inventory.seats.ports import Cell
+from verification.simulation.history import Answer, Call
+from verification.simulation.oracle import LIVE, Oracle, Span, Step, Violated, seconds_of
+
+CLOCK_BOUND_MS = Rules().clock_bound_ms
+TAKEN_S_MAX = 2.0
+"""How old a thing may be that the edge says of a seat."""
+CAUSES = {
+    "hold": (None, "held"),
+    "block": (None, "held"),
+    "extend": ("held", "held"),
+    "release": ("held", "released"),
+    "unblock": ("held", "released"),
+    "cancel": ("confirmed", "cancelled"),
+}
+"""What a call that changes a hold does to its row; a confirm leads to confirmed from wherever it was."""
+
+
+ASKING: ContextVar[Call | None] = ContextVar("ASKING", default=None)
+"""On behalf of which call something is done: inherited by every task, timer and late batch."""
+
+
+TOLD_S_MAX = 1.0
+"""After so long on a good day the maps were told of a step, whether its caller waited or not."""
+STALE_S_MAX = 2.0 + 3.0
+"""How old a map may be at most: the cache's bound, and the time that it takes to read a block."""
+
+
+@dataclass
+class Hindsight:
+    """`judge` raises Violated where an answer is at odds with what the oracle saw."""
+
+    oracle: Oracle[Call]
+    calls: Sequence[Call]
+    honest_edge: bool = False
+    """Whether every word to the edge arrives, so that no map is older than what was acknowledged."""
+    good_day: bool = False
+    """Whether no batch failed and no process died: only callers left."""
+    _invoked: dict[tuple[str, str], float] = field(default_factory=lambda: defaultdict(lambda: inf))
+
+    def judge(self) -> None:
+        """Judge all calls."""
+        for call in self.calls:
+            name = (call.op, call.subject)
+            self._invoked[name] = min(self._invoked[name], call.invoked_s)
+        self._judge_unasked()
+        self._judge_late_effects()
+        self._judge_blocking()
+        if self.good_day:
+            self._judge_leavings()
+            self._judge_unknown()
+        for call in self.calls:
+            match call.op:
+                case "hold" if call.answer is Answer.SEEN:
+                    self._judge_seen(call)
+                case "hold" | "block":
+                    self._judge_taken(call)
+                case "extend":
+                    self._judge_extend(call)
+                case "find":
+                    self._judge_find(call)
+                case "unblock":
+                    self._judge_unblock(call)
+                case "map":
+                    self._judge_map(call)
+                case _:
+                    pass
+
+    def _judge_unasked(self) -> None:
+        """Nobody releases or cancels what nobody asked for by then (I4)."""
+        for step in self.oracle.steps:
+            base = base_id(step.hold_id)
+            if step.status == "released" and step.row.get("holder") and self._invoked["release", base] > step.at_s:
+                raise Violated(f"I4 {step.hold_id} released unasked")
+            if step.status == "cancelled" and self._invoked["cancel", base] > step.at_s:
+                raise Violated(f"I4 {step.hold_id} cancelled unasked")
+
+    def _judge_late_effects(self) -> None:
+        """Nothing that a call sent takes effect after its definite no; what had no key, not before it either (I5).
+        A key reused for another request changes nothing (I6).
+        """
+        for step in self.oracle.steps:
+            call = step.call
+            if call is None or call.answer in (Answer.OK, Answer.UNKNOWN):
+                continue
+            if not _is_effect(call, step):
+                continue
+            was_promised_none = call.answer in (Answer.REUSED, Answer.SEEN) or (
+                call.op in ("hold", "block") and not call.has_key and call.answer is not Answer.ENDED
+            )
+            if was_promised_none or step.at_s > call.returned_s:
+                raise Violated(f"I5 {call}, yet {step}")
+
+    def _judge_unknown(self) -> None:
+        """Where every batch was answered nobody is told that it is unknown what became of theirs (I5)."""
+        for call in self.calls:
+            if call.told == OutcomeUnknown.reason:
+                raise Violated(f"I5 told to be unknown on a day on which every batch was answered: {call}")
+
+    def _judge_leavings(self) -> None:
+        """Who was told no has given back what other blocks kept for them (L2): nobody meets it any more."""
+        kept: dict[tuple[int, RowKey], Call] = {}
+        for landed in self.oracle.landed:
+            for key, _, after in landed.changes:
+                if key.kind is Kind.CELL:
+                    self._judge_leaving(kept.pop((landed.partition.number, key), None), landed.at_s)
+                    owner, call = str(after.get("owner") or ""), landed.call
+                    if call is not None and owner and owner not in self.oracle.timelines:
+                        kept[landed.partition.number, key] = call
+        for call in kept.values():
+            self._judge_leaving(call, inf)
+
+    def _judge_leaving(self, call: Call | None, left_s: float) -> None:
+        if call is not None and call.answer in (Answer.NO, Answer.AGAIN) and left_s > call.returned_s:
+            raise Violated(f"L2 told no, and kept something until {left_s:.2f}: {call}")
+
+    def _judge_taken(self, call: Call) -> None:
+        """Who was refused as taken asked for something that somebody had since the key was first used (I5)."""
+        if call.answer is not Answer.NO:
+            return
+        first_s = call.invoked_s
+        if call.has_key:
+            alike = (other for other in self.calls if other.subject == call.subject and other.cells == call.cells)
+            first_s = min(other.invoked_s for other in alike)
+        for span in self._spans(call.cells):
+            if any(from_s <= call.returned_s and to_s >= first_s for from_s, to_s in self._windows(span)):
+                return
+        raise Violated(f"I5 refused as taken though nobody had it since {first_s:.2f}: {call}")
+
+    def _judge_blocking(self) -> None:
+        """Who blocks seats blocks them all at one moment, whatever became of the answer (I2). Who was told that seats
+        are blocked found each of them so (I3).
+        """
+        began: dict[Call, set[float]] = defaultdict(set)
+        for step in self.oracle.steps:
+            if step.call is not None and step.call.op == "block" and _is_effect(step.call, step):
+                began[step.call].add(step.at_s)
+        for call, moments in began.items():
+            if len(moments) > 1:
+                raise Violated(f"I2 seats blocked by one call at {sorted(moments)}: {call}")
+        for call in self.calls:
+            if call.op == "block" and (call.answer is Answer.OK or call in began):
+                until_s = max([*began[call], call.returned_s if call.answer is Answer.OK else 0.0])
+                for cell in call.cells:
+                    if not any(span.from_s <= until_s and span.to_s >= call.invoked_s for span in self._blocks(cell)):
+                        raise Violated(f"I2 I3 {cell} is not blocked, though others are or it was told: {call}")
+
+    def _judge_unblock(self, call: Call) -> None:
+        """Who was told that a seat was blocked and is not any more found it so; or else never (I3)."""
+        if call.answer is not Answer.OK:
+            return
+        ended = any(call.invoked_s <= span.to_s <= call.returned_s for span in self._blocks(call.cells[0]))
+        if call.status == "was blocked" and not ended:
+            raise Violated(f"I3 unblocked, and was not blocked: {call} {self.oracle.spans[call.cells[0]]}")
+        for span in self._blocks(call.cells[0]):
+            if call.status == "not blocked" and span.from_s < call.invoked_s and span.to_s > call.returned_s:
+                raise Violated(f"I3 said not to be blocked, and is: {call} {span}")
+
+    def _blocks(self, cell: Cell) -> Iterator[Span]:
+        """While the house had the cell."""
+        timelines = self.oracle.timelines
+        return (span for span in self.oracle.spans[cell] if not timelines[span.hold_id][0].row.get("holder"))
+
+    def _judge_seen(self, call: Call) -> None:
+        """What the edge said of a seat was so at some moment since the deciding batch was sent, which is not longer ago
+        than the bound (I5), and since the last step that anybody knew of (I7). A key's own hold is never told as
+        another's (I6).
+        """
+        if call.seen and call.as_of_s + TAKEN_S_MAX < call.invoked_s:
+            raise Violated(f"I5 the edge said what is too old, of {call.as_of_s:.2f}: {call}")
+        skew_s = self.oracle.skew_ms / 1_000
+        for cell, status, hold_id in call.seen:
+            from_s = max(min(call.as_of_s - skew_s, call.returned_s), self._acknowledged_s(call, cell))
+            if not self._was(hold_id, status, from_s, call.returned_s):
+                raise Violated(f"I5 {cell} was not {status} by {hold_id} from {from_s:.2f} on: {call}")
+            if call.has_key and self.oracle.row(hold_id).get("claimant") == call.subject:
+                raise Violated(f"I6 a key is told of its own hold as of another's: {hold_id} {call}")
+
+    def _was(self, hold_id: str, status: str, from_s: float, to_s: float) -> bool:
+        """Whether the hold was what the edge calls `status`, at any moment of these."""
+        timeline = self.oracle.timelines.get(hold_id, [])
+        ends = [*(step.at_s for step in timeline[1:]), inf]
+        return any(
+            step.at_s <= to_s and end_s >= from_s and _shown(step) == status
+            for step, end_s in zip(timeline, ends, strict=False)
+        )
+
+    def _windows(self, span: Span) -> Iterator[tuple[float, float]]:
+        """When the hold stood in the way of others: not once it had run out by every clock, for who meets it then
+        ends it.
+        """
+        timeline = [step for step in self.oracle.timelines[span.hold_id] if step.status in LIVE]
+        ends = [step.at_s for step in timeline[1:]] + [span.to_s]
+        for step, to_s in zip(timeline, ends, strict=True):
+            lapsed_s = seconds_of(int(step.row.get("expires_at") or 0) + CLOCK_BOUND_MS + self.oracle.skew_ms)
+            yield step.at_s, to_s if step.status == "confirmed" else min(to_s, lapsed_s)
+
+    def _judge_extend(self, call: Call) -> None:
+        if call.answer is Answer.OK and not any(
+            step.status == "held" and int(step.row.get("expires_at") or 0) >= call.until_ms
+            for step in self.oracle.timelines[call.subject]
+            if step.at_s <= call.returned_s
+        ):
+            raise Violated(f"I3 extension acknowledged, never made: {call}")
+
+    def _judge_find(self, call: Call) -> None:
+        """What was read stood at some moment of the reading (I7)."""
+        if call.answer is not Answer.OK:
+            return
+        timeline = self.oracle.timelines[call.told]
+        until = [step.at_s for step in timeline[1:]] + [inf]
+        for step, to_s in zip(timeline, until, strict=True):
+            if step.status == call.status and step.at_s <= call.returned_s and to_s >= call.invoked_s:
+                return
+        raise Violated(f"I7 read what did not stand: {call} {timeline}")
+
+    def _judge_map(self, call: Call) -> None:
+        """Each seat was as the map says at some moment since the oldest that it may show (I7)."""
+        if call.answer is not Answer.OK:
+            return
+        for cell, letter in zip(call.cells, call.status, strict=True):
+            from_s = max(call.invoked_s - STALE_S_MAX, self._acknowledged_s(call, cell))
+            if letter not in self._letters(cell, from_s, call.returned_s):
+                raise Violated(f"I7 {cell} was never {letter!r} from {from_s:.2f} on: {call}")
+
+    def _acknowledged_s(self, look: Call, cell: Cell) -> float:
+        """When the last step on the cell took effect that was known before the look: to anybody where no word to the
+        edge is lost, else to the same life of a process.
+        """
+        known = (
+            at_s
+            for known_s, at_s, process in self._known[cell]
+            if known_s <= look.invoked_s and (self.honest_edge or process == look.process)
+        )
+        return max(known, default=0.0)
+
+    @cached_property
+    def _known(self) -> dict[Cell, list[tuple[float, float, str]]]:
+        """For each cell, when a step was acknowledged or must be known anyway, when it took effect, and who told it."""
+        known: dict[Cell, list[tuple[float, float, str]]] = defaultdict(list)
+        for call in self.calls:
+            if call.answer is not Answer.OK or call.op not in ("hold", "confirm", "release", "cancel"):
+                continue
+            for step in (*self.oracle.timelines[call.told], *self.oracle.timelines[late_id(call.told)]):
+                if step.status == call.status and step.at_s <= call.returned_s:
+                    for _, cell in step.places:
+                        known[cell].append((call.returned_s, step.at_s, call.process))
+        for step in self.oracle.steps if self.good_day else ():
+            for _, cell in step.places:
+                known[cell].append((step.at_s + TOLD_S_MAX, step.at_s, ""))
+        return known
+
+    def _letters(self, cell: Cell, from_s: float, to_s: float) -> set[str]:
+        """What the cell was at any moment of these. An attempt under way may show as held."""
+        letters, at_s = {"h"}, from_s
+        for span in self.oracle.spans[cell]:
+            if span.from_s <= to_s and span.to_s > from_s:
+                if span.from_s > at_s:
+                    letters.add("a")
+                at_s = max(at_s, span.to_s)
+                letters |= self._letters_of(span, to_s)
+        return letters | ({"a"} if at_s <= to_s else set())
+
+    def _letters_of(self, span: Span, to_s: float) -> set[str]:
+        timeline = self.oracle.timelines[span.hold_id]
+        if not timeline[0].row.get("holder"):
+            return {"b"}
+        booked_s = min((step.at_s for step in timeline if step.status == "confirmed"), default=inf)
+        return {"s"} if booked_s <= to_s else set()
+
+    def _spans(self, cells: Iterable[Cell]) -> Iterator[Span]:
+        for cell in cells:
+            yield from self.oracle.spans[cell]
+
+
+def _shown(step: Step[Call]) -> str:
+    """What a seat is after the step: held, sold, blocked or something else."""
+    if step.status == "confirmed":
+        return "sold"
+    return "blocked" if step.status == "held" and not step.row.get("holder") else step.status
+
+
+def _is_effect(call: Call, step: Step[Call]) -> bool:
+    """Whether the step is what the call asked for, not what it did to others on the way."""
+    if call.op == "confirm":
+        return step.status == "confirmed"
+    if CAUSES.get(call.op) != (step.was, step.status):
+        return False
+    return call.op in ("hold", "block", "unblock") or base_id(step.hold_id) == call.subject

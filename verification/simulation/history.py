@@ -1,0 +1,174 @@
+"""A history: what callers asked for and were told, and what a last look found. All that the checker knows.
+
+Plain values, so that a run on real processes can write one down and have it judged too.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from math import inf
+from typing import NamedTuple
+
+from travio_inventory.seats.hold import base_id, late_id
+from travio_inventory.seats.ports import Cell
+
+HOUSE = ""
+"""The holder of what is blocked."""
+LIVE = ("held", "confirmed")
+
+
+class Answer(StrEnum):
+    """What a caller was told."""
+
+    OK = "ok"
+    NO = "no"
+    """Refused for good."""
+    ENDED = "ended"
+    """The hold that was asked for came to be and is over: the key's, or without a key the caller's own."""
+    SEEN = "seen"
+    """The edge said what the seats were: nothing was done, and about a key nothing is decided."""
+    REUSED = "reused"
+    """The key belongs to another request."""
+    AGAIN = "again"
+    """Nothing was done."""
+    UNKNOWN = "unknown"
+
+
+class Place(NamedTuple):
+    """A place on a waiting list, as somebody was told of it."""
+
+    seat_class: str
+    position: int
+    seats: int
+    joined_ms: int
+    """When they joined: it tells one wait of a holder from the next."""
+
+
+class Seen(NamedTuple):
+    """A cell as whoever was refused was told of it: held, sold or blocked, and by which hold ("" = not known)."""
+
+    cell: Cell
+    status: str
+    hold: str
+
+
+@dataclass(slots=True, eq=False)
+class Call:
+    """One call as its caller saw it; times in seconds on one clock that never goes back."""
+
+    number: int
+    op: str
+    """hold, confirm, release, extend, cancel, find, block, unblock or map; of waiting lists join, leave and waits."""
+    subject: str
+    """The claimant of a hold with a key, "" for one without; else the hold's base id, the seat of a block, or the class
+    that a list is for.
+    """
+    invoked_s: float
+    cells: tuple[Cell, ...] = ()
+    order: str = ""
+    until_ms: int = 0
+    returned_s: float = inf
+    """When the caller had the answer, or gave up waiting for it."""
+    answer: Answer = Answer.UNKNOWN
+    told: str = ""
+    """The hold's id where the answer is ok, else the reason."""
+    status: str = ""
+    """Of the hold that was told of."""
+    holder: str = ""
+    process: str = ""
+    places: tuple[Place, ...] = ()
+    """On waiting lists, as the answer told of them."""
+    seen: tuple[Seen, ...] = ()
+    """What a refusal says of the seats, and since when, by whose clock it may be, it can have been so."""
+    as_of_s: float = inf
+    settles: bool = False
+
+    @property
+    def has_key(self) -> bool:
+        """Whether it asks for a hold under an idempotency key."""
+        return self.op == "hold" and bool(self.subject)
+
+    def __str__(self) -> str:
+        asked = self.order or " ".join(f"{seat}/{segment}" for seat, segment in self.cells)
+        window = f"{self.invoked_s:.2f}-{self.returned_s:.2f}"
+        said = " ".join(filter(None, (self.answer, self.told, self.status, *map(str, self.places))))
+        return f"#{self.number} {window} {self.op} {self.subject} {asked}: {said}"
+
+    __repr__ = __str__
+
+
+class Found(NamedTuple):
+    """A hold's own row as a last serial read found it; an aborted one has no cells."""
+
+    status: str
+    holder: str
+    claimant: str
+    cells: tuple[Cell, ...]
+    order: str = ""
+    expires_at_ms: int = 0
+
+
+class Waits(NamedTuple):
+    """A holder's row on a waiting list as a last serial read found it."""
+
+    is_waiting: bool
+    sequence: int
+    """Who joined later has a greater one."""
+    seats: int
+    joined_ms: int
+
+
+class Told(NamedTuple):
+    """An event as it was handed over."""
+
+    id: str
+    type: str
+    hold_id: str
+    ordinal: int
+
+
+@dataclass(slots=True)
+class History:
+    """The calls, and what was found when all was quiet."""
+
+    calls: list[Call] = field(default_factory=list)
+    holds: Mapping[str, Found] = field(default_factory=dict)
+    """Every hold's row by its id, late ones included."""
+    owners: Mapping[Cell, str] = field(default_factory=dict)
+    """The owner of every cell that has one."""
+    events: Sequence[Told] | None = None
+    """In the order in which they were handed over, each as often as it was; None where nobody listened."""
+    start_ms: int = 0
+    """The time of day when the calls' clock showed 0."""
+    clock_bound_ms: int = 0
+    """How far apart any two clocks were at most."""
+    holds_max: int = 0
+    """How many live holds a holder may have; 0 = any number."""
+    probes: frozenset[int] = frozenset()
+    """The numbers of the calls that nothing stood in the way of when all was well: they must have won."""
+    answer_s_max: float = inf
+    """How long any call may take until it is answered, in seconds."""
+    is_settled: bool = True
+    """Whether leftovers were swept, so that cells and home rows must say the same."""
+    waits: Mapping[tuple[str, str], Waits] = field(default_factory=dict)
+    """Every row of a waiting list by its class and holder."""
+
+    def statuses(self, base: str) -> list[str]:
+        """What the hold went through, one status after the other, as its rows say; [] where it never came to be."""
+        row, late = self.holds.get(base), self.holds.get(late_id(base))
+        passed = _PASSED.get(row.status, []) if row else []
+        return passed + (_PASSED_LATE.get(late.status, []) if late else [])
+
+    def bases(self) -> list[str]:
+        """The base ids of all holds that came to be."""
+        return [base for base in dict.fromkeys(map(base_id, self.holds)) if self.statuses(base)]
+
+
+_PASSED = {
+    "held": ["held"],
+    "released": ["held", "released"],
+    "expired": ["held", "expired"],
+    "confirmed": ["held", "confirmed"],
+    "cancelled": ["held", "confirmed", "cancelled"],
+}
+_PASSED_LATE = {"confirmed": ["confirmed"], "cancelled": ["confirmed", "cancelled"]}

@@ -1,0 +1,169 @@
+"""Who uses the service: holders who ask again, twice at once and too late, and the house that blocks seats."""
+
+import asyncio
+from collections.abc import Awaitable
+from random import Random
+
+from travio_inventory.seats.hold import Caller, Hold, base_id
+from travio_inventory.seats.trip import Ends, Trip
+from verification.simulation.front import Ask, Front
+from verification.simulation.history import Answer
+from verification.simulation.oracle import Violated
+from verification.simulation.plan import LAPSES_S, TTL_S
+
+AT_ONCE = 0.15
+"""How often a holder asks for two things at once."""
+OTHER_REQUEST = 0.12
+"""How often a key is used for another request."""
+
+
+class Holder:
+    """One holder: holds, and steps on them, until the day is over. `asks` are those made under a key."""
+
+    def __init__(self, front: Front, name: str, random: Random) -> None:
+        self.asks: list[Ask] = []
+        self._front = front
+        self._name = name
+        self._random = random
+        self._pending: list[asyncio.Task[None]] = []
+
+    async def live(self) -> None:
+        """The whole day."""
+        random, turn = self._random, 0
+        await asyncio.sleep(random.uniform(0, 4))
+        while asyncio.get_running_loop().time() < self._front.plan.day_s:
+            turn += 1
+            ask = self._new_ask(turn)
+            if random.random() < 0.3:
+                await self._front.look(self._name)
+            if ask.key and random.random() < self._front.plan.twins:
+                self._front.seen["asked twice at once"] += 1
+                self._start(self._ask_later(ask, random.choice((0, 0.05, 1, 8)) * random.random()))
+            if random.random() < AT_ONCE:
+                self._start(self._ask_later(self._new_ask(-turn), random.choice((0, 0.05)) * random.random()))
+            _, hold = await self._front.hold(ask, tries=random.choice((1, 2, 5)) if ask.key else 1)
+            if hold is None:
+                await asyncio.sleep(random.uniform(0.5, 7))
+                continue
+            life = self._start(self._use(ask, hold))
+            if random.random() < 0.6:
+                await life
+            await asyncio.sleep(random.uniform(0.05, 2))
+        await asyncio.gather(*self._pending)
+
+    def _start(self, work: Awaitable[None]) -> "asyncio.Task[None]":
+        task = asyncio.ensure_future(work)
+        self._pending.append(task)
+        return task
+
+    def _new_ask(self, turn: int) -> Ask:
+        random = self._random
+        key = f"k{turn}" if random.random() < 0.7 else None
+        ask = Ask(Caller("o", self._name), *_wish(random, self._front.trip, self._front.plan.popular), key)
+        if key:
+            self.asks.append(ask)
+        return ask
+
+    async def _ask_later(self, ask: Ask, delay_s: float) -> None:
+        await asyncio.sleep(delay_s)
+        await self._front.hold(ask, tries=1)
+
+    async def _use(self, ask: Ask, hold: Hold) -> None:
+        """What becomes of a hold."""
+        random, hold_id = self._random, base_id(hold.id)
+        if ask.key and random.random() < OTHER_REQUEST:
+            await self._front.hold(
+                Ask(ask.caller, *_wish(random, self._front.trip, self._front.plan.popular), ask.key), tries=1
+            )
+        if random.random() < 0.3:
+            await self._front.look(self._name)
+        if random.random() < 0.2:
+            await self._front.find(ask.caller, hold_id)
+        fate = random.random()
+        if fate < 0.15:
+            return
+        if random.random() < 0.35:
+            await asyncio.sleep(random.choice((random.uniform(0, 3), TTL_S + random.uniform(-3, 3))))
+            extending = self._start(self._extend(ask.caller, hold_id))
+            if random.random() < 0.6:
+                await extending
+        if fate < 0.35:
+            await self._give_back(ask.caller, hold_id)
+        else:
+            await self._book(ask.caller, hold_id, is_late=fate >= 0.6)
+            if ask.key and random.random() < 0.25:
+                await self._front.hold(ask, tries=2)
+
+    async def _extend(self, caller: Caller, hold_id: str) -> None:
+        await self._front.extend(caller, hold_id, tries=3)
+
+    async def _give_back(self, caller: Caller, hold_id: str) -> None:
+        random = self._random
+        await asyncio.sleep(random.choice((random.uniform(0, 4), TTL_S + random.uniform(-3, 3))))
+        if random.random() < 0.3:
+            self._start(self._confirm(caller, hold_id, "rival", tries=2))
+        await self._front.release(caller, hold_id, tries=4)
+
+    async def _book(self, caller: Caller, hold_id: str, *, is_late: bool) -> None:
+        random = self._random
+        late_s = TTL_S + random.choice((random.uniform(-3, 4), random.uniform(2, 30)))
+        await asyncio.sleep(late_s if is_late else random.uniform(0, 5))
+        order = f"order-{random.randrange(10**6)}"
+        if random.random() < 0.2:
+            rival = order if random.random() < 0.4 else f"{order}-rival"
+            self._start(self._confirm(caller, hold_id, rival, tries=3, delay_s=random.random() * 5))
+        await self._front.confirm(caller, hold_id, order, tries=random.choice((1, 2, 5)))
+        if random.random() < 0.35:
+            await asyncio.sleep(random.uniform(0, 25))
+            await self._front.confirm(caller, hold_id, order, tries=3)
+        if random.random() < 0.65:
+            await asyncio.sleep(random.uniform(0, 15))
+            await self._front.cancel(caller, hold_id, tries=4)
+        if random.random() < 0.2:
+            await self._front.find(caller, hold_id)
+
+    async def _confirm(self, caller: Caller, hold_id: str, order: str, *, tries: int, delay_s: float = 0) -> None:
+        await asyncio.sleep(delay_s)
+        await self._front.confirm(caller, hold_id, order, tries=tries)
+
+    async def insist(self) -> None:
+        """When all is well again, ask once more what was asked under a key: whoever is told "ask again" and does so
+        when everything has lapsed gets an answer. Raises Violated.
+        """
+        for ask in self.asks:
+            call, _ = await self._front.hold(ask, tries=1, settles=True)
+            if call.answer is Answer.AGAIN:
+                await asyncio.sleep(LAPSES_S)
+                call, _ = await self._front.hold(ask, tries=1, settles=True)
+            if call.answer in (Answer.AGAIN, Answer.UNKNOWN):
+                raise Violated(f"I5 asked again when all is well, and no answer: {call}")
+
+
+async def keep_looking(front: Front, random: Random) -> None:
+    """Read the seat map again and again."""
+    while asyncio.get_running_loop().time() < front.plan.day_s:
+        await asyncio.sleep(random.uniform(0, 4))
+        await front.look("viewer")
+
+
+async def keep_house(front: Front, random: Random) -> None:
+    """Block seats now and then, and put them back on sale: one after the other, any of them, not always all."""
+    popular = min(front.plan.seats, front.plan.popular)
+    while asyncio.get_running_loop().time() < front.plan.day_s:
+        await asyncio.sleep(random.uniform(2, 20))
+        chosen = random.sample(range(popular), min(popular, random.choice((1, 2, 2, 3))))
+        seats = [f"s{front.plan.seats - 1 - number}" for number in chosen]
+        await front.block(seats, tries=random.choice((1, 3)))
+        await asyncio.sleep(random.uniform(0, 10))
+        for seat in seats:
+            if random.random() < 0.9:
+                await front.unblock(seat, tries=random.choice((1, 3)))
+
+
+def _wish(random: Random, trip: Trip, popular: int) -> tuple[Ends, tuple[str, ...]]:
+    """A journey and one to three of the last seats."""
+    wished = range(max(0, len(trip.seats) - popular), len(trip.seats))
+    seats = sorted(random.sample(wished, min(len(wished), random.choice((1, 1, 2, 2, 3)))))
+    first = random.randrange(len(trip.segments))
+    last = random.randrange(first, len(trip.segments))
+    return Ends(trip.stops[first], trip.stops[last + 1]), tuple(f"s{seat}" for seat in seats)

@@ -1,0 +1,200 @@
+"""Follows the store and judges every batch at the moment it takes effect by what the service promises."""
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from math import inf
+from typing import Generic, TypeVar
+
+from travio_inventory.protocol.batches import Kind, Partition, Row, RowKey, Table, Value
+from travio_inventory.protocol.owners import ABANDONED
+from travio_inventory.protocol.rules import Rules
+from travio_inventory.seats.hold import NEVER_MS, parse_hold_id
+from travio_inventory.seats.ports import Cell
+from travio_inventory.store.memory import Change
+
+START_MS = 1_800_000_000_000
+"""The time of day at which every run begins."""
+ORGANIZATION = "o"
+
+GRACE_MS = Rules().grace_ms
+LIVE = ("held", "confirmed")
+LEGAL = {
+    (None, "held"), (None, "confirmed"), (None, "aborted"), ("held", "held"), ("held", "confirmed"),
+    ("held", "released"), ("held", "expired"), ("confirmed", "cancelled"),
+}  # fmt: skip
+EVENTS = {
+    "held": "hold.created", "confirmed": "seats.purchased", "released": "hold.released",
+    "expired": "hold.expired", "cancelled": "booking.cancelled",
+}  # fmt: skip
+
+C = TypeVar("C")
+"""Whoever caused a step."""
+
+
+class Violated(AssertionError):
+    """A promise does not hold."""
+
+
+def seconds_of(at_ms: int) -> float:
+    """A time of day in seconds since the run began."""
+    return (at_ms - START_MS) / 1_000
+
+
+def places_of(row: Row) -> list[tuple[int, Cell]]:
+    """The cells of a hold's row, each with its block; none where it never came to be."""
+    if row.get("holder") is None:
+        return []
+    segments = range(int(row.get("first_segment") or 0), int(row.get("last_segment") or 0) + 1)
+    named = (place.split(" ") for place in str(row["seats"]).split("\n"))
+    return [(int(block), Cell(seat, segment)) for block, seat in named for segment in segments]
+
+
+@dataclass(frozen=True, slots=True)
+class Step(Generic[C]):
+    """One change of a hold's row: when, on whose behalf, from which status to which, and the row after it."""
+
+    at_s: float
+    call: C | None
+    hold_id: str
+    was: str | None
+    status: str
+    row: Row
+
+    @property
+    def places(self) -> list[tuple[int, Cell]]:
+        """The hold's cells, each with its block; none where it never came to be."""
+        return places_of(self.row)
+
+    def __str__(self) -> str:
+        return f"{self.hold_id} {self.was} -> {self.status} at {self.at_s:.2f}"
+
+    __repr__ = __str__
+
+
+@dataclass(slots=True)
+class Span:
+    """While a hold had a cell; in seconds since the run began."""
+
+    hold_id: str
+    from_s: float
+    to_s: float = inf
+
+
+@dataclass(frozen=True, slots=True)
+class Landed(Generic[C]):
+    """One batch as it took effect."""
+
+    at_s: float
+    call: C | None
+    partition: Partition
+    changes: Sequence[Change]
+
+
+@dataclass(slots=True)
+class Oracle(Generic[C]):
+    """Raises Violated from `applied`. `skew_ms` is how far clocks are off: no hold expires earlier than that."""
+
+    skew_ms: int
+    holds_max: int
+    rows: dict[Partition, dict[RowKey, Row]] = field(default_factory=lambda: defaultdict(dict))
+    landed: list[Landed[C]] = field(default_factory=list)
+    steps: list[Step[C]] = field(default_factory=list)
+    timelines: dict[str, list[Step[C]]] = field(default_factory=lambda: defaultdict(list))
+    spans: dict[Cell, list[Span]] = field(default_factory=lambda: defaultdict(list))
+    _held_by: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    _began_ms: dict[str, int] = field(default_factory=dict)
+    """Since when attempts are under way, by the clocks of those who make them."""
+
+    def applied(self, at_s: float, call: C | None, partition: Partition, changes: Sequence[Change]) -> None:
+        """One batch took effect: judge the state it leaves."""
+        self.landed.append(Landed(at_s, call, partition, changes))
+        for key, _, after in changes:
+            self.rows[partition][key] = after
+            if key.kind in (Kind.CELL, Kind.SLOT):
+                self._attempted(after.get("owner") or after.get("hold"), after.get("since") or after.get("at"))
+        if partition.table is not Table.BLOCKS:
+            return
+        due: Counter[tuple[str, str]] = Counter()
+        told: Counter[tuple[str, str]] = Counter()
+        for key, before, after in changes:
+            match key.kind:
+                case Kind.HOLD:
+                    due.update(self._hold_changed(at_s, call, key.id, before, after))
+                case Kind.CELL:
+                    self._cell_changed(key, before, after)
+                case Kind.EVENT:
+                    told[str(after["hold"]), str(after["event"])] += 1
+                case _:
+                    pass
+        if due != told:
+            raise Violated(f"I8 events differ from steps: {dict(due)} {dict(told)}")
+
+    def row(self, hold_id: str) -> Row:
+        """The hold's own row, empty where there is none."""
+        parsed = parse_hold_id(hold_id)
+        partition = Partition(Table.BLOCKS, ORGANIZATION, parsed.trip, parsed.home)
+        return self.rows[partition].get(RowKey(Kind.HOLD, hold_id), {})
+
+    def is_live(self, hold_id: str) -> bool:
+        """Whether the hold has its cells, as its own row says."""
+        return self.row(hold_id).get("status") in LIVE
+
+    def _hold_changed(
+        self, at_s: float, call: C | None, hold_id: str, before: Row, after: Row
+    ) -> list[tuple[str, str]]:
+        """Judge the step; the events that are due for it."""
+        was = before.get("status")
+        step = Step(at_s, call, hold_id, None if was is None else str(was), str(after["status"]), after)
+        self.steps.append(step)
+        self.timelines[hold_id].append(step)
+        if (step.was, step.status) not in LEGAL:
+            raise Violated(f"I4 {hold_id} went from {step.was} to {step.status}")
+        if step.status == "expired" and at_s < seconds_of(int(before.get("expires_at") or 0) - self.skew_ms):
+            raise Violated(f"I10 {hold_id} expired early: {before.get('expires_at')}")
+        if after.get("reason") == ABANDONED and at_s < seconds_of(self._began_ms[hold_id] + GRACE_MS - self.skew_ms):
+            raise Violated(f"I10 {hold_id} was given up for abandoned at {at_s:.2f}, a young attempt")
+        self._trace(step)
+        if step.status in LIVE:
+            self._owns_its_cells(step)
+        self._count(step)
+        if step.was == step.status == "held":
+            return [(hold_id, "hold.extended")]
+        return [(hold_id, EVENTS[step.status])] if step.status in EVENTS else []
+
+    def _attempted(self, hold_id: Value, began_ms: Value) -> None:
+        if isinstance(hold_id, str) and isinstance(began_ms, int):
+            self._began_ms[hold_id] = min(began_ms, self._began_ms.get(hold_id, began_ms))
+
+    def _trace(self, step: Step[C]) -> None:
+        """Keep who had which cell when."""
+        if step.was not in LIVE and step.status in LIVE:
+            for _, cell in step.places:
+                self.spans[cell].append(Span(step.hold_id, step.at_s))
+        elif step.was in LIVE and step.status not in LIVE:
+            for _, cell in step.places:
+                for span in self.spans[cell]:
+                    if span.hold_id == step.hold_id:
+                        span.to_s = step.at_s
+
+    def _owns_its_cells(self, step: Step[C]) -> None:
+        trip = parse_hold_id(step.hold_id).trip
+        for block, cell in step.places:
+            rows = self.rows[Partition(Table.BLOCKS, ORGANIZATION, trip, block)]
+            owner = rows.get(RowKey(Kind.CELL, *cell), {}).get("owner")
+            if owner != step.hold_id:
+                raise Violated(f"I2 {step.hold_id} is {step.status} without {cell}, whose owner is {owner}")
+
+    def _cell_changed(self, key: RowKey, before: Row, after: Row) -> None:
+        owner = before.get("owner")
+        if owner is not None and owner != after.get("owner") and self.is_live(str(owner)):
+            raise Violated(f"I1 {key.id}/{key.segment} taken from live {owner}: {after}")
+
+    def _count(self, step: Step[C]) -> None:
+        holder = str(step.row.get("holder") or "")
+        if not self.holds_max or not holder or int(step.row.get("expires_at") or 0) == NEVER_MS:
+            return
+        live = self._held_by[holder]
+        (live.add if step.status == "held" else live.discard)(step.hold_id)
+        if len(live) > self.holds_max:
+            raise Violated(f"I9 {holder} has {len(live)} holds")

@@ -1,0 +1,115 @@
+"""What a simulated run is made of, and the command that replays it."""
+
+from dataclasses import asdict, dataclass, fields, replace
+from random import Random
+
+SKEW_S = 2.5
+"""How far a process's clock is off at most: ten times the bound that the protocol is built for."""
+TTL_S = 20
+LAPSES_S = TTL_S + 2 * SKEW_S + 1
+"""After so long a hold has run out by every clock."""
+LATE_S = 30.0
+VERY_LATE_S = 300.0
+"""Later than any look into a minute; then what is left is found by the slow round."""
+PAUSE_S_MAX = 600.0
+"""So long a process stands still at most: longer than every bound."""
+SLOW_ROUND_S = 300.0
+SEGMENTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """`faults` is the share of batches that fail, `kills` the share of calls under which the process dies,
+    `twins` the share of requests with a key that are made by two at once. Holders wish for the last `popular` seats.
+    `waiters` join and leave waiting lists, `leaves` is the share of calls whose caller hangs up.
+    With the gate on, holds go through it; an honest edge never forgets, loses or lies. A late batch is up to `late_s`
+    late, and so often as `pauses` says a process stands still. Right clocks all show the same, so that what is said of
+    a moment is judged by that moment.
+    """
+
+    seed: int
+    seats_per_block: int = 2
+    seats: int = 6
+    popular: int = 6
+    holders: int = 5
+    viewers: int = 1
+    day_s: float = 110.0
+    faults: float = 0.12
+    kills: float = 0.12
+    twins: float = 0.25
+    holds_max: int = 0
+    waiters: int = 0
+    leaves: float = 0.03
+    with_gate: bool = False
+    honest_edge: bool = False
+    still_clocks: bool = False
+    late_s: float = LATE_S
+    pauses: int = 0
+    right_clocks: bool = False
+
+    @classmethod
+    def drawn(cls, seed: int) -> "Plan":
+        """A plan all of whose parts are drawn by the seed: blocks of one seat, of two, of 16 and of all."""
+        random = Random(seed * 7_919)
+        seats_per_block, seats, popular = random.choice(((1, 4, 4), (1, 6, 6), (2, 6, 6), (16, 18, 5), (6, 6, 6)))
+        return cls(
+            seed,
+            seats_per_block,
+            seats,
+            popular,
+            holders=random.choice((3, 5, 5, 7)),
+            viewers=random.choice((0, 1, 3)),
+            day_s=random.choice((60.0, 110.0)),
+            faults=random.choice((0.0, 0.12, 0.12, 0.3, 0.5)),
+            kills=random.choice((0.0, 0.12, 0.12, 0.3)),
+            twins=random.choice((0.1, 0.25, 1.0)),
+            holds_max=random.choice((0, 0, 1, 2)),
+            with_gate=random.random() < 0.5,
+            honest_edge=random.random() < 0.3,
+            still_clocks=random.random() < 0.3,
+            waiters=random.choice((0, 0, 2, 4)),
+            late_s=random.choice((LATE_S, LATE_S, VERY_LATE_S)),
+            pauses=random.choice((0, 0, 1, 3)),
+            right_clocks=random.random() < 0.2,
+        )
+
+    @property
+    def is_very_late(self) -> bool:
+        """Whether a batch may land when all that its hints named is closed."""
+        return self.late_s > LATE_S
+
+    @property
+    def skew_s(self) -> float:
+        """How far a clock may be off."""
+        return 0.0 if self.right_clocks else SKEW_S
+
+    @property
+    def sweepers(self) -> int:
+        """How many processes sweep: none, one, or two at once."""
+        return self.seed % 3
+
+    @property
+    def relays(self) -> int:
+        """How many processes relay events: none or one."""
+        return self.seed // 3 % 2
+
+    def with_seed(self, seed: int) -> "Plan":
+        """The same on another day."""
+        return replace(self, seed=seed)
+
+    def __str__(self) -> str:
+        return f"Plan({', '.join(f'{name}={value!r}' for name, value in asdict(self).items())})"
+
+    def command(self, broken: str = "") -> str:
+        """What to type to see the run as a story."""
+        words = ["python -m verification.simulation", str(self.seed)]
+        drawn = Plan.drawn(self.seed)
+        if broken or self != drawn:
+            words.append("--plain")
+            drawn = Plan(self.seed)
+        for option in fields(self)[1:]:
+            value = getattr(self, option.name)
+            if value != getattr(drawn, option.name):
+                name = "--" + option.name.replace("_", "-")
+                words.append(name if value is True else f"{name} {value}")
+        return " ".join([*words, *([f"--broken '{broken}'"] if broken else [])])

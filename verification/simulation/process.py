@@ -1,0 +1,203 @@
+"""A service process that can be killed at any await, with the workers that run in it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
+from contextvars import Context, ContextVar, copy_context
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any, TypeVar
+
+from travio_inventory.app.assemble import InventoryRules, Ports, assemble
+from travio_inventory.kernel.refusals import AskAgain, BackendUnavailable
+from travio_inventory.protocol.batches import Batches
+from travio_inventory.protocol.rules import Rules
+from travio_inventory.seats.events import Event
+from travio_inventory.seats.ports import PublishFailed
+from travio_inventory.seats.use_cases.hold_seats import HoldTimes
+from travio_inventory.store.memory import MemoryBatches
+from verification.simulation.hindsight import ASKING
+from verification.simulation.history import Call
+from verification.simulation.oracle import START_MS
+from verification.simulation.plan import SLOW_ROUND_S, TTL_S, Plan
+from verification.simulation.rough_edge import RoughEdge
+
+T = TypeVar("T")
+
+SLOW_ROUND_MS = round(SLOW_ROUND_S * 1_000)
+
+
+@dataclass(slots=True)
+class SkewedClock:
+    """The loop's time, off by so much."""
+
+    skew_ms: int
+
+    def jump(self, random: Random, skew_s: float) -> None:
+        """Be off by something else, forwards or back."""
+        self.skew_ms = round(random.uniform(-skew_s, skew_s) * 1_000)
+
+    def now_ms(self) -> int:
+        """See Clock."""
+        return START_MS + self.elapsed_ms() + self.skew_ms
+
+    def elapsed_ms(self) -> int:
+        """See Clock."""
+        return round(asyncio.get_running_loop().time() * 1_000)
+
+
+class Process:
+    """One service process: clock, caches and tasks of its own. A kill ends the tasks and forgets the caches."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        batches: Batches,
+        edge: RoughEdge,
+        random: Random,
+        *,
+        post: "Post | None" = None,
+        cells_per_batch_max: int = 160,
+    ) -> None:
+        self.clock = SkewedClock(0)
+        self.clock.jump(random, plan.skew_s)
+        self.kills = 0
+        self.still_until_s = 0.0
+        """Until when nothing of it runs."""
+        self.post = post or Post(Random(0), failures=0.0)
+        self._plan = plan
+        self._batches = batches
+        self._edge = edge
+        self._random = random
+        self._tasks: dict[asyncio.Task[Any], None] = {}
+        self._cells_per_batch_max = cells_per_batch_max
+        self._boot()
+
+    def _boot(self) -> None:
+        ports = Ports(self._batches, self._edge, self._edge, self._edge, self.post)
+        rules = InventoryRules(
+            HoldTimes(TTL_S, 3_600, 7_200),
+            Rules(holds_per_holder_max=self._plan.holds_max),
+            steps_at_once_max=10_000,
+            cells_per_batch_max=self._cells_per_batch_max,
+            slow_round_ms=SLOW_ROUND_MS,
+        )
+        random = Random(self._random.random())
+        self.inventory, self.commits, self.owners, self.holds = assemble(ports, self.clock, random, rules)
+
+    def start(self, work: Coroutine[Any, Any, T], call: Call | None = None) -> asyncio.Task[T]:
+        """Run it in this process: a kill ends it, with every task that it starts."""
+        context = copy_context()
+        context.run(_LIVES_IN.set, self)
+        context.run(ASKING.set, call)
+        return asyncio.get_running_loop().create_task(work, context=context)
+
+    def kill(self) -> None:
+        """End all that runs here; the process is up again at once, and remembers nothing."""
+        self.kills += 1
+        self.still_until_s = 0.0
+        tasks = list(self._tasks)
+        self._tasks.clear()
+        for task in tasks:
+            task.cancel()
+        self._boot()
+
+    def stand_still(self, seconds: float) -> None:
+        """Do nothing for so long, as on a stop signal; then go on as if nothing had been."""
+        self.still_until_s = asyncio.get_running_loop().time() + seconds
+
+    def adopt(self, task: asyncio.Task[Any]) -> None:
+        """The task runs in this process."""
+        self._tasks[task] = None
+        task.add_done_callback(self._forget)
+
+    def _forget(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.pop(task, None)
+
+
+def steady_process(batches: Batches, plan: Plan | None = None) -> Process:
+    """A process whose clock is right, behind an edge of its own."""
+    process = Process(plan or Plan(0), batches, RoughEdge(lambda: START_MS, Random(0)), Random(0))
+    process.clock.skew_ms = 0
+    return process
+
+
+_LIVES_IN: ContextVar[Process | None] = ContextVar("_LIVES_IN", default=None)
+
+
+def still_until_s(handle: asyncio.Handle) -> float:
+    """When the callback's process goes on; what is under way to the store or in it stands still for nobody."""
+    process: Process | None = handle._context.get(_LIVES_IN)  # type: ignore[attr-defined]  # the loop's own
+    if process is None or isinstance(getattr(handle._callback, "__self__", None), MemoryBatches):  # type: ignore[attr-defined]  # too
+        return 0.0
+    return process.still_until_s
+
+
+def adopting(
+    loop: asyncio.AbstractEventLoop,
+    work: Coroutine[Any, Any, T] | Generator[Any, None, T],
+    *,
+    context: Context | None = None,
+    **options: Any,  # noqa: ANN401 - a name, and whatever else a later Python gives to a task
+) -> asyncio.Task[T]:
+    """A task factory: what a process's tasks start runs in that process too."""
+    assert isinstance(work, Coroutine)
+    task = asyncio.Task(work, loop=loop, context=context, **options)
+    process = (copy_context() if context is None else context).get(_LIVES_IN)
+    if process is not None:
+        process.adopt(task)
+    return task
+
+
+@dataclass(slots=True)
+class Post:
+    """Where events are handed over, one list per life of a relay; on a bad day some are refused, or lost half way."""
+
+    random: Random
+    failures: float
+    lives: list[list[Event]] = field(default_factory=list)
+    failed: int = 0
+
+    async def publish(self, events: Sequence[Event]) -> None:
+        """See Publisher."""
+        await asyncio.sleep(self.random.uniform(0, 0.05))
+        if self.random.random() < self.failures:
+            self.failed += 1
+            self.lives[-1] += events[: self.random.randrange(len(events) + 1)]
+            raise PublishFailed
+        self.lives[-1] += events
+
+
+class Sweeper:
+    """Ends lapsed holds in a process, round after round."""
+
+    def __init__(self, process: Process) -> None:
+        self._round = process.inventory.expire_holds
+
+    async def __call__(self) -> None:
+        """One round. Raises BackendUnavailable."""
+        swept = await self._round()
+        for error in swept.failures.values():
+            if not isinstance(error, AskAgain):
+                raise error
+
+
+class Relay:
+    """Hands events over to the post, round after round."""
+
+    def __init__(self, process: Process) -> None:
+        process.post.lives.append([])
+        self._round = process.inventory.relay_events
+
+    async def __call__(self) -> None:
+        """One round. Raises BackendUnavailable, PublishFailed."""
+        await self._round()
+
+
+async def keep_at(work: Callable[[], Awaitable[None]], pause_s: Callable[[], float]) -> None:
+    """A worker's life: rounds and pauses until it is killed."""
+    while True:
+        await asyncio.sleep(pause_s())
+        try:
+            await work()
+        except (BackendUnavailable, PublishFailed):
+            continue

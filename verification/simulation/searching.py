@@ -1,0 +1,117 @@
+"""Runs many seeds on many cores, and shows how far it is."""
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from multiprocessing import get_context
+from time import monotonic
+from typing import TypeVar
+
+import pytest
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from verification.simulation.broken_rules import BROKEN
+from verification.simulation.history import Answer
+from verification.simulation.plan import Plan
+from verification.simulation.world import World, simulate
+
+LINES_MAX = 10
+"""How many lines of progress there are where the output is not a terminal."""
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+@dataclass(slots=True)
+class Ran:
+    """What is worth knowing of one run, or of many together."""
+
+    plan: Plan
+    seeds: int = 1
+    calls: int = 0
+    violations: list[str] = field(default_factory=list)
+    seen: Counter[str] = field(default_factory=Counter)
+    """How often which fault happened."""
+    told: Counter[str] = field(default_factory=Counter)
+    """How often which operation was answered how."""
+    steps: Counter[str] = field(default_factory=Counter)
+    """How often a hold went from which status to which."""
+
+    def add(self, other: "Ran") -> None:
+        """Count the other's too."""
+        self.seeds += other.seeds
+        self.calls += other.calls
+        self.seen += other.seen
+        self.told += other.told
+        self.steps += other.steps
+
+
+def run(plan: Plan, broken: str = "") -> Ran:
+    """Run the plan, with a broken design planted if one is named."""
+    return ran(simulate_with(plan, broken))
+
+
+def simulate_with(plan: Plan, broken: str) -> World:
+    """The run's world, with a broken design planted if one is named."""
+    with pytest.MonkeyPatch.context() as patch:
+        if broken:
+            BROKEN[broken].plant(patch)
+        return simulate(plan)
+
+
+def ran(world: World) -> Ran:
+    """What is worth knowing of the world's run."""
+    calls = world.front.calls
+    told = Counter(f"{call.op} {_how(call.answer, call.told)}" for call in calls)
+    steps = Counter(f"{step.was or 'nothing'} to {step.status}" for step in world.oracle.steps)
+    steps["nothing to held over several blocks"] = sum(
+        1 for step in world.oracle.steps if step.was is None and len({block for block, _ in step.places}) > 1
+    )
+    return Ran(world.plan, 1, len(calls), world.violations, world.seen, told, steps)
+
+
+def _how(answer: Answer, told: str) -> str:
+    return told if answer in (Answer.NO, Answer.ENDED, Answer.AGAIN) else answer.value
+
+
+@contextmanager
+def on_cores(cores: int) -> Iterator[Callable[[Callable[[T], R], Iterable[T]], Iterable[R]]]:
+    """A map that spreads its work over so many processes, and gives the results in order."""
+    if cores == 1:
+        yield map
+        return
+    with ProcessPoolExecutor(cores, get_context("spawn"), logging.disable) as pool:
+        try:
+            yield lambda work, items: pool.map(work, items, chunksize=4)
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def watched(results: Iterable[T], total: int, what: str) -> Iterator[T]:
+    """The results as they come, with a bar on a terminal and a few lines elsewhere."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield from _told_in_lines(results, total, what, console)
+        return
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=console, transient=True) as progress:
+        yield from progress.track(results, total=total, description=what)
+
+
+def _told_in_lines(results: Iterable[T], total: int, what: str, console: Console) -> Iterator[T]:
+    began_s = monotonic()
+    for number, result in enumerate(results, 1):
+        yield result
+        if number * LINES_MAX // total > (number - 1) * LINES_MAX // total:
+            console.print(f"{what}: {number}/{total} after {monotonic() - began_s:.0f} s", highlight=False)
+
+
+def first_caught(name: str, seeds: int) -> Plan | None:
+    """The first plan that shows the broken design for what it is; None where none of so many seeds does."""
+    design = BROKEN[name]
+    plans = (design.plan.with_seed(seed) for seed in range(seeds))
+    return next((plan for plan in plans if design.is_caught_by(run(plan, name).violations)), None)

@@ -1,0 +1,65 @@
+"""Who waits for a trip that is sold out: they join lists, look, leave, ask twice at once and ask again."""
+
+import asyncio
+from collections.abc import Awaitable
+from random import Random
+
+from travio_inventory.seats.hold import Caller
+from verification.simulation.front import Front
+from verification.simulation.history import Answer, Call
+from verification.simulation.oracle import Violated
+
+CLASSES = ("", "second")
+"""There is a list for each, and one for those who take any."""
+CROWD_AT_S = 5.0
+"""When all of them come at once."""
+AT_ONCE = 0.3
+"""How often somebody asks for two things at once."""
+
+
+class Waiter:
+    """Somebody who waits, on and off, until the day is over."""
+
+    def __init__(self, front: Front, name: str, random: Random) -> None:
+        self._front = front
+        self._caller = Caller("o", name)
+        self._random = random
+        self._asked: dict[str, str] = {}
+        """What was asked for last of each list."""
+        self._pending: list[asyncio.Task[Call]] = []
+
+    async def live(self) -> None:
+        """The whole day."""
+        random = self._random
+        await asyncio.sleep(CROWD_AT_S)
+        await self._ask(random.choice(CLASSES), "join", tries=1)
+        while asyncio.get_running_loop().time() < self._front.plan.day_s:
+            await asyncio.sleep(random.choice((0.1, 3, 9)) * random.random())
+            seat_class = random.choice(CLASSES)
+            if random.random() < AT_ONCE:
+                self._start(self._ask(seat_class, random.choice(("join", "leave")), tries=1))
+                await asyncio.sleep(random.choice((0, 0.02, 0.3)) * random.random())
+            await self._ask(seat_class, random.choice(("join", "join", "leave", "waits")), tries=random.choice((1, 3)))
+        await asyncio.gather(*self._pending)
+
+    async def insist(self) -> None:
+        """When all is well again, ask once more for what was asked for last: that settles it. Raises Violated."""
+        for seat_class, op in self._asked.items():
+            call = await self._ask(seat_class, op, tries=1)
+            if call.answer in (Answer.AGAIN, Answer.UNKNOWN):
+                raise Violated(f"I5 asked again when all is well, and no answer: {call}")
+        await self._front.waits(self._caller.holder)
+
+    def _start(self, asking: Awaitable[Call]) -> None:
+        self._pending.append(asyncio.ensure_future(asking))
+
+    async def _ask(self, seat_class: str, op: str, *, tries: int) -> Call:
+        match op:
+            case "waits":
+                return await self._front.waits(self._caller.holder)
+            case "join":
+                self._asked[seat_class] = op
+                return await self._front.join(self._caller, seat_class, self._random.randint(1, 4), tries=tries)
+            case _:
+                self._asked[seat_class] = op
+                return await self._front.leave(self._caller, seat_class, tries=tries)
