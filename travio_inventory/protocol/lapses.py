@@ -220,17 +220,17 @@ async def _a_few_at_once(works: Iterable[Awaitable[object]]) -> None:
 
 def _together(holds: Iterable[Hold], block: int) -> Iterator[list[Hold]]:
     """The holds of this home in groups, each for one batch."""
-    group: list[Hold] = []
+    together: list[Hold] = []
     rows_count = 0
     for hold in holds:
         needs = 2 + len(hold.seats_by_block[block]) * len(hold.journey.segments)
-        if group and rows_count + needs > ROWS_TOGETHER_MAX:
-            yield group
-            group, rows_count = [], 0
-        group.append(hold)
+        if together and rows_count + needs > ROWS_TOGETHER_MAX:
+            yield together
+            together, rows_count = [], 0
+        together.append(hold)
         rows_count += needs
-    if group:
-        yield group
+    if together:
+        yield together
 
 
 def _block(place: Place) -> BlockKey | None:
