@@ -144,8 +144,8 @@ async def _read(key: TripKey, batches: Batches) -> Standing | None:
         return None
     cells: dict[Cell, Row] = {}
     holds: dict[str, Hold] = {}
-    for block in range(trip.block_count):
-        partition = rows.block_partition(key, block)
+    for group in range(trip.group_count):
+        partition = rows.group_partition(key, group)
         found = await batches.read(partition, Kind.CELL)
         cells |= {Cell(row_key.id, row_key.segment): row for row_key, row in found.items()}
         for row_key, row in (await batches.read(partition, Kind.HOLD)).items():

@@ -54,8 +54,9 @@ def test_nearly_all_functions_are_much_shorter() -> None:
 @pytest.mark.parametrize(
     ("layer", "allowed"),
     [
-        ("domain", ("travio_inventory.seats",)),
-        ("engine", ("travio_inventory.seats", "travio_inventory.seats.use_cases", "anyio")),
+        ("kernel", ("travio_inventory.kernel",)),
+        ("seats", ("travio_inventory.kernel", "travio_inventory.seats", "anyio")),
+        ("protocol", ("travio_inventory.kernel", "travio_inventory.seats", "travio_inventory.protocol", "anyio")),
     ],
 )
 def test_the_inner_layers_import_nothing_from_outside(layer: str, allowed: tuple[str, ...]) -> None:

@@ -71,7 +71,7 @@ def parts(asked: argparse.Namespace) -> list[Part]:
         Part("the same on a CQL server with Redis", ("crash_points", "--on", "cql")),
         Part("broken designs, each of which must be caught", ("simulation", "--find-broken")),
         Part(
-            "simulated bad days: virtual time, every fault, blocks of 1, 16 and all seats",
+            "simulated bad days: virtual time, every fault, seat groups of 1, 16 and all seats",
             ("simulation", *seeds),
         ),
     ]

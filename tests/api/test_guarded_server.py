@@ -666,7 +666,7 @@ async def test_there_is_always_room_for_a_connection_that_asks_little() -> None:
 
 
 async def test_a_call_that_is_reset_before_its_turn_never_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("travio_inventory.grpc_server.turns.CALLS_PER_TURN", 2)
+    monkeypatch.setattr("travio_inventory.grpc_server.fair_starts.CALLS_PER_TURN", 2)
     async with serving() as served, served.caller() as caller:
         calls = [caller.call(WAIT, SEVEN) for _ in range(8)]
         caller.reset(calls[-1])

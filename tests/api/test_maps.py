@@ -13,7 +13,7 @@ from travio_inventory.api.grpc.protobuf import number, varint
 from travio_inventory.kernel import limits
 from travio_inventory.seats import seat
 from travio_inventory.seats.seat import AVAILABLE, BLOCKED, SOLD, SeatState
-from travio_inventory.seats.seat_map import SeatMap, pack_block
+from travio_inventory.seats.seat_map import SeatMap, encode_states
 from travio_inventory.seats.trip import Journey, Seat, Segment, Trip, TripKey
 from travio_inventory.seats.use_cases.check_availability import Availability
 from travio_inventory.wire.inventory import v1
@@ -47,20 +47,20 @@ def seat_maps(draw: st.DrawFn) -> SeatMap:
         TripKey("org", "trip"),
         tuple(Segment(f"S{at}", f"S{at + 1}") for at in range(segments)),
         tuple(draw(st.lists(seats, min_size=1, max_size=12, unique_by=lambda one: one.id))),
-        seats_per_block=draw(st.integers(1, 5)),
+        seats_per_group=draw(st.integers(1, 5)),
         vehicle=draw(texts),
         vehicle_type=draw(texts),
     )
     first = draw(st.integers(0, segments - 1))
     journey = Journey(first, draw(st.integers(first, segments - 1)))
-    return SeatMap(trip, journey, tuple(draw(blocks_of(trip))))
+    return SeatMap(trip, journey, tuple(draw(groups_of(trip))))
 
 
 @st.composite
-def blocks_of(draw: st.DrawFn, trip: Trip) -> list[bytes]:
-    """The trip's blocks, packed, with each cell in any state."""
-    sizes = [len(trip.seats_in(block)) * len(trip.segments) for block in range(trip.block_count)]
-    return [pack_block(draw(st.lists(states, min_size=size, max_size=size))) for size in sizes]
+def groups_of(draw: st.DrawFn, trip: Trip) -> list[bytes]:
+    """The trip's seat groups, packed, with each cell in any state."""
+    sizes = [len(trip.seats_in(group)) * len(trip.segments) for group in range(trip.group_count)]
+    return [encode_states(draw(st.lists(states, min_size=size, max_size=size))) for size in sizes]
 
 
 def status_of(state: SeatState) -> v1.SeatStatus:
@@ -152,25 +152,25 @@ def test_a_kept_reply_never_outlives_a_change(data: st.DataObject, seat_map: Sea
     """One `MapReplies` sees a trip in many states; each answer is as if it had seen only that."""
     replies = MapReplies()
     for _ in range(4):
-        blocks = tuple(data.draw(blocks_of(seat_map.trip)))
-        changed = SeatMap(seat_map.trip, seat_map.journey, blocks)
+        groups = tuple(data.draw(groups_of(seat_map.trip)))
+        changed = SeatMap(seat_map.trip, seat_map.journey, groups)
         assert replies.seat_map(changed) == MapReplies().seat_map(changed)
         found = Availability(changed, "", data.draw(st.integers(1, 3)))
         assert replies.availability(found, checked_at_s=1) == MapReplies().availability(found, checked_at_s=1)
 
 
 def small_map(*cells: Sequence[SeatState], trip_id: str = "trip", price: int = 100, last: int = 0) -> SeatMap:
-    """One seat a block, each given as the states of its segments."""
+    """One seat a seat group, each given as the states of its segments."""
     segments = tuple(Segment(f"S{at}", f"S{at + 1}") for at in range(len(cells[0])))
     seats = tuple(Seat(str(at), str(at), 1, at, price_minor=price) for at in range(len(cells)))
-    trip = Trip(TripKey("org", trip_id), segments, seats, seats_per_block=1)
-    return SeatMap(trip, Journey(0, last), tuple(map(pack_block, cells)))
+    trip = Trip(TripKey("org", trip_id), segments, seats, seats_per_group=1)
+    return SeatMap(trip, Journey(0, last), tuple(map(encode_states, cells)))
 
 
 def test_equal_blocks_make_the_same_bytes_without_writing_them_again() -> None:
     replies = MapReplies()
     seat_map = small_map([AVAILABLE], [SOLD])
-    read_again = SeatMap(seat_map.trip, seat_map.journey, tuple(bytes(bytearray(block)) for block in seat_map.blocks))
+    read_again = SeatMap(seat_map.trip, seat_map.journey, tuple(bytes(bytearray(group)) for group in seat_map.groups))
     assert replies.seat_map(read_again) is replies.seat_map(seat_map)
 
 

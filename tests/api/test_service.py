@@ -164,7 +164,7 @@ async def test_opening_a_trip_again_answers_the_same_and_another_definition_is_r
         async with refused(Status.ALREADY_EXISTS, "this trip is already open"):
             await client.open("another bus")
         trip = await client.stub.get_trip(v1.GetTripRequest(trip_id="T", organization_id="org"))
-        assert (trip.vehicle_id, trip.seats_per_block) == ("bus", 16)
+        assert (trip.vehicle_id, trip.seats_per_group) == ("bus", 16)
         assert trip.segments[0] == v1.SegmentDefinition(0, "A", "B", 100)
         assert trip.seat_config is not None
         assert [seat.seat_id for seat in trip.seat_config.seats] == ["1A", "1B", "1C", "1D"]
@@ -257,8 +257,8 @@ async def test_a_map_is_right_for_its_journey_and_after_each_change() -> None:
     async with serving() as client:
         assert set((await client.map("A-C")).values()) == {v1.SeatStatus.AVAILABLE}
         hold = await client.hold(ALICE, "1A", "A-B")
-        block = v1.SeatUpdate(seat_id="1D", new_status=v1.SeatStatus.BLOCKED, reason="broken")
-        update = v1.UpdateInventoryRequest(trip_id="T", organization_id="org", updates=[block])
+        group = v1.SeatUpdate(seat_id="1D", new_status=v1.SeatStatus.BLOCKED, reason="broken")
+        update = v1.UpdateInventoryRequest(trip_id="T", organization_id="org", updates=[group])
         assert await client.stub.update_inventory(update) == v1.UpdateInventoryResponse(success=True, updated_count=1)
         assert (await client.map("A-C"))["1A"] is v1.SeatStatus.HELD
         assert (await client.map("B-C"))["1A"] is v1.SeatStatus.AVAILABLE

@@ -3,14 +3,14 @@
 import asyncio
 from collections.abc import Callable
 
-from travio_inventory.grpc_server.turns import CALLS_PER_TURN, Turns
+from travio_inventory.grpc_server.fair_starts import CALLS_PER_TURN, FairStarts
 
 
 class Calls:
     """Names of the calls that have started, in order."""
 
     def __init__(self) -> None:
-        self.turns = Turns()
+        self.turns = FairStarts()
         self.started: list[str] = []
 
     def ask(self, connection: str, count: int, *, ended: bool = False) -> None:

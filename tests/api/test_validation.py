@@ -203,8 +203,8 @@ def trip_bytes() -> bytes:
 
 @pytest.mark.parametrize(("sent", "kept"), [(0, 16), (-1, 2), (1, 1), (5_000, 5_000)])
 def test_seats_per_block_has_a_default_and_all_in_one(sent: int, kept: int) -> None:
-    trip = read_changed(v1.InitializeTripInventoryRequest, seats_per_block=sent)
-    assert trip.seats_per_block == kept  # type: ignore[attr-defined]
+    trip = read_changed(v1.InitializeTripInventoryRequest, seats_per_group=sent)
+    assert trip.seats_per_group == kept  # type: ignore[attr-defined]
 
 
 def test_a_confirm_and_an_update_are_read_with_every_field() -> None:
@@ -347,7 +347,7 @@ def test_the_longest_hold_id_is_accepted() -> None:
         (v1.InitializeTripInventoryRequest, {"segments": SEGMENTS[:1]}, "segments[0].segment_index"),
         (v1.InitializeTripInventoryRequest, {"segments": SEGMENTS[:1] * 2}, "segments[1].segment_index"),
         (v1.InitializeTripInventoryRequest, {"seat_config": None}, "seat_config.seats"),
-        (v1.InitializeTripInventoryRequest, {"seats_per_block": -2}, "seats_per_block"),
+        (v1.InitializeTripInventoryRequest, {"seats_per_group": -2}, "seats_per_group"),
         (v1.InitializeTripInventoryRequest, {"currency": "Taka"}, "currency"),
     ],
 )

@@ -14,13 +14,13 @@ from travio_inventory.app.workers.pace import BACKOFF_MS_MAX, Pace
 from travio_inventory.app.workers.relay import Relay
 from travio_inventory.app.workers.sweeper import Sweeper
 from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown
-from travio_inventory.seats.ports import BlockKey, PublishFailed
+from travio_inventory.seats.ports import PublishFailed, SeatGroupKey
 from travio_inventory.seats.trip import TripKey
 from travio_inventory.seats.use_cases.expire_holds import Swept
 from verification.simulation.virtual_loop import run_virtually
 
 INTERVAL_MS = 10
-BLOCK, OTHER_BLOCK = BlockKey(TripKey("acme", "t1"), 0), BlockKey(TripKey("acme", "t1"), 1)
+GROUP, OTHER_GROUP = SeatGroupKey(TripKey("acme", "t1"), 0), SeatGroupKey(TripKey("acme", "t1"), 1)
 
 
 class Rounds:
@@ -109,7 +109,7 @@ async def test_a_worker_in_the_middle_of_a_round_stops_at_once_when_cancelled() 
 
 
 async def test_each_block_that_fails_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
-    failures: dict[BlockKey, Exception] = {BLOCK: OutcomeUnknown(), OTHER_BLOCK: ZeroDivisionError("bug")}
+    failures: dict[SeatGroupKey, Exception] = {GROUP: OutcomeUnknown(), OTHER_GROUP: ZeroDivisionError("bug")}
     rounds = Rounds(last=Swept(3, failures))
     await while_running(sweeper(rounds).run, lambda: rounds.reached(5))
     assert [(record.levelno, record.exc_info is not None) for record in caplog.records] == [
@@ -120,16 +120,16 @@ async def test_each_block_that_fails_is_logged_once(caplog: pytest.LogCaptureFix
 
 async def test_a_store_that_is_away_is_asked_less_and_less_often() -> None:
     failing, well = Rounds(last=BackendUnavailable()), Rounds(last=Swept(0, {}))
-    all_blocks_fail = Rounds(last=Swept(1, {BLOCK: BackendUnavailable()}))
-    one_block_fails = Rounds(last=Swept(2, {BLOCK: BackendUnavailable()}))
+    all_groups_fail = Rounds(last=Swept(1, {GROUP: BackendUnavailable()}))
+    one_group_fails = Rounds(last=Swept(2, {GROUP: BackendUnavailable()}))
     with anyio.fail_after(10):
         async with anyio.create_task_group() as running:
-            for rounds in (failing, well, all_blocks_fail, one_block_fails):
+            for rounds in (failing, well, all_groups_fail, one_group_fails):
                 running.start_soon(sweeper(rounds).run)
             await well.reached(24)
-            await one_block_fails.reached(24)
+            await one_group_fails.reached(24)
             running.cancel_scope.cancel()
-    assert max(failing.calls, all_blocks_fail.calls) <= 12
+    assert max(failing.calls, all_groups_fail.calls) <= 12
 
 
 async def waits_after(fails: int, *, interval_ms: int) -> list[float]:

@@ -8,7 +8,7 @@ from google.rpc.error_details_pb2 import ErrorInfo
 from grpclib import GRPCError, Status
 from grpclib.encoding.proto import ProtoStatusDetailsCodec
 
-from travio_inventory.bench.yardstick import LIMITS
+from travio_inventory.bench.noop_server import LIMITS
 from travio_inventory.grpc_server.guarded import GuardedServer
 from travio_inventory.seats.refusals import CONTENTION
 from travio_inventory.wire.inventory.v1 import (

@@ -12,7 +12,7 @@ from tests.cli.conftest import Type
 from tests.cli.lying_inventory import PADDING_SEATS, LyingInventory, served
 from travio_inventory.bench.calls import HELD, OK, Contest, method, read, write
 from travio_inventory.bench.lean_channel import ConnectionLost, LeanChannel, Reply
-from travio_inventory.cli.reach import address_of
+from travio_inventory.cli.connection_options import address_of
 
 CALLS = 200
 CONTEST = Contest("bench", "trip", "a", "b", "seat-A1")

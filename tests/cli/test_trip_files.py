@@ -115,7 +115,7 @@ def test_seats_are_chosen_by_name_row_column_or_all() -> None:
 
 def test_all_seats_can_share_one_block() -> None:
     trip = bus(BUS.replace('id = "bus-1"', 'id = "bus-1"\nseats_per_block = "all"'))
-    assert (trip.seats_per_block, trip.block_count) == (6, 1)
+    assert (trip.seats_per_group, trip.group_count) == (6, 1)
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_all_seats_can_share_one_block() -> None:
         ("price_minor = 100", 'price_minor = 100\nexit = "A1"', "sections[0].exit: must be true or a list"),
         ("price_minor = 100", 'price_minor = 1\nseat_id = "{car}"', "sections[0].seat_id: may name {asset}"),
         ("price_minor = 100", 'price_minor = 1\nseat_id = "x"', "seat_config.seats: seat 'x' is defined twice"),
-        ('id = "bus-1"', 'id = "b"\nseats_per_block = 0', "bus.toml: trip.seats_per_block: must be at least 1"),
+        ('id = "bus-1"', 'id = "b"\nseats_per_block = 0', "bus.toml: trip.seats_per_group: must be at least 1"),
         ("[[sections]]", "[[trains]]", "bus.toml: sections: is missing"),
     ],
 )  # fmt: skip
@@ -216,6 +216,6 @@ def test_the_limits_of_the_reference_are_those_there_are() -> None:
     page = " ".join((ROOT / "docs" / "trip-file.md").read_text().split())
     assert f"At most {limits.SEATS_MAX:,} seats, and {limits.CELLS_MAX:,} cells" in page
     assert f"at most {limits.SEGMENTS_MAX + 1};" in page
-    assert f"{limits.SEATS_PER_BLOCK_DEFAULT} where not said" in page
+    assert f"{limits.SEATS_PER_GROUP_DEFAULT} where not said" in page
     assert FILE_BYTES_MAX == 1_000_000
     assert "at most 1 MB" in page

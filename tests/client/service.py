@@ -12,7 +12,7 @@ from grpclib.exceptions import GRPCError
 
 from travio_inventory.api.grpc.refusals import SerializedDetails, grpc_error
 from travio_inventory.app.listening import TOLD
-from travio_inventory.bench.yardstick import LIMITS
+from travio_inventory.bench.noop_server import LIMITS
 from travio_inventory.grpc_server.guarded import GuardedServer
 from travio_inventory.kernel.refusals import Refusal
 from travio_inventory.wire.inventory import v1 as wire
@@ -110,7 +110,7 @@ class ScriptedService(wire.InventoryServiceBase):
             vehicle_type=opened.vehicle_type,
             segments=opened.segments,
             seat_config=opened.seat_config,
-            seats_per_block=opened.seats_per_block,
+            seats_per_group=opened.seats_per_group,
             currency=opened.currency,
         )
         return await self._play(message, reply)

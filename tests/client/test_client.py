@@ -1,4 +1,4 @@
-"""The client for asyncio: holds and their blocks, retries, deadlines, lost lines."""
+"""The client for asyncio: holds and their seat groups, retries, deadlines, lost lines."""
 
 import asyncio
 import logging
@@ -51,7 +51,7 @@ async def never() -> None:
     await asyncio.Event().wait()
 
 
-# ---- a hold and its block
+# ---- a hold and its seat group
 
 
 async def test_a_confirmed_hold_is_not_released(service: ScriptedService, inventory: InventoryClient) -> None:
@@ -371,7 +371,7 @@ async def test_a_deadline_leaves_the_callers_own_timeouts_right(service: Scripte
     service.next(GetHoldRequest, never)
     async with InventoryClient(target, deadline_s=0.1) as inventory:
         own = asyncio.timeout(None)
-        with pytest.raises(TimeoutError):  # noqa: PT012 - the timeout is the block that raises
+        with pytest.raises(TimeoutError):  # noqa: PT012 - the timeout is the seat group that raises
             async with own:
                 with pytest.raises(BackendUnavailable):
                     await inventory.find_hold("h1")

@@ -25,7 +25,7 @@ EXPRESS = Trip(
         Seat("s1", "1A", 1, 1, "first", "window", 9_900, is_accessible=True, has_power=True, is_exit_row=True),
         Seat("s2", "1B", 1, 2),
     ),
-    seats_per_block=2,
+    seats_per_group=2,
     vehicle="v1",
     vehicle_type="coach",
     currency="BDT",

@@ -17,11 +17,11 @@ from travio_inventory.edge.redis_options import Cluster, RedisAddress, RedisOpti
 from travio_inventory.edge.shared import open_shared_edge
 from travio_inventory.seats.ports import (
     Attempt,
-    BlockKey,
     Cell,
     Gate,
     GateAnswer,
     Occupancy,
+    SeatGroupKey,
     SeatMapCache,
     Taken,
     TakenSeats,
@@ -63,16 +63,16 @@ class Edge:
         return TripKey("edge-tests", uuid4().hex)
 
     def door(self) -> "Door":
-        """The gate of a block that nobody has used before."""
-        return Door(self, BlockKey(self.trip(), 0))
+        """The gate of a seat group that nobody has used before."""
+        return Door(self, SeatGroupKey(self.trip(), 0))
 
 
 @dataclass(frozen=True)
 class Door:
-    """The gate of one block, with cells as words: "A1:0 A1:1" are the first two segments of seat A1."""
+    """The gate of one seat group, with cells as words: "A1:0 A1:1" are the first two segments of seat A1."""
 
     edge: Edge
-    block: BlockKey
+    group: SeatGroupKey
 
     async def enter(
         self,
@@ -86,11 +86,11 @@ class Door:
     ) -> GateAnswer:
         """Try to pass; an attempt's token is its own, a claimant has one attempt unless others are named."""
         who = Attempt(f"token-{attempt or claimant}", claimant, has_key, settles)
-        return await self.edge.gate.enter(self.block, cells(words), who, ttl_ms=ttl_ms)
+        return await self.edge.gate.enter(self.group, cells(words), who, ttl_ms=ttl_ms)
 
     async def leave(self, claimant: str, words: str, *, attempt: str = "") -> None:
         """Unlock with the attempt's token."""
-        await self.edge.gate.leave(self.block, cells(words), token=f"token-{attempt or claimant}")
+        await self.edge.gate.leave(self.group, cells(words), token=f"token-{attempt or claimant}")
 
     async def mark(
         self,
@@ -106,12 +106,12 @@ class Door:
         now_ms = self.edge.today_ms()
         until_ms = now_ms + held_ms if status == "held" else 0
         occupancy = Occupancy(hold or f"hold-{claimant}", claimant, status, until_ms, now_ms - age_ms)
-        await self.edge.taken.mark(self.block, cells(words), occupancy)
+        await self.edge.taken.mark(self.group, cells(words), occupancy)
         return occupancy
 
     async def clear(self, claimant: str, words: str, *, hold: str = "") -> None:
         """The claimant's hold has ended."""
-        await self.edge.taken.clear(self.block, cells(words), hold=hold or f"hold-{claimant}")
+        await self.edge.taken.clear(self.group, cells(words), hold=hold or f"hold-{claimant}")
 
 
 def who_has(answer: GateAnswer) -> dict[str, str]:

@@ -5,7 +5,7 @@ from hypothesis import HealthCheck, given, settings
 
 from tests.edge.conftest import Edge
 from travio_inventory.seats.hold import HoldId
-from travio_inventory.seats.ports import Attempt, BlockKey, Cell, Occupancy, Passed, Taken
+from travio_inventory.seats.ports import Attempt, Cell, Occupancy, Passed, SeatGroupKey, Taken
 from travio_inventory.seats.refusals import TakenCell
 from travio_inventory.seats.trip import TripKey
 from verification.kit.legal_ids import AWKWARD, several
@@ -20,7 +20,7 @@ async def tell(edge: Edge, ids: list[str]) -> None:
         for left in (organization, other_organization)
         for right in (trip_id, other_trip)
     ]
-    sold, others = BlockKey(trips[0], 0), [BlockKey(trip, 0) for trip in trips[1:]]
+    sold, others = SeatGroupKey(trips[0], 0), [SeatGroupKey(trip, 0) for trip in trips[1:]]
     hold = str(HoldId(trip_id, 0, "0" * 32, is_late=False))
     now_ms = edge.today_ms()
     await edge.taken.mark(sold, [Cell(seat, 1)], Occupancy(hold, "ann", "sold", 0, now_ms))
@@ -28,8 +28,8 @@ async def tell(edge: Edge, ids: list[str]) -> None:
     answer = await edge.gate.enter(sold, [Cell(other_seat, 1), Cell(seat, 1)], bob, ttl_ms=60_000)
     assert answer == Taken((TakenCell(seat, 1, "sold", "ann", hold, 0),), now_ms)
     assert await edge.gate.enter(sold, [Cell(other_seat, 1), Cell(seat, 11)], bob, ttl_ms=60_000) == Passed()
-    for block in others:
-        assert await edge.gate.enter(block, [Cell(seat, 1)], bob, ttl_ms=60_000) == Passed()
+    for group in others:
+        assert await edge.gate.enter(group, [Cell(seat, 1)], bob, ttl_ms=60_000) == Passed()
     await edge.taken.clear(sold, [Cell(seat, 1)], hold=hold)
     assert await edge.gate.enter(sold, [Cell(seat, 1)], bob, ttl_ms=60_000) == Passed()
     leases = await edge.seat_maps.lease(trips[0], [0])

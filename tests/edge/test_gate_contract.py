@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.edge.conftest import Door, Edge, cells, who_has
-from travio_inventory.seats.ports import Attempt, BlockKey, Cell, GateAnswer, Locked, Occupancy, Passed, Taken
+from travio_inventory.seats.ports import Attempt, Cell, GateAnswer, Locked, Occupancy, Passed, SeatGroupKey, Taken
 from travio_inventory.seats.refusals import TakenCell
 from travio_inventory.seats.trip import TripKey
 
@@ -148,7 +148,8 @@ async def test_blocks_with_names_alike_do_not_meet(
 ) -> None:
     ours = edge.trip().trip
     first, second = (
-        Door(edge, BlockKey(TripKey(ours + organization, trip), block)) for organization, trip, block in (one, other)
+        Door(edge, SeatGroupKey(TripKey(ours + organization, trip), group))
+        for organization, trip, group in (one, other)
     )
     await first.enter("ann", "A1:0")
     await first.mark("ann", "A2:0")
@@ -347,7 +348,7 @@ RANKS = {"held": 0, "sold": 1}
 
 
 class Model:
-    """What is remembered of one block when no time passes."""
+    """What is remembered of one seat group when no time passes."""
 
     def __init__(self) -> None:
         self.locks: dict[Cell, Attempt] = {}
@@ -422,23 +423,23 @@ calls = st.tuples(
 @given(st.lists(calls, max_size=30))
 async def test_whatever_comes_first_an_edge_turns_away_only_with_cause(edge: Edge, script: list[Call]) -> None:
     """One that remembers answers as the model does; one that forgets may let pass, and nothing else."""
-    block, model = edge.door().block, Model()
+    group, model = edge.door().group, Model()
     began_ms = edge.today_ms() + 5_000  # so that no entry ends during the run
     for verb, wanted, attempt, told in script:
         occupancy = told._replace(until_ms=told.until_ms + began_ms, as_of_ms=told.as_of_ms + began_ms)
         match verb:
             case "enter":
-                answer = await edge.gate.enter(block, wanted, attempt, ttl_ms=60_000)
+                answer = await edge.gate.enter(group, wanted, attempt, ttl_ms=60_000)
                 expected = model.enter(wanted, attempt)
                 assert answer == expected or (answer == Passed() and not edge.remembers)
             case "leave":
-                await edge.gate.leave(block, wanted, token=attempt.token)
+                await edge.gate.leave(group, wanted, token=attempt.token)
                 model.leave(wanted, attempt.token)
             case "mark":
-                await edge.taken.mark(block, wanted, occupancy)
+                await edge.taken.mark(group, wanted, occupancy)
                 model.mark(wanted, occupancy)
             case _:
-                await edge.taken.clear(block, wanted, hold=occupancy.hold)
+                await edge.taken.clear(group, wanted, hold=occupancy.hold)
                 model.clear(wanted, occupancy.hold)
 
 
@@ -446,7 +447,7 @@ async def test_whatever_comes_first_an_edge_turns_away_only_with_cause(edge: Edg
 
 
 def crowd(seed: int) -> Iterator[tuple[int, str]]:
-    """200 claims in two blocks, each for three of six cells, so that many overlap and some do not."""
+    """200 claims in two seat groups, each for three of six cells, so that many overlap and some do not."""
     chance = Random(seed)
     names = ["A1:0", "A1:1", "A1:2", "A2:0", "A2:1", "A2:2"]
     for number in range(200):
@@ -459,17 +460,17 @@ async def test_of_claims_that_overlap_one_passes(present_edge: Edge, seed: int) 
     passed: list[tuple[int, str]] = []
     start = anyio.Event()
 
-    async def contend(name: str, block: int, wanted: str) -> None:
+    async def contend(name: str, group: int, wanted: str) -> None:
         await start.wait()
-        if await doors[block].enter(name, wanted) == Passed():
-            passed.append((block, wanted))
+        if await doors[group].enter(name, wanted) == Passed():
+            passed.append((group, wanted))
 
     async with anyio.create_task_group() as tasks:
-        for number, (block, wanted) in enumerate(crowd(seed)):
-            tasks.start_soon(contend, f"claimant-{number}", block, wanted)
+        for number, (group, wanted) in enumerate(crowd(seed)):
+            tasks.start_soon(contend, f"claimant-{number}", group, wanted)
         await anyio.wait_all_tasks_blocked()
         start.set()
 
-    won = [(block, cell) for block, wanted in passed for cell in cells(wanted)]
+    won = [(group, cell) for group, wanted in passed for cell in cells(wanted)]
     assert len(won) == len(set(won)), "a cell was locked for two"
-    assert {block for block, _ in won} == {0, 1}, "nobody passed"
+    assert {group for group, _ in won} == {0, 1}, "nobody passed"

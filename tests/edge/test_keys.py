@@ -1,4 +1,4 @@
-"""Names in Redis: every trip has its own, whatever signs its id has, and one slot for all of a block."""
+"""Names in Redis: every trip has its own, whatever signs its id has, and one slot for all of a seat group."""
 
 from urllib.parse import unquote
 
@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from travio_inventory.edge.keys import lock_keys, map_key, taken_keys, word
-from travio_inventory.seats.ports import BlockKey, Cell
+from travio_inventory.seats.ports import Cell, SeatGroupKey
 from travio_inventory.seats.trip import TripKey
 from verification.kit.legal_ids import legal_ids
 
@@ -24,13 +24,13 @@ def test_no_two_trips_share_a_key(one: TripKey, other: TripKey) -> None:
     assert (map_key(one) == map_key(other)) == (one == other)
 
 
-blocks = st.builds(BlockKey, st.builds(TripKey, legal_ids, legal_ids), st.integers(0, 12))
+groups = st.builds(SeatGroupKey, st.builds(TripKey, legal_ids, legal_ids), st.integers(0, 12))
 cells = st.builds(Cell, legal_ids, st.integers(0, 12))
 
 
-@given(blocks, cells, blocks, cells)
-def test_no_two_cells_share_a_key(block: BlockKey, cell: Cell, other_block: BlockKey, other_cell: Cell) -> None:
-    is_same = (block, cell) == (other_block, other_cell)
-    assert (lock_keys(block, [cell]) == lock_keys(other_block, [other_cell])) == is_same
-    assert (taken_keys(block, [cell]) == taken_keys(other_block, [other_cell])) == is_same
-    assert lock_keys(block, [cell]) != taken_keys(other_block, [other_cell])
+@given(groups, cells, groups, cells)
+def test_no_two_cells_share_a_key(group: SeatGroupKey, cell: Cell, other_group: SeatGroupKey, other_cell: Cell) -> None:
+    is_same = (group, cell) == (other_group, other_cell)
+    assert (lock_keys(group, [cell]) == lock_keys(other_group, [other_cell])) == is_same
+    assert (taken_keys(group, [cell]) == taken_keys(other_group, [other_cell])) == is_same
+    assert lock_keys(group, [cell]) != taken_keys(other_group, [other_cell])

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from tests.edge.conftest import Hands, who_has
 from travio_inventory.edge.local import LocalGate, LocalSeatMapCache
-from travio_inventory.seats.ports import Attempt, BlockKey, Cell, GateAnswer, Locked, Occupancy, Passed
+from travio_inventory.seats.ports import Attempt, Cell, GateAnswer, Locked, Occupancy, Passed, SeatGroupKey
 from travio_inventory.seats.trip import TripKey
 
 TRIP = TripKey("local-tests", "trip")
@@ -26,16 +26,16 @@ class Sale:
     async def enter(self, claimant: str, seats: str, *, ttl_ms: int = 1_000) -> GateAnswer:
         """Try to pass."""
         wanted = [Cell(seat, 0) for seat in seats.split()]
-        return await self.gate.enter(BlockKey(TRIP, 0), wanted, Attempt(claimant, claimant), ttl_ms=ttl_ms)
+        return await self.gate.enter(SeatGroupKey(TRIP, 0), wanted, Attempt(claimant, claimant), ttl_ms=ttl_ms)
 
     async def leave(self, claimant: str, seats: str) -> None:
         """Unlock."""
-        await self.gate.leave(BlockKey(TRIP, 0), [Cell(seat, 0) for seat in seats.split()], token=claimant)
+        await self.gate.leave(SeatGroupKey(TRIP, 0), [Cell(seat, 0) for seat in seats.split()], token=claimant)
 
     async def mark(self, claimant: str, seats: str) -> None:
         """The seats are taken."""
         occupancy = Occupancy(f"hold-{claimant}", claimant, "sold", 0, self.hands.now_ms)
-        await self.gate.mark(BlockKey(TRIP, 0), [Cell(seat, 0) for seat in seats.split()], occupancy)
+        await self.gate.mark(SeatGroupKey(TRIP, 0), [Cell(seat, 0) for seat in seats.split()], occupancy)
 
 
 async def test_a_lock_and_a_taken_entry_end_to_the_millisecond() -> None:
@@ -126,7 +126,7 @@ class Shelf:
         self.cache = LocalSeatMapCache(lambda: self.hands.now_ms, trips_max=trips_max)
 
     async def fill(self, content: bytes, trip: TripKey = TRIP) -> None:
-        """Lease block 0 and fill it."""
+        """Lease seat group 0 and fill it."""
         lease = await self.cache.lease(trip, [0])
         await self.cache.fill(trip, {0: (lease[0], content)})
 
@@ -175,7 +175,7 @@ async def test_a_block_goes_stale_to_the_millisecond_though_it_is_read_all_the_t
 
 
 async def test_an_answer_is_the_same_object_until_something_changes() -> None:
-    """That is what makes reading a trip of a hundred blocks as cheap as reading one."""
+    """That is what makes reading a trip of a hundred seat groups as cheap as reading one."""
     shelf = Shelf(trips_max=1)
     await shelf.fill(b"map")
     answer = await shelf.cache.read(TRIP)

@@ -15,7 +15,7 @@ from tests.edge.conftest import DEPLOYMENT, Door, Edge, in_redis, now_ms, redis_
 from travio_inventory.edge.connection import Listener, Redis
 from travio_inventory.edge.deployments import open_own
 from travio_inventory.edge.keys import ended_key, gate_prefix, known_key, lock_keys, map_key, taken_keys
-from travio_inventory.edge.line import Reply
+from travio_inventory.edge.pipelined_connection import Reply
 from travio_inventory.edge.redis_options import (
     RIGHTS,
     Cluster,
@@ -26,7 +26,7 @@ from travio_inventory.edge.redis_options import (
 )
 from travio_inventory.edge.scripts import READ, Script, Word
 from travio_inventory.edge.seat_map_cache import MapCopies, RedisSeatMapCache
-from travio_inventory.seats.ports import BlockKey, Cell, Locked, Passed
+from travio_inventory.seats.ports import Cell, Locked, Passed, SeatGroupKey
 from travio_inventory.seats.trip import TripKey
 from verification.servers.certificates import make_certificates
 from verification.servers.fixtures import need
@@ -56,9 +56,9 @@ async def there(options: RedisOptions) -> AsyncIterator[Edge]:
         yield opened
 
 
-async def fill(edge: Edge, trip: TripKey, content: bytes, *, blocks: int = 1) -> None:
-    leases = await edge.seat_maps.lease(trip, range(blocks))
-    await edge.seat_maps.fill(trip, {block: (lease, content) for block, lease in leases.items()})
+async def fill(edge: Edge, trip: TripKey, content: bytes, *, groups: int = 1) -> None:
+    leases = await edge.seat_maps.lease(trip, range(groups))
+    await edge.seat_maps.fill(trip, {group: (lease, content) for group, lease in leases.items()})
 
 
 async def until_gone(edge: Edge, trip: TripKey) -> None:
@@ -73,32 +73,32 @@ async def until_gone(edge: Edge, trip: TripKey) -> None:
 
 
 async def test_two_processes_exclude_each_other(here: Edge, there: Edge) -> None:
-    block = BlockKey(here.trip(), 0)
-    assert await Door(here, block).enter("ann", "A1:0") == Passed()
-    assert await Door(there, block).enter("bob", "A1:0") == Locked(("A1",))
-    await Door(there, block).mark("ann", "A2:0")
-    assert who_has(await Door(here, block).enter("bob", "A2:0")) == {"A2": "held"}
+    group = SeatGroupKey(here.trip(), 0)
+    assert await Door(here, group).enter("ann", "A1:0") == Passed()
+    assert await Door(there, group).enter("bob", "A1:0") == Locked(("A1",))
+    await Door(there, group).mark("ann", "A2:0")
+    assert who_has(await Door(here, group).enter("bob", "A2:0")) == {"A2": "held"}
 
 
 async def test_two_deployments_on_one_redis_know_nothing_of_each_other(here: Edge, options: RedisOptions) -> None:
     """Though they sell trips of the same names: production, say, and what is tried before it."""
     async with redis_edge(options, deployment="another", stale_ms_max=STALE_MS_MAX) as elsewhere:
-        block = BlockKey(here.trip(), 0)
+        group = SeatGroupKey(here.trip(), 0)
         for edge, content in ((here, b"ours"), (elsewhere, b"theirs")):
-            assert await Door(edge, block).enter("ann" if edge is here else "bob", "A1:0") == Passed()
-            await fill(edge, block.trip, content)
-        await elsewhere.seat_maps.invalidate(block.trip, [0])
-        assert await here.seat_maps.read(block.trip) == {0: b"ours"}
-        await here.seat_maps.invalidate(block.trip, [0])
-        assert await here.seat_maps.read(block.trip) == {}
+            assert await Door(edge, group).enter("ann" if edge is here else "bob", "A1:0") == Passed()
+            await fill(edge, group.trip, content)
+        await elsewhere.seat_maps.invalidate(group.trip, [0])
+        assert await here.seat_maps.read(group.trip) == {0: b"ours"}
+        await here.seat_maps.invalidate(group.trip, [0])
+        assert await here.seat_maps.read(group.trip) == {}
 
 
 async def test_of_claims_from_two_processes_that_overlap_one_passes(here: Edge, there: Edge) -> None:
-    block, chance = BlockKey(here.trip(), 0), Random(7)
+    group, chance = SeatGroupKey(here.trip(), 0), Random(7)
     won: list[str] = []
 
     async def contend(number: int, wanted: str) -> None:
-        door = Door((here, there)[number % 2], block)
+        door = Door((here, there)[number % 2], group)
         if await door.enter(f"claimant-{number}", wanted) == Passed():
             won.extend(wanted.split())
 
@@ -235,10 +235,10 @@ async def test_what_readers_see_never_goes_back(here: Edge, there: Edge) -> None
     async def keep_reading() -> None:
         last = 0
         while not done:
-            blocks = await there.seat_maps.read(trip)
-            if 0 in blocks:
-                assert int(blocks[0]) >= last
-                last = int(blocks[0])
+            groups = await there.seat_maps.read(trip)
+            if 0 in groups:
+                assert int(groups[0]) >= last
+                last = int(groups[0])
             await asyncio.sleep(0)
 
     async with anyio.create_task_group() as tasks:
@@ -273,24 +273,24 @@ async def test_everything_in_redis_ends_by_itself(here: Edge, redis_node: RedisS
     await door.enter("ann", "A1:0", has_key=True, ttl_ms=5_000)
     await door.mark("ann", "A2:0")
     await door.clear("bob", "A3:0")
-    await fill(here, door.block.trip, b"map")
+    await fill(here, door.group.trip, b"map")
     ends_ms = {
-        lock_keys(door.block, [Cell("A1", 0)])[0]: 5_000,
-        known_key(door.block, "ann"): 30_000,
-        taken_keys(door.block, [Cell("A2", 0)])[0]: here.taken_ttl_ms,
-        ended_key(door.block, "hold-bob"): here.taken_ttl_ms,
+        lock_keys(door.group, [Cell("A1", 0)])[0]: 5_000,
+        known_key(door.group, "ann"): 30_000,
+        taken_keys(door.group, [Cell("A2", 0)])[0]: here.taken_ttl_ms,
+        ended_key(door.group, "hold-bob"): here.taken_ttl_ms,
     }
     for key, ttl_ms in ends_ms.items():
         assert ttl_ms - 1_000 < redis_node.ask("PTTL", in_redis(key)) <= ttl_ms
-    assert len(redis_node.ask("KEYS", in_redis(gate_prefix(door.block)) + "*")) == len(ends_ms)
-    assert 0 < redis_node.ask("PTTL", in_redis(map_key(door.block.trip))) <= 2 * here.stale_ms_max
+    assert len(redis_node.ask("KEYS", in_redis(gate_prefix(door.group)) + "*")) == len(ends_ms)
+    assert 0 < redis_node.ask("PTTL", in_redis(map_key(door.group.trip))) <= 2 * here.stale_ms_max
 
 
 async def test_a_lock_is_a_key_that_anybody_can_read(here: Edge, redis_node: RedisServer) -> None:
     """SET key token NX PX ttl, and the next one cannot."""
     door = here.door()
     await door.enter("ann", "A1:0")
-    key = in_redis(lock_keys(door.block, [Cell("A1", 0)])[0])
+    key = in_redis(lock_keys(door.group, [Cell("A1", 0)])[0])
     assert redis_node.ask("GET", key) == b"ann token-ann"
     assert redis_node.ask("SET", key, "bob token-bob", "NX", "PX", "5000") is None
 
@@ -322,14 +322,14 @@ async def until_answering(edge: Edge) -> None:
 async def test_redis_restarted_empty_or_flushed_is_used_as_if_it_were_new(here: Edge, redis_node: RedisServer) -> None:
     door = here.door()
     await door.enter("ann", "A1:0")
-    await fill(here, door.block.trip, b"map")
+    await fill(here, door.group.trip, b"map")
     redis_node.ask("FLUSHALL")
     redis_node.ask("SCRIPT FLUSH")
     assert await door.enter("bob", "A1:0") == Passed()
     assert await door.enter("ann", "A1:0") == Locked(("A1",))
-    await here.seat_maps.invalidate(door.block.trip, [0])
-    await fill(here, door.block.trip, b"new")
-    assert await here.seat_maps.read(door.block.trip) == {0: b"new"}
+    await here.seat_maps.invalidate(door.group.trip, [0])
+    await fill(here, door.group.trip, b"new")
+    assert await here.seat_maps.read(door.group.trip) == {0: b"new"}
 
 
 # ---- many tasks
@@ -369,7 +369,7 @@ async def test_an_answer_counts_though_we_were_too_busy_to_read_it_in_time(optio
         call = asyncio.ensure_future(door.enter("bob", "A1:0"))
         await asyncio.sleep(0)
         await asyncio.sleep(0)
-        time.sleep(0.2)  # noqa: ASYNC251 - stands for work that blocks
+        time.sleep(0.2)  # noqa: ASYNC251 - stands for work that seat groups
         assert await call == Locked(("A1",))
 
 
@@ -422,7 +422,7 @@ async def test_a_cluster_with_tls_and_few_rights(tmp_path: Path) -> None:
 async def everything_works(here: Edge, there: Edge) -> None:
     """Every script and the invalidations, once."""
     ours = here.door()
-    theirs = Door(there, ours.block)
+    theirs = Door(there, ours.group)
     assert await ours.enter("ann", "A1:0") == Passed()
     assert await theirs.enter("bob", "A1:0") == Locked(("A1",))
     await ours.leave("ann", "A1:0")
@@ -430,10 +430,10 @@ async def everything_works(here: Edge, there: Edge) -> None:
     assert who_has(await theirs.enter("bob", "A1:0")) == {"A1": "held"}
     await theirs.clear("ann", "A1:0")
     assert await theirs.enter("bob", "A1:0") == Passed()
-    await fill(here, ours.block.trip, b"map")
-    assert await there.seat_maps.read(ours.block.trip) == {0: b"map"}
-    await here.seat_maps.invalidate(ours.block.trip, [0])
-    await until_gone(there, ours.block.trip)
+    await fill(here, ours.group.trip, b"map")
+    assert await there.seat_maps.read(ours.group.trip) == {0: b"map"}
+    await here.seat_maps.invalidate(ours.group.trip, [0])
+    await until_gone(there, ours.group.trip)
 
 
 # ---- addresses

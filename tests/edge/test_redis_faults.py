@@ -45,12 +45,12 @@ async def edge(server: RedisServer) -> AsyncIterator[Edge]:
 
 
 async def guards(edge: Edge) -> bool:
-    """Whether a lock holds, on a block of its own."""
+    """Whether a lock holds, on a seat group of its own."""
     return await holds(edge.door())
 
 
 async def holds(door: Door) -> bool:
-    """Whether a lock on this block holds; none is left behind."""
+    """Whether a lock on this seat group holds; none is left behind."""
     await door.enter("ann", "A1:0")
     kept = await door.enter("bob", "A1:0") == Locked(("A1",))
     await door.leave("ann", "A1:0")
@@ -218,7 +218,7 @@ async def test_with_redis_away_only_so_many_are_inside_at_once() -> None:
     async with redis_edge(redis_options(Standalone((HOST, free_port(HOST)))), unguarded_max=2) as edge:
         door, other = edge.door(), edge.door()
         assert await door.enter("ann", "A1:0") == Passed()
-        assert await other.enter("ann", "A1:0") == Passed(), "one attempt, two blocks"
+        assert await other.enter("ann", "A1:0") == Passed(), "one attempt, two seat groups"
         assert await door.enter("bob", "A2:0", ttl_ms=1_000) == Passed()
         assert await door.enter("eve", "A3:1 A3:2 A4:1") == Locked(("A3", "A4"))
         await door.leave("ann", "A1:0")
@@ -241,10 +241,10 @@ def nodes(tmp_path: Path) -> Iterator[tuple[RedisServer, ...]]:
 
 
 def door_at(edge: Edge, nodes: tuple[RedisServer, ...], number: int) -> Door:
-    """A door whose block is on that node; the nodes have equal shares of the slots, in their order."""
+    """A door whose seat group is on that node; the nodes have equal shares of the slots, in their order."""
     while True:
         door = edge.door()
-        if key_slot(gate_prefix(door.block)) * len(nodes) // 16_384 == number:
+        if key_slot(gate_prefix(door.group)) * len(nodes) // 16_384 == number:
             return door
 
 
@@ -295,7 +295,7 @@ async def test_a_slot_that_moved_is_followed(nodes: tuple[RedisServer, ...]) -> 
     async with redis_edge(redis_options(Cluster(((HOST, nodes[0].port),)))) as edge:
         door = door_at(edge, nodes, 0)
         assert await holds(door)
-        slot, new_owner = key_slot(gate_prefix(door.block)), nodes[2].ask("CLUSTER MYID")
+        slot, new_owner = key_slot(gate_prefix(door.group)), nodes[2].ask("CLUSTER MYID")
         nodes[0].ask("FLUSHALL")
         for node in reversed(nodes):
             node.ask("CLUSTER SETSLOT", slot, "NODE", new_owner)
@@ -322,7 +322,7 @@ async def test_an_own_write_is_not_hidden_by_a_server_that_hesitates(server: Red
     """What it kept before the write is not read, though it answers again and keeps it still."""
     trip, maps = TripKey("o", "hesitant"), OwnMaps(edge.seat_maps, stale_ms_max=2_000)
     leases = await maps.lease(trip, [0, 1])
-    await maps.fill(trip, {block: (lease, b"old") for block, lease in leases.items()})
+    await maps.fill(trip, {group: (lease, b"old") for group, lease in leases.items()})
     assert (await maps.read(trip)).keys() == {0, 1}
     server.pause()
     assert await maps.invalidate(trip, [0]) is False

@@ -13,9 +13,9 @@ MARGIN_MS = 20
 
 
 async def fill(edge: Edge, trip: TripKey, contents: dict[int, bytes]) -> None:
-    """Lease the blocks and fill them at once."""
+    """Lease the seat groups and fill them at once."""
     leases = await edge.seat_maps.lease(trip, contents.keys())
-    await edge.seat_maps.fill(trip, {block: (leases[block], content) for block, content in contents.items()})
+    await edge.seat_maps.fill(trip, {group: (leases[group], content) for group, content in contents.items()})
 
 
 # ---- every edge, the absent one too
@@ -41,7 +41,7 @@ async def test_an_invalidated_block_is_not_read(edge: Edge) -> None:
 
 
 async def test_a_slow_reader_does_not_put_old_data_back(edge: Edge) -> None:
-    """It leased, read the store, and slept; the seat was sold and the block invalidated; then it woke."""
+    """It leased, read the store, and slept; the seat was sold and the seat group invalidated; then it woke."""
     trip = edge.trip()
     leases = await edge.seat_maps.lease(trip, [0])
     await edge.seat_maps.invalidate(trip, [0])
@@ -153,7 +153,7 @@ async def test_a_fill_keeps_the_blocks_whose_lease_holds(present_edge: Edge) -> 
     trip = present_edge.trip()
     leases = await present_edge.seat_maps.lease(trip, [0, 1])
     await present_edge.seat_maps.invalidate(trip, [0])
-    await present_edge.seat_maps.fill(trip, {block: (leases[block], b"map") for block in (0, 1)})
+    await present_edge.seat_maps.fill(trip, {group: (leases[group], b"map") for group in (0, 1)})
     assert dict(await present_edge.seat_maps.read(trip)) == {1: b"map"}
 
 
@@ -169,9 +169,9 @@ async def test_an_answer_does_not_change_after_it_was_given(present_edge: Edge) 
 
 @pytest.mark.parametrize("count", [1, 500, 501, 5_000])
 async def test_a_trip_may_have_very_many_blocks(lasting_edge: Edge, count: int) -> None:
-    """As many as it may have seats, each in a block of its own."""
+    """As many as it may have seats, each in a seat group of its own."""
     trip = lasting_edge.trip()
-    contents = {block: b"%d" % block for block in range(count)}
+    contents = {group: b"%d" % group for group in range(count)}
     await fill(lasting_edge, trip, contents)
     assert dict(await lasting_edge.seat_maps.read(trip)) == contents
     await lasting_edge.seat_maps.invalidate(trip, range(1, count))
@@ -204,7 +204,7 @@ async def test_no_order_of_readers_and_writers_brings_old_data_back(edge: Edge, 
             store[at] = str(number).encode()
             await edge.seat_maps.invalidate(trip, [at])
         elif readers:
-            block, lease, seen = readers[at % len(readers)]
-            await edge.seat_maps.fill(trip, {block: (lease, seen)})
+            group, lease, seen = readers[at % len(readers)]
+            await edge.seat_maps.fill(trip, {group: (lease, seen)})
         cached = await edge.seat_maps.read(trip)
-        assert dict(cached) == {block: store[block] for block in cached}
+        assert dict(cached) == {group: store[group] for group in cached}

@@ -12,7 +12,7 @@ from load_test.trips import HOT_SEAT, ORGANIZATION, WHOLE_JOURNEY, coach, ends
 from travio_inventory.app.backends import open_batches
 from travio_inventory.app.service import open_inventory
 from travio_inventory.protocol.batches import Applied, Row, RowKey, Write
-from travio_inventory.protocol.rows import block_partition
+from travio_inventory.protocol.rows import group_partition
 from travio_inventory.seats.hold import Caller, HoldId
 from travio_inventory.seats.refusals import SeatContended, SeatTaken
 from travio_inventory.seats.trip import Ends, Journey, Trip, TripKey
@@ -27,7 +27,7 @@ NOBODYS_HOLD = str(HoldId(HOT.key.trip, 0, "0" * 32, is_late=False))
 class Change:
     """A row of the store as it must not be."""
 
-    block: int
+    group: int
     row: RowKey
     values: Row
     trip: TripKey = COLD.key
@@ -95,6 +95,6 @@ class FinishedSale:
 
     async def _change(self, changes: tuple[Change, ...]) -> None:
         async with open_batches(self.settings) as store:
-            for block, row, values, trip in ((c.block, c.row, c.values, c.trip) for c in changes):
-                outcome = await store.batches.apply(block_partition(trip, block), [Write(row, {}, values)])
+            for group, row, values, trip in ((c.group, c.row, c.values, c.trip) for c in changes):
+                outcome = await store.batches.apply(group_partition(trip, group), [Write(row, {}, values)])
                 assert isinstance(outcome, Applied)

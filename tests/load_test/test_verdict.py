@@ -216,4 +216,4 @@ def test_the_command_reads_the_store_that_the_environment_names(
     monkeypatch.setenv("TRAVIO_STORE", "no such")
     assert verdict.main([str(sale.folder)]) == verdict.EXIT_NOT_JUDGED
     assert "not judged: TRAVIO_STORE='no such'" in capsys.readouterr().out
-    assert COLD.block_count == 3
+    assert COLD.group_count == 3

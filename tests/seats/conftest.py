@@ -1,4 +1,4 @@
-"""The sales that these tests open, on every store and cut into blocks in every way."""
+"""The sales that these tests open, on every store and cut into seat groups in every way."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -7,13 +7,13 @@ import pytest
 
 from tests.store.conftest import EVERY_STORE, NODES, store_of
 from travio_inventory.protocol.batches import Batches
-from verification.kit.sale import Market, PerBlock, Sale
+from verification.kit.sale import Market, PerGroup, Sale
 
 HERE = Path(__file__).parent
-CUTS = ("sale", "limited", "per_block")
-"""Parameters that say into how large blocks a trip is cut."""
+CUTS = ("sale", "limited", "per_group")
+"""Parameters that say into how large seat groups a trip is cut."""
 CUT_ON_SERVERS = {3, 16}
-"""On real servers, which take long, trips are cut in one way only: into several blocks of several seats."""
+"""On real servers, which take long, trips are cut in one way only: into several seat groups of several seats."""
 ON_CLUSTER = ("test_races", "test_late_confirm", "test_holding", "test_abandoned_attempts")
 """What runs on three servers: what would show if they disagreed."""
 
@@ -56,14 +56,14 @@ async def market(store: Batches) -> AsyncIterator[Market]:
         yield opened
 
 
-@pytest.fixture(params=[1, 16, "all"], ids="blocks-of-{}".format)
+@pytest.fixture(params=[1, 16, "all"], ids="groups-of-{}".format)
 async def sale(request: pytest.FixtureRequest, market: Market) -> Sale:
-    """Eighteen seats, A1 to A18, on the stops A B C D, cut into blocks in every way."""
-    seats_per_block: PerBlock = request.param
-    return await market.open(seats_per_block=seats_per_block)
+    """Eighteen seats, A1 to A18, on the stops A B C D, cut into seat groups in every way."""
+    seats_per_group: PerGroup = request.param
+    return await market.open(seats_per_group=seats_per_group)
 
 
 @pytest.fixture
 async def single_seats(market: Market) -> Sale:
-    """The same with every seat in a block of its own, so that two seats are two blocks."""
-    return await market.open(seats_per_block=1)
+    """The same with every seat in a seat group of its own, so that two seats are two seat groups."""
+    return await market.open(seats_per_group=1)

@@ -6,7 +6,7 @@ import pytest
 
 from travio_inventory.seats.hold import Hold
 from travio_inventory.seats.refusals import HoldNotFound, SeatContended, SeatTaken
-from verification.kit.line import Spoil, cells_alone, commits
+from verification.kit.faulty_batches import Spoil, cells_alone, commits
 from verification.kit.sale import CLOCK_BOUND_MS, FOUND_WITHIN_S, GRACE_S, TTL_S, Sale
 
 SEATS = "A1 A2 A18"
@@ -20,13 +20,13 @@ async def attempt_dies(sale: Sale, seats: str = SEATS) -> None:
 
 
 async def dies_before_rolling_forward(sale: Sale, hold: Hold, *steps: str) -> None:
-    """A process does the steps and dies before it brings the other blocks in line."""
+    """A process does the steps and dies before it brings the other seat groups in line."""
     doomed = sale.elsewhere()
     stall = doomed.line.stall(cells_alone)
     for step in steps:
         await getattr(doomed, step)(hold)
     await asyncio.wait_for(stall.reached.wait(), 5)
-    await doomed.process.commits.drain(0)
+    await doomed.process.steps.drain(0)
 
 
 # ---- intents without a commit
@@ -58,7 +58,7 @@ async def test_intents_of_a_dead_attempt_are_freed_by_a_contender(single_seats: 
 
 
 async def test_an_attempt_that_was_taken_for_dead_never_wins(single_seats: Sale) -> None:
-    """It was only slow: its home row was burnt before its seats were given away, so its commit is refused."""
+    """It was only slow: its home row was fenced before its seats were given away, so its commit is refused."""
     sale, slow = single_seats, single_seats.elsewhere()
     at_commit = slow.line.stall(commits)
     attempt = asyncio.ensure_future(slow.hold(SEATS))
@@ -74,20 +74,20 @@ async def test_an_attempt_that_was_taken_for_dead_never_wins(single_seats: Sale)
     await sale.assert_legal()
 
 
-async def test_a_burnt_attempt_is_no_hold(single_seats: Sale) -> None:
+async def test_a_fenced_attempt_is_no_hold(single_seats: Sale) -> None:
     sale = single_seats
     await attempt_dies(sale)
-    burnt = str((await sale.cells("A18"))[0]["owner"])
+    fenced = str((await sale.cells("A18"))[0]["owner"])
     sale.clock.pass_s(GRACE_S)
     probe = await sale.hold("A18", by="bob")
     with pytest.raises(HoldNotFound):
-        await sale.inventory.read_holds.one(sale.caller(), burnt)
+        await sale.inventory.read_holds.one(sale.caller(), fenced)
     assert list(await sale.holds()) == []
     assert list(await sale.holds("bob")) == [probe]
 
 
 async def test_intents_whose_answer_was_lost_are_given_back(single_seats: Sale) -> None:
-    """The intents landed, nobody knows; the attempt burns its id and gives back what may be its own."""
+    """The intents landed, nobody knows; the attempt fences its id and gives back what may be its own."""
     sale = single_seats
     sale.line.spoil(Spoil.UNANSWERED, cells_alone, times=4)
     await sale.hold(SEATS)
@@ -143,7 +143,7 @@ async def test_what_an_ended_hold_left_is_freed_by_a_contender(single_seats: Sal
 
 
 async def test_what_an_expired_hold_left_is_freed(single_seats: Sale) -> None:
-    """The sweeper that expired it died before it freed the other blocks."""
+    """The sweeper that expired it died before it freed the other seat groups."""
     sale = single_seats
     await sale.hold(SEATS)
     sale.clock.pass_ms(TTL_S * 1_000 + CLOCK_BOUND_MS)
@@ -153,7 +153,7 @@ async def test_what_an_expired_hold_left_is_freed(single_seats: Sale) -> None:
     await asyncio.wait_for(stall.reached.wait(), 5)
     round_.cancel()
     await asyncio.wait([round_])
-    await doomed.process.commits.drain(0)
+    await doomed.process.steps.drain(0)
     sale.clock.pass_s(1)
     await sale.sweep()
     assert [await sale.statuses(seat) for seat in SEATS.split()] == [FREE, FREE, FREE]

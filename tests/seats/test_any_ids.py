@@ -28,7 +28,7 @@ async def tell(store: Batches, ids: Sequence[str]) -> None:
         key=TripKey(f"{uuid4().hex}-{organization[:20]}", trip_id),
         segments=(Segment(here, there), Segment(there, beyond)),
         seats=(Seat(a_seat, "", 0, 0, seat_class=first), Seat(b_seat, "", 1, 0, seat_class=second)),
-        seats_per_block=1,
+        seats_per_group=1,
     )
     seats, whole = (a_seat, b_seat), Ends(here, beyond)
     buyer, loser = (Caller(trip.key.organization, user) for user in (ann, bob))

@@ -13,14 +13,14 @@ from travio_inventory.kernel.refusals import FinalNo, Refusal, WrongRequest
 from travio_inventory.protocol.batches import Batches
 from travio_inventory.seats.hold import Confirmed, Hold
 from travio_inventory.seats.refusals import SeatContended
-from verification.kit.sale import GRACE_S, TTL_S_MAX, Market, PerBlock, Sale
+from verification.kit.sale import GRACE_S, TTL_S_MAX, Market, PerGroup, Sale
 
 STOPS = "ABCD"
 SEATS = 4
 JOURNEYS = [f"{origin}-{destination}" for origin, destination in combinations(STOPS, 2)]
 HOLDERS = ("ann", "bob")
 SETTINGS = settings(max_examples=20, deadline=None, derandomize=True, database=None)
-BLOCKS = pytest.mark.parametrize("per_block", [1, 3, "all"])
+GROUPS = pytest.mark.parametrize("per_group", [1, 3, "all"])
 
 
 class Step(NamedTuple):
@@ -123,14 +123,14 @@ def shown(cells: dict[tuple[str, int], str], seat: str, ends: str, blocked: Sequ
     return next(status for status in ("sold", "held", "available") if status in said)
 
 
-@BLOCKS
+@GROUPS
 @given(steps=STEPS)
 @SETTINGS
 async def test_the_map_is_the_truth_for_every_journey_after_every_step(
-    store: Batches, per_block: PerBlock, steps: list[Step]
+    store: Batches, per_group: PerGroup, steps: list[Step]
 ) -> None:
     async with Market(store) as market:
-        play = Play(await market.open(seats_per_block=per_block, seats=SEATS))
+        play = Play(await market.open(seats_per_group=per_group, seats=SEATS))
         for step in steps:
             await play.do(step)
             cells = await play.truth()
@@ -142,14 +142,14 @@ async def test_the_map_is_the_truth_for_every_journey_after_every_step(
         assert await play.sale.elsewhere().map() == await play.sale.map()
 
 
-@BLOCKS
+@GROUPS
 @given(steps=STEPS)
 @SETTINGS
 async def test_any_order_of_steps_ends_in_a_legal_state_and_leaves_no_seat_stuck(
-    store: Batches, per_block: PerBlock, steps: list[Step]
+    store: Batches, per_group: PerGroup, steps: list[Step]
 ) -> None:
     async with Market(store) as market:
-        play = Play(await market.open(seats_per_block=per_block, seats=SEATS))
+        play = Play(await market.open(seats_per_group=per_group, seats=SEATS))
         for step in steps:
             await play.do(step)
         await play.sale.assert_legal()

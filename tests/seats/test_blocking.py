@@ -9,7 +9,7 @@ from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown
 from travio_inventory.seats.refusals import InvalidSeats, SeatContended, SeatTaken, TripNotFound
 from travio_inventory.seats.trip import TripKey
 from travio_inventory.seats.use_cases.block_seats import SeatsUpdated
-from verification.kit.line import Spoil, any_batch, cells_alone, commits, everything_after
+from verification.kit.faulty_batches import Spoil, any_batch, cells_alone, commits, everything_after
 from verification.kit.sale import SEATS, Market, Sale
 
 

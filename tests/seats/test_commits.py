@@ -9,10 +9,10 @@ import pytest
 
 from travio_inventory.kernel.refusals import OutcomeUnknown
 from travio_inventory.seats.refusals import SeatContended
-from travio_inventory.seats.use_cases.commits import Commits
+from travio_inventory.seats.use_cases.step_runner import StepRunner
 
 
-async def told(commits: Commits, step: Coroutine[Any, Any, Any], *, turns_before_the_drain: int) -> Any:  # noqa: ANN401
+async def told(commits: StepRunner, step: Coroutine[Any, Any, Any], *, turns_before_the_drain: int) -> Any:  # noqa: ANN401
     """What the caller of a step hears when the drain does not wait for it."""
     asking = asyncio.ensure_future(commits.run(step))
     for _ in range(turns_before_the_drain):
@@ -24,14 +24,14 @@ async def told(commits: Commits, step: Coroutine[Any, Any, Any], *, turns_before
 
 @pytest.mark.parametrize("turns", [1, 5], ids=["before its first line", "in the middle"])
 async def test_who_waits_for_a_step_that_the_drain_cut_off_is_told_that_its_outcome_is_unknown(turns: int) -> None:
-    commits = Commits(in_flight_max=1)
+    commits = StepRunner(in_flight_max=1)
     with pytest.raises(OutcomeUnknown):
         await told(commits, asyncio.sleep(60), turns_before_the_drain=turns)
     assert await commits.run(asyncio.sleep(0, "its turn came back")) == "its turn came back"
 
 
 async def test_who_leaves_is_cancelled_and_the_step_goes_on() -> None:
-    commits, ended = Commits(in_flight_max=1), asyncio.Event()
+    commits, ended = StepRunner(in_flight_max=1), asyncio.Event()
 
     async def step() -> None:
         await asyncio.sleep(0.02)
@@ -53,11 +53,11 @@ async def test_a_refusal_is_raised_where_the_caller_waits() -> None:
         raise SeatContended(("A1",), retry_after_ms=1)
 
     with pytest.raises(SeatContended):
-        await Commits(in_flight_max=1).run(step())
+        await StepRunner(in_flight_max=1).run(step())
 
 
 async def test_a_refusal_that_nobody_waits_for_any_more_is_no_error(caplog: pytest.LogCaptureFixture) -> None:
-    commits = Commits(in_flight_max=1)
+    commits = StepRunner(in_flight_max=1)
 
     async def step() -> None:
         await asyncio.sleep(0.01)

@@ -5,13 +5,13 @@ import asyncio
 import pytest
 
 from travio_inventory.kernel.refusals import FinalNo
-from travio_inventory.protocol import journal, news
+from travio_inventory.protocol import journal, local_signals
 from travio_inventory.protocol.aside import WAITS_MS
 from travio_inventory.protocol.epochs import Epochs
 from travio_inventory.seats.events import Event, EventType
 from travio_inventory.seats.hold import Cancelled, Confirmed, Expired, Held, Hold, Released, base_id
 from travio_inventory.seats.ports import PublishFailed
-from verification.kit.line import commits
+from verification.kit.faulty_batches import commits
 from verification.kit.sale import FIRST_ROUNDS, TOLD_WITHIN_S, TTL_S, Sale
 
 SEATS = "A1 A2 A18"
@@ -157,7 +157,7 @@ def _state_after(event: Event, before: object) -> object:
 
 @pytest.mark.parametrize("late_s", [1, 4, 20, 70, 119])
 async def test_an_event_that_lands_late_is_told_once(single_seats: Sale, late_s: int) -> None:
-    """Its time is that of its attempt; the relay has seen that minute since, and later events of the block too."""
+    """Its time is that of its attempt; the relay has seen that minute since, and later events of the seat group too."""
     sale = single_seats
     relay = sale.elsewhere()
     await relay.relay_all()
@@ -196,7 +196,7 @@ async def test_a_step_is_told_after_the_one_before_it_however_late_that_was(sing
 
 
 async def test_what_another_did_before_us_is_told_at_the_next_look(sale: Sale) -> None:
-    """In one block; what the relay's own process did there since must not hide it."""
+    """In one seat group; what the relay's own process did there since must not hide it."""
     await sale.relay_all()
     theirs = await sale.elsewhere().hold("A1")
     sale.clock.pass_s(TOLD_WITHIN_S - 5)
@@ -321,7 +321,7 @@ async def test_a_relay_that_cannot_publish_takes_in_no_more(
 ) -> None:
     """What is not told stays where its number is bounded; what is beyond that is found in the store again."""
     sale = single_seats
-    monkeypatch.setattr(news, "EVENTS_MAX", 2)
+    monkeypatch.setattr(local_signals, "EVENTS_MAX", 2)
     monkeypatch.setattr(journal, "EVENTS_PER_ROUND_MAX", 1)
     is_down = {"now": True}
 
@@ -337,7 +337,7 @@ async def test_a_relay_that_cannot_publish_takes_in_no_more(
     holds = [first, *[await sale.hold(seat) for seat in ("A2", "A3", "A4")]]
     with pytest.raises(PublishFailed):
         await sale.relay()
-    assert sum(map(len, sale.process.owners.news.take_events().values())) == 2
+    assert sum(map(len, sale.process.owners.signals.take_events().values())) == 2
     is_down["now"] = False
     told = list(await sale.relay())
     for _ in range(10):

@@ -6,10 +6,10 @@ import pytest
 
 from travio_inventory.kernel.refusals import BackendUnavailable
 from travio_inventory.protocol.aside import WAITS_MS
-from travio_inventory.protocol.minutes import FIRST_LOOK_MINUTES, MINUTES_AT_ONCE
+from travio_inventory.protocol.minute_cursor import FIRST_LOOK_MINUTES, MINUTES_AT_ONCE
 from travio_inventory.seats.hold import Expired, Held
 from travio_inventory.seats.refusals import HoldExpired, SeatTaken
-from verification.kit.sale import CLOCK_BOUND_MS, START_MS, TTL_S, Market, PerBlock, Sale
+from verification.kit.sale import CLOCK_BOUND_MS, START_MS, TTL_S, Market, PerGroup, Sale
 
 SEATS = "A1 A2 A18"
 MINUTE_S = 60
@@ -134,15 +134,15 @@ async def test_two_sweepers_at_once_expire_a_hold_once(sale: Sale) -> None:
 
 
 async def test_a_swept_block_is_not_swept_for_ever(single_seats: Sale) -> None:
-    """Once no late batch can reach a minute any more, its blocks are left alone."""
+    """Once no late batch can reach a minute any more, its seat groups are left alone."""
     sale = single_seats
     await sale.hold("A1")
     await sweep_until_caught_up(sale)
     for _ in range(6):
         sale.clock.pass_s(MINUTE_S)
         await sale.sweep()
-    assert (await sale.sweep()).blocks == 0
-    assert (await sale.elsewhere().sweep()).blocks == 0
+    assert (await sale.sweep()).groups == 0
+    assert (await sale.elsewhere().sweep()).groups == 0
 
 
 # ---- whatever fails
@@ -153,10 +153,10 @@ async def test_a_block_that_fails_does_not_stop_the_others(single_seats: Sale) -
     stuck = await sale.hold("A3", by="bob")
     others = [await sale.hold(seat, by=seat) for seat in ("A1", "A2", "A4", "A18")]
     sale.clock.pass_s(TTL_S + 1)
-    sale.line.cannot_read(sale.block_partition("A3"))
+    sale.line.cannot_read(sale.group_partition("A3"))
     swept = await sale.sweep()
-    assert list(swept.failures) == [sale.block_key("A3")]
-    assert isinstance(swept.failures[sale.block_key("A3")], BackendUnavailable)
+    assert list(swept.failures) == [sale.group_key("A3")]
+    assert isinstance(swept.failures[sale.group_key("A3")], BackendUnavailable)
     assert {type((await sale.find(hold)).state) for hold in others} == {Expired}
     sale.line.mend()
     sale.clock.pass_ms(ROUND_MS)
@@ -168,7 +168,7 @@ async def test_a_block_that_fails_for_long_is_not_forgotten(single_seats: Sale) 
     sale = single_seats
     stuck = await sale.hold("A3")
     await sweep_until_caught_up(sale)
-    sale.line.cannot_read(sale.block_partition("A3"))
+    sale.line.cannot_read(sale.group_partition("A3"))
     for _ in range(10):
         sale.clock.pass_s(MINUTE_S)
         await sale.sweep()
@@ -178,10 +178,10 @@ async def test_a_block_that_fails_for_long_is_not_forgotten(single_seats: Sale) 
     assert isinstance((await sale.find(stuck)).state, Expired)
 
 
-@pytest.mark.parametrize("per_block", [1, 16])
-async def test_a_sweeper_that_stood_still_for_long_catches_up(market: Market, per_block: PerBlock) -> None:
+@pytest.mark.parametrize("per_group", [1, 16])
+async def test_a_sweeper_that_stood_still_for_long_catches_up(market: Market, per_group: PerGroup) -> None:
     """Longer than one that never ran looks back: it begins where the last one stopped."""
-    sale = await market.open(seats_per_block=per_block)
+    sale = await market.open(seats_per_group=per_group)
     await sweep_until_caught_up(sale)
     hold = await sale.hold(SEATS)
     stopped_s = (FIRST_LOOK_MINUTES + 120) * MINUTE_S

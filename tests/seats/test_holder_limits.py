@@ -7,17 +7,17 @@ import pytest
 
 from travio_inventory.seats.hold import Hold
 from travio_inventory.seats.refusals import HoldExpired, HoldLimitReached, SeatTaken
-from verification.kit.line import commits
-from verification.kit.sale import GRACE_S, TTL_S, Market, PerBlock, Sale
+from verification.kit.faulty_batches import commits
+from verification.kit.sale import GRACE_S, TTL_S, Market, PerGroup, Sale
 
 LIMIT = 3
 
 
-@pytest.fixture(params=[1, 16, "all"], ids="blocks-of-{}".format)
+@pytest.fixture(params=[1, 16, "all"], ids="groups-of-{}".format)
 async def limited(request: pytest.FixtureRequest, market: Market) -> Sale:
     """A sale with three holds a holder."""
-    per_block: PerBlock = request.param
-    return await market.open(seats_per_block=per_block, holds_per_holder_max=LIMIT)
+    per_group: PerGroup = request.param
+    return await market.open(seats_per_group=per_group, holds_per_holder_max=LIMIT)
 
 
 @pytest.mark.parametrize("with_keys", [False, True])
@@ -118,5 +118,5 @@ async def test_a_slot_of_an_attempt_that_died_comes_back_after_the_grace(limited
 
 
 async def fill(sale: Sale) -> list[Hold]:
-    """Use all of ann's slots, with seats of several blocks where there are any."""
+    """Use all of ann's slots, with seats of several seat groups where there are any."""
     return [await sale.hold(seats) for seats in ("A1 A5", "A2 A6", "A3 A7")]

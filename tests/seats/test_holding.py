@@ -24,8 +24,8 @@ from travio_inventory.seats.refusals import (
     TripNotFound,
 )
 from travio_inventory.seats.trip import Ends, Journey
-from travio_inventory.seats.use_cases.commits import Commits
-from verification.kit.line import commits
+from travio_inventory.seats.use_cases.step_runner import StepRunner
+from verification.kit.faulty_batches import commits
 from verification.kit.sale import START_MS, STEPS_MAX, TAKEN_TTL_S, TTL_S, TTL_S_MAX, Market, Sale
 
 # ---- what a hold takes
@@ -126,7 +126,7 @@ async def test_a_refusal_tells_the_edge_whose_the_seat_is(sale: Sale, status: st
 
 
 async def test_one_state_has_one_answer_whoever_gives_it(sale: Sale) -> None:
-    """What is sold is told before what is held, in whichever block it is."""
+    """What is sold is told before what is held, in whichever seat group it is."""
     await sale.hold("A1 A18", by="bob")
     await sale.confirm(await sale.hold("A2 A17", by="bob"))
     asked = sale.elsewhere()
@@ -334,7 +334,7 @@ async def test_a_caller_that_leaves_at_the_gate_leaves_it_open(sale: Sale, monke
 
 
 @asynccontextmanager
-async def all_turns_taken(commits_: Commits, turns: int) -> AsyncIterator[None]:
+async def all_turns_taken(commits_: StepRunner, turns: int) -> AsyncIterator[None]:
     """As many steps are under way as may be, while the block lasts."""
     over = asyncio.Event()
     steps = [asyncio.ensure_future(commits_.run(over.wait())) for _ in range(turns)]
@@ -347,7 +347,7 @@ async def all_turns_taken(commits_: Commits, turns: int) -> AsyncIterator[None]:
 
 
 async def test_steps_beyond_their_number_wait_for_their_turn() -> None:
-    commits_ = Commits(in_flight_max=2)
+    commits_ = StepRunner(in_flight_max=2)
     async with all_turns_taken(commits_, 2):
         third = asyncio.ensure_future(commits_.run(asyncio.sleep(0, "done")))
         await asyncio.sleep(0.01)
@@ -359,8 +359,8 @@ async def test_steps_beyond_their_number_wait_for_their_turn() -> None:
 async def test_who_waits_too_long_for_a_turn_is_refused_and_may_ask_again(
     sale: Sale, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("travio_inventory.seats.use_cases.commits.TURN_SECONDS_MAX", 0.01)
-    async with all_turns_taken(sale.process.commits, STEPS_MAX):
+    monkeypatch.setattr("travio_inventory.seats.use_cases.step_runner.TURN_SECONDS_MAX", 0.01)
+    async with all_turns_taken(sale.process.steps, STEPS_MAX):
         with pytest.raises(Overloaded):
             await sale.hold("A1 A18")
     await sale.settled()
@@ -368,7 +368,7 @@ async def test_who_waits_too_long_for_a_turn_is_refused_and_may_ask_again(
 
 
 async def test_what_nobody_waits_for_any_more_is_never_begun(sale: Sale) -> None:
-    async with all_turns_taken(sale.process.commits, STEPS_MAX):
+    async with all_turns_taken(sale.process.steps, STEPS_MAX):
         attempt = asyncio.ensure_future(sale.hold("A1 A18"))
         await asyncio.sleep(0.01)
         attempt.cancel()

@@ -7,7 +7,7 @@ import pytest
 from travio_inventory.kernel.refusals import IdempotencyKeyReused
 from travio_inventory.seats.hold import HoldId, base_id, keyed_digest, late_id
 from travio_inventory.seats.refusals import BookingCancelled, HoldExpired, HoldReleased, SeatContended, SeatTaken
-from verification.kit.line import commits
+from verification.kit.faulty_batches import commits
 from verification.kit.sale import GRACE_S, TTL_S, Sale
 
 SEATS = "A1 A2 A18"
@@ -103,7 +103,7 @@ async def test_a_key_that_the_gate_turned_away_is_free_to_try_again(sale: Sale) 
 
 
 async def test_a_key_that_met_an_attempt_under_way_tries_again_under_a_new_id(single_seats: Sale) -> None:
-    """Contended is "ask again": the burnt id stays burnt, the key goes on to the next generation."""
+    """Contended is "ask again": the fenced id stays fenced, the key goes on to the next generation."""
     sale, rival = single_seats, single_seats.elsewhere()
     at_commit = rival.line.stall(commits)
     attempt = asyncio.ensure_future(rival.hold("A17 A18", by="bob"))
@@ -131,7 +131,7 @@ async def test_a_key_whose_attempt_was_abandoned_tries_again_under_a_new_id(sing
 
 
 async def test_a_key_whose_attempt_was_cut_short_goes_on_with_it(single_seats: Sale) -> None:
-    """Nobody has burnt it: the intents that stand are its own."""
+    """Nobody has fenced it: the intents that stand are its own."""
     sale, doomed = single_seats, single_seats.elsewhere()
     await doomed.dies(doomed.hold(SEATS, key="k"), at=doomed.line.stall(commits))
     hold = await sale.hold(SEATS, key="k")
@@ -178,6 +178,6 @@ async def test_a_late_bookings_key_says_the_booking(sale: Sale) -> None:
 
 
 def first_id(sale: Sale, key: str, seats: str = SEATS) -> str:
-    """The id that the key stands for as long as nothing was burnt."""
-    home = sale.trip.block_of(seats.split(maxsplit=1)[0])
+    """The id that the key stands for as long as nothing was fenced."""
+    home = sale.trip.group_of(seats.split(maxsplit=1)[0])
     return str(HoldId(sale.trip.key.trip, home, keyed_digest(sale.caller(), key, 1), is_late=False))

@@ -1,4 +1,4 @@
-"""Trips as large as they may be: of thousands of blocks, and of blocks with thousands of cells."""
+"""Trips as large as they may be: of thousands of seat groups, and of seat groups with thousands of cells."""
 
 import asyncio
 from collections import Counter
@@ -9,11 +9,11 @@ import pytest
 
 from tests.edge.conftest import redis_edge, redis_options
 from travio_inventory.edge.redis_options import Standalone
-from travio_inventory.kernel.limits import CELLS_PER_BLOCK_MAX, SEATS_MAX
+from travio_inventory.kernel.limits import CELLS_PER_GROUP_MAX, SEATS_MAX
 from travio_inventory.kernel.refusals import BackendUnavailable
 from travio_inventory.protocol.batches import Batches, Kind
 from travio_inventory.seats.trip import Ends
-from travio_inventory.seats.use_cases.read_seat_map import BLOCKS_PER_PORTION, READS_AT_ONCE
+from travio_inventory.seats.use_cases.read_seat_map import GROUPS_PER_PORTION, READS_AT_ONCE
 from travio_inventory.store.memory import MemoryBatches
 from verification.kit.sale import Clock, Edge, Market, Sale
 from verification.servers.redis import HOST, RedisServer
@@ -29,8 +29,8 @@ def memory() -> MemoryBatches:
 
 
 async def single_seats(market: Market, seats: int = SEATS_MAX) -> Sale:
-    """On sale, each seat in a block of its own."""
-    return await market.open(seats_per_block=1, stops="AB", seats=seats)
+    """On sale, each seat in a seat group of its own."""
+    return await market.open(seats_per_group=1, stops="AB", seats=seats)
 
 
 async def shows_all(sale: Sale) -> None:
@@ -47,7 +47,7 @@ async def test_a_map_of_very_many_blocks_is_read_a_few_at_once_and_then_cached(m
         assert sale.line.reads[Kind.CELL] == SEATS_MAX
         await shows_all(sale)
         assert sale.line.reads[Kind.CELL] == SEATS_MAX
-        assert sale.line.reads_at_once <= BLOCKS_PER_PORTION
+        assert sale.line.reads_at_once <= GROUPS_PER_PORTION
 
 
 @pytest.mark.redis
@@ -69,18 +69,18 @@ async def test_many_cold_maps_at_once_do_not_flood_the_store(memory: MemoryBatch
         sale = await single_seats(market, 400)
         others = [await single_seats(market, 400) for _ in range(7)]
         await asyncio.gather(*(sale.inventory.read_seat_map(each.trip.key, Ends("A", "B")) for each in [sale, *others]))
-        assert BLOCKS_PER_PORTION < sale.line.reads_at_once <= READS_AT_ONCE
+        assert GROUPS_PER_PORTION < sale.line.reads_at_once <= READS_AT_ONCE
 
 
 async def cannot_read_one(sale: Sale, read: Awaitable[object]) -> None:
-    sale.line.cannot_read(sale.block_partition("A150"))
+    sale.line.cannot_read(sale.group_partition("A150"))
     with pytest.raises(BackendUnavailable):
         await read
 
 
 async def leaves(sale: Sale, read: Awaitable[object]) -> None:
     """Its deadline ends while the third portion is read."""
-    stall = sale.line.stall_reads(lambda partition, _: partition == sale.block_partition("A150"))
+    stall = sale.line.stall_reads(lambda partition, _: partition == sale.group_partition("A150"))
     reading = asyncio.ensure_future(read)
     await stall.reached.wait()
     reading.cancel()
@@ -106,7 +106,7 @@ async def test_a_map_that_fails_half_way_keeps_what_was_read(
 async def test_a_block_of_as_many_cells_as_may_be_is_sold_and_read_in_one_page(store: Batches) -> None:
     """After all its cells were taken and given back, too."""
     async with Market(store) as market:
-        sale = await market.open(seats_per_block="all", stops=STOPS, seats=CELLS_PER_BLOCK_MAX // SEGMENTS)
+        sale = await market.open(seats_per_group="all", stops=STOPS, seats=CELLS_PER_GROUP_MAX // SEGMENTS)
         whole = Ends("A", "A", first=0, last=SEGMENTS - 1)
         for seats in ("A1 A2 A3 A4 A5 A6 A7 A8 A9 A10", "A91 A92 A93 A94 A95 A96 A97 A98 A99 A100"):
             await sale.release(await sale.hold(seats, whole))

@@ -6,7 +6,7 @@ import pytest
 
 from travio_inventory.seats.hold import Cancelled, Confirmed, Expired, Hold, late_id
 from travio_inventory.seats.refusals import BookingCancelled, HoldConfirmed, HoldExpired, SeatTaken
-from verification.kit.line import commits
+from verification.kit.faulty_batches import commits
 from verification.kit.sale import GRACE_S, TTL_S, Sale
 
 SEATS = "A1 A2 A18"

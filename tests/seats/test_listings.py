@@ -9,7 +9,7 @@ from travio_inventory.protocol import holder_pages, listings
 from travio_inventory.protocol.batches import Index, Kind, Partition, Write
 from travio_inventory.seats.hold import Hold, HoldPage
 from travio_inventory.seats.refusals import SeatHeld
-from verification.kit.line import Spoil, commits
+from verification.kit.faulty_batches import Spoil, commits
 from verification.kit.sale import Market, Sale
 
 
@@ -20,13 +20,13 @@ async def sale(market: Market) -> Sale:
 
 
 def about_holds(_: Partition, writes: Sequence[Write]) -> bool:
-    """Batches that would make a hold, or burn its id."""
+    """Batches that would make a hold, or fence its id."""
     return any(write.key.kind is Kind.HOLD for write in writes)
 
 
 async def entries(sale: Sale, by: str = "ann") -> int:
     """How many the list of holds has."""
-    return len(await sale.line.hinted(Index.HOLDS, listings.holds_bucket(sale.caller(by))))
+    return len(await sale.line.read_index(Index.HOLDS, listings.holds_bucket(sale.caller(by))))
 
 
 async def pages(sale: Sale, *, most: int, ended: bool) -> list[HoldPage]:

@@ -9,7 +9,17 @@ import pytest
 
 from travio_inventory.kernel.refusals import OutcomeUnknown
 from travio_inventory.protocol import lapses, rows
-from travio_inventory.protocol.batches import ANY_TIME, Applied, Hint, Kind, Outcome, Partition, RowKey, Unknown, Write
+from travio_inventory.protocol.batches import (
+    ANY_TIME,
+    Applied,
+    IndexEntry,
+    Kind,
+    Outcome,
+    Partition,
+    RowKey,
+    Unknown,
+    Write,
+)
 from travio_inventory.seats.events import EventType
 from travio_inventory.seats.hold import Caller, Expired, Held, Hold, HoldRequest
 from travio_inventory.seats.trip import Journey, Seat, Segment, Trip
@@ -28,9 +38,9 @@ TRIP = Trip(
     KEY,
     (Segment("A", "B"),),
     tuple(Seat(f"s{n}", str(n), n, 0, "standard") for n in range(SEATS)),
-    seats_per_block=SEATS,
+    seats_per_group=SEATS,
 )
-BLOCK = rows.block_partition(KEY, 0)
+GROUP = rows.group_partition(KEY, 0)
 
 
 class Store(MemoryBatches):
@@ -45,14 +55,19 @@ class Store(MemoryBatches):
         self.lost = ""
 
     async def apply(
-        self, partition: Partition, writes: Sequence[Write], hints: Sequence[Hint] = (), *, send_by: float = ANY_TIME
+        self,
+        partition: Partition,
+        writes: Sequence[Write],
+        entries: Sequence[IndexEntry] = (),
+        *,
+        send_by: float = ANY_TIME,
     ) -> Outcome:
         ended = sum(1 for write in writes if write.values.get("status") == "expired")
         if ended:
             self.ends.append(ended)
         if any(write.key == rows.hold_key(self.lost) for write in writes):
             return Unknown("lost")
-        outcome = await super().apply(partition, writes, hints, send_by=send_by)
+        outcome = await super().apply(partition, writes, entries, send_by=send_by)
         if ended and self.unanswered:
             self.unanswered -= 1
             return Unknown("no answer")
@@ -60,12 +75,12 @@ class Store(MemoryBatches):
 
     async def statuses(self) -> list[str]:
         """Of all seats, in order of their numbers."""
-        cells = await self.read(BLOCK, Kind.CELL)
+        cells = await self.read(GROUP, Kind.CELL)
         return [str(cells[RowKey(Kind.CELL, seat.id, 0)]["status"]) for seat in TRIP.seats]
 
     async def expired_events(self) -> list[str]:
         """The holds of which an event tells that they ran out."""
-        events = await self.read(BLOCK, Kind.EVENT)
+        events = await self.read(GROUP, Kind.EVENT)
         return [rows.text(row, "hold") for row in events.values() if row["event"] == EventType.HOLD_EXPIRED]
 
 
@@ -130,7 +145,7 @@ def test_one_whose_seat_somebody_else_has_keeps_no_other_from_its_end() -> None:
     async def play() -> None:
         store, process, holds = await all_held()
         stolen = Write(RowKey(Kind.CELL, "s5", 0), {}, {"owner": holds[6].id})
-        assert isinstance(await store.apply(BLOCK, [stolen]), Applied)
+        assert isinstance(await store.apply(GROUP, [stolen]), Applied)
         after = await process.owners.expire_together(holds[:16])
         assert [hold.id for hold in holds[:16] if after[hold.id]["status"] != "expired"] == [holds[5].id]
         assert len(store.ends) <= 10

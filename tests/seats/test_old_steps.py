@@ -8,9 +8,9 @@ from typing import TypeVar
 import pytest
 
 from travio_inventory.kernel.refusals import BackendUnavailable
-from travio_inventory.protocol import hints, owners, rows
-from travio_inventory.protocol.batches import ANY_TIME, Hint, Kind, NotDone, Outcome, Partition, Write
-from travio_inventory.protocol.minutes import SETTLES_MS
+from travio_inventory.protocol import index_entries, owners, rows
+from travio_inventory.protocol.batches import ANY_TIME, IndexEntry, Kind, NotDone, Outcome, Partition, Write
+from travio_inventory.protocol.minute_cursor import SETTLES_MS
 from travio_inventory.seats.hold import Caller, Confirmed, Held, HoldRequest
 from travio_inventory.seats.trip import Journey
 from travio_inventory.store.memory import MemoryBatches
@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 TRIP = World(Plan(0, seats=1)).trip
 ANN = Caller("o", "ann")
-TOO_LONG_S = hints.SENT_WITHIN_MS / 1_000 + 1
+TOO_LONG_S = index_entries.SENT_WITHIN_MS / 1_000 + 1
 
 
 class Queue(MemoryBatches):
@@ -36,11 +36,16 @@ class Queue(MemoryBatches):
         self.outcomes: list[Outcome] = []
 
     async def apply(
-        self, partition: Partition, writes: Sequence[Write], hints: Sequence[Hint] = (), *, send_by: float = ANY_TIME
+        self,
+        partition: Partition,
+        writes: Sequence[Write],
+        entries: Sequence[IndexEntry] = (),
+        *,
+        send_by: float = ANY_TIME,
     ) -> Outcome:
         wait_s, self.wait_s = self.wait_s, 0.0
         await asyncio.sleep(wait_s)
-        self.outcomes.append(await super().apply(partition, writes, hints, send_by=send_by))
+        self.outcomes.append(await super().apply(partition, writes, entries, send_by=send_by))
         return self.outcomes[-1]
 
 
@@ -61,7 +66,7 @@ def seat() -> HoldRequest:
 
 async def times_of_events(queue: Queue) -> list[int]:
     """The moments that the recorded events are stamped with, in ms since the start."""
-    events = await queue.read(rows.block_partition(KEY, 0), Kind.EVENT)
+    events = await queue.read(rows.group_partition(KEY, 0), Kind.EVENT)
     return [rows.number(row, "at") - START_MS for row in events.values()]
 
 
@@ -113,7 +118,7 @@ def test_without_its_age_a_step_is_sent_however_old(monkeypatch: pytest.MonkeyPa
 
 def test_a_minute_is_visited_again_when_the_latest_step_of_it_has_landed() -> None:
     clocks_ms = 5_000
-    assert hints.LANDS_WITHIN_MS + clocks_ms <= SETTLES_MS[-1]
+    assert index_entries.LANDS_WITHIN_MS + clocks_ms <= SETTLES_MS[-1]
 
 
 @pytest.mark.parametrize("stamp_ms", [-30_000, 0, 600_000], ids=["old", "new", "by a clock that was set back since"])
@@ -122,4 +127,6 @@ def test_a_step_may_be_sent_for_what_is_left_of_its_time(stamp_ms: int) -> None:
         _, process = await opened()
         return process.owners._send_by(process.clock.now_ms() + stamp_ms) - asyncio.get_running_loop().time()
 
-    assert run_virtually(0, left_s()) == pytest.approx((hints.SENT_WITHIN_MS + min(stamp_ms, 0)) / 1_000, abs=0.01)
+    assert run_virtually(0, left_s()) == pytest.approx(
+        (index_entries.SENT_WITHIN_MS + min(stamp_ms, 0)) / 1_000, abs=0.01
+    )

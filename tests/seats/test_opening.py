@@ -10,10 +10,10 @@ from travio_inventory.kernel import limits
 from travio_inventory.protocol.batches import Kind
 from travio_inventory.protocol.definitions import Definitions
 from travio_inventory.seats.refusals import InvalidTrip, TripDefinedOtherwise, TripNotFound, TripOpening
-from travio_inventory.seats.trip import ALL_IN_ONE_BLOCK, OUR_CHOICE, Ends, Seat, Segment, Trip, TripKey
+from travio_inventory.seats.trip import ALL_IN_ONE_GROUP, OUR_CHOICE, Ends, Seat, Segment, Trip, TripKey
 from travio_inventory.seats.use_cases.open_trip import OpenTrip
-from verification.kit.line import Stall, everything_after, seeds
-from verification.kit.sale import SEATS, Market, PerBlock, Sale, a_trip
+from verification.kit.faulty_batches import Stall, everything_after, seeds
+from verification.kit.sale import SEATS, Market, PerGroup, Sale, a_trip
 
 STOPS_OF_64_SEGMENTS = "".join(islice(cycle("ABC"), 65))
 
@@ -45,14 +45,14 @@ async def test_opening_at_once_from_everywhere_is_opening_once(sale: Sale) -> No
     await sale.assert_legal()
 
 
-@pytest.mark.parametrize("what", ["vehicle", "seats", "segments", "seats_per_block", "price"])
+@pytest.mark.parametrize("what", ["vehicle", "seats", "segments", "seats_per_group", "price"])
 async def test_another_definition_is_refused_and_changes_nothing(sale: Sale, what: str) -> None:
     trip = sale.trip
     others = {
         "vehicle": replace(trip, vehicle="bus-2"),
-        "seats": replace(trip, seats=trip.seats[:-1], seats_per_block=trip.seats_per_block),
+        "seats": replace(trip, seats=trip.seats[:-1], seats_per_group=trip.seats_per_group),
         "segments": replace(trip, segments=trip.segments[:-1]),
-        "seats_per_block": replace(trip, seats_per_block=5),
+        "seats_per_group": replace(trip, seats_per_group=5),
         "price": replace(trip, seats=(replace(trip.seats[0], price_minor=1), *trip.seats[1:])),
     }
     hold = await sale.hold("A18")
@@ -78,9 +78,9 @@ async def test_a_trip_that_was_never_opened_is_not_there(market: Market) -> None
 # ---- cut short
 
 
-async def opening_dies(market: Market, per_block: PerBlock, *, batches: int) -> Sale:
+async def opening_dies(market: Market, per_group: PerGroup, *, batches: int) -> Sale:
     """The process that opened the trip died after so many batches of cells."""
-    sale = market.prepare(a_trip(seats_per_block=per_block, stops=STOPS_OF_64_SEGMENTS[:41]))
+    sale = market.prepare(a_trip(seats_per_group=per_group, stops=STOPS_OF_64_SEGMENTS[:41]))
     doomed = sale.elsewhere()
     opening = asyncio.ensure_future(doomed.inventory.open_trip(sale.trip))
     stall: Stall = doomed.line.stall(everything_after(batches, seeds))
@@ -91,10 +91,10 @@ async def opening_dies(market: Market, per_block: PerBlock, *, batches: int) -> 
     return sale
 
 
-@pytest.mark.parametrize("per_block", [1, 16, "all"])
-async def test_an_opening_that_was_cut_short_is_resumed(market: Market, per_block: PerBlock) -> None:
+@pytest.mark.parametrize("per_group", [1, 16, "all"])
+async def test_an_opening_that_was_cut_short_is_resumed(market: Market, per_group: PerGroup) -> None:
     """Seats sold in the meantime stay sold."""
-    sale = await opening_dies(market, per_block, batches=2)
+    sale = await opening_dies(market, per_group, batches=2)
     early = await sale.hold("A1", Ends("A", "C", first=0, last=1))
     await sale.inventory.open_trip(sale.trip)
     shown = await sale.map(Ends("A", "C", first=0, last=1))
@@ -104,10 +104,10 @@ async def test_an_opening_that_was_cut_short_is_resumed(market: Market, per_bloc
     await sale.assert_legal()
 
 
-@pytest.mark.parametrize("per_block", [1, 16, "all"])
-async def test_cells_that_are_not_there_yet_are_no_no(market: Market, per_block: PerBlock) -> None:
+@pytest.mark.parametrize("per_group", [1, 16, "all"])
+async def test_cells_that_are_not_there_yet_are_no_no(market: Market, per_group: PerGroup) -> None:
     """Who asks too early is told to ask again, whatever they ask for; their key is not spent."""
-    sale = await opening_dies(market, per_block, batches=1)
+    sale = await opening_dies(market, per_group, batches=1)
     with pytest.raises(TripOpening):
         await sale.hold("A1 A18", "A-C")
     with pytest.raises(TripOpening):
@@ -138,7 +138,7 @@ async def test_a_release_that_seeds_in_other_portions_resets_no_seat(sale: Sale,
 
 async def test_an_opening_that_was_cut_short_is_resumed_in_other_portions(market: Market) -> None:
     """Two segments of the first seat were made when it died; they are sold before the rest is made."""
-    sale = market.prepare(a_trip(seats_per_block="all", seats=3))
+    sale = market.prepare(a_trip(seats_per_group="all", seats=3))
     doomed = sale.elsewhere()
     stall = doomed.line.stall(everything_after(1, seeds))
     dying = asyncio.ensure_future(OpenTrip(Definitions(doomed.line, cells_per_batch_max=2))(sale.trip))
@@ -153,23 +153,23 @@ async def test_an_opening_that_was_cut_short_is_resumed_in_other_portions(market
     await sale.assert_legal()
 
 
-@pytest.mark.parametrize("asked", [OUR_CHOICE, ALL_IN_ONE_BLOCK])
+@pytest.mark.parametrize("asked", [OUR_CHOICE, ALL_IN_ONE_GROUP])
 async def test_a_trip_keeps_its_blocks_when_a_release_would_choose_others(
     market: Market, monkeypatch: pytest.MonkeyPatch, asked: int
 ) -> None:
-    sale = market.prepare(replace(a_trip(), seats_per_block=asked))
+    sale = market.prepare(replace(a_trip(), seats_per_group=asked))
     await sale.inventory.open_trip(sale.trip)
     hold = await sale.hold("A1 A18")
-    monkeypatch.setattr(limits, "SEATS_PER_BLOCK_DEFAULT", 4)
-    monkeypatch.setattr(limits, "CELLS_PER_BLOCK_MAX", 12)
-    again = replace(sale.trip, seats_per_block=asked)
-    assert again.seats_per_block == 4
+    monkeypatch.setattr(limits, "SEATS_PER_GROUP_DEFAULT", 4)
+    monkeypatch.setattr(limits, "CELLS_PER_GROUP_MAX", 12)
+    again = replace(sale.trip, seats_per_group=asked)
+    assert again.seats_per_group == 4
     later = sale.elsewhere()
     await later.inventory.open_trip(again)
     assert await later.inventory.trips.get(sale.trip.key) == sale.trip, "what is stored is read whatever the limits are"
     assert await later.find(hold) == hold
     with pytest.raises(TripDefinedOtherwise):
-        await later.inventory.open_trip(replace(sale.trip, seats_per_block=4))
+        await later.inventory.open_trip(replace(sale.trip, seats_per_group=4))
     await sale.assert_legal()
 
 
@@ -177,8 +177,8 @@ async def test_a_trip_keeps_its_blocks_when_a_release_would_choose_others(
 
 
 async def test_all_seats_in_one_block_are_as_many_as_can_be_read_at_once(market: Market) -> None:
-    trip = replace(a_trip(stops=STOPS_OF_64_SEGMENTS, seats=100), seats_per_block=ALL_IN_ONE_BLOCK)
-    assert (trip.seats_per_block, trip.block_count) == (78, 2)
+    trip = replace(a_trip(stops=STOPS_OF_64_SEGMENTS, seats=100), seats_per_group=ALL_IN_ONE_GROUP)
+    assert (trip.seats_per_group, trip.group_count) == (78, 2)
     sale = market.prepare(trip)
     await sale.inventory.open_trip(trip)
     last = Ends("A", "B", first=63)
@@ -189,13 +189,13 @@ async def test_all_seats_in_one_block_are_as_many_as_can_be_read_at_once(market:
 
 def test_a_block_of_more_cells_than_can_be_read_at_once_is_no_block() -> None:
     trip = a_trip(stops=STOPS_OF_64_SEGMENTS, seats=100)
-    with pytest.raises(InvalidTrip, match="seats_per_block: must be at most 78: a block has 5000 cells"):
-        replace(trip, seats_per_block=79)
-    assert replace(trip, seats=trip.seats[:78], seats_per_block=1_000).block_count == 1
+    with pytest.raises(InvalidTrip, match="seats_per_group: must be at most 78: a seat group has at most 5000 cells"):
+        replace(trip, seats_per_group=79)
+    assert replace(trip, seats=trip.seats[:78], seats_per_group=1_000).group_count == 1
 
 
 async def test_a_trip_may_have_sixty_four_segments(market: Market) -> None:
-    sale = await market.open(seats_per_block=4, stops=STOPS_OF_64_SEGMENTS, seats=6)
+    sale = await market.open(seats_per_group=4, stops=STOPS_OF_64_SEGMENTS, seats=6)
     last = Ends("A", "B", first=63)
     await sale.hold("A1 A5", Ends("A", "B", first=0, last=63))
     assert await sale.seats("held", last) == "A1 A5"
@@ -205,7 +205,7 @@ async def test_a_trip_may_have_sixty_four_segments(market: Market) -> None:
 
 
 async def test_a_trip_may_have_five_thousand_seats_and_fifty_thousand_cells(market: Market) -> None:
-    sale = await market.open(seats_per_block=100, stops=STOPS_OF_64_SEGMENTS[:11], seats=5_000)
+    sale = await market.open(seats_per_group=100, stops=STOPS_OF_64_SEGMENTS[:11], seats=5_000)
     await sale.hold("A1 A4999 A5000", Ends("A", "B", first=0, last=9))
     shown = await sale.map(Ends("A", "B", first=9))
     assert list(shown) == [seat.id for seat in sale.trip.seats]

@@ -26,9 +26,9 @@ class DeafCache(LocalSeatMapCache):
 
     is_deaf = True
 
-    async def invalidate(self, trip: TripKey, blocks: Collection[int]) -> bool:
+    async def invalidate(self, trip: TripKey, groups: Collection[int]) -> bool:
         """Nothing happens while it is deaf."""
-        return not self.is_deaf and await super().invalidate(trip, blocks)
+        return not self.is_deaf and await super().invalidate(trip, groups)
 
 
 def deaf_edge(clock: Clock) -> Edge:
@@ -38,8 +38,8 @@ def deaf_edge(clock: Clock) -> Edge:
 
 @pytest.fixture(params=[absent_edge, deaf_edge], ids=["absent", "deaf"])
 async def sale(request: pytest.FixtureRequest, store: Batches) -> Sale:
-    """Six seats in two blocks."""
-    return await Market(store, edge=request.param).open(seats=6, seats_per_block=3)
+    """Six seats in two seat groups."""
+    return await Market(store, edge=request.param).open(seats=6, seats_per_group=3)
 
 
 async def test_an_own_write_shows_at_once(sale: Sale) -> None:
@@ -68,7 +68,7 @@ async def test_many_who_ask_after_an_own_write_are_one_read_of_its_block(sale: S
     await sale.hold("A1")
     before = sale.line.reads[Kind.CELL]
     assert list(await asyncio.gather(*(sale.seats("held") for _ in range(20)))) == ["A1"] * 20
-    assert sale.line.reads[Kind.CELL] - before <= sale.trip.block_count
+    assert sale.line.reads[Kind.CELL] - before <= sale.trip.group_count
 
 
 async def test_a_cache_is_read_again_once_it_holds_nothing_older(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,7 +76,7 @@ async def test_a_cache_is_read_again_once_it_holds_nothing_older(monkeypatch: py
     trip, cache = TripKey("o", "t"), DeafCache(lambda: 0, trips_max=8)
     maps = OwnMaps(cache, stale_ms_max=STALE_MS_MAX)
     leases = await maps.lease(trip, [0, 1])
-    await maps.fill(trip, {block: (lease, b"old") for block, lease in leases.items()})
+    await maps.fill(trip, {group: (lease, b"old") for group, lease in leases.items()})
     assert await maps.invalidate(trip, [0]) is False
     assert await maps.read(trip) == {1: b"old"}
     await asyncio.sleep(STALE_MS_MAX / 1_000 + 0.05)

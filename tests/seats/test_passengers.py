@@ -7,17 +7,17 @@ import pytest
 
 from travio_inventory.seats.hold import Caller, Confirmed, Hold, Passenger
 from travio_inventory.seats.refusals import HoldConfirmed, HoldNotFound
-from verification.kit.line import Spoil, commits
+from verification.kit.faulty_batches import Spoil, commits
 from verification.kit.sale import TTL_S, Market, Sale
 
 PASSENGERS = (Passenger("A1", 'Ada, "the" Love\u00adlace', "N-1815"), Passenger("A18", "Кристина", "N-1626"))
 SECRETS = ("Ada", "Love", "Крис", "1815", "1626")
 
 
-@pytest.fixture(params=[1, "all"], ids="blocks-of-{}".format)
+@pytest.fixture(params=[1, "all"], ids="groups-of-{}".format)
 async def sale(request: pytest.FixtureRequest, market: Market) -> Sale:
-    """Bookings over several blocks, and in one."""
-    return await market.open(seats_per_block=request.param)
+    """Bookings over several seat groups, and in one."""
+    return await market.open(seats_per_group=request.param)
 
 
 def told(hold: Hold) -> tuple[Passenger, ...]:

@@ -119,7 +119,7 @@ async def confirm_late(sale: Sale, hold: Hold) -> None:
 async def test_a_process_sees_its_own_write_at_once(
     sale: Sale, write: Callable[[Sale, Hold], Awaitable[object]], shown: str
 ) -> None:
-    """The map is cached before every write, so one that does not invalidate its blocks is seen here."""
+    """The map is cached before every write, so one that does not invalidate its seat groups is seen here."""
     await sale.map()
     hold = await sale.hold("A1 A2 A18", "A-C")
     assert await sale.seats("held", "A-C") == "A1 A2 A18"
@@ -150,7 +150,7 @@ async def test_who_asks_for_a_block_that_another_process_made_sees_it_at_once(sa
 
 
 async def test_what_a_refused_hold_had_taken_shows_free_at_once(single_seats: Sale) -> None:
-    """It had intents in other blocks, and no row that says it is over: they must be gone before the map is read."""
+    """It had intents in other groups, and no row that says it is over: they must be gone before the map is read."""
     sale = single_seats
     await sale.hold("A1", by="bob")
     asking = sale.elsewhere()
@@ -186,14 +186,14 @@ async def test_a_write_costs_one_read_of_each_block_it_touched(sale: Sale) -> No
     hold = await sale.hold("A1 A2 A18")
     before = sale.line.reads[Kind.CELL]
     await sale.map()
-    assert sale.line.reads[Kind.CELL] - before == len(hold.seats_by_block)
+    assert sale.line.reads[Kind.CELL] - before == len(hold.seats_by_group)
 
 
 async def test_many_readers_are_one_read_of_the_store(sale: Sale) -> None:
     reader = sale.elsewhere()
     answers = await asyncio.gather(*(reader.map(("A-B", "A-D")[n % 2]) for n in range(READERS)))
     assert len(answers) == READERS
-    assert reader.line.reads[Kind.CELL] == sale.trip.block_count
+    assert reader.line.reads[Kind.CELL] == sale.trip.group_count
 
 
 async def test_a_reader_that_leaves_does_not_take_the_answer_from_the_others(sale: Sale) -> None:
@@ -204,11 +204,11 @@ async def test_a_reader_that_leaves_does_not_take_the_answer_from_the_others(sal
     readers[0].cancel()
     in_hand.go.set()
     assert len((await asyncio.gather(*readers[1:]))[0]) == SEATS
-    assert reader.line.reads[Kind.CELL] == sale.trip.block_count
+    assert reader.line.reads[Kind.CELL] == sale.trip.group_count
 
 
 async def hold_all(sale: Sale) -> None:
-    """Write to every block."""
+    """Write to every seat group."""
     await sale.hold(" ".join(f"A{number}" for number in range(1, 11)))
     await sale.hold(" ".join(f"A{number}" for number in range(11, SEATS + 1)))
 
@@ -240,8 +240,8 @@ async def test_nobody_joins_a_read_that_began_before_their_own_write(sale: Sale)
 
 
 async def test_a_read_that_fails_is_not_kept(market: Market) -> None:
-    sale = await market.open(seats_per_block=16)
-    sale.line.cannot_read(sale.block_partition("A18"))
+    sale = await market.open(seats_per_group=16)
+    sale.line.cannot_read(sale.group_partition("A18"))
     with pytest.raises(Exception, match="store is unavailable"):
         await sale.map()
     sale.line.mend()

@@ -4,15 +4,15 @@ from contextlib import suppress
 
 import pytest
 
-from travio_inventory.protocol import hints, rows
+from travio_inventory.protocol import index_entries, rows
 from travio_inventory.protocol.aside import WAITS_MS
 from travio_inventory.protocol.batches import Index, Kind, Partition, Table, Write
-from travio_inventory.protocol.hints import minute_of
-from travio_inventory.protocol.minutes import MINUTES_AT_ONCE
+from travio_inventory.protocol.index_entries import minute_of
+from travio_inventory.protocol.minute_cursor import MINUTES_AT_ONCE
 from travio_inventory.seats.events import Event, EventType
 from travio_inventory.seats.hold import Expired, Hold, Recorded
 from travio_inventory.seats.ports import PublishFailed
-from verification.kit.line import Line
+from verification.kit.faulty_batches import Line
 from verification.kit.sale import FOUND_WITHIN_S, TOLD_WITHIN_S, TTL_S, Sale
 
 MINUTE_S = 60
@@ -59,7 +59,7 @@ async def test_a_block_that_cannot_be_read_stops_no_other_s_events(
     """However long; once it can be read again its events are told too, each once, by whichever relay."""
     sale, relay = single_seats, single_seats.elsewhere()
     stuck = await sale.hold("A1")
-    relay.line.cannot_read(sale.block_partition("A1"))
+    relay.line.cannot_read(sale.group_partition("A1"))
     assert await all_told(sale, relay)
     assert holds_of(await relay_for(relay, minutes=minutes)) == []
     assert await all_told(sale, relay)
@@ -73,7 +73,7 @@ async def test_events_come_in_order_from_a_block_that_could_not_be_read(single_s
     """What was done there before it was unreadable, meanwhile, and since."""
     sale, relay = single_seats, single_seats.elsewhere()
     hold = await sale.hold("A1", ttl_s=600)
-    relay.line.cannot_read(sale.block_partition("A1"))
+    relay.line.cannot_read(sale.group_partition("A1"))
     await relay_for(relay, minutes=3)
     await sale.extend(hold, ttl_s=600)
     await relay_for(relay, minutes=EPOCHS)
@@ -113,13 +113,13 @@ async def poison(sale: Sale, hold: Hold, *, ordinal: int, kind: str = "hold.swap
     """An event of the hold that this release cannot read."""
     epoch = await epoch_of(sale)
     event = rows.event_write(hold, EventType.HOLD_EXTENDED, Recorded(epoch, sale.clock.now_ms()), ordinal=ordinal)
-    block = sale.block_partition(hold.seats[0])
+    group = sale.group_partition(hold.seats[0])
     odd = Write(event.key, {}, {**event.values, "event": kind})
-    await sale.line.apply(block, [odd], [hints.recorded(block, epoch)])
+    await sale.line.apply(group, [odd], [index_entries.recorded(group, epoch)])
 
 
 async def test_an_event_that_nobody_can_read_stops_only_its_own_hold(single_seats: Sale) -> None:
-    """In the same block and epoch; a release that can read it tells it, and what its hold did since, in order."""
+    """In the same seat group and epoch; a release that can read it tells it, and what its hold did since, in order."""
     sale, relay = single_seats, single_seats.elsewhere()
     odd = await sale.find(await sale.hold("A1"))
     await poison(sale, odd, ordinal=1)
@@ -185,7 +185,7 @@ def rows_read(line: Line) -> int:
 
 
 async def test_catching_up_reads_each_event_once(sale: Sale) -> None:
-    """A backlog of hours in every block."""
+    """A backlog of hours in every seat group."""
     events = 0
     for _ in range(8):
         for _ in range(10):
@@ -201,7 +201,7 @@ async def test_catching_up_reads_each_event_once(sale: Sale) -> None:
 
 
 async def test_a_step_on_an_older_hold_reads_no_more_than_its_own_events(sale: Sale) -> None:
-    """Whatever else happened in its block since."""
+    """Whatever else happened in its seat group since."""
     hold = await sale.hold("A1", ttl_s=600)
     for _ in range(100):
         await sale.release(await sale.hold("A2"))
@@ -238,7 +238,7 @@ async def test_blocks_that_cannot_be_read_do_not_keep_a_sweeper_from_others_for_
     stuck = await sale.hold("A1")
     for _ in range(30):
         await sweeper.sweep()
-    sweeper.line.cannot_read(sale.block_partition("A1"))
+    sweeper.line.cannot_read(sale.group_partition("A1"))
     for n in range(2, 2 + EPOCHS):
         hold = await sale.hold(f"A{n}", by=f"u{n}")
         for _ in range(TTL_S + FOUND_WITHIN_S):

@@ -1,4 +1,4 @@
-"""The slow round over open trips: each block once in an hour, whoever visits it; and what it finds."""
+"""The slow round over open trips: each seat group once in an hour, whoever visits it; and what it finds."""
 
 import asyncio
 from collections import Counter
@@ -25,10 +25,10 @@ from travio_inventory.protocol.definitions import Definitions
 from travio_inventory.protocol.journal import EventJournal
 from travio_inventory.protocol.lapses import LapseFinder
 from travio_inventory.protocol.late_events import LateEvents
-from travio_inventory.protocol.open_trips import BLOCKS_AT_ONCE, EVERY_MS, KEPT_S, SlowRound
+from travio_inventory.protocol.open_trips import EVERY_MS, GROUPS_AT_ONCE, KEPT_S, SlowRound
 from travio_inventory.seats.events import Event, EventType
 from travio_inventory.seats.hold import Caller, Held, Hold, HoldId, HoldRequest, Recorded
-from travio_inventory.seats.ports import BlockKey
+from travio_inventory.seats.ports import SeatGroupKey
 from travio_inventory.seats.trip import Journey, Seat, Segment, Trip, TripKey
 from travio_inventory.seats.use_cases.expire_holds import ExpireHolds
 from travio_inventory.seats.use_cases.relay_events import RelayEvents
@@ -40,7 +40,7 @@ from verification.simulation.virtual_loop import run_virtually
 T = TypeVar("T")
 
 HOUR_S = EVERY_MS / 1_000
-TRIPS, BLOCKS = 40, 3
+TRIPS, GROUPS = 40, 3
 DAY_S = 86_400
 
 
@@ -61,10 +61,10 @@ class Store(MemoryBatches):
             raise StoreUnavailable("no answer")
         return await super().read(partition, kind, start=start, end=end, most=most)
 
-    async def hinted(self, index: Index, bucket: str, *, after: str = "", most: int | None = None) -> list[str]:
+    async def read_index(self, index: Index, bucket: str, *, after: str = "", most: int | None = None) -> list[str]:
         if index is Index.TRIPS and self.are_trips_lost:
             raise StoreUnavailable("no answer")
-        return list(await super().hinted(index, bucket, after=after, most=most))
+        return list(await super().read_index(index, bucket, after=after, most=most))
 
 
 def run(play: Coroutine[Any, Any, T]) -> T:
@@ -72,11 +72,11 @@ def run(play: Coroutine[Any, Any, T]) -> T:
     return run_virtually(0, play)
 
 
-def trip(name: str, *, ends_s: int = 0, blocks: int = BLOCKS) -> Trip:
-    """A trip of so many blocks of one seat."""
-    layout = tuple(Seat(f"s{n}", str(n), n, 0, "standard") for n in range(blocks))
+def trip(name: str, *, ends_s: int = 0, groups: int = GROUPS) -> Trip:
+    """A trip of so many seat groups of one seat."""
+    layout = tuple(Seat(f"s{n}", str(n), n, 0, "standard") for n in range(groups))
     departs_s = ends_s - 60 if ends_s else 0
-    return Trip(TripKey("o", name), (Segment("A", "B", departs_s, ends_s),), layout, seats_per_block=1)
+    return Trip(TripKey("o", name), (Segment("A", "B", departs_s, ends_s),), layout, seats_per_group=1)
 
 
 def slow_round(store: Store, seed: int = 0) -> SlowRound:
@@ -93,20 +93,20 @@ async def opened(*trips: Trip) -> Store:
     return store
 
 
-async def visits(going: SlowRound, *, for_s: float) -> list[tuple[float, BlockKey]]:
+async def visits(going: SlowRound, *, for_s: float) -> list[tuple[float, SeatGroupKey]]:
     """What is visited in that time, and when, asking every second."""
-    found: list[tuple[float, BlockKey]] = []
+    found: list[tuple[float, SeatGroupKey]] = []
     until_s = asyncio.get_running_loop().time() + for_s
     while (now_s := asyncio.get_running_loop().time()) < until_s:
-        some = await going.next_blocks()
-        assert len(some) <= BLOCKS_AT_ONCE
-        found += [(now_s, block) for block in some]
+        some = await going.next_groups()
+        assert len(some) <= GROUPS_AT_ONCE
+        found += [(now_s, group) for group in some]
         await asyncio.sleep(1)
     return found
 
 
-def all_blocks() -> set[BlockKey]:
-    return {BlockKey(TripKey("o", f"t{n}"), block) for n in range(TRIPS) for block in range(BLOCKS)}
+def all_groups() -> set[SeatGroupKey]:
+    return {SeatGroupKey(TripKey("o", f"t{n}"), group) for n in range(TRIPS) for group in range(GROUPS)}
 
 
 def many() -> list[Trip]:
@@ -116,9 +116,9 @@ def many() -> list[Trip]:
 def test_each_block_is_visited_once_an_hour_a_few_a_minute() -> None:
     async def play() -> None:
         found = await visits(slow_round(await opened(*many())), for_s=HOUR_S)
-        assert Counter(block for _, block in found) == Counter(all_blocks())
+        assert Counter(group for _, group in found) == Counter(all_groups())
         per_minute = Counter(at_s // 60 for at_s, _ in found)
-        assert max(per_minute.values()) < TRIPS * BLOCKS / 4
+        assert max(per_minute.values()) < TRIPS * GROUPS / 4
 
     run(play())
 
@@ -127,10 +127,10 @@ def test_several_processes_share_the_work() -> None:
     async def play() -> None:
         store = await opened(*many())
         found = await asyncio.gather(*(visits(slow_round(store, seed), for_s=2 * HOUR_S) for seed in range(4)))
-        times = Counter(block for each in found for _, block in each)
-        assert times.keys() == all_blocks()
-        assert sum(times.values()) < 2.6 * TRIPS * BLOCKS
-        assert min(len(each) for each in found) > TRIPS * BLOCKS / 8
+        times = Counter(group for each in found for _, group in each)
+        assert times.keys() == all_groups()
+        assert sum(times.values()) < 2.6 * TRIPS * GROUPS
+        assert min(len(each) for each in found) > TRIPS * GROUPS / 8
 
     run(play())
 
@@ -140,17 +140,17 @@ def test_what_a_process_that_died_had_begun_is_visited_by_another() -> None:
         store = await opened(*many())
         dying = slow_round(store, 1)
         for _ in range(3):
-            await dying.next_blocks()
+            await dying.next_groups()
         found = await visits(slow_round(store, 2), for_s=HOUR_S)
-        assert {block for _, block in found} == all_blocks()
+        assert {group for _, group in found} == all_groups()
 
     run(play())
 
 
 def test_a_large_trip_is_visited_in_portions() -> None:
     async def play() -> None:
-        found = await visits(slow_round(await opened(trip("large", blocks=5 * BLOCKS_AT_ONCE))), for_s=HOUR_S)
-        assert len(found) == 5 * BLOCKS_AT_ONCE
+        found = await visits(slow_round(await opened(trip("large", groups=5 * GROUPS_AT_ONCE))), for_s=HOUR_S)
+        assert len(found) == 5 * GROUPS_AT_ONCE
 
     run(play())
 
@@ -162,7 +162,7 @@ def test_marks_of_a_clock_that_was_ahead_keep_nobody_from_visiting() -> None:
         ahead.clock.skew_ms = DAY_S * 1_000
         await visits(SlowRound(store, ahead.clock, name="test", random=Random(0)), for_s=HOUR_S)
         found = await visits(slow_round(store), for_s=HOUR_S)
-        assert {block for _, block in found} == all_blocks()
+        assert {group for _, group in found} == all_groups()
 
     run(play())
 
@@ -170,7 +170,7 @@ def test_marks_of_a_clock_that_was_ahead_keep_nobody_from_visiting() -> None:
 @pytest.mark.parametrize(("past_its_end_s", "visited"), [(KEPT_S - HOUR_S - 60, 1), (KEPT_S + 60, 0)])
 def test_a_trip_is_visited_until_it_is_long_over(past_its_end_s: float, visited: int) -> None:
     async def play() -> None:
-        store = await opened(trip("t", ends_s=START_MS // 1_000, blocks=1))
+        store = await opened(trip("t", ends_s=START_MS // 1_000, groups=1))
         await asyncio.sleep(past_its_end_s)
         assert len(await visits(slow_round(store), for_s=HOUR_S)) == visited
 
@@ -180,12 +180,12 @@ def test_a_trip_is_visited_until_it_is_long_over(past_its_end_s: float, visited:
 # ---- what it finds: a cell
 
 
-async def attempt_lands_very_late(store: Store, block: Partition) -> None:
+async def attempt_lands_very_late(store: Store, group: Partition) -> None:
     """An intent lands when all that its hints named is closed, and its home row never came to be."""
     stranger = str(HoldId("t", 0, "0" * 32, is_late=False))
     values: Row = {"status": "held", "owner": stranger, "since": START_MS, "until": START_MS + 20_000}
     await asyncio.sleep(250)
-    assert isinstance(await store.apply(block, [Write(RowKey(Kind.CELL, "s1", 0), rows.IF_AVAILABLE, values)]), Applied)
+    assert isinstance(await store.apply(group, [Write(RowKey(Kind.CELL, "s1", 0), rows.IF_AVAILABLE, values)]), Applied)
 
 
 async def status_after(store: Store, sweeper: ExpireHolds, *, for_s: float) -> str:
@@ -194,9 +194,9 @@ async def status_after(store: Store, sweeper: ExpireHolds, *, for_s: float) -> s
     while asyncio.get_running_loop().time() < until_s:
         await sweeper()
         await asyncio.sleep(5)
-    block = rows.block_partition(TripKey("o", "t"), 1)
+    group = rows.group_partition(TripKey("o", "t"), 1)
     cell = RowKey(Kind.CELL, "s1", 0)
-    return str((await store.get(block, [cell]))[cell]["status"])
+    return str((await store.get(group, [cell]))[cell]["status"])
 
 
 @pytest.mark.parametrize(("is_sweeping_slowly", "status"), [(True, "available"), (False, "held")])
@@ -205,15 +205,15 @@ def test_what_landed_very_late_is_freed_within_about_an_hour(
     is_sweeping_slowly: bool,
     status: str,
 ) -> None:
-    async def none(_self: SlowRound) -> list[BlockKey]:
+    async def none(_self: SlowRound) -> list[SeatGroupKey]:
         return []
 
     if not is_sweeping_slowly:
-        monkeypatch.setattr(SlowRound, "next_blocks", none)
+        monkeypatch.setattr(SlowRound, "next_groups", none)
 
     async def play() -> str:
         store, process = await on_sale()
-        await attempt_lands_very_late(store, rows.block_partition(TripKey("o", "t"), 1))
+        await attempt_lands_very_late(store, rows.group_partition(TripKey("o", "t"), 1))
         return await status_after(store, ExpireHolds(LapseFinder(process.owners)), for_s=1.3 * HOUR_S)
 
     assert run(play()) == status
@@ -253,16 +253,16 @@ class Told:
         self.ids += [event.id for event in events]
 
 
-async def recorded_unseen(store: Store, *blocks: int) -> list[str]:
-    """An event in each block that no index names, and that is too old for the journal; their ids."""
+async def recorded_unseen(store: Store, *groups: int) -> list[str]:
+    """An event in each seat group that no index names, and that is too old for the journal; their ids."""
     ids = []
-    for block in blocks:
-        hold_id = str(HoldId("t", block, f"{block:032d}", is_late=False))
+    for group in groups:
+        hold_id = str(HoldId("t", group, f"{group:032d}", is_late=False))
         hold = Hold(
-            hold_id, TripKey("o", "t"), "u", (f"s{block}",), (block,), Journey(0, 0), START_MS, "", Held(START_MS)
+            hold_id, TripKey("o", "t"), "u", (f"s{group}",), (group,), Journey(0, 0), START_MS, "", Held(START_MS)
         )
         write = rows.event_write(hold, EventType.HOLD_CREATED, Recorded(1, START_MS), ordinal=0)
-        partition = rows.block_partition(hold.trip, block)
+        partition = rows.group_partition(hold.trip, group)
         assert isinstance(
             await store.apply(partition, [Write(rows.hold_key(hold_id), ABSENT, rows.hold_row(hold)), write]), Applied
         )
@@ -307,7 +307,7 @@ def test_a_block_that_cannot_be_read_keeps_no_other_from_being_looked_at() -> No
         store, process = await on_sale()
         await asyncio.sleep(600)
         ids = await recorded_unseen(store, 0, 2)
-        store.unreadable = {rows.block_partition(TripKey("o", "t"), 0)}
+        store.unreadable = {rows.group_partition(TripKey("o", "t"), 0)}
         assert await relayed(process, for_s=1.3 * HOUR_S) == ids[1:]
         store.unreadable.clear()
         assert await relayed(process, for_s=1.3 * HOUR_S) == ids[:1]
@@ -317,10 +317,10 @@ def test_a_block_that_cannot_be_read_keeps_no_other_from_being_looked_at() -> No
 
 def test_what_the_journal_has_to_tell_waits_for_no_more_than_one_answer() -> None:
     async def play() -> float:
-        large = trip("t", blocks=BLOCKS_AT_ONCE)
+        large = trip("t", groups=GROUPS_AT_ONCE)
         store = await opened(large)
         process = steady_process(store)
-        store.unreadable = {rows.block_partition(large.key, block) for block in range(BLOCKS_AT_ONCE)}
+        store.unreadable = {rows.group_partition(large.key, group) for group in range(GROUPS_AT_ONCE)}
         store.silent_s = 5.0
         relay = RelayEvents(LateEvents(EventJournal(process.owners), process.owners), Told())
         loop = asyncio.get_running_loop()

@@ -17,7 +17,7 @@ from travio_inventory.kernel.refusals import AskAgain, BackendUnavailable, Refus
 from travio_inventory.protocol.batches import (
     ANY_TIME,
     Batches,
-    Hint,
+    IndexEntry,
     NotDone,
     Outcome,
     Partition,
@@ -71,9 +71,14 @@ class RefusedByARead(Passing):
         self.patient = patient
 
     async def apply(
-        self, partition: Partition, writes: Sequence[Write], hints: Sequence[Hint] = (), *, send_by: float = ANY_TIME
+        self,
+        partition: Partition,
+        writes: Sequence[Write],
+        entries: Sequence[IndexEntry] = (),
+        *,
+        send_by: float = ANY_TIME,
     ) -> Outcome:
-        outcome = await super().apply(partition, writes, hints, send_by=send_by)
+        outcome = await super().apply(partition, writes, entries, send_by=send_by)
         if isinstance(outcome, Unknown):
             return Refused(await self.patient.get(partition, [write.key for write in writes]))
         return outcome
@@ -83,9 +88,14 @@ class NotDoneIfUnanswered(Passing):
     """Calls a lost answer "not done"."""
 
     async def apply(
-        self, partition: Partition, writes: Sequence[Write], hints: Sequence[Hint] = (), *, send_by: float = ANY_TIME
+        self,
+        partition: Partition,
+        writes: Sequence[Write],
+        entries: Sequence[IndexEntry] = (),
+        *,
+        send_by: float = ANY_TIME,
     ) -> Outcome:
-        outcome = await super().apply(partition, writes, hints, send_by=send_by)
+        outcome = await super().apply(partition, writes, entries, send_by=send_by)
         return NotDone(outcome.cause) if isinstance(outcome, Unknown) else outcome
 
 
@@ -251,7 +261,7 @@ async def play(stage: Stage, scene: Scene, spoiling: Spoiling, expected: Ended |
     """
     step = STEPS[scene.step]
     for _ in range(PLAY_TRIES):
-        trip = a_trip(seats_per_block=scene.per_block, stops="ABD", seats=len(SEATS.split()))
+        trip = a_trip(seats_per_group=scene.per_group, stops="ABD", seats=len(SEATS.split()))
         async with Market(stage.patient) as market:
             sale = market.prepare(trip, holds_per_holder_max=step.holds_max)
             try:
@@ -355,7 +365,7 @@ async def test_every_answer_is_true_when_the_connection_is_lost(stage: Stage, en
 
 
 async def test_a_store_that_calls_a_lost_answer_refused_is_caught(stage: Stage, endings: Endings) -> None:
-    """Bob has the seat, says a read; so ann is told no, and nothing is burnt. Bob leaves, and her batch arrives."""
+    """Bob has the seat, says a read; so ann is told no, and nothing is fenced. Bob leaves, and her batch arrives."""
     lying = replace(stage, asked=RefusedByARead(stage.asked, stage.patient))
     scene = Scene("hold what another has", "all")
     with pytest.raises(Untrue, match=r"SeatHeld'>, but .*'held', 'A2': 'held'"):

@@ -13,8 +13,17 @@ from travio_inventory.seats import seat as seat_states
 from travio_inventory.seats.hold import Cancelled, Confirmed, Held, Hold, Released, late_id
 from travio_inventory.seats.refusals import HoldExpired, HoldReleased, SeatContended, SeatTaken
 from travio_inventory.seats.trip import Ends
-from verification.kit.line import Spoil, Which, any_batch, burns, cells_alone, commits, everything_after, ledgers
-from verification.kit.sale import GRACE_S, TOLD_WITHIN_S, TTL_S, Market, PerBlock, Sale
+from verification.kit.faulty_batches import (
+    Spoil,
+    Which,
+    any_batch,
+    cells_alone,
+    commits,
+    everything_after,
+    fences,
+    ledgers,
+)
+from verification.kit.sale import GRACE_S, TOLD_WITHIN_S, TTL_S, Market, PerGroup, Sale
 
 Step: TypeAlias = Callable[[Sale, Hold], Awaitable[Hold]]
 
@@ -23,11 +32,11 @@ CLAIM_ERRORS = ERRORS_MAX + 1
 EVERY_SPOIL = [Spoil.LOST, Spoil.UNANSWERED, Spoil.LATE, Spoil.NOT_DONE]
 
 
-@pytest.fixture(params=[1, "all"], ids="blocks-of-{}".format)
+@pytest.fixture(params=[1, "all"], ids="groups-of-{}".format)
 async def sale(request: pytest.FixtureRequest, market: Market) -> Sale:
-    """Holds over several blocks, and holds that are one batch."""
-    per_block: PerBlock = request.param
-    return await market.open(seats_per_block=per_block)
+    """Holds over several seat groups, and holds that are one batch."""
+    per_group: PerGroup = request.param
+    return await market.open(seats_per_group=per_group)
 
 
 async def extend(sale: Sale, hold: Hold) -> Hold:
@@ -138,7 +147,7 @@ async def test_an_end_whose_answer_was_lost_is_shown_at_once(sale: Sale) -> None
 
 
 async def test_a_late_booking_whose_answer_was_lost_is_settled_like_any_other(sale: Sale) -> None:
-    """It is found by a second look; its map must show at once, and its other blocks must be rolled forward."""
+    """It is found by a second look; its map must show at once, and its other seat groups must be rolled forward."""
     hold = await sale.hold(SEATS)
     sale.clock.pass_s(TTL_S + 1)
     await sale.sweep()
@@ -190,9 +199,9 @@ async def test_a_hold_whose_outcome_is_unknown_is_no_refusal(sale: Sale, how: Sp
 
 
 async def test_a_hold_that_was_applied_but_never_answered_is_found_by_its_key(sale: Sale) -> None:
-    """The home batch landed; neither it nor the burn that would find it was answered."""
+    """The home batch landed; neither it nor the fence that would find it was answered."""
     sale.line.spoil(Spoil.UNANSWERED, commits)
-    sale.line.spoil(Spoil.LOST, burns)
+    sale.line.spoil(Spoil.LOST, fences)
     with pytest.raises(OutcomeUnknown):
         await sale.hold(SEATS, key="k")
     sale.line.mend()
@@ -202,8 +211,8 @@ async def test_a_hold_that_was_applied_but_never_answered_is_found_by_its_key(sa
     assert len(await sale.relay()) == 1
 
 
-async def test_a_burnt_hold_never_comes_to_be_when_its_copies_land(sale: Sale) -> None:
-    """The attempt gave up: its id is burnt before anything is said, so the late copies are refused."""
+async def test_a_fenced_hold_never_comes_to_be_when_its_copies_land(sale: Sale) -> None:
+    """The attempt gave up: its id is fenced before anything is said, so the late copies are refused."""
     sale.line.spoil(Spoil.LATE, commits)
     with pytest.raises(AskAgain):
         await sale.hold(SEATS, key="k")
@@ -219,7 +228,7 @@ async def test_a_burnt_hold_never_comes_to_be_when_its_copies_land(sale: Sale) -
     await sale.assert_legal()
 
 
-async def test_a_hold_without_a_key_is_burnt_too_where_a_copy_may_land(sale: Sale) -> None:
+async def test_a_hold_without_a_key_is_fenced_too_where_a_copy_may_land(sale: Sale) -> None:
     sale.line.spoil(Spoil.LATE, commits)
     with pytest.raises(BackendUnavailable):
         await sale.hold(SEATS)
@@ -231,7 +240,7 @@ async def test_a_hold_without_a_key_is_burnt_too_where_a_copy_may_land(sale: Sal
 
 
 async def test_late_intents_are_freed_at_the_first_contact(single_seats: Sale) -> None:
-    """They land after their hold was burnt; the seats show free and can be won at once."""
+    """They land after their hold was fenced; the seats show free and can be won at once."""
     sale = single_seats
     sale.line.spoil(Spoil.LATE, cells_alone, times=2 * CLAIM_ERRORS)
     with pytest.raises(AskAgain):
@@ -243,8 +252,8 @@ async def test_late_intents_are_freed_at_the_first_contact(single_seats: Sale) -
     await sale.assert_legal()
 
 
-async def test_a_burn_that_is_refused_gives_the_hold_that_stands(sale: Sale) -> None:
-    """All answers were lost, and the hold had been applied: the refused burn finds it."""
+async def test_a_fence_that_is_refused_gives_the_hold_that_stands(sale: Sale) -> None:
+    """All answers were lost, and the hold had been applied: the refused fence finds it."""
     sale.line.spoil(Spoil.UNANSWERED, commits)
     hold = await sale.hold(SEATS, key="k")
     sale.line.mend()
@@ -322,7 +331,7 @@ async def test_an_expiry_that_lands_after_an_extension_changes_nothing(sale: Sal
 
 
 async def test_a_refused_late_confirm_is_never_booked_when_its_copies_land(sale: Sale) -> None:
-    """A copy of its commit is on the way when the seat is lost: the late id is burnt before the no is given."""
+    """A copy of its commit is on the way when the seat is lost: the late id is fenced before the no is given."""
     hold = await sale.hold(SEATS)
     sale.clock.pass_s(TTL_S + 1)
     await sale.sweep()
@@ -340,9 +349,9 @@ async def test_a_refused_late_confirm_is_never_booked_when_its_copies_land(sale:
     await sale.assert_legal()
 
 
-@pytest.mark.parametrize("which", [burns, any_batch])
+@pytest.mark.parametrize("which", [fences, any_batch])
 async def test_a_no_that_cannot_be_fenced_is_not_given(single_seats: Sale, which: Which) -> None:
-    """The seat is taken, but the key's id could not be burnt: saying no now could be a lie later."""
+    """The seat is taken, but the key's id could not be fenced: saying no now could be a lie later."""
     sale = single_seats
     await sale.hold("A18", by="bob")
     asking = sale.elsewhere()
@@ -358,8 +367,8 @@ async def test_a_no_that_cannot_be_fenced_is_not_given(single_seats: Sale, which
 
 async def test_what_cannot_be_read_is_unavailable(sale: Sale) -> None:
     hold = await sale.hold(SEATS)
-    for block in hold.seats_by_block.values():
-        sale.line.cannot_read(sale.block_partition(block[0]))
+    for group in hold.seats_by_group.values():
+        sale.line.cannot_read(sale.group_partition(group[0]))
     for asked in (sale.find(hold), sale.release(hold), sale.confirm(hold), sale.extend(hold), sale.cancel(hold)):
         with pytest.raises(BackendUnavailable):
             await asked
@@ -405,9 +414,9 @@ async def test_a_key_that_could_only_not_be_bound_is_not_told_to_be_unknown(
     assert (await sale.hold(SEATS, key="k")).is_live
 
 
-async def test_a_burn_that_is_unknown_makes_no_hold_unknown_that_was_refused(sale: Sale) -> None:
+async def test_a_fence_that_is_unknown_makes_no_hold_unknown_that_was_refused(sale: Sale) -> None:
     another = sale.elsewhere()
     await sale.hold("A1", by="bob")
-    another.line.spoil(Spoil.LOST, burns)
+    another.line.spoil(Spoil.LOST, fences)
     with pytest.raises(BackendUnavailable):
         await another.hold(SEATS, key="k")

@@ -7,11 +7,11 @@ import pytest
 
 from travio_inventory.kernel.refusals import BackendUnavailable, InvalidRequest, OutcomeUnknown, Overloaded
 from travio_inventory.protocol import list_turns, places
-from travio_inventory.protocol.batches import Hint, Index, Kind, Partition, Table, Write
+from travio_inventory.protocol.batches import Index, IndexEntry, Kind, Partition, Table, Write
 from travio_inventory.protocol.waitlists import WaitlistTable
 from travio_inventory.seats.hold import Caller
 from travio_inventory.seats.refusals import NotOnWaitlist, TripNotFound
-from verification.kit.line import Spoil, any_batch
+from verification.kit.faulty_batches import Spoil, any_batch
 from verification.kit.sale import Market, Sale
 
 
@@ -302,7 +302,9 @@ async def test_all_that_a_user_waits_for_is_found_page_by_page(sold_out: Sale) -
     for seat_class in ("", "first", "second"):
         await sold_out.join("ann", seat_class)
     await sold_out.leave("ann", "first")
-    gone = [Hint(Index.WAITLISTS, "ann", "\x1f".join((sold_out.trip.key.organization, f"a{n}", ""))) for n in range(5)]
+    gone = [
+        IndexEntry(Index.WAITLISTS, "ann", "\x1f".join((sold_out.trip.key.organization, f"a{n}", ""))) for n in range(5)
+    ]
     await sold_out.line.apply(Partition(Table.WAITLISTS, "", ""), [], gone)
     found, after, pages = list[str](), "", 0
     while pages == 0 or after:

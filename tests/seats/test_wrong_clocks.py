@@ -6,7 +6,7 @@ from tests.seats.test_expiry import sweep_until_caught_up
 from travio_inventory.seats.events import Event
 from travio_inventory.seats.hold import Expired, Hold
 from travio_inventory.seats.refusals import SeatContended, SeatHeld
-from verification.kit.line import commits
+from verification.kit.faulty_batches import commits
 from verification.kit.sale import CLOCK_BOUND_MS, FOUND_WITHIN_S, GRACE_S, TOLD_WITHIN_S, TTL_S, Sale
 
 AHEAD_S = [70, 3_600, 86_400]
@@ -108,7 +108,7 @@ async def test_who_meets_a_hold_of_a_clock_that_is_ahead_waits_for_as_long_as_it
 async def test_an_attempt_of_a_clock_that_is_ahead_is_in_the_way_for_its_grace_only(
     single_seats: Sale, ahead_s: int
 ) -> None:
-    """It died with the seat in another block taken, and has no row yet."""
+    """It died with the seat in another seat group taken, and has no row yet."""
     wrong, other = single_seats.elsewhere(ahead_s=ahead_s), single_seats.elsewhere()
     await wrong.dies(wrong.hold("A1 A2"), wrong.line.stall(commits))
     with pytest.raises(SeatContended):
@@ -119,7 +119,7 @@ async def test_an_attempt_of_a_clock_that_is_ahead_is_in_the_way_for_its_grace_o
 
 @pytest.mark.parametrize("ahead_s", [*AHEAD_S, *(-ahead_s for ahead_s in AHEAD_S)])
 async def test_a_step_is_told_whatever_the_clock_of_who_made_it(single_seats: Sale, ahead_s: int) -> None:
-    """Who made it dies at once; what others do in the same block later is told too."""
+    """Who made it dies at once; what others do in the same seat group later is told too."""
     sale, relay = single_seats, single_seats.elsewhere()
     await work(relay, seconds=600)
     hold = await sale.elsewhere(ahead_s=ahead_s).hold("A1")

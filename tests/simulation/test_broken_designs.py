@@ -11,7 +11,7 @@ import pytest
 
 from travio_inventory.kernel.refusals import BackendUnavailable
 from travio_inventory.protocol.batches import Index, Kind, Partition, RowKey
-from travio_inventory.protocol.rows import block_partition
+from travio_inventory.protocol.rows import group_partition
 from travio_inventory.seats.hold import Caller, HoldRequest
 from travio_inventory.seats.trip import Journey
 from travio_inventory.store.memory import Change, Faults, MemoryBatches
@@ -50,7 +50,7 @@ def test_the_sweeper_frees_what_an_abandoned_attempt_took_long_after_its_minute(
 
 
 def test_a_sweeper_that_visits_a_bucket_once_leaves_it_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Directed: on seeds some other hold soon leads the sweeper to the same block."""
+    """Directed: on seeds some other hold soon leads the sweeper to the same seat group."""
     visit_once(monkeypatch, Index.EXPIRY)
     assert run_virtually(0, _status_after_an_abandoned_attempt()) == "held"
 
@@ -68,18 +68,18 @@ def test_a_sweeper_that_closes_a_minute_in_which_a_block_failed_leaves_it_taken(
 
 
 async def _status_after_an_abandoned_attempt(*, are_reads_failing: bool = False) -> str:
-    """Of a cell in another block than the attempt's home. The batch that takes it lands when the minute that the
-    sweeper was told of is over, and the process is dead by then. Its block cannot be read from then on if it is to be.
+    """Of a cell in another seat group than the attempt's home. The batch that takes it lands when the minute that the
+    sweeper was told of is over, and the process is dead by then. Its group cannot be read from then on if it is to be.
     """
     landed: list[float] = []
 
     def observe(partition: Partition, changes: Sequence[Change]) -> None:
-        if partition == block and any(key.kind is Kind.CELL for key, _, _ in changes):
+        if partition == group and any(key.kind is Kind.CELL for key, _, _ in changes):
             landed.append(asyncio.get_running_loop().time())
 
     asyncio.get_running_loop().set_task_factory(adopting)
-    trip = World(Plan(0, seats_per_block=1, seats=2)).trip
-    block = block_partition(KEY, 1)
+    trip = World(Plan(0, seats_per_group=1, seats=2)).trip
+    group = group_partition(KEY, 1)
     batches = Spoilt(None, Random(45), asyncio.sleep)
     process, other = (steady_process(batches) for _ in range(2))
     await process.inventory.open_trip(trip)
@@ -94,13 +94,13 @@ async def _status_after_an_abandoned_attempt(*, are_reads_failing: bool = False)
     sweeper = Sweeper(other)
     while asyncio.get_running_loop().time() < 300:
         is_failing = are_reads_failing and asyncio.get_running_loop().time() < 250
-        batches.unreadable = {block} if is_failing and landed else set()
+        batches.unreadable = {group} if is_failing and landed else set()
         with suppress(BackendUnavailable):
             await sweeper()
         await asyncio.sleep(0.5)
     assert min(landed) > 63, "it must land when its minute is over"
     cell = RowKey(Kind.CELL, "s1", 0)
-    return str((await batches.get(block, [cell]))[cell]["status"])
+    return str((await batches.get(group, [cell]))[cell]["status"])
 
 
 def test_steps_at_once_count_a_holds_events_up_without_gaps() -> None:
@@ -145,9 +145,9 @@ async def _two_steps_at_once(slow: str) -> tuple[list[int], int]:
     batches.faults = Faults.none()
     await other.holds.extend(caller, hold.id, expires_at_ms=START_MS + 60_000, total_ms_max=10**9)
     await travelling
-    block = block_partition(KEY, 0)
-    events = await batches.read(block, Kind.EVENT)
-    row = (await batches.get(block, [RowKey(Kind.HOLD, hold.id)]))[RowKey(Kind.HOLD, hold.id)]
+    group = group_partition(KEY, 0)
+    events = await batches.read(group, Kind.EVENT)
+    row = (await batches.get(group, [RowKey(Kind.HOLD, hold.id)]))[RowKey(Kind.HOLD, hold.id)]
     return sorted(int(event["generation"] or 0) for event in events.values()), int(row["expires_at"] or 0)
 
 

@@ -1,4 +1,4 @@
-"""Lines without which no promise breaks, but an attempt is lost that need not be, or goes on in vain.
+"""Channels without which no promise breaks, but an attempt is lost that need not be, or goes on in vain.
 
 Directed: each is seen to do its work, and the work is seen not to be done without it.
 """
@@ -16,7 +16,7 @@ from travio_inventory.protocol import attempts, claims, ledger, owners, rows
 from travio_inventory.protocol.batches import (
     ANY_TIME,
     Applied,
-    Hint,
+    IndexEntry,
     Kind,
     Outcome,
     Partition,
@@ -42,9 +42,9 @@ from verification.simulation.world import KEY, World
 T = TypeVar("T")
 
 GRACE_S = Rules().grace_ms / 1_000
-TRIP = World(Plan(0, seats_per_block=1, seats=2)).trip
+TRIP = World(Plan(0, seats_per_group=1, seats=2)).trip
 STRANGER = str(HoldId("t", 0, "0" * DIGEST_CHARS, is_late=False))
-"""Somebody's attempt whose home is the block of the first seat."""
+"""Somebody's attempt whose home is the seat group of the first seat."""
 
 
 class _Store(MemoryBatches):
@@ -55,10 +55,15 @@ class _Store(MemoryBatches):
         self.asked_s: list[float] = []
 
     async def apply(
-        self, partition: Partition, writes: Sequence[Write], hints: Sequence[Hint] = (), *, send_by: float = ANY_TIME
+        self,
+        partition: Partition,
+        writes: Sequence[Write],
+        entries: Sequence[IndexEntry] = (),
+        *,
+        send_by: float = ANY_TIME,
     ) -> Outcome:
         self.asked_s.append(asyncio.get_running_loop().time())
-        return await super().apply(partition, writes, hints, send_by=send_by)
+        return await super().apply(partition, writes, entries, send_by=send_by)
 
 
 def test_an_attempt_sends_nothing_any_more_once_others_may_give_it_up_for_abandoned() -> None:
@@ -88,7 +93,7 @@ async def _seconds_of_a_slow_attempt() -> list[float]:
     return [asked_s - began_s for asked_s in store.asked_s]
 
 
-def test_an_attempt_that_was_burnt_and_half_freed_asks_once() -> None:
+def test_an_attempt_that_was_fenced_and_half_freed_asks_once() -> None:
     assert _run(_batches_of_a_half_freed_attempt()) == 1
 
 
@@ -100,7 +105,7 @@ def test_an_attempt_that_does_not_see_that_it_is_half_freed_asks_again_and_again
 
 
 async def _batches_of_a_half_freed_attempt() -> int:
-    """Of its two cells in another block the attempt has one still, and the other is free."""
+    """Of its two cells in another seat group the attempt has one still, and the other is free."""
     store, process = await _open()
     await _leave(store, "s1", 0, STRANGER)
     store.asked_s.clear()
@@ -151,22 +156,22 @@ def test_what_an_ended_hold_left_is_freed_though_one_of_its_cells_has_moved_on()
 
 def test_a_hold_that_frees_all_or_nothing_leaves_cells_to_the_sweeper(monkeypatch: pytest.MonkeyPatch) -> None:
     async def once(
-        self: Owners, hold_id: str, trip: TripKey, block: int, cells: Sequence[RowKey], state: HoldState
+        self: Owners, hold_id: str, trip: TripKey, group: int, cells: Sequence[RowKey], state: HoldState
     ) -> None:
-        await self.apply(rows.block_partition(trip, block), owners._cell_writes(hold_id, cells, state), ())
+        await self.apply(rows.group_partition(trip, group), owners._cell_writes(hold_id, cells, state), ())
 
-    monkeypatch.setattr(Owners, "roll_block", once)
+    monkeypatch.setattr(Owners, "roll_group", once)
     assert _run(_status_after_freeing()) == "held"
 
 
 async def _status_after_freeing() -> str:
-    """Of a cell of another block, beside one that somebody else has by now."""
+    """Of a cell of another seat group, beside one that somebody else has by now."""
     store, process = await _open()
     await _leave(store, "s1", 0, str(HoldId("t", 1, "1" * DIGEST_CHARS, is_late=False)))
     await _leave(store, "s1", 1, STRANGER)
     cells = [RowKey(Kind.CELL, "s1", segment) for segment in (0, 1)]
-    await process.owners.roll_block(STRANGER, KEY, 1, cells, Released())
-    return str((await store.get(rows.block_partition(KEY, 1), cells))[cells[1]]["status"])
+    await process.owners.roll_group(STRANGER, KEY, 1, cells, Released())
+    return str((await store.get(rows.group_partition(KEY, 1), cells))[cells[1]]["status"])
 
 
 async def _hold_with_unanswered_batches(plan: Plan, *seats: str) -> Hold:
@@ -197,9 +202,9 @@ def _request(*seats: str) -> HoldRequest:
 async def _leave(store: _Store, seat: str, segment: int, owner: str) -> None:
     """An intent of that owner."""
     values: Row = {"status": "held", "owner": owner, "since": START_MS, "until": START_MS + 20_000}
-    block = rows.block_partition(KEY, TRIP.block_of(seat))
+    group = rows.group_partition(KEY, TRIP.group_of(seat))
     write = Write(RowKey(Kind.CELL, seat, segment), rows.IF_AVAILABLE, values)
-    assert isinstance(await store.apply(block, [write]), Applied)
+    assert isinstance(await store.apply(group, [write]), Applied)
 
 
 async def _open(plan: Plan | None = None) -> tuple[_Store, Process]:

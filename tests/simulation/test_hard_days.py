@@ -1,4 +1,4 @@
-"""Clocks wrong by a day, blocks and minutes that cannot be read, a relay that comes late: what is promised holds, and
+"""Clocks wrong by a day, groups and minutes that cannot be read, a relay that comes late: what is promised holds, and
 designs that break it there are caught.
 """
 
@@ -11,8 +11,8 @@ from travio_inventory.protocol.ages import Ages
 from travio_inventory.protocol.aside import Aside
 from travio_inventory.protocol.batches import Index
 from travio_inventory.protocol.epochs import Epochs
-from travio_inventory.protocol.hints import minute_of
-from travio_inventory.protocol.minutes import OpenMinutes, Place
+from travio_inventory.protocol.index_entries import minute_of
+from travio_inventory.protocol.minute_cursor import MinuteCursor, Place
 from travio_inventory.protocol.open_trips import SlowRound
 from verification.simulation.hard_day import hard_day
 
@@ -33,13 +33,13 @@ def no_slow_round(patch: pytest.MonkeyPatch) -> None:
     async def nothing(_self: SlowRound) -> list[object]:
         return []
 
-    patch.setattr(SlowRound, "next_blocks", nothing)
+    patch.setattr(SlowRound, "next_groups", nothing)
 
 
 def ahead_for_good(patch: pytest.MonkeyPatch) -> None:
     """A cursor that is ahead of the present stays there."""
     no_slow_round(patch)
-    patch.setattr(OpenMinutes, "_go_back", lambda _self, _now_ms: None)
+    patch.setattr(MinuteCursor, "_go_back", lambda _self, _now_ms: None)
 
 
 def epochs_by_the_clock(patch: pytest.MonkeyPatch) -> None:
@@ -55,9 +55,9 @@ def epochs_by_the_clock(patch: pytest.MonkeyPatch) -> None:
 def from_the_open_epoch(patch: pytest.MonkeyPatch) -> None:
     """A relay that finds no cursor begins with the open epoch: the one before it died before it closed the first."""
     no_slow_round(patch)
-    earliest = OpenMinutes._earliest
+    earliest = MinuteCursor._earliest
     patch.setattr(
-        OpenMinutes, "_earliest",
+        MinuteCursor, "_earliest",
         lambda self, now_ms: minute_of(now_ms) if self.index is Index.JOURNAL else earliest(self, now_ms),
     )  # fmt: skip
 
@@ -74,10 +74,10 @@ def abort_the_round(patch: pytest.MonkeyPatch) -> None:
 def forget_what_fails(patch: pytest.MonkeyPatch) -> None:
     """A minute is closed without what failed in it."""
 
-    async def carry(_self: OpenMinutes, _places: Collection[Place], _now_ms: int) -> None:
+    async def carry(_self: MinuteCursor, _places: Collection[Place], _now_ms: int) -> None:
         return
 
-    patch.setattr(OpenMinutes, "carry", carry)
+    patch.setattr(MinuteCursor, "carry", carry)
 
 
 def as_long_as_the_clock_was_ahead(patch: pytest.MonkeyPatch) -> None:

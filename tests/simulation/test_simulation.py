@@ -11,12 +11,12 @@ from random import Random
 
 import pytest
 
-from travio_inventory.protocol import hints, rows
+from travio_inventory.protocol import index_entries, rows
 from travio_inventory.protocol.batches import ABSENT, Applied, Write
 from travio_inventory.protocol.journal import EventJournal
 from travio_inventory.seats.events import EventType
 from travio_inventory.seats.hold import Caller, Held, Hold, Recorded, keyed_digest
-from travio_inventory.seats.ports import BlockKey
+from travio_inventory.seats.ports import SeatGroupKey
 from travio_inventory.seats.trip import Journey
 from travio_inventory.store.memory import MemoryBatches
 from verification.simulation.oracle import START_MS
@@ -56,7 +56,7 @@ ANSWERS = {
 }
 STEPS = {
     "nothing to held", "nothing to confirmed", "nothing to aborted", "held to held", "held to confirmed",
-    "held to released", "held to expired", "confirmed to cancelled", "nothing to held over several blocks",
+    "held to released", "held to expired", "confirmed to cancelled", "nothing to held over several groups",
 }  # fmt: skip
 
 
@@ -95,7 +95,7 @@ def test_a_seed_is_a_run() -> None:
 
 def test_a_seed_is_the_same_run_in_every_interpreter() -> None:
     """Strings hash differently in each: no order may rest on that."""
-    plan = Plan(10, seats_per_block=1, holds_max=2, with_gate=True)
+    plan = Plan(10, seats_per_group=1, holds_max=2, with_gate=True)
     told = {_replayed(plan, hash_seed) for hash_seed in ("1", "2")}
     assert len(told) == 1
     assert "hold.created" in told.pop()
@@ -147,7 +147,7 @@ async def _record(batches: MemoryBatches, steps: list[tuple[int, EventType]], or
     """Write these of the events of the hold's steps."""
     hold_id = f"t~0~{keyed_digest(Caller('o', 'u'), 'k', 1)}"
     hold = Hold(hold_id, KEY, "u", ("s0",), (0,), Journey(0, 0), START_MS, "", Held(START_MS + 60_000))
-    block = rows.block_partition(*BlockKey(KEY, 0))
+    group = rows.group_partition(*SeatGroupKey(KEY, 0))
     own = Write(rows.hold_key(hold_id), ABSENT if 0 in ordinals else {}, rows.hold_row(hold))
     places = [Recorded(1, START_MS + after_ms) for after_ms, _ in steps]
     events = [
@@ -156,4 +156,4 @@ async def _record(batches: MemoryBatches, steps: list[tuple[int, EventType]], or
         )
         for ordinal in ordinals
     ]
-    assert isinstance(await batches.apply(block, [own, *events], [hints.recorded(block, 1)]), Applied)
+    assert isinstance(await batches.apply(group, [own, *events], [index_entries.recorded(group, 1)]), Applied)

@@ -9,7 +9,7 @@ import pytest
 from travio_inventory.protocol import rows
 from travio_inventory.protocol.batches import Kind
 from travio_inventory.protocol.definitions import Definitions
-from travio_inventory.protocol.transitions import Transitions
+from travio_inventory.protocol.hold_protocol import HoldProtocol
 from travio_inventory.seats.hold import Caller, Hold, HoldRequest, Released
 from travio_inventory.seats.refusals import HoldNotFound, TripDefinedOtherwise
 from travio_inventory.seats.trip import Journey, Trip
@@ -20,9 +20,9 @@ from verification.simulation.process import adopting, steady_process
 from verification.simulation.virtual_loop import run_virtually
 from verification.simulation.world import World
 
-TRIP = World(Plan(0, seats=4, seats_per_block=4)).trip
-OTHERWISE = replace(TRIP, seats_per_block=1)
-"""The same seats, each in a block of its own: who sells by this one does not see what is sold by the other."""
+TRIP = World(Plan(0, seats=4, seats_per_group=4)).trip
+OTHERWISE = replace(TRIP, seats_per_group=1)
+"""The same seats, each in a seat group of its own: who sells by this one does not see what is sold by the other."""
 
 
 def test_of_two_definitions_at_once_one_stands() -> None:
@@ -53,12 +53,12 @@ def test_nobody_ends_the_hold_of_somebody_else() -> None:
 
 
 def test_who_does_not_look_whose_a_hold_is_ends_anybodys(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def anybodys(self: Transitions, caller: Caller, hold_id: str) -> Hold:
+    async def anybodys(self: HoldProtocol, caller: Caller, hold_id: str) -> Hold:
         row = await self._owners.home(caller.organization, hold_id)
         assert row is not None
         return rows.read_hold(caller.organization, hold_id, row)
 
-    monkeypatch.setattr(Transitions, "_own", anybodys)
+    monkeypatch.setattr(HoldProtocol, "_own", anybodys)
     assert isinstance(run_virtually(0, _release_somebody_elses()).state, Released)
 
 

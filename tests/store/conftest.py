@@ -14,8 +14,8 @@ import pytest
 from travio_inventory.protocol.batches import (
     Applied,
     Batches,
-    Hint,
     Index,
+    IndexEntry,
     Kind,
     Outcome,
     Partition,
@@ -36,15 +36,15 @@ Store: TypeAlias = Batches
 
 
 @dataclass(frozen=True)
-class Block:
+class Group:
     """A partition that no other test uses."""
 
     store: Store
     partition: Partition
 
-    async def apply(self, *writes: Write, hints: Sequence[Hint] = ()) -> Outcome:
+    async def apply(self, *writes: Write, entries: Sequence[IndexEntry] = ()) -> Outcome:
         """Try the batch."""
-        return await self.store.apply(self.partition, writes, hints)
+        return await self.store.apply(self.partition, writes, entries)
 
     async def stands(self, *writes: Write) -> None:
         """Apply the batch, which must work."""
@@ -72,12 +72,12 @@ class Block:
 
 def new_partition() -> Partition:
     """A partition that no other test uses."""
-    return Partition(Table.BLOCKS, "store-tests", uuid4().hex, 3)
+    return Partition(Table.SEAT_GROUPS, "store-tests", uuid4().hex, 3)
 
 
-def hint(entry: str, bucket: str, index: Index = Index.EXPIRY) -> Hint:
+def index_entry(entry: str, bucket: str, index: Index = Index.EXPIRY) -> IndexEntry:
     """An entry of a bucket."""
-    return Hint(index, bucket, entry)
+    return IndexEntry(index, bucket, entry)
 
 
 @asynccontextmanager
@@ -163,6 +163,6 @@ def scylla(cassandra_node: Cassandra) -> ScyllaOptions:
 
 
 @pytest.fixture
-def block(store: Store) -> Block:
+def group(store: Store) -> Group:
     """A partition of every store."""
-    return Block(store, new_partition())
+    return Group(store, new_partition())

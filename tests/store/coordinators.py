@@ -14,7 +14,7 @@ from travio_inventory.store.scylla.connecting import session as scylla_session
 from verification.servers.cassandra import DATACENTER
 
 KEYSPACE = "store_tests"
-PARTITIONS = [Partition(Table.BLOCKS, "affinity", f"trip-{number}", number % 3) for number in range(12)]
+PARTITIONS = [Partition(Table.SEAT_GROUPS, "affinity", f"trip-{number}", number % 3) for number in range(12)]
 BATCHES = 4
 
 

@@ -29,7 +29,7 @@ CONFIRMING = (
     Write(A2, {"owner": "hold-1"}, {"status": "sold"}),
     Write(A1, {"owner": "hold-1"}, {"status": "sold"}),
 )
-BURNING = (Write(HOLD, ABSENT, {"status": "aborted"}),)
+FENCING = (Write(HOLD, ABSENT, {"status": "aborted"}),)
 CASES = {
     "a hold that wins": Case([Write(A1, {}, FREE), Write(A2, {}, FREE)], HOLDING),
     "a hold that meets a taken and a missing cell": Case([Write(A1, {}, TAKEN)], HOLDING),
@@ -41,6 +41,6 @@ CASES = {
         CONFIRMING,
     ),
     "a slot that is no longer free": Case([Write(A3, {}, {"hold": "h"})], [Write(A3, {"hold": None}, {"hold": "i"})]),
-    "a burn that wins": Case([], BURNING),
-    "a burn that comes too late": Case([Write(HOLD, {}, CLAIM)], BURNING),
+    "a fence that wins": Case([], FENCING),
+    "a fence that comes too late": Case([Write(HOLD, {}, CLAIM)], FENCING),
 }

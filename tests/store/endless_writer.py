@@ -4,10 +4,10 @@ import asyncio
 import sys
 from pathlib import Path
 
-from travio_inventory.protocol.batches import ABSENT, Applied, Hint, Index, Kind, Partition, RowKey, Table, Write
+from travio_inventory.protocol.batches import ABSENT, Applied, Index, IndexEntry, Kind, Partition, RowKey, Table, Write
 from travio_inventory.store.sqlite import SqliteBatches
 
-PARTITION = Partition(Table.BLOCKS, "org", "trip")
+PARTITION = Partition(Table.SEAT_GROUPS, "org", "trip")
 BUCKET = "bucket"
 CALLERS = 32
 
@@ -21,7 +21,7 @@ async def write(folder: Path, name: str) -> None:
             while True:
                 hold = f"{name}-{number}-{step}"
                 writes = [Write(RowKey(kind, hold), ABSENT, {"hold": hold}) for kind in (Kind.HOLD, Kind.EVENT)]
-                outcome = await store.apply(PARTITION, writes, [Hint(Index.EXPIRY, BUCKET, hold)])
+                outcome = await store.apply(PARTITION, writes, [IndexEntry(Index.EXPIRY, BUCKET, hold)])
                 assert isinstance(outcome, Applied)
                 sys.stdout.write(f"{hold}\n")
                 sys.stdout.flush()

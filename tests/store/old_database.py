@@ -16,11 +16,11 @@ from travio_inventory.store.sqlite import SqliteBatches
 from verification.kit.sale import Market, Sale, a_trip
 
 VERSION_2 = Path(__file__).with_name("version_2.db")
-TRIP = replace(a_trip(seats=6, seats_per_block=2), key=TripKey("org", "t1"))
+TRIP = replace(a_trip(seats=6, seats_per_group=2), key=TripKey("org", "t1"))
 
 
 async def sell(sale: Sale) -> None:
-    """A little of all that can be taken: a hold over two blocks under a key, a booking, seats off sale, a wait."""
+    """A little of all that can be taken: a hold over two seat groups under a key, a booking, seats off sale, a wait."""
     await sale.inventory.open_trip(TRIP)
     await sale.hold("A1 A6", "A-C", key="k")
     await sale.confirm(await sale.hold("A2", by="bob", key="k"), "order-1")

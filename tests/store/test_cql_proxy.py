@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 from cassandra.query import BoundStatement
 
-from tests.store.conftest import hint, make_tables, new_partition, scylla_options, scylla_store
+from tests.store.conftest import index_entry, make_tables, new_partition, scylla_options, scylla_store
 from travio_inventory.protocol.batches import (
     ABSENT,
     Applied,
@@ -88,7 +88,7 @@ async def hasty(options: ScyllaOptions) -> AsyncIterator[ScyllaBatches]:
 @pytest.fixture
 def marked() -> Partition:
     """A partition whose organization is a marker."""
-    return Partition(Table.BLOCKS, f"org-{uuid4().hex}", "t1")
+    return Partition(Table.SEAT_GROUPS, f"org-{uuid4().hex}", "t1")
 
 
 def setting(until: int) -> Write:
@@ -106,7 +106,7 @@ async def test_conditional_batches_are_counted_and_nothing_else(
     proxy: CqlProxy, patient: ScyllaBatches, marked: Partition
 ) -> None:
     await proxy.watch(marked.organization)
-    assert isinstance(await patient.apply(marked, BIRTH, [hint(marked.organization, "bucket")]), Applied)
+    assert isinstance(await patient.apply(marked, BIRTH, [index_entry(marked.organization, "bucket")]), Applied)
     assert isinstance(await patient.apply(marked, [*BIRTH, setting(1)]), Refused)
     await patient.read(marked, Kind.HOLD)
     await patient.get(marked, [HOLD])

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from tests.store.conftest import hint
+from tests.store.conftest import index_entry
 from travio_inventory.protocol.batches import (
     ABSENT,
     Applied,
@@ -25,7 +25,7 @@ from travio_inventory.protocol.batches import (
 )
 from travio_inventory.store.memory import LATE_S, SLOW_S, Change, Fault, Faults, MemoryBatches
 
-BLOCK = Partition(Table.BLOCKS, "org", "trip")
+GROUP = Partition(Table.SEAT_GROUPS, "org", "trip")
 HOLD = RowKey(Kind.HOLD, "hold-1")
 A1 = RowKey(Kind.CELL, "A1")
 A2 = RowKey(Kind.CELL, "A2")
@@ -72,7 +72,7 @@ class Watched:
         self.batches.observe = self._observe
 
     def _observe(self, partition: Partition, changes: Sequence[Change]) -> None:
-        assert partition == BLOCK
+        assert partition == GROUP
         self.applied.append((now_s(), changes))
 
     @property
@@ -88,16 +88,16 @@ def now_s() -> float:
 
 async def test_a_lost_batch_is_unknown_and_never_applied() -> None:
     watched = Watched(Faults(lost=1))
-    assert isinstance(await watched.batches.apply(BLOCK, [TOUCH], [hint("x", "b")]), Unknown)
+    assert isinstance(await watched.batches.apply(GROUP, [TOUCH], [index_entry("x", "b")]), Unknown)
     await asyncio.sleep(LONG_S)
     assert watched.applied == []
-    assert await watched.batches.hinted(Index.EXPIRY, "b") == ["x"]
+    assert await watched.batches.read_index(Index.EXPIRY, "b") == ["x"]
 
 
 async def test_an_unanswered_batch_is_unknown_and_applied() -> None:
     watched = Watched(Faults(unanswered=1))
-    assert isinstance(await watched.batches.apply(BLOCK, [TOUCH]), Unknown)
-    assert watched.batches.snapshot(BLOCK) == {A1: {"owner": "x"}}
+    assert isinstance(await watched.batches.apply(GROUP, [TOUCH]), Unknown)
+    assert watched.batches.snapshot(GROUP) == {A1: {"owner": "x"}}
     await asyncio.sleep(LONG_S)
     assert len(watched.applied) == 1
 
@@ -105,8 +105,8 @@ async def test_an_unanswered_batch_is_unknown_and_applied() -> None:
 @pytest.mark.parametrize("seed", range(20))
 async def test_a_late_batch_is_unknown_and_applied_once_afterwards(seed: int) -> None:
     watched, start_s = Watched(Faults(late=1), seed), now_s()
-    assert isinstance(await watched.batches.apply(BLOCK, [TOUCH], [hint("x", "b")]), Unknown)
-    assert await watched.batches.hinted(Index.EXPIRY, "b") == ["x"]
+    assert isinstance(await watched.batches.apply(GROUP, [TOUCH], [index_entry("x", "b")]), Unknown)
+    assert await watched.batches.read_index(Index.EXPIRY, "b") == ["x"]
     await asyncio.sleep(LONG_S)
     (at_s,) = watched.times
     assert LATE_S[0] <= at_s - start_s <= LATE_S[1] + 0.001
@@ -116,7 +116,7 @@ async def test_a_batch_that_comes_twice_is_applied_twice_answered_or_not() -> No
     answers: Counter[type] = Counter()
     for seed in range(40):
         watched = Watched(Faults(twice=1), seed)
-        answers[type(await watched.batches.apply(BLOCK, [TOUCH]))] += 1
+        answers[type(await watched.batches.apply(GROUP, [TOUCH]))] += 1
         await asyncio.sleep(LONG_S)
         first_s, second_s = watched.times
         assert LATE_S[0] <= second_s - first_s <= LATE_S[1] + 0.001
@@ -129,9 +129,9 @@ async def test_a_batch_that_was_answered_refused_never_comes_again_and_one_that_
     again: Counter[tuple[type, int]] = Counter()
     for seed in range(40):
         watched = Watched(Faults(twice=1), seed)
-        outcome = await watched.batches.apply(BLOCK, [Write(A1, {"owner": "x"}, {"owner": "y"})])
+        outcome = await watched.batches.apply(GROUP, [Write(A1, {"owner": "x"}, {"owner": "y"})])
         watched.batches.faults = Faults.none()
-        await watched.batches.apply(BLOCK, [TOUCH])
+        await watched.batches.apply(GROUP, [TOUCH])
         await asyncio.sleep(LONG_S)
         again[type(outcome), len(watched.applied) - 1] += 1
     assert again[Refused, 1] == 0
@@ -141,22 +141,22 @@ async def test_a_batch_that_was_answered_refused_never_comes_again_and_one_that_
 @pytest.mark.parametrize("seed", range(20))
 async def test_a_slow_batch_is_applied_and_answered_seconds_later(seed: int) -> None:
     watched, start_s = Watched(Faults(slow=1), seed), now_s()
-    assert isinstance(await watched.batches.apply(BLOCK, [TOUCH]), Applied)
+    assert isinstance(await watched.batches.apply(GROUP, [TOUCH]), Applied)
     assert SLOW_S[0] <= now_s() - start_s <= SLOW_S[1] + 0.001
     assert len(watched.applied) == 1
 
 
 async def test_a_batch_that_is_not_done_has_no_effect_and_never_will() -> None:
     watched = Watched(Faults(not_done=1))
-    assert isinstance(await watched.batches.apply(BLOCK, [TOUCH], [hint("x", "b")]), NotDone)
+    assert isinstance(await watched.batches.apply(GROUP, [TOUCH], [index_entry("x", "b")]), NotDone)
     await asyncio.sleep(LONG_S)
     assert watched.applied == []
-    assert await watched.batches.hinted(Index.EXPIRY, "b") == []
+    assert await watched.batches.read_index(Index.EXPIRY, "b") == []
 
 
 async def test_reads_fail() -> None:
     batches = Watched(Faults(read_failed=1)).batches
-    for read in (batches.get(BLOCK, [A1]), batches.read(BLOCK, Kind.CELL), batches.hinted(Index.EXPIRY, "b")):
+    for read in (batches.get(GROUP, [A1]), batches.read(GROUP, Kind.CELL), batches.read_index(Index.EXPIRY, "b")):
         with pytest.raises(StoreUnavailable):
             await read
     assert batches.seen == {Fault.READ_FAILED: 3}
@@ -164,12 +164,12 @@ async def test_reads_fail() -> None:
 
 async def test_faults_can_be_switched_off_and_what_is_under_way_still_arrives() -> None:
     watched = Watched(Faults(late=1))
-    await watched.batches.apply(BLOCK, [TOUCH])
+    await watched.batches.apply(GROUP, [TOUCH])
     watched.batches.faults = Faults.none()
-    assert isinstance(await watched.batches.apply(BLOCK, [BIRTH]), Applied)
-    assert await watched.batches.get(BLOCK, [A1, HOLD]) == {HOLD: {"status": "held"}}
+    assert isinstance(await watched.batches.apply(GROUP, [BIRTH]), Applied)
+    assert await watched.batches.get(GROUP, [A1, HOLD]) == {HOLD: {"status": "held"}}
     await asyncio.sleep(LONG_S)
-    assert await watched.batches.get(BLOCK, [A1]) == {A1: {"owner": "x"}}
+    assert await watched.batches.get(GROUP, [A1]) == {A1: {"owner": "x"}}
 
 
 async def test_the_observer_sees_each_row_before_and_after_and_the_rows_already_changed() -> None:
@@ -183,9 +183,9 @@ async def test_the_observer_sees_each_row_before_and_after_and_the_rows_already_
         inner(partition, changes)
 
     watched.batches.observe = observe
-    await watched.batches.apply(BLOCK, [TOUCH])
-    await watched.batches.apply(BLOCK, [Write(A1, {"owner": "x"}, {"owner": None, "until": 3}), BIRTH])
-    await watched.batches.apply(BLOCK, [Write(A1, {"owner": "x"}, {"owner": "y"})])
+    await watched.batches.apply(GROUP, [TOUCH])
+    await watched.batches.apply(GROUP, [Write(A1, {"owner": "x"}, {"owner": None, "until": 3}), BIRTH])
+    await watched.batches.apply(GROUP, [Write(A1, {"owner": "x"}, {"owner": "y"})])
     assert [changes for _, changes in watched.applied] == [
         [(A1, {}, {"owner": "x"})],
         [(A1, {"owner": "x"}, {"until": 3}), (HOLD, {}, {"status": "held"})],
@@ -195,28 +195,28 @@ async def test_the_observer_sees_each_row_before_and_after_and_the_rows_already_
 
 async def test_a_snapshot_stays_as_it_was_taken() -> None:
     batches = Watched(None).batches
-    await batches.apply(BLOCK, [TOUCH])
-    taken = batches.snapshot(BLOCK)
-    await batches.apply(BLOCK, [Write(A1, {}, {"owner": "y"}), BIRTH])
+    await batches.apply(GROUP, [TOUCH])
+    taken = batches.snapshot(GROUP)
+    await batches.apply(GROUP, [Write(A1, {}, {"owner": "y"}), BIRTH])
     assert taken == {A1: {"owner": "x"}}
-    assert batches.partitions() == [BLOCK]
-    assert batches.snapshot(BLOCK._replace(number=1)) == {}
+    assert batches.partitions() == [GROUP]
+    assert batches.snapshot(GROUP._replace(number=1)) == {}
 
 
 async def test_what_the_caller_does_to_its_batch_afterwards_is_not_seen() -> None:
     batches = Watched(Faults(late=1)).batches
     values: dict[str, str | int | None] = {"owner": "x"}
     writes = [Write(A1, {}, values)]
-    await batches.apply(BLOCK, writes)
+    await batches.apply(GROUP, writes)
     values["owner"] = "y"
     writes.append(BIRTH)
     await asyncio.sleep(LONG_S)
-    assert batches.snapshot(BLOCK) == {A1: {"owner": "x"}}
+    assert batches.snapshot(GROUP) == {A1: {"owner": "x"}}
 
 
 async def test_a_caller_that_is_cancelled_does_not_undo_its_batch() -> None:
     watched = Watched(Faults(slow=1))
-    task = asyncio.create_task(watched.batches.apply(BLOCK, [TOUCH]))
+    task = asyncio.create_task(watched.batches.apply(GROUP, [TOUCH]))
     await asyncio.sleep(0)
     task.cancel()
     await asyncio.wait([task])
@@ -250,8 +250,8 @@ async def _life(seed: int) -> tuple[list[object], object, Counter[Fault]]:
             cell = choices.choice((A1, A2))
             write = Write(cell, {"owner": choices.choice((None, name))}, {"owner": choices.choice((None, name))})
             try:
-                seen: object = await watched.batches.apply(BLOCK, [write], [hint(f"{name}{step}", "b")])
-                seen = seen, await watched.batches.read(BLOCK, Kind.CELL)
+                seen: object = await watched.batches.apply(GROUP, [write], [index_entry(f"{name}{step}", "b")])
+                seen = seen, await watched.batches.read(GROUP, Kind.CELL)
             except StoreUnavailable as error:
                 seen = str(error)
             trace.append((name, step, round(now_s() - start_s, 6), repr(seen)))
@@ -259,7 +259,7 @@ async def _life(seed: int) -> tuple[list[object], object, Counter[Fault]]:
     await asyncio.gather(*(caller(f"caller-{number}") for number in range(20)))
     await asyncio.sleep(LONG_S)
     trace.append([round(at_s - start_s, 6) for at_s in watched.times])
-    return trace, watched.batches.snapshot(BLOCK), watched.batches.seen
+    return trace, watched.batches.snapshot(GROUP), watched.batches.seen
 
 
 async def test_one_seed_is_one_run_and_another_seed_another() -> None:

@@ -12,7 +12,7 @@ import pytest
 from cassandra import InvalidRequest, OperationTimedOut
 from cassandra.cluster import ResponseFuture, Session
 
-from tests.store.conftest import hint, new_partition, scylla_store
+from tests.store.conftest import index_entry, new_partition, scylla_store
 from travio_inventory.protocol.batches import (
     ABSENT,
     Applied,
@@ -84,17 +84,17 @@ def birth(name: object) -> list[Write]:
 
 
 async def test_a_hold_is_one_batch_whether_it_wins_or_loses(counted: Counted) -> None:
-    """The winner's has an entry in its holder's list after it, and, once in a minute, its block in the minute's index
+    """The winner's has an entry in its holder's list after it, and, once in a minute, its group in the minute's index
     before it; the loser reads whose the seat is.
     """
     async with Market(counted.batches) as market:
-        sale = await market.open(seats_per_block=16)
+        sale = await market.open(seats_per_group=16)
         await sale.confirm(await sale.hold("A1", "A-B"))
         rival = sale.elsewhere()
         await rival.hold("A2", by="bob")
         counted.restart()
         await rival.hold("A3 A4 A5", "B-D", by="bob")
-        assert (counted.requests, counted.batches.counts) == (2, Counts(applied=1, hints=1))
+        assert (counted.requests, counted.batches.counts) == (2, Counts(applied=1, entries=1))
         counted.restart()
         with pytest.raises(SeatTaken):
             await rival.hold("A6 A1", "A-D", by="bob")
@@ -104,7 +104,7 @@ async def test_a_hold_is_one_batch_whether_it_wins_or_loses(counted: Counted) ->
 async def test_of_many_who_want_one_seat_one_has_it(batches: ScyllaBatches) -> None:
     """All at once, past the gate of their process: the store decides."""
     async with Market(batches) as market:
-        sale = await market.open(seats_per_block="all")
+        sale = await market.open(seats_per_group="all")
         await sale.hold("A1", "A-C")
         with pytest.raises(SeatTaken):
             await sale.hold("A2 A1", "B-D")
@@ -126,17 +126,17 @@ async def test_a_refusal_that_is_not_told_whole_is_read(counted: Counted) -> Non
 async def test_what_is_too_long_for_one_answer_is_read_in_several(scylla: ScyllaOptions) -> None:
     """Answers of 70 rows: they end among a seat's cells, and exactly at the end."""
     keys = [RowKey(Kind.CELL, f"{seat:02}", segment) for seat in range(50) for segment in range(3)]
-    entries = [f"{number:03}" for number in range(140)]
+    names = [f"{number:03}" for number in range(140)]
     partition, bucket = new_partition(), uuid4().hex
     async with scylla_store(replace(scylla, rows_per_read_max=70)) as batches:
-        hints = [hint(entry, bucket) for entry in entries]
-        assert await batches.apply(partition, [Write(key, ABSENT, FREE) for key in keys], hints) == Applied()
+        entries = [index_entry(name, bucket) for name in names]
+        assert await batches.apply(partition, [Write(key, ABSENT, FREE) for key in keys], entries) == Applied()
         assert list(await batches.read(partition, Kind.CELL)) == keys
         assert batches.counts.reads == 3
         assert list(await batches.read(partition, Kind.CELL, start="10", end="35")) == keys[30:105]
-        assert await batches.hinted(Index.EXPIRY, bucket) == entries
+        assert await batches.read_index(Index.EXPIRY, bucket) == names
         for most in (1, 69, 70, 71, 139, 140, 141):
-            assert await batches.hinted(Index.EXPIRY, bucket, most=most) == entries[:most]
+            assert await batches.read_index(Index.EXPIRY, bucket, most=most) == names[:most]
 
 
 def test_answers_too_short_to_get_past_one_seat_are_refused(scylla: ScyllaOptions) -> None:
@@ -210,7 +210,7 @@ async def test_what_is_wrong_is_raised_and_costs_no_turn(scylla: ScyllaOptions) 
             with pytest.raises(InvalidRequest):
                 await batches.get(partition, [HOLD])
             with pytest.raises(InvalidRequest):
-                await batches.apply(partition, birth(number), [hint("x", "y")])
+                await batches.apply(partition, birth(number), [index_entry("x", "y")])
             with pytest.raises(InvalidRequest):
                 await batches.apply(partition, [Write(HOLD, ABSENT, {"reason": "x"})])
             with pytest.raises(ValueError, match="no such columns: colour"):
@@ -218,7 +218,7 @@ async def test_what_is_wrong_is_raised_and_costs_no_turn(scylla: ScyllaOptions) 
             with pytest.raises(OverflowError):
                 await batches.apply(partition, birth("x" * 70_000))
         assert await batches.apply(partition, birth(2)) == Applied()
-        assert batches.counts == Counts(applied=2, reads=6, hints=6)
+        assert batches.counts == Counts(applied=2, reads=6, entries=6)
 
 
 def spoil(options: ScyllaOptions) -> None:
@@ -272,14 +272,14 @@ async def test_a_server_that_hangs_is_unknown_and_a_hint_that_is_not_written_sto
     """Everything has a bound. What was sent is done when the server goes on; what was not sent never is."""
     partition, bucket = new_partition(), uuid4().hex
     async with scylla_store(replace(scylla, request_ms_max=700)) as batches:
-        await batches.apply(partition, birth("warm"), [hint("warm", bucket)])
+        await batches.apply(partition, birth("warm"), [index_entry("warm", bucket)])
         await batches.get(partition, [HOLD])
         halt(cassandra_node.nodes[0])
         started = time.monotonic()
         try:
             sent, unsent, read = await asyncio.gather(
                 batches.apply(partition, birth("sent")),
-                batches.apply(partition, birth("unsent"), [hint("announced", bucket)]),
+                batches.apply(partition, birth("unsent"), [index_entry("announced", bucket)]),
                 batches.get(partition, [HOLD]),
                 return_exceptions=True,
             )
@@ -293,7 +293,7 @@ async def test_a_server_that_hangs_is_unknown_and_a_hint_that_is_not_written_sto
     async with scylla_store(scylla) as batches:
         rows = await batches.read(partition, Kind.HOLD)
         assert {key.id for key in rows} == {"warm", "sent"}
-        assert set(await batches.hinted(Index.EXPIRY, bucket)) == {"warm", "announced"}
+        assert set(await batches.read_index(Index.EXPIRY, bucket)) == {"warm", "announced"}
 
 
 async def test_a_server_that_dies_under_load_loses_no_answer_and_is_found_again(

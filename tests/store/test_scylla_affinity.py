@@ -19,7 +19,7 @@ NODES = [
 
 def key_of(name: str) -> bytes:
     """A partition's routing key."""
-    return place_of(Partition(Table.BLOCKS, "org", name)).routing_key
+    return place_of(Partition(Table.SEAT_GROUPS, "org", name)).routing_key
 
 
 def test_the_order_is_the_same_however_the_hosts_come() -> None:

@@ -18,17 +18,17 @@ class Writer:
         self.failing: set[str] = set()
         self.wrong: set[str] = set()
 
-    async def write(self, hints: Sequence[Statement]) -> Failure | None:
-        self.requests.append([text for text, _ in hints])
+    async def write(self, entries: Sequence[Statement]) -> Failure | None:
+        self.requests.append([text for text, _ in entries])
         await self.go.wait()
-        texts = {text for text, _ in hints}
+        texts = {text for text, _ in entries}
         if self.wrong & texts:
             raise ZeroDivisionError
         failed = self.failing & texts
         return Failure(StoreUnavailable("spoiled"), was_sent=True) if failed else None
 
 
-def hints(*names: str) -> list[Statement]:
+def entries(*names: str) -> list[Statement]:
     return [Statement(name, []) for name in names]
 
 
@@ -42,9 +42,9 @@ async def test_who_comes_while_others_travel_goes_together() -> None:
     announcer = Announcer(writer.write, wait_s=5)
     early = []
     for n in range(WRITERS_MAX):
-        early.append(asyncio.create_task(announcer.announce(hints(f"early-{n}"))))
+        early.append(asyncio.create_task(announcer.announce(entries(f"early-{n}"))))
         await until_quiet()
-    late = [asyncio.create_task(announcer.announce(hints(f"late-{n}a", f"late-{n}b"))) for n in range(4)]
+    late = [asyncio.create_task(announcer.announce(entries(f"late-{n}a", f"late-{n}b"))) for n in range(4)]
     await until_quiet()
     assert writer.requests == [["early-0"], ["early-1"]]
     writer.go.set()
@@ -55,8 +55,14 @@ async def test_who_comes_while_others_travel_goes_together() -> None:
 async def test_no_request_has_too_many_unless_one_caller_asks_for_them() -> None:
     writer = Writer()
     announcer = Announcer(writer.write, wait_s=5)
-    many = hints(*(f"many-{n}" for n in range(2 * TOGETHER_MAX)))
-    asked = [hints("first"), hints("second"), hints("third"), many, *(hints(f"{n}") for n in range(TOGETHER_MAX + 1))]
+    many = entries(*(f"many-{n}" for n in range(2 * TOGETHER_MAX)))
+    asked = [
+        entries("first"),
+        entries("second"),
+        entries("third"),
+        many,
+        *(entries(f"{n}") for n in range(TOGETHER_MAX + 1)),
+    ]
     tasks = [asyncio.create_task(announcer.announce(one)) for one in asked]
     await until_quiet()
     writer.go.set()
@@ -72,22 +78,22 @@ async def test_a_failure_is_told_to_those_of_the_request_and_to_nobody_else() ->
     announcer = Announcer(writer.write, wait_s=5)
     alone = []
     for n in range(WRITERS_MAX):
-        alone.append(asyncio.create_task(announcer.announce(hints(f"alone-{n}"))))
+        alone.append(asyncio.create_task(announcer.announce(entries(f"alone-{n}"))))
         await until_quiet()
-    shared = [asyncio.create_task(announcer.announce(hints(name))) for name in ("good", "bad")]
+    shared = [asyncio.create_task(announcer.announce(entries(name))) for name in ("good", "bad")]
     await until_quiet()
     writer.go.set()
     assert await asyncio.gather(*alone) == [None] * WRITERS_MAX
     assert all(isinstance(said, Failure) for said in await asyncio.gather(*shared))
-    assert await announcer.announce(hints("later")) is None
+    assert await announcer.announce(entries("later")) is None
 
 
 async def test_a_caller_that_leaves_takes_nobody_along() -> None:
     writer = Writer()
     announcer = Announcer(writer.write, wait_s=5)
-    busy = [asyncio.create_task(announcer.announce(hints(f"busy-{n}"))) for n in range(WRITERS_MAX)]
+    busy = [asyncio.create_task(announcer.announce(entries(f"busy-{n}"))) for n in range(WRITERS_MAX)]
     await until_quiet()
-    leaving, staying = (asyncio.create_task(announcer.announce(hints(name))) for name in ("leaving", "staying"))
+    leaving, staying = (asyncio.create_task(announcer.announce(entries(name))) for name in ("leaving", "staying"))
     await until_quiet()
     leaving.cancel()
     writer.go.set()
@@ -101,9 +107,9 @@ async def test_a_write_that_raises_is_told_to_those_of_the_request_and_the_other
     announcer = Announcer(writer.write, wait_s=5)
     wrong = []
     for n in range(WRITERS_MAX):
-        wrong.append(asyncio.create_task(announcer.announce(hints(f"wrong-{n}"))))
+        wrong.append(asyncio.create_task(announcer.announce(entries(f"wrong-{n}"))))
         await until_quiet()
-    behind = asyncio.create_task(announcer.announce(hints("behind")))
+    behind = asyncio.create_task(announcer.announce(entries("behind")))
     await until_quiet()
     writer.go.set()
     async with asyncio.timeout(2):
@@ -118,12 +124,12 @@ async def test_nobody_waits_longer_than_is_said_and_who_left_the_queue_is_not_wr
     announcer = Announcer(writer.write, wait_s=0.05)
     waiting = []
     for n in range(WRITERS_MAX):
-        waiting.append(asyncio.create_task(announcer.announce(hints(f"{n}"))))
+        waiting.append(asyncio.create_task(announcer.announce(entries(f"{n}"))))
         await until_quiet()
-    waiting.append(asyncio.create_task(announcer.announce(hints("queued"))))
+    waiting.append(asyncio.create_task(announcer.announce(entries("queued"))))
     async with asyncio.timeout(2):
         told = await asyncio.gather(*waiting)
     assert [type(said.error) for said in told if said is not None] == [NotAnnounced] * (WRITERS_MAX + 1)
     writer.go.set()
-    assert await announcer.announce(hints("later")) is None
+    assert await announcer.announce(entries("later")) is None
     assert ["queued"] not in writer.requests

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from travio_inventory.protocol.batches import ABSENT, COLUMNS, Kind, Partition, Row, RowKey, Table, Write
 from travio_inventory.store.scylla.statements import KEYS_PER_READ_MAX, batch_of, place_of, reads_of
 
-PLACE = place_of(Partition(Table.BLOCKS, "org", "trip", 3))
+PLACE = place_of(Partition(Table.SEAT_GROUPS, "org", "trip", 3))
 KEY = RowKey(Kind.CELL, "A1", 2)
 _VALUES = st.dictionaries(st.sampled_from(["status", "owner", "until"]), st.none() | st.just(7), max_size=3)
 
@@ -92,7 +92,7 @@ def test_what_no_store_can_take_is_refused_before_it_is_sent(values: Row, error:
 
 def test_a_partition_key_that_no_server_takes_is_refused() -> None:
     with pytest.raises(OverflowError):
-        place_of(Partition(Table.BLOCKS, "x" * 70_000, "trip"))
+        place_of(Partition(Table.SEAT_GROUPS, "x" * 70_000, "trip"))
 
 
 def test_a_hold_of_any_number_of_cells_needs_the_same_few_texts() -> None:

@@ -1,21 +1,21 @@
-"""Turns: bounded in all and per partition, in order, and none is ever lost."""
+"""InFlightLimit: bounded in all and per partition, in order, and none is ever lost."""
 
 import asyncio
 from random import Random
 
 import pytest
 
-from travio_inventory.store.scylla.turns import NoTurn, Turns
+from travio_inventory.store.scylla.in_flight import InFlightLimit, NoTurn
 
 
-async def enter_later(turns: Turns, partition: str, entered: list[int], number: int) -> None:
+async def enter_later(turns: InFlightLimit, partition: str, entered: list[int], number: int) -> None:
     """Wait for a turn and note that it came."""
     await turns.enter(partition)
     entered.append(number)
 
 
 async def test_a_partition_has_so_many_turns_and_those_who_wait_come_in_order() -> None:
-    turns, entered = Turns(limit=10, per_partition=2, wait_s=5), list[int]()
+    turns, entered = InFlightLimit(limit=10, per_partition=2, wait_s=5), list[int]()
     tasks = [asyncio.create_task(enter_later(turns, "a", entered, number)) for number in range(5)]
     await asyncio.sleep(0)
     assert entered == [0, 1]
@@ -29,7 +29,7 @@ async def test_a_partition_has_so_many_turns_and_those_who_wait_come_in_order() 
 
 
 async def test_all_partitions_together_have_a_limit() -> None:
-    turns, entered = Turns(limit=3, per_partition=2, wait_s=5), list[int]()
+    turns, entered = InFlightLimit(limit=3, per_partition=2, wait_s=5), list[int]()
     tasks = [asyncio.create_task(enter_later(turns, str(number), entered, number)) for number in range(5)]
     await asyncio.sleep(0)
     assert entered == [0, 1, 2]
@@ -40,7 +40,7 @@ async def test_all_partitions_together_have_a_limit() -> None:
 
 @pytest.mark.parametrize(("limit", "per_partition"), [(1, 5), (5, 1)])
 async def test_who_waits_too_long_gets_none_and_takes_none(limit: int, per_partition: int) -> None:
-    turns = Turns(limit=limit, per_partition=per_partition, wait_s=0.02)
+    turns = InFlightLimit(limit=limit, per_partition=per_partition, wait_s=0.02)
     await turns.enter("a")
     with pytest.raises(NoTurn, match=r"0\.02 s"):
         await turns.enter("a")
@@ -50,7 +50,7 @@ async def test_who_waits_too_long_gets_none_and_takes_none(limit: int, per_parti
 
 async def test_no_turn_is_lost_however_callers_come_and_go() -> None:
     """A thousand callers, of whom many are cancelled or out of patience just as their turn comes."""
-    random, turns = Random(1), Turns(limit=4, per_partition=2, wait_s=0.004)
+    random, turns = Random(1), InFlightLimit(limit=4, per_partition=2, wait_s=0.004)
     most = inside = served = 0
 
     async def call(number: int) -> None:

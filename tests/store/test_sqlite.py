@@ -20,8 +20,8 @@ from tests.store.endless_writer import BUCKET, PARTITION
 from travio_inventory.protocol.batches import (
     ABSENT,
     Applied,
-    Hint,
     Index,
+    IndexEntry,
     Kind,
     NotDone,
     Outcome,
@@ -88,7 +88,7 @@ async def test_what_was_acknowledged_survives_kill_9(tmp_path: Path) -> None:
     async with SqliteBatches.open(tmp_path) as store:
         holds = await ids(store)
         assert acknowledged <= holds
-        assert holds == await ids(store, Kind.EVENT) == set(await store.hinted(Index.EXPIRY, BUCKET))
+        assert holds == await ids(store, Kind.EVENT) == set(await store.read_index(Index.EXPIRY, BUCKET))
 
 
 async def test_a_folder_has_one_process_at_a_time(tmp_path: Path) -> None:
@@ -106,10 +106,10 @@ async def test_a_folder_has_one_process_at_a_time(tmp_path: Path) -> None:
 async def test_the_folder_is_made_and_opened_again_with_all_that_was_in_it(tmp_path: Path) -> None:
     folder = tmp_path / "not" / "there"
     async with SqliteBatches.open(folder) as store:
-        await store.apply(PARTITION, birth("a"), [Hint(Index.JOURNAL, "b", "x")])
+        await store.apply(PARTITION, birth("a"), [IndexEntry(Index.JOURNAL, "b", "x")])
     async with SqliteBatches.open(folder) as store:
         assert await ids(store) == {"a"}
-        assert await store.hinted(Index.JOURNAL, "b") == ["x"]
+        assert await store.read_index(Index.JOURNAL, "b") == ["x"]
 
 
 async def test_batches_that_wait_together_share_a_commit(tmp_path: Path) -> None:
@@ -117,10 +117,10 @@ async def test_batches_that_wait_together_share_a_commit(tmp_path: Path) -> None
         outcomes = await all_at_once(store, range(1000))
         assert all(isinstance(outcome, Applied) for outcome in outcomes)
         assert store.counts.batches == 1000
-        assert 1 <= store.counts.commits <= 5
+        assert 1 <= store.counts.steps <= 5
         await all_at_once(store, range(1000))
         assert store.counts.batches == 2000
-        assert store.counts.commits <= 5, "a refusal has nothing to commit"
+        assert store.counts.steps <= 5, "a refusal has nothing to commit"
 
 
 async def test_a_group_answers_each_batch_by_what_came_before_it(tmp_path: Path) -> None:
@@ -134,7 +134,7 @@ async def test_a_group_answers_each_batch_by_what_came_before_it(tmp_path: Path)
     ]
     async with SqliteBatches.open(tmp_path) as store:
         outcomes = await asyncio.gather(*(store.apply(PARTITION, [write]) for write in batches))
-        assert store.counts.commits == 1
+        assert store.counts.steps == 1
         assert outcomes == [
             Applied(),
             Refused({HOLD: {"status": "held"}}),
@@ -230,15 +230,15 @@ async def test_a_group_that_cannot_begin_is_not_done_and_the_store_goes_on(tmp_p
 
 async def test_a_group_that_fails_half_way_is_not_done_and_the_store_goes_on(tmp_path: Path) -> None:
     """Somebody has taken a table away; the batch that needs it comes after one that does not."""
-    hints = [Hint(Index.EXPIRY, "b", "x")]
+    entries = [IndexEntry(Index.EXPIRY, "b", "x")]
     async with SqliteBatches.open(tmp_path) as store:
         with closing(sqlite3.connect(tmp_path / "inventory.db", isolation_level=None)) as shell:
             shell.execute("ALTER TABLE hints RENAME TO elsewhere")
-            both = (store.apply(PARTITION, birth("a")), store.apply(PARTITION, birth("b"), hints))
+            both = (store.apply(PARTITION, birth("a")), store.apply(PARTITION, birth("b"), entries))
             assert [type(outcome) for outcome in await asyncio.gather(*both)] == [NotDone] * 2
             assert await ids(store) == set()
             shell.execute("ALTER TABLE elsewhere RENAME TO hints")
-        assert isinstance(await store.apply(PARTITION, birth("a"), hints), Applied)
+        assert isinstance(await store.apply(PARTITION, birth("a"), entries), Applied)
         assert await ids(store) == {"a"}
 
 

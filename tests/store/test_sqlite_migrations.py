@@ -26,7 +26,7 @@ from travio_inventory.store.sqlite.migrations import MIGRATIONS, migrate
 from verification.kit.sale import Market
 
 NOBODY = 65_534
-BLOCK_0 = Partition(Table.BLOCKS, "org", "t1", 0)
+GROUP_0 = Partition(Table.SEAT_GROUPS, "org", "t1", 0)
 
 Schema = dict[str, set[tuple[str, str, int, int]]]
 
@@ -108,9 +108,9 @@ async def test_a_database_of_an_earlier_release_is_migrated_with_all_that_is_in_
 ) -> None:
     before = dump_of(old)
     async with SqliteBatches.open(old.parent) as store:
-        holds = await store.read(BLOCK_0, Kind.HOLD)
+        holds = await store.read(GROUP_0, Kind.HOLD)
         assert {row["status"] for row in holds.values()} == {"held", "confirmed"}
-        assert (await store.get(BLOCK_0, [RowKey(Kind.CELL, "A2", 2)]))[RowKey(Kind.CELL, "A2", 2)]["status"] == "sold"
+        assert (await store.get(GROUP_0, [RowKey(Kind.CELL, "A2", 2)]))[RowKey(Kind.CELL, "A2", 2)]["status"] == "sold"
     (backup,) = backups(old.parent)
     assert dump_of(backup) == before
     assert [record.message for record in caplog.records if str(backup) in record.message]
@@ -245,4 +245,4 @@ async def test_a_disk_that_is_full_stops_the_start(old: Path) -> None:
     with files_of_at_most(1_024), pytest.raises(DatabaseNotWritable):
         await SqliteBatches.open(old.parent).__aenter__()
     async with SqliteBatches.open(old.parent) as store:
-        assert await store.read(BLOCK_0, Kind.HOLD)
+        assert await store.read(GROUP_0, Kind.HOLD)

@@ -6,8 +6,8 @@ Where one of these tests fails, a seat that is sold, or a key that is bound, wou
 from hypothesis import given
 from hypothesis import strategies as st
 
-from travio_inventory.protocol import hints, rows
-from travio_inventory.protocol.batches import Hint, Index, Kind, Partition, Row, RowKey, Table
+from travio_inventory.protocol import index_entries, rows
+from travio_inventory.protocol.batches import Index, IndexEntry, Kind, Partition, Row, RowKey, Table
 from travio_inventory.seats.events import EventType
 from travio_inventory.seats.hold import (
     NEVER_MS,
@@ -22,7 +22,7 @@ from travio_inventory.seats.hold import (
     late_id,
     parse_hold_id,
 )
-from travio_inventory.seats.ports import BlockKey
+from travio_inventory.seats.ports import SeatGroupKey
 from travio_inventory.seats.refusals import TakenCell
 from travio_inventory.seats.trip import Journey, Seat, Segment, Trip, TripKey, read_definition
 from verification.kit.legal_ids import legal_ids, several
@@ -31,7 +31,7 @@ TRIP = Trip(
     TripKey("org", "t1"),
     (Segment("A", "B", 10, 20), Segment("B", "C", 30, 40)),
     tuple(Seat(f"{row}{column}", f"no {row}{column}", row, "BA".index(column)) for row in (2, 1) for column in "AB"),
-    seats_per_block=2,
+    seats_per_group=2,
     vehicle="bus",
     vehicle_type="coach",
     currency="BDT",
@@ -40,7 +40,7 @@ DEFINITION = (
     '{"organization":"org","trip":"t1","segments":[["A","B",10,20],["B","C",30,40]],'
     '"seats":[["1B","no 1B",1,0,"","",0,false,false,false],["1A","no 1A",1,1,"","",0,false,false,false],'
     '["2B","no 2B",2,0,"","",0,false,false,false],["2A","no 2A",2,1,"","",0,false,false,false]],'
-    '"seats_per_block":2,"vehicle":"bus","vehicle_type":"coach","currency":"BDT"}'
+    '"seats_per_group":2,"vehicle":"bus","vehicle_type":"coach","currency":"BDT"}'
 )
 HOLD_ID = "t1~1~b0c6a04d9e1fbd4bb3ff4f9d5f0b1a37"
 ANN = Caller("org", "ann")
@@ -55,13 +55,13 @@ def test_a_definition_of_a_release_that_knew_less_is_read_with_defaults() -> Non
     """Fields are only ever added, at the end."""
     assert read_definition(
         DEFINITION.replace(',"","",0,false,false,false]', "]").replace(',"currency":"BDT"', "")
-    ) == Trip(TRIP.key, TRIP.segments, TRIP.seats, seats_per_block=2, vehicle="bus", vehicle_type="coach")
+    ) == Trip(TRIP.key, TRIP.segments, TRIP.seats, seats_per_group=2, vehicle="bus", vehicle_type="coach")
 
 
 def test_each_seat_stays_in_its_block() -> None:
     """By layout order: row, column, id."""
-    assert [(seat.id, TRIP.block_of(seat.id)) for seat in TRIP.seats] == [("1B", 0), ("1A", 0), ("2B", 1), ("2A", 1)]
-    assert rows.block_partition(TRIP.key, 1) == Partition(Table.BLOCKS, "org", "t1", 1)
+    assert [(seat.id, TRIP.group_of(seat.id)) for seat in TRIP.seats] == [("1B", 0), ("1A", 0), ("2B", 1), ("2A", 1)]
+    assert rows.group_partition(TRIP.key, 1) == Partition(Table.SEAT_GROUPS, "org", "t1", 1)
     assert rows.cell_keys(["2B"], Journey(0, 1)) == [RowKey(Kind.CELL, "2B", 0), RowKey(Kind.CELL, "2B", 1)]
 
 
@@ -70,7 +70,7 @@ def test_the_id_of_a_hold_says_where_it_is() -> None:
     assert str(parse_hold_id(HOLD_ID)) == HOLD_ID
     assert late_id(HOLD_ID) == f"{HOLD_ID}~late"
     assert base_id(f"{HOLD_ID}~late") == HOLD_ID
-    assert rows.home_partition("org", f"{HOLD_ID}~late") == Partition(Table.BLOCKS, "org", "t1", 1)
+    assert rows.home_partition("org", f"{HOLD_ID}~late") == Partition(Table.SEAT_GROUPS, "org", "t1", 1)
 
 
 def test_a_key_stands_for_its_hold_and_knows_its_request() -> None:
@@ -113,10 +113,10 @@ def test_words_that_rows_are_found_by() -> None:
 
 
 def test_an_index_names_blocks_and_minutes_as_ever() -> None:
-    block = rows.block_partition(TRIP.key, 1)
-    assert hints.due(block, 1_800_000_059_999) == Hint(Index.EXPIRY, "0030000000", "org\x1ft1\x1f1")
-    assert hints.recorded(block, 7) == Hint(Index.JOURNAL, "0000000007", "org\x1ft1\x1f1")
-    assert rows.read_block_entry("org\x1ft1\x1f1") == BlockKey(TRIP.key, 1)
+    group = rows.group_partition(TRIP.key, 1)
+    assert index_entries.due(group, 1_800_000_059_999) == IndexEntry(Index.EXPIRY, "0030000000", "org\x1ft1\x1f1")
+    assert index_entries.recorded(group, 7) == IndexEntry(Index.JOURNAL, "0000000007", "org\x1ft1\x1f1")
+    assert rows.read_group_entry("org\x1ft1\x1f1") == SeatGroupKey(TRIP.key, 1)
 
 
 # ---- any ids
@@ -131,12 +131,12 @@ def test_the_id_of_a_hold_says_its_trip_whatever_its_name(trip: str, home: int, 
 @given(several(12), st.integers(0, 63))
 def test_rows_give_back_the_seats_that_they_were_given(ids: list[str], segment: int) -> None:
     organization, trip, *seats = ids
-    blocks = tuple(range(len(seats)))
+    groups = tuple(range(len(seats)))
     hold_id = str(HoldId(trip, 0, "0" * 32, is_late=False))
     key = TripKey(organization, trip)
-    hold = Hold(hold_id, key, "ann", tuple(seats), blocks, Journey(0, segment), 1_000, "claimant", Held(601_000))
+    hold = Hold(hold_id, key, "ann", tuple(seats), groups, Journey(0, segment), 1_000, "claimant", Held(601_000))
     assert rows.read_hold(organization, hold_id, rows.hold_row(hold)) == hold
     taken = [TakenCell(seat, segment, "sold", "claimant", hold_id, 7) for seat in seats]
     assert rows.read_taken({"seats": rows.taken_text(taken)}) == taken
-    block = rows.block_partition(key, 5)
-    assert rows.read_block_entry(rows.block_entry(block)) == BlockKey(key, 5)
+    group = rows.group_partition(key, 5)
+    assert rows.read_group_entry(rows.group_entry(group)) == SeatGroupKey(key, 5)

@@ -17,8 +17,8 @@ from travio_inventory.protocol.batches import (
     Applied,
     Batches,
     Condition,
-    Hint,
     Index,
+    IndexEntry,
     Kind,
     Outcome,
     Partition,
@@ -51,7 +51,7 @@ class Tried:
     """One batch of a sequence."""
 
     writes: Sequence[Write]
-    hints: Sequence[Hint]
+    entries: Sequence[IndexEntry]
 
 
 @pytest.mark.parametrize("seed", range(SEQUENCES))
@@ -74,19 +74,29 @@ class ForgetsNulls(MemoryBatches):
     """Takes a condition that a column is null for one that asks nothing."""
 
     async def apply(
-        self, partition: Partition, writes: Sequence[Write], hints: Sequence[Hint] = (), *, send_by: float = ANY_TIME
+        self,
+        partition: Partition,
+        writes: Sequence[Write],
+        entries: Sequence[IndexEntry] = (),
+        *,
+        send_by: float = ANY_TIME,
     ) -> Outcome:
         kept = [write._replace(condition=_without_nulls(write.condition)) for write in writes]
-        return await super().apply(partition, kept, hints, send_by=send_by)
+        return await super().apply(partition, kept, entries, send_by=send_by)
 
 
 class ShowsTooLittle(MemoryBatches):
     """Leaves a column out of the rows that a refusal shows."""
 
     async def apply(
-        self, partition: Partition, writes: Sequence[Write], hints: Sequence[Hint] = (), *, send_by: float = ANY_TIME
+        self,
+        partition: Partition,
+        writes: Sequence[Write],
+        entries: Sequence[IndexEntry] = (),
+        *,
+        send_by: float = ANY_TIME,
     ) -> Outcome:
-        outcome = await super().apply(partition, writes, hints, send_by=send_by)
+        outcome = await super().apply(partition, writes, entries, send_by=send_by)
         if isinstance(outcome, Refused):
             return Refused({key: {**row, "until": None} for key, row in outcome.rows.items()})
         return outcome
@@ -136,21 +146,21 @@ async def answers_of(store: Batches, partition: Partition, tried: Sequence[Tried
     """What the store answers to the batches, and to reads after each."""
     answers: Answers = []
     for batch in tried:
-        outcome = await store.apply(partition, batch.writes, _in_own_bucket(partition, batch.hints))
+        outcome = await store.apply(partition, batch.writes, _in_own_bucket(partition, batch.entries))
         answers += [_comparable(batch, outcome), await store.get(partition, KEYS)]
     for kind in (Kind.CELL, Kind.HOLD, Kind.EVENT):
         answers.append(list((await store.read(partition, kind)).items()))
         answers.append(list((await store.read(partition, kind, start="A2", end="h2")).items()))
     answers.append(list((await store.read(partition, Kind.CELL, end="A2")).items()))
     for most in (None, 2):
-        answers.append(list(await store.hinted(Index.EXPIRY, partition.name, most=most)))
+        answers.append(list(await store.read_index(Index.EXPIRY, partition.name, most=most)))
     return answers
 
 
 def sequence(seed: int) -> list[Tried]:
     """Batches on a few rows, drawn so that about as many are refused as applied."""
     random = Random(seed)
-    return [Tried(_writes(random), _hints(random)) for _ in range(BATCHES)]
+    return [Tried(_writes(random), _entries(random)) for _ in range(BATCHES)]
 
 
 def _writes(random: Random) -> list[Write]:
@@ -178,12 +188,12 @@ def _values(random: Random) -> Row:
     return values
 
 
-def _hints(random: Random) -> list[Hint]:
-    return [Hint(Index.EXPIRY, "", f"entry-{random.randrange(4)}")] if random.random() < 0.3 else []
+def _entries(random: Random) -> list[IndexEntry]:
+    return [IndexEntry(Index.EXPIRY, "", f"entry-{random.randrange(4)}")] if random.random() < 0.3 else []
 
 
-def _in_own_bucket(partition: Partition, hints: Sequence[Hint]) -> list[Hint]:
-    return [hint._replace(bucket=partition.name) for hint in hints]
+def _in_own_bucket(partition: Partition, entries: Sequence[IndexEntry]) -> list[IndexEntry]:
+    return [index_entry._replace(bucket=partition.name) for index_entry in entries]
 
 
 def _comparable(tried: Tried, outcome: Outcome) -> object:

@@ -61,7 +61,7 @@ TOO_FAR: dict[str, dict[str, list[Any]]] = {
         "seat_config.seats[0].row": [-1, INT32_MAX],
         "seat_config.seats[0].column": [INT32_MIN, 100_001],
         "seat_config.seats[0].price_paisa": [-1, INT64_MAX],
-        "seats_per_block": [-2, 5_001],
+        "seats_per_group": [-2, 5_001],
         "currency": ["usd", "EURO"],
     },
     "UpdateInventory": {

@@ -29,7 +29,7 @@ CONFIRMS = 100
 AT_ONCE = 10
 MS_MAX = 50
 GONE = (GRPCError, StreamTerminatedError, TimeoutError, OSError)
-TRIPS = [trip_of("left-1", seats=150, seats_per_block=1), trip_of("left-16", seats=150, seats_per_block=16)]
+TRIPS = [trip_of("left-1", seats=150, seats_per_group=1), trip_of("left-16", seats=150, seats_per_group=16)]
 JOURNEY = Journey(0, 1)
 STATIONS = dict(zip(("from_station_id", "to_station_id"), ends(JOURNEY), strict=True))
 

@@ -77,7 +77,7 @@ class Sale:
 
 @pytest.fixture
 async def sale(settings: Settings) -> AsyncIterator[Sale]:
-    """A trip whose definition the process knows, and a block that it hinted at."""
+    """A trip whose definition the process knows, and a seat group that it read_index at."""
     figures = Figures()
     async with open_inventory(settings, figures=figures) as inventory:
         sale = Sale(inventory, figures)
@@ -121,5 +121,5 @@ async def test_maps_of_a_quiet_trip_are_read_from_the_database_once(sale: Sale) 
     for _ in range(20):
         await asyncio.gather(*(sale.inventory.read_seat_map(sale.trip.key, JOURNEY) for _ in range(5)))
     reads = {what: calls for what, calls in sale.asked().items() if what.startswith("store.")}
-    blocks = -(-len(sale.trip.seats) // sale.trip.seats_per_block)
-    assert sum(reads.values()) <= 4 * blocks, reads
+    groups = -(-len(sale.trip.seats) // sale.trip.seats_per_group)
+    assert sum(reads.values()) <= 4 * groups, reads

@@ -38,9 +38,9 @@ SETTINGS = {
 }
 SETTLE_SECONDS_MAX = 10.0
 TRIPS = [
-    trip_of("one", seats=18, seats_per_block=1),
-    trip_of("five", seats=15, seats_per_block=5),
-    trip_of("all", seats=16, seats_per_block=16),
+    trip_of("one", seats=18, seats_per_group=1),
+    trip_of("five", seats=15, seats_per_group=5),
+    trip_of("all", seats=16, seats_per_group=16),
 ]
 ENDED = {
     HoldStatus.RELEASED: HoldReleased,

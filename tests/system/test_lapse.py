@@ -23,8 +23,8 @@ LATE_ROUNDS_MAX = 10
 """Of asking: how late a busy machine may be, which takes long for each of them."""
 PATIENCE_S = 45
 TRIPS = [
-    trip_of("one", seats=15, segments=1, seats_per_block=1),
-    trip_of("all", seats=15, segments=1, seats_per_block=15),
+    trip_of("one", seats=15, segments=1, seats_per_group=1),
+    trip_of("all", seats=15, segments=1, seats_per_group=15),
 ]
 SEATS = [(trip.key.trip, seat.id) for trip in TRIPS for seat in trip.seats]
 
@@ -34,7 +34,7 @@ def now_ms() -> int:
 
 
 async def test_a_lapsed_hold_is_free_soon_and_never_before_its_time(processes: Callable[..., ServiceProcess]) -> None:
-    """Ten holds of a second, half of them over three blocks; each seat is won as soon as the map shows it free."""
+    """Ten holds of a second, half of them over three seat groups; each seat is won as soon as the map shows it free."""
     service = processes()
     await service.start()
     async with service.client("first") as first, service.client("next") as following:

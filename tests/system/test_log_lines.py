@@ -30,7 +30,7 @@ WORKERS_LINES_MAX = 3
 @asynccontextmanager
 async def shopping(service: ServiceProcess) -> AsyncIterator[None]:
     """Shoppers hold and release all the time, whatever they are told."""
-    trip = trip_of(f"t-{token_hex(4)}", seats=40, seats_per_block=4)
+    trip = trip_of(f"t-{token_hex(4)}", seats=40, seats_per_group=4)
     async with service.client() as client:
         await client.open_trip(trip)
 

@@ -33,7 +33,7 @@ async def racecourse(
 
 async def test_overlapping_journeys_have_one_winner_each(racecourse: ServiceProcess) -> None:
     """Two hundred ask for journeys on the same two seats; then whatever is left can be won."""
-    trip = trip_of("overlaps", seats=2, segments=SEGMENTS, seats_per_block=1)
+    trip = trip_of("overlaps", seats=2, segments=SEGMENTS, seats_per_group=1)
     random = Random(7)
     firsts = [random.randrange(SEGMENTS) for _ in range(CONTENDERS)]
     journeys = [Journey(first, random.randrange(first, SEGMENTS)) for first in firsts]
@@ -61,7 +61,7 @@ async def test_overlapping_journeys_have_one_winner_each(racecourse: ServiceProc
 
 
 async def test_a_key_sent_twenty_times_at_once_is_one_hold(racecourse: ServiceProcess) -> None:
-    trip = trip_of("keys", seats=40, seats_per_block=1)
+    trip = trip_of("keys", seats=40, seats_per_group=1)
     async with racecourse.client("sender") as one, racecourse.client("sender") as other:
         await one.open_trip(trip)
         for n in range(1, 20, 2):

@@ -107,7 +107,7 @@ async def doors(
 
 def new_trip(seats: int = 4) -> Trip:
     """A trip that no other test sells."""
-    return trip_of(f"t-{token_hex(4)}", seats=seats, seats_per_block=2)
+    return trip_of(f"t-{token_hex(4)}", seats=seats, seats_per_group=2)
 
 
 async def test_a_hold_goes_on_through_whichever_process_is_asked(doors: list[InventoryClient]) -> None:

@@ -47,7 +47,7 @@ async def test_a_stop_answers_the_calls_in_flight_and_loses_none(processes: Call
     """Some are half way when SIGTERM comes; callers that go on are turned away, and what was OK is there afterwards."""
     service = processes()
     await service.start()
-    rest = trip_of("rest", seats=IN_FLIGHT, segments=2, seats_per_block=4)
+    rest = trip_of("rest", seats=IN_FLIGHT, segments=2, seats_per_group=4)
     busy = trip_of("busy", seats=3 * SEATS_PER_USER, segments=1)
     async with service.client() as client, raw_caller(service.port) as caller:
         await client.open_trip(rest)
@@ -185,7 +185,7 @@ async def test_settings_reach_the_running_service(processes: Callable[..., Servi
     )
     service.launch()
     async with service.client(attempts_max=40) as client:
-        await client.open_trip(trip_of("t", seats=30, seats_per_block=1))
+        await client.open_trip(trip_of("t", seats=30, seats_per_group=1))
         asked_at = time.time()
         reply = await client.stub.hold_seats(hold_request("u1", "seat-1"))
         assert asked_at + 76 <= reply.expires_at <= time.time() + 77

@@ -13,7 +13,7 @@ async def test_workers_alone_sweep_and_relay(processes: Callable[..., ServicePro
     service, worker = processes(TRAVIO_WORKERS="off"), processes("work")
     await service.start()
     async with service.client() as client:
-        await client.open_trip(trip_of("t", seats=4, seats_per_block=1))
+        await client.open_trip(trip_of("t", seats=4, seats_per_group=1))
         held = await client.hold("t", "S0", "S2", ["seat-1", "seat-2"], seconds=1)
         booked = await client.hold("t", "S0", "S3", ["seat-3"], seconds=1)
         await client.confirm(booked.id, "o")

@@ -11,7 +11,7 @@ import anyio
 import pytest
 
 from travio_inventory.edge.local import LocalGate
-from travio_inventory.seats.ports import Attempt, BlockKey, Cell, Locked, Passed, PublishFailed
+from travio_inventory.seats.ports import Attempt, Cell, Locked, Passed, PublishFailed, SeatGroupKey
 from travio_inventory.seats.refusals import SeatContended
 from travio_inventory.seats.trip import TripKey
 from travio_inventory.seats.use_cases import Inventory
@@ -130,7 +130,7 @@ async def test_a_caller_that_leaves_is_counted_and_still_cancelled() -> None:
 async def test_of_a_port_every_answer_is_counted_and_given_on() -> None:
     figures = Figures()
     gate = CallWatch(figures).port("gate", LocalGate(lambda: 0, lambda: 0, entries_max=10))
-    cell = (BlockKey(TripKey("acme", "t1"), 0), [Cell("A1", 0)])
+    cell = (SeatGroupKey(TripKey("acme", "t1"), 0), [Cell("A1", 0)])
     first = Attempt("1", "ann")
     assert await gate.enter(*cell, first, ttl_ms=1_000) == Passed()
     assert await gate.enter(*cell, Attempt("2", "bob"), ttl_ms=1_000) == Locked(("A1",))

@@ -7,6 +7,7 @@ from typing import NamedTuple, Protocol, TypeVar
 from travio_inventory.kernel.clock import Clock
 from travio_inventory.protocol.batches import Batches
 from travio_inventory.protocol.definitions import CELLS_PER_BATCH_MAX, Definitions
+from travio_inventory.protocol.hold_protocol import HoldProtocol
 from travio_inventory.protocol.journal import EventJournal
 from travio_inventory.protocol.lapses import LapseFinder
 from travio_inventory.protocol.late_events import LateEvents
@@ -14,14 +15,12 @@ from travio_inventory.protocol.listings import ListingPublisher
 from travio_inventory.protocol.open_trips import EVERY_MS
 from travio_inventory.protocol.owners import Owners
 from travio_inventory.protocol.rules import Rules
-from travio_inventory.protocol.transitions import Transitions
 from travio_inventory.protocol.waitlists import WaitlistTable
 from travio_inventory.seats.ports import Gate, Journal, Publisher, SeatMapCache, TakenSeats
 from travio_inventory.seats.use_cases import Inventory
 from travio_inventory.seats.use_cases.block_seats import BlockSeats
 from travio_inventory.seats.use_cases.cancel_booking import CancelBooking
 from travio_inventory.seats.use_cases.check_availability import CheckAvailability
-from travio_inventory.seats.use_cases.commits import Commits
 from travio_inventory.seats.use_cases.confirm_hold import ConfirmHold
 from travio_inventory.seats.use_cases.edge_upkeep import EdgeUpkeep
 from travio_inventory.seats.use_cases.expire_holds import ExpireHolds
@@ -33,6 +32,7 @@ from travio_inventory.seats.use_cases.read_holds import ReadHolds
 from travio_inventory.seats.use_cases.read_seat_map import ReadSeatMap
 from travio_inventory.seats.use_cases.relay_events import RelayEvents
 from travio_inventory.seats.use_cases.release_hold import ReleaseHold
+from travio_inventory.seats.use_cases.step_runner import StepRunner
 from travio_inventory.seats.use_cases.trip_catalog import TripCatalog
 from travio_inventory.seats.use_cases.waitlist import Waitlist
 
@@ -95,9 +95,9 @@ class Assembly(NamedTuple):
     """The inventory, and what whoever runs it must know of: the steps under way, and the protocol below."""
 
     inventory: Inventory
-    commits: Commits
+    steps: StepRunner
     owners: Owners
-    holds: Transitions
+    holds: HoldProtocol
 
 
 def assemble(
@@ -107,43 +107,43 @@ def assemble(
     watch = watch or Unwatched()
     batches, use_case = watch.port("store", ports.batches), watch.use_case
     gate, taken = watch.port("gate", ports.gate), watch.port("taken", ports.taken)
-    commits = Commits(in_flight_max=rules.steps_at_once_max)
+    steps = StepRunner(in_flight_max=rules.steps_at_once_max)
     maps = OwnMaps(watch.port("seat_maps", ports.seat_maps), stale_ms_max=rules.map_stale_ms_max)
     owners = Owners(
         batches,
         clock=clock,
         watch=EdgeUpkeep(taken, maps),
-        background=commits.in_background,
+        background=steps.in_background,
         rules=rules.protocol,
         random=random,
     )
-    transitions = Transitions(owners)
+    transitions = HoldProtocol(owners)
     holds = watch.port("holds", transitions)
     definitions = Definitions(batches, cells_per_batch_max=rules.cells_per_batch_max)
     trips = TripCatalog(definitions)
     read_seat_map = ReadSeatMap(trips, holds, maps)
     hold_seats = HoldSeats(
-        trips=trips, holds=holds, gate=gate, commits=commits, times=rules.times, clock=clock, jitter=random
+        trips=trips, holds=holds, gate=gate, steps=steps, times=rules.times, clock=clock, jitter=random
     )
     inventory = Inventory(
         trips=use_case("trips", trips),
         open_trip=use_case("open_trip", OpenTrip(definitions)),
         hold_seats=use_case("hold_seats", hold_seats),
-        confirm_hold=use_case("confirm_hold", ConfirmHold(holds, commits)),
-        release_hold=use_case("release_hold", ReleaseHold(holds, commits)),
-        extend_hold=use_case("extend_hold", ExtendHold(holds, commits, rules.times, clock)),
-        cancel_booking=use_case("cancel_booking", CancelBooking(holds, commits)),
+        confirm_hold=use_case("confirm_hold", ConfirmHold(holds, steps)),
+        release_hold=use_case("release_hold", ReleaseHold(holds, steps)),
+        extend_hold=use_case("extend_hold", ExtendHold(holds, steps, rules.times, clock)),
+        cancel_booking=use_case("cancel_booking", CancelBooking(holds, steps)),
         read_holds=use_case("read_holds", ReadHolds(holds)),
         read_seat_map=use_case("read_seat_map", read_seat_map),
         check_availability=use_case("check_availability", CheckAvailability(read_seat_map)),
-        block_seats=use_case("block_seats", BlockSeats(trips, holds, commits)),
-        waitlist=use_case("waitlist", Waitlist(trips, WaitlistTable(owners), commits)),
+        block_seats=use_case("block_seats", BlockSeats(trips, holds, steps)),
+        waitlist=use_case("waitlist", Waitlist(trips, WaitlistTable(owners), steps)),
         expire_holds=use_case("expire_holds", ExpireHolds(LapseFinder(owners, slow_every_ms=rules.slow_round_ms))),
         relay_events=use_case(
             "relay_events", RelayEvents(_journal(owners, rules), ListingPublisher(batches, ports.publisher))
         ),
     )
-    return Assembly(inventory, commits, owners, transitions)
+    return Assembly(inventory, steps, owners, transitions)
 
 
 def _journal(owners: Owners, rules: InventoryRules) -> Journal:

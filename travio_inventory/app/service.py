@@ -98,7 +98,7 @@ async def open_inventory(
             yield assembly.inventory
         finally:
             with anyio.CancelScope(shield=True):
-                await assembly.commits.drain(settings.drain_seconds)
+                await assembly.steps.drain(settings.drain_seconds)
                 if settings.workers and settings.relay:
                     await _flush(assembly.inventory)
 

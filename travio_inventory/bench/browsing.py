@@ -13,8 +13,8 @@ from travio_inventory.bench.session import Session
 from travio_inventory.bench.throughput import Found, Tell, ok_or_error
 
 COLD_TRIPS = 5
-PACKED = "holds.pack ok"
-"""A block read from the store for a map, as the service counts it."""
+SNAPSHOTS = "holds.snapshot ok"
+"""A seat group read from the store for a map, as the service counts it."""
 
 
 class Size(NamedTuple):
@@ -35,7 +35,7 @@ class Browsing:
         self._tell = tell
         self._trips = [bench_trips.wide(size.seats, segments=size.segments) for _ in range(COLD_TRIPS)]
         self._contests = [contest_for(trip) for trip in self._trips]
-        self._blocks = -(-size.seats // self._trips[0].seats_per_block)
+        self._groups = -(-size.seats // self._trips[0].seats_per_group)
 
     async def measure(self, *, writes_per_second: int, seconds: float) -> Found:
         """First maps that nobody has read, then one again and again, then the same while its seats are sold."""
@@ -58,8 +58,8 @@ class Browsing:
         self.found.add(name, measured)
         self._tell(name, measured)
         if self._session.own is not None and measured.calls:
-            saved = 1 - packed / (measured.calls * self._blocks)
-            self.found.numbers[f"{name}: reads of blocks that the cache saved, %"] = round(100 * saved, 2)
+            saved = 1 - packed / (measured.calls * self._groups)
+            self.found.numbers[f"{name}: reads of seat groups that the cache saved, %"] = round(100 * saved, 2)
         if measured.counts[Outcome.ERROR]:
             self.found.wrong.append(f"{name}: {measured.counts[Outcome.ERROR]} maps ended in errors")
 
@@ -98,5 +98,5 @@ class Browsing:
         return 2 * len(pairs), sum(pair.result() for pair in pairs)
 
     async def _packed(self) -> int:
-        """Blocks that the service has read for maps so far; 0 where it is not ours to ask."""
-        return (await self._session.own.figures())[PACKED] if self._session.own else 0
+        """Seat groups that the service has read for maps so far; 0 where it is not ours to ask."""
+        return (await self._session.own.figures())[SNAPSHOTS] if self._session.own else 0

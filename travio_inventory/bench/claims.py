@@ -20,7 +20,7 @@ from travio_inventory.edge.absent import AbsentGate, AbsentSeatMapCache, AbsentT
 from travio_inventory.events.sinks.in_process import InProcess
 from travio_inventory.kernel.clock import SystemClock
 from travio_inventory.kernel.refusals import OutcomeUnknown, Refusal
-from travio_inventory.protocol.batches import ANY_TIME, Batches, Hint, Outcome, Partition, Table, Write
+from travio_inventory.protocol.batches import ANY_TIME, Batches, IndexEntry, Outcome, Partition, Table, Write
 from travio_inventory.seats.hold import Caller
 from travio_inventory.seats.seat import Available
 from travio_inventory.seats.trip import Ends, Trip
@@ -147,16 +147,21 @@ class _Recorder:
 
     def __init__(self, batches: Batches) -> None:
         self.kept: list[_Batch] = []
-        self.get, self.read, self.hinted = batches.get, batches.read, batches.hinted
+        self.get, self.read, self.read_index = batches.get, batches.read, batches.read_index
         self._batches = batches
 
     async def apply(
-        self, partition: Partition, writes: Sequence[Write], hints: Sequence[Hint] = (), *, send_by: float = ANY_TIME
+        self,
+        partition: Partition,
+        writes: Sequence[Write],
+        entries: Sequence[IndexEntry] = (),
+        *,
+        send_by: float = ANY_TIME,
     ) -> Outcome:
         """See Batches."""
-        if partition.table is Table.BLOCKS:
+        if partition.table is Table.SEAT_GROUPS:
             self.kept.append((partition, writes))
-        return await self._batches.apply(partition, writes, hints, send_by=send_by)
+        return await self._batches.apply(partition, writes, entries, send_by=send_by)
 
 
 async def recorded_claims(trip: Trip) -> list[_Batch]:

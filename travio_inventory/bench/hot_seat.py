@@ -20,7 +20,7 @@ from travio_inventory.bench.calls import (
     outcome_of,
     read,
 )
-from travio_inventory.bench.lean_channel import Lines, Reply
+from travio_inventory.bench.lean_channel import Channels, Reply
 from travio_inventory.bench.measuring import latency_ms
 
 FREE_SECONDS_MAX = 5.0
@@ -63,7 +63,7 @@ class Round(NamedTuple):
 
 
 async def compete(
-    lines: Lines,
+    lines: Channels,
     contest: Contest,
     *,
     workers: int,
@@ -95,7 +95,7 @@ async def compete(
     return found
 
 
-async def _round(lines: Lines, contest: Contest, users: list[str], number: int) -> tuple[list[Winner], Round]:
+async def _round(lines: Channels, contest: Contest, users: list[str], number: int) -> tuple[list[Winner], Round]:
     """Everybody asks at once."""
     barrier = asyncio.Barrier(len(users))
     played = Round(number, Counter(), [])
@@ -119,7 +119,7 @@ async def _round(lines: Lines, contest: Contest, users: list[str], number: int) 
     return winners, played
 
 
-async def _check(lines: Lines, contest: Contest, users: list[str], winners: list[Winner]) -> list[str]:
+async def _check(lines: Channels, contest: Contest, users: list[str], winners: list[Winner]) -> list[str]:
     """What is wrong with the answers, and with what the store says of everyone who asked."""
     wrong = [] if len(winners) == 1 else [f"{len(winners)} won instead of 1"]
     owners = []
@@ -149,7 +149,7 @@ def _live_holds(reply: Reply, seat: str) -> list[str]:
     return [hold.hold_id for hold in holds if hold.status == HOLD_HELD and seat in hold.seat_ids]
 
 
-async def _give_back(lines: Lines, contest: Contest, winners: list[Winner]) -> bool:
+async def _give_back(lines: Channels, contest: Contest, winners: list[Winner]) -> bool:
     """Whether the seat is free after everyone who won has given it back."""
     for winner in winners:
         request = contest.by_hold("ReleaseSeatsRequest", winner.hold_id, winner.user)

@@ -60,7 +60,7 @@ class LeanChannel(asyncio.Protocol):
         self._watch: asyncio.TimerHandle | None = None
         self._encoder = Encoder()
         self._decoder = Decoder()
-        self._blocks: dict[str, bytes] = {}
+        self._groups: dict[str, bytes] = {}
         self._seen: dict[bytes, Mapping[str, str]] = {}
         self._calls: dict[int, _Call] = {}
         self._streams_max = STREAMS_MAX_UNTIL_TOLD
@@ -173,7 +173,7 @@ class LeanChannel(asyncio.Protocol):
         """The call's headers. The second encoding of the same headers only points into the peer's table, so it
         stays right until something new enters that table.
         """
-        block = self._blocks.get(path)
+        block = self._groups.get(path)
         if block is not None:
             return block
         headers = [
@@ -187,8 +187,8 @@ class LeanChannel(asyncio.Protocol):
         ]
         block = self._encoder.encode(headers)
         if not _INDEXED.issuperset(block):
-            self._blocks.clear()
-        self._blocks[path] = self._encoder.encode(headers)
+            self._groups.clear()
+        self._groups[path] = self._encoder.encode(headers)
         return block
 
     # ---- receiving
@@ -285,7 +285,7 @@ class _Call:
         )
 
 
-class Lines:
+class Channels:
     """Several connections to one service, used in turn."""
 
     def __init__(self, channels: list[LeanChannel]) -> None:
@@ -293,7 +293,7 @@ class Lines:
         self._calls = 0
 
     @classmethod
-    async def connect(cls, host: str, port: int, count: int, *, tls: SSLContext | None = None) -> "Lines":
+    async def connect(cls, host: str, port: int, count: int, *, tls: SSLContext | None = None) -> "Channels":
         """So many open connections. Raises OSError."""
         return cls([await LeanChannel.connect(host, port, tls=tls) for _ in range(count)])
 

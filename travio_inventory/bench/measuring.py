@@ -10,7 +10,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Generic, NamedTuple, TypeVar
 
-from travio_inventory.bench.lean_channel import Lines, Reply
+from travio_inventory.bench.lean_channel import Channels, Reply
 
 CALLS_PER_LINE_MAX = 100
 LINES_MIN = 2
@@ -107,7 +107,7 @@ def cpu_seconds(pid: int | None) -> float | None:
 
 
 async def drive(
-    lines: Lines,
+    lines: Channels,
     asks: Iterator[Ask[_About]],
     judge: Callable[[_About, Reply], str],
     *,

@@ -67,7 +67,7 @@ class OwnServer:
     def of_yardstick(cls, code: str, *, core: int | None = None) -> "OwnServer":
         """The no-op behind one of the yardstick's `SERVERS`."""
         port = free_port()
-        return cls(["travio_inventory.bench.yardstick", code, str(port)], {}, port=port, core=core)
+        return cls(["travio_inventory.bench.noop_server", code, str(port)], {}, port=port, core=core)
 
     @property
     def pid(self) -> int:

@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from ssl import SSLContext
 
-from travio_inventory.bench.lean_channel import Lines
+from travio_inventory.bench.lean_channel import Channels
 from travio_inventory.bench.measuring import lines_for
 from travio_inventory.bench.own_server import OwnServer, cores_apart, pin
 from travio_inventory.client.client import InventoryClient
@@ -27,7 +27,7 @@ class Service:
     host: str
     port: int
     pid: int | None
-    lines: Lines
+    lines: Channels
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class Session:
 async def session(
     address: Address | None, *, tls: SSLContext | None = None, workers: int, with_yardsticks: bool = False
 ) -> AsyncIterator[Session]:
-    """Connections for so many workers: to the service at the address, or to one that lives as long as the block,
+    """Connections for so many workers: to the service at the address, or to one that lives as long as the seat group,
     which speaks plaintext.
 
     Raises OSError where nobody listens, ServerFailed where the own one does not start.
@@ -104,4 +104,4 @@ def settings_given() -> dict[str, str]:
 
 
 async def _connect(host: str, port: int, pid: int | None, workers: int, tls: SSLContext | None = None) -> Service:
-    return Service(host, port, pid, await Lines.connect(host, port, lines_for(workers), tls=tls))
+    return Service(host, port, pid, await Channels.connect(host, port, lines_for(workers), tls=tls))

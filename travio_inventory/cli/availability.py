@@ -7,8 +7,8 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from travio_inventory.cli.asked import Segments, TripId, journey_of, stamp
+from travio_inventory.cli.connection_options import HERE, ConnectionOptions, ask
 from travio_inventory.cli.exits import Exit
-from travio_inventory.cli.reach import HERE, Reach, ask
 from travio_inventory.cli.screen import Screen
 from travio_inventory.client.answers import Availability, AvailabilityQuestion
 from travio_inventory.client.client import InventoryClient
@@ -25,7 +25,7 @@ def availability(
     seat_class: Annotated[str, Parameter(name="--class", help="Of which class; empty is any.")] = "",
     seats: Annotated[bool, Parameter(negative="", help="List the free seats too.")] = False,
     segments: Segments = "",
-    reach: Reach = HERE,
+    reach: ConnectionOptions = HERE,
 ) -> Exit:
     """Say whether a party finds seats for a journey, and what it would pay. A hold decides."""
 

@@ -22,8 +22,8 @@ from travio_inventory.bench.measuring import Slice, latency_ms, rounded
 from travio_inventory.bench.own_server import OwnServer, ServerFailed, cores_apart
 from travio_inventory.bench.report import Board, command, commit, machine, versions
 from travio_inventory.bench.session import Session, session, settings_given
+from travio_inventory.cli.connection_options import AsJson, CaFile, Tls, WrongReach, address_of, fail, tls_of
 from travio_inventory.cli.exits import Exit, Failure, failure_of, failure_of_error, not_reached
-from travio_inventory.cli.reach import AsJson, CaFile, Tls, WrongReach, address_of, fail, tls_of
 from travio_inventory.cli.screen import Screen
 from travio_inventory.cli.server import settings_or_none
 from travio_inventory.client.refusals import ClientError

@@ -12,15 +12,15 @@ from cyclopts import Parameter
 
 from travio_inventory.bench import hot_seat
 from travio_inventory.bench.calls import Contest, Outcome
-from travio_inventory.bench.lean_channel import Lines
+from travio_inventory.bench.lean_channel import Channels
 from travio_inventory.bench.measuring import lines_for
 from travio_inventory.bench.own_server import OwnServer, ServerFailed, free_port
 from travio_inventory.bench.report import Board
 from travio_inventory.cli import examples
 from travio_inventory.cli.bench import ROUND_COLUMNS, show_round
 from travio_inventory.cli.commands import NAME, PACKAGE
+from travio_inventory.cli.connection_options import PORT_DEFAULT, fail
 from travio_inventory.cli.exits import Exit, Failure, failure_of
-from travio_inventory.cli.reach import PORT_DEFAULT, fail
 from travio_inventory.cli.screen import Screen
 from travio_inventory.cli.trip_files import TripFileError, parse_trip, read_trip
 from travio_inventory.cli.trips import show_drawing
@@ -79,7 +79,7 @@ async def _sell(screen: Screen, server: OwnServer, client: InventoryClient, trip
     title = f"{trip.key.trip}  {origin} - {destination}"
     show_drawing(screen, await client.seat_map(trip.key.trip, origin, destination), f"Before: {title}", marked=seat)
     screen.raw("")
-    lines = await Lines.connect(server.host, server.port, lines_for(CONTENDERS))
+    lines = await Channels.connect(server.host, server.port, lines_for(CONTENDERS))
     try:
         with Board(f"{CONTENDERS} want {seat} at the same moment", ROUND_COLUMNS) as board:
             found = await hot_seat.compete(

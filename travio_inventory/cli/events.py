@@ -11,8 +11,8 @@ from typing import Annotated, TextIO
 
 from cyclopts import Parameter
 
+from travio_inventory.cli.connection_options import AsJson, fail
 from travio_inventory.cli.exits import Exit, Failure
-from travio_inventory.cli.reach import AsJson, fail
 from travio_inventory.cli.screen import Screen
 
 FILE = "events.jsonl"

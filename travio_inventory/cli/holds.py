@@ -8,8 +8,8 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from travio_inventory.cli.asked import SeatIds, Segments, TripId, journey_of, stamp
+from travio_inventory.cli.connection_options import HERE, ConnectionOptions, ask
 from travio_inventory.cli.exits import Exit
-from travio_inventory.cli.reach import HERE, Reach, ask
 from travio_inventory.cli.screen import Screen
 from travio_inventory.client.answers import HoldRecord
 from travio_inventory.client.client import InventoryClient
@@ -34,7 +34,7 @@ def hold(
     key: Annotated[
         str, Parameter(help="Idempotency key: again with the same key is the same hold. Without one, one is made.")
     ] = "",
-    reach: Reach = HERE,
+    reach: ConnectionOptions = HERE,
 ) -> Exit:
     """Hold seats of a journey: every one of them, or none."""
     key = key or token_hex(KEY_BYTES)
@@ -53,7 +53,7 @@ def confirm(
     order: Annotated[str, Parameter(help="The order that pays for it.")],
     /,
     *,
-    reach: Reach = HERE,
+    reach: ConnectionOptions = HERE,
 ) -> Exit:
     """Turn a hold into a booking. Again is the same booking."""
 
@@ -73,7 +73,7 @@ def confirm(
 NOTHING_RELEASED = "nothing released: it is over or booked, or no hold of this --user and --organization"
 
 
-def extend(hold_id: HoldId, /, *, seconds: Seconds = 0, reach: Reach = HERE) -> Exit:
+def extend(hold_id: HoldId, /, *, seconds: Seconds = 0, reach: ConnectionOptions = HERE) -> Exit:
     """Keep a hold for longer. Never shortens it."""
 
     async def work(client: InventoryClient, screen: Screen) -> None:
@@ -83,7 +83,7 @@ def extend(hold_id: HoldId, /, *, seconds: Seconds = 0, reach: Reach = HERE) -> 
     return ask(reach, work)
 
 
-def release(hold_id: HoldId, /, *, reach: Reach = HERE) -> Exit:
+def release(hold_id: HoldId, /, *, reach: ConnectionOptions = HERE) -> Exit:
     """Give a hold's seats back before its time."""
 
     async def work(client: InventoryClient, screen: Screen) -> None:
@@ -98,7 +98,7 @@ def cancel(
     booking: Annotated[str, Parameter(help="The booking's id, as `confirm` answered it.")],
     /,
     *,
-    reach: Reach = HERE,
+    reach: ConnectionOptions = HERE,
 ) -> Exit:
     """Give a booking's seats back for sale."""
 
@@ -113,7 +113,7 @@ def list_holds(
     *,
     trip: Annotated[str, Parameter(help="Only holds of this trip.")] = "",
     ended: Annotated[bool, Parameter(negative="", help="Ended ones too.")] = False,
-    reach: Reach = HERE,
+    reach: ConnectionOptions = HERE,
 ) -> Exit:
     """List the user's bookings and holds, at most 1000; with --ended all of them, newest first."""
 
@@ -129,7 +129,7 @@ def list_holds(
     return ask(reach, work)
 
 
-def show_hold(hold_id: HoldId, /, *, reach: Reach = HERE) -> Exit:
+def show_hold(hold_id: HoldId, /, *, reach: ConnectionOptions = HERE) -> Exit:
     """Show one hold as it stands now."""
 
     async def work(client: InventoryClient, screen: Screen) -> None:

@@ -62,7 +62,7 @@ class Screen:
         self.draw([[(printable(text), style)]])
 
     def draw(self, lines: Iterable[Sequence[tuple[str, str]]]) -> None:
-        """Lines of styled pieces."""
+        """Channels of styled pieces."""
         for line in lines:
             if not self.fancy:
                 self.raw("".join(text for text, _ in line).rstrip())

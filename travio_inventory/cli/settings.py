@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from textwrap import wrap
 
+from travio_inventory.cli.connection_options import AsJson
 from travio_inventory.cli.exits import Exit
-from travio_inventory.cli.reach import AsJson
 from travio_inventory.cli.screen import Screen, printable
 from travio_inventory.cli.server import settings_or_none
 from travio_inventory.settings import Setting, listed

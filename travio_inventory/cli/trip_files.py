@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from travio_inventory.client.client import ORGANIZATION_DEFAULT
 from travio_inventory.seats.refusals import InvalidTrip
-from travio_inventory.seats.trip import ALL_IN_ONE_BLOCK, OUR_CHOICE, Seat, Segment, Trip, TripKey
+from travio_inventory.seats.trip import ALL_IN_ONE_GROUP, OUR_CHOICE, Seat, Segment, Trip, TripKey
 
 FILE_BYTES_MAX = 1_000_000
 ALL_SEATS = "all"
@@ -69,7 +69,7 @@ def trip_from_toml(
             key=key,
             segments=_segments(document.tables("stops")),
             seats=tuple(seats),
-            seats_per_block=_seats_per_block(head),
+            seats_per_group=_seats_per_group(head),
             vehicle=vehicle,
             vehicle_type=head.take("vehicle_type", str, ""),
             currency=head.take("currency", str, ""),
@@ -156,16 +156,16 @@ def _time(stop: _Table, field: str) -> int:
     return int(moment.timestamp())
 
 
-def _seats_per_block(head: _Table) -> int:
-    value = head.take_any("seats_per_block", None)
+def _seats_per_group(head: _Table) -> int:
+    value = head.take_any("seats_per_group", None)
     if value is None:
         return OUR_CHOICE
     if value == ALL_SEATS:
-        return ALL_IN_ONE_BLOCK
+        return ALL_IN_ONE_GROUP
     if not isinstance(value, int) or isinstance(value, bool):
-        raise head.wrong("seats_per_block", f'must be a whole number or "{ALL_SEATS}", not {value!r}')
+        raise head.wrong("seats_per_group", f'must be a whole number or "{ALL_SEATS}", not {value!r}')
     if value < 1:
-        raise head.wrong("seats_per_block", "must be at least 1")
+        raise head.wrong("seats_per_group", "must be at least 1")
     return value
 
 

@@ -11,8 +11,8 @@ from cyclopts import Parameter
 
 from travio_inventory.cli import examples
 from travio_inventory.cli.asked import SeatIds, Segments, TripId, journey_of, stamp
+from travio_inventory.cli.connection_options import HERE, AsJson, ConnectionOptions, ask, fail
 from travio_inventory.cli.exits import Exit, Failure
-from travio_inventory.cli.reach import HERE, AsJson, Reach, ask, fail
 from travio_inventory.cli.screen import Screen
 from travio_inventory.cli.seat_drawing import DrawnSeat, Look, counts, draw, legend
 from travio_inventory.cli.trip_files import TripFileError, read_trip
@@ -29,7 +29,7 @@ def open_trip(
     /,
     *,
     id: Annotated[str | None, Parameter(help="Open it under this id instead of the file's.")] = None,  # noqa: A002 - the option's name
-    reach: Reach = HERE,
+    reach: ConnectionOptions = HERE,
 ) -> Exit:
     """Open a trip for sale from a TOML file. Opening it again changes nothing."""
     organization = reach.organization if reach.organization != HERE.organization else None
@@ -80,7 +80,7 @@ def show_trip(
     /,
     *,
     seats: Annotated[bool, Parameter(negative="", help="List every seat too.")] = False,
-    reach: Reach = HERE,
+    reach: ConnectionOptions = HERE,
 ) -> Exit:
     """Show a trip as it was opened: stops, classes, prices."""
 
@@ -98,7 +98,7 @@ def _as_plain(trip: Trip) -> dict[str, object]:
         "vehicle": trip.vehicle,
         "vehicle_type": trip.vehicle_type,
         "currency": trip.currency,
-        "seats_per_block": trip.seats_per_block,
+        "seats_per_group": trip.seats_per_group,
         "segments": [
             {
                 "segment": at,
@@ -132,7 +132,7 @@ def _show(screen: Screen, trip: Trip, *, with_seats: bool) -> None:
         {
             "trip": trip.key.trip,
             "vehicle": f"{trip.vehicle} {trip.vehicle_type}".strip(),
-            "seats": f"{len(trip.seats)} in {trip.block_count} blocks of {trip.seats_per_block}",
+            "seats": f"{len(trip.seats)} in {trip.group_count} groups of {trip.seats_per_group}",
         }
     )
     screen.raw("")
@@ -174,7 +174,7 @@ def show_map(
     /,
     *,
     segments: Segments = "",
-    reach: Reach = HERE,
+    reach: ConnectionOptions = HERE,
 ) -> Exit:
     """Draw the seats of a trip as they stand for a journey. A seat is free only if every segment of it is."""
 
@@ -237,12 +237,12 @@ def _seat_as_plain(seat: DrawnSeat) -> dict[str, object]:
     return {**place, "status": seat.look.value}
 
 
-def block(
+def group(
     trip: TripId,
     /,
     *seats: SeatIds,
     reason: Annotated[str, Parameter(help="Why; kept with the block.")] = "",
-    reach: Reach = HERE,
+    reach: ConnectionOptions = HERE,
 ) -> Exit:
     """Take seats off sale, all of them or none."""
 
@@ -253,7 +253,7 @@ def block(
     return ask(reach, work)
 
 
-def unblock(trip: TripId, /, *seats: SeatIds, reach: Reach = HERE) -> Exit:
+def unblock(trip: TripId, /, *seats: SeatIds, reach: ConnectionOptions = HERE) -> Exit:
     """Put blocked seats back on sale, one by one. A seat that somebody has is left alone."""
 
     async def work(client: InventoryClient, screen: Screen) -> None:

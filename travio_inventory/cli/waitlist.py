@@ -6,8 +6,8 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from travio_inventory.cli.asked import TripId
+from travio_inventory.cli.connection_options import HERE, ConnectionOptions, ask
 from travio_inventory.cli.exits import Exit
-from travio_inventory.cli.reach import HERE, Reach, ask
 from travio_inventory.cli.screen import Screen
 from travio_inventory.client.client import InventoryClient
 from travio_inventory.kernel import limits
@@ -21,7 +21,7 @@ def join(
     *,
     seat_class: SeatClass = "",
     seats: Annotated[int, Parameter(help="How many.", validator=Number(gte=1, lte=limits.SEATS_PER_HOLD_MAX))] = 1,
-    reach: Reach = HERE,
+    reach: ConnectionOptions = HERE,
 ) -> Exit:
     """Join the waiting list, or keep one's place on it."""
 
@@ -34,7 +34,7 @@ def join(
     return ask(reach, work)
 
 
-def leave(trip: TripId, /, *, seat_class: SeatClass = "", reach: Reach = HERE) -> Exit:
+def leave(trip: TripId, /, *, seat_class: SeatClass = "", reach: ConnectionOptions = HERE) -> Exit:
     """Leave the waiting list."""
 
     async def work(client: InventoryClient, screen: Screen) -> None:
@@ -44,7 +44,7 @@ def leave(trip: TripId, /, *, seat_class: SeatClass = "", reach: Reach = HERE) -
     return ask(reach, work)
 
 
-def list_waits(*, reach: Reach = HERE) -> Exit:
+def list_waits(*, reach: ConnectionOptions = HERE) -> Exit:
     """List what the user waits for."""
 
     async def work(client: InventoryClient, screen: Screen) -> None:

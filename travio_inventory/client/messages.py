@@ -126,7 +126,7 @@ def trip_request(trip: Trip) -> wire.InitializeTripInventoryRequest:
         vehicle_id=trip.vehicle,
         vehicle_type=trip.vehicle_type,
         currency=trip.currency,
-        seats_per_block=trip.seats_per_block_asked,
+        seats_per_group=trip.seats_per_group_asked,
         segments=[_segment_message(index, segment) for index, segment in enumerate(trip.segments)],
         seat_config=wire.SeatConfiguration(
             total_seats=len(trip.seats), seats=[_seat_message(seat) for seat in trip.seats]
@@ -166,7 +166,7 @@ def trip(reply: wire.GetTripResponse) -> Trip:
         key=TripKey(reply.organization_id, reply.trip_id),
         segments=tuple(_segment(message) for message in reply.segments),
         seats=tuple(_seat(message) for message in seats),
-        seats_per_block=reply.seats_per_block,
+        seats_per_group=reply.seats_per_group,
         vehicle=reply.vehicle_id,
         vehicle_type=reply.vehicle_type,
         currency=reply.currency,

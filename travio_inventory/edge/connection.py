@@ -24,7 +24,7 @@ from redis.exceptions import (
 )
 
 from travio_inventory.edge.invalidations import Invalidations
-from travio_inventory.edge.line import Line, RedisAway, Reply, connect
+from travio_inventory.edge.pipelined_connection import Line, RedisAway, Reply, connect
 from travio_inventory.edge.redis_options import Cluster, HostPort, RedisOptions, Sentinels, Standalone
 from travio_inventory.edge.scripts import Script, Word, packed
 from travio_inventory.kernel.sparingly import Sparingly
@@ -345,7 +345,7 @@ def _connector(server: HostPort, options: RedisOptions) -> Callable[[], Abstract
 
 
 def _traits(options: RedisOptions) -> dict[str, Any]:
-    """What every connection is made with. Lines and watchers bound their waits themselves: one timer for many
+    """What every connection is made with. Channels and watchers bound their waits themselves: one timer for many
     answers, and none where there is nothing to wait for.
     """
     trust = {"ssl_ca_certs": str(options.ca_file)} if options.ca_file else {}

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 from travio_inventory.edge.connection import Listener, Redis, open_redis
 from travio_inventory.edge.keys import word
-from travio_inventory.edge.line import Reply
+from travio_inventory.edge.pipelined_connection import Reply
 from travio_inventory.edge.redis_options import RedisOptions
 from travio_inventory.edge.scripts import Script, Word
 

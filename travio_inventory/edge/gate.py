@@ -7,9 +7,9 @@ from urllib.parse import unquote
 from travio_inventory.edge import scripts
 from travio_inventory.edge.connection import Redis
 from travio_inventory.edge.keys import ended_key, known_key, lock_keys, taken_keys, word
-from travio_inventory.edge.line import RedisAway
 from travio_inventory.edge.occupancies import KNOWN_MS, told
-from travio_inventory.seats.ports import Attempt, BlockKey, Cell, GateAnswer, Locked, Occupancy, Passed
+from travio_inventory.edge.pipelined_connection import RedisAway
+from travio_inventory.seats.ports import Attempt, Cell, GateAnswer, Locked, Occupancy, Passed, SeatGroupKey
 
 _LOCKED = 1
 """What `enter.lua` answers first of cells that others lock, rather than have."""
@@ -28,13 +28,13 @@ class RedisGate:
         self._taken_ttl_ms = taken_ttl_ms
         self._unguarded = UnguardedAttempts(now_ms, attempts_max=unguarded_max)
 
-    async def enter(self, block: BlockKey, cells: Sequence[Cell], attempt: Attempt, *, ttl_ms: int) -> GateAnswer:
+    async def enter(self, group: SeatGroupKey, cells: Sequence[Cell], attempt: Attempt, *, ttl_ms: int) -> GateAnswer:
         """Lock all the cells or none, for `ttl_ms`. A lock that stands stays as it is where the attempt may pass, so
         one whose answer was lost does not lock its own claimant out.
         """
         if not cells:
             return Passed()
-        keys = [known_key(block, attempt.claimant), *lock_keys(block, cells), *taken_keys(block, cells)]
+        keys = [known_key(group, attempt.claimant), *lock_keys(group, cells), *taken_keys(group, cells)]
         known_ms = KNOWN_MS if attempt.has_key else 0
         words = (word(attempt.claimant), word(attempt.token), ttl_ms, known_ms, int(attempt.settles))
         try:
@@ -51,22 +51,22 @@ class RedisGate:
         positions, entries = found[::2], found[1::2]
         return told({cells[at - 1]: _read(entry) for at, entry in zip(positions, entries, strict=True)})
 
-    async def leave(self, block: BlockKey, cells: Sequence[Cell], *, token: str) -> None:
+    async def leave(self, group: SeatGroupKey, cells: Sequence[Cell], *, token: str) -> None:
         """Unlock the cells that `token` still locks. With Redis away they are locked until their time is over."""
         self._unguarded.leave(token)
         if cells:
-            await self._tell(scripts.LEAVE, lock_keys(block, cells), word(token))
+            await self._tell(scripts.LEAVE, lock_keys(group, cells), word(token))
 
-    async def mark(self, block: BlockKey, cells: Sequence[Cell], occupancy: Occupancy) -> None:
+    async def mark(self, group: SeatGroupKey, cells: Sequence[Cell], occupancy: Occupancy) -> None:
         """The cells are taken, until `taken_ttl_ms` after the batch; see `occupancies.replaces`."""
         hold, claimant, status, until_ms, as_of_ms = occupancy
-        keys = [ended_key(block, hold), *taken_keys(block, cells)]
+        keys = [ended_key(group, hold), *taken_keys(group, cells)]
         words = (word(claimant), word(hold), status, until_ms, as_of_ms, self._taken_ttl_ms)
         await self._tell(scripts.MARK, keys, *words)
 
-    async def clear(self, block: BlockKey, cells: Sequence[Cell], *, hold: str) -> None:
+    async def clear(self, group: SeatGroupKey, cells: Sequence[Cell], *, hold: str) -> None:
         """The hold's own entries go, and none of its own may come for as long as they could have lasted."""
-        keys = [ended_key(block, hold), *taken_keys(block, cells)]
+        keys = [ended_key(group, hold), *taken_keys(group, cells)]
         await self._tell(scripts.CLEAR, keys, word(hold), self._taken_ttl_ms)
 
     async def _tell(self, script: scripts.Script, keys: Sequence[bytes], *words: scripts.Word) -> None:
@@ -95,7 +95,7 @@ class UnguardedAttempts:
         self._until_ms: OrderedDict[str, int] = OrderedDict()
 
     def enter(self, token: str, ttl_ms: int) -> bool:
-        """Whether there is room. An attempt that is inside already has its room, for each block that it enters."""
+        """Whether there is room. An attempt that is inside already has its room, for each seat group that it enters."""
         now_ms = self._now_ms()
         if token not in self._until_ms and len(self._until_ms) >= self._attempts_max:
             self._drop_lapsed(now_ms)

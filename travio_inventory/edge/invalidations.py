@@ -9,7 +9,7 @@ from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import ResponseError
 
 from travio_inventory.edge.keys import INVALIDATIONS
-from travio_inventory.edge.line import connect
+from travio_inventory.edge.pipelined_connection import connect
 from travio_inventory.edge.redis_options import RIGHTS, RedisOptions
 
 _log = logging.getLogger(__name__)

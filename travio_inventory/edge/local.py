@@ -1,4 +1,4 @@
-"""The edge within one process: locks, taken seats and packed blocks in dictionaries."""
+"""The edge within one process: locks, taken seats and packed seat groups in dictionaries."""
 
 from collections import OrderedDict, deque
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
@@ -10,13 +10,13 @@ from typing import Generic, NamedTuple, TypeVar
 from travio_inventory.edge.occupancies import KNOWN_MS, is_own, lasts_ms, replaces, told
 from travio_inventory.seats.ports import (
     Attempt,
-    BlockKey,
     Cell,
     GateAnswer,
     Lease,
     Locked,
     Occupancy,
     Passed,
+    SeatGroupKey,
 )
 from travio_inventory.seats.trip import TripKey
 
@@ -52,45 +52,45 @@ class LocalGate:
         self._known: _Memory[str, None] = _Memory(entries_max)
         """Claimants with a key that were let in."""
 
-    async def enter(self, block: BlockKey, cells: Sequence[Cell], attempt: Attempt, *, ttl_ms: int) -> GateAnswer:
+    async def enter(self, group: SeatGroupKey, cells: Sequence[Cell], attempt: Attempt, *, ttl_ms: int) -> GateAnswer:
         """Lock all the cells or none, for `ttl_ms`. A lock that stands stays as it is where the attempt may pass."""
         now_ms = self._now_ms()
-        locks = self._locks.standing(block, cells, now_ms)
-        if not (attempt.settles or self._known.standing(block, [attempt.claimant], now_ms)):
-            taken = self._taken.standing(block, cells, now_ms)
+        locks = self._locks.standing(group, cells, now_ms)
+        if not (attempt.settles or self._known.standing(group, [attempt.claimant], now_ms)):
+            taken = self._taken.standing(group, cells, now_ms)
             if others := {cell: found for cell, found in taken.items() if not is_own(found, attempt)}:
                 return told(others)
             if locked := [cell.seat for cell, lock in locks.items() if lock.claimant != attempt.claimant]:
                 return Locked(tuple(dict.fromkeys(locked)))
-        self._locks.put(block, [cell for cell in cells if cell not in locks], attempt, now_ms, ttl_ms)
+        self._locks.put(group, [cell for cell in cells if cell not in locks], attempt, now_ms, ttl_ms)
         if attempt.has_key:
-            self._known.put(block, [attempt.claimant], None, now_ms, KNOWN_MS)
+            self._known.put(group, [attempt.claimant], None, now_ms, KNOWN_MS)
         return Passed()
 
-    async def leave(self, block: BlockKey, cells: Sequence[Cell], *, token: str) -> None:
+    async def leave(self, group: SeatGroupKey, cells: Sequence[Cell], *, token: str) -> None:
         """Unlock the cells that `token` still locks."""
-        self._locks.drop(block, cells, lambda lock: lock.token == token)
+        self._locks.drop(group, cells, lambda lock: lock.token == token)
 
-    async def mark(self, block: BlockKey, cells: Sequence[Cell], occupancy: Occupancy) -> None:
+    async def mark(self, group: SeatGroupKey, cells: Sequence[Cell], occupancy: Occupancy) -> None:
         """The cells are taken, until `taken_ttl_ms` after the batch; see `occupancies.replaces`."""
         now_ms = self._now_ms()
         left_ms = lasts_ms(occupancy, now_ms=self._today_ms(), ttl_ms=self._taken_ttl_ms)
-        if left_ms <= 0 or self._ended.standing(block, [occupancy.hold], now_ms):
+        if left_ms <= 0 or self._ended.standing(group, [occupancy.hold], now_ms):
             return
-        standing = self._taken.standing(block, cells, now_ms)
+        standing = self._taken.standing(group, cells, now_ms)
         new = [cell for cell in cells if cell not in standing or replaces(occupancy, standing[cell])]
-        self._taken.put(block, new, occupancy, now_ms, left_ms)
+        self._taken.put(group, new, occupancy, now_ms, left_ms)
 
-    async def clear(self, block: BlockKey, cells: Sequence[Cell], *, hold: str) -> None:
+    async def clear(self, group: SeatGroupKey, cells: Sequence[Cell], *, hold: str) -> None:
         """The hold's own entries go, and none of its own may come for as long as they could have lasted."""
-        self._ended.put(block, [hold], None, self._now_ms(), self._taken_ttl_ms)
-        self._taken.drop(block, cells, lambda found: found.hold == hold)
+        self._ended.put(group, [hold], None, self._now_ms(), self._taken_ttl_ms)
+        self._taken.drop(group, cells, lambda found: found.hold == hold)
 
 
 class LocalSeatMapCache:
     """SeatMapCache. Keeps the `trips_max` trips that were asked for last; forgetting a trip voids its leases.
 
-    Blocks filled more than `stale_ms_max` ago are not read. A block filled again with equal bytes is the same
+    Seat groups filled more than `stale_ms_max` ago are not read. A seat group filled again with equal bytes is the same
     object as before. `now_ms` is a clock that never goes back.
     """
 
@@ -98,52 +98,52 @@ class LocalSeatMapCache:
         self._now_ms = now_ms
         self._trips_max = trips_max
         self._stale_ms_max = stale_ms_max
-        self._trips: OrderedDict[TripKey, _TripBlocks] = OrderedDict()
+        self._trips: OrderedDict[TripKey, _TripGroups] = OrderedDict()
         self._lease_numbers = count(1)
 
     async def read(self, trip: TripKey) -> Mapping[int, bytes]:
-        """The blocks that are cached and fresh; what happens later does not change the answer."""
-        blocks = self._trips.get(trip)
-        if blocks is None:
-            return _NO_BLOCKS
+        """The seat groups that are cached and fresh; what happens later does not change the answer."""
+        groups = self._trips.get(trip)
+        if groups is None:
+            return _NO_GROUPS
         self._trips.move_to_end(trip)
-        return blocks.fresh(self._now_ms(), self._stale_ms_max)
+        return groups.fresh(self._now_ms(), self._stale_ms_max)
 
-    async def lease(self, trip: TripKey, blocks: Collection[int]) -> Mapping[int, Lease]:
-        """A lease for each block: the one that stands, or a new one."""
+    async def lease(self, trip: TripKey, groups: Collection[int]) -> Mapping[int, Lease]:
+        """A lease for each seat group: the one that stands, or a new one."""
         leases = self._trip(trip).leases
-        for block in blocks:
-            if block not in leases:
-                leases[block] = str(next(self._lease_numbers))
-        return {block: leases[block] for block in blocks}
+        for group in groups:
+            if group not in leases:
+                leases[group] = str(next(self._lease_numbers))
+        return {group: leases[group] for group in groups}
 
     async def fill(self, trip: TripKey, packed: Mapping[int, tuple[Lease, bytes]]) -> None:
-        """Keep each block whose lease still holds. The lease goes on holding."""
-        blocks = self._trips.get(trip)
-        if blocks is None:
+        """Keep each seat group whose lease still holds. The lease goes on holding."""
+        groups = self._trips.get(trip)
+        if groups is None:
             return
         now_ms = self._now_ms()
-        for block, (lease, content) in packed.items():
-            if blocks.leases.get(block) == lease:
-                blocks.put(block, content, now_ms)
+        for group, (lease, content) in packed.items():
+            if groups.leases.get(group) == lease:
+                groups.put(group, content, now_ms)
 
-    async def invalidate(self, trip: TripKey, blocks: Collection[int]) -> bool:
-        """Drop the blocks and void their leases."""
+    async def invalidate(self, trip: TripKey, groups: Collection[int]) -> bool:
+        """Drop the seat groups and void their leases."""
         if standing := self._trips.get(trip):
-            for block in blocks:
-                standing.drop(block)
+            for group in groups:
+                standing.drop(group)
         return True
 
-    def _trip(self, key: TripKey) -> "_TripBlocks":
-        """The trip's blocks, made if need be; the trip asked for the longest ago makes room."""
-        blocks = self._trips.get(key)
-        if blocks is None:
-            blocks = self._trips[key] = _TripBlocks()
+    def _trip(self, key: TripKey) -> "_TripGroups":
+        """The trip's seat groups, made if need be; the trip asked for the longest ago makes room."""
+        groups = self._trips.get(key)
+        if groups is None:
+            groups = self._trips[key] = _TripGroups()
             if len(self._trips) > self._trips_max:
                 self._trips.popitem(last=False)
         else:
             self._trips.move_to_end(key)
-        return blocks
+        return groups
 
 
 class _Entry(NamedTuple, Generic[V]):
@@ -154,7 +154,7 @@ class _Entry(NamedTuple, Generic[V]):
 
 
 class _Memory(Generic[K, V]):
-    """At most `entries_max` entries, each of a block, that lapse.
+    """At most `entries_max` entries, each of a seat group, that lapse.
 
     Nothing scans for what has lapsed. Every entry is in a queue once; whoever puts one takes a few from its
     head, drops those that are over and puts the others at its tail, so that all are looked at in turn.
@@ -162,31 +162,31 @@ class _Memory(Generic[K, V]):
 
     def __init__(self, entries_max: int) -> None:
         self._entries_max = entries_max
-        self._blocks: dict[BlockKey, dict[K, _Entry[V]]] = {}
-        self._queue: deque[tuple[BlockKey, K, _Entry[V]]] = deque()
+        self._groups: dict[SeatGroupKey, dict[K, _Entry[V]]] = {}
+        self._queue: deque[tuple[SeatGroupKey, K, _Entry[V]]] = deque()
 
-    def standing(self, block: BlockKey, keys: Sequence[K], now_ms: int) -> dict[K, V]:
+    def standing(self, group: SeatGroupKey, keys: Sequence[K], now_ms: int) -> dict[K, V]:
         """The values that stand, in the order of the keys."""
-        entries = self._blocks.get(block)
+        entries = self._groups.get(group)
         if entries is None:
             return {}
         found = ((key, entries.get(key)) for key in keys)
         return {key: entry.value for key, entry in found if entry is not None and entry.until_ms > now_ms}
 
-    def put(self, block: BlockKey, keys: Sequence[K], value: V, now_ms: int, ttl_ms: int) -> None:
+    def put(self, group: SeatGroupKey, keys: Sequence[K], value: V, now_ms: int, ttl_ms: int) -> None:
         """Put the value under all the keys, whatever stands there; under none of them if not all have room."""
         self._drop_lapsed(now_ms, _LOOKS_PER_KEY * len(keys))
         if not keys or len(self._queue) + len(keys) > self._entries_max:
             return
-        entries = self._blocks.setdefault(block, {})
+        entries = self._groups.setdefault(group, {})
         entry = _Entry(value, now_ms + ttl_ms)
         for key in keys:
             entries[key] = entry
-            self._queue.append((block, key, entry))
+            self._queue.append((group, key, entry))
 
-    def drop(self, block: BlockKey, keys: Sequence[K], is_meant: Callable[[V], bool]) -> None:
+    def drop(self, group: SeatGroupKey, keys: Sequence[K], is_meant: Callable[[V], bool]) -> None:
         """Drop those of the keys' values that are meant."""
-        entries = self._blocks.get(block)
+        entries = self._groups.get(group)
         if entries is None:
             return
         for key in keys:
@@ -194,12 +194,12 @@ class _Memory(Generic[K, V]):
             if entry is not None and is_meant(entry.value):
                 del entries[key]
         if not entries:
-            del self._blocks[block]
+            del self._groups[group]
 
     def _drop_lapsed(self, now_ms: int, looks: int) -> None:
         for _ in range(min(looks, len(self._queue))):
-            block, key, entry = queued = self._queue.popleft()
-            entries = self._blocks.get(block)
+            group, key, entry = queued = self._queue.popleft()
+            entries = self._groups.get(group)
             if entries is None or entries.get(key) is not entry:
                 continue
             if entry.until_ms > now_ms:
@@ -207,41 +207,41 @@ class _Memory(Generic[K, V]):
                 continue
             del entries[key]
             if not entries:
-                del self._blocks[block]
+                del self._groups[group]
 
 
-class _TripBlocks:
-    """One trip's blocks and leases."""
+class _TripGroups:
+    """One trip's seat groups and leases."""
 
     def __init__(self) -> None:
         self.leases: dict[int, Lease] = {}
         self._contents: dict[int, bytes] = {}  # the stale and the dropped too, to know equal bytes again
         self._filled_at_ms: dict[int, int] = {}
-        self._fresh: Mapping[int, bytes] = _NO_BLOCKS
+        self._fresh: Mapping[int, bytes] = _NO_GROUPS
         self._fresh_until_ms: float = inf
 
     def fresh(self, now_ms: int, stale_ms_max: int) -> Mapping[int, bytes]:
-        """The blocks filled within `stale_ms_max`: the same answer until one changes or goes stale."""
+        """The seat groups filled within `stale_ms_max`: the same answer until one changes or goes stale."""
         if now_ms > self._fresh_until_ms:
             self._filled_at_ms = {
-                block: at_ms for block, at_ms in self._filled_at_ms.items() if now_ms - at_ms <= stale_ms_max
+                group: at_ms for group, at_ms in self._filled_at_ms.items() if now_ms - at_ms <= stale_ms_max
             }
-            self._fresh = MappingProxyType({block: self._contents[block] for block in self._filled_at_ms})
+            self._fresh = MappingProxyType({group: self._contents[group] for group in self._filled_at_ms})
             self._fresh_until_ms = min(self._filled_at_ms.values(), default=inf) + stale_ms_max
         return self._fresh
 
-    def put(self, block: int, content: bytes, now_ms: int) -> None:
+    def put(self, group: int, content: bytes, now_ms: int) -> None:
         """Keep the content, as the object known before where it is equal."""
-        if self._contents.get(block) != content:
-            self._contents[block] = content
-        self._filled_at_ms[block] = now_ms
+        if self._contents.get(group) != content:
+            self._contents[group] = content
+        self._filled_at_ms[group] = now_ms
         self._fresh_until_ms = -inf
 
-    def drop(self, block: int) -> None:
-        """Forget the block and its lease."""
-        self.leases.pop(block, None)
-        if self._filled_at_ms.pop(block, None) is not None:
+    def drop(self, group: int) -> None:
+        """Forget the seat group and its lease."""
+        self.leases.pop(group, None)
+        if self._filled_at_ms.pop(group, None) is not None:
             self._fresh_until_ms = -inf
 
 
-_NO_BLOCKS: Mapping[int, bytes] = MappingProxyType({})
+_NO_GROUPS: Mapping[int, bytes] = MappingProxyType({})

@@ -10,18 +10,18 @@ from typing import NamedTuple
 from travio_inventory.edge import scripts
 from travio_inventory.edge.connection import Redis
 from travio_inventory.edge.keys import INVALIDATIONS, map_key
-from travio_inventory.edge.line import RedisAway, Reply
+from travio_inventory.edge.pipelined_connection import RedisAway, Reply
 from travio_inventory.seats.ports import Lease
 from travio_inventory.seats.trip import TripKey
 
-BLOCKS_PER_SCRIPT_MAX = 500
+GROUPS_PER_SCRIPT_MAX = 500
 """Redis does nothing else while a script runs; and Lua cannot spread more than some 8,000 values."""
 
 
 class RedisSeatMapCache:
     """SeatMapCache. What is read was leased at most `stale_ms_max` ago, even if every invalidation is lost.
 
-    A lease stands for half of that time, so that a block filled under it is fresh for the other half at least. Copies
+    A lease stands for half of that time, so that a group filled under it is fresh for the other half at least. Copies
     of what Redis said are kept in this process while the invalidations of others are heard. `now_ms` is a clock that
     never goes back.
     """
@@ -40,36 +40,36 @@ class RedisSeatMapCache:
             await asyncio.wait(self._reads)
 
     async def read(self, trip: TripKey) -> Mapping[int, bytes]:
-        """The blocks that are cached and fresh; what happens later does not change the answer."""
+        """The seat groups that are cached and fresh; what happens later does not change the answer."""
         key = map_key(trip)
         copy = self._copies.get(key, self._now_ms())
         return copy if copy is not None else await asyncio.shield(self._read_shared(key))
 
-    async def lease(self, trip: TripKey, blocks: Collection[int]) -> Mapping[int, Lease]:
-        """A lease for each block: the one that stands, or a new one. With Redis away one that fills nothing, and is
+    async def lease(self, trip: TripKey, groups: Collection[int]) -> Mapping[int, Lease]:
+        """A lease for each group: the one that stands, or a new one. With Redis away one that fills nothing, and is
         another one after each invalidation of this process.
         """
         leases: dict[int, Lease] = {}
-        for portion in _portions(blocks):
+        for portion in _portions(groups):
             leases |= await self._lease(map_key(trip), portion)
         return leases
 
-    async def _lease(self, key: bytes, blocks: Sequence[int]) -> Mapping[int, Lease]:
-        self._copies.void(key)  # a copy that lacks a block is no good
+    async def _lease(self, key: bytes, groups: Sequence[int]) -> Mapping[int, Lease]:
+        self._copies.void(key)  # a copy that lacks a seat group is no good
         half_ms = self._stale_ms_max // 2
         try:
-            tokens = await self._redis.run(scripts.LEASE, [key], token_hex(8), half_ms, self._kept_ms, *blocks)
+            tokens = await self._redis.run(scripts.LEASE, [key], token_hex(8), half_ms, self._kept_ms, *groups)
         except RedisAway:
-            return dict.fromkeys(blocks, self._lease_if_away)
-        return {block: token.decode() for block, token in zip(blocks, tokens, strict=True)}
+            return dict.fromkeys(groups, self._lease_if_away)
+        return {group: token.decode() for group, token in zip(groups, tokens, strict=True)}
 
     async def fill(self, trip: TripKey, packed: Mapping[int, tuple[Lease, bytes]]) -> None:
-        """Keep each block whose lease still holds. The lease goes on holding."""
-        for blocks in _portions(packed):
-            await self._fill(map_key(trip), {block: packed[block] for block in blocks})
+        """Keep each seat group whose lease still holds. The lease goes on holding."""
+        for groups in _portions(packed):
+            await self._fill(map_key(trip), {group: packed[group] for group in groups})
 
     async def _fill(self, key: bytes, packed: Mapping[int, tuple[Lease, bytes]]) -> None:
-        words = [word for block, (lease, content) in packed.items() for word in (block, lease, content)]
+        words = [word for group, (lease, content) in packed.items() for word in (group, lease, content)]
         try:
             await self._redis.run(scripts.FILL, [key], self._stale_ms_max, self._kept_ms, *words)
         except RedisAway:
@@ -77,13 +77,13 @@ class RedisSeatMapCache:
         finally:
             self._copies.void(key)
 
-    async def invalidate(self, trip: TripKey, blocks: Collection[int]) -> bool:
-        """Drop the blocks and void their leases, in every process. Not certain where Redis does not answer in time."""
-        return all([await self._invalidate(map_key(trip), portion) for portion in _portions(blocks)])
+    async def invalidate(self, trip: TripKey, groups: Collection[int]) -> bool:
+        """Drop the groups and void their leases, in every process. Not certain where Redis does not answer in time."""
+        return all([await self._invalidate(map_key(trip), portion) for portion in _portions(groups)])
 
-    async def _invalidate(self, key: bytes, blocks: Sequence[int]) -> bool:
+    async def _invalidate(self, key: bytes, groups: Sequence[int]) -> bool:
         try:
-            await self._redis.run(scripts.INVALIDATE, [key], INVALIDATIONS, *blocks)
+            await self._redis.run(scripts.INVALIDATE, [key], INVALIDATIONS, *groups)
         except RedisAway:
             return False  # what is cached goes stale
         else:
@@ -110,28 +110,28 @@ class RedisSeatMapCache:
         asked_at_ms, heard = self._now_ms(), self._redis.hears_of(key)
         is_shared = False
         try:
-            blocks, age_ms = _fresh(await self._redis.run(scripts.READ, [key]), self._stale_ms_max)
+            groups, age_ms = _fresh(await self._redis.run(scripts.READ, [key]), self._stale_ms_max)
         except RedisAway:
             return {}
         finally:  # who asks later does not wait for, nor share, what has ended
             if self._copies.reads.get(key) is asyncio.current_task():
                 is_shared = True
                 del self._copies.reads[key]
-        if is_shared and blocks and heard:
-            self._copies.put(key, _Copy(blocks, asked_at_ms + self._stale_ms_max - age_ms))
-        return blocks
+        if is_shared and groups and heard:
+            self._copies.put(key, _Copy(groups, asked_at_ms + self._stale_ms_max - age_ms))
+        return groups
 
 
-def _portions(blocks: Collection[int]) -> Iterator[Sequence[int]]:
-    """The blocks, so many at once as Redis may stand still for."""
-    ordered = list(blocks)
-    return (ordered[start : start + BLOCKS_PER_SCRIPT_MAX] for start in range(0, len(ordered), BLOCKS_PER_SCRIPT_MAX))
+def _portions(groups: Collection[int]) -> Iterator[Sequence[int]]:
+    """The seat groups, so many at once as Redis may stand still for."""
+    ordered = list(groups)
+    return (ordered[start : start + GROUPS_PER_SCRIPT_MAX] for start in range(0, len(ordered), GROUPS_PER_SCRIPT_MAX))
 
 
 class _Copy(NamedTuple):
     """What Redis said of a trip, and until when all of it is fresh."""
 
-    blocks: Mapping[int, bytes]
+    groups: Mapping[int, bytes]
     until_ms: int
 
 
@@ -156,7 +156,7 @@ class MapCopies:
             del self._copies[key]
             return None
         self._copies.move_to_end(key)
-        return copy.blocks
+        return copy.groups
 
     def put(self, key: bytes, copy: _Copy) -> None:
         """Keep the copy; the one asked for the longest ago makes room."""
@@ -177,12 +177,12 @@ class MapCopies:
 
 
 def _fresh(reply: Reply, stale_ms_max: int) -> tuple[Mapping[int, bytes], int]:
-    """The blocks of an answer to READ that are at most so old, and the age in ms of the oldest of them."""
-    blocks, oldest_ms = {}, 0
-    for block, entry in zip(reply[1::2], reply[2::2], strict=True):
+    """The seat groups of an answer to READ that are at most so old, and the age in ms of the oldest of them."""
+    groups, oldest_ms = {}, 0
+    for group, entry in zip(reply[1::2], reply[2::2], strict=True):
         since_ms, _, content = entry.partition(b" ")
         age_ms = reply[0] - int(since_ms)
         if 0 <= age_ms <= stale_ms_max:
-            blocks[int(block)] = content
+            groups[int(group)] = content
             oldest_ms = max(oldest_ms, age_ms)
-    return MappingProxyType(blocks), oldest_ms
+    return MappingProxyType(groups), oldest_ms

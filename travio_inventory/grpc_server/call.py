@@ -67,7 +67,7 @@ class Call(Stream[Any, Any]):
         loop = asyncio.get_running_loop()
         self._timer = loop.call_later(min(shared.limits.message_read_seconds_max, self._seconds_left()), self._on_timer)
         if not self._takes_one:
-            shared.turns.ask(writer, self._start)
+            shared.starts.ask(writer, self._start)
 
     # What the connection tells us.
 
@@ -97,7 +97,7 @@ class Call(Stream[Any, Any]):
             self._turn_away(refusal)
             return
         if self._takes_one:
-            self._shared.turns.ask(self._writer, self._start)
+            self._shared.starts.ask(self._writer, self._start)
         elif self._arrival is not None:
             self._arrival.set()
 

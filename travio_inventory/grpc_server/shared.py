@@ -8,8 +8,8 @@ from grpclib.encoding.base import CodecBase, StatusDetailsCodecBase
 from grpclib.events import _DispatchServerEvents
 from grpclib.exceptions import GRPCError
 
+from travio_inventory.grpc_server.fair_starts import FairStarts
 from travio_inventory.grpc_server.limits import ServerLimits
-from travio_inventory.grpc_server.turns import Turns
 
 CONTENT_TYPE: Final = "application/grpc"
 
@@ -54,7 +54,7 @@ class Shared:
         self.told = told
         self.content_type = f"{CONTENT_TYPE}+{codec.__content_subtype__}"
         self.unread_bytes_left = limits.unread_bytes_max
-        self.turns = Turns()
+        self.starts = FairStarts()
 
     def packed(self, status: Status, message: str | None, details: object) -> bytes | None:
         """The details of an answer as a google.rpc.Status, None where there are none or nobody packs them."""

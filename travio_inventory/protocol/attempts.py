@@ -1,11 +1,11 @@
-"""Attempts to take all the cells of holds: intents in the other blocks, then the home batch, which commits them."""
+"""Attempts to take all the cells of holds: intents in the other groups, then the home batch, which commits them."""
 
 import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from travio_inventory.protocol import hints, listings, rows
-from travio_inventory.protocol.batches import ABSENT, Hint, Row, RowKey, Write
+from travio_inventory.protocol import index_entries, listings, rows
+from travio_inventory.protocol.batches import ABSENT, IndexEntry, Row, RowKey, Write
 from travio_inventory.protocol.claims import (
     Claim,
     Claimed,
@@ -34,15 +34,15 @@ class Attempts:
         self._owners = owners
 
     async def claim(self, holds: Sequence[Hold], now_ms: int) -> tuple[Claimed, bool]:
-        """Intents in the other blocks in parallel, then the home batch: the commit of all these holds, which have one
+        """Intents in the other groups in parallel, then the home batch: the commit of all these holds, which have one
         home. Also says whether any intents were sent.
         """
-        others = dict.fromkeys(block for hold in holds for block in hold.seats_elsewhere)
+        others = dict.fromkeys(group for hold in holds for group in hold.seats_elsewhere)
         now = await self._owners.now(now_ms)
         in_doubt = False
         if others:
             results = await asyncio.gather(
-                *(take(self._owners, self._intents(holds, block, now_ms)) for block in others)
+                *(take(self._owners, self._intents(holds, group, now_ms)) for group in others)
             )
             in_doubt = any(claimed.in_doubt for claimed in results)
             worst = min(results, key=lambda claimed: _RANK[type(claimed.result)])
@@ -52,7 +52,7 @@ class Attempts:
         return replace(claimed, in_doubt=in_doubt or claimed.in_doubt), bool(others)
 
     async def _all_in_the_way(self, holds: Sequence[Hold], results: Sequence[Claimed], now: Recorded) -> Claimed:
-        """Of a claim that did not win all its other blocks: what decides it, whichever block is asked first."""
+        """Of a claim that did not win all its other groups: what decides it, whichever group is asked first."""
         found = list(results)
         if any(isinstance(claimed.result, Lost | Contended) for claimed in results):
             at_home = await look(self._owners, self._home_claim(holds, now))
@@ -64,11 +64,11 @@ class Attempts:
         as_of_ms = min(claimed.as_of_ms for claimed in found if isinstance(claimed.result, Lost))
         return replace(worst, result=Lost(tuple(cell for each in lost for cell in each.cells)), as_of_ms=as_of_ms)
 
-    def _intents(self, holds: Sequence[Hold], block: int, now_ms: int) -> Claim:
+    def _intents(self, holds: Sequence[Hold], group: int, now_ms: int) -> Claim:
         until_ms = _until(holds[0], now_ms, now_ms + self._owners.rules.grace_ms)
         values: Row = {"status": "held" if holds[0].holder else "blocked", "until": until_ms, "since": now_ms}
-        asked = self._hints(holds[0], block, now_ms)
-        return Claim(holds[0].trip, block, _cells_in(block, holds), values, now_ms, hints=asked)
+        asked = self._entries(holds[0], group, now_ms)
+        return Claim(holds[0].trip, group, _cells_in(group, holds), values, now_ms, entries=asked)
 
     def _home_claim(self, holds: Sequence[Hold], now: Recorded) -> Claim:
         trip, home = holds[0].trip, holds[0].home
@@ -81,30 +81,30 @@ class Attempts:
             now.at_ms,
             beside=[write for hold in holds for write in _beginning(hold, now)],
             own=[rows.hold_key(hold.id) for hold in holds],
-            hints=[*self._hints(holds[0], home, now.at_ms), *self._notes(holds[0], now)],
+            entries=[*self._entries(holds[0], home, now.at_ms), *self._notes(holds[0], now)],
         )
 
-    def _hints(self, hold: Hold, block: int, now_ms: int) -> list[Hint]:
+    def _entries(self, hold: Hold, group: int, now_ms: int) -> list[IndexEntry]:
         """Where the sweeper must look for this hold."""
-        partition = rows.block_partition(hold.trip, block)
+        partition = rows.group_partition(hold.trip, group)
         asked = []
         if isinstance(hold.state, Held) and hold.state.expires_at_ms < NEVER_MS:
-            asked.append(hints.due(partition, hold.state.expires_at_ms))
-        if block != hold.home or hold.seats_elsewhere:
-            asked.append(hints.due(partition, now_ms + self._owners.rules.grace_ms))
+            asked.append(index_entries.due(partition, hold.state.expires_at_ms))
+        if group != hold.home or hold.seats_elsewhere:
+            asked.append(index_entries.due(partition, now_ms + self._owners.rules.grace_ms))
         return asked
 
-    def _notes(self, hold: Hold, now: Recorded) -> list[Hint]:
+    def _notes(self, hold: Hold, now: Recorded) -> list[IndexEntry]:
         """Where the relay and the holder's list must look for this hold."""
-        asked = [hints.recorded(rows.block_partition(hold.trip, hold.home), now.epoch)]
+        asked = [index_entries.recorded(rows.group_partition(hold.trip, hold.home), now.epoch)]
         return asked + listings.of_hold(hold)
 
-    async def burn(self, hold: Hold, why: Lost | Contended | Unseeded | Stuck) -> Row:
+    async def fence(self, hold: Hold, why: Lost | Contended | Unseeded | Stuck) -> Row:
         """Fence the id before any no and before anything is given back."""
         organization = hold.trip.organization
         if isinstance(why, Lost):
-            return await self._owners.burn(organization, hold.id, REFUSED, fit_to_keep(why.cells, hold.claimant))
-        return await self._owners.burn(organization, hold.id, RETRY)
+            return await self._owners.fence(organization, hold.id, REFUSED, fit_to_keep(why.cells, hold.claimant))
+        return await self._owners.fence(organization, hold.id, RETRY)
 
 
 def contended(seats: Sequence[str]) -> SeatContended:
@@ -113,7 +113,7 @@ def contended(seats: Sequence[str]) -> SeatContended:
 
 
 _RANK: dict[type, int] = {Lost: 0, Contended: 1, Unseeded: 1, Stuck: 2, Standing: 2, Won: 3}
-"""Which of several blocks' results decides: a no beats "ask again", which beats "unknown", which beats success."""
+"""Which of several seat groups' results decides: a no beats "ask again", which beats "unknown", which beats success."""
 
 
 def _until(hold: Hold, now_ms: int, give_up_ms: int) -> int:
@@ -125,10 +125,10 @@ def _until(hold: Hold, now_ms: int, give_up_ms: int) -> int:
     return hold.state.expires_at_ms if hold.holder else give_up_ms
 
 
-def _cells_in(block: int, holds: Iterable[Hold]) -> dict[RowKey, str]:
-    """The cells that the holds have in the block, each with the hold that it is for."""
+def _cells_in(group: int, holds: Iterable[Hold]) -> dict[RowKey, str]:
+    """The cells that the holds have in the seat group, each with the hold that it is for."""
     return {
-        cell: hold.id for hold in holds for cell in rows.cell_keys(hold.seats_by_block.get(block, ()), hold.journey)
+        cell: hold.id for hold in holds for cell in rows.cell_keys(hold.seats_by_group.get(group, ()), hold.journey)
     }
 
 

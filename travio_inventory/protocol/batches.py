@@ -10,7 +10,7 @@ from enum import StrEnum
 from math import inf
 from typing import NamedTuple, Protocol, TypeAlias
 
-from travio_inventory.kernel.limits import CELLS_PER_BLOCK_MAX
+from travio_inventory.kernel.limits import CELLS_PER_GROUP_MAX
 
 
 class Table(StrEnum):
@@ -18,7 +18,7 @@ class Table(StrEnum):
 
     __hash__ = str.__hash__  # an enumeration's own is slow, and rows are found by it
 
-    BLOCKS = "blocks"
+    SEAT_GROUPS = "blocks"
     LEDGERS = "ledgers"
     TRIPS = "trips"
     WAITLISTS = "waitlists"
@@ -59,7 +59,7 @@ FOLLOWING = frozenset({Index.HOLDS})
 
 
 class Partition(NamedTuple):
-    """Names a partition: (organization, trip, block), (organization, holder, 0) and the like."""
+    """Names a partition: (organization, trip, seat group), (organization, holder, 0) and the like."""
 
     table: Table
     organization: str
@@ -97,8 +97,8 @@ ANY_TIME = inf
 TOO_OLD = "its time to be sent is over"
 """The cause of a NotDone by `send_by`."""
 
-ROWS_AT_ONCE_MAX = CELLS_PER_BLOCK_MAX
-"""So many rows of a kind are read as one moment saw them: all cells of a block."""
+ROWS_AT_ONCE_MAX = CELLS_PER_GROUP_MAX
+"""So many rows of a kind are read as one moment saw them: all cells of a seat group."""
 
 ABSENT = None
 """The condition that there is no such row."""
@@ -118,7 +118,7 @@ class Write(NamedTuple):
     values: Row
 
 
-class Hint(NamedTuple):
+class IndexEntry(NamedTuple):
     """An entry of an index, durable before the batch that carries it is tried; one of a FOLLOWING index is added once
     the batch was applied, and may be lost. A batch without writes adds them all. Adding one again changes nothing.
     """
@@ -128,11 +128,13 @@ class Hint(NamedTuple):
     entry: str
 
 
-def split(writes: Sequence[Write], hints: Sequence[Hint]) -> tuple[Sequence[Hint], Sequence[Hint]]:
+def split(writes: Sequence[Write], entries: Sequence[IndexEntry]) -> tuple[Sequence[IndexEntry], Sequence[IndexEntry]]:
     """The hints that go before these writes, and those that follow them."""
-    if not writes or not any(hint.of in FOLLOWING for hint in hints):
-        return hints, ()
-    return [hint for hint in hints if hint.of not in FOLLOWING], [hint for hint in hints if hint.of in FOLLOWING]
+    if not writes or not any(index_entry.of in FOLLOWING for index_entry in entries):
+        return entries, ()
+    return [index_entry for index_entry in entries if index_entry.of not in FOLLOWING], [
+        index_entry for index_entry in entries if index_entry.of in FOLLOWING
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +176,12 @@ class Batches(Protocol):
     """Conditional batches, reads and hints. Every call has a bound; none retries by itself."""
 
     async def apply(
-        self, partition: Partition, writes: Sequence[Write], hints: Sequence[Hint] = (), *, send_by: float = ANY_TIME
+        self,
+        partition: Partition,
+        writes: Sequence[Write],
+        entries: Sequence[IndexEntry] = (),
+        *,
+        send_by: float = ANY_TIME,
     ) -> Outcome:
         """Try the batch once. `send_by` is a time of the event loop: a batch that is not on its way by then, however
         long its hints, its turn or a stopped process took, is NotDone and is never sent.
@@ -199,6 +206,6 @@ class Batches(Protocol):
         """
         ...
 
-    async def hinted(self, index: Index, bucket: str, *, after: str = "", most: int | None = None) -> Sequence[str]:
+    async def read_index(self, index: Index, bucket: str, *, after: str = "", most: int | None = None) -> Sequence[str]:
         """The first `most` entries of a bucket behind `after`, or all, in order. Raises StoreUnavailable."""
         ...

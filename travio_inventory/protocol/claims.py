@@ -1,4 +1,4 @@
-"""Takes the cells of one block for a hold: all of them or none, whoever stands in the way being judged first."""
+"""Takes the cells of one seat group for a hold: all of them or none, whoever stands in the way being judged first."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from travio_inventory.kernel.refusals import OutcomeUnknown
 from travio_inventory.protocol import rows
 from travio_inventory.protocol.batches import (
     Applied,
-    Hint,
+    IndexEntry,
     NotDone,
     Refused,
     Row,
@@ -29,19 +29,19 @@ ERRORS_MAX = 3
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What is to be taken: `cells` of one block, each for the hold that it names, setting `values`, with the rows
+    """What is to be taken: `cells` of one seat group, each for the hold that it names, setting `values`, with the rows
     `beside` them in the same batch. `own` are the holds' own rows where they are among those. It began `at_ms`: a grace
     later no batch is tried any more, for others may take the attempt for abandoned.
     """
 
     trip: TripKey
-    block: int
+    group: int
     cells: Mapping[RowKey, str]
     values: Row
     at_ms: int
     beside: Sequence[Write] = ()
     own: Sequence[RowKey] = ()
-    hints: Sequence[Hint] = ()
+    entries: Sequence[IndexEntry] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ class _Obstacles:
 
 async def take(owners: Owners, claim: Claim) -> Claimed:
     """Claim until it is won, lost, contended or unknown. A cell is only ever taken IF status='available'."""
-    partition = rows.block_partition(claim.trip, claim.block)
+    partition = rows.group_partition(claim.trip, claim.group)
     values: dict[str, Row] = {owner: {**claim.values, "owner": owner} for owner in claim.cells.values()}
     writes = [*claim.beside, *(Write(cell, rows.IF_AVAILABLE, values[owner]) for cell, owner in claim.cells.items())]
     in_doubt = False
@@ -115,7 +115,7 @@ async def take(owners: Owners, claim: Claim) -> Claimed:
         as_of_ms = owners.clock.now_ms()
         if as_of_ms >= claim.at_ms + owners.rules.grace_ms:
             return Claimed(Stuck(), in_doubt, as_of_ms)
-        match await owners.apply(partition, writes, claim.hints, at_ms=claim.at_ms):
+        match await owners.apply(partition, writes, claim.entries, at_ms=claim.at_ms):
             case Applied():
                 return Claimed(Won(), in_doubt=False, as_of_ms=as_of_ms)
             case Refused(rows=standing):
@@ -141,7 +141,7 @@ async def look(owners: Owners, claim: Claim) -> Claimed | None:
     """
     as_of_ms = owners.clock.now_ms()
     try:
-        standing = await owners.batches.get(rows.block_partition(claim.trip, claim.block), [*claim.cells])
+        standing = await owners.batches.get(rows.group_partition(claim.trip, claim.group), [*claim.cells])
     except StoreUnavailable:
         return None
     decided, _ = await _look(owners, claim, standing)
@@ -160,7 +160,7 @@ async def _look(owners: Owners, claim: Claim, standing: Rows) -> tuple[Result | 
     if owned == len(claim.cells):
         return Won(), 0
     obstacles = _Obstacles()
-    if owned:  # some intents stand and others are gone: the hold was burnt under this attempt
+    if owned:  # some intents stand and others are gone: the hold was fenced under this attempt
         obstacles.contended += _seats(claim.cells)
     for cell, owner in claim.cells.items():
         row = standing.get(cell)
@@ -187,7 +187,7 @@ def _decide(obstacles: _Obstacles) -> Result | None:
 async def _judge(owners: Owners, claim: Claim, cell: RowKey, row: Row, obstacles: _Obstacles) -> None:
     """Find out who is in the way on one cell; ends an owner that has lapsed, frees what a dead one left."""
     owner = rows.text(row, "owner")
-    if parse_hold_id(owner).home == claim.block:
+    if parse_hold_id(owner).home == claim.group:
         await _judge_neighbour(owners, claim, cell, row, obstacles)
         return
     judged = await owners.judge(claim.trip.organization, owner, since_ms=rows.number(row, "since"))
@@ -197,14 +197,14 @@ async def _judge(owners: Owners, claim: Claim, cell: RowKey, row: Row, obstacles
         case Verdict.CONTENDED:
             obstacles.contended.append(cell.id)
         case Verdict.DEAD:
-            partition = rows.block_partition(claim.trip, claim.block)
+            partition = rows.group_partition(claim.trip, claim.group)
             freed = await owners.apply(partition, [Write(cell, {"owner": owner}, rows.FREE)], ())
             if isinstance(freed, Unknown | NotDone):
                 obstacles.errors += 1
 
 
 async def _judge_neighbour(owners: Owners, claim: Claim, cell: RowKey, row: Row, obstacles: _Obstacles) -> None:
-    """An owner of the same block: its row and its cells always agree, and the row says whose they are.
+    """An owner of the same seat group: its row and its cells always agree, and the row says whose they are.
     Where it has moved on between the two looks, the next round sees the cell free.
     """
     organization, owner = claim.trip.organization, rows.text(row, "owner")

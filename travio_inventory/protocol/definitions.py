@@ -8,7 +8,7 @@ from travio_inventory.protocol.batches import (
     ABSENT,
     Applied,
     Batches,
-    Hint,
+    IndexEntry,
     Kind,
     NotDone,
     Partition,
@@ -48,10 +48,10 @@ class Definitions:
             raise TripDefinedOtherwise
         return standing
 
-    async def seed(self, trip: Trip, block: int) -> None:
+    async def seed(self, trip: Trip, group: int) -> None:
         """See Trips. A cell is only ever made where there is none, whoever made the others, and in what portions."""
-        partition = rows.block_partition(trip.key, block)
-        cells = rows.cell_keys((seat.id for seat in trip.seats_in(block)), Journey(0, len(trip.segments) - 1))
+        partition = rows.group_partition(trip.key, group)
+        cells = rows.cell_keys((seat.id for seat in trip.seats_in(group)), Journey(0, len(trip.segments) - 1))
         for start in range(0, len(cells), self._cells_per_batch_max):
             missing = cells[start : start + self._cells_per_batch_max]
             while missing:
@@ -67,11 +67,11 @@ class Definitions:
         row = standing.get(_DEFINITION)
         return None if row is None else read_definition(rows.text(row, "definition"))
 
-    async def _insert(self, partition: Partition, writes: Sequence[Write], hints: Sequence[Hint] = ()) -> Rows:
+    async def _insert(self, partition: Partition, writes: Sequence[Write], entries: Sequence[IndexEntry] = ()) -> Rows:
         """Make rows where there are none, however often it takes to know; those that stood, none where all are new."""
         was_sent = False
         for _ in range(TRIES_MAX):
-            match await self._batches.apply(partition, writes, hints):
+            match await self._batches.apply(partition, writes, entries):
                 case Applied():
                     return {}
                 case Refused(rows=standing):

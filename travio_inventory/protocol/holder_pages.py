@@ -51,7 +51,7 @@ class HolderPages:
         found: dict[str, Hold] = {}
         last = behind
         try:
-            names = await self._batches.hinted(Index.HOLDS, bucket, after=behind, most=NAMES_MAX)
+            names = await self._batches.read_index(Index.HOLDS, bucket, after=behind, most=NAMES_MAX)
         except StoreUnavailable:
             raise BackendUnavailable from None
         for start in range(0, len(names), READS_AT_ONCE):

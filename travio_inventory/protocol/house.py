@@ -37,7 +37,7 @@ class House:
         left = dict(reasons)
         for _ in range(BLOCKINGS_MAX):
             holds = self._holds(trip, left)
-            match await self._block(holds):
+            match await self._group(holds):
                 case None:
                     return
                 case Lost(cells=cells):
@@ -54,7 +54,7 @@ class House:
                 return
         raise contended(tuple(left))
 
-    async def _block(self, holds: Sequence[Hold]) -> Lost | Contended | Unseeded | Stuck | None:
+    async def _group(self, holds: Sequence[Hold]) -> Lost | Contended | Unseeded | Stuck | None:
         """Commit these holds by the house, all or none: None, or why not; then nothing of them is left."""
         claimed, others_sent = await self._attempts.claim(holds, holds[0].created_at_ms)
         match claimed.result:
@@ -63,7 +63,7 @@ class House:
             case Standing(row=row):
                 is_done, why = row.get("status") != "aborted", Contended(tuple(hold.seats[0] for hold in holds))
             case why:
-                is_done = claimed.in_doubt and (await self._attempts.burn(holds[0], why)).get("status") != "aborted"
+                is_done = claimed.in_doubt and (await self._attempts.fence(holds[0], why)).get("status") != "aborted"
         if is_done:
             await asyncio.gather(*(self._owners.settled(hold, as_of_ms=claimed.as_of_ms) for hold in holds))
             return None
@@ -84,7 +84,7 @@ class House:
 
     async def unblock(self, trip: Trip, seat: str) -> bool:
         """See Holds."""
-        partition = rows.block_partition(trip.key, trip.block_of(seat))
+        partition = rows.group_partition(trip.key, trip.group_of(seat))
         first = RowKey(Kind.CELL, seat, 0)
         try:
             cell = (await self._owners.batches.get(partition, [first])).get(first)
@@ -116,23 +116,23 @@ class House:
                 raise contended([seat])
             case Verdict.DEAD:
                 left = rows.cell_keys([seat], whole_journey(trip))
-                await self._owners.roll_block(owner, trip.key, trip.block_of(seat), left, Aborted(""))
+                await self._owners.roll_group(owner, trip.key, trip.group_of(seat), left, Aborted(""))
                 return None
 
 
 def house_holds(trip: Trip, reasons: Mapping[str, str], *, now_ms: int, new_digest: Callable[[], str]) -> list[Hold]:
     """A hold for each of these seats, in layout order, from the first stop to the last and for good.
 
-    The home of all of them is the block of the first, so that one batch there commits them.
+    The home of all of them is the seat group of the first, so that one batch there commits them.
     """
     seats = [seat.id for seat in trip.seats if seat.id in reasons]
-    home = trip.block_of(seats[0])
+    home = trip.group_of(seats[0])
 
     def hold(seat: str) -> Hold:
         hold_id = str(HoldId(trip.key.trip, home, new_digest(), is_late=False))
-        block, reason = trip.block_of(seat), reasons[seat]
+        group, reason = trip.group_of(seat), reasons[seat]
         state = Held(NEVER_MS)
-        return Hold(hold_id, trip.key, "", (seat,), (block,), whole_journey(trip), now_ms, "", state, reason=reason)
+        return Hold(hold_id, trip.key, "", (seat,), (group,), whole_journey(trip), now_ms, "", state, reason=reason)
 
     return list(map(hold, seats))
 

@@ -9,15 +9,15 @@ from travio_inventory.kernel.refusals import BackendUnavailable
 from travio_inventory.protocol import rows
 from travio_inventory.protocol.aside import Aside
 from travio_inventory.protocol.batches import Index, Kind, Row, RowKey, Rows, StoreUnavailable
-from travio_inventory.protocol.hints import MINUTE_MS
-from travio_inventory.protocol.minutes import EPOCH_SETTLES_MS, MINUTES_AT_ONCE, OpenMinutes, Place
+from travio_inventory.protocol.index_entries import MINUTE_MS
+from travio_inventory.protocol.minute_cursor import EPOCH_SETTLES_MS, MINUTES_AT_ONCE, MinuteCursor, Place
 from travio_inventory.protocol.owners import Owners
 from travio_inventory.seats.events import Event
 from travio_inventory.seats.hold import base_id
-from travio_inventory.seats.ports import BlockKey
+from travio_inventory.seats.ports import SeatGroupKey
 
 LOOK_EVERY_MS = 10_000
-"""How often the blocks are read that the open epochs name: for the events of other processes."""
+"""How often the seat groups are read that the open epochs name: for the events of other processes."""
 EVENTS_PER_ROUND_MAX = 5_000
 EVENTS_PER_READ = 500
 READS_AT_ONCE = 8
@@ -50,7 +50,7 @@ class _Visit(NamedTuple):
 class _Found(NamedTuple):
     """An event row, where it is."""
 
-    block: BlockKey
+    group: SeatGroupKey
     key: RowKey
     row: Row
 
@@ -59,9 +59,9 @@ class EventJournal:
     """Implements `seats.ports.Journal`.
 
     A round tells what this process's own steps recorded, and now and then reads the newest events of all places that
-    the open epochs name: a block in an epoch. An event that landed late is found when its epoch is visited again, or
+    the open epochs name: a group in an epoch. An event that landed late is found when its epoch is visited again, or
     at once where a later event of its hold shows that it is missing. What cannot be read is set aside, with all
-    newer events of its block.
+    newer events of its seat group.
 
     `is_alone`: no other process writes to the store, so open epochs are looked into only once, after the start.
     """
@@ -70,9 +70,9 @@ class EventJournal:
         self._is_alone = is_alone
         self._batches = owners.batches
         self._clock = owners.clock
-        self._news = owners.news
+        self._signals = owners.signals
         self._epochs = owners.epochs
-        self._minutes = OpenMinutes(owners.batches, Index.JOURNAL, owners.clock, EPOCH_SETTLES_MS, look_back=None)
+        self._minutes = MinuteCursor(owners.batches, Index.JOURNAL, owners.clock, EPOCH_SETTLES_MS, look_back=None)
         self._aside = Aside[Place]("events", owners.clock.elapsed_ms)
         self._open = 0
         self._looked_ms: int | None = None
@@ -186,20 +186,20 @@ class EventJournal:
     # ---- what is there
 
     async def _take_news(self) -> None:
-        """What this process did itself, but for blocks of which something older is still to be read."""
+        """What this process did itself, but for seat groups of which something older is still to be read."""
         if len(self._pending) >= EVENTS_PER_ROUND_MAX:
             return
         behind = set(map(_line, self._to_read))
-        for block, news in sorted(self._news.take_events().items()):
-            if block not in behind:
+        for group, signals in sorted(self._signals.take_events().items()):
+            if group not in behind:
                 try:
-                    await self._take(block, news)
+                    await self._take(group, signals)
                 except StoreUnavailable:
                     continue  # its events are in the store, where the index leads us
 
     async def _take_places(self) -> None:
-        """Read on where events are to be read, the oldest of each block first, until the round has enough. What fails
-        is set aside, and the newer of its block with it.
+        """Read on where events are to be read, the oldest of each group first, until the round has enough. What fails
+        is set aside, and the newer of its seat group with it.
         """
         lines = self._lines()
         while lines and len(self._pending) < EVENTS_PER_ROUND_MAX:
@@ -217,7 +217,7 @@ class EventJournal:
                         lines.append(line)
 
     def _lines(self) -> deque[deque[Place]]:
-        """What is to be read now: of each block, the oldest first; single events each for itself."""
+        """What is to be read now: of each seat group, the oldest first; single events each for itself."""
         lines: defaultdict[object, deque[Place]] = defaultdict(deque)
         for place in sorted(self._to_read):
             lines[_line(place)].append(place)
@@ -225,15 +225,15 @@ class EventJournal:
 
     async def _read(self, place: Place) -> bool:
         """Take in the next of the place's events; whether there are more. Raises StoreUnavailable, ValueError."""
-        block, row_id = _block(place), _row_id(place)
-        if block is None:
+        group, row_id = _group(place), _row_id(place)
+        if group is None:
             raise ValueError("no place that this release can read")
         if row_id is None:
-            return await self._read_next(place, block)
-        found = await self._batches.get(rows.block_partition(*block), [RowKey(Kind.EVENT, row_id)])
+            return await self._read_next(place, group)
+        found = await self._batches.get(rows.group_partition(*group), [RowKey(Kind.EVENT, row_id)])
         self._single.discard(row_id)
         try:
-            await self._take(block, found)
+            await self._take(group, found)
         except StoreUnavailable:
             self._single.add(row_id)
             raise
@@ -241,11 +241,11 @@ class EventJournal:
             self._finish(place, row_id)
         return False
 
-    async def _read_next(self, place: Place, block: BlockKey) -> bool:
+    async def _read_next(self, place: Place, group: SeatGroupKey) -> bool:
         start, end = self._to_read[place] or rows.event_id_at(place.minute), rows.event_id_at(place.minute + 1)
-        partition = rows.block_partition(*block)
+        partition = rows.group_partition(*group)
         found = await self._batches.read(partition, Kind.EVENT, start=start, end=end, most=EVENTS_PER_READ)
-        await self._take(block, found)
+        await self._take(group, found)
         self._aside.well(place)
         newest_ms = max((rows.number(row, "at") for row in found.values()), default=0)
         self._newest_ms[place] = max(self._newest_ms.get(place, 0), newest_ms)
@@ -255,21 +255,21 @@ class EventJournal:
         self._to_read[place] = next(reversed(list(found))).id + "\0"
         return True
 
-    async def _take(self, block: BlockKey, found: Rows) -> None:
+    async def _take(self, group: SeatGroupKey, found: Rows) -> None:
         """Take in those that were not told, hold by hold, with what is missing before them. Raises StoreUnavailable."""
-        news = {
+        signals = {
             key: row
             for key, row in found.items()
             if rows.number(row, "generation") > self._upto(row) and key.id not in self._single
         }
         for _ in range(GAPS_MAX):
-            missing = self._missing_before(news, self._all_told_before(block))
-            more = await self._batches.get(rows.block_partition(*block), missing) if missing else {}
+            missing = self._missing_before(signals, self._all_told_before(group))
+            more = await self._batches.get(rows.group_partition(*group), missing) if missing else {}
             if not more:
                 break
-            news |= more
-        for key, row in sorted(news.items(), key=lambda item: _order(item[1])):
-            event = _Found(block, key, row)
+            signals |= more
+        for key, row in sorted(signals.items(), key=lambda item: _order(item[1])):
+            event = _Found(group, key, row)
             try:
                 self._add(event)
             except (ValueError, KeyError, TypeError) as error:
@@ -279,24 +279,24 @@ class EventJournal:
         """Hand it over next. Raises ValueError and the like where no event can be read from the row."""
         if rows.event_before(found.row).id in self._single:
             raise ValueError("the event before it is set aside")
-        event = rows.read_event(found.block.trip, found.row)
+        event = rows.read_event(found.group.trip, found.row)
         self._pending[event.id] = event, found
         self._taken[_hold_of(found.row)] = max(event.ordinal, self._upto(found.row))
 
-    def _all_told_before(self, block: BlockKey) -> int:
-        """The epoch before which all events of the block were told: the first that is not closed, or one before it of
+    def _all_told_before(self, group: SeatGroupKey) -> int:
+        """The epoch before which all events of the group were told: the first that is not closed, or one before it of
         which something was carried on.
         """
         first = self._minutes.first
         carried = [place for place in self._to_read if place.minute < first]
-        return max(min([first, *self._unread, *(place.minute for place in carried if _block(place) == block)]), 1)
+        return max(min([first, *self._unread, *(place.minute for place in carried if _group(place) == group)]), 1)
 
-    def _missing_before(self, news: Rows, first: int) -> list[RowKey]:
+    def _missing_before(self, signals: Rows, first: int) -> list[RowKey]:
         """The events before these that are in that epoch or a later one, and neither told nor among these."""
-        known = {(_hold_of(row), rows.number(row, "generation")) for row in news.values()}
+        known = {(_hold_of(row), rows.number(row, "generation")) for row in signals.values()}
         return [
             rows.event_before(row)
-            for row in news.values()
+            for row in signals.values()
             if rows.number(row, "sequence") >= first
             and self._upto(row) < rows.number(row, "generation") - 1
             and rows.event_before(row).id not in self._single
@@ -368,24 +368,24 @@ def _order(row: Row) -> tuple[str, int]:
 
 def _row_place(found: _Found) -> Place:
     """A single event as an index names it."""
-    entry = rows.block_entry(rows.block_partition(*found.block))
+    entry = rows.group_entry(rows.group_partition(*found.group))
     epoch = rows.epoch_of(found.key)
     return Place(epoch, f"{entry}{rows.SEPARATOR}{found.key.id}")
 
 
-def _block(place: Place) -> BlockKey | None:
-    """The block that a place names; None where it names none that we can read."""
+def _group(place: Place) -> SeatGroupKey | None:
+    """The seat group that a place names; None where it names none that we can read."""
     try:
-        return rows.read_block_entry(rows.SEPARATOR.join(place.entry.split(rows.SEPARATOR)[:3]))
+        return rows.read_group_entry(rows.SEPARATOR.join(place.entry.split(rows.SEPARATOR)[:3]))
     except ValueError:
         return None
 
 
 def _line(place: Place) -> object:
-    """What is read in order: a block; a single event is by itself, and so is what cannot be read."""
-    return place if _row_id(place) is not None else _block(place) or place
+    """What is read in order: a seat group; a single event is by itself, and so is what cannot be read."""
+    return place if _row_id(place) is not None else _group(place) or place
 
 
 def _row_id(place: Place) -> str | None:
-    """The single event row that a place names, None where it names a block."""
+    """The single event row that a place names, None where it names a seat group."""
     return next(iter(place.entry.split(rows.SEPARATOR)[3:]), None)

@@ -8,23 +8,23 @@ from travio_inventory.kernel.refusals import BackendUnavailable
 from travio_inventory.protocol import rows
 from travio_inventory.protocol.aside import Aside
 from travio_inventory.protocol.batches import Index, Kind, Row, RowKey, Rows, StoreUnavailable
-from travio_inventory.protocol.minutes import SET_BACK_MS, OpenMinutes, Place
+from travio_inventory.protocol.minute_cursor import SET_BACK_MS, MinuteCursor, Place
 from travio_inventory.protocol.open_trips import EVERY_MS, SlowRound
 from travio_inventory.protocol.owners import Owners, Verdict
 from travio_inventory.seats.hold import NEVER_MS, Aborted, Confirmed, Hold, parse_hold_id
-from travio_inventory.seats.ports import BlockKey
+from travio_inventory.seats.ports import SeatGroupKey
 
 ROWS_TOGETHER_MAX = 160
 """So many rows of lapsed holds are written in one batch, where one hold has not more."""
 AT_ONCE = 4
 HOLDS_READ_TOGETHER = 1_000
 LOOK_EVERY_MS = 4_000
-"""How often a block is read while something may fall due in it that another process began."""
+"""How often a seat group is read while something may fall due in it that another process began."""
 
 
 @dataclass(slots=True)
 class _Look:
-    """When a block was last read, and when the next of its holds runs out; by the time that passes."""
+    """When a seat group was last read, and when the next of its holds runs out; by the time that passes."""
 
     at_ms: int
     due_ms: int
@@ -40,35 +40,35 @@ class LapseFinder:
     def __init__(self, owners: Owners, *, slow_every_ms: int = EVERY_MS) -> None:
         self._owners = owners
         self._clock = owners.clock
-        self._minutes = OpenMinutes(owners.batches, Index.EXPIRY, owners.clock)
-        self._aside = Aside[BlockKey]("blocks to sweep", owners.clock.elapsed_ms)
+        self._minutes = MinuteCursor(owners.batches, Index.EXPIRY, owners.clock)
+        self._aside = Aside[SeatGroupKey]("seat groups to sweep", owners.clock.elapsed_ms)
         self._slow = SlowRound(
             owners.batches, owners.clock, name="sweepers", random=owners.random, every_ms=slow_every_ms
         )
-        self._looks: dict[BlockKey, _Look] = {}
+        self._looks: dict[SeatGroupKey, _Look] = {}
         self._ahead_ms = self._clock.now_ms() - self._clock.elapsed_ms()
         self._round_ms = 0
-        self._due: Collection[BlockKey] = ()
+        self._due: Collection[SeatGroupKey] = ()
         self._settling: dict[int, set[Place]] = {}
-        self._again: set[BlockKey] = set()
+        self._again: set[SeatGroupKey] = set()
 
-    async def due_blocks(self) -> Sequence[BlockKey]:
+    async def due_groups(self) -> Sequence[SeatGroupKey]:
         """See Lapses."""
         self._round_ms = self._clock.now_ms()
-        self._again |= self._owners.news.take_due(self._clock.elapsed_ms())
+        self._again |= self._owners.signals.take_due(self._clock.elapsed_ms())
         if self._is_set_back():
-            self._again |= self._owners.news.all_due()
+            self._again |= self._owners.signals.all_due()
         live = await self._named(self._round_ms)
-        self._looks = {block: look for block, look in self._looks.items() if block in live}
+        self._looks = {group: look for group, look in self._looks.items() if group in live}
         asked = self._again.union(
-            *map(_blocks, self._settling.values()), filter(self._is_due, live), await self._slow_blocks()
+            *map(_groups, self._settling.values()), filter(self._is_due, live), await self._slow_groups()
         )
-        self._due = {block for block in asked if not self._aside.is_waiting(block)}
+        self._due = {group for group in asked if not self._aside.is_waiting(group)}
         self._again = asked - self._due
         return sorted(self._due)
 
-    async def _named(self, now_ms: int) -> set[BlockKey]:
-        """The blocks that live minutes name; keeps those of settling ones. What is known without the index is swept
+    async def _named(self, now_ms: int) -> set[SeatGroupKey]:
+        """The groups that live minutes name; keeps those of settling ones. What is known without the index is swept
         without it. Raises BackendUnavailable where nothing is.
         """
         live: dict[int, set[Place]] = {}
@@ -81,34 +81,34 @@ class LapseFinder:
             pass
         if not (live or self._settling or self._again):
             raise BackendUnavailable
-        return set().union(*map(_blocks, live.values()))
+        return set().union(*map(_groups, live.values()))
 
     def _is_set_back(self) -> bool:
         """Whether somebody set our clock back since the last round: the holds that it made last too long by it."""
         before_ms, self._ahead_ms = self._ahead_ms, self._clock.now_ms() - self._clock.elapsed_ms()
         return self._ahead_ms < before_ms - SET_BACK_MS
 
-    async def sweep(self, block: BlockKey) -> None:
+    async def sweep(self, group: SeatGroupKey) -> None:
         """See Lapses."""
         now_ms, began_ms = self._clock.now_ms(), self._clock.elapsed_ms()
         try:
-            cells = await self._owners.batches.read(rows.block_partition(*block), Kind.CELL)
-            await self._end_lapsed(block, self._lapsed_here(block, cells, now_ms - self._owners.rules.clock_bound_ms))
-            await self._settle_foreign(block, cells)
+            cells = await self._owners.batches.read(rows.group_partition(*group), Kind.CELL)
+            await self._end_lapsed(group, self._lapsed_here(group, cells, now_ms - self._owners.rules.clock_bound_ms))
+            await self._settle_foreign(group, cells)
         except StoreUnavailable:
             raise BackendUnavailable from None
         untils = [rows.number(cell, "until") for cell in cells.values() if cell["status"] == "held"]
         ahead = (until + self._owners.rules.clock_bound_ms - now_ms for until in untils)
         next_ms = min((left for left in ahead if left > 0), default=LOOK_EVERY_MS)
-        self._looks[block] = _Look(began_ms, began_ms + next_ms)
+        self._looks[group] = _Look(began_ms, began_ms + next_ms)
 
-    async def close_due(self, failed: Mapping[BlockKey, Exception]) -> None:
+    async def close_due(self, failed: Mapping[SeatGroupKey, Exception]) -> None:
         """See Lapses. What failed is carried on, so that its minute closes without it."""
-        for block in self._due:
-            if block in failed:
-                self._aside.failed(block, failed[block])
+        for group in self._due:
+            if group in failed:
+                self._aside.failed(group, failed[group])
             else:
-                self._aside.well(block)
+                self._aside.well(group)
         self._again |= failed.keys()
         ending = [minute for minute in self._settling if self._minutes.is_last(minute, self._round_ms)]
         left = {place for minute in ending for place in self._settling[minute] if self._is_left(place)}
@@ -118,24 +118,24 @@ class LapseFinder:
         except StoreUnavailable:
             raise BackendUnavailable from None
 
-    async def _slow_blocks(self) -> list[BlockKey]:
+    async def _slow_groups(self) -> list[SeatGroupKey]:
         """Those whose turn it is, whether anything leads there or not; that can wait where the store is away."""
         try:
-            return await self._slow.next_blocks()
+            return await self._slow.next_groups()
         except StoreUnavailable:
             return []
 
     def _is_left(self, place: Place) -> bool:
         """Whether the place was not swept."""
-        block = _block(place)
-        return block is None or self._aside.has(block)
+        group = _group(place)
+        return group is None or self._aside.has(group)
 
-    def _is_due(self, block: BlockKey) -> bool:
-        look, now_ms = self._looks.get(block), self._clock.elapsed_ms()
+    def _is_due(self, group: SeatGroupKey) -> bool:
+        look, now_ms = self._looks.get(group), self._clock.elapsed_ms()
         return look is None or now_ms >= look.due_ms or now_ms - look.at_ms >= LOOK_EVERY_MS
 
-    def _lapsed_here(self, block: BlockKey, cells: Rows, lapsed_ms: int) -> list[str]:
-        """The block's own holds that, by the times on a cell, ran out by then or are of a clock that is ahead: a hint,
+    def _lapsed_here(self, group: SeatGroupKey, cells: Rows, lapsed_ms: int) -> list[str]:
+        """The group's own holds that, by the times on a cell, ran out by then or are of a clock that is ahead: a hint,
         to be read in their rows.
         """
         has_met = self._owners.ages.has_met
@@ -146,40 +146,40 @@ class LapseFinder:
             and (owner := rows.text(cell, "owner"))
             and (rows.number(cell, "until") <= lapsed_ms or has_met(owner, rows.number(cell, "since")))
         )
-        return [owner for owner in owners if parse_hold_id(owner).home == block.block]
+        return [owner for owner in owners if parse_hold_id(owner).home == group.group]
 
-    async def _end_lapsed(self, block: BlockKey, hold_ids: Sequence[str]) -> None:
-        """End those of the block's own holds whose row says that they ran out: many in one batch, a few batches at
+    async def _end_lapsed(self, group: SeatGroupKey, hold_ids: Sequence[str]) -> None:
+        """End those of the seat group's own holds whose row says that they ran out: many in one batch, a few batches at
         once. One that cannot be ended keeps no other batch from its end.
         """
         for start in range(0, len(hold_ids), HOLDS_READ_TOGETHER):
-            lapsed = await self._lapsed(block, hold_ids[start : start + HOLDS_READ_TOGETHER])
-            await _a_few_at_once(map(self._owners.expire_together, _together(lapsed, block.block)))
+            lapsed = await self._lapsed(group, hold_ids[start : start + HOLDS_READ_TOGETHER])
+            await _a_few_at_once(map(self._owners.expire_together, _together(lapsed, group.group)))
 
-    async def _lapsed(self, block: BlockKey, hold_ids: Sequence[str]) -> list[Hold]:
+    async def _lapsed(self, group: SeatGroupKey, hold_ids: Sequence[str]) -> list[Hold]:
         keys = [rows.hold_key(hold_id) for hold_id in hold_ids]
-        standing = await self._owners.batches.get(rows.block_partition(*block), keys)
+        standing = await self._owners.batches.get(rows.group_partition(*group), keys)
         lapsed = []
         for key, row in standing.items():
             left_ms = self._owners.left_ms(key.id, row) if row.get("status") == "held" else NEVER_MS
             if left_ms <= 0:
-                lapsed.append(rows.read_hold(block.trip.organization, key.id, row))
+                lapsed.append(rows.read_hold(group.trip.organization, key.id, row))
             elif left_ms < NEVER_MS:
-                self._owners.news.due(block, self._clock.elapsed_ms() + left_ms)
+                self._owners.signals.due(group, self._clock.elapsed_ms() + left_ms)
         return lapsed
 
-    async def _settle_foreign(self, block: BlockKey, cells: Rows) -> None:
-        """Bring cells of other blocks' holds in line with their home rows, sold ones included: a booking may have
+    async def _settle_foreign(self, group: SeatGroupKey, cells: Rows) -> None:
+        """Bring cells of other seat groups' holds in line with their home rows, sold ones included: a booking may have
         been cancelled since.
         """
         now_ms = self._owners.clock.now_ms()
         suspects: dict[str, dict[RowKey, Row]] = {}
         for key, cell in cells.items():
             owner = rows.text(cell, "owner")
-            if owner and parse_hold_id(owner).home != block.block:
+            if owner and parse_hold_id(owner).home != group.group:
                 suspects.setdefault(owner, {})[key] = cell
         await _a_few_at_once(
-            self._settle(block, owner, owned)
+            self._settle(group, owner, owned)
             for owner, owned in suspects.items()
             if any(self._is_suspect(cell, now_ms) for cell in owned.values())
         )
@@ -192,13 +192,13 @@ class LapseFinder:
             or self._owners.ages.is_ahead(rows.number(cell, "since"))
         )
 
-    async def _settle(self, block: BlockKey, owner: str, owned: dict[RowKey, Row]) -> None:
+    async def _settle(self, group: SeatGroupKey, owner: str, owned: dict[RowKey, Row]) -> None:
         since_ms = min(rows.number(cell, "since") for cell in owned.values())
-        judged = await self._owners.judge(block.trip.organization, owner, since_ms=since_ms)
+        judged = await self._owners.judge(group.trip.organization, owner, since_ms=since_ms)
         if judged.verdict is Verdict.DEAD:
-            await self._owners.roll_block(owner, block.trip, block.block, list(owned), Aborted(""))
+            await self._owners.roll_group(owner, group.trip, group.group, list(owned), Aborted(""))
         elif judged.row.get("status") == "confirmed" and any(cell["status"] != "sold" for cell in owned.values()):
-            await self._owners.roll_block(owner, block.trip, block.block, list(owned), Confirmed(""))
+            await self._owners.roll_group(owner, group.trip, group.group, list(owned), Confirmed(""))
 
 
 async def _a_few_at_once(works: Iterable[Awaitable[object]]) -> None:
@@ -218,12 +218,12 @@ async def _a_few_at_once(works: Iterable[Awaitable[object]]) -> None:
         raise failures[0]
 
 
-def _together(holds: Iterable[Hold], block: int) -> Iterator[list[Hold]]:
+def _together(holds: Iterable[Hold], group: int) -> Iterator[list[Hold]]:
     """The holds of this home in groups, each for one batch."""
     together: list[Hold] = []
     rows_count = 0
     for hold in holds:
-        needs = 2 + len(hold.seats_by_block[block]) * len(hold.journey.segments)
+        needs = 2 + len(hold.seats_by_group[group]) * len(hold.journey.segments)
         if together and rows_count + needs > ROWS_TOGETHER_MAX:
             yield together
             together, rows_count = [], 0
@@ -233,13 +233,13 @@ def _together(holds: Iterable[Hold], block: int) -> Iterator[list[Hold]]:
         yield together
 
 
-def _block(place: Place) -> BlockKey | None:
-    """The block that a place names; None where it names none that we can read."""
+def _group(place: Place) -> SeatGroupKey | None:
+    """The seat group that a place names; None where it names none that we can read."""
     try:
-        return rows.read_block_entry(place.entry)
+        return rows.read_group_entry(place.entry)
     except ValueError:
         return None
 
 
-def _blocks(places: Iterable[Place]) -> set[BlockKey]:
-    return {block for block in map(_block, places) if block is not None}
+def _groups(places: Iterable[Place]) -> set[SeatGroupKey]:
+    return {group for group in map(_group, places) if group is not None}

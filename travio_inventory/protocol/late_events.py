@@ -1,6 +1,6 @@
 """Events that landed when nobody looked for them any more: found by comparing what is recorded with what was told.
 
-What was told is noted, in plain index entries, by block and hour; a slow round over the blocks of all open trips reads
+What was told is noted, in plain index entries, by group and hour; a slow round over the groups of all open trips reads
 both. So an event that was missed for whatever reason is told within about an hour of its landing; not in the order of
 its hold, for that is told already. Where a note is lost, an event is told once more.
 """
@@ -14,15 +14,15 @@ from itertools import islice
 
 from travio_inventory.kernel.refusals import BackendUnavailable
 from travio_inventory.protocol import rows
-from travio_inventory.protocol.batches import Hint, Index, Kind, Row, StoreUnavailable
+from travio_inventory.protocol.batches import Index, IndexEntry, Kind, Row, StoreUnavailable
 from travio_inventory.protocol.epochs import EPOCH_MS
-from travio_inventory.protocol.hints import MINUTE_MS
-from travio_inventory.protocol.minutes import EPOCH_SETTLES_MS
+from travio_inventory.protocol.index_entries import MINUTE_MS
+from travio_inventory.protocol.minute_cursor import EPOCH_SETTLES_MS
 from travio_inventory.protocol.open_trips import EVERY_MS, SlowRound
 from travio_inventory.protocol.owners import Owners
 from travio_inventory.seats.events import Event
 from travio_inventory.seats.hold import parse_hold_id
-from travio_inventory.seats.ports import BlockKey, Journal
+from travio_inventory.seats.ports import Journal, SeatGroupKey
 
 HOUR_MS = 3_600_000
 SETTLED_EPOCHS = EPOCH_SETTLES_MS[-1] // MINUTE_MS + 4
@@ -34,8 +34,8 @@ EVENTS_PER_READ = 500
 DIGEST_BYTES = 8
 DIGESTS_PER_ENTRY = 25
 ENTRIES_AT_ONCE = 10
-BLOCKS_AT_ONCE = 8
-"""So many blocks are compared in one round, all at once: what the journal found waits for them."""
+GROUPS_AT_ONCE = 8
+"""So many seat groups are compared in one round, all at once: what the journal found waits for them."""
 
 
 class LateEvents:
@@ -51,7 +51,7 @@ class LateEvents:
         )
         self._late: dict[str, Event] = {}
         """Those that are about to be told, by id."""
-        self._to_compare: deque[BlockKey] = deque()
+        self._to_compare: deque[SeatGroupKey] = deque()
 
     async def unpublished(self) -> Sequence[Event]:
         """See Journal. Late ones come where the journal has not much to tell."""
@@ -76,22 +76,22 @@ class LateEvents:
             await self._journal.set_aside(mine)
 
     async def _look(self) -> None:
-        """Compare the blocks whose turn it is. One that cannot be read comes again in the next slow round."""
+        """Compare the seat groups whose turn it is. One that cannot be read comes again in the next slow round."""
         try:
             if not self._to_compare:
-                self._to_compare.extend(await self._slow.next_blocks())
+                self._to_compare.extend(await self._slow.next_groups())
             settled = await self._epochs.current() - SETTLED_EPOCHS if self._to_compare else 0
         except (StoreUnavailable, BackendUnavailable):
             return
-        blocks = [self._to_compare.popleft() for _ in range(min(BLOCKS_AT_ONCE, len(self._to_compare)))]
-        for missed in await asyncio.gather(*(self._missed(block, settled) for block in blocks), return_exceptions=True):
+        groups = [self._to_compare.popleft() for _ in range(min(GROUPS_AT_ONCE, len(self._to_compare)))]
+        for missed in await asyncio.gather(*(self._missed(group, settled) for group in groups), return_exceptions=True):
             if isinstance(missed, list):
                 self._late |= {event.id: event for event in missed}
             elif not isinstance(missed, StoreUnavailable):
                 raise missed
 
-    async def _missed(self, block: BlockKey, settled: int) -> list[Event]:
-        """The block's events of epochs before that one that are recorded and were not told, in order per hold.
+    async def _missed(self, group: SeatGroupKey, settled: int) -> list[Event]:
+        """The seat group's events of epochs before that one that are recorded and were not told, in order per hold.
 
         Raises StoreUnavailable.
         """
@@ -100,42 +100,42 @@ class LateEvents:
         told: dict[int, set[str]] = {}
         while True:
             found = await self._batches.read(
-                rows.block_partition(*block), Kind.EVENT, start=start, end=end, most=EVENTS_PER_READ
+                rows.group_partition(*group), Kind.EVENT, start=start, end=end, most=EVENTS_PER_READ
             )
-            for event in _readable(block, found.values()):
+            for event in _readable(group, found.values()):
                 hour = event.at_ms // HOUR_MS
                 if hour not in told:
-                    told[hour] = await self._told(block, hour)
+                    told[hour] = await self._told(group, hour)
                 if _digest(event.id) not in told[hour]:
                     missed.append(event)
             if len(found) < EVENTS_PER_READ or len(missed) > EVENTS_PER_ROUND_MAX:
                 return sorted(missed, key=lambda event: (event.hold_id, event.ordinal))
             start = next(reversed(list(found))).id + "\0"
 
-    async def _told(self, block: BlockKey, hour: int) -> set[str]:
-        entries = await self._batches.hinted(Index.TOLD, _bucket(block, hour))
+    async def _told(self, group: SeatGroupKey, hour: int) -> set[str]:
+        entries = await self._batches.read_index(Index.TOLD, _bucket(group, hour))
         return {digest for entry in entries for digest in entry.split(" ")}
 
     async def _note(self, events: Iterable[Event]) -> None:
         """Note that these were told; best effort."""
         digests: defaultdict[str, list[str]] = defaultdict(list)
         for event in events:
-            block = BlockKey(event.trip, parse_hold_id(event.hold_id).home)
-            digests[_bucket(block, event.at_ms // HOUR_MS)].append(_digest(event.id))
-        notes = (Hint(Index.TOLD, bucket, entry) for bucket, told in digests.items() for entry in _entries(told))
+            group = SeatGroupKey(event.trip, parse_hold_id(event.hold_id).home)
+            digests[_bucket(group, event.at_ms // HOUR_MS)].append(_digest(event.id))
+        notes = (IndexEntry(Index.TOLD, bucket, entry) for bucket, told in digests.items() for entry in _entries(told))
         while some := list(islice(notes, ENTRIES_AT_ONCE)):
             await self._batches.apply(self._slow.partition, [], some)
 
 
-def _readable(block: BlockKey, found: Iterable[Row]) -> Iterator[Event]:
+def _readable(group: SeatGroupKey, found: Iterable[Row]) -> Iterator[Event]:
     """The events of the rows; a row that none can be read from is the journal's to complain of."""
     for row in found:
         with suppress(ValueError, KeyError, TypeError):
-            yield rows.read_event(block.trip, row)
+            yield rows.read_event(group.trip, row)
 
 
-def _bucket(block: BlockKey, hour: int) -> str:
-    return f"{hour:08d}{rows.SEPARATOR}{rows.block_entry(rows.block_partition(*block))}"
+def _bucket(group: SeatGroupKey, hour: int) -> str:
+    return f"{hour:08d}{rows.SEPARATOR}{rows.group_entry(rows.group_partition(*group))}"
 
 
 def _entries(digests: Sequence[str]) -> Iterator[str]:

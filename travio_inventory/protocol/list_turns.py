@@ -9,7 +9,7 @@ from travio_inventory.protocol import rows
 from travio_inventory.protocol.batches import (
     ABSENT,
     Applied,
-    Hint,
+    IndexEntry,
     Kind,
     Partition,
     Row,
@@ -64,7 +64,7 @@ class Join(Step):
     """
 
     seats: int
-    listed: Hint
+    listed: IndexEntry
     entry: Row = field(default_factory=dict)
     is_new: bool = False
 

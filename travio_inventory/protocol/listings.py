@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 
 from travio_inventory.protocol import rows
-from travio_inventory.protocol.batches import Applied, Batches, Hint, Index, Partition, Table
+from travio_inventory.protocol.batches import Applied, Batches, Index, IndexEntry, Partition, Table
 from travio_inventory.seats.events import Event, EventType
 from travio_inventory.seats.hold import NEVER_MS, Caller, Confirmed, Hold, base_id
 from travio_inventory.seats.ports import Publisher
@@ -17,7 +17,7 @@ TOGETHER_MAX = 50
 MISSING_MAX = 10_000
 """So many entries are tried again that could not be added: more are missing only while no listing can be written."""
 
-_NOWHERE = Partition(Table.BLOCKS, "", "")
+_NOWHERE = Partition(Table.SEAT_GROUPS, "", "")
 
 
 def holds_bucket(caller: Caller) -> str:
@@ -30,7 +30,7 @@ def bookings_bucket(caller: Caller) -> str:
     return rows.SEPARATOR.join((*caller, "booked"))
 
 
-def of_hold(hold: Hold) -> list[Hint]:
+def of_hold(hold: Hold) -> list[IndexEntry]:
     """The entry of a hold that comes to be, or that becomes a booking; none of what is the house's."""
     if not hold.holder:
         return []
@@ -43,15 +43,15 @@ def hold_of(entry: str) -> str:
     return base_id(entry.rpartition(rows.SEPARATOR)[2])
 
 
-def _entry(caller: Caller, hold_id: str, created_at_ms: int | None) -> Hint:
+def _entry(caller: Caller, hold_id: str, created_at_ms: int | None) -> IndexEntry:
     """Of a hold that came to be at that moment, or of a booking."""
     if created_at_ms is None:
-        return Hint(Index.HOLDS, bookings_bucket(caller), base_id(hold_id))
+        return IndexEntry(Index.HOLDS, bookings_bucket(caller), base_id(hold_id))
     newest_first = f"{NEVER_MS - created_at_ms:016d}"
-    return Hint(Index.HOLDS, holds_bucket(caller), f"{newest_first}{rows.SEPARATOR}{hold_id}")
+    return IndexEntry(Index.HOLDS, holds_bucket(caller), f"{newest_first}{rows.SEPARATOR}{hold_id}")
 
 
-def _of_events(events: Iterable[Event]) -> list[Hint]:
+def _of_events(events: Iterable[Event]) -> list[IndexEntry]:
     return [
         _entry(
             Caller(event.trip.organization, event.holder),
@@ -72,7 +72,7 @@ class ListingPublisher:
     def __init__(self, batches: Batches, publisher: Publisher) -> None:
         self._batches = batches
         self._publisher = publisher
-        self._missing: deque[Hint] = deque(maxlen=MISSING_MAX)
+        self._missing: deque[IndexEntry] = deque(maxlen=MISSING_MAX)
 
     async def publish(self, events: Sequence[Event]) -> None:
         """See Publisher."""

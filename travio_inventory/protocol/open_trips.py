@@ -1,4 +1,4 @@
-"""A slow round over the blocks of all open trips: whatever no index leads to is found within about an hour.
+"""A slow round over the seat groups of all open trips: whatever no index leads to is found within about an hour.
 
 A batch may land long after everything that its hints named was closed: a node hands on what it had kept, or a later
 batch finishes what an earlier one began. No bound in time is given for that, so somebody looks everywhere.
@@ -15,31 +15,42 @@ from random import Random
 
 from travio_inventory.kernel.clock import Clock
 from travio_inventory.protocol import rows
-from travio_inventory.protocol.batches import ABSENT, Batches, Hint, Index, Kind, Partition, Row, RowKey, Table, Write
-from travio_inventory.seats.ports import BlockKey
+from travio_inventory.protocol.batches import (
+    ABSENT,
+    Batches,
+    Index,
+    IndexEntry,
+    Kind,
+    Partition,
+    Row,
+    RowKey,
+    Table,
+    Write,
+)
+from travio_inventory.seats.ports import SeatGroupKey
 from travio_inventory.seats.trip import Trip, TripKey
 
 SHARDS = 60
 """They are in the names of buckets: a release that has fewer leaves trips unvisited."""
 EVERY_MS = 3_600_000
-BLOCKS_AT_ONCE = 64
-"""How many blocks are visited in one round of a worker."""
+GROUPS_AT_ONCE = 64
+"""How many seat groups are visited in one round of a worker."""
 SPARE = 1.25
 """So much faster than need be shards are begun: a round takes time too."""
 KEPT_S = 2 * 86_400
 """So long after its last arrival a trip is visited still."""
 
 
-def opened(trip: Trip) -> Hint:
+def opened(trip: Trip) -> IndexEntry:
     """Where the trip is found; durable before there is anything in it to be found."""
     ends_s = max(segment.arrives_at_s for segment in trip.segments)
-    return Hint(
-        Index.TRIPS, _bucket(_shard(trip.key)), rows.SEPARATOR.join((*trip.key, f"{trip.block_count}", f"{ends_s}"))
+    return IndexEntry(
+        Index.TRIPS, _bucket(_shard(trip.key)), rows.SEPARATOR.join((*trip.key, f"{trip.group_count}", f"{ends_s}"))
     )
 
 
 class SlowRound:
-    """The blocks of open trips, each once in `every_ms` for all that go by the same `name`."""
+    """The seat groups of open trips, each once in `every_ms` for all that go by the same `name`."""
 
     def __init__(self, batches: Batches, clock: Clock, *, name: str, random: Random, every_ms: int = EVERY_MS) -> None:
         self._batches = batches
@@ -52,18 +63,18 @@ class SlowRound:
         """By our stopwatch."""
         self._shard: int | None = None
         self._marked: Row | None = None
-        self._left: Iterator[BlockKey] = iter(())
+        self._left: Iterator[SeatGroupKey] = iter(())
 
-    async def next_blocks(self) -> list[BlockKey]:
-        """The next to visit, at most BLOCKS_AT_ONCE; asking for more says that the last ones were visited.
+    async def next_groups(self) -> list[SeatGroupKey]:
+        """The next to visit, at most GROUPS_AT_ONCE; asking for more says that the last ones were visited.
 
         Raises StoreUnavailable.
         """
-        found = list(islice(self._left, BLOCKS_AT_ONCE))
+        found = list(islice(self._left, GROUPS_AT_ONCE))
         if not found:
             await self._end_shard()
             await self._begin_shard()
-            found = list(islice(self._left, BLOCKS_AT_ONCE))
+            found = list(islice(self._left, GROUPS_AT_ONCE))
         return found
 
     async def _begin_shard(self) -> None:
@@ -76,9 +87,9 @@ class SlowRound:
         due = [shard for shard in range(SHARDS) if self._is_due(marks.get(_mark(shard)), now_ms)]
         if due:
             shard = self._random.choice(due)
-            entries = await self._batches.hinted(Index.TRIPS, _bucket(shard))
+            entries = await self._batches.read_index(Index.TRIPS, _bucket(shard))
             self._shard, self._marked = shard, marks.get(_mark(shard))
-            self._left = _blocks(entries, now_ms // 1_000)
+            self._left = _groups(entries, now_ms // 1_000)
 
     async def _end_shard(self) -> None:
         """Note that the shard was visited; where another process has noted it meanwhile, that is as good."""
@@ -105,10 +116,10 @@ def _mark(shard: int) -> RowKey:
     return RowKey(Kind.CURSOR, f"{shard:02d}")
 
 
-def _blocks(entries: Iterable[str], now_s: int) -> Iterator[BlockKey]:
-    """The blocks of the trips that are not long over."""
+def _groups(entries: Iterable[str], now_s: int) -> Iterator[SeatGroupKey]:
+    """The seat groups of the trips that are not long over."""
     for entry in entries:
         organization, trip, count, ends_s = entry.split(rows.SEPARATOR)
         if not int(ends_s) or now_s < int(ends_s) + KEPT_S:
-            for block in range(int(count)):
-                yield BlockKey(TripKey(organization, trip), block)
+            for group in range(int(count)):
+                yield SeatGroupKey(TripKey(organization, trip), group)

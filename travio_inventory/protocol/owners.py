@@ -9,14 +9,14 @@ from typing import Any, assert_never
 
 from travio_inventory.kernel.clock import Clock
 from travio_inventory.kernel.refusals import OutcomeUnknown
-from travio_inventory.protocol import hints, listings, rows
+from travio_inventory.protocol import index_entries, listings, rows
 from travio_inventory.protocol.ages import Ages
 from travio_inventory.protocol.batches import (
     ABSENT,
     ANY_TIME,
     Applied,
     Batches,
-    Hint,
+    IndexEntry,
     Kind,
     NotDone,
     Outcome,
@@ -28,7 +28,7 @@ from travio_inventory.protocol.batches import (
     Write,
 )
 from travio_inventory.protocol.epochs import Epochs
-from travio_inventory.protocol.news import News
+from travio_inventory.protocol.local_signals import LocalSignals
 from travio_inventory.protocol.rules import Rules
 from travio_inventory.seats.events import EventType
 from travio_inventory.seats.hold import (
@@ -44,7 +44,7 @@ from travio_inventory.seats.hold import (
     Recorded,
     Released,
 )
-from travio_inventory.seats.ports import BlockKey, HoldWatch
+from travio_inventory.seats.ports import HoldWatch, SeatGroupKey
 from travio_inventory.seats.refusals import TakenCell
 from travio_inventory.seats.trip import TripKey
 
@@ -53,11 +53,11 @@ BURN_TRIES_MAX = 6
 PAUSE_S = (0.005, 0.050)
 
 REFUSED = "refused"
-"""The reason of a burnt row that is a final no."""
+"""The reason of a fenced row that is a final no."""
 RETRY = "retry"
-"""The reason of a burnt row whose attempt gave up: ask again."""
+"""The reason of a fenced row whose attempt gave up: ask again."""
 ABANDONED = "abandoned"
-"""The reason of a row burnt by somebody who met its leftovers: ask again."""
+"""The reason of a row fenced by somebody who met its leftovers: ask again."""
 
 
 class Verdict(Enum):
@@ -77,7 +77,7 @@ class Owner:
 
 
 class Owners:
-    """Reads, ends, burns and rolls forward holds. Owns what all steps need: batches, clock, watch, rules.
+    """Reads, ends, fences and rolls forward holds. Owns what all steps need: batches, clock, watch, rules.
 
     `random` makes ids and jitter: `SystemRandom` where strangers must not guess an id.
     """
@@ -100,32 +100,32 @@ class Owners:
         self.random = random
         self.ages = Ages(clock, clock_bound_ms=rules.clock_bound_ms)
         self.epochs = Epochs(batches, clock, background)
-        self.news = News()
-        self._hints = hints.HintMemory()
+        self.signals = LocalSignals()
+        self._entries = index_entries.DurableEntries()
 
     async def apply(
-        self, partition: Partition, writes: Sequence[Write], asked: Sequence[Hint], *, at_ms: int | None = None
+        self, partition: Partition, writes: Sequence[Write], asked: Sequence[IndexEntry], *, at_ms: int | None = None
     ) -> Outcome:
         """Try the batch once, with those of its hints that are not known to be durable. A step that is stamped with
         `at_ms` is NotDone where it could not be sent while its hints are good.
         """
-        missing = self._hints.missing(asked)
+        missing = self._entries.missing(asked)
         send_by = ANY_TIME if at_ms is None else self._send_by(at_ms)
         outcome = await self.batches.apply(partition, writes, missing, send_by=send_by)
         if missing and isinstance(outcome, Applied | Refused):
-            self._hints.remember(missing)
+            self._entries.remember(missing)
         if isinstance(outcome, Applied):
             for key, _, values in writes:
                 if key.kind is Kind.EVENT:
-                    block = BlockKey(TripKey(partition.organization, partition.name), partition.number)
-                    self.news.recorded(block, key, values)
+                    group = SeatGroupKey(TripKey(partition.organization, partition.name), partition.number)
+                    self.signals.recorded(group, key, values)
         return outcome
 
     def _send_by(self, at_ms: int) -> float:
         """Until when, by the event loop's clock, a step of that moment may be sent. That clock goes on while the
         process is stopped, and nobody sets it.
         """
-        left_ms = min(at_ms - self.clock.now_ms(), 0) + hints.SENT_WITHIN_MS
+        left_ms = min(at_ms - self.clock.now_ms(), 0) + index_entries.SENT_WITHIN_MS
         return asyncio.get_running_loop().time() + left_ms / 1_000
 
     def new_digest(self) -> str:
@@ -154,17 +154,17 @@ class Owners:
             return NEVER_MS
         return expires_ms - began_ms + self.rules.clock_bound_ms - self.ages.of(hold_id, began_ms)
 
-    async def burn(self, organization: str, hold_id: str, reason: str, taken: Sequence[TakenCell] = ()) -> Row:
+    async def fence(self, organization: str, hold_id: str, reason: str, taken: Sequence[TakenCell] = ()) -> Row:
         """Make sure that the id never comes to be held, and say why; the row that stands is the answer.
 
         Raises OutcomeUnknown.
         """
         key = rows.hold_key(hold_id)
-        burnt: Row = {"status": "aborted", "reason": reason, "seats": rows.taken_text(taken)}
+        fenced: Row = {"status": "aborted", "reason": reason, "seats": rows.taken_text(taken)}
         for _ in range(BURN_TRIES_MAX):
-            match await self.apply(rows.home_partition(organization, hold_id), [Write(key, ABSENT, burnt)], ()):
+            match await self.apply(rows.home_partition(organization, hold_id), [Write(key, ABSENT, fenced)], ()):
                 case Applied():
-                    return burnt
+                    return fenced
                 case Refused(rows=standing):
                     return standing[key]
                 case Unknown() | NotDone():
@@ -172,8 +172,8 @@ class Owners:
         raise OutcomeUnknown
 
     async def step(self, hold: Hold, state: HoldState, condition: Row, *, at_ms: int) -> Outcome:
-        """Take the hold from what `condition` says to `state`: one batch on the home block, its event included,
-        hints for the other blocks before it.
+        """Take the hold from what `condition` says to `state`: one batch on the home seat group, its event included,
+        hints for the other seat groups before it.
         """
         now = await self.now(at_ms)
         asked = _others_due([hold], at_ms)
@@ -183,16 +183,16 @@ class Owners:
 
     async def list_again(self, hold: Hold) -> None:
         """Whoever made the hold what it is may have died before it was listed."""
-        await self.batches.apply(rows.block_partition(hold.trip, hold.home), (), listings.of_hold(hold))
+        await self.batches.apply(rows.group_partition(hold.trip, hold.home), (), listings.of_hold(hold))
 
     async def now(self, at_ms: int | None = None) -> Recorded:
         """Where a step of this moment is recorded. Raises BackendUnavailable."""
         return Recorded(await self.epochs.current(), self.clock.now_ms() if at_ms is None else at_ms)
 
-    async def _steps(self, hold: Hold, writes: Sequence[Write], others: Sequence[Hint], now: Recorded) -> Outcome:
+    async def _steps(self, hold: Hold, writes: Sequence[Write], others: Sequence[IndexEntry], now: Recorded) -> Outcome:
         """Steps of this moment on holds that have this one's home."""
-        home = rows.block_partition(hold.trip, hold.home)
-        return await self.apply(home, writes, [hints.recorded(home, now.epoch), *others], at_ms=now.at_ms)
+        home = rows.group_partition(hold.trip, hold.home)
+        return await self.apply(home, writes, [index_entries.recorded(home, now.epoch), *others], at_ms=now.at_ms)
 
     async def expire(self, hold: Hold) -> Row:
         """End a hold that has lapsed, unless it was extended, confirmed or ended meanwhile; the row as it stands
@@ -239,7 +239,7 @@ class Owners:
 
     async def settled(self, hold: Hold, *, as_of_ms: int) -> None:
         """The hold is in its state now, by a batch or a look that was sent at that moment: tell the watch, and bring
-        its other blocks in line in the background.
+        its other seat groups in line in the background.
         """
         self._note(hold)
         await self.watch.changed(hold, as_of_ms=as_of_ms)
@@ -259,25 +259,25 @@ class Owners:
     def _note(self, hold: Hold) -> None:
         if isinstance(hold.state, Held) and hold.state.expires_at_ms < NEVER_MS:
             left_ms = hold.state.expires_at_ms + self.rules.clock_bound_ms - self.clock.now_ms()
-            for block in hold.seats_by_block:
-                self.news.due(BlockKey(hold.trip, block), self.clock.elapsed_ms() + left_ms)
+            for group in hold.seats_by_group:
+                self.signals.due(SeatGroupKey(hold.trip, group), self.clock.elapsed_ms() + left_ms)
 
     async def roll_forward(self, hold: Hold) -> None:
-        """Bring the blocks other than the home block in line with the hold's state. Best effort: the home row is
+        """Bring the groups other than the home group in line with the hold's state. Best effort: the home row is
         the truth, and the sweeper finishes what this leaves.
         """
         await asyncio.gather(
-            *(self.roll_block(hold.id, hold.trip, block, rows.cell_keys(seats, hold.journey), hold.state)
-              for block, seats in hold.seats_elsewhere.items())
+            *(self.roll_group(hold.id, hold.trip, group, rows.cell_keys(seats, hold.journey), hold.state)
+              for group, seats in hold.seats_elsewhere.items())
         )  # fmt: skip
 
-    async def roll_block(
-        self, hold_id: str, trip: TripKey, block: int, cells: Sequence[RowKey], state: HoldState
+    async def roll_group(
+        self, hold_id: str, trip: TripKey, group: int, cells: Sequence[RowKey], state: HoldState
     ) -> None:
         """Bring those of the cells that the hold still owns in line with its state."""
         for _ in range(TRIES_MAX):
             writes = _cell_writes(hold_id, cells, state)
-            outcome = await self.apply(rows.block_partition(trip, block), writes, ())
+            outcome = await self.apply(rows.group_partition(trip, group), writes, ())
             match outcome:
                 case Applied():
                     return
@@ -289,33 +289,33 @@ class Owners:
                     await self.pause()
 
     async def judge(self, organization: str, hold_id: str, *, since_ms: int) -> Owner:
-        """What the home row of an owner says, whatever its cells say. Ends the owner where it has lapsed, burns it
+        """What the home row of an owner says, whatever its cells say. Ends the owner where it has lapsed, fences it
         where it was abandoned. Raises StoreUnavailable, OutcomeUnknown.
         """
         row = await self.home(organization, hold_id)
         if row is None:
             if self.ages.of(hold_id, since_ms) < self.rules.grace_ms:
                 return Owner(Verdict.CONTENDED, {})
-            row = await self.burn(organization, hold_id, ABANDONED)
+            row = await self.fence(organization, hold_id, ABANDONED)
         if row.get("status") == "held" and self.has_lapsed(hold_id, row):
             row = await self.expire(rows.read_hold(organization, hold_id, row))
         return Owner(Verdict.TAKEN if row.get("status") in rows.LIVE else Verdict.DEAD, row)
 
 
 def _step_writes(hold: Hold, state: HoldState, condition: Row, now: Recorded) -> list[Write]:
-    """The hold's row, its event and its cells in its home block, taken to `state`."""
+    """The hold's row, its event and its cells in its home seat group, taken to `state`."""
     status, event, ordinal, order = _told(state, hold)
     return [
         Write(rows.hold_key(hold.id), condition, {**status, **rows.recorded(now)}),
         rows.event_write(hold, event, now, ordinal=ordinal, order=order),
-        *_cell_writes(hold.id, rows.cell_keys(hold.seats_by_block.get(hold.home, ()), hold.journey), state),
+        *_cell_writes(hold.id, rows.cell_keys(hold.seats_by_group.get(hold.home, ()), hold.journey), state),
     ]
 
 
-def _others_due(holds: Sequence[Hold], at_ms: int) -> list[Hint]:
-    """The blocks other than their home in which these holds are to be brought in line now."""
-    named = {(hold.trip, block) for hold in holds for block in hold.seats_elsewhere}
-    return [hints.due(rows.block_partition(*block), at_ms) for block in sorted(named)]
+def _others_due(holds: Sequence[Hold], at_ms: int) -> list[IndexEntry]:
+    """The seat groups other than their home in which these holds are to be brought in line now."""
+    named = {(hold.trip, group) for hold in holds for group in hold.seats_elsewhere}
+    return [index_entries.due(rows.group_partition(*group), at_ms) for group in sorted(named)]
 
 
 def _as_seen(hold: Hold) -> Row:

@@ -1,4 +1,4 @@
-"""The rows of a block and a ledger, written and read: the one place that knows what a column means."""
+"""The rows of a seat group and a ledger, written and read: the one place that knows what a column means."""
 
 from collections.abc import Iterable, Sequence
 from json import dumps, loads
@@ -22,7 +22,7 @@ from travio_inventory.seats.hold import (
     base_id,
     parse_hold_id,
 )
-from travio_inventory.seats.ports import BlockKey
+from travio_inventory.seats.ports import SeatGroupKey
 from travio_inventory.seats.refusals import TakenCell
 from travio_inventory.seats.trip import Journey, TripKey
 
@@ -35,9 +35,9 @@ SEPARATOR = "\x1f"
 """Joins ids in index entries; ids have no control characters."""
 
 
-def block_partition(trip: TripKey, block: int) -> Partition:
-    """The partition that all cells of the block's seats are in."""
-    return Partition(Table.BLOCKS, trip.organization, trip.trip, block)
+def group_partition(trip: TripKey, group: int) -> Partition:
+    """The partition that all cells of the seat group's seats are in."""
+    return Partition(Table.SEAT_GROUPS, trip.organization, trip.trip, group)
 
 
 def ledger_partition(caller: Caller) -> Partition:
@@ -48,18 +48,18 @@ def ledger_partition(caller: Caller) -> Partition:
 def home_partition(organization: str, hold_id: str) -> Partition:
     """The partition of the row that decides the hold; the id names it."""
     parsed = parse_hold_id(hold_id)
-    return Partition(Table.BLOCKS, organization, parsed.trip, parsed.home)
+    return Partition(Table.SEAT_GROUPS, organization, parsed.trip, parsed.home)
 
 
-def block_entry(partition: Partition) -> str:
-    """A block as an index names it."""
+def group_entry(partition: Partition) -> str:
+    """A seat group as an index names it."""
     return f"{partition.organization}{SEPARATOR}{partition.name}{SEPARATOR}{partition.number}"
 
 
-def read_block_entry(entry: str) -> BlockKey:
-    """The block that an index entry names."""
-    organization, trip, block = entry.split(SEPARATOR)
-    return BlockKey(TripKey(organization, trip), int(block))
+def read_group_entry(entry: str) -> SeatGroupKey:
+    """The seat group that an index entry names."""
+    organization, trip, group = entry.split(SEPARATOR)
+    return SeatGroupKey(TripKey(organization, trip), int(group))
 
 
 def recorded(place: Recorded) -> Row:
@@ -68,7 +68,7 @@ def recorded(place: Recorded) -> Row:
 
 
 def hold_key(hold_id: str) -> RowKey:
-    """The hold's own row, in its home block."""
+    """The hold's own row, in its home seat group."""
     return RowKey(Kind.HOLD, hold_id)
 
 
@@ -126,7 +126,7 @@ def read_hold(organization: str, hold_id: str, row: Row) -> Hold:
         trip=TripKey(organization, parse_hold_id(hold_id).trip),
         holder=text(row, "holder"),
         seats=tuple(seat for _, seat in places),
-        blocks=tuple(block for block, _ in places),
+        groups=tuple(group for group, _ in places),
         journey=Journey(number(row, "first_segment"), number(row, "last_segment")),
         created_at_ms=number(row, "created_at"),
         claimant=text(row, "claimant"),
@@ -168,12 +168,12 @@ def _state(row: Row) -> HoldState:
 
 
 def taken_text(cells: Sequence[TakenCell]) -> str:
-    """What a final no was about, as its burnt row keeps it."""
+    """What a final no was about, as its fenced row keeps it."""
     return "\n".join(SEPARATOR.join((cell.seat, *map(str, cell[1:]))) for cell in cells)
 
 
 def read_taken(row: Row) -> list[TakenCell]:
-    """What the burnt row's final no was about."""
+    """What the fenced row's final no was about."""
     lines = (line.split(SEPARATOR) for line in text(row, "seats").split("\n") if line)
     return [
         TakenCell(seat, int(segment), status, claimant, hold, int(until_ms))
@@ -190,7 +190,7 @@ def event_write(
     expires_at_ms: int | None = None,
     order: str | None = None,
 ) -> Write:
-    """The event row of a step, whole in itself. Its id orders a block's events by epoch and time; `ordinal` those of
+    """The event row of a step, whole in itself. Its id orders a group's events by epoch and time; `ordinal` those of
     one hold. It says where the event before it is.
     """
     values: dict[str, str | int | None] = {
@@ -246,13 +246,13 @@ def read_event(trip: TripKey, row: Row) -> Event:
 
 
 def places_text(hold: Hold) -> str:
-    """The hold's seats, each with its block, as a row keeps them."""
-    return "\n".join([f"{block} {seat}" for seat, block in zip(hold.seats, hold.blocks, strict=True)])
+    """The hold's seats, each with its seat group, as a row keeps them."""
+    return "\n".join([f"{group} {seat}" for seat, group in zip(hold.seats, hold.groups, strict=True)])
 
 
 def _places(row: Row) -> list[tuple[int, str]]:
     places = (place.split(" ", 1) for place in text(row, "seats").split("\n"))
-    return [(int(block), seat) for block, seat in places]
+    return [(int(group), seat) for group, seat in places]
 
 
 def event_id_at(epoch: int, at_ms: int = 0) -> str:

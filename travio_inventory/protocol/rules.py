@@ -11,7 +11,7 @@ class Rules:
     """How far two clocks may be apart: nobody ends a hold sooner than this after its expiry."""
 
     grace_ms: int = 10_000
-    """The most one attempt may take; what is older and not committed may be burnt."""
+    """The most one attempt may take; what is older and not committed may be fenced."""
 
     holds_per_holder_max: int = 0
     """How many live holds a holder may have; 0 = any number."""

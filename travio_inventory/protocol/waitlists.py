@@ -4,7 +4,7 @@ import asyncio
 
 from travio_inventory.kernel.refusals import BackendUnavailable
 from travio_inventory.protocol import rows
-from travio_inventory.protocol.batches import Hint, Index, Partition, Row, StoreUnavailable, Table
+from travio_inventory.protocol.batches import Index, IndexEntry, Partition, Row, StoreUnavailable, Table
 from travio_inventory.protocol.list_turns import Join, Leave, ListTurns, entry_key
 from travio_inventory.protocol.owners import Owners
 from travio_inventory.protocol.places import Places
@@ -27,7 +27,7 @@ class WaitlistTable:
         """See Waitlists."""
         partition = _partition(trip, seat_class)
         name = rows.SEPARATOR.join((*trip, seat_class))
-        step = Join(holder=caller.holder, seats=seats, listed=Hint(Index.WAITLISTS, caller.holder, name))
+        step = Join(holder=caller.holder, seats=seats, listed=IndexEntry(Index.WAITLISTS, caller.holder, name))
         await self._take(partition, step)
         if step.is_new:
             return _entry(name, caller.holder, step.entry, rows.number(step.entry, "position"))
@@ -49,7 +49,7 @@ class WaitlistTable:
         """See Waitlists. Costs as much as `most` lists do that the holder ever joined."""
         first = f"{organization}{rows.SEPARATOR}" if organization else ""
         try:
-            named = await self._owners.batches.hinted(Index.WAITLISTS, holder, after=max(after, first), most=most)
+            named = await self._owners.batches.read_index(Index.WAITLISTS, holder, after=max(after, first), most=most)
             names = [name for name in named if name.startswith(first)]
             entries: list[WaitlistEntry | None] = []
             for start in range(0, len(names), READS_AT_ONCE):

@@ -23,7 +23,7 @@ class Caller(NamedTuple):
 
 
 class HoldId(NamedTuple):
-    """What a hold's id says: its trip, its home block, and whether it is the late booking of an expired hold."""
+    """What a hold's id says: its trip, its home seat group, and whether it is the late booking of an expired hold."""
 
     trip: str
     home: int
@@ -167,7 +167,7 @@ class Recorded(NamedTuple):
 
 @dataclass(frozen=True)
 class Hold:
-    """Seats of one journey kept for one holder. `blocks` gives each seat's block, in the order of `seats`;
+    """Seats of one journey kept for one holder. `seat groups` gives each seat's seat group, in the order of `seats`;
     `claimant` tells who asked for it (`claimant_of`), `extensions` how often the hold was extended; `reason` is why the
     house keeps the seats.
     """
@@ -176,7 +176,7 @@ class Hold:
     trip: TripKey
     holder: str
     seats: tuple[str, ...]
-    blocks: tuple[int, ...]
+    groups: tuple[int, ...]
     journey: Journey
     created_at_ms: int
     claimant: str
@@ -192,22 +192,22 @@ class Hold:
 
     @cached_property
     def home(self) -> int:
-        """The block whose row decides the hold: that of its first seat in layout order, or of the first seat that was
+        """The group whose row decides the hold: that of its first seat in layout order, or of the first seat that was
         taken off sale together with it.
         """
         return parse_hold_id(self.id).home
 
     @cached_property
     def seats_elsewhere(self) -> dict[int, list[str]]:
-        """The hold's seats in other blocks than its home block, block by block."""
-        return {block: seats for block, seats in self.seats_by_block.items() if block != self.home}
+        """The hold's seats in other seat groups than its home seat group, seat group by seat group."""
+        return {group: seats for group, seats in self.seats_by_group.items() if group != self.home}
 
     @cached_property
-    def seats_by_block(self) -> dict[int, list[str]]:
-        """The hold's seats, block by block."""
+    def seats_by_group(self) -> dict[int, list[str]]:
+        """The hold's seats, seat group by seat group."""
         split: dict[int, list[str]] = {}
-        for seat, block in zip(self.seats, self.blocks, strict=True):
-            split.setdefault(block, []).append(seat)
+        for seat, group in zip(self.seats, self.groups, strict=True):
+            split.setdefault(group, []).append(seat)
         return split
 
     @property

@@ -10,11 +10,11 @@ from travio_inventory.seats.trip import Trip, TripKey
 from travio_inventory.seats.waitlist import WaitlistEntry, WaitlistPage
 
 
-class BlockKey(NamedTuple):
-    """Names a block: a fixed group of a trip's seats."""
+class SeatGroupKey(NamedTuple):
+    """Names a seat group: a fixed group of a trip's seats."""
 
     trip: TripKey
-    block: int
+    group: int
 
 
 class Cell(NamedTuple):
@@ -63,14 +63,14 @@ GateAnswer: TypeAlias = Passed | Locked | Taken
 class Gate(Protocol):
     """Turns contenders away before the store hears of them. Never raises: a broken gate lets everyone pass."""
 
-    async def enter(self, block: BlockKey, cells: Sequence[Cell], attempt: Attempt, *, ttl_ms: int) -> GateAnswer:
+    async def enter(self, group: SeatGroupKey, cells: Sequence[Cell], attempt: Attempt, *, ttl_ms: int) -> GateAnswer:
         """Lock all the cells for the attempt, or none of them. What its claimant has already lets it pass.
 
         What is taken is told before what is locked.
         """
         ...
 
-    async def leave(self, block: BlockKey, cells: Sequence[Cell], *, token: str) -> None:
+    async def leave(self, group: SeatGroupKey, cells: Sequence[Cell], *, token: str) -> None:
         """Unlock the cells that `token` still locks."""
         ...
 
@@ -91,13 +91,13 @@ class Occupancy(NamedTuple):
 class TakenSeats(Protocol):
     """Remembers for a moment what the store said is taken. Never raises."""
 
-    async def mark(self, block: BlockKey, cells: Sequence[Cell], occupancy: Occupancy) -> None:
+    async def mark(self, group: SeatGroupKey, cells: Sequence[Cell], occupancy: Occupancy) -> None:
         """The cells are taken, until an entry's time from `as_of_ms` on is over. A word that comes late changes
         nothing: not of a hold that was cleared, nor over a later word.
         """
         ...
 
-    async def clear(self, block: BlockKey, cells: Sequence[Cell], *, hold: str) -> None:
+    async def clear(self, group: SeatGroupKey, cells: Sequence[Cell], *, hold: str) -> None:
         """The hold has ended: those of the cells that are marked as its own may be free again."""
         ...
 
@@ -106,22 +106,22 @@ Lease: TypeAlias = str
 
 
 class SeatMapCache(Protocol):
-    """Keeps packed blocks (`domain.seat_map`) of trips for a moment. Never raises: what fails is a miss."""
+    """Keeps packed seat groups (`domain.seat_map`) of trips for a moment. Never raises: what fails is a miss."""
 
     async def read(self, trip: TripKey) -> Mapping[int, bytes]:
-        """The blocks that are cached and fresh."""
+        """The seat groups that are cached and fresh."""
         ...
 
-    async def lease(self, trip: TripKey, blocks: Collection[int]) -> Mapping[int, Lease]:
-        """A lease to fill each block: the same for all who ask until an invalidation voids it."""
+    async def lease(self, trip: TripKey, groups: Collection[int]) -> Mapping[int, Lease]:
+        """A lease to fill each seat group: the same for all who ask until an invalidation voids it."""
         ...
 
     async def fill(self, trip: TripKey, packed: Mapping[int, tuple[Lease, bytes]]) -> None:
-        """Keep each block whose lease still holds; forget the others."""
+        """Keep each seat group whose lease still holds; forget the others."""
         ...
 
-    async def invalidate(self, trip: TripKey, blocks: Collection[int]) -> bool:
-        """Drop the blocks and void their leases, so that no slow reader puts old data back; whether that is certain."""
+    async def invalidate(self, trip: TripKey, groups: Collection[int]) -> bool:
+        """Drop the groups and void their leases, so that no slow reader puts old data back; whether that is certain."""
         ...
 
 
@@ -137,8 +137,8 @@ class Trips(Protocol):
         """
         ...
 
-    async def seed(self, trip: Trip, block: int) -> None:
-        """Make the block's cells, all available, unless they were made before. Never resets one."""
+    async def seed(self, trip: Trip, group: int) -> None:
+        """Make the seat group's cells, all available, unless they were made before. Never resets one."""
         ...
 
     async def find(self, key: TripKey) -> Trip | None:
@@ -201,24 +201,24 @@ class Holds(Protocol):
         """
         ...
 
-    async def pack(self, trip: Trip, block: int) -> bytes:
-        """The block's cells as `domain.seat_map.pack_block` writes them, as the home rows say."""
+    async def snapshot(self, trip: Trip, group: int) -> bytes:
+        """The seat group's cells as `domain.seat_map.pack_block` writes them, as the home rows say."""
         ...
 
 
 class Lapses(Protocol):
     """Where holds may have run out, and how they end."""
 
-    async def due_blocks(self) -> Sequence[BlockKey]:
-        """Blocks in which something may be due by now."""
+    async def due_groups(self) -> Sequence[SeatGroupKey]:
+        """Seat groups in which something may be due by now."""
         ...
 
-    async def sweep(self, block: BlockKey) -> None:
-        """End every lapsed hold of the block and finish what others left half rolled forward there."""
+    async def sweep(self, group: SeatGroupKey) -> None:
+        """End every lapsed hold of the seat group and finish what others left half rolled forward there."""
         ...
 
-    async def close_due(self, failed: Mapping[BlockKey, Exception]) -> None:
-        """The due blocks were swept, but for these: forget the minutes that no late batch can reach any more."""
+    async def close_due(self, failed: Mapping[SeatGroupKey, Exception]) -> None:
+        """The due seat groups were swept, but for these: forget the minutes that no late batch can reach any more."""
         ...
 
 

@@ -13,25 +13,25 @@ _FREE, _HELD, _SOLD, _BLOCKED = b"ahsb"
 
 @dataclass(frozen=True, slots=True)
 class SeatMap:
-    """A trip's seats for one journey. `blocks` are the packed blocks it was read from; equal blocks, equal map."""
+    """A trip's seats for one journey. `groups` are the packed groups it was read from; equal groups, equal map."""
 
     trip: Trip
     journey: Journey
-    blocks: tuple[bytes, ...]
+    groups: tuple[bytes, ...]
 
     def states(self) -> Iterator[SeatState]:
         """Each seat's state in layout order: free only where every segment of the journey is."""
         segments = len(self.trip.segments)
-        for block in self.blocks:
-            yield from _states(block, segments, self.journey)
+        for group in self.groups:
+            yield from _states(group, segments, self.journey)
 
     def seats(self) -> Iterator[tuple[Seat, SeatState]]:
         """Each seat with its state, in layout order."""
         return zip(self.trip.seats, self.states(), strict=True)
 
 
-def pack_block(states: Sequence[SeatState]) -> bytes:
-    """Write the states of a block's cells, seat by seat and segment by segment: two bytes of how many cells, one
+def encode_states(states: Sequence[SeatState]) -> bytes:
+    """Write the states of a seat group's cells, seat by seat and segment by segment: two bytes of how many cells, one
     byte a cell, then the `until_ms` of each held one, in order.
     """
     letters = bytearray()
@@ -52,20 +52,20 @@ def pack_block(states: Sequence[SeatState]) -> bytes:
     return pack(">H", len(letters)) + letters + pack(f">{len(untils)}Q", *untils)
 
 
-def _states(block: bytes, segments: int, journey: Journey) -> Iterator[SeatState]:
-    """The states of one packed block's seats for the journey."""
-    cells_end = 2 + int.from_bytes(block[:2])
+def _states(group: bytes, segments: int, journey: Journey) -> Iterator[SeatState]:
+    """The states of one packed seat group's seats for the journey."""
+    cells_end = 2 + int.from_bytes(group[:2])
     held_before = 0
     for start in range(2, cells_end, segments):
         first, end = start + journey.first, start + journey.last + 1
-        letters = block[first:end]
+        letters = group[first:end]
         if _BLOCKED in letters:
             yield BLOCKED
         elif _SOLD in letters:
             yield SOLD
         elif _HELD in letters:
-            skipped = held_before + block.count(_HELD, start, first)
-            yield Held(max(unpack_from(f">{letters.count(_HELD)}Q", block, cells_end + 8 * skipped)))
+            skipped = held_before + group.count(_HELD, start, first)
+            yield Held(max(unpack_from(f">{letters.count(_HELD)}Q", group, cells_end + 8 * skipped)))
         else:
             yield AVAILABLE
-        held_before += block.count(_HELD, start, start + segments)
+        held_before += group.count(_HELD, start, start + segments)

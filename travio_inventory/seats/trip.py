@@ -1,4 +1,4 @@
-"""A trip: stops, segments, seats in layout order, and the blocks its seats are cut into."""
+"""A trip: stops, segments, seats in layout order, and the seat groups its seats are cut into."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -13,9 +13,9 @@ from travio_inventory.kernel.refusals import Violation
 from travio_inventory.seats.refusals import InvalidJourney, InvalidSeats, InvalidTrip
 
 OUR_CHOICE = 0
-"""Seats per block: as many as the service likes."""
-ALL_IN_ONE_BLOCK = -1
-"""Seats per block: all of them, or as many as a block can have."""
+"""Seats per seat group: as many as the service likes."""
+ALL_IN_ONE_GROUP = -1
+"""Seats per seat group: all of them, or as many as a seat group can have."""
 
 
 class TripKey(NamedTuple):
@@ -75,7 +75,7 @@ class Seat:
 @dataclass(frozen=True)
 class Trip:
     """The definition of a trip. Seats are kept in layout order: by row, column, id. With OUR_CHOICE or
-    ALL_IN_ONE_BLOCK for `seats_per_block` the number is chosen here; what was asked for is `seats_per_block_asked`.
+    ALL_IN_ONE_GROUP for `seats_per_group` the number is chosen here; what was asked for is `seats_per_group_asked`.
 
     Raises InvalidTrip, naming every field that is wrong; not for one that is stored already, whatever the limits were.
     """
@@ -83,23 +83,23 @@ class Trip:
     key: TripKey
     segments: tuple[Segment, ...]
     seats: tuple[Seat, ...]
-    seats_per_block: int = OUR_CHOICE
+    seats_per_group: int = OUR_CHOICE
     vehicle: str = ""
     vehicle_type: str = ""
     currency: str = ""
     is_stored: InitVar[bool] = False
-    seats_per_block_asked: int = field(init=False, repr=False, compare=False)
+    seats_per_group_asked: int = field(init=False, repr=False, compare=False)
     _positions: dict[str, int] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self, is_stored: bool) -> None:
         ordered = tuple(sorted(self.seats, key=lambda seat: (seat.row, seat.column, seat.id)))
         object.__setattr__(self, "seats", ordered)
         object.__setattr__(self, "_positions", {seat.id: position for position, seat in enumerate(ordered)})
-        object.__setattr__(self, "seats_per_block_asked", self.seats_per_block)
-        if self.seats_per_block == OUR_CHOICE:
-            object.__setattr__(self, "seats_per_block", limits.SEATS_PER_BLOCK_DEFAULT)
-        if self.seats_per_block == ALL_IN_ONE_BLOCK:
-            object.__setattr__(self, "seats_per_block", max(1, min(len(ordered), _seats_per_block_max(self))))
+        object.__setattr__(self, "seats_per_group_asked", self.seats_per_group)
+        if self.seats_per_group == OUR_CHOICE:
+            object.__setattr__(self, "seats_per_group", limits.SEATS_PER_GROUP_DEFAULT)
+        if self.seats_per_group == ALL_IN_ONE_GROUP:
+            object.__setattr__(self, "seats_per_group", max(1, min(len(ordered), _seats_per_group_max(self))))
         violations = [] if is_stored else list(_violations(self))
         if violations:
             raise InvalidTrip(violations)
@@ -114,8 +114,8 @@ class Trip:
         to us.
         """
         names = [field.name for field in fields(self) if field.compare]
-        if self.seats_per_block_asked in (OUR_CHOICE, ALL_IN_ONE_BLOCK):
-            names.remove("seats_per_block")
+        if self.seats_per_group_asked in (OUR_CHOICE, ALL_IN_ONE_GROUP):
+            names.remove("seats_per_group")
         return _values(self, names) == _values(standing, names)
 
     @cached_property
@@ -124,9 +124,9 @@ class Trip:
         return frozenset(seat.seat_class for seat in self.seats)
 
     @cached_property
-    def block_count(self) -> int:
+    def group_count(self) -> int:
         """How many blocks the seats are cut into; at least 1."""
-        return -(-len(self.seats) // self.seats_per_block)
+        return -(-len(self.seats) // self.seats_per_group)
 
     @cached_property
     def definition(self) -> str:
@@ -136,7 +136,7 @@ class Trip:
             "trip": self.key.trip,
             "segments": [_values(segment, _SEGMENT_FIELDS) for segment in self.segments],
             "seats": [_values(seat, _SEAT_FIELDS) for seat in self.seats],
-            "seats_per_block": self.seats_per_block,
+            "seats_per_group": self.seats_per_group,
             "vehicle": self.vehicle,
             "vehicle_type": self.vehicle_type,
             "currency": self.currency,
@@ -151,13 +151,13 @@ class Trip:
         """The seat of that id. Raises KeyError if the trip has none."""
         return self.seats[self._positions[seat_id]]
 
-    def block_of(self, seat_id: str) -> int:
-        """The block that the seat's cells are in. Raises KeyError for a seat of another trip."""
-        return self._positions[seat_id] // self.seats_per_block
+    def group_of(self, seat_id: str) -> int:
+        """The seat group that the seat's cells are in. Raises KeyError for a seat of another trip."""
+        return self._positions[seat_id] // self.seats_per_group
 
-    def seats_in(self, block: int) -> tuple[Seat, ...]:
-        """The seats of one block, in layout order."""
-        return self.seats[block * self.seats_per_block : (block + 1) * self.seats_per_block]
+    def seats_in(self, group: int) -> tuple[Seat, ...]:
+        """The seats of one seat group, in layout order."""
+        return self.seats[group * self.seats_per_group : (group + 1) * self.seats_per_group]
 
     def in_layout_order(self, seat_ids: Sequence[str]) -> tuple[str, ...]:
         """The asked seats in layout order. Raises InvalidSeats for none, too many, repeated or unknown ones."""
@@ -255,12 +255,12 @@ def _violations(trip: Trip) -> Iterable[Violation]:
     yield from _id_violations(trip)
     yield from _segment_violations(trip)
     yield from _seat_violations(trip)
-    if trip.seats_per_block < 1:
-        yield Violation("seats_per_block", "must be at least 1")
-    most = _seats_per_block_max(trip)
-    if min(trip.seats_per_block, len(trip.seats)) > most:
-        said = f"must be at most {most}: a block has {limits.CELLS_PER_BLOCK_MAX} cells (seats times segments) at most"
-        yield Violation("seats_per_block", said)
+    if trip.seats_per_group < 1:
+        yield Violation("seats_per_group", "must be at least 1")
+    most = _seats_per_group_max(trip)
+    if min(trip.seats_per_group, len(trip.seats)) > most:
+        said = f"must be at most {most}: a seat group has at most {limits.CELLS_PER_GROUP_MAX} cells (seats x segments)"
+        yield Violation("seats_per_group", said)
     if len(trip.seats) * len(trip.segments) > limits.CELLS_MAX:
         cells = len(trip.seats) * len(trip.segments)
         yield Violation("seat_config", f"seats times segments is {cells}; at most {limits.CELLS_MAX} cells a trip")
@@ -281,8 +281,8 @@ def _id_violations(trip: Trip) -> Iterable[Violation]:
             yield Violation(name, f"{wrong!r} {fault_of(wrong)}")
 
 
-def _seats_per_block_max(trip: Trip) -> int:
-    return limits.CELLS_PER_BLOCK_MAX // max(1, len(trip.segments))
+def _seats_per_group_max(trip: Trip) -> int:
+    return limits.CELLS_PER_GROUP_MAX // max(1, len(trip.segments))
 
 
 def _segment_violations(trip: Trip) -> Iterable[Violation]:

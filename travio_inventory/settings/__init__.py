@@ -394,8 +394,8 @@ def _unknown_variables() -> Iterator[str]:
         if not name.upper().startswith(PREFIX) or name in known or name.startswith(TEST_PREFIX):
             continue
         close = _like(name.upper(), known)
-        hint = f"did you mean {close}?" if close else "`travio-inventory settings` lists those there are"
-        yield f"{_one_line(name)}: there is no such setting; {hint}"
+        index_entry = f"did you mean {close}?" if close else "`travio-inventory settings` lists those there are"
+        yield f"{_one_line(name)}: there is no such setting; {index_entry}"
 
 
 def _like(name: str, known: Iterable[str]) -> str:

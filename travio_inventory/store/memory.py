@@ -14,8 +14,8 @@ from travio_inventory.protocol.batches import (
     TOO_OLD,
     Applied,
     Condition,
-    Hint,
     Index,
+    IndexEntry,
     Kind,
     NotDone,
     Outcome,
@@ -127,10 +127,15 @@ class MemoryBatches:
         self._random = random
         self._sleep = sleep
         self._rows: dict[Partition, dict[RowKey, Row]] = {}
-        self._hints: defaultdict[tuple[Index, str], set[str]] = defaultdict(set)
+        self._entries: defaultdict[tuple[Index, str], set[str]] = defaultdict(set)
 
     async def apply(
-        self, partition: Partition, writes: Sequence[Write], hints: Sequence[Hint] = (), *, send_by: float = ANY_TIME
+        self,
+        partition: Partition,
+        writes: Sequence[Write],
+        entries: Sequence[IndexEntry] = (),
+        *,
+        send_by: float = ANY_TIME,
     ) -> Outcome:
         fault = self.faults.draw(self._random)
         if fault is not None:
@@ -138,7 +143,7 @@ class MemoryBatches:
         if fault is Fault.NOT_DONE:
             await self._travel()
             return NotDone("the store is away")
-        before, following = split(writes, hints)
+        before, following = split(writes, entries)
         if before:
             self._add(before)
             await self._travel()
@@ -173,9 +178,9 @@ class MemoryBatches:
         await self._travel()
         return found
 
-    async def hinted(self, index: Index, bucket: str, *, after: str = "", most: int | None = None) -> Sequence[str]:
+    async def read_index(self, index: Index, bucket: str, *, after: str = "", most: int | None = None) -> Sequence[str]:
         await self._travel_to_read()
-        entries = sorted(entry for entry in self._hints.get((index, bucket), ()) if entry > after)[:most]
+        entries = sorted(entry for entry in self._entries.get((index, bucket), ()) if entry > after)[:most]
         await self._travel()
         return entries
 
@@ -187,9 +192,9 @@ class MemoryBatches:
         """Those that have rows, in the order in which they got their first."""
         return list(self._rows)
 
-    def _add(self, hints: Sequence[Hint]) -> None:
-        for hint in hints:
-            self._hints[hint.of, hint.bucket].add(hint.entry)
+    def _add(self, entries: Sequence[IndexEntry]) -> None:
+        for index_entry in entries:
+            self._entries[index_entry.of, index_entry.bucket].add(index_entry.entry)
 
     def _is_answered(self, fault: Fault | None) -> bool:
         if fault is Fault.TWICE:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Final, NamedTuple
 
-from verification.attack.line import Line
+from verification.attack.raw_connection import Line
 
 CONNECTING_AT_ONCE_MAX: Final = 20
 """Far fewer than the service has room for: else a caller of good will might lose its place before it can speak."""

@@ -6,7 +6,7 @@ from itertools import islice
 from typing import Final
 
 from verification.attack.assault import Assault, spread
-from verification.attack.line import (
+from verification.attack.raw_connection import (
     DATA,
     INITIAL_WINDOW_SIZE,
     PING,

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from tests.system.test_bad_input import text_fields, varint
 from verification.attack.assault import Assault
-from verification.attack.line import DATA, FRAME_BYTES, Line, asked, in_frames, opened
+from verification.attack.raw_connection import DATA, FRAME_BYTES, Line, asked, in_frames, opened
 from verification.attack.targets import ATTACKED_TRIP, REFLECTION
 from verification.kit.raw_caller import frame, framed
 from verification.kit.requests import RPCS, VALID, path_of, request

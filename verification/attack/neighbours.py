@@ -4,8 +4,17 @@ from collections.abc import Callable
 from typing import Final
 
 from verification.attack.assault import Assault, spread
-from verification.attack.line import DATA, END_HEADERS, HEADERS, WINDOW_UPDATE, asked, header_block, in_frames, opened
 from verification.attack.peers import in_continuations
+from verification.attack.raw_connection import (
+    DATA,
+    END_HEADERS,
+    HEADERS,
+    WINDOW_UPDATE,
+    asked,
+    header_block,
+    in_frames,
+    opened,
+)
 from verification.kit.raw_caller import frame, framed
 from verification.kit.requests import path_of, request
 

@@ -7,7 +7,7 @@ from typing import Final
 from hpack import Encoder
 
 from verification.attack.assault import Assault, spread
-from verification.attack.line import (
+from verification.attack.raw_connection import (
     ACK,
     CONTINUATION,
     DATA,

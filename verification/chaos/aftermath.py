@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from travio_inventory.client import AskAgain, InventoryClient, Journey, Refusal
 from travio_inventory.kernel.limits import SEATS_PER_HOLD_MAX
 from travio_inventory.protocol.batches import Kind, Partition, Row, StoreUnavailable, Table
-from travio_inventory.protocol.rows import SEPARATOR, block_partition, number, text
+from travio_inventory.protocol.rows import SEPARATOR, group_partition, number, text
 from travio_inventory.seats.ports import Cell
 from verification.chaos.deployment import KEYSPACE, Deployment, Service
 from verification.chaos.notebook import Book
@@ -88,8 +88,8 @@ async def _read_once(deployment: Deployment, book: Book) -> Remains:
     holds: dict[str, Found] = {}
     owners: dict[Cell, str] = {}
     events: set[tuple[str, int]] = set()
-    for block in range(book.trip.block_count):
-        partition = block_partition(book.trip.key, block)
+    for group in range(book.trip.group_count):
+        partition = group_partition(book.trip.key, group)
         for key, row in (await deployment.batches.read(partition, Kind.HOLD)).items():
             holds[key.id] = _found(row)
         for key, row in (await deployment.batches.read(partition, Kind.CELL)).items():
@@ -184,8 +184,8 @@ async def measure_lateness(deployment: Deployment, books: Iterable[Book], found:
     def ask() -> None:
         with deployment.nodes.session() as session:
             for book in books:
-                for block in range(book.trip.block_count):
-                    for row in session.execute(WRITTEN, (ORGANIZATION, book.name, block)):
+                for group in range(book.trip.group_count):
+                    for row in session.execute(WRITTEN, (ORGANIZATION, book.name, group)):
                         if row.status == "expired":
                             found.late_s[row.id] = row.at_us / 1e6 - row.expires_at / 1e3
 

@@ -13,7 +13,7 @@ from verification.kit.trips import trip_of
 WAVE_S = 4.0
 SEGMENTS = 3
 SEATS = 6
-SEATS_PER_BLOCK = {"one": 1, "sixteen": 16, "all": SEATS, "two": 2}
+SEATS_PER_GROUP = {"one": 1, "sixteen": 16, "all": SEATS, "two": 2}
 PAUSE_S = 0.2
 
 
@@ -26,7 +26,7 @@ class Door(NamedTuple):
 
 @dataclass
 class Season:
-    """Opens a wave of trips, one for each way of cutting seats into blocks, and after a while the next one."""
+    """Opens a wave of trips, one for each way of cutting seats into seat groups, and after a while the next one."""
 
     doors: Sequence[Door]
     notebook: Notebook
@@ -39,8 +39,8 @@ class Season:
         """Open the next trips, however often it takes, and put them on sale in place of those before."""
         self.waves += 1
         trips = [
-            trip_of(f"{name}-{self.waves}", seats=SEATS, segments=SEGMENTS, seats_per_block=size)
-            for name, size in SEATS_PER_BLOCK.items()
+            trip_of(f"{name}-{self.waves}", seats=SEATS, segments=SEGMENTS, seats_per_group=size)
+            for name, size in SEATS_PER_GROUP.items()
         ]
         for trip in trips:
             await self._open(trip)

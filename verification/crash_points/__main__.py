@@ -48,7 +48,7 @@ def _list(store: str, members: Executor, place: Place, scenes: Sequence[Scene]) 
     """What each scene asks: there is a point before and after each."""
     for scene, ending in members.submit(rehearsed, place.apart(), scenes).result().items():
         for lane, names in ending.asked.items():
-            _say(f"{store}: {scene.step}, blocks of {scene.per_block}, {lane}s: {', '.join(names)}")
+            _say(f"{store}: {scene.step}, groups of {scene.per_group}, {lane}s: {', '.join(names)}")
 
 
 @contextmanager

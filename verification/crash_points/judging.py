@@ -29,7 +29,7 @@ from verification.crash_points.playing import (
     view,
 )
 from verification.crash_points.processes import Say
-from verification.kit.pictures import assert_events_tell_what_stands, block_rows
+from verification.kit.pictures import assert_events_tell_what_stands, group_rows
 from verification.kit.sale import FOUND_WITHIN_S, GRACE_S, TOLD_WITHIN_S, TTL_S_MAX, Market, Sale
 from verification.kit.scenes import Step, Subject, step
 
@@ -218,7 +218,7 @@ class _Judge:
         told = [event.id for event in await relay.relay()]
         self._clock.pass_s(TOLD_WITHIN_S)
         told += [event.id for event in await relay.relay()]
-        recorded = {rows.stable_event_id(row) for row in (await block_rows(self._onlooker, Kind.EVENT)).values()}
+        recorded = {rows.stable_event_id(row) for row in (await group_rows(self._onlooker, Kind.EVENT)).values()}
         if twice := [name for name, times in Counter(told).items() if times > 1]:
             raise Untrue(f"told twice: {twice}")
         if wrong := recorded ^ {*told, *before, *self._record.handed_over}:

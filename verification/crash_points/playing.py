@@ -44,7 +44,7 @@ class Cut(NamedTuple):
     at: Point
 
     def __str__(self) -> str:
-        return f"{self.scene.step}, blocks of {self.scene.per_block}, {self.at}"
+        return f"{self.scene.step}, groups of {self.scene.per_group}, {self.at}"
 
     @property
     def is_asked_again(self) -> bool:
@@ -69,7 +69,7 @@ class Play:
 
 def new_trip(scene: Scene) -> Trip:
     """One that nobody has played on."""
-    return a_trip(seats_per_block=scene.per_block, stops="ABD", seats=len(SEATS.split()))
+    return a_trip(seats_per_group=scene.per_group, stops="ABD", seats=len(SEATS.split()))
 
 
 # ---- what is said of a play

@@ -12,8 +12,8 @@ from travio_inventory.events.sinks.in_process import InProcess
 from travio_inventory.protocol.batches import (
     ANY_TIME,
     Batches,
-    Hint,
     Index,
+    IndexEntry,
     Kind,
     Outcome,
     Partition,
@@ -24,12 +24,12 @@ from travio_inventory.protocol.batches import (
 from travio_inventory.seats.events import Event
 from travio_inventory.seats.ports import (
     Attempt,
-    BlockKey,
     Cell,
     Gate,
     GateAnswer,
     Lease,
     Occupancy,
+    SeatGroupKey,
     SeatMapCache,
     TakenSeats,
 )
@@ -145,11 +145,16 @@ class MeteredStore:
     meter: Meter
 
     async def apply(
-        self, partition: Partition, writes: Sequence[Write], hints: Sequence[Hint] = (), *, send_by: float = ANY_TIME
+        self,
+        partition: Partition,
+        writes: Sequence[Write],
+        entries: Sequence[IndexEntry] = (),
+        *,
+        send_by: float = ANY_TIME,
     ) -> Outcome:
         kinds = " ".join(dict.fromkeys(write.key.kind for write in writes))
         name = f"apply {partition.table} {partition.number}: {kinds}"
-        return await self.meter.call(name, lambda: self.store.apply(partition, writes, hints, send_by=send_by))
+        return await self.meter.call(name, lambda: self.store.apply(partition, writes, entries, send_by=send_by))
 
     async def get(self, partition: Partition, keys: Sequence[RowKey]) -> Rows:
         return await self.meter.call(f"get {partition.table}", lambda: self.store.get(partition, keys))
@@ -161,9 +166,9 @@ class MeteredStore:
             f"read {kind}", lambda: self.store.read(partition, kind, start=start, end=end, most=most)
         )
 
-    async def hinted(self, index: Index, bucket: str, *, after: str = "", most: int | None = None) -> Sequence[str]:
+    async def read_index(self, index: Index, bucket: str, *, after: str = "", most: int | None = None) -> Sequence[str]:
         return await self.meter.call(
-            f"hinted {index}", lambda: self.store.hinted(index, bucket, after=after, most=most)
+            f"read_index {index}", lambda: self.store.read_index(index, bucket, after=after, most=most)
         )
 
 
@@ -183,11 +188,11 @@ class MeteredGate:
     gate: Gate
     meter: Meter
 
-    async def enter(self, block: BlockKey, cells: Sequence[Cell], attempt: Attempt, *, ttl_ms: int) -> GateAnswer:
-        return await self.meter.call("gate.enter", lambda: self.gate.enter(block, cells, attempt, ttl_ms=ttl_ms))
+    async def enter(self, group: SeatGroupKey, cells: Sequence[Cell], attempt: Attempt, *, ttl_ms: int) -> GateAnswer:
+        return await self.meter.call("gate.enter", lambda: self.gate.enter(group, cells, attempt, ttl_ms=ttl_ms))
 
-    async def leave(self, block: BlockKey, cells: Sequence[Cell], *, token: str) -> None:
-        await self.meter.call("gate.leave", lambda: self.gate.leave(block, cells, token=token))
+    async def leave(self, group: SeatGroupKey, cells: Sequence[Cell], *, token: str) -> None:
+        await self.meter.call("gate.leave", lambda: self.gate.leave(group, cells, token=token))
 
 
 @dataclass(frozen=True)
@@ -197,11 +202,11 @@ class MeteredTakenSeats:
     taken: TakenSeats
     meter: Meter
 
-    async def mark(self, block: BlockKey, cells: Sequence[Cell], occupancy: Occupancy) -> None:
-        await self.meter.call("taken.mark", lambda: self.taken.mark(block, cells, occupancy))
+    async def mark(self, group: SeatGroupKey, cells: Sequence[Cell], occupancy: Occupancy) -> None:
+        await self.meter.call("taken.mark", lambda: self.taken.mark(group, cells, occupancy))
 
-    async def clear(self, block: BlockKey, cells: Sequence[Cell], *, hold: str) -> None:
-        await self.meter.call("taken.clear", lambda: self.taken.clear(block, cells, hold=hold))
+    async def clear(self, group: SeatGroupKey, cells: Sequence[Cell], *, hold: str) -> None:
+        await self.meter.call("taken.clear", lambda: self.taken.clear(group, cells, hold=hold))
 
 
 @dataclass(frozen=True)
@@ -214,14 +219,14 @@ class MeteredSeatMaps:
     async def read(self, trip: TripKey) -> Mapping[int, bytes]:
         return await self.meter.call("seat_maps.read", lambda: self.seat_maps.read(trip))
 
-    async def lease(self, trip: TripKey, blocks: Collection[int]) -> Mapping[int, Lease]:
-        return await self.meter.call("seat_maps.lease", lambda: self.seat_maps.lease(trip, blocks))
+    async def lease(self, trip: TripKey, groups: Collection[int]) -> Mapping[int, Lease]:
+        return await self.meter.call("seat_maps.lease", lambda: self.seat_maps.lease(trip, groups))
 
     async def fill(self, trip: TripKey, packed: Mapping[int, tuple[Lease, bytes]]) -> None:
         await self.meter.call("seat_maps.fill", lambda: self.seat_maps.fill(trip, packed))
 
-    async def invalidate(self, trip: TripKey, blocks: Collection[int]) -> bool:
-        return await self.meter.call("seat_maps.invalidate", lambda: self.seat_maps.invalidate(trip, blocks))
+    async def invalidate(self, trip: TripKey, groups: Collection[int]) -> bool:
+        return await self.meter.call("seat_maps.invalidate", lambda: self.seat_maps.invalidate(trip, groups))
 
 
 class MeteredPublisher(InProcess):

@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from travio_inventory.protocol.batches import Index
-from travio_inventory.protocol.hints import minute_of
-from travio_inventory.protocol.minutes import OpenMinutes
+from travio_inventory.protocol.index_entries import minute_of
+from travio_inventory.protocol.minute_cursor import MinuteCursor
 from travio_inventory.seats.hold import Hold
 from verification.kit.sale import START_MS, Sale
 from verification.kit.scenes import SEATS, Scene, Step, Subject, booked, dead_attempt, held, lapsed, step, whole
@@ -16,7 +16,7 @@ LONG_S = 200
 
 async def workers_were_here(sale: Sale) -> None:
     """A sweeper ran on the store before: it need not look at a whole day."""
-    minutes = OpenMinutes(sale.line, Index.EXPIRY, sale.clock, first=minute_of(START_MS) - 1)
+    minutes = MinuteCursor(sale.line, Index.EXPIRY, sale.clock, first=minute_of(START_MS) - 1)
     await minutes.settled((), START_MS)
 
 
@@ -101,4 +101,4 @@ STEPS: dict[str, Step] = PROTOCOL | {
     "look at the seats": step(look, held),
 }
 
-SCENES = [Scene(name, per_block) for name, played in STEPS.items() for per_block in played.cuts]
+SCENES = [Scene(name, per_group) for name, played in STEPS.items() for per_group in played.cuts]

@@ -21,7 +21,7 @@ from travio_inventory.bench.calls import (
     outcome_of,
     read,
 )
-from travio_inventory.bench.lean_channel import Lines
+from travio_inventory.bench.lean_channel import Channels
 from travio_inventory.bench.measuring import latency_ms
 from travio_inventory.bench.own_server import OwnServer
 from travio_inventory.client import InventoryClient
@@ -46,7 +46,7 @@ class Answer(NamedTuple):
 
 
 class Fault(NamedTuple):
-    """What fails, and how it comes back. Both may block."""
+    """What fails, and how it comes back. Both may seat group."""
 
     name: str
     begin: Callable[[], None]
@@ -100,7 +100,7 @@ async def sell_through(fault: Fault, phases: Phases) -> Report:
 class _Sale:
     """Seats of several trips in any order, and every answer."""
 
-    def __init__(self, lines: Lines, contests: list[Contest]) -> None:
+    def __init__(self, lines: Channels, contests: list[Contest]) -> None:
         self.answers: list[Answer] = []
         self.is_on = True
         self._lines = lines
@@ -150,8 +150,8 @@ def _figures(answers: list[Answer], seconds: float) -> Report:
 
 
 @asynccontextmanager
-async def _lines(server: OwnServer) -> AsyncIterator[Lines]:
-    lines = await Lines.connect(server.host, server.port, 2)
+async def _lines(server: OwnServer) -> AsyncIterator[Channels]:
+    lines = await Channels.connect(server.host, server.port, 2)
     try:
         yield lines
     finally:

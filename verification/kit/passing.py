@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from travio_inventory.protocol.batches import (
     ANY_TIME,
     Batches,
-    Hint,
     Index,
+    IndexEntry,
     Kind,
     NotDone,
     Outcome,
@@ -26,9 +26,14 @@ class Passing:
         self.failed = 0
 
     async def apply(
-        self, partition: Partition, writes: Sequence[Write], hints: Sequence[Hint] = (), *, send_by: float = ANY_TIME
+        self,
+        partition: Partition,
+        writes: Sequence[Write],
+        entries: Sequence[IndexEntry] = (),
+        *,
+        send_by: float = ANY_TIME,
     ) -> Outcome:
-        outcome = await self.store.apply(partition, writes, hints, send_by=send_by)
+        outcome = await self.store.apply(partition, writes, entries, send_by=send_by)
         if isinstance(outcome, Unknown | NotDone):
             self.failed += 1
         return outcome
@@ -41,5 +46,5 @@ class Passing:
     ) -> Rows:
         return await self.store.read(partition, kind, start=start, end=end, most=most)
 
-    async def hinted(self, index: Index, bucket: str, *, after: str = "", most: int | None = None) -> Sequence[str]:
-        return await self.store.hinted(index, bucket, after=after, most=most)
+    async def read_index(self, index: Index, bucket: str, *, after: str = "", most: int | None = None) -> Sequence[str]:
+        return await self.store.read_index(index, bucket, after=after, most=most)

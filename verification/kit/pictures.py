@@ -37,23 +37,23 @@ async def picture(sale: Sale) -> Picture:
         seats = {}
     told = [
         (row.get("holder", ""), row["status"], row["seats"], row["generation"], _is_late(key))
-        for key, row in (await block_rows(sale, Kind.HOLD)).items()
+        for key, row in (await group_rows(sale, Kind.HOLD)).items()
         if row["status"] != "aborted"
     ]
     return Picture(seats, sorted(told, key=repr))
 
 
-async def block_rows(sale: Sale, kind: Kind) -> dict[RowKey, Row]:
-    """Those of all blocks."""
-    blocks = (rows.block_partition(sale.trip.key, number) for number in range(sale.trip.block_count))
-    found = await asyncio.gather(*(sale.market.store.read(each, kind) for each in blocks))
+async def group_rows(sale: Sale, kind: Kind) -> dict[RowKey, Row]:
+    """Those of all seat groups."""
+    groups = (rows.group_partition(sale.trip.key, number) for number in range(sale.trip.group_count))
+    found = await asyncio.gather(*(sale.market.store.read(each, kind) for each in groups))
     return {key: row for standing in found for key, row in standing.items()}
 
 
 async def assert_events_tell_what_stands(sale: Sale) -> None:
     """Each step of each hold once, and no other."""
-    recorded = Counter((row["hold"], row["event"]) for row in (await block_rows(sale, Kind.EVENT)).values())
-    holds = await block_rows(sale, Kind.HOLD)
+    recorded = Counter((row["hold"], row["event"]) for row in (await group_rows(sale, Kind.EVENT)).values())
+    holds = await group_rows(sale, Kind.HOLD)
     assert recorded == Counter((key.id, event) for key, row in holds.items() for event in _events_of(key, row))
 
 

@@ -16,17 +16,17 @@ from travio_inventory.events.sinks.in_process import InProcess
 from travio_inventory.kernel.refusals import OutcomeUnknown
 from travio_inventory.protocol import rows
 from travio_inventory.protocol.batches import Batches, Kind, Row, RowKey
-from travio_inventory.protocol.minutes import FIRST_LOOK_MINUTES, MINUTES_AT_ONCE
+from travio_inventory.protocol.minute_cursor import FIRST_LOOK_MINUTES, MINUTES_AT_ONCE
 from travio_inventory.protocol.rules import Rules
 from travio_inventory.seats.events import Event
 from travio_inventory.seats.hold import NEVER_MS, Caller, Hold, Passenger
-from travio_inventory.seats.ports import BlockKey, Gate, SeatMapCache, TakenSeats
+from travio_inventory.seats.ports import Gate, SeatGroupKey, SeatMapCache, TakenSeats
 from travio_inventory.seats.trip import Ends, Seat, Segment, Trip, TripKey
 from travio_inventory.seats.use_cases.block_seats import SeatsUpdated
 from travio_inventory.seats.use_cases.expire_holds import Swept
 from travio_inventory.seats.use_cases.hold_seats import HoldTimes
 from travio_inventory.seats.waitlist import WaitlistEntry
-from verification.kit.line import Line, Stall
+from verification.kit.faulty_batches import Line, Stall
 
 START_MS = 1_800_000_000_000
 """When every sale begins: at the start of a minute."""
@@ -46,7 +46,7 @@ STEPS_MAX = 1_000
 FIRST_ROUNDS = -(-FIRST_LOOK_MINUTES // MINUTES_AT_ONCE)
 """After so many rounds a worker that never ran before has seen all minutes."""
 
-PerBlock: TypeAlias = int | Literal["all"]
+PerGroup: TypeAlias = int | Literal["all"]
 
 
 @dataclass(slots=True)
@@ -134,7 +134,7 @@ class Process:
             Rules(CLOCK_BOUND_MS, GRACE_S * 1_000, holds_per_holder_max),
             steps_at_once_max=STEPS_MAX,
         )
-        self.inventory, self.commits, self.owners, _ = assemble(ports, clock, Hasty(), rules)
+        self.inventory, self.steps, self.owners, _ = assemble(ports, clock, Hasty(), rules)
 
 
 class Sale:
@@ -171,14 +171,14 @@ class Sale:
 
     async def settled(self) -> None:
         """Return once this process has finished what it does in the background."""
-        await self.process.commits.drain(5)
+        await self.process.steps.drain(5)
 
     async def dies(self, step: Coroutine[Any, Any, object], at: Stall) -> None:
         """The process is killed when the step gets there."""
         running = asyncio.ensure_future(step)
         async with asyncio.timeout(20):
             await at.reached.wait()
-        await self.process.commits.drain(0)
+        await self.process.steps.drain(0)
         with suppress(asyncio.CancelledError, OutcomeUnknown):
             await running
 
@@ -283,7 +283,7 @@ class Sale:
 
     async def cells(self, seat: str) -> list[Row]:
         """The seat's cells as the store keeps them."""
-        partition = self.block_partition(seat)
+        partition = self.group_partition(seat)
         keys = [RowKey(Kind.CELL, seat, segment) for segment in range(len(self.trip.segments))]
         standing = await self.market.store.get(partition, keys)
         return [standing[key] for key in keys]
@@ -292,13 +292,13 @@ class Sale:
         """The status of each of the seat's cells, in order of travel, as the store keeps them."""
         return [str(cell["status"]) for cell in await self.cells(seat)]
 
-    def block_partition(self, seat: str) -> Any:  # noqa: ANN401 - whatever names a partition to the line
+    def group_partition(self, seat: str) -> Any:  # noqa: ANN401 - whatever names a partition to the line
         """The partition that the seat is in."""
-        return rows.block_partition(self.trip.key, self.trip.block_of(seat))
+        return rows.group_partition(self.trip.key, self.trip.group_of(seat))
 
-    def block_key(self, seat: str) -> BlockKey:
-        """The block that the seat is in."""
-        return BlockKey(self.trip.key, self.trip.block_of(seat))
+    def group_key(self, seat: str) -> SeatGroupKey:
+        """The seat group that the seat is in."""
+        return SeatGroupKey(self.trip.key, self.trip.group_of(seat))
 
     async def assert_legal(self) -> None:
         """Cells and hold rows say the same, once nothing is under way any more."""
@@ -315,8 +315,8 @@ class Sale:
 
     async def _rows_of(self, kind: Kind) -> dict[Any, Row]:
         found: dict[Any, Row] = {}
-        for block in range(self.trip.block_count):
-            standing = await self.market.store.read(rows.block_partition(self.trip.key, block), kind)
+        for group in range(self.trip.group_count):
+            standing = await self.market.store.read(rows.group_partition(self.trip.key, group), kind)
             found |= {key.id if kind is Kind.HOLD else key: row for key, row in standing.items()}
         return found
 
@@ -333,14 +333,14 @@ class Market:
     async def open(
         self,
         *,
-        seats_per_block: PerBlock = 16,
+        seats_per_group: PerGroup = 16,
         stops: str = "ABCD",
         seats: int = SEATS,
         holds_per_holder_max: int = 0,
     ) -> Sale:
         """A new trip of a new organization on sale."""
         sale = self.prepare(
-            a_trip(seats_per_block=seats_per_block, stops=stops, seats=seats),
+            a_trip(seats_per_group=seats_per_group, stops=stops, seats=seats),
             holds_per_holder_max=holds_per_holder_max,
         )
         await sale.inventory.open_trip(sale.trip)
@@ -367,10 +367,10 @@ class Market:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         for sale in self.sales:
-            await sale.process.commits.drain(0)
+            await sale.process.steps.drain(0)
 
 
-def a_trip(*, seats_per_block: PerBlock = 16, stops: str = "ABCD", seats: int = SEATS, vehicle: str = "") -> Trip:
+def a_trip(*, seats_per_group: PerGroup = 16, stops: str = "ABCD", seats: int = SEATS, vehicle: str = "") -> Trip:
     """A trip of a new organization: seats A1, A2, ... in layout order, the first four first class."""
     return Trip(
         key=TripKey(f"org-{uuid4().hex}", "t1"),
@@ -379,7 +379,7 @@ def a_trip(*, seats_per_block: PerBlock = 16, stops: str = "ABCD", seats: int = 
             Seat(f"A{number}", str(number), row=number, column=0, seat_class="first" if number <= 4 else "second")
             for number in range(1, seats + 1)
         ),
-        seats_per_block=seats if seats_per_block == "all" else seats_per_block,
+        seats_per_group=seats if seats_per_group == "all" else seats_per_group,
         vehicle=vehicle,
     )
 

@@ -7,9 +7,9 @@ from typing import NamedTuple, TypeAlias
 from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown
 from travio_inventory.protocol.lapses import LapseFinder
 from travio_inventory.seats.hold import Hold
-from travio_inventory.seats.ports import BlockKey
-from verification.kit.line import commits
-from verification.kit.sale import GRACE_S, TTL_S, PerBlock, Sale
+from travio_inventory.seats.ports import SeatGroupKey
+from verification.kit.faulty_batches import commits
+from verification.kit.sale import GRACE_S, TTL_S, PerGroup, Sale
 
 SEATS = "A1 A2"
 """All that the trip has."""
@@ -30,8 +30,8 @@ class Step:
     is_opening: bool = False
     names_itself: bool = True
     """Whether asking again asks for the same: it has a key, or names the hold that it is about."""
-    cuts: Sequence[PerBlock] = ("all", 1)
-    """How the trip is cut into blocks: one for all seats, or one for each."""
+    cuts: Sequence[PerGroup] = ("all", 1)
+    """How the trip is cut into seat groups: one for all seats, or one for each."""
 
 
 # ---- what comes before
@@ -144,12 +144,12 @@ async def open_trip(sale: Sale, _: Subject) -> None:
 
 
 async def sweep(sale: Sale, _: Subject) -> None:
-    """Every block, whether anything points there or not."""
+    """Every seat group, whether anything points there or not."""
     finder = LapseFinder(sale.process.owners)
-    for number in range(sale.trip.block_count):
+    for number in range(sale.trip.group_count):
         try:
-            await finder.sweep(BlockKey(sale.trip.key, number))
-        except BackendUnavailable:  # said of one block; those before it are done
+            await finder.sweep(SeatGroupKey(sale.trip.key, number))
+        except BackendUnavailable:  # said of one seat group; those before it are done
             raise OutcomeUnknown from None
 
 
@@ -202,10 +202,10 @@ STEPS = {
 
 
 class Scene(NamedTuple):
-    """A step by its name, and how the trip is cut into blocks."""
+    """A step by its name, and how the trip is cut into seat groups."""
 
     step: str
-    per_block: PerBlock
+    per_group: PerGroup
 
 
-SCENES = [Scene(name, per_block) for name, played in STEPS.items() for per_block in played.cuts]
+SCENES = [Scene(name, per_group) for name, played in STEPS.items() for per_group in played.cuts]

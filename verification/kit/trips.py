@@ -7,7 +7,7 @@ Cell = tuple[str, str, int]
 """A trip, a seat and a segment."""
 
 
-def trip_of(name: str, *, seats: int, segments: int = 3, seats_per_block: int = 16) -> Trip:
+def trip_of(name: str, *, seats: int, segments: int = 3, seats_per_group: int = 16) -> Trip:
     """A trip from S0 over S1, S2 and so on, with the seats seat-1, seat-2 and so on."""
     return Trip(
         key=TripKey(ORGANIZATION, name),
@@ -16,7 +16,7 @@ def trip_of(name: str, *, seats: int, segments: int = 3, seats_per_block: int = 
             Seat(f"seat-{n}", f"{n}", row=1 + n // 4, column=1 + n % 4, price_minor=100 + n)
             for n in range(1, seats + 1)
         ),
-        seats_per_block=seats_per_block,
+        seats_per_group=seats_per_group,
     )
 
 

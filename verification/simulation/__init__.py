@@ -19,13 +19,13 @@ Hints are never lost while their batch is tried: the port promises that they are
 
 | what is asked | how |
 | --- | --- |
-| hold | one to three seats on one to three segments; with and without key, limit, gate; over one block or several |
+| hold | one to three seats on one to three segments; with and without key, limit, gate; over one group or several |
 | confirm (late, for another order too), extend, release, cancel, find | again, at once, around the expiry |
 | block, unblock | by the house |
 | join, leave, list | waiting lists; twice at once, both at once, again |
 | map | through the cache that all processes share |
 
-Blocks are of one seat, of two, of 16 and of all.
+Seat groups are of one seat, of two, of 16 and of all.
 
 What took effect is judged as it happens (`oracle`), answers by what took effect when (`hindsight`; both of waiting
 lists in `lists`), and answers alone by whether any order explains them (`checker` and `turns`, on a `history`): so can

@@ -11,13 +11,13 @@ import pytest
 
 from travio_inventory.edge import local
 from travio_inventory.edge.local import LocalGate
-from travio_inventory.protocol import attempts, claims, ledger, owners, rows, transitions
+from travio_inventory.protocol import attempts, claims, hold_protocol, ledger, owners, rows
 from travio_inventory.protocol.attempts import Attempts
 from travio_inventory.protocol.batches import (
     ANY_TIME,
     Applied,
-    Hint,
     Index,
+    IndexEntry,
     Kind,
     NotDone,
     Outcome,
@@ -30,11 +30,11 @@ from travio_inventory.protocol.batches import (
     Write,
 )
 from travio_inventory.protocol.claims import Claim, Contended, Lost, Stuck, Unseeded
-from travio_inventory.protocol.hints import MINUTE_MS
-from travio_inventory.protocol.minutes import OpenMinutes
+from travio_inventory.protocol.hold_protocol import HoldProtocol
+from travio_inventory.protocol.index_entries import MINUTE_MS
+from travio_inventory.protocol.minute_cursor import MinuteCursor
 from travio_inventory.protocol.open_trips import SlowRound
 from travio_inventory.protocol.owners import REFUSED, Owner, Owners, Verdict
-from travio_inventory.protocol.transitions import Transitions
 from travio_inventory.seats import hold
 from travio_inventory.seats.hold import (
     LATE_SUFFIX,
@@ -45,7 +45,7 @@ from travio_inventory.seats.hold import (
     HoldState,
     claimant_of,
 )
-from travio_inventory.seats.ports import BlockKey, Cell, Occupancy
+from travio_inventory.seats.ports import Cell, Occupancy, SeatGroupKey
 from travio_inventory.seats.refusals import BY_STORE, HoldExpired, HoldNotFound, TakenCell
 from travio_inventory.seats.use_cases import hold_seats
 from travio_inventory.seats.use_cases.edge_upkeep import EdgeUpkeep
@@ -57,8 +57,8 @@ from verification.simulation.rough_edge import RoughEdge
 Plant = Callable[[pytest.MonkeyPatch], None]
 Why = Lost | Contended | Unseeded | Stuck
 
-BLOCKS_OF_ONE = Plan(0, seats_per_block=1, seats=5, popular=5, faults=0.3)
-ALONE = Plan(0, seats_per_block=1, seats=10, popular=10, holders=2, faults=0.3)
+GROUPS_OF_ONE = Plan(0, seats_per_group=1, seats=5, popular=5, faults=0.3)
+ALONE = Plan(0, seats_per_group=1, seats=10, popular=10, holders=2, faults=0.3)
 HONEST = Plan(0, honest_edge=True, with_gate=True, holders=7, viewers=6, day_s=60.0, kills=0.0, faults=0.0)
 
 
@@ -101,11 +101,11 @@ def rewrite(patch: pytest.MonkeyPatch, change: Change) -> None:
         self: MemoryBatches,
         partition: Partition,
         writes: Sequence[Write],
-        hints: Sequence[Hint] = (),
+        entries: Sequence[IndexEntry] = (),
         *,
         send_by: float = ANY_TIME,
     ) -> Outcome:
-        return await apply(self, partition, list(map(change, writes)), hints, send_by=send_by)
+        return await apply(self, partition, list(map(change, writes)), entries, send_by=send_by)
 
     patch.setattr(MemoryBatches, "apply", otherwise)
 
@@ -124,7 +124,7 @@ def _take_by_clock(patch: pytest.MonkeyPatch) -> None:
 
     async def by_clock(owners: Owners, claim: Claim, cell: RowKey, row: Row, obstacles: claims._Obstacles) -> None:
         if row.get("status") == "held" and rows.number(row, "until") <= owners.clock.now_ms():
-            partition = rows.block_partition(claim.trip, claim.block)
+            partition = rows.group_partition(claim.trip, claim.group)
             await owners.apply(partition, [Write(cell, {"owner": row["owner"]}, rows.FREE)], ())
         else:
             await judge(owners, claim, cell, row, obstacles)
@@ -141,7 +141,7 @@ def _free_unconditionally(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(owners, "_cell_writes", writes)
 
 
-@broken("steal an intent without burning it", "I1 I2", Plan(9, faults=0.5, kills=0.2, seats_per_block=1, seats=5))
+@broken("steal an intent without fencing it", "I1 I2", Plan(9, faults=0.5, kills=0.2, seats_per_group=1, seats=5))
 def _steal_an_intent(patch: pytest.MonkeyPatch) -> None:
     judge = Owners.judge
 
@@ -153,7 +153,7 @@ def _steal_an_intent(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Owners, "judge", steal)
 
 
-@broken("keep a belief over a refusal", "I1 I2", Plan(3, faults=0.2, seats_per_block=1, seats=4))
+@broken("keep a belief over a refusal", "I1 I2", Plan(3, faults=0.2, seats_per_group=1, seats=4))
 def _believe_an_earlier_look(patch: pytest.MonkeyPatch) -> None:
     judge = Owners.judge
     seen: dict[str, Row] = {}
@@ -181,7 +181,7 @@ def _trust_until(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(claims, "_judge", trusting)
 
 
-@broken("trust a foreign sold", "I5 L2", Plan(33, faults=0.3, kills=0.6, seats_per_block=1, seats=5, holders=3))
+@broken("trust a foreign sold", "I5 L2", Plan(33, faults=0.3, kills=0.6, seats_per_group=1, seats=5, holders=3))
 def _trust_sold(patch: pytest.MonkeyPatch) -> None:
     real = claims._judge
 
@@ -219,7 +219,12 @@ def _settle_by_a_read(patch: pytest.MonkeyPatch) -> None:
     apply = Owners.apply
 
     async def read_it(
-        self: Owners, partition: Partition, writes: Sequence[Write], asked: Sequence[Hint], *, at_ms: int | None = None
+        self: Owners,
+        partition: Partition,
+        writes: Sequence[Write],
+        asked: Sequence[IndexEntry],
+        *,
+        at_ms: int | None = None,
     ) -> Outcome:
         outcome = await apply(self, partition, writes, asked, at_ms=at_ms)
         own = writes[0].key
@@ -232,41 +237,41 @@ def _settle_by_a_read(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Owners, "apply", read_it)
 
 
-@broken("give back before burning", "I1 I2", Plan(4, faults=0.4, kills=0.0, seats_per_block=1, seats=4, twins=1.0))
+@broken("give back before fencing", "I1 I2", Plan(4, faults=0.4, kills=0.0, seats_per_group=1, seats=4, twins=1.0))
 def _give_back_first(patch: pytest.MonkeyPatch) -> None:
-    burn = Attempts.burn
+    fence = Attempts.fence
 
-    async def late_burn(self: Attempts, hold: Hold, why: Why) -> Row:
+    async def late_fence(self: Attempts, hold: Hold, why: Why) -> Row:
         await self._owners.roll_forward(hold.with_state(Aborted("")))
-        return await burn(self, hold, why)
+        return await fence(self, hold, why)
 
-    patch.setattr(Attempts, "burn", late_burn)
+    patch.setattr(Attempts, "fence", late_fence)
 
 
-@broken("a final no that no burn fences", "I5 I2", Plan(0))
-def _no_burn(patch: pytest.MonkeyPatch) -> None:
-    async def no_burn(_self: Attempts, _hold: Hold, why: Why) -> Row:
+@broken("a final no that nothing fences", "I5 I2", Plan(0))
+def _no_fence(patch: pytest.MonkeyPatch) -> None:
+    async def no_fence(_self: Attempts, _hold: Hold, why: Why) -> Row:
         return {"status": "aborted", "reason": REFUSED if isinstance(why, Lost) else "retry"}
 
-    patch.setattr(Attempts, "burn", no_burn)
+    patch.setattr(Attempts, "fence", no_fence)
 
 
 @broken(
-    "a final no to a late confirm that no burn fences",
+    "a final no to a late confirm that nothing fences",
     "I1 I2 I5",
-    Plan(28, faults=0.6, kills=0.0, seats_per_block=1, seats=8),
+    Plan(28, faults=0.6, kills=0.0, seats_per_group=1, seats=8),
 )
-def _no_late_burn(patch: pytest.MonkeyPatch) -> None:
-    burn = Owners.burn
+def _no_late_fence(patch: pytest.MonkeyPatch) -> None:
+    fence = Owners.fence
 
-    async def no_late_burn(
+    async def no_late_fence(
         self: Owners, organization: str, hold_id: str, reason: str, taken: Sequence[TakenCell] = ()
     ) -> Row:
         if hold_id.endswith(LATE_SUFFIX) and reason == REFUSED:
             return {"status": "aborted", "reason": reason}
-        return await burn(self, organization, hold_id, reason, taken)
+        return await fence(self, organization, hold_id, reason, taken)
 
-    patch.setattr(Owners, "burn", no_late_burn)
+    patch.setattr(Owners, "fence", no_late_fence)
 
 
 @broken("confirm answered no from a re-read after an unknown", "I5", Plan(2, faults=0.3))
@@ -293,12 +298,14 @@ def _driver_retries(patch: pytest.MonkeyPatch) -> None:
         self: MemoryBatches,
         partition: Partition,
         writes: Sequence[Write],
-        hints: Sequence[Hint] = (),
+        entries: Sequence[IndexEntry] = (),
         *,
         send_by: float = ANY_TIME,
     ) -> Outcome:
-        outcome = await apply(self, partition, writes, hints, send_by=send_by)
-        return await apply(self, partition, writes, hints, send_by=send_by) if isinstance(outcome, Unknown) else outcome
+        outcome = await apply(self, partition, writes, entries, send_by=send_by)
+        return (
+            await apply(self, partition, writes, entries, send_by=send_by) if isinstance(outcome, Unknown) else outcome
+        )
 
     patch.setattr(MemoryBatches, "apply", retry)
 
@@ -323,8 +330,8 @@ def _long_memory(patch: pytest.MonkeyPatch) -> None:
 def _as_of_the_answer(patch: pytest.MonkeyPatch) -> None:
     mark = RoughEdge.mark
 
-    async def fresh(self: RoughEdge, block: BlockKey, cells: Sequence[Cell], occupancy: Occupancy) -> None:
-        await mark(self, block, cells, occupancy._replace(as_of_ms=self._now_ms()))
+    async def fresh(self: RoughEdge, group: SeatGroupKey, cells: Sequence[Cell], occupancy: Occupancy) -> None:
+        await mark(self, group, cells, occupancy._replace(as_of_ms=self._now_ms()))
 
     patch.setattr(RoughEdge, "mark", fresh)
 
@@ -335,8 +342,8 @@ def _as_of_the_answer(patch: pytest.MonkeyPatch) -> None:
     Plan(12, with_gate=True, seats=2, popular=2, holders=7, kills=0.0),
 )
 def _no_tombstone(patch: pytest.MonkeyPatch) -> None:
-    async def clear(self: LocalGate, block: BlockKey, cells: Sequence[Cell], *, hold: str) -> None:
-        self._taken.drop(block, cells, lambda found: found.hold == hold)
+    async def clear(self: LocalGate, group: SeatGroupKey, cells: Sequence[Cell], *, hold: str) -> None:
+        self._taken.drop(group, cells, lambda found: found.hold == hold)
 
     patch.setattr(LocalGate, "clear", clear)
 
@@ -364,14 +371,14 @@ def _shared_claimant(patch: pytest.MonkeyPatch) -> None:
 @broken(
     "two attempts under one key each giving their own reason",
     "I5",
-    Plan(8, faults=0.6, kills=0.0, seats_per_block=1, seats=4, holders=8, twins=1.0),
+    Plan(8, faults=0.6, kills=0.0, seats_per_group=1, seats=4, holders=8, twins=1.0),
 )
 def _own_reasons(patch: pytest.MonkeyPatch) -> None:
-    no = transitions._no
-    patch.setattr(transitions, "_no", lambda request, why, _burnt: no(request, why, {}))
+    no = hold_protocol._no
+    patch.setattr(hold_protocol, "_no", lambda request, why, _fenced: no(request, why, {}))
 
 
-@broken("no rebind after a burn", "I5", Plan(1, faults=0.3))
+@broken("no rebind after a fence", "I5", Plan(1, faults=0.3))
 def _no_rebind(patch: pytest.MonkeyPatch) -> None:
     bind = ledger._bind
 
@@ -408,8 +415,8 @@ def _slot_by_clock(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(ledger, "_free_slot", by_clock)
 
 
-@broken("a slot freed before the burn", "I9", Plan(2, holds_max=1, faults=0.3))
-def _slot_before_the_burn(patch: pytest.MonkeyPatch) -> None:
+@broken("a slot freed before the fence", "I9", Plan(2, holds_max=1, faults=0.3))
+def _slot_before_the_fence(patch: pytest.MonkeyPatch) -> None:
     free_slot = ledger._free_slot
 
     async def before(
@@ -429,7 +436,12 @@ def _count_then_act(patch: pytest.MonkeyPatch) -> None:
     apply = Owners.apply
 
     async def act(
-        self: Owners, partition: Partition, writes: Sequence[Write], asked: Sequence[Hint], *, at_ms: int | None = None
+        self: Owners,
+        partition: Partition,
+        writes: Sequence[Write],
+        asked: Sequence[IndexEntry],
+        *,
+        at_ms: int | None = None,
     ) -> Outcome:
         counted = [write._replace(condition={}) if write.key.kind is Kind.SLOT else write for write in writes]
         return await apply(self, partition, counted, asked, at_ms=at_ms)
@@ -442,7 +454,7 @@ def _count_then_act(patch: pytest.MonkeyPatch) -> None:
 
 @broken("revive an ended row", "I4", Plan(0))
 def _revive(patch: pytest.MonkeyPatch) -> None:
-    async def revive(self: Transitions, hold: Hold, asked: Confirmed) -> Hold:
+    async def revive(self: HoldProtocol, hold: Hold, asked: Confirmed) -> Hold:
         booking = hold.with_state(asked)
         claim = self._attempts._home_claim([booking], await self._owners.now())
         own, event = claim.beside
@@ -452,7 +464,7 @@ def _revive(patch: pytest.MonkeyPatch) -> None:
             return booking
         raise HoldExpired(0)
 
-    patch.setattr(Transitions, "_confirm_late", revive)
+    patch.setattr(HoldProtocol, "_confirm_late", revive)
 
 
 @broken("expire without the expiry that was seen", "I10", Plan(13, faults=0.6))
@@ -473,7 +485,12 @@ def _event_afterwards(patch: pytest.MonkeyPatch) -> None:
     apply = Owners.apply
 
     async def afterwards(
-        self: Owners, partition: Partition, writes: Sequence[Write], asked: Sequence[Hint], *, at_ms: int | None = None
+        self: Owners,
+        partition: Partition,
+        writes: Sequence[Write],
+        asked: Sequence[IndexEntry],
+        *,
+        at_ms: int | None = None,
     ) -> Outcome:
         outcome = await apply(
             self, partition, [write for write in writes if write.key.kind is not Kind.EVENT], asked, at_ms=at_ms
@@ -488,14 +505,19 @@ def _event_afterwards(patch: pytest.MonkeyPatch) -> None:
 @broken(
     "a hint that is not written before the batch",
     "I8 L1 L2",
-    Plan(11, faults=0.4, seats_per_block=1, seats=10, holders=2),
+    Plan(11, faults=0.4, seats_per_group=1, seats=10, holders=2),
 )
 def _hint_afterwards(patch: pytest.MonkeyPatch) -> None:
     without_slow_round(patch)
     apply = Owners.apply
 
     async def afterwards(
-        self: Owners, partition: Partition, writes: Sequence[Write], asked: Sequence[Hint], *, at_ms: int | None = None
+        self: Owners,
+        partition: Partition,
+        writes: Sequence[Write],
+        asked: Sequence[IndexEntry],
+        *,
+        at_ms: int | None = None,
     ) -> Outcome:
         outcome = await apply(self, partition, writes, (), at_ms=at_ms)
         if isinstance(outcome, Applied):
@@ -506,12 +528,12 @@ def _hint_afterwards(patch: pytest.MonkeyPatch) -> None:
 
 
 def without_slow_round(patch: pytest.MonkeyPatch) -> None:
-    """Nobody visits the blocks of all open trips: what no index leads to stays as it is, untold."""
+    """Nobody visits the seat groups of all open trips: what no index leads to stays as it is, untold."""
 
-    async def none(_self: SlowRound) -> list[BlockKey]:
+    async def none(_self: SlowRound) -> list[SeatGroupKey]:
         return []
 
-    patch.setattr(SlowRound, "next_blocks", none)
+    patch.setattr(SlowRound, "next_groups", none)
 
 
 def visit_once(patch: pytest.MonkeyPatch, index: Index) -> None:
@@ -519,14 +541,14 @@ def visit_once(patch: pytest.MonkeyPatch, index: Index) -> None:
     repairs it.
     """
     without_slow_round(patch)
-    visits_due = OpenMinutes._visits_due
+    visits_due = MinuteCursor._visits_due
 
-    def once(self: OpenMinutes, minute: int, now_ms: int) -> int:
+    def once(self: MinuteCursor, minute: int, now_ms: int) -> int:
         if self.index is not index:
             return visits_due(self, minute, now_ms)
         return len(self.settles_ms) if now_ms >= (minute + 1) * MINUTE_MS else 0
 
-    patch.setattr(OpenMinutes, "_visits_due", once)
+    patch.setattr(MinuteCursor, "_visits_due", once)
 
 
 @broken("a bucket visited once by the relay", "I8", Plan(3, faults=0.4))

@@ -7,7 +7,7 @@ import pytest
 from travio_inventory.protocol.batches import ANY_TIME
 from travio_inventory.protocol.late_events import LateEvents
 from travio_inventory.protocol.owners import Owners
-from verification.simulation.broken_designs import BLOCKS_OF_ONE, broken, without_slow_round
+from verification.simulation.broken_designs import GROUPS_OF_ONE, broken, without_slow_round
 from verification.simulation.plan import VERY_LATE_S, Plan
 
 
@@ -28,7 +28,7 @@ def _pass_over_late(patch: pytest.MonkeyPatch) -> None:
 @broken(
     "no slow round over open trips",
     "L2",
-    replace(BLOCKS_OF_ONE, late_s=VERY_LATE_S, faults=0.5, kills=0.4).with_seed(1),
+    replace(GROUPS_OF_ONE, late_s=VERY_LATE_S, faults=0.5, kills=0.4).with_seed(1),
 )
 def _no_slow_round(patch: pytest.MonkeyPatch) -> None:
     without_slow_round(patch)

@@ -7,7 +7,7 @@ import pytest
 
 from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown
 from travio_inventory.protocol import list_turns
-from travio_inventory.protocol.batches import ANY_TIME, Hint, Kind, Outcome, Partition, Row, Rows, Table, Write
+from travio_inventory.protocol.batches import ANY_TIME, IndexEntry, Kind, Outcome, Partition, Row, Rows, Table, Write
 from travio_inventory.protocol.list_turns import Join, Leave, ListTurns, Step
 from travio_inventory.store.memory import MemoryBatches
 from verification.simulation.broken_designs import broken, rewrite, unconditionally
@@ -102,14 +102,14 @@ def _name_afterwards(patch: pytest.MonkeyPatch) -> None:
         self: MemoryBatches,
         partition: Partition,
         writes: Sequence[Write],
-        hints: Sequence[Hint] = (),
+        entries: Sequence[IndexEntry] = (),
         *,
         send_by: float = ANY_TIME,
     ) -> Outcome:
         if partition.table is not Table.WAITLISTS:
-            return await apply(self, partition, writes, hints, send_by=send_by)
+            return await apply(self, partition, writes, entries, send_by=send_by)
         outcome = await apply(self, partition, writes, send_by=send_by)
-        await apply(self, partition, [], hints)
+        await apply(self, partition, [], entries)
         return outcome
 
     patch.setattr(MemoryBatches, "apply", afterwards)

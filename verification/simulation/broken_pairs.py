@@ -16,7 +16,7 @@ from travio_inventory.protocol.batches import (
     ANY_TIME,
     Applied,
     Condition,
-    Hint,
+    IndexEntry,
     Kind,
     Outcome,
     Partition,
@@ -37,13 +37,13 @@ from travio_inventory.seats.hold import (
     Released,
     parse_hold_id,
 )
-from travio_inventory.seats.ports import Attempt, BlockKey, Cell, GateAnswer
+from travio_inventory.seats.ports import Attempt, Cell, GateAnswer, SeatGroupKey
 from travio_inventory.seats.refusals import HoldLimitReached, TakenCell
 from travio_inventory.seats.trip import Trip, TripKey
-from travio_inventory.seats.use_cases.commits import Commits
 from travio_inventory.seats.use_cases.read_seat_map import ReadSeatMap
+from travio_inventory.seats.use_cases.step_runner import StepRunner
 from travio_inventory.store.memory import MemoryBatches
-from verification.simulation.broken_designs import ALONE, BLOCKS_OF_ONE, HONEST, Why, broken, rewrite, unconditionally
+from verification.simulation.broken_designs import ALONE, GROUPS_OF_ONE, HONEST, Why, broken, rewrite, unconditionally
 from verification.simulation.plan import Plan
 
 T = TypeVar("T")
@@ -60,13 +60,13 @@ def _cancel_any(patch: pytest.MonkeyPatch) -> None:
         self: MemoryBatches,
         partition: Partition,
         writes: Sequence[Write],
-        hints: Sequence[Hint] = (),
+        entries: Sequence[IndexEntry] = (),
         *,
         send_by: float = ANY_TIME,
     ) -> Outcome:
         is_cancel = any(write.key.kind is Kind.HOLD and write.values.get("status") == "cancelled" for write in writes)
         changed = list(map(unconditionally, writes)) if is_cancel else writes
-        return await apply(self, partition, changed, hints, send_by=send_by)
+        return await apply(self, partition, changed, entries, send_by=send_by)
 
     patch.setattr(MemoryBatches, "apply", otherwise)
 
@@ -107,7 +107,7 @@ def _expire_any(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(owners, "_as_seen", lambda hold: {"expires_at": as_seen(hold)["expires_at"]})
 
 
-@broken("free a leftover whoever has it by now", "I1 I2", replace(BLOCKS_OF_ONE, faults=0.5, kills=0.3))
+@broken("free a leftover whoever has it by now", "I1 I2", replace(GROUPS_OF_ONE, faults=0.5, kills=0.3))
 def _free_any_leftover(patch: pytest.MonkeyPatch) -> None:
     def write(key: RowKey, condition: Condition, values: Row) -> Write:
         return Write(key, {} if values is rows.FREE else condition, values)
@@ -118,25 +118,25 @@ def _free_any_leftover(patch: pytest.MonkeyPatch) -> None:
 # ---- what is a final no
 
 
-@broken("a no to the house that no burn fences", "I5", Plan(5, faults=0.5))
-def _no_house_burn(patch: pytest.MonkeyPatch) -> None:
-    burn = Attempts.burn
+@broken("a no to the house that nothing fences", "I5", Plan(5, faults=0.5))
+def _no_house_fence(patch: pytest.MonkeyPatch) -> None:
+    fence = Attempts.fence
 
     async def not_for_the_house(self: Attempts, hold: Hold, why: Why) -> Row:
-        return await burn(self, hold, why) if hold.holder else {"status": "aborted", "reason": RETRY}
+        return await fence(self, hold, why) if hold.holder else {"status": "aborted", "reason": RETRY}
 
-    patch.setattr(Attempts, "burn", not_for_the_house)
+    patch.setattr(Attempts, "fence", not_for_the_house)
 
 
 @broken("a contended seat is refused for good", "I5", Plan(3, faults=0.3))
 def _contended_for_good(patch: pytest.MonkeyPatch) -> None:
-    async def burn(self: Attempts, hold: Hold, _why: Why) -> Row:
-        return await self._owners.burn(hold.trip.organization, hold.id, REFUSED)
+    async def fence(self: Attempts, hold: Hold, _why: Why) -> Row:
+        return await self._owners.fence(hold.trip.organization, hold.id, REFUSED)
 
-    patch.setattr(Attempts, "burn", burn)
+    patch.setattr(Attempts, "fence", fence)
 
 
-@broken("an abandoned attempt is refused for good", "I5", replace(BLOCKS_OF_ONE, kills=0.3).with_seed(77))
+@broken("an abandoned attempt is refused for good", "I5", replace(GROUPS_OF_ONE, kills=0.3).with_seed(77))
 def _abandoned_for_good(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(owners, "ABANDONED", REFUSED)
 
@@ -163,8 +163,8 @@ def _forget_a_no(patch: pytest.MonkeyPatch) -> None:
 # ---- what must come back
 
 
-@broken("burn an attempt however young", "I10", BLOCKS_OF_ONE)
-def _burn_the_young(patch: pytest.MonkeyPatch) -> None:
+@broken("fence an attempt however young", "I10", GROUPS_OF_ONE)
+def _fence_the_young(patch: pytest.MonkeyPatch) -> None:
     judge = Owners.judge
 
     async def impatient(self: Owners, organization: str, hold_id: str, *, since_ms: int) -> Owner:
@@ -173,7 +173,7 @@ def _burn_the_young(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Owners, "judge", impatient)
 
 
-@broken("never end a lapsed hold of the same block", "L2 I5", Plan(0))
+@broken("never end a lapsed hold of the same seat group", "L2 I5", Plan(0))
 def _spare_a_neighbour(patch: pytest.MonkeyPatch) -> None:
     async def spare(owners: Owners, claim: Claim, cell: RowKey, row: Row, obstacles: claims._Obstacles) -> None:
         home = await owners.home(claim.trip.organization, rows.text(row, "owner")) or {}
@@ -183,7 +183,7 @@ def _spare_a_neighbour(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(claims, "_judge_neighbour", spare)
 
 
-@broken("never end a lapsed hold of another block", "L2 I5", BLOCKS_OF_ONE.with_seed(9))
+@broken("never end a lapsed hold of another seat group", "L2 I5", GROUPS_OF_ONE.with_seed(9))
 def _spare_a_stranger(patch: pytest.MonkeyPatch) -> None:
     judge = Owners.judge
 
@@ -196,7 +196,7 @@ def _spare_a_stranger(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Owners, "judge", spare)
 
 
-@broken("a no before the intents are given back", "L2", replace(BLOCKS_OF_ONE, faults=0.0, kills=0.0))
+@broken("a no before the intents are given back", "L2", replace(GROUPS_OF_ONE, faults=0.0, kills=0.0))
 def _give_back_later(patch: pytest.MonkeyPatch) -> None:
     async def later(self: Owners, hold: Hold) -> None:
         self._background(self.roll_forward(hold))
@@ -225,15 +225,15 @@ def _keep_the_slot(patch: pytest.MonkeyPatch) -> None:
 
 @broken("the sweeper leaves a booking's other cells as they are", "I2", replace(ALONE, kills=0.6).with_seed(110))
 def _leave_bookings(patch: pytest.MonkeyPatch) -> None:
-    roll_block = Owners.roll_block
+    roll_group = Owners.roll_group
 
     async def only_the_dead(
-        self: Owners, hold_id: str, trip: TripKey, block: int, cells: Sequence[RowKey], state: HoldState
+        self: Owners, hold_id: str, trip: TripKey, group: int, cells: Sequence[RowKey], state: HoldState
     ) -> None:
         if state != Confirmed(""):
-            await roll_block(self, hold_id, trip, block, cells, state)
+            await roll_group(self, hold_id, trip, group, cells, state)
 
-    patch.setattr(Owners, "roll_block", only_the_dead)
+    patch.setattr(Owners, "roll_group", only_the_dead)
 
 
 # ---- the edge
@@ -241,10 +241,10 @@ def _leave_bookings(patch: pytest.MonkeyPatch) -> None:
 
 @broken("a step that ends where its caller leaves", "I7", replace(HONEST, viewers=20, leaves=0.5).with_seed(4))
 def _torn(patch: pytest.MonkeyPatch) -> None:
-    async def run(_self: Commits, step: Coroutine[Any, Any, T], **_never_begun: object) -> T:
+    async def run(_self: StepRunner, step: Coroutine[Any, Any, T], **_never_begun: object) -> T:
         return await step
 
-    patch.setattr(Commits, "run", run)
+    patch.setattr(StepRunner, "run", run)
 
 
 @broken(
@@ -277,20 +277,20 @@ def _lock_out_oneself(patch: pytest.MonkeyPatch) -> None:
     enter = LocalGate.enter
 
     async def anybody(
-        self: LocalGate, block: BlockKey, cells: Sequence[Cell], attempt: Attempt, *, ttl_ms: int
+        self: LocalGate, group: SeatGroupKey, cells: Sequence[Cell], attempt: Attempt, *, ttl_ms: int
     ) -> GateAnswer:
         stranger = attempt._replace(claimant=f"{attempt.claimant} {attempt.token}")
-        return await enter(self, block, cells, stranger, ttl_ms=ttl_ms)
+        return await enter(self, group, cells, stranger, ttl_ms=ttl_ms)
 
     patch.setattr(LocalGate, "enter", anybody)
 
 
 @broken("a refill whose lease is younger than its read", "I7", replace(HONEST, viewers=20).with_seed(1))
 def _lease_afterwards(patch: pytest.MonkeyPatch) -> None:
-    async def read_portion(self: ReadSeatMap, trip: Trip, blocks: Sequence[int]) -> dict[int, bytes]:
-        packed = {block: await self._holds.pack(trip, block) for block in blocks}
-        leases = await self._cache.lease(trip.key, blocks)
-        await self._cache.fill(trip.key, {block: (leases[block], content) for block, content in packed.items()})
+    async def read_portion(self: ReadSeatMap, trip: Trip, groups: Sequence[int]) -> dict[int, bytes]:
+        packed = {group: await self._holds.snapshot(trip, group) for group in groups}
+        leases = await self._cache.lease(trip.key, groups)
+        await self._cache.fill(trip.key, {group: (leases[group], content) for group, content in packed.items()})
         return packed
 
     patch.setattr(ReadSeatMap, "_read_portion", read_portion)

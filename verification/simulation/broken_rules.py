@@ -14,12 +14,12 @@ import pytest
 
 from travio_inventory.edge.local import LocalGate, LocalSeatMapCache
 from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown
-from travio_inventory.protocol import attempts, claims, journal, ledger, packing, rows, transitions
+from travio_inventory.protocol import attempts, claims, hold_protocol, journal, ledger, rows, snapshots
 from travio_inventory.protocol.attempts import Attempts
 from travio_inventory.protocol.batches import (
     ABSENT,
     Applied,
-    Hint,
+    IndexEntry,
     Kind,
     Outcome,
     Partition,
@@ -30,21 +30,31 @@ from travio_inventory.protocol.batches import (
     Write,
 )
 from travio_inventory.protocol.definitions import Definitions
-from travio_inventory.protocol.hints import HintMemory
+from travio_inventory.protocol.hold_protocol import HoldProtocol
+from travio_inventory.protocol.index_entries import DurableEntries
 from travio_inventory.protocol.journal import EventJournal
 from travio_inventory.protocol.lapses import LapseFinder
 from travio_inventory.protocol.owners import Owner, Owners, Verdict
-from travio_inventory.protocol.transitions import Transitions
 from travio_inventory.seats.hold import Aborted, Caller, Held, Hold, HoldRequest
-from travio_inventory.seats.ports import Attempt, BlockKey, Cell, GateAnswer, Journal, Lease, Locked, Passed, Publisher
+from travio_inventory.seats.ports import (
+    Attempt,
+    Cell,
+    GateAnswer,
+    Journal,
+    Lease,
+    Locked,
+    Passed,
+    Publisher,
+    SeatGroupKey,
+)
 from travio_inventory.seats.trip import Journey, Trip, TripKey
 from travio_inventory.seats.use_cases.read_seat_map import ReadSeatMap
 from travio_inventory.seats.use_cases.relay_events import RelayEvents
-from verification.simulation import broken_blocks, broken_late, broken_lists, broken_pairs
+from verification.simulation import broken_blocking, broken_late, broken_lists, broken_pairs
 from verification.simulation.broken_designs import (
     ALONE,
-    BLOCKS_OF_ONE,
     BROKEN,
+    GROUPS_OF_ONE,
     HONEST,
     broken,
     rewrite,
@@ -53,7 +63,7 @@ from verification.simulation.broken_designs import (
 )
 from verification.simulation.plan import Plan
 
-__all__ = ["BROKEN", "broken_blocks", "broken_late", "broken_lists", "broken_pairs"]
+__all__ = ["BROKEN", "broken_blocking", "broken_late", "broken_lists", "broken_pairs"]
 
 # ---- conditions
 
@@ -72,8 +82,8 @@ def _insert_over(patch: pytest.MonkeyPatch) -> None:
     rewrite(patch, change)
 
 
-@broken("burn whatever stands", "I1 I2 I4", Plan(0, faults=0.3))
-def _burn_over(patch: pytest.MonkeyPatch) -> None:
+@broken("fence whatever stands", "I1 I2 I4", Plan(0, faults=0.3))
+def _fence_over(patch: pytest.MonkeyPatch) -> None:
     rewrite(patch, lambda write: unconditionally(write) if write.values.get("status") == "aborted" else write)
 
 
@@ -94,8 +104,8 @@ def _confirm_any(patch: pytest.MonkeyPatch) -> None:
 
 def step_unseen(patch: pytest.MonkeyPatch) -> None:
     """A step that does not compare how often the hold was extended."""
-    as_seen = transitions._as_seen
-    patch.setattr(transitions, "_as_seen", lambda hold: {"status": as_seen(hold)["status"]})
+    as_seen = hold_protocol._as_seen
+    patch.setattr(hold_protocol, "_as_seen", lambda hold: {"status": as_seen(hold)["status"]})
 
 
 def extend_unseen(patch: pytest.MonkeyPatch) -> None:
@@ -110,7 +120,7 @@ def extend_unseen(patch: pytest.MonkeyPatch) -> None:
 
 @broken("an extension that makes a hold shorter", "I3", Plan(1))
 def _shorten(patch: pytest.MonkeyPatch) -> None:
-    async def extend(self: Transitions, caller: Caller, hold_id: str, *, expires_at_ms: int, **_cap: int) -> Hold:
+    async def extend(self: HoldProtocol, caller: Caller, hold_id: str, *, expires_at_ms: int, **_cap: int) -> Hold:
         try:
             hold = await self._own(caller, hold_id)
         except StoreUnavailable:
@@ -122,7 +132,7 @@ def _shorten(patch: pytest.MonkeyPatch) -> None:
             return hold.with_state(Held(expires_at_ms))
         raise OutcomeUnknown
 
-    patch.setattr(Transitions, "extend", extend)
+    patch.setattr(HoldProtocol, "extend", extend)
 
 
 @broken("bind a key that is bound already", "I5 I6", Plan(0, twins=1.0, faults=0.3))
@@ -151,13 +161,13 @@ def _seed_over(patch: pytest.MonkeyPatch) -> None:
     rewrite(patch, lambda write: unconditionally(write) if write.condition is ABSENT and _is_cell(write) else write)
 
 
-@broken("cells that stand or fall with the number of their portion", "I1 I2", Plan(0, seats_per_block=6, seats=6))
+@broken("cells that stand or fall with the number of their portion", "I1 I2", Plan(0, seats_per_group=6, seats=6))
 def _seed_by_portion(patch: pytest.MonkeyPatch) -> None:
     """Portions are cut otherwise by another release."""
 
-    async def seed(self: Definitions, trip: Trip, block: int) -> None:
-        partition, size = rows.block_partition(trip.key, block), self._cells_per_batch_max
-        cells = rows.cell_keys((seat.id for seat in trip.seats_in(block)), Journey(0, len(trip.segments) - 1))
+    async def seed(self: Definitions, trip: Trip, group: int) -> None:
+        partition, size = rows.group_partition(trip.key, group), self._cells_per_batch_max
+        cells = rows.cell_keys((seat.id for seat in trip.seats_in(group)), Journey(0, len(trip.segments) - 1))
         for start in range(0, len(cells), size):
             guard = Write(RowKey(Kind.TRIP, f"{start:06d}"), ABSENT, {"status": "seeded"})
             portion = [Write(cell, {}, rows.NEW_CELL) for cell in cells[start : start + size]]
@@ -177,10 +187,10 @@ def _is_cell(write: Write) -> bool:
 def _commit_first(patch: pytest.MonkeyPatch) -> None:
     async def claim(self: Attempts, holds: Sequence[Hold], now_ms: int) -> tuple[claims.Claimed, bool]:
         claimed = await claims.take(self._owners, self._home_claim(holds, await self._owners.now(now_ms)))
-        others = dict.fromkeys(block for hold in holds for block in hold.seats_elsewhere)
-        for block in others:
+        others = dict.fromkeys(group for hold in holds for group in hold.seats_elsewhere)
+        for group in others:
             if isinstance(claimed.result, claims.Won):
-                claimed = await claims.take(self._owners, self._intents(holds, block, now_ms))
+                claimed = await claims.take(self._owners, self._intents(holds, group, now_ms))
         return claimed, bool(others)
 
     patch.setattr(Attempts, "claim", claim)
@@ -197,7 +207,7 @@ def _never_in_doubt(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Attempts, "claim", sure)
 
 
-@broken("one block's win stands for all", "I1 I2", Plan(0))
+@broken("one seat group's win stands for all", "I1 I2", Plan(0))
 def _best_of_all(patch: pytest.MonkeyPatch) -> None:
     patch.setitem(attempts._RANK, claims.Won, -1)
 
@@ -212,7 +222,7 @@ def _unseeded_is_taken(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(claims, "_decide", taken)
 
 
-@broken("never burn an abandoned attempt", "L2 I5", BLOCKS_OF_ONE)
+@broken("never fence an abandoned attempt", "L2 I5", GROUPS_OF_ONE)
 def _never_abandoned(patch: pytest.MonkeyPatch) -> None:
     judge = Owners.judge
 
@@ -226,7 +236,7 @@ def _never_abandoned(patch: pytest.MonkeyPatch) -> None:
 
 @broken("look past the late booking", "I5 I7", Plan(0))
 def _overlook_late(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(transitions, "_is_booking", lambda _row: False)
+    patch.setattr(hold_protocol, "_is_booking", lambda _row: False)
 
 
 @broken("answer before the maps are told", "I7", HONEST.with_seed(9))
@@ -240,19 +250,19 @@ def _answer_first(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Owners, "settled", settled)
 
 
-@broken("a map without the home rows", "I7", BLOCKS_OF_ONE.with_seed(4))
+@broken("a map without the home rows", "I7", GROUPS_OF_ONE.with_seed(4))
 def _cells_alone(patch: pytest.MonkeyPatch) -> None:
-    state = packing._state
-    patch.setattr(packing, "_state", lambda cell, _homes: state(cell, {}))
+    state = snapshots._state
+    patch.setattr(snapshots, "_state", lambda cell, _homes: state(cell, {}))
 
 
 # ---- sweeper, relay and hints
 
 
-@broken("the sweeper frees other blocks' cells by their time", "I1 I2", BLOCKS_OF_ONE.with_seed(1))
+@broken("the sweeper frees other seat groups' cells by their time", "I1 I2", GROUPS_OF_ONE.with_seed(1))
 def _sweep_by_time(patch: pytest.MonkeyPatch) -> None:
-    async def settle(self: LapseFinder, block: BlockKey, owner: str, owned: dict[RowKey, Row]) -> None:
-        await self._owners.roll_block(owner, block.trip, block.block, list(owned), Aborted(""))
+    async def settle(self: LapseFinder, group: SeatGroupKey, owner: str, owned: dict[RowKey, Row]) -> None:
+        await self._owners.roll_group(owner, group.trip, group.group, list(owned), Aborted(""))
 
     patch.setattr(LapseFinder, "_settle", settle)
 
@@ -273,36 +283,49 @@ def _pass_over_sold(patch: pytest.MonkeyPatch) -> None:
 @broken("a hint that counts as written before it is", "I8 L1 L2", replace(ALONE, faults=0.7).with_seed(1))
 def _remember_early(patch: pytest.MonkeyPatch) -> None:
     without_slow_round(patch)
-    missing = HintMemory.missing
+    missing = DurableEntries.missing
 
-    def at_once(self: HintMemory, hints: Sequence[Hint]) -> list[Hint]:
-        found = missing(self, hints)
+    def at_once(self: DurableEntries, entries: Sequence[IndexEntry]) -> list[IndexEntry]:
+        found = missing(self, entries)
         self.remember(found)
         return found
 
-    patch.setattr(HintMemory, "missing", at_once)
+    patch.setattr(DurableEntries, "missing", at_once)
 
 
-@broken("no hint for the other blocks of a hold", "L2", replace(BLOCKS_OF_ONE, kills=0.4, holders=2).with_seed(7))
+@broken(
+    "no index entry for the other seat groups of a hold",
+    "L2",
+    replace(GROUPS_OF_ONE, kills=0.4, holders=2).with_seed(7),
+)
 def _hint_home_only(patch: pytest.MonkeyPatch) -> None:
     without_slow_round(patch)
     apply = Owners.apply
 
     async def home_only(
-        self: Owners, partition: Partition, writes: Sequence[Write], asked: Sequence[Hint], *, at_ms: int | None = None
+        self: Owners,
+        partition: Partition,
+        writes: Sequence[Write],
+        asked: Sequence[IndexEntry],
+        *,
+        at_ms: int | None = None,
     ) -> Outcome:
         is_home = any(write.key.kind is Kind.HOLD for write in writes)
-        own = [hint for hint in asked if hint.entry == rows.block_entry(partition)] if is_home else []
+        own = (
+            [index_entry for index_entry in asked if index_entry.entry == rows.group_entry(partition)]
+            if is_home
+            else []
+        )
         return await apply(self, partition, writes, own, at_ms=at_ms)
 
     patch.setattr(Owners, "apply", home_only)
 
 
 def close_failed(patch: pytest.MonkeyPatch) -> None:
-    """A minute closed though one of its blocks failed."""
+    """A minute closed though one of its seat groups failed."""
     close_due = LapseFinder.close_due
 
-    async def close_all(self: LapseFinder, _failed: Mapping[BlockKey, Exception]) -> None:
+    async def close_all(self: LapseFinder, _failed: Mapping[SeatGroupKey, Exception]) -> None:
         await close_due(self, {})
 
     patch.setattr(LapseFinder, "close_due", close_all)
@@ -329,7 +352,7 @@ def _order_by_clock(patch: pytest.MonkeyPatch) -> None:
 
 @broken("the relay does not look for gaps", "I8", Plan(4, faults=0.4))
 def _no_gaps(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(EventJournal, "_missing_before", lambda _self, _news, _first: [])
+    patch.setattr(EventJournal, "_missing_before", lambda _self, _signals, _first: [])
 
 
 # ---- the edge
@@ -337,8 +360,8 @@ def _no_gaps(patch: pytest.MonkeyPatch) -> None:
 
 @broken("a lock without an owner token", "E1", HONEST.with_seed(57))
 def _no_token(patch: pytest.MonkeyPatch) -> None:
-    async def leave(self: LocalGate, block: BlockKey, cells: Sequence[Cell], **_token: str) -> None:
-        self._locks.drop(block, cells, lambda _lock: True)
+    async def leave(self: LocalGate, group: SeatGroupKey, cells: Sequence[Cell], **_token: str) -> None:
+        self._locks.drop(group, cells, lambda _lock: True)
 
     patch.setattr(LocalGate, "leave", leave)
 
@@ -348,9 +371,9 @@ def _lock_forever(patch: pytest.MonkeyPatch) -> None:
     enter = LocalGate.enter
 
     async def forever(
-        self: LocalGate, block: BlockKey, cells: Sequence[Cell], attempt: Attempt, *, ttl_ms: int
+        self: LocalGate, group: SeatGroupKey, cells: Sequence[Cell], attempt: Attempt, *, ttl_ms: int
     ) -> GateAnswer:
-        return await enter(self, block, cells, attempt, ttl_ms=1_000 * ttl_ms)
+        return await enter(self, group, cells, attempt, ttl_ms=1_000 * ttl_ms)
 
     patch.setattr(LocalGate, "enter", forever)
 
@@ -360,13 +383,13 @@ def _lock_some(patch: pytest.MonkeyPatch) -> None:
     enter = LocalGate.enter
 
     async def some(
-        self: LocalGate, block: BlockKey, cells: Sequence[Cell], attempt: Attempt, *, ttl_ms: int
+        self: LocalGate, group: SeatGroupKey, cells: Sequence[Cell], attempt: Attempt, *, ttl_ms: int
     ) -> GateAnswer:
-        answer = await enter(self, block, cells, attempt, ttl_ms=ttl_ms)
+        answer = await enter(self, group, cells, attempt, ttl_ms=ttl_ms)
         if isinstance(answer, Locked) and len(answer.seats) < len({cell.seat for cell in cells}):
             now_ms = self._now_ms()
-            locks = self._locks.standing(block, cells, now_ms)
-            self._locks.put(block, [cell for cell in cells if cell not in locks], attempt, now_ms, ttl_ms)
+            locks = self._locks.standing(group, cells, now_ms)
+            self._locks.put(group, [cell for cell in cells if cell not in locks], attempt, now_ms, ttl_ms)
             return Passed()
         return answer
 
@@ -379,7 +402,7 @@ def _no_lease(patch: pytest.MonkeyPatch) -> None:
 
     async def anyway(self: LocalSeatMapCache, trip: TripKey, packed: Mapping[int, tuple[Lease, bytes]]) -> None:
         standing = await self.lease(trip, packed)
-        await fill(self, trip, {block: (standing[block], content) for block, (_, content) in packed.items()})
+        await fill(self, trip, {group: (standing[group], content) for group, (_, content) in packed.items()})
 
     patch.setattr(LocalSeatMapCache, "fill", anyway)
 
@@ -387,7 +410,7 @@ def _no_lease(patch: pytest.MonkeyPatch) -> None:
 @broken(
     "a map that never goes stale",
     "I7",
-    Plan(0, holders=2, viewers=5, kills=0.0, faults=0.0, seats_per_block=1, seats=10, popular=10),
+    Plan(0, holders=2, viewers=5, kills=0.0, faults=0.0, seats_per_group=1, seats=10, popular=10),
 )
 def _never_stale(patch: pytest.MonkeyPatch) -> None:
     init = LocalSeatMapCache.__init__
@@ -401,4 +424,4 @@ def _never_stale(patch: pytest.MonkeyPatch) -> None:
 @broken("join a read that began before a write", "I7", replace(HONEST, viewers=20).with_seed(10))
 def _join_any(patch: pytest.MonkeyPatch) -> None:
     read = ReadSeatMap._read
-    patch.setattr(ReadSeatMap, "_read", lambda self, trip, block, _lease: read(self, trip, block, ""))
+    patch.setattr(ReadSeatMap, "_read", lambda self, trip, group, _lease: read(self, trip, group, ""))

@@ -81,7 +81,7 @@ class Front:
                     ask.caller, "t", ask.ends, ask.seats, ttl_s=TTL_S, key=ask.key, settles=is_unknown
                 )
             else:
-                hold = await process.commits.run(process.holds.hold(ask.request(self.trip)))
+                hold = await process.steps.run(process.holds.hold(ask.request(self.trip)))
             got.append(hold)
             return hold
 
@@ -100,7 +100,7 @@ class Front:
         """Make it a booking."""
 
         async def work(process: Process) -> Hold:
-            booked = await process.commits.run(process.holds.confirm(caller, hold_id, order))
+            booked = await process.steps.run(process.holds.confirm(caller, hold_id, order))
             assert booked.state == Confirmed(order)
             return booked
 
@@ -110,7 +110,7 @@ class Front:
         """Give it back."""
 
         async def work(process: Process) -> Hold:
-            return await process.commits.run(process.holds.release(caller, hold_id))
+            return await process.steps.run(process.holds.release(caller, hold_id))
 
         return await self._step("release", caller.holder, hold_id, work, tries=tries)
 
@@ -118,7 +118,7 @@ class Front:
         """Give a booking back."""
 
         async def work(process: Process) -> Hold:
-            return await process.commits.run(process.holds.cancel(caller, hold_id))
+            return await process.steps.run(process.holds.cancel(caller, hold_id))
 
         return await self._step("cancel", caller.holder, hold_id, work, tries=tries)
 
@@ -128,7 +128,7 @@ class Front:
 
         async def work(process: Process) -> Hold:
             step = process.holds.extend(caller, hold_id, expires_at_ms=until_ms, total_ms_max=10**9)
-            hold = await process.commits.run(step)
+            hold = await process.steps.run(step)
             assert isinstance(hold.state, Held)
             assert hold.state.expires_at_ms >= until_ms
             return hold
@@ -160,7 +160,7 @@ class Front:
         """Take the seats off sale."""
 
         async def work(process: Process) -> None:
-            await process.commits.run(process.holds.block(self.trip, dict.fromkeys(seats, "broken")))
+            await process.steps.run(process.holds.block(self.trip, dict.fromkeys(seats, "broken")))
 
         cells = tuple(Cell(seat, segment) for seat in seats for segment in range(len(self.trip.segments)))
         return await self._step("block", HOUSE, " ".join(seats), work, tries=tries, cells=cells)
@@ -170,7 +170,7 @@ class Front:
         were_blocked: list[bool] = []
 
         async def work(process: Process) -> None:
-            were_blocked.append(await process.commits.run(process.holds.unblock(self.trip, seat)))
+            were_blocked.append(await process.steps.run(process.holds.unblock(self.trip, seat)))
 
         cells = tuple(Cell(seat, segment) for segment in range(len(self.trip.segments)))
         call = await self._step("unblock", HOUSE, seat, work, tries=tries, cells=cells)

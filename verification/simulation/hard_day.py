@@ -1,4 +1,4 @@
-"""A day with clocks wrong by up to a day, blocks and minutes that cannot be read, and a relay that comes late.
+"""A day with clocks wrong by up to a day, seat groups and minutes that cannot be read, and a relay that comes late.
 
 Its clocks are beyond every bound, so only I10 may go. One process sells, sweeps and relays; its clock is set ahead or
 back now and then, and right again; it is killed at times. Others only sell, by clocks that may be wrong for good.
@@ -11,8 +11,8 @@ from random import Random
 
 from travio_inventory.kernel.refusals import Refusal
 from travio_inventory.protocol.batches import Index, Kind, Partition
-from travio_inventory.protocol.hints import bucket_of, minute_of
-from travio_inventory.protocol.rows import block_partition, stable_event_id
+from travio_inventory.protocol.index_entries import bucket_of, minute_of
+from travio_inventory.protocol.rows import group_partition, stable_event_id
 from travio_inventory.seats.hold import Caller, HoldRequest, base_id
 from travio_inventory.seats.trip import Journey
 from travio_inventory.store.memory import Change
@@ -44,7 +44,7 @@ class HardDay:
     def __init__(self, seed: int) -> None:
         self.violations: list[str] = []
         self._random = Random(seed)
-        self._trip = World(Plan(seed, seats_per_block=1, seats=SEATS)).trip
+        self._trip = World(Plan(seed, seats_per_group=1, seats=SEATS)).trip
         self._batches = Spoilt(None, Random(seed + 1), asyncio.sleep)
         self._batches.observe = self._observe
         self._post = Post(Random(seed + 2), failures=0.05)
@@ -134,13 +134,13 @@ class HardDay:
     async def _spoil(self) -> None:
         for pause_s in self._times(20, 120):
             await asyncio.sleep(pause_s)
-            block = block_partition(KEY, self._random.randrange(SEATS))
+            group = group_partition(KEY, self._random.randrange(SEATS))
             epoch, minute = await self._others[1].owners.epochs.current(), minute_of(START_MS + round(_now_s() * 1_000))
             buckets = {(Index.JOURNAL, bucket_of(epoch)), (Index.EXPIRY, bucket_of(minute))}
-            self._batches.unreadable = {block}
+            self._batches.unreadable = {group}
             self._batches.unlistable = {bucket for bucket in sorted(buckets) if self._random.random() < 0.3}
             await asyncio.sleep(self._random.choice((30, 200, 700)))
-            self._spoilt_s[block] = _now_s()
+            self._spoilt_s[group] = _now_s()
             if self._batches.unlistable:
                 self._listed_s = _now_s()
             self._batches.unreadable, self._batches.unlistable = set(), set()

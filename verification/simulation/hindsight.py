@@ -36,7 +36,7 @@ ASKING: ContextVar[Call | None] = ContextVar("ASKING", default=None)
 TOLD_S_MAX = 1.0
 """After so long on a good day the maps were told of a step, whether its caller waited or not."""
 STALE_S_MAX = 2.0 + 3.0
-"""How old a map may be at most: the cache's bound, and the time that it takes to read a block."""
+"""How old a map may be at most: the cache's bound, and the time that it takes to read a seat group."""
 
 
 @dataclass
@@ -111,7 +111,7 @@ class Hindsight:
                 raise Violated(f"I5 told to be unknown on a day on which every batch was answered: {call}")
 
     def _judge_leavings(self) -> None:
-        """Who was told no has given back what other blocks kept for them (L2): nobody meets it any more."""
+        """Who was told no has given back what other seat groups kept for them (L2): nobody meets it any more."""
         kept: dict[tuple[int, RowKey], Call] = {}
         for landed in self.oracle.landed:
             for key, _, after in landed.changes:
@@ -155,21 +155,21 @@ class Hindsight:
             if call.op == "block" and (call.answer is Answer.OK or call in began):
                 until_s = max([*began[call], call.returned_s if call.answer is Answer.OK else 0.0])
                 for cell in call.cells:
-                    if not any(span.from_s <= until_s and span.to_s >= call.invoked_s for span in self._blocks(cell)):
+                    if not any(span.from_s <= until_s and span.to_s >= call.invoked_s for span in self._groups(cell)):
                         raise Violated(f"I2 I3 {cell} is not blocked, though others are or it was told: {call}")
 
     def _judge_unblock(self, call: Call) -> None:
         """Who was told that a seat was blocked and is not any more found it so; or else never (I3)."""
         if call.answer is not Answer.OK:
             return
-        ended = any(call.invoked_s <= span.to_s <= call.returned_s for span in self._blocks(call.cells[0]))
+        ended = any(call.invoked_s <= span.to_s <= call.returned_s for span in self._groups(call.cells[0]))
         if call.status == "was blocked" and not ended:
             raise Violated(f"I3 unblocked, and was not blocked: {call} {self.oracle.spans[call.cells[0]]}")
-        for span in self._blocks(call.cells[0]):
+        for span in self._groups(call.cells[0]):
             if call.status == "not blocked" and span.from_s < call.invoked_s and span.to_s > call.returned_s:
                 raise Violated(f"I3 said not to be blocked, and is: {call} {span}")
 
-    def _blocks(self, cell: Cell) -> Iterator[Span]:
+    def _groups(self, cell: Cell) -> Iterator[Span]:
         """While the house had the cell."""
         timelines = self.oracle.timelines
         return (span for span in self.oracle.spans[cell] if not timelines[span.hold_id][0].row.get("holder"))

@@ -60,7 +60,7 @@ class Call:
     op: str
     """hold, confirm, release, extend, cancel, find, block, unblock or map; of waiting lists join, leave and waits."""
     subject: str
-    """The claimant of a hold with a key, "" for one without; else the hold's base id, the seat of a block, or the class
+    """The claimant of a hold with a key, "" for one without; else the hold's base id, the seat of a group, or the class
     that a list is for.
     """
     invoked_s: float

@@ -42,12 +42,12 @@ def seconds_of(at_ms: int) -> float:
 
 
 def places_of(row: Row) -> list[tuple[int, Cell]]:
-    """The cells of a hold's row, each with its block; none where it never came to be."""
+    """The cells of a hold's row, each with its seat group; none where it never came to be."""
     if row.get("holder") is None:
         return []
     segments = range(int(row.get("first_segment") or 0), int(row.get("last_segment") or 0) + 1)
     named = (place.split(" ") for place in str(row["seats"]).split("\n"))
-    return [(int(block), Cell(seat, segment)) for block, seat in named for segment in segments]
+    return [(int(group), Cell(seat, segment)) for group, seat in named for segment in segments]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class Step(Generic[C]):
 
     @property
     def places(self) -> list[tuple[int, Cell]]:
-        """The hold's cells, each with its block; none where it never came to be."""
+        """The hold's cells, each with its seat group; none where it never came to be."""
         return places_of(self.row)
 
     def __str__(self) -> str:
@@ -113,7 +113,7 @@ class Oracle(Generic[C]):
             self.rows[partition][key] = after
             if key.kind in (Kind.CELL, Kind.SLOT):
                 self._attempted(after.get("owner") or after.get("hold"), after.get("since") or after.get("at"))
-        if partition.table is not Table.BLOCKS:
+        if partition.table is not Table.SEAT_GROUPS:
             return
         due: Counter[tuple[str, str]] = Counter()
         told: Counter[tuple[str, str]] = Counter()
@@ -133,7 +133,7 @@ class Oracle(Generic[C]):
     def row(self, hold_id: str) -> Row:
         """The hold's own row, empty where there is none."""
         parsed = parse_hold_id(hold_id)
-        partition = Partition(Table.BLOCKS, ORGANIZATION, parsed.trip, parsed.home)
+        partition = Partition(Table.SEAT_GROUPS, ORGANIZATION, parsed.trip, parsed.home)
         return self.rows[partition].get(RowKey(Kind.HOLD, hold_id), {})
 
     def is_live(self, hold_id: str) -> bool:
@@ -179,8 +179,8 @@ class Oracle(Generic[C]):
 
     def _owns_its_cells(self, step: Step[C]) -> None:
         trip = parse_hold_id(step.hold_id).trip
-        for block, cell in step.places:
-            rows = self.rows[Partition(Table.BLOCKS, ORGANIZATION, trip, block)]
+        for group, cell in step.places:
+            rows = self.rows[Partition(Table.SEAT_GROUPS, ORGANIZATION, trip, group)]
             owner = rows.get(RowKey(Kind.CELL, *cell), {}).get("owner")
             if owner != step.hold_id:
                 raise Violated(f"I2 {step.hold_id} is {step.status} without {cell}, whose owner is {owner}")

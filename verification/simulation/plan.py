@@ -28,7 +28,7 @@ class Plan:
     """
 
     seed: int
-    seats_per_block: int = 2
+    seats_per_group: int = 2
     seats: int = 6
     popular: int = 6
     holders: int = 5
@@ -49,12 +49,12 @@ class Plan:
 
     @classmethod
     def drawn(cls, seed: int) -> "Plan":
-        """A plan all of whose parts are drawn by the seed: blocks of one seat, of two, of 16 and of all."""
+        """A plan all of whose parts are drawn by the seed: seat groups of one seat, of two, of 16 and of all."""
         random = Random(seed * 7_919)
-        seats_per_block, seats, popular = random.choice(((1, 4, 4), (1, 6, 6), (2, 6, 6), (16, 18, 5), (6, 6, 6)))
+        seats_per_group, seats, popular = random.choice(((1, 4, 4), (1, 6, 6), (2, 6, 6), (16, 18, 5), (6, 6, 6)))
         return cls(
             seed,
-            seats_per_block,
+            seats_per_group,
             seats,
             popular,
             holders=random.choice((3, 5, 5, 7)),

@@ -6,7 +6,17 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from random import Random
 
 from travio_inventory.edge.local import LocalGate, LocalSeatMapCache
-from travio_inventory.seats.ports import Attempt, BlockKey, Cell, GateAnswer, Lease, Locked, Occupancy, Passed, Taken
+from travio_inventory.seats.ports import (
+    Attempt,
+    Cell,
+    GateAnswer,
+    Lease,
+    Locked,
+    Occupancy,
+    Passed,
+    SeatGroupKey,
+    Taken,
+)
 from travio_inventory.seats.refusals import TakenCell
 from travio_inventory.seats.trip import TripKey
 
@@ -38,12 +48,12 @@ class RoughEdge:
         self.complaints: list[str] = []
         self._now_ms = now_ms
         self._random = random
-        self._inside: dict[tuple[BlockKey, Cell], tuple[Attempt, int]] = {}
-        self._known: set[tuple[BlockKey, str]] = set()
-        self._ended: dict[tuple[BlockKey, str], int] = {}
+        self._inside: dict[tuple[SeatGroupKey, Cell], tuple[Attempt, int]] = {}
+        self._known: set[tuple[SeatGroupKey, str]] = set()
+        self._ended: dict[tuple[SeatGroupKey, str], int] = {}
         self._forget()
 
-    async def enter(self, block: BlockKey, cells: Sequence[Cell], attempt: Attempt, *, ttl_ms: int) -> GateAnswer:
+    async def enter(self, group: SeatGroupKey, cells: Sequence[Cell], attempt: Attempt, *, ttl_ms: int) -> GateAnswer:
         """See Gate."""
         await self._travel()
         if self._happens("edge forgets everything"):
@@ -52,62 +62,62 @@ class RoughEdge:
             return Passed()
         if self._happens("edge lies"):
             return self._lie(cells[0])
-        answer = await self._gate.enter(block, cells, attempt, ttl_ms=ttl_ms)
-        self._judge_words(block, answer)
+        answer = await self._gate.enter(group, cells, attempt, ttl_ms=ttl_ms)
+        self._judge_words(group, answer)
         if isinstance(answer, Passed):
-            self._let_in(block, cells, attempt, ttl_ms)
-        elif isinstance(answer, Locked) and not self._is_another_inside(block, cells, attempt):
+            self._let_in(group, cells, attempt, ttl_ms)
+        elif isinstance(answer, Locked) and not self._is_another_inside(group, cells, attempt):
             self.complaints.append(f"E1 {attempt} was turned away from where nobody else is: {answer}")
         return answer
 
-    async def leave(self, block: BlockKey, cells: Sequence[Cell], *, token: str) -> None:
+    async def leave(self, group: SeatGroupKey, cells: Sequence[Cell], *, token: str) -> None:
         """See Gate."""
         await self._travel()
         if not self._happens("edge loses a word"):
-            left = [(block, cell) for cell in cells]
+            left = [(group, cell) for cell in cells]
             self._inside = {
                 place: (who, until_ms)
                 for place, (who, until_ms) in self._inside.items()
                 if place not in left or who.token != token
             }
-            await self._gate.leave(block, cells, token=token)
+            await self._gate.leave(group, cells, token=token)
 
-    async def mark(self, block: BlockKey, cells: Sequence[Cell], occupancy: Occupancy) -> None:
+    async def mark(self, group: SeatGroupKey, cells: Sequence[Cell], occupancy: Occupancy) -> None:
         """See TakenSeats."""
         await self._travel()
         if self._happens("edge hears late"):
             await asyncio.sleep(self._random.uniform(0, LATE_S_MAX))
         if not self._happens("edge loses a word"):
-            await self._gate.mark(block, cells, occupancy)
+            await self._gate.mark(group, cells, occupancy)
 
-    async def clear(self, block: BlockKey, cells: Sequence[Cell], *, hold: str) -> None:
+    async def clear(self, group: SeatGroupKey, cells: Sequence[Cell], *, hold: str) -> None:
         """See TakenSeats."""
         await self._travel()
         if not self._happens("edge loses a word"):
-            self._ended[block, hold] = self._now_ms() + LATE_MS_MAX
-            await self._gate.clear(block, cells, hold=hold)
+            self._ended[group, hold] = self._now_ms() + LATE_MS_MAX
+            await self._gate.clear(group, cells, hold=hold)
 
     async def read(self, trip: TripKey) -> Mapping[int, bytes]:
         """See SeatMapCache."""
         await self._travel()
         return await self._maps.read(trip)
 
-    async def lease(self, trip: TripKey, blocks: Collection[int]) -> Mapping[int, Lease]:
+    async def lease(self, trip: TripKey, groups: Collection[int]) -> Mapping[int, Lease]:
         """See SeatMapCache."""
         await self._travel()
-        return await self._maps.lease(trip, blocks)
+        return await self._maps.lease(trip, groups)
 
     async def fill(self, trip: TripKey, packed: Mapping[int, tuple[Lease, bytes]]) -> None:
         """See SeatMapCache."""
         await self._travel()
         await self._maps.fill(trip, packed)
 
-    async def invalidate(self, trip: TripKey, blocks: Collection[int]) -> bool:
+    async def invalidate(self, trip: TripKey, groups: Collection[int]) -> bool:
         """See SeatMapCache."""
         await self._travel()
         if self._happens("edge loses a word"):
             return False
-        return await self._maps.invalidate(trip, blocks)
+        return await self._maps.invalidate(trip, groups)
 
     def _forget(self) -> None:
         self._gate = LocalGate(self._now_ms, self._now_ms, entries_max=ENTRIES_MAX)
@@ -116,29 +126,29 @@ class RoughEdge:
         self._known.clear()
         self._ended.clear()
 
-    def _let_in(self, block: BlockKey, cells: Sequence[Cell], attempt: Attempt, ttl_ms: int) -> None:
+    def _let_in(self, group: SeatGroupKey, cells: Sequence[Cell], attempt: Attempt, ttl_ms: int) -> None:
         """Keep who is inside: another's lock on a cell must be over before anybody passes, but those that the store
         knows.
         """
         now_ms = self._now_ms()
-        may_pass = attempt.settles or (block, attempt.claimant) in self._known
+        may_pass = attempt.settles or (group, attempt.claimant) in self._known
         for cell in cells:
-            other, until_ms = self._inside.get((block, cell), (attempt, 0))
+            other, until_ms = self._inside.get((group, cell), (attempt, 0))
             if until_ms <= now_ms:
-                self._inside[block, cell] = attempt, now_ms + ttl_ms
+                self._inside[group, cell] = attempt, now_ms + ttl_ms
             elif not may_pass and not _is_again(attempt, other):
                 self.complaints.append(f"E1 two at {cell} at once: {other} is inside, and {attempt} was let in")
         if attempt.has_key:
-            self._known.add((block, attempt.claimant))
+            self._known.add((group, attempt.claimant))
 
-    def _is_another_inside(self, block: BlockKey, cells: Sequence[Cell], attempt: Attempt) -> bool:
-        inside = [self._inside.get((block, cell), (attempt, 0)) for cell in cells]
+    def _is_another_inside(self, group: SeatGroupKey, cells: Sequence[Cell], attempt: Attempt) -> bool:
+        inside = [self._inside.get((group, cell), (attempt, 0)) for cell in cells]
         return any(not _is_again(attempt, other) and until_ms > self._now_ms() for other, until_ms in inside)
 
-    def _judge_words(self, block: BlockKey, answer: GateAnswer) -> None:
+    def _judge_words(self, group: SeatGroupKey, answer: GateAnswer) -> None:
         """Nobody is told of a hold whose end was heard, however late another word of it comes."""
         for cell in answer.cells if isinstance(answer, Taken) else ():
-            if self._ended.get((block, cell.hold), 0) > self._now_ms():
+            if self._ended.get((group, cell.hold), 0) > self._now_ms():
                 self.complaints.append(f"E2 {cell} is told of after its hold has ended")
 
     def _lie(self, cell: Cell) -> GateAnswer:

@@ -68,8 +68,8 @@ def ran(world: World) -> Ran:
     calls = world.front.calls
     told = Counter(f"{call.op} {_how(call.answer, call.told)}" for call in calls)
     steps = Counter(f"{step.was or 'nothing'} to {step.status}" for step in world.oracle.steps)
-    steps["nothing to held over several blocks"] = sum(
-        1 for step in world.oracle.steps if step.was is None and len({block for block, _ in step.places}) > 1
+    steps["nothing to held over several groups"] = sum(
+        1 for step in world.oracle.steps if step.was is None and len({group for group, _ in step.places}) > 1
     )
     return Ran(world.plan, 1, len(calls), world.violations, world.seen, told, steps)
 

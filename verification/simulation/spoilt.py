@@ -22,9 +22,9 @@ class Spoilt(MemoryBatches):
         await self._answers(partition not in self.unreadable)
         return await super().read(partition, kind, start=start, end=end, most=most)
 
-    async def hinted(self, index: Index, bucket: str, *, after: str = "", most: int | None = None) -> Sequence[str]:
+    async def read_index(self, index: Index, bucket: str, *, after: str = "", most: int | None = None) -> Sequence[str]:
         await self._answers((index, bucket) not in self.unlistable)
-        return await super().hinted(index, bucket, after=after, most=most)
+        return await super().read_index(index, bucket, after=after, most=most)
 
     async def _answers(self, does: bool) -> None:
         if not does:

@@ -11,13 +11,13 @@ from travio_inventory.kernel.refusals import AskAgain, Refusal
 from travio_inventory.protocol.batches import ABSENT, Index, Kind, Partition, Row, RowKey, Table, Write
 from travio_inventory.protocol.definitions import Definitions
 from travio_inventory.protocol.epochs import EPOCH_MS
-from travio_inventory.protocol.hints import LANDS_WITHIN_MS, minute_of
-from travio_inventory.protocol.rows import SEPARATOR, block_partition
+from travio_inventory.protocol.index_entries import LANDS_WITHIN_MS, minute_of
+from travio_inventory.protocol.rows import SEPARATOR, group_partition
 from travio_inventory.seats.events import Event, EventType
 from travio_inventory.seats.hold import NEVER_MS, Caller, Hold, base_id
 from travio_inventory.seats.ports import Cell
 from travio_inventory.seats.seat import AVAILABLE, BLOCKED, SOLD, Held, SeatState
-from travio_inventory.seats.seat_map import pack_block
+from travio_inventory.seats.seat_map import encode_states
 from travio_inventory.seats.trip import Ends, Seat, Segment, Trip, TripKey
 from travio_inventory.store.memory import Change, Faults, MemoryBatches
 from verification.simulation.checker import out_of_order, violations
@@ -40,7 +40,7 @@ KEY = TripKey(ORGANIZATION, "t")
 QUIET_S = TTL_S * 4 + 60
 """How long after the last fault all that was left half done is finished: a minute is looked at again 130 s later."""
 ROLLED_FORWARD_S = 3.0
-"""After so long on a good day a step is brought to its other blocks."""
+"""After so long on a good day a step is brought to its other seat groups."""
 ABANDONED_S = 10.0
 """How long after its expiry a hold may still stand on a bad day, with a sweeper at work."""
 
@@ -148,7 +148,7 @@ class World:
         }
 
     def _rows(self, partition: Partition) -> list[tuple[RowKey, Row]]:
-        return list(self.batches.snapshot(partition).items()) if partition.table is Table.BLOCKS else []
+        return list(self.batches.snapshot(partition).items()) if partition.table is Table.SEAT_GROUPS else []
 
     # ---- the day
 
@@ -257,15 +257,15 @@ class World:
 
     async def _judge_maps(self, prober: Process) -> None:
         """The map says what the home rows say, leftovers or not."""
-        for block in range(self.trip.block_count):
-            cells = self.oracle.rows[block_partition(KEY, block)]
+        for group in range(self.trip.group_count):
+            cells = self.oracle.rows[group_partition(KEY, group)]
             states = [
                 self._state(cells[RowKey(Kind.CELL, seat.id, segment)])
-                for seat in self.trip.seats_in(block)
+                for seat in self.trip.seats_in(group)
                 for segment in range(SEGMENTS)
             ]
-            if await prober.holds.pack(self.trip, block) != pack_block(states):
-                raise Violated(f"I7 the map of block {block} is not {states}")
+            if await prober.holds.snapshot(self.trip, group) != encode_states(states):
+                raise Violated(f"I7 the map of seat group {group} is not {states}")
 
     def _state(self, cell: Row) -> SeatState:
         row = self.oracle.row(str(cell["owner"])) if cell.get("owner") else {"status": "ended"}
@@ -387,7 +387,7 @@ class World:
         return not self._is_sold(seat, 0) and row.get("status") != "blocked"
 
     def _cell(self, seat: str, segment: int) -> Row:
-        rows = self.oracle.rows[block_partition(KEY, self.trip.block_of(seat))]
+        rows = self.oracle.rows[group_partition(KEY, self.trip.group_of(seat))]
         return rows[RowKey(Kind.CELL, seat, segment)]
 
 
@@ -447,7 +447,7 @@ def _trip(plan: Plan) -> Trip:
         KEY,
         tuple(Segment(origin, destination) for origin, destination in pairwise(STOPS)),
         tuple(Seat(f"s{number}", str(number), number, 0, CLASSES[-1]) for number in range(plan.seats)),
-        seats_per_block=plan.seats_per_block,
+        seats_per_group=plan.seats_per_group,
     )
 
 

@@ -29,7 +29,7 @@ def class_color(seat_class: str) -> str:
 class MapReplies:
     """Writes GetSeatMapResponse and CheckAvailabilityResponse.
 
-    A reply is kept for as long as it is asked for and the packed blocks behind it stay the same. Replies take
+    A reply is kept for as long as it is asked for and the packed seat groups behind it stay the same. Replies take
     `bytes_max` at most, and so do the layouts of trips, from which replies are made; each has `entries_max`.
     """
 
@@ -53,12 +53,12 @@ class MapReplies:
 
     def _kept(self, asked: "_Asked", seat_map: SeatMap) -> bytes | None:
         reply = self._replies.get(asked)
-        if reply is None or reply.trip is not seat_map.trip or reply.blocks != seat_map.blocks:
+        if reply is None or reply.trip is not seat_map.trip or reply.groups != seat_map.groups:
             return None
         return reply.data
 
     def _keep(self, asked: "_Asked", seat_map: SeatMap, data: bytes) -> bytes:
-        self._replies.put(asked, _Reply(seat_map.trip, seat_map.blocks, data), len(data))
+        self._replies.put(asked, _Reply(seat_map.trip, seat_map.groups, data), len(data))
         return data
 
     def _layout(self, trip: Trip) -> "_Layout":
@@ -80,10 +80,10 @@ class _Asked(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Reply:
-    """A reply, and what it was made from: the same trip and equal blocks make the same reply."""
+    """A reply, and what it was made from: the same trip and equal seat groups make the same reply."""
 
     trip: Trip
-    blocks: tuple[bytes, ...]
+    groups: tuple[bytes, ...]
     data: bytes
 
 

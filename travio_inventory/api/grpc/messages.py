@@ -12,11 +12,11 @@ from travio_inventory.api.grpc.pages import PageAsked, page_asked
 from travio_inventory.kernel import limits
 from travio_inventory.seats.hold import DIGEST_CHARS, LATE_SUFFIX, Caller, Passenger
 from travio_inventory.seats.refusals import InvalidSeats
-from travio_inventory.seats.trip import ALL_IN_ONE_BLOCK, Ends, Seat, Segment, Trip, TripKey
+from travio_inventory.seats.trip import ALL_IN_ONE_GROUP, Ends, Seat, Segment, Trip, TripKey
 from travio_inventory.wire.inventory.v1 import SeatStatus
 
 HOLD_ID_BYTES_MAX = limits.ID_BYTES_MAX + len("~999999~") + DIGEST_CHARS + len(LATE_SUFFIX)
-"""A hold id is the trip's id, a block's number, a digest, and perhaps the mark of a late booking."""
+"""A hold id is the trip's id, a seat group's number, a digest, and perhaps the mark of a late booking."""
 
 _CURRENCY = re.compile("[A-Z]{3}|")
 
@@ -184,7 +184,7 @@ def trip_asked(message: Message) -> Trip:
     key = trip_of(request)
     segments = _segments(request)
     seats = _seats(request.part("seat_config"))
-    per_block = request.number("seats_per_block", ALL_IN_ONE_BLOCK, limits.SEATS_MAX)
+    per_group = request.number("seats_per_group", ALL_IN_ONE_GROUP, limits.SEATS_MAX)
     currency = request.text("currency")
     if not _CURRENCY.fullmatch(currency):
         request.wrong("currency", "must be three capital letters (ISO 4217) or empty")
@@ -194,7 +194,7 @@ def trip_asked(message: Message) -> Trip:
         key,
         segments,
         seats,
-        seats_per_block=per_block,
+        seats_per_group=per_group,
         vehicle=vehicle,
         vehicle_type=vehicle_type,
         currency=currency,

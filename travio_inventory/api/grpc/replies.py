@@ -143,7 +143,7 @@ def defined(trip: Trip) -> v1.GetTripResponse:
         vehicle_type=trip.vehicle_type,
         segments=segments,
         seat_config=v1.SeatConfiguration(total_seats=len(seats), seats=seats),
-        seats_per_block=trip.seats_per_block,
+        seats_per_group=trip.seats_per_group,
         currency=trip.currency,
     )
 

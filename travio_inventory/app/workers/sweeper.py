@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 
 
 class Sweeper:
-    """No error ends it. Each block that fails is logged at most once a minute."""
+    """No error ends it. Each seat group that fails is logged at most once a minute."""
 
     def __init__(self, expire_holds: Callable[[], Awaitable[Swept]], *, interval_ms: int, jitter: Random) -> None:
         self._expire_holds = expire_holds
@@ -25,15 +25,15 @@ class Sweeper:
         await self._pace.keep(self._round)
 
     async def _round(self) -> bool:
-        """Whether at least one block, where there was any, could be finished."""
+        """Whether at least one seat group, where there was any, could be finished."""
         try:
             swept = await self._expire_holds()
         except Exception as error:  # noqa: BLE001 - the next round may succeed; it is logged
             if self._sparingly.may_say(type(error).__name__):
                 log.warning("cannot sweep, trying again: %s: %s", type(error).__name__, error)
             return False
-        for block, failure in swept.failures.items():
-            if self._sparingly.may_say(block):
+        for group, failure in swept.failures.items():
+            if self._sparingly.may_say(group):
                 trace = None if isinstance(failure, Refusal) else failure
-                log.warning("cannot sweep %s: %s: %s", block, type(failure).__name__, failure, exc_info=trace)
-        return not swept.failures or len(swept.failures) < swept.blocks
+                log.warning("cannot sweep %s: %s: %s", group, type(failure).__name__, failure, exc_info=trace)
+        return not swept.failures or len(swept.failures) < swept.groups

@@ -8,7 +8,7 @@ from travio_inventory.kernel.refusals import AskAgain, OutcomeUnknown, Violation
 from travio_inventory.seats.ports import Holds
 from travio_inventory.seats.refusals import InvalidSeats
 from travio_inventory.seats.trip import Trip, TripKey, first_repeated
-from travio_inventory.seats.use_cases.commits import Commits
+from travio_inventory.seats.use_cases.step_runner import StepRunner
 from travio_inventory.seats.use_cases.trip_catalog import TripCatalog
 
 
@@ -25,10 +25,10 @@ class SeatsUpdated(NamedTuple):
 class BlockSeats:
     """A seat is blocked on all segments or not at all; a seat that somebody has is never blocked."""
 
-    def __init__(self, trips: TripCatalog, holds: Holds, commits: Commits) -> None:
+    def __init__(self, trips: TripCatalog, holds: Holds, steps: StepRunner) -> None:
         self._trips = trips
         self._holds = holds
-        self._commits = commits
+        self._steps = steps
 
     async def __call__(
         self, key: TripKey, *, blocked: Sequence[tuple[str, str]], unblocked: Sequence[str]
@@ -40,7 +40,7 @@ class BlockSeats:
         """
         trip = await self._trips.get(key)
         _check(trip, [seat for seat, _ in blocked], unblocked)
-        return await self._commits.run(self._update(trip, dict(blocked), unblocked))
+        return await self._steps.run(self._update(trip, dict(blocked), unblocked))
 
     async def _update(self, trip: Trip, reasons: Mapping[str, str], unblocked: Sequence[str]) -> SeatsUpdated:
         if reasons:

@@ -2,16 +2,16 @@
 
 from travio_inventory.seats.hold import Caller, Hold
 from travio_inventory.seats.ports import Holds
-from travio_inventory.seats.use_cases.commits import Commits
+from travio_inventory.seats.use_cases.step_runner import StepRunner
 
 
 class CancelBooking:
     """Cancelling again is the same answer."""
 
-    def __init__(self, holds: Holds, commits: Commits) -> None:
+    def __init__(self, holds: Holds, steps: StepRunner) -> None:
         self._holds = holds
-        self._commits = commits
+        self._steps = steps
 
     async def __call__(self, caller: Caller, booking_id: str) -> Hold:
         """The cancelled booking, found by its own id or by its hold's. Raises what `Holds.cancel` raises."""
-        return await self._commits.run(self._holds.cancel(caller, booking_id))
+        return await self._steps.run(self._holds.cancel(caller, booking_id))

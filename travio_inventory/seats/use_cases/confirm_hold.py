@@ -5,15 +5,15 @@ from collections.abc import Sequence
 from travio_inventory.kernel.refusals import InvalidRequest, Violation
 from travio_inventory.seats.hold import Caller, Hold, Passenger
 from travio_inventory.seats.ports import Holds
-from travio_inventory.seats.use_cases.commits import Commits
+from travio_inventory.seats.use_cases.step_runner import StepRunner
 
 
 class ConfirmHold:
     """A late confirm succeeds too, as long as all of the hold's seats are still free."""
 
-    def __init__(self, holds: Holds, commits: Commits) -> None:
+    def __init__(self, holds: Holds, steps: StepRunner) -> None:
         self._holds = holds
-        self._commits = commits
+        self._steps = steps
 
     async def __call__(self, caller: Caller, hold_id: str, order: str, passengers: Sequence[Passenger]) -> Hold:
         """The booking. A passenger list, where there is one, names exactly the hold's seats: InvalidRequest. It is kept
@@ -27,4 +27,4 @@ class ConfirmHold:
             if sorted(listed) != sorted(hold.seats):
                 said = f"the hold has the seats {', '.join(hold.seats)}, the list has {', '.join(listed)}"
                 raise InvalidRequest([Violation("passengers", said)])
-        return await self._commits.run(self._holds.confirm(caller, hold_id, order, tuple(passengers)))
+        return await self._steps.run(self._holds.confirm(caller, hold_id, order, tuple(passengers)))

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 
 from travio_inventory.seats.hold import Held, Hold
-from travio_inventory.seats.ports import BlockKey, Cell, Occupancy, SeatMapCache, TakenSeats
+from travio_inventory.seats.ports import Cell, Occupancy, SeatGroupKey, SeatMapCache, TakenSeats
 from travio_inventory.seats.refusals import TakenCell
 
 
 class EdgeUpkeep:
-    """A HoldWatch that marks or clears taken seats and invalidates the map of every block of a hold that changed."""
+    """A HoldWatch that marks or clears taken seats and invalidates the map of every group of a hold that changed."""
 
     def __init__(self, taken: TakenSeats, cache: SeatMapCache) -> None:
         self._taken = taken
@@ -16,24 +16,24 @@ class EdgeUpkeep:
 
     async def changed(self, hold: Hold, *, as_of_ms: int) -> None:
         """See HoldWatch."""
-        by_block = hold.seats_by_block
-        await self._cache.invalidate(hold.trip, by_block.keys())
-        for block, seats in by_block.items():
+        by_group = hold.seats_by_group
+        await self._cache.invalidate(hold.trip, by_group.keys())
+        for group, seats in by_group.items():
             cells = [Cell(seat, segment) for seat in seats for segment in hold.journey.segments]
             if hold.is_live:
-                await self._taken.mark(BlockKey(hold.trip, block), cells, _occupancy(hold, as_of_ms))
+                await self._taken.mark(SeatGroupKey(hold.trip, group), cells, _occupancy(hold, as_of_ms))
             else:
-                await self._taken.clear(BlockKey(hold.trip, block), cells, hold=hold.id)
+                await self._taken.clear(SeatGroupKey(hold.trip, group), cells, hold=hold.id)
 
     async def refused(self, hold: Hold, taken: Sequence[TakenCell], *, as_of_ms: int) -> None:
         """See HoldWatch. What the store named as taken turns the next contenders away."""
-        blocks = dict(zip(hold.seats, hold.blocks, strict=True))
+        groups = dict(zip(hold.seats, hold.groups, strict=True))
         alike: dict[tuple[int, Occupancy], list[Cell]] = {}
         for cell in taken:
             occupancy = Occupancy(cell.hold, cell.claimant, cell.status, cell.until_ms, as_of_ms)
-            alike.setdefault((blocks[cell.seat], occupancy), []).append(Cell(cell.seat, cell.segment))
-        for (block, occupancy), cells in alike.items():
-            await self._taken.mark(BlockKey(hold.trip, block), cells, occupancy)
+            alike.setdefault((groups[cell.seat], occupancy), []).append(Cell(cell.seat, cell.segment))
+        for (group, occupancy), cells in alike.items():
+            await self._taken.mark(SeatGroupKey(hold.trip, group), cells, occupancy)
 
 
 def _occupancy(hold: Hold, as_of_ms: int) -> Occupancy:

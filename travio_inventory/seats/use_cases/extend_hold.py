@@ -3,16 +3,16 @@
 from travio_inventory.kernel.clock import Clock
 from travio_inventory.seats.hold import Caller, Hold
 from travio_inventory.seats.ports import Holds
-from travio_inventory.seats.use_cases.commits import Commits
 from travio_inventory.seats.use_cases.hold_seats import HoldTimes
+from travio_inventory.seats.use_cases.step_runner import StepRunner
 
 
 class ExtendHold:
     """The new time counts from now; a hold is never made shorter."""
 
-    def __init__(self, holds: Holds, commits: Commits, times: HoldTimes, clock: Clock) -> None:
+    def __init__(self, holds: Holds, steps: StepRunner, times: HoldTimes, clock: Clock) -> None:
         self._holds = holds
-        self._commits = commits
+        self._steps = steps
         self._times = times
         self._clock = clock
 
@@ -21,4 +21,4 @@ class ExtendHold:
         until_ms = self._clock.now_ms() + self._times.ttl_s(ttl_s) * 1_000
         total_ms_max = self._times.total_s_max * 1_000
         step = self._holds.extend(caller, hold_id, expires_at_ms=until_ms, total_ms_max=total_ms_max)
-        return await self._commits.run(step)
+        return await self._steps.run(step)

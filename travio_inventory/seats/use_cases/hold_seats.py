@@ -12,12 +12,12 @@ from typing import Any
 from travio_inventory.kernel.clock import Clock
 from travio_inventory.kernel.refusals import InvalidRequest, Refusal, Violation
 from travio_inventory.seats.hold import Caller, Hold, HoldRequest
-from travio_inventory.seats.ports import Attempt, BlockKey, Cell, Gate, Holds, Locked, Passed, Taken
+from travio_inventory.seats.ports import Attempt, Cell, Gate, Holds, Locked, Passed, SeatGroupKey, Taken
 from travio_inventory.seats.refusals import Decided, SeatContended, TakenCell
 from travio_inventory.seats.taken import is_final, refusal_of
 from travio_inventory.seats.trip import Ends, TripKey
-from travio_inventory.seats.use_cases.commits import Commits
 from travio_inventory.seats.use_cases.settling import Settling
+from travio_inventory.seats.use_cases.step_runner import StepRunner
 from travio_inventory.seats.use_cases.trip_catalog import TripCatalog
 
 EDGE = "edge"
@@ -52,7 +52,7 @@ class HoldSeats:
         trips: TripCatalog,
         holds: Holds,
         gate: Gate,
-        commits: Commits,
+        steps: StepRunner,
         times: HoldTimes,
         clock: Clock,
         jitter: Random,
@@ -60,7 +60,7 @@ class HoldSeats:
         self._trips = trips
         self._holds = holds
         self._gate = gate
-        self._commits = commits
+        self._steps = steps
         self._times = times
         self._clock = clock
         self._settling = Settling()
@@ -101,19 +101,19 @@ class HoldSeats:
         try:
             await self._enter(cells, attempt)
         except asyncio.CancelledError:
-            self._commits.in_background(leave())
+            self._steps.in_background(leave())
             raise
-        return await self._commits.run(self._commit(request, leave), if_never_begun=leave)
+        return await self._steps.run(self._commit(request, leave), if_never_begun=leave)
 
-    async def _enter(self, cells: dict[BlockKey, list[Cell]], attempt: Attempt) -> None:
-        """Pass the gate of every block, or of none and be told why."""
-        entered: dict[BlockKey, list[Cell]] = {}
+    async def _enter(self, cells: dict[SeatGroupKey, list[Cell]], attempt: Attempt) -> None:
+        """Pass the gate of every seat group, or of none and be told why."""
+        entered: dict[SeatGroupKey, list[Cell]] = {}
         taken: list[Taken] = []
         locked: list[str] = []
-        for block, wanted in cells.items():
-            match await self._gate.enter(block, wanted, attempt, ttl_ms=self._times.gate_ttl_ms):
+        for group, wanted in cells.items():
+            match await self._gate.enter(group, wanted, attempt, ttl_ms=self._times.gate_ttl_ms):
                 case Passed():
-                    entered[block] = wanted
+                    entered[group] = wanted
                 case Locked(seats=seats):
                     locked += seats
                 case Taken() as answer:
@@ -124,10 +124,10 @@ class HoldSeats:
             await self._leave(entered, attempt.token)
             raise self._turned_away(taken, locked, attempt)
 
-    async def _leave(self, cells: dict[BlockKey, list[Cell]], token: str) -> None:
+    async def _leave(self, cells: dict[SeatGroupKey, list[Cell]], token: str) -> None:
         """Unlock what the token has locked, which need not be all of it."""
-        for block, locked in cells.items():
-            await self._gate.leave(block, locked, token=token)
+        for group, locked in cells.items():
+            await self._gate.leave(group, locked, token=token)
 
     def _turned_away(self, taken: Sequence[Taken], locked: Sequence[str], attempt: Attempt) -> Refusal:
         """What the store would say if it were asked: what is taken first, then what is being taken."""
@@ -145,9 +145,9 @@ class HoldSeats:
             await leave()
 
 
-def _cells(request: HoldRequest) -> dict[BlockKey, list[Cell]]:
-    cells: dict[BlockKey, list[Cell]] = {}
+def _cells(request: HoldRequest) -> dict[SeatGroupKey, list[Cell]]:
+    cells: dict[SeatGroupKey, list[Cell]] = {}
     for seat in request.seats:
-        block = BlockKey(request.trip.key, request.trip.block_of(seat))
-        cells.setdefault(block, []).extend(Cell(seat, segment) for segment in request.journey.segments)
+        group = SeatGroupKey(request.trip.key, request.trip.group_of(seat))
+        cells.setdefault(group, []).extend(Cell(seat, segment) for segment in request.journey.segments)
     return cells

@@ -5,7 +5,7 @@ import asyncio
 from travio_inventory.seats.ports import Trips
 from travio_inventory.seats.trip import Trip
 
-BLOCKS_AT_ONCE = 16
+GROUPS_AT_ONCE = 16
 
 
 class OpenTrip:
@@ -17,13 +17,13 @@ class OpenTrip:
     async def __call__(self, trip: Trip) -> None:
         """Raises TripDefinedOtherwise, BackendUnavailable, OutcomeUnknown."""
         standing = await self._trips.define(trip)
-        at_once = asyncio.Semaphore(BLOCKS_AT_ONCE)
+        at_once = asyncio.Semaphore(GROUPS_AT_ONCE)
 
-        async def seed(block: int) -> None:
+        async def seed(group: int) -> None:
             async with at_once:
-                await self._trips.seed(standing, block)
+                await self._trips.seed(standing, group)
 
-        blocks = range(standing.block_count)
-        for failed in await asyncio.gather(*map(seed, blocks), return_exceptions=True):
+        groups = range(standing.group_count)
+        for failed in await asyncio.gather(*map(seed, groups), return_exceptions=True):
             if failed is not None:
                 raise failed

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Collection, Mapping
 from typing import Final
 
-from travio_inventory.seats.ports import BlockKey, Lease, SeatMapCache
+from travio_inventory.seats.ports import Lease, SeatGroupKey, SeatMapCache
 from travio_inventory.seats.trip import TripKey
 
 SLOW_S_MAX: Final = 1.0
@@ -12,42 +12,42 @@ SLOW_S_MAX: Final = 1.0
 
 
 class OwnMaps:
-    """Implements `SeatMapCache` over another. `reads` are those of the store that are under way, by block and lease:
+    """Implements `SeatMapCache` over another. `reads` are those of the store that are under way, by group and lease:
     a write of this process voids them, so that nobody joins one that began before it.
 
-    While it is not certain that a block was invalidated, it is not read from the cache: for `stale_ms_max`, after which
+    While it is not certain that a group was invalidated, it is not read from the cache: for `stale_ms_max`, after which
     nothing is cached any more that is older than the write.
     """
 
     def __init__(self, cache: SeatMapCache, *, stale_ms_max: int) -> None:
-        self.reads: dict[BlockKey, dict[Lease, asyncio.Task[bytes]]] = {}
+        self.reads: dict[SeatGroupKey, dict[Lease, asyncio.Task[bytes]]] = {}
         self._cache = cache
         self._stale_s = stale_ms_max / 1_000
-        self._doubts: dict[BlockKey, float] = {}
-        """Until when, by the event loop's clock, a block is not read from the cache; the oldest first."""
+        self._doubts: dict[SeatGroupKey, float] = {}
+        """Until when, by the event loop's clock, a seat group is not read from the cache; the oldest first."""
 
     async def read(self, trip: TripKey) -> Mapping[int, bytes]:
         """See SeatMapCache."""
-        blocks = await self._cache.read(trip)
+        groups = await self._cache.read(trip)
         if self._doubts:
             self._forget_old_doubts()
-            return {block: packed for block, packed in blocks.items() if BlockKey(trip, block) not in self._doubts}
-        return blocks
+            return {group: packed for group, packed in groups.items() if SeatGroupKey(trip, group) not in self._doubts}
+        return groups
 
-    async def lease(self, trip: TripKey, blocks: Collection[int]) -> Mapping[int, Lease]:
+    async def lease(self, trip: TripKey, groups: Collection[int]) -> Mapping[int, Lease]:
         """See SeatMapCache."""
-        return await self._cache.lease(trip, blocks)
+        return await self._cache.lease(trip, groups)
 
     async def fill(self, trip: TripKey, packed: Mapping[int, tuple[Lease, bytes]]) -> None:
         """See SeatMapCache."""
         await self._cache.fill(trip, packed)
 
-    async def invalidate(self, trip: TripKey, blocks: Collection[int]) -> bool:
+    async def invalidate(self, trip: TripKey, groups: Collection[int]) -> bool:
         """See SeatMapCache."""
         self._forget_old_doubts()
-        names = [BlockKey(trip, block) for block in blocks]
+        names = [SeatGroupKey(trip, group) for group in groups]
         until_s = self._doubt(names, SLOW_S_MAX)
-        is_certain = await self._cache.invalidate(trip, blocks)
+        is_certain = await self._cache.invalidate(trip, groups)
         if not is_certain:
             self._doubt(names, 0.0)
             return False
@@ -56,7 +56,7 @@ class OwnMaps:
                 del self._doubts[name]
         return True
 
-    def _doubt(self, names: Collection[BlockKey], slow_s: float) -> float:
+    def _doubt(self, names: Collection[SeatGroupKey], slow_s: float) -> float:
         until_s = asyncio.get_running_loop().time() + slow_s + self._stale_s
         for name in names:
             self.reads.pop(name, None)

@@ -3,23 +3,23 @@
 import asyncio
 from collections.abc import Sequence
 
-from travio_inventory.seats.ports import BlockKey, Holds, Lease
+from travio_inventory.seats.ports import Holds, Lease, SeatGroupKey
 from travio_inventory.seats.seat_map import SeatMap
 from travio_inventory.seats.trip import Ends, Trip, TripKey
 from travio_inventory.seats.use_cases.own_maps import OwnMaps
 from travio_inventory.seats.use_cases.trip_catalog import TripCatalog
 
-BLOCKS_PER_PORTION = 64
-"""So many blocks of a map are read together, and then kept in the cache whatever becomes of the others."""
+GROUPS_PER_PORTION = 64
+"""So many seat groups of a map are read together, and then kept in the cache whatever becomes of the others."""
 READS_AT_ONCE = 256
 """Of all maps together."""
 
 
 class ReadSeatMap:
-    """One read of the store for each block that the cache misses, however many ask at once.
+    """One read of the store for each seat group that the cache misses, however many ask at once.
 
     A map is read in portions, one after the other. A portion that was begun is finished and cached though its caller
-    has left, and one block that cannot be read does not take the others with it: whoever asks next finds them.
+    has left, and one seat group that cannot be read does not take the others with it: whoever asks next finds them.
     """
 
     def __init__(self, trips: TripCatalog, holds: Holds, cache: OwnMaps) -> None:
@@ -33,15 +33,15 @@ class ReadSeatMap:
         """The map. Raises TripNotFound, InvalidJourney, TripOpening, BackendUnavailable."""
         trip = await self._trips.get(key)
         journey = trip.journey(ends)
-        blocks = dict(await self._cache.read(key))
-        missing = [block for block in range(trip.block_count) if block not in blocks]
-        for start in range(0, len(missing), BLOCKS_PER_PORTION):
-            portion = missing[start : start + BLOCKS_PER_PORTION]
-            blocks |= await asyncio.shield(self._begin(trip, portion))
-        return SeatMap(trip, journey, tuple(map(blocks.__getitem__, range(trip.block_count))))
+        groups = dict(await self._cache.read(key))
+        missing = [group for group in range(trip.group_count) if group not in groups]
+        for start in range(0, len(missing), GROUPS_PER_PORTION):
+            portion = missing[start : start + GROUPS_PER_PORTION]
+            groups |= await asyncio.shield(self._begin(trip, portion))
+        return SeatMap(trip, journey, tuple(map(groups.__getitem__, range(trip.group_count))))
 
-    def _begin(self, trip: Trip, blocks: Sequence[int]) -> asyncio.Task[dict[int, bytes]]:
-        portion = asyncio.ensure_future(self._read_portion(trip, blocks))
+    def _begin(self, trip: Trip, groups: Sequence[int]) -> asyncio.Task[dict[int, bytes]]:
+        portion = asyncio.ensure_future(self._read_portion(trip, groups))
         self._portions.add(portion)
         portion.add_done_callback(self._end)
         return portion
@@ -51,32 +51,32 @@ class ReadSeatMap:
         if not portion.cancelled():
             portion.exception()
 
-    async def _read_portion(self, trip: Trip, blocks: Sequence[int]) -> dict[int, bytes]:
-        """The blocks, which are in the cache then. Raises what a read of one raised, once the others are cached."""
-        leases = await self._cache.lease(trip.key, blocks)
-        reads = {block: self._read(trip, block, lease) for block, lease in leases.items()}
+    async def _read_portion(self, trip: Trip, groups: Sequence[int]) -> dict[int, bytes]:
+        """The groups, which are in the cache then. Raises what a read of one raised, once the others are cached."""
+        leases = await self._cache.lease(trip.key, groups)
+        reads = {group: self._read(trip, group, lease) for group, lease in leases.items()}
         await asyncio.wait(reads.values())
-        done = {block: read for block, read in reads.items() if not read.cancelled() and read.exception() is None}
-        await self._cache.fill(trip.key, {block: (leases[block], read.result()) for block, read in done.items()})
-        return {block: read.result() for block, read in reads.items()}
+        done = {group: read for group, read in reads.items() if not read.cancelled() and read.exception() is None}
+        await self._cache.fill(trip.key, {group: (leases[group], read.result()) for group, read in done.items()})
+        return {group: read.result() for group, read in reads.items()}
 
-    def _read(self, trip: Trip, block: int, lease: Lease) -> asyncio.Task[bytes]:
+    def _read(self, trip: Trip, group: int, lease: Lease) -> asyncio.Task[bytes]:
         """The read under way for this lease, or a new one. A write in between means another lease, and one of this
         process another read whatever the lease: nobody joins a read that began before their own write.
         """
-        name = BlockKey(trip.key, block)
+        name = SeatGroupKey(trip.key, group)
         read = self._cache.reads.get(name, {}).get(lease)
         if read is None:
-            read = asyncio.ensure_future(self._pack(trip, block))
+            read = asyncio.ensure_future(self._snapshot(trip, group))
             self._cache.reads.setdefault(name, {})[lease] = read
             read.add_done_callback(lambda done: self._forget(name, lease, done))
         return read
 
-    async def _pack(self, trip: Trip, block: int) -> bytes:
+    async def _snapshot(self, trip: Trip, group: int) -> bytes:
         async with self._turns:
-            return await self._holds.pack(trip, block)
+            return await self._holds.snapshot(trip, group)
 
-    def _forget(self, name: BlockKey, lease: Lease, read: asyncio.Task[bytes]) -> None:
+    def _forget(self, name: SeatGroupKey, lease: Lease, read: asyncio.Task[bytes]) -> None:
         reads = self._cache.reads.get(name, {})
         if reads.get(lease) is read:
             del reads[lease]

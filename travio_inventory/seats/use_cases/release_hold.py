@@ -2,16 +2,16 @@
 
 from travio_inventory.seats.hold import Caller, Hold
 from travio_inventory.seats.ports import Holds
-from travio_inventory.seats.use_cases.commits import Commits
+from travio_inventory.seats.use_cases.step_runner import StepRunner
 
 
 class ReleaseHold:
     """Releasing again is the same answer."""
 
-    def __init__(self, holds: Holds, commits: Commits) -> None:
+    def __init__(self, holds: Holds, steps: StepRunner) -> None:
         self._holds = holds
-        self._commits = commits
+        self._steps = steps
 
     async def __call__(self, caller: Caller, hold_id: str) -> Hold:
         """The released hold. Raises what `Holds.release` raises."""
-        return await self._commits.run(self._holds.release(caller, hold_id))
+        return await self._steps.run(self._holds.release(caller, hold_id))

@@ -41,7 +41,7 @@ class Settling:
 
     @contextmanager
     def turn(self, caller: Caller) -> Iterator[None]:
-        """The caller's turn lasts as long as the block. Raises Overloaded where there is none."""
+        """The caller's turn lasts as long as the seat group. Raises Overloaded where there is none."""
         now_s = asyncio.get_running_loop().time()
         turns = self._holders.get(caller)
         if turns is None:

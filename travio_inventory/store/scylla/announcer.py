@@ -19,7 +19,7 @@ class NotAnnounced(Exception):
 
 
 class _Waiting(NamedTuple):
-    hints: Sequence[Statement]
+    entries: Sequence[Statement]
     written: asyncio.Future[Failure | None]
 
 
@@ -35,11 +35,11 @@ class Announcer:
         self._waiting: deque[_Waiting] = deque()
         self._writers: set[asyncio.Task[None]] = set()
 
-    async def announce(self, hints: Sequence[Statement]) -> Failure | None:
+    async def announce(self, entries: Sequence[Statement]) -> Failure | None:
         """None once the hints are durable; a failure, perhaps of another's hint, where that is not known. Raises what
         `write` does.
         """
-        waiting = _Waiting(hints, asyncio.get_running_loop().create_future())
+        waiting = _Waiting(entries, asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)
         if len(self._writers) < WRITERS_MAX:
             writer = asyncio.create_task(self._write_all())
@@ -54,7 +54,7 @@ class Announcer:
     async def _write_all(self) -> None:
         while together := self._next_together():
             try:
-                failure = await self._write([hint for one in together for hint in one.hints])
+                failure = await self._write([index_entry for one in together for index_entry in one.entries])
             except Exception as error:  # noqa: BLE001 - it is theirs who wait, and is raised there
                 for waiting in _still(together):
                     waiting.written.set_exception(error)
@@ -66,10 +66,10 @@ class Announcer:
         """Those who have waited longest, TOGETHER_MAX hints of them but at least one; none where nobody waits."""
         together: list[_Waiting] = []
         room = TOGETHER_MAX
-        while self._waiting and (not together or len(self._waiting[0].hints) <= room):
+        while self._waiting and (not together or len(self._waiting[0].entries) <= room):
             waiting = self._waiting.popleft()
             if not waiting.written.done():
-                room -= len(waiting.hints)
+                room -= len(waiting.entries)
                 together.append(waiting)
         return together
 

@@ -17,8 +17,8 @@ from travio_inventory.protocol.batches import (
     ANY_TIME,
     TOO_OLD,
     Applied,
-    Hint,
     Index,
+    IndexEntry,
     Kind,
     NotDone,
     Outcome,
@@ -39,6 +39,7 @@ from travio_inventory.store.scylla.answers import is_applied, rows_of
 from travio_inventory.store.scylla.bridge import Bridge, Reply
 from travio_inventory.store.scylla.connecting import BATCH, SERIAL, Answer, ScyllaOptions, connect
 from travio_inventory.store.scylla.failures import Failure, cause, outcome_of, raise_wrong, unread
+from travio_inventory.store.scylla.in_flight import InFlightLimit
 from travio_inventory.store.scylla.prepared import Prepared
 from travio_inventory.store.scylla.servers import Servers
 from travio_inventory.store.scylla.statements import (
@@ -51,7 +52,6 @@ from travio_inventory.store.scylla.statements import (
     read_of,
     reads_of,
 )
-from travio_inventory.store.scylla.turns import Turns
 from travio_inventory.store.threads import switching_fast
 
 DRIVER_LATE_S = 5.0
@@ -73,7 +73,7 @@ class Counts:
     unknown: int = 0
     not_done: int = 0
     reads: int = 0
-    hints: int = 0
+    entries: int = 0
 
 
 class ScyllaBatches:
@@ -95,7 +95,7 @@ class ScyllaBatches:
         self._bridge = Bridge(session, patience_s=self._request_s + DRIVER_LATE_S)
         self._prepared = Prepared(session)
         self._servers = Servers(session.cluster)
-        self._turns = Turns(
+        self._in_flight = InFlightLimit(
             limit=options.calls_max,
             per_partition=options.calls_per_partition_max,
             wait_s=options.wait_ms_max / 1000,
@@ -132,9 +132,14 @@ class ScyllaBatches:
         self._shut = Failure(StoreUnavailable(why), was_sent=False)
 
     async def apply(
-        self, partition: Partition, writes: Sequence[Write], hints: Sequence[Hint] = (), *, send_by: float = ANY_TIME
+        self,
+        partition: Partition,
+        writes: Sequence[Write],
+        entries: Sequence[IndexEntry] = (),
+        *,
+        send_by: float = ANY_TIME,
     ) -> Outcome:
-        outcome = await self._apply(partition, writes, hints, send_by)
+        outcome = await self._apply(partition, writes, entries, send_by)
         match outcome:
             case Applied():
                 self.counts.applied += 1
@@ -169,7 +174,7 @@ class ScyllaBatches:
                 return dict(islice(found.items(), most))
             start = next(reversed(found)).id  # once more: the page may have ended among its segments
 
-    async def hinted(self, index: Index, bucket: str, *, after: str = "", most: int | None = None) -> Sequence[str]:
+    async def read_index(self, index: Index, bucket: str, *, after: str = "", most: int | None = None) -> Sequence[str]:
         entries: list[str] = []
         while most is None or len(entries) < most:
             page = self._page if most is None else min(self._page, most - len(entries))
@@ -182,11 +187,11 @@ class ScyllaBatches:
         return entries
 
     async def _apply(
-        self, partition: Partition, writes: Sequence[Write], hints: Sequence[Hint], send_by: float
+        self, partition: Partition, writes: Sequence[Write], entries: Sequence[IndexEntry], send_by: float
     ) -> Outcome:
         place = place_of(partition)
         statements = batch_of(self._keyspace, place, writes)
-        before, following = split(writes, hints)
+        before, following = split(writes, entries)
         if before:
             failure = await self._announce(before)
             if failure is not None:
@@ -206,10 +211,10 @@ class ScyllaBatches:
             await self._announce(following)
         return _APPLIED
 
-    async def _announce(self, hints: Sequence[Hint]) -> Failure | None:
+    async def _announce(self, entries: Sequence[IndexEntry]) -> Failure | None:
         """Write the hints; a failure if one of them is not known to be durable."""
-        self.counts.hints += len(hints)
-        statements = [hint_of(self._keyspace, *hint) for hint in hints]
+        self.counts.entries += len(entries)
+        statements = [hint_of(self._keyspace, *index_entry) for index_entry in entries]
         parts = (statements[start : start + TOGETHER_MAX] for start in range(0, len(statements), TOGETHER_MAX))
         failures = await asyncio.gather(*map(self._announcer.announce, parts))
         return next(filter(None, failures), None)
@@ -260,10 +265,10 @@ class ScyllaBatches:
         try:
             prepared = [self._prepared.known(text) or await self._prepare(text) for text, _ in statements]
             statement = build(prepared)
-            await self._turns.enter(lane)
+            await self._in_flight.enter(lane)
         except Exception as error:  # noqa: BLE001 - drivers raise of all sorts; nothing was sent
             return Failure(error, was_sent=False)
-        leave = partial(self._turns.leave, lane)
+        leave = partial(self._in_flight.leave, lane)
         if (shut := self._is_shut()) is not None:
             leave()
             return shut

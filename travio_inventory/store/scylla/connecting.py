@@ -79,7 +79,7 @@ class Answer(NamedTuple):
 
 @contextmanager
 def session(options: ScyllaOptions) -> Iterator[Session]:
-    """A session; for those who may block. Raises StoreUnavailable where no server takes us."""
+    """A session; for those who may seat group. Raises StoreUnavailable where no server takes us."""
     opened = connect(options)
     try:
         yield opened

@@ -17,7 +17,7 @@ _log = logging.getLogger(__name__)
 
 
 def check_start(session: Session, options: ScyllaOptions) -> Mapping[str, str]:
-    """What all processes have agreed on. Raises KeyspaceProblem, with one line that says what to do; blocks."""
+    """What all processes have agreed on. Raises KeyspaceProblem, with one line that says what to do; seat groups."""
     agreed = schema.check(session, options)
     clocks.check(session)
     return agreed

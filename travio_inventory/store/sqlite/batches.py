@@ -18,8 +18,8 @@ from typing import NamedTuple
 from travio_inventory.protocol.batches import (
     ANY_TIME,
     TOO_OLD,
-    Hint,
     Index,
+    IndexEntry,
     Kind,
     NotDone,
     Outcome,
@@ -74,7 +74,7 @@ class Counts:
     """What was done since the store was opened; `failures` counts groups that could not be written."""
 
     batches: int = 0
-    commits: int = 0
+    steps: int = 0
     failures: int = 0
 
 
@@ -125,7 +125,12 @@ class SqliteBatches:
                     connection.close()
 
     async def apply(
-        self, partition: Partition, writes: Sequence[Write], hints: Sequence[Hint] = (), *, send_by: float = ANY_TIME
+        self,
+        partition: Partition,
+        writes: Sequence[Write],
+        entries: Sequence[IndexEntry] = (),
+        *,
+        send_by: float = ANY_TIME,
     ) -> Outcome:
         if self._closed:
             return NotDone("the store is closed")
@@ -134,7 +139,7 @@ class SqliteBatches:
         if len(self._queue) >= self._queue_batches_max:
             return NotDone(f"{self._queue_batches_max} batches are waiting")
         answer: asyncio.Future[Outcome] = self._loop.create_future()
-        batch = Batch(partition_text(partition), writes, hints)
+        batch = Batch(partition_text(partition), writes, entries)
         self._queue.append(_Waiting(batch, answer, self._loop.time(), send_by))
         if self._idle.is_set():
             self._idle.clear()
@@ -153,7 +158,7 @@ class SqliteBatches:
             return dict(await self._reads.fetch(SELECT_RANGE, (*named, end, limit), row_of))
         return dict(await self._reads.fetch(SELECT_KIND, (*named, limit), row_of))
 
-    async def hinted(self, index: Index, bucket: str, *, after: str = "", most: int | None = None) -> Sequence[str]:
+    async def read_index(self, index: Index, bucket: str, *, after: str = "", most: int | None = None) -> Sequence[str]:
         arguments = (index.value, bucket, after, _ALL if most is None else most)
         return await self._reads.fetch(SELECT_ENTRIES, arguments, itemgetter(0))
 
@@ -191,7 +196,7 @@ class SqliteBatches:
         now = self._loop.time()
         while self._queue:
             waiting = self._queue[0]
-            rows += len(waiting.batch.writes) + len(waiting.batch.hints)
+            rows += len(waiting.batch.writes) + len(waiting.batch.entries)
             if group and rows > GROUP_ROWS_MAX:
                 break
             self._queue.popleft()
@@ -209,7 +214,7 @@ class SqliteBatches:
         watch.cancel()
         self._disk_hangs = False
         if error is None:
-            self.counts.commits += 1
+            self.counts.steps += 1
             self._written(group, tried)
         else:
             self._not_written(group, Unknown(str(error)))

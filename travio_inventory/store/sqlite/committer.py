@@ -11,7 +11,7 @@ Done: TypeAlias = Callable[[Exception | None], None]
 
 
 class Committer:
-    """Commits the open transaction of a connection that nobody else touches until it has called back."""
+    """StepRunner the open transaction of a connection that nobody else touches until it has called back."""
 
     def __init__(self, connection: sqlite3.Connection, loop: asyncio.AbstractEventLoop) -> None:
         self._connection = connection

@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from travio_inventory.protocol.batches import ABSENT, Applied, Hint, Outcome, Refused, Row, Rows, Write, split
+from travio_inventory.protocol.batches import ABSENT, Applied, IndexEntry, Outcome, Refused, Row, Rows, Write, split
 from travio_inventory.store.sqlite.statements import (
     EXISTS,
     INSERT_HINT,
@@ -29,7 +29,7 @@ class Batch(NamedTuple):
 
     partition: str
     writes: Sequence[Write]
-    hints: Sequence[Hint]
+    entries: Sequence[IndexEntry]
 
 
 class Tried(NamedTuple):
@@ -51,7 +51,7 @@ def try_group(connection: sqlite3.Connection, batches: Iterable[Batch]) -> Tried
     changed = False
     for batch in batches:
         try:
-            before, following = split(batch.writes, batch.hints)
+            before, following = split(batch.writes, batch.entries)
             changed = _add(cursor, before) or changed
             answer: Outcome | Exception = _try_batch(cursor, batch)
             if following and answer is _APPLIED:
@@ -65,11 +65,11 @@ def try_group(connection: sqlite3.Connection, batches: Iterable[Batch]) -> Tried
     return Tried(answers, changed)
 
 
-def _add(cursor: sqlite3.Cursor, hints: Sequence[Hint]) -> bool:
+def _add(cursor: sqlite3.Cursor, entries: Sequence[IndexEntry]) -> bool:
     """Add the hints, and say whether one of them is new."""
     new = 0
-    for hint in hints:
-        cursor.execute(INSERT_HINT, (hint.of.value, hint.bucket, hint.entry))
+    for index_entry in entries:
+        cursor.execute(INSERT_HINT, (index_entry.of.value, index_entry.bucket, index_entry.entry))
         new += cursor.rowcount
     return new > 0
 

@@ -19,7 +19,7 @@ T = TypeVar("T")
 class Reads:
     """A few connections that read on the event loop, RECORDS_AT_ONCE records at a time (about a millisecond).
 
-    A thread would cost more than the read of a block does. A connection is one reader's until it is done: while
+    A thread would cost more than the read of a seat group does. A connection is one reader's until it is done: while
     a statement of it is under way, others on the same connection would see no later commits.
     """
 

@@ -430,7 +430,7 @@ class GetTripResponse(betterproto2.Message):
 
     seat_config: "SeatConfiguration | None" = betterproto2.field(6, betterproto2.TYPE_MESSAGE, optional=True)
 
-    seats_per_block: "int" = betterproto2.field(7, betterproto2.TYPE_INT32)
+    seats_per_group: "int" = betterproto2.field(7, betterproto2.TYPE_INT32)
 
     currency: "str" = betterproto2.field(8, betterproto2.TYPE_STRING)
 
@@ -602,7 +602,7 @@ class InitializeTripInventoryRequest(betterproto2.Message):
 
     seat_config: "SeatConfiguration | None" = betterproto2.field(5, betterproto2.TYPE_MESSAGE, optional=True)
 
-    seats_per_block: "int" = betterproto2.field(6, betterproto2.TYPE_INT32)
+    seats_per_group: "int" = betterproto2.field(6, betterproto2.TYPE_INT32)
     """
     How many neighbouring seats share a partition of the store. 0: the default, 16. -1: all seats in one, or as many as
     it can have: 5,000 divided by the number of segments. A trip that is open already keeps what it has with both.

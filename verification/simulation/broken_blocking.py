@@ -8,9 +8,9 @@ import pytest
 from travio_inventory.protocol import claims, rows
 from travio_inventory.protocol.batches import Row, RowKey
 from travio_inventory.protocol.claims import Claim
+from travio_inventory.protocol.hold_protocol import HoldProtocol
 from travio_inventory.protocol.house import House
 from travio_inventory.protocol.owners import Owners
-from travio_inventory.protocol.transitions import Transitions
 from travio_inventory.seats.hold import NEVER_MS, Hold
 from travio_inventory.seats.refusals import SeatTaken
 from travio_inventory.seats.trip import Trip
@@ -18,15 +18,15 @@ from travio_inventory.seats.use_cases.own_maps import OwnMaps
 from verification.simulation.broken_designs import broken
 from verification.simulation.plan import Plan
 
-HOUSES = Plan(0, seats_per_block=1, seats=4, popular=4, holders=3)
+HOUSES = Plan(0, seats_per_group=1, seats=4, popular=4, holders=3)
 AT_THE_GATE = replace(HOUSES.with_seed(1), with_gate=True, honest_edge=True)
 
 
 @broken("block seats one by one, and put them back on sale where one cannot be", "I2 I3 I5", HOUSES.with_seed(1))
 def _one_by_one(patch: pytest.MonkeyPatch) -> None:
-    block = Transitions.block
+    block = HoldProtocol.block
 
-    async def one_by_one(self: Transitions, trip: Trip, reasons: Mapping[str, str]) -> None:
+    async def one_by_one(self: HoldProtocol, trip: Trip, reasons: Mapping[str, str]) -> None:
         done: list[str] = []
         try:
             for seat, reason in reasons.items():
@@ -37,7 +37,7 @@ def _one_by_one(patch: pytest.MonkeyPatch) -> None:
                 await self.unblock(trip, seat)
             raise
 
-    patch.setattr(Transitions, "block", one_by_one)
+    patch.setattr(HoldProtocol, "block", one_by_one)
 
 
 @broken("a seat that another call is about to block counts as blocked", "I3 I5", HOUSES.with_seed(14))

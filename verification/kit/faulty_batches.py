@@ -11,8 +11,8 @@ from travio_inventory.protocol.batches import (
     ABSENT,
     ANY_TIME,
     Batches,
-    Hint,
     Index,
+    IndexEntry,
     Kind,
     NotDone,
     Outcome,
@@ -26,7 +26,7 @@ from travio_inventory.protocol.batches import (
     Write,
     split,
 )
-from travio_inventory.protocol.hints import bucket_of
+from travio_inventory.protocol.index_entries import bucket_of
 
 Which: TypeAlias = Callable[[Partition, Sequence[Write]], bool]
 """Whether a batch is one of those meant."""
@@ -62,13 +62,13 @@ def commits(_: Partition, writes: Sequence[Write]) -> bool:
     return any(write.key.kind is Kind.HOLD for write in writes) and len(writes) > 1
 
 
-def burns(_: Partition, writes: Sequence[Write]) -> bool:
-    """Those that burn an id: a hold row alone."""
+def fences(_: Partition, writes: Sequence[Write]) -> bool:
+    """Those that fence an id: a hold row alone."""
     return [write.key.kind for write in writes] == [Kind.HOLD]
 
 
 def cells_alone(_: Partition, writes: Sequence[Write]) -> bool:
-    """Intents, and what rolls other blocks forward: cells without a hold row."""
+    """Intents, and what rolls other seat groups forward: cells without a hold row."""
     return all(write.key.kind is Kind.CELL for write in writes)
 
 
@@ -110,7 +110,7 @@ class Stall:
 
 
 def _clears_only_what_is_owned(write: Write) -> bool:
-    """Nulls are tombstones on CQL, and a block with too many cannot be read: none is written where there is none to
+    """Nulls are tombstones on CQL, and a group with too many cannot be read: none is written where there is none to
     clear, as on a row that is made.
     """
     return None not in write.values.values() or bool((write.condition or {}).get("owner"))
@@ -119,7 +119,7 @@ def _clears_only_what_is_owned(write: Write) -> bool:
 class _Late(NamedTuple):
     partition: Partition
     writes: Sequence[Write]
-    hints: Sequence[Hint]
+    entries: Sequence[IndexEntry]
 
 
 @dataclass(slots=True)
@@ -161,7 +161,7 @@ class Line:
         return stall
 
     def stall_reads(self, only: Which = any_batch) -> Stall:
-        """Reads of whole blocks stop with their answer in hand."""
+        """Reads of whole seat groups stop with their answer in hand."""
         stall = Stall(only)
         self._read_stalls.append(stall)
         return stall
@@ -191,13 +191,18 @@ class Line:
         """Somebody writes that into the index."""
         await self._store.apply(Partition(Table.CURSORS, self.name, index), [], [self._named(index, number, entry)])
 
-    def _named(self, index: Index, number: int, entry: str) -> Hint:
-        return Hint(index, self.name + bucket_of(number), entry)
+    def _named(self, index: Index, number: int, entry: str) -> IndexEntry:
+        return IndexEntry(index, self.name + bucket_of(number), entry)
 
     # ---- what a process does with it
 
     async def apply(
-        self, partition: Partition, writes: Sequence[Write], hints: Sequence[Hint] = (), *, send_by: float = ANY_TIME
+        self,
+        partition: Partition,
+        writes: Sequence[Write],
+        entries: Sequence[IndexEntry] = (),
+        *,
+        send_by: float = ANY_TIME,
     ) -> Outcome:
         self.batches += 1
         assert all(map(_clears_only_what_is_owned, writes)), writes
@@ -205,7 +210,9 @@ class Line:
             if stall.only(partition, writes):
                 await stall.wait()
         own = self._own(partition)
-        named = [Hint(hint.of, self.name + hint.bucket, hint.entry) for hint in hints]
+        named = [
+            IndexEntry(index_entry.of, self.name + index_entry.bucket, index_entry.entry) for index_entry in entries
+        ]
         match self._next_spoil(partition, writes):
             case None:
                 return await self._store.apply(own, writes, named, send_by=send_by)
@@ -245,10 +252,10 @@ class Line:
         self.rows_read[kind] += len(found)
         return found
 
-    async def hinted(self, index: Index, bucket: str, *, after: str = "", most: int | None = None) -> Sequence[str]:
+    async def read_index(self, index: Index, bucket: str, *, after: str = "", most: int | None = None) -> Sequence[str]:
         if (index, bucket) in self._unlistable:
             raise StoreUnavailable("spoiled")
-        return await self._store.hinted(index, self.name + bucket, after=after, most=most)
+        return await self._store.read_index(index, self.name + bucket, after=after, most=most)
 
     def _own(self, partition: Partition) -> Partition:
         return partition._replace(organization=self.name) if partition.table is Table.CURSORS else partition

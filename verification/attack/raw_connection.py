@@ -37,7 +37,7 @@ class Line(asyncio.Protocol):
         self._left = False
         self._dismissed = asyncio.Event()
         self._greeted = asyncio.Event()
-        self._news = asyncio.Event()
+        self._signals = asyncio.Event()
         self._writable = asyncio.Event()
         self._writable.set()
         self._windows: defaultdict[int, int] = defaultdict(lambda: WINDOW_BYTES_START)
@@ -112,8 +112,8 @@ class Line(asyncio.Protocol):
         self._transport.abort()
 
     async def _hear(self) -> None:
-        self._news.clear()
-        await self._news.wait()
+        self._signals.clear()
+        await self._signals.wait()
 
     # ---- asyncio's side
 
@@ -133,7 +133,7 @@ class Line(asyncio.Protocol):
         self._greeted.set()
         self._dismissed.set()
         self._writable.set()
-        self._news.set()
+        self._signals.set()
 
     def data_received(self, data: bytes) -> None:
         self._greeted.set()
@@ -147,7 +147,7 @@ class Line(asyncio.Protocol):
             self._receive(buffer[at + 3], buffer[at + 4], stream_id, bytes(buffer[at + 9 : end]))
             at = end
         del buffer[:at]
-        self._news.set()
+        self._signals.set()
 
     def _receive(self, kind: int, flags: int, stream_id: int, body: bytes) -> None:
         match kind:

@@ -1,6 +1,6 @@
 """The hold protocol: hold, confirm, release, extend, cancel, block and unblock, written once for all stores.
 
-A step is one conditional batch on the hold's home block, and that batch is its only commit point. Cells are taken
+A step is one conditional batch on the hold's home seat group, and that batch is its only commit point. Cells are taken
 IF status='available' and given back IF owner=hold; an ended hold never lives again.
 """
 
@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import assert_never
 
 from travio_inventory.kernel.refusals import BackendUnavailable, FinalNo, OutcomeUnknown, Overloaded
-from travio_inventory.protocol import hints, ledger, rows
+from travio_inventory.protocol import index_entries, ledger, rows
 from travio_inventory.protocol.attempts import Attempts, contended
 from travio_inventory.protocol.batches import (
     Applied,
@@ -32,7 +32,7 @@ from travio_inventory.protocol.doubts import Doubts
 from travio_inventory.protocol.holder_pages import HolderPages
 from travio_inventory.protocol.house import House
 from travio_inventory.protocol.owners import REFUSED, RETRY, TRIES_MAX, Owners
-from travio_inventory.protocol.packing import pack
+from travio_inventory.protocol.snapshots import snapshot
 from travio_inventory.seats.events import EventType
 from travio_inventory.seats.hold import (
     Aborted,
@@ -66,7 +66,7 @@ from travio_inventory.seats.trip import Trip
 GENERATIONS_MAX = 3
 
 
-class Transitions:
+class HoldProtocol:
     """Implements `seats.ports.Holds` over conditional batches."""
 
     def __init__(self, owners: Owners) -> None:
@@ -79,7 +79,7 @@ class Transitions:
 
     async def hold(self, request: HoldRequest) -> Hold:
         """See Holds."""
-        home = request.trip.block_of(request.seats[0])
+        home = request.trip.group_of(request.seats[0])
         for _ in range(GENERATIONS_MAX):
             as_of_ms = self._clock.now_ms()
             hold_id = str(HoldId(request.trip.key.trip, home, self._owners.new_digest(), is_late=False))
@@ -96,7 +96,7 @@ class Transitions:
         raise contended(request.seats)
 
     async def _attempt(self, request: HoldRequest, hold_id: str, *, is_private: bool) -> Hold | None:
-        """Claim the cells under this id; None where the id was burnt as retryable: try under another."""
+        """Claim the cells under this id; None where the id was fenced as retryable: try under another."""
         now_ms = self._clock.now_ms()
         hold = _new_hold(request, hold_id, now_ms)
         claimed, others_sent = await self._attempts.claim([hold], now_ms)
@@ -112,20 +112,20 @@ class Transitions:
                 assert_never(claimed.result)
         if isinstance(why, Lost):
             await self._owners.watch.refused(hold, why.cells, as_of_ms=claimed.as_of_ms)
-        burnt: Row = {}
+        fenced: Row = {}
         if not is_private or claimed.in_doubt:
             as_of_ms = self._clock.now_ms()
             try:
-                burnt = await self._attempts.burn(hold, why)
+                fenced = await self._attempts.fence(hold, why)
             except OutcomeUnknown:
                 if claimed.in_doubt:
                     raise
-                raise BackendUnavailable from None  # only the burn itself is unknown, and no seat hangs on it
-            if burnt.get("status") != "aborted":
-                return await self._standing(request, hold, burnt, as_of_ms)
+                raise BackendUnavailable from None  # only the fence itself is unknown, and no seat hangs on it
+            if fenced.get("status") != "aborted":
+                return await self._standing(request, hold, fenced, as_of_ms)
         if others_sent:
             await self._owners.given_back(hold.with_state(Aborted(RETRY)))
-        raise _no(request, why, burnt)
+        raise _no(request, why, fenced)
 
     async def _standing(self, request: HoldRequest, hold: Hold, row: Row, as_of_ms: int) -> Hold | None:
         """The id's own row stood already: it is the answer, also where another call wrote it."""
@@ -227,7 +227,7 @@ class Transitions:
         raise doubts.refusal()
 
     async def _own(self, caller: Caller, hold_id: str) -> Hold:
-        """The caller's hold. Raises HoldNotFound where it is somebody else's, never was, or was burnt."""
+        """The caller's hold. Raises HoldNotFound where it is somebody else's, never was, or was fenced."""
         row = await self._owners.home(caller.organization, hold_id)
         if row is None or row.get("holder") != caller.holder:
             raise HoldNotFound
@@ -238,7 +238,7 @@ class Transitions:
     async def _confirm_late(self, hold: Hold, asked: Confirmed) -> Hold | None:
         """Book the seats of an expired hold under its late id, if all are still free; None: look again.
 
-        A taken seat burns the late id, and that burn is the final no.
+        A taken seat fences the late id, and that fence is the final no.
         """
         as_of_ms = self._clock.now_ms()
         row = await self._late_row(hold)
@@ -260,8 +260,8 @@ class Transitions:
                 taken = why.cells if isinstance(why, Lost) else ()
             case _:
                 assert_never(claimed.result)
-        burnt = await self._owners.burn(hold.trip.organization, booking.id, REFUSED, taken)
-        if burnt.get("status") != "aborted":
+        fenced = await self._owners.fence(hold.trip.organization, booking.id, REFUSED, taken)
+        if fenced.get("status") != "aborted":
             return None
         if others_sent:
             await self._owners.settled(booking.with_state(Aborted(REFUSED)), as_of_ms=claimed.as_of_ms)
@@ -311,7 +311,7 @@ class Transitions:
     async def _extend(self, hold: Hold, seen_ms: int, until_ms: int) -> Applied | Refused | Unknown | NotDone:
         now_ms = self._clock.now_ms()
         ordinal = hold.extensions + 1
-        home = rows.block_partition(hold.trip, hold.home)
+        home = rows.group_partition(hold.trip, hold.home)
         event, now = EventType.HOLD_EXTENDED, await self._owners.now(now_ms)
         writes = [
             Write(
@@ -322,11 +322,11 @@ class Transitions:
             rows.event_write(hold, event, now, ordinal=ordinal, expires_at_ms=until_ms),
             *(
                 Write(cell, {"owner": hold.id}, {"until": until_ms})
-                for cell in rows.cell_keys(hold.seats_by_block.get(hold.home, ()), hold.journey)
+                for cell in rows.cell_keys(hold.seats_by_group.get(hold.home, ()), hold.journey)
             ),
         ]
-        due = [hints.due(rows.block_partition(hold.trip, block), until_ms) for block in hold.seats_by_block]
-        return await self._owners.apply(home, writes, [hints.recorded(home, now.epoch), *due], at_ms=now_ms)
+        due = [index_entries.due(rows.group_partition(hold.trip, group), until_ms) for group in hold.seats_by_group]
+        return await self._owners.apply(home, writes, [index_entries.recorded(home, now.epoch), *due], at_ms=now_ms)
 
     # ---- read
 
@@ -350,10 +350,10 @@ class Transitions:
             caller, trip=trip, ended=ended, after=after, most=most
         )
 
-    async def pack(self, trip: Trip, block: int) -> bytes:
+    async def snapshot(self, trip: Trip, group: int) -> bytes:
         """See Holds."""
         try:
-            return await pack(self._owners, trip, block)
+            return await snapshot(self._owners, trip, group)
         except StoreUnavailable:
             raise BackendUnavailable from None
 
@@ -375,7 +375,7 @@ def _new_hold(request: HoldRequest, hold_id: str, now_ms: int) -> Hold:
         trip.key,
         request.caller.holder,
         request.seats,
-        tuple(map(trip.block_of, request.seats)),
+        tuple(map(trip.group_of, request.seats)),
         request.journey,
         now_ms,
         request.claimant,
@@ -417,7 +417,7 @@ def _ended(hold: Hold) -> FinalNo:
 
 
 def _late_booking(hold: Hold, row: Row, asked: Confirmed) -> Hold:
-    """What the row of a late id says to this confirm. Raises HoldExpired where the late id was burnt."""
+    """What the row of a late id says to this confirm. Raises HoldExpired where the late id was fenced."""
     if row.get("status") == "aborted":
         raise HoldExpired(_at_ms(hold))
     booking = rows.read_hold(hold.trip.organization, late_id(hold.id), row)
@@ -430,15 +430,15 @@ def _at_ms(hold: Hold) -> int:
     return hold.state.expires_at_ms if isinstance(hold.state, Expired) else 0
 
 
-def _no(request: HoldRequest, why: Lost | Contended | Unseeded | Stuck, burnt: Row) -> Exception:
-    """The burnt row decides the answer, where there is one: its reason may be that of another call with the same
+def _no(request: HoldRequest, why: Lost | Contended | Unseeded | Stuck, fenced: Row) -> Exception:
+    """The fenced row decides the answer, where there is one: its reason may be that of another call with the same
     key.
     """
-    if burnt.get("reason") == REFUSED:
-        return refusal_of(rows.read_taken(burnt), request.claimant)
+    if fenced.get("reason") == REFUSED:
+        return refusal_of(rows.read_taken(fenced), request.claimant)
     match why:
         case Lost(cells=cells):
-            return refusal_of(cells, request.claimant) if not burnt else contended(request.seats)
+            return refusal_of(cells, request.claimant) if not fenced else contended(request.seats)
         case Contended(seats=seats):
             return contended(seats)
         case Unseeded():

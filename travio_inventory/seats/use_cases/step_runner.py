@@ -12,7 +12,7 @@ TURN_SECONDS_MAX: Final = 2.0
 """How long a step waits for its turn: well within the time that its lock at the gate lives."""
 
 
-class Commits:
+class StepRunner:
     """Owns the tasks in which steps commit, and those that finish them in the background.
 
     `in_flight_max` steps are under way at once. The others wait for their turn, in order: one that waits too long is

@@ -95,8 +95,8 @@ class Line:
         now = asyncio.get_running_loop().time()
         if now >= self._complain_at:
             self._complain_at = now + COMPLAINT_SECONDS
-            hint = f"; the user needs {RIGHTS}" if isinstance(refused, NoPermissionError) else ""
-            _log.error("redis %s refuses a command: %s: %s%s", self._name, type(refused).__name__, refused, hint)
+            index_entry = f"; the user needs {RIGHTS}" if isinstance(refused, NoPermissionError) else ""
+            _log.error("redis %s refuses a command: %s: %s%s", self._name, type(refused).__name__, refused, index_entry)
 
     async def _send_waiting(self) -> None:
         try:

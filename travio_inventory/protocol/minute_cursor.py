@@ -3,7 +3,7 @@
 A batch may land long after its hint was written, so a minute is visited while it lasts, again a little later, and
 once more when hardly any late batch can reach it; only then is it closed. The first minute that is not closed is
 kept in the store, so that a worker that starts again begins there. What cannot be visited is carried into the minute
-that is open now before its own is closed: one bad block holds nobody up, and is not forgotten.
+that is open now before its own is closed: one bad seat group holds nobody up, and is not forgotten.
 
 Of an index by epochs, `now_ms` is the open epoch, times MINUTE_MS.
 """
@@ -21,8 +21,8 @@ from travio_inventory.protocol.batches import (
     ABSENT,
     Applied,
     Batches,
-    Hint,
     Index,
+    IndexEntry,
     Kind,
     Partition,
     RowKey,
@@ -30,7 +30,7 @@ from travio_inventory.protocol.batches import (
     Table,
     Write,
 )
-from travio_inventory.protocol.hints import MINUTE_MS, bucket_of, minute_of
+from travio_inventory.protocol.index_entries import MINUTE_MS, bucket_of, minute_of
 from travio_inventory.protocol.rows import number
 
 SETTLES_MS = (15_000, 130_000)
@@ -61,7 +61,7 @@ class Place(NamedTuple):
 
 
 @dataclass(slots=True)
-class OpenMinutes:
+class MinuteCursor:
     """The minutes of one index from the first open one to now. `begin` before each round.
 
     `look_back` is how many minutes the first worker ever looks back, None = to the first of all.
@@ -124,8 +124,8 @@ class OpenMinutes:
         """Note the places in the open minute. Raises StoreUnavailable where that may not last."""
         bucket = bucket_of(minute_of(now_ms))
         carried = [f"{_CARRIED}{place.minute}{_CARRIED}{place.entry}" for place in places]
-        hints = [Hint(self.index, bucket, entry) for entry in carried]
-        if hints and not isinstance(await self.batches.apply(self._partition, [], hints), Applied):
+        entries = [IndexEntry(self.index, bucket, entry) for entry in carried]
+        if entries and not isinstance(await self.batches.apply(self._partition, [], entries), Applied):
             raise StoreUnavailable("not carried on")
 
     def is_last(self, minute: int, now_ms: int) -> bool:
@@ -156,7 +156,7 @@ class OpenMinutes:
         """The places that each bucket names, None where it cannot be read: it is set aside."""
         found: dict[int, set[Place] | None] = dict.fromkeys(minutes)
         asked = [minute for minute in minutes if not self.aside.is_waiting(minute)]
-        reads = (self.batches.hinted(self.index, bucket_of(minute)) for minute in asked)
+        reads = (self.batches.read_index(self.index, bucket_of(minute)) for minute in asked)
         for minute, answer in zip(asked, await asyncio.gather(*reads, return_exceptions=True), strict=True):
             if isinstance(answer, StoreUnavailable):
                 self.aside.failed(minute, answer)

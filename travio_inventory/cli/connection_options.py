@@ -55,7 +55,7 @@ Work = Callable[[InventoryClient, Screen], Awaitable[None]]
 
 @Parameter(name="*", group=SHARED)
 @dataclass(frozen=True, slots=True)
-class Reach:
+class ConnectionOptions:
     """Where the service is and on whose behalf it is asked."""
 
     target: Annotated[str, Parameter(env_var="TRAVIO_TARGET", help="HOST:PORT of the service.")] = "localhost:9083"
@@ -68,10 +68,10 @@ class Reach:
     as_json: AsJson = False
 
 
-HERE = Reach()
+HERE = ConnectionOptions()
 
 
-def ask(reach: Reach, work: Work, *, again: str = "") -> Exit:
+def ask(reach: ConnectionOptions, work: Work, *, again: str = "") -> Exit:
     """Run `work` with a client that is open; a refusal or a missing service becomes one line and a status. `again`
     is what the same command needs to be the same request.
     """

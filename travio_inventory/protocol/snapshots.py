@@ -1,4 +1,4 @@
-"""Reads a block for the seat map: its cells, as the home rows of their owners say."""
+"""Reads a seat group for the seat map: its cells, as the home rows of their owners say."""
 
 from collections.abc import Iterable
 
@@ -8,30 +8,30 @@ from travio_inventory.protocol.owners import Owners
 from travio_inventory.seats.hold import parse_hold_id
 from travio_inventory.seats.refusals import TripOpening
 from travio_inventory.seats.seat import AVAILABLE, BLOCKED, SOLD, Held, SeatState
-from travio_inventory.seats.seat_map import pack_block
+from travio_inventory.seats.seat_map import encode_states
 from travio_inventory.seats.trip import Trip
 
 
-async def pack(owners: Owners, trip: Trip, block: int) -> bytes:
-    """The block's cells as `pack_block` writes them. Raises TripOpening, StoreUnavailable."""
-    cells = await owners.batches.read(rows.block_partition(trip.key, block), Kind.CELL)
+async def snapshot(owners: Owners, trip: Trip, group: int) -> bytes:
+    """The seat group's cells as `encode_states` writes them. Raises TripOpening, StoreUnavailable."""
+    cells = await owners.batches.read(rows.group_partition(trip.key, group), Kind.CELL)
     foreign = {
-        owner for cell in cells.values() if (owner := rows.text(cell, "owner")) and parse_hold_id(owner).home != block
+        owner for cell in cells.values() if (owner := rows.text(cell, "owner")) and parse_hold_id(owner).home != group
     }
     homes = await _homes(owners, trip, foreign)
     segments = range(len(trip.segments))
     states = []
-    for seat in trip.seats_in(block):
+    for seat in trip.seats_in(group):
         for segment in segments:
             cell = cells.get(RowKey(Kind.CELL, seat.id, segment))
             if cell is None:
                 raise TripOpening
             states.append(_state(cell, homes))
-    return pack_block(states)
+    return encode_states(states)
 
 
 async def _homes(owners: Owners, trip: Trip, hold_ids: Iterable[str]) -> dict[str, Row]:
-    """The home rows of owners from other blocks; an attempt under way has an empty one."""
+    """The home rows of owners from other seat groups; an attempt under way has an empty one."""
     by_home: dict[Partition, list[str]] = {}
     for hold_id in hold_ids:
         by_home.setdefault(rows.home_partition(trip.key.organization, hold_id), []).append(hold_id)

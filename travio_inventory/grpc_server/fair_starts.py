@@ -9,7 +9,7 @@ CALLS_PER_TURN: Final = 32
 """Started in one turn of the event loop, so that whatever else is ready has its turn within some milliseconds."""
 
 
-class Turns:
+class FairStarts:
     """The calls that are ready to start. `start` says whether there was anything to start any more."""
 
     def __init__(self) -> None:

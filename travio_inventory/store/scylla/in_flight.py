@@ -57,7 +57,7 @@ class Lane:
         self._inside -= 1
 
 
-class Turns:
+class InFlightLimit:
     """One lane for all, and one per partition that is busy."""
 
     def __init__(self, *, limit: int, per_partition: int, wait_s: float) -> None:

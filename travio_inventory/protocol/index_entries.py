@@ -1,0 +1,62 @@
+"""Where sweeper, relay and listings must look: index entries that ride along with batches."""
+
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+
+from travio_inventory.protocol.batches import Index, IndexEntry, Partition
+from travio_inventory.protocol.rows import group_entry
+
+MINUTE_MS = 60_000
+
+SENT_WITHIN_MS = 60_000
+"""A step is sent so soon after the moment that it is stamped with, or not at all: its hints name that minute."""
+TRAVELS_MS = 60_000
+"""So long after it was sent a batch hardly ever lands; one that does is found by the slow round."""
+LANDS_WITHIN_MS = SENT_WITHIN_MS + TRAVELS_MS
+"""How long after its moment a step is looked for in its minute."""
+
+_SHARED = frozenset({Index.EXPIRY, Index.JOURNAL})
+
+
+def minute_of(at_ms: int) -> int:
+    """The minute of the time buckets that this moment is in."""
+    return at_ms // MINUTE_MS
+
+
+def bucket_of(number: int) -> str:
+    """The name of the bucket of that minute or epoch."""
+    return f"{number:010d}"
+
+
+def due(group: Partition, at_ms: int) -> IndexEntry:
+    """Something in the seat group may be due at that moment."""
+    return _in_bucket(Index.EXPIRY, group, minute_of(at_ms))
+
+
+def recorded(group: Partition, epoch: int) -> IndexEntry:
+    """The seat group may get an event of that epoch."""
+    return _in_bucket(Index.JOURNAL, group, epoch)
+
+
+@lru_cache(maxsize=8_192)
+def _in_bucket(index: Index, group: Partition, number: int) -> IndexEntry:
+    return IndexEntry(index, bucket_of(number), group_entry(group))
+
+
+class DurableEntries:
+    """The hints that are known to be durable, `entries_max` at most: a hot seat group writes each once a minute."""
+
+    def __init__(self, *, entries_max: int = 100_000) -> None:
+        self._hints_max = entries_max
+        self._durable: set[IndexEntry] = set()
+
+    def missing(self, entries: Iterable[IndexEntry]) -> list[IndexEntry]:
+        """Those that must still be written."""
+        return [index_entry for index_entry in entries if index_entry not in self._durable]
+
+    def remember(self, entries: Sequence[IndexEntry]) -> None:
+        """A batch that carried these was answered. A listing's entries are each written once anyway."""
+        kept = [index_entry for index_entry in entries if index_entry.of in _SHARED]
+        if len(self._durable) + len(kept) > self._hints_max:
+            self._durable.clear()
+        self._durable.update(kept)
