@@ -23,6 +23,7 @@ from grpclib.exceptions import GRPCError
 from grpclib.health.v1.health_grpc import HealthStub
 from grpclib.health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 
+from tests.servers.redis import RedisServer
 from travio_inventory.api.rpc.service import SERVICE, WORKERS
 from travio_inventory.app import App, open_inventory, running, working
 from travio_inventory.backends import StartFailed
@@ -30,6 +31,7 @@ from travio_inventory.domain.errors import InvalidRequest, TripNotFound
 from travio_inventory.domain.hold import Caller, Hold
 from travio_inventory.domain.seat import Available, Blocked, SeatState
 from travio_inventory.domain.trip import Ends, Seat, Segment, Trip, TripKey
+from travio_inventory.edge.local import LocalSeatMapCache
 from travio_inventory.engine import Inventory
 from travio_inventory.settings import Settings, load_settings
 from travio_inventory.wire.inventory.v1 import HoldSeatsRequest, InventoryServiceStub
@@ -124,6 +126,36 @@ async def test_the_seat_map_shows_at_once_what_this_process_did(settings: Settin
         assert (await states(inventory))["A1"] == Available()
         await hold(inventory)
         assert (await states(inventory))["A1"] != Available()
+
+
+async def test_it_shows_that_though_the_cache_hears_of_nothing(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def nothing_is_heard(*_: object) -> bool:
+        return False
+
+    monkeypatch.setattr(LocalSeatMapCache, "invalidate", nothing_is_heard)
+    async with open_inventory(settings) as inventory:
+        await inventory.open_trip(TRIP)
+        assert (await states(inventory))["A1"] == Available()
+        await hold(inventory)
+        assert (await states(inventory))["A1"] != Available()
+
+
+@pytest.mark.parametrize("store", ["embedded", "memory"])
+async def test_two_services_on_one_redis_sell_each_their_own_trips(
+    tmp_path: Path, redis_node: RedisServer, store: str
+) -> None:
+    """Though these have the same names."""
+    one, other = (
+        settings_of(tmp_path / name, store=store, edge="redis", redis_addr=redis_node.address)
+        for name in ("one", "other")
+    )
+    async with open_inventory(one) as here, open_inventory(other) as there:
+        for inventory in (here, there):
+            await inventory.open_trip(TRIP)
+            assert (await states(inventory))["A1"] == Available()
+            assert (await hold(inventory)).seats == ("A1",)
 
 
 async def test_events_are_relayed_while_the_service_runs(settings: Settings) -> None:

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import pytest
 
+from tests.legal_ids import AWKWARD
 from tests.simulation.oracle import START_MS
 from tests.simulation.process import Process, adopting, steady_process
 from tests.simulation.virtual_loop import run_virtually
@@ -163,6 +164,14 @@ def test_marks_of_a_clock_that_was_ahead_keep_nobody_from_visiting() -> None:
         await visits(SlowRound(store, ahead.clock, name="test", random=Random(0)), for_s=HOUR_S)
         found = await visits(slow_round(store), for_s=HOUR_S)
         assert {block for _, block in found} == all_blocks()
+
+    run(play())
+
+
+def test_a_trip_is_visited_whatever_the_signs_in_its_id() -> None:
+    async def play() -> None:
+        found = await visits(slow_round(await opened(*map(trip, AWKWARD))), for_s=HOUR_S)
+        assert {block.trip.trip for _, block in found} == set(AWKWARD)
 
     run(play())
 
