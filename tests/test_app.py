@@ -27,6 +27,7 @@ from travio_inventory.api.grpc.service import SERVICE, WORKERS
 from travio_inventory.app.backends import StartFailed
 from travio_inventory.app.service import App, open_inventory, running, working
 from travio_inventory.app.workers import Sweeper
+from travio_inventory.edge.local import LocalSeatMapCache
 from travio_inventory.kernel.refusals import InvalidRequest
 from travio_inventory.seats.hold import Caller, Hold
 from travio_inventory.seats.refusals import TripNotFound
@@ -35,6 +36,7 @@ from travio_inventory.seats.trip import Ends, Seat, Segment, Trip, TripKey
 from travio_inventory.seats.use_cases import Inventory
 from travio_inventory.settings import Settings, load_settings
 from travio_inventory.wire.inventory.v1 import HoldSeatsRequest, InventoryServiceStub
+from verification.servers.redis import RedisServer
 
 TRIP = Trip(
     key=TripKey("acme", "t1"),
@@ -125,6 +127,36 @@ async def test_the_seat_map_shows_at_once_what_this_process_did(settings: Settin
         assert (await states(inventory))["A1"] == Available()
         await hold(inventory)
         assert (await states(inventory))["A1"] != Available()
+
+
+async def test_it_shows_that_though_the_cache_hears_of_nothing(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def nothing_is_heard(*_: object) -> bool:
+        return False
+
+    monkeypatch.setattr(LocalSeatMapCache, "invalidate", nothing_is_heard)
+    async with open_inventory(settings) as inventory:
+        await inventory.open_trip(TRIP)
+        assert (await states(inventory))["A1"] == Available()
+        await hold(inventory)
+        assert (await states(inventory))["A1"] != Available()
+
+
+@pytest.mark.parametrize("store", ["embedded", "memory"])
+async def test_two_services_on_one_redis_sell_each_their_own_trips(
+    tmp_path: Path, redis_node: RedisServer, store: str
+) -> None:
+    """Though these have the same names."""
+    one, other = (
+        settings_of(tmp_path / name, store=store, edge="redis", redis_addr=redis_node.address)
+        for name in ("one", "other")
+    )
+    async with open_inventory(one) as here, open_inventory(other) as there:
+        for inventory in (here, there):
+            await inventory.open_trip(TRIP)
+            assert (await states(inventory))["A1"] == Available()
+            assert (await hold(inventory)).seats == ("A1",)
 
 
 async def test_events_are_relayed_while_the_service_runs(settings: Settings) -> None:
@@ -369,9 +401,9 @@ async def test_with_a_certificate_it_speaks_tls(tmp_path: Path) -> None:
 
 RUN = """
 import sys
-from travio_inventory.app import run
+from travio_inventory.app.run import serve, work
 from travio_inventory.settings import load_settings
-sys.exit(run.{}(load_settings()))
+sys.exit({}(load_settings()))
 """
 
 

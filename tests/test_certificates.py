@@ -4,11 +4,14 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partialmethod
 from pathlib import Path
 
 import pytest
 
 from travio_inventory.app.backends import OwnCertificate, StartFailed
+from travio_inventory.app.service import running
+from travio_inventory.settings import load_settings
 from verification.servers.certificates import Certificates, make_certificates
 
 LOOK_EVERY_S = 0.05
@@ -69,8 +72,48 @@ async def until_trusted(port: int, authority: Path) -> None:
             await asyncio.sleep(LOOK_EVERY_S)
 
 
+async def until_complained(caplog: pytest.LogCaptureFixture) -> None:
+    async with asyncio.timeout(SEEN_S_MAX):
+        while "the certificate stays what it was" not in caplog.text:  # noqa: ASYNC110 - a log tells no event loop
+            await asyncio.sleep(LOOK_EVERY_S)
+
+
 async def test_renewed_files_are_shown_to_new_connections(first: Certificates, renewed: Certificates) -> None:
     async with serving(OwnCertificate(first.certificate, first.key)) as port:
+        assert await is_trusted(port, first.authority)
+        renewed.key.replace(first.key)
+        renewed.certificate.replace(first.certificate)
+        await until_trusted(port, renewed.authority)
+
+
+async def test_a_service_that_runs_takes_up_renewed_files(
+    tmp_path: Path, first: Certificates, renewed: Certificates, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep_up = partialmethod(OwnCertificate.keep_up, every_s=LOOK_EVERY_S)
+    monkeypatch.setattr(OwnCertificate, "keep_up", keep_up)
+    settings = load_settings(
+        store="memory",
+        edge="local",
+        events="none",
+        data=tmp_path,
+        grpc_host="127.0.0.1",
+        grpc_port=0,
+        tls_cert=first.certificate,
+        tls_key=first.key,
+    )
+    async with running(settings) as app:
+        assert await is_trusted(app.port, first.authority)
+        renewed.key.replace(first.key)
+        renewed.certificate.replace(first.certificate)
+        await until_trusted(app.port, renewed.authority)
+
+
+async def test_files_that_are_away_for_a_moment_change_nothing_until_they_are_back(
+    first: Certificates, renewed: Certificates, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with serving(OwnCertificate(first.certificate, first.key)) as port:
+        first.certificate.unlink()
+        await until_complained(caplog)
         assert await is_trusted(port, first.authority)
         renewed.key.replace(first.key)
         renewed.certificate.replace(first.certificate)
@@ -82,9 +125,7 @@ async def test_files_that_do_not_fit_each_other_change_nothing_until_they_do(
 ) -> None:
     async with serving(OwnCertificate(first.certificate, first.key)) as port:
         renewed.certificate.replace(first.certificate)
-        async with asyncio.timeout(SEEN_S_MAX):
-            while "the certificate stays what it was" not in caplog.text:  # noqa: ASYNC110 - a log tells no event loop
-                await asyncio.sleep(LOOK_EVERY_S)
+        await until_complained(caplog)
         await asyncio.sleep(5 * LOOK_EVERY_S)
         assert caplog.text.count("stays what it was") == 1
         assert await is_trusted(port, first.authority)

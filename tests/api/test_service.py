@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
@@ -156,6 +157,32 @@ async def test_a_booking_is_listed_and_cancelled() -> None:
         cancel = v1.CancelBookingRequest(booking_id=booked.booking_id, user_id=ALICE, organization_id="org")
         assert await client.stub.cancel_booking(cancel) == v1.CancelBookingResponse(success=True, cancelled_count=1)
         assert (await client.hold(BOB, "1A")).success
+
+
+async def test_holds_are_listed_page_by_page() -> None:
+    async with serving() as client:
+        held = [(await client.hold(ALICE, seat)).hold_id for seat in ("1A", "1B", "1C")]
+        asked = v1.ListHoldsRequest(user_id=ALICE, organization_id="org", page_size=2)
+        first = await client.stub.list_holds(asked)
+        last = await client.stub.list_holds(replace(asked, page_token=first.next_page_token))
+        assert (len(first.holds), len(last.holds), last.next_page_token) == (2, 1, "")
+        assert {hold.hold_id for page in (first, last) for hold in page.holds} == set(held)
+
+
+async def test_passengers_are_told_with_the_booking_to_its_holder() -> None:
+    passengers = [v1.PassengerSeat(seat_id="1A", passenger_nid="7", passenger_name="Ada")]
+    async with serving() as client:
+        hold_id = (await client.hold(ALICE, "1A")).hold_id
+        await client.stub.confirm_booking(
+            v1.ConfirmBookingRequest(
+                hold_id=hold_id, order_id="order", user_id=ALICE, organization_id="org", passengers=passengers
+            )
+        )
+        found = await client.find(ALICE, hold_id)
+        listed = await client.stub.list_holds(v1.ListHoldsRequest(user_id=ALICE, organization_id="org"))
+        assert found is not None
+        assert found.passengers == passengers
+        assert listed.holds == [found]
 
 
 async def test_opening_a_trip_again_answers_the_same_and_another_definition_is_refused() -> None:

@@ -1,5 +1,8 @@
 """The commands that prepare a cluster, and the start that refuses one that is not prepared."""
 
+import re
+import time
+from dataclasses import fields
 from uuid import uuid4
 
 import anyio
@@ -7,7 +10,8 @@ import pytest
 
 from tests.cli.conftest import Type
 from travio_inventory.app.backends import StartFailed, open_batches
-from travio_inventory.app.backends.scylla import REPLICATION_MIN
+from travio_inventory.app.backends.scylla import REPLICATION_MIN, options_of
+from travio_inventory.protocol.rules import Rules
 from travio_inventory.settings import load_settings
 from verification.servers.cassandra import Cassandra
 
@@ -28,8 +32,8 @@ async def start(monkeypatch: pytest.MonkeyPatch, environment: dict[str, str]) ->
     """Open the store as the service does at its start."""
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    async with open_batches(load_settings()):
-        pass
+    async with open_batches(load_settings()) as store:
+        assert store.deployment
 
 
 def test_a_missing_schema_is_told_applied_and_then_as_needed(
@@ -106,6 +110,30 @@ def test_of_two_datacenters_one_is_named_home_and_no_other_is_accepted_afterward
     with pytest.raises(StartFailed, match="has no copies in datacenter west, but in east"):
         anyio.run(start, monkeypatch, west)
     anyio.run(start, monkeypatch, east)
+
+
+def test_a_clock_far_from_the_servers_is_refused_by_the_check_and_by_the_start(
+    typed: Type, cluster: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    typed("schema", "apply", "--replication", "1", **cluster)
+    true_ns = time.time_ns
+    monkeypatch.setattr(time, "time_ns", lambda: true_ns() + 3_600 * 10**9)
+    said = r"^the clock of this machine is 3\d{3}\.\d s ahead of those of the database, and may be 10 s at most: "
+    checked = typed("schema", "check", **cluster)
+    assert checked.status == 1
+    assert re.match(said, checked.err)
+    with pytest.raises(StartFailed, match=said):
+        anyio.run(start, monkeypatch, cluster)
+
+
+def test_all_processes_on_a_keyspace_must_share_each_rule_of_the_protocol() -> None:
+    changed = load_settings(clock_bound_ms=300, attempt_grace_seconds=11, holds_per_holder_max=4)
+    assert options_of(changed).rules == {
+        "TRAVIO_CLOCK_BOUND_MS": "300",
+        "TRAVIO_ATTEMPT_GRACE_SECONDS": "11",
+        "TRAVIO_HOLDS_PER_HOLDER_MAX": "4",
+    }
+    assert len(options_of(changed).rules) == len(fields(Rules))
 
 
 @pytest.mark.parametrize("command", ["apply", "check"])

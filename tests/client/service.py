@@ -20,6 +20,8 @@ from travio_inventory.wire.inventory import v1 as wire
 Reply = TypeVar("Reply")
 Step = Exception | Callable[[], Awaitable[None]]
 EXPIRES_AT_S = 2_000_000_000
+BEHIND_H1 = "behind h1"
+"""What asks for the second of two pages."""
 
 
 class ScriptedService(wire.InventoryServiceBase):
@@ -82,7 +84,9 @@ class ScriptedService(wire.InventoryServiceBase):
         return await self._play(message, wire.GetHoldResponse(hold=wire.Hold(hold_id=message.hold_id)))
 
     async def list_holds(self, message: wire.ListHoldsRequest) -> wire.ListHoldsResponse:
-        return await self._play(message, wire.ListHoldsResponse(holds=[wire.Hold(hold_id="h1")]))
+        first = wire.ListHoldsResponse(holds=[wire.Hold(hold_id="h1")], next_page_token=BEHIND_H1)
+        last = wire.ListHoldsResponse(holds=[wire.Hold(hold_id="h2")])
+        return await self._play(message, last if message.page_token else first)
 
     async def get_seat_map(self, message: wire.GetSeatMapRequest) -> wire.GetSeatMapResponse:
         return await self._play(message, wire.GetSeatMapResponse(legend=wire.SeatMapLegend()))

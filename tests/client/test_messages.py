@@ -8,6 +8,7 @@ from travio_inventory.client import (
     HoldStatus,
     InventoryClient,
     Journey,
+    Passenger,
     Seat,
     SeatStatus,
     Segment,
@@ -133,6 +134,7 @@ async def test_a_hold_is_found_with_all_that_is_known_of_it(
             created_at=1_900_000_000,
             order_id="o1",
             booking_id="b1",
+            passengers=[wire.PassengerSeat(seat_id="1A", passenger_nid="7", passenger_name="Ada")],
         )
     )
     hold = await inventory.find_hold("h1")
@@ -141,12 +143,15 @@ async def test_a_hold_is_found_with_all_that_is_known_of_it(
     assert (hold.journey, hold.order, hold.booking) == (Journey(0, 1), "o1", "b1")
     assert hold.created_at == datetime.fromtimestamp(1_900_000_000, UTC)
     assert hold.expires_at is None
+    assert hold.passengers == (Passenger("1A", "Ada", "7"),)
 
 
 async def test_holds_are_listed_for_a_trip(service: ScriptedService, inventory: InventoryClient) -> None:
-    assert [hold.id for hold in await inventory.list_holds(trip="t1", include_ended=True)] == ["h1"]
-    [asked] = service.seen(wire.ListHoldsRequest)
-    assert (asked.user_id, asked.trip_id, asked.include_ended) == ("u1", "t1", True)
+    assert [hold.id for hold in await inventory.list_holds(trip="t1", include_ended=True)] == ["h1", "h2"]
+    asked = service.seen(wire.ListHoldsRequest)
+    assert {(page.user_id, page.trip_id, page.include_ended) for page in asked} == {("u1", "t1", True)}
+    assert [page.page_token for page in asked] == ["", "behind h1"]
+    assert [hold.id for hold in await inventory.list_holds(most=1)] == ["h1"]
 
 
 async def test_steps_are_taken_by_id(service: ScriptedService, inventory: InventoryClient) -> None:

@@ -1,6 +1,7 @@
 """What a holder has, page by page: nothing that lives is hidden, and what was refused leaves no trace."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -9,6 +10,7 @@ from travio_inventory.protocol import holder_pages, listings
 from travio_inventory.protocol.batches import Index, Kind, Partition, Write
 from travio_inventory.seats.hold import Hold, HoldPage
 from travio_inventory.seats.refusals import SeatHeld
+from travio_inventory.seats.trip import TripKey
 from verification.kit.faulty_batches import Spoil, commits
 from verification.kit.sale import Market, Sale
 
@@ -47,8 +49,11 @@ async def ended(sale: Sale, count: int) -> list[Hold]:
     return released
 
 
-async def test_attempts_that_are_refused_leave_nothing_to_be_read(sale: Sale) -> None:
-    await sale.hold("A1", by="bob")
+@pytest.mark.parametrize("taken", ["A1", "A2"])
+async def test_attempts_that_are_refused_leave_nothing_to_be_read(market: Market, taken: str) -> None:
+    """By the seat group of the first seat, or by the other."""
+    sale = await market.open(seats=6, seats_per_group=1)
+    await sale.hold(taken, by="bob")
     for _ in range(5):
         with pytest.raises(SeatHeld):
             await sale.elsewhere().hold("A1 A2")
@@ -111,3 +116,12 @@ async def test_a_commit_that_was_not_answered_is_listed_by_the_call_that_finds_i
     assert list(await sale.elsewhere().holds(include_ended=False)) == [booking]
     await sale.relay_all()
     assert list(await sale.elsewhere().holds()) == [booking]
+
+
+async def test_the_holds_of_one_trip_are_listed_without_those_of_another(sale: Sale) -> None:
+    other = sale.market.prepare(replace(sale.trip, key=TripKey(sale.trip.key.organization, "t2")))
+    await other.inventory.open_trip(other.trip)
+    here, there = await sale.hold("A1"), await other.hold("A1")
+    for trip, holds in (("", {here.id, there.id}), ("t1", {here.id}), ("t2", {there.id}), ("t3", set())):
+        page = await sale.inventory.read_holds.page(sale.caller(), trip_id=trip, most=9)
+        assert {hold.id for hold in page.holds} == holds

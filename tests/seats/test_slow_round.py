@@ -33,6 +33,7 @@ from travio_inventory.seats.trip import Journey, Seat, Segment, Trip, TripKey
 from travio_inventory.seats.use_cases.expire_holds import ExpireHolds
 from travio_inventory.seats.use_cases.relay_events import RelayEvents
 from travio_inventory.store.memory import MemoryBatches
+from verification.kit.legal_ids import AWKWARD
 from verification.simulation.oracle import START_MS
 from verification.simulation.process import Process, adopting, steady_process
 from verification.simulation.virtual_loop import run_virtually
@@ -163,6 +164,14 @@ def test_marks_of_a_clock_that_was_ahead_keep_nobody_from_visiting() -> None:
         await visits(SlowRound(store, ahead.clock, name="test", random=Random(0)), for_s=HOUR_S)
         found = await visits(slow_round(store), for_s=HOUR_S)
         assert {group for _, group in found} == all_groups()
+
+    run(play())
+
+
+def test_a_trip_is_visited_whatever_the_signs_in_its_id() -> None:
+    async def play() -> None:
+        found = await visits(slow_round(await opened(*map(trip, AWKWARD))), for_s=HOUR_S)
+        assert {group.trip.trip for _, group in found} == set(AWKWARD)
 
     run(play())
 

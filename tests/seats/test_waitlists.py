@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -11,6 +12,7 @@ from travio_inventory.protocol.batches import Index, IndexEntry, Kind, Partition
 from travio_inventory.protocol.waitlists import WaitlistTable
 from travio_inventory.seats.hold import Caller
 from travio_inventory.seats.refusals import NotOnWaitlist, TripNotFound
+from travio_inventory.seats.trip import TripKey
 from verification.kit.faulty_batches import Spoil, any_batch
 from verification.kit.sale import Market, Sale
 
@@ -29,6 +31,16 @@ async def test_places_are_in_the_order_of_joining(sold_out: Sale) -> None:
     assert [entry.position for entry in entries] == [1, 2, 3]
     first = entries[0]
     assert (first.holder, first.seat_class, first.seats, first.trip) == ("ann", "first", 2, sold_out.trip.key)
+
+
+async def test_lists_whose_names_look_alike_have_places_of_their_own(sold_out: Sale) -> None:
+    """A trip and a class, which are told apart whatever is between them."""
+    organization = sold_out.trip.key.organization
+    for trip, seat_class in (("t", "1-a"), ("t-1", "a")):
+        layout = [replace(seat, seat_class=seat_class) for seat in sold_out.trip.seats]
+        like = sold_out.market.prepare(replace(sold_out.trip, key=TripKey(organization, trip), seats=tuple(layout)))
+        await like.inventory.open_trip(like.trip)
+        assert (await like.join(f"rider of {trip}", seat_class)).position == 1
 
 
 async def test_joining_again_keeps_the_place(sold_out: Sale) -> None:

@@ -3,14 +3,20 @@
 import pytest
 
 from tests.seats.test_expiry import sweep_until_caught_up
+from travio_inventory.protocol.batches import Batches, Index
+from travio_inventory.protocol.index_entries import minute_of
+from travio_inventory.protocol.minute_cursor import MinuteCursor
 from travio_inventory.seats.events import Event
 from travio_inventory.seats.hold import Expired, Hold
 from travio_inventory.seats.refusals import SeatContended, SeatHeld
 from verification.kit.faulty_batches import commits
-from verification.kit.sale import CLOCK_BOUND_MS, FOUND_WITHIN_S, GRACE_S, TOLD_WITHIN_S, TTL_S, Sale
+from verification.kit.sale import CLOCK_BOUND_MS, FOUND_WITHIN_S, GRACE_S, TOLD_WITHIN_S, TTL_S, Clock, Market, Sale
 
 AHEAD_S = [70, 3_600, 86_400]
 ROUNDS = 40
+IN_AN_EPOCH_S = 625
+"""After so long a time of relaying, whatever happens in the next half minute is in one epoch."""
+LATE_S_MAX = 180
 
 
 async def work(sale: Sale, *, seconds: int) -> list[Event]:
@@ -121,7 +127,7 @@ async def test_an_attempt_of_a_clock_that_is_ahead_is_in_the_way_for_its_grace_o
 async def test_a_step_is_told_whatever_the_clock_of_who_made_it(single_seats: Sale, ahead_s: int) -> None:
     """Who made it dies at once; what others do in the same seat group later is told too."""
     sale, relay = single_seats, single_seats.elsewhere()
-    await work(relay, seconds=600)
+    await work(relay, seconds=IN_AN_EPOCH_S)
     hold = await sale.elsewhere(ahead_s=ahead_s).hold("A1")
     sale.clock.pass_s(TOLD_WITHIN_S)
     assert are_of(hold, await relay.relay()) == ["hold.created"]
@@ -130,14 +136,74 @@ async def test_a_step_is_told_whatever_the_clock_of_who_made_it(single_seats: Sa
     assert are_of(hold, await relay.relay()) == ["hold.released"]
 
 
-async def test_a_clock_that_is_set_back_does_not_keep_a_block_from_being_looked_at(single_seats: Sale) -> None:
-    """Another process's hold, of which the sweeper knows by the index alone."""
-    sale = single_seats
+@pytest.mark.parametrize("behind_s", AHEAD_S)
+async def test_a_step_of_a_clock_that_is_behind_is_told_some_minutes_later(single_seats: Sale, behind_s: int) -> None:
+    """Where another one in the same seat group was told before."""
+    sale, relay = single_seats, single_seats.elsewhere()
+    await work(relay, seconds=IN_AN_EPOCH_S)
+    hold = await sale.hold("A1")
+    told = await work(relay, seconds=TOLD_WITHIN_S)
+    await sale.elsewhere(ahead_s=-behind_s).release(hold)
+    told += await work(relay, seconds=LATE_S_MAX)
+    assert are_of(hold, told) == ["hold.created", "hold.released"]
+
+
+async def test_a_clock_that_is_set_back_does_not_keep_a_block_from_being_looked_at(market: Market) -> None:
+    """For holds of another process, of which the sweeper knows by the index alone: a long one, seen before, and a short
+    one, made since.
+    """
+    sale = await market.open(seats=6, seats_per_group=3)
     sweeper = sale.elsewhere(ahead_s=50)
-    hold = await sale.hold("A1", ttl_s=30)
+    await sale.hold("A1", ttl_s=59)
     await sweep_until_caught_up(sweeper)
     sweeper.clock.set_by_s(-50)
-    for _ in range(30 + FOUND_WITHIN_S):
+    await sweep_until_caught_up(sweeper)
+    hold = await sale.hold("A2", ttl_s=20)
+    for _ in range(20 + FOUND_WITHIN_S):
         sale.clock.pass_s(1)
         await sweeper.sweep()
     assert isinstance((await sale.find(hold)).state, Expired)
+
+
+async def test_a_minute_that_was_closed_before_it_was_over_is_looked_at_again(single_seats: Sale) -> None:
+    """By a clock that was set back when no cursor was ahead of it any more."""
+    sale, ahead_s = single_seats, 150
+    sweeper = sale.elsewhere(ahead_s=ahead_s)
+    sale.clock.pass_s(41)
+    await sweep_until_caught_up(sweeper)
+    hold = await sale.hold("A1", ttl_s=5)
+    sale.clock.pass_s(20)
+    await sweeper.sweep()
+    sweeper.clock.set_by_s(-ahead_s)
+    await sweep_until_caught_up(sweeper)
+    assert isinstance((await sale.find(hold)).state, Expired)
+
+
+async def test_no_visit_by_a_clock_that_was_ahead_counts(store: Batches) -> None:
+    """It came before the end of what it visited."""
+    clock, ahead_ms = Clock(), 200_000
+    minutes = MinuteCursor(store, Index.EXPIRY, clock, look_back=1)
+    await minutes.begin(clock.now_ms() + ahead_ms)
+    visited = minutes.settling(clock.now_ms() + ahead_ms)
+    await minutes.settled(visited, clock.now_ms() + ahead_ms)
+    await minutes.begin(clock.now_ms())
+    clock.pass_ms(ahead_ms)
+    await minutes.begin(clock.now_ms())
+    assert minute_of(clock.now_ms()) - 1 in visited
+    assert minutes.settling(clock.now_ms())[-1] == visited[-1]
+
+
+@pytest.mark.parametrize("ahead_s", AHEAD_S)
+async def test_what_an_attempt_of_a_clock_that_is_ahead_left_is_freed_where_a_sweeper_looks(
+    market: Market, ahead_s: int
+) -> None:
+    """It died with a seat in another group taken, for a time that is far off; other holds bring a sweeper there."""
+    sale = await market.open(seats=6, seats_per_group=3)
+    wrong, sweeper = sale.elsewhere(ahead_s=ahead_s), sale.elsewhere()
+    await wrong.dies(wrong.hold("A1 A4"), wrong.line.stall(commits))
+    await sale.hold("A5", by="bob", ttl_s=GRACE_S)
+    await sweep_until_caught_up(sweeper)
+    for _ in range(GRACE_S + FOUND_WITHIN_S):
+        sale.clock.pass_s(1)
+        await sweeper.sweep()
+    assert await sale.statuses("A4") == ["available"] * 3

@@ -1,6 +1,7 @@
 """What the service assumes about its cluster: checked before it starts, and again while it runs."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -78,6 +79,24 @@ async def test_rules_that_processes_do_not_share_are_told(
     session: Session, options: ScyllaOptions, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with watched(session, replace(options, rules={BOUND: "500"})):
+        await until(lambda: f"{BOUND}=500, and 250 in keyspace" in caplog.text)
+
+
+async def test_a_clock_that_goes_wrong_under_a_running_service_is_told_until_it_is_right(
+    session: Session, options: ScyllaOptions, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caplog.set_level("INFO")
+    true_ns = time.time_ns
+    async with watched(session, options):
+        with monkeypatch.context() as wrong:
+            wrong.setattr(time, "time_ns", lambda: true_ns() + 5 * 10**9)
+            await until(lambda: "s ahead of those of the database: holds may end early or late" in caplog.text)
+        await until(lambda: "no longer so: the clock of this machine" in caplog.text)
+
+
+@pytest.mark.usefixtures("session")
+async def test_who_is_connected_looks_by_itself(options: ScyllaOptions, caplog: pytest.LogCaptureFixture) -> None:
+    async with ScyllaBatches.connect(replace(options, rules={BOUND: "500"})):
         await until(lambda: f"{BOUND}=500, and 250 in keyspace" in caplog.text)
 
 

@@ -10,7 +10,7 @@ from threading import Event, Thread
 
 import pytest
 
-from travio_inventory.store.sqlite import DataFolderInUse
+from travio_inventory.store.sqlite import DataFolderInUse, lease
 from travio_inventory.store.sqlite.folder import locked_folder
 from travio_inventory.store.sqlite.lease import SILENT_BEATS, Holder, holder_of, ourselves
 
@@ -70,6 +70,18 @@ def test_nobody_waits_for_a_process_of_the_same_machine(tmp_path: Path, before: 
     began_s = time.monotonic()
     with locked_folder(tmp_path, beat_s=60):
         assert time.monotonic() - began_s < 10
+
+
+def test_a_machine_is_another_one_after_each_start_whatever_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = tmp_path / "boot_id"
+    monkeypatch.setattr(lease, "_BOOT_ID", start)
+    machines = set()
+    for name_of_start in ("first", "second"):
+        start.write_text(name_of_start)
+        machines.add(ourselves().machine)
+    assert len(machines) == 2
 
 
 def test_who_has_the_folder_gives_a_sign_every_beat(tmp_path: Path) -> None:

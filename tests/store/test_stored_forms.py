@@ -3,6 +3,7 @@
 Where one of these tests fails, a seat that is sold, or a key that is bound, would not be found any more.
 """
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -117,6 +118,13 @@ def test_an_index_names_blocks_and_minutes_as_ever() -> None:
     assert index_entries.due(group, 1_800_000_059_999) == IndexEntry(Index.EXPIRY, "0030000000", "org\x1ft1\x1f1")
     assert index_entries.recorded(group, 7) == IndexEntry(Index.JOURNAL, "0000000007", "org\x1ft1\x1f1")
     assert rows.read_group_entry("org\x1ft1\x1f1") == SeatGroupKey(TRIP.key, 1)
+
+
+@pytest.mark.parametrize("trip", ["a~b", "~", "~late", "a~0~late", f"t1~1~{'1' * 32}"])
+def test_the_id_of_a_hold_is_read_from_its_end(trip: str) -> None:
+    """Its trip may look like anything, even like another hold."""
+    assert parse_hold_id(f"{trip}~7~{'0' * 32}") == HoldId(trip, 7, "0" * 32, is_late=False)
+    assert parse_hold_id(f"{trip}~7~{'0' * 32}~late") == HoldId(trip, 7, "0" * 32, is_late=True)
 
 
 # ---- any ids

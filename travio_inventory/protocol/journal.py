@@ -173,7 +173,9 @@ class EventJournal:
             self._single.add(row_id)
 
     def _from_newest(self, place: Place) -> str:
-        newest_ms = min(self._newest_ms.get(place, 0), self._clock.now_ms())
+        """By a clock that is ahead of ours the newest may seem newer than the last look was."""
+        looked_at_ms = self._clock.now_ms() - self._clock.elapsed_ms() + (self._looked_ms or 0)
+        newest_ms = min(self._newest_ms.get(place, 0), looked_at_ms)
         return rows.event_id_at(place.minute, newest_ms - LOOKBACK_MS)
 
     def _unfinished(self, places: Iterable[Place]) -> list[Place]:
