@@ -151,6 +151,7 @@ async def test_holds_are_listed_for_a_trip(service: ScriptedService, inventory: 
     asked = service.seen(wire.ListHoldsRequest)
     assert {(page.user_id, page.trip_id, page.include_ended) for page in asked} == {("u1", "t1", True)}
     assert [page.page_token for page in asked] == ["", "behind h1"]
+    service.replies[wire.ListHoldsRequest] = wire.ListHoldsResponse(holds=[wire.Hold(hold_id="h1"), wire.Hold()])
     assert [hold.id for hold in await inventory.list_holds(most=1)] == ["h1"]
 
 

@@ -15,7 +15,7 @@ from tests.edge.conftest import DEPLOYMENT, Door, Edge, in_redis, now_ms, redis_
 from travio_inventory.edge.connection import Listener, Redis
 from travio_inventory.edge.deployments import open_own
 from travio_inventory.edge.keys import ended_key, gate_prefix, known_key, lock_keys, map_key, taken_keys
-from travio_inventory.edge.pipelined_connection import Reply
+from travio_inventory.edge.pipelined_connection import RedisAway, Reply
 from travio_inventory.edge.redis_options import (
     RIGHTS,
     Cluster,
@@ -24,8 +24,8 @@ from travio_inventory.edge.redis_options import (
     Standalone,
     parse_redis_address,
 )
-from travio_inventory.edge.scripts import READ, Script, Word
-from travio_inventory.edge.seat_map_cache import MapCopies, RedisSeatMapCache
+from travio_inventory.edge.scripts import INVALIDATE, READ, Script, Word
+from travio_inventory.edge.seat_map_cache import GROUPS_PER_SCRIPT_MAX, MapCopies, RedisSeatMapCache
 from travio_inventory.seats.ports import Cell, Locked, Passed, SeatGroupKey
 from travio_inventory.seats.trip import TripKey
 from verification.servers.certificates import make_certificates
@@ -182,6 +182,48 @@ async def test_a_read_that_a_write_overtook_is_neither_kept_nor_shared(here: Edg
         late.let_go.set()
         assert (await overtaken, await after) == ({0: b"old"}, {})
         assert await cache.read(trip) == {}
+        await cache.close()
+
+
+async def test_an_own_write_voids_our_copy_before_anybody_tells_of_it(here: Edge, options: RedisOptions) -> None:
+    """It is answered as soon as Redis has answered, which may be before the word of it comes round."""
+    copies, nothing_done = MapCopies(trips_max=10), Listener(lambda _key: None, lambda: None)
+    async with open_own(options, nothing_done, DEPLOYMENT) as redis:
+        trip = here.trip()
+        cache = RedisSeatMapCache(redis, copies, now_ms, stale_ms_max=STALE_MS_MAX)
+        await fill(here, trip, b"old")
+        await until(lambda: redis.hears_of(map_key(trip)))
+        assert await cache.read(trip) == {0: b"old"}
+        assert copies.get(map_key(trip), now_ms()), "there was no copy"
+        assert await cache.invalidate(trip, [0]) is True
+        assert await cache.read(trip) == {}
+        await cache.close()
+
+
+class Failing:
+    """Redis, which is away from the second invalidation on."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._invalidations = 0
+
+    async def run(self, script: Script, keys: Sequence[bytes], *words: Word) -> Reply:
+        """See Redis."""
+        self._invalidations += script is INVALIDATE
+        if self._invalidations > 1:
+            raise RedisAway("gone")
+        return await self._redis.run(script, keys, *words)
+
+    def hears_of(self, key: bytes) -> bool:
+        """See Redis."""
+        return self._redis.hears_of(key)
+
+
+async def test_a_write_that_redis_heard_of_in_part_is_not_certain(here: Edge, options: RedisOptions) -> None:
+    copies = MapCopies(trips_max=10)
+    async with open_own(options, Listener(copies.void, copies.void_all), DEPLOYMENT) as redis:
+        cache = RedisSeatMapCache(Failing(redis), copies, now_ms, stale_ms_max=1_000)
+        assert await cache.invalidate(here.trip(), range(GROUPS_PER_SCRIPT_MAX + 1)) is False
         await cache.close()
 
 

@@ -71,6 +71,37 @@ async def test_many_who_ask_after_an_own_write_are_one_read_of_its_block(sale: S
     assert sale.line.reads[Kind.CELL] - before <= sale.trip.group_count
 
 
+class SlowCache(LocalSeatMapCache):
+    """Hears of a write when it is let go: of each in turn."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda: 0, trips_max=8)
+        self.waiting: list[asyncio.Event] = []
+
+    async def invalidate(self, trip: TripKey, groups: Collection[int]) -> bool:
+        """See SeatMapCache."""
+        self.waiting.append(let_go := asyncio.Event())
+        await let_go.wait()
+        return await super().invalidate(trip, groups)
+
+
+async def test_a_write_that_is_heard_of_lifts_no_doubt_of_a_later_one() -> None:
+    trip, cache = TripKey("o", "t"), SlowCache()
+    maps = OwnMaps(cache, stale_ms_max=STALE_MS_MAX)
+    writes = []
+    for _ in range(2):
+        writes.append(asyncio.ensure_future(maps.invalidate(trip, [0])))
+        await asyncio.sleep(0.01)
+    cache.waiting[0].set()
+    assert await writes[0] is True
+    await maps.fill(trip, {0: ((await maps.lease(trip, [0]))[0], b"of before the second")})
+    assert await maps.read(trip) == {}
+    cache.waiting[1].set()
+    assert await writes[1] is True
+    await maps.fill(trip, {0: ((await maps.lease(trip, [0]))[0], b"new")})
+    assert await maps.read(trip) == {0: b"new"}
+
+
 async def test_a_cache_is_read_again_once_it_holds_nothing_older(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(own_maps, "SLOW_S_MAX", 0.0)
     trip, cache = TripKey("o", "t"), DeafCache(lambda: 0, trips_max=8)

@@ -94,6 +94,18 @@ async def test_a_clock_that_goes_wrong_under_a_running_service_is_told_until_it_
         await until(lambda: "no longer so: the clock of this machine" in caplog.text)
 
 
+async def test_a_look_that_fails_is_not_the_last(
+    session: Session, options: ScyllaOptions, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG", logger=watch.__name__)
+    async with watched(session, options):
+        session.execute(f"DROP TABLE {options.keyspace}.agreements")
+        await until(lambda: f"cannot look at keyspace {options.keyspace}" in caplog.text)
+        schema.apply(session, options, replication=1)
+        session.execute(f"ALTER TABLE {options.keyspace}.ledgers DROP fingerprint")
+        await until(lambda: "ledgers.fingerprint is missing" in caplog.text)
+
+
 @pytest.mark.usefixtures("session")
 async def test_who_is_connected_looks_by_itself(options: ScyllaOptions, caplog: pytest.LogCaptureFixture) -> None:
     async with ScyllaBatches.connect(replace(options, rules={BOUND: "500"})):
