@@ -43,7 +43,9 @@ EVENT = RowKey(Kind.EVENT, "event-1")
 A1 = RowKey(Kind.CELL, "A1")
 FREE: Row = {"status": "available"}
 HELD: Row = {"status": "held", "owner": "hold-1", "until": 5}
-RECOVERY_S_MAX = 5
+RECOVERY_S_MAX = 30
+ANSWER_S_MAX = 8
+"""Shorter than what the driver waits for by itself."""
 HALT_S_MAX = 30
 
 
@@ -289,7 +291,7 @@ async def test_a_server_that_hangs_is_unknown_and_a_hint_that_is_not_written_sto
         assert isinstance(sent, Unknown)
         assert isinstance(unsent, NotDone)
         assert isinstance(read, StoreUnavailable)
-        assert waited_s < 3
+        assert waited_s < ANSWER_S_MAX
     async with scylla_store(scylla) as batches:
         rows = await batches.read(partition, Kind.HOLD)
         assert {key.id for key in rows} == {"warm", "sent"}

@@ -27,8 +27,8 @@ from travio_inventory.store.scylla import ScyllaBatches, ScyllaOptions
 from travio_inventory.store.scylla.connecting import session as scylla_session
 from verification.servers.cassandra import Cassandra
 
-PROCESS_S_MAX = 60
-RECOVERY_S_MAX = 10
+PROCESS_S_MAX = 180
+RECOVERY_S_MAX = 40
 BACK_S_MAX = 60
 
 

@@ -20,7 +20,7 @@ from verification.servers.redis import redis_server
 
 SHOPPERS = 6
 AWAY_S = 8
-BACK_S_MAX = 60
+AWAY_S_MAX = BACK_S_MAX = 60
 LINE = re.compile(r"\S+Z (?P<level>\w+) +\[(?P<pid>\d+)\] (?P<logger>[\w.]+): .*")
 WORKERS = 2
 WORKERS_LINES_MAX = 3
@@ -53,16 +53,19 @@ async def shopping(service: ServiceProcess) -> AsyncIterator[None]:
 
 
 async def lines_of(service: ServiceProcess, kill: Callable[[], None], start: Callable[[], None]) -> list[str]:
-    """What the processes say from when a server is killed until all of them have found it again."""
+    """What the processes say from when a server is killed until all of them have found it again, some seconds after
+    all of them have missed it.
+    """
     said = len(service.log.splitlines())
+
+    async def all_say(words: str) -> bool:
+        return " ".join(service.log.splitlines()[said:]).count(words) >= WORKERS
+
     await asyncio.to_thread(kill)
+    await eventually(lambda: all_say(" is away: "), within_s=AWAY_S_MAX)
     await asyncio.sleep(AWAY_S)
     await asyncio.to_thread(start)
-
-    async def all_are_back() -> bool:
-        return " ".join(service.log.splitlines()[said:]).count(" is back after ") >= WORKERS
-
-    await eventually(all_are_back, within_s=BACK_S_MAX)
+    await eventually(lambda: all_say(" is back after "), within_s=BACK_S_MAX)
     return service.log.splitlines()[said:]
 
 

@@ -70,17 +70,20 @@ class Struck(NamedTuple):
 
 @dataclass
 class Nemesis:
-    """Carries a plan out. `struck` is what was done."""
+    """Carries a plan out, at least `faults_min` faults of it. `struck` is what was done."""
 
     deployment: Deployment
     say: Callable[[str], None]
+    faults_min: int = 0
     struck: list[Struck] = field(default_factory=list)
     began_s: float = field(default_factory=time.monotonic)
     _services: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held by whoever does something to one of them."""
 
     async def strike(self, plan: Sequence[Planned], until_s: float) -> None:
-        """All lanes, side by side; what is due later than that is left out. All is mended when this returns."""
+        """All lanes, side by side; what is due later than that is left out, once the fewest were. All is mended when
+        this returns.
+        """
         self.began_s = time.monotonic()
         lanes: tuple[Lane, ...] = ("service", "backend", "calm")
         async with asyncio.TaskGroup() as group:
@@ -92,7 +95,7 @@ class Nemesis:
             await asyncio.sleep(planned.at_s - self._now_s())
             if planned.lane != "calm":
                 await asyncio.sleep(_after_calm_s(self._now_s()) - self._now_s())
-            if self._now_s() + planned.lasts_s > until_s:
+            if self._now_s() + planned.lasts_s > until_s and len(self.struck) >= self.faults_min:
                 return
             async with nullcontext() if planned.lane == "backend" else self._services:
                 from_s = time.monotonic()

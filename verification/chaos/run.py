@@ -3,11 +3,11 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from verification.chaos import aftermath, falls, nemesis, timeliness, verdict
 from verification.chaos.aftermath import Aftermath
@@ -33,7 +33,12 @@ WAITERS = 2
 HOLDS_MAX = 3
 SETTLE_S_MAX = 60.0
 MEND_S_MAX = 240.0
+MORE_S_MAX = 150.0
+"""So much longer the load lasts at most, where not enough was seen."""
+ENOUGH_EVERY_S = 1.0
 PROGRESS_S = 5.0
+
+IsEnough: TypeAlias = Callable[[Notebook], bool]
 
 Say = Callable[[str], None]
 
@@ -48,6 +53,10 @@ class Options:
     nodes: Nodes
     holds_max: int
     """How many live holds a holder may have; 0 = any number."""
+    faults_min: int = 0
+    """So many faults are done, however late it is by then."""
+    is_enough: IsEnough = lambda _: True
+    """Whether enough was asked and answered: on a machine that does much else, the load lasts until then."""
 
 
 class Result(NamedTuple):
@@ -134,7 +143,7 @@ class Shopping:
         self._deployment = deployment
         self._say = say
         self._season = Season(doors, notebook)
-        self._nemesis = Nemesis(deployment, say)
+        self._nemesis = Nemesis(deployment, say, options.faults_min)
         shared = [f"account-{n}" for n in range(ACCOUNTS)] * CUSTOMERS_PER_ACCOUNT
         self._customers = [
             Customer(f"c{n}", doors, self._season, notebook, Random(f"{options.seed} customer {n}"), account)
@@ -174,7 +183,7 @@ class Shopping:
         await self._season.next_wave()
         self.memory.look(self._deployment)
         self.began_s = time.monotonic()
-        async with asyncio.timeout(self._options.seconds + MEND_S_MAX), asyncio.TaskGroup() as group:
+        async with asyncio.timeout(self._options.seconds + MORE_S_MAX + MEND_S_MAX), asyncio.TaskGroup() as group:
             for customer in self._customers:
                 group.create_task(customer.shop())
             for crowd in self._crowds:
@@ -185,10 +194,20 @@ class Shopping:
             group.create_task(self._tell())
             group.create_task(self._nemesis.strike(plan, self._options.seconds))
             await asyncio.sleep(self._options.seconds)
+            await self._until_enough()
             self._season.is_over = True
             self.load_s = time.monotonic() - self.began_s
             self.memory.look(self._deployment)
         await asyncio.to_thread(self._deployment.nodes.settle)
+
+    def _is_enough(self) -> bool:
+        return len(self.struck) >= self._options.faults_min and self._options.is_enough(self.notebook)
+
+    async def _until_enough(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(MORE_S_MAX):
+                while not self._is_enough():  # noqa: ASYNC110 - nobody announces what was seen
+                    await asyncio.sleep(ENOUGH_EVERY_S)
 
     async def end(self) -> Aftermath:
         """Settle what is unknown, wait until nothing is held, restart, hear all events, win what is free.

@@ -39,6 +39,9 @@ STOPS = "ABCD"
 KEY = TripKey(ORGANIZATION, "t")
 QUIET_S = TTL_S * 4 + 60
 """How long after the last fault all that was left half done is finished: a minute is looked at again 130 s later."""
+NIGHT_PAUSE_S = 10.0
+SHARD_S = 4.0
+"""Between two rounds at night; the second where the slow round must come about, which takes one shard in each."""
 ROLLED_FORWARD_S = 3.0
 """After so long on a good day a step is brought to its other seat groups."""
 ABANDONED_S = 10.0
@@ -50,6 +53,7 @@ class World:
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
+        self.is_night = False
         self.violations: list[str] = []
         self.oracle: Oracle[Call] = Oracle(skew_ms=round(plan.skew_s * 1_000), holds_max=plan.holds_max)
         self.lists = Lists()
@@ -70,7 +74,7 @@ class World:
         loop = asyncio.get_running_loop()
         assert isinstance(loop, VirtualLoop)
         loop.set_task_factory(adopting)
-        loop.stands_still_until = still_until_s
+        loop.stands_still_until = still_until_s if self.plan.pauses else None
         self.processes = [
             Process(self.plan, self.batches, self.edge, self.random, post=self.post, cells_per_batch_max=most)
             for most in CELLS_PER_BATCH_MAX
@@ -203,13 +207,16 @@ class World:
             await asyncio.sleep(self.random.uniform(0, 5))
 
     def _pause_s(self) -> float:
-        """Between two rounds of a worker, who is paused for long now and then."""
-        if self.front.is_calm:
-            return 4.0
+        """Between two rounds of a worker, who is paused for long now and then, and takes its time at night."""
+        if self.plan.is_very_late and self.front.is_calm:
+            return SHARD_S
+        if self.is_night and not self.plan.is_very_late:
+            return NIGHT_PAUSE_S
         return self.random.uniform(0.5, 4) if self.random.random() < 0.97 else 20.0
 
     async def _night(self, workers: Sequence[asyncio.Task[None]]) -> None:
         """Everything late lands, then the store is well; workers finish what is left, holds lapse."""
+        self.is_night = True
         await asyncio.sleep(self.plan.late_s * 2 + (PAUSE_S_MAX if self.plan.pauses else 0))
         self.front.is_calm = self.edge.is_honest = True
         self.batches.faults = Faults.none()
@@ -323,7 +330,7 @@ class World:
             await relay()
         until_s = _now_s() + (2 * PAUSE_S_MAX if self.plan.pauses else 2 * EPOCH_MS / 1_000)
         while _now_s() < until_s:  # what stood still, or could not look, may have recorded in an epoch yet to come
-            await asyncio.sleep(10)
+            await asyncio.sleep(3 * NIGHT_PAUSE_S)
             await relay()
         if len(post.lives[0]) != len({event.id for event in post.lives[0]}):
             raise Violated("I8 told twice by one relay")
