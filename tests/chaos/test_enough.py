@@ -6,20 +6,20 @@ from typing import cast
 
 import pytest
 
+from travio_inventory.client import Journey
 from verification.chaos import enough, nemesis
 from verification.chaos.deployment import Deployment
 from verification.chaos.nemesis import Fault, Nemesis, Planned
 from verification.chaos.notebook import Book, Notebook
-from verification.simulation.history import Answer, Call
 from verification.kit.trips import trip_of
-from travio_inventory.client import Journey
+from verification.simulation.history import Answer, Call
 
 S = "s"
 
 
 def _notebook() -> tuple[Notebook, Book]:
     notebook = Notebook()
-    return notebook, notebook.open(trip_of("t", seats=6, segments=1, seats_per_block=1))
+    return notebook, notebook.open(trip_of("t", seats=6, segments=1, seats_per_group=1))
 
 
 def _tell(call: Call, told: str, until_s: float = 0.0) -> None:

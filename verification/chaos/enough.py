@@ -3,11 +3,11 @@
 import time
 from collections.abc import Iterable
 
+from travio_inventory.seats.ports import Cell
 from verification.chaos.limits import judge_limits
 from verification.chaos.notebook import Book, Notebook
 from verification.chaos.verdict import CLOCK_BOUND_MS
 from verification.simulation.history import Answer, Call, History
-from travio_inventory.engine.ports import Cell
 
 HOLDS_MIN = 10
 TAKEN_AGAIN_MIN = 5

@@ -17,7 +17,11 @@ def _send_old(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Owners, "_send_by", lambda _self, _at_ms: ANY_TIME)
 
 
-@broken("the relay does not look for what landed late", "I8", Plan(25, late_s=VERY_LATE_S, faults=0.5, kills=0.3))
+@broken(
+    "the relay does not look for what landed late",
+    "I8",
+    Plan(4, late_s=3 * VERY_LATE_S, faults=0.8, kills=0.3, seats=12, popular=12, holders=7),
+)
 def _pass_over_late(patch: pytest.MonkeyPatch) -> None:
     async def nothing(_self: LateEvents) -> None:
         return
