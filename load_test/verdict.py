@@ -11,12 +11,12 @@ from pathlib import Path
 
 from load_test.record import RECORD_FILE, Attempt, Opened, Outcome, RecordCutOff, Step, StepKind, Told, read_record
 from travio_inventory.app.backends import StartFailed, open_batches
+from travio_inventory.kernel.actor import Actor
 from travio_inventory.protocol import rows
 from travio_inventory.protocol.batches import Batches, Kind, Row
 from travio_inventory.protocol.definitions import Definitions
 from travio_inventory.seats.hold import (
     Aborted,
-    Caller,
     Confirmed,
     Expired,
     Held,
@@ -207,7 +207,7 @@ def _wrong_holds(standing: Standing) -> Iterator[str]:
 def _wrong_attempts(standing: Standing, attempts: Sequence[Attempt]) -> Iterator[str]:
     """Every hold that came to be was asked for, and nobody who was refused had one."""
     organization = standing.trip.key.organization
-    asked = {claimant_of(Caller(organization, attempt.user), attempt.key): attempt for attempt in attempts}
+    asked = {claimant_of(Actor(organization, attempt.user), attempt.key): attempt for attempt in attempts}
     for hold in standing.holds.values():
         attempt = asked.get(hold.claimant)
         if attempt is None:

@@ -28,8 +28,9 @@ from travio_inventory.app.backends import StartFailed
 from travio_inventory.app.service import App, open_inventory, running, working
 from travio_inventory.app.workers import Sweeper
 from travio_inventory.edge.local import LocalSeatMapCache
+from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.refusals import InvalidRequest
-from travio_inventory.seats.hold import Caller, Hold
+from travio_inventory.seats.hold import Hold
 from travio_inventory.seats.refusals import TripNotFound
 from travio_inventory.seats.seat import Available, Blocked, SeatState
 from travio_inventory.seats.trip import Ends, Seat, Segment, Trip, TripKey
@@ -43,7 +44,7 @@ TRIP = Trip(
     segments=(Segment("A", "B"), Segment("B", "C")),
     seats=tuple(Seat(f"A{n}", f"A{n}", row=n, column=1) for n in range(1, 101)),
 )
-RIDER = Caller("acme", "u1")
+RIDER = Actor("acme", "u1")
 READY_SECONDS_MAX = 20
 """On a machine that does much else at once; `bench start` measures how long it takes on a quiet one."""
 

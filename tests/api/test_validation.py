@@ -17,9 +17,10 @@ from travio_inventory.api.grpc.fields import VIOLATIONS_MAX
 from travio_inventory.api.grpc.pages import PageAsked, token
 from travio_inventory.api.grpc.protobuf import number, part, text
 from travio_inventory.kernel import limits
+from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.ids import fault_of, join_ids, split_ids
 from travio_inventory.kernel.refusals import InvalidRequest
-from travio_inventory.seats.hold import Caller, Passenger
+from travio_inventory.seats.hold import Passenger
 from travio_inventory.seats.refusals import InvalidSeats, InvalidTrip
 from travio_inventory.seats.trip import Ends, Seat, Segment, TripKey
 from travio_inventory.wire.inventory import v1
@@ -179,7 +180,7 @@ def test_a_field_of_another_type_is_read_or_refused(
 
 def test_a_hold_is_read_with_every_field() -> None:
     assert read_changed(v1.HoldSeatsRequest) == messages.HoldAsked(
-        Caller("org", "user"), "T1", Ends("A", "C", 0, None), ["1A", "1B"], 60, "key", settles=True
+        Actor("org", "user"), "T1", Ends("A", "C", 0, None), ["1A", "1B"], 60, "key", settles=True
     )
     asked = read_changed(v1.HoldSeatsRequest, idempotency_key="", from_segment_index=None)
     assert isinstance(asked, messages.HoldAsked)
@@ -209,24 +210,24 @@ def test_seats_per_block_has_a_default_and_all_in_one(sent: int, kept: int) -> N
 
 def test_a_confirm_and_an_update_are_read_with_every_field() -> None:
     asked = read_changed(v1.ConfirmBookingRequest)
-    assert asked == messages.ConfirmAsked(Caller("org", "user"), "H", "order", [Passenger("1A", "Ada", "1")])
+    assert asked == messages.ConfirmAsked(Actor("org", "user"), "H", "order", [Passenger("1A", "Ada", "1")])
     assert read_changed(v1.UpdateInventoryRequest) == messages.UpdateAsked(
         TripKey("org", "T1"), [("1A", "broken")], ["1B"]
     )
 
 
 def test_the_other_requests_are_read_with_every_field() -> None:
-    caller, key = Caller("org", "user"), TripKey("org", "T1")
+    actor, key = Actor("org", "user"), TripKey("org", "T1")
     check = messages.CheckAsked(key, Ends("A", "C"), 2, "first")
     assert read_changed(v1.CheckAvailabilityRequest) == check
     assert read_changed(v1.BatchCheckRequest) == [check, check]
     assert read_changed(v1.GetSeatMapRequest) == (key, Ends("A", "C", None, 1))
-    assert read_changed(v1.ReleaseSeatsRequest) == (caller, "H")
-    assert read_changed(v1.ListHoldsRequest) == (caller, "", True, PageAsked("", limits.HOLDS_LISTED_MAX))
-    assert read_changed(v1.ExtendHoldRequest) == (caller, "H", -1)
-    assert read_changed(v1.CancelBookingRequest) == (caller, "H")
-    assert read_changed(v1.JoinWaitlistRequest) == messages.WaitAsked(caller, "T1", "", 2)
-    assert read_changed(v1.LeaveWaitlistRequest, seat_class="x") == (caller, "T1", "x")
+    assert read_changed(v1.ReleaseSeatsRequest) == (actor, "H")
+    assert read_changed(v1.ListHoldsRequest) == (actor, "", True, PageAsked("", limits.HOLDS_LISTED_MAX))
+    assert read_changed(v1.ExtendHoldRequest) == (actor, "H", -1)
+    assert read_changed(v1.CancelBookingRequest) == (actor, "H")
+    assert read_changed(v1.JoinWaitlistRequest) == messages.WaitAsked(actor, "T1", "", 2)
+    assert read_changed(v1.LeaveWaitlistRequest, seat_class="x") == (actor, "T1", "x")
     first_page = PageAsked("", limits.WAITS_LISTED_MAX)
     assert read_changed(v1.GetUserWaitlistRequest) == ("user", "", first_page)
     named = {"organization_id": "org", "page_size": 7, "page_token": token("behind")}
@@ -309,7 +310,7 @@ def test_any_other_text_is_an_id(good: str) -> None:
 
 def test_the_longest_hold_id_is_accepted() -> None:
     hold_id = f"{'x' * limits.ID_BYTES_MAX}~999999~{'0' * 32}~late"
-    assert read_changed(v1.GetHoldRequest, hold_id=hold_id) == (Caller("org", "user"), hold_id)
+    assert read_changed(v1.GetHoldRequest, hold_id=hold_id) == (Actor("org", "user"), hold_id)
     assert faults(v1.GetHoldRequest, hold_id=hold_id + "x") == ["hold_id"]
 
 

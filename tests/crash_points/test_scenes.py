@@ -23,7 +23,7 @@ from verification.kit.scenes import Scene
 
 READS: dict[str, Callable[[Sale], Awaitable[object]]] = {
     "trips.get": lambda sale: sale.inventory.trips.get(sale.trip.key),
-    "read_holds.one": lambda sale: sale.inventory.read_holds.one(sale.caller(), f"t1~0~{0:032}"),
+    "read_holds.one": lambda sale: sale.inventory.read_holds.one(sale.actor(), f"t1~0~{0:032}"),
     "read_holds.page": lambda sale: sale.holds(),
     "read_seat_map": lambda sale: sale.map(),
     "check_availability": lambda sale: sale.inventory.check_availability(

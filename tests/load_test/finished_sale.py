@@ -11,9 +11,10 @@ from load_test.record import RECORD_FILE, Attempt, Line, Opened, Outcome, Record
 from load_test.trips import HOT_SEAT, ORGANIZATION, WHOLE_JOURNEY, coach, ends
 from travio_inventory.app.backends import open_batches
 from travio_inventory.app.service import open_inventory
+from travio_inventory.kernel.actor import Actor
 from travio_inventory.protocol.batches import Applied, Row, RowKey, Write
 from travio_inventory.protocol.rows import group_partition
-from travio_inventory.seats.hold import Caller, HoldId
+from travio_inventory.seats.hold import HoldId
 from travio_inventory.seats.refusals import SeatContended, SeatTaken
 from travio_inventory.seats.trip import Ends, Journey, Trip, TripKey
 from travio_inventory.seats.use_cases import Inventory
@@ -62,15 +63,15 @@ class FinishedSale:
             self.bob = await self._hold(inventory, "bob", HOT, [HOT_SEAT], WHOLE_JOURNEY)
             self.dan = await self._hold(inventory, "dan", COLD, ["seat-B1", "seat-J4"], Journey(1, 2))
             self.eve = await self._hold(inventory, "eve", COLD, ["seat-C1"], Journey(0, 0))
-            await inventory.confirm_hold(Caller(ORGANIZATION, "dan"), self.dan, "order", ())
-            await inventory.release_hold(Caller(ORGANIZATION, "eve"), self.eve)
+            await inventory.confirm_hold(Actor(ORGANIZATION, "dan"), self.dan, "order", ())
+            await inventory.release_hold(Actor(ORGANIZATION, "eve"), self.eve)
         done = Outcome.DONE
         self.lines += [Step(self.dan, StepKind.CONFIRM, done), Step(self.eve, StepKind.RELEASE, done)]
 
     async def _hold(self, inventory: Inventory, user: str, trip: Trip, seats: list[str], journey: Journey) -> str:
-        caller, key, hold_id = Caller(ORGANIZATION, user), f"key-{user}", ""
+        actor, key, hold_id = Actor(ORGANIZATION, user), f"key-{user}", ""
         try:
-            hold = await inventory.hold_seats(caller, trip.key.trip, Ends(*ends(journey)), seats, ttl_s=600, key=key)
+            hold = await inventory.hold_seats(actor, trip.key.trip, Ends(*ends(journey)), seats, ttl_s=600, key=key)
             outcome, hold_id = Outcome.DONE, hold.id
         except (SeatContended, SeatTaken):
             outcome = Outcome.CONTENTION

@@ -12,9 +12,10 @@ from load_test.record import RECORD_FILE, Attempt, Line, Opened, Outcome, Record
 from load_test.trips import HOT_SEAT, ORGANIZATION
 from tests.load_test.finished_sale import COLD, HOT, NOBODYS_HOLD, Change, FinishedSale
 from travio_inventory.app.service import open_inventory
+from travio_inventory.kernel.actor import Actor
 from travio_inventory.protocol.batches import Kind, Row, RowKey
 from travio_inventory.protocol.rows import FREE, hold_key
-from travio_inventory.seats.hold import Caller, claimant_of
+from travio_inventory.seats.hold import claimant_of
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +67,7 @@ def test_a_half_held_booking_is_found(sale: FinishedSale, capsys: pytest.Capture
 
 def test_two_winners_of_one_seat_are_found(sale: FinishedSale) -> None:
     """A second row that says the same of the same cells, and somebody who was told of it."""
-    claimant = claimant_of(Caller(ORGANIZATION, "bob"), "key-bob")
+    claimant = claimant_of(Actor(ORGANIZATION, "bob"), "key-bob")
     second: Row = {
         "status": "held",
         "holder": "bob",

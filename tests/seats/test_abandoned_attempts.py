@@ -81,7 +81,7 @@ async def test_a_fenced_attempt_is_no_hold(single_seats: Sale) -> None:
     sale.clock.pass_s(GRACE_S)
     probe = await sale.hold("A18", by="bob")
     with pytest.raises(HoldNotFound):
-        await sale.inventory.read_holds.one(sale.caller(), fenced)
+        await sale.inventory.read_holds.one(sale.actor(), fenced)
     assert list(await sale.holds()) == []
     assert list(await sale.holds("bob")) == [probe]
 

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from tests.store.conftest import STORES, store_of
+from travio_inventory.kernel.actor import Actor
 from travio_inventory.protocol.batches import Batches
 from travio_inventory.seats.events import EventType
-from travio_inventory.seats.hold import Caller, Confirmed
+from travio_inventory.seats.hold import Confirmed
 from travio_inventory.seats.refusals import SeatUnavailable
 from travio_inventory.seats.trip import Ends, Seat, Segment, TripKey
 from verification.kit.legal_ids import AWKWARD, several
@@ -31,7 +32,7 @@ async def tell(store: Batches, ids: Sequence[str]) -> None:
         seats_per_group=1,
     )
     seats, whole = (a_seat, b_seat), Ends(here, beyond)
-    buyer, loser = (Caller(trip.key.organization, user) for user in (ann, bob))
+    buyer, loser = (Actor(trip.key.organization, user) for user in (ann, bob))
     async with Market(store) as market:
         sale = market.prepare(trip)
         await sale.inventory.open_trip(trip)

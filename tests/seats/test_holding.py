@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from travio_inventory.edge.local import LocalGate
+from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.refusals import InvalidRequest, Overloaded
-from travio_inventory.seats.hold import Caller, Held
+from travio_inventory.seats.hold import Held
 from travio_inventory.seats.ports import GateAnswer
 from travio_inventory.seats.refusals import (
     BY_STORE,
@@ -421,4 +422,4 @@ async def test_there_is_no_trip_of_another_organization(single_seats: Sale) -> N
     trip, hold_seats = single_seats.trip.key, single_seats.inventory.hold_seats
     for organization, trip_id in ((trip.organization, "t2"), ("another", trip.trip), (trip.organization, "")):
         with pytest.raises(TripNotFound):
-            await hold_seats(Caller(organization, "ann"), trip_id, Ends("A", "B"), ["A1"], ttl_s=0, key=None)
+            await hold_seats(Actor(organization, "ann"), trip_id, Ends("A", "B"), ["A1"], ttl_s=0, key=None)

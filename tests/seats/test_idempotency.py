@@ -180,4 +180,4 @@ async def test_a_late_bookings_key_says_the_booking(sale: Sale) -> None:
 def first_id(sale: Sale, key: str, seats: str = SEATS) -> str:
     """The id that the key stands for as long as nothing was fenced."""
     home = sale.trip.group_of(seats.split(maxsplit=1)[0])
-    return str(HoldId(sale.trip.key.trip, home, keyed_digest(sale.caller(), key, 1), is_late=False))
+    return str(HoldId(sale.trip.key.trip, home, keyed_digest(sale.actor(), key, 1), is_late=False))

@@ -28,14 +28,14 @@ def about_holds(_: Partition, writes: Sequence[Write]) -> bool:
 
 async def entries(sale: Sale, by: str = "ann") -> int:
     """How many the list of holds has."""
-    return len(await sale.line.read_index(Index.HOLDS, listings.holds_bucket(sale.caller(by))))
+    return len(await sale.line.read_index(Index.HOLDS, listings.holds_bucket(sale.actor(by))))
 
 
 async def pages(sale: Sale, *, most: int, ended: bool) -> list[HoldPage]:
     """All that ann has."""
-    read = [await sale.inventory.read_holds.page(sale.caller(), include_ended=ended, most=most)]
+    read = [await sale.inventory.read_holds.page(sale.actor(), include_ended=ended, most=most)]
     while read[-1].next:
-        page = await sale.inventory.read_holds.page(sale.caller(), include_ended=ended, after=read[-1].next, most=most)
+        page = await sale.inventory.read_holds.page(sale.actor(), include_ended=ended, after=read[-1].next, most=most)
         read.append(page)
     return read
 
@@ -123,5 +123,5 @@ async def test_the_holds_of_one_trip_are_listed_without_those_of_another(sale: S
     await other.inventory.open_trip(other.trip)
     here, there = await sale.hold("A1"), await other.hold("A1")
     for trip, holds in (("", {here.id, there.id}), ("t1", {here.id}), ("t2", {there.id}), ("t3", set())):
-        page = await sale.inventory.read_holds.page(sale.caller(), trip_id=trip, most=9)
+        page = await sale.inventory.read_holds.page(sale.actor(), trip_id=trip, most=9)
         assert {hold.id for hold in page.holds} == holds

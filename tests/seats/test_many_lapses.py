@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import pytest
 
+from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.refusals import OutcomeUnknown
 from travio_inventory.protocol import lapses, rows
 from travio_inventory.protocol.batches import (
@@ -21,7 +22,7 @@ from travio_inventory.protocol.batches import (
     Write,
 )
 from travio_inventory.seats.events import EventType
-from travio_inventory.seats.hold import Caller, Expired, Held, Hold, HoldRequest
+from travio_inventory.seats.hold import Expired, Held, Hold, HoldRequest
 from travio_inventory.seats.trip import Journey, Seat, Segment, Trip
 from travio_inventory.store.memory import MemoryBatches
 from verification.simulation.oracle import START_MS
@@ -90,7 +91,7 @@ async def all_held() -> tuple[Store, Process, list[Hold]]:
     store = Store()
     process = steady_process(store)
     await process.inventory.open_trip(TRIP)
-    asked = [HoldRequest(Caller("o", f"u{n}"), TRIP, Journey(0, 0), (f"s{n}",), TTL_MS, None) for n in range(SEATS)]
+    asked = [HoldRequest(Actor("o", f"u{n}"), TRIP, Journey(0, 0), (f"s{n}",), TTL_MS, None) for n in range(SEATS)]
     holds = [await process.holds.hold(request) for request in asked]
     await asyncio.sleep(TTL_MS / 1_000 + 1)
     return store, process, holds
@@ -124,9 +125,9 @@ def test_one_that_was_extended_meanwhile_lives_on_and_keeps_no_other_from_its_en
         store, process, holds = await all_held()
         some = holds[:50]
         longer = await process.holds.extend(
-            Caller("o", "u7"), holds[7].id, expires_at_ms=START_MS + 600_000, total_ms_max=10**9
+            Actor("o", "u7"), holds[7].id, expires_at_ms=START_MS + 600_000, total_ms_max=10**9
         )
-        booked = await process.holds.confirm(Caller("o", "u9"), holds[9].id, "order")
+        booked = await process.holds.confirm(Actor("o", "u9"), holds[9].id, "order")
         after = await process.owners.expire_together(some)
         assert {hold_id: row["status"] for hold_id, row in after.items()} == {hold.id: "expired" for hold in some} | {
             longer.id: "held",
@@ -182,7 +183,7 @@ def test_a_hold_says_when_it_ran_out() -> None:
     async def play() -> None:
         _, process, holds = await all_held()
         await Sweeper(process)()
-        found = await process.holds.find(Caller("o", "u3"), holds[3].id)
+        found = await process.holds.find(Actor("o", "u3"), holds[3].id)
         assert found.state == Expired(holds[3].state.expires_at_ms)  # type: ignore[union-attr]
 
     run(play())

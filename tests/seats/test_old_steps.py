@@ -7,11 +7,12 @@ from typing import TypeVar
 
 import pytest
 
+from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.refusals import BackendUnavailable
 from travio_inventory.protocol import index_entries, owners, rows
 from travio_inventory.protocol.batches import ANY_TIME, IndexEntry, Kind, NotDone, Outcome, Partition, Write
 from travio_inventory.protocol.minute_cursor import SETTLES_MS
-from travio_inventory.seats.hold import Caller, Confirmed, Held, HoldRequest
+from travio_inventory.seats.hold import Confirmed, Held, HoldRequest
 from travio_inventory.seats.trip import Journey
 from travio_inventory.store.memory import MemoryBatches
 from verification.simulation.oracle import START_MS
@@ -23,7 +24,7 @@ from verification.simulation.world import KEY, World
 T = TypeVar("T")
 
 TRIP = World(Plan(0, seats=1)).trip
-ANN = Caller("o", "ann")
+ANN = Actor("o", "ann")
 TOO_LONG_S = index_entries.SENT_WITHIN_MS / 1_000 + 1
 
 

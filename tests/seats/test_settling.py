@@ -5,12 +5,12 @@ from contextlib import ExitStack
 
 import pytest
 
+from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.refusals import Overloaded
-from travio_inventory.seats.hold import Caller
 from travio_inventory.seats.use_cases import settling
 from travio_inventory.seats.use_cases.settling import PER_SECOND_MAX, Settling
 
-ANN, BOB = Caller("o", "ann"), Caller("o", "bob")
+ANN, BOB = Actor("o", "ann"), Actor("o", "bob")
 
 
 async def test_one_at_a_time_for_each_holder() -> None:
@@ -18,7 +18,7 @@ async def test_one_at_a_time_for_each_holder() -> None:
     with turns.turn(ANN):
         with pytest.raises(Overloaded), turns.turn(ANN):
             pass
-        with turns.turn(BOB), turns.turn(Caller("other", "ann")):
+        with turns.turn(BOB), turns.turn(Actor("other", "ann")):
             pass
     with turns.turn(ANN):
         pass
@@ -53,7 +53,7 @@ async def test_holders_beyond_the_limit_are_told_to_ask_again(monkeypatch: pytes
     with ExitStack() as under_way:
         under_way.enter_context(turns.turn(ANN))
         for number in range(2):
-            with turns.turn(Caller("o", f"u{number}")):
+            with turns.turn(Actor("o", f"u{number}")):
                 pass
         with pytest.raises(Overloaded), turns.turn(BOB):
             pass

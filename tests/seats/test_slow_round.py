@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import pytest
 
+from travio_inventory.kernel.actor import Actor
 from travio_inventory.protocol import rows
 from travio_inventory.protocol.batches import (
     ABSENT,
@@ -27,7 +28,7 @@ from travio_inventory.protocol.lapses import LapseFinder
 from travio_inventory.protocol.late_events import LateEvents
 from travio_inventory.protocol.open_trips import EVERY_MS, GROUPS_AT_ONCE, KEPT_S, SlowRound
 from travio_inventory.seats.events import Event, EventType
-from travio_inventory.seats.hold import Caller, Held, Hold, HoldId, HoldRequest, Recorded
+from travio_inventory.seats.hold import Held, Hold, HoldId, HoldRequest, Recorded
 from travio_inventory.seats.ports import SeatGroupKey
 from travio_inventory.seats.trip import Journey, Seat, Segment, Trip, TripKey
 from travio_inventory.seats.use_cases.expire_holds import ExpireHolds
@@ -232,7 +233,7 @@ def test_a_sweeper_goes_on_where_the_trips_cannot_be_listed() -> None:
     async def play() -> None:
         store, process = await on_sale()
         store.are_trips_lost = True
-        request = HoldRequest(Caller("o", "u"), trip("t"), Journey(0, 0), ("s1",), 20_000, None)
+        request = HoldRequest(Actor("o", "u"), trip("t"), Journey(0, 0), ("s1",), 20_000, None)
         await process.holds.hold(request)
         await asyncio.sleep(21)
         assert await status_after(store, ExpireHolds(LapseFinder(process.owners)), for_s=1) == "available"
@@ -304,7 +305,7 @@ def test_an_event_that_nothing_leads_to_is_told_once_by_however_many_relays() ->
 def test_what_the_journal_has_told_is_not_told_again() -> None:
     async def play() -> None:
         store, process = await on_sale()
-        await process.holds.hold(HoldRequest(Caller("o", "u"), trip("t"), Journey(0, 0), ("s1",), 20_000, None))
+        await process.holds.hold(HoldRequest(Actor("o", "u"), trip("t"), Journey(0, 0), ("s1",), 20_000, None))
         assert len(await relayed(process, for_s=2.5 * HOUR_S)) == 1
         assert await relayed(steady_process(store), for_s=1.3 * HOUR_S) == []
 

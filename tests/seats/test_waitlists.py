@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
+from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.refusals import BackendUnavailable, InvalidRequest, OutcomeUnknown, Overloaded
 from travio_inventory.protocol import list_turns, places
 from travio_inventory.protocol.batches import Index, IndexEntry, Kind, Partition, Table, Write
 from travio_inventory.protocol.waitlists import WaitlistTable
-from travio_inventory.seats.hold import Caller
 from travio_inventory.seats.refusals import NotOnWaitlist, TripNotFound
 from travio_inventory.seats.trip import TripKey
 from verification.kit.faulty_batches import Spoil, any_batch
@@ -117,7 +117,7 @@ async def test_a_class_that_the_trip_does_not_have_is_refused(sold_out: Sale) ->
 
 async def test_nobody_waits_for_a_trip_that_is_not_there(sold_out: Sale) -> None:
     with pytest.raises(TripNotFound):
-        await sold_out.inventory.waitlist.join(Caller("another", "ann"), "t1", "", 1)
+        await sold_out.inventory.waitlist.join(Actor("another", "ann"), "t1", "", 1)
 
 
 @pytest.mark.parametrize("how", [Spoil.LOST, Spoil.UNANSWERED, Spoil.LATE, Spoil.NOT_DONE])
@@ -285,9 +285,9 @@ async def test_a_caller_that_is_gone_leaves_the_others_their_turn(
     monkeypatch.setattr(list_turns, "TOGETHER_MAX", 1)
     stall = sold_out.line.stall(any_batch)
     table, key = WaitlistTable(sold_out.process.owners), sold_out.trip.key
-    dying = asyncio.create_task(table.join(sold_out.caller("ann"), key, "", 1))
+    dying = asyncio.create_task(table.join(sold_out.actor("ann"), key, "", 1))
     await stall.reached.wait()
-    joining = asyncio.create_task(table.join(sold_out.caller("bob"), key, "", 1))
+    joining = asyncio.create_task(table.join(sold_out.actor("bob"), key, "", 1))
     await asyncio.sleep(0.01)
     dying.cancel()
     sold_out.line.mend()

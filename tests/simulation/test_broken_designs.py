@@ -9,10 +9,11 @@ from random import Random
 
 import pytest
 
+from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.refusals import BackendUnavailable
 from travio_inventory.protocol.batches import Index, Kind, Partition, RowKey
 from travio_inventory.protocol.rows import group_partition
-from travio_inventory.seats.hold import Caller, HoldRequest
+from travio_inventory.seats.hold import HoldRequest
 from travio_inventory.seats.trip import Journey
 from travio_inventory.store.memory import Change, Faults, MemoryBatches
 from verification.pages.architecture import ROOT
@@ -87,7 +88,7 @@ async def _status_after_an_abandoned_attempt(*, are_reads_failing: bool = False)
     await process.owners.epochs.current()
     batches.observe = observe
     batches.faults = replace(Faults.none(), late=1.0)
-    process.start(process.holds.hold(HoldRequest(Caller("o", "u"), trip, Journey(0, 0), ("s0", "s1"), 20_000, None)))
+    process.start(process.holds.hold(HoldRequest(Actor("o", "u"), trip, Journey(0, 0), ("s0", "s1"), 20_000, None)))
     await asyncio.sleep(0.001)
     process.kill()
     batches.faults = Faults.none()
@@ -132,18 +133,18 @@ async def _two_steps_at_once(slow: str) -> tuple[list[int], int]:
     batches = MemoryBatches(None, Random(30), asyncio.sleep)
     process, other = (steady_process(batches) for _ in range(2))
     await process.inventory.open_trip(trip)
-    caller = Caller("o", "u")
-    hold = await process.holds.hold(HoldRequest(caller, trip, Journey(0, 0), ("s0",), 20_000, None))
+    actor = Actor("o", "u")
+    hold = await process.holds.hold(HoldRequest(actor, trip, Journey(0, 0), ("s0",), 20_000, None))
     batches.faults = replace(Faults.none(), slow=1.0)
     work = (
-        process.holds.confirm(caller, hold.id, "order")
+        process.holds.confirm(actor, hold.id, "order")
         if slow == "confirm"
-        else process.holds.extend(caller, hold.id, expires_at_ms=START_MS + 30_000, total_ms_max=10**9)
+        else process.holds.extend(actor, hold.id, expires_at_ms=START_MS + 30_000, total_ms_max=10**9)
     )
     travelling = process.start(work)
     await asyncio.sleep(0.001)
     batches.faults = Faults.none()
-    await other.holds.extend(caller, hold.id, expires_at_ms=START_MS + 60_000, total_ms_max=10**9)
+    await other.holds.extend(actor, hold.id, expires_at_ms=START_MS + 60_000, total_ms_max=10**9)
     await travelling
     group = group_partition(KEY, 0)
     events = await batches.read(group, Kind.EVENT)

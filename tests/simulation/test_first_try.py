@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import pytest
 
+from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.refusals import BackendUnavailable
 from travio_inventory.protocol import attempts, claims, ledger, owners, rows
 from travio_inventory.protocol.batches import (
@@ -29,7 +30,7 @@ from travio_inventory.protocol.claims import Claim, Claimed, Contended, Result, 
 from travio_inventory.protocol.doubts import Doubts
 from travio_inventory.protocol.owners import Owners
 from travio_inventory.protocol.rules import Rules
-from travio_inventory.seats.hold import DIGEST_CHARS, Caller, Held, Hold, HoldId, HoldRequest, HoldState, Released
+from travio_inventory.seats.hold import DIGEST_CHARS, Held, Hold, HoldId, HoldRequest, HoldState, Released
 from travio_inventory.seats.refusals import HoldLimitReached, SeatContended
 from travio_inventory.seats.trip import Journey, TripKey
 from travio_inventory.store.memory import Faults, MemoryBatches
@@ -196,7 +197,7 @@ def _see_otherwise(patch: pytest.MonkeyPatch, seen: type, otherwise: Result | No
 
 
 def _request(*seats: str) -> HoldRequest:
-    return HoldRequest(Caller("o", "u"), TRIP, Journey(0, 0), seats, 20_000, None)
+    return HoldRequest(Actor("o", "u"), TRIP, Journey(0, 0), seats, 20_000, None)
 
 
 async def _leave(store: _Store, seat: str, segment: int, owner: str) -> None:

@@ -11,11 +11,12 @@ from random import Random
 
 import pytest
 
+from travio_inventory.kernel.actor import Actor
 from travio_inventory.protocol import index_entries, rows
 from travio_inventory.protocol.batches import ABSENT, Applied, Write
 from travio_inventory.protocol.journal import EventJournal
 from travio_inventory.seats.events import EventType
-from travio_inventory.seats.hold import Caller, Held, Hold, Recorded, keyed_digest
+from travio_inventory.seats.hold import Held, Hold, Recorded, keyed_digest
 from travio_inventory.seats.ports import SeatGroupKey
 from travio_inventory.seats.trip import Journey
 from travio_inventory.store.memory import MemoryBatches
@@ -145,7 +146,7 @@ def test_the_relay_tells_an_event_whose_time_is_long_before_that_of_an_earlier_o
 
 async def _record(batches: MemoryBatches, steps: list[tuple[int, EventType]], ordinals: list[int]) -> None:
     """Write these of the events of the hold's steps."""
-    hold_id = f"t~0~{keyed_digest(Caller('o', 'u'), 'k', 1)}"
+    hold_id = f"t~0~{keyed_digest(Actor('o', 'u'), 'k', 1)}"
     hold = Hold(hold_id, KEY, "u", ("s0",), (0,), Journey(0, 0), START_MS, "", Held(START_MS + 60_000))
     group = rows.group_partition(*SeatGroupKey(KEY, 0))
     own = Write(rows.hold_key(hold_id), ABSENT if 0 in ordinals else {}, rows.hold_row(hold))

@@ -6,11 +6,12 @@ from random import Random
 
 import pytest
 
+from travio_inventory.kernel.actor import Actor
 from travio_inventory.protocol import rows
 from travio_inventory.protocol.batches import Kind
 from travio_inventory.protocol.definitions import Definitions
 from travio_inventory.protocol.hold_protocol import HoldProtocol
-from travio_inventory.seats.hold import Caller, Hold, HoldRequest, Released
+from travio_inventory.seats.hold import Hold, HoldRequest, Released
 from travio_inventory.seats.refusals import HoldNotFound, TripDefinedOtherwise
 from travio_inventory.seats.trip import Journey, Trip
 from travio_inventory.store.memory import MemoryBatches
@@ -53,10 +54,10 @@ def test_nobody_ends_the_hold_of_somebody_else() -> None:
 
 
 def test_who_does_not_look_whose_a_hold_is_ends_anybodys(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def anybodys(self: HoldProtocol, caller: Caller, hold_id: str) -> Hold:
-        row = await self._owners.home(caller.organization, hold_id)
+    async def anybodys(self: HoldProtocol, actor: Actor, hold_id: str) -> Hold:
+        row = await self._owners.home(actor.organization, hold_id)
         assert row is not None
-        return rows.read_hold(caller.organization, hold_id, row)
+        return rows.read_hold(actor.organization, hold_id, row)
 
     monkeypatch.setattr(HoldProtocol, "_own", anybodys)
     assert isinstance(run_virtually(0, _release_somebody_elses()).state, Released)
@@ -65,8 +66,8 @@ def test_who_does_not_look_whose_a_hold_is_ends_anybodys(monkeypatch: pytest.Mon
 async def _release_somebody_elses() -> Hold:
     process = steady_process(_well())
     await process.inventory.open_trip(TRIP)
-    hold = await process.holds.hold(HoldRequest(Caller("o", "u"), TRIP, Journey(0, 0), ("s0",), 20_000, None))
-    return await process.holds.release(Caller("o", "v"), hold.id)
+    hold = await process.holds.hold(HoldRequest(Actor("o", "u"), TRIP, Journey(0, 0), ("s0",), 20_000, None))
+    return await process.holds.release(Actor("o", "v"), hold.id)
 
 
 def _well() -> MemoryBatches:

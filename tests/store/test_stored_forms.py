@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from travio_inventory.kernel.actor import Actor
 from travio_inventory.protocol import index_entries, rows
 from travio_inventory.protocol.batches import Index, IndexEntry, Kind, Partition, Row, RowKey, Table
 from travio_inventory.seats.events import EventType
 from travio_inventory.seats.hold import (
     NEVER_MS,
-    Caller,
     Held,
     Hold,
     HoldId,
@@ -44,7 +44,7 @@ DEFINITION = (
     '"seats_per_group":2,"vehicle":"bus","vehicle_type":"coach","currency":"BDT"}'
 )
 HOLD_ID = "t1~1~b0c6a04d9e1fbd4bb3ff4f9d5f0b1a37"
-ANN = Caller("org", "ann")
+ANN = Actor("org", "ann")
 
 
 def test_a_definition_is_written_as_ever_and_read_as_ever() -> None:

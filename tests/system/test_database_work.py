@@ -11,7 +11,7 @@ import pytest
 
 from travio_inventory.app.backends import scylla
 from travio_inventory.app.service import open_inventory
-from travio_inventory.seats.hold import Caller
+from travio_inventory.kernel.actor import Actor
 from travio_inventory.seats.refusals import SeatContended, SeatHeld
 from travio_inventory.seats.trip import Ends, Seat, Segment, Trip, TripKey
 from travio_inventory.seats.use_cases import Inventory
@@ -63,7 +63,7 @@ class Sale:
         return dict(self._counts() - self._before)
 
     async def hold(self, seat: str, user: str = "ann", key: str | None = None) -> None:
-        await self.inventory.hold_seats(Caller("acme", user), self.trip.key.trip, JOURNEY, [seat], ttl_s=60, key=key)
+        await self.inventory.hold_seats(Actor("acme", user), self.trip.key.trip, JOURNEY, [seat], ttl_s=60, key=key)
 
     def _counts(self) -> Counter[str]:
         return Counter(

@@ -18,10 +18,10 @@ from travio_inventory.bench.measuring import Slice, ratio
 from travio_inventory.bench.throughput import Found, Tell
 from travio_inventory.edge.absent import AbsentGate, AbsentSeatMapCache, AbsentTakenSeats
 from travio_inventory.events.sinks.in_process import InProcess
+from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.clock import SystemClock
 from travio_inventory.kernel.refusals import OutcomeUnknown, Refusal
 from travio_inventory.protocol.batches import ANY_TIME, Batches, IndexEntry, Outcome, Partition, Table, Write
-from travio_inventory.seats.hold import Caller
 from travio_inventory.seats.seat import Available
 from travio_inventory.seats.trip import Ends, Trip
 from travio_inventory.seats.use_cases import Inventory
@@ -186,8 +186,8 @@ async def _check(inventory: Inventory, trip: Trip, measured: Slice) -> list[str]
     return [] if won <= gone <= won + unknown else [f"{trip.key.trip}: {gone} seats are gone, {won} were won"]
 
 
-def _buyer(trip: Trip) -> Caller:
-    return Caller(trip.key.organization, "buyer")
+def _buyer(trip: Trip) -> Actor:
+    return Actor(trip.key.organization, "buyer")
 
 
 def _shuffled(things: list[Any]) -> Iterator[Any]:

@@ -22,7 +22,8 @@ from travio_inventory.client.answers import (
 from travio_inventory.client.connection import Connection
 from travio_inventory.client.holds import HoldAttempt, HoldSteps
 from travio_inventory.client.refusals import ClientError
-from travio_inventory.seats.hold import Caller, Passenger
+from travio_inventory.kernel.actor import Actor
+from travio_inventory.seats.hold import Passenger
 from travio_inventory.seats.trip import Journey, Trip
 from travio_inventory.wire.inventory import v1 as wire
 
@@ -58,7 +59,7 @@ class InventoryClient:
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self._connection = Connection(target, tls=tls, deadline_s=deadline_s, attempts_max=attempts_max)
-        self._caller = Caller(organization, user)
+        self._actor = Actor(organization, user)
 
     async def __aenter__(self) -> "InventoryClient":
         await self._connection.__aenter__()
@@ -72,7 +73,7 @@ class InventoryClient:
     def acting_for(self, user: str, *, organization: str | None = None) -> "InventoryClient":
         """The same connection on behalf of another user; it lives as long as this client is open."""
         other = copy.copy(self)
-        other._caller = Caller(self._caller.organization if organization is None else organization, user)
+        other._actor = Actor(self._actor.organization if organization is None else organization, user)
         return other
 
     @property
@@ -111,10 +112,10 @@ class InventoryClient:
             from_station_id=origin,
             to_station_id=destination,
             seat_ids=list(seats),
-            user_id=self._caller.holder,
+            user_id=self._actor.user,
             session_id=session,
             hold_duration_seconds=seconds,
-            organization_id=self._caller.organization,
+            organization_id=self._actor.organization,
             idempotency_key=key,
             from_segment_index=first,
             to_segment_index=last,
@@ -124,8 +125,9 @@ class InventoryClient:
 
     async def find_hold(self, hold_id: str) -> HoldRecord:
         """The hold as it stands now. Raises HoldNotFound."""
-        organization, user = self._caller
-        request = wire.GetHoldRequest(hold_id=hold_id, user_id=user, organization_id=organization)
+        request = wire.GetHoldRequest(
+            hold_id=hold_id, user_id=self._actor.user, organization_id=self._actor.organization
+        )
         reply = await self._connection.read(self.stub.get_hold, request)
         if reply.hold is None:
             raise ClientError(Status.UNKNOWN, "answered OK without a hold")
@@ -138,8 +140,8 @@ class InventoryClient:
         of them, newest first. At most so many, read page by page.
         """
         request = wire.ListHoldsRequest(
-            user_id=self._caller.holder,
-            organization_id=self._caller.organization,
+            user_id=self._actor.user,
+            organization_id=self._actor.organization,
             trip_id=trip,
             include_ended=include_ended,
         )
@@ -174,8 +176,9 @@ class InventoryClient:
         """Give a booking's seats back for sale; how many. Again is the same answer. Raises HoldEnded,
         HoldNotFound.
         """
-        organization, user = self._caller
-        request = wire.CancelBookingRequest(booking_id=booking_id, user_id=user, organization_id=organization)
+        request = wire.CancelBookingRequest(
+            booking_id=booking_id, user_id=self._actor.user, organization_id=self._actor.organization
+        )
         reply = await self._connection.write(self.stub.cancel_booking, request)
         if not reply.success:
             raise ClientError(Status.FAILED_PRECONDITION, reply.failure_reason)
@@ -191,7 +194,7 @@ class InventoryClient:
             trip_id=trip,
             from_station_id=origin,
             to_station_id=destination,
-            organization_id=self._caller.organization,
+            organization_id=self._actor.organization,
             from_segment_index=first,
             to_segment_index=last,
         )
@@ -201,14 +204,14 @@ class InventoryClient:
         """Whether a party finds seats, and what it would pay. Raises TripNotFound, TripOpening,
         InvalidRequest.
         """
-        request = messages.availability_request(question, self._caller.organization)
+        request = messages.availability_request(question, self._actor.organization)
         return messages.availability(
             await self._connection.read_large("CheckAvailability", request, wire.CheckAvailabilityResponse)
         )
 
     async def check_availabilities(self, questions: Sequence[AvailabilityQuestion]) -> tuple[Availability, ...]:
         """Several such questions in one call, answered in their order; raises like one of them."""
-        requests = [messages.availability_request(question, self._caller.organization) for question in questions]
+        requests = [messages.availability_request(question, self._actor.organization) for question in questions]
         reply = await self._connection.read_large(
             "BatchCheckAvailability", wire.BatchCheckRequest(requests=requests), wire.BatchCheckResponse
         )
@@ -222,7 +225,7 @@ class InventoryClient:
 
     async def trip(self, trip: str) -> Trip:
         """The trip as it was opened. Raises TripNotFound."""
-        request = wire.GetTripRequest(trip_id=trip, organization_id=self._caller.organization)
+        request = wire.GetTripRequest(trip_id=trip, organization_id=self._actor.organization)
         return messages.trip(await self._connection.read_large("GetTrip", request, wire.GetTripResponse))
 
     async def block_seats(self, trip: str, seats: Sequence[str], *, reason: str = "") -> int:
@@ -242,10 +245,10 @@ class InventoryClient:
         """
         request = wire.JoinWaitlistRequest(
             trip_id=trip,
-            user_id=self._caller.holder,
+            user_id=self._actor.user,
             seat_class=seat_class,
             requested_seats=seats,
-            organization_id=self._caller.organization,
+            organization_id=self._actor.organization,
         )
         reply = await self._connection.write(self.stub.join_waitlist, request)
         if not reply.success:
@@ -256,9 +259,9 @@ class InventoryClient:
         """Get out of line. Raises NotOnWaitlist, also where the answer that it was done got lost."""
         request = wire.LeaveWaitlistRequest(
             trip_id=trip,
-            user_id=self._caller.holder,
+            user_id=self._actor.user,
             seat_class=seat_class,
-            organization_id=self._caller.organization,
+            organization_id=self._actor.organization,
         )
         reply = await self._connection.write(self.stub.leave_waitlist, request)
         if not reply.success:
@@ -266,7 +269,7 @@ class InventoryClient:
 
     async def waitlist(self) -> tuple[WaitlistEntry, ...]:
         """All that the user waits for in the organization, oldest first."""
-        request = wire.GetUserWaitlistRequest(user_id=self._caller.holder, organization_id=self._caller.organization)
+        request = wire.GetUserWaitlistRequest(user_id=self._actor.user, organization_id=self._actor.organization)
         entries: list[WaitlistEntry] = []
         while True:
             reply = await self._connection.read(self.stub.get_user_waitlist, request)
@@ -277,14 +280,14 @@ class InventoryClient:
 
     @property
     def _steps(self) -> HoldSteps:
-        return HoldSteps(self._connection, self._caller)
+        return HoldSteps(self._connection, self._actor)
 
     async def _update(
         self, trip: str, seats: Sequence[str], status: wire.SeatStatus, reason: str
     ) -> wire.UpdateInventoryResponse:
         request = wire.UpdateInventoryRequest(
             trip_id=trip,
-            organization_id=self._caller.organization,
+            organization_id=self._actor.organization,
             updates=[wire.SeatUpdate(seat_id=seat, new_status=status, reason=reason) for seat in seats],
         )
         reply = await self._connection.write(self.stub.update_inventory, request)

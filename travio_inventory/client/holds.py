@@ -14,8 +14,9 @@ from travio_inventory.client import messages
 from travio_inventory.client.answers import Booking
 from travio_inventory.client.connection import Connection
 from travio_inventory.client.refusals import legacy_refusal
+from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.refusals import FinalNo, OutcomeUnknown, WrongRequest
-from travio_inventory.seats.hold import Caller, Passenger
+from travio_inventory.seats.hold import Passenger
 from travio_inventory.seats.refusals import BY_STORE, SeatTaken
 from travio_inventory.wire.inventory import v1 as wire
 
@@ -25,9 +26,9 @@ log = logging.getLogger(__name__)
 class HoldSteps:
     """The steps on a hold, by its id, on behalf of one caller. All of them are safe to repeat."""
 
-    def __init__(self, connection: Connection, caller: Caller) -> None:
+    def __init__(self, connection: Connection, actor: Actor) -> None:
         self.connection = connection
-        self.caller = caller
+        self.actor = actor
 
     async def confirm(self, hold_id: str, order: str, passengers: Sequence[Passenger] = ()) -> Booking:
         """Turn the hold into a booking of `order`; again is the same booking.
@@ -38,8 +39,8 @@ class HoldSteps:
         request = wire.ConfirmBookingRequest(
             hold_id=hold_id,
             order_id=order,
-            user_id=self.caller.holder,
-            organization_id=self.caller.organization,
+            user_id=self.actor.user,
+            organization_id=self.actor.organization,
             passengers=[
                 wire.PassengerSeat(
                     seat_id=passenger.seat,
@@ -60,7 +61,7 @@ class HoldSteps:
         Raises OutcomeUnknown, BackendUnavailable.
         """
         request = wire.ReleaseSeatsRequest(
-            hold_id=hold_id, user_id=self.caller.holder, organization_id=self.caller.organization
+            hold_id=hold_id, user_id=self.actor.user, organization_id=self.actor.organization
         )
         reply = await self.connection.write(self.connection.stub.release_seats, request)
         return reply.released_count if reply.success else 0
@@ -74,8 +75,8 @@ class HoldSteps:
         """
         request = wire.ExtendHoldRequest(
             hold_id=hold_id,
-            user_id=self.caller.holder,
-            organization_id=self.caller.organization,
+            user_id=self.actor.user,
+            organization_id=self.actor.organization,
             hold_duration_seconds=seconds,
         )
         reply = await self.connection.write(self.connection.stub.extend_hold, request)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import assert_never
 
+from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.refusals import BackendUnavailable, FinalNo, OutcomeUnknown, Overloaded
 from travio_inventory.protocol import index_entries, ledger, rows
 from travio_inventory.protocol.attempts import Attempts, contended
@@ -36,7 +37,6 @@ from travio_inventory.protocol.snapshots import snapshot
 from travio_inventory.seats.events import EventType
 from travio_inventory.seats.hold import (
     Aborted,
-    Caller,
     Cancelled,
     Confirmed,
     Expired,
@@ -138,7 +138,7 @@ class HoldProtocol:
 
     async def _answer(self, request: HoldRequest, hold_id: str, row: Row, as_of_ms: int) -> Hold:
         """What a hold request is told of a row that stood at that moment, as it stands now."""
-        organization = request.caller.organization
+        organization = request.actor.organization
         if row.get("status") == "aborted":
             raise refusal_of(rows.read_taken(row), request.claimant)
         hold = rows.read_hold(organization, hold_id, row)
@@ -154,11 +154,11 @@ class HoldProtocol:
 
     # ---- confirm, release, cancel
 
-    async def confirm(self, caller: Caller, hold_id: str, order: str, passengers: tuple[Passenger, ...] = ()) -> Hold:
+    async def confirm(self, actor: Actor, hold_id: str, order: str, passengers: tuple[Passenger, ...] = ()) -> Hold:
         """See Holds."""
         for attempt in range(TRIES_MAX):
             try:
-                booking = await self._confirm(caller, base_id(hold_id), Confirmed(order, passengers))
+                booking = await self._confirm(actor, base_id(hold_id), Confirmed(order, passengers))
             except (BackendUnavailable, Overloaded):
                 if attempt:
                     raise OutcomeUnknown from None
@@ -167,9 +167,9 @@ class HoldProtocol:
                 return booking
         raise OutcomeUnknown
 
-    async def _confirm(self, caller: Caller, hold_id: str, asked: Confirmed) -> Hold | None:
+    async def _confirm(self, actor: Actor, hold_id: str, asked: Confirmed) -> Hold | None:
         """The booking, or None where a late one may have come to be meanwhile: look again."""
-        hold = await self._decide(caller, hold_id, asked)
+        hold = await self._decide(actor, hold_id, asked)
         match hold.state:
             case Confirmed() as booked:
                 if booked != asked:
@@ -180,23 +180,23 @@ class HoldProtocol:
             case _:
                 raise _ended(hold)
 
-    async def release(self, caller: Caller, hold_id: str) -> Hold:
+    async def release(self, actor: Actor, hold_id: str) -> Hold:
         """See Holds."""
-        hold = await self._decide(caller, hold_id, Released())
+        hold = await self._decide(actor, hold_id, Released())
         if not isinstance(hold.state, Released):
             raise await self._over(hold)
         return hold
 
-    async def cancel(self, caller: Caller, hold_id: str) -> Hold:
+    async def cancel(self, actor: Actor, hold_id: str) -> Hold:
         """See Holds."""
-        hold = await self._decide(caller, base_id(hold_id), Cancelled(""))
+        hold = await self._decide(actor, base_id(hold_id), Cancelled(""))
         if isinstance(hold.state, Expired) and _is_booking(await self._late_row(hold)):
-            hold = await self._decide(caller, late_id(base_id(hold_id)), Cancelled(""))
+            hold = await self._decide(actor, late_id(base_id(hold_id)), Cancelled(""))
         if not isinstance(hold.state, Cancelled):
             raise _ended(hold)
         return hold
 
-    async def _decide(self, caller: Caller, hold_id: str, state: HoldState) -> Hold:
+    async def _decide(self, actor: Actor, hold_id: str, state: HoldState) -> Hold:
         """Take the hold to `state` where it can still get there; the hold as it stands afterwards, whoever took it
         there. Raises HoldNotFound, BackendUnavailable, OutcomeUnknown.
         """
@@ -204,7 +204,7 @@ class HoldProtocol:
         for _ in range(TRIES_MAX):
             as_of_ms = self._clock.now_ms()
             try:
-                hold = await self._own(caller, hold_id)
+                hold = await self._own(actor, hold_id)
             except StoreUnavailable:
                 await self._owners.pause()
                 continue
@@ -226,12 +226,12 @@ class HoldProtocol:
             await self._owners.pause()
         raise doubts.refusal()
 
-    async def _own(self, caller: Caller, hold_id: str) -> Hold:
+    async def _own(self, actor: Actor, hold_id: str) -> Hold:
         """The caller's hold. Raises HoldNotFound where it is somebody else's, never was, or was fenced."""
-        row = await self._owners.home(caller.organization, hold_id)
-        if row is None or row.get("holder") != caller.holder:
+        row = await self._owners.home(actor.organization, hold_id)
+        if row is None or row.get("holder") != actor.user:
             raise HoldNotFound
-        return rows.read_hold(caller.organization, hold_id, row)
+        return rows.read_hold(actor.organization, hold_id, row)
 
     # ---- late confirm
 
@@ -282,13 +282,13 @@ class HoldProtocol:
 
     # ---- extend
 
-    async def extend(self, caller: Caller, hold_id: str, *, expires_at_ms: int, total_ms_max: int) -> Hold:
+    async def extend(self, actor: Actor, hold_id: str, *, expires_at_ms: int, total_ms_max: int) -> Hold:
         """See Holds."""
         doubts = Doubts()
         for _ in range(TRIES_MAX):
             as_of_ms = self._clock.now_ms()
             try:
-                hold = await self._own(caller, hold_id)
+                hold = await self._own(actor, hold_id)
             except StoreUnavailable:
                 await self._owners.pause()
                 continue
@@ -330,10 +330,10 @@ class HoldProtocol:
 
     # ---- read
 
-    async def find(self, caller: Caller, hold_id: str) -> Hold:
+    async def find(self, actor: Actor, hold_id: str) -> Hold:
         """See Holds."""
         try:
-            hold = await self._own(caller, hold_id)
+            hold = await self._own(actor, hold_id)
         except StoreUnavailable:
             raise BackendUnavailable from None
         if isinstance(hold.state, Aborted):
@@ -341,13 +341,13 @@ class HoldProtocol:
         if isinstance(hold.state, Expired):
             late = await self._late_row(hold)
             if late is not None and _is_booking(late):
-                return rows.read_hold(caller.organization, late_id(hold_id), late)
+                return rows.read_hold(actor.organization, late_id(hold_id), late)
         return hold
 
-    async def page(self, caller: Caller, *, trip: str, ended: bool, after: str, most: int) -> HoldPage:
+    async def page(self, actor: Actor, *, trip: str, ended: bool, after: str, most: int) -> HoldPage:
         """See Holds."""
         return await HolderPages(self._owners.batches, self.find).page(
-            caller, trip=trip, ended=ended, after=after, most=most
+            actor, trip=trip, ended=ended, after=after, most=most
         )
 
     async def snapshot(self, trip: Trip, group: int) -> bytes:
@@ -373,7 +373,7 @@ def _new_hold(request: HoldRequest, hold_id: str, now_ms: int) -> Hold:
     return Hold(
         hold_id,
         trip.key,
-        request.caller.holder,
+        request.actor.user,
         request.seats,
         tuple(map(trip.group_of, request.seats)),
         request.journey,

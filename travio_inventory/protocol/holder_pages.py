@@ -4,10 +4,11 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
+from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.refusals import BackendUnavailable
 from travio_inventory.protocol import listings
 from travio_inventory.protocol.batches import Batches, Index, StoreUnavailable
-from travio_inventory.seats.hold import Caller, Confirmed, Held, Hold, HoldPage, parse_hold_id
+from travio_inventory.seats.hold import Confirmed, Held, Hold, HoldPage, parse_hold_id
 from travio_inventory.seats.refusals import HoldNotFound
 
 NAMES_MAX: Final = 400
@@ -22,11 +23,11 @@ _HOLDS: Final = "h"
 class HolderPages:
     """Pages of holds, each read by `find`, which raises HoldNotFound where there is none."""
 
-    def __init__(self, batches: Batches, find: Callable[[Caller, str], Awaitable[Hold]]) -> None:
+    def __init__(self, batches: Batches, find: Callable[[Actor, str], Awaitable[Hold]]) -> None:
         self._batches = batches
         self._find = find
 
-    async def page(self, caller: Caller, *, trip: str, ended: bool, after: str, most: int) -> HoldPage:
+    async def page(self, actor: Actor, *, trip: str, ended: bool, after: str, most: int) -> HoldPage:
         """At most so many holds of the caller from behind `after` on, of one trip where it is named. With `ended` all
         of them, the newest first; else the bookings and then what is held: so no number of holds that ended hides a
         booking. Raises BackendUnavailable.
@@ -36,7 +37,7 @@ class HolderPages:
         found: list[Hold] = []
         for part in parts[parts.index(start) if start in parts else 0 :]:
             kind = Hold if ended else Confirmed if part == _BOOKINGS else Held
-            holds, last = await self._part(caller, part, trip, kind, behind, most - len(found))
+            holds, last = await self._part(actor, part, trip, kind, behind, most - len(found))
             found += holds
             if last is not None:
                 return HoldPage(found, part + last)
@@ -44,10 +45,10 @@ class HolderPages:
         return HoldPage(found, "")
 
     async def _part(
-        self, caller: Caller, part: str, trip: str, kind: type, behind: str, most: int
+        self, actor: Actor, part: str, trip: str, kind: type, behind: str, most: int
     ) -> tuple[list[Hold], str | None]:
         """So many of one list, and behind which entry it goes on, if it does."""
-        bucket = (listings.bookings_bucket if part == _BOOKINGS else listings.holds_bucket)(caller)
+        bucket = (listings.bookings_bucket if part == _BOOKINGS else listings.holds_bucket)(actor)
         found: dict[str, Hold] = {}
         last = behind
         try:
@@ -56,7 +57,7 @@ class HolderPages:
             raise BackendUnavailable from None
         for start in range(0, len(names), READS_AT_ONCE):
             part_names = names[start : start + READS_AT_ONCE]
-            for name, hold in zip(part_names, await self._read(caller, trip, part_names), strict=True):
+            for name, hold in zip(part_names, await self._read(actor, trip, part_names), strict=True):
                 if hold is not None and (kind is Hold or isinstance(hold.state, kind)):
                     if len(found) == most and hold.id not in found:
                         return list(found.values()), last
@@ -64,7 +65,7 @@ class HolderPages:
                 last = name
         return list(found.values()), last if len(names) == NAMES_MAX else None
 
-    async def _read(self, caller: Caller, trip: str, names: Sequence[str]) -> list[Hold | None]:
+    async def _read(self, actor: Actor, trip: str, names: Sequence[str]) -> list[Hold | None]:
         """What the entries name, where it is there and of that trip."""
         ids = [listings.hold_of(name) for name in names]
 
@@ -72,7 +73,7 @@ class HolderPages:
             if trip and parse_hold_id(hold_id).trip != trip:
                 return None
             try:
-                return await self._find(caller, hold_id)
+                return await self._find(actor, hold_id)
             except HoldNotFound:
                 return None
 

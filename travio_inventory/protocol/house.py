@@ -4,13 +4,14 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import TypeAlias
 
+from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown
 from travio_inventory.protocol import rows
 from travio_inventory.protocol.attempts import Attempts, contended
 from travio_inventory.protocol.batches import Kind, Row, RowKey, StoreUnavailable
 from travio_inventory.protocol.claims import Contended, Lost, Standing, Stuck, Unseeded, Won
 from travio_inventory.protocol.owners import RETRY, Owners, Verdict
-from travio_inventory.seats.hold import NEVER_MS, Aborted, Caller, Held, Hold, HoldId, HoldState, Released
+from travio_inventory.seats.hold import NEVER_MS, Aborted, Held, Hold, HoldId, HoldState, Released
 from travio_inventory.seats.refusals import TakenCell, TripOpening
 from travio_inventory.seats.taken import refusal_of
 from travio_inventory.seats.trip import Journey, Trip
@@ -18,7 +19,7 @@ from travio_inventory.seats.trip import Journey, Trip
 BLOCKINGS_MAX = 8
 """So often a call tries to block its seats: each time without those that turned out to be blocked already."""
 
-Decide: TypeAlias = Callable[[Caller, str, HoldState], Awaitable[Hold]]
+Decide: TypeAlias = Callable[[Actor, str, HoldState], Awaitable[Hold]]
 """Takes a hold of the caller's to a state where it can still get there, and says how it stands afterwards."""
 
 
@@ -110,7 +111,7 @@ class House:
             raise BackendUnavailable from None
         match judged.verdict:
             case Verdict.TAKEN:
-                hold = await self._decide(Caller(organization, ""), owner, Released())
+                hold = await self._decide(Actor(organization, ""), owner, Released())
                 return isinstance(hold.state, Released)
             case Verdict.CONTENDED:
                 raise contended([seat])

@@ -48,7 +48,7 @@ async def enter(owners: Owners, request: HoldRequest, private_id: str, home: int
     that, OutcomeUnknown.
     """
     doubts = Doubts()
-    ledger = rows.ledger_partition(request.caller)
+    ledger = rows.ledger_partition(request.actor)
     slots = [RowKey(Kind.SLOT, str(slot)) for slot in range(owners.rules.holds_per_holder_max)]
     keys = [RowKey(Kind.KEY, request.key)] if request.key is not None else []
     if not slots:  # most keys are new: one batch that says so is cheaper than a look before it
@@ -89,7 +89,7 @@ async def _try(
         slot = await _free_slot(owners, request, standing, slots, left)
         condition: Row = {"hold": standing.get(slot, {}).get("hold")}
         writes.append(Write(slot, condition, {"hold": hold_id, "at": owners.clock.now_ms()}))
-    outcome = await owners.apply(rows.ledger_partition(request.caller), writes, ())
+    outcome = await owners.apply(rows.ledger_partition(request.actor), writes, ())
     doubts.hear(outcome)
     return Go(hold_id) if isinstance(outcome, Applied) else None
 
@@ -105,7 +105,7 @@ async def _bind(owners: Owners, request: HoldRequest, key: str, home: int, stand
     if row.get("fingerprint") != request.fingerprint:
         raise IdempotencyKeyReused
     bound = rows.text(row, "hold")
-    home_row = await owners.home(request.caller.organization, bound)
+    home_row = await owners.home(request.actor.organization, bound)
     if home_row is None:
         return Go(bound)
     if home_row.get("status") != "aborted" or home_row.get("reason") == REFUSED:
@@ -131,7 +131,7 @@ async def _free_slot(
         row = standing[slot]
         try:
             judged = await owners.judge(
-                request.caller.organization, rows.text(row, "hold"), since_ms=rows.number(row, "at")
+                request.actor.organization, rows.text(row, "hold"), since_ms=rows.number(row, "at")
             )
         except (StoreUnavailable, OutcomeUnknown) as error:
             unjudged = error
@@ -144,5 +144,5 @@ async def _free_slot(
 
 
 def _keyed_id(request: HoldRequest, key: str, home: int, generation: int) -> str:
-    digest = keyed_digest(request.caller, key, generation)
+    digest = keyed_digest(request.actor, key, generation)
     return str(HoldId(request.trip.key.trip, home, digest, is_late=False))

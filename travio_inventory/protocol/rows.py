@@ -4,12 +4,12 @@ from collections.abc import Iterable, Sequence
 from json import dumps, loads
 from typing import cast
 
+from travio_inventory.kernel.actor import Actor
 from travio_inventory.protocol.batches import Kind, Partition, Row, RowKey, Table, Write
 from travio_inventory.seats.events import Event, EventType
 from travio_inventory.seats.hold import (
     NEVER_MS,
     Aborted,
-    Caller,
     Cancelled,
     Confirmed,
     Expired,
@@ -40,9 +40,9 @@ def group_partition(trip: TripKey, group: int) -> Partition:
     return Partition(Table.SEAT_GROUPS, trip.organization, trip.trip, group)
 
 
-def ledger_partition(caller: Caller) -> Partition:
+def ledger_partition(actor: Actor) -> Partition:
     """The partition of the holder's idempotency keys and slots."""
-    return Partition(Table.LEDGERS, caller.organization, caller.holder)
+    return Partition(Table.LEDGERS, actor.organization, actor.user)
 
 
 def home_partition(organization: str, hold_id: str) -> Partition:

@@ -2,13 +2,13 @@
 
 import asyncio
 
+from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.refusals import BackendUnavailable
 from travio_inventory.protocol import rows
 from travio_inventory.protocol.batches import Index, IndexEntry, Partition, Row, StoreUnavailable, Table
 from travio_inventory.protocol.list_turns import Join, Leave, ListTurns, entry_key
 from travio_inventory.protocol.owners import Owners
 from travio_inventory.protocol.places import Places
-from travio_inventory.seats.hold import Caller
 from travio_inventory.seats.trip import TripKey
 from travio_inventory.seats.waitlist import WaitlistEntry, WaitlistPage
 
@@ -23,19 +23,19 @@ class WaitlistTable:
         self._places = Places(owners.batches)
         self._turns: dict[Partition, ListTurns] = {}
 
-    async def join(self, caller: Caller, trip: TripKey, seat_class: str, seats: int) -> WaitlistEntry:
+    async def join(self, actor: Actor, trip: TripKey, seat_class: str, seats: int) -> WaitlistEntry:
         """See Waitlists."""
         partition = _partition(trip, seat_class)
         name = rows.SEPARATOR.join((*trip, seat_class))
-        step = Join(holder=caller.holder, seats=seats, listed=IndexEntry(Index.WAITLISTS, caller.holder, name))
+        step = Join(holder=actor.user, seats=seats, listed=IndexEntry(Index.WAITLISTS, actor.user, name))
         await self._take(partition, step)
         if step.is_new:
-            return _entry(name, caller.holder, step.entry, rows.number(step.entry, "position"))
-        return _entry(name, caller.holder, step.entry, await self._places.recent(partition, step.entry))
+            return _entry(name, actor.user, step.entry, rows.number(step.entry, "position"))
+        return _entry(name, actor.user, step.entry, await self._places.recent(partition, step.entry))
 
-    async def leave(self, caller: Caller, trip: TripKey, seat_class: str) -> None:
+    async def leave(self, actor: Actor, trip: TripKey, seat_class: str) -> None:
         """See Waitlists."""
-        await self._take(_partition(trip, seat_class), Leave(holder=caller.holder))
+        await self._take(_partition(trip, seat_class), Leave(holder=actor.user))
 
     async def _take(self, partition: Partition, step: Join | Leave) -> None:
         turns = self._turns.setdefault(partition, ListTurns(self._owners, partition))

@@ -6,6 +6,7 @@ from functools import cached_property
 from hashlib import blake2b
 from typing import NamedTuple, TypeAlias
 
+from travio_inventory.kernel.actor import Actor
 from travio_inventory.seats.refusals import HoldNotFound
 from travio_inventory.seats.trip import Journey, Trip, TripKey
 
@@ -13,13 +14,6 @@ LATE_SUFFIX = "~late"
 DIGEST_CHARS = 32
 NEVER_MS = 2**53 - 1
 """The expiry of a hold by the house: it has none."""
-
-
-class Caller(NamedTuple):
-    """On whose behalf a call is made: the tenant and its user."""
-
-    organization: str
-    holder: str
 
 
 class HoldId(NamedTuple):
@@ -54,17 +48,17 @@ def base_id(hold_id: str) -> str:
     return hold_id.removesuffix(LATE_SUFFIX)
 
 
-def keyed_digest(caller: Caller, key: str, generation: int) -> str:
+def keyed_digest(actor: Actor, key: str, generation: int) -> str:
     """The digest in the id of the hold that this idempotency key stands for, in this generation of it."""
-    return _digest(caller.organization, caller.holder, key, str(generation))
+    return _digest(actor.organization, actor.user, key, str(generation))
 
 
-def claimant_of(caller: Caller, key: str | None, attempt: str = "") -> str:
+def claimant_of(actor: Actor, key: str | None, attempt: str = "") -> str:
     """Tells a key's own retry from every other attempt, without naming the holder. What comes without a key cannot
     come again: the claimant is that of the `attempt` alone.
     """
     own = _digest("key", key) if key is not None else _digest("attempt", attempt)
-    return f"{_digest(caller.organization, caller.holder)[:16]}-{own[:16]}"
+    return f"{_digest(actor.organization, actor.user)[:16]}-{own[:16]}"
 
 
 def is_same_holder(claimant: str, other: str) -> bool:
@@ -85,7 +79,7 @@ class HoldRequest:
     apart.
     """
 
-    caller: Caller
+    actor: Actor
     trip: Trip
     journey: Journey
     seats: tuple[str, ...]
@@ -97,7 +91,7 @@ class HoldRequest:
     @cached_property
     def claimant(self) -> str:
         """The digest of the caller and the key, or of the attempt without one."""
-        return claimant_of(self.caller, self.key, self.attempt)
+        return claimant_of(self.actor, self.key, self.attempt)
 
     @property
     def fingerprint(self) -> str:

@@ -3,8 +3,9 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple, Protocol, TypeAlias
 
+from travio_inventory.kernel.actor import Actor
 from travio_inventory.seats.events import Event
-from travio_inventory.seats.hold import Caller, Hold, HoldPage, HoldRequest, Passenger
+from travio_inventory.seats.hold import Hold, HoldPage, HoldRequest, Passenger
 from travio_inventory.seats.refusals import TakenCell
 from travio_inventory.seats.trip import Trip, TripKey
 from travio_inventory.seats.waitlist import WaitlistEntry, WaitlistPage
@@ -159,31 +160,31 @@ class Holds(Protocol):
         """
         ...
 
-    async def confirm(self, caller: Caller, hold_id: str, order: str, passengers: tuple[Passenger, ...] = ()) -> Hold:
+    async def confirm(self, actor: Actor, hold_id: str, order: str, passengers: tuple[Passenger, ...] = ()) -> Hold:
         """Make it a booking of `order` for these passengers; an expired one too if its seats are still free. Again is
         the same booking, with the passengers that it has. Raises HoldEnded.
         """
         ...
 
-    async def release(self, caller: Caller, hold_id: str) -> Hold:
+    async def release(self, actor: Actor, hold_id: str) -> Hold:
         """Give the seats back; again is the same answer. Raises HoldEnded where it ended otherwise."""
         ...
 
-    async def extend(self, caller: Caller, hold_id: str, *, expires_at_ms: int, total_ms_max: int) -> Hold:
+    async def extend(self, actor: Actor, hold_id: str, *, expires_at_ms: int, total_ms_max: int) -> Hold:
         """Keep it until then at least. Raises HoldEnded, ExtensionTooLong."""
         ...
 
-    async def cancel(self, caller: Caller, hold_id: str) -> Hold:
+    async def cancel(self, actor: Actor, hold_id: str) -> Hold:
         """Give a booking back; again is the same answer. Raises HoldEnded where the hold ended otherwise, HoldNotFound
         where it is not a booking yet.
         """
         ...
 
-    async def find(self, caller: Caller, hold_id: str) -> Hold:
+    async def find(self, actor: Actor, hold_id: str) -> Hold:
         """The hold as it stands; the late booking in its place where there is one."""
         ...
 
-    async def page(self, caller: Caller, *, trip: str, ended: bool, after: str, most: int) -> HoldPage:
+    async def page(self, actor: Actor, *, trip: str, ended: bool, after: str, most: int) -> HoldPage:
         """At most so many of the caller's holds from behind `after` on, of one trip where it is named. With `ended`
         all, newest first; else bookings, then what is held. A page may have fewer, and be followed by others.
         """
@@ -243,13 +244,13 @@ class Journal(Protocol):
 class Waitlists(Protocol):
     """Who waits for a class of a trip, in the order of joining."""
 
-    async def join(self, caller: Caller, trip: TripKey, seat_class: str, seats: int) -> WaitlistEntry:
+    async def join(self, actor: Actor, trip: TripKey, seat_class: str, seats: int) -> WaitlistEntry:
         """Join the end, at a place that is exact; who waits already keeps their place, and is told where it was less
         than a minute ago. Raises Overloaded, after which nothing was done.
         """
         ...
 
-    async def leave(self, caller: Caller, trip: TripKey, seat_class: str) -> None:
+    async def leave(self, actor: Actor, trip: TripKey, seat_class: str) -> None:
         """Give the place up. Raises NotOnWaitlist, and Overloaded, after which nothing was done."""
         ...
 

@@ -21,7 +21,8 @@ from travio_inventory.client import (
     Trip,
 )
 from travio_inventory.client.refusals import MEANINGS, Meaning
-from travio_inventory.seats.hold import Caller, claimant_of
+from travio_inventory.kernel.actor import Actor
+from travio_inventory.seats.hold import claimant_of
 from travio_inventory.seats.ports import Cell
 from travio_inventory.seats.refusals import BY_STORE
 from verification.kit.service_process import ORGANIZATION
@@ -75,7 +76,7 @@ class Notebook:
         self, book: Book, user: str, seats: Sequence[str], journey: Journey, key: str | None, *, service: str
     ) -> Call:
         """A hold is asked for now."""
-        subject = claimant_of(Caller(ORGANIZATION, user), key) if key else ""
+        subject = claimant_of(Actor(ORGANIZATION, user), key) if key else ""
         call = self.step(book, "hold", user, subject, service=service)
         call.cells = cells(book.trip, seats, journey)
         return call

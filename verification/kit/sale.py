@@ -13,13 +13,14 @@ from uuid import uuid4
 from travio_inventory.app.assemble import InventoryRules, Ports, assemble
 from travio_inventory.edge.local import LocalGate, LocalSeatMapCache
 from travio_inventory.events.sinks.in_process import InProcess
+from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.refusals import OutcomeUnknown
 from travio_inventory.protocol import rows
 from travio_inventory.protocol.batches import Batches, Kind, Row, RowKey
 from travio_inventory.protocol.minute_cursor import FIRST_LOOK_MINUTES, MINUTES_AT_ONCE
 from travio_inventory.protocol.rules import Rules
 from travio_inventory.seats.events import Event
-from travio_inventory.seats.hold import NEVER_MS, Caller, Hold, Passenger
+from travio_inventory.seats.hold import NEVER_MS, Hold, Passenger
 from travio_inventory.seats.ports import Gate, SeatGroupKey, SeatMapCache, TakenSeats
 from travio_inventory.seats.trip import Ends, Seat, Segment, Trip, TripKey
 from travio_inventory.seats.use_cases.block_seats import SeatsUpdated
@@ -184,9 +185,9 @@ class Sale:
 
     # ---- what customers do
 
-    def caller(self, by: str = "ann") -> Caller:
+    def actor(self, by: str = "ann") -> Actor:
         """A user of this trip's organization."""
-        return Caller(self.trip.key.organization, by)
+        return Actor(self.trip.key.organization, by)
 
     async def hold(
         self,
@@ -200,7 +201,7 @@ class Sale:
     ) -> Hold:
         """Hold the seats, "A1 A2", from stop to stop, "A-C"."""
         return await self.inventory.hold_seats(
-            self.caller(by), self.trip.key.trip, _ends(ends), seats.split(), ttl_s=ttl_s, key=key, settles=settles
+            self.actor(by), self.trip.key.trip, _ends(ends), seats.split(), ttl_s=ttl_s, key=key, settles=settles
         )
 
     async def confirm(self, hold: Hold, order: str = "order-1", *, passengers: Sequence[Passenger] = ()) -> Hold:
@@ -226,17 +227,17 @@ class Sale:
     async def holds(self, by: str = "ann", *, trip_id: str = "", include_ended: bool = True) -> Sequence[Hold]:
         """Those of the user: bookings, then what is held; with those that ended all of them, newest first."""
         page = await self.inventory.read_holds.page(
-            self.caller(by), trip_id=trip_id, include_ended=include_ended, most=100
+            self.actor(by), trip_id=trip_id, include_ended=include_ended, most=100
         )
         return page.holds
 
     async def join(self, by: str = "ann", seat_class: str = "", seats: int = 1) -> WaitlistEntry:
         """Wait for seats."""
-        return await self.inventory.waitlist.join(self.caller(by), self.trip.key.trip, seat_class, seats)
+        return await self.inventory.waitlist.join(self.actor(by), self.trip.key.trip, seat_class, seats)
 
     async def leave(self, by: str = "ann", seat_class: str = "") -> None:
         """Wait no longer."""
-        await self.inventory.waitlist.leave(self.caller(by), self.trip.key.trip, seat_class)
+        await self.inventory.waitlist.leave(self.actor(by), self.trip.key.trip, seat_class)
 
     async def waits(self, by: str = "ann") -> Sequence[WaitlistEntry]:
         """All that the user waits for, of whatever organization."""
@@ -391,8 +392,8 @@ def _ends(ends: str | Ends) -> Ends:
     return Ends(origin, destination)
 
 
-def _holder(hold: Hold) -> Caller:
-    return Caller(hold.trip.organization, hold.holder)
+def _holder(hold: Hold) -> Actor:
+    return Actor(hold.trip.organization, hold.holder)
 
 
 def _status_of_cells(hold: Row) -> str:

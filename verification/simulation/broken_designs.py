@@ -424,7 +424,7 @@ def _slot_before_the_fence(patch: pytest.MonkeyPatch) -> None:
     ) -> RowKey:
         for slot in slots:
             owner = rows.text(standing.get(slot, {}), "hold")
-            if not owner or await owners.home(request.caller.organization, owner) is None:
+            if not owner or await owners.home(request.actor.organization, owner) is None:
                 return slot
         return await free_slot(owners, request, standing, slots, left)
 

@@ -215,7 +215,7 @@ def _keep_the_slot(patch: pytest.MonkeyPatch) -> None:
             owner = rows.text(row, "hold")
             if not owner or owner == left:
                 return slot
-            judged = await owners.judge(request.caller.organization, owner, since_ms=rows.number(row, "at"))
+            judged = await owners.judge(request.actor.organization, owner, since_ms=rows.number(row, "at"))
             if judged.verdict is Verdict.DEAD:
                 return slot
         raise HoldLimitReached(len(slots))

@@ -13,6 +13,7 @@ from dataclasses import replace
 import pytest
 
 from travio_inventory.edge.local import LocalGate, LocalSeatMapCache
+from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown
 from travio_inventory.protocol import attempts, claims, hold_protocol, journal, ledger, rows, snapshots
 from travio_inventory.protocol.attempts import Attempts
@@ -35,7 +36,7 @@ from travio_inventory.protocol.index_entries import DurableEntries
 from travio_inventory.protocol.journal import EventJournal
 from travio_inventory.protocol.lapses import LapseFinder
 from travio_inventory.protocol.owners import Owner, Owners, Verdict
-from travio_inventory.seats.hold import Aborted, Caller, Held, Hold, HoldRequest
+from travio_inventory.seats.hold import Aborted, Held, Hold, HoldRequest
 from travio_inventory.seats.ports import (
     Attempt,
     Cell,
@@ -120,9 +121,9 @@ def extend_unseen(patch: pytest.MonkeyPatch) -> None:
 
 @broken("an extension that makes a hold shorter", "I3", Plan(1))
 def _shorten(patch: pytest.MonkeyPatch) -> None:
-    async def extend(self: HoldProtocol, caller: Caller, hold_id: str, *, expires_at_ms: int, **_cap: int) -> Hold:
+    async def extend(self: HoldProtocol, actor: Actor, hold_id: str, *, expires_at_ms: int, **_cap: int) -> Hold:
         try:
-            hold = await self._own(caller, hold_id)
+            hold = await self._own(actor, hold_id)
         except StoreUnavailable:
             raise BackendUnavailable from None
         if not isinstance(hold.state, Held):

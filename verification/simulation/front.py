@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from random import Random
 from typing import TypeAlias
 
+from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.refusals import AskAgain, IdempotencyKeyReused, OutcomeUnknown, Refusal
-from travio_inventory.seats.hold import Caller, Confirmed, Held, Hold, HoldRequest, base_id, claimant_of
+from travio_inventory.seats.hold import Confirmed, Held, Hold, HoldRequest, base_id, claimant_of
 from travio_inventory.seats.ports import Cell
 from travio_inventory.seats.refusals import BY_STORE, HoldEnded, SeatTaken
 from travio_inventory.seats.trip import Ends, Trip
@@ -31,7 +32,7 @@ Work: TypeAlias = Callable[[Process], Coroutine[object, object, Hold | None]]
 class Ask:
     """A request for a hold."""
 
-    caller: Caller
+    actor: Actor
     ends: Ends
     seats: tuple[str, ...]
     key: str | None
@@ -39,7 +40,7 @@ class Ask:
     def request(self, trip: Trip) -> HoldRequest:
         """As the store takes it."""
         seats = trip.in_layout_order(self.seats)
-        return HoldRequest(self.caller, trip, trip.journey(self.ends), seats, TTL_S * 1_000, self.key)
+        return HoldRequest(self.actor, trip, trip.journey(self.ends), seats, TTL_S * 1_000, self.key)
 
     def cells(self, trip: Trip) -> tuple[Cell, ...]:
         """What is asked for, in layout order."""
@@ -49,7 +50,7 @@ class Ask:
     @property
     def subject(self) -> str:
         """What the history knows the key by."""
-        return claimant_of(self.caller, self.key) if self.key is not None else ""
+        return claimant_of(self.actor, self.key) if self.key is not None else ""
 
 
 class Front:
@@ -78,7 +79,7 @@ class Front:
         async def work(process: Process) -> Hold:
             if self.plan.with_gate:
                 hold = await process.inventory.hold_seats(
-                    ask.caller, "t", ask.ends, ask.seats, ttl_s=TTL_S, key=ask.key, settles=is_unknown
+                    ask.actor, "t", ask.ends, ask.seats, ttl_s=TTL_S, key=ask.key, settles=is_unknown
                 )
             else:
                 hold = await process.steps.run(process.holds.hold(ask.request(self.trip)))
@@ -88,7 +89,7 @@ class Front:
         for turn in range(tries):
             if turn:
                 await self.pause()
-            call = await self._call("hold", ask.subject, work, holder=ask.caller.holder, cells=ask.cells(self.trip))
+            call = await self._call("hold", ask.subject, work, holder=ask.actor.user, cells=ask.cells(self.trip))
             call.settles = is_unknown
             if call.answer is Answer.UNKNOWN and ask.key is not None:
                 is_unknown = self._random.random() < SETTLES
@@ -96,49 +97,49 @@ class Front:
                 break
         return call, got[-1] if call.answer is Answer.OK else None
 
-    async def confirm(self, caller: Caller, hold_id: str, order: str, *, tries: int) -> Call:
+    async def confirm(self, actor: Actor, hold_id: str, order: str, *, tries: int) -> Call:
         """Make it a booking."""
 
         async def work(process: Process) -> Hold:
-            booked = await process.steps.run(process.holds.confirm(caller, hold_id, order))
+            booked = await process.steps.run(process.holds.confirm(actor, hold_id, order))
             assert booked.state == Confirmed(order)
             return booked
 
-        return await self._step("confirm", caller.holder, hold_id, work, tries=tries, order=order)
+        return await self._step("confirm", actor.user, hold_id, work, tries=tries, order=order)
 
-    async def release(self, caller: Caller, hold_id: str, *, tries: int) -> Call:
+    async def release(self, actor: Actor, hold_id: str, *, tries: int) -> Call:
         """Give it back."""
 
         async def work(process: Process) -> Hold:
-            return await process.steps.run(process.holds.release(caller, hold_id))
+            return await process.steps.run(process.holds.release(actor, hold_id))
 
-        return await self._step("release", caller.holder, hold_id, work, tries=tries)
+        return await self._step("release", actor.user, hold_id, work, tries=tries)
 
-    async def cancel(self, caller: Caller, hold_id: str, *, tries: int) -> Call:
+    async def cancel(self, actor: Actor, hold_id: str, *, tries: int) -> Call:
         """Give a booking back."""
 
         async def work(process: Process) -> Hold:
-            return await process.steps.run(process.holds.cancel(caller, hold_id))
+            return await process.steps.run(process.holds.cancel(actor, hold_id))
 
-        return await self._step("cancel", caller.holder, hold_id, work, tries=tries)
+        return await self._step("cancel", actor.user, hold_id, work, tries=tries)
 
-    async def extend(self, caller: Caller, hold_id: str, *, tries: int) -> Call:
+    async def extend(self, actor: Actor, hold_id: str, *, tries: int) -> Call:
         """Keep it for another while from now: a short one may be over before the hold is anyway."""
         until_ms = self._processes[0].clock.now_ms() + self._random.choice((TTL_S, TTL_S // 2)) * 1_000
 
         async def work(process: Process) -> Hold:
-            step = process.holds.extend(caller, hold_id, expires_at_ms=until_ms, total_ms_max=10**9)
+            step = process.holds.extend(actor, hold_id, expires_at_ms=until_ms, total_ms_max=10**9)
             hold = await process.steps.run(step)
             assert isinstance(hold.state, Held)
             assert hold.state.expires_at_ms >= until_ms
             return hold
 
-        return await self._step("extend", caller.holder, hold_id, work, tries=tries, until_ms=until_ms)
+        return await self._step("extend", actor.user, hold_id, work, tries=tries, until_ms=until_ms)
 
-    async def find(self, caller: Caller, hold_id: str) -> Call:
+    async def find(self, actor: Actor, hold_id: str) -> Call:
         """Read it."""
         return await self._step(
-            "find", caller.holder, hold_id, lambda process: process.holds.find(caller, hold_id), tries=1
+            "find", actor.user, hold_id, lambda process: process.holds.find(actor, hold_id), tries=1
         )
 
     async def look(self, holder: str) -> Call:
@@ -178,21 +179,21 @@ class Front:
             call.status = "was blocked" if were_blocked[-1] else "not blocked"
         return call
 
-    async def join(self, caller: Caller, seat_class: str, seats: int, *, tries: int) -> Call:
+    async def join(self, actor: Actor, seat_class: str, seats: int, *, tries: int) -> Call:
         """Wait for the class."""
         entries: list[WaitlistEntry] = []
 
         async def work(process: Process) -> None:
-            entries.append(await process.inventory.waitlist.join(caller, "t", seat_class, seats))
+            entries.append(await process.inventory.waitlist.join(actor, "t", seat_class, seats))
 
-        call = await self._step("join", caller.holder, seat_class, work, tries=tries)
+        call = await self._step("join", actor.user, seat_class, work, tries=tries)
         return _write_down_places(call, entries[-1:])
 
-    async def leave(self, caller: Caller, seat_class: str, *, tries: int) -> Call:
+    async def leave(self, actor: Actor, seat_class: str, *, tries: int) -> Call:
         """Wait no longer."""
         return await self._step(
-            "leave", caller.holder, seat_class,
-            lambda process: process.inventory.waitlist.leave(caller, "t", seat_class), tries=tries,
+            "leave", actor.user, seat_class,
+            lambda process: process.inventory.waitlist.leave(actor, "t", seat_class), tries=tries,
         )  # fmt: skip
 
     async def waits(self, holder: str) -> Call:

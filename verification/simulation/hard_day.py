@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from random import Random
 
+from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.refusals import Refusal
 from travio_inventory.protocol.batches import Index, Kind, Partition
 from travio_inventory.protocol.index_entries import bucket_of, minute_of
 from travio_inventory.protocol.rows import group_partition, stable_event_id
-from travio_inventory.seats.hold import Caller, HoldRequest, base_id
+from travio_inventory.seats.hold import HoldRequest, base_id
 from travio_inventory.seats.trip import Journey
 from travio_inventory.store.memory import Change
 from verification.simulation.checker import out_of_order
@@ -107,7 +108,7 @@ class HardDay:
             process = self._random.choice([self._worker, *self._others])
             named = self._random.sample([seat.id for seat in self._trip.seats], self._random.choice((1, 1, 2)))
             seats = tuple(sorted(named))
-            request = HoldRequest(Caller("o", f"u{number}"), self._trip, Journey(0, 0), seats, TTL_MS, None)
+            request = HoldRequest(Actor("o", f"u{number}"), self._trip, Journey(0, 0), seats, TTL_MS, None)
             process.start(self._shop(process, request))
 
     async def _shop(self, process: Process, request: HoldRequest) -> None:
@@ -116,10 +117,10 @@ class HardDay:
             await asyncio.sleep(self._random.uniform(0, 15))
             what = self._random.randrange(4)
             if what == 0:
-                await process.holds.release(request.caller, hold.id)
+                await process.holds.release(request.actor, hold.id)
             elif what == 1:
-                await process.holds.confirm(request.caller, hold.id, "order")
-                await process.holds.cancel(request.caller, hold.id)
+                await process.holds.confirm(request.actor, hold.id, "order")
+                await process.holds.cancel(request.actor, hold.id)
 
     async def _set_clocks(self) -> None:
         for pause_s in self._times(60, 240):
@@ -186,8 +187,8 @@ class HardDay:
         prober = self._process()
         for last in (False, True):
             for seat in self._trip.seats:
-                caller = Caller("o", f"probe {seat.id}")
-                request = HoldRequest(caller, self._trip, Journey(0, 0), (seat.id,), 1_000, None)
+                actor = Actor("o", f"probe {seat.id}")
+                request = HoldRequest(actor, self._trip, Journey(0, 0), (seat.id,), 1_000, None)
                 try:
                     await prober.holds.hold(request)
                 except Refusal as refusal:

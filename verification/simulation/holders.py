@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Awaitable
 from random import Random
 
-from travio_inventory.seats.hold import Caller, Hold, base_id
+from travio_inventory.kernel.actor import Actor
+from travio_inventory.seats.hold import Hold, base_id
 from travio_inventory.seats.trip import Ends, Trip
 from verification.simulation.front import Ask, Front
 from verification.simulation.history import Answer
@@ -59,7 +60,7 @@ class Holder:
     def _new_ask(self, turn: int) -> Ask:
         random = self._random
         key = f"k{turn}" if random.random() < 0.7 else None
-        ask = Ask(Caller("o", self._name), *_wish(random, self._front.trip, self._front.plan.popular), key)
+        ask = Ask(Actor("o", self._name), *_wish(random, self._front.trip, self._front.plan.popular), key)
         if key:
             self.asks.append(ask)
         return ask
@@ -73,58 +74,58 @@ class Holder:
         random, hold_id = self._random, base_id(hold.id)
         if ask.key and random.random() < OTHER_REQUEST:
             await self._front.hold(
-                Ask(ask.caller, *_wish(random, self._front.trip, self._front.plan.popular), ask.key), tries=1
+                Ask(ask.actor, *_wish(random, self._front.trip, self._front.plan.popular), ask.key), tries=1
             )
         if random.random() < 0.3:
             await self._front.look(self._name)
         if random.random() < 0.2:
-            await self._front.find(ask.caller, hold_id)
+            await self._front.find(ask.actor, hold_id)
         fate = random.random()
         if fate < 0.15:
             return
         if random.random() < 0.35:
             await asyncio.sleep(random.choice((random.uniform(0, 3), TTL_S + random.uniform(-3, 3))))
-            extending = self._start(self._extend(ask.caller, hold_id))
+            extending = self._start(self._extend(ask.actor, hold_id))
             if random.random() < 0.6:
                 await extending
         if fate < 0.35:
-            await self._give_back(ask.caller, hold_id)
+            await self._give_back(ask.actor, hold_id)
         else:
-            await self._book(ask.caller, hold_id, is_late=fate >= 0.6)
+            await self._book(ask.actor, hold_id, is_late=fate >= 0.6)
             if ask.key and random.random() < 0.25:
                 await self._front.hold(ask, tries=2)
 
-    async def _extend(self, caller: Caller, hold_id: str) -> None:
-        await self._front.extend(caller, hold_id, tries=3)
+    async def _extend(self, actor: Actor, hold_id: str) -> None:
+        await self._front.extend(actor, hold_id, tries=3)
 
-    async def _give_back(self, caller: Caller, hold_id: str) -> None:
+    async def _give_back(self, actor: Actor, hold_id: str) -> None:
         random = self._random
         await asyncio.sleep(random.choice((random.uniform(0, 4), TTL_S + random.uniform(-3, 3))))
         if random.random() < 0.3:
-            self._start(self._confirm(caller, hold_id, "rival", tries=2))
-        await self._front.release(caller, hold_id, tries=4)
+            self._start(self._confirm(actor, hold_id, "rival", tries=2))
+        await self._front.release(actor, hold_id, tries=4)
 
-    async def _book(self, caller: Caller, hold_id: str, *, is_late: bool) -> None:
+    async def _book(self, actor: Actor, hold_id: str, *, is_late: bool) -> None:
         random = self._random
         late_s = TTL_S + random.choice((random.uniform(-3, 4), random.uniform(2, 30)))
         await asyncio.sleep(late_s if is_late else random.uniform(0, 5))
         order = f"order-{random.randrange(10**6)}"
         if random.random() < 0.2:
             rival = order if random.random() < 0.4 else f"{order}-rival"
-            self._start(self._confirm(caller, hold_id, rival, tries=3, delay_s=random.random() * 5))
-        await self._front.confirm(caller, hold_id, order, tries=random.choice((1, 2, 5)))
+            self._start(self._confirm(actor, hold_id, rival, tries=3, delay_s=random.random() * 5))
+        await self._front.confirm(actor, hold_id, order, tries=random.choice((1, 2, 5)))
         if random.random() < 0.35:
             await asyncio.sleep(random.uniform(0, 25))
-            await self._front.confirm(caller, hold_id, order, tries=3)
+            await self._front.confirm(actor, hold_id, order, tries=3)
         if random.random() < 0.65:
             await asyncio.sleep(random.uniform(0, 15))
-            await self._front.cancel(caller, hold_id, tries=4)
+            await self._front.cancel(actor, hold_id, tries=4)
         if random.random() < 0.2:
-            await self._front.find(caller, hold_id)
+            await self._front.find(actor, hold_id)
 
-    async def _confirm(self, caller: Caller, hold_id: str, order: str, *, tries: int, delay_s: float = 0) -> None:
+    async def _confirm(self, actor: Actor, hold_id: str, order: str, *, tries: int, delay_s: float = 0) -> None:
         await asyncio.sleep(delay_s)
-        await self._front.confirm(caller, hold_id, order, tries=tries)
+        await self._front.confirm(actor, hold_id, order, tries=tries)
 
     async def insist(self) -> None:
         """When all is well again, ask once more what was asked under a key: whoever is told "ask again" and does so

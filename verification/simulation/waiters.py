@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable
 from random import Random
 
-from travio_inventory.seats.hold import Caller
+from travio_inventory.kernel.actor import Actor
 from verification.simulation.front import Front
 from verification.simulation.history import Answer, Call
 from verification.simulation.oracle import Violated
@@ -22,7 +22,7 @@ class Waiter:
 
     def __init__(self, front: Front, name: str, random: Random) -> None:
         self._front = front
-        self._caller = Caller("o", name)
+        self._actor = Actor("o", name)
         self._random = random
         self._asked: dict[str, str] = {}
         """What was asked for last of each list."""
@@ -48,7 +48,7 @@ class Waiter:
             call = await self._ask(seat_class, op, tries=1)
             if call.answer in (Answer.AGAIN, Answer.UNKNOWN):
                 raise Violated(f"I5 asked again when all is well, and no answer: {call}")
-        await self._front.waits(self._caller.holder)
+        await self._front.waits(self._actor.user)
 
     def _start(self, asking: Awaitable[Call]) -> None:
         self._pending.append(asyncio.ensure_future(asking))
@@ -56,10 +56,10 @@ class Waiter:
     async def _ask(self, seat_class: str, op: str, *, tries: int) -> Call:
         match op:
             case "waits":
-                return await self._front.waits(self._caller.holder)
+                return await self._front.waits(self._actor.user)
             case "join":
                 self._asked[seat_class] = op
-                return await self._front.join(self._caller, seat_class, self._random.randint(1, 4), tries=tries)
+                return await self._front.join(self._actor, seat_class, self._random.randint(1, 4), tries=tries)
             case _:
                 self._asked[seat_class] = op
-                return await self._front.leave(self._caller, seat_class, tries=tries)
+                return await self._front.leave(self._actor, seat_class, tries=tries)

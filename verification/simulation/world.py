@@ -7,6 +7,7 @@ from contextlib import suppress
 from itertools import pairwise
 from random import Random
 
+from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.refusals import AskAgain, Refusal
 from travio_inventory.protocol.batches import ABSENT, Index, Kind, Partition, Row, RowKey, Table, Write
 from travio_inventory.protocol.definitions import Definitions
@@ -14,7 +15,7 @@ from travio_inventory.protocol.epochs import EPOCH_MS
 from travio_inventory.protocol.index_entries import LANDS_WITHIN_MS, minute_of
 from travio_inventory.protocol.rows import SEPARATOR, group_partition
 from travio_inventory.seats.events import Event, EventType
-from travio_inventory.seats.hold import NEVER_MS, Caller, Hold, base_id
+from travio_inventory.seats.hold import NEVER_MS, Hold, base_id
 from travio_inventory.seats.ports import Cell
 from travio_inventory.seats.seat import AVAILABLE, BLOCKED, SOLD, Held, SeatState
 from travio_inventory.seats.seat_map import encode_states
@@ -245,8 +246,8 @@ class World:
             self._judge_told()
         else:
             await self._judge_journal()
-        for caller in callers:
-            await caller.insist()
+        for actor in callers:
+            await actor.insist()
         await asyncio.sleep(ROLLED_FORWARD_S)
         rest = Relay(prober)
         for _ in range(3):
@@ -362,11 +363,11 @@ class World:
         free = [seat for seat in self.trip.seats if self._is_free(seat.id)][: self.plan.holds_max]
         for number in range(self.plan.holders):
             holds = [
-                await self._win(prober, Ask(Caller("o", f"u{number}"), Ends("A", "B"), (seat.id,), None))
+                await self._win(prober, Ask(Actor("o", f"u{number}"), Ends("A", "B"), (seat.id,), None))
                 for seat in free
             ]
             for hold in holds:
-                await self.front.release(Caller("o", hold.holder), hold.id, tries=1)
+                await self.front.release(Actor("o", hold.holder), hold.id, tries=1)
 
     async def _judge_seats(self, prober: Process) -> None:
         """Every cell that is not sold can be won, the house's too once it gives them back (L2)."""
@@ -376,11 +377,11 @@ class World:
             for segment in range(SEGMENTS):
                 if not self._is_sold(seat.id, segment):
                     ends = Ends(STOPS[segment], STOPS[segment + 1])
-                    await self._win(prober, Ask(Caller("o", f"probe-{seat.id}-{segment}"), ends, (seat.id,), None))
+                    await self._win(prober, Ask(Actor("o", f"probe-{seat.id}-{segment}"), ends, (seat.id,), None))
 
     async def _win(self, prober: Process, ask: Ask) -> Hold:
         try:
-            return await prober.inventory.hold_seats(ask.caller, "t", ask.ends, ask.seats, ttl_s=TTL_S, key=None)
+            return await prober.inventory.hold_seats(ask.actor, "t", ask.ends, ask.seats, ttl_s=TTL_S, key=None)
         except Refusal as refusal:
             raise Violated(f"L2 {ask} cannot be won: {refusal!r}") from refusal
 

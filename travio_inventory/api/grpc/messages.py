@@ -6,11 +6,12 @@ from typing import NamedTuple
 
 from google.protobuf.message import Message
 
-from travio_inventory.api.grpc.caller import caller_of, holder_of, trip_of
+from travio_inventory.api.grpc.actor import actor_of, holder_of, trip_of
 from travio_inventory.api.grpc.fields import Fields
 from travio_inventory.api.grpc.pages import PageAsked, page_asked
 from travio_inventory.kernel import limits
-from travio_inventory.seats.hold import DIGEST_CHARS, LATE_SUFFIX, Caller, Passenger
+from travio_inventory.kernel.actor import Actor
+from travio_inventory.seats.hold import DIGEST_CHARS, LATE_SUFFIX, Passenger
 from travio_inventory.seats.refusals import InvalidSeats
 from travio_inventory.seats.trip import ALL_IN_ONE_GROUP, Ends, Seat, Segment, Trip, TripKey
 from travio_inventory.wire.inventory.v1 import SeatStatus
@@ -35,7 +36,7 @@ class HoldAsked(NamedTuple):
     settled.
     """
 
-    caller: Caller
+    actor: Actor
     trip_id: str
     ends: Ends
     seat_ids: Sequence[str]
@@ -47,7 +48,7 @@ class HoldAsked(NamedTuple):
 class ConfirmAsked(NamedTuple):
     """A hold to be booked under an order, and its passengers, if they are named."""
 
-    caller: Caller
+    actor: Actor
     hold_id: str
     order: str
     passengers: Sequence[Passenger]
@@ -64,7 +65,7 @@ class UpdateAsked(NamedTuple):
 class WaitAsked(NamedTuple):
     """Seats of a class ("" = any) that somebody waits for."""
 
-    caller: Caller
+    actor: Actor
     trip_id: str
     seat_class: str
     seats: int
@@ -99,7 +100,7 @@ def hold_asked(message: Message) -> HoldAsked:
         raise InvalidSeats(request.violations)
     request.text("session_id")
     asked = HoldAsked(
-        caller_of(request),
+        actor_of(request),
         request.id("trip_id"),
         _ends(request),
         request.ids("seat_ids"),
@@ -111,36 +112,36 @@ def hold_asked(message: Message) -> HoldAsked:
     return asked
 
 
-def hold_named(message: Message) -> tuple[Caller, str]:
+def hold_named(message: Message) -> tuple[Actor, str]:
     """Read ReleaseSeatsRequest or GetHoldRequest: who asks, and the hold's id."""
     request = Fields(message)
-    named = (caller_of(request), request.text("hold_id", HOLD_ID_BYTES_MAX, required=True))
+    named = (actor_of(request), request.text("hold_id", HOLD_ID_BYTES_MAX, required=True))
     request.finish()
     return named
 
 
-def booking_named(message: Message) -> tuple[Caller, str]:
+def booking_named(message: Message) -> tuple[Actor, str]:
     """Read CancelBookingRequest: who asks, and the booking's id."""
     request = Fields(message)
-    named = (caller_of(request), request.text("booking_id", HOLD_ID_BYTES_MAX, required=True))
+    named = (actor_of(request), request.text("booking_id", HOLD_ID_BYTES_MAX, required=True))
     request.finish()
     return named
 
 
-def extend_asked(message: Message) -> tuple[Caller, str, int]:
+def extend_asked(message: Message) -> tuple[Actor, str, int]:
     """Read ExtendHoldRequest: who asks, the hold's id, seconds from now (0 or less for the default)."""
     request = Fields(message)
     hold_id = request.text("hold_id", HOLD_ID_BYTES_MAX, required=True)
-    asked = (caller_of(request), hold_id, request.number("hold_duration_seconds"))
+    asked = (actor_of(request), hold_id, request.number("hold_duration_seconds"))
     request.finish()
     return asked
 
 
-def holds_asked(message: Message) -> tuple[Caller, str, bool, PageAsked]:
+def holds_asked(message: Message) -> tuple[Actor, str, bool, PageAsked]:
     """Read ListHoldsRequest: whose, of which trip ("" = any), whether those that ended too, and which page."""
     request = Fields(message)
     page = page_asked(request, most_default=limits.HOLDS_LISTED_MAX, most_max=limits.HOLDS_LISTED_MAX)
-    asked = (caller_of(request), request.optional_id("trip_id"), request.flag("include_ended"), page)
+    asked = (actor_of(request), request.optional_id("trip_id"), request.flag("include_ended"), page)
     request.finish()
     return asked
 
@@ -157,7 +158,7 @@ def confirm_asked(message: Message) -> ConfirmAsked:
         for passenger in request.parts("passengers", 0, limits.SEATS_PER_HOLD_MAX)
     ]
     hold_id = request.text("hold_id", HOLD_ID_BYTES_MAX, required=True)
-    asked = ConfirmAsked(caller_of(request), hold_id, request.id("order_id"), passengers)
+    asked = ConfirmAsked(actor_of(request), hold_id, request.id("order_id"), passengers)
     request.finish()
     return asked
 
@@ -263,15 +264,15 @@ def join_asked(message: Message) -> WaitAsked:
     """Read JoinWaitlistRequest."""
     request = Fields(message)
     seats = request.number("requested_seats", 1, limits.SEATS_PER_HOLD_MAX)
-    asked = WaitAsked(caller_of(request), request.id("trip_id"), request.optional_id("seat_class"), seats)
+    asked = WaitAsked(actor_of(request), request.id("trip_id"), request.optional_id("seat_class"), seats)
     request.finish()
     return asked
 
 
-def leave_asked(message: Message) -> tuple[Caller, str, str]:
+def leave_asked(message: Message) -> tuple[Actor, str, str]:
     """Read LeaveWaitlistRequest: who leaves, which trip, which class."""
     request = Fields(message)
-    asked = (caller_of(request), request.id("trip_id"), request.optional_id("seat_class"))
+    asked = (actor_of(request), request.id("trip_id"), request.optional_id("seat_class"))
     request.finish()
     return asked
 

@@ -116,7 +116,7 @@ class InventoryService:
         asked = messages.hold_asked(message)
         try:
             hold = await self._inventory.hold_seats(
-                asked.caller,
+                asked.actor,
                 asked.trip_id,
                 asked.ends,
                 asked.seat_ids,
@@ -141,7 +141,7 @@ class InventoryService:
     async def confirm_booking(self, message: Message) -> v1.ConfirmBookingResponse:
         asked = messages.confirm_asked(message)
         try:
-            hold = await self._inventory.confirm_hold(asked.caller, asked.hold_id, asked.order, asked.passengers)
+            hold = await self._inventory.confirm_hold(asked.actor, asked.hold_id, asked.order, asked.passengers)
         except HoldNotFound as refusal:
             if self._is_legacy:
                 raise grpc_error(refusal, status=Status.FAILED_PRECONDITION) from None

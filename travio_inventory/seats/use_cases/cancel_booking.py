@@ -1,6 +1,7 @@
 """Cancels a booking: its seats are on sale again."""
 
-from travio_inventory.seats.hold import Caller, Hold
+from travio_inventory.kernel.actor import Actor
+from travio_inventory.seats.hold import Hold
 from travio_inventory.seats.ports import Holds
 from travio_inventory.seats.use_cases.step_runner import StepRunner
 
@@ -12,6 +13,6 @@ class CancelBooking:
         self._holds = holds
         self._steps = steps
 
-    async def __call__(self, caller: Caller, booking_id: str) -> Hold:
+    async def __call__(self, actor: Actor, booking_id: str) -> Hold:
         """The cancelled booking, found by its own id or by its hold's. Raises what `Holds.cancel` raises."""
-        return await self._steps.run(self._holds.cancel(caller, booking_id))
+        return await self._steps.run(self._holds.cancel(actor, booking_id))

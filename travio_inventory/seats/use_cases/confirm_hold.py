@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
+from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.refusals import InvalidRequest, Violation
-from travio_inventory.seats.hold import Caller, Hold, Passenger
+from travio_inventory.seats.hold import Hold, Passenger
 from travio_inventory.seats.ports import Holds
 from travio_inventory.seats.use_cases.step_runner import StepRunner
 
@@ -15,16 +16,16 @@ class ConfirmHold:
         self._holds = holds
         self._steps = steps
 
-    async def __call__(self, caller: Caller, hold_id: str, order: str, passengers: Sequence[Passenger]) -> Hold:
+    async def __call__(self, actor: Actor, hold_id: str, order: str, passengers: Sequence[Passenger]) -> Hold:
         """The booking. A passenger list, where there is one, names exactly the hold's seats: InvalidRequest. It is kept
         with the booking; who confirms again is answered with the one that was kept.
 
         Raises what `Holds.confirm` raises.
         """
         if passengers:
-            hold = await self._holds.find(caller, hold_id)
+            hold = await self._holds.find(actor, hold_id)
             listed = [passenger.seat for passenger in passengers]
             if sorted(listed) != sorted(hold.seats):
                 said = f"the hold has the seats {', '.join(hold.seats)}, the list has {', '.join(listed)}"
                 raise InvalidRequest([Violation("passengers", said)])
-        return await self._steps.run(self._holds.confirm(caller, hold_id, order, tuple(passengers)))
+        return await self._steps.run(self._holds.confirm(actor, hold_id, order, tuple(passengers)))

@@ -9,9 +9,10 @@ from itertools import count
 from random import Random
 from typing import Any
 
+from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.clock import Clock
 from travio_inventory.kernel.refusals import InvalidRequest, Refusal, Violation
-from travio_inventory.seats.hold import Caller, Hold, HoldRequest
+from travio_inventory.seats.hold import Hold, HoldRequest
 from travio_inventory.seats.ports import Attempt, Cell, Gate, Holds, Locked, Passed, SeatGroupKey, Taken
 from travio_inventory.seats.refusals import Decided, SeatContended, TakenCell
 from travio_inventory.seats.taken import is_final, refusal_of
@@ -70,7 +71,7 @@ class HoldSeats:
 
     async def __call__(
         self,
-        caller: Caller,
+        actor: Actor,
         trip_id: str,
         ends: Ends,
         seat_ids: Sequence[str],
@@ -86,13 +87,13 @@ class HoldSeats:
         """
         if settles and key is None:
             raise InvalidRequest([Violation("settle", "needs an idempotency_key: the one whose outcome is unknown")])
-        trip = await self._trips.get(TripKey(caller.organization, trip_id))
+        trip = await self._trips.get(TripKey(actor.organization, trip_id))
         journey = trip.journey(ends)
         seats = trip.in_layout_order(seat_ids)
         ttl_ms = self._times.ttl_s(ttl_s) * 1_000
         token = f"{self._process}-{next(self._attempts)}"
-        request = HoldRequest(caller, trip, journey, seats, ttl_ms, key, max(ttl_s, 0), token)
-        with self._settling.turn(caller) if settles else nullcontext():
+        request = HoldRequest(actor, trip, journey, seats, ttl_ms, key, max(ttl_s, 0), token)
+        with self._settling.turn(actor) if settles else nullcontext():
             return await self._hold(request, Attempt(token, request.claimant, key is not None, settles))
 
     async def _hold(self, request: HoldRequest, attempt: Attempt) -> Hold:

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
+from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.refusals import Overloaded
-from travio_inventory.seats.hold import Caller
 
 PER_SECOND_MAX: Final = 5
 WINDOW_S: Final = 1.0
@@ -37,19 +37,19 @@ class Settling:
     """One at a time and PER_SECOND_MAX a second for each holder."""
 
     def __init__(self) -> None:
-        self._holders: OrderedDict[Caller, _Turns] = OrderedDict()
+        self._holders: OrderedDict[Actor, _Turns] = OrderedDict()
 
     @contextmanager
-    def turn(self, caller: Caller) -> Iterator[None]:
+    def turn(self, actor: Actor) -> Iterator[None]:
         """The caller's turn lasts as long as the seat group. Raises Overloaded where there is none."""
         now_s = asyncio.get_running_loop().time()
-        turns = self._holders.get(caller)
+        turns = self._holders.get(actor)
         if turns is None:
             self._make_room(now_s)
-            turns = self._holders[caller] = _Turns()
+            turns = self._holders[actor] = _Turns()
         elif turns.is_full(now_s):
             raise Overloaded
-        self._holders.move_to_end(caller)
+        self._holders.move_to_end(actor)
         turns.began_s.append(now_s)
         turns.is_under_way = True
         try:
@@ -61,10 +61,10 @@ class Settling:
         """Forget the holders whose turns are over, two at a time and those of long ago first."""
         for _ in range(2):
             if self._holders:
-                caller = next(iter(self._holders))
-                if self._holders[caller].is_over(now_s):
-                    del self._holders[caller]
+                actor = next(iter(self._holders))
+                if self._holders[actor].is_over(now_s):
+                    del self._holders[actor]
                 else:
-                    self._holders.move_to_end(caller)
+                    self._holders.move_to_end(actor)
         if len(self._holders) >= HOLDERS_MAX:
             raise Overloaded

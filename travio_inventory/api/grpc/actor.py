@@ -1,13 +1,13 @@
-"""On whose behalf a request is made: the one place where a message makes a Caller."""
+"""On whose behalf a request is made: the one place where a message makes an Actor."""
 
 from travio_inventory.api.grpc.fields import Fields
-from travio_inventory.seats.hold import Caller
+from travio_inventory.kernel.actor import Actor
 from travio_inventory.seats.trip import TripKey
 
 
-def caller_of(request: Fields) -> Caller:
+def actor_of(request: Fields) -> Actor:
     """The tenant and its user; both must be named."""
-    return Caller(request.id("organization_id"), request.id("user_id"))
+    return Actor(request.id("organization_id"), request.id("user_id"))
 
 
 def trip_of(request: Fields) -> TripKey:
