@@ -120,6 +120,19 @@ async def test_a_step_that_was_not_rolled_forward_is_finished_by_the_sweeper(
     await sale.assert_legal()
 
 
+async def test_what_the_sweeper_could_not_finish_is_tried_again(single_seats: Sale) -> None:
+    """However often the answer is lost: a seat group is looked after only when its cells are known to be in line."""
+    sale = single_seats
+    await attempt_dies(sale)
+    sale.clock.pass_s(GRACE_S + FOUND_WITHIN_S)
+    sale.line.spoil(Spoil.NOT_DONE, cells_alone)
+    assert {group.group for group in (await sale.sweep()).failures} == {1, 17}
+    sale.line.mend()
+    sale.clock.pass_s(FOUND_WITHIN_S)
+    assert (await sale.sweep()).failures == {}
+    assert [await sale.statuses(seat) for seat in SEATS.split()] == [FREE, FREE, FREE]
+
+
 async def test_what_a_cancelled_booking_left_sold_is_freed_by_the_sweeper(single_seats: Sale) -> None:
     sale = single_seats
     hold = await sale.hold(SEATS)

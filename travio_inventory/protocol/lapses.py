@@ -4,14 +4,14 @@ import asyncio
 from collections.abc import Awaitable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from travio_inventory.kernel.refusals import BackendUnavailable
+from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown
 from travio_inventory.protocol import rows
 from travio_inventory.protocol.aside import Aside
 from travio_inventory.protocol.batches import Index, Kind, Row, RowKey, Rows, StoreUnavailable
 from travio_inventory.protocol.minute_cursor import SET_BACK_MS, MinuteCursor, Place
 from travio_inventory.protocol.open_trips import EVERY_MS, SlowRound
 from travio_inventory.protocol.owners import Owners, Verdict
-from travio_inventory.seats.hold import NEVER_MS, Aborted, Confirmed, Hold, parse_hold_id
+from travio_inventory.seats.hold import NEVER_MS, Aborted, Confirmed, Hold, HoldState, parse_hold_id
 from travio_inventory.seats.ports import SeatGroupKey
 
 ROWS_TOGETHER_MAX = 160
@@ -196,9 +196,13 @@ class LapseFinder:
         since_ms = min(rows.number(cell, "since") for cell in owned.values())
         judged = await self._owners.judge(group.trip.organization, owner, since_ms=since_ms)
         if judged.verdict is Verdict.DEAD:
-            await self._owners.roll_group(owner, group.trip, group.group, list(owned), Aborted(""))
+            state: HoldState = Aborted("")
         elif judged.row.get("status") == "confirmed" and any(cell["status"] != "sold" for cell in owned.values()):
-            await self._owners.roll_group(owner, group.trip, group.group, list(owned), Confirmed(""))
+            state = Confirmed("")
+        else:
+            return
+        if not await self._owners.roll_group(owner, group.trip, group.group, list(owned), state):
+            raise OutcomeUnknown
 
 
 async def _a_few_at_once(works: Iterable[Awaitable[object]]) -> None:

@@ -273,20 +273,21 @@ class Owners:
 
     async def roll_group(
         self, hold_id: str, trip: TripKey, group: int, cells: Sequence[RowKey], state: HoldState
-    ) -> None:
-        """Bring those of the cells that the hold still owns in line with its state."""
+    ) -> bool:
+        """Bring those of the cells that the hold still owns in line with its state; whether that is certain."""
         for _ in range(TRIES_MAX):
             writes = _cell_writes(hold_id, cells, state)
             outcome = await self.apply(rows.group_partition(trip, group), writes, ())
             match outcome:
                 case Applied():
-                    return
+                    return True
                 case Refused(rows=standing):
                     cells = [cell for cell in cells if standing.get(cell, {}).get("owner") == hold_id]
                     if not cells:
-                        return
+                        return True
                 case Unknown() | NotDone():
                     await self.pause()
+        return False
 
     async def judge(self, organization: str, hold_id: str, *, since_ms: int) -> Owner:
         """What the home row of an owner says, whatever its cells say. Ends the owner where it has lapsed, fences it

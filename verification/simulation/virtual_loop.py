@@ -13,8 +13,9 @@ T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
 TURNS_MAX = 2_000
-"""After so many turns without a rest the clock goes on in every turn: somebody asks again in each of them, as anyio
-does that cancels a task which stands still.
+BUSY_TURN_S = 0.02
+"""After so many turns without a rest each turn takes so long: somebody asks again in each of them, as anyio does that
+cancels a task which stands still. Meanwhile the others have their turns.
 """
 
 
@@ -70,11 +71,11 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         """One turn in place of the base class's: it would ask the system for the time and for sockets."""
         ready, timers = self._ready, self._scheduled  # type: ignore[attr-defined]
         self._turns = self._turns + 1 if ready else 0
-        goes_on = not ready or self._turns > TURNS_MAX
-        while timers and (goes_on or timers[0]._cancelled or timers[0]._when <= self._now):
+        if self._turns > TURNS_MAX:
+            self._now += BUSY_TURN_S
+        while timers and (not ready or timers[0]._cancelled or timers[0]._when <= self._now):
             timer = heappop(timers)
             if not timer._cancelled:
-                goes_on = False
                 self._now = max(self._now, timer._when)
                 ready.append(timer)
         if not ready:
