@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from travio_inventory.kernel.actor import Actor
-from travio_inventory.protocol import index_entries, rows
+from travio_inventory.kernel.ids import fault_of
+from travio_inventory.protocol import index_entries, minute_cursor, rows
 from travio_inventory.protocol.batches import Index, IndexEntry, Kind, Partition, Row, RowKey, Table
 from travio_inventory.seats.events import EventType
 from travio_inventory.seats.hold import (
@@ -125,6 +126,11 @@ def test_the_id_of_a_hold_is_read_from_its_end(trip: str) -> None:
     """Its trip may look like anything, even like another hold."""
     assert parse_hold_id(f"{trip}~7~{'0' * 32}") == HoldId(trip, 7, "0" * 32, is_late=False)
     assert parse_hold_id(f"{trip}~7~{'0' * 32}~late") == HoldId(trip, 7, "0" * 32, is_late=True)
+
+
+@pytest.mark.parametrize("joins", [rows.SEPARATOR, minute_cursor._CARRIED, "\n"])
+def test_what_joins_ids_is_part_of_none(joins: str) -> None:
+    assert "control characters" in fault_of(f"a{joins}b")
 
 
 # ---- any ids
