@@ -92,10 +92,10 @@ def judge_folder(folder: Path, settings: Settings) -> Verdict:
         raise NotJudged(str(failed)) from failed
     if not told.attempts:
         raise NotJudged("nobody asked for seats; was the run too short, or was no trip opened?")
-    if settings.store == "memory":
+    if settings.store.kind == "memory":
         raise NotJudged("the service kept its record in memory, and that is gone with it")
-    if settings.store == "embedded" and not settings.data.exists():
-        raise NotJudged(f"there is no data folder {settings.data}: say with TRAVIO_DATA where the service has it")
+    if settings.store.kind == "embedded" and not settings.store.data.exists():
+        raise NotJudged(f"there is no data folder {settings.store.data}: say with TRAVIO_DATA where the service has it")
     try:
         return asyncio.run(_judge_by(settings, told))
     except StartFailed as failed:
@@ -104,7 +104,7 @@ def judge_folder(folder: Path, settings: Settings) -> Verdict:
 
 async def _judge_by(settings: Settings, told: Told) -> Verdict:
     """A shared store may still be busy with what the load left behind: what is wrong there must stay wrong."""
-    looks = 1 if settings.store == "embedded" else LOOKS_MAX
+    looks = 1 if settings.store.kind == "embedded" else LOOKS_MAX
     async with open_batches(settings) as store:
         verdict = await judge(told, store.batches)
         for _ in range(1, looks):

@@ -80,7 +80,7 @@ async def states(inventory: Inventory) -> dict[str, SeatState]:
 
 def published(settings: Settings) -> list[tuple[str, str]]:
     """Type and hold of each event in the data folder."""
-    path = settings.data / "events.jsonl"
+    path = settings.store.data / "events.jsonl"
     lines = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
     return [(line["event_type"], line["hold_id"]) for line in lines]
 
@@ -198,7 +198,7 @@ async def test_in_memory_and_without_events_nothing_is_written(tmp_path: Path) -
     async with running(settings) as app:
         await app.inventory.open_trip(TRIP)
         await hold(app.inventory)
-    assert not settings.data.exists()
+    assert not settings.store.data.exists()
 
 
 async def test_the_settings_reach_what_they_set(tmp_path: Path) -> None:
@@ -341,8 +341,8 @@ async def test_a_data_folder_that_cannot_be_made_stops_the_start(tmp_path: Path)
 
 
 async def test_a_database_that_is_none_stops_the_start(settings: Settings) -> None:
-    settings.data.mkdir()
-    (settings.data / "inventory.db").write_bytes(b"not a database" * 1_000)
+    settings.store.data.mkdir()
+    (settings.store.data / "inventory.db").write_bytes(b"not a database" * 1_000)
     with pytest.raises(StartFailed, match=r"database in data folder .*/data: file is not a database$"):
         async with open_inventory(settings):
             pass
@@ -351,7 +351,7 @@ async def test_a_database_that_is_none_stops_the_start(settings: Settings) -> No
 async def test_a_database_of_another_release_stops_the_start(settings: Settings) -> None:
     async with open_inventory(settings):
         pass
-    with closing(sqlite3.connect(settings.data / "inventory.db")) as shell:
+    with closing(sqlite3.connect(settings.store.data / "inventory.db")) as shell:
         shell.execute("PRAGMA user_version = 1")
     with pytest.raises(StartFailed, match=r"inventory\.db has schema version 1, from which no release migrates"):
         async with open_inventory(settings):
@@ -359,7 +359,7 @@ async def test_a_database_of_another_release_stops_the_start(settings: Settings)
 
 
 async def test_a_file_of_events_that_cannot_be_written_stops_the_start(settings: Settings) -> None:
-    (settings.data / "events.jsonl").mkdir(parents=True)
+    (settings.store.data / "events.jsonl").mkdir(parents=True)
     with pytest.raises(StartFailed, match=r"events cannot be written to .*/events\.jsonl: Is a directory"):
         async with open_inventory(settings):
             pass

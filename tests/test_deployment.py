@@ -18,7 +18,7 @@ import yaml
 from travio_inventory.app.listening import LINGER_SECONDS_MAX
 from travio_inventory.app.service import FLUSH_SECONDS_MAX
 from travio_inventory.cli.commands import NAME, build
-from travio_inventory.settings import PREFIX, Settings, load_settings, names
+from travio_inventory.settings import KEYS, PREFIX, ServerSettings, Settings, load_settings, names
 from verification.kit.service_process import free_port, serving
 from verification.servers.certificates import make_certificates
 
@@ -29,7 +29,7 @@ SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 OURS = [name for name, service in SERVICES.items() if "build" in service]
 ONE_SHOT = {"schema"}
 PINNED = re.compile(r"[a-z][\w./-]*:\d[\w.-]*")
-PORT = Settings.model_fields["grpc_port"].default
+PORT = ServerSettings.model_fields["port"].default
 SECONDS = {"s": 1, "m": 60}
 PROBE_SECONDS_MAX = 30
 
@@ -99,7 +99,7 @@ def settings_of(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Settings]:
     """What a container of ours makes of its environment."""
 
     def load(name: str) -> Settings:
-        bare = {each for field in Settings.model_fields for each in names(field)}
+        bare = {each for key in KEYS for each in names(key)}
         for variable in [each for each in os.environ if each.startswith(PREFIX) or each in bare]:
             monkeypatch.delenv(variable)
         for variable, value in (IMAGE_ENVIRONMENT | SERVICES[name]["environment"]).items():
@@ -124,18 +124,22 @@ def test_every_service_of_ours_is_one_and_reaches_the_servers_beside_it(
     assert OURS == ["schema", "service", "worker"]
     for name in OURS:
         settings = settings_of(name)
-        assert (settings.store, settings.edge, settings.environment) == ("scylla", "redis", "development")
-        assert settings.scylla_hosts in SERVICES
-        host, _, port = settings.redis_addr.partition(":")
+        assert (settings.store.kind, settings.edge.kind, settings.scylla.environment) == (
+            "scylla",
+            "redis",
+            "development",
+        )
+        assert settings.scylla.hosts in SERVICES
+        host, _, port = settings.redis.addr.partition(":")
         assert (host in SERVICES, port) == (True, "6379")
-        assert settings.grpc_port == PORT
-        assert settings.scylla_hosts in waited_for(name)
+        assert settings.server.port == PORT
+        assert settings.scylla.hosts in waited_for(name)
 
 
 @pytest.mark.parametrize("name", OURS)
 def test_every_variable_is_a_setting_and_every_value_text(name: str) -> None:
     environment: Mapping[str, object] = SERVICES[name]["environment"]
-    assert environment.keys() <= {each for field in Settings.model_fields for each in names(field)}
+    assert environment.keys() <= {each for key in KEYS for each in names(key)}
     assert [value for value in environment.values() if not isinstance(value, str)] == []  # a bare off is a boolean
 
 
@@ -153,10 +157,10 @@ def test_the_schema_has_as_many_copies_as_there_are_database_nodes() -> None:
 
 
 def test_events_are_relayed_by_one_process_which_keeps_them(settings_of: Callable[[str], Settings]) -> None:
-    relaying = [name for name in OURS if name not in ONE_SHOT and settings_of(name).relay]
+    relaying = [name for name in OURS if name not in ONE_SHOT and settings_of(name).background.relay]
     assert relaying == ["worker"]
     (volume,) = SERVICES["worker"]["volumes"]
-    assert volume.partition(":")[2] == str(settings_of("worker").data)
+    assert volume.partition(":")[2] == str(settings_of("worker").store.data)
 
 
 def test_images_are_pinned_and_no_two_builds_fight_for_a_name() -> None:
@@ -202,7 +206,7 @@ def test_every_volume_is_declared_and_used() -> None:
 @pytest.mark.parametrize("name", OURS)
 def test_a_stop_is_given_the_time_it_takes(name: str, settings_of: Callable[[str], Settings]) -> None:
     """Calls drain and their connections linger, then steps drain, then events are relayed a last time."""
-    longest = 2 * settings_of(name).drain_seconds + LINGER_SECONDS_MAX + FLUSH_SECONDS_MAX
+    longest = 2 * settings_of(name).limits.drain_seconds + LINGER_SECONDS_MAX + FLUSH_SECONDS_MAX
     assert seconds(SERVICES[name]["stop_grace_period"]) > longest
 
 

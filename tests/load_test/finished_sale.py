@@ -18,7 +18,7 @@ from travio_inventory.seats.hold import HoldId
 from travio_inventory.seats.refusals import SeatContended, SeatTaken
 from travio_inventory.seats.trip import Ends, Journey, Trip, TripKey
 from travio_inventory.seats.use_cases import Inventory
-from travio_inventory.settings import Settings
+from travio_inventory.settings import Settings, load_settings
 
 HOT, COLD = coach("hot"), coach("cold")
 NOBODYS_HOLD = str(HoldId(HOT.key.trip, 0, "0" * 32, is_late=False))
@@ -46,7 +46,7 @@ class FinishedSale:
     @property
     def settings(self) -> Settings:
         """Those that name the sale's store."""
-        return Settings(store="embedded", data=self.folder / "data", workers=False, events="none")
+        return load_settings(store="embedded", data=self.folder / "data", workers=False, events="none")
 
     def copied_to(self, folder: Path) -> "FinishedSale":
         """The same sale in another folder."""

@@ -16,6 +16,7 @@ from travio_inventory.kernel.actor import Actor
 from travio_inventory.protocol.batches import Kind, Row, RowKey
 from travio_inventory.protocol.rows import FREE, hold_key
 from travio_inventory.seats.hold import claimant_of
+from travio_inventory.settings import load_settings
 
 
 @pytest.fixture(scope="module")
@@ -186,11 +187,11 @@ def test_there_is_no_verdict_while_the_service_has_the_store(
             return await asyncio.to_thread(verdict.tell, sale.folder, sale.settings)
 
     assert asyncio.run(in_use()) == verdict.EXIT_NOT_JUDGED
-    assert f"not judged: data folder {sale.settings.data} is in use by process" in capsys.readouterr().out
+    assert f"not judged: data folder {sale.settings.store.data} is in use by process" in capsys.readouterr().out
 
 
 def test_there_is_no_verdict_without_a_store(sale: FinishedSale, capsys: pytest.CaptureFixture[str]) -> None:
-    nowhere = sale.settings.model_copy(update={"data": sale.folder / "nowhere"})
+    nowhere = load_settings(store="embedded", data=sale.folder / "nowhere")
     assert verdict.tell(sale.folder, nowhere) == verdict.EXIT_NOT_JUDGED
     assert "there is no data folder" in capsys.readouterr().out
     assert not (sale.folder / "nowhere").exists()
@@ -212,7 +213,7 @@ def test_there_is_no_verdict_where_nobody_asked(sale: FinishedSale) -> None:
 def test_the_command_reads_the_store_that_the_environment_names(
     sale: FinishedSale, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("TRAVIO_DATA", str(sale.settings.data))
+    monkeypatch.setenv("TRAVIO_DATA", str(sale.settings.store.data))
     assert verdict.main([str(sale.folder)]) == verdict.EXIT_OK
     monkeypatch.setenv("TRAVIO_STORE", "no such")
     assert verdict.main([str(sale.folder)]) == verdict.EXIT_NOT_JUDGED

@@ -20,7 +20,7 @@ from travio_inventory.kernel.addresses import Address
 from travio_inventory.kernel.clock import SystemClock
 from travio_inventory.kernel.refusals import BackendUnavailable, Overloaded
 from travio_inventory.seats.use_cases import Inventory
-from travio_inventory.settings import Settings
+from travio_inventory.settings import LimitSettings, ServerSettings
 
 ADMIN_METHODS = ("InitializeTripInventory", "UpdateInventory")
 ENDLESS_METHODS = frozenset({"/grpc.health.v1.Health/Watch"})
@@ -41,26 +41,30 @@ TOLD = Told(
 
 @asynccontextmanager
 async def listening(
-    settings: Settings, inventory: Inventory, workers: CheckBase | None, tls: ssl.SSLContext | None
+    server: ServerSettings,
+    limits: LimitSettings,
+    inventory: Inventory,
+    workers: CheckBase | None,
+    tls: ssl.SSLContext | None,
 ) -> AsyncIterator[GuardedServer]:
-    server = GuardedServer(
-        services(inventory, refusals=settings.refusals, clock=SystemClock(), workers=workers),
-        limits=_server_limits(settings),
+    guarded = GuardedServer(
+        services(inventory, refusals=server.refusals, clock=SystemClock(), workers=workers),
+        limits=_server_limits(limits),
         codec=PassThroughCodec(),
         status_details_codec=SerializedDetails(),
         told=TOLD,
     )
-    address = Address(settings.grpc_host, settings.grpc_port)
-    async with server:
+    address = Address(server.host, server.port)
+    async with guarded:
         try:
-            await _listen(server, address, tls, reuse_port=settings.grpc_reuse_port)
+            await _listen(guarded, address, tls, reuse_port=server.reuse_port)
         except OSError as failed:
             raise StartFailed(f"cannot listen on {address}: {_why(failed)}") from failed
         try:
-            yield server
+            yield guarded
         finally:
             with anyio.CancelScope(shield=True):
-                await server.drain()
+                await guarded.drain()
 
 
 def _why(failed: OSError) -> str:
@@ -83,26 +87,26 @@ async def _listen(server: GuardedServer, address: Address, tls: ssl.SSLContext |
         raise
 
 
-def _server_limits(settings: Settings) -> ServerLimits:
+def _server_limits(limits: LimitSettings) -> ServerLimits:
     return ServerLimits(
-        message_bytes_default_max=settings.message_bytes_max,
+        message_bytes_default_max=limits.message_bytes_max,
         message_bytes_max_by_method={
-            f"/{SERVICE}/{method}": settings.admin_message_bytes_max for method in ADMIN_METHODS
+            f"/{SERVICE}/{method}": limits.admin_message_bytes_max for method in ADMIN_METHODS
         },
-        unread_bytes_max=settings.unread_bytes_max,
-        streams_concurrent_max=settings.streams_max,
-        calls_max=settings.calls_max,
-        connections_max=settings.connections_max,
-        resets_per_second_max=settings.resets_per_second_max,
+        unread_bytes_max=limits.unread_bytes_max,
+        streams_concurrent_max=limits.streams_max,
+        calls_max=limits.calls_max,
+        connections_max=limits.connections_max,
+        resets_per_second_max=limits.resets_per_second_max,
         control_frames_per_second_max=CONTROL_FRAMES_PER_SECOND_MAX,
         header_bytes_max=HEADER_BYTES_MAX,
         header_block_bytes_max=HEADER_BLOCK_BYTES_MAX,
-        idle_connection_seconds_max=settings.idle_connection_seconds,
+        idle_connection_seconds_max=limits.idle_connection_seconds,
         message_read_seconds_max=MESSAGE_READ_SECONDS_MAX,
         write_stalled_seconds_max=WRITE_STALLED_SECONDS_MAX,
-        deadline_default_seconds=settings.deadline_seconds,
-        deadline_max_seconds=settings.deadline_seconds_max,
+        deadline_default_seconds=limits.deadline_seconds,
+        deadline_max_seconds=limits.deadline_seconds_max,
         methods_without_deadline=ENDLESS_METHODS,
-        drain_seconds_max=settings.drain_seconds,
+        drain_seconds_max=limits.drain_seconds,
         linger_seconds_max=LINGER_SECONDS_MAX,
     )

@@ -11,7 +11,7 @@ import anyio
 from travio_inventory.app.backends import StartFailed
 from travio_inventory.app.service import App, running, working
 from travio_inventory.kernel.addresses import Address
-from travio_inventory.settings import Settings, shadowed
+from travio_inventory.settings import ScyllaSettings, Settings, StoreSettings, shadowed
 from travio_inventory.telemetry.logs import set_up_logs
 from travio_inventory.telemetry.notify import READY, notify
 from travio_inventory.telemetry.watched import log_figures
@@ -40,7 +40,7 @@ def work(settings: Settings) -> int:
 
 
 def _run(settings: Settings, service: AbstractAsyncContextManager[App]) -> int:
-    set_up_logs(level=settings.log_level, form=settings.log_format)
+    set_up_logs(level=settings.logs.level, form=settings.logs.format)
     try:
         anyio.run(_until_told, settings, service)
     except StartFailed as failed:
@@ -76,25 +76,23 @@ def _collect_seldom() -> None:
 def _say_ready(settings: Settings, app: App) -> None:
     for name, value in shadowed().items():
         log.info("%s=%s is not read: it describes another service, as Kubernetes does", name, value)
-    if "scylla_hosts" in settings.model_fields_set and settings.store != "scylla":
-        log.warning("SCYLLA_HOSTS=%s is not used: TRAVIO_STORE=%s", settings.scylla_hosts, settings.store)
-    if "redis_addr" in settings.model_fields_set and settings.edge != "redis":
-        log.warning("REDIS_ADDR=%s is not used: TRAVIO_EDGE=%s", settings.redis_addr, settings.edge)
-    address = Address(settings.grpc_host, app.port)
-    where = f"{address}{' with TLS' if settings.tls_cert else ''}" if app.port else "workers only"
-    log.info("ready: %s, store %s, edge %s, pid %s", where, _store_named(settings), _edge_named(settings), os.getpid())
+    server, store, scylla, edge, redis = settings.server, settings.store, settings.scylla, settings.edge, settings.redis
+    if "hosts" in scylla.model_fields_set and store.kind != "scylla":
+        log.warning("SCYLLA_HOSTS=%s is not used: TRAVIO_STORE=%s", scylla.hosts, store.kind)
+    if "addr" in redis.model_fields_set and edge.kind != "redis":
+        log.warning("REDIS_ADDR=%s is not used: TRAVIO_EDGE=%s", redis.addr, edge.kind)
+    address = Address(server.host, app.port)
+    where = f"{address}{' with TLS' if server.tls_cert else ''}" if app.port else "workers only"
+    edge_named = f"redis at {redis.addr}" if edge.kind == "redis" else edge.kind
+    log.info("ready: %s, store %s, edge %s, pid %s", where, _store_named(store, scylla), edge_named, os.getpid())
     notify(READY)
 
 
-def _store_named(settings: Settings) -> str:
-    match settings.store:
+def _store_named(store: StoreSettings, scylla: ScyllaSettings) -> str:
+    match store.kind:
         case "embedded":
-            return f"embedded in {settings.data.resolve()}"
+            return f"embedded in {store.data.resolve()}"
         case "scylla":
-            return f"scylla at {settings.scylla_hosts}, keyspace {settings.scylla_keyspace}"
+            return f"scylla at {scylla.hosts}, keyspace {scylla.keyspace}"
         case _:
-            return settings.store
-
-
-def _edge_named(settings: Settings) -> str:
-    return f"redis at {settings.redis_addr}" if settings.edge == "redis" else settings.edge
+            return store.kind

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from random import Random, SystemRandom
 
 import anyio
@@ -22,7 +23,7 @@ from travio_inventory.protocol.rules import Rules
 from travio_inventory.seats.ports import Publisher
 from travio_inventory.seats.use_cases import Inventory
 from travio_inventory.seats.use_cases.hold_seats import HoldTimes
-from travio_inventory.settings import Settings
+from travio_inventory.settings import BackgroundSettings, EventSettings, Settings
 from travio_inventory.telemetry.metrics import Figures
 from travio_inventory.telemetry.watched import CallWatch, report
 
@@ -50,19 +51,24 @@ async def running(settings: Settings) -> AsyncIterator[App]:
     closes. Raises StartFailed.
     """
     figures, workers = Figures(), ServiceStatus()
-    certificate = OwnCertificate(settings.tls_cert, settings.tls_key) if settings.tls_cert else None
+    server, background = settings.server, settings.background
+    certificate = OwnCertificate(server.tls_cert, server.tls_key) if server.tls_cert else None
     async with open_inventory(settings, figures=figures) as inventory:
-        jobs = _worker_jobs(settings, inventory) if settings.workers else {}
+        jobs = _worker_jobs(background, inventory) if background.is_on else {}
         jobs["figures"] = partial(report, figures, every_seconds=REPORT_SECONDS)
         if certificate is not None:
             jobs["certificate"] = certificate.keep_up
         async with (
             _kept_at_work(jobs, tell=workers.set),
             listening(
-                settings, inventory, workers if settings.workers else None, certificate.context if certificate else None
-            ) as server,
+                server,
+                settings.limits,
+                inventory,
+                workers if background.is_on else None,
+                certificate.context if certificate else None,
+            ) as listener,
         ):
-            yield App(inventory, figures, server.port or 0)
+            yield App(inventory, figures, listener.port or 0)
 
 
 @asynccontextmanager
@@ -71,7 +77,7 @@ async def working(settings: Settings) -> AsyncIterator[App]:
     figures = Figures()
     async with (
         open_inventory(settings, figures=figures) as inventory,
-        _kept_at_work(_worker_jobs(settings, inventory), tell=lambda _all_well: None),
+        _kept_at_work(_worker_jobs(settings.background, inventory), tell=lambda _all_well: None),
     ):
         yield App(inventory, figures, port=0)
 
@@ -86,7 +92,7 @@ async def open_inventory(
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(open_batches(settings))
         edge = await stack.enter_async_context(open_edge(settings, store.deployment))
-        publisher = publisher or stack.enter_context(_publisher(settings))
+        publisher = publisher or stack.enter_context(_publisher(settings.events, settings.store.data))
         assembly = assemble(
             Ports(store.batches, *edge, publisher),
             SystemClock(),
@@ -98,27 +104,26 @@ async def open_inventory(
             yield assembly.inventory
         finally:
             with anyio.CancelScope(shield=True):
-                await assembly.steps.drain(settings.drain_seconds)
-                if settings.workers and settings.relay:
+                await assembly.steps.drain(settings.limits.drain_seconds)
+                if settings.background.is_on and settings.background.relay:
                     await _flush(assembly.inventory)
 
 
 def rules_of(settings: Settings) -> InventoryRules:
     """As an operator chose. Embedded, no other process writes."""
+    holds = settings.holds
     return InventoryRules(
         times=HoldTimes(
-            ttl_s_default=settings.hold_ttl_seconds,
-            ttl_s_max=settings.hold_ttl_seconds_max,
-            total_s_max=settings.hold_total_seconds_max,
+            ttl_s_default=holds.ttl_seconds, ttl_s_max=holds.ttl_seconds_max, total_s_max=holds.total_seconds_max
         ),
         protocol=Rules(
-            clock_bound_ms=settings.clock_bound_ms,
-            grace_ms=settings.attempt_grace_seconds * 1_000,
-            holds_per_holder_max=settings.holds_per_holder_max,
+            clock_bound_ms=holds.clock_bound_ms,
+            grace_ms=holds.attempt_grace_seconds * 1_000,
+            holds_per_holder_max=holds.per_holder_max,
         ),
-        map_stale_ms_max=settings.map_stale_ms,
-        steps_at_once_max=settings.commits_in_flight_max,
-        is_alone=settings.store == "embedded",
+        map_stale_ms_max=settings.edge.map_stale_ms,
+        steps_at_once_max=holds.commits_in_flight_max,
+        is_alone=settings.store.kind == "embedded",
     )
 
 
@@ -144,22 +149,22 @@ async def _kept_at_work(jobs: Mapping[str, Job], *, tell: Callable[[bool], None]
             await task
 
 
-def _worker_jobs(settings: Settings, inventory: Inventory) -> dict[str, Job]:
+def _worker_jobs(background: BackgroundSettings, inventory: Inventory) -> dict[str, Job]:
     return worker_jobs(
         inventory,
-        sweep_interval_ms=settings.sweep_interval_ms,
-        relay_interval_ms=settings.relay_interval_ms,
-        relays=settings.relay,
+        sweep_interval_ms=background.sweep_interval_ms,
+        relay_interval_ms=background.relay_interval_ms,
+        relays=background.relay,
         jitter=Random(),  # noqa: S311 - spreads waits, guards nothing
     )
 
 
 @contextmanager
-def _publisher(settings: Settings) -> Iterator[Publisher]:
-    if settings.events == "none":
+def _publisher(events: EventSettings, folder: Path) -> Iterator[Publisher]:
+    if events.sink == "none":
         yield InProcess()
     else:
-        file = settings.data / EVENTS_FILE
+        file = folder / EVENTS_FILE
         with closing(JsonLines(file)) as lines:
             try:
                 lines.check()

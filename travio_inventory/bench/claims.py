@@ -43,16 +43,15 @@ _Batch = tuple[Partition, Sequence[Write]]
 
 async def claims(settings: Settings, *, in_flight: Sequence[int], seats: int, tell: Tell) -> Found:
     """Trips of so many seats are sold out, one seat on two segments a claim, so many claims at a time: the service's
-    own way, gate and all, but without gRPC and workers; and a bare loop of the driver that sends the same batches.
+    own way, gate and all, but without gRPC; and a bare loop of the driver that sends the same batches.
 
-    CPU seconds are this process's. Raises StartFailed.
+    The settings are those of a service without workers and events. CPU seconds are this process's. Raises StartFailed.
     """
     found = Found()
     async with AsyncExitStack() as stack:
-        quiet = settings.model_copy(update={"workers": False, "events": "none"})
-        inventory = await stack.enter_async_context(open_inventory(quiet))
-        bare = stack.enter_context(session(options_of(settings)))
-        driver = _Driver(bare, settings.scylla_keyspace)
+        inventory = await stack.enter_async_context(open_inventory(settings))
+        bare = stack.enter_context(session(options_of(settings.scylla, settings.holds)))
+        driver = _Driver(bare, settings.scylla.keyspace)
         for at_once in in_flight:
             for _ in range(TURNS):
                 for name, loop in (("the driver alone", driver.claim_all), ("the service", _claim_all)):

@@ -140,10 +140,10 @@ def bench_claims(
     """
     from travio_inventory.bench.claims import claims  # noqa: PLC0415 - the driver is slow to import
 
-    screen, settings = Screen(as_json=options.as_json), settings_or_none()
+    screen, settings = Screen(as_json=options.as_json), settings_or_none(workers=False, events="none")
     if settings is None:
         return Exit.WRONG
-    if settings.store != "scylla":
+    if settings.store.kind != "scylla":
         return fail(screen, Failure(Exit.WRONG, "NO_CLUSTER", "set SCYLLA_HOSTS: the bench compares with its driver"))
 
     async def measure() -> Report:

@@ -10,7 +10,7 @@ from grpclib.exceptions import GRPCError, StreamTerminatedError
 from grpclib.health.v1.health_grpc import HealthStub
 from grpclib.health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 
-from travio_inventory.settings import Settings, SettingsError, load_settings
+from travio_inventory.settings import ServerSettings, SettingsError, load_settings
 
 ANSWER_SECONDS_MAX: Final = 3.0
 EXIT_WELL: Final = 0
@@ -20,7 +20,7 @@ EXIT_NOT_WELL: Final = 1
 def health() -> int:
     """0 where the service that has the same settings serves, 1 with one line on standard error where it does not."""
     try:
-        answer = asyncio.run(_asked(load_settings()))
+        answer = asyncio.run(_asked(load_settings().server))
     except (SettingsError, GRPCError, StreamTerminatedError, OSError) as failed:
         sys.stderr.write(f"not well: {type(failed).__name__}: {failed}\n")
         return EXIT_NOT_WELL
@@ -30,14 +30,14 @@ def health() -> int:
     return EXIT_WELL
 
 
-async def _asked(settings: Settings) -> HealthCheckResponse:
-    async with Channel(settings.grpc_host, settings.grpc_port, ssl=_itself(settings)) as channel:
+async def _asked(server: ServerSettings) -> HealthCheckResponse:
+    async with Channel(server.host, server.port, ssl=_itself(server)) as channel:
         return await HealthStub(channel).Check(HealthCheckRequest(), timeout=ANSWER_SECONDS_MAX)
 
 
-def _itself(settings: Settings) -> ssl.SSLContext | None:
+def _itself(server: ServerSettings) -> ssl.SSLContext | None:
     """TLS without a look at the certificate, which names another host than this; None where plaintext is spoken."""
-    if settings.tls_cert is None:
+    if server.tls_cert is None:
         return None
     context = ssl.create_default_context()
     context.check_hostname = False

@@ -23,12 +23,12 @@ def apply_schema(
     Nothing is ever dropped or changed; a keyspace that is there keeps its replication. Fewer than three copies are
     refused unless TRAVIO_ENVIRONMENT=development: what was sold must survive a lost server.
     """
-    return _told(lambda scylla, settings: scylla.apply_schema(settings, replication=replication))
+    return _told(lambda scylla, settings: scylla.apply_schema(settings.scylla, settings.holds, replication=replication))
 
 
 def check_schema() -> Exit:
     """Compare the keyspace at SCYLLA_HOSTS with what this release needs."""
-    return _told(lambda scylla, settings: scylla.check_schema(settings), end=", as needed")
+    return _told(lambda scylla, settings: scylla.check_schema(settings.scylla, settings.holds), end=", as needed")
 
 
 def _told(work: Callable[[ModuleType, Settings], int], end: str = "") -> Exit:
@@ -44,7 +44,7 @@ def _told(work: Callable[[ModuleType, Settings], int], end: str = "") -> Exit:
         return _said(f"--replication: {refused}", Exit.WRONG)
     except StartFailed as failed:
         return _said(str(failed), Exit.NO)
-    sys.stdout.write(f"keyspace {settings.scylla_keyspace} has schema version {version}{end}\n")
+    sys.stdout.write(f"keyspace {settings.scylla.keyspace} has schema version {version}{end}\n")
     return Exit.DONE
 
 

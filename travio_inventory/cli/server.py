@@ -32,10 +32,10 @@ def work() -> int:
     return EXIT_WRONG_SETTING if settings is None else run.work(settings)
 
 
-def settings_or_none() -> Settings | None:
-    """The settings of this process; None, with one line on standard error, where one is wrong."""
+def settings_or_none(**given: object) -> Settings | None:
+    """What `load_settings` gives; None, with one line on standard error, where a setting is wrong."""
     try:
-        return load_settings()
+        return load_settings(**given)
     except SettingsError as wrong:
         sys.stderr.write(f"{wrong}\n")
         return None

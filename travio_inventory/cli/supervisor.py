@@ -49,19 +49,20 @@ def serve(settings: Settings, processes: int) -> int:
     if wrong := why_not(settings, processes):
         sys.stderr.write(f"--workers {processes}: {wrong}\n")
         return EXIT_WRONG
-    set_up_logs(level=settings.log_level, form=settings.log_format)
+    set_up_logs(level=settings.logs.level, form=settings.logs.format)
+    server = settings.server
     with ExitStack() as stack:
         try:
-            port = stack.enter_context(reserved_port(settings.grpc_host, settings.grpc_port))
+            port = stack.enter_context(reserved_port(server.host, server.port))
         except OSError as failed:
-            where = Address(settings.grpc_host, settings.grpc_port)
+            where = Address(server.host, server.port)
             log.critical("cannot start: cannot listen on %s: %s", where, failed.strerror or failed)
             return EXIT_FAILED
-        stop_seconds_max = 2 * settings.drain_seconds + STOP_MARGIN_SECONDS
+        stop_seconds_max = 2 * settings.limits.drain_seconds + STOP_MARGIN_SECONDS
         supervisor = Supervisor(
             [sys.executable, "-m", "travio_inventory.cli.supervised", str(stop_seconds_max)],
             [_environment(port, relays=number == 0) for number in range(processes)],
-            where=str(Address(settings.grpc_host, port)),
+            where=str(Address(server.host, port)),
             stop_seconds_max=stop_seconds_max,
         )
         return anyio.run(_until_told, stack.enter_context(closing(supervisor)))
@@ -71,9 +72,9 @@ def why_not(settings: Settings, processes: int) -> str:
     """Why so many processes cannot be one service, and what to do about it; "" where they can."""
     if not 1 <= processes <= PROCESSES_MAX:
         return f"allowed is a whole number from 1 to {PROCESSES_MAX}"
-    if settings.store != "scylla":
-        return f"the {settings.store} store lives in one process: set SCYLLA_HOSTS, or use --workers 1"
-    if settings.edge == "local":
+    if settings.store.kind != "scylla":
+        return f"the {settings.store.kind} store lives in one process: set SCYLLA_HOSTS, or use --workers 1"
+    if settings.edge.kind == "local":
         return "a local edge shows seats late that another process sold: set REDIS_ADDR, or TRAVIO_EDGE=absent"
     if not hasattr(socket, "SO_REUSEPORT"):
         return "processes of this system cannot share a port: use --workers 1"

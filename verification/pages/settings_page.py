@@ -8,7 +8,7 @@ from verification.pages.architecture import ROOT
 DOCUMENT = ROOT / "docs" / "settings.md"
 HEAD = """# Settings
 Variables of the environment. `travio-inventory settings` lists them as they stand and where each value comes from; a
-wrong or unknown one stops the start with one line. Written by `make docs` from `travio_inventory/settings/__init__.py`.
+wrong or unknown one stops the start with one line. Written by `make docs` from `travio_inventory/settings/`.
 
 | variable | default | what it does | allowed |
 | --- | --- | --- | --- |

@@ -6,6 +6,7 @@ import sqlite3
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 from random import Random
 from secrets import token_hex
 from typing import NamedTuple
@@ -41,24 +42,24 @@ class Edge(NamedTuple):
 @asynccontextmanager
 async def open_batches(settings: Settings) -> AsyncIterator[Store]:
     """The store. Raises StartFailed where it cannot be opened."""
-    match settings.store:
+    match settings.store.kind:
         case "memory":
             memory = MemoryBatches(None, Random(), asyncio.sleep)  # noqa: S311 - draws faults, of which there are none
             yield Store(memory, token_hex(8))
         case "embedded":
-            async with _open_embedded(settings) as embedded:
-                yield Store(embedded, f"{socket.gethostname()}:{settings.data.resolve()}")
+            async with _open_embedded(settings.store.data) as embedded:
+                yield Store(embedded, f"{socket.gethostname()}:{settings.store.data.resolve()}")
         case "scylla":
             from travio_inventory.app.backends.scylla import open_scylla  # noqa: PLC0415 - the driver is slow to import
 
-            async with open_scylla(settings) as scylla:
+            async with open_scylla(settings.scylla, settings.holds) as scylla:
                 yield Store(scylla, scylla.deployment)
 
 
 @asynccontextmanager
 async def open_edge(settings: Settings, deployment: str) -> AsyncIterator[Edge]:
     """The edge of the store's deployment. Raises StartFailed where a file that it needs is not what it must be."""
-    match settings.edge:
+    match settings.edge.kind:
         case "absent":
             yield Edge(AbsentGate(), AbsentTakenSeats(), AbsentSeatMapCache())
         case "local":
@@ -66,32 +67,32 @@ async def open_edge(settings: Settings, deployment: str) -> AsyncIterator[Edge]:
                 _monotonic_ms,
                 _today_ms,
                 entries_max=EDGE_ENTRIES_MAX,
-                taken_ttl_ms=settings.taken_ttl_ms,
+                taken_ttl_ms=settings.edge.taken_ttl_ms,
             )
-            maps = LocalSeatMapCache(_monotonic_ms, trips_max=MAPS_CACHED_MAX, stale_ms_max=settings.map_stale_ms)
+            maps = LocalSeatMapCache(_monotonic_ms, trips_max=MAPS_CACHED_MAX, stale_ms_max=settings.edge.map_stale_ms)
             yield Edge(gate, gate, maps)
         case "redis":
             from travio_inventory.app.backends.redis import open_redis_edge  # noqa: PLC0415 - redis-py is slow to import
 
             async with open_redis_edge(
-                settings, _monotonic_ms, deployment=deployment, trips_max=MAPS_CACHED_MAX
+                settings.redis, settings.edge, _monotonic_ms, deployment=deployment, trips_max=MAPS_CACHED_MAX
             ) as shared:
                 yield Edge(shared.gate, shared.gate, shared.seat_maps)
 
 
 @asynccontextmanager
-async def _open_embedded(settings: Settings) -> AsyncIterator[Batches]:
+async def _open_embedded(folder: Path) -> AsyncIterator[Batches]:
     async with AsyncExitStack() as stack:
         try:
-            batches = await stack.enter_async_context(SqliteBatches.open(settings.data))
+            batches = await stack.enter_async_context(SqliteBatches.open(folder))
         except (DataFolderInUse, UnfitDatabase) as failed:
             raise StartFailed(str(failed)) from failed
         except FileExistsError as failed:
-            raise StartFailed(f"data folder {settings.data} is a file: name a folder in TRAVIO_DATA") from failed
+            raise StartFailed(f"data folder {folder} is a file: name a folder in TRAVIO_DATA") from failed
         except OSError as failed:
-            raise StartFailed(f"data folder {settings.data}: {failed.strerror or failed}") from failed
+            raise StartFailed(f"data folder {folder}: {failed.strerror or failed}") from failed
         except sqlite3.Error as failed:
-            raise StartFailed(f"database in data folder {settings.data}: {failed}") from failed
+            raise StartFailed(f"database in data folder {folder}: {failed}") from failed
         yield batches
 
 

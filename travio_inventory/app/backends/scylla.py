@@ -1,6 +1,6 @@
 """The store on a cluster, and the schema that it needs there, as the settings say."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from types import MappingProxyType
 
@@ -11,15 +11,13 @@ from cassandra.protocol import ErrorMessage
 from travio_inventory.app.backends.certificates import trusting
 from travio_inventory.app.backends.failures import StartFailed
 from travio_inventory.protocol.batches import StoreUnavailable
-from travio_inventory.settings import Settings, names
+from travio_inventory.settings import HoldSettings, ScyllaSettings, names
 from travio_inventory.store.addresses import parse_cluster
 from travio_inventory.store.scylla import ScyllaBatches, ScyllaOptions, placement, schema, watch
 from travio_inventory.store.scylla.connecting import session
 from travio_inventory.store.scylla.failures import cause
 from travio_inventory.store.scylla.placement import KeyspaceProblem
 
-SHARED = ("clock_bound_ms", "attempt_grace_seconds", "holds_per_holder_max")
-"""Settings that all processes on one keyspace must have alike."""
 REPLICATION_MIN = MappingProxyType({"production": 3, "development": 1})
 
 
@@ -28,24 +26,24 @@ class ReplicationRefused(Exception):
 
 
 @asynccontextmanager
-async def open_scylla(settings: Settings) -> AsyncIterator[ScyllaBatches]:
+async def open_scylla(scylla: ScyllaSettings, holds: HoldSettings) -> AsyncIterator[ScyllaBatches]:
     """The store. Raises StartFailed where no server takes us, or the keyspace is not as it must be."""
     async with AsyncExitStack() as stack:
         with _failing_start():
-            batches = await stack.enter_async_context(ScyllaBatches.connect(options_of(settings)))
+            batches = await stack.enter_async_context(ScyllaBatches.connect(options_of(scylla, holds)))
         yield batches
 
 
-def apply_schema(settings: Settings, *, replication: int) -> int:
+def apply_schema(scylla: ScyllaSettings, holds: HoldSettings, *, replication: int) -> int:
     """Create the keyspace and the tables, and add what they lack; returns the version of the schema. Blocks.
 
     Raises ReplicationRefused, and StartFailed where no server takes us or the keyspace is still not as it must be.
     """
-    least = REPLICATION_MIN[settings.environment]
+    least = REPLICATION_MIN[scylla.environment]
     if replication < least:
         advice = ", unless TRAVIO_ENVIRONMENT=development" if replication > 0 else ""
         raise ReplicationRefused(f"{replication} copies of a row: allowed is {least} or more{advice}")
-    options = options_of(settings)
+    options = options_of(scylla, holds)
     with _failing_start(), session(options) as opened:
         servers = placement.servers(opened, placement.planned(opened, options))
         if replication > servers:
@@ -57,11 +55,11 @@ def apply_schema(settings: Settings, *, replication: int) -> int:
     return schema.ours().version
 
 
-def check_schema(settings: Settings) -> int:
+def check_schema(scylla: ScyllaSettings, holds: HoldSettings) -> int:
     """Compare the keyspace, and this machine's clock, with what the service needs; returns the version of the schema.
     Blocks. Raises StartFailed.
     """
-    options = options_of(settings)
+    options = options_of(scylla, holds)
     with _failing_start(), session(options) as opened:
         watch.check_start(opened, options)
     return schema.ours().version
@@ -77,19 +75,29 @@ def _failing_start() -> Iterator[None]:
         raise StartFailed(cause(failed)) from failed
 
 
-def options_of(settings: Settings) -> ScyllaOptions:
+def options_of(scylla: ScyllaSettings, holds: HoldSettings) -> ScyllaOptions:
     """How to reach the cluster. Raises StartFailed where the CA file is none."""
-    cluster = parse_cluster(settings.scylla_hosts)
+    cluster = parse_cluster(scylla.hosts)
     return ScyllaOptions(
         hosts=cluster.hosts,
         port=cluster.port,
-        keyspace=settings.scylla_keyspace,
-        serial=settings.scylla_serial,
-        datacenter=settings.scylla_datacenter,
-        user=settings.scylla_user,
-        password=settings.scylla_password.get_secret_value(),
-        tls=trusting(settings.scylla_ca_file) if settings.scylla_tls else None,
-        replication_min=REPLICATION_MIN[settings.environment],
-        rules={names(field)[0]: str(getattr(settings, field)) for field in SHARED},
-        clock_bound_ms=settings.clock_bound_ms,
+        keyspace=scylla.keyspace,
+        serial=scylla.serial,
+        datacenter=scylla.datacenter,
+        user=scylla.user,
+        password=scylla.password.get_secret_value(),
+        tls=trusting(scylla.ca_file) if scylla.tls else None,
+        replication_min=REPLICATION_MIN[scylla.environment],
+        rules=_agreed_by_all(holds),
+        clock_bound_ms=holds.clock_bound_ms,
     )
+
+
+def _agreed_by_all(holds: HoldSettings) -> Mapping[str, str]:
+    """Settings that all processes on one keyspace must have alike, by variable."""
+    shared = {
+        "clock_bound_ms": holds.clock_bound_ms,
+        "attempt_grace_seconds": holds.attempt_grace_seconds,
+        "holds_per_holder_max": holds.per_holder_max,
+    }
+    return {names(key)[0]: str(value) for key, value in shared.items()}

@@ -1,0 +1,114 @@
+"""What the settings of every component have in common: a frozen model whose fields name their variables."""
+
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Any, ClassVar, Literal, Self, cast, get_args, get_origin
+
+from pydantic import AliasChoices, Field, FilePath, SecretStr, model_validator
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+
+from travio_inventory.settings.environment import PREFIX, name_used, names, variables
+from travio_inventory.settings.words import shown
+
+
+def setting(variable: str, default: object, description: str, *, ge: int | None = None, le: int | None = None) -> Any:  # noqa: ANN401 - stands for a value of the field's own type, as pydantic's Field does
+    """A field that the variable sets, named here without its prefix."""
+    aliases = AliasChoices(*names(variable.lower()))
+    return Field(default=default, validation_alias=aliases, description=description, ge=ge, le=le)
+
+
+class _Environment(EnvSettingsSource):
+    """The environment without the variables that describe others' services."""
+
+    def __init__(self, settings_cls: type[BaseSettings]) -> None:
+        super().__init__(settings_cls)
+        ours = variables()
+        self.env_vars = {name: value for name, value in self.env_vars.items() if name in ours}
+
+
+class Component(BaseSettings):
+    """The settings of one component. `load_settings` reads those of all, and names what is wrong in one line.
+
+    A key is what a setting is called across components: its variable without the prefix, in small letters.
+    """
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="forbid",
+        case_sensitive=True,
+        env_ignore_empty=True,
+        validate_by_name=True,
+        validate_by_alias=True,
+        hide_input_in_errors=True,
+    )
+
+    forms: ClassVar[Mapping[str, str]] = MappingProxyType({})
+    """What a field takes, in words, where its type does not say so."""
+    in_order: ClassVar[tuple[tuple[str, str], ...]] = ()
+    """Pairs of fields of which the first may not be greater than the second."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic's signature
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic's signature
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic's signature
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What is given in code, then the environment; no files."""
+        return init_settings, _Environment(settings_cls)
+
+    @classmethod
+    def keys(cls) -> Mapping[str, str]:
+        """The key of each field."""
+        return {field: _key(info) for field, info in cls.model_fields.items()}
+
+    @classmethod
+    def allowed(cls, field: str) -> str:
+        """What the field takes, in words."""
+        return cls.forms.get(field) or _allowed(cls.model_fields[field])
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        """What no field can know alone."""
+        if wrong := [*self._out_of_order(), *self.incomplete()]:
+            raise ValueError("; ".join(wrong))
+        return self
+
+    def _out_of_order(self) -> Iterator[str]:
+        for least, most in self.in_order:
+            if getattr(self, least) > getattr(self, most):
+                yield f"{self.said(least)} must be at most {self.said(most)}"
+
+    def incomplete(self) -> Iterator[str]:
+        """What makes sense only with something else, a line each; nothing where a component does not say more."""
+        yield from ()
+
+    def both_or_neither(self, one: str, other: str) -> Iterator[str]:
+        """A line where only one of the fields is set."""
+        if bool(getattr(self, one)) != bool(getattr(self, other)):
+            yield f"{self.said(one)} and {self.said(other)}: set both or neither"
+
+    def said(self, field: str) -> str:
+        """The variable and the value of the field."""
+        return f"{name_used(self.keys()[field])}={shown(getattr(self, field))}"
+
+
+def _key(info: FieldInfo) -> str:
+    return str(cast(AliasChoices, info.validation_alias).choices[0]).removeprefix(PREFIX).lower()
+
+
+def _allowed(info: FieldInfo) -> str:
+    if get_origin(info.annotation) is Literal:
+        return " or ".join(get_args(info.annotation))
+    if info.annotation is bool:
+        return "on or off"
+    if info.annotation is int:
+        least = next(bound.ge for bound in info.metadata if hasattr(bound, "ge"))
+        most = next(bound.le for bound in info.metadata if hasattr(bound, "le"))
+        return f"a whole number from {least} to {most}"
+    if info.annotation in (str, SecretStr):
+        return "any text"
+    return "the path of a file that is there" if info.annotation == FilePath | None else "a path"

@@ -1,0 +1,79 @@
+"""The variables of the environment: which of them are settings, and which describe other services."""
+
+import os
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from difflib import get_close_matches
+
+from travio_inventory.settings.words import one_line
+
+PREFIX = "TRAVIO_"
+BARE_NAMES = {"GRPC_PORT", "SCYLLA_HOSTS", "REDIS_ADDR", "HOLD_TTL_SECONDS", "REFUSALS"}
+"""Accepted as they are as well; where both are set, the prefixed name wins."""
+TEST_PREFIX = "TRAVIO_TEST_"
+CLIENT_NAMES = {
+    "TRAVIO_TARGET", "TRAVIO_TARGET_TLS", "TRAVIO_TARGET_CA_FILE", "TRAVIO_ORGANIZATION", "TRAVIO_USER",
+}  # fmt: skip
+"""Not settings of the service: whom the command line calls, and on whose behalf."""
+
+_LINK_FORMS = (
+    (re.compile(r"(\w+_)?PORT(_\d+_(TCP|UDP|SCTP))?"), re.compile(r"(tcp|udp|sctp)://\S+:\d+")),
+    (re.compile(r"(\w+_)?PORT_\d+_(TCP|UDP|SCTP)_PROTO"), re.compile(r"tcp|udp|sctp")),
+    (re.compile(r"(\w+_)?(SERVICE_HOST|PORT_\d+_(TCP|UDP|SCTP)_ADDR)"), re.compile(r"[0-9a-fA-F.:]+")),
+    (re.compile(r"(\w+_)?(SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)_PORT)"), re.compile(r"\d+")),
+)
+"""Names, and the values under them, that Kubernetes gives every container for each Service, and Docker for links."""
+
+
+def names(key: str) -> tuple[str, ...]:
+    """The variables that set what has this key, the one that wins first: `grpc_port` is set by TRAVIO_GRPC_PORT."""
+    bare = key.upper()
+    return (PREFIX + bare, bare) if bare in BARE_NAMES else (PREFIX + bare,)
+
+
+def variables() -> Mapping[str, str]:
+    """The environment without what describes others' services."""
+    return {name: value for name, value in os.environ.items() if not _is_service_link(name, value)}
+
+
+def shadowed_variables(ours: Collection[str]) -> Mapping[str, str]:
+    """Variables that have a name of ours and describe another service, so that nobody reads them."""
+    return {name: value for name, value in os.environ.items() if name in ours and _is_service_link(name, value)}
+
+
+def is_told(key: str) -> bool:
+    """Whether a variable sets it; an empty one does not."""
+    read = variables()
+    return any(read.get(name) for name in names(key))
+
+
+def name_used(key: str) -> str:
+    """The variable that sets it now; where none does, the one that would win."""
+    read = variables()
+    return next((name for name in names(key) if read.get(name)), names(key)[0])
+
+
+def unknown_variables(ours: Collection[str]) -> Iterator[str]:
+    """What to say of each variable that is meant for us and sets nothing: a misspelt setting must not be passed over.
+
+    The value is not said: it may be a password that somebody hoped we would read.
+    """
+    known = CLIENT_NAMES | set(ours)
+    for name in sorted(variables()):
+        if not name.upper().startswith(PREFIX) or name in known or name.startswith(TEST_PREFIX):
+            continue
+        close = _like(name.upper(), known)
+        advice = f"did you mean {close}?" if close else "`travio-inventory settings` lists those there are"
+        yield f"{one_line(name)}: there is no such setting; {advice}"
+
+
+def _like(name: str, known: Iterable[str]) -> str:
+    """The known name that is meant, "" where none is like it. What all of them begin with makes none like another."""
+    bare = {each.removeprefix(PREFIX): each for each in known if each.startswith(PREFIX)}
+    close = get_close_matches(name.removeprefix(PREFIX), bare, n=1)
+    return bare[close[0]] if close else ""
+
+
+def _is_service_link(name: str, value: str) -> bool:
+    """Whether Kubernetes or Docker set the variable. TRAVIO_GRPC_PORT is of a Service called "travio-grpc" as well."""
+    return any(named.fullmatch(name) and valued.fullmatch(value) for named, valued in _LINK_FORMS)

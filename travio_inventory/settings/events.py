@@ -1,0 +1,13 @@
+"""Where events go."""
+
+from typing import Literal
+
+from travio_inventory.settings.component import Component, setting
+
+
+class EventSettings(Component):
+    """The sink of events."""
+
+    sink: Literal["jsonlines", "none"] = setting(
+        "EVENTS", "jsonlines", "where events go: jsonlines = events.jsonl in TRAVIO_DATA; none = nowhere, now or later"
+    )

@@ -1,0 +1,106 @@
+"""All settings of a process: those of each component, read from the environment and checked as a whole."""
+
+import os
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, cast
+
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
+
+from travio_inventory.settings.background import BackgroundSettings
+from travio_inventory.settings.component import Component
+from travio_inventory.settings.edge import EdgeSettings
+from travio_inventory.settings.environment import is_told, name_used, names, shadowed_variables, unknown_variables
+from travio_inventory.settings.events import EventSettings
+from travio_inventory.settings.holds import HoldSettings
+from travio_inventory.settings.limits import LimitSettings
+from travio_inventory.settings.logs import LogSettings
+from travio_inventory.settings.redis import RedisSettings
+from travio_inventory.settings.scylla import ScyllaSettings
+from travio_inventory.settings.server import ServerSettings
+from travio_inventory.settings.store import StoreSettings
+from travio_inventory.settings.words import shown
+
+CHOSEN_BY = MappingProxyType({"store": ("scylla_hosts", "scylla"), "edge": ("redis_addr", "redis")})
+"""An address chooses its backend, unless another one is named: better than to run on another one in silence."""
+
+
+class SettingsError(Exception):
+    """A setting is wrong; the message is one line that names it, its value and what is allowed."""
+
+
+class Settings(BaseModel):
+    """Every setting, by component. Read it with `load_settings`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    server: ServerSettings = Field(default_factory=ServerSettings)
+    store: StoreSettings = Field(default_factory=StoreSettings)
+    scylla: ScyllaSettings = Field(default_factory=ScyllaSettings)
+    edge: EdgeSettings = Field(default_factory=EdgeSettings)
+    redis: RedisSettings = Field(default_factory=RedisSettings)
+    events: EventSettings = Field(default_factory=EventSettings)
+    holds: HoldSettings = Field(default_factory=HoldSettings)
+    limits: LimitSettings = Field(default_factory=LimitSettings)
+    background: BackgroundSettings = Field(default_factory=BackgroundSettings)
+    logs: LogSettings = Field(default_factory=LogSettings)
+
+    _given: frozenset[str] = PrivateAttr(default=frozenset())
+
+    @property
+    def given(self) -> frozenset[str]:
+        """Keys of what was given in code."""
+        return self._given
+
+
+COMPONENTS = MappingProxyType(
+    {name: cast(type[Component], info.annotation) for name, info in Settings.model_fields.items()}
+)
+KEYS = tuple(key for component in COMPONENTS.values() for key in component.keys().values())
+_VARIABLES = frozenset(name for key in KEYS for name in names(key))
+
+
+def load_settings(**given: object) -> Settings:
+    """The settings of this process; what is given by key (`grpc_port=0`) wins over the environment.
+
+    Raises SettingsError, which says all that is wrong on one line.
+    """
+    told = _chosen_by_address(given) | given
+    wrong = [f"{key}: there is no such setting" for key in given if key not in KEYS]
+    components: dict[str, Component] = {}
+    for name, component in COMPONENTS.items():
+        try:
+            components[name] = component(**{f: told[key] for f, key in component.keys().items() if key in told})
+        except ValidationError as failed:
+            wrong += dict.fromkeys(_wrong(component, error, given) for error in failed.errors())
+    wrong += unknown_variables(_VARIABLES)
+    if wrong:
+        raise SettingsError("; ".join(wrong))
+    settings = Settings.model_validate(components)
+    settings._given = frozenset(given)
+    return settings
+
+
+def shadowed() -> Mapping[str, str]:
+    """Variables that have the name of a setting and describe another service, so that nobody reads them."""
+    return shadowed_variables(_VARIABLES)
+
+
+def _chosen_by_address(given: Mapping[str, object]) -> dict[str, object]:
+    return {
+        key: backend
+        for key, (address, backend) in CHOSEN_BY.items()
+        if (address in given or is_told(address)) and not is_told(key)
+    }
+
+
+def _wrong(component: type[Component], error: Any, given: Mapping[str, object]) -> str:  # noqa: ANN401 - pydantic's own
+    """What to say of one of pydantic's errors."""
+    said = str(error.get("ctx", {}).get("error", ""))
+    if not error["loc"]:
+        return said
+    named = str(error["loc"][0])
+    field, key = next(each for each in component.keys().items() if named in (each[0], *names(each[1])))
+    used = name_used(key)
+    name, value = (key, given[key]) if key in given else (used, os.environ.get(used))
+    return f"{name}={shown(value)} {said or 'is wrong'}: allowed is {component.allowed(field)}"

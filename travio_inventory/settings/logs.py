@@ -1,0 +1,19 @@
+"""What the service says of itself."""
+
+from typing import Literal
+
+from pydantic import field_validator
+
+from travio_inventory.settings.component import Component, setting
+
+
+class LogSettings(Component):
+    """Which lines are logged, and in what form."""
+
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = setting("LOG_LEVEL", "INFO", "least severe lines to log")
+    format: Literal["text", "json"] = setting("LOG_FORMAT", "text", "form of a log line, on standard error")
+
+    @field_validator("level", mode="before")
+    @classmethod
+    def _in_capitals(cls, value: object) -> object:
+        return value.upper() if isinstance(value, str) else value

@@ -1,0 +1,43 @@
+"""How the edge's Redis is reached, and what happens without it."""
+
+from collections.abc import Iterator
+from types import MappingProxyType
+
+from pydantic import FilePath, SecretStr, field_validator
+
+from travio_inventory.edge.redis_options import FORMS, parse_redis_address
+from travio_inventory.settings.component import Component, setting
+from travio_inventory.settings.environment import names
+
+
+class RedisSettings(Component):
+    """The redis edge."""
+
+    forms = MappingProxyType({"addr": FORMS})
+
+    addr: str = setting("REDIS_ADDR", "localhost:6379", f"where it is: {FORMS}")
+    user: str = setting("REDIS_USER", "", "user; unset = the default user")
+    password: SecretStr = setting("REDIS_PASSWORD", SecretStr(""), "password; unset = without authentication")
+    tls: bool = setting("REDIS_TLS", False, "whether to connect with TLS")
+    ca_file: FilePath | None = setting(
+        "REDIS_CA_FILE", None, "who signed the servers' certificates (PEM); unset = the system's"
+    )
+    reply_ms_max: int = setting(
+        "REDIS_REPLY_MS_MAX", 50, "how long an answer is waited for before going on without", ge=1, le=5_000
+    )
+    unguarded_claims_max: int = setting(
+        "UNGUARDED_CLAIMS_MAX", 64, "claims that one process lets pass at once while redis is away", ge=1, le=100_000
+    )
+
+    @field_validator("addr")
+    @classmethod
+    def _names_a_redis(cls, value: str) -> str:
+        parse_redis_address(value)
+        return value
+
+    def incomplete(self) -> Iterator[str]:
+        """A user needs a password, a CA file TLS."""
+        if self.user and not self.password:
+            yield f"{self.said('user')} needs {names('redis_password')[0]}"
+        if self.ca_file and not self.tls:
+            yield f"{self.said('ca_file')} needs {names('redis_tls')[0]}=on"

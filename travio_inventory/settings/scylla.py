@@ -1,0 +1,63 @@
+"""How the cluster that has the record is reached, and what it must be like."""
+
+from collections.abc import Iterator
+from types import MappingProxyType
+from typing import Literal
+
+from pydantic import FilePath, SecretStr, field_validator
+
+from travio_inventory.settings.component import Component, setting
+from travio_inventory.settings.environment import names
+from travio_inventory.store.addresses import FORMS, KEYSPACE, parse_cluster
+
+
+class ScyllaSettings(Component):
+    """The scylla store."""
+
+    forms = MappingProxyType({"hosts": FORMS, "keyspace": "small letters, digits and _, a letter first, 48 at most"})
+
+    environment: Literal["production", "development"] = setting(
+        "ENVIRONMENT", "production", "development allows a scylla store that keeps fewer than three copies"
+    )
+    hosts: str = setting("SCYLLA_HOSTS", "localhost", "some of the servers: host,host or host:port,host:port")
+    keyspace: str = setting("SCYLLA_KEYSPACE", "travio_inventory", "keyspace; `travio-inventory schema apply` makes it")
+    serial: Literal["home", "global"] = setting(
+        "SCYLLA_SERIAL",
+        "home",
+        "whose copies decide, one answer for all: home = those of TRAVIO_SCYLLA_DATACENTER; global = those of all "
+        "datacenters together, at a round trip between them for each step",
+    )
+    datacenter: str = setting(
+        "SCYLLA_DATACENTER",
+        "",
+        "home datacenter, whose copies decide; unset = the only one that has copies of the keyspace",
+    )
+    user: str = setting("SCYLLA_USER", "", "user; unset = without authentication")
+    password: SecretStr = setting(
+        "SCYLLA_PASSWORD", SecretStr(""), "password of the user; unset = without authentication"
+    )
+    tls: bool = setting("SCYLLA_TLS", False, "whether to connect with TLS")
+    ca_file: FilePath | None = setting(
+        "SCYLLA_CA_FILE", None, "who signed the servers' certificates (PEM); unset = the system's"
+    )
+
+    @field_validator("hosts")
+    @classmethod
+    def _names_a_cluster(cls, value: str) -> str:
+        parse_cluster(value)
+        return value
+
+    @field_validator("keyspace")
+    @classmethod
+    def _names_a_keyspace(cls, value: str) -> str:
+        if not KEYSPACE.fullmatch(value):
+            raise ValueError("is no name of a keyspace")
+        return value
+
+    def incomplete(self) -> Iterator[str]:
+        """A user needs a password, a home datacenter a home, a CA file TLS."""
+        yield from self.both_or_neither("user", "password")
+        if self.datacenter and self.serial == "global":
+            yield f"{self.said('datacenter')}: with {names('scylla_serial')[0]}=global no datacenter is home"
+        if self.ca_file and not self.tls:
+            yield f"{self.said('ca_file')} needs {names('scylla_tls')[0]}=on"
