@@ -1,6 +1,7 @@
 """Redis killed, stopped, moved and failed over under the edge: nobody is refused wrongly, nobody waits long."""
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -121,6 +122,21 @@ async def test_redis_gone_in_the_middle_of_traffic(edge: Edge, server: RedisServ
     assert slowest_while_noticing < CALL_S_MAX
     assert usual < REPLY_MS_MAX / 1_000, "everyone waits for an answer"
     assert await guards(edge)
+
+
+async def test_the_log_says_once_that_redis_went_and_once_that_it_is_back(
+    edge: Edge, server: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """However many ask it meanwhile, and however often it is tried."""
+    caplog.set_level("INFO")
+    server.kill()
+    async with Traffic(edge):
+        await asyncio.sleep(1)
+        server.start()
+        await until_holds(edge.door(), limit_s=BACK_S_MAX)
+    went, back = (said for said in caplog.messages if said.startswith("redis "))
+    assert " is away: " in went
+    assert re.search(r" is back after [\d.]+ s: \d+ requests went without$", back)
 
 
 async def test_a_lock_whose_answer_was_lost_does_not_lock_its_claimant_out(edge: Edge, server: RedisServer) -> None:
