@@ -23,10 +23,10 @@ from grpclib.exceptions import GRPCError
 from grpclib.health.v1.health_grpc import HealthStub
 from grpclib.health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 
-from travio_inventory.api.grpc.service import SERVICE, WORKERS
+from travio_inventory.api.grpc.service import BACKGROUND, SERVICE
 from travio_inventory.app.backends import StartFailed
+from travio_inventory.app.background import Sweeper
 from travio_inventory.app.service import App, open_inventory, running, working
-from travio_inventory.app.workers import Sweeper
 from travio_inventory.edge.local import LocalSeatMapCache
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.refusals import InvalidRequest
@@ -184,8 +184,8 @@ async def test_a_hold_that_runs_out_is_swept(settings: Settings) -> None:
         await until_published(settings, ("hold.expired", held.id))
 
 
-async def test_without_workers_nothing_goes_on_by_itself(tmp_path: Path) -> None:
-    settings = settings_of(tmp_path, workers=False)
+async def test_without_background_jobs_nothing_goes_on_by_itself(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path, background=False)
     async with running(settings) as app:
         await app.inventory.open_trip(TRIP)
         await hold(app.inventory, ttl_s=1)
@@ -234,7 +234,7 @@ async def test_a_call_is_answered_counted_and_limited(tmp_path: Path) -> None:
         assert counts["hold_seats ok"] == 1
 
 
-async def test_a_worker_that_broke_down_is_seen_in_health_and_calls_are_answered(
+async def test_a_background_job_that_broke_down_is_seen_in_health_and_calls_are_answered(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broke_down = asyncio.Event()
@@ -248,19 +248,19 @@ async def test_a_worker_that_broke_down_is_seen_in_health_and_calls_are_answered
         with channel_to(app) as channel:
             health = HealthStub(channel)
             await broke_down.wait()
-            workers = await health.Check(HealthCheckRequest(service=WORKERS))
-            assert workers.status == HealthCheckResponse.NOT_SERVING
+            jobs = await health.Check(HealthCheckRequest(service=BACKGROUND))
+            assert jobs.status == HealthCheckResponse.NOT_SERVING
             assert (await health.Check(HealthCheckRequest())).status == HealthCheckResponse.SERVING
             assert (await health.Check(HealthCheckRequest(service=SERVICE))).status == HealthCheckResponse.SERVING
     monkeypatch.undo()
     async with running(settings_of(tmp_path)) as app:
         with channel_to(app) as channel:
-            workers = await HealthStub(channel).Check(HealthCheckRequest(service=WORKERS))
-            assert workers.status == HealthCheckResponse.SERVING
-    async with running(settings_of(tmp_path, workers=False)) as app:
+            jobs = await HealthStub(channel).Check(HealthCheckRequest(service=BACKGROUND))
+            assert jobs.status == HealthCheckResponse.SERVING
+    async with running(settings_of(tmp_path, background=False)) as app:
         with channel_to(app) as channel:
             with pytest.raises(GRPCError) as refused:
-                await HealthStub(channel).Check(HealthCheckRequest(service=WORKERS))
+                await HealthStub(channel).Check(HealthCheckRequest(service=BACKGROUND))
             assert refused.value.status is Status.NOT_FOUND
 
 

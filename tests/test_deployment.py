@@ -121,7 +121,7 @@ def is_command(words: list[str]) -> bool:
 def test_every_service_of_ours_is_one_and_reaches_the_servers_beside_it(
     settings_of: Callable[[str], Settings],
 ) -> None:
-    assert OURS == ["schema", "service", "worker"]
+    assert OURS == ["background", "schema", "service"]
     for name in OURS:
         settings = settings_of(name)
         assert (settings.store.kind, settings.edge.kind, settings.scylla.environment) == (
@@ -158,9 +158,9 @@ def test_the_schema_has_as_many_copies_as_there_are_database_nodes() -> None:
 
 def test_events_are_relayed_by_one_process_which_keeps_them(settings_of: Callable[[str], Settings]) -> None:
     relaying = [name for name in OURS if name not in ONE_SHOT and settings_of(name).background.relay]
-    assert relaying == ["worker"]
-    (volume,) = SERVICES["worker"]["volumes"]
-    assert volume.partition(":")[2] == str(settings_of("worker").store.data)
+    assert relaying == ["background"]
+    (volume,) = SERVICES["background"]["volumes"]
+    assert volume.partition(":")[2] == str(settings_of("background").store.data)
 
 
 def test_images_are_pinned_and_no_two_builds_fight_for_a_name() -> None:

@@ -65,7 +65,7 @@ OTHER_VALUES = MappingProxyType(
         "resets_per_second_max": "201",
         "idle_connection_seconds": "601",
         "drain_seconds": "11",
-        "workers": "off",
+        "background": "off",
         "relay": "off",
         "sweep_interval_ms": "301",
         "relay_interval_ms": "201",
@@ -207,7 +207,7 @@ def test_settings_never_change() -> None:
     [
         ({"TRAVIO_GRPC_PORT": "70000"}, "TRAVIO_GRPC_PORT='70000' is wrong: allowed is a whole number from 0 to 65535"),
         ({"GRPC_PORT": "http"}, "GRPC_PORT='http' is wrong: allowed is a whole number from 0 to 65535"),
-        ({"TRAVIO_WORKERS": "maybe"}, "TRAVIO_WORKERS='maybe' is wrong: allowed is on or off"),
+        ({"TRAVIO_BACKGROUND": "maybe"}, "TRAVIO_BACKGROUND='maybe' is wrong: allowed is on or off"),
         ({"REFUSALS": "old"}, "REFUSALS='old' is wrong: allowed is status or legacy"),
         ({"TRAVIO_STORE": "a\nb"}, "TRAVIO_STORE='a\\nb' is wrong: allowed is embedded or scylla or memory"),
         (
@@ -268,6 +268,10 @@ def test_settings_never_change() -> None:
         (
             {"TRAVIO_FOO": "1"},
             "TRAVIO_FOO: there is no such setting; `travio-inventory settings` lists those there are",
+        ),
+        (
+            {"TRAVIO_WORKERS": "off"},
+            "TRAVIO_WORKERS: there is no such setting; it is called TRAVIO_BACKGROUND now",
         ),
         ({"travio_data": "x"}, "travio_data: there is no such setting; did you mean TRAVIO_DATA?"),
         (

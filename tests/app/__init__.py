@@ -1,1 +1,1 @@
-"""When workers begin a round, and what they do about errors."""
+"""When background jobs begin a round, and what they do about errors."""

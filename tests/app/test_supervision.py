@@ -1,4 +1,4 @@
-"""Workers that break down, in virtual time: told of at once, begun again, seen from outside."""
+"""Background jobs that break down, in virtual time: told of at once, begun again, seen from outside."""
 
 import asyncio
 from contextlib import suppress
@@ -7,13 +7,13 @@ from random import Random
 import anyio
 import pytest
 
-from travio_inventory.app.workers.supervision import BACKOFF_S, STEADY_S, Job, Supervision
+from travio_inventory.app.background.supervision import BACKOFF_S, STEADY_S, Job, Supervision
 from verification.simulation.virtual_loop import run_virtually
 
 AT_WORK = object()
 
 
-class Worker:
+class Lives:
     """A job whose lives end as they are told to, the last one never."""
 
     def __init__(self, *lives: object) -> None:
@@ -47,7 +47,7 @@ def supervised(jobs: dict[str, Job], *, for_s: float) -> list[tuple[float, bool]
 
 
 def cancelled_from_within() -> Job:
-    """Something that the worker waits for is cancelled, not the worker."""
+    """Something that the job waits for is cancelled, not the job."""
 
     async def run() -> None:
         never: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -60,55 +60,55 @@ def cancelled_from_within() -> Job:
 @pytest.mark.parametrize(
     ("job", "said"),
     [
-        (Worker(ZeroDivisionError("a bug")).run, "ZeroDivisionError('a bug')"),
-        (Worker(None).run, "RuntimeError('it returned')"),
+        (Lives(ZeroDivisionError("a bug")).run, "ZeroDivisionError('a bug')"),
+        (Lives(None).run, "RuntimeError('it returned')"),
         (cancelled_from_within(), "CancelledError"),
     ],
     ids=["raises", "returns", "is cancelled from within"],
 )
-def test_a_worker_that_ends_is_told_of_at_once_and_others_go_on(
+def test_a_job_that_ends_is_told_of_at_once_and_others_go_on(
     job: Job, said: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    other = Worker()
+    other = Lives()
     told = supervised({"relay": job, "sweeper": other.run}, for_s=1.2)
     assert told == [(0.0, True), (1.0, False)]
     assert len(other.began_s) == 1
     (record,) = caplog.records
-    assert record.getMessage().startswith("worker relay broke down, it begins again in 0.")
+    assert record.getMessage().startswith("background job relay broke down, it begins again in 0.")
     assert said in record.getMessage()
     assert record.exc_info is not None
 
 
 def test_it_begins_again_later_and_later_up_to_a_bound() -> None:
-    worker = Worker(*[ZeroDivisionError()] * 20)
-    supervised({"relay": worker.run}, for_s=600)
-    pauses_s = [later - earlier - 1 for earlier, later in zip(worker.began_s, worker.began_s[1:], strict=False)]
+    lives = Lives(*[ZeroDivisionError()] * 20)
+    supervised({"relay": lives.run}, for_s=600)
+    pauses_s = [later - earlier - 1 for earlier, later in zip(lives.began_s, lives.began_s[1:], strict=False)]
     first_s, longest_s = BACKOFF_S
     assert 0.75 * first_s <= pauses_s[0] <= first_s
     assert all(0.75 * longest_s <= pause_s <= longest_s for pause_s in pauses_s[8:])
 
 
 def test_it_counts_as_well_again_when_it_has_been_at_work_for_a_while(caplog: pytest.LogCaptureFixture) -> None:
-    worker = Worker(ZeroDivisionError(), ZeroDivisionError())
-    told = supervised({"relay": worker.run}, for_s=60)
+    lives = Lives(ZeroDivisionError(), ZeroDivisionError())
+    told = supervised({"relay": lives.run}, for_s=60)
     assert [all_well for _, all_well in told] == [True, False, False, True]
-    assert told[-1][0] == pytest.approx(worker.began_s[-1] + STEADY_S)
-    assert caplog.messages[-1] == "worker relay is at work again"
+    assert told[-1][0] == pytest.approx(lives.began_s[-1] + STEADY_S)
+    assert caplog.messages[-1] == "background job relay is at work again"
 
 
 def test_all_are_well_only_when_each_of_them_is() -> None:
-    often = Worker(*[ZeroDivisionError()] * 3)
-    told = supervised({"relay": Worker(ZeroDivisionError()).run, "sweeper": often.run}, for_s=120)
+    often = Lives(*[ZeroDivisionError()] * 3)
+    told = supervised({"relay": Lives(ZeroDivisionError()).run, "sweeper": often.run}, for_s=120)
     assert [all_well for _, all_well in told] == [True, *[False] * 5, True]
     assert told[-1][0] == pytest.approx(often.began_s[-1] + STEADY_S)
 
 
-async def test_a_supervision_that_is_cancelled_stops_its_workers() -> None:
-    worker, stopped = Worker(), asyncio.Event()
+async def test_a_supervision_that_is_cancelled_stops_its_jobs() -> None:
+    lives, stopped = Lives(), asyncio.Event()
 
     async def run() -> None:
         try:
-            await worker.run()
+            await lives.run()
         finally:
             stopped.set()
 

@@ -46,7 +46,7 @@ class FinishedSale:
     @property
     def settings(self) -> Settings:
         """Those that name the sale's store."""
-        return load_settings(store="embedded", data=self.folder / "data", workers=False, events="none")
+        return load_settings(store="embedded", data=self.folder / "data", background=False, events="none")
 
     def copied_to(self, folder: Path) -> "FinishedSale":
         """The same sale in another folder."""

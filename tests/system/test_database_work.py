@@ -26,7 +26,7 @@ JOURNEY = Ends("A", "C")
 
 @pytest.fixture
 def settings(tmp_path: Path, cassandra_node: Cassandra, redis_node: RedisServer) -> Settings:
-    """The service on both servers, without workers, which would ask as well."""
+    """The service on both servers, without background jobs, which would ask as well."""
     made = load_settings(
         data=tmp_path,
         scylla_hosts=f"{cassandra_node.hosts[0]}:{cassandra_node.port}",
@@ -34,7 +34,7 @@ def settings(tmp_path: Path, cassandra_node: Cassandra, redis_node: RedisServer)
         redis_addr=redis_node.address,
         redis_reply_ms_max=5_000,
         environment="development",
-        workers=False,
+        background=False,
         events="none",
     )
     scylla.apply_schema(made.scylla, made.holds, replication=1)

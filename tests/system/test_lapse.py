@@ -81,7 +81,7 @@ async def won_once_shown_free(client: InventoryClient) -> tuple[dict[tuple[str, 
 
 
 async def test_without_a_sweeper_the_next_caller_ends_a_lapsed_hold(processes: Callable[..., ServiceProcess]) -> None:
-    service = processes(TRAVIO_WORKERS="off", TRAVIO_TAKEN_TTL_MS="200")
+    service = processes(TRAVIO_BACKGROUND="off", TRAVIO_TAKEN_TTL_MS="200")
     await service.start()
     async with service.client("first") as first, service.client("next") as following:
         await first.open_trip(TRIPS[0])

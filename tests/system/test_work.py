@@ -1,4 +1,4 @@
-"""Workers alone on a folder, events told again after a kill, and what a late booking answers."""
+"""Background jobs alone on a folder, events told again after a kill, and what a late booking answers."""
 
 import asyncio
 from collections.abc import Callable
@@ -8,9 +8,9 @@ from verification.kit.service_process import ServiceProcess, eventually
 from verification.kit.trips import trip_of
 
 
-async def test_workers_alone_sweep_and_relay(processes: Callable[..., ServiceProcess]) -> None:
-    """What a service without workers leaves behind is ended and told by `work` on its folder."""
-    service, worker = processes(TRAVIO_WORKERS="off"), processes("work")
+async def test_background_jobs_alone_sweep_and_relay(processes: Callable[..., ServiceProcess]) -> None:
+    """What a service without background jobs leaves behind is ended and told by `work` on its folder."""
+    service, alone = processes(TRAVIO_BACKGROUND="off"), processes("work")
     await service.start()
     async with service.client() as client:
         await client.open_trip(trip_of("t", seats=4, seats_per_group=1))
@@ -21,10 +21,10 @@ async def test_workers_alone_sweep_and_relay(processes: Callable[..., ServicePro
         assert (await client.find_hold(held.id)).status is HoldStatus.HELD
     assert await service.stop() == 0
     assert service.events() == []
-    await worker.start()
+    await alone.start()
 
     async def told() -> bool:
-        return {(event["event_type"], event["hold_id"]) for event in worker.events()} == {
+        return {(event["event_type"], event["hold_id"]) for event in alone.events()} == {
             ("hold.created", held.id),
             ("hold.expired", held.id),
             ("hold.created", booked.id),
@@ -32,7 +32,7 @@ async def test_workers_alone_sweep_and_relay(processes: Callable[..., ServicePro
         }
 
     await eventually(told, within_s=5)
-    assert await worker.stop() == 0
+    assert await alone.stop() == 0
     await service.start()
     async with service.client() as client:
         assert (await client.find_hold(held.id)).status is HoldStatus.EXPIRED

@@ -75,7 +75,7 @@ class Watch(Protocol):
         ...
 
     def use_case(self, name: str, use_case: T) -> T:
-        """What callers and workers call."""
+        """What callers and background jobs call."""
         ...
 
 

@@ -44,11 +44,11 @@ async def listening(
     server: ServerSettings,
     limits: LimitSettings,
     inventory: Inventory,
-    workers: CheckBase | None,
+    background: CheckBase | None,
     tls: ssl.SSLContext | None,
 ) -> AsyncIterator[GuardedServer]:
     guarded = GuardedServer(
-        services(inventory, refusals=server.refusals, clock=SystemClock(), workers=workers),
+        services(inventory, refusals=server.refusals, clock=SystemClock(), background=background),
         limits=_server_limits(limits),
         codec=PassThroughCodec(),
         status_details_codec=SerializedDetails(),

@@ -35,7 +35,7 @@ def serve(settings: Settings) -> int:
 
 
 def work(settings: Settings) -> int:
-    """Run the workers alone, without a server; signals and exit status as with `serve`."""
+    """Run the background jobs alone, without a server; signals and exit status as with `serve`."""
     return _run(settings, working(settings))
 
 
@@ -82,7 +82,7 @@ def _say_ready(settings: Settings, app: App) -> None:
     if "addr" in redis.model_fields_set and edge.kind != "redis":
         log.warning("REDIS_ADDR=%s is not used: TRAVIO_EDGE=%s", redis.addr, edge.kind)
     address = Address(server.host, app.port)
-    where = f"{address}{' with TLS' if server.tls_cert else ''}" if app.port else "workers only"
+    where = f"{address}{' with TLS' if server.tls_cert else ''}" if app.port else "background jobs only"
     edge_named = f"redis at {redis.addr}" if edge.kind == "redis" else edge.kind
     log.info("ready: %s, store %s, edge %s, pid %s", where, _store_named(store, scylla), edge_named, os.getpid())
     notify(READY)

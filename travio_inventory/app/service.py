@@ -1,4 +1,4 @@
-"""What the settings describe: the inventory on its store and edge, its workers, and the server in front."""
+"""What the settings describe: the inventory on its store and edge, its background jobs, and the server in front."""
 
 import asyncio
 import logging
@@ -14,8 +14,8 @@ from grpclib.health.check import ServiceStatus
 
 from travio_inventory.app.assemble import InventoryRules, Ports, assemble
 from travio_inventory.app.backends import OwnCertificate, StartFailed, open_batches, open_edge
+from travio_inventory.app.background import Job, Supervision, background_jobs
 from travio_inventory.app.listening import listening
-from travio_inventory.app.workers import Job, Supervision, worker_jobs
 from travio_inventory.events.sinks.in_process import InProcess
 from travio_inventory.events.sinks.json_lines import JsonLines
 from travio_inventory.kernel.clock import SystemClock
@@ -45,16 +45,16 @@ class App:
 
 @asynccontextmanager
 async def running(settings: Settings) -> AsyncIterator[App]:
-    """The service with its server and, where they are on, its workers.
+    """The service with its server and, where they are on, its background jobs.
 
-    On leaving: no new calls, the running ones finish, workers stop, steps commit, events are relayed, the store
+    On leaving: no new calls, the running ones finish, background jobs stop, steps commit, events are relayed, the store
     closes. Raises StartFailed.
     """
     figures, workers = Figures(), ServiceStatus()
     server, background = settings.server, settings.background
     certificate = OwnCertificate(server.tls_cert, server.tls_key) if server.tls_cert else None
     async with open_inventory(settings, figures=figures) as inventory:
-        jobs = _worker_jobs(background, inventory) if background.is_on else {}
+        jobs = _background_jobs(background, inventory) if background.is_on else {}
         jobs["figures"] = partial(report, figures, every_seconds=REPORT_SECONDS)
         if certificate is not None:
             jobs["certificate"] = certificate.keep_up
@@ -73,11 +73,11 @@ async def running(settings: Settings) -> AsyncIterator[App]:
 
 @asynccontextmanager
 async def working(settings: Settings) -> AsyncIterator[App]:
-    """The workers without a server. Raises StartFailed."""
+    """The background jobs without a server. Raises StartFailed."""
     figures = Figures()
     async with (
         open_inventory(settings, figures=figures) as inventory,
-        _kept_at_work(_worker_jobs(settings.background, inventory), tell=lambda _all_well: None),
+        _kept_at_work(_background_jobs(settings.background, inventory), tell=lambda _all_well: None),
     ):
         yield App(inventory, figures, port=0)
 
@@ -86,8 +86,8 @@ async def working(settings: Settings) -> AsyncIterator[App]:
 async def open_inventory(
     settings: Settings, *, figures: Figures | None = None, publisher: Publisher | None = None
 ) -> AsyncIterator[Inventory]:
-    """The use cases alone; events go to `publisher` where one is given. On leaving, steps commit and, where workers
-    are on, events are relayed a last time. Raises StartFailed.
+    """The use cases alone; events go to `publisher` where one is given. On leaving, steps commit and, where
+    background jobs are on, events are relayed a last time. Raises StartFailed.
     """
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(open_batches(settings))
@@ -149,8 +149,8 @@ async def _kept_at_work(jobs: Mapping[str, Job], *, tell: Callable[[bool], None]
             await task
 
 
-def _worker_jobs(background: BackgroundSettings, inventory: Inventory) -> dict[str, Job]:
-    return worker_jobs(
+def _background_jobs(background: BackgroundSettings, inventory: Inventory) -> dict[str, Job]:
+    return background_jobs(
         inventory,
         sweep_interval_ms=background.sweep_interval_ms,
         relay_interval_ms=background.relay_interval_ms,

@@ -45,7 +45,8 @@ async def claims(settings: Settings, *, in_flight: Sequence[int], seats: int, te
     """Trips of so many seats are sold out, one seat on two segments a claim, so many claims at a time: the service's
     own way, gate and all, but without gRPC; and a bare loop of the driver that sends the same batches.
 
-    The settings are those of a service without workers and events. CPU seconds are this process's. Raises StartFailed.
+    The settings are those of a service without background jobs and events. CPU seconds are this process's. Raises
+    StartFailed.
     """
     found = Found()
     async with AsyncExitStack() as stack:

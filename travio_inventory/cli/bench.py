@@ -140,7 +140,7 @@ def bench_claims(
     """
     from travio_inventory.bench.claims import claims  # noqa: PLC0415 - the driver is slow to import
 
-    screen, settings = Screen(as_json=options.as_json), settings_or_none(workers=False, events="none")
+    screen, settings = Screen(as_json=options.as_json), settings_or_none(background=False, events="none")
     if settings is None:
         return Exit.WRONG
     if settings.store.kind != "scylla":

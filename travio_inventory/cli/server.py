@@ -27,7 +27,7 @@ def serve(*, workers: int = 1) -> int:
 
 
 def work() -> int:
-    """Run the sweeper and the relay of events alone, until told to stop."""
+    """Run the background jobs (the sweeper and the relay of events) alone, until told to stop."""
     settings = settings_or_none()
     return EXIT_WRONG_SETTING if settings is None else run.work(settings)
 

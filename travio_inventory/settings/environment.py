@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from difflib import get_close_matches
+from types import MappingProxyType
 
 from travio_inventory.settings.words import one_line
 
@@ -15,6 +16,9 @@ CLIENT_NAMES = {
     "TRAVIO_TARGET", "TRAVIO_TARGET_TLS", "TRAVIO_TARGET_CA_FILE", "TRAVIO_ORGANIZATION", "TRAVIO_USER",
 }  # fmt: skip
 """Not settings of the service: whom the command line calls, and on whose behalf."""
+
+RENAMED = MappingProxyType({"TRAVIO_WORKERS": "TRAVIO_BACKGROUND"})
+"""Variables of old, and what they are called now."""
 
 _LINK_FORMS = (
     (re.compile(r"(\w+_)?PORT(_\d+_(TCP|UDP|SCTP))?"), re.compile(r"(tcp|udp|sctp)://\S+:\d+")),
@@ -62,9 +66,14 @@ def unknown_variables(ours: Collection[str]) -> Iterator[str]:
     for name in sorted(variables()):
         if not name.upper().startswith(PREFIX) or name in known or name.startswith(TEST_PREFIX):
             continue
-        close = _like(name.upper(), known)
-        advice = f"did you mean {close}?" if close else "`travio-inventory settings` lists those there are"
-        yield f"{one_line(name)}: there is no such setting; {advice}"
+        yield f"{one_line(name)}: there is no such setting; {_advice(name.upper(), known)}"
+
+
+def _advice(name: str, known: Iterable[str]) -> str:
+    if name in RENAMED:
+        return f"it is called {RENAMED[name]} now"
+    close = _like(name, known)
+    return f"did you mean {close}?" if close else "`travio-inventory settings` lists those there are"
 
 
 def _like(name: str, known: Iterable[str]) -> str:

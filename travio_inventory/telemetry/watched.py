@@ -20,7 +20,7 @@ ERROR = "error"
 CANCELLED = "cancelled"
 PUBLISH_FAILED = "PUBLISH_FAILED"
 ROUNDS = {"expire_holds", "relay_events"}
-"""Called by workers all the time: that they ran is nothing to report."""
+"""Called by background jobs all the time: that they ran is nothing to report."""
 PORTS = {"store", "holds", "gate", "taken", "seat_maps"}
 """What use cases call, rounds too: nothing to report by themselves either."""
 
@@ -69,7 +69,7 @@ def _counted(name: str, call: _Step, figures: Figures, *, is_answering: bool) ->
 
 
 class CallWatch:
-    """Counts in `figures` what callers and workers have done, and what that asks of the ports, and how long it took."""
+    """Counts in `figures` what callers and background jobs do, what that asks of the ports, and how long it takes."""
 
     def __init__(self, figures: Figures) -> None:
         self._figures = figures

@@ -28,22 +28,22 @@ Refusals: TypeAlias = Literal["status", "legacy"]
 """How a refused HoldSeats or ConfirmBooking is told: as a gRPC status, or as clients of old expect it."""
 
 SERVICE = "inventory.v1.InventoryService"
-WORKERS = "travio.workers"
-"""The name under which health tells of the workers."""
+BACKGROUND = "travio.background"
+"""The name under which health tells of the background jobs."""
 
 
 def services(
-    inventory: Inventory, *, refusals: Refusals, clock: Clock, workers: CheckBase | None = None
+    inventory: Inventory, *, refusals: Refusals, clock: Clock, background: CheckBase | None = None
 ) -> list[IServable]:
     """All that is served: the inventory, reflection, and health: SERVING by itself and in all while calls are
-    answered, and `WORKERS` while the workers are at work, where there are any.
+    answered, and `BACKGROUND` while the background jobs are at work, where there are any.
 
     The server needs `codec.PassThroughCodec` and `refusals.SerializedDetails`.
     """
     service = InventoryService(inventory, refusals=refusals, clock=clock)
     by_name: dict[ICheckable, list[CheckBase]] = {service: [], OVERALL: []}
-    if workers is not None:
-        by_name[_Named(WORKERS)] = [workers]
+    if background is not None:
+        by_name[_Named(BACKGROUND)] = [background]
     health = Health(by_name)
     return ServerReflection.extend([service, health], pool=descriptors.ReflectedPool())
 

@@ -20,7 +20,7 @@ from travio_inventory.seats.use_cases.waitlist import Waitlist
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """All that callers and workers can have done."""
+    """All that callers and background jobs can have done."""
 
     trips: TripCatalog
     open_trip: OpenTrip

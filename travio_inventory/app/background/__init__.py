@@ -1,16 +1,16 @@
-"""What goes on by itself: workers decide when, the use cases decide what."""
+"""What goes on by itself, in the background: the jobs decide when, the use cases decide what."""
 
 from random import Random
 
-from travio_inventory.app.workers.relay import Relay
-from travio_inventory.app.workers.supervision import Job, Supervision
-from travio_inventory.app.workers.sweeper import Sweeper
+from travio_inventory.app.background.relay import Relay
+from travio_inventory.app.background.supervision import Job, Supervision
+from travio_inventory.app.background.sweeper import Sweeper
 from travio_inventory.seats.use_cases import Inventory
 
-__all__ = ["Job", "Relay", "Supervision", "Sweeper", "worker_jobs"]
+__all__ = ["Job", "Relay", "Supervision", "Sweeper", "background_jobs"]
 
 
-def worker_jobs(
+def background_jobs(
     inventory: Inventory, *, sweep_interval_ms: int, relay_interval_ms: int, relays: bool = True, jitter: Random
 ) -> dict[str, Job]:
     """Sweep, and relay events unless another process does: each job by name, until cancelled."""

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from random import Random
 
-from travio_inventory.app.workers.pace import Pace
+from travio_inventory.app.background.pace import Pace
 from travio_inventory.kernel.refusals import Refusal
 from travio_inventory.kernel.sparingly import Sparingly
 from travio_inventory.seats.use_cases.expire_holds import Swept

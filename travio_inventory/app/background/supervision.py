@@ -1,4 +1,4 @@
-"""Keeps workers at work: one that breaks down is told of at once and begins again, later and later."""
+"""Keeps background jobs at work: one that breaks down is told of at once and begins again, later and later."""
 
 import asyncio
 import logging
@@ -11,7 +11,7 @@ import anyio
 BACKOFF_S = (0.5, 30.0)
 """The first pause after a breakdown, and the longest."""
 STEADY_S = 10.0
-"""A worker that has been at work for so long counts as well again."""
+"""A job that has been at work for so long counts as well again."""
 
 Job: TypeAlias = Callable[[], Awaitable[None]]
 """Works until it is cancelled."""
@@ -45,7 +45,9 @@ class Supervision:
                 steady.cancel()
             failures = 1 if anyio.current_time() - began_s >= STEADY_S else failures + 1
             wait_s = self._wait_s(failures)
-            log.error("worker %s broke down, it begins again in %.1f s: %r", name, wait_s, error, exc_info=error)
+            log.error(
+                "background job %s broke down, it begins again in %.1f s: %r", name, wait_s, error, exc_info=error
+            )
             self._is_down(name)
             await anyio.sleep(wait_s)
 
@@ -60,7 +62,7 @@ class Supervision:
     def _is_well(self, name: str) -> None:
         if name in self._down:
             self._down.remove(name)
-            log.warning("worker %s is at work again", name)
+            log.warning("background job %s is at work again", name)
             self._tell(not self._down)
 
 

@@ -10,9 +10,9 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from travio_inventory.app.workers.pace import BACKOFF_MS_MAX, Pace
-from travio_inventory.app.workers.relay import Relay
-from travio_inventory.app.workers.sweeper import Sweeper
+from travio_inventory.app.background.pace import BACKOFF_MS_MAX, Pace
+from travio_inventory.app.background.relay import Relay
+from travio_inventory.app.background.sweeper import Sweeper
 from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown
 from travio_inventory.seats.ports import PublishFailed, SeatGroupKey
 from travio_inventory.seats.trip import TripKey
@@ -57,7 +57,7 @@ def relay(rounds: Rounds) -> Relay:
 
 
 async def while_running(work: Callable[[], Coroutine[Any, Any, None]], until: Callable[[], Awaitable[None]]) -> None:
-    """Run the worker until then, ten seconds at most, and cancel it: it must stop at once."""
+    """Run the job until then, ten seconds at most, and cancel it: it must stop at once."""
     with anyio.fail_after(10):
         async with anyio.create_task_group() as running:
             running.start_soon(work)
@@ -65,14 +65,14 @@ async def while_running(work: Callable[[], Coroutine[Any, Any, None]], until: Ca
             running.cancel_scope.cancel()
 
 
-@pytest.mark.parametrize(("worker", "result"), [(sweeper, Swept(0, {})), (relay, 3)])
-async def test_rounds_follow_each_other(worker: Callable[[Rounds], Any], result: object) -> None:
+@pytest.mark.parametrize(("job", "result"), [(sweeper, Swept(0, {})), (relay, 3)])
+async def test_rounds_follow_each_other(job: Callable[[Rounds], Any], result: object) -> None:
     rounds = Rounds(last=result)
-    await while_running(worker(rounds).run, lambda: rounds.reached(5))
+    await while_running(job(rounds).run, lambda: rounds.reached(5))
 
 
 @pytest.mark.parametrize(
-    ("worker", "error"),
+    ("job", "error"),
     [
         (sweeper, BackendUnavailable()),
         (sweeper, ZeroDivisionError("bug")),
@@ -81,23 +81,23 @@ async def test_rounds_follow_each_other(worker: Callable[[Rounds], Any], result:
         (relay, ZeroDivisionError("bug")),
     ],
 )
-async def test_no_error_ends_a_worker_and_each_kind_is_logged_once(
-    worker: Callable[[Rounds], Any], error: Exception, caplog: pytest.LogCaptureFixture
+async def test_no_error_ends_a_job_and_each_kind_is_logged_once(
+    job: Callable[[Rounds], Any], error: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
     rounds = Rounds(error, error, last=Swept(0, {}))
-    await while_running(worker(rounds).run, lambda: rounds.reached(4))
+    await while_running(job(rounds).run, lambda: rounds.reached(4))
     assert len(caplog.records) == 1
     assert type(error).__name__ in caplog.text
 
 
-async def test_a_worker_that_waits_stops_at_once_when_cancelled() -> None:
+async def test_a_job_that_waits_stops_at_once_when_cancelled() -> None:
     rounds = Rounds(last=Swept(0, {}))
     slow = Sweeper(rounds, interval_ms=3_600_000, jitter=Random(1))
     await while_running(slow.run, lambda: rounds.reached(1))
     assert rounds.calls == 1
 
 
-async def test_a_worker_in_the_middle_of_a_round_stops_at_once_when_cancelled() -> None:
+async def test_a_job_in_the_middle_of_a_round_stops_at_once_when_cancelled() -> None:
     begun = anyio.Event()
 
     async def never_ends() -> int:

@@ -1,4 +1,4 @@
-"""When a worker's next round begins: an interval after the last one began, or later and later while rounds fail."""
+"""When a job's next round begins: an interval after the last one began, or later and later while rounds fail."""
 
 from collections.abc import Awaitable, Callable
 from random import Random
