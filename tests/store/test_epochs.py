@@ -51,3 +51,16 @@ async def _go_on_without_the_store() -> None:
     for minutes in range(3):
         assert await epochs.current() == first + minutes
         clock.pass_ms(EPOCH_MS)
+
+
+def test_a_clock_that_is_set_moves_no_epoch() -> None:
+    run_virtually(0, _set_the_clock())
+
+
+async def _set_the_clock() -> None:
+    clock = Clock()
+    epochs = Epochs(MemoryBatches(None, Random(0), asyncio.sleep), clock, lambda work: work.close())
+    first = await epochs.current()
+    for seconds in (-3_600, 7_200):
+        clock.set_by_s(seconds)
+        assert (await epochs.current(), await epochs.keep()) == (first, first)
