@@ -20,7 +20,7 @@ class Alone:
 
     def __init__(self, sale: Sale) -> None:
         self._sale = sale
-        self._relay = RelayEvents(EventJournal(sale.process.owners, is_alone=True), sale.process.publisher)
+        self._relay = RelayEvents(EventJournal(sale.process.sender, is_alone=True), sale.process.publisher)
 
     async def tells(self, *, rounds: int) -> Sequence[Event]:
         """What it tells in so many rounds, a second apart."""
@@ -38,7 +38,7 @@ async def test_what_is_done_while_it_catches_up_is_told_soon_after(sale: Sale, m
         await sale.release(await sale.hold("A1"))
     for _ in range(EPOCHS):
         sale.clock.pass_ms(EPOCH_MS)
-        await sale.process.owners.epochs.keep()
+        await sale.process.sender.epochs.keep()
     after = sale.elsewhere()
     relay = Alone(after)
     await relay.tells(rounds=1)

@@ -337,7 +337,7 @@ async def test_a_relay_that_cannot_publish_takes_in_no_more(
     holds = [first, *[await sale.hold(seat) for seat in ("A2", "A3", "A4")]]
     with pytest.raises(PublishFailed):
         await sale.relay()
-    assert sum(map(len, sale.process.owners.signals.take_events().values())) == 2
+    assert sum(map(len, sale.process.sender.signals.take_events().values())) == 2
     is_down["now"] = False
     told = list(await sale.relay())
     for _ in range(10):

@@ -128,7 +128,7 @@ def test_one_that_was_extended_meanwhile_lives_on_and_keeps_no_other_from_its_en
             Actor("o", "u7"), holds[7].id, expires_at_ms=START_MS + 600_000, total_ms_max=10**9
         )
         booked = await process.holds.confirm(Actor("o", "u9"), holds[9].id, "order")
-        after = await process.owners.expire_together(some)
+        after = await process.holds.expiring.expire_together(some)
         assert {hold_id: row["status"] for hold_id, row in after.items()} == {hold.id: "expired" for hold in some} | {
             longer.id: "held",
             booked.id: "confirmed",
@@ -147,7 +147,7 @@ def test_one_whose_seat_somebody_else_has_keeps_no_other_from_its_end() -> None:
         store, process, holds = await all_held()
         stolen = Write(RowKey(Kind.CELL, "s5", 0), {}, {"owner": holds[6].id})
         assert isinstance(await store.apply(GROUP, [stolen]), Applied)
-        after = await process.owners.expire_together(holds[:16])
+        after = await process.holds.expiring.expire_together(holds[:16])
         assert [hold.id for hold in holds[:16] if after[hold.id]["status"] != "expired"] == [holds[5].id]
         assert len(store.ends) <= 10
         assert (await store.statuses())[:16].count("available") == 15
@@ -159,12 +159,12 @@ def test_an_answer_that_is_lost_is_asked_for_again() -> None:
     async def play() -> None:
         store, process, holds = await all_held()
         store.unanswered = 1
-        after = await process.owners.expire_together(holds[:10])
+        after = await process.holds.expiring.expire_together(holds[:10])
         assert [row["status"] for row in after.values()] == ["expired"] * 10
         assert sorted(await store.expired_events()) == sorted(hold.id for hold in holds[:10])
         store.unanswered = 100
         with pytest.raises(OutcomeUnknown):
-            await process.owners.expire_together(holds[20:30])
+            await process.holds.expiring.expire_together(holds[20:30])
 
     run(play())
 

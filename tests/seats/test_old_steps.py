@@ -9,7 +9,7 @@ import pytest
 
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.refusals import BackendUnavailable
-from travio_inventory.protocol import index_entries, owners, rows
+from travio_inventory.protocol import index_entries, rows, sending
 from travio_inventory.protocol.batches import ANY_TIME, IndexEntry, Kind, NotDone, Outcome, Partition, Write
 from travio_inventory.protocol.minute_cursor import SETTLES_MS
 from travio_inventory.seats.hold import Confirmed, Held, HoldRequest
@@ -112,7 +112,7 @@ def test_a_hold_that_waited_too_long_never_comes_to_be() -> None:
 
 
 def test_without_its_age_a_step_is_sent_however_old(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(owners.Owners, "_send_by", lambda _self, _at_ms: ANY_TIME)
+    monkeypatch.setattr(sending.Sender, "_send_by", lambda _self, _at_ms: ANY_TIME)
     (_, confirmed_ms), _ = run_virtually(0, confirm_after_a_wait())
     assert confirmed_ms < 1_000
 
@@ -126,7 +126,7 @@ def test_a_minute_is_visited_again_when_the_latest_step_of_it_has_landed() -> No
 def test_a_step_may_be_sent_for_what_is_left_of_its_time(stamp_ms: int) -> None:
     async def left_s() -> float:
         _, process = await opened()
-        return process.owners._send_by(process.clock.now_ms() + stamp_ms) - asyncio.get_running_loop().time()
+        return process.sender._send_by(process.clock.now_ms() + stamp_ms) - asyncio.get_running_loop().time()
 
     assert run_virtually(0, left_s()) == pytest.approx(
         (index_entries.SENT_WITHIN_MS + min(stamp_ms, 0)) / 1_000, abs=0.01

@@ -31,7 +31,7 @@ async def relay_for(relay: Sale, *, minutes: int) -> list[Event]:
 
 
 async def epoch_of(sale: Sale) -> int:
-    return await sale.process.owners.epochs.current()
+    return await sale.process.sender.epochs.current()
 
 
 def holds_of(told: list[Event]) -> list[str]:

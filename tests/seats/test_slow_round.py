@@ -224,7 +224,7 @@ def test_what_landed_very_late_is_freed_within_about_an_hour(
     async def play() -> str:
         store, process = await on_sale()
         await attempt_lands_very_late(store, rows.group_partition(TripKey("o", "t"), 1))
-        return await status_after(store, ExpireHolds(LapseFinder(process.owners)), for_s=1.3 * HOUR_S)
+        return await status_after(store, ExpireHolds(LapseFinder(process.holds)), for_s=1.3 * HOUR_S)
 
     assert run(play()) == status
 
@@ -236,7 +236,7 @@ def test_a_sweeper_goes_on_where_the_trips_cannot_be_listed() -> None:
         request = HoldRequest(Actor("o", "u"), trip("t"), Journey(0, 0), ("s1",), 20_000, None)
         await process.holds.hold(request)
         await asyncio.sleep(21)
-        assert await status_after(store, ExpireHolds(LapseFinder(process.owners)), for_s=1) == "available"
+        assert await status_after(store, ExpireHolds(LapseFinder(process.holds)), for_s=1) == "available"
 
     run(play())
 
@@ -283,7 +283,7 @@ async def recorded_unseen(store: Store, *groups: int) -> list[str]:
 async def relayed(process: Process, *, for_s: float) -> list[str]:
     """What a relay of the process tells in that time."""
     told = Told()
-    relay = RelayEvents(LateEvents(EventJournal(process.owners), process.owners), told)
+    relay = RelayEvents(LateEvents(EventJournal(process.sender), process.sender), told)
     until_s = asyncio.get_running_loop().time() + for_s
     while asyncio.get_running_loop().time() < until_s:
         await relay()
@@ -332,7 +332,7 @@ def test_what_the_journal_has_to_tell_waits_for_no_more_than_one_answer() -> Non
         process = steady_process(store)
         store.unreadable = {rows.group_partition(large.key, group) for group in range(GROUPS_AT_ONCE)}
         store.silent_s = 5.0
-        relay = RelayEvents(LateEvents(EventJournal(process.owners), process.owners), Told())
+        relay = RelayEvents(LateEvents(EventJournal(process.sender), process.sender), Told())
         loop = asyncio.get_running_loop()
         longest_s, until_s = 0.0, loop.time() + HOUR_S
         while (began_s := loop.time()) < until_s:

@@ -284,7 +284,7 @@ async def test_a_caller_that_is_gone_leaves_the_others_their_turn(
 ) -> None:
     monkeypatch.setattr(list_turns, "TOGETHER_MAX", 1)
     stall = sold_out.line.stall(any_batch)
-    table, key = WaitlistTable(sold_out.process.owners), sold_out.trip.key
+    table, key = WaitlistTable(sold_out.process.sender), sold_out.trip.key
     dying = asyncio.create_task(table.join(sold_out.actor("ann"), key, "", 1))
     await stall.reached.wait()
     joining = asyncio.create_task(table.join(sold_out.actor("bob"), key, "", 1))

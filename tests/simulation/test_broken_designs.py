@@ -85,7 +85,7 @@ async def _status_after_an_abandoned_attempt(*, are_reads_failing: bool = False)
     process, other = (steady_process(batches) for _ in range(2))
     await process.inventory.open_trip(trip)
     await asyncio.sleep(38)
-    await process.owners.epochs.current()
+    await process.sender.epochs.current()
     batches.observe = observe
     batches.faults = replace(Faults.none(), late=1.0)
     process.start(process.holds.hold(HoldRequest(Actor("o", "u"), trip, Journey(0, 0), ("s0", "s1"), 20_000, None)))

@@ -13,7 +13,7 @@ import pytest
 
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.refusals import BackendUnavailable
-from travio_inventory.protocol import attempts, claims, ledger, owners, rows
+from travio_inventory.protocol import claims, ledger, rows
 from travio_inventory.protocol.batches import (
     ANY_TIME,
     Applied,
@@ -26,10 +26,12 @@ from travio_inventory.protocol.batches import (
     Rows,
     Write,
 )
-from travio_inventory.protocol.claims import Claim, Claimed, Contended, Result, Won
+from travio_inventory.protocol.claims import Claim, Claimed, Claims, Contended, Result, Won
 from travio_inventory.protocol.doubts import Doubts
-from travio_inventory.protocol.owners import Owners
+from travio_inventory.protocol.ledger import Ledger
+from travio_inventory.protocol.rolling_forward import RollingForward
 from travio_inventory.protocol.rules import Rules
+from travio_inventory.protocol.steps import writing
 from travio_inventory.seats.hold import DIGEST_CHARS, Held, Hold, HoldId, HoldRequest, HoldState, Released
 from travio_inventory.seats.refusals import HoldLimitReached, SeatContended
 from travio_inventory.seats.trip import Journey, TripKey
@@ -72,12 +74,12 @@ def test_an_attempt_sends_nothing_any_more_once_others_may_give_it_up_for_abando
 
 
 def test_an_attempt_that_does_not_know_its_end_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    take = claims.take
+    claim_cells = Claims.claim_cells
 
-    async def endlessly(judges: Owners, claim: Claim) -> Claimed:
-        return await take(judges, replace(claim, at_ms=10**15))
+    async def endlessly(self: Claims, claim: Claim) -> Claimed:
+        return await claim_cells(self, replace(claim, at_ms=10**15))
 
-    monkeypatch.setattr(attempts, "take", endlessly)
+    monkeypatch.setattr(Claims, "claim_cells", endlessly)
     assert max(_run(_seconds_of_a_slow_attempt())) > GRACE_S
 
 
@@ -112,7 +114,7 @@ async def _batches_of_a_half_freed_attempt() -> int:
     store.asked_s.clear()
     cells = {RowKey(Kind.CELL, "s1", segment): STRANGER for segment in (0, 1)}
     values: Row = {"status": "held", "since": START_MS}
-    claimed = await claims.take(process.owners, Claim(KEY, 1, cells, values, START_MS))
+    claimed = await Claims(process.sender, process.holds.judging).claim_cells(Claim(KEY, 1, cells, values, START_MS))
     assert isinstance(claimed.result, Contended)
     return len(store.asked_s)
 
@@ -132,10 +134,10 @@ def test_a_slot_that_stands_after_an_unknown_is_the_attempt_s_own() -> None:
 
 
 def test_an_attempt_that_does_not_know_its_own_slot_again_is_over_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    decide = ledger._try
+    decide = Ledger._try
 
     async def anew(
-        judges: Owners,
+        self: Ledger,
         request: HoldRequest,
         _private_id: str,
         home: int,
@@ -143,10 +145,10 @@ def test_an_attempt_that_does_not_know_its_own_slot_again_is_over_the_limit(monk
         slots: list[RowKey],
         doubts: Doubts,
     ) -> ledger.Entered | None:
-        hold_id = str(HoldId("t", home, judges.new_digest(), is_late=False))
-        return await decide(judges, request, hold_id, home, standing, slots, doubts)
+        hold_id = str(HoldId("t", home, self._sender.new_digest(), is_late=False))
+        return await decide(self, request, hold_id, home, standing, slots, doubts)
 
-    monkeypatch.setattr(ledger, "_try", anew)
+    monkeypatch.setattr(Ledger, "_try", anew)
     with pytest.raises(HoldLimitReached):
         _run(_hold_with_unanswered_batches(Plan(0, holds_max=1), "s0"))
 
@@ -157,11 +159,11 @@ def test_what_an_ended_hold_left_is_freed_though_one_of_its_cells_has_moved_on()
 
 def test_a_hold_that_frees_all_or_nothing_leaves_cells_to_the_sweeper(monkeypatch: pytest.MonkeyPatch) -> None:
     async def once(
-        self: Owners, hold_id: str, trip: TripKey, group: int, cells: Sequence[RowKey], state: HoldState
+        self: RollingForward, hold_id: str, trip: TripKey, group: int, cells: Sequence[RowKey], state: HoldState
     ) -> None:
-        await self.apply(rows.group_partition(trip, group), owners._cell_writes(hold_id, cells, state), ())
+        await self._sender.apply(rows.group_partition(trip, group), writing.cell_writes(hold_id, cells, state), ())
 
-    monkeypatch.setattr(Owners, "roll_group", once)
+    monkeypatch.setattr(RollingForward, "roll_group", once)
     assert _run(_status_after_freeing()) == "held"
 
 
@@ -171,7 +173,7 @@ async def _status_after_freeing() -> str:
     await _leave(store, "s1", 0, str(HoldId("t", 1, "1" * DIGEST_CHARS, is_late=False)))
     await _leave(store, "s1", 1, STRANGER)
     cells = [RowKey(Kind.CELL, "s1", segment) for segment in (0, 1)]
-    await process.owners.roll_group(STRANGER, KEY, 1, cells, Released())
+    await process.holds.rolling.roll_group(STRANGER, KEY, 1, cells, Released())
     return str((await store.get(rows.group_partition(KEY, 1), cells))[cells[1]]["status"])
 
 
@@ -187,13 +189,13 @@ async def _hold_with_unanswered_batches(plan: Plan, *seats: str) -> Hold:
 
 def _see_otherwise(patch: pytest.MonkeyPatch, seen: type, otherwise: Result | None) -> None:
     """A look that decides so decides something else."""
-    look = claims._look
+    look = Claims._look
 
-    async def other_look(judges: Owners, claim: Claim, standing: Rows) -> tuple[Result | None, int]:
-        decided, errors = await look(judges, claim, standing)
+    async def other_look(self: Claims, claim: Claim, standing: Rows) -> tuple[Result | None, int]:
+        decided, errors = await look(self, claim, standing)
         return (otherwise, errors) if isinstance(decided, seen) else (decided, errors)
 
-    patch.setattr(claims, "_look", other_look)
+    patch.setattr(Claims, "_look", other_look)
 
 
 def _request(*seats: str) -> HoldRequest:
@@ -214,7 +216,7 @@ async def _open(plan: Plan | None = None) -> tuple[_Store, Process]:
     store = _Store()
     process = steady_process(store, plan)
     await process.inventory.open_trip(TRIP)
-    await process.owners.epochs.current()
+    await process.sender.epochs.current()
     return store, process
 
 

@@ -123,7 +123,7 @@ def test_the_relay_tells_an_event_whose_time_is_long_before_that_of_an_earlier_o
 
     async def told() -> list[tuple[int, EventType]]:
         batches = MemoryBatches(None, Random(0), asyncio.sleep)
-        journal = EventJournal(steady_process(batches).owners)
+        journal = EventJournal(steady_process(batches).sender)
         steps = [(0, EventType.HOLD_CREATED), (29_500, EventType.HOLD_EXTENDED), (28_000, EventType.SEATS_PURCHASED)]
         await _record(batches, steps, [0])
         first = await journal.unpublished()

@@ -10,7 +10,7 @@ from travio_inventory.kernel.actor import Actor
 from travio_inventory.protocol import rows
 from travio_inventory.protocol.batches import Kind
 from travio_inventory.protocol.definitions import Definitions
-from travio_inventory.protocol.hold_protocol import HoldProtocol
+from travio_inventory.protocol.steps.deciding import Deciding
 from travio_inventory.seats.hold import Hold, HoldRequest, Released
 from travio_inventory.seats.refusals import HoldNotFound, TripDefinedOtherwise
 from travio_inventory.seats.trip import Journey, Trip
@@ -54,12 +54,12 @@ def test_nobody_ends_the_hold_of_somebody_else() -> None:
 
 
 def test_who_does_not_look_whose_a_hold_is_ends_anybodys(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def anybodys(self: HoldProtocol, actor: Actor, hold_id: str) -> Hold:
-        row = await self._owners.home(actor.organization, hold_id)
+    async def anybodys(self: Deciding, actor: Actor, hold_id: str) -> Hold:
+        row = await self._judging.home(actor.organization, hold_id)
         assert row is not None
         return rows.read_hold(actor.organization, hold_id, row)
 
-    monkeypatch.setattr(HoldProtocol, "_own", anybodys)
+    monkeypatch.setattr(Deciding, "own", anybodys)
     assert isinstance(run_virtually(0, _release_somebody_elses()).state, Released)
 
 

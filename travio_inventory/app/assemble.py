@@ -13,8 +13,8 @@ from travio_inventory.protocol.lapses import LapseFinder
 from travio_inventory.protocol.late_events import LateEvents
 from travio_inventory.protocol.listings import ListingPublisher
 from travio_inventory.protocol.open_trips import EVERY_MS
-from travio_inventory.protocol.owners import Owners
 from travio_inventory.protocol.rules import Rules
+from travio_inventory.protocol.sending import Sender
 from travio_inventory.protocol.waitlists import WaitlistTable
 from travio_inventory.seats.ports import Gate, Journal, Publisher, SeatMapCache, TakenSeats
 from travio_inventory.seats.use_cases import Inventory
@@ -96,7 +96,7 @@ class Assembly(NamedTuple):
 
     inventory: Inventory
     steps: StepRunner
-    owners: Owners
+    sender: Sender
     holds: HoldProtocol
 
 
@@ -109,16 +109,9 @@ def assemble(
     gate, taken = watch.port("gate", ports.gate), watch.port("taken", ports.taken)
     steps = StepRunner(in_flight_max=rules.steps_at_once_max)
     maps = OwnMaps(watch.port("seat_maps", ports.seat_maps), stale_ms_max=rules.map_stale_ms_max)
-    owners = Owners(
-        batches,
-        clock=clock,
-        watch=EdgeUpkeep(taken, maps),
-        background=steps.in_background,
-        rules=rules.protocol,
-        random=random,
-    )
-    transitions = HoldProtocol(owners)
-    holds = watch.port("holds", transitions)
+    sender = Sender(batches, clock=clock, background=steps.in_background, rules=rules.protocol, random=random)
+    hold_protocol = HoldProtocol(sender, EdgeUpkeep(taken, maps), steps.in_background)
+    holds = watch.port("holds", hold_protocol)
     definitions = Definitions(batches, cells_per_batch_max=rules.cells_per_batch_max)
     trips = TripCatalog(definitions)
     read_seat_map = ReadSeatMap(trips, holds, maps)
@@ -137,16 +130,18 @@ def assemble(
         read_seat_map=use_case("read_seat_map", read_seat_map),
         check_availability=use_case("check_availability", CheckAvailability(read_seat_map)),
         block_seats=use_case("block_seats", BlockSeats(trips, holds, steps)),
-        waitlist=use_case("waitlist", Waitlist(trips, WaitlistTable(owners), steps)),
-        expire_holds=use_case("expire_holds", ExpireHolds(LapseFinder(owners, slow_every_ms=rules.slow_round_ms))),
+        waitlist=use_case("waitlist", Waitlist(trips, WaitlistTable(sender), steps)),
+        expire_holds=use_case(
+            "expire_holds", ExpireHolds(LapseFinder(hold_protocol, slow_every_ms=rules.slow_round_ms))
+        ),
         relay_events=use_case(
-            "relay_events", RelayEvents(_journal(owners, rules), ListingPublisher(batches, ports.publisher))
+            "relay_events", RelayEvents(_journal(sender, rules), ListingPublisher(batches, ports.publisher))
         ),
     )
-    return Assembly(inventory, steps, owners, transitions)
+    return Assembly(inventory, steps, sender, hold_protocol)
 
 
-def _journal(owners: Owners, rules: InventoryRules) -> Journal:
+def _journal(sender: Sender, rules: InventoryRules) -> Journal:
     if rules.is_alone:
-        return EventJournal(owners, is_alone=True)
-    return LateEvents(EventJournal(owners), owners, slow_every_ms=rules.slow_round_ms)
+        return EventJournal(sender, is_alone=True)
+    return LateEvents(EventJournal(sender), sender, slow_every_ms=rules.slow_round_ms)

@@ -9,16 +9,16 @@ from travio_inventory.protocol.batches import ABSENT, IndexEntry, Row, RowKey, W
 from travio_inventory.protocol.claims import (
     Claim,
     Claimed,
+    Claims,
     Contended,
     Lost,
     Standing,
     Stuck,
     Unseeded,
     Won,
-    look,
-    take,
 )
-from travio_inventory.protocol.owners import REFUSED, RETRY, Owners
+from travio_inventory.protocol.fencing import REFUSED, RETRY, Fencing
+from travio_inventory.protocol.sending import Sender
 from travio_inventory.seats.events import EventType
 from travio_inventory.seats.hold import NEVER_MS, Confirmed, Held, Hold, Recorded
 from travio_inventory.seats.refusals import SeatContended
@@ -30,32 +30,34 @@ CONTENDED_RETRY_MS = 300
 class Attempts:
     """Takes the cells of holds, and fences the ids of those that did not get them."""
 
-    def __init__(self, owners: Owners) -> None:
-        self._owners = owners
+    def __init__(self, sender: Sender, claims: Claims, fencing: Fencing) -> None:
+        self._sender = sender
+        self._claims = claims
+        self._fencing = fencing
 
     async def claim(self, holds: Sequence[Hold], now_ms: int) -> tuple[Claimed, bool]:
         """Intents in the other groups in parallel, then the home batch: the commit of all these holds, which have one
         home. Also says whether any intents were sent.
         """
         others = dict.fromkeys(group for hold in holds for group in hold.seats_elsewhere)
-        now = await self._owners.now(now_ms)
+        now = await self._sender.now(now_ms)
         in_doubt = False
         if others:
             results = await asyncio.gather(
-                *(take(self._owners, self._intents(holds, group, now_ms)) for group in others)
+                *(self._claims.claim_cells(self._intents(holds, group, now_ms)) for group in others)
             )
             in_doubt = any(claimed.in_doubt for claimed in results)
             worst = min(results, key=lambda claimed: _RANK[type(claimed.result)])
             if not isinstance(worst.result, Won):
                 return replace(await self._all_in_the_way(holds, results, now), in_doubt=in_doubt), True
-        claimed = await take(self._owners, self._home_claim(holds, now))
+        claimed = await self._claims.claim_cells(self._home_claim(holds, now))
         return replace(claimed, in_doubt=in_doubt or claimed.in_doubt), bool(others)
 
     async def _all_in_the_way(self, holds: Sequence[Hold], results: Sequence[Claimed], now: Recorded) -> Claimed:
         """Of a claim that did not win all its other groups: what decides it, whichever group is asked first."""
         found = list(results)
         if any(isinstance(claimed.result, Lost | Contended) for claimed in results):
-            at_home = await look(self._owners, self._home_claim(holds, now))
+            at_home = await self._claims.look(self._home_claim(holds, now))
             found += [at_home] if at_home else []
         lost = [claimed.result for claimed in found if isinstance(claimed.result, Lost)]
         worst = min(found, key=lambda claimed: _RANK[type(claimed.result)])
@@ -65,7 +67,7 @@ class Attempts:
         return replace(worst, result=Lost(tuple(cell for each in lost for cell in each.cells)), as_of_ms=as_of_ms)
 
     def _intents(self, holds: Sequence[Hold], group: int, now_ms: int) -> Claim:
-        until_ms = _until(holds[0], now_ms, now_ms + self._owners.rules.grace_ms)
+        until_ms = _until(holds[0], now_ms, now_ms + self._sender.rules.grace_ms)
         values: Row = {"status": "held" if holds[0].holder else "blocked", "until": until_ms, "since": now_ms}
         asked = self._entries(holds[0], group, now_ms)
         return Claim(holds[0].trip, group, _cells_in(group, holds), values, now_ms, entries=asked)
@@ -91,7 +93,7 @@ class Attempts:
         if isinstance(hold.state, Held) and hold.state.expires_at_ms < NEVER_MS:
             asked.append(index_entries.due(partition, hold.state.expires_at_ms))
         if group != hold.home or hold.seats_elsewhere:
-            asked.append(index_entries.due(partition, now_ms + self._owners.rules.grace_ms))
+            asked.append(index_entries.due(partition, now_ms + self._sender.rules.grace_ms))
         return asked
 
     def _notes(self, hold: Hold, now: Recorded) -> list[IndexEntry]:
@@ -103,8 +105,8 @@ class Attempts:
         """Fence the id before any no and before anything is given back."""
         organization = hold.trip.organization
         if isinstance(why, Lost):
-            return await self._owners.fence(organization, hold.id, REFUSED, fit_to_keep(why.cells, hold.claimant))
-        return await self._owners.fence(organization, hold.id, RETRY)
+            return await self._fencing.fence(organization, hold.id, REFUSED, fit_to_keep(why.cells, hold.claimant))
+        return await self._fencing.fence(organization, hold.id, RETRY)
 
 
 def contended(seats: Sequence[str]) -> SeatContended:

@@ -18,7 +18,8 @@ from travio_inventory.protocol.batches import (
     Unknown,
     Write,
 )
-from travio_inventory.protocol.owners import Owners, Verdict
+from travio_inventory.protocol.judging import Judging, Verdict
+from travio_inventory.protocol.sending import Sender
 from travio_inventory.seats.hold import parse_hold_id
 from travio_inventory.seats.refusals import TakenCell
 from travio_inventory.seats.trip import TripKey
@@ -104,74 +105,109 @@ class _Obstacles:
     errors: int = 0
 
 
-async def take(owners: Owners, claim: Claim) -> Claimed:
-    """Claim until it is won, lost, contended or unknown. A cell is only ever taken IF status='available'."""
-    partition = rows.group_partition(claim.trip, claim.group)
-    values: dict[str, Row] = {owner: {**claim.values, "owner": owner} for owner in claim.cells.values()}
-    writes = [*claim.beside, *(Write(cell, rows.IF_AVAILABLE, values[owner]) for cell, owner in claim.cells.items())]
-    in_doubt = False
-    errors = 0
-    for _ in range(ROUNDS_MAX):
-        as_of_ms = owners.clock.now_ms()
-        if as_of_ms >= claim.at_ms + owners.rules.grace_ms:
-            return Claimed(Stuck(), in_doubt, as_of_ms)
-        match await owners.apply(partition, writes, claim.entries, at_ms=claim.at_ms):
-            case Applied():
-                return Claimed(Won(), in_doubt=False, as_of_ms=as_of_ms)
-            case Refused(rows=standing):
-                decided, found = await _look(owners, claim, standing)
-                if decided is not None:
-                    return Claimed(decided, in_doubt, as_of_ms)
-                errors += found
-            case Unknown():
-                in_doubt = True
-                errors += 1
-            case NotDone():
-                errors += 1
-        if errors > ERRORS_MAX:
-            return Claimed(Stuck(), in_doubt, as_of_ms)
-        if errors:
-            await owners.pause()
-    return Claimed(Contended(_seats(claim.cells)), in_doubt, as_of_ms)
+class Claims:
+    """Takes cells, judging whoever has them."""
 
+    def __init__(self, sender: Sender, judging: Judging) -> None:
+        self._sender = sender
+        self._judging = judging
 
-async def look(owners: Owners, claim: Claim) -> Claimed | None:
-    """What a claim would have met that is not sent, because it has been lost elsewhere; None where nothing is known
-    to be in its way.
-    """
-    as_of_ms = owners.clock.now_ms()
-    try:
-        standing = await owners.batches.get(rows.group_partition(claim.trip, claim.group), [*claim.cells])
-    except StoreUnavailable:
-        return None
-    decided, _ = await _look(owners, claim, standing)
-    return Claimed(decided, in_doubt=False, as_of_ms=as_of_ms) if isinstance(decided, Lost | Contended) else None
+    async def claim_cells(self, claim: Claim) -> Claimed:
+        """Claim until it is won, lost, contended or unknown. A cell is only ever taken IF status='available'."""
+        partition = rows.group_partition(claim.trip, claim.group)
+        values: dict[str, Row] = {owner: {**claim.values, "owner": owner} for owner in claim.cells.values()}
+        writes = [
+            *claim.beside,
+            *(Write(cell, rows.IF_AVAILABLE, values[owner]) for cell, owner in claim.cells.items()),
+        ]
+        in_doubt = False
+        errors = 0
+        for _ in range(ROUNDS_MAX):
+            as_of_ms = self._sender.clock.now_ms()
+            if as_of_ms >= claim.at_ms + self._sender.rules.grace_ms:
+                return Claimed(Stuck(), in_doubt, as_of_ms)
+            match await self._sender.apply(partition, writes, claim.entries, at_ms=claim.at_ms):
+                case Applied():
+                    return Claimed(Won(), in_doubt=False, as_of_ms=as_of_ms)
+                case Refused(rows=standing):
+                    decided, found = await self._look(claim, standing)
+                    if decided is not None:
+                        return Claimed(decided, in_doubt, as_of_ms)
+                    errors += found
+                case Unknown():
+                    in_doubt = True
+                    errors += 1
+                case NotDone():
+                    errors += 1
+            if errors > ERRORS_MAX:
+                return Claimed(Stuck(), in_doubt, as_of_ms)
+            if errors:
+                await self._sender.pause()
+        return Claimed(Contended(_seats(claim.cells)), in_doubt, as_of_ms)
 
+    async def look(self, claim: Claim) -> Claimed | None:
+        """What a claim would have met that is not sent, because it has been lost elsewhere; None where nothing is known
+        to be in its way.
+        """
+        as_of_ms = self._sender.clock.now_ms()
+        try:
+            standing = await self._sender.batches.get(rows.group_partition(claim.trip, claim.group), [*claim.cells])
+        except StoreUnavailable:
+            return None
+        decided, _ = await self._look(claim, standing)
+        return Claimed(decided, in_doubt=False, as_of_ms=as_of_ms) if isinstance(decided, Lost | Contended) else None
 
-async def _look(owners: Owners, claim: Claim, standing: Rows) -> tuple[Result | None, int]:
-    """What a refusal decides (None: try again), and how many errors the look met.
+    async def _look(self, claim: Claim, standing: Rows) -> tuple[Result | None, int]:
+        """What a refusal decides (None: try again), and how many errors the look met.
 
-    Nothing is carried over from one look to the next: what an earlier one believed may have changed.
-    """
-    for own in claim.own:
-        if own in standing:
-            return Standing(standing[own]), 0
-    owned = sum(1 for cell, owner in claim.cells.items() if standing.get(cell, {}).get("owner") == owner)
-    if owned == len(claim.cells):
-        return Won(), 0
-    obstacles = _Obstacles()
-    if owned:  # some intents stand and others are gone: the hold was fenced under this attempt
-        obstacles.contended += _seats(claim.cells)
-    for cell, owner in claim.cells.items():
-        row = standing.get(cell)
-        if row is None:
-            obstacles.is_unseeded = True
-        elif row.get("status") != "available" and row.get("owner") != owner:
-            try:
-                await _judge(owners, claim, cell, row, obstacles)
-            except (StoreUnavailable, OutcomeUnknown):
-                obstacles.errors += 1
-    return _decide(obstacles), obstacles.errors
+        Nothing is carried over from one look to the next: what an earlier one believed may have changed.
+        """
+        for own in claim.own:
+            if own in standing:
+                return Standing(standing[own]), 0
+        owned = sum(1 for cell, owner in claim.cells.items() if standing.get(cell, {}).get("owner") == owner)
+        if owned == len(claim.cells):
+            return Won(), 0
+        obstacles = _Obstacles()
+        if owned:  # some intents stand and others are gone: the hold was fenced under this attempt
+            obstacles.contended += _seats(claim.cells)
+        for cell, owner in claim.cells.items():
+            row = standing.get(cell)
+            if row is None:
+                obstacles.is_unseeded = True
+            elif row.get("status") != "available" and row.get("owner") != owner:
+                try:
+                    await self._judge(claim, cell, row, obstacles)
+                except (StoreUnavailable, OutcomeUnknown):
+                    obstacles.errors += 1
+        return _decide(obstacles), obstacles.errors
+
+    async def _judge(self, claim: Claim, cell: RowKey, row: Row, obstacles: _Obstacles) -> None:
+        """Find out who is in the way on one cell; ends an owner that has lapsed, frees what a dead one left."""
+        owner = rows.text(row, "owner")
+        if parse_hold_id(owner).home == claim.group:
+            await self._judge_neighbour(claim, cell, row, obstacles)
+            return
+        judged = await self._judging.judge(claim.trip.organization, owner, since_ms=rows.number(row, "since"))
+        match judged.verdict:
+            case Verdict.TAKEN:
+                obstacles.taken.append(_taken(cell, owner, judged.row))
+            case Verdict.CONTENDED:
+                obstacles.contended.append(cell.id)
+            case Verdict.DEAD:
+                partition = rows.group_partition(claim.trip, claim.group)
+                freed = await self._sender.apply(partition, [Write(cell, {"owner": owner}, rows.FREE)], ())
+                if isinstance(freed, Unknown | NotDone):
+                    obstacles.errors += 1
+
+    async def _judge_neighbour(self, claim: Claim, cell: RowKey, row: Row, obstacles: _Obstacles) -> None:
+        """An owner of the same seat group: its row and its cells always agree, and the row says whose they are.
+        Where it has moved on between the two looks, the next round sees the cell free.
+        """
+        organization, owner = claim.trip.organization, rows.text(row, "owner")
+        home = await self._judging.neighbour(organization, owner)
+        if home.get("status") in rows.LIVE:
+            obstacles.taken.append(_taken(cell, owner, home))
 
 
 def _decide(obstacles: _Obstacles) -> Result | None:
@@ -182,37 +218,6 @@ def _decide(obstacles: _Obstacles) -> Result | None:
     if obstacles.contended:
         return Contended(tuple(dict.fromkeys(obstacles.contended)))
     return None
-
-
-async def _judge(owners: Owners, claim: Claim, cell: RowKey, row: Row, obstacles: _Obstacles) -> None:
-    """Find out who is in the way on one cell; ends an owner that has lapsed, frees what a dead one left."""
-    owner = rows.text(row, "owner")
-    if parse_hold_id(owner).home == claim.group:
-        await _judge_neighbour(owners, claim, cell, row, obstacles)
-        return
-    judged = await owners.judge(claim.trip.organization, owner, since_ms=rows.number(row, "since"))
-    match judged.verdict:
-        case Verdict.TAKEN:
-            obstacles.taken.append(_taken(cell, owner, judged.row))
-        case Verdict.CONTENDED:
-            obstacles.contended.append(cell.id)
-        case Verdict.DEAD:
-            partition = rows.group_partition(claim.trip, claim.group)
-            freed = await owners.apply(partition, [Write(cell, {"owner": owner}, rows.FREE)], ())
-            if isinstance(freed, Unknown | NotDone):
-                obstacles.errors += 1
-
-
-async def _judge_neighbour(owners: Owners, claim: Claim, cell: RowKey, row: Row, obstacles: _Obstacles) -> None:
-    """An owner of the same seat group: its row and its cells always agree, and the row says whose they are.
-    Where it has moved on between the two looks, the next round sees the cell free.
-    """
-    organization, owner = claim.trip.organization, rows.text(row, "owner")
-    home = await owners.home(organization, owner) or {}
-    if home.get("status") == "held" and owners.has_lapsed(owner, home):
-        home = await owners.expire(rows.read_hold(organization, owner, home))
-    if home.get("status") in rows.LIVE:
-        obstacles.taken.append(_taken(cell, owner, home))
 
 
 def _taken(cell: RowKey, owner: str, home: Row) -> TakenCell:

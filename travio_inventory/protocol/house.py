@@ -1,8 +1,7 @@
 """Seats that the house takes off sale: a hold by the house for each, without expiry, and all with one home."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import TypeAlias
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown
@@ -10,8 +9,12 @@ from travio_inventory.protocol import rows
 from travio_inventory.protocol.attempts import Attempts, contended
 from travio_inventory.protocol.batches import Kind, Row, RowKey, StoreUnavailable
 from travio_inventory.protocol.claims import Contended, Lost, Standing, Stuck, Unseeded, Won
-from travio_inventory.protocol.owners import RETRY, Owners, Verdict
-from travio_inventory.seats.hold import NEVER_MS, Aborted, Held, Hold, HoldId, HoldState, Released
+from travio_inventory.protocol.fencing import RETRY
+from travio_inventory.protocol.judging import Judging, Verdict
+from travio_inventory.protocol.rolling_forward import RollingForward
+from travio_inventory.protocol.sending import Sender
+from travio_inventory.protocol.steps.deciding import Deciding
+from travio_inventory.seats.hold import NEVER_MS, Aborted, Held, Hold, HoldId, Released
 from travio_inventory.seats.refusals import TakenCell, TripOpening
 from travio_inventory.seats.taken import refusal_of
 from travio_inventory.seats.trip import Journey, Trip
@@ -19,17 +22,18 @@ from travio_inventory.seats.trip import Journey, Trip
 BLOCKINGS_MAX = 8
 """So often a call tries to block its seats: each time without those that turned out to be blocked already."""
 
-Decide: TypeAlias = Callable[[Actor, str, HoldState], Awaitable[Hold]]
-"""Takes a hold of the caller's to a state where it can still get there, and says how it stands afterwards."""
-
 
 class House:
     """Takes seats off sale and puts them back."""
 
-    def __init__(self, owners: Owners, attempts: Attempts, decide: Decide) -> None:
-        self._owners = owners
+    def __init__(
+        self, sender: Sender, *, attempts: Attempts, judging: Judging, deciding: Deciding, rolling: RollingForward
+    ) -> None:
+        self._sender = sender
         self._attempts = attempts
-        self._decide = decide
+        self._judging = judging
+        self._deciding = deciding
+        self._rolling = rolling
 
     async def block(self, trip: Trip, reasons: Mapping[str, str]) -> None:
         """See Holds. A hold by the house for each seat, all of them committed by the home batch of the first: so each
@@ -46,7 +50,7 @@ class House:
                     await self._told_again([hold for hold in holds if hold.seats[0] in blocked])
                     left = {seat: reason for seat, reason in left.items() if seat not in blocked}
                 case Contended():
-                    await self._owners.pause()
+                    await self._sender.pause()
                 case Unseeded():
                     raise TripOpening
                 case Stuck():
@@ -66,20 +70,20 @@ class House:
             case why:
                 is_done = claimed.in_doubt and (await self._attempts.fence(holds[0], why)).get("status") != "aborted"
         if is_done:
-            await asyncio.gather(*(self._owners.settled(hold, as_of_ms=claimed.as_of_ms) for hold in holds))
+            await asyncio.gather(*(self._rolling.settled(hold, as_of_ms=claimed.as_of_ms) for hold in holds))
             return None
         if others_sent:
-            await asyncio.gather(*(self._owners.given_back(hold.with_state(Aborted(RETRY))) for hold in holds))
+            await asyncio.gather(*(self._rolling.given_back(hold.with_state(Aborted(RETRY))) for hold in holds))
         return why
 
     def _holds(self, trip: Trip, reasons: Mapping[str, str]) -> list[Hold]:
-        return house_holds(trip, reasons, now_ms=self._owners.clock.now_ms(), new_digest=self._owners.new_digest)
+        return house_holds(trip, reasons, now_ms=self._sender.clock.now_ms(), new_digest=self._sender.new_digest)
 
     async def _told_again(self, holds: Iterable[Hold]) -> None:
         """Whoever brought these seats to where they are may have died before telling. The holds never came to be, and
         only say which seats.
         """
-        changed = self._owners.watch.changed
+        changed = self._rolling.watch.changed
         unmade = [hold.with_state(Aborted(RETRY)) for hold in holds]
         await asyncio.gather(*(changed(hold, as_of_ms=hold.created_at_ms) for hold in unmade))
 
@@ -88,7 +92,7 @@ class House:
         partition = rows.group_partition(trip.key, trip.group_of(seat))
         first = RowKey(Kind.CELL, seat, 0)
         try:
-            cell = (await self._owners.batches.get(partition, [first])).get(first)
+            cell = (await self._sender.batches.get(partition, [first])).get(first)
             if cell is None:
                 raise TripOpening
             if cell.get("status") == "blocked" and (ended := await self._unblock(trip, seat, cell)) is not None:
@@ -106,18 +110,18 @@ class House:
         """
         organization, owner = trip.key.organization, rows.text(cell, "owner")
         try:
-            judged = await self._owners.judge(organization, owner, since_ms=rows.number(cell, "since"))
+            judged = await self._judging.judge(organization, owner, since_ms=rows.number(cell, "since"))
         except OutcomeUnknown:  # of what somebody else left half done
             raise BackendUnavailable from None
         match judged.verdict:
             case Verdict.TAKEN:
-                hold = await self._decide(Actor(organization, ""), owner, Released())
+                hold = await self._deciding.decide(Actor(organization, ""), owner, Released())
                 return isinstance(hold.state, Released)
             case Verdict.CONTENDED:
                 raise contended([seat])
             case Verdict.DEAD:
                 left = rows.cell_keys([seat], whole_journey(trip))
-                await self._owners.roll_group(owner, trip.key, trip.group_of(seat), left, Aborted(""))
+                await self._rolling.roll_group(owner, trip.key, trip.group_of(seat), left, Aborted(""))
                 return None
 
 

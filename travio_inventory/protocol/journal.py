@@ -11,7 +11,7 @@ from travio_inventory.protocol.aside import Aside
 from travio_inventory.protocol.batches import Index, Kind, Row, RowKey, Rows, StoreUnavailable
 from travio_inventory.protocol.index_entries import MINUTE_MS
 from travio_inventory.protocol.minute_cursor import EPOCH_SETTLES_MS, MINUTES_AT_ONCE, MinuteCursor, Place
-from travio_inventory.protocol.owners import Owners
+from travio_inventory.protocol.sending import Sender
 from travio_inventory.seats.events import Event
 from travio_inventory.seats.hold import base_id
 from travio_inventory.seats.ports import SeatGroupKey
@@ -66,14 +66,14 @@ class EventJournal:
     `is_alone`: no other process writes to the store, so open epochs are looked into only once, after the start.
     """
 
-    def __init__(self, owners: Owners, *, is_alone: bool = False) -> None:
+    def __init__(self, sender: Sender, *, is_alone: bool = False) -> None:
         self._is_alone = is_alone
-        self._batches = owners.batches
-        self._clock = owners.clock
-        self._signals = owners.signals
-        self._epochs = owners.epochs
-        self._minutes = MinuteCursor(owners.batches, Index.JOURNAL, owners.clock, EPOCH_SETTLES_MS, look_back=None)
-        self._aside = Aside[Place]("events", owners.clock.elapsed_ms)
+        self._batches = sender.batches
+        self._clock = sender.clock
+        self._signals = sender.signals
+        self._epochs = sender.epochs
+        self._minutes = MinuteCursor(sender.batches, Index.JOURNAL, sender.clock, EPOCH_SETTLES_MS, look_back=None)
+        self._aside = Aside[Place]("events", sender.clock.elapsed_ms)
         self._open = 0
         self._looked_ms: int | None = None
         self._to_read: dict[Place, str] = {}

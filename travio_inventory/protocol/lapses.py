@@ -8,9 +8,10 @@ from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown
 from travio_inventory.protocol import rows
 from travio_inventory.protocol.aside import Aside
 from travio_inventory.protocol.batches import Index, Kind, Row, RowKey, Rows, StoreUnavailable
+from travio_inventory.protocol.hold_protocol import HoldProtocol
+from travio_inventory.protocol.judging import Verdict
 from travio_inventory.protocol.minute_cursor import SET_BACK_MS, MinuteCursor, Place
 from travio_inventory.protocol.open_trips import EVERY_MS, SlowRound
-from travio_inventory.protocol.owners import Owners, Verdict
 from travio_inventory.seats.hold import NEVER_MS, Aborted, Confirmed, Hold, HoldState, parse_hold_id
 from travio_inventory.seats.ports import SeatGroupKey
 
@@ -37,13 +38,16 @@ class LapseFinder:
     all open trips finds what landed when its index entries were closed.
     """
 
-    def __init__(self, owners: Owners, *, slow_every_ms: int = EVERY_MS) -> None:
-        self._owners = owners
-        self._clock = owners.clock
-        self._minutes = MinuteCursor(owners.batches, Index.EXPIRY, owners.clock)
-        self._aside = Aside[SeatGroupKey]("seat groups to sweep", owners.clock.elapsed_ms)
+    def __init__(self, holds: HoldProtocol, *, slow_every_ms: int = EVERY_MS) -> None:
+        self._sender = sender = holds.sender
+        self._judging = holds.judging
+        self._expiring = holds.expiring
+        self._rolling = holds.rolling
+        self._clock = sender.clock
+        self._minutes = MinuteCursor(sender.batches, Index.EXPIRY, sender.clock)
+        self._aside = Aside[SeatGroupKey]("seat groups to sweep", sender.clock.elapsed_ms)
         self._slow = SlowRound(
-            owners.batches, owners.clock, name="sweepers", random=owners.random, every_ms=slow_every_ms
+            sender.batches, sender.clock, name="sweepers", random=sender.random, every_ms=slow_every_ms
         )
         self._looks: dict[SeatGroupKey, _Look] = {}
         self._ahead_ms = self._clock.now_ms() - self._clock.elapsed_ms()
@@ -55,9 +59,9 @@ class LapseFinder:
     async def due_groups(self) -> Sequence[SeatGroupKey]:
         """See Lapses."""
         self._round_ms = self._clock.now_ms()
-        self._again |= self._owners.signals.take_due(self._clock.elapsed_ms())
+        self._again |= self._sender.signals.take_due(self._clock.elapsed_ms())
         if self._is_set_back():
-            self._again |= self._owners.signals.all_due()
+            self._again |= self._sender.signals.all_due()
         live = await self._named(self._round_ms)
         self._looks = {group: look for group, look in self._looks.items() if group in live}
         asked = self._again.union(
@@ -92,13 +96,13 @@ class LapseFinder:
         """See Lapses."""
         now_ms, began_ms = self._clock.now_ms(), self._clock.elapsed_ms()
         try:
-            cells = await self._owners.batches.read(rows.group_partition(*group), Kind.CELL)
-            await self._end_lapsed(group, self._lapsed_here(group, cells, now_ms - self._owners.rules.clock_bound_ms))
+            cells = await self._sender.batches.read(rows.group_partition(*group), Kind.CELL)
+            await self._end_lapsed(group, self._lapsed_here(group, cells, now_ms - self._sender.rules.clock_bound_ms))
             await self._settle_foreign(group, cells)
         except StoreUnavailable:
             raise BackendUnavailable from None
         untils = [rows.number(cell, "until") for cell in cells.values() if cell["status"] == "held"]
-        ahead = (until + self._owners.rules.clock_bound_ms - now_ms for until in untils)
+        ahead = (until + self._sender.rules.clock_bound_ms - now_ms for until in untils)
         next_ms = min((left for left in ahead if left > 0), default=LOOK_EVERY_MS)
         self._looks[group] = _Look(began_ms, began_ms + next_ms)
 
@@ -138,7 +142,7 @@ class LapseFinder:
         """The group's own holds that, by the times on a cell, ran out by then or are of a clock that is ahead: a hint,
         to be read in their rows.
         """
-        has_met = self._owners.ages.has_met
+        has_met = self._judging.ages.has_met
         owners = dict.fromkeys(
             owner
             for cell in cells.values()
@@ -154,25 +158,25 @@ class LapseFinder:
         """
         for start in range(0, len(hold_ids), HOLDS_READ_TOGETHER):
             lapsed = await self._lapsed(group, hold_ids[start : start + HOLDS_READ_TOGETHER])
-            await _a_few_at_once(map(self._owners.expire_together, _together(lapsed, group.group)))
+            await _a_few_at_once(map(self._expiring.expire_together, _together(lapsed, group.group)))
 
     async def _lapsed(self, group: SeatGroupKey, hold_ids: Sequence[str]) -> list[Hold]:
         keys = [rows.hold_key(hold_id) for hold_id in hold_ids]
-        standing = await self._owners.batches.get(rows.group_partition(*group), keys)
+        standing = await self._sender.batches.get(rows.group_partition(*group), keys)
         lapsed = []
         for key, row in standing.items():
-            left_ms = self._owners.left_ms(key.id, row) if row.get("status") == "held" else NEVER_MS
+            left_ms = self._judging.left_ms(key.id, row) if row.get("status") == "held" else NEVER_MS
             if left_ms <= 0:
                 lapsed.append(rows.read_hold(group.trip.organization, key.id, row))
             elif left_ms < NEVER_MS:
-                self._owners.signals.due(group, self._clock.elapsed_ms() + left_ms)
+                self._sender.signals.due(group, self._clock.elapsed_ms() + left_ms)
         return lapsed
 
     async def _settle_foreign(self, group: SeatGroupKey, cells: Rows) -> None:
         """Bring cells of other seat groups' holds in line with their home rows, sold ones included: a booking may have
         been cancelled since.
         """
-        now_ms = self._owners.clock.now_ms()
+        now_ms = self._sender.clock.now_ms()
         suspects: dict[str, dict[RowKey, Row]] = {}
         for key, cell in cells.items():
             owner = rows.text(cell, "owner")
@@ -188,20 +192,20 @@ class LapseFinder:
         """Whether it is time to look; a sold cell has no `until`, so it always is."""
         return (
             rows.number(cell, "until") <= now_ms
-            or now_ms - rows.number(cell, "since") >= self._owners.rules.grace_ms
-            or self._owners.ages.is_ahead(rows.number(cell, "since"))
+            or now_ms - rows.number(cell, "since") >= self._sender.rules.grace_ms
+            or self._judging.ages.is_ahead(rows.number(cell, "since"))
         )
 
     async def _settle(self, group: SeatGroupKey, owner: str, owned: dict[RowKey, Row]) -> None:
         since_ms = min(rows.number(cell, "since") for cell in owned.values())
-        judged = await self._owners.judge(group.trip.organization, owner, since_ms=since_ms)
+        judged = await self._judging.judge(group.trip.organization, owner, since_ms=since_ms)
         if judged.verdict is Verdict.DEAD:
             state: HoldState = Aborted("")
         elif judged.row.get("status") == "confirmed" and any(cell["status"] != "sold" for cell in owned.values()):
             state = Confirmed("")
         else:
             return
-        if not await self._owners.roll_group(owner, group.trip, group.group, list(owned), state):
+        if not await self._rolling.roll_group(owner, group.trip, group.group, list(owned), state):
             raise OutcomeUnknown
 
 

@@ -19,7 +19,7 @@ from travio_inventory.protocol.epochs import EPOCH_MS
 from travio_inventory.protocol.index_entries import MINUTE_MS
 from travio_inventory.protocol.minute_cursor import EPOCH_SETTLES_MS
 from travio_inventory.protocol.open_trips import EVERY_MS, SlowRound
-from travio_inventory.protocol.owners import Owners
+from travio_inventory.protocol.sending import Sender
 from travio_inventory.seats.events import Event
 from travio_inventory.seats.hold import parse_hold_id
 from travio_inventory.seats.ports import Journal, SeatGroupKey
@@ -41,13 +41,13 @@ GROUPS_AT_ONCE = 8
 class LateEvents:
     """Implements `seats.ports.Journal`: another journal's events, and between them those that it missed."""
 
-    def __init__(self, journal: Journal, owners: Owners, *, slow_every_ms: int = EVERY_MS) -> None:
+    def __init__(self, journal: Journal, sender: Sender, *, slow_every_ms: int = EVERY_MS) -> None:
         self._journal = journal
-        self._batches = owners.batches
-        self._epochs = owners.epochs
+        self._batches = sender.batches
+        self._epochs = sender.epochs
         self._looks_back = LOOKS_BACK * slow_every_ms // EPOCH_MS
         self._slow = SlowRound(
-            owners.batches, owners.clock, name="relays", random=owners.random, every_ms=slow_every_ms
+            sender.batches, sender.clock, name="relays", random=sender.random, every_ms=slow_every_ms
         )
         self._late: dict[str, Event] = {}
         """Those that are about to be told, by id."""

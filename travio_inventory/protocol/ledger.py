@@ -7,7 +7,9 @@ from travio_inventory.kernel.refusals import IdempotencyKeyReused, OutcomeUnknow
 from travio_inventory.protocol import rows
 from travio_inventory.protocol.batches import ABSENT, Applied, Kind, Row, RowKey, Rows, StoreUnavailable, Write
 from travio_inventory.protocol.doubts import Doubts
-from travio_inventory.protocol.owners import REFUSED, Owners, Verdict
+from travio_inventory.protocol.fencing import REFUSED
+from travio_inventory.protocol.judging import Judging, Verdict
+from travio_inventory.protocol.sending import Sender
 from travio_inventory.seats.hold import HoldId, HoldRequest, keyed_digest
 from travio_inventory.seats.refusals import HoldLimitReached
 
@@ -41,106 +43,108 @@ class _Binding:
     left: str | None
 
 
-async def enter(owners: Owners, request: HoldRequest, private_id: str, home: int) -> Entered:
-    """Take the request's ledger rows in one batch: its key's and, with a limit, a slot.
+class Ledger:
+    """Takes the rows of holders' keys and slots."""
 
-    Raises IdempotencyKeyReused, HoldLimitReached; Overloaded and BackendUnavailable where it certainly did not come to
-    that, OutcomeUnknown.
-    """
-    doubts = Doubts()
-    ledger = rows.ledger_partition(request.actor)
-    slots = [RowKey(Kind.SLOT, str(slot)) for slot in range(owners.rules.holds_per_holder_max)]
-    keys = [RowKey(Kind.KEY, request.key)] if request.key is not None else []
-    if not slots:  # most keys are new: one batch that says so is cheaper than a look before it
-        decided = await _try(owners, request, private_id, home, {}, slots, doubts)
-        if decided is not None:
-            return decided
-    for _ in range(TRIES_MAX):
-        try:
-            standing = await owners.batches.get(ledger, [*keys, *slots])
-            decided = await _try(owners, request, private_id, home, standing, slots, doubts)
-        except StoreUnavailable:
-            decided = None
-        if decided is not None:
-            return decided
-        await owners.pause()
-    raise doubts.refusal()
+    def __init__(self, sender: Sender, judging: Judging) -> None:
+        self._sender = sender
+        self._judging = judging
 
+    async def enter(self, request: HoldRequest, private_id: str, home: int) -> Entered:
+        """Take the request's ledger rows in one batch: its key's and, with a limit, a slot.
 
-async def _try(
-    owners: Owners,
-    request: HoldRequest,
-    private_id: str,
-    home: int,
-    standing: Rows,
-    slots: list[RowKey],
-    doubts: Doubts,
-) -> Entered | None:
-    writes: list[Write] = []
-    hold_id, left = private_id, None
-    if request.key is not None:
-        bound = await _bind(owners, request, request.key, home, standing)
-        if isinstance(bound, Go | Answered):
-            return bound
-        writes, hold_id, left = [bound.write], bound.hold_id, bound.left
-    if slots:
-        if any(rows.text(standing.get(slot, {}), "hold") == hold_id for slot in slots):
-            return Go(hold_id)
-        slot = await _free_slot(owners, request, standing, slots, left)
-        condition: Row = {"hold": standing.get(slot, {}).get("hold")}
-        writes.append(Write(slot, condition, {"hold": hold_id, "at": owners.clock.now_ms()}))
-    outcome = await owners.apply(rows.ledger_partition(request.actor), writes, ())
-    doubts.hear(outcome)
-    return Go(hold_id) if isinstance(outcome, Applied) else None
+        Raises IdempotencyKeyReused, HoldLimitReached; Overloaded and BackendUnavailable where it certainly did not
+        come to that, OutcomeUnknown.
+        """
+        doubts = Doubts()
+        ledger = rows.ledger_partition(request.actor)
+        slots = [RowKey(Kind.SLOT, str(slot)) for slot in range(self._sender.rules.holds_per_holder_max)]
+        keys = [RowKey(Kind.KEY, request.key)] if request.key is not None else []
+        if not slots:  # most keys are new: one batch that says so is cheaper than a look before it
+            decided = await self._try(request, private_id, home, {}, slots, doubts)
+            if decided is not None:
+                return decided
+        for _ in range(TRIES_MAX):
+            try:
+                standing = await self._sender.batches.get(ledger, [*keys, *slots])
+                decided = await self._try(request, private_id, home, standing, slots, doubts)
+            except StoreUnavailable:
+                decided = None
+            if decided is not None:
+                return decided
+            await self._sender.pause()
+        raise doubts.refusal()
 
+    async def _try(
+        self,
+        request: HoldRequest,
+        private_id: str,
+        home: int,
+        standing: Rows,
+        slots: list[RowKey],
+        doubts: Doubts,
+    ) -> Entered | None:
+        writes: list[Write] = []
+        hold_id, left = private_id, None
+        if request.key is not None:
+            bound = await self._bind(request, request.key, home, standing)
+            if isinstance(bound, Go | Answered):
+                return bound
+            writes, hold_id, left = [bound.write], bound.hold_id, bound.left
+        if slots:
+            if any(rows.text(standing.get(slot, {}), "hold") == hold_id for slot in slots):
+                return Go(hold_id)
+            slot = await self._free_slot(request, standing, slots, left)
+            condition: Row = {"hold": standing.get(slot, {}).get("hold")}
+            writes.append(Write(slot, condition, {"hold": hold_id, "at": self._sender.clock.now_ms()}))
+        outcome = await self._sender.apply(rows.ledger_partition(request.actor), writes, ())
+        doubts.hear(outcome)
+        return Go(hold_id) if isinstance(outcome, Applied) else None
 
-async def _bind(owners: Owners, request: HoldRequest, key: str, home: int, standing: Rows) -> _Binding | Entered:
-    """What the key's row says: go on with the hold it names, its answer, or a binding to be made."""
-    name = RowKey(Kind.KEY, key)
-    row = standing.get(name)
-    if row is None:
-        hold_id = _keyed_id(request, key, home, 1)
-        values: Row = {"hold": hold_id, "fingerprint": request.fingerprint, "generation": 1}
-        return _Binding(Write(name, ABSENT, values), hold_id, None)
-    if row.get("fingerprint") != request.fingerprint:
-        raise IdempotencyKeyReused
-    bound = rows.text(row, "hold")
-    home_row = await owners.home(request.actor.organization, bound)
-    if home_row is None:
-        return Go(bound)
-    if home_row.get("status") != "aborted" or home_row.get("reason") == REFUSED:
-        return Answered(bound, home_row)
-    generation = rows.number(row, "generation") + 1
-    hold_id = _keyed_id(request, key, home, generation)
-    return _Binding(Write(name, {"hold": bound}, {"hold": hold_id, "generation": generation}), hold_id, bound)
+    async def _bind(self, request: HoldRequest, key: str, home: int, standing: Rows) -> _Binding | Entered:
+        """What the key's row says: go on with the hold it names, its answer, or a binding to be made."""
+        name = RowKey(Kind.KEY, key)
+        row = standing.get(name)
+        if row is None:
+            hold_id = _keyed_id(request, key, home, 1)
+            values: Row = {"hold": hold_id, "fingerprint": request.fingerprint, "generation": 1}
+            return _Binding(Write(name, ABSENT, values), hold_id, None)
+        if row.get("fingerprint") != request.fingerprint:
+            raise IdempotencyKeyReused
+        bound = rows.text(row, "hold")
+        home_row = await self._judging.home(request.actor.organization, bound)
+        if home_row is None:
+            return Go(bound)
+        if home_row.get("status") != "aborted" or home_row.get("reason") == REFUSED:
+            return Answered(bound, home_row)
+        generation = rows.number(row, "generation") + 1
+        hold_id = _keyed_id(request, key, home, generation)
+        return _Binding(Write(name, {"hold": bound}, {"hold": hold_id, "generation": generation}), hold_id, bound)
 
+    async def _free_slot(self, request: HoldRequest, standing: Rows, slots: list[RowKey], left: str | None) -> RowKey:
+        """A slot whose hold, if it has one, is no longer held by its own home row: never by the clock.
 
-async def _free_slot(
-    owners: Owners, request: HoldRequest, standing: Rows, slots: list[RowKey], left: str | None
-) -> RowKey:
-    """A slot whose hold, if it has one, is no longer held by its own home row: never by the clock.
-
-    Raises HoldLimitReached, and StoreUnavailable where a slot's owner could not be judged.
-    """
-    for slot in slots:
-        owner = standing.get(slot, {}).get("hold")
-        if owner is None or owner == left:
-            return slot
-    unjudged: Exception | None = None
-    for slot in slots:
-        row = standing[slot]
-        try:
-            judged = await owners.judge(
-                request.actor.organization, rows.text(row, "hold"), since_ms=rows.number(row, "at")
-            )
-        except (StoreUnavailable, OutcomeUnknown) as error:
-            unjudged = error
-            continue
-        if judged.verdict is Verdict.DEAD or judged.row.get("status") == "confirmed":
-            return slot
-    if unjudged is not None:
-        raise StoreUnavailable from unjudged
-    raise HoldLimitReached(len(slots))
+        Raises HoldLimitReached, and StoreUnavailable where a slot's owner could not be judged.
+        """
+        for slot in slots:
+            owner = standing.get(slot, {}).get("hold")
+            if owner is None or owner == left:
+                return slot
+        unjudged: Exception | None = None
+        for slot in slots:
+            row = standing[slot]
+            try:
+                judged = await self._judging.judge(
+                    request.actor.organization, rows.text(row, "hold"), since_ms=rows.number(row, "at")
+                )
+            except (StoreUnavailable, OutcomeUnknown) as error:
+                unjudged = error
+                continue
+            if judged.verdict is Verdict.DEAD or judged.row.get("status") == "confirmed":
+                return slot
+        if unjudged is not None:
+            raise StoreUnavailable from unjudged
+        raise HoldLimitReached(len(slots))
 
 
 def _keyed_id(request: HoldRequest, key: str, home: int, generation: int) -> str:

@@ -19,7 +19,7 @@ from travio_inventory.protocol.batches import (
     Write,
 )
 from travio_inventory.protocol.doubts import Doubts
-from travio_inventory.protocol.owners import Owners
+from travio_inventory.protocol.sending import Sender
 from travio_inventory.seats.refusals import NotOnWaitlist
 
 TOGETHER_MAX = 64
@@ -117,8 +117,8 @@ class Leave(Step):
 class ListTurns:
     """One list's steps in this process: one batch at a time, and those that wait meanwhile go in the next one."""
 
-    def __init__(self, owners: Owners, partition: Partition) -> None:
-        self._owners = owners
+    def __init__(self, sender: Sender, partition: Partition) -> None:
+        self._sender = sender
         self._partition = partition
         self._turn = asyncio.Lock()
         self._waiting: dict[Join | Leave, None] = {}
@@ -146,7 +146,7 @@ class ListTurns:
                     raise step.refusal
                 if step.is_done:
                     return
-                await self._owners.pause()
+                await self._sender.pause()
         finally:
             del self._waiting[step]
 
@@ -159,7 +159,7 @@ class ListTurns:
         for step in together.values():
             step.tries += 1
         try:
-            standing = await self._owners.batches.get(self._partition, [TAIL, *map(entry_key, together)])
+            standing = await self._sender.batches.get(self._partition, [TAIL, *map(entry_key, together)])
         except StoreUnavailable:
             return
         for holder, step in together.items():
@@ -170,12 +170,12 @@ class ListTurns:
 
     async def _try(self, steps: Sequence[Join | Leave], standing: Rows) -> None:
         """One batch for all of them."""
-        writes = _writes(steps, standing, now_ms=self._owners.clock.now_ms())
+        writes = _writes(steps, standing, now_ms=self._sender.clock.now_ms())
         asked = [step.listed for step in steps if isinstance(step, Join)]
         were_under_way = [step.is_under_way for step in steps]
         for step in steps:
             step.is_under_way = True
-        outcome = await self._owners.apply(self._partition, writes, asked)
+        outcome = await self._sender.apply(self._partition, writes, asked)
         for step, was_under_way in zip(steps, were_under_way, strict=True):
             step.is_under_way = was_under_way
             if isinstance(outcome, Applied):

@@ -3,8 +3,7 @@
 from collections.abc import Iterable
 
 from travio_inventory.protocol import rows
-from travio_inventory.protocol.batches import Kind, Partition, Row, RowKey
-from travio_inventory.protocol.owners import Owners
+from travio_inventory.protocol.batches import Batches, Kind, Partition, Row, RowKey
 from travio_inventory.seats.hold import parse_hold_id
 from travio_inventory.seats.refusals import TripOpening
 from travio_inventory.seats.seat import AVAILABLE, BLOCKED, SOLD, Held, SeatState
@@ -12,13 +11,13 @@ from travio_inventory.seats.seat_map import encode_states
 from travio_inventory.seats.trip import Trip
 
 
-async def snapshot(owners: Owners, trip: Trip, group: int) -> bytes:
+async def snapshot(batches: Batches, trip: Trip, group: int) -> bytes:
     """The seat group's cells as `encode_states` writes them. Raises TripOpening, StoreUnavailable."""
-    cells = await owners.batches.read(rows.group_partition(trip.key, group), Kind.CELL)
+    cells = await batches.read(rows.group_partition(trip.key, group), Kind.CELL)
     foreign = {
         owner for cell in cells.values() if (owner := rows.text(cell, "owner")) and parse_hold_id(owner).home != group
     }
-    homes = await _homes(owners, trip, foreign)
+    homes = await _homes(batches, trip, foreign)
     segments = range(len(trip.segments))
     states = []
     for seat in trip.seats_in(group):
@@ -30,14 +29,14 @@ async def snapshot(owners: Owners, trip: Trip, group: int) -> bytes:
     return encode_states(states)
 
 
-async def _homes(owners: Owners, trip: Trip, hold_ids: Iterable[str]) -> dict[str, Row]:
+async def _homes(batches: Batches, trip: Trip, hold_ids: Iterable[str]) -> dict[str, Row]:
     """The home rows of owners from other seat groups; an attempt under way has an empty one."""
     by_home: dict[Partition, list[str]] = {}
     for hold_id in hold_ids:
         by_home.setdefault(rows.home_partition(trip.key.organization, hold_id), []).append(hold_id)
     homes: dict[str, Row] = {}
     for partition, ids in by_home.items():
-        standing = await owners.batches.get(partition, [rows.hold_key(hold_id) for hold_id in ids])
+        standing = await batches.get(partition, [rows.hold_key(hold_id) for hold_id in ids])
         homes |= {hold_id: standing.get(rows.hold_key(hold_id), {}) for hold_id in ids}
     return homes
 

@@ -7,8 +7,8 @@ from travio_inventory.kernel.refusals import BackendUnavailable
 from travio_inventory.protocol import rows
 from travio_inventory.protocol.batches import Index, IndexEntry, Partition, Row, StoreUnavailable, Table
 from travio_inventory.protocol.list_turns import Join, Leave, ListTurns, entry_key
-from travio_inventory.protocol.owners import Owners
 from travio_inventory.protocol.places import Places
+from travio_inventory.protocol.sending import Sender
 from travio_inventory.seats.trip import TripKey
 from travio_inventory.seats.waitlist import WaitlistEntry, WaitlistPage
 
@@ -18,9 +18,9 @@ READS_AT_ONCE = 32
 class WaitlistTable:
     """Implements `seats.ports.Waitlists` over conditional batches."""
 
-    def __init__(self, owners: Owners) -> None:
-        self._owners = owners
-        self._places = Places(owners.batches)
+    def __init__(self, sender: Sender) -> None:
+        self._sender = sender
+        self._places = Places(sender.batches)
         self._turns: dict[Partition, ListTurns] = {}
 
     async def join(self, actor: Actor, trip: TripKey, seat_class: str, seats: int) -> WaitlistEntry:
@@ -38,7 +38,7 @@ class WaitlistTable:
         await self._take(_partition(trip, seat_class), Leave(holder=actor.user))
 
     async def _take(self, partition: Partition, step: Join | Leave) -> None:
-        turns = self._turns.setdefault(partition, ListTurns(self._owners, partition))
+        turns = self._turns.setdefault(partition, ListTurns(self._sender, partition))
         try:
             await turns.take(step)
         finally:
@@ -49,7 +49,7 @@ class WaitlistTable:
         """See Waitlists. Costs as much as `most` lists do that the holder ever joined."""
         first = f"{organization}{rows.SEPARATOR}" if organization else ""
         try:
-            named = await self._owners.batches.read_index(Index.WAITLISTS, holder, after=max(after, first), most=most)
+            named = await self._sender.batches.read_index(Index.WAITLISTS, holder, after=max(after, first), most=most)
             names = [name for name in named if name.startswith(first)]
             entries: list[WaitlistEntry | None] = []
             for start in range(0, len(names), READS_AT_ONCE):
@@ -66,7 +66,7 @@ class WaitlistTable:
         """The holder's place on the list of that name, if there is one. Raises StoreUnavailable."""
         trip, seat_class = _named(name)
         partition, key = _partition(trip, seat_class), entry_key(holder)
-        row = (await self._owners.batches.get(partition, [key])).get(key, {})
+        row = (await self._sender.batches.get(partition, [key])).get(key, {})
         return _entry(name, holder, row, self._places.known(partition, row)) if row.get("status") == "waiting" else None
 
 

@@ -135,7 +135,7 @@ class Process:
             Rules(CLOCK_BOUND_MS, GRACE_S * 1_000, holds_per_holder_max),
             steps_at_once_max=STEPS_MAX,
         )
-        self.inventory, self.steps, self.owners, _ = assemble(ports, clock, Hasty(), rules)
+        self.inventory, self.steps, self.sender, self.holds = assemble(ports, clock, Hasty(), rules)
 
 
 class Sale:

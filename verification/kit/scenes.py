@@ -145,7 +145,7 @@ async def open_trip(sale: Sale, _: Subject) -> None:
 
 async def sweep(sale: Sale, _: Subject) -> None:
     """Every seat group, whether anything points there or not."""
-    finder = LapseFinder(sale.process.owners)
+    finder = LapseFinder(sale.process.holds)
     for number in range(sale.trip.group_count):
         try:
             await finder.sweep(SeatGroupKey(sale.trip.key, number))

@@ -7,10 +7,9 @@ import pytest
 
 from travio_inventory.protocol import claims, rows
 from travio_inventory.protocol.batches import Row, RowKey
-from travio_inventory.protocol.claims import Claim
+from travio_inventory.protocol.claims import Claim, Claims
 from travio_inventory.protocol.hold_protocol import HoldProtocol
 from travio_inventory.protocol.house import House
-from travio_inventory.protocol.owners import Owners
 from travio_inventory.seats.hold import NEVER_MS, Hold
 from travio_inventory.seats.refusals import SeatTaken
 from travio_inventory.seats.trip import Trip
@@ -42,23 +41,23 @@ def _one_by_one(patch: pytest.MonkeyPatch) -> None:
 
 @broken("a seat that another call is about to block counts as blocked", "I3 I5", HOUSES.with_seed(14))
 def _believe_intents(patch: pytest.MonkeyPatch) -> None:
-    judge = claims._judge
+    judge = Claims._judge
 
-    async def believe(owners: Owners, claim: Claim, cell: RowKey, row: Row, obstacles: claims._Obstacles) -> None:
+    async def believe(self: Claims, claim: Claim, cell: RowKey, row: Row, obstacles: claims._Obstacles) -> None:
         if row.get("status") == "blocked":
             house: Row = {"status": "held", "expires_at": NEVER_MS}
             obstacles.taken.append(claims._taken(cell, rows.text(row, "owner"), house))
         else:
-            await judge(owners, claim, cell, row, obstacles)
+            await judge(self, claim, cell, row, obstacles)
 
-    patch.setattr(claims, "_judge", believe)
+    patch.setattr(Claims, "_judge", believe)
 
 
 @broken("a seat that is blocked already is remembered under an id that nobody has", "I5 I7", AT_THE_GATE)
 def _made_up_house_hold(patch: pytest.MonkeyPatch) -> None:
     async def made_up(self: House, holds: Iterable[Hold]) -> None:
         for hold in holds:
-            await self._owners.watch.changed(hold, as_of_ms=hold.created_at_ms)
+            await self._rolling.watch.changed(hold, as_of_ms=hold.created_at_ms)
 
     patch.setattr(House, "_told_again", made_up)
 

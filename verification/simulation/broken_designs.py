@@ -11,7 +11,7 @@ import pytest
 
 from travio_inventory.edge import local
 from travio_inventory.edge.local import LocalGate
-from travio_inventory.protocol import attempts, claims, hold_protocol, ledger, owners, rows
+from travio_inventory.protocol import claims, ledger, rows
 from travio_inventory.protocol.attempts import Attempts
 from travio_inventory.protocol.batches import (
     ANY_TIME,
@@ -29,12 +29,17 @@ from travio_inventory.protocol.batches import (
     Unknown,
     Write,
 )
-from travio_inventory.protocol.claims import Claim, Contended, Lost, Stuck, Unseeded
-from travio_inventory.protocol.hold_protocol import HoldProtocol
+from travio_inventory.protocol.claims import Claim, Claims, Contended, Lost, Stuck, Unseeded
+from travio_inventory.protocol.fencing import REFUSED, Fencing
 from travio_inventory.protocol.index_entries import MINUTE_MS
+from travio_inventory.protocol.judging import Judged, Judging, Verdict
+from travio_inventory.protocol.ledger import Ledger
 from travio_inventory.protocol.minute_cursor import MinuteCursor
 from travio_inventory.protocol.open_trips import SlowRound
-from travio_inventory.protocol.owners import REFUSED, Owner, Owners, Verdict
+from travio_inventory.protocol.sending import Sender
+from travio_inventory.protocol.steps import expire, writing
+from travio_inventory.protocol.steps import hold as holding
+from travio_inventory.protocol.steps.late_confirm import LateConfirming
 from travio_inventory.seats import hold
 from travio_inventory.seats.hold import (
     LATE_SUFFIX,
@@ -120,16 +125,16 @@ def unconditionally(write: Write) -> Write:
 
 @broken("take a lapsed cell by its clock", "I1 I2", Plan(0))
 def _take_by_clock(patch: pytest.MonkeyPatch) -> None:
-    judge = claims._judge
+    judge = Claims._judge
 
-    async def by_clock(owners: Owners, claim: Claim, cell: RowKey, row: Row, obstacles: claims._Obstacles) -> None:
-        if row.get("status") == "held" and rows.number(row, "until") <= owners.clock.now_ms():
+    async def by_clock(self: Claims, claim: Claim, cell: RowKey, row: Row, obstacles: claims._Obstacles) -> None:
+        if row.get("status") == "held" and rows.number(row, "until") <= self._sender.clock.now_ms():
             partition = rows.group_partition(claim.trip, claim.group)
-            await owners.apply(partition, [Write(cell, {"owner": row["owner"]}, rows.FREE)], ())
+            await self._sender.apply(partition, [Write(cell, {"owner": row["owner"]}, rows.FREE)], ())
         else:
-            await judge(owners, claim, cell, row, obstacles)
+            await judge(self, claim, cell, row, obstacles)
 
-    patch.setattr(claims, "_judge", by_clock)
+    patch.setattr(Claims, "_judge", by_clock)
 
 
 @broken("free without the owner's condition", "I1 I2", Plan(0))
@@ -138,77 +143,80 @@ def _free_unconditionally(patch: pytest.MonkeyPatch) -> None:
         values: Row = {"status": "sold", "until": None} if isinstance(state, Confirmed) else rows.FREE
         return [Write(cell, {"owner": hold_id} if isinstance(state, Confirmed) else {}, values) for cell in cells]
 
-    patch.setattr(owners, "_cell_writes", writes)
+    patch.setattr(writing, "cell_writes", writes)
 
 
 @broken("steal an intent without fencing it", "I1 I2", Plan(9, faults=0.5, kills=0.2, seats_per_group=1, seats=5))
 def _steal_an_intent(patch: pytest.MonkeyPatch) -> None:
-    judge = Owners.judge
+    judge = Judging.judge
 
-    async def steal(self: Owners, organization: str, hold_id: str, *, since_ms: int) -> Owner:
-        if self.clock.now_ms() - since_ms >= self.rules.grace_ms and await self.home(organization, hold_id) is None:
-            return Owner(Verdict.DEAD, {})
+    async def steal(self: Judging, organization: str, hold_id: str, *, since_ms: int) -> Judged:
+        if (
+            self._sender.clock.now_ms() - since_ms >= self._sender.rules.grace_ms
+            and await self.home(organization, hold_id) is None
+        ):
+            return Judged(Verdict.DEAD, {})
         return await judge(self, organization, hold_id, since_ms=since_ms)
 
-    patch.setattr(Owners, "judge", steal)
+    patch.setattr(Judging, "judge", steal)
 
 
 @broken("keep a belief over a refusal", "I1 I2", Plan(3, faults=0.2, seats_per_group=1, seats=4))
 def _believe_an_earlier_look(patch: pytest.MonkeyPatch) -> None:
-    judge = Owners.judge
+    judge = Judging.judge
     seen: dict[str, Row] = {}
 
-    async def believe(self: Owners, organization: str, hold_id: str, *, since_ms: int) -> Owner:
+    async def believe(self: Judging, organization: str, hold_id: str, *, since_ms: int) -> Judged:
         row = seen.setdefault(hold_id, await self.home(organization, hold_id) or {})
         if row.get("status") == "held" and self.has_lapsed(hold_id, row):
-            await self.expire(rows.read_hold(organization, hold_id, row))
-            return Owner(Verdict.DEAD, row)
+            await self._expiring.expire(rows.read_hold(organization, hold_id, row))
+            return Judged(Verdict.DEAD, row)
         return await judge(self, organization, hold_id, since_ms=since_ms)
 
-    patch.setattr(Owners, "judge", believe)
+    patch.setattr(Judging, "judge", believe)
 
 
 @broken("trust the time on a foreign cell", "I5 L2", Plan(3))
 def _trust_until(patch: pytest.MonkeyPatch) -> None:
-    real = claims._judge
+    real = Claims._judge
 
-    async def trusting(owners: Owners, claim: Claim, cell: RowKey, row: Row, obstacles: claims._Obstacles) -> None:
-        if row.get("status") == "held" and rows.number(row, "until") > owners.clock.now_ms():
+    async def trusting(self: Claims, claim: Claim, cell: RowKey, row: Row, obstacles: claims._Obstacles) -> None:
+        if row.get("status") == "held" and rows.number(row, "until") > self._sender.clock.now_ms():
             obstacles.taken.append(TakenCell(cell.id, cell.segment, "held"))
         else:
-            await real(owners, claim, cell, row, obstacles)
+            await real(self, claim, cell, row, obstacles)
 
-    patch.setattr(claims, "_judge", trusting)
+    patch.setattr(Claims, "_judge", trusting)
 
 
 @broken("trust a foreign sold", "I5 L2", Plan(33, faults=0.3, kills=0.6, seats_per_group=1, seats=5, holders=3))
 def _trust_sold(patch: pytest.MonkeyPatch) -> None:
-    real = claims._judge
+    real = Claims._judge
 
-    async def trusting(owners: Owners, claim: Claim, cell: RowKey, row: Row, obstacles: claims._Obstacles) -> None:
+    async def trusting(self: Claims, claim: Claim, cell: RowKey, row: Row, obstacles: claims._Obstacles) -> None:
         if row.get("status") == "sold":
             obstacles.taken.append(TakenCell(cell.id, cell.segment, "sold"))
         else:
-            await real(owners, claim, cell, row, obstacles)
+            await real(self, claim, cell, row, obstacles)
 
-    patch.setattr(claims, "_judge", trusting)
+    patch.setattr(Claims, "_judge", trusting)
 
 
 @broken("sequential batches per segment", "I2 I5 I7 L2", Plan(0))
 def _segment_by_segment(patch: pytest.MonkeyPatch) -> None:
-    take = claims.take
+    take = Claims.claim_cells
 
-    async def one_by_one(owners: Owners, claim: Claim) -> claims.Claimed:
+    async def one_by_one(self: Claims, claim: Claim) -> claims.Claimed:
         *others, last = sorted({cell.segment for cell in claim.cells})
         for segment in others:
             cells = {cell: owner for cell, owner in claim.cells.items() if cell.segment == segment}
-            claimed = await take(owners, replace(claim, cells=cells, beside=(), own=()))
+            claimed = await take(self, replace(claim, cells=cells, beside=(), own=()))
             if not isinstance(claimed.result, claims.Won):
                 return claimed
         left = {cell: owner for cell, owner in claim.cells.items() if cell.segment == last}
-        return await take(owners, replace(claim, cells=left))
+        return await take(self, replace(claim, cells=left))
 
-    patch.setattr(attempts, "take", one_by_one)
+    patch.setattr(Claims, "claim_cells", one_by_one)
 
 
 # ---- what is a final no
@@ -216,10 +224,10 @@ def _segment_by_segment(patch: pytest.MonkeyPatch) -> None:
 
 @broken("settle an unknown by a read", "I3 I5", Plan(2, faults=0.3))
 def _settle_by_a_read(patch: pytest.MonkeyPatch) -> None:
-    apply = Owners.apply
+    apply = Sender.apply
 
     async def read_it(
-        self: Owners,
+        self: Sender,
         partition: Partition,
         writes: Sequence[Write],
         asked: Sequence[IndexEntry],
@@ -234,7 +242,7 @@ def _settle_by_a_read(patch: pytest.MonkeyPatch) -> None:
                 return Applied() if own in standing else NotDone("a read says so")
         return outcome
 
-    patch.setattr(Owners, "apply", read_it)
+    patch.setattr(Sender, "apply", read_it)
 
 
 @broken("give back before fencing", "I1 I2", Plan(4, faults=0.4, kills=0.0, seats_per_group=1, seats=4, twins=1.0))
@@ -242,7 +250,9 @@ def _give_back_first(patch: pytest.MonkeyPatch) -> None:
     fence = Attempts.fence
 
     async def late_fence(self: Attempts, hold: Hold, why: Why) -> Row:
-        await self._owners.roll_forward(hold.with_state(Aborted("")))
+        for group, seats in hold.seats_elsewhere.items():
+            writes = writing.cell_writes(hold.id, rows.cell_keys(seats, hold.journey), Aborted(""))
+            await self._sender.apply(rows.group_partition(hold.trip, group), writes, ())
         return await fence(self, hold, why)
 
     patch.setattr(Attempts, "fence", late_fence)
@@ -262,32 +272,33 @@ def _no_fence(patch: pytest.MonkeyPatch) -> None:
     Plan(28, faults=0.6, kills=0.0, seats_per_group=1, seats=8),
 )
 def _no_late_fence(patch: pytest.MonkeyPatch) -> None:
-    fence = Owners.fence
+    fence = Fencing.fence
 
     async def no_late_fence(
-        self: Owners, organization: str, hold_id: str, reason: str, taken: Sequence[TakenCell] = ()
+        self: Fencing, organization: str, hold_id: str, reason: str, taken: Sequence[TakenCell] = ()
     ) -> Row:
         if hold_id.endswith(LATE_SUFFIX) and reason == REFUSED:
             return {"status": "aborted", "reason": reason}
         return await fence(self, organization, hold_id, reason, taken)
 
-    patch.setattr(Owners, "fence", no_late_fence)
+    patch.setattr(Fencing, "fence", no_late_fence)
 
 
 @broken("confirm answered no from a re-read after an unknown", "I5", Plan(2, faults=0.3))
 def _confirm_by_a_read(patch: pytest.MonkeyPatch) -> None:
-    step = Owners.step
+    step = writing.step
 
-    async def read_it(self: Owners, hold: Hold, state: HoldState, condition: Row, *, at_ms: int) -> Outcome:
-        outcome = await step(self, hold, state, condition, at_ms=at_ms)
+    async def read_it(sender: Sender, hold: Hold, state: HoldState, condition: Row, *, at_ms: int) -> Outcome:
+        outcome = await step(sender, hold, state, condition, at_ms=at_ms)
         if isinstance(outcome, Unknown) and isinstance(state, Confirmed):
             with suppress(StoreUnavailable):
-                row = await self.home(hold.trip.organization, hold.id) or {}
-                if row.get("status") == "held":
+                key = rows.hold_key(hold.id)
+                standing = await sender.batches.get(rows.home_partition(hold.trip.organization, hold.id), [key])
+                if standing.get(key, {}).get("status") == "held":
                     raise HoldNotFound
         return outcome
 
-    patch.setattr(Owners, "step", read_it)
+    patch.setattr(writing, "step", read_it)
 
 
 @broken("a retry below us", "I5", Plan(10, faults=0.3))
@@ -362,7 +373,7 @@ def _nobodys_mark(patch: pytest.MonkeyPatch) -> None:
 
 @broken("all that a holder asks without a key is one claimant's", "E1", HONEST.with_seed(1))
 def _shared_claimant(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(hold, "claimant_of", lambda caller, key, _attempt="": claimant_of(caller, key))
+    patch.setattr(hold, "claimant_of", lambda actor, key, _attempt="": claimant_of(actor, key))
 
 
 # ---- keys and slots
@@ -374,69 +385,69 @@ def _shared_claimant(patch: pytest.MonkeyPatch) -> None:
     Plan(8, faults=0.6, kills=0.0, seats_per_group=1, seats=4, holders=8, twins=1.0),
 )
 def _own_reasons(patch: pytest.MonkeyPatch) -> None:
-    no = hold_protocol._no
-    patch.setattr(hold_protocol, "_no", lambda request, why, _fenced: no(request, why, {}))
+    no = holding._no
+    patch.setattr(holding, "_no", lambda request, why, _fenced: no(request, why, {}))
 
 
 @broken("no rebind after a fence", "I5", Plan(1, faults=0.3))
 def _no_rebind(patch: pytest.MonkeyPatch) -> None:
-    bind = ledger._bind
+    bind = Ledger._bind
 
     async def stay(
-        owners: Owners, request: HoldRequest, key: str, home: int, standing: Rows
+        self: Ledger, request: HoldRequest, key: str, home: int, standing: Rows
     ) -> "ledger._Binding | ledger.Entered":
-        bound = await bind(owners, request, key, home, standing)
+        bound = await bind(self, request, key, home, standing)
         return ledger.Go(bound.left) if isinstance(bound, ledger._Binding) and bound.left is not None else bound
 
-    patch.setattr(ledger, "_bind", stay)
+    patch.setattr(Ledger, "_bind", stay)
 
 
 @broken("no idempotency", "I5 I6", Plan(0))
 def _no_ledger(patch: pytest.MonkeyPatch) -> None:
-    async def enter(_owners: Owners, _request: HoldRequest, private_id: str, _home: int) -> ledger.Entered:
+    async def enter(_self: Ledger, _request: HoldRequest, private_id: str, _home: int) -> ledger.Entered:
         return ledger.Go(private_id)
 
-    patch.setattr(ledger, "enter", enter)
+    patch.setattr(Ledger, "enter", enter)
 
 
 @broken("a slot freed by the clock", "I9", Plan(0, holds_max=1))
 def _slot_by_clock(patch: pytest.MonkeyPatch) -> None:
-    free_slot = ledger._free_slot
+    free_slot = Ledger._free_slot
 
     async def by_clock(
-        owners: Owners, request: HoldRequest, standing: Rows, slots: list[RowKey], left: str | None
+        self: Ledger, request: HoldRequest, standing: Rows, slots: list[RowKey], left: str | None
     ) -> RowKey:
-        oldest_ms = owners.clock.now_ms() - TTL_S * 1_000
+        oldest_ms = self._sender.clock.now_ms() - TTL_S * 1_000
         for slot in slots:
             if rows.number(standing.get(slot, {}), "at") < oldest_ms:
                 return slot
-        return await free_slot(owners, request, standing, slots, left)
+        return await free_slot(self, request, standing, slots, left)
 
-    patch.setattr(ledger, "_free_slot", by_clock)
+    patch.setattr(Ledger, "_free_slot", by_clock)
 
 
 @broken("a slot freed before the fence", "I9", Plan(2, holds_max=1, faults=0.3))
 def _slot_before_the_fence(patch: pytest.MonkeyPatch) -> None:
-    free_slot = ledger._free_slot
+    free_slot = Ledger._free_slot
 
     async def before(
-        owners: Owners, request: HoldRequest, standing: Rows, slots: list[RowKey], left: str | None
+        self: Ledger, request: HoldRequest, standing: Rows, slots: list[RowKey], left: str | None
     ) -> RowKey:
         for slot in slots:
             owner = rows.text(standing.get(slot, {}), "hold")
-            if not owner or await owners.home(request.actor.organization, owner) is None:
+            if not owner or await self._judging.home(request.actor.organization, owner) is None:
                 return slot
-        return await free_slot(owners, request, standing, slots, left)
+        return await free_slot(self, request, standing, slots, left)
 
-    patch.setattr(ledger, "_free_slot", before)
+    patch.setattr(Ledger, "_free_slot", before)
 
 
 @broken("a cap by count-then-act", "I9", Plan(2, holds_max=1))
 def _count_then_act(patch: pytest.MonkeyPatch) -> None:
-    apply = Owners.apply
+    apply = Sender.apply
 
     async def act(
-        self: Owners,
+        self: Sender,
         partition: Partition,
         writes: Sequence[Write],
         asked: Sequence[IndexEntry],
@@ -446,7 +457,7 @@ def _count_then_act(patch: pytest.MonkeyPatch) -> None:
         counted = [write._replace(condition={}) if write.key.kind is Kind.SLOT else write for write in writes]
         return await apply(self, partition, counted, asked, at_ms=at_ms)
 
-    patch.setattr(Owners, "apply", act)
+    patch.setattr(Sender, "apply", act)
 
 
 # ---- steps, events and hints
@@ -454,38 +465,38 @@ def _count_then_act(patch: pytest.MonkeyPatch) -> None:
 
 @broken("revive an ended row", "I4", Plan(0))
 def _revive(patch: pytest.MonkeyPatch) -> None:
-    async def revive(self: HoldProtocol, hold: Hold, asked: Confirmed) -> Hold:
+    async def revive(self: LateConfirming, hold: Hold, asked: Confirmed) -> Hold:
         booking = hold.with_state(asked)
-        claim = self._attempts._home_claim([booking], await self._owners.now())
+        claim = self._attempts._home_claim([booking], await self._sender.now())
         own, event = claim.beside
         revived = own._replace(condition={"status": "expired"})
-        claimed = await claims.take(self._owners, replace(claim, beside=(revived, event), own=()))
+        claimed = await self._attempts._claims.claim_cells(replace(claim, beside=(revived, event), own=()))
         if isinstance(claimed.result, claims.Won):
             return booking
         raise HoldExpired(0)
 
-    patch.setattr(HoldProtocol, "_confirm_late", revive)
+    patch.setattr(LateConfirming, "confirm", revive)
 
 
 @broken("expire without the expiry that was seen", "I10", Plan(13, faults=0.6))
 def _expire_whatever(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(owners, "_as_seen", lambda _hold: {"status": "held"})
+    patch.setattr(expire, "_as_seen", lambda _hold: {"status": "held"})
 
 
 @broken("expire as soon as the own clock says so", "I10", Plan(0))
 def _expire_early(patch: pytest.MonkeyPatch) -> None:
-    def left_ms(self: Owners, _hold_id: str, row: Row) -> int:
-        return rows.number(row, "expires_at") - self.clock.now_ms() - 4_000
+    def left_ms(self: Judging, _hold_id: str, row: Row) -> int:
+        return rows.number(row, "expires_at") - self._sender.clock.now_ms() - 4_000
 
-    patch.setattr(Owners, "left_ms", left_ms)
+    patch.setattr(Judging, "left_ms", left_ms)
 
 
 @broken("an event that is not in the batch", "I8", Plan(0))
 def _event_afterwards(patch: pytest.MonkeyPatch) -> None:
-    apply = Owners.apply
+    apply = Sender.apply
 
     async def afterwards(
-        self: Owners,
+        self: Sender,
         partition: Partition,
         writes: Sequence[Write],
         asked: Sequence[IndexEntry],
@@ -499,7 +510,7 @@ def _event_afterwards(patch: pytest.MonkeyPatch) -> None:
             await apply(self, partition, [write for write in writes if write.key.kind is Kind.EVENT], (), at_ms=at_ms)
         return outcome
 
-    patch.setattr(Owners, "apply", afterwards)
+    patch.setattr(Sender, "apply", afterwards)
 
 
 @broken(
@@ -509,10 +520,10 @@ def _event_afterwards(patch: pytest.MonkeyPatch) -> None:
 )
 def _hint_afterwards(patch: pytest.MonkeyPatch) -> None:
     without_slow_round(patch)
-    apply = Owners.apply
+    apply = Sender.apply
 
     async def afterwards(
-        self: Owners,
+        self: Sender,
         partition: Partition,
         writes: Sequence[Write],
         asked: Sequence[IndexEntry],
@@ -524,7 +535,7 @@ def _hint_afterwards(patch: pytest.MonkeyPatch) -> None:
             await apply(self, partition, [], asked, at_ms=at_ms)
         return outcome
 
-    patch.setattr(Owners, "apply", afterwards)
+    patch.setattr(Sender, "apply", afterwards)
 
 
 def without_slow_round(patch: pytest.MonkeyPatch) -> None:

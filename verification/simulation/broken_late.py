@@ -6,7 +6,7 @@ import pytest
 
 from travio_inventory.protocol.batches import ANY_TIME
 from travio_inventory.protocol.late_events import LateEvents
-from travio_inventory.protocol.owners import Owners
+from travio_inventory.protocol.sending import Sender
 from verification.simulation.broken_designs import GROUPS_OF_ONE, broken, without_slow_round
 from verification.simulation.plan import VERY_LATE_S, Plan
 
@@ -14,7 +14,7 @@ from verification.simulation.plan import VERY_LATE_S, Plan
 @broken("a step is sent however long it waited", "I8 L2", Plan(9, holders=7, pauses=25, kills=0.0, faults=0.3))
 def _send_old(patch: pytest.MonkeyPatch) -> None:
     without_slow_round(patch)
-    patch.setattr(Owners, "_send_by", lambda _self, _at_ms: ANY_TIME)
+    patch.setattr(Sender, "_send_by", lambda _self, _at_ms: ANY_TIME)
 
 
 @broken(

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import pytest
 
 from travio_inventory.edge.local import LocalGate
-from travio_inventory.protocol import claims, ledger, owners, rows
+from travio_inventory.protocol import claims, fencing, ledger, rows
 from travio_inventory.protocol.attempts import Attempts
 from travio_inventory.protocol.batches import (
     ANY_TIME,
@@ -25,8 +25,13 @@ from travio_inventory.protocol.batches import (
     Rows,
     Write,
 )
-from travio_inventory.protocol.claims import Claim
-from travio_inventory.protocol.owners import REFUSED, RETRY, Owner, Owners, Verdict
+from travio_inventory.protocol.claims import Claim, Claims
+from travio_inventory.protocol.fencing import REFUSED, RETRY
+from travio_inventory.protocol.judging import Judged, Judging, Verdict
+from travio_inventory.protocol.ledger import Ledger
+from travio_inventory.protocol.rolling_forward import RollingForward
+from travio_inventory.protocol.sending import Sender
+from travio_inventory.protocol.steps import expire, writing
 from travio_inventory.seats.hold import (
     Cancelled,
     Confirmed,
@@ -73,19 +78,19 @@ def _cancel_any(patch: pytest.MonkeyPatch) -> None:
 
 @broken("bind a key anew from whatever hold, to an id of chance", "I6", Plan(23, faults=0.6, twins=1.0))
 def _rebind_any(patch: pytest.MonkeyPatch) -> None:
-    bind = ledger._bind
+    bind = Ledger._bind
 
     async def anew(
-        owners: Owners, request: HoldRequest, key: str, home: int, standing: Rows
+        self: Ledger, request: HoldRequest, key: str, home: int, standing: Rows
     ) -> "ledger._Binding | ledger.Entered":
-        bound = await bind(owners, request, key, home, standing)
+        bound = await bind(self, request, key, home, standing)
         if not isinstance(bound, ledger._Binding) or bound.left is None:
             return bound
-        hold_id = str(HoldId(request.trip.key.trip, home, owners.new_digest(), is_late=False))
+        hold_id = str(HoldId(request.trip.key.trip, home, self._sender.new_digest(), is_late=False))
         write = Write(bound.write.key, {}, {**bound.write.values, "hold": hold_id})
         return replace(bound, hold_id=hold_id, write=write)
 
-    patch.setattr(ledger, "_bind", anew)
+    patch.setattr(Ledger, "_bind", anew)
 
 
 # ---- conditions
@@ -103,8 +108,8 @@ def _extend_any(patch: pytest.MonkeyPatch) -> None:
 
 @broken("expire whatever the status", "I4", Plan(15, faults=0.3))
 def _expire_any(patch: pytest.MonkeyPatch) -> None:
-    as_seen = owners._as_seen
-    patch.setattr(owners, "_as_seen", lambda hold: {"expires_at": as_seen(hold)["expires_at"]})
+    as_seen = expire._as_seen
+    patch.setattr(expire, "_as_seen", lambda hold: {"expires_at": as_seen(hold)["expires_at"]})
 
 
 @broken("free a leftover whoever has it by now", "I1 I2", replace(GROUPS_OF_ONE, faults=0.5, kills=0.3))
@@ -131,24 +136,24 @@ def _no_house_fence(patch: pytest.MonkeyPatch) -> None:
 @broken("a contended seat is refused for good", "I5", Plan(3, faults=0.3))
 def _contended_for_good(patch: pytest.MonkeyPatch) -> None:
     async def fence(self: Attempts, hold: Hold, _why: Why) -> Row:
-        return await self._owners.fence(hold.trip.organization, hold.id, REFUSED)
+        return await self._fencing.fence(hold.trip.organization, hold.id, REFUSED)
 
     patch.setattr(Attempts, "fence", fence)
 
 
 @broken("an abandoned attempt is refused for good", "I5", replace(GROUPS_OF_ONE, kills=0.3).with_seed(77))
 def _abandoned_for_good(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(owners, "ABANDONED", REFUSED)
+    patch.setattr(fencing, "ABANDONED", REFUSED)
 
 
 @broken("a final no that its key forgets", "I5", Plan(0, faults=0.3))
 def _forget_a_no(patch: pytest.MonkeyPatch) -> None:
-    bind = ledger._bind
+    bind = Ledger._bind
 
     async def forget(
-        owners: Owners, request: HoldRequest, key: str, home: int, standing: Rows
+        self: Ledger, request: HoldRequest, key: str, home: int, standing: Rows
     ) -> "ledger._Binding | ledger.Entered":
-        bound = await bind(owners, request, key, home, standing)
+        bound = await bind(self, request, key, home, standing)
         if not isinstance(bound, ledger.Answered) or bound.row.get("reason") != REFUSED:
             return bound
         name = RowKey(Kind.KEY, key)
@@ -157,7 +162,7 @@ def _forget_a_no(patch: pytest.MonkeyPatch) -> None:
         write = Write(name, {"hold": bound.hold_id}, {"hold": hold_id, "generation": generation})
         return ledger._Binding(write, hold_id, bound.hold_id)
 
-    patch.setattr(ledger, "_bind", forget)
+    patch.setattr(Ledger, "_bind", forget)
 
 
 # ---- what must come back
@@ -165,74 +170,74 @@ def _forget_a_no(patch: pytest.MonkeyPatch) -> None:
 
 @broken("fence an attempt however young", "I10", GROUPS_OF_ONE)
 def _fence_the_young(patch: pytest.MonkeyPatch) -> None:
-    judge = Owners.judge
+    judge = Judging.judge
 
-    async def impatient(self: Owners, organization: str, hold_id: str, *, since_ms: int) -> Owner:
-        return await judge(self, organization, hold_id, since_ms=since_ms - self.rules.grace_ms)
+    async def impatient(self: Judging, organization: str, hold_id: str, *, since_ms: int) -> Judged:
+        return await judge(self, organization, hold_id, since_ms=since_ms - self._sender.rules.grace_ms)
 
-    patch.setattr(Owners, "judge", impatient)
+    patch.setattr(Judging, "judge", impatient)
 
 
 @broken("never end a lapsed hold of the same seat group", "L2 I5", Plan(0))
 def _spare_a_neighbour(patch: pytest.MonkeyPatch) -> None:
-    async def spare(owners: Owners, claim: Claim, cell: RowKey, row: Row, obstacles: claims._Obstacles) -> None:
-        home = await owners.home(claim.trip.organization, rows.text(row, "owner")) or {}
+    async def spare(self: Claims, claim: Claim, cell: RowKey, row: Row, obstacles: claims._Obstacles) -> None:
+        home = await self._judging.home(claim.trip.organization, rows.text(row, "owner")) or {}
         if home.get("status") in rows.LIVE:
             obstacles.taken.append(TakenCell(cell.id, cell.segment, "held"))
 
-    patch.setattr(claims, "_judge_neighbour", spare)
+    patch.setattr(Claims, "_judge_neighbour", spare)
 
 
 @broken("never end a lapsed hold of another seat group", "L2 I5", GROUPS_OF_ONE.with_seed(9))
 def _spare_a_stranger(patch: pytest.MonkeyPatch) -> None:
-    judge = Owners.judge
+    judge = Judging.judge
 
-    async def spare(self: Owners, organization: str, hold_id: str, *, since_ms: int) -> Owner:
+    async def spare(self: Judging, organization: str, hold_id: str, *, since_ms: int) -> Judged:
         row = await self.home(organization, hold_id)
         if row is not None and row.get("status") == "held":
-            return Owner(Verdict.TAKEN, row)
+            return Judged(Verdict.TAKEN, row)
         return await judge(self, organization, hold_id, since_ms=since_ms)
 
-    patch.setattr(Owners, "judge", spare)
+    patch.setattr(Judging, "judge", spare)
 
 
 @broken("a no before the intents are given back", "L2", replace(GROUPS_OF_ONE, faults=0.0, kills=0.0))
 def _give_back_later(patch: pytest.MonkeyPatch) -> None:
-    async def later(self: Owners, hold: Hold) -> None:
+    async def later(self: RollingForward, hold: Hold) -> None:
         self._background(self.roll_forward(hold))
-        await self.watch.changed(hold, as_of_ms=self.clock.now_ms())
+        await self.watch.changed(hold, as_of_ms=self._sender.clock.now_ms())
 
-    patch.setattr(Owners, "given_back", later)
+    patch.setattr(RollingForward, "given_back", later)
 
 
 @broken("a booking keeps its slot", "I5 L2", Plan(0, holds_max=1))
 def _keep_the_slot(patch: pytest.MonkeyPatch) -> None:
     async def free_slot(
-        owners: Owners, request: HoldRequest, standing: Rows, slots: list[RowKey], left: str | None
+        self: Ledger, request: HoldRequest, standing: Rows, slots: list[RowKey], left: str | None
     ) -> RowKey:
         for slot in slots:
             row = standing.get(slot, {})
             owner = rows.text(row, "hold")
             if not owner or owner == left:
                 return slot
-            judged = await owners.judge(request.actor.organization, owner, since_ms=rows.number(row, "at"))
+            judged = await self._judging.judge(request.actor.organization, owner, since_ms=rows.number(row, "at"))
             if judged.verdict is Verdict.DEAD:
                 return slot
         raise HoldLimitReached(len(slots))
 
-    patch.setattr(ledger, "_free_slot", free_slot)
+    patch.setattr(Ledger, "_free_slot", free_slot)
 
 
 @broken("the sweeper leaves a booking's other cells as they are", "I2", replace(ALONE, kills=0.6).with_seed(110))
 def _leave_bookings(patch: pytest.MonkeyPatch) -> None:
-    roll_group = Owners.roll_group
+    roll_group = RollingForward.roll_group
 
     async def only_the_dead(
-        self: Owners, hold_id: str, trip: TripKey, group: int, cells: Sequence[RowKey], state: HoldState
+        self: RollingForward, hold_id: str, trip: TripKey, group: int, cells: Sequence[RowKey], state: HoldState
     ) -> bool:
         return state == Confirmed("") or await roll_group(self, hold_id, trip, group, cells, state)
 
-    patch.setattr(Owners, "roll_group", only_the_dead)
+    patch.setattr(RollingForward, "roll_group", only_the_dead)
 
 
 # ---- the edge
@@ -252,23 +257,23 @@ def _torn(patch: pytest.MonkeyPatch) -> None:
     replace(HONEST, faults=0.3, kills=0.4).with_seed(34),
 )
 def _answer_alone(patch: pytest.MonkeyPatch) -> None:
-    step, settled = Owners.step, Owners.settled
+    step, settled = writing.step, RollingForward.settled
 
-    async def noted(self: Owners, hold: Hold, state: HoldState, condition: Row, *, at_ms: int) -> Outcome:
-        outcome = await step(self, hold, state, condition, at_ms=at_ms)
+    async def noted(sender: Sender, hold: Hold, state: HoldState, condition: Row, *, at_ms: int) -> Outcome:
+        outcome = await step(sender, hold, state, condition, at_ms=at_ms)
         if isinstance(outcome, Applied):
             done.add((hold.id, type(state)))
         return outcome
 
-    async def own(self: Owners, hold: Hold, *, as_of_ms: int) -> None:
+    async def own(self: RollingForward, hold: Hold, *, as_of_ms: int) -> None:
         is_step = isinstance(hold.state, Confirmed | Released | Cancelled) and not parse_hold_id(hold.id).is_late
         if not is_step or (hold.id, type(hold.state)) in done:
             await settled(self, hold, as_of_ms=as_of_ms)
             done.discard((hold.id, type(hold.state)))
 
     done: set[tuple[str, type]] = set()
-    patch.setattr(Owners, "step", noted)
-    patch.setattr(Owners, "settled", own)
+    patch.setattr(writing, "step", noted)
+    patch.setattr(RollingForward, "settled", own)
 
 
 @broken("a lock that its own claimant cannot pass", "E1", HONEST.with_seed(2))

@@ -15,7 +15,7 @@ import pytest
 from travio_inventory.edge.local import LocalGate, LocalSeatMapCache
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown
-from travio_inventory.protocol import attempts, claims, hold_protocol, journal, ledger, rows, snapshots
+from travio_inventory.protocol import attempts, claims, journal, ledger, rows, snapshots
 from travio_inventory.protocol.attempts import Attempts
 from travio_inventory.protocol.batches import (
     ABSENT,
@@ -31,11 +31,15 @@ from travio_inventory.protocol.batches import (
     Write,
 )
 from travio_inventory.protocol.definitions import Definitions
-from travio_inventory.protocol.hold_protocol import HoldProtocol
 from travio_inventory.protocol.index_entries import DurableEntries
 from travio_inventory.protocol.journal import EventJournal
+from travio_inventory.protocol.judging import Judged, Judging, Verdict
 from travio_inventory.protocol.lapses import LapseFinder
-from travio_inventory.protocol.owners import Owner, Owners, Verdict
+from travio_inventory.protocol.ledger import Ledger
+from travio_inventory.protocol.rolling_forward import RollingForward
+from travio_inventory.protocol.sending import Sender
+from travio_inventory.protocol.steps import cancel, deciding
+from travio_inventory.protocol.steps.extend import Extending
 from travio_inventory.seats.hold import Aborted, Held, Hold, HoldRequest
 from travio_inventory.seats.ports import (
     Attempt,
@@ -105,8 +109,8 @@ def _confirm_any(patch: pytest.MonkeyPatch) -> None:
 
 def step_unseen(patch: pytest.MonkeyPatch) -> None:
     """A step that does not compare how often the hold was extended."""
-    as_seen = hold_protocol._as_seen
-    patch.setattr(hold_protocol, "_as_seen", lambda hold: {"status": as_seen(hold)["status"]})
+    as_seen = deciding._as_seen
+    patch.setattr(deciding, "_as_seen", lambda hold: {"status": as_seen(hold)["status"]})
 
 
 def extend_unseen(patch: pytest.MonkeyPatch) -> None:
@@ -121,19 +125,19 @@ def extend_unseen(patch: pytest.MonkeyPatch) -> None:
 
 @broken("an extension that makes a hold shorter", "I3", Plan(1))
 def _shorten(patch: pytest.MonkeyPatch) -> None:
-    async def extend(self: HoldProtocol, actor: Actor, hold_id: str, *, expires_at_ms: int, **_cap: int) -> Hold:
+    async def extend(self: Extending, actor: Actor, hold_id: str, *, expires_at_ms: int, **_cap: int) -> Hold:
         try:
-            hold = await self._own(actor, hold_id)
+            hold = await self._deciding.own(actor, hold_id)
         except StoreUnavailable:
             raise BackendUnavailable from None
         if not isinstance(hold.state, Held):
-            raise await self._over(hold)
-        outcome = await self._extend(hold, hold.state.expires_at_ms, expires_at_ms)
+            raise await self._deciding.over(hold)
+        outcome = await self.extend_once(hold, hold.state.expires_at_ms, expires_at_ms)
         if isinstance(outcome, Applied):
             return hold.with_state(Held(expires_at_ms))
         raise OutcomeUnknown
 
-    patch.setattr(HoldProtocol, "extend", extend)
+    patch.setattr(Extending, "extend", extend)
 
 
 @broken("bind a key that is bound already", "I5 I6", Plan(0, twins=1.0, faults=0.3))
@@ -146,15 +150,15 @@ def _bind_over(patch: pytest.MonkeyPatch) -> None:
 
 @broken("a key that does not know its request", "I2 I6", Plan(0))
 def _no_fingerprint(patch: pytest.MonkeyPatch) -> None:
-    bind = ledger._bind
+    bind = Ledger._bind
 
     async def anything(
-        owners: Owners, request: HoldRequest, key: str, home: int, standing: Rows
+        self: Ledger, request: HoldRequest, key: str, home: int, standing: Rows
     ) -> "ledger._Binding | ledger.Entered":
         alike = {name: {**row, "fingerprint": request.fingerprint} for name, row in standing.items()}
-        return await bind(owners, request, key, home, alike)
+        return await bind(self, request, key, home, alike)
 
-    patch.setattr(ledger, "_bind", anything)
+    patch.setattr(Ledger, "_bind", anything)
 
 
 @broken("make cells whether they stand already or not", "I1 I2", Plan(0, faults=0.4))
@@ -187,11 +191,11 @@ def _is_cell(write: Write) -> bool:
 @broken("the home batch before the intents", "I2", Plan(0))
 def _commit_first(patch: pytest.MonkeyPatch) -> None:
     async def claim(self: Attempts, holds: Sequence[Hold], now_ms: int) -> tuple[claims.Claimed, bool]:
-        claimed = await claims.take(self._owners, self._home_claim(holds, await self._owners.now(now_ms)))
+        claimed = await self._claims.claim_cells(self._home_claim(holds, await self._sender.now(now_ms)))
         others = dict.fromkeys(group for hold in holds for group in hold.seats_elsewhere)
         for group in others:
             if isinstance(claimed.result, claims.Won):
-                claimed = await claims.take(self._owners, self._intents(holds, group, now_ms))
+                claimed = await self._claims.claim_cells(self._intents(holds, group, now_ms))
         return claimed, bool(others)
 
     patch.setattr(Attempts, "claim", claim)
@@ -225,30 +229,31 @@ def _unseeded_is_taken(patch: pytest.MonkeyPatch) -> None:
 
 @broken("never fence an abandoned attempt", "L2 I5", GROUPS_OF_ONE)
 def _never_abandoned(patch: pytest.MonkeyPatch) -> None:
-    judge = Owners.judge
+    judge = Judging.judge
 
-    async def patient(self: Owners, organization: str, hold_id: str, *, since_ms: int) -> Owner:
+    async def patient(self: Judging, organization: str, hold_id: str, *, since_ms: int) -> Judged:
         if await self.home(organization, hold_id) is None:
-            return Owner(Verdict.CONTENDED, {})
+            return Judged(Verdict.CONTENDED, {})
         return await judge(self, organization, hold_id, since_ms=since_ms)
 
-    patch.setattr(Owners, "judge", patient)
+    patch.setattr(Judging, "judge", patient)
 
 
 @broken("look past the late booking", "I5 I7", Plan(0))
 def _overlook_late(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(hold_protocol, "_is_booking", lambda _row: False)
+    patch.setattr(deciding, "is_booking", lambda _row: False)
+    patch.setattr(cancel, "is_booking", lambda _row: False)
 
 
 @broken("answer before the maps are told", "I7", HONEST.with_seed(9))
 def _answer_first(patch: pytest.MonkeyPatch) -> None:
-    async def settled(self: Owners, hold: Hold, *, as_of_ms: int) -> None:
+    async def settled(self: RollingForward, hold: Hold, *, as_of_ms: int) -> None:
         self._note(hold)
         self._background(self.watch.changed(hold, as_of_ms=as_of_ms))
         if hold.seats_elsewhere and not isinstance(hold.state, Held):
             self._background(self.roll_forward(hold))
 
-    patch.setattr(Owners, "settled", settled)
+    patch.setattr(RollingForward, "settled", settled)
 
 
 @broken("a map without the home rows", "I7", GROUPS_OF_ONE.with_seed(4))
@@ -263,7 +268,7 @@ def _cells_alone(patch: pytest.MonkeyPatch) -> None:
 @broken("the sweeper frees other seat groups' cells by their time", "I1 I2", GROUPS_OF_ONE.with_seed(1))
 def _sweep_by_time(patch: pytest.MonkeyPatch) -> None:
     async def settle(self: LapseFinder, group: SeatGroupKey, owner: str, owned: dict[RowKey, Row]) -> None:
-        await self._owners.roll_group(owner, group.trip, group.group, list(owned), Aborted(""))
+        await self._rolling.roll_group(owner, group.trip, group.group, list(owned), Aborted(""))
 
     patch.setattr(LapseFinder, "_settle", settle)
 
@@ -301,10 +306,10 @@ def _remember_early(patch: pytest.MonkeyPatch) -> None:
 )
 def _hint_home_only(patch: pytest.MonkeyPatch) -> None:
     without_slow_round(patch)
-    apply = Owners.apply
+    apply = Sender.apply
 
     async def home_only(
-        self: Owners,
+        self: Sender,
         partition: Partition,
         writes: Sequence[Write],
         asked: Sequence[IndexEntry],
@@ -319,7 +324,7 @@ def _hint_home_only(patch: pytest.MonkeyPatch) -> None:
         )
         return await apply(self, partition, writes, own, at_ms=at_ms)
 
-    patch.setattr(Owners, "apply", home_only)
+    patch.setattr(Sender, "apply", home_only)
 
 
 def close_failed(patch: pytest.MonkeyPatch) -> None:

@@ -136,7 +136,7 @@ class HardDay:
         for pause_s in self._times(20, 120):
             await asyncio.sleep(pause_s)
             group = group_partition(KEY, self._random.randrange(SEATS))
-            epoch, minute = await self._others[1].owners.epochs.current(), minute_of(START_MS + round(_now_s() * 1_000))
+            epoch, minute = await self._others[1].sender.epochs.current(), minute_of(START_MS + round(_now_s() * 1_000))
             buckets = {(Index.JOURNAL, bucket_of(epoch)), (Index.EXPIRY, bucket_of(minute))}
             self._batches.unreadable = {group}
             self._batches.unlistable = {bucket for bucket in sorted(buckets) if self._random.random() < 0.3}

@@ -7,7 +7,7 @@ from math import inf
 from typing import Generic, TypeVar
 
 from travio_inventory.protocol.batches import Kind, Partition, Row, RowKey, Table, Value
-from travio_inventory.protocol.owners import ABANDONED
+from travio_inventory.protocol.fencing import ABANDONED
 from travio_inventory.protocol.rules import Rules
 from travio_inventory.seats.hold import NEVER_MS, parse_hold_id
 from travio_inventory.seats.ports import Cell

@@ -82,7 +82,7 @@ class Process:
             slow_round_ms=SLOW_ROUND_MS,
         )
         random = Random(self._random.random())
-        self.inventory, self.steps, self.owners, self.holds = assemble(ports, self.clock, random, rules)
+        self.inventory, self.steps, self.sender, self.holds = assemble(ports, self.clock, random, rules)
 
     def start(self, work: Coroutine[Any, Any, T], call: Call | None = None) -> asyncio.Task[T]:
         """Run it in this process: a kill ends it, with every task that it starts."""

@@ -1,0 +1,78 @@
+"""Judges the owner of a cell by its home row; ends it where it has lapsed, fences it where it was abandoned."""
+
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from travio_inventory.protocol import fencing, rows
+from travio_inventory.protocol.ages import Ages
+from travio_inventory.protocol.batches import Row
+from travio_inventory.protocol.fencing import Fencing
+from travio_inventory.protocol.sending import Sender
+from travio_inventory.protocol.steps.expire import Expiring
+from travio_inventory.seats.hold import NEVER_MS
+
+
+class Verdict(Enum):
+    """What the home row of a cell's owner says about the cell."""
+
+    TAKEN = auto()
+    CONTENDED = auto()
+    DEAD = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A verdict, and the home row it rests on (none while an attempt is under way)."""
+
+    verdict: Verdict
+    row: Row
+
+
+class Judging:
+    """Reads the home rows of owners, and ends what is over."""
+
+    def __init__(self, sender: Sender, fencing: Fencing, expiring: Expiring) -> None:
+        self._sender = sender
+        self._fencing = fencing
+        self._expiring = expiring
+        self.ages = Ages(sender.clock, clock_bound_ms=sender.rules.clock_bound_ms)
+
+    async def home(self, organization: str, hold_id: str) -> Row | None:
+        """The hold's own row, None where there is none. Raises StoreUnavailable."""
+        key = rows.hold_key(hold_id)
+        return (await self._sender.batches.get(rows.home_partition(organization, hold_id), [key])).get(key)
+
+    async def judge(self, organization: str, hold_id: str, *, since_ms: int) -> Judged:
+        """What the home row of an owner says, whatever its cells say. Ends the owner where it has lapsed, fences it
+        where it was abandoned. Raises StoreUnavailable, OutcomeUnknown.
+        """
+        row = await self.home(organization, hold_id)
+        if row is None:
+            if self.ages.of(hold_id, since_ms) < self._sender.rules.grace_ms:
+                return Judged(Verdict.CONTENDED, {})
+            row = await self._fencing.fence(organization, hold_id, fencing.ABANDONED)
+        if row.get("status") == "held" and self.has_lapsed(hold_id, row):
+            row = await self._expiring.expire(rows.read_hold(organization, hold_id, row))
+        return Judged(Verdict.TAKEN if row.get("status") in rows.LIVE else Verdict.DEAD, row)
+
+    async def neighbour(self, organization: str, hold_id: str) -> Row:
+        """The home row of an owner in its own home, where row and cells always agree; after its end where it lapsed.
+        Raises StoreUnavailable, OutcomeUnknown.
+        """
+        row = await self.home(organization, hold_id) or {}
+        if row.get("status") == "held" and self.has_lapsed(hold_id, row):
+            row = await self._expiring.expire(rows.read_hold(organization, hold_id, row))
+        return row
+
+    def has_lapsed(self, hold_id: str, row: Row) -> bool:
+        """Whether a row that says held may be ended."""
+        return self.left_ms(hold_id, row) <= 0
+
+    def left_ms(self, hold_id: str, row: Row) -> int:
+        """In how long a row that says held may be ended: when its time is over by every clock within the bound; where
+        it began by a clock beyond it, once it was there for as long as it was to last.
+        """
+        expires_ms, began_ms = rows.number(row, "expires_at"), rows.number(row, "created_at")
+        if expires_ms == NEVER_MS:
+            return NEVER_MS
+        return expires_ms - began_ms + self._sender.rules.clock_bound_ms - self.ages.of(hold_id, began_ms)

@@ -1,0 +1,89 @@
+"""Sends batches, each with the index entries that lead to it, in time or not at all; and waits between tries."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from random import Random
+from typing import Any
+
+from travio_inventory.kernel.clock import Clock
+from travio_inventory.protocol import index_entries
+from travio_inventory.protocol.batches import (
+    ANY_TIME,
+    Applied,
+    Batches,
+    IndexEntry,
+    Kind,
+    Outcome,
+    Partition,
+    Refused,
+    Write,
+)
+from travio_inventory.protocol.epochs import Epochs
+from travio_inventory.protocol.local_signals import LocalSignals
+from travio_inventory.protocol.rules import Rules
+from travio_inventory.seats.hold import DIGEST_CHARS, Recorded
+from travio_inventory.seats.ports import SeatGroupKey
+from travio_inventory.seats.trip import TripKey
+
+PAUSE_S = (0.005, 0.050)
+
+
+class Sender:
+    """Sends batches, and has what every step needs for one: the store, the clock, the epochs, the rules, chance.
+
+    `random` makes ids and jitter: `SystemRandom` where strangers must not guess an id.
+    """
+
+    def __init__(
+        self,
+        batches: Batches,
+        *,
+        clock: Clock,
+        background: Callable[[Coroutine[Any, Any, None]], None],
+        rules: Rules,
+        random: Random,
+    ) -> None:
+        self.batches = batches
+        self.clock = clock
+        self.rules = rules
+        self.random = random
+        self.epochs = Epochs(batches, clock, background)
+        self.signals = LocalSignals()
+        self._entries = index_entries.DurableEntries()
+
+    async def apply(
+        self, partition: Partition, writes: Sequence[Write], asked: Sequence[IndexEntry], *, at_ms: int | None = None
+    ) -> Outcome:
+        """Try the batch once, with those of its index entries that are not known to be durable. A step that is stamped
+        with `at_ms` is NotDone where it could not be sent while its entries are good.
+        """
+        missing = self._entries.missing(asked)
+        send_by = ANY_TIME if at_ms is None else self._send_by(at_ms)
+        outcome = await self.batches.apply(partition, writes, missing, send_by=send_by)
+        if missing and isinstance(outcome, Applied | Refused):
+            self._entries.remember(missing)
+        if isinstance(outcome, Applied):
+            for key, _, values in writes:
+                if key.kind is Kind.EVENT:
+                    group = SeatGroupKey(TripKey(partition.organization, partition.name), partition.number)
+                    self.signals.recorded(group, key, values)
+        return outcome
+
+    def _send_by(self, at_ms: int) -> float:
+        """Until when, by the event loop's clock, a step of that moment may be sent. That clock goes on while the
+        process is stopped, and nobody sets it.
+        """
+        left_ms = min(at_ms - self.clock.now_ms(), 0) + index_entries.SENT_WITHIN_MS
+        return asyncio.get_running_loop().time() + left_ms / 1_000
+
+    async def now(self, at_ms: int | None = None) -> Recorded:
+        """Where a step of this moment is recorded. Raises BackendUnavailable."""
+        return Recorded(await self.epochs.current(), self.clock.now_ms() if at_ms is None else at_ms)
+
+    def new_digest(self) -> str:
+        """The digest of an id that nobody can guess or has."""
+        return f"{self.random.getrandbits(4 * DIGEST_CHARS):0{DIGEST_CHARS}x}"
+
+    async def pause(self) -> None:
+        """Wait a moment, jittered, before trying again."""
+        await asyncio.sleep(self.random.uniform(*PAUSE_S))

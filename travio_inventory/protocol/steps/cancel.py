@@ -1,0 +1,17 @@
+"""Cancel: a booking is given back, a late one too."""
+
+from travio_inventory.kernel.actor import Actor
+from travio_inventory.protocol.steps.deciding import Deciding, ended, is_booking
+from travio_inventory.seats.hold import Cancelled, Expired, Hold, base_id, late_id
+
+
+async def cancel(deciding: Deciding, actor: Actor, hold_id: str) -> Hold:
+    """See Holds."""
+    hold = await deciding.decide(actor, base_id(hold_id), Cancelled(""))
+    if isinstance(hold.state, Expired):
+        late = await deciding.late_row(hold)
+        if late is not None and is_booking(late):
+            hold = await deciding.decide(actor, late_id(base_id(hold_id)), Cancelled(""))
+    if not isinstance(hold.state, Cancelled):
+        raise ended(hold)
+    return hold

@@ -1,0 +1,42 @@
+"""Confirm: a hold becomes a booking, an expired one too if its seats are still free."""
+
+from travio_inventory.kernel.actor import Actor
+from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown, Overloaded
+from travio_inventory.protocol.steps.deciding import TRIES_MAX, Deciding, ended
+from travio_inventory.protocol.steps.late_confirm import LateConfirming
+from travio_inventory.seats.hold import Confirmed, Expired, Hold, Passenger, base_id
+from travio_inventory.seats.refusals import HoldConfirmed
+
+
+class Confirming:
+    """Makes bookings."""
+
+    def __init__(self, deciding: Deciding, late: LateConfirming) -> None:
+        self._deciding = deciding
+        self._late = late
+
+    async def confirm(self, actor: Actor, hold_id: str, order: str, passengers: tuple[Passenger, ...]) -> Hold:
+        """See Holds."""
+        for attempt in range(TRIES_MAX):
+            try:
+                booking = await self._confirm(actor, base_id(hold_id), Confirmed(order, passengers))
+            except (BackendUnavailable, Overloaded):
+                if attempt:
+                    raise OutcomeUnknown from None
+                raise
+            if booking is not None:
+                return booking
+        raise OutcomeUnknown
+
+    async def _confirm(self, actor: Actor, hold_id: str, asked: Confirmed) -> Hold | None:
+        """The booking, or None where a late one may have come to be meanwhile: look again."""
+        hold = await self._deciding.decide(actor, hold_id, asked)
+        match hold.state:
+            case Confirmed() as booked:
+                if booked != asked:
+                    raise HoldConfirmed
+                return hold
+            case Expired():
+                return await self._late.confirm(hold, asked)
+            case _:
+                raise ended(hold)

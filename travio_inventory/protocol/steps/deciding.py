@@ -1,0 +1,128 @@
+"""Takes a hold that is there to another state, or says how it stands: what confirm, release and cancel share."""
+
+from typing import assert_never
+
+from travio_inventory.kernel.actor import Actor
+from travio_inventory.kernel.refusals import BackendUnavailable, FinalNo
+from travio_inventory.protocol import rows
+from travio_inventory.protocol.batches import Applied, Row, StoreUnavailable
+from travio_inventory.protocol.doubts import Doubts
+from travio_inventory.protocol.judging import Judging
+from travio_inventory.protocol.rolling_forward import RollingForward
+from travio_inventory.protocol.sending import Sender
+from travio_inventory.protocol.steps import writing
+from travio_inventory.seats.hold import (
+    Aborted,
+    Cancelled,
+    Confirmed,
+    Expired,
+    Held,
+    Hold,
+    HoldState,
+    Released,
+    base_id,
+    late_id,
+)
+from travio_inventory.seats.refusals import BookingCancelled, HoldConfirmed, HoldExpired, HoldNotFound, HoldReleased
+
+TRIES_MAX = 4
+
+
+class Deciding:
+    """Reads a caller's hold, and decides its next state on its home row."""
+
+    def __init__(self, sender: Sender, judging: Judging, rolling: RollingForward) -> None:
+        self._sender = sender
+        self._judging = judging
+        self._rolling = rolling
+
+    async def decide(self, actor: Actor, hold_id: str, state: HoldState) -> Hold:
+        """Take the hold to `state` where it can still get there; the hold as it stands afterwards, whoever took it
+        there. Raises HoldNotFound, BackendUnavailable, OutcomeUnknown.
+        """
+        doubts = Doubts()
+        for _ in range(TRIES_MAX):
+            as_of_ms = self._sender.clock.now_ms()
+            try:
+                hold = await self.own(actor, hold_id)
+            except StoreUnavailable:
+                await self._sender.pause()
+                continue
+            if not _leads(hold.state, state):
+                if doubts.was_sent or type(hold.state) is type(state):
+                    # whoever took it there may have died before telling
+                    await self._rolling.settled(hold, as_of_ms=as_of_ms)
+                    if isinstance(hold.state, Confirmed):
+                        await writing.list_again(self._sender, hold)
+                return hold
+            state = Cancelled(hold.state.order) if isinstance(hold.state, Confirmed) else state
+            as_of_ms = self._sender.clock.now_ms()
+            outcome = await writing.step(self._sender, hold, state, _as_seen(hold), at_ms=as_of_ms)
+            if isinstance(outcome, Applied):
+                decided = hold.with_state(state)
+                await self._rolling.settled(decided, as_of_ms=as_of_ms)
+                return decided
+            doubts.hear(outcome)
+            await self._sender.pause()
+        raise doubts.refusal()
+
+    async def own(self, actor: Actor, hold_id: str) -> Hold:
+        """The caller's hold. Raises HoldNotFound where it is somebody else's, never was, or was fenced;
+        StoreUnavailable.
+        """
+        row = await self._judging.home(actor.organization, hold_id)
+        if row is None or row.get("holder") != actor.user:
+            raise HoldNotFound
+        return rows.read_hold(actor.organization, hold_id, row)
+
+    async def late_row(self, hold: Hold) -> Row | None:
+        """The row of the hold's late booking. Raises BackendUnavailable."""
+        try:
+            return await self._judging.home(hold.trip.organization, late_id(base_id(hold.id)))
+        except StoreUnavailable:
+            raise BackendUnavailable from None
+
+    async def over(self, hold: Hold) -> FinalNo:
+        """The refusal that says how the hold ended, its late booking included."""
+        return ended(await self.as_booked(hold))
+
+    async def as_booked(self, hold: Hold) -> Hold:
+        """The late booking in the hold's place, where there is one."""
+        late = await self.late_row(hold) if isinstance(hold.state, Expired) else None
+        if late is not None and is_booking(late):
+            return rows.read_hold(hold.trip.organization, late_id(base_id(hold.id)), late)
+        return hold
+
+
+def _leads(state: HoldState, to: HoldState) -> bool:
+    """Whether a hold in `state` can still be taken to `to`."""
+    return isinstance(state, Confirmed if isinstance(to, Cancelled) else Held)
+
+
+def _as_seen(hold: Hold) -> Row:
+    """The condition of a step: confirm and the like carry no clock, so they win on a lapsed row that says held."""
+    if isinstance(hold.state, Confirmed):
+        return {"status": "confirmed"}
+    return {"status": "held", "generation": hold.extensions}
+
+
+def is_booking(row: Row) -> bool:
+    """Whether the row of a late id says that a booking came of it."""
+    return row.get("status") in ("confirmed", "cancelled")
+
+
+def ended(hold: Hold) -> FinalNo:
+    """The refusal that says how the hold ended."""
+    match hold.state:
+        case Released():
+            return HoldReleased()
+        case Expired(expires_at_ms=expires_at_ms):
+            return HoldExpired(expires_at_ms)
+        case Confirmed():
+            return HoldConfirmed()
+        case Cancelled():
+            return BookingCancelled()
+        case Held() | Aborted():
+            return HoldNotFound()
+        case _:
+            assert_never(hold.state)

@@ -1,0 +1,80 @@
+"""Expire: ends holds whose time ran out, on condition that each is held still and until the same moment."""
+
+import asyncio
+from collections.abc import Sequence
+
+from travio_inventory.kernel.refusals import OutcomeUnknown
+from travio_inventory.protocol import rows
+from travio_inventory.protocol.batches import Applied, NotDone, Outcome, Refused, Row, Unknown
+from travio_inventory.protocol.rolling_forward import RollingForward
+from travio_inventory.protocol.sending import Sender
+from travio_inventory.protocol.steps import writing
+from travio_inventory.seats.hold import Expired, Held, Hold
+
+TRIES_MAX = 4
+
+
+class Expiring:
+    """Ends holds that have lapsed; whoever meets one may."""
+
+    def __init__(self, sender: Sender, rolling: RollingForward) -> None:
+        self._sender = sender
+        self._rolling = rolling
+
+    async def expire(self, hold: Hold) -> Row:
+        """End a hold that has lapsed, unless it was extended, confirmed or ended meanwhile; the row as it stands
+        afterwards is the answer. Raises OutcomeUnknown.
+        """
+        return (await self.expire_together([hold]))[hold.id]
+
+    async def expire_together(self, holds: Sequence[Hold]) -> dict[str, Row]:
+        """End holds of one home that have lapsed, in one batch, but for those that were extended, confirmed or ended
+        meanwhile; the rows as they stand afterwards, by id. Raises OutcomeUnknown.
+        """
+        left, after, tries = list(holds), dict[str, Row](), 0
+        while left and tries < TRIES_MAX:
+            at_ms = self._sender.clock.now_ms()
+            match await self._expire_once(left, at_ms):
+                case Applied():
+                    ended = [hold.with_state(_expired(hold)) for hold in left]
+                    await asyncio.gather(*(self._rolling.settled(hold, as_of_ms=at_ms) for hold in ended))
+                    return after | {hold.id: {**rows.hold_row(hold), "status": "expired"} for hold in left}
+                case Refused(rows=standing):
+                    now = {hold.id: standing.get(rows.hold_key(hold.id), {}) for hold in left}
+                    moved = {hold.id: now[hold.id] for hold in left if not _is_as_seen(hold, now[hold.id])}
+                    if not moved:  # nothing says on whose account
+                        return after | (now if len(left) == 1 else await self._expire_by_halves(left))
+                    if tries:  # a batch of ours that was not answered may have moved them
+                        await self._rolling.rows_settled(left[0].trip.organization, moved, as_of_ms=at_ms)
+                    after |= moved
+                    left = [hold for hold in left if hold.id not in moved]
+                case Unknown() | NotDone():
+                    tries += 1
+                    await self._sender.pause()
+        if left:
+            raise OutcomeUnknown
+        return after
+
+    async def _expire_once(self, holds: Sequence[Hold], at_ms: int) -> Outcome:
+        now = await self._sender.now(at_ms)
+        writes = [write for hold in holds for write in writing.step_writes(hold, _expired(hold), _as_seen(hold), now)]
+        return await writing.send(self._sender, holds[0], writes, writing.others_due(holds, now.at_ms), now)
+
+    async def _expire_by_halves(self, holds: Sequence[Hold]) -> dict[str, Row]:
+        half = len(holds) // 2
+        return await self.expire_together(holds[:half]) | await self.expire_together(holds[half:])
+
+
+def _as_seen(hold: Hold) -> Row:
+    """The condition on which a lapsed hold ends: it is held still, and until the same moment."""
+    assert isinstance(hold.state, Held)  # noqa: S101 - a caller's mistake, not an input
+    return {"status": "held", "expires_at": hold.state.expires_at_ms}
+
+
+def _is_as_seen(hold: Hold, row: Row) -> bool:
+    return all(row.get(name) == value for name, value in _as_seen(hold).items())
+
+
+def _expired(hold: Hold) -> Expired:
+    assert isinstance(hold.state, Held)  # noqa: S101 - a caller's mistake, not an input
+    return Expired(hold.state.expires_at_ms)
