@@ -9,7 +9,7 @@ from grpclib import GRPCError, Status
 from grpclib.encoding.proto import ProtoStatusDetailsCodec
 
 from travio_inventory.bench.noop_server import LIMITS
-from travio_inventory.grpc_server.guarded import GuardedServer
+from travio_inventory.grpc_server.server import GuardedServer
 from travio_inventory.seats.refusals import CONTENTION
 from travio_inventory.wire.inventory.v1 import (
     GetHoldRequest,

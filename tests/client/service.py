@@ -11,9 +11,9 @@ from grpclib.events import RecvRequest, listen
 from grpclib.exceptions import GRPCError
 
 from travio_inventory.api.grpc.refusals import SerializedDetails, grpc_error
-from travio_inventory.app.listening import TOLD
+from travio_inventory.app.listening import SERVER_REFUSALS
 from travio_inventory.bench.noop_server import LIMITS
-from travio_inventory.grpc_server.guarded import GuardedServer
+from travio_inventory.grpc_server.server import GuardedServer
 from travio_inventory.kernel.refusals import Refusal
 from travio_inventory.wire.inventory import v1 as wire
 
@@ -144,7 +144,7 @@ def unavailable() -> GRPCError:
 @asynccontextmanager
 async def served(service: ScriptedService, *, port: int = 0) -> AsyncIterator[int]:
     """The service on a port of the loopback interface."""
-    server = GuardedServer([service], limits=LIMITS, status_details_codec=SerializedDetails(), told=TOLD)
+    server = GuardedServer([service], limits=LIMITS, status_details_codec=SerializedDetails(), refusals=SERVER_REFUSALS)
     async with server:
         listen(server, RecvRequest, service.note_deadline)
         await server.start("127.0.0.1", port)

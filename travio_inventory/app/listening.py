@@ -13,9 +13,9 @@ from travio_inventory.api.grpc.refusals import SerializedDetails, grpc_error, to
 from travio_inventory.api.grpc.service import SERVICE, services
 from travio_inventory.app.backends import StartFailed
 from travio_inventory.grpc_server.codec import PassThroughCodec
-from travio_inventory.grpc_server.guarded import GuardedServer
+from travio_inventory.grpc_server.context import ServerRefusals
 from travio_inventory.grpc_server.limits import ServerLimits
-from travio_inventory.grpc_server.shared import Told
+from travio_inventory.grpc_server.server import GuardedServer
 from travio_inventory.kernel.addresses import Address
 from travio_inventory.kernel.clock import SystemClock
 from travio_inventory.kernel.refusals import BackendUnavailable, Overloaded
@@ -31,7 +31,7 @@ MESSAGE_READ_SECONDS_MAX = 10
 WRITE_STALLED_SECONDS_MAX = 30
 LINGER_SECONDS_MAX = 1
 EVERY_ADDRESS = "::"
-TOLD = Told(
+SERVER_REFUSALS = ServerRefusals(
     crowded=lambda: grpc_error(Overloaded()),
     stopping=lambda: grpc_error(BackendUnavailable("the service is stopping")),
     too_large=too_large,
@@ -52,7 +52,7 @@ async def listening(
         limits=_server_limits(limits),
         codec=PassThroughCodec(),
         status_details_codec=SerializedDetails(),
-        told=TOLD,
+        refusals=SERVER_REFUSALS,
     )
     address = Address(server.host, server.port)
     async with guarded:

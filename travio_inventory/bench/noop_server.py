@@ -11,8 +11,8 @@ from grpclib.server import Server
 from travio_inventory.api.grpc.descriptors import message_type
 from travio_inventory.bench.calls import NOTHING
 from travio_inventory.grpc_server.codec import PassThroughCodec
-from travio_inventory.grpc_server.guarded import GuardedServer
 from travio_inventory.grpc_server.limits import ServerLimits
+from travio_inventory.grpc_server.server import GuardedServer
 
 HOST = "127.0.0.1"
 LIMITS = ServerLimits(

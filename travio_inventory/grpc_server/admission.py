@@ -1,71 +1,88 @@
-"""Whether the headers of a call are those of one that can run, and the headers that answer it."""
+"""Which calls may run: those with headers that make a call, of connections that leave room for others."""
 
 import re
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from grpclib.const import Status
-from grpclib.exceptions import GRPCError
-from grpclib.metadata import Deadline, decode_metadata, encode_bin_value, encode_grpc_message
+from grpclib.metadata import Deadline, decode_metadata
 
-from travio_inventory.grpc_server.frames import Headers
+from travio_inventory.grpc_server.answers import Rejection
+from travio_inventory.grpc_server.context import Method, ServerContext
+from travio_inventory.grpc_server.framing import CONTENT_TYPE, Headers
+from travio_inventory.grpc_server.grpclib_internals import ReceivedMetadata
 from travio_inventory.grpc_server.limits import ServerLimits
-from travio_inventory.grpc_server.shared import CONTENT_TYPE, Method, Shared
+
+ROOM_FOR_OTHERS: Final = 16
+"""How many times as many calls as one connection has open must be left for the others, that it may have one more."""
 
 _TIMEOUT: Final = re.compile(r"([0-9]{1,8})([HMSmun])")
 _SECONDS: Final = {"H": 3600.0, "M": 60.0, "S": 1.0, "m": 1e-3, "u": 1e-6, "n": 1e-9}
 
 
-class Request(NamedTuple):
-    """The headers of a call that may run."""
+class AdmittedCall(NamedTuple):
+    """What the headers of a call say that may run."""
 
     method: Method
     deadline: Deadline | None
-    metadata: Any
+    metadata: ReceivedMetadata
     content_type: str
     user_agent: str | None
 
 
-class Refusal(NamedTuple):
-    """The answer to headers that nothing can run for."""
+class Admission:
+    """Decides which calls of one server may run. Counts those that are open."""
 
-    status: Status
-    message: str | None
-    http_status: int = 200
-    details: bytes | None = None
-    """A google.rpc.Status."""
+    def __init__(self, context: ServerContext) -> None:
+        self.is_draining = False
+        self.calls_open = 0
+        self._context = context
+        self._calls_max = context.limits.calls_max
+        self._crowded = Rejection.of(context.refusals.crowded(), context)
+        self._stopping = Rejection.of(context.refusals.stopping(), context)
 
-    @classmethod
-    def of(cls, error: GRPCError, shared: Shared) -> "Refusal":
-        """The same answer as the server sends it."""
-        return cls(error.status, error.message, details=shared.packed(error.status, error.message, error.details))
+    def admit(self, headers: Headers, *, calls_of_connection: int) -> AdmittedCall | Rejection:
+        """Whether one more call of a connection that has so many open may run."""
+        if self.is_draining:
+            return self._stopping
+        if calls_of_connection * ROOM_FOR_OTHERS >= self._calls_max - self.calls_open:
+            # The dynamic threshold by which switches share their buffers (Choudhury and Hahne, 1998): however many ask
+            # much, there is room for one that asks little.
+            return self._crowded
+        return read_headers(headers, self._context)
+
+    def too_large(self, header_bytes: int) -> Rejection:
+        """The answer to a call with so many bytes of headers."""
+        bytes_max = self._context.limits.header_bytes_max
+        said = f"headers, metadata included, of {header_bytes} bytes; {bytes_max} are taken at most"
+        return Rejection.of(self._context.refusals.too_large(said), self._context)
 
 
-def admit(headers: Headers, shared: Shared) -> Request | Refusal:
+def read_headers(headers: Headers, context: ServerContext) -> AdmittedCall | Rejection:
     """Whether the headers are those of a call that we can run."""
     named = dict(headers)
     http_method = named.get(":method")
     if http_method != "POST":
-        return Refusal(Status.INVALID_ARGUMENT, "only POST is a call", 405 if http_method else 400)
+        return Rejection(Status.INVALID_ARGUMENT, "only POST is a call", 405 if http_method else 400)
     content_type = named.get("content-type", "")
-    if content_type.partition(";")[0] not in (shared.content_type, CONTENT_TYPE):
-        return Refusal(Status.INVALID_ARGUMENT, f"content-type must be {shared.content_type}", 415)
+    if content_type.partition(";")[0] not in (context.content_type, CONTENT_TYPE):
+        return Rejection(Status.INVALID_ARGUMENT, f"content-type must be {context.content_type}", 415)
     path = named.get(":path")
     if not path:
-        return Refusal(Status.INVALID_ARGUMENT, "no :path", 400)
-    method = shared.methods.get(path)
+        return Rejection(Status.INVALID_ARGUMENT, "no :path", 400)
+    method = context.methods.get(path)
     if method is None:
-        return Refusal(Status.UNIMPLEMENTED, "no such method")
-    timeout_seconds = _timeout_seconds(named.get("grpc-timeout"), method, shared.limits)
+        return Rejection(Status.UNIMPLEMENTED, "no such method")
+    timeout_seconds = _timeout_seconds(named.get("grpc-timeout"), method, context.limits)
     if timeout_seconds is None:
-        return Refusal(Status.INVALID_ARGUMENT, "malformed grpc-timeout")
+        return Rejection(Status.INVALID_ARGUMENT, "malformed grpc-timeout")
     if timeout_seconds <= 0:
-        return Refusal(Status.DEADLINE_EXCEEDED, "the deadline had passed before the call began")
+        return Rejection(Status.DEADLINE_EXCEEDED, "the deadline had passed before the call began")
     try:
         metadata = decode_metadata(headers)
     except ValueError:
-        return Refusal(Status.INVALID_ARGUMENT, "malformed binary metadata")
+        return Rejection(Status.INVALID_ARGUMENT, "malformed binary metadata")
     deadline = None if timeout_seconds == float("inf") else Deadline.from_timeout(timeout_seconds)
-    return Request(method, deadline, metadata, content_type, named.get("user-agent"))
+    return AdmittedCall(method, deadline, metadata, content_type, named.get("user-agent"))
 
 
 def _timeout_seconds(value: str | None, method: Method, limits: ServerLimits) -> float | None:
@@ -75,23 +92,3 @@ def _timeout_seconds(value: str | None, method: Method, limits: ServerLimits) ->
         return min(limits.deadline_default_seconds, seconds_max) if method.has_deadline else seconds_max
     match = _TIMEOUT.fullmatch(value)
     return None if match is None else min(int(match[1]) * _SECONDS[match[2]], seconds_max)
-
-
-def answer_headers(
-    status: Status,
-    message: str | None,
-    *,
-    http_status: int = 200,
-    content_type: str | None = None,
-    details: bytes | None = None,
-) -> Headers:
-    """Headers that end a call; with a content type they are its only ones."""
-    headers: Headers = []
-    if content_type is not None:
-        headers = [(":status", str(http_status)), ("content-type", content_type)]
-    headers.append(("grpc-status", str(status.value)))
-    if message is not None:
-        headers.append(("grpc-message", encode_grpc_message(message)))
-    if details is not None:
-        headers.append(("grpc-status-details-bin", encode_bin_value(details).decode("ascii")))
-    return headers

@@ -1,7 +1,8 @@
 """Messages to bytes and back; a reply that is bytes already goes out as it is."""
 
-from grpclib._typing import IProtoMessage
 from grpclib.encoding.base import CodecBase
+
+from travio_inventory.grpc_server.grpclib_internals import ProtoMessage
 
 
 class PassThroughCodec(CodecBase):
@@ -12,7 +13,7 @@ class PassThroughCodec(CodecBase):
 
     __content_subtype__ = "proto"
 
-    def encode(self, message: object, message_type: type[IProtoMessage]) -> bytes:
+    def encode(self, message: object, message_type: type[ProtoMessage]) -> bytes:
         """Serialize a reply; raises TypeError if it is neither bytes nor of the method's reply type."""
         if isinstance(message, bytes):
             return message
@@ -20,6 +21,6 @@ class PassThroughCodec(CodecBase):
             raise TypeError(f"a reply must be bytes or {message_type.__name__}, not {type(message).__name__}")
         return message.SerializeToString()
 
-    def decode(self, data: bytes, message_type: type[IProtoMessage]) -> IProtoMessage:
+    def decode(self, data: bytes, message_type: type[ProtoMessage]) -> ProtoMessage:
         """Parse a request; whatever the parser raises means that the bytes are no such message."""
         return message_type.FromString(data)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from grpclib.const import Status
 from grpclib.exceptions import GRPCError
 
-from travio_inventory.grpc_server.frames import PREFIX_BYTES
+from travio_inventory.grpc_server.framing import PREFIX_BYTES
 
 
 class Inbox:

@@ -3,20 +3,20 @@
 import asyncio
 from collections.abc import Callable
 
-from travio_inventory.grpc_server.fair_starts import CALLS_PER_TURN, FairStarts
+from travio_inventory.grpc_server.start_queue import CALLS_PER_TURN, StartQueue
 
 
 class Calls:
     """Names of the calls that have started, in order."""
 
     def __init__(self) -> None:
-        self.turns = FairStarts()
+        self.queue = StartQueue()
         self.started: list[str] = []
 
     def ask(self, connection: str, count: int, *, ended: bool = False) -> None:
         """So many calls of the connection are ready."""
         for _ in range(count):
-            self.turns.ask(connection, self._start(connection, ended=ended))
+            self.queue.submit(connection, self._start(connection, ended=ended))
 
     def _start(self, connection: str, *, ended: bool) -> Callable[[], bool]:
         def start() -> bool:
@@ -81,7 +81,7 @@ async def test_a_call_that_cannot_start_keeps_no_other_from_it() -> None:
     said: list[BaseException] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: said.append(context["exception"]))
     calls.ask("a", CALLS_PER_TURN)
-    calls.turns.ask("b", cannot_start)
+    calls.queue.submit("b", cannot_start)
     calls.ask("c", 2 * CALLS_PER_TURN)
     for _ in range(5):
         await asyncio.sleep(0)

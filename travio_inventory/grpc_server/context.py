@@ -5,13 +5,15 @@ from typing import Final, NamedTuple
 
 from grpclib.const import Handler, Status
 from grpclib.encoding.base import CodecBase, StatusDetailsCodecBase
-from grpclib.events import _DispatchServerEvents
 from grpclib.exceptions import GRPCError
 
-from travio_inventory.grpc_server.fair_starts import FairStarts
+from travio_inventory.grpc_server.framing import CONTENT_TYPE
+from travio_inventory.grpc_server.grpclib_internals import ServerEvents
 from travio_inventory.grpc_server.limits import ServerLimits
+from travio_inventory.grpc_server.start_queue import StartQueue
 
-CONTENT_TYPE: Final = "application/grpc"
+READ_BYTES_MAX: Final = 4_096
+"""Of one connection in one turn of the loop, so that whoever sends much does not keep the others waiting."""
 
 
 class Method(NamedTuple):
@@ -23,8 +25,8 @@ class Method(NamedTuple):
     has_deadline: bool
 
 
-class Told(NamedTuple):
-    """How callers are told what the server itself refuses; the details are for the server's codec."""
+class ServerRefusals(NamedTuple):
+    """What callers are told where the server itself refuses; the details are for the server's codec."""
 
     crowded: Callable[[], GRPCError]
     """Beyond its share, or where unfinished requests have no room."""
@@ -34,7 +36,7 @@ class Told(NamedTuple):
     """Its message, or its metadata, by what the caller is to know."""
 
 
-class Shared:
+class ServerContext:
     """What all calls of one server have in common."""
 
     def __init__(
@@ -43,18 +45,20 @@ class Shared:
         limits: ServerLimits,
         codec: CodecBase,
         status_details_codec: StatusDetailsCodecBase | None,
-        dispatch: _DispatchServerEvents,
-        told: "Told",
+        events: ServerEvents,
+        refusals: ServerRefusals,
     ) -> None:
         self.methods = methods
         self.limits = limits
         self.codec = codec
         self.status_details_codec = status_details_codec
-        self.dispatch = dispatch
-        self.told = told
+        self.events = events
+        self.refusals = refusals
         self.content_type = f"{CONTENT_TYPE}+{codec.__content_subtype__}"
         self.unread_bytes_left = limits.unread_bytes_max
-        self.starts = FairStarts()
+        self.starts = StartQueue()
+        self.read_buffer = memoryview(bytearray(READ_BYTES_MAX))
+        """Of all connections: what is read into it is taken out before the next one reads."""
 
     def packed(self, status: Status, message: str | None, details: object) -> bytes | None:
         """The details of an answer as a google.rpc.Status, None where there are none or nobody packs them."""

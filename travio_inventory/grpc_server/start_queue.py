@@ -1,4 +1,4 @@
-"""Starts calls a few at a time, of one connection after the other: who asks much waits for himself."""
+"""Starts calls a few at a time, of one connection after the other: many calls of one do not delay those of others."""
 
 import asyncio
 from collections import deque
@@ -9,7 +9,7 @@ CALLS_PER_TURN: Final = 32
 """Started in one turn of the event loop, so that whatever else is ready has its turn within some milliseconds."""
 
 
-class FairStarts:
+class StartQueue:
     """The calls that are ready to start. `start` says whether there was anything to start any more."""
 
     def __init__(self) -> None:
@@ -17,7 +17,7 @@ class FairStarts:
         self._waiting: dict[Hashable, deque[Callable[[], bool]]] = {}
         self._renewal: asyncio.Handle | None = None
 
-    def ask(self, connection: Hashable, start: Callable[[], bool]) -> None:
+    def submit(self, connection: Hashable, start: Callable[[], bool]) -> None:
         """Start it now, or when it is the connection's turn."""
         if self._renewal is None:
             self._renewal = asyncio.get_running_loop().call_soon(self._next_turn)

@@ -1,0 +1,154 @@
+"""A service that does what a test needs to see, behind a server whose limits are small."""
+
+import asyncio
+import struct
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from grpclib.const import Cardinality, Handler, Status
+from grpclib.server import Stream
+from h2.errors import ErrorCodes
+
+from travio_inventory.grpc_server.limits import ServerLimits
+from travio_inventory.grpc_server.server import GuardedServer
+from travio_inventory.wire.inventory.v1 import CheckAvailabilityRequest, CheckAvailabilityResponse
+from verification.kit.raw_caller import Answer, RawCaller, framed, raw_caller
+
+ECHO, WAIT, STUBBORN, FAIL, LARGE, CHAT, WATCH = (
+    f"/test.Probe/{name}" for name in ("Echo", "Wait", "Stubborn", "Fail", "Large", "Chat", "Watch")
+)
+MISSING = "/test.Probe/Missing"
+LIMITS = ServerLimits(
+    message_bytes_default_max=1_000,
+    message_bytes_max_by_method={CHAT: 200_000},
+    unread_bytes_max=50_000,
+    streams_concurrent_max=10,
+    calls_max=10_000,
+    connections_max=10,
+    resets_per_second_max=20,
+    control_frames_per_second_max=20,
+    header_bytes_max=8_192,
+    header_block_bytes_max=32_768,
+    idle_connection_seconds_max=30,
+    message_read_seconds_max=30,
+    write_stalled_seconds_max=30,
+    deadline_default_seconds=30,
+    deadline_max_seconds=60,
+    methods_without_deadline=frozenset({WATCH}),
+    drain_seconds_max=5,
+    linger_seconds_max=0.5,
+)
+HEADERS = [
+    (":method", "POST"),
+    (":scheme", "http"),
+    (":path", WAIT),
+    (":authority", "test"),
+    ("content-type", "application/grpc"),
+]
+SEVEN = framed(bytes(CheckAvailabilityRequest(trip_id="t", passengers=7)))
+LARGE_REPLY = bytes(80_000)
+CANCEL = struct.pack(">I", ErrorCodes.CANCEL)
+
+ProbeStream = Stream[CheckAvailabilityRequest, Any]
+
+
+@dataclass
+class Probe:
+    """A service that does what a test needs to see."""
+
+    started: asyncio.Event = field(default_factory=asyncio.Event)
+    go_on: asyncio.Event = field(default_factory=asyncio.Event)
+    running: int = 0
+    cancelled: int = 0
+    seconds_left: list[float] = field(default_factory=list)
+
+    async def echo(self, stream: ProbeStream) -> None:
+        request = await stream.recv_message()
+        assert request is not None
+        assert stream.deadline is not None
+        self.seconds_left.append(stream.deadline.time_remaining())
+        await stream.send_message(CheckAvailabilityResponse(available_seats=request.passengers))
+
+    async def wait(self, stream: ProbeStream) -> None:
+        self.running += 1
+        self.started.set()
+        try:
+            await self.go_on.wait()
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            raise
+        finally:
+            self.running -= 1
+        await self.echo(stream)
+
+    async def stubborn(self, stream: ProbeStream) -> None:
+        try:
+            await self.wait(stream)
+        except asyncio.CancelledError:
+            await self.go_on.wait()
+
+    async def fail(self, stream: ProbeStream) -> None:
+        raise RuntimeError("the password is 1234")
+
+    async def large(self, stream: ProbeStream) -> None:
+        await stream.send_message(LARGE_REPLY)
+
+    async def chat(self, stream: ProbeStream) -> None:
+        async for request in stream:
+            await stream.send_message(CheckAvailabilityResponse(available_seats=request.passengers))
+
+    async def watch(self, stream: ProbeStream) -> None:
+        assert stream.deadline is None
+        self.started.set()
+        await asyncio.Event().wait()
+
+    def __mapping__(self) -> dict[str, Handler]:
+        types = CheckAvailabilityRequest, CheckAvailabilityResponse
+        unary, chat, watch = Cardinality.UNARY_UNARY, Cardinality.STREAM_STREAM, Cardinality.UNARY_STREAM
+        return {
+            ECHO: Handler(self.echo, unary, *types),
+            WAIT: Handler(self.wait, unary, *types),
+            STUBBORN: Handler(self.stubborn, unary, *types),
+            FAIL: Handler(self.fail, unary, *types),
+            LARGE: Handler(self.large, unary, *types),
+            CHAT: Handler(self.chat, chat, *types),
+            WATCH: Handler(self.watch, watch, *types),
+        }
+
+
+@dataclass
+class Served:
+    """A server that listens, and the service behind it."""
+
+    server: GuardedServer
+    probe: Probe
+
+    def caller(self) -> AbstractAsyncContextManager[RawCaller]:
+        return raw_caller(self.server.port)
+
+
+@asynccontextmanager
+async def serving(**changes: Any) -> AsyncIterator[Served]:  # noqa: ANN401    # one per limit, of its type
+    probe = Probe()
+    server = GuardedServer([probe], limits=replace(LIMITS, **changes))
+    async with server:
+        await server.start("127.0.0.1", 0)
+        yield Served(server, probe)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not condition():  # noqa: ASYNC110    # the server has no events for tests
+            await asyncio.sleep(0.005)
+
+
+def is_seven(answer: Answer) -> bool:
+    reply = CheckAvailabilityResponse.parse(answer.reply)
+    return answer.status is Status.OK and reply.available_seats == 7
+
+
+async def goes_on(caller: RawCaller) -> bool:
+    """Whether the connection still serves."""
+    return is_seven(await caller.ask(ECHO, SEVEN)) and not caller.goaways

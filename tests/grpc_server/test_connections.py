@@ -1,0 +1,94 @@
+"""Connections that are idle, that never read, that are over."""
+
+import asyncio
+import gc
+import socket
+import weakref
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from h2.errors import ErrorCodes
+from h2.settings import SettingCodes
+
+from tests.grpc_server.probe import ECHO, LARGE, SEVEN, WAIT, Served, goes_on, is_seven, serving, until
+from verification.kit.raw_caller import RawCaller, frame
+
+
+async def test_an_idle_connection_is_left_and_a_busy_one_is_not() -> None:
+    limits = {"idle_connection_seconds_max": 0.2}
+    async with serving(**limits) as served, served.caller() as busy, served.caller() as idle:
+        stream_id = busy.call(WAIT, SEVEN)
+        await idle.ends()
+        assert idle.goaways == [ErrorCodes.NO_ERROR]
+        served.probe.go_on.set()
+        assert is_seven(await busy.answer(stream_id))
+
+
+async def test_a_connection_that_is_over_leaves_nothing_behind(served: Served) -> None:
+    """Not even until the next collection of garbage: many may come and go before that."""
+    gc.collect()
+    gc.disable()
+    try:
+        async with served.caller() as caller:
+            assert is_seven(await caller.ask(ECHO, SEVEN))
+            caller.reset(caller.call(WAIT, SEVEN))
+            assert await goes_on(caller)
+            gone = [weakref.ref(connection) for connection in served.server.connections]
+            tables = [weakref.ref(connection._frames) for connection in served.server.connections]
+        await until(lambda: [one() for one in gone + tables] == [None, None])
+    finally:
+        gc.enable()
+
+
+@asynccontextmanager
+async def caller_that_never_reads(served: Served) -> AsyncIterator[RawCaller]:
+    """It has asked for 12 MB, more than its socket and ours hold."""
+    connection = socket.socket()
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+    connection.connect(("127.0.0.1", served.server.port))
+    reader, writer = await asyncio.open_connection(sock=connection, limit=1)
+    caller = RawCaller(reader, writer)
+    caller.h2.initiate_connection()
+    caller.h2.update_settings({SettingCodes.INITIAL_WINDOW_SIZE: 2**31 - 1})
+    caller.h2.increment_flow_control_window(2**30)
+    for _ in range(150):
+        caller.call(LARGE, SEVEN)
+    await until(lambda: served.server.calls_open > 0)
+    yield caller
+    writer.transport.abort()
+
+
+async def test_a_caller_that_never_reads_is_dropped() -> None:
+    limits = {"write_stalled_seconds_max": 0.3, "streams_concurrent_max": 200}
+    async with serving(**limits) as served, caller_that_never_reads(served):
+        await until(lambda: not served.server.connections and not served.server.calls_open)
+
+
+async def test_a_caller_that_never_reads_is_not_read_either() -> None:
+    async with serving(streams_concurrent_max=200) as served, caller_that_never_reads(served) as caller:
+        await asyncio.sleep(0.2)
+        caller.call(ECHO, SEVEN)
+        await asyncio.sleep(0.2)
+        assert served.probe.seconds_left == []
+
+
+async def test_calls_go_on_after_their_caller_has_said_goodbye(served: Served, caller: RawCaller) -> None:
+    stream_id = caller.call(WAIT, SEVEN)
+    await until(lambda: served.probe.running == 1)
+    caller.send_bytes(frame(7, 0, 0, bytes(8)))
+    await asyncio.sleep(0.05)
+    served.probe.go_on.set()
+    assert is_seven(await caller.answer(stream_id))
+    await caller.ends()
+
+
+async def test_a_peer_that_says_goodbye_and_is_gone_is_no_error(
+    served: Served, caplog: pytest.LogCaptureFixture
+) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", served.server.port)
+    await reader.read(1_000)  # to hang up with bytes unread would be a reset, which the server sees first
+    writer.write(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(4, 0, 0, b"") + frame(7, 0, 0, bytes(8)))
+    writer.close()
+    await until(lambda: not served.server.connections)
+    assert not caplog.records

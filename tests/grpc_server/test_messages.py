@@ -1,0 +1,186 @@
+"""Messages in both directions: taken as they arrive, bounded, put together, answered through small windows."""
+
+import asyncio
+import tracemalloc
+
+import pytest
+from grpclib.const import Status
+from h2.errors import ErrorCodes
+from h2.settings import SettingCodes
+
+from tests.grpc_server.probe import (
+    CHAT,
+    ECHO,
+    LARGE,
+    LARGE_REPLY,
+    SEVEN,
+    WAIT,
+    Served,
+    goes_on,
+    is_seven,
+    serving,
+    until,
+)
+from travio_inventory.grpc_server.codec import PassThroughCodec
+from travio_inventory.wire.inventory.v1 import CheckAvailabilityRequest, CheckAvailabilityResponse
+from verification.kit.raw_caller import RawCaller, framed
+
+
+async def test_a_call_is_answered(caller: RawCaller) -> None:
+    assert is_seven(await caller.ask(ECHO, SEVEN))
+
+
+async def test_a_message_in_many_frames_is_put_together(caller: RawCaller) -> None:
+    stream_id = caller.open(ECHO)
+    for byte in SEVEN:
+        caller.send(stream_id, bytes([byte]))
+        await asyncio.sleep(0)
+    caller.send(stream_id, b"", end=True)
+    assert is_seven(await caller.answer(stream_id))
+
+
+async def test_a_message_of_four_gigabytes_is_refused_when_its_prefix_is_read(
+    served: Served, caller: RawCaller
+) -> None:
+    stream_id = caller.open(ECHO)
+    caller.send(stream_id, framed(b"", declared_bytes=0xFFFF_FFFF))
+    answer = await caller.answer(stream_id)
+    assert answer.status is Status.RESOURCE_EXHAUSTED
+    await until(lambda: answer.reset is ErrorCodes.NO_ERROR)
+    assert served.server.calls_open == 0
+    assert await goes_on(caller)
+
+
+async def test_each_method_has_its_own_largest_message(caller: RawCaller) -> None:
+    large = framed(bytes(CheckAvailabilityRequest(trip_id="t" * 30_000, passengers=7)))
+    assert (await caller.ask(ECHO, framed(bytes(1_001)))).status is Status.RESOURCE_EXHAUSTED
+    larger = framed(bytes(10), declared_bytes=200_001)
+    assert (await caller.ask(CHAT, larger)).status is Status.RESOURCE_EXHAUSTED
+    stream_id = caller.open(CHAT)
+    for start in range(0, len(large), 10_000):
+        caller.send(stream_id, large[start : start + 10_000])
+    caller.send(stream_id, b"", end=True)
+    assert is_seven(await caller.answer(stream_id))
+
+
+async def test_messages_that_never_end_cannot_pile_up(served: Served, caller: RawCaller) -> None:
+    """Six of 9 KB are more than the 50 KB that all callers together may leave unfinished."""
+    streams = [caller.open(CHAT) for _ in range(6)]
+    for stream_id in streams:
+        caller.send(stream_id, framed(bytes(9_000), declared_bytes=100_000))
+    assert (await caller.answer(streams[-1])).status is Status.RESOURCE_EXHAUSTED
+    for stream_id in streams[:-1]:
+        caller.reset(stream_id)
+    await until(lambda: served.server.calls_open == 0)
+    stream_id = caller.open(CHAT)
+    caller.send(stream_id, framed(bytes(9_000), declared_bytes=9_001))
+    caller.send(stream_id, b"\0", end=True)
+    assert (await caller.answer(stream_id)).status is Status.INVALID_ARGUMENT  # taken, not decoded
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (framed(b"\x0a\x01t", flag=1), Status.UNIMPLEMENTED),
+        (framed(b"\x0a\x01t", flag=2), Status.INVALID_ARGUMENT),
+        (framed(b"\x0a\x01t", declared_bytes=9), Status.INVALID_ARGUMENT),
+        (b"\0\0", Status.INVALID_ARGUMENT),
+        (b"", Status.INVALID_ARGUMENT),
+        (SEVEN + SEVEN, Status.INVALID_ARGUMENT),
+        (SEVEN + b"\0", Status.INVALID_ARGUMENT),
+        (framed(b"\x0a\xff"), Status.INVALID_ARGUMENT),
+        (framed(b"\xff" * 20), Status.INVALID_ARGUMENT),
+        (framed(b"\x0a\x02\xff\xfe"), Status.INVALID_ARGUMENT),
+    ],
+    ids=[
+        "compressed", "strange flag", "truncated", "half a prefix", "no message", "two messages",
+        "message and more", "field cut off", "no protobuf", "no utf-8",
+    ],
+)  # fmt: skip
+async def test_a_request_that_is_no_message_is_refused(caller: RawCaller, body: bytes, status: Status) -> None:
+    assert (await caller.ask(ECHO, body)).status is status
+    assert await goes_on(caller)
+
+
+async def test_a_streaming_caller_is_answered_message_by_message(caller: RawCaller) -> None:
+    stream_id = caller.open(CHAT)
+    for _ in range(100):
+        caller.send(stream_id, SEVEN)
+    caller.send(stream_id, b"", end=True)
+    answer = await caller.answer(stream_id)
+    assert answer.status is Status.OK
+    assert len(answer.body) == 100 * len(framed(bytes(CheckAvailabilityResponse(available_seats=7))))
+
+
+async def test_a_streaming_caller_that_stops_within_a_message_is_refused(caller: RawCaller) -> None:
+    assert (await caller.ask(CHAT, SEVEN + SEVEN[:4])).status is Status.INVALID_ARGUMENT
+
+
+async def test_a_reply_of_bytes_goes_out_as_it_is_in_the_largest_frames(caller: RawCaller) -> None:
+    ours: dict[SettingCodes | int, int]
+    ours = {SettingCodes.INITIAL_WINDOW_SIZE: 200_000, SettingCodes.MAX_FRAME_SIZE: 60_000}
+    caller.h2.update_settings(ours)
+    caller.h2.increment_flow_control_window(200_000)
+    caller.flush()
+    await caller.ask(ECHO, SEVEN)
+    answer = await caller.ask(LARGE, SEVEN)
+    assert answer.reply == LARGE_REPLY
+    assert answer.frame_sizes == [60_000, 20_005]
+
+
+@pytest.mark.parametrize("short", ["of the call", "of the connection"])
+async def test_a_large_reply_waits_for_the_callers_window(caller: RawCaller, short: str) -> None:
+    if short == "of the call":
+        caller.h2.increment_flow_control_window(200_000)
+    else:
+        caller.h2.update_settings({SettingCodes.INITIAL_WINDOW_SIZE: 200_000})
+    await caller.ask(ECHO, SEVEN)
+    answer = await caller.ask(LARGE, SEVEN)
+    assert answer.status is Status.OK
+    assert answer.reply == LARGE_REPLY
+
+
+@pytest.mark.parametrize("window", [1, 2, 4, 5, 6])
+async def test_a_reply_arrives_whole_through_the_smallest_windows(caller: RawCaller, window: int) -> None:
+    caller.h2.update_settings({SettingCodes.INITIAL_WINDOW_SIZE: window})
+    caller.flush()
+    stream_id = caller.call(ECHO, SEVEN)
+    for _ in range(8):
+        caller.h2.increment_flow_control_window(window, stream_id)
+        caller.flush()
+    answer = await caller.answer(stream_id)
+    assert answer.body == framed(bytes(CheckAvailabilityResponse(available_seats=7)))
+
+
+async def test_replies_that_wait_for_a_window_are_not_copied() -> None:
+    async with serving(streams_concurrent_max=200) as served, served.caller() as caller:
+        caller.h2.update_settings({SettingCodes.INITIAL_WINDOW_SIZE: 0})
+        caller.flush()
+        tracemalloc.start()
+        try:
+            for _ in range(200):
+                caller.call(LARGE, SEVEN)
+            await until(lambda: served.server.calls_open == 200)
+            await asyncio.sleep(0.2)
+            grown_bytes, _ = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert grown_bytes < 200 * len(LARGE_REPLY) / 2
+
+
+async def test_one_that_sends_much_does_not_keep_the_others_waiting(served: Served) -> None:
+    """Of its 75 KB only so much is read in one turn of the loop; another call is done before the last of them."""
+    async with served.caller() as greedy, served.caller() as other:
+        assert await goes_on(greedy)
+        assert await goes_on(other)
+        for number in range(10):
+            greedy.open(WAIT, replacing=[("x-long", str(number) * 7_500)])
+        assert await goes_on(other)
+        assert served.server.calls_open < 10
+        await until(lambda: served.server.calls_open == 10)
+
+
+def test_a_reply_of_another_type_is_not_encoded() -> None:
+    codec = PassThroughCodec()
+    with pytest.raises(TypeError, match="CheckAvailabilityResponse"):
+        codec.encode(CheckAvailabilityRequest(), CheckAvailabilityResponse)

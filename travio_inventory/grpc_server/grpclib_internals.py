@@ -1,0 +1,31 @@
+"""What we use of grpclib that it does not promise: the only place, and its test fails when a new version changes it."""
+
+from typing import Any, TypeAlias
+
+from grpclib._typing import IProtoMessage, IServable
+from grpclib.events import _DispatchServerEvents
+from grpclib.metadata import Deadline, _Metadata
+from grpclib.protocol import Peer
+from grpclib.server import Stream
+
+Servable: TypeAlias = IServable
+"""A service: its methods by their paths."""
+ReceivedMetadata: TypeAlias = _Metadata
+ProtoMessage: TypeAlias = IProtoMessage
+"""A message that can be serialized, of whichever library."""
+
+
+class ServerEvents(_DispatchServerEvents):
+    """What `grpclib.events.listen` finds as `__dispatch__` of a server, and asks to be told of each step of a call."""
+
+
+class BareStream(Stream[Any, Any]):
+    """grpclib's stream as handlers know it, with its data and nothing of its inside: every method is to be replaced."""
+
+    def __init__(  # does not call grpclib's, which sets up what the replaced methods use
+        self, *, deadline: Deadline | None, metadata: ReceivedMetadata, user_agent: str | None, peer: Peer
+    ) -> None:
+        self.deadline = deadline
+        self.metadata = metadata
+        self.user_agent = user_agent
+        self.peer = peer

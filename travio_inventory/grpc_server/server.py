@@ -1,0 +1,192 @@
+"""A gRPC server for callers one does not trust: each call is bounded, answered, and not lost by a stop.
+
+A peer may send whatever bytes it likes, as fast as it likes, on as many connections as it likes, and may read nothing
+of what it is sent. What it costs us must stay below a bound that is known beforehand, and must fall on its own calls
+or its own connection. One rule chooses the answer: what can be understood is refused alone, with a status that says
+why; what cannot be, or is only there to keep us busy, ends the connection with GOAWAY ENHANCE_YOUR_CALM.
+
+    what it may do                              which bound answers it (ServerLimits), and where
+    ------------------------------------------  ---------------------------------------------------------------------
+    open connections and say nothing            connections_max: a newcomer takes the place of one without a call
+                                                idle_connection_seconds_max             connection_table, connection
+    open more calls than it should              streams_concurrent_max, then REFUSED_STREAM            connection
+    take all the room that all have together    calls_max: one connection has a sixteenth of what is left   admission
+    begin many calls at once                    so many start in a turn of the loop, connections by turns start_queue
+    begin a request and never end it            message_read_seconds_max, and the deadline that every call has   call
+    declare a message of 4 GiB                  message_bytes_max, when its prefix is read                     inbox
+    leave a thousand messages unfinished        unread_bytes_max, of all callers together              request_body
+    send headers without end                    header_bytes_max, then header_block_bytes_max   frames, h2_internals
+    open and reset calls as fast as it can      resets_per_second_max                                 frames, rates
+    send PING, SETTINGS, empty DATA, unknown    control_frames_per_second_max; calls earn more        frames, rates
+    send much at once                           READ_BYTES_MAX of a connection in one turn of the loop       context
+    ask much and read nothing                   replies are not copied while they wait for its window;
+                                                write_stalled_seconds_max, meanwhile we do not read it       writes
+    let calls run for ever                      deadline_max_seconds, whatever it asks for               admission
+    hold up a stop                              drain_seconds_max, then linger_seconds_max                  server
+
+Without the bounds in bytes one peer has all our memory in a second or two: h2 and grpclib keep what they are sent.
+Without the rates, 50,000 resets cost the others seconds, as each is work for us and none for the peer. Without the
+share of a connection, and turns, one caller that asks much has all the calls there are, and who asks little waits
+behind it. Without an end to every wait, each of these takes a little for ever. Without a drain, a stop loses calls
+whose outcome nobody then knows. A bound that nobody needs is worse than none: each has its test in
+tests/grpc_server, which fails without it, and verification/attack does all of the above to a service at work.
+"""
+
+import asyncio
+import ssl as tls
+from collections.abc import Callable, Collection
+from functools import partial
+from socket import socket
+from types import TracebackType
+from typing import Any, Final, Self
+
+from grpclib.const import Status
+from grpclib.encoding.base import CodecBase, StatusDetailsCodecBase
+from grpclib.exceptions import GRPCError
+from h2.errors import ErrorCodes
+
+from travio_inventory.grpc_server.admission import Admission
+from travio_inventory.grpc_server.codec import PassThroughCodec
+from travio_inventory.grpc_server.connection import CallerConnection
+from travio_inventory.grpc_server.connection_table import ConnectionTable
+from travio_inventory.grpc_server.context import Method, ServerContext, ServerRefusals
+from travio_inventory.grpc_server.grpclib_internals import Servable, ServerEvents
+from travio_inventory.grpc_server.limits import ServerLimits
+
+SETTLE_SECONDS: Final = 0.1
+"""Between the last answer and the GOAWAY: some clients drop the answers that arrive together with it."""
+INSPECTION_SECONDS_MAX: Final = 1.0
+
+PLAIN_REFUSALS: Final = ServerRefusals(
+    crowded=partial(GRPCError, Status.RESOURCE_EXHAUSTED, "too many calls at once: ask again in a moment"),
+    stopping=partial(GRPCError, Status.UNAVAILABLE, "the server is stopping"),
+    too_large=partial(GRPCError, Status.RESOURCE_EXHAUSTED),
+)
+
+
+class GuardedServer:
+    """Serves grpclib handlers within `limits`; `grpclib.events.listen` works on it as on grpclib's server.
+
+    What it refuses itself is told by `refusals`.
+    Raises ValueError if a limit names a method that no handler has.
+    """
+
+    def __init__(
+        self,
+        handlers: Collection[Servable],
+        *,
+        limits: ServerLimits,
+        codec: CodecBase | None = None,
+        status_details_codec: StatusDetailsCodecBase | None = None,
+        refusals: ServerRefusals = PLAIN_REFUSALS,
+    ) -> None:
+        self.__dispatch__ = ServerEvents()
+        self.port: int | None = None
+        self.connections: ConnectionTable[CallerConnection] = ConnectionTable(limits.connections_max)
+        self._limits = limits
+        self._context = ServerContext(
+            _methods(handlers, limits),
+            limits,
+            codec or PassThroughCodec(),
+            status_details_codec,
+            self.__dispatch__,
+            refusals,
+        )
+        self._admission = Admission(self._context)
+        self._listener: asyncio.Server | None = None
+        self._inspection: asyncio.TimerHandle | None = None
+
+    @property
+    def calls_open(self) -> int:
+        """On all connections together."""
+        return self._admission.calls_open
+
+    async def start(
+        self,
+        host: str | None = None,
+        port: int | None = None,
+        *,
+        sock: socket | None = None,
+        ssl: tls.SSLContext | None = None,
+        reuse_port: bool | None = None,
+        backlog: int = 128,
+    ) -> None:
+        """Listen on a host and port, or on a socket that is bound already; raises OSError if it cannot."""
+        if self._listener is not None:
+            raise RuntimeError("the server is started already")
+        create: Callable[..., Any] = asyncio.get_running_loop().create_server
+        self._listener = await create(
+            lambda: CallerConnection(self._context, self._admission, self.connections),
+            host,
+            port,
+            sock=sock,
+            ssl=ssl,
+            reuse_port=reuse_port,
+            backlog=backlog,
+        )
+        self.port = self._listener.sockets[0].getsockname()[1]
+        self._inspect()
+
+    async def drain(self) -> None:
+        """Stop without losing a call.
+
+        New connections and calls are refused (UNAVAILABLE); running calls have `drain_seconds_max`, then
+        they are answered UNAVAILABLE and cancelled; then come GOAWAY and the end of each connection.
+        """
+        self._stop_accepting()
+        for connection in self.connections:
+            connection.end_calls(endless_only=True)
+        await self.connections.until(lambda: not self.calls_open, self._limits.drain_seconds_max)
+        for connection in self.connections:
+            connection.end_calls()
+        await asyncio.sleep(SETTLE_SECONDS)
+        self.close()
+        await self.wait_closed()
+
+    def close(self) -> None:
+        """Stop at once: running calls are answered UNAVAILABLE and cancelled."""
+        self._stop_accepting()
+        if self._inspection is not None:
+            self._inspection.cancel()
+        for connection in self.connections:
+            connection.end_calls()
+            connection.leave(ErrorCodes.NO_ERROR)
+
+    async def wait_closed(self) -> None:
+        """Wait for the ends of all connections and handlers, `linger_seconds_max` for each at most."""
+        await self.connections.until(lambda: not self.connections, self._limits.linger_seconds_max * 2)
+        await self.connections.until(lambda: not self.calls_open, self._limits.linger_seconds_max)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+        await self.wait_closed()
+
+    def _stop_accepting(self) -> None:
+        self._admission.is_draining = True
+        if self._listener is not None:
+            self._listener.close()
+
+    def _inspect(self) -> None:
+        seconds = min(self._limits.idle_connection_seconds_max, self._limits.write_stalled_seconds_max) / 4
+        loop = asyncio.get_running_loop()
+        self._inspection = loop.call_later(min(seconds, INSPECTION_SECONDS_MAX), self._inspect)  # whatever happens now
+        for connection in self.connections:
+            connection.inspect()
+
+
+def _methods(handlers: Collection[Servable], limits: ServerLimits) -> dict[str, Method]:
+    """What is served, by path. Raises ValueError if a limit names another method."""
+    mapping = {name: handler for servable in handlers for name, handler in servable.__mapping__().items()}
+    unknown = {*limits.message_bytes_max_by_method, *limits.methods_without_deadline} - mapping.keys()
+    if unknown:
+        raise ValueError(f"limits name methods that are not served: {sorted(unknown)}")
+    endless = limits.methods_without_deadline
+    return {
+        name: Method(name, handler, limits.message_bytes_max(name), has_deadline=name not in endless)
+        for name, handler in mapping.items()
+    }
