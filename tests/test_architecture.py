@@ -12,7 +12,7 @@ from verification.pages.architecture import DOCUMENT, ROOT, module_list, modules
 
 FUNCTION_LINES_MAX = 70
 FUNCTION_LINES_P95 = 40
-NOT_OURS = {".git", ".venv", ".venv-newest", "build", "data", "dist", "__pycache__", ".hypothesis"}
+NOT_OURS = {".git", ".venv", ".venv-newest", "build", "data", "dist", "mutants", "__pycache__", ".hypothesis"}
 # Written so that this file does not name them itself.
 UNWANTED = re.compile(
     r"pypi[.]org|pythonhosted[.]org|repo1[.]maven[.]org|repo[.]maven[.]apache[.]org|registry[.]npmjs[.]org"

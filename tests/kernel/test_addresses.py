@@ -2,7 +2,7 @@
 
 import pytest
 
-from travio_inventory.kernel.addresses import Address, parse_address
+from travio_inventory.kernel.addresses import Address, parse_address, plain_host
 
 
 @pytest.mark.parametrize(
@@ -14,6 +14,7 @@ from travio_inventory.kernel.addresses import Address, parse_address
         ("[::1]:65535", ("::1", 65_535)),
         ("[::1]", ("::1", 9083)),
         ("[fe80::1%eth0]:1", ("fe80::1%eth0", 1)),
+        ("[FE80::A]:1", ("FE80::A", 1)),
     ],
 )
 def test_an_address_is_read_and_written(text: str, address: tuple[str, int]) -> None:
@@ -34,3 +35,18 @@ def test_without_a_default_the_port_must_be_named() -> None:
     with pytest.raises(ValueError, match="is no address"):
         parse_address("localhost")
     assert str(Address("::", 19802)) == "[::]:19802"
+
+
+@pytest.mark.parametrize(
+    ("text", "host"),
+    [
+        ("[::1]", "::1"),
+        ("0:0:0:0:0:0:0:1", "::1"),
+        ("10.0.0.1", "10.0.0.1"),
+        ("Host-1.example", "Host-1.example"),
+        ("[host", "[host"),
+        ("host]", "host]"),
+    ],
+)
+def test_a_host_is_plain_without_brackets_and_an_ip_address_in_its_shortest_form(text: str, host: str) -> None:
+    assert plain_host(text) == host

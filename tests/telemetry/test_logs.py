@@ -9,7 +9,6 @@ from typing import Literal
 
 import pytest
 
-from travio_inventory.kernel.sparingly import Sparingly
 from travio_inventory.telemetry.logs import set_up_logs
 
 FORGED = "t1\n2026-01-01T00:00:00.000Z INFO    travio_inventory.app: ready\r\x1b[2K\u2028\x85\u202e"
@@ -101,22 +100,3 @@ def test_setting_up_again_replaces_the_first(stream: io.StringIO) -> None:
     set_up_logs(level="INFO", form="text", stream=stream)
     log.info("once")
     assert len(lines(stream)) == 1
-
-
-def test_a_thing_is_said_again_only_after_a_while() -> None:
-    now_s = [100.0]
-    sparingly = Sparingly(seconds=60, now_s=lambda: now_s[0])
-    assert [sparingly.may_say("a"), sparingly.may_say("a"), sparingly.may_say("b")] == [True, False, True]
-    now_s[0] += 59.9
-    assert not sparingly.may_say("a")
-    now_s[0] += 0.1
-    assert sparingly.may_say("a")
-
-
-def test_only_so_many_things_are_remembered() -> None:
-    sparingly = Sparingly(things_max=2)
-    for thing in ("a", "b", "c"):
-        assert sparingly.may_say(thing)
-    assert not sparingly.may_say("c")
-    assert not sparingly.may_say("b")
-    assert sparingly.may_say("a")

@@ -1,0 +1,20 @@
+"""The clock of the machine: its time of day, and its time since it was started."""
+
+import time
+
+from travio_inventory.kernel.clock import SystemClock
+
+
+def test_it_tells_the_time_of_day_in_milliseconds() -> None:
+    before = time.time()
+    now_ms = SystemClock().now_ms()
+    assert int(before * 1_000) - 1 <= now_ms <= time.time() * 1_000 + 1
+
+
+def test_it_tells_how_much_time_passes_in_milliseconds() -> None:
+    clock, moments = SystemClock(), []
+    for pause_s in (0.0, 0.03):
+        time.sleep(pause_s)
+        moments.append((time.monotonic(), clock.elapsed_ms(), time.monotonic()))
+    (before, began_ms, begun), (ending, ended_ms, ended) = moments
+    assert (ending - begun) * 1_000 - 1 <= ended_ms - began_ms <= (ended - before) * 1_000 + 1

@@ -1,0 +1,65 @@
+"""What an id may be, said in words of its own for every fault; ids joined in one text come apart as they were."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from travio_inventory.kernel.ids import fault_of, is_plain, join_ids, split_ids
+from verification.kit.legal_ids import AWKWARD, legal_ids
+
+LARGEST = "x" * 128
+EMPTY = "must not be empty"
+UNSEEN = "must not have control characters, or others that cannot be seen"
+TOO_LONG = "must have at most 128 bytes"
+SPACE = "must not begin or end with white space"
+DECOMPOSED = "must be in Unicode's composed form (NFC): another spelling of the same name would be another id"
+
+
+@pytest.mark.parametrize("text", [*AWKWARD, LARGEST, "a", "é" * 64, "a b", "\u200ca\u200d"])
+def test_an_id_without_a_fault_has_none(text: str) -> None:
+    assert fault_of(text) == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("", EMPTY),
+        ("a\nb", UNSEEN),
+        ("é\0", UNSEEN),
+        ("\u202e", UNSEEN),
+        ("\ud800", UNSEEN),
+        ("a\u2028b", UNSEEN),
+        ("a\u2029b", UNSEEN),
+        ("\u200c\u202e", UNSEEN),
+        (LARGEST + "x", TOO_LONG),
+        ("é" * 64 + "e", TOO_LONG),
+        (" a", SPACE),
+        ("a ", SPACE),
+        ("\u00a0é", SPACE),
+        ("e\u0301", DECOMPOSED),
+        ("\u2126", DECOMPOSED),
+    ],
+)
+def test_each_fault_is_named(text: str, fault: str) -> None:
+    assert fault_of(text) == fault
+
+
+@pytest.mark.parametrize("text", ["", " a", "a ", LARGEST + "x", "a\tb", "é", "\x7f"])
+def test_what_needs_a_closer_look_is_not_plain(text: str) -> None:
+    assert not is_plain(text)
+
+
+@pytest.mark.parametrize("text", ["a", "a b", LARGEST, "~%,"])
+def test_printable_ascii_is_plain(text: str) -> None:
+    assert is_plain(text)
+
+
+def test_ids_are_joined_by_commas() -> None:
+    assert join_ids(["a,,b", "c%%d", "e"]) == "a%2C%2Cb,c%25%25d,e"
+    assert split_ids("a%2C%2Cb,c%25%25d,e") == ["a,,b", "c%%d", "e"]
+    assert split_ids("") == []
+
+
+@given(st.lists(legal_ids))
+def test_joined_ids_come_apart_as_they_were(ids: list[str]) -> None:
+    assert split_ids(join_ids(ids)) == ids

@@ -1,0 +1,53 @@
+"""What each refusal about seats, trips and holds says to its caller, and when to ask again."""
+
+import pytest
+
+from travio_inventory.kernel.refusals import Refusal
+from travio_inventory.seats import refusals
+from travio_inventory.seats.refusals import BY_STORE, Decided, TakenCell
+
+CONTENTION = "seat query contention - please retry"
+CELLS = [TakenCell("A1", 0, "held"), TakenCell("A1", 1, "held"), TakenCell("A2", 0, "held")]
+
+
+@pytest.mark.parametrize(
+    ("refusal", "said"),
+    [
+        (refusals.TripDefinedOtherwise(), "this trip is already open with another definition; nothing was changed"),
+        (refusals.SeatHeld(CELLS), f"{CONTENTION}: A1, A2 held"),
+        (refusals.SeatHeld(CELLS[:1], own_hold="h"), f"{CONTENTION}: A1 held in your own hold h"),
+        (refusals.SeatUnavailable(CELLS), "A1, A2 not available"),
+        (refusals.SeatUnavailable([]), "a seat not available"),
+        (refusals.HoldExpired(), "hold has expired"),
+        (refusals.ExtensionTooLong(7), "the hold may not be extended any further"),
+        (refusals.HoldNotFound(), "hold not found"),
+        (refusals.TripNotFound(), "trip not found"),
+        (refusals.NotOnWaitlist(), "not on this waiting list"),
+        (refusals.SeatContended(["A1", "A2"], retry_after_ms=1), f"{CONTENTION}: A1, A2 being taken"),
+        (refusals.TripOpening(), "the trip is still being opened"),
+        (refusals.HoldLimitReached(4), "maximum concurrent holds exceeded: 4"),
+    ],
+)
+def test_it_says_why(refusal: Refusal, said: str) -> None:
+    assert str(refusal) == said
+
+
+def test_it_says_when_to_ask_again() -> None:
+    assert refusals.SeatContended([], retry_after_ms=30).retry_after_ms == 30
+    assert refusals.TripOpening().retry_after_ms == 500
+    assert refusals.HoldLimitReached(4).retry_after_ms == 1_000
+
+
+def test_it_carries_what_a_caller_may_need() -> None:
+    edge = Decided("edge", 7)
+    held = refusals.SeatHeld(CELLS, held_until_ms=5, own_hold="h", decided=edge)
+    assert (held.cells, held.held_until_ms, held.own_hold, held.decided) == (tuple(CELLS), 5, "h", edge)
+    plain = refusals.SeatHeld(CELLS)
+    assert (plain.held_until_ms, plain.own_hold, plain.decided) == (0, "", BY_STORE)
+    taken = refusals.SeatUnavailable(CELLS, decided=edge)
+    assert (taken.cells, taken.decided) == (tuple(CELLS), edge)
+    contended = refusals.SeatContended(["A1"], retry_after_ms=1, decided=edge)
+    assert (contended.seats, contended.decided) == (("A1",), edge)
+    assert (refusals.HoldExpired(3).at_ms, refusals.HoldExpired().at_ms) == (3, 0)
+    assert refusals.ExtensionTooLong(7).until_ms == 7
+    assert refusals.HoldLimitReached(4).holds_max == 4

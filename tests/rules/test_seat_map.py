@@ -1,0 +1,57 @@
+"""The states of a seat group's cells, written in bytes, and what a journey makes of them."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from travio_inventory.seats.seat import AVAILABLE, BLOCKED, SOLD, Held, SeatState
+from travio_inventory.seats.seat_map import SeatMap, encode_states
+from travio_inventory.seats.trip import Journey, Seat, Segment, Trip, TripKey
+
+SEGMENTS = 3
+states = st.sampled_from([AVAILABLE, SOLD, BLOCKED]) | st.integers(0, 2**64 - 1).map(Held)
+"""Three segments of a seat."""
+seat_states = st.lists(st.tuples(states, states, states), min_size=1, max_size=7)
+journeys = st.integers(0, SEGMENTS - 1).flatmap(lambda first: st.builds(Journey, st.just(first), st.integers(first, 2)))
+
+
+def a_map(seats: list[tuple[SeatState, ...]], journey: Journey, *, per_group: int) -> SeatMap:
+    trip = Trip(
+        TripKey("org", "t"),
+        tuple(Segment(str(at), str(at + 1)) for at in range(SEGMENTS)),
+        tuple(Seat(str(row), "", row, 0) for row in range(len(seats))),
+        per_group,
+    )
+    cut = [seats[start : start + per_group] for start in range(0, len(seats), per_group)]
+    return SeatMap(trip, journey, tuple(encode_states([cell for seat in group for cell in seat]) for group in cut))
+
+
+def of_all(cells: tuple[SeatState, ...]) -> SeatState:
+    """What a seat is on these segments together."""
+    for state in (BLOCKED, SOLD):
+        if state in cells:
+            return state
+    return max((cell for cell in cells if isinstance(cell, Held)), key=lambda held: held.until_ms, default=AVAILABLE)
+
+
+@given(seat_states, journeys, st.integers(1, 7))
+def test_a_map_shows_what_every_cell_of_the_journey_leaves(
+    seats: list[tuple[SeatState, ...]], journey: Journey, per_group: int
+) -> None:
+    shown = a_map(seats, journey, per_group=per_group)
+    expected = [of_all(cells[journey.first : journey.last + 1]) for cells in seats]
+    assert list(shown.states()) == expected
+    assert list(shown.seats()) == list(zip(shown.trip.seats, expected, strict=True))
+
+
+def test_a_cell_is_a_byte_and_a_held_one_eight_more() -> None:
+    assert encode_states([AVAILABLE, Held(1), SOLD, BLOCKED, Held(2**64 - 1)]) == (
+        b"\0\x05ahsbh" + bytes(7) + b"\x01" + b"\xff" * 8
+    )
+    assert encode_states([AVAILABLE] * 300) == b"\x01\x2c" + b"a" * 300
+
+
+def test_a_map_of_fewer_seats_than_the_trip_has_is_a_mistake() -> None:
+    full = a_map([(AVAILABLE,) * 3] * 2, Journey(0, 0), per_group=1)
+    with pytest.raises(ValueError, match="zip"):
+        list(SeatMap(full.trip, full.journey, full.groups[:1]).seats())

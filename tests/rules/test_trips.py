@@ -1,0 +1,301 @@
+"""What a trip is: its seats in order and in groups, the journeys on it, what its definition must not be."""
+
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from travio_inventory.kernel import limits
+from travio_inventory.kernel.refusals import InvalidRequest
+from travio_inventory.seats.refusals import InvalidJourney, InvalidSeats, InvalidTrip
+from travio_inventory.seats.trip import (
+    ALL_IN_ONE_GROUP,
+    OUR_CHOICE,
+    Ends,
+    Journey,
+    Seat,
+    Segment,
+    Trip,
+    TripKey,
+    first_repeated,
+    read_definition,
+)
+
+KEY = TripKey("org", "t")
+
+
+def route(stops: str) -> tuple[Segment, ...]:
+    return tuple(Segment(origin, destination) for origin, destination in pairwise(stops))
+
+
+def row_of(count: int) -> tuple[Seat, ...]:
+    return tuple(Seat(f"A{number}", str(number), 0, number) for number in range(1, count + 1))
+
+
+def a_trip(stops: str = "ABCD", seats: int = 5, per_group: int = 2, vehicle: str = "") -> Trip:
+    return Trip(KEY, route(stops), row_of(seats), per_group, vehicle)
+
+
+def violations(**fields: Any) -> list[tuple[str, str]]:  # noqa: ANN401    # any field
+    """What is wrong with a trip that has these fields, field and words."""
+    right: dict[str, Any] = {"key": KEY, "segments": route("ABC"), "seats": row_of(2), "seats_per_group": 2}
+    with pytest.raises(InvalidTrip) as refused:
+        Trip(**right | fields)
+    return list(refused.value.violations)
+
+
+def said(refused: pytest.ExceptionInfo[InvalidRequest]) -> tuple[str, str]:
+    (violation,) = refused.value.violations
+    return violation
+
+
+# Seats and groups
+
+
+def test_seats_are_in_layout_order_whatever_order_they_came_in() -> None:
+    seats = Seat("z", "", 1, 2), Seat("y", "", 1, 2), Seat("x", "", 2, 1), Seat("w", "", 1, 3), Seat("v", "", 0, 9)
+    assert [seat.id for seat in Trip(KEY, route("AB"), seats).seats] == ["v", "y", "z", "w", "x"]
+
+
+def test_seats_are_cut_into_groups_in_layout_order() -> None:
+    trip = a_trip()
+    assert trip.group_count == 3
+    assert [trip.group_of(seat.id) for seat in trip.seats] == [0, 0, 1, 1, 2]
+    assert [[seat.id for seat in trip.seats_in(group)] for group in range(3)] == [["A1", "A2"], ["A3", "A4"], ["A5"]]
+    assert (a_trip(seats=4).group_count, a_trip(seats=1).group_count) == (2, 1)
+
+
+def test_a_seat_is_found_by_its_id() -> None:
+    trip = a_trip()
+    assert trip.seat("A3") is trip.seats[2]
+    assert (trip.has_seat("A3"), trip.has_seat("A6")) == (True, False)
+    for find in (trip.seat, trip.group_of):
+        with pytest.raises(KeyError):
+            find("A6")
+
+
+@pytest.mark.parametrize(
+    ("asked", "stops", "seats", "chosen"),
+    [
+        (7, "AB", 3, 7),
+        (OUR_CHOICE, "AB", 3, 16),
+        (ALL_IN_ONE_GROUP, "AB", 3, 3),
+        (ALL_IN_ONE_GROUP, "ABCDEFGHIJKLMNOPQRSTU", 300, 250),
+    ],
+)
+def test_the_size_of_a_group_may_be_left_to_us(asked: int, stops: str, seats: int, chosen: int) -> None:
+    trip = Trip(KEY, route(stops), row_of(seats), asked)
+    assert (trip.seats_per_group, trip.seats_per_group_asked) == (chosen, asked)
+
+
+def test_unless_it_is_said_the_size_of_a_group_is_ours_to_choose() -> None:
+    trip = Trip(KEY, route("AB"), row_of(1))
+    assert trip.seats_per_group_asked == OUR_CHOICE
+    assert (trip.vehicle, trip.vehicle_type, trip.currency) == ("", "", "")
+
+
+def test_a_trip_asks_for_one_that_is_equal_or_cut_otherwise_where_the_cut_was_ours() -> None:
+    standing = a_trip(per_group=2)
+    assert a_trip(per_group=2).asks_for(standing)
+    assert not a_trip(per_group=3).asks_for(standing)
+    assert a_trip(per_group=OUR_CHOICE).asks_for(standing)
+    assert a_trip(per_group=ALL_IN_ONE_GROUP).asks_for(standing)
+    assert not a_trip(per_group=OUR_CHOICE, vehicle="bus").asks_for(standing)
+
+
+def test_a_trip_knows_its_classes() -> None:
+    seats = (Seat("a", "", 0, 0, "first"), Seat("b", "", 0, 1, "second"), Seat("c", "", 0, 2))
+    assert Trip(KEY, route("AB"), seats).seat_classes == {"first", "second", ""}
+
+
+def test_a_definition_is_read_as_it_was_written() -> None:
+    seats = (Seat("a", "1", 2, 3, "first", "window", 4, True, False, True), Seat("b", "2", 2, 4))
+    trip = Trip(KEY, (Segment("A", "B", 1, 2),), seats, 2, "v", "bus", "EUR")
+    assert read_definition(trip.definition) == trip
+    assert trip.definition == (
+        '{"organization":"org","trip":"t","segments":[["A","B",1,2]],'
+        '"seats":[["a","1",2,3,"first","window",4,true,false,true],["b","2",2,4,"","",0,false,false,false]],'
+        '"seats_per_group":2,"vehicle":"v","vehicle_type":"bus","currency":"EUR"}'
+    )
+
+
+def test_a_definition_that_stands_is_read_whatever_the_limits_are_by_now() -> None:
+    trip = a_trip(seats=2)
+    wrong = trip.definition.replace('"B"', '""')
+    assert read_definition(wrong).stops == ("A", "", "C", "D")
+
+
+# What may be asked for
+
+
+def test_asked_seats_come_in_layout_order() -> None:
+    assert a_trip().in_layout_order(["A5", "A1", "A3"]) == ("A1", "A3", "A5")
+    ten = [f"A{number}" for number in range(1, 11)]
+    assert a_trip(seats=11).in_layout_order(ten) == tuple(ten)
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ([], "ask for 1 to 10 seats, not 0"),
+        ([f"A{number}" for number in range(1, 12)], "ask for 1 to 10 seats, not 11"),
+        (["A1", "A9", "A8"], "this trip has no seat 'A9'"),
+        (["A2", "A1", "A2"], "seat 'A2' is named twice"),
+    ],
+)
+def test_seats_that_cannot_be_asked_for_are_named(asked: list[str], words: str) -> None:
+    with pytest.raises(InvalidSeats) as refused:
+        a_trip().in_layout_order(asked)
+    assert said(refused) == ("seat_ids", words)
+
+
+def test_the_first_that_comes_twice_is_found() -> None:
+    assert first_repeated("abcb") == "b"
+    assert first_repeated("cbbc") == "c"
+    assert first_repeated("aaa") == "a"
+    assert first_repeated("abc") is None
+
+
+@pytest.mark.parametrize(
+    ("ends", "journey"),
+    [
+        (Ends("A", "B"), (0, 0)),
+        (Ends("A", "D"), (0, 2)),
+        (Ends("C", "D"), (2, 2)),
+        (Ends("A", "D", 0, 2), (0, 2)),
+    ],
+)
+def test_a_journey_is_the_segments_between_two_stations(ends: Ends, journey: tuple[int, int]) -> None:
+    trip = a_trip()
+    assert trip.stops == ("A", "B", "C", "D")
+    assert trip.journey(ends) == trip.journey(ends) == Journey(*journey)
+    assert list(Journey(*journey).segments) == list(range(journey[0], journey[1] + 1))
+
+
+@pytest.mark.parametrize(
+    ("ends", "journey"),
+    [
+        (Ends("A", "C"), (0, 1)),
+        (Ends("C", "A"), (2, 2)),
+        (Ends("B", "B"), (1, 3)),
+        (Ends("A", "C", 3), (3, 4)),
+        (Ends("A", "C", last=4), (0, 4)),
+        (Ends("B", "C", 4), (4, 4)),
+    ],
+)
+def test_on_a_loop_a_journey_ends_at_the_nearest_unless_it_is_said(ends: Ends, journey: tuple[int, int]) -> None:
+    assert a_trip("ABCABC").journey(ends) == Journey(*journey)
+
+
+@pytest.mark.parametrize(
+    ("ends", "field", "words"),
+    [
+        (Ends("X", "B"), "from_station_id", "no journey of this trip begins at 'X'"),
+        (Ends("D", "B"), "from_station_id", "no journey of this trip begins at 'D'"),
+        (Ends("A", "X"), "to_station_id", "no journey of this trip ends at 'X'"),
+        (Ends("A", "A"), "to_station_id", "no journey of this trip ends at 'A'"),
+        (Ends("A", "B", 1), "from_segment_index", "segment 1 of this trip is none that begins at 'A'"),
+        (Ends("A", "B", 0, 1), "to_segment_index", "segment 1 of this trip is none that ends at 'B'"),
+        (Ends("C", "B"), "to_station_id", "'B' does not come after 'C' on this trip"),
+    ],
+)
+def test_a_journey_that_the_trip_does_not_make_is_refused(ends: Ends, field: str, words: str) -> None:
+    with pytest.raises(InvalidJourney) as refused:
+        a_trip().journey(ends)
+    assert said(refused) == (field, words)
+
+
+# What a definition must not be
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"key": TripKey("", "t")}, [("organization_id", "'' must not be empty")]),
+        ({"key": TripKey("org", " t")}, [("trip_id", "' t' must not begin or end with white space")]),
+        ({"segments": (Segment(" A", "B"),)}, [("segments", "' A' must not begin or end with white space")]),
+        (
+            {"segments": (Segment("A", "B "), Segment("B ", " C"))},
+            [("segments", "'B ' must not begin or end with white space")],
+        ),
+        ({"seats": (Seat("", "", 0, 0),)}, [("seat_config.seats", "'' must not be empty")]),
+        (
+            {"seats": (Seat("a", "", 0, 0), Seat("b", "", 0, 1, " x"))},
+            [("seat_config.seats.seat_class", "' x' must not begin or end with white space")],
+        ),
+        ({"seats": ()}, [("seat_config.seats", "a trip has 1 to 5000 seats, not 0")]),
+        ({"seats": row_of(5_001)}, [("seat_config.seats", "a trip has 1 to 5000 seats, not 5001")]),
+        (
+            {"seats": (*row_of(3), Seat("A3", "", 9, 0), Seat("A3", "", 9, 1), Seat("A1", "", 9, 2))},
+            [("seat_config.seats", "seat 'A3' is defined twice")],
+        ),
+        ({"segments": ()}, [("segments", "a trip has 1 to 64 segments, not 0")]),
+        ({"segments": route("AB" * 33)}, [("segments", "a trip has 1 to 64 segments, not 65")]),
+        ({"segments": route("ABB")}, [("segments[1]", "starts and ends at the same station")]),
+        (
+            {"segments": (Segment("A", "B"), Segment("C", "D"), Segment("D", "E"), Segment("F", "G"))},
+            [
+                ("segments[1].from_station_id", "is not where the segment before ends"),
+                ("segments[3].from_station_id", "is not where the segment before ends"),
+            ],
+        ),
+        ({"seats_per_group": -2}, [("seats_per_group", "must be at least 1")]),
+        (
+            {"seats": row_of(2_502), "seats_per_group": 2_501},
+            [("seats_per_group", "must be at most 2500: a seat group has at most 5000 cells (seats x segments)")],
+        ),
+        (
+            {"segments": route("ABCDEFGHIJKL"), "seats": row_of(4_546)},
+            [("seat_config", "seats times segments is 50006; at most 50000 cells a trip")],
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_definition_is_named(fields: dict[str, Any], expected: list[tuple[str, str]]) -> None:
+    assert violations(**fields) == expected
+
+
+def test_all_that_is_wrong_is_named_at_once() -> None:
+    fields = [field for field, _ in violations(key=TripKey("", ""), segments=(), seats=(), seats_per_group=-7)]
+    assert fields == ["organization_id", "trip_id", "segments", "seat_config.seats", "seats_per_group"]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"segments": route("AB" * 32 + "A"), "seats": row_of(1)},
+        {"segments": route("AB"), "seats": row_of(5_000), "seats_per_group": 5_000},
+        {"segments": route("ABCDEFGHIJK"), "seats": row_of(5_000), "seats_per_group": 500},
+        {"seats_per_group": 10**9},
+        {"seats_per_group": 1},
+    ],
+)
+def test_the_largest_and_the_smallest_are_right(fields: dict[str, Any]) -> None:
+    right: dict[str, Any] = {"key": KEY, "segments": route("ABC"), "seats": row_of(2), "seats_per_group": 2}
+    trip = Trip(**right | fields)
+    assert len(trip.segments) * len(trip.seats) <= limits.CELLS_MAX
+
+
+@pytest.mark.parametrize(
+    ("times", "expected"),
+    [
+        ([(1, 2), (2, 2), (5, 9)], []),
+        ([(0, 2), (0, 0), (2, 0)], []),
+        ([(5, 4)], [("segments[0].arrival_time", "the arrival at 'B' is before the departure from 'A'")]),
+        ([(1, 5), (4, 9)], [("segments[1].departure_time", "the departure from 'B' is before the arrival at 'B'")]),
+        ([(9, 0), (0, 8)], [("segments[1].arrival_time", "the arrival at 'C' is before the departure from 'A'")]),
+        (
+            [(5, 4), (4, 3)],
+            [
+                ("segments[0].arrival_time", "the arrival at 'B' is before the departure from 'A'"),
+                ("segments[1].arrival_time", "the arrival at 'C' is before the departure from 'B'"),
+            ],
+        ),
+    ],
+)
+def test_no_known_time_is_before_a_known_one(times: list[tuple[int, int]], expected: list[tuple[str, str]]) -> None:
+    stops = "ABCD"
+    segments = tuple(Segment(stops[at], stops[at + 1], *one) for at, one in enumerate(times))
+    if expected:
+        assert violations(segments=segments) == expected
+    else:
+        assert Trip(KEY, segments, row_of(1)).segments == segments
