@@ -13,7 +13,7 @@ export PYTHONDONTWRITEBYTECODE :=
 PARALLEL := --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-servers load-test simulate crash-points chaos attack proof check check-all style format wire docs servers lock clean
+.PHONY: help install demo test test-servers load-test simulate crash-points chaos attack proof mutants check check-all style format wire docs servers lock clean
 
 help:  ## Say what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s%s\n", $$1, $$2 }' Makefile
@@ -46,6 +46,9 @@ attack: $(READY)  ## Attack a service while well-behaved callers go on: what eac
 
 proof: $(READY)  ## Try to break every promise, for 20 minutes, and write docs/proof.md: SEEDS=20000 SECONDS=700 ONLY=crowds
 	$(BIN)/python -m verification.proof --seeds $(or $(SEEDS),2000) --crowd-seconds $(or $(SECONDS),90) --only "$(ONLY)"
+
+mutants: $(READY)  ## Change the code in every small way: do fast tests notice? ONLY=travio_inventory/kernel (docs/mutants.md)
+	nice $(BIN)/mutmut run --max-children $(or $(JOBS),1) "$(subst /,.,$(or $(ONLY),travio_inventory))*"
 
 check: $(READY)  ## All that CI asks for: style, then all tests
 	$(MAKE) style crash-points test-servers test
