@@ -8,6 +8,7 @@ from travio_inventory.kernel.clock import SystemClock
 def test_it_tells_the_time_of_day_in_milliseconds() -> None:
     before = time.time()
     now_ms = SystemClock().now_ms()
+    assert isinstance(now_ms, int)
     assert int(before * 1_000) - 1 <= now_ms <= time.time() * 1_000 + 1
 
 
@@ -16,5 +17,6 @@ def test_it_tells_how_much_time_passes_in_milliseconds() -> None:
     for pause_s in (0.0, 0.03):
         time.sleep(pause_s)
         moments.append((time.monotonic(), clock.elapsed_ms(), time.monotonic()))
+    assert all(isinstance(at_ms, int) for _, at_ms, _ in moments)
     (before, began_ms, begun), (ending, ended_ms, ended) = moments
     assert (ending - begun) * 1_000 - 1 <= ended_ms - began_ms <= (ended - before) * 1_000 + 1

@@ -1,5 +1,7 @@
 """What each refusal of the kernel says to its caller, and when to ask again."""
 
+from collections.abc import Callable
+
 import pytest
 
 from travio_inventory.kernel.refusals import (
@@ -15,24 +17,24 @@ from travio_inventory.kernel.refusals import (
 
 
 @pytest.mark.parametrize(
-    ("refusal", "said"),
+    ("refuse", "said"),
     [
-        (IdempotencyKeyReused(), "this idempotency key was used for another request; use a new key"),
-        (Overloaded(), "too many requests in flight"),
-        (BackendUnavailable(), "the store is unavailable; ask again"),
-        (BackendUnavailable("the edge is"), "the edge is; ask again"),
-        (OutcomeUnknown(), "the outcome is unknown; ask again with the same key"),
+        (IdempotencyKeyReused, "this idempotency key was used for another request; use a new key"),
+        (Overloaded, "too many requests in flight"),
+        (BackendUnavailable, "the store is unavailable; ask again"),
+        (lambda: BackendUnavailable("the edge is"), "the edge is; ask again"),
+        (OutcomeUnknown, "the outcome is unknown; ask again with the same key"),
     ],
 )
-def test_it_says_what_to_do(refusal: Refusal, said: str) -> None:
-    assert str(refusal) == said
+def test_it_says_what_to_do(refuse: Callable[[], Refusal], said: str) -> None:
+    assert str(refuse()) == said
 
 
 @pytest.mark.parametrize(
-    ("refusal", "retry_after_s"), [(Overloaded(), 0.2), (BackendUnavailable(), 0.5), (OutcomeUnknown(), 0.5)]
+    ("refuse", "retry_after_s"), [(Overloaded, 0.2), (BackendUnavailable, 0.5), (OutcomeUnknown, 0.5)]
 )
-def test_it_says_when_to_ask_again(refusal: AskAgain, retry_after_s: float) -> None:
-    assert refusal.retry_after == retry_after_s
+def test_it_says_when_to_ask_again(refuse: Callable[[], AskAgain], retry_after_s: float) -> None:
+    assert refuse().retry_after == retry_after_s
 
 
 def test_an_invalid_request_names_each_field() -> None:

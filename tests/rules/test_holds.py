@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from travio_inventory.kernel.actor import Actor
 from travio_inventory.seats.hold import (
     Aborted,
-    Caller,
     Cancelled,
     Confirmed,
     Expired,
@@ -31,7 +31,7 @@ from verification.kit.legal_ids import legal_ids
 from verification.kit.sale import a_trip
 
 DIGEST = "0123456789abcdef0123456789abcdef"
-ANN = Caller("org", "ann")
+ANN = Actor("org", "ann")
 HOLD = Hold(
     id=f"t~1~{DIGEST}",
     trip=TripKey("org", "t"),
@@ -98,17 +98,17 @@ def test_the_id_of_a_key_is_the_same_in_every_release() -> None:
 
 
 @pytest.mark.parametrize(
-    ("caller", "key", "generation"),
+    ("actor", "key", "generation"),
     [
-        (Caller("org", "bob"), "key", 0),
-        (Caller("other", "ann"), "key", 0),
-        (Caller("or", "gann"), "key", 0),
+        (Actor("org", "bob"), "key", 0),
+        (Actor("other", "ann"), "key", 0),
+        (Actor("or", "gann"), "key", 0),
         (ANN, "another", 0),
         (ANN, "key", 1),
     ],
 )
-def test_every_part_of_a_key_counts(caller: Caller, key: str, generation: int) -> None:
-    assert keyed_digest(caller, key, generation) != keyed_digest(ANN, "key", 0)
+def test_every_part_of_a_key_counts(actor: Actor, key: str, generation: int) -> None:
+    assert keyed_digest(actor, key, generation) != keyed_digest(ANN, "key", 0)
 
 
 def test_a_claimant_tells_attempts_apart_and_holders() -> None:
@@ -118,9 +118,10 @@ def test_a_claimant_tells_attempts_apart_and_holders() -> None:
         claimant_of(ANN, ""),
     }  # fmt: skip
     assert len(others | {same}) == 6
+    assert claimant_of(ANN, None) == claimant_of(ANN, None, "")
     assert claimant_of(ANN, "key", "1") == claimant_of(ANN, "key", "2") == same
     assert all(is_same_holder(other, same) for other in others)
-    assert not is_same_holder(claimant_of(Caller("org", "bob"), "key"), same)
+    assert not is_same_holder(claimant_of(Actor("org", "bob"), "key"), same)
     assert not is_same_holder("", same)
     assert not is_same_holder(same, "")
     assert not is_same_holder("", "")
@@ -128,7 +129,7 @@ def test_a_claimant_tells_attempts_apart_and_holders() -> None:
 
 def test_two_requests_for_the_same_have_one_fingerprint() -> None:
     request = HoldRequest(ANN, a_trip(), Journey(0, 1), ("A1", "A2"), ttl_ms=1_000, key="key")
-    again = replace(request, caller=Caller("org", "bob"), key=None, attempt="7", ttl_ms=2_000)
+    again = replace(request, actor=Actor("org", "bob"), key=None, attempt="7", ttl_ms=2_000)
     assert request.fingerprint == again.fingerprint
     others = [
         replace(request, seats=("A1",)),

@@ -1,5 +1,7 @@
 """What each refusal about seats, trips and holds says to its caller, and when to ask again."""
 
+from collections.abc import Callable
+
 import pytest
 
 from travio_inventory.kernel.refusals import Refusal
@@ -11,25 +13,25 @@ CELLS = [TakenCell("A1", 0, "held"), TakenCell("A1", 1, "held"), TakenCell("A2",
 
 
 @pytest.mark.parametrize(
-    ("refusal", "said"),
+    ("refuse", "said"),
     [
-        (refusals.TripDefinedOtherwise(), "this trip is already open with another definition; nothing was changed"),
-        (refusals.SeatHeld(CELLS), f"{CONTENTION}: A1, A2 held"),
-        (refusals.SeatHeld(CELLS[:1], own_hold="h"), f"{CONTENTION}: A1 held in your own hold h"),
-        (refusals.SeatUnavailable(CELLS), "A1, A2 not available"),
-        (refusals.SeatUnavailable([]), "a seat not available"),
-        (refusals.HoldExpired(), "hold has expired"),
-        (refusals.ExtensionTooLong(7), "the hold may not be extended any further"),
-        (refusals.HoldNotFound(), "hold not found"),
-        (refusals.TripNotFound(), "trip not found"),
-        (refusals.NotOnWaitlist(), "not on this waiting list"),
-        (refusals.SeatContended(["A1", "A2"], retry_after_ms=1), f"{CONTENTION}: A1, A2 being taken"),
-        (refusals.TripOpening(), "the trip is still being opened"),
-        (refusals.HoldLimitReached(4), "maximum concurrent holds exceeded: 4"),
+        (refusals.TripDefinedOtherwise, "this trip is already open with another definition; nothing was changed"),
+        (lambda: refusals.SeatHeld(CELLS), f"{CONTENTION}: A1, A2 held"),
+        (lambda: refusals.SeatHeld(CELLS[:1], own_hold="h"), f"{CONTENTION}: A1 held in your own hold h"),
+        (lambda: refusals.SeatUnavailable(CELLS), "A1, A2 not available"),
+        (lambda: refusals.SeatUnavailable([]), "a seat not available"),
+        (refusals.HoldExpired, "hold has expired"),
+        (lambda: refusals.ExtensionTooLong(7), "the hold may not be extended any further"),
+        (refusals.HoldNotFound, "hold not found"),
+        (refusals.TripNotFound, "trip not found"),
+        (refusals.NotOnWaitlist, "not on this waiting list"),
+        (lambda: refusals.SeatContended(["A1", "A2"], retry_after_ms=1), f"{CONTENTION}: A1, A2 being taken"),
+        (refusals.TripOpening, "the trip is still being opened"),
+        (lambda: refusals.HoldLimitReached(4), "maximum concurrent holds exceeded: 4"),
     ],
 )
-def test_it_says_why(refusal: Refusal, said: str) -> None:
-    assert str(refusal) == said
+def test_it_says_why(refuse: Callable[[], Refusal], said: str) -> None:
+    assert str(refuse()) == said
 
 
 def test_it_says_when_to_ask_again() -> None:

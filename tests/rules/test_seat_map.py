@@ -44,6 +44,28 @@ def test_a_map_shows_what_every_cell_of_the_journey_leaves(
     assert list(shown.seats()) == list(zip(shown.trip.seats, expected, strict=True))
 
 
+@pytest.mark.parametrize(
+    ("journey", "shown"),
+    [
+        (Journey(0, 0), [AVAILABLE, Held(5), SOLD, BLOCKED]),
+        (Journey(1, 1), [Held(1), SOLD, Held(3), AVAILABLE]),
+        (Journey(2, 2), [Held(2), BLOCKED, AVAILABLE, Held(4)]),
+        (Journey(0, 1), [Held(1), SOLD, SOLD, BLOCKED]),
+        (Journey(1, 2), [Held(2), BLOCKED, Held(3), Held(4)]),
+        (Journey(0, 2), [Held(2), BLOCKED, SOLD, BLOCKED]),
+    ],
+)
+@pytest.mark.parametrize("per_group", [1, 3, 4])
+def test_a_map_of_one_journey_is_not_that_of_another(journey: Journey, shown: list[SeatState], per_group: int) -> None:
+    seats: list[tuple[SeatState, ...]] = [
+        (AVAILABLE, Held(1), Held(2)),
+        (Held(5), SOLD, BLOCKED),
+        (SOLD, Held(3), AVAILABLE),
+        (BLOCKED, AVAILABLE, Held(4)),
+    ]
+    assert list(a_map(seats, journey, per_group=per_group).states()) == shown
+
+
 def test_a_cell_is_a_byte_and_a_held_one_eight_more() -> None:
     assert encode_states([AVAILABLE, Held(1), SOLD, BLOCKED, Held(2**64 - 1)]) == (
         b"\0\x05ahsbh" + bytes(7) + b"\x01" + b"\xff" * 8

@@ -1,11 +1,12 @@
 """Why seats cannot be had, and what of it a loser may know."""
 
-from travio_inventory.seats.hold import Caller, claimant_of
+from travio_inventory.kernel.actor import Actor
+from travio_inventory.seats.hold import claimant_of
 from travio_inventory.seats.refusals import BY_STORE, Decided, SeatHeld, SeatUnavailable, TakenCell
 from travio_inventory.seats.taken import fit_to_keep, is_final, refusal_of
 
-ANN, BOB = (claimant_of(Caller("org", name), "key") for name in ("ann", "bob"))
-ANNS = TakenCell("A1", 0, "held", claimant_of(Caller("org", "ann"), "another"), "anns", 5_000)
+ANN, BOB = (claimant_of(Actor("org", name), "key") for name in ("ann", "bob"))
+ANNS = TakenCell("A1", 0, "held", claimant_of(Actor("org", "ann"), "another"), "anns", 5_000)
 BOBS = TakenCell("A2", 1, "held", BOB, "bobs", 7_000)
 SOLD = TakenCell("A3", 0, "sold", BOB, "bobs")
 BLOCKED = TakenCell("A4", 0, "blocked")
