@@ -1,0 +1,129 @@
+"""One store's life: many holds of one seat, joins of one waiting list and keys of one holder; and what a call costs."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from itertools import count
+from pathlib import Path
+from random import SystemRandom
+from statistics import median
+from time import perf_counter
+from typing import NamedTuple
+
+from travio_inventory.app.assemble import Assembly, InventoryRules, Ports, assemble
+from travio_inventory.edge.absent import AbsentGate, AbsentSeatMapCache, AbsentTakenSeats
+from travio_inventory.events.sinks.in_process import InProcess
+from travio_inventory.kernel.actor import Actor
+from travio_inventory.kernel.clock import SystemClock
+from travio_inventory.protocol.rules import Rules
+from travio_inventory.seats.trip import Ends, Seat, Segment, Trip, TripKey
+from travio_inventory.seats.use_cases import Inventory
+from travio_inventory.seats.use_cases.hold_seats import HoldTimes
+from travio_inventory.store.sqlite import SqliteBatches
+from verification.aging.counting import CountingBatches
+
+TRIP = Trip(
+    TripKey("acme", "t1"),
+    tuple(Segment(*ends) for ends in ("AB", "BC", "CD")),
+    tuple(Seat(f"A{n}", str(n), row=n, column=0, seat_class="second") for n in range(1, 17)),
+)
+ENDS = Ends("A", "C")
+AGED, OTHER = "A1", "A2"
+"""The seat that is held again and again, and a neighbour."""
+BUYER = Actor("acme", "ann")
+RULES = InventoryRules(HoldTimes(60, 600, 900), Rules(holds_per_holder_max=4))
+REPEATS = 50
+RELAY_ROUNDS_MAX = 100_000
+
+
+class Cost(NamedTuple):
+    """What one call costs: the median of its times, and the rows that the store gave for it."""
+
+    ms: float
+    rows: float
+
+
+class Life:
+    """A process on a store."""
+
+    def __init__(self, store: CountingBatches) -> None:
+        self.store = store
+        self._numbers = count()
+        self.assembly = self._begin()
+
+    def _begin(self) -> Assembly:
+        ports = Ports(self.store, AbsentGate(), AbsentTakenSeats(), AbsentSeatMapCache(), InProcess())
+        return assemble(ports, SystemClock(), SystemRandom(), RULES)
+
+    async def _another(self) -> Inventory:
+        """Another process, which has caught up with sweeps and events, and hears nothing of what this one does."""
+        inventory = self._begin().inventory
+        await inventory.expire_holds()
+        for _ in range(RELAY_ROUNDS_MAX):
+            if not await inventory.relay_events():
+                break
+        return inventory
+
+    async def hold_and_release(self) -> None:
+        """One life of the seat."""
+        inventory = self.assembly.inventory
+        hold = await inventory.hold_seats(BUYER, TRIP.key.trip, ENDS, [AGED], ttl_s=60, key=None)
+        await inventory.release_hold(BUYER, hold.id)
+
+    async def join_and_leave(self) -> None:
+        """One life of a place on the waiting list."""
+        waitlist = self.assembly.inventory.waitlist
+        await waitlist.join(BUYER, TRIP.key.trip, "second", 1)
+        await waitlist.leave(BUYER, TRIP.key.trip, "second")
+
+    async def hold_with_a_key(self) -> None:
+        """One life of a key in the holder's ledger."""
+        inventory, key = self.assembly.inventory, f"key-{next(self._numbers)}-{SystemRandom().getrandbits(64):x}"
+        hold = await inventory.hold_seats(BUYER, TRIP.key.trip, ENDS, [OTHER], ttl_s=60, key=key)
+        await inventory.release_hold(BUYER, hold.id)
+
+    async def costs(self) -> dict[str, Cost]:
+        """What each kind of call costs now."""
+        another = await self._another()
+
+        async def see_the_map() -> None:
+            await another.read_seat_map(TRIP.key, ENDS)
+
+        async def sweep() -> None:
+            await another.expire_holds()
+
+        async def relay() -> None:
+            await another.relay_events()
+
+        return {
+            "hold and release": await self._cost(self.hold_and_release),
+            "seat map": await self._cost(see_the_map),
+            "sweep by another process": await self._cost(sweep, before=self.hold_and_release),
+            "events read by another process": await self._cost(relay, before=self.hold_and_release),
+            "join and leave the waiting list": await self._cost(self.join_and_leave),
+            "hold with a key": await self._cost(self.hold_with_a_key),
+        }
+
+    async def _cost(
+        self, call: Callable[[], Awaitable[None]], *, before: Callable[[], Awaitable[None]] | None = None
+    ) -> Cost:
+        times_ms, rows = [], 0
+        for _ in range(REPEATS):
+            if before is not None:
+                await before()
+            began, rows_before = perf_counter(), self.store.rows
+            await call()
+            times_ms.append((perf_counter() - began) * 1_000)
+            rows += self.store.rows - rows_before
+        return Cost(round(median(times_ms), 3), round(rows / REPEATS, 1))
+
+
+@asynccontextmanager
+async def living(folder: Path) -> AsyncIterator[Life]:
+    """A life on a database of its own, with the trip on sale."""
+    async with SqliteBatches.open(folder) as store:
+        life = Life(CountingBatches(store))
+        await life.assembly.inventory.open_trip(TRIP)
+        try:
+            yield life
+        finally:
+            await life.assembly.steps.drain(5)
