@@ -1,5 +1,6 @@
 """The package as its users get it: a wheel, built here and installed into a folder of its own."""
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -26,14 +27,23 @@ class Installed:
 
 
 @pytest.fixture(scope="session")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
-    """The wheel of this tree, installed."""
-    folder = tmp_path_factory.mktemp("wheel")
-    _run("hatchling", "build", "--target", "wheel", "--directory", str(folder))
-    (wheel,) = folder.glob("*.whl")
+def installed(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Installed:
+    """The wheel of this tree, installed by the first worker that needs it."""
+    own = tmp_path_factory.getbasetemp()
+    shared = own if worker_id == "master" else own.parent
+    folder = shared / "wheel" / "installed"
+    with (shared / "wheel.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            _install(folder)
+    return Installed(folder)
+
+
+def _install(folder: Path) -> None:
+    _run("hatchling", "build", "--target", "wheel", "--directory", str(folder.parent))
+    (wheel,) = folder.parent.glob("*.whl")
     own = ("--no-deps", "--no-index", "--disable-pip-version-check", "--root-user-action", "ignore")
-    _run("pip", "install", "--quiet", *own, "--target", str(folder / "installed"), str(wheel))
-    return Installed(folder / "installed")
+    _run("pip", "install", "--quiet", *own, "--target", str(folder), str(wheel))
 
 
 def _run(*words: str) -> None:
