@@ -359,7 +359,7 @@ def _no_tombstone(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(LocalGate, "clear", clear)
 
 
-@broken("a seat that is sold is nobody's", "I6", Plan(5, with_gate=True))
+@broken("a seat that is sold is nobody's", "I6", Plan(6, with_gate=True, holders=9, twins=1.0, kills=0.0, faults=0.3))
 def _nobodys_mark(patch: pytest.MonkeyPatch) -> None:
     refused = EdgeUpkeep.refused
 
@@ -516,7 +516,7 @@ def _event_afterwards(patch: pytest.MonkeyPatch) -> None:
 @broken(
     "a hint that is not written before the batch",
     "I8 L1 L2",
-    Plan(11, faults=0.4, seats_per_group=1, seats=10, holders=2),
+    Plan(3, faults=0.5, kills=0.9, seats_per_group=1, seats=20, popular=20, holders=5),
 )
 def _hint_afterwards(patch: pytest.MonkeyPatch) -> None:
     without_slow_round(patch)

@@ -48,7 +48,7 @@ def _join_anew(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Join, "look", anew)
 
 
-@broken("a leave that is tried again from the start", "I4", WAITING.with_seed(11))
+@broken("a leave that is tried again from the start", "I4", replace(WAITING, waiters=12, faults=0.5).with_seed(5))
 def _leave_anew(patch: pytest.MonkeyPatch) -> None:
     """Also where it had left, and its caller has joined again since."""
     look = Leave.look
@@ -61,7 +61,9 @@ def _leave_anew(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Leave, "look", anew)
 
 
-@broken("nothing was done, of a batch that was sent", "I5", replace(WAITING, faults=0.8).with_seed(5))
+@broken(
+    "nothing was done, of a batch that was sent", "I5", replace(WAITING, waiters=12, faults=0.8, kills=0.0).with_seed(3)
+)
 def _never_sent(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Step, "give_up", lambda _self: BackendUnavailable())
 
@@ -94,7 +96,11 @@ def _done_for_all(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(ListTurns, "_try", for_all)
 
 
-@broken("a waiting list that is named after a place on it is taken", "I7", WAITING.with_seed(14))
+@broken(
+    "a waiting list that is named after a place on it is taken",
+    "I7",
+    replace(WAITING, waiters=12, kills=0.6).with_seed(3),
+)
 def _name_afterwards(patch: pytest.MonkeyPatch) -> None:
     apply = MemoryBatches.apply
 

@@ -217,7 +217,7 @@ def _best_of_all(patch: pytest.MonkeyPatch) -> None:
     patch.setitem(attempts._RANK, claims.Won, -1)
 
 
-@broken("a cell that is not there yet counts as taken", "I5", Plan(0, faults=0.4))
+@broken("a cell that is not there yet counts as taken", "I5", Plan(6, faults=0.8, holders=9))
 def _unseeded_is_taken(patch: pytest.MonkeyPatch) -> None:
     decide = claims._decide
 
@@ -245,7 +245,7 @@ def _overlook_late(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(cancel, "is_booking", lambda _row: False)
 
 
-@broken("answer before the maps are told", "I7", HONEST.with_seed(9))
+@broken("answer before the maps are told", "I7", replace(HONEST, viewers=20, holders=9).with_seed(3))
 def _answer_first(patch: pytest.MonkeyPatch) -> None:
     async def settled(self: RollingForward, hold: Hold, *, as_of_ms: int) -> None:
         self._note(hold)
