@@ -146,7 +146,11 @@ def _free_unconditionally(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(writing, "cell_writes", writes)
 
 
-@broken("steal an intent without fencing it", "I1 I2", Plan(9, faults=0.5, kills=0.2, seats_per_group=1, seats=5))
+@broken(
+    "steal an intent without fencing it",
+    "I1 I2",
+    Plan(4, faults=0.5, kills=0.2, seats_per_group=1, seats=5, holders=7, late_s=100.0),
+)
 def _steal_an_intent(patch: pytest.MonkeyPatch) -> None:
     judge = Judging.judge
 
@@ -284,7 +288,7 @@ def _no_late_fence(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Fencing, "fence", no_late_fence)
 
 
-@broken("confirm answered no from a re-read after an unknown", "I5", Plan(2, faults=0.3))
+@broken("confirm answered no from a re-read after an unknown", "I5", Plan(3, faults=0.6, holders=9))
 def _confirm_by_a_read(patch: pytest.MonkeyPatch) -> None:
     step = writing.step
 

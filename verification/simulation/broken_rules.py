@@ -286,7 +286,11 @@ def _pass_over_sold(patch: pytest.MonkeyPatch) -> None:
     )  # fmt: skip
 
 
-@broken("a hint that counts as written before it is", "I8 L1 L2", replace(ALONE, faults=0.7).with_seed(1))
+@broken(
+    "a hint that counts as written before it is",
+    "I8 L1 L2",
+    replace(ALONE, faults=0.8, kills=0.1, holders=3, seats=40, popular=40).with_seed(4),
+)
 def _remember_early(patch: pytest.MonkeyPatch) -> None:
     without_slow_round(patch)
     missing = DurableEntries.missing
@@ -302,7 +306,7 @@ def _remember_early(patch: pytest.MonkeyPatch) -> None:
 @broken(
     "no index entry for the other seat groups of a hold",
     "L2",
-    replace(GROUPS_OF_ONE, kills=0.4, holders=2).with_seed(7),
+    replace(GROUPS_OF_ONE, kills=0.9, holders=5, seats=20, popular=20).with_seed(4),
 )
 def _hint_home_only(patch: pytest.MonkeyPatch) -> None:
     without_slow_round(patch)
@@ -356,7 +360,7 @@ def _order_by_clock(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(journal, "_order", lambda row: (journal._hold_of(row), rows.number(row, "at")))
 
 
-@broken("the relay does not look for gaps", "I8", Plan(4, faults=0.4))
+@broken("the relay does not look for gaps", "I8", Plan(3, faults=0.6, holders=9, day_s=250.0))
 def _no_gaps(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(EventJournal, "_missing_before", lambda _self, _signals, _first: [])
 
@@ -364,7 +368,7 @@ def _no_gaps(patch: pytest.MonkeyPatch) -> None:
 # ---- the edge
 
 
-@broken("a lock without an owner token", "E1", HONEST.with_seed(57))
+@broken("a lock without an owner token", "E1", replace(HONEST, seats=3, popular=3, holders=12, twins=1.0).with_seed(4))
 def _no_token(patch: pytest.MonkeyPatch) -> None:
     async def leave(self: LocalGate, group: SeatGroupKey, cells: Sequence[Cell], **_token: str) -> None:
         self._locks.drop(group, cells, lambda _lock: True)
@@ -427,7 +431,7 @@ def _never_stale(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(LocalSeatMapCache, "__init__", forever)
 
 
-@broken("join a read that began before a write", "I7", replace(HONEST, viewers=20).with_seed(10))
+@broken("join a read that began before a write", "I7", replace(HONEST, viewers=80, holders=14).with_seed(1))
 def _join_any(patch: pytest.MonkeyPatch) -> None:
     read = ReadSeatMap._read
     patch.setattr(ReadSeatMap, "_read", lambda self, trip, group, _lease: read(self, trip, group, ""))
