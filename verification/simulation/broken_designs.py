@@ -56,7 +56,7 @@ from travio_inventory.seats.use_cases import hold_seats
 from travio_inventory.seats.use_cases.edge_upkeep import EdgeUpkeep
 from travio_inventory.store.memory import MemoryBatches
 from verification.simulation.oracle import START_MS
-from verification.simulation.plan import TTL_S, Plan
+from verification.simulation.plan import TTL_S, VERY_LATE_S, Plan
 from verification.simulation.rough_edge import RoughEdge
 
 Plant = Callable[[pytest.MonkeyPatch], None]
@@ -566,6 +566,10 @@ def visit_once(patch: pytest.MonkeyPatch, index: Index) -> None:
     patch.setattr(MinuteCursor, "_visits_due", once)
 
 
-@broken("a bucket visited once by the relay", "I8", Plan(3, faults=0.4))
+@broken(
+    "a bucket visited once by the relay",
+    "I8",
+    Plan(4, late_s=3 * VERY_LATE_S, faults=0.8, kills=0.3, seats=12, popular=12, holders=7),
+)
 def _relay_once(patch: pytest.MonkeyPatch) -> None:
     visit_once(patch, Index.JOURNAL)
