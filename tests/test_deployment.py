@@ -121,7 +121,7 @@ def is_command(words: list[str]) -> bool:
 def test_every_service_of_ours_is_one_and_reaches_the_servers_beside_it(
     settings_of: Callable[[str], Settings],
 ) -> None:
-    assert OURS == ["background", "schema", "service"]
+    assert OURS == ["schema", "service", "background"]
     for name in OURS:
         settings = settings_of(name)
         assert (settings.store.kind, settings.edge.kind, settings.scylla.environment) == (
