@@ -25,6 +25,6 @@ USER 10001
 WORKDIR /data
 EXPOSE 9083
 HEALTHCHECK --interval=15s --timeout=5s --start-period=60s --start-interval=1s --retries=3 \
-    CMD ["python", "-m", "travio_inventory.cli.health"]
+    CMD ["python", "-m", "travio_inventory.cli.probe", "liveness"]
 ENTRYPOINT ["travio-inventory"]
 CMD ["serve"]

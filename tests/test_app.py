@@ -23,7 +23,7 @@ from grpclib.exceptions import GRPCError
 from grpclib.health.v1.health_grpc import HealthStub
 from grpclib.health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 
-from travio_inventory.api.grpc.service import BACKGROUND, SERVICE
+from travio_inventory.api.grpc.service import BACKGROUND, LIVENESS, SERVICE
 from travio_inventory.app.backends import StartFailed
 from travio_inventory.app.background import Sweeper
 from travio_inventory.app.service import App, open_inventory, running, working
@@ -250,8 +250,11 @@ async def test_a_background_job_that_broke_down_is_seen_in_health_and_calls_are_
             await broke_down.wait()
             jobs = await health.Check(HealthCheckRequest(service=BACKGROUND))
             assert jobs.status == HealthCheckResponse.NOT_SERVING
-            assert (await health.Check(HealthCheckRequest())).status == HealthCheckResponse.SERVING
-            assert (await health.Check(HealthCheckRequest(service=SERVICE))).status == HealthCheckResponse.SERVING
+            assert (await health.Check(HealthCheckRequest())).status == HealthCheckResponse.NOT_SERVING
+            assert (await health.Check(HealthCheckRequest(service=SERVICE))).status == HealthCheckResponse.NOT_SERVING
+            assert (await health.Check(HealthCheckRequest(service=LIVENESS))).status == HealthCheckResponse.SERVING
+            await app.inventory.open_trip(TRIP)
+            await hold(app.inventory)
     monkeypatch.undo()
     async with running(settings_of(tmp_path)) as app:
         with channel_to(app) as channel:

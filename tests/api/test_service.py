@@ -16,7 +16,7 @@ from grpclib.reflection.v1.reflection_pb2 import ServerReflectionRequest
 from grpclib.testing import ChannelFor
 
 from travio_inventory.api.grpc.refusals import SerializedDetails
-from travio_inventory.api.grpc.service import SERVICE, Refusals, services
+from travio_inventory.api.grpc.service import LIVENESS, SERVICE, Refusals, services
 from travio_inventory.app.service import open_inventory
 from travio_inventory.grpc_server.codec import PassThroughCodec
 from travio_inventory.kernel.clock import SystemClock
@@ -330,7 +330,7 @@ async def test_what_is_served_is_what_the_contract_names() -> None:
 
 async def test_health_and_reflection_are_served() -> None:
     async with serving() as client:
-        for name in ("", SERVICE):
+        for name in ("", SERVICE, LIVENESS):
             health = await HealthStub(client.channel).Check(HealthCheckRequest(service=name))
             assert health.status == HealthCheckResponse.SERVING
         asked = [

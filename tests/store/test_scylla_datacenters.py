@@ -150,7 +150,9 @@ async def test_who_runs_sells_nothing_more_once_other_copies_decide(
     east = replace(east, datacenter=named)
     with scylla_session(east) as opened:
         batches, agreed = ScyllaBatches(opened, east), watch.check_start(opened, east)
-        watching = asyncio.create_task(watch.go_on(opened, east, agreed, batches.bar, every_s=0.1))
+        going_on = watch.go_on(opened, east, agreed, batches.bar, batches.note_unfit, every_s=0.1)
+        watching = asyncio.create_task(going_on)
+        assert batches.problem == ""
         assert await sold_to(batches, 1, "a")
         spread(by_hand, east)
         moved = f"UPDATE {east.keyspace}.agreements SET value = 'home west' WHERE name = 'serial'"  # noqa: S608 - ours
@@ -160,6 +162,7 @@ async def test_who_runs_sells_nothing_more_once_other_copies_decide(
                 await asyncio.sleep(0.1)
         write = Write(RowKey(Kind.CELL, "seat-2"), ABSENT, {"status": "sold"})
         assert isinstance(await batches.apply(PARTITION, [write]), NotDone)
+        assert "decided by scope `home west`" in batches.problem
         with pytest.raises(StoreUnavailable, match="decided by scope `home west`, not `home east`"):
             await batches.get(PARTITION, [write.key])
         await watching

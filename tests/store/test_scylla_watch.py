@@ -8,6 +8,7 @@ from dataclasses import replace
 from uuid import uuid4
 
 import pytest
+from anyio import create_task_group
 from cassandra.cluster import Session
 
 from travio_inventory.store.scylla import ScyllaBatches, ScyllaOptions, clocks, schema, watch
@@ -38,11 +39,12 @@ def never(why: str) -> None:
 
 
 @asynccontextmanager
-async def watched(session: Session, options: ScyllaOptions) -> AsyncIterator[None]:
-    """Look ten times a second while the block lasts."""
+async def watched(session: Session, options: ScyllaOptions) -> AsyncIterator[list[str]]:
+    """Look ten times a second while the block lasts; what was noted, look by look."""
     agreed = schema.check(session, replace(options, replication_min=1))
-    watching = asyncio.create_task(watch.go_on(session, options, agreed, never, every_s=0.1))
-    yield
+    unfit: list[str] = []
+    watching = asyncio.create_task(watch.go_on(session, options, agreed, never, unfit.append, every_s=0.1))
+    yield unfit
     watching.cancel()
 
 
@@ -66,20 +68,23 @@ async def test_a_table_that_changes_under_a_running_service_is_told_until_it_is_
     session: Session, options: ScyllaOptions, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")
-    async with watched(session, options):
+    async with watched(session, options) as unfit:
         session.execute(f"ALTER TABLE {options.keyspace}.ledgers DROP fingerprint")
         await until(lambda: "ledgers.fingerprint is missing" in caplog.text)
+        assert "ledgers.fingerprint is missing" in unfit[-1]
         schema.apply(session, options, replication=1)
         await until(lambda: "no longer so: keyspace" in caplog.text)
         await asyncio.sleep(0.5)
+        assert unfit[-1] == ""
     assert caplog.text.count("ledgers.fingerprint is missing") == 2
 
 
 async def test_rules_that_processes_do_not_share_are_told(
     session: Session, options: ScyllaOptions, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with watched(session, replace(options, rules={BOUND: "500"})):
+    async with watched(session, replace(options, rules={BOUND: "500"})) as unfit:
         await until(lambda: f"{BOUND}=500, and 250 in keyspace" in caplog.text)
+        assert set(unfit) == {""}, "it is told, and sells on"
 
 
 async def test_a_clock_that_goes_wrong_under_a_running_service_is_told_until_it_is_right(
@@ -107,9 +112,12 @@ async def test_a_look_that_fails_is_not_the_last(
 
 
 @pytest.mark.usefixtures("session")
-async def test_who_is_connected_looks_by_itself(options: ScyllaOptions, caplog: pytest.LogCaptureFixture) -> None:
-    async with ScyllaBatches.connect(replace(options, rules={BOUND: "500"})):
+async def test_a_store_that_is_watched_looks(options: ScyllaOptions, caplog: pytest.LogCaptureFixture) -> None:
+    options = replace(options, rules={BOUND: "500"})
+    async with ScyllaBatches.connect(options) as batches, create_task_group() as watching:
+        watching.start_soon(batches.keep_watch)
         await until(lambda: f"{BOUND}=500, and 250 in keyspace" in caplog.text)
+        watching.cancel_scope.cancel()
 
 
 def test_applying_the_schema_puts_new_rules_down_and_keeps_the_name(session: Session, options: ScyllaOptions) -> None:

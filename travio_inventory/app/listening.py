@@ -3,23 +3,21 @@
 import os
 import socket
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 
 import anyio
-from grpclib.health.check import CheckBase
+from grpclib._typing import IServable
 
 from travio_inventory.api.grpc.refusals import SerializedDetails, grpc_error, too_large
-from travio_inventory.api.grpc.service import SERVICE, services
+from travio_inventory.api.grpc.service import SERVICE
 from travio_inventory.app.backends import StartFailed
 from travio_inventory.grpc_server.codec import PassThroughCodec
 from travio_inventory.grpc_server.context import ServerRefusals
 from travio_inventory.grpc_server.limits import ServerLimits
 from travio_inventory.grpc_server.server import GuardedServer
 from travio_inventory.kernel.addresses import Address
-from travio_inventory.kernel.clock import SystemClock
 from travio_inventory.kernel.refusals import BackendUnavailable, Overloaded
-from travio_inventory.seats.use_cases import Inventory
 from travio_inventory.settings import LimitSettings, ServerSettings
 
 ADMIN_METHODS = ("InitializeTripInventory", "UpdateInventory")
@@ -43,12 +41,11 @@ SERVER_REFUSALS = ServerRefusals(
 async def listening(
     server: ServerSettings,
     limits: LimitSettings,
-    inventory: Inventory,
-    background: CheckBase | None,
+    served: Collection[IServable],
     tls: ssl.SSLContext | None,
 ) -> AsyncIterator[GuardedServer]:
     guarded = GuardedServer(
-        services(inventory, refusals=server.refusals, clock=SystemClock(), background=background),
+        served,
         limits=_server_limits(limits),
         codec=PassThroughCodec(),
         status_details_codec=SerializedDetails(),

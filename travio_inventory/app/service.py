@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from random import Random, SystemRandom
@@ -12,10 +12,12 @@ from random import Random, SystemRandom
 import anyio
 from grpclib.health.check import ServiceStatus
 
+from travio_inventory.api.grpc.service import services
 from travio_inventory.app.assemble import InventoryRules, Ports, assemble
-from travio_inventory.app.backends import OwnCertificate, StartFailed, open_batches, open_edge
+from travio_inventory.app.backends import OwnCertificate, StartFailed, Store, open_batches, open_edge
 from travio_inventory.app.background import Job, Supervision, background_jobs
 from travio_inventory.app.listening import listening
+from travio_inventory.app.readiness import BACKGROUND, Readiness, look_at_store, problem_of
 from travio_inventory.events.sinks.in_process import InProcess
 from travio_inventory.events.sinks.json_lines import JsonLines
 from travio_inventory.kernel.clock import SystemClock
@@ -32,14 +34,19 @@ log = logging.getLogger(__name__)
 EVENTS_FILE = "events.jsonl"
 REPORT_SECONDS = 60
 FLUSH_SECONDS_MAX = 5
+HEARD_SECONDS = 0.05
+"""For those who watch the health to hear of a stop before it begins."""
 
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """The service while it runs: what it can do, what was counted, and where it listens (port 0 = nowhere)."""
+    """The service while it runs: what it can do, what was counted, whether it should be sent calls, and where it
+    listens (port 0 = nowhere).
+    """
 
     inventory: Inventory
     figures: Figures
+    readiness: Readiness
     port: int
 
 
@@ -50,36 +57,60 @@ async def running(settings: Settings) -> AsyncIterator[App]:
     On leaving: no new calls, the running ones finish, background jobs stop, steps commit, events are relayed, the store
     closes. Raises StartFailed.
     """
-    figures, workers = Figures(), ServiceStatus()
-    server, background = settings.server, settings.background
+    server, is_on = settings.server, settings.background.is_on
     certificate = OwnCertificate(server.tls_cert, server.tls_key) if server.tls_cert else None
-    async with open_inventory(settings, figures=figures) as inventory:
-        jobs = _background_jobs(background, inventory) if background.is_on else {}
-        jobs["figures"] = partial(report, figures, every_seconds=REPORT_SECONDS)
-        if certificate is not None:
-            jobs["certificate"] = certificate.keep_up
+    ready, at_work = ServiceStatus(), ServiceStatus()
+    async with _at_work(settings, tell_ready=ready.set, tell_at_work=at_work.set, with_background=is_on) as app:
+        served = services(
+            app.inventory,
+            refusals=server.refusals,
+            clock=SystemClock(),
+            readiness=ready,
+            background=at_work if is_on else None,
+        )
         async with (
-            _kept_at_work(jobs, tell=workers.set),
-            listening(
-                server,
-                settings.limits,
-                inventory,
-                workers if background.is_on else None,
-                certificate.context if certificate else None,
-            ) as listener,
+            _kept_at_work({"certificate": certificate.keep_up} if certificate else {}),
+            listening(server, settings.limits, served, certificate.context if certificate else None) as listener,
         ):
-            yield App(inventory, figures, listener.port or 0)
+            try:
+                yield replace(app, port=listener.port or 0)
+            finally:
+                app.readiness.stop()
+                with anyio.CancelScope(shield=True):
+                    await anyio.sleep(HEARD_SECONDS)
 
 
 @asynccontextmanager
 async def working(settings: Settings) -> AsyncIterator[App]:
     """The background jobs without a server. Raises StartFailed."""
-    figures = Figures()
-    async with (
-        open_inventory(settings, figures=figures) as inventory,
-        _kept_at_work(_background_jobs(settings.background, inventory), tell=lambda _all_well: None),
-    ):
-        yield App(inventory, figures, port=0)
+    async with _at_work(settings) as app:
+        yield app
+
+
+@asynccontextmanager
+async def _at_work(
+    settings: Settings,
+    *,
+    tell_ready: Callable[[bool], None] = lambda _is_ready: None,
+    tell_at_work: Callable[[bool], None] = lambda _all_well: None,
+    with_background: bool = True,
+) -> AsyncIterator[App]:
+    """The inventory, looked after by jobs of the house, and its background jobs where they are wanted."""
+    figures, readiness = Figures(), Readiness(tell_ready)
+
+    def tell(all_well: bool) -> None:
+        tell_at_work(all_well)
+        readiness.note(BACKGROUND, "" if all_well else "one broke down, see the lines before")
+
+    async with _opened(settings, figures=figures) as (inventory, store):
+        house: dict[str, Job] = {
+            "figures": partial(report, figures, every_seconds=REPORT_SECONDS),
+            "look at the store": partial(look_at_store, problem_of(store), readiness),
+            **store.jobs,
+        }
+        background = _background_jobs(settings.background, inventory) if with_background else {}
+        async with _kept_at_work(house), _kept_at_work(background, tell=tell):
+            yield App(inventory, figures, readiness, port=0)
 
 
 @asynccontextmanager
@@ -89,6 +120,15 @@ async def open_inventory(
     """The use cases alone; events go to `publisher` where one is given. On leaving, steps commit and, where
     background jobs are on, events are relayed a last time. Raises StartFailed.
     """
+    async with _opened(settings, figures=figures, publisher=publisher) as (inventory, _):
+        yield inventory
+
+
+@asynccontextmanager
+async def _opened(
+    settings: Settings, *, figures: Figures | None = None, publisher: Publisher | None = None
+) -> AsyncIterator[tuple[Inventory, Store]]:
+    """See open_inventory; and the store that it is on."""
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(open_batches(settings))
         edge = await stack.enter_async_context(open_edge(settings, store.deployment))
@@ -101,7 +141,7 @@ async def open_inventory(
             watch=CallWatch(figures or Figures()),
         )
         try:
-            yield assembly.inventory
+            yield assembly.inventory, store
         finally:
             with anyio.CancelScope(shield=True):
                 await assembly.steps.drain(settings.limits.drain_seconds)
@@ -137,7 +177,9 @@ async def _flush(inventory: Inventory) -> None:
 
 
 @asynccontextmanager
-async def _kept_at_work(jobs: Mapping[str, Job], *, tell: Callable[[bool], None]) -> AsyncIterator[None]:
+async def _kept_at_work(
+    jobs: Mapping[str, Job], *, tell: Callable[[bool], None] = lambda _all_well: None
+) -> AsyncIterator[None]:
     """Run the jobs, each again where it breaks down, until the block is left."""
     jitter = Random()  # noqa: S311 - spreads waits, guards nothing
     task = asyncio.ensure_future(Supervision(jitter=jitter, tell=tell).run(jobs))

@@ -97,6 +97,7 @@ COMMANDS = (
     ),
     Command("waitlist leave", "waitlist:leave", "Leave the waiting list.", f"{COACH} --class business"),
     Command("waitlist list", "waitlist:list_waits", "List what the user waits for."),
+    Command("health", "health:show_health", "Say whether the service is alive, and ready for calls."),
     Command("events", "events:events", "Show the events that the service has published.", "--follow"),
     Command("work", "server:work", "Run the sweeper and the relay of events alone, without a server."),
     Command("settings", "settings:show_settings", "List every setting as it stands, secrets masked."),

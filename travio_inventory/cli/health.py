@@ -1,50 +1,22 @@
-"""Asks the service of this machine whether it serves: `python -m travio_inventory.cli.health`, for containers."""
+"""The command that says whether the service lives, and whether it should be sent calls."""
 
-import asyncio
-import ssl
-import sys
-from typing import Final
+from travio_inventory.cli.connection_options import HERE, ConnectionOptions, ask
+from travio_inventory.cli.exits import Exit
+from travio_inventory.cli.screen import Screen
+from travio_inventory.client.client import LIVENESS, READINESS, InventoryClient
 
-from grpclib.client import Channel
-from grpclib.exceptions import GRPCError, StreamTerminatedError
-from grpclib.health.v1.health_grpc import HealthStub
-from grpclib.health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
-
-from travio_inventory.settings import ServerSettings, SettingsError, load_settings
-
-ANSWER_SECONDS_MAX: Final = 3.0
-EXIT_WELL: Final = 0
-EXIT_NOT_WELL: Final = 1
+QUESTIONS = {"alive": LIVENESS, "ready": READINESS}
 
 
-def health() -> int:
-    """0 where the service that has the same settings serves, 1 with one line on standard error where it does not."""
-    try:
-        answer = asyncio.run(_asked(load_settings().server))
-    except (SettingsError, GRPCError, StreamTerminatedError, OSError) as failed:
-        sys.stderr.write(f"not well: {type(failed).__name__}: {failed}\n")
-        return EXIT_NOT_WELL
-    if answer.status != HealthCheckResponse.SERVING:
-        sys.stderr.write(f"not well: {HealthCheckResponse.ServingStatus.Name(answer.status)}\n")
-        return EXIT_NOT_WELL
-    return EXIT_WELL
+def show_health(*, reach: ConnectionOptions = HERE) -> Exit:
+    """Ask the service whether it is alive and whether it is ready; exit status 1 where it is not both."""
+    found: dict[str, bool] = {}
 
+    async def work(client: InventoryClient, screen: Screen) -> None:
+        for name, service in QUESTIONS.items():
+            found[name] = await client.serves(service)
+        words = ", ".join(name if is_so else f"not {name}" for name, is_so in found.items())
+        screen.answer(found, lambda: screen.say(words))
 
-async def _asked(server: ServerSettings) -> HealthCheckResponse:
-    async with Channel(server.host, server.port, ssl=_itself(server)) as channel:
-        return await HealthStub(channel).Check(HealthCheckRequest(), timeout=ANSWER_SECONDS_MAX)
-
-
-def _itself(server: ServerSettings) -> ssl.SSLContext | None:
-    """TLS without a look at the certificate, which names another host than this; None where plaintext is spoken."""
-    if server.tls_cert is None:
-        return None
-    context = ssl.create_default_context()
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    context.set_alpn_protocols(["h2"])
-    return context
-
-
-if __name__ == "__main__":
-    sys.exit(health())
+    status = ask(reach, work)
+    return Exit.NO if status is Exit.DONE and not all(found.values()) else status

@@ -237,7 +237,7 @@ def _seat_as_plain(seat: DrawnSeat) -> dict[str, object]:
     return {**place, "status": seat.look.value}
 
 
-def group(
+def block(
     trip: TripId,
     /,
     *seats: SeatIds,

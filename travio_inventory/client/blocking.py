@@ -152,6 +152,7 @@ class BlockingInventoryClient:
         other._client = self._client.acting_for(user, organization=organization)
         return other
 
+    serves = _waiting(InventoryClient.serves)
     hold = _asking(InventoryClient.hold)
     find_hold = _waiting(InventoryClient.find_hold)
     list_holds = _waiting(InventoryClient.list_holds)

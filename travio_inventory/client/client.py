@@ -8,6 +8,8 @@ from datetime import datetime
 from types import TracebackType
 
 from grpclib.const import Status
+from grpclib.health.v1.health_grpc import HealthStub
+from grpclib.health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 
 from travio_inventory.client import messages
 from travio_inventory.client.answers import (
@@ -32,6 +34,8 @@ ORGANIZATION_DEFAULT = "default"
 DEADLINE_S_DEFAULT = 5.0
 ATTEMPTS_MAX_DEFAULT = 4
 HOLDS_MOST_DEFAULT = 1_000
+READINESS, LIVENESS = "", "travio.liveness"
+"""Under these names health tells whether the service should be sent calls, and whether it lives."""
 
 
 class InventoryClient:
@@ -80,6 +84,12 @@ class InventoryClient:
     def stub(self) -> wire.InventoryServiceStub:
         """The generated stub on the same connection: no deadline, no retries, and GRPCError for every no."""
         return self._connection.stub
+
+    async def serves(self, service: str = READINESS) -> bool:
+        """Whether it should be sent calls; with LIVENESS, whether it lives."""
+        rpc = HealthStub(self._connection.channel).Check
+        answer = await self._connection.read(rpc, HealthCheckRequest(service=service))
+        return answer.status == HealthCheckResponse.SERVING
 
     def hold(  # noqa: PLR0913 - four say what, the keyword-only ones how; none can be swapped
         self,

@@ -28,20 +28,28 @@ Refusals: TypeAlias = Literal["status", "legacy"]
 """How a refused HoldSeats or ConfirmBooking is told: as a gRPC status, or as clients of old expect it."""
 
 SERVICE = "inventory.v1.InventoryService"
+LIVENESS = "travio.liveness"
+"""The name under which health tells whether the process lives: whoever is answered hears SERVING."""
 BACKGROUND = "travio.background"
 """The name under which health tells of the background jobs."""
 
 
 def services(
-    inventory: Inventory, *, refusals: Refusals, clock: Clock, background: CheckBase | None = None
+    inventory: Inventory,
+    *,
+    refusals: Refusals,
+    clock: Clock,
+    readiness: CheckBase | None = None,
+    background: CheckBase | None = None,
 ) -> list[IServable]:
-    """All that is served: the inventory, reflection, and health: SERVING by itself and in all while calls are
-    answered, and `BACKGROUND` while the background jobs are at work, where there are any.
+    """All that is served: the inventory, reflection, and health: of the inventory and in all as `readiness` says,
+    always SERVING where there is none; of `LIVENESS`, which is always SERVING; and of `BACKGROUND`, where there is one.
 
     The server needs `codec.PassThroughCodec` and `refusals.SerializedDetails`.
     """
     service = InventoryService(inventory, refusals=refusals, clock=clock)
-    by_name: dict[ICheckable, list[CheckBase]] = {service: [], OVERALL: []}
+    ready = [readiness] if readiness is not None else []
+    by_name: dict[ICheckable, list[CheckBase]] = {service: ready, OVERALL: ready, _Named(LIVENESS): []}
     if background is not None:
         by_name[_Named(BACKGROUND)] = [background]
     health = Health(by_name)

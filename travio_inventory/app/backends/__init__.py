@@ -2,6 +2,6 @@
 
 from travio_inventory.app.backends.certificates import OwnCertificate
 from travio_inventory.app.backends.failures import StartFailed
-from travio_inventory.app.backends.opening import Edge, open_batches, open_edge
+from travio_inventory.app.backends.opening import Edge, Store, open_batches, open_edge
 
-__all__ = ["Edge", "OwnCertificate", "StartFailed", "open_batches", "open_edge"]
+__all__ = ["Edge", "OwnCertificate", "StartFailed", "Store", "open_batches", "open_edge"]

@@ -4,11 +4,12 @@ import asyncio
 import socket
 import sqlite3
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from random import Random
 from secrets import token_hex
+from types import MappingProxyType
 from typing import NamedTuple
 
 from travio_inventory.app.backends.failures import StartFailed
@@ -25,10 +26,14 @@ MAPS_CACHED_MAX = 256
 
 
 class Store(NamedTuple):
-    """The record, and a name that all processes on it share and no other store has."""
+    """The record, and a name that all processes on it share and no other store has. `problem` says why nothing should
+    be written to it, "" where nothing is known to be wrong; `jobs` look after it while it is used for long.
+    """
 
     batches: Batches
     deployment: str
+    problem: Callable[[], str] = lambda: ""
+    jobs: Mapping[str, Callable[[], Awaitable[None]]] = MappingProxyType({})
 
 
 class Edge(NamedTuple):
@@ -53,7 +58,8 @@ async def open_batches(settings: Settings) -> AsyncIterator[Store]:
             from travio_inventory.app.backends.scylla import open_scylla  # noqa: PLC0415 - the driver is slow to import
 
             async with open_scylla(settings.scylla, settings.holds) as scylla:
-                yield Store(scylla, scylla.deployment)
+                jobs = {"watch over the keyspace": scylla.keep_watch}
+                yield Store(scylla, scylla.deployment, lambda: scylla.problem, jobs)
 
 
 @asynccontextmanager

@@ -1,7 +1,7 @@
 """Conditional batches as lightweight transactions: one batch is one request, to its partition's own coordinator."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -89,6 +89,8 @@ class ScyllaBatches:
         self.counts = Counts()
         self.deployment = ""
         """What the keyspace calls itself, once connected."""
+        self._session = session
+        self._options = options
         self._keyspace = options.keyspace
         self._page = options.rows_per_read_max
         self._request_s = options.request_ms_max / 1000
@@ -102,6 +104,8 @@ class ScyllaBatches:
         )
         self._announcer = Announcer(self._write_plainly, wait_s=(options.wait_ms_max + options.request_ms_max) / 1_000)
         self._shut: Failure | None = None
+        self._unfit = ""
+        self._agreed: Mapping[str, str] = {}
 
     @classmethod
     @asynccontextmanager
@@ -114,22 +118,36 @@ class ScyllaBatches:
         try:
             agreed = await asyncio.to_thread(watch.check_start, session, options)
             batches = cls(session, options)
-            batches.deployment = agreed[DEPLOYMENT]
-            watching = asyncio.create_task(watch.go_on(session, options, agreed, batches.bar))
+            batches.deployment, batches._agreed = agreed[DEPLOYMENT], agreed
             try:
                 with switching_fast():
                     yield batches
             finally:
-                watching.cancel()
                 batches._shut = _CLOSED
                 batches._servers.close()
-                await asyncio.gather(watching, batches._prepared.close(), return_exceptions=True)
+                await asyncio.gather(batches._prepared.close(), return_exceptions=True)
         finally:
             await asyncio.to_thread(session.cluster.shutdown)
+
+    async def keep_watch(self) -> None:
+        """Look every minute at what `watch.check_start` looked at. Runs until cancelled; somebody must run it while the
+        store is used for long.
+        """
+        await watch.go_on(self._session, self._options, self._agreed, self.bar, self.note_unfit)
+        await asyncio.Event().wait()  # barred, for good
+
+    @property
+    def problem(self) -> str:
+        """Why nothing should be sold here, as far as the watch knows; "" where nothing is wrong."""
+        return str(self._shut.error) if self._shut else self._unfit
 
     def bar(self, why: str) -> None:
         """From now on nothing is asked of the servers, since it would do harm."""
         self._shut = Failure(StoreUnavailable(why), was_sent=False)
+
+    def note_unfit(self, why: str) -> None:
+        """The keyspace is not as it must be, "" where it is."""
+        self._unfit = why
 
     async def apply(
         self,

@@ -28,16 +28,18 @@ async def go_on(
     options: ScyllaOptions,
     agreed: Mapping[str, str],
     bar: Callable[[str], None],
+    note: Callable[[str], None],
     *,
     every_s: float = LOOK_EVERY_S,
 ) -> None:
-    """Log what is wrong when it begins, and when it is over. Runs until cancelled, or until other copies decide than at
-    the start: then `bar` the store, which only a start with the right settings opens.
+    """Log what is wrong when it begins, and when it is over, and `note` what makes the keyspace unfit ("" = nothing).
+    Runs until cancelled, or until other copies decide than at the start: then `bar` the store, which only a start with
+    the right settings opens.
     """
     said: Mapping[str, str] = {}
     while True:
         try:
-            wrong = await asyncio.to_thread(_look, session, options, agreed[agreements.SERIAL])
+            unfit, others = await asyncio.to_thread(_look, session, options, agreed[agreements.SERIAL])
         except agreements.ScopeDiffers as differs:
             bar(str(differs))
             _log.critical("nothing is sold here until a start with other settings: %s", differs)
@@ -45,6 +47,8 @@ async def go_on(
         except Exception as failed:  # noqa: BLE001 - servers that cannot be asked are told of elsewhere
             _log.debug("cannot look at keyspace %s: %s", options.keyspace, cause(failed))
         else:
+            note("; ".join(unfit.values()))
+            wrong = {**unfit, **others}
             for kind in wrong.keys() - said.keys():
                 _log.error("%s", wrong[kind])
             for kind in said.keys() - wrong.keys():
@@ -53,19 +57,22 @@ async def go_on(
         await asyncio.sleep(every_s)
 
 
-def _look(session: Session, options: ScyllaOptions, scope: str) -> Mapping[str, str]:
-    """What is wrong now, in a line for each kind. Raises ScopeDiffers, whatever else is wrong."""
+def _look(session: Session, options: ScyllaOptions, scope: str) -> tuple[Mapping[str, str], Mapping[str, str]]:
+    """What is wrong now, in a line for each kind: what makes the keyspace unfit, and what else. Raises ScopeDiffers,
+    whatever else is wrong.
+    """
     agreements.check(options.keyspace, scope, agreements.recorded(session, options.keyspace))
-    wrong: dict[str, str] = {}
+    unfit: dict[str, str] = {}
+    others: dict[str, str] = {}
     try:
         agreed = schema.check(session, options)
     except agreements.ScopeDiffers:
         raise
     except KeyspaceProblem as problem:
-        wrong[type(problem).__name__] = str(problem)
+        unfit[type(problem).__name__] = str(problem)
     else:
-        wrong |= agreements.differences(options, agreed)
+        others |= agreements.differences(options, agreed)
     ahead_ms = clocks.apart_ms(session)
     if abs(ahead_ms) > options.clock_bound_ms:
-        wrong["clock"] = f"{clocks.in_words(ahead_ms)}: holds may end early or late; set it by NTP"
-    return wrong
+        others["clock"] = f"{clocks.in_words(ahead_ms)}: holds may end early or late; set it by NTP"
+    return unfit, others

@@ -1,0 +1,202 @@
+"""Whether calls should be sent to a process, apart from whether it lives: stores that come and go, jobs, a stop."""
+
+import resource
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from random import Random
+
+import anyio
+import pytest
+from grpclib.client import Channel
+from grpclib.health.v1.health_grpc import HealthStub
+from grpclib.health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
+
+from travio_inventory.api.grpc.service import LIVENESS, SERVICE
+from travio_inventory.app.backends import Store
+from travio_inventory.app.readiness import (
+    ANSWER_S_MAX,
+    BACKGROUND,
+    LOOK_AGAIN_S,
+    LOOK_EVERY_S,
+    STORE,
+    Readiness,
+    look_at_store,
+    problem_of,
+)
+from travio_inventory.app.service import App, running
+from travio_inventory.cli import probe
+from travio_inventory.protocol.probe import SPREAD, StoreProbe
+from travio_inventory.settings import Settings, load_settings
+from travio_inventory.store.memory import MemoryBatches
+from verification.simulation.virtual_loop import run_virtually
+
+SEEN_S_MAX = 20
+
+
+def looked(answers: Sequence[str | Exception | float]) -> list[tuple[float, bool]]:
+    """When a process is told to be ready, and not, whose store answers so; a number is how long it takes to."""
+    told: list[tuple[float, bool]] = []
+    left = list(answers)
+
+    async def problem() -> str:
+        answer = left.pop(0) if left else ""
+        if isinstance(answer, Exception):
+            raise answer
+        if isinstance(answer, float):
+            await anyio.sleep(answer)
+            return ""
+        return answer
+
+    async def look() -> None:
+        readiness = Readiness(lambda is_ready: told.append((anyio.current_time(), is_ready)))
+        with anyio.move_on_after(60):
+            await look_at_store(problem, readiness)
+
+    run_virtually(1, look())
+    return told
+
+
+@pytest.mark.parametrize("failure", ["the disk is full", OSError("gone"), ANSWER_S_MAX + 1])
+def test_a_store_that_fails_twice_in_a_row_is_not_ready_until_it_answers(failure: str | Exception | float) -> None:
+    again_s = LOOK_AGAIN_S + (ANSWER_S_MAX if isinstance(failure, float) else 0)
+    assert looked(["", failure, "", failure, failure, failure, ""]) == [
+        (0, True),
+        (pytest.approx(2 * LOOK_EVERY_S + 3 * again_s - LOOK_AGAIN_S), False),
+        (pytest.approx(2 * LOOK_EVERY_S + 4 * again_s), True),
+    ]
+
+
+def test_ready_is_who_has_no_problem_left(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    told: list[bool] = []
+    readiness = Readiness(told.append)
+    readiness.note(STORE, "the disk is full")
+    readiness.note(STORE, "the disk is gone")
+    readiness.note(BACKGROUND, "one broke down")
+    assert dict(readiness.problems) == {STORE: "the disk is gone", BACKGROUND: "one broke down"}
+    readiness.note(STORE, "")
+    assert not readiness.is_ready
+    readiness.note(BACKGROUND, "")
+    readiness.stop()
+    assert told == [True, False, True, False]
+    assert caplog.messages == [
+        "not ready: store: the disk is full",
+        "not ready: background jobs: one broke down",
+        "no longer so: store: the disk is gone",
+        "no longer so: background jobs: one broke down",
+    ]
+
+
+async def test_a_store_that_must_not_be_written_to_is_not_ready_however_well_it_answers() -> None:
+    barred = ["other copies decide"]
+    store = Store(MemoryBatches(None, Random(1), anyio.sleep), "here", lambda: barred[0])
+    problem = problem_of(store)
+    assert await problem() == "other copies decide"
+    barred[0] = ""
+    assert await problem() == ""
+
+
+async def test_processes_that_ask_in_the_same_row_do_not_take_each_other_for_a_problem() -> None:
+    batches = MemoryBatches(None, Random(1), anyio.sleep)
+    probes = [StoreProbe(batches, Random(7)) for _ in range(3)]
+    assert [await probe.problem() for _ in range(3) for probe in probes] == [""] * 9
+    assert len({StoreProbe(batches, Random(seed))._partition for seed in range(400)}) == SPREAD
+
+
+# ---- the service
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """A service of one's own."""
+    return load_settings(data=tmp_path, store="embedded", edge="local", grpc_host="127.0.0.1", grpc_port=0)
+
+
+@contextmanager
+def no_space_after(path: Path) -> Iterator[None]:
+    """The disk takes no byte beyond the file's present end."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@contextmanager
+def health_of(app: App) -> Iterator[Callable[[str], Awaitable[str]]]:
+    """Asks the service for the status of a name."""
+    channel = Channel("127.0.0.1", app.port)
+
+    async def status(name: str) -> str:
+        answer = await HealthStub(channel).Check(HealthCheckRequest(service=name))
+        return HealthCheckResponse.ServingStatus.Name(answer.status)
+
+    try:
+        yield status
+    finally:
+        channel.close()
+
+
+async def test_a_process_whose_store_is_gone_is_alive_and_not_ready_until_it_is_back(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with running(settings) as app:
+        monkeypatch.setenv("TRAVIO_GRPC_HOST", "127.0.0.1")
+        monkeypatch.setenv("TRAVIO_GRPC_PORT", str(app.port))
+        with health_of(app) as status:
+
+            async def until(wanted: str) -> None:
+                with anyio.fail_after(SEEN_S_MAX):
+                    while await status("") != wanted:  # noqa: ASYNC110 - Check is what a prober calls
+                        await anyio.sleep(0.05)
+
+            async def probed(question: str) -> int:
+                return await anyio.to_thread.run_sync(probe.probe, [question])
+
+            assert [await status(name) for name in ("", SERVICE, LIVENESS)] == ["SERVING"] * 3
+            assert await probed("readiness") == await probed("liveness") == 0
+            with no_space_after(settings.store.data / "inventory.db-wal"):
+                await until("NOT_SERVING")
+                assert [await status(name) for name in (SERVICE, LIVENESS)] == ["NOT_SERVING", "SERVING"]
+                assert STORE in app.readiness.problems
+                assert (await probed("readiness"), await probed("liveness")) == (1, 0)
+                assert capsys.readouterr().err == "not well: NOT_SERVING\n"
+            await until("SERVING")
+            assert (await status(SERVICE), await probed("readiness")) == ("SERVING", 0)
+
+
+async def test_who_watches_hears_that_a_process_stops_before_it_does(settings: Settings) -> None:
+    heard: list[int] = []
+
+    async def watch(port: int, begun: anyio.Event) -> None:
+        channel = Channel("127.0.0.1", port)
+        with suppress(Exception):  # the connection ends with the service
+            async with HealthStub(channel).Watch.open() as watching:
+                await watching.send_message(HealthCheckRequest(service=SERVICE), end=True)
+                async for answer in watching:
+                    heard.append(answer.status)
+                    begun.set()
+        channel.close()
+
+    async with anyio.create_task_group() as watching, running(settings) as app:
+        begun = anyio.Event()
+        watching.start_soon(watch, app.port, begun)
+        await begun.wait()
+    assert heard == [HealthCheckResponse.SERVING, HealthCheckResponse.NOT_SERVING]
+
+
+@pytest.mark.parametrize("words", [[], ["both"], ["readiness", "liveness"]])
+def test_a_probe_asks_one_thing(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert probe.probe(words) == probe.EXIT_WRONG
+    assert capsys.readouterr().err == "ask for one of: readiness, liveness\n"
+
+
+def test_a_probe_that_nobody_answers_says_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TRAVIO_GRPC_HOST", "127.0.0.1")
+    monkeypatch.setenv("TRAVIO_GRPC_PORT", "1")
+    assert probe.probe(["liveness"]) == probe.EXIT_NOT_WELL
+    assert capsys.readouterr().err.startswith("not well: ConnectionRefusedError: ")

@@ -1,0 +1,49 @@
+"""What the command says of a service that lives, of one that should not be sent calls, and of none."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from anyio.from_thread import BlockingPortal
+from grpclib.health.check import ServiceStatus
+from grpclib.server import Server
+
+from tests.cli.conftest import Type
+from travio_inventory.api.grpc.service import services
+from travio_inventory.app.service import open_inventory
+from travio_inventory.bench.own_server import OwnServer
+from travio_inventory.kernel.clock import SystemClock
+from travio_inventory.settings import load_settings
+from verification.servers.process import free_port
+
+
+@asynccontextmanager
+async def serving(readiness: ServiceStatus) -> AsyncIterator[int]:
+    """A service that is as ready as that says; its port."""
+    async with open_inventory(load_settings(store="memory", edge="local", events="none")) as inventory:
+        server = Server(services(inventory, refusals="status", clock=SystemClock(), readiness=readiness))
+        port = free_port()
+        await server.start("127.0.0.1", port)
+        try:
+            yield port
+        finally:
+            server.close()
+            await server.wait_closed()
+
+
+def test_a_service_that_serves_is_alive_and_ready(typed: Type, server: OwnServer) -> None:
+    target = f"{server.host}:{server.port}"
+    assert typed("health", "--target", target) == (0, "alive, ready\n", "")
+    assert typed("health", "--target", target, "--json").plain == {"alive": True, "ready": True}
+
+
+def test_a_service_whose_store_is_away_is_alive_and_not_ready(typed: Type, portal: BlockingPortal) -> None:
+    readiness = ServiceStatus()
+    readiness.set(False)
+    with portal.wrap_async_context_manager(serving(readiness)) as port:
+        assert typed("health", "--target", f"127.0.0.1:{port}") == (1, "alive, not ready\n", "")
+        assert typed("health", "--target", f"127.0.0.1:{port}", "--json").plain == {"alive": True, "ready": False}
+
+
+def test_where_nobody_listens_nothing_is_known(typed: Type) -> None:
+    answer = typed("health", "--target", f"127.0.0.1:{free_port()}")
+    assert (answer.status, answer.out) == (4, "")

@@ -1,0 +1,96 @@
+"""Whether calls should be sent to this process: what it stands on is there, its jobs work, and it is not stopping."""
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from random import Random
+from types import MappingProxyType
+
+import anyio
+
+from travio_inventory.app.backends import Store
+from travio_inventory.protocol.probe import StoreProbe
+
+LOOK_EVERY_S, LOOK_AGAIN_S = 2.0, 0.5
+"""Between two looks at the store; and after one that failed."""
+ANSWER_S_MAX = 3.0
+FAILURES_MAX = 2
+"""Looks in a row that must fail before the store counts as away: one that is busy for a moment is not."""
+STORE, BACKGROUND, STOP = "store", "background jobs", "stop"
+"""What it may be that is wrong."""
+
+log = logging.getLogger(__name__)
+
+
+class Readiness:
+    """Ready while nothing is known to be wrong. Whether it serves is told by `tell`, at first and at each change, and
+    logged; what is wrong can be read at any time. It says nothing of whether the process lives: whoever is answered
+    knows that.
+    """
+
+    def __init__(self, tell: Callable[[bool], None]) -> None:
+        self._tell = tell
+        self._problems: dict[str, str] = {}
+        tell(True)
+
+    @property
+    def is_ready(self) -> bool:
+        return not self._problems
+
+    @property
+    def problems(self) -> Mapping[str, str]:
+        """What is wrong, in a line by what it is wrong with."""
+        return MappingProxyType(self._problems)
+
+    def note(self, part: str, problem: str) -> None:
+        """Something is wrong with that part from now on, or nothing any more where `problem` is ""."""
+        if problem and part not in self._problems:
+            log.warning("not ready: %s: %s", part, problem)
+        elif part in self._problems and not problem:
+            log.info("no longer so: %s: %s", part, self._problems[part])
+        self._set(part, problem)
+
+    def stop(self) -> None:
+        """The process is about to stop: it takes no new calls."""
+        self._set(STOP, "the process is stopping")
+
+    def _set(self, part: str, problem: str) -> None:
+        was_ready = self.is_ready
+        if problem:
+            self._problems[part] = problem
+        else:
+            self._problems.pop(part, None)
+        if self.is_ready != was_ready:
+            self._tell(self.is_ready)
+
+
+async def look_at_store(problem: Callable[[], Awaitable[str]], readiness: Readiness) -> None:
+    """Note every so often what is wrong with the store, which has ANSWER_S_MAX seconds to answer. Runs until
+    cancelled.
+    """
+    failures = 0
+    while True:
+        found = await _answer(problem)
+        failures = failures + 1 if found else 0
+        if not found or failures >= FAILURES_MAX:
+            readiness.note(STORE, found)
+        await anyio.sleep(LOOK_AGAIN_S if found else LOOK_EVERY_S)
+
+
+async def _answer(problem: Callable[[], Awaitable[str]]) -> str:
+    try:
+        with anyio.fail_after(ANSWER_S_MAX):
+            return await problem()
+    except TimeoutError:
+        return f"no answer within {ANSWER_S_MAX:g} s"
+    except Exception as error:  # noqa: BLE001 - whatever it was, the store did not do what was asked
+        return f"{type(error).__name__}: {error}"
+
+
+def problem_of(store: Store) -> Callable[[], Awaitable[str]]:
+    """Asks why no step can be taken on the store: "" where one can."""
+    probe = StoreProbe(store.batches, Random())  # noqa: S311 - spreads rows, guards nothing
+
+    async def problem() -> str:
+        return store.problem() or await probe.problem()
+
+    return problem
