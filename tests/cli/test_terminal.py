@@ -217,7 +217,7 @@ def test_every_number_has_bounds() -> None:
     unbounded = [
         (words, argument.name)
         for words, argument in options()
-        if argument.index_entry in (int, float, tuple[int, ...]) and not argument.parameter.validator
+        if argument.hint in (int, float, tuple[int, ...]) and not argument.parameter.validator
     ]
     assert set(unbounded) == BOUNDED_BY_ITSELF
 
