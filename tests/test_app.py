@@ -28,8 +28,9 @@ from travio_inventory.app.backends import StartFailed
 from travio_inventory.app.background import Sweeper
 from travio_inventory.app.service import App, open_inventory, running, working
 from travio_inventory.edge.local import LocalSeatMapCache
-from travio_inventory.kernel.actor import Actor
+from travio_inventory.kernel.actor import Actor, house_of
 from travio_inventory.kernel.refusals import InvalidRequest
+from travio_inventory.seats.commands import BlockSeatsCommand, HoldsQuery, SeatUpdate, hold_ref
 from travio_inventory.seats.hold import Hold
 from travio_inventory.seats.refusals import TripNotFound
 from travio_inventory.seats.seat import Available, Blocked, SeatState
@@ -37,6 +38,8 @@ from travio_inventory.seats.trip import Ends, Seat, Segment, Trip, TripKey
 from travio_inventory.seats.use_cases import Inventory
 from travio_inventory.settings import Settings, load_settings
 from travio_inventory.wire.inventory.v1 import HoldSeatsRequest, InventoryServiceStub
+from verification.kit.asking import hold_seats, open_trip
+from verification.kit.asking import seat_map as seat_map_of
 from verification.servers.redis import RedisServer
 
 TRIP = Trip(
@@ -69,12 +72,12 @@ def settings_of(folder: Path, **changed: object) -> Settings:
 
 
 async def hold(inventory: Inventory, seat: str = "A1", *, ttl_s: int = 0) -> Hold:
-    return await inventory.hold_seats(RIDER, "t1", Ends("A", "C"), [seat], ttl_s=ttl_s, key=None)
+    return await hold_seats(inventory, RIDER, "t1", Ends("A", "C"), [seat], ttl_s=ttl_s, key=None)
 
 
 async def states(inventory: Inventory) -> dict[str, SeatState]:
     """The seats as the map shows them."""
-    seat_map = await inventory.read_seat_map(TRIP.key, Ends("A", "C"))
+    seat_map = await seat_map_of(inventory, TRIP.key, Ends("A", "C"))
     return {seat.id: state for seat, state in seat_map.seats()}
 
 
@@ -105,18 +108,20 @@ def channel_to(app: App, tls: ssl.SSLContext | None = None) -> Iterator[Channel]
 
 async def test_what_was_acknowledged_is_there_after_a_restart(settings: Settings) -> None:
     async with open_inventory(settings) as inventory:
-        await inventory.open_trip(TRIP)
+        await open_trip(inventory, TRIP)
         held = await hold(inventory)
     async with open_inventory(settings) as inventory:
-        assert (await inventory.read_holds.one(RIDER, held.id)).seats == ("A1",)
+        assert (await inventory.read_holds.one(RIDER, hold_ref(held.id))).seats == ("A1",)
 
 
 async def test_a_step_that_its_caller_left_is_finished_before_the_end(settings: Settings) -> None:
     seats = [seat.id for seat in TRIP.seats]
     async with open_inventory(settings) as inventory:
-        await inventory.open_trip(TRIP)
+        await open_trip(inventory, TRIP)
         with anyio.move_on_after(0.01) as left:
-            await inventory.block_seats(TRIP.key, blocked=[(seat, "broken") for seat in seats], unblocked=[])
+            updates = [SeatUpdate(seat, is_blocked=True, reason="broken") for seat in seats]
+            command = BlockSeatsCommand(trip_id=TRIP.key.trip, updates=updates)
+            await inventory.block_seats(house_of(TRIP.key.organization), command)
         assert left.cancelled_caught
     async with open_inventory(settings) as inventory:
         assert await states(inventory) == {seat: Blocked() for seat in seats}
@@ -124,7 +129,7 @@ async def test_a_step_that_its_caller_left_is_finished_before_the_end(settings: 
 
 async def test_the_seat_map_shows_at_once_what_this_process_did(settings: Settings) -> None:
     async with open_inventory(settings) as inventory:
-        await inventory.open_trip(TRIP)
+        await open_trip(inventory, TRIP)
         assert (await states(inventory))["A1"] == Available()
         await hold(inventory)
         assert (await states(inventory))["A1"] != Available()
@@ -138,7 +143,7 @@ async def test_it_shows_that_though_the_cache_hears_of_nothing(
 
     monkeypatch.setattr(LocalSeatMapCache, "invalidate", nothing_is_heard)
     async with open_inventory(settings) as inventory:
-        await inventory.open_trip(TRIP)
+        await open_trip(inventory, TRIP)
         assert (await states(inventory))["A1"] == Available()
         await hold(inventory)
         assert (await states(inventory))["A1"] != Available()
@@ -155,14 +160,14 @@ async def test_two_services_on_one_redis_sell_each_their_own_trips(
     )
     async with open_inventory(one) as here, open_inventory(other) as there:
         for inventory in (here, there):
-            await inventory.open_trip(TRIP)
+            await open_trip(inventory, TRIP)
             assert (await states(inventory))["A1"] == Available()
             assert (await hold(inventory)).seats == ("A1",)
 
 
 async def test_events_are_relayed_while_the_service_runs(settings: Settings) -> None:
     async with running(settings) as app:
-        await app.inventory.open_trip(TRIP)
+        await open_trip(app.inventory, TRIP)
         held = await hold(app.inventory)
         await until_published(settings, ("hold.created", held.id))
 
@@ -170,7 +175,7 @@ async def test_events_are_relayed_while_the_service_runs(settings: Settings) -> 
 async def test_events_of_the_last_moment_are_relayed_before_the_end(tmp_path: Path) -> None:
     settings = settings_of(tmp_path, relay_interval_ms=60_000)
     async with running(settings) as app:
-        await app.inventory.open_trip(TRIP)
+        await open_trip(app.inventory, TRIP)
         await anyio.sleep(0.1)
         held = await hold(app.inventory)
         assert published(settings) == []
@@ -179,7 +184,7 @@ async def test_events_of_the_last_moment_are_relayed_before_the_end(tmp_path: Pa
 
 async def test_a_hold_that_runs_out_is_swept(settings: Settings) -> None:
     async with working(settings) as app:
-        await app.inventory.open_trip(TRIP)
+        await open_trip(app.inventory, TRIP)
         held = await hold(app.inventory, ttl_s=1)
         await until_published(settings, ("hold.expired", held.id))
 
@@ -187,7 +192,7 @@ async def test_a_hold_that_runs_out_is_swept(settings: Settings) -> None:
 async def test_without_background_jobs_nothing_goes_on_by_itself(tmp_path: Path) -> None:
     settings = settings_of(tmp_path, background=False)
     async with running(settings) as app:
-        await app.inventory.open_trip(TRIP)
+        await open_trip(app.inventory, TRIP)
         await hold(app.inventory, ttl_s=1)
         await anyio.sleep(1.3)
     assert published(settings) == []
@@ -196,7 +201,7 @@ async def test_without_background_jobs_nothing_goes_on_by_itself(tmp_path: Path)
 async def test_in_memory_and_without_events_nothing_is_written(tmp_path: Path) -> None:
     settings = settings_of(tmp_path, store="memory", events="none")
     async with running(settings) as app:
-        await app.inventory.open_trip(TRIP)
+        await open_trip(app.inventory, TRIP)
         await hold(app.inventory)
     assert not settings.store.data.exists()
 
@@ -204,12 +209,12 @@ async def test_in_memory_and_without_events_nothing_is_written(tmp_path: Path) -
 async def test_the_settings_reach_what_they_set(tmp_path: Path) -> None:
     settings = settings_of(tmp_path, hold_ttl_seconds=7, hold_ttl_seconds_max=9, holds_per_holder_max=1, edge="absent")
     async with open_inventory(settings) as inventory:
-        await inventory.open_trip(TRIP)
+        await open_trip(inventory, TRIP)
         with pytest.raises(InvalidRequest, match="at most 9 seconds"):
             await hold(inventory, ttl_s=10)
         began_ms = time.time_ns() // 1_000_000
         await hold(inventory)
-        (listed,) = (await inventory.read_holds.page(RIDER, most=10)).holds
+        (listed,) = (await inventory.read_holds.page(RIDER, HoldsQuery())).holds
         assert listed.state.expires_at_ms - began_ms == pytest.approx(7_000, abs=3_000)  # type: ignore[union-attr]
         with pytest.raises(Exception, match="maximum concurrent holds exceeded: 1"):
             await hold(inventory, "A2")
@@ -217,7 +222,7 @@ async def test_the_settings_reach_what_they_set(tmp_path: Path) -> None:
 
 async def test_a_call_is_answered_counted_and_limited(tmp_path: Path) -> None:
     async with running(settings_of(tmp_path, message_bytes_max=1_024)) as app:
-        await app.inventory.open_trip(TRIP)
+        await open_trip(app.inventory, TRIP)
         with channel_to(app) as channel:
             service, health = InventoryServiceStub(channel), HealthStub(channel)
             request = HoldSeatsRequest(
@@ -269,7 +274,7 @@ async def test_a_background_job_that_broke_down_is_seen_in_health_and_calls_are_
 
 async def test_legacy_refusals_are_answers(tmp_path: Path) -> None:
     async with running(settings_of(tmp_path, refusals="legacy")) as app:
-        await app.inventory.open_trip(TRIP)
+        await open_trip(app.inventory, TRIP)
         await hold(app.inventory)
         with channel_to(app) as channel:
             answer = await InventoryServiceStub(channel).hold_seats(
@@ -300,7 +305,7 @@ async def test_every_call_at_the_end_is_answered_and_what_was_granted_is_told(se
             refused.append(refusal.status)
 
     async with anyio.create_task_group() as calling, running(settings) as app:
-        await app.inventory.open_trip(TRIP)
+        await open_trip(app.inventory, TRIP)
         channel = Channel("127.0.0.1", app.port)
         await call(InventoryServiceStub(channel), "A100")
         for n in range(1, 100):
@@ -311,7 +316,7 @@ async def test_every_call_at_the_end_is_answered_and_what_was_granted_is_told(se
     assert set(refused) <= {Status.UNAVAILABLE}
     assert sorted(hold_id for _, hold_id in published(settings)) == sorted(granted)
     async with open_inventory(settings) as inventory:
-        assert {(await inventory.read_holds.one(RIDER, hold_id)).is_live for hold_id in granted} == {True}
+        assert {(await inventory.read_holds.one(RIDER, hold_ref(hold_id))).is_live for hold_id in granted} == {True}
 
 
 async def test_an_unknown_trip_is_no_error_of_ours(settings: Settings, caplog: pytest.LogCaptureFixture) -> None:

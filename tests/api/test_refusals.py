@@ -25,6 +25,7 @@ from travio_inventory.kernel.refusals import (
     InvalidRequest,
     OutcomeUnknown,
     Overloaded,
+    PermissionDenied,
     Refusal,
     Violation,
 )
@@ -49,6 +50,7 @@ ONE_OF_EACH: list[Refusal] = [
     errors.HoldNotFound(),
     errors.TripNotFound(),
     errors.NotOnWaitlist(),
+    PermissionDenied("seats:hold"),
     errors.SeatContended(["1A", "1B"], retry_after_ms=1_250),
     errors.TripOpening(),
     errors.HoldLimitReached(4),

@@ -12,14 +12,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from travio_inventory.api.grpc import messages
+from travio_inventory.api.grpc.decoding import token_of
 from travio_inventory.api.grpc.descriptors import message_type, pool
-from travio_inventory.api.grpc.fields import VIOLATIONS_MAX
-from travio_inventory.api.grpc.pages import PageAsked, token
 from travio_inventory.api.grpc.protobuf import number, part, text
 from travio_inventory.kernel import limits
-from travio_inventory.kernel.actor import Actor
+from travio_inventory.kernel.actor import Actor, service_of, user_anywhere
+from travio_inventory.kernel.checking import VIOLATIONS_MAX
 from travio_inventory.kernel.ids import fault_of, join_ids, split_ids
 from travio_inventory.kernel.refusals import InvalidRequest
+from travio_inventory.seats.commands import (
+    AvailabilityQuery,
+    BlockSeatsCommand,
+    ConfirmHoldCommand,
+    ExtendHoldCommand,
+    HoldSeatsCommand,
+    HoldsQuery,
+    SeatMapQuery,
+    SeatUpdate,
+    WaitlistPlace,
+    WaitsQuery,
+)
 from travio_inventory.seats.hold import Passenger
 from travio_inventory.seats.refusals import InvalidSeats, InvalidTrip
 from travio_inventory.seats.trip import Ends, Seat, Segment, TripKey
@@ -179,17 +191,23 @@ def test_a_field_of_another_type_is_read_or_refused(
 
 
 def test_a_hold_is_read_with_every_field() -> None:
-    assert read_changed(v1.HoldSeatsRequest) == messages.HoldAsked(
-        Actor("org", "user"), "T1", Ends("A", "C", 0, None), ["1A", "1B"], 60, "key", settles=True
+    command = HoldSeatsCommand(
+        trip_id="T1",
+        ends=Ends("A", "C", 0, None),
+        seat_ids=("1A", "1B"),
+        ttl_s=60,
+        key="key",
+        settles=True,
+        session_id="session",
     )
-    asked = read_changed(v1.HoldSeatsRequest, idempotency_key="", from_segment_index=None)
-    assert isinstance(asked, messages.HoldAsked)
-    assert (asked.key, asked.ends) == (None, Ends("A", "C", None, None))
+    assert read_changed(v1.HoldSeatsRequest) == (Actor("org", "user"), command)
+    asked = read_changed(v1.HoldSeatsRequest, idempotency_key="", from_segment_index=None, settle=False)
+    assert asked == (Actor("org", "user"), replace(command, key=None, ends=Ends("A", "C"), settles=False))
 
 
 def test_a_trip_is_read_with_segments_by_number_and_seats_by_place() -> None:
-    trip = messages.trip_asked(message_type("InitializeTripInventoryRequest").FromString(trip_bytes()))
-    assert trip.key == TripKey("org", "T1")
+    actor, trip = messages.trip_asked(message_type("InitializeTripInventoryRequest").FromString(trip_bytes()))
+    assert (actor, trip.key) == (service_of("org"), TripKey("org", "T1"))
     assert trip.segments == (Segment("A", "B", 0, 10), Segment("B", "C", 20, 30))
     assert trip.seats == (
         Seat("1A", "1A", 1, 1, "first", "window"),
@@ -204,35 +222,42 @@ def trip_bytes() -> bytes:
 
 @pytest.mark.parametrize(("sent", "kept"), [(0, 16), (-1, 2), (1, 1), (5_000, 5_000)])
 def test_seats_per_block_has_a_default_and_all_in_one(sent: int, kept: int) -> None:
-    trip = read_changed(v1.InitializeTripInventoryRequest, seats_per_group=sent)
-    assert trip.seats_per_group == kept  # type: ignore[attr-defined]
+    message = v1.InitializeTripInventoryRequest.FromString(trip_bytes())
+    message.seats_per_group = sent
+    _, trip = messages.trip_asked(message_type("InitializeTripInventoryRequest").FromString(bytes(message)))
+    assert trip.seats_per_group == kept
 
 
 def test_a_confirm_and_an_update_are_read_with_every_field() -> None:
     asked = read_changed(v1.ConfirmBookingRequest)
-    assert asked == messages.ConfirmAsked(Actor("org", "user"), "H", "order", [Passenger("1A", "Ada", "1")])
-    assert read_changed(v1.UpdateInventoryRequest) == messages.UpdateAsked(
-        TripKey("org", "T1"), [("1A", "broken")], ["1B"]
-    )
+    passengers = (Passenger("1A", "Ada", "1"),)
+    command = ConfirmHoldCommand(hold_id="H", order_id="order", passengers=passengers)
+    assert asked == (Actor("org", "user"), command)
+    updates = [SeatUpdate("1A", is_blocked=True, reason="broken"), SeatUpdate("1B", is_blocked=False)]
+    update = BlockSeatsCommand(trip_id="T1", updates=updates)
+    assert read_changed(v1.UpdateInventoryRequest) == (service_of("org"), update)
+    assert (update.blocked, update.unblocked) == ({"1A": "broken"}, ("1B",))
 
 
 def test_the_other_requests_are_read_with_every_field() -> None:
-    actor, key = Actor("org", "user"), TripKey("org", "T1")
-    check = messages.CheckAsked(key, Ends("A", "C"), 2, "first")
+    user, service = Actor("org", "user"), service_of("org")
+    check = service, AvailabilityQuery(trip_id="T1", ends=Ends("A", "C"), passengers=2, seat_class="first")
     assert read_changed(v1.CheckAvailabilityRequest) == check
     assert read_changed(v1.BatchCheckRequest) == [check, check]
-    assert read_changed(v1.GetSeatMapRequest) == (key, Ends("A", "C", None, 1))
-    assert read_changed(v1.ReleaseSeatsRequest) == (actor, "H")
-    assert read_changed(v1.ListHoldsRequest) == (actor, "", True, PageAsked("", limits.HOLDS_LISTED_MAX))
-    assert read_changed(v1.ExtendHoldRequest) == (actor, "H", -1)
-    assert read_changed(v1.CancelBookingRequest) == (actor, "H")
-    assert read_changed(v1.JoinWaitlistRequest) == messages.WaitAsked(actor, "T1", "", 2)
-    assert read_changed(v1.LeaveWaitlistRequest, seat_class="x") == (actor, "T1", "x")
-    first_page = PageAsked("", limits.WAITS_LISTED_MAX)
-    assert read_changed(v1.GetUserWaitlistRequest) == ("user", "", first_page)
-    named = {"organization_id": "org", "page_size": 7, "page_token": token("behind")}
-    assert read_changed(v1.GetUserWaitlistRequest, **named) == ("user", "org", PageAsked("behind", 7))
-    assert read_changed(v1.GetTripRequest) == key
+    seats = SeatMapQuery(trip_id="T1", ends=Ends("A", "C", None, 1))
+    assert read_changed(v1.GetSeatMapRequest) == (service, seats)
+    assert read_changed(v1.ReleaseSeatsRequest) == (user, "H")
+    assert read_changed(v1.ListHoldsRequest) == (user, HoldsQuery(include_ended=True))
+    assert read_changed(v1.ExtendHoldRequest) == (user, ExtendHoldCommand(hold_id="H", ttl_s=-1))
+    assert read_changed(v1.CancelBookingRequest) == (user, "H")
+    assert read_changed(v1.JoinWaitlistRequest) == (user, WaitlistPlace(trip_id="T1", seats=2))
+    place = WaitlistPlace(trip_id="T1", seat_class="x")
+    assert read_changed(v1.LeaveWaitlistRequest, seat_class="x") == (user, place)
+    assert read_changed(v1.GetUserWaitlistRequest) == (user_anywhere("user"), WaitsQuery())
+    named = {"organization_id": "org", "page_size": 7, "page_token": token_of("behind")}
+    waits = WaitsQuery(after="behind", page_size=7)
+    assert read_changed(v1.GetUserWaitlistRequest, **named) == (user, waits)
+    assert read_changed(v1.GetTripRequest) == (service, "T1")
 
 
 @each_kind
@@ -281,8 +306,7 @@ def test_no_two_ids_look_the_same(bad: str, said: str) -> None:
     with pytest.raises(InvalidRequest, match=said) as refusal:
         read_changed(v1.ConfirmBookingRequest, order_id=bad)
     assert "\n" not in str(refusal.value)
-    with pytest.raises(InvalidTrip, match=said):
-        replace(read_changed(v1.InitializeTripInventoryRequest), key=TripKey("org", bad))  # type: ignore[type-var]
+    assert faults(v1.InitializeTripInventoryRequest, trip_id=bad) == ["trip_id"]
 
 
 @pytest.mark.parametrize("bad", ["\ud800", "a\udcffb"])
@@ -293,7 +317,7 @@ def test_half_a_sign_is_no_id(bad: str) -> None:
 
 @given(legal_ids)
 def test_a_legal_id_is_read_as_it_was_sent(good: str) -> None:
-    assert read_changed(v1.GetTripRequest, trip_id=good) == TripKey("org", good)
+    assert read_changed(v1.GetTripRequest, trip_id=good) == (service_of("org"), good)
 
 
 @given(st.lists(legal_ids, max_size=10))
@@ -305,7 +329,7 @@ def test_ids_in_one_text_come_apart_again(ids: list[str]) -> None:
     "good", ["x" * limits.ID_BYTES_MAX, "\N{GREEK SMALL LETTER ALPHA}" * 64, "a b~c/d:e", *AWKWARD]
 )
 def test_any_other_text_is_an_id(good: str) -> None:
-    assert read_changed(v1.GetTripRequest, trip_id=good) == TripKey("org", good)
+    assert read_changed(v1.GetTripRequest, trip_id=good) == (service_of("org"), good)
 
 
 def test_the_longest_hold_id_is_accepted() -> None:
@@ -429,4 +453,4 @@ def test_a_text_longer_than_the_message_is_no_message() -> None:
 def test_unknown_fields_are_ignored() -> None:
     """As a newer client would send them."""
     newer = bytes(VALID[v1.GetTripRequest][0]) + text(99, "x") + number(98, 1)
-    assert read(v1.GetTripRequest, newer) == TripKey("org", "T1")
+    assert read(v1.GetTripRequest, newer) == (service_of("org"), "T1")

@@ -28,6 +28,7 @@ from travio_inventory.kernel.refusals import (
     InvalidRequest,
     OutcomeUnknown,
     Overloaded,
+    PermissionDenied,
     Refusal,
     Violation,
 )
@@ -54,6 +55,8 @@ def an_example_of(kind: type[Refusal]) -> Refusal:
         return kind(["1A", "2B"], retry_after_ms=1_234)
     if issubclass(kind, errors.HoldLimitReached):
         return kind(5)
+    if issubclass(kind, PermissionDenied):
+        return kind("seats:hold")
     return kind()
 
 

@@ -10,24 +10,28 @@ from typing import Any, get_type_hints
 
 import pytest
 
+from travio_inventory.seats.commands import AvailabilityQuery, hold_ref
+from travio_inventory.seats.hold import Hold, Released
 from travio_inventory.seats.refusals import HoldNotFound
-from travio_inventory.seats.trip import Ends
+from travio_inventory.seats.trip import Ends, Journey
 from travio_inventory.seats.use_cases import Inventory
 from travio_inventory.store.memory import MemoryBatches
 from verification.crash_points.places import Opened
 from verification.crash_points.playing import Stage, new_trip
 from verification.crash_points.points import Lane, Meter
 from verification.crash_points.scenes import SCENES, STEPS
+from verification.kit.asking import definition
 from verification.kit.sale import Sale, local_edge
 from verification.kit.scenes import Scene
 
 READS: dict[str, Callable[[Sale], Awaitable[object]]] = {
-    "trips.get": lambda sale: sale.inventory.trips.get(sale.trip.key),
-    "read_holds.one": lambda sale: sale.inventory.read_holds.one(sale.actor(), f"t1~0~{0:032}"),
+    "read_trips.one": lambda sale: definition(sale.inventory, sale.trip.key),
+    "read_trips.of_hold": lambda sale: sale.inventory.read_trips.of_hold(sale.actor(), a_hold(sale)),
+    "read_holds.one": lambda sale: sale.inventory.read_holds.one(sale.actor(), hold_ref(f"t1~0~{0:032}")),
     "read_holds.page": lambda sale: sale.holds(),
     "read_seat_map": lambda sale: sale.map(),
     "check_availability": lambda sale: sale.inventory.check_availability(
-        sale.trip.key, Ends("A", "D"), passengers=1, seat_class=""
+        sale.actor(), AvailabilityQuery(trip_id=sale.trip.key.trip, ends=Ends("A", "D"))
     ),
     "waitlist.page": lambda sale: sale.waits("ann"),
 }
@@ -59,6 +63,11 @@ def verbs() -> Iterator[str]:
                 yield name
             elif not verb.startswith("_"):
                 yield f"{name}.{verb}"
+
+
+def a_hold(sale: Sale) -> Hold:
+    """One of the user's, as a use case may have answered it."""
+    return Hold("t1~0~0", sale.trip.key, "ann", (), (), Journey(0, 0), 0, "", Released())
 
 
 def stage(scene: Scene, meter: Meter) -> Stage:

@@ -14,11 +14,13 @@ from travio_inventory.app.service import open_inventory
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.protocol.batches import Applied, Row, RowKey, Write
 from travio_inventory.protocol.rows import group_partition
+from travio_inventory.seats.commands import ConfirmHoldCommand, hold_ref
 from travio_inventory.seats.hold import HoldId
 from travio_inventory.seats.refusals import SeatContended, SeatTaken
 from travio_inventory.seats.trip import Ends, Journey, Trip, TripKey
 from travio_inventory.seats.use_cases import Inventory
 from travio_inventory.settings import Settings, load_settings
+from verification.kit.asking import hold_seats, open_trip
 
 HOT, COLD = coach("hot"), coach("cold")
 NOBODYS_HOLD = str(HoldId(HOT.key.trip, 0, "0" * 32, is_late=False))
@@ -57,21 +59,23 @@ class FinishedSale:
 
     async def _sell(self) -> None:
         async with open_inventory(self.settings) as inventory:
-            await inventory.open_trip(HOT)
-            await inventory.open_trip(COLD)
+            await open_trip(inventory, HOT)
+            await open_trip(inventory, COLD)
             self.ann = await self._hold(inventory, "ann", HOT, [HOT_SEAT], WHOLE_JOURNEY)
             self.bob = await self._hold(inventory, "bob", HOT, [HOT_SEAT], WHOLE_JOURNEY)
             self.dan = await self._hold(inventory, "dan", COLD, ["seat-B1", "seat-J4"], Journey(1, 2))
             self.eve = await self._hold(inventory, "eve", COLD, ["seat-C1"], Journey(0, 0))
-            await inventory.confirm_hold(Actor(ORGANIZATION, "dan"), self.dan, "order", ())
-            await inventory.release_hold(Actor(ORGANIZATION, "eve"), self.eve)
+            await inventory.confirm_hold(
+                Actor(ORGANIZATION, "dan"), ConfirmHoldCommand(hold_id=self.dan, order_id="order")
+            )
+            await inventory.release_hold(Actor(ORGANIZATION, "eve"), hold_ref(self.eve))
         done = Outcome.DONE
         self.lines += [Step(self.dan, StepKind.CONFIRM, done), Step(self.eve, StepKind.RELEASE, done)]
 
     async def _hold(self, inventory: Inventory, user: str, trip: Trip, seats: list[str], journey: Journey) -> str:
         actor, key, hold_id = Actor(ORGANIZATION, user), f"key-{user}", ""
         try:
-            hold = await inventory.hold_seats(actor, trip.key.trip, Ends(*ends(journey)), seats, ttl_s=600, key=key)
+            hold = await hold_seats(inventory, actor, trip.key.trip, Ends(*ends(journey)), seats, ttl_s=600, key=key)
             outcome, hold_id = Outcome.DONE, hold.id
         except (SeatContended, SeatTaken):
             outcome = Outcome.CONTENTION

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from travio_inventory.seats.commands import hold_ref
 from travio_inventory.seats.hold import Hold
 from travio_inventory.seats.refusals import HoldNotFound, SeatContended, SeatTaken
 from verification.kit.faulty_batches import Spoil, cells_alone, commits
@@ -81,7 +82,7 @@ async def test_a_fenced_attempt_is_no_hold(single_seats: Sale) -> None:
     sale.clock.pass_s(GRACE_S)
     probe = await sale.hold("A18", by="bob")
     with pytest.raises(HoldNotFound):
-        await sale.inventory.read_holds.one(sale.actor(), fenced)
+        await sale.inventory.read_holds.one(sale.actor(), hold_ref(fenced))
     assert list(await sale.holds()) == []
     assert list(await sale.holds("bob")) == [probe]
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from travio_inventory.kernel.actor import HOUSE
 from travio_inventory.protocol import journal
 from travio_inventory.protocol.epochs import EPOCH_MS
 from travio_inventory.protocol.journal import EventJournal
@@ -26,7 +27,7 @@ class Alone:
         """What it tells in so many rounds, a second apart."""
         before = len(self._sale.told)
         for _ in range(rounds):
-            await self._relay()
+            await self._relay(HOUSE)
             self._sale.clock.pass_s(1)
         return self._sale.told[before:]
 

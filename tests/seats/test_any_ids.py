@@ -10,10 +10,12 @@ from hypothesis import HealthCheck, given, settings
 from tests.store.conftest import STORES, store_of
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.protocol.batches import Batches
+from travio_inventory.seats.commands import ConfirmHoldCommand, HoldsQuery, WaitlistPlace
 from travio_inventory.seats.events import EventType
 from travio_inventory.seats.hold import Confirmed
 from travio_inventory.seats.refusals import SeatUnavailable
 from travio_inventory.seats.trip import Ends, Seat, Segment, TripKey
+from verification.kit.asking import definition, hold_seats, open_trip
 from verification.kit.legal_ids import AWKWARD, several
 from verification.kit.sale import TTL_S, Market, a_trip
 
@@ -35,28 +37,28 @@ async def tell(store: Batches, ids: Sequence[str]) -> None:
     buyer, loser = (Actor(trip.key.organization, user) for user in (ann, bob))
     async with Market(store) as market:
         sale = market.prepare(trip)
-        await sale.inventory.open_trip(trip)
+        await open_trip(sale.inventory, trip)
         one, other = sale.inventory, sale.elsewhere()
-        assert await other.inventory.trips.get(trip.key) == trip
+        assert await definition(other.inventory, trip.key) == trip
 
-        lapsing = await one.hold_seats(buyer, trip_id, whole, seats, ttl_s=0, key=key)
+        lapsing = await hold_seats(one, buyer, trip_id, whole, seats, key=key)
         assert (lapsing.trip, lapsing.holder, lapsing.seats) == (trip.key, ann, seats)
-        assert await other.inventory.hold_seats(buyer, trip_id, whole, seats, ttl_s=0, key=key) == lapsing
+        assert await hold_seats(other.inventory, buyer, trip_id, whole, seats, ttl_s=0, key=key) == lapsing
         sale.clock.pass_s(TTL_S + 1)
         assert (await other.sweep()).failures == {}
         assert await other.map(whole) == dict.fromkeys(seats, "available")
 
-        hold = await one.hold_seats(buyer, trip_id, whole, seats, ttl_s=0, key=None)
-        sold = await one.confirm_hold(buyer, hold.id, order, [])
+        hold = await hold_seats(one, buyer, trip_id, whole, seats)
+        sold = await one.confirm_hold(buyer, ConfirmHoldCommand(hold_id=hold.id, order_id=order))
         assert sold.state == Confirmed(order)
         for process in (other, sale.elsewhere()):  # the second is told what the first was told
             with pytest.raises(SeatUnavailable) as refused:
-                await process.inventory.hold_seats(loser, trip_id, Ends(there, beyond), [b_seat], ttl_s=0, key=key)
+                await hold_seats(process.inventory, loser, trip_id, Ends(there, beyond), [b_seat], ttl_s=0, key=key)
             assert [(cell.seat, cell.segment) for cell in refused.value.cells] == [(b_seat, 1)]
 
-        holds = (await other.inventory.read_holds.page(buyer, trip_id=trip_id, include_ended=True, most=9)).holds
+        holds = (await other.inventory.read_holds.page(buyer, HoldsQuery(trip_id=trip_id, include_ended=True))).holds
         assert {each.id for each in holds} == {lapsing.id, sold.id}
-        await one.waitlist.join(loser, trip_id, second, 1)
+        await one.waitlist.join(loser, WaitlistPlace(trip_id=trip_id, seat_class=second))
         waits = [entry for entry in await other.waits(bob) if entry.trip == trip.key]
         assert [(entry.holder, entry.seat_class) for entry in waits] == [(bob, second)]
         told = {(event.hold_id, event.type): event for event in await sale.relay()}

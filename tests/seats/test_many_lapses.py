@@ -25,6 +25,7 @@ from travio_inventory.seats.events import EventType
 from travio_inventory.seats.hold import Expired, Held, Hold, HoldRequest
 from travio_inventory.seats.trip import Journey, Seat, Segment, Trip
 from travio_inventory.store.memory import MemoryBatches
+from verification.kit.asking import open_trip
 from verification.simulation.oracle import START_MS
 from verification.simulation.process import Process, Sweeper, adopting, steady_process
 from verification.simulation.virtual_loop import run_virtually
@@ -90,7 +91,7 @@ async def all_held() -> tuple[Store, Process, list[Hold]]:
     asyncio.get_running_loop().set_task_factory(adopting)
     store = Store()
     process = steady_process(store)
-    await process.inventory.open_trip(TRIP)
+    await open_trip(process.inventory, TRIP)
     asked = [HoldRequest(Actor("o", f"u{n}"), TRIP, Journey(0, 0), (f"s{n}",), TTL_MS, None) for n in range(SEATS)]
     holds = [await process.holds.hold(request) for request in asked]
     await asyncio.sleep(TTL_MS / 1_000 + 1)

@@ -15,6 +15,7 @@ from travio_inventory.protocol.minute_cursor import SETTLES_MS
 from travio_inventory.seats.hold import Confirmed, Held, HoldRequest
 from travio_inventory.seats.trip import Journey
 from travio_inventory.store.memory import MemoryBatches
+from verification.kit.asking import open_trip
 from verification.simulation.oracle import START_MS
 from verification.simulation.plan import Plan
 from verification.simulation.process import Process, adopting, steady_process
@@ -55,7 +56,7 @@ async def opened() -> tuple[Queue, Process]:
     asyncio.get_running_loop().set_task_factory(adopting)
     queue = Queue()
     process = steady_process(queue)
-    await process.inventory.open_trip(TRIP)
+    await open_trip(process.inventory, TRIP)
     queue.outcomes.clear()
     return queue, process
 

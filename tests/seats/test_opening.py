@@ -7,11 +7,14 @@ from itertools import cycle, islice
 import pytest
 
 from travio_inventory.kernel import limits
+from travio_inventory.kernel.actor import Actor, house_of
+from travio_inventory.kernel.refusals import InvalidRequest
 from travio_inventory.protocol.batches import Kind
 from travio_inventory.protocol.definitions import Definitions
 from travio_inventory.seats.refusals import InvalidTrip, TripDefinedOtherwise, TripNotFound, TripOpening
 from travio_inventory.seats.trip import ALL_IN_ONE_GROUP, OUR_CHOICE, Ends, Seat, Segment, Trip, TripKey
 from travio_inventory.seats.use_cases.open_trip import OpenTrip
+from verification.kit.asking import definition, open_trip
 from verification.kit.faulty_batches import Stall, everything_after, seeds
 from verification.kit.sale import SEATS, Market, PerGroup, Sale, a_trip
 
@@ -20,8 +23,8 @@ STOPS_OF_64_SEGMENTS = "".join(islice(cycle("ABC"), 65))
 
 async def test_a_trip_that_is_opened_is_on_sale(sale: Sale) -> None:
     assert len((await sale.seats("available")).split()) == SEATS
-    assert await sale.inventory.trips.get(sale.trip.key) == sale.trip
-    assert await sale.elsewhere().inventory.trips.get(sale.trip.key) == sale.trip
+    assert await definition(sale.inventory, sale.trip.key) == sale.trip
+    assert await definition(sale.elsewhere().inventory, sale.trip.key) == sale.trip
 
 
 async def test_opening_again_never_resets_a_seat(sale: Sale) -> None:
@@ -30,7 +33,7 @@ async def test_opening_again_never_resets_a_seat(sale: Sale) -> None:
     await sale.block("A3")
     before = await sale.map()
     for process in (sale, sale.elsewhere()):
-        await process.inventory.open_trip(sale.trip)
+        await open_trip(process.inventory, sale.trip)
     assert await sale.elsewhere().map() == before
     assert await sale.find(hold) == hold
     assert await sale.find(booking) == booking
@@ -40,7 +43,7 @@ async def test_opening_again_never_resets_a_seat(sale: Sale) -> None:
 async def test_opening_at_once_from_everywhere_is_opening_once(sale: Sale) -> None:
     processes = [sale.elsewhere() for _ in range(4)]
     hold = await sale.hold("A1 A18")
-    await asyncio.gather(*(process.inventory.open_trip(sale.trip) for process in processes * 3))
+    await asyncio.gather(*(open_trip(process.inventory, sale.trip) for process in processes * 3))
     assert await sale.find(hold) == hold
     await sale.assert_legal()
 
@@ -57,8 +60,8 @@ async def test_another_definition_is_refused_and_changes_nothing(sale: Sale, wha
     }
     hold = await sale.hold("A18")
     with pytest.raises(TripDefinedOtherwise):
-        await sale.inventory.open_trip(others[what])
-    assert await sale.elsewhere().inventory.trips.get(trip.key) == trip
+        await open_trip(sale.inventory, others[what])
+    assert await definition(sale.elsewhere().inventory, trip.key) == trip
     assert await sale.find(hold) == hold
     await sale.assert_legal()
 
@@ -71,7 +74,7 @@ async def test_a_trip_that_was_never_opened_is_not_there(market: Market) -> None
         await sale.map()
     with pytest.raises(TripNotFound):
         await sale.block("A1")
-    await sale.inventory.open_trip(sale.trip)
+    await sale.open_trip()
     await sale.hold("A1")
 
 
@@ -82,7 +85,7 @@ async def opening_dies(market: Market, per_group: PerGroup, *, batches: int) -> 
     """The process that opened the trip died after so many batches of cells."""
     sale = market.prepare(a_trip(seats_per_group=per_group, stops=STOPS_OF_64_SEGMENTS[:41]))
     doomed = sale.elsewhere()
-    opening = asyncio.ensure_future(doomed.inventory.open_trip(sale.trip))
+    opening = asyncio.ensure_future(doomed.open_trip())
     stall: Stall = doomed.line.stall(everything_after(batches, seeds))
     await asyncio.wait_for(stall.reached.wait(), 5)
     await asyncio.sleep(0.05)
@@ -96,7 +99,7 @@ async def test_an_opening_that_was_cut_short_is_resumed(market: Market, per_grou
     """Seats sold in the meantime stay sold."""
     sale = await opening_dies(market, per_group, batches=2)
     early = await sale.hold("A1", Ends("A", "C", first=0, last=1))
-    await sale.inventory.open_trip(sale.trip)
+    await sale.open_trip()
     shown = await sale.map(Ends("A", "C", first=0, last=1))
     assert shown == {seat.id: "held" if seat.id == "A1" else "available" for seat in sale.trip.seats}
     assert await sale.find(early) == early
@@ -118,7 +121,7 @@ async def test_cells_that_are_not_there_yet_are_no_no(market: Market, per_group:
         await sale.block("A18")
     with pytest.raises(TripOpening):
         await sale.unblock("A18")
-    await sale.inventory.open_trip(sale.trip)
+    await sale.open_trip()
     assert (await sale.hold("A1 A18", "A-C", by="bob", key="k")).is_live
     await sale.assert_legal()
 
@@ -130,7 +133,9 @@ async def test_a_release_that_seeds_in_other_portions_resets_no_seat(sale: Sale,
     await sale.block("A3")
     before = await sale.map()
     for most in (portion, 160):
-        await OpenTrip(Definitions(sale.line, cells_per_batch_max=most))(sale.trip)
+        await OpenTrip(Definitions(sale.line, cells_per_batch_max=most))(
+            house_of(sale.trip.key.organization), sale.trip
+        )
     assert await sale.elsewhere().map() == before
     assert [await sale.find(hold), await sale.find(booking)] == [hold, booking]
     await sale.assert_legal()
@@ -141,12 +146,14 @@ async def test_an_opening_that_was_cut_short_is_resumed_in_other_portions(market
     sale = market.prepare(a_trip(seats_per_group="all", seats=3))
     doomed = sale.elsewhere()
     stall = doomed.line.stall(everything_after(1, seeds))
-    dying = asyncio.ensure_future(OpenTrip(Definitions(doomed.line, cells_per_batch_max=2))(sale.trip))
+    dying = asyncio.ensure_future(OpenTrip(Definitions(doomed.line, cells_per_batch_max=2))(_house(sale), sale.trip))
     await asyncio.wait_for(stall.reached.wait(), 5)
     dying.cancel()
     early = await sale.hold("A1", "A-C")
     for portion in (5, 4):
-        await OpenTrip(Definitions(sale.line, cells_per_batch_max=portion))(sale.trip)
+        await OpenTrip(Definitions(sale.line, cells_per_batch_max=portion))(
+            house_of(sale.trip.key.organization), sale.trip
+        )
     assert await sale.statuses("A1") == ["held", "held", "available"]
     assert await sale.statuses("A3") == ["available"] * 3
     assert await sale.find(early) == early
@@ -158,18 +165,20 @@ async def test_a_trip_keeps_its_blocks_when_a_release_would_choose_others(
     market: Market, monkeypatch: pytest.MonkeyPatch, asked: int
 ) -> None:
     sale = market.prepare(replace(a_trip(), seats_per_group=asked))
-    await sale.inventory.open_trip(sale.trip)
+    await sale.open_trip()
     hold = await sale.hold("A1 A18")
     monkeypatch.setattr(limits, "SEATS_PER_GROUP_DEFAULT", 4)
     monkeypatch.setattr(limits, "CELLS_PER_GROUP_MAX", 12)
     again = replace(sale.trip, seats_per_group=asked)
     assert again.seats_per_group == 4
     later = sale.elsewhere()
-    await later.inventory.open_trip(again)
-    assert await later.inventory.trips.get(sale.trip.key) == sale.trip, "what is stored is read whatever the limits are"
+    await open_trip(later.inventory, again)
+    assert await definition(later.inventory, sale.trip.key) == sale.trip, (
+        "what is stored is read whatever the limits are"
+    )
     assert await later.find(hold) == hold
     with pytest.raises(TripDefinedOtherwise):
-        await later.inventory.open_trip(replace(sale.trip, seats_per_group=4))
+        await open_trip(later.inventory, replace(sale.trip, seats_per_group=4))
     await sale.assert_legal()
 
 
@@ -180,7 +189,7 @@ async def test_all_seats_in_one_block_are_as_many_as_can_be_read_at_once(market:
     trip = replace(a_trip(stops=STOPS_OF_64_SEGMENTS, seats=100), seats_per_group=ALL_IN_ONE_GROUP)
     assert (trip.seats_per_group, trip.group_count) == (78, 2)
     sale = market.prepare(trip)
-    await sale.inventory.open_trip(trip)
+    await open_trip(sale.inventory, trip)
     last = Ends("A", "B", first=63)
     await sale.hold("A78 A79", last)
     assert await sale.seats("held", last) == "A78 A79"
@@ -200,7 +209,7 @@ async def test_a_trip_may_have_sixty_four_segments(market: Market) -> None:
     await sale.hold("A1 A5", Ends("A", "B", first=0, last=63))
     assert await sale.seats("held", last) == "A1 A5"
     await sale.hold("A6", last)
-    with pytest.raises(InvalidTrip, match="1 to 64 segments, not 65"):
+    with pytest.raises(InvalidRequest, match="segments: must have 1 to 64 items, not 65"):
         a_trip(stops=STOPS_OF_64_SEGMENTS + "C")
 
 
@@ -215,13 +224,17 @@ async def test_a_trip_may_have_five_thousand_seats_and_fifty_thousand_cells(mark
 @pytest.mark.parametrize(
     ("seats", "segments", "said"),
     [
-        (5_001, 1, "1 to 5000 seats, not 5001"),
+        (5_001, 1, "seat_config.seats: must have 1 to 5000 items, not 5001"),
         (5_000, 11, "at most 50000 cells"),
-        (0, 1, "1 to 5000 seats, not 0"),
-        (1, 0, "1 to 64 segments, not 0"),
+        (0, 1, "seat_config.seats: must have 1 to 5000 items, not 0"),
+        (1, 0, "segments: must have 1 to 64 items, not 0"),
     ],
 )
 def test_more_than_the_limits_is_no_trip(seats: int, segments: int, said: str) -> None:
     rides = tuple(Segment(f"stop-{n}", f"stop-{n + 1}") for n in range(segments))
-    with pytest.raises(InvalidTrip, match=said):
+    with pytest.raises(InvalidRequest, match=said):
         Trip(TripKey("org", "t1"), rides, tuple(Seat(f"A{n}", str(n), n, 0) for n in range(seats)))
+
+
+def _house(sale: Sale) -> Actor:
+    return house_of(sale.trip.key.organization)

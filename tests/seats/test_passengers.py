@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from travio_inventory.kernel.actor import Actor
+from travio_inventory.seats.commands import hold_ref
 from travio_inventory.seats.hold import Confirmed, Hold, Passenger
 from travio_inventory.seats.refusals import HoldConfirmed, HoldNotFound
 from verification.kit.faulty_batches import Spoil, commits
@@ -66,7 +66,7 @@ async def test_passengers_survive_an_answer_that_got_lost(sale: Sale) -> None:
 async def test_only_the_holder_sees_them(sale: Sale) -> None:
     booking = await booked(sale, is_late=False)
     with pytest.raises(HoldNotFound):
-        await sale.inventory.read_holds.one(Actor(sale.trip.key.organization, "bob"), booking.id)
+        await sale.inventory.read_holds.one(sale.actor("bob"), hold_ref(booking.id))
     assert list(await sale.holds("bob")) == []
 
 

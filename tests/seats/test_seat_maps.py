@@ -6,10 +6,12 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from travio_inventory.protocol.batches import Kind
+from travio_inventory.seats.commands import AvailabilityQuery
 from travio_inventory.seats.hold import Hold
 from travio_inventory.seats.refusals import SeatTaken, TripNotFound
 from travio_inventory.seats.seat import Held
 from travio_inventory.seats.trip import Ends, TripKey
+from verification.kit.asking import seat_map as seat_map_of
 from verification.kit.sale import SEATS, TTL_S, Market, Sale
 
 STALE_S_MAX = 2
@@ -35,7 +37,7 @@ async def test_a_held_seat_shows_when_it_may_come_back(sale: Sale) -> None:
     """The latest of the holds on the journey counts."""
     await sale.hold("A1 A18", "A-B", ttl_s=30)
     await sale.hold("A18", "C-D", ttl_s=90)
-    seat_map = await sale.inventory.read_seat_map(sale.trip.key, Ends("A", "D"))
+    seat_map = await seat_map_of(sale.inventory, sale.trip.key, Ends("A", "D"))
     shown = {seat.id: state for seat, state in seat_map.seats()}
     assert shown["A1"] == Held(sale.clock.at_ms + 30_000)
     assert shown["A18"] == Held(sale.clock.at_ms + 90_000)
@@ -46,7 +48,7 @@ async def test_an_extension_shows_in_every_block(sale: Sale) -> None:
     await sale.map()
     sale.clock.pass_s(30)
     await sale.extend(hold)
-    seat_map = await sale.inventory.read_seat_map(sale.trip.key, Ends("A", "D"))
+    seat_map = await seat_map_of(sale.inventory, sale.trip.key, Ends("A", "D"))
     assert [state for seat, state in seat_map.seats() if seat.id in hold.seats] == [
         Held(sale.clock.at_ms + TTL_S * 1_000)
     ] * 3
@@ -62,12 +64,13 @@ async def test_seats_come_in_layout_order_every_time(sale: Sale) -> None:
 
 async def test_there_is_no_map_of_a_trip_that_is_not_there(single_seats: Sale) -> None:
     with pytest.raises(TripNotFound):
-        await single_seats.inventory.read_seat_map(TripKey("another", "t1"), Ends("A", "D"))
+        await seat_map_of(single_seats.inventory, TripKey("another", "t1"), Ends("A", "D"))
 
 
 async def test_availability_counts_the_class_asked_for(sale: Sale) -> None:
     await sale.hold("A1 A18")
-    answer = await sale.inventory.check_availability(sale.trip.key, Ends("A", "B"), passengers=2, seat_class="first")
+    query = AvailabilityQuery(trip_id=sale.trip.key.trip, ends=Ends("A", "B"), passengers=2, seat_class="first")
+    answer = await sale.inventory.check_availability(sale.actor(), query)
     free = [seat.id for seat, state in answer.seats() if not isinstance(state, Held)]
     assert free == ["A2", "A3", "A4"]
 

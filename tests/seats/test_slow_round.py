@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from travio_inventory.kernel.actor import Actor
+from travio_inventory.kernel.actor import HOUSE, Actor
 from travio_inventory.protocol import rows
 from travio_inventory.protocol.batches import (
     ABSENT,
@@ -34,6 +34,7 @@ from travio_inventory.seats.trip import Journey, Seat, Segment, Trip, TripKey
 from travio_inventory.seats.use_cases.expire_holds import ExpireHolds
 from travio_inventory.seats.use_cases.relay_events import RelayEvents
 from travio_inventory.store.memory import MemoryBatches
+from verification.kit.asking import open_trip
 from verification.kit.legal_ids import AWKWARD
 from verification.simulation.oracle import START_MS
 from verification.simulation.process import Process, adopting, steady_process
@@ -202,7 +203,7 @@ async def status_after(store: Store, sweeper: ExpireHolds, *, for_s: float) -> s
     """Of the cell, after so long a time of sweeping."""
     until_s = asyncio.get_running_loop().time() + for_s
     while asyncio.get_running_loop().time() < until_s:
-        await sweeper()
+        await sweeper(HOUSE)
         await asyncio.sleep(5)
     group = rows.group_partition(TripKey("o", "t"), 1)
     cell = RowKey(Kind.CELL, "s1", 0)
@@ -245,7 +246,7 @@ async def on_sale() -> tuple[Store, Process]:
     """A trip whose cells are there, and a process."""
     store = await opened(trip("t"))
     process = steady_process(store)
-    await process.inventory.open_trip(trip("t"))
+    await open_trip(process.inventory, trip("t"))
     return store, process
 
 
@@ -286,7 +287,7 @@ async def relayed(process: Process, *, for_s: float) -> list[str]:
     relay = RelayEvents(LateEvents(EventJournal(process.sender), process.sender), told)
     until_s = asyncio.get_running_loop().time() + for_s
     while asyncio.get_running_loop().time() < until_s:
-        await relay()
+        await relay(HOUSE)
         await asyncio.sleep(5)
     return told.ids
 
@@ -336,7 +337,7 @@ def test_what_the_journal_has_to_tell_waits_for_no_more_than_one_answer() -> Non
         loop = asyncio.get_running_loop()
         longest_s, until_s = 0.0, loop.time() + HOUR_S
         while (began_s := loop.time()) < until_s:
-            await relay()
+            await relay(HOUSE)
             longest_s = max(longest_s, loop.time() - began_s)
             await asyncio.sleep(5)
         return longest_s

@@ -167,7 +167,7 @@ class Play:
         """How it ended. Raises Untrue where that is not as expected, Missed where no batch met the fault."""
         sale = self.sale
         if not self.step.is_opening:
-            await sale.inventory.open_trip(sale.trip)
+            await sale.open_trip()
         subject = await self.step.before(sale)
         before = expected.before if expected else await picture(sale)
         answer, batches = await self._spoiled_answer(subject)

@@ -13,6 +13,7 @@ from travio_inventory.seats import seat as seat_states
 from travio_inventory.seats.hold import Cancelled, Confirmed, Held, Hold, Released, late_id
 from travio_inventory.seats.refusals import HoldExpired, HoldReleased, SeatContended, SeatTaken
 from travio_inventory.seats.trip import Ends
+from verification.kit.asking import seat_map as seat_map_of
 from verification.kit.faulty_batches import (
     Spoil,
     Which,
@@ -130,7 +131,7 @@ async def test_an_extension_whose_answer_was_lost_is_shown_at_once(sale: Sale) -
     await sale.map()
     sale.line.spoil(Spoil.UNANSWERED, commits, times=1)
     extended = await sale.extend(hold, ttl_s=300)
-    seat_map = await sale.inventory.read_seat_map(sale.trip.key, Ends("A", "D"))
+    seat_map = await seat_map_of(sale.inventory, sale.trip.key, Ends("A", "D"))
     assert isinstance(extended.state, Held)
     assert {state for seat, state in seat_map.seats() if seat.id in hold.seats} == {
         seat_states.Held(extended.state.expires_at_ms)
@@ -175,7 +176,7 @@ async def test_a_block_survives_one_answer_that_is_lost(sale: Sale, how: Spoil) 
 async def test_an_opening_survives_one_answer_that_is_lost(sale: Sale, how: Spoil) -> None:
     hold = await sale.hold("A18")
     sale.line.spoil(how, times=1)
-    await sale.inventory.open_trip(sale.trip)
+    await sale.open_trip()
     assert await sale.find(hold) == hold
     await sale.assert_legal()
 

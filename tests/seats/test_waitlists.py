@@ -6,13 +6,15 @@ from dataclasses import replace
 
 import pytest
 
-from travio_inventory.kernel.actor import Actor
+from travio_inventory.kernel.actor import Actor, user_anywhere
 from travio_inventory.kernel.refusals import BackendUnavailable, InvalidRequest, OutcomeUnknown, Overloaded
 from travio_inventory.protocol import list_turns, places
 from travio_inventory.protocol.batches import Index, IndexEntry, Kind, Partition, Table, Write
 from travio_inventory.protocol.waitlists import WaitlistTable
+from travio_inventory.seats.commands import WaitlistPlace, WaitsQuery
 from travio_inventory.seats.refusals import NotOnWaitlist, TripNotFound
 from travio_inventory.seats.trip import TripKey
+from verification.kit.asking import open_trip
 from verification.kit.faulty_batches import Spoil, any_batch
 from verification.kit.sale import Market, Sale
 
@@ -39,7 +41,7 @@ async def test_lists_whose_names_look_alike_have_places_of_their_own(sold_out: S
     for trip, seat_class in (("t", "1-a"), ("t-1", "a")):
         layout = [replace(seat, seat_class=seat_class) for seat in sold_out.trip.seats]
         like = sold_out.market.prepare(replace(sold_out.trip, key=TripKey(organization, trip), seats=tuple(layout)))
-        await like.inventory.open_trip(like.trip)
+        await open_trip(like.inventory, like.trip)
         assert (await like.join(f"rider of {trip}", seat_class)).position == 1
 
 
@@ -117,7 +119,7 @@ async def test_a_class_that_the_trip_does_not_have_is_refused(sold_out: Sale) ->
 
 async def test_nobody_waits_for_a_trip_that_is_not_there(sold_out: Sale) -> None:
     with pytest.raises(TripNotFound):
-        await sold_out.inventory.waitlist.join(Actor("another", "ann"), "t1", "", 1)
+        await sold_out.inventory.waitlist.join(Actor("another", "ann"), WaitlistPlace(trip_id="t1"))
 
 
 @pytest.mark.parametrize("how", [Spoil.LOST, Spoil.UNANSWERED, Spoil.LATE, Spoil.NOT_DONE])
@@ -304,7 +306,7 @@ async def test_one_organization_does_not_see_what_a_user_waits_for_at_another(so
     assert len(await sold_out.waits(user)) == 4
     for sale in (sold_out, other):
         organization = sale.trip.key.organization
-        page = await sold_out.inventory.waitlist.page(user, organization=organization, most=100)
+        page = await sold_out.inventory.waitlist.page(Actor(organization, user), WaitsQuery(page_size=100))
         assert {entry.trip.organization for entry in page.entries} == {organization}
         assert (len(page.entries), page.next) == (2, "")
 
@@ -320,6 +322,6 @@ async def test_all_that_a_user_waits_for_is_found_page_by_page(sold_out: Sale) -
     await sold_out.line.apply(Partition(Table.WAITLISTS, "", ""), [], gone)
     found, after, pages = list[str](), "", 0
     while pages == 0 or after:
-        page = await sold_out.inventory.waitlist.page("ann", after=after, most=2)
+        page = await sold_out.inventory.waitlist.page(user_anywhere("ann"), WaitsQuery(after=after, page_size=2))
         found, after, pages = found + [entry.seat_class for entry in page.entries], page.next, pages + 1
     assert (sorted(found), pages) == (["", "second"], 5)

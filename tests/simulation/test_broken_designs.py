@@ -16,6 +16,7 @@ from travio_inventory.protocol.rows import group_partition
 from travio_inventory.seats.hold import HoldRequest
 from travio_inventory.seats.trip import Journey
 from travio_inventory.store.memory import Change, Faults, MemoryBatches
+from verification.kit.asking import open_trip
 from verification.pages.architecture import ROOT
 from verification.pages.invariants import DOCUMENT, design_list, listed
 from verification.simulation.broken_designs import Broken, visit_once
@@ -83,7 +84,7 @@ async def _status_after_an_abandoned_attempt(*, are_reads_failing: bool = False)
     group = group_partition(KEY, 1)
     batches = Spoilt(None, Random(45), asyncio.sleep)
     process, other = (steady_process(batches) for _ in range(2))
-    await process.inventory.open_trip(trip)
+    await open_trip(process.inventory, trip)
     await asyncio.sleep(38)
     await process.sender.epochs.current()
     batches.observe = observe
@@ -132,7 +133,7 @@ async def _two_steps_at_once(slow: str) -> tuple[list[int], int]:
     trip = World(Plan(0, seats=1)).trip
     batches = MemoryBatches(None, Random(30), asyncio.sleep)
     process, other = (steady_process(batches) for _ in range(2))
-    await process.inventory.open_trip(trip)
+    await open_trip(process.inventory, trip)
     actor = Actor("o", "u")
     hold = await process.holds.hold(HoldRequest(actor, trip, Journey(0, 0), ("s0",), 20_000, None))
     batches.faults = replace(Faults.none(), slow=1.0)

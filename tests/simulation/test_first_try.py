@@ -36,6 +36,7 @@ from travio_inventory.seats.hold import DIGEST_CHARS, Held, Hold, HoldId, HoldRe
 from travio_inventory.seats.refusals import HoldLimitReached, SeatContended
 from travio_inventory.seats.trip import Journey, TripKey
 from travio_inventory.store.memory import Faults, MemoryBatches
+from verification.kit.asking import open_trip
 from verification.simulation.oracle import START_MS
 from verification.simulation.plan import Plan
 from verification.simulation.process import Process, adopting, steady_process
@@ -215,7 +216,7 @@ async def _open(plan: Plan | None = None) -> tuple[_Store, Process]:
     asyncio.get_running_loop().set_task_factory(adopting)
     store = _Store()
     process = steady_process(store, plan)
-    await process.inventory.open_trip(TRIP)
+    await open_trip(process.inventory, TRIP)
     await process.sender.epochs.current()
     return store, process
 

@@ -15,6 +15,7 @@ from travio_inventory.seats.hold import Hold, HoldRequest, Released
 from travio_inventory.seats.refusals import HoldNotFound, TripDefinedOtherwise
 from travio_inventory.seats.trip import Journey, Trip
 from travio_inventory.store.memory import MemoryBatches
+from verification.kit.asking import open_trip
 from verification.simulation.broken_designs import rewrite, unconditionally
 from verification.simulation.plan import Plan
 from verification.simulation.process import adopting, steady_process
@@ -43,7 +44,7 @@ async def _open_both_ways() -> tuple[Trip | None, list[BaseException]]:
     batches = _well()
     one, other = steady_process(batches), steady_process(batches)
     told = await asyncio.gather(
-        one.inventory.open_trip(TRIP), other.inventory.open_trip(OTHERWISE), return_exceptions=True
+        open_trip(one.inventory, TRIP), open_trip(other.inventory, OTHERWISE), return_exceptions=True
     )
     return await Definitions(batches).find(TRIP.key), [error for error in told if error is not None]
 
@@ -65,7 +66,7 @@ def test_who_does_not_look_whose_a_hold_is_ends_anybodys(monkeypatch: pytest.Mon
 
 async def _release_somebody_elses() -> Hold:
     process = steady_process(_well())
-    await process.inventory.open_trip(TRIP)
+    await open_trip(process.inventory, TRIP)
     hold = await process.holds.hold(HoldRequest(Actor("o", "u"), TRIP, Journey(0, 0), ("s0",), 20_000, None))
     return await process.holds.release(Actor("o", "v"), hold.id)
 

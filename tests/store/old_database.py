@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 
 from travio_inventory.seats.trip import TripKey
 from travio_inventory.store.sqlite import SqliteBatches
+from verification.kit.asking import open_trip
 from verification.kit.sale import Market, Sale, a_trip
 
 VERSION_2 = Path(__file__).with_name("version_2.db")
@@ -21,7 +22,7 @@ TRIP = replace(a_trip(seats=6, seats_per_group=2), key=TripKey("org", "t1"))
 
 async def sell(sale: Sale) -> None:
     """A little of all that can be taken: a hold over two seat groups under a key, a booking, seats off sale, a wait."""
-    await sale.inventory.open_trip(TRIP)
+    await open_trip(sale.inventory, TRIP)
     await sale.hold("A1 A6", "A-C", key="k")
     await sale.confirm(await sale.hold("A2", by="bob", key="k"), "order-1")
     await sale.release(await sale.hold("A5", by="bob"))

@@ -23,6 +23,7 @@ from travio_inventory.store.sqlite import (
     UnfitDatabase,
 )
 from travio_inventory.store.sqlite.migrations import MIGRATIONS, migrate
+from verification.kit.asking import definition, open_trip
 from verification.kit.sale import Market
 
 NOBODY = 65_534
@@ -123,8 +124,8 @@ async def test_what_an_old_database_says_is_understood(tmp_path: Path) -> None:
     shutil.copy(VERSION_2, tmp_path / "inventory.db")
     async with SqliteBatches.open(tmp_path) as store, Market(store) as market:
         sale = market.prepare(TRIP)
-        assert await sale.inventory.trips.get(TRIP.key) == TRIP
-        await sale.inventory.open_trip(TRIP)
+        assert await definition(sale.inventory, TRIP.key) == TRIP
+        await open_trip(sale.inventory, TRIP)
         shown = {"A1": "held", "A2": "sold", "A4": "blocked", "A6": "held"}
         assert await sale.map() == {seat.id: shown.get(seat.id, "available") for seat in TRIP.seats}
         hold = await sale.hold("A1 A6", "A-C", key="k")

@@ -17,6 +17,8 @@ from travio_inventory.seats.trip import Ends, Seat, Segment, Trip, TripKey
 from travio_inventory.seats.use_cases import Inventory
 from travio_inventory.settings import Settings, load_settings
 from travio_inventory.telemetry.metrics import Figures
+from verification.kit.asking import hold_seats, open_trip
+from verification.kit.asking import seat_map as seat_map_of
 from verification.servers.cassandra import Cassandra
 from verification.servers.redis import RedisServer
 
@@ -63,7 +65,7 @@ class Sale:
         return dict(self._counts() - self._before)
 
     async def hold(self, seat: str, user: str = "ann", key: str | None = None) -> None:
-        await self.inventory.hold_seats(Actor("acme", user), self.trip.key.trip, JOURNEY, [seat], ttl_s=60, key=key)
+        await hold_seats(self.inventory, Actor("acme", user), self.trip.key.trip, JOURNEY, [seat], ttl_s=60, key=key)
 
     def _counts(self) -> Counter[str]:
         return Counter(
@@ -81,7 +83,7 @@ async def sale(settings: Settings) -> AsyncIterator[Sale]:
     figures = Figures()
     async with open_inventory(settings, figures=figures) as inventory:
         sale = Sale(inventory, figures)
-        await inventory.open_trip(sale.trip)
+        await open_trip(inventory, sale.trip)
         await sale.hold("A32", "eve")
         sale.begin()
         yield sale
@@ -119,7 +121,7 @@ async def test_who_is_turned_away_costs_the_database_nothing(sale: Sale) -> None
 
 async def test_maps_of_a_quiet_trip_are_read_from_the_database_once(sale: Sale) -> None:
     for _ in range(20):
-        await asyncio.gather(*(sale.inventory.read_seat_map(sale.trip.key, JOURNEY) for _ in range(5)))
+        await asyncio.gather(*(seat_map_of(sale.inventory, sale.trip.key, JOURNEY) for _ in range(5)))
     reads = {what: calls for what, calls in sale.asked().items() if what.startswith("store.")}
     groups = -(-len(sale.trip.seats) // sale.trip.seats_per_group)
     assert sum(reads.values()) <= 4 * groups, reads

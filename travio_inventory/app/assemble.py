@@ -30,6 +30,7 @@ from travio_inventory.seats.use_cases.open_trip import OpenTrip
 from travio_inventory.seats.use_cases.own_maps import OwnMaps
 from travio_inventory.seats.use_cases.read_holds import ReadHolds
 from travio_inventory.seats.use_cases.read_seat_map import ReadSeatMap
+from travio_inventory.seats.use_cases.read_trips import ReadTrips
 from travio_inventory.seats.use_cases.relay_events import RelayEvents
 from travio_inventory.seats.use_cases.release_hold import ReleaseHold
 from travio_inventory.seats.use_cases.step_runner import StepRunner
@@ -119,7 +120,7 @@ def assemble(
         trips=trips, holds=holds, gate=gate, steps=steps, times=rules.times, clock=clock, jitter=random
     )
     inventory = Inventory(
-        trips=use_case("trips", trips),
+        read_trips=use_case("read_trips", ReadTrips(trips)),
         open_trip=use_case("open_trip", OpenTrip(definitions)),
         hold_seats=use_case("hold_seats", hold_seats),
         confirm_hold=use_case("confirm_hold", ConfirmHold(holds, steps)),

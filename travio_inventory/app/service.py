@@ -20,6 +20,7 @@ from travio_inventory.app.listening import listening
 from travio_inventory.app.readiness import BACKGROUND, Readiness, look_at_store, problem_of
 from travio_inventory.events.sinks.in_process import InProcess
 from travio_inventory.events.sinks.json_lines import JsonLines
+from travio_inventory.kernel.actor import HOUSE
 from travio_inventory.kernel.clock import SystemClock
 from travio_inventory.protocol.rules import Rules
 from travio_inventory.seats.ports import Publisher
@@ -171,7 +172,7 @@ async def _flush(inventory: Inventory) -> None:
     """Relay what the last steps recorded. What is left is relayed after the next start."""
     with anyio.move_on_after(FLUSH_SECONDS_MAX):
         try:
-            await inventory.relay_events()
+            await inventory.relay_events(HOUSE)
         except Exception as failed:  # noqa: BLE001 - nothing is lost, and the rest of the stop must go on
             log.warning("events are left for the next start: %s: %s", type(failed).__name__, failed)
 

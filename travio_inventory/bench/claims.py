@@ -18,10 +18,11 @@ from travio_inventory.bench.measuring import Slice, ratio
 from travio_inventory.bench.throughput import Found, Tell
 from travio_inventory.edge.absent import AbsentGate, AbsentSeatMapCache, AbsentTakenSeats
 from travio_inventory.events.sinks.in_process import InProcess
-from travio_inventory.kernel.actor import Actor
+from travio_inventory.kernel.actor import Actor, house_of
 from travio_inventory.kernel.clock import SystemClock
 from travio_inventory.kernel.refusals import OutcomeUnknown, Refusal
 from travio_inventory.protocol.batches import ANY_TIME, Batches, IndexEntry, Outcome, Partition, Table, Write
+from travio_inventory.seats.commands import HoldSeatsCommand, SeatMapQuery
 from travio_inventory.seats.seat import Available
 from travio_inventory.seats.trip import Ends, Trip
 from travio_inventory.seats.use_cases import Inventory
@@ -57,7 +58,7 @@ async def claims(settings: Settings, *, in_flight: Sequence[int], seats: int, te
             for _ in range(TURNS):
                 for name, loop in (("the driver alone", driver.claim_all), ("the service", _claim_all)):
                     trip = bench_trips.wide(seats)
-                    await inventory.open_trip(trip)
+                    await inventory.open_trip(house_of(trip.key.organization), trip)
                     measured = await loop(inventory, trip, at_once)
                     found.add(f"{name}, {at_once} in flight", measured)
                     tell(f"{name}, {at_once} in flight", measured)
@@ -71,14 +72,13 @@ async def claims(settings: Settings, *, in_flight: Sequence[int], seats: int, te
 async def _claim_all(inventory: Inventory, trip: Trip, at_once: int) -> Slice:
     """Hold one seat after the other, in any order, until none is left."""
     measured, seats = Slice(), _shuffled([seat.id for seat in trip.seats])
-    ends = Ends(trip.stops[0], trip.stops[-1])
     cpu, began = process_time(), perf_counter()
 
     async def claim() -> None:
         for seat in seats:
             sent, said = perf_counter(), "won"
             try:
-                await inventory.hold_seats(_buyer(trip), trip.key.trip, ends, [seat], ttl_s=TTL_S, key=None)
+                await _hold(inventory, trip, seat)
             except Refusal as refusal:
                 said = refusal.reason
             measured.latencies_s.append(perf_counter() - sent)
@@ -170,20 +170,28 @@ async def recorded_claims(trip: Trip) -> list[_Batch]:
     ports = Ports(recorder, AbsentGate(), AbsentTakenSeats(), AbsentSeatMapCache(), InProcess())
     rules = InventoryRules(HoldTimes(TTL_S, TTL_S, TTL_S))
     inventory = assemble(ports, SystemClock(), SystemRandom(), rules).inventory
-    await inventory.open_trip(trip)
+    await inventory.open_trip(house_of(trip.key.organization), trip)
     recorder.kept.clear()
-    ends = Ends(trip.stops[0], trip.stops[-1])
     for seat in trip.seats:
-        await inventory.hold_seats(_buyer(trip), trip.key.trip, ends, [seat.id], ttl_s=TTL_S, key=None)
+        await _hold(inventory, trip, seat.id)
     return recorder.kept
 
 
 async def _check(inventory: Inventory, trip: Trip, measured: Slice) -> list[str]:
     """Whether as many seats are gone as were won; of what is unknown any may be."""
-    seat_map = await inventory.read_seat_map(trip.key, Ends(trip.stops[0], trip.stops[-1]))
+    seat_map = await inventory.read_seat_map(_buyer(trip), SeatMapQuery(trip_id=trip.key.trip, ends=_ends(trip)))
     gone = sum(not isinstance(state, Available) for _, state in seat_map.seats())
     won, unknown = measured.counts["won"], measured.counts[OutcomeUnknown.reason]
     return [] if won <= gone <= won + unknown else [f"{trip.key.trip}: {gone} seats are gone, {won} were won"]
+
+
+async def _hold(inventory: Inventory, trip: Trip, seat: str) -> None:
+    command = HoldSeatsCommand(trip_id=trip.key.trip, ends=_ends(trip), seat_ids=(seat,), ttl_s=TTL_S)
+    await inventory.hold_seats(_buyer(trip), command)
+
+
+def _ends(trip: Trip) -> Ends:
+    return Ends(trip.stops[0], trip.stops[-1])
 
 
 def _buyer(trip: Trip) -> Actor:

@@ -22,9 +22,8 @@ from travio_inventory.client.answers import (
     WaitlistEntry,
 )
 from travio_inventory.client.connection import Connection
-from travio_inventory.client.holds import HoldAttempt, HoldSteps
+from travio_inventory.client.holds import Account, HoldAttempt, HoldSteps
 from travio_inventory.client.refusals import ClientError
-from travio_inventory.kernel.actor import Actor
 from travio_inventory.seats.hold import Passenger
 from travio_inventory.seats.trip import Journey, Trip
 from travio_inventory.wire.inventory import v1 as wire
@@ -63,7 +62,7 @@ class InventoryClient:
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self._connection = Connection(target, tls=tls, deadline_s=deadline_s, attempts_max=attempts_max)
-        self._actor = Actor(organization, user)
+        self._account = Account(organization, user)
 
     async def __aenter__(self) -> "InventoryClient":
         await self._connection.__aenter__()
@@ -77,7 +76,7 @@ class InventoryClient:
     def acting_for(self, user: str, *, organization: str | None = None) -> "InventoryClient":
         """The same connection on behalf of another user; it lives as long as this client is open."""
         other = copy.copy(self)
-        other._actor = Actor(self._actor.organization if organization is None else organization, user)
+        other._account = Account(self._account.organization if organization is None else organization, user)
         return other
 
     @property
@@ -122,10 +121,10 @@ class InventoryClient:
             from_station_id=origin,
             to_station_id=destination,
             seat_ids=list(seats),
-            user_id=self._actor.user,
+            user_id=self._account.user,
             session_id=session,
-            hold_duration_seconds=seconds,
-            organization_id=self._actor.organization,
+            hold_duration_seconds=messages.number("hold_duration_seconds", seconds),
+            organization_id=self._account.organization,
             idempotency_key=key,
             from_segment_index=first,
             to_segment_index=last,
@@ -136,7 +135,7 @@ class InventoryClient:
     async def find_hold(self, hold_id: str) -> HoldRecord:
         """The hold as it stands now. Raises HoldNotFound."""
         request = wire.GetHoldRequest(
-            hold_id=hold_id, user_id=self._actor.user, organization_id=self._actor.organization
+            hold_id=hold_id, user_id=self._account.user, organization_id=self._account.organization
         )
         reply = await self._connection.read(self.stub.get_hold, request)
         if reply.hold is None:
@@ -150,8 +149,8 @@ class InventoryClient:
         of them, newest first. At most so many, read page by page.
         """
         request = wire.ListHoldsRequest(
-            user_id=self._actor.user,
-            organization_id=self._actor.organization,
+            user_id=self._account.user,
+            organization_id=self._account.organization,
             trip_id=trip,
             include_ended=include_ended,
         )
@@ -187,7 +186,7 @@ class InventoryClient:
         HoldNotFound.
         """
         request = wire.CancelBookingRequest(
-            booking_id=booking_id, user_id=self._actor.user, organization_id=self._actor.organization
+            booking_id=booking_id, user_id=self._account.user, organization_id=self._account.organization
         )
         reply = await self._connection.write(self.stub.cancel_booking, request)
         if not reply.success:
@@ -204,7 +203,7 @@ class InventoryClient:
             trip_id=trip,
             from_station_id=origin,
             to_station_id=destination,
-            organization_id=self._actor.organization,
+            organization_id=self._account.organization,
             from_segment_index=first,
             to_segment_index=last,
         )
@@ -214,14 +213,14 @@ class InventoryClient:
         """Whether a party finds seats, and what it would pay. Raises TripNotFound, TripOpening,
         InvalidRequest.
         """
-        request = messages.availability_request(question, self._actor.organization)
+        request = messages.availability_request(question, self._account.organization)
         return messages.availability(
             await self._connection.read_large("CheckAvailability", request, wire.CheckAvailabilityResponse)
         )
 
     async def check_availabilities(self, questions: Sequence[AvailabilityQuestion]) -> tuple[Availability, ...]:
         """Several such questions in one call, answered in their order; raises like one of them."""
-        requests = [messages.availability_request(question, self._actor.organization) for question in questions]
+        requests = [messages.availability_request(question, self._account.organization) for question in questions]
         reply = await self._connection.read_large(
             "BatchCheckAvailability", wire.BatchCheckRequest(requests=requests), wire.BatchCheckResponse
         )
@@ -235,7 +234,7 @@ class InventoryClient:
 
     async def trip(self, trip: str) -> Trip:
         """The trip as it was opened. Raises TripNotFound."""
-        request = wire.GetTripRequest(trip_id=trip, organization_id=self._actor.organization)
+        request = wire.GetTripRequest(trip_id=trip, organization_id=self._account.organization)
         return messages.trip(await self._connection.read_large("GetTrip", request, wire.GetTripResponse))
 
     async def block_seats(self, trip: str, seats: Sequence[str], *, reason: str = "") -> int:
@@ -255,10 +254,10 @@ class InventoryClient:
         """
         request = wire.JoinWaitlistRequest(
             trip_id=trip,
-            user_id=self._actor.user,
+            user_id=self._account.user,
             seat_class=seat_class,
-            requested_seats=seats,
-            organization_id=self._actor.organization,
+            requested_seats=messages.number("requested_seats", seats),
+            organization_id=self._account.organization,
         )
         reply = await self._connection.write(self.stub.join_waitlist, request)
         if not reply.success:
@@ -269,9 +268,9 @@ class InventoryClient:
         """Get out of line. Raises NotOnWaitlist, also where the answer that it was done got lost."""
         request = wire.LeaveWaitlistRequest(
             trip_id=trip,
-            user_id=self._actor.user,
+            user_id=self._account.user,
             seat_class=seat_class,
-            organization_id=self._actor.organization,
+            organization_id=self._account.organization,
         )
         reply = await self._connection.write(self.stub.leave_waitlist, request)
         if not reply.success:
@@ -279,7 +278,7 @@ class InventoryClient:
 
     async def waitlist(self) -> tuple[WaitlistEntry, ...]:
         """All that the user waits for in the organization, oldest first."""
-        request = wire.GetUserWaitlistRequest(user_id=self._actor.user, organization_id=self._actor.organization)
+        request = wire.GetUserWaitlistRequest(user_id=self._account.user, organization_id=self._account.organization)
         entries: list[WaitlistEntry] = []
         while True:
             reply = await self._connection.read(self.stub.get_user_waitlist, request)
@@ -290,14 +289,14 @@ class InventoryClient:
 
     @property
     def _steps(self) -> HoldSteps:
-        return HoldSteps(self._connection, self._actor)
+        return HoldSteps(self._connection, self._account)
 
     async def _update(
         self, trip: str, seats: Sequence[str], status: wire.SeatStatus, reason: str
     ) -> wire.UpdateInventoryResponse:
         request = wire.UpdateInventoryRequest(
             trip_id=trip,
-            organization_id=self._actor.organization,
+            organization_id=self._account.organization,
             updates=[wire.SeatUpdate(seat_id=seat, new_status=status, reason=reason) for seat in seats],
         )
         reply = await self._connection.write(self.stub.update_inventory, request)

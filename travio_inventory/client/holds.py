@@ -6,7 +6,7 @@ from collections.abc import Generator, Sequence
 from datetime import datetime
 from secrets import token_hex
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
 import anyio
 
@@ -14,7 +14,6 @@ from travio_inventory.client import messages
 from travio_inventory.client.answers import Booking
 from travio_inventory.client.connection import Connection
 from travio_inventory.client.refusals import legacy_refusal
-from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.refusals import FinalNo, OutcomeUnknown, WrongRequest
 from travio_inventory.seats.hold import Passenger
 from travio_inventory.seats.refusals import BY_STORE, SeatTaken
@@ -23,12 +22,19 @@ from travio_inventory.wire.inventory import v1 as wire
 log = logging.getLogger(__name__)
 
 
+class Account(NamedTuple):
+    """On whose behalf a client asks. The service says whether there can be such."""
+
+    organization: str
+    user: str
+
+
 class HoldSteps:
     """The steps on a hold, by its id, on behalf of one caller. All of them are safe to repeat."""
 
-    def __init__(self, connection: Connection, actor: Actor) -> None:
+    def __init__(self, connection: Connection, account: Account) -> None:
         self.connection = connection
-        self.actor = actor
+        self.account = account
 
     async def confirm(self, hold_id: str, order: str, passengers: Sequence[Passenger] = ()) -> Booking:
         """Turn the hold into a booking of `order`; again is the same booking.
@@ -39,8 +45,8 @@ class HoldSteps:
         request = wire.ConfirmBookingRequest(
             hold_id=hold_id,
             order_id=order,
-            user_id=self.actor.user,
-            organization_id=self.actor.organization,
+            user_id=self.account.user,
+            organization_id=self.account.organization,
             passengers=[
                 wire.PassengerSeat(
                     seat_id=passenger.seat,
@@ -61,7 +67,7 @@ class HoldSteps:
         Raises OutcomeUnknown, BackendUnavailable.
         """
         request = wire.ReleaseSeatsRequest(
-            hold_id=hold_id, user_id=self.actor.user, organization_id=self.actor.organization
+            hold_id=hold_id, user_id=self.account.user, organization_id=self.account.organization
         )
         reply = await self.connection.write(self.connection.stub.release_seats, request)
         return reply.released_count if reply.success else 0
@@ -75,9 +81,9 @@ class HoldSteps:
         """
         request = wire.ExtendHoldRequest(
             hold_id=hold_id,
-            user_id=self.actor.user,
-            organization_id=self.actor.organization,
-            hold_duration_seconds=seconds,
+            user_id=self.account.user,
+            organization_id=self.account.organization,
+            hold_duration_seconds=messages.number("hold_duration_seconds", seconds),
         )
         reply = await self.connection.write(self.connection.stub.extend_hold, request)
         if not reply.success:

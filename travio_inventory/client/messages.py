@@ -13,9 +13,19 @@ from travio_inventory.client.answers import (
     Ticket,
     WaitlistEntry,
 )
+from travio_inventory.kernel.refusals import InvalidRequest, Violation
 from travio_inventory.seats.hold import Passenger
 from travio_inventory.seats.trip import Journey, Seat, Segment, Trip, TripKey
 from travio_inventory.wire.inventory import v1 as wire
+
+INT32_MIN, INT32_MAX = -(2**31), 2**31 - 1
+
+
+def number(field: str, value: int) -> int:
+    """The number, where a message can carry it: else another one would arrive. Raises InvalidRequest."""
+    if not INT32_MIN <= value <= INT32_MAX:
+        raise InvalidRequest([Violation(field, f"must be {INT32_MIN} to {INT32_MAX}, not {value}")])
+    return value
 
 
 def moment(unix_s: int) -> datetime:
@@ -90,7 +100,7 @@ def availability_request(question: AvailabilityQuestion, organization: str) -> w
         trip_id=question.trip,
         from_station_id=question.origin,
         to_station_id=question.destination,
-        passengers=question.passengers,
+        passengers=number("passengers", question.passengers),
         seat_class=question.seat_class,
         organization_id=organization,
         from_segment_index=first,

@@ -20,6 +20,7 @@ from travio_inventory.kernel.refusals import (
     InvalidRequest,
     OutcomeUnknown,
     Overloaded,
+    PermissionDenied,
     Refusal,
     Violation,
 )
@@ -181,6 +182,8 @@ def _build(kind: type[Refusal], info: ErrorInfo, details: Sequence[object]) -> R
         return kind(split_ids(info.metadata["seats"]), retry_after_ms=0, decided=_decided(info))
     if issubclass(kind, HoldLimitReached):
         return kind(_whole(info.metadata["holds_max"]))
+    if issubclass(kind, PermissionDenied):
+        return kind(info.metadata["scope"])
     return kind()
 
 

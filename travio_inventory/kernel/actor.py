@@ -1,11 +1,95 @@
 """On whose behalf something is done: a user, a service, or the house itself, and what they may do."""
 
 from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from travio_inventory.kernel.checking import Faults
+from travio_inventory.kernel.ids import is_plain
+from travio_inventory.kernel.refusals import PermissionDenied
+
+
+class Scope(StrEnum):
+    """What an actor may do. Each use case says which one it needs."""
+
+    TRIPS_READ = "trips:read"
+    """Definitions, seat maps, availability."""
+    TRIPS_ADMIN = "trips:admin"
+    """Open trips for sale."""
+    SEATS_HOLD = "seats:hold"
+    """Hold seats, extend the hold, release it."""
+    SEATS_BLOCK = "seats:block"
+    """Take seats off sale, and put them back."""
+    HOLDS_READ = "holds:read"
+    BOOKINGS_CONFIRM = "bookings:confirm"
+    BOOKINGS_CANCEL = "bookings:cancel"
+    WAITLISTS_READ = "waitlists:read"
+    WAITLISTS_JOIN = "waitlists:join"
+    """Join waiting lists, and leave them."""
+    HOUSE_WORK = "house:work"
+    """End what has lapsed, and publish events: of every organization."""
+
+
+class ActorKind(StrEnum):
+    """What an actor is."""
+
+    USER = "user"
+    SERVICE = "service"
+    """A program of the organization, which asks for no user."""
+    HOUSE = "house"
+    """This service itself."""
+
+
+EVERY_SCOPE: Final = frozenset(Scope) - {Scope.HOUSE_WORK}
+"""All that somebody from outside may do."""
+OF_A_USER: Final = EVERY_SCOPE - {Scope.TRIPS_READ, Scope.TRIPS_ADMIN, Scope.SEATS_BLOCK}
+"""What is done for a user: nobody may do it without naming one."""
+OF_AN_ORGANIZATION: Final = EVERY_SCOPE - {Scope.WAITLISTS_READ}
+"""What is done in an organization: nobody may do it without naming one."""
+WITHOUT_USER: Final = EVERY_SCOPE - OF_A_USER
+WITHOUT_ORGANIZATION: Final = EVERY_SCOPE - OF_AN_ORGANIZATION
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who acts: the tenant and its user."""
+    """Who acts: a user of an organization. "" is nobody, or every organization, where the scopes allow for it.
+
+    Raises InvalidRequest, naming `organization_id` and `user_id`.
+    """
 
     organization: str
     user: str
+    scopes: frozenset[Scope] = EVERY_SCOPE
+    kind: ActorKind = ActorKind.USER
+
+    def __post_init__(self) -> None:
+        if is_plain(self.organization) and is_plain(self.user):
+            return
+        found = Faults()
+        found.id("organization_id", self.organization, required=not self.scopes.isdisjoint(OF_AN_ORGANIZATION))
+        found.id("user_id", self.user, required=not self.scopes.isdisjoint(OF_A_USER))
+        found.finish()
+
+    def needs(self, scope: Scope) -> None:
+        """Raises PermissionDenied where the actor does not have the scope."""
+        if scope not in self.scopes:
+            raise PermissionDenied(scope)
+
+
+def service_of(organization: str) -> Actor:
+    """A program that acts in the organization for no user. Raises InvalidRequest."""
+    return Actor(organization, "", WITHOUT_USER, ActorKind.SERVICE)
+
+
+def user_anywhere(user: str) -> Actor:
+    """A user of whatever organization, who may read what is theirs everywhere. Raises InvalidRequest."""
+    return Actor("", user, WITHOUT_ORGANIZATION)
+
+
+def house_of(organization: str) -> Actor:
+    """The house itself, at work in the organization."""
+    return Actor(organization, "", WITHOUT_USER | {Scope.HOUSE_WORK}, ActorKind.HOUSE)
+
+
+HOUSE: Final = Actor("", "", frozenset({Scope.HOUSE_WORK}), ActorKind.HOUSE)
+"""The house itself, at work in every organization."""

@@ -5,6 +5,7 @@ Refusal
 │   ├── InvalidRequest
 │   └── IdempotencyKeyReused
 ├── FinalNo                 give up
+│   └── PermissionDenied
 └── AskAgain                the same request may succeed later
     ├── Overloaded
     ├── BackendUnavailable
@@ -54,6 +55,16 @@ class IdempotencyKeyReused(WrongRequest):
 
 class FinalNo(Refusal):
     """Asking again in the same way will not help."""
+
+
+class PermissionDenied(FinalNo):
+    """Who asks may not do that; nothing was done."""
+
+    reason = "PERMISSION_DENIED"
+
+    def __init__(self, scope: str) -> None:
+        super().__init__(f"this needs the scope {scope}")
+        self.scope = scope
 
 
 class AskAgain(Refusal):

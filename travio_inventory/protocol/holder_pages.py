@@ -48,7 +48,8 @@ class HolderPages:
         self, actor: Actor, part: str, trip: str, kind: type, behind: str, most: int
     ) -> tuple[list[Hold], str | None]:
         """So many of one list, and behind which entry it goes on, if it does."""
-        bucket = (listings.bookings_bucket if part == _BOOKINGS else listings.holds_bucket)(actor)
+        bucket_of = listings.bookings_bucket if part == _BOOKINGS else listings.holds_bucket
+        bucket = bucket_of(actor.organization, actor.user)
         found: dict[str, Hold] = {}
         last = behind
         try:

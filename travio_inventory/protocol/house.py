@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from travio_inventory.kernel.actor import Actor
+from travio_inventory.kernel.actor import house_of
 from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown
 from travio_inventory.protocol import rows
 from travio_inventory.protocol.attempts import Attempts, contended
@@ -115,7 +115,7 @@ class House:
             raise BackendUnavailable from None
         match judged.verdict:
             case Verdict.TAKEN:
-                hold = await self._deciding.decide(Actor(organization, ""), owner, Released())
+                hold = await self._deciding.decide(house_of(organization), owner, Released())
                 return isinstance(hold.state, Released)
             case Verdict.CONTENDED:
                 raise contended([seat])

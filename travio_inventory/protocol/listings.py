@@ -7,7 +7,6 @@ the step's event is handed over. Entries are hints: what they name is read befor
 from collections import deque
 from collections.abc import Iterable, Sequence
 
-from travio_inventory.kernel.actor import Actor
 from travio_inventory.protocol import rows
 from travio_inventory.protocol.batches import Applied, Batches, Index, IndexEntry, Partition, Table
 from travio_inventory.seats.events import Event, EventType
@@ -21,14 +20,14 @@ MISSING_MAX = 10_000
 _NOWHERE = Partition(Table.SEAT_GROUPS, "", "")
 
 
-def holds_bucket(actor: Actor) -> str:
+def holds_bucket(organization: str, holder: str) -> str:
     """The holds of this holder, the newest first."""
-    return rows.SEPARATOR.join((actor.organization, actor.user))
+    return rows.SEPARATOR.join((organization, holder))
 
 
-def bookings_bucket(actor: Actor) -> str:
+def bookings_bucket(organization: str, holder: str) -> str:
     """The bookings of this holder, those that were cancelled too."""
-    return rows.SEPARATOR.join((actor.organization, actor.user, "booked"))
+    return rows.SEPARATOR.join((organization, holder, "booked"))
 
 
 def of_hold(hold: Hold) -> list[IndexEntry]:
@@ -36,7 +35,7 @@ def of_hold(hold: Hold) -> list[IndexEntry]:
     if not hold.holder:
         return []
     created_at_ms = None if isinstance(hold.state, Confirmed) else hold.created_at_ms
-    return [_entry(Actor(hold.trip.organization, hold.holder), hold.id, created_at_ms)]
+    return [_entry(hold.trip.organization, hold.holder, hold.id, created_at_ms)]
 
 
 def hold_of(entry: str) -> str:
@@ -44,18 +43,19 @@ def hold_of(entry: str) -> str:
     return base_id(entry.rpartition(rows.SEPARATOR)[2])
 
 
-def _entry(actor: Actor, hold_id: str, created_at_ms: int | None) -> IndexEntry:
+def _entry(organization: str, holder: str, hold_id: str, created_at_ms: int | None) -> IndexEntry:
     """Of a hold that came to be at that moment, or of a booking."""
     if created_at_ms is None:
-        return IndexEntry(Index.HOLDS, bookings_bucket(actor), base_id(hold_id))
+        return IndexEntry(Index.HOLDS, bookings_bucket(organization, holder), base_id(hold_id))
     newest_first = f"{NEVER_MS - created_at_ms:016d}"
-    return IndexEntry(Index.HOLDS, holds_bucket(actor), f"{newest_first}{rows.SEPARATOR}{hold_id}")
+    return IndexEntry(Index.HOLDS, holds_bucket(organization, holder), f"{newest_first}{rows.SEPARATOR}{hold_id}")
 
 
 def _of_events(events: Iterable[Event]) -> list[IndexEntry]:
     return [
         _entry(
-            Actor(event.trip.organization, event.holder),
+            event.trip.organization,
+            event.holder,
             event.hold_id,
             event.at_ms if event.type is EventType.HOLD_CREATED else None,
         )

@@ -20,7 +20,8 @@ Refusal
 │   ├── ExtensionTooLong
 │   ├── HoldNotFound
 │   ├── TripNotFound
-│   └── NotOnWaitlist
+│   ├── NotOnWaitlist
+│   └── PermissionDenied
 └── AskAgain                the same request may succeed later
     ├── SeatContended
     ├── TripOpening

@@ -1,5 +1,6 @@
 """A trip: stops, segments, seats in layout order, and the seat groups its seats are cut into."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import InitVar, dataclass, field, fields
@@ -8,7 +9,7 @@ from json import dumps, loads
 from typing import NamedTuple
 
 from travio_inventory.kernel import limits
-from travio_inventory.kernel.ids import fault_of
+from travio_inventory.kernel.checking import Faults
 from travio_inventory.kernel.refusals import Violation
 from travio_inventory.seats.refusals import InvalidJourney, InvalidSeats, InvalidTrip
 
@@ -16,6 +17,8 @@ OUR_CHOICE = 0
 """Seats per seat group: as many as the service likes."""
 ALL_IN_ONE_GROUP = -1
 """Seats per seat group: all of them, or as many as a seat group can have."""
+
+_CURRENCY = re.compile("[A-Z]{3}|")
 
 
 class TripKey(NamedTuple):
@@ -77,7 +80,8 @@ class Trip:
     """The definition of a trip. Seats are kept in layout order: by row, column, id. With OUR_CHOICE or
     ALL_IN_ONE_GROUP for `seats_per_group` the number is chosen here; what was asked for is `seats_per_group_asked`.
 
-    Raises InvalidTrip, naming every field that is wrong; not for one that is stored already, whatever the limits were.
+    Raises InvalidRequest, naming every field that is wrong, and InvalidTrip where only the whole is; neither for one
+    that is stored already, whatever the limits were.
     """
 
     key: TripKey
@@ -92,6 +96,8 @@ class Trip:
     _positions: dict[str, int] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self, is_stored: bool) -> None:
+        if not is_stored:
+            _check_fields(self)
         ordered = tuple(sorted(self.seats, key=lambda seat: (seat.row, seat.column, seat.id)))
         object.__setattr__(self, "seats", ordered)
         object.__setattr__(self, "_positions", {seat.id: position for position, seat in enumerate(ordered)})
@@ -251,12 +257,45 @@ def _not_a_stop(end: str, station: str, segment: int | None) -> Violation:
     )
 
 
+def _check_fields(trip: Trip) -> None:
+    """Each field by itself, the seats in the order in which they were given. Raises InvalidRequest."""
+    found = Faults()
+    found.id("organization_id", trip.key.organization)
+    found.id("trip_id", trip.key.trip)
+    if found.count("segments", trip.segments, 1, limits.SEGMENTS_MAX):
+        for index, segment in enumerate(trip.segments):
+            _check_segment(found.at(f"segments[{index}]."), segment)
+    if found.count("seat_config.seats", trip.seats, 1, limits.SEATS_MAX):
+        for index, seat in enumerate(trip.seats):
+            _check_seat(found.at(f"seat_config.seats[{index}]."), seat)
+    found.number("seats_per_group", trip.seats_per_group, ALL_IN_ONE_GROUP, limits.SEATS_MAX)
+    if not _CURRENCY.fullmatch(trip.currency):
+        found.wrong("currency", "must be three capital letters (ISO 4217) or empty")
+    found.text("vehicle_id", trip.vehicle)
+    found.text("vehicle_type", trip.vehicle_type)
+    found.finish()
+
+
+def _check_segment(found: Faults, segment: Segment) -> None:
+    found.id("from_station_id", segment.origin)
+    found.id("to_station_id", segment.destination)
+    found.number("departure_time", segment.departs_at_s, 0, limits.TIME_S_MAX)
+    found.number("arrival_time", segment.arrives_at_s, 0, limits.TIME_S_MAX)
+
+
+def _check_seat(found: Faults, seat: Seat) -> None:
+    found.id("seat_id", seat.id)
+    found.text("seat_number", seat.number)
+    found.number("row", seat.row, 0, limits.ROW_MAX)
+    found.number("column", seat.column, 0, limits.ROW_MAX)
+    found.id("seat_class", seat.seat_class, required=False)
+    found.text("seat_type", seat.seat_type)
+    found.number("price_paisa", seat.price_minor, 0, limits.PRICE_MINOR_MAX)
+
+
 def _violations(trip: Trip) -> Iterable[Violation]:
-    yield from _id_violations(trip)
     yield from _segment_violations(trip)
     yield from _seat_violations(trip)
-    if trip.seats_per_group < 1:
-        yield Violation("seats_per_group", "must be at least 1")
     most = _seats_per_group_max(trip)
     if min(trip.seats_per_group, len(trip.seats)) > most:
         said = f"must be at most {most}: a seat group has at most {limits.CELLS_PER_GROUP_MAX} cells (seats x segments)"
@@ -266,28 +305,11 @@ def _violations(trip: Trip) -> Iterable[Violation]:
         yield Violation("seat_config", f"seats times segments is {cells}; at most {limits.CELLS_MAX} cells a trip")
 
 
-def _id_violations(trip: Trip) -> Iterable[Violation]:
-    """One that is wrong of each kind of id."""
-    named = {
-        "organization_id": [trip.key.organization],
-        "trip_id": [trip.key.trip],
-        "segments": [station for segment in trip.segments for station in (segment.origin, segment.destination)],
-        "seat_config.seats": [seat.id for seat in trip.seats],
-        "seat_config.seats.seat_class": [seat_class for seat_class in sorted(trip.seat_classes) if seat_class],
-    }
-    for name, ids in named.items():
-        wrong = next((text for text in ids if fault_of(text)), None)
-        if wrong is not None:
-            yield Violation(name, f"{wrong!r} {fault_of(wrong)}")
-
-
 def _seats_per_group_max(trip: Trip) -> int:
     return limits.CELLS_PER_GROUP_MAX // max(1, len(trip.segments))
 
 
 def _segment_violations(trip: Trip) -> Iterable[Violation]:
-    if not 1 <= len(trip.segments) <= limits.SEGMENTS_MAX:
-        yield Violation("segments", f"a trip has 1 to {limits.SEGMENTS_MAX} segments, not {len(trip.segments)}")
     previous: Segment | None = None
     for index, segment in enumerate(trip.segments):
         if segment.origin == segment.destination:
@@ -313,8 +335,6 @@ def _time_violations(segments: Sequence[Segment]) -> Iterable[Violation]:
 
 
 def _seat_violations(trip: Trip) -> Iterable[Violation]:
-    if not 1 <= len(trip.seats) <= limits.SEATS_MAX:
-        yield Violation("seat_config.seats", f"a trip has 1 to {limits.SEATS_MAX} seats, not {len(trip.seats)}")
     if len(trip._positions) != len(trip.seats):
         counts = Counter(seat.id for seat in trip.seats)
         yield Violation("seat_config.seats", f"seat {counts.most_common(1)[0][0]!r} is defined twice")

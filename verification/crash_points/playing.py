@@ -229,7 +229,7 @@ class Stage:
         sale = self.onlooker
         await workers_were_here(sale)
         if not self._step.is_opening:
-            await sale.inventory.open_trip(sale.trip)
+            await sale.open_trip()
         subject = await self._step.before(sale)
         await self._others.settled()
         return subject

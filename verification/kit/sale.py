@@ -13,12 +13,22 @@ from uuid import uuid4
 from travio_inventory.app.assemble import InventoryRules, Ports, assemble
 from travio_inventory.edge.local import LocalGate, LocalSeatMapCache
 from travio_inventory.events.sinks.in_process import InProcess
-from travio_inventory.kernel.actor import Actor
+from travio_inventory.kernel.actor import HOUSE, Actor, house_of, user_anywhere
 from travio_inventory.kernel.refusals import OutcomeUnknown
 from travio_inventory.protocol import rows
 from travio_inventory.protocol.batches import Batches, Kind, Row, RowKey
 from travio_inventory.protocol.minute_cursor import FIRST_LOOK_MINUTES, MINUTES_AT_ONCE
 from travio_inventory.protocol.rules import Rules
+from travio_inventory.seats.commands import (
+    BlockSeatsCommand,
+    ConfirmHoldCommand,
+    ExtendHoldCommand,
+    HoldsQuery,
+    SeatUpdate,
+    WaitlistPlace,
+    WaitsQuery,
+    hold_ref,
+)
 from travio_inventory.seats.events import Event
 from travio_inventory.seats.hold import NEVER_MS, Hold, Passenger
 from travio_inventory.seats.ports import Gate, SeatGroupKey, SeatMapCache, TakenSeats
@@ -27,6 +37,7 @@ from travio_inventory.seats.use_cases.block_seats import SeatsUpdated
 from travio_inventory.seats.use_cases.expire_holds import Swept
 from travio_inventory.seats.use_cases.hold_seats import HoldTimes
 from travio_inventory.seats.waitlist import WaitlistEntry
+from verification.kit import asking
 from verification.kit.faulty_batches import Line, Stall
 
 START_MS = 1_800_000_000_000
@@ -189,6 +200,10 @@ class Sale:
         """A user of this trip's organization."""
         return Actor(self.trip.key.organization, by)
 
+    async def open_trip(self, trip: Trip | None = None) -> None:
+        """Open this trip for sale, or another definition of it."""
+        await asking.open_trip(self.inventory, trip or self.trip)
+
     async def hold(
         self,
         seats: str,
@@ -200,82 +215,99 @@ class Sale:
         settles: bool = False,
     ) -> Hold:
         """Hold the seats, "A1 A2", from stop to stop, "A-C"."""
-        return await self.inventory.hold_seats(
-            self.actor(by), self.trip.key.trip, _ends(ends), seats.split(), ttl_s=ttl_s, key=key, settles=settles
+        return await asking.hold_seats(
+            self.inventory,
+            self.actor(by),
+            self.trip.key.trip,
+            _ends(ends),
+            seats.split(),
+            ttl_s=ttl_s,
+            key=key,
+            settles=settles,
         )
 
     async def confirm(self, hold: Hold, order: str = "order-1", *, passengers: Sequence[Passenger] = ()) -> Hold:
         """Book it."""
-        return await self.inventory.confirm_hold(_holder(hold), hold.id, order, passengers)
+        return await self.inventory.confirm_hold(
+            _holder(hold), ConfirmHoldCommand(hold_id=hold.id, order_id=order, passengers=passengers)
+        )
 
     async def release(self, hold: Hold) -> Hold:
         """Give the seats back."""
-        return await self.inventory.release_hold(_holder(hold), hold.id)
+        return await self.inventory.release_hold(_holder(hold), hold_ref(hold.id))
 
     async def extend(self, hold: Hold, *, ttl_s: int = TTL_S) -> Hold:
         """Keep the seats so much longer from now."""
-        return await self.inventory.extend_hold(_holder(hold), hold.id, ttl_s=ttl_s)
+        return await self.inventory.extend_hold(_holder(hold), ExtendHoldCommand(hold_id=hold.id, ttl_s=ttl_s))
 
     async def cancel(self, hold: Hold) -> Hold:
         """Give a booking back."""
-        return await self.inventory.cancel_booking(_holder(hold), hold.id)
+        return await self.inventory.cancel_booking(_holder(hold), hold_ref(hold.id))
 
     async def find(self, hold: Hold) -> Hold:
         """What became of it."""
-        return await self.inventory.read_holds.one(_holder(hold), hold.id)
+        return await self.inventory.read_holds.one(_holder(hold), hold_ref(hold.id))
 
     async def holds(self, by: str = "ann", *, trip_id: str = "", include_ended: bool = True) -> Sequence[Hold]:
         """Those of the user: bookings, then what is held; with those that ended all of them, newest first."""
         page = await self.inventory.read_holds.page(
-            self.actor(by), trip_id=trip_id, include_ended=include_ended, most=100
+            self.actor(by), HoldsQuery(trip_id=trip_id, include_ended=include_ended)
         )
         return page.holds
 
     async def join(self, by: str = "ann", seat_class: str = "", seats: int = 1) -> WaitlistEntry:
         """Wait for seats."""
-        return await self.inventory.waitlist.join(self.actor(by), self.trip.key.trip, seat_class, seats)
+        return await self.inventory.waitlist.join(
+            self.actor(by), WaitlistPlace(trip_id=self.trip.key.trip, seat_class=seat_class, seats=seats)
+        )
 
     async def leave(self, by: str = "ann", seat_class: str = "") -> None:
         """Wait no longer."""
-        await self.inventory.waitlist.leave(self.actor(by), self.trip.key.trip, seat_class)
+        await self.inventory.waitlist.leave(
+            self.actor(by), WaitlistPlace(trip_id=self.trip.key.trip, seat_class=seat_class)
+        )
 
     async def waits(self, by: str = "ann") -> Sequence[WaitlistEntry]:
         """All that the user waits for, of whatever organization."""
-        return (await self.inventory.waitlist.page(by, most=1_000)).entries
+        return (await self.inventory.waitlist.page(user_anywhere(by), WaitsQuery())).entries
 
     # ---- what the house does
 
     async def block(self, seats: str, *, reason: str = "broken") -> int:
         """Take the seats off sale; how many are blocked now."""
-        blocked = [(seat, reason) for seat in seats.split()]
-        return (await self.inventory.block_seats(self.trip.key, blocked=blocked, unblocked=[])).blocked
+        updated = await self._update([SeatUpdate(seat, is_blocked=True, reason=reason) for seat in seats.split()])
+        return updated.blocked
 
     async def unblock(self, seats: str) -> SeatsUpdated:
         """Put the seats back on sale."""
-        return await self.inventory.block_seats(self.trip.key, blocked=[], unblocked=seats.split())
+        return await self._update([SeatUpdate(seat, is_blocked=False) for seat in seats.split()])
+
+    async def _update(self, updates: Sequence[SeatUpdate]) -> SeatsUpdated:
+        command = BlockSeatsCommand(trip_id=self.trip.key.trip, updates=updates)
+        return await self.inventory.block_seats(house_of(self.trip.key.organization), command)
 
     async def sweep(self) -> Swept:
         """One round of the sweeper."""
-        return await self.inventory.expire_holds()
+        return await self.inventory.expire_holds(HOUSE)
 
     async def relay(self) -> list[Event]:
         """One round of the relay: the events that it tells."""
         before = len(self.told)
-        await self.inventory.relay_events()
+        await self.inventory.relay_events(HOUSE)
         return self.told[before:]
 
     async def relay_all(self) -> list[Event]:
         """As many rounds as a relay that never ran before may need."""
         before = len(self.told)
         for _ in range(FIRST_ROUNDS + 1):
-            await self.inventory.relay_events()
+            await self.inventory.relay_events(HOUSE)
         return self.told[before:]
 
     # ---- what can be seen
 
     async def map(self, ends: str | Ends = "A-D") -> dict[str, str]:
         """What each seat is on the journey: available, held, sold or blocked; in the order of the map."""
-        seat_map = await self.inventory.read_seat_map(self.trip.key, _ends(ends))
+        seat_map = await asking.seat_map(self.inventory, self.trip.key, _ends(ends))
         return {seat.id: type(state).__name__.lower() for seat, state in seat_map.seats()}
 
     async def seats(self, state: str, ends: str | Ends = "A-D") -> str:
@@ -344,7 +376,7 @@ class Market:
             a_trip(seats_per_group=seats_per_group, stops=stops, seats=seats),
             holds_per_holder_max=holds_per_holder_max,
         )
-        await sale.inventory.open_trip(sale.trip)
+        await sale.open_trip()
         return sale
 
     def prepare(self, trip: Trip, *, holds_per_holder_max: int = 0) -> Sale:

@@ -140,7 +140,7 @@ async def unblock(sale: Sale, _: Subject) -> object:
 
 
 async def open_trip(sale: Sale, _: Subject) -> None:
-    await sale.inventory.open_trip(sale.trip)
+    await sale.open_trip()
 
 
 async def sweep(sale: Sale, _: Subject) -> None:

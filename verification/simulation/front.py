@@ -7,13 +7,16 @@ from dataclasses import dataclass
 from random import Random
 from typing import TypeAlias
 
-from travio_inventory.kernel.actor import Actor
+from travio_inventory.kernel.actor import Actor, user_anywhere
 from travio_inventory.kernel.refusals import AskAgain, IdempotencyKeyReused, OutcomeUnknown, Refusal
+from travio_inventory.seats.commands import WaitlistPlace, WaitsQuery
 from travio_inventory.seats.hold import Confirmed, Held, Hold, HoldRequest, base_id, claimant_of
 from travio_inventory.seats.ports import Cell
 from travio_inventory.seats.refusals import BY_STORE, HoldEnded, SeatTaken
 from travio_inventory.seats.trip import Ends, Trip
 from travio_inventory.seats.waitlist import WaitlistEntry
+from verification.kit.asking import hold_seats
+from verification.kit.asking import seat_map as seat_map_of
 from verification.simulation.history import HOUSE, Answer, Call, Place, Seen
 from verification.simulation.oracle import seconds_of
 from verification.simulation.plan import TTL_S, Plan
@@ -78,8 +81,8 @@ class Front:
 
         async def work(process: Process) -> Hold:
             if self.plan.with_gate:
-                hold = await process.inventory.hold_seats(
-                    ask.actor, "t", ask.ends, ask.seats, ttl_s=TTL_S, key=ask.key, settles=is_unknown
+                hold = await hold_seats(
+                    process.inventory, ask.actor, "t", ask.ends, ask.seats, ttl_s=TTL_S, key=ask.key, settles=is_unknown
                 )
             else:
                 hold = await process.steps.run(process.holds.hold(ask.request(self.trip)))
@@ -149,7 +152,7 @@ class Front:
         seen: list[str] = []
 
         async def work(process: Process) -> None:
-            seats = await process.inventory.read_seat_map(self.trip.key, ends)
+            seats = await seat_map_of(process.inventory, self.trip.key, ends)
             seen.append("".join(type(state).__name__[0].lower() for state in seats.states()))
 
         cells = tuple(Cell(seat.id, first) for seat in self.trip.seats)
@@ -182,18 +185,20 @@ class Front:
     async def join(self, actor: Actor, seat_class: str, seats: int, *, tries: int) -> Call:
         """Wait for the class."""
         entries: list[WaitlistEntry] = []
+        place = WaitlistPlace(trip_id="t", seat_class=seat_class, seats=seats)
 
         async def work(process: Process) -> None:
-            entries.append(await process.inventory.waitlist.join(actor, "t", seat_class, seats))
+            entries.append(await process.inventory.waitlist.join(actor, place))
 
         call = await self._step("join", actor.user, seat_class, work, tries=tries)
         return _write_down_places(call, entries[-1:])
 
     async def leave(self, actor: Actor, seat_class: str, *, tries: int) -> Call:
         """Wait no longer."""
+        place = WaitlistPlace(trip_id="t", seat_class=seat_class)
         return await self._step(
             "leave", actor.user, seat_class,
-            lambda process: process.inventory.waitlist.leave(actor, "t", seat_class), tries=tries,
+            lambda process: process.inventory.waitlist.leave(actor, place), tries=tries,
         )  # fmt: skip
 
     async def waits(self, holder: str) -> Call:
@@ -202,7 +207,9 @@ class Front:
 
         async def work(process: Process) -> None:
             after = ""
-            while page := await process.inventory.waitlist.page(holder, after=after, most=1):
+            while page := await process.inventory.waitlist.page(
+                user_anywhere(holder), WaitsQuery(after=after, page_size=1)
+            ):
                 entries.extend(page.entries)
                 if not (after := page.next):
                     return

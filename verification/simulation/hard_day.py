@@ -17,6 +17,7 @@ from travio_inventory.protocol.rows import group_partition, stable_event_id
 from travio_inventory.seats.hold import HoldRequest, base_id
 from travio_inventory.seats.trip import Journey
 from travio_inventory.store.memory import Change
+from verification.kit.asking import open_trip
 from verification.simulation.checker import out_of_order
 from verification.simulation.oracle import START_MS, Violated
 from verification.simulation.plan import Plan
@@ -62,7 +63,7 @@ class HardDay:
         """The day, a quiet night, and the reckoning. Raises Violated."""
         asyncio.get_running_loop().set_task_factory(adopting)
         self._worker, *self._others = (self._process() for _ in range(3))
-        await self._worker.inventory.open_trip(self._trip)
+        await open_trip(self._worker.inventory, self._trip)
         works = [self._sell(), self._set_clocks(), self._spoil(), self._look_on(), self._kill()]
         absent_s = self._random.choice((0, 0, 800))
         workers = [

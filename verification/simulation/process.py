@@ -8,6 +8,7 @@ from random import Random
 from typing import Any, TypeVar
 
 from travio_inventory.app.assemble import InventoryRules, Ports, assemble
+from travio_inventory.kernel.actor import HOUSE
 from travio_inventory.kernel.refusals import AskAgain, BackendUnavailable
 from travio_inventory.protocol.batches import Batches
 from travio_inventory.protocol.rules import Rules
@@ -175,7 +176,7 @@ class Sweeper:
 
     async def __call__(self) -> None:
         """One round. Raises BackendUnavailable."""
-        swept = await self._round()
+        swept = await self._round(HOUSE)
         for error in swept.failures.values():
             if not isinstance(error, AskAgain):
                 raise error
@@ -190,7 +191,7 @@ class Relay:
 
     async def __call__(self) -> None:
         """One round. Raises BackendUnavailable, PublishFailed."""
-        await self._round()
+        await self._round(HOUSE)
 
 
 async def keep_at(work: Callable[[], Awaitable[None]], pause_s: Callable[[], float]) -> None:

@@ -21,6 +21,7 @@ from travio_inventory.seats.seat import AVAILABLE, BLOCKED, SOLD, Held, SeatStat
 from travio_inventory.seats.seat_map import encode_states
 from travio_inventory.seats.trip import Ends, Seat, Segment, Trip, TripKey
 from travio_inventory.store.memory import Change, Faults, MemoryBatches
+from verification.kit import asking
 from verification.simulation.checker import out_of_order, violations
 from verification.simulation.front import Ask, Front
 from verification.simulation.hindsight import ASKING, Hindsight
@@ -170,7 +171,7 @@ class World:
         async def open_trip(process: Process) -> None:
             for _ in range(20):
                 with suppress(AskAgain):
-                    await process.inventory.open_trip(self.trip)
+                    await asking.open_trip(process.inventory, self.trip)
                     return
 
         await asyncio.gather(*(open_trip(process) for process in self.processes[:2]))
@@ -381,7 +382,7 @@ class World:
 
     async def _win(self, prober: Process, ask: Ask) -> Hold:
         try:
-            return await prober.inventory.hold_seats(ask.actor, "t", ask.ends, ask.seats, ttl_s=TTL_S, key=None)
+            return await asking.hold_seats(prober.inventory, ask.actor, "t", ask.ends, ask.seats, ttl_s=TTL_S, key=None)
         except Refusal as refusal:
             raise Violated(f"L2 {ask} cannot be won: {refusal!r}") from refusal
 

@@ -1,20 +1,20 @@
-"""On whose behalf a request is made: the one place where a message makes an Actor."""
+"""On whose behalf a message is sent: the one place where it makes an Actor. Nobody is asked who they are."""
 
-from travio_inventory.api.grpc.fields import Fields
-from travio_inventory.kernel.actor import Actor
-from travio_inventory.seats.trip import TripKey
+from typing import Any
 
-
-def actor_of(request: Fields) -> Actor:
-    """The tenant and its user; both must be named."""
-    return Actor(request.id("organization_id"), request.id("user_id"))
+from travio_inventory.kernel.actor import Actor, service_of, user_anywhere
 
 
-def trip_of(request: Fields) -> TripKey:
-    """The trip that the tenant asks about; both must be named."""
-    return TripKey(request.id("organization_id"), request.id("trip_id"))
+def user_of(message: Any) -> Actor:  # noqa: ANN401 - messages have their fields at run time
+    """A user of an organization; both must be named. Raises InvalidRequest, as all of these do."""
+    return Actor(message.organization_id, message.user_id)
 
 
-def holder_of(request: Fields) -> str:
-    """The user alone, where a request names no tenant."""
-    return request.id("user_id")
+def tenant_of(message: Any) -> Actor:  # noqa: ANN401 - see above
+    """The organization alone, where a message has no user."""
+    return service_of(message.organization_id)
+
+
+def reader_of(message: Any) -> Actor:  # noqa: ANN401 - see above
+    """A user, of every organization where none is named."""
+    return user_of(message) if message.organization_id else user_anywhere(message.user_id)

@@ -27,6 +27,7 @@ from travio_inventory.kernel.refusals import (
     InvalidRequest,
     OutcomeUnknown,
     Overloaded,
+    PermissionDenied,
     Refusal,
     Violation,
 )
@@ -63,6 +64,7 @@ TABLE: Mapping[type[Refusal], Answer] = {
     errors.HoldNotFound: Answer(Status.NOT_FOUND, 404),
     errors.TripNotFound: Answer(Status.NOT_FOUND, 404),
     errors.NotOnWaitlist: Answer(Status.NOT_FOUND, 404),
+    PermissionDenied: Answer(Status.PERMISSION_DENIED, 403),
     errors.SeatContended: Answer(Status.ABORTED, 409),
     errors.TripOpening: Answer(Status.UNAVAILABLE, 503),
     errors.HoldLimitReached: Answer(Status.RESOURCE_EXHAUSTED, 429),
@@ -140,6 +142,8 @@ def _metadata(refusal: Refusal) -> dict[str, str]:
             return {"at": str(at_ms // 1_000)}
         case errors.ExtensionTooLong(until_ms=until_ms):
             return {"until": str(until_ms // 1_000)}
+        case PermissionDenied(scope=scope):
+            return {"scope": scope}
         case errors.HoldLimitReached(holds_max=holds_max):
             return {"holds_max": str(holds_max)}
         case _:

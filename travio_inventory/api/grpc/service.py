@@ -13,12 +13,14 @@ from grpclib.reflection.service import ServerReflection
 from grpclib.server import Stream
 
 from travio_inventory.api.grpc import descriptors, messages, replies
+from travio_inventory.api.grpc.decoding import no_message, token_of
 from travio_inventory.api.grpc.maps import MapReplies
-from travio_inventory.api.grpc.pages import token
 from travio_inventory.api.grpc.protobuf import part
 from travio_inventory.api.grpc.refusals import grpc_error
+from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.clock import Clock
-from travio_inventory.kernel.refusals import BackendUnavailable, InvalidRequest, OutcomeUnknown, Refusal, Violation
+from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown, Refusal
+from travio_inventory.seats.commands import AvailabilityQuery
 from travio_inventory.seats.hold import Hold
 from travio_inventory.seats.refusals import HoldEnded, HoldLimitReached, HoldNotFound, SeatContended, SeatTaken
 from travio_inventory.seats.use_cases import Inventory
@@ -102,17 +104,15 @@ class InventoryService:
     # Seats that are free.
 
     async def check_availability(self, message: Message) -> bytes:
-        return await self._check(messages.check_asked(message))
+        return await self._check(*messages.check_asked(message))
 
     async def batch_check_availability(self, message: Message) -> bytes:
         """One question that is refused refuses them all."""
         asked = messages.checks_asked(message)
-        return b"".join([part(1, await self._check(check)) for check in asked])
+        return b"".join([part(1, await self._check(*question)) for question in asked])
 
-    async def _check(self, asked: messages.CheckAsked) -> bytes:
-        found = await self._inventory.check_availability(
-            asked.trip, asked.ends, passengers=asked.passengers, seat_class=asked.seat_class
-        )
+    async def _check(self, actor: Actor, query: AvailabilityQuery) -> bytes:
+        found = await self._inventory.check_availability(actor, query)
         return self._maps.availability(found, checked_at_s=self._clock.now_ms() // 1_000)
 
     async def get_seat_map(self, message: Message) -> bytes:
@@ -121,20 +121,12 @@ class InventoryService:
     # Holds and bookings.
 
     async def hold_seats(self, message: Message) -> v1.HoldSeatsResponse | bytes:
-        asked = messages.hold_asked(message)
+        actor, command = messages.hold_asked(message)
         try:
-            hold = await self._inventory.hold_seats(
-                asked.actor,
-                asked.trip_id,
-                asked.ends,
-                asked.seat_ids,
-                ttl_s=asked.ttl_s,
-                key=asked.key,
-                settles=asked.settles,
-            )
+            hold = await self._inventory.hold_seats(actor, command)
         except (SeatContended, SeatTaken, HoldLimitReached) as refusal:
             if self._is_legacy:
-                return replies.not_held(refusal, asked.seat_ids)
+                return replies.not_held(refusal, command.seat_ids)
             raise
         return replies.held(hold)
 
@@ -147,52 +139,50 @@ class InventoryService:
         return v1.ReleaseSeatsResponse(success=True, released_count=len(hold.seats))
 
     async def confirm_booking(self, message: Message) -> v1.ConfirmBookingResponse:
-        asked = messages.confirm_asked(message)
+        actor, command = messages.confirm_asked(message)
         try:
-            hold = await self._inventory.confirm_hold(asked.actor, asked.hold_id, asked.order, asked.passengers)
+            hold = await self._inventory.confirm_hold(actor, command)
         except HoldNotFound as refusal:
             if self._is_legacy:
                 raise grpc_error(refusal, status=Status.FAILED_PRECONDITION) from None
             raise
         try:
-            return replies.confirmed(hold, await self._inventory.trips.get(hold.trip))
+            return replies.confirmed(hold, await self._inventory.read_trips.of_hold(actor, hold))
         except BackendUnavailable:  # which would say that nothing was done
             raise OutcomeUnknown from None
 
     async def get_hold(self, message: Message) -> v1.GetHoldResponse:
-        hold = await self._inventory.read_holds.one(*messages.hold_named(message))
-        return v1.GetHoldResponse(hold=await self._describe(hold))
+        actor, hold_id = messages.hold_named(message)
+        hold = await self._inventory.read_holds.one(actor, hold_id)
+        return v1.GetHoldResponse(hold=await self._describe(actor, hold))
 
     async def list_holds(self, message: Message) -> v1.ListHoldsResponse:
-        caller, trip_id, include_ended, (after, most) = messages.holds_asked(message)
-        page = await self._inventory.read_holds.page(
-            caller, trip_id=trip_id, include_ended=include_ended, after=after, most=most
-        )
-        holds = [await self._describe(hold) for hold in page.holds]
-        return v1.ListHoldsResponse(holds=holds, next_page_token=token(page.next))
+        actor, query = messages.holds_asked(message)
+        page = await self._inventory.read_holds.page(actor, query)
+        holds = [await self._describe(actor, hold) for hold in page.holds]
+        return v1.ListHoldsResponse(holds=holds, next_page_token=token_of(page.next))
 
     async def extend_hold(self, message: Message) -> v1.ExtendHoldResponse:
-        caller, hold_id, ttl_s = messages.extend_asked(message)
-        hold = await self._inventory.extend_hold(caller, hold_id, ttl_s=ttl_s)
+        actor, command = messages.extend_asked(message)
+        hold = await self._inventory.extend_hold(actor, command)
         return v1.ExtendHoldResponse(success=True, expires_at=replies.expires_at_s(hold))
 
     async def cancel_booking(self, message: Message) -> v1.CancelBookingResponse:
         hold = await self._inventory.cancel_booking(*messages.booking_named(message))
         return v1.CancelBookingResponse(success=True, cancelled_count=len(hold.seats))
 
-    async def _describe(self, hold: Hold) -> v1.Hold:
-        return replies.described(hold, await self._inventory.trips.get(hold.trip))
+    async def _describe(self, actor: Actor, hold: Hold) -> v1.Hold:
+        return replies.described(hold, await self._inventory.read_trips.of_hold(actor, hold))
 
     # Trips.
 
     async def initialize_trip_inventory(self, message: Message) -> v1.InitializeTripInventoryResponse:
-        trip = messages.trip_asked(message)
-        await self._inventory.open_trip(trip)
+        actor, trip = messages.trip_asked(message)
+        await self._inventory.open_trip(actor, trip)
         return replies.opened(trip)
 
     async def update_inventory(self, message: Message) -> v1.UpdateInventoryResponse:
-        asked = messages.update_asked(message)
-        updated = await self._inventory.block_seats(asked.trip, blocked=asked.blocked, unblocked=asked.unblocked)
+        updated = await self._inventory.block_seats(*messages.update_asked(message))
         return v1.UpdateInventoryResponse(
             success=True,
             updated_count=updated.blocked + updated.unblocked,
@@ -200,7 +190,7 @@ class InventoryService:
         )
 
     async def get_trip(self, message: Message) -> v1.GetTripResponse:
-        return replies.defined(await self._inventory.trips.get(messages.trip_named(message)))
+        return replies.defined(await self._inventory.read_trips.one(*messages.trip_named(message)))
 
     # Waiting lists.
 
@@ -212,10 +202,9 @@ class InventoryService:
         return v1.LeaveWaitlistResponse(success=True)
 
     async def get_user_waitlist(self, message: Message) -> v1.GetUserWaitlistResponse:
-        holder, organization, (after, most) = messages.waitlist_asked(message)
-        found = await self._inventory.waitlist.page(holder, organization=organization, after=after, most=most)
+        found = await self._inventory.waitlist.page(*messages.waitlist_asked(message))
         entries = [replies.waiting(entry) for entry in found.entries]
-        return v1.GetUserWaitlistResponse(entries=entries, next_page_token=token(found.next))
+        return v1.GetUserWaitlistResponse(entries=entries, next_page_token=token_of(found.next))
 
 
 Answer: TypeAlias = Callable[[Message], Awaitable[betterproto2.Message | bytes]]
@@ -241,7 +230,7 @@ def _answering(answer: Answer) -> Callable[[Stream[Any, Any]], Awaitable[None]]:
         request = await stream.recv_message()
         try:
             if request is None:
-                raise InvalidRequest([Violation("", "there is no message")])
+                raise no_message()
             reply = await answer(request)
         except Refusal as refusal:
             raise grpc_error(refusal) from None

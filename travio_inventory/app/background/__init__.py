@@ -1,10 +1,12 @@
 """What goes on by itself, in the background: the jobs decide when, the use cases decide what."""
 
+from functools import partial
 from random import Random
 
 from travio_inventory.app.background.relay import Relay
 from travio_inventory.app.background.supervision import Job, Supervision
 from travio_inventory.app.background.sweeper import Sweeper
+from travio_inventory.kernel.actor import HOUSE
 from travio_inventory.seats.use_cases import Inventory
 
 __all__ = ["Job", "Relay", "Supervision", "Sweeper", "background_jobs"]
@@ -15,8 +17,8 @@ def background_jobs(
 ) -> dict[str, Job]:
     """Sweep, and relay events unless another process does: each job by name, until cancelled."""
     jobs: dict[str, Job] = {
-        "sweeper": Sweeper(inventory.expire_holds, interval_ms=sweep_interval_ms, jitter=jitter).run
+        "sweeper": Sweeper(partial(inventory.expire_holds, HOUSE), interval_ms=sweep_interval_ms, jitter=jitter).run
     }
     if relays:
-        jobs["relay"] = Relay(inventory.relay_events, interval_ms=relay_interval_ms, jitter=jitter).run
+        jobs["relay"] = Relay(partial(inventory.relay_events, HOUSE), interval_ms=relay_interval_ms, jitter=jitter).run
     return jobs

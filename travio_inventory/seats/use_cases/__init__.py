@@ -12,9 +12,9 @@ from travio_inventory.seats.use_cases.hold_seats import HoldSeats
 from travio_inventory.seats.use_cases.open_trip import OpenTrip
 from travio_inventory.seats.use_cases.read_holds import ReadHolds
 from travio_inventory.seats.use_cases.read_seat_map import ReadSeatMap
+from travio_inventory.seats.use_cases.read_trips import ReadTrips
 from travio_inventory.seats.use_cases.relay_events import RelayEvents
 from travio_inventory.seats.use_cases.release_hold import ReleaseHold
-from travio_inventory.seats.use_cases.trip_catalog import TripCatalog
 from travio_inventory.seats.use_cases.waitlist import Waitlist
 
 
@@ -22,7 +22,7 @@ from travio_inventory.seats.use_cases.waitlist import Waitlist
 class Inventory:
     """All that callers and background jobs can have done."""
 
-    trips: TripCatalog
+    read_trips: ReadTrips
     open_trip: OpenTrip
     hold_seats: HoldSeats
     confirm_hold: ConfirmHold

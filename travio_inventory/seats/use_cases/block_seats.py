@@ -3,8 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from travio_inventory.kernel.actor import Actor, Scope
 from travio_inventory.kernel.limits import CELLS_BLOCKED_AT_ONCE_MAX, SEATS_BLOCKED_AT_ONCE_MAX
 from travio_inventory.kernel.refusals import AskAgain, OutcomeUnknown, Violation
+from travio_inventory.seats.commands import BlockSeatsCommand
 from travio_inventory.seats.ports import Holds
 from travio_inventory.seats.refusals import InvalidSeats
 from travio_inventory.seats.trip import Trip, TripKey, first_repeated
@@ -30,17 +32,16 @@ class BlockSeats:
         self._holds = holds
         self._steps = steps
 
-    async def __call__(
-        self, key: TripKey, *, blocked: Sequence[tuple[str, str]], unblocked: Sequence[str]
-    ) -> SeatsUpdated:
-        """Block these seats, each paired with the reason, all or none; then unblock those, one by one.
+    async def __call__(self, actor: Actor, command: BlockSeatsCommand) -> SeatsUpdated:
+        """Block the seats that are to be blocked, all or none; then unblock the others, one by one.
 
-        Raises InvalidSeats, TripNotFound, SeatHeld, SeatUnavailable, SeatContended, TripOpening, BackendUnavailable,
-        OutcomeUnknown.
+        Raises PermissionDenied, InvalidSeats, TripNotFound, SeatHeld, SeatUnavailable, SeatContended, TripOpening,
+        BackendUnavailable, OutcomeUnknown.
         """
-        trip = await self._trips.get(key)
-        _check(trip, [seat for seat, _ in blocked], unblocked)
-        return await self._steps.run(self._update(trip, dict(blocked), unblocked))
+        actor.needs(Scope.SEATS_BLOCK)
+        trip = await self._trips.get(TripKey(actor.organization, command.trip_id))
+        _check(trip, command)
+        return await self._steps.run(self._update(trip, command.blocked, command.unblocked))
 
     async def _update(self, trip: Trip, reasons: Mapping[str, str], unblocked: Sequence[str]) -> SeatsUpdated:
         if reasons:
@@ -57,17 +58,15 @@ class BlockSeats:
         return SeatsUpdated(len(reasons), len(changed), tuple(seat for seat in unblocked if seat not in changed))
 
 
-def _check(trip: Trip, blocked: Sequence[str], unblocked: Sequence[str]) -> None:
+def _check(trip: Trip, command: BlockSeatsCommand) -> None:
     """Raises InvalidSeats."""
-    asked = [*blocked, *unblocked]
+    asked = [update.seat_id for update in command.updates]
     unknown = [seat for seat in asked if not trip.has_seat(seat)]
     most = min(SEATS_BLOCKED_AT_ONCE_MAX, CELLS_BLOCKED_AT_ONCE_MAX // len(trip.segments))
-    if not asked:
-        raise InvalidSeats([Violation("updates", "name at least one seat")])
     if unknown:
         raise InvalidSeats([Violation("updates", f"this trip has no seat {unknown[0]!r}")])
     if repeated := first_repeated(asked):
         raise InvalidSeats([Violation("updates", f"seat {repeated!r} is named twice")])
-    if len(blocked) > most:
-        said = f"of this trip at most {most} seats are blocked in one call, not {len(blocked)}: ask in several calls"
+    if (count := len(command.blocked)) > most:
+        said = f"of this trip at most {most} seats are blocked in one call, not {count}: ask in several calls"
         raise InvalidSeats([Violation("updates", said)])

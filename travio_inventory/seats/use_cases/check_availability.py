@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from travio_inventory.kernel.actor import Actor
+from travio_inventory.seats.commands import AvailabilityQuery, SeatMapQuery
 from travio_inventory.seats.seat import Available, SeatState
 from travio_inventory.seats.seat_map import SeatMap
-from travio_inventory.seats.trip import Ends, Seat, TripKey
+from travio_inventory.seats.trip import Seat
 from travio_inventory.seats.use_cases.read_seat_map import ReadSeatMap
 
 
@@ -33,6 +35,7 @@ class CheckAvailability:
     def __init__(self, read_seat_map: ReadSeatMap) -> None:
         self._read_seat_map = read_seat_map
 
-    async def __call__(self, key: TripKey, ends: Ends, *, passengers: int, seat_class: str) -> Availability:
+    async def __call__(self, actor: Actor, query: AvailabilityQuery) -> Availability:
         """Raises what ReadSeatMap raises."""
-        return Availability(await self._read_seat_map(key, ends), seat_class, max(passengers, 1))
+        seat_map = await self._read_seat_map(actor, SeatMapQuery(trip_id=query.trip_id, ends=query.ends))
+        return Availability(seat_map, query.seat_class, max(query.passengers, 1))

@@ -1,10 +1,9 @@
 """Confirms a hold: it becomes a booking."""
 
-from collections.abc import Sequence
-
-from travio_inventory.kernel.actor import Actor
+from travio_inventory.kernel.actor import Actor, Scope
 from travio_inventory.kernel.refusals import InvalidRequest, Violation
-from travio_inventory.seats.hold import Hold, Passenger
+from travio_inventory.seats.commands import ConfirmHoldCommand
+from travio_inventory.seats.hold import Hold
 from travio_inventory.seats.ports import Holds
 from travio_inventory.seats.use_cases.step_runner import StepRunner
 
@@ -16,16 +15,18 @@ class ConfirmHold:
         self._holds = holds
         self._steps = steps
 
-    async def __call__(self, actor: Actor, hold_id: str, order: str, passengers: Sequence[Passenger]) -> Hold:
+    async def __call__(self, actor: Actor, command: ConfirmHoldCommand) -> Hold:
         """The booking. A passenger list, where there is one, names exactly the hold's seats: InvalidRequest. It is kept
         with the booking; who confirms again is answered with the one that was kept.
 
-        Raises what `Holds.confirm` raises.
+        Raises PermissionDenied, and what `Holds.confirm` raises.
         """
+        actor.needs(Scope.BOOKINGS_CONFIRM)
+        hold_id, passengers = command.hold_id, tuple(command.passengers)
         if passengers:
             hold = await self._holds.find(actor, hold_id)
             listed = [passenger.seat for passenger in passengers]
             if sorted(listed) != sorted(hold.seats):
                 said = f"the hold has the seats {', '.join(hold.seats)}, the list has {', '.join(listed)}"
                 raise InvalidRequest([Violation("passengers", said)])
-        return await self._steps.run(self._holds.confirm(actor, hold_id, order, tuple(passengers)))
+        return await self._steps.run(self._holds.confirm(actor, hold_id, command.order_id, passengers))

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import anyio
 
+from travio_inventory.kernel.actor import Actor, Scope
 from travio_inventory.seats.ports import Lapses, SeatGroupKey
 
 GROUPS_AT_ONCE = 32
@@ -23,11 +24,12 @@ class ExpireHolds:
     def __init__(self, lapses: Lapses) -> None:
         self._lapses = lapses
 
-    async def __call__(self) -> Swept:
+    async def __call__(self, actor: Actor) -> Swept:
         """A seat group that fails never stops the others; it is looked at again in the next round.
 
-        Raises BackendUnavailable where not even the index could be read.
+        Raises PermissionDenied, and BackendUnavailable where not even the index could be read.
         """
+        actor.needs(Scope.HOUSE_WORK)
         due = await self._lapses.due_groups()
         swept = Swept(len(due), {})
         at_once = anyio.CapacityLimiter(GROUPS_AT_ONCE)

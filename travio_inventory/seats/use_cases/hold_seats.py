@@ -9,14 +9,15 @@ from itertools import count
 from random import Random
 from typing import Any
 
-from travio_inventory.kernel.actor import Actor
+from travio_inventory.kernel.actor import Actor, Scope
 from travio_inventory.kernel.clock import Clock
 from travio_inventory.kernel.refusals import InvalidRequest, Refusal, Violation
+from travio_inventory.seats.commands import HoldSeatsCommand
 from travio_inventory.seats.hold import Hold, HoldRequest
 from travio_inventory.seats.ports import Attempt, Cell, Gate, Holds, Locked, Passed, SeatGroupKey, Taken
 from travio_inventory.seats.refusals import Decided, SeatContended, TakenCell
 from travio_inventory.seats.taken import is_final, refusal_of
-from travio_inventory.seats.trip import Ends, TripKey
+from travio_inventory.seats.trip import TripKey
 from travio_inventory.seats.use_cases.settling import Settling
 from travio_inventory.seats.use_cases.step_runner import StepRunner
 from travio_inventory.seats.use_cases.trip_catalog import TripCatalog
@@ -69,30 +70,20 @@ class HoldSeats:
         self._process = f"{jitter.getrandbits(64):016x}"
         self._attempts = count()
 
-    async def __call__(
-        self,
-        actor: Actor,
-        trip_id: str,
-        ends: Ends,
-        seat_ids: Sequence[str],
-        *,
-        ttl_s: int,
-        key: str | None,
-        settles: bool = False,
-    ) -> Hold:
+    async def __call__(self, actor: Actor, command: HoldSeatsCommand) -> Hold:
         """The hold, also where this key made it before. With `settles` the store answers, whatever the gate knows.
 
-        Raises InvalidRequest, TripNotFound, Overloaded, SeatHeld, SeatUnavailable and SeatContended (from the gate, or
-        from the store: see `Decided`), and all that `Holds.hold` raises.
+        Raises PermissionDenied, InvalidRequest, TripNotFound, Overloaded, SeatHeld, SeatUnavailable and SeatContended
+        (from the gate, or from the store: see `Decided`), and all that `Holds.hold` raises.
         """
-        if settles and key is None:
-            raise InvalidRequest([Violation("settle", "needs an idempotency_key: the one whose outcome is unknown")])
-        trip = await self._trips.get(TripKey(actor.organization, trip_id))
-        journey = trip.journey(ends)
-        seats = trip.in_layout_order(seat_ids)
-        ttl_ms = self._times.ttl_s(ttl_s) * 1_000
+        actor.needs(Scope.SEATS_HOLD)
+        trip = await self._trips.get(TripKey(actor.organization, command.trip_id))
+        journey = trip.journey(command.ends)
+        seats = trip.in_layout_order(command.seat_ids)
+        ttl_ms = self._times.ttl_s(command.ttl_s) * 1_000
+        key, settles = command.key, command.settles
         token = f"{self._process}-{next(self._attempts)}"
-        request = HoldRequest(actor, trip, journey, seats, ttl_ms, key, max(ttl_s, 0), token)
+        request = HoldRequest(actor, trip, journey, seats, ttl_ms, key, max(command.ttl_s, 0), token)
         with self._settling.turn(actor) if settles else nullcontext():
             return await self._hold(request, Attempt(token, request.claimant, key is not None, settles))
 

@@ -2,6 +2,8 @@
 
 import asyncio
 
+from travio_inventory.kernel.actor import Actor, Scope
+from travio_inventory.kernel.refusals import PermissionDenied
 from travio_inventory.seats.ports import Trips
 from travio_inventory.seats.trip import Trip
 
@@ -14,8 +16,13 @@ class OpenTrip:
     def __init__(self, trips: Trips) -> None:
         self._trips = trips
 
-    async def __call__(self, trip: Trip) -> None:
-        """Raises TripDefinedOtherwise, BackendUnavailable, OutcomeUnknown."""
+    async def __call__(self, actor: Actor, trip: Trip) -> None:
+        """Raises PermissionDenied, also for a trip of another organization than the actor's; TripDefinedOtherwise,
+        BackendUnavailable, OutcomeUnknown.
+        """
+        actor.needs(Scope.TRIPS_ADMIN)
+        if trip.key.organization != actor.organization:
+            raise PermissionDenied(Scope.TRIPS_ADMIN)
         standing = await self._trips.define(trip)
         at_once = asyncio.Semaphore(GROUPS_AT_ONCE)
 

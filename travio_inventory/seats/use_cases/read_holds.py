@@ -1,6 +1,7 @@
 """Reads one hold, or a holder's holds."""
 
-from travio_inventory.kernel.actor import Actor
+from travio_inventory.kernel.actor import Actor, Scope
+from travio_inventory.seats.commands import HoldRef, HoldsQuery
 from travio_inventory.seats.hold import Hold, HoldPage
 from travio_inventory.seats.ports import Holds
 
@@ -11,12 +12,14 @@ class ReadHolds:
     def __init__(self, holds: Holds) -> None:
         self._holds = holds
 
-    async def one(self, actor: Actor, hold_id: str) -> Hold:
-        """Raises HoldNotFound, BackendUnavailable."""
+    async def one(self, actor: Actor, hold_id: HoldRef) -> Hold:
+        """Raises PermissionDenied, HoldNotFound, BackendUnavailable."""
+        actor.needs(Scope.HOLDS_READ)
         return await self._holds.find(actor, hold_id)
 
-    async def page(
-        self, actor: Actor, *, trip_id: str = "", include_ended: bool = False, after: str = "", most: int
-    ) -> HoldPage:
-        """At most so many of the caller's holds, see `Holds.page`. Raises BackendUnavailable."""
-        return await self._holds.page(actor, trip=trip_id, ended=include_ended, after=after, most=most)
+    async def page(self, actor: Actor, query: HoldsQuery) -> HoldPage:
+        """A page of the actor's holds, see `Holds.page`. Raises PermissionDenied, BackendUnavailable."""
+        actor.needs(Scope.HOLDS_READ)
+        return await self._holds.page(
+            actor, trip=query.trip_id, ended=query.include_ended, after=query.after, most=query.most
+        )

@@ -3,9 +3,11 @@
 import asyncio
 from collections.abc import Sequence
 
+from travio_inventory.kernel.actor import Actor, Scope
+from travio_inventory.seats.commands import SeatMapQuery
 from travio_inventory.seats.ports import Holds, Lease, SeatGroupKey
 from travio_inventory.seats.seat_map import SeatMap
-from travio_inventory.seats.trip import Ends, Trip, TripKey
+from travio_inventory.seats.trip import Trip, TripKey
 from travio_inventory.seats.use_cases.own_maps import OwnMaps
 from travio_inventory.seats.use_cases.trip_catalog import TripCatalog
 
@@ -29,10 +31,12 @@ class ReadSeatMap:
         self._portions: set[asyncio.Task[dict[int, bytes]]] = set()
         self._turns = asyncio.Semaphore(READS_AT_ONCE)
 
-    async def __call__(self, key: TripKey, ends: Ends) -> SeatMap:
-        """The map. Raises TripNotFound, InvalidJourney, TripOpening, BackendUnavailable."""
+    async def __call__(self, actor: Actor, query: SeatMapQuery) -> SeatMap:
+        """The map. Raises PermissionDenied, TripNotFound, InvalidJourney, TripOpening, BackendUnavailable."""
+        actor.needs(Scope.TRIPS_READ)
+        key = TripKey(actor.organization, query.trip_id)
         trip = await self._trips.get(key)
-        journey = trip.journey(ends)
+        journey = trip.journey(query.ends)
         groups = dict(await self._cache.read(key))
         missing = [group for group in range(trip.group_count) if group not in groups]
         for start in range(0, len(missing), GROUPS_PER_PORTION):

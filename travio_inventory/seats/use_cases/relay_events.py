@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 
+from travio_inventory.kernel.actor import Actor, Scope
 from travio_inventory.seats.events import Event
 from travio_inventory.seats.hold import base_id
 from travio_inventory.seats.ports import Journal, Publisher
@@ -21,11 +22,13 @@ class RelayEvents:
         self._suspects: Collection[str] = ()
         """The holds whose events were refused when no others were taken: the next time the others come first."""
 
-    async def __call__(self) -> int:
+    async def __call__(self, actor: Actor) -> int:
         """How many events were handed over. One that is refused alone is set aside, and the others go on.
 
-        Raises BackendUnavailable, and what the publisher raises where it takes none: the rest comes next time.
+        Raises PermissionDenied, BackendUnavailable, and what the publisher raises where it takes none: the rest comes
+        next time.
         """
+        actor.needs(Scope.HOUSE_WORK)
         round_ = _Round(self._journal, self._publisher)
         events = sorted(await self._journal.unpublished(), key=lambda event: base_id(event.hold_id) in self._suspects)
         try:

@@ -1,6 +1,7 @@
 """Releases a hold: its seats go back at once."""
 
-from travio_inventory.kernel.actor import Actor
+from travio_inventory.kernel.actor import Actor, Scope
+from travio_inventory.seats.commands import HoldRef
 from travio_inventory.seats.hold import Hold
 from travio_inventory.seats.ports import Holds
 from travio_inventory.seats.use_cases.step_runner import StepRunner
@@ -13,6 +14,7 @@ class ReleaseHold:
         self._holds = holds
         self._steps = steps
 
-    async def __call__(self, actor: Actor, hold_id: str) -> Hold:
-        """The released hold. Raises what `Holds.release` raises."""
+    async def __call__(self, actor: Actor, hold_id: HoldRef) -> Hold:
+        """The released hold. Raises PermissionDenied, and what `Holds.release` raises."""
+        actor.needs(Scope.SEATS_HOLD)
         return await self._steps.run(self._holds.release(actor, hold_id))

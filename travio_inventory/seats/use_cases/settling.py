@@ -37,19 +37,20 @@ class Settling:
     """One at a time and PER_SECOND_MAX a second for each holder."""
 
     def __init__(self) -> None:
-        self._holders: OrderedDict[Actor, _Turns] = OrderedDict()
+        self._holders: OrderedDict[tuple[str, str], _Turns] = OrderedDict()
 
     @contextmanager
     def turn(self, actor: Actor) -> Iterator[None]:
-        """The caller's turn lasts as long as the seat group. Raises Overloaded where there is none."""
+        """The holder's turn lasts as long as the context. Raises Overloaded where there is none."""
         now_s = asyncio.get_running_loop().time()
-        turns = self._holders.get(actor)
+        holder = actor.organization, actor.user
+        turns = self._holders.get(holder)
         if turns is None:
             self._make_room(now_s)
-            turns = self._holders[actor] = _Turns()
+            turns = self._holders[holder] = _Turns()
         elif turns.is_full(now_s):
             raise Overloaded
-        self._holders.move_to_end(actor)
+        self._holders.move_to_end(holder)
         turns.began_s.append(now_s)
         turns.is_under_way = True
         try:
@@ -61,10 +62,10 @@ class Settling:
         """Forget the holders whose turns are over, two at a time and those of long ago first."""
         for _ in range(2):
             if self._holders:
-                actor = next(iter(self._holders))
-                if self._holders[actor].is_over(now_s):
-                    del self._holders[actor]
+                holder = next(iter(self._holders))
+                if self._holders[holder].is_over(now_s):
+                    del self._holders[holder]
                 else:
-                    self._holders.move_to_end(actor)
+                    self._holders.move_to_end(holder)
         if len(self._holders) >= HOLDERS_MAX:
             raise Overloaded

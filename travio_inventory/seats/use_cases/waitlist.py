@@ -1,7 +1,8 @@
 """Waiting lists: a place per trip, holder and class, in the order of joining."""
 
-from travio_inventory.kernel.actor import Actor
+from travio_inventory.kernel.actor import Actor, Scope
 from travio_inventory.kernel.refusals import InvalidRequest, Violation
+from travio_inventory.seats.commands import WaitlistPlace, WaitsQuery
 from travio_inventory.seats.ports import Waitlists
 from travio_inventory.seats.trip import TripKey
 from travio_inventory.seats.use_cases.step_runner import StepRunner
@@ -17,19 +18,28 @@ class Waitlist:
         self._waitlists = waitlists
         self._steps = steps
 
-    async def join(self, actor: Actor, trip_id: str, seat_class: str, seats: int) -> WaitlistEntry:
-        """The caller's place; joining again keeps it. Raises TripNotFound, InvalidRequest, BackendUnavailable."""
-        trip = await self._trips.get(TripKey(actor.organization, trip_id))
-        if seat_class and seat_class not in trip.seat_classes:
-            said = f"this trip has the classes {', '.join(sorted(trip.seat_classes))}, not {seat_class!r}"
+    async def join(self, actor: Actor, place: WaitlistPlace) -> WaitlistEntry:
+        """The actor's place; joining again keeps it. Raises PermissionDenied, TripNotFound, InvalidRequest,
+        BackendUnavailable.
+        """
+        actor.needs(Scope.WAITLISTS_JOIN)
+        trip = await self._trips.get(TripKey(actor.organization, place.trip_id))
+        if place.seat_class and place.seat_class not in trip.seat_classes:
+            said = f"this trip has the classes {', '.join(sorted(trip.seat_classes))}, not {place.seat_class!r}"
             raise InvalidRequest([Violation("seat_class", said)])
-        return await self._steps.run(self._waitlists.join(actor, trip.key, seat_class, seats))
+        return await self._steps.run(self._waitlists.join(actor, trip.key, place.seat_class, place.seats))
 
-    async def leave(self, actor: Actor, trip_id: str, seat_class: str) -> None:
-        """Give the place up. Raises NotOnWaitlist, BackendUnavailable."""
-        key = TripKey(actor.organization, trip_id)
-        await self._steps.run(self._waitlists.leave(actor, key, seat_class))
+    async def leave(self, actor: Actor, place: WaitlistPlace) -> None:
+        """Give the place up. Raises PermissionDenied, NotOnWaitlist, BackendUnavailable."""
+        actor.needs(Scope.WAITLISTS_JOIN)
+        key = TripKey(actor.organization, place.trip_id)
+        await self._steps.run(self._waitlists.leave(actor, key, place.seat_class))
 
-    async def page(self, holder: str, *, organization: str = "", after: str = "", most: int) -> WaitlistPage:
-        """What the holder waits for, of one organization where it is named. Raises BackendUnavailable."""
-        return await self._waitlists.page(holder, organization=organization, after=after, most=most)
+    async def page(self, actor: Actor, query: WaitsQuery) -> WaitlistPage:
+        """What the actor waits for, in the actor's organization or in every one. Raises PermissionDenied,
+        BackendUnavailable.
+        """
+        actor.needs(Scope.WAITLISTS_READ)
+        return await self._waitlists.page(
+            actor.user, organization=actor.organization, after=query.after, most=query.most
+        )

@@ -1,0 +1,184 @@
+"""Who may do what: each use case needs a scope, and refuses whoever does not have it before anything is done."""
+
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import replace
+from inspect import getmembers, iscoroutinefunction, signature
+from typing import get_type_hints
+
+import pytest
+
+from travio_inventory.kernel.actor import (
+    EVERY_SCOPE,
+    HOUSE,
+    OF_A_USER,
+    OF_AN_ORGANIZATION,
+    Actor,
+    Scope,
+    house_of,
+    service_of,
+    user_anywhere,
+)
+from travio_inventory.kernel.refusals import InvalidRequest, PermissionDenied
+from travio_inventory.seats.commands import (
+    AvailabilityQuery,
+    BlockSeatsCommand,
+    ConfirmHoldCommand,
+    ExtendHoldCommand,
+    HoldSeatsCommand,
+    HoldsQuery,
+    SeatMapQuery,
+    SeatUpdate,
+    WaitlistPlace,
+    WaitsQuery,
+    hold_ref,
+    trip_id,
+)
+from travio_inventory.seats.refusals import HoldNotFound, NotOnWaitlist
+from travio_inventory.seats.trip import Ends, TripKey
+from travio_inventory.seats.use_cases import Inventory
+from verification.kit.sale import Sale
+
+ENDS = Ends("A", "D")
+HOLD = f"t1~0~{0:032}"
+PLACE = WaitlistPlace(trip_id="t1")
+ASKS: dict[str, tuple[Scope, Callable[[Sale, Actor], Awaitable[object]]]] = {
+    "open_trip": (Scope.TRIPS_ADMIN, lambda sale, actor: sale.inventory.open_trip(actor, sale.trip)),
+    "read_trips.one": (Scope.TRIPS_READ, lambda sale, actor: sale.inventory.read_trips.one(actor, trip_id("t1"))),
+    "read_seat_map": (
+        Scope.TRIPS_READ,
+        lambda sale, actor: sale.inventory.read_seat_map(actor, SeatMapQuery(trip_id="t1", ends=ENDS)),
+    ),
+    "check_availability": (
+        Scope.TRIPS_READ,
+        lambda sale, actor: sale.inventory.check_availability(actor, AvailabilityQuery(trip_id="t1", ends=ENDS)),
+    ),
+    "hold_seats": (
+        Scope.SEATS_HOLD,
+        lambda sale, actor: sale.inventory.hold_seats(
+            actor, HoldSeatsCommand(trip_id="t1", ends=ENDS, seat_ids=("A1",))
+        ),
+    ),
+    "extend_hold": (
+        Scope.SEATS_HOLD,
+        lambda sale, actor: sale.inventory.extend_hold(actor, ExtendHoldCommand(hold_id=HOLD)),
+    ),
+    "release_hold": (Scope.SEATS_HOLD, lambda sale, actor: sale.inventory.release_hold(actor, hold_ref(HOLD))),
+    "confirm_hold": (
+        Scope.BOOKINGS_CONFIRM,
+        lambda sale, actor: sale.inventory.confirm_hold(actor, ConfirmHoldCommand(hold_id=HOLD, order_id="o")),
+    ),
+    "cancel_booking": (
+        Scope.BOOKINGS_CANCEL,
+        lambda sale, actor: sale.inventory.cancel_booking(actor, hold_ref(HOLD)),
+    ),
+    "read_holds.one": (Scope.HOLDS_READ, lambda sale, actor: sale.inventory.read_holds.one(actor, hold_ref(HOLD))),
+    "read_holds.page": (Scope.HOLDS_READ, lambda sale, actor: sale.inventory.read_holds.page(actor, HoldsQuery())),
+    "block_seats": (
+        Scope.SEATS_BLOCK,
+        lambda sale, actor: sale.inventory.block_seats(
+            actor, BlockSeatsCommand(trip_id="t1", updates=[SeatUpdate("A2", is_blocked=True)])
+        ),
+    ),
+    "waitlist.join": (Scope.WAITLISTS_JOIN, lambda sale, actor: sale.inventory.waitlist.join(actor, PLACE)),
+    "waitlist.leave": (Scope.WAITLISTS_JOIN, lambda sale, actor: sale.inventory.waitlist.leave(actor, PLACE)),
+    "waitlist.page": (Scope.WAITLISTS_READ, lambda sale, actor: sale.inventory.waitlist.page(actor, WaitsQuery())),
+    "expire_holds": (Scope.HOUSE_WORK, lambda sale, actor: sale.inventory.expire_holds(actor)),
+    "relay_events": (Scope.HOUSE_WORK, lambda sale, actor: sale.inventory.relay_events(actor)),
+}
+NEEDS_NONE = {"read_trips.of_hold"}
+"""A hold that the actor was given says its own trip."""
+
+
+def verbs() -> dict[str, Callable[..., object]]:
+    """All that can be asked, as the code has it."""
+    found: dict[str, Callable[..., object]] = {}
+    for name, use_case in get_type_hints(Inventory).items():
+        for verb, function in getmembers(use_case, iscoroutinefunction):
+            if verb == "__call__":
+                found[name] = function
+            elif not verb.startswith("_"):
+                found[f"{name}.{verb}"] = function
+    return found
+
+
+def everybody(sale: Sale) -> Actor:
+    """Somebody who may do all that there is."""
+    return Actor(sale.trip.key.organization, "ann", frozenset(Scope))
+
+
+def asked_of_the_store(sale: Sale) -> tuple[int, int, int]:
+    """Batches, reads, and rows that were read."""
+    return sale.line.batches, sale.line.reads.total(), sale.line.rows_read.total()
+
+
+def test_each_use_case_takes_its_actor_first() -> None:
+    assert {verb: [*signature(step).parameters][1] for verb, step in verbs().items()} == dict.fromkeys(verbs(), "actor")
+
+
+def test_each_use_case_is_asked_here() -> None:
+    assert verbs().keys() == ASKS.keys() | NEEDS_NONE
+
+
+@pytest.mark.parametrize("verb", ASKS)
+async def test_who_has_all_scopes_but_the_one_is_refused_and_nothing_is_done(single_seats: Sale, verb: str) -> None:
+    scope, ask = ASKS[verb]
+    actor, before = everybody(single_seats), asked_of_the_store(single_seats)
+    with pytest.raises(PermissionDenied) as refused:
+        await ask(single_seats, replace(actor, scopes=actor.scopes - {scope}))
+    assert refused.value.scope == scope
+    assert asked_of_the_store(single_seats) == before
+
+
+@pytest.mark.parametrize("verb", ASKS)
+async def test_the_one_scope_is_enough(single_seats: Sale, verb: str) -> None:
+    """There is no such hold, and no such place on a list: that is what the store says, and so what was asked."""
+    scope, ask = ASKS[verb]
+    with suppress(HoldNotFound, NotOnWaitlist):
+        await ask(single_seats, replace(everybody(single_seats), scopes=frozenset({scope})))
+
+
+async def test_nobody_opens_a_trip_of_another_organization(single_seats: Sale) -> None:
+    trip = replace(single_seats.trip, key=TripKey("another", "t1"))
+    with pytest.raises(PermissionDenied):
+        await single_seats.inventory.open_trip(everybody(single_seats), trip)
+
+
+async def test_the_trip_of_a_hold_is_told_to_its_holder_alone(single_seats: Sale) -> None:
+    hold = await single_seats.hold("A1")
+    ann = replace(single_seats.actor(), scopes=frozenset())
+    assert await single_seats.inventory.read_trips.of_hold(ann, hold) == single_seats.trip
+    for other in (single_seats.actor("bob"), Actor("another", "ann"), service_of(single_seats.trip.key.organization)):
+        with pytest.raises(HoldNotFound):
+            await single_seats.inventory.read_trips.of_hold(other, hold)
+
+
+def test_nobody_from_outside_does_the_work_of_the_house() -> None:
+    for actor in (Actor("o", "ann"), service_of("o"), user_anywhere("ann")):
+        assert Scope.HOUSE_WORK not in actor.scopes
+    assert HOUSE.scopes == {Scope.HOUSE_WORK}
+    assert Scope.HOUSE_WORK in house_of("o").scopes
+
+
+@pytest.mark.parametrize("scope", sorted(EVERY_SCOPE))
+def test_a_scope_that_is_for_a_user_or_an_organization_is_nobodys_without_one(scope: Scope) -> None:
+    """So that no seat is ever held for "", as the house's are, and nothing is kept under no organization."""
+    named = {"organization_id": OF_AN_ORGANIZATION, "user_id": OF_A_USER}
+    with_nobody = [field for field, scopes in named.items() if scope in scopes]
+    try:
+        Actor("", "", frozenset({scope}))
+        refused = []
+    except InvalidRequest as wrong:
+        refused = [violation.field for violation in wrong.violations]
+    assert refused == with_nobody
+    assert {Scope.SEATS_HOLD, Scope.WAITLISTS_JOIN} <= OF_A_USER
+
+
+@pytest.mark.parametrize("bad", [" a", "a\n", "x" * 129, "e\N{COMBINING ACUTE ACCENT}"])
+def test_an_actor_is_named_by_ids(bad: str) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        Actor(bad, bad)
+    assert [violation.field for violation in refused.value.violations] == ["organization_id", "user_id"]
+    for make in (service_of, house_of, user_anywhere):
+        with pytest.raises(InvalidRequest):
+            make(bad)

@@ -1,0 +1,81 @@
+"""What can be wrong with a message before it is a value: the only faults that are this face's own to find."""
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from binascii import Error
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from google.protobuf.message import Message
+
+from travio_inventory.kernel.checking import Faults
+from travio_inventory.kernel.limits import CHECKS_PER_BATCH_MAX
+from travio_inventory.kernel.refusals import InvalidRequest, Violation
+from travio_inventory.seats.commands import SeatUpdate
+from travio_inventory.seats.trip import Segment
+from travio_inventory.wire.inventory.v1 import SeatStatus
+
+TOKEN_BYTES_MAX = 2_048
+
+
+def no_message() -> InvalidRequest:
+    """A call ended before there was a message."""
+    return InvalidRequest([Violation("", "there is no message")])
+
+
+def optional(message: Any, field: str) -> int | None:  # noqa: ANN401 - messages have their fields at run time
+    """The number in the field, None where the caller did not say."""
+    return int(getattr(message, field)) if message.HasField(field) else None
+
+
+def questions(found: Faults, batch: Any) -> Iterator[tuple[Faults, Message]]:  # noqa: ANN401 - see above
+    """The questions of a batch, each with where its faults go; none where there are too many."""
+    if found.count("requests", batch.requests, 0, CHECKS_PER_BATCH_MAX):
+        for index, question in enumerate(batch.requests):
+            yield found.at(f"requests[{index}]."), question
+
+
+def segments(found: Faults, parts: Sequence[Any]) -> tuple[Segment, ...]:
+    """The segments in the order of their numbers, which must be 0, 1, 2 and so on."""
+    numbers: set[int] = set()
+    for index, part in enumerate(parts):
+        each = found.at(f"segments[{index}].")
+        each.number("segment_index", part.segment_index, 0, len(parts) - 1)
+        if part.segment_index in numbers:
+            each.wrong("segment_index", f"{part.segment_index} is used twice")
+        numbers.add(part.segment_index)
+    return tuple(
+        Segment(part.from_station_id, part.to_station_id, part.departure_time, part.arrival_time)
+        for part in sorted(parts, key=lambda part: part.segment_index)
+    )
+
+
+def announced_seats(found: Faults, config: Any) -> None:  # noqa: ANN401 - see above
+    """Where a message says how many seats it lists, it must list as many."""
+    total, listed = config.total_seats, len(config.seats)
+    if total and listed and total != listed:
+        found.wrong("seat_config.total_seats", f"is {total}, but {listed} seats are listed")
+
+
+def seat_updates(found: Faults, parts: Sequence[Any]) -> list[SeatUpdate]:
+    """The updates, each to one of the two statuses that a seat can be given."""
+    for index, part in enumerate(parts):
+        if part.new_status not in (SeatStatus.BLOCKED, SeatStatus.AVAILABLE):
+            said = "must be SEAT_STATUS_BLOCKED or SEAT_STATUS_AVAILABLE"
+            found.wrong(f"updates[{index}].new_status", said)
+    return [SeatUpdate(part.seat_id, part.new_status == SeatStatus.BLOCKED, part.reason) for part in parts]
+
+
+def after(found: Faults, token: str) -> str:
+    """What a page comes after, as its token says: "" is the first page."""
+    try:
+        if len(token) > TOKEN_BYTES_MAX:
+            raise ValueError(token[:1])
+        return urlsafe_b64decode(token.encode("ascii", "strict")).decode()
+    except (Error, ValueError):
+        found.wrong("page_token", "must be empty or what next_page_token was")
+        return ""
+
+
+def token_of(after: str) -> str:
+    """What asks for the next page; "" where there is none."""
+    return urlsafe_b64encode(after.encode()).decode()

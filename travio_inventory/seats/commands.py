@@ -1,0 +1,232 @@
+"""What use cases are asked, as values that check themselves: each names all that is wrong, in the wire's words."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NewType
+
+from travio_inventory.kernel import limits
+from travio_inventory.kernel.checking import Faults
+from travio_inventory.seats.hold import DIGEST_CHARS, LATE_SUFFIX, Passenger
+from travio_inventory.seats.refusals import InvalidSeats
+from travio_inventory.seats.trip import Ends
+
+HOLD_ID_BYTES_MAX = limits.ID_BYTES_MAX + len("~999999~") + DIGEST_CHARS + len(LATE_SUFFIX)
+"""A hold id is the trip's id, a seat group's number, a digest, and perhaps the mark of a late booking."""
+
+TripId = NewType("TripId", str)
+"""The id of a trip, as `trip_id` has checked it."""
+HoldRef = NewType("HoldRef", str)
+"""What may be the id of a hold or a booking, as `hold_ref` has checked it. Whether there is one the store knows."""
+
+
+def trip_id(text: str) -> TripId:
+    """Raises InvalidRequest."""
+    found = Faults()
+    found.id("trip_id", text)
+    found.finish()
+    return TripId(text)
+
+
+def hold_ref(text: str, field: str = "hold_id") -> HoldRef:
+    """Raises InvalidRequest, naming the field."""
+    found = Faults()
+    found.text(field, text, HOLD_ID_BYTES_MAX, required=True)
+    found.finish()
+    return HoldRef(text)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeatMapQuery:
+    """The seats of a trip for a journey. Raises InvalidRequest, as all of these do."""
+
+    trip_id: str
+    ends: Ends
+
+    def __post_init__(self) -> None:
+        found = Faults()
+        found.id("trip_id", self.trip_id)
+        _check_ends(found, self.ends)
+        found.finish()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AvailabilityQuery:
+    """How many seats of a class ("" = any) are free for a journey of so many passengers, 0 for one."""
+
+    trip_id: str
+    ends: Ends
+    passengers: int = 0
+    seat_class: str = ""
+
+    def __post_init__(self) -> None:
+        found = Faults()
+        found.number("passengers", self.passengers, 0, limits.SEATS_MAX)
+        found.id("trip_id", self.trip_id)
+        _check_ends(found, self.ends)
+        found.id("seat_class", self.seat_class, required=False)
+        found.finish()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldSeatsCommand:
+    """Seats to be held for `ttl_s` seconds, 0 or less for the default. `settles` where the outcome of the key is
+    unknown and the store must say it. Nothing depends on `session_id`. Raises InvalidSeats where only their number is
+    wrong.
+    """
+
+    trip_id: str
+    ends: Ends
+    seat_ids: Sequence[str]
+    ttl_s: int = 0
+    key: str | None = None
+    settles: bool = False
+    session_id: str = ""
+
+    def __post_init__(self) -> None:
+        found = Faults()
+        found.text("session_id", self.session_id)
+        found.id("trip_id", self.trip_id)
+        _check_ends(found, self.ends)
+        if found.count("seat_ids", self.seat_ids, 1, limits.SEATS_PER_HOLD_MAX, InvalidSeats):
+            found.ids("seat_ids", self.seat_ids)
+        if self.key is not None:
+            found.id("idempotency_key", self.key)
+        elif self.settles:
+            found.wrong("settle", "needs an idempotency_key: the one whose outcome is unknown")
+        found.finish()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfirmHoldCommand:
+    """A hold to be booked under an order, and its passengers, if they are named."""
+
+    hold_id: str
+    order_id: str
+    passengers: Sequence[Passenger] = ()
+
+    def __post_init__(self) -> None:
+        found = Faults()
+        if found.count("passengers", self.passengers, 0, limits.SEATS_PER_HOLD_MAX):
+            for index, passenger in enumerate(self.passengers):
+                each = found.at(f"passengers[{index}].")
+                each.id("seat_id", passenger.seat)
+                each.text("passenger_name", passenger.name, limits.NAME_BYTES_MAX)
+                each.text("passenger_nid", passenger.national_id, limits.NAME_BYTES_MAX)
+        found.text("hold_id", self.hold_id, HOLD_ID_BYTES_MAX, required=True)
+        found.id("order_id", self.order_id)
+        found.finish()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExtendHoldCommand:
+    """A hold to be kept for `ttl_s` seconds from now, 0 or less for the default."""
+
+    hold_id: str
+    ttl_s: int = 0
+
+    def __post_init__(self) -> None:
+        hold_ref(self.hold_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldsQuery:
+    """A page of the actor's holds, from behind `after` on: of one trip where it is named, with `include_ended` those
+    that ended too. A `page_size` of 0 is as many as there may be.
+    """
+
+    trip_id: str = ""
+    include_ended: bool = False
+    after: str = ""
+    page_size: int = 0
+
+    def __post_init__(self) -> None:
+        found = Faults()
+        found.number("page_size", self.page_size, 0, limits.HOLDS_LISTED_MAX)
+        found.id("trip_id", self.trip_id, required=False)
+        found.finish()
+
+    @property
+    def most(self) -> int:
+        """How many holds the page has at most."""
+        return self.page_size or limits.HOLDS_LISTED_MAX
+
+
+@dataclass(frozen=True, slots=True)
+class SeatUpdate:
+    """A seat to be taken off sale, for a reason, or to be put back."""
+
+    seat_id: str
+    is_blocked: bool
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlockSeatsCommand:
+    """Seats of a trip to be taken off sale, and seats to be put back."""
+
+    trip_id: str
+    updates: Sequence[SeatUpdate]
+
+    def __post_init__(self) -> None:
+        found = Faults()
+        found.id("trip_id", self.trip_id)
+        if found.count("updates", self.updates, 1, limits.SEATS_MAX):
+            for index, update in enumerate(self.updates):
+                each = found.at(f"updates[{index}].")
+                each.id("seat_id", update.seat_id)
+                each.text("reason", update.reason, limits.NAME_BYTES_MAX)
+        found.finish()
+
+    @property
+    def blocked(self) -> dict[str, str]:
+        """Why each seat is taken off sale."""
+        return {update.seat_id: update.reason for update in self.updates if update.is_blocked}
+
+    @property
+    def unblocked(self) -> tuple[str, ...]:
+        """What is put back."""
+        return tuple(update.seat_id for update in self.updates if not update.is_blocked)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitlistPlace:
+    """A place on the waiting list for a class ("" = any) of a trip, for so many seats."""
+
+    trip_id: str
+    seat_class: str = ""
+    seats: int = 1
+
+    def __post_init__(self) -> None:
+        found = Faults()
+        found.number("requested_seats", self.seats, 1, limits.SEATS_PER_HOLD_MAX)
+        found.id("trip_id", self.trip_id)
+        found.id("seat_class", self.seat_class, required=False)
+        found.finish()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitsQuery:
+    """A page of the actor's places on waiting lists, from behind `after` on. A `page_size` of 0 is as many as there
+    may be.
+    """
+
+    after: str = ""
+    page_size: int = 0
+
+    def __post_init__(self) -> None:
+        found = Faults()
+        found.number("page_size", self.page_size, 0, limits.WAITS_LISTED_MAX)
+        found.finish()
+
+    @property
+    def most(self) -> int:
+        """How many places the page has at most."""
+        return self.page_size or limits.WAITS_LISTED_MAX
+
+
+def _check_ends(found: Faults, ends: Ends) -> None:
+    found.id("from_station_id", ends.origin)
+    found.id("to_station_id", ends.destination)
+    for field, segment in (("from_segment_index", ends.first), ("to_segment_index", ends.last)):
+        if segment is not None:
+            found.number(field, segment, 0, limits.SEGMENTS_MAX - 1)

@@ -1,0 +1,26 @@
+"""Reads the definition of a trip."""
+
+from travio_inventory.kernel.actor import Actor, Scope
+from travio_inventory.seats.commands import TripId
+from travio_inventory.seats.hold import Hold
+from travio_inventory.seats.refusals import HoldNotFound
+from travio_inventory.seats.trip import Trip, TripKey
+from travio_inventory.seats.use_cases.trip_catalog import TripCatalog
+
+
+class ReadTrips:
+    """A trip as it was opened."""
+
+    def __init__(self, trips: TripCatalog) -> None:
+        self._trips = trips
+
+    async def one(self, actor: Actor, trip_id: TripId) -> Trip:
+        """Raises PermissionDenied, TripNotFound, BackendUnavailable."""
+        actor.needs(Scope.TRIPS_READ)
+        return await self._trips.get(TripKey(actor.organization, trip_id))
+
+    async def of_hold(self, actor: Actor, hold: Hold) -> Trip:
+        """The trip of a hold of the actor's, whatever its scopes. Raises HoldNotFound, BackendUnavailable."""
+        if (hold.trip.organization, hold.holder) != (actor.organization, actor.user):
+            raise HoldNotFound
+        return await self._trips.get(hold.trip)

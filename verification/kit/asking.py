@@ -1,0 +1,41 @@
+"""Asks the inventory in few words: the house opens trips and works, users hold seats and read maps."""
+
+from collections.abc import Sequence
+
+from travio_inventory.kernel.actor import Actor, house_of, service_of
+from travio_inventory.seats.commands import HoldSeatsCommand, SeatMapQuery, trip_id
+from travio_inventory.seats.hold import Hold
+from travio_inventory.seats.seat_map import SeatMap
+from travio_inventory.seats.trip import Ends, Trip, TripKey
+from travio_inventory.seats.use_cases import Inventory
+
+
+async def open_trip(inventory: Inventory, trip: Trip) -> None:
+    """Open it for sale."""
+    await inventory.open_trip(house_of(trip.key.organization), trip)
+
+
+async def definition(inventory: Inventory, key: TripKey) -> Trip:
+    """The trip as it was opened."""
+    return await inventory.read_trips.one(service_of(key.organization), trip_id(key.trip))
+
+
+async def seat_map(inventory: Inventory, key: TripKey, ends: Ends) -> SeatMap:
+    """The seats for a journey."""
+    return await inventory.read_seat_map(service_of(key.organization), SeatMapQuery(trip_id=key.trip, ends=ends))
+
+
+async def hold_seats(
+    inventory: Inventory,
+    actor: Actor,
+    trip: str,
+    ends: Ends,
+    seats: Sequence[str],
+    *,
+    ttl_s: int = 0,
+    key: str | None = None,
+    settles: bool = False,
+) -> Hold:
+    """Hold every one of them, or none."""
+    command = HoldSeatsCommand(trip_id=trip, ends=ends, seat_ids=seats, ttl_s=ttl_s, key=key, settles=settles)
+    return await inventory.hold_seats(actor, command)
