@@ -236,8 +236,7 @@ async def test_somebody_elses_hold_is_not_there(sale: Sale, is_booked: bool) -> 
     hold = await sale.hold(SEATS)
     if is_booked:
         hold = await sale.confirm(hold)
-    strangers = (replace(hold, holder="eve"), replace(hold, holder=""))
-    for stranger in (*strangers, replace(hold, trip=hold.trip._replace(organization="another"))):
+    for stranger in (replace(hold, holder="eve"), replace(hold, trip=hold.trip._replace(organization="another"))):
         for step in (CONFIRM, RELEASE, EXTEND, CANCEL, FIND):
             with pytest.raises(HoldNotFound):
                 await step(sale, stranger)
@@ -275,9 +274,8 @@ MALFORMED = [
 @pytest.mark.parametrize("step", [CONFIRM, RELEASE, EXTEND, CANCEL, FIND])
 async def test_an_id_that_no_hold_has_is_not_found(single_seats: Sale, step: Step) -> None:
     hold = await single_seats.hold("A1")
-    for text in MALFORMED:
-        with pytest.raises(HoldNotFound):
+    others = [hold.id.upper() + suffix for suffix in ("~late", "~late~late", " ", "\n")]
+    for text in [*MALFORMED, *others]:
+        is_text = text.isprintable() and text
+        with pytest.raises(HoldNotFound if is_text else InvalidRequest):
             await step(single_seats, replace(hold, id=text))
-    for suffix in ("~late", "~late~late", " ", "\n"):
-        with pytest.raises(HoldNotFound):
-            await step(single_seats, replace(hold, id=hold.id.upper() + suffix))
