@@ -258,7 +258,7 @@ async def test_a_background_job_that_broke_down_is_seen_in_health_and_calls_are_
             assert (await health.Check(HealthCheckRequest())).status == HealthCheckResponse.NOT_SERVING
             assert (await health.Check(HealthCheckRequest(service=SERVICE))).status == HealthCheckResponse.NOT_SERVING
             assert (await health.Check(HealthCheckRequest(service=LIVENESS))).status == HealthCheckResponse.SERVING
-            await app.inventory.open_trip(TRIP)
+            await open_trip(app.inventory, TRIP)
             await hold(app.inventory)
     monkeypatch.undo()
     async with running(settings_of(tmp_path)) as app:

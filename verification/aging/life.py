@@ -12,14 +12,16 @@ from typing import NamedTuple
 from travio_inventory.app.assemble import Assembly, InventoryRules, Ports, assemble
 from travio_inventory.edge.absent import AbsentGate, AbsentSeatMapCache, AbsentTakenSeats
 from travio_inventory.events.sinks.in_process import InProcess
-from travio_inventory.kernel.actor import Actor
+from travio_inventory.kernel.actor import HOUSE, Actor
 from travio_inventory.kernel.clock import SystemClock
 from travio_inventory.protocol.rules import Rules
+from travio_inventory.seats.commands import WaitlistPlace, hold_ref
 from travio_inventory.seats.trip import Ends, Seat, Segment, Trip, TripKey
 from travio_inventory.seats.use_cases import Inventory
 from travio_inventory.seats.use_cases.hold_seats import HoldTimes
 from travio_inventory.store.sqlite import SqliteBatches
 from verification.aging.counting import CountingBatches
+from verification.kit.asking import hold_seats, open_trip, seat_map
 
 TRIP = Trip(
     TripKey("acme", "t1"),
@@ -57,42 +59,42 @@ class Life:
     async def _another(self) -> Inventory:
         """Another process, which has caught up with sweeps and events, and hears nothing of what this one does."""
         inventory = self._begin().inventory
-        await inventory.expire_holds()
+        await inventory.expire_holds(HOUSE)
         for _ in range(RELAY_ROUNDS_MAX):
-            if not await inventory.relay_events():
+            if not await inventory.relay_events(HOUSE):
                 break
         return inventory
 
     async def hold_and_release(self) -> None:
         """One life of the seat."""
         inventory = self.assembly.inventory
-        hold = await inventory.hold_seats(BUYER, TRIP.key.trip, ENDS, [AGED], ttl_s=60, key=None)
-        await inventory.release_hold(BUYER, hold.id)
+        hold = await hold_seats(inventory, BUYER, TRIP.key.trip, ENDS, [AGED], ttl_s=60)
+        await inventory.release_hold(BUYER, hold_ref(hold.id))
 
     async def join_and_leave(self) -> None:
         """One life of a place on the waiting list."""
-        waitlist = self.assembly.inventory.waitlist
-        await waitlist.join(BUYER, TRIP.key.trip, "second", 1)
-        await waitlist.leave(BUYER, TRIP.key.trip, "second")
+        waitlist, place = self.assembly.inventory.waitlist, WaitlistPlace(trip_id=TRIP.key.trip, seat_class="second")
+        await waitlist.join(BUYER, place)
+        await waitlist.leave(BUYER, place)
 
     async def hold_with_a_key(self) -> None:
         """One life of a key in the holder's ledger."""
         inventory, key = self.assembly.inventory, f"key-{next(self._numbers)}-{SystemRandom().getrandbits(64):x}"
-        hold = await inventory.hold_seats(BUYER, TRIP.key.trip, ENDS, [OTHER], ttl_s=60, key=key)
-        await inventory.release_hold(BUYER, hold.id)
+        hold = await hold_seats(inventory, BUYER, TRIP.key.trip, ENDS, [OTHER], ttl_s=60, key=key)
+        await inventory.release_hold(BUYER, hold_ref(hold.id))
 
     async def costs(self) -> dict[str, Cost]:
         """What each kind of call costs now."""
         another = await self._another()
 
         async def see_the_map() -> None:
-            await another.read_seat_map(TRIP.key, ENDS)
+            await seat_map(another, TRIP.key, ENDS)
 
         async def sweep() -> None:
-            await another.expire_holds()
+            await another.expire_holds(HOUSE)
 
         async def relay() -> None:
-            await another.relay_events()
+            await another.relay_events(HOUSE)
 
         return {
             "hold and release": await self._cost(self.hold_and_release),
@@ -122,7 +124,7 @@ async def living(folder: Path) -> AsyncIterator[Life]:
     """A life on a database of its own, with the trip on sale."""
     async with SqliteBatches.open(folder) as store:
         life = Life(CountingBatches(store))
-        await life.assembly.inventory.open_trip(TRIP)
+        await open_trip(life.assembly.inventory, TRIP)
         try:
             yield life
         finally:
