@@ -85,7 +85,7 @@ def published(settings: Settings) -> list[tuple[str, str]]:
     """Type and hold of each event in the data folder."""
     path = settings.store.data / "events.jsonl"
     lines = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
-    return [(line["event_type"], line["hold_id"]) for line in lines]
+    return [(line["type"], line["subject"]) for line in lines]
 
 
 async def until_published(settings: Settings, event: tuple[str, str]) -> None:

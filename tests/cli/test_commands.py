@@ -112,11 +112,11 @@ def test_events_are_shown_from_the_data_folder(terminal: Type, typed: Type, serv
     hold = terminal("hold", COACH, "dhaka", "cumilla", "seat-A1", "--json").plain["hold"]
     for _ in range(50):
         shown = typed("events", "--data", str(server.folder / "data"), "--json")
-        told = [event for event in map(json.loads, shown.out.splitlines()) if event["hold_id"] == hold]
+        told = [event for event in map(json.loads, shown.out.splitlines()) if event["subject"] == hold]
         if told:
             break
         time.sleep(0.1)
-    assert [event["event_type"] for event in told] == ["hold.created"]
+    assert [event["type"] for event in told] == ["hold.created"]
 
 
 def test_a_running_service_can_be_benched(server: OwnServer, typed: Type, tmp_path: Path) -> None:

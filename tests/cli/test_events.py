@@ -5,8 +5,8 @@ from pathlib import Path
 from tests.cli.conftest import Type
 from travio_inventory.cli.events import _lines
 from travio_inventory.events.sinks.json_lines import line_of
-from travio_inventory.seats.events import Event, EventType
-from travio_inventory.seats.trip import Journey, TripKey
+from travio_inventory.kernel.events import ActorKind, Event
+from travio_inventory.seats.events import EventType, HoldReleased, data_text
 
 
 def test_following_yields_whole_lines_also_of_a_file_put_in_its_place(tmp_path: Path) -> None:
@@ -37,7 +37,7 @@ def test_a_folder_without_events_is_said_so(typed: Type, tmp_path: Path) -> None
 
 def test_seats_with_spaces_in_their_names_stay_apart(typed: Type, tmp_path: Path) -> None:
     """As a shell would take them."""
-    trip, journey = TripKey("org", "t1"), Journey(0, 0)
-    event = Event("e", EventType.HOLD_CREATED, 0, trip, "h", "ann", ("A 1", "A2"), journey, 0, "", 0)
+    data = data_text(HoldReleased("h", "t1", "ann", ("A 1", "A2"), 0, 0))
+    event = Event("h~1", EventType.HOLD_RELEASED, 1, 0, ActorKind.USER, "org", "h", 1, "t1", data)
     (tmp_path / "events.jsonl").write_text(line_of(event) + "\n")
     assert "  'A 1' A2" in typed("events", "--data", str(tmp_path)).out

@@ -145,8 +145,8 @@ def test_bytes_that_are_no_text_are_said_to_be_none(
     path = tmp_path / "latin.toml"
     path.write_bytes(b'[trip]\nid = "caf\xe9"\n')
     assert typed("trip", "open", str(path)).err == f"{path}: not UTF-8 text: byte 17: invalid continuation byte\n"
-    (tmp_path / "events.jsonl").write_bytes(b'{"event_type": "caf\xe9"}\n')
-    assert typed("events", "--data", str(tmp_path), "--json").out == '{"event_type": "caf\\xe9"}\n'
+    (tmp_path / "events.jsonl").write_bytes(b'{"type": "caf\xe9"}\n')
+    assert typed("events", "--data", str(tmp_path), "--json").out == '{"type": "caf\\xe9"}\n'
 
 
 def test_a_terminal_without_the_letters_shows_them_escaped(tmp_path: Path) -> None:

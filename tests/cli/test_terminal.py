@@ -104,16 +104,17 @@ def test_no_column_vanishes_from_any_table(shown: Callable[..., str], server: Ow
 
 def test_events_of_every_kind_stand_under_the_names_of_their_columns(shown: Callable[..., str], tmp_path: Path) -> None:
     """Of a hold on the trip that help and demo name."""
-    event = {"at_ms": 1, "trip": "coach-dhaka-coxs-bazar", "user_id": "me", "seats": ["seat-A1"], "order": "order-1"}
-    event["hold_id"] = f"coach-dhaka-coxs-bazar~12~{token_hex(16)}"
-    told = [json.dumps(event | {"event_type": kind}) for kind in EventType]
+    data = {"trip": "coach-dhaka-coxs-bazar", "user_id": "me", "seats": ["seat-A1"], "order": "order-1"}
+    hold = f"coach-dhaka-coxs-bazar~12~{token_hex(16)}"
+    event = {"at_ms": 1, "actor": "user", "subject": hold, "data": data}
+    told = [json.dumps(event | {"type": kind}) for kind in EventType]
     (tmp_path / "events.jsonl").write_text("".join(line + "\n" for line in told))
     lines = shown("events", "--data", str(tmp_path)).splitlines()
     a_row = len(lines) // (1 + len(told))
     names = lines[:a_row]
     for at, kind in enumerate(EventType, 1):
         values = lines[at * a_row : (at + 1) * a_row]
-        for name, value in {"event": kind, "trip": event["trip"], "user": "me", "hold": event["hold_id"]}.items():
+        for name, value in {"event": kind, "trip": data["trip"], "user": "me", "subject": hold}.items():
             [(line, column)] = [(n, each.index(name)) for n, each in enumerate(names) if name in each.split()]
             assert values[line][column:].startswith(str(value)), (kind, name)
 

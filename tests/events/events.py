@@ -1,21 +1,21 @@
 """Events to publish."""
 
-from travio_inventory.seats.events import Event, EventType
-from travio_inventory.seats.trip import Journey, TripKey
+from travio_inventory.kernel.events import ActorKind, Event
+from travio_inventory.seats.events import HoldCreated, data_text
 
 
-def event(event_id: str, *, holder: str = "u1", order: str = "", expires_at_ms: int = 1_700_000_600_000) -> Event:
+def event(event_id: str, *, user: str = "u1") -> Event:
     """A hold of A1 and A2 on the second and third segment."""
+    data = HoldCreated("t1~0~d", "t1", user, ("A1", "A2"), 1, 2, 1_700_000_600_000)
     return Event(
         id=event_id,
-        type=EventType.HOLD_CREATED,
+        type=data.type,
+        version=1,
         at_ms=1_700_000_000_000,
-        trip=TripKey("acme", "t1"),
-        hold_id="t1~0~d",
-        holder=holder,
-        seats=("A1", "A2"),
-        journey=Journey(1, 2),
-        expires_at_ms=expires_at_ms,
-        order=order,
+        actor=ActorKind.USER,
+        organization="acme",
+        subject="t1~0~d",
         ordinal=0,
+        partition_key="t1",
+        data=data_text(data),
     )

@@ -5,7 +5,7 @@ import pytest
 
 from tests.events.events import event
 from travio_inventory.events.sinks.in_process import SUBSCRIBERS_MAX, InProcess
-from travio_inventory.seats.events import Event
+from travio_inventory.kernel.events import Event
 from travio_inventory.seats.ports import PublishFailed
 
 

@@ -12,7 +12,6 @@ import pytest
 
 from tests.events.events import event
 from travio_inventory.events.sinks.json_lines import CHUNK_BYTES, JsonLines
-from travio_inventory.seats.hold import NEVER_MS
 from travio_inventory.seats.ports import PublishFailed
 
 
@@ -20,7 +19,7 @@ def ids(path: Path) -> list[str]:
     """The events in the file, each line of which must be whole."""
     text = path.read_text()
     assert not text or text.endswith("\n")
-    return [json.loads(line)["event_id"] for line in text.splitlines()]
+    return [json.loads(line)["id"] for line in text.splitlines()]
 
 
 @contextmanager
@@ -38,32 +37,29 @@ def files_of_at_most(size: int) -> Iterator[None]:
 
 async def test_a_line_says_all_of_the_event(tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl"
-    await JsonLines(path).publish([event("e1", holder="u\n1", order="o1")])
+    await JsonLines(path).publish([event("e1", user="u\n1")])
     assert [json.loads(line) for line in path.read_text().splitlines()] == [
         {
-            "event_id": "e1",
-            "event_type": "hold.created",
-            "organization": "acme",
-            "trip": "t1",
-            "hold_id": "t1~0~d",
-            "ordinal": 0,
-            "user_id": "u\n1",
-            "seats": ["A1", "A2"],
-            "first_segment": 1,
-            "last_segment": 2,
+            "id": "e1",
+            "type": "hold.created",
+            "version": 1,
             "at_ms": 1_700_000_000_000,
-            "expires_at_ms": 1_700_000_600_000,
-            "order": "o1",
+            "actor": "user",
+            "organization": "acme",
+            "subject": "t1~0~d",
+            "ordinal": 0,
+            "partition_key": "t1",
+            "data": {
+                "hold_id": "t1~0~d",
+                "trip": "t1",
+                "user_id": "u\n1",
+                "seats": ["A1", "A2"],
+                "first_segment": 1,
+                "last_segment": 2,
+                "expires_at_ms": 1_700_000_600_000,
+            },
         }
     ]
-
-
-@pytest.mark.parametrize("expires_at_ms", [0, NEVER_MS])
-async def test_what_has_no_expiry_and_no_order_says_null(tmp_path: Path, expires_at_ms: int) -> None:
-    path = tmp_path / "events.jsonl"
-    await JsonLines(path).publish([event("e1", expires_at_ms=expires_at_ms)])
-    line = json.loads(path.read_text())
-    assert (line["expires_at_ms"], line["order"]) == (None, None)
 
 
 async def test_nothing_is_opened_before_the_first_event(tmp_path: Path) -> None:
@@ -72,8 +68,8 @@ async def test_nothing_is_opened_before_the_first_event(tmp_path: Path) -> None:
     assert not path.exists()
 
 
-@pytest.mark.parametrize("torn", [b'{"event_id":"2', b"\0" * 10, b"x" * (3 * CHUNK_BYTES)])
-@pytest.mark.parametrize("whole", [b"", b'{"event_id":"1"}\n'])
+@pytest.mark.parametrize("torn", [b'{"id":"2', b"\0" * 10, b"x" * (3 * CHUNK_BYTES)])
+@pytest.mark.parametrize("whole", [b"", b'{"id":"1"}\n'])
 async def test_a_line_torn_by_a_crash_is_removed(tmp_path: Path, whole: bytes, torn: bytes) -> None:
     path = tmp_path / "events.jsonl"
     path.write_bytes(whole + torn)

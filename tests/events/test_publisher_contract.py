@@ -12,7 +12,7 @@ import pytest
 from tests.events.events import event
 from travio_inventory.events.sinks.in_process import InProcess
 from travio_inventory.events.sinks.json_lines import JsonLines
-from travio_inventory.seats.events import Event
+from travio_inventory.kernel.events import Event
 from travio_inventory.seats.ports import Publisher, PublishFailed
 
 
@@ -31,7 +31,7 @@ def json_lines(folder: Path) -> Rig:
     kept = folder / "kept"
 
     def arrived() -> list[str]:
-        return [json.loads(line)["event_id"] for line in path.read_text().splitlines()] if path.exists() else []
+        return [json.loads(line)["id"] for line in path.read_text().splitlines()] if path.exists() else []
 
     def break_it() -> None:
         path.parent.mkdir(exist_ok=True)

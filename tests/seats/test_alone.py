@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import pytest
 
 from travio_inventory.kernel.actor import HOUSE
+from travio_inventory.kernel.events import Event
 from travio_inventory.protocol import journal
 from travio_inventory.protocol.epochs import EPOCH_MS
 from travio_inventory.protocol.journal import EventJournal
-from travio_inventory.seats.events import Event
 from travio_inventory.seats.use_cases.relay_events import RelayEvents
 from verification.kit.sale import TOLD_WITHIN_S, Sale
 
@@ -45,4 +45,4 @@ async def test_what_is_done_while_it_catches_up_is_told_soon_after(sale: Sale, m
     await relay.tells(rounds=1)
     hold = await after.hold("A1")
     told = await relay.tells(rounds=5 + TOLD_WITHIN_S)
-    assert [str(event.type) for event in told if event.hold_id == hold.id] == ["hold.created"]
+    assert [str(event.type) for event in told if event.subject == hold.id] == ["hold.created"]

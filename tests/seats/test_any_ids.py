@@ -11,7 +11,7 @@ from tests.store.conftest import STORES, store_of
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.protocol.batches import Batches
 from travio_inventory.seats.commands import ConfirmHoldCommand, HoldsQuery, WaitlistPlace
-from travio_inventory.seats.events import EventType
+from travio_inventory.seats.events import EventType, SeatsPurchased, data_of
 from travio_inventory.seats.hold import Confirmed
 from travio_inventory.seats.refusals import SeatUnavailable
 from travio_inventory.seats.trip import Ends, Seat, Segment, TripKey
@@ -61,9 +61,10 @@ async def tell(store: Batches, ids: Sequence[str]) -> None:
         await one.waitlist.join(loser, WaitlistPlace(trip_id=trip_id, seat_class=second))
         waits = [entry for entry in await other.waits(bob) if entry.trip == trip.key]
         assert [(entry.holder, entry.seat_class) for entry in waits] == [(bob, second)]
-        told = {(event.hold_id, event.type): event for event in await sale.relay()}
+        told = {(event.subject, event.type): event for event in await sale.relay()}
         bought = told[sold.id, EventType.SEATS_PURCHASED]
-        assert (bought.trip, bought.holder, bought.seats, bought.order) == (trip.key, ann, seats, order)
+        assert (bought.organization, bought.partition_key) == trip.key
+        assert data_of(bought) == SeatsPurchased(sold.id, trip_id, ann, seats, 0, 1, order)
         await sale.assert_legal()
 
 

@@ -4,12 +4,25 @@ import asyncio
 
 import pytest
 
+from travio_inventory.kernel.events import ActorKind, Event
 from travio_inventory.kernel.refusals import FinalNo
 from travio_inventory.protocol import journal, local_signals
 from travio_inventory.protocol.aside import WAITS_MS
 from travio_inventory.protocol.epochs import Epochs
-from travio_inventory.seats.events import Event, EventType
-from travio_inventory.seats.hold import Cancelled, Confirmed, Expired, Held, Hold, Released, base_id
+from travio_inventory.seats.events import (
+    BookingCancelled,
+    HoldCreated,
+    HoldExpired,
+    HoldExtended,
+    HoldReleased,
+    OfBlock,
+    OfHold,
+    SeatsBlocked,
+    SeatsPurchased,
+    SeatsUnblocked,
+    data_of,
+)
+from travio_inventory.seats.hold import Cancelled, Confirmed, Expired, Held, Hold, Released, late_id
 from travio_inventory.seats.ports import PublishFailed
 from verification.kit.faulty_batches import commits
 from verification.kit.sale import FIRST_ROUNDS, TOLD_WITHIN_S, TTL_S, Sale
@@ -35,12 +48,12 @@ async def test_every_step_is_told_once(sale: Sale) -> None:
     sale.clock.pass_s(1)
     await sale.cancel(hold)
     await sale.cancel(hold)
-    await sale.release(await sale.hold("A3", by="bob"))
+    given_back = await sale.release(await sale.hold("A3", by="bob"))
     told = await sale.relay()
-    assert types([event for event in told if event.hold_id == hold.id]) == [
+    assert types([event for event in told if event.subject == hold.id]) == [
         "hold.created", "hold.extended", "seats.purchased", "booking.cancelled",
     ]  # fmt: skip
-    assert types([event for event in told if event.holder == "bob"]) == ["hold.created", "hold.released"]
+    assert types([event for event in told if event.subject == given_back.id]) == ["hold.created", "hold.released"]
     assert await sale.relay() == []
 
 
@@ -49,13 +62,15 @@ async def test_an_event_says_what_happened_to_whom(sale: Sale) -> None:
     sale.clock.pass_s(5)
     await sale.confirm(hold, "order-7")
     created, purchased = await sale.relay()
-    assert (created.type, created.at_ms) == (EventType.HOLD_CREATED, hold.created_at_ms)
+    assert created.at_ms == hold.created_at_ms
     assert isinstance(hold.state, Held)
-    assert created.expires_at_ms == hold.state.expires_at_ms
-    assert (purchased.at_ms, purchased.order) == (sale.clock.at_ms, "order-7")
+    about = (hold.id, sale.trip.key.trip, "ann", hold.seats, 0, 1)
+    assert data_of(created) == HoldCreated(*about, hold.state.expires_at_ms)
+    assert data_of(purchased) == SeatsPurchased(*about, "order-7")
+    assert purchased.at_ms == sale.clock.at_ms
     for event in (created, purchased):
-        assert (event.trip, event.hold_id, event.holder) == (sale.trip.key, hold.id, "ann")
-        assert (event.seats, event.journey) == (hold.seats, hold.journey)
+        assert (event.organization, event.partition_key) == sale.trip.key
+        assert (event.subject, event.actor, event.version) == (hold.id, ActorKind.USER, 1)
 
 
 async def test_a_refused_hold_tells_nothing(sale: Sale) -> None:
@@ -74,14 +89,31 @@ async def test_a_late_booking_is_told_as_a_purchase_of_its_hold(sale: Sale) -> N
     await sale.cancel(await sale.confirm(hold))
     told = await sale.relay_all()
     assert types(told) == ["hold.created", "hold.expired", "seats.purchased", "booking.cancelled"]
-    assert {base_id(event.hold_id) for event in told} == {hold.id}
+    assert {event.subject for event in told} == {hold.id}
+    assert [event.actor for event in told] == ["user", "system", "user", "user"]
+    late = [data_of(event) for event in told[2:]]
+    assert [data.hold_id for data in late if isinstance(data, OfHold)] == [late_id(hold.id)] * 2
     assert [event.ordinal for event in told] == [0, 1, 2, 3]
 
 
-async def test_a_block_and_its_end_are_told(sale: Sale) -> None:
-    await sale.block("A1")
-    await sale.unblock("A1")
-    assert types(await sale.relay()) == ["hold.created", "hold.released"]
+async def test_seats_that_are_taken_off_sale_and_put_back_are_told_as_that(sale: Sale) -> None:
+    """By the house, with the reason, and not as a hold: each seat for itself, for each is unblocked by itself."""
+    await sale.block("A1 A18", reason="broken")
+    await sale.unblock("A18")
+    told = await sale.relay()
+    assert {event.actor for event in told} == {ActorKind.HOUSE}
+    for seat, is_back in {"A1": False, "A18": True}.items():
+        of_seat = [data for data in map(data_of, told) if data.seats == (seat,)]
+        about = (told[0].partition_key, (seat,), 0, len(sale.trip.segments) - 1)
+        blocked = SeatsBlocked(_block_of(of_seat[0]), *about, "broken")
+        assert of_seat == [blocked, *[SeatsUnblocked(blocked.block_id, *about)] * is_back]
+    assert types(told).count("seats.blocked") == 2
+    assert types(told).count("seats.unblocked") == 1
+
+
+def _block_of(data: object) -> str:
+    assert isinstance(data, OfBlock)
+    return data.block_id
 
 
 async def test_events_of_one_moment_come_in_order_per_hold(sale: Sale) -> None:
@@ -93,7 +125,7 @@ async def test_events_of_one_moment_come_in_order_per_hold(sale: Sale) -> None:
         await sale.cancel(hold)
     told = await sale.relay()
     for hold in holds:
-        assert [event.ordinal for event in told if event.hold_id == hold.id] == [0, 1, 2, 3]
+        assert [event.ordinal for event in told if event.subject == hold.id] == [0, 1, 2, 3]
 
 
 async def test_ids_are_unique_and_the_same_in_every_telling(sale: Sale) -> None:
@@ -132,24 +164,26 @@ async def test_folding_the_events_gives_the_state(sale: Sale) -> None:
     await sale.confirm(late, "order-3")
     folded: dict[str, object] = {}
     for event in await sale.relay_all():
-        folded[base_id(event.hold_id)] = _state_after(event, folded.get(base_id(event.hold_id)))
+        folded[event.subject] = _state_after(event, folded.get(event.subject))
     for hold in (released, confirmed, cancelled, expired, late, extended):
         assert folded[hold.id] == (await sale.find(hold)).state
 
 
 def _state_after(event: Event, before: object) -> object:
-    match event.type:
-        case EventType.HOLD_CREATED | EventType.HOLD_EXTENDED:
-            return Held(event.expires_at_ms)
-        case EventType.SEATS_PURCHASED:
-            return Confirmed(event.order)
-        case EventType.BOOKING_CANCELLED:
-            return Cancelled(event.order)
-        case EventType.HOLD_RELEASED:
+    match data_of(event):
+        case HoldCreated(expires_at_ms=until_ms) | HoldExtended(expires_at_ms=until_ms):
+            return Held(until_ms)
+        case SeatsPurchased(order=order):
+            return Confirmed(order)
+        case BookingCancelled(order=order):
+            return Cancelled(order)
+        case HoldReleased():
             return Released()
-        case EventType.HOLD_EXPIRED:
+        case HoldExpired():
             assert isinstance(before, Held)
             return Expired(before.expires_at_ms)
+        case other:
+            raise AssertionError(other)
 
 
 # ---- whatever lands late
@@ -177,7 +211,7 @@ async def test_an_event_that_lands_late_is_told_once(single_seats: Sale, late_s:
     for _ in range(8 * MINUTE_S - late_s):
         sale.clock.pass_s(1)
         told += await relay.relay()
-    assert [event.hold_id for event in told].count(hold.id) == 1
+    assert [event.subject for event in told].count(hold.id) == 1
     assert len({event.id for event in told}) == len(told)
 
 
@@ -191,7 +225,7 @@ async def test_a_step_is_told_after_the_one_before_it_however_late_that_was(sing
     hold = await sale.elsewhere().hold("A1")
     sale.clock.pass_s(30 + TOLD_WITHIN_S)
     await sale.release(hold)
-    told = [event for event in await relay.relay() if event.hold_id == hold.id]
+    told = [event for event in await relay.relay() if event.subject == hold.id]
     assert types(told) == ["hold.created", "hold.released"]
 
 
@@ -201,9 +235,9 @@ async def test_what_another_did_before_us_is_told_at_the_next_look(sale: Sale) -
     theirs = await sale.elsewhere().hold("A1")
     sale.clock.pass_s(TOLD_WITHIN_S - 5)
     ours = await sale.hold("A2")
-    assert [event.hold_id for event in await sale.relay()] == [ours.id]
+    assert [event.subject for event in await sale.relay()] == [ours.id]
     sale.clock.pass_s(5)
-    assert [event.hold_id for event in await sale.relay()] == [theirs.id]
+    assert [event.subject for event in await sale.relay()] == [theirs.id]
 
 
 async def test_an_event_of_an_epoch_yet_to_come_is_told_once(
@@ -222,7 +256,7 @@ async def test_an_event_of_an_epoch_yet_to_come_is_told_once(
     for _ in range(30):
         await sale.relay()
         sale.clock.pass_s(60)
-    assert [event.hold_id for event in sale.told] == [hold.id]
+    assert [event.subject for event in sale.told] == [hold.id]
 
 
 # ---- whatever starts again
@@ -236,12 +270,12 @@ async def test_a_relay_that_starts_again_goes_on_where_the_last_one_stopped(sing
     for _ in range(20):
         sale.clock.pass_s(30)
         await sale.relay()
-    assert [event.hold_id for event in sale.told] == [old.id]
+    assert [event.subject for event in sale.told] == [old.id]
     sale.clock.pass_s(3 * 86_400)
     new = await sale.hold("A3")
     another = sale.elsewhere()
     told = [event for _ in range(4 * FIRST_ROUNDS) for event in await another.relay()]
-    assert [event.hold_id for event in told] == [new.id]
+    assert [event.subject for event in told] == [new.id]
 
 
 async def test_nothing_is_lost_when_a_relay_starts_again_before_it_has_told_all(single_seats: Sale) -> None:
@@ -250,7 +284,7 @@ async def test_nothing_is_lost_when_a_relay_starts_again_before_it_has_told_all(
     await sale.relay()
     second = await sale.hold("A2")
     told = await sale.elsewhere().relay()
-    assert [event.hold_id for event in told] in ([first.id, second.id], [second.id, first.id])
+    assert [event.subject for event in told] in ([first.id, second.id], [second.id, first.id])
 
 
 async def test_a_relay_that_stood_still_for_long_tells_all(single_seats: Sale) -> None:
@@ -263,7 +297,7 @@ async def test_a_relay_that_stood_still_for_long_tells_all(single_seats: Sale) -
         sale.clock.pass_s(12 * 3_600)
     another = sale.elsewhere()
     told = [event for _ in range(2 * FIRST_ROUNDS + 2) for event in await another.relay()]
-    assert sorted(event.hold_id for event in told) == sorted(hold.id for hold in holds)
+    assert sorted(event.subject for event in told) == sorted(hold.id for hold in holds)
 
 
 # ---- whatever fails
@@ -284,7 +318,7 @@ async def test_what_was_not_published_is_told_again(single_seats: Sale) -> None:
     hold = await sale.hold(SEATS)
     await sale.confirm(hold)
     other = await sale.hold("A3", by="bob")
-    assert {event.hold_id for event in await relay.relay()} == {hold.id, other.id}
+    assert {event.subject for event in await relay.relay()} == {hold.id, other.id}
     assert await relay.relay() == []
     sale.clock.pass_ms(WAITS_MS[1])
     assert types(await relay.relay()) == ["seats.purchased"]
@@ -311,9 +345,9 @@ async def test_an_event_that_is_not_published_for_long_is_not_forgotten(single_s
         with pytest.raises(PublishFailed):
             await relay.relay()
     is_down["now"] = False
-    assert [event.hold_id for event in await relay.relay()] == [hold.id]
+    assert [event.subject for event in await relay.relay()] == [hold.id]
     restarted = sale.elsewhere()
-    assert [event.hold_id for event in await restarted.relay()] in ([], [hold.id])
+    assert [event.subject for event in await restarted.relay()] in ([], [hold.id])
 
 
 async def test_a_relay_that_cannot_publish_takes_in_no_more(
@@ -343,7 +377,7 @@ async def test_a_relay_that_cannot_publish_takes_in_no_more(
     for _ in range(10):
         sale.clock.pass_s(30)
         told += await sale.relay()
-    assert sorted(event.hold_id for event in told) == sorted(hold.id for hold in holds)
+    assert sorted(event.subject for event in told) == sorted(hold.id for hold in holds)
 
 
 async def test_hold_rows_and_events_stand_or_fall_together(single_seats: Sale) -> None:

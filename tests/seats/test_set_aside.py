@@ -1,15 +1,17 @@
 """What cannot be read, or handed over, stops nobody else: it is set aside, tried again and never forgotten."""
 
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 
-from travio_inventory.protocol import index_entries, rows
+from travio_inventory.kernel.events import Event
+from travio_inventory.protocol import event_rows, index_entries
 from travio_inventory.protocol.aside import WAITS_MS
 from travio_inventory.protocol.batches import Index, Kind, Partition, Table, Write
 from travio_inventory.protocol.index_entries import minute_of
 from travio_inventory.protocol.minute_cursor import MINUTES_AT_ONCE
-from travio_inventory.seats.events import Event, EventType
+from travio_inventory.seats.events import EventType
 from travio_inventory.seats.hold import Expired, Hold, Recorded
 from travio_inventory.seats.ports import PublishFailed
 from verification.kit.faulty_batches import Line
@@ -35,7 +37,7 @@ async def epoch_of(sale: Sale) -> int:
 
 
 def holds_of(told: list[Event]) -> list[str]:
-    return [event.hold_id for event in told]
+    return [event.subject for event in told]
 
 
 async def all_told(sale: Sale, relay: Sale) -> bool:
@@ -109,12 +111,12 @@ async def test_an_entry_that_nobody_can_read_stops_no_other(
     assert 0 < len([record for record in caplog.records if "set aside" in record.getMessage()]) <= 3
 
 
-async def poison(sale: Sale, hold: Hold, *, ordinal: int, kind: str = "hold.swapped") -> None:
+async def poison(sale: Sale, hold: Hold, *, ordinal: int, actor: str = "nobody") -> None:
     """An event of the hold that this release cannot read."""
     epoch = await epoch_of(sale)
-    event = rows.event_write(hold, EventType.HOLD_EXTENDED, Recorded(epoch, sale.clock.now_ms()), ordinal=ordinal)
+    event = event_rows.event_of(replace(hold, extensions=ordinal), Recorded(epoch, sale.clock.now_ms()))
     group = sale.group_partition(hold.seats[0])
-    odd = Write(event.key, {}, {**event.values, "event": kind})
+    odd = Write(event.key, {}, {**event.values, "actor": actor})
     await sale.line.apply(group, [odd], [index_entries.recorded(group, epoch)])
 
 
@@ -141,7 +143,7 @@ async def test_an_event_that_a_sink_refuses_stops_only_its_own_hold(single_seats
     is_refused = {"now": True}
 
     async def refuse(event: Event) -> None:
-        if is_refused["now"] and event.holder == "eve":
+        if is_refused["now"] and event.subject == refused.id:
             raise ValueError("eve")
 
     relay.process.publisher._subscribers.insert(0, refuse)
@@ -153,12 +155,12 @@ async def test_an_event_that_a_sink_refuses_stops_only_its_own_hold(single_seats
     with pytest.raises(PublishFailed):
         await relay.relay()
     assert await all_told(sale, relay)
-    assert {event.hold_id for event in relay.told} == {hold.id for hold in others} | {relay.told[-1].hold_id}
+    assert {event.subject for event in relay.told} == {hold.id for hold in others} | {relay.told[-1].subject}
     await relay_for(relay, minutes=EPOCHS)
     assert await all_told(sale, relay)
     is_refused["now"] = False
     told = await relay_for(relay, minutes=1)
-    assert [event.ordinal for event in told if event.hold_id == refused.id] == [0, 1]
+    assert [event.ordinal for event in told if event.subject == refused.id] == [0, 1]
 
 
 # ---- how much is read
@@ -176,7 +178,7 @@ async def test_a_relay_that_never_ran_tells_all_however_long_ago(single_seats: S
         sale.clock.pass_s(12 * 3_600)
     relay = sale.elsewhere()
     told = [event for _ in range(20) for event in await relay.relay()]
-    created = [event.hold_id for event in told if event.type is EventType.HOLD_CREATED]
+    created = [event.subject for event in told if event.type == EventType.HOLD_CREATED]
     assert sorted(created) == sorted(hold.id for hold in holds)
 
 

@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 import pytest
 
 from travio_inventory.kernel.actor import HOUSE, Actor
-from travio_inventory.protocol import rows
+from travio_inventory.kernel.events import Event
+from travio_inventory.protocol import event_rows, rows
 from travio_inventory.protocol.batches import (
     ABSENT,
     Applied,
@@ -27,7 +28,6 @@ from travio_inventory.protocol.journal import EventJournal
 from travio_inventory.protocol.lapses import LapseFinder
 from travio_inventory.protocol.late_events import LateEvents
 from travio_inventory.protocol.open_trips import EVERY_MS, GROUPS_AT_ONCE, KEPT_S, SlowRound
-from travio_inventory.seats.events import Event, EventType
 from travio_inventory.seats.hold import Held, Hold, HoldId, HoldRequest, Recorded
 from travio_inventory.seats.ports import SeatGroupKey
 from travio_inventory.seats.trip import Journey, Seat, Segment, Trip, TripKey
@@ -272,12 +272,12 @@ async def recorded_unseen(store: Store, *groups: int) -> list[str]:
         hold = Hold(
             hold_id, TripKey("o", "t"), "u", (f"s{group}",), (group,), Journey(0, 0), START_MS, "", Held(START_MS)
         )
-        write = rows.event_write(hold, EventType.HOLD_CREATED, Recorded(1, START_MS), ordinal=0)
+        write = event_rows.event_of(hold, Recorded(1, START_MS))
         partition = rows.group_partition(hold.trip, group)
         assert isinstance(
             await store.apply(partition, [Write(rows.hold_key(hold_id), ABSENT, rows.hold_row(hold)), write]), Applied
         )
-        ids.append(rows.stable_event_id(write.values))
+        ids.append(event_rows.stable_id(write.values))
     return ids
 
 

@@ -81,7 +81,7 @@ async def test_a_hold_survives_one_answer_that_is_lost(sale: Sale, how: Spoil, w
     assert hold.is_live
     assert await sale.hold(SEATS, "A-C", key="k") == hold
     assert await sale.elsewhere().seats("held", "A-C") == SEATS
-    assert [event.hold_id for event in await sale.relay()] == [hold.id]
+    assert [event.subject for event in await sale.relay()] == [hold.id]
     await sale.assert_legal()
 
 

@@ -3,10 +3,10 @@
 import pytest
 
 from tests.seats.test_expiry import sweep_until_caught_up
+from travio_inventory.kernel.events import Event
 from travio_inventory.protocol.batches import Batches, Index
 from travio_inventory.protocol.index_entries import minute_of
 from travio_inventory.protocol.minute_cursor import MinuteCursor
-from travio_inventory.seats.events import Event
 from travio_inventory.seats.hold import Expired, Hold
 from travio_inventory.seats.refusals import SeatContended, SeatHeld
 from verification.kit.faulty_batches import commits
@@ -30,7 +30,7 @@ async def work(sale: Sale, *, seconds: int) -> list[Event]:
 
 
 def are_of(hold: Hold, told: list[Event]) -> list[str]:
-    return [str(event.type) for event in told if event.hold_id == hold.id]
+    return [str(event.type) for event in told if event.subject == hold.id]
 
 
 @pytest.mark.parametrize("ahead_s", AHEAD_S)

@@ -12,11 +12,11 @@ from random import Random
 import pytest
 
 from travio_inventory.kernel.actor import Actor
-from travio_inventory.protocol import index_entries, rows
+from travio_inventory.protocol import event_rows, index_entries, rows
 from travio_inventory.protocol.batches import ABSENT, Applied, Write
 from travio_inventory.protocol.journal import EventJournal
 from travio_inventory.seats.events import EventType
-from travio_inventory.seats.hold import Held, Hold, Recorded, keyed_digest
+from travio_inventory.seats.hold import Cancelled, Confirmed, Held, Hold, Recorded, keyed_digest
 from travio_inventory.seats.ports import SeatGroupKey
 from travio_inventory.seats.trip import Journey
 from travio_inventory.store.memory import MemoryBatches
@@ -121,10 +121,10 @@ def test_the_relay_tells_an_event_whose_time_is_long_before_that_of_an_earlier_o
     and a gap among the news, not before them. Found by a seed.
     """
 
-    async def told() -> list[tuple[int, EventType]]:
+    async def told() -> list[tuple[int, str]]:
         batches = MemoryBatches(None, Random(0), asyncio.sleep)
         journal = EventJournal(steady_process(batches).sender)
-        steps = [(0, EventType.HOLD_CREATED), (29_500, EventType.HOLD_EXTENDED), (28_000, EventType.SEATS_PURCHASED)]
+        steps = [(0, _HELD), (29_500, replace(_HELD, extensions=1)), (28_000, _BOOKED)]
         await _record(batches, steps, [0])
         first = await journal.unpublished()
         await journal.mark_published(first)
@@ -132,7 +132,7 @@ def test_the_relay_tells_an_event_whose_time_is_long_before_that_of_an_earlier_o
         await _record(batches, steps, [1])
         await journal.unpublished()
         await asyncio.sleep(30)
-        await _record(batches, [*steps, (30_000, EventType.BOOKING_CANCELLED)], [2, 3])
+        await _record(batches, [*steps, (30_000, replace(_BOOKED, state=Cancelled("o")))], [2, 3])
         rest = await journal.unpublished()
         return [(event.ordinal, event.type) for event in [*first, *rest]]
 
@@ -144,17 +144,20 @@ def test_the_relay_tells_an_event_whose_time_is_long_before_that_of_an_earlier_o
     ]
 
 
-async def _record(batches: MemoryBatches, steps: list[tuple[int, EventType]], ordinals: list[int]) -> None:
+_HELD = Hold(
+    f"t~0~{keyed_digest(Actor('o', 'u'), 'k', 1)}",
+    *(KEY, "u", ("s0",), (0,), Journey(0, 0), START_MS, "", Held(START_MS + 60_000)),
+)
+_BOOKED = replace(_HELD, extensions=1, state=Confirmed("o"))
+
+
+async def _record(batches: MemoryBatches, steps: list[tuple[int, Hold]], ordinals: list[int]) -> None:
     """Write these of the events of the hold's steps."""
-    hold_id = f"t~0~{keyed_digest(Actor('o', 'u'), 'k', 1)}"
-    hold = Hold(hold_id, KEY, "u", ("s0",), (0,), Journey(0, 0), START_MS, "", Held(START_MS + 60_000))
     group = rows.group_partition(*SeatGroupKey(KEY, 0))
-    own = Write(rows.hold_key(hold_id), ABSENT if 0 in ordinals else {}, rows.hold_row(hold))
+    own = Write(rows.hold_key(_HELD.id), ABSENT if 0 in ordinals else {}, rows.hold_row(_HELD))
     places = [Recorded(1, START_MS + after_ms) for after_ms, _ in steps]
     events = [
-        rows.event_write(
-            replace(hold, recorded=places[ordinal - 1]), steps[ordinal][1], places[ordinal], ordinal=ordinal
-        )
+        event_rows.event_of(replace(steps[ordinal][1], recorded=places[ordinal - 1]), places[ordinal])
         for ordinal in ordinals
     ]
     assert isinstance(await batches.apply(group, [own, *events], [index_entries.recorded(group, 1)]), Applied)

@@ -176,16 +176,16 @@ async def test_a_refusal_shows_the_rows_that_stand_whole_and_no_others(group: Gr
     """Also rows whose own condition was met, and rows after the one that failed. EVENT is missing, HOLD not named."""
     await group.stands(Write(A1, {}, FREE), Write(A2, {}, {**HELD, "since": 3}), Write(HOLD, ABSENT, HELD))
     rows = await group.refused(
-        Write(EVENT, ABSENT, {"event": "hold.created"}), Write(A2, FREE, HELD), Write(A1, FREE, HELD)
+        Write(EVENT, ABSENT, {"type": "hold.created"}), Write(A2, FREE, HELD), Write(A1, FREE, HELD)
     )
     assert rows == {A1: FREE, A2: {**HELD, "since": 3}}
 
 
 async def test_a_refusal_may_leave_out_what_nothing_was_asked_of(group: Group) -> None:
-    await group.stands(Write(A1, {}, HELD), Write(A2, {}, FREE), Write(EVENT, {}, {"event": "old"}))
+    await group.stands(Write(A1, {}, HELD), Write(A2, {}, FREE), Write(EVENT, {}, {"type": "old"}))
     for others in ((Write(HOLD, ABSENT, HELD),), ()):
-        rows = await group.refused(*others, Write(EVENT, {}, {"event": "new"}), Write(A1, FREE, HELD))
-        assert rows in ({A1: HELD}, {A1: HELD, EVENT: {"event": "old"}})
+        rows = await group.refused(*others, Write(EVENT, {}, {"type": "new"}), Write(A1, FREE, HELD))
+        assert rows in ({A1: HELD}, {A1: HELD, EVENT: {"type": "old"}})
 
 
 async def test_a_refusal_with_nothing_there_shows_nothing(group: Group) -> None:

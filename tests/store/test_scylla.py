@@ -116,8 +116,8 @@ async def test_of_many_who_want_one_seat_one_has_it(batches: ScyllaBatches) -> N
 async def test_a_refusal_that_is_not_told_whole_is_read(counted: Counted) -> None:
     """Servers tell all columns where one condition was absence, else only those that were asked."""
     partition, batches = new_partition(), counted.batches
-    await batches.apply(partition, [Write(A1, {}, HELD), Write(EVENT, {}, {"event": "old", "at": 3})])
-    told, claim = Write(EVENT, {}, {"event": "new"}), Write(A1, FREE, HELD)
+    await batches.apply(partition, [Write(A1, {}, HELD), Write(EVENT, {}, {"type": "old", "at": 3})])
+    told, claim = Write(EVENT, {}, {"type": "new"}), Write(A1, FREE, HELD)
     counted.restart()
     assert await batches.apply(partition, [Write(HOLD, ABSENT, HELD), told, claim]) == Refused({A1: HELD})
     assert (counted.requests, batches.counts) == (1, Counts(refused=1))

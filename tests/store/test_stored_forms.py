@@ -3,17 +3,20 @@
 Where one of these tests fails, a seat that is sold, or a key that is bound, would not be found any more.
 """
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.ids import fault_of
-from travio_inventory.protocol import index_entries, minute_cursor, rows
+from travio_inventory.protocol import event_rows, index_entries, minute_cursor, rows
 from travio_inventory.protocol.batches import Index, IndexEntry, Kind, Partition, Row, RowKey, Table
 from travio_inventory.seats.events import EventType
 from travio_inventory.seats.hold import (
     NEVER_MS,
+    Confirmed,
     Held,
     Hold,
     HoldId,
@@ -98,10 +101,10 @@ def test_the_rows_of_a_hold_are_written_as_ever() -> None:
     assert rows.hold_row(hold).items() >= row.items()
     assert rows.read_hold("org", HOLD_ID, row) == hold
     assert rows.recorded(Recorded(7, 1_000)) == {"sequence": 7, "at": 1_000}
-    event = rows.event_write(hold, EventType.HOLD_CREATED, Recorded(7, 1_000), ordinal=0, expires_at_ms=601_000)
+    event = event_rows.event_of(hold, Recorded(7, 1_000))
     assert event.key == RowKey(Kind.EVENT, f"0000000007~000000000001000~{HOLD_ID}~0")
-    confirmed: Row = {"hold": f"{HOLD_ID}~late", "generation": 1, "sequence": 7, "since": 1_000}
-    assert rows.event_before(confirmed) == event.key
+    booking = replace(hold, id=late_id(HOLD_ID), state=Confirmed("o"), recorded=Recorded(7, 1_000))
+    assert event_rows.before(event_rows.event_of(booking, Recorded(9, 2_000)).values) == event.key
 
 
 def test_words_that_rows_are_found_by() -> None:
@@ -109,7 +112,8 @@ def test_words_that_rows_are_found_by() -> None:
     assert {"cell", "hold", "event", "key", "slot", "trip", "tail", "entry", "cursor"} <= set(Kind)
     assert {"expiry", "journal", "holds", "waitlists"} <= set(Index)
     assert sorted(EventType) == [
-        "booking.cancelled", "hold.created", "hold.expired", "hold.extended", "hold.released", "seats.purchased"
+        "booking.cancelled", "hold.created", "hold.expired", "hold.extended", "hold.released", "seats.blocked",
+        "seats.purchased", "seats.unblocked",
     ]  # fmt: skip
     assert NEVER_MS == 9_007_199_254_740_991, "the expiry of what the house has taken off sale"
 

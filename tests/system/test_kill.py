@@ -202,15 +202,15 @@ async def every_seat_that_is_not_sold_can_be_won(client: InventoryClient) -> Non
 
 def every_step_has_its_event(events: list[dict[str, Any]], held: list[Attempt]) -> None:
     """At least once, under one id, in order per hold; the last one says what became of the hold."""
-    told: dict[str, dict[int, str]] = defaultdict(dict)
+    told: dict[str, dict[int, tuple[str, str]]] = defaultdict(dict)
     for event in events:
-        of_hold = told[event["hold_id"].removesuffix("~late")]
+        of_hold, named = told[event["subject"]], (event["id"], event["type"])
         ordinal = event["ordinal"]
         assert ordinal <= len(of_hold), f"told before the event that precedes it: {event}"
-        assert of_hold.setdefault(ordinal, event["event_id"]) == event["event_id"]
-    assert len({event_id for ids in told.values() for event_id in ids.values()}) == sum(map(len, told.values()))
+        assert of_hold.setdefault(ordinal, named) == named
+    assert len({event_id for steps in told.values() for event_id, _ in steps.values()}) == sum(map(len, told.values()))
     for attempt in held:
-        types = [event_id.split("~")[3] for _, event_id in sorted(told[attempt.hold_id].items())]
+        types = [kind for _, (_, kind) in sorted(told[attempt.hold_id].items())]
         assert types[0] == "hold.created"
         assert types[-1] == LAST_EVENT[attempt.status], attempt
         assert {STEP_EVENT[step] for step in attempt.steps if attempt.status is not HoldStatus.EXPIRED} <= {*types}

@@ -47,19 +47,15 @@ async def test_a_lapsed_hold_is_free_soon_and_never_before_its_time(processes: C
         won_at_ms, longest_round_ms = await won_once_shown_free(following)
     assert await service.stop() == 0
     events = service.events()
-    lapses = {
-        (event["trip"], seat): event["expires_at_ms"]
-        for event in events
-        if event["event_type"] == "hold.created" and event["user_id"] == "first"
-        for seat in event["seats"]
-    }
+    created = [event["data"] for event in events if event["type"] == "hold.created"]
+    theirs = [data for data in created if data["user_id"] == "first"]
+    lapses = {(data["trip"], seat): data["expires_at_ms"] for data in theirs for seat in data["seats"]}
     assert lapses.keys() == set(SEATS)
     late_ms = [won_at_ms[place] - lapses[place] - CLOCK_BOUND_MS for place in SEATS]
     assert min(late_ms) >= 0
     assert max(late_ms) <= LATE_MS_MAX + LATE_ROUNDS_MAX * longest_round_ms, sorted(late_ms)
-    ends = {event["hold_id"]: event["at_ms"] for event in events if event["event_type"] == "hold.expired"}
-    created = [event for event in events if event["event_type"] == "hold.created" and event["user_id"] == "first"]
-    assert all(ends[event["hold_id"]] >= event["expires_at_ms"] + CLOCK_BOUND_MS for event in created)
+    ends = {event["subject"]: event["at_ms"] for event in events if event["type"] == "hold.expired"}
+    assert all(ends[data["hold_id"]] >= data["expires_at_ms"] + CLOCK_BOUND_MS for data in theirs)
 
 
 async def won_once_shown_free(client: InventoryClient) -> tuple[dict[tuple[str, str], int], int]:

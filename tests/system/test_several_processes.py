@@ -257,7 +257,7 @@ async def test_a_killed_process_is_replaced_while_the_other_goes_on(group: Servi
     ends = {(attempt.hold_id, LAST_EVENT[attempt.status]) for attempt in held}
     await eventually(lambda: are_told(group, ends), within_s=TOLD_SECONDS_MAX)
     every_step_has_its_event(group.events(), held)
-    assert set(Counter(event["event_id"] for event in group.events()).values()) == {1}
+    assert set(Counter(event["id"] for event in group.events()).values()) == {1}
 
 
 async def shop_meanwhile(
@@ -282,7 +282,7 @@ async def shop_meanwhile(
 
 async def are_told(group: ServiceProcess, expected: set[tuple[str, str]]) -> bool:
     """Whether the holds have had those events."""
-    return expected <= {(event["hold_id"].removesuffix("~late"), event["event_type"]) for event in group.events()}
+    return expected <= {(event["subject"], event["type"]) for event in group.events()}
 
 
 async def test_where_the_process_that_relays_is_killed_another_does(group: ServiceProcess) -> None:
@@ -325,7 +325,8 @@ async def test_a_stop_answers_the_calls_in_flight_at_every_process(group: Servic
         assert len((await cells_by_status(client, trip))[SeatStatus.HELD]) == 2 * len(streams)
 
     async def all_is_told() -> bool:
-        return len({event["hold_id"] for event in group.events() if event["trip"] == trip.key.trip}) == len(streams)
+        told = {event["subject"] for event in group.events() if event["partition_key"] == trip.key.trip}
+        return len(told) == len(streams)
 
     await eventually(all_is_told, within_s=TOLD_SECONDS_MAX)
 

@@ -24,7 +24,7 @@ async def test_background_jobs_alone_sweep_and_relay(processes: Callable[..., Se
     await alone.start()
 
     async def told() -> bool:
-        return {(event["event_type"], event["hold_id"]) for event in alone.events()} == {
+        return {(event["type"], event["subject"]) for event in alone.events()} == {
             ("hold.created", held.id),
             ("hold.expired", held.id),
             ("hold.created", booked.id),
@@ -61,7 +61,7 @@ async def test_an_event_that_is_told_again_says_the_same(processes: Callable[...
 
     await eventually(told_again, within_s=5)
     assert await service.stop() == 0
-    tellings = [event for event in service.events() if event["event_type"] == "hold.created"]
+    tellings = [event for event in service.events() if event["type"] == "hold.created"]
     assert len(tellings) == 2
     assert tellings[0] == tellings[1]
 

@@ -17,7 +17,7 @@ from travio_inventory.cli.screen import Screen
 
 FILE = "events.jsonl"
 POLL_SECONDS = 0.2
-COLUMNS = {"at (UTC)": 23, "event": 17, "trip": 22, "user": 10, "hold": 57, "seats": 15, "order": 10}
+COLUMNS = {"at (UTC)": 23, "event": 17, "trip": 22, "user": 10, "subject": 57, "seats": 15, "order": 10}
 """With the widths that most values have, in an order that fills lines of 80 characters."""
 
 
@@ -50,9 +50,10 @@ def _row(line: str) -> list[str]:
     try:
         event = json.loads(line)
         at = datetime.fromtimestamp(event["at_ms"] / 1_000, UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
-        seats = shlex.join(event["seats"])
-        return [at, event["event_type"], event["trip"], event["user_id"], event["hold_id"], seats, event["order"] or ""]
-    except (ValueError, KeyError, TypeError):
+        data = event["data"]
+        user, order = data.get("user_id", event["actor"]), data.get("order", "")
+        return [at, event["type"], data["trip"], user, event["subject"], shlex.join(data["seats"]), order]
+    except (ValueError, KeyError, TypeError, AttributeError):
         return [line, *[""] * (len(COLUMNS) - 1)]
 
 

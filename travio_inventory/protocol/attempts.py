@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from travio_inventory.protocol import index_entries, listings, rows
+from travio_inventory.protocol import event_rows, index_entries, listings, rows
 from travio_inventory.protocol.batches import ABSENT, IndexEntry, Row, RowKey, Write
 from travio_inventory.protocol.claims import (
     Claim,
@@ -19,8 +19,7 @@ from travio_inventory.protocol.claims import (
 )
 from travio_inventory.protocol.fencing import REFUSED, RETRY, Fencing
 from travio_inventory.protocol.sending import Sender
-from travio_inventory.seats.events import EventType
-from travio_inventory.seats.hold import NEVER_MS, Confirmed, Held, Hold, Recorded
+from travio_inventory.seats.hold import NEVER_MS, Held, Hold, Recorded
 from travio_inventory.seats.refusals import SeatContended
 from travio_inventory.seats.taken import fit_to_keep
 
@@ -136,12 +135,8 @@ def _cells_in(group: int, holds: Iterable[Hold]) -> dict[RowKey, str]:
 
 def _beginning(hold: Hold, now: Recorded) -> tuple[Write, Write]:
     """The hold's own row and the event that says that it came to be."""
-    _, until_ms = _cell_status(hold)
-    event, ordinal, order = EventType.HOLD_CREATED, 0, None
-    if isinstance(hold.state, Confirmed):
-        event, ordinal, order = EventType.SEATS_PURCHASED, hold.extensions + 1, hold.state.order
-    told = rows.event_write(hold, event, now, ordinal=ordinal, expires_at_ms=until_ms, order=order)
-    return Write(rows.hold_key(hold.id), ABSENT, {**rows.hold_row(hold), **rows.recorded(now)}), told
+    row = {**rows.hold_row(hold), **rows.recorded(now)}
+    return Write(rows.hold_key(hold.id), ABSENT, row), event_rows.event_of(hold, now)
 
 
 def _cell_status(hold: Hold) -> tuple[str, int | None]:

@@ -83,11 +83,12 @@ Rows: TypeAlias = Mapping[RowKey, Row]
 
 TEXT_COLUMNS = (
     "status", "owner", "holder", "claimant", "seats", "order_id", "fingerprint",
-    "reason", "event", "hold", "definition", "organization", "trip", "seat_class", "passengers",
+    "reason", "hold", "definition", "organization", "trip", "seat_class", "passengers",
+    "type", "actor", "subject", "data",
 )  # fmt: skip
 INTEGER_COLUMNS = (
     "until", "since", "first_segment", "last_segment", "expires_at", "created_at", "generation", "at",
-    "sequence", "requested", "position",
+    "sequence", "requested", "position", "version", "at_ms", "ordinal", "previous_epoch", "previous_at_ms",
 )  # fmt: skip
 COLUMNS = (*TEXT_COLUMNS, *INTEGER_COLUMNS)
 """Every column that a row may have; all are nullable. Integers are 64 bits wide."""

@@ -1,19 +1,18 @@
-"""Reads back the events that steps recorded, each once while this process lives, in order per hold."""
+"""Reads back the events that steps recorded, each once while this process lives, in order per subject."""
 
 import asyncio
 from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from travio_inventory.kernel.events import Event
 from travio_inventory.kernel.refusals import BackendUnavailable
-from travio_inventory.protocol import rows
+from travio_inventory.protocol import event_rows, rows
 from travio_inventory.protocol.aside import Aside
 from travio_inventory.protocol.batches import Index, Kind, Row, RowKey, Rows, StoreUnavailable
 from travio_inventory.protocol.index_entries import MINUTE_MS
 from travio_inventory.protocol.minute_cursor import EPOCH_SETTLES_MS, MINUTES_AT_ONCE, MinuteCursor, Place
 from travio_inventory.protocol.sending import Sender
-from travio_inventory.seats.events import Event
-from travio_inventory.seats.hold import base_id
 from travio_inventory.seats.ports import SeatGroupKey
 
 LOOK_EVERY_MS = 10_000
@@ -29,8 +28,8 @@ LOOKBACK_MS = 1_000
 
 
 class _Told(NamedTuple):
-    """The last event of a hold that was handed over, and the last epoch in which those may be met again: the open one
-    then, or one yet to come, in which a process recorded that could not look.
+    """The last event of a subject that was handed over, and the last epoch in which those may be met again: the open
+    one then, or one yet to come, in which a process recorded that could not look.
     """
 
     ordinal: int
@@ -60,7 +59,7 @@ class EventJournal:
 
     A round tells what this process's own steps recorded, and now and then reads the newest events of all places that
     the open epochs name: a group in an epoch. An event that landed late is found when its epoch is visited again, or
-    at once where a later event of its hold shows that it is missing. What cannot be read is set aside, with all
+    at once where a later event of its subject shows that it is missing. What cannot be read is set aside, with all
     newer events of its seat group.
 
     `is_alone`: no other process writes to the store, so open epochs are looked into only once, after the start.
@@ -84,9 +83,9 @@ class EventJournal:
         """Epochs that could not be looked into so far."""
         self._newest_ms: dict[Place, int] = {}
         self._told: dict[str, _Told] = {}
-        """How far each hold's events were handed over."""
+        """How far each subject's events were handed over."""
         self._taken: dict[str, int] = {}
-        """How far each hold's events are in `_pending`."""
+        """How far each subject's events are in `_pending`."""
         self._pending: dict[str, tuple[Event, _Found]] = {}
         """What was read and not handed over, by event id."""
         self._single: set[str] = set()
@@ -108,10 +107,9 @@ class EventJournal:
         """See Journal."""
         for event in events:
             _, found = self._pending.pop(event.id)
-            hold = base_id(event.hold_id)
-            before = self._told.get(hold, _NOTHING)
-            epoch = max(self._open, rows.epoch_of(found.key), before.epoch)
-            self._told[hold] = _Told(max(event.ordinal, before.ordinal), epoch)
+            before = self._told.get(event.subject, _NOTHING)
+            epoch = max(self._open, event_rows.epoch_of(found.key), before.epoch)
+            self._told[event.subject] = _Told(max(event.ordinal, before.ordinal), epoch)
             if found.key.id in self._single:
                 self._finish(_row_place(found), found.key.id)
         if not self._pending:
@@ -125,7 +123,7 @@ class EventJournal:
             raise BackendUnavailable from None
         for event in events:
             del self._pending[event.id]
-            self._taken.pop(base_id(event.hold_id), None)
+            self._taken.pop(event.subject, None)
         if not self._pending:
             await self._close()
 
@@ -176,7 +174,7 @@ class EventJournal:
         """By a clock that is ahead of ours the newest may seem newer than the last look was."""
         looked_at_ms = self._clock.now_ms() - self._clock.elapsed_ms() + (self._looked_ms or 0)
         newest_ms = min(self._newest_ms.get(place, 0), looked_at_ms)
-        return rows.event_id_at(place.minute, newest_ms - LOOKBACK_MS)
+        return event_rows.id_from(place.minute, newest_ms - LOOKBACK_MS)
 
     def _unfinished(self, places: Iterable[Place]) -> list[Place]:
         return [place for place in places if place.entry and place not in self._finished]
@@ -244,12 +242,12 @@ class EventJournal:
         return False
 
     async def _read_next(self, place: Place, group: SeatGroupKey) -> bool:
-        start, end = self._to_read[place] or rows.event_id_at(place.minute), rows.event_id_at(place.minute + 1)
+        start, end = self._to_read[place] or event_rows.id_from(place.minute), event_rows.id_from(place.minute + 1)
         partition = rows.group_partition(*group)
         found = await self._batches.read(partition, Kind.EVENT, start=start, end=end, most=EVENTS_PER_READ)
         await self._take(group, found)
         self._aside.well(place)
-        newest_ms = max((rows.number(row, "at") for row in found.values()), default=0)
+        newest_ms = max((rows.number(row, "at_ms") for row in found.values()), default=0)
         self._newest_ms[place] = max(self._newest_ms.get(place, 0), newest_ms)
         if len(found) < EVENTS_PER_READ:
             self._to_read.pop(place)
@@ -258,11 +256,14 @@ class EventJournal:
         return True
 
     async def _take(self, group: SeatGroupKey, found: Rows) -> None:
-        """Take in those that were not told, hold by hold, with what is missing before them. Raises StoreUnavailable."""
+        """Take in those that were not told, subject by subject, with what is missing before them.
+
+        Raises StoreUnavailable.
+        """
         signals = {
             key: row
             for key, row in found.items()
-            if rows.number(row, "generation") > self._upto(row) and key.id not in self._single
+            if event_rows.ordinal_of(row) > self._upto(row) and key.id not in self._single
         }
         for _ in range(GAPS_MAX):
             missing = self._missing_before(signals, self._all_told_before(group))
@@ -279,11 +280,11 @@ class EventJournal:
 
     def _add(self, found: _Found) -> None:
         """Hand it over next. Raises ValueError and the like where no event can be read from the row."""
-        if rows.event_before(found.row).id in self._single:
+        if event_rows.before(found.row).id in self._single:
             raise ValueError("the event before it is set aside")
-        event = rows.read_event(found.group.trip, found.row)
+        event = event_rows.read_event(rows.group_partition(*found.group), found.row)
         self._pending[event.id] = event, found
-        self._taken[_hold_of(found.row)] = max(event.ordinal, self._upto(found.row))
+        self._taken[event_rows.subject_of(found.row)] = max(event.ordinal, self._upto(found.row))
 
     def _all_told_before(self, group: SeatGroupKey) -> int:
         """The epoch before which all events of the group were told: the first that is not closed, or one before it of
@@ -295,23 +296,23 @@ class EventJournal:
 
     def _missing_before(self, signals: Rows, first: int) -> list[RowKey]:
         """The events before these that are in that epoch or a later one, and neither told nor among these."""
-        known = {(_hold_of(row), rows.number(row, "generation")) for row in signals.values()}
+        known = {(event_rows.subject_of(row), event_rows.ordinal_of(row)) for row in signals.values()}
         return [
-            rows.event_before(row)
+            event_rows.before(row)
             for row in signals.values()
-            if rows.number(row, "sequence") >= first
-            and self._upto(row) < rows.number(row, "generation") - 1
-            and rows.event_before(row).id not in self._single
-            and (_hold_of(row), rows.number(row, "generation") - 1) not in known
+            if rows.number(row, "previous_epoch") >= first
+            and self._upto(row) < event_rows.ordinal_of(row) - 1
+            and event_rows.before(row).id not in self._single
+            and (event_rows.subject_of(row), event_rows.ordinal_of(row) - 1) not in known
         ]
 
     def _upto(self, row: Row) -> int:
-        """The last ordinal of the event's hold that is handed over or about to be."""
-        hold = _hold_of(row)
-        return max(self._told_upto(hold), self._taken.get(hold, -1))
+        """The last ordinal of the event's subject that is handed over or about to be."""
+        subject = event_rows.subject_of(row)
+        return max(self._told_upto(subject), self._taken.get(subject, -1))
 
-    def _told_upto(self, hold: str) -> int:
-        return self._told.get(hold, _NOTHING).ordinal
+    def _told_upto(self, subject: str) -> int:
+        return self._told.get(subject, _NOTHING).ordinal
 
     # ---- what is done
 
@@ -355,23 +356,19 @@ class EventJournal:
         return not place.entry or self._aside.has(place)
 
     def _forget(self, first: int) -> None:
-        self._told = {hold: told for hold, told in self._told.items() if told.epoch >= first}
+        self._told = {subject: told for subject, told in self._told.items() if told.epoch >= first}
         self._newest_ms = {place: at for place, at in self._newest_ms.items() if place.minute >= first}
         self._finished = {place: epoch for place, epoch in self._finished.items() if epoch >= first}
 
 
-def _hold_of(row: Row) -> str:
-    return base_id(rows.text(row, "hold"))
-
-
 def _order(row: Row) -> tuple[str, int]:
-    return _hold_of(row), rows.number(row, "generation")
+    return event_rows.subject_of(row), event_rows.ordinal_of(row)
 
 
 def _row_place(found: _Found) -> Place:
     """A single event as an index names it."""
     entry = rows.group_entry(rows.group_partition(*found.group))
-    epoch = rows.epoch_of(found.key)
+    epoch = event_rows.epoch_of(found.key)
     return Place(epoch, f"{entry}{rows.SEPARATOR}{found.key.id}")
 
 

@@ -12,17 +12,18 @@ from contextlib import suppress
 from hashlib import blake2b
 from itertools import islice
 
+from travio_inventory.kernel.events import Event
 from travio_inventory.kernel.refusals import BackendUnavailable
-from travio_inventory.protocol import rows
+from travio_inventory.protocol import event_rows, rows
 from travio_inventory.protocol.batches import Index, IndexEntry, Kind, Row, StoreUnavailable
 from travio_inventory.protocol.epochs import EPOCH_MS
 from travio_inventory.protocol.index_entries import MINUTE_MS
 from travio_inventory.protocol.minute_cursor import EPOCH_SETTLES_MS
 from travio_inventory.protocol.open_trips import EVERY_MS, SlowRound
 from travio_inventory.protocol.sending import Sender
-from travio_inventory.seats.events import Event
 from travio_inventory.seats.hold import parse_hold_id
 from travio_inventory.seats.ports import Journal, SeatGroupKey
+from travio_inventory.seats.trip import TripKey
 
 HOUR_MS = 3_600_000
 SETTLED_EPOCHS = EPOCH_SETTLES_MS[-1] // MINUTE_MS + 4
@@ -95,7 +96,7 @@ class LateEvents:
 
         Raises StoreUnavailable.
         """
-        start, end = rows.event_id_at(max(settled - self._looks_back, 0)), rows.event_id_at(max(settled, 0))
+        start, end = event_rows.id_from(max(settled - self._looks_back, 0)), event_rows.id_from(max(settled, 0))
         missed: list[Event] = []
         told: dict[int, set[str]] = {}
         while True:
@@ -109,7 +110,7 @@ class LateEvents:
                 if _digest(event.id) not in told[hour]:
                     missed.append(event)
             if len(found) < EVENTS_PER_READ or len(missed) > EVENTS_PER_ROUND_MAX:
-                return sorted(missed, key=lambda event: (event.hold_id, event.ordinal))
+                return sorted(missed, key=lambda event: (event.subject, event.ordinal))
             start = next(reversed(list(found))).id + "\0"
 
     async def _told(self, group: SeatGroupKey, hour: int) -> set[str]:
@@ -120,8 +121,7 @@ class LateEvents:
         """Note that these were told; best effort."""
         digests: defaultdict[str, list[str]] = defaultdict(list)
         for event in events:
-            group = SeatGroupKey(event.trip, parse_hold_id(event.hold_id).home)
-            digests[_bucket(group, event.at_ms // HOUR_MS)].append(_digest(event.id))
+            digests[_bucket(_group_of(event), event.at_ms // HOUR_MS)].append(_digest(event.id))
         notes = (IndexEntry(Index.TOLD, bucket, entry) for bucket, told in digests.items() for entry in _entries(told))
         while some := list(islice(notes, ENTRIES_AT_ONCE)):
             await self._batches.apply(self._slow.partition, [], some)
@@ -131,7 +131,12 @@ def _readable(group: SeatGroupKey, found: Iterable[Row]) -> Iterator[Event]:
     """The events of the rows; a row that none can be read from is the journal's to complain of."""
     for row in found:
         with suppress(ValueError, KeyError, TypeError):
-            yield rows.read_event(group.trip, row)
+            yield event_rows.read_event(rows.group_partition(*group), row)
+
+
+def _group_of(event: Event) -> SeatGroupKey:
+    trip = TripKey(event.organization, event.partition_key)
+    return SeatGroupKey(trip, parse_hold_id(event.subject).home)
 
 
 def _bucket(group: SeatGroupKey, hour: int) -> str:

@@ -7,9 +7,10 @@ the step's event is handed over. Entries are hints: what they name is read befor
 from collections import deque
 from collections.abc import Iterable, Sequence
 
+from travio_inventory.kernel.events import Event
 from travio_inventory.protocol import rows
 from travio_inventory.protocol.batches import Applied, Batches, Index, IndexEntry, Partition, Table
-from travio_inventory.seats.events import Event, EventType
+from travio_inventory.seats.events import EventType, HoldCreated, SeatsPurchased, data_of
 from travio_inventory.seats.hold import NEVER_MS, Confirmed, Hold, base_id
 from travio_inventory.seats.ports import Publisher
 
@@ -17,6 +18,7 @@ TOGETHER_MAX = 50
 MISSING_MAX = 10_000
 """So many entries are tried again that could not be added: more are missing only while no listing can be written."""
 
+_LISTED = {EventType.HOLD_CREATED, EventType.SEATS_PURCHASED}
 _NOWHERE = Partition(Table.SEAT_GROUPS, "", "")
 
 
@@ -52,16 +54,13 @@ def _entry(organization: str, holder: str, hold_id: str, created_at_ms: int | No
 
 
 def _of_events(events: Iterable[Event]) -> list[IndexEntry]:
-    return [
-        _entry(
-            event.trip.organization,
-            event.holder,
-            event.hold_id,
-            event.at_ms if event.type is EventType.HOLD_CREATED else None,
-        )
-        for event in events
-        if event.holder and event.type in (EventType.HOLD_CREATED, EventType.SEATS_PURCHASED)
-    ]
+    found = []
+    for event in events:
+        data = data_of(event) if event.type in _LISTED else None
+        if isinstance(data, HoldCreated | SeatsPurchased):
+            created_at_ms = event.at_ms if isinstance(data, HoldCreated) else None
+            found.append(_entry(event.organization, data.user_id, data.hold_id, created_at_ms))
+    return found
 
 
 class ListingPublisher:

@@ -5,8 +5,7 @@ from json import dumps, loads
 from typing import cast
 
 from travio_inventory.kernel.actor import Actor
-from travio_inventory.protocol.batches import Kind, Partition, Row, RowKey, Table, Write
-from travio_inventory.seats.events import Event, EventType
+from travio_inventory.protocol.batches import Kind, Partition, Row, RowKey, Table
 from travio_inventory.seats.hold import (
     NEVER_MS,
     Aborted,
@@ -19,7 +18,6 @@ from travio_inventory.seats.hold import (
     Passenger,
     Recorded,
     Released,
-    base_id,
     parse_hold_id,
 )
 from travio_inventory.seats.ports import SeatGroupKey
@@ -181,70 +179,6 @@ def read_taken(row: Row) -> list[TakenCell]:
     ]
 
 
-def event_write(
-    hold: Hold,
-    event: EventType,
-    place: Recorded,
-    *,
-    ordinal: int,
-    expires_at_ms: int | None = None,
-    order: str | None = None,
-) -> Write:
-    """The event row of a step, whole in itself. Its id orders a group's events by epoch and time; `ordinal` those of
-    one hold. It says where the event before it is.
-    """
-    values: dict[str, str | int | None] = {
-        "event": event.value,
-        "hold": hold.id,
-        "at": place.at_ms,
-        "generation": ordinal,
-        "sequence": hold.recorded.epoch,
-        "since": hold.recorded.at_ms,
-        "holder": hold.holder,
-        "seats": places_text(hold),
-        "first_segment": hold.journey.first,
-        "last_segment": hold.journey.last,
-    }
-    if expires_at_ms is not None:
-        values["expires_at"] = expires_at_ms
-    if order is not None:
-        values["order_id"] = order
-    return Write(event_key(place, hold.id, ordinal), {}, values)
-
-
-def event_key(place: Recorded, hold_id: str, ordinal: int) -> RowKey:
-    """The row of a hold's event; a late booking's events count as those of its hold."""
-    return RowKey(Kind.EVENT, f"{event_id_at(*place)}~{base_id(hold_id)}~{ordinal}")
-
-
-def epoch_of(event: RowKey) -> int:
-    """The epoch in which the event was recorded."""
-    return int(event.id.split("~", 1)[0])
-
-
-def event_before(row: Row) -> RowKey:
-    """The row of the event before this one of the same hold."""
-    place = Recorded(number(row, "sequence"), number(row, "since"))
-    return event_key(place, text(row, "hold"), number(row, "generation") - 1)
-
-
-def read_event(trip: TripKey, row: Row) -> Event:
-    """The event that a row tells."""
-    return Event(
-        id=stable_event_id(row),
-        type=EventType(text(row, "event")),
-        at_ms=number(row, "at"),
-        trip=trip,
-        hold_id=text(row, "hold"),
-        holder=text(row, "holder"),
-        seats=tuple(seat for _, seat in _places(row)),
-        journey=Journey(number(row, "first_segment"), number(row, "last_segment")),
-        expires_at_ms=number(row, "expires_at"),
-        order=text(row, "order_id"),
-        ordinal=number(row, "generation"),
-    )
-
-
 def places_text(hold: Hold) -> str:
     """The hold's seats, each with its seat group, as a row keeps them."""
     return "\n".join([f"{group} {seat}" for seat, group in zip(hold.seats, hold.groups, strict=True)])
@@ -253,14 +187,3 @@ def places_text(hold: Hold) -> str:
 def _places(row: Row) -> list[tuple[int, str]]:
     places = (place.split(" ", 1) for place in text(row, "seats").split("\n"))
     return [(int(group), seat) for group, seat in places]
-
-
-def event_id_at(epoch: int, at_ms: int = 0) -> str:
-    """The least event row id of that epoch, from that moment on."""
-    return f"{epoch:010d}~{max(at_ms, 0):015d}"
-
-
-def stable_event_id(row: Row) -> str:
-    """The event's public id: the same in every telling of the same step."""
-    name = f"{base_id(text(row, 'hold'))}~{row['event']}"
-    return f"{name}~{row['generation']}" if row["event"] == EventType.HOLD_EXTENDED else name

@@ -1,9 +1,15 @@
-"""What happened to a hold, as it is told to others."""
+"""What is told of holds, and of seats that the house takes off sale: the data of each type of event."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
+from json import JSONEncoder, loads
+from typing import Any, ClassVar, NamedTuple, TypeAlias, assert_never
 
-from travio_inventory.seats.trip import Journey, TripKey
+from travio_inventory.kernel.events import ActorKind, Event
+from travio_inventory.seats.hold import Aborted, Cancelled, Confirmed, Expired, Held, Hold, Released
+
+VERSION = 1
+"""Of the data of every type. A field may be added without a new one."""
 
 
 class EventType(StrEnum):
@@ -15,23 +21,166 @@ class EventType(StrEnum):
     HOLD_RELEASED = "hold.released"
     HOLD_EXPIRED = "hold.expired"
     BOOKING_CANCELLED = "booking.cancelled"
+    SEATS_BLOCKED = "seats.blocked"
+    SEATS_UNBLOCKED = "seats.unblocked"
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
-    """One step of one hold. `id` is the same however often the event is told; times in Unix milliseconds.
+class OfHold:
+    """What every event of a hold says. Segments are numbered from 0. A late booking has a hold id of its own."""
 
-    `ordinal` counts the hold's events from 0, its late booking's included.
-    """
-
-    id: str
-    type: EventType
-    at_ms: int
-    trip: TripKey
+    type: ClassVar[EventType]
     hold_id: str
-    holder: str
+    trip: str
+    user_id: str
     seats: tuple[str, ...]
-    journey: Journey
+    first_segment: int
+    last_segment: int
+
+
+@dataclass(frozen=True, slots=True)
+class HoldCreated(OfHold):
+    """The seats are kept for the user until then, in Unix milliseconds."""
+
+    type: ClassVar = EventType.HOLD_CREATED
     expires_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class HoldExtended(OfHold):
+    """They are kept until then, later than before."""
+
+    type: ClassVar = EventType.HOLD_EXTENDED
+    expires_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class SeatsPurchased(OfHold):
+    """The hold is a booking of that order."""
+
+    type: ClassVar = EventType.SEATS_PURCHASED
     order: str
+
+
+@dataclass(frozen=True, slots=True)
+class HoldReleased(OfHold):
+    """The user gave the seats back."""
+
+    type: ClassVar = EventType.HOLD_RELEASED
+
+
+@dataclass(frozen=True, slots=True)
+class HoldExpired(OfHold):
+    """Time ran out: the seats are free."""
+
+    type: ClassVar = EventType.HOLD_EXPIRED
+
+
+@dataclass(frozen=True, slots=True)
+class BookingCancelled(OfHold):
+    """The booking of that order was given back."""
+
+    type: ClassVar = EventType.BOOKING_CANCELLED
+    order: str
+
+
+@dataclass(frozen=True, slots=True)
+class OfBlock:
+    """What both events of seats that are off sale say. `block_id` is the same in both."""
+
+    type: ClassVar[EventType]
+    block_id: str
+    trip: str
+    seats: tuple[str, ...]
+    first_segment: int
+    last_segment: int
+
+
+@dataclass(frozen=True, slots=True)
+class SeatsBlocked(OfBlock):
+    """The house took the seats off sale, for that reason."""
+
+    type: ClassVar = EventType.SEATS_BLOCKED
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SeatsUnblocked(OfBlock):
+    """The house put the seats back on sale."""
+
+    type: ClassVar = EventType.SEATS_UNBLOCKED
+
+
+Data: TypeAlias = (
+    HoldCreated
+    | HoldExtended
+    | SeatsPurchased
+    | HoldReleased
+    | HoldExpired
+    | BookingCancelled
+    | SeatsBlocked
+    | SeatsUnblocked
+)
+
+_BY_TYPE: dict[str, type[Data]] = {data.type: data for data in Data.__args__}
+_FIELDS = {data: tuple(field.name for field in fields(data)) for data in Data.__args__}
+_encode = JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+class Step(NamedTuple):
+    """What is told of one step of a hold; `ordinal` counts the hold's steps, those of its late booking included."""
+
     ordinal: int
+    actor: ActorKind
+    data: Data
+
+
+def step_to(hold: Hold) -> Step:
+    """What is told of the step that brought the hold to where it is."""
+    ordinal, data = _by_house(hold) if not hold.holder else _by_user(hold)
+    if isinstance(hold.state, Expired):
+        return Step(ordinal, ActorKind.SYSTEM, data)
+    return Step(ordinal, ActorKind.USER if hold.holder else ActorKind.HOUSE, data)
+
+
+def _by_user(hold: Hold) -> tuple[int, Data]:
+    about = (hold.id, hold.trip.trip, hold.holder, hold.seats, *hold.journey)
+    match hold.state:
+        case Held(expires_at_ms=until_ms) if hold.extensions:
+            return hold.extensions, HoldExtended(*about, until_ms)
+        case Held(expires_at_ms=until_ms):
+            return 0, HoldCreated(*about, until_ms)
+        case Confirmed(order=order):
+            return hold.extensions + 1, SeatsPurchased(*about, order)
+        case Released():
+            return hold.extensions + 1, HoldReleased(*about)
+        case Expired():
+            return hold.extensions + 1, HoldExpired(*about)
+        case Cancelled(order=order):
+            return hold.extensions + 2, BookingCancelled(*about, order)
+        case Aborted():
+            raise ValueError("an attempt that came to nothing is not told")
+        case _:
+            assert_never(hold.state)
+
+
+def _by_house(hold: Hold) -> tuple[int, Data]:
+    about = (hold.id, hold.trip.trip, hold.seats, *hold.journey)
+    if isinstance(hold.state, Held):
+        return 0, SeatsBlocked(*about, hold.reason)
+    return 1, SeatsUnblocked(*about)
+
+
+def data_text(data: Data) -> str:
+    """The data as a JSON object."""
+    return _encode({name: getattr(data, name) for name in _FIELDS[type(data)]})
+
+
+def data_of(event: Event) -> Data:
+    """The event's data, without fields that are newer than this release. Raises ValueError where it is none of ours."""
+    kind = _BY_TYPE.get(event.type)
+    if kind is None or event.version != VERSION:
+        raise ValueError(f"event {event.type} of version {event.version} is not known here")
+    found: dict[str, Any] = loads(event.data)
+    found["seats"] = tuple(found["seats"])
+    return kind(**{name: found[name] for name in _FIELDS[kind]})

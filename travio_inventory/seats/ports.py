@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple, Protocol, TypeAlias
 
 from travio_inventory.kernel.actor import Actor
-from travio_inventory.seats.events import Event
+from travio_inventory.kernel.events import Event
 from travio_inventory.seats.hold import Hold, HoldPage, HoldRequest, Passenger
 from travio_inventory.seats.refusals import TakenCell
 from travio_inventory.seats.trip import Trip, TripKey

@@ -70,7 +70,7 @@ class Aftermath:
         """Every event, as often as it was told, by trip."""
         told: dict[str, list[Told]] = defaultdict(list)
         for event in chain.from_iterable(self.lives):
-            told[event["trip"]].append(Told(event["event_id"], event["event_type"], event["hold_id"], event["ordinal"]))
+            told[event["partition_key"]].append(Told(event["id"], event["type"], event["subject"], event["ordinal"]))
         return told
 
 
@@ -96,7 +96,7 @@ async def _read_once(deployment: Deployment, book: Book) -> Remains:
             if owner := text(row, "owner"):
                 owners[Cell(key.id, key.segment)] = owner
         for row in (await deployment.batches.read(partition, Kind.EVENT)).values():
-            events.add((text(row, "hold"), number(row, "generation")))
+            events.add((text(row, "subject"), number(row, "ordinal")))
     return Remains(holds, owners, events, await _places(deployment, book))
 
 
@@ -166,7 +166,7 @@ async def wait_for_events(deployment: Deployment, found: Aftermath) -> None:
 
     async def all_is_told() -> bool:
         found.lives = [life for service in deployment.services for life in lives_of(service)]
-        return recorded <= {(event["hold_id"], event["ordinal"]) for life in found.lives for event in life}
+        return recorded <= {(event["subject"], event["ordinal"]) for life in found.lives for event in life}
 
     await _within(TOLD_S_MAX + PER_TRIP_S_MAX * len(found.remains), all_is_told)
 

@@ -175,7 +175,7 @@ def _found(result: Result) -> Iterable[Sequence[object]]:
     late_s = result.found.late_s.values()
     statuses = Counter(hold.status for remains in result.found.remains.values() for hold in remains.holds.values())
     told_of_limit = sum(call.told == HoldLimitReached.reason for call in _all(result))
-    told = [event["event_id"] for life in result.found.lives for event in life]
+    told = [event["id"] for life in result.found.lives for event in life]
     yield "calls per second, faults and all", round(_calls(result) / result.load_s)
     yield "slowest answer, s", f"{max(_answered_s(result), default=0):.2f}"
     yield "holds of contended seats asked for by crowds", result.contended

@@ -7,7 +7,6 @@ from itertools import chain
 from math import inf
 from typing import Any
 
-from travio_inventory.seats.hold import base_id
 from travio_inventory.seats.ports import Cell
 from verification.chaos.aftermath import Aftermath
 from verification.chaos.deployment import Deployment
@@ -49,7 +48,7 @@ def judge_order(lives: Sequence[Sequence[dict[str, Any]]]) -> list[str]:
 
     A life may leave out what another one told: its minute may be closed, where a clock had been set back.
     """
-    told = [[(base_id(event["hold_id"]), event["ordinal"]) for event in life] for life in lives]
+    told = [[(event["subject"], event["ordinal"]) for event in life] for life in lives]
     by_any = set(chain.from_iterable(told))
     return [said for life in told for said in out_of_order(dict.fromkeys(life), by_any)]
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from travio_inventory.kernel.refusals import AskAgain
-from travio_inventory.protocol import rows
+from travio_inventory.protocol import event_rows
 from travio_inventory.protocol.batches import Kind
 from travio_inventory.seats import refusals as errors
 from travio_inventory.seats.refusals import NotOnWaitlist, SeatHeld, SeatUnavailable
@@ -218,7 +218,7 @@ class _Judge:
         told = [event.id for event in await relay.relay()]
         self._clock.pass_s(TOLD_WITHIN_S)
         told += [event.id for event in await relay.relay()]
-        recorded = {rows.stable_event_id(row) for row in (await group_rows(self._onlooker, Kind.EVENT)).values()}
+        recorded = {event_rows.stable_id(row) for row in (await group_rows(self._onlooker, Kind.EVENT)).values()}
         if twice := [name for name, times in Counter(told).items() if times > 1]:
             raise Untrue(f"told twice: {twice}")
         if wrong := recorded ^ {*told, *before, *self._record.handed_over}:

@@ -11,8 +11,8 @@ from typing import NamedTuple, Self
 
 import pytest
 
+from travio_inventory.kernel.events import Event
 from travio_inventory.kernel.refusals import Refusal
-from travio_inventory.seats.events import Event
 from travio_inventory.seats.refusals import TripOpening
 from travio_inventory.seats.trip import Trip
 from travio_inventory.store.sqlite.committer import Committer

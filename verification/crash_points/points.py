@@ -9,6 +9,7 @@ from threading import Lock
 from typing import NamedTuple, TypeVar
 
 from travio_inventory.events.sinks.in_process import InProcess
+from travio_inventory.kernel.events import Event
 from travio_inventory.protocol.batches import (
     ANY_TIME,
     Batches,
@@ -21,7 +22,6 @@ from travio_inventory.protocol.batches import (
     Rows,
     Write,
 )
-from travio_inventory.seats.events import Event
 from travio_inventory.seats.ports import (
     Attempt,
     Cell,

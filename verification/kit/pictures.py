@@ -8,7 +8,7 @@ from typing import NamedTuple
 from travio_inventory.protocol import rows
 from travio_inventory.protocol.batches import Kind, Row, RowKey
 from travio_inventory.seats.events import EventType
-from travio_inventory.seats.hold import parse_hold_id
+from travio_inventory.seats.hold import base_id, parse_hold_id
 from travio_inventory.seats.refusals import TripNotFound
 from verification.kit.sale import Sale
 
@@ -52,9 +52,9 @@ async def group_rows(sale: Sale, kind: Kind) -> dict[RowKey, Row]:
 
 async def assert_events_tell_what_stands(sale: Sale) -> None:
     """Each step of each hold once, and no other."""
-    recorded = Counter((row["hold"], row["event"]) for row in (await group_rows(sale, Kind.EVENT)).values())
+    recorded = Counter((row["subject"], row["type"]) for row in (await group_rows(sale, Kind.EVENT)).values())
     holds = await group_rows(sale, Kind.HOLD)
-    assert recorded == Counter((key.id, event) for key, row in holds.items() for event in _events_of(key, row))
+    assert recorded == Counter((base_id(key.id), event) for key, row in holds.items() for event in _events_of(key, row))
 
 
 ENDS = {
@@ -68,6 +68,10 @@ def _events_of(key: RowKey, row: Row) -> Iterator[EventType]:
     """What was told of a hold on its way to where it is."""
     status = str(row["status"])
     if status == "aborted":
+        return
+    if not row.get("holder"):
+        yield EventType.SEATS_BLOCKED
+        yield from [EventType.SEATS_UNBLOCKED] * (status == "released")
         return
     if not _is_late(key):
         yield EventType.HOLD_CREATED

@@ -14,6 +14,7 @@ from travio_inventory.app.assemble import InventoryRules, Ports, assemble
 from travio_inventory.edge.local import LocalGate, LocalSeatMapCache
 from travio_inventory.events.sinks.in_process import InProcess
 from travio_inventory.kernel.actor import HOUSE, Actor, house_of, user_anywhere
+from travio_inventory.kernel.events import Event
 from travio_inventory.kernel.refusals import OutcomeUnknown
 from travio_inventory.protocol import rows
 from travio_inventory.protocol.batches import Batches, Kind, Row, RowKey
@@ -29,7 +30,6 @@ from travio_inventory.seats.commands import (
     WaitsQuery,
     hold_ref,
 )
-from travio_inventory.seats.events import Event
 from travio_inventory.seats.hold import NEVER_MS, Hold, Passenger
 from travio_inventory.seats.ports import Gate, SeatGroupKey, SeatMapCache, TakenSeats
 from travio_inventory.seats.trip import Ends, Seat, Segment, Trip, TripKey

@@ -10,6 +10,7 @@ from travio_inventory.protocol.batches import Row, RowKey
 from travio_inventory.protocol.claims import Claim, Claims
 from travio_inventory.protocol.hold_protocol import HoldProtocol
 from travio_inventory.protocol.house import House
+from travio_inventory.seats import events
 from travio_inventory.seats.hold import NEVER_MS, Hold
 from travio_inventory.seats.refusals import SeatTaken
 from travio_inventory.seats.trip import Trip
@@ -37,6 +38,11 @@ def _one_by_one(patch: pytest.MonkeyPatch) -> None:
             raise
 
     patch.setattr(HoldProtocol, "block", one_by_one)
+
+
+@broken("seats off sale are told as a hold of nobody", "I8", HOUSES)
+def _as_holds(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(events, "_by_house", events._by_user)
 
 
 @broken("a seat that another call is about to block counts as blocked", "I3 I5", HOUSES.with_seed(14))

@@ -15,7 +15,7 @@ import pytest
 from travio_inventory.edge.local import LocalGate, LocalSeatMapCache
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown
-from travio_inventory.protocol import attempts, claims, journal, ledger, rows, snapshots
+from travio_inventory.protocol import attempts, claims, event_rows, journal, ledger, rows, snapshots
 from travio_inventory.protocol.attempts import Attempts
 from travio_inventory.protocol.batches import (
     ABSENT,
@@ -357,7 +357,7 @@ def _mark_first(patch: pytest.MonkeyPatch) -> None:
 
 @broken("the relay orders events by their clocks", "I8", Plan(1))
 def _order_by_clock(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(journal, "_order", lambda row: (journal._hold_of(row), rows.number(row, "at")))
+    patch.setattr(journal, "_order", lambda row: (event_rows.subject_of(row), rows.number(row, "at_ms")))
 
 
 @broken("the relay does not look for gaps", "I8", Plan(3, faults=0.6, holders=9, day_s=250.0))

@@ -45,7 +45,7 @@ STEPS = {"confirmed": "confirm", "released": "release", "cancelled": "cancel"}
 """What must have been asked for before a hold came to be so."""
 EVENTS = {
     "hold.created": "held", "hold.extended": "held", "seats.purchased": "confirmed", "hold.released": "released",
-    "hold.expired": "expired", "booking.cancelled": "cancelled",
+    "hold.expired": "expired", "booking.cancelled": "cancelled", "seats.blocked": "held", "seats.unblocked": "released",
 }  # fmt: skip
 
 

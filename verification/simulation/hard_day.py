@@ -12,9 +12,10 @@ from random import Random
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.refusals import Refusal
 from travio_inventory.protocol.batches import Index, Kind, Partition
+from travio_inventory.protocol.event_rows import stable_id
 from travio_inventory.protocol.index_entries import bucket_of, minute_of
-from travio_inventory.protocol.rows import group_partition, stable_event_id
-from travio_inventory.seats.hold import HoldRequest, base_id
+from travio_inventory.protocol.rows import group_partition
+from travio_inventory.seats.hold import HoldRequest
 from travio_inventory.seats.trip import Journey
 from travio_inventory.store.memory import Change
 from verification.kit.asking import open_trip
@@ -76,7 +77,7 @@ class HardDay:
         for task in workers:
             task.cancel()
         self._judge(behind_s=NIGHT_S / 2)
-        told = {event.id: (base_id(event.hold_id), event.ordinal) for life in self._post.lives for event in life}
+        told = {event.id: (event.subject, event.ordinal) for life in self._post.lives for event in life}
         for said in out_of_order(told.values(), ()):  # one relay after the other; who listens drops repeats
             raise Violated(said)
         await self._probe()
@@ -84,7 +85,7 @@ class HardDay:
     def _observe(self, partition: Partition, changes: Sequence[Change]) -> None:
         for key, _, row in changes:
             if key.kind is Kind.EVENT:
-                self._recorded[stable_event_id(row)] = partition, _now_s()
+                self._recorded[stable_id(row)] = partition, _now_s()
             elif key.kind is Kind.HOLD and row.get("status") != "held":
                 self._made.pop(key.id, None)
             elif key.kind is Kind.HOLD and abs(int(row["created_at"] or 0) - START_MS - _now_s() * 1_000) < 2_000:

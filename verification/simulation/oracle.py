@@ -1,7 +1,7 @@
 """Follows the store and judges every batch at the moment it takes effect by what the service promises."""
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from math import inf
 from typing import Generic, TypeVar
@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 from travio_inventory.protocol.batches import Kind, Partition, Row, RowKey, Table, Value
 from travio_inventory.protocol.fencing import ABANDONED
 from travio_inventory.protocol.rules import Rules
-from travio_inventory.seats.hold import NEVER_MS, parse_hold_id
+from travio_inventory.seats.hold import NEVER_MS, base_id, parse_hold_id
 from travio_inventory.seats.ports import Cell
 from travio_inventory.store.memory import Change
 
@@ -27,6 +27,7 @@ EVENTS = {
     "held": "hold.created", "confirmed": "seats.purchased", "released": "hold.released",
     "expired": "hold.expired", "cancelled": "booking.cancelled",
 }  # fmt: skip
+EVENTS_OF_HOUSE = {"held": "seats.blocked", "released": "seats.unblocked"}
 
 C = TypeVar("C")
 """Whoever caused a step."""
@@ -115,8 +116,8 @@ class Oracle(Generic[C]):
                 self._attempted(after.get("owner") or after.get("hold"), after.get("since") or after.get("at"))
         if partition.table is not Table.SEAT_GROUPS:
             return
-        due: Counter[tuple[str, str]] = Counter()
-        told: Counter[tuple[str, str]] = Counter()
+        due: Counter[tuple[str, str, str]] = Counter()
+        told: Counter[tuple[str, str, str]] = Counter()
         for key, before, after in changes:
             match key.kind:
                 case Kind.HOLD:
@@ -124,7 +125,7 @@ class Oracle(Generic[C]):
                 case Kind.CELL:
                     self._cell_changed(key, before, after)
                 case Kind.EVENT:
-                    told[str(after["hold"]), str(after["event"])] += 1
+                    told[str(after["subject"]), str(after["type"]), str(after["actor"])] += 1
                 case _:
                     pass
         if due != told:
@@ -142,7 +143,7 @@ class Oracle(Generic[C]):
 
     def _hold_changed(
         self, at_s: float, call: C | None, hold_id: str, before: Row, after: Row
-    ) -> list[tuple[str, str]]:
+    ) -> list[tuple[str, str, str]]:
         """Judge the step; the events that are due for it."""
         was = before.get("status")
         step = Step(at_s, call, hold_id, None if was is None else str(was), str(after["status"]), after)
@@ -158,9 +159,7 @@ class Oracle(Generic[C]):
         if step.status in LIVE:
             self._owns_its_cells(step)
         self._count(step)
-        if step.was == step.status == "held":
-            return [(hold_id, "hold.extended")]
-        return [(hold_id, EVENTS[step.status])] if step.status in EVENTS else []
+        return list(_events_of(step))
 
     def _attempted(self, hold_id: Value, began_ms: Value) -> None:
         if isinstance(hold_id, str) and isinstance(began_ms, int):
@@ -198,3 +197,14 @@ class Oracle(Generic[C]):
         (live.add if step.status == "held" else live.discard)(step.hold_id)
         if len(live) > self.holds_max:
             raise Violated(f"I9 {holder} has {len(live)} holds")
+
+
+def _events_of(step: Step[C]) -> Iterator[tuple[str, str, str]]:
+    """What is to be told of a step: about what, its type, and who caused it."""
+    by_user = bool(step.row.get("holder"))
+    events = EVENTS if by_user else EVENTS_OF_HOUSE
+    actor = "system" if step.status == "expired" else "user" if by_user else "house"
+    if step.was == step.status == "held":
+        yield step.hold_id, "hold.extended", actor
+    elif step.status in events:
+        yield base_id(step.hold_id), events[step.status], actor

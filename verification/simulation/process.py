@@ -9,10 +9,10 @@ from typing import Any, TypeVar
 
 from travio_inventory.app.assemble import InventoryRules, Ports, assemble
 from travio_inventory.kernel.actor import HOUSE
+from travio_inventory.kernel.events import Event
 from travio_inventory.kernel.refusals import AskAgain, BackendUnavailable
 from travio_inventory.protocol.batches import Batches
 from travio_inventory.protocol.rules import Rules
-from travio_inventory.seats.events import Event
 from travio_inventory.seats.ports import PublishFailed
 from travio_inventory.seats.use_cases.hold_seats import HoldTimes
 from travio_inventory.store.memory import MemoryBatches

@@ -9,7 +9,7 @@ from verification.simulation.history import Call, Place
 from verification.simulation.oracle import Landed, seconds_of
 from verification.simulation.world import World
 
-TIMES = ("until", "since", "expires_at", "created_at", "at")
+TIMES = ("until", "since", "expires_at", "created_at", "at", "at_ms", "previous_at_ms")
 
 
 LINES_MAX = 80
@@ -80,7 +80,7 @@ def _changes(landed: Landed[Call]) -> Iterator[str]:
         if key.kind is Kind.CELL and not before:
             continue
         if key.kind is Kind.EVENT:
-            yield f"    by {by} in {place}: event {after['event']} of {after['hold']}"
+            yield f"    by {by} in {place}: event {after['type']} of {after['subject']}"
             continue
         name = f"{key.id}/{key.segment}" if key.kind is Kind.CELL else key.id
         yield f"    by {by} in {place}: {key.kind} {name}: {_changed(before, after)}"

@@ -8,14 +8,15 @@ from itertools import pairwise
 from random import Random
 
 from travio_inventory.kernel.actor import Actor
+from travio_inventory.kernel.events import Event
 from travio_inventory.kernel.refusals import AskAgain, Refusal
 from travio_inventory.protocol.batches import ABSENT, Index, Kind, Partition, Row, RowKey, Table, Write
 from travio_inventory.protocol.definitions import Definitions
 from travio_inventory.protocol.epochs import EPOCH_MS
 from travio_inventory.protocol.index_entries import LANDS_WITHIN_MS, minute_of
 from travio_inventory.protocol.rows import SEPARATOR, group_partition
-from travio_inventory.seats.events import Event, EventType
-from travio_inventory.seats.hold import NEVER_MS, Hold, base_id
+from travio_inventory.seats.events import EventType, HoldCreated, HoldExtended, OfBlock, data_of
+from travio_inventory.seats.hold import NEVER_MS, Hold
 from travio_inventory.seats.ports import Cell
 from travio_inventory.seats.seat import AVAILABLE, BLOCKED, SOLD, Held, SeatState
 from travio_inventory.seats.seat_map import encode_states
@@ -110,7 +111,9 @@ class World:
         await self._reckon([*holders, *waiters])
 
     def _observe(self, partition: Partition, changes: Sequence[Change]) -> None:
-        self.very_late |= {_base_of(row) for key, before, row in changes if not before and _is_very_late(key, row)}
+        self.very_late |= {
+            str(row["subject"]) for key, before, row in changes if not before and _is_very_late(key, row)
+        }
         try:
             self.oracle.applied(_now_s(), ASKING.get(), partition, changes)
             if partition.table is Table.WAITLISTS:
@@ -136,7 +139,7 @@ class World:
             self.front.calls,
             holds,
             owners,
-            [Told(event.id, event.type.value, event.hold_id, event.ordinal) for event in told],
+            [Told(event.id, event.type, event.subject, event.ordinal) for event in told],
             start_ms=START_MS,
             clock_bound_ms=round(self.plan.skew_s * 1_000),
             holds_max=self.plan.holds_max,
@@ -321,7 +324,7 @@ class World:
         before: set[tuple[str, int]] = set()
         for told in self.post.lives:
             self._judge_order(_first_told(told), before)
-            before |= {(base_id(event.hold_id), event.ordinal) for event in told}
+            before |= {(event.subject, event.ordinal) for event in told}
         self._judge_events(_first_told([event for told in self.post.lives for event in told]))
 
     async def _judge_journal(self) -> None:
@@ -341,7 +344,7 @@ class World:
 
     def _judge_order(self, events: Sequence[Event], before: Container[tuple[str, int]] = ()) -> None:
         """The ordinals of each hold's events count up without a gap but for what was told before."""
-        told = ((base_id(event.hold_id), event.ordinal) for event in events)
+        told = ((event.subject, event.ordinal) for event in events)
         for said in out_of_order([one for one in told if one[0] not in self.very_late], before):
             raise Violated(said)
 
@@ -351,12 +354,12 @@ class World:
         rows = [row for rows in self.oracle.rows.values() for key, row in rows.items() if key.kind is Kind.EVENT]
         if len(events) != len(rows):
             raise Violated(f"I8 {len(rows)} events recorded, {len(events)} told")
-        folded = {event.hold_id: event for event in sorted(events, key=lambda event: event.ordinal)}
+        folded = {_hold_of(event): event for event in sorted(events, key=lambda event: event.ordinal)}
         for hold_id, timeline in self.oracle.timelines.items():
             status, event = timeline[-1].status, folded.get(hold_id)
             if (event is None) != (status == "aborted") or (event is not None and _STATUSES[event.type] != status):
                 raise Violated(f"I8 {hold_id} is {status}, its last event is {event}")
-            if event is not None and status == "held" and event.expires_at_ms != timeline[-1].row.get("expires_at"):
+            if event is not None and status == "held" and _until_ms(event) != timeline[-1].row.get("expires_at"):
                 raise Violated(f"I8 {hold_id} expires at {timeline[-1].row.get('expires_at')}, told was {event}")
 
     async def _judge_limits(self, prober: Process) -> None:
@@ -400,23 +403,33 @@ class World:
         return rows[RowKey(Kind.CELL, seat, segment)]
 
 
-_STATUSES = {
+_STATUSES: dict[str, str] = {
     EventType.HOLD_CREATED: "held",
     EventType.HOLD_EXTENDED: "held",
     EventType.SEATS_PURCHASED: "confirmed",
     EventType.HOLD_RELEASED: "released",
     EventType.HOLD_EXPIRED: "expired",
     EventType.BOOKING_CANCELLED: "cancelled",
+    EventType.SEATS_BLOCKED: "held",
+    EventType.SEATS_UNBLOCKED: "released",
 }
+
+
+def _hold_of(event: Event) -> str:
+    """The hold's own id, that of a late booking where it is one."""
+    data = data_of(event)
+    return data.block_id if isinstance(data, OfBlock) else data.hold_id
+
+
+def _until_ms(event: Event) -> int:
+    """Until when the event says that the seats are kept."""
+    data = data_of(event)
+    return data.expires_at_ms if isinstance(data, HoldCreated | HoldExtended) else NEVER_MS
 
 
 def _is_very_late(key: RowKey, row: Row) -> bool:
     """Whether it is an event that lands when nobody looks for it in its minute any more."""
-    return key.kind is Kind.EVENT and _now_ms() - int(row.get("at") or 0) > LANDS_WITHIN_MS
-
-
-def _base_of(row: Row) -> str:
-    return base_id(str(row["hold"]))
+    return key.kind is Kind.EVENT and _now_ms() - int(row.get("at_ms") or 0) > LANDS_WITHIN_MS
 
 
 def _first_told(events: Sequence[Event]) -> list[Event]:

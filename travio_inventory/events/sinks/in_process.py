@@ -7,7 +7,7 @@ from typing import TypeAlias
 import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream
 
-from travio_inventory.seats.events import Event
+from travio_inventory.kernel.events import Event
 from travio_inventory.seats.ports import PublishFailed
 
 SUBSCRIBERS_MAX = 100

@@ -8,8 +8,7 @@ from threading import Lock
 
 from anyio import to_thread
 
-from travio_inventory.seats.events import Event
-from travio_inventory.seats.hold import NEVER_MS
+from travio_inventory.kernel.events import Event
 from travio_inventory.seats.ports import PublishFailed
 
 CHUNK_BYTES = 65_536
@@ -85,25 +84,20 @@ class JsonLines:
 
 
 def line_of(event: Event) -> str:
-    """The event as JSON on one line. Times in Unix milliseconds; null where there is none."""
-    return json.dumps(
-        {
-            "event_id": event.id,
-            "event_type": event.type.value,
-            "organization": event.trip.organization,
-            "trip": event.trip.trip,
-            "hold_id": event.hold_id,
-            "ordinal": event.ordinal,
-            "user_id": event.holder,
-            "seats": event.seats,
-            "first_segment": event.journey.first,
-            "last_segment": event.journey.last,
-            "at_ms": event.at_ms,
-            "expires_at_ms": event.expires_at_ms if 0 < event.expires_at_ms < NEVER_MS else None,
-            "order": event.order or None,
-        },
-        separators=(",", ":"),
-    )
+    """The event as JSON on one line."""
+    envelope = {
+        "id": event.id,
+        "type": event.type,
+        "version": event.version,
+        "at_ms": event.at_ms,
+        "actor": event.actor,
+        "organization": event.organization,
+        "subject": event.subject,
+        "ordinal": event.ordinal,
+        "partition_key": event.partition_key,
+        "data": json.loads(event.data),
+    }
+    return json.dumps(envelope, separators=(",", ":"))
 
 
 def _whole_lines_end(file: int) -> int:

@@ -3,13 +3,12 @@
 from dataclasses import replace
 
 from travio_inventory.kernel.actor import Actor
-from travio_inventory.protocol import index_entries, rows
+from travio_inventory.protocol import event_rows, index_entries, rows
 from travio_inventory.protocol.batches import Applied, Outcome, StoreUnavailable, Write
 from travio_inventory.protocol.doubts import Doubts
 from travio_inventory.protocol.rolling_forward import RollingForward
 from travio_inventory.protocol.sending import Sender
 from travio_inventory.protocol.steps.deciding import TRIES_MAX, Deciding
-from travio_inventory.seats.events import EventType
 from travio_inventory.seats.hold import Held, Hold
 from travio_inventory.seats.refusals import ExtensionTooLong
 
@@ -51,16 +50,16 @@ class Extending:
     async def extend_once(self, hold: Hold, seen_ms: int, until_ms: int) -> Outcome:
         """Try it once, on condition that the hold's expiry is the one that was seen."""
         now_ms = self._sender.clock.now_ms()
-        ordinal = hold.extensions + 1
         home = rows.group_partition(hold.trip, hold.home)
-        event, now = EventType.HOLD_EXTENDED, await self._sender.now(now_ms)
+        now = await self._sender.now(now_ms)
+        extended = replace(hold, state=Held(until_ms), extensions=hold.extensions + 1)
         writes = [
             Write(
                 rows.hold_key(hold.id),
                 {"status": "held", "expires_at": seen_ms},
-                {"expires_at": until_ms, "generation": ordinal, **rows.recorded(now)},
+                {"expires_at": until_ms, "generation": extended.extensions, **rows.recorded(now)},
             ),
-            rows.event_write(hold, event, now, ordinal=ordinal, expires_at_ms=until_ms),
+            event_rows.event_of(extended, now),
             *(
                 Write(cell, {"owner": hold.id}, {"until": until_ms})
                 for cell in rows.cell_keys(hold.seats_by_group.get(hold.home, ()), hold.journey)

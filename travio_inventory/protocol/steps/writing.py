@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from typing import assert_never
 
-from travio_inventory.protocol import index_entries, listings, rows
+from travio_inventory.protocol import event_rows, index_entries, listings, rows
 from travio_inventory.protocol.batches import IndexEntry, Outcome, Row, RowKey, Write
 from travio_inventory.protocol.sending import Sender
-from travio_inventory.seats.events import EventType
 from travio_inventory.seats.hold import (
     Aborted,
     Cancelled,
@@ -46,10 +45,9 @@ async def list_again(sender: Sender, hold: Hold) -> None:
 
 def step_writes(hold: Hold, state: HoldState, condition: Row, now: Recorded) -> list[Write]:
     """The hold's row, its event and its cells in its home seat group, taken to `state`."""
-    status, event, ordinal, order = _told(state, hold)
     return [
-        Write(rows.hold_key(hold.id), condition, {**status, **rows.recorded(now)}),
-        rows.event_write(hold, event, now, ordinal=ordinal, order=order),
+        Write(rows.hold_key(hold.id), condition, {**_columns(state), **rows.recorded(now)}),
+        event_rows.event_of(hold.with_state(state), now),
         *cell_writes(hold.id, rows.cell_keys(hold.seats_by_group.get(hold.home, ()), hold.journey), state),
     ]
 
@@ -67,18 +65,17 @@ def others_due(holds: Sequence[Hold], at_ms: int) -> list[IndexEntry]:
     return [index_entries.due(rows.group_partition(*group), at_ms) for group in sorted(named)]
 
 
-def _told(state: HoldState, hold: Hold) -> tuple[Row, EventType, int, str | None]:
-    """A step's change of the hold row, its event, which of the hold's events that is, and the order it is about."""
-    ordinal = hold.extensions + 1
+def _columns(state: HoldState) -> Row:
+    """What a step to that state changes of the hold row."""
     match state:
-        case Confirmed(order=order) as booked:
-            return rows.booking_columns(booked), EventType.SEATS_PURCHASED, ordinal, order
+        case Confirmed() as booked:
+            return rows.booking_columns(booked)
         case Released():
-            return {"status": "released"}, EventType.HOLD_RELEASED, ordinal, None
+            return {"status": "released"}
         case Expired():
-            return {"status": "expired"}, EventType.HOLD_EXPIRED, ordinal, None
-        case Cancelled(order=order):
-            return {"status": "cancelled"}, EventType.BOOKING_CANCELLED, ordinal + 1, order
+            return {"status": "expired"}
+        case Cancelled():
+            return {"status": "cancelled"}
         case Held() | Aborted():
             raise ValueError(f"no step leads to {state}")
         case _:

@@ -3,8 +3,7 @@
 from collections.abc import Collection, Sequence
 
 from travio_inventory.kernel.actor import Actor, Scope
-from travio_inventory.seats.events import Event
-from travio_inventory.seats.hold import base_id
+from travio_inventory.kernel.events import Event
 from travio_inventory.seats.ports import Journal, Publisher
 
 EVENTS_AT_ONCE = 500
@@ -30,7 +29,7 @@ class RelayEvents:
         """
         actor.needs(Scope.HOUSE_WORK)
         round_ = _Round(self._journal, self._publisher)
-        events = sorted(await self._journal.unpublished(), key=lambda event: base_id(event.hold_id) in self._suspects)
+        events = sorted(await self._journal.unpublished(), key=lambda event: event.subject in self._suspects)
         try:
             for start in range(0, len(events), EVENTS_AT_ONCE):
                 await round_.hand_over(events[start : start + EVENTS_AT_ONCE])
@@ -70,7 +69,7 @@ class _Round:
                 raise
             if len(events) == 1:
                 self.refused[events[0]] = error
-                self.holds.add(base_id(events[0].hold_id))
+                self.holds.add(events[0].subject)
                 return
         else:
             self.count += len(events)
@@ -90,6 +89,6 @@ class _Round:
         if not self.holds:
             return events
         for event in events:
-            if base_id(event.hold_id) in self.holds:
+            if event.subject in self.holds:
                 self.refused[event] = ValueError("the event before it was refused")
-        return [event for event in events if base_id(event.hold_id) not in self.holds]
+        return [event for event in events if event.subject not in self.holds]

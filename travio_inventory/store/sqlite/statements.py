@@ -14,10 +14,10 @@ _KINDS = {kind.value: kind for kind in Kind}
 # A plain string is bound three times as fast as a member of an enumeration.
 KIND_TEXT = {kind: kind.value for kind in Kind}
 
-_SELECT = f"SELECT rows.kind, rows.id, rows.segment, {', '.join(COLUMNS)} FROM"
+_SELECT = f"SELECT rows.kind, rows.id, rows.segment, {', '.join(f'rows.{name}' for name in COLUMNS)} FROM"
 SELECT_KEYS = f"""{_SELECT} json_each(?) AS wanted CROSS JOIN rows
-    ON partition = ? AND kind = json_extract(wanted.value, '$[0]')
-    AND rows.id = json_extract(wanted.value, '$[1]') AND segment = json_extract(wanted.value, '$[2]')"""
+    ON partition = ? AND rows.kind = json_extract(wanted.value, '$[0]')
+    AND rows.id = json_extract(wanted.value, '$[1]') AND rows.segment = json_extract(wanted.value, '$[2]')"""
 SELECT_KIND = f"{_SELECT} rows WHERE partition = ? AND kind = ? AND id >= ? ORDER BY id, segment LIMIT ?"
 SELECT_RANGE = f"{_SELECT} rows WHERE partition = ? AND kind = ? AND id >= ? AND id < ? ORDER BY id, segment LIMIT ?"
 SELECT_ENTRIES = "SELECT entry FROM hints WHERE index_name = ? AND bucket = ? AND entry > ? ORDER BY entry LIMIT ?"

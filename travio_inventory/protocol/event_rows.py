@@ -1,0 +1,86 @@
+"""The event rows of a partition, written and read: the outbox that every step writes into its own batch.
+
+A row's id orders a partition's events by epoch and time, its `ordinal` those of one subject. It says where the event
+before it of its subject is, so that a gap is seen. Nothing here knows what happened: `data` is passed on as it is.
+"""
+
+from travio_inventory.kernel.events import ActorKind, Event
+from travio_inventory.protocol.batches import Kind, Partition, Row, RowKey, Write
+from travio_inventory.protocol.rows import number, text
+from travio_inventory.seats.events import VERSION, data_text, step_to
+from travio_inventory.seats.hold import Hold, Recorded, base_id
+
+
+def event_of(hold: Hold, place: Recorded) -> Write:
+    """The event of the step that brings the hold to where it is, recorded at that place. Until the step is committed,
+    `hold.recorded` is where the event before it is.
+    """
+    ordinal, actor, data = step_to(hold)
+    subject = base_id(hold.id)
+    values: Row = {
+        "type": data.type.value,
+        "version": VERSION,
+        "at_ms": place.at_ms,
+        "actor": actor.value,
+        "subject": subject,
+        "ordinal": ordinal,
+        "previous_epoch": hold.recorded.epoch,
+        "previous_at_ms": hold.recorded.at_ms,
+        "data": data_text(data),
+    }
+    return Write(key_of(subject, ordinal, place), {}, values)
+
+
+def key_of(subject: str, ordinal: int, place: Recorded) -> RowKey:
+    """The row of the subject's event."""
+    return RowKey(Kind.EVENT, f"{id_from(*place)}~{subject}~{ordinal}")
+
+
+def id_from(epoch: int, at_ms: int = 0) -> str:
+    """The least event row id of that epoch, from that moment on."""
+    return f"{epoch:010d}~{max(at_ms, 0):015d}"
+
+
+def epoch_of(key: RowKey) -> int:
+    """The epoch in which the event was recorded."""
+    return int(key.id.split("~", 1)[0])
+
+
+def subject_of(row: Row) -> str:
+    """What the event is about."""
+    return text(row, "subject")
+
+
+def ordinal_of(row: Row) -> int:
+    """Which of its subject's events it is, from 0."""
+    return number(row, "ordinal")
+
+
+def before(row: Row) -> RowKey:
+    """The row of the event before this one of the same subject."""
+    place = Recorded(number(row, "previous_epoch"), number(row, "previous_at_ms"))
+    return key_of(subject_of(row), ordinal_of(row) - 1, place)
+
+
+def stable_id(row: Row) -> str:
+    """The event's public id: the same in every telling of the same step."""
+    return f"{subject_of(row)}~{ordinal_of(row)}"
+
+
+def read_event(partition: Partition, row: Row) -> Event:
+    """The event that a row of the partition tells. Raises ValueError where it tells none."""
+    kind, data = text(row, "type"), text(row, "data")
+    if not (kind and data and row.get("subject")):
+        raise ValueError("an event without type, subject or data")
+    return Event(
+        id=stable_id(row),
+        type=kind,
+        version=number(row, "version"),
+        at_ms=number(row, "at_ms"),
+        actor=ActorKind(text(row, "actor")),
+        organization=partition.organization,
+        subject=subject_of(row),
+        ordinal=ordinal_of(row),
+        partition_key=partition.name,
+        data=data,
+    )
