@@ -203,7 +203,11 @@ def _trust_until(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Claims, "_judge", trusting)
 
 
-@broken("trust a foreign sold", "I5 L2", Plan(33, faults=0.3, kills=0.6, seats_per_group=1, seats=5, holders=3))
+@broken(
+    "trust a foreign sold",
+    "I5 L2",
+    Plan(6, faults=0.5, kills=0.4, seats_per_group=1, seats=12, popular=12, holders=6, day_s=250.0),
+)
 def _trust_sold(patch: pytest.MonkeyPatch) -> None:
     real = Claims._judge
 
@@ -359,8 +363,8 @@ def _long_memory(patch: pytest.MonkeyPatch) -> None:
     "as of the answer, instead of the sending of its batch",
     "I5",
     replace(
-        HONEST, honest_edge=False, holders=9, seats=2, popular=2, twins=1.0, faults=0.3, viewers=1, right_clocks=True
-    ),
+        HONEST, honest_edge=False, holders=14, seats=2, popular=2, twins=1.0, faults=0.5, viewers=1, right_clocks=True
+    ).with_seed(5),
 )
 def _as_of_the_answer(patch: pytest.MonkeyPatch) -> None:
     mark = RoughEdge.mark
@@ -374,7 +378,7 @@ def _as_of_the_answer(patch: pytest.MonkeyPatch) -> None:
 @broken(
     "a word that comes late marks a hold that has ended",
     "E2",
-    Plan(12, with_gate=True, seats=2, popular=2, holders=7, kills=0.0),
+    Plan(16, with_gate=True, seats=2, popular=2, holders=7, kills=0.0),
 )
 def _no_tombstone(patch: pytest.MonkeyPatch) -> None:
     async def clear(self: LocalGate, group: SeatGroupKey, cells: Sequence[Cell], *, hold: str) -> None:
@@ -502,7 +506,7 @@ def _revive(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(LateConfirming, "confirm", revive)
 
 
-@broken("expire without the expiry that was seen", "I10", Plan(13, faults=0.6))
+@broken("expire without the expiry that was seen", "I10", Plan(19, faults=0.6))
 def _expire_whatever(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(expire, "_as_seen", lambda _hold: {"status": "held"})
 
