@@ -329,7 +329,7 @@ def _confirm_by_a_read(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(writing, "step", read_it)
 
 
-@broken("a retry below us", "I5", Plan(10, faults=0.3))
+@broken("a retry below us", "I5", Plan(17, faults=0.3))
 def _driver_retries(patch: pytest.MonkeyPatch) -> None:
     apply = MemoryBatches.apply
 
