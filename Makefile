@@ -48,7 +48,7 @@ proof: $(READY)  ## Try to break every promise, for 20 minutes, and write docs/p
 	$(BIN)/python -m verification.proof --seeds $(or $(SEEDS),2000) --crowd-seconds $(or $(SECONDS),90) --only "$(ONLY)"
 
 mutants: $(READY)  ## Change the code in every small way: do fast tests notice? ONLY=travio_inventory/kernel (docs/mutants.md)
-	nice $(BIN)/mutmut run --max-children $(or $(JOBS),1) "$(subst /,.,$(or $(ONLY),travio_inventory))*"
+	nice $(BIN)/mutmut run --max-children $(or $(JOBS),1) $(if $(ONLY),"$(subst /,.,$(ONLY:.py=))*")
 
 check: $(READY)  ## All that CI asks for: style, then all tests
 	$(MAKE) style crash-points test-servers test

@@ -16,7 +16,7 @@ from travio_inventory.client import (
     TripKey,
     Unblocked,
 )
-from travio_inventory.client.connection import FRAME_BYTES_MAX
+from travio_inventory.client.grpclib_internals import FRAME_BYTES_MAX
 from travio_inventory.wire.inventory import v1 as wire
 
 EXPRESS = Trip(

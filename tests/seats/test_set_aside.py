@@ -6,11 +6,12 @@ from dataclasses import replace
 import pytest
 
 from travio_inventory.kernel.events import Event
-from travio_inventory.protocol import event_rows, index_entries
+from travio_inventory.protocol import index_entries
 from travio_inventory.protocol.aside import WAITS_MS
 from travio_inventory.protocol.batches import Index, Kind, Partition, Table, Write
 from travio_inventory.protocol.index_entries import minute_of
 from travio_inventory.protocol.minute_cursor import MINUTES_AT_ONCE
+from travio_inventory.protocol.seats import Seats
 from travio_inventory.seats.events import EventType
 from travio_inventory.seats.hold import Expired, Hold, Recorded
 from travio_inventory.seats.ports import PublishFailed
@@ -114,7 +115,7 @@ async def test_an_entry_that_nobody_can_read_stops_no_other(
 async def poison(sale: Sale, hold: Hold, *, ordinal: int, actor: str = "nobody") -> None:
     """An event of the hold that this release cannot read."""
     epoch = await epoch_of(sale)
-    event = event_rows.event_of(replace(hold, extensions=ordinal), Recorded(epoch, sale.clock.now_ms()))
+    event = Seats().event(replace(hold, extensions=ordinal), Recorded(epoch, sale.clock.now_ms()))
     group = sale.group_partition(hold.seats[0])
     odd = Write(event.key, {}, {**event.values, "actor": actor})
     await sale.line.apply(group, [odd], [index_entries.recorded(group, epoch)])

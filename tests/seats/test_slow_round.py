@@ -28,6 +28,7 @@ from travio_inventory.protocol.journal import EventJournal
 from travio_inventory.protocol.lapses import LapseFinder
 from travio_inventory.protocol.late_events import LateEvents
 from travio_inventory.protocol.open_trips import EVERY_MS, GROUPS_AT_ONCE, KEPT_S, SlowRound
+from travio_inventory.protocol.seats import Seats
 from travio_inventory.seats.hold import Held, Hold, HoldId, HoldRequest, Recorded
 from travio_inventory.seats.ports import SeatGroupKey
 from travio_inventory.seats.trip import Journey, Seat, Segment, Trip, TripKey
@@ -272,7 +273,7 @@ async def recorded_unseen(store: Store, *groups: int) -> list[str]:
         hold = Hold(
             hold_id, TripKey("o", "t"), "u", (f"s{group}",), (group,), Journey(0, 0), START_MS, "", Held(START_MS)
         )
-        write = event_rows.event_of(hold, Recorded(1, START_MS))
+        write = Seats().event(hold, Recorded(1, START_MS))
         partition = rows.group_partition(hold.trip, group)
         assert isinstance(
             await store.apply(partition, [Write(rows.hold_key(hold_id), ABSENT, rows.hold_row(hold)), write]), Applied

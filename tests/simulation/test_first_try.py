@@ -26,15 +26,15 @@ from travio_inventory.protocol.batches import (
     Rows,
     Write,
 )
-from travio_inventory.protocol.claims import Claim, Claimed, Claims, Contended, Result, Won
+from travio_inventory.protocol.claims import Claimed, Claims, Contended, Result, Won
 from travio_inventory.protocol.doubts import Doubts
 from travio_inventory.protocol.ledger import Ledger
+from travio_inventory.protocol.resource import Claim
 from travio_inventory.protocol.rolling_forward import RollingForward
 from travio_inventory.protocol.rules import Rules
-from travio_inventory.protocol.steps import writing
 from travio_inventory.seats.hold import DIGEST_CHARS, Held, Hold, HoldId, HoldRequest, HoldState, Released
 from travio_inventory.seats.refusals import HoldLimitReached, SeatContended
-from travio_inventory.seats.trip import Journey, TripKey
+from travio_inventory.seats.trip import Journey
 from travio_inventory.store.memory import Faults, MemoryBatches
 from verification.kit.asking import open_trip
 from verification.simulation.oracle import START_MS
@@ -75,12 +75,12 @@ def test_an_attempt_sends_nothing_any_more_once_others_may_give_it_up_for_abando
 
 
 def test_an_attempt_that_does_not_know_its_end_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    claim_cells = Claims.claim_cells
+    claim_all = Claims.claim
 
-    async def endlessly(self: Claims, claim: Claim) -> Claimed:
-        return await claim_cells(self, replace(claim, at_ms=10**15))
+    async def endlessly(self: Claims[Hold], claim: Claim[Hold]) -> Claimed:
+        return await claim_all(self, replace(claim, at_ms=10**15))
 
-    monkeypatch.setattr(Claims, "claim_cells", endlessly)
+    monkeypatch.setattr(Claims, "claim", endlessly)
     assert max(_run(_seconds_of_a_slow_attempt())) > GRACE_S
 
 
@@ -113,9 +113,9 @@ async def _batches_of_a_half_freed_attempt() -> int:
     store, process = await _open()
     await _leave(store, "s1", 0, STRANGER)
     store.asked_s.clear()
-    cells = {RowKey(Kind.CELL, "s1", segment): STRANGER for segment in (0, 1)}
-    values: Row = {"status": "held", "since": START_MS}
-    claimed = await Claims(process.sender, process.holds.judging).claim_cells(Claim(KEY, 1, cells, values, START_MS))
+    hold = replace(_request("s1"), journey=Journey(0, 1)).hold(STRANGER, START_MS)
+    claim = Claim(rows.group_partition(KEY, 1), [hold], START_MS, None, is_intent=True)
+    claimed = await Claims(process.sender, process.holds.resource, process.holds.judging).claim(claim)
     assert isinstance(claimed.result, Contended)
     return len(store.asked_s)
 
@@ -125,7 +125,7 @@ def test_intents_that_stand_after_an_unknown_count_as_taken() -> None:
 
 
 def test_an_attempt_that_does_not_know_its_own_intents_again_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
-    _see_otherwise(monkeypatch, Won, Contended(("s1",)))
+    _see_otherwise(monkeypatch, Won, Contended((RowKey(Kind.CELL, "s1"),)))
     with pytest.raises(SeatContended):
         _run(_hold_with_unanswered_batches(Plan(0), "s0", "s1"))
 
@@ -138,16 +138,15 @@ def test_an_attempt_that_does_not_know_its_own_slot_again_is_over_the_limit(monk
     decide = Ledger._try
 
     async def anew(
-        self: Ledger,
+        self: Ledger[Hold],
         request: HoldRequest,
         _private_id: str,
-        home: int,
         standing: Rows,
         slots: list[RowKey],
         doubts: Doubts,
     ) -> ledger.Entered | None:
-        hold_id = str(HoldId("t", home, self._sender.new_digest(), is_late=False))
-        return await decide(self, request, hold_id, home, standing, slots, doubts)
+        hold_id = request.new_id(self._sender.new_digest())
+        return await decide(self, request, hold_id, standing, slots, doubts)
 
     monkeypatch.setattr(Ledger, "_try", anew)
     with pytest.raises(HoldLimitReached):
@@ -160,11 +159,11 @@ def test_what_an_ended_hold_left_is_freed_though_one_of_its_cells_has_moved_on()
 
 def test_a_hold_that_frees_all_or_nothing_leaves_cells_to_the_sweeper(monkeypatch: pytest.MonkeyPatch) -> None:
     async def once(
-        self: RollingForward, hold_id: str, trip: TripKey, group: int, cells: Sequence[RowKey], state: HoldState
+        self: RollingForward[Hold], hold_id: str, partition: Partition, keys: Sequence[RowKey], state: HoldState
     ) -> None:
-        await self._sender.apply(rows.group_partition(trip, group), writing.cell_writes(hold_id, cells, state), ())
+        await self._sender.apply(partition, self._resource.move({hold_id: keys}, state, partition, {}), ())
 
-    monkeypatch.setattr(RollingForward, "roll_group", once)
+    monkeypatch.setattr(RollingForward, "roll", once)
     assert _run(_status_after_freeing()) == "held"
 
 
@@ -174,7 +173,7 @@ async def _status_after_freeing() -> str:
     await _leave(store, "s1", 0, str(HoldId("t", 1, "1" * DIGEST_CHARS, is_late=False)))
     await _leave(store, "s1", 1, STRANGER)
     cells = [RowKey(Kind.CELL, "s1", segment) for segment in (0, 1)]
-    await process.holds.rolling.roll_group(STRANGER, KEY, 1, cells, Released())
+    await process.holds.rolling.roll(STRANGER, rows.group_partition(KEY, 1), cells, Released())
     return str((await store.get(rows.group_partition(KEY, 1), cells))[cells[1]]["status"])
 
 
@@ -192,7 +191,7 @@ def _see_otherwise(patch: pytest.MonkeyPatch, seen: type, otherwise: Result | No
     """A look that decides so decides something else."""
     look = Claims._look
 
-    async def other_look(self: Claims, claim: Claim, standing: Rows) -> tuple[Result | None, int]:
+    async def other_look(self: Claims[Hold], claim: Claim[Hold], standing: Rows) -> tuple[Result | None, int]:
         decided, errors = await look(self, claim, standing)
         return (otherwise, errors) if isinstance(decided, seen) else (decided, errors)
 

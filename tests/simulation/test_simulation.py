@@ -12,9 +12,10 @@ from random import Random
 import pytest
 
 from travio_inventory.kernel.actor import Actor
-from travio_inventory.protocol import event_rows, index_entries, rows
+from travio_inventory.protocol import index_entries, rows
 from travio_inventory.protocol.batches import ABSENT, Applied, Write
 from travio_inventory.protocol.journal import EventJournal
+from travio_inventory.protocol.seats import Seats
 from travio_inventory.seats.events import EventType
 from travio_inventory.seats.hold import Cancelled, Confirmed, Held, Hold, Recorded, keyed_digest
 from travio_inventory.seats.ports import SeatGroupKey
@@ -157,7 +158,6 @@ async def _record(batches: MemoryBatches, steps: list[tuple[int, Hold]], ordinal
     own = Write(rows.hold_key(_HELD.id), ABSENT if 0 in ordinals else {}, rows.hold_row(_HELD))
     places = [Recorded(1, START_MS + after_ms) for after_ms, _ in steps]
     events = [
-        event_rows.event_of(replace(steps[ordinal][1], recorded=places[ordinal - 1]), places[ordinal])
-        for ordinal in ordinals
+        Seats().event(replace(steps[ordinal][1], recorded=places[ordinal - 1]), places[ordinal]) for ordinal in ordinals
     ]
     assert isinstance(await batches.apply(group, [own, *events], [index_entries.recorded(group, 1)]), Applied)

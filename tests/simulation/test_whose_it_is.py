@@ -55,7 +55,7 @@ def test_nobody_ends_the_hold_of_somebody_else() -> None:
 
 
 def test_who_does_not_look_whose_a_hold_is_ends_anybodys(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def anybodys(self: Deciding, actor: Actor, hold_id: str) -> Hold:
+    async def anybodys(self: Deciding[Hold], actor: Actor, hold_id: str) -> Hold:
         row = await self._judging.home(actor.organization, hold_id)
         assert row is not None
         return rows.read_hold(actor.organization, hold_id, row)

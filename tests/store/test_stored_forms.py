@@ -13,6 +13,7 @@ from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.ids import fault_of
 from travio_inventory.protocol import event_rows, index_entries, minute_cursor, rows
 from travio_inventory.protocol.batches import Index, IndexEntry, Kind, Partition, Row, RowKey, Table
+from travio_inventory.protocol.seats import Seats
 from travio_inventory.seats.events import EventType
 from travio_inventory.seats.hold import (
     NEVER_MS,
@@ -101,10 +102,10 @@ def test_the_rows_of_a_hold_are_written_as_ever() -> None:
     assert rows.hold_row(hold).items() >= row.items()
     assert rows.read_hold("org", HOLD_ID, row) == hold
     assert rows.recorded(Recorded(7, 1_000)) == {"sequence": 7, "at": 1_000}
-    event = event_rows.event_of(hold, Recorded(7, 1_000))
+    event = Seats().event(hold, Recorded(7, 1_000))
     assert event.key == RowKey(Kind.EVENT, f"0000000007~000000000001000~{HOLD_ID}~0")
     booking = replace(hold, id=late_id(HOLD_ID), state=Confirmed("o"), recorded=Recorded(7, 1_000))
-    assert event_rows.before(event_rows.event_of(booking, Recorded(9, 2_000)).values) == event.key
+    assert event_rows.before(Seats().event(booking, Recorded(9, 2_000)).values) == event.key
 
 
 def test_words_that_rows_are_found_by() -> None:

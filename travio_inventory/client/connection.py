@@ -3,7 +3,6 @@
 import asyncio
 import ssl
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
 from functools import cache
 from importlib.resources import files
 from random import Random
@@ -14,12 +13,9 @@ from typing import Any, Protocol, TypeVar, cast
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message_factory import GetMessageClass
-from grpclib.client import Channel, Handler
-from grpclib.config import Configuration
 from grpclib.const import Cardinality, Status
-from grpclib.protocol import H2Protocol
-from h2.settings import SettingCodes
 
+from travio_inventory.client.grpclib_internals import HeardChannel, with_keepalive
 from travio_inventory.client.refusals import FAILURES, ClientError, refusal_from
 from travio_inventory.client.retries import Retries
 from travio_inventory.client.unreachable import unreachable
@@ -28,11 +24,6 @@ from travio_inventory.kernel.refusals import OutcomeUnknown
 from travio_inventory.wire.inventory.v1 import InventoryServiceStub
 
 PORT_DEFAULT = 9083
-FRAME_BYTES_MAX = 1024 * 1024
-"""A seat map of 1,300 seats is 60 to 80 KB; in frames of 16 KiB, HTTP/2's default, it would come in five."""
-TYPE_AT, SETTINGS_FRAME = 3, 4
-"""Where a frame's type stands, and that of the first one that a server sends (RFC 9113, 3.4)."""
-FAREWELL_S_MAX = 0.5
 KEEPALIVE_S_MIN = 1.0
 SERVICE = "inventory.v1.InventoryService"
 
@@ -50,71 +41,6 @@ class Rpc(Protocol[_Request_contra, _Reply_co]):
         ...
 
 
-class _Protocol(H2Protocol):
-    """Tells the service that it may send a map in one frame. `heard` is whether it spoke, once that is known."""
-
-    heard: asyncio.Future[bool]
-    lost: asyncio.Future[None]
-    _beginning = b""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        super().connection_made(transport)
-        frames = self.connection._connection
-        frames.update_settings({SettingCodes.MAX_FRAME_SIZE: FRAME_BYTES_MAX})
-        # h2 raises its bound one read after the acknowledgement, which may come together with the first large frame.
-        frames.max_inbound_frame_size = FRAME_BYTES_MAX
-        self.connection.flush()
-
-    def data_received(self, data: bytes) -> None:
-        if not self.heard.done():
-            self._beginning += data[: TYPE_AT + 1]
-            if len(self._beginning) > TYPE_AT:
-                self._note_heard(self._beginning[TYPE_AT] == SETTINGS_FRAME)
-        super().data_received(data)
-
-    def connection_lost(self, exc: BaseException | None) -> None:
-        super().connection_lost(exc)
-        self.lost.set_result(None)
-        self._note_heard(False)
-
-    def _note_heard(self, heard: bool) -> None:
-        if not self.heard.done():
-            self.heard.set_result(heard)
-
-
-class _Channel(Channel):
-    """Connected once the other side has spoken HTTP/2: what is sent before may reach nobody."""
-
-    is_there = False
-    """Whether somebody took the last connection."""
-
-    def _protocol_factory(self) -> H2Protocol:
-        protocol = _Protocol(Handler(), self._config, self._h2_config)
-        protocol.heard, protocol.lost = self._loop.create_future(), self._loop.create_future()
-        return protocol
-
-    async def closed(self) -> None:
-        """Close, and wait a moment for the other side's farewell, which TLS asks for."""
-        protocol = cast(_Protocol | None, self._protocol)
-        self.close()
-        if protocol is not None:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(FAREWELL_S_MAX):
-                    await protocol.lost
-
-    async def _create_connection(self) -> H2Protocol:
-        self.is_there = False
-        protocol = cast(_Protocol, await super()._create_connection())
-        self.is_there = True
-        try:
-            if not await protocol.heard:
-                raise ConnectionError("what listens there speaks no HTTP/2")
-        except BaseException:
-            protocol.processor.close()
-            raise
-        return protocol
-
-
 class Connection:
     """Sends calls over one HTTP/2 connection to HOST:PORT, each by its deadline and with its retries. Raises
     ValueError for a target that is none.
@@ -127,17 +53,11 @@ class Connection:
         self.retries = Retries(attempts_max, deadline_s, Random())  # noqa: S311 - jitter, not a secret
         self._address = parse_address(target, port_default=PORT_DEFAULT)
         self._tls = tls
-        self._channel: _Channel | None = None
+        self._channel: HeardChannel | None = None
 
     async def __aenter__(self) -> "Connection":
         keepalive_s = max(self.retries.deadline_s, KEEPALIVE_S_MIN)
-        config = Configuration(
-            _keepalive_time=keepalive_s,
-            _keepalive_timeout=keepalive_s,
-            _keepalive_permit_without_calls=True,
-            _http2_min_sent_ping_interval_without_data=keepalive_s / 2,
-        )
-        self._channel = _Channel(*self._address, ssl=self._tls, config=config)
+        self._channel = HeardChannel(*self._address, ssl=self._tls, config=with_keepalive(keepalive_s))
         return self
 
     async def __aexit__(
@@ -147,7 +67,7 @@ class Connection:
         await channel.closed()
 
     @property
-    def channel(self) -> _Channel:
+    def channel(self) -> HeardChannel:
         """The channel itself. Raises RuntimeError outside `async with`."""
         if self._channel is None:
             raise RuntimeError("the client is not open: use it inside `async with`")

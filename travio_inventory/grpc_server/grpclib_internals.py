@@ -1,4 +1,4 @@
-"""What we use of grpclib that it does not promise: the only place, and its test fails when a new version changes it."""
+"""What we use of grpclib that it does not promise: the only place; its test fails when that changes."""
 
 from typing import Any, TypeAlias
 

@@ -1,4 +1,4 @@
-"""What we use of h2 that it does not promise: the only place, and its test fails when a new version changes it."""
+"""What we use of h2 that it does not promise: the only place; its test fails when that changes."""
 
 from collections.abc import Mapping
 from typing import Any, Final

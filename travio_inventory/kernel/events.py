@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class ActorKind(StrEnum):
@@ -10,6 +11,16 @@ class ActorKind(StrEnum):
     USER = "user"
     HOUSE = "house"
     SYSTEM = "system"
+
+
+class Step(NamedTuple):
+    """What is told of one step, as who takes it describes it. `ordinal` counts the steps of the same subject from 0."""
+
+    ordinal: int
+    type: str
+    version: int
+    actor: ActorKind
+    data: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,57 +1,48 @@
-"""Takes the cells of one seat group for a hold: all of them or none, whoever stands in the way being judged first."""
+"""Takes what holds claim in one partition: all of it or none, whoever is in the way being judged first."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TypeAlias
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeAlias
 
 from travio_inventory.kernel.refusals import OutcomeUnknown
 from travio_inventory.protocol import rows
 from travio_inventory.protocol.batches import (
     Applied,
-    IndexEntry,
     NotDone,
+    Outcome,
     Refused,
     Row,
     RowKey,
     Rows,
     StoreUnavailable,
     Unknown,
-    Write,
 )
 from travio_inventory.protocol.judging import Judging, Verdict
+from travio_inventory.protocol.resource import (
+    Claim,
+    Decision,
+    H,
+    Look,
+    Obstacle,
+    Own,
+    Resource,
+    Taken,
+    home_of,
+)
 from travio_inventory.protocol.sending import Sender
-from travio_inventory.seats.hold import parse_hold_id
-from travio_inventory.seats.refusals import TakenCell
-from travio_inventory.seats.trip import TripKey
+from travio_inventory.seats.hold import Aborted
 
 ROUNDS_MAX = 9
 ERRORS_MAX = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
-    """What is to be taken: `cells` of one seat group, each for the hold that it names, setting `values`, with the rows
-    `beside` them in the same batch. `own` are the holds' own rows where they are among those. It began `at_ms`: a grace
-    later no batch is tried any more, for others may take the attempt for abandoned.
-    """
-
-    trip: TripKey
-    group: int
-    cells: Mapping[RowKey, str]
-    values: Row
-    at_ms: int
-    beside: Sequence[Write] = ()
-    own: Sequence[RowKey] = ()
-    entries: Sequence[IndexEntry] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class Won:
-    """The cells are their owners'."""
+    """The claims are their holds'."""
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class Stood:
     """An own row stands already: it is the answer."""
 
     row: Row
@@ -59,21 +50,21 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """Live owners have these cells."""
+    """Others have these claims, and keep them."""
 
-    cells: tuple[TakenCell, ...]
+    taken: tuple[Taken, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Contended:
-    """An attempt is under way on these seats, or too many take turns."""
+    """An attempt is under way on these rows, or too many take turns."""
 
-    seats: tuple[str, ...]
+    keys: tuple[RowKey, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Unseeded:
-    """Some cells are not there yet."""
+class NotMade:
+    """Some of the rows that claims are on are not there yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +72,7 @@ class Stuck:
     """The store did not answer often enough to know."""
 
 
-Result: TypeAlias = Won | Standing | Lost | Contended | Unseeded | Stuck
+Result: TypeAlias = Won | Stood | Lost | Contended | NotMade | Stuck
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,41 +86,28 @@ class Claimed:
     as_of_ms: int
 
 
-@dataclass(slots=True)
-class _Obstacles:
-    """What one look at a refused batch found."""
+class Claims(Generic[H]):
+    """Takes claims, judging whoever has what they are on."""
 
-    taken: list[TakenCell] = field(default_factory=list)
-    contended: list[str] = field(default_factory=list)
-    is_unseeded: bool = False
-    errors: int = 0
-
-
-class Claims:
-    """Takes cells, judging whoever has them."""
-
-    def __init__(self, sender: Sender, judging: Judging) -> None:
+    def __init__(self, sender: Sender, resource: Resource[H], judging: Judging[H]) -> None:
         self._sender = sender
+        self._resource = resource
         self._judging = judging
 
-    async def claim_cells(self, claim: Claim) -> Claimed:
-        """Claim until it is won, lost, contended or unknown. A cell is only ever taken IF status='available'."""
-        partition = rows.group_partition(claim.trip, claim.group)
-        values: dict[str, Row] = {owner: {**claim.values, "owner": owner} for owner in claim.cells.values()}
-        writes = [
-            *claim.beside,
-            *(Write(cell, rows.IF_AVAILABLE, values[owner]) for cell, owner in claim.cells.items()),
-        ]
+    async def claim(self, claim: Claim[H]) -> Claimed:
+        """Claim until it is won, lost, contended or unknown."""
         in_doubt = False
         errors = 0
+        seen: Rows | None = None
         for _ in range(ROUNDS_MAX):
             as_of_ms = self._sender.clock.now_ms()
             if as_of_ms >= claim.at_ms + self._sender.rules.grace_ms:
                 return Claimed(Stuck(), in_doubt, as_of_ms)
-            match await self._sender.apply(partition, writes, claim.entries, at_ms=claim.at_ms):
+            match await self._try(claim, seen):
                 case Applied():
                     return Claimed(Won(), in_doubt=False, as_of_ms=as_of_ms)
                 case Refused(rows=standing):
+                    seen = standing
                     decided, found = await self._look(claim, standing)
                     if decided is not None:
                         return Claimed(decided, in_doubt, as_of_ms)
@@ -143,88 +121,101 @@ class Claims:
                 return Claimed(Stuck(), in_doubt, as_of_ms)
             if errors:
                 await self._sender.pause()
-        return Claimed(Contended(_seats(claim.cells)), in_doubt, as_of_ms)
+        return Claimed(Contended(self._keys(claim)), in_doubt, as_of_ms)
 
-    async def look(self, claim: Claim) -> Claimed | None:
+    async def _try(self, claim: Claim[H], seen: Rows | None) -> Outcome:
+        """Send it once, computed from what was seen; where that leaves nothing to be had, it is refused unsent."""
+        asked = self._asked(claim)
+        if seen is None and asked:
+            try:
+                seen = await self._sender.batches.get(claim.partition, asked)
+            except StoreUnavailable:
+                return NotDone("what it depends on could not be read")
+        writes = self._resource.take(claim, seen or {})
+        if writes is None:
+            return Refused(seen or {})
+        return await self._sender.apply(claim.partition, [*claim.beside, *writes], claim.entries, at_ms=claim.at_ms)
+
+    async def look(self, claim: Claim[H]) -> Claimed | None:
         """What a claim would have met that is not sent, because it has been lost elsewhere; None where nothing is known
         to be in its way.
         """
         as_of_ms = self._sender.clock.now_ms()
         try:
-            standing = await self._sender.batches.get(rows.group_partition(claim.trip, claim.group), [*claim.cells])
+            standing = await self._sender.batches.get(claim.partition, self._asked(claim) or self._keys(claim))
         except StoreUnavailable:
             return None
         decided, _ = await self._look(claim, standing)
         return Claimed(decided, in_doubt=False, as_of_ms=as_of_ms) if isinstance(decided, Lost | Contended) else None
 
-    async def _look(self, claim: Claim, standing: Rows) -> tuple[Result | None, int]:
+    def _keys(self, claim: Claim[H]) -> tuple[RowKey, ...]:
+        return tuple(key for hold in claim.holds for key in self._resource.keys(hold, claim.partition))
+
+    def _asked(self, claim: Claim[H]) -> Sequence[RowKey]:
+        """The rows that must be seen before it is sent, its holds' own among them; none where it depends on none."""
+        asked = self._resource.depends_on(claim.partition, self._keys(claim))
+        return [*asked, *(rows.hold_key(hold.id) for hold in claim.holds)] if asked else ()
+
+    async def _look(self, claim: Claim[H], standing: Rows) -> tuple[Result | None, int]:
         """What a refusal decides (None: try again), and how many errors the look met.
 
         Nothing is carried over from one look to the next: what an earlier one believed may have changed.
         """
-        for own in claim.own:
-            if own in standing:
-                return Standing(standing[own]), 0
-        owned = sum(1 for cell, owner in claim.cells.items() if standing.get(cell, {}).get("owner") == owner)
-        if owned == len(claim.cells):
+        if not claim.is_intent:
+            for hold in claim.holds:
+                if (own := standing.get(rows.hold_key(hold.id))) is not None:
+                    return Stood(own), 0
+        try:
+            met = await self._resource.in_the_way(self._sender.batches, claim, standing)
+        except StoreUnavailable:
+            return None, 1
+        if met.own is Own.ALL:
             return Won(), 0
-        obstacles = _Obstacles()
-        if owned:  # some intents stand and others are gone: the hold was fenced under this attempt
-            obstacles.contended += _seats(claim.cells)
-        for cell, owner in claim.cells.items():
-            row = standing.get(cell)
-            if row is None:
-                obstacles.is_unseeded = True
-            elif row.get("status") != "available" and row.get("owner") != owner:
-                try:
-                    await self._judge(claim, cell, row, obstacles)
-                except (StoreUnavailable, OutcomeUnknown):
-                    obstacles.errors += 1
-        return _decide(obstacles), obstacles.errors
+        look = Look(claim, met, contended=[*self._keys(claim)] if met.own is Own.SOME else [])
+        for obstacle in met.obstacles:
+            try:
+                await self._judge(look, obstacle)
+            except (StoreUnavailable, OutcomeUnknown):
+                look.errors += 1
+        return self._decide(look), look.errors
 
-    async def _judge(self, claim: Claim, cell: RowKey, row: Row, obstacles: _Obstacles) -> None:
-        """Find out who is in the way on one cell; ends an owner that has lapsed, frees what a dead one left."""
-        owner = rows.text(row, "owner")
-        if parse_hold_id(owner).home == claim.group:
-            await self._judge_neighbour(claim, cell, row, obstacles)
+    def _decide(self, look: Look[H]) -> Result | None:
+        if not look.met.is_made:
+            return NotMade()
+        match self._resource.decide(look):
+            case Decision.LOST:
+                return Lost(tuple(look.taken))
+            case Decision.CONTENDED:
+                return Contended(tuple(look.contended))
+            case Decision.TRY_AGAIN:
+                return None
+
+    async def _judge(self, look: Look[H], obstacle: Obstacle) -> None:
+        """Find out who is in the way; ends an owner that has lapsed, gives back what a dead one left."""
+        key, owner, since_ms = obstacle
+        partition = look.claim.partition
+        if home_of(self._resource, partition.organization, owner) == partition:
+            await self._judge_neighbour(look, obstacle)
             return
-        judged = await self._judging.judge(claim.trip.organization, owner, since_ms=rows.number(row, "since"))
+        judged = await self._judging.judge(partition.organization, owner, since_ms=since_ms)
         match judged.verdict:
             case Verdict.TAKEN:
-                obstacles.taken.append(_taken(cell, owner, judged.row))
+                look.taken.append(Taken(key, owner, judged.row))
             case Verdict.CONTENDED:
-                obstacles.contended.append(cell.id)
+                look.contended.append(key)
             case Verdict.DEAD:
-                partition = rows.group_partition(claim.trip, claim.group)
-                freed = await self._sender.apply(partition, [Write(cell, {"owner": owner}, rows.FREE)], ())
+                freeing = self._resource.move({owner: [key]}, Aborted(""), partition, look.met.rows)
+                freed = await self._sender.apply(partition, freeing, ())
+                look.were_freed = True
                 if isinstance(freed, Unknown | NotDone):
-                    obstacles.errors += 1
+                    look.errors += 1
 
-    async def _judge_neighbour(self, claim: Claim, cell: RowKey, row: Row, obstacles: _Obstacles) -> None:
-        """An owner of the same seat group: its row and its cells always agree, and the row says whose they are.
-        Where it has moved on between the two looks, the next round sees the cell free.
+    async def _judge_neighbour(self, look: Look[H], obstacle: Obstacle) -> None:
+        """An owner of the same partition: its row and its claims always agree, and the row says whose they are.
+        Where it has moved on between the two looks, the next round sees that.
         """
-        organization, owner = claim.trip.organization, rows.text(row, "owner")
-        home = await self._judging.neighbour(organization, owner)
+        home = await self._judging.neighbour(look.claim.partition.organization, obstacle.owner)
         if home.get("status") in rows.LIVE:
-            obstacles.taken.append(_taken(cell, owner, home))
-
-
-def _decide(obstacles: _Obstacles) -> Result | None:
-    if obstacles.is_unseeded:
-        return Unseeded()
-    if obstacles.taken:
-        return Lost(tuple(obstacles.taken))
-    if obstacles.contended:
-        return Contended(tuple(dict.fromkeys(obstacles.contended)))
-    return None
-
-
-def _taken(cell: RowKey, owner: str, home: Row) -> TakenCell:
-    status = rows.cell_status(home)
-    until_ms = rows.number(home, "expires_at") if status == "held" else 0
-    return TakenCell(cell.id, cell.segment, status, rows.text(home, "claimant"), owner, until_ms)
-
-
-def _seats(cells: Iterable[RowKey]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(cell.id for cell in cells))
+            look.taken.append(Taken(obstacle.key, obstacle.owner, home))
+        else:
+            look.were_freed = True

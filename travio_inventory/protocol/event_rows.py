@@ -4,31 +4,30 @@ A row's id orders a partition's events by epoch and time, its `ordinal` those of
 before it of its subject is, so that a gap is seen. Nothing here knows what happened: `data` is passed on as it is.
 """
 
-from travio_inventory.kernel.events import ActorKind, Event
+from travio_inventory.kernel.events import ActorKind, Event, Step
 from travio_inventory.protocol.batches import Kind, Partition, Row, RowKey, Write
+from travio_inventory.protocol.resource import Hold
 from travio_inventory.protocol.rows import number, text
-from travio_inventory.seats.events import VERSION, data_text, step_to
-from travio_inventory.seats.hold import Hold, Recorded, base_id
+from travio_inventory.seats.hold import Recorded, base_id
 
 
-def event_of(hold: Hold, place: Recorded) -> Write:
+def event_of(hold: Hold, step: Step, place: Recorded) -> Write:
     """The event of the step that brings the hold to where it is, recorded at that place. Until the step is committed,
     `hold.recorded` is where the event before it is.
     """
-    ordinal, actor, data = step_to(hold)
     subject = base_id(hold.id)
     values: Row = {
-        "type": data.type.value,
-        "version": VERSION,
+        "type": step.type,
+        "version": step.version,
         "at_ms": place.at_ms,
-        "actor": actor.value,
+        "actor": step.actor.value,
         "subject": subject,
-        "ordinal": ordinal,
+        "ordinal": step.ordinal,
         "previous_epoch": hold.recorded.epoch,
         "previous_at_ms": hold.recorded.at_ms,
-        "data": data_text(data),
+        "data": step.data,
     }
-    return Write(key_of(subject, ordinal, place), {}, values)
+    return Write(key_of(subject, step.ordinal, place), {}, values)
 
 
 def key_of(subject: str, ordinal: int, place: Recorded) -> RowKey:

@@ -1,12 +1,12 @@
 """Fences an id: inserts its hold's row as aborted, so that the hold can never come to be."""
 
-from collections.abc import Sequence
+from typing import Generic
 
 from travio_inventory.kernel.refusals import OutcomeUnknown
 from travio_inventory.protocol import rows
 from travio_inventory.protocol.batches import ABSENT, Applied, NotDone, Refused, Row, Unknown, Write
+from travio_inventory.protocol.resource import H, Resource, home_of
 from travio_inventory.protocol.sending import Sender
-from travio_inventory.seats.refusals import TakenCell
 
 TRIES_MAX = 6
 
@@ -18,24 +18,23 @@ ABANDONED = "abandoned"
 """The reason of a row fenced by somebody who met its leftovers: ask again."""
 
 
-class Fencing:
+class Fencing(Generic[H]):
     """Makes ids unable to commit."""
 
-    def __init__(self, sender: Sender) -> None:
+    def __init__(self, sender: Sender, resource: Resource[H]) -> None:
         self._sender = sender
+        self._resource = resource
 
-    async def fence(self, organization: str, hold_id: str, reason: str, taken: Sequence[TakenCell] = ()) -> Row:
-        """Make sure that the id never comes to be held, and say why; the row that stands is the answer.
+    async def fence(self, organization: str, hold_id: str, reason: str, kept: Row | None = None) -> Row:
+        """Make sure that the id never comes to be held, and say why, with what is `kept` of it; the row that stands is
+        the answer.
 
         Raises OutcomeUnknown.
         """
-        key = rows.hold_key(hold_id)
-        fenced: Row = {"status": "aborted", "reason": reason, "seats": rows.taken_text(taken)}
+        home, key = home_of(self._resource, organization, hold_id), rows.hold_key(hold_id)
+        fenced: Row = {"status": "aborted", "reason": reason, **(kept or {})}
         for _ in range(TRIES_MAX):
-            outcome = await self._sender.apply(
-                rows.home_partition(organization, hold_id), [Write(key, ABSENT, fenced)], ()
-            )
-            match outcome:
+            match await self._sender.apply(home, [Write(key, ABSENT, fenced)], ()):
                 case Applied():
                     return fenced
                 case Refused(rows=standing):

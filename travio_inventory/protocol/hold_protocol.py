@@ -18,6 +18,7 @@ from travio_inventory.protocol.house import House
 from travio_inventory.protocol.judging import Judging
 from travio_inventory.protocol.ledger import Ledger
 from travio_inventory.protocol.rolling_forward import RollingForward
+from travio_inventory.protocol.seats import Seats, SeatWatch
 from travio_inventory.protocol.sending import Sender
 from travio_inventory.protocol.snapshots import snapshot
 from travio_inventory.protocol.steps.cancel import cancel
@@ -41,18 +42,19 @@ class HoldProtocol:
         self, sender: Sender, watch: HoldWatch, background: Callable[[Coroutine[Any, Any, None]], None]
     ) -> None:
         self.sender = sender
-        self.rolling = rolling = RollingForward(sender, watch, background)
-        self.expiring = Expiring(sender, rolling)
-        fencing = Fencing(sender)
-        self.judging = judging = Judging(sender, fencing, self.expiring)
-        attempts = Attempts(sender, Claims(sender, judging), fencing)
-        self._deciding = deciding = Deciding(sender, judging, rolling)
-        late = LateConfirming(sender, attempts=attempts, fencing=fencing, deciding=deciding, rolling=rolling)
+        self.resource = resource = Seats()
+        self.rolling = rolling = RollingForward(sender, resource, SeatWatch(watch), background)
+        self.expiring = Expiring(sender, resource, rolling)
+        fencing = Fencing(sender, resource)
+        self.judging = judging = Judging(sender, resource, fencing, self.expiring)
+        attempts = Attempts(sender, resource, Claims(sender, resource, judging), fencing)
+        self._deciding = deciding = Deciding(sender, resource, judging, rolling)
+        late = LateConfirming(sender, resource, attempts=attempts, fencing=fencing, deciding=deciding, rolling=rolling)
         self._holding = Holding(
-            sender, ledger=Ledger(sender, judging), attempts=attempts, deciding=deciding, rolling=rolling
+            sender, resource, ledger=Ledger(sender, judging), attempts=attempts, deciding=deciding, rolling=rolling
         )
         self._confirming = Confirming(deciding, late)
-        self._extending = Extending(sender, deciding, rolling)
+        self._extending = Extending(sender, resource, deciding, rolling)
         self._house = House(sender, attempts=attempts, judging=judging, deciding=deciding, rolling=rolling)
 
     async def hold(self, request: HoldRequest) -> Hold:

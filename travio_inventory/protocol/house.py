@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from travio_inventory.kernel.actor import house_of
 from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown
 from travio_inventory.protocol import rows
-from travio_inventory.protocol.attempts import Attempts, contended
+from travio_inventory.protocol.attempts import Attempts
 from travio_inventory.protocol.batches import Kind, Row, RowKey, StoreUnavailable
-from travio_inventory.protocol.claims import Contended, Lost, Standing, Stuck, Unseeded, Won
+from travio_inventory.protocol.claims import Contended, Lost, NotMade, Stood, Stuck, Won
 from travio_inventory.protocol.fencing import RETRY
 from travio_inventory.protocol.judging import Judging, Verdict
 from travio_inventory.protocol.rolling_forward import RollingForward
+from travio_inventory.protocol.seats import contended, taken_cells
 from travio_inventory.protocol.sending import Sender
 from travio_inventory.protocol.steps.deciding import Deciding
 from travio_inventory.seats.hold import NEVER_MS, Aborted, Held, Hold, HoldId, Released
@@ -27,7 +28,13 @@ class House:
     """Takes seats off sale and puts them back."""
 
     def __init__(
-        self, sender: Sender, *, attempts: Attempts, judging: Judging, deciding: Deciding, rolling: RollingForward
+        self,
+        sender: Sender,
+        *,
+        attempts: Attempts[Hold],
+        judging: Judging[Hold],
+        deciding: Deciding[Hold],
+        rolling: RollingForward[Hold],
     ) -> None:
         self._sender = sender
         self._attempts = attempts
@@ -45,13 +52,13 @@ class House:
             match await self._group(holds):
                 case None:
                     return
-                case Lost(cells=cells):
-                    blocked = seats_blocked(cells, segments=len(trip.segments))
+                case Lost(taken=taken):
+                    blocked = seats_blocked(taken_cells(taken), segments=len(trip.segments))
                     await self._told_again([hold for hold in holds if hold.seats[0] in blocked])
                     left = {seat: reason for seat, reason in left.items() if seat not in blocked}
                 case Contended():
                     await self._sender.pause()
-                case Unseeded():
+                case NotMade():
                     raise TripOpening
                 case Stuck():
                     raise BackendUnavailable
@@ -59,14 +66,14 @@ class House:
                 return
         raise contended(tuple(left))
 
-    async def _group(self, holds: Sequence[Hold]) -> Lost | Contended | Unseeded | Stuck | None:
+    async def _group(self, holds: Sequence[Hold]) -> Lost | Contended | NotMade | Stuck | None:
         """Commit these holds by the house, all or none: None, or why not; then nothing of them is left."""
         claimed, others_sent = await self._attempts.claim(holds, holds[0].created_at_ms)
         match claimed.result:
             case Won():
                 is_done, why = True, None
-            case Standing(row=row):
-                is_done, why = row.get("status") != "aborted", Contended(tuple(hold.seats[0] for hold in holds))
+            case Stood(row=row):
+                is_done, why = row.get("status") != "aborted", Contended(())
             case why:
                 is_done = claimed.in_doubt and (await self._attempts.fence(holds[0], why)).get("status") != "aborted"
         if is_done:
@@ -121,7 +128,7 @@ class House:
                 raise contended([seat])
             case Verdict.DEAD:
                 left = rows.cell_keys([seat], whole_journey(trip))
-                await self._rolling.roll_group(owner, trip.key, trip.group_of(seat), left, Aborted(""))
+                await self._rolling.roll(owner, rows.group_partition(trip.key, trip.group_of(seat)), left, Aborted(""))
                 return None
 
 

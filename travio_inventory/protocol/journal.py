@@ -190,7 +190,8 @@ class EventJournal:
         if len(self._pending) >= EVENTS_PER_ROUND_MAX:
             return
         behind = set(map(_line, self._to_read))
-        for group, signals in sorted(self._signals.take_events().items()):
+        for partition, signals in sorted(self._signals.take_events().items()):
+            group = rows.group_key(partition)
             if group not in behind:
                 try:
                     await self._take(group, signals)

@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass
 from enum import Enum, auto
+from typing import Generic
 
 from travio_inventory.protocol import fencing, rows
 from travio_inventory.protocol.ages import Ages
 from travio_inventory.protocol.batches import Row
 from travio_inventory.protocol.fencing import Fencing
+from travio_inventory.protocol.resource import H, Resource, home_of
 from travio_inventory.protocol.sending import Sender
 from travio_inventory.protocol.steps.expire import Expiring
 from travio_inventory.seats.hold import NEVER_MS
@@ -28,11 +30,12 @@ class Judged:
     row: Row
 
 
-class Judging:
+class Judging(Generic[H]):
     """Reads the home rows of owners, and ends what is over."""
 
-    def __init__(self, sender: Sender, fencing: Fencing, expiring: Expiring) -> None:
+    def __init__(self, sender: Sender, resource: Resource[H], fencing: Fencing[H], expiring: Expiring[H]) -> None:
         self._sender = sender
+        self._resource = resource
         self._fencing = fencing
         self._expiring = expiring
         self.ages = Ages(sender.clock, clock_bound_ms=sender.rules.clock_bound_ms)
@@ -40,7 +43,7 @@ class Judging:
     async def home(self, organization: str, hold_id: str) -> Row | None:
         """The hold's own row, None where there is none. Raises StoreUnavailable."""
         key = rows.hold_key(hold_id)
-        return (await self._sender.batches.get(rows.home_partition(organization, hold_id), [key])).get(key)
+        return (await self._sender.batches.get(home_of(self._resource, organization, hold_id), [key])).get(key)
 
     async def judge(self, organization: str, hold_id: str, *, since_ms: int) -> Judged:
         """What the home row of an owner says, whatever its cells say. Ends the owner where it has lapsed, fences it
@@ -52,7 +55,7 @@ class Judging:
                 return Judged(Verdict.CONTENDED, {})
             row = await self._fencing.fence(organization, hold_id, fencing.ABANDONED)
         if row.get("status") == "held" and self.has_lapsed(hold_id, row):
-            row = await self._expiring.expire(rows.read_hold(organization, hold_id, row))
+            row = await self._expiring.expire(self._resource.read(organization, hold_id, row))
         return Judged(Verdict.TAKEN if row.get("status") in rows.LIVE else Verdict.DEAD, row)
 
     async def neighbour(self, organization: str, hold_id: str) -> Row:
@@ -61,7 +64,7 @@ class Judging:
         """
         row = await self.home(organization, hold_id) or {}
         if row.get("status") == "held" and self.has_lapsed(hold_id, row):
-            row = await self._expiring.expire(rows.read_hold(organization, hold_id, row))
+            row = await self._expiring.expire(self._resource.read(organization, hold_id, row))
         return row
 
     def has_lapsed(self, hold_id: str, row: Row) -> bool:

@@ -59,9 +59,9 @@ class LapseFinder:
     async def due_groups(self) -> Sequence[SeatGroupKey]:
         """See Lapses."""
         self._round_ms = self._clock.now_ms()
-        self._again |= self._sender.signals.take_due(self._clock.elapsed_ms())
+        self._again |= set(map(rows.group_key, self._sender.signals.take_due(self._clock.elapsed_ms())))
         if self._is_set_back():
-            self._again |= self._sender.signals.all_due()
+            self._again |= set(map(rows.group_key, self._sender.signals.all_due()))
         live = await self._named(self._round_ms)
         self._looks = {group: look for group, look in self._looks.items() if group in live}
         asked = self._again.union(
@@ -169,7 +169,7 @@ class LapseFinder:
             if left_ms <= 0:
                 lapsed.append(rows.read_hold(group.trip.organization, key.id, row))
             elif left_ms < NEVER_MS:
-                self._sender.signals.due(group, self._clock.elapsed_ms() + left_ms)
+                self._sender.signals.due(rows.group_partition(*group), self._clock.elapsed_ms() + left_ms)
         return lapsed
 
     async def _settle_foreign(self, group: SeatGroupKey, cells: Rows) -> None:
@@ -205,7 +205,7 @@ class LapseFinder:
             state = Confirmed("")
         else:
             return
-        if not await self._rolling.roll_group(owner, group.trip, group.group, list(owned), state):
+        if not await self._rolling.roll(owner, rows.group_partition(*group), list(owned), state):
             raise OutcomeUnknown
 
 

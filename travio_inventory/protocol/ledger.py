@@ -1,7 +1,7 @@
 """The holder's ledger: what an idempotency key stands for, and how many live holds there may be."""
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Generic, TypeAlias
 
 from travio_inventory.kernel.refusals import IdempotencyKeyReused, OutcomeUnknown
 from travio_inventory.protocol import rows
@@ -9,8 +9,9 @@ from travio_inventory.protocol.batches import ABSENT, Applied, Kind, Row, RowKey
 from travio_inventory.protocol.doubts import Doubts
 from travio_inventory.protocol.fencing import REFUSED
 from travio_inventory.protocol.judging import Judging, Verdict
+from travio_inventory.protocol.resource import H, Hold, Request
 from travio_inventory.protocol.sending import Sender
-from travio_inventory.seats.hold import HoldId, HoldRequest, keyed_digest
+from travio_inventory.seats.hold import keyed_digest
 from travio_inventory.seats.refusals import HoldLimitReached
 
 TRIES_MAX = 10
@@ -43,14 +44,14 @@ class _Binding:
     left: str | None
 
 
-class Ledger:
+class Ledger(Generic[H]):
     """Takes the rows of holders' keys and slots."""
 
-    def __init__(self, sender: Sender, judging: Judging) -> None:
+    def __init__(self, sender: Sender, judging: Judging[H]) -> None:
         self._sender = sender
         self._judging = judging
 
-    async def enter(self, request: HoldRequest, private_id: str, home: int) -> Entered:
+    async def enter(self, request: Request[H], private_id: str) -> Entered:
         """Take the request's ledger rows in one batch: its key's and, with a limit, a slot.
 
         Raises IdempotencyKeyReused, HoldLimitReached; Overloaded and BackendUnavailable where it certainly did not
@@ -61,13 +62,13 @@ class Ledger:
         slots = [RowKey(Kind.SLOT, str(slot)) for slot in range(self._sender.rules.holds_per_holder_max)]
         keys = [RowKey(Kind.KEY, request.key)] if request.key is not None else []
         if not slots:  # most keys are new: one batch that says so is cheaper than a look before it
-            decided = await self._try(request, private_id, home, {}, slots, doubts)
+            decided = await self._try(request, private_id, {}, slots, doubts)
             if decided is not None:
                 return decided
         for _ in range(TRIES_MAX):
             try:
                 standing = await self._sender.batches.get(ledger, [*keys, *slots])
-                decided = await self._try(request, private_id, home, standing, slots, doubts)
+                decided = await self._try(request, private_id, standing, slots, doubts)
             except StoreUnavailable:
                 decided = None
             if decided is not None:
@@ -77,9 +78,8 @@ class Ledger:
 
     async def _try(
         self,
-        request: HoldRequest,
+        request: Request[H],
         private_id: str,
-        home: int,
         standing: Rows,
         slots: list[RowKey],
         doubts: Doubts,
@@ -87,7 +87,7 @@ class Ledger:
         writes: list[Write] = []
         hold_id, left = private_id, None
         if request.key is not None:
-            bound = await self._bind(request, request.key, home, standing)
+            bound = await self._bind(request, request.key, standing)
             if isinstance(bound, Go | Answered):
                 return bound
             writes, hold_id, left = [bound.write], bound.hold_id, bound.left
@@ -101,12 +101,12 @@ class Ledger:
         doubts.hear(outcome)
         return Go(hold_id) if isinstance(outcome, Applied) else None
 
-    async def _bind(self, request: HoldRequest, key: str, home: int, standing: Rows) -> _Binding | Entered:
+    async def _bind(self, request: Request[H], key: str, standing: Rows) -> _Binding | Entered:
         """What the key's row says: go on with the hold it names, its answer, or a binding to be made."""
         name = RowKey(Kind.KEY, key)
         row = standing.get(name)
         if row is None:
-            hold_id = _keyed_id(request, key, home, 1)
+            hold_id = _keyed_id(request, key, 1)
             values: Row = {"hold": hold_id, "fingerprint": request.fingerprint, "generation": 1}
             return _Binding(Write(name, ABSENT, values), hold_id, None)
         if row.get("fingerprint") != request.fingerprint:
@@ -118,10 +118,10 @@ class Ledger:
         if home_row.get("status") != "aborted" or home_row.get("reason") == REFUSED:
             return Answered(bound, home_row)
         generation = rows.number(row, "generation") + 1
-        hold_id = _keyed_id(request, key, home, generation)
+        hold_id = _keyed_id(request, key, generation)
         return _Binding(Write(name, {"hold": bound}, {"hold": hold_id, "generation": generation}), hold_id, bound)
 
-    async def _free_slot(self, request: HoldRequest, standing: Rows, slots: list[RowKey], left: str | None) -> RowKey:
+    async def _free_slot(self, request: Request[H], standing: Rows, slots: list[RowKey], left: str | None) -> RowKey:
         """A slot whose hold, if it has one, is no longer held by its own home row: never by the clock.
 
         Raises HoldLimitReached, and StoreUnavailable where a slot's owner could not be judged.
@@ -147,6 +147,5 @@ class Ledger:
         raise HoldLimitReached(len(slots))
 
 
-def _keyed_id(request: HoldRequest, key: str, home: int, generation: int) -> str:
-    digest = keyed_digest(request.actor, key, generation)
-    return str(HoldId(request.trip.key.trip, home, digest, is_late=False))
+def _keyed_id(request: Request[Hold], key: str, generation: int) -> str:
+    return request.new_id(keyed_digest(request.actor, key, generation))

@@ -10,8 +10,9 @@ from collections.abc import Iterable, Sequence
 from travio_inventory.kernel.events import Event
 from travio_inventory.protocol import rows
 from travio_inventory.protocol.batches import Applied, Batches, Index, IndexEntry, Partition, Table
+from travio_inventory.protocol.resource import Hold
 from travio_inventory.seats.events import EventType, HoldCreated, SeatsPurchased, data_of
-from travio_inventory.seats.hold import NEVER_MS, Confirmed, Hold, base_id
+from travio_inventory.seats.hold import NEVER_MS, Confirmed, base_id
 from travio_inventory.seats.ports import Publisher
 
 TOGETHER_MAX = 50
@@ -37,7 +38,7 @@ def of_hold(hold: Hold) -> list[IndexEntry]:
     if not hold.holder:
         return []
     created_at_ms = None if isinstance(hold.state, Confirmed) else hold.created_at_ms
-    return [_entry(hold.trip.organization, hold.holder, hold.id, created_at_ms)]
+    return [_entry(hold.organization, hold.holder, hold.id, created_at_ms)]
 
 
 def hold_of(entry: str) -> str:

@@ -49,6 +49,11 @@ def home_partition(organization: str, hold_id: str) -> Partition:
     return Partition(Table.SEAT_GROUPS, organization, parsed.trip, parsed.home)
 
 
+def group_key(partition: Partition) -> SeatGroupKey:
+    """The seat group that is in the partition."""
+    return SeatGroupKey(TripKey(partition.organization, partition.name), partition.number)
+
+
 def group_entry(partition: Partition) -> str:
     """A seat group as an index names it."""
     return f"{partition.organization}{SEPARATOR}{partition.name}{SEPARATOR}{partition.number}"

@@ -22,8 +22,6 @@ from travio_inventory.protocol.epochs import Epochs
 from travio_inventory.protocol.local_signals import LocalSignals
 from travio_inventory.protocol.rules import Rules
 from travio_inventory.seats.hold import DIGEST_CHARS, Recorded
-from travio_inventory.seats.ports import SeatGroupKey
-from travio_inventory.seats.trip import TripKey
 
 PAUSE_S = (0.005, 0.050)
 
@@ -65,8 +63,7 @@ class Sender:
         if isinstance(outcome, Applied):
             for key, _, values in writes:
                 if key.kind is Kind.EVENT:
-                    group = SeatGroupKey(TripKey(partition.organization, partition.name), partition.number)
-                    self.signals.recorded(group, key, values)
+                    self.signals.recorded(partition, key, values)
         return outcome
 
     def _send_by(self, at_ms: int) -> float:

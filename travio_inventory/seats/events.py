@@ -3,9 +3,9 @@
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from json import JSONEncoder, loads
-from typing import Any, ClassVar, NamedTuple, TypeAlias, assert_never
+from typing import Any, ClassVar, TypeAlias, assert_never
 
-from travio_inventory.kernel.events import ActorKind, Event
+from travio_inventory.kernel.events import ActorKind, Event, Step
 from travio_inventory.seats.hold import Aborted, Cancelled, Confirmed, Expired, Held, Hold, Released
 
 VERSION = 1
@@ -127,20 +127,18 @@ _FIELDS = {data: tuple(field.name for field in fields(data)) for data in Data.__
 _encode = JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
-class Step(NamedTuple):
-    """What is told of one step of a hold; `ordinal` counts the hold's steps, those of its late booking included."""
-
-    ordinal: int
-    actor: ActorKind
-    data: Data
-
-
 def step_to(hold: Hold) -> Step:
-    """What is told of the step that brought the hold to where it is."""
-    ordinal, data = _by_house(hold) if not hold.holder else _by_user(hold)
+    """What is told of the step that brought the hold to where it is. Its ordinal counts the steps of the hold and of
+    its late booking together.
+    """
+    ordinal, data = _by_user(hold) if hold.holder else _by_house(hold)
+    return Step(ordinal, data.type.value, VERSION, _actor(hold), data_text(data))
+
+
+def _actor(hold: Hold) -> ActorKind:
     if isinstance(hold.state, Expired):
-        return Step(ordinal, ActorKind.SYSTEM, data)
-    return Step(ordinal, ActorKind.USER if hold.holder else ActorKind.HOUSE, data)
+        return ActorKind.SYSTEM
+    return ActorKind.USER if hold.holder else ActorKind.HOUSE
 
 
 def _by_user(hold: Hold) -> tuple[int, Data]:

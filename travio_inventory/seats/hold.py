@@ -93,6 +93,24 @@ class HoldRequest:
         """The digest of the caller and the key, or of the attempt without one."""
         return claimant_of(self.actor, self.key, self.attempt)
 
+    def new_id(self, digest: str) -> str:
+        """The id of a hold of these seats: its home is the seat group of the first."""
+        return str(HoldId(self.trip.key.trip, self.trip.group_of(self.seats[0]), digest, is_late=False))
+
+    def hold(self, hold_id: str, now_ms: int) -> "Hold":
+        """The hold that it asks for, begun now."""
+        return Hold(
+            hold_id,
+            self.trip.key,
+            self.actor.user,
+            self.seats,
+            tuple(map(self.trip.group_of, self.seats)),
+            self.journey,
+            now_ms,
+            self.claimant,
+            Held(now_ms + self.ttl_ms),
+        )
+
     @property
     def fingerprint(self) -> str:
         """A digest that two requests share exactly when they ask for the same, whatever the settings are by now."""
@@ -183,6 +201,19 @@ class Hold:
     def with_state(self, state: HoldState) -> "Hold":
         """The same hold in another state."""
         return replace(self, state=state)
+
+    def extended(self, until_ms: int) -> "Hold":
+        """The same hold, kept until then by one more extension."""
+        return replace(self, state=Held(until_ms), extensions=self.extensions + 1)
+
+    def booked_late(self, state: HoldState) -> "Hold":
+        """The late booking of the same seats."""
+        return replace(self, id=late_id(self.id), state=state, extensions=self.extensions + 1)
+
+    @property
+    def organization(self) -> str:
+        """The tenant whose trip it is."""
+        return self.trip.organization
 
     @cached_property
     def home(self) -> int:

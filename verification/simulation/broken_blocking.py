@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from travio_inventory.protocol import claims, rows
-from travio_inventory.protocol.batches import Row, RowKey
-from travio_inventory.protocol.claims import Claim, Claims
+from travio_inventory.protocol.batches import Row
+from travio_inventory.protocol.claims import Claims
 from travio_inventory.protocol.hold_protocol import HoldProtocol
 from travio_inventory.protocol.house import House
+from travio_inventory.protocol.resource import Look, Obstacle, Taken
 from travio_inventory.seats import events
 from travio_inventory.seats.hold import NEVER_MS, Hold
 from travio_inventory.seats.refusals import SeatTaken
@@ -49,12 +49,12 @@ def _as_holds(patch: pytest.MonkeyPatch) -> None:
 def _believe_intents(patch: pytest.MonkeyPatch) -> None:
     judge = Claims._judge
 
-    async def believe(self: Claims, claim: Claim, cell: RowKey, row: Row, obstacles: claims._Obstacles) -> None:
-        if row.get("status") == "blocked":
+    async def believe(self: Claims[Hold], look: Look[Hold], obstacle: Obstacle) -> None:
+        if look.met.rows[obstacle.key].get("status") == "blocked":
             house: Row = {"status": "held", "expires_at": NEVER_MS}
-            obstacles.taken.append(claims._taken(cell, rows.text(row, "owner"), house))
+            look.taken.append(Taken(obstacle.key, obstacle.owner, house))
         else:
-            await judge(self, claim, cell, row, obstacles)
+            await judge(self, look, obstacle)
 
     patch.setattr(Claims, "_judge", believe)
 

@@ -3,19 +3,18 @@
 Of a pair each half may go alone: the other still holds, and no promise breaks.
 """
 
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
 import pytest
 
 from travio_inventory.edge.local import LocalGate
-from travio_inventory.protocol import claims, fencing, ledger, rows
+from travio_inventory.protocol import fencing, ledger, rows
 from travio_inventory.protocol.attempts import Attempts
 from travio_inventory.protocol.batches import (
     ANY_TIME,
     Applied,
-    Condition,
     IndexEntry,
     Kind,
     Outcome,
@@ -25,26 +24,28 @@ from travio_inventory.protocol.batches import (
     Rows,
     Write,
 )
-from travio_inventory.protocol.claims import Claim, Claims
+from travio_inventory.protocol.claims import Claims
 from travio_inventory.protocol.fencing import REFUSED, RETRY
 from travio_inventory.protocol.judging import Judged, Judging, Verdict
 from travio_inventory.protocol.ledger import Ledger
+from travio_inventory.protocol.resource import Look, Obstacle, Resource, Taken
 from travio_inventory.protocol.rolling_forward import RollingForward
+from travio_inventory.protocol.seats import Seats
 from travio_inventory.protocol.sending import Sender
 from travio_inventory.protocol.steps import expire, writing
 from travio_inventory.seats.hold import (
+    Aborted,
     Cancelled,
     Confirmed,
     Hold,
-    HoldId,
     HoldRequest,
     HoldState,
     Released,
     parse_hold_id,
 )
 from travio_inventory.seats.ports import Attempt, Cell, GateAnswer, SeatGroupKey
-from travio_inventory.seats.refusals import HoldLimitReached, TakenCell
-from travio_inventory.seats.trip import Trip, TripKey
+from travio_inventory.seats.refusals import HoldLimitReached
+from travio_inventory.seats.trip import Trip
 from travio_inventory.seats.use_cases.read_seat_map import ReadSeatMap
 from travio_inventory.seats.use_cases.step_runner import StepRunner
 from travio_inventory.store.memory import MemoryBatches
@@ -81,12 +82,12 @@ def _rebind_any(patch: pytest.MonkeyPatch) -> None:
     bind = Ledger._bind
 
     async def anew(
-        self: Ledger, request: HoldRequest, key: str, home: int, standing: Rows
+        self: Ledger[Hold], request: HoldRequest, key: str, standing: Rows
     ) -> "ledger._Binding | ledger.Entered":
-        bound = await bind(self, request, key, home, standing)
+        bound = await bind(self, request, key, standing)
         if not isinstance(bound, ledger._Binding) or bound.left is None:
             return bound
-        hold_id = str(HoldId(request.trip.key.trip, home, self._sender.new_digest(), is_late=False))
+        hold_id = request.new_id(self._sender.new_digest())
         write = Write(bound.write.key, {}, {**bound.write.values, "hold": hold_id})
         return replace(bound, hold_id=hold_id, write=write)
 
@@ -114,20 +115,25 @@ def _expire_any(patch: pytest.MonkeyPatch) -> None:
 
 @broken("free a leftover whoever has it by now", "I1 I2", replace(GROUPS_OF_ONE, faults=0.5, kills=0.3))
 def _free_any_leftover(patch: pytest.MonkeyPatch) -> None:
-    def write(key: RowKey, condition: Condition, values: Row) -> Write:
-        return Write(key, {} if values is rows.FREE else condition, values)
+    move = Seats.move
 
-    patch.setattr(claims, "Write", write)
+    def anybodys(
+        self: Seats, owned: Mapping[str, Sequence[RowKey]], state: HoldState, partition: Partition, seen: Rows
+    ) -> Sequence[Write]:
+        writes = move(self, owned, state, partition, seen)
+        return list(map(unconditionally, writes)) if seen and state == Aborted("") else writes
+
+    patch.setattr(Seats, "move", anybodys)
 
 
 # ---- what is a final no
 
 
-@broken("a no to the house that nothing fences", "I5", Plan(5, faults=0.5))
+@broken("a no to the house that nothing fences", "I5", Plan(13, faults=0.6, seats_per_group=6, holders=3))
 def _no_house_fence(patch: pytest.MonkeyPatch) -> None:
     fence = Attempts.fence
 
-    async def not_for_the_house(self: Attempts, hold: Hold, why: Why) -> Row:
+    async def not_for_the_house(self: Attempts[Hold], hold: Hold, why: Why) -> Row:
         return await fence(self, hold, why) if hold.holder else {"status": "aborted", "reason": RETRY}
 
     patch.setattr(Attempts, "fence", not_for_the_house)
@@ -135,8 +141,8 @@ def _no_house_fence(patch: pytest.MonkeyPatch) -> None:
 
 @broken("a contended seat is refused for good", "I5", Plan(3, faults=0.3))
 def _contended_for_good(patch: pytest.MonkeyPatch) -> None:
-    async def fence(self: Attempts, hold: Hold, _why: Why) -> Row:
-        return await self._fencing.fence(hold.trip.organization, hold.id, REFUSED)
+    async def fence(self: Attempts[Hold], hold: Hold, _why: Why) -> Row:
+        return await self._fencing.fence(hold.organization, hold.id, REFUSED)
 
     patch.setattr(Attempts, "fence", fence)
 
@@ -151,14 +157,14 @@ def _forget_a_no(patch: pytest.MonkeyPatch) -> None:
     bind = Ledger._bind
 
     async def forget(
-        self: Ledger, request: HoldRequest, key: str, home: int, standing: Rows
+        self: Ledger[Hold], request: HoldRequest, key: str, standing: Rows
     ) -> "ledger._Binding | ledger.Entered":
-        bound = await bind(self, request, key, home, standing)
+        bound = await bind(self, request, key, standing)
         if not isinstance(bound, ledger.Answered) or bound.row.get("reason") != REFUSED:
             return bound
         name = RowKey(Kind.KEY, key)
         generation = rows.number(standing[name], "generation") + 1
-        hold_id = ledger._keyed_id(request, key, home, generation)
+        hold_id = ledger._keyed_id(request, key, generation)
         write = Write(name, {"hold": bound.hold_id}, {"hold": hold_id, "generation": generation})
         return ledger._Binding(write, hold_id, bound.hold_id)
 
@@ -172,7 +178,7 @@ def _forget_a_no(patch: pytest.MonkeyPatch) -> None:
 def _fence_the_young(patch: pytest.MonkeyPatch) -> None:
     judge = Judging.judge
 
-    async def impatient(self: Judging, organization: str, hold_id: str, *, since_ms: int) -> Judged:
+    async def impatient(self: Judging[Hold], organization: str, hold_id: str, *, since_ms: int) -> Judged:
         return await judge(self, organization, hold_id, since_ms=since_ms - self._sender.rules.grace_ms)
 
     patch.setattr(Judging, "judge", impatient)
@@ -180,10 +186,10 @@ def _fence_the_young(patch: pytest.MonkeyPatch) -> None:
 
 @broken("never end a lapsed hold of the same seat group", "L2 I5", Plan(0))
 def _spare_a_neighbour(patch: pytest.MonkeyPatch) -> None:
-    async def spare(self: Claims, claim: Claim, cell: RowKey, row: Row, obstacles: claims._Obstacles) -> None:
-        home = await self._judging.home(claim.trip.organization, rows.text(row, "owner")) or {}
+    async def spare(self: Claims[Hold], look: Look[Hold], obstacle: Obstacle) -> None:
+        home = await self._judging.home(look.claim.partition.organization, obstacle.owner) or {}
         if home.get("status") in rows.LIVE:
-            obstacles.taken.append(TakenCell(cell.id, cell.segment, "held"))
+            look.taken.append(Taken(obstacle.key, obstacle.owner, home))
 
     patch.setattr(Claims, "_judge_neighbour", spare)
 
@@ -192,7 +198,7 @@ def _spare_a_neighbour(patch: pytest.MonkeyPatch) -> None:
 def _spare_a_stranger(patch: pytest.MonkeyPatch) -> None:
     judge = Judging.judge
 
-    async def spare(self: Judging, organization: str, hold_id: str, *, since_ms: int) -> Judged:
+    async def spare(self: Judging[Hold], organization: str, hold_id: str, *, since_ms: int) -> Judged:
         row = await self.home(organization, hold_id)
         if row is not None and row.get("status") == "held":
             return Judged(Verdict.TAKEN, row)
@@ -203,7 +209,7 @@ def _spare_a_stranger(patch: pytest.MonkeyPatch) -> None:
 
 @broken("a no before the intents are given back", "L2", replace(GROUPS_OF_ONE, faults=0.0, kills=0.0))
 def _give_back_later(patch: pytest.MonkeyPatch) -> None:
-    async def later(self: RollingForward, hold: Hold) -> None:
+    async def later(self: RollingForward[Hold], hold: Hold) -> None:
         self._background(self.roll_forward(hold))
         await self.watch.changed(hold, as_of_ms=self._sender.clock.now_ms())
 
@@ -213,7 +219,7 @@ def _give_back_later(patch: pytest.MonkeyPatch) -> None:
 @broken("a booking keeps its slot", "I5 L2", Plan(0, holds_max=1))
 def _keep_the_slot(patch: pytest.MonkeyPatch) -> None:
     async def free_slot(
-        self: Ledger, request: HoldRequest, standing: Rows, slots: list[RowKey], left: str | None
+        self: Ledger[Hold], request: HoldRequest, standing: Rows, slots: list[RowKey], left: str | None
     ) -> RowKey:
         for slot in slots:
             row = standing.get(slot, {})
@@ -228,16 +234,16 @@ def _keep_the_slot(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Ledger, "_free_slot", free_slot)
 
 
-@broken("the sweeper leaves a booking's other cells as they are", "I2", replace(ALONE, kills=0.6).with_seed(110))
+@broken("the sweeper leaves a booking's other cells as they are", "I2", replace(ALONE, kills=0.6).with_seed(121))
 def _leave_bookings(patch: pytest.MonkeyPatch) -> None:
-    roll_group = RollingForward.roll_group
+    roll = RollingForward.roll
 
     async def only_the_dead(
-        self: RollingForward, hold_id: str, trip: TripKey, group: int, cells: Sequence[RowKey], state: HoldState
+        self: RollingForward[Hold], hold_id: str, partition: Partition, keys: Sequence[RowKey], state: HoldState
     ) -> bool:
-        return state == Confirmed("") or await roll_group(self, hold_id, trip, group, cells, state)
+        return state == Confirmed("") or await roll(self, hold_id, partition, keys, state)
 
-    patch.setattr(RollingForward, "roll_group", only_the_dead)
+    patch.setattr(RollingForward, "roll", only_the_dead)
 
 
 # ---- the edge
@@ -259,13 +265,22 @@ def _torn(patch: pytest.MonkeyPatch) -> None:
 def _answer_alone(patch: pytest.MonkeyPatch) -> None:
     step, settled = writing.step, RollingForward.settled
 
-    async def noted(sender: Sender, hold: Hold, state: HoldState, condition: Row, *, at_ms: int) -> Outcome:
-        outcome = await step(sender, hold, state, condition, at_ms=at_ms)
+    async def noted(
+        sender: Sender,
+        resource: Resource[Hold],
+        hold: Hold,
+        state: HoldState,
+        condition: Row,
+        *,
+        seen: Rows,
+        at_ms: int,
+    ) -> Outcome:
+        outcome = await step(sender, resource, hold, state, condition, seen=seen, at_ms=at_ms)
         if isinstance(outcome, Applied):
             done.add((hold.id, type(state)))
         return outcome
 
-    async def own(self: RollingForward, hold: Hold, *, as_of_ms: int) -> None:
+    async def own(self: RollingForward[Hold], hold: Hold, *, as_of_ms: int) -> None:
         is_step = isinstance(hold.state, Confirmed | Released | Cancelled) and not parse_hold_id(hold.id).is_late
         if not is_step or (hold.id, type(hold.state)) in done:
             await settled(self, hold, as_of_ms=as_of_ms)

@@ -1,11 +1,10 @@
 """Every call of the wire contract: read the request, do it, say what came of it."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 import betterproto2
 from google.protobuf.message import Message
-from grpclib._typing import ICheckable, IServable
 from grpclib.const import Cardinality, Handler, Status
 from grpclib.health.check import CheckBase
 from grpclib.health.service import OVERALL, Health
@@ -36,6 +35,14 @@ BACKGROUND = "travio.background"
 """The name under which health tells of the background jobs."""
 
 
+class Servable(Protocol):
+    """What a gRPC server serves."""
+
+    def __mapping__(self) -> Mapping[str, Handler]:
+        """Its methods by their paths."""
+        ...
+
+
 def services(
     inventory: Inventory,
     *,
@@ -43,7 +50,7 @@ def services(
     clock: Clock,
     readiness: CheckBase | None = None,
     background: CheckBase | None = None,
-) -> list[IServable]:
+) -> list[Servable]:
     """All that is served: the inventory, reflection, and health: of the inventory and in all as `readiness` says,
     always SERVING where there is none; of `LIVENESS`, which is always SERVING; and of `BACKGROUND`, where there is one.
 
@@ -51,7 +58,7 @@ def services(
     """
     service = InventoryService(inventory, refusals=refusals, clock=clock)
     ready = [readiness] if readiness is not None else []
-    by_name: dict[ICheckable, list[CheckBase]] = {service: ready, OVERALL: ready, _Named(LIVENESS): []}
+    by_name: dict[Any, list[CheckBase]] = {service: ready, OVERALL: ready, _Named(LIVENESS): []}
     if background is not None:
         by_name[_Named(BACKGROUND)] = [background]
     health = Health(by_name)

@@ -1,21 +1,24 @@
-"""Confirm: a hold becomes a booking, an expired one too if its seats are still free."""
+"""Confirm: a hold becomes a booking, an expired one too if what it claimed is still free."""
+
+from typing import Generic
 
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown, Overloaded
+from travio_inventory.protocol.resource import H
 from travio_inventory.protocol.steps.deciding import TRIES_MAX, Deciding, ended
 from travio_inventory.protocol.steps.late_confirm import LateConfirming
-from travio_inventory.seats.hold import Confirmed, Expired, Hold, Passenger, base_id
+from travio_inventory.seats.hold import Confirmed, Expired, Passenger, base_id
 from travio_inventory.seats.refusals import HoldConfirmed
 
 
-class Confirming:
+class Confirming(Generic[H]):
     """Makes bookings."""
 
-    def __init__(self, deciding: Deciding, late: LateConfirming) -> None:
+    def __init__(self, deciding: Deciding[H], late: LateConfirming[H]) -> None:
         self._deciding = deciding
         self._late = late
 
-    async def confirm(self, actor: Actor, hold_id: str, order: str, passengers: tuple[Passenger, ...]) -> Hold:
+    async def confirm(self, actor: Actor, hold_id: str, order: str, passengers: tuple[Passenger, ...]) -> H:
         """See Holds."""
         for attempt in range(TRIES_MAX):
             try:
@@ -28,7 +31,7 @@ class Confirming:
                 return booking
         raise OutcomeUnknown
 
-    async def _confirm(self, actor: Actor, hold_id: str, asked: Confirmed) -> Hold | None:
+    async def _confirm(self, actor: Actor, hold_id: str, asked: Confirmed) -> H | None:
         """The booking, or None where a late one may have come to be meanwhile: look again."""
         hold = await self._deciding.decide(actor, hold_id, asked)
         match hold.state:

@@ -1,13 +1,13 @@
 """Takes a hold that is there to another state, or says how it stands: what confirm, release and cancel share."""
 
-from typing import assert_never
+from typing import Generic, assert_never
 
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.refusals import BackendUnavailable, FinalNo
-from travio_inventory.protocol import rows
 from travio_inventory.protocol.batches import Applied, Row, StoreUnavailable
 from travio_inventory.protocol.doubts import Doubts
 from travio_inventory.protocol.judging import Judging
+from travio_inventory.protocol.resource import H, Hold, Resource
 from travio_inventory.protocol.rolling_forward import RollingForward
 from travio_inventory.protocol.sending import Sender
 from travio_inventory.protocol.steps import writing
@@ -17,7 +17,6 @@ from travio_inventory.seats.hold import (
     Confirmed,
     Expired,
     Held,
-    Hold,
     HoldState,
     Released,
     base_id,
@@ -28,15 +27,16 @@ from travio_inventory.seats.refusals import BookingCancelled, HoldConfirmed, Hol
 TRIES_MAX = 4
 
 
-class Deciding:
+class Deciding(Generic[H]):
     """Reads a caller's hold, and decides its next state on its home row."""
 
-    def __init__(self, sender: Sender, judging: Judging, rolling: RollingForward) -> None:
+    def __init__(self, sender: Sender, resource: Resource[H], judging: Judging[H], rolling: RollingForward[H]) -> None:
         self._sender = sender
+        self._resource = resource
         self._judging = judging
         self._rolling = rolling
 
-    async def decide(self, actor: Actor, hold_id: str, state: HoldState) -> Hold:
+    async def decide(self, actor: Actor, hold_id: str, state: HoldState) -> H:
         """Take the hold to `state` where it can still get there; the hold as it stands afterwards, whoever took it
         there. Raises HoldNotFound, BackendUnavailable, OutcomeUnknown.
         """
@@ -45,6 +45,7 @@ class Deciding:
             as_of_ms = self._sender.clock.now_ms()
             try:
                 hold = await self.own(actor, hold_id)
+                seen = await writing.see_home(self._sender, self._resource, [hold])
             except StoreUnavailable:
                 await self._sender.pause()
                 continue
@@ -53,11 +54,13 @@ class Deciding:
                     # whoever took it there may have died before telling
                     await self._rolling.settled(hold, as_of_ms=as_of_ms)
                     if isinstance(hold.state, Confirmed):
-                        await writing.list_again(self._sender, hold)
+                        await writing.list_again(self._sender, self._resource, hold)
                 return hold
             state = Cancelled(hold.state.order) if isinstance(hold.state, Confirmed) else state
             as_of_ms = self._sender.clock.now_ms()
-            outcome = await writing.step(self._sender, hold, state, _as_seen(hold), at_ms=as_of_ms)
+            outcome = await writing.step(
+                self._sender, self._resource, hold, state, _as_seen(hold), seen=seen, at_ms=as_of_ms
+            )
             if isinstance(outcome, Applied):
                 decided = hold.with_state(state)
                 await self._rolling.settled(decided, as_of_ms=as_of_ms)
@@ -66,31 +69,31 @@ class Deciding:
             await self._sender.pause()
         raise doubts.refusal()
 
-    async def own(self, actor: Actor, hold_id: str) -> Hold:
+    async def own(self, actor: Actor, hold_id: str) -> H:
         """The caller's hold. Raises HoldNotFound where it is somebody else's, never was, or was fenced;
         StoreUnavailable.
         """
         row = await self._judging.home(actor.organization, hold_id)
         if row is None or row.get("holder") != actor.user:
             raise HoldNotFound
-        return rows.read_hold(actor.organization, hold_id, row)
+        return self._resource.read(actor.organization, hold_id, row)
 
-    async def late_row(self, hold: Hold) -> Row | None:
+    async def late_row(self, hold: H) -> Row | None:
         """The row of the hold's late booking. Raises BackendUnavailable."""
         try:
-            return await self._judging.home(hold.trip.organization, late_id(base_id(hold.id)))
+            return await self._judging.home(hold.organization, late_id(base_id(hold.id)))
         except StoreUnavailable:
             raise BackendUnavailable from None
 
-    async def over(self, hold: Hold) -> FinalNo:
+    async def over(self, hold: H) -> FinalNo:
         """The refusal that says how the hold ended, its late booking included."""
         return ended(await self.as_booked(hold))
 
-    async def as_booked(self, hold: Hold) -> Hold:
+    async def as_booked(self, hold: H) -> H:
         """The late booking in the hold's place, where there is one."""
         late = await self.late_row(hold) if isinstance(hold.state, Expired) else None
         if late is not None and is_booking(late):
-            return rows.read_hold(hold.trip.organization, late_id(base_id(hold.id)), late)
+            return self._resource.read(hold.organization, late_id(base_id(hold.id)), late)
         return hold
 
 

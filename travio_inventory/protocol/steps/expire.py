@@ -2,32 +2,35 @@
 
 import asyncio
 from collections.abc import Sequence
+from typing import Generic
 
 from travio_inventory.kernel.refusals import OutcomeUnknown
 from travio_inventory.protocol import rows
-from travio_inventory.protocol.batches import Applied, NotDone, Outcome, Refused, Row, Unknown
+from travio_inventory.protocol.batches import Applied, NotDone, Outcome, Refused, Row, StoreUnavailable, Unknown
+from travio_inventory.protocol.resource import H, Hold, Resource
 from travio_inventory.protocol.rolling_forward import RollingForward
 from travio_inventory.protocol.sending import Sender
 from travio_inventory.protocol.steps import writing
-from travio_inventory.seats.hold import Expired, Held, Hold
+from travio_inventory.seats.hold import Expired, Held
 
 TRIES_MAX = 4
 
 
-class Expiring:
+class Expiring(Generic[H]):
     """Ends holds that have lapsed; whoever meets one may."""
 
-    def __init__(self, sender: Sender, rolling: RollingForward) -> None:
+    def __init__(self, sender: Sender, resource: Resource[H], rolling: RollingForward[H]) -> None:
         self._sender = sender
+        self._resource = resource
         self._rolling = rolling
 
-    async def expire(self, hold: Hold) -> Row:
+    async def expire(self, hold: H) -> Row:
         """End a hold that has lapsed, unless it was extended, confirmed or ended meanwhile; the row as it stands
         afterwards is the answer. Raises OutcomeUnknown.
         """
         return (await self.expire_together([hold]))[hold.id]
 
-    async def expire_together(self, holds: Sequence[Hold]) -> dict[str, Row]:
+    async def expire_together(self, holds: Sequence[H]) -> dict[str, Row]:
         """End holds of one home that have lapsed, in one batch, but for those that were extended, confirmed or ended
         meanwhile; the rows as they stand afterwards, by id. Raises OutcomeUnknown.
         """
@@ -38,14 +41,14 @@ class Expiring:
                 case Applied():
                     ended = [hold.with_state(_expired(hold)) for hold in left]
                     await asyncio.gather(*(self._rolling.settled(hold, as_of_ms=at_ms) for hold in ended))
-                    return after | {hold.id: {**rows.hold_row(hold), "status": "expired"} for hold in left}
+                    return after | {hold.id: {**self._resource.columns(hold), "status": "expired"} for hold in left}
                 case Refused(rows=standing):
                     now = {hold.id: standing.get(rows.hold_key(hold.id), {}) for hold in left}
                     moved = {hold.id: now[hold.id] for hold in left if not _is_as_seen(hold, now[hold.id])}
                     if not moved:  # nothing says on whose account
                         return after | (now if len(left) == 1 else await self._expire_by_halves(left))
                     if tries:  # a batch of ours that was not answered may have moved them
-                        await self._rolling.rows_settled(left[0].trip.organization, moved, as_of_ms=at_ms)
+                        await self._rolling.rows_settled(left[0].organization, moved, as_of_ms=at_ms)
                     after |= moved
                     left = [hold for hold in left if hold.id not in moved]
                 case Unknown() | NotDone():
@@ -55,12 +58,18 @@ class Expiring:
             raise OutcomeUnknown
         return after
 
-    async def _expire_once(self, holds: Sequence[Hold], at_ms: int) -> Outcome:
+    async def _expire_once(self, holds: Sequence[H], at_ms: int) -> Outcome:
         now = await self._sender.now(at_ms)
-        writes = [write for hold in holds for write in writing.step_writes(hold, _expired(hold), _as_seen(hold), now)]
-        return await writing.send(self._sender, holds[0], writes, writing.others_due(holds, now.at_ms), now)
+        try:
+            seen = await writing.see_home(self._sender, self._resource, holds)
+        except StoreUnavailable:
+            return NotDone("what it depends on could not be read")
+        steps = [(hold, _expired(hold), _as_seen(hold)) for hold in holds]
+        writes = writing.step_writes(self._resource, steps, seen, now)
+        others = writing.others_due(self._resource, holds, now.at_ms)
+        return await writing.send(self._sender, self._resource, holds, writes, others, now)
 
-    async def _expire_by_halves(self, holds: Sequence[Hold]) -> dict[str, Row]:
+    async def _expire_by_halves(self, holds: Sequence[H]) -> dict[str, Row]:
         half = len(holds) // 2
         return await self.expire_together(holds[:half]) | await self.expire_together(holds[half:])
 

@@ -1,72 +1,87 @@
-"""What a step writes, and where it sends it: the hold's row, its event and its cells, all in the home seat group."""
+"""What a step writes, and where it sends it: the hold's row, its event and its claims, all in its home."""
 
 from collections.abc import Sequence
 from typing import assert_never
 
-from travio_inventory.protocol import event_rows, index_entries, listings, rows
-from travio_inventory.protocol.batches import IndexEntry, Outcome, Row, RowKey, Write
+from travio_inventory.protocol import index_entries, listings, rows
+from travio_inventory.protocol.batches import IndexEntry, Outcome, Partition, Row, RowKey, Rows, Write
+from travio_inventory.protocol.resource import H, Resource, home_and_others, home_of
 from travio_inventory.protocol.sending import Sender
-from travio_inventory.seats.hold import (
-    Aborted,
-    Cancelled,
-    Confirmed,
-    Expired,
-    Held,
-    Hold,
-    HoldState,
-    Recorded,
-    Released,
-)
+from travio_inventory.seats.hold import Aborted, Cancelled, Confirmed, Expired, Held, HoldState, Recorded, Released
 
 
-async def step(sender: Sender, hold: Hold, state: HoldState, condition: Row, *, at_ms: int) -> Outcome:
-    """Take the hold from what `condition` says to `state`: one batch on the home seat group, its event included, index
-    entries for the other seat groups before it.
+async def see(sender: Sender, resource: Resource[H], partition: Partition, keys: Sequence[RowKey]) -> Rows:
+    """What a move of these rows is computed from; no look where it depends on nothing. Raises StoreUnavailable."""
+    asked = resource.depends_on(partition, keys)
+    return await sender.batches.get(partition, asked) if asked else {}
+
+
+async def see_home(sender: Sender, resource: Resource[H], holds: Sequence[H]) -> Rows:
+    """What a step on these holds, which have one home, is computed from. Raises StoreUnavailable."""
+    home = home_of(resource, holds[0].organization, holds[0].id)
+    return await see(sender, resource, home, [key for hold in holds for key in resource.keys(hold, home)])
+
+
+async def step(
+    sender: Sender, resource: Resource[H], hold: H, state: HoldState, condition: Row, *, seen: Rows, at_ms: int
+) -> Outcome:
+    """Take the hold from what `condition` says to `state`: one batch on its home, its event included, index entries
+    for the other partitions before it.
     """
     now = await sender.now(at_ms)
-    asked = others_due([hold], at_ms)
+    asked = others_due(resource, [hold], at_ms)
     if isinstance(state, Confirmed):
         asked += listings.of_hold(hold.with_state(state))
-    return await send(sender, hold, step_writes(hold, state, condition, now), asked, now)
+    return await send(
+        sender, resource, [hold], step_writes(resource, [(hold, state, condition)], seen, now), asked, now
+    )
 
 
 async def send(
-    sender: Sender, hold: Hold, writes: Sequence[Write], others: Sequence[IndexEntry], now: Recorded
+    sender: Sender,
+    resource: Resource[H],
+    holds: Sequence[H],
+    writes: Sequence[Write],
+    others: Sequence[IndexEntry],
+    now: Recorded,
 ) -> Outcome:
-    """Steps of this moment on holds that have this one's home."""
-    home = rows.group_partition(hold.trip, hold.home)
+    """Steps of this moment on these holds, which have one home."""
+    home = home_of(resource, holds[0].organization, holds[0].id)
     return await sender.apply(home, writes, [index_entries.recorded(home, now.epoch), *others], at_ms=now.at_ms)
 
 
-async def list_again(sender: Sender, hold: Hold) -> None:
+async def list_again(sender: Sender, resource: Resource[H], hold: H) -> None:
     """Whoever made the hold what it is may have died before it was listed."""
-    await sender.batches.apply(rows.group_partition(hold.trip, hold.home), (), listings.of_hold(hold))
+    await sender.batches.apply(home_of(resource, hold.organization, hold.id), (), listings.of_hold(hold))
 
 
-def step_writes(hold: Hold, state: HoldState, condition: Row, now: Recorded) -> list[Write]:
-    """The hold's row, its event and its cells in its home seat group, taken to `state`."""
-    return [
-        Write(rows.hold_key(hold.id), condition, {**_columns(state), **rows.recorded(now)}),
-        event_rows.event_of(hold.with_state(state), now),
-        *cell_writes(hold.id, rows.cell_keys(hold.seats_by_group.get(hold.home, ()), hold.journey), state),
-    ]
+def step_writes(
+    resource: Resource[H], steps: Sequence[tuple[H, HoldState, Row]], seen: Rows, now: Recorded
+) -> list[Write]:
+    """The rows of holds that have one home, their events and their claims there, each taken from what its condition
+    says to a state; all to the same kind of state.
+    """
+    first, state, _ = steps[0]
+    home = home_of(resource, first.organization, first.id)
+    owned = {hold.id: resource.keys(hold, home) for hold, _, _ in steps}
+    told = [write for each in steps for write in _told(resource, *each, now)]
+    return [*told, *resource.move(owned, state, home, seen)]
 
 
-def cell_writes(hold_id: str, cells: Sequence[RowKey], state: HoldState) -> list[Write]:
-    """What becomes of the hold's cells; only ever IF owner=hold."""
-    values: Row = {"status": "sold", "until": None} if isinstance(state, Confirmed) else rows.FREE
-    owned: Row = {"owner": hold_id}
-    return [Write(cell, owned, values) for cell in cells]
+def _told(resource: Resource[H], hold: H, state: HoldState, condition: Row, now: Recorded) -> tuple[Write, Write]:
+    """The hold's row and the event of the step."""
+    own = Write(rows.hold_key(hold.id), condition, {**_columns(state), **rows.recorded(now)})
+    return own, resource.event(hold.with_state(state), now)
 
 
-def others_due(holds: Sequence[Hold], at_ms: int) -> list[IndexEntry]:
-    """The seat groups other than their home in which these holds are to be brought in line now."""
-    named = {(hold.trip, group) for hold in holds for group in hold.seats_elsewhere}
-    return [index_entries.due(rows.group_partition(*group), at_ms) for group in sorted(named)]
+def others_due(resource: Resource[H], holds: Sequence[H], at_ms: int) -> list[IndexEntry]:
+    """The partitions other than their home in which these holds are to be brought in line now."""
+    named = {partition for hold in holds for partition in home_and_others(resource, hold)[1]}
+    return [index_entries.due(partition, at_ms) for partition in sorted(named)]
 
 
 def _columns(state: HoldState) -> Row:
-    """What a step to that state changes of the hold row."""
+    """What a step to that state changes of the hold's row."""
     match state:
         case Confirmed() as booked:
             return rows.booking_columns(booked)

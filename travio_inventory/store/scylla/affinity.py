@@ -13,6 +13,8 @@ from cassandra.policies import DCAwareRoundRobinPolicy
 from cassandra.pool import Host
 from cassandra.query import Statement
 
+from travio_inventory.store.scylla.driver_internals import tablet_replicas
+
 
 def in_order(hosts: Iterable[Host], replicas: Collection[UUID], routing_key: bytes) -> list[Host]:
     """The hosts, replicas first, each group in an order that depends on the key and on nothing else."""
@@ -43,14 +45,14 @@ class SameOrderPolicy(DCAwareRoundRobinPolicy):  # type: ignore[misc]  # the dri
         return in_order(hosts, self._replicas(query), query.routing_key)
 
     def _replicas(self, query: Statement) -> set[UUID]:
-        """By tablet where the table has them, else by the token ring. The driver learns of a tablet from its first
-        answer; until then any node may come first.
+        """By tablet where the table has them, else by the token ring. Until the driver has learnt of a tablet any node
+        may come first.
         """
         token_map = self._metadata.token_map
         if token_map is None:
             return set()
         token = token_map.token_class.from_key(query.routing_key)
-        tablet = self._metadata._tablets.get_tablet_for_key(query.keyspace, query.table, token)
-        if tablet is not None:
-            return {replica[0] for replica in tablet.replicas}
+        replicas = tablet_replicas(self._metadata, query, token)
+        if replicas is not None:
+            return replicas
         return {host.host_id for host in token_map.get_replicas(query.keyspace, token)}

@@ -10,6 +10,7 @@ from cassandra.cluster import NoHostAvailable, ResponseFuture, Session
 from cassandra.query import Statement
 
 from travio_inventory.store.scylla.connecting import Answer
+from travio_inventory.store.scylla.driver_internals import was_sent
 from travio_inventory.store.scylla.failures import Failure
 
 Reply: TypeAlias = Answer | Failure | None
@@ -51,8 +52,7 @@ class Bridge:
 
     def _fail(self, error: Exception, call: _Call, response: ResponseFuture) -> None:
         """A request that timed out before it was sent may still be sent."""
-        was_sent = bool(response.attempted_hosts) or not isinstance(error, NoHostAvailable)
-        self._arrive(Failure(error, was_sent), call)
+        self._arrive(Failure(error, was_sent(response) or not isinstance(error, NoHostAvailable)), call)
 
     def _arrive(self, reply: Reply, call: _Call) -> None:
         """Any thread. Two that see the flag unset at once wake the loop twice, which does no harm."""

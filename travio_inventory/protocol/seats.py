@@ -1,0 +1,169 @@
+"""Seats as the protocol reserves them: a cell is taken IF status='available' and moved IF owner is the hold."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from travio_inventory.protocol import event_rows, rows
+from travio_inventory.protocol.batches import Batches, Kind, Partition, Row, RowKey, Rows, Table, Write
+from travio_inventory.protocol.resource import Claim, Decision, InTheWay, Look, Obstacle, Own, Standing, Taken
+from travio_inventory.seats.events import step_to
+from travio_inventory.seats.hold import (
+    Confirmed,
+    Held,
+    Hold,
+    HoldState,
+    Recorded,
+)
+from travio_inventory.seats.ports import HoldWatch
+from travio_inventory.seats.refusals import SeatContended, SeatTaken, TakenCell, TripOpening
+from travio_inventory.seats.taken import fit_to_keep, refusal_of
+
+CONTENDED_RETRY_MS = 300
+
+
+class Seats:
+    """Implements `protocol.resource.Resource`: the seats of trips, segment by segment."""
+
+    table = Table.SEAT_GROUPS
+    kind = Kind.CELL
+
+    def partitions(self, hold: Hold) -> Sequence[Partition]:
+        """See Resource."""
+        return [rows.group_partition(hold.trip, group) for group in hold.seats_by_group]
+
+    def keys(self, hold: Hold, partition: Partition) -> Sequence[RowKey]:
+        """See Resource."""
+        return rows.cell_keys(hold.seats_by_group.get(partition.number, ()), hold.journey)
+
+    def read(self, organization: str, hold_id: str, row: Row) -> Hold:
+        """See Resource."""
+        return rows.read_hold(organization, hold_id, row)
+
+    def columns(self, hold: Hold) -> Row:
+        """See Resource."""
+        return rows.hold_row(hold)
+
+    def event(self, hold: Hold, at: Recorded) -> Write:
+        """See Resource."""
+        return event_rows.event_of(hold, step_to(hold), at)
+
+    def depends_on(self, _partition: Partition, _keys: Sequence[RowKey]) -> Sequence[RowKey]:
+        """A cell says all that is asked of it in the batch's own conditions."""
+        return ()
+
+    def take(self, claim: Claim[Hold], _seen: Rows) -> Sequence[Write] | None:
+        """See Resource."""
+        values: Row = {"status": _status(claim), "since": claim.at_ms}
+        if claim.until_ms is not None:
+            values = {**values, "until": claim.until_ms}
+        return [
+            Write(cell, rows.IF_AVAILABLE, own)
+            for hold in claim.holds
+            for own in ({**values, "owner": hold.id},)
+            for cell in self.keys(hold, claim.partition)
+        ]
+
+    def extend(self, hold: Hold, until_ms: int) -> Sequence[Write]:
+        """See Resource."""
+        cells = rows.cell_keys(hold.seats_by_group.get(hold.home, ()), hold.journey)
+        return [Write(cell, {"owner": hold.id}, {"until": until_ms}) for cell in cells]
+
+    def move(
+        self, owned: Mapping[str, Sequence[RowKey]], state: HoldState, _partition: Partition, _seen: Rows
+    ) -> Sequence[Write]:
+        """See Resource."""
+        values: Row = {"status": "sold", "until": None} if isinstance(state, Confirmed) else rows.FREE
+        return [
+            Write(cell, condition, values)
+            for hold_id, cells in owned.items()
+            for condition in ({"owner": hold_id},)
+            for cell in cells
+        ]
+
+    def left(self, hold_id: str, keys: Sequence[RowKey], standing: Rows) -> Sequence[RowKey]:
+        """See Resource."""
+        return [cell for cell in keys if standing.get(cell, {}).get("owner") == hold_id]
+
+    async def in_the_way(self, _batches: Batches, claim: Claim[Hold], standing: Rows) -> InTheWay:
+        """See Resource."""
+        cells = {cell: hold.id for hold in claim.holds for cell in self.keys(hold, claim.partition)}
+        owned = sum(1 for cell, owner in cells.items() if standing.get(cell, {}).get("owner") == owner)
+        own = Own.ALL if owned == len(cells) else Own.SOME if owned else Own.NONE
+        obstacles = [
+            Obstacle(cell, rows.text(row, "owner"), rows.number(row, "since"))
+            for cell, owner in cells.items()
+            if (row := standing.get(cell, {})).get("status") not in (None, "available") and row.get("owner") != owner
+        ]
+        return InTheWay(own, all(cell in standing for cell in cells), obstacles, standing)
+
+    def decide(self, look: Look[Hold]) -> Decision:
+        """Whoever has one of the cells is in the way, whatever became of the others."""
+        if look.taken:
+            return Decision.LOST
+        return Decision.CONTENDED if look.contended else Decision.TRY_AGAIN
+
+    def standing(self, row: Row) -> Standing | None:
+        """See Resource."""
+        owner = rows.text(row, "owner")
+        if not owner:
+            return None
+        status = row["status"]
+        return Standing(owner, rows.number(row, "since"), rows.number(row, "until"), status == "held", status == "sold")
+
+    def contended(self, keys: Sequence[RowKey]) -> SeatContended:
+        """See Resource."""
+        return contended(dict.fromkeys(cell.id for cell in keys))
+
+    def not_made(self) -> TripOpening:
+        """See Resource."""
+        return TripOpening()
+
+    def no(self, taken: Sequence[Taken], claimant: str) -> SeatTaken:
+        """See Resource."""
+        return refusal_of(taken_cells(taken), claimant)
+
+    def kept(self, taken: Sequence[Taken], claimant: str) -> Row:
+        """See Resource."""
+        return {"seats": rows.taken_text(fit_to_keep(taken_cells(taken), claimant))}
+
+    def no_again(self, fenced: Row, claimant: str) -> SeatTaken:
+        """See Resource."""
+        return refusal_of(rows.read_taken(fenced), claimant)
+
+
+class SeatWatch:
+    """A HoldWatch of the protocol that tells another in the words of seats."""
+
+    def __init__(self, watch: HoldWatch) -> None:
+        self._watch = watch
+
+    async def changed(self, hold: Hold, *, as_of_ms: int) -> None:
+        """See HoldWatch."""
+        await self._watch.changed(hold, as_of_ms=as_of_ms)
+
+    async def refused(self, hold: Hold, taken: Sequence[Taken], *, as_of_ms: int) -> None:
+        """See HoldWatch."""
+        await self._watch.refused(hold, taken_cells(taken), as_of_ms=as_of_ms)
+
+
+def contended(seats: Iterable[str]) -> SeatContended:
+    """The refusal that says that others are at these seats now."""
+    return SeatContended(tuple(seats), retry_after_ms=CONTENDED_RETRY_MS)
+
+
+def taken_cells(taken: Iterable[Taken]) -> list[TakenCell]:
+    """The seats that others have, as their home rows say."""
+    return [_taken_cell(*each) for each in taken]
+
+
+def _taken_cell(cell: RowKey, owner: str, home: Row) -> TakenCell:
+    status = rows.cell_status(home)
+    until_ms = rows.number(home, "expires_at") if status == "held" else 0
+    return TakenCell(cell.id, cell.segment, status, rows.text(home, "claimant"), owner, until_ms)
+
+
+def _status(claim: Claim[Hold]) -> str:
+    """What the cells say of the holds that take them."""
+    hold = claim.holds[0]
+    if not hold.holder:
+        return "blocked"
+    return "held" if claim.is_intent or isinstance(hold.state, Held) else "sold"

@@ -1,0 +1,20 @@
+"""What we use of the driver that it does not promise: the only place; its test fails when that changes."""
+
+from uuid import UUID
+
+from cassandra.cluster import ResponseFuture
+from cassandra.metadata import Metadata, Token
+from cassandra.query import Statement
+
+
+def tablet_replicas(metadata: Metadata, query: Statement, token: Token) -> set[UUID] | None:
+    """Who has the tablet that the statement goes to; None where the table has none, or the driver has not learnt of it
+    yet, as it does from its first answer.
+    """
+    tablet = metadata._tablets.get_tablet_for_key(query.keyspace, query.table, token)
+    return None if tablet is None else {host_id for host_id, _shard in tablet.replicas}
+
+
+def was_sent(response: ResponseFuture) -> bool:
+    """Whether the request went to any server."""
+    return bool(response.attempted_hosts)
