@@ -253,7 +253,7 @@ async def on_sale() -> tuple[Store, Process]:
 # ---- what it finds: an event
 
 
-class Told:
+class CollectingPublisher:
     """Keeps what a relay tells."""
 
     def __init__(self) -> None:
@@ -283,7 +283,7 @@ async def recorded_unseen(store: Store, *groups: int) -> list[str]:
 
 async def relayed(process: Process, *, for_s: float) -> list[str]:
     """What a relay of the process tells in that time."""
-    told = Told()
+    told = CollectingPublisher()
     relay = RelayEvents(LateEvents(EventJournal(process.sender), process.sender), told)
     until_s = asyncio.get_running_loop().time() + for_s
     while asyncio.get_running_loop().time() < until_s:
@@ -333,7 +333,7 @@ def test_what_the_journal_has_to_tell_waits_for_no_more_than_one_answer() -> Non
         process = steady_process(store)
         store.unreadable = {rows.group_partition(large.key, group) for group in range(GROUPS_AT_ONCE)}
         store.silent_s = 5.0
-        relay = RelayEvents(LateEvents(EventJournal(process.sender), process.sender), Told())
+        relay = RelayEvents(LateEvents(EventJournal(process.sender), process.sender), CollectingPublisher())
         loop = asyncio.get_running_loop()
         longest_s, until_s = 0.0, loop.time() + HOUR_S
         while (began_s := loop.time()) < until_s:

@@ -1,12 +1,12 @@
 """Refusals that do not depend on what is reserved; the branch of the tree tells the caller what to do next.
 
 Refusal
-├── WrongRequest            change the request
+├── WrongRequest         change the request
 │   ├── InvalidRequest
 │   └── IdempotencyKeyReused
-├── FinalNo                 give up
+├── FinalRefusal         give up
 │   └── PermissionDenied
-└── AskAgain                the same request may succeed later
+└── RetryableRefusal     the same request may succeed later
     ├── Overloaded
     ├── BackendUnavailable
     └── OutcomeUnknown
@@ -53,11 +53,11 @@ class IdempotencyKeyReused(WrongRequest):
         super().__init__("this idempotency key was used for another request; use a new key")
 
 
-class FinalNo(Refusal):
+class FinalRefusal(Refusal):
     """Asking again in the same way will not help."""
 
 
-class PermissionDenied(FinalNo):
+class PermissionDenied(FinalRefusal):
     """Who asks may not do that; nothing was done."""
 
     reason = "PERMISSION_DENIED"
@@ -67,7 +67,7 @@ class PermissionDenied(FinalNo):
         self.scope = scope
 
 
-class AskAgain(Refusal):
+class RetryableRefusal(Refusal):
     """Nothing is decided against the caller; `retry_after_ms` says when to ask again."""
 
     def __init__(self, said: str, *, retry_after_ms: int) -> None:
@@ -80,7 +80,7 @@ class AskAgain(Refusal):
         return self.retry_after_ms / 1_000
 
 
-class Overloaded(AskAgain):
+class Overloaded(RetryableRefusal):
     """The service does as much as it can already."""
 
     reason = "OVERLOADED"
@@ -89,7 +89,7 @@ class Overloaded(AskAgain):
         super().__init__("too many requests in flight", retry_after_ms=200)
 
 
-class BackendUnavailable(AskAgain):
+class BackendUnavailable(RetryableRefusal):
     """What it takes is not there; nothing was done."""
 
     reason = "BACKEND_UNAVAILABLE"
@@ -98,7 +98,7 @@ class BackendUnavailable(AskAgain):
         super().__init__(f"{why}; ask again", retry_after_ms=500)
 
 
-class OutcomeUnknown(AskAgain):
+class OutcomeUnknown(RetryableRefusal):
     """It may have happened or may still: ask again with the same idempotency key or hold id."""
 
     reason = "OUTCOME_UNKNOWN"

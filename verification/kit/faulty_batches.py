@@ -1,4 +1,4 @@
-"""One process's line to a store: it can be spoiled, stalled and counted, and keeps tests out of each other's way."""
+"""A store as one process sees it: answers can be spoiled, stalled and counted, and tests cannot meet each other."""
 
 import asyncio
 from collections import Counter
@@ -129,7 +129,7 @@ class _Spoiling:
     times: int
 
 
-class Line:
+class FaultyBatches:
     """Batches. Cursors and buckets carry `name`, so that many tests share one store as if each had its own."""
 
     def __init__(self, store: Batches, name: str) -> None:
@@ -175,7 +175,7 @@ class Line:
         self._unlistable |= {(index, bucket_of(number)) for number in numbers}
 
     def mend(self) -> None:
-        """The line is well again; what was late may still be delivered."""
+        """No more faults; what was late may still be delivered."""
         self._spoilings.clear()
         self._stalls.clear()
         self._read_stalls.clear()

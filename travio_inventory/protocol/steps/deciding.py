@@ -114,7 +114,7 @@ def is_booking(row: Row) -> bool:
     return row.get("status") in ("confirmed", "cancelled")
 
 
-def ended(hold: Hold) -> FinalNo:
+def ended(hold: Hold) -> FinalRefusal:
     """The refusal that says how the hold ended."""
     match hold.state:
         case Released():

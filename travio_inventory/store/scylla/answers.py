@@ -8,20 +8,20 @@ So `[applied]` is read from the first row, and everything else is found by its k
 from typing import cast
 
 from travio_inventory.protocol.batches import COLUMNS, Kind, Row, RowKey, Rows
-from travio_inventory.store.scylla.connecting import Answer
+from travio_inventory.store.scylla.connecting import ResultRows
 
 _COLUMNS = frozenset(COLUMNS)
 _KINDS = {kind.value: kind for kind in Kind}
 _KEY = ("kind", "id", "segment")
 
 
-def is_applied(answer: Answer) -> bool:
+def is_applied(answer: ResultRows) -> bool:
     """Whether the batch was applied."""
     assert answer.names[0] == "[applied]"  # noqa: S101 - else it was no conditional batch
     return cast("bool", answer.rows[0][0])
 
 
-def rows_of(answer: Answer) -> Rows:
+def rows_of(answer: ResultRows) -> Rows:
     """The rows that stand, by key, with those columns that the server has sent."""
     if not set(_KEY).issubset(answer.names):
         return {}

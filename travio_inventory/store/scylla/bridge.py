@@ -13,7 +13,7 @@ from travio_inventory.store.scylla.connecting import Answer
 from travio_inventory.store.scylla.driver_internals import was_sent
 from travio_inventory.store.scylla.failures import Failure
 
-Reply: TypeAlias = Answer | Failure | None
+Reply: TypeAlias = ResultRows | Failure | None
 """Rows, an error, or nothing where there is nothing to tell."""
 
 
