@@ -34,4 +34,4 @@ def test_no_point_breaks_a_promise(members: Executor, place: Servers) -> None:
 def test_a_lock_that_outlives_its_process_is_caught(members: Executor, place: Servers) -> None:
     lasting = replace(place, gate_ttl_ms=FOR_EVER_MS)
     visited = members.submit(visit, lasting, [Scene("hold", "all")]).result()
-    assert any("still told StepResult(refusal='SeatContended'" in each for each in visited.violations), visited
+    assert any("still told Answer(refusal='SeatContended'" in each for each in visited.violations), visited

@@ -15,7 +15,7 @@ from tests.edge.conftest import DEPLOYMENT, Door, Edge, in_redis, now_ms, redis_
 from travio_inventory.edge.connection import Listener, Redis
 from travio_inventory.edge.deployments import open_own
 from travio_inventory.edge.keys import ended_key, gate_prefix, known_key, lock_keys, map_key, taken_keys
-from travio_inventory.edge.pipelined_connection import RedisDown, Reply
+from travio_inventory.edge.pipelined_connection import RedisAway, Reply
 from travio_inventory.edge.redis_options import (
     RIGHTS,
     Cluster,
@@ -211,7 +211,7 @@ class Failing:
         """See Redis."""
         self._invalidations += script is INVALIDATE
         if self._invalidations > 1:
-            raise RedisDown("gone")
+            raise RedisAway("gone")
         return await self._redis.run(script, keys, *words)
 
     def hears_of(self, key: bytes) -> bool:

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from travio_inventory.kernel.refusals import FinalRefusal
+from travio_inventory.kernel.refusals import FinalNo
 from travio_inventory.protocol import journal, local_signals
 from travio_inventory.protocol.aside import WAITS_MS
 from travio_inventory.protocol.epochs import Epochs
@@ -60,9 +60,9 @@ async def test_an_event_says_what_happened_to_whom(sale: Sale) -> None:
 
 async def test_a_refused_hold_tells_nothing(sale: Sale) -> None:
     await sale.hold("A18", by="bob")
-    with pytest.raises(FinalRefusal):
+    with pytest.raises(FinalNo):
         await sale.elsewhere().hold(SEATS)
-    with pytest.raises(FinalRefusal):
+    with pytest.raises(FinalNo):
         await sale.elsewhere().hold(SEATS, key="k")
     assert types(await sale.relay()) == ["hold.created"]
 
@@ -162,7 +162,7 @@ async def test_an_event_that_lands_late_is_told_once(single_seats: Sale, late_s:
     relay = sale.elsewhere()
     await relay.relay_all()
     slow = sale.elsewhere()
-    on_the_way = slow.store.stall(commits)
+    on_the_way = slow.line.stall(commits)
     sale.clock.pass_s(MINUTE_S - 2)
     attempt = asyncio.ensure_future(slow.hold("A1"))
     await on_the_way.reached.wait()

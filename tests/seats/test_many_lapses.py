@@ -83,7 +83,7 @@ class Store(MemoryBatches):
     async def expired_events(self) -> list[str]:
         """The holds of which an event tells that they ran out."""
         events = await self.read(GROUP, Kind.EVENT)
-        return [rows.text(row, "hold") for row in events.values() if row["event"] == EventType.HOLD_EXPIRED]
+        return [rows.text(row, "hold") for row in events.values() if row["type"] == EventType.HOLD_EXPIRED]
 
 
 async def all_held() -> tuple[Store, Process, list[Hold]]:

@@ -69,7 +69,7 @@ def seat() -> HoldRequest:
 async def times_of_events(queue: Queue) -> list[int]:
     """The moments that the recorded events are stamped with, in ms since the start."""
     events = await queue.read(rows.group_partition(KEY, 0), Kind.EVENT)
-    return [rows.number(row, "at") - START_MS for row in events.values()]
+    return [rows.number(row, "at_ms") - START_MS for row in events.values()]
 
 
 async def confirm_after_a_wait() -> tuple[list[int], list[type]]:

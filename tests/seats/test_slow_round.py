@@ -194,7 +194,7 @@ def test_a_trip_is_visited_until_it_is_long_over(past_its_end_s: float, visited:
 async def attempt_lands_very_late(store: Store, group: Partition) -> None:
     """An intent lands when all that its hints named is closed, and its home row never came to be."""
     stranger = str(HoldId("t", 0, "0" * 32, is_late=False))
-    values: Row = {"status": "held", "owner": stranger, "since": START_MS, "until": START_MS + 20_000}
+    values: Row = {"status": "held", "owner": stranger, "since_ms": START_MS, "until_ms": START_MS + 20_000}
     await asyncio.sleep(250)
     assert isinstance(await store.apply(group, [Write(RowKey(Kind.CELL, "s1", 0), rows.IF_AVAILABLE, values)]), Applied)
 
@@ -253,7 +253,7 @@ async def on_sale() -> tuple[Store, Process]:
 # ---- what it finds: an event
 
 
-class CollectingPublisher:
+class Told:
     """Keeps what a relay tells."""
 
     def __init__(self) -> None:
@@ -283,7 +283,7 @@ async def recorded_unseen(store: Store, *groups: int) -> list[str]:
 
 async def relayed(process: Process, *, for_s: float) -> list[str]:
     """What a relay of the process tells in that time."""
-    told = CollectingPublisher()
+    told = Told()
     relay = RelayEvents(LateEvents(EventJournal(process.sender), process.sender), told)
     until_s = asyncio.get_running_loop().time() + for_s
     while asyncio.get_running_loop().time() < until_s:
@@ -333,7 +333,7 @@ def test_what_the_journal_has_to_tell_waits_for_no_more_than_one_answer() -> Non
         process = steady_process(store)
         store.unreadable = {rows.group_partition(large.key, group) for group in range(GROUPS_AT_ONCE)}
         store.silent_s = 5.0
-        relay = RelayEvents(LateEvents(EventJournal(process.sender), process.sender), CollectingPublisher())
+        relay = RelayEvents(LateEvents(EventJournal(process.sender), process.sender), Told())
         loop = asyncio.get_running_loop()
         longest_s, until_s = 0.0, loop.time() + HOUR_S
         while (began_s := loop.time()) < until_s:

@@ -16,7 +16,7 @@ from travio_inventory.store.memory import MemoryBatches
 from travio_inventory.store.scylla import ScyllaOptions
 from travio_inventory.store.scylla.answers import is_applied, rows_of
 from travio_inventory.store.scylla.batches import batch_statement
-from travio_inventory.store.scylla.connecting import BATCH, ResultRows
+from travio_inventory.store.scylla.connecting import BATCH, Answer
 from travio_inventory.store.scylla.connecting import session as scylla_session
 from travio_inventory.store.scylla.statements import batch_of, place_of
 
@@ -31,10 +31,10 @@ def recorded() -> Any:  # noqa: ANN401 - what JSON holds
     return json.loads(RECORDED.read_text())
 
 
-def answer_of(server: Server, case: str) -> ResultRows:
+def answer_of(server: Server, case: str) -> Answer:
     """A recorded answer as the driver gives it; a column that a row does not have is null."""
     kept = recorded()[server][case]
-    return ResultRows(kept["names"], [tuple(row.get(name) for name in kept["names"]) for row in kept["rows"]])
+    return Answer(kept["names"], [tuple(row.get(name) for name in kept["names"]) for row in kept["rows"]])
 
 
 async def as_in_memory(case: Case) -> Outcome:
@@ -64,7 +64,7 @@ async def test_both_servers_are_understood_alike(server: Server, name: str) -> N
 
 def test_rows_are_found_by_their_key_in_whatever_order_they_come() -> None:
     answer = answer_of("scylladb", "a hold that meets a taken and a missing cell")
-    turned = ResultRows(answer.names, answer.rows[::-1])
+    turned = Answer(answer.names, answer.rows[::-1])
     assert rows_of(turned) == rows_of(answer) != {}
 
 
@@ -79,12 +79,12 @@ async def test_what_is_recorded_of_cassandra_is_what_it_answers(scylla: ScyllaOp
     partition = new_partition()
     with scylla_session(scylla) as session:
 
-        def try_batch(writes: list[Write]) -> ResultRows:
+        def try_batch(writes: list[Write]) -> Answer:
             place = place_of(partition)
             statements = batch_of(scylla.keyspace, place, writes)
             prepared = [session.prepare(statement.text) for statement in statements]
             batch = batch_statement(scylla.keyspace, place, statements, prepared)
-            return cast("ResultRows", session.execute(batch, execution_profile=BATCH).current_rows)
+            return cast("Answer", session.execute(batch, execution_profile=BATCH).current_rows)
 
         if CASES[name].before:
             assert is_applied(try_batch(list(CASES[name].before)))
@@ -97,5 +97,5 @@ async def test_what_is_recorded_of_cassandra_is_what_it_answers(scylla: ScyllaOp
 def _moved(names: Any, row: tuple[Any, ...], partition: Partition) -> tuple[Any, ...]:  # noqa: ANN401 - the driver's
     """The row as if it were in the partition that the recorded ones are in."""
     assert partition.table is Table.SEAT_GROUPS
-    there = dict(zip(("tenant", "name", "number"), EXPECTED_KEY, strict=True))
+    there = dict(zip(("organization", "trip", "seat_group"), EXPECTED_KEY, strict=True))
     return tuple(there.get(name, value) if value is not None else None for name, value in zip(names, row, strict=True))

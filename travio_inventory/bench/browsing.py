@@ -27,12 +27,12 @@ class Size(NamedTuple):
 class Browsing:
     """Readers of trips of one size, and a sale on one of them. What it measures is told, and kept in `found`."""
 
-    def __init__(self, session: Session, size: Size, *, readers: int, show: Tell) -> None:
+    def __init__(self, session: Session, size: Size, *, readers: int, tell: Tell) -> None:
         self.found = Found()
         self._session = session
-        self._channels = session.service.channels
+        self._lines = session.service.lines
         self._readers = readers
-        self._tell = show
+        self._tell = tell
         self._trips = [bench_trips.wide(size.seats, segments=size.segments) for _ in range(COLD_TRIPS)]
         self._contests = [contest_for(trip) for trip in self._trips]
         self._groups = -(-size.seats // self._trips[0].seats_per_group)
@@ -70,7 +70,7 @@ class Browsing:
         path = method("GetSeatMap")
         asks = [Ask(path, contest.map(), None) for contest in contests]
         return await drive(
-            self._channels,
+            self._lines,
             iter(asks) if seconds is None else cycle(asks),
             ok_or_error,
             workers=readers or self._readers,
@@ -84,11 +84,11 @@ class Browsing:
         began, pairs = perf_counter(), list[asyncio.Task[int]]()
 
         async def write_twice(seat: str) -> int:
-            reply = await self._channels.call(method("HoldSeats"), contest._replace(seat=seat).hold(seat))
+            reply = await self._lines.call(method("HoldSeats"), contest._replace(seat=seat).hold(seat))
             if outcome_of(reply) is not Outcome.WON:
                 return 2
             hold = contest.by_hold("ReleaseSeatsRequest", read("HoldSeatsResponse", reply).hold_id, seat)
-            return int((await self._channels.call(method("ReleaseSeats"), hold)).status != OK)
+            return int((await self._lines.call(method("ReleaseSeats"), hold)).status != OK)
 
         async with asyncio.TaskGroup() as group:
             while (passed := perf_counter() - began) < seconds:

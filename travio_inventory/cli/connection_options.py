@@ -78,7 +78,7 @@ def ask(reach: ConnectionOptions, work: Work, *, again: str = "") -> Exit:
     screen = Screen(as_json=reach.as_json)
     try:
         address, tls = address_of(reach.target), tls_of(tls=reach.tls, ca_file=reach.ca_file)
-    except WrongConnectionOptions as wrong:
+    except WrongReach as wrong:
         return fail(screen, wrong.failure)
 
     async def run() -> None:
@@ -114,7 +114,7 @@ def _same_again(again: str) -> str:
     return f"run the same command again {again}".rstrip()
 
 
-class WrongConnectionOptions(Exception):
+class WrongReach(Exception):
     """An option says where the service is, and cannot be right."""
 
     def __init__(self, reason: str, said: str) -> None:
@@ -123,23 +123,21 @@ class WrongConnectionOptions(Exception):
 
 
 def address_of(target: str) -> Address:
-    """Host and port. Raises WrongConnectionOptions."""
+    """Host and port. Raises WrongReach."""
     try:
         return parse_address(target, port_default=PORT_DEFAULT)
     except ValueError:
-        raise WrongConnectionOptions(
-            "BAD_TARGET", f"--target (TRAVIO_TARGET) must be HOST:PORT, not {target!r}"
-        ) from None
+        raise WrongReach("BAD_TARGET", f"--target (TRAVIO_TARGET) must be HOST:PORT, not {target!r}") from None
 
 
 def tls_of(*, tls: bool, ca_file: Path | None) -> ssl.SSLContext | None:
-    """How to speak TLS with the service, None where it speaks plaintext. Raises WrongConnectionOptions."""
+    """How to speak TLS with the service, None where it speaks plaintext. Raises WrongReach."""
     if not tls and ca_file is None:
         return None
     try:
         context = ssl.create_default_context(cafile=ca_file)
     except OSError as failed:
         why = "holds no certificate" if isinstance(failed, ssl.SSLError) else failed.strerror
-        raise WrongConnectionOptions("BAD_CA_FILE", f"--ca-file {ca_file}: {why}") from None
+        raise WrongReach("BAD_CA_FILE", f"--ca-file {ca_file}: {why}") from None
     context.set_alpn_protocols(["h2"])
     return context

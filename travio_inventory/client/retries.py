@@ -9,7 +9,7 @@ from typing import TypeVar
 import anyio
 
 from travio_inventory.client.refusals import ClientError
-from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown, Overloaded, RetryableRefusal
+from travio_inventory.kernel.refusals import AskAgain, BackendUnavailable, OutcomeUnknown, Overloaded
 from travio_inventory.seats.refusals import SeatContended, TripOpening
 
 BACKOFF_S = 0.05
@@ -49,7 +49,7 @@ class Retries:
         for attempts in range(1, self.attempts_max + 1):
             try:
                 return await attempt(ends_at - monotonic())
-            except RetryableRefusal as refusal:
+            except AskAgain as refusal:
                 is_unknown = is_unknown or isinstance(refusal, OutcomeUnknown)
                 pause_s = self._pause_s(refusal, attempts)
                 is_last = attempts == self.attempts_max or monotonic() + pause_s >= ends_at
@@ -77,7 +77,7 @@ class Retries:
             await anyio.sleep(pause_s)
         return await ask()
 
-    def _pause_s(self, refusal: RetryableRefusal, attempts: int) -> float:
+    def _pause_s(self, refusal: AskAgain, attempts: int) -> float:
         """At least what the service asked for, and a random part that doubles with each attempt."""
         backoff_s = min(BACKOFF_S * 2**attempts, BACKOFF_S_MAX)
         return refusal.retry_after + self.jitter.uniform(0, backoff_s)

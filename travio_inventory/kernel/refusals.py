@@ -1,12 +1,12 @@
 """Refusals that do not depend on what is reserved; the branch of the tree tells the caller what to do next.
 
 Refusal
-├── WrongRequest         change the request
+├── WrongRequest            change the request
 │   ├── InvalidRequest
 │   └── IdempotencyKeyReused
-├── FinalRefusal         give up
+├── FinalNo                 give up
 │   └── PermissionDenied
-└── RetryableRefusal     the same request may succeed later
+└── AskAgain                the same request may succeed later
     ├── Overloaded
     ├── BackendUnavailable
     └── OutcomeUnknown
@@ -53,11 +53,11 @@ class IdempotencyKeyReused(WrongRequest):
         super().__init__("this idempotency key was used for another request; use a new key")
 
 
-class FinalRefusal(Refusal):
+class FinalNo(Refusal):
     """Asking again in the same way will not help."""
 
 
-class PermissionDenied(FinalRefusal):
+class PermissionDenied(FinalNo):
     """Who asks may not do that; nothing was done."""
 
     reason = "PERMISSION_DENIED"
@@ -67,7 +67,7 @@ class PermissionDenied(FinalRefusal):
         self.scope = scope
 
 
-class RetryableRefusal(Refusal):
+class AskAgain(Refusal):
     """Nothing is decided against the caller; `retry_after_ms` says when to ask again."""
 
     def __init__(self, said: str, *, retry_after_ms: int) -> None:
@@ -80,7 +80,7 @@ class RetryableRefusal(Refusal):
         return self.retry_after_ms / 1_000
 
 
-class Overloaded(RetryableRefusal):
+class Overloaded(AskAgain):
     """The service does as much as it can already."""
 
     reason = "OVERLOADED"
@@ -89,7 +89,7 @@ class Overloaded(RetryableRefusal):
         super().__init__("too many requests in flight", retry_after_ms=200)
 
 
-class BackendUnavailable(RetryableRefusal):
+class BackendUnavailable(AskAgain):
     """What it takes is not there; nothing was done."""
 
     reason = "BACKEND_UNAVAILABLE"
@@ -98,7 +98,7 @@ class BackendUnavailable(RetryableRefusal):
         super().__init__(f"{why}; ask again", retry_after_ms=500)
 
 
-class OutcomeUnknown(RetryableRefusal):
+class OutcomeUnknown(AskAgain):
     """It may have happened or may still: ask again with the same idempotency key or hold id."""
 
     reason = "OUTCOME_UNKNOWN"

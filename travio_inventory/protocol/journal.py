@@ -250,7 +250,7 @@ class EventJournal:
         found = await self._batches.read(partition, Kind.EVENT, start=start, end=end, most=EVENTS_PER_READ)
         await self._take(group, found)
         self._aside.well(place)
-        newest_ms = max((rows.number(row, "at") for row in found.values()), default=0)
+        newest_ms = max((rows.number(row, "at_ms") for row in found.values()), default=0)
         self._newest_ms[place] = max(self._newest_ms.get(place, 0), newest_ms)
         if len(found) < EVENTS_PER_READ:
             self._to_read.pop(place)
@@ -263,7 +263,7 @@ class EventJournal:
         signals = {
             key: row
             for key, row in found.items()
-            if rows.number(row, "generation") > self._upto(row) and key.id not in self._single
+            if rows.number(row, "ordinal") > self._upto(row) and key.id not in self._single
         }
         for _ in range(GAPS_MAX):
             missing = self._missing_before(signals, self._all_told_before(group))
@@ -296,14 +296,14 @@ class EventJournal:
 
     def _missing_before(self, signals: Rows, first: int) -> list[RowKey]:
         """The events before these that are in that epoch or a later one, and neither told nor among these."""
-        known = {(_hold_of(row), rows.number(row, "generation")) for row in signals.values()}
+        known = {(_hold_of(row), rows.number(row, "ordinal")) for row in signals.values()}
         return [
             rows.event_before(row)
             for row in signals.values()
-            if rows.number(row, "sequence") >= first
-            and self._upto(row) < rows.number(row, "generation") - 1
+            if rows.number(row, "previous_epoch") >= first
+            and self._upto(row) < rows.number(row, "ordinal") - 1
             and rows.event_before(row).id not in self._single
-            and (_hold_of(row), rows.number(row, "generation") - 1) not in known
+            and (_hold_of(row), rows.number(row, "ordinal") - 1) not in known
         ]
 
     def _upto(self, row: Row) -> int:
@@ -366,7 +366,7 @@ def _hold_of(row: Row) -> str:
 
 
 def _order(row: Row) -> tuple[str, int]:
-    return _hold_of(row), rows.number(row, "generation")
+    return _hold_of(row), rows.number(row, "ordinal")
 
 
 def _row_place(found: _Found) -> Place:

@@ -26,7 +26,7 @@ from travio_inventory.seats.ports import SeatGroupKey
 from travio_inventory.seats.refusals import TakenCell
 from travio_inventory.seats.trip import Journey, TripKey
 
-FREE: Row = {"status": "available", "owner": None, "until": None, "since": None}
+FREE: Row = {"status": "available", "owner": None, "until_ms": None, "since_ms": None}
 NEW_CELL: Row = {"status": "available"}
 """A cell that nobody had yet: on CQL a null that is written is a tombstone, so there is none."""
 IF_AVAILABLE: Row = {"status": "available"}
@@ -69,7 +69,7 @@ def read_group_entry(entry: str) -> SeatGroupKey:
 
 def recorded(place: Recorded) -> Row:
     """What a hold's row says of its last event."""
-    return {"sequence": place.epoch, "at": place.at_ms}
+    return {"event_epoch": place.epoch, "event_at_ms": place.at_ms}
 
 
 def hold_key(hold_id: str) -> RowKey:
@@ -101,14 +101,14 @@ def hold_row(hold: Hold) -> Row:
         "seats": places_text(hold),
         "first_segment": hold.journey.first,
         "last_segment": hold.journey.last,
-        "created_at": hold.created_at_ms,
-        "generation": hold.extensions,
+        "created_at_ms": hold.created_at_ms,
+        "extensions": hold.extensions,
     }
     if hold.reason:
         row["reason"] = hold.reason
     match hold.state:
         case Held(expires_at_ms=expires_at_ms):
-            row |= {"status": "held", "expires_at": expires_at_ms}
+            row |= {"status": "held", "expires_at_ms": expires_at_ms}
         case Confirmed() as booked:
             row |= booking_columns(booked)
         case _:
@@ -120,7 +120,7 @@ def cell_status(home: Row) -> str:
     """What the cells of a live hold are, as its home row says."""
     if home.get("status") == "confirmed":
         return "sold"
-    return "held" if number(home, "expires_at") < NEVER_MS else "blocked"
+    return "held" if number(home, "expires_at_ms") < NEVER_MS else "blocked"
 
 
 def read_hold(organization: str, hold_id: str, row: Row) -> Hold:
@@ -133,11 +133,11 @@ def read_hold(organization: str, hold_id: str, row: Row) -> Hold:
         seats=tuple(seat for _, seat in places),
         groups=tuple(group for group, _ in places),
         journey=Journey(number(row, "first_segment"), number(row, "last_segment")),
-        created_at_ms=number(row, "created_at"),
+        created_at_ms=number(row, "created_at_ms"),
         claimant=text(row, "claimant"),
         state=_state(row),
-        extensions=number(row, "generation"),
-        recorded=Recorded(number(row, "sequence"), number(row, "at")),
+        extensions=number(row, "extensions"),
+        recorded=Recorded(number(row, "event_epoch"), number(row, "event_at_ms")),
     )
 
 
@@ -157,13 +157,13 @@ def _passengers(row: Row) -> tuple[Passenger, ...]:
 def _state(row: Row) -> HoldState:
     match row.get("status"):
         case "held":
-            return Held(number(row, "expires_at"))
+            return Held(number(row, "expires_at_ms"))
         case "confirmed":
             return Confirmed(text(row, "order_id"), _passengers(row))
         case "released":
             return Released()
         case "expired":
-            return Expired(number(row, "expires_at"))
+            return Expired(number(row, "expires_at_ms"))
         case "cancelled":
             return Cancelled(text(row, "order_id"))
         case "aborted":
@@ -179,7 +179,7 @@ def taken_text(cells: Sequence[TakenCell]) -> str:
 
 def read_taken(row: Row) -> list[TakenCell]:
     """What the fenced row's final no was about."""
-    lines = (line.split(SEPARATOR) for line in text(row, "seats").split("\n") if line)
+    lines = (line.split(SEPARATOR) for line in text(row, "taken").split("\n") if line)
     return [
         TakenCell(seat, int(segment), status, claimant, hold, int(until_ms))
         for seat, segment, status, claimant, hold, until_ms in lines
@@ -199,19 +199,19 @@ def event_write(
     one hold. It says where the event before it is.
     """
     values: dict[str, str | int | None] = {
-        "event": event.value,
+        "type": event.value,
         "hold": hold.id,
-        "at": place.at_ms,
-        "generation": ordinal,
-        "sequence": hold.recorded.epoch,
-        "since": hold.recorded.at_ms,
+        "at_ms": place.at_ms,
+        "ordinal": ordinal,
+        "previous_epoch": hold.recorded.epoch,
+        "previous_at_ms": hold.recorded.at_ms,
         "holder": hold.holder,
         "seats": places_text(hold),
         "first_segment": hold.journey.first,
         "last_segment": hold.journey.last,
     }
     if expires_at_ms is not None:
-        values["expires_at"] = expires_at_ms
+        values["expires_at_ms"] = expires_at_ms
     if order is not None:
         values["order_id"] = order
     return Write(event_key(place, hold.id, ordinal), {}, values)
@@ -229,24 +229,24 @@ def epoch_of(event: RowKey) -> int:
 
 def event_before(row: Row) -> RowKey:
     """The row of the event before this one of the same hold."""
-    place = Recorded(number(row, "sequence"), number(row, "since"))
-    return event_key(place, text(row, "hold"), number(row, "generation") - 1)
+    place = Recorded(number(row, "previous_epoch"), number(row, "previous_at_ms"))
+    return event_key(place, text(row, "hold"), number(row, "ordinal") - 1)
 
 
 def read_event(trip: TripKey, row: Row) -> Event:
     """The event that a row tells."""
     return Event(
         id=stable_event_id(row),
-        type=EventType(text(row, "event")),
-        at_ms=number(row, "at"),
+        type=EventType(text(row, "type")),
+        at_ms=number(row, "at_ms"),
         trip=trip,
         hold_id=text(row, "hold"),
         holder=text(row, "holder"),
         seats=tuple(seat for _, seat in _places(row)),
         journey=Journey(number(row, "first_segment"), number(row, "last_segment")),
-        expires_at_ms=number(row, "expires_at"),
+        expires_at_ms=number(row, "expires_at_ms"),
         order=text(row, "order_id"),
-        ordinal=number(row, "generation"),
+        ordinal=number(row, "ordinal"),
     )
 
 
@@ -267,5 +267,5 @@ def event_id_at(epoch: int, at_ms: int = 0) -> str:
 
 def stable_event_id(row: Row) -> str:
     """The event's public id: the same in every telling of the same step."""
-    name = f"{base_id(text(row, 'hold'))}~{row['event']}"
-    return f"{name}~{row['generation']}" if row["event"] == EventType.HOLD_EXTENDED else name
+    name = f"{base_id(text(row, 'hold'))}~{row['type']}"
+    return f"{name}~{row['ordinal']}" if row["type"] == EventType.HOLD_EXTENDED else name

@@ -1,14 +1,14 @@
 """Every refusal about seats, trips and holds, in the branches of the tree of `kernel.refusals`, which stand here too.
 
 Refusal
-├── WrongRequest         change the request
+├── WrongRequest            change the request
 │   ├── InvalidRequest
 │   │   ├── InvalidTrip
 │   │   ├── InvalidJourney
 │   │   └── InvalidSeats
 │   ├── TripDefinedOtherwise
 │   └── IdempotencyKeyReused
-├── FinalRefusal         give up
+├── FinalNo                 give up
 │   ├── SeatTaken
 │   │   ├── SeatHeld
 │   │   └── SeatUnavailable
@@ -22,7 +22,7 @@ Refusal
 │   ├── TripNotFound
 │   ├── NotOnWaitlist
 │   └── PermissionDenied
-└── RetryableRefusal     the same request may succeed later
+└── AskAgain                the same request may succeed later
     ├── SeatContended
     ├── TripOpening
     ├── HoldLimitReached
@@ -34,7 +34,7 @@ Refusal
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
-from travio_inventory.kernel.refusals import FinalRefusal, InvalidRequest, RetryableRefusal, WrongRequest
+from travio_inventory.kernel.refusals import AskAgain, FinalNo, InvalidRequest, WrongRequest
 
 CONTENTION: Final = "seat query contention - please retry"
 """How the message begins where a seat may come back. Load testers in the field count contention by these words."""
@@ -94,7 +94,7 @@ class TripDefinedOtherwise(WrongRequest):
         super().__init__("this trip is already open with another definition; nothing was changed")
 
 
-class SeatTaken(FinalRefusal):
+class SeatTaken(FinalNo):
     """Somebody has a cell. `seats.taken` says which of the two kinds it is."""
 
     def __init__(self, said: str, cells: Sequence[TakenCell], decided: Decided) -> None:
@@ -134,7 +134,7 @@ class SeatUnavailable(SeatTaken):
         super().__init__(f"{_named(cell.seat for cell in cells)} not available", cells, decided)
 
 
-class HoldEnded(FinalRefusal):
+class HoldEnded(FinalNo):
     """The hold is over; `at_ms` is when it ended, or would have, in Unix milliseconds."""
 
     said = "the hold has ended"
@@ -172,7 +172,7 @@ class BookingCancelled(HoldEnded):
     said = "booking was cancelled"
 
 
-class ExtensionTooLong(FinalRefusal):
+class ExtensionTooLong(FinalNo):
     """A hold may not be kept longer than the cap on its total time."""
 
     reason = "EXTENSION_TOO_LONG"
@@ -182,7 +182,7 @@ class ExtensionTooLong(FinalRefusal):
         self.until_ms = until_ms
 
 
-class HoldNotFound(FinalRefusal):
+class HoldNotFound(FinalNo):
     """There is no such hold, or it is somebody else's: both are said alike."""
 
     reason = "HOLD_NOT_FOUND"
@@ -191,7 +191,7 @@ class HoldNotFound(FinalRefusal):
         super().__init__("hold not found")
 
 
-class TripNotFound(FinalRefusal):
+class TripNotFound(FinalNo):
     """The organization has no such trip."""
 
     reason = "TRIP_NOT_FOUND"
@@ -200,7 +200,7 @@ class TripNotFound(FinalRefusal):
         super().__init__("trip not found")
 
 
-class NotOnWaitlist(FinalRefusal):
+class NotOnWaitlist(FinalNo):
     """The holder does not wait for that class of that trip."""
 
     reason = "NOT_ON_WAITLIST"
@@ -209,7 +209,7 @@ class NotOnWaitlist(FinalRefusal):
         super().__init__("not on this waiting list")
 
 
-class SeatContended(RetryableRefusal):
+class SeatContended(AskAgain):
     """Another attempt is taking one of the seats now."""
 
     reason = "SEAT_CONTENDED"
@@ -220,7 +220,7 @@ class SeatContended(RetryableRefusal):
         self.decided = decided
 
 
-class TripOpening(RetryableRefusal):
+class TripOpening(AskAgain):
     """The trip's cells are still being seeded."""
 
     reason = "TRIP_OPENING"
@@ -229,7 +229,7 @@ class TripOpening(RetryableRefusal):
         super().__init__("the trip is still being opened", retry_after_ms=500)
 
 
-class HoldLimitReached(RetryableRefusal):
+class HoldLimitReached(AskAgain):
     """The holder has as many live holds as are allowed."""
 
     reason = "HOLD_LIMIT"

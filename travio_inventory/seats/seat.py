@@ -10,7 +10,7 @@ class Available:
 
 
 @dataclass(frozen=True, slots=True)
-class HeldUntil:
+class Held:
     """A hold keeps it until `until_ms`, in Unix milliseconds."""
 
     until_ms: int
@@ -26,7 +26,7 @@ class Blocked:
     """The house has taken it off sale."""
 
 
-SeatState: TypeAlias = Available | HeldUntil | Sold | Blocked
+SeatState: TypeAlias = Available | Held | Sold | Blocked
 
 AVAILABLE = Available()
 SOLD = Sold()

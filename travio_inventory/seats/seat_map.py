@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from struct import pack, unpack_from
 from typing import assert_never
 
-from travio_inventory.seats.seat import AVAILABLE, BLOCKED, SOLD, Available, Blocked, HeldUntil, SeatState, Sold
+from travio_inventory.seats.seat import AVAILABLE, BLOCKED, SOLD, Available, Blocked, Held, SeatState, Sold
 from travio_inventory.seats.trip import Journey, Seat, Trip
 
 _FREE, _HELD, _SOLD, _BLOCKED = b"ahsb"
@@ -40,7 +40,7 @@ def encode_states(states: Sequence[SeatState]) -> bytes:
         match state:
             case Available():
                 letters.append(_FREE)
-            case HeldUntil(until_ms=until_ms):
+            case Held(until_ms=until_ms):
                 letters.append(_HELD)
                 untils.append(until_ms)
             case Sold():
@@ -65,7 +65,7 @@ def _states(group: bytes, segments: int, journey: Journey) -> Iterator[SeatState
             yield SOLD
         elif _HELD in letters:
             skipped = held_before + group.count(_HELD, start, first)
-            yield HeldUntil(max(unpack_from(f">{letters.count(_HELD)}Q", group, cells_end + 8 * skipped)))
+            yield Held(max(unpack_from(f">{letters.count(_HELD)}Q", group, cells_end + 8 * skipped)))
         else:
             yield AVAILABLE
         held_before += group.count(_HELD, start, start + segments)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from itertools import chain, pairwise
 from typing import Any, NamedTuple
 
-from travio_inventory.client import InventoryClient, Journey, Refusal, RetryableRefusal
+from travio_inventory.client import AskAgain, InventoryClient, Journey, Refusal
 from travio_inventory.kernel.limits import SEATS_PER_HOLD_MAX
 from travio_inventory.protocol.batches import Kind, Partition, Row, StoreUnavailable, Table
 from travio_inventory.protocol.rows import SEPARATOR, group_partition, number, text
@@ -18,7 +18,7 @@ from verification.chaos.deployment import KEYSPACE, Deployment, Service
 from verification.chaos.notebook import Book
 from verification.kit.service_process import ORGANIZATION, eventually
 from verification.kit.trips import ends
-from verification.simulation.history import LIVE, Found, PublishedEvent
+from verification.simulation.history import LIVE, Found, Told
 from verification.simulation.oracle import places_of
 
 QUIET_S_MAX = 60.0
@@ -31,7 +31,7 @@ PROBES_AT_ONCE = 8
 PROBE_TRIES = 10
 READ_TRIES = 10
 WRITTEN = (
-    f"SELECT id, status, expires_at, WRITETIME(status) AS at_us FROM {KEYSPACE}.blocks"  # noqa: S608 - all ours
+    f"SELECT id, status, expires_at_ms, WRITETIME(status) AS at_us FROM {KEYSPACE}.seat_groups"  # noqa: S608 - all ours
     " WHERE tenant = %s AND name = %s AND number = %s AND kind = 'hold'"
 )
 
@@ -66,13 +66,11 @@ class Aftermath:
     won: int = 0
     violations: list[str] = field(default_factory=list)
 
-    def told(self) -> dict[str, list[PublishedEvent]]:
+    def told(self) -> dict[str, list[Told]]:
         """Every event, as often as it was told, by trip."""
-        told: dict[str, list[PublishedEvent]] = defaultdict(list)
+        told: dict[str, list[Told]] = defaultdict(list)
         for event in chain.from_iterable(self.lives):
-            told[event["trip"]].append(
-                PublishedEvent(event["event_id"], event["event_type"], event["hold_id"], event["ordinal"])
-            )
+            told[event["trip"]].append(Told(event["event_id"], event["event_type"], event["hold_id"], event["ordinal"]))
         return told
 
 
@@ -98,7 +96,7 @@ async def _read_once(deployment: Deployment, book: Book) -> Remains:
             if owner := text(row, "owner"):
                 owners[Cell(key.id, key.segment)] = owner
         for row in (await deployment.batches.read(partition, Kind.EVENT)).values():
-            events.add((text(row, "hold"), number(row, "generation")))
+            events.add((text(row, "hold"), number(row, "ordinal")))
     return Remains(holds, owners, events, await _places(deployment, book))
 
 
@@ -115,7 +113,7 @@ def _found(row: Row) -> Found:
         text(row, "claimant"),
         tuple(cell for _, cell in places_of(row)),
         text(row, "order_id"),
-        number(row, "expires_at"),
+        number(row, "expires_at_ms"),
     )
 
 
@@ -239,7 +237,7 @@ async def _win(client: InventoryClient, book: Book, segment: int, seats: Sequenc
     for _ in range(PROBE_TRIES):
         try:
             await prober.hold(book.name, *stretch, seats, seconds=60, key="probe")
-        except RetryableRefusal as refusal:
+        except AskAgain as refusal:
             last: Refusal = refusal
             await asyncio.sleep(POLL_S)
         except Refusal as refusal:

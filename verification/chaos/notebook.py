@@ -10,13 +10,13 @@ from typing import TypeVar
 from grpclib.exceptions import GRPCError
 
 from travio_inventory.client import (
+    AskAgain,
     ClientError,
     HoldEnded,
     IdempotencyKeyReused,
     Journey,
     OutcomeUnknown,
     Refusal,
-    RetryableRefusal,
     SeatTaken,
     Trip,
 )
@@ -26,11 +26,11 @@ from travio_inventory.seats.hold import claimant_of
 from travio_inventory.seats.ports import Cell
 from travio_inventory.seats.refusals import BY_STORE
 from verification.kit.service_process import ORGANIZATION
-from verification.simulation.history import Call, CallOutcome
+from verification.simulation.history import Answer, Call
 
-Result = TypeVar("Result")
+Told = TypeVar("Told")
 
-UNDECIDED = (CallOutcome.AGAIN, CallOutcome.SEEN, CallOutcome.UNKNOWN)
+UNDECIDED = (Answer.AGAIN, Answer.SEEN, Answer.UNKNOWN)
 
 
 @dataclass
@@ -97,7 +97,7 @@ class Notebook:
         self.made += 1
         return Call(self.made, op, subject, time.monotonic(), holder=user, process=service)
 
-    async def hear(self, call: Call, asked: Callable[[], Awaitable[Result]]) -> Result | None:
+    async def hear(self, call: Call, asked: Callable[[], Awaitable[Told]]) -> Told | None:
         """Wait for the answer and write it down; what it tells where it is OK."""
         try:
             told = await asked()
@@ -106,7 +106,7 @@ class Notebook:
         except ClientError as error:
             self.strange.append(f"no answer to such a call: {error!r} {call}")
         else:
-            call.answer, call.returned_s = CallOutcome.OK, time.monotonic()
+            call.answer, call.returned_s = Answer.OK, time.monotonic()
             return told
         return None
 
@@ -117,17 +117,17 @@ class Notebook:
                 if is_a_bug(refusal):
                     self.strange.append(f"a bug in the place of an answer: {refusal!r} {call}")
                 return self.give_up(call)
-            case RetryableRefusal():
-                call.answer = CallOutcome.AGAIN
+            case AskAgain():
+                call.answer = Answer.AGAIN
             case HoldEnded() if call.op == "hold":
-                call.answer = CallOutcome.ENDED
+                call.answer = Answer.ENDED
             case SeatTaken() if refusal.decided != BY_STORE:
-                call.answer = CallOutcome.SEEN
+                call.answer = Answer.SEEN
                 call.as_of_s = time.monotonic() - (time.time() - refusal.decided.as_of_ms / 1_000)
             case IdempotencyKeyReused():
-                call.answer = CallOutcome.REUSED
+                call.answer = Answer.REUSED
             case _:
-                call.answer = CallOutcome.NO
+                call.answer = Answer.NO
         call.told, call.returned_s = refusal.reason, time.monotonic()
         return None
 

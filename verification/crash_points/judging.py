@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from travio_inventory.kernel.refusals import RetryableRefusal
+from travio_inventory.kernel.refusals import AskAgain
 from travio_inventory.protocol import rows
 from travio_inventory.protocol.batches import Kind
 from travio_inventory.seats import refusals as errors
@@ -16,14 +16,14 @@ from travio_inventory.seats.trip import Ends
 from travio_inventory.seats.use_cases.block_seats import SeatsUpdated
 from verification.crash_points.places import Opened, Place
 from verification.crash_points.playing import (
+    Answer,
     Ending,
-    EventsPublished,
+    HandedOver,
     Over,
     Play,
     Prepared,
     Reached,
-    StepAnswered,
-    StepResult,
+    Told,
     View,
     answer_of,
     view,
@@ -48,7 +48,7 @@ class Record:
     """What a play said before it died."""
 
     prepared: Prepared | None = None
-    told: StepResult | None = None
+    told: Answer | None = None
     handed_over: list[str] = field(default_factory=list)
     end: Reached | Over | None = None
 
@@ -60,9 +60,9 @@ def records(said: Sequence[object], plays: int) -> list[Record]:
         match word:
             case Prepared(number=number):
                 told[number].prepared = word
-            case StepAnswered(number=number, answer=answer):
+            case Told(number=number, answer=answer):
                 told[number].told = answer
-            case EventsPublished(number=number, ids=ids):
+            case HandedOver(number=number, ids=ids):
                 told[number].handed_over += ids
             case Reached(number=number) | Over(number=number):
                 told[number].end = word
@@ -108,7 +108,7 @@ async def judge(place: Place, cases: Sequence[Case], say: Say) -> None:
 
 async def _wrong(opened: Opened, case: Case, edge_s: float) -> str:
     async with AsyncExitStack() as stack:
-        asked = await stack.enter_async_context(Market(opened.doomed, edge=opened.edge))
+        asked = await stack.enter_async_context(Market(opened.line, edge=opened.edge))
         looking = await stack.enter_async_context(Market(opened.store))
         try:
             await _Judge(case, asked, looking, edge_s).judge()
@@ -183,11 +183,11 @@ class _Judge:
             true.add(NotOnWaitlist.__name__)
         return true
 
-    async def _again(self, asked: Step, sale: Sale) -> StepResult:
+    async def _again(self, asked: Step, sale: Sale) -> Answer:
         """The definite answer; each try is of another process."""
         for _ in range(AGAIN_TRIES):
             answer = await answer_of(asked, sale.elsewhere(), self._subject)
-            if not answer.refusal or not issubclass(getattr(errors, answer.refusal), RetryableRefusal):
+            if not answer.refusal or not issubclass(getattr(errors, answer.refusal), AskAgain):
                 return answer
             self._clock.pass_s(AGAIN_S)
             await asyncio.sleep(self._edge_s)

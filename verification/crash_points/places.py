@@ -22,19 +22,21 @@ from verification.servers.redis import HOST, RedisServer
 SHARED_TTL_MS = 300
 """How long what is in Redis lives that a dead process left there."""
 
-BatchesWrapper: TypeAlias = Callable[[Batches], Batches]
+Line: TypeAlias = Callable[[Batches], Batches]
 
 
-def unwrapped(store: Batches) -> Batches:
+def straight(store: Batches) -> Batches:
     """The store as it is."""
     return store
 
 
 class Opened(NamedTuple):
-    """What a process has: the store, the store as the process that dies sees it, and what makes an edge."""
+    """What one process has: the store, the line on which one that dies asks it, and those that come after that one,
+    and what makes their edges.
+    """
 
     store: Batches
-    doomed: Batches
+    line: Batches
     edge: Callable[[Clock], Edge]
 
 
@@ -70,7 +72,7 @@ class Embedded:
     """SQLite in a folder; one process at a time, which dies in the middle of one play."""
 
     folder: Path
-    wrap: BatchesWrapper = unwrapped
+    line: Line = straight
     together: int = 1
     scenes_at_once: int = 1
     edge_ms: int = 0
@@ -83,7 +85,7 @@ class Embedded:
     async def open(self) -> AsyncIterator[Opened]:
         """See Place."""
         async with SqliteBatches.open(self.folder) as store:
-            yield Opened(store, self.wrap(store), local_edge)
+            yield Opened(store, self.line(store), local_edge)
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,7 @@ class Servers:
 
     cql: ScyllaOptions
     redis: RedisOptions
-    wrap: BatchesWrapper = unwrapped
+    line: Line = straight
     together: int = 100
     scenes_at_once: int = 12
     edge_ms: int = SHARED_TTL_MS
@@ -116,7 +118,7 @@ class Servers:
         )
         async with ScyllaBatches.connect(self.cql) as store, edge as shared:
             own = Edge(shared.gate, shared.gate, shared.seat_maps, gate_ttl_ms=self.gate_ttl_ms)
-            yield Opened(store, self.wrap(store), lambda _: own)
+            yield Opened(store, self.line(store), lambda _: own)
 
 
 def on_servers(cql: Cassandra, redis: RedisServer) -> Servers:

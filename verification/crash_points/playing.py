@@ -75,7 +75,7 @@ def new_trip(scene: Scene) -> Trip:
 # ---- what is said of a play
 
 
-class StepResult(NamedTuple):
+class Answer(NamedTuple):
     """The name of the refusal, "" where it was done; and what was told."""
 
     refusal: str
@@ -99,7 +99,7 @@ class Ending:
     """A scene that was played to its end: what it asked, and what stood before, then, and after what comes after."""
 
     asked: Asked
-    answer: StepResult
+    answer: Answer
     before: View
     then: View
     afterwards: View
@@ -115,15 +115,15 @@ class Prepared:
 
 
 @dataclass(frozen=True)
-class StepAnswered:
+class Told:
     """The caller has the answer."""
 
     number: int
-    answer: StepResult
+    answer: Answer
 
 
 @dataclass(frozen=True)
-class EventsPublished:
+class HandedOver:
     """The subscribers have these events."""
 
     number: int
@@ -149,15 +149,15 @@ class Over:
 # ---- looking on
 
 
-async def answer_of(step: Step, sale: Sale, subject: Subject) -> StepResult:
+async def answer_of(step: Step, sale: Sale, subject: Subject) -> Answer:
     """What the step is answered."""
     try:
-        return StepResult("", await step.act(sale, subject))
+        return Answer("", await step.act(sale, subject))
     except Refusal as refusal:
-        return StepResult(type(refusal).__name__, None)
+        return Answer(type(refusal).__name__, None)
 
 
-async def _now(heard: Callable[[StepResult], None], answer: StepResult) -> None:
+async def _now(heard: Callable[[Answer], None], answer: Answer) -> None:
     heard(answer)
 
 
@@ -183,9 +183,9 @@ async def rehearse(place: Place, scenes: Sequence[Scene], say: Say) -> None:
 async def _rehearsed(opened: Opened, scene: Scene) -> Ending:
     """Once more where the store did not know something, as a cold or busy server may."""
     for _ in range(REHEARSALS_MAX):
-        passing = Passing(opened.store)
-        ending = await _ending(opened._replace(doomed=passing), scene)
-        if not passing.failed:
+        line = Passing(opened.store)
+        ending = await _ending(opened._replace(line=line), scene)
+        if not line.failed:
             return ending
     raise AssertionError(f"the server is unwell: {scene}")
 
@@ -217,7 +217,7 @@ class Stage:
         self._others = Market(opened.store)
         self.onlooker = self._others.prepare(trip, holds_per_holder_max=step.holds_max)
         self._counted = Market(
-            MeteredStore(opened.doomed, meter),
+            MeteredStore(opened.line, meter),
             edge=lambda clock: metered_edge(opened.edge(clock), meter),
             publisher=partial(MeteredPublisher, meter, handed_over),
         )
@@ -234,7 +234,7 @@ class Stage:
         await self._others.settled()
         return subject
 
-    async def act(self, subject: Subject, heard: Callable[[StepResult], None] = lambda _: None) -> StepResult:
+    async def act(self, subject: Subject, heard: Callable[[Answer], None] = lambda _: None) -> Answer:
         """Play the step; `heard` is told the answer, then the process finishes what it does in the background."""
         answer = await answer_of(self._step, self.asked, subject)
         await self._meter.call("answer", lambda: _now(heard, answer))
@@ -314,7 +314,7 @@ class _Doomed:
             subject = await stage.prepare()
             self._say(Prepared(number, subject, stage.onlooker.clock.at_ms))
             self.meter.start()
-            await stage.act(subject, heard=lambda answer: self._say(StepAnswered(number, answer)))
+            await stage.act(subject, heard=lambda answer: self._say(Told(number, answer)))
 
     def _hand_over(self, events: Sequence[Event]) -> None:
-        self._say(EventsPublished(self._number, [event.id for event in events]))
+        self._say(HandedOver(self._number, [event.id for event in events]))

@@ -1,4 +1,4 @@
-"""A store as one process sees it: answers can be spoiled, stalled and counted, and tests cannot meet each other."""
+"""One process's line to a store: it can be spoiled, stalled and counted, and keeps tests out of each other's way."""
 
 import asyncio
 from collections import Counter
@@ -129,7 +129,7 @@ class _Spoiling:
     times: int
 
 
-class FaultyBatches:
+class Line:
     """Batches. Cursors and buckets carry `name`, so that many tests share one store as if each had its own."""
 
     def __init__(self, store: Batches, name: str) -> None:
@@ -175,7 +175,7 @@ class FaultyBatches:
         self._unlistable |= {(index, bucket_of(number)) for number in numbers}
 
     def mend(self) -> None:
-        """No more faults; what was late may still be delivered."""
+        """The line is well again; what was late may still be delivered."""
         self._spoilings.clear()
         self._stalls.clear()
         self._read_stalls.clear()
@@ -189,7 +189,7 @@ class FaultyBatches:
 
     async def note(self, index: Index, number: int, entry: str) -> None:
         """Somebody writes that into the index."""
-        await self._store.apply(Partition(Table.CURSORS, self.name, index), [], [self._named(index, number, entry)])
+        await self._store.apply(Partition(Table.CURSORS, "", index), [], [self._named(index, number, entry)])
 
     def _named(self, index: Index, number: int, entry: str) -> IndexEntry:
         return IndexEntry(index, self.name + bucket_of(number), entry)
@@ -258,7 +258,9 @@ class FaultyBatches:
         return await self._store.read_index(index, self.name + bucket, after=after, most=most)
 
     def _own(self, partition: Partition) -> Partition:
-        return partition._replace(organization=self.name) if partition.table is Table.CURSORS else partition
+        if partition.table is not Table.CURSORS:
+            return partition
+        return partition._replace(name=f"{self.name} {partition.name}")
 
     def _readable(self, partition: Partition) -> None:
         if partition in self._unreadable:

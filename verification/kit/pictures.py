@@ -36,7 +36,7 @@ async def picture(sale: Sale) -> Picture:
     except TripNotFound:
         seats = {}
     told = [
-        (row.get("holder", ""), row["status"], row["seats"], row["generation"], _is_late(key))
+        (row.get("holder", ""), row["status"], row["seats"], row["extensions"], _is_late(key))
         for key, row in (await group_rows(sale, Kind.HOLD)).items()
         if row["status"] != "aborted"
     ]
@@ -52,7 +52,7 @@ async def group_rows(sale: Sale, kind: Kind) -> dict[RowKey, Row]:
 
 async def assert_events_tell_what_stands(sale: Sale) -> None:
     """Each step of each hold once, and no other."""
-    recorded = Counter((row["hold"], row["event"]) for row in (await group_rows(sale, Kind.EVENT)).values())
+    recorded = Counter((row["hold"], row["type"]) for row in (await group_rows(sale, Kind.EVENT)).values())
     holds = await group_rows(sale, Kind.HOLD)
     assert recorded == Counter((key.id, event) for key, row in holds.items() for event in _events_of(key, row))
 
@@ -71,7 +71,7 @@ def _events_of(key: RowKey, row: Row) -> Iterator[EventType]:
         return
     if not _is_late(key):
         yield EventType.HOLD_CREATED
-        yield from [EventType.HOLD_EXTENDED] * rows.number(row, "generation")
+        yield from [EventType.HOLD_EXTENDED] * rows.number(row, "extensions")
     if status in ("confirmed", "cancelled"):
         yield EventType.SEATS_PURCHASED
     if status in ENDS:

@@ -32,19 +32,17 @@ from travio_inventory.seats.commands import (
 from travio_inventory.seats.events import Event
 from travio_inventory.seats.hold import NEVER_MS, Hold, Passenger
 from travio_inventory.seats.ports import Gate, SeatGroupKey, SeatMapCache, TakenSeats
-from travio_inventory.seats.seat import Available, Blocked, HeldUntil, Sold
 from travio_inventory.seats.trip import Ends, Seat, Segment, Trip, TripKey
 from travio_inventory.seats.use_cases.block_seats import SeatsUpdated
 from travio_inventory.seats.use_cases.expire_holds import Swept
 from travio_inventory.seats.use_cases.hold_seats import HoldTimes
 from travio_inventory.seats.waitlist import WaitlistEntry
 from verification.kit import asking
-from verification.kit.faulty_batches import FaultyBatches, Stall
+from verification.kit.faulty_batches import Line, Stall
 
 START_MS = 1_800_000_000_000
 """When every sale begins: at the start of a minute."""
 SEATS = 18
-STATE_WORDS = {Available: "available", HeldUntil: "held", Sold: "sold", Blocked: "blocked"}
 TTL_S = 60
 TTL_S_MAX = 600
 TOTAL_S_MAX = 900
@@ -136,7 +134,7 @@ def local_edge(clock: Clock) -> Edge:
 
 
 class Process:
-    """One service process with its own caches and its own faults between it and the store."""
+    """One service process with its own caches and line to the store."""
 
     def __init__(
         self, batches: Batches, clock: Clock, *, holds_per_holder_max: int, edge: Edge, publisher: InProcess
@@ -159,9 +157,9 @@ class Sale:
         self.trip = trip
         self.clock = clock
         self.holds_per_holder_max = holds_per_holder_max
-        self.store = FaultyBatches(market.store, trip.key.organization)
+        self.line = Line(market.store, trip.key.organization)
         self.process = Process(
-            self.store,
+            self.line,
             clock,
             holds_per_holder_max=holds_per_holder_max,
             edge=market.edge(clock),
@@ -310,7 +308,7 @@ class Sale:
     async def map(self, ends: str | Ends = "A-D") -> dict[str, str]:
         """What each seat is on the journey: available, held, sold or blocked; in the order of the map."""
         seat_map = await asking.seat_map(self.inventory, self.trip.key, _ends(ends))
-        return {seat.id: STATE_WORDS[type(state)] for seat, state in seat_map.seats()}
+        return {seat.id: type(state).__name__.lower() for seat, state in seat_map.seats()}
 
     async def seats(self, state: str, ends: str | Ends = "A-D") -> str:
         """The seats that the map shows in that state."""
@@ -327,7 +325,7 @@ class Sale:
         """The status of each of the seat's cells, in order of travel, as the store keeps them."""
         return [str(cell["status"]) for cell in await self.cells(seat)]
 
-    def group_partition(self, seat: str) -> Any:  # noqa: ANN401 - whatever names a partition to the store
+    def group_partition(self, seat: str) -> Any:  # noqa: ANN401 - whatever names a partition to the line
         """The partition that the seat is in."""
         return rows.group_partition(self.trip.key, self.trip.group_of(seat))
 
@@ -434,7 +432,7 @@ def _status_of_cells(hold: Row) -> str:
     """What a live hold's cells say; one that has ended owns none."""
     match hold["status"]:
         case "held":
-            return "blocked" if hold["expires_at"] == NEVER_MS else "held"
+            return "blocked" if hold["expires_at_ms"] == NEVER_MS else "held"
         case "confirmed":
             return "sold"
         case ended:

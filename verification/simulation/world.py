@@ -8,7 +8,7 @@ from itertools import pairwise
 from random import Random
 
 from travio_inventory.kernel.actor import Actor
-from travio_inventory.kernel.refusals import Refusal, RetryableRefusal
+from travio_inventory.kernel.refusals import AskAgain, Refusal
 from travio_inventory.protocol.batches import ABSENT, Index, Kind, Partition, Row, RowKey, Table, Write
 from travio_inventory.protocol.definitions import Definitions
 from travio_inventory.protocol.epochs import EPOCH_MS
@@ -17,7 +17,7 @@ from travio_inventory.protocol.rows import SEPARATOR, group_partition
 from travio_inventory.seats.events import Event, EventType
 from travio_inventory.seats.hold import NEVER_MS, Hold, base_id
 from travio_inventory.seats.ports import Cell
-from travio_inventory.seats.seat import AVAILABLE, BLOCKED, SOLD, HeldUntil, SeatState
+from travio_inventory.seats.seat import AVAILABLE, BLOCKED, SOLD, Held, SeatState
 from travio_inventory.seats.seat_map import encode_states
 from travio_inventory.seats.trip import Ends, Seat, Segment, Trip, TripKey
 from travio_inventory.store.memory import Change, Faults, MemoryBatches
@@ -25,7 +25,7 @@ from verification.kit import asking
 from verification.simulation.checker import out_of_order, violations
 from verification.simulation.front import Ask, Front
 from verification.simulation.hindsight import ASKING, Hindsight
-from verification.simulation.history import Call, Found, History, PublishedEvent, Waits
+from verification.simulation.history import Call, Found, History, Told, Waits
 from verification.simulation.holders import Holder, keep_house, keep_looking
 from verification.simulation.lists import Lists
 from verification.simulation.oracle import ORGANIZATION, START_MS, Oracle, Violated, places_of, seconds_of
@@ -136,7 +136,7 @@ class World:
             self.front.calls,
             holds,
             owners,
-            [PublishedEvent(event.id, event.type.value, event.hold_id, event.ordinal) for event in told],
+            [Told(event.id, event.type.value, event.hold_id, event.ordinal) for event in told],
             start_ms=START_MS,
             clock_bound_ms=round(self.plan.skew_s * 1_000),
             holds_max=self.plan.holds_max,
@@ -161,7 +161,7 @@ class World:
     async def _prepare(self) -> None:
         """The trip is known, not yet open; sweepers have run on this store before."""
         await Definitions(self.batches).define(self.trip)
-        values: Row = {"at": minute_of(START_MS) - 1}
+        values: Row = {"reached": minute_of(START_MS) - 1}
         cursor = Write(RowKey(Kind.CURSOR, ""), ABSENT, values)
         await self.batches.apply(Partition(Table.CURSORS, "", Index.EXPIRY), [cursor])
 
@@ -170,7 +170,7 @@ class World:
 
         async def open_trip(process: Process) -> None:
             for _ in range(20):
-                with suppress(RetryableRefusal):
+                with suppress(AskAgain):
                     await asking.open_trip(process.inventory, self.trip)
                     return
 
@@ -280,12 +280,12 @@ class World:
         row = self.oracle.row(str(cell["owner"])) if cell.get("owner") else {"status": "ended"}
         match row.get("status"):
             case "held":
-                until_ms = int(row.get("expires_at") or 0)
-                return HeldUntil(until_ms) if until_ms < NEVER_MS else BLOCKED
+                until_ms = int(row.get("expires_at_ms") or 0)
+                return Held(until_ms) if until_ms < NEVER_MS else BLOCKED
             case "confirmed":
                 return SOLD
             case None:
-                return HeldUntil(int(cell.get("until") or 0))
+                return Held(int(cell.get("until_ms") or 0))
             case _:
                 return AVAILABLE
 
@@ -298,7 +298,7 @@ class World:
                 if key.kind is Kind.CELL and row["status"] != self._status_of(row):
                     raise Violated(f"I2 {key} in {partition.number} is {row['status']}, and {row['owner']} is not")
                 if key.kind is Kind.HOLD and row["status"] == "held":
-                    lapsed_s = seconds_of(int(row.get("expires_at") or 0))
+                    lapsed_s = seconds_of(int(row.get("expires_at_ms") or 0))
                     if lapsed_s + ABANDONED_S < _now_s():
                         raise Violated(f"L1 {key.id} ran out at {lapsed_s:.2f} and is still held")
 
@@ -307,7 +307,7 @@ class World:
         row = self.oracle.row(str(cell["owner"])) if cell.get("owner") else {"status": "ended"}
         match row.get("status"):
             case "held":
-                return "held" if int(row.get("expires_at") or 0) < NEVER_MS else "blocked"
+                return "held" if int(row.get("expires_at_ms") or 0) < NEVER_MS else "blocked"
             case "confirmed":
                 return "sold"
             case _:
@@ -356,7 +356,7 @@ class World:
             status, event = timeline[-1].status, folded.get(hold_id)
             if (event is None) != (status == "aborted") or (event is not None and _STATUSES[event.type] != status):
                 raise Violated(f"I8 {hold_id} is {status}, its last event is {event}")
-            if event is not None and status == "held" and event.expires_at_ms != timeline[-1].row.get("expires_at"):
+            if event is not None and status == "held" and event.expires_at_ms != timeline[-1].row.get("expires_at_ms"):
                 raise Violated(f"I8 {hold_id} expires at {timeline[-1].row.get('expires_at')}, told was {event}")
 
     async def _judge_limits(self, prober: Process) -> None:
@@ -412,7 +412,7 @@ _STATUSES = {
 
 def _is_very_late(key: RowKey, row: Row) -> bool:
     """Whether it is an event that lands when nobody looks for it in its minute any more."""
-    return key.kind is Kind.EVENT and _now_ms() - int(row.get("at") or 0) > LANDS_WITHIN_MS
+    return key.kind is Kind.EVENT and _now_ms() - int(row.get("at_ms") or 0) > LANDS_WITHIN_MS
 
 
 def _base_of(row: Row) -> str:
@@ -434,12 +434,12 @@ def _found(row: Row) -> Found:
         str(row.get("claimant") or ""),
         tuple(cell for _, cell in places_of(row)),
         str(row.get("order_id") or ""),
-        int(row.get("expires_at") or 0),
+        int(row.get("expires_at_ms") or 0),
     )
 
 
 def _waiting(row: Row) -> Waits:
-    sequence, seats, joined_ms = (int(row.get(name) or 0) for name in ("sequence", "requested", "created_at"))
+    sequence, seats, joined_ms = (int(row.get(name) or 0) for name in ("sequence", "requested_seats", "joined_at_ms"))
     return Waits(row.get("status") == "waiting", sequence, seats, joined_ms)
 
 

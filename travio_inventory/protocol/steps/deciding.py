@@ -3,7 +3,7 @@
 from typing import Generic, assert_never
 
 from travio_inventory.kernel.actor import Actor
-from travio_inventory.kernel.refusals import BackendUnavailable, FinalRefusal
+from travio_inventory.kernel.refusals import BackendUnavailable, FinalNo
 from travio_inventory.protocol.batches import Applied, Row, StoreUnavailable
 from travio_inventory.protocol.doubts import Doubts
 from travio_inventory.protocol.judging import Judging
@@ -85,7 +85,7 @@ class Deciding(Generic[H]):
         except StoreUnavailable:
             raise BackendUnavailable from None
 
-    async def over(self, hold: H) -> FinalRefusal:
+    async def over(self, hold: H) -> FinalNo:
         """The refusal that says how the hold ended, its late booking included."""
         return ended(await self.as_booked(hold))
 
@@ -106,7 +106,7 @@ def _as_seen(hold: Hold) -> Row:
     """The condition of a step: confirm and the like carry no clock, so they win on a lapsed row that says held."""
     if isinstance(hold.state, Confirmed):
         return {"status": "confirmed"}
-    return {"status": "held", "generation": hold.extensions}
+    return {"status": "held", "extensions": hold.extensions}
 
 
 def is_booking(row: Row) -> bool:
@@ -114,7 +114,7 @@ def is_booking(row: Row) -> bool:
     return row.get("status") in ("confirmed", "cancelled")
 
 
-def ended(hold: Hold) -> FinalRefusal:
+def ended(hold: Hold) -> FinalNo:
     """The refusal that says how the hold ended."""
     match hold.state:
         case Released():

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from travio_inventory.kernel.actor import Actor, Scope
 from travio_inventory.kernel.limits import CELLS_BLOCKED_AT_ONCE_MAX, SEATS_BLOCKED_AT_ONCE_MAX
-from travio_inventory.kernel.refusals import OutcomeUnknown, RetryableRefusal, Violation
+from travio_inventory.kernel.refusals import AskAgain, OutcomeUnknown, Violation
 from travio_inventory.seats.commands import BlockSeatsCommand
 from travio_inventory.seats.ports import Holds
 from travio_inventory.seats.refusals import InvalidSeats
@@ -51,7 +51,7 @@ class BlockSeats:
             try:
                 if await self._holds.unblock(trip, seat):
                     changed.append(seat)
-            except RetryableRefusal:  # which would say that nothing was done
+            except AskAgain:  # which would say that nothing was done
                 if reasons or changed:
                     raise OutcomeUnknown from None
                 raise
