@@ -65,8 +65,8 @@ format: $(READY)  ## Put the code in shape
 wire: $(READY)  ## Generate the wire package from proto/
 	$(BIN)/python proto/generate.py travio_inventory/wire
 
-docs: $(READY)  ## Bring docs/settings.md and the lists of docs/architecture.md and docs/invariants.md up to date
-	$(BIN)/python -m verification.pages.architecture && $(BIN)/python -m verification.pages.invariants && $(BIN)/python -m verification.pages.settings_page
+docs: $(READY)  ## Bring docs/settings.md, schema.cql, and the lists of docs/architecture.md, invariants.md and data-model.md up to date
+	$(BIN)/python -m verification.pages.architecture && $(BIN)/python -m verification.pages.invariants && $(BIN)/python -m verification.pages.settings_page && $(BIN)/python -m verification.pages.data_model
 
 servers: $(READY)  ## Fetch the real servers that some tests need: Cassandra (with Java), Redis
 	$(BIN)/python -m verification.servers fetch

@@ -114,7 +114,7 @@ def test_seats_are_chosen_by_name_row_column_or_all() -> None:
 
 
 def test_all_seats_can_share_one_block() -> None:
-    trip = bus(BUS.replace('id = "bus-1"', 'id = "bus-1"\nseats_per_block = "all"'))
+    trip = bus(BUS.replace('id = "bus-1"', 'id = "bus-1"\nseats_per_group = "all"'))
     assert (trip.seats_per_group, trip.group_count) == (6, 1)
 
 
@@ -128,9 +128,9 @@ def test_all_seats_can_share_one_block() -> None:
         ("+06:00", "", "bus.toml: stops[0].departs: 2027-01-15T22:30:00 has no offset from UTC; end it with Z for UTC"),
         ("2027-01-15T22:30:00+06:00", "2027-01-15", "stops[0].departs: must be a date and time, not 2027-01-15"),
         (
-            'station = "b"',
-            'station = "b"\ndeparts = 2027-01-16T00:29:59+06:00',
-            "bus.toml: stops[1].departs: the departure from 'b' is before the arrival there",
+            "arrives = 2027-01-16T00:30:00+06:00",
+            'arrives = 2027-01-16T00:30:00+06:00\ndeparts = 2027-01-16T00:29:59+06:00\n[[stops]]\nstation = "c"',
+            "bus.toml: segments[1].departure_time: the departure from 'b' is before the arrival at 'b'",
         ),
         (
             "2027-01-16T00:30:00+06:00",
@@ -144,7 +144,7 @@ def test_all_seats_can_share_one_block() -> None:
         ("price_minor = 100", 'price_minor = 100\nexit = "A1"', "sections[0].exit: must be true or a list"),
         ("price_minor = 100", 'price_minor = 1\nseat_id = "{car}"', "sections[0].seat_id: may name {asset}"),
         ("price_minor = 100", 'price_minor = 1\nseat_id = "x"', "seat_config.seats: seat 'x' is defined twice"),
-        ('id = "bus-1"', 'id = "b"\nseats_per_block = 0', "bus.toml: trip.seats_per_group: must be at least 1"),
+        ('id = "bus-1"', 'id = "b"\nseats_per_group = 0', "bus.toml: trip.seats_per_group: must be at least 1"),
         ("[[sections]]", "[[trains]]", "bus.toml: sections: is missing"),
     ],
 )  # fmt: skip

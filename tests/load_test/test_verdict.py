@@ -76,7 +76,7 @@ def test_two_winners_of_one_seat_are_found(sale: FinishedSale) -> None:
         "seats": f"0 {HOT_SEAT}",
         "first_segment": 0,
         "last_segment": 3,
-        "expires_at": 2**50,
+        "expires_at_ms": 2**50,
     }
     sale.change(Change(0, hold_key(NOBODYS_HOLD), second, HOT.key))
     sale.tell_otherwise(altered("bob", outcome=Outcome.DONE, hold=NOBODYS_HOLD))
@@ -129,7 +129,7 @@ def test_a_seat_that_is_sold_to_a_mere_hold_is_found(sale: FinishedSale) -> None
 
 def test_a_lost_booking_is_found(sale: FinishedSale) -> None:
     """Of a hold that was confirmed the row says again that it is held."""
-    sale.change(Change(0, hold_key(sale.dan), {"status": "held", "expires_at": 2**50}))
+    sale.change(Change(0, hold_key(sale.dan), {"status": "held", "expires_at_ms": 2**50}))
     assert f"{sale.dan} is held, but dan was told confirm: done" in findings(sale)
 
 

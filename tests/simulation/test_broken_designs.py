@@ -150,7 +150,7 @@ async def _two_steps_at_once(slow: str) -> tuple[list[int], int]:
     group = group_partition(KEY, 0)
     events = await batches.read(group, Kind.EVENT)
     row = (await batches.get(group, [RowKey(Kind.HOLD, hold.id)]))[RowKey(Kind.HOLD, hold.id)]
-    return sorted(int(event["ordinal"] or 0) for event in events.values()), int(row["expires_at"] or 0)
+    return sorted(int(event["ordinal"] or 0) for event in events.values()), int(row["expires_at_ms"] or 0)
 
 
 def test_the_document_lists_every_broken_design() -> None:

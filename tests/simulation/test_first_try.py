@@ -204,7 +204,7 @@ def _request(*seats: str) -> HoldRequest:
 
 async def _leave(store: _Store, seat: str, segment: int, owner: str) -> None:
     """An intent of that owner."""
-    values: Row = {"status": "held", "owner": owner, "since": START_MS, "until": START_MS + 20_000}
+    values: Row = {"status": "held", "owner": owner, "since_ms": START_MS, "until_ms": START_MS + 20_000}
     group = rows.group_partition(KEY, TRIP.group_of(seat))
     write = Write(RowKey(Kind.CELL, seat, segment), rows.IF_AVAILABLE, values)
     assert isinstance(await store.apply(group, [write]), Applied)

@@ -93,7 +93,7 @@ def as_long_as_the_clock_was_ahead(patch: pytest.MonkeyPatch) -> None:
     ("promises", "plant", "first"),
     [
         ("L1", ahead_for_good, 1),
-        ("I8", epochs_by_the_clock, 0),
+        ("I8", epochs_by_the_clock, 1),
         ("I8", from_the_open_epoch, 3),
         ("I8 L1", abort_the_round, 1),
         ("I8", forget_what_fails, 2),

@@ -9,9 +9,9 @@ HOLD = RowKey(Kind.HOLD, "hold-1")
 EVENT = RowKey(Kind.EVENT, "event-1")
 A1, A2, A3 = (RowKey(Kind.CELL, seat, 0) for seat in ("A1", "A2", "A3"))
 FREE: Row = {"status": "available"}
-TAKEN: Row = {"status": "held", "owner": "hold-0", "until": 5}
-HELD: Row = {"status": "held", "owner": "hold-1", "until": 9}
-CLAIM: Row = {"status": "held", "expires_at": 9}
+TAKEN: Row = {"status": "held", "owner": "hold-0", "until_ms": 5}
+HELD: Row = {"status": "held", "owner": "hold-1", "until_ms": 9}
+CLAIM: Row = {"status": "held", "expires_at_ms": 9}
 
 
 class Case(NamedTuple):
@@ -40,7 +40,9 @@ CASES = {
         [Write(HOLD, {}, {"status": "expired"}), Write(A1, {}, {"status": "available"}), Write(A2, {}, TAKEN)],
         CONFIRMING,
     ),
-    "a slot that is no longer free": Case([Write(A3, {}, {"hold": "h"})], [Write(A3, {"hold": None}, {"hold": "i"})]),
+    "a slot that is no longer free": Case(
+        [Write(A3, {}, {"owner": "h"})], [Write(A3, {"owner": None}, {"owner": "i"})]
+    ),
     "a fence that wins": Case([], FENCING),
     "a fence that comes too late": Case([Write(HOLD, {}, CLAIM)], FENCING),
 }

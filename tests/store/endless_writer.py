@@ -20,7 +20,10 @@ async def write(folder: Path, name: str) -> None:
             step = 0
             while True:
                 hold = f"{name}-{number}-{step}"
-                writes = [Write(RowKey(kind, hold), ABSENT, {"hold": hold}) for kind in (Kind.HOLD, Kind.EVENT)]
+                writes = [
+                    Write(RowKey(Kind.HOLD, hold), ABSENT, {"holder": hold}),
+                    Write(RowKey(Kind.EVENT, hold), ABSENT, {"hold": hold}),
+                ]
                 outcome = await store.apply(PARTITION, writes, [IndexEntry(Index.EXPIRY, BUCKET, hold)])
                 assert isinstance(outcome, Applied)
                 sys.stdout.write(f"{hold}\n")

@@ -1,4 +1,4 @@
-"""A database as the first release with migrations writes it: `python -m tests.store.old_database` wrote version_2.db.
+"""A database as the first release with migrations writes it: `python -m tests.store.old_database` wrote version_3.db.
 
 Every later release must understand it; so it is never written again once that release is out.
 """
@@ -16,7 +16,7 @@ from travio_inventory.store.sqlite import SqliteBatches
 from verification.kit.asking import open_trip
 from verification.kit.sale import Market, Sale, a_trip
 
-VERSION_2 = Path(__file__).with_name("version_2.db")
+VERSION_3 = Path(__file__).with_name("version_3.db")
 TRIP = replace(a_trip(seats=6, seats_per_group=2), key=TripKey("org", "t1"))
 
 
@@ -45,4 +45,4 @@ async def write(path: Path) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(write(VERSION_2))
+    asyncio.run(write(VERSION_3))

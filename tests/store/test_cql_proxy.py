@@ -93,13 +93,13 @@ def marked() -> Partition:
 
 def setting(until: int) -> Write:
     """Done as often as it arrives."""
-    return Write(RowKey(Kind.CELL, "A1"), {}, {"until": until})
+    return Write(RowKey(Kind.CELL, "A1"), {}, {"until_ms": until})
 
 
 async def until_is(store: ScyllaBatches, partition: Partition) -> object:
     """What was set last, None where nothing was."""
     key = setting(0).key
-    return (await store.get(partition, [key])).get(key, {}).get("until")
+    return (await store.get(partition, [key])).get(key, {}).get("until_ms")
 
 
 async def test_conditional_batches_are_counted_and_nothing_else(

@@ -184,13 +184,13 @@ async def test_the_observer_sees_each_row_before_and_after_and_the_rows_already_
 
     watched.batches.observe = observe
     await watched.batches.apply(GROUP, [TOUCH])
-    await watched.batches.apply(GROUP, [Write(A1, {"owner": "x"}, {"owner": None, "until": 3}), BIRTH])
+    await watched.batches.apply(GROUP, [Write(A1, {"owner": "x"}, {"owner": None, "until_ms": 3}), BIRTH])
     await watched.batches.apply(GROUP, [Write(A1, {"owner": "x"}, {"owner": "y"})])
     assert [changes for _, changes in watched.applied] == [
         [(A1, {}, {"owner": "x"})],
-        [(A1, {"owner": "x"}, {"until": 3}), (HOLD, {}, {"status": "held"})],
+        [(A1, {"owner": "x"}, {"until_ms": 3}), (HOLD, {}, {"status": "held"})],
     ]
-    assert stood == [{A1: {"owner": "x"}}, {A1: {"until": 3}, HOLD: {"status": "held"}}]
+    assert stood == [{A1: {"owner": "x"}}, {A1: {"until_ms": 3}, HOLD: {"status": "held"}}]
 
 
 async def test_a_snapshot_stays_as_it_was_taken() -> None:

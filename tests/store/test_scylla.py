@@ -42,7 +42,7 @@ HOLD = RowKey(Kind.HOLD, "hold-1")
 EVENT = RowKey(Kind.EVENT, "event-1")
 A1 = RowKey(Kind.CELL, "A1")
 FREE: Row = {"status": "available"}
-HELD: Row = {"status": "held", "owner": "hold-1", "until": 5}
+HELD: Row = {"status": "held", "owner": "hold-1", "until_ms": 5}
 RECOVERY_S_MAX = 30
 ANSWER_S_MAX = 8
 """Shorter than what the driver waits for by itself."""
@@ -116,10 +116,10 @@ async def test_of_many_who_want_one_seat_one_has_it(batches: ScyllaBatches) -> N
 async def test_a_refusal_that_is_not_told_whole_is_read(counted: Counted) -> None:
     """Servers tell all columns where one condition was absence, else only those that were asked."""
     partition, batches = new_partition(), counted.batches
-    await batches.apply(partition, [Write(A1, {}, HELD), Write(EVENT, {}, {"type": "old", "at": 3})])
+    await batches.apply(partition, [Write(A1, {}, HELD), Write(EVENT, {}, {"type": "old", "at_ms": 3})])
     told, claim = Write(EVENT, {}, {"type": "new"}), Write(A1, FREE, HELD)
     counted.restart()
-    assert await batches.apply(partition, [Write(HOLD, ABSENT, HELD), told, claim]) == Refused({A1: HELD})
+    assert await batches.apply(partition, [Write(HOLD, ABSENT, {"status": "held"}), told, claim]) == Refused({A1: HELD})
     assert (counted.requests, batches.counts) == (1, Counts(refused=1))
     assert await batches.apply(partition, [told, claim]) == Refused({A1: HELD})
     assert (counted.requests, batches.counts) == (3, Counts(refused=2, reads=1))
@@ -226,8 +226,8 @@ async def test_what_is_wrong_is_raised_and_costs_no_turn(scylla: ScyllaOptions) 
 def spoil(options: ScyllaOptions) -> None:
     """Take away what the schema promises."""
     with scylla_session(options) as session:
-        session.execute(f"DROP TABLE {options.keyspace}.hints")
-        session.execute(f"ALTER TABLE {options.keyspace}.blocks DROP reason")
+        session.execute(f"DROP TABLE {options.keyspace}.index_entries")
+        session.execute(f"ALTER TABLE {options.keyspace}.seat_groups DROP reason")
 
 
 async def test_more_than_may_be_in_flight_wait_and_are_told_so(scylla: ScyllaOptions) -> None:

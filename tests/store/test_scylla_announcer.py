@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from travio_inventory.protocol.batches import StoreUnavailable
 from travio_inventory.store.scylla.announcer import TOGETHER_MAX, WRITERS_MAX, Announcer, NotAnnounced
 from travio_inventory.store.scylla.failures import Failure
-from travio_inventory.store.scylla.statements import Statement
+from travio_inventory.store.scylla.statements import PlainWrite
 
 
 class Writer:
@@ -18,7 +18,7 @@ class Writer:
         self.failing: set[str] = set()
         self.wrong: set[str] = set()
 
-    async def write(self, entries: Sequence[Statement]) -> Failure | None:
+    async def write(self, entries: Sequence[PlainWrite]) -> Failure | None:
         self.requests.append([text for text, _ in entries])
         await self.go.wait()
         texts = {text for text, _ in entries}
@@ -28,8 +28,8 @@ class Writer:
         return Failure(StoreUnavailable("spoiled"), was_sent=True) if failed else None
 
 
-def entries(*names: str) -> list[Statement]:
-    return [Statement(name, []) for name in names]
+def entries(*names: str) -> list[PlainWrite]:
+    return [PlainWrite(name, []) for name in names]
 
 
 async def until_quiet() -> None:

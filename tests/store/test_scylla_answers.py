@@ -97,5 +97,5 @@ async def test_what_is_recorded_of_cassandra_is_what_it_answers(scylla: ScyllaOp
 def _moved(names: Any, row: tuple[Any, ...], partition: Partition) -> tuple[Any, ...]:  # noqa: ANN401 - the driver's
     """The row as if it were in the partition that the recorded ones are in."""
     assert partition.table is Table.SEAT_GROUPS
-    there = dict(zip(("tenant", "name", "number"), EXPECTED_KEY, strict=True))
+    there = dict(zip(("organization", "trip", "seat_group"), EXPECTED_KEY, strict=True))
     return tuple(there.get(name, value) if value is not None else None for name, value in zip(names, row, strict=True))

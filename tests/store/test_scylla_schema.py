@@ -8,11 +8,12 @@ from uuid import uuid4
 import pytest
 from cassandra.cluster import Session
 
-from travio_inventory.protocol.batches import INTEGER_COLUMNS, TEXT_COLUMNS, Table
+from travio_inventory.protocol.tables import ENTRY_KEY, PLAIN_TABLES, TABLES, PlainTable
 from travio_inventory.store.scylla import ScyllaBatches, ScyllaOptions, placement, schema
 from travio_inventory.store.scylla.connecting import session as scylla_session
 
-KEY = {"tenant": "text", "name": "text", "number": "int", "kind": "text", "id": "text", "segment": "int"}
+CONDITIONAL = "Only conditional batches write to it."
+PLAIN = "Only plain writes add to it, and nothing in it is trusted."
 
 
 @pytest.fixture
@@ -35,17 +36,30 @@ def session(scylla: ScyllaOptions, keyspace: str) -> Iterator[Session]:
         opened.execute(f"DROP KEYSPACE IF EXISTS {keyspace}")
 
 
-def test_every_table_of_the_port_has_every_column_of_the_port() -> None:
-    columns = KEY | dict.fromkeys(TEXT_COLUMNS, "text") | dict.fromkeys(INTEGER_COLUMNS, "bigint")
-    tables = schema.ours().tables
-    assert {name: tables[name] for name in Table} == {name.value: columns for name in Table}
-    assert set(tables) == {*Table, "hints", "listings", "agreements", "schema_version"}
+def test_the_file_says_what_is_declared_table_by_table_and_column_by_column() -> None:
+    tables = dict(schema.ours().tables)
+    for name, declared in TABLES.items():
+        key = {column.name: column.type for column in declared.partition} | {"kind": "text", "id": "text"}
+        segment = {} if declared.segment is None else {"segment": "int"}
+        assert tables.pop(name) == {**key, **segment, **declared.columns}
+    for plain in PlainTable:
+        assert tables.pop(plain) == {column.name: column.type for column in ENTRY_KEY}
+    assert tables.keys() == {"agreements", "schema_version"}
+
+
+def test_tables_of_conditional_batches_are_told_apart_from_plain_ones() -> None:
+    statements = schema.ours().statements
+    for tables, comment in ((TABLES, CONDITIONAL), (PLAIN_TABLES, PLAIN)):
+        told = [text for text in statements if f"comment = '{comment}'" in text]
+        assert [text.split("{keyspace}.")[1].split(" (")[0] for text in told] == list(tables)
 
 
 def test_what_only_scylladb_understands_is_apart() -> None:
     ours = schema.ours()
     assert not [statement for statement in ours.statements if "tombstone_gc" in statement or "tablets" in statement]
-    assert [statement.split()[:3] for statement in ours.scylla_statements] == [["ALTER", "TABLE", "{keyspace}.hints"]]
+    assert [statement.split()[:3] for statement in ours.scylla_statements] == [
+        ["ALTER", "TABLE", "{keyspace}.index_entries"]
+    ]
 
 
 @pytest.mark.parametrize(
@@ -87,8 +101,8 @@ def test_a_table_that_is_missing_is_missed_and_then_made(
     session: Session, options: ScyllaOptions, keyspace: str
 ) -> None:
     schema.apply(session, options, replication=1)
-    session.execute(f"DROP TABLE {keyspace}.hints")
-    with pytest.raises(schema.SchemaDiffers, match=r"hints\.index_name is missing"):
+    session.execute(f"DROP TABLE {keyspace}.index_entries")
+    with pytest.raises(schema.SchemaDiffers, match=r"index_entries\.index_name is missing"):
         schema.check(session, options)
     schema.apply(session, options, replication=1)
     schema.check(session, options)
@@ -112,7 +126,7 @@ def test_versions_are_compared(
             schema.check(session, options)
     session.execute(record.format(schema.OLDEST_VERSION - 1))
     for asked in (partial(schema.apply, replication=1), schema.check):
-        with pytest.raises(schema.SchemaTooOld, match="whose records this release cannot take over: name another"):
+        with pytest.raises(schema.SchemaTooOld, match="cannot take over: drop it or name another"):
             asked(session, options)
 
 
@@ -146,5 +160,5 @@ def test_hints_go_by_themselves_and_nothing_else_does(session: Session, options:
     schema.apply(session, options, replication=1)
     text = "SELECT table_name, default_time_to_live FROM system_schema.tables WHERE keyspace_name = %s"
     lasting = dict(iter(session.execute(text, (keyspace,))))
-    assert lasting.pop("hints") == 30 * 86_400
+    assert lasting.pop("index_entries") == 30 * 86_400
     assert set(lasting.values()) == {0}

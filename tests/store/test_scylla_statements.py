@@ -4,18 +4,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from travio_inventory.protocol.batches import ABSENT, COLUMNS, Kind, Partition, Row, RowKey, Table, Write
-from travio_inventory.store.scylla.statements import KEYS_PER_READ_MAX, batch_of, place_of, reads_of
+from travio_inventory.protocol.batches import ABSENT, Index, Kind, Partition, Row, RowKey, Table, Write
+from travio_inventory.protocol.tables import COLUMNS, INDEXES, TABLES, TYPES, Type
+from travio_inventory.store.scylla.statements import (
+    KEYS_PER_READ_MAX,
+    PlainWrite,
+    batch_of,
+    entry_of,
+    place_of,
+    reads_of,
+)
 
 PLACE = place_of(Partition(Table.SEAT_GROUPS, "org", "trip", 3))
 KEY = RowKey(Kind.CELL, "A1", 2)
-_VALUES = st.dictionaries(st.sampled_from(["status", "owner", "until"]), st.none() | st.just(7), max_size=3)
 
 
 def texts(*writes: Write) -> list[str]:
     """The statements of a batch, without what all have in common."""
-    where = " WHERE tenant = ? AND name = ? AND number = ? AND kind = ? AND id = ? AND segment = ?"
-    key = "tenant, name, number, kind, id, segment"
+    where = " WHERE organization = ? AND trip = ? AND seat_group = ? AND kind = ? AND id = ? AND segment = ?"
+    key = "organization, trip, seat_group, kind, id, segment"
     texts = [statement.text for statement in batch_of("ks", PLACE, writes)]
     return [text.replace(where, "").replace(key, "KEY").replace("?, ?, ?, ?, ?, ?", "KEY") for text in texts]
 
@@ -26,21 +33,21 @@ def texts(*writes: Write) -> list[str]:
         (
             ABSENT,
             {"status": "held", "owner": None},
-            ["INSERT INTO ks.blocks (KEY, status) VALUES (KEY, ?) IF NOT EXISTS"],
+            ["INSERT INTO ks.seat_groups (KEY, status) VALUES (KEY, ?) IF NOT EXISTS"],
         ),
-        (ABSENT, {}, ["INSERT INTO ks.blocks (KEY) VALUES (KEY) IF NOT EXISTS"]),
+        (ABSENT, {}, ["INSERT INTO ks.seat_groups (KEY) VALUES (KEY) IF NOT EXISTS"]),
         (
-            {"status": "held", "until": 5},
-            {"status": "sold", "until": None},
-            ["UPDATE ks.blocks SET status = ?, until = ? IF status = ? AND until = ?"],
+            {"status": "held", "until_ms": 5},
+            {"status": "sold", "until_ms": None},
+            ["UPDATE ks.seat_groups SET status = ?, until_ms = ? IF status = ? AND until_ms = ?"],
         ),
         (
-            {"hold": None},
-            {"hold": "h"},
-            ["INSERT INTO ks.blocks (KEY) VALUES (KEY)", "UPDATE ks.blocks SET hold = ? IF hold = ?"],
+            {"owner": None},
+            {"owner": "h"},
+            ["INSERT INTO ks.seat_groups (KEY) VALUES (KEY)", "UPDATE ks.seat_groups SET owner = ? IF owner = ?"],
         ),
-        ({"status": "held"}, {}, ["UPDATE ks.blocks SET status = ? IF status = ?"]),
-        ({"hold": None}, {"hold": None}, ["UPDATE ks.blocks SET hold = ? IF hold = ?"]),
+        ({"status": "held"}, {}, ["UPDATE ks.seat_groups SET status = ? IF status = ?"]),
+        ({"owner": None}, {"owner": None}, ["UPDATE ks.seat_groups SET owner = ? IF owner = ?"]),
     ],
 )
 def test_a_condition_is_one_statement_with_a_row_marker_where_it_may_make_the_row(
@@ -51,27 +58,48 @@ def test_a_condition_is_one_statement_with_a_row_marker_where_it_may_make_the_ro
 
 def test_a_write_without_a_condition_rides_along_with_those_that_have_one() -> None:
     assert texts(Write(KEY, {}, {"status": "seeded"}), Write(KEY._replace(segment=1), ABSENT, {})) == [
-        "INSERT INTO ks.blocks (KEY, status) VALUES (KEY, ?)",
-        "INSERT INTO ks.blocks (KEY) VALUES (KEY) IF NOT EXISTS",
+        "INSERT INTO ks.seat_groups (KEY, status) VALUES (KEY, ?)",
+        "INSERT INTO ks.seat_groups (KEY) VALUES (KEY) IF NOT EXISTS",
     ]
 
 
-@given(st.lists(st.tuples(st.none() | _VALUES, _VALUES), max_size=4))
-def test_no_batch_is_ever_a_plain_write(shapes: list[tuple[Row | None, Row]]) -> None:
+@st.composite
+def _batches(draw: st.DrawFn) -> tuple[Table, list[Write]]:
+    """Any writes on any rows of any table."""
+    table = draw(st.sampled_from(Table))
+    writes = []
+    for place in range(draw(st.integers(0, 4))):
+        kind = draw(st.sampled_from(sorted(TABLES[table].kinds)))
+        rows = st.dictionaries(st.sampled_from(COLUMNS[kind]), st.none() | st.just(7), max_size=3).map(_fit)
+        writes.append(Write(RowKey(kind, str(place)), draw(st.none() | rows), draw(rows)))
+    return table, writes
+
+
+@given(_batches())
+def test_no_batch_is_ever_a_plain_write(batch: tuple[Table, list[Write]]) -> None:
     """A plain write carries a clock's time and may lie before, or behind, all conditional ones."""
-    fitting = [(_fit(condition), _fit(values) or {}) for condition, values in shapes]
-    writes = [Write(KEY._replace(segment=place), *shape) for place, shape in enumerate(fitting)]
-    statements = batch_of("ks", PLACE, writes)
+    table, writes = batch
+    statements = batch_of("ks", place_of(Partition(table, "org" if TABLES[table].organization else "", "name")), writes)
     assert not statements or any(" IF " in statement.text for statement in statements)
-    if any(condition is ABSENT or condition or values for condition, values in fitting):
+    if any(write.condition is ABSENT or write.condition or write.values for write in writes):
         assert statements
     for statement in statements:
         assert statement.text.count("?") == len(statement.values)
+        assert not isinstance(statement, PlainWrite)
 
 
-def _fit(row: Row | None) -> Row | None:
+@pytest.mark.parametrize("index", Index)
+def test_a_plain_write_adds_to_a_plain_table_and_to_no_other(index: Index) -> None:
+    """Nothing but these is written without a condition: the type of what is announced lets nothing else through."""
+    written = entry_of("ks", index, "bucket", "entry")
+    assert isinstance(written, PlainWrite)
+    assert written.text.startswith(f"INSERT INTO ks.{INDEXES[index]} (")
+    assert INDEXES[index].value not in {table.value for table in Table}
+
+
+def _fit(row: Row) -> Row:
     """Texts for columns of text."""
-    return row and {name: value if name == "until" or value is None else str(value) for name, value in row.items()}
+    return {name: value if value is None or TYPES[name] is Type.BIGINT else str(value) for name, value in row.items()}
 
 
 @pytest.mark.parametrize(
@@ -79,7 +107,7 @@ def _fit(row: Row | None) -> Row | None:
     [
         ({"colour": "red"}, ValueError),
         ({"status; DROP TABLE x": ""}, ValueError),
-        ({"until": 2**63}, OverflowError),
+        ({"until_ms": 2**63}, OverflowError),
         ({"status": "\ud800"}, ValueError),
         ({"status": 1}, TypeError),
     ],
@@ -113,5 +141,5 @@ def test_many_rows_are_read_in_as_many_statements_as_servers_allow() -> None:
 
 
 def test_every_column_can_be_written() -> None:
-    values: Row = {name: None for name in COLUMNS}  # noqa: C420 - the type of a row
+    values: Row = {name: None for name in COLUMNS[Kind.CELL]}  # noqa: C420 - the type of a row
     assert batch_of("ks", PLACE, [Write(KEY, {}, values)])

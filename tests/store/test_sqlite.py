@@ -186,7 +186,7 @@ async def test_a_batch_that_waited_too_long_for_its_turn_is_not_done(tmp_path: P
 
 async def test_nobody_waits_for_a_disk_that_takes_too_long(tmp_path: Path) -> None:
     """The large batch takes the disk tens of milliseconds, and is not answered for two."""
-    large = [Write(RowKey(Kind.TRIP, str(place)), {}, {"definition": "x" * 20_000}) for place in range(2000)]
+    large = [Write(RowKey(Kind.EVENT, str(place)), {}, {"hold": "x" * 20_000}) for place in range(2000)]
     async with SqliteBatches.open(tmp_path, wait_ms_max=2) as store:
         unanswered = asyncio.create_task(store.apply(PARTITION, large))
         await asyncio.sleep(0)
@@ -195,7 +195,7 @@ async def test_nobody_waits_for_a_disk_that_takes_too_long(tmp_path: Path) -> No
         assert isinstance(await queued, NotDone)
         assert isinstance(await store.apply(PARTITION, birth("next")), NotDone)
     async with SqliteBatches.open(tmp_path) as store:
-        assert len(await ids(store, Kind.TRIP)) == 2000
+        assert len(await ids(store, Kind.EVENT)) == 2000
         assert await ids(store) == set()
 
 
@@ -233,11 +233,11 @@ async def test_a_group_that_fails_half_way_is_not_done_and_the_store_goes_on(tmp
     entries = [IndexEntry(Index.EXPIRY, "b", "x")]
     async with SqliteBatches.open(tmp_path) as store:
         with closing(sqlite3.connect(tmp_path / "inventory.db", isolation_level=None)) as shell:
-            shell.execute("ALTER TABLE hints RENAME TO elsewhere")
+            shell.execute("ALTER TABLE index_entries RENAME TO elsewhere")
             both = (store.apply(PARTITION, birth("a")), store.apply(PARTITION, birth("b"), entries))
             assert [type(outcome) for outcome in await asyncio.gather(*both)] == [NotDone] * 2
             assert await ids(store) == set()
-            shell.execute("ALTER TABLE elsewhere RENAME TO hints")
+            shell.execute("ALTER TABLE elsewhere RENAME TO index_entries")
         assert isinstance(await store.apply(PARTITION, birth("a"), entries), Applied)
         assert await ids(store) == {"a"}
 
@@ -246,9 +246,9 @@ async def test_a_batch_that_no_store_can_take_is_its_callers_own_trouble(tmp_pat
     """All are tried in one transaction; the first write of each bad one would be fine."""
     good = Write(RowKey(Kind.CELL, "A1"), {}, {"owner": "x"})
     bad: list[tuple[type[Exception], Row]] = [
-        (OverflowError, {"until": 2**63}),
+        (OverflowError, {"expires_at_ms": 2**63}),
         (ValueError, {"colour": "red"}),
-        (UnicodeEncodeError, {"owner": "\ud800"}),
+        (UnicodeEncodeError, {"holder": "\ud800"}),
     ]
     async with SqliteBatches.open(tmp_path) as store:
         outcomes = await asyncio.gather(
@@ -265,8 +265,8 @@ async def test_a_batch_that_no_store_can_take_is_its_callers_own_trouble(tmp_pat
 
 
 async def test_a_long_read_lets_others_take_their_turns(tmp_path: Path) -> None:
-    """5,000 rows, written in one batch and changed while they are read: the read still shows one moment."""
-    cells = [RowKey(Kind.CELL, f"{place:04}") for place in range(5000)]
+    """20,000 rows, written in one batch and changed while they are read: the read still shows one moment."""
+    cells = [RowKey(Kind.CELL, f"{place:05}") for place in range(20_000)]
     async with SqliteBatches.open(tmp_path) as store:
         await store.apply(PARTITION, [Write(cell, ABSENT, {"owner": "x"}) for cell in cells])
         reading = asyncio.create_task(store.read(PARTITION, Kind.CELL))

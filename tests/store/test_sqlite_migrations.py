@@ -11,8 +11,9 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from tests.store.old_database import TRIP, VERSION_2
-from travio_inventory.protocol.batches import COLUMNS, Kind, Partition, RowKey, Table
+from tests.store.old_database import TRIP, VERSION_3
+from travio_inventory.protocol.batches import Kind, Partition, RowKey, Table
+from travio_inventory.protocol.tables import TABLES, PlainTable
 from travio_inventory.seats.hold import Confirmed, Held
 from travio_inventory.seats.refusals import SeatUnavailable
 from travio_inventory.store.sqlite import (
@@ -34,11 +35,11 @@ Schema = dict[str, set[tuple[str, str, int, int]]]
 
 @pytest.fixture
 def old(tmp_path: Path) -> Path:
-    """A database of version 2, as it was written, without a column that was declared later."""
+    """A database of version 3, as it was written, without a column that was declared later."""
     path = tmp_path / "inventory.db"
-    shutil.copy(VERSION_2, path)
+    shutil.copy(VERSION_3, path)
     with closing(sqlite3.connect(path)) as shell:
-        shell.execute("ALTER TABLE rows DROP COLUMN seat_class")
+        shell.execute("ALTER TABLE seat_groups DROP COLUMN taken")
     return path
 
 
@@ -121,7 +122,7 @@ async def test_a_database_of_an_earlier_release_is_migrated_with_all_that_is_in_
 
 async def test_what_an_old_database_says_is_understood(tmp_path: Path) -> None:
     """Seats that were taken are taken, keys are bound, and what was sold can be given back."""
-    shutil.copy(VERSION_2, tmp_path / "inventory.db")
+    shutil.copy(VERSION_3, tmp_path / "inventory.db")
     async with SqliteBatches.open(tmp_path) as store, Market(store) as market:
         sale = market.prepare(TRIP)
         assert await definition(sale.inventory, TRIP.key) == TRIP
@@ -152,19 +153,22 @@ async def test_a_migrated_database_has_the_schema_of_a_new_one(old: Path, tmp_pa
         async with SqliteBatches.open(folder):
             pass
     assert schema_of(old) == schema_of(new / "inventory.db")
-    assert {name for name, *_ in schema_of(old)["rows"]} == {"partition", "kind", "id", "segment", *COLUMNS}
+    assert schema_of(old).keys() == {*TABLES, *PlainTable}
+    for table, declared in TABLES.items():
+        key = {"partition", "kind", "id", "segment"}
+        assert {name for name, *_ in schema_of(old)[table]} == key | declared.columns.keys()
 
 
-MORE = (*MIGRATIONS, ("CREATE TABLE more (x TEXT)", "INSERT INTO more SELECT id FROM rows"), ("DROP TABLE hints",))
-HALF = (*MIGRATIONS, ("CREATE TABLE more (x TEXT)", "DELETE FROM rows"), ("DROP TABLE nowhere",))
+MORE = (*MIGRATIONS, ("CREATE TABLE more (x TEXT)", "INSERT INTO more SELECT id FROM trips"), ("DROP TABLE listings",))
+HALF = (*MIGRATIONS, ("CREATE TABLE more (x TEXT)", "DELETE FROM seat_groups"), ("DROP TABLE nowhere",))
 
 
 def test_each_migration_is_run_once_and_in_order(old: Path) -> None:
     for times in range(2):
         with closing(sqlite3.connect(old, isolation_level=None)) as connection:
             assert (migrate(connection, old, MORE) is None) == bool(times)
-            assert connection.execute("PRAGMA user_version").fetchone() == (4,)
-    assert schema_of(old).keys() == {"rows", "more"}
+            assert connection.execute("PRAGMA user_version").fetchone() == (5,)
+    assert schema_of(old).keys() == {*TABLES, "index_entries", "more"}
     new = old.with_name("new.db")
     with closing(sqlite3.connect(new, isolation_level=None)) as connection:
         assert migrate(connection, new, MORE) is None
@@ -189,12 +193,13 @@ def test_a_migration_that_fails_changes_nothing(old: Path) -> None:
     ("statements", "refused", "said"),
     [
         (["PRAGMA user_version = 1"], DatabaseTooOld, "version 1, from which no release migrates: move it away"),
+        (["PRAGMA user_version = 2"], DatabaseTooOld, "version 2, from which no release migrates: move it away"),
         (["PRAGMA user_version = 0"], DatabaseTooOld, "version 0, from which no release migrates: move it away"),
-        (["PRAGMA user_version = 99"], DatabaseTooNew, "version 99, this release knows up to version 2; use that"),
+        (["PRAGMA user_version = 99"], DatabaseTooNew, "version 99, this release knows up to version 3; use that"),
         (
-            ["ALTER TABLE rows ADD COLUMN colour TEXT"],
+            ["ALTER TABLE ledgers ADD COLUMN colour TEXT"],
             DatabaseTooNew,
-            r"does not know \(colour\), .*; use that",
+            r"does not know \(ledgers.colour\), .*; use that",
         ),
     ],
 )
@@ -214,7 +219,7 @@ async def test_what_no_migration_leads_from_is_refused_in_one_line_and_left_alon
 async def test_a_database_that_somebody_else_has_put_back_is_not_opened() -> None:
     with TemporaryDirectory() as name:
         folder = Path(name)
-        shutil.copy(VERSION_2, folder / "inventory.db")
+        shutil.copy(VERSION_3, folder / "inventory.db")
         allow(folder / "inventory.db", 0o444)
         with as_nobody(folder), pytest.raises(DatabaseNotWritable, match=r"readonly database; .*chown") as failure:
             await SqliteBatches.open(folder).__aenter__()
@@ -224,7 +229,7 @@ async def test_a_database_that_somebody_else_has_put_back_is_not_opened() -> Non
 async def test_a_folder_that_cannot_be_written_to_is_not_opened() -> None:
     with TemporaryDirectory() as name:
         folder = Path(name)
-        shutil.copy(VERSION_2, folder / "inventory.db")
+        shutil.copy(VERSION_3, folder / "inventory.db")
         allow(folder, 0o555)
         with as_nobody(folder), pytest.raises(PermissionError, match="lock"):
             await SqliteBatches.open(folder).__aenter__()

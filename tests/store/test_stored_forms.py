@@ -95,13 +95,13 @@ def test_the_rows_of_a_hold_are_written_as_ever() -> None:
         "seats": "0 1A\n1 2B",
         "first_segment": 0,
         "last_segment": 1,
-        "created_at": 1_000,
-        "generation": 0,
-        "expires_at": 601_000,
+        "created_at_ms": 1_000,
+        "extensions": 0,
+        "expires_at_ms": 601_000,
     }
     assert rows.hold_row(hold).items() >= row.items()
     assert rows.read_hold("org", HOLD_ID, row) == hold
-    assert rows.recorded(Recorded(7, 1_000)) == {"sequence": 7, "at": 1_000}
+    assert rows.recorded(Recorded(7, 1_000)) == {"event_epoch": 7, "event_at_ms": 1_000}
     event = Seats().event(hold, Recorded(7, 1_000))
     assert event.key == RowKey(Kind.EVENT, f"0000000007~000000000001000~{HOLD_ID}~0")
     booking = replace(hold, id=late_id(HOLD_ID), state=Confirmed("o"), recorded=Recorded(7, 1_000))
@@ -109,7 +109,7 @@ def test_the_rows_of_a_hold_are_written_as_ever() -> None:
 
 
 def test_words_that_rows_are_found_by() -> None:
-    assert sorted(Table) == ["blocks", "cursors", "ledgers", "trips", "waitlists"]
+    assert sorted(Table) == ["cursors", "ledgers", "seat_groups", "trips", "waitlists"]
     assert {"cell", "hold", "event", "key", "slot", "trip", "tail", "entry", "cursor"} <= set(Kind)
     assert {"expiry", "journal", "holds", "waitlists"} <= set(Index)
     assert sorted(EventType) == [
@@ -156,6 +156,6 @@ def test_rows_give_back_the_seats_that_they_were_given(ids: list[str], segment: 
     hold = Hold(hold_id, key, "ann", tuple(seats), groups, Journey(0, segment), 1_000, "claimant", Held(601_000))
     assert rows.read_hold(organization, hold_id, rows.hold_row(hold)) == hold
     taken = [TakenCell(seat, segment, "sold", "claimant", hold_id, 7) for seat in seats]
-    assert rows.read_taken({"seats": rows.taken_text(taken)}) == taken
+    assert rows.read_taken({"taken": rows.taken_text(taken)}) == taken
     group = rows.group_partition(key, 5)
     assert rows.read_group_entry(rows.group_entry(group)) == SeatGroupKey(key, 5)

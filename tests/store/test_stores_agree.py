@@ -98,7 +98,7 @@ class ShowsTooLittle(MemoryBatches):
     ) -> Outcome:
         outcome = await super().apply(partition, writes, entries, send_by=send_by)
         if isinstance(outcome, Refused):
-            return Refused({key: {**row, "until": None} for key, row in outcome.rows.items()})
+            return Refused({key: {**row, "until_ms": None} for key, row in outcome.rows.items()})
         return outcome
 
 
@@ -165,7 +165,23 @@ def sequence(seed: int) -> list[Tried]:
 
 def _writes(random: Random) -> list[Write]:
     keys = random.sample(KEYS, random.choice((1, 1, 2, 3)))
-    return [Write(key, _condition(random), _values(random)) for key in keys]
+    return [_fitting(Write(key, _condition(random), _values(random))) for key in keys]
+
+
+NAMES: Mapping[Kind, Mapping[str, str]] = {
+    Kind.CELL: {"status": "status", "owner": "owner", "until_ms": "until_ms"},
+    Kind.HOLD: {"status": "status", "owner": "holder", "until_ms": "expires_at_ms"},
+    Kind.EVENT: {"status": "type", "owner": "holder", "until_ms": "at_ms"},
+}
+"""What rows of other kinds have instead of a cell's columns."""
+
+
+def _fitting(write: Write) -> Write:
+    """The write, with the columns of its kind."""
+    condition, values = (
+        row and {NAMES[write.key.kind][name]: value for name, value in row.items()} for row in write[1:]
+    )
+    return Write(write.key, condition, values or {})
 
 
 def _condition(random: Random) -> Condition:
@@ -174,7 +190,11 @@ def _condition(random: Random) -> Condition:
         return ABSENT
     if sort < 0.5:
         return {}
-    asked = {"status": random.choice((*STATUSES, None)), "owner": random.choice(OWNERS), "until": random.choice(TIMES)}
+    asked = {
+        "status": random.choice((*STATUSES, None)),
+        "owner": random.choice(OWNERS),
+        "until_ms": random.choice(TIMES),
+    }
     return {name: asked[name] for name in random.sample(sorted(asked), random.choice((1, 1, 2)))}
 
 
@@ -184,7 +204,7 @@ def _values(random: Random) -> Row:
     if random.random() < 0.6:
         values["owner"] = random.choice(OWNERS)
     if random.random() < 0.4:
-        values["until"] = random.choice(TIMES)
+        values["until_ms"] = random.choice(TIMES)
     return values
 
 

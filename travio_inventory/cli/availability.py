@@ -4,7 +4,6 @@ from collections import Counter
 from typing import Annotated
 
 from cyclopts import Parameter
-from cyclopts.validators import Number
 
 from travio_inventory.cli.asked import Segments, TripId, journey_of, stamp
 from travio_inventory.cli.connection_options import HERE, ConnectionOptions, ask
@@ -12,7 +11,6 @@ from travio_inventory.cli.exits import Exit
 from travio_inventory.cli.screen import Screen
 from travio_inventory.client.answers import Availability, AvailabilityQuestion
 from travio_inventory.client.client import InventoryClient
-from travio_inventory.kernel import limits
 
 
 def availability(
@@ -21,7 +19,7 @@ def availability(
     destination: Annotated[str, Parameter(help="Station where it ends.")],
     /,
     *,
-    passengers: Annotated[int, Parameter(help="How many.", validator=Number(gte=1, lte=limits.SEATS_MAX))] = 1,
+    passengers: Annotated[int, Parameter(help="How many.")] = 1,
     seat_class: Annotated[str, Parameter(name="--class", help="Of which class; empty is any.")] = "",
     seats: Annotated[bool, Parameter(negative="", help="List the free seats too.")] = False,
     segments: Segments = "",

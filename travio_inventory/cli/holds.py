@@ -5,7 +5,6 @@ from secrets import token_hex
 from typing import Annotated
 
 from cyclopts import Parameter
-from cyclopts.validators import Number
 
 from travio_inventory.cli.asked import SeatIds, Segments, TripId, journey_of, stamp
 from travio_inventory.cli.connection_options import HERE, ConnectionOptions, ask
@@ -15,11 +14,10 @@ from travio_inventory.client.answers import HoldRecord
 from travio_inventory.client.client import InventoryClient
 
 KEY_BYTES = 8
-SECONDS_MAX = 604_800
 HoldId = Annotated[str, Parameter(help="The hold's id, as `hold` answered it.")]
 Seconds = Annotated[
     int,
-    Parameter(help="How long, from now; 0 is the service's default.", validator=Number(gte=0, lte=SECONDS_MAX)),
+    Parameter(help="How long, from now; 0 is the service's default."),
 ]
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from travio_inventory.client.client import ORGANIZATION_DEFAULT
-from travio_inventory.seats.refusals import InvalidTrip
+from travio_inventory.kernel.refusals import InvalidRequest
 from travio_inventory.seats.trip import ALL_IN_ONE_GROUP, OUR_CHOICE, Seat, Segment, Trip, TripKey
 
 FILE_BYTES_MAX = 1_000_000
@@ -74,7 +74,7 @@ def trip_from_toml(
             vehicle_type=head.take("vehicle_type", str, ""),
             currency=head.take("currency", str, ""),
         )
-    except InvalidTrip as refusal:
+    except InvalidRequest as refusal:
         raise TripFileError(f"{source}: {refusal}") from None
     head.done()
     document.done()
@@ -134,10 +134,7 @@ class _Table:
 def _segments(stops: list[_Table]) -> tuple[Segment, ...]:
     read = []
     for stop in stops:
-        station, arrives_at_s, departs_at_s = stop.take("station", str), _time(stop, "arrives"), _time(stop, "departs")
-        if departs_at_s and departs_at_s < arrives_at_s:
-            raise stop.wrong("departs", f"the departure from {station!r} is before the arrival there")
-        read.append((station, arrives_at_s, departs_at_s))
+        read.append((stop.take("station", str), _time(stop, "arrives"), _time(stop, "departs")))
         stop.done()
     return tuple(
         Segment(origin, destination, departs_at_s, arrives_at_s)

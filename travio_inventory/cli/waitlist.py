@@ -3,14 +3,12 @@
 from typing import Annotated
 
 from cyclopts import Parameter
-from cyclopts.validators import Number
 
 from travio_inventory.cli.asked import TripId
 from travio_inventory.cli.connection_options import HERE, ConnectionOptions, ask
 from travio_inventory.cli.exits import Exit
 from travio_inventory.cli.screen import Screen
 from travio_inventory.client.client import InventoryClient
-from travio_inventory.kernel import limits
 
 SeatClass = Annotated[str, Parameter(name="--class", help="The class waited for; empty is any.")]
 
@@ -20,7 +18,7 @@ def join(
     /,
     *,
     seat_class: SeatClass = "",
-    seats: Annotated[int, Parameter(help="How many.", validator=Number(gte=1, lte=limits.SEATS_PER_HOLD_MAX))] = 1,
+    seats: Annotated[int, Parameter(help="How many.")] = 1,
     reach: ConnectionOptions = HERE,
 ) -> Exit:
     """Join the waiting list, or keep one's place on it."""

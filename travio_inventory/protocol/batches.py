@@ -14,11 +14,11 @@ from travio_inventory.kernel.limits import CELLS_PER_GROUP_MAX
 
 
 class Table(StrEnum):
-    """The tables; a partition belongs to one."""
+    """The tables of conditional batches; a partition belongs to one. `tables` says what is in them."""
 
     __hash__ = str.__hash__  # an enumeration's own is slow, and rows are found by it
 
-    SEAT_GROUPS = "blocks"
+    SEAT_GROUPS = "seat_groups"
     LEDGERS = "ledgers"
     TRIPS = "trips"
     WAITLISTS = "waitlists"
@@ -77,21 +77,9 @@ class RowKey(NamedTuple):
 
 Value: TypeAlias = str | int | None
 Row: TypeAlias = Mapping[str, Value]
-"""Columns by name. A column that is missing is null, and the other way round."""
+"""Columns by name, those of its kind (`tables`). A column that is missing is null, and the other way round."""
 Rows: TypeAlias = Mapping[RowKey, Row]
 """Rows that stand; a row that is missing is not there."""
-
-TEXT_COLUMNS = (
-    "status", "owner", "holder", "claimant", "seats", "order_id", "fingerprint",
-    "reason", "hold", "definition", "organization", "trip", "seat_class", "passengers",
-    "type", "actor", "subject", "data",
-)  # fmt: skip
-INTEGER_COLUMNS = (
-    "until", "since", "first_segment", "last_segment", "expires_at", "created_at", "generation", "at",
-    "sequence", "requested", "position", "version", "at_ms", "ordinal", "previous_epoch", "previous_at_ms",
-)  # fmt: skip
-COLUMNS = (*TEXT_COLUMNS, *INTEGER_COLUMNS)
-"""Every column that a row may have; all are nullable. Integers are 64 bits wide."""
 
 ANY_TIME = inf
 """Of a batch that may be sent however late."""
@@ -188,7 +176,7 @@ class Batches(Protocol):
         long its hints, its turn or a stopped process took, is NotDone and is never sent.
 
         Never raises for a store that is away: the outcome says so. Raises ValueError and the like for a batch that
-        no store can take: an unknown column, an integer wider than 64 bits.
+        no store can take: a kind or a column that its table does not have, an integer wider than 64 bits.
         """
         ...
 

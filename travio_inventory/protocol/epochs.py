@@ -70,7 +70,9 @@ class Epochs:
         if not self._known or self._passed_ms() >= KNOWN_MS:
             await self._look()
         if self._clock.elapsed_ms() - self._since_ms >= EPOCH_MS:
-            await self._batches.apply(_PARTITION, [Write(_OPEN, {"at": self._known}, {"at": self._known + 1})])
+            await self._batches.apply(
+                _PARTITION, [Write(_OPEN, {"reached": self._known}, {"reached": self._known + 1})]
+            )
             await self._look()
         return self._known
 
@@ -96,10 +98,10 @@ class Epochs:
         began_ms = self._clock.elapsed_ms()
         row = (await self._batches.get(_PARTITION, [_OPEN])).get(_OPEN)
         if row is None:
-            await self._batches.apply(_PARTITION, [Write(_OPEN, ABSENT, {"at": 1})])
+            await self._batches.apply(_PARTITION, [Write(_OPEN, ABSENT, {"reached": 1})])
             row = (await self._batches.get(_PARTITION, [_OPEN])).get(_OPEN)
         if row is None:
             raise StoreUnavailable("the first epoch could not be begun")
-        if number(row, "at") != self._known:
+        if number(row, "reached") != self._known:
             self._since_ms = self._clock.elapsed_ms()
-        self._known, self._known_ms = number(row, "at"), began_ms
+        self._known, self._known_ms = number(row, "reached"), began_ms

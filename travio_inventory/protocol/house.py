@@ -117,7 +117,7 @@ class House:
         """
         organization, owner = trip.key.organization, rows.text(cell, "owner")
         try:
-            judged = await self._judging.judge(organization, owner, since_ms=rows.number(cell, "since"))
+            judged = await self._judging.judge(organization, owner, since_ms=rows.number(cell, "since_ms"))
         except OutcomeUnknown:  # of what somebody else left half done
             raise BackendUnavailable from None
         match judged.verdict:

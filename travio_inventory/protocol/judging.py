@@ -75,7 +75,7 @@ class Judging(Generic[H]):
         """In how long a row that says held may be ended: when its time is over by every clock within the bound; where
         it began by a clock beyond it, once it was there for as long as it was to last.
         """
-        expires_ms, began_ms = rows.number(row, "expires_at"), rows.number(row, "created_at")
+        expires_ms, began_ms = rows.number(row, "expires_at_ms"), rows.number(row, "created_at_ms")
         if expires_ms == NEVER_MS:
             return NEVER_MS
         return expires_ms - began_ms + self._sender.rules.clock_bound_ms - self.ages.of(hold_id, began_ms)

@@ -101,7 +101,7 @@ class LapseFinder:
             await self._settle_foreign(group, cells)
         except StoreUnavailable:
             raise BackendUnavailable from None
-        untils = [rows.number(cell, "until") for cell in cells.values() if cell["status"] == "held"]
+        untils = [rows.number(cell, "until_ms") for cell in cells.values() if cell["status"] == "held"]
         ahead = (until + self._sender.rules.clock_bound_ms - now_ms for until in untils)
         next_ms = min((left for left in ahead if left > 0), default=LOOK_EVERY_MS)
         self._looks[group] = _Look(began_ms, began_ms + next_ms)
@@ -148,7 +148,7 @@ class LapseFinder:
             for cell in cells.values()
             if cell["status"] == "held"
             and (owner := rows.text(cell, "owner"))
-            and (rows.number(cell, "until") <= lapsed_ms or has_met(owner, rows.number(cell, "since")))
+            and (rows.number(cell, "until_ms") <= lapsed_ms or has_met(owner, rows.number(cell, "since_ms")))
         )
         return [owner for owner in owners if parse_hold_id(owner).home == group.group]
 
@@ -191,13 +191,13 @@ class LapseFinder:
     def _is_suspect(self, cell: Row, now_ms: int) -> bool:
         """Whether it is time to look; a sold cell has no `until`, so it always is."""
         return (
-            rows.number(cell, "until") <= now_ms
-            or now_ms - rows.number(cell, "since") >= self._sender.rules.grace_ms
-            or self._judging.ages.is_ahead(rows.number(cell, "since"))
+            rows.number(cell, "until_ms") <= now_ms
+            or now_ms - rows.number(cell, "since_ms") >= self._sender.rules.grace_ms
+            or self._judging.ages.is_ahead(rows.number(cell, "since_ms"))
         )
 
     async def _settle(self, group: SeatGroupKey, owner: str, owned: dict[RowKey, Row]) -> None:
-        since_ms = min(rows.number(cell, "since") for cell in owned.values())
+        since_ms = min(rows.number(cell, "since_ms") for cell in owned.values())
         judged = await self._judging.judge(group.trip.organization, owner, since_ms=since_ms)
         if judged.verdict is Verdict.DEAD:
             state: HoldState = Aborted("")

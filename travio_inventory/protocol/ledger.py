@@ -96,7 +96,7 @@ class Ledger(Generic[H]):
                 return Go(hold_id)
             slot = await self._free_slot(request, standing, slots, left)
             condition: Row = {"hold": standing.get(slot, {}).get("hold")}
-            writes.append(Write(slot, condition, {"hold": hold_id, "at": self._sender.clock.now_ms()}))
+            writes.append(Write(slot, condition, {"hold": hold_id, "since_ms": self._sender.clock.now_ms()}))
         outcome = await self._sender.apply(rows.ledger_partition(request.actor), writes, ())
         doubts.hear(outcome)
         return Go(hold_id) if isinstance(outcome, Applied) else None
@@ -135,7 +135,7 @@ class Ledger(Generic[H]):
             row = standing[slot]
             try:
                 judged = await self._judging.judge(
-                    request.actor.organization, rows.text(row, "hold"), since_ms=rows.number(row, "at")
+                    request.actor.organization, rows.text(row, "hold"), since_ms=rows.number(row, "since_ms")
                 )
             except (StoreUnavailable, OutcomeUnknown) as error:
                 unjudged = error

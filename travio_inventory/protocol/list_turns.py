@@ -86,8 +86,8 @@ class Join(Step):
             "status": "waiting",
             "sequence": sequence,
             "position": position,
-            "requested": self.seats,
-            "created_at": now_ms,
+            "requested_seats": self.seats,
+            "joined_at_ms": now_ms,
         }
         condition = {"status": "left", "sequence": entry.get("sequence")} if entry else ABSENT
         return Write(entry_key(self.holder), condition, self.entry)
@@ -187,7 +187,7 @@ class ListTurns:
 def _writes(steps: Sequence[Join | Leave], standing: Rows, *, now_ms: int) -> list[Write]:
     """The tail and the steps' rows. Who joins is behind all who wait, but for those who leave in the same batch."""
     tail = standing.get(TAIL, {})
-    sequence, waiting = rows.number(tail, "sequence"), rows.number(tail, "position")
+    sequence, waiting = rows.number(tail, "sequence"), rows.number(tail, "waiting")
     writes = []
     for step in steps:
         if isinstance(step, Leave):
@@ -198,5 +198,5 @@ def _writes(steps: Sequence[Join | Leave], standing: Rows, *, now_ms: int) -> li
             sequence, waiting = sequence + 1, waiting + 1
             entry = standing.get(entry_key(step.holder), {})
             writes.append(step.write(entry, sequence=sequence, position=waiting, now_ms=now_ms))
-    seen: Row = {"sequence": tail.get("sequence"), "position": tail.get("position")}
-    return [Write(TAIL, seen if tail else ABSENT, {"sequence": sequence, "position": waiting}), *writes]
+    seen: Row = {"sequence": tail.get("sequence"), "waiting": tail.get("waiting")}
+    return [Write(TAIL, seen if tail else ABSENT, {"sequence": sequence, "waiting": waiting}), *writes]

@@ -85,7 +85,7 @@ class MinuteCursor:
         """Read where the last worker stopped; go back where that is ahead of the present. Raises StoreUnavailable."""
         if not self.first:
             row = (await self.batches.get(self._partition, [_ROW])).get(_ROW)
-            self._stored = None if row is None else number(row, "at")
+            self._stored = None if row is None else number(row, "reached")
             self.first = self._stored or self._earliest(now_ms)
             if minute_of(now_ms) - self.first > MINUTES_AT_ONCE and (self._stored or self.look_back is None):
                 log.info("%s: catching up from minute %d to %d", self.index, self.first, minute_of(now_ms))
@@ -185,10 +185,10 @@ class MinuteCursor:
 
     async def _store(self) -> None:
         """Move the cursor on; where another worker has moved it meanwhile, its place is as good."""
-        condition = ABSENT if self._stored is None else {"at": self._stored}
-        await self.batches.apply(self._partition, [Write(_ROW, condition, {"at": self.first})])
+        condition = ABSENT if self._stored is None else {"reached": self._stored}
+        await self.batches.apply(self._partition, [Write(_ROW, condition, {"reached": self.first})])
         row = (await self.batches.get(self._partition, [_ROW])).get(_ROW)
-        self._stored = None if row is None else number(row, "at")
+        self._stored = None if row is None else number(row, "reached")
 
     @property
     def _partition(self) -> Partition:

@@ -95,12 +95,12 @@ class SlowRound:
         """Note that the shard was visited; where another process has noted it meanwhile, that is as good."""
         shard, self._shard = self._shard, None
         if shard is not None:
-            seen = ABSENT if self._marked is None else {"at": self._marked.get("at")}
-            await self._batches.apply(self.partition, [Write(_mark(shard), seen, {"at": self._begun_ms})])
+            seen = ABSENT if self._marked is None else {"reached": self._marked.get("reached")}
+            await self._batches.apply(self.partition, [Write(_mark(shard), seen, {"reached": self._begun_ms})])
 
     def _is_due(self, mark: Row | None, now_ms: int) -> bool:
         """A mark that is ahead of the present was made by a clock that was wrong."""
-        return mark is None or not 0 <= now_ms - rows.number(mark, "at") < self._every_ms
+        return mark is None or not 0 <= now_ms - rows.number(mark, "reached") < self._every_ms
 
 
 def _shard(trip: TripKey) -> int:

@@ -20,15 +20,15 @@ class StoreProbe:
 
     async def problem(self) -> str:
         """Why steps cannot be taken now; "" where they can. A batch that is refused was decided, so that is well."""
-        condition = ABSENT if self._seen is None else {"at": self._seen}
+        condition = ABSENT if self._seen is None else {"reached": self._seen}
         count = (self._seen or 0) + 1
-        outcome = await self._batches.apply(self._partition, [Write(_ROW, condition, {"at": count})])
+        outcome = await self._batches.apply(self._partition, [Write(_ROW, condition, {"reached": count})])
         match outcome:
             case Applied():
                 self._seen = count
             case Refused(rows=rows):
-                at = rows.get(_ROW, {}).get("at")
-                self._seen = at if isinstance(at, int) else None
+                seen = rows.get(_ROW, {}).get("reached")
+                self._seen = seen if isinstance(seen, int) else None
             case _:
                 return outcome.cause
         return ""

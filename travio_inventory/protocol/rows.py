@@ -24,7 +24,7 @@ from travio_inventory.seats.ports import SeatGroupKey
 from travio_inventory.seats.refusals import TakenCell
 from travio_inventory.seats.trip import Journey, TripKey
 
-FREE: Row = {"status": "available", "owner": None, "until": None, "since": None}
+FREE: Row = {"status": "available", "owner": None, "until_ms": None, "since_ms": None}
 NEW_CELL: Row = {"status": "available"}
 """A cell that nobody had yet: on CQL a null that is written is a tombstone, so there is none."""
 IF_AVAILABLE: Row = {"status": "available"}
@@ -67,7 +67,7 @@ def read_group_entry(entry: str) -> SeatGroupKey:
 
 def recorded(place: Recorded) -> Row:
     """What a hold's row says of its last event."""
-    return {"sequence": place.epoch, "at": place.at_ms}
+    return {"event_epoch": place.epoch, "event_at_ms": place.at_ms}
 
 
 def hold_key(hold_id: str) -> RowKey:
@@ -99,14 +99,14 @@ def hold_row(hold: Hold) -> Row:
         "seats": places_text(hold),
         "first_segment": hold.journey.first,
         "last_segment": hold.journey.last,
-        "created_at": hold.created_at_ms,
-        "generation": hold.extensions,
+        "created_at_ms": hold.created_at_ms,
+        "extensions": hold.extensions,
     }
     if hold.reason:
         row["reason"] = hold.reason
     match hold.state:
         case Held(expires_at_ms=expires_at_ms):
-            row |= {"status": "held", "expires_at": expires_at_ms}
+            row |= {"status": "held", "expires_at_ms": expires_at_ms}
         case Confirmed() as booked:
             row |= booking_columns(booked)
         case _:
@@ -118,7 +118,7 @@ def cell_status(home: Row) -> str:
     """What the cells of a live hold are, as its home row says."""
     if home.get("status") == "confirmed":
         return "sold"
-    return "held" if number(home, "expires_at") < NEVER_MS else "blocked"
+    return "held" if number(home, "expires_at_ms") < NEVER_MS else "blocked"
 
 
 def read_hold(organization: str, hold_id: str, row: Row) -> Hold:
@@ -131,11 +131,11 @@ def read_hold(organization: str, hold_id: str, row: Row) -> Hold:
         seats=tuple(seat for _, seat in places),
         groups=tuple(group for group, _ in places),
         journey=Journey(number(row, "first_segment"), number(row, "last_segment")),
-        created_at_ms=number(row, "created_at"),
+        created_at_ms=number(row, "created_at_ms"),
         claimant=text(row, "claimant"),
         state=_state(row),
-        extensions=number(row, "generation"),
-        recorded=Recorded(number(row, "sequence"), number(row, "at")),
+        extensions=number(row, "extensions"),
+        recorded=Recorded(number(row, "event_epoch"), number(row, "event_at_ms")),
     )
 
 
@@ -155,13 +155,13 @@ def _passengers(row: Row) -> tuple[Passenger, ...]:
 def _state(row: Row) -> HoldState:
     match row.get("status"):
         case "held":
-            return Held(number(row, "expires_at"))
+            return Held(number(row, "expires_at_ms"))
         case "confirmed":
             return Confirmed(text(row, "order_id"), _passengers(row))
         case "released":
             return Released()
         case "expired":
-            return Expired(number(row, "expires_at"))
+            return Expired(number(row, "expires_at_ms"))
         case "cancelled":
             return Cancelled(text(row, "order_id"))
         case "aborted":
@@ -177,7 +177,7 @@ def taken_text(cells: Sequence[TakenCell]) -> str:
 
 def read_taken(row: Row) -> list[TakenCell]:
     """What the fenced row's final no was about."""
-    lines = (line.split(SEPARATOR) for line in text(row, "seats").split("\n") if line)
+    lines = (line.split(SEPARATOR) for line in text(row, "taken").split("\n") if line)
     return [
         TakenCell(seat, int(segment), status, claimant, hold, int(until_ms))
         for seat, segment, status, claimant, hold, until_ms in lines

@@ -52,9 +52,9 @@ class Seats:
 
     def take(self, claim: Claim[Hold], _seen: Rows) -> Sequence[Write] | None:
         """See Resource."""
-        values: Row = {"status": _status(claim), "since": claim.at_ms}
+        values: Row = {"status": _status(claim), "since_ms": claim.at_ms}
         if claim.until_ms is not None:
-            values = {**values, "until": claim.until_ms}
+            values = {**values, "until_ms": claim.until_ms}
         return [
             Write(cell, rows.IF_AVAILABLE, own)
             for hold in claim.holds
@@ -65,13 +65,13 @@ class Seats:
     def extend(self, hold: Hold, until_ms: int) -> Sequence[Write]:
         """See Resource."""
         cells = rows.cell_keys(hold.seats_by_group.get(hold.home, ()), hold.journey)
-        return [Write(cell, {"owner": hold.id}, {"until": until_ms}) for cell in cells]
+        return [Write(cell, {"owner": hold.id}, {"until_ms": until_ms}) for cell in cells]
 
     def move(
         self, owned: Mapping[str, Sequence[RowKey]], state: HoldState, _partition: Partition, _seen: Rows
     ) -> Sequence[Write]:
         """See Resource."""
-        values: Row = {"status": "sold", "until": None} if isinstance(state, Confirmed) else rows.FREE
+        values: Row = {"status": "sold", "until_ms": None} if isinstance(state, Confirmed) else rows.FREE
         return [
             Write(cell, condition, values)
             for hold_id, cells in owned.items()
@@ -89,7 +89,7 @@ class Seats:
         owned = sum(1 for cell, owner in cells.items() if standing.get(cell, {}).get("owner") == owner)
         own = Own.ALL if owned == len(cells) else Own.SOME if owned else Own.NONE
         obstacles = [
-            Obstacle(cell, rows.text(row, "owner"), rows.number(row, "since"))
+            Obstacle(cell, rows.text(row, "owner"), rows.number(row, "since_ms"))
             for cell, owner in cells.items()
             if (row := standing.get(cell, {})).get("status") not in (None, "available") and row.get("owner") != owner
         ]
@@ -107,7 +107,9 @@ class Seats:
         if not owner:
             return None
         status = row["status"]
-        return Standing(owner, rows.number(row, "since"), rows.number(row, "until"), status == "held", status == "sold")
+        return Standing(
+            owner, rows.number(row, "since_ms"), rows.number(row, "until_ms"), status == "held", status == "sold"
+        )
 
     def contended(self, keys: Sequence[RowKey]) -> SeatContended:
         """See Resource."""
@@ -123,7 +125,7 @@ class Seats:
 
     def kept(self, taken: Sequence[Taken], claimant: str) -> Row:
         """See Resource."""
-        return {"seats": rows.taken_text(fit_to_keep(taken_cells(taken), claimant))}
+        return {"taken": rows.taken_text(fit_to_keep(taken_cells(taken), claimant))}
 
     def no_again(self, fenced: Row, claimant: str) -> SeatTaken:
         """See Resource."""
@@ -157,7 +159,7 @@ def taken_cells(taken: Iterable[Taken]) -> list[TakenCell]:
 
 def _taken_cell(cell: RowKey, owner: str, home: Row) -> TakenCell:
     status = rows.cell_status(home)
-    until_ms = rows.number(home, "expires_at") if status == "held" else 0
+    until_ms = rows.number(home, "expires_at_ms") if status == "held" else 0
     return TakenCell(cell.id, cell.segment, status, rows.text(home, "claimant"), owner, until_ms)
 
 

@@ -49,7 +49,7 @@ def _state(cell: Row, homes: dict[str, Row]) -> SeatState:
         case "available":
             return AVAILABLE
         case "held":
-            return Held(rows.number(cell, "until"))
+            return Held(rows.number(cell, "until_ms"))
         case "sold":
             return SOLD
         case "blocked":
@@ -64,10 +64,10 @@ def _foreign_state(cell: Row, home: Row) -> SeatState:
         case "held" if rows.cell_status(home) == "blocked":
             return BLOCKED
         case "held":
-            return Held(rows.number(home, "expires_at"))
+            return Held(rows.number(home, "expires_at_ms"))
         case "confirmed":
             return SOLD
         case None:
-            return Held(rows.number(cell, "until"))
+            return Held(rows.number(cell, "until_ms"))
         case _:
             return AVAILABLE

@@ -73,7 +73,7 @@ class WaitlistTable:
 def _entry(name: str, holder: str, row: Row, position: int) -> WaitlistEntry:
     trip, seat_class = _named(name)
     return WaitlistEntry(
-        trip, holder, seat_class, rows.number(row, "requested"), rows.number(row, "created_at"), position
+        trip, holder, seat_class, rows.number(row, "requested_seats"), rows.number(row, "joined_at_ms"), position
     )
 
 

@@ -29,6 +29,7 @@ from travio_inventory.protocol.batches import (
     Write,
     split,
 )
+from travio_inventory.protocol.tables import check
 
 LATE_S = (1.0, 30.0)
 SLOW_S = (1.0, 12.0)
@@ -137,6 +138,7 @@ class MemoryBatches:
         *,
         send_by: float = ANY_TIME,
     ) -> Outcome:
+        check(partition, writes)
         fault = self.faults.draw(self._random)
         if fault is not None:
             self.seen[fault] += 1

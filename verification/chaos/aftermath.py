@@ -31,7 +31,7 @@ PROBES_AT_ONCE = 8
 PROBE_TRIES = 10
 READ_TRIES = 10
 WRITTEN = (
-    f"SELECT id, status, expires_at, WRITETIME(status) AS at_us FROM {KEYSPACE}.blocks"  # noqa: S608 - all ours
+    f"SELECT id, status, expires_at_ms, WRITETIME(status) AS at_us FROM {KEYSPACE}.seat_groups"  # noqa: S608 - all ours
     " WHERE tenant = %s AND name = %s AND number = %s AND kind = 'hold'"
 )
 
@@ -113,7 +113,7 @@ def _found(row: Row) -> Found:
         text(row, "claimant"),
         tuple(cell for _, cell in places_of(row)),
         text(row, "order_id"),
-        number(row, "expires_at"),
+        number(row, "expires_at_ms"),
     )
 
 

@@ -189,7 +189,7 @@ class Line:
 
     async def note(self, index: Index, number: int, entry: str) -> None:
         """Somebody writes that into the index."""
-        await self._store.apply(Partition(Table.CURSORS, self.name, index), [], [self._named(index, number, entry)])
+        await self._store.apply(Partition(Table.CURSORS, "", index), [], [self._named(index, number, entry)])
 
     def _named(self, index: Index, number: int, entry: str) -> IndexEntry:
         return IndexEntry(index, self.name + bucket_of(number), entry)
@@ -258,7 +258,9 @@ class Line:
         return await self._store.read_index(index, self.name + bucket, after=after, most=most)
 
     def _own(self, partition: Partition) -> Partition:
-        return partition._replace(organization=self.name) if partition.table is Table.CURSORS else partition
+        if partition.table is not Table.CURSORS:
+            return partition
+        return partition._replace(name=f"{self.name} {partition.name}")
 
     def _readable(self, partition: Partition) -> None:
         if partition in self._unreadable:

@@ -36,7 +36,7 @@ async def picture(sale: Sale) -> Picture:
     except TripNotFound:
         seats = {}
     told = [
-        (row.get("holder", ""), row["status"], row["seats"], row["generation"], _is_late(key))
+        (row.get("holder", ""), row["status"], row["seats"], row["extensions"], _is_late(key))
         for key, row in (await group_rows(sale, Kind.HOLD)).items()
         if row["status"] != "aborted"
     ]
@@ -75,7 +75,7 @@ def _events_of(key: RowKey, row: Row) -> Iterator[EventType]:
         return
     if not _is_late(key):
         yield EventType.HOLD_CREATED
-        yield from [EventType.HOLD_EXTENDED] * rows.number(row, "generation")
+        yield from [EventType.HOLD_EXTENDED] * rows.number(row, "extensions")
     if status in ("confirmed", "cancelled"):
         yield EventType.SEATS_PURCHASED
     if status in ENDS:

@@ -432,7 +432,7 @@ def _status_of_cells(hold: Row) -> str:
     """What a live hold's cells say; one that has ended owns none."""
     match hold["status"]:
         case "held":
-            return "blocked" if hold["expires_at"] == NEVER_MS else "held"
+            return "blocked" if hold["expires_at_ms"] == NEVER_MS else "held"
         case "confirmed":
             return "sold"
         case ended:

@@ -51,7 +51,7 @@ def _believe_intents(patch: pytest.MonkeyPatch) -> None:
 
     async def believe(self: Claims[Hold], look: Look[Hold], obstacle: Obstacle) -> None:
         if look.met.rows[obstacle.key].get("status") == "blocked":
-            house: Row = {"status": "held", "expires_at": NEVER_MS}
+            house: Row = {"status": "held", "expires_at_ms": NEVER_MS}
             look.taken.append(Taken(obstacle.key, obstacle.owner, house))
         else:
             await judge(self, look, obstacle)

@@ -132,7 +132,7 @@ def _take_by_clock(patch: pytest.MonkeyPatch) -> None:
 
     async def by_clock(self: Claims[Hold], look: Look[Hold], obstacle: Obstacle) -> None:
         row = look.met.rows[obstacle.key]
-        if row.get("status") == "held" and rows.number(row, "until") <= self._sender.clock.now_ms():
+        if row.get("status") == "held" and rows.number(row, "until_ms") <= self._sender.clock.now_ms():
             await self._sender.apply(
                 look.claim.partition, [Write(obstacle.key, {"owner": row["owner"]}, rows.FREE)], ()
             )
@@ -195,7 +195,7 @@ def _trust_until(patch: pytest.MonkeyPatch) -> None:
 
     async def trusting(self: Claims[Hold], look: Look[Hold], obstacle: Obstacle) -> None:
         row = look.met.rows[obstacle.key]
-        if row.get("status") == "held" and rows.number(row, "until") > self._sender.clock.now_ms():
+        if row.get("status") == "held" and rows.number(row, "until_ms") > self._sender.clock.now_ms():
             look.taken.append(Taken(obstacle.key, obstacle.owner, {"status": "held"}))
         else:
             await real(self, look, obstacle)
@@ -447,7 +447,7 @@ def _slot_by_clock(patch: pytest.MonkeyPatch) -> None:
     ) -> RowKey:
         oldest_ms = self._sender.clock.now_ms() - TTL_S * 1_000
         for slot in slots:
-            if rows.number(standing.get(slot, {}), "at") < oldest_ms:
+            if rows.number(standing.get(slot, {}), "since_ms") < oldest_ms:
                 return slot
         return await free_slot(self, request, standing, slots, left)
 
@@ -514,7 +514,7 @@ def _expire_whatever(patch: pytest.MonkeyPatch) -> None:
 @broken("expire as soon as the own clock says so", "I10", Plan(0))
 def _expire_early(patch: pytest.MonkeyPatch) -> None:
     def left_ms(self: Judging[Hold], _hold_id: str, row: Row) -> int:
-        return rows.number(row, "expires_at") - self._sender.clock.now_ms() - 4_000
+        return rows.number(row, "expires_at_ms") - self._sender.clock.now_ms() - 4_000
 
     patch.setattr(Judging, "left_ms", left_ms)
 

@@ -100,7 +100,7 @@ def _rebind_any(patch: pytest.MonkeyPatch) -> None:
 @broken("extend whatever the status", "I4", Plan(6, faults=0.3))
 def _extend_any(patch: pytest.MonkeyPatch) -> None:
     def change(write: Write) -> Write:
-        is_extension = write.key.kind is Kind.HOLD and "expires_at" in write.values and "status" not in write.values
+        is_extension = write.key.kind is Kind.HOLD and "expires_at_ms" in write.values and "status" not in write.values
         seen = {name: value for name, value in (write.condition or {}).items() if name != "status"}
         return write._replace(condition=seen) if is_extension else write
 
@@ -110,7 +110,7 @@ def _extend_any(patch: pytest.MonkeyPatch) -> None:
 @broken("expire whatever the status", "I4", Plan(15, faults=0.3))
 def _expire_any(patch: pytest.MonkeyPatch) -> None:
     as_seen = expire._as_seen
-    patch.setattr(expire, "_as_seen", lambda hold: {"expires_at": as_seen(hold)["expires_at"]})
+    patch.setattr(expire, "_as_seen", lambda hold: {"expires_at_ms": as_seen(hold)["expires_at_ms"]})
 
 
 @broken("free a leftover whoever has it by now", "I1 I2", replace(GROUPS_OF_ONE, faults=0.5, kills=0.3))
@@ -226,7 +226,7 @@ def _keep_the_slot(patch: pytest.MonkeyPatch) -> None:
             owner = rows.text(row, "hold")
             if not owner or owner == left:
                 return slot
-            judged = await self._judging.judge(request.actor.organization, owner, since_ms=rows.number(row, "at"))
+            judged = await self._judging.judge(request.actor.organization, owner, since_ms=rows.number(row, "since_ms"))
             if judged.verdict is Verdict.DEAD:
                 return slot
         raise HoldLimitReached(len(slots))

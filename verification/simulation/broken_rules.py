@@ -119,7 +119,7 @@ def extend_unseen(patch: pytest.MonkeyPatch) -> None:
     """Extend without the expiry that was seen."""
 
     def change(write: Write) -> Write:
-        is_extension = write.key.kind is Kind.HOLD and "expires_at" in write.values and "status" not in write.values
+        is_extension = write.key.kind is Kind.HOLD and "expires_at_ms" in write.values and "status" not in write.values
         return write._replace(condition={"status": "held"}) if is_extension else write
 
     rewrite(patch, change)
@@ -176,7 +176,7 @@ def _seed_by_portion(patch: pytest.MonkeyPatch) -> None:
         partition, size = rows.group_partition(trip.key, group), self._cells_per_batch_max
         cells = rows.cell_keys((seat.id for seat in trip.seats_in(group)), Journey(0, len(trip.segments) - 1))
         for start in range(0, len(cells), size):
-            guard = Write(RowKey(Kind.TRIP, f"{start:06d}"), ABSENT, {"status": "seeded"})
+            guard = Write(RowKey(Kind.HOLD, f"portion {start:06d}"), ABSENT, {"status": "aborted"})
             portion = [Write(cell, {}, rows.NEW_CELL) for cell in cells[start : start + size]]
             await self._insert(partition, [guard, *portion])
 

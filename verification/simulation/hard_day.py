@@ -88,7 +88,7 @@ class HardDay:
                 self._recorded[stable_id(row)] = partition, _now_s()
             elif key.kind is Kind.HOLD and row.get("status") != "held":
                 self._made.pop(key.id, None)
-            elif key.kind is Kind.HOLD and abs(int(row["created_at"] or 0) - START_MS - _now_s() * 1_000) < 2_000:
+            elif key.kind is Kind.HOLD and abs(int(row["created_at_ms"] or 0) - START_MS - _now_s() * 1_000) < 2_000:
                 self._made[key.id] = partition, _now_s()
 
     def _process(self) -> Process:

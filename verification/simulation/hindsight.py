@@ -205,12 +205,12 @@ class Hindsight:
         timeline = [step for step in self.oracle.timelines[span.hold_id] if step.status in LIVE]
         ends = [step.at_s for step in timeline[1:]] + [span.to_s]
         for step, to_s in zip(timeline, ends, strict=True):
-            lapsed_s = seconds_of(int(step.row.get("expires_at") or 0) + CLOCK_BOUND_MS + self.oracle.skew_ms)
+            lapsed_s = seconds_of(int(step.row.get("expires_at_ms") or 0) + CLOCK_BOUND_MS + self.oracle.skew_ms)
             yield step.at_s, to_s if step.status == "confirmed" else min(to_s, lapsed_s)
 
     def _judge_extend(self, call: Call) -> None:
         if call.answer is Answer.OK and not any(
-            step.status == "held" and int(step.row.get("expires_at") or 0) >= call.until_ms
+            step.status == "held" and int(step.row.get("expires_at_ms") or 0) >= call.until_ms
             for step in self.oracle.timelines[call.subject]
             if step.at_s <= call.returned_s
         ):

@@ -192,5 +192,5 @@ def _find_cause(at_s: float, calls: Sequence[Call], by: dict[Call, float], tried
 
 
 def _stay(seat_class: str, holder: str, row: Row, at_s: float) -> Stay:
-    sequence, seats, joined_ms = (int(row.get(name) or 0) for name in ("sequence", "requested", "created_at"))
+    sequence, seats, joined_ms = (int(row.get(name) or 0) for name in ("sequence", "requested_seats", "joined_at_ms"))
     return Stay(seat_class, holder, sequence, seats, joined_ms, at_s)

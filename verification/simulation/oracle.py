@@ -113,7 +113,7 @@ class Oracle(Generic[C]):
         for key, _, after in changes:
             self.rows[partition][key] = after
             if key.kind in (Kind.CELL, Kind.SLOT):
-                self._attempted(after.get("owner") or after.get("hold"), after.get("since") or after.get("at"))
+                self._attempted(after.get("owner") or after.get("hold"), after.get("since_ms"))
         if partition.table is not Table.SEAT_GROUPS:
             return
         due: Counter[tuple[str, str, str]] = Counter()
@@ -151,7 +151,7 @@ class Oracle(Generic[C]):
         self.timelines[hold_id].append(step)
         if (step.was, step.status) not in LEGAL:
             raise Violated(f"I4 {hold_id} went from {step.was} to {step.status}")
-        if step.status == "expired" and at_s < seconds_of(int(before.get("expires_at") or 0) - self.skew_ms):
+        if step.status == "expired" and at_s < seconds_of(int(before.get("expires_at_ms") or 0) - self.skew_ms):
             raise Violated(f"I10 {hold_id} expired early: {before.get('expires_at')}")
         if after.get("reason") == ABANDONED and at_s < seconds_of(self._began_ms[hold_id] + GRACE_MS - self.skew_ms):
             raise Violated(f"I10 {hold_id} was given up for abandoned at {at_s:.2f}, a young attempt")
@@ -191,7 +191,7 @@ class Oracle(Generic[C]):
 
     def _count(self, step: Step[C]) -> None:
         holder = str(step.row.get("holder") or "")
-        if not self.holds_max or not holder or int(step.row.get("expires_at") or 0) == NEVER_MS:
+        if not self.holds_max or not holder or int(step.row.get("expires_at_ms") or 0) == NEVER_MS:
             return
         live = self._held_by[holder]
         (live.add if step.status == "held" else live.discard)(step.hold_id)

@@ -9,7 +9,7 @@ from verification.simulation.history import Call, Place
 from verification.simulation.oracle import Landed, seconds_of
 from verification.simulation.world import World
 
-TIMES = ("until", "since", "expires_at", "created_at", "at", "at_ms", "previous_at_ms")
+TIMES = ("until_ms", "since_ms", "expires_at_ms", "created_at_ms", "joined_at_ms", "at_ms", "previous_at_ms")
 
 
 LINES_MAX = 80

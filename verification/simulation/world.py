@@ -164,7 +164,7 @@ class World:
     async def _prepare(self) -> None:
         """The trip is known, not yet open; sweepers have run on this store before."""
         await Definitions(self.batches).define(self.trip)
-        values: Row = {"at": minute_of(START_MS) - 1}
+        values: Row = {"reached": minute_of(START_MS) - 1}
         cursor = Write(RowKey(Kind.CURSOR, ""), ABSENT, values)
         await self.batches.apply(Partition(Table.CURSORS, "", Index.EXPIRY), [cursor])
 
@@ -283,12 +283,12 @@ class World:
         row = self.oracle.row(str(cell["owner"])) if cell.get("owner") else {"status": "ended"}
         match row.get("status"):
             case "held":
-                until_ms = int(row.get("expires_at") or 0)
+                until_ms = int(row.get("expires_at_ms") or 0)
                 return Held(until_ms) if until_ms < NEVER_MS else BLOCKED
             case "confirmed":
                 return SOLD
             case None:
-                return Held(int(cell.get("until") or 0))
+                return Held(int(cell.get("until_ms") or 0))
             case _:
                 return AVAILABLE
 
@@ -301,7 +301,7 @@ class World:
                 if key.kind is Kind.CELL and row["status"] != self._status_of(row):
                     raise Violated(f"I2 {key} in {partition.number} is {row['status']}, and {row['owner']} is not")
                 if key.kind is Kind.HOLD and row["status"] == "held":
-                    lapsed_s = seconds_of(int(row.get("expires_at") or 0))
+                    lapsed_s = seconds_of(int(row.get("expires_at_ms") or 0))
                     if lapsed_s + ABANDONED_S < _now_s():
                         raise Violated(f"L1 {key.id} ran out at {lapsed_s:.2f} and is still held")
 
@@ -310,7 +310,7 @@ class World:
         row = self.oracle.row(str(cell["owner"])) if cell.get("owner") else {"status": "ended"}
         match row.get("status"):
             case "held":
-                return "held" if int(row.get("expires_at") or 0) < NEVER_MS else "blocked"
+                return "held" if int(row.get("expires_at_ms") or 0) < NEVER_MS else "blocked"
             case "confirmed":
                 return "sold"
             case _:
@@ -359,8 +359,8 @@ class World:
             status, event = timeline[-1].status, folded.get(hold_id)
             if (event is None) != (status == "aborted") or (event is not None and _STATUSES[event.type] != status):
                 raise Violated(f"I8 {hold_id} is {status}, its last event is {event}")
-            if event is not None and status == "held" and _until_ms(event) != timeline[-1].row.get("expires_at"):
-                raise Violated(f"I8 {hold_id} expires at {timeline[-1].row.get('expires_at')}, told was {event}")
+            if event is not None and status == "held" and _until_ms(event) != timeline[-1].row.get("expires_at_ms"):
+                raise Violated(f"I8 {hold_id} expires at {timeline[-1].row.get('expires_at_ms')}, told was {event}")
 
     async def _judge_limits(self, prober: Process) -> None:
         """No holder is locked out by slots of attempts that died (I9)."""
@@ -447,12 +447,12 @@ def _found(row: Row) -> Found:
         str(row.get("claimant") or ""),
         tuple(cell for _, cell in places_of(row)),
         str(row.get("order_id") or ""),
-        int(row.get("expires_at") or 0),
+        int(row.get("expires_at_ms") or 0),
     )
 
 
 def _waiting(row: Row) -> Waits:
-    sequence, seats, joined_ms = (int(row.get(name) or 0) for name in ("sequence", "requested", "created_at"))
+    sequence, seats, joined_ms = (int(row.get(name) or 0) for name in ("sequence", "requested_seats", "joined_at_ms"))
     return Waits(row.get("status") == "waiting", sequence, seats, joined_ms)
 
 

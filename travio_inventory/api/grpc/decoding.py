@@ -8,7 +8,7 @@ from typing import Any
 from google.protobuf.message import Message
 
 from travio_inventory.kernel.checking import Faults
-from travio_inventory.kernel.limits import CHECKS_PER_BATCH_MAX
+from travio_inventory.kernel.limits import CHECKS_PER_BATCH_MAX, SEATS_MAX, SEGMENTS_MAX
 from travio_inventory.kernel.refusals import InvalidRequest, Violation
 from travio_inventory.seats.commands import SeatUpdate
 from travio_inventory.seats.trip import Segment
@@ -35,18 +35,21 @@ def questions(found: Faults, batch: Any) -> Iterator[tuple[Faults, Message]]:  #
 
 
 def segments(found: Faults, parts: Sequence[Any]) -> tuple[Segment, ...]:
-    """The segments in the order of their numbers, which must be 0, 1, 2 and so on."""
-    numbers: set[int] = set()
+    """The segments in the order of their numbers, which must be 0, 1, 2 and so on; of too many the trip says so."""
+    if len(parts) > SEGMENTS_MAX:
+        return tuple(map(_segment, parts))
+    numbered: dict[int, Segment] = {}
     for index, part in enumerate(parts):
         each = found.at(f"segments[{index}].")
         each.number("segment_index", part.segment_index, 0, len(parts) - 1)
-        if part.segment_index in numbers:
+        if part.segment_index in numbered:
             each.wrong("segment_index", f"{part.segment_index} is used twice")
-        numbers.add(part.segment_index)
-    return tuple(
-        Segment(part.from_station_id, part.to_station_id, part.departure_time, part.arrival_time)
-        for part in sorted(parts, key=lambda part: part.segment_index)
-    )
+        numbered[part.segment_index] = _segment(part)
+    return tuple(segment for _, segment in sorted(numbered.items()))
+
+
+def _segment(part: Any) -> Segment:  # noqa: ANN401 - see above
+    return Segment(part.from_station_id, part.to_station_id, part.departure_time, part.arrival_time)
 
 
 def announced_seats(found: Faults, config: Any) -> None:  # noqa: ANN401 - see above
@@ -57,8 +60,8 @@ def announced_seats(found: Faults, config: Any) -> None:  # noqa: ANN401 - see a
 
 
 def seat_updates(found: Faults, parts: Sequence[Any]) -> list[SeatUpdate]:
-    """The updates, each to one of the two statuses that a seat can be given."""
-    for index, part in enumerate(parts):
+    """The updates, each to one of the two statuses that a seat can be given; of too many the command says so."""
+    for index, part in enumerate(parts if len(parts) <= SEATS_MAX else ()):
         if part.new_status not in (SeatStatus.BLOCKED, SeatStatus.AVAILABLE):
             said = "must be SEAT_STATUS_BLOCKED or SEAT_STATUS_AVAILABLE"
             found.wrong(f"updates[{index}].new_status", said)

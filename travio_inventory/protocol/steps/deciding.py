@@ -106,7 +106,7 @@ def _as_seen(hold: Hold) -> Row:
     """The condition of a step: confirm and the like carry no clock, so they win on a lapsed row that says held."""
     if isinstance(hold.state, Confirmed):
         return {"status": "confirmed"}
-    return {"status": "held", "generation": hold.extensions}
+    return {"status": "held", "extensions": hold.extensions}
 
 
 def is_booking(row: Row) -> bool:

@@ -77,7 +77,7 @@ class Expiring(Generic[H]):
 def _as_seen(hold: Hold) -> Row:
     """The condition on which a lapsed hold ends: it is held still, and until the same moment."""
     assert isinstance(hold.state, Held)  # noqa: S101 - a caller's mistake, not an input
-    return {"status": "held", "expires_at": hold.state.expires_at_ms}
+    return {"status": "held", "expires_at_ms": hold.state.expires_at_ms}
 
 
 def _is_as_seen(hold: Hold, row: Row) -> bool:

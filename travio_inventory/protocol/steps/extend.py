@@ -57,9 +57,9 @@ class Extending(Generic[H]):
         now_ms = self._sender.clock.now_ms()
         now = await self._sender.now(now_ms)
         extended = hold.extended(until_ms)
-        row: Row = {"expires_at": until_ms, "generation": extended.extensions, **rows.recorded(now)}
+        row: Row = {"expires_at_ms": until_ms, "extensions": extended.extensions, **rows.recorded(now)}
         writes = [
-            Write(rows.hold_key(hold.id), {"status": "held", "expires_at": seen_ms}, row),
+            Write(rows.hold_key(hold.id), {"status": "held", "expires_at_ms": seen_ms}, row),
             self._resource.event(extended, now),
             *self._resource.extend(hold, until_ms),
         ]

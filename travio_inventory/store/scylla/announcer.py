@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
 
 from travio_inventory.store.scylla.failures import Failure
-from travio_inventory.store.scylla.statements import Statement
+from travio_inventory.store.scylla.statements import PlainWrite
 
 WRITERS_MAX = 2
 """Requests under way at once: few, so that a crowd gathers; more than one, so that nobody waits for a slow one."""
@@ -19,7 +19,7 @@ class NotAnnounced(Exception):
 
 
 class _Waiting(NamedTuple):
-    entries: Sequence[Statement]
+    entries: Sequence[PlainWrite]
     written: asyncio.Future[Failure | None]
 
 
@@ -29,13 +29,13 @@ class Announcer:
     Nobody waits longer than `wait_s`, from asking to the end of the write.
     """
 
-    def __init__(self, write: Callable[[Sequence[Statement]], Awaitable[Failure | None]], *, wait_s: float) -> None:
+    def __init__(self, write: Callable[[Sequence[PlainWrite]], Awaitable[Failure | None]], *, wait_s: float) -> None:
         self._write = write
         self._wait_s = wait_s
         self._waiting: deque[_Waiting] = deque()
         self._writers: set[asyncio.Task[None]] = set()
 
-    async def announce(self, entries: Sequence[Statement]) -> Failure | None:
+    async def announce(self, entries: Sequence[PlainWrite]) -> Failure | None:
         """None once the hints are durable; a failure, perhaps of another's hint, where that is not known. Raises what
         `write` does.
         """

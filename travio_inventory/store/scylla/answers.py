@@ -5,14 +5,16 @@ missing has no key. Cassandra sends one row when it was applied, else those that
 So `[applied]` is read from the first row, and everything else is found by its key, never by counting.
 """
 
-from typing import cast
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import NamedTuple, cast
 
-from travio_inventory.protocol.batches import COLUMNS, Kind, Row, RowKey, Rows
+from travio_inventory.protocol.batches import Kind, Row, RowKey, Rows
+from travio_inventory.protocol.tables import COLUMNS
 from travio_inventory.store.scylla.connecting import Answer
 
-_COLUMNS = frozenset(COLUMNS)
+NAMES_CACHED = 256
 _KINDS = {kind.value: kind for kind in Kind}
-_KEY = ("kind", "id", "segment")
 
 
 def is_applied(answer: Answer) -> bool:
@@ -22,15 +24,33 @@ def is_applied(answer: Answer) -> bool:
 
 
 def rows_of(answer: Answer) -> Rows:
-    """The rows that stand, by key, with those columns that the server has sent."""
-    if not set(_KEY).issubset(answer.names):
+    """The rows that stand, by key, with those columns of their kind that the server has sent."""
+    at = _places(tuple(answer.names))
+    if at is None:
         return {}
-    kind_at, id_at, segment_at = map(list(answer.names).index, _KEY)
-    columns = [(place, name) for place, name in enumerate(answer.names) if name in _COLUMNS]
     found: dict[RowKey, Row] = {}
     for record in answer.rows:
-        kind = _KINDS.get(record[kind_at])
+        kind = _KINDS.get(record[at.kind])
         if kind is not None:
-            row = {name: record[place] for place, name in columns if record[place] is not None}
-            found[RowKey(kind, record[id_at], record[segment_at])] = row
+            row = {name: record[place] for name, place in at.columns[kind] if record[place] is not None}
+            found[RowKey(kind, record[at.id], 0 if at.segment is None else record[at.segment])] = row
     return found
+
+
+class _Places(NamedTuple):
+    """Where in a record what is."""
+
+    kind: int
+    id: int
+    segment: int | None
+    columns: Mapping[Kind, Sequence[tuple[str, int]]]
+
+
+@lru_cache(maxsize=NAMES_CACHED)
+def _places(names: tuple[str, ...]) -> _Places | None:
+    """None where the answer has no rows."""
+    at = {name: place for place, name in enumerate(names)}
+    if not {"kind", "id"} <= at.keys():
+        return None
+    columns = {kind: [(name, at[name]) for name in names if name in at] for kind, names in COLUMNS.items()}
+    return _Places(at["kind"], at["id"], at.get("segment"), columns)

@@ -44,10 +44,11 @@ from travio_inventory.store.scylla.prepared import Prepared
 from travio_inventory.store.scylla.servers import Servers
 from travio_inventory.store.scylla.statements import (
     Place,
+    PlainWrite,
     Statement,
     batch_of,
-    hint_of,
-    hinted_of,
+    entries_of,
+    entry_of,
     place_of,
     read_of,
     reads_of,
@@ -197,7 +198,7 @@ class ScyllaBatches:
         while most is None or len(entries) < most:
             page = self._page if most is None else min(self._page, most - len(entries))
             behind = entries[-1] if entries else after
-            reply = await self._ask_one(None, hinted_of(self._keyspace, index, bucket, behind, page), BATCH)
+            reply = await self._ask_one(None, entries_of(self._keyspace, index, bucket, behind, page), BATCH)
             rows = _answer(reply).rows
             entries += [entry for (entry,) in rows]
             if len(rows) < page:
@@ -232,12 +233,12 @@ class ScyllaBatches:
     async def _announce(self, entries: Sequence[IndexEntry]) -> Failure | None:
         """Write the hints; a failure if one of them is not known to be durable."""
         self.counts.entries += len(entries)
-        statements = [hint_of(self._keyspace, *index_entry) for index_entry in entries]
+        statements = [entry_of(self._keyspace, *index_entry) for index_entry in entries]
         parts = (statements[start : start + TOGETHER_MAX] for start in range(0, len(statements), TOGETHER_MAX))
         failures = await asyncio.gather(*map(self._announcer.announce, parts))
         return next(filter(None, failures), None)
 
-    async def _write_plainly(self, statements: Sequence[Statement]) -> Failure | None:
+    async def _write_plainly(self, statements: Sequence[PlainWrite]) -> Failure | None:
         build = partial(_bound, statements[0]) if len(statements) == 1 else partial(plain_batch, statements)
         reply = await self._ask(None, statements, BATCH, build)
         return reply if isinstance(reply, Failure) else None

@@ -17,13 +17,13 @@ from travio_inventory.store.scylla.placement import READ_S_MAX, KeyspaceProblem,
 
 SCHEMA_FILE = Path(__file__).with_name("schema.cql")
 CHANGE_S_MAX = 60
-OLDEST_VERSION = 2
-"""What earlier releases recorded is not taken over: nobody would find their events."""
+OLDEST_VERSION = 3
+"""What earlier releases recorded is not taken over: their tables are others."""
 _COMPONENT = "inventory"
 _NO_SCHEMA = "keyspace {} has no schema: run `travio-inventory schema apply`"
 _ONLY_SCYLLA = "-- only ScyllaDB:"
 _VERSION = re.compile(r"^-- version: (\d+)$", re.MULTILINE)
-_TABLE = re.compile(r"CREATE TABLE IF NOT EXISTS \{keyspace\}\.(\w+) \((.*)\)", re.DOTALL)
+_TABLE = re.compile(r"CREATE TABLE IF NOT EXISTS \{keyspace\}\.(\w+) \(\n(.*)\n\)", re.DOTALL)
 _COLUMN = re.compile(r"(\w+) (text|int|bigint)(?: PRIMARY KEY)?")
 
 
@@ -123,7 +123,7 @@ def _check_age(keyspace: str, version: int | None) -> None:
     if version is not None and version < OLDEST_VERSION:
         raise SchemaTooOld(
             f"keyspace {keyspace} has schema version {version}, whose records this release cannot take over: "
-            "name another keyspace (TRAVIO_SCYLLA_KEYSPACE) and run `travio-inventory schema apply`"
+            "drop it or name another keyspace (TRAVIO_SCYLLA_KEYSPACE), then run `travio-inventory schema apply`"
         )
 
 
@@ -159,7 +159,7 @@ def is_scylla(session: Session) -> bool:
 
 
 def _statements(text: str) -> Iterator[str]:
-    without_comments = re.sub(r"^\s*--.*$", "", text, flags=re.MULTILINE)
+    without_comments = re.sub(r"\s*--.*$", "", text, flags=re.MULTILINE)
     for statement in without_comments.split(";"):
         if statement.strip():
             yield statement.strip()

@@ -11,16 +11,24 @@ from typing import NamedTuple, TypeAlias
 
 from travio_inventory.protocol.batches import (
     ABSENT,
-    COLUMNS,
-    INTEGER_COLUMNS,
-    TEXT_COLUMNS,
     Index,
     Kind,
     Partition,
     Row,
     RowKey,
+    Table,
     Value,
     Write,
+)
+from travio_inventory.protocol.tables import (
+    COLUMNS,
+    INDEXES,
+    TABLES,
+    TYPES,
+    Type,
+    check_columns,
+    check_segment,
+    names_of,
 )
 
 TEXTS_CACHED = 1_024
@@ -28,21 +36,20 @@ KEYS_PER_READ_MAX = 100
 """As many rows as one SELECT may name on ScyllaDB (max_clustering_key_restrictions_per_query)."""
 ID_BYTES_MAX = 65_535
 
+_Shape: TypeAlias = tuple[str, Table, Kind]
+"""Of which rows a text is: keyspace, table, kind."""
 Bytes: TypeAlias = bytes | None
 """A value as it travels; None = null."""
 
-_KEY = ("tenant", "name", "number", "kind", "id", "segment")
-_WHERE = " AND ".join(f"{name} = ?" for name in _KEY)
-_PARTITION = " AND ".join(f"{name} = ?" for name in _KEY[:3])
-_ROW = f"SELECT kind, id, segment, {', '.join(COLUMNS)} FROM"
-_LISTINGS = {
-    Index.EXPIRY: "hints",
-    Index.JOURNAL: "hints",
-    Index.TOLD: "hints",
-    Index.HOLDS: "listings",
-    Index.WAITLISTS: "listings",
-    Index.TRIPS: "listings",
+_ROW_KEY = {
+    table: ("kind", "id", "segment") if declared.segment else ("kind", "id") for table, declared in TABLES.items()
 }
+_PARTITION = {table: tuple(column.name for column in declared.partition) for table, declared in TABLES.items()}
+
+
+def _equal(*columns: str) -> str:
+    return " AND ".join(f"{name} = ?" for name in columns)
+
 
 _int32 = struct.Struct(">i").pack
 
@@ -59,13 +66,14 @@ def _id(value: str) -> bytes:
     return encoded
 
 
-_ENCODE = dict.fromkeys(TEXT_COLUMNS, str.encode) | dict.fromkeys(INTEGER_COLUMNS, _int64)
+_ENCODE = {name: str.encode if type_ is Type.TEXT else _int64 for name, type_ in TYPES.items()}
 _KINDS = {kind: kind.value.encode() for kind in Kind}
 _INDEXES = {index: index.value.encode() for index in Index}
 
-# A row that is never there: what asks nothing of any row is asked of it that it has no status. Without a condition a
-# batch would be a plain write.
-_NOWHERE = (b"nowhere", b"", _int32(0))
+# A row that is never there: what asks nothing of any row is asked of it that it has nothing in one column. Without a
+# condition a batch would be a plain write.
+_NOWHERE = {table: (b"nowhere", b"", *([_int32(0)] if declared.segment else [])) for table, declared in TABLES.items()}
+_SOME_KIND = {table: next(iter(declared.kinds)) for table, declared in TABLES.items()}
 
 
 class Statement(NamedTuple):
@@ -75,61 +83,83 @@ class Statement(NamedTuple):
     values: Sequence[Bytes]
 
 
+class PlainWrite(Statement):
+    """One that adds an entry to an index. Nothing else is ever written without a condition."""
+
+    __slots__ = ()
+
+
 class Place(NamedTuple):
     """A partition as it travels."""
 
-    table: str
-    parts: tuple[bytes, bytes, bytes]
+    table: Table
+    parts: tuple[bytes, ...]
     routing_key: bytes
 
 
 def place_of(partition: Partition) -> Place:
-    """Raises UnicodeEncodeError, OverflowError and struct.error for names that no server takes."""
-    parts = (partition.organization.encode(), partition.name.encode(), _int32(partition.number))
-    routing_key = b"".join([len(part).to_bytes(2, "big") + part + b"\0" for part in parts])
-    return Place(partition.table.value, parts, routing_key)
+    """Raises UnicodeEncodeError, OverflowError and struct.error for names that no server takes, and ValueError for a
+    partition that its table cannot have.
+    """
+    parts = tuple([part.encode() if isinstance(part, str) else _int32(part) for part in names_of(partition)])
+    framed = [len(part).to_bytes(2, "big") + part + b"\0" for part in parts]  # also says which part is too long
+    return Place(partition.table, parts, b"".join(framed) if len(parts) > 1 else parts[0])
 
 
 def batch_of(keyspace: str, place: Place, writes: Iterable[Write]) -> list[Statement]:
     """The statements of a conditional batch; none where there is nothing to ask and nothing to do.
 
-    Raises ValueError for a column that does not exist, OverflowError for an integer wider than 64 bits or an id that
-    is too long.
+    Raises ValueError for a row or a column that the table does not have, OverflowError for an integer wider than 64
+    bits or an id that is too long.
     """
-    table = f"{keyspace}.{place.table}"
+    table = place.table
     statements: list[Statement] = []
     is_conditional = False
     for key, condition, values in writes:
-        row = (*place.parts, _KINDS[key.kind], _id(key.id), _int32(key.segment))
+        of = (keyspace, table, key.kind)
+        row = (*place.parts, *_row_key(table, key))
         if condition is ABSENT:
             present = {name: value for name, value in values.items() if value is not None}
-            statements.append(_insert(table, row, present, "IF NOT EXISTS"))
+            statements.append(_insert(of, row, present, "IF NOT EXISTS"))
             is_conditional = True
         elif condition:
-            statements += _conditional(table, row, condition, values)
+            statements += _conditional(of, row, condition, values)
             is_conditional = True
         elif not _all_null(values):
-            statements.append(_insert(table, row, values))
+            statements.append(_insert(of, row, values))
         elif values:
-            statements.append(_update(table, row, {}, values))
+            statements.append(_update(of, row, {}, values))
     if statements and not is_conditional:
-        statements.append(_update(table, (*place.parts, *_NOWHERE), {"status": None}, {"status": None}))
+        statements.append(_nowhere(keyspace, place))
     return statements
 
 
-def _conditional(table: str, row: tuple[bytes, ...], condition: Row, values: Row) -> Iterator[Statement]:
+def _row_key(table: Table, key: RowKey) -> tuple[bytes, ...]:
+    if TABLES[table].segment is not None:
+        return _KINDS[key.kind], _id(key.id), _int32(key.segment)
+    check_segment(table, key.segment)
+    return _KINDS[key.kind], _id(key.id)
+
+
+def _conditional(of: _Shape, row: tuple[bytes, ...], condition: Row, values: Row) -> Iterator[Statement]:
     """An update that must set something sets what it asks for, if there is nothing else."""
     if _all_null(condition) and not _all_null(values):
-        yield _insert(table, row, {})
-    yield _update(table, row, condition, values or dict([next(iter(condition.items()))]))
+        yield _insert(of, row, {})
+    yield _update(of, row, condition, values or dict([next(iter(condition.items()))]))
 
 
-def _insert(table: str, row: tuple[bytes, ...], values: Row, end: str = "") -> Statement:
-    return Statement(_insert_text(table, tuple(values), end), [*row, *_encoded(values)])
+def _nowhere(keyspace: str, place: Place) -> Statement:
+    kind = _SOME_KIND[place.table]
+    nothing: Row = {COLUMNS[kind][0]: None}
+    return _update((keyspace, place.table, kind), (*place.parts, *_NOWHERE[place.table]), nothing, nothing)
 
 
-def _update(table: str, row: tuple[bytes, ...], condition: Row, values: Row) -> Statement:
-    text = _update_text(table, tuple(values), tuple(condition))
+def _insert(of: _Shape, row: tuple[bytes, ...], values: Row, end: str = "") -> Statement:
+    return Statement(_insert_text(of, tuple(values), end), [*row, *_encoded(values)])
+
+
+def _update(of: _Shape, row: tuple[bytes, ...], condition: Row, values: Row) -> Statement:
+    text = _update_text(of, tuple(values), tuple(condition))
     return Statement(text, [*_encoded(values), *row, *_encoded(condition)])
 
 
@@ -147,46 +177,51 @@ def _all_null(row: Row) -> bool:
 
 
 @lru_cache(maxsize=TEXTS_CACHED)
-def _insert_text(table: str, columns: tuple[str, ...], end: str) -> str:
-    _check(columns)
-    names = (*_KEY, *columns)
-    return f"INSERT INTO {table} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))}) {end}".rstrip()  # noqa: S608 - checked names
+def _insert_text(of: _Shape, columns: tuple[str, ...], end: str) -> str:
+    keyspace, table, kind = of
+    check_columns(table, kind, columns)
+    names = (*_key(table), *columns)
+    marks = ", ".join("?" * len(names))
+    return f"INSERT INTO {keyspace}.{table} ({', '.join(names)}) VALUES ({marks}) {end}".rstrip()  # noqa: S608 - checked names
 
 
 @lru_cache(maxsize=TEXTS_CACHED)
-def _update_text(table: str, columns: tuple[str, ...], conditions: tuple[str, ...]) -> str:
-    _check((*columns, *conditions))
+def _update_text(of: _Shape, columns: tuple[str, ...], conditions: tuple[str, ...]) -> str:
+    keyspace, table, kind = of
+    check_columns(table, kind, (*columns, *conditions))
     values = ", ".join(f"{name} = ?" for name in columns)
-    asked = " AND ".join(f"{name} = ?" for name in conditions)
-    return f"UPDATE {table} SET {values} WHERE {_WHERE} {'IF ' if asked else ''}{asked}".rstrip()  # noqa: S608 - checked names
+    asked = f"IF {_equal(*conditions)}" if conditions else ""
+    return f"UPDATE {keyspace}.{table} SET {values} WHERE {_equal(*_key(table))} {asked}".rstrip()  # noqa: S608 - checked names
 
 
-def _check(columns: Iterable[str]) -> None:
-    unknown = set(columns).difference(COLUMNS)
-    if unknown:
-        raise ValueError(f"no such columns: {', '.join(sorted(unknown))}")
+def _key(table: Table) -> tuple[str, ...]:
+    return (*_PARTITION[table], *_ROW_KEY[table])
 
 
 def reads_of(keyspace: str, place: Place, keys: Sequence[RowKey]) -> Iterator[Statement]:
     """The statements that read these rows, KEYS_PER_READ_MAX each."""
-    table = f"{keyspace}.{place.table}"
     if len(keys) == 1:
         (key,) = keys
-        row = (_KINDS[key.kind], key.id.encode(), _int32(key.segment))
-        yield Statement(f"{_ROW} {table} WHERE {_WHERE}", [*place.parts, *row])
+        text = f"{_select(keyspace, place.table, key.kind)} AND {_equal(*_ROW_KEY[place.table])}"
+        yield Statement(text, [*place.parts, *_row_key(place.table, key)])
         return
+    text = f"{_select(keyspace, place.table)} AND ({', '.join(_ROW_KEY[place.table])}) IN ?"
     for start in range(0, len(keys), KEYS_PER_READ_MAX):
-        named = _tuples(keys[start : start + KEYS_PER_READ_MAX])
-        yield Statement(f"{_ROW} {table} WHERE {_PARTITION} AND (kind, id, segment) IN ?", [*place.parts, named])
+        named = _tuples(place.table, keys[start : start + KEYS_PER_READ_MAX])
+        yield Statement(text, [*place.parts, named])
 
 
-def _tuples(keys: Sequence[RowKey]) -> bytes:
+@lru_cache(maxsize=TEXTS_CACHED)
+def _select(keyspace: str, table: Table, kind: Kind | None = None) -> str:
+    """The rows of a partition, with the columns of that kind, or of all kinds."""
+    columns = (*_ROW_KEY[table], *(TABLES[table].columns if kind is None else COLUMNS[kind]))
+    return f"SELECT {', '.join(columns)} FROM {keyspace}.{table} WHERE {_equal(*_PARTITION[table])}"  # noqa: S608 - ours
+
+
+def _tuples(table: Table, keys: Sequence[RowKey]) -> bytes:
     """A list of tuples (kind, id, segment)."""
-    parts = [_int32(len(keys))]
-    for kind, row_id, segment in keys:
-        row = b"".join(map(_sized, (_KINDS[kind], row_id.encode(), _int32(segment))))
-        parts.append(_sized(row))
-    return b"".join(parts)
+    rows = (_sized(b"".join(map(_sized, _row_key(table, key)))) for key in keys)
+    return b"".join((_int32(len(keys)), *rows))
 
 
 def _sized(value: bytes) -> bytes:
@@ -197,7 +232,7 @@ def read_of(keyspace: str, place: Place, kind: Kind, start: str, end: str, most:
     """The statement that reads the first `most` rows of a kind with an id from `start` on and before `end` ("" = no
     bound).
     """
-    text = f"{_ROW} {keyspace}.{place.table} WHERE {_PARTITION} AND kind = ?"
+    text = f"{_select(keyspace, place.table, kind)} AND kind = ?"
     values: list[Bytes] = [*place.parts, _KINDS[kind]]
     for bound, id_bound in ((">=", start), ("<", end)):
         if id_bound:
@@ -206,15 +241,15 @@ def read_of(keyspace: str, place: Place, kind: Kind, start: str, end: str, most:
     return Statement(f"{text} LIMIT ?", [*values, _int32(most)])
 
 
-def hint_of(keyspace: str, index: Index, bucket: str, entry: str) -> Statement:
+def entry_of(keyspace: str, index: Index, bucket: str, entry: str) -> PlainWrite:
     """The statement that adds an entry to a bucket."""
-    text = f"INSERT INTO {keyspace}.{_LISTINGS[index]} (index_name, bucket, entry) VALUES (?, ?, ?)"  # noqa: S608 - ours
-    return Statement(text, [_INDEXES[index], bucket.encode(), entry.encode()])
+    text = f"INSERT INTO {keyspace}.{INDEXES[index]} (index_name, bucket, entry) VALUES (?, ?, ?)"  # noqa: S608 - ours
+    return PlainWrite(text, [_INDEXES[index], bucket.encode(), entry.encode()])
 
 
-def hinted_of(keyspace: str, index: Index, bucket: str, after: str, most: int) -> Statement:
+def entries_of(keyspace: str, index: Index, bucket: str, after: str, most: int) -> Statement:
     """The statement that reads the first `most` entries of a bucket, in order, behind `after` ("" = from the first)."""
-    text = f"SELECT entry FROM {keyspace}.{_LISTINGS[index]} WHERE index_name = ? AND bucket = ?"  # noqa: S608 - ours
+    text = f"SELECT entry FROM {keyspace}.{INDEXES[index]} WHERE index_name = ? AND bucket = ?"  # noqa: S608 - ours
     values: list[Bytes] = [_INDEXES[index], bucket.encode()]
     if after:
         text += " AND entry > ?"

@@ -35,14 +35,13 @@ from travio_inventory.store.sqlite.folder import locked_folder
 from travio_inventory.store.sqlite.group import Batch, Tried, try_group
 from travio_inventory.store.sqlite.reads import Reads
 from travio_inventory.store.sqlite.statements import (
-    KIND_TEXT,
     SELECT_ENTRIES,
-    SELECT_KEYS,
-    SELECT_KIND,
-    SELECT_RANGE,
     keys_json,
     partition_text,
     row_of,
+    row_of_kind,
+    select_keys_text,
+    select_kind_text,
 )
 from travio_inventory.store.threads import switching_fast
 
@@ -139,7 +138,7 @@ class SqliteBatches:
         if len(self._queue) >= self._queue_batches_max:
             return NotDone(f"{self._queue_batches_max} batches are waiting")
         answer: asyncio.Future[Outcome] = self._loop.create_future()
-        batch = Batch(partition_text(partition), writes, entries)
+        batch = Batch(partition.table, partition_text(partition), writes, entries)
         self._queue.append(_Waiting(batch, answer, self._loop.time(), send_by))
         if self._idle.is_set():
             self._idle.clear()
@@ -147,20 +146,19 @@ class SqliteBatches:
         return await answer
 
     async def get(self, partition: Partition, keys: Sequence[RowKey]) -> Rows:
-        arguments = (keys_json(keys), partition_text(partition))
-        return dict(await self._reads.fetch(SELECT_KEYS, arguments, row_of))
+        text, arguments = select_keys_text(partition.table), (keys_json(keys), partition_text(partition))
+        return dict(await self._reads.fetch(text, arguments, row_of(partition.table)))
 
     async def read(
         self, partition: Partition, kind: Kind, *, start: str = "", end: str = "", most: int | None = None
     ) -> Rows:
-        named, limit = (partition_text(partition), KIND_TEXT[kind], start), _ALL if most is None else most
-        if end:
-            return dict(await self._reads.fetch(SELECT_RANGE, (*named, end, limit), row_of))
-        return dict(await self._reads.fetch(SELECT_KIND, (*named, limit), row_of))
+        text, bounds = select_kind_text(partition.table, kind, has_end=bool(end)), (start, end) if end else (start,)
+        arguments = (partition_text(partition), *bounds, _ALL if most is None else most)
+        return dict(await self._reads.fetch(text, arguments, row_of_kind(kind)))
 
     async def read_index(self, index: Index, bucket: str, *, after: str = "", most: int | None = None) -> Sequence[str]:
-        arguments = (index.value, bucket, after, _ALL if most is None else most)
-        return await self._reads.fetch(SELECT_ENTRIES, arguments, itemgetter(0))
+        arguments = (bucket, after, _ALL if most is None else most)
+        return await self._reads.fetch(SELECT_ENTRIES[index], arguments, itemgetter(0))
 
     def _gather(self, last: int) -> None:
         """Start the next group: at once after a small one; a little later after a larger one, so that a busy loop

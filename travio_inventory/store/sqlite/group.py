@@ -4,15 +4,26 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from travio_inventory.protocol.batches import ABSENT, Applied, IndexEntry, Outcome, Refused, Row, Rows, Write, split
+from travio_inventory.protocol.batches import (
+    ABSENT,
+    Applied,
+    IndexEntry,
+    Outcome,
+    Refused,
+    Row,
+    Rows,
+    Table,
+    Write,
+    split,
+)
+from travio_inventory.protocol.tables import check_segment
 from travio_inventory.store.sqlite.statements import (
-    EXISTS,
-    INSERT_HINT,
-    KIND_TEXT,
-    SELECT_KEYS,
+    INSERT_ENTRY,
+    exists_text,
     insert_text,
     keys_json,
     row_of,
+    select_keys_text,
     update_run_text,
     update_text,
     upsert_text,
@@ -25,8 +36,9 @@ _UNFIT = (sqlite3.InterfaceError, sqlite3.ProgrammingError)
 
 
 class Batch(NamedTuple):
-    """What was given to `apply`; `partition` is its text."""
+    """What was given to `apply`; `partition` is its text within the table."""
 
+    table: Table
     partition: str
     writes: Sequence[Write]
     entries: Sequence[IndexEntry]
@@ -69,26 +81,25 @@ def _add(cursor: sqlite3.Cursor, entries: Sequence[IndexEntry]) -> bool:
     """Add the hints, and say whether one of them is new."""
     new = 0
     for index_entry in entries:
-        cursor.execute(INSERT_HINT, (index_entry.of.value, index_entry.bucket, index_entry.entry))
+        cursor.execute(INSERT_ENTRY[index_entry.of], (index_entry.bucket, index_entry.entry))
         new += cursor.rowcount
     return new > 0
 
 
 def _try_batch(cursor: sqlite3.Cursor, batch: Batch) -> Applied | Refused:
-    partition, writes, _ = batch
-    is_one = len(writes) == 1
-    met = _write(cursor, partition, writes[0]) if is_one else _write_all(cursor, partition, writes)
-    return _APPLIED if met else Refused(_standing(cursor, partition, writes))
+    is_one = len(batch.writes) == 1
+    met = _write(cursor, batch, batch.writes[0]) if is_one else _write_all(cursor, batch)
+    return _APPLIED if met else Refused(_standing(cursor, batch))
 
 
-def _write_all(cursor: sqlite3.Cursor, partition: str, writes: Sequence[Write]) -> bool:
+def _write_all(cursor: sqlite3.Cursor, batch: Batch) -> bool:
     """Write all the rows if all conditions are met, and say whether they were. They see the rows as they were
     before, though the rows are written one by one, because no row is named twice.
     """
     met = False
     cursor.execute("SAVEPOINT batch")
     try:
-        met = all(_write_run(cursor, partition, run) for run in _runs(writes))
+        met = all(_write_run(cursor, batch, run) for run in _runs(batch.writes))
     finally:
         if not met:
             cursor.execute("ROLLBACK TO batch")
@@ -115,31 +126,33 @@ def _goes_on(before: Write, write: Write) -> bool:
     )
 
 
-def _write_run(cursor: sqlite3.Cursor, partition: str, run: Sequence[Write]) -> bool:
+def _write_run(cursor: sqlite3.Cursor, batch: Batch, run: Sequence[Write]) -> bool:
     """Write the rows if all their conditions are met, and say whether they were: a journey's cells in one statement."""
     (kind, row_id, segment), condition, values = run[0]
     if len(run) == 1 or not condition or _all_null(condition):
-        return all(_write(cursor, partition, write) for write in run)
-    text = update_run_text(tuple(values), tuple(condition))
-    key = (partition, KIND_TEXT[kind], row_id, segment, run[-1].key.segment)
+        return all(_write(cursor, batch, write) for write in run)
+    text = update_run_text(batch.table, kind, tuple(values), tuple(condition))
+    key = (batch.partition, row_id, segment, run[-1].key.segment)
     cursor.execute(text, (*values.values(), *key, *condition.values()))
     return cursor.rowcount == len(run)
 
 
-def _write(cursor: sqlite3.Cursor, partition: str, write: Write) -> bool:
+def _write(cursor: sqlite3.Cursor, batch: Batch, write: Write) -> bool:
     """Write the row if its condition is met, and say whether it was."""
     (kind, row_id, segment), condition, values = write
-    key = (partition, KIND_TEXT[kind], row_id, segment)
+    table, key = batch.table, (batch.partition, row_id, segment)
+    if segment:
+        check_segment(table, segment)
     if condition is ABSENT:
-        cursor.execute(insert_text(tuple(values)), (*key, *values.values()))
+        cursor.execute(insert_text(table, kind, tuple(values)), (*key, *values.values()))
     elif _all_null(condition) and not _all_null(values):
-        text = upsert_text(tuple(values), tuple(condition))
+        text = upsert_text(table, kind, tuple(values), tuple(condition))
         cursor.execute(text, (*key, *values.values(), *condition.values()))
     else:
-        text = update_text(tuple(values), tuple(condition))
+        text = update_text(table, kind, tuple(values), tuple(condition))
         cursor.execute(text, (*values.values(), *key, *condition.values()))
         if not cursor.rowcount and _all_null(condition):
-            return cursor.execute(EXISTS, key).fetchone() is None
+            return cursor.execute(exists_text(table, kind), key).fetchone() is None
     return cursor.rowcount == 1
 
 
@@ -149,6 +162,7 @@ def _all_null(row: Row) -> bool:
     return values.count(None) == len(values)
 
 
-def _standing(cursor: sqlite3.Cursor, partition: str, writes: Sequence[Write]) -> Rows:
-    keys = keys_json(write.key for write in writes)
-    return dict(map(row_of, cursor.execute(SELECT_KEYS, (keys, partition))))
+def _standing(cursor: sqlite3.Cursor, batch: Batch) -> Rows:
+    keys = keys_json(write.key for write in batch.writes)
+    found = cursor.execute(select_keys_text(batch.table), (keys, batch.partition))
+    return dict(map(row_of(batch.table), found))

@@ -2,32 +2,37 @@
 
 import os
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
-from travio_inventory.protocol.batches import INTEGER_COLUMNS, TEXT_COLUMNS
+from travio_inventory.protocol.tables import TABLES, Type
 
-VERSION_BEFORE_MIGRATIONS = 1
+VERSION_BEFORE_MIGRATIONS = 2
 """Written by a release whose tables are not those that the first migration makes."""
 
-# Each takes the database one version further; the first makes it. A migration that was released never changes. Columns
-# of `rows` need none: those that are declared and not there are added, whatever the version is.
+_CONDITIONAL = """CREATE TABLE {} (
+    partition TEXT NOT NULL, kind TEXT NOT NULL, id TEXT NOT NULL, segment INTEGER NOT NULL,
+    PRIMARY KEY (partition, kind, id, segment)
+) WITHOUT ROWID"""
+_PLAIN = """CREATE TABLE {} (
+    index_name TEXT NOT NULL, bucket TEXT NOT NULL, entry TEXT NOT NULL,
+    PRIMARY KEY (index_name, bucket, entry)
+) WITHOUT ROWID"""
+
+# Each takes the database one version further; the first makes it. A migration that was released never changes, and a
+# table that is declared later has one. Columns need none: those that are declared and not there are added, whatever the
+# version is.
 MIGRATIONS: Sequence[Sequence[str]] = (
     (
-        """CREATE TABLE rows (
-            partition TEXT NOT NULL, kind TEXT NOT NULL, id TEXT NOT NULL, segment INTEGER NOT NULL,
-            PRIMARY KEY (partition, kind, id, segment)
-        ) WITHOUT ROWID""",
-        """CREATE TABLE hints (
-            index_name TEXT NOT NULL, bucket TEXT NOT NULL, entry TEXT NOT NULL,
-            PRIMARY KEY (index_name, bucket, entry)
-        ) WITHOUT ROWID""",
+        *map(_CONDITIONAL.format, ("seat_groups", "ledgers", "trips", "waitlists", "cursors")),
+        *map(_PLAIN.format, ("index_entries", "listings")),
     ),
 )
 
-_KEY = ("partition", "kind", "id", "segment")
-_COLUMNS = dict.fromkeys(TEXT_COLUMNS, "TEXT") | dict.fromkeys(INTEGER_COLUMNS, "INTEGER")
+_KEY = frozenset({"partition", "kind", "id", "segment"})
+_AFFINITY = {Type.TEXT: "TEXT", Type.BIGINT: "INTEGER"}
 
 
 class UnfitDatabase(Exception):
@@ -64,14 +69,14 @@ def migrate(
     """
     before, newest = _version(connection), VERSION_BEFORE_MIGRATIONS + len(migrations)
     done = max(before - VERSION_BEFORE_MIGRATIONS, 0)
-    is_behind = before < newest or bool(_missing(connection))
+    is_behind = before < newest or any(_missing(connection))
     backup = _back_up(connection, path) if before and is_behind else None
     connection.execute("BEGIN IMMEDIATE")
     try:
         for statement in (statement for migration in migrations[done:] for statement in migration):
             connection.execute(statement)
-        for column, kind in _missing(connection):
-            connection.execute(f"ALTER TABLE rows ADD COLUMN {column} {kind}")
+        for column in list(_missing(connection)):
+            connection.execute(f"ALTER TABLE {column.table} ADD COLUMN {column.name} {column.affinity}")
         connection.execute(f"PRAGMA user_version = {newest}")
         connection.commit()
     except BaseException:
@@ -84,12 +89,12 @@ def check(connection: sqlite3.Connection, path: Path, migrations: Sequence[Seque
     """Raises DatabaseTooOld or DatabaseTooNew."""
     version, newest = _version(connection), VERSION_BEFORE_MIGRATIONS + len(migrations)
     has_tables = connection.execute("SELECT 1 FROM sqlite_schema").fetchone() is not None
-    if version == VERSION_BEFORE_MIGRATIONS or (version == 0 and has_tables):
+    if version <= VERSION_BEFORE_MIGRATIONS and has_tables:
         raise DatabaseTooOld(
             f"{path} has schema version {version}, from which no release migrates: move it away to begin with an empty "
             "one, or go on with the release that wrote it"
         )
-    unknown = sorted(_columns(connection) - {*_KEY, *_COLUMNS})
+    unknown = sorted(_unknown(connection))
     if version > newest or unknown:
         has = f"columns that this release does not know ({', '.join(unknown)})" if unknown else f"version {version}"
         raise DatabaseTooNew(
@@ -104,14 +109,30 @@ def _version(connection: sqlite3.Connection) -> int:
     return int(version)
 
 
-def _missing(connection: sqlite3.Connection) -> list[tuple[str, str]]:
-    """The declared columns that `rows` lacks, each with its type."""
-    present = _columns(connection)
-    return [(name, kind) for name, kind in _COLUMNS.items() if name not in present]
+class _Missing(NamedTuple):
+    table: str
+    name: str
+    affinity: str
 
 
-def _columns(connection: sqlite3.Connection) -> set[str]:
-    return {name for (name,) in connection.execute("SELECT name FROM pragma_table_info('rows')")}
+def _missing(connection: sqlite3.Connection) -> Iterator[_Missing]:
+    """The declared columns that the tables lack."""
+    for table, declared in TABLES.items():
+        present = _columns(connection, table)
+        for name, kind in declared.columns.items():
+            if name not in present:
+                yield _Missing(table, name, _AFFINITY[kind])
+
+
+def _unknown(connection: sqlite3.Connection) -> Iterator[str]:
+    """The columns of the tables that nobody has declared."""
+    for table, declared in TABLES.items():
+        for name in _columns(connection, table) - _KEY - declared.columns.keys():
+            yield f"{table}.{name}"
+
+
+def _columns(connection: sqlite3.Connection, table: str) -> set[str]:
+    return {name for (name,) in connection.execute("SELECT name FROM pragma_table_info(?)", (table,))}
 
 
 def _back_up(connection: sqlite3.Connection, path: Path) -> Path:

@@ -1,83 +1,123 @@
 """SQL texts, one per shape of a write, and rows as SQLite keeps them."""
 
 import json
-from collections.abc import Iterable
-from functools import lru_cache
+from collections.abc import Callable, Iterable
+from functools import lru_cache, partial
 from typing import Any
 
-from travio_inventory.protocol.batches import COLUMNS, Kind, Partition, Row, RowKey
+from travio_inventory.protocol.batches import Kind, Partition, Row, RowKey, Table
+from travio_inventory.protocol.tables import COLUMNS, INDEXES, TABLES, check_columns, check_segment, names_of
 from travio_inventory.store.sqlite.database import STATEMENTS_CACHED
 
-_COLUMNS_KNOWN = frozenset(COLUMNS)
 _KINDS = {kind.value: kind for kind in Kind}
-
-# A plain string is bound three times as fast as a member of an enumeration.
-KIND_TEXT = {kind: kind.value for kind in Kind}
-
-_SELECT = f"SELECT rows.kind, rows.id, rows.segment, {', '.join(f'rows.{name}' for name in COLUMNS)} FROM"
-SELECT_KEYS = f"""{_SELECT} json_each(?) AS wanted CROSS JOIN rows
-    ON partition = ? AND rows.kind = json_extract(wanted.value, '$[0]')
-    AND rows.id = json_extract(wanted.value, '$[1]') AND rows.segment = json_extract(wanted.value, '$[2]')"""
-SELECT_KIND = f"{_SELECT} rows WHERE partition = ? AND kind = ? AND id >= ? ORDER BY id, segment LIMIT ?"
-SELECT_RANGE = f"{_SELECT} rows WHERE partition = ? AND kind = ? AND id >= ? AND id < ? ORDER BY id, segment LIMIT ?"
-SELECT_ENTRIES = "SELECT entry FROM hints WHERE index_name = ? AND bucket = ? AND entry > ? ORDER BY entry LIMIT ?"
-INSERT_HINT = "INSERT OR IGNORE INTO hints VALUES (?, ?, ?)"
-EXISTS = "SELECT 1 FROM rows WHERE partition = ? AND kind = ? AND id = ? AND segment = ?"
+_KEY = ("partition", "kind", "id", "segment")
 
 
 def partition_text(partition: Partition) -> str:
-    """One text per partition and one partition per text: no part contains a control character."""
-    return f"{partition.table.value}\x1f{partition.organization}\x1f{partition.name}\x1f{partition.number}"
+    """One text per partition of a table and one partition per text: no part contains a control character.
+    Raises ValueError for a partition that its table cannot have.
+    """
+    return "\x1f".join(map(str, names_of(partition)))
 
 
 @lru_cache(maxsize=STATEMENTS_CACHED)
-def insert_text(columns: tuple[str, ...]) -> str:
-    """Insert a row with these columns if there is none; binds the row's key, then the values."""
-    _check(columns)
-    names = ", ".join(("partition", "kind", "id", "segment", *columns))
-    marks = ", ".join("?" * (4 + len(columns)))
-    return f"INSERT INTO rows ({names}) VALUES ({marks}) ON CONFLICT DO NOTHING"  # noqa: S608 - checked names
+def insert_text(table: Table, kind: Kind, columns: tuple[str, ...]) -> str:
+    """Insert a row with these columns if there is none; binds partition, id and segment, then the values."""
+    check_columns(table, kind, columns)
+    names = ", ".join((*_KEY, *columns))
+    marks = ", ".join("?" * (2 + len(columns)))
+    return f"INSERT INTO {table} ({names}) VALUES (?, '{kind}', {marks}) ON CONFLICT DO NOTHING"  # noqa: S608 - checked names
 
 
 @lru_cache(maxsize=STATEMENTS_CACHED)
-def upsert_text(columns: tuple[str, ...], conditions: tuple[str, ...]) -> str:
+def upsert_text(table: Table, kind: Kind, columns: tuple[str, ...], conditions: tuple[str, ...]) -> str:
     """Insert a row, or update the one that is there if it meets the conditions.
 
-    Binds the row's key, the values, then the conditions.
+    Binds partition, id and segment, the values, then the conditions.
     """
-    _check(conditions)
+    check_columns(table, kind, conditions)
     values = ", ".join(f"{name} = excluded.{name}" for name in columns)
-    where = " AND ".join(f"rows.{name} IS ?" for name in conditions) or "TRUE"
-    return f"{insert_text(columns).removesuffix('NOTHING')}UPDATE SET {values} WHERE {where}"
+    where = " AND ".join(f"{table}.{name} IS ?" for name in conditions) or "TRUE"
+    return f"{insert_text(table, kind, columns).removesuffix('NOTHING')}UPDATE SET {values} WHERE {where}"
 
 
 @lru_cache(maxsize=STATEMENTS_CACHED)
-def update_text(columns: tuple[str, ...], conditions: tuple[str, ...]) -> str:
-    """Update a row that meets the conditions; binds the values, the row's key, then the conditions."""
-    _check((*columns, *conditions))
-    values = ", ".join(f"{name} = ?" for name in columns) or "status = status"
+def update_text(table: Table, kind: Kind, columns: tuple[str, ...], conditions: tuple[str, ...]) -> str:
+    """Update a row that meets the conditions; binds the values, partition, id and segment, then the conditions."""
+    check_columns(table, kind, (*columns, *conditions))
+    values = ", ".join(f"{name} = ?" for name in columns) or "id = id"
     where = "".join(f" AND {name} IS ?" for name in conditions)
-    return f"UPDATE rows SET {values} WHERE partition = ? AND kind = ? AND id = ? AND segment = ?{where}"  # noqa: S608 - checked names
+    return f"UPDATE {table} SET {values} WHERE partition = ? AND kind = '{kind}' AND id = ? AND segment = ?{where}"  # noqa: S608 - checked names
 
 
 @lru_cache(maxsize=STATEMENTS_CACHED)
-def update_run_text(columns: tuple[str, ...], conditions: tuple[str, ...]) -> str:
+def update_run_text(table: Table, kind: Kind, columns: tuple[str, ...], conditions: tuple[str, ...]) -> str:
     """Update the rows of an id from one segment to another that meet the conditions; binds as `update_text`."""
-    return update_text(columns, conditions).replace(" AND segment = ?", " AND segment BETWEEN ? AND ?", 1)
+    check_segment(table, 1)
+    text = update_text(table, kind, columns, conditions)
+    return text.replace(" AND segment = ?", " AND segment BETWEEN ? AND ?", 1)
+
+
+@lru_cache(maxsize=STATEMENTS_CACHED)
+def exists_text(table: Table, kind: Kind) -> str:
+    """Whether there is such a row; binds partition, id and segment."""
+    return f"SELECT 1 FROM {table} WHERE partition = ? AND kind = '{kind}' AND id = ? AND segment = ?"  # noqa: S608 - ours
+
+
+@lru_cache(maxsize=len(Table))
+def select_keys_text(table: Table) -> str:
+    """The rows of these keys (`keys_json`) in that partition; `rows_of` reads the records."""
+    columns = ", ".join(f"found.{name}" for name in ("kind", "id", "segment", *TABLES[table].columns))
+    return f"""SELECT {columns} FROM json_each(?) AS wanted CROSS JOIN {table} AS found
+        ON partition = ? AND found.kind = json_extract(wanted.value, '$[0]')
+        AND found.id = json_extract(wanted.value, '$[1]')
+        AND found.segment = json_extract(wanted.value, '$[2]')"""  # noqa: S608 - ours
+
+
+def select_kind_text(table: Table, kind: Kind, *, has_end: bool) -> str:
+    """The rows of the kind with an id from one on, and before another if it `has_end`; binds partition, ids, limit."""
+    columns = ", ".join(("id", "segment", *COLUMNS[kind]))
+    end = " AND id < ?" if has_end else ""
+    where = f"partition = ? AND kind = '{kind}' AND id >= ?{end}"
+    return f"SELECT {columns} FROM {table} WHERE {where} ORDER BY id, segment LIMIT ?"  # noqa: S608 - ours
+
+
+INSERT_ENTRY = {
+    index: f"INSERT OR IGNORE INTO {table} VALUES ('{index}', ?, ?)"  # noqa: S608 - ours
+    for index, table in INDEXES.items()
+}
+"""Binds bucket and entry."""
+SELECT_ENTRIES = {
+    index: f"SELECT entry FROM {table} WHERE index_name = '{index}' AND bucket = ? AND entry > ? ORDER BY entry LIMIT ?"  # noqa: S608 - ours
+    for index, table in INDEXES.items()
+}
 
 
 def keys_json(keys: Iterable[RowKey]) -> str:
-    """The keys as SELECT_KEYS takes them."""
+    """The keys as `select_keys_text` takes them."""
     return json.dumps([*keys])
 
 
-def row_of(record: tuple[Any, ...]) -> tuple[RowKey, Row]:
-    """A row from a record of SELECT_KEYS or SELECT_KIND."""
-    row = {name: value for name, value in zip(COLUMNS, record[3:], strict=True) if value is not None}
+_Reader = Callable[[tuple[Any, ...]], tuple[RowKey, Row]]
+
+
+@lru_cache(maxsize=len(Table))
+def row_of(table: Table) -> _Reader:
+    """Reads a row from a record of `select_keys_text`."""
+    return partial(_row, tuple(TABLES[table].columns))
+
+
+@lru_cache(maxsize=len(Kind))
+def row_of_kind(kind: Kind) -> _Reader:
+    """Reads a row from a record of `select_kind_text`."""
+    return partial(_row_of_kind, kind, COLUMNS[kind])
+
+
+def _row(columns: tuple[str, ...], record: tuple[Any, ...]) -> tuple[RowKey, Row]:
+    row = {name: value for name, value in zip(columns, record[3:], strict=True) if value is not None}
     return RowKey(_KINDS[record[0]], record[1], record[2]), row
 
 
-def _check(columns: Iterable[str]) -> None:
-    unknown = set(columns) - _COLUMNS_KNOWN
-    if unknown:
-        raise ValueError(f"no such columns: {', '.join(sorted(unknown))}")
+def _row_of_kind(kind: Kind, columns: tuple[str, ...], record: tuple[Any, ...]) -> tuple[RowKey, Row]:
+    row = {name: value for name, value in zip(columns, record[2:], strict=True) if value is not None}
+    return RowKey(kind, record[0], record[1]), row

@@ -1,0 +1,56 @@
+"""A face has no rule of its own: it makes values, and what is wrong with them they say themselves."""
+
+import ast
+from collections.abc import Iterator
+
+from travio_inventory.client.refusals import KINDS
+from travio_inventory.kernel.checking import Faults
+from travio_inventory.kernel.refusals import InvalidRequest
+from verification.pages.architecture import modules
+
+FACES = ("travio_inventory/api/", "travio_inventory/cli/", "travio_inventory/client/")
+REFUSALS = {"Violation", *(kind.__name__ for kind in KINDS.values() if issubclass(kind, InvalidRequest))}
+CHECKS = {name for name in vars(Faults) if not name.startswith("_")} - {"at", "finish"}
+MAY_REFUSE = {
+    "travio_inventory/api/grpc/decoding.py",  # what a message can be wrong in before it is a value
+    "travio_inventory/api/grpc/refusals.py",  # a message that is too large to be read
+    "travio_inventory/client/messages.py",  # a number that no message can carry
+    "travio_inventory/client/refusals.py",  # what the service said
+}
+MAY_KNOW_LIMITS = {"travio_inventory/api/grpc/decoding.py"}
+
+
+def faces() -> Iterator[tuple[str, ast.Module]]:
+    """The modules of all faces."""
+    return ((path, tree) for path, tree in modules() if path.startswith(FACES))
+
+
+def refuses(tree: ast.Module) -> bool:
+    """Whether the module makes a refusal of a request, or checks a field."""
+    calls = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    makes = any(isinstance(call, ast.Name) and call.id in REFUSALS for call in calls)
+    collects = "Faults" in {name for _, name in imported(tree)}
+    checks = any(isinstance(call, ast.Attribute) and call.attr in CHECKS for call in calls)
+    return makes or (collects and checks)
+
+
+def imported(tree: ast.Module) -> Iterator[tuple[str, str]]:
+    """Each name with the module that it is imported from."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            yield from ((node.module or "", alias.name) for alias in node.names)
+
+
+def test_no_face_refuses_a_request_of_its_own_accord() -> None:
+    assert {path for path, tree in faces() if refuses(tree)} == MAY_REFUSE
+
+
+def test_no_face_knows_what_an_id_is_or_how_much_may_be_asked_for() -> None:
+    rules = {
+        path
+        for path, tree in faces()
+        for module, name in imported(tree)
+        if ("limits" in (module.rpartition(".")[2], name) and module.startswith("travio_inventory.kernel"))
+        or name in ("fault_of", "is_plain")
+    }
+    assert rules == MAY_KNOW_LIMITS

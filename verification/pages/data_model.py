@@ -1,0 +1,109 @@
+"""Writes the tables of schema.cql and of docs/data-model.md: `python -m verification.pages.data_model`."""
+
+from collections.abc import Iterator
+
+from travio_inventory.protocol.batches import Table
+from travio_inventory.protocol.tables import ENTRY_KEY, INDEXES, PLAIN_TABLES, TABLES, Column, ConditionalTable
+from verification.pages.architecture import ROOT, parts
+
+SCHEMA = ROOT / "schema.cql"
+DOCUMENT = ROOT / "docs" / "data-model.md"
+SCHEMA_BEGIN = "-- tables: written by `make docs` from travio_inventory/protocol/tables.py"
+SCHEMA_END = "-- end of tables"
+DOCUMENT_BEGIN = "<!-- tables: written by `make docs` from travio_inventory/protocol/tables.py -->"
+DOCUMENT_END = "<!-- end of tables -->"
+CONDITIONAL = "Only conditional batches write to it."
+PLAIN = "Only plain writes add to it, and nothing in it is trusted."
+_KIND, _ID = "which kind of row", "names the row among its kind"
+
+
+def schema(text: str) -> str:
+    """The schema file with today's tables of conditional batches between its markers and nothing else changed."""
+    before, _, after = parts(text, SCHEMA_BEGIN, SCHEMA_END)
+    return before + "\n".join([SCHEMA_BEGIN, *map(_statement, TABLES), SCHEMA_END]) + after
+
+
+def document(text: str) -> str:
+    """The document with today's tables between its markers and nothing else changed."""
+    before, _, after = parts(text, DOCUMENT_BEGIN, DOCUMENT_END)
+    lines = [line for table in TABLES for line in _section(table)]
+    return before + "\n".join([DOCUMENT_BEGIN, "", *lines, *_plain_sections(), DOCUMENT_END]) + after
+
+
+def _key(declared: ConditionalTable) -> list[Column]:
+    """The columns of the key, with what they say."""
+    kinds = "; ".join(f"{kind}: {rows.id}" for kind, rows in declared.kinds.items())
+    found = [*declared.partition, Column("kind", _TEXT, ", ".join(declared.kinds)), Column("id", _TEXT, kinds)]
+    return found if declared.segment is None else [*found, declared.segment]
+
+
+_TEXT = TABLES[Table.TRIPS].name.type
+
+
+def _meanings(declared: ConditionalTable) -> dict[str, dict[Column, str]]:
+    """The columns beside the key by name, each with the kinds of which it says the same."""
+    found: dict[str, dict[Column, str]] = {}
+    for kind, rows in declared.kinds.items():
+        for column in rows.columns:
+            said = found.setdefault(column.name, {})
+            said[column] = f"{said[column]}, {kind}" if column in said else kind
+    return found
+
+
+def _statement(table: Table) -> str:
+    declared = TABLES[table]
+    lines = [f"-- {line}" for line in _wrapped(declared.meaning)]
+    lines += [f"-- {kind}: {rows.meaning}; its id is {rows.id}" for kind, rows in declared.kinds.items()]
+    lines.append(f"CREATE TABLE IF NOT EXISTS {{keyspace}}.{table} (")
+    for column in _key(declared):
+        lines.append(f"    {f'{column.name} {column.type},':24} -- {_ID if column.name == 'id' else column.meaning}")
+    for said in _meanings(declared).values():
+        begins = [f"{column.name} {column.type}," for column in said][:1] + [""] * (len(said) - 1)
+        for begin, (column, kinds) in zip(begins, said.items(), strict=True):
+            lines.append(f"    {begin:24} -- {kinds}: {column.meaning}")
+    partition = ", ".join(column.name for column in declared.partition)
+    rest = ", ".join(column.name for column in _key(declared)[len(declared.partition) :])
+    return "\n".join([*lines, f"    PRIMARY KEY (({partition}), {rest})", f") WITH comment = '{CONDITIONAL}';", ""])
+
+
+def _section(table: Table) -> Iterator[str]:
+    declared = TABLES[table]
+    yield from (f"### {table}", f"{declared.meaning} {CONDITIONAL}", "", "| column | type | in | what it says |")
+    yield "| --- | --- | --- | --- |"
+    for column in _key(declared):
+        place = "partition" if column in declared.partition else "row key"
+        yield f"| `{column.name}` | {column.type} | {place} | {column.meaning} |"
+    for said in _meanings(declared).values():
+        for column, kinds in said.items():
+            yield f"| `{column.name}` | {column.type} | {kinds} | {column.meaning} |"
+    yield ""
+
+
+def _plain_sections() -> Iterator[str]:
+    for table, meaning in PLAIN_TABLES.items():
+        indexes = ", ".join(f"`{index}`" for index, its in INDEXES.items() if its is table)
+        yield from (
+            f"### {table}",
+            f"{meaning} {PLAIN} Its indexes: {indexes}.",
+            "",
+            "| column | type | what it says |",
+        )
+        yield "| --- | --- | --- |"
+        for column in ENTRY_KEY:
+            yield f"| `{column.name}` | {column.type} | {column.meaning} |"
+        yield ""
+
+
+def _wrapped(text: str, width: int = 115) -> Iterator[str]:
+    line = ""
+    for word in text.split():
+        if line and len(line) + 1 + len(word) > width:
+            yield line
+            line = ""
+        line = f"{line} {word}".strip()
+    yield line
+
+
+if __name__ == "__main__":
+    SCHEMA.write_text(schema(SCHEMA.read_text()))
+    DOCUMENT.write_text(document(DOCUMENT.read_text()))
