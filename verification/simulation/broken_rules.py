@@ -222,8 +222,8 @@ def _best_of_all(patch: pytest.MonkeyPatch) -> None:
 def _unseeded_is_taken(patch: pytest.MonkeyPatch) -> None:
     decide = Claims._decide
 
-    def taken(self: Claims[Hold], look: Look[Hold]) -> claims.Result | None:
-        return decide(self, look) if look.met.is_made else claims.Lost(())
+    def taken(self: Claims[Hold], look: Look[Hold], before: Look[Hold] | None) -> claims.Result | None:
+        return decide(self, look, before) if look.met.is_made else claims.Lost(())
 
     patch.setattr(Claims, "_decide", taken)
 
