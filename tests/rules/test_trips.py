@@ -80,6 +80,7 @@ def test_a_seat_is_found_by_its_id() -> None:
         (7, "AB", 3, 7),
         (OUR_CHOICE, "AB", 3, 16),
         (ALL_IN_ONE_GROUP, "AB", 3, 3),
+        (ALL_IN_ONE_GROUP, "AB", 1, 1),
         (ALL_IN_ONE_GROUP, "ABCDEFGHIJKLMNOPQRSTU", 300, 250),
     ],
 )
@@ -282,6 +283,7 @@ def test_the_largest_and_the_smallest_are_right(fields: dict[str, Any]) -> None:
     [
         ([(1, 2), (2, 2), (5, 9)], []),
         ([(0, 2), (0, 0), (2, 0)], []),
+        ([(-5, -3)], []),
         ([(5, 4)], [("segments[0].arrival_time", "the arrival at 'B' is before the departure from 'A'")]),
         ([(1, 5), (4, 9)], [("segments[1].departure_time", "the departure from 'B' is before the arrival at 'B'")]),
         ([(9, 0), (0, 8)], [("segments[1].arrival_time", "the arrival at 'C' is before the departure from 'A'")]),
