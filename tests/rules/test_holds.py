@@ -149,7 +149,37 @@ def test_a_request_claims_by_its_key_or_else_by_its_attempt() -> None:
     assert replace(request, key=None).claimant == claimant_of(ANN, None, "7")
 
 
+def test_a_request_becomes_a_hold_at_home_in_the_group_of_its_first_seat() -> None:
+    trip = a_trip(seats_per_group=2)
+    request = HoldRequest(ANN, trip, Journey(0, 1), ("A4", "A5"), ttl_ms=1_000, key="key")
+    assert request.new_id(DIGEST) == f"{trip.key.trip}~1~{DIGEST}"
+    assert request.hold("id", 5) == Hold(
+        id="id",
+        trip=trip.key,
+        holder="ann",
+        seats=("A4", "A5"),
+        groups=(1, 2),
+        journey=Journey(0, 1),
+        created_at_ms=5,
+        claimant=request.claimant,
+        state=Held(1_005),
+    )
+
+
 # Seats and states
+
+
+def test_an_extension_is_counted() -> None:
+    assert HOLD.extended(9) == replace(HOLD, state=Held(9), extensions=1)
+    assert HOLD.extended(9).extended(11).extensions == 2
+
+
+def test_a_late_booking_is_the_same_hold_by_its_late_id() -> None:
+    assert HOLD.booked_late(Confirmed("o")) == replace(HOLD, id=f"{HOLD.id}~late", state=Confirmed("o"), extensions=1)
+
+
+def test_a_hold_is_of_the_organization_whose_trip_it_is() -> None:
+    assert HOLD.organization == "org"
 
 
 def test_a_hold_knows_which_seats_are_at_home_and_which_elsewhere() -> None:

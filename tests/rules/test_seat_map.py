@@ -1,5 +1,7 @@
 """The states of a seat group's cells, written in bytes, and what a journey makes of them."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -71,6 +73,13 @@ def test_a_cell_is_a_byte_and_a_held_one_eight_more() -> None:
         b"\0\x05ahsbh" + bytes(7) + b"\x01" + b"\xff" * 8
     )
     assert encode_states([AVAILABLE] * 300) == b"\x01\x2c" + b"a" * 300
+    assert encode_states([AVAILABLE] * 0xFFFF) == b"\xff\xff" + b"a" * 0xFFFF
+
+
+def test_what_is_no_state_is_not_left_out() -> None:
+    lost: Any = "lost"
+    with pytest.raises(AssertionError, match="lost"):
+        encode_states([SOLD, lost])
 
 
 def test_a_map_of_fewer_seats_than_the_trip_has_is_a_mistake() -> None:

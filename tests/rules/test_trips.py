@@ -36,11 +36,12 @@ def a_trip(stops: str = "ABCD", seats: int = 5, per_group: int = 2, vehicle: str
     return Trip(KEY, route(stops), row_of(seats), per_group, vehicle)
 
 
-def violations(**fields: Any) -> list[tuple[str, str]]:  # noqa: ANN401    # any field
+def violations(kind: type[InvalidRequest], **fields: Any) -> list[tuple[str, str]]:  # noqa: ANN401    # any field
     """What is wrong with a trip that has these fields, field and words."""
     right: dict[str, Any] = {"key": KEY, "segments": route("ABC"), "seats": row_of(2), "seats_per_group": 2}
-    with pytest.raises(InvalidTrip) as refused:
+    with pytest.raises(InvalidRequest) as refused:
         Trip(**right | fields)
+    assert type(refused.value) is kind
     return list(refused.value.violations)
 
 
@@ -80,6 +81,7 @@ def test_a_seat_is_found_by_its_id() -> None:
         (7, "AB", 3, 7),
         (OUR_CHOICE, "AB", 3, 16),
         (ALL_IN_ONE_GROUP, "AB", 3, 3),
+        (ALL_IN_ONE_GROUP, "AB", 1, 1),
         (ALL_IN_ONE_GROUP, "ABCDEFGHIJKLMNOPQRSTU", 300, 250),
     ],
 )
@@ -209,30 +211,74 @@ def test_a_journey_that_the_trip_does_not_make_is_refused(ends: Ends, field: str
 
 # What a definition must not be
 
+EMPTY = "must not be empty"
+ENDS = "must not begin or end with white space"
+CONTROL = "must not have control characters"
+TOO_LONG = "must have at most 128 bytes"
+
 
 @pytest.mark.parametrize(
     ("fields", "expected"),
     [
-        ({"key": TripKey("", "t")}, [("organization_id", "'' must not be empty")]),
-        ({"key": TripKey("org", " t")}, [("trip_id", "' t' must not begin or end with white space")]),
-        ({"segments": (Segment(" A", "B"),)}, [("segments", "' A' must not begin or end with white space")]),
+        ({"key": TripKey("", "t")}, [("organization_id", EMPTY)]),
+        ({"key": TripKey("org", " t")}, [("trip_id", ENDS)]),
         (
-            {"segments": (Segment("A", "B "), Segment("B ", " C"))},
-            [("segments", "'B ' must not begin or end with white space")],
+            {"segments": (Segment(" A", "B "), Segment("B ", "C"))},
+            [
+                ("segments[0].from_station_id", ENDS),
+                ("segments[0].to_station_id", ENDS),
+                ("segments[1].from_station_id", ENDS),
+            ],
         ),
-        ({"seats": (Seat("", "", 0, 0),)}, [("seat_config.seats", "'' must not be empty")]),
         (
-            {"seats": (Seat("a", "", 0, 0), Seat("b", "", 0, 1, " x"))},
-            [("seat_config.seats.seat_class", "' x' must not begin or end with white space")],
+            {"segments": (Segment("A", "B", -1, 253_402_300_800),)},
+            [
+                ("segments[0].departure_time", "must be 0 to 253402300799, not -1"),
+                ("segments[0].arrival_time", "must be 0 to 253402300799, not 253402300800"),
+            ],
         ),
-        ({"seats": ()}, [("seat_config.seats", "a trip has 1 to 5000 seats, not 0")]),
-        ({"seats": row_of(5_001)}, [("seat_config.seats", "a trip has 1 to 5000 seats, not 5001")]),
+        ({"segments": ()}, [("segments", "must have 1 to 64 items, not 0")]),
+        ({"segments": route("AB" * 33)}, [("segments", "must have 1 to 64 items, not 65")]),
+        ({"seats": ()}, [("seat_config.seats", "must have 1 to 5000 items, not 0")]),
+        ({"seats": row_of(5_001)}, [("seat_config.seats", "must have 1 to 5000 items, not 5001")]),
+        (
+            {"seats": (Seat("b", "", 0, 0), Seat("", "\n", -1, 100_001, " x", "\n", -1))},
+            [
+                ("seat_config.seats[1].seat_id", EMPTY),
+                ("seat_config.seats[1].seat_number", CONTROL),
+                ("seat_config.seats[1].row", "must be 0 to 100000, not -1"),
+                ("seat_config.seats[1].column", "must be 0 to 100000, not 100001"),
+                ("seat_config.seats[1].seat_class", ENDS),
+                ("seat_config.seats[1].seat_type", CONTROL),
+                ("seat_config.seats[1].price_paisa", "must be 0 to 1000000000000, not -1"),
+            ],
+        ),
+        (
+            {"seats": (Seat("b", "", 100_001, -1, "", "", 10**12 + 1),)},
+            [
+                ("seat_config.seats[0].row", "must be 0 to 100000, not 100001"),
+                ("seat_config.seats[0].column", "must be 0 to 100000, not -1"),
+                ("seat_config.seats[0].price_paisa", "must be 0 to 1000000000000, not 1000000000001"),
+            ],
+        ),
+        ({"seats_per_group": -2}, [("seats_per_group", "must be -1 to 5000, not -2")]),
+        ({"seats_per_group": 5_001}, [("seats_per_group", "must be -1 to 5000, not 5001")]),
+        ({"currency": "eur"}, [("currency", "must be three capital letters (ISO 4217) or empty")]),
+        ({"currency": "EURO"}, [("currency", "must be three capital letters (ISO 4217) or empty")]),
+        ({"vehicle": "\n", "vehicle_type": "x" * 129}, [("vehicle_id", CONTROL), ("vehicle_type", TOO_LONG)]),
+    ],
+)
+def test_every_field_that_is_wrong_is_named(fields: dict[str, Any], expected: list[tuple[str, str]]) -> None:
+    assert violations(InvalidRequest, **fields) == expected
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
         (
             {"seats": (*row_of(3), Seat("A3", "", 9, 0), Seat("A3", "", 9, 1), Seat("A1", "", 9, 2))},
             [("seat_config.seats", "seat 'A3' is defined twice")],
         ),
-        ({"segments": ()}, [("segments", "a trip has 1 to 64 segments, not 0")]),
-        ({"segments": route("AB" * 33)}, [("segments", "a trip has 1 to 64 segments, not 65")]),
         ({"segments": route("ABB")}, [("segments[1]", "starts and ends at the same station")]),
         (
             {"segments": (Segment("A", "B"), Segment("C", "D"), Segment("D", "E"), Segment("F", "G"))},
@@ -241,7 +287,6 @@ def test_a_journey_that_the_trip_does_not_make_is_refused(ends: Ends, field: str
                 ("segments[3].from_station_id", "is not where the segment before ends"),
             ],
         ),
-        ({"seats_per_group": -2}, [("seats_per_group", "must be at least 1")]),
         (
             {"seats": row_of(2_502), "seats_per_group": 2_501},
             [("seats_per_group", "must be at most 2500: a seat group has at most 5000 cells (seats x segments)")],
@@ -252,13 +297,17 @@ def test_a_journey_that_the_trip_does_not_make_is_refused(ends: Ends, field: str
         ),
     ],
 )
-def test_what_is_wrong_with_a_definition_is_named(fields: dict[str, Any], expected: list[tuple[str, str]]) -> None:
-    assert violations(**fields) == expected
+def test_what_does_not_hold_together_is_named(fields: dict[str, Any], expected: list[tuple[str, str]]) -> None:
+    assert violations(InvalidTrip, **fields) == expected
 
 
 def test_all_that_is_wrong_is_named_at_once() -> None:
-    fields = [field for field, _ in violations(key=TripKey("", ""), segments=(), seats=(), seats_per_group=-7)]
-    assert fields == ["organization_id", "trip_id", "segments", "seat_config.seats", "seats_per_group"]
+    wrong = violations(
+        InvalidRequest, key=TripKey("", ""), segments=(), seats=(), seats_per_group=-7, currency="x", vehicle="\n"
+    )
+    assert [field for field, _ in wrong] == [
+        "organization_id", "trip_id", "segments", "seat_config.seats", "seats_per_group", "currency", "vehicle_id",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -267,7 +316,10 @@ def test_all_that_is_wrong_is_named_at_once() -> None:
         {"segments": route("AB" * 32 + "A"), "seats": row_of(1)},
         {"segments": route("AB"), "seats": row_of(5_000), "seats_per_group": 5_000},
         {"segments": route("ABCDEFGHIJK"), "seats": row_of(5_000), "seats_per_group": 500},
-        {"seats_per_group": 10**9},
+        {"seats_per_group": 5_000},
+        {"currency": "EUR", "vehicle": "v", "vehicle_type": "x" * 128},
+        {"segments": (Segment("A", "B", 253_402_300_799, 253_402_300_799),)},
+        {"seats": (Seat("a", "", 100_000, 100_000, "", "", 10**12), Seat("b", "", 0, 0))},
         {"seats_per_group": 1},
     ],
 )
@@ -298,6 +350,6 @@ def test_no_known_time_is_before_a_known_one(times: list[tuple[int, int]], expec
     stops = "ABCD"
     segments = tuple(Segment(stops[at], stops[at + 1], *one) for at, one in enumerate(times))
     if expected:
-        assert violations(segments=segments) == expected
+        assert violations(InvalidTrip, segments=segments) == expected
     else:
         assert Trip(KEY, segments, row_of(1)).segments == segments

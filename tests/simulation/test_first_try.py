@@ -29,7 +29,7 @@ from travio_inventory.protocol.batches import (
 from travio_inventory.protocol.claims import Claimed, Claims, Contended, Result, Won
 from travio_inventory.protocol.doubts import Doubts
 from travio_inventory.protocol.ledger import Ledger
-from travio_inventory.protocol.resource import Claim
+from travio_inventory.protocol.resource import Claim, Look
 from travio_inventory.protocol.rolling_forward import RollingForward
 from travio_inventory.protocol.rules import Rules
 from travio_inventory.seats.hold import DIGEST_CHARS, Held, Hold, HoldId, HoldRequest, HoldState, Released
@@ -191,9 +191,11 @@ def _see_otherwise(patch: pytest.MonkeyPatch, seen: type, otherwise: Result | No
     """A look that decides so decides something else."""
     look = Claims._look
 
-    async def other_look(self: Claims[Hold], claim: Claim[Hold], standing: Rows) -> tuple[Result | None, int]:
-        decided, errors = await look(self, claim, standing)
-        return (otherwise, errors) if isinstance(decided, seen) else (decided, errors)
+    async def other_look(
+        self: Claims[Hold], claim: Claim[Hold], standing: Rows, before: Look[Hold] | None
+    ) -> tuple[Result | None, Look[Hold]]:
+        decided, found = await look(self, claim, standing, before)
+        return (otherwise, found) if isinstance(decided, seen) else (decided, found)
 
     patch.setattr(Claims, "_look", other_look)
 

@@ -22,7 +22,7 @@ class Case(NamedTuple):
 
 
 HOLDING = (
-    Write(HOLD, ABSENT, CLAIM), Write(EVENT, {}, {"hold": "hold-1"}), Write(A1, FREE, HELD), Write(A2, FREE, HELD),
+    Write(HOLD, ABSENT, CLAIM), Write(EVENT, {}, {"subject": "hold-1"}), Write(A1, FREE, HELD), Write(A2, FREE, HELD),
 )  # fmt: skip
 CONFIRMING = (
     Write(HOLD, {"status": "held"}, {"status": "confirmed"}),

@@ -22,7 +22,7 @@ async def write(folder: Path, name: str) -> None:
                 hold = f"{name}-{number}-{step}"
                 writes = [
                     Write(RowKey(Kind.HOLD, hold), ABSENT, {"holder": hold}),
-                    Write(RowKey(Kind.EVENT, hold), ABSENT, {"hold": hold}),
+                    Write(RowKey(Kind.EVENT, hold), ABSENT, {"subject": hold}),
                 ]
                 outcome = await store.apply(PARTITION, writes, [IndexEntry(Index.EXPIRY, BUCKET, hold)])
                 assert isinstance(outcome, Applied)

@@ -189,7 +189,7 @@ async def test_a_text_comes_back_as_it_was_and_is_equal_only_to_itself(group: Gr
 async def test_one_condition_that_is_not_met_undoes_all_wherever_it_stands(group: Group, met: int) -> None:
     """The one that fails is in every place, and there are writes of every sort before and after it."""
     await group.stands(Write(A1, {}, FREE), Write(A2, {}, HELD))
-    good = [Write(HOLD, ABSENT, BORN), Write(A1, FREE, HELD), Write(EVENT, {}, {"hold": "hold-1"})]
+    good = [Write(HOLD, ABSENT, BORN), Write(A1, FREE, HELD), Write(EVENT, {}, {"subject": "hold-1"})]
     before = await group.get(A1, A2, HOLD, EVENT)
     await group.refused(*good[:met], Write(A2, FREE, {"status": "held", "owner": "hold-9"}), *good[met:])
     assert await group.get(A1, A2, HOLD, EVENT) == before == {A1: FREE, A2: HELD}

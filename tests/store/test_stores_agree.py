@@ -171,7 +171,7 @@ def _writes(random: Random) -> list[Write]:
 NAMES: Mapping[Kind, Mapping[str, str]] = {
     Kind.CELL: {"status": "status", "owner": "owner", "until_ms": "until_ms"},
     Kind.HOLD: {"status": "status", "owner": "holder", "until_ms": "expires_at_ms"},
-    Kind.EVENT: {"status": "type", "owner": "holder", "until_ms": "at_ms"},
+    Kind.EVENT: {"status": "type", "owner": "subject", "until_ms": "at_ms"},
 }
 """What rows of other kinds have instead of a cell's columns."""
 

@@ -7,13 +7,13 @@ from typing import NamedTuple, Protocol, TypeVar
 from travio_inventory.kernel.clock import Clock
 from travio_inventory.protocol.batches import Batches
 from travio_inventory.protocol.definitions import CELLS_PER_BATCH_MAX, Definitions
-from travio_inventory.protocol.hold_protocol import HoldProtocol
 from travio_inventory.protocol.journal import EventJournal
 from travio_inventory.protocol.lapses import LapseFinder
 from travio_inventory.protocol.late_events import LateEvents
 from travio_inventory.protocol.listings import ListingPublisher
 from travio_inventory.protocol.open_trips import EVERY_MS
 from travio_inventory.protocol.rules import Rules
+from travio_inventory.protocol.seat_holds import SeatHolds
 from travio_inventory.protocol.sending import Sender
 from travio_inventory.protocol.waitlists import WaitlistTable
 from travio_inventory.seats.ports import Gate, Journal, Publisher, SeatMapCache, TakenSeats
@@ -98,7 +98,7 @@ class Assembly(NamedTuple):
     inventory: Inventory
     steps: StepRunner
     sender: Sender
-    holds: HoldProtocol
+    holds: SeatHolds
 
 
 def assemble(
@@ -111,8 +111,8 @@ def assemble(
     steps = StepRunner(in_flight_max=rules.steps_at_once_max)
     maps = OwnMaps(watch.port("seat_maps", ports.seat_maps), stale_ms_max=rules.map_stale_ms_max)
     sender = Sender(batches, clock=clock, background=steps.in_background, rules=rules.protocol, random=random)
-    hold_protocol = HoldProtocol(sender, EdgeUpkeep(taken, maps), steps.in_background)
-    holds = watch.port("holds", hold_protocol)
+    seat_holds = SeatHolds(sender, EdgeUpkeep(taken, maps), steps.in_background)
+    holds = watch.port("holds", seat_holds)
     definitions = Definitions(batches, cells_per_batch_max=rules.cells_per_batch_max)
     trips = TripCatalog(definitions)
     read_seat_map = ReadSeatMap(trips, holds, maps)
@@ -132,14 +132,12 @@ def assemble(
         check_availability=use_case("check_availability", CheckAvailability(read_seat_map)),
         block_seats=use_case("block_seats", BlockSeats(trips, holds, steps)),
         waitlist=use_case("waitlist", Waitlist(trips, WaitlistTable(sender), steps)),
-        expire_holds=use_case(
-            "expire_holds", ExpireHolds(LapseFinder(hold_protocol, slow_every_ms=rules.slow_round_ms))
-        ),
+        expire_holds=use_case("expire_holds", ExpireHolds(LapseFinder(seat_holds, slow_every_ms=rules.slow_round_ms))),
         relay_events=use_case(
             "relay_events", RelayEvents(_journal(sender, rules), ListingPublisher(batches, ports.publisher))
         ),
     )
-    return Assembly(inventory, steps, sender, hold_protocol)
+    return Assembly(inventory, steps, sender, seat_holds)
 
 
 def _journal(sender: Sender, rules: InventoryRules) -> Journal:

@@ -7,10 +7,9 @@ from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 
 import anyio
-from grpclib._typing import IServable
 
 from travio_inventory.api.grpc.refusals import SerializedDetails, grpc_error, too_large
-from travio_inventory.api.grpc.service import SERVICE
+from travio_inventory.api.grpc.service import SERVICE, Servable
 from travio_inventory.app.backends import StartFailed
 from travio_inventory.grpc_server.codec import PassThroughCodec
 from travio_inventory.grpc_server.context import ServerRefusals
@@ -41,7 +40,7 @@ SERVER_REFUSALS = ServerRefusals(
 async def listening(
     server: ServerSettings,
     limits: LimitSettings,
-    served: Collection[IServable],
+    served: Collection[Servable],
     tls: ssl.SSLContext | None,
 ) -> AsyncIterator[GuardedServer]:
     guarded = GuardedServer(

@@ -1,7 +1,7 @@
 """Takes what holds claim in one partition: all of it or none, whoever is in the way being judged first."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic, TypeAlias
 
 from travio_inventory.kernel.refusals import OutcomeUnknown
@@ -22,6 +22,7 @@ from travio_inventory.protocol.resource import (
     Claim,
     Decision,
     H,
+    InTheWay,
     Look,
     Obstacle,
     Own,
@@ -99,6 +100,7 @@ class Claims(Generic[H]):
         in_doubt = False
         errors = 0
         seen: Rows | None = None
+        before: Look[H] | None = None
         for _ in range(ROUNDS_MAX):
             as_of_ms = self._sender.clock.now_ms()
             if as_of_ms >= claim.at_ms + self._sender.rules.grace_ms:
@@ -107,11 +109,11 @@ class Claims(Generic[H]):
                 case Applied():
                     return Claimed(Won(), in_doubt=False, as_of_ms=as_of_ms)
                 case Refused(rows=standing):
-                    seen = standing
-                    decided, found = await self._look(claim, standing)
+                    decided, before = await self._look(claim, standing, before)
                     if decided is not None:
                         return Claimed(decided, in_doubt, as_of_ms)
-                    errors += found
+                    seen = before.met.rows
+                    errors += before.errors
                 case Unknown():
                     in_doubt = True
                     errors += 1
@@ -145,7 +147,7 @@ class Claims(Generic[H]):
             standing = await self._sender.batches.get(claim.partition, self._asked(claim) or self._keys(claim))
         except StoreUnavailable:
             return None
-        decided, _ = await self._look(claim, standing)
+        decided, _ = await self._look(claim, standing, None)
         return Claimed(decided, in_doubt=False, as_of_ms=as_of_ms) if isinstance(decided, Lost | Contended) else None
 
     def _keys(self, claim: Claim[H]) -> tuple[RowKey, ...]:
@@ -156,33 +158,34 @@ class Claims(Generic[H]):
         asked = self._resource.depends_on(claim.partition, self._keys(claim))
         return [*asked, *(rows.hold_key(hold.id) for hold in claim.holds)] if asked else ()
 
-    async def _look(self, claim: Claim[H], standing: Rows) -> tuple[Result | None, int]:
-        """What a refusal decides (None: try again), and how many errors the look met.
+    async def _look(self, claim: Claim[H], standing: Rows, before: Look[H] | None) -> tuple[Result | None, Look[H]]:
+        """What a refusal decides (None: try again), and what the look found.
 
-        Nothing is carried over from one look to the next: what an earlier one believed may have changed.
+        Nothing that an earlier look believed counts any more: it may have changed. It only tells what stayed as it was.
         """
+        unseen = Look(claim, InTheWay(Own.NONE, True, (), standing))
         if not claim.is_intent:
             for hold in claim.holds:
                 if (own := standing.get(rows.hold_key(hold.id))) is not None:
-                    return Stood(own), 0
+                    return Stood(own), unseen
         try:
             met = await self._resource.in_the_way(self._sender.batches, claim, standing)
         except StoreUnavailable:
-            return None, 1
+            return None, replace(unseen, errors=1)
         if met.own is Own.ALL:
-            return Won(), 0
+            return Won(), unseen
         look = Look(claim, met, contended=[*self._keys(claim)] if met.own is Own.SOME else [])
         for obstacle in met.obstacles:
             try:
                 await self._judge(look, obstacle)
             except (StoreUnavailable, OutcomeUnknown):
                 look.errors += 1
-        return self._decide(look), look.errors
+        return self._decide(look, before), look
 
-    def _decide(self, look: Look[H]) -> Result | None:
+    def _decide(self, look: Look[H], before: Look[H] | None) -> Result | None:
         if not look.met.is_made:
             return NotMade()
-        match self._resource.decide(look):
+        match self._resource.decide(look, before):
             case Decision.LOST:
                 return Lost(tuple(look.taken))
             case Decision.CONTENDED:

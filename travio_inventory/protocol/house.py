@@ -6,15 +6,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from travio_inventory.kernel.actor import house_of
 from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown
 from travio_inventory.protocol import rows
-from travio_inventory.protocol.attempts import Attempts
 from travio_inventory.protocol.batches import Kind, Row, RowKey, StoreUnavailable
 from travio_inventory.protocol.claims import Contended, Lost, NotMade, Stood, Stuck, Won
 from travio_inventory.protocol.fencing import RETRY
-from travio_inventory.protocol.judging import Judging, Verdict
-from travio_inventory.protocol.rolling_forward import RollingForward
+from travio_inventory.protocol.hold_protocol import HoldProtocol
+from travio_inventory.protocol.judging import Verdict
 from travio_inventory.protocol.seats import contended, taken_cells
-from travio_inventory.protocol.sending import Sender
-from travio_inventory.protocol.steps.deciding import Deciding
 from travio_inventory.seats.hold import NEVER_MS, Aborted, Held, Hold, HoldId, Released
 from travio_inventory.seats.refusals import TakenCell, TripOpening
 from travio_inventory.seats.taken import refusal_of
@@ -27,20 +24,12 @@ BLOCKINGS_MAX = 8
 class House:
     """Takes seats off sale and puts them back."""
 
-    def __init__(
-        self,
-        sender: Sender,
-        *,
-        attempts: Attempts[Hold],
-        judging: Judging[Hold],
-        deciding: Deciding[Hold],
-        rolling: RollingForward[Hold],
-    ) -> None:
-        self._sender = sender
-        self._attempts = attempts
-        self._judging = judging
-        self._deciding = deciding
-        self._rolling = rolling
+    def __init__(self, holds: HoldProtocol[Hold]) -> None:
+        self._sender = holds.sender
+        self._attempts = holds.attempts
+        self._judging = holds.judging
+        self._deciding = holds.deciding
+        self._rolling = holds.rolling
 
     async def block(self, trip: Trip, reasons: Mapping[str, str]) -> None:
         """See Holds. A hold by the house for each seat, all of them committed by the home batch of the first: so each

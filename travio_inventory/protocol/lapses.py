@@ -3,16 +3,18 @@
 import asyncio
 from collections.abc import Awaitable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Generic
 
 from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown
 from travio_inventory.protocol import rows
 from travio_inventory.protocol.aside import Aside
-from travio_inventory.protocol.batches import Index, Kind, Row, RowKey, Rows, StoreUnavailable
+from travio_inventory.protocol.batches import Index, RowKey, StoreUnavailable
 from travio_inventory.protocol.hold_protocol import HoldProtocol
 from travio_inventory.protocol.judging import Verdict
 from travio_inventory.protocol.minute_cursor import SET_BACK_MS, MinuteCursor, Place
 from travio_inventory.protocol.open_trips import EVERY_MS, SlowRound
-from travio_inventory.seats.hold import NEVER_MS, Aborted, Confirmed, Hold, HoldState, parse_hold_id
+from travio_inventory.protocol.resource import H, Standing, home_of
+from travio_inventory.seats.hold import NEVER_MS, Aborted, Confirmed, HoldState
 from travio_inventory.seats.ports import SeatGroupKey
 
 ROWS_TOGETHER_MAX = 160
@@ -31,15 +33,16 @@ class _Look:
     due_ms: int
 
 
-class LapseFinder:
+class LapseFinder(Generic[H]):
     """Implements `seats.ports.Lapses`. One process may run several; they do no harm, only more work.
 
     What its own process began it knows to the millisecond; the index tells of what others did; and a slow round over
     all open trips finds what landed when its index entries were closed.
     """
 
-    def __init__(self, holds: HoldProtocol, *, slow_every_ms: int = EVERY_MS) -> None:
+    def __init__(self, holds: HoldProtocol[H], *, slow_every_ms: int = EVERY_MS) -> None:
         self._sender = sender = holds.sender
+        self._resource = holds.resource
         self._judging = holds.judging
         self._expiring = holds.expiring
         self._rolling = holds.rolling
@@ -96,13 +99,14 @@ class LapseFinder:
         """See Lapses."""
         now_ms, began_ms = self._clock.now_ms(), self._clock.elapsed_ms()
         try:
-            cells = await self._sender.batches.read(rows.group_partition(*group), Kind.CELL)
-            await self._end_lapsed(group, self._lapsed_here(group, cells, now_ms - self._sender.rules.clock_bound_ms))
-            await self._settle_foreign(group, cells)
+            found = await self._sender.batches.read(rows.group_partition(*group), self._resource.kind)
+            claims = {key: said for key, row in found.items() if (said := self._resource.standing(row)) is not None}
+            await self._end_lapsed(group, self._lapsed_here(group, claims, now_ms - self._sender.rules.clock_bound_ms))
+            await self._settle_foreign(group, claims)
         except StoreUnavailable:
             raise BackendUnavailable from None
-        untils = [rows.number(cell, "until_ms") for cell in cells.values() if cell["status"] == "held"]
-        ahead = (until + self._sender.rules.clock_bound_ms - now_ms for until in untils)
+        untils = (claim.until_ms for claim in claims.values() if claim.lapses)
+        ahead = (until_ms + self._sender.rules.clock_bound_ms - now_ms for until_ms in untils)
         next_ms = min((left for left in ahead if left > 0), default=LOOK_EVERY_MS)
         self._looks[group] = _Look(began_ms, began_ms + next_ms)
 
@@ -138,19 +142,20 @@ class LapseFinder:
         look, now_ms = self._looks.get(group), self._clock.elapsed_ms()
         return look is None or now_ms >= look.due_ms or now_ms - look.at_ms >= LOOK_EVERY_MS
 
-    def _lapsed_here(self, group: SeatGroupKey, cells: Rows, lapsed_ms: int) -> list[str]:
-        """The group's own holds that, by the times on a cell, ran out by then or are of a clock that is ahead: a hint,
-        to be read in their rows.
+    def _lapsed_here(self, group: SeatGroupKey, claims: Mapping[RowKey, Standing], lapsed_ms: int) -> list[str]:
+        """The holds that have their home here and, by the times on a claim, ran out by then or are of a clock that is
+        ahead: a hint, to be read in their rows.
         """
         has_met = self._judging.ages.has_met
         owners = dict.fromkeys(
-            owner
-            for cell in cells.values()
-            if cell["status"] == "held"
-            and (owner := rows.text(cell, "owner"))
-            and (rows.number(cell, "until_ms") <= lapsed_ms or has_met(owner, rows.number(cell, "since_ms")))
+            claim.owner
+            for claim in claims.values()
+            if claim.lapses and (claim.until_ms <= lapsed_ms or has_met(claim.owner, claim.since_ms))
         )
-        return [owner for owner in owners if parse_hold_id(owner).home == group.group]
+        return [owner for owner in owners if self._is_home(owner, group)]
+
+    def _is_home(self, owner: str, group: SeatGroupKey) -> bool:
+        return home_of(self._resource, group.trip.organization, owner) == rows.group_partition(*group)
 
     async def _end_lapsed(self, group: SeatGroupKey, hold_ids: Sequence[str]) -> None:
         """End those of the seat group's own holds whose row says that they ran out: many in one batch, a few batches at
@@ -158,55 +163,68 @@ class LapseFinder:
         """
         for start in range(0, len(hold_ids), HOLDS_READ_TOGETHER):
             lapsed = await self._lapsed(group, hold_ids[start : start + HOLDS_READ_TOGETHER])
-            await _a_few_at_once(map(self._expiring.expire_together, _together(lapsed, group.group)))
+            await _a_few_at_once(map(self._expiring.expire_together, self._together(lapsed, group)))
 
-    async def _lapsed(self, group: SeatGroupKey, hold_ids: Sequence[str]) -> list[Hold]:
+    async def _lapsed(self, group: SeatGroupKey, hold_ids: Sequence[str]) -> list[H]:
         keys = [rows.hold_key(hold_id) for hold_id in hold_ids]
         standing = await self._sender.batches.get(rows.group_partition(*group), keys)
         lapsed = []
         for key, row in standing.items():
             left_ms = self._judging.left_ms(key.id, row) if row.get("status") == "held" else NEVER_MS
             if left_ms <= 0:
-                lapsed.append(rows.read_hold(group.trip.organization, key.id, row))
+                lapsed.append(self._resource.read(group.trip.organization, key.id, row))
             elif left_ms < NEVER_MS:
                 self._sender.signals.due(rows.group_partition(*group), self._clock.elapsed_ms() + left_ms)
         return lapsed
 
-    async def _settle_foreign(self, group: SeatGroupKey, cells: Rows) -> None:
-        """Bring cells of other seat groups' holds in line with their home rows, sold ones included: a booking may have
-        been cancelled since.
+    async def _settle_foreign(self, group: SeatGroupKey, claims: Mapping[RowKey, Standing]) -> None:
+        """Bring what holds of other homes claim here in line with their home rows, what says settled too: a booking may
+        have been cancelled since.
         """
         now_ms = self._sender.clock.now_ms()
-        suspects: dict[str, dict[RowKey, Row]] = {}
-        for key, cell in cells.items():
-            owner = rows.text(cell, "owner")
-            if owner and parse_hold_id(owner).home != group.group:
-                suspects.setdefault(owner, {})[key] = cell
+        suspects: dict[str, dict[RowKey, Standing]] = {}
+        for key, claim in claims.items():
+            if not self._is_home(claim.owner, group):
+                suspects.setdefault(claim.owner, {})[key] = claim
         await _a_few_at_once(
             self._settle(group, owner, owned)
             for owner, owned in suspects.items()
-            if any(self._is_suspect(cell, now_ms) for cell in owned.values())
+            if any(self._is_suspect(claim, now_ms) for claim in owned.values())
         )
 
-    def _is_suspect(self, cell: Row, now_ms: int) -> bool:
-        """Whether it is time to look; a sold cell has no `until`, so it always is."""
+    def _is_suspect(self, claim: Standing, now_ms: int) -> bool:
+        """Whether it is time to look; what is settled has no `until_ms`, so it always is."""
         return (
-            rows.number(cell, "until_ms") <= now_ms
-            or now_ms - rows.number(cell, "since_ms") >= self._sender.rules.grace_ms
-            or self._judging.ages.is_ahead(rows.number(cell, "since_ms"))
+            claim.until_ms <= now_ms
+            or now_ms - claim.since_ms >= self._sender.rules.grace_ms
+            or self._judging.ages.is_ahead(claim.since_ms)
         )
 
-    async def _settle(self, group: SeatGroupKey, owner: str, owned: dict[RowKey, Row]) -> None:
-        since_ms = min(rows.number(cell, "since_ms") for cell in owned.values())
+    async def _settle(self, group: SeatGroupKey, owner: str, owned: dict[RowKey, Standing]) -> None:
+        since_ms = min(claim.since_ms for claim in owned.values())
         judged = await self._judging.judge(group.trip.organization, owner, since_ms=since_ms)
         if judged.verdict is Verdict.DEAD:
             state: HoldState = Aborted("")
-        elif judged.row.get("status") == "confirmed" and any(cell["status"] != "sold" for cell in owned.values()):
+        elif judged.row.get("status") == "confirmed" and not all(claim.is_settled for claim in owned.values()):
             state = Confirmed("")
         else:
             return
         if not await self._rolling.roll(owner, rows.group_partition(*group), list(owned), state):
             raise OutcomeUnknown
+
+    def _together(self, holds: Iterable[H], group: SeatGroupKey) -> Iterator[list[H]]:
+        """The holds of this home in portions, each for one batch."""
+        together: list[H] = []
+        rows_count = 0
+        for hold in holds:
+            needs = 2 + len(self._resource.keys(hold, rows.group_partition(*group)))
+            if together and rows_count + needs > ROWS_TOGETHER_MAX:
+                yield together
+                together, rows_count = [], 0
+            together.append(hold)
+            rows_count += needs
+        if together:
+            yield together
 
 
 async def _a_few_at_once(works: Iterable[Awaitable[object]]) -> None:
@@ -224,21 +242,6 @@ async def _a_few_at_once(works: Iterable[Awaitable[object]]) -> None:
     await asyncio.gather(*(work() for _ in range(AT_ONCE)))
     if failures:
         raise failures[0]
-
-
-def _together(holds: Iterable[Hold], group: int) -> Iterator[list[Hold]]:
-    """The holds of this home in groups, each for one batch."""
-    together: list[Hold] = []
-    rows_count = 0
-    for hold in holds:
-        needs = 2 + len(hold.seats_by_group[group]) * len(hold.journey.segments)
-        if together and rows_count + needs > ROWS_TOGETHER_MAX:
-            yield together
-            together, rows_count = [], 0
-        together.append(hold)
-        rows_count += needs
-    if together:
-        yield together
 
 
 def _group(place: Place) -> SeatGroupKey | None:

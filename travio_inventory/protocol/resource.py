@@ -267,16 +267,18 @@ class Resource(Protocol[H]):
         """What settles these holds' claims, or gives them back: on condition that they are still theirs."""
         ...
 
-    def left(self, hold_id: str, keys: Sequence[RowKey], standing: Rows) -> Sequence[RowKey]:
-        """Those of the hold's claims that are still to be moved."""
+    def left(self, hold_id: str, keys: Sequence[RowKey], state: HoldState, standing: Rows) -> Sequence[RowKey]:
+        """Those of the hold's claims that are still to be moved, as these rows stand."""
         ...
 
     async def in_the_way(self, batches: Batches, claim: Claim[H], standing: Rows) -> InTheWay:
         """Whose claims are in the way of this one, by the rows that stand. Raises StoreUnavailable."""
         ...
 
-    def decide(self, look: Look[H]) -> Decision:
-        """What the claim is told, as far as its obstacles are known."""
+    def decide(self, look: Look[H], before: Look[H] | None) -> Decision:
+        """What the claim is told, as far as its obstacles are known; `before` is the look before this one. Where only
+        several obstacles together are in the way, they are found twice: then there was a moment at which all lived.
+        """
         ...
 
     def standing(self, row: Row) -> Standing | None:

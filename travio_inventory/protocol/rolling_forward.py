@@ -90,7 +90,7 @@ class RollingForward(Generic[H]):
                 case Applied():
                     return True
                 case Refused(rows=standing):
-                    keys, seen = self._resource.left(hold_id, keys, standing), standing
+                    keys, seen = self._resource.left(hold_id, keys, state, standing), standing
                     if not keys:
                         return True
                 case Unknown() | NotDone():

@@ -6,6 +6,7 @@ from typing import cast
 
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.protocol.batches import Kind, Partition, Row, RowKey, Table
+from travio_inventory.protocol.resource import Hold as AnyHold
 from travio_inventory.seats.hold import (
     NEVER_MS,
     Aborted,
@@ -91,19 +92,14 @@ def text(row: Row, column: str) -> str:
     return cast("str | None", row.get(column)) or ""
 
 
-def hold_row(hold: Hold) -> Row:
-    """The row of a hold that comes to be."""
+def begun(hold: AnyHold) -> Row:
+    """What the row of any hold says that comes to be, whatever it claims."""
     row: dict[str, str | int | None] = {
         "holder": hold.holder,
         "claimant": hold.claimant,
-        "seats": places_text(hold),
-        "first_segment": hold.journey.first,
-        "last_segment": hold.journey.last,
         "created_at_ms": hold.created_at_ms,
         "extensions": hold.extensions,
     }
-    if hold.reason:
-        row["reason"] = hold.reason
     match hold.state:
         case Held(expires_at_ms=expires_at_ms):
             row |= {"status": "held", "expires_at_ms": expires_at_ms}
@@ -111,6 +107,19 @@ def hold_row(hold: Hold) -> Row:
             row |= booking_columns(booked)
         case _:
             raise ValueError(f"a hold does not begin as {hold.state}")
+    return row
+
+
+def hold_row(hold: Hold) -> Row:
+    """The row of a hold of seats that comes to be."""
+    row: dict[str, str | int | None] = {
+        **begun(hold),
+        "seats": places_text(hold),
+        "first_segment": hold.journey.first,
+        "last_segment": hold.journey.last,
+    }
+    if hold.reason:
+        row["reason"] = hold.reason
     return row
 
 
@@ -133,7 +142,7 @@ def read_hold(organization: str, hold_id: str, row: Row) -> Hold:
         journey=Journey(number(row, "first_segment"), number(row, "last_segment")),
         created_at_ms=number(row, "created_at_ms"),
         claimant=text(row, "claimant"),
-        state=_state(row),
+        state=read_state(row),
         extensions=number(row, "extensions"),
         recorded=Recorded(number(row, "event_epoch"), number(row, "event_at_ms")),
     )
@@ -152,7 +161,8 @@ def _passengers(row: Row) -> tuple[Passenger, ...]:
     return tuple(Passenger(*each) for each in loads(text(row, "passengers") or "[]"))
 
 
-def _state(row: Row) -> HoldState:
+def read_state(row: Row) -> HoldState:
+    """The state of any hold, as its row says."""
     match row.get("status"):
         case "held":
             return Held(number(row, "expires_at_ms"))

@@ -79,7 +79,7 @@ class Seats:
             for cell in cells
         ]
 
-    def left(self, hold_id: str, keys: Sequence[RowKey], standing: Rows) -> Sequence[RowKey]:
+    def left(self, hold_id: str, keys: Sequence[RowKey], _state: HoldState, standing: Rows) -> Sequence[RowKey]:
         """See Resource."""
         return [cell for cell in keys if standing.get(cell, {}).get("owner") == hold_id]
 
@@ -95,7 +95,7 @@ class Seats:
         ]
         return InTheWay(own, all(cell in standing for cell in cells), obstacles, standing)
 
-    def decide(self, look: Look[Hold]) -> Decision:
+    def decide(self, look: Look[Hold], _before: Look[Hold] | None) -> Decision:
         """Whoever has one of the cells is in the way, whatever became of the others."""
         if look.taken:
             return Decision.LOST

@@ -7,9 +7,9 @@ import pytest
 
 from travio_inventory.protocol.batches import Row
 from travio_inventory.protocol.claims import Claims
-from travio_inventory.protocol.hold_protocol import HoldProtocol
 from travio_inventory.protocol.house import House
 from travio_inventory.protocol.resource import Look, Obstacle, Taken
+from travio_inventory.protocol.seat_holds import SeatHolds
 from travio_inventory.seats import events
 from travio_inventory.seats.hold import NEVER_MS, Hold
 from travio_inventory.seats.refusals import SeatTaken
@@ -24,9 +24,9 @@ AT_THE_GATE = replace(HOUSES.with_seed(1), with_gate=True, honest_edge=True)
 
 @broken("block seats one by one, and put them back on sale where one cannot be", "I2 I3 I5", HOUSES.with_seed(1))
 def _one_by_one(patch: pytest.MonkeyPatch) -> None:
-    block = HoldProtocol.block
+    block = SeatHolds.block
 
-    async def one_by_one(self: HoldProtocol, trip: Trip, reasons: Mapping[str, str]) -> None:
+    async def one_by_one(self: SeatHolds, trip: Trip, reasons: Mapping[str, str]) -> None:
         done: list[str] = []
         try:
             for seat, reason in reasons.items():
@@ -37,7 +37,7 @@ def _one_by_one(patch: pytest.MonkeyPatch) -> None:
                 await self.unblock(trip, seat)
             raise
 
-    patch.setattr(HoldProtocol, "block", one_by_one)
+    patch.setattr(SeatHolds, "block", one_by_one)
 
 
 @broken("seats off sale are told as a hold of nobody", "I8", HOUSES)

@@ -24,7 +24,6 @@ from travio_inventory.protocol.batches import (
     Kind,
     Outcome,
     Partition,
-    Row,
     RowKey,
     Rows,
     StoreUnavailable,
@@ -37,7 +36,7 @@ from travio_inventory.protocol.journal import EventJournal
 from travio_inventory.protocol.judging import Judged, Judging, Verdict
 from travio_inventory.protocol.lapses import LapseFinder
 from travio_inventory.protocol.ledger import Ledger
-from travio_inventory.protocol.resource import Look, home_and_others
+from travio_inventory.protocol.resource import Look, Standing, home_and_others
 from travio_inventory.protocol.rolling_forward import RollingForward
 from travio_inventory.protocol.sending import Sender
 from travio_inventory.protocol.steps import cancel, deciding
@@ -223,8 +222,8 @@ def _best_of_all(patch: pytest.MonkeyPatch) -> None:
 def _unseeded_is_taken(patch: pytest.MonkeyPatch) -> None:
     decide = Claims._decide
 
-    def taken(self: Claims[Hold], look: Look[Hold]) -> claims.Result | None:
-        return decide(self, look) if look.met.is_made else claims.Lost(())
+    def taken(self: Claims[Hold], look: Look[Hold], before: Look[Hold] | None) -> claims.Result | None:
+        return decide(self, look, before) if look.met.is_made else claims.Lost(())
 
     patch.setattr(Claims, "_decide", taken)
 
@@ -269,7 +268,7 @@ def _cells_alone(patch: pytest.MonkeyPatch) -> None:
 
 @broken("the sweeper frees other seat groups' cells by their time", "I1 I2", GROUPS_OF_ONE.with_seed(1))
 def _sweep_by_time(patch: pytest.MonkeyPatch) -> None:
-    async def settle(self: LapseFinder, group: SeatGroupKey, owner: str, owned: dict[RowKey, Row]) -> None:
+    async def settle(self: LapseFinder[Hold], group: SeatGroupKey, owner: str, owned: dict[RowKey, Standing]) -> None:
         await self._rolling.roll(owner, rows.group_partition(*group), list(owned), Aborted(""))
 
     patch.setattr(LapseFinder, "_settle", settle)
@@ -284,7 +283,7 @@ def _pass_over_sold(patch: pytest.MonkeyPatch) -> None:
     is_suspect = LapseFinder._is_suspect
     patch.setattr(
         LapseFinder, "_is_suspect",
-        lambda self, cell, now_ms: cell["status"] != "sold" and is_suspect(self, cell, now_ms),
+        lambda self, claim, now_ms: not claim.is_settled and is_suspect(self, claim, now_ms),
     )  # fmt: skip
 
 
@@ -337,7 +336,7 @@ def close_failed(patch: pytest.MonkeyPatch) -> None:
     """A minute closed though one of its seat groups failed."""
     close_due = LapseFinder.close_due
 
-    async def close_all(self: LapseFinder, _failed: Mapping[SeatGroupKey, Exception]) -> None:
+    async def close_all(self: LapseFinder[Hold], _failed: Mapping[SeatGroupKey, Exception]) -> None:
         await close_due(self, {})
 
     patch.setattr(LapseFinder, "close_due", close_all)

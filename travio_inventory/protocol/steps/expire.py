@@ -7,7 +7,7 @@ from typing import Generic
 from travio_inventory.kernel.refusals import OutcomeUnknown
 from travio_inventory.protocol import rows
 from travio_inventory.protocol.batches import Applied, NotDone, Outcome, Refused, Row, StoreUnavailable, Unknown
-from travio_inventory.protocol.resource import H, Hold, Resource
+from travio_inventory.protocol.resource import H, Hold, Resource, home_of
 from travio_inventory.protocol.rolling_forward import RollingForward
 from travio_inventory.protocol.sending import Sender
 from travio_inventory.protocol.steps import writing
@@ -34,7 +34,7 @@ class Expiring(Generic[H]):
         """End holds of one home that have lapsed, in one batch, but for those that were extended, confirmed or ended
         meanwhile; the rows as they stand afterwards, by id. Raises OutcomeUnknown.
         """
-        left, after, tries = list(holds), dict[str, Row](), 0
+        left, after, tries, unmoved = list(holds), dict[str, Row](), 0, dict[str, Row]()
         while left and tries < TRIES_MAX:
             at_ms = self._sender.clock.now_ms()
             match await self._expire_once(left, at_ms):
@@ -45,18 +45,27 @@ class Expiring(Generic[H]):
                 case Refused(rows=standing):
                     now = {hold.id: standing.get(rows.hold_key(hold.id), {}) for hold in left}
                     moved = {hold.id: now[hold.id] for hold in left if not _is_as_seen(hold, now[hold.id])}
-                    if not moved:  # nothing says on whose account
-                        return after | (now if len(left) == 1 else await self._expire_by_halves(left))
+                    if not moved and len(left) > 1:  # nothing says on whose account
+                        return after | await self._expire_by_halves(left)
+                    unmoved = {} if moved else now
+                    if unmoved and not self._depends(left[0]):
+                        break
                     if tries:  # a batch of ours that was not answered may have moved them
                         await self._rolling.rows_settled(left[0].organization, moved, as_of_ms=at_ms)
+                    tries += 0 if moved else 1  # what its claims depend on may have moved
                     after |= moved
                     left = [hold for hold in left if hold.id not in moved]
                 case Unknown() | NotDone():
-                    tries += 1
+                    tries, unmoved = tries + 1, {}
                     await self._sender.pause()
-        if left:
+        if left and not unmoved:
             raise OutcomeUnknown
-        return after
+        return after | unmoved
+
+    def _depends(self, hold: H) -> bool:
+        """Whether its end is refused also where what its claims depend on has moved."""
+        home = home_of(self._resource, hold.organization, hold.id)
+        return bool(self._resource.depends_on(home, self._resource.keys(hold, home)))
 
     async def _expire_once(self, holds: Sequence[H], at_ms: int) -> Outcome:
         now = await self._sender.now(at_ms)

@@ -1,0 +1,47 @@
+"""Holds of seats: the protocol on seats, and what is asked of seats alone, their maps and taking them off sale."""
+
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any
+
+from travio_inventory.kernel.actor import Actor
+from travio_inventory.kernel.refusals import BackendUnavailable
+from travio_inventory.protocol.batches import StoreUnavailable
+from travio_inventory.protocol.hold_protocol import HoldProtocol
+from travio_inventory.protocol.holder_pages import HolderPages
+from travio_inventory.protocol.house import House
+from travio_inventory.protocol.seats import Seats, SeatWatch
+from travio_inventory.protocol.sending import Sender
+from travio_inventory.protocol.snapshots import snapshot
+from travio_inventory.seats.hold import Hold, HoldPage
+from travio_inventory.seats.ports import HoldWatch
+from travio_inventory.seats.trip import Trip
+
+
+class SeatHolds(HoldProtocol[Hold]):
+    """Implements `seats.ports.Holds` over conditional batches."""
+
+    def __init__(
+        self, sender: Sender, watch: HoldWatch, background: Callable[[Coroutine[Any, Any, None]], None]
+    ) -> None:
+        super().__init__(sender, Seats(), SeatWatch(watch), background)
+        self._house = House(self)
+
+    async def page(self, actor: Actor, *, trip: str, ended: bool, after: str, most: int) -> HoldPage:
+        """See Holds."""
+        pages = HolderPages(self.sender.batches, self.find)
+        return await pages.page(actor, trip=trip, ended=ended, after=after, most=most)
+
+    async def snapshot(self, trip: Trip, group: int) -> bytes:
+        """See Holds."""
+        try:
+            return await snapshot(self.sender.batches, trip, group)
+        except StoreUnavailable:
+            raise BackendUnavailable from None
+
+    async def block(self, trip: Trip, reasons: Mapping[str, str]) -> None:
+        """See Holds."""
+        await self._house.block(trip, reasons)
+
+    async def unblock(self, trip: Trip, seat: str) -> bool:
+        """See Holds."""
+        return await self._house.unblock(trip, seat)
