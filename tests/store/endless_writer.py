@@ -13,7 +13,7 @@ CALLERS = 32
 
 
 async def write(folder: Path, name: str) -> None:
-    """Print the id of each hold whose batch (hold, event and hint) was applied."""
+    """Print the id of each hold whose batch ((hold, event and index entry)) was applied."""
     async with SqliteBatches.open(folder) as store:
 
         async def caller(number: int) -> None:

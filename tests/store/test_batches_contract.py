@@ -332,7 +332,7 @@ async def test_partitions_differ_by_table_and_number(store: Store) -> None:
     assert found == [{RowKey(kind, "x"): {COLUMNS[kind][0]: str(place)}} for place, (_, kind) in enumerate(rows)]
 
 
-async def test_a_hint_is_found_in_its_bucket_only_and_once(group: Group) -> None:
+async def test_an_index_entry_is_found_in_its_bucket_only_and_once(group: Group) -> None:
     bucket = uuid4().hex
     for entry in ("b", "a", "b", "\U0001f683", "B"):
         await group.apply(Write(EVENT, {}, TOLD), entries=[index_entry(entry, bucket), index_entry("z", f"{bucket}0")])
@@ -342,7 +342,7 @@ async def test_a_hint_is_found_in_its_bucket_only_and_once(group: Group) -> None
 
 
 @pytest.mark.parametrize(("most", "entries"), [(None, 9), (0, 0), (4, 4), (9, 9), (50, 9)])
-async def test_hints_are_given_up_to_the_number_asked_for(group: Group, most: int | None, entries: int) -> None:
+async def test_index_entries_are_given_up_to_the_number_asked_for(group: Group, most: int | None, entries: int) -> None:
     bucket = uuid4().hex
     await group.apply(Write(EVENT, {}, TOLD), entries=[index_entry(str(number), bucket) for number in range(9)])
     found = await group.store.read_index(Index.EXPIRY, bucket, most=most)
@@ -356,7 +356,7 @@ async def test_a_bucket_is_read_on_from_where_one_stopped(group: Group) -> None:
         assert "".join(await group.store.read_index(Index.EXPIRY, bucket, after=after, most=most)) == found
 
 
-async def test_the_hints_of_a_refused_batch_are_kept(group: Group) -> None:
+async def test_the_index_entries_of_a_refused_batch_are_kept(group: Group) -> None:
     bucket = uuid4().hex
     outcome = await group.apply(
         Write(A1, FREE, HELD),
@@ -550,7 +550,7 @@ async def test_read_takes_so_many_rows_and_goes_on_behind_the_last(
     assert [key.id for key in found] == ids
 
 
-async def test_hints_may_travel_without_a_batch(group: Group) -> None:
+async def test_index_entries_may_travel_without_a_batch(group: Group) -> None:
     bucket = uuid4().hex
     assert isinstance(await group.store.apply(group.partition, [], [index_entry("x", bucket)]), Applied)
     assert list(await group.store.read_index(Index.EXPIRY, bucket)) == ["x"]

@@ -268,7 +268,7 @@ def halt(node: Node) -> None:
     wait_until(has_stopped, f"{node.address} stands still", [node.process], limit_s=HALT_S_MAX)
 
 
-async def test_a_server_that_hangs_is_unknown_and_a_hint_that_is_not_written_stops_its_batch(
+async def test_a_server_that_hangs_is_unknown_and_an_entry_that_is_not_written_stops_its_batch(
     scylla: ScyllaOptions, cassandra_node: Cassandra
 ) -> None:
     """Everything has a bound. What was sent is done when the server goes on; what was not sent never is."""

@@ -1,4 +1,4 @@
-"""Hints that gather while others travel: each caller hears of its own request, nobody waits for ever."""
+"""Index entries that gather while others travel: each caller hears of its own request, nobody waits for ever."""
 
 import asyncio
 from collections.abc import Sequence
@@ -119,7 +119,7 @@ async def test_a_write_that_raises_is_told_to_those_of_the_request_and_the_other
 
 
 async def test_nobody_waits_longer_than_is_said_and_who_left_the_queue_is_not_written() -> None:
-    """Every writer is stuck: those whose hints are being written and those behind them are told the same."""
+    """Every writer is stuck: those whose index entries are being written and those behind them are told the same."""
     writer = Writer()
     announcer = Announcer(writer.write, wait_s=0.05)
     waiting = []

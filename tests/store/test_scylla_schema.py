@@ -156,7 +156,9 @@ def test_cassandra_is_not_taken_for_scylladb(session: Session) -> None:
 
 
 @pytest.mark.scylla
-def test_hints_go_by_themselves_and_nothing_else_does(session: Session, options: ScyllaOptions, keyspace: str) -> None:
+def test_index_entries_go_by_themselves_and_nothing_else(
+    session: Session, options: ScyllaOptions, keyspace: str
+) -> None:
     schema.apply(session, options, replication=1)
     text = "SELECT table_name, default_time_to_live FROM system_schema.tables WHERE keyspace_name = %s"
     lasting = dict(iter(session.execute(text, (keyspace,))))

@@ -42,7 +42,7 @@ class Kind(StrEnum):
 
 
 class Index(StrEnum):
-    """Plain indexes of hints: where to look, never what is true."""
+    """Plain indexes: where to look, never what is true."""
 
     __hash__ = str.__hash__  # an enumeration's own is slow, and rows are found by it
 
@@ -118,7 +118,7 @@ class IndexEntry(NamedTuple):
 
 
 def split(writes: Sequence[Write], entries: Sequence[IndexEntry]) -> tuple[Sequence[IndexEntry], Sequence[IndexEntry]]:
-    """The hints that go before these writes, and those that follow them."""
+    """The index entries that go before these writes, and those that follow them."""
     if not writes or not any(index_entry.of in FOLLOWING for index_entry in entries):
         return entries, ()
     return [index_entry for index_entry in entries if index_entry.of not in FOLLOWING], [
@@ -162,7 +162,7 @@ class StoreUnavailable(Exception):
 
 
 class Batches(Protocol):
-    """Conditional batches, reads and hints. Every call has a bound; none retries by itself."""
+    """Conditional batches, reads and index entries. Every call has a bound; none retries by itself."""
 
     async def apply(
         self,
@@ -173,7 +173,7 @@ class Batches(Protocol):
         send_by: float = ANY_TIME,
     ) -> Outcome:
         """Try the batch once. `send_by` is a time of the event loop: a batch that is not on its way by then, however
-        long its hints, its turn or a stopped process took, is NotDone and is never sent.
+        long its index entries, its turn or a stopped process took, is NotDone and is never sent.
 
         Never raises for a store that is away: the outcome says so. Raises ValueError and the like for a batch that
         no store can take: a kind or a column that its table does not have, an integer wider than 64 bits.

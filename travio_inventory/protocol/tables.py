@@ -251,9 +251,9 @@ def check_columns(table: Table, kind: Kind, columns: Iterable[str]) -> None:
     """Raises ValueError for a kind that the table does not have, or a column that the kind does not have."""
     if _TABLE_OF[kind] is not table:
         raise ValueError(f"{table} has no rows of kind {kind}")
-    unknown = set(columns) - _KNOWN[kind]
-    if unknown:
-        raise ValueError(f"rows of kind {kind} in {table} have no such columns: {', '.join(sorted(unknown))}")
+    if not _KNOWN[kind].issuperset(columns):
+        unknown = ", ".join(sorted(set(columns) - _KNOWN[kind]))
+        raise ValueError(f"rows of kind {kind} in {table} have no such columns: {unknown}")
 
 
 def check_segment(table: Table, segment: int) -> None:
@@ -265,11 +265,11 @@ def check_segment(table: Table, segment: int) -> None:
 def check(partition: Partition, writes: Sequence[Write]) -> None:
     """Raises ValueError for a batch with a row, or a column of a row, that its table does not have."""
     names_of(partition)
-    before: Write | None = None
-    for write in writes:
-        key, condition, values = write
-        check_segment(partition.table, key.segment)
-        is_alike = before and before.values is values and before.condition is condition and before.key.kind is key.kind
-        if not is_alike:
-            check_columns(partition.table, key.kind, (*values, *(condition or ())))
-        before = write
+    table, of, asked, written = partition.table, None, None, None
+    has_segments = TABLES[table].segment is not None
+    for (kind, _, segment), condition, values in writes:
+        if segment and not has_segments:
+            check_segment(table, segment)
+        if values is not written or condition is not asked or kind is not of:
+            check_columns(table, kind, (*values, *(condition or ())))
+            of, asked, written = kind, condition, values

@@ -62,7 +62,7 @@ class Fault(Enum):
     SLOW = auto()
     """Applied after SLOW_S."""
     NOT_DONE = auto()
-    """NotDone; its hints are not kept either."""
+    """NotDone; its index entries are not kept either."""
     READ_FAILED = auto()
     """StoreUnavailable."""
 

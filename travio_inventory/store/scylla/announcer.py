@@ -1,4 +1,4 @@
-"""Hints on their way to the servers: those that come up while others are being written go together in one request."""
+"""Writes index entries: those that come up while others are being written go together in one request."""
 
 import asyncio
 from collections import deque
@@ -15,7 +15,7 @@ TOGETHER_MAX = 10
 
 
 class NotAnnounced(Exception):
-    """The wait was too long; the hints may be written later, or never."""
+    """The wait was too long; the index entries may be written later, or never."""
 
 
 class _Waiting(NamedTuple):
@@ -24,7 +24,7 @@ class _Waiting(NamedTuple):
 
 
 class Announcer:
-    """Writes hints by `write`, which takes those of several callers and says why they may not be durable.
+    """Writes index entries by `write`, which takes those of several callers and says why they may not be durable.
 
     Nobody waits longer than `wait_s`, from asking to the end of the write.
     """
@@ -36,8 +36,8 @@ class Announcer:
         self._writers: set[asyncio.Task[None]] = set()
 
     async def announce(self, entries: Sequence[PlainWrite]) -> Failure | None:
-        """None once the hints are durable; a failure, perhaps of another's hint, where that is not known. Raises what
-        `write` does.
+        """None once the entries are durable; a failure, perhaps of another's entry, where that is not known. Raises
+        what `write` does.
         """
         waiting = _Waiting(entries, asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)
@@ -49,7 +49,7 @@ class Announcer:
             async with asyncio.timeout(self._wait_s):
                 return await waiting.written
         except TimeoutError:
-            return Failure(NotAnnounced(f"hints were not written within {self._wait_s} s"), was_sent=True)
+            return Failure(NotAnnounced(f"index entries were not written within {self._wait_s} s"), was_sent=True)
 
     async def _write_all(self) -> None:
         while together := self._next_together():
@@ -63,7 +63,7 @@ class Announcer:
                     waiting.written.set_result(failure)
 
     def _next_together(self) -> list[_Waiting]:
-        """Those who have waited longest, TOGETHER_MAX hints of them but at least one; none where nobody waits."""
+        """Those who have waited longest, TOGETHER_MAX entries of them but at least one; none where nobody waits."""
         together: list[_Waiting] = []
         room = TOGETHER_MAX
         while self._waiting and (not together or len(self._waiting[0].entries) <= room):

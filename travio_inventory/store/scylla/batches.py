@@ -67,7 +67,7 @@ _Build: TypeAlias = Callable[[Sequence[PreparedStatement]], DriverStatement]
 
 @dataclass(slots=True)
 class Counts:
-    """What was asked of the servers since the store was opened: batches by outcome, reads of rows, hints written."""
+    """What was asked of the servers since the store was opened: batches by outcome, reads of rows, entries written."""
 
     applied: int = 0
     refused: int = 0
@@ -81,7 +81,7 @@ class ScyllaBatches:
     """Conditional batches on ScyllaDB or Apache Cassandra.
 
     A batch waits at most `wait_ms_max` for its turn on its partition, as long for one in all, and as long and a
-    request for its hints to be written before it (then NotDone); and `request_ms_max` for an answer (then Unknown).
+    request for its entries to be written before it (then NotDone); and `request_ms_max` for an answer (then Unknown).
     A caller that is cancelled does not undo its batch. Raises ValueError and the like for a batch that no store can
     take, and the driver's errors for requests that are wrong or not allowed.
     """
@@ -231,7 +231,7 @@ class ScyllaBatches:
         return _APPLIED
 
     async def _announce(self, entries: Sequence[IndexEntry]) -> Failure | None:
-        """Write the hints; a failure if one of them is not known to be durable."""
+        """Write the index entries; a failure if one of them is not known to be durable."""
         self.counts.entries += len(entries)
         statements = [entry_of(self._keyspace, *index_entry) for index_entry in entries]
         parts = (statements[start : start + TOGETHER_MAX] for start in range(0, len(statements), TOGETHER_MAX))

@@ -19,7 +19,7 @@ from travio_inventory.store.scylla.affinity import SameOrderPolicy
 from travio_inventory.store.scylla.failures import cause
 
 BATCH = "batch"
-"""Conditional batches, and plain writes and reads of hints."""
+"""Conditional batches, and plain writes and reads of index entries."""
 SERIAL = "serial"
 """Reads that see every batch that was answered before."""
 

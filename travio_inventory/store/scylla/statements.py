@@ -5,8 +5,8 @@ all cleared still stands.
 """
 
 import struct
-from collections.abc import Iterable, Iterator, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache, partial
 from typing import NamedTuple, TypeAlias
 
 from travio_inventory.protocol.batches import (
@@ -113,11 +113,12 @@ def batch_of(keyspace: str, place: Place, writes: Iterable[Write]) -> list[State
     bits or an id that is too long.
     """
     table = place.table
+    row_key = _row_key_of(table)
     statements: list[Statement] = []
     is_conditional = False
     for key, condition, values in writes:
         of = (keyspace, table, key.kind)
-        row = (*place.parts, *_row_key(table, key))
+        row = (*place.parts, *row_key(key))
         if condition is ABSENT:
             present = {name: value for name, value in values.items() if value is not None}
             statements.append(_insert(of, row, present, "IF NOT EXISTS"))
@@ -134,11 +135,19 @@ def batch_of(keyspace: str, place: Place, writes: Iterable[Write]) -> list[State
     return statements
 
 
-def _row_key(table: Table, key: RowKey) -> tuple[bytes, ...]:
-    if TABLES[table].segment is not None:
-        return _KINDS[key.kind], _id(key.id), _int32(key.segment)
-    check_segment(table, key.segment)
-    return _KINDS[key.kind], _id(key.id)
+def _row_key_of(table: Table) -> Callable[[RowKey], tuple[bytes, ...]]:
+    return _key_with_segment if TABLES[table].segment is not None else partial(_key_without_segment, table)
+
+
+def _key_with_segment(key: RowKey) -> tuple[bytes, ...]:
+    kind, row_id, segment = key
+    return _KINDS[kind], _id(row_id), _int32(segment)
+
+
+def _key_without_segment(table: Table, key: RowKey) -> tuple[bytes, ...]:
+    kind, row_id, segment = key
+    check_segment(table, segment)
+    return _KINDS[kind], _id(row_id)
 
 
 def _conditional(of: _Shape, row: tuple[bytes, ...], condition: Row, values: Row) -> Iterator[Statement]:
@@ -203,7 +212,7 @@ def reads_of(keyspace: str, place: Place, keys: Sequence[RowKey]) -> Iterator[St
     if len(keys) == 1:
         (key,) = keys
         text = f"{_select(keyspace, place.table, key.kind)} AND {_equal(*_ROW_KEY[place.table])}"
-        yield Statement(text, [*place.parts, *_row_key(place.table, key)])
+        yield Statement(text, [*place.parts, *_row_key_of(place.table)(key)])
         return
     text = f"{_select(keyspace, place.table)} AND ({', '.join(_ROW_KEY[place.table])}) IN ?"
     for start in range(0, len(keys), KEYS_PER_READ_MAX):
@@ -220,7 +229,8 @@ def _select(keyspace: str, table: Table, kind: Kind | None = None) -> str:
 
 def _tuples(table: Table, keys: Sequence[RowKey]) -> bytes:
     """A list of tuples (kind, id, segment)."""
-    rows = (_sized(b"".join(map(_sized, _row_key(table, key)))) for key in keys)
+    row_key = _row_key_of(table)
+    rows = (_sized(b"".join(map(_sized, row_key(key)))) for key in keys)
     return b"".join((_int32(len(keys)), *rows))
 
 

@@ -54,7 +54,7 @@ class Tried(NamedTuple):
 
 
 def try_group(connection: sqlite3.Connection, batches: Iterable[Batch]) -> Tried:
-    """Try the batches in a transaction that is left open; their hints stay whatever the answers are.
+    """Try the batches in a transaction that is left open; their index entries stay whatever the answers are.
     Raises sqlite3.Error; then all of it is to be rolled back.
     """
     cursor = connection.cursor()
@@ -78,7 +78,7 @@ def try_group(connection: sqlite3.Connection, batches: Iterable[Batch]) -> Tried
 
 
 def _add(cursor: sqlite3.Cursor, entries: Sequence[IndexEntry]) -> bool:
-    """Add the hints, and say whether one of them is new."""
+    """Add the index entries, and say whether one of them is new."""
     new = 0
     for index_entry in entries:
         cursor.execute(INSERT_ENTRY[index_entry.of], (index_entry.bucket, index_entry.entry))
