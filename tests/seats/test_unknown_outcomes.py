@@ -11,7 +11,7 @@ from travio_inventory.protocol.batches import Refused
 from travio_inventory.protocol.claims import ERRORS_MAX
 from travio_inventory.seats import seat as seat_states
 from travio_inventory.seats.hold import Cancelled, Confirmed, Held, Hold, Released, late_id
-from travio_inventory.seats.refusals import HoldExpired, HoldReleased, SeatContended, SeatTaken
+from travio_inventory.seats.refusals import HoldExpired, HoldReleased, SeatContended, SeatHeld, SeatTaken
 from travio_inventory.seats.trip import Ends
 from verification.kit.asking import seat_map as seat_map_of
 from verification.kit.faulty_batches import (
@@ -415,9 +415,23 @@ async def test_a_key_that_could_only_not_be_bound_is_not_told_to_be_unknown(
     assert (await sale.hold(SEATS, key="k")).is_live
 
 
-async def test_a_fence_that_is_unknown_makes_no_hold_unknown_that_was_refused(sale: Sale) -> None:
-    another = sale.elsewhere()
-    await sale.hold("A1", by="bob")
+async def test_a_refused_hold_without_a_key_is_not_made_unknown_by_a_fence_that_is(market: Market) -> None:
+    limited = await market.open(holds_per_holder_max=1)
+    another = limited.elsewhere()
+    await limited.hold("A1", by="bob")
     another.line.spoil(Spoil.LOST, fences)
     with pytest.raises(BackendUnavailable):
+        await another.hold(SEATS)
+
+
+async def test_a_key_that_a_fence_may_have_decided_is_unknown_until_it_is_asked_again(sale: Sale) -> None:
+    """It may keep the refusal for good, however free the seats are by then: so nobody is told that nothing was done."""
+    another, taken = sale.elsewhere(), await sale.hold("A1", by="bob")
+    another.line.spoil(Spoil.UNANSWERED, fences, times=1)
+    another.line.spoil(Spoil.NOT_DONE, fences)
+    with pytest.raises(OutcomeUnknown):
+        await another.hold(SEATS, key="k")
+    another.line.mend()
+    await sale.release(taken)
+    with pytest.raises(SeatHeld):
         await another.hold(SEATS, key="k")

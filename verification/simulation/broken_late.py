@@ -1,10 +1,14 @@
 """Broken designs of what comes late: steps that waited, batches that land when nobody looks for them any more."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from travio_inventory.protocol.batches import ANY_TIME
+from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown
+from travio_inventory.protocol.attempts import Attempts
+from travio_inventory.protocol.batches import ANY_TIME, Row
+from travio_inventory.protocol.claims import Lost
 from travio_inventory.protocol.late_events import LateEvents
 from travio_inventory.protocol.sending import Sender
 from verification.simulation.broken_designs import GROUPS_OF_ONE, broken, without_slow_round
@@ -36,3 +40,22 @@ def _pass_over_late(patch: pytest.MonkeyPatch) -> None:
 )
 def _no_slow_round(patch: pytest.MonkeyPatch) -> None:
     without_slow_round(patch)
+
+
+@broken(
+    "a refusal whose fence was not answered leaves its key undecided",
+    "I5",
+    Plan(1, seats_per_group=20, seats=20, popular=3, faults=0.9, kills=0.0, holders=7, late_s=5.0),
+)
+def _undecided(patch: pytest.MonkeyPatch) -> None:
+    fence = Attempts.fence
+
+    async def as_not_done(self: Attempts[Any], hold: Any, why: Any) -> Row:  # noqa: ANN401 - of whatever resource
+        try:
+            return await fence(self, hold, why)
+        except OutcomeUnknown:
+            if isinstance(why, Lost):
+                raise BackendUnavailable from None
+            raise
+
+    patch.setattr(Attempts, "fence", as_not_done)

@@ -79,9 +79,9 @@ class Holding(Generic[H]):
             try:
                 fenced = await self._attempts.fence(hold, why)
             except OutcomeUnknown:
-                if claimed.in_doubt:
-                    raise
-                raise BackendUnavailable from None  # only the fence itself is unknown, and nothing hangs on it
+                if claimed.in_doubt or (isinstance(why, Lost) and request.key is not None):
+                    raise  # the hold may stand, or its key may be decided: a retry is told
+                raise BackendUnavailable from None
             if fenced.get("status") != "aborted":
                 return await self._standing(request, hold, fenced, as_of_ms)
         if others_sent:
