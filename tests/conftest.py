@@ -1,8 +1,14 @@
-"""What every test may ask for: the real servers, the installed package. What takes long is begun first."""
+"""What every test may ask for: servers, the installed package, commands to type. What takes long is begun first."""
 
 import pytest
 
-pytest_plugins = ["verification.servers.fixtures", "tests.wheel"]
+pytest_plugins = ["verification.servers.fixtures", "tests.typed", "tests.wheel"]
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """The loop that the service runs on, and all tests."""
+    return "asyncio"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -38,6 +38,12 @@ class Part(NamedTuple):
         return self.what.partition(":")[0]
 
     @property
+    def command(self) -> list[str]:
+        """What follows `python -m`."""
+        program, *options = self.words
+        return [f"verification.{program}", *options]
+
+    @property
     def page(self) -> Path:
         """What the command writes itself, where it does."""
         return FOLDER / f"{self.title.replace(' ', '-')}.md"
@@ -86,8 +92,7 @@ def tried(part: Part, at_commit: str) -> Tried:
     """Run it, showing what it says."""
     sys.stderr.write(f"== {part.what}\n")
     began, said = time.monotonic(), [""]
-    command = [sys.executable, "-m", f"tests.{part.words[0]}", *part.words[1:]]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as run:
+    with subprocess.Popen([sys.executable, "-m", *part.command], stdout=subprocess.PIPE, text=True) as run:
         assert run.stdout is not None
         limit = Timer(PART_SECONDS_MAX, run.kill)
         limit.start()
@@ -95,7 +100,7 @@ def tried(part: Part, at_commit: str) -> Tried:
             sys.stderr.write(line)
             said.append(line.strip() or said[-1])
         limit.cancel()
-    shown = f"python -m tests.{' '.join(word or repr(word) for word in part.words)}"
+    shown = f"python -m {' '.join(word or repr(word) for word in part.command)}"
     seconds = round(time.monotonic() - began)
     return Tried(shown, run.returncode, said[-1], seconds, at_commit, f"{datetime.now(UTC):%Y-%m-%d}")
 

@@ -1,1 +1,1 @@
-"""When background jobs begin a round, and what they do about errors."""
+"""The service in one process: how it is put together, what it does by itself, and that it starts and ends."""

@@ -27,11 +27,6 @@ CONNECTIONS_MAX = 80
 
 
 @pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
 async def besieged(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Siege]:
     folder, few = tmp_path_factory.mktemp("siege"), str(CONNECTIONS_MAX)
     async with siege(folder, wait_seconds_max=WAIT_SECONDS_MAX, TRAVIO_CONNECTIONS_MAX=few) as besieged:

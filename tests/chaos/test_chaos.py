@@ -26,12 +26,6 @@ on_servers = [pytest.mark.scylla, pytest.mark.redis, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    """The loop that the run is on."""
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
 async def result(tmp_path_factory: pytest.TempPathFactory) -> Result:
     """One run, which all tests look at."""
     need("scylla")

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from tests.cli.conftest import EXAMPLES
+from tests.typed import EXAMPLES
 from travio_inventory.bench.own_server import OwnServer
 from travio_inventory.cli import SERVICE_PACKAGES
 from travio_inventory.cli.commands import COACH

@@ -10,7 +10,7 @@ from secrets import token_hex
 
 import pytest
 
-from tests.cli.conftest import ROOT, Type
+from tests.typed import ROOT, Type
 from travio_inventory.bench.own_server import OwnServer, free_port
 from travio_inventory.cli.commands import COMMANDS, Command
 from travio_inventory.cli.exits import ADVICE, failure_of

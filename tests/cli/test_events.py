@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.cli.conftest import Type
+from tests.typed import Type
 from travio_inventory.cli.events import _lines
 from travio_inventory.events.sinks.json_lines import line_of
 from travio_inventory.kernel.events import ActorKind, Event

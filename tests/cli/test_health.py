@@ -7,7 +7,7 @@ from anyio.from_thread import BlockingPortal
 from grpclib.health.check import ServiceStatus
 from grpclib.server import Server
 
-from tests.cli.conftest import Type
+from tests.typed import Type
 from travio_inventory.api.grpc.service import services
 from travio_inventory.app.service import open_inventory
 from travio_inventory.bench.own_server import OwnServer

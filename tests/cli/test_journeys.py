@@ -5,7 +5,7 @@ from secrets import token_hex
 
 import pytest
 
-from tests.cli.conftest import Type
+from tests.typed import Type
 from travio_inventory.bench.own_server import OwnServer
 
 LOOP = """

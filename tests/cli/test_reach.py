@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from anyio.from_thread import BlockingPortal
 
-from tests.cli.conftest import EXAMPLES, ROOT, Type
 from tests.client.service import ScriptedService
 from tests.client.service import served as scripted
+from tests.typed import EXAMPLES, ROOT, Type
 from travio_inventory.cli.screen import Screen
 from travio_inventory.wire.inventory.v1 import HoldSeatsRequest
 from verification.kit.service_process import ServiceProcess, serving

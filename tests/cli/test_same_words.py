@@ -8,7 +8,7 @@ import pytest
 from anyio.from_thread import BlockingPortal
 from grpclib.exceptions import GRPCError
 
-from tests.cli.conftest import Type
+from tests.typed import Type
 from travio_inventory.api.grpc.refusals import MESSAGE_CHARS_MAX
 from travio_inventory.bench.own_server import OwnServer
 from travio_inventory.client import InventoryClient

@@ -8,7 +8,7 @@ from uuid import uuid4
 import anyio
 import pytest
 
-from tests.cli.conftest import Type
+from tests.typed import Type
 from travio_inventory.app.backends import StartFailed, open_batches
 from travio_inventory.app.backends.scylla import REPLICATION_MIN, options_of
 from travio_inventory.protocol.rules import Rules

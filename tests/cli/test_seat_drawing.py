@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.cli.conftest import EXAMPLES
+from tests.typed import EXAMPLES
 from travio_inventory.cli.seat_drawing import PAINTS, DrawnSeat, Look, counts, draw, legend, plain
 from travio_inventory.cli.trip_files import read_trip
 

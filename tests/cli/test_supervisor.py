@@ -14,7 +14,7 @@ import anyio
 import pytest
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
-from tests.cli.conftest import Type
+from tests.typed import Type
 from travio_inventory.cli.supervisor import PROCESSES_MAX, Supervisor, reserved_port
 from verification.kit.service_process import ServiceProcess
 from verification.kit.trips import trip_of
@@ -22,12 +22,6 @@ from verification.kit.trips import trip_of
 SECONDS_MAX = 20
 PROCESS = [sys.executable, "-m", "tests.cli.patient_process"]
 READY_LINE = re.compile(r"ready: \d+ processes on [\w.:]+ with pid ([\d, ]+); supervisor pid \d+")
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    """The loop that supervisors run on."""
-    return "asyncio"
 
 
 def pids_in(line: str) -> list[int]:

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from tests.cli.conftest import EXAMPLES, Type
+from tests.typed import EXAMPLES, Type
 from travio_inventory.bench.own_server import OwnServer
 from travio_inventory.bench.report import Board
 from travio_inventory.cli import main

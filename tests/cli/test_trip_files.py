@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.conftest import EXAMPLES, ROOT
+from tests.typed import EXAMPLES, ROOT
 from travio_inventory.cli.trip_files import FILE_BYTES_MAX, TripFileError, parse_trip, read_trip, trip_from_toml
 from travio_inventory.kernel import limits
 from travio_inventory.seats.refusals import InvalidTrip

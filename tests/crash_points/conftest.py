@@ -10,12 +10,6 @@ from verification.crash_points.visiting import crew
 CORES = 2
 
 
-@pytest.fixture(scope="session")
-def anyio_backend() -> str:
-    """The loop that the service runs on."""
-    return "asyncio"
-
-
 @pytest.fixture(scope="package")
 def members() -> Iterator[Executor]:
     """Processes that can fork, which those of tests cannot."""

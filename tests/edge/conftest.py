@@ -264,12 +264,6 @@ def _remembering(address: RedisAddress, memory_ms: int) -> EdgeOpener:
     return lambda: redis_edge(options, taken_ttl_ms=memory_ms, stale_ms_max=memory_ms)
 
 
-@pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    """The loop that the service runs on."""
-    return "asyncio"
-
-
 @pytest.fixture(scope="module", params=EDGES)
 def edge_opener(request: pytest.FixtureRequest) -> EdgeOpener:
     """Opens every edge."""

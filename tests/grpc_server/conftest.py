@@ -9,11 +9,6 @@ from verification.kit.raw_caller import RawCaller
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
 async def served() -> AsyncIterator[Served]:
     async with serving() as served:
         yield served

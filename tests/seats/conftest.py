@@ -36,12 +36,6 @@ def _is_left_out(item: pytest.Function) -> bool:
     return is_cut_otherwise or (store == "cluster" and item.path.stem not in ON_CLUSTER)
 
 
-@pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    """The loop that the service runs on."""
-    return "asyncio"
-
-
 @pytest.fixture(scope="module", params=EVERY_STORE)
 async def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Batches]:
     """Every store; many tests share it, each with an organization of its own."""

@@ -141,12 +141,6 @@ def make_tables(options: ScyllaOptions) -> None:
         schema.apply(opened, options, replication=options.replication_min)
 
 
-@pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    """The loop that the service runs on."""
-    return "asyncio"
-
-
 @pytest.fixture(scope="module", params=EVERY_STORE)
 async def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Store]:
     """Every store; many tests share it, each with partitions and buckets of its own."""

@@ -9,12 +9,6 @@ from verification.kit.service_process import ServiceProcess, serving
 
 
 @pytest.fixture(scope="package")
-def anyio_backend() -> str:
-    """The loop that the clients run on."""
-    return "asyncio"
-
-
-@pytest.fixture(scope="package")
 async def shared(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ServiceProcess]:
     """A service for tests that leave it as useful as they found it: each opens trips of its own."""
     async with serving(tmp_path_factory.mktemp("shared")) as service:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from anyio.from_thread import BlockingPortal
 
-from tests.cli.conftest import Type
-from tests.cli.lying_inventory import PADDING_SEATS, LyingInventory, served
+from tests.bench.lying_inventory import PADDING_SEATS, LyingInventory, served
+from tests.typed import Type
 from travio_inventory.bench.calls import HELD, OK, Contest, method, read, write
 from travio_inventory.bench.lean_channel import ConnectionLost, LeanChannel, Reply
 from travio_inventory.cli.connection_options import address_of

@@ -4,8 +4,8 @@ import pytest
 from anyio.from_thread import BlockingPortal
 from grpclib import Status
 
-from tests.cli.conftest import Type
-from tests.cli.lying_inventory import LyingInventory, served
+from tests.bench.lying_inventory import LyingInventory, served
+from tests.typed import Type
 
 WORKERS = "20"
 

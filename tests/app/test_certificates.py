@@ -18,12 +18,6 @@ LOOK_EVERY_S = 0.05
 SEEN_S_MAX = 10
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    """The loop that the service runs on."""
-    return "asyncio"
-
-
 def made(folder: Path) -> Certificates:
     """Certificates of an authority of their own."""
     folder.mkdir()

@@ -1,4 +1,4 @@
-"""What the tests of the command line share: a way to type commands, and a service to type them against."""
+"""A way to type commands, and a service to type them against."""
 
 import json
 import logging
@@ -12,7 +12,7 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 from travio_inventory.bench.own_server import OwnServer
 from travio_inventory.cli import main
 
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "travio_inventory" / "cli" / "examples"
 
 
@@ -32,7 +32,7 @@ class Typed(NamedTuple):
 Type = Callable[..., Typed]
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def logging_as_before() -> Iterator[None]:
     """A command that serves sets up logs for its process: here that is the tests', whose streams close."""
     root, driver = logging.getLogger(), logging.getLogger("cassandra")
@@ -44,7 +44,11 @@ def logging_as_before() -> Iterator[None]:
 
 
 @pytest.fixture
-def typed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Type:
+def typed(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    logging_as_before: None,  # noqa: ARG001 - it must be as before in the end
+) -> Type:
     """Types a command at the root of the tree, with variables of the environment."""
     monkeypatch.chdir(ROOT)
 
