@@ -214,8 +214,8 @@ def test_the_reference_has_every_field_and_no_other() -> None:
 
 def test_the_limits_of_the_reference_are_those_there_are() -> None:
     page = " ".join((ROOT / "docs" / "trip-file.md").read_text().split())
-    assert f"At most {limits.SEATS_MAX:,} seats, and {limits.CELLS_MAX:,} cells" in page
-    assert f"at most {limits.SEGMENTS_MAX + 1};" in page
-    assert f"{limits.SEATS_PER_GROUP_DEFAULT} where not said" in page
+    assert f"at most {limits.SEATS_MAX:,} seats and {limits.CELLS_MAX:,} cells" in page
+    assert f"2 to {limits.SEGMENTS_MAX + 1};" in page
+    assert f"by default {limits.SEATS_PER_GROUP_DEFAULT};" in page
     assert FILE_BYTES_MAX == 1_000_000
     assert "at most 1 MB" in page

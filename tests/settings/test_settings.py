@@ -227,8 +227,8 @@ def test_settings_never_change() -> None:
         (
             {"TRAVIO_SCYLLA_KEYSPACE": "Seats"},
             (
-                "TRAVIO_SCYLLA_KEYSPACE='Seats' is no name of a keyspace: "
-                "allowed is small letters, digits and _, a letter first, 48 at most"
+                "TRAVIO_SCYLLA_KEYSPACE='Seats' is not the name of a keyspace: "
+                "allowed is lower-case letters, digits and _, a letter first, 48 at most"
             ),
         ),
         (
@@ -250,7 +250,7 @@ def test_settings_never_change() -> None:
         ),
         (
             {"TRAVIO_TLS_CERT": "/no/such/file", "TRAVIO_TLS_KEY": __file__},
-            "TRAVIO_TLS_CERT='/no/such/file' is wrong: allowed is the path of a file that is there",
+            "TRAVIO_TLS_CERT='/no/such/file' is wrong: allowed is the path of an existing file",
         ),
         (
             {"TRAVIO_TLS_CERT": __file__},
@@ -263,17 +263,17 @@ def test_settings_never_change() -> None:
         ),
         (
             {"TRAVIO_HOLD_TTL": "60"},
-            "TRAVIO_HOLD_TTL: there is no such setting; did you mean TRAVIO_HOLD_TTL_SECONDS?",
+            "TRAVIO_HOLD_TTL: no such setting; did you mean TRAVIO_HOLD_TTL_SECONDS?",
         ),
         (
             {"TRAVIO_FOO": "1"},
-            "TRAVIO_FOO: there is no such setting; `travio-inventory settings` lists those there are",
+            "TRAVIO_FOO: no such setting; `travio-inventory settings` lists all of them",
         ),
         (
             {"TRAVIO_WORKERS": "off"},
-            "TRAVIO_WORKERS: there is no such setting; it is called TRAVIO_BACKGROUND now",
+            "TRAVIO_WORKERS: no such setting; its new name is TRAVIO_BACKGROUND",
         ),
-        ({"travio_data": "x"}, "travio_data: there is no such setting; did you mean TRAVIO_DATA?"),
+        ({"travio_data": "x"}, "travio_data: no such setting; did you mean TRAVIO_DATA?"),
         (
             {"TRAVIO_GRPC_PORT": "x", "TRAVIO_EVENTS": "y"},
             (
@@ -325,7 +325,7 @@ def test_a_password_is_not_shown(environment: Environment) -> None:
 def test_a_password_that_nobody_reads_is_not_shown(environment: Environment) -> None:
     environment.update({"TRAVIO_REDIS_PASWORD": "secret"})
     said = refused()
-    assert said.startswith("TRAVIO_REDIS_PASWORD: there is no such setting")
+    assert said.startswith("TRAVIO_REDIS_PASWORD: no such setting")
     assert "secret" not in said
 
 

@@ -19,7 +19,7 @@ def setting(variable: str, default: object, description: str, *, ge: int | None 
 
 
 class _Environment(EnvSettingsSource):
-    """The environment without the variables that describe others' services."""
+    """The environment without the variables that describe other services."""
 
     def __init__(self, settings_cls: type[BaseSettings]) -> None:
         super().__init__(settings_cls)
@@ -30,7 +30,7 @@ class _Environment(EnvSettingsSource):
 class Component(BaseSettings):
     """The settings of one component. `load_settings` reads those of all, and names what is wrong in one line.
 
-    A key is what a setting is called across components: its variable without the prefix, in small letters.
+    A key names a setting across components: its variable without the prefix, in lower case.
     """
 
     model_config = SettingsConfigDict(
@@ -44,9 +44,9 @@ class Component(BaseSettings):
     )
 
     forms: ClassVar[Mapping[str, str]] = MappingProxyType({})
-    """What a field takes, in words, where its type does not say so."""
+    """The allowed values of a field, in words, where its type does not show them."""
     in_order: ClassVar[tuple[tuple[str, str], ...]] = ()
-    """Pairs of fields of which the first may not be greater than the second."""
+    """Pairs of fields; the first may not be greater than the second."""
 
     @classmethod
     def settings_customise_sources(
@@ -57,7 +57,7 @@ class Component(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic's signature
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic's signature
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """What is given in code, then the environment; no files."""
+        """Values given in code, then the environment; no files."""
         return init_settings, _Environment(settings_cls)
 
     @classmethod
@@ -67,12 +67,12 @@ class Component(BaseSettings):
 
     @classmethod
     def allowed(cls, field: str) -> str:
-        """What the field takes, in words."""
+        """The allowed values of the field, in words."""
         return cls.forms.get(field) or _allowed(cls.model_fields[field])
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
-        """What no field can know alone."""
+        """Checks that concern several fields."""
         if wrong := [*self._out_of_order(), *self.incomplete()]:
             raise ValueError("; ".join(wrong))
         return self
@@ -83,11 +83,11 @@ class Component(BaseSettings):
                 yield f"{self.said(least)} must be at most {self.said(most)}"
 
     def incomplete(self) -> Iterator[str]:
-        """What makes sense only with something else, a line each; nothing where a component does not say more."""
+        """Fields that need another one, a line for each; a component overrides it."""
         yield from ()
 
     def both_or_neither(self, one: str, other: str) -> Iterator[str]:
-        """A line where only one of the fields is set."""
+        """A line if only one of the fields is set."""
         if bool(getattr(self, one)) != bool(getattr(self, other)):
             yield f"{self.said(one)} and {self.said(other)}: set both or neither"
 
@@ -111,4 +111,4 @@ def _allowed(info: FieldInfo) -> str:
         return f"a whole number from {least} to {most}"
     if info.annotation in (str, SecretStr):
         return "any text"
-    return "the path of a file that is there" if info.annotation == FilePath | None else "a path"
+    return "the path of an existing file" if info.annotation == FilePath | None else "a path"

@@ -1,4 +1,4 @@
-"""What stands before the store."""
+"""The edge in front of the store."""
 
 from typing import Literal
 
@@ -6,13 +6,13 @@ from travio_inventory.settings.component import Component, setting
 
 
 class EdgeSettings(Component):
-    """Which edge, and how long it may believe what it saw."""
+    """Which edge, and how long it may trust what it saw."""
 
     kind: Literal["local", "redis", "absent"] = setting(
         "EDGE",
         "local",
-        "what turns contenders away and serves seat maps: local = within the process; redis = REDIS_ADDR, which "
-        "chooses it; absent = nothing",
+        "where gate and seat-map cache run: local = within the process; redis = the server at REDIS_ADDR, which "
+        "selects it; absent = nowhere",
     )
-    taken_ttl_ms: int = setting("TAKEN_TTL_MS", 2_000, "how long a seat is remembered as taken", ge=0, le=2_000)
+    taken_ttl_ms: int = setting("TAKEN_TTL_MS", 2_000, "how long the edge remembers a seat as taken", ge=0, le=2_000)
     map_stale_ms: int = setting("MAP_STALE_MS", 2_000, "how old a cached seat map may be", ge=0, le=10_000)

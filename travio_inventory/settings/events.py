@@ -9,5 +9,5 @@ class EventSettings(Component):
     """The sink of events."""
 
     sink: Literal["jsonlines", "none"] = setting(
-        "EVENTS", "jsonlines", "where events go: jsonlines = events.jsonl in TRAVIO_DATA; none = nowhere, now or later"
+        "EVENTS", "jsonlines", "where events go: jsonlines = events.jsonl in TRAVIO_DATA; none = nowhere, for good"
     )

@@ -1,4 +1,4 @@
-"""What a hold may be, and what all processes on one store must agree on."""
+"""Limits of holds, and what all processes on one store must agree on."""
 
 from travio_inventory.settings.component import Component, setting
 
@@ -9,21 +9,21 @@ class HoldSettings(Component):
     in_order = (("ttl_seconds", "ttl_seconds_max"), ("ttl_seconds_max", "total_seconds_max"))
 
     ttl_seconds: int = setting(
-        "HOLD_TTL_SECONDS", 600, "how long a hold lasts where the caller does not say", ge=1, le=86_400
+        "HOLD_TTL_SECONDS", 600, "how long a hold lasts if the caller does not say", ge=1, le=86_400
     )
-    ttl_seconds_max: int = setting("HOLD_TTL_SECONDS_MAX", 3_600, "how long a caller may ask for", ge=1, le=86_400)
+    ttl_seconds_max: int = setting(
+        "HOLD_TTL_SECONDS_MAX", 3_600, "longest time that a caller may request", ge=1, le=86_400
+    )
     total_seconds_max: int = setting(
         "HOLD_TOTAL_SECONDS_MAX", 7_200, "how long a hold may last with all extensions", ge=1, le=604_800
     )
-    per_holder_max: int = setting(
-        "HOLDS_PER_HOLDER_MAX", 0, "live holds that a holder may have; 0 = any number", ge=0, le=100
-    )
+    per_holder_max: int = setting("HOLDS_PER_HOLDER_MAX", 0, "live holds per holder; 0 = any number", ge=0, le=100)
     clock_bound_ms: int = setting(
-        "CLOCK_BOUND_MS", 250, "how far the clocks of two machines may be apart", ge=0, le=60_000
+        "CLOCK_BOUND_MS", 250, "how far the clocks of two machines may differ", ge=0, le=60_000
     )
     attempt_grace_seconds: int = setting(
         "ATTEMPT_GRACE_SECONDS", 10, "how long one attempt may take before others may undo it", ge=1, le=60
     )
     commits_in_flight_max: int = setting(
-        "COMMITS_IN_FLIGHT_MAX", 1_000, "steps that commit at once; others wait for a turn", ge=1, le=100_000
+        "COMMITS_IN_FLIGHT_MAX", 1_000, "steps that commit at once; others wait", ge=1, le=100_000
     )

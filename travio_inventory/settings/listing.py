@@ -1,16 +1,16 @@
-"""The settings in words, for people: each with its value, where that comes from, and what is allowed."""
+"""The settings in words, for people: each with its value, its source, and what is allowed."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from travio_inventory.settings.component import Component
-from travio_inventory.settings.environment import is_told, name_used, names
+from travio_inventory.settings.environment import is_set, name_used, names
 from travio_inventory.settings.loading import CHOSEN_BY, COMPONENTS, Settings
 from travio_inventory.settings.words import plain
 
 
 class Setting(NamedTuple):
-    """One setting as it stands, in words. `source`: its variable, "default", or "given" in code."""
+    """One setting in words. `source`: its variable, "default", or "given" in code."""
 
     name: str
     also: str
@@ -45,7 +45,7 @@ def _listed(settings: Settings, component: Component, field: str) -> Setting:
 
 
 def _source(settings: Settings, key: str) -> str:
-    """What set it: itself, or the address that chooses it."""
+    """What set it: its own variable, or the address that selects it."""
     address, _ = CHOSEN_BY.get(key, (key, ""))
-    decided_by = key if key in settings.given or is_told(key) else address
+    decided_by = key if key in settings.given or is_set(key) else address
     return "given" if decided_by in settings.given else name_used(decided_by)

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 from travio_inventory.settings.background import BackgroundSettings
 from travio_inventory.settings.component import Component
 from travio_inventory.settings.edge import EdgeSettings
-from travio_inventory.settings.environment import is_told, name_used, names, shadowed_variables, unknown_variables
+from travio_inventory.settings.environment import is_set, name_used, names, shadowed_variables, unknown_variables
 from travio_inventory.settings.events import EventSettings
 from travio_inventory.settings.holds import HoldSettings
 from travio_inventory.settings.limits import LimitSettings
@@ -22,7 +22,7 @@ from travio_inventory.settings.store import StoreSettings
 from travio_inventory.settings.words import shown
 
 CHOSEN_BY = MappingProxyType({"store": ("scylla_hosts", "scylla"), "edge": ("redis_addr", "redis")})
-"""An address chooses its backend, unless another one is named: better than to run on another one in silence."""
+"""An address selects its backend unless another one is set; otherwise the address would be ignored silently."""
 
 
 class SettingsError(Exception):
@@ -49,7 +49,7 @@ class Settings(BaseModel):
 
     @property
     def given(self) -> frozenset[str]:
-        """Keys of what was given in code."""
+        """Keys of the settings given in code."""
         return self._given
 
 
@@ -61,16 +61,16 @@ _VARIABLES = frozenset(name for key in KEYS for name in names(key))
 
 
 def load_settings(**given: object) -> Settings:
-    """The settings of this process; what is given by key (`grpc_port=0`) wins over the environment.
+    """The settings of this process; values given by key (`grpc_port=0`) win over the environment.
 
-    Raises SettingsError, which says all that is wrong on one line.
+    Raises SettingsError with everything that is wrong, on one line.
     """
-    told = _chosen_by_address(given) | given
-    wrong = [f"{key}: there is no such setting" for key in given if key not in KEYS]
+    values = _chosen_by_address(given) | given
+    wrong = [f"{key}: no such setting" for key in given if key not in KEYS]
     components: dict[str, Component] = {}
     for name, component in COMPONENTS.items():
         try:
-            components[name] = component(**{f: told[key] for f, key in component.keys().items() if key in told})
+            components[name] = component(**{f: values[key] for f, key in component.keys().items() if key in values})
         except ValidationError as failed:
             wrong += dict.fromkeys(_wrong(component, error, given) for error in failed.errors())
     wrong += unknown_variables(_VARIABLES)
@@ -82,7 +82,7 @@ def load_settings(**given: object) -> Settings:
 
 
 def shadowed() -> Mapping[str, str]:
-    """Variables that have the name of a setting and describe another service, so that nobody reads them."""
+    """Variables with the name of a setting that describe another service, and so are ignored."""
     return shadowed_variables(_VARIABLES)
 
 
@@ -90,12 +90,12 @@ def _chosen_by_address(given: Mapping[str, object]) -> dict[str, object]:
     return {
         key: backend
         for key, (address, backend) in CHOSEN_BY.items()
-        if (address in given or is_told(address)) and not is_told(key)
+        if (address in given or is_set(address)) and not is_set(key)
     }
 
 
 def _wrong(component: type[Component], error: Any, given: Mapping[str, object]) -> str:  # noqa: ANN401 - pydantic's own
-    """What to say of one of pydantic's errors."""
+    """One of pydantic's errors as a line of ours."""
     said = str(error.get("ctx", {}).get("error", ""))
     if not error["loc"]:
         return said

@@ -1,4 +1,4 @@
-"""What the service says of itself."""
+"""What the service logs."""
 
 from typing import Literal
 
@@ -10,8 +10,8 @@ from travio_inventory.settings.component import Component, setting
 class LogSettings(Component):
     """Which lines are logged, and in what form."""
 
-    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = setting("LOG_LEVEL", "INFO", "least severe lines to log")
-    format: Literal["text", "json"] = setting("LOG_FORMAT", "text", "form of a log line, on standard error")
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = setting("LOG_LEVEL", "INFO", "lowest level to log")
+    format: Literal["text", "json"] = setting("LOG_FORMAT", "text", "format of log lines, on standard error")
 
     @field_validator("level", mode="before")
     @classmethod

@@ -1,4 +1,4 @@
-"""How the edge's Redis is reached, and what happens without it."""
+"""How to reach the edge's Redis, and what happens without it."""
 
 from collections.abc import Iterator
 from types import MappingProxyType
@@ -15,18 +15,18 @@ class RedisSettings(Component):
 
     forms = MappingProxyType({"addr": FORMS})
 
-    addr: str = setting("REDIS_ADDR", "localhost:6379", f"where it is: {FORMS}")
+    addr: str = setting("REDIS_ADDR", "localhost:6379", f"address: {FORMS}")
     user: str = setting("REDIS_USER", "", "user; unset = the default user")
-    password: SecretStr = setting("REDIS_PASSWORD", SecretStr(""), "password; unset = without authentication")
+    password: SecretStr = setting("REDIS_PASSWORD", SecretStr(""), "password; unset = no authentication")
     tls: bool = setting("REDIS_TLS", False, "whether to connect with TLS")
     ca_file: FilePath | None = setting(
-        "REDIS_CA_FILE", None, "who signed the servers' certificates (PEM); unset = the system's"
+        "REDIS_CA_FILE", None, "CA certificates that signed the servers' (PEM); unset = the system's"
     )
     reply_ms_max: int = setting(
-        "REDIS_REPLY_MS_MAX", 50, "how long an answer is waited for before going on without", ge=1, le=5_000
+        "REDIS_REPLY_MS_MAX", 50, "how long a call waits for an answer before it goes on without", ge=1, le=5_000
     )
     unguarded_claims_max: int = setting(
-        "UNGUARDED_CLAIMS_MAX", 64, "claims that one process lets pass at once while redis is away", ge=1, le=100_000
+        "UNGUARDED_CLAIMS_MAX", 64, "concurrent claims that one process allows while redis is down", ge=1, le=100_000
     )
 
     @field_validator("addr")

@@ -1,4 +1,4 @@
-"""How the cluster that has the record is reached, and what it must be like."""
+"""How to reach the cluster that keeps the record, and what it must provide."""
 
 from collections.abc import Iterator
 from types import MappingProxyType
@@ -14,31 +14,33 @@ from travio_inventory.store.addresses import FORMS, KEYSPACE, parse_cluster
 class ScyllaSettings(Component):
     """The scylla store."""
 
-    forms = MappingProxyType({"hosts": FORMS, "keyspace": "small letters, digits and _, a letter first, 48 at most"})
+    forms = MappingProxyType(
+        {"hosts": FORMS, "keyspace": "lower-case letters, digits and _, a letter first, 48 at most"}
+    )
 
     environment: Literal["production", "development"] = setting(
-        "ENVIRONMENT", "production", "development allows a scylla store that keeps fewer than three copies"
+        "ENVIRONMENT", "production", "development allows a scylla store with fewer than three copies"
     )
     hosts: str = setting("SCYLLA_HOSTS", "localhost", "some of the servers: host,host or host:port,host:port")
-    keyspace: str = setting("SCYLLA_KEYSPACE", "travio_inventory", "keyspace; `travio-inventory schema apply` makes it")
+    keyspace: str = setting(
+        "SCYLLA_KEYSPACE", "travio_inventory", "keyspace; `travio-inventory schema apply` creates it"
+    )
     serial: Literal["home", "global"] = setting(
         "SCYLLA_SERIAL",
         "home",
-        "whose copies decide, one answer for all: home = those of TRAVIO_SCYLLA_DATACENTER; global = those of all "
-        "datacenters together, at a round trip between them for each step",
+        "which copies decide, the same for all processes: home = those of TRAVIO_SCYLLA_DATACENTER; global = those of "
+        "all datacenters together, at a round trip between them for each step",
     )
     datacenter: str = setting(
         "SCYLLA_DATACENTER",
         "",
-        "home datacenter, whose copies decide; unset = the only one that has copies of the keyspace",
+        "home datacenter, whose copies decide; unset = the only one with copies of the keyspace",
     )
-    user: str = setting("SCYLLA_USER", "", "user; unset = without authentication")
-    password: SecretStr = setting(
-        "SCYLLA_PASSWORD", SecretStr(""), "password of the user; unset = without authentication"
-    )
+    user: str = setting("SCYLLA_USER", "", "user; unset = no authentication")
+    password: SecretStr = setting("SCYLLA_PASSWORD", SecretStr(""), "password of the user; unset = no authentication")
     tls: bool = setting("SCYLLA_TLS", False, "whether to connect with TLS")
     ca_file: FilePath | None = setting(
-        "SCYLLA_CA_FILE", None, "who signed the servers' certificates (PEM); unset = the system's"
+        "SCYLLA_CA_FILE", None, "CA certificates that signed the servers' (PEM); unset = the system's"
     )
 
     @field_validator("hosts")
@@ -51,7 +53,7 @@ class ScyllaSettings(Component):
     @classmethod
     def _names_a_keyspace(cls, value: str) -> str:
         if not KEYSPACE.fullmatch(value):
-            raise ValueError("is no name of a keyspace")
+            raise ValueError("is not the name of a keyspace")
         return value
 
     def incomplete(self) -> Iterator[str]:

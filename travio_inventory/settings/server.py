@@ -12,17 +12,17 @@ from travio_inventory.settings.component import Component, setting
 class ServerSettings(Component):
     """The gRPC server's address, its certificate, and the form of its refusals."""
 
-    host: str = setting("GRPC_HOST", "0.0.0.0", "address to listen on; :: is every address, of IPv6 and IPv4")  # noqa: S104 - callers are on other machines; TRAVIO_GRPC_HOST narrows it
-    port: int = setting("GRPC_PORT", 9083, "port to listen on; 0 takes a free one", ge=0, le=65_535)
+    host: str = setting("GRPC_HOST", "0.0.0.0", "address to listen on; :: is every address, IPv6 and IPv4")  # noqa: S104 - callers are on other machines; TRAVIO_GRPC_HOST narrows it
+    port: int = setting("GRPC_PORT", 9083, "port to listen on; 0 = any free one", ge=0, le=65_535)
     reuse_port: bool = setting(
-        "GRPC_REUSE_PORT", False, "whether other processes of this machine may listen on the port as well"
+        "GRPC_REUSE_PORT", False, "whether other processes of this machine may listen on the same port"
     )
-    tls_cert: FilePath | None = setting("TLS_CERT", None, "certificate chain (PEM), to serve TLS only; unset = no TLS")
+    tls_cert: FilePath | None = setting("TLS_CERT", None, "certificate chain (PEM); unset = no TLS, set = TLS only")
     tls_key: FilePath | None = setting("TLS_KEY", None, "private key of the certificate (PEM); unset = no TLS")
     refusals: Literal["status", "legacy"] = setting(
         "REFUSALS",
         "status",
-        "how a no is answered: status = gRPC status with details; legacy = OK with success=false",
+        "form of a refusal: status = gRPC status with details; legacy = OK with success=false",
     )
 
     @field_validator("host")

@@ -12,9 +12,9 @@ class StoreSettings(Component):
     kind: Literal["embedded", "scylla", "memory"] = setting(
         "STORE",
         "embedded",
-        "the record: embedded = SQLite in TRAVIO_DATA; scylla = the cluster at SCYLLA_HOSTS, which chooses it; "
-        "memory = gone with the process",
+        "where the record is kept: embedded = SQLite in TRAVIO_DATA; scylla = the cluster at SCYLLA_HOSTS, which "
+        "selects it; memory = lost when the process ends",
     )
     data: Path = setting(
-        "DATA", Path("./data"), "folder of the embedded store, which no other process may use, and of events.jsonl"
+        "DATA", Path("./data"), "folder of the embedded store and of events.jsonl; one process at a time"
     )

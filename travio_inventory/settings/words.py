@@ -1,4 +1,4 @@
-"""How a value is written in a line: short, on one line, without a password."""
+"""Writes a value into a line of text: short, on one line, without a password."""
 
 import re
 
@@ -6,12 +6,12 @@ SHOWN_CHARS_MAX = 120
 
 
 def shown(value: object) -> str:
-    """The value on one line, in quotes where they help."""
+    """The value on one line, in quotes if it is text."""
     return one_line(plain(value)) if isinstance(value, int) else repr(plain(value))
 
 
 def plain(value: object) -> str:
-    """The value as one would write it, without a password, not longer than a line."""
+    """The value as a user would write it, without a password, no longer than a line."""
     if isinstance(value, bool):
         return "on" if value else "off"
     if value is None:
@@ -26,5 +26,5 @@ def masked(address: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """The text with everything written out that is no printable ASCII."""
+    """The text with everything but printable ASCII escaped."""
     return text.encode("unicode_escape").decode()
