@@ -1,8 +1,8 @@
 """Whether calls should be sent to a process, apart from whether it lives: stores that come and go, jobs, a stop."""
 
 import resource
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from random import Random
 
@@ -165,6 +165,32 @@ async def test_a_process_whose_store_is_gone_is_alive_and_not_ready_until_it_is_
                 assert capsys.readouterr().err == "not well: NOT_SERVING\n"
             await until("SERVING")
             assert (await status(SERVICE), await probed("readiness")) == ("SERVING", 0)
+
+
+async def test_what_looks_after_a_store_is_kept_at_work_and_what_it_finds_is_seen(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: list[str] = []
+
+    async def watch() -> None:
+        found.append("other copies decide")
+        raise ZeroDivisionError
+
+    @asynccontextmanager
+    async def opened(_settings: Settings) -> AsyncIterator[Store]:
+        yield Store(
+            MemoryBatches(None, Random(1), anyio.sleep),
+            "here",
+            lambda: found[-1] if len(found) > 1 else "",
+            {"watch": watch},
+        )
+
+    monkeypatch.setattr("travio_inventory.app.service.open_batches", opened)
+    async with running(settings) as app:
+        with anyio.fail_after(SEEN_S_MAX):
+            while app.readiness.is_ready:  # noqa: ASYNC110 - changes are told to the health service alone
+                await anyio.sleep(0.05)
+        assert app.readiness.problems == {STORE: "other copies decide"}
 
 
 async def test_who_watches_hears_that_a_process_stops_before_it_does(settings: Settings) -> None:
