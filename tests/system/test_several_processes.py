@@ -1,4 +1,4 @@
-"""Processes on one store and one Redis are one service: services beside each other, and one with several workers."""
+"""Processes on one store and one Redis are one service: services beside each other, and one of several processes."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""What this process's own steps did: its workers need not search for it."""
+"""What this process's own steps did: its background jobs need not search for it."""
 
 from heapq import heappop, heappush
 

@@ -1,8 +1,8 @@
-"""Which minutes, or epochs, of an index a worker must still visit.
+"""Which minutes, or epochs, of an index a background job must still visit.
 
 A batch may land long after its hint was written, so a minute is visited while it lasts, again a little later, and
 once more when hardly any late batch can reach it; only then is it closed. The first minute that is not closed is
-kept in the store, so that a worker that starts again begins there. What cannot be visited is carried into the minute
+kept in the store, so that a job that starts again begins there. What cannot be visited is carried into the minute
 that is open now before its own is closed: one bad seat group holds nobody up, and is not forgotten.
 
 Of an index by epochs, `now_ms` is the open epoch, times MINUTE_MS.
@@ -64,7 +64,7 @@ class Place(NamedTuple):
 class MinuteCursor:
     """The minutes of one index from the first open one to now. `begin` before each round.
 
-    `look_back` is how many minutes the first worker ever looks back, None = to the first of all.
+    `look_back` is how many minutes the first job ever looks back, None = to the first of all.
     """
 
     batches: Batches
@@ -82,7 +82,7 @@ class MinuteCursor:
         self.aside = Aside(f"minutes of the {self.index} index", self.clock.elapsed_ms)
 
     async def begin(self, now_ms: int) -> None:
-        """Read where the last worker stopped; go back where that is ahead of the present. Raises StoreUnavailable."""
+        """Read where the last job stopped; go back where that is ahead of the present. Raises StoreUnavailable."""
         if not self.first:
             row = (await self.batches.get(self._partition, [_ROW])).get(_ROW)
             self._stored = None if row is None else number(row, "reached")
@@ -184,7 +184,7 @@ class MinuteCursor:
         return sum(1 for settle_ms in self.settles_ms if age_ms >= settle_ms)
 
     async def _store(self) -> None:
-        """Move the cursor on; where another worker has moved it meanwhile, its place is as good."""
+        """Move the cursor on; where another process has moved it meanwhile, its place is as good."""
         condition = ABSENT if self._stored is None else {"reached": self._stored}
         await self.batches.apply(self._partition, [Write(_ROW, condition, {"reached": self.first})])
         row = (await self.batches.get(self._partition, [_ROW])).get(_ROW)

@@ -34,7 +34,7 @@ SHARDS = 60
 """They are in the names of buckets: a release that has fewer leaves trips unvisited."""
 EVERY_MS = 3_600_000
 GROUPS_AT_ONCE = 64
-"""How many seat groups are visited in one round of a worker."""
+"""How many seat groups are visited in one round of a background job."""
 SPARE = 1.25
 """So much faster than need be shards are begun: a round takes time too."""
 KEPT_S = 2 * 86_400

@@ -28,7 +28,7 @@ from verification.crash_points.points import (
     metered_edge,
 )
 from verification.crash_points.processes import Say, kill_myself
-from verification.crash_points.scenes import STEPS, workers_were_here
+from verification.crash_points.scenes import STEPS, jobs_were_here
 from verification.kit.passing import Passing
 from verification.kit.pictures import Picture, picture
 from verification.kit.sale import Market, Sale, a_trip
@@ -227,7 +227,7 @@ class Stage:
     async def prepare(self) -> Subject:
         """Let happen what comes before the step; others do it, and it is acknowledged."""
         sale = self.onlooker
-        await workers_were_here(sale)
+        await jobs_were_here(sale)
         if not self._step.is_opening:
             await sale.open_trip()
         subject = await self._step.before(sale)

@@ -1,4 +1,4 @@
-"""Every step that writes, as a scene: those of the protocol, and those of waiting lists, workers and caches."""
+"""Every step that writes, as a scene: those of the protocol, and those of waiting lists, background jobs and caches."""
 
 from dataclasses import replace
 
@@ -11,10 +11,10 @@ from verification.kit.scenes import SEATS, Scene, Step, Subject, booked, dead_at
 from verification.kit.scenes import STEPS as PROTOCOL
 
 LONG_S = 200
-"""So long after a minute began that workers close it."""
+"""So long after a minute began that background jobs close it."""
 
 
-async def workers_were_here(sale: Sale) -> None:
+async def jobs_were_here(sale: Sale) -> None:
     """A sweeper ran on the store before: it need not look at a whole day."""
     minutes = MinuteCursor(sale.line, Index.EXPIRY, sale.clock, first=minute_of(START_MS) - 1)
     await minutes.settled((), START_MS)

@@ -56,7 +56,7 @@ TAKEN_TTL_S = 2
 STEPS_MAX = 1_000
 """Steps of one process that may be under way at once."""
 FIRST_ROUNDS = -(-FIRST_LOOK_MINUTES // MINUTES_AT_ONCE)
-"""After so many rounds a worker that never ran before has seen all minutes."""
+"""After so many rounds a job that never ran before has seen all minutes."""
 
 PerGroup: TypeAlias = int | Literal["all"]
 
