@@ -157,7 +157,7 @@ ENTRY = RowKind(
     ),
 )
 CURSOR = RowKind(
-    "how far a worker has come",
+    "how far a background job has come",
     "a part of the work, or empty",
     (_number("reached", "a minute, an epoch, the moment at which a round began, or how often the store was asked"),),
 )
@@ -194,7 +194,7 @@ TABLES: Mapping[Table, ConditionalTable] = {
         {Kind.TAIL: TAIL, Kind.ENTRY: ENTRY},
     ),
     Table.CURSORS: ConditionalTable(
-        "How far the workers have come.",
+        "How far the background jobs have come.",
         None,
         _text("name", "what they work through"),
         None,
