@@ -8,6 +8,7 @@ from enum import Enum, auto
 from random import Random
 from typing import Self, TypeAlias
 
+from travio_inventory.protocol import tables
 from travio_inventory.protocol.batches import (
     ABSENT,
     ANY_TIME,
@@ -29,7 +30,6 @@ from travio_inventory.protocol.batches import (
     Write,
     split,
 )
-from travio_inventory.protocol.tables import check
 
 LATE_S = (1.0, 30.0)
 SLOW_S = (1.0, 12.0)
@@ -37,6 +37,8 @@ TIMEOUTS_S = (0.01, 0.3, 2.0)
 READ_TIMEOUT_S = 0.3
 TWICE_UNANSWERED = 0.4
 
+Check: TypeAlias = Callable[[Partition, Sequence[Write]], None]
+"""Raises ValueError for a batch that its table does not take."""
 Sleep: TypeAlias = Callable[[float], Awaitable[object]]
 """Pauses for so many seconds."""
 
@@ -121,8 +123,9 @@ class MemoryBatches:
     that are under way then still arrive. `observe` is called as each batch is applied, and must not raise.
     """
 
-    def __init__(self, faults: Faults | None, random: Random, sleep: Sleep) -> None:
+    def __init__(self, faults: Faults | None, random: Random, sleep: Sleep, *, check: Check = tables.check) -> None:
         self.faults = faults or Faults.none()
+        self._check = check
         self.observe: Observer | None = None
         self.seen: Counter[Fault] = Counter()
         self._random = random
@@ -138,7 +141,7 @@ class MemoryBatches:
         *,
         send_by: float = ANY_TIME,
     ) -> Outcome:
-        check(partition, writes)
+        self._check(partition, writes)
         fault = self.faults.draw(self._random)
         if fault is not None:
             self.seen[fault] += 1

@@ -1,0 +1,39 @@
+"""The protocol knows no seat: it reserves units of a counter as well, and what makes that safe is missed without it."""
+
+from collections import Counter
+
+import pytest
+
+from verification.simulation.broken_units import BROKEN_UNITS, ONE_PARTITION, ROUGH, BrokenUnits
+from verification.simulation.plan import Plan
+from verification.simulation.units_world import simulate_units
+
+pytestmark = pytest.mark.long
+
+SEEDS = 8
+SEEDS_MAX = 40
+"""How many seeds are searched from the one that is known to catch a design."""
+CALM = Plan(0, seats=12, seats_per_group=4, holders=5, faults=0.0, kills=0.0)
+ANSWERS = {
+    "hold ok", "hold NOT_ENOUGH", "hold unknown", "hold ask again", "confirm ok", "confirm HOLD_EXPIRED",
+    "release ok", "extend ok", "cancel ok",
+}  # fmt: skip
+
+
+@pytest.mark.timeout(300)
+def test_units_are_conserved_and_every_answer_is_true_on_bad_days() -> None:
+    answers: Counter[str] = Counter()
+    for plan in (ROUGH, ONE_PARTITION, CALM):
+        for seed in range(SEEDS):
+            world = simulate_units(plan.with_seed(seed))
+            assert world.oracle.violations == [], plan.with_seed(seed)
+            answers += world.answers
+    assert answers.keys() >= ANSWERS
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("design", BROKEN_UNITS.values(), ids=BROKEN_UNITS.keys())
+def test_a_broken_design_is_caught_on_units(design: BrokenUnits, monkeypatch: pytest.MonkeyPatch) -> None:
+    design.plant(monkeypatch)
+    seeds = range(design.plan.seed, design.plan.seed + SEEDS_MAX)
+    assert any(design.is_caught_by(simulate_units(design.plan.with_seed(seed)).oracle.violations) for seed in seeds)
