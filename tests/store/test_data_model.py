@@ -1,11 +1,18 @@
 """The declaration of the tables, and what is written from it: schema.cql and docs/data-model.md."""
 
+import asyncio
 from collections import Counter
+from collections.abc import Sequence
+from random import Random
 
 import pytest
 
-from travio_inventory.protocol.batches import Index, Kind, Table
-from travio_inventory.protocol.tables import INDEXES, PLAIN_TABLES, TABLES, PlainTable, Type
+from travio_inventory.protocol.batches import Index, Kind, Partition, Table
+from travio_inventory.protocol.tables import COLUMNS, INDEXES, PLAIN_TABLES, TABLES, PlainTable, Type
+from travio_inventory.seats.hold import Passenger
+from travio_inventory.seats.refusals import SeatHeld
+from travio_inventory.store.memory import Change, MemoryBatches
+from verification.kit.sale import Market, a_trip
 from verification.pages import data_model
 
 
@@ -45,3 +52,27 @@ def test_a_moment_says_its_unit() -> None:
         if column.meaning.startswith(("when ", "until ", "since ", "the moment"))
     }
     assert moments == {name for name in columns if name.endswith("_ms")}
+
+
+async def test_a_little_of_all_that_can_be_done_writes_every_column_and_each_only_where_it_is_declared() -> None:
+    """No column is declared that nobody writes. What is written and not declared is refused by the store."""
+    store, written = MemoryBatches(None, Random(1), asyncio.sleep), set[tuple[Kind, str]]()
+
+    def observe(_: Partition, changes: Sequence[Change]) -> None:
+        written.update((key.kind, name) for key, _, after in changes for name in after)
+
+    store.observe = observe
+    async with Market(store) as market:
+        sale = market.prepare(a_trip(seats=6, seats_per_group=2), holds_per_holder_max=3)
+        await sale.open_trip()
+        hold = await sale.hold("A1 A6", "A-C", key="k")
+        with pytest.raises(SeatHeld):
+            await sale.elsewhere().hold("A1", "A-B", by="bob", key="k")
+        sale.clock.pass_s(1)
+        hold = await sale.extend(hold)
+        await sale.confirm(hold, passengers=[Passenger("A1", "Ada", "n1"), Passenger("A6", "Bob", "n2")])
+        await sale.block("A4", reason="broken")
+        await sale.join("bob")
+        await sale.sweep()
+        await market.settled()
+    assert written == {(kind, name) for kind, columns in COLUMNS.items() for name in columns}
