@@ -11,7 +11,19 @@ import pytest
 
 from tests.store.conftest import new_partition
 from tests.store.cql_cases import CASES, Case
-from travio_inventory.protocol.batches import ABSENT, Applied, Outcome, Partition, Refused, Rows, Table, Write
+from travio_inventory.protocol.batches import (
+    ABSENT,
+    Applied,
+    Kind,
+    Outcome,
+    Partition,
+    Refused,
+    RowKey,
+    Rows,
+    Table,
+    Write,
+)
+from travio_inventory.protocol.tables import TABLES
 from travio_inventory.store.memory import MemoryBatches
 from travio_inventory.store.scylla import ScyllaOptions
 from travio_inventory.store.scylla.answers import is_applied, rows_of
@@ -23,6 +35,11 @@ from travio_inventory.store.scylla.statements import batch_of, place_of
 Server: TypeAlias = Literal["scylladb", "cassandra"]
 RECORDED = Path(__file__).with_name("cql_answers.json")
 EXPECTED_KEY = ("org", "trip", 0)
+WHOLE_ROWS = [
+    "[applied]", "organization", "trip", "seat_group", "kind", "id", "segment",
+    *sorted(TABLES[Table.SEAT_GROUPS].columns),
+]  # fmt: skip
+"""What a server sends where one of the conditions is absence: the key, then all other columns by name."""
 
 
 @cache
@@ -34,7 +51,8 @@ def recorded() -> Any:  # noqa: ANN401 - what JSON holds
 def answer_of(server: Server, case: str) -> Answer:
     """A recorded answer as the driver gives it; a column that a row does not have is null."""
     kept = recorded()[server][case]
-    return Answer(kept["names"], [tuple(row.get(name) for name in kept["names"]) for row in kept["rows"]])
+    names = WHOLE_ROWS if kept["names"] == "whole rows" else kept["names"]
+    return Answer(names, [tuple(row.get(name) for name in names) for row in kept["rows"]])
 
 
 async def as_in_memory(case: Case) -> Outcome:
@@ -66,6 +84,20 @@ def test_rows_are_found_by_their_key_in_whatever_order_they_come() -> None:
     answer = answer_of("scylladb", "a hold that meets a taken and a missing cell")
     turned = Answer(answer.names, answer.rows[::-1])
     assert rows_of(turned) == rows_of(answer) != {}
+
+
+def test_what_names_a_partition_is_nothing_that_a_row_says() -> None:
+    """A hold has a holder; a ledger is a holder's, and has no segments."""
+    answer = Answer(
+        ["[applied]", "organization", "holder", "kind", "id", "hold"], [(False, "o", "ann", "slot", "0", "h")]
+    )
+    assert rows_of(answer) == {RowKey(Kind.SLOT, "0"): {"hold": "h"}}
+
+
+def test_cells_of_a_seat_are_told_apart_by_their_segments() -> None:
+    answer = Answer(["kind", "id", "segment", "status"], [("cell", "A1", 0, "sold"), ("cell", "A1", 7, "held")])
+    cells = {RowKey(Kind.CELL, "A1"): {"status": "sold"}, RowKey(Kind.CELL, "A1", 7): {"status": "held"}}
+    assert rows_of(answer) == cells
 
 
 def test_every_case_is_recorded_of_both_servers() -> None:
