@@ -5,7 +5,6 @@ import ssl
 from collections.abc import Callable, Coroutine
 from functools import cache
 from importlib.resources import files
-from random import Random
 from time import monotonic
 from types import TracebackType
 from typing import Any, Protocol, TypeVar, cast
@@ -50,7 +49,7 @@ class Connection:
     """
 
     def __init__(self, target: str, *, tls: ssl.SSLContext | None, deadline_s: float, attempts_max: int) -> None:
-        self.retries = Retries(attempts_max, deadline_s, Random())  # noqa: S311 - jitter, not a secret
+        self.retries = Retries(attempts_max, deadline_s)
         self._address = parse_address(target, port_default=PORT_DEFAULT)
         self._tls = tls
         self._channel: HeardChannel | None = None

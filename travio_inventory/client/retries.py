@@ -1,18 +1,25 @@
 """Asks again where that is safe: bounded in number and time, with exponential back-off and full jitter."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
-from random import Random
+from dataclasses import dataclass
 from time import monotonic
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import anyio
+from tenacity import (
+    AsyncRetrying,
+    retry_if_exception,
+    stop_after_attempt,
+    stop_before_delay,
+    wait_exception,
+    wait_random_exponential,
+)
 
 from travio_inventory.client.refusals import ClientError
 from travio_inventory.kernel.refusals import AskAgain, BackendUnavailable, OutcomeUnknown, Overloaded
 from travio_inventory.seats.refusals import SeatContended, TripOpening
 
-BACKOFF_S = 0.05
+BACKOFF_S = 0.1
 BACKOFF_S_MAX = 2.0
 CONTENDED_ATTEMPTS_MAX = 100
 TRANSIENT = (BackendUnavailable, OutcomeUnknown, Overloaded, TripOpening)
@@ -32,7 +39,6 @@ class Retries:
 
     attempts_max: int
     deadline_s: float
-    jitter: Random = field(default_factory=Random)
 
     def __post_init__(self) -> None:
         if self.attempts_max < 1 or self.deadline_s <= 0:
@@ -46,38 +52,47 @@ class Retries:
         """
         ends_at = monotonic() + self.deadline_s
         is_unknown = False
-        for attempts in range(1, self.attempts_max + 1):
+
+        async def ask() -> _Answer:
+            nonlocal is_unknown
             try:
                 return await attempt(ends_at - monotonic())
-            except AskAgain as refusal:
-                is_unknown = is_unknown or isinstance(refusal, OutcomeUnknown)
-                pause_s = self._pause_s(refusal, attempts)
-                is_last = attempts == self.attempts_max or monotonic() + pause_s >= ends_at
-                if is_unknown and is_last and not isinstance(refusal, OutcomeUnknown):
-                    raise OutcomeUnknown from refusal
-                if is_last or not (is_unknown or isinstance(refusal, TRANSIENT)):
-                    raise
-            except ClientError as turned_away:
-                if is_unknown:
-                    raise OutcomeUnknown from turned_away
+            except OutcomeUnknown:
+                is_unknown = True
                 raise
-            await anyio.sleep(pause_s)
-        raise AssertionError("the last attempt returns or raises")
+
+        def may_change(error: BaseException) -> bool:
+            return isinstance(error, TRANSIENT) or (is_unknown and isinstance(error, AskAgain))
+
+        try:
+            return await _asking(may_change, attempts_max=self.attempts_max, for_s=self.deadline_s)(ask)
+        except OutcomeUnknown:
+            raise
+        except (AskAgain, ClientError) as last:
+            if is_unknown:
+                raise OutcomeUnknown from last
+            raise
 
     async def while_contended(self, ask: Callable[[], Awaitable[_Answer]], *, for_s: float) -> _Answer:
         """The answer once nobody else is at the seats. Raises SeatContended after `for_s` seconds."""
-        ends_at = monotonic() + for_s
-        for attempts in range(1, CONTENDED_ATTEMPTS_MAX):
-            try:
-                return await ask()
-            except SeatContended as refusal:
-                pause_s = self._pause_s(refusal, attempts)
-                if monotonic() + pause_s >= ends_at:
-                    raise
-            await anyio.sleep(pause_s)
-        return await ask()
+        contended = _asking(
+            lambda error: isinstance(error, SeatContended), attempts_max=CONTENDED_ATTEMPTS_MAX, for_s=for_s
+        )
+        return await contended(ask)
 
-    def _pause_s(self, refusal: AskAgain, attempts: int) -> float:
-        """At least what the service asked for, and a random part that doubles with each attempt."""
-        backoff_s = min(BACKOFF_S * 2**attempts, BACKOFF_S_MAX)
-        return refusal.retry_after + self.jitter.uniform(0, backoff_s)
+
+def _asking(may_change: Callable[[BaseException], bool], *, attempts_max: int, for_s: float) -> AsyncRetrying:
+    """Asks again while what was raised may change. A pause is at least what the service asked for, and a random part
+    that doubles with each attempt; none begins that would end after `for_s` seconds.
+    """
+    return AsyncRetrying(
+        retry=retry_if_exception(may_change),
+        stop=stop_after_attempt(attempts_max) | stop_before_delay(for_s),
+        wait=wait_exception(_asked_for_s) + wait_random_exponential(BACKOFF_S, BACKOFF_S_MAX),
+        sleep=anyio.sleep,
+        reraise=True,
+    )
+
+
+def _asked_for_s(error: BaseException) -> float:
+    return cast(AskAgain, error).retry_after

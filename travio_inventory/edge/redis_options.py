@@ -1,4 +1,7 @@
-"""Where Redis is, how we get in, and how long we wait for it."""
+"""Where Redis is, how we get in, and how long we wait for it.
+
+Addresses are parsed here, since redis-py parses URLs of one server alone, and neither `host:port` nor lists of servers.
+"""
 
 from dataclasses import dataclass, field
 from pathlib import Path

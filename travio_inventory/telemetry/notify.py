@@ -1,4 +1,7 @@
-"""Tells who started the process what it is about to do, as systemd's Type=notify and our supervisor want to hear it."""
+"""Tells who started the process what it is about to do, as systemd's Type=notify and our supervisor want to hear it.
+
+Ours: of the libraries that speak this protocol in Python alone, the newest in use is of 2017; it is one datagram.
+"""
 
 import logging
 import os
