@@ -12,6 +12,7 @@ import pytest
 
 from tests.store.conftest import make_tables, scylla_options
 from travio_inventory.client import Refusal
+from travio_inventory.client.client import LIVENESS
 from verification.kit.service_process import EndedEarly, ServiceProcess, eventually, serving
 from verification.kit.trips import trip_of
 from verification.servers.cassandra import cassandra
@@ -52,9 +53,11 @@ async def shopping(service: ServiceProcess) -> AsyncIterator[None]:
         await asyncio.gather(*shoppers, return_exceptions=True)
 
 
-async def lines_of(service: ServiceProcess, kill: Callable[[], None], start: Callable[[], None]) -> list[str]:
+async def lines_of(
+    service: ServiceProcess, kill: Callable[[], None], start: Callable[[], None], *, is_ready_without: bool
+) -> list[str]:
     """What the processes say from when a server is killed until all of them have found it again, some seconds after
-    all of them have missed it.
+    all of them have missed it. Meanwhile they live, and are ready if they can do without it.
     """
     said = len(service.log.splitlines())
 
@@ -64,6 +67,8 @@ async def lines_of(service: ServiceProcess, kill: Callable[[], None], start: Cal
     await asyncio.to_thread(kill)
     await eventually(lambda: all_say(" is away: "), within_s=AWAY_S_MAX)
     await asyncio.sleep(AWAY_S)
+    async with service.client() as client:
+        assert (await client.serves(LIVENESS), await client.serves()) == (True, is_ready_without)
     await asyncio.to_thread(start)
     await eventually(lambda: all_say(" is back after "), within_s=BACK_S_MAX)
     return service.log.splitlines()[said:]
@@ -91,16 +96,19 @@ async def test_each_process_says_once_that_a_server_went_and_once_that_it_is_bac
         }
         async with serving(tmp_path, f"serve --workers {PROCESSES}", **settings) as service, shopping(service):
             await asyncio.sleep(1)
-            for name, kill, start in (
-                (f"redis {redis.address}", redis.kill, redis.start),
-                (f"database server {database.hosts[0]}", database.nodes[0].kill, database.nodes[0].start),
+            for name, server, is_ready_without in (
+                (f"redis {redis.address}", redis, True),
+                (f"database server {database.hosts[0]}", database.nodes[0], False),
             ):
-                lines = await lines_of(service, kill, start)
+                lines = await lines_of(service, server.kill, server.start, is_ready_without=is_ready_without)
+                assert len(by_process(lines, "not ready: store: ")) == (0 if is_ready_without else PROCESSES)
                 for words in (f"{name}", " is away: ", " is back after "):
                     assert set(by_process(lines, words).values()) == {2 if words == name else 1}, lines
                     assert len(by_process(lines, words)) == PROCESSES
                 assert len(lines) <= PROCESSES * (2 + PROCESS_LINES_MAX), lines
                 assert sum(by_process(lines, "requests went without").values()) == PROCESSES
+                async with service.client() as client:
+                    await eventually(client.serves, within_s=BACK_S_MAX)
             assert "Traceback" not in service.log
 
 
