@@ -60,6 +60,7 @@ ADVICE = {
     "HOLD_CONFIRMED": "`travio-inventory holds show` names its order, `travio-inventory cancel` gives it back",
     "BOOKING_CANCELLED": "hold the seats again",
     "NOT_ON_WAITLIST": "`travio-inventory waitlist list` shows what the --user waits for",
+    "PERMISSION_DENIED": "ask whoever runs the service for that scope",
     "EXTENSION_TOO_LONG": "confirm it in time; `travio-inventory settings` shows the longest time",
     "IDEMPOTENCY_KEY_REUSED": "give --key another value",
     "HOLD_LIMIT": "release or confirm a hold first",

@@ -6,6 +6,7 @@ from typing import NewType
 
 from travio_inventory.kernel import limits
 from travio_inventory.kernel.checking import Faults
+from travio_inventory.kernel.ids import is_plain
 from travio_inventory.seats.hold import DIGEST_CHARS, LATE_SUFFIX, Passenger
 from travio_inventory.seats.refusals import InvalidSeats
 from travio_inventory.seats.trip import Ends
@@ -83,6 +84,21 @@ class HoldSeatsCommand:
     session_id: str = ""
 
     def __post_init__(self) -> None:
+        if not self._is_usual():
+            self._check()
+
+    def _is_usual(self) -> bool:
+        """Whether nothing can be wrong with it, as is seen at once of most: seats are asked for all the time."""
+        origin, destination, first, last = self.ends
+        return (
+            all(map(is_plain, (self.trip_id, origin, destination, *self.seat_ids)))
+            and 0 < len(self.seat_ids) <= limits.SEATS_PER_HOLD_MAX
+            and first is last is None
+            and (not self.settles if self.key is None else is_plain(self.key))
+            and not self.session_id
+        )
+
+    def _check(self) -> None:
         found = Faults()
         found.text("session_id", self.session_id)
         found.id("trip_id", self.trip_id)
@@ -227,6 +243,7 @@ class WaitsQuery:
 def _check_ends(found: Faults, ends: Ends) -> None:
     found.id("from_station_id", ends.origin)
     found.id("to_station_id", ends.destination)
-    for field, segment in (("from_segment_index", ends.first), ("to_segment_index", ends.last)):
-        if segment is not None:
-            found.number(field, segment, 0, limits.SEGMENTS_MAX - 1)
+    if ends.first is not None:
+        found.number("from_segment_index", ends.first, 0, limits.SEGMENTS_MAX - 1)
+    if ends.last is not None:
+        found.number("to_segment_index", ends.last, 0, limits.SEGMENTS_MAX - 1)

@@ -23,3 +23,18 @@ legal_ids = st.sampled_from(AWKWARD) | _composed.filter(lambda text: not fault_o
 def several(count: int) -> st.SearchStrategy[list[str]]:
     """So many different ones."""
     return st.lists(legal_ids, min_size=count, max_size=count, unique=True)
+
+
+_ATOMS = ["a", "b", "0", "1", "11", "late", "booked", "held", "0" * 32, "%3A", "é"]
+_BETWEEN = ["", *"~/,:;|%{}\"'\\-.*[]()=&?#@ \n\x1f\x00", "~0~", ":0:", "~late", " 0 ", "%2C", "%1F", "\x1f0\x1f"]
+
+
+@st.composite
+def confusable(draw: st.DrawFn) -> list[str]:
+    """Five to eight different ids that any careless way of joining would mix up: `a`, `b`, `c`, `a~b`, `b~c` and so on,
+    for whatever may stand between them and is allowed.
+    """
+    here, there, beyond = (draw(st.sampled_from(_ATOMS) | legal_ids) for _ in range(3))
+    between = draw(st.sampled_from(_BETWEEN))
+    mixed = (here + between + there, there + between + beyond, between + here, here + between, between)
+    return [text for text in dict.fromkeys((here, there, beyond, *mixed)) if not fault_of(text)]

@@ -7,6 +7,7 @@ from travio_inventory.api.grpc import decoding
 from travio_inventory.api.grpc.actor import reader_of, tenant_of, user_of
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.checking import Faults
+from travio_inventory.kernel.refusals import InvalidRequest
 from travio_inventory.seats.commands import (
     AvailabilityQuery,
     BlockSeatsCommand,
@@ -32,7 +33,10 @@ Fields: TypeAlias = Any
 
 def _asked(message: Fields, who: Callable[[Fields], Actor], what: Callable[[Fields], T]) -> tuple[Actor, T]:
     """Who asks and for what. Raises InvalidRequest for all that is wrong with either, as all of these do."""
-    found = Faults()
+    try:
+        return who(message), what(message)
+    except InvalidRequest:  # which names what is wrong with one of them
+        found = Faults()
     with found:
         actor = who(message)
     with found:

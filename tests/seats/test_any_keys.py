@@ -1,0 +1,189 @@
+"""No id can be made whose key, in any store, index, edge or digest, meets another's."""
+
+from collections.abc import Callable, Iterable, Sequence
+from itertools import permutations
+from typing import NamedTuple
+
+import pytest
+from hypothesis import given, settings
+
+from travio_inventory.edge import keys
+from travio_inventory.kernel import ids as kernel_ids
+from travio_inventory.kernel.actor import Actor
+from travio_inventory.protocol import definitions, late_events, listings, open_trips, rows, waitlists
+from travio_inventory.protocol.batches import IndexEntry, Partition, RowKey, Table
+from travio_inventory.protocol.list_turns import entry_key
+from travio_inventory.seats.hold import (
+    NEVER_MS,
+    Confirmed,
+    Held,
+    Hold,
+    HoldId,
+    HoldRequest,
+    Recorded,
+    base_id,
+    claimant_of,
+    keyed_digest,
+    late_id,
+    parse_hold_id,
+)
+from travio_inventory.seats.ports import Cell, SeatGroupKey
+from travio_inventory.seats.refusals import TakenCell
+from travio_inventory.seats.trip import Journey, Seat, Segment, Trip, TripKey
+from travio_inventory.store.sqlite.statements import partition_text
+from verification.kit.legal_ids import confusable
+
+DIGEST = "0" * 32
+AT = Recorded(7, 8)
+
+
+class Keys(NamedTuple):
+    """Makes the keys of so many ids: all of one space, in which no two may be alike."""
+
+    ids: int
+    make: Callable[..., Iterable[object]]
+
+
+def a_trip(key: TripKey, *seats: str) -> Trip:
+    """One segment, these seats, as it is stored."""
+    return Trip(key, (Segment("x", "y"),), tuple(Seat(seat, "", 0, 0) for seat in seats), is_stored=True)
+
+
+def gate(organization: str, trip: str, name: str) -> Iterable[bytes]:
+    """All that the edge keeps of one seat, hold, or claimant of that name."""
+    for number in (0, 1, 11):
+        group = SeatGroupKey(TripKey(organization, trip), number)
+        cells = [Cell(name, segment) for segment in (0, 1, 11)]
+        yield from keys.lock_keys(group, cells)
+        yield from keys.taken_keys(group, cells)
+        yield keys.ended_key(group, name)
+        yield keys.known_key(group, name)
+
+
+def partitions(one: str, other: str) -> Iterable[Partition]:
+    """Those of a trip, of a holder, of an organization's trip definition."""
+    key = TripKey(one, other)
+    yield from (rows.group_partition(key, number) for number in (0, 1, 11))
+    yield rows.ledger_partition(Actor(one, other))
+    yield definitions._partition(key)
+
+
+def listed(organization: str, holder: str, trip: str) -> Iterable[IndexEntry]:
+    """The entries of holds and bookings of that holder."""
+    for number in (0, 1):
+        hold_id = str(HoldId(trip, number, DIGEST, is_late=False))
+        for at_ms in (0, 1, 10):
+            yield listings._entry(organization, holder, hold_id, at_ms)
+        yield listings._entry(organization, holder, hold_id, None)
+
+
+def hold_rows(trip: str) -> Iterable[RowKey]:
+    """The rows of holds, of their late bookings, and of their events."""
+    for number in (0, 1, 11):
+        hold_id = str(HoldId(trip, number, DIGEST, is_late=False))
+        yield rows.hold_key(hold_id)
+        yield rows.hold_key(late_id(hold_id))
+        yield from (rows.event_key(AT, hold_id, ordinal) for ordinal in (0, 1, 11))
+
+
+def entries(organization: str, trip: str) -> Iterable[object]:
+    """How indexes name a seat group, and the trip itself."""
+    key = TripKey(organization, trip)
+    for number in (0, 1, 11):
+        yield rows.group_entry(rows.group_partition(key, number))
+        yield late_events._bucket(SeatGroupKey(key, number), 1)
+    yield open_trips.opened(a_trip(key, "s")).entry
+
+
+SPACES: dict[str, Keys] = {
+    "gate": Keys(3, gate),
+    "seat maps": Keys(2, lambda one, other: [keys.map_key(TripKey(one, other))]),
+    "partitions": Keys(2, partitions),
+    "partitions on SQLite": Keys(
+        2, lambda one, other: [(each.table, partition_text(each)) for each in partitions(one, other)]
+    ),
+    "waiting lists": Keys(3, lambda organization, trip, of: [waitlists._partition(TripKey(organization, trip), of)]),
+    "waiting lists on SQLite": Keys(
+        3, lambda organization, trip, of: [partition_text(waitlists._partition(TripKey(organization, trip), of))]
+    ),
+    "lists of holds": Keys(3, listed),
+    "entries": Keys(2, entries),
+    "rows of holds": Keys(1, hold_rows),
+    "rows of cells": Keys(1, lambda seat: rows.cell_keys([seat], Journey(0, 11))),
+    "rows of who waits": Keys(1, lambda holder: [entry_key(holder)]),
+    "ids of keyed holds": Keys(
+        3, lambda organization, user, key: [keyed_digest(Actor(organization, user), key, n) for n in (0, 1, 11)]
+    ),
+    "claimants": Keys(
+        3,
+        lambda organization, user, key: [
+            claimant_of(Actor(organization, user), key),
+            claimant_of(Actor(organization, user), None, key),
+        ],
+    ),
+}
+
+
+def clashes(space: Keys, ids: Sequence[str]) -> list[object]:
+    """The keys that two different lists of ids share, or that one list has twice."""
+    made: set[object] = set()
+    twice: list[object] = []
+    for chosen in permutations(ids, space.ids):
+        for key in space.make(*chosen):
+            if key in made:
+                twice.append((chosen, key))
+            made.add(key)
+    return twice
+
+
+@pytest.mark.parametrize("space", SPACES)
+@settings(max_examples=60, deadline=None)
+@given(confusable())
+def test_no_two_lists_of_ids_share_a_key(space: str, ids: list[str]) -> None:
+    assert clashes(SPACES[space], ids) == []
+
+
+def test_each_table_that_is_named_by_ids_is_here() -> None:
+    """Cursors are named by the service alone."""
+    made = [*partitions("a", "b"), waitlists._partition(TripKey("a", "b"), "c")]
+    assert {each.table for each in made} == {*Table} - {Table.CURSORS}, "add its keys to SPACES"
+
+
+@settings(max_examples=60, deadline=None)
+@given(confusable())
+def test_no_two_requests_share_a_fingerprint(ids: list[str]) -> None:
+    """Nor by journeys and times whose numbers could be taken for seats."""
+    asked: dict[str, object] = {}
+    for trip, one, other in permutations(ids, 3):
+        for seats in ((one,), (one, other)):
+            for journey in (Journey(0, 1), Journey(0, 11), Journey(1, 1)):
+                for asked_s in (0, 1, 11):
+                    held = a_trip(TripKey("o", trip), *seats)
+                    request = HoldRequest(Actor("o", "u"), held, journey, seats, 1, None, asked_s)
+                    what = (trip, seats, journey, asked_s)
+                    assert asked.setdefault(request.fingerprint, what) == what
+
+
+@settings(max_examples=60, deadline=None)
+@given(confusable())
+def test_what_is_kept_in_one_text_comes_apart_again(ids: list[str]) -> None:
+    """In entries, in rows, in the ids of holds, in lists of ids."""
+    for one, other, third in permutations(ids, 3):
+        key = TripKey(one, other)
+        group = rows.group_partition(key, 11)
+        assert rows.read_group_entry(rows.group_entry(group)) == SeatGroupKey(key, 11)
+        name = rows.SEPARATOR.join((*key, third))
+        assert waitlists._named(name) == (key, third)
+        hold_id = HoldId(other, 11, DIGEST, is_late=False)
+        assert parse_hold_id(str(hold_id)) == hold_id
+        assert parse_hold_id(late_id(str(hold_id))) == hold_id._replace(is_late=True)
+        assert base_id(late_id(str(hold_id))) == base_id(str(hold_id)) == str(hold_id)
+        for entry in listed(one, third, other):
+            assert isinstance(entry, IndexEntry)
+            assert parse_hold_id(listings.hold_of(entry.entry)).trip == other
+        for state in (Held(NEVER_MS), Confirmed(third)):
+            hold = Hold(str(hold_id), key, third, (one, third), (0, 11), Journey(0, 1), 1, "claimant", state)
+            assert rows.read_hold(one, hold.id, rows.hold_row(hold)) == hold
+        cells = [TakenCell(seat, 11, "held", "claimant", str(hold_id), 5) for seat in (one, third)]
+        assert rows.read_taken({"taken": rows.taken_text(cells)}) == cells
+        assert kernel_ids.split_ids(kernel_ids.join_ids([one, other, third])) == [one, other, third]
