@@ -1,1 +1,1 @@
-"""How others reach the use cases; what comes in is checked here, before anything of ours runs."""
+"""How others reach the use cases: what comes in becomes values, which check themselves."""
