@@ -1,6 +1,7 @@
 """Events to publish."""
 
-from travio_inventory.kernel.events import ActorKind, Event
+from travio_inventory.kernel.actor import ActorKind
+from travio_inventory.kernel.events import Event
 from travio_inventory.seats.events import HoldCreated, data_text
 
 

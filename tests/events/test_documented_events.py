@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from travio_inventory.events.sinks.json_lines import line_of
-from travio_inventory.kernel.events import ActorKind, Event
+from travio_inventory.kernel.actor import ActorKind
+from travio_inventory.kernel.events import Event
 from travio_inventory.seats.events import EventType, data_of, data_text
 from travio_inventory.seats.hold import base_id, parse_hold_id
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from travio_inventory.edge import keys
 from travio_inventory.kernel import ids as kernel_ids
 from travio_inventory.kernel.actor import Actor
-from travio_inventory.protocol import definitions, late_events, listings, open_trips, rows, waitlists
+from travio_inventory.protocol import definitions, event_rows, late_events, listings, open_trips, rows, waitlists
 from travio_inventory.protocol.batches import IndexEntry, Partition, RowKey, Table
 from travio_inventory.protocol.list_turns import entry_key
 from travio_inventory.seats.hold import (
@@ -83,7 +83,7 @@ def hold_rows(trip: str) -> Iterable[RowKey]:
         hold_id = str(HoldId(trip, number, DIGEST, is_late=False))
         yield rows.hold_key(hold_id)
         yield rows.hold_key(late_id(hold_id))
-        yield from (rows.event_key(AT, hold_id, ordinal) for ordinal in (0, 1, 11))
+        yield from (event_rows.key_of(base_id(hold_id), ordinal, AT) for ordinal in (0, 1, 11))
 
 
 def entries(organization: str, trip: str) -> Iterable[object]:

@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 
-from travio_inventory.kernel.events import ActorKind, Event
+from travio_inventory.kernel.actor import ActorKind
+from travio_inventory.kernel.events import Event
 from travio_inventory.kernel.refusals import FinalNo
 from travio_inventory.protocol import journal, local_signals
 from travio_inventory.protocol.aside import WAITS_MS

@@ -37,7 +37,9 @@ class ActorKind(StrEnum):
     SERVICE = "service"
     """A program of the organization, which asks for no user."""
     HOUSE = "house"
-    """This service itself."""
+    """Whoever sells, and the service on their behalf."""
+    SYSTEM = "system"
+    """Nobody: what happens by itself when time runs out. Only events are told of it."""
 
 
 EVERY_SCOPE: Final = frozenset(Scope) - {Scope.HOUSE_WORK}

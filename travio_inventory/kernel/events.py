@@ -1,16 +1,9 @@
 """An event as it is handed to others: an envelope that is the same whatever happened, and data of its type."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import NamedTuple
 
-
-class ActorKind(StrEnum):
-    """Who caused an event: a user, the house (whoever sells), or the system by itself when time ran out."""
-
-    USER = "user"
-    HOUSE = "house"
-    SYSTEM = "system"
+from travio_inventory.kernel.actor import ActorKind
 
 
 class Step(NamedTuple):

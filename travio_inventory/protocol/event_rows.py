@@ -4,7 +4,8 @@ A row's id orders a partition's events by epoch and time, its `ordinal` those of
 before it of its subject is, so that a gap is seen. Nothing here knows what happened: `data` is passed on as it is.
 """
 
-from travio_inventory.kernel.events import ActorKind, Event, Step
+from travio_inventory.kernel.actor import ActorKind
+from travio_inventory.kernel.events import Event, Step
 from travio_inventory.protocol.batches import Kind, Partition, Row, RowKey, Write
 from travio_inventory.protocol.resource import Hold
 from travio_inventory.protocol.rows import number, text

@@ -5,7 +5,8 @@ from enum import StrEnum
 from json import JSONEncoder, loads
 from typing import Any, ClassVar, TypeAlias, assert_never
 
-from travio_inventory.kernel.events import ActorKind, Event, Step
+from travio_inventory.kernel.actor import ActorKind
+from travio_inventory.kernel.events import Event, Step
 from travio_inventory.seats.hold import Aborted, Cancelled, Confirmed, Expired, Held, Hold, Released
 
 VERSION = 1
