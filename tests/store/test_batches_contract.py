@@ -157,6 +157,9 @@ async def test_a_row_of_a_kind_or_with_a_column_that_its_table_does_not_have_is_
                 with pytest.raises(ValueError, match=f"{table} ha|{name}"):
                     await group.apply(*batch)
     assert await group.get(other) == {}
+    if declared is None:
+        with pytest.raises(ValueError, match=f"{table} has no rows of kind {kind}"):
+            await store.read(group.partition, kind)
 
 
 @pytest.mark.parametrize("table", [table for table in Table if table is not Table.SEAT_GROUPS])
@@ -166,6 +169,10 @@ async def test_a_partition_or_a_segment_that_the_table_has_no_column_for_is_refu
         await group.apply(Write(RowKey(kind, "x", 1), ABSENT, {}))
     with pytest.raises(ValueError, match=f"{table} has no such partition"):
         await store.apply(group.partition._replace(number=1), [Write(RowKey(kind, "x"), ABSENT, {})])
+    with pytest.raises(ValueError, match=f"{table} has no such partition"):
+        await store.get(group.partition._replace(number=1), [RowKey(kind, "x")])
+    with pytest.raises(ValueError, match=f"{table} has no such partition"):
+        await store.read(group.partition._replace(number=1), kind)
 
 
 @pytest.mark.parametrize("number", [0, -1, 2**31, 2**53 + 1, 2**63 - 1, -(2**63)])

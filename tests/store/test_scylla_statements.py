@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from travio_inventory.protocol.batches import ABSENT, Index, Kind, Partition, Row, RowKey, Table, Write
 from travio_inventory.protocol.tables import COLUMNS, INDEXES, TABLES, TYPES, Type
+from travio_inventory.store.scylla.batches import plain_batch
 from travio_inventory.store.scylla.statements import (
     KEYS_PER_READ_MAX,
     PlainWrite,
@@ -95,6 +96,11 @@ def test_a_plain_write_adds_to_a_plain_table_and_to_no_other(index: Index) -> No
     assert isinstance(written, PlainWrite)
     assert written.text.startswith(f"INSERT INTO ks.{INDEXES[index]} (")
     assert INDEXES[index].value not in {table.value for table in Table}
+
+
+def test_the_way_of_plain_writes_takes_no_statement_of_a_batch() -> None:
+    """It does not pass mypy, which would tell that there is nothing to ignore if the types let it through."""
+    plain_batch(batch_of("ks", PLACE, []), [])  # type: ignore[arg-type]
 
 
 def _fit(row: Row) -> Row:

@@ -162,7 +162,9 @@ class StoreUnavailable(Exception):
 
 
 class Batches(Protocol):
-    """Conditional batches, reads and index entries. Every call has a bound; none retries by itself."""
+    """Conditional batches, reads and index entries. Every call has a bound; none retries by itself. A partition that
+    its table cannot have is a ValueError.
+    """
 
     async def apply(
         self,
@@ -191,7 +193,8 @@ class Batches(Protocol):
     ) -> Rows:
         """The first `most` rows of a kind, at least one, or all, with an id from `start` on and before `end` ("" = to
         the last), in the order of (id, segment), as one moment saw them; beyond ROWS_AT_ONCE_MAX rows, as a later
-        moment may have. Sees every batch that was answered before. Raises StoreUnavailable.
+        moment may have. Sees every batch that was answered before. Raises StoreUnavailable, and ValueError for a kind
+        that the table does not have.
         """
         ...
 

@@ -167,6 +167,7 @@ class MemoryBatches:
         return outcome
 
     async def get(self, partition: Partition, keys: Sequence[RowKey]) -> Rows:
+        tables.names_of(partition)
         await self._travel_to_read()
         rows = self._rows.get(partition, {})
         found = {key: rows[key] for key in keys if key in rows}
@@ -176,6 +177,8 @@ class MemoryBatches:
     async def read(
         self, partition: Partition, kind: Kind, *, start: str = "", end: str = "", most: int | None = None
     ) -> Rows:
+        tables.names_of(partition)
+        tables.check_columns(partition.table, kind, ())
         await self._travel_to_read()
         rows = self._rows.get(partition, {})
         keys = (key for key in rows if key.kind is kind and start <= key.id and (not end or key.id < end))

@@ -318,7 +318,7 @@ def batch_statement(
     return batch
 
 
-def plain_batch(statements: Sequence[Statement], prepared: Sequence[PreparedStatement]) -> BatchStatement:
+def plain_batch(statements: Sequence[PlainWrite], prepared: Sequence[PreparedStatement]) -> BatchStatement:
     """Plain writes that share a request and nothing else."""
     batch = BatchStatement(BatchType.UNLOGGED)
     for statement, one in zip(statements, prepared, strict=True):

@@ -223,6 +223,8 @@ def reads_of(keyspace: str, place: Place, keys: Sequence[RowKey]) -> Iterator[St
 @lru_cache(maxsize=TEXTS_CACHED)
 def _select(keyspace: str, table: Table, kind: Kind | None = None) -> str:
     """The rows of a partition, with the columns of that kind, or of all kinds."""
+    if kind is not None:
+        check_columns(table, kind, ())
     columns = (*_ROW_KEY[table], *(TABLES[table].columns if kind is None else COLUMNS[kind]))
     return f"SELECT {', '.join(columns)} FROM {keyspace}.{table} WHERE {_equal(*_PARTITION[table])}"  # noqa: S608 - ours
 

@@ -74,8 +74,10 @@ def select_keys_text(table: Table) -> str:
         AND found.segment = json_extract(wanted.value, '$[2]')"""  # noqa: S608 - ours
 
 
+@lru_cache(maxsize=STATEMENTS_CACHED)
 def select_kind_text(table: Table, kind: Kind, *, has_end: bool) -> str:
     """The rows of the kind with an id from one on, and before another if it `has_end`; binds partition, ids, limit."""
+    check_columns(table, kind, ())
     columns = ", ".join(("id", "segment", *COLUMNS[kind]))
     end = " AND id < ?" if has_end else ""
     where = f"partition = ? AND kind = '{kind}' AND id >= ?{end}"
