@@ -43,7 +43,7 @@ LEGACY_REFUSALS = {
 """Words in the `failure_reason` of a service that answers the legacy way."""
 
 
-class Answer(NamedTuple):
+class CallResult(NamedTuple):
     """What a call came to; the reply only where it is done."""
 
     outcome: Outcome
@@ -62,7 +62,7 @@ class Connection:
         self._channel = grpc.insecure_channel(target, options=own_connection)
         self._requests = requests
 
-    def call(self, method: str, request: bytes) -> Answer:
+    def call(self, method: str, request: bytes) -> CallResult:
         """Call the method and wait for its answer, DEADLINE_SECONDS at most. Never raises for a failed call."""
         send = self._channel.unary_unary(f"{SERVICE}/{method}")
         sent = perf_counter()
@@ -71,12 +71,12 @@ class Connection:
         try:
             body = send(request, timeout=DEADLINE_SECONDS)
             reply = message_type(f"{method}Response").FromString(body)
-            answer = Answer(_outcome_of_reply(method, reply), reply)
+            answer = CallResult(_outcome_of_reply(method, reply), reply)
             if answer.outcome is Outcome.NO_ANSWER:
                 failure = CallFailed("OK, but neither a success nor a refusal")
         except grpc.RpcError as error:
             reason = _reason(error)
-            answer = Answer(_outcome_of_refusal(reason, error.details() or ""))
+            answer = CallResult(_outcome_of_refusal(reason, error.details() or ""))
             if answer.outcome is Outcome.NO_ANSWER:
                 failure = CallFailed(f"{error.code().name} {reason}".strip())
         self._requests.fire(

@@ -101,7 +101,7 @@ class Recorder:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class SaleRecord:
     """A whole record: the trips, the attempts by trip, the steps by hold."""
 
     opened: Sequence[Opened]
@@ -109,7 +109,7 @@ class Told:
     steps: Mapping[str, Sequence[Step]]
 
 
-def read_record(path: Path) -> Told:
+def read_record(path: Path) -> SaleRecord:
     """The record as it was written. Raises RecordCutOff, OSError."""
     opened: list[Opened] = []
     attempts: dict[str, list[Attempt]] = defaultdict(list)
@@ -128,4 +128,4 @@ def read_record(path: Path) -> Told:
                 steps[hold].append(Step(hold, StepKind(kind), Outcome(outcome)))
             case strange:
                 raise ValueError(f"no line of a record: {strange}")
-    return Told(opened, attempts, steps)
+    return SaleRecord(opened, attempts, steps)

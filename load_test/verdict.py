@@ -9,7 +9,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from load_test.record import RECORD_FILE, Attempt, Opened, Outcome, RecordCutOff, Step, StepKind, Told, read_record
+from load_test.record import (
+    RECORD_FILE,
+    Attempt,
+    Opened,
+    Outcome,
+    RecordCutOff,
+    SaleRecord,
+    Step,
+    StepKind,
+    read_record,
+)
 from travio_inventory.app.backends import StartFailed, open_batches
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.protocol import rows
@@ -102,7 +112,7 @@ def judge_folder(folder: Path, settings: Settings) -> Verdict:
         raise NotJudged(str(failed)) from failed
 
 
-async def _judge_by(settings: Settings, told: Told) -> Verdict:
+async def _judge_by(settings: Settings, told: SaleRecord) -> Verdict:
     """A shared store may still be busy with what the load left behind: what is wrong there must stay wrong."""
     looks = 1 if settings.store.kind == "embedded" else LOOKS_MAX
     async with open_batches(settings) as store:
@@ -115,7 +125,7 @@ async def _judge_by(settings: Settings, told: Told) -> Verdict:
     return verdict
 
 
-async def judge(told: Told, batches: Batches) -> Verdict:
+async def judge(told: SaleRecord, batches: Batches) -> Verdict:
     """Judge all that was told by what stands now. Raises StoreUnavailable."""
     verdict = Verdict()
     for opened in told.opened:

@@ -21,7 +21,7 @@ from verification.kit.legal_ids import legal_ids
 
 texts = st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), max_size=8)
 states: st.SearchStrategy[SeatState] = st.one_of(
-    st.sampled_from([AVAILABLE, SOLD, BLOCKED]), st.builds(seat.Held, st.integers(0, limits.TIME_S_MAX * 1_000))
+    st.sampled_from([AVAILABLE, SOLD, BLOCKED]), st.builds(seat.HeldUntil, st.integers(0, limits.TIME_S_MAX * 1_000))
 )
 rows = st.integers(0, limits.ROW_MAX) | st.integers(0, 3)
 seats = st.builds(
@@ -66,7 +66,7 @@ def groups_of(draw: st.DrawFn, trip: Trip) -> list[bytes]:
 def status_of(state: SeatState) -> v1.SeatStatus:
     names = {
         seat.Available: v1.SeatStatus.AVAILABLE,
-        seat.Held: v1.SeatStatus.HELD,
+        seat.HeldUntil: v1.SeatStatus.HELD,
         seat.Sold: v1.SeatStatus.BOOKED,
         seat.Blocked: v1.SeatStatus.BLOCKED,
     }
@@ -74,7 +74,7 @@ def status_of(state: SeatState) -> v1.SeatStatus:
 
 
 def expiry_of(state: SeatState) -> int:
-    return state.until_ms // 1_000 if isinstance(state, seat.Held) else 0
+    return state.until_ms // 1_000 if isinstance(state, seat.HeldUntil) else 0
 
 
 def naive_map(seat_map: SeatMap) -> v1.GetSeatMapResponse:

@@ -19,7 +19,6 @@ from grpclib.metadata import encode_bin_value, encode_grpc_message
 
 from travio_inventory.api.grpc.refusals import TABLE, SerializedDetails, grpc_error
 from travio_inventory.kernel.refusals import (
-    AskAgain,
     BackendUnavailable,
     IdempotencyKeyReused,
     InvalidRequest,
@@ -27,6 +26,7 @@ from travio_inventory.kernel.refusals import (
     Overloaded,
     PermissionDenied,
     Refusal,
+    RetryableRefusal,
     Violation,
 )
 from travio_inventory.seats import refusals as errors
@@ -97,7 +97,7 @@ def test_no_two_refusals_share_a_reason() -> None:
 def test_a_branch_of_the_tree_keeps_to_its_statuses() -> None:
     """Whether to ask again can be told from the status alone."""
     again = {Status.ABORTED, Status.UNAVAILABLE, Status.RESOURCE_EXHAUSTED}
-    assert {kind for kind, answer in TABLE.items() if answer.status in again} == set(kinds(AskAgain))
+    assert {kind for kind, answer in TABLE.items() if answer.status in again} == set(kinds(RetryableRefusal))
 
 
 @each_refusal
@@ -122,8 +122,8 @@ def test_a_client_reads_the_details_with_googles_own_codec(refusal: Refusal) -> 
 def test_who_may_ask_again_is_told_when() -> None:
     for refusal in ONE_OF_EACH:
         told = any(packed.Is(RetryInfo.DESCRIPTOR) for packed in sent(refusal).details)
-        assert told == isinstance(refusal, AskAgain)
-        if isinstance(refusal, AskAgain):
+        assert told == isinstance(refusal, RetryableRefusal)
+        if isinstance(refusal, RetryableRefusal):
             delay = detail(refusal, RetryInfo).retry_delay  # type: ignore[attr-defined]
             assert delay.ToMilliseconds() == refusal.retry_after_ms
 

@@ -41,11 +41,12 @@ async def test_an_attack_harms_nobody(besieged: Siege, attack: Attack) -> None:
 
 async def test_an_answer_that_an_attack_may_not_get_is_seen(besieged: Siege) -> None:
     async def fill(assault: Assault) -> None:
-        async with assault.lines(2 * CONNECTIONS_MAX) as lines:
-            for line in lines:
-                line.write(opened(1, path_of("HoldSeats")))
+        async with assault.connections(2 * CONNECTIONS_MAX) as connections:
+            for connection in connections:
+                connection.write(opened(1, path_of("HoldSeats")))
             await asyncio.wait(
-                [asyncio.create_task(line.end(within_s=20)) for line in lines], return_when="FIRST_COMPLETED"
+                [asyncio.create_task(connection.end(within_s=20)) for connection in connections],
+                return_when="FIRST_COMPLETED",
             )
 
     outcome = await besieged.bear(Attack("full", fill, frozenset(NOT_TAKEN)), scale=1, quiet_seconds=QUIET_SECONDS)

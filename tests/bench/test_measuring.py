@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from travio_inventory.bench.measuring import Slice, latency_ms, lines_for, ratio
+from travio_inventory.bench.measuring import Slice, channels_for, latency_ms, ratio
 
 
 def test_percentiles_are_measured_values_by_nearest_rank() -> None:
@@ -30,4 +30,4 @@ def test_without_the_servers_cpu_time_there_is_no_rate_by_it() -> None:
 
 @pytest.mark.parametrize(("workers", "lines"), [(1, 2), (200, 2), (201, 3), (10_000, 100)])
 def test_no_connection_carries_more_calls_than_a_server_takes(workers: int, lines: int) -> None:
-    assert lines_for(workers) == lines
+    assert channels_for(workers) == lines

@@ -13,7 +13,7 @@ from verification.chaos.run import HOLDS_MAX, Options, Result, run
 from verification.chaos.verdict import judge, judge_order
 from verification.chaos.waiting import judge_lists
 from verification.servers.fixtures import need
-from verification.simulation.history import Answer, Call, Found, History
+from verification.simulation.history import Call, CallOutcome, Found, History
 
 SEED = 11
 SECONDS = 25.0
@@ -94,7 +94,7 @@ class TestOnServers:
         history, booked = _some(result, "confirm", status="confirmed")
         held = next(call for call in history.calls if call.op == "hold" and call.told == booked.subject)
         now_s, later_ms = booked.returned_s, history.start_ms + round(booked.returned_s * 1_000) + MINUTE_MS
-        rival = Call(-1, "hold", "", now_s, held.cells, until_ms=later_ms, returned_s=now_s, answer=Answer.OK)
+        rival = Call(-1, "hold", "", now_s, held.cells, until_ms=later_ms, returned_s=now_s, answer=CallOutcome.OK)
         rival.told, rival.status, rival.holder = "rival", "held", "rival"
         history.calls.append(rival)
         history.holds = {**history.holds, "rival": Found("expired", "rival", "-", held.cells, "", later_ms)}
@@ -151,7 +151,7 @@ def _some(result: Result, op: str, *, status: str) -> tuple[History, Call]:
     for history in result.histories.values():
         for number, call in enumerate(history.calls):
             row = history.holds.get(call.told)
-            if call.op == op and call.answer is Answer.OK and row is not None and row.status == status:
+            if call.op == op and call.answer is CallOutcome.OK and row is not None and row.status == status:
                 changed = deepcopy(history)
                 return changed, changed.calls[number]
     raise AssertionError(f"in this run nobody was told of a {op} that is {status}")

@@ -12,7 +12,7 @@ from verification.chaos.deployment import Deployment
 from verification.chaos.nemesis import Fault, Nemesis, Planned
 from verification.chaos.notebook import Book, Notebook
 from verification.kit.trips import trip_of
-from verification.simulation.history import Answer, Call
+from verification.simulation.history import Call, CallOutcome
 
 S = "s"
 
@@ -23,7 +23,7 @@ def _notebook() -> tuple[Notebook, Book]:
 
 
 def _tell(call: Call, told: str, until_s: float = 0.0) -> None:
-    call.answer, call.told, call.returned_s = Answer.OK, told, time.monotonic()
+    call.answer, call.told, call.returned_s = CallOutcome.OK, told, time.monotonic()
     call.until_ms = round((time.time() + until_s) * 1_000)
 
 

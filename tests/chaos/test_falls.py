@@ -9,7 +9,7 @@ from verification.chaos.nemesis import Planned, Struck
 from verification.chaos.notebook import Book, Notebook
 from verification.chaos.timeliness import Lateness, share, too_late
 from verification.kit.trips import trip_of
-from verification.simulation.history import Answer, Call
+from verification.simulation.history import Call, CallOutcome
 
 FALL = Fall("one", "SIGKILL", 10.0)
 
@@ -47,7 +47,7 @@ def test_calls_in_flight_are_those_that_had_no_answer_from_that_service_at_that_
 def test_the_next_answer_is_an_ok_of_another_service_to_a_call_made_afterwards(notebook: Notebook, book: Book) -> None:
     _call(book, 9.9, "two", returned_s=10.1)
     _call(book, 10.0, "one", returned_s=10.2)
-    _call(book, 10.1, "two", returned_s=10.3, answer=Answer.AGAIN)
+    _call(book, 10.1, "two", returned_s=10.3, answer=CallOutcome.AGAIN)
     _call(book, 10.1, "two", returned_s=10.5)
     (felled,) = measure([FALL], notebook, [])
     assert felled.next_answer_s == 0.5
@@ -59,7 +59,7 @@ def test_a_call_in_flight_is_settled_by_the_next_ask_for_the_same(notebook: Note
     felled = measure([FALL], notebook, [])
     assert [one.how for one in settle(felled, notebook)] == ["never"]
     assert len([*unsettled(felled, notebook)]) == 1
-    _call(book, 10.5, "two", returned_s=11.0, answer=Answer.AGAIN)
+    _call(book, 10.5, "two", returned_s=11.0, answer=CallOutcome.AGAIN)
     _call(book, 10.5, "two", returned_s=11.0, subject="another key")
     assert len([*unsettled(felled, notebook)]) == 1
     _call(book, 11.0, "two", returned_s=12.0)
@@ -113,7 +113,7 @@ def _call(
     service: str,
     *,
     returned_s: float | None = None,
-    answer: Answer = Answer.OK,
+    answer: CallOutcome = CallOutcome.OK,
     subject: str = "key",
     holder: str = "c1",
 ) -> Call:

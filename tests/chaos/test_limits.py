@@ -5,7 +5,7 @@ from itertools import count
 import pytest
 
 from verification.chaos.limits import judge_limits
-from verification.simulation.history import Answer, Call, History
+from verification.simulation.history import Call, CallOutcome, History
 
 LIMIT = 3
 UNTIL_S = 60.0
@@ -71,21 +71,21 @@ def test_an_attempt_that_nobody_answered_may_be_in_the_way_and_one_refused_for_t
 
 def _held(name: str, at_s: float, *, until_s: float = UNTIL_S, holder: str = "u") -> Call:
     """A hold under a key, answered then."""
-    call = _answered("hold", name, at_s, Answer.OK, until_s=until_s)
+    call = _answered("hold", name, at_s, CallOutcome.OK, until_s=until_s)
     call.told, call.status, call.holder = name, "held", holder
     return call
 
 
 def _refused(name: str, at_s: float) -> Call:
-    call = _answered("hold", name, at_s, Answer.AGAIN)
+    call = _answered("hold", name, at_s, CallOutcome.AGAIN)
     call.told = "HOLD_LIMIT"
     return call
 
 
 def _step(op: str, name: str, at_s: float, *, until_s: float = 0.0) -> Call:
-    return _answered(op, name, at_s, Answer.OK, until_s=until_s)
+    return _answered(op, name, at_s, CallOutcome.OK, until_s=until_s)
 
 
-def _answered(op: str, subject: str, at_s: float, answer: Answer, *, until_s: float = 0.0) -> Call:
+def _answered(op: str, subject: str, at_s: float, answer: CallOutcome, *, until_s: float = 0.0) -> Call:
     until_ms = round(until_s * 1_000)
     return Call(next(_numbers), op, subject, at_s - 0.1, until_ms=until_ms, returned_s=at_s, answer=answer, holder="u")

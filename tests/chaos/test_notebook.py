@@ -7,7 +7,7 @@ from grpclib.exceptions import GRPCError, StreamTerminatedError
 from travio_inventory.client.refusals import refusal_from
 from travio_inventory.kernel.refusals import Refusal
 from verification.chaos.notebook import Notebook
-from verification.simulation.history import Answer, Call
+from verification.simulation.history import Call, CallOutcome
 
 
 async def heard(failure: Exception) -> tuple[Notebook, Call]:
@@ -27,7 +27,7 @@ async def heard(failure: Exception) -> tuple[Notebook, Call]:
 @pytest.mark.parametrize("status", [Status.INTERNAL, Status.UNKNOWN, Status.DATA_LOSS])
 async def test_a_bug_of_the_service_is_no_lost_answer(status: Status) -> None:
     notebook, call = await heard(GRPCError(status, "internal error"))
-    assert call.answer is Answer.UNKNOWN
+    assert call.answer is CallOutcome.UNKNOWN
     assert len(notebook.strange) == 1
 
 
@@ -36,6 +36,6 @@ async def test_a_bug_of_the_service_is_no_lost_answer(status: Status) -> None:
 )
 async def test_a_lost_answer_is_nothing_strange(failure: Exception) -> None:
     notebook, call = await heard(failure)
-    assert call.answer is Answer.UNKNOWN
+    assert call.answer is CallOutcome.UNKNOWN
     assert notebook.strange == []
     assert call.number in notebook.gave_up_s

@@ -15,7 +15,7 @@ from travio_inventory.bench.own_server import OwnServer, free_port
 from travio_inventory.cli.commands import COMMANDS, Command
 from travio_inventory.cli.exits import ADVICE, failure_of
 from travio_inventory.client.refusals import KINDS
-from travio_inventory.kernel.refusals import AskAgain, FinalNo, Overloaded, Refusal
+from travio_inventory.kernel.refusals import FinalRefusal, Overloaded, Refusal, RetryableRefusal
 from travio_inventory.seats.refusals import HoldNotFound, InvalidSeats
 
 COACH = "coach-dhaka-coxs-bazar"
@@ -248,6 +248,6 @@ def test_the_branch_of_a_refusal_decides_the_status(refusal: Refusal, status: in
 
 def test_advice_is_given_for_refusals_that_there_are() -> None:
     assert set(ADVICE) <= set(KINDS)
-    in_need = {reason for reason, kind in KINDS.items() if issubclass(kind, FinalNo)} - {"NOT_ON_WAITLIST"}
+    in_need = {reason for reason, kind in KINDS.items() if issubclass(kind, FinalRefusal)} - {"NOT_ON_WAITLIST"}
     assert in_need <= set(ADVICE)
-    assert not issubclass(FinalNo, AskAgain)
+    assert not issubclass(FinalRefusal, RetryableRefusal)

@@ -63,5 +63,5 @@ async def test_a_certificate_of_a_stranger_is_not_asked_again(tmp_path: Path) ->
 
 @pytest.mark.parametrize("target", ["a:b", "::1", "http://host:1", ""])
 def test_a_target_that_is_none_is_refused(target: str) -> None:
-    with pytest.raises(ValueError, match="no address"):
+    with pytest.raises(ValueError, match="not an address"):
         InventoryClient(target)

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from travio_inventory.protocol.batches import Index
-from verification.crash_points.places import Embedded, Line, Place
-from verification.crash_points.planted import AnswersEarly, ForgetsHints, NeverGivesBack
+from verification.crash_points.places import BatchesWrapper, Embedded, Place
+from verification.crash_points.planted import AnswersEarly, ForgetsIndexEntries, NeverGivesBack
 from verification.crash_points.playing import Cut
 from verification.crash_points.points import Lane, Point, When
 from verification.crash_points.scenes import SCENES
@@ -35,12 +35,12 @@ def test_no_point_breaks_a_promise(members: Executor, tmp_path: Path) -> None:
     [
         (AnswersEarly, Scene("hold", "all"), "answered Answer(refusal='', told=Hold("),
         (NeverGivesBack, Scene("release", 1), "AssertionError((RowKey(kind=<Kind.CELL: 'cell'>"),
-        (partial(ForgetsHints, of=Index.EXPIRY), Scene("hold with a key", "all"), "held for ever: A1 A2"),
-        (partial(ForgetsHints, of=Index.JOURNAL), Scene("hold with a key", "all"), "recorded and not told"),
+        (partial(ForgetsIndexEntries, of=Index.EXPIRY), Scene("hold with a key", "all"), "held for ever: A1 A2"),
+        (partial(ForgetsIndexEntries, of=Index.JOURNAL), Scene("hold with a key", "all"), "recorded and not told"),
     ],
 )
 def test_a_store_that_breaks_a_promise_is_caught(
-    members: Executor, tmp_path: Path, line: Line, scene: Scene, seen: str
+    members: Executor, tmp_path: Path, line: BatchesWrapper, scene: Scene, seen: str
 ) -> None:
     visited = members.submit(visit, Embedded(tmp_path, line), [scene]).result()
     assert any(seen in violation for violation in visited.violations), visited.violations

@@ -15,7 +15,7 @@ from tests.edge.conftest import DEPLOYMENT, Door, Edge, in_redis, now_ms, redis_
 from travio_inventory.edge.connection import Listener, Redis
 from travio_inventory.edge.deployments import open_own
 from travio_inventory.edge.keys import ended_key, gate_prefix, known_key, lock_keys, map_key, taken_keys
-from travio_inventory.edge.pipelined_connection import RedisAway, Reply
+from travio_inventory.edge.pipelined_connection import RedisDown, Reply
 from travio_inventory.edge.redis_options import (
     RIGHTS,
     Cluster,
@@ -211,7 +211,7 @@ class Failing:
         """See Redis."""
         self._invalidations += script is INVALIDATE
         if self._invalidations > 1:
-            raise RedisAway("gone")
+            raise RedisDown("gone")
         return await self._redis.run(script, keys, *words)
 
     def hears_of(self, key: bytes) -> bool:
@@ -519,7 +519,7 @@ def test_an_address_says_what_stands_behind_it(text: str, address: object) -> No
     ],
 )
 def test_what_is_no_address_is_told(text: str) -> None:
-    with pytest.raises(ValueError, match=r"is no address|lacks the name"):
+    with pytest.raises(ValueError, match=r"is not an address|lacks the name"):
         parse_redis_address(text)
 
 

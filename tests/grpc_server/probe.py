@@ -14,7 +14,7 @@ from h2.errors import ErrorCodes
 from travio_inventory.grpc_server.limits import ServerLimits
 from travio_inventory.grpc_server.server import GuardedServer
 from travio_inventory.wire.inventory.v1 import CheckAvailabilityRequest, CheckAvailabilityResponse
-from verification.kit.raw_caller import Answer, RawCaller, framed, raw_caller
+from verification.kit.raw_caller import RawCaller, RawReply, framed, raw_caller
 
 ECHO, WAIT, STUBBORN, FAIL, LARGE, CHAT, WATCH = (
     f"/test.Probe/{name}" for name in ("Echo", "Wait", "Stubborn", "Fail", "Large", "Chat", "Watch")
@@ -144,7 +144,7 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.005)
 
 
-def is_seven(answer: Answer) -> bool:
+def is_seven(answer: RawReply) -> bool:
     reply = CheckAvailabilityResponse.parse(answer.reply)
     return answer.status is Status.OK and reply.available_seats == 7
 

@@ -27,12 +27,12 @@ def test_an_address_is_read_and_written(text: str, address: tuple[str, int]) -> 
     "text", ["", ":1", "::1", "a:", "a:0", "a:65536", "a:b", "a:1:2", "[a]:1", "http://a:1", "a/b", "u@a:1", "[::1]1"]
 )
 def test_what_is_no_address_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match=r"^is no address$"):
+    with pytest.raises(ValueError, match=r"^is not an address$"):
         parse_address(text, port_default=9083)
 
 
 def test_without_a_default_the_port_must_be_named() -> None:
-    with pytest.raises(ValueError, match=r"^is no address$"):
+    with pytest.raises(ValueError, match=r"^is not an address$"):
         parse_address("localhost")
     assert str(Address("::", 19802)) == "[::]:19802"
 

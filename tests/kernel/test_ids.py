@@ -9,7 +9,7 @@ from verification.kit.legal_ids import AWKWARD, legal_ids
 
 LARGEST = "x" * 128
 EMPTY = "must not be empty"
-UNSEEN = "must not have control characters, or others that cannot be seen"
+UNSEEN = "must not have control characters or other invisible ones"
 TOO_LONG = "must have at most 128 bytes"
 SPACE = "must not begin or end with white space"
 DECOMPOSED = "must be in Unicode's composed form (NFC): another spelling of the same name would be another id"

@@ -5,13 +5,13 @@ from collections.abc import Callable
 import pytest
 
 from travio_inventory.kernel.refusals import (
-    AskAgain,
     BackendUnavailable,
     IdempotencyKeyReused,
     InvalidRequest,
     OutcomeUnknown,
     Overloaded,
     Refusal,
+    RetryableRefusal,
     Violation,
 )
 
@@ -21,9 +21,9 @@ from travio_inventory.kernel.refusals import (
     [
         (IdempotencyKeyReused, "this idempotency key was used for another request; use a new key"),
         (Overloaded, "too many requests in flight"),
-        (BackendUnavailable, "the store is unavailable; ask again"),
-        (lambda: BackendUnavailable("the edge is"), "the edge is; ask again"),
-        (OutcomeUnknown, "the outcome is unknown; ask again with the same key"),
+        (BackendUnavailable, "the store is unavailable; retry"),
+        (lambda: BackendUnavailable("the edge is"), "the edge is; retry"),
+        (OutcomeUnknown, "the outcome is unknown; retry with the same key"),
     ],
 )
 def test_it_says_what_to_do(refuse: Callable[[], Refusal], said: str) -> None:
@@ -33,7 +33,7 @@ def test_it_says_what_to_do(refuse: Callable[[], Refusal], said: str) -> None:
 @pytest.mark.parametrize(
     ("refuse", "retry_after_s"), [(Overloaded, 0.2), (BackendUnavailable, 0.5), (OutcomeUnknown, 0.5)]
 )
-def test_it_says_when_to_ask_again(refuse: Callable[[], AskAgain], retry_after_s: float) -> None:
+def test_it_says_when_to_ask_again(refuse: Callable[[], RetryableRefusal], retry_after_s: float) -> None:
     assert refuse().retry_after == retry_after_s
 
 

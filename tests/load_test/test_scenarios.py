@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from load_test.record import RECORD_FILE, Attempt, Outcome, Told, read_record
+from load_test.record import RECORD_FILE, Attempt, Outcome, SaleRecord, read_record
 from load_test.trips import HOT_SEAT, WHOLE_JOURNEY
 from travio_inventory.bench.own_server import free_port
 
@@ -33,7 +33,7 @@ class Done:
     folder: Path
 
     @property
-    def told(self) -> Told:
+    def told(self) -> SaleRecord:
         """Its record."""
         return read_record(self.folder / RECORD_FILE)
 

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from travio_inventory.seats.seat import AVAILABLE, BLOCKED, SOLD, Held, SeatState
+from travio_inventory.seats.seat import AVAILABLE, BLOCKED, SOLD, HeldUntil, SeatState
 from travio_inventory.seats.seat_map import SeatMap, encode_states
 from travio_inventory.seats.trip import Journey, Seat, Segment, Trip, TripKey
 
 SEGMENTS = 3
-states = st.sampled_from([AVAILABLE, SOLD, BLOCKED]) | st.integers(0, 2**64 - 1).map(Held)
+states = st.sampled_from([AVAILABLE, SOLD, BLOCKED]) | st.integers(0, 2**64 - 1).map(HeldUntil)
 """Three segments of a seat."""
 seat_states = st.lists(st.tuples(states, states, states), min_size=1, max_size=7)
 journeys = st.integers(0, SEGMENTS - 1).flatmap(lambda first: st.builds(Journey, st.just(first), st.integers(first, 2)))
@@ -33,7 +33,9 @@ def of_all(cells: tuple[SeatState, ...]) -> SeatState:
     for state in (BLOCKED, SOLD):
         if state in cells:
             return state
-    return max((cell for cell in cells if isinstance(cell, Held)), key=lambda held: held.until_ms, default=AVAILABLE)
+    return max(
+        (cell for cell in cells if isinstance(cell, HeldUntil)), key=lambda held: held.until_ms, default=AVAILABLE
+    )
 
 
 @given(seat_states, journeys, st.integers(1, 7))
@@ -49,27 +51,27 @@ def test_a_map_shows_what_every_cell_of_the_journey_leaves(
 @pytest.mark.parametrize(
     ("journey", "shown"),
     [
-        (Journey(0, 0), [AVAILABLE, Held(5), SOLD, BLOCKED]),
-        (Journey(1, 1), [Held(1), SOLD, Held(3), AVAILABLE]),
-        (Journey(2, 2), [Held(2), BLOCKED, AVAILABLE, Held(4)]),
-        (Journey(0, 1), [Held(1), SOLD, SOLD, BLOCKED]),
-        (Journey(1, 2), [Held(2), BLOCKED, Held(3), Held(4)]),
-        (Journey(0, 2), [Held(2), BLOCKED, SOLD, BLOCKED]),
+        (Journey(0, 0), [AVAILABLE, HeldUntil(5), SOLD, BLOCKED]),
+        (Journey(1, 1), [HeldUntil(1), SOLD, HeldUntil(3), AVAILABLE]),
+        (Journey(2, 2), [HeldUntil(2), BLOCKED, AVAILABLE, HeldUntil(4)]),
+        (Journey(0, 1), [HeldUntil(1), SOLD, SOLD, BLOCKED]),
+        (Journey(1, 2), [HeldUntil(2), BLOCKED, HeldUntil(3), HeldUntil(4)]),
+        (Journey(0, 2), [HeldUntil(2), BLOCKED, SOLD, BLOCKED]),
     ],
 )
 @pytest.mark.parametrize("per_group", [1, 3, 4])
 def test_a_map_of_one_journey_is_not_that_of_another(journey: Journey, shown: list[SeatState], per_group: int) -> None:
     seats: list[tuple[SeatState, ...]] = [
-        (AVAILABLE, Held(1), Held(2)),
-        (Held(5), SOLD, BLOCKED),
-        (SOLD, Held(3), AVAILABLE),
-        (BLOCKED, AVAILABLE, Held(4)),
+        (AVAILABLE, HeldUntil(1), HeldUntil(2)),
+        (HeldUntil(5), SOLD, BLOCKED),
+        (SOLD, HeldUntil(3), AVAILABLE),
+        (BLOCKED, AVAILABLE, HeldUntil(4)),
     ]
     assert list(a_map(seats, journey, per_group=per_group).states()) == shown
 
 
 def test_a_cell_is_a_byte_and_a_held_one_eight_more() -> None:
-    assert encode_states([AVAILABLE, Held(1), SOLD, BLOCKED, Held(2**64 - 1)]) == (
+    assert encode_states([AVAILABLE, HeldUntil(1), SOLD, BLOCKED, HeldUntil(2**64 - 1)]) == (
         b"\0\x05ahsbh" + bytes(7) + b"\x01" + b"\xff" * 8
     )
     assert encode_states([AVAILABLE] * 300) == b"\x01\x2c" + b"a" * 300

@@ -140,8 +140,8 @@ def test_asked_seats_come_in_layout_order() -> None:
 @pytest.mark.parametrize(
     ("asked", "words"),
     [
-        ([], "ask for 1 to 10 seats, not 0"),
-        ([f"A{number}" for number in range(1, 12)], "ask for 1 to 10 seats, not 11"),
+        ([], "request 1 to 10 seats, not 0"),
+        ([f"A{number}" for number in range(1, 12)], "request 1 to 10 seats, not 11"),
         (["A1", "A9", "A8"], "this trip has no seat 'A9'"),
         (["A2", "A1", "A2"], "seat 'A2' is named twice"),
     ],

@@ -17,13 +17,13 @@ FREE, HELD, SOLD = ["available"] * 3, ["held"] * 3, ["sold"] * 3
 async def attempt_dies(sale: Sale, seats: str = SEATS) -> None:
     """A process dies after its intents and before its commit."""
     doomed = sale.elsewhere()
-    await doomed.dies(doomed.hold(seats), at=doomed.line.stall(commits))
+    await doomed.dies(doomed.hold(seats), at=doomed.store.stall(commits))
 
 
 async def dies_before_rolling_forward(sale: Sale, hold: Hold, *steps: str) -> None:
     """A process does the steps and dies before it brings the other seat groups in line."""
     doomed = sale.elsewhere()
-    stall = doomed.line.stall(cells_alone)
+    stall = doomed.store.stall(cells_alone)
     for step in steps:
         await getattr(doomed, step)(hold)
     await asyncio.wait_for(stall.reached.wait(), 5)
@@ -61,7 +61,7 @@ async def test_intents_of_a_dead_attempt_are_freed_by_a_contender(single_seats: 
 async def test_an_attempt_that_was_taken_for_dead_never_wins(single_seats: Sale) -> None:
     """It was only slow: its home row was fenced before its seats were given away, so its commit is refused."""
     sale, slow = single_seats, single_seats.elsewhere()
-    at_commit = slow.line.stall(commits)
+    at_commit = slow.store.stall(commits)
     attempt = asyncio.ensure_future(slow.hold(SEATS))
     await at_commit.reached.wait()
     sale.clock.pass_s(GRACE_S)
@@ -90,9 +90,9 @@ async def test_a_fenced_attempt_is_no_hold(single_seats: Sale) -> None:
 async def test_intents_whose_answer_was_lost_are_given_back(single_seats: Sale) -> None:
     """The intents landed, nobody knows; the attempt fences its id and gives back what may be its own."""
     sale = single_seats
-    sale.line.spoil(Spoil.UNANSWERED, cells_alone, times=4)
+    sale.store.spoil(Spoil.UNANSWERED, cells_alone, times=4)
     await sale.hold(SEATS)
-    sale.line.mend()
+    sale.store.mend()
     await sale.assert_legal()
 
 
@@ -126,9 +126,9 @@ async def test_what_the_sweeper_could_not_finish_is_tried_again(single_seats: Sa
     sale = single_seats
     await attempt_dies(sale)
     sale.clock.pass_s(GRACE_S + FOUND_WITHIN_S)
-    sale.line.spoil(Spoil.NOT_DONE, cells_alone)
+    sale.store.spoil(Spoil.NOT_DONE, cells_alone)
     assert {group.group for group in (await sale.sweep()).failures} == {1, 17}
-    sale.line.mend()
+    sale.store.mend()
     sale.clock.pass_s(FOUND_WITHIN_S)
     assert (await sale.sweep()).failures == {}
     assert [await sale.statuses(seat) for seat in SEATS.split()] == [FREE, FREE, FREE]
@@ -162,7 +162,7 @@ async def test_what_an_expired_hold_left_is_freed(single_seats: Sale) -> None:
     await sale.hold(SEATS)
     sale.clock.pass_ms(TTL_S * 1_000 + CLOCK_BOUND_MS)
     doomed = sale.elsewhere()
-    stall = doomed.line.stall(cells_alone)
+    stall = doomed.store.stall(cells_alone)
     round_ = asyncio.ensure_future(doomed.sweep())
     await asyncio.wait_for(stall.reached.wait(), 5)
     round_.cancel()
@@ -188,12 +188,12 @@ async def test_a_booking_whose_cells_still_say_held_is_not_taken(single_seats: S
 
 
 async def test_a_caller_that_leaves_does_not_tear_the_hold(sale: Sale) -> None:
-    at_commit = sale.line.stall(commits)
+    at_commit = sale.store.stall(commits)
     caller = asyncio.ensure_future(sale.hold(SEATS, key="k"))
     await at_commit.reached.wait()
     caller.cancel()
     await asyncio.wait([caller])
-    sale.line.mend()
+    sale.store.mend()
     at_commit.go.set()
     await sale.settled()
     assert await sale.seats("held") == SEATS
@@ -202,7 +202,7 @@ async def test_a_caller_that_leaves_does_not_tear_the_hold(sale: Sale) -> None:
 
 async def test_a_caller_that_leaves_does_not_tear_a_step(sale: Sale) -> None:
     hold = await sale.hold(SEATS)
-    at_commit = sale.line.stall(commits)
+    at_commit = sale.store.stall(commits)
     caller = asyncio.ensure_future(sale.confirm(hold))
     await at_commit.reached.wait()
     caller.cancel()

@@ -109,7 +109,7 @@ def everybody(sale: Sale) -> Actor:
 
 def asked_of_the_store(sale: Sale) -> tuple[int, int, int]:
     """Batches, reads, and rows that were read."""
-    return sale.line.batches, sale.line.reads.total(), sale.line.rows_read.total()
+    return sale.store.batches, sale.store.reads.total(), sale.store.rows_read.total()
 
 
 def test_each_use_case_takes_its_actor_first() -> None:

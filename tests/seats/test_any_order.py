@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from travio_inventory.kernel.refusals import FinalNo, Refusal, WrongRequest
+from travio_inventory.kernel.refusals import FinalRefusal, Refusal, WrongRequest
 from travio_inventory.protocol.batches import Batches
 from travio_inventory.seats.hold import Confirmed, Hold
 from travio_inventory.seats.refusals import SeatContended
@@ -78,7 +78,7 @@ class Play:
         """Do it; whatever is refused is refused with a reason."""
         try:
             await self._do(step)
-        except (FinalNo, SeatContended, WrongRequest):
+        except (FinalRefusal, SeatContended, WrongRequest):
             return
         self.done += 1
 

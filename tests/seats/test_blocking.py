@@ -119,14 +119,14 @@ async def test_seats_blocked_together_are_unblocked_one_by_one(sale: Sale) -> No
 async def test_a_call_that_cannot_block_all_never_had_blocked_any(single_seats: Sale) -> None:
     """A call that fails frees only what nobody can have been told is blocked."""
     another = single_seats.elsewhere()
-    stall = single_seats.line.stall(commits)
+    stall = single_seats.store.stall(commits)
     blocking = asyncio.create_task(single_seats.block("A1 A2"))
     await stall.reached.wait()
     with pytest.raises(SeatContended):
         await another.block("A2")
     assert await another.seats("blocked") == ""
     await another.hold("A1")
-    single_seats.line.mend()
+    single_seats.store.mend()
     stall.go.set()
     with pytest.raises(SeatTaken):
         await blocking
@@ -164,15 +164,15 @@ async def test_many_who_block_overlapping_seats_all_find_them_blocked(sale: Sale
 async def test_seats_are_blocked_together_whatever_becomes_of_the_answers(
     single_seats: Sale, how: Spoil, which: object
 ) -> None:
-    single_seats.line.spoil(how, commits if which is commits else cells_alone, times=1)
+    single_seats.store.spoil(how, commits if which is commits else cells_alone, times=1)
     assert await single_seats.block("A1 A2 A3") == 3
-    await single_seats.line.deliver_late()
+    await single_seats.store.deliver_late()
     assert await single_seats.elsewhere().seats("blocked") == "A1 A2 A3"
     await single_seats.assert_legal()
 
 
 async def test_a_call_that_dies_before_its_commit_leaves_nothing_blocked(single_seats: Sale) -> None:
-    stall = single_seats.line.stall(commits)
+    stall = single_seats.store.stall(commits)
     await single_seats.dies(single_seats.block("A1 A2"), stall)
     another = single_seats.elsewhere()
     with pytest.raises(SeatContended):
@@ -184,7 +184,7 @@ async def test_a_call_that_dies_before_its_commit_leaves_nothing_blocked(single_
 
 
 async def test_the_sweeper_frees_what_a_dead_call_left(single_seats: Sale) -> None:
-    stall = single_seats.line.stall(commits)
+    stall = single_seats.store.stall(commits)
     await single_seats.dies(single_seats.block("A1 A2"), stall)
     another = single_seats.elsewhere()
     another.clock.pass_s(11)
@@ -194,11 +194,11 @@ async def test_the_sweeper_frees_what_a_dead_call_left(single_seats: Sale) -> No
 
 async def test_nothing_was_done_is_only_said_where_nothing_was(sale: Sale) -> None:
     await sale.block("A1 A2")
-    sale.line.spoil(Spoil.NOT_DONE, everything_after(1, commits))
+    sale.store.spoil(Spoil.NOT_DONE, everything_after(1, commits))
     with pytest.raises(OutcomeUnknown):
         await sale.unblock("A1 A2")
-    sale.line.mend()
-    sale.line.spoil(Spoil.NOT_DONE, any_batch)
+    sale.store.mend()
+    sale.store.spoil(Spoil.NOT_DONE, any_batch)
     with pytest.raises(BackendUnavailable):
         await sale.unblock("A2")
 

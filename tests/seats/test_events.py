@@ -76,9 +76,9 @@ async def test_an_event_says_what_happened_to_whom(sale: Sale) -> None:
 
 async def test_a_refused_hold_tells_nothing(sale: Sale) -> None:
     await sale.hold("A18", by="bob")
-    with pytest.raises(FinalNo):
+    with pytest.raises(FinalRefusal):
         await sale.elsewhere().hold(SEATS)
-    with pytest.raises(FinalNo):
+    with pytest.raises(FinalRefusal):
         await sale.elsewhere().hold(SEATS, key="k")
     assert types(await sale.relay()) == ["hold.created"]
 
@@ -197,7 +197,7 @@ async def test_an_event_that_lands_late_is_told_once(single_seats: Sale, late_s:
     relay = sale.elsewhere()
     await relay.relay_all()
     slow = sale.elsewhere()
-    on_the_way = slow.line.stall(commits)
+    on_the_way = slow.store.stall(commits)
     sale.clock.pass_s(MINUTE_S - 2)
     attempt = asyncio.ensure_future(slow.hold("A1"))
     await on_the_way.reached.wait()

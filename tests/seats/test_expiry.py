@@ -153,12 +153,12 @@ async def test_a_block_that_fails_does_not_stop_the_others(single_seats: Sale) -
     stuck = await sale.hold("A3", by="bob")
     others = [await sale.hold(seat, by=seat) for seat in ("A1", "A2", "A4", "A18")]
     sale.clock.pass_s(TTL_S + 1)
-    sale.line.cannot_read(sale.group_partition("A3"))
+    sale.store.cannot_read(sale.group_partition("A3"))
     swept = await sale.sweep()
     assert list(swept.failures) == [sale.group_key("A3")]
     assert isinstance(swept.failures[sale.group_key("A3")], BackendUnavailable)
     assert {type((await sale.find(hold)).state) for hold in others} == {Expired}
-    sale.line.mend()
+    sale.store.mend()
     sale.clock.pass_ms(ROUND_MS)
     assert (await sale.sweep()).failures == {}
     assert isinstance((await sale.find(stuck)).state, Expired)
@@ -168,11 +168,11 @@ async def test_a_block_that_fails_for_long_is_not_forgotten(single_seats: Sale) 
     sale = single_seats
     stuck = await sale.hold("A3")
     await sweep_until_caught_up(sale)
-    sale.line.cannot_read(sale.group_partition("A3"))
+    sale.store.cannot_read(sale.group_partition("A3"))
     for _ in range(10):
         sale.clock.pass_s(MINUTE_S)
         await sale.sweep()
-    sale.line.mend()
+    sale.store.mend()
     sale.clock.pass_ms(WAITS_MS[1])
     await sale.sweep()
     assert isinstance((await sale.find(stuck)).state, Expired)

@@ -106,7 +106,7 @@ async def test_the_same_key_again_is_no_further_hold(limited: Sale) -> None:
 
 async def test_a_slot_of_an_attempt_that_died_comes_back_after_the_grace(limited: Sale) -> None:
     doomed = limited.elsewhere()
-    await doomed.dies(doomed.hold("A1 A18"), at=doomed.line.stall(commits))
+    await doomed.dies(doomed.hold("A1 A18"), at=doomed.store.stall(commits))
     for seat in ("A2", "A3"):
         await limited.hold(seat)
     with pytest.raises(HoldLimitReached):

@@ -145,7 +145,7 @@ async def test_one_state_has_one_answer_whoever_gives_it(sale: Sale) -> None:
 async def test_what_the_edge_says_is_as_old_as_the_batch_that_decided_it(sale: Sale) -> None:
     """And it is told no longer than two seconds after that."""
     began_ms = sale.clock.now_ms()
-    at_commit = sale.line.stall(commits)
+    at_commit = sale.store.stall(commits)
     attempt = asyncio.ensure_future(sale.hold("A1", by="bob"))
     await at_commit.reached.wait()
     sale.clock.pass_s(1.5)
@@ -218,7 +218,7 @@ async def test_who_settles_is_answered_by_the_store(sale: Sale) -> None:
         with pytest.raises(SeatHeld) as refused:
             await sale.hold("A1", "A-C", key="k", settles=True)
         assert refused.value.decided == BY_STORE
-    at_commit = sale.line.stall(commits)
+    at_commit = sale.store.stall(commits)
     attempt = asyncio.ensure_future(sale.hold("A1", "B-C", by="cid"))
     await at_commit.reached.wait()
     with pytest.raises(SeatHeld):
@@ -251,19 +251,19 @@ async def test_the_crowd_costs_the_store_one_look_in_two_seconds(sale: Sale) -> 
     """While the winner's own retries pass."""
     await sale.confirm(await sale.hold("A1", by="ann", key="k"))
     sale.clock.pass_s(TAKEN_TTL_S)
-    sent = sale.line.batches
+    sent = sale.store.batches
     for number in range(50):
         with pytest.raises(SeatUnavailable):
             await sale.hold("A1", by=f"rival-{number}")
-    assert sale.line.batches - sent == 1
+    assert sale.store.batches - sent == 1
 
 
 async def test_of_one_users_attempts_without_a_key_one_passes_the_gate(sale: Sale) -> None:
     """Each is another one: while the first is under way and after it has won."""
-    at_commit = sale.line.stall(commits)
+    at_commit = sale.store.stall(commits)
     attempt = asyncio.ensure_future(sale.hold("A1"))
     await at_commit.reached.wait()
-    sent = sale.line.batches
+    sent = sale.store.batches
     for _ in range(20):
         with pytest.raises(SeatContended):
             await sale.hold("A1")
@@ -273,11 +273,11 @@ async def test_of_one_users_attempts_without_a_key_one_passes_the_gate(sale: Sal
         with pytest.raises(SeatHeld) as refused:
             await sale.hold("A1")
         assert refused.value.own_hold == hold.id
-    assert sale.line.batches == sent
+    assert sale.store.batches == sent
 
 
 async def test_the_gate_turns_others_away_while_an_attempt_is_under_way(sale: Sale) -> None:
-    at_commit = sale.line.stall(commits)
+    at_commit = sale.store.stall(commits)
     attempt = asyncio.ensure_future(sale.hold("A1 A18"))
     await at_commit.reached.wait()
     with pytest.raises(SeatContended) as turned_away:
@@ -299,7 +299,7 @@ async def test_a_seat_given_back_passes_the_gate_at_once(sale: Sale) -> None:
 
 async def test_the_store_says_contention_where_an_attempt_over_several_blocks_is_under_way(single_seats: Sale) -> None:
     """Its intents stand, its home row does not yet: nobody knows whether it will win."""
-    at_commit = single_seats.line.stall(commits)
+    at_commit = single_seats.store.stall(commits)
     attempt = asyncio.ensure_future(single_seats.hold("A1 A2"))
     await at_commit.reached.wait()
     with pytest.raises(SeatContended) as turned_away:
@@ -382,7 +382,7 @@ async def test_what_nobody_waits_for_any_more_is_never_begun(sale: Sale) -> None
 
 
 async def test_a_step_that_has_begun_ends_though_its_caller_leaves(sale: Sale) -> None:
-    at_commit = sale.line.stall(commits)
+    at_commit = sale.store.stall(commits)
     attempt = asyncio.ensure_future(sale.hold("A1"))
     await at_commit.reached.wait()
     attempt.cancel()

@@ -105,7 +105,7 @@ async def test_a_key_that_the_gate_turned_away_is_free_to_try_again(sale: Sale) 
 async def test_a_key_that_met_an_attempt_under_way_tries_again_under_a_new_id(single_seats: Sale) -> None:
     """Contended is "ask again": the fenced id stays fenced, the key goes on to the next generation."""
     sale, rival = single_seats, single_seats.elsewhere()
-    at_commit = rival.line.stall(commits)
+    at_commit = rival.store.stall(commits)
     attempt = asyncio.ensure_future(rival.hold("A17 A18", by="bob"))
     await at_commit.reached.wait()
     with pytest.raises(SeatContended):
@@ -121,7 +121,7 @@ async def test_a_key_that_met_an_attempt_under_way_tries_again_under_a_new_id(si
 async def test_a_key_whose_attempt_was_abandoned_tries_again_under_a_new_id(single_seats: Sale) -> None:
     """The process died between the intents and the commit, and somebody else met the intents."""
     sale, doomed = single_seats, single_seats.elsewhere()
-    await doomed.dies(doomed.hold(SEATS, key="k"), at=doomed.line.stall(commits))
+    await doomed.dies(doomed.hold(SEATS, key="k"), at=doomed.store.stall(commits))
     sale.clock.pass_s(GRACE_S)
     await sale.release(await sale.hold("A18", by="bob"))
     hold = await sale.hold(SEATS, key="k")
@@ -133,7 +133,7 @@ async def test_a_key_whose_attempt_was_abandoned_tries_again_under_a_new_id(sing
 async def test_a_key_whose_attempt_was_cut_short_goes_on_with_it(single_seats: Sale) -> None:
     """Nobody has fenced it: the intents that stand are its own."""
     sale, doomed = single_seats, single_seats.elsewhere()
-    await doomed.dies(doomed.hold(SEATS, key="k"), at=doomed.line.stall(commits))
+    await doomed.dies(doomed.hold(SEATS, key="k"), at=doomed.store.stall(commits))
     hold = await sale.hold(SEATS, key="k")
     assert hold.id == first_id(sale, "k")
     await sale.assert_legal()

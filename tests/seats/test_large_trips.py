@@ -45,10 +45,10 @@ async def test_a_map_of_very_many_blocks_is_read_a_few_at_once_and_then_cached(m
         sale = await single_seats(market)
         await sale.hold("A1 A5000", "A-B")
         await shows_all(sale)
-        assert sale.line.reads[Kind.CELL] == SEATS_MAX
+        assert sale.store.reads[Kind.CELL] == SEATS_MAX
         await shows_all(sale)
-        assert sale.line.reads[Kind.CELL] == SEATS_MAX
-        assert sale.line.reads_at_once <= GROUPS_PER_PORTION
+        assert sale.store.reads[Kind.CELL] == SEATS_MAX
+        assert sale.store.reads_at_once <= GROUPS_PER_PORTION
 
 
 @pytest.mark.redis
@@ -62,7 +62,7 @@ async def test_a_map_of_very_many_blocks_is_cached_in_redis(memory: MemoryBatche
             await shows_all(sale)
             other = sale.elsewhere()
             await shows_all(other)
-            assert (sale.line.reads[Kind.CELL], other.line.reads[Kind.CELL]) == (SEATS_MAX, 0)
+            assert (sale.store.reads[Kind.CELL], other.store.reads[Kind.CELL]) == (SEATS_MAX, 0)
 
 
 async def test_many_cold_maps_at_once_do_not_flood_the_store(memory: MemoryBatches) -> None:
@@ -70,18 +70,18 @@ async def test_many_cold_maps_at_once_do_not_flood_the_store(memory: MemoryBatch
         sale = await single_seats(market, 400)
         others = [await single_seats(market, 400) for _ in range(7)]
         await asyncio.gather(*(seat_map_of(sale.inventory, each.trip.key, Ends("A", "B")) for each in [sale, *others]))
-        assert GROUPS_PER_PORTION < sale.line.reads_at_once <= READS_AT_ONCE
+        assert GROUPS_PER_PORTION < sale.store.reads_at_once <= READS_AT_ONCE
 
 
 async def cannot_read_one(sale: Sale, read: Awaitable[object]) -> None:
-    sale.line.cannot_read(sale.group_partition("A150"))
+    sale.store.cannot_read(sale.group_partition("A150"))
     with pytest.raises(BackendUnavailable):
         await read
 
 
 async def leaves(sale: Sale, read: Awaitable[object]) -> None:
     """Its deadline ends while the third portion is read."""
-    stall = sale.line.stall_reads(lambda partition, _: partition == sale.group_partition("A150"))
+    stall = sale.store.stall_reads(lambda partition, _: partition == sale.group_partition("A150"))
     reading = asyncio.ensure_future(read)
     await stall.reached.wait()
     reading.cancel()
@@ -98,10 +98,10 @@ async def test_a_map_that_fails_half_way_keeps_what_was_read(
     async with Market(memory) as market:
         sale = await single_seats(market, 400)
         await what(sale, sale.map("A-B"))
-        sale.line.mend()
-        sale.line.reads.clear()
+        sale.store.mend()
+        sale.store.reads.clear()
         assert len(await sale.map("A-B")) == 400
-        assert sale.line.reads[Kind.CELL] == left
+        assert sale.store.reads[Kind.CELL] == left
 
 
 async def test_a_block_of_as_many_cells_as_may_be_is_sold_and_read_in_one_page(store: Batches) -> None:
@@ -113,5 +113,5 @@ async def test_a_block_of_as_many_cells_as_may_be_is_sold_and_read_in_one_page(s
             await sale.release(await sale.hold(seats, whole))
         await sale.hold("A100", whole)
         assert await sale.seats("held", whole) == "A100"
-        assert sale.line.reads == Counter({Kind.CELL: 1})
+        assert sale.store.reads == Counter({Kind.CELL: 1})
         await sale.assert_legal()

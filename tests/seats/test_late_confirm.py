@@ -95,7 +95,7 @@ async def test_a_refused_late_confirm_is_refused_for_good(sale: Sale) -> None:
 async def test_a_late_confirm_that_meets_an_attempt_under_way_is_refused_for_good(single_seats: Sale) -> None:
     sale, rival = single_seats, single_seats.elsewhere()
     hold = await expired_hold(sale)
-    at_commit = rival.line.stall(commits)
+    at_commit = rival.store.stall(commits)
     attempt = asyncio.ensure_future(rival.hold("A17 A18", by="bob"))
     await at_commit.reached.wait()
     with pytest.raises(HoldExpired):

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from travio_inventory.kernel.refusals import AskAgain
+from travio_inventory.kernel.refusals import RetryableRefusal
 from travio_inventory.protocol import holder_pages, listings
 from travio_inventory.protocol.batches import Index, Kind, Partition, Write
 from travio_inventory.seats.commands import HoldsQuery
@@ -30,7 +30,7 @@ def about_holds(_: Partition, writes: Sequence[Write]) -> bool:
 
 async def entries(sale: Sale, by: str = "ann") -> int:
     """How many the list of holds has."""
-    return len(await sale.line.read_index(Index.HOLDS, listings.holds_bucket(sale.trip.key.organization, by)))
+    return len(await sale.store.read_index(Index.HOLDS, listings.holds_bucket(sale.trip.key.organization, by)))
 
 
 async def pages(sale: Sale, *, most: int, ended: bool) -> list[HoldPage]:
@@ -98,9 +98,9 @@ async def test_a_booking_that_was_cancelled_is_no_live_one(sale: Sale) -> None:
 
 
 async def test_a_hold_whose_maker_died_before_it_was_listed_is_listed_with_its_event(sale: Sale) -> None:
-    sale.line.spoil(Spoil.UNANSWERED, commits, times=1)
-    sale.line.spoil(Spoil.NOT_DONE, about_holds)
-    with pytest.raises(AskAgain):
+    sale.store.spoil(Spoil.UNANSWERED, commits, times=1)
+    sale.store.spoil(Spoil.NOT_DONE, about_holds)
+    with pytest.raises(RetryableRefusal):
         await sale.hold("A1")
     another = sale.elsewhere()
     assert await entries(another) == 0
@@ -110,11 +110,11 @@ async def test_a_hold_whose_maker_died_before_it_was_listed_is_listed_with_its_e
 
 @pytest.mark.parametrize("is_keyed", [True, False])
 async def test_a_commit_that_was_not_answered_is_listed_by_the_call_that_finds_it(sale: Sale, is_keyed: bool) -> None:
-    sale.line.spoil(Spoil.UNANSWERED, commits, times=1)
+    sale.store.spoil(Spoil.UNANSWERED, commits, times=1)
     hold = await sale.hold("A1", key="k" if is_keyed else None)
     if is_keyed:
         assert list(await sale.holds()) == [hold]
-    sale.line.spoil(Spoil.UNANSWERED, commits, times=1)
+    sale.store.spoil(Spoil.UNANSWERED, commits, times=1)
     booking = await sale.confirm(hold)
     assert list(await sale.elsewhere().holds(include_ended=False)) == [booking]
     await sale.relay_all()

@@ -86,7 +86,7 @@ async def opening_dies(market: Market, per_group: PerGroup, *, batches: int) -> 
     sale = market.prepare(a_trip(seats_per_group=per_group, stops=STOPS_OF_64_SEGMENTS[:41]))
     doomed = sale.elsewhere()
     opening = asyncio.ensure_future(doomed.open_trip())
-    stall: Stall = doomed.line.stall(everything_after(batches, seeds))
+    stall: Stall = doomed.store.stall(everything_after(batches, seeds))
     await asyncio.wait_for(stall.reached.wait(), 5)
     await asyncio.sleep(0.05)
     opening.cancel()
@@ -133,7 +133,7 @@ async def test_a_release_that_seeds_in_other_portions_resets_no_seat(sale: Sale,
     await sale.block("A3")
     before = await sale.map()
     for most in (portion, 160):
-        await OpenTrip(Definitions(sale.line, cells_per_batch_max=most))(
+        await OpenTrip(Definitions(sale.store, cells_per_batch_max=most))(
             house_of(sale.trip.key.organization), sale.trip
         )
     assert await sale.elsewhere().map() == before
@@ -145,13 +145,13 @@ async def test_an_opening_that_was_cut_short_is_resumed_in_other_portions(market
     """Two segments of the first seat were made when it died; they are sold before the rest is made."""
     sale = market.prepare(a_trip(seats_per_group="all", seats=3))
     doomed = sale.elsewhere()
-    stall = doomed.line.stall(everything_after(1, seeds))
-    dying = asyncio.ensure_future(OpenTrip(Definitions(doomed.line, cells_per_batch_max=2))(_house(sale), sale.trip))
+    stall = doomed.store.stall(everything_after(1, seeds))
+    dying = asyncio.ensure_future(OpenTrip(Definitions(doomed.store, cells_per_batch_max=2))(_house(sale), sale.trip))
     await asyncio.wait_for(stall.reached.wait(), 5)
     dying.cancel()
     early = await sale.hold("A1", "A-C")
     for portion in (5, 4):
-        await OpenTrip(Definitions(sale.line, cells_per_batch_max=portion))(
+        await OpenTrip(Definitions(sale.store, cells_per_batch_max=portion))(
             house_of(sale.trip.key.organization), sale.trip
         )
     assert await sale.statuses("A1") == ["held", "held", "available"]
@@ -193,7 +193,7 @@ async def test_all_seats_in_one_block_are_as_many_as_can_be_read_at_once(market:
     last = Ends("A", "B", first=63)
     await sale.hold("A78 A79", last)
     assert await sale.seats("held", last) == "A78 A79"
-    assert sale.line.reads[Kind.CELL] == 2
+    assert sale.store.reads[Kind.CELL] == 2
 
 
 def test_a_block_of_more_cells_than_can_be_read_at_once_is_no_block() -> None:

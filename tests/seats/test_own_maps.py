@@ -51,11 +51,11 @@ async def test_an_own_write_shows_at_once(sale: Sale) -> None:
 
 
 async def test_nobody_joins_a_read_that_began_before_their_own_write(sale: Sale) -> None:
-    in_hand = sale.line.stall_reads()
+    in_hand = sale.store.stall_reads()
     slow = asyncio.ensure_future(sale.map())
     await in_hand.reached.wait()
     await sale.hold("A1 A6")
-    sale.line.mend()
+    sale.store.mend()
     async with asyncio.timeout(5):
         assert await sale.seats("held") == "A1 A6"
     in_hand.go.set()
@@ -66,9 +66,9 @@ async def test_nobody_joins_a_read_that_began_before_their_own_write(sale: Sale)
 async def test_many_who_ask_after_an_own_write_are_one_read_of_its_block(sale: Sale) -> None:
     await sale.map()
     await sale.hold("A1")
-    before = sale.line.reads[Kind.CELL]
+    before = sale.store.reads[Kind.CELL]
     assert list(await asyncio.gather(*(sale.seats("held") for _ in range(20)))) == ["A1"] * 20
-    assert sale.line.reads[Kind.CELL] - before <= sale.trip.group_count
+    assert sale.store.reads[Kind.CELL] - before <= sale.trip.group_count
 
 
 class SlowCache(LocalSeatMapCache):

@@ -59,7 +59,7 @@ async def test_who_confirms_again_is_told_the_passengers_that_were_kept(sale: Sa
 
 async def test_passengers_survive_an_answer_that_got_lost(sale: Sale) -> None:
     hold = await sale.hold("A1 A18")
-    sale.line.spoil(Spoil.UNANSWERED, commits, times=1)
+    sale.store.spoil(Spoil.UNANSWERED, commits, times=1)
     assert told(await sale.confirm(hold, passengers=PASSENGERS)) == PASSENGERS
 
 

@@ -9,7 +9,7 @@ from travio_inventory.protocol.batches import Kind
 from travio_inventory.seats.commands import AvailabilityQuery
 from travio_inventory.seats.hold import Hold
 from travio_inventory.seats.refusals import SeatTaken, TripNotFound
-from travio_inventory.seats.seat import Held
+from travio_inventory.seats.seat import HeldUntil
 from travio_inventory.seats.trip import Ends, TripKey
 from verification.kit.asking import seat_map as seat_map_of
 from verification.kit.sale import SEATS, TTL_S, Market, Sale
@@ -39,8 +39,8 @@ async def test_a_held_seat_shows_when_it_may_come_back(sale: Sale) -> None:
     await sale.hold("A18", "C-D", ttl_s=90)
     seat_map = await seat_map_of(sale.inventory, sale.trip.key, Ends("A", "D"))
     shown = {seat.id: state for seat, state in seat_map.seats()}
-    assert shown["A1"] == Held(sale.clock.at_ms + 30_000)
-    assert shown["A18"] == Held(sale.clock.at_ms + 90_000)
+    assert shown["A1"] == HeldUntil(sale.clock.at_ms + 30_000)
+    assert shown["A18"] == HeldUntil(sale.clock.at_ms + 90_000)
 
 
 async def test_an_extension_shows_in_every_block(sale: Sale) -> None:
@@ -50,7 +50,7 @@ async def test_an_extension_shows_in_every_block(sale: Sale) -> None:
     await sale.extend(hold)
     seat_map = await seat_map_of(sale.inventory, sale.trip.key, Ends("A", "D"))
     assert [state for seat, state in seat_map.seats() if seat.id in hold.seats] == [
-        Held(sale.clock.at_ms + TTL_S * 1_000)
+        HeldUntil(sale.clock.at_ms + TTL_S * 1_000)
     ] * 3
 
 
@@ -71,7 +71,7 @@ async def test_availability_counts_the_class_asked_for(sale: Sale) -> None:
     await sale.hold("A1 A18")
     query = AvailabilityQuery(trip_id=sale.trip.key.trip, ends=Ends("A", "B"), passengers=2, seat_class="first")
     answer = await sale.inventory.check_availability(sale.actor(), query)
-    free = [seat.id for seat, state in answer.seats() if not isinstance(state, Held)]
+    free = [seat.id for seat, state in answer.seats() if not isinstance(state, HeldUntil)]
     assert free == ["A2", "A3", "A4"]
 
 
@@ -178,36 +178,36 @@ async def test_what_others_write_is_seen_within_two_seconds(sale: Sale) -> None:
 
 async def test_a_cached_map_needs_no_store(sale: Sale) -> None:
     await sale.map()
-    before = sale.line.reads.copy()
+    before = sale.store.reads.copy()
     for ends in ("A-B", "B-D", "A-D"):
         await sale.map(ends)
-    assert sale.line.reads == before
+    assert sale.store.reads == before
 
 
 async def test_a_write_costs_one_read_of_each_block_it_touched(sale: Sale) -> None:
     await sale.map()
     hold = await sale.hold("A1 A2 A18")
-    before = sale.line.reads[Kind.CELL]
+    before = sale.store.reads[Kind.CELL]
     await sale.map()
-    assert sale.line.reads[Kind.CELL] - before == len(hold.seats_by_group)
+    assert sale.store.reads[Kind.CELL] - before == len(hold.seats_by_group)
 
 
 async def test_many_readers_are_one_read_of_the_store(sale: Sale) -> None:
     reader = sale.elsewhere()
     answers = await asyncio.gather(*(reader.map(("A-B", "A-D")[n % 2]) for n in range(READERS)))
     assert len(answers) == READERS
-    assert reader.line.reads[Kind.CELL] == sale.trip.group_count
+    assert reader.store.reads[Kind.CELL] == sale.trip.group_count
 
 
 async def test_a_reader_that_leaves_does_not_take_the_answer_from_the_others(sale: Sale) -> None:
     reader = sale.elsewhere()
-    in_hand = reader.line.stall_reads()
+    in_hand = reader.store.stall_reads()
     readers = [asyncio.ensure_future(reader.map()) for _ in range(3)]
     await in_hand.reached.wait()
     readers[0].cancel()
     in_hand.go.set()
     assert len((await asyncio.gather(*readers[1:]))[0]) == SEATS
-    assert reader.line.reads[Kind.CELL] == sale.trip.group_count
+    assert reader.store.reads[Kind.CELL] == sale.trip.group_count
 
 
 async def hold_all(sale: Sale) -> None:
@@ -218,11 +218,11 @@ async def hold_all(sale: Sale) -> None:
 
 async def test_a_slow_reader_cannot_put_old_data_back(sale: Sale) -> None:
     """It read the store before the hold and answers after it: its answer is old, and stays its own."""
-    in_hand = sale.line.stall_reads()
+    in_hand = sale.store.stall_reads()
     slow = asyncio.ensure_future(sale.map())
     await in_hand.reached.wait()
     await hold_all(sale)
-    sale.line.mend()
+    sale.store.mend()
     assert await sale.seats("available") == ""
     in_hand.go.set()
     await slow
@@ -231,11 +231,11 @@ async def test_a_slow_reader_cannot_put_old_data_back(sale: Sale) -> None:
 
 async def test_nobody_joins_a_read_that_began_before_their_own_write(sale: Sale) -> None:
     """The old read never ends; who asks after the write gets an answer all the same."""
-    in_hand = sale.line.stall_reads()
+    in_hand = sale.store.stall_reads()
     slow = asyncio.ensure_future(sale.map())
     await in_hand.reached.wait()
     await hold_all(sale)
-    sale.line.mend()
+    sale.store.mend()
     async with asyncio.timeout(5):
         assert await sale.seats("available") == ""
     in_hand.go.set()
@@ -244,8 +244,8 @@ async def test_nobody_joins_a_read_that_began_before_their_own_write(sale: Sale)
 
 async def test_a_read_that_fails_is_not_kept(market: Market) -> None:
     sale = await market.open(seats_per_group=16)
-    sale.line.cannot_read(sale.group_partition("A18"))
+    sale.store.cannot_read(sale.group_partition("A18"))
     with pytest.raises(Exception, match="store is unavailable"):
         await sale.map()
-    sale.line.mend()
+    sale.store.mend()
     assert len(await sale.map()) == SEATS

@@ -15,7 +15,7 @@ from travio_inventory.protocol.seats import Seats
 from travio_inventory.seats.events import EventType
 from travio_inventory.seats.hold import Expired, Hold, Recorded
 from travio_inventory.seats.ports import PublishFailed
-from verification.kit.faulty_batches import Line
+from verification.kit.faulty_batches import FaultyBatches
 from verification.kit.sale import FOUND_WITHIN_S, TOLD_WITHIN_S, TTL_S, Sale
 
 MINUTE_S = 60
@@ -62,11 +62,11 @@ async def test_a_block_that_cannot_be_read_stops_no_other_s_events(
     """However long; once it can be read again its events are told too, each once, by whichever relay."""
     sale, relay = single_seats, single_seats.elsewhere()
     stuck = await sale.hold("A1")
-    relay.line.cannot_read(sale.group_partition("A1"))
+    relay.store.cannot_read(sale.group_partition("A1"))
     assert await all_told(sale, relay)
     assert holds_of(await relay_for(relay, minutes=minutes)) == []
     assert await all_told(sale, relay)
-    relay.line.mend()
+    relay.store.mend()
     relay = sale.elsewhere() if restarts else relay
     told = holds_of(await relay_for(relay, minutes=EPOCHS))
     assert told.count(stuck.id) == 1
@@ -76,11 +76,11 @@ async def test_events_come_in_order_from_a_block_that_could_not_be_read(single_s
     """What was done there before it was unreadable, meanwhile, and since."""
     sale, relay = single_seats, single_seats.elsewhere()
     hold = await sale.hold("A1", ttl_s=600)
-    relay.line.cannot_read(sale.group_partition("A1"))
+    relay.store.cannot_read(sale.group_partition("A1"))
     await relay_for(relay, minutes=3)
     await sale.extend(hold, ttl_s=600)
     await relay_for(relay, minutes=EPOCHS)
-    relay.line.mend()
+    relay.store.mend()
     await sale.confirm(hold)
     told = await relay_for(relay, minutes=2)
     assert [event.ordinal for event in told] == [0, 1, 2]
@@ -91,11 +91,11 @@ async def test_an_epoch_that_cannot_be_looked_into_stops_no_other(single_seats: 
     sale, relay = single_seats, single_seats.elsewhere()
     await relay.relay()
     hold = await sale.hold("A1")
-    relay.line.cannot_list(Index.JOURNAL, await epoch_of(sale))
+    relay.store.cannot_list(Index.JOURNAL, await epoch_of(sale))
     assert holds_of(await relay_for(relay, minutes=2)) == []
     assert await all_told(sale, relay)
     by_the_slow_round = holds_of(await relay_for(relay, minutes=EPOCHS))
-    relay.line.mend()
+    relay.store.mend()
     relay = sale.elsewhere() if restarts else relay
     assert by_the_slow_round + holds_of(await relay_for(relay, minutes=EPOCHS)) == [hold.id]
 
@@ -105,7 +105,7 @@ async def test_an_entry_that_nobody_can_read_stops_no_other(
 ) -> None:
     sale, relay = single_seats, single_seats.elsewhere()
     for rubbish in ("rubbish", "a\x1fb", "a\x1fb\x1fc", "a\x1fb\x1f1\x1frubbish", ""):
-        await sale.line.note(Index.JOURNAL, await epoch_of(sale), rubbish)
+        await sale.store.note(Index.JOURNAL, await epoch_of(sale), rubbish)
     for _ in range(3):
         assert await all_told(sale, relay)
         await relay_for(relay, minutes=EPOCHS)
@@ -118,7 +118,7 @@ async def poison(sale: Sale, hold: Hold, *, ordinal: int, actor: str = "nobody")
     event = Seats().event(replace(hold, extensions=ordinal), Recorded(epoch, sale.clock.now_ms()))
     group = sale.group_partition(hold.seats[0])
     odd = Write(event.key, {}, {**event.values, "actor": actor})
-    await sale.line.apply(group, [odd], [index_entries.recorded(group, epoch)])
+    await sale.store.apply(group, [odd], [index_entries.recorded(group, epoch)])
 
 
 async def test_an_event_that_nobody_can_read_stops_only_its_own_hold(single_seats: Sale) -> None:
@@ -183,7 +183,7 @@ async def test_a_relay_that_never_ran_tells_all_however_long_ago(single_seats: S
     assert sorted(created) == sorted(hold.id for hold in holds)
 
 
-def rows_read(line: Line) -> int:
+def rows_read(line: FaultyBatches) -> int:
     return line.rows_read[Kind.EVENT]
 
 
@@ -200,7 +200,7 @@ async def test_catching_up_reads_each_event_once(sale: Sale) -> None:
     relay = sale.elsewhere()
     told = [event for _ in range(10) for event in await relay.relay()]
     assert len(told) == events
-    assert rows_read(relay.line) == events
+    assert rows_read(relay.store) == events
 
 
 async def test_a_step_on_an_older_hold_reads_no_more_than_its_own_events(sale: Sale) -> None:
@@ -212,10 +212,10 @@ async def test_a_step_on_an_older_hold_reads_no_more_than_its_own_events(sale: S
     for _ in range(3):
         sale.clock.pass_s(MINUTE_S)
         await sale.relay()
-    before = rows_read(sale.line)
+    before = rows_read(sale.store)
     await sale.confirm(hold)
     assert [event.ordinal for event in await sale.relay()] == [1]
-    assert rows_read(sale.line) - before <= 1
+    assert rows_read(sale.store) - before <= 1
 
 
 # ---- the sweeper
@@ -228,7 +228,7 @@ async def test_minutes_that_cannot_be_looked_into_do_not_keep_a_sweeper_from_oth
     now = minute_of(sale.clock.now_ms())
     sale.clock.pass_s(TTL_S + 3 * MINUTE_S)
     sweeper = sale.elsewhere()
-    sweeper.line.cannot_list(Index.EXPIRY, *range(now - 3 * MINUTES_AT_ONCE, now - 1))
+    sweeper.store.cannot_list(Index.EXPIRY, *range(now - 3 * MINUTES_AT_ONCE, now - 1))
     for _ in range(40):
         sale.clock.pass_ms(300)
         await sweeper.sweep()
@@ -241,7 +241,7 @@ async def test_blocks_that_cannot_be_read_do_not_keep_a_sweeper_from_others_for_
     stuck = await sale.hold("A1")
     for _ in range(30):
         await sweeper.sweep()
-    sweeper.line.cannot_read(sale.group_partition("A1"))
+    sweeper.store.cannot_read(sale.group_partition("A1"))
     for n in range(2, 2 + EPOCHS):
         hold = await sale.hold(f"A{n}", by=f"u{n}")
         for _ in range(TTL_S + FOUND_WITHIN_S):
@@ -258,7 +258,7 @@ async def test_blocks_that_cannot_be_read_do_not_keep_a_sweeper_from_others_for_
 async def test_an_entry_that_nobody_can_read_does_not_stop_a_sweeper(single_seats: Sale) -> None:
     sale = single_seats
     for rubbish in ("rubbish", "a\x1fb", "a\x1fb\x1fc", ""):
-        await sale.line.note(Index.EXPIRY, minute_of(sale.clock.now_ms()), rubbish)
+        await sale.store.note(Index.EXPIRY, minute_of(sale.clock.now_ms()), rubbish)
     hold = await sale.hold("A1")
     for _ in range(30):
         await sale.sweep()
@@ -271,8 +271,8 @@ async def test_an_entry_that_nobody_can_read_does_not_stop_a_sweeper(single_seat
 async def test_a_process_that_cannot_read_the_cursors_ends_its_own_holds(single_seats: Sale) -> None:
     sale = single_seats
     hold = await sale.hold("A1")
-    sale.line.cannot_read(Partition(Table.CURSORS, "", Index.EXPIRY))
-    sale.line.cannot_read(Partition(Table.CURSORS, "", Index.JOURNAL))
+    sale.store.cannot_read(Partition(Table.CURSORS, "", Index.EXPIRY))
+    sale.store.cannot_read(Partition(Table.CURSORS, "", Index.JOURNAL))
     sale.clock.pass_s(TTL_S + 1)
     await sale.sweep()
     assert isinstance((await sale.find(hold)).state, Expired)

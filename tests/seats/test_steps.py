@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 import pytest
 
-from travio_inventory.kernel.refusals import FinalNo, InvalidRequest
+from travio_inventory.kernel.refusals import FinalRefusal, InvalidRequest
 from travio_inventory.seats.hold import Cancelled, Confirmed, Held, Hold, Passenger, Released
 from travio_inventory.seats.refusals import (
     BookingCancelled,
@@ -199,7 +199,7 @@ async def test_a_cancelled_booking_keeps_its_order(sale: Sale) -> None:
     ],
 )
 async def test_a_hold_that_ended_says_how(
-    sale: Sale, end: Callable[[Sale, Hold], Awaitable[None]], step: Step, refusal: type[FinalNo]
+    sale: Sale, end: Callable[[Sale, Hold], Awaitable[None]], step: Step, refusal: type[FinalRefusal]
 ) -> None:
     """It never lives again, and says so as often as it is asked."""
     hold = await sale.hold(SEATS)
@@ -225,7 +225,7 @@ async def test_an_expired_hold_says_when(sale: Sale) -> None:
 
 async def test_a_hold_that_is_no_booking_cannot_be_cancelled(sale: Sale) -> None:
     hold = await sale.hold(SEATS)
-    with pytest.raises(FinalNo):
+    with pytest.raises(FinalRefusal):
         await sale.cancel(hold)
     assert await sale.find(hold) == hold
 

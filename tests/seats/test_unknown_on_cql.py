@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TypeAlias
 import pytest
 
 from tests.store.conftest import make_tables, scylla_options
-from travio_inventory.kernel.refusals import AskAgain, BackendUnavailable, Refusal
+from travio_inventory.kernel.refusals import BackendUnavailable, Refusal, RetryableRefusal
 from travio_inventory.protocol.batches import (
     ANY_TIME,
     Batches,
@@ -171,7 +171,7 @@ class Play:
         subject = await self.step.before(sale)
         before = expected.before if expected else await picture(sale)
         answer, batches = await self._spoiled_answer(subject)
-        is_unknown = isinstance(answer, AskAgain)
+        is_unknown = isinstance(answer, RetryableRefusal)
         said_not_done = isinstance(answer, BackendUnavailable)
         lands_at_once = said_not_done or (is_unknown and not self.step.names_itself)
         if lands_at_once:
@@ -223,7 +223,7 @@ class Play:
         """The definite answer, on lines that are well."""
         for _ in range(AGAIN_TRIES):
             answer = await answer_of(ask())
-            if not isinstance(answer, AskAgain):
+            if not isinstance(answer, RetryableRefusal):
                 return answer
             self.sale.clock.pass_s(AGAIN_S)
         raise Untrue(f"asked again {AGAIN_TRIES} times, and still told {answer!r}")
@@ -266,7 +266,7 @@ async def play(stage: Stage, scene: Scene, spoiling: Spoiling, expected: Ended |
             sale = market.prepare(trip, holds_per_holder_max=step.holds_max)
             try:
                 return await Play(stage, step, spoiling, sale).run(expected)
-            except (Missed, AskAgain, StoreUnavailable) as error:
+            except (Missed, RetryableRefusal, StoreUnavailable) as error:
                 came_between = error
             except Exception as error:
                 error.add_note(f"{scene}, {spoiling}")

@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 import pytest
 
-from travio_inventory.kernel.refusals import AskAgain, BackendUnavailable, OutcomeUnknown, Overloaded
+from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown, Overloaded, RetryableRefusal
 from travio_inventory.protocol.batches import Refused
 from travio_inventory.protocol.claims import ERRORS_MAX
 from travio_inventory.seats import seat as seat_states
@@ -75,9 +75,9 @@ def assert_done(step: Step, hold: Hold) -> None:
 @pytest.mark.parametrize("which", [commits, cells_alone, ledgers])
 async def test_a_hold_survives_one_answer_that_is_lost(sale: Sale, how: Spoil, which: Which) -> None:
     """Home batch, intent or ledger: sent again with the same ids, applied or not."""
-    sale.line.spoil(how, which, times=1)
+    sale.store.spoil(how, which, times=1)
     hold = await sale.hold(SEATS, "A-C", key="k")
-    await sale.line.deliver_late()
+    await sale.store.deliver_late()
     assert hold.is_live
     assert await sale.hold(SEATS, "A-C", key="k") == hold
     assert await sale.elsewhere().seats("held", "A-C") == SEATS
@@ -90,9 +90,9 @@ async def test_a_hold_survives_one_answer_that_is_lost(sale: Sale, how: Spoil, w
 async def test_a_step_survives_one_answer_that_is_lost(sale: Sale, how: Spoil, step: Step) -> None:
     hold = await ready(sale, step)
     await sale.relay()
-    sale.line.spoil(how, commits, times=1)
+    sale.store.spoil(how, commits, times=1)
     done = await step(sale, hold)
-    await sale.line.deliver_late()
+    await sale.store.deliver_late()
     assert_done(step, done)
     assert await sale.find(hold) == done
     sale.clock.pass_s(TOLD_WITHIN_S)
@@ -104,9 +104,9 @@ async def test_a_step_survives_one_answer_that_is_lost(sale: Sale, how: Spoil, s
 async def test_a_sweep_survives_one_answer_that_is_lost(sale: Sale, how: Spoil) -> None:
     await sale.hold(SEATS)
     sale.clock.pass_s(TTL_S + 1)
-    sale.line.spoil(how, commits, times=1)
+    sale.store.spoil(how, commits, times=1)
     assert (await sale.sweep()).failures == {}
-    await sale.line.deliver_late()
+    await sale.store.deliver_late()
     assert await sale.elsewhere().seats("held") == ""
     await sale.assert_legal()
 
@@ -116,9 +116,9 @@ async def test_a_late_confirm_survives_one_answer_that_is_lost(sale: Sale, how: 
     hold = await sale.hold(SEATS)
     sale.clock.pass_s(TTL_S + 1)
     await sale.sweep()
-    sale.line.spoil(how, commits, times=1)
+    sale.store.spoil(how, commits, times=1)
     booking = await sale.confirm(hold)
-    await sale.line.deliver_late()
+    await sale.store.deliver_late()
     assert (booking.id, booking.state) == (late_id(hold.id), Confirmed("order-1"))
     assert await sale.confirm(hold) == booking
     sale.clock.pass_s(GRACE_S)
@@ -129,12 +129,12 @@ async def test_a_late_confirm_survives_one_answer_that_is_lost(sale: Sale, how: 
 async def test_an_extension_whose_answer_was_lost_is_shown_at_once(sale: Sale) -> None:
     hold = await sale.hold(SEATS)
     await sale.map()
-    sale.line.spoil(Spoil.UNANSWERED, commits, times=1)
+    sale.store.spoil(Spoil.UNANSWERED, commits, times=1)
     extended = await sale.extend(hold, ttl_s=300)
     seat_map = await seat_map_of(sale.inventory, sale.trip.key, Ends("A", "D"))
     assert isinstance(extended.state, Held)
     assert {state for seat, state in seat_map.seats() if seat.id in hold.seats} == {
-        seat_states.Held(extended.state.expires_at_ms)
+        seat_states.HeldUntil(extended.state.expires_at_ms)
     }
 
 
@@ -142,7 +142,7 @@ async def test_an_end_whose_answer_was_lost_is_shown_at_once(sale: Sale) -> None
     await sale.hold("A1 A18", ttl_s=1)
     sale.clock.pass_s(2)
     assert await sale.seats("held") == "A1 A18"
-    sale.line.spoil(Spoil.UNANSWERED, commits, times=1)
+    sale.store.spoil(Spoil.UNANSWERED, commits, times=1)
     await sale.sweep()
     assert await sale.seats("held") == ""
 
@@ -153,7 +153,7 @@ async def test_a_late_booking_whose_answer_was_lost_is_settled_like_any_other(sa
     sale.clock.pass_s(TTL_S + 1)
     await sale.sweep()
     await sale.map()
-    sale.line.spoil(Spoil.UNANSWERED, commits, times=1)
+    sale.store.spoil(Spoil.UNANSWERED, commits, times=1)
     await sale.confirm(hold)
     assert await sale.seats("sold") == SEATS
     await sale.assert_legal()
@@ -161,13 +161,13 @@ async def test_a_late_booking_whose_answer_was_lost_is_settled_like_any_other(sa
 
 @pytest.mark.parametrize("how", EVERY_SPOIL)
 async def test_a_block_survives_one_answer_that_is_lost(sale: Sale, how: Spoil) -> None:
-    sale.line.spoil(how, commits, times=1)
+    sale.store.spoil(how, commits, times=1)
     await sale.block("A1")
-    await sale.line.deliver_late()
+    await sale.store.deliver_late()
     assert await sale.seats("blocked") == "A1"
-    sale.line.spoil(how, commits, times=1)
+    sale.store.spoil(how, commits, times=1)
     await sale.unblock("A1")
-    await sale.line.deliver_late()
+    await sale.store.deliver_late()
     assert await sale.elsewhere().seats("blocked") == ""
     await sale.assert_legal()
 
@@ -175,7 +175,7 @@ async def test_a_block_survives_one_answer_that_is_lost(sale: Sale, how: Spoil) 
 @pytest.mark.parametrize("how", [Spoil.LOST, Spoil.UNANSWERED, Spoil.NOT_DONE])
 async def test_an_opening_survives_one_answer_that_is_lost(sale: Sale, how: Spoil) -> None:
     hold = await sale.hold("A18")
-    sale.line.spoil(how, times=1)
+    sale.store.spoil(how, times=1)
     await sale.open_trip()
     assert await sale.find(hold) == hold
     await sale.assert_legal()
@@ -187,12 +187,12 @@ async def test_an_opening_survives_one_answer_that_is_lost(sale: Sale, how: Spoi
 @pytest.mark.parametrize("how", EVERY_SPOIL)
 async def test_a_hold_whose_outcome_is_unknown_is_no_refusal(sale: Sale, how: Spoil) -> None:
     """Nothing more than "ask again" is said, and the same key then finds out."""
-    sale.line.spoil(how)
+    sale.store.spoil(how)
     with pytest.raises((OutcomeUnknown, BackendUnavailable)):
         await sale.hold(SEATS, key="k")
-    sale.line.mend()
+    sale.store.mend()
     hold = await sale.hold(SEATS, key="k")
-    await sale.line.deliver_late()
+    await sale.store.deliver_late()
     assert await sale.elsewhere().hold(SEATS, key="k") == hold
     assert await sale.elsewhere().seats("held") == SEATS
     assert len(await sale.relay()) == 1
@@ -201,11 +201,11 @@ async def test_a_hold_whose_outcome_is_unknown_is_no_refusal(sale: Sale, how: Sp
 
 async def test_a_hold_that_was_applied_but_never_answered_is_found_by_its_key(sale: Sale) -> None:
     """The home batch landed; neither it nor the fence that would find it was answered."""
-    sale.line.spoil(Spoil.UNANSWERED, commits)
-    sale.line.spoil(Spoil.LOST, fences)
+    sale.store.spoil(Spoil.UNANSWERED, commits)
+    sale.store.spoil(Spoil.LOST, fences)
     with pytest.raises(OutcomeUnknown):
         await sale.hold(SEATS, key="k")
-    sale.line.mend()
+    sale.store.mend()
     hold = await sale.hold(SEATS, key="k")
     assert hold.is_live
     assert await sale.seats("held") == SEATS
@@ -214,11 +214,11 @@ async def test_a_hold_that_was_applied_but_never_answered_is_found_by_its_key(sa
 
 async def test_a_fenced_hold_never_comes_to_be_when_its_copies_land(sale: Sale) -> None:
     """The attempt gave up: its id is fenced before anything is said, so the late copies are refused."""
-    sale.line.spoil(Spoil.LATE, commits)
-    with pytest.raises(AskAgain):
+    sale.store.spoil(Spoil.LATE, commits)
+    with pytest.raises(RetryableRefusal):
         await sale.hold(SEATS, key="k")
-    sale.line.mend()
-    landed = await sale.line.deliver_late()
+    sale.store.mend()
+    landed = await sale.store.deliver_late()
     assert landed
     assert all(isinstance(outcome, Refused) for outcome in landed)
     await sale.assert_legal()
@@ -230,12 +230,12 @@ async def test_a_fenced_hold_never_comes_to_be_when_its_copies_land(sale: Sale) 
 
 
 async def test_a_hold_without_a_key_is_fenced_too_where_a_copy_may_land(sale: Sale) -> None:
-    sale.line.spoil(Spoil.LATE, commits)
+    sale.store.spoil(Spoil.LATE, commits)
     with pytest.raises(BackendUnavailable):
         await sale.hold(SEATS)
-    sale.line.mend()
+    sale.store.mend()
     rival = await sale.hold("A18", by="bob")
-    await sale.line.deliver_late()
+    await sale.store.deliver_late()
     assert await sale.find(rival) == rival
     await sale.assert_legal()
 
@@ -243,10 +243,10 @@ async def test_a_hold_without_a_key_is_fenced_too_where_a_copy_may_land(sale: Sa
 async def test_late_intents_are_freed_at_the_first_contact(single_seats: Sale) -> None:
     """They land after their hold was fenced; the seats show free and can be won at once."""
     sale = single_seats
-    sale.line.spoil(Spoil.LATE, cells_alone, times=2 * CLAIM_ERRORS)
-    with pytest.raises(AskAgain):
+    sale.store.spoil(Spoil.LATE, cells_alone, times=2 * CLAIM_ERRORS)
+    with pytest.raises(RetryableRefusal):
         await sale.hold(SEATS)
-    await sale.line.deliver_late()
+    await sale.store.deliver_late()
     assert (await sale.statuses("A18"))[0] == "held"
     assert await sale.elsewhere().seats("held") == ""
     await sale.elsewhere().hold(SEATS, by="bob")
@@ -255,9 +255,9 @@ async def test_late_intents_are_freed_at_the_first_contact(single_seats: Sale) -
 
 async def test_a_fence_that_is_refused_gives_the_hold_that_stands(sale: Sale) -> None:
     """All answers were lost, and the hold had been applied: the refused fence finds it."""
-    sale.line.spoil(Spoil.UNANSWERED, commits)
+    sale.store.spoil(Spoil.UNANSWERED, commits)
     hold = await sale.hold(SEATS, key="k")
-    sale.line.mend()
+    sale.store.mend()
     assert hold.is_live
     assert await sale.hold(SEATS, key="k") == hold
     assert await sale.seats("held") == SEATS
@@ -268,15 +268,15 @@ async def test_a_fence_that_is_refused_gives_the_hold_that_stands(sale: Sale) ->
 @pytest.mark.parametrize("step", STEPS)
 async def test_a_step_whose_outcome_is_unknown_is_no_refusal(sale: Sale, how: Spoil, step: Step) -> None:
     hold = await ready(sale, step)
-    sale.line.spoil(how, commits)
+    sale.store.spoil(how, commits)
     if how is Spoil.UNANSWERED:
         assert_done(step, await step(sale, hold))
     else:
         with pytest.raises(BackendUnavailable if how is Spoil.NOT_DONE else OutcomeUnknown):
             await step(sale, hold)
-    sale.line.mend()
+    sale.store.mend()
     done = await step(sale, hold)
-    await sale.line.deliver_late()
+    await sale.store.deliver_late()
     assert_done(step, done)
     assert await sale.find(hold) == done
     await sale.assert_legal()
@@ -284,12 +284,12 @@ async def test_a_step_whose_outcome_is_unknown_is_no_refusal(sale: Sale, how: Sp
 
 async def test_a_late_confirm_that_lands_after_a_release_changes_nothing(sale: Sale) -> None:
     hold = await sale.hold(SEATS)
-    sale.line.spoil(Spoil.LATE, commits)
+    sale.store.spoil(Spoil.LATE, commits)
     with pytest.raises(OutcomeUnknown):
         await sale.confirm(hold)
     released = await sale.elsewhere().release(hold)
-    assert all(isinstance(outcome, Refused) for outcome in await sale.line.deliver_late())
-    sale.line.mend()
+    assert all(isinstance(outcome, Refused) for outcome in await sale.store.deliver_late())
+    sale.store.mend()
     assert await sale.find(hold) == released
     with pytest.raises(HoldReleased):
         await sale.confirm(hold)
@@ -298,22 +298,22 @@ async def test_a_late_confirm_that_lands_after_a_release_changes_nothing(sale: S
 
 async def test_a_release_that_lands_after_a_confirm_changes_nothing(sale: Sale) -> None:
     hold = await sale.hold(SEATS)
-    sale.line.spoil(Spoil.LATE, commits)
+    sale.store.spoil(Spoil.LATE, commits)
     with pytest.raises(OutcomeUnknown):
         await sale.release(hold)
     booking = await sale.elsewhere().confirm(hold)
-    await sale.line.deliver_late()
+    await sale.store.deliver_late()
     assert await sale.elsewhere().find(hold) == booking
     await sale.assert_legal()
 
 
 async def test_an_extension_that_lands_after_a_longer_one_does_not_shorten_it(sale: Sale) -> None:
     hold = await sale.hold(SEATS)
-    sale.line.spoil(Spoil.LATE, commits)
+    sale.store.spoil(Spoil.LATE, commits)
     with pytest.raises(OutcomeUnknown):
         await sale.extend(hold, ttl_s=100)
     longer = await sale.elsewhere().extend(hold, ttl_s=200)
-    await sale.line.deliver_late()
+    await sale.store.deliver_late()
     assert await sale.elsewhere().find(hold) == longer
     await sale.assert_legal()
 
@@ -323,10 +323,10 @@ async def test_an_expiry_that_lands_after_an_extension_changes_nothing(sale: Sal
     hold = await sale.hold(SEATS)
     sale.clock.pass_s(TTL_S + 1)
     sweeper = sale.elsewhere()
-    sweeper.line.spoil(Spoil.LATE, commits)
+    sweeper.store.spoil(Spoil.LATE, commits)
     await sweeper.sweep()
     extended = await sale.extend(hold)
-    await sweeper.line.deliver_late()
+    await sweeper.store.deliver_late()
     assert await sale.find(hold) == extended
     await sale.assert_legal()
 
@@ -336,8 +336,8 @@ async def test_a_refused_late_confirm_is_never_booked_when_its_copies_land(sale:
     hold = await sale.hold(SEATS)
     sale.clock.pass_s(TTL_S + 1)
     await sale.sweep()
-    sale.line.spoil(Spoil.LATE, commits, times=1)
-    again = sale.line.stall(everything_after(1, commits))
+    sale.store.spoil(Spoil.LATE, commits, times=1)
+    again = sale.store.stall(everything_after(1, commits))
     confirming = asyncio.ensure_future(sale.confirm(hold))
     await asyncio.wait_for(again.reached.wait(), 5)
     thief = await sale.elsewhere().hold("A1", by="bob")
@@ -345,7 +345,7 @@ async def test_a_refused_late_confirm_is_never_booked_when_its_copies_land(sale:
     with pytest.raises(HoldExpired):
         await confirming
     await sale.release(thief)
-    assert await sale.line.deliver_late()
+    assert await sale.store.deliver_late()
     assert await sale.elsewhere().seats("sold") == ""
     await sale.assert_legal()
 
@@ -356,11 +356,11 @@ async def test_a_no_that_cannot_be_fenced_is_not_given(single_seats: Sale, which
     sale = single_seats
     await sale.hold("A18", by="bob")
     asking = sale.elsewhere()
-    asking.line.spoil(Spoil.LOST, which)
-    with pytest.raises(AskAgain) as told:
+    asking.store.spoil(Spoil.LOST, which)
+    with pytest.raises(RetryableRefusal) as told:
         await asking.hold(SEATS, key="k")
     assert not isinstance(told.value, SeatContended)
-    asking.line.mend()
+    asking.store.mend()
     with pytest.raises(SeatTaken):
         await asking.hold(SEATS, key="k")
     await sale.assert_legal()
@@ -369,31 +369,31 @@ async def test_a_no_that_cannot_be_fenced_is_not_given(single_seats: Sale, which
 async def test_what_cannot_be_read_is_unavailable(sale: Sale) -> None:
     hold = await sale.hold(SEATS)
     for group in hold.seats_by_group.values():
-        sale.line.cannot_read(sale.group_partition(group[0]))
+        sale.store.cannot_read(sale.group_partition(group[0]))
     for asked in (sale.find(hold), sale.release(hold), sale.confirm(hold), sale.extend(hold), sale.cancel(hold)):
         with pytest.raises(BackendUnavailable):
             await asked
     with pytest.raises(BackendUnavailable):
         await sale.map()
-    sale.line.mend()
+    sale.store.mend()
     assert await sale.find(hold) == hold
 
 
 @pytest.mark.parametrize("step", STEPS)
 async def test_a_step_that_was_only_ever_refused_is_not_told_to_be_unknown(sale: Sale, step: Step) -> None:
     hold = await ready(sale, step)
-    sale.line.spoil(Spoil.REFUSED, commits)
+    sale.store.spoil(Spoil.REFUSED, commits)
     with pytest.raises(Overloaded):
         await step(sale, hold)
-    sale.line.mend()
+    sale.store.mend()
     assert await sale.find(hold) == hold
 
 
 @pytest.mark.parametrize("step", STEPS)
 async def test_a_step_that_is_refused_after_an_unknown_stays_unknown(sale: Sale, step: Step) -> None:
     hold = await ready(sale, step)
-    sale.line.spoil(Spoil.LATE, commits, times=1)
-    sale.line.spoil(Spoil.REFUSED, commits)
+    sale.store.spoil(Spoil.LATE, commits, times=1)
+    sale.store.spoil(Spoil.REFUSED, commits)
     with pytest.raises(OutcomeUnknown):
         await step(sale, hold)
 
@@ -403,15 +403,15 @@ async def test_a_key_that_could_only_not_be_bound_is_not_told_to_be_unknown(
     market: Market, holds_per_holder_max: int
 ) -> None:
     sale = await market.open(holds_per_holder_max=holds_per_holder_max)
-    sale.line.spoil(Spoil.REFUSED, ledgers)
+    sale.store.spoil(Spoil.REFUSED, ledgers)
     with pytest.raises(Overloaded):
         await sale.hold(SEATS, key="k")
-    sale.line.mend()
-    sale.line.spoil(Spoil.LOST, ledgers, times=1)
-    sale.line.spoil(Spoil.REFUSED, ledgers)
+    sale.store.mend()
+    sale.store.spoil(Spoil.LOST, ledgers, times=1)
+    sale.store.spoil(Spoil.REFUSED, ledgers)
     with pytest.raises(OutcomeUnknown):
         await sale.hold(SEATS, key="k")
-    sale.line.mend()
+    sale.store.mend()
     assert (await sale.hold(SEATS, key="k")).is_live
 
 
@@ -419,7 +419,7 @@ async def test_a_refused_hold_without_a_key_is_not_made_unknown_by_a_fence_that_
     limited = await market.open(holds_per_holder_max=1)
     another = limited.elsewhere()
     await limited.hold("A1", by="bob")
-    another.line.spoil(Spoil.LOST, fences)
+    another.store.spoil(Spoil.LOST, fences)
     with pytest.raises(BackendUnavailable):
         await another.hold(SEATS)
 
@@ -427,11 +427,11 @@ async def test_a_refused_hold_without_a_key_is_not_made_unknown_by_a_fence_that_
 async def test_a_key_that_a_fence_may_have_decided_is_unknown_until_it_is_asked_again(sale: Sale) -> None:
     """It may keep the refusal for good, however free the seats are by then: so nobody is told that nothing was done."""
     another, taken = sale.elsewhere(), await sale.hold("A1", by="bob")
-    another.line.spoil(Spoil.UNANSWERED, fences, times=1)
-    another.line.spoil(Spoil.NOT_DONE, fences)
+    another.store.spoil(Spoil.UNANSWERED, fences, times=1)
+    another.store.spoil(Spoil.NOT_DONE, fences)
     with pytest.raises(OutcomeUnknown):
         await another.hold(SEATS, key="k")
-    another.line.mend()
+    another.store.mend()
     await sale.release(taken)
     with pytest.raises(SeatHeld):
         await another.hold(SEATS, key="k")

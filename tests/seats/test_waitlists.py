@@ -125,9 +125,9 @@ async def test_nobody_waits_for_a_trip_that_is_not_there(sold_out: Sale) -> None
 @pytest.mark.parametrize("how", [Spoil.LOST, Spoil.UNANSWERED, Spoil.LATE, Spoil.NOT_DONE])
 async def test_a_place_is_taken_once_whatever_becomes_of_the_answer(sold_out: Sale, how: Spoil) -> None:
     await sold_out.join("bob")
-    sold_out.line.spoil(how, times=1)
+    sold_out.store.spoil(how, times=1)
     entry = await sold_out.join("ann")
-    await sold_out.line.deliver_late()
+    await sold_out.store.deliver_late()
     assert entry.position == 2
     assert await sold_out.join("ann") == entry
     assert (await sold_out.join("cid")).position == 3
@@ -136,17 +136,17 @@ async def test_a_place_is_taken_once_whatever_becomes_of_the_answer(sold_out: Sa
 async def test_a_place_whose_answer_was_lost_is_told_as_it_was_taken(sold_out: Sale) -> None:
     """Not as it is when somebody counts again: that may be another place by then, and costs a read of the list."""
     await sold_out.join("bob")
-    sold_out.line.spoil(Spoil.UNANSWERED, times=1)
-    before = sold_out.line.reads[Kind.ENTRY]
+    sold_out.store.spoil(Spoil.UNANSWERED, times=1)
+    before = sold_out.store.reads[Kind.ENTRY]
     assert (await sold_out.join("ann")).position == 2
-    assert sold_out.line.reads[Kind.ENTRY] == before
+    assert sold_out.store.reads[Kind.ENTRY] == before
 
 
 async def test_a_store_that_is_away_is_no_refusal(sold_out: Sale) -> None:
-    sold_out.line.spoil(Spoil.NOT_DONE)
+    sold_out.store.spoil(Spoil.NOT_DONE)
     with pytest.raises((BackendUnavailable, OutcomeUnknown)):
         await sold_out.join("ann")
-    sold_out.line.mend()
+    sold_out.store.mend()
     assert (await sold_out.join("ann")).position == 1
 
 
@@ -164,15 +164,15 @@ async def test_a_store_that_goes_away_after_the_batch_was_sent_leaves_it_unknown
         partitions.append(partition)
         return True
 
-    stall = sold_out.line.stall(and_then_away)
-    sold_out.line.spoil(how, times=1)
+    stall = sold_out.store.stall(and_then_away)
+    sold_out.store.spoil(how, times=1)
     stepping = asyncio.create_task(sold_out.join("ann") if step == "join" else sold_out.leave("ann"))
     await stall.reached.wait()
-    sold_out.line.cannot_read(partitions[0])
+    sold_out.store.cannot_read(partitions[0])
     stall.go.set()
     with pytest.raises(OutcomeUnknown):
         await stepping
-    sold_out.line.mend()
+    sold_out.store.mend()
     assert (await sold_out.join("ann")).position == 1
 
 
@@ -183,9 +183,9 @@ async def test_a_store_that_cannot_be_read_at_all_has_done_nothing(sold_out: Sal
         seen.append(partition)
         return False
 
-    sold_out.line.spoil(Spoil.LOST, and_see)
+    sold_out.store.spoil(Spoil.LOST, and_see)
     await sold_out.join("bob")
-    sold_out.line.cannot_read(seen[0])
+    sold_out.store.cannot_read(seen[0])
     with pytest.raises(BackendUnavailable):
         await sold_out.join("ann")
 
@@ -198,7 +198,7 @@ async def test_a_thousand_who_join_at_once_each_get_a_place_at_once(sold_out: Sa
         batches.append(partition)
         return False
 
-    sold_out.line.spoil(Spoil.LOST, count)
+    sold_out.store.spoil(Spoil.LOST, count)
     processes = [sold_out, sold_out.elsewhere()]
     entries = await asyncio.gather(*(processes[n % 2].join(f"u{n}") for n in range(1_000)))
     assert sorted(entry.position for entry in entries) == list(range(1, 1_001))
@@ -209,7 +209,7 @@ async def test_who_joins_reads_no_more_of_a_long_list_than_of_a_short_one(sold_o
     await asyncio.gather(*(sold_out.join(f"u{n}") for n in range(200)))
     await sold_out.leave("u7")
     assert (await sold_out.join("ann")).position == 200
-    assert sold_out.line.reads[Kind.ENTRY] == 0
+    assert sold_out.store.reads[Kind.ENTRY] == 0
 
 
 async def test_a_list_is_counted_once_in_half_a_minute_for_all_who_join_again(
@@ -224,7 +224,7 @@ async def test_a_list_is_counted_once_in_half_a_minute_for_all_who_join_again(
         assert sorted(told) == list(range(2, 21))
     await sold_out.leave(f"u{first}")
     assert sorted([(await sold_out.join(who)).position for who in behind]) == list(range(2, 21))
-    assert sold_out.line.reads[Kind.ENTRY] == 1
+    assert sold_out.store.reads[Kind.ENTRY] == 1
     monkeypatch.setattr(places, "COUNT_EVERY_S", 0.0)
     monkeypatch.setattr(places, "READ_AT_ONCE", 7)
     assert sorted([(await sold_out.join(who)).position for who in behind]) == list(range(1, 20))
@@ -238,40 +238,40 @@ async def test_a_list_that_is_too_long_to_be_counted_tells_the_places_that_were_
         await sold_out.join(who)
     await sold_out.leave("ann")
     assert (await sold_out.join("cid")).position == 3
-    assert sold_out.line.reads[Kind.ENTRY] == 0
+    assert sold_out.store.reads[Kind.ENTRY] == 0
 
 
 @pytest.mark.parametrize("step", ["join", "leave"])
 async def test_who_was_only_ever_refused_is_told_that_nothing_was_done(sold_out: Sale, step: str) -> None:
     if step == "leave":
         await sold_out.join("ann")
-    sold_out.line.spoil(Spoil.REFUSED, any_batch)
+    sold_out.store.spoil(Spoil.REFUSED, any_batch)
     with pytest.raises(Overloaded):
         await (sold_out.join("ann") if step == "join" else sold_out.leave("ann"))
-    sold_out.line.mend()
+    sold_out.store.mend()
     assert len(await sold_out.waits("ann")) == (step == "leave")
 
 
 async def test_a_refusal_after_an_unknown_leaves_it_unknown(sold_out: Sale) -> None:
-    sold_out.line.spoil(Spoil.LATE, any_batch, times=1)
-    sold_out.line.spoil(Spoil.REFUSED, any_batch)
+    sold_out.store.spoil(Spoil.LATE, any_batch, times=1)
+    sold_out.store.spoil(Spoil.REFUSED, any_batch)
     with pytest.raises(OutcomeUnknown):
         await sold_out.join("ann")
-    sold_out.line.mend()
-    await sold_out.line.deliver_late()
+    sold_out.store.mend()
+    await sold_out.store.deliver_late()
     assert [entry.position for entry in await sold_out.waits("ann")] == [1]
 
 
 async def test_one_who_does_not_wait_does_not_stop_those_who_go_with_them(sold_out: Sale) -> None:
     await sold_out.join("bob")
-    stall = sold_out.line.stall(any_batch)
+    stall = sold_out.store.stall(any_batch)
     first = asyncio.create_task(sold_out.join("ann"))
     await stall.reached.wait()
     together = [
         asyncio.create_task(step) for step in (sold_out.leave("cid"), sold_out.join("dan"), sold_out.leave("bob"))
     ]
     await asyncio.sleep(0.01)
-    sold_out.line.mend()
+    sold_out.store.mend()
     stall.go.set()
     assert (await first).position == 2
     refused, joined, left = await asyncio.gather(*together, return_exceptions=True)
@@ -285,21 +285,21 @@ async def test_a_caller_that_is_gone_leaves_the_others_their_turn(
     sold_out: Sale, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(list_turns, "TOGETHER_MAX", 1)
-    stall = sold_out.line.stall(any_batch)
+    stall = sold_out.store.stall(any_batch)
     table, key = WaitlistTable(sold_out.process.sender), sold_out.trip.key
     dying = asyncio.create_task(table.join(sold_out.actor("ann"), key, "", 1))
     await stall.reached.wait()
     joining = asyncio.create_task(table.join(sold_out.actor("bob"), key, "", 1))
     await asyncio.sleep(0.01)
     dying.cancel()
-    sold_out.line.mend()
+    sold_out.store.mend()
     assert (await joining).position == 1
 
 
 async def test_one_organization_does_not_see_what_a_user_waits_for_at_another(sold_out: Sale, market: Market) -> None:
     other = await market.open(seats=2)
     user = f"user of {sold_out.trip.key.organization}"
-    other.line.name = sold_out.line.name
+    other.store.name = sold_out.store.name
     for sale in (sold_out, other):
         await sale.join(user)
         await sale.join(user, "first")
@@ -319,7 +319,7 @@ async def test_all_that_a_user_waits_for_is_found_page_by_page(sold_out: Sale) -
     gone = [
         IndexEntry(Index.WAITLISTS, "ann", "\x1f".join((sold_out.trip.key.organization, f"a{n}", ""))) for n in range(5)
     ]
-    await sold_out.line.apply(Partition(Table.WAITLISTS, "", ""), [], gone)
+    await sold_out.store.apply(Partition(Table.WAITLISTS, "", ""), [], gone)
     found, after, pages = list[str](), "", 0
     while pages == 0 or after:
         page = await sold_out.inventory.waitlist.page(user_anywhere("ann"), WaitsQuery(after=after, page_size=2))

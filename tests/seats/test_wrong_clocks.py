@@ -116,7 +116,7 @@ async def test_an_attempt_of_a_clock_that_is_ahead_is_in_the_way_for_its_grace_o
 ) -> None:
     """It died with the seat in another seat group taken, and has no row yet."""
     wrong, other = single_seats.elsewhere(ahead_s=ahead_s), single_seats.elsewhere()
-    await wrong.dies(wrong.hold("A1 A2"), wrong.line.stall(commits))
+    await wrong.dies(wrong.hold("A1 A2"), wrong.store.stall(commits))
     with pytest.raises(SeatContended):
         await other.hold("A2", by="bob")
     single_seats.clock.pass_s(GRACE_S)
@@ -200,7 +200,7 @@ async def test_what_an_attempt_of_a_clock_that_is_ahead_left_is_freed_where_a_sw
     """It died with a seat in another group taken, for a time that is far off; other holds bring a sweeper there."""
     sale = await market.open(seats=6, seats_per_group=3)
     wrong, sweeper = sale.elsewhere(ahead_s=ahead_s), sale.elsewhere()
-    await wrong.dies(wrong.hold("A1 A4"), wrong.line.stall(commits))
+    await wrong.dies(wrong.hold("A1 A4"), wrong.store.stall(commits))
     await sale.hold("A5", by="bob", ttl_s=GRACE_S)
     await sweep_until_caught_up(sweeper)
     for _ in range(GRACE_S + FOUND_WITHIN_S):

@@ -220,7 +220,7 @@ def test_settings_never_change() -> None:
         (
             {"REDIS_ADDR": "cache"},
             (
-                "REDIS_ADDR='cache' is no address: "
+                "REDIS_ADDR='cache' is not an address: "
                 "allowed is host:port, cluster:host:port,host:port or sentinel:host:port,host:port/name"
             ),
         ),

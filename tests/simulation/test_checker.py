@@ -10,7 +10,7 @@ from travio_inventory.seats.ports import Cell
 from verification.simulation import checker
 from verification.simulation.checker import violations
 from verification.simulation.exhaustive import is_explained
-from verification.simulation.history import Answer, Call, Found, History, Place, Told, Waits
+from verification.simulation.history import Call, CallOutcome, Found, History, Place, PublishedEvent, Waits
 from verification.simulation.small_histories import right, tampered
 
 HISTORIES = 1_000
@@ -44,20 +44,20 @@ def _differ(seed: int) -> bool:
 
 
 def _hold(number: int, from_s: float, to_s: float, **said: object) -> Call:
-    call = Call(number, "hold", "", from_s, (A,), returned_s=to_s, holder="u", answer=Answer.OK, status="held")
+    call = Call(number, "hold", "", from_s, (A,), returned_s=to_s, holder="u", answer=CallOutcome.OK, status="held")
     for name, value in said.items():
         setattr(call, name, value)
     return call
 
 
 ROW = Found("held", "u", "-", (A,), expires_at_ms=1_000_000)
-TOLD = [Told("1", "hold.created", "h", 0)]
+TOLD = [PublishedEvent("1", "hold.created", "h", 0)]
 RIGHT = History([_hold(0, 1, 2, told="h")], {"h": ROW}, {A: "h"}, TOLD, holds_max=1)
 SECOND = _hold(1, 3, 4, told="i", cells=(B,))
-AGAIN = _hold(1, 3, 4, answer=Answer.AGAIN, told="SEAT_CONTENDED")
+AGAIN = _hold(1, 3, 4, answer=CallOutcome.AGAIN, told="SEAT_CONTENDED")
 RETRY = _hold(0, 1, 2, told="h", subject="k")
-OVER = _hold(0, 1, 9, answer=Answer.ENDED, told="HOLD_EXPIRED", status="")
-OVER_TOO = _hold(1, 1, 9, answer=Answer.ENDED, told="HOLD_EXPIRED", status="")
+OVER = _hold(0, 1, 9, answer=CallOutcome.ENDED, told="HOLD_EXPIRED", status="")
+OVER_TOO = _hold(1, 1, 9, answer=CallOutcome.ENDED, told="HOLD_EXPIRED", status="")
 LAPSED = replace(
     RIGHT, calls=[OVER], holds={"h": ROW._replace(status="expired", expires_at_ms=5_000)}, owners={}, events=None
 )
@@ -65,7 +65,7 @@ LAPSED = replace(
 
 
 def _list_call(number: int, op: str, from_s: float, to_s: float, holder: str = "u", *places: Place) -> Call:
-    return Call(number, op, "", from_s, returned_s=to_s, holder=holder, answer=Answer.OK, places=places)
+    return Call(number, op, "", from_s, returned_s=to_s, holder=holder, answer=CallOutcome.OK, places=places)
 
 
 FIRST, SECOND_PLACE = Place("", 1, 2, 100), Place("", 2, 1, 200)
@@ -76,9 +76,9 @@ LEFT = replace(
     waits={**WAITING.waits, ("", "u"): Waits(False, 1, 2, 100)},
 )  # fmt: skip
 NOT_THERE = _list_call(3, "leave", 7, 8)
-NOT_THERE.answer, NOT_THERE.told = Answer.NO, "NOT_ON_WAITLIST"
+NOT_THERE.answer, NOT_THERE.told = CallOutcome.NO, "NOT_ON_WAITLIST"
 UNHEARD = _list_call(2, "leave", 5, 6)
-UNHEARD.answer = Answer.UNKNOWN
+UNHEARD.answer = CallOutcome.UNKNOWN
 
 WRONG = {
     "I1 two have it at once": replace(
@@ -90,29 +90,29 @@ WRONG = {
     "I2 told of another key's": replace(RIGHT, calls=[_hold(0, 1, 2, told="h", subject="k")]),
     "I3 what was acknowledged is gone": replace(RIGHT, holds={}, owners={}, events=None),
     "I3 an extension is gone": replace(
-        RIGHT, calls=[*RIGHT.calls, Call(1, "extend", "h", 3, until_ms=2_000_000, returned_s=4, answer=Answer.OK)]
+        RIGHT, calls=[*RIGHT.calls, Call(1, "extend", "h", 3, until_ms=2_000_000, returned_s=4, answer=CallOutcome.OK)]
     ),
     "I4 released unasked": replace(RIGHT, holds={"h": ROW._replace(status="released")}, owners={}, events=None),
-    "I5 refused, and yet there": replace(RIGHT, calls=[_hold(0, 1, 2, answer=Answer.NO, told="SEAT_UNAVAILABLE")]),
+    "I5 refused, and yet there": replace(RIGHT, calls=[_hold(0, 1, 2, answer=CallOutcome.NO, told="SEAT_UNAVAILABLE")]),
     "I5 nobody had it": replace(
-        RIGHT, calls=[*RIGHT.calls, _hold(1, -3, -2, answer=Answer.NO, told="SEAT_UNAVAILABLE")]
+        RIGHT, calls=[*RIGHT.calls, _hold(1, -3, -2, answer=CallOutcome.NO, told="SEAT_UNAVAILABLE")]
     ),
     "I6 one key, two holds": History(
         [RETRY], {"h": ROW._replace(claimant="k"), "i": ROW._replace(claimant="k", cells=(B,))}, {A: "h", B: "i"}
     ),
     "I7 read before it was": replace(
-        RIGHT, calls=[*RIGHT.calls, Call(1, "find", "h", 3, returned_s=4, answer=Answer.NO, told="HOLD_NOT_FOUND")]
+        RIGHT, calls=[*RIGHT.calls, Call(1, "find", "h", 3, returned_s=4, answer=CallOutcome.NO, told="HOLD_NOT_FOUND")]
     ),
     "I8 an event is missing": replace(RIGHT, events=[]),
     "I8 one step told under two ids": replace(RIGHT, events=[*TOLD, TOLD[0]._replace(id="2")]),
-    "I8 an event without a step": replace(RIGHT, events=[*TOLD, Told("2", "hold.created", "ghost", 0)]),
+    "I8 an event without a step": replace(RIGHT, events=[*TOLD, PublishedEvent("2", "hold.created", "ghost", 0)]),
     "I8 one id, two events": replace(RIGHT, events=[*TOLD, TOLD[0]._replace(type="hold.expired")]),
     "I9 more than allowed": replace(
         RIGHT, calls=[*RIGHT.calls, SECOND], holds={"h": ROW, "i": ROW._replace(cells=(B,))}, owners={A: "h", B: "i"},
         events=None,
     ),
     "I10 expired early": replace(
-        RIGHT, calls=[*RIGHT.calls, Call(1, "find", "h", 3, returned_s=4, answer=Answer.OK, status="expired")],
+        RIGHT, calls=[*RIGHT.calls, Call(1, "find", "h", 3, returned_s=4, answer=CallOutcome.OK, status="expired")],
         holds={"h": ROW._replace(status="expired")}, owners={}, events=None,
     ),
     "I5 over, and it never was": replace(LAPSED, holds={}),

@@ -28,7 +28,7 @@ from travio_inventory.store.memory import MemoryBatches
 from travio_inventory.store.scylla import ScyllaOptions
 from travio_inventory.store.scylla.answers import is_applied, rows_of
 from travio_inventory.store.scylla.batches import batch_statement
-from travio_inventory.store.scylla.connecting import BATCH, Answer
+from travio_inventory.store.scylla.connecting import BATCH, ResultRows
 from travio_inventory.store.scylla.connecting import session as scylla_session
 from travio_inventory.store.scylla.statements import batch_of, place_of
 
@@ -48,7 +48,7 @@ def recorded() -> Any:  # noqa: ANN401 - what JSON holds
     return json.loads(RECORDED.read_text())
 
 
-def answer_of(server: Server, case: str) -> Answer:
+def answer_of(server: Server, case: str) -> ResultRows:
     """A recorded answer as the driver gives it; a column that a row does not have is null."""
     kept = recorded()[server][case]
     names = WHOLE_ROWS if kept["names"] == "whole rows" else kept["names"]
@@ -82,7 +82,7 @@ async def test_both_servers_are_understood_alike(server: Server, name: str) -> N
 
 def test_rows_are_found_by_their_key_in_whatever_order_they_come() -> None:
     answer = answer_of("scylladb", "a hold that meets a taken and a missing cell")
-    turned = Answer(answer.names, answer.rows[::-1])
+    turned = ResultRows(answer.names, answer.rows[::-1])
     assert rows_of(turned) == rows_of(answer) != {}
 
 
@@ -111,12 +111,12 @@ async def test_what_is_recorded_of_cassandra_is_what_it_answers(scylla: ScyllaOp
     partition = new_partition()
     with scylla_session(scylla) as session:
 
-        def try_batch(writes: list[Write]) -> Answer:
+        def try_batch(writes: list[Write]) -> ResultRows:
             place = place_of(partition)
             statements = batch_of(scylla.keyspace, place, writes)
             prepared = [session.prepare(statement.text) for statement in statements]
             batch = batch_statement(scylla.keyspace, place, statements, prepared)
-            return cast("Answer", session.execute(batch, execution_profile=BATCH).current_rows)
+            return cast("ResultRows", session.execute(batch, execution_profile=BATCH).current_rows)
 
         if CASES[name].before:
             assert is_applied(try_batch(list(CASES[name].before)))

@@ -14,7 +14,7 @@ from grpclib.exceptions import GRPCError
 from travio_inventory.client import InvalidRequest, Trip
 from travio_inventory.client.refusals import refusal_from
 from travio_inventory.wire.inventory.v1 import GetTripRequest
-from verification.kit.raw_caller import Answer, RawCaller, framed, raw_caller
+from verification.kit.raw_caller import RawCaller, RawReply, framed, raw_caller
 from verification.kit.requests import VALID, fields_named, path_of, request
 from verification.kit.service_process import ORGANIZATION, ServiceProcess
 from verification.kit.trips import trip_of
@@ -139,7 +139,7 @@ async def test_what_is_wrong_is_refused_by_its_name(caller: RawCaller, rpc: str)
     assert wrong == []
 
 
-async def asked(caller: RawCaller, rpc: str, body: bytes) -> Answer:
+async def asked(caller: RawCaller, rpc: str, body: bytes) -> RawReply:
     """The answer to a message that may be larger than a frame."""
     stream = caller.open(path_of(rpc))
     message = framed(body)
@@ -228,7 +228,7 @@ async def test_mutated_messages_are_answered_and_the_service_goes_on(shared: Ser
     for start in range(0, len(mutants), AT_ONCE):
         chunk = mutants[start : start + AT_ONCE]
         streams = [caller.call(path_of(rpc), framed(body)) for rpc, body in chunk]
-        answers: list[Answer] = [await caller.answer(stream) for stream in streams]
+        answers: list[RawReply] = [await caller.answer(stream) for stream in streams]
         wrong = [
             (rpc, body, answer)
             for (rpc, body), answer in zip(chunk, answers, strict=True)

@@ -11,10 +11,10 @@ from grpclib.exceptions import GRPCError, StreamTerminatedError
 from h2.exceptions import StreamClosedError
 
 from travio_inventory.client import (
-    AskAgain,
     HoldStatus,
     InventoryClient,
     Journey,
+    RetryableRefusal,
     SeatStatus,
     SeatTaken,
 )
@@ -143,7 +143,7 @@ async def the_key_tells(client: InventoryClient, ask: Ask) -> str:
     before = [record.id for record in await as_user.list_holds()]
     try:
         hold = await as_user.hold(ask.trip, *ends(JOURNEY), ask.seats, seconds=600, key="k", settle=True)
-    except (SeatTaken, AskAgain):
+    except (SeatTaken, RetryableRefusal):
         assert before == []
         return ""
     assert hold.seats == ask.seats

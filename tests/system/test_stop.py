@@ -12,17 +12,17 @@ from grpclib.exceptions import GRPCError
 from grpclib.metadata import decode_bin_value
 
 from travio_inventory.client import (
-    AskAgain,
     BackendUnavailable,
     ClientError,
     HoldStatus,
     InventoryClient,
     Overloaded,
     Refusal,
+    RetryableRefusal,
 )
 from travio_inventory.client.refusals import refusal_from
 from travio_inventory.wire.inventory import v1 as wire
-from verification.kit.raw_caller import Answer, framed, raw_caller
+from verification.kit.raw_caller import RawReply, framed, raw_caller
 from verification.kit.requests import path_of, request
 from verification.kit.service_process import ORGANIZATION, EndedEarly, ServiceProcess, eventually
 from verification.kit.trips import trip_of
@@ -36,7 +36,7 @@ async def hold_until_stopped(client: InventoryClient, user: str) -> list[str]:
     """Hold seats one after the other until the service says no more; the ids of those acknowledged."""
     as_user = client.acting_for(user)
     held: list[str] = []
-    with suppress(AskAgain):
+    with suppress(RetryableRefusal):
         for number in range(1, SEATS_PER_USER + 1):
             seat = f"seat-{(int(user) - 1) * SEATS_PER_USER + number}"
             held.append((await as_user.hold("busy", "S0", "S1", [seat])).id)
@@ -80,7 +80,7 @@ async def test_a_stop_answers_the_calls_in_flight_and_loses_none(processes: Call
     assert "Traceback" not in service.log
 
 
-def meant(answer: Answer) -> Refusal | ClientError:
+def meant(answer: RawReply) -> Refusal | ClientError:
     """What a client makes of the answer to a call that writes."""
     assert answer.status is not None
     packed = answer.headers["grpc-status-details-bin"].encode()

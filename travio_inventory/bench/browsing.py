@@ -27,12 +27,12 @@ class Size(NamedTuple):
 class Browsing:
     """Readers of trips of one size, and a sale on one of them. What it measures is told, and kept in `found`."""
 
-    def __init__(self, session: Session, size: Size, *, readers: int, tell: Tell) -> None:
+    def __init__(self, session: Session, size: Size, *, readers: int, show: Tell) -> None:
         self.found = Found()
         self._session = session
-        self._lines = session.service.lines
+        self._lines = session.service.channels
         self._readers = readers
-        self._tell = tell
+        self._tell = show
         self._trips = [bench_trips.wide(size.seats, segments=size.segments) for _ in range(COLD_TRIPS)]
         self._contests = [contest_for(trip) for trip in self._trips]
         self._groups = -(-size.seats // self._trips[0].seats_per_group)

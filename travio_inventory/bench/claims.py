@@ -31,7 +31,7 @@ from travio_inventory.settings import Settings
 from travio_inventory.store.memory import MemoryBatches
 from travio_inventory.store.scylla.answers import is_applied
 from travio_inventory.store.scylla.batches import batch_statement
-from travio_inventory.store.scylla.connecting import BATCH, Answer, session
+from travio_inventory.store.scylla.connecting import BATCH, ResultRows, session
 from travio_inventory.store.scylla.prepared import Prepared
 from travio_inventory.store.scylla.statements import batch_of, place_of
 
@@ -42,7 +42,7 @@ SELL_OUT_SECONDS_MAX = 600.0
 _Batch = tuple[Partition, Sequence[Write]]
 
 
-async def claims(settings: Settings, *, in_flight: Sequence[int], seats: int, tell: Tell) -> Found:
+async def claims(settings: Settings, *, in_flight: Sequence[int], seats: int, show: Tell) -> Found:
     """Trips of so many seats are sold out, one seat on two segments a claim, so many claims at a time: the service's
     own way, gate and all, but without gRPC; and a bare loop of the driver that sends the same batches.
 
@@ -61,7 +61,7 @@ async def claims(settings: Settings, *, in_flight: Sequence[int], seats: int, te
                     await inventory.open_trip(house_of(trip.key.organization), trip)
                     measured = await loop(inventory, trip, at_once)
                     found.add(f"{name}, {at_once} in flight", measured)
-                    tell(f"{name}, {at_once} in flight", measured)
+                    show(f"{name}, {at_once} in flight", measured)
                     if loop is _claim_all:
                         found.wrong += await _check(inventory, trip, measured)
             names = (f"the service, {at_once} in flight", f"the driver alone, {at_once} in flight")
@@ -124,7 +124,7 @@ class _Driver:
             response = self._session.execute_async(statement, execution_profile=BATCH)
             response.add_callbacks(answered, failed, callback_args=(sent,))
 
-        def answered(answer: Answer, sent: float) -> None:
+        def answered(answer: ResultRows, sent: float) -> None:
             measured.latencies_s.append(perf_counter() - sent)
             measured.counts["won" if is_applied(answer) else "refused"] += 1
             send()

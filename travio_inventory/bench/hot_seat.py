@@ -20,7 +20,7 @@ from travio_inventory.bench.calls import (
     outcome_of,
     read,
 )
-from travio_inventory.bench.lean_channel import Channels, Reply
+from travio_inventory.bench.lean_channel import ChannelPool, Reply
 from travio_inventory.bench.measuring import latency_ms
 
 FREE_SECONDS_MAX = 5.0
@@ -63,12 +63,12 @@ class Round(NamedTuple):
 
 
 async def compete(
-    lines: Channels,
+    channels: ChannelPool,
     contest: Contest,
     *,
     workers: int,
     rounds: int,
-    tell: Callable[[Round], None],
+    show: Callable[[Round], None],
     keep_last: bool = False,
 ) -> HotSeat:
     """Let `workers` users start from a barrier, `rounds` times; between rounds the winner gives the seat back.
@@ -80,22 +80,22 @@ async def compete(
     users = [f"user-{token_hex(4)}-{number}" for number in range(workers)]
     for number in range(1, rounds + 1):
         async with asyncio.timeout(ROUND_SECONDS_MAX):
-            winners, played = await _round(lines, contest, users, number)
+            winners, played = await _round(channels, contest, users, number)
             found.rounds = number
             found.tally += played.tally
             found.latencies_s += played.latencies_s
-            tell(played)
-            found.wrong += [f"round {number}: {said}" for said in await _check(lines, contest, users, winners)]
+            show(played)
+            found.wrong += [f"round {number}: {said}" for said in await _check(channels, contest, users, winners)]
             found.last_winner = winners[-1] if winners else None
             if number == rounds and keep_last:
                 break
-            if not await _give_back(lines, contest, winners):
+            if not await _give_back(channels, contest, winners):
                 found.wrong.append(f"round {number}: the seat was not free again after its release")
                 break
     return found
 
 
-async def _round(lines: Channels, contest: Contest, users: list[str], number: int) -> tuple[list[Winner], Round]:
+async def _round(channels: ChannelPool, contest: Contest, users: list[str], number: int) -> tuple[list[Winner], Round]:
     """Everybody asks at once."""
     barrier = asyncio.Barrier(len(users))
     played = Round(number, Counter(), [])
@@ -106,7 +106,7 @@ async def _round(lines: Channels, contest: Contest, users: list[str], number: in
         request = contest.hold(user)
         await barrier.wait()
         sent = perf_counter()
-        reply = await lines.call(path, request)
+        reply = await channels.call(path, request)
         played.latencies_s.append(perf_counter() - sent)
         outcome = outcome_of(reply)
         played.tally[outcome] += 1
@@ -119,12 +119,12 @@ async def _round(lines: Channels, contest: Contest, users: list[str], number: in
     return winners, played
 
 
-async def _check(lines: Channels, contest: Contest, users: list[str], winners: list[Winner]) -> list[str]:
+async def _check(channels: ChannelPool, contest: Contest, users: list[str], winners: list[Winner]) -> list[str]:
     """What is wrong with the answers, and with what the store says of everyone who asked."""
     wrong = [] if len(winners) == 1 else [f"{len(winners)} won instead of 1"]
     owners = []
     path = method("ListHolds")
-    replies = await asyncio.gather(*(lines.call(path, contest.holds_of(user)) for user in users))
+    replies = await asyncio.gather(*(channels.call(path, contest.holds_of(user)) for user in users))
     for user, reply in zip(users, replies, strict=True):
         owners += [Winner(user, hold_id) for hold_id in _live_holds(reply, contest.seat)]
     if sorted(owners) != sorted(winners) or len(owners) != 1:
@@ -132,11 +132,11 @@ async def _check(lines: Channels, contest: Contest, users: list[str], winners: l
         wrong.append(f"the store says that the seat is held by: {told}")
     for winner in winners:
         request = contest.by_hold("GetHoldRequest", winner.hold_id, winner.user)
-        reply = await lines.call(method("GetHold"), request)
+        reply = await channels.call(method("GetHold"), request)
         hold = read("GetHoldResponse", reply).hold if reply.status == OK else None
         if hold is None or hold.status != HOLD_HELD or list(hold.seat_ids) != [contest.seat]:
             wrong.append(f"the store does not know the hold of {winner.user}: {winner.hold_id}")
-    status = contest.status_in(await lines.call(method("GetSeatMap"), contest.map()))
+    status = contest.status_in(await channels.call(method("GetSeatMap"), contest.map()))
     if status != HELD:
         wrong.append(f"the seat map does not show the seat as held, but as status {status}")
     return wrong
@@ -149,14 +149,14 @@ def _live_holds(reply: Reply, seat: str) -> list[str]:
     return [hold.hold_id for hold in holds if hold.status == HOLD_HELD and seat in hold.seat_ids]
 
 
-async def _give_back(lines: Channels, contest: Contest, winners: list[Winner]) -> bool:
+async def _give_back(channels: ChannelPool, contest: Contest, winners: list[Winner]) -> bool:
     """Whether the seat is free after everyone who won has given it back."""
     for winner in winners:
         request = contest.by_hold("ReleaseSeatsRequest", winner.hold_id, winner.user)
-        await lines.call(method("ReleaseSeats"), request)
+        await channels.call(method("ReleaseSeats"), request)
     ends = perf_counter() + FREE_SECONDS_MAX
     while perf_counter() < ends:
-        if contest.status_in(await lines.call(method("GetSeatMap"), contest.map())) == FREE:
+        if contest.status_in(await channels.call(method("GetSeatMap"), contest.map())) == FREE:
             return True
         await asyncio.sleep(POLL_SECONDS)
     return False

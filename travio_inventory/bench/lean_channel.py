@@ -285,7 +285,7 @@ class _Call:
         )
 
 
-class Channels:
+class ChannelPool:
     """Several connections to one service, used in turn."""
 
     def __init__(self, channels: list[LeanChannel]) -> None:
@@ -293,7 +293,7 @@ class Channels:
         self._calls = 0
 
     @classmethod
-    async def connect(cls, host: str, port: int, count: int, *, tls: SSLContext | None = None) -> "Channels":
+    async def connect(cls, host: str, port: int, count: int, *, tls: SSLContext | None = None) -> "ChannelPool":
         """So many open connections. Raises OSError."""
         return cls([await LeanChannel.connect(host, port, tls=tls) for _ in range(count)])
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Generic, NamedTuple, TypeVar
 
-from travio_inventory.bench.lean_channel import Channels, Reply
+from travio_inventory.bench.lean_channel import ChannelPool, Reply
 
 CALLS_PER_LINE_MAX = 100
 LINES_MIN = 2
@@ -93,7 +93,7 @@ def ratio(work: Slice, yardstick: Slice) -> dict[str, float | None]:
     }
 
 
-def lines_for(workers: int) -> int:
+def channels_for(workers: int) -> int:
     """How many connections so many calls at once need."""
     return max(LINES_MIN, ceil(workers / CALLS_PER_LINE_MAX))
 
@@ -107,7 +107,7 @@ def cpu_seconds(pid: int | None) -> float | None:
 
 
 async def drive(
-    lines: Channels,
+    channels: ChannelPool,
     asks: Iterator[Ask[_About]],
     judge: Callable[[_About, Reply], str],
     *,
@@ -130,7 +130,7 @@ async def drive(
             if ask is None:
                 return
             sent = perf_counter()
-            reply = await lines.call(ask.path, ask.message)
+            reply = await channels.call(ask.path, ask.message)
             answered = perf_counter()
             measured.latencies_s.append(answered - sent)
             measured.counts[judge(ask.about, reply)] += 1

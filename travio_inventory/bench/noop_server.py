@@ -37,7 +37,7 @@ LIMITS = ServerLimits(
 )
 
 
-class NothingService:
+class NoopService:
     """Answers at once with nothing."""
 
     def __mapping__(self) -> dict[str, Handler]:  # grpclib's name for it
@@ -50,13 +50,13 @@ class NothingService:
 
 
 async def _serve_guarded(port: int, stop: asyncio.Event) -> None:
-    async with GuardedServer([NothingService()], limits=LIMITS) as server:
+    async with GuardedServer([NoopService()], limits=LIMITS) as server:
         await server.start(HOST, port)
         await stop.wait()
 
 
 async def _serve_grpclib(port: int, stop: asyncio.Event) -> None:
-    server = Server([NothingService()], codec=PassThroughCodec())
+    server = Server([NoopService()], codec=PassThroughCodec())
     await server.start(HOST, port)
     await stop.wait()
     server.close()  # and not wait_closed, which from Python 3.12 on waits for callers to hang up

@@ -8,8 +8,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from ssl import SSLContext
 
-from travio_inventory.bench.lean_channel import Channels
-from travio_inventory.bench.measuring import lines_for
+from travio_inventory.bench.lean_channel import ChannelPool
+from travio_inventory.bench.measuring import channels_for
 from travio_inventory.bench.own_server import OwnServer, cores_apart, pin
 from travio_inventory.client.client import InventoryClient
 from travio_inventory.kernel.addresses import Address
@@ -27,7 +27,7 @@ class Service:
     host: str
     port: int
     pid: int | None
-    lines: Channels
+    channels: ChannelPool
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +83,10 @@ async def session(
             for name, code in YARDSTICKS.items() if with_yardsticks else ():
                 no_op = await stack.enter_async_context(OwnServer.of_yardstick(code, core=server_core))
                 yardsticks[name] = await _connect(no_op.host, no_op.port, no_op.pid, workers)
-                stack.callback(yardsticks[name].lines.close)
+                stack.callback(yardsticks[name].channels.close)
         else:
             service = await _connect(*address, None, workers, tls)
-        stack.callback(service.lines.close)
+        stack.callback(service.channels.close)
         if client_core is not None:
             pin(0, client_core)
             stack.callback(os.sched_setaffinity, 0, affinity)
@@ -104,4 +104,4 @@ def settings_given() -> dict[str, str]:
 
 
 async def _connect(host: str, port: int, pid: int | None, workers: int, tls: SSLContext | None = None) -> Service:
-    return Service(host, port, pid, await Channels.connect(host, port, lines_for(workers), tls=tls))
+    return Service(host, port, pid, await ChannelPool.connect(host, port, channels_for(workers), tls=tls))

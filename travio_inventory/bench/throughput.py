@@ -56,7 +56,7 @@ class Found:
 
 
 async def in_turns(
-    session: Session, name: str, work: Callable[[float], Awaitable[Slice]], *, workers: int, seconds: float, tell: Tell
+    session: Session, name: str, work: Callable[[float], Awaitable[Slice]], *, workers: int, seconds: float, show: Tell
 ) -> Found:
     """The work and the no-op in turns, so that a change of the machine's mood touches both. `work` is told how long."""
     found = Found()
@@ -67,10 +67,10 @@ async def in_turns(
                 await no_op(service, workers=workers, seconds=WARM_UP_SECONDS)
             measured = await no_op(service, workers=workers, seconds=share)
             found.add(yardstick, measured)
-            tell(yardstick, measured)
+            show(yardstick, measured)
         measured = await work(share)
         found.add(name, measured)
-        tell(name, measured)
+        show(name, measured)
     for yardstick in session.yardsticks:
         found.ratios[f"{name} / {yardstick}"] = ratio(found.slices[name], found.slices[yardstick])
     return found
@@ -79,10 +79,10 @@ async def in_turns(
 async def no_op(service: Service, *, workers: int, seconds: float) -> Slice:
     """The yardstick."""
     asks = repeat(Ask(NOTHING, b"", None))
-    return await drive(service.lines, asks, ok_or_error, workers=workers, pid=service.pid, seconds=seconds)
+    return await drive(service.channels, asks, ok_or_error, workers=workers, pid=service.pid, seconds=seconds)
 
 
-async def no_op_alone(session: Session, *, workers: int, seconds: float, tell: Tell) -> Found:
+async def no_op_alone(session: Session, *, workers: int, seconds: float, show: Tell) -> Found:
     """The yardsticks by themselves."""
     found = Found()
     for turn in range(TURNS):
@@ -91,7 +91,7 @@ async def no_op_alone(session: Session, *, workers: int, seconds: float, tell: T
                 await no_op(service, workers=workers, seconds=WARM_UP_SECONDS)
             measured = await no_op(service, workers=workers, seconds=seconds / TURNS)
             found.add(yardstick, measured)
-            tell(yardstick, measured)
+            show(yardstick, measured)
     if any(measured.counts[Outcome.ERROR] for measured in found.slices.values()):
         found.wrong.append("calls ended in errors")
     return found
@@ -102,30 +102,30 @@ def ok_or_error(_about: None, reply: Reply) -> str:
     return "ok" if reply.status == OK else Outcome.ERROR
 
 
-async def refusals(session: Session, *, workers: int, seconds: float, tell: Tell) -> Found:
+async def refusals(session: Session, *, workers: int, seconds: float, show: Tell) -> Found:
     """A seat is held; everyone else asks for it. Nobody may win, and the first holder must keep it."""
     trip = bench_trips.coach()
     await session.open(trip)
     contest = contest_for(trip, trip.seats[0].id)
     service = session.service
-    first = await service.lines.call(method("HoldSeats"), contest.hold("holder"))
+    first = await service.channels.call(method("HoldSeats"), contest.hold("holder"))
     if outcome_of(first) is not Outcome.WON:
         return Found(wrong=[f"the free seat could not be held: status {first.status} {first.message}"])
     path = method("HoldSeats")
     asks = cycle([Ask(path, contest.hold(f"user-{number}"), None) for number in range(1_000)])
 
     async def work(share: float) -> Slice:
-        return await drive(service.lines, asks, _outcome_word, workers=workers, pid=service.pid, seconds=share)
+        return await drive(service.channels, asks, _outcome_word, workers=workers, pid=service.pid, seconds=share)
 
     await work(WARM_UP_SECONDS)
-    found = await in_turns(session, "refusals", work, workers=workers, seconds=seconds, tell=tell)
+    found = await in_turns(session, "refusals", work, workers=workers, seconds=seconds, show=show)
     counts = found.slices["refusals"].counts
     for outcome in (Outcome.WON, Outcome.ERROR):
         if counts[outcome]:
             found.wrong.append(f"{counts[outcome]} calls ended in {outcome}")
     held = read("HoldSeatsResponse", first).hold_id
     request = contest.by_hold("GetHoldRequest", held, "holder")
-    reply = await service.lines.call(method("GetHold"), request)
+    reply = await service.channels.call(method("GetHold"), request)
     if reply.status != OK or read("GetHoldResponse", reply).hold.status != HOLD_HELD:
         found.wrong.append("the first holder lost the seat")
     return found
@@ -150,7 +150,7 @@ class _Stock:
         while len(self.unsold) < seats:
             trip = bench_trips.wide(SEATS_PER_TRIP)
             await self.session.open(trip)
-            await self.session.service.lines.call(method("GetSeatMap"), contest_for(trip, "").map())
+            await self.session.service.channels.call(method("GetSeatMap"), contest_for(trip, "").map())
             self.trips.append(trip)
             self.unsold += [contest_for(trip, seat.id) for seat in trip.seats]
 
@@ -172,17 +172,17 @@ class _Stock:
         return outcome
 
 
-async def holds(session: Session, *, workers: int, seconds: float, tell: Tell) -> Found:
+async def holds(session: Session, *, workers: int, seconds: float, show: Tell) -> Found:
     """Every call takes another free seat on two segments. All must win, and the store must know every hold."""
     stock = _Stock(session)
     service = session.service
 
     async def work(share: float) -> Slice:
         await stock.fill(int(share * HOLDS_PER_SECOND_MAX))
-        return await drive(service.lines, stock.asks(), stock.judge, workers=workers, pid=service.pid, seconds=share)
+        return await drive(service.channels, stock.asks(), stock.judge, workers=workers, pid=service.pid, seconds=share)
 
     await work(WARM_UP_SECONDS)
-    found = await in_turns(session, "holds", work, workers=workers, seconds=seconds, tell=tell)
+    found = await in_turns(session, "holds", work, workers=workers, seconds=seconds, show=show)
     lost = {name: number for name, number in found.slices["holds"].counts.items() if name != Outcome.WON}
     found.wrong += [f"{number} calls for a free seat ended in {name}" for name, number in lost.items()]
     found.wrong += [f"hold {hold_id} was answered twice" for hold_id in stock.twice[:WRONG_SHOWN_MAX]]
@@ -205,12 +205,12 @@ async def _check_holds(service: Service, stock: _Stock, *, workers: int) -> list
         stands = hold.status == HOLD_HELD and list(hold.seat_ids) == [contest.seat]
         return "stands" if stands else "lost"
 
-    checked = await drive(service.lines, asks, judge, workers=workers, pid=None)
+    checked = await drive(service.channels, asks, judge, workers=workers, pid=None)
     lost = len(stock.won) - checked.counts["stands"]
     wrong = [f"{lost} of {len(stock.won)} holds are not in the store as they were answered"] if lost else []
     sold = Counter(contest.trip for contest in stock.won.values())
     for trip in stock.trips:
-        reply = await service.lines.call(method("GetSeatMap"), contest_for(trip, "").map())
+        reply = await service.channels.call(method("GetSeatMap"), contest_for(trip, "").map())
         rows = read("GetSeatMapResponse", reply).rows if reply.status == OK else []
         held = sum(cell.status == HELD for row in rows for cell in row.seats)
         if held != sold[trip.key.trip]:
@@ -218,7 +218,7 @@ async def _check_holds(service: Service, stock: _Stock, *, workers: int) -> list
     return wrong[:WRONG_SHOWN_MAX]
 
 
-async def maps(session: Session, *, workers: int, seconds: float, tell: Tell) -> Found:
+async def maps(session: Session, *, workers: int, seconds: float, show: Tell) -> Found:
     """A train's map: read again and again unchanged, then changed before every read, by a hold or its release."""
     trip = bench_trips.train()
     await session.open(trip)
@@ -233,25 +233,25 @@ async def maps(session: Session, *, workers: int, seconds: float, tell: Tell) ->
 
     async def unchanged(share: float) -> Slice:
         asks = repeat(Ask(path, contest.map(), None))
-        return await drive(service.lines, asks, judge, workers=workers, pid=service.pid, seconds=share)
+        return await drive(service.channels, asks, judge, workers=workers, pid=service.pid, seconds=share)
 
     await unchanged(WARM_UP_SECONDS)
     bodies.clear()
-    found = await in_turns(session, "unchanged map", unchanged, workers=workers, seconds=seconds, tell=tell)
+    found = await in_turns(session, "unchanged map", unchanged, workers=workers, seconds=seconds, show=show)
     if len(bodies) != 1:
         found.wrong.append(f"the unchanged map was answered in {len(bodies)} ways")
     if found.slices["unchanged map"].counts[Outcome.ERROR]:
         found.wrong.append("maps ended in errors")
-    await _changed_maps(service, contest, found, seconds=seconds, tell=tell)
+    await _changed_maps(service, contest, found, seconds=seconds, show=show)
     return found
 
 
-async def _changed_maps(service: Service, contest: Contest, found: Found, *, seconds: float, tell: Tell) -> None:
+async def _changed_maps(service: Service, contest: Contest, found: Found, *, seconds: float, show: Tell) -> None:
     """Writes alone, then the same writes with a read after each: the difference is what a changed map costs."""
     writes = await _writes(service, contest, found, seconds=seconds, with_maps=False)
     both = await _writes(service, contest, found, seconds=seconds, with_maps=True)
-    tell("writes alone", writes)
-    tell("changed map", both)
+    show("writes alone", writes)
+    show("changed map", both)
     found.add("writes alone", writes)
     found.add("changed map", both)
     unchanged = found.slices["unchanged map"]
@@ -275,14 +275,14 @@ async def _writes(service: Service, contest: Contest, found: Found, *, seconds: 
             break
         sent = perf_counter()
         if is_hold:
-            reply = await service.lines.call(method("HoldSeats"), contest.hold("writer"))
+            reply = await service.channels.call(method("HoldSeats"), contest.hold("writer"))
             hold_id = read("HoldSeatsResponse", reply).hold_id if reply.status == OK else ""
         else:
             request = contest.by_hold("ReleaseSeatsRequest", hold_id, "writer")
-            reply = await service.lines.call(method("ReleaseSeats"), request)
+            reply = await service.channels.call(method("ReleaseSeats"), request)
         if with_maps:
             sent = perf_counter()
-            reply = await service.lines.call(method("GetSeatMap"), contest.map())
+            reply = await service.channels.call(method("GetSeatMap"), contest.map())
         measured.latencies_s.append(perf_counter() - sent)
         measured.counts["ok" if reply.status == OK else Outcome.ERROR] += 1
         if with_maps and contest.status_in(reply) != (HELD if is_hold else FREE):

@@ -22,7 +22,15 @@ from travio_inventory.bench.measuring import Slice, latency_ms, rounded
 from travio_inventory.bench.own_server import OwnServer, ServerFailed, cores_apart
 from travio_inventory.bench.report import Board, command, commit, machine, versions
 from travio_inventory.bench.session import Session, session, settings_given
-from travio_inventory.cli.connection_options import AsJson, CaFile, Tls, WrongReach, address_of, fail, tls_of
+from travio_inventory.cli.connection_options import (
+    AsJson,
+    CaFile,
+    Tls,
+    WrongConnectionOptions,
+    address_of,
+    fail,
+    tls_of,
+)
 from travio_inventory.cli.exits import Exit, Failure, failure_of, failure_of_error, not_reached
 from travio_inventory.cli.screen import Screen
 from travio_inventory.cli.server import settings_or_none
@@ -76,7 +84,11 @@ def bench_hot_seat(
         contest = contest_for(trip, seat)
         with Board(f"{workers} want {seat}", ROUND_COLUMNS) as board:
             found = await hot_seat.compete(
-                on.service.lines, contest, workers=workers, rounds=rounds, tell=lambda played: show_round(board, played)
+                on.service.channels,
+                contest,
+                workers=workers,
+                rounds=rounds,
+                show=lambda played: show_round(board, played),
             )
         return found.as_plain(), found.wrong
 
@@ -119,7 +131,7 @@ def bench_browsing(
     async def bench(on: Session) -> Report:
         size = browsing.Size(seats, segments)
         with Board(f"{workers} read the map of {seats} seats on {segments} segments", SLICE_COLUMNS) as board:
-            readers = browsing.Browsing(on, size, readers=workers, tell=partial(_show_slice, board))
+            readers = browsing.Browsing(on, size, readers=workers, show=partial(_show_slice, board))
             found = await readers.measure(writes_per_second=writes, seconds=seconds)
         return found.as_plain(), found.wrong
 
@@ -148,7 +160,7 @@ def bench_claims(
 
     async def measure() -> Report:
         with Board("claims of free seats", SLICE_COLUMNS) as board:
-            found = await claims(settings, in_flight=in_flight, seats=seats, tell=partial(_show_slice, board))
+            found = await claims(settings, in_flight=in_flight, seats=seats, show=partial(_show_slice, board))
         return found.as_plain(), found.wrong
 
     try:
@@ -209,7 +221,7 @@ def _throughput(
 ) -> Exit:
     async def bench(on: Session) -> Report:
         with Board(f"{workers} calls at once", SLICE_COLUMNS) as board:
-            found = await measure(on, workers=workers, seconds=seconds, tell=partial(_show_slice, board))
+            found = await measure(on, workers=workers, seconds=seconds, show=partial(_show_slice, board))
         return found.as_plain(), found.wrong
 
     return _run(options, bench, workers=workers, with_yardsticks=True)
@@ -236,7 +248,7 @@ def _run(options: Options, bench: Bench, *, workers: int, with_yardsticks: bool 
         tls = tls_of(tls=options.tls, ca_file=options.ca_file)
         if options.out is not None:
             options.out.touch()
-    except WrongReach as wrong:
+    except WrongConnectionOptions as wrong:
         return fail(screen, wrong.failure)
     except OSError as failed:
         return fail(screen, Failure(Exit.WRONG, "BAD_OUT", f"--out {options.out}: {failed.strerror}"))

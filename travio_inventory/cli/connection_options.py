@@ -78,7 +78,7 @@ def ask(reach: ConnectionOptions, work: Work, *, again: str = "") -> Exit:
     screen = Screen(as_json=reach.as_json)
     try:
         address, tls = address_of(reach.target), tls_of(tls=reach.tls, ca_file=reach.ca_file)
-    except WrongReach as wrong:
+    except WrongConnectionOptions as wrong:
         return fail(screen, wrong.failure)
 
     async def run() -> None:
@@ -114,7 +114,7 @@ def _same_again(again: str) -> str:
     return f"run the same command again {again}".rstrip()
 
 
-class WrongReach(Exception):
+class WrongConnectionOptions(Exception):
     """An option says where the service is, and cannot be right."""
 
     def __init__(self, reason: str, said: str) -> None:
@@ -127,7 +127,9 @@ def address_of(target: str) -> Address:
     try:
         return parse_address(target, port_default=PORT_DEFAULT)
     except ValueError:
-        raise WrongReach("BAD_TARGET", f"--target (TRAVIO_TARGET) must be HOST:PORT, not {target!r}") from None
+        raise WrongConnectionOptions(
+            "BAD_TARGET", f"--target (TRAVIO_TARGET) must be HOST:PORT, not {target!r}"
+        ) from None
 
 
 def tls_of(*, tls: bool, ca_file: Path | None) -> ssl.SSLContext | None:
@@ -138,6 +140,6 @@ def tls_of(*, tls: bool, ca_file: Path | None) -> ssl.SSLContext | None:
         context = ssl.create_default_context(cafile=ca_file)
     except OSError as failed:
         why = "holds no certificate" if isinstance(failed, ssl.SSLError) else failed.strerror
-        raise WrongReach("BAD_CA_FILE", f"--ca-file {ca_file}: {why}") from None
+        raise WrongConnectionOptions("BAD_CA_FILE", f"--ca-file {ca_file}: {why}") from None
     context.set_alpn_protocols(["h2"])
     return context

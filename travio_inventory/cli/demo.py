@@ -12,8 +12,8 @@ from cyclopts import Parameter
 
 from travio_inventory.bench import hot_seat
 from travio_inventory.bench.calls import Contest, Outcome
-from travio_inventory.bench.lean_channel import Channels
-from travio_inventory.bench.measuring import lines_for
+from travio_inventory.bench.lean_channel import ChannelPool
+from travio_inventory.bench.measuring import channels_for
 from travio_inventory.bench.own_server import OwnServer, ServerFailed, free_port
 from travio_inventory.bench.report import Board
 from travio_inventory.cli import examples
@@ -79,7 +79,7 @@ async def _sell(screen: Screen, server: OwnServer, client: InventoryClient, trip
     title = f"{trip.key.trip}  {origin} - {destination}"
     show_drawing(screen, await client.seat_map(trip.key.trip, origin, destination), f"Before: {title}", marked=seat)
     screen.raw("")
-    lines = await Channels.connect(server.host, server.port, lines_for(CONTENDERS))
+    lines = await ChannelPool.connect(server.host, server.port, channels_for(CONTENDERS))
     try:
         with Board(f"{CONTENDERS} want {seat} at the same moment", ROUND_COLUMNS) as board:
             found = await hot_seat.compete(
@@ -87,7 +87,7 @@ async def _sell(screen: Screen, server: OwnServer, client: InventoryClient, trip
                 contest,
                 workers=CONTENDERS,
                 rounds=ROUNDS,
-                tell=lambda played: show_round(board, played),
+                show=lambda played: show_round(board, played),
                 keep_last=True,
             )
     finally:

@@ -7,7 +7,7 @@ from grpclib.const import Status
 
 from travio_inventory.client.refusals import ClientError
 from travio_inventory.client.unreachable import NoService, NoTls
-from travio_inventory.kernel.refusals import AskAgain, FinalNo, Refusal, WrongRequest
+from travio_inventory.kernel.refusals import FinalRefusal, Refusal, RetryableRefusal, WrongRequest
 
 
 class Exit(IntEnum):
@@ -76,9 +76,9 @@ def failure_of(refusal: Refusal) -> Failure:
     match refusal:
         case WrongRequest():
             status = Exit.WRONG
-        case FinalNo():
+        case FinalRefusal():
             status = Exit.NO
-        case AskAgain():
+        case RetryableRefusal():
             status = Exit.ASK_AGAIN
         case _:
             raise AssertionError(f"{type(refusal).__name__} is on no branch")

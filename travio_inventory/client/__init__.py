@@ -18,15 +18,15 @@ from travio_inventory.client.holds import Hold, HoldAttempt
 from travio_inventory.client.refusals import ClientError
 from travio_inventory.client.unreachable import NoService, NoTls
 from travio_inventory.kernel.refusals import (
-    AskAgain,
     BackendUnavailable,
-    FinalNo,
+    FinalRefusal,
     IdempotencyKeyReused,
     InvalidRequest,
     OutcomeUnknown,
     Overloaded,
     PermissionDenied,
     Refusal,
+    RetryableRefusal,
     Violation,
     WrongRequest,
 )
@@ -57,7 +57,6 @@ from travio_inventory.seats.trip import Journey, Seat, Segment, Trip, TripKey
 from travio_inventory.wire.inventory.v1 import HoldStatus, SeatStatus
 
 __all__ = [
-    "AskAgain",
     "Availability",
     "AvailabilityQuestion",
     "AvailableSeat",
@@ -68,7 +67,7 @@ __all__ = [
     "BookingCancelled",
     "ClientError",
     "ExtensionTooLong",
-    "FinalNo",
+    "FinalRefusal",
     "Hold",
     "HoldAttempt",
     "HoldConfirmed",
@@ -95,6 +94,7 @@ __all__ = [
     "Passenger",
     "PermissionDenied",
     "Refusal",
+    "RetryableRefusal",
     "Seat",
     "SeatContended",
     "SeatHeld",

@@ -14,7 +14,7 @@ from travio_inventory.client import messages
 from travio_inventory.client.answers import Booking
 from travio_inventory.client.connection import Connection
 from travio_inventory.client.refusals import legacy_refusal
-from travio_inventory.kernel.refusals import FinalNo, OutcomeUnknown, WrongRequest
+from travio_inventory.kernel.refusals import FinalRefusal, OutcomeUnknown, WrongRequest
 from travio_inventory.seats.hold import Passenger
 from travio_inventory.seats.refusals import BY_STORE, SeatTaken
 from travio_inventory.wire.inventory import v1 as wire
@@ -193,7 +193,7 @@ class HoldAttempt:
         try:
             with anyio.CancelScope(shield=True):  # for one deadline, as every call
                 hold = await self._ask()
-        except (FinalNo, WrongRequest):
+        except (FinalRefusal, WrongRequest):
             return  # so nothing stands
         except Exception:
             log.warning("a cancelled hold of %s may stand until it runs out", self._request.seat_ids, exc_info=True)

@@ -15,13 +15,13 @@ from h2.exceptions import ProtocolError
 
 from travio_inventory.kernel.ids import split_ids
 from travio_inventory.kernel.refusals import (
-    AskAgain,
     BackendUnavailable,
     InvalidRequest,
     OutcomeUnknown,
     Overloaded,
     PermissionDenied,
     Refusal,
+    RetryableRefusal,
     Violation,
 )
 from travio_inventory.seats.refusals import (
@@ -122,11 +122,11 @@ def legacy_refusal(reason: str, seats: Sequence[str]) -> Refusal | ClientError:
     return ClientError(Status.FAILED_PRECONDITION, reason)
 
 
-def _no_answer(why: str, *, writes: bool) -> AskAgain:
+def _no_answer(why: str, *, writes: bool) -> RetryableRefusal:
     return _because(OutcomeUnknown() if writes else BackendUnavailable(), why)
 
 
-def _because(refusal: AskAgain, why: str) -> AskAgain:
+def _because(refusal: RetryableRefusal, why: str) -> RetryableRefusal:
     refusal.args = (f"{refusal} ({why})",)
     refusal.retry_after_ms = RETRY_AFTER_LOST_MS
     return refusal
@@ -144,7 +144,7 @@ def _from_status(failure: GRPCError, *, writes: bool) -> Refusal | ClientError:
     else:
         refusal = _without_reason(failure.status, message, details, writes=writes)
     for retry in _of_type(RetryInfo, details):
-        if isinstance(refusal, AskAgain):
+        if isinstance(refusal, RetryableRefusal):
             refusal.retry_after_ms = retry.retry_delay.ToMilliseconds()
     return refusal
 

@@ -16,7 +16,7 @@ from tenacity import (
 )
 
 from travio_inventory.client.refusals import ClientError
-from travio_inventory.kernel.refusals import AskAgain, BackendUnavailable, OutcomeUnknown, Overloaded
+from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown, Overloaded, RetryableRefusal
 from travio_inventory.seats.refusals import SeatContended, TripOpening
 
 BACKOFF_S = 0.1

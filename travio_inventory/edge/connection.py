@@ -24,7 +24,7 @@ from redis.exceptions import (
 )
 
 from travio_inventory.edge.invalidations import Invalidations
-from travio_inventory.edge.pipelined_connection import Line, RedisAway, Reply, connect
+from travio_inventory.edge.pipelined_connection import PipelinedConnection, RedisDown, Reply, connect
 from travio_inventory.edge.redis_options import Cluster, HostPort, RedisOptions, Sentinels, Standalone
 from travio_inventory.edge.scripts import Script, Word, packed
 from travio_inventory.kernel.sparingly import Sparingly
@@ -41,7 +41,7 @@ class Redis(Protocol):
     """Runs scripts, and hears what they publish."""
 
     async def run(self, script: Script, keys: Sequence[bytes], *words: Word) -> Reply:
-        """The script's answer, within `reply_ms_max`. Raises RedisAway; then it may still run later. The keys have one
+        """The script's answer, within `reply_ms_max`. Raises RedisDown; then it may still run later. The keys have one
         hash tag.
         """
         ...
@@ -98,7 +98,7 @@ class _Server:
         listener: Listener,
         on_down: Callable[[], None] = lambda: None,
     ) -> None:
-        self.line = Line(name, connector(), options, on_down)
+        self.line = PipelinedConnection(name, connector(), options, on_down)
         self.ear = Invalidations(connector, options, listener.on_change, listener.on_silence)
 
     async def open(self) -> None:
@@ -112,7 +112,7 @@ class _Server:
         await self.line.close()
 
     async def run(self, script: Script, keys: Sequence[bytes], words: Iterable[Word]) -> Reply:
-        """The script's answer, though the server has forgotten the script. Raises RedisAway, AskError, MovedError."""
+        """The script's answer, though the server has forgotten the script. Raises RedisDown, AskError, MovedError."""
         try:
             try:
                 return await self.line.ask(script.by_digest(keys, words))
@@ -122,10 +122,10 @@ class _Server:
             raise
         except ReadOnlyError as demoted:
             self.ear.start_over()
-            raise RedisAway(str(demoted)) from demoted
+            raise RedisDown(str(demoted)) from demoted
         except ResponseError as refused:
             self.line.complain(refused)
-            raise RedisAway(str(refused)) from refused
+            raise RedisDown(str(refused)) from refused
 
 
 class _OneRedis:
@@ -147,7 +147,7 @@ class _OneRedis:
         try:
             return await self._server.run(script, keys, words)
         except AskError as moved:
-            raise RedisAway("redis is a node of a cluster: its address must say so") from moved
+            raise RedisDown("redis is a node of a cluster: its address must say so") from moved
 
     def hears_of(self, key: bytes) -> bool:
         """See Redis."""
@@ -223,12 +223,12 @@ class _ClusterRedis:
                     self._outdated.set()
                     owner = self._servers.get((moved.host, moved.port))
                 except AskError as asked:
-                    raise RedisAway("redis cluster: the slot is being moved") from asked
-        except RedisAway as away:
+                    raise RedisDown("redis cluster: the slot is being moved") from asked
+        except RedisDown as away:
             if isinstance(away.__cause__, ClusterDownError):
                 self._outdated.set()
             raise
-        raise RedisAway("redis cluster: who owns the slot is not known")
+        raise RedisDown("redis cluster: who owns the slot is not known")
 
     def hears_of(self, key: bytes) -> bool:
         """See Redis."""

@@ -8,7 +8,7 @@ from travio_inventory.edge import scripts
 from travio_inventory.edge.connection import Redis
 from travio_inventory.edge.keys import ended_key, known_key, lock_keys, taken_keys, word
 from travio_inventory.edge.occupancies import KNOWN_MS, told
-from travio_inventory.edge.pipelined_connection import RedisAway
+from travio_inventory.edge.pipelined_connection import RedisDown
 from travio_inventory.seats.ports import Attempt, Cell, GateAnswer, Locked, Occupancy, Passed, SeatGroupKey
 
 _LOCKED = 1
@@ -39,7 +39,7 @@ class RedisGate:
         words = (word(attempt.claimant), word(attempt.token), ttl_ms, known_ms, int(attempt.settles))
         try:
             reply = await self._redis.run(scripts.ENTER, keys, *words)
-        except RedisAway:
+        except RedisDown:
             if self._unguarded.enter(attempt.token, ttl_ms):
                 return Passed()
             return _locked(cells)
@@ -72,7 +72,7 @@ class RedisGate:
     async def _tell(self, script: scripts.Script, keys: Sequence[bytes], *words: scripts.Word) -> None:
         try:
             await self._redis.run(script, keys, *words)
-        except RedisAway:
+        except RedisDown:
             return  # every entry lapses by itself
 
 

@@ -26,11 +26,11 @@ _log = logging.getLogger(__name__)
 _PING = packed(["PING"])
 
 
-class RedisAway(Exception):
+class RedisDown(Exception):
     """Redis did not do it, or not in time; a command that was sent may still be run later."""
 
 
-class Line:
+class PipelinedConnection:
     """Asks one server, in the order of asking. Until it is opened, and while it does not answer, nobody waits.
 
     Every wait is bounded by `reply_ms_max` from the moment of asking: when an answer is late, all that waits behind it
@@ -66,7 +66,7 @@ class Line:
             self._went_down(failed)
 
     async def close(self) -> None:
-        """Hang up; who still waits is told RedisAway, and so is who asks from now on."""
+        """Hang up; who still waits is told RedisDown, and so is who asks from now on."""
         self._breaker.trip()
         for task in (self._sender, self._prober):
             if task is not None:
@@ -78,12 +78,12 @@ class Line:
             await self._connection.disconnect()
 
     async def ask(self, command: bytes) -> Reply:
-        """The answer. Raises RedisAway, or redis.ResponseError where the server refuses the command."""
+        """The answer. Raises RedisDown, or redis.ResponseError where the server refuses the command."""
         if self._breaker.is_open:
             self._outages.missed()
-            raise RedisAway(f"redis {self._name}: left alone")
+            raise RedisDown(f"redis {self._name}: left alone")
         if len(self._waiting) >= self._options.waiting_max:
-            raise RedisAway(f"redis {self._name}: too much waits for it")
+            raise RedisDown(f"redis {self._name}: too much waits for it")
         reply: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         self._waiting.append((command, reply))
         if self._sender is None:
@@ -140,7 +140,7 @@ class Line:
 
     def _fail_all(self, why: str) -> None:
         for reply in (*self._sent, *(reply for _, reply in self._waiting)):
-            _hand_over(reply, RedisAway(f"redis {self._name}: {why}"))
+            _hand_over(reply, RedisDown(f"redis {self._name}: {why}"))
         self._sent.clear()
         self._waiting.clear()
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from travio_inventory.edge import scripts
 from travio_inventory.edge.connection import Redis
 from travio_inventory.edge.keys import INVALIDATIONS, map_key
-from travio_inventory.edge.pipelined_connection import RedisAway, Reply
+from travio_inventory.edge.pipelined_connection import RedisDown, Reply
 from travio_inventory.seats.ports import Lease
 from travio_inventory.seats.trip import TripKey
 
@@ -59,7 +59,7 @@ class RedisSeatMapCache:
         half_ms = self._stale_ms_max // 2
         try:
             tokens = await self._redis.run(scripts.LEASE, [key], token_hex(8), half_ms, self._kept_ms, *groups)
-        except RedisAway:
+        except RedisDown:
             return dict.fromkeys(groups, self._lease_if_away)
         return {group: token.decode() for group, token in zip(groups, tokens, strict=True)}
 
@@ -72,7 +72,7 @@ class RedisSeatMapCache:
         words = [word for group, (lease, content) in packed.items() for word in (group, lease, content)]
         try:
             await self._redis.run(scripts.FILL, [key], self._stale_ms_max, self._kept_ms, *words)
-        except RedisAway:
+        except RedisDown:
             return
         finally:
             self._copies.void(key)
@@ -84,7 +84,7 @@ class RedisSeatMapCache:
     async def _invalidate(self, key: bytes, groups: Sequence[int]) -> bool:
         try:
             await self._redis.run(scripts.INVALIDATE, [key], INVALIDATIONS, *groups)
-        except RedisAway:
+        except RedisDown:
             return False  # what is cached goes stale
         else:
             return True
@@ -111,7 +111,7 @@ class RedisSeatMapCache:
         is_shared = False
         try:
             groups, age_ms = _fresh(await self._redis.run(scripts.READ, [key]), self._stale_ms_max)
-        except RedisAway:
+        except RedisDown:
             return {}
         finally:  # who asks later does not wait for, nor share, what has ended
             if self._copies.reads.get(key) is asyncio.current_task():

@@ -1,1 +1,1 @@
-"""What everything shares, and nothing of it is about seats."""
+"""What all packages share; nothing here is about seats."""

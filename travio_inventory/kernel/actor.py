@@ -1,4 +1,4 @@
-"""On whose behalf something is done: a user, a service, or the house itself, and what they may do."""
+"""On whose behalf a use case runs (a user, a service, or the house itself), and what that actor may do."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -10,7 +10,7 @@ from travio_inventory.kernel.refusals import PermissionDenied
 
 
 class Scope(StrEnum):
-    """What an actor may do. Each use case says which one it needs."""
+    """A right of an actor. Each use case names the one that it needs."""
 
     TRIPS_READ = "trips:read"
     """Definitions, seat maps, availability."""
@@ -27,15 +27,15 @@ class Scope(StrEnum):
     WAITLISTS_JOIN = "waitlists:join"
     """Join waiting lists, and leave them."""
     HOUSE_WORK = "house:work"
-    """End what has lapsed, and publish events: of every organization."""
+    """End lapsed holds and publish events, in every organization."""
 
 
 class ActorKind(StrEnum):
-    """What an actor is."""
+    """The kind of an actor."""
 
     USER = "user"
     SERVICE = "service"
-    """A program of the organization, which asks for no user."""
+    """A program of the organization that acts for no user."""
     HOUSE = "house"
     """Whoever sells, and the service on their behalf."""
     SYSTEM = "system"
@@ -43,20 +43,20 @@ class ActorKind(StrEnum):
 
 
 EVERY_SCOPE: Final = frozenset(Scope) - {Scope.HOUSE_WORK}
-"""All that somebody from outside may do."""
+"""Everything that an outside caller may do."""
 OF_A_USER: Final = EVERY_SCOPE - {Scope.TRIPS_READ, Scope.TRIPS_ADMIN, Scope.SEATS_BLOCK}
-"""What is done for a user: nobody may do it without naming one."""
+"""What is done for a user: the actor must name one."""
 OF_AN_ORGANIZATION: Final = EVERY_SCOPE - {Scope.WAITLISTS_READ}
-"""What is done in an organization: nobody may do it without naming one."""
+"""What is done in an organization: the actor must name one."""
 WITHOUT_USER: Final = EVERY_SCOPE - OF_A_USER
 WITHOUT_ORGANIZATION: Final = EVERY_SCOPE - OF_AN_ORGANIZATION
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who acts: a user of an organization. "" is nobody, or every organization, where the scopes allow for it.
+    """Who acts: a user of an organization. "" stands for no user or for every organization, if the scopes allow it.
 
-    Raises InvalidRequest, naming `organization_id` and `user_id`.
+    Raises InvalidRequest, which names `organization_id` and `user_id`.
     """
 
     organization: str
@@ -73,7 +73,7 @@ class Actor:
         found.finish()
 
     def needs(self, scope: Scope) -> None:
-        """Raises PermissionDenied where the actor does not have the scope."""
+        """Raises PermissionDenied if the actor does not have the scope."""
         if scope not in self.scopes:
             raise PermissionDenied(scope)
 
@@ -84,14 +84,14 @@ def service_of(organization: str) -> Actor:
 
 
 def user_anywhere(user: str) -> Actor:
-    """A user of whatever organization, who may read what is theirs everywhere. Raises InvalidRequest."""
+    """A user of any organization, who may read their own holds and places in all of them. Raises InvalidRequest."""
     return Actor("", user, WITHOUT_ORGANIZATION)
 
 
 def house_of(organization: str) -> Actor:
-    """The house itself, at work in the organization."""
+    """The house itself, in one organization."""
     return Actor(organization, "", WITHOUT_USER | {Scope.HOUSE_WORK}, ActorKind.HOUSE)
 
 
 HOUSE: Final = Actor("", "", frozenset({Scope.HOUSE_WORK}), ActorKind.HOUSE)
-"""The house itself, at work in every organization."""
+"""The house itself, in every organization."""

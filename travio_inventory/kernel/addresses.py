@@ -1,4 +1,4 @@
-"""A host and a port in one text: read as people write them, written so that an IPv6 address can be read."""
+"""A host and a port in one text, read as people write them; an IPv6 address is written in brackets."""
 
 import re
 from ipaddress import ip_address
@@ -10,7 +10,7 @@ _ADDRESS: Final = re.compile(
 
 
 class Address(NamedTuple):
-    """Where somebody listens, or is to."""
+    """Host and port of a listener."""
 
     host: str
     port: int
@@ -20,18 +20,18 @@ class Address(NamedTuple):
 
 
 def parse_address(text: str, *, port_default: int = 0) -> Address:
-    """The address that the text names: name:port, 10.0.0.1:port, [::1]:port, without the port only where there is a
+    """The address in the text: name:port, 10.0.0.1:port, [::1]:port; the port may be left out only if there is a
     default. Raises ValueError.
     """
     found = _ADDRESS.fullmatch(text)
     port = int(found["port"] or port_default) if found else 0
     if found is None or not 0 < port < 65_536:
-        raise ValueError("is no address")
+        raise ValueError("is not an address")
     return Address(found["v6"] or found["name"], port)
 
 
 def plain_host(text: str) -> str:
-    """The host without brackets, an IP address as it is written shortest."""
+    """The host without brackets, an IP address in its shortest form."""
     host = text[1:-1] if text.startswith("[") and text.endswith("]") else text
     try:
         return str(ip_address(host))

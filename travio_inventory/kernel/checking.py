@@ -1,4 +1,4 @@
-"""Collects what is wrong with a request, field by field, so that all of it is said at once."""
+"""Collects what is wrong with a request, field by field, so that one refusal names all of it."""
 
 import re
 from collections.abc import Sequence
@@ -10,16 +10,16 @@ from travio_inventory.kernel.limits import ID_BYTES_MAX
 from travio_inventory.kernel.refusals import InvalidRequest, Violation
 
 VIOLATIONS_MAX = 32
-"""How many faults of one request are named."""
+"""How many violations of one request are named."""
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 class Faults:
-    """What is wrong so far. `path` is where in the request the fields are.
+    """What is wrong so far. `path` is the part of the request that contains the fields.
 
-    As a context manager it keeps what is wrong with the value that is made in its block, which is not made then:
-    nothing may be used before `finish`.
+    As a context manager it collects what is wrong with the value that its block creates; that value does not exist
+    then, so use nothing before `finish`.
     """
 
     __slots__ = ("_found", "_path")
@@ -29,7 +29,7 @@ class Faults:
         self._found = [] if found is None else found
 
     def at(self, path: str) -> "Faults":
-        """The same faults, for fields further down."""
+        """The same collection, for nested fields."""
         return Faults(self._path + path, self._found)
 
     def __enter__(self) -> Self:
@@ -45,19 +45,19 @@ class Faults:
         return True
 
     def finish(self) -> None:
-        """Raise InvalidRequest if anything was wrong; the one kind of it that all of the faults are."""
+        """Raise InvalidRequest if anything is wrong, or its subclass if all violations have the same one."""
         if self._found:
             kinds = {kind for _, kind in self._found}
             kind = kinds.pop() if len(kinds) == 1 else InvalidRequest
             raise kind([violation for violation, _ in self._found])
 
     def wrong(self, field: str, said: str, kind: type[InvalidRequest] = InvalidRequest) -> None:
-        """Remember that the field is wrong."""
+        """Note that the field is wrong."""
         if len(self._found) < VIOLATIONS_MAX:
             self._found.append((Violation(self._path + field, said), kind))
 
     def id(self, field: str, value: str, *, required: bool = True) -> None:
-        """It must be an id, as `kernel.ids` says what one is, or "" where there need be none."""
+        """It must be an id (`kernel.ids`), or "" if it is optional."""
         if not is_plain(value) and (value or required) and (fault := fault_of(value)):
             self.wrong(field, fault)
 
@@ -68,7 +68,7 @@ class Faults:
                 self.id(f"{field}[{index}]", value)
 
     def text(self, field: str, value: str, bytes_max: int = ID_BYTES_MAX, *, required: bool = False) -> None:
-        """It must be text for people to read: so many bytes of UTF-8 at most, without control characters."""
+        """It must be text for people: at most so many bytes of UTF-8, without control characters."""
         if not value:
             if required:
                 self.wrong(field, "must not be empty")
@@ -85,7 +85,7 @@ class Faults:
     def count(
         self, field: str, items: Sequence[object], least: int, most: int, kind: type[InvalidRequest] = InvalidRequest
     ) -> bool:
-        """There must be `least` to `most` items, both included; False where there are too many to look at each."""
+        """There must be `least` to `most` items, both included; False if there are too many to check each."""
         if not least <= len(items) <= most:
             self.wrong(field, f"must have {least} to {most} items, not {len(items)}", kind)
         return len(items) <= most

@@ -1,26 +1,26 @@
-"""The time of day of this machine, and how long it has been up."""
+"""The time of day of this machine, and the time since it was started."""
 
 import time
 from typing import Protocol
 
 _STOPWATCH: int = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-"""Where there is one that goes on while the machine sleeps, that."""
+"""If the system has one, the clock that also counts while the machine sleeps."""
 
 
 class Clock(Protocol):
-    """Tells the time of day, and how much time passes."""
+    """The time of day, and a monotonic time."""
 
     def now_ms(self) -> int:
-        """Unix milliseconds. Somebody may set it, forwards or back."""
+        """Unix milliseconds. It may be set forwards or back."""
         ...
 
     def elapsed_ms(self) -> int:
-        """Milliseconds since a moment that only this process knows. Nobody can set it: it never goes back."""
+        """Milliseconds since some moment of this machine. It cannot be set and never goes back."""
         ...
 
 
 class SystemClock:
-    """Clock. The time of day of this machine, and its time since it was started, asleep or awake."""
+    """Clock. The time of day of this machine, and the time since it was started, sleep included."""
 
     def now_ms(self) -> int:
         """Unix milliseconds."""

@@ -1,4 +1,4 @@
-"""An event as it is handed to others: an envelope that is the same whatever happened, and data of its type."""
+"""An event as it is published: the same envelope for all, and data by type."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -7,7 +7,7 @@ from travio_inventory.kernel.actor import ActorKind
 
 
 class Step(NamedTuple):
-    """What is told of one step, as who takes it describes it. `ordinal` counts the steps of the same subject from 0."""
+    """What a step publishes. `ordinal` counts the steps of the same subject from 0."""
 
     ordinal: int
     type: str
@@ -18,11 +18,11 @@ class Step(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happened. `id` is the same however often the event is handed over; `at_ms` is Unix time.
+    """Something that happened. `id` stays the same if the event is published again; `at_ms` is Unix time.
 
-    `subject` names what it is about, and `ordinal` counts the subject's events from 0: those of one subject come in
-    this order. `partition_key` is shared by all that should stay in one partition of a broker. `data` is a JSON
-    object; what is in it, `type` and `version` say.
+    `subject` names what it is about, and `ordinal` counts the subject's events from 0: a subject's events are published
+    in this order. Events with the same `partition_key` belong in one partition of a broker. `data` is a JSON object;
+    `type` and `version` define its fields.
     """
 
     id: str

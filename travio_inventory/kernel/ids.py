@@ -1,4 +1,4 @@
-"""What an id may be: one rule for all of them, on every face."""
+"""What an id may be: one rule for all ids, in every API."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -13,24 +13,24 @@ UNSEEN: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
 
 def is_plain(text: str) -> bool:
-    """Whether it is an id at first sight, as most are."""
+    """Whether it is obviously an id, as most are."""
     return (
         text.isascii() and text.isprintable() and 0 < len(text) <= ID_BYTES_MAX and text[0] != " " and text[-1] != " "
     )
 
 
 def fault_of(text: str) -> str:
-    """What is wrong with an id, "" where nothing is.
+    """What is wrong with an id, "" if nothing.
 
-    Ids are kept, compared and given back as they came, byte for byte. So that no two ids look the same, one that is
-    not in Unicode's composed form, has signs that cannot be seen, or white space at an end is refused, not corrected.
+    Ids are stored, compared and returned byte for byte. So that no two ids look the same, an id is refused, not
+    corrected, if it is not in Unicode's composed form, has invisible characters, or has white space at an end.
     """
     if is_plain(text):
         return ""
     if not text:
         return "must not be empty"
     if any(category(sign) in UNSEEN and sign not in JOINERS for sign in text):
-        return "must not have control characters, or others that cannot be seen"
+        return "must not have control characters or other invisible ones"
     if len(text.encode()) > ID_BYTES_MAX:
         return f"must have at most {ID_BYTES_MAX} bytes"
     if text != text.strip():
@@ -41,7 +41,7 @@ def fault_of(text: str) -> str:
 
 
 def join_ids(ids: Iterable[str]) -> str:
-    """The ids in one text, which `split_ids` takes apart again: as they are, but for commas and per cent signs."""
+    """The ids in one text, which `split_ids` splits again; only commas and per cent signs are escaped."""
     return ",".join(each.replace("%", "%25").replace(",", "%2C") for each in ids)
 
 

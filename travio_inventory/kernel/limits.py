@@ -1,4 +1,4 @@
-"""Every limit of what may be asked for, in one place."""
+"""Every limit on requests, in one place."""
 
 ID_BYTES_MAX = 128
 NAME_BYTES_MAX = 256
@@ -6,7 +6,7 @@ SEGMENTS_MAX = 64
 SEATS_MAX = 5_000
 CELLS_MAX = 50_000
 CELLS_PER_GROUP_MAX = 5_000
-"""Seats of a seat group times segments: as many as are read at once, in one page, on every store."""
+"""Seats of a seat group times segments: every store reads as many in one page."""
 SEATS_PER_HOLD_MAX = 10
 SEATS_BLOCKED_AT_ONCE_MAX = 100
 CELLS_BLOCKED_AT_ONCE_MAX = SEATS_PER_HOLD_MAX * SEGMENTS_MAX

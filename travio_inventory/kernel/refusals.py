@@ -1,12 +1,12 @@
-"""Refusals that do not depend on what is reserved; the branch of the tree tells the caller what to do next.
+"""Refusals that do not depend on what is reserved; the branch of the tree says what the caller should do.
 
 Refusal
-├── WrongRequest            change the request
+├── WrongRequest         change the request
 │   ├── InvalidRequest
 │   └── IdempotencyKeyReused
-├── FinalNo                 give up
+├── FinalRefusal         give up
 │   └── PermissionDenied
-└── AskAgain                the same request may succeed later
+└── RetryableRefusal     the same request may succeed later
     ├── Overloaded
     ├── BackendUnavailable
     └── OutcomeUnknown
@@ -24,7 +24,7 @@ class Violation(NamedTuple):
 
 
 class Refusal(Exception):
-    """A "no" with a reason that the caller may see."""
+    """The call is declined; the message and `reason` are for the caller."""
 
     reason: ClassVar[str]
     """The public name of the refusal: `ErrorInfo.reason` on the wire."""
@@ -53,12 +53,12 @@ class IdempotencyKeyReused(WrongRequest):
         super().__init__("this idempotency key was used for another request; use a new key")
 
 
-class FinalNo(Refusal):
-    """Asking again in the same way will not help."""
+class FinalRefusal(Refusal):
+    """A retry of the same request will not help."""
 
 
-class PermissionDenied(FinalNo):
-    """Who asks may not do that; nothing was done."""
+class PermissionDenied(FinalRefusal):
+    """The actor may not do that; nothing was done."""
 
     reason = "PERMISSION_DENIED"
 
@@ -67,8 +67,8 @@ class PermissionDenied(FinalNo):
         self.scope = scope
 
 
-class AskAgain(Refusal):
-    """Nothing is decided against the caller; `retry_after_ms` says when to ask again."""
+class RetryableRefusal(Refusal):
+    """A retry may succeed; `retry_after_ms` says when."""
 
     def __init__(self, said: str, *, retry_after_ms: int) -> None:
         super().__init__(said)
@@ -76,12 +76,12 @@ class AskAgain(Refusal):
 
     @property
     def retry_after(self) -> float:
-        """Seconds to wait before asking again."""
+        """Seconds to wait before a retry."""
         return self.retry_after_ms / 1_000
 
 
-class Overloaded(AskAgain):
-    """The service does as much as it can already."""
+class Overloaded(RetryableRefusal):
+    """The service is at its limit; nothing was done."""
 
     reason = "OVERLOADED"
 
@@ -89,19 +89,19 @@ class Overloaded(AskAgain):
         super().__init__("too many requests in flight", retry_after_ms=200)
 
 
-class BackendUnavailable(AskAgain):
-    """What it takes is not there; nothing was done."""
+class BackendUnavailable(RetryableRefusal):
+    """A backend is not available; nothing was done."""
 
     reason = "BACKEND_UNAVAILABLE"
 
     def __init__(self, why: str = "the store is unavailable") -> None:
-        super().__init__(f"{why}; ask again", retry_after_ms=500)
+        super().__init__(f"{why}; retry", retry_after_ms=500)
 
 
-class OutcomeUnknown(AskAgain):
-    """It may have happened or may still: ask again with the same idempotency key or hold id."""
+class OutcomeUnknown(RetryableRefusal):
+    """It may have happened or may still happen: retry with the same idempotency key or hold id."""
 
     reason = "OUTCOME_UNKNOWN"
 
     def __init__(self) -> None:
-        super().__init__("the outcome is unknown; ask again with the same key", retry_after_ms=500)
+        super().__init__("the outcome is unknown; retry with the same key", retry_after_ms=500)

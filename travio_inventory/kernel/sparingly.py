@@ -1,4 +1,4 @@
-"""Keeps what fails all the time from filling the log."""
+"""Rate limit for log lines, so that what fails all the time does not fill the log."""
 
 import time
 from collections.abc import Callable, Hashable
@@ -7,9 +7,9 @@ from cachetools import TTLCache
 
 
 class Sparingly:
-    """Says of each thing at most once per `seconds`, so that what fails all the time does not fill the log.
+    """Allows one line per thing and `seconds`.
 
-    Remembers `things_max` things, those said last.
+    Remembers the `things_max` things that were logged last.
     """
 
     def __init__(

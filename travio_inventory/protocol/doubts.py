@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from travio_inventory.kernel.refusals import AskAgain, BackendUnavailable, OutcomeUnknown, Overloaded
+from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown, Overloaded, RetryableRefusal
 from travio_inventory.protocol.batches import Outcome, Refused, Unknown
 
 
@@ -23,7 +23,7 @@ class Doubts:
         """Whether a server has seen a batch."""
         return self.may_land or self.was_refused
 
-    def refusal(self) -> AskAgain:
+    def refusal(self) -> RetryableRefusal:
         """What the caller is told who gives up: that nothing was done where that is certain."""
         if self.may_land:
             return OutcomeUnknown()

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from travio_inventory.kernel.refusals import AskAgain, OutcomeUnknown
+from travio_inventory.kernel.refusals import OutcomeUnknown, RetryableRefusal
 from travio_inventory.protocol import rows
 from travio_inventory.protocol.batches import (
     ABSENT,
@@ -52,7 +52,7 @@ class Step:
     is_done: bool = False
     refusal: NotOnWaitlist | None = None
 
-    def give_up(self) -> AskAgain:
+    def give_up(self) -> RetryableRefusal:
         """What the caller is told: that it is unknown only where a batch was not answered."""
         return OutcomeUnknown() if self.is_under_way else self.doubts.refusal()
 

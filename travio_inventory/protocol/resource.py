@@ -31,7 +31,7 @@ from enum import Enum, auto
 from typing import Generic, NamedTuple, Protocol, Self, TypeVar
 
 from travio_inventory.kernel.actor import Actor
-from travio_inventory.kernel.refusals import AskAgain, FinalNo
+from travio_inventory.kernel.refusals import FinalRefusal, RetryableRefusal
 from travio_inventory.protocol.batches import Batches, IndexEntry, Kind, Partition, Row, RowKey, Rows, Table, Write
 from travio_inventory.seats.hold import HoldState, Recorded, parse_hold_id
 
@@ -285,15 +285,15 @@ class Resource(Protocol[H]):
         """What a row of claims says; None of one that is nobody's."""
         ...
 
-    def contended(self, keys: Sequence[RowKey]) -> AskAgain:
+    def contended(self, keys: Sequence[RowKey]) -> RetryableRefusal:
         """The refusal where attempts are under way on these rows."""
         ...
 
-    def not_made(self) -> AskAgain:
+    def not_made(self) -> RetryableRefusal:
         """The refusal where rows that claims are on are not there yet."""
         ...
 
-    def no(self, taken: Sequence[Taken], claimant: str) -> FinalNo:
+    def no(self, taken: Sequence[Taken], claimant: str) -> FinalRefusal:
         """The refusal of the claimant where others have these claims."""
         ...
 
@@ -301,7 +301,7 @@ class Resource(Protocol[H]):
         """What a fenced row keeps of a final no, as the claimant may know it for good."""
         ...
 
-    def no_again(self, fenced: Row, claimant: str) -> FinalNo:
+    def no_again(self, fenced: Row, claimant: str) -> FinalRefusal:
         """The refusal that a fenced row keeps."""
         ...
 

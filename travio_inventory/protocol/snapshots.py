@@ -6,7 +6,7 @@ from travio_inventory.protocol import rows
 from travio_inventory.protocol.batches import Batches, Kind, Partition, Row, RowKey
 from travio_inventory.seats.hold import parse_hold_id
 from travio_inventory.seats.refusals import TripOpening
-from travio_inventory.seats.seat import AVAILABLE, BLOCKED, SOLD, Held, SeatState
+from travio_inventory.seats.seat import AVAILABLE, BLOCKED, SOLD, HeldUntil, SeatState
 from travio_inventory.seats.seat_map import encode_states
 from travio_inventory.seats.trip import Trip
 
@@ -49,7 +49,7 @@ def _state(cell: Row, homes: dict[str, Row]) -> SeatState:
         case "available":
             return AVAILABLE
         case "held":
-            return Held(rows.number(cell, "until_ms"))
+            return HeldUntil(rows.number(cell, "until_ms"))
         case "sold":
             return SOLD
         case "blocked":
@@ -64,10 +64,10 @@ def _foreign_state(cell: Row, home: Row) -> SeatState:
         case "held" if rows.cell_status(home) == "blocked":
             return BLOCKED
         case "held":
-            return Held(rows.number(home, "expires_at_ms"))
+            return HeldUntil(rows.number(home, "expires_at_ms"))
         case "confirmed":
             return SOLD
         case None:
-            return Held(rows.number(cell, "until_ms"))
+            return HeldUntil(rows.number(cell, "until_ms"))
         case _:
             return AVAILABLE

@@ -1,4 +1,4 @@
-"""What use cases are asked, as values that check themselves: each names all that is wrong, in the wire's words."""
+"""Requests to use cases, as values that check themselves: each names all that is wrong, by the fields of the wire."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,9 +15,9 @@ HOLD_ID_BYTES_MAX = limits.ID_BYTES_MAX + len("~999999~") + DIGEST_CHARS + len(L
 """A hold id is the trip's id, a seat group's number, a digest, and perhaps the mark of a late booking."""
 
 TripId = NewType("TripId", str)
-"""The id of a trip, as `trip_id` has checked it."""
+"""The id of a trip, checked by `trip_id`."""
 HoldRef = NewType("HoldRef", str)
-"""What may be the id of a hold or a booking, as `hold_ref` has checked it. Whether there is one the store knows."""
+"""What may be the id of a hold or a booking, checked by `hold_ref`. Only the store knows whether it exists."""
 
 
 def trip_id(text: str) -> TripId:
@@ -29,7 +29,7 @@ def trip_id(text: str) -> TripId:
 
 
 def hold_ref(text: str, field: str = "hold_id") -> HoldRef:
-    """Raises InvalidRequest, naming the field."""
+    """Raises InvalidRequest, which names the field."""
     found = Faults()
     found.text(field, text, HOLD_ID_BYTES_MAX, required=True)
     found.finish()
@@ -70,8 +70,8 @@ class AvailabilityQuery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HoldSeatsCommand:
-    """Seats to be held for `ttl_s` seconds, 0 or less for the default. `settles` where the outcome of the key is
-    unknown and the store must say it. Nothing depends on `session_id`. Raises InvalidSeats where only their number is
+    """Seats to hold for `ttl_s` seconds, 0 or less for the default. With `settles` the outcome of the key is unknown
+    and the store must decide it. Nothing depends on `session_id`. Raises InvalidSeats if only the number of seats is
     wrong.
     """
 
@@ -114,7 +114,7 @@ class HoldSeatsCommand:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfirmHoldCommand:
-    """A hold to be booked under an order, and its passengers, if they are named."""
+    """A hold to book under an order, with its passengers if they are named."""
 
     hold_id: str
     order_id: str
@@ -135,7 +135,7 @@ class ConfirmHoldCommand:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExtendHoldCommand:
-    """A hold to be kept for `ttl_s` seconds from now, 0 or less for the default."""
+    """A hold to extend to `ttl_s` seconds from now, 0 or less for the default."""
 
     hold_id: str
     ttl_s: int = 0
@@ -146,8 +146,8 @@ class ExtendHoldCommand:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HoldsQuery:
-    """A page of the actor's holds, from behind `after` on: of one trip where it is named, with `include_ended` those
-    that ended too. A `page_size` of 0 is as many as there may be.
+    """A page of the actor's holds after `after`: of one trip if it is named, with `include_ended` also those that
+    ended. A `page_size` of 0 means the most allowed.
     """
 
     trip_id: str = ""
@@ -169,7 +169,7 @@ class HoldsQuery:
 
 @dataclass(frozen=True, slots=True)
 class SeatUpdate:
-    """A seat to be taken off sale, for a reason, or to be put back."""
+    """A seat to block, for a reason, or to unblock."""
 
     seat_id: str
     is_blocked: bool
@@ -178,7 +178,7 @@ class SeatUpdate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlockSeatsCommand:
-    """Seats of a trip to be taken off sale, and seats to be put back."""
+    """Seats of a trip to block, and seats to unblock."""
 
     trip_id: str
     updates: Sequence[SeatUpdate]
@@ -200,7 +200,7 @@ class BlockSeatsCommand:
 
     @property
     def unblocked(self) -> tuple[str, ...]:
-        """What is put back."""
+        """The seats to unblock."""
         return tuple(update.seat_id for update in self.updates if not update.is_blocked)
 
 
@@ -222,9 +222,7 @@ class WaitlistPlace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaitsQuery:
-    """A page of the actor's places on waiting lists, from behind `after` on. A `page_size` of 0 is as many as there
-    may be.
-    """
+    """A page of the actor's places on waiting lists after `after`. A `page_size` of 0 means the most allowed."""
 
     after: str = ""
     page_size: int = 0

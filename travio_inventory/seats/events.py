@@ -1,4 +1,4 @@
-"""What is told of holds, and of seats that the house takes off sale: the data of each type of event."""
+"""The data of each type of event, of holds and of seats that the house blocks."""
 
 from dataclasses import dataclass, fields
 from enum import StrEnum
@@ -10,11 +10,11 @@ from travio_inventory.kernel.events import Event, Step
 from travio_inventory.seats.hold import Aborted, Cancelled, Confirmed, Expired, Held, Hold, Released
 
 VERSION = 1
-"""Of the data of every type. A field may be added without a new one."""
+"""The version of every type's data. A new field does not change it."""
 
 
 class EventType(StrEnum):
-    """The steps that are told."""
+    """The steps that publish an event."""
 
     HOLD_CREATED = "hold.created"
     HOLD_EXTENDED = "hold.extended"
@@ -28,7 +28,7 @@ class EventType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class OfHold:
-    """What every event of a hold says. Segments are numbered from 0. A late booking has a hold id of its own."""
+    """The fields of every event of a hold. Segments are numbered from 0. A late booking has its own hold id."""
 
     type: ClassVar[EventType]
     hold_id: str
@@ -41,7 +41,7 @@ class OfHold:
 
 @dataclass(frozen=True, slots=True)
 class HoldCreated(OfHold):
-    """The seats are kept for the user until then, in Unix milliseconds."""
+    """The seats are held for the user until then, in Unix milliseconds."""
 
     type: ClassVar = EventType.HOLD_CREATED
     expires_at_ms: int
@@ -49,7 +49,7 @@ class HoldCreated(OfHold):
 
 @dataclass(frozen=True, slots=True)
 class HoldExtended(OfHold):
-    """They are kept until then, later than before."""
+    """The hold was extended until then."""
 
     type: ClassVar = EventType.HOLD_EXTENDED
     expires_at_ms: int
@@ -57,7 +57,7 @@ class HoldExtended(OfHold):
 
 @dataclass(frozen=True, slots=True)
 class SeatsPurchased(OfHold):
-    """The hold is a booking of that order."""
+    """The hold became a booking of that order."""
 
     type: ClassVar = EventType.SEATS_PURCHASED
     order: str
@@ -65,21 +65,21 @@ class SeatsPurchased(OfHold):
 
 @dataclass(frozen=True, slots=True)
 class HoldReleased(OfHold):
-    """The user gave the seats back."""
+    """The user released the hold."""
 
     type: ClassVar = EventType.HOLD_RELEASED
 
 
 @dataclass(frozen=True, slots=True)
 class HoldExpired(OfHold):
-    """Time ran out: the seats are free."""
+    """The hold's time ran out: its seats are free."""
 
     type: ClassVar = EventType.HOLD_EXPIRED
 
 
 @dataclass(frozen=True, slots=True)
 class BookingCancelled(OfHold):
-    """The booking of that order was given back."""
+    """The booking of that order was cancelled."""
 
     type: ClassVar = EventType.BOOKING_CANCELLED
     order: str
@@ -87,7 +87,7 @@ class BookingCancelled(OfHold):
 
 @dataclass(frozen=True, slots=True)
 class OfBlock:
-    """What both events of seats that are off sale say. `block_id` is the same in both."""
+    """The fields of both events of blocked seats. `block_id` is the same in both."""
 
     type: ClassVar[EventType]
     block_id: str
@@ -129,8 +129,8 @@ _encode = JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def step_to(hold: Hold) -> Step:
-    """What is told of the step that brought the hold to where it is. Its ordinal counts the steps of the hold and of
-    its late booking together.
+    """The event of the step that brought the hold to its state. Its ordinal counts the steps of the hold and of its
+    late booking together.
     """
     ordinal, data = _by_user(hold) if hold.holder else _by_house(hold)
     return Step(ordinal, data.type.value, VERSION, _actor(hold), data_text(data))
@@ -158,7 +158,7 @@ def _by_user(hold: Hold) -> tuple[int, Data]:
         case Cancelled(order=order):
             return hold.extensions + 2, BookingCancelled(*about, order)
         case Aborted():
-            raise ValueError("an attempt that came to nothing is not told")
+            raise ValueError("an aborted attempt has no event")
         case _:
             assert_never(hold.state)
 
@@ -176,7 +176,7 @@ def data_text(data: Data) -> str:
 
 
 def data_of(event: Event) -> Data:
-    """The event's data, without fields that are newer than this release. Raises ValueError where it is none of ours."""
+    """The event's data, without fields newer than this release. Raises ValueError for an unknown type or version."""
     kind = _BY_TYPE.get(event.type)
     if kind is None or event.version != VERSION:
         raise ValueError(f"event {event.type} of version {event.version} is not known here")

@@ -17,7 +17,7 @@ NEVER_MS = 2**53 - 1
 
 
 class HoldId(NamedTuple):
-    """What a hold's id says: its trip, its home seat group, and whether it is the late booking of an expired hold."""
+    """A hold's id in parts: its trip, its home seat group, and whether it is the late booking of an expired hold."""
 
     trip: str
     home: int
@@ -29,7 +29,7 @@ class HoldId(NamedTuple):
 
 
 def parse_hold_id(text: str) -> HoldId:
-    """Read a hold id. Raises HoldNotFound where no hold can have that id."""
+    """Read a hold id. Raises HoldNotFound if no hold can have that id."""
     base = text.removesuffix(LATE_SUFFIX)
     trip, home, digest = ([*base.rsplit("~", 2), "", ""])[:3]
     known = trip and home.isascii() and home.isdigit() and len(home) <= 6 and str(int(home)) == home
@@ -39,30 +39,30 @@ def parse_hold_id(text: str) -> HoldId:
 
 
 def late_id(hold_id: str) -> str:
-    """The id under which an expired hold may still be booked."""
+    """The id under which an expired hold can still be booked."""
     return hold_id + LATE_SUFFIX
 
 
 def base_id(hold_id: str) -> str:
-    """The hold that a late booking grew from; a hold's own id for any other."""
+    """The id of the hold that a late booking replaces; for any other hold its own id."""
     return hold_id.removesuffix(LATE_SUFFIX)
 
 
 def keyed_digest(actor: Actor, key: str, generation: int) -> str:
-    """The digest in the id of the hold that this idempotency key stands for, in this generation of it."""
+    """The digest in the id of the hold of this idempotency key, in this generation of the key."""
     return _digest(actor.organization, actor.user, key, str(generation))
 
 
 def claimant_of(actor: Actor, key: str | None, attempt: str = "") -> str:
-    """Tells a key's own retry from every other attempt, without naming the holder. What comes without a key cannot
-    come again: the claimant is that of the `attempt` alone.
+    """Distinguishes a key's own retry from every other attempt, without the holder's name. An attempt without a key has
+    no retries, so its claimant comes from `attempt` alone.
     """
     own = _digest("key", key) if key is not None else _digest("attempt", attempt)
     return f"{_digest(actor.organization, actor.user)[:16]}-{own[:16]}"
 
 
 def is_same_holder(claimant: str, other: str) -> bool:
-    """Whether two claimants are the same holder's; one that is not known ("") is nobody's."""
+    """Whether two claimants are the same holder's; an unknown one ("") matches none."""
     return bool(claimant) and claimant.partition("-")[0] == other.partition("-")[0]
 
 
@@ -74,9 +74,9 @@ def _digest(*parts: str) -> str:
 
 @dataclass(frozen=True)
 class HoldRequest:
-    """Seats of one journey for one holder; every cell or none. Seats are in layout order. `asked_s` is how long the
-    caller asked to hold them, 0 for the default, and `ttl_ms` is what they get. `attempt` tells requests without a key
-    apart.
+    """Seats of one journey for one holder; every cell or none. Seats are in layout order. `asked_s` is the time that
+    the caller requested, 0 for the default, and `ttl_ms` the time granted. `attempt` distinguishes requests without a
+    key.
     """
 
     actor: Actor
@@ -98,7 +98,7 @@ class HoldRequest:
         return str(HoldId(self.trip.key.trip, self.trip.group_of(self.seats[0]), digest, is_late=False))
 
     def hold(self, hold_id: str, now_ms: int) -> "Hold":
-        """The hold that it asks for, begun now."""
+        """The requested hold, begun now."""
         return Hold(
             hold_id,
             self.trip.key,
@@ -113,7 +113,7 @@ class HoldRequest:
 
     @property
     def fingerprint(self) -> str:
-        """A digest that two requests share exactly when they ask for the same, whatever the settings are by now."""
+        """A digest that is equal for two requests exactly if they request the same, whatever the settings are now."""
         return _digest(self.trip.key.trip, *self.seats, *map(str, self.journey), str(self.asked_s))
 
 
@@ -143,26 +143,28 @@ class Confirmed:
 
 @dataclass(frozen=True, slots=True)
 class Released:
-    """Given back by its holder."""
+    """Released by its holder."""
 
 
 @dataclass(frozen=True, slots=True)
 class Expired:
-    """Given back because time ran out."""
+    """Its time ran out."""
 
     expires_at_ms: int
 
 
 @dataclass(frozen=True, slots=True)
 class Cancelled:
-    """A booking given back."""
+    """A cancelled booking."""
 
     order: str
 
 
 @dataclass(frozen=True, slots=True)
 class Aborted:
-    """Never came to be. `refused` is a final no; `retry` and `abandoned` mean: ask again."""
+    """The attempt never took effect. `refused` is a final refusal; `retry` and `abandoned` mean that a retry may
+    succeed.
+    """
 
     reason: str
 
@@ -171,7 +173,7 @@ HoldState: TypeAlias = Held | Confirmed | Released | Expired | Cancelled | Abort
 
 
 class Recorded(NamedTuple):
-    """Where a step's event is kept: the epoch of the journal, and the step's time in Unix milliseconds."""
+    """Where a step's event is stored: the epoch of the journal, and the step's time in Unix milliseconds."""
 
     epoch: int
     at_ms: int
@@ -180,8 +182,8 @@ class Recorded(NamedTuple):
 @dataclass(frozen=True)
 class Hold:
     """Seats of one journey kept for one holder. `seat groups` gives each seat's seat group, in the order of `seats`;
-    `claimant` tells who asked for it (`claimant_of`), `extensions` how often the hold was extended; `reason` is why the
-    house keeps the seats.
+    `claimant` identifies the attempt (`claimant_of`), `extensions` counts how often the hold was extended; `reason` is
+    why the house blocks the seats.
     """
 
     id: str
@@ -203,7 +205,7 @@ class Hold:
         return replace(self, state=state)
 
     def extended(self, until_ms: int) -> "Hold":
-        """The same hold, kept until then by one more extension."""
+        """The same hold, extended once more until then."""
         return replace(self, state=Held(until_ms), extensions=self.extensions + 1)
 
     def booked_late(self, state: HoldState) -> "Hold":
@@ -217,8 +219,8 @@ class Hold:
 
     @cached_property
     def home(self) -> int:
-        """The group whose row decides the hold: that of its first seat in layout order, or of the first seat that was
-        taken off sale together with it.
+        """The seat group whose row decides the hold: that of its first seat in layout order, or of the first seat that
+        was blocked together with it.
         """
         return parse_hold_id(self.id).home
 
@@ -242,7 +244,7 @@ class Hold:
 
 
 class HoldPage(NamedTuple):
-    """Some of a holder's holds, and what the next page comes after ("" where there is none)."""
+    """Some of a holder's holds, and the position of the next page ("" if there is none)."""
 
     holds: Sequence[Hold]
     next: str

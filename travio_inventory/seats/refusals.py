@@ -1,14 +1,14 @@
 """Every refusal about seats, trips and holds, in the branches of the tree of `kernel.refusals`, which stand here too.
 
 Refusal
-├── WrongRequest            change the request
+├── WrongRequest         change the request
 │   ├── InvalidRequest
 │   │   ├── InvalidTrip
 │   │   ├── InvalidJourney
 │   │   └── InvalidSeats
 │   ├── TripDefinedOtherwise
 │   └── IdempotencyKeyReused
-├── FinalNo                 give up
+├── FinalRefusal         give up
 │   ├── SeatTaken
 │   │   ├── SeatHeld
 │   │   └── SeatUnavailable
@@ -22,7 +22,7 @@ Refusal
 │   ├── TripNotFound
 │   ├── NotOnWaitlist
 │   └── PermissionDenied
-└── AskAgain                the same request may succeed later
+└── RetryableRefusal     the same request may succeed later
     ├── SeatContended
     ├── TripOpening
     ├── HoldLimitReached
@@ -34,17 +34,17 @@ Refusal
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
-from travio_inventory.kernel.refusals import AskAgain, FinalNo, InvalidRequest, WrongRequest
+from travio_inventory.kernel.refusals import FinalRefusal, InvalidRequest, RetryableRefusal, WrongRequest
 
 CONTENTION: Final = "seat query contention - please retry"
-"""How the message begins where a seat may come back. Load testers in the field count contention by these words."""
+"""The beginning of the message if a seat may come back. Load testers in use count contention by these words."""
 
 
 class TakenCell(NamedTuple):
     """A seat on one segment that another hold, booking or block has; `status` is held, sold or blocked.
 
-    `claimant` is the digest of who has it ("" where that is not known), `hold` the id of what they have it by, and
-    `until_ms` when that runs out, in Unix milliseconds, where it does.
+    `claimant` is the digest of its owner ("" if unknown), `hold` the id of the hold, and `until_ms` its expiry in Unix
+    milliseconds, if it has one.
     """
 
     seat: str
@@ -56,8 +56,8 @@ class TakenCell(NamedTuple):
 
 
 class Decided(NamedTuple):
-    """Who says what became of a seat. The store, for good; or the edge, of what the seat was when the batch was sent
-    that decided it, at `as_of_ms`: then the call did nothing, and nothing is decided about its key.
+    """Which part refused the seat. The store decides for good. The edge reports what the seat was at `as_of_ms`, when
+    the batch that decided it was sent: then the call did nothing, and its key is not decided.
     """
 
     by: str
@@ -68,13 +68,13 @@ BY_STORE = Decided("store")
 
 
 class InvalidTrip(InvalidRequest):
-    """The definition of a trip does not hold together."""
+    """The definition of a trip contradicts itself."""
 
     reason = "INVALID_TRIP"
 
 
 class InvalidJourney(InvalidRequest):
-    """The trip does not ride from there to there."""
+    """The trip has no such journey."""
 
     reason = "INVALID_JOURNEY"
 
@@ -94,8 +94,8 @@ class TripDefinedOtherwise(WrongRequest):
         super().__init__("this trip is already open with another definition; nothing was changed")
 
 
-class SeatTaken(FinalNo):
-    """Somebody has a cell. `seats.taken` says which of the two kinds it is."""
+class SeatTaken(FinalRefusal):
+    """Somebody has a cell; `seats.taken` chooses between the two kinds."""
 
     def __init__(self, said: str, cells: Sequence[TakenCell], decided: Decided) -> None:
         super().__init__(said)
@@ -106,7 +106,7 @@ class SeatTaken(FinalNo):
 class SeatHeld(SeatTaken):
     """A hold has a cell until `held_until_ms`, in Unix milliseconds, unless it is extended or booked.
 
-    `own_hold` is its id where it is the caller's own, else "".
+    `own_hold` is its id if it is the caller's own, else "".
     """
 
     reason = "SEAT_HELD"
@@ -134,8 +134,8 @@ class SeatUnavailable(SeatTaken):
         super().__init__(f"{_named(cell.seat for cell in cells)} not available", cells, decided)
 
 
-class HoldEnded(FinalNo):
-    """The hold is over; `at_ms` is when it ended, or would have, in Unix milliseconds."""
+class HoldEnded(FinalRefusal):
+    """The hold is over; `at_ms` is when it ended, or when its time ran out, in Unix milliseconds."""
 
     said = "the hold has ended"
 
@@ -145,21 +145,21 @@ class HoldEnded(FinalNo):
 
 
 class HoldExpired(HoldEnded):
-    """The hold's time ran out and its seats went back."""
+    """The hold's time ran out and its seats are free."""
 
     reason = "HOLD_EXPIRED"
     said = "hold has expired"
 
 
 class HoldReleased(HoldEnded):
-    """The hold was given back."""
+    """The hold was released."""
 
     reason = "HOLD_RELEASED"
     said = "hold was released"
 
 
 class HoldConfirmed(HoldEnded):
-    """The hold became a booking: of another order, or it can only be cancelled now."""
+    """The hold became a booking: of another order, or one that can only be cancelled."""
 
     reason = "HOLD_CONFIRMED"
     said = "hold is confirmed"
@@ -172,7 +172,7 @@ class BookingCancelled(HoldEnded):
     said = "booking was cancelled"
 
 
-class ExtensionTooLong(FinalNo):
+class ExtensionTooLong(FinalRefusal):
     """A hold may not be kept longer than the cap on its total time."""
 
     reason = "EXTENSION_TOO_LONG"
@@ -182,8 +182,8 @@ class ExtensionTooLong(FinalNo):
         self.until_ms = until_ms
 
 
-class HoldNotFound(FinalNo):
-    """There is no such hold, or it is somebody else's: both are said alike."""
+class HoldNotFound(FinalRefusal):
+    """There is no such hold, or it is another holder's; the refusal is the same."""
 
     reason = "HOLD_NOT_FOUND"
 
@@ -191,7 +191,7 @@ class HoldNotFound(FinalNo):
         super().__init__("hold not found")
 
 
-class TripNotFound(FinalNo):
+class TripNotFound(FinalRefusal):
     """The organization has no such trip."""
 
     reason = "TRIP_NOT_FOUND"
@@ -200,7 +200,7 @@ class TripNotFound(FinalNo):
         super().__init__("trip not found")
 
 
-class NotOnWaitlist(FinalNo):
+class NotOnWaitlist(FinalRefusal):
     """The holder does not wait for that class of that trip."""
 
     reason = "NOT_ON_WAITLIST"
@@ -209,7 +209,7 @@ class NotOnWaitlist(FinalNo):
         super().__init__("not on this waiting list")
 
 
-class SeatContended(AskAgain):
+class SeatContended(RetryableRefusal):
     """Another attempt is taking one of the seats now."""
 
     reason = "SEAT_CONTENDED"
@@ -220,7 +220,7 @@ class SeatContended(AskAgain):
         self.decided = decided
 
 
-class TripOpening(AskAgain):
+class TripOpening(RetryableRefusal):
     """The trip's cells are still being seeded."""
 
     reason = "TRIP_OPENING"
@@ -229,7 +229,7 @@ class TripOpening(AskAgain):
         super().__init__("the trip is still being opened", retry_after_ms=500)
 
 
-class HoldLimitReached(AskAgain):
+class HoldLimitReached(RetryableRefusal):
     """The holder has as many live holds as are allowed."""
 
     reason = "HOLD_LIMIT"

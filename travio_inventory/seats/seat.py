@@ -1,4 +1,4 @@
-"""What a seat can be on one segment."""
+"""The states of a seat on one segment."""
 
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -6,27 +6,27 @@ from typing import TypeAlias
 
 @dataclass(frozen=True, slots=True)
 class Available:
-    """Nobody has it."""
+    """The seat is free."""
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
-    """A hold keeps it until `until_ms`, in Unix milliseconds."""
+class HeldUntil:
+    """A hold has the seat until `until_ms`, in Unix milliseconds."""
 
     until_ms: int
 
 
 @dataclass(frozen=True, slots=True)
 class Sold:
-    """A booking has it."""
+    """A booking has the seat."""
 
 
 @dataclass(frozen=True, slots=True)
 class Blocked:
-    """The house has taken it off sale."""
+    """The house has taken the seat off sale."""
 
 
-SeatState: TypeAlias = Available | Held | Sold | Blocked
+SeatState: TypeAlias = Available | HeldUntil | Sold | Blocked
 
 AVAILABLE = Available()
 SOLD = Sold()

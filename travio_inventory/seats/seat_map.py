@@ -1,11 +1,11 @@
-"""The seat map of a journey: each seat as the journey's segments together leave it."""
+"""The seat map of a journey: each seat's state over all segments of the journey."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from struct import pack, unpack_from
 from typing import assert_never
 
-from travio_inventory.seats.seat import AVAILABLE, BLOCKED, SOLD, Available, Blocked, Held, SeatState, Sold
+from travio_inventory.seats.seat import AVAILABLE, BLOCKED, SOLD, Available, Blocked, HeldUntil, SeatState, Sold
 from travio_inventory.seats.trip import Journey, Seat, Trip
 
 _FREE, _HELD, _SOLD, _BLOCKED = b"ahsb"
@@ -13,14 +13,16 @@ _FREE, _HELD, _SOLD, _BLOCKED = b"ahsb"
 
 @dataclass(frozen=True, slots=True)
 class SeatMap:
-    """A trip's seats for one journey. `groups` are the packed groups it was read from; equal groups, equal map."""
+    """A trip's seats for one journey. `groups` are the snapshots that it was read from; equal snapshots give equal
+    maps.
+    """
 
     trip: Trip
     journey: Journey
     groups: tuple[bytes, ...]
 
     def states(self) -> Iterator[SeatState]:
-        """Each seat's state in layout order: free only where every segment of the journey is."""
+        """Each seat's state in layout order: free only if it is free on every segment of the journey."""
         segments = len(self.trip.segments)
         for group in self.groups:
             yield from _states(group, segments, self.journey)
@@ -40,7 +42,7 @@ def encode_states(states: Sequence[SeatState]) -> bytes:
         match state:
             case Available():
                 letters.append(_FREE)
-            case Held(until_ms=until_ms):
+            case HeldUntil(until_ms=until_ms):
                 letters.append(_HELD)
                 untils.append(until_ms)
             case Sold():
@@ -53,7 +55,7 @@ def encode_states(states: Sequence[SeatState]) -> bytes:
 
 
 def _states(group: bytes, segments: int, journey: Journey) -> Iterator[SeatState]:
-    """The states of one packed seat group's seats for the journey."""
+    """The states of one snapshot's seats for the journey."""
     cells_end = 2 + int.from_bytes(group[:2])
     held_before = 0
     for start in range(2, cells_end, segments):
@@ -65,7 +67,7 @@ def _states(group: bytes, segments: int, journey: Journey) -> Iterator[SeatState
             yield SOLD
         elif _HELD in letters:
             skipped = held_before + group.count(_HELD, start, first)
-            yield Held(max(unpack_from(f">{letters.count(_HELD)}Q", group, cells_end + 8 * skipped)))
+            yield HeldUntil(max(unpack_from(f">{letters.count(_HELD)}Q", group, cells_end + 8 * skipped)))
         else:
             yield AVAILABLE
         held_before += group.count(_HELD, start, start + segments)

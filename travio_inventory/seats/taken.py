@@ -1,4 +1,4 @@
-"""Which refusal says why seats cannot be had: the same for the same state, whoever gives it."""
+"""Which refusal explains why seats are not free: the same for the same state, from edge and store."""
 
 from collections.abc import Iterable, Sequence
 
@@ -6,7 +6,7 @@ from travio_inventory.seats.hold import is_same_holder
 from travio_inventory.seats.refusals import BY_STORE, Decided, SeatHeld, SeatTaken, SeatUnavailable, TakenCell
 
 FINAL = ("sold", "blocked")
-"""What a seat is that does not come back by itself; it is told before what is only held."""
+"""States that do not end by themselves; they are reported before cells that are only held."""
 
 
 def is_final(cells: Iterable[TakenCell]) -> bool:
@@ -15,7 +15,7 @@ def is_final(cells: Iterable[TakenCell]) -> bool:
 
 
 def refusal_of(cells: Sequence[TakenCell], claimant: str, decided: Decided = BY_STORE) -> SeatTaken:
-    """The refusal of `claimant` for cells that others have, or that the same holder has by another attempt."""
+    """The refusal for `claimant`, whose cells others have, or the same holder by another attempt."""
     if is_final(cells) or not cells:
         return SeatUnavailable(cells, decided=decided)
     return SeatHeld(
@@ -27,5 +27,5 @@ def refusal_of(cells: Sequence[TakenCell], claimant: str, decided: Decided = BY_
 
 
 def fit_to_keep(cells: Sequence[TakenCell], claimant: str) -> list[TakenCell]:
-    """The cells as the refused claimant may know them for good: without who has them, unless it is their holder."""
+    """The cells as the refused claimant may see them: without their owner, unless it is the same holder."""
     return [cell if is_same_holder(cell.claimant, claimant) else cell._replace(claimant="", hold="") for cell in cells]

@@ -1,4 +1,4 @@
-"""A trip: stops, segments, seats in layout order, and the seat groups its seats are cut into."""
+"""A trip: stops, segments, seats in layout order, and the seat groups that divide them."""
 
 import re
 from collections import Counter
@@ -14,9 +14,9 @@ from travio_inventory.kernel.refusals import Violation
 from travio_inventory.seats.refusals import InvalidJourney, InvalidSeats, InvalidTrip
 
 OUR_CHOICE = 0
-"""Seats per seat group: as many as the service likes."""
+"""Seats per seat group: chosen by the service."""
 ALL_IN_ONE_GROUP = -1
-"""Seats per seat group: all of them, or as many as a seat group can have."""
+"""Seats per seat group: all of them, up to the limit of a seat group."""
 
 _CURRENCY = re.compile("[A-Z]{3}|")
 
@@ -41,7 +41,7 @@ class Journey(NamedTuple):
 
 
 class Ends(NamedTuple):
-    """How a caller names a journey: by stations, and by segments where a loop route leaves a doubt."""
+    """How a caller names a journey: by stations, and by segments if a loop route is ambiguous."""
 
     origin: str
     destination: str
@@ -51,7 +51,7 @@ class Ends(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """The ride between two neighbouring stops; times in Unix seconds, 0 where unknown."""
+    """The stretch between two neighbouring stops; times in Unix seconds, 0 if unknown."""
 
     origin: str
     destination: str
@@ -77,11 +77,11 @@ class Seat:
 
 @dataclass(frozen=True)
 class Trip:
-    """The definition of a trip. Seats are kept in layout order: by row, column, id. With OUR_CHOICE or
-    ALL_IN_ONE_GROUP for `seats_per_group` the number is chosen here; what was asked for is `seats_per_group_asked`.
+    """The definition of a trip. Seats are kept in layout order: by row, column, id. With OUR_CHOICE or ALL_IN_ONE_GROUP
+    for `seats_per_group` the number is chosen here; `seats_per_group_asked` keeps what was requested.
 
-    Raises InvalidRequest, naming every field that is wrong, and InvalidTrip where only the whole is; neither for one
-    that is stored already, whatever the limits were.
+    Raises InvalidRequest, which names every wrong field, and InvalidTrip if only their combination is wrong; neither
+    for a stored definition, whatever the limits were then.
     """
 
     key: TripKey
@@ -116,8 +116,8 @@ class Trip:
         return (self.segments[0].origin, *(segment.destination for segment in self.segments))
 
     def asks_for(self, standing: "Trip") -> bool:
-        """Whether the definition that stands is what this one asks for: equal, or cut otherwise where the cut was left
-        to us.
+        """Whether the stored definition is what this one requests: equal, or with other seat groups if their size was
+        left to the service.
         """
         names = [field.name for field in fields(self) if field.compare]
         if self.seats_per_group_asked in (OUR_CHOICE, ALL_IN_ONE_GROUP):
@@ -131,7 +131,7 @@ class Trip:
 
     @cached_property
     def group_count(self) -> int:
-        """How many blocks the seats are cut into; at least 1."""
+        """The number of seat groups; at least 1."""
         return -(-len(self.seats) // self.seats_per_group)
 
     @cached_property
@@ -150,11 +150,11 @@ class Trip:
         return dumps(plain, separators=(",", ":"))
 
     def has_seat(self, seat_id: str) -> bool:
-        """Whether the trip has a seat of that id."""
+        """Whether the trip has a seat with that id."""
         return seat_id in self._positions
 
     def seat(self, seat_id: str) -> Seat:
-        """The seat of that id. Raises KeyError if the trip has none."""
+        """The seat with that id. Raises KeyError if the trip has none."""
         return self.seats[self._positions[seat_id]]
 
     def group_of(self, seat_id: str) -> int:
@@ -166,9 +166,9 @@ class Trip:
         return self.seats[group * self.seats_per_group : (group + 1) * self.seats_per_group]
 
     def in_layout_order(self, seat_ids: Sequence[str]) -> tuple[str, ...]:
-        """The asked seats in layout order. Raises InvalidSeats for none, too many, repeated or unknown ones."""
+        """The requested seats in layout order. Raises InvalidSeats for none, too many, repeated or unknown ones."""
         if not 1 <= len(seat_ids) <= limits.SEATS_PER_HOLD_MAX:
-            said = f"ask for 1 to {limits.SEATS_PER_HOLD_MAX} seats, not {len(seat_ids)}"
+            said = f"request 1 to {limits.SEATS_PER_HOLD_MAX} seats, not {len(seat_ids)}"
             raise InvalidSeats([Violation("seat_ids", said)])
         unknown = [seat_id for seat_id in seat_ids if seat_id not in self._positions]
         if unknown:
@@ -180,9 +180,9 @@ class Trip:
     def journey(self, ends: Ends) -> Journey:
         """The segments from the origin to the destination.
 
-        On a loop route a station comes more than once: the journey starts at the first origin that has a later
-        destination, and ends at the nearest one; `first` and `last` say it outright where names are not enough.
-        Raises InvalidJourney, naming the field.
+        On a loop route a station occurs more than once: the journey starts at the first origin with a later
+        destination, and ends at the nearest one; `first` and `last` name the segments if stations are not enough.
+        Raises InvalidJourney, which names the field.
         """
         journey = self._journeys.get(ends)
         if journey is None:
@@ -191,7 +191,7 @@ class Trip:
 
     @cached_property
     def _journeys(self) -> dict[Ends, Journey]:
-        """The journeys that were asked for: there are at most a few thousand."""
+        """The journeys that were requested: at most a few thousand."""
         return {}
 
     def _find_journey(self, ends: Ends) -> Journey:
@@ -220,7 +220,7 @@ class Trip:
 
 
 def read_definition(definition: str) -> Trip:
-    """The trip whose `definition` this is; what an earlier release did not write yet has its default."""
+    """The trip with this `definition`; fields that an earlier release did not write have their defaults."""
     values = loads(definition)
     key = TripKey(values.pop("organization"), values.pop("trip"))
     segments = tuple(Segment(*segment) for segment in values.pop("segments"))
@@ -245,7 +245,7 @@ def _positions_by(stations: Iterable[str]) -> dict[str, list[int]]:
 
 
 def first_repeated(seat_ids: Iterable[str]) -> str | None:
-    """The first seat that is named twice, None where none is."""
+    """The first seat that is named twice, None if none is."""
     return next((seat_id for seat_id, times in Counter(seat_ids).items() if times > 1), None)
 
 
@@ -321,7 +321,7 @@ def _segment_violations(trip: Trip) -> Iterable[Violation]:
 
 
 def _time_violations(segments: Sequence[Segment]) -> Iterable[Violation]:
-    """Along the route no time that is known is before one that is known."""
+    """Along the route known times never decrease."""
     before_s, before = 0, ""
     for index, segment in enumerate(segments):
         for name, event, at_s in (

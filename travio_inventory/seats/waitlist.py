@@ -9,7 +9,7 @@ from travio_inventory.seats.trip import TripKey
 
 @dataclass(frozen=True, slots=True)
 class WaitlistEntry:
-    """Who waits, for what, since when. So many wait before them, themselves included, as `position` says, or fewer."""
+    """Who waits, for what, since when. `position` is the place in the list, from 1; it may have moved up since."""
 
     trip: TripKey
     holder: str
@@ -20,7 +20,7 @@ class WaitlistEntry:
 
 
 class WaitlistPage(NamedTuple):
-    """Some of a holder's places, the oldest first, and what the next page comes after ("" where there is none)."""
+    """Some of a holder's places, oldest first, and the position of the next page ("" if there is none)."""
 
     entries: Sequence[WaitlistEntry]
     next: str

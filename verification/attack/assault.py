@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Final, NamedTuple
 
-from verification.attack.raw_connection import Line
+from verification.attack.raw_connection import RawConnection
 
 CONNECTING_AT_ONCE_MAX: Final = 20
 """Far fewer than the service has room for: else a caller of good will might lose its place before it can speak."""
@@ -22,7 +22,7 @@ class Assault:
     port: int
     scale: float = 1.0
     heard: Counter[str] = field(default_factory=Counter)
-    """What it was told, as `Line` names it; "refused" is a connection that was not even made."""
+    """What it was told, as `RawConnection` names it; "refused" is a connection that was not even made."""
     facts: dict[str, int] = field(default_factory=dict)
     """What it did, and what it saw that is no answer."""
     random: Random = field(default_factory=lambda: Random(7))
@@ -39,26 +39,28 @@ class Assault:
         self.facts[what] = self.facts.get(what, 0) + count
 
     @asynccontextmanager
-    async def line(self, *, preface: bool = True, settings: Iterable[tuple[int, int]] = ()) -> AsyncIterator[Line]:
+    async def connection(
+        self, *, preface: bool = True, settings: Iterable[tuple[int, int]] = ()
+    ) -> AsyncIterator[RawConnection]:
         """One connection while the block lasts. Raises OSError."""
-        line = await Line.connect(self.port, self.heard, preface=preface, settings=settings)
+        connection = await RawConnection.connect(self.port, self.heard, preface=preface, settings=settings)
         try:
-            yield line
+            yield connection
         finally:
-            line.leave()
+            connection.leave()
 
     @asynccontextmanager
-    async def lines(
+    async def connections(
         self, count: int, *, preface: bool = True, settings: Sequence[tuple[int, int]] = ()
-    ) -> AsyncIterator[list[Line]]:
+    ) -> AsyncIterator[list[RawConnection]]:
         """So many connections while the block lasts, fewer where the service takes no more."""
-        made: list[Line] = []
+        made: list[RawConnection] = []
 
         async def make(_: int) -> None:
             try:
-                line = await Line.connect(self.port, self.heard, preface=preface, settings=settings)
-                made.append(line)
-                await line.greeted()
+                connection = await RawConnection.connect(self.port, self.heard, preface=preface, settings=settings)
+                made.append(connection)
+                await connection.greeted()
             except (OSError, TimeoutError):
                 self.heard["refused"] += 1
 
@@ -66,8 +68,8 @@ class Assault:
             await spread(make, range(count), at_once=CONNECTING_AT_ONCE_MAX)
             yield made
         finally:
-            for line in made:
-                line.leave()
+            for connection in made:
+                connection.leave()
 
 
 async def spread(work: Callable[[int], Awaitable[None]], numbers: Iterable[int], *, at_once: int) -> None:
@@ -94,5 +96,5 @@ class Attack(NamedTuple):
     name: str
     run: Callable[[Assault], Awaitable[None]]
     answers: frozenset[str]
-    """All that it may be told, as `Line` names it. Nothing else is legal."""
+    """All that it may be told, as `RawConnection` names it. Nothing else is legal."""
     seconds_max: float = 60.0

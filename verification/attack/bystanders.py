@@ -134,9 +134,9 @@ async def bystanders(port: int) -> AsyncIterator[list[Visit]]:
         await process.wait()
 
 
-async def _read(lines: asyncio.StreamReader, visits: list[Visit]) -> None:
-    async for line in lines:
-        visits.append(Visit(*json.loads(line)))  # noqa: PERF401 - others look at the list while it grows
+async def _read(connections: asyncio.StreamReader, visits: list[Visit]) -> None:
+    async for connection in connections:
+        visits.append(Visit(*json.loads(connection)))  # noqa: PERF401 - others look at the list while it grows
 
 
 async def _visit_until_told_to_stop(port: int) -> None:

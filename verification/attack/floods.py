@@ -12,7 +12,7 @@ from verification.attack.raw_connection import (
     PING,
     PRIORITY,
     WINDOW_UPDATE,
-    Line,
+    RawConnection,
     asked,
     opened,
     reset,
@@ -40,16 +40,16 @@ async def resets_at_once(assault: Assault) -> None:
     each = assault.times(50_000, least=LOTS_AT_ONCE_MIN * FRAMES_IN_A_LOT) // lines_open
     path = path_of("HoldSeats")
 
-    async def flood(line: Line) -> None:
+    async def flood(connection: RawConnection) -> None:
         numbers = iter(range(1, 2 * each, 2))
-        while (lot := list(islice(numbers, FRAMES_IN_A_LOT))) and not line.ended.is_set():
-            await line.send(b"".join(opened(number, path) + reset(number) for number in lot))
+        while (lot := list(islice(numbers, FRAMES_IN_A_LOT))) and not connection.ended.is_set():
+            await connection.send(b"".join(opened(number, path) + reset(number) for number in lot))
             assault.did("resets sent", len(lot))
-        await line.end(within_s=END_SECONDS_MAX)
+        await connection.end(within_s=END_SECONDS_MAX)
 
-    async with assault.lines(lines_open) as lines, asyncio.TaskGroup() as group:
-        for line in lines:
-            group.create_task(flood(line))
+    async with assault.connections(lines_open) as connections, asyncio.TaskGroup() as group:
+        for connection in connections:
+            group.create_task(flood(connection))
 
 
 async def resets_again_and_again(assault: Assault) -> None:
@@ -61,14 +61,14 @@ async def resets_again_and_again(assault: Assault) -> None:
 
     async def lot(number: int) -> None:
         streams = range(1, 2 * RESETS_IN_A_LOT, 2)
-        async with assault.line() as line:
-            await line.send(b"".join(asked(at, path, hold_of(number * RESETS_IN_A_LOT + at)) for at in streams))
+        async with assault.connection() as connection:
+            await connection.send(b"".join(asked(at, path, hold_of(number * RESETS_IN_A_LOT + at)) for at in streams))
             if number % 2:
                 await asyncio.sleep(0.01)
-            await line.send(b"".join(map(reset, streams)))
+            await connection.send(b"".join(map(reset, streams)))
             assault.did("resets sent", RESETS_IN_A_LOT)
-            line.write(frame(PING, 0, 0, bytes(8)))
-            await line.end(within_s=0.05)
+            connection.write(frame(PING, 0, 0, bytes(8)))
+            await connection.end(within_s=0.05)
 
     await spread(lot, range(assault.times(50_000) // RESETS_IN_A_LOT), at_once=LINES)
 
@@ -81,18 +81,18 @@ async def control_frames(assault: Assault, frames: bytes, *, calls_open: int = 0
     calls = b"".join(opened(at, path) for at in range(1, 2 * calls_open, 2))
 
     async def lot(lots: int, _: int) -> None:
-        async with assault.line() as line:
-            await line.send(calls)
+        async with assault.connection() as connection:
+            await connection.send(calls)
             for _ in range(lots):
-                await line.send(frames * FRAMES_IN_A_LOT)
+                await connection.send(frames * FRAMES_IN_A_LOT)
                 assault.did("frames sent", FRAMES_IN_A_LOT)
-                if line.ended.is_set():
+                if connection.ended.is_set():
                     return
-            await line.end(within_s=END_SECONDS_MAX if lots > 1 else 0.1)
+            await connection.end(within_s=END_SECONDS_MAX if lots > 1 else 0.1)
 
-    half, lines = assault.times(50), assault.times(LINES)
-    await spread(partial(lot, LOTS_AT_ONCE_MAX), range(lines), at_once=lines)
-    await spread(partial(lot, 1), range(half), at_once=lines)
+    half, connections = assault.times(50), assault.times(LINES)
+    await spread(partial(lot, LOTS_AT_ONCE_MAX), range(connections), at_once=connections)
+    await spread(partial(lot, 1), range(half), at_once=connections)
 
 
 async def pings(assault: Assault) -> None:
@@ -121,18 +121,18 @@ async def calls_never_made(assault: Assault) -> None:
     ms = f"{round(assault.seconds(2) * 1_000)}m"
     path = path_of("HoldSeats")
 
-    async def begin(line: Line, count: int) -> None:
+    async def begin(connection: RawConnection, count: int) -> None:
         calls = [opened(at, path, ("grpc-timeout", ms)) for at in range(1, 2 * count, 2)]
-        await line.send(b"".join(calls))
+        await connection.send(b"".join(calls))
         assault.did("calls begun", count)
-        await line.answers(count, within_s=END_SECONDS_MAX)
+        await connection.answers(count, within_s=END_SECONDS_MAX)
 
     async with (
-        assault.lines(assault.times(40)) as many,
-        assault.lines(assault.times(4)) as greedy,
+        assault.connections(assault.times(40)) as many,
+        assault.connections(assault.times(4)) as greedy,
         asyncio.TaskGroup() as group,
     ):
-        for line in many:
-            group.create_task(begin(line, CALLS_OPEN))
-        for line in greedy:
-            group.create_task(begin(line, HEADERS_BEYOND))
+        for connection in many:
+            group.create_task(begin(connection, CALLS_OPEN))
+        for connection in greedy:
+            group.create_task(begin(connection, HEADERS_BEYOND))

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from tests.system.test_bad_input import text_fields, varint
 from verification.attack.assault import Assault
-from verification.attack.raw_connection import DATA, FRAME_BYTES, Line, asked, in_frames, opened
+from verification.attack.raw_connection import DATA, FRAME_BYTES, RawConnection, asked, in_frames, opened
 from verification.attack.targets import ATTACKED_TRIP, REFLECTION
 from verification.kit.raw_caller import frame, framed
 from verification.kit.requests import RPCS, VALID, path_of, request
@@ -42,26 +42,28 @@ ODD_TEXTS = {
 }
 
 
-async def ask_all(assault: Assault, line: Line, asks: Sequence[tuple[str, bytes]]) -> None:
+async def ask_all(assault: Assault, connection: RawConnection, asks: Sequence[tuple[str, bytes]]) -> None:
     """Send whole requests in turn, some at once, and wait for the answers."""
     for start in range(0, len(asks), AT_ONCE):
         chunk = asks[start : start + AT_ONCE]
         calls = [asked(2 * at + 1, path, body) for at, (path, body) in enumerate(chunk, start)]
-        await line.send(b"".join(calls))
+        await connection.send(b"".join(calls))
         assault.did("requests", len(chunk))
-        await line.answers(start + len(chunk), within_s=ANSWER_SECONDS_MAX)
+        await connection.answers(start + len(chunk), within_s=ANSWER_SECONDS_MAX)
 
 
 async def wrong_prefixes(assault: Assault, prefix: bytes) -> None:
     """To every method, from ten connections: a prefix that is refused, and some bytes after it."""
     paths = [path_of(rpc) for rpc in RPCS] * assault.times(10)
-    async with assault.lines(assault.times(10)) as lines:
-        for line in lines:
+    async with assault.connections(assault.times(10)) as connections:
+        for connection in connections:
             for start in range(0, len(paths), AT_ONCE):
                 ids = [(2 * at + 1, path) for at, path in enumerate(paths[start : start + AT_ONCE], start)]
-                await line.send(b"".join(opened(at, path) + in_frames(at, prefix + b"\x0a\x01t") for at, path in ids))
+                await connection.send(
+                    b"".join(opened(at, path) + in_frames(at, prefix + b"\x0a\x01t") for at, path in ids)
+                )
                 assault.did("requests", len(ids))
-                await line.answers(start + len(ids), within_s=ANSWER_SECONDS_MAX)
+                await connection.answers(start + len(ids), within_s=ANSWER_SECONDS_MAX)
 
 
 async def oversized(assault: Assault) -> None:
@@ -81,22 +83,22 @@ async def unfinished(assault: Assault) -> None:
     small = framed(bytes(REQUEST_BYTES_MAX - 1), declared_bytes=REQUEST_BYTES_MAX)
     large = framed(bytes(ADMIN_REQUEST_BYTES_MAX - 1), declared_bytes=ADMIN_REQUEST_BYTES_MAX)
 
-    async def leave_open(line: Line, path: str, body: bytes, calls: int) -> None:
+    async def leave_open(connection: RawConnection, path: str, body: bytes, calls: int) -> None:
         for at in range(1, 2 * calls, 2):
-            await line.send(opened(at, path))
-            await line.send_within_windows(at, body, end=False)
+            await connection.send(opened(at, path))
+            await connection.send_within_windows(at, body, end=False)
             assault.did("unfinished requests", 1)
         await asyncio.sleep(assault.seconds(1))
 
     async with (
-        assault.lines(assault.times(40)) as many,
-        assault.lines(assault.times(24)) as heavy,
+        assault.connections(assault.times(40)) as many,
+        assault.connections(assault.times(24)) as heavy,
         asyncio.TaskGroup() as group,
     ):
-        for line in many:
-            group.create_task(leave_open(line, path_of("HoldSeats"), small, assault.times(64)))
-        for line in heavy:
-            group.create_task(leave_open(line, path_of(ADMIN[0]), large, 1))
+        for connection in many:
+            group.create_task(leave_open(connection, path_of("HoldSeats"), small, assault.times(64)))
+        for connection in heavy:
+            group.create_task(leave_open(connection, path_of(ADMIN[0]), large, 1))
 
 
 async def endless(assault: Assault) -> None:
@@ -104,51 +106,51 @@ async def endless(assault: Assault) -> None:
     body = frame(DATA, 0, 1, bytes(FRAME_BYTES)) * 16
     whole = framed(bytes(request("GetSeatMap").SerializeToString()))
 
-    async def pour(line: Line, start: bytes) -> None:
-        await line.send(opened(1, path_of("GetSeatMap")) + frame(DATA, 0, 1, start))
+    async def pour(connection: RawConnection, start: bytes) -> None:
+        await connection.send(opened(1, path_of("GetSeatMap")) + frame(DATA, 0, 1, start))
         for _ in range(assault.times(400)):
-            await line.send(body)
+            await connection.send(body)
             assault.did("MiB sent", 16 * FRAME_BYTES >> 18)
             await asyncio.sleep(0)
-            if line.ended.is_set():
+            if connection.ended.is_set():
                 return
-        await line.end(within_s=END_SECONDS_MAX)
+        await connection.end(within_s=END_SECONDS_MAX)
 
     starts = framed(b"", declared_bytes=0xFFFF_FFFF), whole, framed(b"", declared_bytes=60_000), b""
-    async with assault.lines(len(starts)) as lines, asyncio.TaskGroup() as group:
-        for line, start in zip(lines, starts, strict=False):
-            group.create_task(pour(line, start))
+    async with assault.connections(len(starts)) as connections, asyncio.TaskGroup() as group:
+        for connection, start in zip(connections, starts, strict=False):
+            group.create_task(pour(connection, start))
 
 
 async def endless_after_the_refusal(assault: Assault) -> None:
     """DATA for ever, as the windows allow, on calls that have been refused: each one is refused once."""
 
-    async def pour(line: Line) -> None:
-        await line.send(opened(1, path_of("GetSeatMap")) + frame(DATA, 0, 1, framed(b"", declared_bytes=2**31)))
-        await line.answers(1, within_s=ANSWER_SECONDS_MAX)
-        line.answered.clear()
-        await line.send_within_windows(1, bytes(assault.times(100_000_000)))
-        await line.end(within_s=assault.seconds(2))
+    async def pour(connection: RawConnection) -> None:
+        await connection.send(opened(1, path_of("GetSeatMap")) + frame(DATA, 0, 1, framed(b"", declared_bytes=2**31)))
+        await connection.answers(1, within_s=ANSWER_SECONDS_MAX)
+        connection.answered.clear()
+        await connection.send_within_windows(1, bytes(assault.times(100_000_000)))
+        await connection.end(within_s=assault.seconds(2))
 
-    async with assault.lines(4) as lines, asyncio.TaskGroup() as group:
-        for line in lines:
-            group.create_task(pour(line))
+    async with assault.connections(4) as connections, asyncio.TaskGroup() as group:
+        for connection in connections:
+            group.create_task(pour(connection))
 
 
 async def endless_questions(assault: Assault) -> None:
     """Questions for ever to the one call that takes many, by callers that open no window for the answers."""
     questions = framed(b"\x3a\x01*") * assault.times(1_000_000)
 
-    async def question(line: Line) -> None:
-        await line.send(opened(1, REFLECTION))
+    async def question(connection: RawConnection) -> None:
+        await connection.send(opened(1, REFLECTION))
         with suppress(TimeoutError):
             async with asyncio.timeout(assault.seconds(8)):
-                await line.send_within_windows(1, questions, end=False)
+                await connection.send_within_windows(1, questions, end=False)
         assault.did("callers", 1)
 
-    async with assault.lines(8) as lines, asyncio.TaskGroup() as group:
-        for line in lines:
-            group.create_task(question(line))
+    async with assault.connections(8) as connections, asyncio.TaskGroup() as group:
+        for connection in connections:
+            group.create_task(question(connection))
 
 
 async def no_protobuf(assault: Assault) -> None:
@@ -163,14 +165,14 @@ async def no_protobuf(assault: Assault) -> None:
         asks += [(path, body) for body in (nested(size), b"\x0b" * size, b"\xff" * size)]
         asks += [(path, repeated(number, size)) for number in range(1, assault.times(9, least=4))]
     random.shuffle(asks)
-    async with assault.line() as line:
+    async with assault.connection() as connection:
         for at, (path, body) in enumerate(asks):
-            await line.send(opened(2 * at + 1, path))
-            await line.send_within_windows(2 * at + 1, framed(body))
+            await connection.send(opened(2 * at + 1, path))
+            await connection.send_within_windows(2 * at + 1, framed(body))
             assault.did("requests", 1)
             if at % AT_ONCE == 0:
-                await line.answers(at + 1, within_s=ANSWER_SECONDS_MAX)
-        await line.answers(len(asks), within_s=ANSWER_SECONDS_MAX)
+                await connection.answers(at + 1, within_s=ANSWER_SECONDS_MAX)
+        await connection.answers(len(asks), within_s=ANSWER_SECONDS_MAX)
 
 
 def nested(bytes_max: int) -> bytes:
@@ -193,8 +195,8 @@ async def odd_text(assault: Assault) -> None:
     """Sixteen odd texts in every text field of every request."""
     asks = [(path_of(rpc), body) for rpc in VALID for body in oddly(rpc)]
     asks = assault.random.sample(asks, assault.times(len(asks)))
-    async with assault.line() as line:
-        await ask_all(assault, line, asks)
+    async with assault.connection() as connection:
+        await ask_all(assault, connection, asks)
 
 
 def oddly(rpc: str) -> Iterator[bytes]:
@@ -210,11 +212,11 @@ async def huge_lists(assault: Assault) -> None:
     asks = [
         (path_of(rpc), body) for rpc, body in long_lists(assault.times(LIST_ITEMS, least=SEATS_BEYOND))
     ] * assault.times(5)
-    async with assault.line() as line:
+    async with assault.connection() as connection:
         for at, (path, body) in enumerate(asks):
-            await line.send(opened(2 * at + 1, path))
-            await line.send_within_windows(2 * at + 1, framed(body))
-            await line.answers(at + 1, within_s=ANSWER_SECONDS_MAX)
+            await connection.send(opened(2 * at + 1, path))
+            await connection.send_within_windows(2 * at + 1, framed(body))
+            await connection.answers(at + 1, within_s=ANSWER_SECONDS_MAX)
             assault.did("requests", 1)
 
 

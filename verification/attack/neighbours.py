@@ -42,13 +42,13 @@ async def faults(assault: Assault) -> None:
     message = request("CheckAvailability").SerializeToString()
 
     async def share(number: int) -> None:
-        async with assault.line() as line:
+        async with assault.connection() as connection:
             rounds = assault.times(500, least=10)
             for at in range(rounds):
-                await line.send(_fault(number + at, 4 * at + 1, message) + asked(4 * at + 3, CHECK, message))
+                await connection.send(_fault(number + at, 4 * at + 1, message) + asked(4 * at + 3, CHECK, message))
                 assault.did("faulty calls", 1)
-                await line.answers(2 * at + 2, within_s=ANSWER_SECONDS_MAX)
-            if len(line.answered) < 2 * rounds:
-                assault.heard["no answer"] += 2 * rounds - len(line.answered)
+                await connection.answers(2 * at + 2, within_s=ANSWER_SECONDS_MAX)
+            if len(connection.answered) < 2 * rounds:
+                assault.heard["no answer"] += 2 * rounds - len(connection.answered)
 
     await spread(share, range(4), at_once=4)

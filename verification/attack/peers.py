@@ -23,7 +23,7 @@ from verification.attack.raw_connection import (
     RST_STREAM,
     SETTINGS,
     WINDOW_UPDATE,
-    Line,
+    RawConnection,
     asked,
     header_block,
     in_frames,
@@ -44,15 +44,18 @@ OVER_A_LOT: Final = 20
 async def idle(assault: Assault) -> None:
     """10,000 connections that ask nothing: some have asked once, some said hello, and half do not even do that."""
     count = assault.times(10_000)
-    async with assault.lines(count // 2) as polite, assault.lines(count - count // 2, preface=False) as silent:
-        for line in polite[::2]:
-            line.write(asked(1, CHECK, request("CheckAvailability").SerializeToString()))
+    async with (
+        assault.connections(count // 2) as polite,
+        assault.connections(count - count // 2, preface=False) as silent,
+    ):
+        for connection in polite[::2]:
+            connection.write(asked(1, CHECK, request("CheckAvailability").SerializeToString()))
         await asyncio.sleep(assault.seconds(5))
-        for line in polite[::2]:
-            await line.answers(1, within_s=END_SECONDS_MAX)
-        lines = polite + silent
+        for connection in polite[::2]:
+            await connection.answers(1, within_s=END_SECONDS_MAX)
+        connections = polite + silent
         assault.did("connections tried", count)
-        assault.did("connections kept", sum(not line.ended.is_set() for line in lines))
+        assault.did("connections kept", sum(not connection.ended.is_set() for connection in connections))
 
 
 async def slow_bytes(assault: Assault) -> None:
@@ -60,20 +63,20 @@ async def slow_bytes(assault: Assault) -> None:
     start = PREFACE + settings_frame([]) + opened(1, MAP)
     slow = framed(map_request())
 
-    async def drip(line: Line, said: bytes, rest: bytes) -> None:
-        await line.send(said)
+    async def drip(connection: RawConnection, said: bytes, rest: bytes) -> None:
+        await connection.send(said)
         for at in range(round(assault.seconds(12))):
-            await line.send(rest[at : at + 1])
+            await connection.send(rest[at : at + 1])
             assault.did("bytes sent", 1)
             await asyncio.sleep(1)
-        await line.answers(1, within_s=assault.seconds(1))
+        await connection.answers(1, within_s=assault.seconds(1))
 
-    async with assault.lines(assault.times(500), preface=False) as lines, asyncio.TaskGroup() as group:
-        for at, line in enumerate(lines):
+    async with assault.connections(assault.times(500), preface=False) as connections, asyncio.TaskGroup() as group:
+        for at, connection in enumerate(connections):
             if at % 2:
-                group.create_task(drip(line, b"", start))
+                group.create_task(drip(connection, b"", start))
             else:
-                group.create_task(drip(line, start, b"".join(frame(DATA, 0, 1, bytes([byte])) for byte in slow)))
+                group.create_task(drip(connection, start, b"".join(frame(DATA, 0, 1, bytes([byte])) for byte in slow)))
 
 
 async def no_window(assault: Assault) -> None:
@@ -81,34 +84,37 @@ async def no_window(assault: Assault) -> None:
     timeout = ("grpc-timeout", f"{round(assault.seconds(3) * 1_000)}m")
     calls = assault.times(200)
 
-    async def ask(line: Line) -> None:
-        await line.send(b"".join(asked(at, MAP, map_request(), timeout) for at in range(1, 2 * calls, 2)))
+    async def ask(connection: RawConnection) -> None:
+        await connection.send(b"".join(asked(at, MAP, map_request(), timeout) for at in range(1, 2 * calls, 2)))
         assault.did("maps asked for", calls)
-        await line.answers(calls, within_s=assault.seconds(3) + LATE_SECONDS_MAX)
+        await connection.answers(calls, within_s=assault.seconds(3) + LATE_SECONDS_MAX)
 
     shut = [(INITIAL_WINDOW_SIZE, 0)]
-    async with assault.lines(assault.times(50), settings=shut) as lines, asyncio.TaskGroup() as group:
-        for line in lines:
-            group.create_task(ask(line))
+    async with assault.connections(assault.times(50), settings=shut) as connections, asyncio.TaskGroup() as group:
+        for connection in connections:
+            group.create_task(ask(connection))
 
 
 async def window_by_the_byte(assault: Assault) -> None:
     """A large map taken one byte at a time: a window update for each."""
     more = frame(WINDOW_UPDATE, 0, 1, (1).to_bytes(4))
 
-    async def sip(line: Line) -> None:
-        await line.send(asked(1, MAP, map_request()))
+    async def sip(connection: RawConnection) -> None:
+        await connection.send(asked(1, MAP, map_request()))
         for _ in range(assault.times(2_000, least=100)):
-            await line.send(more * OVER_A_LOT)
+            await connection.send(more * OVER_A_LOT)
             assault.did("window updates", OVER_A_LOT)
             await asyncio.sleep(0.005)
-            if line.ended.is_set():
+            if connection.ended.is_set():
                 return
-        await line.end(within_s=assault.seconds(2))
+        await connection.end(within_s=assault.seconds(2))
 
-    async with assault.lines(20, settings=[(INITIAL_WINDOW_SIZE, 1)]) as lines, asyncio.TaskGroup() as group:
-        for line in lines:
-            group.create_task(sip(line))
+    async with (
+        assault.connections(20, settings=[(INITIAL_WINDOW_SIZE, 1)]) as connections,
+        asyncio.TaskGroup() as group,
+    ):
+        for connection in connections:
+            group.create_task(sip(connection))
 
 
 async def never_reading(assault: Assault) -> None:
@@ -117,18 +123,18 @@ async def never_reading(assault: Assault) -> None:
     window = frame(WINDOW_UPDATE, 0, 0, (2**30).to_bytes(4))
     calls = assault.times(200)
 
-    async def ask(line: Line) -> None:
-        line.stop_reading()
+    async def ask(connection: RawConnection) -> None:
+        connection.stop_reading()
         body = window + b"".join(asked(at, MAP, map_request()) for at in range(1, 2 * calls, 2))
         with suppress(TimeoutError):
             async with asyncio.timeout(assault.seconds(8)):
-                await line.send(body)
+                await connection.send(body)
         assault.did("maps asked for", calls)
 
-    async with assault.lines(assault.times(50), settings=wide) as lines:
+    async with assault.connections(assault.times(50), settings=wide) as connections:
         async with asyncio.TaskGroup() as group:
-            for line in lines:
-                group.create_task(ask(line))
+            for connection in connections:
+                group.create_task(ask(connection))
         await asyncio.sleep(assault.seconds(8))
 
 
@@ -148,10 +154,10 @@ async def huge_headers(assault: Assault) -> None:
     ]
 
     async def send(number: int) -> None:
-        async with assault.line() as line:
-            await line.send(in_continuations(blocks[number % len(blocks)]))
+        async with assault.connection() as connection:
+            await connection.send(in_continuations(blocks[number % len(blocks)]))
             assault.did("header blocks", 1)
-            await line.answers(1, within_s=END_SECONDS_MAX)
+            await connection.answers(1, within_s=END_SECONDS_MAX)
 
     await spread(send, range(assault.times(300, least=len(blocks))), at_once=OVER_A_LOT)
 
@@ -173,15 +179,15 @@ async def endless_headers(assault: Assault) -> None:
 
     async def send(number: int) -> None:
         more = kinds[number % len(kinds)]
-        async with assault.line() as line:
-            await line.send(begun)
+        async with assault.connection() as connection:
+            await connection.send(begun)
             for _ in range(100):
-                await line.send(more * OVER_A_LOT)
+                await connection.send(more * OVER_A_LOT)
                 assault.did("CONTINUATION frames", OVER_A_LOT)
                 await asyncio.sleep(0)
-                if line.ended.is_set():
+                if connection.ended.is_set():
                     return
-            await line.end(within_s=END_SECONDS_MAX)
+            await connection.end(within_s=END_SECONDS_MAX)
 
     await spread(send, range(assault.times(150, least=len(kinds))), at_once=OVER_A_LOT)
 
@@ -193,15 +199,15 @@ async def heavy_headers(assault: Assault) -> None:
     body = framed(request("CheckAvailability").SerializeToString())
     calls = assault.times(2_000)
 
-    async def send(line: Line) -> None:
+    async def send(connection: RawConnection) -> None:
         for at in range(1, 2 * calls // 4, 2):
-            await line.send(in_continuations(begun + heavy, stream_id=at) + in_frames(at, body))
+            await connection.send(in_continuations(begun + heavy, stream_id=at) + in_frames(at, body))
             assault.did("calls", 1)
-            await line.answers(at // 2 + 1, within_s=END_SECONDS_MAX)
+            await connection.answers(at // 2 + 1, within_s=END_SECONDS_MAX)
 
-    async with assault.lines(4) as lines, asyncio.TaskGroup() as group:
-        for line in lines:
-            group.create_task(send(line))
+    async with assault.connections(4) as connections, asyncio.TaskGroup() as group:
+        for connection in connections:
+            group.create_task(send(connection))
 
 
 async def other_protocols(assault: Assault) -> None:
@@ -217,10 +223,10 @@ async def other_protocols(assault: Assault) -> None:
     waits = [PREFACE[:10], PREFACE, b""]
 
     async def say(number: int) -> None:
-        async with assault.line(preface=False) as line:
-            await line.send((said + waits)[number % len(said + waits)])
+        async with assault.connection(preface=False) as connection:
+            await connection.send((said + waits)[number % len(said + waits)])
             assault.did("connections", 1)
-            await line.end(within_s=END_SECONDS_MAX if number % len(said + waits) < len(said) else 0.1)
+            await connection.end(within_s=END_SECONDS_MAX if number % len(said + waits) < len(said) else 0.1)
 
     await spread(say, range(assault.times(1_000, least=len(said + waits))), at_once=OVER_A_LOT)
 
@@ -270,9 +276,9 @@ async def illegal_frames(assault: Assault) -> None:
     ]
 
     async def send(number: int) -> None:
-        async with assault.line() as line:
-            await line.send(frames[number % len(frames)])
+        async with assault.connection() as connection:
+            await connection.send(frames[number % len(frames)])
             assault.did("connections", 1)
-            await line.end(within_s=0.05)
+            await connection.end(within_s=0.05)
 
     await spread(send, range(assault.times(10 * len(frames), least=len(frames))), at_once=OVER_A_LOT)

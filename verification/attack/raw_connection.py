@@ -22,7 +22,7 @@ WINDOW_BYTES_START: Final = 65_535
 CONNECT_SECONDS_MAX: Final = 10.0
 
 
-class Line(asyncio.Protocol):
+class RawConnection(asyncio.Protocol):
     """One connection. What it is told is counted in `heard`, which many lines may share.
 
     A gRPC status counts by its name; "RST X" and "GOAWAY X" are HTTP/2 errors; "closed" is an end without a word.
@@ -50,14 +50,14 @@ class Line(asyncio.Protocol):
         *,
         preface: bool = True,
         settings: Iterable[tuple[int, int]] = (),
-    ) -> "Line":
+    ) -> "RawConnection":
         """An open connection that has said its preface and settings, or nothing yet. Raises OSError."""
         loop = asyncio.get_running_loop()
         async with asyncio.timeout(CONNECT_SECONDS_MAX):
-            _, line = await loop.create_connection(lambda: cls(heard), "127.0.0.1", port)
+            _, connection = await loop.create_connection(lambda: cls(heard), "127.0.0.1", port)
         if preface:
-            line.write(PREFACE + settings_frame(settings))
-        return line
+            connection.write(PREFACE + settings_frame(settings))
+        return connection
 
     async def greeted(self) -> None:
         """Wait until the service has noticed the connection: it says its settings, or closes. Raises TimeoutError."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from itertools import chain, pairwise
 from typing import Any, NamedTuple
 
-from travio_inventory.client import AskAgain, InventoryClient, Journey, Refusal
+from travio_inventory.client import InventoryClient, Journey, Refusal, RetryableRefusal
 from travio_inventory.kernel.limits import SEATS_PER_HOLD_MAX
 from travio_inventory.protocol.batches import Kind, Partition, Row, StoreUnavailable, Table
 from travio_inventory.protocol.rows import SEPARATOR, group_partition, number, text
@@ -18,7 +18,7 @@ from verification.chaos.deployment import KEYSPACE, Deployment, Service
 from verification.chaos.notebook import Book
 from verification.kit.service_process import ORGANIZATION, eventually
 from verification.kit.trips import ends
-from verification.simulation.history import LIVE, Found, Told
+from verification.simulation.history import LIVE, Found, PublishedEvent
 from verification.simulation.oracle import places_of
 
 QUIET_S_MAX = 60.0
@@ -66,11 +66,13 @@ class Aftermath:
     won: int = 0
     violations: list[str] = field(default_factory=list)
 
-    def told(self) -> dict[str, list[Told]]:
+    def told(self) -> dict[str, list[PublishedEvent]]:
         """Every event, as often as it was told, by trip."""
-        told: dict[str, list[Told]] = defaultdict(list)
+        told: dict[str, list[PublishedEvent]] = defaultdict(list)
         for event in chain.from_iterable(self.lives):
-            told[event["partition_key"]].append(Told(event["id"], event["type"], event["subject"], event["ordinal"]))
+            told[event["partition_key"]].append(
+                PublishedEvent(event["id"], event["type"], event["subject"], event["ordinal"])
+            )
         return told
 
 
@@ -237,7 +239,7 @@ async def _win(client: InventoryClient, book: Book, segment: int, seats: Sequenc
     for _ in range(PROBE_TRIES):
         try:
             await prober.hold(book.name, *stretch, seats, seconds=60, key="probe")
-        except AskAgain as refusal:
+        except RetryableRefusal as refusal:
             last: Refusal = refusal
             await asyncio.sleep(POLL_S)
         except Refusal as refusal:

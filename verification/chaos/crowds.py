@@ -20,7 +20,7 @@ from verification.chaos.notebook import Book, Notebook
 from verification.chaos.season import Season
 from verification.kit.service_process import ORGANIZATION
 from verification.kit.trips import ends
-from verification.simulation.history import Answer, Call
+from verification.simulation.history import Call, CallOutcome
 
 CROWD = "crowd-"
 """What the names of all who belong to one begin with."""
@@ -40,7 +40,7 @@ _DETAILS = ProtoStatusDetailsCodec()
 
 
 @dataclass
-class Line:
+class ServiceConnection:
     """A connection to one service, made again after it was lost."""
 
     service: Service
@@ -77,7 +77,7 @@ class Crowd:
     """Comes together for one seat after the other. `asked` is how often a contended seat was asked for."""
 
     name: str
-    lines: Sequence[Line]
+    lines: Sequence[ServiceConnection]
     season: Season
     notebook: Notebook
     random: Random
@@ -108,12 +108,12 @@ class Crowd:
             line, channel = lines[buyer % len(lines)]
             calls.append(self._ask(book, f"{self.name}-{self._rounds}-{buyer}", seat, line, channel))
         await asyncio.wait([answer for _, _, _, answer in calls], timeout=ROUND_S_MAX)
-        releases = [self._release(book, *one) for one in calls if one[0].answer is Answer.OK]
+        releases = [self._release(book, *one) for one in calls if one[0].answer is CallOutcome.OK]
         await asyncio.gather(*releases)
 
     def _ask(
-        self, book: Book, user: str, seat: str, line: Line, channel: LeanChannel
-    ) -> tuple[Call, Line, LeanChannel, "asyncio.Future[Reply]"]:
+        self, book: Book, user: str, seat: str, line: ServiceConnection, channel: LeanChannel
+    ) -> tuple[Call, ServiceConnection, LeanChannel, "asyncio.Future[Reply]"]:
         journey = self.random.choice(JOURNEYS)
         origin, destination = ends(journey)
         request = write(
@@ -131,7 +131,7 @@ class Crowd:
         return call, line, channel, self._send(call, line, channel, HOLD, request)
 
     async def _release(
-        self, book: Book, held: Call, line: Line, channel: LeanChannel, _: "asyncio.Future[Reply]"
+        self, book: Book, held: Call, line: ServiceConnection, channel: LeanChannel, _: "asyncio.Future[Reply]"
     ) -> None:
         """Give the seat back at once, mostly. An answer that does not come is not asked for again: time settles it."""
         if self.random.random() < LAPSES:
@@ -140,24 +140,26 @@ class Crowd:
         request = write("ReleaseSeatsRequest", hold_id=held.told, user_id=held.holder, organization_id=ORGANIZATION)
         await asyncio.wait([self._send(call, line, channel, RELEASE, request)], timeout=ROUND_S_MAX)
 
-    def _send(self, call: Call, line: Line, channel: LeanChannel, path: str, request: bytes) -> "asyncio.Future[Reply]":
+    def _send(
+        self, call: Call, line: ServiceConnection, channel: LeanChannel, path: str, request: bytes
+    ) -> "asyncio.Future[Reply]":
         answer = channel.call(path, request)
         if answer.done() and answer.exception():  # the connection was lost in the meantime: nothing was sent
             line.lose()
-            call.answer, call.told, call.returned_s = Answer.AGAIN, NOT_SENT, time.monotonic()
+            call.answer, call.told, call.returned_s = CallOutcome.AGAIN, NOT_SENT, time.monotonic()
             return answer
         self._open.add(answer)
         line.waiting += 1
         answer.add_done_callback(partial(self._hear, call, line))
         return answer
 
-    def _hear(self, call: Call, line: Line, answer: "asyncio.Future[Reply]") -> None:
+    def _hear(self, call: Call, line: ServiceConnection, answer: "asyncio.Future[Reply]") -> None:
         self._open.discard(answer)
         line.waiting -= 1
         error = answer.exception()
         if error is None:
             self._note(call, answer.result())
-            line.is_doubtful = line.is_doubtful or call.answer is Answer.UNKNOWN
+            line.is_doubtful = line.is_doubtful or call.answer is CallOutcome.UNKNOWN
         elif isinstance(error, ConnectionLost):
             line.lose()
             self.notebook.give_up(call)
@@ -168,7 +170,7 @@ class Crowd:
         if reply.status == OK:
             self._note_ok(call, reply)
         elif _AGAIN in reply.details:  # nearly all of them
-            call.answer, call.told, call.returned_s = Answer.AGAIN, "SEAT_CONTENDED", time.monotonic()
+            call.answer, call.told, call.returned_s = CallOutcome.AGAIN, "SEAT_CONTENDED", time.monotonic()
         else:
             self._note_refusal(call, reply)
 
@@ -187,9 +189,9 @@ class Crowd:
         call.returned_s = time.monotonic()
         if call.op == "hold":
             hold = read("HoldSeatsResponse", reply)
-            call.answer, call.told, call.status = Answer.OK, hold.hold_id, "held"
+            call.answer, call.told, call.status = CallOutcome.OK, hold.hold_id, "held"
             call.until_ms = 1_000 * hold.expires_at
         elif read("ReleaseSeatsResponse", reply).success:
-            call.answer, call.told = Answer.OK, call.subject
+            call.answer, call.told = CallOutcome.OK, call.subject
         else:
             self.notebook.refuse(call, HoldExpired())

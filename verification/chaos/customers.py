@@ -10,7 +10,7 @@ from travio_inventory.client import Booking, Hold, HoldExpired, HoldRecord, Inve
 from verification.chaos.notebook import UNDECIDED, Book, Notebook
 from verification.chaos.season import Door, Season
 from verification.kit.trips import ends
-from verification.simulation.history import Answer, Call
+from verification.simulation.history import Call, CallOutcome
 
 SEATS_WISHED = (1, 1, 1, 2, 2, 3)
 SECONDS_WISHED = (1, 1, 2, 3)
@@ -59,7 +59,7 @@ async def send(wish: Wish, door: Door, notebook: Notebook) -> Call:
         "find": lambda: client.find_hold(wish.hold_id),
     }
     told = await notebook.hear(call, asked[wish.op])
-    if call.answer is Answer.OK:
+    if call.answer is CallOutcome.OK:
         _note(call, told)
     return call
 
@@ -109,7 +109,7 @@ def _note(call: Call, told: object) -> None:
 
 def _words(call: Call) -> str:
     """The answer, for the page."""
-    return "OK" if call.answer is Answer.OK else call.told
+    return "OK" if call.answer is CallOutcome.OK else call.told
 
 
 def _ms(moment: datetime) -> int:
@@ -140,14 +140,14 @@ class Customer:
             wish = self._next()
             was_unknown = self.random.random() < TWINS and await self._ask_twice(wish)
             call = await self._insist(wish, was_unknown=was_unknown)
-            if call.answer is Answer.OK and call.status == "held":
+            if call.answer is CallOutcome.OK and call.status == "held":
                 await self._go_on(wish, call)
             await self._wait(SHARED_PAUSE_S if self.account else PAUSE_S)
 
     async def _ask_twice(self, wish: Wish) -> bool:
         """At once, through all services; whether any of them did not answer."""
         twins = await asyncio.gather(*(send(wish, door, self.notebook) for door in self.doors))
-        return any(twin.answer is Answer.UNKNOWN for twin in twins)
+        return any(twin.answer is CallOutcome.UNKNOWN for twin in twins)
 
     def _next(self) -> Wish:
         self._asked += 1
@@ -184,7 +184,7 @@ class Customer:
                 if fate.startswith("late"):
                     await asyncio.sleep(wish.seconds + random.uniform(-0.3, 0.8))
                 booked = await self._insist(step(call, "confirm"))
-                if booked.answer is Answer.OK and fate.endswith("cancel"):
+                if booked.answer is CallOutcome.OK and fate.endswith("cancel"):
                     await self._insist(step(call, "cancel"))
             case _:
                 pass
@@ -195,12 +195,12 @@ class Customer:
         """Ask until there is an answer, a few times, through whichever service; who gets none is settled later."""
         for _ in range(TRIES):
             call = await send(replace(wish, settles=was_unknown), self._door(), self.notebook)
-            was_unknown = was_unknown or call.answer is Answer.UNKNOWN
+            was_unknown = was_unknown or call.answer is CallOutcome.UNKNOWN
             if call.answer not in UNDECIDED:
                 if was_unknown:
                     self.notebook.settled[wish.op, "asked again at once", _words(call)] += 1
                 return call
-            if call.answer in (Answer.AGAIN, Answer.SEEN) and not was_unknown and wish.op == "hold":
+            if call.answer in (CallOutcome.AGAIN, CallOutcome.SEEN) and not was_unknown and wish.op == "hold":
                 return call
             await self._wait(0.3)
         if was_unknown:

@@ -7,7 +7,7 @@ from travio_inventory.seats.ports import Cell
 from verification.chaos.limits import judge_limits
 from verification.chaos.notebook import Book, Notebook
 from verification.chaos.verdict import CLOCK_BOUND_MS
-from verification.simulation.history import Answer, Call, History
+from verification.simulation.history import Call, CallOutcome, History
 
 HOLDS_MIN = 10
 TAKEN_AGAIN_MIN = 5
@@ -35,7 +35,7 @@ def missing(notebook: Notebook) -> list[str]:
 
 
 def _ok(calls: Iterable[Call], op: str) -> list[Call]:
-    return [call for call in calls if call.op == op and call.answer is Answer.OK]
+    return [call for call in calls if call.op == op and call.answer is CallOutcome.OK]
 
 
 def _holds(calls: Iterable[Call]) -> list[Call]:
@@ -68,4 +68,4 @@ def _together(books: Iterable[Book]) -> list[str]:
 def holders_of_lasting_places(book: Book) -> set[str]:
     """Who was told of a place and never left it."""
     left = {call.holder for call in book.of_list if call.op == "leave"}
-    return {call.holder for call in book.of_list if call.answer is Answer.OK} - left
+    return {call.holder for call in book.of_list if call.answer is CallOutcome.OK} - left

@@ -10,7 +10,7 @@ from verification.chaos.crowds import CROWD
 from verification.chaos.deployment import Fall
 from verification.chaos.nemesis import ENDS_A_SERVICE, Struck
 from verification.chaos.notebook import UNDECIDED, Notebook
-from verification.simulation.history import Answer, Call
+from verification.simulation.history import Call, CallOutcome
 
 NEXT_ANSWER_S_MAX = 1.0
 """Promised: sooner than this after a service's end the others answer as ever."""
@@ -68,7 +68,7 @@ def _next_answer_s(fall: Fall, calls: Iterable[Call]) -> float:
     served = (
         call.returned_s - fall.at_s
         for call in calls
-        if call.invoked_s >= fall.at_s and call.answer is Answer.OK and call.process != fall.service
+        if call.invoked_s >= fall.at_s and call.answer is CallOutcome.OK and call.process != fall.service
     )
     return min(served, default=inf)
 
@@ -96,7 +96,7 @@ def settle(felled: Iterable[Felled], notebook: Notebook) -> Iterator[Settled]:
 
 
 def _settled(fall: Fall, call: Call, decided: Iterable[Call]) -> Settled:
-    if call.answer is not Answer.UNKNOWN:
+    if call.answer is not CallOutcome.UNKNOWN:
         return Settled(fall, call, "answered by it", _words(call), call.returned_s - fall.at_s)
     later = [other for other in decided if other.returned_s > fall.at_s]
     if not later:
@@ -110,7 +110,7 @@ def _asked(call: Call) -> _Asked:
 
 
 def _words(call: Call) -> str:
-    return "OK" if call.answer is Answer.OK else call.told
+    return "OK" if call.answer is CallOutcome.OK else call.told
 
 
 def unsettled(felled: Iterable[Felled], notebook: Notebook) -> Iterator[str]:

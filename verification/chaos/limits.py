@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from travio_inventory.client import HoldLimitReached
 from verification.chaos.ownership import Ownership
-from verification.simulation.history import Answer, Call, History
+from verification.simulation.history import Call, CallOutcome, History
 
 TURNED_AWAY_S_MAX = 0.5
 """Who was refused sooner cannot have left a batch behind that nobody answered."""
@@ -60,7 +60,7 @@ def _busy(calls: Collection[tuple[Call, History]]) -> list[Busy]:
     """One for each attempt: all calls under a key are one."""
     ended_s: dict[str, float] = defaultdict(lambda: inf)
     for call, _ in calls:
-        if call.op in ("release", "confirm") and call.answer is Answer.OK:
+        if call.op in ("release", "confirm") and call.answer is CallOutcome.OK:
             ended_s[call.subject] = min(ended_s[call.subject], call.returned_s)
     attempts: dict[str, Busy] = {}
     for call, history in calls:
@@ -73,9 +73,9 @@ def _busy(calls: Collection[tuple[Call, History]]) -> list[Busy]:
 
 def _to_s(call: Call, history: History, ended_s: Mapping[str, float]) -> float | None:
     """Until when it may have counted; None where it never did."""
-    if call.answer is Answer.UNKNOWN:
+    if call.answer is CallOutcome.UNKNOWN:
         return inf
-    if call.answer is Answer.OK:
+    if call.answer is CallOutcome.OK:
         lapses_s = (call.until_ms - history.start_ms) / 1_000 + LEFT_BEHIND_S_MAX
         return min(ended_s[call.told], max(lapses_s, call.returned_s))
     if call.returned_s - call.invoked_s > TURNED_AWAY_S_MAX:

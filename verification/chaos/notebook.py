@@ -10,13 +10,13 @@ from typing import TypeVar
 from grpclib.exceptions import GRPCError
 
 from travio_inventory.client import (
-    AskAgain,
     ClientError,
     HoldEnded,
     IdempotencyKeyReused,
     Journey,
     OutcomeUnknown,
     Refusal,
+    RetryableRefusal,
     SeatTaken,
     Trip,
 )
@@ -26,11 +26,11 @@ from travio_inventory.seats.hold import claimant_of
 from travio_inventory.seats.ports import Cell
 from travio_inventory.seats.refusals import BY_STORE
 from verification.kit.service_process import ORGANIZATION
-from verification.simulation.history import Answer, Call
+from verification.simulation.history import Call, CallOutcome
 
-Told = TypeVar("Told")
+Result = TypeVar("Result")
 
-UNDECIDED = (Answer.AGAIN, Answer.SEEN, Answer.UNKNOWN)
+UNDECIDED = (CallOutcome.AGAIN, CallOutcome.SEEN, CallOutcome.UNKNOWN)
 
 
 @dataclass
@@ -97,7 +97,7 @@ class Notebook:
         self.made += 1
         return Call(self.made, op, subject, time.monotonic(), holder=user, process=service)
 
-    async def hear(self, call: Call, asked: Callable[[], Awaitable[Told]]) -> Told | None:
+    async def hear(self, call: Call, asked: Callable[[], Awaitable[Result]]) -> Result | None:
         """Wait for the answer and write it down; what it tells where it is OK."""
         try:
             told = await asked()
@@ -106,7 +106,7 @@ class Notebook:
         except ClientError as error:
             self.strange.append(f"no answer to such a call: {error!r} {call}")
         else:
-            call.answer, call.returned_s = Answer.OK, time.monotonic()
+            call.answer, call.returned_s = CallOutcome.OK, time.monotonic()
             return told
         return None
 
@@ -117,17 +117,17 @@ class Notebook:
                 if is_a_bug(refusal):
                     self.strange.append(f"a bug in the place of an answer: {refusal!r} {call}")
                 return self.give_up(call)
-            case AskAgain():
-                call.answer = Answer.AGAIN
+            case RetryableRefusal():
+                call.answer = CallOutcome.AGAIN
             case HoldEnded() if call.op == "hold":
-                call.answer = Answer.ENDED
+                call.answer = CallOutcome.ENDED
             case SeatTaken() if refusal.decided != BY_STORE:
-                call.answer = Answer.SEEN
+                call.answer = CallOutcome.SEEN
                 call.as_of_s = time.monotonic() - (time.time() - refusal.decided.as_of_ms / 1_000)
             case IdempotencyKeyReused():
-                call.answer = Answer.REUSED
+                call.answer = CallOutcome.REUSED
             case _:
-                call.answer = Answer.NO
+                call.answer = CallOutcome.NO
         call.told, call.returned_s = refusal.reason, time.monotonic()
         return None
 

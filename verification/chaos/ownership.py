@@ -6,7 +6,7 @@ from math import inf
 from typing import NamedTuple
 
 from travio_inventory.seats.ports import Cell
-from verification.simulation.history import Answer, History
+from verification.simulation.history import CallOutcome, History
 
 
 class Owned(NamedTuple):
@@ -23,14 +23,14 @@ class Ownership:
     def __init__(self, history: History) -> None:
         self._history = history
         self._holds = {
-            call.told: call for call in reversed(history.calls) if call.op == "hold" and call.answer is Answer.OK
+            call.told: call for call in reversed(history.calls) if call.op == "hold" and call.answer is CallOutcome.OK
         }
         self._until_s = {hold_id: self._end_s(call.until_ms) for hold_id, call in self._holds.items()}
         self._asked_s: dict[tuple[str, str], float] = defaultdict(lambda: inf)
         for call in history.calls:
             step = call.op, call.subject
             self._asked_s[step] = min(self._asked_s[step], call.invoked_s)
-            if call.op == "extend" and call.answer is Answer.OK and call.subject in self._until_s:
+            if call.op == "extend" and call.answer is CallOutcome.OK and call.subject in self._until_s:
                 self._until_s[call.subject] = max(self._until_s[call.subject], self._end_s(call.until_ms))
 
     def of_cells(self) -> Iterator[tuple[Owned, tuple[Cell, ...]]]:
@@ -41,7 +41,7 @@ class Ownership:
             to_s = min(self._until_s[hold_id], self._first_s(hold_id, "release", "cancel"))
             yield Owned(call.returned_s, to_s, hold_id), call.cells
         for call in self._history.calls:
-            if call.op == "confirm" and call.answer is Answer.OK and call.subject in self._holds:
+            if call.op == "confirm" and call.answer is CallOutcome.OK and call.subject in self._holds:
                 cancelled_s = self._first_s(call.subject, "cancel")
                 yield Owned(call.returned_s, cancelled_s, call.subject), self._holds[call.subject].cells
 

@@ -11,7 +11,7 @@ from verification.chaos.nemesis import FAULTS
 from verification.chaos.run import Result
 from verification.chaos.timeliness import LATE_P99_S_MAX, LATE_S_MAX, share
 from verification.chaos.verdict import CLOCK_BOUND_MS
-from verification.simulation.history import Answer, Call
+from verification.simulation.history import Call, CallOutcome
 
 ANSWERS = (
     "`no`: refused for good. `ended`: the key's hold is over. `reused`: the key belongs to another request."
@@ -50,7 +50,7 @@ def page(result: Result) -> str:
             *(table(("fault", "times", "seconds in all"), _faults(result)) if result.struck else ["", "None."]),
         ],
         _skipped(result),
-        ["## Calls", *table(("call", *(answer.value for answer in Answer)), _answers(result))],
+        ["## Calls", *table(("call", *(answer.value for answer in CallOutcome)), _answers(result))],
         [ANSWERS],
         ["## What was unknown, and how it was settled", *table(("call", "how", "to what", "times"), _settled(result))],
         *_fallen(result),
@@ -102,7 +102,7 @@ def _skipped(result: Result) -> list[str]:
 def _answers(result: Result) -> Iterable[Sequence[object]]:
     found = Counter((_name(call.op, has_key=call.has_key), call.answer) for call in _all(result))
     ops = sorted({op for op, _ in found})
-    return [(op, *(found[op, answer] for answer in Answer)) for op in ops]
+    return [(op, *(found[op, answer] for answer in CallOutcome)) for op in ops]
 
 
 def _name(op: str, *, has_key: bool) -> str:
@@ -198,7 +198,7 @@ def _as_it_was(result: Result) -> Iterable[str]:
 
 
 def _answered_s(result: Result) -> Iterable[float]:
-    return (call.returned_s - call.invoked_s for call in _all(result) if call.answer is not Answer.UNKNOWN)
+    return (call.returned_s - call.invoked_s for call in _all(result) if call.answer is not CallOutcome.UNKNOWN)
 
 
 def _all(result: Result) -> Iterable[Call]:

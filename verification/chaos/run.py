@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeAlias
 
 from verification.chaos import aftermath, falls, nemesis, timeliness, verdict
 from verification.chaos.aftermath import Aftermath
-from verification.chaos.crowds import CROWD, Crowd, Line
+from verification.chaos.crowds import CROWD, Crowd, ServiceConnection
 from verification.chaos.customers import Customer
 from verification.chaos.deployment import Deployment, Service, deployed
 from verification.chaos.falls import Felled
@@ -23,7 +23,7 @@ from verification.chaos.timeliness import Lateness
 from verification.chaos.verdict import Verdict
 from verification.chaos.waiting import Waiter, judge_lists
 from verification.servers.cassandra import Nodes
-from verification.simulation.history import Answer, History
+from verification.simulation.history import CallOutcome, History
 
 CUSTOMERS = 8
 ACCOUNTS = 2
@@ -155,7 +155,7 @@ class Shopping:
         self._crowds = [
             Crowd(
                 f"{CROWD}{n}",
-                [Line(service) for service in deployment.services],
+                [ServiceConnection(service) for service in deployment.services],
                 self._season,
                 notebook,
                 Random(f"{options.seed} crowd {n}"),
@@ -240,7 +240,7 @@ class Shopping:
             holds = found.remains[book.name].holds
             asked = {(hold.holder, hold.cells) for hold in holds.values()}
             for call in book.calls:
-                if call.answer is not Answer.UNKNOWN or not call.holder.startswith(CROWD):
+                if call.answer is not CallOutcome.UNKNOWN or not call.holder.startswith(CROWD):
                     continue
                 if call.op == "hold":
                     was_held = (call.holder, call.cells) in asked

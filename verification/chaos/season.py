@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from itertools import cycle
 from typing import NamedTuple
 
-from travio_inventory.client import AskAgain, InventoryClient, Trip
+from travio_inventory.client import InventoryClient, RetryableRefusal, Trip
 from verification.chaos.notebook import Book, Notebook
 from verification.kit.trips import trip_of
 
@@ -50,7 +50,7 @@ class Season:
         for door in cycle(self.doors):
             try:
                 await door.client.open_trip(trip)
-            except AskAgain:
+            except RetryableRefusal:
                 await asyncio.sleep(PAUSE_S)
             else:
                 return

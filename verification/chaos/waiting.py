@@ -9,7 +9,7 @@ from random import Random
 
 from verification.chaos.notebook import UNDECIDED, Book, Notebook
 from verification.chaos.season import Door, Season
-from verification.simulation.history import Answer, Call
+from verification.simulation.history import Call, CallOutcome
 
 STEPS = (("join",), ("join", "join"), ("join", "leave"), ("join", "leave", "join"))
 """What somebody does, in order; who joins again keeps the place."""
@@ -55,7 +55,7 @@ class Waiter:
                 if was_unknown:
                     self.notebook.settled[op, "asked again at once", _words(call)] += 1
                 return True
-            was_unknown = was_unknown or call.answer is Answer.UNKNOWN
+            was_unknown = was_unknown or call.answer is CallOutcome.UNKNOWN
             await self._pause()
         self.unsettled = book, user, op
         return False
@@ -72,7 +72,7 @@ class Waiter:
             "leave": lambda: client.leave_waitlist(book.name),
         }
         position = await self.notebook.hear(call, asked[op])
-        if call.answer is Answer.OK:
+        if call.answer is CallOutcome.OK:
             call.told = f"place {position}" if op == "join" else "OK"
         return call
 
@@ -100,11 +100,11 @@ def _lost(user: str, own: Sequence[Call], *, is_there: bool) -> Iterator[str]:
     waits: bool | None = False
     for call in own:
         match call.op, call.answer:
-            case _, Answer.AGAIN:
+            case _, CallOutcome.AGAIN:
                 pass
-            case _, Answer.UNKNOWN if waits is not (call.op == "join"):
+            case _, CallOutcome.UNKNOWN if waits is not (call.op == "join"):
                 waits = None
-            case "leave", Answer.NO if waits:
+            case "leave", CallOutcome.NO if waits:
                 yield f"I3 told to have no place, and has one: {call}"
                 waits = False
             case op, _:
@@ -119,7 +119,7 @@ def _moved_back(user: str, own: Sequence[Call]) -> Iterator[str]:
     for call in own:
         if call.op == "leave":
             first = inf
-        elif call.answer is Answer.OK:
+        elif call.answer is CallOutcome.OK:
             place = int(call.told.removeprefix("place "))
             if place > first:
                 yield f"I7 {user} was at {first} and then at {place}"
@@ -138,10 +138,10 @@ def _stay(own: Sequence[Call]) -> tuple[float, float]:
     """When the stay that lasts was first asked for, and when its place was first told of."""
     left = max((at for at, call in enumerate(own) if call.op == "leave"), default=-1)
     joins = [call for call in own[left + 1 :] if call.op == "join"]
-    told_s = (call.returned_s for call in joins if call.answer is Answer.OK)
+    told_s = (call.returned_s for call in joins if call.answer is CallOutcome.OK)
     return min((call.invoked_s for call in joins), default=-inf), min(told_s, default=inf)
 
 
 def _words(call: Call) -> str:
     """The answer, for the page, whatever the place."""
-    return "OK" if call.answer is Answer.OK else call.told
+    return "OK" if call.answer is CallOutcome.OK else call.told

@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from travio_inventory.kernel.refusals import AskAgain
+from travio_inventory.kernel.refusals import RetryableRefusal
 from travio_inventory.protocol import event_rows
 from travio_inventory.protocol.batches import Kind
 from travio_inventory.seats import refusals as errors
@@ -16,14 +16,14 @@ from travio_inventory.seats.trip import Ends
 from travio_inventory.seats.use_cases.block_seats import SeatsUpdated
 from verification.crash_points.places import Opened, Place
 from verification.crash_points.playing import (
-    Answer,
     Ending,
-    HandedOver,
+    EventsPublished,
     Over,
     Play,
     Prepared,
     Reached,
-    Told,
+    StepAnswered,
+    StepResult,
     View,
     answer_of,
     view,
@@ -48,7 +48,7 @@ class Record:
     """What a play said before it died."""
 
     prepared: Prepared | None = None
-    told: Answer | None = None
+    told: StepResult | None = None
     handed_over: list[str] = field(default_factory=list)
     end: Reached | Over | None = None
 
@@ -60,9 +60,9 @@ def records(said: Sequence[object], plays: int) -> list[Record]:
         match word:
             case Prepared(number=number):
                 told[number].prepared = word
-            case Told(number=number, answer=answer):
+            case StepAnswered(number=number, answer=answer):
                 told[number].told = answer
-            case HandedOver(number=number, ids=ids):
+            case EventsPublished(number=number, ids=ids):
                 told[number].handed_over += ids
             case Reached(number=number) | Over(number=number):
                 told[number].end = word
@@ -183,11 +183,11 @@ class _Judge:
             true.add(NotOnWaitlist.__name__)
         return true
 
-    async def _again(self, asked: Step, sale: Sale) -> Answer:
+    async def _again(self, asked: Step, sale: Sale) -> StepResult:
         """The definite answer; each try is of another process."""
         for _ in range(AGAIN_TRIES):
             answer = await answer_of(asked, sale.elsewhere(), self._subject)
-            if not answer.refusal or not issubclass(getattr(errors, answer.refusal), AskAgain):
+            if not answer.refusal or not issubclass(getattr(errors, answer.refusal), RetryableRefusal):
                 return answer
             self._clock.pass_s(AGAIN_S)
             await asyncio.sleep(self._edge_s)

@@ -22,7 +22,7 @@ from verification.servers.redis import HOST, RedisServer
 SHARED_TTL_MS = 300
 """How long what is in Redis lives that a dead process left there."""
 
-Line: TypeAlias = Callable[[Batches], Batches]
+BatchesWrapper: TypeAlias = Callable[[Batches], Batches]
 
 
 def straight(store: Batches) -> Batches:
@@ -72,7 +72,7 @@ class Embedded:
     """SQLite in a folder; one process at a time, which dies in the middle of one play."""
 
     folder: Path
-    line: Line = straight
+    line: BatchesWrapper = straight
     together: int = 1
     scenes_at_once: int = 1
     edge_ms: int = 0
@@ -94,7 +94,7 @@ class Servers:
 
     cql: ScyllaOptions
     redis: RedisOptions
-    line: Line = straight
+    line: BatchesWrapper = straight
     together: int = 100
     scenes_at_once: int = 12
     edge_ms: int = SHARED_TTL_MS

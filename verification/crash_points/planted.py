@@ -62,7 +62,7 @@ class AnswersEarly(Passing):
         await super().apply(partition, writes, entries)
 
 
-class ForgetsHints(Passing):
+class ForgetsIndexEntries(Passing):
     """Hints of an index are not written, so that only the process that wanted them knows where to look."""
 
     def __init__(self, store: Batches, *, of: Index) -> None:

@@ -75,7 +75,7 @@ def new_trip(scene: Scene) -> Trip:
 # ---- what is said of a play
 
 
-class Answer(NamedTuple):
+class StepResult(NamedTuple):
     """The name of the refusal, "" where it was done; and what was told."""
 
     refusal: str
@@ -99,7 +99,7 @@ class Ending:
     """A scene that was played to its end: what it asked, and what stood before, then, and after what comes after."""
 
     asked: Asked
-    answer: Answer
+    answer: StepResult
     before: View
     then: View
     afterwards: View
@@ -115,15 +115,15 @@ class Prepared:
 
 
 @dataclass(frozen=True)
-class Told:
+class StepAnswered:
     """The caller has the answer."""
 
     number: int
-    answer: Answer
+    answer: StepResult
 
 
 @dataclass(frozen=True)
-class HandedOver:
+class EventsPublished:
     """The subscribers have these events."""
 
     number: int
@@ -149,15 +149,15 @@ class Over:
 # ---- looking on
 
 
-async def answer_of(step: Step, sale: Sale, subject: Subject) -> Answer:
+async def answer_of(step: Step, sale: Sale, subject: Subject) -> StepResult:
     """What the step is answered."""
     try:
-        return Answer("", await step.act(sale, subject))
+        return StepResult("", await step.act(sale, subject))
     except Refusal as refusal:
-        return Answer(type(refusal).__name__, None)
+        return StepResult(type(refusal).__name__, None)
 
 
-async def _now(heard: Callable[[Answer], None], answer: Answer) -> None:
+async def _now(heard: Callable[[StepResult], None], answer: StepResult) -> None:
     heard(answer)
 
 
@@ -234,7 +234,7 @@ class Stage:
         await self._others.settled()
         return subject
 
-    async def act(self, subject: Subject, heard: Callable[[Answer], None] = lambda _: None) -> Answer:
+    async def act(self, subject: Subject, heard: Callable[[StepResult], None] = lambda _: None) -> StepResult:
         """Play the step; `heard` is told the answer, then the process finishes what it does in the background."""
         answer = await answer_of(self._step, self.asked, subject)
         await self._meter.call("answer", lambda: _now(heard, answer))
@@ -314,7 +314,7 @@ class _Doomed:
             subject = await stage.prepare()
             self._say(Prepared(number, subject, stage.onlooker.clock.at_ms))
             self.meter.start()
-            await stage.act(subject, heard=lambda answer: self._say(Told(number, answer)))
+            await stage.act(subject, heard=lambda answer: self._say(StepAnswered(number, answer)))
 
     def _hand_over(self, events: Sequence[Event]) -> None:
-        self._say(HandedOver(self._number, [event.id for event in events]))
+        self._say(EventsPublished(self._number, [event.id for event in events]))

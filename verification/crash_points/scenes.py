@@ -16,7 +16,7 @@ LONG_S = 200
 
 async def jobs_were_here(sale: Sale) -> None:
     """A sweeper ran on the store before: it need not look at a whole day."""
-    minutes = MinuteCursor(sale.line, Index.EXPIRY, sale.clock, first=minute_of(START_MS) - 1)
+    minutes = MinuteCursor(sale.store, Index.EXPIRY, sale.clock, first=minute_of(START_MS) - 1)
     await minutes.settled((), START_MS)
 
 

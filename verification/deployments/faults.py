@@ -21,7 +21,7 @@ from travio_inventory.bench.calls import (
     outcome_of,
     read,
 )
-from travio_inventory.bench.lean_channel import Channels
+from travio_inventory.bench.lean_channel import ChannelPool
 from travio_inventory.bench.measuring import latency_ms
 from travio_inventory.bench.own_server import OwnServer
 from travio_inventory.client import InventoryClient
@@ -33,7 +33,7 @@ OPEN_SECONDS_MAX = 120.0
 CHECK_AT_ONCE = 32
 
 
-class Answer(NamedTuple):
+class TimedCall(NamedTuple):
     """One ask for a free seat: when it was answered and after how long, in seconds, and what was said."""
 
     at_s: float
@@ -100,8 +100,8 @@ async def sell_through(fault: Fault, phases: Phases) -> Report:
 class _Sale:
     """Seats of several trips in any order, and every answer."""
 
-    def __init__(self, lines: Channels, contests: list[Contest]) -> None:
-        self.answers: list[Answer] = []
+    def __init__(self, lines: ChannelPool, contests: list[Contest]) -> None:
+        self.answers: list[TimedCall] = []
         self.is_on = True
         self._lines = lines
         Random(1).shuffle(contests)
@@ -118,7 +118,7 @@ class _Sale:
             outcome, answered = outcome_of(reply), perf_counter()
             hold_id = read("HoldSeatsResponse", reply).hold_id if outcome is Outcome.WON else ""
             said = "" if outcome is Outcome.WON else f"status {reply.status}"
-            self.answers.append(Answer(answered, answered - sent, outcome, said, contest, user, hold_id))
+            self.answers.append(TimedCall(answered, answered - sent, outcome, said, contest, user, hold_id))
         if self.is_on:
             raise RuntimeError("every seat is sold: the sale needs more trips")
 
@@ -139,7 +139,7 @@ class _Sale:
         return lost
 
 
-def _figures(answers: list[Answer], seconds: float) -> Report:
+def _figures(answers: list[TimedCall], seconds: float) -> Report:
     """Times in milliseconds, of all answers."""
     outcomes = Counter(one.outcome.value if not one.said else f"{one.outcome.value} ({one.said})" for one in answers)
     return {
@@ -150,8 +150,8 @@ def _figures(answers: list[Answer], seconds: float) -> Report:
 
 
 @asynccontextmanager
-async def _lines(server: OwnServer) -> AsyncIterator[Channels]:
-    lines = await Channels.connect(server.host, server.port, 2)
+async def _lines(server: OwnServer) -> AsyncIterator[ChannelPool]:
+    lines = await ChannelPool.connect(server.host, server.port, 2)
     try:
         yield lines
     finally:

@@ -16,7 +16,7 @@ from travio_inventory.bench.calls import (
     outcome_of,
     read,
 )
-from travio_inventory.bench.lean_channel import Channels
+from travio_inventory.bench.lean_channel import ChannelPool
 from travio_inventory.bench.measuring import latency_ms
 from travio_inventory.bench.own_server import OwnServer
 from travio_inventory.client import InventoryClient
@@ -35,8 +35,8 @@ async def see_each_other(rounds: int) -> dict[str, object]:
     refusals: Counter[str] = Counter()
     async with OwnServer.of_inventory() as here, OwnServer.of_inventory() as there:
         ours, theirs = (
-            await Channels.connect(here.host, here.port, 1),
-            await Channels.connect(there.host, there.port, 1),
+            await ChannelPool.connect(here.host, here.port, 1),
+            await ChannelPool.connect(there.host, there.port, 1),
         )
         trip = bench_trips.wide(SEATS)
         async with InventoryClient(f"{here.host}:{here.port}", organization=ORGANIZATION) as client:
@@ -62,7 +62,7 @@ async def see_each_other(rounds: int) -> dict[str, object]:
     }
 
 
-async def _until(lines: Channels, contest: Contest, status: int) -> float:
+async def _until(lines: ChannelPool, contest: Contest, status: int) -> float:
     """Seconds until the map shows the seat so. Raises TimeoutError."""
     began = perf_counter()
     async with asyncio.timeout(SEEN_SECONDS_MAX):
@@ -71,5 +71,5 @@ async def _until(lines: Channels, contest: Contest, status: int) -> float:
     return perf_counter() - began
 
 
-async def _shows(lines: Channels, contest: Contest, status: int) -> bool:
+async def _shows(lines: ChannelPool, contest: Contest, status: int) -> bool:
     return contest.status_in(await lines.call(method("GetSeatMap"), contest.map())) == status

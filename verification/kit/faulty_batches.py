@@ -129,7 +129,7 @@ class _Spoiling:
     times: int
 
 
-class Line:
+class FaultyBatches:
     """Batches. Cursors and buckets carry `name`, so that many tests share one store as if each had its own."""
 
     def __init__(self, store: Batches, name: str) -> None:

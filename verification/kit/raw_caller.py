@@ -34,7 +34,7 @@ def frame(kind: int, flags: int, stream_id: int, body: bytes) -> bytes:
 
 
 @dataclass
-class Answer:
+class RawReply:
     """What has come back on one stream."""
 
     headers: dict[str, str] = field(default_factory=dict)
@@ -66,7 +66,7 @@ class RawCaller:
         self.h2 = H2Connection(
             H2Configuration(client_side=True, header_encoding="utf-8", validate_outbound_headers=False)
         )
-        self._answers: dict[int, Answer] = {}
+        self._answers: dict[int, RawReply] = {}
         self._reader = reader
         self._writer = writer
 
@@ -90,7 +90,7 @@ class RawCaller:
             if value is None:
                 headers.pop(name, None)
         stream_id = self.h2.get_next_available_stream_id()
-        self._answers[stream_id] = Answer()
+        self._answers[stream_id] = RawReply()
         self.h2.send_headers(stream_id, list(headers.items()), end_stream=end)
         self.flush()
         return stream_id
@@ -117,14 +117,14 @@ class RawCaller:
     def flush(self) -> None:
         self.send_bytes(self.h2.data_to_send())
 
-    async def answer(self, stream_id: int) -> Answer:
+    async def answer(self, stream_id: int) -> RawReply:
         """Wait for the answer; raises TimeoutError if there is none."""
         answer = self._answers[stream_id]
         async with asyncio.timeout(PATIENCE_SECONDS):
             await answer.done.wait()
         return answer
 
-    async def ask(self, path: str, body: bytes, *, replacing: Iterable[tuple[str, str | None]] = ()) -> Answer:
+    async def ask(self, path: str, body: bytes, *, replacing: Iterable[tuple[str, str | None]] = ()) -> RawReply:
         return await self.answer(self.call(path, body, replacing=replacing))
 
     async def ends(self) -> None:

@@ -13,7 +13,7 @@ from google.protobuf.message_factory import GetMessageClass
 from google.rpc.error_details_pb2 import BadRequest
 from google.rpc.status_pb2 import Status as RpcStatus
 
-from verification.kit.raw_caller import Answer
+from verification.kit.raw_caller import RawReply
 
 SERVICE = "inventory.v1.InventoryService"
 HOLD = "t~0~0123456789abcdef0123456789abcdef"
@@ -102,7 +102,7 @@ def steps_of(path: str) -> list[str | int]:
     return [int(step) if step.isdigit() else step for step in path.replace("]", "").replace("[", ".").split(".")]
 
 
-def fields_named(answer: Answer) -> list[str]:
+def fields_named(answer: RawReply) -> list[str]:
     """The fields that the answer says are wrong."""
     encoded = answer.headers.get("grpc-status-details-bin", "")
     bad = BadRequest()

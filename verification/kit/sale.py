@@ -38,7 +38,7 @@ from travio_inventory.seats.use_cases.expire_holds import Swept
 from travio_inventory.seats.use_cases.hold_seats import HoldTimes
 from travio_inventory.seats.waitlist import WaitlistEntry
 from verification.kit import asking
-from verification.kit.faulty_batches import Line, Stall
+from verification.kit.faulty_batches import FaultyBatches, Stall
 
 START_MS = 1_800_000_000_000
 """When every sale begins: at the start of a minute."""
@@ -157,9 +157,9 @@ class Sale:
         self.trip = trip
         self.clock = clock
         self.holds_per_holder_max = holds_per_holder_max
-        self.line = Line(market.store, trip.key.organization)
+        self.store = FaultyBatches(market.store, trip.key.organization)
         self.process = Process(
-            self.line,
+            self.store,
             clock,
             holds_per_holder_max=holds_per_holder_max,
             edge=market.edge(clock),

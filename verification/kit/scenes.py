@@ -90,7 +90,7 @@ async def lapsed_slot(sale: Sale) -> Hold:
 async def dead_attempt(sale: Sale) -> Subject:
     """A process died between its intents and its commit, longer ago than the grace."""
     doomed = sale.elsewhere()
-    await doomed.dies(doomed.hold(SEATS, by="bob"), at=doomed.line.stall(commits))
+    await doomed.dies(doomed.hold(SEATS, by="bob"), at=doomed.store.stall(commits))
     sale.clock.pass_s(GRACE_S)
     return None
 

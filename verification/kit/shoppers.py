@@ -9,12 +9,12 @@ from random import Random
 from typing import TypeVar
 
 from travio_inventory.client import (
-    AskAgain,
     HoldEnded,
     HoldStatus,
     InventoryClient,
     Journey,
     OutcomeUnknown,
+    RetryableRefusal,
     SeatContended,
     SeatTaken,
     Trip,
@@ -29,7 +29,7 @@ BREATHER_SECONDS_MAX = 0.03
 
 ENDS = ("release", "cancel")
 
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 
 @dataclass
@@ -147,7 +147,7 @@ class Shopper:
             return
         attempt.expires_at = max(attempt.expires_at, until.timestamp())
 
-    async def _step(self, attempt: Attempt, name: str, call: Callable[[], Awaitable[Answer]]) -> Answer:
+    async def _step(self, attempt: Attempt, name: str, call: Callable[[], Awaitable[Result]]) -> Result:
         sent_at = time.time()
         answer = await insist(call)
         attempt.steps[name] = (sent_at, time.time())
@@ -188,7 +188,7 @@ async def hold(client: InventoryClient, attempt: Attempt) -> None:
         attempt.held_at = time.time()
 
 
-async def insist(call: Callable[[], Awaitable[Answer]]) -> Answer:
+async def insist(call: Callable[[], Awaitable[Result]]) -> Result:
     """Call again until there is an answer. A contended seat is one only where no earlier outcome is unknown.
 
     Raises TimeoutError after ANSWER_SECONDS_MAX.
@@ -198,7 +198,7 @@ async def insist(call: Callable[[], Awaitable[Answer]]) -> Answer:
         while True:
             try:
                 return await call()
-            except AskAgain as refusal:
+            except RetryableRefusal as refusal:
                 is_unknown = is_unknown or isinstance(refusal, OutcomeUnknown)
                 if isinstance(refusal, SeatContended) and not is_unknown:
                     raise

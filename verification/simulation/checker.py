@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from travio_inventory.seats.hold import base_id, late_id
 from travio_inventory.seats.ports import Cell
-from verification.simulation.history import HOUSE, LIVE, Answer, Call, Found, History
+from verification.simulation.history import HOUSE, LIVE, Call, CallOutcome, Found, History
 from verification.simulation.moments import Before, Moments, NotAfter, NotBefore, OneOf, Undecided, Way, why_impossible
 from verification.simulation.turns import violations_of_lists
 
@@ -160,7 +160,7 @@ class _Checker:
     def _judge_liveness(self) -> Iterator[str]:
         """No seat stays stuck (L2), no call waits for ever (L3)."""
         for call in self._history.calls:
-            if call.number in self._history.probes and call.answer is not Answer.OK:
+            if call.number in self._history.probes and call.answer is not CallOutcome.OK:
                 yield f"L2 nobody has it, and it cannot be won: {call}"
             if call.returned_s - call.invoked_s > self._history.answer_s_max:
                 yield f"L3 too late an answer: {call}"
@@ -173,16 +173,16 @@ class _Checker:
             made = [life for life in self._lives.values() if life.row.claimant == subject]
             if len(made) > 1:
                 yield f"I6 one key, several holds: {[life.base for life in made]}"
-            bound = {call.cells for call in calls if call.answer in (Answer.OK, Answer.ENDED, Answer.NO)}
+            bound = {call.cells for call in calls if call.answer in (CallOutcome.OK, CallOutcome.ENDED, CallOutcome.NO)}
             bound |= {life.row.cells for life in made}
             if len(bound) > 1:
                 yield f"I6 several requests accepted under one key: {calls}"
             elif not any(_binds(cells, calls) for cells in (bound or {call.cells for call in calls})):
                 yield f"I6 a key was said to be another request's, and was not: {calls}"
-            noes = [call for call in calls if call.answer is Answer.NO]
+            noes = [call for call in calls if call.answer is CallOutcome.NO]
             if len({call.told for call in noes}) > 1:
                 yield f"I6 one key, refused in two ways: {noes}"
-            if noes and (made or any(call.answer in (Answer.OK, Answer.ENDED) for call in calls)):
+            if noes and (made or any(call.answer in (CallOutcome.OK, CallOutcome.ENDED) for call in calls)):
                 yield f"I5 refused for good, yet held: {noes[0]} {[life.base for life in made]}"
 
     # ---- who caused what
@@ -191,11 +191,11 @@ class _Checker:
         """Every hold was asked for, and none came to be before it was (I5)."""
         told: dict[str, list[Call]] = defaultdict(list)
         for call in self._history.calls:
-            if call.op == "hold" and call.answer is Answer.OK and not call.has_key:
+            if call.op == "hold" and call.answer is CallOutcome.OK and not call.has_key:
                 told[base_id(call.told)].append(call)
         ended: dict[tuple[str, tuple[Cell, ...]], list[Call]] = defaultdict(list)
         for call in self._history.calls:
-            if call.op == "hold" and call.answer is Answer.ENDED and not call.has_key:
+            if call.op == "hold" and call.answer is CallOutcome.ENDED and not call.has_key:
                 ended[call.holder, call.cells].append(call)
         untold: dict[tuple[str, tuple[Cell, ...]], list[_Life]] = defaultdict(list)
         for base, life in self._lives.items():
@@ -228,7 +228,7 @@ class _Checker:
             for call in self._history.calls
             if call.op == op and not call.has_key and call.holder == holder
             if call.cells == cells or (op == "block" and set(cells) <= set(call.cells))
-            if call.answer is Answer.UNKNOWN or (op == "block" and call.answer is Answer.OK)
+            if call.answer is CallOutcome.UNKNOWN or (op == "block" and call.answer is CallOutcome.OK)
         ]
         ways = []
         for own in permutations(lives, len(ended)):
@@ -288,7 +288,7 @@ class _Checker:
                     pass
 
     def _judge_hold(self, call: Call) -> Iterator[str]:
-        if call.answer is Answer.OK:
+        if call.answer is CallOutcome.OK:
             life = self._lives.get(base_id(call.told))
             if life is None:
                 yield f"I3 acknowledged, and not there: {call}"
@@ -296,7 +296,7 @@ class _Checker:
                 yield f"I2 acknowledged, and another one's: {call} {life.row}"
             else:
                 yield from self._saw(life, {call.status}, call)
-        elif call.answer is Answer.ENDED and call.has_key:
+        elif call.answer is CallOutcome.ENDED and call.has_key:
             life = self._kept.get(call.subject)
             if life is None:
                 yield f"I5 said to be over, and never was: {call}"
@@ -310,9 +310,9 @@ class _Checker:
         return whose and (row.holder, row.cells) == (call.holder, call.cells)
 
     def _judge_step(self, call: Call) -> Iterator[str]:
-        if call.answer not in (Answer.OK, Answer.NO):
+        if call.answer not in (CallOutcome.OK, CallOutcome.NO):
             return
-        saw = SAW.get(call.op, {call.status}) if call.answer is Answer.OK else REASONS[call.told]
+        saw = SAW.get(call.op, {call.status}) if call.answer is CallOutcome.OK else REASONS[call.told]
         if call.op == "cancel" and call.told == "HOLD_NOT_FOUND":
             saw = {ABSENT, "held"}
         life = self._lives.get(call.subject)
@@ -327,7 +327,7 @@ class _Checker:
         """The order that was acknowledged stands; a late confirm refused for good never booked."""
         if call.op == "confirm":
             is_booked = self._order_of(life) == call.order
-            if call.answer is Answer.OK and not is_booked:
+            if call.answer is CallOutcome.OK and not is_booked:
                 yield f"I3 confirmed for another order, {self._order_of(life)}: {call}"
             if call.told == "HOLD_CONFIRMED" and is_booked:
                 yield f"I5 refused, and yet booked: {call}"
@@ -336,7 +336,7 @@ class _Checker:
 
     def _saw(self, life: _Life, statuses: set[str], call: Call) -> Iterator[str]:
         """At some moment of the call the hold was in one of these. What was said of its time stands."""
-        if call.answer is Answer.OK and call.op != "confirm" and call.until_ms > max(life.row.expires_at_ms, 0):
+        if call.answer is CallOutcome.OK and call.op != "confirm" and call.until_ms > max(life.row.expires_at_ms, 0):
             yield f"I3 told that it is kept until {call.until_ms}, and ends at {life.row.expires_at_ms}: {call}"
         facts = self._facts_of(life, statuses, call)
         if facts is None:
@@ -381,15 +381,15 @@ class _Checker:
         """
         for call in self._history.calls:
             met = dict.fromkeys(span for cell in call.cells for span in by_cell[cell])
-            if call.answer is Answer.SEEN and call.as_of_s < inf:
+            if call.answer is CallOutcome.SEEN and call.as_of_s < inf:
                 since_s = min(call.as_of_s - self._history.clock_bound_ms / 1_000, call.returned_s)
                 ways = [*_so_within(met, call.told, since_s, call.returned_s)]
                 yield OneOf(ways, f"I5 the edge said so, and it was not: {call}")
-            elif call.answer is Answer.NO and call.told in REFUSALS["hold"]:
+            elif call.answer is CallOutcome.NO and call.told in REFUSALS["hold"]:
                 looks = [(look.invoked_s, min(_done_by_s(look), call.returned_s)) for look in self._looks_of(call)]
                 ways = [way for window in looks for way in _so_within(met, call.told, *window)]
                 yield OneOf(ways, f"I5 refused as taken, though nobody had it so: {call}")
-            elif call.op == "block" and call.answer is Answer.OK:
+            elif call.op == "block" and call.answer is CallOutcome.OK:
                 for cell in call.cells:
                     met = dict.fromkeys(span for span in by_cell[cell] if span.life.row.holder == HOUSE)
                     ways = [_within(span, call.invoked_s, call.returned_s) for span in met]
@@ -403,7 +403,7 @@ class _Checker:
             other
             for other in self._by_key[call.subject]
             if other.cells == call.cells and other.invoked_s <= call.returned_s
-            if other.answer in (Answer.NO, Answer.UNKNOWN)
+            if other.answer in (CallOutcome.NO, CallOutcome.UNKNOWN)
         ]
 
     def _learn(self, facts: Way, said: str) -> Iterator[str]:
@@ -459,21 +459,23 @@ def _by_time(lives: Sequence[_Life], calls: list[Call]) -> Iterator[tuple[_Life,
 def _binds(cells: tuple[Cell, ...], calls: Sequence[Call]) -> bool:
     """Whether the key can have been this request's: those told otherwise asked for another one, and later."""
     first_s = min((call.invoked_s for call in calls if call.cells == cells), default=inf)
-    return all(call.cells != cells and first_s <= call.returned_s for call in calls if call.answer is Answer.REUSED)
+    return all(
+        call.cells != cells and first_s <= call.returned_s for call in calls if call.answer is CallOutcome.REUSED
+    )
 
 
 def _is_answer(call: Call) -> bool:
     """Whether such a call is ever answered so."""
     match call.answer:
-        case Answer.NO:
+        case CallOutcome.NO:
             return call.told in REFUSALS.get(call.op, ())
-        case Answer.ENDED:
+        case CallOutcome.ENDED:
             return call.op == "hold" and call.told in REFUSALS["confirm"] - {"HOLD_NOT_FOUND"}
-        case Answer.SEEN:
+        case CallOutcome.SEEN:
             return call.op == "hold" and call.told in REFUSALS["hold"] and not (call.settles and call.as_of_s < inf)
-        case Answer.REUSED:
+        case CallOutcome.REUSED:
             return call.has_key
-        case Answer.OK:
+        case CallOutcome.OK:
             return call.op != "hold" or call.status in LIVE
         case _:
             return True
@@ -481,14 +483,14 @@ def _is_answer(call: Call) -> bool:
 
 def _may_have_acted(call: Call) -> bool:
     """Whether what was asked for can have been done for this call; a confirm that was overtaken says so."""
-    if call.answer is Answer.NO:
+    if call.answer is CallOutcome.NO:
         return call.op == "confirm" and call.told == "BOOKING_CANCELLED"
-    return call.answer in (Answer.OK, Answer.ENDED, Answer.UNKNOWN)
+    return call.answer in (CallOutcome.OK, CallOutcome.ENDED, CallOutcome.UNKNOWN)
 
 
 def _done_by_s(call: Call) -> float:
     """When all that was done for the call was done; it may go on where the caller lost patience."""
-    return inf if call.answer is Answer.UNKNOWN else call.returned_s
+    return inf if call.answer is CallOutcome.UNKNOWN else call.returned_s
 
 
 def _one_after_the_other(by_cell: dict[Cell, list[_Span]]) -> Iterator[OneOf]:

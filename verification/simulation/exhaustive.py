@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from travio_inventory.seats.hold import late_id
 from travio_inventory.seats.ports import Cell
-from verification.simulation.history import Answer, Call, History
+from verification.simulation.history import Call, CallOutcome, History
 
 Cells: TypeAlias = tuple[Cell, ...]
 
@@ -101,7 +101,7 @@ def _hold_effects(seats: Seats, call: Call, names: Mapping[str, tuple[str, Cells
             yield seats
         for why in sorted(seats.why_not(call.cells)):
             yield seats.bind(call.subject, call.cells, refused=why)
-    if not seats.is_free(call.cells) or call.answer not in (Answer.OK, Answer.ENDED, Answer.UNKNOWN):
+    if not seats.is_free(call.cells) or call.answer not in (CallOutcome.OK, CallOutcome.ENDED, CallOutcome.UNKNOWN):
         return
     if any(kept.maker == call.number for _, kept in seats.holds):
         return
@@ -114,7 +114,7 @@ def _hold_effects(seats: Seats, call: Call, names: Mapping[str, tuple[str, Cells
 def _step_effects(seats: Seats, call: Call, kept: Kept) -> Iterator[Kept]:
     if call.op == "confirm" and kept.status == "expired" and not kept.is_refused_late:
         yield replace(kept, is_refused_late=True)
-    if call.answer not in (Answer.OK, Answer.UNKNOWN) and call.told != "BOOKING_CANCELLED":
+    if call.answer not in (CallOutcome.OK, CallOutcome.UNKNOWN) and call.told != "BOOKING_CANCELLED":
         return
     match call.op, kept.status:
         case "confirm", "held":
@@ -132,13 +132,13 @@ def _step_effects(seats: Seats, call: Call, kept: Kept) -> Iterator[Kept]:
 def agrees(seats: Seats, call: Call) -> bool:
     """Whether the call's answer is right in this state, its own effects included."""
     match call.answer:
-        case Answer.AGAIN | Answer.UNKNOWN:
+        case CallOutcome.AGAIN | CallOutcome.UNKNOWN:
             return True
         case _ if call.op == "hold":
             return _hold_agrees(seats, call)
-        case Answer.OK:
+        case CallOutcome.OK:
             return _ok_agrees(seats.find(call.subject), call)
-        case Answer.NO:
+        case CallOutcome.NO:
             return _no_agrees(seats.find(call.subject), call)
         case _:
             return False
@@ -146,18 +146,18 @@ def agrees(seats: Seats, call: Call) -> bool:
 
 def _hold_agrees(seats: Seats, call: Call) -> bool:
     bound, refused = seats.key(call.subject)
-    if call.has_key and (bound != call.cells) != (call.answer is Answer.REUSED):
+    if call.has_key and (bound != call.cells) != (call.answer is CallOutcome.REUSED):
         return False
     match call.answer:
-        case Answer.OK:
+        case CallOutcome.OK:
             kept = seats.find(call.told)
             whose = (call.subject or call.holder, call.cells, call.status)
             if kept is None or not (call.has_key or kept.maker == call.number):
                 return False
             return kept.is_live and (kept.claimant, kept.cells, kept.status) == whose
-        case Answer.NO:
+        case CallOutcome.NO:
             return call.told == refused if call.has_key else call.told in seats.why_not(call.cells)
-        case Answer.ENDED:
+        case CallOutcome.ENDED:
             kept = seats.of(call.subject) if call.has_key else seats.made_for(call.number)
             return kept is not None and call.told == _ENDED.get(kept.status)
         case _:
@@ -239,12 +239,12 @@ class _Search:
     def moves(self, done: frozenset[int], seats: Seats) -> Iterator[tuple[frozenset[int], Seats]]:
         """What can be next: a call's effect, a call's answer, or an expiry. `done`: calls that were answered."""
         left = [call for call in self.history.calls if call.number not in done]
-        ends_s = min((call.returned_s for call in left if call.answer is not Answer.UNKNOWN), default=inf)
+        ends_s = min((call.returned_s for call in left if call.answer is not CallOutcome.UNKNOWN), default=inf)
         for call in left:
             if call.invoked_s > ends_s:
                 continue
             yield from ((done, after) for after in effects(seats, call, self.names))
-            if call.answer is not Answer.UNKNOWN and agrees(seats, call):
+            if call.answer is not CallOutcome.UNKNOWN and agrees(seats, call):
                 yield done | {call.number}, seats
         for name, kept in seats.holds:
             expires_s = (self.history.holds[name].expires_at_ms - self.history.clock_bound_ms) / 1_000
@@ -253,7 +253,7 @@ class _Search:
 
     def is_explained(self) -> bool:
         """Whether some order of the calls leads to what was found, each call's answer being right in it."""
-        answered = {call.number for call in self.history.calls if call.answer is not Answer.UNKNOWN}
+        answered = {call.number for call in self.history.calls if call.answer is not CallOutcome.UNKNOWN}
         todo: list[tuple[frozenset[int], Seats]] = [(frozenset(), Seats())]
         tried = set(todo)
         while todo:

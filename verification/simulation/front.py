@@ -8,7 +8,7 @@ from random import Random
 from typing import TypeAlias
 
 from travio_inventory.kernel.actor import Actor, user_anywhere
-from travio_inventory.kernel.refusals import AskAgain, IdempotencyKeyReused, OutcomeUnknown, Refusal
+from travio_inventory.kernel.refusals import IdempotencyKeyReused, OutcomeUnknown, Refusal, RetryableRefusal
 from travio_inventory.seats.commands import WaitlistPlace, WaitsQuery
 from travio_inventory.seats.hold import Confirmed, Held, Hold, HoldRequest, base_id, claimant_of
 from travio_inventory.seats.ports import Cell
@@ -17,7 +17,7 @@ from travio_inventory.seats.trip import Ends, Trip
 from travio_inventory.seats.waitlist import WaitlistEntry
 from verification.kit.asking import hold_seats
 from verification.kit.asking import seat_map as seat_map_of
-from verification.simulation.history import HOUSE, Answer, Call, Place, Seen
+from verification.simulation.history import HOUSE, Call, CallOutcome, Place, Seen
 from verification.simulation.oracle import seconds_of
 from verification.simulation.plan import TTL_S, Plan
 from verification.simulation.process import Process
@@ -94,11 +94,11 @@ class Front:
                 await self.pause()
             call = await self._call("hold", ask.subject, work, holder=ask.actor.user, cells=ask.cells(self.trip))
             call.settles = is_unknown
-            if call.answer is Answer.UNKNOWN and ask.key is not None:
+            if call.answer is CallOutcome.UNKNOWN and ask.key is not None:
                 is_unknown = self._random.random() < SETTLES
-            if call.answer not in (Answer.AGAIN, Answer.UNKNOWN):
+            if call.answer not in (CallOutcome.AGAIN, CallOutcome.UNKNOWN):
                 break
-        return call, got[-1] if call.answer is Answer.OK else None
+        return call, got[-1] if call.answer is CallOutcome.OK else None
 
     async def confirm(self, actor: Actor, hold_id: str, order: str, *, tries: int) -> Call:
         """Make it a booking."""
@@ -157,7 +157,7 @@ class Front:
 
         cells = tuple(Cell(seat.id, first) for seat in self.trip.seats)
         call = await self._call("map", "", work, holder=holder, cells=cells)
-        call.status = seen[0] if call.answer is Answer.OK else ""
+        call.status = seen[0] if call.answer is CallOutcome.OK else ""
         return call
 
     async def block(self, seats: Sequence[str], *, tries: int) -> Call:
@@ -178,7 +178,7 @@ class Front:
 
         cells = tuple(Cell(seat, segment) for segment in range(len(self.trip.segments)))
         call = await self._step("unblock", HOUSE, seat, work, tries=tries, cells=cells)
-        if call.answer is Answer.OK:
+        if call.answer is CallOutcome.OK:
             call.status = "was blocked" if were_blocked[-1] else "not blocked"
         return call
 
@@ -228,7 +228,7 @@ class Front:
             if turn:
                 await self.pause()
             call = await self._call(op, subject, work, holder=holder, order=order, until_ms=until_ms, cells=cells)
-            if call.answer not in (Answer.AGAIN, Answer.UNKNOWN):
+            if call.answer not in (CallOutcome.AGAIN, CallOutcome.UNKNOWN):
                 break
         return call
 
@@ -265,21 +265,21 @@ def _write_down(call: Call, task: "asyncio.Task[Hold | None]") -> None:
         return
     match task.exception():
         case None:
-            call.answer = Answer.OK
+            call.answer = CallOutcome.OK
             _write_down_hold(call, task.result())
         case OutcomeUnknown() as refusal:
             call.told = refusal.reason
-        case AskAgain() as refusal:
-            call.answer, call.told = Answer.AGAIN, refusal.reason
+        case RetryableRefusal() as refusal:
+            call.answer, call.told = CallOutcome.AGAIN, refusal.reason
         case HoldEnded() as refusal if call.op == "hold":
-            call.answer, call.told = Answer.ENDED, refusal.reason
+            call.answer, call.told = CallOutcome.ENDED, refusal.reason
         case SeatTaken() as refusal if refusal.decided != BY_STORE:
-            call.answer, call.told = Answer.SEEN, refusal.reason
+            call.answer, call.told = CallOutcome.SEEN, refusal.reason
             _write_down_seats(call, refusal)
         case IdempotencyKeyReused() as refusal:
-            call.answer, call.told = Answer.REUSED, refusal.reason
+            call.answer, call.told = CallOutcome.REUSED, refusal.reason
         case Refusal() as refusal:
-            call.answer, call.told = Answer.NO, refusal.reason
+            call.answer, call.told = CallOutcome.NO, refusal.reason
         case BaseException() as error:
             raise error
 
@@ -292,7 +292,7 @@ def _write_down_seats(call: Call, refusal: SeatTaken) -> None:
 
 
 def _write_down_places(call: Call, entries: Sequence[WaitlistEntry]) -> Call:
-    if call.answer is Answer.OK:
+    if call.answer is CallOutcome.OK:
         call.places = tuple(
             Place(entry.seat_class, entry.position, entry.seats, entry.joined_at_ms) for entry in entries
         )

@@ -12,7 +12,7 @@ from travio_inventory.protocol.batches import Kind, RowKey
 from travio_inventory.protocol.rules import Rules
 from travio_inventory.seats.hold import base_id, late_id
 from travio_inventory.seats.ports import Cell
-from verification.simulation.history import Answer, Call
+from verification.simulation.history import Call, CallOutcome
 from verification.simulation.oracle import LIVE, Oracle, Span, Step, Violated, seconds_of
 
 CLOCK_BOUND_MS = Rules().clock_bound_ms
@@ -64,7 +64,7 @@ class Hindsight:
             self._judge_unknown()
         for call in self.calls:
             match call.op:
-                case "hold" if call.answer is Answer.SEEN:
+                case "hold" if call.answer is CallOutcome.SEEN:
                     self._judge_seen(call)
                 case "hold" | "block":
                     self._judge_taken(call)
@@ -94,12 +94,12 @@ class Hindsight:
         """
         for step in self.oracle.steps:
             call = step.call
-            if call is None or call.answer in (Answer.OK, Answer.UNKNOWN):
+            if call is None or call.answer in (CallOutcome.OK, CallOutcome.UNKNOWN):
                 continue
             if not _is_effect(call, step):
                 continue
-            was_promised_none = call.answer in (Answer.REUSED, Answer.SEEN) or (
-                call.op in ("hold", "block") and not call.has_key and call.answer is not Answer.ENDED
+            was_promised_none = call.answer in (CallOutcome.REUSED, CallOutcome.SEEN) or (
+                call.op in ("hold", "block") and not call.has_key and call.answer is not CallOutcome.ENDED
             )
             if was_promised_none or step.at_s > call.returned_s:
                 raise Violated(f"I5 {call}, yet {step}")
@@ -124,12 +124,12 @@ class Hindsight:
             self._judge_leaving(call, inf)
 
     def _judge_leaving(self, call: Call | None, left_s: float) -> None:
-        if call is not None and call.answer in (Answer.NO, Answer.AGAIN) and left_s > call.returned_s:
+        if call is not None and call.answer in (CallOutcome.NO, CallOutcome.AGAIN) and left_s > call.returned_s:
             raise Violated(f"L2 told no, and kept something until {left_s:.2f}: {call}")
 
     def _judge_taken(self, call: Call) -> None:
         """Who was refused as taken asked for something that somebody had since the key was first used (I5)."""
-        if call.answer is not Answer.NO:
+        if call.answer is not CallOutcome.NO:
             return
         first_s = call.invoked_s
         if call.has_key:
@@ -152,15 +152,15 @@ class Hindsight:
             if len(moments) > 1:
                 raise Violated(f"I2 seats blocked by one call at {sorted(moments)}: {call}")
         for call in self.calls:
-            if call.op == "block" and (call.answer is Answer.OK or call in began):
-                until_s = max([*began[call], call.returned_s if call.answer is Answer.OK else 0.0])
+            if call.op == "block" and (call.answer is CallOutcome.OK or call in began):
+                until_s = max([*began[call], call.returned_s if call.answer is CallOutcome.OK else 0.0])
                 for cell in call.cells:
                     if not any(span.from_s <= until_s and span.to_s >= call.invoked_s for span in self._groups(cell)):
                         raise Violated(f"I2 I3 {cell} is not blocked, though others are or it was told: {call}")
 
     def _judge_unblock(self, call: Call) -> None:
         """Who was told that a seat was blocked and is not any more found it so; or else never (I3)."""
-        if call.answer is not Answer.OK:
+        if call.answer is not CallOutcome.OK:
             return
         ended = any(call.invoked_s <= span.to_s <= call.returned_s for span in self._groups(call.cells[0]))
         if call.status == "was blocked" and not ended:
@@ -209,7 +209,7 @@ class Hindsight:
             yield step.at_s, to_s if step.status == "confirmed" else min(to_s, lapsed_s)
 
     def _judge_extend(self, call: Call) -> None:
-        if call.answer is Answer.OK and not any(
+        if call.answer is CallOutcome.OK and not any(
             step.status == "held" and int(step.row.get("expires_at_ms") or 0) >= call.until_ms
             for step in self.oracle.timelines[call.subject]
             if step.at_s <= call.returned_s
@@ -218,7 +218,7 @@ class Hindsight:
 
     def _judge_find(self, call: Call) -> None:
         """What was read stood at some moment of the reading (I7)."""
-        if call.answer is not Answer.OK:
+        if call.answer is not CallOutcome.OK:
             return
         timeline = self.oracle.timelines[call.told]
         until = [step.at_s for step in timeline[1:]] + [inf]
@@ -229,7 +229,7 @@ class Hindsight:
 
     def _judge_map(self, call: Call) -> None:
         """Each seat was as the map says at some moment since the oldest that it may show (I7)."""
-        if call.answer is not Answer.OK:
+        if call.answer is not CallOutcome.OK:
             return
         for cell, letter in zip(call.cells, call.status, strict=True):
             from_s = max(call.invoked_s - STALE_S_MAX, self._acknowledged_s(call, cell))
@@ -252,7 +252,7 @@ class Hindsight:
         """For each cell, when a step was acknowledged or must be known anyway, when it took effect, and who told it."""
         known: dict[Cell, list[tuple[float, float, str]]] = defaultdict(list)
         for call in self.calls:
-            if call.answer is not Answer.OK or call.op not in ("hold", "confirm", "release", "cancel"):
+            if call.answer is not CallOutcome.OK or call.op not in ("hold", "confirm", "release", "cancel"):
                 continue
             for step in (*self.oracle.timelines[call.told], *self.oracle.timelines[late_id(call.told)]):
                 if step.status == call.status and step.at_s <= call.returned_s:

@@ -17,7 +17,7 @@ HOUSE = ""
 LIVE = ("held", "confirmed")
 
 
-class Answer(StrEnum):
+class CallOutcome(StrEnum):
     """What a caller was told."""
 
     OK = "ok"
@@ -69,7 +69,7 @@ class Call:
     until_ms: int = 0
     returned_s: float = inf
     """When the caller had the answer, or gave up waiting for it."""
-    answer: Answer = Answer.UNKNOWN
+    answer: CallOutcome = CallOutcome.UNKNOWN
     told: str = ""
     """The hold's id where the answer is ok, else the reason."""
     status: str = ""
@@ -118,7 +118,7 @@ class Waits(NamedTuple):
     joined_ms: int
 
 
-class Told(NamedTuple):
+class PublishedEvent(NamedTuple):
     """An event as it was handed over."""
 
     id: str
@@ -136,7 +136,7 @@ class History:
     """Every hold's row by its id, late ones included."""
     owners: Mapping[Cell, str] = field(default_factory=dict)
     """The owner of every cell that has one."""
-    events: Sequence[Told] | None = None
+    events: Sequence[PublishedEvent] | None = None
     """In the order in which they were handed over, each as often as it was; None where nobody listened."""
     start_ms: int = 0
     """The time of day when the calls' clock showed 0."""

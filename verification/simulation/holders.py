@@ -8,7 +8,7 @@ from travio_inventory.kernel.actor import Actor
 from travio_inventory.seats.hold import Hold, base_id
 from travio_inventory.seats.trip import Ends, Trip
 from verification.simulation.front import Ask, Front
-from verification.simulation.history import Answer
+from verification.simulation.history import CallOutcome
 from verification.simulation.oracle import Violated
 from verification.simulation.plan import LAPSES_S, TTL_S
 
@@ -133,10 +133,10 @@ class Holder:
         """
         for ask in self.asks:
             call, _ = await self._front.hold(ask, tries=1, settles=True)
-            if call.answer is Answer.AGAIN:
+            if call.answer is CallOutcome.AGAIN:
                 await asyncio.sleep(LAPSES_S)
                 call, _ = await self._front.hold(ask, tries=1, settles=True)
-            if call.answer in (Answer.AGAIN, Answer.UNKNOWN):
+            if call.answer in (CallOutcome.AGAIN, CallOutcome.UNKNOWN):
                 raise Violated(f"I5 asked again when all is well, and no answer: {call}")
 
 

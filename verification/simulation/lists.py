@@ -9,7 +9,7 @@ from typing import TypeAlias
 from travio_inventory.protocol.batches import Kind, Partition, Row
 from travio_inventory.protocol.rows import SEPARATOR
 from travio_inventory.store.memory import Change
-from verification.simulation.history import Answer, Call, Place
+from verification.simulation.history import Call, CallOutcome, Place
 from verification.simulation.oracle import Violated
 
 Asked: TypeAlias = tuple[str, str, str]
@@ -85,14 +85,14 @@ class Lists:
         self._judge_effects()
         for call in calls:
             match call.op, call.answer:
-                case "join", Answer.OK:
+                case "join", CallOutcome.OK:
                     self._judge_place(call, call.places[0])
-                case "leave", Answer.OK:
+                case "leave", CallOutcome.OK:
                     if not any(call.invoked_s <= stay.to_s <= call.returned_s for stay in self._stays_of(call)):
                         raise Violated(f"I3 left, and never did: {call} {list(self._stays_of(call))}")
-                case "leave", Answer.NO:
+                case "leave", CallOutcome.NO:
                     self._judge_absent(call, call.subject)
-                case "waits", Answer.OK:
+                case "waits", CallOutcome.OK:
                     self._judge_waits(call)
                 case _:
                     pass
@@ -167,7 +167,7 @@ class Lists:
             other
             for other in alike
             if other.invoked_s <= call.returned_s
-            and (other.answer is Answer.UNKNOWN or other.returned_s >= call.invoked_s)
+            and (other.answer is CallOutcome.UNKNOWN or other.returned_s >= call.invoked_s)
         ]
 
     def _stays_of(self, call: Call) -> Iterator[Stay]:
@@ -181,7 +181,7 @@ def _asked(call: Call) -> Asked:
 def _find_cause(at_s: float, calls: Sequence[Call], by: dict[Call, float], tried: set[Call]) -> bool:
     """Find this effect a call that no other needs, moving others to other calls where need be."""
     for call in calls:
-        ends_s = {Answer.OK: call.returned_s, Answer.UNKNOWN: inf}.get(call.answer, -inf)
+        ends_s = {CallOutcome.OK: call.returned_s, CallOutcome.UNKNOWN: inf}.get(call.answer, -inf)
         if call in tried or not call.invoked_s <= at_s <= ends_s:
             continue
         tried.add(call)

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from travio_inventory.app.assemble import InventoryRules, Ports, assemble
 from travio_inventory.kernel.actor import HOUSE
 from travio_inventory.kernel.events import Event
-from travio_inventory.kernel.refusals import AskAgain, BackendUnavailable
+from travio_inventory.kernel.refusals import BackendUnavailable, RetryableRefusal
 from travio_inventory.protocol.batches import Batches
 from travio_inventory.protocol.rules import Rules
 from travio_inventory.seats.ports import PublishFailed
@@ -178,7 +178,7 @@ class Sweeper:
         """One round. Raises BackendUnavailable."""
         swept = await self._round(HOUSE)
         for error in swept.failures.values():
-            if not isinstance(error, AskAgain):
+            if not isinstance(error, RetryableRefusal):
                 raise error
 
 

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from verification.simulation.broken_rules import BROKEN
-from verification.simulation.history import Answer
+from verification.simulation.history import CallOutcome
 from verification.simulation.plan import Plan
 from verification.simulation.world import World, simulate
 
@@ -74,8 +74,8 @@ def ran(world: World) -> Ran:
     return Ran(world.plan, 1, len(calls), world.violations, world.seen, told, steps)
 
 
-def _how(answer: Answer, told: str) -> str:
-    return told if answer in (Answer.NO, Answer.ENDED, Answer.AGAIN) else answer.value
+def _how(answer: CallOutcome, told: str) -> str:
+    return told if answer in (CallOutcome.NO, CallOutcome.ENDED, CallOutcome.AGAIN) else answer.value
 
 
 @contextmanager

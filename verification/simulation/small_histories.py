@@ -9,7 +9,7 @@ from random import Random
 from travio_inventory.seats.hold import late_id
 from travio_inventory.seats.ports import Cell
 from verification.simulation.exhaustive import Seats, agrees, effects
-from verification.simulation.history import Answer, Call, Found, History
+from verification.simulation.history import Call, CallOutcome, Found, History
 
 CELLS = (Cell("a", 0), Cell("a", 1), Cell("b", 0))
 WISHES = (CELLS[:1], CELLS[1:2], CELLS[:2], CELLS[1:], CELLS[2:])
@@ -20,16 +20,20 @@ SPREAD_S = 28.0
 STATUSES = ("held", "confirmed", "released", "expired", "cancelled")
 BOOKED = ("confirmed", "cancelled")
 ANSWERS = [
-    *((Answer.OK, "", status) for status in STATUSES),
-    (Answer.NO, "SEAT_HELD", ""),
-    (Answer.NO, "SEAT_UNAVAILABLE", ""),
-    *((answer, f"HOLD_{reason}", "") for answer in (Answer.NO, Answer.ENDED) for reason in ("EXPIRED", "RELEASED")),
-    *((answer, "BOOKING_CANCELLED", "") for answer in (Answer.NO, Answer.ENDED)),
-    (Answer.NO, "HOLD_CONFIRMED", ""),
-    (Answer.NO, "HOLD_NOT_FOUND", ""),
-    (Answer.REUSED, "IDEMPOTENCY_KEY_REUSED", ""),
-    (Answer.AGAIN, "SEAT_CONTENDED", ""),
-    (Answer.UNKNOWN, "", ""),
+    *((CallOutcome.OK, "", status) for status in STATUSES),
+    (CallOutcome.NO, "SEAT_HELD", ""),
+    (CallOutcome.NO, "SEAT_UNAVAILABLE", ""),
+    *(
+        (answer, f"HOLD_{reason}", "")
+        for answer in (CallOutcome.NO, CallOutcome.ENDED)
+        for reason in ("EXPIRED", "RELEASED")
+    ),
+    *((answer, "BOOKING_CANCELLED", "") for answer in (CallOutcome.NO, CallOutcome.ENDED)),
+    (CallOutcome.NO, "HOLD_CONFIRMED", ""),
+    (CallOutcome.NO, "HOLD_NOT_FOUND", ""),
+    (CallOutcome.REUSED, "IDEMPOTENCY_KEY_REUSED", ""),
+    (CallOutcome.AGAIN, "SEAT_CONTENDED", ""),
+    (CallOutcome.UNKNOWN, "", ""),
 ]
 
 
@@ -46,9 +50,9 @@ def right(random: Random) -> History:
         seats = random.choice(_weighted(_outcomes(seats, call)))(call)
         own = seats.made_for(number)
         if own is not None and not call.has_key and random.random() < 0.1:
-            call.answer, call.told, call.status = Answer.ENDED, "HOLD_EXPIRED", ""
+            call.answer, call.told, call.status = CallOutcome.ENDED, "HOLD_EXPIRED", ""
             seats, expired_s[f"h{number}"] = seats.put(f"h{number}", replace(own, status="expired")), at_s
-        if call.answer is Answer.UNKNOWN:
+        if call.answer is CallOutcome.UNKNOWN:
             call.returned_s = random.choice((inf, call.invoked_s + random.random()))
         calls.append(call)
     rows = dict(_rows(seats, expired_s, random))
@@ -84,7 +88,7 @@ def _outcomes(seats: Seats, call: Call) -> list["_Outcome"]:
     new = {f"h{call.number}": (call.subject or call.holder, call.cells)}
     found = []
     for answer, told, status in ANSWERS:
-        names = [*new, *(name for name, _ in seats.holds)] if call.op == "hold" and answer is Answer.OK else [told]
+        names = [*new, *(name for name, _ in seats.holds)] if call.op == "hold" and answer is CallOutcome.OK else [told]
         for name in names:
             call.answer, call.told, call.status = answer, name, status
             afters = [after for after in (seats, *effects(seats, call, new)) if agrees(after, call)]
@@ -95,7 +99,7 @@ def _outcomes(seats: Seats, call: Call) -> list["_Outcome"]:
 class _Outcome:
     """An answer, and the seats after it."""
 
-    def __init__(self, answer: Answer, told: str, status: str, after: Seats) -> None:
+    def __init__(self, answer: CallOutcome, told: str, status: str, after: Seats) -> None:
         self.answer, self.told, self.status, self.after = answer, told, status, after
 
     def __call__(self, call: Call) -> Seats:
@@ -105,7 +109,7 @@ class _Outcome:
 
 def _weighted(outcomes: list[_Outcome]) -> list[_Outcome]:
     """Most calls are told what they want to know."""
-    definite = [outcome for outcome in outcomes if outcome.answer not in (Answer.AGAIN, Answer.UNKNOWN)]
+    definite = [outcome for outcome in outcomes if outcome.answer not in (CallOutcome.AGAIN, CallOutcome.UNKNOWN)]
     return outcomes + definite * 6
 
 
@@ -121,7 +125,7 @@ def _rows(seats: Seats, expired_s: dict[str, float], random: Random) -> Iterator
 def _other_answer(history: History, random: Random) -> None:
     call = random.choice(history.calls)
     call.answer, call.told, call.status = random.choice(ANSWERS)
-    if call.answer is Answer.OK:
+    if call.answer is CallOutcome.OK:
         call.told = random.choice([*history.bases(), call.subject]) if call.op == "hold" else call.subject
     call.returned_s = min(call.returned_s, call.invoked_s + SPREAD_S)
 
@@ -158,7 +162,9 @@ def _other_row(history: History, random: Random) -> None:
 def _one_more_look(history: History, random: Random) -> None:
     if names := history.bases():
         at_s, name, number = random.uniform(0, 80), random.choice(names), len(history.calls)
-        look = Call(number, "find", name, at_s, returned_s=at_s + random.random() * 9, holder="u", answer=Answer.OK)
+        look = Call(
+            number, "find", name, at_s, returned_s=at_s + random.random() * 9, holder="u", answer=CallOutcome.OK
+        )
         look.status = random.choice(STATUSES)
         look.told = name
         history.calls.append(look)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import NamedTuple
 
-from verification.simulation.history import Answer, Call, History, Place, Waits
+from verification.simulation.history import Call, CallOutcome, History, Place, Waits
 
 TRIED_MAX = 20_000
 
@@ -46,7 +46,9 @@ def _judge_order(history: History, by_place: dict[tuple[str, str], list[Call]]) 
 
 def _told_of(found: Waits, seat_class: str, calls: Sequence[Call]) -> Iterator[Call]:
     """Those that told of the place that stands; what was told before an acknowledged leave was of another."""
-    left_s = max((call.invoked_s for call in calls if (call.op, call.answer) == ("leave", Answer.OK)), default=-inf)
+    left_s = max(
+        (call.invoked_s for call in calls if (call.op, call.answer) == ("leave", CallOutcome.OK)), default=-inf
+    )
     for call in calls:
         if any(_is(place, seat_class, found) for place in call.places) and call.returned_s > left_s:
             yield call
@@ -56,7 +58,7 @@ def _makers(found: Waits, calls: Sequence[Call]) -> Iterator[Call]:
     """Those that can have made the place that stands."""
     for call in calls:
         if call.op == "join" and (
-            call.answer is Answer.UNKNOWN or any(_is(place, call.subject, found) for place in call.places)
+            call.answer is CallOutcome.UNKNOWN or any(_is(place, call.subject, found) for place in call.places)
         ):
             yield call
 
@@ -84,7 +86,7 @@ class _Turns:
     def are_explained(self) -> bool:
         """Whether some order of the calls leads to what was found, each answer being right in it."""
         calls = sorted((call for call in self.calls if _counts(call)), key=lambda call: call.invoked_s)
-        answered = sum(1 << place for place, call in enumerate(calls) if call.answer is not Answer.UNKNOWN)
+        answered = sum(1 << place for place, call in enumerate(calls) if call.answer is not CallOutcome.UNKNOWN)
         todo = [_State(0, _NOBODY, -inf)]
         tried = set(todo)
         while todo and len(tried) < TRIED_MAX:
@@ -108,10 +110,12 @@ class _Turns:
         Of calls that ask for the same and were never answered one is as good as the other: the first is taken.
         """
         left = [(1 << place, call) for place, call in enumerate(calls) if not state.done >> place & 1]
-        ends_s = min((call.returned_s for _, call in left if call.answer is not Answer.UNKNOWN), default=inf)
+        ends_s = min((call.returned_s for _, call in left if call.answer is not CallOutcome.UNKNOWN), default=inf)
         begun = [(bit, call) for bit, call in left if call.invoked_s <= ends_s]
-        unanswered = {call.op: (bit, call) for bit, call in reversed(begun) if call.answer is Answer.UNKNOWN}
-        answered = sorted((one for one in begun if one[1].answer is not Answer.UNKNOWN), key=_returned_s, reverse=True)
+        unanswered = {call.op: (bit, call) for bit, call in reversed(begun) if call.answer is CallOutcome.UNKNOWN}
+        answered = sorted(
+            (one for one in begun if one[1].answer is not CallOutcome.UNKNOWN), key=_returned_s, reverse=True
+        )
         for bit, call in (*unanswered.values(), *answered):
             yield from (after._replace(done=state.done | bit) for after in self._after(state, call))
 
@@ -119,19 +123,19 @@ class _Turns:
         is_there = state.place is not _NOBODY
         told = next((_named(place) for place in call.places if place.seat_class == self.seat_class), None)
         match call.op, call.answer:
-            case "join", Answer.UNKNOWN if not is_there:
+            case "join", CallOutcome.UNKNOWN if not is_there:
                 yield state._replace(place=_SOMEBODY)
-            case "join" | "waits", Answer.OK if told is not None:
+            case "join" | "waits", CallOutcome.OK if told is not None:
                 if state.place in (told, _SOMEBODY) or (call.op == "join" and not is_there):
                     yield state._replace(place=told)
-            case "waits", Answer.OK if not is_there:
+            case "waits", CallOutcome.OK if not is_there:
                 yield state
-            case "leave", Answer.OK | Answer.UNKNOWN if is_there:
-                until_s = inf if call.answer is Answer.UNKNOWN else call.returned_s
+            case "leave", CallOutcome.OK | CallOutcome.UNKNOWN if is_there:
+                until_s = inf if call.answer is CallOutcome.UNKNOWN else call.returned_s
                 yield state._replace(place=_NOBODY, leaving_until_s=until_s)
-            case "leave", Answer.OK if call.invoked_s <= state.leaving_until_s:  # two left at once
+            case "leave", CallOutcome.OK if call.invoked_s <= state.leaving_until_s:  # two left at once
                 yield state
-            case "leave", Answer.NO if not is_there:
+            case "leave", CallOutcome.NO if not is_there:
                 yield state
             case _:
                 return
@@ -139,7 +143,7 @@ class _Turns:
 
 def _counts(call: Call) -> bool:
     """Whether it can have done anything, or told of it."""
-    return call.answer is not Answer.AGAIN and (call.op, call.answer) != ("waits", Answer.UNKNOWN)
+    return call.answer is not CallOutcome.AGAIN and (call.op, call.answer) != ("waits", CallOutcome.UNKNOWN)
 
 
 def _returned_s(one: tuple[int, Call]) -> float:

@@ -6,7 +6,7 @@ from random import Random
 
 from travio_inventory.kernel.actor import Actor
 from verification.simulation.front import Front
-from verification.simulation.history import Answer, Call
+from verification.simulation.history import Call, CallOutcome
 from verification.simulation.oracle import Violated
 
 CLASSES = ("", "second")
@@ -46,7 +46,7 @@ class Waiter:
         """When all is well again, ask once more for what was asked for last: that settles it. Raises Violated."""
         for seat_class, op in self._asked.items():
             call = await self._ask(seat_class, op, tries=1)
-            if call.answer in (Answer.AGAIN, Answer.UNKNOWN):
+            if call.answer in (CallOutcome.AGAIN, CallOutcome.UNKNOWN):
                 raise Violated(f"I5 asked again when all is well, and no answer: {call}")
         await self._front.waits(self._actor.user)
 

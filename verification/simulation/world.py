@@ -9,7 +9,7 @@ from random import Random
 
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.events import Event
-from travio_inventory.kernel.refusals import AskAgain, Refusal
+from travio_inventory.kernel.refusals import Refusal, RetryableRefusal
 from travio_inventory.protocol.batches import ABSENT, Index, Kind, Partition, Row, RowKey, Table, Write
 from travio_inventory.protocol.definitions import Definitions
 from travio_inventory.protocol.epochs import EPOCH_MS
@@ -18,7 +18,7 @@ from travio_inventory.protocol.rows import SEPARATOR, group_partition
 from travio_inventory.seats.events import EventType, HoldCreated, HoldExtended, OfBlock, data_of
 from travio_inventory.seats.hold import NEVER_MS, Hold
 from travio_inventory.seats.ports import Cell
-from travio_inventory.seats.seat import AVAILABLE, BLOCKED, SOLD, Held, SeatState
+from travio_inventory.seats.seat import AVAILABLE, BLOCKED, SOLD, HeldUntil, SeatState
 from travio_inventory.seats.seat_map import encode_states
 from travio_inventory.seats.trip import Ends, Seat, Segment, Trip, TripKey
 from travio_inventory.store.memory import Change, Faults, MemoryBatches
@@ -26,7 +26,7 @@ from verification.kit import asking
 from verification.simulation.checker import out_of_order, violations
 from verification.simulation.front import Ask, Front
 from verification.simulation.hindsight import ASKING, Hindsight
-from verification.simulation.history import Call, Found, History, Told, Waits
+from verification.simulation.history import Call, Found, History, PublishedEvent, Waits
 from verification.simulation.holders import Holder, keep_house, keep_looking
 from verification.simulation.lists import Lists
 from verification.simulation.oracle import ORGANIZATION, START_MS, Oracle, Violated, places_of, seconds_of
@@ -139,7 +139,7 @@ class World:
             self.front.calls,
             holds,
             owners,
-            [Told(event.id, event.type, event.subject, event.ordinal) for event in told],
+            [PublishedEvent(event.id, event.type, event.subject, event.ordinal) for event in told],
             start_ms=START_MS,
             clock_bound_ms=round(self.plan.skew_s * 1_000),
             holds_max=self.plan.holds_max,
@@ -173,7 +173,7 @@ class World:
 
         async def open_trip(process: Process) -> None:
             for _ in range(20):
-                with suppress(AskAgain):
+                with suppress(RetryableRefusal):
                     await asking.open_trip(process.inventory, self.trip)
                     return
 
@@ -284,11 +284,11 @@ class World:
         match row.get("status"):
             case "held":
                 until_ms = int(row.get("expires_at_ms") or 0)
-                return Held(until_ms) if until_ms < NEVER_MS else BLOCKED
+                return HeldUntil(until_ms) if until_ms < NEVER_MS else BLOCKED
             case "confirmed":
                 return SOLD
             case None:
-                return Held(int(cell.get("until_ms") or 0))
+                return HeldUntil(int(cell.get("until_ms") or 0))
             case _:
                 return AVAILABLE
 

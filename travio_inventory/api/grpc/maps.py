@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from travio_inventory.api.grpc.memo import Memo
 from travio_inventory.api.grpc.protobuf import number, part, text
-from travio_inventory.seats.seat import Available, Blocked, Held, SeatState, Sold
+from travio_inventory.seats.seat import Available, Blocked, HeldUntil, SeatState, Sold
 from travio_inventory.seats.seat_map import SeatMap
 from travio_inventory.seats.trip import Journey, Seat, Trip, TripKey
 from travio_inventory.seats.use_cases.check_availability import Availability
@@ -149,11 +149,11 @@ class _SeatFields:
 
     def write(self, seats: Iterable[tuple[Seat, SeatState]]) -> list[bytes]:
         return [
-            self._write_held(seat, state) if isinstance(state, Held) else self._settled[type(state)][seat.id]
+            self._write_held(seat, state) if isinstance(state, HeldUntil) else self._settled[type(state)][seat.id]
             for seat, state in seats
         ]
 
-    def _write_held(self, seat: Seat, state: Held) -> bytes:
+    def _write_held(self, seat: Seat, state: HeldUntil) -> bytes:
         return part(2, self._bodies[seat.id] + number(6, SeatStatus.HELD) + number(11, state.until_ms // 1_000))
 
 

@@ -21,7 +21,6 @@ from grpclib.exceptions import GRPCError
 from travio_inventory.api.grpc.protobuf import number, part, text
 from travio_inventory.kernel.ids import join_ids
 from travio_inventory.kernel.refusals import (
-    AskAgain,
     BackendUnavailable,
     IdempotencyKeyReused,
     InvalidRequest,
@@ -29,6 +28,7 @@ from travio_inventory.kernel.refusals import (
     Overloaded,
     PermissionDenied,
     Refusal,
+    RetryableRefusal,
     Violation,
 )
 from travio_inventory.seats import refusals as errors
@@ -40,37 +40,37 @@ DETAIL_BYTES_MAX = 2_500
 """Of one detail that lists what is wrong: all travels in one header, and clients take 8 KiB of headers."""
 
 
-class Answer(NamedTuple):
+class WireStatus(NamedTuple):
     """What a kind of refusal is called: by gRPC, and by HTTP."""
 
     status: Status
     http: int
 
 
-TABLE: Mapping[type[Refusal], Answer] = {
-    InvalidRequest: Answer(Status.INVALID_ARGUMENT, 422),
-    errors.InvalidTrip: Answer(Status.INVALID_ARGUMENT, 422),
-    errors.InvalidJourney: Answer(Status.INVALID_ARGUMENT, 422),
-    errors.InvalidSeats: Answer(Status.INVALID_ARGUMENT, 422),
-    errors.TripDefinedOtherwise: Answer(Status.ALREADY_EXISTS, 409),
-    IdempotencyKeyReused: Answer(Status.FAILED_PRECONDITION, 422),
-    errors.SeatHeld: Answer(Status.FAILED_PRECONDITION, 409),
-    errors.SeatUnavailable: Answer(Status.FAILED_PRECONDITION, 409),
-    errors.HoldExpired: Answer(Status.FAILED_PRECONDITION, 410),
-    errors.HoldReleased: Answer(Status.FAILED_PRECONDITION, 410),
-    errors.HoldConfirmed: Answer(Status.FAILED_PRECONDITION, 409),
-    errors.BookingCancelled: Answer(Status.FAILED_PRECONDITION, 410),
-    errors.ExtensionTooLong: Answer(Status.FAILED_PRECONDITION, 409),
-    errors.HoldNotFound: Answer(Status.NOT_FOUND, 404),
-    errors.TripNotFound: Answer(Status.NOT_FOUND, 404),
-    errors.NotOnWaitlist: Answer(Status.NOT_FOUND, 404),
-    PermissionDenied: Answer(Status.PERMISSION_DENIED, 403),
-    errors.SeatContended: Answer(Status.ABORTED, 409),
-    errors.TripOpening: Answer(Status.UNAVAILABLE, 503),
-    errors.HoldLimitReached: Answer(Status.RESOURCE_EXHAUSTED, 429),
-    Overloaded: Answer(Status.RESOURCE_EXHAUSTED, 429),
-    BackendUnavailable: Answer(Status.UNAVAILABLE, 503),
-    OutcomeUnknown: Answer(Status.UNAVAILABLE, 503),
+TABLE: Mapping[type[Refusal], WireStatus] = {
+    InvalidRequest: WireStatus(Status.INVALID_ARGUMENT, 422),
+    errors.InvalidTrip: WireStatus(Status.INVALID_ARGUMENT, 422),
+    errors.InvalidJourney: WireStatus(Status.INVALID_ARGUMENT, 422),
+    errors.InvalidSeats: WireStatus(Status.INVALID_ARGUMENT, 422),
+    errors.TripDefinedOtherwise: WireStatus(Status.ALREADY_EXISTS, 409),
+    IdempotencyKeyReused: WireStatus(Status.FAILED_PRECONDITION, 422),
+    errors.SeatHeld: WireStatus(Status.FAILED_PRECONDITION, 409),
+    errors.SeatUnavailable: WireStatus(Status.FAILED_PRECONDITION, 409),
+    errors.HoldExpired: WireStatus(Status.FAILED_PRECONDITION, 410),
+    errors.HoldReleased: WireStatus(Status.FAILED_PRECONDITION, 410),
+    errors.HoldConfirmed: WireStatus(Status.FAILED_PRECONDITION, 409),
+    errors.BookingCancelled: WireStatus(Status.FAILED_PRECONDITION, 410),
+    errors.ExtensionTooLong: WireStatus(Status.FAILED_PRECONDITION, 409),
+    errors.HoldNotFound: WireStatus(Status.NOT_FOUND, 404),
+    errors.TripNotFound: WireStatus(Status.NOT_FOUND, 404),
+    errors.NotOnWaitlist: WireStatus(Status.NOT_FOUND, 404),
+    PermissionDenied: WireStatus(Status.PERMISSION_DENIED, 403),
+    errors.SeatContended: WireStatus(Status.ABORTED, 409),
+    errors.TripOpening: WireStatus(Status.UNAVAILABLE, 503),
+    errors.HoldLimitReached: WireStatus(Status.RESOURCE_EXHAUSTED, 429),
+    Overloaded: WireStatus(Status.RESOURCE_EXHAUSTED, 429),
+    BackendUnavailable: WireStatus(Status.UNAVAILABLE, 503),
+    OutcomeUnknown: WireStatus(Status.UNAVAILABLE, 503),
 }
 
 
@@ -105,7 +105,7 @@ class SerializedDetails(StatusDetailsCodecBase):
 def _details(refusal: Refusal) -> Iterator[bytes]:
     """What the caller can act upon, first of all the reason; each a serialized google.protobuf.Any."""
     yield _any(ErrorInfo(reason=refusal.reason, domain=DOMAIN, metadata=_metadata(refusal)))
-    if isinstance(refusal, AskAgain):
+    if isinstance(refusal, RetryableRefusal):
         yield _retry(refusal.retry_after_ms)
     match refusal:
         case InvalidRequest(violations=violations):

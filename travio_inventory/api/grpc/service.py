@@ -214,10 +214,10 @@ class InventoryService:
         return v1.GetUserWaitlistResponse(entries=entries, next_page_token=token_of(found.next))
 
 
-Answer: TypeAlias = Callable[[Message], Awaitable[betterproto2.Message | bytes]]
+UnaryMethod: TypeAlias = Callable[[Message], Awaitable[betterproto2.Message | bytes]]
 
 
-def _unary_methods(service: str, answers: Mapping[str, Answer]) -> dict[str, Handler]:
+def _unary_methods(service: str, answers: Mapping[str, UnaryMethod]) -> dict[str, Handler]:
     """The methods of a service, with the types that the contract gives them."""
     return {
         f"/{service}/{method.name}": Handler(
@@ -230,7 +230,7 @@ def _unary_methods(service: str, answers: Mapping[str, Answer]) -> dict[str, Han
     }
 
 
-def _answering(answer: Answer) -> Callable[[Stream[Any, Any]], Awaitable[None]]:
+def _answering(answer: UnaryMethod) -> Callable[[Stream[Any, Any]], Awaitable[None]]:
     """The method as grpclib calls it. A refusal becomes its status; other errors are for the server."""
 
     async def handle(stream: Stream[Any, Any]) -> None:

@@ -3,7 +3,7 @@
 from typing import Generic, assert_never
 
 from travio_inventory.kernel.actor import Actor
-from travio_inventory.kernel.refusals import BackendUnavailable, FinalNo
+from travio_inventory.kernel.refusals import BackendUnavailable, FinalRefusal
 from travio_inventory.protocol.batches import Applied, Row, StoreUnavailable
 from travio_inventory.protocol.doubts import Doubts
 from travio_inventory.protocol.judging import Judging
@@ -85,7 +85,7 @@ class Deciding(Generic[H]):
         except StoreUnavailable:
             raise BackendUnavailable from None
 
-    async def over(self, hold: H) -> FinalNo:
+    async def over(self, hold: H) -> FinalRefusal:
         """The refusal that says how the hold ended, its late booking included."""
         return ended(await self.as_booked(hold))
 
@@ -114,7 +114,7 @@ def is_booking(row: Row) -> bool:
     return row.get("status") in ("confirmed", "cancelled")
 
 
-def ended(hold: Hold) -> FinalNo:
+def ended(hold: Hold) -> FinalRefusal:
     """The refusal that says how the hold ended."""
     match hold.state:
         case Released():

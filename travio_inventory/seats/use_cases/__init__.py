@@ -20,7 +20,7 @@ from travio_inventory.seats.use_cases.waitlist import Waitlist
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """All that callers and background jobs can have done."""
+    """All use cases, for callers and background jobs."""
 
     read_trips: ReadTrips
     open_trip: OpenTrip

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from travio_inventory.kernel.actor import Actor, Scope
 from travio_inventory.kernel.limits import CELLS_BLOCKED_AT_ONCE_MAX, SEATS_BLOCKED_AT_ONCE_MAX
-from travio_inventory.kernel.refusals import AskAgain, OutcomeUnknown, Violation
+from travio_inventory.kernel.refusals import OutcomeUnknown, RetryableRefusal, Violation
 from travio_inventory.seats.commands import BlockSeatsCommand
 from travio_inventory.seats.ports import Holds
 from travio_inventory.seats.refusals import InvalidSeats
@@ -15,8 +15,8 @@ from travio_inventory.seats.use_cases.trip_catalog import TripCatalog
 
 
 class SeatsUpdated(NamedTuple):
-    """How many seats are blocked now as asked, how many were and are back on sale, and which of those that were to go
-    back on sale were not blocked: they are left as they are.
+    """How many requested seats are blocked now, how many are back on sale, and which of the seats to unblock were not
+    blocked: they stay as they are.
     """
 
     blocked: int
@@ -25,7 +25,7 @@ class SeatsUpdated(NamedTuple):
 
 
 class BlockSeats:
-    """A seat is blocked on all segments or not at all; a seat that somebody has is never blocked."""
+    """A seat is blocked on all segments or not at all; a held or sold seat is never blocked."""
 
     def __init__(self, trips: TripCatalog, holds: Holds, steps: StepRunner) -> None:
         self._trips = trips
@@ -33,7 +33,7 @@ class BlockSeats:
         self._steps = steps
 
     async def __call__(self, actor: Actor, command: BlockSeatsCommand) -> SeatsUpdated:
-        """Block the seats that are to be blocked, all or none; then unblock the others, one by one.
+        """Block the first seats, all or none; then unblock the others, one by one.
 
         Raises PermissionDenied, InvalidSeats, TripNotFound, SeatHeld, SeatUnavailable, SeatContended, TripOpening,
         BackendUnavailable, OutcomeUnknown.
@@ -51,7 +51,7 @@ class BlockSeats:
             try:
                 if await self._holds.unblock(trip, seat):
                     changed.append(seat)
-            except AskAgain:  # which would say that nothing was done
+            except RetryableRefusal:  # which would say that nothing was done
                 if reasons or changed:
                     raise OutcomeUnknown from None
                 raise
@@ -68,5 +68,5 @@ def _check(trip: Trip, command: BlockSeatsCommand) -> None:
     if repeated := first_repeated(asked):
         raise InvalidSeats([Violation("updates", f"seat {repeated!r} is named twice")])
     if (count := len(command.blocked)) > most:
-        said = f"of this trip at most {most} seats are blocked in one call, not {count}: ask in several calls"
+        said = f"at most {most} seats of this trip can be blocked in one call, not {count}: use several calls"
         raise InvalidSeats([Violation("updates", said)])

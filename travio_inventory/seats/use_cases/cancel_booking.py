@@ -8,7 +8,7 @@ from travio_inventory.seats.use_cases.step_runner import StepRunner
 
 
 class CancelBooking:
-    """Cancelling again is the same answer."""
+    """A repeated cancel has the same answer."""
 
     def __init__(self, holds: Holds, steps: StepRunner) -> None:
         self._holds = holds

@@ -1,4 +1,4 @@
-"""Tells whether a party finds seats on a journey, and what they cost."""
+"""Whether a party finds seats on a journey, and what they cost."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,13 +24,13 @@ class Availability:
         return (pair for pair in self.seat_map.seats() if self.seat_class in ("", pair[0].seat_class))
 
     def price_minor(self) -> int:
-        """What the party pays for the cheapest free seats, 0 where there are not enough; in minor units."""
+        """The price of the cheapest free seats for the party, 0 if there are not enough; in minor units."""
         prices = sorted(seat.price_minor for seat, state in self.seats() if isinstance(state, Available))
         return sum(prices[: self.passengers]) if len(prices) >= self.passengers else 0
 
 
 class CheckAvailability:
-    """Answers from the cached seat map: what it calls free is decided only when it is held."""
+    """Answers from the cached seat map; only a hold decides whether a seat is free."""
 
     def __init__(self, read_seat_map: ReadSeatMap) -> None:
         self._read_seat_map = read_seat_map

@@ -16,8 +16,8 @@ class ConfirmHold:
         self._steps = steps
 
     async def __call__(self, actor: Actor, command: ConfirmHoldCommand) -> Hold:
-        """The booking. A passenger list, where there is one, names exactly the hold's seats: InvalidRequest. It is kept
-        with the booking; who confirms again is answered with the one that was kept.
+        """The booking. A passenger list, if given, must name exactly the hold's seats: InvalidRequest. It is stored
+        with the booking; a repeated confirm returns the stored one.
 
         Raises PermissionDenied, and what `Holds.confirm` raises.
         """

@@ -1,4 +1,4 @@
-"""Keeps the edge in line with the store: taken seats, and seat maps that must be read again."""
+"""Keeps the edge in line with the store: marks taken seats and invalidates seat maps."""
 
 from collections.abc import Sequence
 
@@ -26,7 +26,7 @@ class EdgeUpkeep:
                 await self._taken.clear(SeatGroupKey(hold.trip, group), cells, hold=hold.id)
 
     async def refused(self, hold: Hold, taken: Sequence[TakenCell], *, as_of_ms: int) -> None:
-        """See HoldWatch. What the store named as taken turns the next contenders away."""
+        """See HoldWatch. The gate turns the next contenders away from the cells that the store named."""
         groups = dict(zip(hold.seats, hold.groups, strict=True))
         alike: dict[tuple[int, Occupancy], list[Cell]] = {}
         for cell in taken:

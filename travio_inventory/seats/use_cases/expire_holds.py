@@ -1,4 +1,4 @@
-"""Ends the holds whose time ran out, and finishes what others left half done."""
+"""Ends the holds whose time ran out, and finishes steps that others left unfinished."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ GROUPS_AT_ONCE = 32
 
 @dataclass(slots=True)
 class Swept:
-    """What one round did: seat groups looked at, and the errors by seat group where one could not be finished."""
+    """What one round did: seat groups visited, and the error of each that could not be finished."""
 
     groups: int
     failures: dict[SeatGroupKey, Exception]
@@ -25,9 +25,9 @@ class ExpireHolds:
         self._lapses = lapses
 
     async def __call__(self, actor: Actor) -> Swept:
-        """A seat group that fails never stops the others; it is looked at again in the next round.
+        """A seat group that fails never stops the others; the next round visits it again.
 
-        Raises PermissionDenied, and BackendUnavailable where not even the index could be read.
+        Raises PermissionDenied, and BackendUnavailable if even the index could not be read.
         """
         actor.needs(Scope.HOUSE_WORK)
         due = await self._lapses.due_groups()

@@ -10,7 +10,7 @@ from travio_inventory.seats.use_cases.step_runner import StepRunner
 
 
 class ExtendHold:
-    """The new time counts from now; a hold is never made shorter."""
+    """The new time counts from now; an extension never shortens a hold."""
 
     def __init__(self, holds: Holds, steps: StepRunner, times: HoldTimes, clock: Clock) -> None:
         self._holds = holds

@@ -23,14 +23,14 @@ from travio_inventory.seats.use_cases.step_runner import StepRunner
 from travio_inventory.seats.use_cases.trip_catalog import TripCatalog
 
 EDGE = "edge"
-"""Who decided, in what the gate answers."""
+"""Which part decided, in the gate's refusals."""
 CONTENDED_RETRY_MS = (50, 250)
-"""After so long a lock is over."""
+"""The lifetime of a lock."""
 
 
 @dataclass(frozen=True, slots=True)
 class HoldTimes:
-    """How long a hold lasts where the caller does not say, and at most; the cap on its total with extensions."""
+    """How long a hold lasts by default and at most; the cap on its total with extensions."""
 
     ttl_s_default: int
     ttl_s_max: int
@@ -38,7 +38,7 @@ class HoldTimes:
     gate_ttl_ms: int = 5_000
 
     def ttl_s(self, asked_s: int) -> int:
-        """The seconds that an ask for `asked_s` gets; 0 or less asks for the default. Raises InvalidRequest."""
+        """The seconds that a request for `asked_s` gets; 0 or less means the default. Raises InvalidRequest."""
         if asked_s > self.ttl_s_max:
             said = f"at most {self.ttl_s_max} seconds, not {asked_s}"
             raise InvalidRequest([Violation("hold_duration_seconds", said)])
@@ -71,7 +71,7 @@ class HoldSeats:
         self._attempts = count()
 
     async def __call__(self, actor: Actor, command: HoldSeatsCommand) -> Hold:
-        """The hold, also where this key made it before. With `settles` the store answers, whatever the gate knows.
+        """The hold, also if this key created it before. With `settles` the store answers, whatever the gate remembers.
 
         Raises PermissionDenied, InvalidRequest, TripNotFound, Overloaded, SeatHeld, SeatUnavailable and SeatContended
         (from the gate, or from the store: see `Decided`), and all that `Holds.hold` raises.
@@ -98,7 +98,7 @@ class HoldSeats:
         return await self._steps.run(self._commit(request, leave), if_never_begun=leave)
 
     async def _enter(self, cells: dict[SeatGroupKey, list[Cell]], attempt: Attempt) -> None:
-        """Pass the gate of every seat group, or of none and be told why."""
+        """Pass the gate of every seat group, or of none; then the reason is raised."""
         entered: dict[SeatGroupKey, list[Cell]] = {}
         taken: list[Taken] = []
         locked: list[str] = []
@@ -117,12 +117,12 @@ class HoldSeats:
             raise self._turned_away(taken, locked, attempt)
 
     async def _leave(self, cells: dict[SeatGroupKey, list[Cell]], token: str) -> None:
-        """Unlock what the token has locked, which need not be all of it."""
+        """Unlock what the token has locked, perhaps not all cells."""
         for group, locked in cells.items():
             await self._gate.leave(group, locked, token=token)
 
     def _turned_away(self, taken: Sequence[Taken], locked: Sequence[str], attempt: Attempt) -> Refusal:
-        """What the store would say if it were asked: what is taken first, then what is being taken."""
+        """The refusal that the store would give: taken cells first, then those being taken."""
         if taken:
             cells: list[TakenCell] = [cell for answer in taken for cell in answer.cells]
             decided = Decided(EDGE, min(answer.as_of_ms for answer in taken))

@@ -1,4 +1,4 @@
-"""Opens a trip for sale: keeps its definition and makes its cells."""
+"""Opens a trip for sale: stores its definition and creates its cells."""
 
 import asyncio
 
@@ -11,7 +11,7 @@ GROUPS_AT_ONCE = 16
 
 
 class OpenTrip:
-    """Opening again is a no-op for the same definition, resumes what a crash cut short, and never resets a seat."""
+    """Opening the same definition again is a no-op; it resumes after a crash and never resets a seat."""
 
     def __init__(self, trips: Trips) -> None:
         self._trips = trips

@@ -8,15 +8,15 @@ from travio_inventory.seats.ports import Lease, SeatGroupKey, SeatMapCache
 from travio_inventory.seats.trip import TripKey
 
 SLOW_S_MAX: Final = 1.0
-"""How long an invalidation may take of which nothing is heard."""
+"""How long an invalidation without an answer may take."""
 
 
 class OwnMaps:
-    """Implements `SeatMapCache` over another. `reads` are those of the store that are under way, by group and lease:
-    a write of this process voids them, so that nobody joins one that began before it.
+    """Implements `SeatMapCache` over another. `reads` are the running reads of the store, by group and lease: a write
+    of this process drops them, so that nobody joins a read that began before the write.
 
-    While it is not certain that a group was invalidated, it is not read from the cache: for `stale_ms_max`, after which
-    nothing is cached any more that is older than the write.
+    While it is not certain that a group was invalidated, it is not read from the cache, for `stale_ms_max`: after that
+    the cache has nothing older than the write.
     """
 
     def __init__(self, cache: SeatMapCache, *, stale_ms_max: int) -> None:
@@ -52,7 +52,7 @@ class OwnMaps:
             self._doubt(names, 0.0)
             return False
         for name in names:
-            if self._doubts.get(name) == until_s:  # else somebody has written since
+            if self._doubts.get(name) == until_s:  # otherwise a write came in between
                 del self._doubts[name]
         return True
 

@@ -7,7 +7,7 @@ from travio_inventory.seats.ports import Holds
 
 
 class ReadHolds:
-    """What became of a hold, as the store says it now."""
+    """The present state of a hold, from the store."""
 
     def __init__(self, holds: Holds) -> None:
         self._holds = holds

@@ -12,16 +12,16 @@ from travio_inventory.seats.use_cases.own_maps import OwnMaps
 from travio_inventory.seats.use_cases.trip_catalog import TripCatalog
 
 GROUPS_PER_PORTION = 64
-"""So many seat groups of a map are read together, and then kept in the cache whatever becomes of the others."""
+"""So many seat groups of a map are read together, then cached whatever happens to the others."""
 READS_AT_ONCE = 256
 """Of all maps together."""
 
 
 class ReadSeatMap:
-    """One read of the store for each seat group that the cache misses, however many ask at once.
+    """One read of the store for each seat group that is not cached, shared by all concurrent callers.
 
-    A map is read in portions, one after the other. A portion that was begun is finished and cached though its caller
-    has left, and one seat group that cannot be read does not take the others with it: whoever asks next finds them.
+    A map is read in portions, one after the other. A portion that has begun is finished and cached even if its caller
+    has left. A seat group that cannot be read does not affect the others: the next caller finds them cached.
     """
 
     def __init__(self, trips: TripCatalog, holds: Holds, cache: OwnMaps) -> None:
@@ -56,7 +56,7 @@ class ReadSeatMap:
             portion.exception()
 
     async def _read_portion(self, trip: Trip, groups: Sequence[int]) -> dict[int, bytes]:
-        """The groups, which are in the cache then. Raises what a read of one raised, once the others are cached."""
+        """The groups, cached from then on. Raises what the read of one raised, once the others are cached."""
         leases = await self._cache.lease(trip.key, groups)
         reads = {group: self._read(trip, group, lease) for group, lease in leases.items()}
         await asyncio.wait(reads.values())
@@ -65,8 +65,8 @@ class ReadSeatMap:
         return {group: read.result() for group, read in reads.items()}
 
     def _read(self, trip: Trip, group: int, lease: Lease) -> asyncio.Task[bytes]:
-        """The read under way for this lease, or a new one. A write in between means another lease, and one of this
-        process another read whatever the lease: nobody joins a read that began before their own write.
+        """The running read for this lease, or a new one. After a write there is another lease, and after a write of
+        this process always another read: nobody joins a read that began before their own write.
         """
         name = SeatGroupKey(trip.key, group)
         read = self._cache.reads.get(name, {}).get(lease)

@@ -20,7 +20,7 @@ class ReadTrips:
         return await self._trips.get(TripKey(actor.organization, trip_id))
 
     async def of_hold(self, actor: Actor, hold: Hold) -> Trip:
-        """The trip of a hold of the actor's, whatever its scopes. Raises HoldNotFound, BackendUnavailable."""
+        """The trip of one of the actor's holds, whatever its scopes. Raises HoldNotFound, BackendUnavailable."""
         if (hold.trip.organization, hold.holder) != (actor.organization, actor.user):
             raise HoldNotFound
         return await self._trips.get(hold.trip)

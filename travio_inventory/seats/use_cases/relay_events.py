@@ -1,4 +1,4 @@
-"""Hands recorded events to the publisher, at least once and in order per hold."""
+"""Publishes recorded events, at least once and in order per hold."""
 
 from collections.abc import Collection, Sequence
 
@@ -8,24 +8,24 @@ from travio_inventory.seats.ports import Journal, Publisher
 
 EVENTS_AT_ONCE = 500
 REFUSED_MAX = 3
-"""So many single events that are refused, and none that is not: then nothing can be handed over."""
+"""After so many single events are refused and none is accepted, the publisher counts as failed."""
 ATTEMPTS_MAX = 100
 
 
 class RelayEvents:
-    """One round over all events that were recorded and not yet handed over."""
+    """One round over all events that were recorded and not yet published."""
 
     def __init__(self, journal: Journal, publisher: Publisher) -> None:
         self._journal = journal
         self._publisher = publisher
         self._suspects: Collection[str] = ()
-        """The holds whose events were refused when no others were taken: the next time the others come first."""
+        """The holds whose events were refused while no others were accepted: next time the others come first."""
 
     async def __call__(self, actor: Actor) -> int:
-        """How many events were handed over. One that is refused alone is set aside, and the others go on.
+        """How many events were published. An event that is refused alone is set aside, and the others go on.
 
-        Raises PermissionDenied, BackendUnavailable, and what the publisher raises where it takes none: the rest comes
-        next time.
+        Raises PermissionDenied, BackendUnavailable, and what the publisher raises if it accepts none: the rest follows
+        in the next round.
         """
         actor.needs(Scope.HOUSE_WORK)
         round_ = _Round(self._journal, self._publisher)
@@ -45,7 +45,7 @@ class RelayEvents:
 
 
 class _Round:
-    """Hands over, and in smaller and smaller parts what is refused."""
+    """Publishes events; what is refused it tries again in smaller and smaller parts."""
 
     def __init__(self, journal: Journal, publisher: Publisher) -> None:
         self.count = 0
@@ -53,11 +53,11 @@ class _Round:
         self._publisher = publisher
         self.refused: dict[Event, Exception] = {}
         self.holds: set[str] = set()
-        """Those of the events that were refused: what they did next waits for these."""
+        """The refused events; later events of the same holds wait for them."""
         self._attempts = 0
 
     async def hand_over(self, events: Sequence[Event]) -> None:
-        """Hand over all of them that the publisher takes. Raises what it raises where it takes none."""
+        """Publish all events that the publisher accepts. Raises what it raises if it accepts none."""
         events = self._in_order(events)
         if not events:
             return
@@ -80,12 +80,12 @@ class _Round:
         await self.hand_over(events[middle:])
 
     async def set_aside(self) -> None:
-        """Set aside what alone was refused, where anything else was not."""
+        """Set aside what was refused alone, if anything else was accepted."""
         if self.refused and self.count:
             await self._journal.set_aside(self.refused)
 
     def _in_order(self, events: Sequence[Event]) -> Sequence[Event]:
-        """But for those that come after one that was refused, of the same hold."""
+        """The events without those that follow a refused one of the same hold."""
         if not self.holds:
             return events
         for event in events:

@@ -1,4 +1,4 @@
-"""Releases a hold: its seats go back at once."""
+"""Releases a hold: its seats are free at once."""
 
 from travio_inventory.kernel.actor import Actor, Scope
 from travio_inventory.seats.commands import HoldRef
@@ -8,7 +8,7 @@ from travio_inventory.seats.use_cases.step_runner import StepRunner
 
 
 class ReleaseHold:
-    """Releasing again is the same answer."""
+    """A repeated release has the same answer."""
 
     def __init__(self, holds: Holds, steps: StepRunner) -> None:
         self._holds = holds

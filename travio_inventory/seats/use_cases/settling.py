@@ -1,4 +1,4 @@
-"""How often a holder may have the store itself settle what became of a key: past the gate, so within limits."""
+"""How often a holder may have the store settle the outcome of a key: these calls pass the gate, so they are limited."""
 
 import asyncio
 from collections import OrderedDict, deque
@@ -13,22 +13,22 @@ from travio_inventory.kernel.refusals import Overloaded
 PER_SECOND_MAX: Final = 5
 WINDOW_S: Final = 1.0
 HOLDERS_MAX: Final = 10_000
-"""How many holders are counted at once; the next one is told to ask again."""
+"""How many holders are counted at once; calls of further ones are refused as Overloaded."""
 
 
 @dataclass(slots=True)
 class _Turns:
-    """A holder's turns of the last second, and whether one is under way."""
+    """A holder's calls of the last second, and whether one is running."""
 
     began_s: deque[float] = field(default_factory=lambda: deque(maxlen=PER_SECOND_MAX))
     is_under_way: bool = False
 
     def is_over(self, now_s: float) -> bool:
-        """Whether nothing of it counts any more."""
+        """Whether none of them counts any more."""
         return not self.is_under_way and self.began_s[-1] + WINDOW_S <= now_s
 
     def is_full(self, now_s: float) -> bool:
-        """Whether there is no turn to be had now."""
+        """Whether another call would exceed the limit."""
         is_spent = len(self.began_s) == PER_SECOND_MAX and self.began_s[0] + WINDOW_S > now_s
         return self.is_under_way or is_spent
 
@@ -41,7 +41,7 @@ class Settling:
 
     @contextmanager
     def turn(self, actor: Actor) -> Iterator[None]:
-        """The holder's turn lasts as long as the context. Raises Overloaded where there is none."""
+        """One call of the holder, as long as the context lasts. Raises Overloaded beyond the limit."""
         now_s = asyncio.get_running_loop().time()
         holder = actor.organization, actor.user
         turns = self._holders.get(holder)
@@ -59,7 +59,7 @@ class Settling:
             turns.is_under_way = False
 
     def _make_room(self, now_s: float) -> None:
-        """Forget the holders whose turns are over, two at a time and those of long ago first."""
+        """Forget holders whose calls no longer count, two at a time, the oldest first."""
         for _ in range(2):
             if self._holders:
                 holder = next(iter(self._holders))

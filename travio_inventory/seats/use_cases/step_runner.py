@@ -1,4 +1,4 @@
-"""Runs what must not be torn: a caller that leaves does not cancel it."""
+"""Runs steps that must not be interrupted: a caller that disconnects does not cancel them."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -9,14 +9,14 @@ from travio_inventory.kernel.refusals import OutcomeUnknown, Overloaded
 T = TypeVar("T")
 
 TURN_SECONDS_MAX: Final = 2.0
-"""How long a step waits for its turn: well within the time that its lock at the gate lives."""
+"""How long a step waits to begin: well within the lifetime of its lock at the gate."""
 
 
 class StepRunner:
     """Owns the tasks in which steps commit, and those that finish them in the background.
 
-    `in_flight_max` steps are under way at once. The others wait for their turn, in order: one that waits too long is
-    refused as Overloaded, and one whose caller leaves before is never begun.
+    At most `in_flight_max` steps run at once. The others wait in order: one that waits too long is refused as
+    Overloaded, and one whose caller leaves before never begins.
     """
 
     def __init__(self, *, in_flight_max: int) -> None:
@@ -27,10 +27,10 @@ class StepRunner:
     async def run(
         self, step: Coroutine[Any, Any, T], *, if_never_begun: Callable[[], Coroutine[Any, Any, None]] | None = None
     ) -> T:
-        """The step's result; a step that has begun goes on to its end even where the caller is cancelled. Raises
-        Overloaded, and OutcomeUnknown where `drain` did not wait for its end.
+        """The step's result; a step that has begun runs to its end even if the caller is cancelled. Raises Overloaded,
+        and OutcomeUnknown if `drain` cut it off.
 
-        `if_never_begun` undoes, in the background, what was done for a step that then did not begin.
+        `if_never_begun` undoes, in the background, what was done for a step that never begins.
         """
         try:
             await self._turn()
@@ -46,7 +46,7 @@ class StepRunner:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
             if task.cancelled() and not _is_leaving():
-                raise OutcomeUnknown from None  # the drain cut it off, at its first line or at any other
+                raise OutcomeUnknown from None  # `drain` cut it off, at its first line or later
             raise
 
     async def _turn(self) -> None:
@@ -63,16 +63,16 @@ class StepRunner:
         self._steps.discard(step)
         self._turns.release()
         if not step.cancelled():
-            step.exception()  # a refusal that nobody waits for any more is no error of the loop's
+            step.exception()  # a refusal that nobody waits for any more is not an error for the loop to report
 
     def in_background(self, work: Coroutine[Any, Any, None]) -> None:
-        """Start work that nobody waits for but `drain`. It answers for its own errors."""
+        """Start work that only `drain` waits for. It handles its own errors."""
         task = asyncio.ensure_future(work)
         self._background.add(task)
         task.add_done_callback(self._background.discard)
 
     async def drain(self, seconds: float) -> None:
-        """Wait for all that is under way, `seconds` at most, then cancel what is left."""
+        """Wait for everything that runs, at most `seconds`, then cancel the rest."""
         deadline = asyncio.get_running_loop().time() + seconds
         while tasks := [*self._steps, *self._background]:
             left = deadline - asyncio.get_running_loop().time()
@@ -85,6 +85,6 @@ class StepRunner:
 
 
 def _is_leaving() -> bool:
-    """Whether somebody cancels the task that asks."""
+    """Whether the current task is being cancelled."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0

@@ -12,7 +12,7 @@ from travio_inventory.seats.trip import Trip, TripKey
 
 
 class TripCatalog:
-    """The trips of the store, the `trips_max` most recently asked for kept in memory."""
+    """The trips of the store; the `trips_max` most recently used stay in memory."""
 
     def __init__(self, trips: Trips, *, trips_max: int = 256) -> None:
         self._trips = trips
@@ -21,7 +21,7 @@ class TripCatalog:
         self._reads: dict[TripKey, asyncio.Task[Trip | None]] = {}
 
     async def get(self, key: TripKey) -> Trip:
-        """The trip of that key; one read, however many ask at once. Raises TripNotFound, BackendUnavailable."""
+        """The trip with that key; concurrent callers share one read. Raises TripNotFound, BackendUnavailable."""
         trip = self._kept.get(key)
         if trip is not None:
             self._kept.move_to_end(key)

@@ -30,15 +30,13 @@ class Waitlist:
         return await self._steps.run(self._waitlists.join(actor, trip.key, place.seat_class, place.seats))
 
     async def leave(self, actor: Actor, place: WaitlistPlace) -> None:
-        """Give the place up. Raises PermissionDenied, NotOnWaitlist, BackendUnavailable."""
+        """Leave the list. Raises PermissionDenied, NotOnWaitlist, BackendUnavailable."""
         actor.needs(Scope.WAITLISTS_JOIN)
         key = TripKey(actor.organization, place.trip_id)
         await self._steps.run(self._waitlists.leave(actor, key, place.seat_class))
 
     async def page(self, actor: Actor, query: WaitsQuery) -> WaitlistPage:
-        """What the actor waits for, in the actor's organization or in every one. Raises PermissionDenied,
-        BackendUnavailable.
-        """
+        """The actor's places, in its organization or in every one. Raises PermissionDenied, BackendUnavailable."""
         actor.needs(Scope.WAITLISTS_READ)
         return await self._waitlists.page(
             actor.user, organization=actor.organization, after=query.after, most=query.most

@@ -11,19 +11,19 @@ from typing import NamedTuple, cast
 
 from travio_inventory.protocol.batches import Kind, Row, RowKey, Rows
 from travio_inventory.protocol.tables import COLUMNS
-from travio_inventory.store.scylla.connecting import Answer
+from travio_inventory.store.scylla.connecting import ResultRows
 
 NAMES_CACHED = 256
 _KINDS = {kind.value: kind for kind in Kind}
 
 
-def is_applied(answer: Answer) -> bool:
+def is_applied(answer: ResultRows) -> bool:
     """Whether the batch was applied."""
     assert answer.names[0] == "[applied]"  # noqa: S101 - else it was no conditional batch
     return cast("bool", answer.rows[0][0])
 
 
-def rows_of(answer: Answer) -> Rows:
+def rows_of(answer: ResultRows) -> Rows:
     """The rows that stand, by key, with those columns of their kind that the server has sent."""
     at = _places(tuple(answer.names))
     if at is None:

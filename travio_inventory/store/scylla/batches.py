@@ -37,7 +37,7 @@ from travio_inventory.store.scylla.agreements import DEPLOYMENT
 from travio_inventory.store.scylla.announcer import TOGETHER_MAX, Announcer
 from travio_inventory.store.scylla.answers import is_applied, rows_of
 from travio_inventory.store.scylla.bridge import Bridge, Reply
-from travio_inventory.store.scylla.connecting import BATCH, SERIAL, Answer, ScyllaOptions, connect
+from travio_inventory.store.scylla.connecting import BATCH, SERIAL, ResultRows, ScyllaOptions, connect
 from travio_inventory.store.scylla.failures import Failure, cause, outcome_of, raise_wrong, unread
 from travio_inventory.store.scylla.in_flight import InFlightLimit
 from travio_inventory.store.scylla.prepared import Prepared
@@ -243,7 +243,7 @@ class ScyllaBatches:
         reply = await self._ask(None, statements, BATCH, build)
         return reply if isinstance(reply, Failure) else None
 
-    async def _refused(self, partition: Partition, writes: Sequence[Write], answer: Answer) -> Refused | NotDone:
+    async def _refused(self, partition: Partition, writes: Sequence[Write], answer: ResultRows) -> Refused | NotDone:
         """The refusal with its rows. A server tells those of which something was asked, and tells them whole if one
         condition was absence; else they are read.
         """
@@ -333,7 +333,7 @@ def _bound(statement: Statement, prepared: Sequence[PreparedStatement]) -> Bound
     return bound
 
 
-def _answer(reply: Reply) -> Answer:
+def _answer(reply: Reply) -> ResultRows:
     """The rows of a read. Raises StoreUnavailable."""
     if isinstance(reply, Failure):
         raise unread(reply)

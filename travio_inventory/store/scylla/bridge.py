@@ -9,11 +9,11 @@ from typing import TypeAlias
 from cassandra.cluster import NoHostAvailable, ResponseFuture, Session
 from cassandra.query import Statement
 
-from travio_inventory.store.scylla.connecting import Answer
+from travio_inventory.store.scylla.connecting import ResultRows
 from travio_inventory.store.scylla.driver_internals import was_sent
 from travio_inventory.store.scylla.failures import Failure
 
-Reply: TypeAlias = Answer | Failure | None
+Reply: TypeAlias = ResultRows | Failure | None
 """Rows, an error, or nothing where there is nothing to tell."""
 
 

@@ -70,7 +70,7 @@ class ScyllaOptions:
             raise ValueError(f"reads of {self.rows_per_read_max} rows would not get past one seat")
 
 
-class Answer(NamedTuple):
+class ResultRows(NamedTuple):
     """Rows as the server sent them."""
 
     names: Sequence[str]
@@ -124,8 +124,8 @@ def _cluster(options: ScyllaOptions) -> Cluster:
         reconnection_policy=ConstantReconnectionPolicy(RECONNECT_S, max_attempts=None),
         execution_profiles={
             EXEC_PROFILE_DEFAULT: profile(quorum, tuple_factory),
-            BATCH: profile(quorum, Answer),
-            SERIAL: profile(serial, Answer),
+            BATCH: profile(quorum, ResultRows),
+            SERIAL: profile(serial, ResultRows),
         },
     )
 
