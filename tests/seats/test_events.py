@@ -6,7 +6,7 @@ import pytest
 
 from travio_inventory.kernel.actor import ActorKind
 from travio_inventory.kernel.events import Event
-from travio_inventory.kernel.refusals import FinalNo
+from travio_inventory.kernel.refusals import FinalRefusal
 from travio_inventory.protocol import journal, local_signals
 from travio_inventory.protocol.aside import WAITS_MS
 from travio_inventory.protocol.epochs import Epochs

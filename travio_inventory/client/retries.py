@@ -62,13 +62,13 @@ class Retries:
                 raise
 
         def may_change(error: BaseException) -> bool:
-            return isinstance(error, TRANSIENT) or (is_unknown and isinstance(error, AskAgain))
+            return isinstance(error, TRANSIENT) or (is_unknown and isinstance(error, RetryableRefusal))
 
         try:
             return await _asking(may_change, attempts_max=self.attempts_max, for_s=self.deadline_s)(ask)
         except OutcomeUnknown:
             raise
-        except (AskAgain, ClientError) as last:
+        except (RetryableRefusal, ClientError) as last:
             if is_unknown:
                 raise OutcomeUnknown from last
             raise
@@ -95,4 +95,4 @@ def _asking(may_change: Callable[[BaseException], bool], *, attempts_max: int, f
 
 
 def _asked_for_s(error: BaseException) -> float:
-    return cast(AskAgain, error).retry_after
+    return cast(RetryableRefusal, error).retry_after

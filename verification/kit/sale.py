@@ -308,7 +308,7 @@ class Sale:
     async def map(self, ends: str | Ends = "A-D") -> dict[str, str]:
         """What each seat is on the journey: available, held, sold or blocked; in the order of the map."""
         seat_map = await asking.seat_map(self.inventory, self.trip.key, _ends(ends))
-        return {seat.id: type(state).__name__.lower() for seat, state in seat_map.seats()}
+        return {seat.id: STATE_WORDS[type(state)] for seat, state in seat_map.seats()}
 
     async def seats(self, state: str, ends: str | Ends = "A-D") -> str:
         """The seats that the map shows in that state."""

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import cast
 
 from travio_inventory.kernel.actor import Actor
-from travio_inventory.kernel.refusals import AskAgain, FinalNo
+from travio_inventory.kernel.refusals import FinalRefusal, RetryableRefusal
 from travio_inventory.protocol import rows
 from travio_inventory.protocol.batches import (
     ABSENT,
@@ -46,13 +46,13 @@ COUNTER = RowKey(cast("Kind", UnitKind.COUNTER), "")
 HAS_UNITS = ("reserved", "committed")
 
 
-class NotEnough(FinalNo):
+class NotEnough(FinalRefusal):
     """Others have so many units that these are not to be had."""
 
     reason = "NOT_ENOUGH"
 
 
-class UnitsContended(AskAgain):
+class UnitsContended(RetryableRefusal):
     """Others are at these units now, or they are not there yet."""
 
     reason = "UNITS_CONTENDED"

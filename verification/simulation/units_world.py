@@ -7,7 +7,7 @@ from random import Random
 from typing import Any
 
 from travio_inventory.kernel.actor import HOUSE, Actor
-from travio_inventory.kernel.refusals import AskAgain, OutcomeUnknown, Refusal
+from travio_inventory.kernel.refusals import OutcomeUnknown, Refusal, RetryableRefusal
 from travio_inventory.protocol.batches import ABSENT, Index, Kind, Partition, RowKey, Table, Write
 from travio_inventory.protocol.hold_protocol import HoldProtocol
 from travio_inventory.protocol.index_entries import minute_of
@@ -154,7 +154,7 @@ class UnitsWorld:
                 call.answer, call.hold_id = "ok", task.result().id
             elif isinstance(error, OutcomeUnknown):
                 call.answer = "unknown"
-            elif isinstance(error, AskAgain):
+            elif isinstance(error, RetryableRefusal):
                 call.answer = "ask again"
             elif isinstance(error, Refusal):
                 call.answer = error.reason
@@ -192,7 +192,7 @@ _DO = {"hold": _hold, "confirm": _confirm, "release": _release, "cancel": _cance
 async def _sweep(process: UnitProcess) -> None:
     swept = await process.expire_holds(HOUSE)
     for error in swept.failures.values():
-        if not isinstance(error, AskAgain):
+        if not isinstance(error, RetryableRefusal):
             raise error
 
 
