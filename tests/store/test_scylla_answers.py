@@ -52,7 +52,7 @@ def answer_of(server: Server, case: str) -> ResultRows:
     """A recorded answer as the driver gives it; a column that a row does not have is null."""
     kept = recorded()[server][case]
     names = WHOLE_ROWS if kept["names"] == "whole rows" else kept["names"]
-    return Answer(names, [tuple(row.get(name) for name in names) for row in kept["rows"]])
+    return ResultRows(names, [tuple(row.get(name) for name in names) for row in kept["rows"]])
 
 
 async def as_in_memory(case: Case) -> Outcome:
@@ -88,14 +88,14 @@ def test_rows_are_found_by_their_key_in_whatever_order_they_come() -> None:
 
 def test_what_names_a_partition_is_nothing_that_a_row_says() -> None:
     """A hold has a holder; a ledger is a holder's, and has no segments."""
-    answer = Answer(
+    answer = ResultRows(
         ["[applied]", "organization", "holder", "kind", "id", "hold"], [(False, "o", "ann", "slot", "0", "h")]
     )
     assert rows_of(answer) == {RowKey(Kind.SLOT, "0"): {"hold": "h"}}
 
 
 def test_cells_of_a_seat_are_told_apart_by_their_segments() -> None:
-    answer = Answer(["kind", "id", "segment", "status"], [("cell", "A1", 0, "sold"), ("cell", "A1", 7, "held")])
+    answer = ResultRows(["kind", "id", "segment", "status"], [("cell", "A1", 0, "sold"), ("cell", "A1", 7, "held")])
     cells = {RowKey(Kind.CELL, "A1"): {"status": "sold"}, RowKey(Kind.CELL, "A1", 7): {"status": "held"}}
     assert rows_of(answer) == cells
 

@@ -18,7 +18,7 @@ class Sparingly:
         self._said: TTLCache[Hashable, bool] = TTLCache(things_max, seconds, timer=now_s)
 
     def may_say(self, thing: Hashable) -> bool:
-        """Whether to say it now; from then on it counts as said."""
+        """Whether to log it now; then it counts as logged."""
         if thing in self._said:
             return False
         self._said[thing] = True

@@ -32,6 +32,7 @@ from travio_inventory.seats.commands import (
 )
 from travio_inventory.seats.hold import NEVER_MS, Hold, Passenger
 from travio_inventory.seats.ports import Gate, SeatGroupKey, SeatMapCache, TakenSeats
+from travio_inventory.seats.seat import Available, Blocked, HeldUntil, Sold
 from travio_inventory.seats.trip import Ends, Seat, Segment, Trip, TripKey
 from travio_inventory.seats.use_cases.block_seats import SeatsUpdated
 from travio_inventory.seats.use_cases.expire_holds import Swept
@@ -43,6 +44,7 @@ from verification.kit.faulty_batches import FaultyBatches, Stall
 START_MS = 1_800_000_000_000
 """When every sale begins: at the start of a minute."""
 SEATS = 18
+STATE_WORDS = {Available: "available", HeldUntil: "held", Sold: "sold", Blocked: "blocked"}
 TTL_S = 60
 TTL_S_MAX = 600
 TOTAL_S_MAX = 900

@@ -1,4 +1,4 @@
-"""Keeps the definitions of trips at hand: once read, a definition never changes.
+"""Caches the definitions of trips: a definition never changes.
 
 Ours, since every call looks its trip up here: 0.1 us, of cachetools' LRUCache 1.0.
 """
