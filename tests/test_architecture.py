@@ -72,6 +72,29 @@ def test_the_inner_layers_import_nothing_from_outside(layer: str, allowed: tuple
     assert strangers == []
 
 
+@pytest.mark.parametrize(
+    ("folder", "strangers"),
+    [
+        ("travio_inventory", {"tests", "verification", "load_test"}),
+        ("load_test", {"tests", "verification"}),
+        ("verification", {"tests"}),
+        ("verification/kit", {"tests", "verification.simulation", "verification.chaos", "verification.attack"}),
+    ],
+)
+def test_programs_know_nothing_of_tests_and_the_product_of_neither(folder: str, strangers: set[str]) -> None:
+    """And the kit knows nothing of the programs that use it."""
+    inside = list((ROOT / folder).rglob("*.py"))
+    assert inside
+    named = {
+        f"{path.relative_to(ROOT)} imports {name}"
+        for path in inside
+        for name in imports(ast.parse(path.read_text()))
+        for stranger in strangers
+        if f"{name}.".startswith(f"{stranger}.")
+    }
+    assert named == set()
+
+
 def test_no_file_names_a_registry_or_a_machine() -> None:
     texts = (
         path

@@ -1,6 +1,7 @@
 """Seat maps and availability put together from parts say what the messages themselves would say."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -14,10 +15,11 @@ from travio_inventory.kernel import limits
 from travio_inventory.seats import seat
 from travio_inventory.seats.seat import AVAILABLE, BLOCKED, SOLD, SeatState
 from travio_inventory.seats.seat_map import SeatMap, encode_states
-from travio_inventory.seats.trip import Journey, Seat, Segment, Trip, TripKey
+from travio_inventory.seats.trip import Journey, Seat, Trip, TripKey
 from travio_inventory.seats.use_cases.check_availability import Availability
 from travio_inventory.wire.inventory import v1
 from verification.kit.legal_ids import legal_ids
+from verification.kit.trips import a_trip, route, row_of
 
 texts = st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), max_size=8)
 states: st.SearchStrategy[SeatState] = st.one_of(
@@ -45,7 +47,7 @@ def seat_maps(draw: st.DrawFn) -> SeatMap:
     segments = draw(st.integers(1, 4))
     trip = Trip(
         TripKey("org", "trip"),
-        tuple(Segment(f"S{at}", f"S{at + 1}") for at in range(segments)),
+        route([f"S{at}" for at in range(segments + 1)]),
         tuple(draw(st.lists(seats, min_size=1, max_size=12, unique_by=lambda one: one.id))),
         seats_per_group=draw(st.integers(1, 5)),
         vehicle=draw(texts),
@@ -161,9 +163,9 @@ def test_a_kept_reply_never_outlives_a_change(data: st.DataObject, seat_map: Sea
 
 def small_map(*cells: Sequence[SeatState], trip_id: str = "trip", price: int = 100, last: int = 0) -> SeatMap:
     """One seat a seat group, each given as the states of its segments."""
-    segments = tuple(Segment(f"S{at}", f"S{at + 1}") for at in range(len(cells[0])))
-    seats = tuple(Seat(str(at), str(at), 1, at, price_minor=price) for at in range(len(cells)))
-    trip = Trip(TripKey("org", trip_id), segments, seats, seats_per_group=1)
+    stops = [f"S{at}" for at in range(len(cells[0]) + 1)]
+    seats = tuple(replace(seat, price_minor=price) for seat in row_of(len(cells), seat="{}", start=0))
+    trip = a_trip(trip_id, organization="org", stops=stops, seats=seats, seats_per_group=1)
     return SeatMap(trip, Journey(0, last), tuple(map(encode_states, cells)))
 
 

@@ -9,7 +9,8 @@ from travio_inventory.events.sinks.in_process import InProcess
 from travio_inventory.seats.use_cases import Inventory
 from travio_inventory.seats.use_cases.hold_seats import HoldTimes
 from travio_inventory.store.memory import MemoryBatches
-from verification.kit.sale import Clock, local_edge
+from verification.kit.clocks import Clock
+from verification.kit.edges import local_edge
 
 T = TypeVar("T")
 

@@ -31,19 +31,16 @@ from travio_inventory.seats.commands import BlockSeatsCommand, HoldsQuery, SeatU
 from travio_inventory.seats.hold import Hold
 from travio_inventory.seats.refusals import TripNotFound
 from travio_inventory.seats.seat import Available, Blocked, SeatState
-from travio_inventory.seats.trip import Ends, Seat, Segment, Trip, TripKey
+from travio_inventory.seats.trip import OUR_CHOICE, Ends
 from travio_inventory.seats.use_cases import Inventory
 from travio_inventory.settings import Settings, load_settings
 from travio_inventory.wire.inventory.v1 import HoldSeatsRequest, InventoryServiceStub
 from verification.kit.asking import hold_seats, open_trip
 from verification.kit.asking import seat_map as seat_map_of
+from verification.kit.trips import a_trip
 from verification.servers.redis import RedisServer
 
-TRIP = Trip(
-    key=TripKey("acme", "t1"),
-    segments=(Segment("A", "B"), Segment("B", "C")),
-    seats=tuple(Seat(f"A{n}", f"A{n}", row=n, column=1) for n in range(1, 101)),
-)
+TRIP = a_trip(organization="acme", stops="ABC", seats=100, seats_per_group=OUR_CHOICE)
 RIDER = Actor("acme", "u1")
 READY_SECONDS_MAX = 20
 """On a machine that does much else at once; `bench start` measures how long it takes on a quiet one."""

@@ -21,7 +21,8 @@ from verification.crash_points.playing import Stage, new_trip
 from verification.crash_points.points import Lane, Meter
 from verification.crash_points.scenes import SCENES, STEPS
 from verification.kit.asking import definition
-from verification.kit.sale import Sale, local_edge
+from verification.kit.edges import local_edge
+from verification.kit.sale import Sale
 from verification.kit.scenes import Scene
 
 READS: dict[str, Callable[[Sale], Awaitable[object]]] = {

@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from tests.edge.conftest import Edge
+from tests.edge.edges import Edge
 from travio_inventory.seats.hold import HoldId
 from travio_inventory.seats.ports import Attempt, Cell, Occupancy, Passed, SeatGroupKey, Taken
 from travio_inventory.seats.refusals import TakenCell

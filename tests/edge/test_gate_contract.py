@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.edge.conftest import Door, Edge, cells, who_has
+from tests.edge.edges import Door, Edge, cells, who_has
 from travio_inventory.seats.ports import Attempt, Cell, GateAnswer, Locked, Occupancy, Passed, SeatGroupKey, Taken
 from travio_inventory.seats.refusals import TakenCell
 from travio_inventory.seats.trip import TripKey

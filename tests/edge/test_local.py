@@ -5,7 +5,7 @@ from typing import TypeAlias
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.edge.conftest import Hands, who_has
+from tests.edge.edges import Hands, who_has
 from travio_inventory.edge.local import LocalGate, LocalSeatMapCache
 from travio_inventory.seats.ports import Attempt, Cell, GateAnswer, Locked, Occupancy, Passed, SeatGroupKey
 from travio_inventory.seats.trip import TripKey

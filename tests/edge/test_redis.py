@@ -11,7 +11,7 @@ from secrets import token_hex
 import anyio
 import pytest
 
-from tests.edge.conftest import DEPLOYMENT, Door, Edge, in_redis, now_ms, redis_edge, redis_options, who_has
+from tests.edge.edges import DEPLOYMENT, Door, Edge, in_redis, now_ms, redis_edge, who_has
 from travio_inventory.edge.connection import Listener, Redis
 from travio_inventory.edge.deployments import open_own
 from travio_inventory.edge.keys import ended_key, gate_prefix, known_key, lock_keys, map_key, taken_keys
@@ -28,6 +28,7 @@ from travio_inventory.edge.scripts import INVALIDATE, READ, Script, Word
 from travio_inventory.edge.seat_map_cache import GROUPS_PER_SCRIPT_MAX, MapCopies, RedisSeatMapCache
 from travio_inventory.seats.ports import Cell, Locked, Passed, SeatGroupKey
 from travio_inventory.seats.trip import TripKey
+from verification.kit.edges import redis_options
 from verification.servers.certificates import make_certificates
 from verification.servers.fixtures import need
 from verification.servers.redis import HOST, Account, Protection, RedisServer, redis_cluster, redis_server

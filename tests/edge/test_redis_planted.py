@@ -6,9 +6,10 @@ import pytest
 
 from tests.edge import test_gate_contract as gate
 from tests.edge import test_seat_map_cache_contract as seat_maps
-from tests.edge.conftest import Edge, redis_edge, redis_options
+from tests.edge.edges import Edge, redis_edge
 from travio_inventory.edge import scripts
 from travio_inventory.edge.redis_options import Standalone
+from verification.kit.edges import redis_options
 from verification.servers.redis import HOST, RedisServer
 
 Contract = Callable[[Edge], Awaitable[None]]

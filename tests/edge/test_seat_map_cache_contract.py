@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.edge.conftest import Edge
+from tests.edge.edges import Edge
 from travio_inventory.seats.trip import TripKey
 
 MARGIN_MS = 20

@@ -28,7 +28,7 @@ from travio_inventory.seats.hold import (
 from travio_inventory.seats.refusals import HoldNotFound
 from travio_inventory.seats.trip import Journey, TripKey
 from verification.kit.legal_ids import legal_ids
-from verification.kit.sale import a_trip
+from verification.kit.trips import a_trip
 
 DIGEST = "0123456789abcdef0123456789abcdef"
 ANN = Actor("org", "ann")

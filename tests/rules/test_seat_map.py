@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from travio_inventory.seats.seat import AVAILABLE, BLOCKED, SOLD, HeldUntil, SeatState
 from travio_inventory.seats.seat_map import SeatMap, encode_states
-from travio_inventory.seats.trip import Journey, Seat, Segment, Trip, TripKey
+from travio_inventory.seats.trip import Journey
+from verification.kit.trips import a_trip
 
 SEGMENTS = 3
 states = st.sampled_from([AVAILABLE, SOLD, BLOCKED]) | st.integers(0, 2**64 - 1).map(HeldUntil)
@@ -18,12 +19,7 @@ journeys = st.integers(0, SEGMENTS - 1).flatmap(lambda first: st.builds(Journey,
 
 
 def a_map(seats: list[tuple[SeatState, ...]], journey: Journey, *, per_group: int) -> SeatMap:
-    trip = Trip(
-        TripKey("org", "t"),
-        tuple(Segment(str(at), str(at + 1)) for at in range(SEGMENTS)),
-        tuple(Seat(str(row), "", row, 0) for row in range(len(seats))),
-        per_group,
-    )
+    trip = a_trip(stops="ABCD", seats=len(seats), seats_per_group=per_group)
     cut = [seats[start : start + per_group] for start in range(0, len(seats), per_group)]
     return SeatMap(trip, journey, tuple(encode_states([cell for seat in group for cell in seat]) for group in cut))
 

@@ -1,6 +1,5 @@
 """What a trip is: its seats in order and in groups, the journeys on it, what its definition must not be."""
 
-from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -20,20 +19,13 @@ from travio_inventory.seats.trip import (
     first_repeated,
     read_definition,
 )
+from verification.kit.trips import a_trip, route, row_of
 
 KEY = TripKey("org", "t")
 
 
-def route(stops: str) -> tuple[Segment, ...]:
-    return tuple(Segment(origin, destination) for origin, destination in pairwise(stops))
-
-
-def row_of(count: int) -> tuple[Seat, ...]:
-    return tuple(Seat(f"A{number}", str(number), 0, number) for number in range(1, count + 1))
-
-
-def a_trip(stops: str = "ABCD", seats: int = 5, per_group: int = 2, vehicle: str = "") -> Trip:
-    return Trip(KEY, route(stops), row_of(seats), per_group, vehicle)
+def small(stops: str = "ABCD", seats: int = 5, per_group: int = 2, vehicle: str = "") -> Trip:
+    return a_trip("t", organization="org", stops=stops, seats=row_of(seats), seats_per_group=per_group, vehicle=vehicle)
 
 
 def violations(kind: type[InvalidRequest], **fields: Any) -> list[tuple[str, str]]:  # noqa: ANN401    # any field
@@ -59,15 +51,15 @@ def test_seats_are_in_layout_order_whatever_order_they_came_in() -> None:
 
 
 def test_seats_are_cut_into_groups_in_layout_order() -> None:
-    trip = a_trip()
+    trip = small()
     assert trip.group_count == 3
     assert [trip.group_of(seat.id) for seat in trip.seats] == [0, 0, 1, 1, 2]
     assert [[seat.id for seat in trip.seats_in(group)] for group in range(3)] == [["A1", "A2"], ["A3", "A4"], ["A5"]]
-    assert (a_trip(seats=4).group_count, a_trip(seats=1).group_count) == (2, 1)
+    assert (small(seats=4).group_count, small(seats=1).group_count) == (2, 1)
 
 
 def test_a_seat_is_found_by_its_id() -> None:
-    trip = a_trip()
+    trip = small()
     assert trip.seat("A3") is trip.seats[2]
     assert (trip.has_seat("A3"), trip.has_seat("A6")) == (True, False)
     for find in (trip.seat, trip.group_of):
@@ -97,12 +89,12 @@ def test_unless_it_is_said_the_size_of_a_group_is_ours_to_choose() -> None:
 
 
 def test_a_trip_asks_for_one_that_is_equal_or_cut_otherwise_where_the_cut_was_ours() -> None:
-    standing = a_trip(per_group=2)
-    assert a_trip(per_group=2).asks_for(standing)
-    assert not a_trip(per_group=3).asks_for(standing)
-    assert a_trip(per_group=OUR_CHOICE).asks_for(standing)
-    assert a_trip(per_group=ALL_IN_ONE_GROUP).asks_for(standing)
-    assert not a_trip(per_group=OUR_CHOICE, vehicle="bus").asks_for(standing)
+    standing = small(per_group=2)
+    assert small(per_group=2).asks_for(standing)
+    assert not small(per_group=3).asks_for(standing)
+    assert small(per_group=OUR_CHOICE).asks_for(standing)
+    assert small(per_group=ALL_IN_ONE_GROUP).asks_for(standing)
+    assert not small(per_group=OUR_CHOICE, vehicle="bus").asks_for(standing)
 
 
 def test_a_trip_knows_its_classes() -> None:
@@ -122,7 +114,7 @@ def test_a_definition_is_read_as_it_was_written() -> None:
 
 
 def test_a_definition_that_stands_is_read_whatever_the_limits_are_by_now() -> None:
-    trip = a_trip(seats=2)
+    trip = small(seats=2)
     wrong = trip.definition.replace('"B"', '""')
     assert read_definition(wrong).stops == ("A", "", "C", "D")
 
@@ -131,10 +123,10 @@ def test_a_definition_that_stands_is_read_whatever_the_limits_are_by_now() -> No
 
 
 def test_asked_seats_come_in_layout_order() -> None:
-    assert a_trip().in_layout_order(["A5", "A1", "A3"]) == ("A1", "A3", "A5")
-    assert a_trip().in_layout_order(["A2"]) == ("A2",)
+    assert small().in_layout_order(["A5", "A1", "A3"]) == ("A1", "A3", "A5")
+    assert small().in_layout_order(["A2"]) == ("A2",)
     ten = [f"A{number}" for number in range(1, 11)]
-    assert a_trip(seats=11).in_layout_order(ten) == tuple(ten)
+    assert small(seats=11).in_layout_order(ten) == tuple(ten)
 
 
 @pytest.mark.parametrize(
@@ -148,7 +140,7 @@ def test_asked_seats_come_in_layout_order() -> None:
 )
 def test_seats_that_cannot_be_asked_for_are_named(asked: list[str], words: str) -> None:
     with pytest.raises(InvalidSeats) as refused:
-        a_trip().in_layout_order(asked)
+        small().in_layout_order(asked)
     assert said(refused) == ("seat_ids", words)
 
 
@@ -169,7 +161,7 @@ def test_the_first_that_comes_twice_is_found() -> None:
     ],
 )
 def test_a_journey_is_the_segments_between_two_stations(ends: Ends, journey: tuple[int, int]) -> None:
-    trip = a_trip()
+    trip = small()
     assert trip.stops == ("A", "B", "C", "D")
     assert trip.journey(ends) == Journey(*journey)
     assert trip.journey(ends) is trip.journey(ends)  # found once
@@ -188,7 +180,7 @@ def test_a_journey_is_the_segments_between_two_stations(ends: Ends, journey: tup
     ],
 )
 def test_on_a_loop_a_journey_ends_at_the_nearest_unless_it_is_said(ends: Ends, journey: tuple[int, int]) -> None:
-    assert a_trip("ABCABC").journey(ends) == Journey(*journey)
+    assert small("ABCABC").journey(ends) == Journey(*journey)
 
 
 @pytest.mark.parametrize(
@@ -205,7 +197,7 @@ def test_on_a_loop_a_journey_ends_at_the_nearest_unless_it_is_said(ends: Ends, j
 )
 def test_a_journey_that_the_trip_does_not_make_is_refused(ends: Ends, field: str, words: str) -> None:
     with pytest.raises(InvalidJourney) as refused:
-        a_trip().journey(ends)
+        small().journey(ends)
     assert said(refused) == (field, words)
 
 

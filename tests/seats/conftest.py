@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.store.conftest import EVERY_STORE, NODES, store_of
 from travio_inventory.protocol.batches import Batches
-from verification.kit.sale import Market, PerGroup, Sale
+from verification.kit.sale import Market, Sale
+from verification.kit.stores import EVERY_STORE, NODES, store_of
+from verification.kit.trips import PerGroup
 
 HERE = Path(__file__).parent
 CUTS = ("sale", "limited", "per_group")

@@ -7,7 +7,6 @@ from uuid import uuid4
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from tests.store.conftest import STORES, store_of
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.protocol.batches import Batches
 from travio_inventory.seats.commands import ConfirmHoldCommand, HoldsQuery, WaitlistPlace
@@ -17,7 +16,9 @@ from travio_inventory.seats.refusals import SeatUnavailable
 from travio_inventory.seats.trip import Ends, Seat, Segment, TripKey
 from verification.kit.asking import definition, hold_seats, open_trip
 from verification.kit.legal_ids import AWKWARD, several
-from verification.kit.sale import TTL_S, Market, a_trip
+from verification.kit.sale import TTL_S, Market
+from verification.kit.stores import STORES, store_of
+from verification.kit.trips import a_trip
 
 ANY = 13
 """How many ids a story needs."""

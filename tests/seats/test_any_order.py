@@ -13,7 +13,8 @@ from travio_inventory.kernel.refusals import FinalRefusal, Refusal, WrongRequest
 from travio_inventory.protocol.batches import Batches
 from travio_inventory.seats.hold import Confirmed, Hold
 from travio_inventory.seats.refusals import SeatContended
-from verification.kit.sale import GRACE_S, TTL_S_MAX, Market, PerGroup, Sale
+from verification.kit.sale import GRACE_S, TTL_S_MAX, Market, Sale
+from verification.kit.trips import PerGroup
 
 STOPS = "ABCD"
 SEATS = 4

@@ -11,7 +11,8 @@ from travio_inventory.seats.commands import BlockSeatsCommand, SeatUpdate
 from travio_inventory.seats.refusals import InvalidSeats, SeatContended, SeatTaken, TripNotFound
 from travio_inventory.seats.use_cases.block_seats import SeatsUpdated
 from verification.kit.faulty_batches import Spoil, any_batch, cells_alone, commits, everything_after
-from verification.kit.sale import SEATS, Market, Sale
+from verification.kit.sale import Market, Sale
+from verification.kit.trips import SEATS
 
 
 async def test_a_blocked_seat_is_off_sale_on_every_journey(sale: Sale) -> None:

@@ -9,7 +9,9 @@ from travio_inventory.protocol.aside import WAITS_MS
 from travio_inventory.protocol.minute_cursor import FIRST_LOOK_MINUTES, MINUTES_AT_ONCE
 from travio_inventory.seats.hold import Expired, Held
 from travio_inventory.seats.refusals import HoldExpired, SeatTaken
-from verification.kit.sale import CLOCK_BOUND_MS, START_MS, TTL_S, Market, PerGroup, Sale
+from verification.kit.clocks import START_MS
+from verification.kit.sale import CLOCK_BOUND_MS, TTL_S, Market, Sale
+from verification.kit.trips import PerGroup
 
 SEATS = "A1 A2 A18"
 MINUTE_S = 60

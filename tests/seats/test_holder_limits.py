@@ -8,7 +8,8 @@ import pytest
 from travio_inventory.seats.hold import Hold
 from travio_inventory.seats.refusals import HoldExpired, HoldLimitReached, SeatTaken
 from verification.kit.faulty_batches import commits
-from verification.kit.sale import GRACE_S, TTL_S, Market, PerGroup, Sale
+from verification.kit.sale import GRACE_S, TTL_S, Market, Sale
+from verification.kit.trips import PerGroup
 
 LIMIT = 3
 

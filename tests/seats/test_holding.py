@@ -27,8 +27,10 @@ from travio_inventory.seats.refusals import (
 from travio_inventory.seats.trip import Ends, Journey
 from travio_inventory.seats.use_cases.step_runner import StepRunner
 from verification.kit.asking import hold_seats
+from verification.kit.clocks import START_MS
+from verification.kit.edges import TAKEN_TTL_S
 from verification.kit.faulty_batches import commits
-from verification.kit.sale import START_MS, STEPS_MAX, TAKEN_TTL_S, TTL_S, TTL_S_MAX, Market, Sale
+from verification.kit.sale import STEPS_MAX, TTL_S, TTL_S_MAX, Market, Sale
 
 # ---- what a hold takes
 

@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from tests.edge.conftest import redis_edge, redis_options
+from tests.edge.edges import redis_edge
 from travio_inventory.edge.redis_options import Standalone
 from travio_inventory.kernel.limits import CELLS_PER_GROUP_MAX, SEATS_MAX
 from travio_inventory.kernel.refusals import BackendUnavailable
@@ -16,7 +16,9 @@ from travio_inventory.seats.trip import Ends
 from travio_inventory.seats.use_cases.read_seat_map import GROUPS_PER_PORTION, READS_AT_ONCE
 from travio_inventory.store.memory import MemoryBatches
 from verification.kit.asking import seat_map as seat_map_of
-from verification.kit.sale import Clock, Edge, Market, Sale
+from verification.kit.clocks import Clock
+from verification.kit.edges import Edge, redis_options
+from verification.kit.sale import Market, Sale
 from verification.servers.redis import HOST, RedisServer
 
 SEGMENTS = 50

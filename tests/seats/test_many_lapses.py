@@ -23,9 +23,10 @@ from travio_inventory.protocol.batches import (
 )
 from travio_inventory.seats.events import EventType
 from travio_inventory.seats.hold import Expired, Held, Hold, HoldRequest
-from travio_inventory.seats.trip import Journey, Seat, Segment, Trip
+from travio_inventory.seats.trip import Journey
 from travio_inventory.store.memory import MemoryBatches
 from verification.kit.asking import open_trip
+from verification.kit.trips import a_trip, row_of
 from verification.simulation.oracle import START_MS
 from verification.simulation.process import Process, Sweeper, adopting, steady_process
 from verification.simulation.virtual_loop import run_virtually
@@ -36,12 +37,8 @@ T = TypeVar("T")
 SEATS = 400
 TTL_MS = 20_000
 ROWS_OF_A_HOLD = 3
-TRIP = Trip(
-    KEY,
-    (Segment("A", "B"),),
-    tuple(Seat(f"s{n}", str(n), n, 0, "standard") for n in range(SEATS)),
-    seats_per_group=SEATS,
-)
+LAYOUT = row_of(SEATS, seat="s{}", start=0, seat_class="standard")
+TRIP = a_trip(KEY.trip, organization=KEY.organization, stops="AB", seats=LAYOUT, seats_per_group="all")
 GROUP = rows.group_partition(KEY, 0)
 
 

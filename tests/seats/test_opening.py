@@ -12,11 +12,12 @@ from travio_inventory.kernel.refusals import InvalidRequest
 from travio_inventory.protocol.batches import Kind
 from travio_inventory.protocol.definitions import Definitions
 from travio_inventory.seats.refusals import InvalidTrip, TripDefinedOtherwise, TripNotFound, TripOpening
-from travio_inventory.seats.trip import ALL_IN_ONE_GROUP, OUR_CHOICE, Ends, Seat, Segment, Trip, TripKey
+from travio_inventory.seats.trip import ALL_IN_ONE_GROUP, OUR_CHOICE, Ends
 from travio_inventory.seats.use_cases.open_trip import OpenTrip
 from verification.kit.asking import definition, open_trip
 from verification.kit.faulty_batches import Stall, everything_after, seeds
-from verification.kit.sale import SEATS, Market, PerGroup, Sale, a_trip
+from verification.kit.sale import Market, Sale
+from verification.kit.trips import SEATS, PerGroup, a_trip
 
 STOPS_OF_64_SEGMENTS = "".join(islice(cycle("ABC"), 65))
 
@@ -231,9 +232,8 @@ async def test_a_trip_may_have_five_thousand_seats_and_fifty_thousand_cells(mark
     ],
 )
 def test_more_than_the_limits_is_no_trip(seats: int, segments: int, said: str) -> None:
-    rides = tuple(Segment(f"stop-{n}", f"stop-{n + 1}") for n in range(segments))
     with pytest.raises(InvalidRequest, match=said):
-        Trip(TripKey("org", "t1"), rides, tuple(Seat(f"A{n}", str(n), n, 0) for n in range(seats)))
+        a_trip(stops=[f"stop-{n}" for n in range(segments + 1)], seats=seats)
 
 
 def _house(sale: Sale) -> Actor:

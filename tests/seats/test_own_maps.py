@@ -11,7 +11,9 @@ from travio_inventory.protocol.batches import Batches, Kind
 from travio_inventory.seats.trip import TripKey
 from travio_inventory.seats.use_cases import own_maps
 from travio_inventory.seats.use_cases.own_maps import OwnMaps
-from verification.kit.sale import Clock, Edge, Market, Sale, local_edge
+from verification.kit.clocks import Clock
+from verification.kit.edges import Edge, local_edge
+from verification.kit.sale import Market, Sale
 
 STALE_MS_MAX = 200
 

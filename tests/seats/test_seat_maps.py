@@ -12,7 +12,8 @@ from travio_inventory.seats.refusals import SeatTaken, TripNotFound
 from travio_inventory.seats.seat import HeldUntil
 from travio_inventory.seats.trip import Ends, TripKey
 from verification.kit.asking import seat_map as seat_map_of
-from verification.kit.sale import SEATS, TTL_S, Market, Sale
+from verification.kit.sale import TTL_S, Market, Sale
+from verification.kit.trips import SEATS
 
 STALE_S_MAX = 2
 READERS = 50

@@ -31,12 +31,13 @@ from travio_inventory.protocol.open_trips import EVERY_MS, GROUPS_AT_ONCE, KEPT_
 from travio_inventory.protocol.seats import Seats
 from travio_inventory.seats.hold import Held, Hold, HoldId, HoldRequest, Recorded
 from travio_inventory.seats.ports import SeatGroupKey
-from travio_inventory.seats.trip import Journey, Seat, Segment, Trip, TripKey
+from travio_inventory.seats.trip import Journey, Segment, Trip, TripKey
 from travio_inventory.seats.use_cases.expire_holds import ExpireHolds
 from travio_inventory.seats.use_cases.relay_events import RelayEvents
 from travio_inventory.store.memory import MemoryBatches
 from verification.kit.asking import open_trip
 from verification.kit.legal_ids import AWKWARD
+from verification.kit.trips import row_of
 from verification.simulation.oracle import START_MS
 from verification.simulation.process import Process, adopting, steady_process
 from verification.simulation.virtual_loop import run_virtually
@@ -78,7 +79,7 @@ def run(play: Coroutine[Any, Any, T]) -> T:
 
 def trip(name: str, *, ends_s: int = 0, groups: int = GROUPS) -> Trip:
     """A trip of so many seat groups of one seat."""
-    layout = tuple(Seat(f"s{n}", str(n), n, 0, "standard") for n in range(groups))
+    layout = row_of(groups, seat="s{}", start=0)
     departs_s = ends_s - 60 if ends_s else 0
     return Trip(TripKey("o", name), (Segment("A", "B", departs_s, ends_s),), layout, seats_per_group=1)
 

@@ -12,7 +12,6 @@ from typing import Any, NamedTuple, TypeAlias
 
 import pytest
 
-from tests.store.conftest import make_tables, scylla_options
 from travio_inventory.kernel.refusals import BackendUnavailable, Refusal, RetryableRefusal
 from travio_inventory.protocol.batches import (
     ANY_TIME,
@@ -30,8 +29,10 @@ from travio_inventory.seats.refusals import SeatHeld, SeatUnavailable
 from travio_inventory.store.scylla import ScyllaBatches, ScyllaOptions
 from verification.kit.passing import Passing
 from verification.kit.pictures import Picture, assert_events_tell_what_stands, picture
-from verification.kit.sale import GRACE_S, Market, Sale, a_trip
+from verification.kit.sale import GRACE_S, Market, Sale
 from verification.kit.scenes import SCENES, SEATS, STEPS, Scene, Step, Subject, sweep
+from verification.kit.stores import make_tables, scylla_options
+from verification.kit.trips import a_trip
 from verification.servers.cassandra import Cassandra
 from verification.servers.cql_proxy import EVER, CqlProxy, Fault, cql_proxy
 

@@ -24,7 +24,8 @@ from verification.kit.faulty_batches import (
     fences,
     ledgers,
 )
-from verification.kit.sale import GRACE_S, TOLD_WITHIN_S, TTL_S, Market, PerGroup, Sale
+from verification.kit.sale import GRACE_S, TOLD_WITHIN_S, TTL_S, Market, Sale
+from verification.kit.trips import PerGroup
 
 Step: TypeAlias = Callable[[Sale, Hold], Awaitable[Hold]]
 

@@ -9,8 +9,9 @@ from travio_inventory.protocol.index_entries import minute_of
 from travio_inventory.protocol.minute_cursor import MinuteCursor
 from travio_inventory.seats.hold import Expired, Hold
 from travio_inventory.seats.refusals import SeatContended, SeatHeld
+from verification.kit.clocks import Clock
 from verification.kit.faulty_batches import commits
-from verification.kit.sale import CLOCK_BOUND_MS, FOUND_WITHIN_S, GRACE_S, TOLD_WITHIN_S, TTL_S, Clock, Market, Sale
+from verification.kit.sale import CLOCK_BOUND_MS, FOUND_WITHIN_S, GRACE_S, TOLD_WITHIN_S, TTL_S, Market, Sale
 
 AHEAD_S = [70, 3_600, 86_400]
 ROUNDS = 40

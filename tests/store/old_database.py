@@ -14,7 +14,8 @@ from tempfile import TemporaryDirectory
 from travio_inventory.seats.trip import TripKey
 from travio_inventory.store.sqlite import SqliteBatches
 from verification.kit.asking import open_trip
-from verification.kit.sale import Market, Sale, a_trip
+from verification.kit.sale import Market, Sale
+from verification.kit.trips import a_trip
 
 VERSION_3 = Path(__file__).with_name("version_3.db")
 TRIP = replace(a_trip(seats=6, seats_per_group=2), key=TripKey("org", "t1"))

@@ -12,10 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.store.conftest import Group, Store, index_entry, new_partition
+from tests.store.partitions import Group, index_entry, new_partition
 from travio_inventory.protocol.batches import (
     ABSENT,
     Applied,
+    Batches,
     Condition,
     Index,
     Kind,
@@ -124,7 +125,7 @@ KINDS = [(table, kind) for table, declared in TABLES.items() for kind in declare
 
 
 @pytest.mark.parametrize(("table", "kind"), KINDS)
-async def test_every_column_of_every_kind_keeps_what_it_is_given(store: Store, table: Table, kind: Kind) -> None:
+async def test_every_column_of_every_kind_keeps_what_it_is_given(store: Batches, table: Table, kind: Kind) -> None:
     group, key = Group(store, partition_of(table)), RowKey(kind, "x")
     row: Row = {
         name: f"text {name}" if TYPES[name] is Type.TEXT else number
@@ -141,7 +142,7 @@ async def test_every_column_of_every_kind_keeps_what_it_is_given(store: Store, t
 @pytest.mark.parametrize("table", Table)
 @pytest.mark.parametrize("kind", Kind)
 async def test_a_row_of_a_kind_or_with_a_column_that_its_table_does_not_have_is_refused(
-    store: Store, table: Table, kind: Kind
+    store: Batches, table: Table, kind: Kind
 ) -> None:
     """Whether it is asked or set, alone or beside others; and nothing of the batch is done."""
     group, key = Group(store, partition_of(table)), RowKey(kind, "x")
@@ -163,7 +164,9 @@ async def test_a_row_of_a_kind_or_with_a_column_that_its_table_does_not_have_is_
 
 
 @pytest.mark.parametrize("table", [table for table in Table if table is not Table.SEAT_GROUPS])
-async def test_a_partition_or_a_segment_that_the_table_has_no_column_for_is_refused(store: Store, table: Table) -> None:
+async def test_a_partition_or_a_segment_that_the_table_has_no_column_for_is_refused(
+    store: Batches, table: Table
+) -> None:
     group, (kind, *_) = Group(store, partition_of(table)), TABLES[table].kinds
     with pytest.raises(ValueError, match=f"{table} has no segments"):
         await group.apply(Write(RowKey(kind, "x", 1), ABSENT, {}))
@@ -317,7 +320,7 @@ async def test_odd_ids_are_kept_apart_and_in_the_order_of_their_code_points(grou
     ),
 )
 async def test_partitions_of_names_that_look_alike_are_apart(
-    store: Store, names: tuple[tuple[str, str], tuple[str, str]]
+    store: Batches, names: tuple[tuple[str, str], tuple[str, str]]
 ) -> None:
     own = uuid4().hex
     one, other = (Partition(Table.SEAT_GROUPS, f"{own}{organization}", name) for organization, name in names)
@@ -327,7 +330,7 @@ async def test_partitions_of_names_that_look_alike_are_apart(
     assert await store.get(one, [A1]) == {A1: FREE}
 
 
-async def test_partitions_differ_by_table_and_number(store: Store) -> None:
+async def test_partitions_differ_by_table_and_number(store: Batches) -> None:
     base = new_partition()
     others = [(Table.LEDGERS, Kind.SLOT), (Table.WAITLISTS, Kind.ENTRY)]
     rows = [(base._replace(number=number), Kind.HOLD) for number in (0, 4, 33)]
@@ -497,7 +500,7 @@ def required(batch: Sequence[Write], outcome: Outcome) -> Outcome:
 
 @given(batches=_BATCHES)
 @settings(deadline=None, max_examples=60)
-async def test_all_stores_answer_alike_whatever_comes(store: Store, batches: Sequence[Sequence[Write]]) -> None:
+async def test_all_stores_answer_alike_whatever_comes(store: Batches, batches: Sequence[Sequence[Write]]) -> None:
     """The store in memory, which simulations run on, is the measure."""
     group = Group(store, new_partition())
     model = Group(MemoryBatches(None, Random(1), asyncio.sleep), group.partition)

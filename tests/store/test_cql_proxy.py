@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 from cassandra.query import BoundStatement
 
-from tests.store.conftest import index_entry, make_tables, new_partition, scylla_options, scylla_store
+from tests.store.partitions import index_entry, new_partition
 from travio_inventory.protocol.batches import (
     ABSENT,
     Applied,
@@ -27,6 +27,7 @@ from travio_inventory.protocol.batches import (
 from travio_inventory.store.scylla import ScyllaBatches, ScyllaOptions
 from travio_inventory.store.scylla.connecting import session as scylla_session
 from travio_inventory.store.scylla.statements import batch_of, place_of
+from verification.kit.stores import make_tables, scylla_options, scylla_store
 from verification.servers.cassandra import Cassandra
 from verification.servers.cql_proxy import EVER, CqlProxy, Fault, Seen, cql_proxy
 from verification.servers.process import ServerFailedError

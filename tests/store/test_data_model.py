@@ -12,7 +12,8 @@ from travio_inventory.protocol.tables import COLUMNS, INDEXES, PLAIN_TABLES, TAB
 from travio_inventory.seats.hold import Passenger
 from travio_inventory.seats.refusals import SeatHeld
 from travio_inventory.store.memory import Change, MemoryBatches
-from verification.kit.sale import Market, a_trip
+from verification.kit.sale import Market
+from verification.kit.trips import a_trip
 from verification.pages import data_model
 
 

@@ -10,7 +10,7 @@ from travio_inventory.kernel.refusals import BackendUnavailable
 from travio_inventory.protocol.batches import Partition, RowKey, StoreUnavailable
 from travio_inventory.protocol.epochs import EPOCH_MS, Epochs
 from travio_inventory.store.memory import Faults, MemoryBatches
-from verification.kit.sale import Clock
+from verification.kit.clocks import Clock
 from verification.simulation.virtual_loop import run_virtually
 
 ANSWER_S = 5.0

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from tests.store.conftest import index_entry
+from tests.store.partitions import index_entry
 from travio_inventory.protocol.batches import (
     ABSENT,
     Applied,

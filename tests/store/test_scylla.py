@@ -12,7 +12,7 @@ import pytest
 from cassandra import InvalidRequest, OperationTimedOut
 from cassandra.cluster import ResponseFuture, Session
 
-from tests.store.conftest import index_entry, new_partition, scylla_store
+from tests.store.partitions import index_entry, new_partition
 from travio_inventory.protocol.batches import (
     ABSENT,
     Applied,
@@ -33,6 +33,7 @@ from travio_inventory.store.memory import MemoryBatches
 from travio_inventory.store.scylla import Counts, ScyllaBatches, ScyllaOptions
 from travio_inventory.store.scylla.connecting import session as scylla_session
 from verification.kit.sale import Market
+from verification.kit.stores import scylla_store
 from verification.servers.cassandra import Cassandra, Node
 from verification.servers.process import free_port, wait_until
 

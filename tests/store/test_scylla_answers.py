@@ -9,8 +9,8 @@ from typing import Any, Literal, TypeAlias, cast
 
 import pytest
 
-from tests.store.conftest import new_partition
 from tests.store.cql_cases import CASES, Case
+from tests.store.partitions import new_partition
 from travio_inventory.protocol.batches import (
     ABSENT,
     Applied,

@@ -10,8 +10,8 @@ from subprocess import run
 import pytest
 
 from tests.store import coordinators
-from tests.store.conftest import make_tables, new_partition
 from tests.store.coordinators import BATCHES, Asked
+from tests.store.partitions import new_partition
 from travio_inventory.protocol.batches import (
     ABSENT,
     Applied,
@@ -25,6 +25,7 @@ from travio_inventory.protocol.batches import (
 )
 from travio_inventory.store.scylla import ScyllaBatches, ScyllaOptions
 from travio_inventory.store.scylla.connecting import session as scylla_session
+from verification.kit.stores import make_tables
 from verification.servers.cassandra import Cassandra
 
 PROCESS_S_MAX = 180

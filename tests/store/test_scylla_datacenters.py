@@ -9,10 +9,11 @@ from uuid import uuid4
 import pytest
 from cassandra.cluster import Session
 
-from tests.store.conftest import new_partition, scylla_options
+from tests.store.partitions import new_partition
 from travio_inventory.protocol.batches import ABSENT, Applied, Kind, NotDone, RowKey, StoreUnavailable, Write
 from travio_inventory.store.scylla import ScyllaBatches, ScyllaOptions, agreements, placement, schema, watch
 from travio_inventory.store.scylla.connecting import session as scylla_session
+from verification.kit.stores import scylla_options
 from verification.servers.cassandra import Cassandra
 
 SEATS = 40

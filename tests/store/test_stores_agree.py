@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 import pytest
 
-from tests.store.conftest import memory_store, new_partition, scylla_store, sqlite_store
+from tests.store.partitions import new_partition
 from travio_inventory.protocol.batches import (
     ABSENT,
     ANY_TIME,
@@ -30,6 +30,7 @@ from travio_inventory.protocol.batches import (
 )
 from travio_inventory.store.memory import MemoryBatches
 from travio_inventory.store.scylla import ScyllaOptions
+from verification.kit.stores import memory_store, scylla_store, sqlite_store
 
 SEQUENCES = 30
 BATCHES = 15

@@ -1,9 +1,9 @@
 """Bad input through a real socket: a legal status each time, the field named, and the service goes on."""
 
 from asyncio import gather
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from random import Random
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from google.protobuf.descriptor import FieldDescriptor
@@ -15,7 +15,7 @@ from travio_inventory.client import InvalidRequest, Trip
 from travio_inventory.client.refusals import refusal_from
 from travio_inventory.wire.inventory.v1 import GetTripRequest
 from verification.kit.raw_caller import RawCaller, RawReply, framed, raw_caller
-from verification.kit.requests import VALID, fields_named, path_of, request
+from verification.kit.requests import VALID, fields_named, fields_of, path_of, request, text_fields, varint
 from verification.kit.service_process import ORGANIZATION, ServiceProcess
 from verification.kit.trips import trip_of
 
@@ -89,26 +89,6 @@ async def caller(shared: ServiceProcess, trip: Trip) -> AsyncIterator[RawCaller]
         yield caller
 
 
-def fields_of(message: Message) -> Sequence[FieldDescriptor]:
-    """The fields of the message's type."""
-    return cast("Sequence[FieldDescriptor]", message.DESCRIPTOR.fields)
-
-
-def text_fields(message: Message, plain: dict[str, Any], path: str = "") -> Iterator[str]:
-    """The paths of all text fields of the message and of the parts that it has."""
-    for field in fields_of(message):
-        value = plain.get(field.name)
-        here = path + field.name
-        if field.type == FieldDescriptor.TYPE_STRING:
-            yield f"{here}[0]" if field.is_repeated else here
-        elif field.type == FieldDescriptor.TYPE_MESSAGE and value is not None:
-            part = getattr(message, field.name)
-            if field.is_repeated:
-                yield from text_fields(part[0], value[0], f"{here}[0].")
-            else:
-                yield from text_fields(part, value, f"{here}.")
-
-
 def bad_texts(rpc: str) -> Iterator[tuple[str, str, bytes]]:
     """What is wrong, the field that must be named ("" where no field can be), and the request."""
     for path in text_fields(request(rpc), VALID[rpc]):
@@ -154,14 +134,6 @@ def other_wire_type(field: FieldDescriptor) -> bytes:
     if field.type in (FieldDescriptor.TYPE_STRING, FieldDescriptor.TYPE_MESSAGE):
         return varint(tag) + varint(5)
     return varint(tag | 2) + b"\x03abc"
-
-
-def varint(value: int) -> bytes:
-    more = b""
-    while value > 0x7F:
-        more += bytes([value & 0x7F | 0x80])
-        value >>= 7
-    return more + bytes([value])
 
 
 @pytest.mark.parametrize("rpc", VALID)

@@ -13,12 +13,13 @@ from travio_inventory.app.backends import scylla
 from travio_inventory.app.service import open_inventory
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.seats.refusals import SeatContended, SeatHeld
-from travio_inventory.seats.trip import Ends, Seat, Segment, Trip, TripKey
+from travio_inventory.seats.trip import OUR_CHOICE, Ends
 from travio_inventory.seats.use_cases import Inventory
 from travio_inventory.settings import Settings, load_settings
 from travio_inventory.telemetry.metrics import Figures
 from verification.kit.asking import hold_seats, open_trip
 from verification.kit.asking import seat_map as seat_map_of
+from verification.kit.trips import a_trip
 from verification.servers.cassandra import Cassandra
 from verification.servers.redis import RedisServer
 
@@ -50,11 +51,7 @@ class Sale:
         self.inventory = inventory
         self._figures = figures
         self._before: Counter[str] = Counter()
-        self.trip = Trip(
-            key=TripKey("acme", uuid4().hex),
-            segments=(Segment("A", "B"), Segment("B", "C")),
-            seats=tuple(Seat(f"A{n}", f"A{n}", row=n, column=1) for n in range(1, 33)),
-        )
+        self.trip = a_trip(uuid4().hex, organization="acme", stops="ABC", seats=32, seats_per_group=OUR_CHOICE)
 
     def begin(self) -> None:
         """Count from now on."""

@@ -10,10 +10,10 @@ from secrets import token_hex
 
 import pytest
 
-from tests.store.conftest import make_tables, scylla_options
 from travio_inventory.client import Refusal
 from travio_inventory.client.client import LIVENESS
 from verification.kit.service_process import EndedEarly, ServiceProcess, eventually, serving
+from verification.kit.stores import make_tables, scylla_options
 from verification.kit.trips import trip_of
 from verification.servers.cassandra import cassandra
 from verification.servers.fixtures import need

@@ -14,7 +14,6 @@ from secrets import token_hex
 import pytest
 from grpclib.const import Status
 
-from tests.store.conftest import make_tables, scylla_options
 from tests.system.test_kill import (
     LAST_EVENT,
     every_hold_is_as_it_was_acknowledged,
@@ -34,6 +33,7 @@ from verification.kit import requests
 from verification.kit.raw_caller import framed, raw_caller
 from verification.kit.service_process import READY_SECONDS_MAX, EndedEarly, ServiceProcess, eventually, serving
 from verification.kit.shoppers import Attempt, Shopper
+from verification.kit.stores import make_tables, scylla_options
 from verification.kit.trips import cells_by_status, trip_of
 from verification.servers.cassandra import Cassandra
 from verification.servers.redis import RedisServer

@@ -16,18 +16,15 @@ from travio_inventory.kernel.actor import HOUSE, Actor
 from travio_inventory.kernel.clock import SystemClock
 from travio_inventory.protocol.rules import Rules
 from travio_inventory.seats.commands import WaitlistPlace, hold_ref
-from travio_inventory.seats.trip import Ends, Seat, Segment, Trip, TripKey
+from travio_inventory.seats.trip import OUR_CHOICE, Ends
 from travio_inventory.seats.use_cases import Inventory
 from travio_inventory.seats.use_cases.hold_seats import HoldTimes
 from travio_inventory.store.sqlite import SqliteBatches
 from verification.aging.counting import CountingBatches
 from verification.kit.asking import hold_seats, open_trip, seat_map
+from verification.kit.trips import a_trip
 
-TRIP = Trip(
-    TripKey("acme", "t1"),
-    tuple(Segment(*ends) for ends in ("AB", "BC", "CD")),
-    tuple(Seat(f"A{n}", str(n), row=n, column=0, seat_class="second") for n in range(1, 17)),
-)
+TRIP = a_trip(organization="acme", seats=16, seats_per_group=OUR_CHOICE)
 ENDS = Ends("A", "C")
 AGED, OTHER = "A1", "A2"
 """The seat that is held again and again, and a neighbour."""

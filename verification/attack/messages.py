@@ -5,12 +5,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
-from tests.system.test_bad_input import text_fields, varint
 from verification.attack.assault import Assault
 from verification.attack.raw_connection import DATA, FRAME_BYTES, RawConnection, asked, in_frames, opened
 from verification.attack.targets import ATTACKED_TRIP, REFLECTION
 from verification.kit.raw_caller import frame, framed
-from verification.kit.requests import RPCS, VALID, path_of, request
+from verification.kit.requests import RPCS, VALID, path_of, request, text_fields, varint
 
 ANSWER_SECONDS_MAX: Final = 20.0
 END_SECONDS_MAX: Final = 2.0

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import NamedTuple, Protocol, Self, TypeAlias
 from uuid import uuid4
 
-from tests.edge.conftest import redis_options
-from tests.store.conftest import make_tables, scylla_options
 from travio_inventory.edge.redis_options import RedisOptions, Standalone
 from travio_inventory.edge.shared import open_shared_edge
 from travio_inventory.protocol.batches import Batches
 from travio_inventory.store.scylla import ScyllaBatches, ScyllaOptions
 from travio_inventory.store.sqlite import SqliteBatches
-from verification.kit.sale import Clock, Edge, local_edge
+from verification.kit.clocks import Clock
+from verification.kit.edges import Edge, local_edge, redis_options
+from verification.kit.stores import make_tables, scylla_options
 from verification.servers.cassandra import Cassandra
 from verification.servers.redis import HOST, RedisServer
 

@@ -31,8 +31,9 @@ from verification.crash_points.processes import Say, kill_myself
 from verification.crash_points.scenes import STEPS, jobs_were_here
 from verification.kit.passing import Passing
 from verification.kit.pictures import Picture, picture
-from verification.kit.sale import Market, Sale, a_trip
+from verification.kit.sale import Market, Sale
 from verification.kit.scenes import SEATS, Scene, Step, Subject
+from verification.kit.trips import a_trip
 
 REHEARSALS_MAX = 5
 

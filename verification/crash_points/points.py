@@ -34,7 +34,7 @@ from travio_inventory.seats.ports import (
     TakenSeats,
 )
 from travio_inventory.seats.trip import TripKey
-from verification.kit.sale import Edge
+from verification.kit.edges import Edge
 
 T = TypeVar("T")
 

@@ -6,7 +6,8 @@ from travio_inventory.protocol.batches import Index
 from travio_inventory.protocol.index_entries import minute_of
 from travio_inventory.protocol.minute_cursor import MinuteCursor
 from travio_inventory.seats.hold import Hold
-from verification.kit.sale import START_MS, Sale
+from verification.kit.clocks import START_MS
+from verification.kit.sale import Sale
 from verification.kit.scenes import SEATS, Scene, Step, Subject, booked, dead_attempt, held, lapsed, step, whole
 from verification.kit.scenes import STEPS as PROTOCOL
 

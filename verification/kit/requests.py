@@ -1,10 +1,12 @@
 """A request of every call, as Google's protobuf makes it from the committed descriptors, and what comes back."""
 
 import base64
+from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from importlib.resources import files
-from typing import Any
+from typing import Any, cast
 
+from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.json_format import ParseDict
@@ -100,6 +102,35 @@ def request(rpc: str, changed: dict[str, Any] | None = None) -> Message:
 def steps_of(path: str) -> list[str | int]:
     """`updates[0].reason` as the keys and indices that lead there."""
     return [int(step) if step.isdigit() else step for step in path.replace("]", "").replace("[", ".").split(".")]
+
+
+def fields_of(message: Message) -> Sequence[FieldDescriptor]:
+    """The fields of the message's type."""
+    return cast("Sequence[FieldDescriptor]", message.DESCRIPTOR.fields)
+
+
+def text_fields(message: Message, plain: dict[str, Any], path: str = "") -> Iterator[str]:
+    """The paths of all text fields of the message and of the parts that it has."""
+    for field in fields_of(message):
+        value = plain.get(field.name)
+        here = path + field.name
+        if field.type == FieldDescriptor.TYPE_STRING:
+            yield f"{here}[0]" if field.is_repeated else here
+        elif field.type == FieldDescriptor.TYPE_MESSAGE and value is not None:
+            part = getattr(message, field.name)
+            if field.is_repeated:
+                yield from text_fields(part[0], value[0], f"{here}[0].")
+            else:
+                yield from text_fields(part, value, f"{here}.")
+
+
+def varint(value: int) -> bytes:
+    """The number as protobuf writes it."""
+    more = b""
+    while value > 0x7F:
+        more += bytes([value & 0x7F | 0x80])
+        value >>= 7
+    return more + bytes([value])
 
 
 def fields_named(answer: RawReply) -> list[str]:

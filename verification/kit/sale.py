@@ -4,14 +4,10 @@ import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import pairwise
-from random import Random
 from types import TracebackType
-from typing import Any, Literal, NamedTuple, Self, TypeAlias
-from uuid import uuid4
+from typing import Any, Self
 
 from travio_inventory.app.assemble import InventoryRules, Ports, assemble
-from travio_inventory.edge.local import LocalGate, LocalSeatMapCache
 from travio_inventory.events.sinks.in_process import InProcess
 from travio_inventory.kernel.actor import HOUSE, Actor, house_of, user_anywhere
 from travio_inventory.kernel.events import Event
@@ -31,19 +27,19 @@ from travio_inventory.seats.commands import (
     hold_ref,
 )
 from travio_inventory.seats.hold import NEVER_MS, Hold, Passenger
-from travio_inventory.seats.ports import Gate, SeatGroupKey, SeatMapCache, TakenSeats
+from travio_inventory.seats.ports import SeatGroupKey
 from travio_inventory.seats.seat import Available, Blocked, HeldUntil, Sold
-from travio_inventory.seats.trip import Ends, Seat, Segment, Trip, TripKey
+from travio_inventory.seats.trip import Ends, Trip
 from travio_inventory.seats.use_cases.block_seats import SeatsUpdated
 from travio_inventory.seats.use_cases.expire_holds import Swept
 from travio_inventory.seats.use_cases.hold_seats import HoldTimes
 from travio_inventory.seats.waitlist import WaitlistEntry
 from verification.kit import asking
+from verification.kit.clocks import Clock, Hasty, WrongClock
+from verification.kit.edges import Edge, local_edge
 from verification.kit.faulty_batches import FaultyBatches, Stall
+from verification.kit.trips import SEATS, PerGroup, a_trip
 
-START_MS = 1_800_000_000_000
-"""When every sale begins: at the start of a minute."""
-SEATS = 18
 STATE_WORDS = {Available: "available", HeldUntil: "held", Sold: "sold", Blocked: "blocked"}
 TTL_S = 60
 TTL_S_MAX = 600
@@ -54,85 +50,10 @@ FOUND_WITHIN_S = 5
 """How long a sweeper may take to find what another process began."""
 TOLD_WITHIN_S = 10
 """How long a relay may take to find what another process did."""
-TAKEN_TTL_S = 2
 STEPS_MAX = 1_000
 """Steps of one process that may be under way at once."""
 FIRST_ROUNDS = -(-FIRST_LOOK_MINUTES // MINUTES_AT_ONCE)
 """After so many rounds a job that never ran before has seen all minutes."""
-
-PerGroup: TypeAlias = int | Literal["all"]
-
-
-@dataclass(slots=True)
-class Clock:
-    """Stands still unless a test moves it."""
-
-    at_ms: int = START_MS
-    passed_ms: int = 0
-
-    def now_ms(self) -> int:
-        """Unix milliseconds."""
-        return self.at_ms
-
-    def elapsed_ms(self) -> int:
-        """Milliseconds since the sale began."""
-        return self.passed_ms
-
-    def pass_ms(self, ms: int) -> None:
-        """That much time passes."""
-        self.at_ms += ms
-        self.passed_ms += ms
-
-    def pass_s(self, seconds: float) -> None:
-        """That much time passes."""
-        self.pass_ms(round(seconds * 1_000))
-
-    def set_by_s(self, seconds: float) -> None:
-        """Somebody sets the time of day, forwards or back."""
-        self.at_ms += round(seconds * 1_000)
-
-
-@dataclass(slots=True)
-class WrongClock(Clock):
-    """Shows another time of day than `right` does; time passes by that one."""
-
-    right: Clock = field(default_factory=Clock)
-    ahead_ms: int = 0
-
-    def now_ms(self) -> int:
-        """Unix milliseconds."""
-        return self.right.now_ms() + self.ahead_ms
-
-    def elapsed_ms(self) -> int:
-        """Milliseconds since the sale began."""
-        return self.right.elapsed_ms()
-
-    def set_by_s(self, seconds: float) -> None:
-        """Somebody sets the time of day, forwards or back."""
-        self.ahead_ms += round(seconds * 1_000)
-
-
-class Hasty(Random):
-    """Draws pauses as short as they may be."""
-
-    def uniform(self, a: float, b: float) -> float:
-        """The least."""
-        return a
-
-
-class Edge(NamedTuple):
-    """What a process has that may forget everything."""
-
-    gate: Gate
-    taken: TakenSeats
-    seat_maps: SeatMapCache
-    gate_ttl_ms: int = 5_000
-
-
-def local_edge(clock: Clock) -> Edge:
-    """One of its own."""
-    gate = LocalGate(clock.elapsed_ms, clock.now_ms, entries_max=10_000, taken_ttl_ms=TAKEN_TTL_S * 1_000)
-    return Edge(gate, gate, LocalSeatMapCache(clock.elapsed_ms, trips_max=8))
 
 
 class Process:
@@ -403,20 +324,6 @@ class Market:
     ) -> None:
         for sale in self.sales:
             await sale.process.steps.drain(0)
-
-
-def a_trip(*, seats_per_group: PerGroup = 16, stops: str = "ABCD", seats: int = SEATS, vehicle: str = "") -> Trip:
-    """A trip of a new organization: seats A1, A2, ... in layout order, the first four first class."""
-    return Trip(
-        key=TripKey(f"org-{uuid4().hex}", "t1"),
-        segments=tuple(Segment(origin, destination) for origin, destination in pairwise(stops)),
-        seats=tuple(
-            Seat(f"A{number}", str(number), row=number, column=0, seat_class="first" if number <= 4 else "second")
-            for number in range(1, seats + 1)
-        ),
-        seats_per_group=seats if seats_per_group == "all" else seats_per_group,
-        vehicle=vehicle,
-    )
 
 
 def _ends(ends: str | Ends) -> Ends:

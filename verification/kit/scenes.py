@@ -9,7 +9,8 @@ from travio_inventory.protocol.lapses import LapseFinder
 from travio_inventory.seats.hold import Hold
 from travio_inventory.seats.ports import SeatGroupKey
 from verification.kit.faulty_batches import commits
-from verification.kit.sale import GRACE_S, TTL_S, PerGroup, Sale
+from verification.kit.sale import GRACE_S, TTL_S, Sale
+from verification.kit.trips import PerGroup
 
 SEATS = "A1 A2"
 """All that the trip has."""

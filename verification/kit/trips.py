@@ -1,23 +1,62 @@
-"""Trips to sell, and what a client sees of their seats."""
+"""Small trips to sell, and what a client sees of their seats."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Literal, TypeAlias
+from uuid import uuid4
 
 from travio_inventory.client import InventoryClient, Journey, Seat, SeatStatus, Segment, Trip, TripKey
 from verification.kit.service_process import ORGANIZATION
 
-Cell = tuple[str, str, int]
+SEATS = 18
+FIRST_CLASS_SEATS = 4
+
+Cell: TypeAlias = tuple[str, str, int]
 """A trip, a seat and a segment."""
+PerGroup: TypeAlias = int | Literal["all"]
+
+
+def route(stops: Sequence[str]) -> tuple[Segment, ...]:
+    """From stop to stop: of "ABC" from A to B and from B to C."""
+    return tuple(Segment(origin, destination) for origin, destination in pairwise(stops))
+
+
+def row_of(count: int, *, seat: str = "A{}", start: int = 1, seat_class: str = "") -> tuple[Seat, ...]:
+    """So many seats behind each other, A1 in front."""
+    numbers = range(start, start + count)
+    return tuple(Seat(seat.format(n), str(n), row=n, column=0, seat_class=seat_class) for n in numbers)
+
+
+def two_classes(count: int) -> tuple[Seat, ...]:
+    """So many seats behind each other, the first four first class."""
+    in_front = row_of(min(count, FIRST_CLASS_SEATS), seat_class="first")
+    return in_front + row_of(count - len(in_front), start=FIRST_CLASS_SEATS + 1, seat_class="second")
+
+
+def a_trip(
+    name: str = "t1",
+    *,
+    organization: str = "",
+    stops: Sequence[str] = "ABCD",
+    seats: int | Sequence[Seat] = SEATS,
+    seats_per_group: PerGroup = 16,
+    vehicle: str = "",
+) -> Trip:
+    """A trip of the organization or of a new one, with these seats or so many of `two_classes`."""
+    layout = two_classes(seats) if isinstance(seats, int) else tuple(seats)
+    return Trip(
+        key=TripKey(organization or f"org-{uuid4().hex}", name),
+        segments=route(stops),
+        seats=layout,
+        seats_per_group=len(layout) if seats_per_group == "all" else seats_per_group,
+        vehicle=vehicle,
+    )
 
 
 def trip_of(name: str, *, seats: int, segments: int = 3, seats_per_group: int = 16) -> Trip:
-    """A trip from S0 over S1, S2 and so on, with the seats seat-1, seat-2 and so on."""
-    return Trip(
-        key=TripKey(ORGANIZATION, name),
-        segments=tuple(Segment(f"S{at}", f"S{at + 1}") for at in range(segments)),
-        seats=tuple(
-            Seat(f"seat-{n}", f"{n}", row=1 + n // 4, column=1 + n % 4, price_minor=100 + n)
-            for n in range(1, seats + 1)
-        ),
-        seats_per_group=seats_per_group,
-    )
+    """A trip of the service's organization from S0 over S1, S2 and so on, with the seats seat-1, seat-2 and so on."""
+    stops, layout = [f"S{at}" for at in range(segments + 1)], row_of(seats, seat="seat-{}")
+    return a_trip(name, organization=ORGANIZATION, stops=stops, seats=layout, seats_per_group=seats_per_group)
 
 
 def ends(journey: Journey) -> tuple[str, str]:

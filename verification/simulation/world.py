@@ -4,7 +4,6 @@ import asyncio
 from collections import Counter
 from collections.abc import Container, Sequence
 from contextlib import suppress
-from itertools import pairwise
 from random import Random
 
 from travio_inventory.kernel.actor import Actor
@@ -20,9 +19,10 @@ from travio_inventory.seats.hold import NEVER_MS, Hold
 from travio_inventory.seats.ports import Cell
 from travio_inventory.seats.seat import AVAILABLE, BLOCKED, SOLD, HeldUntil, SeatState
 from travio_inventory.seats.seat_map import encode_states
-from travio_inventory.seats.trip import Ends, Seat, Segment, Trip, TripKey
+from travio_inventory.seats.trip import Ends, Trip, TripKey
 from travio_inventory.store.memory import Change, Faults, MemoryBatches
 from verification.kit import asking
+from verification.kit.trips import a_trip, row_of
 from verification.simulation.checker import out_of_order, violations
 from verification.simulation.front import Ask, Front
 from verification.simulation.hindsight import ASKING, Hindsight
@@ -465,11 +465,9 @@ def _now_s() -> float:
 
 
 def _trip(plan: Plan) -> Trip:
-    return Trip(
-        KEY,
-        tuple(Segment(origin, destination) for origin, destination in pairwise(STOPS)),
-        tuple(Seat(f"s{number}", str(number), number, 0, CLASSES[-1]) for number in range(plan.seats)),
-        seats_per_group=plan.seats_per_group,
+    seats = row_of(plan.seats, seat="s{}", start=0, seat_class=CLASSES[-1])
+    return a_trip(
+        KEY.trip, organization=KEY.organization, stops=STOPS, seats=seats, seats_per_group=plan.seats_per_group
     )
 
 

@@ -1,0 +1,77 @@
+"""The stores that tests run on, embedded and on real servers, each opened in one way."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from travio_inventory.protocol.batches import Batches
+from travio_inventory.store.memory import MemoryBatches
+from travio_inventory.store.scylla import ScyllaBatches, ScyllaOptions, schema
+from travio_inventory.store.scylla.connecting import session as scylla_session
+from travio_inventory.store.sqlite import SqliteBatches
+from verification.servers.cassandra import DATACENTER, Cassandra
+
+
+@asynccontextmanager
+async def memory_store(_: Path) -> AsyncIterator[Batches]:
+    """In memory, without faults."""
+    yield MemoryBatches(None, random.Random(1), asyncio.sleep)
+
+
+def sqlite_store(folder: Path) -> AbstractAsyncContextManager[Batches]:
+    """In a folder of its own."""
+    return SqliteBatches.open(folder)
+
+
+STORES = {"memory": memory_store, "sqlite": sqlite_store}
+NODES = {"scylla": "cassandra_node", "cluster": "cassandra_cluster"}
+EVERY_STORE = [
+    *STORES,
+    pytest.param("scylla", marks=pytest.mark.scylla),
+    pytest.param("cluster", marks=[pytest.mark.scylla, pytest.mark.cluster]),
+]
+"""The names of all stores: the last two are a real server, and three that keep a copy each."""
+
+
+def store_of(request: pytest.FixtureRequest, folders: pytest.TempPathFactory) -> AbstractAsyncContextManager[Batches]:
+    """The store that the fixture's parameter names, to be opened."""
+    if request.param in NODES:
+        return scylla_store(scylla_options(request.getfixturevalue(NODES[request.param])))
+    return STORES[request.param](folders.mktemp("store"))
+
+
+def scylla_options(node: Cassandra, keyspace: str = "store_tests") -> ScyllaOptions:
+    """These nodes, each of which keeps a copy, with patience for a loaded machine."""
+    return ScyllaOptions(
+        hosts=node.hosts,
+        port=node.port,
+        keyspace=keyspace,
+        serial="home",
+        datacenter=DATACENTER,
+        user="",
+        password="",
+        tls=None,
+        replication_min=len(node.nodes),
+        rules={},
+        clock_bound_ms=1_000,
+        request_ms_max=10_000,
+        wait_ms_max=10_000,
+    )
+
+
+@asynccontextmanager
+async def scylla_store(options: ScyllaOptions) -> AsyncIterator[ScyllaBatches]:
+    """On a real server, in a keyspace that is made if need be."""
+    await asyncio.to_thread(make_tables, options)
+    async with ScyllaBatches.connect(options) as opened:
+        yield opened
+
+
+def make_tables(options: ScyllaOptions) -> None:
+    """Apply the schema to the options' keyspace."""
+    with scylla_session(options) as opened:
+        schema.apply(opened, options, replication=options.replication_min)
