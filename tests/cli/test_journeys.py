@@ -74,6 +74,10 @@ def test_availability_says_whether_a_party_finds_seats_and_what_it_pays(on_the_l
         (("map", "loop", "park", "moon"), "to_station_id: no journey of this trip ends at 'moon'"),
         (("map", "loop", "moon", "park"), "from_station_id: no journey of this trip begins at 'moon'"),
         (("map", "loop", "park", "centre", "--segments", "9"), "segment 9 of this trip is none that begins at 'park'"),
+        (
+            ("map", "loop", "park", "centre", "--segments", "3-1"),
+            "segment 1 of this trip is none that ends at 'centre'",
+        ),
         (("hold", "loop", "park", "centre", "1A", "2B", "2B"), "seat_ids: seat '2B' is named twice"),
         (("block", "loop", "1A", "2B", "2B"), "updates: seat '2B' is named twice"),
     ],

@@ -32,10 +32,9 @@ def journey_of(said: str) -> Journey | None:
     if not said:
         return None
     found = _SEGMENTS.fullmatch(said)
-    journey = Journey(int(found[1]), int(found[2] or found[1])) if found else Journey(1, 0)
-    if journey.first > journey.last:
+    if found is None:
         raise ValueError("Must be FIRST-LAST, as in 0-2.")
-    return journey
+    return Journey(int(found[1]), int(found[2] or found[1]))
 
 
 def stamp(moment: datetime | None) -> str:
