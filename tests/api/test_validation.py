@@ -234,7 +234,7 @@ def test_a_confirm_and_an_update_are_read_with_every_field() -> None:
     command = ConfirmHoldCommand(hold_id="H", order_id="order", passengers=passengers)
     assert asked == (Actor("org", "user"), command)
     updates = [SeatUpdate("1A", is_blocked=True, reason="broken"), SeatUpdate("1B", is_blocked=False)]
-    update = BlockSeatsCommand(trip_id="T1", updates=updates)
+    update = BlockSeatsCommand(trip_id="T1", updates=tuple(updates))
     assert read_changed(v1.UpdateInventoryRequest) == (service_of("org"), update)
     assert (update.blocked, update.unblocked) == ({"1A": "broken"}, ("1B",))
 
@@ -435,7 +435,7 @@ def test_all_that_is_wrong_is_said_at_once_and_not_without_end() -> None:
     named = faults(v1.HoldSeatsRequest, trip_id="", user_id=LONG, to_segment_index=99)
     assert named == ["user_id", "trip_id", "to_segment_index"]
     updates = [v1.SeatUpdate()] * limits.SEATS_MAX
-    assert len(faults(v1.UpdateInventoryRequest, updates=updates)) == VIOLATIONS_MAX
+    assert len(faults(v1.UpdateInventoryRequest, updates=tuple(updates))) == VIOLATIONS_MAX
 
 
 def test_text_that_is_no_utf8_is_no_message() -> None:

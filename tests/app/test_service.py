@@ -108,7 +108,7 @@ async def test_a_step_that_its_caller_left_is_finished_before_the_end(settings: 
         await open_trip(inventory, TRIP)
         with anyio.move_on_after(0.01) as left:
             updates = [SeatUpdate(seat, is_blocked=True, reason="broken") for seat in seats]
-            command = BlockSeatsCommand(trip_id=TRIP.key.trip, updates=updates)
+            command = BlockSeatsCommand(trip_id=TRIP.key.trip, updates=tuple(updates))
             await inventory.block_seats(house_of(TRIP.key.organization), command)
         assert left.cancelled_caught
     async with open_inventory(settings) as inventory:

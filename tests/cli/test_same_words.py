@@ -124,7 +124,7 @@ WRONG = {
     ),
     "block": Wrong(
         "update_inventory",
-        lambda: BlockSeatsCommand(trip_id=SPACED, updates=[SeatUpdate(LONG, is_blocked=True, reason=REASON)]),
+        lambda: BlockSeatsCommand(trip_id=SPACED, updates=(SeatUpdate(LONG, is_blocked=True, reason=REASON),)),
         v1.UpdateInventoryRequest(
             trip_id=SPACED,
             updates=[v1.SeatUpdate(seat_id=LONG, new_status=v1.SeatStatus.BLOCKED, reason=REASON)],

@@ -37,7 +37,7 @@ NOWHERE_SAID = [
 ]
 LONGEST_ID = "x" * HOLD_ID_BYTES_MAX
 LONGEST_NAME = "x" * 256
-TEN = [f"s{number}" for number in range(10)]
+TEN = tuple(f"s{number}" for number in range(10))
 
 Make = Callable[[], object]
 
@@ -51,13 +51,13 @@ Make = Callable[[], object]
         lambda: SeatMapQuery(trip_id="t", ends=ENDS),
         lambda: AvailabilityQuery(trip_id="t", ends=ENDS, passengers=5_000, seat_class="é"),
         lambda: HoldSeatsCommand(trip_id="t", ends=ENDS, seat_ids=TEN, key="k", settles=True, session_id="s"),
-        lambda: HoldSeatsCommand(trip_id="t", ends=ENDS, seat_ids=["a"], ttl_s=-1),
+        lambda: HoldSeatsCommand(trip_id="t", ends=ENDS, seat_ids=("a",), ttl_s=-1),
         lambda: ConfirmHoldCommand(
-            hold_id=LONGEST_ID, order_id="o", passengers=[Passenger("a", LONGEST_NAME, LONGEST_NAME)] * 10
+            hold_id=LONGEST_ID, order_id="o", passengers=(Passenger("a", LONGEST_NAME, LONGEST_NAME),) * 10
         ),
         lambda: ExtendHoldCommand(hold_id="h"),
-        lambda: BlockSeatsCommand(trip_id="t", updates=[SeatUpdate("a", True, LONGEST_NAME)]),
-        lambda: BlockSeatsCommand(trip_id="t", updates=[SeatUpdate("a", False)] * 5_000),
+        lambda: BlockSeatsCommand(trip_id="t", updates=(SeatUpdate("a", True, LONGEST_NAME),)),
+        lambda: BlockSeatsCommand(trip_id="t", updates=(SeatUpdate("a", False),) * 5_000),
         lambda: WaitlistPlace(trip_id="t", seat_class="é", seats=10),
     ],
 )
@@ -86,7 +86,7 @@ def test_what_is_right_can_be_made(make: Make) -> None:
             [("passengers", "must be 0 to 5000, not 5001")],
         ),
         (
-            lambda: HoldSeatsCommand(trip_id="", ends=NOWHERE, seat_ids=["a", ""], key="", session_id="\n"),
+            lambda: HoldSeatsCommand(trip_id="", ends=NOWHERE, seat_ids=("a", ""), key="", session_id="\n"),
             [
                 ("session_id", CONTROL),
                 ("trip_id", EMPTY),
@@ -96,11 +96,11 @@ def test_what_is_right_can_be_made(make: Make) -> None:
             ],
         ),
         (
-            lambda: HoldSeatsCommand(trip_id="t", ends=ENDS, seat_ids=["a"], settles=True),
+            lambda: HoldSeatsCommand(trip_id="t", ends=ENDS, seat_ids=("a",), settles=True),
             [("settle", "needs an idempotency_key: the one whose outcome is unknown")],
         ),
         (
-            lambda: ConfirmHoldCommand(hold_id="", order_id="", passengers=[Passenger("a"), Passenger("", "\n", "\n")]),
+            lambda: ConfirmHoldCommand(hold_id="", order_id="", passengers=(Passenger("a"), Passenger("", "\n", "\n"))),
             [
                 ("passengers[1].seat_id", EMPTY),
                 ("passengers[1].passenger_name", CONTROL),
@@ -111,7 +111,7 @@ def test_what_is_right_can_be_made(make: Make) -> None:
         ),
         (
             lambda: ConfirmHoldCommand(
-                hold_id=LONGEST_ID + "x", order_id="o", passengers=[Passenger("a", LONGEST_NAME + "x", "x" * 257)]
+                hold_id=LONGEST_ID + "x", order_id="o", passengers=(Passenger("a", LONGEST_NAME + "x", "x" * 257),)
             ),
             [
                 ("passengers[0].passenger_name", "must have at most 256 bytes"),
@@ -120,7 +120,7 @@ def test_what_is_right_can_be_made(make: Make) -> None:
             ],
         ),
         (
-            lambda: ConfirmHoldCommand(hold_id="h", order_id="o", passengers=[Passenger("")] * 11),
+            lambda: ConfirmHoldCommand(hold_id="h", order_id="o", passengers=(Passenger(""),) * 11),
             [("passengers", "must have 0 to 10 items, not 11")],
         ),
         (lambda: ExtendHoldCommand(hold_id=""), [("hold_id", EMPTY)]),
@@ -130,19 +130,22 @@ def test_what_is_right_can_be_made(make: Make) -> None:
         ),
         (lambda: HoldsQuery(page_size=101), [("page_size", "must be 0 to 100, not 101")]),
         (
-            lambda: BlockSeatsCommand(trip_id="", updates=[SeatUpdate("a", True), SeatUpdate("", True, "\n")]),
+            lambda: BlockSeatsCommand(
+                trip_id="",
+                updates=(SeatUpdate("a", True), SeatUpdate("", True, "\n")),
+            ),
             [("trip_id", EMPTY), ("updates[1].seat_id", EMPTY), ("updates[1].reason", CONTROL)],
         ),
         (
-            lambda: BlockSeatsCommand(trip_id="t", updates=[SeatUpdate("a", True, LONGEST_NAME + "x")]),
+            lambda: BlockSeatsCommand(trip_id="t", updates=(SeatUpdate("a", True, LONGEST_NAME + "x"),)),
             [("updates[0].reason", "must have at most 256 bytes")],
         ),
         (
-            lambda: BlockSeatsCommand(trip_id="t", updates=[]),
+            lambda: BlockSeatsCommand(trip_id="t", updates=()),
             [("updates", "must have 1 to 5000 items, not 0")],
         ),
         (
-            lambda: BlockSeatsCommand(trip_id="t", updates=[SeatUpdate("", True)] * 5_001),
+            lambda: BlockSeatsCommand(trip_id="t", updates=(SeatUpdate("", True),) * 5_001),
             [("updates", "must have 1 to 5000 items, not 5001")],
         ),
         (
@@ -164,14 +167,15 @@ def test_all_that_is_wrong_is_named(make: Make, expected: list[tuple[str, str]])
 @pytest.mark.parametrize("seats", [[], [*TEN, "one more"]])
 def test_a_wrong_number_of_seats_alone_has_a_refusal_of_its_own(seats: list[str]) -> None:
     with pytest.raises(InvalidSeats) as refused:
-        HoldSeatsCommand(trip_id="t", ends=ENDS, seat_ids=seats)
+        HoldSeatsCommand(trip_id="t", ends=ENDS, seat_ids=tuple(seats))
     assert list(refused.value.violations) == [("seat_ids", f"must have 1 to 10 items, not {len(seats)}")]
 
 
 def test_what_is_checked_is_what_was_said() -> None:
     assert (trip_id("t"), hold_ref("h")) == ("t", "h")
     command = BlockSeatsCommand(
-        trip_id="t", updates=[SeatUpdate("a", True, "broken"), SeatUpdate("b", False), SeatUpdate("c", True)]
+        trip_id="t",
+        updates=(SeatUpdate("a", True, "broken"), SeatUpdate("b", False), SeatUpdate("c", True)),
     )
     assert (command.blocked, command.unblocked) == ({"a": "broken", "c": ""}, ("b",))
 

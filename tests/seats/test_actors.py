@@ -77,7 +77,7 @@ ASKS: dict[str, tuple[Scope, Callable[[Sale, Actor], Awaitable[object]]]] = {
     "block_seats": (
         Scope.SEATS_BLOCK,
         lambda sale, actor: sale.inventory.block_seats(
-            actor, BlockSeatsCommand(trip_id="t1", updates=[SeatUpdate("A2", is_blocked=True)])
+            actor, BlockSeatsCommand(trip_id="t1", updates=(SeatUpdate("A2", is_blocked=True),))
         ),
     ),
     "waitlist.join": (Scope.WAITLISTS_JOIN, lambda sale, actor: sale.inventory.waitlist.join(actor, PLACE)),

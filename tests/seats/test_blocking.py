@@ -99,7 +99,7 @@ async def test_seats_that_the_trip_does_not_have_are_refused(single_seats: Sale)
         with pytest.raises(InvalidSeats):
             await single_seats.unblock(seats)
     assert await single_seats.seats("blocked") == ""
-    command = BlockSeatsCommand(trip_id="t1", updates=[SeatUpdate("A1", is_blocked=False)])
+    command = BlockSeatsCommand(trip_id="t1", updates=(SeatUpdate("A1", is_blocked=False),))
     with pytest.raises(TripNotFound):
         await single_seats.inventory.block_seats(service_of("another"), command)
 

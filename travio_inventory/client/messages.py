@@ -170,7 +170,7 @@ def _seat_message(seat: Seat) -> wire.SeatDefinition:
 
 
 def trip(reply: wire.GetTripResponse) -> Trip:
-    """The trip as it was opened. Raises InvalidTrip for a definition that does not hold together."""
+    """The trip as it was opened. Raises InvalidRequest for a definition that cannot be."""
     seats = reply.seat_config.seats if reply.seat_config else ()
     return Trip(
         key=TripKey(reply.organization_id, reply.trip_id),

@@ -1,6 +1,5 @@
 """Requests to use cases, as values that check themselves: each names all that is wrong, by the fields of the wire."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NewType
 
@@ -77,7 +76,7 @@ class HoldSeatsCommand:
 
     trip_id: str
     ends: Ends
-    seat_ids: Sequence[str]
+    seat_ids: tuple[str, ...]
     ttl_s: int = 0
     key: str | None = None
     settles: bool = False
@@ -118,7 +117,7 @@ class ConfirmHoldCommand:
 
     hold_id: str
     order_id: str
-    passengers: Sequence[Passenger] = ()
+    passengers: tuple[Passenger, ...] = ()
 
     def __post_init__(self) -> None:
         found = Faults()
@@ -181,7 +180,7 @@ class BlockSeatsCommand:
     """Seats of a trip to block, and seats to unblock."""
 
     trip_id: str
-    updates: Sequence[SeatUpdate]
+    updates: tuple[SeatUpdate, ...]
 
     def __post_init__(self) -> None:
         found = Faults()

@@ -37,5 +37,5 @@ async def hold_seats(
     settles: bool = False,
 ) -> Hold:
     """Hold every one of them, or none."""
-    command = HoldSeatsCommand(trip_id=trip, ends=ends, seat_ids=seats, ttl_s=ttl_s, key=key, settles=settles)
+    command = HoldSeatsCommand(trip_id=trip, ends=ends, seat_ids=tuple(seats), ttl_s=ttl_s, key=key, settles=settles)
     return await inventory.hold_seats(actor, command)

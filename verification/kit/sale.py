@@ -152,7 +152,7 @@ class Sale:
     async def confirm(self, hold: Hold, order: str = "order-1", *, passengers: Sequence[Passenger] = ()) -> Hold:
         """Book it."""
         return await self.inventory.confirm_hold(
-            _holder(hold), ConfirmHoldCommand(hold_id=hold.id, order_id=order, passengers=passengers)
+            _holder(hold), ConfirmHoldCommand(hold_id=hold.id, order_id=order, passengers=tuple(passengers))
         )
 
     async def release(self, hold: Hold) -> Hold:
@@ -206,7 +206,7 @@ class Sale:
         return await self._update([SeatUpdate(seat, is_blocked=False) for seat in seats.split()])
 
     async def _update(self, updates: Sequence[SeatUpdate]) -> SeatsUpdated:
-        command = BlockSeatsCommand(trip_id=self.trip.key.trip, updates=updates)
+        command = BlockSeatsCommand(trip_id=self.trip.key.trip, updates=tuple(updates))
         return await self.inventory.block_seats(house_of(self.trip.key.organization), command)
 
     async def sweep(self) -> Swept:

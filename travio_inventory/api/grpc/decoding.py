@@ -59,13 +59,13 @@ def announced_seats(found: Faults, config: Any) -> None:  # noqa: ANN401 - see a
         found.wrong("seat_config.total_seats", f"is {total}, but {listed} seats are listed")
 
 
-def seat_updates(found: Faults, parts: Sequence[Any]) -> list[SeatUpdate]:
+def seat_updates(found: Faults, parts: Sequence[Any]) -> tuple[SeatUpdate, ...]:
     """The updates, each to one of the two statuses that a seat can be given; of too many the command says so."""
     for index, part in enumerate(parts if len(parts) <= SEATS_MAX else ()):
         if part.new_status not in (SeatStatus.BLOCKED, SeatStatus.AVAILABLE):
             said = "must be SEAT_STATUS_BLOCKED or SEAT_STATUS_AVAILABLE"
             found.wrong(f"updates[{index}].new_status", said)
-    return [SeatUpdate(part.seat_id, part.new_status == SeatStatus.BLOCKED, part.reason) for part in parts]
+    return tuple(SeatUpdate(part.seat_id, part.new_status == SeatStatus.BLOCKED, part.reason) for part in parts)
 
 
 def after(found: Faults, token: str) -> str:

@@ -22,7 +22,7 @@ class ConfirmHold:
         Raises PermissionDenied, and what `Holds.confirm` raises.
         """
         actor.needs(Scope.BOOKINGS_CONFIRM)
-        hold_id, passengers = command.hold_id, tuple(command.passengers)
+        hold_id, passengers = command.hold_id, command.passengers
         if passengers:
             hold = await self._holds.find(actor, hold_id)
             listed = [passenger.seat for passenger in passengers]
