@@ -51,7 +51,7 @@ class ServedCall:
         self._stream_id = stream_id
         self._handle = handle
         self._on_end = on_end
-        self._headers_sent = False
+        self.headers_sent = False
         self._task: asyncio.Task[None] | None = None
         loop = asyncio.get_running_loop()
         arrives_within = min(context.limits.message_read_seconds_max, self._seconds_left())
@@ -93,7 +93,7 @@ class ServedCall:
     ) -> None:
         """Answer with a status, unless the call has been answered, and stop the handler."""
         if not self.has_ended:
-            content_type = None if self._headers_sent else self.context.content_type
+            content_type = None if self.headers_sent else self.context.content_type
             headers = answer_headers(status, message, content_type=content_type, details=details)
             headers.extend(encode_metadata(metadata))
             self._close()
@@ -109,10 +109,6 @@ class ServedCall:
 
     # What the handler says.
 
-    @property
-    def headers_sent(self) -> bool:
-        return self._headers_sent
-
     def check_open(self) -> None:
         """Raise StreamTerminatedError if the call is over."""
         if self.has_ended:
@@ -122,10 +118,11 @@ class ServedCall:
         """Begin the answer."""
         headers: Headers = [(":status", "200"), ("content-type", self.context.content_type)]
         self._writer.send_headers(self._stream_id, [*headers, *encode_metadata(metadata)])
-        self._headers_sent = True
+        self.headers_sent = True
 
-    async def send_message(self, body: bytes) -> None:
-        await self._writer.send_message(self._stream_id, body)
+    def send_message(self, body: bytes) -> Coroutine[Any, Any, None]:
+        """Sends it when awaited, as soon as the caller's windows let it."""
+        return self._writer.send_message(self._stream_id, body)
 
     def reset(self) -> None:
         """Reset the call instead of answering it."""

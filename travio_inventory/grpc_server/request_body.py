@@ -14,6 +14,11 @@ class RequestBody:
     all, else when the handler has taken what is there.
     """
 
+    __slots__ = (
+        "_arrival", "_context", "_inbox", "_is_closed", "_stream_id", "_unacknowledged_bytes",
+        "_unread_bytes", "_writer", "is_whole", "takes_one",
+    )  # fmt: skip
+
     def __init__(self, context: ServerContext, writer: FrameWriter, stream_id: int, method: Method) -> None:
         self.takes_one = not method.handler.cardinality.client_streaming
         self.is_whole = False
