@@ -28,8 +28,8 @@ Without the bounds in bytes one peer has all our memory in a second or two: h2 a
 Without the rates, 50,000 resets cost the others seconds, as each is work for us and none for the peer. Without the
 share of a connection, and turns, one caller that asks much has all the calls there are, and who asks little waits
 behind it. Without an end to every wait, each of these takes a little for ever. Without a drain, a stop loses calls
-whose outcome nobody then knows. A bound that nobody needs is worse than none: each has its test in
-tests/grpc_server, which fails without it, and verification/attack does all of the above to a service at work.
+whose outcome nobody then knows. Each bound has a test in tests/grpc_server that fails without it, and
+verification/attack does all of the above to a service at work.
 """
 
 import asyncio
