@@ -7,7 +7,7 @@ import pytest
 from h2.errors import ErrorCodes
 from hpack import Encoder
 
-from tests.grpc_server.probe import CANCEL, ECHO, HEADERS, SEVEN, WAIT, Served, goes_on, is_seven, until
+from tests.grpc_server.probe import CANCEL, ECHO, HEADERS, LIMITS, SEVEN, WAIT, Served, goes_on, is_seven, until
 from verification.kit.raw_caller import RawCaller, frame, framed
 
 
@@ -56,6 +56,22 @@ async def test_a_flood_is_not_read_to_its_end(caller: RawCaller) -> None:
     await until(lambda: bool(caller.goaways))
     await asyncio.sleep(0.2)
     assert caller.unsent_bytes > 0
+
+
+async def test_calls_beyond_the_streams_are_a_flood(served: Served, caller: RawCaller) -> None:
+    """Each is refused alone, as a reset that the caller has made us send."""
+    encoder = Encoder()
+    caller.send_bytes(b"".join(frame(1, 4, stream_id, encoder.encode(HEADERS)) for stream_id in range(1, 201, 2)))
+    await caller.ends()
+    assert caller.goaways == [ErrorCodes.ENHANCE_YOUR_CALM]
+    assert served.server.calls_open == 0
+
+
+async def test_streams_that_are_closed_are_forgotten(served: Served, caller: RawCaller) -> None:
+    for _ in range(50):
+        assert is_seven(await caller.ask(ECHO, SEVEN))
+    (connection,) = served.server.connections
+    assert connection._frames.streams_known() <= LIMITS.streams_concurrent_max
 
 
 async def test_tiny_data_frames_are_a_flood(caller: RawCaller) -> None:

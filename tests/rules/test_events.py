@@ -1,0 +1,98 @@
+"""What is told of each step of a hold and of a block, and how it is read again."""
+
+from dataclasses import replace
+
+import pytest
+
+from travio_inventory.kernel.actor import ActorKind
+from travio_inventory.kernel.events import Event, Step
+from travio_inventory.seats import events
+from travio_inventory.seats.events import Data, data_of, data_text, step_to
+from travio_inventory.seats.hold import (
+    Aborted,
+    Cancelled,
+    Confirmed,
+    Expired,
+    Held,
+    Hold,
+    HoldState,
+    Released,
+)
+from travio_inventory.seats.trip import Journey, TripKey
+
+HOLD = Hold("h", TripKey("org", "t"), "ann", ("A1", "é"), (0, 0), Journey(1, 2), 5, "c", Held(7), reason="why")
+BLOCK = replace(HOLD, holder="")
+OF_HOLD = '"hold_id":"h","trip":"t","user_id":"ann","seats":["A1","é"],"first_segment":1,"last_segment":2'
+OF_BLOCK = '"block_id":"h","trip":"t","seats":["A1","é"],"first_segment":1,"last_segment":2'
+ABOUT = ("h", "t", "ann", ("A1", "é"), 1, 2)
+ABOUT_BLOCK = ("h", "t", ("A1", "é"), 1, 2)
+USER, HOUSE, SYSTEM = ActorKind.USER, ActorKind.HOUSE, ActorKind.SYSTEM
+
+
+def an_event(step: Step) -> Event:
+    return Event("e", step.type, step.version, 5, step.actor, "org", "h", step.ordinal, "t", step.data)
+
+
+def told(ordinal: int, kind: str, more: str = "", *, actor: ActorKind = USER) -> Step:
+    """What is told of a step of the hold."""
+    return Step(ordinal, kind, 1, actor, f"{{{OF_HOLD}{more}}}")
+
+
+@pytest.mark.parametrize(
+    ("state", "extensions", "step", "data"),
+    [
+        (Held(7), 0, told(0, "hold.created", ',"expires_at_ms":7'), events.HoldCreated(*ABOUT, 7)),
+        (Held(9), 2, told(2, "hold.extended", ',"expires_at_ms":9'), events.HoldExtended(*ABOUT, 9)),
+        (Confirmed("o"), 2, told(3, "seats.purchased", ',"order":"o"'), events.SeatsPurchased(*ABOUT, "o")),
+        (Released(), 0, told(1, "hold.released"), events.HoldReleased(*ABOUT)),
+        (Expired(7), 2, told(3, "hold.expired", actor=SYSTEM), events.HoldExpired(*ABOUT)),
+        (Cancelled("o"), 2, told(4, "booking.cancelled", ',"order":"o"'), events.BookingCancelled(*ABOUT, "o")),
+    ],
+)
+def test_each_step_of_a_hold_is_told(state: HoldState, extensions: int, step: Step, data: Data) -> None:
+    found = step_to(replace(HOLD, state=state, extensions=extensions))
+    assert found == step
+    assert data_of(an_event(found)) == data
+
+
+@pytest.mark.parametrize(
+    ("state", "step", "data"),
+    [
+        (
+            Held(7),
+            Step(0, "seats.blocked", 1, HOUSE, f'{{{OF_BLOCK},"reason":"why"}}'),
+            events.SeatsBlocked(*ABOUT_BLOCK, "why"),
+        ),
+        (Released(), Step(1, "seats.unblocked", 1, HOUSE, f"{{{OF_BLOCK}}}"), events.SeatsUnblocked(*ABOUT_BLOCK)),
+    ],
+)
+def test_both_steps_of_a_block_are_told(state: HoldState, step: Step, data: Data) -> None:
+    found = step_to(replace(BLOCK, state=state))
+    assert found == step
+    assert data_of(an_event(found)) == data
+
+
+def test_what_runs_out_does_so_by_itself() -> None:
+    assert step_to(replace(BLOCK, state=Expired(7))).actor is SYSTEM
+
+
+def test_an_attempt_that_came_to_nothing_is_not_told() -> None:
+    with pytest.raises(ValueError, match=r"^an attempt that came to nothing is not told$"):
+        step_to(replace(HOLD, state=Aborted("refused")))
+
+
+def test_a_field_that_is_newer_is_passed_over() -> None:
+    event = an_event(step_to(HOLD))
+    newer = replace(event, data=event.data.replace("{", '{"newer":1,', 1))
+    assert data_of(newer) == data_of(event)
+
+
+@pytest.mark.parametrize(("kind", "version"), [("hold.created", 2), ("hold.lost", 1)])
+def test_what_is_not_known_is_not_read(kind: str, version: int) -> None:
+    strange = replace(an_event(step_to(HOLD)), type=kind, version=version)
+    with pytest.raises(ValueError, match=rf"^event {kind} of version {version} is not known here$"):
+        data_of(strange)
+
+
+def test_data_is_written_as_short_as_json_can_be() -> None:
+    assert data_text(events.HoldReleased(*ABOUT)) == f"{{{OF_HOLD}}}"
