@@ -3,8 +3,10 @@
 import resource
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
+from itertools import count
 from pathlib import Path
 from random import Random
+from typing import TypeAlias
 
 import anyio
 import pytest
@@ -17,54 +19,79 @@ from travio_inventory.app.backends import Store
 from travio_inventory.app.readiness import (
     ANSWER_S_MAX,
     BACKGROUND,
+    KEYSPACE,
     LOOK_AGAIN_S,
     LOOK_EVERY_S,
     STORE,
     Readiness,
     look_at_store,
-    problem_of,
 )
-from travio_inventory.app.service import App, running
+from travio_inventory.app.service import App, applied, open_inventory, running
 from travio_inventory.cli import probe
+from travio_inventory.protocol.batches import ANY_TIME, IndexEntry, NotDone, Outcome, Partition, Write
 from travio_inventory.protocol.probe import SPREAD, StoreProbe
 from travio_inventory.settings import Settings, load_settings
 from travio_inventory.store.memory import MemoryBatches
+from travio_inventory.telemetry.metrics import Figures
+from verification.kit.asking import open_trip
+from verification.kit.trips import trip_of
 from verification.simulation.virtual_loop import run_virtually
 
 SEEN_S_MAX = 20
+Answer: TypeAlias = str | Exception | float
+"""Of a store: "" is well, a text why it is not done, a number how long it takes."""
 
 
-def looked(answers: Sequence[str | Exception | float]) -> list[tuple[float, bool]]:
-    """When a process is told to be ready, and not, whose store answers so; a number is how long it takes to."""
-    told: list[tuple[float, bool]] = []
-    left = list(answers)
+class Told(MemoryBatches):
+    """A store that answers as it is told to, and well once it is told no more."""
 
-    async def problem() -> str:
-        answer = left.pop(0) if left else ""
+    def __init__(self, *answers: Answer) -> None:
+        super().__init__(None, Random(1), anyio.sleep)
+        self._answers = list(answers)
+
+    async def apply(
+        self,
+        partition: Partition,
+        writes: Sequence[Write],
+        entries: Sequence[IndexEntry] = (),
+        *,
+        send_by: float = ANY_TIME,
+    ) -> Outcome:
+        answer = self._answers.pop(0) if self._answers else ""
         if isinstance(answer, Exception):
             raise answer
         if isinstance(answer, float):
             await anyio.sleep(answer)
-            return ""
-        return answer
+        if isinstance(answer, str) and answer:
+            return NotDone(answer)
+        return await super().apply(partition, writes, entries, send_by=send_by)
+
+
+def looked(*answers: Answer, applied: Callable[[], int] = lambda: 0) -> list[tuple[float, bool]]:
+    """When a process is told to be ready, and not, whose store answers so."""
+    told: list[tuple[float, bool]] = []
 
     async def look() -> None:
         readiness = Readiness(lambda is_ready: told.append((anyio.current_time(), is_ready)))
         with anyio.move_on_after(60):
-            await look_at_store(problem, readiness)
+            await look_at_store(Store(Told(*answers), "here"), readiness, applied=applied)
 
     run_virtually(1, look())
     return told
 
 
 @pytest.mark.parametrize("failure", ["the disk is full", OSError("gone"), ANSWER_S_MAX + 1])
-def test_a_store_that_fails_twice_in_a_row_is_not_ready_until_it_answers(failure: str | Exception | float) -> None:
+def test_a_store_that_fails_twice_in_a_row_is_not_ready_until_it_answers(failure: Answer) -> None:
     again_s = LOOK_AGAIN_S + (ANSWER_S_MAX if isinstance(failure, float) else 0)
-    assert looked(["", failure, "", failure, failure, failure, ""]) == [
+    assert looked("", failure, "", failure, failure, failure, "") == [
         (0, True),
         (pytest.approx(2 * LOOK_EVERY_S + 3 * again_s - LOOK_AGAIN_S), False),
         (pytest.approx(2 * LOOK_EVERY_S + 4 * again_s), True),
     ]
+
+
+def test_a_store_that_is_too_busy_for_a_probe_and_answers_others_is_not_away() -> None:
+    assert looked(*["no turn within 2 s"] * 9, applied=count().__next__) == [(0, True)]
 
 
 def test_ready_is_who_has_no_problem_left(caplog: pytest.LogCaptureFixture) -> None:
@@ -88,13 +115,19 @@ def test_ready_is_who_has_no_problem_left(caplog: pytest.LogCaptureFixture) -> N
     ]
 
 
-async def test_a_store_that_must_not_be_written_to_is_not_ready_however_well_it_answers() -> None:
-    barred = ["other copies decide"]
-    store = Store(MemoryBatches(None, Random(1), anyio.sleep), "here", lambda: barred[0])
-    problem = problem_of(store)
-    assert await problem() == "other copies decide"
-    barred[0] = ""
-    assert await problem() == ""
+def test_a_keyspace_that_is_not_as_it_must_be_is_not_ready_however_well_it_answers() -> None:
+    found = ["other copies decide"]
+    readiness = Readiness(lambda _is_ready: None)
+
+    async def look() -> None:
+        with anyio.move_on_after(LOOK_EVERY_S / 2):
+            await look_at_store(Store(Told(), "here", lambda: found[0]), readiness, applied=lambda: 0)
+
+    run_virtually(1, look())
+    assert readiness.problems == {KEYSPACE: "other copies decide"}
+    found[0] = ""
+    run_virtually(1, look())
+    assert readiness.is_ready
 
 
 async def test_processes_that_ask_in_the_same_row_do_not_take_each_other_for_a_problem() -> None:
@@ -190,7 +223,15 @@ async def test_what_looks_after_a_store_is_kept_at_work_and_what_it_finds_is_see
         with anyio.fail_after(SEEN_S_MAX):
             while app.readiness.is_ready:  # noqa: ASYNC110 - changes are told to the health service alone
                 await anyio.sleep(0.05)
-        assert app.readiness.problems == {STORE: "other copies decide"}
+        assert app.readiness.problems == {KEYSPACE: "other copies decide"}
+
+
+async def test_batches_that_are_applied_for_callers_count_for_a_busy_store(settings: Settings) -> None:
+    figures = Figures()
+    async with open_inventory(settings, figures=figures) as inventory:
+        before = applied(figures)
+        await open_trip(inventory, trip_of("t1", seats=4))
+        assert applied(figures) > before
 
 
 async def test_who_watches_hears_that_a_process_stops_before_it_does(settings: Settings) -> None:

@@ -14,8 +14,8 @@ LOOK_EVERY_S, LOOK_AGAIN_S = 2.0, 0.5
 """Between two looks at the store; and after one that failed."""
 ANSWER_S_MAX = 3.0
 FAILURES_MAX = 2
-"""Looks in a row that must fail before the store counts as away: one that is busy for a moment is not."""
-STORE, BACKGROUND, STOP = "store", "background jobs", "stop"
+"""Probes in a row that must fail before the store counts as away."""
+STORE, KEYSPACE, BACKGROUND, STOP = "store", "keyspace", "background jobs", "stop"
 """What it may be that is wrong."""
 
 log = logging.getLogger(__name__)
@@ -63,20 +63,26 @@ class Readiness:
             self._tell(self.is_ready)
 
 
-async def look_at_store(problem: Callable[[], Awaitable[str]], readiness: Readiness) -> None:
-    """Note every so often what is wrong with the store, which has ANSWER_S_MAX seconds to answer. Runs until
-    cancelled.
+async def look_at_store(store: Store, readiness: Readiness, *, applied: Callable[[], int]) -> None:
+    """Note every so often what is wrong with the store. Runs until cancelled.
+
+    It counts as away when FAILURES_MAX probes in a row have failed while `applied`, which counts everybody's batches
+    that were applied, stood still: a store that is busy keeps a probe waiting too long, and answers others.
     """
-    failures = 0
+    probe = StoreProbe(store.batches, Random())  # noqa: S311 - spreads rows, guards nothing
+    failures, now = 0, applied()
     while True:
-        found = await _answer(problem)
-        failures = failures + 1 if found else 0
-        if not found or failures >= FAILURES_MAX:
-            readiness.note(STORE, found)
+        readiness.note(KEYSPACE, store.problem())
+        found = await _answer(probe.problem)
+        before, now = now, applied()
+        failures = failures + 1 if found and now == before else 0
+        if failures in {0, FAILURES_MAX}:
+            readiness.note(STORE, found if failures else "")
         await anyio.sleep(LOOK_AGAIN_S if found else LOOK_EVERY_S)
 
 
 async def _answer(problem: Callable[[], Awaitable[str]]) -> str:
+    """What is wrong; ANSWER_S_MAX seconds are there to say so."""
     try:
         with anyio.fail_after(ANSWER_S_MAX):
             return await problem()
@@ -84,13 +90,3 @@ async def _answer(problem: Callable[[], Awaitable[str]]) -> str:
         return f"no answer within {ANSWER_S_MAX:g} s"
     except Exception as error:  # noqa: BLE001 - whatever it was, the store did not do what was asked
         return f"{type(error).__name__}: {error}"
-
-
-def problem_of(store: Store) -> Callable[[], Awaitable[str]]:
-    """Asks why no step can be taken on the store: "" where one can."""
-    probe = StoreProbe(store.batches, Random())  # noqa: S311 - spreads rows, guards nothing
-
-    async def problem() -> str:
-        return store.problem() or await probe.problem()
-
-    return problem

@@ -17,11 +17,12 @@ from travio_inventory.app.assemble import InventoryRules, Ports, assemble
 from travio_inventory.app.backends import OwnCertificate, StartFailed, Store, open_batches, open_edge
 from travio_inventory.app.background import Job, Supervision, background_jobs
 from travio_inventory.app.listening import listening
-from travio_inventory.app.readiness import BACKGROUND, Readiness, look_at_store, problem_of
+from travio_inventory.app.readiness import BACKGROUND, Readiness, look_at_store
 from travio_inventory.events.sinks.in_process import InProcess
 from travio_inventory.events.sinks.json_lines import JsonLines
 from travio_inventory.kernel.actor import HOUSE
 from travio_inventory.kernel.clock import SystemClock
+from travio_inventory.protocol.batches import Applied
 from travio_inventory.protocol.rules import Rules
 from travio_inventory.seats.ports import Publisher
 from travio_inventory.seats.use_cases import Inventory
@@ -35,6 +36,8 @@ log = logging.getLogger(__name__)
 EVENTS_FILE = "events.jsonl"
 REPORT_SECONDS = 60
 FLUSH_SECONDS_MAX = 5
+APPLIED = ("store.apply", Applied.__name__)
+"""The figure of batches that the store has applied."""
 HEARD_SECONDS = 0.05
 """For those who watch the health to hear of a stop before it begins."""
 
@@ -106,12 +109,17 @@ async def _at_work(
     async with _opened(settings, figures=figures) as (inventory, store):
         house: dict[str, Job] = {
             "figures": partial(report, figures, every_seconds=REPORT_SECONDS),
-            "look at the store": partial(look_at_store, problem_of(store), readiness),
+            "look at the store": partial(look_at_store, store, readiness, applied=partial(applied, figures)),
             **store.jobs,
         }
         background = _background_jobs(settings.background, inventory) if with_background else {}
         async with _kept_at_work(house), _kept_at_work(background, tell=tell):
             yield App(inventory, figures, readiness, port=0)
+
+
+def applied(figures: Figures) -> int:
+    """How many batches the store has applied for anybody but the house."""
+    return sum(each.calls for each in figures.snapshot() if (each.use_case, each.outcome) == APPLIED)
 
 
 @asynccontextmanager
