@@ -5,6 +5,7 @@ from pathlib import Path
 from travio_inventory.protocol import rows
 from travio_inventory.protocol.batches import Kind
 from verification.aging.__main__ import aged
+from verification.aging.lapses import measured
 from verification.aging.life import TRIP, living
 
 CELLS = 16 * 3
@@ -30,3 +31,9 @@ async def test_the_rows_of_a_read_are_counted(tmp_path: Path) -> None:
         before = life.store.rows
         await life.store.read(rows.group_partition(TRIP.key, 0), Kind.CELL)
         assert life.store.rows - before == CELLS
+
+
+async def test_one_sweep_frees_all_that_has_lapsed_in_a_seat_group() -> None:
+    found = await measured("sqlite", 40)
+    assert (found["free"], found["failed"]) == (40, 0)
+    assert found["seconds"] > 0
