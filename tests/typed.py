@@ -9,8 +9,8 @@ from typing import Any, NamedTuple, cast
 import pytest
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
-from travio_inventory.bench.own_server import OwnServer
 from travio_inventory.cli import main
+from verification.kit.service_process import ServiceProcess, serving
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "travio_inventory" / "cli" / "examples"
@@ -72,7 +72,7 @@ def portal() -> Iterator[BlockingPortal]:
 
 
 @pytest.fixture(scope="session")
-def server(portal: BlockingPortal) -> Iterator[OwnServer]:
+def server(portal: BlockingPortal, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess]:
     """The service, one for all tests: each works for an organization of its own."""
-    with portal.wrap_async_context_manager(OwnServer.of_inventory()) as server:
+    with portal.wrap_async_context_manager(serving(tmp_path_factory.mktemp("server"))) as server:
         yield server

@@ -20,8 +20,8 @@ from travio_inventory.api.grpc.service import LIVENESS, SERVICE, Refusals, servi
 from travio_inventory.app.service import open_inventory
 from travio_inventory.grpc_server.codec import PassThroughCodec
 from travio_inventory.kernel.clock import SystemClock
-from travio_inventory.settings import load_settings
 from travio_inventory.wire.inventory import v1
+from verification.kit.in_process import settings_of
 
 ALICE, BOB = "alice", "bob"
 in_both_ways = pytest.mark.parametrize("refusals", ["status", "legacy"])
@@ -106,8 +106,7 @@ def check(passengers: int, journey: str) -> v1.CheckAvailabilityRequest:
 @asynccontextmanager
 async def serving(refusals: Refusals = "status", holds_per_holder_max: int = 0) -> AsyncIterator[Client]:
     """A service with the trip open."""
-    settings = load_settings(store="memory", edge="local", holds_per_holder_max=holds_per_holder_max)
-    async with open_inventory(settings) as inventory:
+    async with open_inventory(settings_of(holds_per_holder_max=holds_per_holder_max)) as inventory:
         handlers = services(inventory, refusals=refusals, clock=SystemClock())
         served = ChannelFor(handlers, codec=PassThroughCodec(), status_details_codec=SerializedDetails())
         async with served as channel:
@@ -322,7 +321,7 @@ async def test_who_waits_is_told_their_place() -> None:
 
 
 async def test_what_is_served_is_what_the_contract_names() -> None:
-    async with open_inventory(load_settings(store="memory", edge="local")) as inventory:
+    async with open_inventory(settings_of()) as inventory:
         service, *_ = services(inventory, refusals="status", clock=SystemClock())
         types = {path: handler.reply_type for path, handler in v1.InventoryServiceBase().__mapping__().items()}
         assert {path: handler.reply_type for path, handler in service.__mapping__().items()} == types

@@ -11,7 +11,7 @@ import pytest
 
 from travio_inventory.app.backends import OwnCertificate, StartFailed
 from travio_inventory.app.service import running
-from travio_inventory.settings import load_settings
+from verification.kit.in_process import settings_of
 from verification.servers.certificates import Certificates, make_certificates
 
 LOOK_EVERY_S = 0.05
@@ -81,20 +81,11 @@ async def test_renewed_files_are_shown_to_new_connections(first: Certificates, r
 
 
 async def test_a_service_that_runs_takes_up_renewed_files(
-    tmp_path: Path, first: Certificates, renewed: Certificates, monkeypatch: pytest.MonkeyPatch
+    first: Certificates, renewed: Certificates, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keep_up = partialmethod(OwnCertificate.keep_up, every_s=LOOK_EVERY_S)
     monkeypatch.setattr(OwnCertificate, "keep_up", keep_up)
-    settings = load_settings(
-        store="memory",
-        edge="local",
-        events="none",
-        data=tmp_path,
-        grpc_host="127.0.0.1",
-        grpc_port=0,
-        tls_cert=first.certificate,
-        tls_key=first.key,
-    )
+    settings = settings_of(tls_cert=first.certificate, tls_key=first.key)
     async with running(settings) as app:
         assert await is_trusted(app.port, first.authority)
         renewed.key.replace(first.key)

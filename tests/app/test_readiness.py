@@ -30,10 +30,11 @@ from travio_inventory.app.service import App, applied, open_inventory, running
 from travio_inventory.cli import probe
 from travio_inventory.protocol.batches import ANY_TIME, IndexEntry, NotDone, Outcome, Partition, Write
 from travio_inventory.protocol.probe import SPREAD, StoreProbe
-from travio_inventory.settings import Settings, load_settings
+from travio_inventory.settings import Settings
 from travio_inventory.store.memory import MemoryBatches
 from travio_inventory.telemetry.metrics import Figures
 from verification.kit.asking import open_trip
+from verification.kit.in_process import settings_of
 from verification.kit.trips import trip_of
 from verification.simulation.virtual_loop import run_virtually
 
@@ -143,7 +144,7 @@ async def test_processes_that_ask_in_the_same_row_do_not_take_each_other_for_a_p
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     """A service of one's own."""
-    return load_settings(data=tmp_path, store="embedded", edge="local", grpc_host="127.0.0.1", grpc_port=0)
+    return settings_of(tmp_path)
 
 
 @contextmanager

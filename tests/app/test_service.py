@@ -33,11 +33,13 @@ from travio_inventory.seats.refusals import TripNotFound
 from travio_inventory.seats.seat import Available, Blocked, SeatState
 from travio_inventory.seats.trip import OUR_CHOICE, Ends
 from travio_inventory.seats.use_cases import Inventory
-from travio_inventory.settings import Settings, load_settings
+from travio_inventory.settings import Settings
 from travio_inventory.wire.inventory.v1 import HoldSeatsRequest, InventoryServiceStub
 from verification.kit.asking import hold_seats, open_trip
 from verification.kit.asking import seat_map as seat_map_of
+from verification.kit.in_process import settings_of
 from verification.kit.trips import a_trip
+from verification.servers.certificates import make_certificates
 from verification.servers.redis import RedisServer
 
 TRIP = a_trip(organization="acme", stops="ABC", seats=100, seats_per_group=OUR_CHOICE)
@@ -50,13 +52,6 @@ READY_SECONDS_MAX = 20
 def settings(tmp_path: Path) -> Settings:
     """A service of one's own."""
     return settings_of(tmp_path)
-
-
-def settings_of(folder: Path, **changed: object) -> Settings:
-    quick = {"sweep_interval_ms": 20, "relay_interval_ms": 20, "clock_bound_ms": 0, "edge": "local"}
-    return load_settings(
-        **{"data": folder / "data", "grpc_host": "127.0.0.1", "grpc_port": 0, "store": "embedded"} | quick | changed
-    )
 
 
 async def hold(inventory: Inventory, seat: str = "A1", *, ttl_s: int = 0) -> Hold:
@@ -379,15 +374,9 @@ async def test_a_certificate_that_is_none_stops_the_start(tmp_path: Path) -> Non
 
 
 async def test_with_a_certificate_it_speaks_tls(tmp_path: Path) -> None:
-    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
-    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
-    names = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(cert)]
-    try:
-        await anyio.run_process([*command, *names])
-    except FileNotFoundError:
-        pytest.skip("there is no openssl to make a certificate with")
-    async with running(settings_of(tmp_path, tls_cert=cert, tls_key=key)) as app:
-        trusting = ssl.create_default_context(cafile=cert)
+    made = make_certificates(tmp_path)
+    async with running(settings_of(tmp_path, tls_cert=made.certificate, tls_key=made.key)) as app:
+        trusting = ssl.create_default_context(cafile=made.authority)
         trusting.set_alpn_protocols(["h2"])
         with channel_to(app, trusting) as channel:
             answer = await HealthStub(channel).Check(HealthCheckRequest())

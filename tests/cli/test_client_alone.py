@@ -6,9 +6,9 @@ import sys
 import pytest
 
 from tests.typed import EXAMPLES
-from travio_inventory.bench.own_server import OwnServer
 from travio_inventory.cli import SERVICE_PACKAGES
 from travio_inventory.cli.commands import COACH
+from verification.kit.service_process import ServiceProcess
 
 WITHOUT = f"""
 import sys
@@ -26,8 +26,8 @@ def typed(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-c", WITHOUT, *words], capture_output=True, text=True, check=False)
 
 
-def test_a_client_alone_asks_a_service(server: OwnServer) -> None:
-    there = ("--target", f"{server.host}:{server.port}", "--organization", "a-client-alone")
+def test_a_client_alone_asks_a_service(server: ServiceProcess) -> None:
+    there = ("--target", server.target, "--organization", "a-client-alone")
     for words in (
         ("trip", "open", str(EXAMPLES / "coach.toml")),
         ("map", COACH, "dhaka", "chattogram"),

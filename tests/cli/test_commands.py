@@ -11,12 +11,13 @@ from secrets import token_hex
 import pytest
 
 from tests.typed import ROOT, Type
-from travio_inventory.bench.own_server import OwnServer, free_port
+from travio_inventory.bench.own_server import free_port
 from travio_inventory.cli.commands import COMMANDS, Command
 from travio_inventory.cli.exits import ADVICE, failure_of
 from travio_inventory.client.refusals import KINDS
 from travio_inventory.kernel.refusals import FinalRefusal, Overloaded, Refusal, RetryableRefusal
 from travio_inventory.seats.refusals import HoldNotFound, InvalidSeats
+from verification.kit.service_process import ServiceProcess
 
 COACH = "coach-dhaka-coxs-bazar"
 FILE = "travio_inventory/cli/examples/coach.toml"
@@ -36,9 +37,9 @@ price_minor = 5
 
 
 @pytest.fixture
-def terminal(server: OwnServer, typed: Type) -> Type:
+def terminal(server: ServiceProcess, typed: Type) -> Type:
     """Types commands for a new organization."""
-    environment = {"TRAVIO_TARGET": f"{server.host}:{server.port}", "TRAVIO_ORGANIZATION": token_hex(4)}
+    environment = {"TRAVIO_TARGET": server.target, "TRAVIO_ORGANIZATION": token_hex(4)}
     return lambda *words: typed(*words, **environment)
 
 
@@ -107,11 +108,11 @@ def test_one_waits_in_line_and_leaves_it(terminal: Type) -> None:
     assert "`travio-inventory waitlist list` shows" in again.err
 
 
-def test_events_are_shown_from_the_data_folder(terminal: Type, typed: Type, server: OwnServer) -> None:
+def test_events_are_shown_from_the_data_folder(terminal: Type, typed: Type, server: ServiceProcess) -> None:
     terminal("trip", "open", FILE)
     hold = terminal("hold", COACH, "dhaka", "cumilla", "seat-A1", "--json").plain["hold"]
     for _ in range(50):
-        shown = typed("events", "--data", str(server.folder / "data"), "--json")
+        shown = typed("events", "--data", str(server.data), "--json")
         told = [event for event in map(json.loads, shown.out.splitlines()) if event["subject"] == hold]
         if told:
             break
@@ -119,9 +120,9 @@ def test_events_are_shown_from_the_data_folder(terminal: Type, typed: Type, serv
     assert [event["type"] for event in told] == ["hold.created"]
 
 
-def test_a_running_service_can_be_benched(server: OwnServer, typed: Type, tmp_path: Path) -> None:
+def test_a_running_service_can_be_benched(server: ServiceProcess, typed: Type, tmp_path: Path) -> None:
     out = tmp_path / "report.json"
-    words = ("--rounds", "2", "--workers", "30", "--target", f"{server.host}:{server.port}", "--out", str(out))
+    words = ("--rounds", "2", "--workers", "30", "--target", server.target, "--out", str(out))
     answer = typed("bench", "hot-seat", *words)
     assert answer.status == 0, answer.err
     report = json.loads(out.read_text())

@@ -10,16 +10,16 @@ from grpclib.server import Server
 from tests.typed import Type
 from travio_inventory.api.grpc.service import services
 from travio_inventory.app.service import open_inventory
-from travio_inventory.bench.own_server import OwnServer
 from travio_inventory.kernel.clock import SystemClock
-from travio_inventory.settings import load_settings
+from verification.kit.in_process import settings_of
+from verification.kit.service_process import ServiceProcess
 from verification.servers.process import free_port
 
 
 @asynccontextmanager
 async def serving(readiness: ServiceStatus) -> AsyncIterator[int]:
     """A service that is as ready as that says; its port."""
-    async with open_inventory(load_settings(store="memory", edge="local", events="none")) as inventory:
+    async with open_inventory(settings_of()) as inventory:
         server = Server(services(inventory, refusals="status", clock=SystemClock(), readiness=readiness))
         port = free_port()
         await server.start("127.0.0.1", port)
@@ -30,8 +30,8 @@ async def serving(readiness: ServiceStatus) -> AsyncIterator[int]:
             await server.wait_closed()
 
 
-def test_a_service_that_serves_is_alive_and_ready(typed: Type, server: OwnServer) -> None:
-    target = f"{server.host}:{server.port}"
+def test_a_service_that_serves_is_alive_and_ready(typed: Type, server: ServiceProcess) -> None:
+    target = server.target
     assert typed("health", "--target", target) == (0, "alive, ready\n", "")
     assert typed("health", "--target", target, "--json").plain == {"alive": True, "ready": True}
 

@@ -6,7 +6,7 @@ from secrets import token_hex
 import pytest
 
 from tests.typed import Type
-from travio_inventory.bench.own_server import OwnServer
+from verification.kit.service_process import ServiceProcess
 
 LOOP = """
 [trip]
@@ -33,9 +33,9 @@ price_minor = 250
 
 
 @pytest.fixture
-def on_the_loop(server: OwnServer, typed: Type, tmp_path: Path) -> Type:
+def on_the_loop(server: ServiceProcess, typed: Type, tmp_path: Path) -> Type:
     """Types commands for an organization that runs a loop."""
-    environment = {"TRAVIO_TARGET": f"{server.host}:{server.port}", "TRAVIO_ORGANIZATION": token_hex(4)}
+    environment = {"TRAVIO_TARGET": server.target, "TRAVIO_ORGANIZATION": token_hex(4)}
     path = tmp_path / "loop.toml"
     path.write_text(LOOP)
     assert typed("trip", "open", str(path), **environment).status == 0

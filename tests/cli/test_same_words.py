@@ -10,7 +10,6 @@ from grpclib.exceptions import GRPCError
 
 from tests.typed import Type
 from travio_inventory.api.grpc.refusals import MESSAGE_CHARS_MAX
-from travio_inventory.bench.own_server import OwnServer
 from travio_inventory.client import InventoryClient
 from travio_inventory.client.refusals import refusal_from
 from travio_inventory.kernel.actor import Actor, service_of
@@ -31,6 +30,7 @@ from travio_inventory.seats.commands import (
 )
 from travio_inventory.seats.trip import Ends, Seat, Segment, Trip, TripKey
 from travio_inventory.wire.inventory import v1
+from verification.kit.service_process import ServiceProcess
 
 LONG, SPACED, SPLIT, UNSEEN, CONTROL = "x" * 129, " a", "e\N{COMBINING ACUTE ACCENT}", "\N{ZERO WIDTH SPACE}", "a\nb"
 REASON = "x" * 257
@@ -189,11 +189,11 @@ def directly(make: Callable[[], object], *, wrong: Wrong | None = None) -> Inval
     return refused.value
 
 
-def over_grpc(portal: BlockingPortal, server: OwnServer, rpc: str, message: object) -> InvalidRequest:
+def over_grpc(portal: BlockingPortal, server: ServiceProcess, rpc: str, message: object) -> InvalidRequest:
     """What the service says of the message."""
 
     async def ask() -> InvalidRequest:
-        async with InventoryClient(f"{server.host}:{server.port}") as client:
+        async with InventoryClient(server.target) as client:
             call = cast("Callable[[object], Awaitable[object]]", getattr(client.stub, rpc))
             with pytest.raises(GRPCError) as failed:
                 await call(message)
@@ -205,7 +205,9 @@ def over_grpc(portal: BlockingPortal, server: OwnServer, rpc: str, message: obje
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_each_face_refuses_in_the_same_words(typed: Type, portal: BlockingPortal, server: OwnServer, name: str) -> None:
+def test_each_face_refuses_in_the_same_words(
+    typed: Type, portal: BlockingPortal, server: ServiceProcess, name: str
+) -> None:
     wrong = WRONG[name]
     said = directly(wrong.value, wrong=wrong)
     message = wrong.message
@@ -214,7 +216,7 @@ def test_each_face_refuses_in_the_same_words(typed: Type, portal: BlockingPortal
         message.user_id = wrong.user
     told = over_grpc(portal, server, wrong.rpc, message)
     assert (type(told), told.violations) == (type(said), said.violations)
-    words = ["--json", "--organization", wrong.organization, "--target", f"{server.host}:{server.port}"]
+    words = ["--json", "--organization", wrong.organization, "--target", server.target]
     words += [] if wrong.user is None else ["--user", wrong.user]
     answer = typed(*wrong.words, *words)
     error = answer.plain["error"]
@@ -222,7 +224,7 @@ def test_each_face_refuses_in_the_same_words(typed: Type, portal: BlockingPortal
 
 
 def test_a_trip_is_refused_in_the_same_words(
-    typed: Type, portal: BlockingPortal, server: OwnServer, tmp_path: Path
+    typed: Type, portal: BlockingPortal, server: ServiceProcess, tmp_path: Path
 ) -> None:
     seat = Seat(" 1", "1A", 1, 1, " first", "window", -1)
     said = directly(lambda: Trip(TripKey("org", " a"), (Segment("", "b"),), (seat,), vehicle=LONG, currency="Taka"))

@@ -16,13 +16,13 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from tests.typed import EXAMPLES, Type
-from travio_inventory.bench.own_server import OwnServer
 from travio_inventory.bench.report import Board
 from travio_inventory.cli import main
 from travio_inventory.cli.bench import ROUND_COLUMNS, SLICE_COLUMNS
 from travio_inventory.cli.commands import COMMANDS, build
 from travio_inventory.cli.screen import INDENT, Screen
 from travio_inventory.seats.events import EventType
+from verification.kit.service_process import ServiceProcess
 
 WIDTH = 80
 TRIP = "the-night-coach-of-the-fifteenth-of-january-from-dhaka-to-the-beach-of-coxs-bazar"
@@ -57,10 +57,10 @@ def eighty_columns(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def shown(server: OwnServer, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+def shown(server: ServiceProcess, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
     """Types a command at a terminal, for an organization of its own; what is there then."""
     environment = {
-        "TRAVIO_TARGET": f"{server.host}:{server.port}",
+        "TRAVIO_TARGET": server.target,
         "TRAVIO_ORGANIZATION": token_hex(4),
         "TRAVIO_USER": USER,
     }
@@ -78,7 +78,7 @@ def shown(server: OwnServer, monkeypatch: pytest.MonkeyPatch) -> Callable[..., s
     return show
 
 
-def test_no_column_vanishes_from_any_table(shown: Callable[..., str], server: OwnServer) -> None:
+def test_no_column_vanishes_from_any_table(shown: Callable[..., str], server: ServiceProcess) -> None:
     coach = str(EXAMPLES / "coach.toml")
     shown("trip", "open", coach, "--id", TRIP)
     held = shown("hold", TRIP, "dhaka", "coxs-bazar", "seat-A1", "seat-A2", "seat-A3", "seat-A4", "--json")
@@ -126,10 +126,10 @@ def test_events_of_every_kind_stand_under_the_names_of_their_columns(shown: Call
             assert values[line][column:].startswith(str(value)), (kind, name)
 
 
-def events_of(shown: Callable[..., str], server: OwnServer, hold: str) -> str:
+def events_of(shown: Callable[..., str], server: ServiceProcess, hold: str) -> str:
     """The lines about the hold, once it is told that it was confirmed."""
     for _ in range(100):
-        lines = shown("events", "--data", str(server.folder / "data"))
+        lines = shown("events", "--data", str(server.data))
         of_hold = lines[lines.find(TRIP) :]
         if "seats.purchased" in of_hold and hold in of_hold:
             return lines
@@ -179,9 +179,9 @@ def test_the_table_of_a_bench_has_all_its_columns(
     assert all(word in text for column in columns for word in column.split())
 
 
-def test_answers_in_json_have_names(typed: Type, server: OwnServer) -> None:
+def test_answers_in_json_have_names(typed: Type, server: ServiceProcess) -> None:
     """Every list is under a name, and what is in it has names or is text."""
-    environment = {"TRAVIO_TARGET": f"{server.host}:{server.port}", "TRAVIO_ORGANIZATION": token_hex(4)}
+    environment = {"TRAVIO_TARGET": server.target, "TRAVIO_ORGANIZATION": token_hex(4)}
     coach, journey = "coach-dhaka-coxs-bazar", ("coach-dhaka-coxs-bazar", "dhaka", "cumilla")
     typed("trip", "open", str(EXAMPLES / "coach.toml"), **environment)
     hold = typed("hold", *journey, "seat-A1", "--json", **environment).plain["hold"]

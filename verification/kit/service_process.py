@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -56,6 +57,11 @@ class ServiceProcess:
         assert self._process is not None
         return self._process.pid
 
+    @property
+    def is_running(self) -> bool:
+        """Whether the process has not ended."""
+        return self._process is not None and self._process.poll() is None
+
     def events(self) -> list[dict[str, Any]]:
         """The events in the data folder, in the order of the file; a line that is not whole yet is left out."""
         path = self.data / "events.jsonl"
@@ -72,8 +78,8 @@ class ServiceProcess:
         """Start the process and wait until it says that it is ready. Raises EndedEarly."""
         self.launch()
         async with asyncio.timeout(READY_SECONDS_MAX):
-            while f"pid {self.pid}\n" not in self.log:
-                if self._process is not None and self._process.poll() is not None:
+            while not re.search(rf"\bpid {self.pid}\b", self.log):
+                if not self.is_running:
                     raise EndedEarly(self.log)
                 await asyncio.sleep(POLL_SECONDS)
 
