@@ -194,7 +194,7 @@ def test_a_trip_is_visited_until_it_is_long_over(past_its_end_s: float, visited:
 
 
 async def attempt_lands_very_late(store: Store, group: Partition) -> None:
-    """An intent lands when all that its hints named is closed, and its home row never came to be."""
+    """An intent lands when all that its index entries named is closed, and its home row never came to be."""
     stranger = str(HoldId("t", 0, "0" * 32, is_late=False))
     values: Row = {"status": "held", "owner": stranger, "since_ms": START_MS, "until_ms": START_MS + 20_000}
     await asyncio.sleep(250)

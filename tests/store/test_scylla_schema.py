@@ -164,3 +164,32 @@ def test_index_entries_go_by_themselves_and_nothing_else(
     lasting = dict(iter(session.execute(text, (keyspace,))))
     assert lasting.pop("index_entries") == 30 * 86_400
     assert set(lasting.values()) == {0}
+
+
+@pytest.mark.scylla
+@pytest.mark.parametrize("version", [1, 2])
+async def test_a_keyspace_of_an_earlier_release_is_refused_in_one_line_that_says_what_to_do(
+    session: Session, options: ScyllaOptions, keyspace: str, version: int
+) -> None:
+    """By a start, by `schema check` and by `schema apply`, which leaves it as it was."""
+    session.execute(
+        f"CREATE KEYSPACE {keyspace} WITH replication = {{'class': 'NetworkTopologyStrategy', 'replication_factor': 1}}"
+    )
+    session.execute(f"CREATE TABLE {keyspace}.blocks (id text PRIMARY KEY, status text)")
+    session.execute(f"CREATE TABLE {keyspace}.schema_version (name text PRIMARY KEY, version int)")
+    session.execute(f"INSERT INTO {keyspace}.schema_version (name, version) VALUES ('inventory', {version})")  # noqa: S608 - ours
+    said = []
+    with pytest.raises(schema.SchemaTooOld) as started:
+        async with ScyllaBatches.connect(options):
+            pass
+    for asked in (schema.check, partial(schema.apply, replication=1)):
+        with pytest.raises(schema.SchemaTooOld) as refused:
+            asked(session, options)
+        said.append(str(refused.value))
+    assert said == [str(started.value)] * 2
+    assert said[0] == (
+        f"keyspace {keyspace} has schema version {version}, whose records this release cannot take over: drop it or "
+        "name another keyspace (TRAVIO_SCYLLA_KEYSPACE), then run `travio-inventory schema apply`"
+    )
+    tables = session.execute("SELECT table_name FROM system_schema.tables WHERE keyspace_name = %s", (keyspace,))
+    assert {name for (name,) in tables} == {"blocks", "schema_version"}

@@ -1,6 +1,6 @@
 """Numbers the epochs of the journal: a count that background jobs move on once a minute, whatever any clock says.
 
-A step's event and its hint carry the epoch in which the step began. An epoch is open for a minute at least, by the
+A step's event and its entry carry the epoch in which the step began. An epoch is open for a minute at least, by the
 stopwatch of whoever ends it; so a process that knew the open epoch once knows at any later moment an upper bound of
 it, and the epochs far below the open one are those in which no step can be recorded any more.
 """

@@ -9,7 +9,7 @@ from travio_inventory.protocol.rows import group_entry
 MINUTE_MS = 60_000
 
 SENT_WITHIN_MS = 60_000
-"""A step is sent so soon after the moment that it is stamped with, or not at all: its hints name that minute."""
+"""A step is sent so soon after the moment that it is stamped with, or not at all: its entries name that minute."""
 TRAVELS_MS = 60_000
 """So long after it was sent a batch hardly ever lands; one that does is found by the slow round."""
 LANDS_WITHIN_MS = SENT_WITHIN_MS + TRAVELS_MS
@@ -44,7 +44,7 @@ def _in_bucket(index: Index, group: Partition, number: int) -> IndexEntry:
 
 
 class DurableEntries:
-    """The hints that are known to be durable, `entries_max` at most: a hot seat group writes each once a minute."""
+    """The entries that are known to be durable, `entries_max` at most: a hot seat group writes each once a minute."""
 
     def __init__(self, *, entries_max: int = 100_000) -> None:
         self._hints_max = entries_max

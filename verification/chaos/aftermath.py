@@ -32,7 +32,7 @@ PROBE_TRIES = 10
 READ_TRIES = 10
 WRITTEN = (
     f"SELECT id, status, expires_at_ms, WRITETIME(status) AS at_us FROM {KEYSPACE}.seat_groups"  # noqa: S608 - all ours
-    " WHERE tenant = %s AND name = %s AND number = %s AND kind = 'hold'"
+    " WHERE organization = %s AND trip = %s AND seat_group = %s AND kind = 'hold'"
 )
 
 
@@ -189,7 +189,7 @@ async def measure_lateness(deployment: Deployment, books: Iterable[Book], found:
                 for group in range(book.trip.group_count):
                     for row in session.execute(WRITTEN, (ORGANIZATION, book.name, group)):
                         if row.status == "expired":
-                            found.late_s[row.id] = row.at_us / 1e6 - row.expires_at / 1e3
+                            found.late_s[row.id] = row.at_us / 1e6 - row.expires_at_ms / 1e3
 
     await asyncio.to_thread(ask)
 

@@ -63,7 +63,7 @@ class AnswersEarly(Passing):
 
 
 class ForgetsIndexEntries(Passing):
-    """Hints of an index are not written, so that only the process that wanted them knows where to look."""
+    """Entries of an index are not written, so that only the process that wanted them knows where to look."""
 
     def __init__(self, store: Batches, *, of: Index) -> None:
         super().__init__(store)

@@ -5,7 +5,7 @@ for the seeds that catch the broken designs.
 
 | what goes wrong | where |
 | --- | --- |
-| a batch is lost; applied, not answered; 1-30 s or 5 min late; twice; slow; not done, nor its hints | store/memory |
+| a batch is lost; applied, not answered; 1-30 s or 5 min late; twice; slow; not done, nor its entries | store/memory |
 | a read fails | store/memory |
 | a process is killed at any await, its sweepers and relays with it, and is up again with empty memory | process |
 | a process stands still for up to 10 min, longer than every bound, and goes on as if nothing had been | world |
@@ -15,7 +15,7 @@ for the seeds that catch the broken designs.
 | a caller hangs up (cancelled at any await), loses patience, asks again, twice at once, reuses a key | front, holders |
 | a trip is opened from two processes while holders are at it already | world |
 
-Hints are never lost while their batch is tried: the port promises that they are durable before it.
+Index entries are never lost while their batch is tried: the port promises that they are durable before it.
 
 | what is asked | how |
 | --- | --- |

@@ -488,7 +488,7 @@ def _count_then_act(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Sender, "apply", act)
 
 
-# ---- steps, events and hints
+# ---- steps, events and index entries
 
 
 @broken("revive an ended row", "I4", Plan(0))
@@ -542,7 +542,7 @@ def _event_afterwards(patch: pytest.MonkeyPatch) -> None:
 
 
 @broken(
-    "a hint that is not written before the batch",
+    "an index entry that is not written before the batch",
     "I8 L1 L2",
     Plan(3, faults=0.5, kills=0.9, seats_per_group=1, seats=20, popular=20, holders=5),
 )

@@ -263,7 +263,7 @@ def _cells_alone(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(snapshots, "_state", lambda cell, _homes: state(cell, {}))
 
 
-# ---- sweeper, relay and hints
+# ---- sweeper, relay and index entries
 
 
 @broken("the sweeper frees other seat groups' cells by their time", "I1 I2", GROUPS_OF_ONE.with_seed(1))
@@ -288,7 +288,7 @@ def _pass_over_sold(patch: pytest.MonkeyPatch) -> None:
 
 
 @broken(
-    "a hint that counts as written before it is",
+    "an index entry that counts as written before it is",
     "I8 L1 L2",
     replace(ALONE, faults=0.8, kills=0.1, holders=3, seats=40, popular=40).with_seed(4),
 )

@@ -75,7 +75,7 @@ class Plan:
 
     @property
     def is_very_late(self) -> bool:
-        """Whether a batch may land when all that its hints named is closed."""
+        """Whether a batch may land when all that its index entries named is closed."""
         return self.late_s > LATE_S
 
     @property
