@@ -84,7 +84,7 @@ def service_of(organization: str) -> Actor:
 
 
 def user_anywhere(user: str) -> Actor:
-    """A user of any organization, who may read their own holds and places in all of them. Raises InvalidRequest."""
+    """A user of any organization, who may read their own places on waiting lists everywhere. Raises InvalidRequest."""
     return Actor("", user, WITHOUT_ORGANIZATION)
 
 

@@ -34,15 +34,16 @@ Fields: TypeAlias = Any
 def _asked(message: Fields, who: Callable[[Fields], Actor], what: Callable[[Fields], T]) -> tuple[Actor, T]:
     """Who asks and for what. Raises InvalidRequest for all that is wrong with either, as all of these do."""
     try:
-        return who(message), what(message)
-    except InvalidRequest:  # which names what is wrong with one of them
-        found = Faults()
-    with found:
         actor = who(message)
-    with found:
-        value = what(message)
-    found.finish()
-    return actor, value
+    except InvalidRequest:  # which says nothing of the rest
+        found = Faults()
+        with found:
+            who(message)
+        with found:
+            what(message)
+        found.finish()
+        raise
+    return actor, what(message)
 
 
 def check_asked(message: Fields) -> tuple[Actor, AvailabilityQuery]:
