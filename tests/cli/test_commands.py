@@ -101,7 +101,7 @@ def test_one_waits_in_line_and_leaves_it(terminal: Type) -> None:
     assert joined.out == "number 1 on the waiting list\n"
     entries = terminal("waitlist", "list", "--json").plain["entries"]
     assert [entry["class"] for entry in entries] == ["business"]
-    assert terminal("waitlist", "leave", COACH, "--class", "business").out == "no longer on the waiting list\n"
+    assert terminal("waitlist", "leave", COACH, "--class", "business").out == "removed from the waiting list\n"
     assert terminal("waitlist", "list").out == "on no waiting list\n"
     again = terminal("waitlist", "leave", COACH, "--class", "business")
     assert again.status == 1
@@ -152,7 +152,7 @@ def test_where_nobody_listens_the_line_says_how_to_start_one(typed: Type) -> Non
         assert answer.status == 4
         assert answer.err.splitlines()[-1] == (
             f"nothing answers at {target} (Connection refused): "
-            "start one with `travio-inventory serve`, or name another with --target"
+            "start one with `travio-inventory serve`, or set --target"
         )
 
 
@@ -164,7 +164,7 @@ def test_where_nobody_listens_the_line_says_how_to_start_one(typed: Type) -> Non
         (("map", "t", "a", "b", "--target", "a:b:c"), "--target (TRAVIO_TARGET) must be HOST:PORT"),
         (("trip", "open", "no-such.toml"), "no-such.toml: No such file"),
         (("bench", "hot-seat", "--workers", "0"), "Must be >= 1"),
-        (("bench", "noop", "--target", "localhost:1"), "leave --target out"),
+        (("bench", "noop", "--target", "localhost:1"), "omit --target"),
         (("bench", "holds", "--out", "/no/such/folder/x.json"), "--out /no/such/folder/x.json"),
     ],
 )
@@ -207,7 +207,7 @@ def test_the_demo_ends_by_itself_and_shows_the_seat_sold(typed: Type) -> None:
     before, after = answer.out.split("After:")
     assert "B 0 booked" in before
     assert "B 1 booked" in after
-    _, next_steps = answer.out.split("To go on with one of your own:\n")
+    _, next_steps = answer.out.split("To continue with your own:\n")
     assert re.findall(r"travio.inventory(?:\.cli)? (\w+)", next_steps) == ["serve", "trip", "trip", "map"]
 
 

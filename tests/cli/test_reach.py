@@ -74,12 +74,12 @@ def test_who_is_not_trusted_and_who_speaks_tls_is_said(typed: Type, over_tls: Se
         stranger = typed(*words, *at, "--tls")
         assert stranger.status == 4
         assert stranger.err.splitlines()[-1].startswith(f"no TLS with {over_tls.target} (")
-        assert stranger.err.endswith("name who signed its certificate with --ca-file, or leave --tls out\n")
+        assert stranger.err.endswith("set --ca-file to the CA of its certificate, or omit --tls\n")
     plain = typed("hold", *COACH, "seat-A2", *at)
     assert plain.status == 4
     assert plain.err == (
         f"nothing answers at {over_tls.target} (what listens there speaks no HTTP/2): "
-        "add --tls if it speaks TLS, or name another with --target\n"
+        "add --tls if it speaks TLS, or set --target\n"
     )
 
 
@@ -87,7 +87,7 @@ def test_who_is_not_trusted_and_who_speaks_tls_is_said(typed: Type, over_tls: Se
     ("words", "variables", "said"),
     [
         (("--ca-file", "no-such.pem"), {}, "--ca-file no-such.pem: No such file or directory"),
-        (("--ca-file", __file__), {}, f"--ca-file {__file__}: holds no certificate"),
+        (("--ca-file", __file__), {}, f"--ca-file {__file__}: contains no certificate"),
         (
             (),
             {"TRAVIO_TARGET_TLS": "maybe"},
@@ -141,7 +141,7 @@ def test_bytes_that_are_no_text_are_said_to_be_none(
     for words in (("map", "a", "\udcff", "c"), ("hold", *COACH, "\udcff"), ("release", "\udcff", "--json")):
         answer = typed(*words, *at)
         assert answer.status == 2
-        assert answer.err.splitlines()[-1] == "'\\udcff' is no text: write it in UTF-8"
+        assert answer.err.splitlines()[-1] == "'\\udcff' is not text: write it in UTF-8"
     path = tmp_path / "latin.toml"
     path.write_bytes(b'[trip]\nid = "caf\xe9"\n')
     assert typed("trip", "open", str(path)).err == f"{path}: not UTF-8 text: byte 17: invalid continuation byte\n"

@@ -214,8 +214,8 @@ def test_a_supervised_process_that_takes_too_long_to_stop_ends_itself(service: S
     [
         ("0", {}, f"allowed is a whole number from 1 to {PROCESSES_MAX}"),
         (str(PROCESSES_MAX + 1), {}, f"allowed is a whole number from 1 to {PROCESSES_MAX}"),
-        ("2", {}, "the embedded store lives in one process: set SCYLLA_HOSTS"),
-        ("2", {"TRAVIO_STORE": "memory"}, "the memory store lives in one process: set SCYLLA_HOSTS"),
+        ("2", {}, "the embedded store allows one process: set SCYLLA_HOSTS"),
+        ("2", {"TRAVIO_STORE": "memory"}, "the memory store allows one process: set SCYLLA_HOSTS"),
         ("2", {"SCYLLA_HOSTS": "db1"}, "set REDIS_ADDR, or TRAVIO_EDGE=absent"),
     ],
 )

@@ -9,11 +9,11 @@ from io import TextIOWrapper
 from typing import NoReturn
 
 SERVICE_PACKAGES = frozenset({"cassandra", "pydantic", "pydantic_settings", "redis"})
-"""What the extra `server` installs, and a client does without."""
+"""Packages that the extra `server` installs; a client does not need them."""
 
 
 def main(words: Sequence[str] | None = None) -> None:
-    """Run the command that the words, or the program's arguments, name; raises SystemExit with its status."""
+    """Run the command named by the words, or by the program's arguments; raises SystemExit with its status."""
     asked = sys.argv[1:] if words is None else list(words)
     try:
         if asked in (["serve"], ["work"]):
@@ -24,7 +24,7 @@ def main(words: Sequence[str] | None = None) -> None:
 
 
 def _not_imported(failed: ImportError) -> int:
-    """Say what to install where the service's packages are not here; the exit status."""
+    """Say what to install if the service's packages are missing; returns the exit status."""
     from travio_inventory.cli.exits import Exit  # noqa: PLC0415 - see _run_command
 
     missing = failed.__cause__ if isinstance(failed.__cause__, ImportError) else failed  # a command's own is wrapped
@@ -43,16 +43,16 @@ def _run_command(words: Sequence[str] | None) -> None:
     be_printable()
     try:
         run(words)
-    except BrokenPipeError:  # the reader has seen enough, as `head` does
+    except BrokenPipeError:  # the reader stopped reading, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except KeyboardInterrupt:
         sys.exit(Exit.INTERRUPTED)
     except UnicodeEncodeError as wrong:
-        sys.stderr.write(f"{wrong.object!a} is no text: write it in UTF-8\n")
+        sys.stderr.write(f"{wrong.object!a} is not text: write it in UTF-8\n")
         sys.exit(Exit.WRONG)
     except ImportError:
         raise
-    except OSError as failed:  # as a full disk under standard output
+    except OSError as failed:  # for example a full disk under standard output
         sys.stderr.write(f"cannot go on: {failed.strerror or failed}\n")
         sys.exit(Exit.BROKEN)
     except Exception:  # noqa: BLE001 - Python's own status for it, 1, is a definite no here
@@ -61,7 +61,7 @@ def _run_command(words: Sequence[str] | None) -> None:
 
 
 def be_printable() -> None:
-    """Let standard output escape what its terminal has no letters for; one that is closed takes everything."""
+    """Let standard output escape characters that its terminal cannot show; if it is closed, discard everything."""
     sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: PTH123, SIM115 - for as long as the process lives
     sys.stderr = sys.stderr or sys.stdout
     if isinstance(sys.stdout, TextIOWrapper):
@@ -69,8 +69,8 @@ def be_printable() -> None:
 
 
 def _run_service(name: str) -> NoReturn:
-    """A service starts without the command line's machinery, and without looking for garbage among its imports: a
-    third of the time.
+    """Start a service without the imports of the command line and without garbage collection during imports: that takes
+    a third of the time.
     """
     gc.disable()
     from travio_inventory.cli import server  # noqa: PLC0415 - see main

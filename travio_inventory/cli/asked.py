@@ -1,4 +1,4 @@
-"""What several commands ask for alike: a trip, seats, segments; and times as they are written."""
+"""Options of several commands: a trip, seats, segments; and how times are printed."""
 
 import re
 from datetime import datetime
@@ -20,7 +20,7 @@ SeatIds = Annotated[str, Parameter(help="Ids of the seats.", required=True)]
 Segments = Annotated[
     str,
     Parameter(
-        help="First and last segment of the journey, as in 0-2, where the route comes to a station twice; "
+        help="First and last segment of the journey, as in 0-2, if the route visits a station twice; "
         "`trip show` numbers them.",
         validator=_segments,
     ),
@@ -28,7 +28,7 @@ Segments = Annotated[
 
 
 def journey_of(said: str) -> Journey | None:
-    """The segments that "0-2" or "1" names, None for "". Raises ValueError."""
+    """The segments in "0-2" or "1", None for "". Raises ValueError."""
     if not said:
         return None
     found = _SEGMENTS.fullmatch(said)
@@ -38,5 +38,5 @@ def journey_of(said: str) -> Journey | None:
 
 
 def stamp(moment: datetime | None) -> str:
-    """RFC 3339, "" where there is no time."""
+    """RFC 3339, "" if there is no time."""
     return moment.isoformat() if moment else ""

@@ -1,4 +1,4 @@
-"""The command that says whether a party finds seats, and what it would pay."""
+"""The command that shows whether a party finds seats, and the price."""
 
 from collections import Counter
 from typing import Annotated
@@ -15,17 +15,17 @@ from travio_inventory.client.client import InventoryClient
 
 def availability(
     trip: TripId,
-    origin: Annotated[str, Parameter(help="Station where the journey begins.")],
-    destination: Annotated[str, Parameter(help="Station where it ends.")],
+    origin: Annotated[str, Parameter(help="First station of the journey.")],
+    destination: Annotated[str, Parameter(help="Last station of the journey.")],
     /,
     *,
     passengers: Annotated[int, Parameter(help="How many.")] = 1,
-    seat_class: Annotated[str, Parameter(name="--class", help="Of which class; empty is any.")] = "",
-    seats: Annotated[bool, Parameter(negative="", help="List the free seats too.")] = False,
+    seat_class: Annotated[str, Parameter(name="--class", help="Class of the seats; empty means any.")] = "",
+    seats: Annotated[bool, Parameter(negative="", help="Also list the free seats.")] = False,
     segments: Segments = "",
     reach: ConnectionOptions = HERE,
 ) -> Exit:
-    """Say whether a party finds seats for a journey, and what it would pay. A hold decides."""
+    """Show whether a party finds seats for a journey, and the price. Only a hold reserves them."""
 
     async def work(client: InventoryClient, screen: Screen) -> None:
         question = AvailabilityQuestion(trip, origin, destination, passengers, seat_class, journey_of(segments))

@@ -1,4 +1,4 @@
-"""The commands of the bench: what can be set, what is shown, and the exit status."""
+"""The commands of the bench: their options, output and exit status."""
 
 import asyncio
 import json
@@ -44,23 +44,23 @@ SECONDS_MAX = 3_600.0
 ROUND_COLUMNS = ("round", *(outcome.value for outcome in Outcome), "p50 ms", "max ms")
 SLICE_COLUMNS = ("what", "calls", "per second", "per CPU second", "p50 ms", "p99 ms")
 
-Workers = Annotated[int, Parameter(help="Calls at once.", validator=Number(gte=1, lte=WORKERS_MAX))]
+Workers = Annotated[int, Parameter(help="Concurrent calls.", validator=Number(gte=1, lte=WORKERS_MAX))]
 Rounds = Annotated[int, Parameter(help="How often.", validator=Number(gte=1, lte=ROUNDS_MAX))]
 Seats = Annotated[int, Parameter(help="Seats of each trip.", validator=Number(gte=1, lte=5_000))]
-Seconds = Annotated[float, Parameter(help="How long each thing is measured.", validator=Number(gt=0, lte=SECONDS_MAX))]
+Seconds = Annotated[float, Parameter(help="Seconds per measurement.", validator=Number(gt=0, lte=SECONDS_MAX))]
 
 
 @Parameter(name="*", group=Group("Bench options", sort_key=100))
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What all benches take."""
+    """Options of all benches."""
 
     target: Annotated[
-        str | None, Parameter(help="HOST:PORT of a running service; without it the bench starts its own.")
+        str | None, Parameter(help="HOST:PORT of a running service; by default the bench starts its own.")
     ] = None
     tls: Tls = False
     ca_file: CaFile = None
-    out: Annotated[Path | None, Parameter(help="Write the JSON report to this file too.")] = None
+    out: Annotated[Path | None, Parameter(help="Also write the JSON report to this file.")] = None
     as_json: AsJson = False
 
 
@@ -72,11 +72,13 @@ Bench = Callable[[Session], Awaitable[Report]]
 def bench_hot_seat(
     *,
     workers: Workers = 50,
-    seat: Annotated[str, Parameter(help="The seat that everybody wants.")] = "seat-A1",
+    seat: Annotated[str, Parameter(help="The seat that all workers want.")] = "seat-A1",
     rounds: Rounds = 20,
     options: Options = DEFAULTS,
 ) -> Exit:
-    """Let many ask for one seat at the same moment, round after round. Exit status 1 unless one won in each."""
+    """Many workers request one seat at the same moment, in several rounds. Exit status 1 unless each round has one
+    winner.
+    """
 
     async def bench(on: Session) -> Report:
         trip = bench_trips.coach(seats=(seat,))
@@ -103,17 +105,17 @@ def show_round(board: Board, played: hot_seat.Round) -> None:
 
 
 def bench_refusals(*, workers: Workers = 64, seconds: Seconds = 3.0, options: Options = DEFAULTS) -> Exit:
-    """Ask for a seat that is taken, beside a call that does nothing."""
+    """Request a taken seat, compared with a no-op call."""
     return _throughput(throughput.refusals, options, workers, seconds)
 
 
 def bench_holds(*, workers: Workers = 64, seconds: Seconds = 3.0, options: Options = DEFAULTS) -> Exit:
-    """Hold free seats, one seat on two segments a call, beside a call that does nothing; then check every hold."""
+    """Hold free seats, one seat on two segments per call, compared with a no-op call; then check every hold."""
     return _throughput(throughput.holds, options, workers, seconds)
 
 
 def bench_map(*, workers: Workers = 16, seconds: Seconds = 3.0, options: Options = DEFAULTS) -> Exit:
-    """Read the map of a train of 1,300 seats, unchanged and changed, beside a call that does nothing."""
+    """Read the map of a train with 1,300 seats, unchanged and changed, compared with a no-op call."""
     return _throughput(throughput.maps, options, workers, seconds)
 
 
@@ -121,12 +123,12 @@ def bench_browsing(
     *,
     seats: Seats = 1_300,
     segments: Annotated[int, Parameter(help="Segments of the trip.", validator=Number(gte=1, lte=25))] = 5,
-    writes: Annotated[int, Parameter(help="Holds and releases a second.", validator=Number(gte=2, lte=10_000))] = 200,
+    writes: Annotated[int, Parameter(help="Holds and releases per second.", validator=Number(gte=2, lte=10_000))] = 200,
     workers: Workers = 16,
     seconds: Seconds = 5.0,
     options: Options = DEFAULTS,
 ) -> Exit:
-    """Read seat maps cold, warm and while seats are sold; count the reads of the store that the cache saved."""
+    """Read seat maps uncached, cached and while seats are sold; count the reads of the store that the cache saves."""
 
     async def bench(on: Session) -> Report:
         size = browsing.Size(seats, segments)
@@ -142,13 +144,13 @@ def bench_claims(
     *,
     in_flight: Annotated[
         tuple[int, ...],
-        Parameter(help="Claims at once; may be given several times.", validator=Number(gte=1, lte=WORKERS_MAX)),
+        Parameter(help="Concurrent claims; may be given several times.", validator=Number(gte=1, lte=WORKERS_MAX)),
     ] = (32, 128),
     seats: Seats = 2_000,
     options: Options = DEFAULTS,
 ) -> Exit:
-    """Claim free seats on the scylla store, beside a bare loop of the driver that sends the same batches. It needs
-    SCYLLA_HOSTS, and runs in this process, without gRPC.
+    """Claim free seats on the scylla store, compared with a plain loop of the driver that sends the same batches. Needs
+    SCYLLA_HOSTS; runs in this process, without gRPC.
     """
     from travio_inventory.bench.claims import claims  # noqa: PLC0415 - the driver is slow to import
 
@@ -172,15 +174,15 @@ def bench_claims(
 
 
 def bench_noop(*, workers: Workers = 64, seconds: Seconds = 3.0, options: Options = DEFAULTS) -> Exit:
-    """Call what does nothing, behind the same server code as the service. It has a server of its own always."""
+    """Call a no-op, behind the same server code as the service. It always starts its own server."""
     if options.target is not None:
-        said = "the no-op is served by the bench alone: leave --target out"
+        said = "the no-op runs only on the bench's own server: omit --target"
         return fail(Screen(as_json=options.as_json), Failure(Exit.WRONG, "BAD_TARGET", said))
     return _throughput(throughput.no_op_alone, options, workers, seconds)
 
 
 def bench_open(*, rounds: Rounds = 5, options: Options = DEFAULTS) -> Exit:
-    """Open a train of 1,300 seats on five segments for sale."""
+    """Open a train with 1,300 seats and five segments for sale."""
 
     async def bench(on: Session) -> Report:
         took: list[float] = []
@@ -197,7 +199,7 @@ def bench_open(*, rounds: Rounds = 5, options: Options = DEFAULTS) -> Exit:
 
 
 def bench_start(*, rounds: Rounds = 5, options: Options = DEFAULTS) -> Exit:
-    """Start the service with an empty data folder until it answers its first call."""
+    """Start the service with an empty data folder and wait for the answer to the first call."""
 
     async def bench(_on: Session) -> Report:
         took: list[float] = []
@@ -241,7 +243,7 @@ def _show_slice(board: Board, name: str, measured: Slice) -> None:
 
 
 def _run(options: Options, bench: Bench, *, workers: int, with_yardsticks: bool = False) -> Exit:
-    """Run the bench against the target or a server of its own, report, and tell right from wrong."""
+    """Run the bench against the target or its own server, and report whether the results are correct."""
     screen = Screen(as_json=options.as_json)
     try:
         address = None if options.target is None else address_of(options.target)
@@ -278,7 +280,7 @@ def _report(server: dict[str, object], results: dict[str, object], wrong: list[s
 
 
 def _failure(failed: Exception, target: str, *, with_tls: bool) -> Failure:
-    """Why there is no report. Raises what is no failure of the service, but of ours."""
+    """Why there is no report. Raises errors that are bugs of the bench."""
     match failed:
         case ExceptionGroup():
             return _failure(failed.exceptions[0], target, with_tls=with_tls)
@@ -302,7 +304,7 @@ def _failure(failed: Exception, target: str, *, with_tls: bool) -> Failure:
 
 
 def _finish(screen: Screen, report: dict[str, object], out: Path | None) -> None:
-    """Write the report: to the file where one is named, to the screen as JSON or as words."""
+    """Write the report: to the file if one is named, and to the screen as JSON or text."""
     if out is not None:
         out.write_text(json.dumps(report, indent=2) + "\n")
     screen.answer(report, lambda: _show(screen, report))
@@ -317,7 +319,7 @@ def _show(screen: Screen, report: dict[str, object]) -> None:
         for line in wrong:
             screen.say(f"WRONG: {line}", "bold red")
     else:
-        screen.say("the counts and the store are as they should be", "green")
+        screen.say("the counts and the store are correct", "green")
 
 
 def _words(value: object) -> str:

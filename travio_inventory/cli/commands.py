@@ -1,4 +1,4 @@
-"""Every command with its help; what a command needs is imported when it is run."""
+"""Every command with its help; a command imports what it needs when it runs."""
 
 import sys
 from collections.abc import Sequence
@@ -12,23 +12,16 @@ PACKAGE = "travio_inventory.cli"
 NAME = "travio-inventory"
 EXIT_WRONG = 2
 PLAIN_WIDTH = 300
-"""Of help that no terminal shows: each sentence on one line."""
+"""Width of help outside a terminal: each sentence on one line."""
 COACH = "coach-dhaka-coxs-bazar"
-BEGIN = f"""\
-Begin, with the service in one terminal and you in another:
-  {NAME} serve
-  {NAME} trip example coach > coach.toml
-  {NAME} trip open coach.toml
-  {NAME} map {COACH} dhaka chattogram
-  {NAME} hold {COACH} dhaka chattogram seat-A1 seat-A2
-  {NAME} confirm HOLD order-1
+BEGIN = f"""\\ To begin, run the service in one terminal and the commands in another: {NAME} serve {NAME} trip example
+coach > coach.toml {NAME} trip open coach.toml {NAME} map {COACH} dhaka chattogram {NAME} hold {COACH} dhaka chattogram
+seat-A1 seat-A2 {NAME} confirm HOLD order-1
 
-Exit status:
-  0 done; 1 a definite no; 2 wrong input; 3 ask again; 4 no service there
-  5 the command broke, which is a bug; 130 interrupted\
+Exit status: 0 done; 1 refused; 2 wrong input; 3 retry; 4 no service at the target 5 the command failed, which is a bug;
+130 interrupted\
 """
-BENCH_BEGIN = f"""\
-Without --target a bench starts a server of its own, on one core, and uses another itself.
+BENCH_BEGIN = f"""\\ Without --target a bench starts its own server on one core, and uses another core itself.
 
 Examples:
   {NAME} bench hot-seat --workers 50 --seat seat-A1
@@ -38,15 +31,15 @@ Examples:
 GROUPS = {
     "schema": ("Tables of the scylla store.", ""),
     "trip": ("Open trips for sale, and show them.", ""),
-    "holds": ("Look at holds and bookings.", ""),
-    "waitlist": ("Wait for seats of a class.", ""),
-    "bench": ("Measure the service, and check what it did.", BENCH_BEGIN),
+    "holds": ("Show holds and bookings.", ""),
+    "waitlist": ("Waiting lists for seats of a class.", ""),
+    "bench": ("Measure the service and check the results.", BENCH_BEGIN),
 }
 
 
 class Command(NamedTuple):
-    """A command: its words, where its function is, what it does, and an example of what follows its words; `usage` is
-    what may follow, where that is not seen from the function.
+    """A command: its words, its function, its help, and an example of its arguments; `usage` describes the arguments if
+    the function does not.
     """
 
     words: str
@@ -58,7 +51,7 @@ class Command(NamedTuple):
 
 COMMANDS = (
     Command("serve", "server:serve", "Run the service. Settings come from the environment."),
-    Command("demo", "demo:demo", "Show the service at work, within a minute."),
+    Command("demo", "demo:demo", "Demonstrate the service, within a minute."),
     Command("trip open", "trips:open_trip", "Open a trip for sale from a TOML file.", "coach.toml"),
     Command(
         "trip example",
@@ -72,59 +65,61 @@ COMMANDS = (
     Command(
         "availability",
         "availability:availability",
-        "Say whether a party finds seats, and what it would pay.",
+        "Show whether a party finds seats, and the price.",
         f"{COACH} dhaka cumilla --seats",
     ),
     Command(
         "hold",
         "holds:hold",
-        "Hold seats of a journey: every one of them, or none.",
+        "Hold seats of a journey: all of them or none.",
         f"{COACH} dhaka chattogram seat-A1 seat-A2",
     ),
-    Command("confirm", "holds:confirm", "Turn a hold into a booking. Again is the same booking.", "HOLD order-1"),
-    Command("extend", "holds:extend", "Keep a hold for longer. Never shortens it.", "HOLD --seconds 900"),
-    Command("release", "holds:release", "Give a hold's seats back before its time.", "HOLD"),
-    Command("cancel", "holds:cancel", "Give a booking's seats back for sale.", "BOOKING"),
+    Command(
+        "confirm", "holds:confirm", "Turn a hold into a booking. Repeating it returns the same booking.", "HOLD order-1"
+    ),
+    Command("extend", "holds:extend", "Extend a hold. Never shortens it.", "HOLD --seconds 900"),
+    Command("release", "holds:release", "Release a hold before it expires.", "HOLD"),
+    Command("cancel", "holds:cancel", "Cancel a booking and put its seats back on sale.", "BOOKING"),
     Command("block", "trips:block", "Take seats off sale.", f"{COACH} seat-J4 --reason 'broken belt'"),
     Command("unblock", "trips:unblock", "Put blocked seats back on sale.", f"{COACH} seat-J4"),
     Command("holds list", "holds:list_holds", "List the user's holds, newest first.", "--user me --ended"),
-    Command("holds show", "holds:show_hold", "Show one hold as it stands now.", "HOLD"),
+    Command("holds show", "holds:show_hold", "Show one hold.", "HOLD"),
     Command(
         "waitlist join",
         "waitlist:join",
-        "Join the waiting list, or keep one's place on it.",
+        "Join the waiting list, or keep the place on it.",
         f"{COACH} --class business",
     ),
     Command("waitlist leave", "waitlist:leave", "Leave the waiting list.", f"{COACH} --class business"),
-    Command("waitlist list", "waitlist:list_waits", "List what the user waits for."),
-    Command("health", "health:show_health", "Say whether the service is alive, and ready for calls."),
+    Command("waitlist list", "waitlist:list_waits", "List the user's places on waiting lists."),
+    Command("health", "health:show_health", "Show whether the service is alive, and ready for calls."),
     Command("events", "events:events", "Show the events that the service has published.", "--follow"),
-    Command("work", "server:work", "Run the sweeper and the relay of events alone, without a server."),
-    Command("settings", "settings:show_settings", "List every setting as it stands, secrets masked."),
+    Command("work", "server:work", "Run only the sweeper and the relay, without a server."),
+    Command("settings", "settings:show_settings", "List every setting and its value, secrets masked."),
     Command(
-        "schema apply", "schema:apply_schema", "Put the tables into the cluster at SCYLLA_HOSTS.", "--replication 3"
+        "schema apply", "schema:apply_schema", "Create the tables in the cluster at SCYLLA_HOSTS.", "--replication 3"
     ),
-    Command("schema check", "schema:check_schema", "Tell whether the tables at SCYLLA_HOSTS are as they must be."),
+    Command("schema check", "schema:check_schema", "Check whether the tables at SCYLLA_HOSTS are as required."),
     Command("completion", "completion:completion", "Print a script that completes words in a shell.", "bash"),
     Command(
         "bench hot-seat",
         "bench:bench_hot_seat",
-        "Many ask for one seat at once; exactly one may win.",
+        "Many workers request one seat; exactly one may win.",
         "--workers 50 --seat seat-A1",
     ),
-    Command("bench refusals", "bench:bench_refusals", "How fast a no to a taken seat is."),
-    Command("bench holds", "bench:bench_holds", "How fast free seats are held, durably."),
+    Command("bench refusals", "bench:bench_refusals", "How fast taken seats are refused."),
+    Command("bench holds", "bench:bench_holds", "How fast free seats are held durably."),
     Command("bench map", "bench:bench_map", "How fast a train's seat map is read."),
-    Command("bench claims", "bench:bench_claims", "How fast the scylla store is beside its bare driver."),
+    Command("bench claims", "bench:bench_claims", "How fast the scylla store is, compared with its driver alone."),
     Command("bench browsing", "bench:bench_browsing", "How fast maps are while seats are sold.", "--seats 500"),
-    Command("bench noop", "bench:bench_noop", "How fast a call is that has nothing to do."),
-    Command("bench open", "bench:bench_open", "How long it takes to open a train for sale."),
-    Command("bench start", "bench:bench_start", "How long the service takes to its first answer."),
+    Command("bench noop", "bench:bench_noop", "How fast a no-op call is."),
+    Command("bench open", "bench:bench_open", "How long opening a train takes."),
+    Command("bench start", "bench:bench_start", "How long the service takes from start to first answer."),
 )
 
 
 def run(words: Sequence[str] | None) -> None:
-    """Run the command that the words, or the program's arguments, name; raises SystemExit with its status."""
+    """Run the command named by the words, or by the program's arguments; raises SystemExit with its status."""
     try:
         build()(words, print_error=False, exit_on_error=False)
     except CycloptsError as wrong:
@@ -156,10 +151,10 @@ def build(commands: Sequence[Command] = COMMANDS) -> App:
 
 
 class _PlainConsole(Console):
-    """What a pipe is shown help with."""
+    """The console for help that goes to a pipe."""
 
     def on_broken_pipe(self) -> None:
-        """The reader has seen enough: as of any other output, not with a status of rich's own."""
+        """The reader stopped reading: end as for any other output, not with rich's own status."""
         raise BrokenPipeError
 
 

@@ -1,4 +1,4 @@
-"""The command that prints what a shell needs to complete the words of this command line."""
+"""The command that prints a completion script for a shell."""
 
 import sys
 from importlib import import_module
@@ -11,15 +11,15 @@ from travio_inventory.cli.commands import COMMANDS, NAME, PACKAGE, Command, buil
 from travio_inventory.cli.exits import Exit
 
 
-def completion(shell: Annotated[Literal["bash", "zsh", "fish"], Parameter(help="For which shell.")], /) -> Exit:
-    """Print a script for the shell to read at its start, as in `. completion.bash`."""
+def completion(shell: Annotated[Literal["bash", "zsh", "fish"], Parameter(help="The shell.")], /) -> Exit:
+    """Print a completion script that the shell reads at its start, as in `. completion.bash`."""
     there = [command for command in COMMANDS if _is_installed(command)]
     sys.stdout.write(build(there).generate_completion(prog_name=NAME, shell=shell))
     return Exit.DONE
 
 
 def _is_installed(command: Command) -> bool:
-    """Whether what the command needs is here: a client alone has no commands of the service."""
+    """Whether the command's packages are installed: a client has no commands of the service."""
     try:
         import_module(f"{PACKAGE}.{command.function.partition(':')[0]}")
     except ImportError as failed:

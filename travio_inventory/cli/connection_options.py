@@ -1,4 +1,4 @@
-"""The options that all commands share, and the one way in which a command asks the service."""
+"""The options that all commands share, and the one way in which a command calls the service."""
 
 import asyncio
 import ssl
@@ -24,21 +24,21 @@ SHARED = Group("Shared options", sort_key=100)
 
 
 def _on_or_off(_kind: type[bool], tokens: Sequence[Token]) -> bool:
-    """A flag, or a variable in the words that the service's settings are in."""
+    """A flag, or a variable with the same values as the service's settings."""
     said = tokens[0].value.lower()
     if said not in {"", *SWITCHES}:
         raise ValueError(f"must be on or off, not {said!r}")
     return SWITCHES.get(said, True)
 
 
-AsJson = Annotated[bool, Parameter(name="--json", negative="", help="Answer in JSON.", group=SHARED)]
+AsJson = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON.", group=SHARED)]
 Tls = Annotated[
     bool,
     Parameter(
         env_var="TRAVIO_TARGET_TLS",
         converter=_on_or_off,
         negative="",
-        help="Speak TLS; --ca-file does as well.",
+        help="Use TLS; --ca-file implies it.",
         group=SHARED,
     ),
 ]
@@ -46,7 +46,7 @@ CaFile = Annotated[
     Path | None,
     Parameter(
         env_var="TRAVIO_TARGET_CA_FILE",
-        help="Who signed the service's certificate (PEM); else those that the system trusts.",
+        help="CA certificate that signed the service's (PEM); by default the system's.",
         group=SHARED,
     ),
 ]
@@ -56,13 +56,13 @@ Work = Callable[[InventoryClient, Screen], Awaitable[None]]
 @Parameter(name="*", group=SHARED)
 @dataclass(frozen=True, slots=True)
 class ConnectionOptions:
-    """Where the service is and on whose behalf it is asked."""
+    """Where the service is, and for which user the command calls it."""
 
     target: Annotated[str, Parameter(env_var="TRAVIO_TARGET", help="HOST:PORT of the service.")] = "localhost:9083"
     organization: Annotated[
         str, Parameter(env_var="TRAVIO_ORGANIZATION", help="The organization that runs the trip.")
     ] = ORGANIZATION_DEFAULT
-    user: Annotated[str, Parameter(env_var="TRAVIO_USER", help="Who holds and books.")] = "me"
+    user: Annotated[str, Parameter(env_var="TRAVIO_USER", help="The user who holds and books.")] = "me"
     tls: Tls = False
     ca_file: CaFile = None
     as_json: AsJson = False
@@ -72,8 +72,8 @@ HERE = ConnectionOptions()
 
 
 def ask(reach: ConnectionOptions, work: Work, *, again: str = "") -> Exit:
-    """Run `work` with a client that is open; a refusal or a missing service becomes one line and a status. `again`
-    is what the same command needs to be the same request.
+    """Run `work` with an open client; a refusal or a missing service becomes one line and a status. `again` is what the
+    command needs so that a repetition is the same request.
     """
     screen = Screen(as_json=reach.as_json)
     try:
@@ -102,7 +102,7 @@ def ask(reach: ConnectionOptions, work: Work, *, again: str = "") -> Exit:
 
 
 def fail(screen: Screen, failure: Failure) -> Exit:
-    """Say why, on standard error, and in JSON on standard output where that was asked for."""
+    """Print the reason on standard error, and with --json as JSON on standard output."""
     sys.stderr.write(printable(failure.line) + "\n")
     if screen.as_json:
         words = {"reason": failure.reason, "message": failure.message, "advice": failure.advice}
@@ -115,7 +115,7 @@ def _same_again(again: str) -> str:
 
 
 class WrongConnectionOptions(Exception):
-    """An option says where the service is, and cannot be right."""
+    """An option for reaching the service is wrong."""
 
     def __init__(self, reason: str, said: str) -> None:
         super().__init__(said)
@@ -133,13 +133,13 @@ def address_of(target: str) -> Address:
 
 
 def tls_of(*, tls: bool, ca_file: Path | None) -> ssl.SSLContext | None:
-    """How to speak TLS with the service, None where it speaks plaintext. Raises WrongReach."""
+    """The TLS context for the service, None for plaintext. Raises WrongReach."""
     if not tls and ca_file is None:
         return None
     try:
         context = ssl.create_default_context(cafile=ca_file)
     except OSError as failed:
-        why = "holds no certificate" if isinstance(failed, ssl.SSLError) else failed.strerror
+        why = "contains no certificate" if isinstance(failed, ssl.SSLError) else failed.strerror
         raise WrongConnectionOptions("BAD_CA_FILE", f"--ca-file {ca_file}: {why}") from None
     context.set_alpn_protocols(["h2"])
     return context

@@ -1,4 +1,4 @@
-"""The command that shows the service at work: a trip, a hot seat, a booking, and the seats before and after."""
+"""The command that demonstrates the service: a trip, a hot seat, a booking, and the seats before and after."""
 
 import asyncio
 import shlex
@@ -30,7 +30,7 @@ from travio_inventory.seats.trip import Trip
 
 EXAMPLE = "coach"
 SEAT = "seat-A1"
-"""Everybody wants this one; the first one of a trip that does not have it."""
+"""The contended seat; if the trip does not have it, its first seat."""
 CONTENDERS = 50
 ROUNDS = 5
 DEMO_SECONDS_MAX = 45.0
@@ -38,9 +38,9 @@ DEMO_SECONDS_MAX = 45.0
 
 def demo(
     *,
-    file: Annotated[Path | None, Parameter(help="The trip to sell, instead of a coach's.")] = None,
+    file: Annotated[Path | None, Parameter(help="A trip file to use instead of the example coach.")] = None,
 ) -> Exit:
-    """Start the service on a folder of its own, sell a seat that fifty want, and show what became of it."""
+    """Start the service on its own folder, let fifty buyers compete for one seat, and show the result."""
     screen = Screen()
     try:
         trip = read_trip(file) if file else parse_trip(examples.text(EXAMPLE), source=EXAMPLE)
@@ -52,14 +52,14 @@ def demo(
         return fail(screen, failure_of(refusal))
     except (ServerFailed, OSError, ExceptionGroup) as failed:
         said = str(failed) or "it took too long"
-        return fail(screen, Failure(Exit.NO_SERVICE, "DEMO_FAILED", f"the demo could not go on: {said}"))
+        return fail(screen, Failure(Exit.NO_SERVICE, "DEMO_FAILED", f"the demo failed: {said}"))
 
 
 async def _demo(screen: Screen, trip: Trip, file: Path | None) -> Exit:
     async with asyncio.timeout(DEMO_SECONDS_MAX), OwnServer.of_inventory(port=free_port(PORT_DEFAULT)) as server:
         target = f"{server.host}:{server.port}"
         screen.say(f"The service is up at {target}, {server.start_seconds:.2f} seconds after its start.")
-        screen.say("Its store is an embedded one in a folder of its own.")
+        screen.say("It uses an embedded store in its own folder.")
         async with InventoryClient(target, organization=trip.key.organization, user="demo") as client:
             await client.open_trip(trip)
             screen.say(f"{trip.key.trip} is open: {len(trip.seats)} seats.")
@@ -72,7 +72,7 @@ async def _demo(screen: Screen, trip: Trip, file: Path | None) -> Exit:
 
 
 async def _sell(screen: Screen, server: OwnServer, client: InventoryClient, trip: Trip) -> bool:
-    """Draw, let everybody at the seat, book it for the winner, draw again. Whether all was as it should be."""
+    """Draw the seats, let all compete, book the seat for the winner, draw again. Whether the results are correct."""
     origin, destination = trip.stops[0], trip.stops[max(1, len(trip.stops) - 2)]
     seat = SEAT if trip.has_seat(SEAT) else trip.seats[0].id
     contest = Contest(trip.key.organization, trip.key.trip, origin, destination, seat)
@@ -99,7 +99,9 @@ async def _sell(screen: Screen, server: OwnServer, client: InventoryClient, trip
     winner = client.acting_for(found.last_winner.user)
     booking = await winner.confirm(found.last_winner.hold_id, f"order-{token_hex(4)}")
     screen.raw("")
-    said = f"{CONTENDERS * found.rounds} asked in {found.rounds} rounds, {found.tally[Outcome.WON]} won, one a round."
+    said = (
+        f"{CONTENDERS * found.rounds} requests in {found.rounds} rounds, {found.tally[Outcome.WON]} won, one per round."
+    )
     screen.say(said, "bold green")
     screen.say(f"The last winner pays: ticket {booking.tickets[0].id}", "bold green")
     screen.raw("")
@@ -110,7 +112,7 @@ async def _sell(screen: Screen, server: OwnServer, client: InventoryClient, trip
 def _say_what_next(screen: Screen, trip: Trip, file: Path | None) -> None:
     """Commands as they can be pasted into this terminal."""
     command = _own_name()
-    screen.say("That service has stopped. To go on with one of your own:", "bold")
+    screen.say("That service has stopped. To continue with your own:", "bold")
     screen.say(f"  {command} serve &")
     if file is None:
         screen.say(f"  {command} trip example {EXAMPLE} > {EXAMPLE}.toml")
@@ -119,7 +121,7 @@ def _say_what_next(screen: Screen, trip: Trip, file: Path | None) -> None:
 
 
 def _own_name() -> str:
-    """How this program is called from here."""
+    """The command by which this program was started."""
     if which(NAME):
         return NAME
     program = Path(sys.argv[0])

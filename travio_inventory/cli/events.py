@@ -1,4 +1,4 @@
-"""The command that shows events as they are written to the data folder; it takes no lock."""
+"""The command that shows the events in the data folder; it takes no lock."""
 
 import json
 import os
@@ -18,16 +18,16 @@ from travio_inventory.cli.screen import Screen
 FILE = "events.jsonl"
 POLL_SECONDS = 0.2
 COLUMNS = {"at (UTC)": 23, "event": 17, "trip": 22, "user": 10, "subject": 57, "seats": 15, "order": 10}
-"""With the widths that most values have, in an order that fills lines of 80 characters."""
+"""Columns, with the width of most values, ordered to fill lines of 80 characters."""
 
 
 def events(
     *,
-    follow: Annotated[bool, Parameter(negative="", help="Go on until interrupted.")] = False,
+    follow: Annotated[bool, Parameter(negative="", help="Follow the file until interrupted.")] = False,
     data: Annotated[Path, Parameter(env_var="TRAVIO_DATA", help="The service's data folder.")] = Path("./data"),
     as_json: AsJson = False,
 ) -> Exit:
-    """Show the events that the service has published; with --json one object a line, as it is in the file."""
+    """Show the events that the service has published; with --json one object per line, as in the file."""
     screen = Screen(as_json=as_json)
     path = data / FILE
     if not follow and not path.exists():
@@ -46,7 +46,7 @@ def events(
 
 
 def _row(line: str) -> list[str]:
-    """The event as a row; a line that is none is shown as it is."""
+    """The event as a row; any other line is shown as it is."""
     try:
         event = json.loads(line)
         at = datetime.fromtimestamp(event["at_ms"] / 1_000, UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
@@ -58,7 +58,7 @@ def _row(line: str) -> list[str]:
 
 
 def _lines(path: Path, *, follow: bool) -> Generator[str, None, None]:
-    """Whole lines of the file, without end while following; a file put in its place is read too."""
+    """Complete lines of the file, without end while following; a file that replaces it is read too."""
     while follow and not path.exists():
         time.sleep(POLL_SECONDS)
     file = path.open(encoding="utf-8", errors="backslashreplace")
@@ -81,7 +81,7 @@ def _lines(path: Path, *, follow: bool) -> Generator[str, None, None]:
 
 
 def _is_replaced(file: TextIO, path: Path) -> bool:
-    """Whether the path leads to another file now, or to a shorter one."""
+    """Whether the path now names another file, or a shorter one."""
     if not path.exists():
         return False
     now, then = path.stat(), os.fstat(file.fileno())

@@ -1,4 +1,4 @@
-"""How a command ends: one line that says what and what to do, and an exit status that scripts can rely on."""
+"""How a command ends: one line with the problem and what to do, and an exit status that scripts can rely on."""
 
 from enum import IntEnum
 from typing import NamedTuple
@@ -15,21 +15,21 @@ class Exit(IntEnum):
 
     DONE = 0
     NO = 1
-    """A definite no; for a bench: the counts were wrong."""
+    """Refused for good; for a bench: the counts were wrong."""
     WRONG = 2
-    """What was asked for cannot be: a wrong option, file, setting or field."""
+    """Wrong input: an option, file, setting or field."""
     ASK_AGAIN = 3
-    """Nothing is decided; the same command may succeed later."""
+    """A retry may succeed."""
     NO_SERVICE = 4
-    """No service answers there; nothing was done."""
+    """No service at the target; nothing was done."""
     BROKEN = 5
-    """The command itself broke: a bug. What became of it is not known."""
+    """The command itself failed, which is a bug; the outcome is unknown."""
     INTERRUPTED = 130
-    """Ctrl-C. What became of it is not known."""
+    """Ctrl-C; the outcome is unknown."""
 
 
 class Failure(NamedTuple):
-    """Why a command did not do what was asked. `advice` says what to do, "" where there is nothing to say."""
+    """Why a command failed. `advice` says what to do, if there is anything to say."""
 
     status: Exit
     reason: str
@@ -38,41 +38,41 @@ class Failure(NamedTuple):
 
     @property
     def line(self) -> str:
-        """What and what to do, for people."""
+        """The problem and the advice, for people."""
         return f"{self.message}: {self.advice}" if self.advice else self.message
 
 
 NOT_OURS = frozenset({Status.UNAVAILABLE, Status.UNIMPLEMENTED})
-"""Errors of somebody else who listens there: without our method, or without TLS as we speak it."""
+"""Errors from something else that listens there: without our method, or without our kind of TLS."""
 BUGS = frozenset({Status.INTERNAL, Status.UNKNOWN, Status.DATA_LOSS})
-"""Errors in the place of an answer to a question, which is therefore no "no"."""
+"""Errors of a call that only reads: they refuse nothing."""
 ADVICE = {
     "INVALID_JOURNEY": "`travio-inventory trip show TRIP` lists the stops in order",
     "INVALID_SEATS": "`travio-inventory trip show TRIP --seats` lists the seats",
     "TRIP_NOT_FOUND": "open it with `travio-inventory trip open FILE`, or name its --organization",
     "TRIP_DEFINED_OTHERWISE": "open it under another id with --id",
-    "SEAT_HELD": "choose another seat, or ask again when that hold is over",
-    "SEAT_UNAVAILABLE": "choose a free seat, `travio-inventory map TRIP FROM TO` shows them",
-    "SEAT_CONTENDED": "ask again in a moment, or choose another seat",
+    "SEAT_HELD": "choose another seat, or retry when that hold is over",
+    "SEAT_UNAVAILABLE": "choose a free seat; `travio-inventory map TRIP FROM TO` shows them",
+    "SEAT_CONTENDED": "retry in a moment, or choose another seat",
     "HOLD_NOT_FOUND": "it must be the --user's own, in the --organization; `travio-inventory holds list` shows them",
     "HOLD_EXPIRED": "hold the seats again",
     "HOLD_RELEASED": "hold the seats again",
-    "HOLD_CONFIRMED": "`travio-inventory holds show` names its order, `travio-inventory cancel` gives it back",
+    "HOLD_CONFIRMED": "`travio-inventory holds show` names its order, `travio-inventory cancel` cancels it",
     "BOOKING_CANCELLED": "hold the seats again",
-    "NOT_ON_WAITLIST": "`travio-inventory waitlist list` shows what the --user waits for",
-    "PERMISSION_DENIED": "ask whoever runs the service for that scope",
-    "EXTENSION_TOO_LONG": "confirm it in time; `travio-inventory settings` shows the longest time",
-    "IDEMPOTENCY_KEY_REUSED": "give --key another value",
+    "NOT_ON_WAITLIST": "`travio-inventory waitlist list` shows the --user's places",
+    "PERMISSION_DENIED": "ask the operator of the service for that scope",
+    "EXTENSION_TOO_LONG": "confirm it in time; `travio-inventory settings` shows the limit",
+    "IDEMPOTENCY_KEY_REUSED": "use another --key",
     "HOLD_LIMIT": "release or confirm a hold first",
     "OUTCOME_UNKNOWN": "run the same command again",
 }
-START_ONE = "start one with `travio-inventory serve`, or name another with --target"
-SPEAK_TLS = "add --tls if it speaks TLS, or name another with --target"
-TRUST_IT = "name who signed its certificate with --ca-file, or leave --tls out"
+START_ONE = "start one with `travio-inventory serve`, or set --target"
+SPEAK_TLS = "add --tls if it uses TLS, or set --target"
+TRUST_IT = "set --ca-file to the CA of its certificate, or omit --tls"
 
 
 def failure_of(refusal: Refusal) -> Failure:
-    """What to tell of a refusal."""
+    """The failure that reports a refusal."""
     match refusal:
         case WrongRequest():
             status = Exit.WRONG
@@ -86,17 +86,17 @@ def failure_of(refusal: Refusal) -> Failure:
 
 
 def failure_of_error(error: ClientError) -> Failure:
-    """What to tell where no service of ours answered, or one that has a bug."""
+    """The failure to report if another service answered, or one with a bug."""
     reason, said = error.status.name, str(error)
     if error.status in NOT_OURS:
-        return Failure(Exit.NO_SERVICE, reason, said, "what answers there is no service of this version; see --target")
+        return Failure(Exit.NO_SERVICE, reason, said, "the target is not a service of this version; see --target")
     if error.status in BUGS:
         return Failure(Exit.ASK_AGAIN, reason, said, "the service's log says why")
     return Failure(Exit.NO, reason, said)
 
 
 def not_reached(failure: NoService | NoTls, *, with_tls: bool) -> Failure:
-    """What to tell where no service answers, though somebody may listen there."""
+    """The failure to report if no service answers, though something may listen there."""
     if isinstance(failure, NoTls):
         return Failure(Exit.NO_SERVICE, "NO_TLS", failure.message, TRUST_IT)
     advice = SPEAK_TLS if failure.is_there and not with_tls else START_ONE

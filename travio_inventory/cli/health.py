@@ -1,4 +1,4 @@
-"""The command that says whether the service lives, and whether it should be sent calls."""
+"""The command that shows whether the service is alive, and whether it should get calls."""
 
 from travio_inventory.cli.connection_options import HERE, ConnectionOptions, ask
 from travio_inventory.cli.exits import Exit
@@ -9,7 +9,7 @@ QUESTIONS = {"alive": LIVENESS, "ready": READINESS}
 
 
 def show_health(*, reach: ConnectionOptions = HERE) -> Exit:
-    """Ask the service whether it is alive and whether it is ready; exit status 1 where it is not both."""
+    """Show whether the service is alive and ready; exit status 1 unless it is both."""
     found: dict[str, bool] = {}
 
     async def work(client: InventoryClient, screen: Screen) -> None:

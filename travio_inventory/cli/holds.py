@@ -14,27 +14,27 @@ from travio_inventory.client.answers import HoldRecord
 from travio_inventory.client.client import InventoryClient
 
 KEY_BYTES = 8
-HoldId = Annotated[str, Parameter(help="The hold's id, as `hold` answered it.")]
+HoldId = Annotated[str, Parameter(help="The hold's id, as printed by `hold`.")]
 Seconds = Annotated[
     int,
-    Parameter(help="How long, from now; 0 is the service's default."),
+    Parameter(help="How long from now; 0 means the service's default."),
 ]
 
 
 def hold(
     trip: TripId,
-    origin: Annotated[str, Parameter(help="Station where the journey begins.")],
-    destination: Annotated[str, Parameter(help="Station where it ends.")],
+    origin: Annotated[str, Parameter(help="First station of the journey.")],
+    destination: Annotated[str, Parameter(help="Last station of the journey.")],
     /,
     *seats: SeatIds,
     seconds: Seconds = 0,
     segments: Segments = "",
     key: Annotated[
-        str, Parameter(help="Idempotency key: again with the same key is the same hold. Without one, one is made.")
+        str, Parameter(help="Idempotency key: repeating it returns the same hold. By default a new one is made.")
     ] = "",
     reach: ConnectionOptions = HERE,
 ) -> Exit:
-    """Hold seats of a journey: every one of them, or none."""
+    """Hold seats of a journey: all of them or none."""
     key = key or token_hex(KEY_BYTES)
 
     async def work(client: InventoryClient, screen: Screen) -> None:
@@ -48,12 +48,12 @@ def hold(
 
 def confirm(
     hold_id: HoldId,
-    order: Annotated[str, Parameter(help="The order that pays for it.")],
+    order: Annotated[str, Parameter(help="The order that pays for the hold.")],
     /,
     *,
     reach: ConnectionOptions = HERE,
 ) -> Exit:
-    """Turn a hold into a booking. Again is the same booking."""
+    """Turn a hold into a booking. Repeating it returns the same booking."""
 
     async def work(client: InventoryClient, screen: Screen) -> None:
         booking = await client.confirm(hold_id, order)
@@ -68,11 +68,11 @@ def confirm(
     return ask(reach, work)
 
 
-NOTHING_RELEASED = "nothing released: it is over or booked, or no hold of this --user and --organization"
+NOTHING_RELEASED = "nothing released: the hold is over or booked, or not of this --user and --organization"
 
 
 def extend(hold_id: HoldId, /, *, seconds: Seconds = 0, reach: ConnectionOptions = HERE) -> Exit:
-    """Keep a hold for longer. Never shortens it."""
+    """Extend a hold. Never shortens it."""
 
     async def work(client: InventoryClient, screen: Screen) -> None:
         value = {"hold": hold_id, "expires_at": stamp(await client.extend(hold_id, seconds))}
@@ -82,7 +82,7 @@ def extend(hold_id: HoldId, /, *, seconds: Seconds = 0, reach: ConnectionOptions
 
 
 def release(hold_id: HoldId, /, *, reach: ConnectionOptions = HERE) -> Exit:
-    """Give a hold's seats back before its time."""
+    """Release a hold before it expires."""
 
     async def work(client: InventoryClient, screen: Screen) -> None:
         count = await client.release(hold_id)
@@ -93,12 +93,12 @@ def release(hold_id: HoldId, /, *, reach: ConnectionOptions = HERE) -> Exit:
 
 
 def cancel(
-    booking: Annotated[str, Parameter(help="The booking's id, as `confirm` answered it.")],
+    booking: Annotated[str, Parameter(help="The booking's id, as printed by `confirm`.")],
     /,
     *,
     reach: ConnectionOptions = HERE,
 ) -> Exit:
-    """Give a booking's seats back for sale."""
+    """Cancel a booking and put its seats back on sale."""
 
     async def work(client: InventoryClient, screen: Screen) -> None:
         count = await client.cancel(booking)
@@ -110,7 +110,7 @@ def cancel(
 def list_holds(
     *,
     trip: Annotated[str, Parameter(help="Only holds of this trip.")] = "",
-    ended: Annotated[bool, Parameter(negative="", help="Ended ones too.")] = False,
+    ended: Annotated[bool, Parameter(negative="", help="Also ended ones.")] = False,
     reach: ConnectionOptions = HERE,
 ) -> Exit:
     """List the user's bookings and holds, at most 1000; with --ended all of them, newest first."""
@@ -128,7 +128,7 @@ def list_holds(
 
 
 def show_hold(hold_id: HoldId, /, *, reach: ConnectionOptions = HERE) -> Exit:
-    """Show one hold as it stands now."""
+    """Show one hold."""
 
     async def work(client: InventoryClient, screen: Screen) -> None:
         found = await client.find_hold(hold_id)

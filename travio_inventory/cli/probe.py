@@ -1,4 +1,4 @@
-"""Asks the service of this machine how it is: `python -m travio_inventory.cli.probe liveness` or `readiness`."""
+"""Checks the service of this machine: `python -m travio_inventory.cli.probe liveness` or `readiness`."""
 
 import asyncio
 import ssl
@@ -23,9 +23,7 @@ QUESTIONS: Final = MappingProxyType({"readiness": READINESS, "liveness": LIVENES
 
 
 def probe(words: Sequence[str]) -> int:
-    """0 where the service that has the same settings is ready, or lives; 1 with one line on standard error where it is
-    not.
-    """
+    """0 if the service with the same settings is ready, or alive; else 1, with one line on standard error."""
     if len(words) != 1 or words[0] not in QUESTIONS:
         sys.stderr.write(f"ask for one of: {', '.join(QUESTIONS)}\n")
         return EXIT_WRONG
@@ -46,7 +44,7 @@ async def _asked(server: ServerSettings, service: str) -> HealthCheckResponse:
 
 
 def _itself(server: ServerSettings) -> ssl.SSLContext | None:
-    """TLS without a look at the certificate, which names another host than this; None where plaintext is spoken."""
+    """TLS without checking the certificate, which names another host; None for plaintext."""
     if server.tls_cert is None:
         return None
     context = ssl.create_default_context()

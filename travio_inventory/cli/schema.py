@@ -1,4 +1,4 @@
-"""Commands that put the tables into the scylla store's cluster, and tell whether they are there."""
+"""Commands that create the tables in the scylla store's cluster, and check them."""
 
 import sys
 from collections.abc import Callable
@@ -18,10 +18,10 @@ COPIES_DEFAULT = 3
 def apply_schema(
     *, replication: Annotated[int, Parameter(help="Copies of each row in each datacenter.")] = COPIES_DEFAULT
 ) -> Exit:
-    """Create the keyspace and the tables at SCYLLA_HOSTS, and add what they lack. Again changes nothing.
+    """Create the keyspace and the tables at SCYLLA_HOSTS, and add what is missing. Repeating it changes nothing.
 
-    Nothing is ever dropped or changed; a keyspace that is there keeps its replication. Fewer than three copies are
-    refused unless TRAVIO_ENVIRONMENT=development: what was sold must survive a lost server.
+    It never drops or changes anything; an existing keyspace keeps its replication. It refuses fewer than three copies
+    unless TRAVIO_ENVIRONMENT=development: what was sold must survive the loss of a server.
     """
     return _told(lambda scylla, settings: scylla.apply_schema(settings.scylla, settings.holds, replication=replication))
 
@@ -32,7 +32,7 @@ def check_schema() -> Exit:
 
 
 def _told(work: Callable[[ModuleType, Settings], int], end: str = "") -> Exit:
-    """Do the work, which gives the version of the schema, and say what came of it."""
+    """Do the work, which returns the schema version, and print the result."""
     from travio_inventory.app.backends import scylla  # noqa: PLC0415 - the driver is slow to import
 
     settings = settings_or_none()

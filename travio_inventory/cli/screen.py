@@ -1,4 +1,4 @@
-"""What a command shows: colours on a terminal, plain lines elsewhere, JSON where it is asked for."""
+"""The output of a command: colours on a terminal, plain lines elsewhere, JSON with --json."""
 
 import json
 import sys
@@ -13,11 +13,11 @@ PLAIN_WIDTH = 80
 JSON_INDENT = 2
 GAP, INDENT = "  ", "    "
 SIGNS = "□◪■▨"
-"""If a terminal has these, it has what seats are drawn with."""
+"""A terminal with these signs has all that drawings of seats use."""
 
 
 def printable(text: object) -> str:
-    """The text on one line, without control characters: what others wrote must not steer a terminal."""
+    """The text on one line, without control characters: what others wrote must not control the terminal."""
     return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in str(text))
 
 
@@ -31,7 +31,7 @@ def _has(signs: str, encoding: str | None) -> bool:
 
 
 class Screen:
-    """Writes to one stream; looks at it once to know whether a person reads it."""
+    """Writes to one stream; checks once whether it is a terminal."""
 
     def __init__(self, *, as_json: bool = False, out: TextIO | None = None) -> None:
         self.as_json = as_json
@@ -42,11 +42,11 @@ class Screen:
 
     @property
     def width(self) -> int:
-        """Characters on a line."""
+        """Characters per line."""
         return self._console().width if self.is_terminal else PLAIN_WIDTH
 
     def answer(self, value: object, show: Callable[[], None]) -> None:
-        """Write the value as JSON where that was asked for; otherwise let `show` write it for people."""
+        """Write the value as JSON with --json; otherwise let `show` write it for people."""
         if self.as_json:
             self.raw(json.dumps(value, indent=JSON_INDENT))
         else:
@@ -62,7 +62,7 @@ class Screen:
         self.draw([[(printable(text), style)]])
 
     def draw(self, lines: Iterable[Sequence[tuple[str, str]]]) -> None:
-        """Channels of styled pieces."""
+        """Lines of styled pieces."""
         for line in lines:
             if not self.fancy:
                 self.raw("".join(text for text, _ in line).rstrip())
@@ -70,19 +70,19 @@ class Screen:
             self._console().print(Text.assemble(*line), soft_wrap=True)
 
     def fields(self, values: Mapping[str, object]) -> None:
-        """One line a value, the names aligned."""
+        """One line per value, the names aligned."""
         width = max(map(len, values), default=0)
         for name, value in values.items():
             self.draw([[(name.ljust(width), "dim"), ("  " + printable(value), "")]])
 
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-        """Rows under column names: aligned, without lines; where a terminal is too narrow, a row takes several."""
+        """Rows under column names: aligned, without rules; on a narrow terminal a row takes several lines."""
         cells = [[printable(cell) for cell in row] for row in rows]
         widths = [max(map(cell_len, column)) for column in zip(columns, *cells, strict=True)]
         self.stream(columns, cells, widths)
 
     def stream(self, columns: Sequence[str], rows: Iterable[Sequence[object]], widths: Sequence[int]) -> None:
-        """A table whose rows are shown as they come; a cell that is wider than its column moves the next ones."""
+        """A table whose rows are shown as they come; a cell wider than its column shifts the next ones."""
         room = self.width if self.is_terminal else None
         self.draw(_aligned(columns, widths, room, "bold"))
         for row in rows:
@@ -95,7 +95,7 @@ class Screen:
 
 
 def _folded(widths: Sequence[int], room: int | None) -> list[range]:
-    """Which columns share a line of so many characters; None is a line without end."""
+    """Which columns share a line of so many characters; None is an endless line."""
     lines = [range(1)]
     used = widths[0]
     for at, width in enumerate(widths[1:], 1):
@@ -110,7 +110,7 @@ def _folded(widths: Sequence[int], room: int | None) -> list[range]:
 def _aligned(
     cells: Sequence[str], widths: Sequence[int], room: int | None, style: str
 ) -> Iterator[list[tuple[str, str]]]:
-    """A row on its lines, the first of which stands out."""
+    """A row on its lines; the first one is emphasised."""
     padded = [cell + " " * (width - cell_len(cell)) for cell, width in zip(cells, widths, strict=True)]
     for line in _folded([cell_len(cell) for cell in padded], room):
         text = GAP.join(padded[line.start : line.stop]).rstrip()

@@ -12,14 +12,14 @@ NAMED_ROW_EVERY = 5
 PANEL_GAP = 3
 WIDTH_MIN = 20
 NAME_CHARS_MAX = 6
-"""Of the name of a row or column; what is longer is cut."""
+"""Longest name of a row or column; longer ones are cut."""
 AISLE_LINES_MAX = 2
 SEPARATORS = "-/. "
 SECTION_WORDS = {"train": "car", "launch": "deck"}
 
 
 class Look(StrEnum):
-    """What a seat is for the journey that is drawn."""
+    """The state of a seat for the drawn journey."""
 
     FREE = "free"
     HELD = "held"
@@ -29,7 +29,7 @@ class Look(StrEnum):
 
 
 class Paint(NamedTuple):
-    """How a look is shown: on a terminal, in plain text, and in what colour."""
+    """How a state is drawn: on a terminal, in plain text, and its colour."""
 
     glyph: str
     letter: str
@@ -57,7 +57,7 @@ Line = list[Span]
 
 @dataclass(frozen=True, slots=True)
 class DrawnSeat:
-    """A seat at its place in the layout. `number` is what is printed on it."""
+    """A seat at its place in the layout; `number` is printed on it."""
 
     id: str
     number: str
@@ -72,7 +72,7 @@ def plain(line: Line) -> str:
 
 
 def counts(seats: Iterable[DrawnSeat]) -> dict[Look, int]:
-    """How many seats have each look; looks that no seat has are 0, UNKNOWN is left out then."""
+    """How many seats have each state; 0 for a state without seats, except that UNKNOWN is left out."""
     found = dict.fromkeys(Look, 0)
     for seat in seats:
         found[seat.look] += 1
@@ -80,7 +80,7 @@ def counts(seats: Iterable[DrawnSeat]) -> dict[Look, int]:
 
 
 def legend(seats: Sequence[DrawnSeat], *, fancy: bool) -> Line:
-    """One line that says what the symbols mean and how often each stands."""
+    """One line with the meaning and count of each symbol."""
     spans = []
     for look, count in counts(seats).items():
         paint = PAINTS[look]
@@ -91,7 +91,7 @@ def legend(seats: Sequence[DrawnSeat], *, fancy: bool) -> Line:
 def draw(
     seats: Sequence[DrawnSeat], *, width: int, fancy: bool, vehicle_type: str = "", marked: str = ""
 ) -> list[Line]:
-    """The vehicle in lines of at most `width` characters; the seat whose id is `marked` is set off."""
+    """The vehicle in lines of at most `width` characters; the seat with the id `marked` is emphasised."""
     room = max(width, WIDTH_MIN)
     pen = _Pen(fancy=fancy, dense=len(seats) >= DENSE_SEATS, width=room, marked=marked)
     word = SECTION_WORDS.get(vehicle_type, "")
@@ -110,7 +110,7 @@ class _Panel(NamedTuple):
 
 
 class _Labels(NamedTuple):
-    """What a section's seats are called, taken from their numbers."""
+    """Names of a section's rows and columns, taken from the seat numbers."""
 
     section: str
     rows: dict[int, str]
@@ -126,7 +126,7 @@ def _sections(seats: Sequence[DrawnSeat]) -> list[list[DrawnSeat]]:
 
 
 def _labels(seats: Sequence[DrawnSeat]) -> _Labels:
-    """Number "8-12A" is section 8, row 12, column A, where the neighbours' numbers bear that out."""
+    """Number "8-12A" is section 8, row 12, column A, if the neighbours' numbers agree."""
     shared = _shared_start([seat.number for seat in seats])
     cut = max(shared.rfind(separator) for separator in SEPARATORS) + 1
     rows: dict[int, str] = {}
@@ -143,14 +143,14 @@ def _labels(seats: Sequence[DrawnSeat]) -> _Labels:
 
 
 def _shared_start(texts: Sequence[str]) -> str:
-    """The longest start that all the texts have."""
+    """The longest common prefix of the texts."""
     first, last = min(texts), max(texts)
     same = (at for at, letter in enumerate(first) if not last.startswith(letter, at))
     return first[: next(same, len(first))]
 
 
 def _columns_and_aisles(columns: set[int]) -> Iterator[int]:
-    """The columns in order, with the empty ones between them; of a wide gap not all."""
+    """The columns in order, with the empty ones between them; a wide gap is shortened."""
     before = min(columns)
     for column in sorted(columns):
         yield from range(max(before + 1, column - AISLE_LINES_MAX), column)
@@ -159,7 +159,7 @@ def _columns_and_aisles(columns: set[int]) -> Iterator[int]:
 
 @dataclass(frozen=True, slots=True)
 class _Pen:
-    """How to draw: with which signs, how closely, how wide."""
+    """How to draw: which signs, how dense, how wide."""
 
     fancy: bool
     dense: bool
@@ -167,7 +167,7 @@ class _Pen:
     marked: str
 
     def panels(self, section: Sequence[DrawnSeat], word: str) -> list[_Panel]:
-        """The section in as many pieces as the width makes necessary."""
+        """The section, divided to fit the width."""
         labels = _labels(section)
         title = f"{word} {labels.section}".strip()[:WIDTH_MIN] if labels.section else ""
         margin = max(map(len, labels.columns.values()), default=0) + 1
@@ -195,7 +195,7 @@ class _Pen:
         return _Panel(lines, max(len("".join(span.text for span in line)) for line in lines))
 
     def _row_names(self, labels: _Labels, rows: Sequence[int], cell: int) -> str:
-        """The names of the rows, each over its row; where they would run together, every fifth."""
+        """The names of the rows, each over its row; every fifth if they do not fit."""
         names = ""
         for at, row in enumerate(rows):
             name = labels.rows[row]

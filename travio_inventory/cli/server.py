@@ -9,12 +9,12 @@ EXIT_WRONG_SETTING = 2
 
 
 def serve(*, workers: int = 1) -> int:
-    """Run the service until it is told to stop (SIGTERM or Ctrl-C). Settings come from the environment.
+    """Run the service until SIGTERM or Ctrl-C. Settings come from the environment.
 
     Parameters
     ----------
     workers
-        Processes that share the port; more than one need SCYLLA_HOSTS and REDIS_ADDR.
+        Number of processes that share the port; more than one need SCYLLA_HOSTS and REDIS_ADDR.
     """
     settings = settings_or_none()
     if settings is None:
@@ -27,13 +27,13 @@ def serve(*, workers: int = 1) -> int:
 
 
 def work() -> int:
-    """Run the background jobs (the sweeper and the relay of events) alone, until told to stop."""
+    """Run only the background jobs (sweeper and relay), until SIGTERM or Ctrl-C."""
     settings = settings_or_none()
     return EXIT_WRONG_SETTING if settings is None else run.work(settings)
 
 
 def settings_or_none(**given: object) -> Settings | None:
-    """What `load_settings` gives; None, with one line on standard error, where a setting is wrong."""
+    """The result of `load_settings`; None, with one line on standard error, if a setting is wrong."""
     try:
         return load_settings(**given)
     except SettingsError as wrong:

@@ -1,4 +1,4 @@
-"""The command that lists every setting as it stands and says what it does, secrets masked."""
+"""The command that lists and explains every setting, secrets masked."""
 
 from collections.abc import Iterator
 from textwrap import wrap
@@ -13,7 +13,7 @@ INDENT = "    "
 
 
 def show_settings(*, as_json: AsJson = False) -> Exit:
-    """List every setting: its value, where that comes from, what it does, what is allowed. Secrets are masked."""
+    """List every setting: its value and source, what it does, what is allowed. Secrets are masked."""
     settings = settings_or_none()
     if settings is None:
         return Exit.WRONG
@@ -30,7 +30,7 @@ def show_settings(*, as_json: AsJson = False) -> Exit:
 
 
 def _explained(row: Setting, width: int) -> Iterator[str]:
-    """What the setting does and takes, on lines of at most `width` characters."""
+    """The setting's description and allowed values, on lines of at most `width` characters."""
     default = f"default {row.default}" if row.default and row.source != "default" else ""
     also = f"also read as {row.also}" if row.also else ""
     takes = "; ".join(said for said in (row.allowed, default, also) if said)

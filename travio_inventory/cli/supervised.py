@@ -14,9 +14,9 @@ STANDARD_INPUT = 0
 def serve_until_told(stop_seconds_max: float) -> None:
     """Serve until standard input ends, then drain; killed if that takes longer than `stop_seconds_max`.
 
-    Only the supervisor writes to the pipe, and never does: it ends when the supervisor closes it and when the
-    supervisor dies, however that came about, on every POSIX system. Ctrl-C and service managers signal supervisor
-    and processes alike. A second signal would cut the drain short, so signals wait for the end of the pipe.
+    Nothing is ever written to the pipe: it ends when the supervisor closes it or dies, for whatever reason, on every
+    POSIX system. Ctrl-C and service managers signal supervisor and processes alike. A second signal would cut the drain
+    short, so signals wait for the end of the pipe.
     """
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
     Thread(target=_stop_at_end_of_input, args=[stop_seconds_max], daemon=True).start()
@@ -24,10 +24,10 @@ def serve_until_told(stop_seconds_max: float) -> None:
 
 
 def _stop_at_end_of_input(stop_seconds_max: float) -> None:
-    """Let this process see one SIGTERM at the end of the input, and no other."""
+    """Let this process see one SIGTERM, at the end of the input, and no other."""
     while os.read(STANDARD_INPUT, 1):
         pass
-    os.kill(os.getpid(), signal.SIGTERM)  # one that waits already is the same one
+    os.kill(os.getpid(), signal.SIGTERM)  # a pending one is the same
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     time.sleep(stop_seconds_max)

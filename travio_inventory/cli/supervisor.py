@@ -1,4 +1,4 @@
-"""Runs several processes of the service on one port: starts again those that die, stops all of them together."""
+"""Runs several processes of the service on one port: restarts those that die, stops all together."""
 
 import logging
 import os
@@ -26,25 +26,25 @@ PROCESSES_MAX = 64
 PAUSE_SECONDS_MIN = 0.1
 PAUSE_SECONDS_MAX = 5.0
 LIVED_SECONDS = 10.0
-"""A process that lived for as long is started again as soon as if none had died before."""
+"""After so long a life of a process, the back-off of its restarts begins anew."""
 STOP_MARGIN_SECONDS = 10.0
 EXIT_FAILED = 1
 EXIT_WRONG = 2
 EXIT_SIGNALLED = 128
 STOPPED_STATUSES = (0, -signal.SIGTERM)
-"""Of a process that drained, and of one that had not begun to serve when it was told."""
+"""Exit status of a process that drained, and of one that was stopped before it served."""
 
 
 def serve(settings: Settings, processes: int) -> int:
     """Serve with so many processes until SIGTERM or SIGINT; then all drain. A second signal ends them at once. At
     SIGUSR1 each logs its figures.
 
-    Returns an exit status: 0 where all drained; 128 + the second signal; EXIT_WRONG, with one line, for what cannot
-    be; EXIT_FAILED, or that of the first process where it never got ready.
+    Returns an exit status: 0 if all drained; 128 + the second signal; EXIT_WRONG, with one line, for wrong input;
+    EXIT_FAILED, or that of the first process if it never became ready.
 
-    The kernel shares connections out among the processes (SO_REUSEPORT; on Linux evenly). The first process relays
-    events, since events.jsonl has one writer; what the others do in the last moment of a stop is told after the next
-    start. Should the supervisor be killed, its processes drain and end.
+    The kernel distributes connections among the processes (SO_REUSEPORT; on Linux evenly). The first process relays
+    events, since events.jsonl has one writer; events of the others from the last moment of a stop are published after
+    the next start. If the supervisor is killed, its processes drain and end.
     """
     if wrong := why_not(settings, processes):
         sys.stderr.write(f"--workers {processes}: {wrong}\n")
@@ -69,23 +69,23 @@ def serve(settings: Settings, processes: int) -> int:
 
 
 def why_not(settings: Settings, processes: int) -> str:
-    """Why so many processes cannot be one service, and what to do about it; "" where they can."""
+    """Why so many processes cannot be one service, and what to do; "" if they can."""
     if not 1 <= processes <= PROCESSES_MAX:
         return f"allowed is a whole number from 1 to {PROCESSES_MAX}"
     if settings.store.kind != "scylla":
-        return f"the {settings.store.kind} store lives in one process: set SCYLLA_HOSTS, or use --workers 1"
+        return f"the {settings.store.kind} store allows one process: set SCYLLA_HOSTS, or use --workers 1"
     if settings.edge.kind == "local":
-        return "a local edge shows seats late that another process sold: set REDIS_ADDR, or TRAVIO_EDGE=absent"
+        return "a local edge shows other processes' sales late: set REDIS_ADDR, or TRAVIO_EDGE=absent"
     if not hasattr(socket, "SO_REUSEPORT"):
-        return "processes of this system cannot share a port: use --workers 1"
+        return "processes on this system cannot share a port: use --workers 1"
     return ""
 
 
 @contextmanager
 def reserved_port(host: str, port: int) -> Iterator[int]:
-    """Keep the port, a free one for 0, to processes of this user that share it, while the block lasts.
+    """Reserve the port (0: any free one) for processes of this user that share it, while the block lasts.
 
-    It is bound, and not listened on: no connection comes here. Raises OSError.
+    It is bound, but nobody listens on it here. Raises OSError.
     """
     with ExitStack() as bound:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
@@ -96,13 +96,13 @@ def reserved_port(host: str, port: int) -> Iterator[int]:
             if family == socket.AF_INET6:
                 one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, address[0] != EVERY_ADDRESS)
             one.bind((address[0], port, *address[2:]))
-            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)  # was for what is left of connections that ended
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)  # would be for leftovers of ended connections
             port = one.getsockname()[1]
         yield port
 
 
 def _environment(port: int, *, relays: bool) -> dict[str, str]:
-    """That of one process: this one's, with the port that it shares."""
+    """The environment of one process: this one's, with the shared port."""
     shared = {"TRAVIO_GRPC_PORT": str(port), "TRAVIO_GRPC_REUSE_PORT": "on"}
     return {**os.environ, **shared, **({} if relays else {"TRAVIO_RELAY": "off"})}
 
@@ -113,10 +113,10 @@ async def _until_told(supervisor: "Supervisor") -> int:
 
 
 class Supervisor:
-    """Keeps one process of `command` running for each environment; close it in the end.
+    """Keeps one process of `command` running for each environment; close it at the end.
 
-    A process is ready when it has said so at NOTIFY_SOCKET (`telemetry/notify`), and is to stop, within
-    `stop_seconds_max`, when its standard input ends.
+    A process reports that it is ready at NOTIFY_SOCKET (`telemetry/notify`), and must stop within `stop_seconds_max`
+    after its standard input ends.
     """
 
     def __init__(
@@ -140,15 +140,15 @@ class Supervisor:
         self._status = 0
 
     def close(self) -> None:
-        """Let go of what is held; processes that still run stop."""
+        """Release all resources; processes that still run stop."""
         self._leash.close()
         self._folder.cleanup()
 
     async def run(self, signals: AsyncIterator[signal.Signals]) -> int:
-        """Keep the processes running until the first signal, and kill them at the second; the exit status. SIGUSR1 is
-        passed on to those that are ready.
+        """Keep the processes running until the first signal, and kill them at the second; returns the exit status.
+        Those that are ready get SIGUSR1 too.
 
-        The others start once the first is ready: where nothing can start, that is said once, and is the end.
+        The others start once the first is ready: if it cannot start, that is logged once and the supervisor ends.
         """
         async with anyio.create_task_group() as obeying:
             obeying.start_soon(self._obey, signals)
@@ -170,7 +170,7 @@ class Supervisor:
         self._send(signal.SIGKILL, self._processes)
 
     async def _told_to_stop(self, signals: AsyncIterator[signal.Signals]) -> signal.Signals:
-        """The next signal that is not for the processes to hear."""
+        """The next signal that is meant for the supervisor."""
         while (told := await anext(signals)) is signal.SIGUSR1:
             self._send(told, self._ready)
         return told
@@ -181,7 +181,7 @@ class Supervisor:
                 self._processes[number].send_signal(told)
 
     async def _keep(self, number: int, keeping: TaskGroup) -> None:
-        """Run one process after the other until told to stop."""
+        """Run one process after the other until the stop."""
         pause_s = PAUSE_SECONDS_MIN
         while not self._is_stopping.is_set():
             began_s = time.monotonic()
@@ -204,7 +204,7 @@ class Supervisor:
                 pause_s = min(2 * pause_s, PAUSE_SECONDS_MAX)
 
     async def _run_one(self, number: int, keeping: TaskGroup) -> int:
-        """Start a process and wait for its end; its status, as subprocess has it."""
+        """Start a process and wait for its end; returns its status, as in subprocess."""
         address = str(Path(self._folder.name, str(number)))
         async with (
             await anyio.create_unix_datagram_socket(local_path=address) as notices,
@@ -234,7 +234,7 @@ class Supervisor:
 
     def _note_ready(self, number: int, keeping: TaskGroup) -> None:
         if number not in self._processes:
-            return  # it has ended since
+            return  # it has ended meanwhile
         self._ready[number] = self._processes[number].pid
         if not self._is_up:
             self._is_up = True
@@ -248,7 +248,7 @@ class Supervisor:
 
 
 class _Leash:
-    """A pipe whose reading end processes have as input: it ends when we let go of it, or are gone."""
+    """A pipe whose reading end is the processes' input: it ends when this process closes it or dies."""
 
     def __init__(self) -> None:
         self.held, self._letting_go = os.pipe()

@@ -1,9 +1,9 @@
 """Reads a trip from a TOML file: stops with times, sections with their rows of seats.
 
-A section is a coach, a car, a deck or a part of one. Its seats are rows times columns: `rows = "1-13"` or
-`rows = "A-J"`, `columns = "ABC DE"` (one letter or digit a seat, a space for the aisle). Names of seats are
-written by templates from {asset}, {section}, {row} and {column}. `missing`, `accessible`, `power` and `exit`
-choose seats of the section: by seat ("12C"), by "row 12", by "column A", or `true` for all.
+A section is a coach, a car, a deck or a part of one. Its seats are rows times columns: `rows = "1-13"` or `rows =
+"A-J"`, `columns = "ABC DE"` (one letter or digit a seat, a space for the aisle). Ids of seats come from templates with
+{asset}, {section}, {row} and {column}. `missing`, `accessible`, `power` and `exit` choose seats of the section: by seat
+("12C"), by "row 12", by "column A", or `true` for all.
 """
 
 import tomllib
@@ -21,7 +21,7 @@ from travio_inventory.seats.trip import ALL_IN_ONE_GROUP, OUR_CHOICE, Seat, Segm
 FILE_BYTES_MAX = 1_000_000
 ALL_SEATS = "all"
 SECTION_GAP_ROWS = 1
-"""Rows left empty between two sections, so that a map shows where one ends."""
+"""Empty rows between two sections, so that a map shows where one ends."""
 
 _Value = TypeVar("_Value")
 _NAMES = {str: "text", int: "a whole number", list: "a list", dict: "a table", datetime: "a date and time"}
@@ -32,7 +32,7 @@ class TripFileError(ValueError):
 
 
 def read_trip(path: Path, *, organization: str | None = None, trip_id: str | None = None) -> Trip:
-    """The trip in the file, under another organization or id where one is given. Raises TripFileError."""
+    """The trip in the file, under another organization or id if one is given. Raises TripFileError."""
     try:
         if path.stat().st_size > FILE_BYTES_MAX:
             raise TripFileError(f"{path}: more than {FILE_BYTES_MAX} bytes")
@@ -83,7 +83,7 @@ def trip_from_toml(
 
 @dataclass
 class _Table:
-    """A table of the file that remembers its name, to be taken from field by field."""
+    """A table of the file with its name; its fields are taken one by one."""
 
     source: str
     name: str
@@ -93,12 +93,12 @@ class _Table:
         self._left = dict(self.values)
 
     def wrong(self, field: str, said: str) -> TripFileError:
-        """What to raise: the file, the table, the field and what is wrong with it."""
+        """The error to raise: the file, the table, the field and what is wrong with it."""
         where = f"{self.name}.{field}" if self.name else field
         return TripFileError(f"{self.source}: {where}: {said}")
 
     def take(self, field: str, kind: type[_Value], *default: _Value) -> _Value:
-        """The field's value, or the default. Raises TripFileError where it is missing or of another kind."""
+        """The field's value, or the default. Raises TripFileError if it is missing or of another kind."""
         if field not in self._left:
             if default:
                 return default[0]
@@ -110,15 +110,15 @@ class _Table:
         return value
 
     def take_any(self, field: str, default: object) -> object:
-        """The field's value of whatever kind, or the default."""
+        """The field's value of any kind, or the default."""
         return self._left.pop(field, default)
 
     def table(self, field: str) -> "_Table":
-        """The table of that name."""
+        """The table with that name."""
         return _Table(self.source, field, self.take(field, dict))
 
     def tables(self, field: str) -> "list[_Table]":
-        """The tables of that name, at least one."""
+        """The tables with that name, at least one."""
         rows = self.take(field, list)
         for at, values in enumerate(rows):
             if not isinstance(values, dict):
@@ -126,9 +126,9 @@ class _Table:
         return [_Table(self.source, f"{field}[{at}]", values) for at, values in enumerate(rows)]
 
     def done(self) -> None:
-        """Raises TripFileError where a field was not asked for: it would be ignored in silence."""
+        """Raises TripFileError for a field that nothing reads: it would be ignored silently."""
         for field in self._left:
-            raise self.wrong(field, "there is no such field")
+            raise self.wrong(field, "no such field")
 
 
 def _segments(stops: list[_Table]) -> tuple[Segment, ...]:
@@ -143,7 +143,7 @@ def _segments(stops: list[_Table]) -> tuple[Segment, ...]:
 
 
 def _time(stop: _Table, field: str) -> int:
-    """Unix seconds, 0 where the file does not say."""
+    """Unix seconds, 0 if the file has none."""
     if field not in stop.values:
         return 0
     moment = stop.take(field, datetime)
@@ -167,7 +167,7 @@ def _seats_per_group(head: _Table) -> int:
 
 
 def _seats(sections: list[_Table], asset: str) -> Iterator[Seat]:
-    """The seats of all sections, one section behind the other with a gap between."""
+    """The seats of all sections, one section behind the other with a gap between them."""
     row_before = 0
     for table in sections:
         section = _Section.read(table, asset)
@@ -177,7 +177,7 @@ def _seats(sections: list[_Table], asset: str) -> Iterator[Seat]:
 
 @dataclass
 class _Section:
-    """A section's layout as the file gives it."""
+    """A section's layout as in the file."""
 
     asset: str
     id: str
@@ -220,7 +220,7 @@ class _Section:
         return section
 
     def seats(self, row_before: int) -> Iterator[Seat]:
-        """The seats; the first row is numbered one more than `row_before`."""
+        """The seats; the first row's number is `row_before` + 1."""
         for row_at, row in enumerate(self.rows, row_before + 1):
             for column_at, column in enumerate(self.columns, 1):
                 name = row + column
@@ -242,7 +242,7 @@ class _Section:
 
 
 def _place(columns: str, at: int) -> str:
-    """Where in its row a seat is: at the window, on the aisle, or between."""
+    """A seat's place in its row: at the window, on the aisle, or between."""
     if at in (0, len(columns) - 1):
         return "window"
     return "aisle" if " " in (columns[at - 1], columns[at + 1]) else "middle"
@@ -270,13 +270,13 @@ def _template(table: _Table, field: str, default: str) -> str:
         said.format_map(dict.fromkeys(("asset", "section", "row", "column"), ""))
     except (KeyError, ValueError, IndexError, AttributeError):
         raise table.wrong(
-            field, f"may name {{asset}}, {{section}}, {{row}} and {{column}}, not more: {said!r}"
+            field, f"may contain {{asset}}, {{section}}, {{row}} and {{column}}, nothing else: {said!r}"
         ) from None
     return said
 
 
 def _chosen(table: _Table, field: str, rows: list[str], columns: str) -> frozenset[str]:
-    """The seats, as row and column put together, that the field chooses."""
+    """The seats that the field selects, as row and column joined."""
     said = table.take_any(field, [])
     names = {"all": {row + column for row in rows for column in columns}}
     names |= {f"row {row}": {row + column for column in columns} for row in rows}
@@ -289,6 +289,6 @@ def _chosen(table: _Table, field: str, rows: list[str], columns: str) -> frozens
     for word in wanted:
         if not isinstance(word, str) or word not in names:
             known = f'"{rows[0]}{columns[0]}", "row {rows[0]}", "column {columns[0]}" or true for all'
-            raise table.wrong(field, f"{word!r} is no seat here; write {known}")
+            raise table.wrong(field, f"{word!r} is not a seat here; write {known}")
         chosen |= names[word]
     return frozenset(chosen)

@@ -25,10 +25,10 @@ LOOKS = {"AVAILABLE": Look.FREE, "HELD": Look.HELD, "BOOKED": Look.BOOKED, "BLOC
 
 
 def open_trip(
-    file: Annotated[Path, Parameter(help="A trip file, as `trip example` prints.")],
+    file: Annotated[Path, Parameter(help="A trip file, as printed by `trip example`.")],
     /,
     *,
-    id: Annotated[str | None, Parameter(help="Open it under this id instead of the file's.")] = None,  # noqa: A002 - the option's name
+    id: Annotated[str | None, Parameter(help="Use this id instead of the file's.")] = None,  # noqa: A002 - the option's name
     reach: ConnectionOptions = HERE,
 ) -> Exit:
     """Open a trip for sale from a TOML file. Opening it again changes nothing."""
@@ -36,7 +36,7 @@ def open_trip(
     try:
         trip = read_trip(file, organization=organization, trip_id=id)
     except TripFileError as wrong:
-        advice = "" if file.exists() else "`travio-inventory trip example` lists files to begin with"
+        advice = "" if file.exists() else "`travio-inventory trip example` lists example files"
         return fail(Screen(as_json=reach.as_json), Failure(Exit.WRONG, "TRIP_FILE", str(wrong), advice))
     key = trip.key
 
@@ -54,12 +54,12 @@ def open_trip(
 
 
 def show_example(
-    name: Annotated[str | None, Parameter(help="Which one; without a name they are listed.")] = None,
+    name: Annotated[str | None, Parameter(help="Name of the example; without it all are listed.")] = None,
     /,
     *,
     as_json: AsJson = False,
 ) -> Exit:
-    """Print an example of a trip file, or list those there are."""
+    """Print an example of a trip file, or list the examples."""
     screen = Screen(as_json=as_json)
     known = examples.names()
     if name is None:
@@ -70,7 +70,7 @@ def show_example(
         screen.answer({"example": name, "toml": text}, lambda: screen.raw(text.rstrip()))
     else:
         return fail(
-            screen, Failure(Exit.WRONG, "NO_EXAMPLE", f"there is no example {name!r}", f"there is {', '.join(known)}")
+            screen, Failure(Exit.WRONG, "NO_EXAMPLE", f"no example {name!r}", f"the examples are {', '.join(known)}")
         )
     return Exit.DONE
 
@@ -79,7 +79,7 @@ def show_trip(
     trip: TripId,
     /,
     *,
-    seats: Annotated[bool, Parameter(negative="", help="List every seat too.")] = False,
+    seats: Annotated[bool, Parameter(negative="", help="Also list every seat.")] = False,
     reach: ConnectionOptions = HERE,
 ) -> Exit:
     """Show a trip as it was opened: stops, classes, prices."""
@@ -169,14 +169,14 @@ def _clock(unix_s: int) -> str:
 
 def show_map(
     trip: TripId,
-    origin: Annotated[str, Parameter(help="Station where the journey begins.")],
-    destination: Annotated[str, Parameter(help="Station where it ends.")],
+    origin: Annotated[str, Parameter(help="First station of the journey.")],
+    destination: Annotated[str, Parameter(help="Last station of the journey.")],
     /,
     *,
     segments: Segments = "",
     reach: ConnectionOptions = HERE,
 ) -> Exit:
-    """Draw the seats of a trip as they stand for a journey. A seat is free only if every segment of it is."""
+    """Draw the seats of a trip for a journey. A seat is free only if it is free on every segment."""
 
     async def work(client: InventoryClient, screen: Screen) -> None:
         found = await client.seat_map(trip, origin, destination, segments=journey_of(segments))
@@ -228,7 +228,7 @@ def drawn(seat_map: SeatMap) -> list[DrawnSeat]:
 
 
 def printable_number(number: str) -> str:
-    """A seat's number without what would steer a terminal."""
+    """A seat's number without control characters."""
     return "".join(sign for sign in number if sign.isprintable())
 
 
@@ -241,7 +241,7 @@ def block(
     trip: TripId,
     /,
     *seats: SeatIds,
-    reason: Annotated[str, Parameter(help="Why; kept with the block.")] = "",
+    reason: Annotated[str, Parameter(help="The reason; stored with the block.")] = "",
     reach: ConnectionOptions = HERE,
 ) -> Exit:
     """Take seats off sale, all of them or none."""
@@ -254,7 +254,7 @@ def block(
 
 
 def unblock(trip: TripId, /, *seats: SeatIds, reach: ConnectionOptions = HERE) -> Exit:
-    """Put blocked seats back on sale, one by one. A seat that somebody has is left alone."""
+    """Put blocked seats back on sale, one by one. Held and sold seats stay as they are."""
 
     async def work(client: InventoryClient, screen: Screen) -> None:
         unblocked = await client.unblock_seats(trip, seats)

@@ -10,7 +10,7 @@ from travio_inventory.cli.exits import Exit
 from travio_inventory.cli.screen import Screen
 from travio_inventory.client.client import InventoryClient
 
-SeatClass = Annotated[str, Parameter(name="--class", help="The class waited for; empty is any.")]
+SeatClass = Annotated[str, Parameter(name="--class", help="The class; empty means any.")]
 
 
 def join(
@@ -21,7 +21,7 @@ def join(
     seats: Annotated[int, Parameter(help="How many.")] = 1,
     reach: ConnectionOptions = HERE,
 ) -> Exit:
-    """Join the waiting list, or keep one's place on it."""
+    """Join the waiting list, or keep the place on it."""
 
     async def work(client: InventoryClient, screen: Screen) -> None:
         position = await client.join_waitlist(trip, seat_class=seat_class, seats=seats)
@@ -37,13 +37,13 @@ def leave(trip: TripId, /, *, seat_class: SeatClass = "", reach: ConnectionOptio
 
     async def work(client: InventoryClient, screen: Screen) -> None:
         await client.leave_waitlist(trip, seat_class=seat_class)
-        screen.answer({"trip": trip, "left": True}, lambda: screen.say("no longer on the waiting list"))
+        screen.answer({"trip": trip, "left": True}, lambda: screen.say("removed from the waiting list"))
 
     return ask(reach, work)
 
 
 def list_waits(*, reach: ConnectionOptions = HERE) -> Exit:
-    """List what the user waits for."""
+    """List the user's places on waiting lists."""
 
     async def work(client: InventoryClient, screen: Screen) -> None:
         entries = [

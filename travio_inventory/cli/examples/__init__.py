@@ -1,21 +1,21 @@
-"""Example trips, which come with the package: a coach, a launch, a train."""
+"""Example trips in the package: a coach, a launch, a train."""
 
 from importlib.resources import files
 
 
 def names() -> list[str]:
-    """What there is, in alphabetical order."""
+    """The names of the examples, in alphabetical order."""
     suffix = ".toml"
     return sorted(file.name.removesuffix(suffix) for file in files(__name__).iterdir() if file.name.endswith(suffix))
 
 
 def text(name: str) -> str:
-    """The trip file of that name. Raises KeyError where there is none."""
+    """The trip file with that name. Raises KeyError if there is none."""
     if name not in names():
         raise KeyError(name)
     return files(__name__).joinpath(f"{name}.toml").read_text(encoding="utf-8")
 
 
 def about(name: str) -> str:
-    """What it is, in one sentence: the first line of the file."""
+    """A description in one sentence: the first line of the file."""
     return text(name).splitlines()[0].removeprefix("# ")
