@@ -79,7 +79,7 @@ def test_who_is_not_trusted_and_who_speaks_tls_is_said(typed: Type, over_tls: Se
     assert plain.status == 4
     assert plain.err == (
         f"nothing answers at {over_tls.target} (what listens there speaks no HTTP/2): "
-        "add --tls if it speaks TLS, or set --target\n"
+        "add --tls if it uses TLS, or set --target\n"
     )
 
 

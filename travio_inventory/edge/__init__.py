@@ -1,1 +1,1 @@
-"""What turns contenders away and serves seat maps; it may forget everything at any time."""
+"""The edge: turns contenders away and serves seat maps; it may lose everything at any time."""

@@ -21,7 +21,7 @@ class AbsentTakenSeats:
     """TakenSeats. Remembers none."""
 
     async def mark(self, group: SeatGroupKey, cells: Sequence[Cell], occupancy: Occupancy) -> None:
-        """Forgotten at once."""
+        """Drops it."""
 
     async def clear(self, group: SeatGroupKey, cells: Sequence[Cell], *, hold: str) -> None:
         """Nothing was marked."""
@@ -35,12 +35,12 @@ class AbsentSeatMapCache:
         return {}
 
     async def lease(self, trip: TripKey, groups: Collection[int]) -> Mapping[int, Lease]:
-        """A lease for each seat group, good for nothing."""
+        """A lease for each seat group; it fills nothing."""
         return dict.fromkeys(groups, "")
 
     async def fill(self, trip: TripKey, packed: Mapping[int, tuple[Lease, bytes]]) -> None:
-        """Forgotten at once."""
+        """Drops it."""
 
     async def invalidate(self, trip: TripKey, groups: Collection[int]) -> bool:
-        """Nothing was kept."""
+        """Nothing was stored."""
         return True

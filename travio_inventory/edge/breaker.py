@@ -1,8 +1,8 @@
-"""A breaker: after enough failures in a row nobody tries any more, until a probe has succeeded."""
+"""A circuit breaker: after enough failures in a row it blocks all attempts until a probe succeeds."""
 
 
 class Breaker:
-    """Opens at `failures_max` failures in a row, at least 1, and closes at a success."""
+    """Opens after `failures_max` failures in a row, at least 1, and closes after a success."""
 
     def __init__(self, *, failures_max: int) -> None:
         self._failures_max = failures_max
@@ -14,13 +14,13 @@ class Breaker:
         return self._failures >= self._failures_max
 
     def succeeded(self) -> None:
-        """Something was answered."""
+        """Count a success."""
         self._failures = 0
 
     def failed(self) -> None:
-        """Something was not answered."""
+        """Count a failure."""
         self._failures += 1
 
     def trip(self) -> None:
-        """Open it, whatever was before."""
+        """Open it at once."""
         self._failures = self._failures_max

@@ -1,4 +1,4 @@
-"""Redis as the edge sees it, whatever stands behind the address: it runs scripts, or is away."""
+"""Redis as the edge sees it, whatever is behind the address: it runs scripts, or is down."""
 
 import asyncio
 import logging
@@ -38,21 +38,21 @@ _CLUSTER_SLOTS = packed(["CLUSTER", "SLOTS"])
 
 
 class Redis(Protocol):
-    """Runs scripts, and hears what they publish."""
+    """Runs scripts, and receives what they publish."""
 
     async def run(self, script: Script, keys: Sequence[bytes], *words: Word) -> Reply:
-        """The script's answer, within `reply_ms_max`. Raises RedisDown; then it may still run later. The keys have one
-        hash tag.
+        """The script's answer, within `reply_ms_max`. Raises RedisDown; then the script may still run later. The keys
+        share one hash tag.
         """
         ...
 
     def hears_of(self, key: bytes) -> bool:
-        """Whether an invalidation of the key would be heard now."""
+        """Whether an invalidation of the key would be received now."""
         ...
 
 
 class Listener(NamedTuple):
-    """Is told of each key that any process invalidates, and when something may have been missed."""
+    """Called for each key that any process invalidates, and when one may have been missed."""
 
     on_change: Callable[[bytes], None]
     on_silence: Callable[[], None]
@@ -60,7 +60,7 @@ class Listener(NamedTuple):
 
 @asynccontextmanager
 async def open_redis(options: RedisOptions, listener: Listener) -> AsyncIterator[Redis]:
-    """Redis, connected if it answers within `connect_ms_max`, and tried again and again if it does not."""
+    """Redis, connected if it answers within `connect_ms_max`; otherwise retried in the background."""
     match options.address:
         case Standalone(server=server):
             async with _open(_OneRedis(_Server(_named(server), _connector(server, options), options, listener))) as one:
@@ -88,7 +88,7 @@ async def _open(redis: "_AnyRedis") -> AsyncIterator["_AnyRedis"]:
 
 
 class _Server:
-    """A line to a server, and an ear for what is published there."""
+    """A pipelined connection to one server, and a listener for its invalidations."""
 
     def __init__(
         self,
@@ -102,17 +102,17 @@ class _Server:
         self.ear = Invalidations(connector, options, listener.on_change, listener.on_silence)
 
     async def open(self) -> None:
-        """Connect, or go on trying in the background."""
+        """Connect, or retry in the background."""
         self.ear.open()
         await self.line.open()
 
     async def close(self) -> None:
-        """Hang up."""
+        """Close the connections."""
         await self.ear.close()
         await self.line.close()
 
     async def run(self, script: Script, keys: Sequence[bytes], words: Iterable[Word]) -> Reply:
-        """The script's answer, though the server has forgotten the script. Raises RedisDown, AskError, MovedError."""
+        """The script's answer, even if the server has lost the script. Raises RedisDown, AskError, MovedError."""
         try:
             try:
                 return await self.line.ask(script.by_digest(keys, words))
@@ -135,11 +135,11 @@ class _OneRedis:
         self._server = server
 
     async def open(self) -> None:
-        """Connect, or go on trying in the background."""
+        """Connect, or retry in the background."""
         await self._server.open()
 
     async def close(self) -> None:
-        """Hang up."""
+        """Close the connections."""
         await self._server.close()
 
     async def run(self, script: Script, keys: Sequence[bytes], *words: Word) -> Reply:
@@ -147,7 +147,7 @@ class _OneRedis:
         try:
             return await self._server.run(script, keys, words)
         except AskError as moved:
-            raise RedisDown("redis is a node of a cluster: its address must say so") from moved
+            raise RedisDown("redis is a node of a cluster: use a cluster: address") from moved
 
     def hears_of(self, key: bytes) -> bool:
         """See Redis."""
@@ -158,7 +158,7 @@ class _OneRedis:
 async def _behind_sentinels(
     address: Sentinels, options: RedisOptions, listener: Listener
 ) -> AsyncIterator["_AnyRedis"]:
-    """The master of the moment: each connect asks the sentinels, which each have a share of `connect_ms_max`."""
+    """The present master: each connect asks the sentinels, each within its share of `connect_ms_max`."""
     share_s = options.connect_ms_max / 1_000 / (len(address.sentinels) + 1)
     traits = _traits(options)
     asking = {**traits, "socket_timeout": share_s, "socket_connect_timeout": share_s, "ssl": options.tls}
@@ -178,9 +178,10 @@ async def _behind_sentinels(
 
 
 class _ClusterRedis:
-    """Redis. A line to each master; who owns which slots is asked again when a master is gone or says otherwise.
+    """Redis. A pipelined connection to each master; the owners of the slots are read again when a master is down or
+    redirects.
 
-    What is published at one master comes to the others late, so there is an ear at each.
+    A message published at one master reaches the others late, so there is a listener at each.
     """
 
     def __init__(self, nodes: Iterable[HostPort], options: RedisOptions, listener: Listener) -> None:
@@ -195,14 +196,14 @@ class _ClusterRedis:
         self._upkeep: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
-        """Learn who owns what, and connect to each master; what fails is tried again in the background."""
+        """Learn the owners of the slots and connect to each master; what fails is retried in the background."""
         self._is_away = not await self._is_whole()
         if self._is_away:
-            _log.warning("redis cluster has no owner for some slots, or is away: the edge does without")
+            _log.warning("redis cluster has no owner for some slots, or is down: the edge goes on without it")
         self._upkeep = asyncio.create_task(self._keep_up())
 
     async def close(self) -> None:
-        """Hang up everywhere."""
+        """Close the connections to all servers."""
         if self._upkeep is not None:
             self._upkeep.cancel()
             with suppress(asyncio.CancelledError):
@@ -211,7 +212,7 @@ class _ClusterRedis:
             await server.close()
 
     async def run(self, script: Script, keys: Sequence[bytes], *words: Word) -> Reply:
-        """See Redis. Where the slot has moved to a master that is known, it is asked at once."""
+        """See Redis. If the slot has moved to a known master, that one is asked at once."""
         owner = self._owners[key_slot(keys[0])]
         try:
             for _ in range(2):
@@ -228,7 +229,7 @@ class _ClusterRedis:
             if isinstance(away.__cause__, ClusterDownError):
                 self._outdated.set()
             raise
-        raise RedisDown("redis cluster: who owns the slot is not known")
+        raise RedisDown("redis cluster: the slot has no known owner")
 
     def hears_of(self, key: bytes) -> bool:
         """See Redis."""
@@ -236,8 +237,8 @@ class _ClusterRedis:
         return owner is not None and owner.ear.are_heard
 
     async def _keep_up(self) -> None:
-        """Ask again when that is due: at once when it is known to be, soon while something is missing, and now and then
-        in any case, since nobody tells that slots have moved which nobody asks for.
+        """Read the owners again when due: at once after a redirect, soon while an owner is missing, and at intervals,
+        since moves of unused slots are not reported.
         """
         least_s = wait_s = self._options.probe_interval_ms / 1_000
         is_whole = False
@@ -251,7 +252,7 @@ class _ClusterRedis:
             wait_s = LOOK_EVERY_S if is_whole else least_s if was_whole else min(2 * wait_s, MISSING_LOOK_EVERY_S_MAX)
 
     async def _is_whole(self) -> bool:
-        """Whether, by what was learned now, each slot has an owner, and each of them answers."""
+        """Read the owners; returns whether each slot has one, and each of them answers."""
         try:
             learned = await self._learn_owners()
         except Exception:  # noqa: BLE001 - whatever a node answered, another one may answer better
@@ -264,8 +265,8 @@ class _ClusterRedis:
         return learned and not any(server.line.is_down for server in self._servers.values())
 
     async def _learn_owners(self) -> bool:
-        """Ask one node after the other until one names an owner for each slot, and go by what names the most; whether
-        that was all. A node of a cluster that is still being formed knows less than others, or nothing.
+        """Ask one node after the other until one names an owner for each slot, and use the fullest answer; returns
+        whether it was complete. A node of a cluster that is still being formed may know few owners or none.
         """
         best: Mapping[range, HostPort] | None = None
         answering_first = sorted(self._servers, key=lambda node: self._servers[node].line.is_down)
@@ -282,8 +283,8 @@ class _ClusterRedis:
         return _slots(best) == SLOTS
 
     async def _settle(self, owners: Mapping[range, HostPort]) -> None:
-        """From now on these are the owners; other servers are let go. Whoever owned a slot before is not listened to
-        for it any more, so something may have been missed.
+        """Use these owners from now on and close connections to other servers. A former owner of a slot is no longer
+        listened to, so an invalidation may have been missed.
         """
         masters = set(owners.values())
         gone = self._servers.keys() - masters
@@ -305,7 +306,7 @@ class _ClusterRedis:
         return _Server(_named(node), connector, self._options, self._listener, on_down=self._outdated.set)
 
     async def _ask_once(self, node: HostPort) -> Reply:
-        """The slots as that node knows them, asked on a connection of its own."""
+        """The slots as that node knows them, read on a separate connection."""
         connection = _connector(node, self._options)()
         try:
             async with asyncio.timeout(self._options.connect_ms_max / 1_000):
@@ -324,7 +325,7 @@ def _slots(owners: Iterable[range]) -> int:
 
 
 def _owners(reply: Reply, asked: HostPort) -> dict[range, HostPort]:
-    """Who owns which slots, by an answer to CLUSTER SLOTS; a node may not know its own host."""
+    """The owners in an answer to CLUSTER SLOTS; a node may not know its own host."""
     return {
         range(first, last + 1): (host.decode() if host and host != b"?" else asked[0], port)
         for first, last, (host, port, *_), *_ in reply
@@ -339,14 +340,14 @@ def _named(server: HostPort) -> str:
 
 
 def _connector(server: HostPort, options: RedisOptions) -> Callable[[], AbstractConnection]:
-    """Makes connections to that server, not connected yet."""
+    """Creates connections to that server, not connected yet."""
     kind = SSLConnection if options.tls else Connection
     return partial(kind, host=server[0], port=server[1], **_traits(options))
 
 
 def _traits(options: RedisOptions) -> dict[str, Any]:
-    """What every connection is made with. Channels and watchers bound their waits themselves: one timer for many
-    answers, and none where there is nothing to wait for.
+    """The options of every connection. Pipelined connections and listeners bound their waits themselves: one timer for
+    many answers, and none if there is nothing to wait for.
     """
     trust = {"ssl_ca_certs": str(options.ca_file)} if options.ca_file else {}
     return {

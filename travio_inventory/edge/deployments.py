@@ -1,4 +1,4 @@
-"""One Redis for several deployments: each has keys of its own there, and hears of no other's."""
+"""One Redis for several deployments: each has its own keys, and receives only its own invalidations."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -11,20 +11,20 @@ from travio_inventory.edge.scripts import Script, Word
 
 
 def prefix_of(deployment: str) -> bytes:
-    """How all keys of the deployment begin."""
+    """The prefix of all keys of the deployment."""
     return f"travio:{word(deployment)}:".encode()
 
 
 @asynccontextmanager
 async def open_own(options: RedisOptions, listener: Listener, deployment: str) -> AsyncIterator[Redis]:
-    """Redis as one deployment has it, opened as `open_redis` does."""
+    """Redis for one deployment, opened by `open_redis`."""
     prefix = prefix_of(deployment)
     async with open_redis(options, _only_own(listener, prefix)) as redis:
         yield _OwnKeys(redis, prefix)
 
 
 class _OwnKeys:
-    """Redis. The same one, in which all keys begin with the prefix; what is published there names them with it."""
+    """Redis. The same server, with the prefix before all keys, also in published messages."""
 
     def __init__(self, redis: Redis, prefix: bytes) -> None:
         self._redis = redis
@@ -41,7 +41,7 @@ class _OwnKeys:
 
 
 def _only_own(listener: Listener, prefix: bytes) -> Listener:
-    """The listener, told of no keys but those with the prefix, and of these without it."""
+    """The listener, called only for keys with the prefix, without the prefix."""
 
     def on_change(key: bytes) -> None:
         if key.startswith(prefix):

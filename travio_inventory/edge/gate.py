@@ -1,4 +1,4 @@
-"""The gate and the taken seats in Redis, shared by all processes; with Redis away everyone passes."""
+"""The gate and the taken seats in Redis, shared by all processes; while Redis is down everyone passes."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
@@ -12,15 +12,14 @@ from travio_inventory.edge.pipelined_connection import RedisDown
 from travio_inventory.seats.ports import Attempt, Cell, GateAnswer, Locked, Occupancy, Passed, SeatGroupKey
 
 _LOCKED = 1
-"""What `enter.lua` answers first of cells that others lock, rather than have."""
+"""The first value of `enter.lua`'s answer if others lock the cells, rather than own them."""
 
 
 class RedisGate:
-    """Gate and TakenSeats in one, as the gate asks both. Each cell has a key for its lock and one for who has it.
+    """Gate and TakenSeats in one, since the gate reads both. Each cell has a key for its lock and one for its owner.
 
-    Who passes because Redis did not answer is counted until they leave. With `unguarded_max` such attempts inside,
-    the next is told that its seats are contended, which it may try again in a moment. `now_ms` is a clock that never
-    goes back.
+    Attempts that pass because Redis did not answer are counted until they leave. With `unguarded_max` of them inside,
+    the next one is refused as contended and may retry in a moment. `now_ms` is a monotonic clock.
     """
 
     def __init__(self, redis: Redis, now_ms: Callable[[], int], *, taken_ttl_ms: int, unguarded_max: int) -> None:
@@ -29,8 +28,8 @@ class RedisGate:
         self._unguarded = UnguardedAttempts(now_ms, attempts_max=unguarded_max)
 
     async def enter(self, group: SeatGroupKey, cells: Sequence[Cell], attempt: Attempt, *, ttl_ms: int) -> GateAnswer:
-        """Lock all the cells or none, for `ttl_ms`. A lock that stands stays as it is where the attempt may pass, so
-        one whose answer was lost does not lock its own claimant out.
+        """Lock all the cells or none, for `ttl_ms`. An existing lock stays as it is if the attempt may pass it, so an
+        attempt whose answer was lost does not lock out its own claimant.
         """
         if not cells:
             return Passed()
@@ -52,20 +51,22 @@ class RedisGate:
         return told({cells[at - 1]: _read(entry) for at, entry in zip(positions, entries, strict=True)})
 
     async def leave(self, group: SeatGroupKey, cells: Sequence[Cell], *, token: str) -> None:
-        """Unlock the cells that `token` still locks. With Redis away they are locked until their time is over."""
+        """Unlock the cells that `token` still locks. While Redis is down they stay locked until their time to live
+        ends.
+        """
         self._unguarded.leave(token)
         if cells:
             await self._tell(scripts.LEAVE, lock_keys(group, cells), word(token))
 
     async def mark(self, group: SeatGroupKey, cells: Sequence[Cell], occupancy: Occupancy) -> None:
-        """The cells are taken, until `taken_ttl_ms` after the batch; see `occupancies.replaces`."""
+        """Mark the cells as taken until `taken_ttl_ms` after the batch; see `occupancies.replaces`."""
         hold, claimant, status, until_ms, as_of_ms = occupancy
         keys = [ended_key(group, hold), *taken_keys(group, cells)]
         words = (word(claimant), word(hold), status, until_ms, as_of_ms, self._taken_ttl_ms)
         await self._tell(scripts.MARK, keys, *words)
 
     async def clear(self, group: SeatGroupKey, cells: Sequence[Cell], *, hold: str) -> None:
-        """The hold's own entries go, and none of its own may come for as long as they could have lasted."""
+        """Remove the hold's entries, and accept none of it for as long as they could have lasted."""
         keys = [ended_key(group, hold), *taken_keys(group, cells)]
         await self._tell(scripts.CLEAR, keys, word(hold), self._taken_ttl_ms)
 
@@ -73,7 +74,7 @@ class RedisGate:
         try:
             await self._redis.run(script, keys, *words)
         except RedisDown:
-            return  # every entry lapses by itself
+            return  # every entry expires by itself
 
 
 def _locked(cells: Iterable[Cell]) -> Locked:
@@ -87,7 +88,7 @@ def _read(entry: bytes) -> Occupancy:
 
 
 class UnguardedAttempts:
-    """Counts attempts from entering to leaving, or until their time is over where they never leave."""
+    """Counts attempts from entering to leaving, or until their time to live ends if they never leave."""
 
     def __init__(self, now_ms: Callable[[], int], *, attempts_max: int) -> None:
         self._now_ms = now_ms
@@ -95,7 +96,7 @@ class UnguardedAttempts:
         self._until_ms: OrderedDict[str, int] = OrderedDict()
 
     def enter(self, token: str, ttl_ms: int) -> bool:
-        """Whether there is room. An attempt that is inside already has its room, for each seat group that it enters."""
+        """Whether there is room. An attempt that is inside already counts once, for all seat groups that it enters."""
         now_ms = self._now_ms()
         if token not in self._until_ms and len(self._until_ms) >= self._attempts_max:
             self._drop_lapsed(now_ms)
@@ -106,11 +107,11 @@ class UnguardedAttempts:
         return True
 
     def leave(self, token: str) -> None:
-        """The attempt is over, if it is known at all."""
+        """The attempt is over; an unknown one is ignored."""
         self._until_ms.pop(token, None)
 
     def _drop_lapsed(self, now_ms: int) -> None:
-        """All attempts have about the same time, so the first to enter are the first to lapse."""
+        """All attempts have about the same time to live, so the first to enter are the first to expire."""
         while self._until_ms:
             token, until_ms = next(iter(self._until_ms.items()))
             if until_ms > now_ms:

@@ -1,4 +1,4 @@
-"""Hears what any process invalidates at one server, on a connection of its own that waits as long as it takes."""
+"""Receives the invalidations of all processes at one server, on a separate connection that waits without a limit."""
 
 import asyncio
 import logging
@@ -16,10 +16,10 @@ _log = logging.getLogger(__name__)
 
 
 class Invalidations:
-    """Calls `on_change` with each key that somebody invalidates, and `on_silence` when it may have missed one.
+    """Calls `on_change` for each invalidated key, and `on_silence` when it may have missed one.
 
-    `are_heard` is whether nothing is missed now. A server that says nothing for twice `probe_interval_ms`, though it is
-    asked, is not heard any more.
+    `are_heard`: nothing is missed at present. A server that does not answer probes for twice `probe_interval_ms` counts
+    as lost.
     """
 
     def __init__(
@@ -39,18 +39,18 @@ class Invalidations:
         self.are_heard = False
 
     def open(self) -> None:
-        """Listen from now on; connect again and again where that is needed."""
+        """Start to listen; reconnect whenever needed."""
         self._listening = asyncio.create_task(self._listen_always())
 
     def start_over(self) -> None:
-        """Listen on another connection, which may lead to another server."""
+        """Listen on a new connection, which may lead to another server."""
         if self.are_heard and self._listening is not None:
             self.are_heard = False
             self._listening.cancel()
             self.open()
 
     async def close(self) -> None:
-        """Listen no more."""
+        """Stop listening."""
         if self._listening is not None:
             self._listening.cancel()
             with suppress(asyncio.CancelledError):
@@ -63,11 +63,11 @@ class Invalidations:
             except ResponseError as refused:
                 self._complain(refused)
             except Exception as failed:  # noqa: BLE001 - whatever it was, another connection is tried
-                _log.debug("redis does not tell of invalidations: %s: %s", type(failed).__name__, failed)
+                _log.debug("redis sends no invalidations: %s: %s", type(failed).__name__, failed)
             await asyncio.sleep(self._ask_every_s)
 
     async def _listen_once(self) -> None:
-        """On one connection, until it ends. Raises what ends it, or keeps it from being made or left."""
+        """Listen on one connection until it ends. Raises what ended it, or the error of connecting or closing."""
         connection = self._new_connection()
         try:
             await self._listen(connection)
@@ -77,7 +77,7 @@ class Invalidations:
             await connection.disconnect(nowait=True)
 
     async def _listen(self, connection: AbstractConnection) -> None:
-        """Returns never. Raises what ends the connection."""
+        """Never returns. Raises what ends the connection."""
         async with asyncio.timeout(self._connect_s_max) as patience:
             await connect(connection)
             await connection.send_command("SUBSCRIBE", INVALIDATIONS, check_health=False)
@@ -96,13 +96,13 @@ class Invalidations:
                     await asking
 
     def _complain(self, refused: ResponseError) -> None:
-        """Say so in the log, once until it has worked again."""
+        """Log it, once until it has worked again."""
         if not self._complained:
             self._complained = True
-            _log.error("redis refuses to tell of invalidations: %s; the user needs %s", refused, RIGHTS)
+            _log.error("redis refuses to send invalidations: %s; the user needs %s", refused, RIGHTS)
 
     async def _ask_for_signs(self, connection: AbstractConnection) -> None:
-        """So that a server that is silent can be told from one that is gone. Ends with the connection."""
+        """Probes the server, to distinguish a silent one from a lost one. Ends with the connection."""
         while connection.is_connected:
             await asyncio.sleep(self._ask_every_s)
             with suppress(Exception):  # the listener sees the same

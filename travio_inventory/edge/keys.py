@@ -1,4 +1,4 @@
-"""Names of what the edge keeps in Redis: keys with one hash tag for the gate of a group, a hash for a trip's maps."""
+"""Names of the edge's data in Redis: keys with one hash tag for the gate of a seat group, a hash for a trip's maps."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -9,19 +9,19 @@ from travio_inventory.seats.ports import Cell, SeatGroupKey
 from travio_inventory.seats.trip import TripKey
 
 INVALIDATIONS: Final = b"travio:invalidations"
-"""The channel on which the hashes of trips are named that have changed."""
+"""The channel for the names of changed trips' hashes."""
 
 _KEYS_REMEMBERED_MAX = 4_096
 
 
 @lru_cache(_KEYS_REMEMBERED_MAX)
 def gate_prefix(group: SeatGroupKey) -> bytes:
-    """How all keys of the seat group's gate begin. What is in braces decides on the slot in a cluster."""
+    """The prefix of all keys of the seat group's gate. The part in braces decides the slot in a cluster."""
     return b"gate:{%b:%d}:" % (_trip(group.trip), group.group)
 
 
 def lock_keys(group: SeatGroupKey, cells: Sequence[Cell]) -> list[bytes]:
-    """Which attempt is at each cell."""
+    """Which attempt locks each cell."""
     return _cell_keys(gate_prefix(group) + b"lock:", cells)
 
 
@@ -31,23 +31,23 @@ def taken_keys(group: SeatGroupKey, cells: Sequence[Cell]) -> list[bytes]:
 
 
 def ended_key(group: SeatGroupKey, hold: str) -> bytes:
-    """Stands where the hold has ended a moment ago."""
+    """Set when the hold has ended a moment ago."""
     return gate_prefix(group) + b"ended:" + word(hold).encode()
 
 
 def known_key(group: SeatGroupKey, claimant: str) -> bytes:
-    """Stands where the claimant was let in a moment ago."""
+    """Set when the claimant was let in a moment ago."""
     return gate_prefix(group) + b"known:" + word(claimant).encode()
 
 
 @lru_cache(_KEYS_REMEMBERED_MAX)
 def map_key(trip: TripKey) -> bytes:
-    """The hash with the trip's packed seat groups and their leases."""
+    """The hash with the trip's snapshots and their leases."""
     return b"map:{%b}" % _trip(trip)
 
 
 def word(text: str) -> str:
-    """The text without spaces, colons and braces, different for every text."""
+    """The text escaped without spaces, colons and braces; different texts stay different."""
     return quote(text, safe="", errors="surrogatepass")
 
 
@@ -56,5 +56,5 @@ def _trip(trip: TripKey) -> bytes:
 
 
 def _cell_keys(prefix: bytes, cells: Sequence[Cell]) -> list[bytes]:
-    """The number first, so that no name can look like another's."""
+    """The number comes first, so that no two names can be equal."""
     return [b"%b%d:%b" % (prefix, segment, seat.encode(errors="surrogatepass")) for seat, segment in cells]

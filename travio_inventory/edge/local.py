@@ -1,4 +1,4 @@
-"""The edge within one process: locks, taken seats and packed seat groups in dictionaries."""
+"""The edge within one process: locks, taken seats and snapshots in dictionaries."""
 
 from collections import OrderedDict, deque
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
@@ -24,14 +24,14 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 _LOOKS_PER_KEY = 2
-"""More than 1, so that lapsed entries go faster than new ones come."""
+"""More than 1, so that expired entries are removed faster than new ones come."""
 
 
 class LocalGate:
-    """Gate and TakenSeats in one, as the gate asks both.
+    """Gate and TakenSeats in one, since the gate reads both.
 
-    Keeps at most `entries_max` of each thing that it remembers; what is beyond is not remembered, so it passes.
-    `now_ms` is a clock that never goes back, `today_ms` the time of day in Unix milliseconds.
+    Keeps at most `entries_max` entries of each kind; more are not stored, so those attempts pass. `now_ms` is a clock
+    that never goes back, `today_ms` the time of day in Unix milliseconds.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class LocalGate:
         """Claimants with a key that were let in."""
 
     async def enter(self, group: SeatGroupKey, cells: Sequence[Cell], attempt: Attempt, *, ttl_ms: int) -> GateAnswer:
-        """Lock all the cells or none, for `ttl_ms`. A lock that stands stays as it is where the attempt may pass."""
+        """Lock all the cells or none, for `ttl_ms`. An existing lock stays as it is if the attempt may pass it."""
         now_ms = self._now_ms()
         locks = self._locks.standing(group, cells, now_ms)
         if not (attempt.settles or self._known.standing(group, [attempt.claimant], now_ms)):
@@ -72,7 +72,7 @@ class LocalGate:
         self._locks.drop(group, cells, lambda lock: lock.token == token)
 
     async def mark(self, group: SeatGroupKey, cells: Sequence[Cell], occupancy: Occupancy) -> None:
-        """The cells are taken, until `taken_ttl_ms` after the batch; see `occupancies.replaces`."""
+        """Mark the cells as taken until `taken_ttl_ms` after the batch; see `occupancies.replaces`."""
         now_ms = self._now_ms()
         left_ms = lasts_ms(occupancy, now_ms=self._today_ms(), ttl_ms=self._taken_ttl_ms)
         if left_ms <= 0 or self._ended.standing(group, [occupancy.hold], now_ms):
@@ -82,16 +82,16 @@ class LocalGate:
         self._taken.put(group, new, occupancy, now_ms, left_ms)
 
     async def clear(self, group: SeatGroupKey, cells: Sequence[Cell], *, hold: str) -> None:
-        """The hold's own entries go, and none of its own may come for as long as they could have lasted."""
+        """Remove the hold's entries, and accept none of it for as long as they could have lasted."""
         self._ended.put(group, [hold], None, self._now_ms(), self._taken_ttl_ms)
         self._taken.drop(group, cells, lambda found: found.hold == hold)
 
 
 class LocalSeatMapCache:
-    """SeatMapCache. Keeps the `trips_max` trips that were asked for last; forgetting a trip voids its leases.
+    """SeatMapCache. Keeps the `trips_max` most recently used trips; dropping a trip revokes its leases.
 
-    Seat groups filled more than `stale_ms_max` ago are not read. A seat group filled again with equal bytes is the same
-    object as before. `now_ms` is a clock that never goes back.
+    Seat groups filled more than `stale_ms_max` ago are not read. A seat group filled again with equal bytes stays the
+    same object. `now_ms` is a monotonic clock.
     """
 
     def __init__(self, now_ms: Callable[[], int], *, trips_max: int, stale_ms_max: int = 2_000) -> None:
@@ -110,7 +110,7 @@ class LocalSeatMapCache:
         return groups.fresh(self._now_ms(), self._stale_ms_max)
 
     async def lease(self, trip: TripKey, groups: Collection[int]) -> Mapping[int, Lease]:
-        """A lease for each seat group: the one that stands, or a new one."""
+        """A lease for each seat group: the current one, or a new one."""
         leases = self._trip(trip).leases
         for group in groups:
             if group not in leases:
@@ -118,7 +118,7 @@ class LocalSeatMapCache:
         return {group: leases[group] for group in groups}
 
     async def fill(self, trip: TripKey, packed: Mapping[int, tuple[Lease, bytes]]) -> None:
-        """Keep each seat group whose lease still holds. The lease goes on holding."""
+        """Store each seat group whose lease is still valid. The lease stays valid."""
         groups = self._trips.get(trip)
         if groups is None:
             return
@@ -128,14 +128,14 @@ class LocalSeatMapCache:
                 groups.put(group, content, now_ms)
 
     async def invalidate(self, trip: TripKey, groups: Collection[int]) -> bool:
-        """Drop the seat groups and void their leases."""
+        """Drop the seat groups and revoke their leases."""
         if standing := self._trips.get(trip):
             for group in groups:
                 standing.drop(group)
         return True
 
     def _trip(self, key: TripKey) -> "_TripGroups":
-        """The trip's seat groups, made if need be; the trip asked for the longest ago makes room."""
+        """The trip's seat groups, created if needed; the least recently used trip makes room."""
         groups = self._trips.get(key)
         if groups is None:
             groups = self._trips[key] = _TripGroups()
@@ -147,17 +147,17 @@ class LocalSeatMapCache:
 
 
 class _Entry(NamedTuple, Generic[V]):
-    """A value that lapses."""
+    """A value that expires."""
 
     value: V
     until_ms: int
 
 
 class _Memory(Generic[K, V]):
-    """At most `entries_max` entries, each of a seat group, that lapse.
+    """At most `entries_max` entries that expire, each of a seat group.
 
-    Nothing scans for what has lapsed. Every entry is in a queue once; whoever puts one takes a few from its
-    head, drops those that are over and puts the others at its tail, so that all are looked at in turn.
+    Nothing scans for expired entries. Every entry is in a queue once; each insertion takes a few from its head, drops
+    the expired ones and puts the others at its tail, so that all are checked in turn.
     """
 
     def __init__(self, entries_max: int) -> None:
@@ -166,7 +166,7 @@ class _Memory(Generic[K, V]):
         self._queue: deque[tuple[SeatGroupKey, K, _Entry[V]]] = deque()
 
     def standing(self, group: SeatGroupKey, keys: Sequence[K], now_ms: int) -> dict[K, V]:
-        """The values that stand, in the order of the keys."""
+        """The present values, in the order of the keys."""
         entries = self._groups.get(group)
         if entries is None:
             return {}
@@ -174,7 +174,7 @@ class _Memory(Generic[K, V]):
         return {key: entry.value for key, entry in found if entry is not None and entry.until_ms > now_ms}
 
     def put(self, group: SeatGroupKey, keys: Sequence[K], value: V, now_ms: int, ttl_ms: int) -> None:
-        """Put the value under all the keys, whatever stands there; under none of them if not all have room."""
+        """Store the value under all the keys, whatever is there; under none if there is not room for all."""
         self._drop_lapsed(now_ms, _LOOKS_PER_KEY * len(keys))
         if not keys or len(self._queue) + len(keys) > self._entries_max:
             return
@@ -185,7 +185,7 @@ class _Memory(Generic[K, V]):
             self._queue.append((group, key, entry))
 
     def drop(self, group: SeatGroupKey, keys: Sequence[K], is_meant: Callable[[V], bool]) -> None:
-        """Drop those of the keys' values that are meant."""
+        """Drop the selected ones of the keys' values."""
         entries = self._groups.get(group)
         if entries is None:
             return
@@ -215,7 +215,7 @@ class _TripGroups:
 
     def __init__(self) -> None:
         self.leases: dict[int, Lease] = {}
-        self._contents: dict[int, bytes] = {}  # the stale and the dropped too, to know equal bytes again
+        self._contents: dict[int, bytes] = {}  # the stale and the dropped too, to recognise equal bytes
         self._filled_at_ms: dict[int, int] = {}
         self._fresh: Mapping[int, bytes] = _NO_GROUPS
         self._fresh_until_ms: float = inf
@@ -231,14 +231,14 @@ class _TripGroups:
         return self._fresh
 
     def put(self, group: int, content: bytes, now_ms: int) -> None:
-        """Keep the content, as the object known before where it is equal."""
+        """Store the content, as the former object if it is equal."""
         if self._contents.get(group) != content:
             self._contents[group] = content
         self._filled_at_ms[group] = now_ms
         self._fresh_until_ms = -inf
 
     def drop(self, group: int) -> None:
-        """Forget the seat group and its lease."""
+        """Drop the seat group and its lease."""
         self.leases.pop(group, None)
         if self._filled_at_ms.pop(group, None) is not None:
             self._fresh_until_ms = -inf

@@ -1,4 +1,4 @@
-"""What the edge remembers of a taken cell: for how long, and which of two words on it counts."""
+"""What the edge remembers of a taken cell: for how long, and which of two marks counts."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -7,23 +7,23 @@ from travio_inventory.seats.ports import Attempt, Cell, Occupancy, Taken
 from travio_inventory.seats.refusals import TakenCell
 
 KNOWN_MS: Final = 30_000
-"""For so long a claimant with a key that was let in passes again: longer than a caller of one attempt waits."""
+"""How long a claimant with a key that was let in may pass again: longer than a call waits for one attempt."""
 
 _STATUSES: Final = ("held", "blocked", "sold")
-"""A hold's cells go this way only."""
+"""A hold's cells change in this order only."""
 
 
 def lasts_ms(occupancy: Occupancy, *, now_ms: int, ttl_ms: int) -> int:
-    """How much longer it may be told, `ttl_ms` from its batch at most, and nothing after a hold has run out; 0 or less
-    where its time is over.
+    """How much longer the entry is valid: until `ttl_ms` after its batch at most, and not beyond a hold's expiry; 0 or
+    less if its time is over.
     """
     left_ms = min(ttl_ms, occupancy.as_of_ms + ttl_ms - now_ms)
     return min(left_ms, occupancy.until_ms - now_ms) if occupancy.status == "held" else left_ms
 
 
 def replaces(new: Occupancy, standing: Occupancy) -> bool:
-    """Whether the new word counts: one that names nobody never replaces one that names somebody; one hold only goes
-    forward; else what was sent later counts.
+    """Whether the new mark replaces the old one: a mark without a holder never replaces one with a holder; marks of one
+    hold only go forward; otherwise the later batch wins.
     """
     if bool(new.claimant) != bool(standing.claimant):
         return bool(new.claimant)
@@ -33,12 +33,12 @@ def replaces(new: Occupancy, standing: Occupancy) -> bool:
 
 
 def is_own(occupancy: Occupancy, attempt: Attempt) -> bool:
-    """Whether the attempt's claimant has it already; what is nobody's is not."""
+    """Whether the attempt's claimant has it already; false if the holder is unknown."""
     return bool(occupancy.claimant) and occupancy.claimant == attempt.claimant
 
 
 def told(found: Mapping[Cell, Occupancy]) -> Taken:
-    """What an attempt is told of cells that others have."""
+    """The gate's answer to an attempt whose cells others have."""
     cells = (
         TakenCell(cell.seat, cell.segment, by.status, by.claimant, by.hold, by.until_ms) for cell, by in found.items()
     )

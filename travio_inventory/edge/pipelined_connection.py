@@ -1,4 +1,4 @@
-"""One connection to one Redis server, shared by all tasks: what they ask in the same moment goes out in one write."""
+"""One connection to one Redis server, shared by all tasks: commands of the same moment are sent in one write."""
 
 import asyncio
 import logging
@@ -16,7 +16,7 @@ from travio_inventory.edge.scripts import packed
 from travio_inventory.telemetry.outages import Outages
 
 Reply: TypeAlias = Any
-"""int, bytes, None, or a list of replies: each script says which."""
+"""int, bytes, None, or a list of replies, depending on the script."""
 
 COMMANDS_PER_WRITE_MAX = 256
 COMPLAINT_SECONDS = 60
@@ -27,14 +27,14 @@ _PING = packed(["PING"])
 
 
 class RedisDown(Exception):
-    """Redis did not do it, or not in time; a command that was sent may still be run later."""
+    """Redis did not run the command, or not in time; a command that was sent may still run later."""
 
 
 class PipelinedConnection:
-    """Asks one server, in the order of asking. Until it is opened, and while it does not answer, nobody waits.
+    """Sends commands to one server, in order. Until it is opened, and while the server is down, commands fail at once.
 
-    Every wait is bounded by `reply_ms_max` from the moment of asking: when an answer is late, all that waits behind it
-    fails with it. `on_down` is called each time that the breaker opens.
+    Every wait is bounded by `reply_ms_max` from the command on: if an answer is late, all commands behind it fail too.
+    `on_down` is called each time that the breaker opens.
     """
 
     def __init__(
@@ -55,18 +55,18 @@ class PipelinedConnection:
 
     @property
     def is_down(self) -> bool:
-        """Whether the server is left alone now."""
+        """Whether the breaker is open."""
         return self._breaker.is_open
 
     async def open(self) -> None:
-        """Connect, within `connect_ms_max`; where that fails, go on trying in the background."""
+        """Connect, within `connect_ms_max`; if that fails, retry in the background."""
         try:
             await self._probe()
         except Exception as failed:  # noqa: BLE001 - whatever it was, the edge does without Redis
             self._went_down(failed)
 
     async def close(self) -> None:
-        """Hang up; who still waits is told RedisDown, and so is who asks from now on."""
+        """Close the connection; waiting and later commands fail with RedisDown."""
         self._breaker.trip()
         for task in (self._sender, self._prober):
             if task is not None:
@@ -78,12 +78,12 @@ class PipelinedConnection:
             await self._connection.disconnect()
 
     async def ask(self, command: bytes) -> Reply:
-        """The answer. Raises RedisDown, or redis.ResponseError where the server refuses the command."""
+        """The answer. Raises RedisDown, or redis.ResponseError if the server refuses the command."""
         if self._breaker.is_open:
             self._outages.missed()
-            raise RedisDown(f"redis {self._name}: left alone")
+            raise RedisDown(f"redis {self._name}: down, not asked")
         if len(self._waiting) >= self._options.waiting_max:
-            raise RedisDown(f"redis {self._name}: too much waits for it")
+            raise RedisDown(f"redis {self._name}: too many commands wait")
         reply: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         self._waiting.append((command, reply))
         if self._sender is None:
@@ -91,7 +91,7 @@ class PipelinedConnection:
         return await reply
 
     def complain(self, refused: ResponseError) -> None:
-        """Say in the log that the server refuses what we ask, now and then."""
+        """Log that the server refuses a command, at most once a minute."""
         now = asyncio.get_running_loop().time()
         if now >= self._complain_at:
             self._complain_at = now + COMPLAINT_SECONDS
@@ -105,7 +105,7 @@ class PipelinedConnection:
                     await self._exchange()
                 self._breaker.succeeded()
         except Exception as failed:  # noqa: BLE001 - whoever waits must be told, whatever it was
-            with suppress(Exception):  # nothing may keep us from telling
+            with suppress(Exception):  # no error may prevent the answers below
                 await self._connection.disconnect(nowait=True)
             self._breaker.failed()
             self._fail_all(f"{type(failed).__name__}: {failed}")
@@ -115,8 +115,8 @@ class PipelinedConnection:
             self._sender = None
 
     async def _exchange(self) -> None:
-        """Send what waits, in one write, and hand out the answers. Raises ReadOnlyError where the server has become a
-        replica: another connection may lead to the one that took its place.
+        """Send what waits, in one write, and distribute the answers. Raises ReadOnlyError if the server has become a
+        replica: a new connection may lead to the new master.
         """
         commands: list[bytes] = []
         demoted: ReadOnlyError | None = None
@@ -152,13 +152,13 @@ class PipelinedConnection:
     async def _probe_until_answered(self) -> None:
         while self._breaker.is_open:
             await asyncio.sleep(self._options.probe_interval_ms / 1_000)
-            with suppress(Exception):  # it is away still; what for was logged when it went
+            with suppress(Exception):  # still down; the reason was logged when it went down
                 await self._probe()
             self._outages.look()
         self._outages.came()
 
     async def _probe(self) -> None:
-        """One question that nobody waits for. Raises what goes wrong, which may be anything."""
+        """One probe. Raises whatever goes wrong."""
         try:
             async with asyncio.timeout(self._options.connect_ms_max / 1_000):
                 await connect(self._connection)
@@ -171,12 +171,12 @@ class PipelinedConnection:
 
 
 async def connect(connection: AbstractConnection) -> None:
-    """Connect and log in, unless that is done. Raises RedisError, OSError."""
+    """Connect and log in, unless connected. Raises RedisError, OSError."""
     await connection.connect()  # type: ignore[no-untyped-call]  # the library leaves it so
 
 
 def _hand_over(reply: asyncio.Future[Reply], answer: Reply) -> None:
-    """To whoever waits; who was cancelled does not."""
+    """Answer the future unless its caller was cancelled."""
     if reply.done():
         return
     if isinstance(answer, Exception):
@@ -187,7 +187,7 @@ def _hand_over(reply: asyncio.Future[Reply], answer: Reply) -> None:
 
 @asynccontextmanager
 async def _patience(seconds: float) -> AsyncIterator[None]:
-    """Raises TimeoutError after that time; when this process was too busy itself to look, it looks once more."""
+    """Raises TimeoutError after that time; if this process itself was too busy to read, it reads once more first."""
     loop = asyncio.get_running_loop()
     until = loop.time() + seconds
 

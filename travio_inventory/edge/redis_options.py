@@ -1,6 +1,6 @@
-"""Where Redis is, how we get in, and how long we wait for it.
+"""Where Redis is, how to log in, and how long to wait for it.
 
-Addresses are parsed here, since redis-py parses URLs of one server alone, and neither `host:port` nor lists of servers.
+Addresses are parsed here, since redis-py parses only URLs of one server, neither `host:port` nor lists of servers.
 """
 
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ RIGHTS: Final = (
     "~travio:* &travio:* +evalsha +eval +ping +subscribe +publish +time"
     " +get +mget +set +del +exists +hset +hget +hmget +hgetall +hdel +pexpire +cluster|slots"
 )
-"""What the edge's user must be allowed, in the words of Redis' ACL. The last one only in a cluster."""
+"""The rights that the edge's user needs, as a Redis ACL. The last one only in a cluster."""
 
 FORMS: Final = "host:port, cluster:host:port,host:port or sentinel:host:port,host:port/name"
 
@@ -29,7 +29,7 @@ class Standalone:
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """A cluster, and some of its nodes, which know the others."""
+    """A cluster, by some of its nodes, which know the others."""
 
     nodes: tuple[HostPort, ...]
 
@@ -47,12 +47,12 @@ RedisAddress: TypeAlias = Standalone | Cluster | Sentinels
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RedisOptions:
-    """How to reach Redis and when to do without it.
+    """How to reach Redis and when to go on without it.
 
-    `user` and `password` are empty where none is needed; the sentinels are asked with the same. With `tls`, servers
-    prove who they are to `ca_file`, or to what the system trusts where it is None. Nobody waits for an answer longer
-    than `reply_ms_max`. After `failures_max` failures in a row, at least 1, Redis is left alone and probed every
-    `probe_interval_ms`; a probe may take `connect_ms_max`. `waiting_max` commands may wait to be sent to one server.
+    `user` and `password` are empty if none is needed; sentinels get the same. With `tls`, `ca_file` (None: the system's
+    CAs) verifies the servers' certificates. No command waits longer than `reply_ms_max`. After `failures_max` failures
+    in a row, at least 1, commands skip Redis, which is probed every `probe_interval_ms`; a probe may take
+    `connect_ms_max`. At most `waiting_max` commands wait to be sent to one server.
     """
 
     address: RedisAddress
@@ -68,16 +68,16 @@ class RedisOptions:
 
 
 def parse_redis_address(text: str) -> RedisAddress:
-    """The address that the text names. Raises ValueError."""
+    """The address in the text. Raises ValueError."""
     kind, _, rest = text.partition(":")
-    if ":" not in rest:  # "cluster:6379" is a server whose name is cluster
+    if ":" not in rest:  # "cluster:6379" is a server called cluster
         return Standalone(parse_address(text.strip()))
     if kind == "cluster":
         return Cluster(_servers(rest))
     if kind == "sentinel":
         servers, _, master = rest.rpartition("/")
         if not master or not servers:
-            raise ValueError("lacks the name that the sentinels have for the master")
+            raise ValueError("lacks the name of the master at the sentinels")
         return Sentinels(_servers(servers), master)
     return Standalone(parse_address(text.strip()))
 

@@ -1,4 +1,4 @@
-"""The scripts that Redis runs for the edge, each on keys of one slot, and how they are asked for."""
+"""The edge's scripts in Redis, each on keys of one slot, and the commands that run them."""
 
 from collections.abc import Iterable, Sequence
 from hashlib import sha1
@@ -11,7 +11,7 @@ _FOLDER = Path(__file__).parent / "scripts"
 
 
 def packed(words: Iterable[Word]) -> bytes:
-    """The command as it is sent."""
+    """The command in the wire format."""
     data = [word if isinstance(word, bytes) else str(word).encode(errors="surrogatepass") for word in words]
     return b"*%d\r\n" % len(data) + b"".join([b"$%d\r\n%b\r\n" % (len(part), part) for part in data])
 
@@ -24,11 +24,11 @@ class Script:
         self.digest: Final = sha1(text, usedforsecurity=False).hexdigest()
 
     def by_digest(self, keys: Sequence[bytes], words: Iterable[Word]) -> bytes:
-        """The command that runs it where it is known."""
+        """The command that runs a known script."""
         return packed(("EVALSHA", self.digest, len(keys), *keys, *words))
 
     def in_full(self, keys: Sequence[bytes], words: Iterable[Word]) -> bytes:
-        """The command that runs it and makes it known."""
+        """The command that runs the script and makes it known."""
         return packed(("EVAL", self.text, len(keys), *keys, *words))
 
 

@@ -1,4 +1,4 @@
-"""Seat maps in Redis, shared by all processes, with copies within this one that others' writes make void."""
+"""Seat maps in Redis, shared by all processes, with copies in this one that every write invalidates."""
 
 import asyncio
 from collections import OrderedDict
@@ -15,15 +15,14 @@ from travio_inventory.seats.ports import Lease
 from travio_inventory.seats.trip import TripKey
 
 GROUPS_PER_SCRIPT_MAX = 500
-"""Redis does nothing else while a script runs; and Lua cannot spread more than some 8,000 values."""
+"""Redis does nothing else while a script runs, and Lua cannot unpack more than some 8,000 values."""
 
 
 class RedisSeatMapCache:
-    """SeatMapCache. What is read was leased at most `stale_ms_max` ago, even if every invalidation is lost.
+    """SeatMapCache. Whatever is read was leased at most `stale_ms_max` ago, even if every invalidation is lost.
 
-    A lease stands for half of that time, so that a group filled under it is fresh for the other half at least. Copies
-    of what Redis said are kept in this process while the invalidations of others are heard. `now_ms` is a clock that
-    never goes back.
+    A lease is valid for half of that time, so that a group filled under it is fresh for at least the other half. This
+    process keeps copies while it receives the invalidations of others. `now_ms` is a monotonic clock.
     """
 
     def __init__(self, redis: Redis, copies: "MapCopies", now_ms: Callable[[], int], *, stale_ms_max: int) -> None:
@@ -35,7 +34,7 @@ class RedisSeatMapCache:
         self._lease_if_away = token_hex(8)
 
     async def close(self) -> None:
-        """Let the reads under way end, which they do within the time that an answer may take."""
+        """Wait for the running reads, at most as long as an answer may take."""
         if self._reads:
             await asyncio.wait(self._reads)
 
@@ -46,8 +45,8 @@ class RedisSeatMapCache:
         return copy if copy is not None else await asyncio.shield(self._read_shared(key))
 
     async def lease(self, trip: TripKey, groups: Collection[int]) -> Mapping[int, Lease]:
-        """A lease for each group: the one that stands, or a new one. With Redis away one that fills nothing, and is
-        another one after each invalidation of this process.
+        """A lease for each group: the current one, or a new one. While Redis is down, one that fills nothing and
+        changes with each invalidation of this process.
         """
         leases: dict[int, Lease] = {}
         for portion in _portions(groups):
@@ -55,7 +54,7 @@ class RedisSeatMapCache:
         return leases
 
     async def _lease(self, key: bytes, groups: Sequence[int]) -> Mapping[int, Lease]:
-        self._copies.void(key)  # a copy that lacks a seat group is no good
+        self._copies.void(key)  # a copy that lacks a seat group is useless
         half_ms = self._stale_ms_max // 2
         try:
             tokens = await self._redis.run(scripts.LEASE, [key], token_hex(8), half_ms, self._kept_ms, *groups)
@@ -64,7 +63,7 @@ class RedisSeatMapCache:
         return {group: token.decode() for group, token in zip(groups, tokens, strict=True)}
 
     async def fill(self, trip: TripKey, packed: Mapping[int, tuple[Lease, bytes]]) -> None:
-        """Keep each seat group whose lease still holds. The lease goes on holding."""
+        """Store each seat group whose lease is still valid. The lease stays valid."""
         for groups in _portions(packed):
             await self._fill(map_key(trip), {group: packed[group] for group in groups})
 
@@ -78,7 +77,7 @@ class RedisSeatMapCache:
             self._copies.void(key)
 
     async def invalidate(self, trip: TripKey, groups: Collection[int]) -> bool:
-        """Drop the groups and void their leases, in every process. Not certain where Redis does not answer in time."""
+        """Drop the groups and revoke their leases, in every process. Not certain if Redis does not answer in time."""
         return all([await self._invalidate(map_key(trip), portion) for portion in _portions(groups)])
 
     async def _invalidate(self, key: bytes, groups: Sequence[int]) -> bool:
@@ -94,11 +93,11 @@ class RedisSeatMapCache:
 
     @property
     def _kept_ms(self) -> int:
-        """How long Redis keeps a trip that nobody leases or fills."""
+        """How long Redis keeps an unused trip."""
         return 2 * self._stale_ms_max
 
     def _read_shared(self, key: bytes) -> asyncio.Task[Mapping[int, bytes]]:
-        """The read under way, or a new one: one read of Redis however many ask."""
+        """The running read, or a new one: concurrent callers share one read of Redis."""
         read = self._copies.reads.get(key)
         if read is None:
             read = self._copies.reads[key] = asyncio.create_task(self._read(key))
@@ -113,7 +112,7 @@ class RedisSeatMapCache:
             groups, age_ms = _fresh(await self._redis.run(scripts.READ, [key]), self._stale_ms_max)
         except RedisDown:
             return {}
-        finally:  # who asks later does not wait for, nor share, what has ended
+        finally:  # later callers neither wait for nor share a finished read
             if self._copies.reads.get(key) is asyncio.current_task():
                 is_shared = True
                 del self._copies.reads[key]
@@ -123,23 +122,23 @@ class RedisSeatMapCache:
 
 
 def _portions(groups: Collection[int]) -> Iterator[Sequence[int]]:
-    """The seat groups, so many at once as Redis may stand still for."""
+    """The seat groups, in portions small enough not to block Redis."""
     ordered = list(groups)
     return (ordered[start : start + GROUPS_PER_SCRIPT_MAX] for start in range(0, len(ordered), GROUPS_PER_SCRIPT_MAX))
 
 
 class _Copy(NamedTuple):
-    """What Redis said of a trip, and until when all of it is fresh."""
+    """A copy of a trip's snapshots in Redis, and until when all of it is fresh."""
 
     groups: Mapping[int, bytes]
     until_ms: int
 
 
 class MapCopies:
-    """This process's copies of the `trips_max` trips that were asked for last, and the `reads` under way.
+    """This process's copies of the `trips_max` most recently used trips, and the running `reads`.
 
-    Whatever makes a copy void makes a read under way void too: it is answered to those who wait for it already, and
-    neither kept nor shared with anybody else.
+    What invalidates a copy invalidates a running read too: its present callers get it, but it is neither stored nor
+    shared with later ones.
     """
 
     def __init__(self, *, trips_max: int) -> None:
@@ -159,14 +158,14 @@ class MapCopies:
         return copy.groups
 
     def put(self, key: bytes, copy: _Copy) -> None:
-        """Keep the copy; the one asked for the longest ago makes room."""
+        """Store the copy; the least recently used one makes room."""
         self._copies[key] = copy
         self._copies.move_to_end(key)
         if len(self._copies) > self._trips_max:
             self._copies.popitem(last=False)
 
     def void(self, key: bytes) -> None:
-        """The trip has changed, or a copy of it was found wanting."""
+        """The trip has changed, or a copy of it was incomplete."""
         self._copies.pop(key, None)
         self.reads.pop(key, None)
 
@@ -177,7 +176,7 @@ class MapCopies:
 
 
 def _fresh(reply: Reply, stale_ms_max: int) -> tuple[Mapping[int, bytes], int]:
-    """The seat groups of an answer to READ that are at most so old, and the age in ms of the oldest of them."""
+    """The fresh seat groups of an answer to READ, and the age in ms of the oldest."""
     groups, oldest_ms = {}, 0
     for group, entry in zip(reply[1::2], reply[2::2], strict=True):
         since_ms, _, content = entry.partition(b" ")

@@ -30,10 +30,10 @@ async def open_shared_edge(
     trips_max: int,
     stale_ms_max: int,
 ) -> AsyncIterator[SharedEdge]:
-    """The edge on one Redis; it opens, within a few `connect_ms_max`, whether Redis answers or not.
+    """The edge on one Redis; it opens within a few `connect_ms_max`, whether Redis answers or not.
 
-    What it keeps there is seen by those of the same `deployment` only, by which are meant all processes on one store.
-    `now_ms` is a clock that never goes back; for the rest see RedisGate, RedisSeatMapCache and MapCopies.
+    Only processes of the same `deployment`, those on one store, see its data. `now_ms` is a clock that never goes back;
+    for the rest see RedisGate, RedisSeatMapCache and MapCopies.
     """
     copies = MapCopies(trips_max=trips_max)
     async with open_own(options, Listener(copies.void, copies.void_all), deployment) as redis:

@@ -1,11 +1,11 @@
--- Locks all the cells of a block for one attempt, or none.
--- KEYS[1]: stands where the claimant is known; then the lock of each cell, then the taken entry of each.
--- ARGV: claimant, token, ttl of a lock in ms, for how long the claimant is known from now on in ms (0: it has no key),
--- and 1 where it settles. A lock is "claimant token", a taken entry as `mark` writes it.
--- Answers 0, or {1, position of each cell another locks}, or {2, position and entry of each cell that is another's}.
+-- Locks all the cells of a seat group for one attempt, or none.
+-- KEYS[1]: set once the claimant was let in; then the lock of each cell, then the taken entry of each.
+-- ARGV: claimant, token, ttl of a lock in ms, how long in ms the claimant may pass again (0: it has no key),
+-- and 1 if it settles. A lock is "claimant token", a taken entry as `mark` writes it.
+-- Answers 0, or {1, position of each cell that another locks}, or {2, position and entry of each cell that another has}.
 local claimant, cells = ARGV[1], (#KEYS - 1) / 2
 
--- The first word of an entry, nil where there is none.
+-- The first word of an entry, nil if there is none.
 local function owner(entry) return entry and string.match(entry, '^%S*') end
 
 local function others()

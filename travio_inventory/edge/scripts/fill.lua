@@ -1,6 +1,6 @@
--- Keeps each block whose lease holds.
--- KEYS[1]: the trip's hash. ARGV: how old a block may be in ms, how long the hash is kept in ms, then block, lease and
--- bytes of each. A block is as old as its lease: what was read under it is not older.
+-- Stores each seat group whose lease is valid.
+-- KEYS[1]: the trip's hash. ARGV: how old a seat group may be in ms, how long the hash is kept in ms, then group, lease and
+-- bytes of each. A seat group is as old as its lease: what was read under it is not older.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local stale = tonumber(ARGV[1])

@@ -1,5 +1,5 @@
--- Drops the blocks, voids their leases, and tells every process that has a copy of the trip.
--- KEYS[1]: the trip's hash, whose name is the message. ARGV: the channel, then the blocks.
+-- Drops the seat groups, revokes their leases, and notifies every process that has a copy of the trip.
+-- KEYS[1]: the trip's hash, whose name is the message. ARGV: the channel, then the groups.
 for i = 2, #ARGV do redis.call('HDEL', KEYS[1], 'b' .. ARGV[i], 'l' .. ARGV[i]) end
 redis.call('PUBLISH', ARGV[1], KEYS[1])
 return 0

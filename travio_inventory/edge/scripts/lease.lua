@@ -1,6 +1,6 @@
--- A lease for each block: the one that stands, or a new one.
--- KEYS[1]: the trip's hash. ARGV: a token never used before, how long a lease stands in ms, how long the hash is kept
--- in ms, then the blocks. A lease is "since token".
+-- A lease for each seat group: the current one, or a new one.
+-- KEYS[1]: the trip's hash. ARGV: a token never used before, how long a lease is valid in ms, how long the hash is kept
+-- in ms, then the groups. A lease is "since token".
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local stands = tonumber(ARGV[2])

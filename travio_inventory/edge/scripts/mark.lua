@@ -1,6 +1,6 @@
--- Remembers why the cells are taken, unless a later word stands, or the hold has ended.
--- KEYS[1]: stands where the hold has ended; then the taken entry of each cell.
--- ARGV: claimant ("" where it is not known), hold, status, until, as of, and for how long from then on an entry lasts;
+-- Remembers why the cells are taken, unless a later mark is there, or the hold has ended.
+-- KEYS[1]: set once the hold has ended; then the taken entry of each cell.
+-- ARGV: claimant ("" if unknown), hold, status, until, as of, and how long from then on an entry lasts;
 -- all in ms. An entry is the first five, with a space between each. See occupancies.py for what counts.
 if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
 local time = redis.call('TIME')

@@ -1,6 +1,6 @@
--- The blocks of a trip: {now in ms, block, "since bytes", block, "since bytes", ...}. The caller drops those that are
--- too old: Redis stands still meanwhile, and a trip may have thousands.
--- KEYS[1]: the trip's hash. A block is as old as the lease that it was filled under.
+-- The seat groups of a trip: {now in ms, group, "since bytes", group, "since bytes", ...}. The caller drops those that are
+-- too old: Redis does nothing else meanwhile, and a trip may have thousands.
+-- KEYS[1]: the trip's hash. A seat group is as old as the lease that it was filled under.
 local time = redis.call('TIME')
 local all = redis.call('HGETALL', KEYS[1])
 local blocks = {time[1] * 1000 + math.floor(time[2] / 1000)}
