@@ -5,6 +5,7 @@ from random import Random
 from typing import TypeVar, get_type_hints
 
 from travio_inventory.app.assemble import InventoryRules, Ports, assemble
+from travio_inventory.events.relay import EventRelay
 from travio_inventory.events.sinks.in_process import InProcess
 from travio_inventory.seats.use_cases import Inventory
 from travio_inventory.seats.use_cases.hold_seats import HoldTimes
@@ -36,8 +37,9 @@ class Seen:
 def test_every_use_case_and_port_is_watched_under_its_own_name() -> None:
     seen, clock = Seen(), Clock()
     gate, taken, seat_maps, _ = local_edge(clock)
-    ports = Ports(MemoryBatches(None, Random(0), asyncio.sleep), gate, taken, seat_maps, InProcess())
+    ports = Ports(MemoryBatches(None, Random(0), asyncio.sleep), gate, taken, seat_maps, {"told": InProcess()})
     assembly = assemble(ports, clock, Random(0), InventoryRules(HoldTimes(60, 60, 60)), watch=seen)
+    assert seen.use_cases.pop("relay_events.told") is EventRelay
     assert seen.use_cases == get_type_hints(Inventory)
     assert {name: type(getattr(assembly.inventory, name)) for name in seen.use_cases} == seen.use_cases
     assert sorted(seen.ports) == ["gate", "holds", "seat_maps", "store", "taken"]

@@ -10,11 +10,13 @@ import anyio
 import anyio.lowlevel
 import pytest
 
+from travio_inventory.app.assemble import Relay
 from travio_inventory.app.background.pace import BACKOFF_MS_MAX, Pace
-from travio_inventory.app.background.relay import Relay
+from travio_inventory.app.background.relay import RelayJob
 from travio_inventory.app.background.sweeper import Sweeper
+from travio_inventory.kernel.events import PublishFailed
 from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown
-from travio_inventory.seats.ports import PublishFailed, SeatGroupKey
+from travio_inventory.seats.ports import SeatGroupKey
 from travio_inventory.seats.trip import TripKey
 from travio_inventory.seats.use_cases.expire_holds import Swept
 from verification.simulation.virtual_loop import run_virtually
@@ -52,8 +54,8 @@ def sweeper(rounds: Rounds) -> Sweeper:
     return Sweeper(rounds, interval_ms=INTERVAL_MS, jitter=Random(1))
 
 
-def relay(rounds: Rounds) -> Relay:
-    return Relay(rounds, interval_ms=INTERVAL_MS, jitter=Random(1))
+def relay(rounds: Callable[[], Awaitable[int]], lag_ms: int = 0) -> RelayJob:
+    return RelayJob("there", Relay(rounds, lambda: lag_ms), interval_ms=INTERVAL_MS, jitter=Random(1))
 
 
 async def while_running(work: Callable[[], Coroutine[Any, Any, None]], until: Callable[[], Awaitable[None]]) -> None:
@@ -105,7 +107,7 @@ async def test_a_job_in_the_middle_of_a_round_stops_at_once_when_cancelled() -> 
         await anyio.sleep_forever()
         return 0
 
-    await while_running(Relay(never_ends, interval_ms=INTERVAL_MS, jitter=Random(1)).run, begun.wait)
+    await while_running(relay(never_ends).run, begun.wait)
 
 
 async def test_each_block_that_fails_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:

@@ -1,1 +1,1 @@
-"""What every publisher promises."""
+"""What every sink promises."""

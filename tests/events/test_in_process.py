@@ -5,8 +5,7 @@ import pytest
 
 from tests.events.events import event
 from travio_inventory.events.sinks.in_process import SUBSCRIBERS_MAX, InProcess
-from travio_inventory.kernel.events import Event
-from travio_inventory.seats.ports import PublishFailed
+from travio_inventory.kernel.events import Event, PublishFailed
 
 
 async def test_without_subscribers_events_go_nowhere() -> None:

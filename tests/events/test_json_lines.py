@@ -12,7 +12,7 @@ import pytest
 
 from tests.events.events import event
 from travio_inventory.events.sinks.json_lines import CHUNK_BYTES, JsonLines
-from travio_inventory.seats.ports import PublishFailed
+from travio_inventory.kernel.events import PublishFailed
 
 
 def ids(path: Path) -> list[str]:
@@ -79,32 +79,32 @@ async def test_a_line_torn_by_a_crash_is_removed(tmp_path: Path, whole: bytes, t
 
 async def test_whole_lines_survive_a_restart_and_a_close(tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl"
-    publisher = JsonLines(path)
-    await publisher.publish([event("1")])
-    publisher.close()
-    publisher.close()
-    await publisher.publish([event("2")])
+    sink = JsonLines(path)
+    await sink.publish([event("1")])
+    sink.close()
+    sink.close()
+    await sink.publish([event("2")])
     await JsonLines(path).publish([event("3")])
     assert ids(path) == ["1", "2", "3"]
 
 
 async def test_a_full_disk_tears_no_line_for_good(tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl"
-    publisher = JsonLines(path)
-    await publisher.publish([event("1")])
+    sink = JsonLines(path)
+    await sink.publish([event("1")])
     with files_of_at_most(path.stat().st_size + 100), pytest.raises(PublishFailed, match=r"events\.jsonl"):
-        await publisher.publish([event("2")])
+        await sink.publish([event("2")])
     assert not path.read_bytes().endswith(b"\n"), "the fault must have torn a line"
-    await publisher.publish([event("2")])
+    await sink.publish([event("2")])
     assert ids(path) == ["1", "2"]
 
 
 async def test_a_file_moved_away_is_left_alone(tmp_path: Path) -> None:
     path, moved = tmp_path / "events.jsonl", tmp_path / "events.1"
-    publisher = JsonLines(path)
-    await publisher.publish([event("1")])
+    sink = JsonLines(path)
+    await sink.publish([event("1")])
     path.rename(moved)
-    await publisher.publish([event("2")])
+    await sink.publish([event("2")])
     assert (ids(moved), ids(path)) == (["1"], ["2"])
 
 
@@ -116,8 +116,8 @@ async def test_nobody_else_may_read_who_holds_what(tmp_path: Path) -> None:
 
 async def test_every_publish_is_on_disk_before_it_returns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "events.jsonl"
-    publisher = JsonLines(path)
-    await publisher.publish([event("1")])
+    sink = JsonLines(path)
+    await sink.publish([event("1")])
     sizes = []
     sync = os.fsync
 
@@ -126,5 +126,5 @@ async def test_every_publish_is_on_disk_before_it_returns(tmp_path: Path, monkey
         sync(file)
 
     monkeypatch.setattr(os, "fsync", fsync)
-    await publisher.publish([event("2"), event("3")])
+    await sink.publish([event("2"), event("3")])
     assert sizes == [path.stat().st_size]

@@ -77,7 +77,7 @@ def test_what_runs_out_does_so_by_itself() -> None:
 
 
 def test_an_attempt_that_came_to_nothing_is_not_told() -> None:
-    with pytest.raises(ValueError, match=r"^an attempt that came to nothing is not told$"):
+    with pytest.raises(ValueError, match=r"^an aborted attempt has no event$"):
         step_to(replace(HOLD, state=Aborted("refused")))
 
 

@@ -84,7 +84,6 @@ ASKS: dict[str, tuple[Scope, Callable[[Sale, Actor], Awaitable[object]]]] = {
     "waitlist.leave": (Scope.WAITLISTS_JOIN, lambda sale, actor: sale.inventory.waitlist.leave(actor, PLACE)),
     "waitlist.page": (Scope.WAITLISTS_READ, lambda sale, actor: sale.inventory.waitlist.page(actor, WaitsQuery())),
     "expire_holds": (Scope.HOUSE_WORK, lambda sale, actor: sale.inventory.expire_holds(actor)),
-    "relay_events": (Scope.HOUSE_WORK, lambda sale, actor: sale.inventory.relay_events(actor)),
 }
 NEEDS_NONE = {"read_trips.of_hold"}
 """A hold that the actor was given says its own trip."""

@@ -4,12 +4,11 @@ from collections.abc import Sequence
 
 import pytest
 
-from travio_inventory.kernel.actor import HOUSE
+from travio_inventory.events.relay import EventRelay
 from travio_inventory.kernel.events import Event
 from travio_inventory.protocol import journal
 from travio_inventory.protocol.epochs import EPOCH_MS
 from travio_inventory.protocol.journal import EventJournal
-from travio_inventory.seats.use_cases.relay_events import RelayEvents
 from verification.kit.sale import TOLD_WITHIN_S, Sale
 
 EPOCHS = 3
@@ -21,13 +20,15 @@ class Alone:
 
     def __init__(self, sale: Sale) -> None:
         self._sale = sale
-        self._relay = RelayEvents(EventJournal(sale.process.sender, is_alone=True), sale.process.publisher)
+        self._relay = EventRelay(
+            EventJournal(sale.process.sender, "alone", is_alone=True), sale.process.sink, sale.clock
+        )
 
     async def tells(self, *, rounds: int) -> Sequence[Event]:
         """What it tells in so many rounds, a second apart."""
         before = len(self._sale.told)
         for _ in range(rounds):
-            await self._relay(HOUSE)
+            await self._relay()
             self._sale.clock.pass_s(1)
         return self._sale.told[before:]
 

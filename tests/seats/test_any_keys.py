@@ -91,7 +91,7 @@ def entries(organization: str, trip: str) -> Iterable[object]:
     key = TripKey(organization, trip)
     for number in (0, 1, 11):
         yield rows.group_entry(rows.group_partition(key, number))
-        yield late_events._bucket(SeatGroupKey(key, number), 1)
+        yield late_events._bucket("sink", SeatGroupKey(key, number), 1)
     yield open_trips.opened(a_trip(key, "s")).entry
 
 

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from travio_inventory.kernel.actor import ActorKind
-from travio_inventory.kernel.events import Event
+from travio_inventory.kernel.events import Event, PublishFailed
 from travio_inventory.kernel.refusals import FinalRefusal
 from travio_inventory.protocol import journal, local_signals
 from travio_inventory.protocol.aside import WAITS_MS
@@ -24,7 +24,6 @@ from travio_inventory.seats.events import (
     data_of,
 )
 from travio_inventory.seats.hold import Cancelled, Confirmed, Expired, Held, Hold, Released, late_id
-from travio_inventory.seats.ports import PublishFailed
 from verification.kit.faulty_batches import commits
 from verification.kit.sale import FIRST_ROUNDS, TOLD_WITHIN_S, TTL_S, Sale
 
@@ -305,7 +304,7 @@ async def test_a_relay_that_stood_still_for_long_tells_all(single_seats: Sale) -
 
 
 async def test_what_was_not_published_is_told_again(single_seats: Sale) -> None:
-    """The publisher fails in the middle: the rest goes on, none is left out, and all have the same ids again."""
+    """The sink fails in the middle: the rest goes on, none is left out, and all have the same ids again."""
     sale = single_seats
     relay = sale.elsewhere()
     fails = {"left": 3}
@@ -315,7 +314,7 @@ async def test_what_was_not_published_is_told_again(single_seats: Sale) -> None:
             fails["left"] -= 1
             raise OSError("full")
 
-    relay.process.publisher.subscribe(fails_at_first)
+    relay.process.sink.subscribe(fails_at_first)
     hold = await sale.hold(SEATS)
     await sale.confirm(hold)
     other = await sale.hold("A3", by="bob")
@@ -339,7 +338,7 @@ async def test_an_event_that_is_not_published_for_long_is_not_forgotten(single_s
             raise OSError("down")
 
     await relay.relay_all()
-    relay.process.publisher.subscribe(is_there)
+    relay.process.sink.subscribe(is_there)
     hold = await sale.hold(SEATS)
     for _ in range(20):
         sale.clock.pass_s(30)
@@ -365,14 +364,14 @@ async def test_a_relay_that_cannot_publish_takes_in_no_more(
             raise ConnectionError
 
     await sale.relay_all()
-    sale.process.publisher.subscribe(is_there)
+    sale.process.sink.subscribe(is_there)
     first = await sale.hold("A1")
     with pytest.raises(PublishFailed):
         await sale.relay()
     holds = [first, *[await sale.hold(seat) for seat in ("A2", "A3", "A4")]]
     with pytest.raises(PublishFailed):
         await sale.relay()
-    assert sum(map(len, sale.process.sender.signals.take_events().values())) == 2
+    assert sum(map(len, sale.process.sender.signals._followers[0].take().values())) == 2
     is_down["now"] = False
     told = list(await sale.relay())
     for _ in range(10):

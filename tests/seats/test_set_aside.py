@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from travio_inventory.kernel.events import Event
+from travio_inventory.kernel.events import Event, PublishFailed
 from travio_inventory.protocol import index_entries
 from travio_inventory.protocol.aside import WAITS_MS
 from travio_inventory.protocol.batches import Index, Kind, Partition, Table, Write
@@ -14,7 +14,6 @@ from travio_inventory.protocol.minute_cursor import MINUTES_AT_ONCE
 from travio_inventory.protocol.seats import Seats
 from travio_inventory.seats.events import EventType
 from travio_inventory.seats.hold import Expired, Hold, Recorded
-from travio_inventory.seats.ports import PublishFailed
 from verification.kit.faulty_batches import FaultyBatches
 from verification.kit.sale import FOUND_WITHIN_S, TOLD_WITHIN_S, TTL_S, Sale
 
@@ -147,7 +146,7 @@ async def test_an_event_that_a_sink_refuses_stops_only_its_own_hold(single_seats
         if is_refused["now"] and event.subject == refused.id:
             raise ValueError("eve")
 
-    relay.process.publisher._subscribers.insert(0, refuse)
+    relay.process.sink._subscribers.insert(0, refuse)
     others = [await sale.hold(f"A{n}", by=f"u{n}") for n in range(2, 18)]
     relay.clock.pass_s(TOLD_WITHIN_S)
     await relay.relay()

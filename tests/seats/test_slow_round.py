@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import pytest
 
+from travio_inventory.events.relay import EventRelay
 from travio_inventory.kernel.actor import HOUSE, Actor
 from travio_inventory.kernel.events import Event
 from travio_inventory.protocol import event_rows, rows
@@ -33,7 +34,6 @@ from travio_inventory.seats.hold import Held, Hold, HoldId, HoldRequest, Recorde
 from travio_inventory.seats.ports import SeatGroupKey
 from travio_inventory.seats.trip import Journey, Segment, Trip, TripKey
 from travio_inventory.seats.use_cases.expire_holds import ExpireHolds
-from travio_inventory.seats.use_cases.relay_events import RelayEvents
 from travio_inventory.store.memory import MemoryBatches
 from verification.kit.asking import open_trip
 from verification.kit.legal_ids import AWKWARD
@@ -262,7 +262,7 @@ class Told:
         self.ids: list[str] = []
 
     async def publish(self, events: Sequence[Event]) -> None:
-        """See Publisher."""
+        """See Sink."""
         self.ids += [event.id for event in events]
 
 
@@ -283,13 +283,19 @@ async def recorded_unseen(store: Store, *groups: int) -> list[str]:
     return ids
 
 
+def relay_of(process: Process, told: Told) -> EventRelay:
+    """One that also looks for what landed late."""
+    journal = LateEvents(EventJournal(process.sender, "told"), process.sender, "told")
+    return EventRelay(journal, told, process.clock)
+
+
 async def relayed(process: Process, *, for_s: float) -> list[str]:
     """What a relay of the process tells in that time."""
     told = Told()
-    relay = RelayEvents(LateEvents(EventJournal(process.sender), process.sender), told)
+    relay = relay_of(process, told)
     until_s = asyncio.get_running_loop().time() + for_s
     while asyncio.get_running_loop().time() < until_s:
-        await relay(HOUSE)
+        await relay()
         await asyncio.sleep(5)
     return told.ids
 
@@ -335,11 +341,11 @@ def test_what_the_journal_has_to_tell_waits_for_no_more_than_one_answer() -> Non
         process = steady_process(store)
         store.unreadable = {rows.group_partition(large.key, group) for group in range(GROUPS_AT_ONCE)}
         store.silent_s = 5.0
-        relay = RelayEvents(LateEvents(EventJournal(process.sender), process.sender), Told())
+        relay = relay_of(process, Told())
         loop = asyncio.get_running_loop()
         longest_s, until_s = 0.0, loop.time() + HOUR_S
         while (began_s := loop.time()) < until_s:
-            await relay(HOUSE)
+            await relay()
             longest_s = max(longest_s, loop.time() - began_s)
             await asyncio.sleep(5)
         return longest_s

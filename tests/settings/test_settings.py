@@ -278,7 +278,8 @@ def test_settings_never_change() -> None:
             {"TRAVIO_GRPC_PORT": "x", "TRAVIO_EVENTS": "y"},
             (
                 "TRAVIO_GRPC_PORT='x' is wrong: allowed is a whole number from 0 to 65535; "
-                "TRAVIO_EVENTS='y' is wrong: allowed is jsonlines or none"
+                "TRAVIO_EVENTS='y' is wrong: allowed is "
+                "none, or json-lines, or several as NAME=json-lines:FILE,NAME=json-lines:FILE"
             ),
         ),
     ],

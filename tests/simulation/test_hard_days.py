@@ -2,19 +2,25 @@
 designs that break it there are caught.
 """
 
-from collections.abc import Callable, Collection
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from contextlib import suppress
 
 import pytest
 
+from travio_inventory.events.relay import EventRelay
+from travio_inventory.kernel.events import Event, PublishFailed
 from travio_inventory.kernel.refusals import BackendUnavailable
 from travio_inventory.protocol.ages import Ages
 from travio_inventory.protocol.aside import Aside
 from travio_inventory.protocol.batches import Index
 from travio_inventory.protocol.epochs import Epochs
 from travio_inventory.protocol.index_entries import minute_of
+from travio_inventory.protocol.journal import EventJournal
 from travio_inventory.protocol.minute_cursor import MinuteCursor, Place
 from travio_inventory.protocol.open_trips import SlowRound
 from verification.simulation.hard_day import hard_day
+from verification.simulation.process import Post
 
 SEEDS_MAX = 15
 
@@ -25,6 +31,13 @@ Plant = Callable[[pytest.MonkeyPatch], None]
 @pytest.mark.parametrize("seed", range(8))
 def test_a_hard_day_breaks_no_promise(seed: int) -> None:
     assert hard_day(seed) == []
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("far", ["slow", "failing", "absent"])
+def test_a_second_sink_on_a_hard_day_delays_no_event_for_the_first(far: str) -> None:
+    """And has every event itself by the morning, in order."""
+    assert hard_day(1, far) == []
 
 
 def no_slow_round(patch: pytest.MonkeyPatch) -> None:
@@ -85,6 +98,49 @@ def forget_what_fails(patch: pytest.MonkeyPatch) -> None:
 def as_long_as_the_clock_was_ahead(patch: pytest.MonkeyPatch) -> None:
     """A hold stands until the moment on it, however far ahead the clock was that made it."""
     patch.setattr(Ages, "is_ahead", lambda _self, _at_ms: False)
+
+
+def one_cursor_for_all_sinks(patch: pytest.MonkeyPatch) -> None:
+    """What one sink has had counts as had by all."""
+    no_slow_round(patch)
+    init = EventJournal.__init__
+    patch.setattr(EventJournal, "__init__", lambda self, sender, _sink, **rest: init(self, sender, "all", **rest))
+
+
+def one_round_for_all_sinks(patch: pytest.MonkeyPatch) -> None:
+    """Events go to one sink after the other, and count as handed over once all have them."""
+    turn = asyncio.Lock()
+    call = EventRelay.__call__
+
+    async def in_turn(self: EventRelay) -> int:
+        async with turn:
+            return await call(self)
+
+    patch.setattr(EventRelay, "__call__", in_turn)
+    patch.setattr(Post, "publish", patient(Post.publish))
+
+
+def patient(publish: Callable[[Post, Sequence[Event]], Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+    """Hands over again until it is taken."""
+
+    async def again(self: Post, events: Sequence[Event]) -> None:
+        while True:
+            with suppress(PublishFailed):
+                return await publish(self, events)
+            await asyncio.sleep(1)
+
+    return again
+
+
+@pytest.mark.long
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("plant", [one_cursor_for_all_sinks, one_round_for_all_sinks])
+def test_a_design_in_which_sinks_are_not_independent_is_caught(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
+    plant(monkeypatch)
+    for seed in range(1, 1 + SEEDS_MAX):
+        if any(said.startswith("I8") for said in hard_day(seed, "absent")):
+            return
+    pytest.fail("not caught")
 
 
 @pytest.mark.long

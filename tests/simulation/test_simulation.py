@@ -124,7 +124,7 @@ def test_the_relay_tells_an_event_whose_time_is_long_before_that_of_an_earlier_o
 
     async def told() -> list[tuple[int, str]]:
         batches = MemoryBatches(None, Random(0), asyncio.sleep)
-        journal = EventJournal(steady_process(batches).sender)
+        journal = EventJournal(steady_process(batches).sender, "post")
         steps = [(0, _HELD), (29_500, replace(_HELD, extensions=1)), (28_000, _BOOKED)]
         await _record(batches, steps, [0])
         first = await journal.unpublished()

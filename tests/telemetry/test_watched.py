@@ -11,7 +11,8 @@ import anyio
 import pytest
 
 from travio_inventory.edge.local import LocalGate
-from travio_inventory.seats.ports import Attempt, Cell, Locked, Passed, PublishFailed, SeatGroupKey
+from travio_inventory.kernel.events import PublishFailed
+from travio_inventory.seats.ports import Attempt, Cell, Locked, Passed, SeatGroupKey
 from travio_inventory.seats.refusals import SeatContended
 from travio_inventory.seats.trip import TripKey
 from travio_inventory.seats.use_cases import Inventory
@@ -90,7 +91,7 @@ async def test_a_refusal_is_counted_by_its_reason_and_logged_for_debugging_only(
     assert [record.levelno for record in caplog.records] == [logging.DEBUG]
 
 
-async def test_a_publisher_that_fails_is_an_outcome_not_an_error(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_sink_that_fails_is_an_outcome_not_an_error(caplog: pytest.LogCaptureFixture) -> None:
     hold_seats, figures = hold_seats_as(Verb(PublishFailed("full")))
     with pytest.raises(PublishFailed):
         await hold_seats()

@@ -1,22 +1,25 @@
 """Puts the inventory together: the only wiring, for the service, tests, simulation and benches alike."""
 
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from random import Random
 from typing import NamedTuple, Protocol, TypeVar
 
+from travio_inventory.events.relay import EventRelay, Journal
 from travio_inventory.kernel.clock import Clock
+from travio_inventory.kernel.events import Sink
 from travio_inventory.protocol.batches import Batches
 from travio_inventory.protocol.definitions import CELLS_PER_BATCH_MAX, Definitions
 from travio_inventory.protocol.journal import EventJournal
 from travio_inventory.protocol.lapses import LapseFinder
 from travio_inventory.protocol.late_events import LateEvents
-from travio_inventory.protocol.listings import ListingPublisher
+from travio_inventory.protocol.listings import ListingSink
 from travio_inventory.protocol.open_trips import EVERY_MS
 from travio_inventory.protocol.rules import Rules
 from travio_inventory.protocol.seat_holds import SeatHolds
 from travio_inventory.protocol.sending import Sender
 from travio_inventory.protocol.waitlists import WaitlistTable
-from travio_inventory.seats.ports import Gate, Journal, Publisher, SeatMapCache, TakenSeats
+from travio_inventory.seats.ports import Gate, SeatMapCache, TakenSeats
 from travio_inventory.seats.use_cases import Inventory
 from travio_inventory.seats.use_cases.block_seats import BlockSeats
 from travio_inventory.seats.use_cases.cancel_booking import CancelBooking
@@ -31,7 +34,6 @@ from travio_inventory.seats.use_cases.own_maps import OwnMaps
 from travio_inventory.seats.use_cases.read_holds import ReadHolds
 from travio_inventory.seats.use_cases.read_seat_map import ReadSeatMap
 from travio_inventory.seats.use_cases.read_trips import ReadTrips
-from travio_inventory.seats.use_cases.relay_events import RelayEvents
 from travio_inventory.seats.use_cases.release_hold import ReleaseHold
 from travio_inventory.seats.use_cases.step_runner import StepRunner
 from travio_inventory.seats.use_cases.trip_catalog import TripCatalog
@@ -47,7 +49,8 @@ class Ports(NamedTuple):
     gate: Gate
     taken: TakenSeats
     seat_maps: SeatMapCache
-    publisher: Publisher
+    sinks: Mapping[str, Sink]
+    """By name: under it is kept what each has had."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +95,20 @@ class Unwatched:
         return use_case
 
 
+class Relay(NamedTuple):
+    """Hands events to one sink."""
+
+    round: Callable[[], Awaitable[int]]
+    lag_ms: Callable[[], int]
+
+
 class Assembly(NamedTuple):
-    """The inventory, and what whoever runs it must know of: the steps under way, and the protocol below."""
+    """The inventory, and what whoever runs it must know of: a relay of events for each sink, the steps under way, and
+    the protocol below.
+    """
 
     inventory: Inventory
+    relays: Mapping[str, Relay]
     steps: StepRunner
     sender: Sender
     holds: SeatHolds
@@ -133,14 +146,18 @@ def assemble(
         block_seats=use_case("block_seats", BlockSeats(trips, holds, steps)),
         waitlist=use_case("waitlist", Waitlist(trips, WaitlistTable(sender), steps)),
         expire_holds=use_case("expire_holds", ExpireHolds(LapseFinder(seat_holds, slow_every_ms=rules.slow_round_ms))),
-        relay_events=use_case(
-            "relay_events", RelayEvents(_journal(sender, rules), ListingPublisher(batches, ports.publisher))
-        ),
     )
-    return Assembly(inventory, steps, sender, seat_holds)
+    relays = {name: _relay(name, sink, sender, rules, watch) for name, sink in ports.sinks.items()}
+    return Assembly(inventory, relays, steps, sender, seat_holds)
 
 
-def _journal(sender: Sender, rules: InventoryRules) -> Journal:
+def _relay(name: str, sink: Sink, sender: Sender, rules: InventoryRules, watch: Watch) -> Relay:
+    """Each sees to it that holds are listed: what one does again does no harm, and none waits for another."""
+    relay = EventRelay(_journal(sender, name, rules), ListingSink(sender.batches, sink), sender.clock)
+    return Relay(watch.use_case(f"relay_events.{name}", relay), relay.lag_ms)
+
+
+def _journal(sender: Sender, sink: str, rules: InventoryRules) -> Journal:
     if rules.is_alone:
-        return EventJournal(sender, is_alone=True)
-    return LateEvents(EventJournal(sender), sender, slow_every_ms=rules.slow_round_ms)
+        return EventJournal(sender, sink, is_alone=True)
+    return LateEvents(EventJournal(sender, sink), sender, sink, slow_every_ms=rules.slow_round_ms)

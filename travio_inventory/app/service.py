@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager, suppress
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -13,18 +13,18 @@ import anyio
 from grpclib.health.check import ServiceStatus
 
 from travio_inventory.api.grpc.service import services
-from travio_inventory.app.assemble import InventoryRules, Ports, assemble
+from travio_inventory.app.assemble import Assembly, InventoryRules, Ports, Relay, assemble
 from travio_inventory.app.backends import OwnCertificate, StartFailed, Store, open_batches, open_edge
 from travio_inventory.app.background import Job, Supervision, background_jobs
 from travio_inventory.app.listening import listening
 from travio_inventory.app.readiness import BACKGROUND, Readiness, look_at_store
+from travio_inventory.events.choice import NONE, parse_sinks
 from travio_inventory.events.sinks.in_process import InProcess
 from travio_inventory.events.sinks.json_lines import JsonLines
-from travio_inventory.kernel.actor import HOUSE
 from travio_inventory.kernel.clock import SystemClock
+from travio_inventory.kernel.events import Sink
 from travio_inventory.protocol.batches import Applied
 from travio_inventory.protocol.rules import Rules
-from travio_inventory.seats.ports import Publisher
 from travio_inventory.seats.use_cases import Inventory
 from travio_inventory.seats.use_cases.hold_seats import HoldTimes
 from travio_inventory.settings import BackgroundSettings, EventSettings, Settings
@@ -33,7 +33,6 @@ from travio_inventory.telemetry.watched import CallWatch, report
 
 log = logging.getLogger(__name__)
 
-EVENTS_FILE = "events.jsonl"
 REPORT_SECONDS = 60
 FLUSH_SECONDS_MAX = 5
 APPLIED = ("store.apply", Applied.__name__)
@@ -106,13 +105,14 @@ async def _at_work(
         tell_at_work(all_well)
         readiness.note(BACKGROUND, "" if all_well else "one broke down, see the lines before")
 
-    async with _opened(settings, figures=figures) as (inventory, store):
+    async with _opened(settings, figures=figures) as (assembly, store):
+        inventory = assembly.inventory
         house: dict[str, Job] = {
             "figures": partial(report, figures, every_seconds=REPORT_SECONDS),
             "look at the store": partial(look_at_store, store, readiness, applied=partial(applied, figures)),
             **store.jobs,
         }
-        background = _background_jobs(settings.background, inventory) if with_background else {}
+        background = _background_jobs(settings.background, assembly) if with_background else {}
         async with _kept_at_work(house), _kept_at_work(background, tell=tell):
             yield App(inventory, figures, readiness, port=0)
 
@@ -124,38 +124,36 @@ def applied(figures: Figures) -> int:
 
 @asynccontextmanager
 async def open_inventory(
-    settings: Settings, *, figures: Figures | None = None, publisher: Publisher | None = None
+    settings: Settings, *, figures: Figures | None = None, sinks: Mapping[str, Sink] | None = None
 ) -> AsyncIterator[Inventory]:
-    """The use cases alone; events go to `publisher` where one is given. On leaving, steps commit and, where
-    background jobs are on, events are relayed a last time. Raises StartFailed.
+    """The use cases alone; events go to `sinks` where some are given. On leaving, steps commit and, where background
+    jobs are on, events are relayed a last time. Raises StartFailed.
     """
-    async with _opened(settings, figures=figures, publisher=publisher) as (inventory, _):
-        yield inventory
+    async with _opened(settings, figures=figures, sinks=sinks) as (assembly, _):
+        yield assembly.inventory
 
 
 @asynccontextmanager
 async def _opened(
-    settings: Settings, *, figures: Figures | None = None, publisher: Publisher | None = None
-) -> AsyncIterator[tuple[Inventory, Store]]:
+    settings: Settings, *, figures: Figures | None = None, sinks: Mapping[str, Sink] | None = None
+) -> AsyncIterator[tuple[Assembly, Store]]:
     """See open_inventory; and the store that it is on."""
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(open_batches(settings))
         edge = await stack.enter_async_context(open_edge(settings, store.deployment))
-        publisher = publisher or stack.enter_context(_publisher(settings.events, settings.store.data))
-        assembly = assemble(
-            Ports(store.batches, *edge, publisher),
-            SystemClock(),
-            SystemRandom(),
-            rules_of(settings),
-            watch=CallWatch(figures or Figures()),
-        )
+        sinks = sinks or stack.enter_context(_sinks(settings.events, settings.store.data))
+        figures = figures or Figures()
+        ports = Ports(store.batches, *edge, sinks)
+        assembly = assemble(ports, SystemClock(), SystemRandom(), rules_of(settings), watch=CallWatch(figures))
+        for name, relay in assembly.relays.items():
+            figures.gauge(f"relay_events.{name} lag_ms", relay.lag_ms)
         try:
-            yield assembly.inventory, store
+            yield assembly, store
         finally:
             with anyio.CancelScope(shield=True):
                 await assembly.steps.drain(settings.limits.drain_seconds)
                 if settings.background.is_on and settings.background.relay:
-                    await _flush(assembly.inventory)
+                    await _flush(assembly.relays)
 
 
 def rules_of(settings: Settings) -> InventoryRules:
@@ -176,13 +174,19 @@ def rules_of(settings: Settings) -> InventoryRules:
     )
 
 
-async def _flush(inventory: Inventory) -> None:
-    """Relay what the last steps recorded. What is left is relayed after the next start."""
+async def _flush(relays: Mapping[str, Relay]) -> None:
+    """Relay what the last steps recorded, to all sinks at once. What is left is relayed after the next start."""
     with anyio.move_on_after(FLUSH_SECONDS_MAX):
-        try:
-            await inventory.relay_events(HOUSE)
-        except Exception as failed:  # noqa: BLE001 - nothing is lost, and the rest of the stop must go on
-            log.warning("events are left for the next start: %s: %s", type(failed).__name__, failed)
+        async with anyio.create_task_group() as flushing:
+            for name, relay in relays.items():
+                flushing.start_soon(_flush_one, name, relay)
+
+
+async def _flush_one(name: str, relay: Relay) -> None:
+    try:
+        await relay.round()
+    except Exception as failed:  # noqa: BLE001 - nothing is lost, and the rest of the stop must go on
+        log.warning("events for %s are left for the next start: %s: %s", name, type(failed).__name__, failed)
 
 
 @asynccontextmanager
@@ -200,25 +204,29 @@ async def _kept_at_work(
             await task
 
 
-def _background_jobs(background: BackgroundSettings, inventory: Inventory) -> dict[str, Job]:
+def _background_jobs(background: BackgroundSettings, assembly: Assembly) -> dict[str, Job]:
     return background_jobs(
-        inventory,
+        assembly.inventory,
+        assembly.relays if background.relay else {},
         sweep_interval_ms=background.sweep_interval_ms,
         relay_interval_ms=background.relay_interval_ms,
-        relays=background.relay,
         jitter=Random(),  # noqa: S311 - spreads waits, guards nothing
     )
 
 
 @contextmanager
-def _publisher(events: EventSettings, folder: Path) -> Iterator[Publisher]:
-    if events.sink == "none":
-        yield InProcess()
-    else:
-        file = folder / EVENTS_FILE
-        with closing(JsonLines(file)) as lines:
-            try:
-                lines.check()
-            except OSError as failed:
-                raise StartFailed(f"events cannot be written to {file}: {failed.strerror or failed}") from failed
-            yield lines
+def _sinks(events: EventSettings, folder: Path) -> Iterator[Mapping[str, Sink]]:
+    """The sinks by name. Where there is none, events are read all the same, for lists of holds to be whole."""
+    with ExitStack() as stack:
+        files = {name: folder / file for name, file in parse_sinks(events.sinks)}
+        yield {name: stack.enter_context(_json_lines(file)) for name, file in files.items()} or {NONE: InProcess()}
+
+
+@contextmanager
+def _json_lines(file: Path) -> Iterator[JsonLines]:
+    with closing(JsonLines(file)) as lines:
+        try:
+            lines.check()
+        except OSError as failed:
+            raise StartFailed(f"events cannot be written to {file}: {failed.strerror or failed}") from failed
+        yield lines

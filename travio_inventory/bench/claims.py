@@ -17,7 +17,6 @@ from travio_inventory.bench import bench_trips
 from travio_inventory.bench.measuring import Slice, ratio
 from travio_inventory.bench.throughput import Found, Tell
 from travio_inventory.edge.absent import AbsentGate, AbsentSeatMapCache, AbsentTakenSeats
-from travio_inventory.events.sinks.in_process import InProcess
 from travio_inventory.kernel.actor import Actor, house_of
 from travio_inventory.kernel.clock import SystemClock
 from travio_inventory.kernel.refusals import OutcomeUnknown, Refusal
@@ -167,7 +166,7 @@ class _Recorder:
 async def recorded_claims(trip: Trip) -> list[_Batch]:
     """The batch that the protocol sends for each seat of the trip, from its first stop to its last."""
     recorder = _Recorder(MemoryBatches(None, Random(), asyncio.sleep))  # noqa: S311 - draws faults, of which are none
-    ports = Ports(recorder, AbsentGate(), AbsentTakenSeats(), AbsentSeatMapCache(), InProcess())
+    ports = Ports(recorder, AbsentGate(), AbsentTakenSeats(), AbsentSeatMapCache(), {})
     rules = InventoryRules(HoldTimes(TTL_S, TTL_S, TTL_S))
     inventory = assemble(ports, SystemClock(), SystemRandom(), rules).inventory
     await inventory.open_trip(house_of(trip.key.organization), trip)

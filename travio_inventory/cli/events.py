@@ -14,8 +14,8 @@ from cyclopts import Parameter
 from travio_inventory.cli.connection_options import AsJson, fail
 from travio_inventory.cli.exits import Exit, Failure
 from travio_inventory.cli.screen import Screen
+from travio_inventory.events.choice import FILE
 
-FILE = "events.jsonl"
 POLL_SECONDS = 0.2
 COLUMNS = {"at (UTC)": 23, "event": 17, "trip": 22, "user": 10, "subject": 57, "seats": 15, "order": 10}
 """Columns, with the width of most values, ordered to fill lines of 80 characters."""

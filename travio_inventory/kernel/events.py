@@ -1,7 +1,8 @@
 """An event as it is published: the same envelope for all, and data by type."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from travio_inventory.kernel.actor import ActorKind
 
@@ -35,3 +36,15 @@ class Event:
     ordinal: int
     partition_key: str
     data: str
+
+
+class Sink(Protocol):
+    """Where events go."""
+
+    async def publish(self, events: Sequence[Event]) -> None:
+        """Hand the events over, in order; returns once they are safe there. Raises PublishFailed."""
+        ...
+
+
+class PublishFailed(Exception):
+    """The events were not handed over, or perhaps only in part: hand them over again."""

@@ -1,4 +1,4 @@
-"""Reads back the events that steps recorded, each once while this process lives, in order per subject."""
+"""Reads back the events that steps recorded, for one sink: each once while this process lives, in order per subject."""
 
 import asyncio
 from collections import defaultdict, deque
@@ -11,6 +11,7 @@ from travio_inventory.protocol import event_rows, rows
 from travio_inventory.protocol.aside import Aside
 from travio_inventory.protocol.batches import Index, Kind, Row, RowKey, Rows, StoreUnavailable
 from travio_inventory.protocol.index_entries import MINUTE_MS
+from travio_inventory.protocol.local_signals import RecentEvents
 from travio_inventory.protocol.minute_cursor import EPOCH_SETTLES_MS, MINUTES_AT_ONCE, MinuteCursor, Place
 from travio_inventory.protocol.sending import Sender
 from travio_inventory.seats.ports import SeatGroupKey
@@ -23,6 +24,8 @@ READS_AT_ONCE = 8
 PLACES_MAX = 10_000
 """While more are to be read, no further epochs are looked into."""
 GAPS_MAX = 100
+KEPT_EPOCHS = 30 * 1_440
+"""So many epochs back the index leads to events: each is open for a minute, and an entry is kept for 30 days."""
 LOOKBACK_MS = 1_000
 """How much older than the newest event seen of a place an event may be and still be found at the next look."""
 
@@ -55,7 +58,8 @@ class _Found(NamedTuple):
 
 
 class EventJournal:
-    """Implements `seats.ports.Journal`.
+    """Implements `events.relay.Journal` for the sink of that name. How far it has come is kept under the name: a sink
+    waits for nobody but itself, and a new one begins with the first event that is kept.
 
     A round tells what this process's own steps recorded, and now and then reads the newest events of all places that
     the open epochs name: a group in an epoch. An event that landed late is found when its epoch is visited again, or
@@ -65,14 +69,17 @@ class EventJournal:
     `is_alone`: no other process writes to the store, so open epochs are looked into only once, after the start.
     """
 
-    def __init__(self, sender: Sender, *, is_alone: bool = False) -> None:
+    def __init__(self, sender: Sender, sink: str, *, is_alone: bool = False) -> None:
         self._is_alone = is_alone
         self._batches = sender.batches
         self._clock = sender.clock
         self._signals = sender.signals
         self._epochs = sender.epochs
-        self._minutes = MinuteCursor(sender.batches, Index.JOURNAL, sender.clock, EPOCH_SETTLES_MS, look_back=None)
-        self._aside = Aside[Place]("events", sender.clock.elapsed_ms)
+        self._minutes = MinuteCursor(
+            sender.batches, Index.JOURNAL, sender.clock, EPOCH_SETTLES_MS, look_back=KEPT_EPOCHS, reader=sink
+        )
+        self._aside = Aside[Place](f"events for {sink}", sender.clock.elapsed_ms)
+        self._recent: RecentEvents | None = None
         self._open = 0
         self._looked_ms: int | None = None
         self._to_read: dict[Place, str] = {}
@@ -95,6 +102,7 @@ class EventJournal:
 
     async def unpublished(self) -> Sequence[Event]:
         """See Journal. At most about EVENTS_PER_ROUND_MAX: what is left comes in the next round."""
+        self._recent = self._recent or self._signals.follow()
         if len(self._pending) < EVENTS_PER_ROUND_MAX:
             await self._look()
             await self._take_places()
@@ -187,10 +195,10 @@ class EventJournal:
 
     async def _take_news(self) -> None:
         """What this process did itself, but for seat groups of which something older is still to be read."""
-        if len(self._pending) >= EVENTS_PER_ROUND_MAX:
+        if self._recent is None or len(self._pending) >= EVENTS_PER_ROUND_MAX:
             return
         behind = set(map(_line, self._to_read))
-        for partition, signals in sorted(self._signals.take_events().items()):
+        for partition, signals in sorted(self._recent.take().items()):
             group = rows.group_key(partition)
             if group not in behind:
                 try:

@@ -6,7 +6,7 @@ its hold, for that is told already. Where a note is lost, an event is told once 
 """
 
 import asyncio
-from collections import defaultdict, deque
+from collections import OrderedDict, defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from hashlib import blake2b
@@ -18,11 +18,12 @@ from travio_inventory.protocol import event_rows, rows
 from travio_inventory.protocol.batches import Index, IndexEntry, Kind, Row, StoreUnavailable
 from travio_inventory.protocol.epochs import EPOCH_MS
 from travio_inventory.protocol.index_entries import MINUTE_MS
+from travio_inventory.protocol.journal import EventJournal
 from travio_inventory.protocol.minute_cursor import EPOCH_SETTLES_MS
 from travio_inventory.protocol.open_trips import EVERY_MS, SlowRound
 from travio_inventory.protocol.sending import Sender
 from travio_inventory.seats.hold import parse_hold_id
-from travio_inventory.seats.ports import Journal, SeatGroupKey
+from travio_inventory.seats.ports import SeatGroupKey
 from travio_inventory.seats.trip import TripKey
 
 HOUR_MS = 3_600_000
@@ -32,6 +33,7 @@ LOOKS_BACK = 3
 """So many slow rounds back is looked: an event that lands up to two of them late is found."""
 EVENTS_PER_ROUND_MAX = 5_000
 EVENTS_PER_READ = 500
+TOLD_LATE_MAX = 10_000
 DIGEST_BYTES = 8
 DIGESTS_PER_ENTRY = 25
 ENTRIES_AT_ONCE = 10
@@ -40,23 +42,26 @@ GROUPS_AT_ONCE = 8
 
 
 class LateEvents:
-    """Implements `seats.ports.Journal`: another journal's events, and between them those that it missed."""
+    """Implements `events.relay.Journal` for a sink: its journal's events, and between them those that were missed."""
 
-    def __init__(self, journal: Journal, sender: Sender, *, slow_every_ms: int = EVERY_MS) -> None:
+    def __init__(self, journal: EventJournal, sender: Sender, sink: str, *, slow_every_ms: int = EVERY_MS) -> None:
         self._journal = journal
+        self._sink = sink
         self._batches = sender.batches
         self._epochs = sender.epochs
         self._looks_back = LOOKS_BACK * slow_every_ms // EPOCH_MS
         self._slow = SlowRound(
-            sender.batches, sender.clock, name="relays", random=sender.random, every_ms=slow_every_ms
+            sender.batches, sender.clock, name=f"the relay to {sink}", random=sender.random, every_ms=slow_every_ms
         )
         self._late: dict[str, Event] = {}
         """Those that are about to be told, by id."""
+        self._told_late: OrderedDict[str, None] = OrderedDict()
+        """The ids of those that were told."""
         self._to_compare: deque[SeatGroupKey] = deque()
 
     async def unpublished(self) -> Sequence[Event]:
         """See Journal. Late ones come where the journal has not much to tell."""
-        events = await self._journal.unpublished()
+        events = await self._unknown(await self._journal.unpublished())
         if len(events) < EVENTS_PER_ROUND_MAX and not self._late:
             await self._look()
         mine = {event.id for event in events}
@@ -68,13 +73,23 @@ class LateEvents:
         await self._note(events)
         await self._journal.mark_published([event for event in events if event.id not in self._late])
         for event in events:
-            self._late.pop(event.id, None)
+            if self._late.pop(event.id, None):
+                self._told_late[event.id] = None
+        while len(self._told_late) > TOLD_LATE_MAX:
+            self._told_late.popitem(last=False)
 
     async def set_aside(self, events: Mapping[Event, Exception]) -> None:
         """See Journal. Late ones come again in the next slow round."""
         mine = {event: error for event, error in events.items() if self._late.pop(event.id, None) is None}
         if mine:
             await self._journal.set_aside(mine)
+
+    async def _unknown(self, events: Sequence[Event]) -> Sequence[Event]:
+        """Those that were not told as late ones: the journal may come upon them afterwards."""
+        known = [event for event in events if event.id in self._told_late]
+        if known:
+            await self._journal.mark_published(known)
+        return [event for event in events if event.id not in self._told_late]
 
     async def _look(self) -> None:
         """Compare the seat groups whose turn it is. One that cannot be read comes again in the next slow round."""
@@ -114,14 +129,14 @@ class LateEvents:
             start = next(reversed(list(found))).id + "\0"
 
     async def _told(self, group: SeatGroupKey, hour: int) -> set[str]:
-        entries = await self._batches.read_index(Index.TOLD, _bucket(group, hour))
+        entries = await self._batches.read_index(Index.TOLD, _bucket(self._sink, group, hour))
         return {digest for entry in entries for digest in entry.split(" ")}
 
     async def _note(self, events: Iterable[Event]) -> None:
         """Note that these were told; best effort."""
         digests: defaultdict[str, list[str]] = defaultdict(list)
         for event in events:
-            digests[_bucket(_group_of(event), event.at_ms // HOUR_MS)].append(_digest(event.id))
+            digests[_bucket(self._sink, _group_of(event), event.at_ms // HOUR_MS)].append(_digest(event.id))
         notes = (IndexEntry(Index.TOLD, bucket, entry) for bucket, told in digests.items() for entry in _entries(told))
         while some := list(islice(notes, ENTRIES_AT_ONCE)):
             await self._batches.apply(self._slow.partition, [], some)
@@ -134,13 +149,14 @@ def _readable(group: SeatGroupKey, found: Iterable[Row]) -> Iterator[Event]:
             yield event_rows.read_event(rows.group_partition(*group), row)
 
 
+def _bucket(sink: str, group: SeatGroupKey, hour: int) -> str:
+    """What the sink was told of the seat group in that hour."""
+    return rows.SEPARATOR.join((f"{hour:08d}", sink, rows.group_entry(rows.group_partition(*group))))
+
+
 def _group_of(event: Event) -> SeatGroupKey:
     trip = TripKey(event.organization, event.partition_key)
     return SeatGroupKey(trip, parse_hold_id(event.subject).home)
-
-
-def _bucket(group: SeatGroupKey, hour: int) -> str:
-    return f"{hour:08d}{rows.SEPARATOR}{rows.group_entry(rows.group_partition(*group))}"
 
 
 def _entries(digests: Sequence[str]) -> Iterator[str]:

@@ -7,13 +7,12 @@ the step's event is handed over. Entries are hints: what they name is read befor
 from collections import deque
 from collections.abc import Iterable, Sequence
 
-from travio_inventory.kernel.events import Event
+from travio_inventory.kernel.events import Event, Sink
 from travio_inventory.protocol import rows
 from travio_inventory.protocol.batches import Applied, Batches, Index, IndexEntry, Partition, Table
 from travio_inventory.protocol.resource import Hold
 from travio_inventory.seats.events import EventType, HoldCreated, SeatsPurchased, data_of
 from travio_inventory.seats.hold import NEVER_MS, Confirmed, base_id
-from travio_inventory.seats.ports import Publisher
 
 TOGETHER_MAX = 50
 MISSING_MAX = 10_000
@@ -64,19 +63,19 @@ def _of_events(events: Iterable[Event]) -> list[IndexEntry]:
     return found
 
 
-class ListingPublisher:
-    """Publisher. Sees to it that the holds of the events are listed, then hands the events on.
+class ListingSink:
+    """Sink. Sees to it that the holds of the events are listed, then hands the events on.
 
     An entry that cannot be added stops no event: it is tried again with the next ones.
     """
 
-    def __init__(self, batches: Batches, publisher: Publisher) -> None:
+    def __init__(self, batches: Batches, sink: Sink) -> None:
         self._batches = batches
-        self._publisher = publisher
+        self._sink = sink
         self._missing: deque[IndexEntry] = deque(maxlen=MISSING_MAX)
 
     async def publish(self, events: Sequence[Event]) -> None:
-        """See Publisher."""
+        """See Sink."""
         self._missing.extend(_of_events(events))
         left = list(self._missing)
         for start in range(0, len(left), TOGETHER_MAX):
@@ -85,4 +84,4 @@ class ListingPublisher:
                 break
             for _ in part:
                 self._missing.popleft()
-        await self._publisher.publish(events)
+        await self._sink.publish(events)

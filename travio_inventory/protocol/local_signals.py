@@ -5,32 +5,50 @@ from heapq import heappop, heappush
 from travio_inventory.protocol.batches import Partition, Row, RowKey
 
 EVENTS_MAX = 50_000
+"""That wait for one follower."""
 DUE_MAX = 200_000
+
+
+class RecentEvents:
+    """Events just recorded that one follower has not taken yet."""
+
+    def __init__(self) -> None:
+        self._events: dict[Partition, dict[RowKey, Row]] = {}
+        self._count = 0
+
+    def add(self, partition: Partition, key: RowKey, event: Row) -> None:
+        """The partition has this new event. Of a follower that does not come for them no more are kept than fit."""
+        if self._count < EVENTS_MAX:
+            self._events.setdefault(partition, {})[key] = event
+            self._count += 1
+
+    def take(self) -> dict[Partition, dict[RowKey, Row]]:
+        """The new events since the last time."""
+        taken, self._events, self._count = self._events, {}, 0
+        return taken
 
 
 class LocalSignals:
     """Events just recorded, and moments at which something falls due. It may forget: the store knows it too."""
 
     def __init__(self) -> None:
-        self._events: dict[Partition, dict[RowKey, Row]] = {}
-        self._events_count = 0
+        self._followers: list[RecentEvents] = []
         self._due: list[tuple[int, Partition]] = []
 
     def recorded(self, partition: Partition, key: RowKey, event: Row) -> None:
         """The partition has this new event."""
-        if self._events_count < EVENTS_MAX:
-            self._events.setdefault(partition, {})[key] = event
-            self._events_count += 1
+        for follower in self._followers:
+            follower.add(partition, key, event)
+
+    def follow(self) -> RecentEvents:
+        """The events from now on, for one follower more."""
+        self._followers.append(RecentEvents())
+        return self._followers[-1]
 
     def due(self, partition: Partition, at_ms: int) -> None:
         """Something in the partition falls due at that moment, by the time that passes (`Clock.elapsed_ms`)."""
         if len(self._due) < DUE_MAX:
             heappush(self._due, (at_ms, partition))
-
-    def take_events(self) -> dict[Partition, dict[RowKey, Row]]:
-        """The new events since the last time."""
-        taken, self._events, self._events_count = self._events, {}, 0
-        return taken
 
     def take_due(self, elapsed_ms: int) -> set[Partition]:
         """The partitions in which something fell due by now."""

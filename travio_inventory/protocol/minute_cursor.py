@@ -10,7 +10,7 @@ Of an index by epochs, `now_ms` is the open epoch, times MINUTE_MS.
 
 import asyncio
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import NamedTuple
@@ -64,14 +64,16 @@ class Place(NamedTuple):
 class MinuteCursor:
     """The minutes of one index from the first open one to now. `begin` before each round.
 
-    `look_back` is how many minutes the first job ever looks back, None = to the first of all.
+    `look_back` is how many minutes the first job ever looks back. Where several read an index, each for itself,
+    `reader` names one: its cursor and what it carries on are its own.
     """
 
     batches: Batches
     index: Index
     clock: Clock
     settles_ms: tuple[int, ...] = SETTLES_MS
-    look_back: int | None = FIRST_LOOK_MINUTES
+    look_back: int = FIRST_LOOK_MINUTES
+    reader: str = ""
     first: int = 0
     aside: Aside[int] = field(init=False)
     _settled: dict[int, int] = field(default_factory=dict)
@@ -79,16 +81,22 @@ class MinuteCursor:
     _latest_ms: int = 0
 
     def __post_init__(self) -> None:
-        self.aside = Aside(f"minutes of the {self.index} index", self.clock.elapsed_ms)
+        self.aside = Aside(f"minutes of {self._name}", self.clock.elapsed_ms)
 
     async def begin(self, now_ms: int) -> None:
         """Read where the last job stopped; go back where that is ahead of the present. Raises StoreUnavailable."""
         if not self.first:
             row = (await self.batches.get(self._partition, [_ROW])).get(_ROW)
             self._stored = None if row is None else number(row, "reached")
-            self.first = self._stored or self._earliest(now_ms)
-            if minute_of(now_ms) - self.first > MINUTES_AT_ONCE and (self._stored or self.look_back is None):
-                log.info("%s: catching up from minute %d to %d", self.index, self.first, minute_of(now_ms))
+            self.first = self._earliest(now_ms)
+            if self._stored and self._stored < self.first and self.reader:
+                log.error("%s: minutes %d to %d are no longer kept", self._name, self._stored, self.first - 1)
+            elif self._stored:
+                self.first = self._stored
+            elif self.reader:
+                await self._store()
+            if self._stored and minute_of(now_ms) - self.first > MINUTES_AT_ONCE:
+                log.info("%s: catching up from minute %d to %d", self._name, self.first, minute_of(now_ms))
         if self.first > minute_of(now_ms) or now_ms < self._latest_ms - SET_BACK_MS:
             self._go_back(now_ms)
         self._latest_ms = now_ms
@@ -123,7 +131,7 @@ class MinuteCursor:
     async def carry(self, places: Collection[Place], now_ms: int) -> None:
         """Note the places in the open minute. Raises StoreUnavailable where that may not last."""
         bucket = bucket_of(minute_of(now_ms))
-        carried = [f"{_CARRIED}{place.minute}{_CARRIED}{place.entry}" for place in places]
+        carried = [f"{_CARRIED}{self.reader}{_CARRIED}{place.minute}{_CARRIED}{place.entry}" for place in places]
         entries = [IndexEntry(self.index, bucket, entry) for entry in carried]
         if entries and not isinstance(await self.batches.apply(self._partition, [], entries), Applied):
             raise StoreUnavailable("not carried on")
@@ -145,12 +153,12 @@ class MinuteCursor:
     def _go_back(self, now_ms: int) -> None:
         """A clock was ahead: minutes were closed before their time, for as long as that may have been so."""
         earliest = self._earliest(now_ms)
-        log.warning("%s: a clock was ahead; going back from %d to %d", self.index, self.first, earliest)
+        log.warning("%s: a clock was ahead; going back from %d to %d", self._name, self.first, earliest)
         self.first = min(self.first, earliest)
         self._settled.clear()
 
     def _earliest(self, now_ms: int) -> int:
-        return 1 if self.look_back is None else minute_of(now_ms) - self.look_back
+        return max(minute_of(now_ms) - self.look_back, 1)
 
     async def _read(self, minutes: Collection[int]) -> dict[int, set[Place] | None]:
         """The places that each bucket names, None where it cannot be read: it is set aside."""
@@ -164,7 +172,7 @@ class MinuteCursor:
                 raise answer
             else:
                 self.aside.well(minute)
-                found[minute] = {_place(minute, entry) for entry in answer}
+                found[minute] = set(self._places(minute, answer))
         return found
 
     async def _with_carried(self, named: dict[int, set[Place]]) -> dict[int, set[Place]]:
@@ -192,11 +200,18 @@ class MinuteCursor:
 
     @property
     def _partition(self) -> Partition:
-        return Partition(Table.CURSORS, "", self.index)
+        return Partition(Table.CURSORS, "", self._name)
 
+    @property
+    def _name(self) -> str:
+        return f"{self.index} of {self.reader}" if self.reader else str(self.index)
 
-def _place(minute: int, entry: str) -> Place:
-    if not entry.startswith(_CARRIED):
-        return Place(minute, entry)
-    _, noted_in, rest = entry.split(_CARRIED, 2)
-    return Place(int(noted_in), rest)
+    def _places(self, minute: int, entries: Iterable[str]) -> Iterator[Place]:
+        """What the entries of a minute name, but for what other readers carried on."""
+        for entry in entries:
+            if not entry.startswith(_CARRIED):
+                yield Place(minute, entry)
+            else:
+                _, reader, noted_in, rest = entry.split(_CARRIED, 3)
+                if reader == self.reader:
+                    yield Place(int(noted_in), rest)

@@ -1,10 +1,9 @@
-"""The ports of the use cases, in their own words: the store, the edge, the publisher."""
+"""The ports of the use cases, in their own words: the store and the edge."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple, Protocol, TypeAlias
 
 from travio_inventory.kernel.actor import Actor
-from travio_inventory.kernel.events import Event
 from travio_inventory.seats.hold import Hold, HoldPage, HoldRequest, Passenger
 from travio_inventory.seats.refusals import TakenCell
 from travio_inventory.seats.trip import Trip, TripKey
@@ -225,24 +224,6 @@ class Lapses(Protocol):
         ...
 
 
-class Journal(Protocol):
-    """The events that the steps recorded."""
-
-    async def unpublished(self) -> Sequence[Event]:
-        """Recorded events, in order per hold, that were not marked by `mark_published`."""
-        ...
-
-    async def mark_published(self, events: Sequence[Event]) -> None:
-        """The events were published; after a restart some may be published again, none is lost."""
-        ...
-
-    async def set_aside(self, events: Mapping[Event, Exception]) -> None:
-        """These alone could not be published: they are retried later, and delay only later events of the same holds.
-        Raises BackendUnavailable.
-        """
-        ...
-
-
 class Waitlists(Protocol):
     """Who waits for a class of a trip, in the order of joining."""
 
@@ -273,15 +254,3 @@ class HoldWatch(Protocol):
     async def refused(self, hold: Hold, taken: Sequence[TakenCell], *, as_of_ms: int) -> None:
         """The attempt was refused: others have these of its cells."""
         ...
-
-
-class Publisher(Protocol):
-    """Where events go."""
-
-    async def publish(self, events: Sequence[Event]) -> None:
-        """Publish the events, in order; returns once they are safe there. Raises PublishFailed."""
-        ...
-
-
-class PublishFailed(Exception):
-    """The events were not published, or only in part: publish them again."""

@@ -1,13 +1,27 @@
 """Where events go."""
 
-from typing import Literal
+from types import MappingProxyType
 
+from pydantic import field_validator
+
+from travio_inventory.events.choice import FORMS, JSON_LINES, parse_sinks
 from travio_inventory.settings.component import Component, setting
 
 
 class EventSettings(Component):
-    """The sink of events."""
+    """The sinks of events."""
 
-    sink: Literal["jsonlines", "none"] = setting(
-        "EVENTS", "jsonlines", "where events go: jsonlines = events.jsonl in TRAVIO_DATA; none = nowhere, for good"
+    forms = MappingProxyType({"sinks": FORMS})
+
+    sinks: str = setting(
+        "EVENTS",
+        JSON_LINES,
+        "where events go: json-lines = events.jsonl in TRAVIO_DATA; several, each with a name, hold up nobody but "
+        "themselves; none = nowhere. A sink that is new begins with the first event that is kept",
     )
+
+    @field_validator("sinks")
+    @classmethod
+    def _names_sinks(cls, value: str) -> str:
+        parse_sinks(value)
+        return value

@@ -1,7 +1,7 @@
 """Counts and latencies by use case and outcome, in fixed buckets."""
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 BUCKETS_MS = (0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000)
@@ -38,6 +38,15 @@ class Figures:
 
     def __init__(self) -> None:
         self._tallies: dict[tuple[str, str], _Tally] = {}
+        self._gauges: dict[str, Callable[[], int]] = {}
+
+    def gauge(self, name: str, read: Callable[[], int]) -> None:
+        """A figure that is read when it is asked for."""
+        self._gauges[name] = read
+
+    def gauges(self) -> Mapping[str, int]:
+        """What the gauges show now, by name."""
+        return {name: read() for name, read in sorted(self._gauges.items())}
 
     def add(self, use_case: str, outcome: str, elapsed_ns: int) -> None:
         """Count one call."""

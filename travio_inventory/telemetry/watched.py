@@ -8,9 +8,9 @@ from typing import Any, TypeVar, cast
 
 import anyio
 
+from travio_inventory.kernel.events import PublishFailed
 from travio_inventory.kernel.refusals import Refusal
 from travio_inventory.kernel.sparingly import Sparingly
-from travio_inventory.seats.ports import PublishFailed
 from travio_inventory.telemetry.metrics import Figures
 
 log = logging.getLogger(__name__)
@@ -45,8 +45,9 @@ async def report(figures: Figures, *, every_seconds: float) -> None:
 
 
 def log_figures(figures: Figures) -> None:
-    """Log what was counted since the start, on one line at INFO."""
-    log.info("figures: %s", "; ".join(map(str, figures.snapshot())) or "no calls")
+    """Log what was counted since the start, and what the gauges show, on one line at INFO."""
+    shown = [f"{name}={value}" for name, value in figures.gauges().items()]
+    log.info("figures: %s", "; ".join([*map(str, figures.snapshot()), *shown]) or "no calls")
 
 
 def _counted(name: str, call: _Step, figures: Figures, *, is_answering: bool) -> _Step:

@@ -17,7 +17,6 @@ from travio_inventory.kernel.clock import SystemClock
 from travio_inventory.protocol.rules import Rules
 from travio_inventory.seats.commands import WaitlistPlace, hold_ref
 from travio_inventory.seats.trip import OUR_CHOICE, Ends
-from travio_inventory.seats.use_cases import Inventory
 from travio_inventory.seats.use_cases.hold_seats import HoldTimes
 from travio_inventory.store.sqlite import SqliteBatches
 from verification.aging.counting import CountingBatches
@@ -50,17 +49,17 @@ class Life:
         self.assembly = self._begin()
 
     def _begin(self) -> Assembly:
-        ports = Ports(self.store, AbsentGate(), AbsentTakenSeats(), AbsentSeatMapCache(), InProcess())
+        ports = Ports(self.store, AbsentGate(), AbsentTakenSeats(), AbsentSeatMapCache(), {"told": InProcess()})
         return assemble(ports, SystemClock(), SystemRandom(), RULES)
 
-    async def _another(self) -> Inventory:
+    async def _another(self) -> Assembly:
         """Another process, which has caught up with sweeps and events, and hears nothing of what this one does."""
-        inventory = self._begin().inventory
-        await inventory.expire_holds(HOUSE)
+        another = self._begin()
+        await another.inventory.expire_holds(HOUSE)
         for _ in range(RELAY_ROUNDS_MAX):
-            if not await inventory.relay_events(HOUSE):
+            if not await another.relays["told"].round():
                 break
-        return inventory
+        return another
 
     async def hold_and_release(self) -> None:
         """One life of the seat."""
@@ -85,13 +84,13 @@ class Life:
         another = await self._another()
 
         async def see_the_map() -> None:
-            await seat_map(another, TRIP.key, ENDS)
+            await seat_map(another.inventory, TRIP.key, ENDS)
 
         async def sweep() -> None:
-            await another.expire_holds(HOUSE)
+            await another.inventory.expire_holds(HOUSE)
 
         async def relay() -> None:
-            await another.relay_events(HOUSE)
+            await another.relays["told"].round()
 
         return {
             "hold and release": await self._cost(self.hold_and_release),

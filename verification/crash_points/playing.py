@@ -21,7 +21,7 @@ from verification.crash_points.points import (
     Asked,
     Lane,
     Meter,
-    MeteredPublisher,
+    MeteredSink,
     MeteredStore,
     Point,
     When,
@@ -220,7 +220,7 @@ class Stage:
         self._counted = Market(
             MeteredStore(opened.line, meter),
             edge=lambda clock: metered_edge(opened.edge(clock), meter),
-            publisher=partial(MeteredPublisher, meter, handed_over),
+            sink=partial(MeteredSink, meter, handed_over),
         )
         clock = self.onlooker.clock
         self.asked = self._counted.add(Sale(self._counted, trip, clock, holds_per_holder_max=step.holds_max))

@@ -229,8 +229,8 @@ class MeteredSeatMaps:
         return await self.meter.call("seat_maps.invalidate", lambda: self.seat_maps.invalidate(trip, groups))
 
 
-class MeteredPublisher(InProcess):
-    """A publisher; `handed_over` is told of what its subscribers have."""
+class MeteredSink(InProcess):
+    """A sink; `handed_over` is told of what its subscribers have."""
 
     def __init__(self, meter: Meter, handed_over: Callable[[Sequence[Event]], None]) -> None:
         super().__init__()

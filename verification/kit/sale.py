@@ -41,6 +41,7 @@ from verification.kit.faulty_batches import FaultyBatches, Stall
 from verification.kit.trips import SEATS, PerGroup, a_trip
 
 STATE_WORDS = {Available: "available", HeldUntil: "held", Sold: "sold", Blocked: "blocked"}
+STATE_WORDS = {Available: "available", HeldUntil: "held", Sold: "sold", Blocked: "blocked"}
 TTL_S = 60
 TTL_S_MAX = 600
 TOTAL_S_MAX = 900
@@ -56,20 +57,25 @@ FIRST_ROUNDS = -(-FIRST_LOOK_MINUTES // MINUTES_AT_ONCE)
 """After so many rounds a job that never ran before has seen all minutes."""
 
 
+SINK = "told"
+"""The sink of a process, under which the relay keeps how far it has come."""
+
+
 class Process:
     """One service process with its own caches and line to the store."""
 
     def __init__(
-        self, batches: Batches, clock: Clock, *, holds_per_holder_max: int, edge: Edge, publisher: InProcess
+        self, batches: Batches, clock: Clock, *, holds_per_holder_max: int, edge: Edge, sink: InProcess
     ) -> None:
-        self.publisher = publisher
-        ports = Ports(batches, edge.gate, edge.taken, edge.seat_maps, publisher)
+        self.sink = sink
+        ports = Ports(batches, edge.gate, edge.taken, edge.seat_maps, {SINK: sink})
         rules = InventoryRules(
             HoldTimes(TTL_S, TTL_S_MAX, TOTAL_S_MAX, edge.gate_ttl_ms),
             Rules(CLOCK_BOUND_MS, GRACE_S * 1_000, holds_per_holder_max),
             steps_at_once_max=STEPS_MAX,
         )
-        self.inventory, self.steps, self.sender, self.holds = assemble(ports, clock, Hasty(), rules)
+        self.inventory, relays, self.steps, self.sender, self.holds = assemble(ports, clock, Hasty(), rules)
+        self.relay = relays[SINK].round
 
 
 class Sale:
@@ -86,11 +92,11 @@ class Sale:
             clock,
             holds_per_holder_max=holds_per_holder_max,
             edge=market.edge(clock),
-            publisher=market.publisher(),
+            sink=market.sink(),
         )
         self.inventory = self.process.inventory
         self.told: list[Event] = []
-        self.process.publisher.subscribe(self._hear)
+        self.process.sink.subscribe(self._hear)
 
     async def _hear(self, event: Event) -> None:
         self.told.append(event)
@@ -216,14 +222,14 @@ class Sale:
     async def relay(self) -> list[Event]:
         """One round of the relay: the events that it tells."""
         before = len(self.told)
-        await self.inventory.relay_events(HOUSE)
+        await self.process.relay()
         return self.told[before:]
 
     async def relay_all(self) -> list[Event]:
         """As many rounds as a relay that never ran before may need."""
         before = len(self.told)
         for _ in range(FIRST_ROUNDS + 1):
-            await self.inventory.relay_events(HOUSE)
+            await self.process.relay()
         return self.told[before:]
 
     # ---- what can be seen
@@ -279,11 +285,11 @@ class Sale:
 
 @dataclass
 class Market:
-    """Opens sales on a store, and ends what they left running. `edge` and `publisher` make those of each process."""
+    """Opens sales on a store, and ends what they left running. `edge` and `sink` make those of each process."""
 
     store: Batches
     edge: Callable[[Clock], Edge] = local_edge
-    publisher: Callable[[], InProcess] = InProcess
+    sink: Callable[[], InProcess] = InProcess
     sales: list[Sale] = field(default_factory=list)
 
     async def open(

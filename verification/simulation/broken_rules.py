@@ -13,7 +13,9 @@ from dataclasses import replace
 import pytest
 
 from travio_inventory.edge.local import LocalGate, LocalSeatMapCache
+from travio_inventory.events.relay import EventRelay, Journal
 from travio_inventory.kernel.actor import Actor
+from travio_inventory.kernel.events import Sink
 from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown
 from travio_inventory.protocol import attempts, claims, event_rows, journal, ledger, rows, snapshots
 from travio_inventory.protocol.attempts import Attempts
@@ -46,16 +48,13 @@ from travio_inventory.seats.ports import (
     Attempt,
     Cell,
     GateAnswer,
-    Journal,
     Lease,
     Locked,
     Passed,
-    Publisher,
     SeatGroupKey,
 )
 from travio_inventory.seats.trip import Journey, Trip, TripKey
 from travio_inventory.seats.use_cases.read_seat_map import ReadSeatMap
-from travio_inventory.seats.use_cases.relay_events import RelayEvents
 from verification.simulation import broken_blocking, broken_late, broken_lists, broken_pairs
 from verification.simulation.broken_designs import (
     ALONE,
@@ -344,16 +343,16 @@ def close_failed(patch: pytest.MonkeyPatch) -> None:
 
 @broken("events marked as told before they are", "I8", Plan(3, faults=0.4))
 def _mark_first(patch: pytest.MonkeyPatch) -> None:
-    async def relay(self: RelayEvents) -> int:
+    async def relay(self: EventRelay) -> int:
         told: Journal = self._journal
-        post: Publisher = self._publisher
+        post: Sink = self._sink
         events = await told.unpublished()
         await told.mark_published(events)
         if events:
             await post.publish(events)
         return len(events)
 
-    patch.setattr(RelayEvents, "__call__", relay)
+    patch.setattr(EventRelay, "__call__", relay)
 
 
 @broken("the relay orders events by their clocks", "I8", Plan(1))

@@ -2,11 +2,13 @@
 
 Its clocks are beyond every bound, so only I10 may go. One process sells, sweeps and relays; its clock is set ahead or
 back now and then, and right again; it is killed at times. Others only sell, by clocks that may be wrong for good.
+Where there is a second sink, it is slow, fails or is absent all day, and has everything by the morning.
 """
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from random import Random
 
 from travio_inventory.kernel.actor import Actor
@@ -22,7 +24,7 @@ from verification.kit.asking import open_trip
 from verification.simulation.checker import out_of_order
 from verification.simulation.oracle import START_MS, Violated
 from verification.simulation.plan import Plan
-from verification.simulation.process import Post, Process, Relay, Sweeper, adopting, keep_at
+from verification.simulation.process import FAR, Post, Process, Relay, Sweeper, adopting, keep_at
 from verification.simulation.rough_edge import RoughEdge
 from verification.simulation.spoilt import Spoilt
 from verification.simulation.virtual_loop import run_virtually
@@ -44,13 +46,14 @@ CARRIED_S = 420.0
 class HardDay:
     """Runs a seed and judges it: `violations`."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, far: str = "") -> None:
         self.violations: list[str] = []
         self._random = Random(seed)
         self._trip = World(Plan(seed, seats_per_group=1, seats=SEATS)).trip
         self._batches = Spoilt(None, Random(seed + 1), asyncio.sleep)
         self._batches.observe = self._observe
         self._post = Post(Random(seed + 2), failures=0.05)
+        self._far = FAR[far](Random(seed + 3)) if far else None
         self._recorded: dict[str, tuple[Partition, float]] = {}
         self._made: dict[str, tuple[Partition, float]] = {}
         """Holds that say held, made by a clock that was right, and when."""
@@ -69,18 +72,27 @@ class HardDay:
         absent_s = self._random.choice((0, 0, 800))
         workers = [
             asyncio.ensure_future(self._employ(Sweeper)),
-            asyncio.ensure_future(self._employ(Relay, after_s=absent_s)),
+            *(
+                asyncio.ensure_future(self._employ(partial(Relay, sink=sink), after_s=absent_s))
+                for sink in self._sinks()
+            ),
         ]
         await asyncio.gather(*works)
-        self._batches.unreadable, self._batches.unlistable, self._post.failures = set(), set(), 0.0
+        self._batches.unreadable, self._batches.unlistable = set(), set()
+        for post in self._sinks().values():
+            post.mend()
         await asyncio.sleep(NIGHT_S)
         for task in workers:
             task.cancel()
-        self._judge(behind_s=NIGHT_S / 2)
-        told = {event.id: (event.subject, event.ordinal) for life in self._post.lives for event in life}
-        for said in out_of_order(told.values(), ()):  # one relay after the other; who listens drops repeats
-            raise Violated(said)
+        for post in self._sinks().values():
+            self._judge(post, behind_s=NIGHT_S / 2)
+            told = {event.id: (event.subject, event.ordinal) for life in post.lives for event in life}
+            for said in out_of_order(told.values(), ()):  # one relay after the other; who listens drops repeats
+                raise Violated(said)
         await self._probe()
+
+    def _sinks(self) -> dict[str, Post]:
+        return {"post": self._post} | ({"far": self._far} if self._far else {})
 
     def _observe(self, partition: Partition, changes: Sequence[Change]) -> None:
         for key, _, row in changes:
@@ -94,7 +106,7 @@ class HardDay:
     def _process(self) -> Process:
         """One whose clock is right."""
         edge = RoughEdge(lambda: round(_now_s() * 1_000), Random(0))
-        process = Process(Plan(0), self._batches, edge, Random(self._random.random()), post=self._post)
+        process = Process(Plan(0), self._batches, edge, Random(self._random.random()), post=self._post, far=self._far)
         process.clock.skew_ms = 0
         return process
 
@@ -169,10 +181,10 @@ class HardDay:
             await asyncio.sleep(20)
             is_listed = not self._batches.unlistable and _now_s() - self._listed_s > CARRIED_S
             if self._post.lives and _now_s() - self._well_s > RIGHT_S and is_listed:
-                self._judge(behind_s=0.0)
+                self._judge(self._post, behind_s=0.0)
 
-    def _judge(self, *, behind_s: float) -> None:
-        told = {event.id for life in self._post.lives for event in life}
+    def _judge(self, post: Post, *, behind_s: float) -> None:
+        told = {event.id for life in post.lives for event in life}
         now_s = _now_s() - behind_s
         for event, (partition, at_s) in self._recorded.items():
             if event not in told and at_s < now_s - TOLD_S and self._is_well(partition):
@@ -199,9 +211,9 @@ class HardDay:
             await asyncio.sleep(TTL_MS / 1_000 + 5)
 
 
-def hard_day(seed: int) -> list[str]:
-    """The promises that the seed breaks."""
-    day = HardDay(seed)
+def hard_day(seed: int, far: str = "") -> list[str]:
+    """The promises that the seed breaks, with a second sink where `far` says of what kind."""
+    day = HardDay(seed, far)
     try:
         run_virtually(seed, day.run())
     except* Violated as group:

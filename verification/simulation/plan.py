@@ -24,7 +24,8 @@ class Plan:
     `waiters` join and leave waiting lists, `leaves` is the share of calls whose caller hangs up.
     With the gate on, holds go through it; an honest edge never forgets, loses or lies. A late batch is up to `late_s`
     late, and so often as `pauses` says a process stands still. Right clocks all show the same, so that what is said of
-    a moment is judged by that moment.
+    a moment is judged by that moment. Beside the sink of events there may be a second one, `far_sink`: a slow one, one
+    that is failing, or absent all day.
     """
 
     seed: int
@@ -46,6 +47,7 @@ class Plan:
     late_s: float = LATE_S
     pauses: int = 0
     right_clocks: bool = False
+    far_sink: str = ""
 
     @classmethod
     def drawn(cls, seed: int) -> "Plan":
@@ -71,6 +73,7 @@ class Plan:
             late_s=random.choice((LATE_S, LATE_S, VERY_LATE_S)),
             pauses=random.choice((0, 0, 1, 3)),
             right_clocks=random.random() < 0.2,
+            far_sink=random.choice(("", "", "slow", "failing", "absent")),
         )
 
     @property

@@ -9,11 +9,10 @@ from typing import Any, TypeVar
 
 from travio_inventory.app.assemble import InventoryRules, Ports, assemble
 from travio_inventory.kernel.actor import HOUSE
-from travio_inventory.kernel.events import Event
+from travio_inventory.kernel.events import Event, PublishFailed
 from travio_inventory.kernel.refusals import BackendUnavailable, RetryableRefusal
 from travio_inventory.protocol.batches import Batches
 from travio_inventory.protocol.rules import Rules
-from travio_inventory.seats.ports import PublishFailed
 from travio_inventory.seats.use_cases.hold_seats import HoldTimes
 from travio_inventory.store.memory import MemoryBatches
 from verification.simulation.hindsight import ASKING
@@ -57,6 +56,7 @@ class Process:
         random: Random,
         *,
         post: "Post | None" = None,
+        far: "Post | None" = None,
         cells_per_batch_max: int = 160,
     ) -> None:
         self.clock = SkewedClock(0)
@@ -64,7 +64,7 @@ class Process:
         self.kills = 0
         self.still_until_s = 0.0
         """Until when nothing of it runs."""
-        self.post = post or Post(Random(0), failures=0.0)
+        self.sinks = {"post": post or Post(Random(0), failures=0.0)} | ({"far": far} if far else {})
         self._plan = plan
         self._batches = batches
         self._edge = edge
@@ -74,7 +74,7 @@ class Process:
         self._boot()
 
     def _boot(self) -> None:
-        ports = Ports(self._batches, self._edge, self._edge, self._edge, self.post)
+        ports = Ports(self._batches, self._edge, self._edge, self._edge, self.sinks)
         rules = InventoryRules(
             HoldTimes(TTL_S, 3_600, 7_200),
             Rules(holds_per_holder_max=self._plan.holds_max),
@@ -83,7 +83,8 @@ class Process:
             slow_round_ms=SLOW_ROUND_MS,
         )
         random = Random(self._random.random())
-        self.inventory, self.steps, self.sender, self.holds = assemble(ports, self.clock, random, rules)
+        assembly = assemble(ports, self.clock, random, rules)
+        self.inventory, self.relays, self.steps, self.sender, self.holds = assembly
 
     def start(self, work: Coroutine[Any, Any, T], call: Call | None = None) -> asyncio.Task[T]:
         """Run it in this process: a kill ends it, with every task that it starts."""
@@ -151,21 +152,40 @@ def adopting(
 
 @dataclass(slots=True)
 class Post:
-    """Where events are handed over, one list per life of a relay; on a bad day some are refused, or lost half way."""
+    """A sink, one list of events per life of its relay; on a bad day some are refused, or lost half way. A call takes
+    up to `slow_s`; one that is absent takes nothing.
+    """
 
     random: Random
     failures: float
+    slow_s: float = 0.05
+    is_absent: bool = False
     lives: list[list[Event]] = field(default_factory=list)
     failed: int = 0
 
     async def publish(self, events: Sequence[Event]) -> None:
-        """See Publisher."""
-        await asyncio.sleep(self.random.uniform(0, 0.05))
+        """See Sink."""
+        await asyncio.sleep(self.random.uniform(0, self.slow_s))
+        if self.is_absent:
+            self.failed += 1
+            raise PublishFailed
         if self.random.random() < self.failures:
             self.failed += 1
             self.lives[-1] += events[: self.random.randrange(len(events) + 1)]
             raise PublishFailed
         self.lives[-1] += events
+
+    def mend(self) -> None:
+        """Take everything at once from now on."""
+        self.failures, self.slow_s, self.is_absent = 0.0, 0.05, False
+
+
+FAR = {
+    "slow": lambda random: Post(random, failures=0.05, slow_s=30.0),
+    "failing": lambda random: Post(random, failures=0.9),
+    "absent": lambda random: Post(random, failures=0.0, is_absent=True),
+}
+"""What a second sink is like on a bad day."""
 
 
 class Sweeper:
@@ -183,15 +203,15 @@ class Sweeper:
 
 
 class Relay:
-    """Hands events over to the post, round after round."""
+    """Hands events over to a sink of a process, round after round."""
 
-    def __init__(self, process: Process) -> None:
-        process.post.lives.append([])
-        self._round = process.inventory.relay_events
+    def __init__(self, process: Process, sink: str = "post") -> None:
+        process.sinks[sink].lives.append([])
+        self._round = process.relays[sink].round
 
     async def __call__(self) -> None:
         """One round. Raises BackendUnavailable, PublishFailed."""
-        await self._round(HOUSE)
+        await self._round()
 
 
 async def keep_at(work: Callable[[], Awaitable[None]], pause_s: Callable[[], float]) -> None:

@@ -31,7 +31,7 @@ from verification.simulation.holders import Holder, keep_house, keep_looking
 from verification.simulation.lists import Lists
 from verification.simulation.oracle import ORGANIZATION, START_MS, Oracle, Violated, places_of, seconds_of
 from verification.simulation.plan import LAPSES_S, PAUSE_S_MAX, SEGMENTS, SLOW_ROUND_S, TTL_S, Plan
-from verification.simulation.process import Post, Process, Relay, Sweeper, adopting, keep_at, still_until_s
+from verification.simulation.process import FAR, Post, Process, Relay, Sweeper, adopting, keep_at, still_until_s
 from verification.simulation.rough_edge import RoughEdge
 from verification.simulation.virtual_loop import VirtualLoop, run_virtually
 from verification.simulation.waiters import CLASSES, Waiter
@@ -65,6 +65,7 @@ class World:
         random = Random(plan.seed)
         self.edge = RoughEdge(_now_ms, Random(random.random()), is_honest=plan.honest_edge)
         self.post = Post(Random(random.random()), plan.faults)
+        self.far = FAR[plan.far_sink](Random(plan.seed + 2)) if plan.far_sink else None
         self.trip = _trip(plan)
         self.random = random
         self.very_late: set[str] = set()
@@ -78,10 +79,7 @@ class World:
         assert isinstance(loop, VirtualLoop)
         loop.set_task_factory(adopting)
         loop.stands_still_until = still_until_s if self.plan.pauses else None
-        self.processes = [
-            Process(self.plan, self.batches, self.edge, self.random, post=self.post, cells_per_batch_max=most)
-            for most in CELLS_PER_BATCH_MAX
-        ]
+        self.processes = [self._process(cells_per_batch_max=most) for most in CELLS_PER_BATCH_MAX]
         self.front = Front(self.plan, self.trip, self.processes, self.random)
         await self._prepare()
         self.batches.faults = Faults.share(self.plan.faults, late_s_max=self.plan.late_s)
@@ -126,7 +124,15 @@ class World:
         self.seen.update(self.edge.seen)
         self.seen.update(self.front.seen)
         self.seen["process killed"] += sum(process.kills for process in self.processes)
-        self.seen["hand-over fails"] += self.post.failed
+        self.seen["hand-over fails"] += sum(post.failed for post in self._posts())
+
+    def _process(self, *, cells_per_batch_max: int = CELLS_PER_BATCH_MAX[0]) -> Process:
+        """One that sells, and that relays to the sinks of this world."""
+        world = (self.plan, self.batches, self.edge, self.random)
+        return Process(*world, post=self.post, far=self.far, cells_per_batch_max=cells_per_batch_max)
+
+    def _posts(self) -> list[Post]:
+        return [self.post, *([self.far] if self.far else [])]
 
     def history(self) -> History:
         """What the callers know, and what is found in the rows now."""
@@ -194,19 +200,19 @@ class World:
 
     def _start_workers(self) -> list[asyncio.Task[None]]:
         plan = self.plan
-        sweepers = (self._employ(number, is_relay=False) for number in range(plan.sweepers))
-        relays = (self._employ(number, is_relay=True) for number in range(plan.relays))
+        sweepers = (self._employ(number) for number in range(plan.sweepers))
+        relays = [self._employ(number, sink) for number in range(plan.relays) for sink in self.processes[number].sinks]
         return [asyncio.ensure_future(worker) for worker in (*sweepers, *relays)]
 
-    async def _employ(self, number: int, *, is_relay: bool) -> None:
+    async def _employ(self, number: int, sink: str = "") -> None:
         """A worker in a process, and another one a while after each time it is killed."""
         process = self.processes[number]
         while True:
-            work = Relay(process) if is_relay else Sweeper(process)
+            work = Relay(process, sink) if sink else Sweeper(process)
             task = process.start(keep_at(work, self._pause_s))
             await asyncio.wait([task])
             if task.cancelled():
-                self.seen["relay killed" if is_relay else "sweeper killed"] += 1
+                self.seen["relay killed" if sink else "sweeper killed"] += 1
             else:
                 task.result()
             await asyncio.sleep(self.random.uniform(0, 5))
@@ -225,7 +231,8 @@ class World:
         await asyncio.sleep(self.plan.late_s * 2 + (PAUSE_S_MAX if self.plan.pauses else 0))
         self.front.is_calm = self.edge.is_honest = True
         self.batches.faults = Faults.none()
-        self.post.failures = 0.0
+        for post in self._posts():
+            post.mend()
         await asyncio.sleep(QUIET_S + (2.5 * SLOW_ROUND_S if self.plan.is_very_late else 0))
         for call, task in self.front.given_up.items():
             if not task.done():
@@ -241,7 +248,7 @@ class World:
     # ---- the reckoning
 
     async def _reckon(self, callers: Sequence[Holder | Waiter]) -> None:
-        prober = Process(self.plan, self.batches, self.edge, self.random, post=self.post)
+        prober = self._process()
         prober.clock.skew_ms = 0
         await self._judge_maps(prober)
         if self.plan.sweepers:
@@ -253,9 +260,10 @@ class World:
         for actor in callers:
             await actor.insist()
         await asyncio.sleep(ROLLED_FORWARD_S)
-        rest = Relay(prober)
-        for _ in range(3):
-            await rest()
+        for sink in prober.sinks:
+            rest = Relay(prober, sink)
+            for _ in range(3):
+                await rest()
         plan = self.plan
         good_day = not (plan.faults or plan.kills)
         Hindsight(self.oracle, self.front.calls, honest_edge=plan.honest_edge, good_day=good_day).judge()
@@ -321,11 +329,12 @@ class World:
 
         A life may leave out what an earlier one told: its minute may be closed, where a clock had been set back.
         """
-        before: set[tuple[str, int]] = set()
-        for told in self.post.lives:
-            self._judge_order(_first_told(told), before)
-            before |= {(event.subject, event.ordinal) for event in told}
-        self._judge_events(_first_told([event for told in self.post.lives for event in told]))
+        for post in self._posts():
+            before: set[tuple[str, int]] = set()
+            for told in post.lives:
+                self._judge_order(_first_told(told), before)
+                before |= {(event.subject, event.ordinal) for event in told}
+            self._judge_events(_first_told([event for told in post.lives for event in told]))
 
     async def _judge_journal(self) -> None:
         """A relay that starts only now finds every recorded event, each once (I8)."""

@@ -1,20 +1,24 @@
-"""Hands recorded events to the publisher every so often."""
+"""Hands recorded events to a sink every so often, and says when it falls behind."""
 
 import logging
-from collections.abc import Awaitable, Callable
 from random import Random
 
+from travio_inventory.app.assemble import Relay
 from travio_inventory.app.background.pace import Pace
 from travio_inventory.kernel.sparingly import Sparingly
+
+LATE_MS = 60_000
+"""A sink that has not had an event for so long is behind."""
 
 log = logging.getLogger(__name__)
 
 
-class Relay:
+class RelayJob:
     """No error ends it: what was not handed over comes again in the next round."""
 
-    def __init__(self, relay_events: Callable[[], Awaitable[int]], *, interval_ms: int, jitter: Random) -> None:
-        self._relay_events = relay_events
+    def __init__(self, sink: str, relay: Relay, *, interval_ms: int, jitter: Random) -> None:
+        self._sink = sink
+        self._relay = relay
         self._pace = Pace(interval_ms=interval_ms, jitter=jitter)
         self._sparingly = Sparingly()
 
@@ -24,9 +28,16 @@ class Relay:
 
     async def _round(self) -> bool:
         try:
-            await self._relay_events()
+            await self._relay.round()
         except Exception as error:  # noqa: BLE001 - the next round may succeed; it is logged
             if self._sparingly.may_say(type(error).__name__):
-                log.warning("cannot relay events, trying again: %s: %s", type(error).__name__, error)
+                log.warning("cannot relay events to %s, trying again: %s: %s", self._sink, type(error).__name__, error)
             return False
+        finally:
+            self._say_lag()
         return True
+
+    def _say_lag(self) -> None:
+        lag_ms = self._relay.lag_ms()
+        if lag_ms >= LATE_MS and self._sparingly.may_say("lag"):
+            log.warning("events for %s are %d s behind; other sinks go on", self._sink, lag_ms // 1_000)

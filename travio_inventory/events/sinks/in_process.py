@@ -7,8 +7,7 @@ from typing import TypeAlias
 import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream
 
-from travio_inventory.kernel.events import Event
-from travio_inventory.seats.ports import PublishFailed
+from travio_inventory.kernel.events import Event, PublishFailed
 
 SUBSCRIBERS_MAX = 100
 
@@ -16,7 +15,7 @@ Subscriber: TypeAlias = Callable[[Event], Awaitable[object]]
 
 
 class InProcess:
-    """Publisher. Each event goes to every subscriber before the next event goes to any.
+    """Sink. Each event goes to every subscriber before the next event goes to any.
 
     A subscriber that fails, or that takes longer than `publish_seconds_max` for all the events of one call,
     fails the call: the events come again, to those that had them too. Without subscribers events go nowhere.

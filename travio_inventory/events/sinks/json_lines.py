@@ -8,14 +8,13 @@ from threading import Lock
 
 from anyio import to_thread
 
-from travio_inventory.kernel.events import Event
-from travio_inventory.seats.ports import PublishFailed
+from travio_inventory.kernel.events import Event, PublishFailed
 
 CHUNK_BYTES = 65_536
 
 
 class JsonLines:
-    """Publisher. Keeps the file open, made if need be, from the first event on; one process at a time.
+    """Sink. Keeps the file open, made if need be, from the first event on; one process at a time.
 
     A line cut short by a crash or a full disk is removed before the next is written: its event was never
     handed over and comes again. A file that was moved away, by log rotation for example, is begun anew.

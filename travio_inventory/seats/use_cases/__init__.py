@@ -13,7 +13,6 @@ from travio_inventory.seats.use_cases.open_trip import OpenTrip
 from travio_inventory.seats.use_cases.read_holds import ReadHolds
 from travio_inventory.seats.use_cases.read_seat_map import ReadSeatMap
 from travio_inventory.seats.use_cases.read_trips import ReadTrips
-from travio_inventory.seats.use_cases.relay_events import RelayEvents
 from travio_inventory.seats.use_cases.release_hold import ReleaseHold
 from travio_inventory.seats.use_cases.waitlist import Waitlist
 
@@ -35,4 +34,3 @@ class Inventory:
     block_seats: BlockSeats
     waitlist: Waitlist
     expire_holds: ExpireHolds
-    relay_events: RelayEvents

@@ -1,4 +1,4 @@
-"""What every publisher promises: in order, all or an error, and again after an error."""
+"""What every sink promises: in order, all or an error, and again after an error."""
 
 import json
 from collections.abc import Callable
@@ -12,15 +12,14 @@ import pytest
 from tests.events.events import event
 from travio_inventory.events.sinks.in_process import InProcess
 from travio_inventory.events.sinks.json_lines import JsonLines
-from travio_inventory.kernel.events import Event
-from travio_inventory.seats.ports import Publisher, PublishFailed
+from travio_inventory.kernel.events import Event, PublishFailed, Sink
 
 
 @dataclass
 class Rig:
-    """A publisher, the ids of the events that arrived, and how to break and mend where they go."""
+    """A sink, the ids of the events that arrived, and how to break and mend where they go."""
 
-    publisher: Publisher
+    sink: Sink
     arrived: Callable[[], list[str]]
     break_it: Callable[[], None]
     mend_it: Callable[[], None]
@@ -57,9 +56,9 @@ def in_process(_: Path) -> Rig:
             raise ConnectionError("away")
         told.append(event.id)
 
-    publisher = InProcess()
-    publisher.subscribe(subscriber)
-    return Rig(publisher, lambda: told, lambda: broken.append(True), broken.clear)
+    sink = InProcess()
+    sink.subscribe(subscriber)
+    return Rig(sink, lambda: told, lambda: broken.append(True), broken.clear)
 
 
 @pytest.fixture(params=[json_lines, in_process], ids=["json_lines", "in_process"])
@@ -69,40 +68,40 @@ def rig(request: pytest.FixtureRequest, tmp_path: Path) -> Rig:
 
 
 async def test_events_arrive_in_order(rig: Rig) -> None:
-    await rig.publisher.publish([event("1"), event("2")])
-    await rig.publisher.publish([event("3")])
+    await rig.sink.publish([event("1"), event("2")])
+    await rig.sink.publish([event("3")])
     assert rig.arrived() == ["1", "2", "3"]
 
 
 async def test_no_events_are_nothing_to_do(rig: Rig) -> None:
-    await rig.publisher.publish([])
+    await rig.sink.publish([])
     assert rig.arrived() == []
 
 
 async def test_an_event_told_again_arrives_again(rig: Rig) -> None:
-    await rig.publisher.publish([event("1")])
-    await rig.publisher.publish([event("1")])
+    await rig.sink.publish([event("1")])
+    await rig.sink.publish([event("1")])
     assert rig.arrived() == ["1", "1"]
 
 
 async def test_a_failure_is_said_and_the_events_can_be_told_again(rig: Rig) -> None:
-    await rig.publisher.publish([event("1")])
+    await rig.sink.publish([event("1")])
     rig.break_it()
     with pytest.raises(PublishFailed):
-        await rig.publisher.publish([event("2")])
+        await rig.sink.publish([event("2")])
     rig.mend_it()
-    await rig.publisher.publish([event("2"), event("3")])
+    await rig.sink.publish([event("2"), event("3")])
     assert rig.arrived() == ["1", "2", "3"]
 
 
 async def test_a_failure_of_the_first_publish_is_said_too(rig: Rig) -> None:
     rig.break_it()
     with pytest.raises(PublishFailed):
-        await rig.publisher.publish([event("1")])
+        await rig.sink.publish([event("1")])
 
 
 async def test_many_at_once_lose_nothing(rig: Rig) -> None:
     async with anyio.create_task_group() as publishing:
         for batch in range(20):
-            publishing.start_soon(rig.publisher.publish, [event(f"{batch}.{n}") for n in range(50)])
+            publishing.start_soon(rig.sink.publish, [event(f"{batch}.{n}") for n in range(50)])
     assert sorted(rig.arrived()) == sorted(f"{batch}.{n}" for batch in range(20) for n in range(50))

@@ -1,0 +1,261 @@
+"""Several sinks: each has every event, in order and once while its relay lives, whatever becomes of the others."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from random import Random
+
+import pytest
+
+from travio_inventory.app.assemble import Assembly, InventoryRules, Ports, assemble
+from travio_inventory.edge.absent import AbsentGate, AbsentSeatMapCache, AbsentTakenSeats
+from travio_inventory.kernel.actor import HOUSE, Actor, house_of
+from travio_inventory.kernel.events import Event, PublishFailed, Sink
+from travio_inventory.kernel.refusals import BackendUnavailable
+from travio_inventory.protocol import local_signals, minute_cursor
+from travio_inventory.protocol.batches import Index, Kind, Partition, Table
+from travio_inventory.seats.commands import hold_ref
+from travio_inventory.seats.hold import Hold
+from travio_inventory.seats.trip import Ends
+from travio_inventory.seats.use_cases.hold_seats import HoldTimes
+from travio_inventory.store.memory import MemoryBatches
+from verification.kit.asking import hold_seats
+from verification.kit.clocks import Clock
+from verification.kit.trips import a_trip
+
+TRIP = a_trip(seats=18, seats_per_group=1)
+ANN = Actor(TRIP.key.organization, "ann")
+MINUTES = 12
+"""Longer than an epoch is visited."""
+
+
+class Told:
+    """A sink that may be made to refuse, or to take for ever."""
+
+    def __init__(self) -> None:
+        self.ids: list[str] = []
+        self.is_away = False
+        self.is_stuck = False
+
+    async def publish(self, events: Sequence[Event]) -> None:
+        """See Sink."""
+        if self.is_stuck:
+            await asyncio.Event().wait()
+        if self.is_away:
+            raise PublishFailed("away")
+        self.ids += [event.id for event in events]
+
+
+class Service:
+    """A process that sells and relays to these sinks. A new one on the same store remembers nothing."""
+
+    def __init__(self, store: MemoryBatches, clock: Clock, *, is_alone: bool = False, **sinks: Sink) -> None:
+        self.clock = clock
+        ports = Ports(store, AbsentGate(), AbsentTakenSeats(), AbsentSeatMapCache(), sinks)
+        rules = InventoryRules(HoldTimes(600, 600, 900), is_alone=is_alone)
+        self.assembly: Assembly = assemble(ports, clock, Random(0), rules)
+
+    async def hold(self, seat: str) -> Hold:
+        """A hold by ann."""
+        return await hold_seats(self.assembly.inventory, ANN, TRIP.key.trip, Ends("A", "D"), [seat], ttl_s=0)
+
+    async def release(self, hold: Hold) -> None:
+        """Ann gives it back."""
+        await self.assembly.inventory.release_hold(ANN, hold_ref(hold.id))
+
+    async def relay_to(self, *sinks: str, minutes: int = 0) -> None:
+        """A round for each of the sinks, and one each ten seconds for so long; who cannot publish tries again."""
+        for second in range(0, 60 * minutes + 1, 10):
+            if second:
+                self.clock.pass_s(10)
+            for sink in sinks:
+                try:
+                    await self.assembly.relays[sink].round()
+                except (PublishFailed, BackendUnavailable):
+                    continue
+
+
+async def on_sale() -> tuple[MemoryBatches, Clock]:
+    """A store on which the trip is sold."""
+    store, clock = MemoryBatches(None, Random(0), asyncio.sleep), Clock()
+    await Service(store, clock).assembly.inventory.open_trip(house_of(TRIP.key.organization), TRIP)
+    return store, clock
+
+
+async def sell(service: Service, seats: Sequence[int]) -> list[str]:
+    """Hold and release these seats; the ids of the events."""
+    ids = []
+    for seat in seats:
+        hold = await service.hold(f"A{seat}")
+        await service.release(hold)
+        ids += [f"{hold.id}~0", f"{hold.id}~1"]
+    return ids
+
+
+@pytest.mark.parametrize("is_alone", [False, True], ids=["several processes", "alone"])
+async def test_a_sink_that_is_away_for_long_keeps_no_other_waiting(is_alone: bool) -> None:
+    store, clock = await on_sale()
+    near, far = Told(), Told()
+    service = Service(store, clock, is_alone=is_alone, near=near, far=far)
+    far.is_away, sold = True, list[str]()
+    for seat in range(1, 6):
+        sold += await sell(service, [seat])
+        await service.relay_to("far", "near", minutes=2)
+        assert sorted(near.ids) == sorted(sold), "on time, each once"
+    assert far.ids == []
+    far.is_away = False
+    await service.relay_to("far", "near", minutes=MINUTES)
+    assert sorted(far.ids) == sorted(near.ids) == sorted(sold)
+    assert all(far.ids.index(f"{hold}~0") < far.ids.index(f"{hold}~1") for hold in {name[:-2] for name in sold})
+
+
+async def test_a_sink_that_never_answers_keeps_no_other_waiting() -> None:
+    store, clock = await on_sale()
+    near, far = Told(), Told()
+    service = Service(store, clock, near=near, far=far)
+    far.is_stuck = True
+    sold = await sell(service, [1, 2])
+    stuck = asyncio.ensure_future(service.relay_to("far"))
+    await service.relay_to("near", minutes=MINUTES)
+    assert (sorted(near.ids), far.ids, stuck.done()) == (sorted(sold), [], False)
+    stuck.cancel()
+
+
+@pytest.mark.parametrize("is_alone", [False, True], ids=["several processes", "alone"])
+async def test_after_a_kill_each_sink_goes_on_where_it_was(is_alone: bool) -> None:
+    """The one that had all is told nothing again of what is settled; the one that had nothing is told all."""
+    store, clock = await on_sale()
+    near, far = Told(), Told()
+    service = Service(store, clock, is_alone=is_alone, near=near, far=far)
+    far.is_away = True
+    sold = await sell(service, [1, 2, 3])
+    await service.relay_to("near", "far", minutes=MINUTES)
+    again = Service(store, clock, is_alone=is_alone, near=near, far=far)
+    far.is_away = False
+    sold += await sell(again, [4])
+    await again.relay_to("near", "far", minutes=MINUTES)
+    assert sorted(near.ids) == sorted(far.ids) == sorted(sold)
+
+
+async def test_what_one_sink_set_aside_is_nothing_to_another() -> None:
+    """An event that is refused by itself is carried from epoch to epoch, for the sink that refuses it."""
+    store, clock = await on_sale()
+
+    class Picky(Told):
+        async def publish(self, events: Sequence[Event]) -> None:
+            if self.is_away and any(event.subject == poison.id for event in events):
+                raise PublishFailed("not this one")
+            self.ids += [event.id for event in events]
+
+    near, far = Told(), Picky()
+    service = Service(store, clock, near=near, far=far)
+    far.is_away = True
+    poison = await service.hold("A1")
+    others = []
+    for seat in range(2, 9):
+        others += await sell(service, [seat])
+        await service.relay_to("far", "near", minutes=4)
+        assert (sorted(far.ids), sorted(near.ids)) == (sorted(others), sorted([f"{poison.id}~0", *others]))
+    again = Service(store, clock, near=near, far=far)
+    await again.relay_to("near", minutes=MINUTES)
+    assert near.ids.count(f"{poison.id}~0") == 1, "what was carried on is not its own"
+    far.is_away = False
+    await again.relay_to("far", "near", minutes=MINUTES)
+    assert far.ids.count(f"{poison.id}~0") == 1
+    assert set(far.ids) == set(near.ids)
+
+
+async def test_a_sink_that_is_new_begins_with_the_first_event_that_is_kept() -> None:
+    store, clock = await on_sale()
+    near, late = Told(), Told()
+    service = Service(store, clock, near=near)
+    sold = await sell(service, [1, 2])
+    await service.relay_to("near", minutes=3 * MINUTES)
+    later = Service(store, clock, near=near, late=late)
+    await later.relay_to("late", "near", minutes=3)
+    assert sorted(late.ids) == sorted(near.ids) == sorted(sold)
+
+
+async def test_a_sink_that_comes_too_late_is_told_what_it_missed(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its cursor stands where the index leads nowhere any more."""
+    store, clock = await on_sale()
+    near, far = Told(), Told()
+    service = Service(store, clock, near=near, far=far)
+    far.is_away = True
+    await sell(service, [1])
+    await service.relay_to("near", "far", minutes=3 * MINUTES)
+    monkeypatch.setattr("travio_inventory.protocol.journal.KEPT_EPOCHS", MINUTES)
+    again = Service(store, clock, near=near, far=far)
+    await again.relay_to("near", "far")
+    assert [record.levelname for record in caplog.records if "are no longer kept" in record.getMessage()] == ["ERROR"]
+    assert "journal of far" in caplog.text
+
+
+async def test_a_sink_that_was_taken_away_leaves_nothing_that_grows() -> None:
+    store, clock = await on_sale()
+    near, gone = Told(), Told()
+    service = Service(store, clock, near=near, gone=gone)
+    await sell(service, [1])
+    await service.relay_to("near", "gone", minutes=MINUTES)
+    left = await kept_of(store, "gone")
+    without = Service(store, clock, near=near)
+    await sell(without, range(2, 9))
+    await without.relay_to("near", minutes=MINUTES)
+    assert await kept_of(store, "gone") == left
+    assert await kept_of(store, "near") != left
+
+
+async def kept_of(store: MemoryBatches, sink: str) -> dict[str, object]:
+    """The rows that are kept of how far a sink has come."""
+    named = [Partition(Table.CURSORS, "", f"{Index.JOURNAL} of {sink}")]
+    return {str(key): row for name in named for key, row in (await store.read(name, Kind.CURSOR)).items()}
+
+
+async def test_events_that_wait_for_a_sink_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What does not fit is found in the store, once the sink takes events again; the other misses none meanwhile."""
+    monkeypatch.setattr(local_signals, "EVENTS_MAX", 4)
+    store, clock = await on_sale()
+    near, far = Told(), Told()
+    service = Service(store, clock, is_alone=True, near=near, far=far)
+    await service.relay_to("near", "far")
+    far.is_stuck = True
+    stuck = asyncio.ensure_future(service.relay_to("far"))
+    sold: list[str] = []
+    for seat in range(1, 9):
+        sold += await sell(service, [seat])
+        await service.relay_to("near")
+    assert near.ids == sold
+    stuck.cancel()
+    far.is_stuck = False
+    await service.relay_to("far", minutes=MINUTES)
+    assert sorted(far.ids) == sorted(sold)
+
+
+async def test_the_lag_is_that_of_the_oldest_event_that_a_sink_has_not_had() -> None:
+    store, clock = await on_sale()
+    near, far = Told(), Told()
+    service = Service(store, clock, near=near, far=far)
+    far.is_away = True
+    await service.hold("A1")
+    await service.relay_to("near", "far")
+    clock.pass_s(90)
+    await service.relay_to("near", "far")
+    lag: dict[str, Callable[[], int]] = {name: relay.lag_ms for name, relay in service.assembly.relays.items()}
+    assert (lag["near"](), lag["far"]()) == (0, 90_000)
+    far.is_away = False
+    clock.pass_s(minute_cursor.SETTLES_MS[0] // 1_000)
+    await service.relay_to("far")
+    assert lag["far"]() == 0
+
+
+async def test_every_process_hears_its_own_events_once_for_each_sink() -> None:
+    """In the very round, without a look into the store."""
+    store, clock = await on_sale()
+    near, far = Told(), Told()
+    service = Service(store, clock, is_alone=True, near=near, far=far)
+    await service.relay_to("near", "far")
+    sold = await sell(service, [1])
+    await service.relay_to("near", "far")
+    assert near.ids == far.ids == sold
+    await service.assembly.inventory.expire_holds(HOUSE)

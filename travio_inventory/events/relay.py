@@ -1,0 +1,123 @@
+"""Publishes recorded events to one sink, at least once and in order per subject.
+
+Each sink has a relay of its own, with a journal of its own that knows how far it has come: one that is slow or away
+keeps no other waiting.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Protocol
+
+from travio_inventory.kernel.clock import Clock
+from travio_inventory.kernel.events import Event, Sink
+
+EVENTS_AT_ONCE = 500
+REFUSED_MAX = 3
+"""After so many single events are refused and none is accepted, the sink counts as failed."""
+ATTEMPTS_MAX = 100
+
+
+class Journal(Protocol):
+    """The events that the steps recorded, as one sink has had them."""
+
+    async def unpublished(self) -> Sequence[Event]:
+        """Recorded events, in order per subject, that were not marked by `mark_published`."""
+        ...
+
+    async def mark_published(self, events: Sequence[Event]) -> None:
+        """The events were published; after a restart some may be published again, none is lost."""
+        ...
+
+    async def set_aside(self, events: Mapping[Event, Exception]) -> None:
+        """These alone could not be published: they are retried later, and delay only later events of the same subjects.
+        Raises BackendUnavailable.
+        """
+        ...
+
+
+class EventRelay:
+    """One round over all events that were recorded and not yet published to the sink."""
+
+    def __init__(self, journal: Journal, sink: Sink, clock: Clock) -> None:
+        self._journal = journal
+        self._sink = sink
+        self._clock = clock
+        self._oldest_ms: int | None = None
+        """When the oldest event happened that is known and not yet published."""
+        self._suspects: Collection[str] = ()
+        """The subjects whose events were refused when no others were taken: the next time the others come first."""
+
+    async def __call__(self) -> int:
+        """How many events were published. An event that is refused alone is set aside, and the others go on.
+
+        Raises BackendUnavailable, and what the sink raises if it accepts none: the rest follows in the next round.
+        """
+        round_ = _Round(self._journal, self._sink)
+        events = sorted(await self._journal.unpublished(), key=lambda event: event.subject in self._suspects)
+        self._oldest_ms = min((event.at_ms for event in events), default=None)
+        try:
+            for start in range(0, len(events), EVENTS_AT_ONCE):
+                await round_.publish(events[start : start + EVENTS_AT_ONCE])
+        except Exception:
+            self._suspects = round_.subjects
+            await round_.set_aside()
+            raise
+        self._suspects = round_.subjects
+        await round_.set_aside()
+        if round_.refused and not round_.count:
+            raise next(iter(round_.refused.values()))
+        self._oldest_ms = min((event.at_ms for event in round_.refused), default=None)
+        return round_.count
+
+    def lag_ms(self) -> int:
+        """The age of the oldest event that is not yet published, as far as the last round knew; 0 if there is none."""
+        return 0 if self._oldest_ms is None else max(self._clock.now_ms() - self._oldest_ms, 0)
+
+
+class _Round:
+    """Publishes events; what is refused it tries again in smaller and smaller parts."""
+
+    def __init__(self, journal: Journal, sink: Sink) -> None:
+        self.count = 0
+        self._journal = journal
+        self._sink = sink
+        self.refused: dict[Event, Exception] = {}
+        self.subjects: set[str] = set()
+        """The subjects of refused events; later events of the same subjects wait for them."""
+        self._attempts = 0
+
+    async def publish(self, events: Sequence[Event]) -> None:
+        """Publish all events that the sink accepts. Raises what it raises if it accepts none."""
+        events = self._in_order(events)
+        if not events:
+            return
+        self._attempts += 1
+        try:
+            await self._sink.publish(events)
+        except Exception as error:
+            if self._attempts >= ATTEMPTS_MAX or (len(self.subjects) >= REFUSED_MAX and not self.count):
+                raise
+            if len(events) == 1:
+                self.refused[events[0]] = error
+                self.subjects.add(events[0].subject)
+                return
+        else:
+            self.count += len(events)
+            await self._journal.mark_published(events)
+            return
+        middle = len(events) // 2
+        await self.publish(events[:middle])
+        await self.publish(events[middle:])
+
+    async def set_aside(self) -> None:
+        """Set aside what was refused alone, if anything else was accepted."""
+        if self.refused and self.count:
+            await self._journal.set_aside(self.refused)
+
+    def _in_order(self, events: Sequence[Event]) -> Sequence[Event]:
+        """The events without those that follow a refused one of the same subject."""
+        if not self.subjects:
+            return events
+        for event in events:
+            if event.subject in self.subjects:
+                self.refused[event] = ValueError("the event before it was refused")
+        return [event for event in events if event.subject not in self.subjects]
