@@ -12,8 +12,8 @@ import pytest
 
 from verification.attack.assault import Assault, Attack
 from verification.attack.attacks import ATTACKS, NOT_TAKEN
-from verification.attack.raw_connection import opened
 from verification.attack.siege import Outcome, Siege, siege
+from verification.kit.frames import opened
 from verification.kit.requests import path_of
 
 pytestmark = pytest.mark.long

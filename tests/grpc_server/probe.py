@@ -1,7 +1,6 @@
 """A service that does what a test needs to see, behind a server whose limits are small."""
 
 import asyncio
-import struct
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -9,12 +8,12 @@ from typing import Any
 
 from grpclib.const import Cardinality, Handler, Status
 from grpclib.server import Stream
-from h2.errors import ErrorCodes
 
 from travio_inventory.grpc_server.limits import ServerLimits
 from travio_inventory.grpc_server.server import GuardedServer
 from travio_inventory.wire.inventory.v1 import CheckAvailabilityRequest, CheckAvailabilityResponse
-from verification.kit.raw_caller import RawCaller, RawReply, framed, raw_caller
+from verification.kit.frames import framed
+from verification.kit.raw_caller import RawCaller, RawReply, raw_caller
 
 ECHO, WAIT, STUBBORN, FAIL, LARGE, CHAT, WATCH = (
     f"/test.Probe/{name}" for name in ("Echo", "Wait", "Stubborn", "Fail", "Large", "Chat", "Watch")
@@ -49,7 +48,6 @@ HEADERS = [
 ]
 SEVEN = framed(bytes(CheckAvailabilityRequest(trip_id="t", passengers=7)))
 LARGE_REPLY = bytes(80_000)
-CANCEL = struct.pack(">I", ErrorCodes.CANCEL)
 
 ProbeStream = Stream[CheckAvailabilityRequest, Any]
 

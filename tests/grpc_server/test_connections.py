@@ -12,7 +12,8 @@ from h2.errors import ErrorCodes
 from h2.settings import SettingCodes
 
 from tests.grpc_server.probe import ECHO, LARGE, SEVEN, WAIT, Served, goes_on, is_seven, serving, until
-from verification.kit.raw_caller import RawCaller, frame
+from verification.kit.frames import PREFACE, frame
+from verification.kit.raw_caller import RawCaller
 
 
 async def test_an_idle_connection_is_left_and_a_busy_one_is_not() -> None:
@@ -88,7 +89,7 @@ async def test_a_peer_that_says_goodbye_and_is_gone_is_no_error(
 ) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", served.server.port)
     await reader.read(1_000)  # to hang up with bytes unread would be a reset, which the server sees first
-    writer.write(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(4, 0, 0, b"") + frame(7, 0, 0, bytes(8)))
+    writer.write(PREFACE + frame(4, 0, 0, b"") + frame(7, 0, 0, bytes(8)))
     writer.close()
     await until(lambda: not served.server.connections)
     assert not caplog.records

@@ -6,7 +6,8 @@ from collections.abc import Callable
 import pytest
 
 from tests.grpc_server.probe import ECHO, MISSING, SEVEN, WAIT, Served, is_seven
-from verification.kit.raw_caller import RawCaller, frame, framed
+from verification.kit.frames import frame, framed
+from verification.kit.raw_caller import RawCaller
 
 
 def wrong_headers(caller: RawCaller, *headers: tuple[str, str], flags: int = 4, before: bytes = b"") -> int:

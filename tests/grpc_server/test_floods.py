@@ -7,20 +7,9 @@ import pytest
 from h2.errors import ErrorCodes
 from hpack import Encoder
 
-from tests.grpc_server.probe import (
-    CANCEL,
-    ECHO,
-    HEADERS,
-    LIMITS,
-    SEVEN,
-    WAIT,
-    Served,
-    goes_on,
-    is_seven,
-    serving,
-    until,
-)
-from verification.kit.raw_caller import RawCaller, frame, framed
+from tests.grpc_server.probe import ECHO, HEADERS, LIMITS, SEVEN, WAIT, Served, goes_on, is_seven, serving, until
+from verification.kit.frames import frame, framed, reset
+from verification.kit.raw_caller import RawCaller
 
 
 def reset_flood(pairs: int) -> bytes:
@@ -29,12 +18,12 @@ def reset_flood(pairs: int) -> bytes:
     flood = bytearray()
     for number in range(pairs):
         stream_id = 2 * number + 1
-        flood += frame(1, 4, stream_id, encoder.encode(HEADERS)) + frame(3, 0, stream_id, CANCEL)
+        flood += frame(1, 4, stream_id, encoder.encode(HEADERS)) + reset(stream_id)
     return bytes(flood)
 
 
 FLOODS = {
-    "resets of what is over": frame(3, 0, 1, CANCEL) * 30_000,
+    "resets of what is over": reset(1) * 30_000,
     "pings": frame(6, 0, 0, bytes(8)) * 30_000,
     "settings": frame(4, 0, 0, struct.pack(">HI", 3, 7)) * 30_000,
     "empty settings": frame(4, 0, 0, b"") * 30_000,

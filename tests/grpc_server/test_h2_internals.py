@@ -2,14 +2,12 @@
 
 import gc
 import inspect
-import struct
 import weakref
 from collections.abc import Callable
 
 import pytest
 from h2.config import H2Configuration
 from h2.connection import H2Connection
-from h2.errors import ErrorCodes
 from h2.events import Event, RequestReceived, StreamReset
 from h2.exceptions import (
     DenialOfServiceError,
@@ -24,11 +22,10 @@ from hpack import Encoder
 from hyperframe.frame import Frame, GoAwayFrame, SettingsFrame
 
 from travio_inventory.grpc_server.h2_internals import ENTRY_BYTES, HookedH2
-from verification.kit.raw_caller import frame
+from verification.kit.frames import PREFACE, frame, reset
 
-PREAMBLE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(4, 0, 0, b"")
+PREAMBLE = PREFACE + frame(4, 0, 0, b"")
 HEADERS = [(":method", "POST"), (":scheme", "http"), (":path", "/p"), (":authority", "a")]
-CANCEL = struct.pack(">I", ErrorCodes.CANCEL)
 UNCHECKED = H2Configuration(client_side=False, validate_inbound_headers=False, normalize_inbound_headers=False)
 
 
@@ -124,7 +121,7 @@ def test_a_stream_too_many_is_asked_for_and_does_not_end_the_connection() -> Non
 def test_streams_are_open_then_closed_then_forgotten() -> None:
     connection = hooked()
     connection.receive_data(request(1) + request(3))
-    connection.receive_data(frame(3, 0, 1, CANCEL))
+    connection.receive_data(reset(1))
     assert [(connection.has_stream(at), connection.is_open(at)) for at in (1, 3, 5)] == [
         (True, False),
         (True, True),
@@ -137,7 +134,7 @@ def test_streams_are_open_then_closed_then_forgotten() -> None:
 def test_only_so_many_closed_streams_are_remembered() -> None:
     connection = hooked()
     for stream_id in range(1, 2 * (HookedH2.MAX_CLOSED_STREAMS + 100), 2):
-        connection.receive_data(request(stream_id) + frame(3, 0, stream_id, CANCEL))
+        connection.receive_data(request(stream_id) + reset(stream_id))
     connection.forget_closed_streams()
     assert len(connection._closed_streams) == HookedH2.MAX_CLOSED_STREAMS
 

@@ -7,7 +7,8 @@ from grpclib.exceptions import GRPCError
 from h2.errors import ErrorCodes
 
 from tests.grpc_server.probe import ECHO, LIMITS, SEVEN, WAIT, Served, goes_on, is_seven, serving, until
-from verification.kit.raw_caller import RawCaller, frame
+from verification.kit.frames import frame
+from verification.kit.raw_caller import RawCaller
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,8 @@ from tests.grpc_server.probe import (
 )
 from travio_inventory.grpc_server.codec import PassThroughCodec
 from travio_inventory.wire.inventory.v1 import CheckAvailabilityRequest, CheckAvailabilityResponse
-from verification.kit.raw_caller import RawCaller, framed
+from verification.kit.frames import framed
+from verification.kit.raw_caller import RawCaller
 
 
 async def test_a_call_is_answered(caller: RawCaller) -> None:

@@ -14,7 +14,8 @@ from grpclib.exceptions import GRPCError
 from travio_inventory.client import InvalidRequest, Trip
 from travio_inventory.client.refusals import refusal_from
 from travio_inventory.wire.inventory.v1 import GetTripRequest
-from verification.kit.raw_caller import RawCaller, RawReply, framed, raw_caller
+from verification.kit.frames import FRAME_BYTES, framed
+from verification.kit.raw_caller import RawCaller, RawReply, raw_caller
 from verification.kit.requests import VALID, fields_named, fields_of, path_of, request, text_fields, varint
 from verification.kit.service_process import ORGANIZATION, ServiceProcess
 from verification.kit.trips import trip_of
@@ -30,7 +31,6 @@ LEGAL = {
 }
 MUTANTS_PER_RPC = 130
 AT_ONCE = 65
-FRAME_BYTES = 16_384
 INT32_MAX, INT32_MIN, INT64_MAX = 2**31 - 1, -(2**31), 2**63 - 1
 OPTIONAL = {"seat_class", "session_id", "idempotency_key", "passenger_nid", "passenger_name", "vehicle_id"}
 OPTIONAL |= {"seat_number", "reason", "seat_type", "currency", "vehicle_type"}

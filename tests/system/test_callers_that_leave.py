@@ -19,7 +19,8 @@ from travio_inventory.client import (
     SeatTaken,
 )
 from travio_inventory.wire.inventory import v1 as wire
-from verification.kit.raw_caller import framed, raw_caller
+from verification.kit.frames import framed
+from verification.kit.raw_caller import raw_caller
 from verification.kit.requests import path_of, request
 from verification.kit.service_process import ORGANIZATION, ServiceProcess, eventually
 from verification.kit.trips import Cell, cells, cells_by_status, ends, trip_of

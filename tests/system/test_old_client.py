@@ -20,7 +20,8 @@ from grpclib.reflection.v1.reflection_grpc import ServerReflectionStub
 from grpclib.reflection.v1.reflection_pb2 import ServerReflectionRequest
 
 from tests.test_wire_is_generated import MESSAGES, RPCS, SEAT_STATUS
-from verification.kit.raw_caller import RawCaller, framed, raw_caller
+from verification.kit.frames import framed
+from verification.kit.raw_caller import RawCaller, raw_caller
 from verification.kit.requests import SERVICE, path_of
 from verification.kit.service_process import ServiceProcess
 

@@ -30,7 +30,8 @@ from travio_inventory.client import (
     Trip,
 )
 from verification.kit import requests
-from verification.kit.raw_caller import framed, raw_caller
+from verification.kit.frames import framed
+from verification.kit.raw_caller import raw_caller
 from verification.kit.service_process import READY_SECONDS_MAX, EndedEarly, ServiceProcess, eventually, serving
 from verification.kit.shoppers import Attempt, Shopper
 from verification.kit.stores import make_tables, scylla_options

@@ -22,7 +22,8 @@ from travio_inventory.client import (
 )
 from travio_inventory.client.refusals import refusal_from
 from travio_inventory.wire.inventory import v1 as wire
-from verification.kit.raw_caller import RawReply, framed, raw_caller
+from verification.kit.frames import framed
+from verification.kit.raw_caller import RawReply, raw_caller
 from verification.kit.requests import path_of, request
 from verification.kit.service_process import ORGANIZATION, EndedEarly, ServiceProcess, eventually
 from verification.kit.trips import trip_of

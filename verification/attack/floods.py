@@ -6,20 +6,20 @@ from itertools import islice
 from typing import Final
 
 from verification.attack.assault import Assault, spread
-from verification.attack.raw_connection import (
+from verification.attack.raw_connection import RawConnection
+from verification.attack.targets import hold_of
+from verification.kit.frames import (
     DATA,
     INITIAL_WINDOW_SIZE,
     PING,
     PRIORITY,
     WINDOW_UPDATE,
-    RawConnection,
     asked,
+    frame,
     opened,
     reset,
     settings_frame,
 )
-from verification.attack.targets import hold_of
-from verification.kit.raw_caller import frame
 from verification.kit.requests import path_of
 
 LINES: Final = 8

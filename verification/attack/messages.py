@@ -6,9 +6,9 @@ from contextlib import suppress
 from typing import Any, Final
 
 from verification.attack.assault import Assault
-from verification.attack.raw_connection import DATA, FRAME_BYTES, RawConnection, asked, in_frames, opened
+from verification.attack.raw_connection import RawConnection
 from verification.attack.targets import ATTACKED_TRIP, REFLECTION
-from verification.kit.raw_caller import frame, framed
+from verification.kit.frames import DATA, FRAME_BYTES, asked, frame, framed, in_frames, opened
 from verification.kit.requests import RPCS, VALID, path_of, request, text_fields, varint
 
 ANSWER_SECONDS_MAX: Final = 20.0

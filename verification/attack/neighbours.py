@@ -5,17 +5,18 @@ from typing import Final
 
 from verification.attack.assault import Assault, spread
 from verification.attack.peers import in_continuations
-from verification.attack.raw_connection import (
+from verification.kit.frames import (
     DATA,
     END_HEADERS,
     HEADERS,
     WINDOW_UPDATE,
     asked,
+    frame,
+    framed,
     header_block,
     in_frames,
     opened,
 )
-from verification.kit.raw_caller import frame, framed
 from verification.kit.requests import path_of, request
 
 ANSWER_SECONDS_MAX: Final = 20.0

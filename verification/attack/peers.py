@@ -7,7 +7,9 @@ from typing import Final
 from hpack import Encoder
 
 from verification.attack.assault import Assault, spread
-from verification.attack.raw_connection import (
+from verification.attack.raw_connection import RawConnection
+from verification.attack.targets import map_request
+from verification.kit.frames import (
     ACK,
     CONTINUATION,
     DATA,
@@ -23,15 +25,14 @@ from verification.attack.raw_connection import (
     RST_STREAM,
     SETTINGS,
     WINDOW_UPDATE,
-    RawConnection,
     asked,
+    frame,
+    framed,
     header_block,
     in_frames,
     opened,
     settings_frame,
 )
-from verification.attack.targets import map_request
-from verification.kit.raw_caller import frame, framed
 from verification.kit.requests import path_of, request
 
 END_SECONDS_MAX: Final = 20.0

@@ -4,20 +4,14 @@ import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from contextlib import suppress
-from functools import cache
 from typing import Final, cast
 
 from grpclib.const import Status
 from h2.errors import ErrorCodes
-from hpack import Decoder, Encoder, NeverIndexedHeaderTuple
+from hpack import Decoder
 
-from verification.kit.raw_caller import frame, framed
+from verification.kit.frames import DATA, END_STREAM, FRAME_BYTES, PREFACE, frame, settings_frame
 
-PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH_PROMISE, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = range(10)
-END_STREAM, END_HEADERS, ACK, PADDED = 0x1, 0x4, 0x1, 0x8
-INITIAL_WINDOW_SIZE, MAX_FRAME_SIZE = 4, 5
-FRAME_BYTES: Final = 16_384
 WINDOW_BYTES_START: Final = 65_535
 CONNECT_SECONDS_MAX: Final = 10.0
 
@@ -181,47 +175,3 @@ class RawConnection(asyncio.Protocol):
 def name_of(code: int) -> str:
     """The name of an HTTP/2 error code."""
     return ErrorCodes(code).name if code in ErrorCodes.__members__.values() else str(code)
-
-
-def settings_frame(settings: Iterable[tuple[int, int]]) -> bytes:
-    body = b"".join(name.to_bytes(2) + value.to_bytes(4) for name, value in settings)
-    return frame(SETTINGS, 0, 0, body)
-
-
-@cache
-def header_block(path: str, *more: tuple[str, str]) -> bytes:
-    """The headers of a call, encoded so that the block means the same anywhere; later ones replace earlier ones."""
-    headers = {
-        ":method": "POST",
-        ":scheme": "http",
-        ":path": path,
-        ":authority": "attack",
-        "te": "trailers",
-        "content-type": "application/grpc",
-    }
-    headers.update(more)
-    encoded: bytes = Encoder().encode([NeverIndexedHeaderTuple(*header) for header in headers.items()])
-    return encoded
-
-
-def opened(stream_id: int, path: str, *more: tuple[str, str]) -> bytes:
-    """The HEADERS that begin a call."""
-    return frame(HEADERS, END_HEADERS, stream_id, header_block(path, *more))
-
-
-def asked(stream_id: int, path: str, message: bytes, *more: tuple[str, str]) -> bytes:
-    """A whole call, in as many frames as it takes."""
-    return opened(stream_id, path, *more) + in_frames(stream_id, framed(message))
-
-
-def in_frames(stream_id: int, body: bytes) -> bytes:
-    """DATA to the end of the request."""
-    starts = range(0, max(1, len(body)), FRAME_BYTES)
-    return b"".join(
-        frame(DATA, END_STREAM if start == starts[-1] else 0, stream_id, body[start : start + FRAME_BYTES])
-        for start in starts
-    )
-
-
-def reset(stream_id: int) -> bytes:
-    return frame(RST_STREAM, 0, stream_id, ErrorCodes.CANCEL.to_bytes(4))

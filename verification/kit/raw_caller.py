@@ -23,16 +23,6 @@ from h2.events import (
 PATIENCE_SECONDS = 5.0
 
 
-def framed(message: bytes, *, flag: int = 0, declared_bytes: int | None = None) -> bytes:
-    """A message with its prefix, which may lie."""
-    size = len(message) if declared_bytes is None else declared_bytes
-    return bytes([flag]) + size.to_bytes(4) + message
-
-
-def frame(kind: int, flags: int, stream_id: int, body: bytes) -> bytes:
-    return len(body).to_bytes(3) + bytes([kind, flags]) + stream_id.to_bytes(4) + body
-
-
 @dataclass
 class RawReply:
     """What has come back on one stream."""
