@@ -33,7 +33,7 @@ def test_no_point_breaks_a_promise(members: Executor, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "scene", "seen"),
     [
-        (AnswersEarly, Scene("hold", "all"), "answered Answer(refusal='', told=Hold("),
+        (AnswersEarly, Scene("hold", "all"), "answered StepResult(refusal='', told=Hold("),
         (NeverGivesBack, Scene("release", 1), "AssertionError((RowKey(kind=<Kind.CELL: 'cell'>"),
         (partial(ForgetsIndexEntries, of=Index.EXPIRY), Scene("hold with a key", "all"), "held for ever: A1 A2"),
         (partial(ForgetsIndexEntries, of=Index.JOURNAL), Scene("hold with a key", "all"), "recorded and not told"),
