@@ -24,7 +24,6 @@ from travio_inventory.app.backends import StartFailed, open_batches
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.protocol import rows
 from travio_inventory.protocol.batches import Batches, Kind, Row
-from travio_inventory.protocol.definitions import Definitions
 from travio_inventory.seats.hold import (
     Aborted,
     Confirmed,
@@ -37,6 +36,8 @@ from travio_inventory.seats.hold import (
     late_id,
 )
 from travio_inventory.seats.ports import Cell
+from travio_inventory.seats.records import seat_rows
+from travio_inventory.seats.records.definitions import Definitions
 from travio_inventory.seats.trip import Journey, Trip, TripKey
 from travio_inventory.settings import Settings, SettingsError, load_settings
 
@@ -155,11 +156,11 @@ async def _read(key: TripKey, batches: Batches) -> Standing | None:
     cells: dict[Cell, Row] = {}
     holds: dict[str, Hold] = {}
     for group in range(trip.group_count):
-        partition = rows.group_partition(key, group)
+        partition = seat_rows.group_partition(key, group)
         found = await batches.read(partition, Kind.CELL)
         cells |= {Cell(row_key.id, row_key.segment): row for row_key, row in found.items()}
         for row_key, row in (await batches.read(partition, Kind.HOLD)).items():
-            hold = rows.read_hold(key.organization, row_key.id, row)
+            hold = seat_rows.read_hold(key.organization, row_key.id, row)
             if not isinstance(hold.state, Aborted):
                 holds[hold.id] = hold
     return Standing(trip, cells, holds)
@@ -276,7 +277,7 @@ def _wrong_round(standing: Standing, opened: Opened, attempts: Sequence[Attempt]
 
 
 def _cells_of(hold: Hold) -> list[Cell]:
-    return [Cell(key.id, key.segment) for key in rows.cell_keys(hold.seats, hold.journey)]
+    return [Cell(key.id, key.segment) for key in seat_rows.cell_keys(hold.seats, hold.journey)]
 
 
 def _named(standing: Standing, cell: Cell) -> str:

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from travio_inventory.protocol import rows
 from travio_inventory.protocol.batches import Kind
+from travio_inventory.seats.records import seat_rows
 from verification.aging.__main__ import aged
 from verification.aging.lapses import measured
 from verification.aging.life import TRIP, living
@@ -29,7 +29,7 @@ async def test_every_kind_of_call_is_compared_in_time_and_rows() -> None:
 async def test_the_rows_of_a_read_are_counted(tmp_path: Path) -> None:
     async with living(tmp_path) as life:
         before = life.store.rows
-        await life.store.read(rows.group_partition(TRIP.key, 0), Kind.CELL)
+        await life.store.read(seat_rows.group_partition(TRIP.key, 0), Kind.CELL)
         assert life.store.rows - before == CELLS
 
 

@@ -16,13 +16,14 @@ from travio_inventory.app.background.relay import RelayJob
 from travio_inventory.app.background.sweeper import Sweeper
 from travio_inventory.kernel.events import PublishFailed
 from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown
-from travio_inventory.seats.ports import SeatGroupKey
+from travio_inventory.protocol.batches import Partition
+from travio_inventory.seats.records.seat_rows import group_partition
 from travio_inventory.seats.trip import TripKey
 from travio_inventory.seats.use_cases.expire_holds import Swept
 from verification.simulation.virtual_loop import run_virtually
 
 INTERVAL_MS = 10
-GROUP, OTHER_GROUP = SeatGroupKey(TripKey("acme", "t1"), 0), SeatGroupKey(TripKey("acme", "t1"), 1)
+GROUP, OTHER_GROUP = (group_partition(TripKey("acme", "t1"), number) for number in range(2))
 
 
 class Rounds:
@@ -111,7 +112,7 @@ async def test_a_job_in_the_middle_of_a_round_stops_at_once_when_cancelled() -> 
 
 
 async def test_each_block_that_fails_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
-    failures: dict[SeatGroupKey, Exception] = {GROUP: OutcomeUnknown(), OTHER_GROUP: ZeroDivisionError("bug")}
+    failures: dict[Partition, Exception] = {GROUP: OutcomeUnknown(), OTHER_GROUP: ZeroDivisionError("bug")}
     rounds = Rounds(last=Swept(3, failures))
     await while_running(sweeper(rounds).run, lambda: rounds.reached(5))
     assert [(record.levelno, record.exc_info is not None) for record in caplog.records] == [

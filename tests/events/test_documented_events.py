@@ -45,7 +45,7 @@ def test_an_example_hangs_together(kind: EventType) -> None:
     data = example["data"]
     assert example["id"] == f"{example['subject']}~{example['ordinal']}"
     assert base_id(data.get("hold_id") or data["block_id"]) == example["subject"]
-    assert parse_hold_id(example["subject"]).trip == data["trip"] == example["partition_key"]
+    assert parse_hold_id(example["subject"]).name == data["trip"] == example["partition_key"]
 
 
 def test_every_field_of_the_envelope_is_explained() -> None:

@@ -13,9 +13,9 @@ from travio_inventory.app.backends import open_batches
 from travio_inventory.app.service import open_inventory
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.protocol.batches import Applied, Row, RowKey, Write
-from travio_inventory.protocol.rows import group_partition
 from travio_inventory.seats.commands import ConfirmHoldCommand, hold_ref
 from travio_inventory.seats.hold import HoldId
+from travio_inventory.seats.records.seat_rows import group_partition
 from travio_inventory.seats.refusals import SeatContended, SeatTaken
 from travio_inventory.seats.trip import Ends, Journey, Trip, TripKey
 from travio_inventory.seats.use_cases import Inventory

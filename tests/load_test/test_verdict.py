@@ -14,8 +14,9 @@ from tests.load_test.finished_sale import COLD, HOT, NOBODYS_HOLD, Change, Finis
 from travio_inventory.app.service import open_inventory
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.protocol.batches import Kind, Row, RowKey
-from travio_inventory.protocol.rows import FREE, hold_key
+from travio_inventory.protocol.rows import hold_key
 from travio_inventory.seats.hold import claimant_of
+from travio_inventory.seats.records.seat_rows import FREE
 from travio_inventory.settings import load_settings
 
 

@@ -127,7 +127,7 @@ async def test_what_the_sweeper_could_not_finish_is_tried_again(single_seats: Sa
     await attempt_dies(sale)
     sale.clock.pass_s(GRACE_S + FOUND_WITHIN_S)
     sale.store.spoil(Spoil.NOT_DONE, cells_alone)
-    assert {group.group for group in (await sale.sweep()).failures} == {1, 17}
+    assert {partition.number for partition in (await sale.sweep()).failures} == {1, 17}
     sale.store.mend()
     sale.clock.pass_s(FOUND_WITHIN_S)
     assert (await sale.sweep()).failures == {}

@@ -10,9 +10,8 @@ from hypothesis import given, settings
 from travio_inventory.edge import keys
 from travio_inventory.kernel import ids as kernel_ids
 from travio_inventory.kernel.actor import Actor
-from travio_inventory.protocol import definitions, event_rows, late_events, listings, open_trips, rows, waitlists
+from travio_inventory.protocol import event_rows, late_events, listings, rows
 from travio_inventory.protocol.batches import IndexEntry, Partition, RowKey, Table
-from travio_inventory.protocol.list_turns import entry_key
 from travio_inventory.seats.hold import (
     NEVER_MS,
     Confirmed,
@@ -28,6 +27,8 @@ from travio_inventory.seats.hold import (
     parse_hold_id,
 )
 from travio_inventory.seats.ports import Cell, SeatGroupKey
+from travio_inventory.seats.records import definitions, open_trips, seat_rows, waitlists
+from travio_inventory.seats.records.list_turns import entry_key
 from travio_inventory.seats.refusals import TakenCell
 from travio_inventory.seats.trip import Journey, Seat, Segment, Trip, TripKey
 from travio_inventory.store.sqlite.statements import partition_text
@@ -63,7 +64,7 @@ def gate(organization: str, trip: str, name: str) -> Iterable[bytes]:
 def partitions(one: str, other: str) -> Iterable[Partition]:
     """Those of a trip, of a holder, of an organization's trip definition."""
     key = TripKey(one, other)
-    yield from (rows.group_partition(key, number) for number in (0, 1, 11))
+    yield from (seat_rows.group_partition(key, number) for number in (0, 1, 11))
     yield rows.ledger_partition(Actor(one, other))
     yield definitions._partition(key)
 
@@ -73,8 +74,8 @@ def listed(organization: str, holder: str, trip: str) -> Iterable[IndexEntry]:
     for number in (0, 1):
         hold_id = str(HoldId(trip, number, DIGEST, is_late=False))
         for at_ms in (0, 1, 10):
-            yield listings._entry(organization, holder, hold_id, at_ms)
-        yield listings._entry(organization, holder, hold_id, None)
+            yield listings.entry_of(organization, holder, hold_id, at_ms)
+        yield listings.entry_of(organization, holder, hold_id, None)
 
 
 def hold_rows(trip: str) -> Iterable[RowKey]:
@@ -90,8 +91,8 @@ def entries(organization: str, trip: str) -> Iterable[object]:
     """How indexes name a seat group, and the trip itself."""
     key = TripKey(organization, trip)
     for number in (0, 1, 11):
-        yield rows.group_entry(rows.group_partition(key, number))
-        yield late_events._bucket("sink", SeatGroupKey(key, number), 1)
+        yield rows.partition_entry(seat_rows.group_partition(key, number))
+        yield late_events._bucket("sink", seat_rows.group_partition(key, number), 1)
     yield open_trips.opened(a_trip(key, "s")).entry
 
 
@@ -109,7 +110,7 @@ SPACES: dict[str, Keys] = {
     "lists of holds": Keys(3, listed),
     "entries": Keys(2, entries),
     "rows of holds": Keys(1, hold_rows),
-    "rows of cells": Keys(1, lambda seat: rows.cell_keys([seat], Journey(0, 11))),
+    "rows of cells": Keys(1, lambda seat: seat_rows.cell_keys([seat], Journey(0, 11))),
     "rows of who waits": Keys(1, lambda holder: [entry_key(holder)]),
     "ids of keyed holds": Keys(
         3, lambda organization, user, key: [keyed_digest(Actor(organization, user), key, n) for n in (0, 1, 11)]
@@ -170,8 +171,8 @@ def test_what_is_kept_in_one_text_comes_apart_again(ids: list[str]) -> None:
     """In entries, in rows, in the ids of holds, in lists of ids."""
     for one, other, third in permutations(ids, 3):
         key = TripKey(one, other)
-        group = rows.group_partition(key, 11)
-        assert rows.read_group_entry(rows.group_entry(group)) == SeatGroupKey(key, 11)
+        group = seat_rows.group_partition(key, 11)
+        assert rows.read_partition_entry(rows.partition_entry(group)) == group
         name = rows.SEPARATOR.join((*key, third))
         assert waitlists._named(name) == (key, third)
         hold_id = HoldId(other, 11, DIGEST, is_late=False)
@@ -180,10 +181,10 @@ def test_what_is_kept_in_one_text_comes_apart_again(ids: list[str]) -> None:
         assert base_id(late_id(str(hold_id))) == base_id(str(hold_id)) == str(hold_id)
         for entry in listed(one, third, other):
             assert isinstance(entry, IndexEntry)
-            assert parse_hold_id(listings.hold_of(entry.entry)).trip == other
+            assert parse_hold_id(listings.hold_of(entry.entry)).name == other
         for state in (Held(NEVER_MS), Confirmed(third)):
             hold = Hold(str(hold_id), key, third, (one, third), (0, 11), Journey(0, 1), 1, "claimant", state)
-            assert rows.read_hold(one, hold.id, rows.hold_row(hold)) == hold
+            assert seat_rows.read_hold(one, hold.id, seat_rows.hold_row(hold)) == hold
         cells = [TakenCell(seat, 11, "held", "claimant", str(hold_id), 5) for seat in (one, third)]
-        assert rows.read_taken({"taken": rows.taken_text(cells)}) == cells
+        assert seat_rows.read_taken({"taken": seat_rows.taken_text(cells)}) == cells
         assert kernel_ids.split_ids(kernel_ids.join_ids([one, other, third])) == [one, other, third]

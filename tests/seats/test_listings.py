@@ -6,10 +6,11 @@ from dataclasses import replace
 import pytest
 
 from travio_inventory.kernel.refusals import RetryableRefusal
-from travio_inventory.protocol import holder_pages, listings
+from travio_inventory.protocol import listings
 from travio_inventory.protocol.batches import Index, Kind, Partition, Write
 from travio_inventory.seats.commands import HoldsQuery
 from travio_inventory.seats.hold import Hold, HoldPage
+from travio_inventory.seats.records import holder_pages
 from travio_inventory.seats.refusals import SeatHeld
 from travio_inventory.seats.trip import TripKey
 from verification.kit.asking import open_trip

@@ -22,7 +22,8 @@ from travio_inventory.protocol.batches import (
     Write,
 )
 from travio_inventory.seats.events import EventType
-from travio_inventory.seats.hold import Expired, Held, Hold, HoldRequest
+from travio_inventory.seats.hold import Confirmed, Expired, Held, Hold, HoldRequest
+from travio_inventory.seats.records import seat_rows
 from travio_inventory.seats.trip import Journey
 from travio_inventory.store.memory import MemoryBatches
 from verification.kit.asking import open_trip
@@ -39,7 +40,7 @@ TTL_MS = 20_000
 ROWS_OF_A_HOLD = 3
 LAYOUT = row_of(SEATS, seat="s{}", start=0, seat_class="standard")
 TRIP = a_trip(KEY.trip, organization=KEY.organization, stops="AB", seats=LAYOUT, seats_per_group="all")
-GROUP = rows.group_partition(KEY, 0)
+GROUP = seat_rows.group_partition(KEY, 0)
 
 
 class Store(MemoryBatches):
@@ -125,7 +126,7 @@ def test_one_that_was_extended_meanwhile_lives_on_and_keeps_no_other_from_its_en
         longer = await process.holds.extend(
             Actor("o", "u7"), holds[7].id, expires_at_ms=START_MS + 600_000, total_ms_max=10**9
         )
-        booked = await process.holds.confirm(Actor("o", "u9"), holds[9].id, "order")
+        booked = await process.holds.confirm(Actor("o", "u9"), holds[9].id, Confirmed("order"))
         after = await process.holds.expiring.expire_together(some)
         assert {hold_id: row["status"] for hold_id, row in after.items()} == {hold.id: "expired" for hold in some} | {
             longer.id: "held",

@@ -13,6 +13,7 @@ from travio_inventory.protocol import index_entries, rows, sending
 from travio_inventory.protocol.batches import ANY_TIME, IndexEntry, Kind, NotDone, Outcome, Partition, Write
 from travio_inventory.protocol.minute_cursor import SETTLES_MS
 from travio_inventory.seats.hold import Confirmed, Held, HoldRequest
+from travio_inventory.seats.records import seat_rows
 from travio_inventory.seats.trip import Journey
 from travio_inventory.store.memory import MemoryBatches
 from verification.kit.asking import open_trip
@@ -68,7 +69,7 @@ def seat() -> HoldRequest:
 
 async def times_of_events(queue: Queue) -> list[int]:
     """The moments that the recorded events are stamped with, in ms since the start."""
-    events = await queue.read(rows.group_partition(KEY, 0), Kind.EVENT)
+    events = await queue.read(seat_rows.group_partition(KEY, 0), Kind.EVENT)
     return [rows.number(row, "at_ms") - START_MS for row in events.values()]
 
 
@@ -78,7 +79,7 @@ async def confirm_after_a_wait() -> tuple[list[int], list[type]]:
     hold = await process.holds.hold(seat())
     queue.outcomes.clear()
     queue.wait_s = TOO_LONG_S
-    booking = await process.holds.confirm(ANN, hold.id, "order")
+    booking = await process.holds.confirm(ANN, hold.id, Confirmed("order"))
     assert isinstance(booking.state, Confirmed)
     return await times_of_events(queue), [type(outcome) for outcome in queue.outcomes]
 

@@ -10,7 +10,7 @@ from travio_inventory.kernel import limits
 from travio_inventory.kernel.actor import Actor, house_of
 from travio_inventory.kernel.refusals import InvalidRequest
 from travio_inventory.protocol.batches import Kind
-from travio_inventory.protocol.definitions import Definitions
+from travio_inventory.seats.records.definitions import Definitions
 from travio_inventory.seats.refusals import InvalidTrip, TripDefinedOtherwise, TripNotFound, TripOpening
 from travio_inventory.seats.trip import ALL_IN_ONE_GROUP, OUR_CHOICE, Ends
 from travio_inventory.seats.use_cases.open_trip import OpenTrip

@@ -24,7 +24,7 @@ async def sale(request: pytest.FixtureRequest, market: Market) -> Sale:
 def told(hold: Hold) -> tuple[Passenger, ...]:
     """The passengers of a booking."""
     assert isinstance(hold.state, Confirmed)
-    return hold.state.passengers
+    return hold.passengers
 
 
 async def booked(sale: Sale, *, is_late: bool) -> Hold:

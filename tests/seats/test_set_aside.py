@@ -11,9 +11,9 @@ from travio_inventory.protocol.aside import WAITS_MS
 from travio_inventory.protocol.batches import Index, Kind, Partition, Table, Write
 from travio_inventory.protocol.index_entries import minute_of
 from travio_inventory.protocol.minute_cursor import MINUTES_AT_ONCE
-from travio_inventory.protocol.seats import Seats
 from travio_inventory.seats.events import EventType
 from travio_inventory.seats.hold import Expired, Hold, Recorded
+from travio_inventory.seats.records.seats import Seats
 from verification.kit.faulty_batches import FaultyBatches
 from verification.kit.sale import FOUND_WITHIN_S, TOLD_WITHIN_S, TTL_S, Sale
 

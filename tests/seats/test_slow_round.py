@@ -22,16 +22,17 @@ from travio_inventory.protocol.batches import (
     RowKey,
     Rows,
     StoreUnavailable,
+    Table,
     Write,
 )
-from travio_inventory.protocol.definitions import Definitions
 from travio_inventory.protocol.journal import EventJournal
 from travio_inventory.protocol.lapses import LapseFinder
 from travio_inventory.protocol.late_events import LateEvents
-from travio_inventory.protocol.open_trips import EVERY_MS, GROUPS_AT_ONCE, KEPT_S, SlowRound
-from travio_inventory.protocol.seats import Seats
 from travio_inventory.seats.hold import Held, Hold, HoldId, HoldRequest, Recorded
-from travio_inventory.seats.ports import SeatGroupKey
+from travio_inventory.seats.records import seat_rows
+from travio_inventory.seats.records.definitions import Definitions
+from travio_inventory.seats.records.open_trips import EVERY_MS, GROUPS_AT_ONCE, KEPT_S, SlowRound
+from travio_inventory.seats.records.seats import Seats
 from travio_inventory.seats.trip import Journey, Segment, Trip, TripKey
 from travio_inventory.seats.use_cases.expire_holds import ExpireHolds
 from travio_inventory.store.memory import MemoryBatches
@@ -98,20 +99,20 @@ async def opened(*trips: Trip) -> Store:
     return store
 
 
-async def visits(going: SlowRound, *, for_s: float) -> list[tuple[float, SeatGroupKey]]:
+async def visits(going: SlowRound, *, for_s: float) -> list[tuple[float, Partition]]:
     """What is visited in that time, and when, asking every second."""
-    found: list[tuple[float, SeatGroupKey]] = []
+    found: list[tuple[float, Partition]] = []
     until_s = asyncio.get_running_loop().time() + for_s
     while (now_s := asyncio.get_running_loop().time()) < until_s:
-        some = await going.next_groups()
+        some = await going.next_partitions()
         assert len(some) <= GROUPS_AT_ONCE
         found += [(now_s, group) for group in some]
         await asyncio.sleep(1)
     return found
 
 
-def all_groups() -> set[SeatGroupKey]:
-    return {SeatGroupKey(TripKey("o", f"t{n}"), group) for n in range(TRIPS) for group in range(GROUPS)}
+def all_groups() -> set[Partition]:
+    return {seat_rows.group_partition(TripKey("o", f"t{n}"), group) for n in range(TRIPS) for group in range(GROUPS)}
 
 
 def many() -> list[Trip]:
@@ -145,7 +146,7 @@ def test_what_a_process_that_died_had_begun_is_visited_by_another() -> None:
         store = await opened(*many())
         dying = slow_round(store, 1)
         for _ in range(3):
-            await dying.next_groups()
+            await dying.next_partitions()
         found = await visits(slow_round(store, 2), for_s=HOUR_S)
         assert {group for _, group in found} == all_groups()
 
@@ -175,7 +176,7 @@ def test_marks_of_a_clock_that_was_ahead_keep_nobody_from_visiting() -> None:
 def test_a_trip_is_visited_whatever_the_signs_in_its_id() -> None:
     async def play() -> None:
         found = await visits(slow_round(await opened(*map(trip, AWKWARD))), for_s=HOUR_S)
-        assert {group.trip.trip for _, group in found} == set(AWKWARD)
+        assert {group.name for _, group in found} == set(AWKWARD)
 
     run(play())
 
@@ -198,7 +199,9 @@ async def attempt_lands_very_late(store: Store, group: Partition) -> None:
     stranger = str(HoldId("t", 0, "0" * 32, is_late=False))
     values: Row = {"status": "held", "owner": stranger, "since_ms": START_MS, "until_ms": START_MS + 20_000}
     await asyncio.sleep(250)
-    assert isinstance(await store.apply(group, [Write(RowKey(Kind.CELL, "s1", 0), rows.IF_AVAILABLE, values)]), Applied)
+    assert isinstance(
+        await store.apply(group, [Write(RowKey(Kind.CELL, "s1", 0), seat_rows.IF_AVAILABLE, values)]), Applied
+    )
 
 
 async def status_after(store: Store, sweeper: ExpireHolds, *, for_s: float) -> str:
@@ -207,7 +210,7 @@ async def status_after(store: Store, sweeper: ExpireHolds, *, for_s: float) -> s
     while asyncio.get_running_loop().time() < until_s:
         await sweeper(HOUSE)
         await asyncio.sleep(5)
-    group = rows.group_partition(TripKey("o", "t"), 1)
+    group = seat_rows.group_partition(TripKey("o", "t"), 1)
     cell = RowKey(Kind.CELL, "s1", 0)
     return str((await store.get(group, [cell]))[cell]["status"])
 
@@ -218,16 +221,16 @@ def test_what_landed_very_late_is_freed_within_about_an_hour(
     is_sweeping_slowly: bool,
     status: str,
 ) -> None:
-    async def none(_self: SlowRound) -> list[SeatGroupKey]:
+    async def none(_self: SlowRound) -> list[Partition]:
         return []
 
     if not is_sweeping_slowly:
-        monkeypatch.setattr(SlowRound, "next_groups", none)
+        monkeypatch.setattr(SlowRound, "next_partitions", none)
 
     async def play() -> str:
         store, process = await on_sale()
-        await attempt_lands_very_late(store, rows.group_partition(TripKey("o", "t"), 1))
-        return await status_after(store, ExpireHolds(LapseFinder(process.holds)), for_s=1.3 * HOUR_S)
+        await attempt_lands_very_late(store, seat_rows.group_partition(TripKey("o", "t"), 1))
+        return await status_after(store, ExpireHolds(LapseFinder(process.holds, sweeping(process))), for_s=1.3 * HOUR_S)
 
     assert run(play()) == status
 
@@ -239,7 +242,10 @@ def test_a_sweeper_goes_on_where_the_trips_cannot_be_listed() -> None:
         request = HoldRequest(Actor("o", "u"), trip("t"), Journey(0, 0), ("s1",), 20_000, None)
         await process.holds.hold(request)
         await asyncio.sleep(21)
-        assert await status_after(store, ExpireHolds(LapseFinder(process.holds)), for_s=1) == "available"
+        assert (
+            await status_after(store, ExpireHolds(LapseFinder(process.holds, sweeping(process))), for_s=1)
+            == "available"
+        )
 
     run(play())
 
@@ -275,9 +281,10 @@ async def recorded_unseen(store: Store, *groups: int) -> list[str]:
             hold_id, TripKey("o", "t"), "u", (f"s{group}",), (group,), Journey(0, 0), START_MS, "", Held(START_MS)
         )
         write = Seats().event(hold, Recorded(1, START_MS))
-        partition = rows.group_partition(hold.trip, group)
+        partition = seat_rows.group_partition(hold.trip, group)
         assert isinstance(
-            await store.apply(partition, [Write(rows.hold_key(hold_id), ABSENT, rows.hold_row(hold)), write]), Applied
+            await store.apply(partition, [Write(rows.hold_key(hold_id), ABSENT, seat_rows.hold_row(hold)), write]),
+            Applied,
         )
         ids.append(event_rows.stable_id(write.values))
     return ids
@@ -285,8 +292,20 @@ async def recorded_unseen(store: Store, *groups: int) -> list[str]:
 
 def relay_of(process: Process, told: Told) -> EventRelay:
     """One that also looks for what landed late."""
-    journal = LateEvents(EventJournal(process.sender, "told"), process.sender, "told")
+    journal = late_events(process)
     return EventRelay(journal, told, process.clock)
+
+
+def sweeping(process: Process) -> SlowRound:
+    """The slow round of the process's sweeper."""
+    return SlowRound(process.sender.batches, process.clock, name="sweepers", random=process.sender.random)
+
+
+def late_events(process: Process) -> LateEvents:
+    """What the process's relay finds, the slow round included."""
+    slow = SlowRound(process.sender.batches, process.clock, name="the relay to told", random=process.sender.random)
+    journal = EventJournal(process.sender, "told")
+    return LateEvents(journal, process.sender, "told", slow, table=Table.SEAT_GROUPS, every_ms=EVERY_MS)
 
 
 async def relayed(process: Process, *, for_s: float) -> list[str]:
@@ -326,7 +345,7 @@ def test_a_block_that_cannot_be_read_keeps_no_other_from_being_looked_at() -> No
         store, process = await on_sale()
         await asyncio.sleep(600)
         ids = await recorded_unseen(store, 0, 2)
-        store.unreadable = {rows.group_partition(TripKey("o", "t"), 0)}
+        store.unreadable = {seat_rows.group_partition(TripKey("o", "t"), 0)}
         assert await relayed(process, for_s=1.3 * HOUR_S) == ids[1:]
         store.unreadable.clear()
         assert await relayed(process, for_s=1.3 * HOUR_S) == ids[:1]
@@ -339,7 +358,7 @@ def test_what_the_journal_has_to_tell_waits_for_no_more_than_one_answer() -> Non
         large = trip("t", groups=GROUPS_AT_ONCE)
         store = await opened(large)
         process = steady_process(store)
-        store.unreadable = {rows.group_partition(large.key, group) for group in range(GROUPS_AT_ONCE)}
+        store.unreadable = {seat_rows.group_partition(large.key, group) for group in range(GROUPS_AT_ONCE)}
         store.silent_s = 5.0
         relay = relay_of(process, Told())
         loop = asyncio.get_running_loop()

@@ -8,10 +8,10 @@ import pytest
 
 from travio_inventory.kernel.actor import Actor, user_anywhere
 from travio_inventory.kernel.refusals import BackendUnavailable, InvalidRequest, OutcomeUnknown, Overloaded
-from travio_inventory.protocol import list_turns, places
 from travio_inventory.protocol.batches import Index, IndexEntry, Kind, Partition, Table, Write
-from travio_inventory.protocol.waitlists import WaitlistTable
 from travio_inventory.seats.commands import WaitlistPlace, WaitsQuery
+from travio_inventory.seats.records import list_turns, places
+from travio_inventory.seats.records.waitlists import WaitlistTable
 from travio_inventory.seats.refusals import NotOnWaitlist, TripNotFound
 from travio_inventory.seats.trip import TripKey
 from verification.kit.asking import open_trip

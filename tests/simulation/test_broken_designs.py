@@ -12,8 +12,8 @@ import pytest
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.refusals import BackendUnavailable
 from travio_inventory.protocol.batches import Index, Kind, Partition, RowKey
-from travio_inventory.protocol.rows import group_partition
-from travio_inventory.seats.hold import HoldRequest
+from travio_inventory.seats.hold import Confirmed, HoldRequest
+from travio_inventory.seats.records.seat_rows import group_partition
 from travio_inventory.seats.trip import Journey
 from travio_inventory.store.memory import Change, Faults, MemoryBatches
 from verification.kit.asking import open_trip
@@ -138,7 +138,7 @@ async def _two_steps_at_once(slow: str) -> tuple[list[int], int]:
     hold = await process.holds.hold(HoldRequest(actor, trip, Journey(0, 0), ("s0",), 20_000, None))
     batches.faults = replace(Faults.none(), slow=1.0)
     work = (
-        process.holds.confirm(actor, hold.id, "order")
+        process.holds.confirm(actor, hold.id, Confirmed("order"))
         if slow == "confirm"
         else process.holds.extend(actor, hold.id, expires_at_ms=START_MS + 30_000, total_ms_max=10**9)
     )

@@ -13,7 +13,7 @@ import pytest
 
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.refusals import BackendUnavailable
-from travio_inventory.protocol import claims, ledger, rows
+from travio_inventory.protocol import claims, ledger
 from travio_inventory.protocol.batches import (
     ANY_TIME,
     Applied,
@@ -33,6 +33,7 @@ from travio_inventory.protocol.resource import Claim, Look
 from travio_inventory.protocol.rolling_forward import RollingForward
 from travio_inventory.protocol.rules import Rules
 from travio_inventory.seats.hold import DIGEST_CHARS, Held, Hold, HoldId, HoldRequest, HoldState, Released
+from travio_inventory.seats.records import seat_rows
 from travio_inventory.seats.refusals import HoldLimitReached, SeatContended
 from travio_inventory.seats.trip import Journey
 from travio_inventory.store.memory import Faults, MemoryBatches
@@ -114,7 +115,7 @@ async def _batches_of_a_half_freed_attempt() -> int:
     await _leave(store, "s1", 0, STRANGER)
     store.asked_s.clear()
     hold = replace(_request("s1"), journey=Journey(0, 1)).hold(STRANGER, START_MS)
-    claim = Claim(rows.group_partition(KEY, 1), [hold], START_MS, None, is_intent=True)
+    claim = Claim(seat_rows.group_partition(KEY, 1), [hold], START_MS, None, is_intent=True)
     claimed = await Claims(process.sender, process.holds.resource, process.holds.judging).claim(claim)
     assert isinstance(claimed.result, Contended)
     return len(store.asked_s)
@@ -173,8 +174,8 @@ async def _status_after_freeing() -> str:
     await _leave(store, "s1", 0, str(HoldId("t", 1, "1" * DIGEST_CHARS, is_late=False)))
     await _leave(store, "s1", 1, STRANGER)
     cells = [RowKey(Kind.CELL, "s1", segment) for segment in (0, 1)]
-    await process.holds.rolling.roll(STRANGER, rows.group_partition(KEY, 1), cells, Released())
-    return str((await store.get(rows.group_partition(KEY, 1), cells))[cells[1]]["status"])
+    await process.holds.rolling.roll(STRANGER, seat_rows.group_partition(KEY, 1), cells, Released())
+    return str((await store.get(seat_rows.group_partition(KEY, 1), cells))[cells[1]]["status"])
 
 
 async def _hold_with_unanswered_batches(plan: Plan, *seats: str) -> Hold:
@@ -207,8 +208,8 @@ def _request(*seats: str) -> HoldRequest:
 async def _leave(store: _Store, seat: str, segment: int, owner: str) -> None:
     """An intent of that owner."""
     values: Row = {"status": "held", "owner": owner, "since_ms": START_MS, "until_ms": START_MS + 20_000}
-    group = rows.group_partition(KEY, TRIP.group_of(seat))
-    write = Write(RowKey(Kind.CELL, seat, segment), rows.IF_AVAILABLE, values)
+    group = seat_rows.group_partition(KEY, TRIP.group_of(seat))
+    write = Write(RowKey(Kind.CELL, seat, segment), seat_rows.IF_AVAILABLE, values)
     assert isinstance(await store.apply(group, [write]), Applied)
 
 

@@ -18,7 +18,7 @@ from travio_inventory.protocol.epochs import Epochs
 from travio_inventory.protocol.index_entries import minute_of
 from travio_inventory.protocol.journal import EventJournal
 from travio_inventory.protocol.minute_cursor import MinuteCursor, Place
-from travio_inventory.protocol.open_trips import SlowRound
+from travio_inventory.seats.records.open_trips import SlowRound
 from verification.simulation.hard_day import hard_day
 from verification.simulation.process import Post
 
@@ -46,7 +46,7 @@ def no_slow_round(patch: pytest.MonkeyPatch) -> None:
     async def nothing(_self: SlowRound) -> list[object]:
         return []
 
-    patch.setattr(SlowRound, "next_groups", nothing)
+    patch.setattr(SlowRound, "next_partitions", nothing)
 
 
 def ahead_for_good(patch: pytest.MonkeyPatch) -> None:

@@ -15,10 +15,11 @@ from travio_inventory.kernel.actor import Actor
 from travio_inventory.protocol import index_entries, rows
 from travio_inventory.protocol.batches import ABSENT, Applied, Write
 from travio_inventory.protocol.journal import EventJournal
-from travio_inventory.protocol.seats import Seats
 from travio_inventory.seats.events import EventType
 from travio_inventory.seats.hold import Cancelled, Confirmed, Held, Hold, Recorded, keyed_digest
 from travio_inventory.seats.ports import SeatGroupKey
+from travio_inventory.seats.records import seat_rows
+from travio_inventory.seats.records.seats import Seats
 from travio_inventory.seats.trip import Journey
 from travio_inventory.store.memory import MemoryBatches
 from verification.simulation.oracle import START_MS
@@ -154,8 +155,8 @@ _BOOKED = replace(_HELD, extensions=1, state=Confirmed("o"))
 
 async def _record(batches: MemoryBatches, steps: list[tuple[int, Hold]], ordinals: list[int]) -> None:
     """Write these of the events of the hold's steps."""
-    group = rows.group_partition(*SeatGroupKey(KEY, 0))
-    own = Write(rows.hold_key(_HELD.id), ABSENT if 0 in ordinals else {}, rows.hold_row(_HELD))
+    group = seat_rows.group_partition(*SeatGroupKey(KEY, 0))
+    own = Write(rows.hold_key(_HELD.id), ABSENT if 0 in ordinals else {}, seat_rows.hold_row(_HELD))
     places = [Recorded(1, START_MS + after_ms) for after_ms, _ in steps]
     events = [
         Seats().event(replace(steps[ordinal][1], recorded=places[ordinal - 1]), places[ordinal]) for ordinal in ordinals

@@ -15,7 +15,7 @@ SEEDS_MAX = 40
 """How many seeds are searched from the one that is known to catch a design."""
 CALM = Plan(0, seats=12, seats_per_group=4, holders=5, faults=0.0, kills=0.0)
 ANSWERS = {
-    "hold ok", "hold NOT_ENOUGH", "hold unknown", "hold ask again", "confirm ok", "confirm HOLD_EXPIRED",
+    "hold ok", "hold NotEnough", "hold unknown", "hold ask again", "confirm ok", "confirm HoldExpired",
     "release ok", "extend ok", "cancel ok",
 }  # fmt: skip
 

@@ -7,11 +7,11 @@ from random import Random
 import pytest
 
 from travio_inventory.kernel.actor import Actor
-from travio_inventory.protocol import rows
 from travio_inventory.protocol.batches import Kind
-from travio_inventory.protocol.definitions import Definitions
 from travio_inventory.protocol.steps.deciding import Deciding
 from travio_inventory.seats.hold import Hold, HoldRequest, Released
+from travio_inventory.seats.records import seat_rows
+from travio_inventory.seats.records.definitions import Definitions
 from travio_inventory.seats.refusals import HoldNotFound, TripDefinedOtherwise
 from travio_inventory.seats.trip import Journey, Trip
 from travio_inventory.store.memory import MemoryBatches
@@ -58,7 +58,7 @@ def test_who_does_not_look_whose_a_hold_is_ends_anybodys(monkeypatch: pytest.Mon
     async def anybodys(self: Deciding[Hold], actor: Actor, hold_id: str) -> Hold:
         row = await self._judging.home(actor.organization, hold_id)
         assert row is not None
-        return rows.read_hold(actor.organization, hold_id, row)
+        return seat_rows.read_hold(actor.organization, hold_id, row)
 
     monkeypatch.setattr(Deciding, "own", anybodys)
     assert isinstance(run_virtually(0, _release_somebody_elses()).state, Released)

@@ -13,7 +13,6 @@ from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.ids import fault_of
 from travio_inventory.protocol import event_rows, index_entries, minute_cursor, rows
 from travio_inventory.protocol.batches import Index, IndexEntry, Kind, Partition, Row, RowKey, Table
-from travio_inventory.protocol.seats import Seats
 from travio_inventory.seats.events import EventType
 from travio_inventory.seats.hold import (
     NEVER_MS,
@@ -28,7 +27,8 @@ from travio_inventory.seats.hold import (
     late_id,
     parse_hold_id,
 )
-from travio_inventory.seats.ports import SeatGroupKey
+from travio_inventory.seats.records import seat_rows
+from travio_inventory.seats.records.seats import Seats
 from travio_inventory.seats.refusals import TakenCell
 from travio_inventory.seats.trip import Journey, Seat, Segment, Trip, TripKey, read_definition
 from verification.kit.legal_ids import legal_ids, several
@@ -67,8 +67,8 @@ def test_a_definition_of_a_release_that_knew_less_is_read_with_defaults() -> Non
 def test_each_seat_stays_in_its_block() -> None:
     """By layout order: row, column, id."""
     assert [(seat.id, TRIP.group_of(seat.id)) for seat in TRIP.seats] == [("1B", 0), ("1A", 0), ("2B", 1), ("2A", 1)]
-    assert rows.group_partition(TRIP.key, 1) == Partition(Table.SEAT_GROUPS, "org", "t1", 1)
-    assert rows.cell_keys(["2B"], Journey(0, 1)) == [RowKey(Kind.CELL, "2B", 0), RowKey(Kind.CELL, "2B", 1)]
+    assert seat_rows.group_partition(TRIP.key, 1) == Partition(Table.SEAT_GROUPS, "org", "t1", 1)
+    assert seat_rows.cell_keys(["2B"], Journey(0, 1)) == [RowKey(Kind.CELL, "2B", 0), RowKey(Kind.CELL, "2B", 1)]
 
 
 def test_the_id_of_a_hold_says_where_it_is() -> None:
@@ -76,7 +76,7 @@ def test_the_id_of_a_hold_says_where_it_is() -> None:
     assert str(parse_hold_id(HOLD_ID)) == HOLD_ID
     assert late_id(HOLD_ID) == f"{HOLD_ID}~late"
     assert base_id(f"{HOLD_ID}~late") == HOLD_ID
-    assert rows.home_partition("org", f"{HOLD_ID}~late") == Partition(Table.SEAT_GROUPS, "org", "t1", 1)
+    assert seat_rows.home_partition("org", f"{HOLD_ID}~late") == Partition(Table.SEAT_GROUPS, "org", "t1", 1)
 
 
 def test_a_key_stands_for_its_hold_and_knows_its_request() -> None:
@@ -99,8 +99,8 @@ def test_the_rows_of_a_hold_are_written_as_ever() -> None:
         "extensions": 0,
         "expires_at_ms": 601_000,
     }
-    assert rows.hold_row(hold).items() >= row.items()
-    assert rows.read_hold("org", HOLD_ID, row) == hold
+    assert seat_rows.hold_row(hold).items() >= row.items()
+    assert seat_rows.read_hold("org", HOLD_ID, row) == hold
     assert rows.recorded(Recorded(7, 1_000)) == {"event_epoch": 7, "event_at_ms": 1_000}
     event = Seats().event(hold, Recorded(7, 1_000))
     assert event.key == RowKey(Kind.EVENT, f"0000000007~000000000001000~{HOLD_ID}~0")
@@ -120,10 +120,12 @@ def test_words_that_rows_are_found_by() -> None:
 
 
 def test_an_index_names_blocks_and_minutes_as_ever() -> None:
-    group = rows.group_partition(TRIP.key, 1)
-    assert index_entries.due(group, 1_800_000_059_999) == IndexEntry(Index.EXPIRY, "0030000000", "org\x1ft1\x1f1")
-    assert index_entries.recorded(group, 7) == IndexEntry(Index.JOURNAL, "0000000007", "org\x1ft1\x1f1")
-    assert rows.read_group_entry("org\x1ft1\x1f1") == SeatGroupKey(TRIP.key, 1)
+    group = seat_rows.group_partition(TRIP.key, 1)
+    assert index_entries.due(group, 1_800_000_059_999) == IndexEntry(
+        Index.EXPIRY, "0030000000", "seat_groups\x1forg\x1ft1\x1f1"
+    )
+    assert index_entries.recorded(group, 7) == IndexEntry(Index.JOURNAL, "0000000007", "seat_groups\x1forg\x1ft1\x1f1")
+    assert rows.read_partition_entry("seat_groups\x1forg\x1ft1\x1f1") == group
 
 
 @pytest.mark.parametrize("trip", ["a~b", "~", "~late", "a~0~late", f"t1~1~{'1' * 32}"])
@@ -154,8 +156,8 @@ def test_rows_give_back_the_seats_that_they_were_given(ids: list[str], segment: 
     hold_id = str(HoldId(trip, 0, "0" * 32, is_late=False))
     key = TripKey(organization, trip)
     hold = Hold(hold_id, key, "ann", tuple(seats), groups, Journey(0, segment), 1_000, "claimant", Held(601_000))
-    assert rows.read_hold(organization, hold_id, rows.hold_row(hold)) == hold
+    assert seat_rows.read_hold(organization, hold_id, seat_rows.hold_row(hold)) == hold
     taken = [TakenCell(seat, segment, "sold", "claimant", hold_id, 7) for seat in seats]
-    assert rows.read_taken({"taken": rows.taken_text(taken)}) == taken
-    group = rows.group_partition(key, 5)
-    assert rows.read_group_entry(rows.group_entry(group)) == SeatGroupKey(key, 5)
+    assert seat_rows.read_taken({"taken": seat_rows.taken_text(taken)}) == taken
+    group = seat_rows.group_partition(key, 5)
+    assert rows.read_partition_entry(rows.partition_entry(group)) == group

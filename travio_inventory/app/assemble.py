@@ -8,18 +8,18 @@ from typing import NamedTuple, Protocol, TypeVar
 from travio_inventory.events.relay import EventRelay, Journal
 from travio_inventory.kernel.clock import Clock
 from travio_inventory.kernel.events import Sink
-from travio_inventory.protocol.batches import Batches
-from travio_inventory.protocol.definitions import CELLS_PER_BATCH_MAX, Definitions
+from travio_inventory.protocol.batches import Batches, Table
 from travio_inventory.protocol.journal import EventJournal
 from travio_inventory.protocol.lapses import LapseFinder
 from travio_inventory.protocol.late_events import LateEvents
-from travio_inventory.protocol.listings import ListingSink
-from travio_inventory.protocol.open_trips import EVERY_MS
 from travio_inventory.protocol.rules import Rules
-from travio_inventory.protocol.seat_holds import SeatHolds
 from travio_inventory.protocol.sending import Sender
-from travio_inventory.protocol.waitlists import WaitlistTable
 from travio_inventory.seats.ports import Gate, SeatMapCache, TakenSeats
+from travio_inventory.seats.records.definitions import CELLS_PER_BATCH_MAX, Definitions
+from travio_inventory.seats.records.holds import SeatHolds
+from travio_inventory.seats.records.listing_sink import ListingSink
+from travio_inventory.seats.records.open_trips import EVERY_MS, SlowRound
+from travio_inventory.seats.records.waitlists import WaitlistTable
 from travio_inventory.seats.use_cases import Inventory
 from travio_inventory.seats.use_cases.block_seats import BlockSeats
 from travio_inventory.seats.use_cases.cancel_booking import CancelBooking
@@ -128,6 +128,7 @@ def assemble(
     holds = watch.port("holds", seat_holds)
     definitions = Definitions(batches, cells_per_batch_max=rules.cells_per_batch_max)
     trips = TripCatalog(definitions)
+    lapses = LapseFinder(seat_holds, _slow_round("sweepers", sender, rules))
     read_seat_map = ReadSeatMap(trips, holds, maps)
     hold_seats = HoldSeats(
         trips=trips, holds=holds, gate=gate, steps=steps, times=rules.times, clock=clock, jitter=random
@@ -145,7 +146,7 @@ def assemble(
         check_availability=use_case("check_availability", CheckAvailability(read_seat_map)),
         block_seats=use_case("block_seats", BlockSeats(trips, holds, steps)),
         waitlist=use_case("waitlist", Waitlist(trips, WaitlistTable(sender), steps)),
-        expire_holds=use_case("expire_holds", ExpireHolds(LapseFinder(seat_holds, slow_every_ms=rules.slow_round_ms))),
+        expire_holds=use_case("expire_holds", ExpireHolds(lapses)),
     )
     relays = {name: _relay(name, sink, sender, rules, watch) for name, sink in ports.sinks.items()}
     return Assembly(inventory, relays, steps, sender, seat_holds)
@@ -160,4 +161,11 @@ def _relay(name: str, sink: Sink, sender: Sender, rules: InventoryRules, watch: 
 def _journal(sender: Sender, sink: str, rules: InventoryRules) -> Journal:
     if rules.is_alone:
         return EventJournal(sender, sink, is_alone=True)
-    return LateEvents(EventJournal(sender, sink), sender, sink, slow_every_ms=rules.slow_round_ms)
+    slow = _slow_round(f"the relay to {sink}", sender, rules)
+    every_ms = rules.slow_round_ms
+    return LateEvents(EventJournal(sender, sink), sender, sink, slow, table=Table.SEAT_GROUPS, every_ms=every_ms)
+
+
+def _slow_round(name: str, sender: Sender, rules: InventoryRules) -> SlowRound:
+    every_ms = rules.slow_round_ms
+    return SlowRound(sender.batches, sender.clock, name=name, random=sender.random, every_ms=every_ms)

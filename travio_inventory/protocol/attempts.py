@@ -9,9 +9,9 @@ from travio_inventory.protocol import index_entries, listings, rows
 from travio_inventory.protocol.batches import ABSENT, IndexEntry, Partition, Row, Write
 from travio_inventory.protocol.claims import Claimed, Claims, Contended, Lost, NotMade, Stood, Stuck, Won
 from travio_inventory.protocol.fencing import REFUSED, RETRY, Fencing
+from travio_inventory.protocol.hold import NEVER_MS, Held, Recorded
 from travio_inventory.protocol.resource import Claim, H, Hold, Resource, home_and_others, home_of
 from travio_inventory.protocol.sending import Sender
-from travio_inventory.seats.hold import NEVER_MS, Held, Recorded
 
 
 class Attempts(Generic[H]):

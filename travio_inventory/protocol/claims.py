@@ -17,6 +17,7 @@ from travio_inventory.protocol.batches import (
     StoreUnavailable,
     Unknown,
 )
+from travio_inventory.protocol.hold import Aborted
 from travio_inventory.protocol.judging import Judging, Verdict
 from travio_inventory.protocol.resource import (
     Claim,
@@ -31,7 +32,6 @@ from travio_inventory.protocol.resource import (
     home_of,
 )
 from travio_inventory.protocol.sending import Sender
-from travio_inventory.seats.hold import Aborted
 
 ROUNDS_MAX = 9
 ERRORS_MAX = 3

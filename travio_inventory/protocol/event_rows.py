@@ -7,9 +7,9 @@ before it of its subject is, so that a gap is seen. Nothing here knows what happ
 from travio_inventory.kernel.actor import ActorKind
 from travio_inventory.kernel.events import Event, Step
 from travio_inventory.protocol.batches import Kind, Partition, Row, RowKey, Write
+from travio_inventory.protocol.hold import Recorded, base_id
 from travio_inventory.protocol.resource import Hold
 from travio_inventory.protocol.rows import number, text
-from travio_inventory.seats.hold import Recorded, base_id
 
 
 def event_of(hold: Hold, step: Step, place: Recorded) -> Write:

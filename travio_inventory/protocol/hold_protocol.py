@@ -13,8 +13,10 @@ from travio_inventory.protocol.attempts import Attempts
 from travio_inventory.protocol.batches import StoreUnavailable
 from travio_inventory.protocol.claims import Claims
 from travio_inventory.protocol.fencing import Fencing
+from travio_inventory.protocol.hold import Aborted, Confirmed
 from travio_inventory.protocol.judging import Judging
 from travio_inventory.protocol.ledger import Ledger
+from travio_inventory.protocol.refusals import HoldNotFound
 from travio_inventory.protocol.resource import H, HoldWatch, Request, Resource
 from travio_inventory.protocol.rolling_forward import RollingForward
 from travio_inventory.protocol.sending import Sender
@@ -26,8 +28,6 @@ from travio_inventory.protocol.steps.extend import Extending
 from travio_inventory.protocol.steps.hold import Holding
 from travio_inventory.protocol.steps.late_confirm import LateConfirming
 from travio_inventory.protocol.steps.release import release
-from travio_inventory.seats.hold import Aborted, Passenger
-from travio_inventory.seats.refusals import HoldNotFound
 
 
 class HoldProtocol(Generic[H]):
@@ -59,9 +59,9 @@ class HoldProtocol(Generic[H]):
         """See Holds."""
         return await self._holding.hold(request)
 
-    async def confirm(self, actor: Actor, hold_id: str, order: str, passengers: tuple[Passenger, ...] = ()) -> H:
+    async def confirm(self, actor: Actor, hold_id: str, booking: Confirmed) -> H:
         """See Holds."""
-        return await self._confirming.confirm(actor, hold_id, order, passengers)
+        return await self._confirming.confirm(actor, hold_id, booking)
 
     async def release(self, actor: Actor, hold_id: str) -> H:
         """See Holds."""

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 from travio_inventory.protocol.batches import Index, IndexEntry, Partition
-from travio_inventory.protocol.rows import group_entry
+from travio_inventory.protocol.rows import partition_entry
 
 MINUTE_MS = 60_000
 
@@ -28,23 +28,23 @@ def bucket_of(number: int) -> str:
     return f"{number:010d}"
 
 
-def due(group: Partition, at_ms: int) -> IndexEntry:
-    """Something in the seat group may be due at that moment."""
-    return _in_bucket(Index.EXPIRY, group, minute_of(at_ms))
+def due(partition: Partition, at_ms: int) -> IndexEntry:
+    """Something in the partition may be due at that moment."""
+    return _in_bucket(Index.EXPIRY, partition, minute_of(at_ms))
 
 
-def recorded(group: Partition, epoch: int) -> IndexEntry:
-    """The seat group may get an event of that epoch."""
-    return _in_bucket(Index.JOURNAL, group, epoch)
+def recorded(partition: Partition, epoch: int) -> IndexEntry:
+    """The partition may get an event of that epoch."""
+    return _in_bucket(Index.JOURNAL, partition, epoch)
 
 
 @lru_cache(maxsize=8_192)
-def _in_bucket(index: Index, group: Partition, number: int) -> IndexEntry:
-    return IndexEntry(index, bucket_of(number), group_entry(group))
+def _in_bucket(index: Index, partition: Partition, number: int) -> IndexEntry:
+    return IndexEntry(index, bucket_of(number), partition_entry(partition))
 
 
 class DurableEntries:
-    """The entries that are known to be durable, `entries_max` at most: a hot seat group writes each once a minute."""
+    """The entries that are known to be durable, `entries_max` at most: a hot partition writes each once a minute."""
 
     def __init__(self, *, entries_max: int = 100_000) -> None:
         self._hints_max = entries_max

@@ -9,15 +9,14 @@ from travio_inventory.kernel.events import Event
 from travio_inventory.kernel.refusals import BackendUnavailable
 from travio_inventory.protocol import event_rows, rows
 from travio_inventory.protocol.aside import Aside
-from travio_inventory.protocol.batches import Index, Kind, Row, RowKey, Rows, StoreUnavailable
+from travio_inventory.protocol.batches import Index, Kind, Partition, Row, RowKey, Rows, StoreUnavailable
 from travio_inventory.protocol.index_entries import MINUTE_MS
 from travio_inventory.protocol.local_signals import RecentEvents
 from travio_inventory.protocol.minute_cursor import EPOCH_SETTLES_MS, MINUTES_AT_ONCE, MinuteCursor, Place
 from travio_inventory.protocol.sending import Sender
-from travio_inventory.seats.ports import SeatGroupKey
 
 LOOK_EVERY_MS = 10_000
-"""How often the seat groups are read that the open epochs name: for the events of other processes."""
+"""How often the partitions are read that the open epochs name: for the events of other processes."""
 EVENTS_PER_ROUND_MAX = 5_000
 EVENTS_PER_READ = 500
 READS_AT_ONCE = 8
@@ -52,7 +51,7 @@ class _Visit(NamedTuple):
 class _Found(NamedTuple):
     """An event row, where it is."""
 
-    group: SeatGroupKey
+    partition: Partition
     key: RowKey
     row: Row
 
@@ -62,9 +61,9 @@ class EventJournal:
     waits for nobody but itself, and a new one begins with the first event that is kept.
 
     A round tells what this process's own steps recorded, and now and then reads the newest events of all places that
-    the open epochs name: a group in an epoch. An event that landed late is found when its epoch is visited again, or
-    at once where a later event of its subject shows that it is missing. What cannot be read is set aside, with all
-    newer events of its seat group.
+    the open epochs name: a partition in an epoch. An event that landed late is found when its epoch is visited again,
+    or at once where a later event of its subject shows that it is missing. What cannot be read is set aside, with all
+    newer events of its partition.
 
     `is_alone`: no other process writes to the store, so open epochs are looked into only once, after the start.
     """
@@ -194,21 +193,20 @@ class EventJournal:
     # ---- what is there
 
     async def _take_news(self) -> None:
-        """What this process did itself, but for seat groups of which something older is still to be read."""
+        """What this process did itself, but for partitions of which something older is still to be read."""
         if self._recent is None or len(self._pending) >= EVENTS_PER_ROUND_MAX:
             return
         behind = set(map(_line, self._to_read))
         for partition, signals in sorted(self._recent.take().items()):
-            group = rows.group_key(partition)
-            if group not in behind:
+            if partition not in behind:
                 try:
-                    await self._take(group, signals)
+                    await self._take(partition, signals)
                 except StoreUnavailable:
                     continue  # its events are in the store, where the index leads us
 
     async def _take_places(self) -> None:
-        """Read on where events are to be read, the oldest of each group first, until the round has enough. What fails
-        is set aside, and the newer of its seat group with it.
+        """Read on where events are to be read, the oldest of each partition first, until the round has enough. What
+        fails is set aside, and the newer of its partition with it.
         """
         lines = self._lines()
         while lines and len(self._pending) < EVENTS_PER_ROUND_MAX:
@@ -226,7 +224,7 @@ class EventJournal:
                         lines.append(line)
 
     def _lines(self) -> deque[deque[Place]]:
-        """What is to be read now: of each seat group, the oldest first; single events each for itself."""
+        """What is to be read now: of each partition, the oldest first; single events each for itself."""
         lines: defaultdict[object, deque[Place]] = defaultdict(deque)
         for place in sorted(self._to_read):
             lines[_line(place)].append(place)
@@ -234,15 +232,15 @@ class EventJournal:
 
     async def _read(self, place: Place) -> bool:
         """Take in the next of the place's events; whether there are more. Raises StoreUnavailable, ValueError."""
-        group, row_id = _group(place), _row_id(place)
-        if group is None:
+        partition, row_id = _partition(place), _row_id(place)
+        if partition is None:
             raise ValueError("no place that this release can read")
         if row_id is None:
-            return await self._read_next(place, group)
-        found = await self._batches.get(rows.group_partition(*group), [RowKey(Kind.EVENT, row_id)])
+            return await self._read_next(place, partition)
+        found = await self._batches.get(partition, [RowKey(Kind.EVENT, row_id)])
         self._single.discard(row_id)
         try:
-            await self._take(group, found)
+            await self._take(partition, found)
         except StoreUnavailable:
             self._single.add(row_id)
             raise
@@ -250,11 +248,10 @@ class EventJournal:
             self._finish(place, row_id)
         return False
 
-    async def _read_next(self, place: Place, group: SeatGroupKey) -> bool:
+    async def _read_next(self, place: Place, partition: Partition) -> bool:
         start, end = self._to_read[place] or event_rows.id_from(place.minute), event_rows.id_from(place.minute + 1)
-        partition = rows.group_partition(*group)
         found = await self._batches.read(partition, Kind.EVENT, start=start, end=end, most=EVENTS_PER_READ)
-        await self._take(group, found)
+        await self._take(partition, found)
         self._aside.well(place)
         newest_ms = max((rows.number(row, "at_ms") for row in found.values()), default=0)
         self._newest_ms[place] = max(self._newest_ms.get(place, 0), newest_ms)
@@ -264,7 +261,7 @@ class EventJournal:
         self._to_read[place] = next(reversed(list(found))).id + "\0"
         return True
 
-    async def _take(self, group: SeatGroupKey, found: Rows) -> None:
+    async def _take(self, partition: Partition, found: Rows) -> None:
         """Take in those that were not told, subject by subject, with what is missing before them.
 
         Raises StoreUnavailable.
@@ -275,13 +272,13 @@ class EventJournal:
             if event_rows.ordinal_of(row) > self._upto(row) and key.id not in self._single
         }
         for _ in range(GAPS_MAX):
-            missing = self._missing_before(signals, self._all_told_before(group))
-            more = await self._batches.get(rows.group_partition(*group), missing) if missing else {}
+            missing = self._missing_before(signals, self._all_told_before(partition))
+            more = await self._batches.get(partition, missing) if missing else {}
             if not more:
                 break
             signals |= more
         for key, row in sorted(signals.items(), key=lambda item: _order(item[1])):
-            event = _Found(group, key, row)
+            event = _Found(partition, key, row)
             try:
                 self._add(event)
             except (ValueError, KeyError, TypeError) as error:
@@ -291,17 +288,18 @@ class EventJournal:
         """Hand it over next. Raises ValueError and the like where no event can be read from the row."""
         if event_rows.before(found.row).id in self._single:
             raise ValueError("the event before it is set aside")
-        event = event_rows.read_event(rows.group_partition(*found.group), found.row)
+        event = event_rows.read_event(found.partition, found.row)
         self._pending[event.id] = event, found
         self._taken[event_rows.subject_of(found.row)] = max(event.ordinal, self._upto(found.row))
 
-    def _all_told_before(self, group: SeatGroupKey) -> int:
-        """The epoch before which all events of the group were told: the first that is not closed, or one before it of
-        which something was carried on.
+    def _all_told_before(self, partition: Partition) -> int:
+        """The epoch before which all events of the partition were told: the first that is not closed, or one before it
+        of which something was carried on.
         """
         first = self._minutes.first
         carried = [place for place in self._to_read if place.minute < first]
-        return max(min([first, *self._unread, *(place.minute for place in carried if _group(place) == group)]), 1)
+        mine = (place.minute for place in carried if _partition(place) == partition)
+        return max(min([first, *self._unread, *mine]), 1)
 
     def _missing_before(self, signals: Rows, first: int) -> list[RowKey]:
         """The events before these that are in that epoch or a later one, and neither told nor among these."""
@@ -376,24 +374,24 @@ def _order(row: Row) -> tuple[str, int]:
 
 def _row_place(found: _Found) -> Place:
     """A single event as an index names it."""
-    entry = rows.group_entry(rows.group_partition(*found.group))
+    entry = rows.partition_entry(found.partition)
     epoch = event_rows.epoch_of(found.key)
     return Place(epoch, f"{entry}{rows.SEPARATOR}{found.key.id}")
 
 
-def _group(place: Place) -> SeatGroupKey | None:
-    """The seat group that a place names; None where it names none that we can read."""
+def _partition(place: Place) -> Partition | None:
+    """The partition that a place names; None where it names none that we can read."""
     try:
-        return rows.read_group_entry(rows.SEPARATOR.join(place.entry.split(rows.SEPARATOR)[:3]))
+        return rows.read_partition_entry(rows.SEPARATOR.join(place.entry.split(rows.SEPARATOR)[:4]))
     except ValueError:
         return None
 
 
 def _line(place: Place) -> object:
-    """What is read in order: a seat group; a single event is by itself, and so is what cannot be read."""
-    return place if _row_id(place) is not None else _group(place) or place
+    """What is read in order: a partition; a single event is by itself, and so is what cannot be read."""
+    return place if _row_id(place) is not None else _partition(place) or place
 
 
 def _row_id(place: Place) -> str | None:
-    """The single event row that a place names, None where it names a seat group."""
-    return next(iter(place.entry.split(rows.SEPARATOR)[3:]), None)
+    """The single event row that a place names, None where it names a partition."""
+    return next(iter(place.entry.split(rows.SEPARATOR)[4:]), None)

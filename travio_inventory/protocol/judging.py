@@ -1,4 +1,4 @@
-"""Judges the owner of a cell by its home row; ends it where it has lapsed, fences it where it was abandoned."""
+"""Judges whoever has a claim by the home row; ends it where it has lapsed, fences it where it was abandoned."""
 
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -8,14 +8,14 @@ from travio_inventory.protocol import fencing, rows
 from travio_inventory.protocol.ages import Ages
 from travio_inventory.protocol.batches import Row
 from travio_inventory.protocol.fencing import Fencing
+from travio_inventory.protocol.hold import NEVER_MS
 from travio_inventory.protocol.resource import H, Resource, home_of
 from travio_inventory.protocol.sending import Sender
 from travio_inventory.protocol.steps.expire import Expiring
-from travio_inventory.seats.hold import NEVER_MS
 
 
 class Verdict(Enum):
-    """What the home row of a cell's owner says about the cell."""
+    """What the home row of an owner says about its claims."""
 
     TAKEN = auto()
     CONTENDED = auto()
@@ -46,7 +46,7 @@ class Judging(Generic[H]):
         return (await self._sender.batches.get(home_of(self._resource, organization, hold_id), [key])).get(key)
 
     async def judge(self, organization: str, hold_id: str, *, since_ms: int) -> Judged:
-        """What the home row of an owner says, whatever its cells say. Ends the owner where it has lapsed, fences it
+        """What the home row of an owner says, whatever its claims say. Ends the owner where it has lapsed, fences it
         where it was abandoned. Raises StoreUnavailable, OutcomeUnknown.
         """
         row = await self.home(organization, hold_id)
@@ -59,7 +59,7 @@ class Judging(Generic[H]):
         return Judged(Verdict.TAKEN if row.get("status") in rows.LIVE else Verdict.DEAD, row)
 
     async def neighbour(self, organization: str, hold_id: str) -> Row:
-        """The home row of an owner in its own home, where row and cells always agree; after its end where it lapsed.
+        """The home row of an owner in its own home, where row and claims always agree; after its end where it lapsed.
         Raises StoreUnavailable, OutcomeUnknown.
         """
         row = await self.home(organization, hold_id) or {}

@@ -8,39 +8,38 @@ from typing import Generic
 from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown
 from travio_inventory.protocol import rows
 from travio_inventory.protocol.aside import Aside
-from travio_inventory.protocol.batches import Index, RowKey, StoreUnavailable
+from travio_inventory.protocol.batches import Index, Partition, RowKey, StoreUnavailable
+from travio_inventory.protocol.hold import NEVER_MS, Aborted, Confirmed, HoldState
 from travio_inventory.protocol.hold_protocol import HoldProtocol
 from travio_inventory.protocol.judging import Verdict
 from travio_inventory.protocol.minute_cursor import SET_BACK_MS, MinuteCursor, Place
-from travio_inventory.protocol.open_trips import EVERY_MS, SlowRound
+from travio_inventory.protocol.ports import Everywhere
 from travio_inventory.protocol.resource import H, Standing, home_of
-from travio_inventory.seats.hold import NEVER_MS, Aborted, Confirmed, HoldState
-from travio_inventory.seats.ports import SeatGroupKey
 
 ROWS_TOGETHER_MAX = 160
 """So many rows of lapsed holds are written in one batch, where one hold has not more."""
 AT_ONCE = 4
 HOLDS_READ_TOGETHER = 1_000
 LOOK_EVERY_MS = 4_000
-"""How often a seat group is read while something may fall due in it that another process began."""
+"""How often a partition is read while something may fall due in it that another process began."""
 
 
 @dataclass(slots=True)
 class _Look:
-    """When a seat group was last read, and when the next of its holds runs out; by the time that passes."""
+    """When a partition was last read, and when the next of its holds runs out; by the time that passes."""
 
     at_ms: int
     due_ms: int
 
 
 class LapseFinder(Generic[H]):
-    """Implements `seats.ports.Lapses`. One process may run several; they do no harm, only more work.
+    """Implements `protocol.ports.Lapses`. One process may run several; they do no harm, only more work.
 
-    What its own process began it knows to the millisecond; the index tells of what others did; and a slow round over
-    all open trips finds what landed when its index entries were closed.
+    What its own process began it knows to the millisecond; the index tells of what others did; and `everywhere` leads
+    to what landed when its index entries were closed.
     """
 
-    def __init__(self, holds: HoldProtocol[H], *, slow_every_ms: int = EVERY_MS) -> None:
+    def __init__(self, holds: HoldProtocol[H], everywhere: Everywhere | None = None) -> None:
         self._sender = sender = holds.sender
         self._resource = holds.resource
         self._judging = holds.judging
@@ -48,34 +47,32 @@ class LapseFinder(Generic[H]):
         self._rolling = holds.rolling
         self._clock = sender.clock
         self._minutes = MinuteCursor(sender.batches, Index.EXPIRY, sender.clock)
-        self._aside = Aside[SeatGroupKey]("seat groups to sweep", sender.clock.elapsed_ms)
-        self._slow = SlowRound(
-            sender.batches, sender.clock, name="sweepers", random=sender.random, every_ms=slow_every_ms
-        )
-        self._looks: dict[SeatGroupKey, _Look] = {}
+        self._aside = Aside[Partition]("partitions to sweep", sender.clock.elapsed_ms)
+        self._everywhere = everywhere
+        self._looks: dict[Partition, _Look] = {}
         self._ahead_ms = self._clock.now_ms() - self._clock.elapsed_ms()
         self._round_ms = 0
-        self._due: Collection[SeatGroupKey] = ()
+        self._due: Collection[Partition] = ()
         self._settling: dict[int, set[Place]] = {}
-        self._again: set[SeatGroupKey] = set()
+        self._again: set[Partition] = set()
 
-    async def due_groups(self) -> Sequence[SeatGroupKey]:
+    async def due_partitions(self) -> Sequence[Partition]:
         """See Lapses."""
         self._round_ms = self._clock.now_ms()
-        self._again |= set(map(rows.group_key, self._sender.signals.take_due(self._clock.elapsed_ms())))
+        self._again |= self._sender.signals.take_due(self._clock.elapsed_ms())
         if self._is_set_back():
-            self._again |= set(map(rows.group_key, self._sender.signals.all_due()))
+            self._again |= self._sender.signals.all_due()
         live = await self._named(self._round_ms)
-        self._looks = {group: look for group, look in self._looks.items() if group in live}
+        self._looks = {partition: look for partition, look in self._looks.items() if partition in live}
         asked = self._again.union(
-            *map(_groups, self._settling.values()), filter(self._is_due, live), await self._slow_groups()
+            *map(_partitions, self._settling.values()), filter(self._is_due, live), await self._everywhere_next()
         )
-        self._due = {group for group in asked if not self._aside.is_waiting(group)}
+        self._due = {partition for partition in asked if not self._aside.is_waiting(partition)}
         self._again = asked - self._due
         return sorted(self._due)
 
-    async def _named(self, now_ms: int) -> set[SeatGroupKey]:
-        """The groups that live minutes name; keeps those of settling ones. What is known without the index is swept
+    async def _named(self, now_ms: int) -> set[Partition]:
+        """The partitions that live minutes name; keeps those of settling ones. What is known without the index is swept
         without it. Raises BackendUnavailable where nothing is.
         """
         live: dict[int, set[Place]] = {}
@@ -88,35 +85,36 @@ class LapseFinder(Generic[H]):
             pass
         if not (live or self._settling or self._again):
             raise BackendUnavailable
-        return set().union(*map(_groups, live.values()))
+        return set().union(*map(_partitions, live.values()))
 
     def _is_set_back(self) -> bool:
         """Whether somebody set our clock back since the last round: the holds that it made last too long by it."""
         before_ms, self._ahead_ms = self._ahead_ms, self._clock.now_ms() - self._clock.elapsed_ms()
         return self._ahead_ms < before_ms - SET_BACK_MS
 
-    async def sweep(self, group: SeatGroupKey) -> None:
+    async def sweep(self, partition: Partition) -> None:
         """See Lapses."""
         now_ms, began_ms = self._clock.now_ms(), self._clock.elapsed_ms()
         try:
-            found = await self._sender.batches.read(rows.group_partition(*group), self._resource.kind)
+            found = await self._sender.batches.read(partition, self._resource.kind)
             claims = {key: said for key, row in found.items() if (said := self._resource.standing(row)) is not None}
-            await self._end_lapsed(group, self._lapsed_here(group, claims, now_ms - self._sender.rules.clock_bound_ms))
-            await self._settle_foreign(group, claims)
+            lapsed_ms = now_ms - self._sender.rules.clock_bound_ms
+            await self._end_lapsed(partition, self._lapsed_here(partition, claims, lapsed_ms))
+            await self._settle_foreign(partition, claims)
         except StoreUnavailable:
             raise BackendUnavailable from None
         untils = (claim.until_ms for claim in claims.values() if claim.lapses)
         ahead = (until_ms + self._sender.rules.clock_bound_ms - now_ms for until_ms in untils)
         next_ms = min((left for left in ahead if left > 0), default=LOOK_EVERY_MS)
-        self._looks[group] = _Look(began_ms, began_ms + next_ms)
+        self._looks[partition] = _Look(began_ms, began_ms + next_ms)
 
-    async def close_due(self, failed: Mapping[SeatGroupKey, Exception]) -> None:
+    async def close_due(self, failed: Mapping[Partition, Exception]) -> None:
         """See Lapses. What failed is carried on, so that its minute closes without it."""
-        for group in self._due:
-            if group in failed:
-                self._aside.failed(group, failed[group])
+        for partition in self._due:
+            if partition in failed:
+                self._aside.failed(partition, failed[partition])
             else:
-                self._aside.well(group)
+                self._aside.well(partition)
         self._again |= failed.keys()
         ending = [minute for minute in self._settling if self._minutes.is_last(minute, self._round_ms)]
         left = {place for minute in ending for place in self._settling[minute] if self._is_left(place)}
@@ -126,23 +124,23 @@ class LapseFinder(Generic[H]):
         except StoreUnavailable:
             raise BackendUnavailable from None
 
-    async def _slow_groups(self) -> list[SeatGroupKey]:
+    async def _everywhere_next(self) -> list[Partition]:
         """Those whose turn it is, whether anything leads there or not; that can wait where the store is away."""
         try:
-            return await self._slow.next_groups()
+            return await self._everywhere.next_partitions() if self._everywhere is not None else []
         except StoreUnavailable:
             return []
 
     def _is_left(self, place: Place) -> bool:
         """Whether the place was not swept."""
-        group = _group(place)
-        return group is None or self._aside.has(group)
+        partition = _partition(place)
+        return partition is None or self._aside.has(partition)
 
-    def _is_due(self, group: SeatGroupKey) -> bool:
-        look, now_ms = self._looks.get(group), self._clock.elapsed_ms()
+    def _is_due(self, partition: Partition) -> bool:
+        look, now_ms = self._looks.get(partition), self._clock.elapsed_ms()
         return look is None or now_ms >= look.due_ms or now_ms - look.at_ms >= LOOK_EVERY_MS
 
-    def _lapsed_here(self, group: SeatGroupKey, claims: Mapping[RowKey, Standing], lapsed_ms: int) -> list[str]:
+    def _lapsed_here(self, partition: Partition, claims: Mapping[RowKey, Standing], lapsed_ms: int) -> list[str]:
         """The holds that have their home here and, by the times on a claim, ran out by then or are of a clock that is
         ahead: a hint, to be read in their rows.
         """
@@ -152,42 +150,42 @@ class LapseFinder(Generic[H]):
             for claim in claims.values()
             if claim.lapses and (claim.until_ms <= lapsed_ms or has_met(claim.owner, claim.since_ms))
         )
-        return [owner for owner in owners if self._is_home(owner, group)]
+        return [owner for owner in owners if self._is_home(owner, partition)]
 
-    def _is_home(self, owner: str, group: SeatGroupKey) -> bool:
-        return home_of(self._resource, group.trip.organization, owner) == rows.group_partition(*group)
+    def _is_home(self, owner: str, partition: Partition) -> bool:
+        return home_of(self._resource, partition.organization, owner) == partition
 
-    async def _end_lapsed(self, group: SeatGroupKey, hold_ids: Sequence[str]) -> None:
-        """End those of the seat group's own holds whose row says that they ran out: many in one batch, a few batches at
+    async def _end_lapsed(self, partition: Partition, hold_ids: Sequence[str]) -> None:
+        """End those of the partition's own holds whose row says that they ran out: many in one batch, a few batches at
         once. One that cannot be ended keeps no other batch from its end.
         """
         for start in range(0, len(hold_ids), HOLDS_READ_TOGETHER):
-            lapsed = await self._lapsed(group, hold_ids[start : start + HOLDS_READ_TOGETHER])
-            await _a_few_at_once(map(self._expiring.expire_together, self._together(lapsed, group)))
+            lapsed = await self._lapsed(partition, hold_ids[start : start + HOLDS_READ_TOGETHER])
+            await _a_few_at_once(map(self._expiring.expire_together, self._together(lapsed, partition)))
 
-    async def _lapsed(self, group: SeatGroupKey, hold_ids: Sequence[str]) -> list[H]:
+    async def _lapsed(self, partition: Partition, hold_ids: Sequence[str]) -> list[H]:
         keys = [rows.hold_key(hold_id) for hold_id in hold_ids]
-        standing = await self._sender.batches.get(rows.group_partition(*group), keys)
+        standing = await self._sender.batches.get(partition, keys)
         lapsed = []
         for key, row in standing.items():
             left_ms = self._judging.left_ms(key.id, row) if row.get("status") == "held" else NEVER_MS
             if left_ms <= 0:
-                lapsed.append(self._resource.read(group.trip.organization, key.id, row))
+                lapsed.append(self._resource.read(partition.organization, key.id, row))
             elif left_ms < NEVER_MS:
-                self._sender.signals.due(rows.group_partition(*group), self._clock.elapsed_ms() + left_ms)
+                self._sender.signals.due(partition, self._clock.elapsed_ms() + left_ms)
         return lapsed
 
-    async def _settle_foreign(self, group: SeatGroupKey, claims: Mapping[RowKey, Standing]) -> None:
+    async def _settle_foreign(self, partition: Partition, claims: Mapping[RowKey, Standing]) -> None:
         """Bring what holds of other homes claim here in line with their home rows, what says settled too: a booking may
         have been cancelled since.
         """
         now_ms = self._sender.clock.now_ms()
         suspects: dict[str, dict[RowKey, Standing]] = {}
         for key, claim in claims.items():
-            if not self._is_home(claim.owner, group):
+            if not self._is_home(claim.owner, partition):
                 suspects.setdefault(claim.owner, {})[key] = claim
         await _a_few_at_once(
-            self._settle(group, owner, owned)
+            self._settle(partition, owner, owned)
             for owner, owned in suspects.items()
             if any(self._is_suspect(claim, now_ms) for claim in owned.values())
         )
@@ -200,24 +198,24 @@ class LapseFinder(Generic[H]):
             or self._judging.ages.is_ahead(claim.since_ms)
         )
 
-    async def _settle(self, group: SeatGroupKey, owner: str, owned: dict[RowKey, Standing]) -> None:
+    async def _settle(self, partition: Partition, owner: str, owned: dict[RowKey, Standing]) -> None:
         since_ms = min(claim.since_ms for claim in owned.values())
-        judged = await self._judging.judge(group.trip.organization, owner, since_ms=since_ms)
+        judged = await self._judging.judge(partition.organization, owner, since_ms=since_ms)
         if judged.verdict is Verdict.DEAD:
             state: HoldState = Aborted("")
         elif judged.row.get("status") == "confirmed" and not all(claim.is_settled for claim in owned.values()):
             state = Confirmed("")
         else:
             return
-        if not await self._rolling.roll(owner, rows.group_partition(*group), list(owned), state):
+        if not await self._rolling.roll(owner, partition, list(owned), state):
             raise OutcomeUnknown
 
-    def _together(self, holds: Iterable[H], group: SeatGroupKey) -> Iterator[list[H]]:
+    def _together(self, holds: Iterable[H], partition: Partition) -> Iterator[list[H]]:
         """The holds of this home in portions, each for one batch."""
         together: list[H] = []
         rows_count = 0
         for hold in holds:
-            needs = 2 + len(self._resource.keys(hold, rows.group_partition(*group)))
+            needs = 2 + len(self._resource.keys(hold, partition))
             if together and rows_count + needs > ROWS_TOGETHER_MAX:
                 yield together
                 together, rows_count = [], 0
@@ -244,13 +242,13 @@ async def _a_few_at_once(works: Iterable[Awaitable[object]]) -> None:
         raise failures[0]
 
 
-def _group(place: Place) -> SeatGroupKey | None:
-    """The seat group that a place names; None where it names none that we can read."""
+def _partition(place: Place) -> Partition | None:
+    """The partition that a place names; None where it names none that we can read."""
     try:
-        return rows.read_group_entry(place.entry)
+        return rows.read_partition_entry(place.entry)
     except ValueError:
         return None
 
 
-def _groups(places: Iterable[Place]) -> set[SeatGroupKey]:
-    return {group for group in map(_group, places) if group is not None}
+def _partitions(places: Iterable[Place]) -> set[Partition]:
+    return {partition for partition in map(_partition, places) if partition is not None}

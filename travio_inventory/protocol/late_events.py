@@ -1,6 +1,6 @@
 """Events that landed when nobody looked for them any more: found by comparing what is recorded with what was told.
 
-What was told is noted, in plain index entries, by group and hour; a slow round over the groups of all open trips reads
+What was told is noted, in plain index entries, by partition and hour; whatever leads to every partition in turn reads
 both. So an event that was missed for whatever reason is told within about an hour of its landing; not in the order of
 its hold, for that is told already. Where a note is lost, an event is told once more.
 """
@@ -15,16 +15,14 @@ from itertools import islice
 from travio_inventory.kernel.events import Event
 from travio_inventory.kernel.refusals import BackendUnavailable
 from travio_inventory.protocol import event_rows, rows
-from travio_inventory.protocol.batches import Index, IndexEntry, Kind, Row, StoreUnavailable
+from travio_inventory.protocol.batches import Index, IndexEntry, Kind, Partition, Row, StoreUnavailable, Table
 from travio_inventory.protocol.epochs import EPOCH_MS
+from travio_inventory.protocol.hold import parse_hold_id
 from travio_inventory.protocol.index_entries import MINUTE_MS
 from travio_inventory.protocol.journal import EventJournal
 from travio_inventory.protocol.minute_cursor import EPOCH_SETTLES_MS
-from travio_inventory.protocol.open_trips import EVERY_MS, SlowRound
+from travio_inventory.protocol.ports import Everywhere
 from travio_inventory.protocol.sending import Sender
-from travio_inventory.seats.hold import parse_hold_id
-from travio_inventory.seats.ports import SeatGroupKey
-from travio_inventory.seats.trip import TripKey
 
 HOUR_MS = 3_600_000
 SETTLED_EPOCHS = EPOCH_SETTLES_MS[-1] // MINUTE_MS + 4
@@ -37,27 +35,31 @@ TOLD_LATE_MAX = 10_000
 DIGEST_BYTES = 8
 DIGESTS_PER_ENTRY = 25
 ENTRIES_AT_ONCE = 10
-GROUPS_AT_ONCE = 8
-"""So many seat groups are compared in one round, all at once: what the journal found waits for them."""
+_NOWHERE = Partition(Table.CURSORS, "", "told")
+"""What index entries without a batch travel to."""
+PARTITIONS_AT_ONCE = 8
+"""So many partitions are compared in one round, all at once: what the journal found waits for them."""
 
 
 class LateEvents:
     """Implements `events.relay.Journal` for a sink: its journal's events, and between them those that were missed."""
 
-    def __init__(self, journal: EventJournal, sender: Sender, sink: str, *, slow_every_ms: int = EVERY_MS) -> None:
+    def __init__(
+        self, journal: EventJournal, sender: Sender, sink: str, everywhere: Everywhere, *, table: Table, every_ms: int
+    ) -> None:
+        """`everywhere` comes by each partition of the table once in `every_ms`."""
         self._journal = journal
         self._sink = sink
         self._batches = sender.batches
         self._epochs = sender.epochs
-        self._looks_back = LOOKS_BACK * slow_every_ms // EPOCH_MS
-        self._slow = SlowRound(
-            sender.batches, sender.clock, name=f"the relay to {sink}", random=sender.random, every_ms=slow_every_ms
-        )
+        self._looks_back = LOOKS_BACK * every_ms // EPOCH_MS
+        self._everywhere = everywhere
+        self._table = table
         self._late: dict[str, Event] = {}
         """Those that are about to be told, by id."""
         self._told_late: OrderedDict[str, None] = OrderedDict()
         """The ids of those that were told."""
-        self._to_compare: deque[SeatGroupKey] = deque()
+        self._to_compare: deque[Partition] = deque()
 
     async def unpublished(self) -> Sequence[Event]:
         """See Journal. Late ones come where the journal has not much to tell."""
@@ -92,22 +94,23 @@ class LateEvents:
         return [event for event in events if event.id not in self._told_late]
 
     async def _look(self) -> None:
-        """Compare the seat groups whose turn it is. One that cannot be read comes again in the next slow round."""
+        """Compare the partitions whose turn it is. One that cannot be read comes again in the next slow round."""
         try:
             if not self._to_compare:
-                self._to_compare.extend(await self._slow.next_groups())
+                self._to_compare.extend(await self._everywhere.next_partitions())
             settled = await self._epochs.current() - SETTLED_EPOCHS if self._to_compare else 0
         except (StoreUnavailable, BackendUnavailable):
             return
-        groups = [self._to_compare.popleft() for _ in range(min(GROUPS_AT_ONCE, len(self._to_compare)))]
-        for missed in await asyncio.gather(*(self._missed(group, settled) for group in groups), return_exceptions=True):
+        partitions = [self._to_compare.popleft() for _ in range(min(PARTITIONS_AT_ONCE, len(self._to_compare)))]
+        looks = (self._missed(partition, settled) for partition in partitions)
+        for missed in await asyncio.gather(*looks, return_exceptions=True):
             if isinstance(missed, list):
                 self._late |= {event.id: event for event in missed}
             elif not isinstance(missed, StoreUnavailable):
                 raise missed
 
-    async def _missed(self, group: SeatGroupKey, settled: int) -> list[Event]:
-        """The seat group's events of epochs before that one that are recorded and were not told, in order per hold.
+    async def _missed(self, partition: Partition, settled: int) -> list[Event]:
+        """The partition's events of epochs before that one that are recorded and were not told, in order per hold.
 
         Raises StoreUnavailable.
         """
@@ -115,48 +118,47 @@ class LateEvents:
         missed: list[Event] = []
         told: dict[int, set[str]] = {}
         while True:
-            found = await self._batches.read(
-                rows.group_partition(*group), Kind.EVENT, start=start, end=end, most=EVENTS_PER_READ
-            )
-            for event in _readable(group, found.values()):
+            found = await self._batches.read(partition, Kind.EVENT, start=start, end=end, most=EVENTS_PER_READ)
+            for event in _readable(partition, found.values()):
                 hour = event.at_ms // HOUR_MS
                 if hour not in told:
-                    told[hour] = await self._told(group, hour)
+                    told[hour] = await self._told(partition, hour)
                 if _digest(event.id) not in told[hour]:
                     missed.append(event)
             if len(found) < EVENTS_PER_READ or len(missed) > EVENTS_PER_ROUND_MAX:
                 return sorted(missed, key=lambda event: (event.subject, event.ordinal))
             start = next(reversed(list(found))).id + "\0"
 
-    async def _told(self, group: SeatGroupKey, hour: int) -> set[str]:
-        entries = await self._batches.read_index(Index.TOLD, _bucket(self._sink, group, hour))
+    async def _told(self, partition: Partition, hour: int) -> set[str]:
+        entries = await self._batches.read_index(Index.TOLD, _bucket(self._sink, partition, hour))
         return {digest for entry in entries for digest in entry.split(" ")}
 
     async def _note(self, events: Iterable[Event]) -> None:
         """Note that these were told; best effort."""
         digests: defaultdict[str, list[str]] = defaultdict(list)
         for event in events:
-            digests[_bucket(self._sink, _group_of(event), event.at_ms // HOUR_MS)].append(_digest(event.id))
+            digests[_bucket(self._sink, _partition_of(self._table, event), event.at_ms // HOUR_MS)].append(
+                _digest(event.id)
+            )
         notes = (IndexEntry(Index.TOLD, bucket, entry) for bucket, told in digests.items() for entry in _entries(told))
         while some := list(islice(notes, ENTRIES_AT_ONCE)):
-            await self._batches.apply(self._slow.partition, [], some)
+            await self._batches.apply(_NOWHERE, [], some)
 
 
-def _readable(group: SeatGroupKey, found: Iterable[Row]) -> Iterator[Event]:
+def _readable(partition: Partition, found: Iterable[Row]) -> Iterator[Event]:
     """The events of the rows; a row that none can be read from is the journal's to complain of."""
     for row in found:
         with suppress(ValueError, KeyError, TypeError):
-            yield event_rows.read_event(rows.group_partition(*group), row)
+            yield event_rows.read_event(partition, row)
 
 
-def _bucket(sink: str, group: SeatGroupKey, hour: int) -> str:
-    """What the sink was told of the seat group in that hour."""
-    return rows.SEPARATOR.join((f"{hour:08d}", sink, rows.group_entry(rows.group_partition(*group))))
+def _bucket(sink: str, partition: Partition, hour: int) -> str:
+    """What the sink was told of the partition in that hour."""
+    return rows.SEPARATOR.join((f"{hour:08d}", sink, rows.partition_entry(partition)))
 
 
-def _group_of(event: Event) -> SeatGroupKey:
-    trip = TripKey(event.organization, event.partition_key)
-    return SeatGroupKey(trip, parse_hold_id(event.subject).home)
+def _partition_of(table: Table, event: Event) -> Partition:
+    return Partition(table, event.organization, event.partition_key, parse_hold_id(event.subject).home)
 
 
 def _entries(digests: Sequence[str]) -> Iterator[str]:

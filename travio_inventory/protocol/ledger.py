@@ -8,18 +8,18 @@ from travio_inventory.protocol import rows
 from travio_inventory.protocol.batches import ABSENT, Applied, Kind, Row, RowKey, Rows, StoreUnavailable, Write
 from travio_inventory.protocol.doubts import Doubts
 from travio_inventory.protocol.fencing import REFUSED
+from travio_inventory.protocol.hold import keyed_digest
 from travio_inventory.protocol.judging import Judging, Verdict
+from travio_inventory.protocol.refusals import HoldLimitReached
 from travio_inventory.protocol.resource import H, Hold, Request
 from travio_inventory.protocol.sending import Sender
-from travio_inventory.seats.hold import keyed_digest
-from travio_inventory.seats.refusals import HoldLimitReached
 
 TRIES_MAX = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Go:
-    """The ledger rows are the request's own: claim the cells under this id."""
+    """The ledger rows are the request's own: take the claims under this id."""
 
     hold_id: str
 

@@ -3,7 +3,7 @@
 A batch may land long after its entry was written, so a minute is visited while it lasts, again a little later, and
 once more when hardly any late batch can reach it; only then is it closed. The first minute that is not closed is
 kept in the store, so that a job that starts again begins there. What cannot be visited is carried into the minute
-that is open now before its own is closed: one bad seat group holds nobody up, and is not forgotten.
+that is open now before its own is closed: one bad partition holds nobody up, and is not forgotten.
 
 Of an index by epochs, `now_ms` is the open epoch, times MINUTE_MS.
 """

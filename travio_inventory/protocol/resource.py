@@ -33,7 +33,7 @@ from typing import Generic, NamedTuple, Protocol, Self, TypeVar
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.refusals import FinalRefusal, RetryableRefusal
 from travio_inventory.protocol.batches import Batches, IndexEntry, Kind, Partition, Row, RowKey, Rows, Table, Write
-from travio_inventory.seats.hold import HoldState, Recorded, parse_hold_id
+from travio_inventory.protocol.hold import Confirmed, HoldState, Recorded, parse_hold_id
 
 
 class Hold(Protocol):
@@ -245,6 +245,10 @@ class Resource(Protocol[H]):
         """The row of a hold that comes to be."""
         ...
 
+    def booking(self, state: Confirmed) -> Row:
+        """What a hold's row says of a booking, beside its order."""
+        ...
+
     def event(self, hold: H, at: Recorded) -> Write:
         """The row that tells the step which brought the hold to its state."""
         ...
@@ -321,7 +325,7 @@ class HoldWatch(Protocol[H_contra]):
 def home_of(resource: Resource[H], organization: str, hold_id: str) -> Partition:
     """The partition of the row that decides the hold; the id names it. Raises HoldNotFound where no hold has it."""
     parsed = parse_hold_id(hold_id)
-    return Partition(resource.table, organization, parsed.trip, parsed.home)
+    return Partition(resource.table, organization, parsed.name, parsed.home)
 
 
 def home_and_others(resource: Resource[H], hold: H) -> tuple[Partition, list[Partition]]:

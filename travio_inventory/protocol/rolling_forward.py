@@ -14,10 +14,10 @@ from travio_inventory.protocol.batches import (
     StoreUnavailable,
     Unknown,
 )
+from travio_inventory.protocol.hold import NEVER_MS, Held, HoldState
 from travio_inventory.protocol.resource import H, HoldWatch, Resource, home_and_others
 from travio_inventory.protocol.sending import Sender
 from travio_inventory.protocol.steps import writing
-from travio_inventory.seats.hold import NEVER_MS, Held, HoldState
 
 TRIES_MAX = 4
 

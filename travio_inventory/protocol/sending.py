@@ -19,9 +19,9 @@ from travio_inventory.protocol.batches import (
     Write,
 )
 from travio_inventory.protocol.epochs import Epochs
+from travio_inventory.protocol.hold import DIGEST_CHARS, Recorded
 from travio_inventory.protocol.local_signals import LocalSignals
 from travio_inventory.protocol.rules import Rules
-from travio_inventory.seats.hold import DIGEST_CHARS, Recorded
 
 PAUSE_S = (0.005, 0.050)
 

@@ -1,75 +1,58 @@
-"""A hold, the request for one, and the states it goes through."""
+"""A hold of seats, and the request for one; its states and its id are those of any hold."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from hashlib import blake2b
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 from travio_inventory.kernel.actor import Actor
-from travio_inventory.seats.refusals import HoldNotFound
+from travio_inventory.protocol.hold import (
+    DIGEST_CHARS,
+    LATE_SUFFIX,
+    NEVER_MS,
+    Aborted,
+    Cancelled,
+    Confirmed,
+    Expired,
+    Held,
+    HoldId,
+    HoldState,
+    Recorded,
+    Released,
+    base_id,
+    claimant_of,
+    digest_of,
+    is_same_holder,
+    keyed_digest,
+    late_id,
+    parse_hold_id,
+)
 from travio_inventory.seats.trip import Journey, Trip, TripKey
 
-LATE_SUFFIX = "~late"
-DIGEST_CHARS = 32
-NEVER_MS = 2**53 - 1
-"""The expiry of a hold by the house: it has none."""
-
-
-class HoldId(NamedTuple):
-    """A hold's id in parts: its trip, its home seat group, and whether it is the late booking of an expired hold."""
-
-    trip: str
-    home: int
-    digest: str
-    is_late: bool
-
-    def __str__(self) -> str:
-        return f"{self.trip}~{self.home}~{self.digest}{LATE_SUFFIX if self.is_late else ''}"
-
-
-def parse_hold_id(text: str) -> HoldId:
-    """Read a hold id. Raises HoldNotFound if no hold can have that id."""
-    base = text.removesuffix(LATE_SUFFIX)
-    trip, home, digest = ([*base.rsplit("~", 2), "", ""])[:3]
-    known = trip and home.isascii() and home.isdigit() and len(home) <= 6 and str(int(home)) == home
-    if not known or len(digest) != DIGEST_CHARS:
-        raise HoldNotFound
-    return HoldId(trip, int(home), digest, base != text)
-
-
-def late_id(hold_id: str) -> str:
-    """The id under which an expired hold can still be booked."""
-    return hold_id + LATE_SUFFIX
-
-
-def base_id(hold_id: str) -> str:
-    """The id of the hold that a late booking replaces; for any other hold its own id."""
-    return hold_id.removesuffix(LATE_SUFFIX)
-
-
-def keyed_digest(actor: Actor, key: str, generation: int) -> str:
-    """The digest in the id of the hold of this idempotency key, in this generation of the key."""
-    return _digest(actor.organization, actor.user, key, str(generation))
-
-
-def claimant_of(actor: Actor, key: str | None, attempt: str = "") -> str:
-    """Distinguishes a key's own retry from every other attempt, without the holder's name. An attempt without a key has
-    no retries, so its claimant comes from `attempt` alone.
-    """
-    own = _digest("key", key) if key is not None else _digest("attempt", attempt)
-    return f"{_digest(actor.organization, actor.user)[:16]}-{own[:16]}"
-
-
-def is_same_holder(claimant: str, other: str) -> bool:
-    """Whether two claimants are the same holder's; an unknown one ("") matches none."""
-    return bool(claimant) and claimant.partition("-")[0] == other.partition("-")[0]
-
-
-def _digest(*parts: str) -> str:
-    """Different for every list of parts: each is written with its length."""
-    text = "".join(f"{len(part)}:{part}" for part in parts)
-    return blake2b(text.encode(), digest_size=DIGEST_CHARS // 2).hexdigest()
+__all__ = [
+    "DIGEST_CHARS",
+    "LATE_SUFFIX",
+    "NEVER_MS",
+    "Aborted",
+    "Cancelled",
+    "Confirmed",
+    "Expired",
+    "Held",
+    "Hold",
+    "HoldId",
+    "HoldPage",
+    "HoldRequest",
+    "HoldState",
+    "Passenger",
+    "Recorded",
+    "Released",
+    "base_id",
+    "claimant_of",
+    "is_same_holder",
+    "keyed_digest",
+    "late_id",
+    "parse_hold_id",
+]
 
 
 @dataclass(frozen=True)
@@ -114,14 +97,7 @@ class HoldRequest:
     @property
     def fingerprint(self) -> str:
         """A digest that is equal for two requests exactly if they request the same, whatever the settings are now."""
-        return _digest(self.trip.key.trip, *self.seats, *map(str, self.journey), str(self.asked_s))
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """Kept for its holder until `expires_at_ms`, in Unix milliseconds."""
-
-    expires_at_ms: int
+        return digest_of(self.trip.key.trip, *self.seats, *map(str, self.journey), str(self.asked_s))
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,52 +107,6 @@ class Passenger:
     seat: str
     name: str = field(default="", repr=False)
     national_id: str = field(default="", repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Confirmed:
-    """A booking of that order, for these passengers where they were named: for its holder's eyes only."""
-
-    order: str
-    passengers: tuple[Passenger, ...] = field(default=(), compare=False, repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Released:
-    """Released by its holder."""
-
-
-@dataclass(frozen=True, slots=True)
-class Expired:
-    """Its time ran out."""
-
-    expires_at_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class Cancelled:
-    """A cancelled booking."""
-
-    order: str
-
-
-@dataclass(frozen=True, slots=True)
-class Aborted:
-    """The attempt never took effect. `refused` is a final refusal; `retry` and `abandoned` mean that a retry may
-    succeed.
-    """
-
-    reason: str
-
-
-HoldState: TypeAlias = Held | Confirmed | Released | Expired | Cancelled | Aborted
-
-
-class Recorded(NamedTuple):
-    """Where a step's event is stored: the epoch of the journal, and the step's time in Unix milliseconds."""
-
-    epoch: int
-    at_ms: int
 
 
 @dataclass(frozen=True)
@@ -236,6 +166,12 @@ class Hold:
         for seat, group in zip(self.seats, self.groups, strict=True):
             split.setdefault(group, []).append(seat)
         return split
+
+    @property
+    def passengers(self) -> tuple[Passenger, ...]:
+        """Those whom its booking names."""
+        named = self.state.named if isinstance(self.state, Confirmed) else ()
+        return tuple(each for each in named if isinstance(each, Passenger))
 
     @property
     def is_live(self) -> bool:

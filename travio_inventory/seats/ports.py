@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple, Protocol, TypeAlias
 
 from travio_inventory.kernel.actor import Actor
-from travio_inventory.seats.hold import Hold, HoldPage, HoldRequest, Passenger
+from travio_inventory.seats.hold import Confirmed, Hold, HoldPage, HoldRequest
 from travio_inventory.seats.refusals import TakenCell
 from travio_inventory.seats.trip import Trip, TripKey
 from travio_inventory.seats.waitlist import WaitlistEntry, WaitlistPage
@@ -161,8 +161,8 @@ class Holds(Protocol):
         """
         ...
 
-    async def confirm(self, actor: Actor, hold_id: str, order: str, passengers: tuple[Passenger, ...] = ()) -> Hold:
-        """Make it a booking of `order` for these passengers, even an expired one if its seats are still free. A
+    async def confirm(self, actor: Actor, hold_id: str, booking: Confirmed) -> Hold:
+        """Make it a booking of that order for those passengers, even an expired one if its seats are still free. A
         repeated call returns the same booking, with the passengers that it has. Raises HoldEnded.
         """
         ...
@@ -208,22 +208,6 @@ class Holds(Protocol):
         ...
 
 
-class Lapses(Protocol):
-    """Finds lapsed holds and ends them."""
-
-    async def due_groups(self) -> Sequence[SeatGroupKey]:
-        """Seat groups in which something may be due."""
-        ...
-
-    async def sweep(self, group: SeatGroupKey) -> None:
-        """End every lapsed hold of the seat group and finish roll-forwards that others left unfinished there."""
-        ...
-
-    async def close_due(self, failed: Mapping[SeatGroupKey, Exception]) -> None:
-        """The due seat groups except these were swept: close the minutes that no late batch can reach any more."""
-        ...
-
-
 class Waitlists(Protocol):
     """Who waits for a class of a trip, in the order of joining."""
 
@@ -241,16 +225,4 @@ class Waitlists(Protocol):
         """At most so many places of the holder after `after`, of one organization if it is named. A page may have
         fewer, even none, although more follow. Positions may have moved up since.
         """
-        ...
-
-
-class HoldWatch(Protocol):
-    """Called before the answer is sent, with what a batch decided that was sent at `as_of_ms`."""
-
-    async def changed(self, hold: Hold, *, as_of_ms: int) -> None:
-        """The hold is in `hold.state` now, whoever caused it."""
-        ...
-
-    async def refused(self, hold: Hold, taken: Sequence[TakenCell], *, as_of_ms: int) -> None:
-        """The attempt was refused: others have these of its cells."""
         ...

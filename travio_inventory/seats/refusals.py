@@ -1,4 +1,4 @@
-"""Every refusal about seats, trips and holds, in the branches of the tree of `kernel.refusals`, which stand here too.
+"""Every refusal about seats, trips and holds; the tree also has those of `kernel.refusals` and `protocol.refusals`.
 
 Refusal
 ├── WrongRequest         change the request
@@ -35,6 +35,42 @@ from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 from travio_inventory.kernel.refusals import FinalRefusal, InvalidRequest, RetryableRefusal, WrongRequest
+from travio_inventory.protocol.refusals import (
+    BookingCancelled,
+    ExtensionTooLong,
+    HoldConfirmed,
+    HoldEnded,
+    HoldExpired,
+    HoldLimitReached,
+    HoldNotFound,
+    HoldReleased,
+)
+
+__all__ = [
+    "BY_STORE",
+    "CONTENTION",
+    "BookingCancelled",
+    "Decided",
+    "ExtensionTooLong",
+    "HoldConfirmed",
+    "HoldEnded",
+    "HoldExpired",
+    "HoldLimitReached",
+    "HoldNotFound",
+    "HoldReleased",
+    "InvalidJourney",
+    "InvalidSeats",
+    "InvalidTrip",
+    "NotOnWaitlist",
+    "SeatContended",
+    "SeatHeld",
+    "SeatTaken",
+    "SeatUnavailable",
+    "TakenCell",
+    "TripDefinedOtherwise",
+    "TripNotFound",
+    "TripOpening",
+]
 
 CONTENTION: Final = "seat query contention - please retry"
 """The beginning of the message if a seat may come back. Load testers in use count contention by these words."""
@@ -134,63 +170,6 @@ class SeatUnavailable(SeatTaken):
         super().__init__(f"{_named(cell.seat for cell in cells)} not available", cells, decided)
 
 
-class HoldEnded(FinalRefusal):
-    """The hold is over; `at_ms` is when it ended, or when its time ran out, in Unix milliseconds."""
-
-    said = "the hold has ended"
-
-    def __init__(self, at_ms: int = 0) -> None:
-        super().__init__(self.said)
-        self.at_ms = at_ms
-
-
-class HoldExpired(HoldEnded):
-    """The hold's time ran out and its seats are free."""
-
-    reason = "HOLD_EXPIRED"
-    said = "hold has expired"
-
-
-class HoldReleased(HoldEnded):
-    """The hold was released."""
-
-    reason = "HOLD_RELEASED"
-    said = "hold was released"
-
-
-class HoldConfirmed(HoldEnded):
-    """The hold became a booking: of another order, or one that can only be cancelled."""
-
-    reason = "HOLD_CONFIRMED"
-    said = "hold is confirmed"
-
-
-class BookingCancelled(HoldEnded):
-    """The booking was cancelled."""
-
-    reason = "BOOKING_CANCELLED"
-    said = "booking was cancelled"
-
-
-class ExtensionTooLong(FinalRefusal):
-    """A hold may not be kept longer than the cap on its total time."""
-
-    reason = "EXTENSION_TOO_LONG"
-
-    def __init__(self, until_ms: int) -> None:
-        super().__init__("the hold may not be extended any further")
-        self.until_ms = until_ms
-
-
-class HoldNotFound(FinalRefusal):
-    """There is no such hold, or it is another holder's; the refusal is the same."""
-
-    reason = "HOLD_NOT_FOUND"
-
-    def __init__(self) -> None:
-        super().__init__("hold not found")
-
-
 class TripNotFound(FinalRefusal):
     """The organization has no such trip."""
 
@@ -227,16 +206,6 @@ class TripOpening(RetryableRefusal):
 
     def __init__(self) -> None:
         super().__init__("the trip is still being opened", retry_after_ms=500)
-
-
-class HoldLimitReached(RetryableRefusal):
-    """The holder has as many live holds as are allowed."""
-
-    reason = "HOLD_LIMIT"
-
-    def __init__(self, holds_max: int) -> None:
-        super().__init__(f"maximum concurrent holds exceeded: {holds_max}", retry_after_ms=1_000)
-        self.holds_max = holds_max
 
 
 def _named(seats: Iterable[str]) -> str:

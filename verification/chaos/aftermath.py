@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 from travio_inventory.client import InventoryClient, Journey, Refusal, RetryableRefusal
 from travio_inventory.kernel.limits import SEATS_PER_HOLD_MAX
 from travio_inventory.protocol.batches import Kind, Partition, Row, StoreUnavailable, Table
-from travio_inventory.protocol.rows import SEPARATOR, group_partition, number, text
+from travio_inventory.protocol.rows import SEPARATOR, number, text
 from travio_inventory.seats.ports import Cell
+from travio_inventory.seats.records.seat_rows import group_partition
 from verification.chaos.deployment import KEYSPACE, Deployment, Service
 from verification.chaos.notebook import Book
 from verification.kit.service_process import ORGANIZATION, eventually

@@ -9,6 +9,7 @@ from travio_inventory.protocol import rows
 from travio_inventory.protocol.batches import Kind, Row, RowKey
 from travio_inventory.seats.events import EventType
 from travio_inventory.seats.hold import base_id, parse_hold_id
+from travio_inventory.seats.records import seat_rows
 from travio_inventory.seats.refusals import TripNotFound
 from verification.kit.sale import Sale
 
@@ -45,7 +46,7 @@ async def picture(sale: Sale) -> Picture:
 
 async def group_rows(sale: Sale, kind: Kind) -> dict[RowKey, Row]:
     """Those of all seat groups."""
-    groups = (rows.group_partition(sale.trip.key, number) for number in range(sale.trip.group_count))
+    groups = (seat_rows.group_partition(sale.trip.key, number) for number in range(sale.trip.group_count))
     found = await asyncio.gather(*(sale.market.store.read(each, kind) for each in groups))
     return {key: row for standing in found for key, row in standing.items()}
 

@@ -28,6 +28,7 @@ from travio_inventory.seats.commands import (
 )
 from travio_inventory.seats.hold import NEVER_MS, Hold, Passenger
 from travio_inventory.seats.ports import SeatGroupKey
+from travio_inventory.seats.records import seat_rows
 from travio_inventory.seats.seat import Available, Blocked, HeldUntil, Sold
 from travio_inventory.seats.trip import Ends, Trip
 from travio_inventory.seats.use_cases.block_seats import SeatsUpdated
@@ -256,7 +257,7 @@ class Sale:
 
     def group_partition(self, seat: str) -> Any:  # noqa: ANN401 - whatever names a partition to the line
         """The partition that the seat is in."""
-        return rows.group_partition(self.trip.key, self.trip.group_of(seat))
+        return seat_rows.group_partition(self.trip.key, self.trip.group_of(seat))
 
     def group_key(self, seat: str) -> SeatGroupKey:
         """The seat group that the seat is in."""
@@ -271,14 +272,14 @@ class Sale:
             assert cell["status"] == (_status_of_cells(holds[owner]) if owner else "available"), (key, cell)
         for hold_id, row in holds.items():
             if row["status"] in rows.LIVE:
-                hold = rows.read_hold(self.trip.key.organization, hold_id, row)
-                for name in rows.cell_keys(hold.seats, hold.journey):
+                hold = seat_rows.read_hold(self.trip.key.organization, hold_id, row)
+                for name in seat_rows.cell_keys(hold.seats, hold.journey):
                     assert cells[name].get("owner") == hold_id, (hold_id, row, name, cells[name])
 
     async def _rows_of(self, kind: Kind) -> dict[Any, Row]:
         found: dict[Any, Row] = {}
         for group in range(self.trip.group_count):
-            standing = await self.market.store.read(rows.group_partition(self.trip.key, group), kind)
+            standing = await self.market.store.read(seat_rows.group_partition(self.trip.key, group), kind)
             found |= {key.id if kind is Kind.HOLD else key: row for key, row in standing.items()}
         return found
 

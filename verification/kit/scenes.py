@@ -7,7 +7,7 @@ from typing import NamedTuple, TypeAlias
 from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown
 from travio_inventory.protocol.lapses import LapseFinder
 from travio_inventory.seats.hold import Hold
-from travio_inventory.seats.ports import SeatGroupKey
+from travio_inventory.seats.records import seat_rows
 from verification.kit.faulty_batches import commits
 from verification.kit.sale import GRACE_S, TTL_S, Sale
 from verification.kit.trips import PerGroup
@@ -149,7 +149,7 @@ async def sweep(sale: Sale, _: Subject) -> None:
     finder = LapseFinder(sale.process.holds)
     for number in range(sale.trip.group_count):
         try:
-            await finder.sweep(SeatGroupKey(sale.trip.key, number))
+            await finder.sweep(seat_rows.group_partition(sale.trip.key, number))
         except BackendUnavailable:  # said of one seat group; those before it are done
             raise OutcomeUnknown from None
 

@@ -7,11 +7,11 @@ import pytest
 
 from travio_inventory.protocol.batches import Row
 from travio_inventory.protocol.claims import Claims
-from travio_inventory.protocol.house import House
 from travio_inventory.protocol.resource import Look, Obstacle, Taken
-from travio_inventory.protocol.seat_holds import SeatHolds
 from travio_inventory.seats import events
 from travio_inventory.seats.hold import NEVER_MS, Hold
+from travio_inventory.seats.records.holds import SeatHolds
+from travio_inventory.seats.records.house import House
 from travio_inventory.seats.refusals import SeatTaken
 from travio_inventory.seats.trip import Trip
 from travio_inventory.seats.use_cases.own_maps import OwnMaps

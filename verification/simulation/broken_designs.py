@@ -35,9 +35,7 @@ from travio_inventory.protocol.index_entries import MINUTE_MS
 from travio_inventory.protocol.judging import Judged, Judging, Verdict
 from travio_inventory.protocol.ledger import Ledger
 from travio_inventory.protocol.minute_cursor import MinuteCursor
-from travio_inventory.protocol.open_trips import SlowRound
 from travio_inventory.protocol.resource import Claim, Look, Obstacle, Resource, Taken, home_and_others
-from travio_inventory.protocol.seats import Seats
 from travio_inventory.protocol.sending import Sender
 from travio_inventory.protocol.steps import expire, writing
 from travio_inventory.protocol.steps.hold import Holding
@@ -53,7 +51,10 @@ from travio_inventory.seats.hold import (
     claimant_of,
 )
 from travio_inventory.seats.ports import Cell, Occupancy, SeatGroupKey
-from travio_inventory.seats.refusals import BY_STORE, HoldExpired, HoldNotFound, TakenCell
+from travio_inventory.seats.records import seat_rows
+from travio_inventory.seats.records.open_trips import SlowRound
+from travio_inventory.seats.records.seats import Seats
+from travio_inventory.seats.refusals import BY_STORE, HoldExpired, HoldNotFound
 from travio_inventory.seats.trip import Journey
 from travio_inventory.seats.use_cases import hold_seats
 from travio_inventory.seats.use_cases.edge_upkeep import EdgeUpkeep
@@ -134,7 +135,7 @@ def _take_by_clock(patch: pytest.MonkeyPatch) -> None:
         row = look.met.rows[obstacle.key]
         if row.get("status") == "held" and rows.number(row, "until_ms") <= self._sender.clock.now_ms():
             await self._sender.apply(
-                look.claim.partition, [Write(obstacle.key, {"owner": row["owner"]}, rows.FREE)], ()
+                look.claim.partition, [Write(obstacle.key, {"owner": row["owner"]}, seat_rows.FREE)], ()
             )
         else:
             await judge(self, look, obstacle)
@@ -321,7 +322,7 @@ def _confirm_by_a_read(patch: pytest.MonkeyPatch) -> None:
         if isinstance(outcome, Unknown) and isinstance(state, Confirmed):
             with suppress(StoreUnavailable):
                 key = rows.hold_key(hold.id)
-                standing = await sender.batches.get(rows.home_partition(hold.trip.organization, hold.id), [key])
+                standing = await sender.batches.get(seat_rows.home_partition(hold.trip.organization, hold.id), [key])
                 if standing.get(key, {}).get("status") == "held":
                     raise HoldNotFound
         return outcome
@@ -391,8 +392,10 @@ def _no_tombstone(patch: pytest.MonkeyPatch) -> None:
 def _nobodys_mark(patch: pytest.MonkeyPatch) -> None:
     refused = EdgeUpkeep.refused
 
-    async def anonymous(self: EdgeUpkeep, hold: Hold, taken: Sequence[TakenCell], *, as_of_ms: int) -> None:
-        await refused(self, hold, [cell._replace(claimant="") for cell in taken], as_of_ms=as_of_ms)
+    async def anonymous(self: EdgeUpkeep, hold: Hold, taken: Sequence[Taken], *, as_of_ms: int) -> None:
+        await refused(
+            self, hold, [each._replace(home={**each.home, "claimant": ""}) for each in taken], as_of_ms=as_of_ms
+        )
 
     patch.setattr(EdgeUpkeep, "refused", anonymous)
     patch.setattr(local, "replaces", lambda _new, _standing: True)
@@ -569,10 +572,10 @@ def _hint_afterwards(patch: pytest.MonkeyPatch) -> None:
 def without_slow_round(patch: pytest.MonkeyPatch) -> None:
     """Nobody visits the seat groups of all open trips: what no index leads to stays as it is, untold."""
 
-    async def none(_self: SlowRound) -> list[SeatGroupKey]:
+    async def none(_self: SlowRound) -> list[Partition]:
         return []
 
-    patch.setattr(SlowRound, "next_groups", none)
+    patch.setattr(SlowRound, "next_partitions", none)
 
 
 def visit_once(patch: pytest.MonkeyPatch, index: Index) -> None:

@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 
 from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown
-from travio_inventory.protocol import list_turns
 from travio_inventory.protocol.batches import ANY_TIME, IndexEntry, Kind, Outcome, Partition, Row, Rows, Table, Write
-from travio_inventory.protocol.list_turns import Join, Leave, ListTurns, Step
+from travio_inventory.seats.records import list_turns
+from travio_inventory.seats.records.list_turns import Join, Leave, ListTurns, Step
 from travio_inventory.store.memory import MemoryBatches
 from verification.simulation.broken_designs import broken, rewrite, unconditionally
 from verification.simulation.plan import Plan

@@ -30,7 +30,6 @@ from travio_inventory.protocol.judging import Judged, Judging, Verdict
 from travio_inventory.protocol.ledger import Ledger
 from travio_inventory.protocol.resource import Look, Obstacle, Resource, Taken
 from travio_inventory.protocol.rolling_forward import RollingForward
-from travio_inventory.protocol.seats import Seats
 from travio_inventory.protocol.sending import Sender
 from travio_inventory.protocol.steps import expire, writing
 from travio_inventory.seats.hold import (
@@ -44,6 +43,7 @@ from travio_inventory.seats.hold import (
     parse_hold_id,
 )
 from travio_inventory.seats.ports import Attempt, Cell, GateAnswer, SeatGroupKey
+from travio_inventory.seats.records.seats import Seats
 from travio_inventory.seats.refusals import HoldLimitReached
 from travio_inventory.seats.trip import Trip
 from travio_inventory.seats.use_cases.read_seat_map import ReadSeatMap

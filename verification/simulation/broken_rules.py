@@ -17,7 +17,7 @@ from travio_inventory.events.relay import EventRelay, Journal
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.events import Sink
 from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown
-from travio_inventory.protocol import attempts, claims, event_rows, journal, ledger, rows, snapshots
+from travio_inventory.protocol import attempts, claims, event_rows, journal, ledger, rows
 from travio_inventory.protocol.attempts import Attempts
 from travio_inventory.protocol.batches import (
     ABSENT,
@@ -32,7 +32,6 @@ from travio_inventory.protocol.batches import (
     Write,
 )
 from travio_inventory.protocol.claims import Claims
-from travio_inventory.protocol.definitions import Definitions
 from travio_inventory.protocol.index_entries import DurableEntries
 from travio_inventory.protocol.journal import EventJournal
 from travio_inventory.protocol.judging import Judged, Judging, Verdict
@@ -53,6 +52,8 @@ from travio_inventory.seats.ports import (
     Passed,
     SeatGroupKey,
 )
+from travio_inventory.seats.records import seat_rows, snapshots
+from travio_inventory.seats.records.definitions import Definitions
 from travio_inventory.seats.trip import Journey, Trip, TripKey
 from travio_inventory.seats.use_cases.read_seat_map import ReadSeatMap
 from verification.simulation import broken_blocking, broken_late, broken_lists, broken_pairs
@@ -75,7 +76,7 @@ __all__ = ["BROKEN", "broken_blocking", "broken_late", "broken_lists", "broken_p
 
 @broken("take a cell whoever has it", "I1 I2", Plan(0))
 def _take_any(patch: pytest.MonkeyPatch) -> None:
-    rewrite(patch, lambda write: unconditionally(write) if write.condition == rows.IF_AVAILABLE else write)
+    rewrite(patch, lambda write: unconditionally(write) if write.condition == seat_rows.IF_AVAILABLE else write)
 
 
 @broken("a hold's row whether it stands already or not", "I1 I2 I4 I5 I6", Plan(2, faults=0.3))
@@ -171,11 +172,11 @@ def _seed_by_portion(patch: pytest.MonkeyPatch) -> None:
     """Portions are cut otherwise by another release."""
 
     async def seed(self: Definitions, trip: Trip, group: int) -> None:
-        partition, size = rows.group_partition(trip.key, group), self._cells_per_batch_max
-        cells = rows.cell_keys((seat.id for seat in trip.seats_in(group)), Journey(0, len(trip.segments) - 1))
+        partition, size = seat_rows.group_partition(trip.key, group), self._cells_per_batch_max
+        cells = seat_rows.cell_keys((seat.id for seat in trip.seats_in(group)), Journey(0, len(trip.segments) - 1))
         for start in range(0, len(cells), size):
             guard = Write(RowKey(Kind.HOLD, f"portion {start:06d}"), ABSENT, {"status": "aborted"})
-            portion = [Write(cell, {}, rows.NEW_CELL) for cell in cells[start : start + size]]
+            portion = [Write(cell, {}, seat_rows.NEW_CELL) for cell in cells[start : start + size]]
             await self._insert(partition, [guard, *portion])
 
     patch.setattr(Definitions, "seed", seed)
@@ -268,7 +269,7 @@ def _cells_alone(patch: pytest.MonkeyPatch) -> None:
 @broken("the sweeper frees other seat groups' cells by their time", "I1 I2", GROUPS_OF_ONE.with_seed(1))
 def _sweep_by_time(patch: pytest.MonkeyPatch) -> None:
     async def settle(self: LapseFinder[Hold], group: SeatGroupKey, owner: str, owned: dict[RowKey, Standing]) -> None:
-        await self._rolling.roll(owner, rows.group_partition(*group), list(owned), Aborted(""))
+        await self._rolling.roll(owner, seat_rows.group_partition(*group), list(owned), Aborted(""))
 
     patch.setattr(LapseFinder, "_settle", settle)
 
@@ -322,7 +323,7 @@ def _hint_home_only(patch: pytest.MonkeyPatch) -> None:
     ) -> Outcome:
         is_home = any(write.key.kind is Kind.HOLD for write in writes)
         own = (
-            [index_entry for index_entry in asked if index_entry.entry == rows.group_entry(partition)]
+            [index_entry for index_entry in asked if index_entry.entry == rows.partition_entry(partition)]
             if is_home
             else []
         )

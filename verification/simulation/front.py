@@ -104,7 +104,7 @@ class Front:
         """Make it a booking."""
 
         async def work(process: Process) -> Hold:
-            booked = await process.steps.run(process.holds.confirm(actor, hold_id, order))
+            booked = await process.steps.run(process.holds.confirm(actor, hold_id, Confirmed(order)))
             assert booked.state == Confirmed(order)
             return booked
 

@@ -16,8 +16,8 @@ from travio_inventory.kernel.refusals import Refusal
 from travio_inventory.protocol.batches import Index, Kind, Partition
 from travio_inventory.protocol.event_rows import stable_id
 from travio_inventory.protocol.index_entries import bucket_of, minute_of
-from travio_inventory.protocol.rows import group_partition
-from travio_inventory.seats.hold import HoldRequest
+from travio_inventory.seats.hold import Confirmed, HoldRequest
+from travio_inventory.seats.records.seat_rows import group_partition
 from travio_inventory.seats.trip import Journey
 from travio_inventory.store.memory import Change
 from verification.kit.asking import open_trip
@@ -133,7 +133,7 @@ class HardDay:
             if what == 0:
                 await process.holds.release(request.actor, hold.id)
             elif what == 1:
-                await process.holds.confirm(request.actor, hold.id, "order")
+                await process.holds.confirm(request.actor, hold.id, Confirmed("order"))
                 await process.holds.cancel(request.actor, hold.id)
 
     async def _set_clocks(self) -> None:

@@ -134,7 +134,7 @@ class Oracle(Generic[C]):
     def row(self, hold_id: str) -> Row:
         """The hold's own row, empty where there is none."""
         parsed = parse_hold_id(hold_id)
-        partition = Partition(Table.SEAT_GROUPS, ORGANIZATION, parsed.trip, parsed.home)
+        partition = Partition(Table.SEAT_GROUPS, ORGANIZATION, parsed.name, parsed.home)
         return self.rows[partition].get(RowKey(Kind.HOLD, hold_id), {})
 
     def is_live(self, hold_id: str) -> bool:
@@ -177,7 +177,7 @@ class Oracle(Generic[C]):
                         span.to_s = step.at_s
 
     def _owns_its_cells(self, step: Step[C]) -> None:
-        trip = parse_hold_id(step.hold_id).trip
+        trip = parse_hold_id(step.hold_id).name
         for group, cell in step.places:
             rows = self.rows[Partition(Table.SEAT_GROUPS, ORGANIZATION, trip, group)]
             owner = rows.get(RowKey(Kind.CELL, *cell), {}).get("owner")

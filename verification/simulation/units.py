@@ -25,8 +25,8 @@ from travio_inventory.protocol.batches import (
     Table,
     Write,
 )
+from travio_inventory.protocol.hold import Confirmed, Held, HoldId, HoldState, Recorded, claimant_of, late_id
 from travio_inventory.protocol.resource import Claim, Decision, InTheWay, Look, Obstacle, Own, Standing, Taken
-from travio_inventory.seats.hold import Confirmed, Held, HoldId, HoldState, Recorded, claimant_of, late_id
 
 STILL_READS_MAX = 5
 NAME = "units"
@@ -49,13 +49,9 @@ HAS_UNITS = ("reserved", "committed")
 class NotEnough(FinalRefusal):
     """Others have so many units that these are not to be had."""
 
-    reason = "NOT_ENOUGH"
-
 
 class UnitsContended(RetryableRefusal):
     """Others are at these units now, or they are not there yet."""
-
-    reason = "UNITS_CONTENDED"
 
 
 @dataclass(frozen=True)
@@ -148,6 +144,10 @@ class Units:
     def columns(self, hold: UnitHold) -> Row:
         """See Resource."""
         return {**rows.begun(hold), "units": ",".join(f"{number}:{count}" for number, count in hold.units)}
+
+    def booking(self, _state: Confirmed) -> Row:
+        """See Resource."""
+        return {}
 
     def event(self, hold: UnitHold, at: Recorded) -> Write:
         """See Resource."""

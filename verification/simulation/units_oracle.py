@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from math import inf
 
 from travio_inventory.protocol.batches import Kind, Partition, Row, RowKey
-from travio_inventory.seats.hold import base_id
-from travio_inventory.seats.refusals import HoldExpired
+from travio_inventory.protocol.hold import base_id
+from travio_inventory.protocol.refusals import HoldExpired
 from travio_inventory.store.memory import Change
 from verification.simulation.units import COUNTER, HAS_UNITS, LINES, NotEnough, UnitRequest, read_units
 
@@ -28,7 +28,7 @@ NEXT = {
 
 @dataclass(slots=True)
 class Asked:
-    """A call, and what came of it: an answer, a refusal's reason, or nothing ("unknown")."""
+    """A call, and what came of it: an answer, a refusal's name, or nothing ("unknown")."""
 
     what: str
     began_s: float
@@ -125,9 +125,9 @@ class UnitsOracle:
                 self._was(call, _BECOMES[call.what])
             if call.answer == "ok" and call.what == "hold":
                 ids[call.request.claimant].add(base_id(call.hold_id))
-            if call.answer == NotEnough.reason:
+            if call.answer == NotEnough.__name__:
                 self._judge_no(call)
-            if call.answer == HoldExpired.reason and call.what == "confirm":
+            if call.answer == HoldExpired.__name__ and call.what == "confirm":
                 self._judge_expired(call)
         for claimant, held in ids.items():
             if len(held) > 1:

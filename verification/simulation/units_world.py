@@ -9,6 +9,7 @@ from typing import Any
 from travio_inventory.kernel.actor import HOUSE, Actor
 from travio_inventory.kernel.refusals import OutcomeUnknown, Refusal, RetryableRefusal
 from travio_inventory.protocol.batches import ABSENT, Index, Kind, Partition, RowKey, Table, Write
+from travio_inventory.protocol.hold import Confirmed
 from travio_inventory.protocol.hold_protocol import HoldProtocol
 from travio_inventory.protocol.index_entries import minute_of
 from travio_inventory.protocol.lapses import LapseFinder
@@ -50,7 +51,7 @@ class UnitsWorld:
         self.partitions = [partition_of(ORGANIZATION, number) for number in range(plan.seats // plan.seats_per_group)]
         self.oracle = UnitsOracle(plan.seats_per_group)
         self.random = Random(plan.seed)
-        self.batches = MemoryBatches(None, Random(plan.seed + 1), asyncio.sleep, check=lambda *_: None)
+        self.batches = MemoryBatches(None, Random(plan.seed + 1), asyncio.sleep, has_any_rows=True)
         self.batches.observe = lambda partition, changes: self.oracle.applied(_now_s(), partition, changes)
         self.calls: list[Asked] = []
         self.answers: Counter[str] = Counter()
@@ -157,7 +158,7 @@ class UnitsWorld:
             elif isinstance(error, RetryableRefusal):
                 call.answer = "ask again"
             elif isinstance(error, Refusal):
-                call.answer = error.reason
+                call.answer = type(error).__name__
             else:
                 raise error
         self.answers[f"{what} {call.answer}"] += 1
@@ -170,7 +171,7 @@ def _hold(units: HoldProtocol[UnitHold], request: UnitRequest, _hold_id: str) ->
 
 
 def _confirm(units: HoldProtocol[UnitHold], request: UnitRequest, hold_id: str) -> Coroutine[Any, Any, UnitHold]:
-    return units.confirm(request.actor, hold_id, "order")
+    return units.confirm(request.actor, hold_id, Confirmed("order"))
 
 
 def _release(units: HoldProtocol[UnitHold], request: UnitRequest, hold_id: str) -> Coroutine[Any, Any, UnitHold]:

@@ -10,13 +10,14 @@ from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.events import Event
 from travio_inventory.kernel.refusals import Refusal, RetryableRefusal
 from travio_inventory.protocol.batches import ABSENT, Index, Kind, Partition, Row, RowKey, Table, Write
-from travio_inventory.protocol.definitions import Definitions
 from travio_inventory.protocol.epochs import EPOCH_MS
 from travio_inventory.protocol.index_entries import LANDS_WITHIN_MS, minute_of
-from travio_inventory.protocol.rows import SEPARATOR, group_partition
+from travio_inventory.protocol.rows import SEPARATOR
 from travio_inventory.seats.events import EventType, HoldCreated, HoldExtended, OfBlock, data_of
 from travio_inventory.seats.hold import NEVER_MS, Hold
 from travio_inventory.seats.ports import Cell
+from travio_inventory.seats.records.definitions import Definitions
+from travio_inventory.seats.records.seat_rows import group_partition
 from travio_inventory.seats.seat import AVAILABLE, BLOCKED, SOLD, HeldUntil, SeatState
 from travio_inventory.seats.seat_map import encode_states
 from travio_inventory.seats.trip import Ends, Trip, TripKey

@@ -80,7 +80,7 @@ def described(hold: Hold, trip: Trip) -> v1.Hold:
         booking_id=hold.id if order else "",
         passengers=[
             v1.PassengerSeat(seat_id=each.seat, passenger_nid=each.national_id, passenger_name=each.name)
-            for each in (hold.state.passengers if isinstance(hold.state, Confirmed) else ())
+            for each in hold.passengers
         ],
     )
 

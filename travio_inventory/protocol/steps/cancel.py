@@ -1,9 +1,9 @@
 """Cancel: a booking is given back, a late one too."""
 
 from travio_inventory.kernel.actor import Actor
+from travio_inventory.protocol.hold import Cancelled, Expired, base_id, late_id
 from travio_inventory.protocol.resource import H
 from travio_inventory.protocol.steps.deciding import Deciding, ended, is_booking
-from travio_inventory.seats.hold import Cancelled, Expired, base_id, late_id
 
 
 async def cancel(deciding: Deciding[H], actor: Actor, hold_id: str) -> H:

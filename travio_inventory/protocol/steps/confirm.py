@@ -4,11 +4,11 @@ from typing import Generic
 
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown, Overloaded
+from travio_inventory.protocol.hold import Confirmed, Expired, base_id
+from travio_inventory.protocol.refusals import HoldConfirmed
 from travio_inventory.protocol.resource import H
 from travio_inventory.protocol.steps.deciding import TRIES_MAX, Deciding, ended
 from travio_inventory.protocol.steps.late_confirm import LateConfirming
-from travio_inventory.seats.hold import Confirmed, Expired, Passenger, base_id
-from travio_inventory.seats.refusals import HoldConfirmed
 
 
 class Confirming(Generic[H]):
@@ -18,11 +18,11 @@ class Confirming(Generic[H]):
         self._deciding = deciding
         self._late = late
 
-    async def confirm(self, actor: Actor, hold_id: str, order: str, passengers: tuple[Passenger, ...]) -> H:
+    async def confirm(self, actor: Actor, hold_id: str, asked: Confirmed) -> H:
         """See Holds."""
         for attempt in range(TRIES_MAX):
             try:
-                booking = await self._confirm(actor, base_id(hold_id), Confirmed(order, passengers))
+                booking = await self._confirm(actor, base_id(hold_id), asked)
             except (BackendUnavailable, Overloaded):
                 if attempt:
                     raise OutcomeUnknown from None

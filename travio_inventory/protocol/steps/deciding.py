@@ -6,12 +6,7 @@ from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.refusals import BackendUnavailable, FinalRefusal
 from travio_inventory.protocol.batches import Applied, Row, StoreUnavailable
 from travio_inventory.protocol.doubts import Doubts
-from travio_inventory.protocol.judging import Judging
-from travio_inventory.protocol.resource import H, Hold, Resource
-from travio_inventory.protocol.rolling_forward import RollingForward
-from travio_inventory.protocol.sending import Sender
-from travio_inventory.protocol.steps import writing
-from travio_inventory.seats.hold import (
+from travio_inventory.protocol.hold import (
     Aborted,
     Cancelled,
     Confirmed,
@@ -22,7 +17,12 @@ from travio_inventory.seats.hold import (
     base_id,
     late_id,
 )
-from travio_inventory.seats.refusals import BookingCancelled, HoldConfirmed, HoldExpired, HoldNotFound, HoldReleased
+from travio_inventory.protocol.judging import Judging
+from travio_inventory.protocol.refusals import BookingCancelled, HoldConfirmed, HoldExpired, HoldNotFound, HoldReleased
+from travio_inventory.protocol.resource import H, Hold, Resource
+from travio_inventory.protocol.rolling_forward import RollingForward
+from travio_inventory.protocol.sending import Sender
+from travio_inventory.protocol.steps import writing
 
 TRIES_MAX = 4
 

@@ -7,11 +7,11 @@ from typing import Generic
 from travio_inventory.kernel.refusals import OutcomeUnknown
 from travio_inventory.protocol import rows
 from travio_inventory.protocol.batches import Applied, NotDone, Outcome, Refused, Row, StoreUnavailable, Unknown
+from travio_inventory.protocol.hold import Expired, Held
 from travio_inventory.protocol.resource import H, Hold, Resource, home_of
 from travio_inventory.protocol.rolling_forward import RollingForward
 from travio_inventory.protocol.sending import Sender
 from travio_inventory.protocol.steps import writing
-from travio_inventory.seats.hold import Expired, Held
 
 TRIES_MAX = 4
 

@@ -6,13 +6,13 @@ from travio_inventory.kernel.actor import Actor
 from travio_inventory.protocol import index_entries, rows
 from travio_inventory.protocol.batches import Applied, Outcome, Row, StoreUnavailable, Write
 from travio_inventory.protocol.doubts import Doubts
+from travio_inventory.protocol.hold import Held
+from travio_inventory.protocol.refusals import ExtensionTooLong
 from travio_inventory.protocol.resource import H, Resource
 from travio_inventory.protocol.rolling_forward import RollingForward
 from travio_inventory.protocol.sending import Sender
 from travio_inventory.protocol.steps import writing
 from travio_inventory.protocol.steps.deciding import TRIES_MAX, Deciding
-from travio_inventory.seats.hold import Held
-from travio_inventory.seats.refusals import ExtensionTooLong
 
 
 class Extending(Generic[H]):

@@ -7,13 +7,13 @@ from travio_inventory.protocol.attempts import Attempts
 from travio_inventory.protocol.batches import Row
 from travio_inventory.protocol.claims import Contended, Lost, NotMade, Stood, Stuck, Won
 from travio_inventory.protocol.fencing import REFUSED, RETRY
+from travio_inventory.protocol.hold import Aborted, Confirmed, Held
 from travio_inventory.protocol.ledger import Answered, Go, Ledger
 from travio_inventory.protocol.resource import H, Request, Resource
 from travio_inventory.protocol.rolling_forward import RollingForward
 from travio_inventory.protocol.sending import Sender
 from travio_inventory.protocol.steps import writing
 from travio_inventory.protocol.steps.deciding import Deciding, ended
-from travio_inventory.seats.hold import Aborted, Confirmed, Held
 
 GENERATIONS_MAX = 3
 

@@ -7,12 +7,12 @@ from travio_inventory.protocol.attempts import Attempts
 from travio_inventory.protocol.batches import Row
 from travio_inventory.protocol.claims import Contended, Lost, NotMade, Stood, Stuck, Won
 from travio_inventory.protocol.fencing import REFUSED, Fencing
+from travio_inventory.protocol.hold import Aborted, Confirmed, Expired, late_id
+from travio_inventory.protocol.refusals import HoldExpired
 from travio_inventory.protocol.resource import H, Hold, Resource
 from travio_inventory.protocol.rolling_forward import RollingForward
 from travio_inventory.protocol.sending import Sender
 from travio_inventory.protocol.steps.deciding import Deciding, ended
-from travio_inventory.seats.hold import Aborted, Confirmed, Expired, late_id
-from travio_inventory.seats.refusals import HoldExpired
 
 
 class LateConfirming(Generic[H]):

@@ -1,9 +1,9 @@
 """Release: a hold is given back by its holder."""
 
 from travio_inventory.kernel.actor import Actor
+from travio_inventory.protocol.hold import Released
 from travio_inventory.protocol.resource import H
 from travio_inventory.protocol.steps.deciding import Deciding
-from travio_inventory.seats.hold import Released
 
 
 async def release(deciding: Deciding[H], actor: Actor, hold_id: str) -> H:

@@ -5,9 +5,9 @@ from typing import assert_never
 
 from travio_inventory.protocol import index_entries, listings, rows
 from travio_inventory.protocol.batches import IndexEntry, Outcome, Partition, Row, RowKey, Rows, Write
+from travio_inventory.protocol.hold import Aborted, Cancelled, Confirmed, Expired, Held, HoldState, Recorded, Released
 from travio_inventory.protocol.resource import H, Resource, home_and_others, home_of
 from travio_inventory.protocol.sending import Sender
-from travio_inventory.seats.hold import Aborted, Cancelled, Confirmed, Expired, Held, HoldState, Recorded, Released
 
 
 async def see(sender: Sender, resource: Resource[H], partition: Partition, keys: Sequence[RowKey]) -> Rows:
@@ -70,7 +70,7 @@ def step_writes(
 
 def _told(resource: Resource[H], hold: H, state: HoldState, condition: Row, now: Recorded) -> tuple[Write, Write]:
     """The hold's row and the event of the step."""
-    own = Write(rows.hold_key(hold.id), condition, {**_columns(state), **rows.recorded(now)})
+    own = Write(rows.hold_key(hold.id), condition, {**_columns(resource, state), **rows.recorded(now)})
     return own, resource.event(hold.with_state(state), now)
 
 
@@ -80,11 +80,11 @@ def others_due(resource: Resource[H], holds: Sequence[H], at_ms: int) -> list[In
     return [index_entries.due(partition, at_ms) for partition in sorted(named)]
 
 
-def _columns(state: HoldState) -> Row:
+def _columns(resource: Resource[H], state: HoldState) -> Row:
     """What a step to that state changes of the hold's row."""
     match state:
         case Confirmed() as booked:
-            return rows.booking_columns(booked)
+            return {"status": "confirmed", "order_id": booked.order, **resource.booking(booked)}
         case Released():
             return {"status": "released"}
         case Expired():

@@ -3,7 +3,7 @@
 from travio_inventory.kernel.actor import Actor, Scope
 from travio_inventory.kernel.refusals import InvalidRequest, Violation
 from travio_inventory.seats.commands import ConfirmHoldCommand
-from travio_inventory.seats.hold import Hold
+from travio_inventory.seats.hold import Confirmed, Hold
 from travio_inventory.seats.ports import Holds
 from travio_inventory.seats.use_cases.step_runner import StepRunner
 
@@ -29,4 +29,4 @@ class ConfirmHold:
             if sorted(listed) != sorted(hold.seats):
                 said = f"the hold has the seats {', '.join(hold.seats)}, the list has {', '.join(listed)}"
                 raise InvalidRequest([Violation("passengers", said)])
-        return await self._steps.run(self._holds.confirm(actor, hold_id, command.order_id, passengers))
+        return await self._steps.run(self._holds.confirm(actor, hold_id, Confirmed(command.order_id, passengers)))

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
+from travio_inventory.protocol.resource import Taken
 from travio_inventory.seats.hold import Held, Hold
 from travio_inventory.seats.ports import Cell, Occupancy, SeatGroupKey, SeatMapCache, TakenSeats
-from travio_inventory.seats.refusals import TakenCell
+from travio_inventory.seats.records.seats import taken_cells
 
 
 class EdgeUpkeep:
@@ -25,11 +26,11 @@ class EdgeUpkeep:
             else:
                 await self._taken.clear(SeatGroupKey(hold.trip, group), cells, hold=hold.id)
 
-    async def refused(self, hold: Hold, taken: Sequence[TakenCell], *, as_of_ms: int) -> None:
+    async def refused(self, hold: Hold, taken: Sequence[Taken], *, as_of_ms: int) -> None:
         """See HoldWatch. The gate turns the next contenders away from the cells that the store named."""
         groups = dict(zip(hold.seats, hold.groups, strict=True))
         alike: dict[tuple[int, Occupancy], list[Cell]] = {}
-        for cell in taken:
+        for cell in taken_cells(taken):
             occupancy = Occupancy(cell.hold, cell.claimant, cell.status, cell.until_ms, as_of_ms)
             alike.setdefault((groups[cell.seat], occupancy), []).append(Cell(cell.seat, cell.segment))
         for (group, occupancy), cells in alike.items():

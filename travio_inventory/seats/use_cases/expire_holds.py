@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import anyio
 
 from travio_inventory.kernel.actor import Actor, Scope
-from travio_inventory.seats.ports import Lapses, SeatGroupKey
+from travio_inventory.protocol.batches import Partition
+from travio_inventory.protocol.ports import Lapses
 
 GROUPS_AT_ONCE = 32
 
@@ -15,7 +16,7 @@ class Swept:
     """What one round did: seat groups visited, and the error of each that could not be finished."""
 
     groups: int
-    failures: dict[SeatGroupKey, Exception]
+    failures: dict[Partition, Exception]
 
 
 class ExpireHolds:
@@ -30,11 +31,11 @@ class ExpireHolds:
         Raises PermissionDenied, and BackendUnavailable if even the index could not be read.
         """
         actor.needs(Scope.HOUSE_WORK)
-        due = await self._lapses.due_groups()
+        due = await self._lapses.due_partitions()
         swept = Swept(len(due), {})
         at_once = anyio.CapacityLimiter(GROUPS_AT_ONCE)
 
-        async def sweep(group: SeatGroupKey) -> None:
+        async def sweep(group: Partition) -> None:
             async with at_once:
                 try:
                     await self._lapses.sweep(group)

@@ -13,7 +13,7 @@ from travio_inventory.seats.hold import (
     HoldState,
     Recorded,
 )
-from travio_inventory.seats.ports import HoldWatch
+from travio_inventory.seats.records import seat_rows
 from travio_inventory.seats.refusals import SeatContended, SeatTaken, TakenCell, TripOpening
 from travio_inventory.seats.taken import fit_to_keep, refusal_of
 
@@ -28,19 +28,23 @@ class Seats:
 
     def partitions(self, hold: Hold) -> Sequence[Partition]:
         """See Resource."""
-        return [rows.group_partition(hold.trip, group) for group in hold.seats_by_group]
+        return [seat_rows.group_partition(hold.trip, group) for group in hold.seats_by_group]
 
     def keys(self, hold: Hold, partition: Partition) -> Sequence[RowKey]:
         """See Resource."""
-        return rows.cell_keys(hold.seats_by_group.get(partition.number, ()), hold.journey)
+        return seat_rows.cell_keys(hold.seats_by_group.get(partition.number, ()), hold.journey)
 
     def read(self, organization: str, hold_id: str, row: Row) -> Hold:
         """See Resource."""
-        return rows.read_hold(organization, hold_id, row)
+        return seat_rows.read_hold(organization, hold_id, row)
 
     def columns(self, hold: Hold) -> Row:
         """See Resource."""
-        return rows.hold_row(hold)
+        return seat_rows.hold_row(hold)
+
+    def booking(self, state: Confirmed) -> Row:
+        """See Resource."""
+        return seat_rows.booking_columns(state)
 
     def event(self, hold: Hold, at: Recorded) -> Write:
         """See Resource."""
@@ -56,7 +60,7 @@ class Seats:
         if claim.until_ms is not None:
             values = {**values, "until_ms": claim.until_ms}
         return [
-            Write(cell, rows.IF_AVAILABLE, own)
+            Write(cell, seat_rows.IF_AVAILABLE, own)
             for hold in claim.holds
             for own in ({**values, "owner": hold.id},)
             for cell in self.keys(hold, claim.partition)
@@ -64,14 +68,14 @@ class Seats:
 
     def extend(self, hold: Hold, until_ms: int) -> Sequence[Write]:
         """See Resource."""
-        cells = rows.cell_keys(hold.seats_by_group.get(hold.home, ()), hold.journey)
+        cells = seat_rows.cell_keys(hold.seats_by_group.get(hold.home, ()), hold.journey)
         return [Write(cell, {"owner": hold.id}, {"until_ms": until_ms}) for cell in cells]
 
     def move(
         self, owned: Mapping[str, Sequence[RowKey]], state: HoldState, _partition: Partition, _seen: Rows
     ) -> Sequence[Write]:
         """See Resource."""
-        values: Row = {"status": "sold", "until_ms": None} if isinstance(state, Confirmed) else rows.FREE
+        values: Row = {"status": "sold", "until_ms": None} if isinstance(state, Confirmed) else seat_rows.FREE
         return [
             Write(cell, condition, values)
             for hold_id, cells in owned.items()
@@ -125,26 +129,11 @@ class Seats:
 
     def kept(self, taken: Sequence[Taken], claimant: str) -> Row:
         """See Resource."""
-        return {"taken": rows.taken_text(fit_to_keep(taken_cells(taken), claimant))}
+        return {"taken": seat_rows.taken_text(fit_to_keep(taken_cells(taken), claimant))}
 
     def no_again(self, fenced: Row, claimant: str) -> SeatTaken:
         """See Resource."""
-        return refusal_of(rows.read_taken(fenced), claimant)
-
-
-class SeatWatch:
-    """A HoldWatch of the protocol that tells another in the words of seats."""
-
-    def __init__(self, watch: HoldWatch) -> None:
-        self._watch = watch
-
-    async def changed(self, hold: Hold, *, as_of_ms: int) -> None:
-        """See HoldWatch."""
-        await self._watch.changed(hold, as_of_ms=as_of_ms)
-
-    async def refused(self, hold: Hold, taken: Sequence[Taken], *, as_of_ms: int) -> None:
-        """See HoldWatch."""
-        await self._watch.refused(hold, taken_cells(taken), as_of_ms=as_of_ms)
+        return refusal_of(seat_rows.read_taken(fenced), claimant)
 
 
 def contended(seats: Iterable[str]) -> SeatContended:
@@ -158,7 +147,7 @@ def taken_cells(taken: Iterable[Taken]) -> list[TakenCell]:
 
 
 def _taken_cell(cell: RowKey, owner: str, home: Row) -> TakenCell:
-    status = rows.cell_status(home)
+    status = seat_rows.cell_status(home)
     until_ms = rows.number(home, "expires_at_ms") if status == "held" else 0
     return TakenCell(cell.id, cell.segment, status, rows.text(home, "claimant"), owner, until_ms)
 

@@ -6,9 +6,9 @@ from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.refusals import BackendUnavailable
 from travio_inventory.protocol import rows
 from travio_inventory.protocol.batches import Index, IndexEntry, Partition, Row, StoreUnavailable, Table
-from travio_inventory.protocol.list_turns import Join, Leave, ListTurns, entry_key
-from travio_inventory.protocol.places import Places
 from travio_inventory.protocol.sending import Sender
+from travio_inventory.seats.records.list_turns import Join, Leave, ListTurns, entry_key
+from travio_inventory.seats.records.places import Places
 from travio_inventory.seats.trip import TripKey
 from travio_inventory.seats.waitlist import WaitlistEntry, WaitlistPage
 

@@ -20,7 +20,8 @@ from travio_inventory.protocol.batches import (
     Unknown,
     Write,
 )
-from travio_inventory.protocol.open_trips import opened
+from travio_inventory.seats.records import seat_rows
+from travio_inventory.seats.records.open_trips import opened
 from travio_inventory.seats.refusals import TripDefinedOtherwise
 from travio_inventory.seats.trip import Journey, Trip, TripKey, read_definition
 
@@ -50,12 +51,12 @@ class Definitions:
 
     async def seed(self, trip: Trip, group: int) -> None:
         """See Trips. A cell is only ever made where there is none, whoever made the others, and in what portions."""
-        partition = rows.group_partition(trip.key, group)
-        cells = rows.cell_keys((seat.id for seat in trip.seats_in(group)), Journey(0, len(trip.segments) - 1))
+        partition = seat_rows.group_partition(trip.key, group)
+        cells = seat_rows.cell_keys((seat.id for seat in trip.seats_in(group)), Journey(0, len(trip.segments) - 1))
         for start in range(0, len(cells), self._cells_per_batch_max):
             missing = cells[start : start + self._cells_per_batch_max]
             while missing:
-                standing = await self._insert(partition, [Write(cell, ABSENT, rows.NEW_CELL) for cell in missing])
+                standing = await self._insert(partition, [Write(cell, ABSENT, seat_rows.NEW_CELL) for cell in missing])
                 missing = [cell for cell in missing if cell not in standing] if standing else []
 
     async def find(self, key: TripKey) -> Trip | None:

@@ -10,7 +10,7 @@ from math import inf
 
 from travio_inventory.protocol import rows
 from travio_inventory.protocol.batches import Batches, Kind, Partition, Row, RowKey, StoreUnavailable
-from travio_inventory.protocol.list_turns import TAIL
+from travio_inventory.seats.records.list_turns import TAIL
 
 COUNT_EVERY_S = 30.0
 ENTRIES_MAX = 100_000

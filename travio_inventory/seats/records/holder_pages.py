@@ -71,7 +71,7 @@ class HolderPages:
         ids = [listings.hold_of(name) for name in names]
 
         async def find(hold_id: str) -> Hold | None:
-            if trip and parse_hold_id(hold_id).trip != trip:
+            if trip and parse_hold_id(hold_id).name != trip:
                 return None
             try:
                 return await self._find(actor, hold_id)

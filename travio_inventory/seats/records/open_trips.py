@@ -27,7 +27,7 @@ from travio_inventory.protocol.batches import (
     Table,
     Write,
 )
-from travio_inventory.seats.ports import SeatGroupKey
+from travio_inventory.seats.records import seat_rows
 from travio_inventory.seats.trip import Trip, TripKey
 
 SHARDS = 60
@@ -57,15 +57,15 @@ class SlowRound:
         self._clock = clock
         self._random = random
         self._every_ms = every_ms
-        self.partition = Partition(Table.CURSORS, "", f"slow round of {name}")
+        self._partition = Partition(Table.CURSORS, "", f"slow round of {name}")
         self._begun_ms = 0
         self._pause_ends_ms = 0
         """By our stopwatch."""
         self._shard: int | None = None
         self._marked: Row | None = None
-        self._left: Iterator[SeatGroupKey] = iter(())
+        self._left: Iterator[Partition] = iter(())
 
-    async def next_groups(self) -> list[SeatGroupKey]:
+    async def next_partitions(self) -> list[Partition]:
         """The next to visit, at most GROUPS_AT_ONCE; asking for more says that the last ones were visited.
 
         Raises StoreUnavailable.
@@ -83,7 +83,7 @@ class SlowRound:
             return
         self._pause_ends_ms = self._clock.elapsed_ms() + round(self._every_ms / SHARDS / SPARE)
         now_ms = self._begun_ms = self._clock.now_ms()
-        marks = await self._batches.read(self.partition, Kind.CURSOR)
+        marks = await self._batches.read(self._partition, Kind.CURSOR)
         due = [shard for shard in range(SHARDS) if self._is_due(marks.get(_mark(shard)), now_ms)]
         if due:
             shard = self._random.choice(due)
@@ -96,7 +96,7 @@ class SlowRound:
         shard, self._shard = self._shard, None
         if shard is not None:
             seen = ABSENT if self._marked is None else {"reached": self._marked.get("reached")}
-            await self._batches.apply(self.partition, [Write(_mark(shard), seen, {"reached": self._begun_ms})])
+            await self._batches.apply(self._partition, [Write(_mark(shard), seen, {"reached": self._begun_ms})])
 
     def _is_due(self, mark: Row | None, now_ms: int) -> bool:
         """A mark that is ahead of the present was made by a clock that was wrong."""
@@ -116,10 +116,10 @@ def _mark(shard: int) -> RowKey:
     return RowKey(Kind.CURSOR, f"{shard:02d}")
 
 
-def _groups(entries: Iterable[str], now_s: int) -> Iterator[SeatGroupKey]:
+def _groups(entries: Iterable[str], now_s: int) -> Iterator[Partition]:
     """The seat groups of the trips that are not long over."""
     for entry in entries:
         organization, trip, count, ends_s = entry.split(rows.SEPARATOR)
         if not int(ends_s) or now_s < int(ends_s) + KEPT_S:
             for group in range(int(count)):
-                yield SeatGroupKey(TripKey(organization, trip), group)
+                yield seat_rows.group_partition(TripKey(organization, trip), group)

@@ -11,8 +11,9 @@ from travio_inventory.protocol.claims import Contended, Lost, NotMade, Stood, St
 from travio_inventory.protocol.fencing import RETRY
 from travio_inventory.protocol.hold_protocol import HoldProtocol
 from travio_inventory.protocol.judging import Verdict
-from travio_inventory.protocol.seats import contended, taken_cells
 from travio_inventory.seats.hold import NEVER_MS, Aborted, Held, Hold, HoldId, Released
+from travio_inventory.seats.records import seat_rows
+from travio_inventory.seats.records.seats import contended, taken_cells
 from travio_inventory.seats.refusals import TakenCell, TripOpening
 from travio_inventory.seats.taken import refusal_of
 from travio_inventory.seats.trip import Journey, Trip
@@ -85,7 +86,7 @@ class House:
 
     async def unblock(self, trip: Trip, seat: str) -> bool:
         """See Holds."""
-        partition = rows.group_partition(trip.key, trip.group_of(seat))
+        partition = seat_rows.group_partition(trip.key, trip.group_of(seat))
         first = RowKey(Kind.CELL, seat, 0)
         try:
             cell = (await self._sender.batches.get(partition, [first])).get(first)
@@ -116,8 +117,10 @@ class House:
             case Verdict.CONTENDED:
                 raise contended([seat])
             case Verdict.DEAD:
-                left = rows.cell_keys([seat], whole_journey(trip))
-                await self._rolling.roll(owner, rows.group_partition(trip.key, trip.group_of(seat)), left, Aborted(""))
+                left = seat_rows.cell_keys([seat], whole_journey(trip))
+                await self._rolling.roll(
+                    owner, seat_rows.group_partition(trip.key, trip.group_of(seat)), left, Aborted("")
+                )
                 return None
 
 

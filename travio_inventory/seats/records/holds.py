@@ -7,13 +7,13 @@ from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.refusals import BackendUnavailable
 from travio_inventory.protocol.batches import StoreUnavailable
 from travio_inventory.protocol.hold_protocol import HoldProtocol
-from travio_inventory.protocol.holder_pages import HolderPages
-from travio_inventory.protocol.house import House
-from travio_inventory.protocol.seats import Seats, SeatWatch
+from travio_inventory.protocol.resource import HoldWatch
 from travio_inventory.protocol.sending import Sender
-from travio_inventory.protocol.snapshots import snapshot
 from travio_inventory.seats.hold import Hold, HoldPage
-from travio_inventory.seats.ports import HoldWatch
+from travio_inventory.seats.records.holder_pages import HolderPages
+from travio_inventory.seats.records.house import House
+from travio_inventory.seats.records.seats import Seats
+from travio_inventory.seats.records.snapshots import snapshot
 from travio_inventory.seats.trip import Trip
 
 
@@ -21,9 +21,9 @@ class SeatHolds(HoldProtocol[Hold]):
     """Implements `seats.ports.Holds` over conditional batches."""
 
     def __init__(
-        self, sender: Sender, watch: HoldWatch, background: Callable[[Coroutine[Any, Any, None]], None]
+        self, sender: Sender, watch: HoldWatch[Hold], background: Callable[[Coroutine[Any, Any, None]], None]
     ) -> None:
-        super().__init__(sender, Seats(), SeatWatch(watch), background)
+        super().__init__(sender, Seats(), watch, background)
         self._house = House(self)
 
     async def page(self, actor: Actor, *, trip: str, ended: bool, after: str, most: int) -> HoldPage:

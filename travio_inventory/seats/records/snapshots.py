@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from travio_inventory.protocol import rows
 from travio_inventory.protocol.batches import Batches, Kind, Partition, Row, RowKey
 from travio_inventory.seats.hold import parse_hold_id
+from travio_inventory.seats.records import seat_rows
 from travio_inventory.seats.refusals import TripOpening
 from travio_inventory.seats.seat import AVAILABLE, BLOCKED, SOLD, HeldUntil, SeatState
 from travio_inventory.seats.seat_map import encode_states
@@ -13,7 +14,7 @@ from travio_inventory.seats.trip import Trip
 
 async def snapshot(batches: Batches, trip: Trip, group: int) -> bytes:
     """The seat group's cells as `encode_states` writes them. Raises TripOpening, StoreUnavailable."""
-    cells = await batches.read(rows.group_partition(trip.key, group), Kind.CELL)
+    cells = await batches.read(seat_rows.group_partition(trip.key, group), Kind.CELL)
     foreign = {
         owner for cell in cells.values() if (owner := rows.text(cell, "owner")) and parse_hold_id(owner).home != group
     }
@@ -33,7 +34,7 @@ async def _homes(batches: Batches, trip: Trip, hold_ids: Iterable[str]) -> dict[
     """The home rows of owners from other seat groups; an attempt under way has an empty one."""
     by_home: dict[Partition, list[str]] = {}
     for hold_id in hold_ids:
-        by_home.setdefault(rows.home_partition(trip.key.organization, hold_id), []).append(hold_id)
+        by_home.setdefault(seat_rows.home_partition(trip.key.organization, hold_id), []).append(hold_id)
     homes: dict[str, Row] = {}
     for partition, ids in by_home.items():
         standing = await batches.get(partition, [rows.hold_key(hold_id) for hold_id in ids])
@@ -61,7 +62,7 @@ def _state(cell: Row, homes: dict[str, Row]) -> SeatState:
 def _foreign_state(cell: Row, home: Row) -> SeatState:
     """A cell's truth is its owner's home row; what an ended owner left is free."""
     match home.get("status"):
-        case "held" if rows.cell_status(home) == "blocked":
+        case "held" if seat_rows.cell_status(home) == "blocked":
             return BLOCKED
         case "held":
             return HeldUntil(rows.number(home, "expires_at_ms"))

@@ -1,0 +1,122 @@
+"""What a hold is called, whose it is, and the states it goes through, whatever it claims."""
+
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import NamedTuple, TypeAlias
+
+from travio_inventory.kernel.actor import Actor
+from travio_inventory.protocol.refusals import HoldNotFound
+
+LATE_SUFFIX = "~late"
+DIGEST_CHARS = 32
+NEVER_MS = 2**53 - 1
+"""The expiry of a hold by the house: it has none."""
+
+
+class HoldId(NamedTuple):
+    """A hold's id in parts: its home by name and number, and whether it is the late booking of an expired hold."""
+
+    name: str
+    home: int
+    digest: str
+    is_late: bool
+
+    def __str__(self) -> str:
+        return f"{self.name}~{self.home}~{self.digest}{LATE_SUFFIX if self.is_late else ''}"
+
+
+def parse_hold_id(text: str) -> HoldId:
+    """Read a hold id. Raises HoldNotFound if no hold can have that id."""
+    base = text.removesuffix(LATE_SUFFIX)
+    name, home, digest = ([*base.rsplit("~", 2), "", ""])[:3]
+    known = name and home.isascii() and home.isdigit() and len(home) <= 6 and str(int(home)) == home
+    if not known or len(digest) != DIGEST_CHARS:
+        raise HoldNotFound
+    return HoldId(name, int(home), digest, base != text)
+
+
+def late_id(hold_id: str) -> str:
+    """The id under which an expired hold can still be booked."""
+    return hold_id + LATE_SUFFIX
+
+
+def base_id(hold_id: str) -> str:
+    """The id of the hold that a late booking replaces; for any other hold its own id."""
+    return hold_id.removesuffix(LATE_SUFFIX)
+
+
+def keyed_digest(actor: Actor, key: str, generation: int) -> str:
+    """The digest in the id of the hold of this idempotency key, in this generation of the key."""
+    return digest_of(actor.organization, actor.user, key, str(generation))
+
+
+def claimant_of(actor: Actor, key: str | None, attempt: str = "") -> str:
+    """Distinguishes a key's own retry from every other attempt, without the holder's name. An attempt without a key has
+    no retries, so its claimant comes from `attempt` alone.
+    """
+    own = digest_of("key", key) if key is not None else digest_of("attempt", attempt)
+    return f"{digest_of(actor.organization, actor.user)[:16]}-{own[:16]}"
+
+
+def is_same_holder(claimant: str, other: str) -> bool:
+    """Whether two claimants are the same holder's; an unknown one ("") matches none."""
+    return bool(claimant) and claimant.partition("-")[0] == other.partition("-")[0]
+
+
+def digest_of(*parts: str) -> str:
+    """Different for every list of parts: each is written with its length."""
+    text = "".join(f"{len(part)}:{part}" for part in parts)
+    return blake2b(text.encode(), digest_size=DIGEST_CHARS // 2).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Kept for its holder until `expires_at_ms`, in Unix milliseconds."""
+
+    expires_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """A booking of that order, for those whom it names: for its holder's eyes only, and known to the resource alone."""
+
+    order: str
+    named: tuple[object, ...] = field(default=(), compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """Released by its holder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expired:
+    """Its time ran out."""
+
+    expires_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """A cancelled booking."""
+
+    order: str
+
+
+@dataclass(frozen=True, slots=True)
+class Aborted:
+    """The attempt never took effect. `refused` is a final refusal; `retry` and `abandoned` mean that a retry may
+    succeed.
+    """
+
+    reason: str
+
+
+HoldState: TypeAlias = Held | Confirmed | Released | Expired | Cancelled | Aborted
+
+
+class Recorded(NamedTuple):
+    """Where a step's event is stored: the epoch of the journal, and the step's time in Unix milliseconds."""
+
+    epoch: int
+    at_ms: int

@@ -1,0 +1,30 @@
+"""What goes on by itself, as whoever drives it sees it: what lapses, and where to look for it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from travio_inventory.protocol.batches import Partition
+
+
+class Lapses(Protocol):
+    """Finds lapsed holds and ends them."""
+
+    async def due_partitions(self) -> Sequence[Partition]:
+        """Partitions in which something may be due."""
+        ...
+
+    async def sweep(self, partition: Partition) -> None:
+        """End every lapsed hold of the partition and finish roll-forwards that others left unfinished there."""
+        ...
+
+    async def close_due(self, failed: Mapping[Partition, Exception]) -> None:
+        """The due partitions except these were swept: close the minutes that no late batch can reach any more."""
+        ...
+
+
+class Everywhere(Protocol):
+    """Leads to every partition in turn, whether anything is known of it or not."""
+
+    async def next_partitions(self) -> list[Partition]:
+        """The next to visit; asking for more says that the last ones were visited. Raises StoreUnavailable."""
+        ...

@@ -1,0 +1,119 @@
+"""The rows of a seat group, written and read: cells, and what a hold of seats says beside what any hold does."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from json import dumps, loads
+
+from travio_inventory.protocol.batches import Kind, Partition, Row, RowKey, Table
+from travio_inventory.protocol.rows import SEPARATOR, begun, number, read_state, text
+from travio_inventory.seats.hold import NEVER_MS, Confirmed, Hold, HoldState, Passenger, Recorded, parse_hold_id
+from travio_inventory.seats.ports import SeatGroupKey
+from travio_inventory.seats.refusals import TakenCell
+from travio_inventory.seats.trip import Journey, TripKey
+
+FREE: Row = {"status": "available", "owner": None, "until_ms": None, "since_ms": None}
+NEW_CELL: Row = {"status": "available"}
+"""A cell that nobody had yet: on CQL a null that is written is a tombstone, so there is none."""
+IF_AVAILABLE: Row = {"status": "available"}
+
+
+def group_partition(trip: TripKey, group: int) -> Partition:
+    """The partition that all cells of the seat group's seats are in."""
+    return Partition(Table.SEAT_GROUPS, trip.organization, trip.trip, group)
+
+
+def home_partition(organization: str, hold_id: str) -> Partition:
+    """The partition of the row that decides the hold; the id names it."""
+    parsed = parse_hold_id(hold_id)
+    return Partition(Table.SEAT_GROUPS, organization, parsed.name, parsed.home)
+
+
+def group_key(partition: Partition) -> SeatGroupKey:
+    """The seat group that is in the partition."""
+    return SeatGroupKey(TripKey(partition.organization, partition.name), partition.number)
+
+
+def cell_keys(seats: Iterable[str], journey: Journey) -> list[RowKey]:
+    """The cells of these seats on the journey."""
+    segments = journey.segments
+    return [RowKey(Kind.CELL, seat, segment) for seat in seats for segment in segments]
+
+
+def hold_row(hold: Hold) -> Row:
+    """The row of a hold of seats that comes to be."""
+    row: dict[str, str | int | None] = {
+        **begun(hold),
+        **booking_columns(hold.state),
+        "seats": places_text(hold),
+        "first_segment": hold.journey.first,
+        "last_segment": hold.journey.last,
+    }
+    if hold.reason:
+        row["reason"] = hold.reason
+    return row
+
+
+def cell_status(home: Row) -> str:
+    """What the cells of a live hold are, as its home row says."""
+    if home.get("status") == "confirmed":
+        return "sold"
+    return "held" if number(home, "expires_at_ms") < NEVER_MS else "blocked"
+
+
+def read_hold(organization: str, hold_id: str, row: Row) -> Hold:
+    """The hold that a row says; an aborted one has no seats."""
+    places = _places(row) if row.get("holder") is not None else []
+    return Hold(
+        id=hold_id,
+        trip=TripKey(organization, parse_hold_id(hold_id).name),
+        holder=text(row, "holder"),
+        seats=tuple(seat for _, seat in places),
+        groups=tuple(group for group, _ in places),
+        journey=Journey(number(row, "first_segment"), number(row, "last_segment")),
+        created_at_ms=number(row, "created_at_ms"),
+        claimant=text(row, "claimant"),
+        state=_state(row),
+        extensions=number(row, "extensions"),
+        recorded=Recorded(number(row, "event_epoch"), number(row, "event_at_ms")),
+    )
+
+
+def booking_columns(state: HoldState) -> Row:
+    """What a hold's row says of the passengers of its booking, where they are named."""
+    named = state.named if isinstance(state, Confirmed) else ()
+    plain = [[each.seat, each.name, each.national_id] for each in named if isinstance(each, Passenger)]
+    return {"passengers": dumps(plain, ensure_ascii=False, separators=(",", ":"))} if plain else {}
+
+
+def _state(row: Row) -> HoldState:
+    """Its state, with the passengers of a booking."""
+    state = read_state(row)
+    return replace(state, named=_passengers(row)) if isinstance(state, Confirmed) else state
+
+
+def _passengers(row: Row) -> tuple[Passenger, ...]:
+    return tuple(Passenger(*each) for each in loads(text(row, "passengers") or "[]"))
+
+
+def taken_text(cells: Sequence[TakenCell]) -> str:
+    """What a final no was about, as its fenced row keeps it."""
+    return "\n".join(SEPARATOR.join((cell.seat, *map(str, cell[1:]))) for cell in cells)
+
+
+def read_taken(row: Row) -> list[TakenCell]:
+    """What the fenced row's final no was about."""
+    lines = (line.split(SEPARATOR) for line in text(row, "taken").split("\n") if line)
+    return [
+        TakenCell(seat, int(segment), status, claimant, hold, int(until_ms))
+        for seat, segment, status, claimant, hold, until_ms in lines
+    ]
+
+
+def places_text(hold: Hold) -> str:
+    """The hold's seats, each with its seat group, as a row keeps them."""
+    return "\n".join([f"{group} {seat}" for seat, group in zip(hold.seats, hold.groups, strict=True)])
+
+
+def _places(row: Row) -> list[tuple[int, str]]:
+    places = (place.split(" ", 1) for place in text(row, "seats").split("\n"))
+    return [(int(group), seat) for group, seat in places]
