@@ -139,9 +139,9 @@ def test_benches_with_a_server_of_their_own_find_nothing_wrong(typed: Type, benc
     answer = typed("bench", bench, "--seconds", "0.3", "--workers", "8", "--json")
     assert answer.status == 0, answer.out + answer.err
     results = answer.plain["results"]
-    for yardstick in ("no-op, grpclib", "no-op, our server"):
-        assert results[yardstick]["counts"].keys() == {"ok"}
-        assert any(name.endswith(f"/ {yardstick}") for name in results)
+    for noop in ("no-op, grpclib", "no-op, our server"):
+        assert results[noop]["counts"].keys() == {"ok"}
+        assert any(name.endswith(f"/ {noop}") for name in results)
     assert answer.plain["server"]["own"] is True
 
 

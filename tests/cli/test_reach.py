@@ -78,7 +78,7 @@ def test_who_is_not_trusted_and_who_speaks_tls_is_said(typed: Type, over_tls: Se
     plain = typed("hold", *COACH, "seat-A2", *at)
     assert plain.status == 4
     assert plain.err == (
-        f"nothing answers at {over_tls.target} (what listens there speaks no HTTP/2): "
+        f"nothing answers at {over_tls.target} (what listens there does not speak HTTP/2): "
         "add --tls if it uses TLS, or set --target\n"
     )
 

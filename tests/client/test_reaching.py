@@ -32,7 +32,7 @@ async def test_where_something_else_listens_nothing_was_done(word: bytes) -> Non
         writer.close()
 
     async with await asyncio.start_server(say, "127.0.0.1", 0) as server:
-        with pytest.raises(NoService, match="speaks no HTTP/2") as refused:
+        with pytest.raises(NoService, match="does not speak HTTP/2") as refused:
             await hold_at(f"127.0.0.1:{server.sockets[0].getsockname()[1]}")
         await asyncio.sleep(0.1)  # until the server has noticed
     assert refused.value.is_there

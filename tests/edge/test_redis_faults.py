@@ -136,7 +136,7 @@ async def test_the_log_says_once_that_redis_went_and_once_that_it_is_back(
         server.start()
         await until_holds(edge.door(), limit_s=BACK_S_MAX)
     went, back = (said for said in caplog.messages if said.startswith("redis "))
-    assert " is away: " in went
+    assert " is down: " in went
     assert re.search(r" is back after [\d.]+ s: \d+ requests went without$", back)
 
 

@@ -33,14 +33,14 @@ class Told:
 
     def __init__(self) -> None:
         self.ids: list[str] = []
-        self.is_away = False
+        self.is_down = False
         self.is_stuck = False
 
     async def publish(self, events: Sequence[Event]) -> None:
         """See Sink."""
         if self.is_stuck:
             await asyncio.Event().wait()
-        if self.is_away:
+        if self.is_down:
             raise PublishFailed("away")
         self.ids += [event.id for event in events]
 
@@ -96,13 +96,13 @@ async def test_a_sink_that_is_away_for_long_keeps_no_other_waiting(is_alone: boo
     store, clock = await on_sale()
     near, far = Told(), Told()
     service = Service(store, clock, is_alone=is_alone, near=near, far=far)
-    far.is_away, sold = True, list[str]()
+    far.is_down, sold = True, list[str]()
     for seat in range(1, 6):
         sold += await sell(service, [seat])
         await service.relay_to("far", "near", minutes=2)
         assert sorted(near.ids) == sorted(sold), "on time, each once"
     assert far.ids == []
-    far.is_away = False
+    far.is_down = False
     await service.relay_to("far", "near", minutes=MINUTES)
     assert sorted(far.ids) == sorted(near.ids) == sorted(sold)
     assert all(far.ids.index(f"{hold}~0") < far.ids.index(f"{hold}~1") for hold in {name[:-2] for name in sold})
@@ -126,11 +126,11 @@ async def test_after_a_kill_each_sink_goes_on_where_it_was(is_alone: bool) -> No
     store, clock = await on_sale()
     near, far = Told(), Told()
     service = Service(store, clock, is_alone=is_alone, near=near, far=far)
-    far.is_away = True
+    far.is_down = True
     sold = await sell(service, [1, 2, 3])
     await service.relay_to("near", "far", minutes=MINUTES)
     again = Service(store, clock, is_alone=is_alone, near=near, far=far)
-    far.is_away = False
+    far.is_down = False
     sold += await sell(again, [4])
     await again.relay_to("near", "far", minutes=MINUTES)
     assert sorted(near.ids) == sorted(far.ids) == sorted(sold)
@@ -142,13 +142,13 @@ async def test_what_one_sink_set_aside_is_nothing_to_another() -> None:
 
     class Picky(Told):
         async def publish(self, events: Sequence[Event]) -> None:
-            if self.is_away and any(event.subject == poison.id for event in events):
+            if self.is_down and any(event.subject == poison.id for event in events):
                 raise PublishFailed("not this one")
             self.ids += [event.id for event in events]
 
     near, far = Told(), Picky()
     service = Service(store, clock, near=near, far=far)
-    far.is_away = True
+    far.is_down = True
     poison = await service.hold("A1")
     others = []
     for seat in range(2, 9):
@@ -158,7 +158,7 @@ async def test_what_one_sink_set_aside_is_nothing_to_another() -> None:
     again = Service(store, clock, near=near, far=far)
     await again.relay_to("near", minutes=MINUTES)
     assert near.ids.count(f"{poison.id}~0") == 1, "what was carried on is not its own"
-    far.is_away = False
+    far.is_down = False
     await again.relay_to("far", "near", minutes=MINUTES)
     assert far.ids.count(f"{poison.id}~0") == 1
     assert set(far.ids) == set(near.ids)
@@ -182,7 +182,7 @@ async def test_a_sink_that_comes_too_late_is_told_what_it_missed(
     store, clock = await on_sale()
     near, far = Told(), Told()
     service = Service(store, clock, near=near, far=far)
-    far.is_away = True
+    far.is_down = True
     await sell(service, [1])
     await service.relay_to("near", "far", minutes=3 * MINUTES)
     monkeypatch.setattr("travio_inventory.protocol.journal.KEPT_EPOCHS", MINUTES)
@@ -236,14 +236,14 @@ async def test_the_lag_is_that_of_the_oldest_event_that_a_sink_has_not_had() -> 
     store, clock = await on_sale()
     near, far = Told(), Told()
     service = Service(store, clock, near=near, far=far)
-    far.is_away = True
+    far.is_down = True
     await service.hold("A1")
     await service.relay_to("near", "far")
     clock.pass_s(90)
     await service.relay_to("near", "far")
     lag: dict[str, Callable[[], int]] = {name: relay.lag_ms for name, relay in service.assembly.relays.items()}
     assert (lag["near"](), lag["far"]()) == (0, 90_000)
-    far.is_away = False
+    far.is_down = False
     clock.pass_s(minute_cursor.SETTLES_MS[0] // 1_000)
     await service.relay_to("far")
     assert lag["far"]() == 0

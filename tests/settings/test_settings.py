@@ -213,7 +213,7 @@ def test_settings_never_change() -> None:
         (
             {"SCYLLA_HOSTS": "db1:9042,db2:9043"},
             (
-                "SCYLLA_HOSTS='db1:9042,db2:9043' names several ports, and a cluster has one: "
+                "SCYLLA_HOSTS='db1:9042,db2:9043' names several ports, but a cluster has one: "
                 "allowed is host,host or host:port,host:port"
             ),
         ),

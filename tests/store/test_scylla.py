@@ -240,7 +240,7 @@ async def test_more_than_may_be_in_flight_wait_and_are_told_so(scylla: ScyllaOpt
         await batches.apply(partitions[0], birth("warm"))
         outcomes = await asyncio.gather(*(batches.apply(partitions[0], birth(f"late {n}")) for n in range(50)))
         assert outcomes[0] == Applied()
-        assert outcomes[1:] == [NotDone("NoTurn: no turn within 0.0 s")] * 49
+        assert outcomes[1:] == [NotDone("NoTurn: limit not free within 0.0 s")] * 49
 
 
 async def test_a_closed_store_does_nothing(scylla: ScyllaOptions) -> None:

@@ -126,7 +126,7 @@ def test_versions_are_compared(
             schema.check(session, options)
     session.execute(record.format(schema.OLDEST_VERSION - 1))
     for asked in (partial(schema.apply, replication=1), schema.check):
-        with pytest.raises(schema.SchemaTooOld, match="cannot take over: drop it or name another"):
+        with pytest.raises(schema.SchemaTooOld, match="cannot read: drop it or name another"):
             asked(session, options)
 
 
@@ -188,7 +188,7 @@ async def test_a_keyspace_of_an_earlier_release_is_refused_in_one_line_that_says
         said.append(str(refused.value))
     assert said == [str(started.value)] * 2
     assert said[0] == (
-        f"keyspace {keyspace} has schema version {version}, whose records this release cannot take over: drop it or "
+        f"keyspace {keyspace} has schema version {version}, whose records this release cannot read: drop it or "
         "name another keyspace (TRAVIO_SCYLLA_KEYSPACE), then run `travio-inventory schema apply`"
     )
     tables = session.execute("SELECT table_name FROM system_schema.tables WHERE keyspace_name = %s", (keyspace,))

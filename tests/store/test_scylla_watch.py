@@ -105,7 +105,7 @@ async def test_a_look_that_fails_is_not_the_last(
     caplog.set_level("DEBUG", logger=watch.__name__)
     async with watched(session, options):
         session.execute(f"DROP TABLE {options.keyspace}.agreements")
-        await until(lambda: f"cannot look at keyspace {options.keyspace}" in caplog.text)
+        await until(lambda: f"cannot check keyspace {options.keyspace}" in caplog.text)
         schema.apply(session, options, replication=1)
         session.execute(f"ALTER TABLE {options.keyspace}.ledgers DROP fingerprint")
         await until(lambda: "ledgers.fingerprint is missing" in caplog.text)

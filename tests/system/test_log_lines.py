@@ -25,7 +25,7 @@ AWAY_S_MAX = BACK_S_MAX = 60
 LINE = re.compile(r"\S+Z (?P<level>\w+) +\[(?P<pid>\d+)\] (?P<logger>[\w.]+): .*")
 PROCESSES = 2
 PROCESS_LINES_MAX = 5
-"""Of each process while the store is away: not ready, it cannot sweep, it cannot relay, the figures; ready again."""
+"""Of each process while the store is down: not ready, it cannot sweep, it cannot relay, the figures; ready again."""
 
 
 @asynccontextmanager
@@ -65,7 +65,7 @@ async def lines_of(
         return " ".join(service.log.splitlines()[said:]).count(words) >= PROCESSES
 
     await asyncio.to_thread(kill)
-    await eventually(lambda: all_say(" is away: "), within_s=AWAY_S_MAX)
+    await eventually(lambda: all_say(" is down: "), within_s=AWAY_S_MAX)
     await asyncio.sleep(AWAY_S)
     async with service.client() as client:
         assert (await client.serves(LIVENESS), await client.serves()) == (True, is_ready_without)
@@ -102,7 +102,7 @@ async def test_each_process_says_once_that_a_server_went_and_once_that_it_is_bac
             ):
                 lines = await lines_of(service, server.kill, server.start, is_ready_without=is_ready_without)
                 assert len(by_process(lines, "not ready: store: ")) == (0 if is_ready_without else PROCESSES)
-                for words in (f"{name}", " is away: ", " is back after "):
+                for words in (f"{name}", " is down: ", " is back after "):
                     assert set(by_process(lines, words).values()) == {2 if words == name else 1}, lines
                     assert len(by_process(lines, words)) == PROCESSES
                 assert len(lines) <= PROCESSES * (2 + PROCESS_LINES_MAX), lines

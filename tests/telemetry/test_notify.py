@@ -29,4 +29,4 @@ def test_where_nobody_listens_that_is_logged_and_nothing_more(
     assert caplog.messages == []
     monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "nobody"))
     notify(READY)
-    assert caplog.messages == ["NOTIFY_SOCKET could not be told READY=1: [Errno 2] No such file or directory"]
+    assert caplog.messages == ["NOTIFY_SOCKET could not be notified of READY=1: [Errno 2] No such file or directory"]

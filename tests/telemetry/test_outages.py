@@ -39,7 +39,7 @@ def test_one_line_when_it_goes_and_one_when_it_is_back(server: Server) -> None:
     for _ in range(1_000):
         server.outages.went("gone")
         server.outages.missed()
-    assert server.said() == ["redis r is away: gone"]
+    assert server.said() == ["redis r is down: gone"]
     server.wait(12.5)
     assert server.said() == []
     server.outages.came()
@@ -53,7 +53,7 @@ def test_what_it_costs_is_summed_up_once_a_minute(server: Server) -> None:
     for minute in range(1, 4):
         server.outages.missed()
         server.wait(60.1)
-        assert server.said() == [f"redis r is away for {60 * minute} s: 1 requests went without"]
+        assert server.said() == [f"redis r is down for {60 * minute} s: 1 requests went without"]
 
 
 def test_one_that_goes_and_comes_all_the_time_is_told_of_once_a_minute(server: Server) -> None:
@@ -64,7 +64,7 @@ def test_one_that_goes_and_comes_all_the_time_is_told_of_once_a_minute(server: S
         server.wait(0.5)
     said = server.said()
     assert len(said) <= 2 * 6
-    assert any("is away, 60 times by now: late" in line for line in said)
+    assert any("is down, 60 times so far: late" in line for line in said)
 
 
 def test_one_that_stays_away_in_the_end_is_told_of_within_a_minute(server: Server) -> None:
@@ -73,7 +73,7 @@ def test_one_that_stays_away_in_the_end_is_told_of_within_a_minute(server: Serve
         server.outages.went("late")
     server.said()
     server.wait(61)
-    assert [line for line in server.said() if "is away" in line]
+    assert [line for line in server.said() if "is down" in line]
 
 
 def test_another_outage_later_is_told_of_at_once(server: Server) -> None:
@@ -82,4 +82,4 @@ def test_another_outage_later_is_told_of_at_once(server: Server) -> None:
         server.wait(2)
         server.outages.came()
         server.wait(11)
-    assert [line.split()[3] for line in server.said()] == ["away:", "back"] * 3
+    assert [line.split()[3] for line in server.said()] == ["down:", "back"] * 3

@@ -1,1 +1,1 @@
-"""How others reach the use cases: what comes in becomes values, which check themselves."""
+"""How callers reach the use cases: requests become values that check themselves."""

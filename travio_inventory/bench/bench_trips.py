@@ -16,7 +16,7 @@ FARE_MINOR = 160_000
 
 
 def coach(*, seats: tuple[str, ...] = ()) -> Trip:
-    """A coach of 40 seats, seat-A1 to seat-J4, on two segments; with the other seats asked for where it has none."""
+    """A coach of 40 seats, seat-A1 to seat-J4, on two segments; a requested seat that it lacks is added."""
     names = [f"seat-{row}{column}" for row in COACH_ROWS for column in COACH_COLUMNS]
     names += [name for name in seats if name not in names]
     return _trip("coach", [_seat(name, at, len(COACH_COLUMNS)) for at, name in enumerate(names)], stops="abc")
@@ -54,7 +54,7 @@ def _seat(name: str, at: int, columns: int) -> Seat:
 
 
 def _trip(kind: str, seats: list[Seat], *, stops: str) -> Trip:
-    """A trip of its own each time: a bench finds nothing that an earlier one left."""
+    """A new trip each time: a bench finds nothing that an earlier one left."""
     segments = tuple(Segment(origin, destination) for origin, destination in pairwise(stops))
     return Trip(
         key=TripKey(ORGANIZATION, f"bench-{kind}-{token_hex(6)}"),

@@ -1,4 +1,4 @@
-"""Seat maps read cold, warm and while seats are sold, and how many reads of the store the cache saved."""
+"""Seat maps read uncached, cached and while seats are sold, and how many reads of the store the cache saves."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -25,7 +25,7 @@ class Size(NamedTuple):
 
 
 class Browsing:
-    """Readers of trips of one size, and a sale on one of them. What it measures is told, and kept in `found`."""
+    """Readers of trips of one size, and a sale on one of them. Measurements are shown, and kept in `found`."""
 
     def __init__(self, session: Session, size: Size, *, readers: int, show: Tell) -> None:
         self.found = Found()
@@ -98,5 +98,5 @@ class Browsing:
         return 2 * len(pairs), sum(pair.result() for pair in pairs)
 
     async def _packed(self) -> int:
-        """Seat groups that the service has read for maps so far; 0 where it is not ours to ask."""
+        """Seat groups that the service has read for maps so far; 0 if it is not the bench's own."""
         return (await self._session.own.figures())[SNAPSHOTS] if self._session.own else 0

@@ -1,4 +1,4 @@
-"""Free seats claimed on the scylla store, beside a bare loop of the driver that sends the same batches."""
+"""Free seats claimed on the scylla store, compared with a plain loop of the driver that sends the same batches."""
 
 import asyncio
 import threading
@@ -177,7 +177,7 @@ async def recorded_claims(trip: Trip) -> list[_Batch]:
 
 
 async def _check(inventory: Inventory, trip: Trip, measured: Slice) -> list[str]:
-    """Whether as many seats are gone as were won; of what is unknown any may be."""
+    """Whether as many seats are gone as were won; unknown attempts may or may not have one."""
     seat_map = await inventory.read_seat_map(_buyer(trip), SeatMapQuery(trip_id=trip.key.trip, ends=_ends(trip)))
     gone = sum(not isinstance(state, Available) for _, state in seat_map.seats())
     won, unknown = measured.counts["won"], measured.counts[OutcomeUnknown.reason]

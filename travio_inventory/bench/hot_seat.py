@@ -1,4 +1,4 @@
-"""Many ask for one seat at the same moment; exactly one may win, and the store must agree."""
+"""Many workers request one seat at the same moment; exactly one may win, and the store must agree."""
 
 import asyncio
 from collections import Counter
@@ -29,7 +29,7 @@ ROUND_SECONDS_MAX = 60.0
 
 
 class Winner(NamedTuple):
-    """Who was told that the seat is theirs."""
+    """A user whose attempt was answered with a hold."""
 
     user: str
     hold_id: str
@@ -37,7 +37,7 @@ class Winner(NamedTuple):
 
 @dataclass(slots=True)
 class HotSeat:
-    """What all rounds came to. `wrong` says in words what must not be."""
+    """The result of all rounds. `wrong` lists violations in words."""
 
     tally: Tally = field(default_factory=Counter)
     latencies_s: list[float] = field(default_factory=list)
@@ -71,7 +71,7 @@ async def compete(
     show: Callable[[Round], None],
     keep_last: bool = False,
 ) -> HotSeat:
-    """Let `workers` users start from a barrier, `rounds` times; between rounds the winner gives the seat back.
+    """Let `workers` users start from a barrier, `rounds` times; between rounds the winner releases the seat.
 
     With `keep_last` the last winner keeps it. Stops at the first round after which the seat is not free again.
     Raises ConnectionLost, TimeoutError.
@@ -96,7 +96,7 @@ async def compete(
 
 
 async def _round(channels: ChannelPool, contest: Contest, users: list[str], number: int) -> tuple[list[Winner], Round]:
-    """Everybody asks at once."""
+    """All users send their requests at once."""
     barrier = asyncio.Barrier(len(users))
     played = Round(number, Counter(), [])
     winners: list[Winner] = []
@@ -120,7 +120,7 @@ async def _round(channels: ChannelPool, contest: Contest, users: list[str], numb
 
 
 async def _check(channels: ChannelPool, contest: Contest, users: list[str], winners: list[Winner]) -> list[str]:
-    """What is wrong with the answers, and with what the store says of everyone who asked."""
+    """What is wrong with the answers, and with the store's holds of all users."""
     wrong = [] if len(winners) == 1 else [f"{len(winners)} won instead of 1"]
     owners = []
     path = method("ListHolds")

@@ -27,7 +27,7 @@ CONNECTION_WINDOW_START = 65_535
 WINDOW_RENEWED_BELOW = 2**30
 CALL_SECONDS_MAX = 30
 ANSWER_SECONDS_MAX = 35.0
-"""A service that has not even refused a call by then does not live any more."""
+"""A service that has not answered by then counts as dead."""
 
 DATA, HEADERS, RST_STREAM, SETTINGS, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = 0, 1, 3, 4, 6, 7, 8, 9
 END_STREAM, END_HEADERS, ACK = 0x1, 0x4, 0x1
@@ -87,7 +87,7 @@ class LeanChannel(asyncio.Protocol):
     def close(self) -> None:
         """End the connection; unanswered calls raise ConnectionLost."""
         if self._transport is not None:
-            self._transport.abort()  # at once: TLS takes its time over a farewell
+            self._transport.abort()  # at once: TLS would take its time to close
 
     def call(self, path: str, message: bytes) -> asyncio.Future[Reply]:
         """Send one request; the future is its reply. Raises ConnectionLost where the connection is gone."""
@@ -135,7 +135,7 @@ class LeanChannel(asyncio.Protocol):
         self._lose(ConnectionLost(str(exc or "the service closed the connection")))
 
     def _look_for_overdue(self) -> None:
-        """One look at the oldest call, now and then, instead of a timer for each."""
+        """One check of the oldest call at intervals, instead of a timer for each."""
         loop = asyncio.get_running_loop()
         oldest = next(iter(self._calls.values()), None)
         if oldest is not None and loop.time() - oldest.sent_at > self._answer_seconds_max:

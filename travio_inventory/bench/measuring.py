@@ -29,7 +29,7 @@ class Ask(NamedTuple, Generic[_About]):
 
 @dataclass(slots=True)
 class Slice:
-    """What one stretch of driving measured. `cpu_s` is the server's, None where it is not ours to look at."""
+    """One measurement. `cpu_s` is the server's, None if it is not the bench's own."""
 
     wall_s: float = 0.0
     cpu_s: float | None = None
@@ -84,17 +84,17 @@ def rounded(value: float | None) -> float | None:
     return None if value is None else round(value, 1)
 
 
-def ratio(work: Slice, yardstick: Slice) -> dict[str, float | None]:
-    """How much of the no-op's rate the work reached, by wall time and by the server's CPU time."""
-    per_cpu, no_op_per_cpu = work.per_cpu_second, yardstick.per_cpu_second
+def ratio(work: Slice, noop: Slice) -> dict[str, float | None]:
+    """The work's rate as a share of the no-op's, by wall time and by the server's CPU time."""
+    per_cpu, no_op_per_cpu = work.per_cpu_second, noop.per_cpu_second
     return {
-        "per_second": round(work.per_second / yardstick.per_second, 3) if yardstick.calls else None,
+        "per_second": round(work.per_second / noop.per_second, 3) if noop.calls else None,
         "per_server_cpu_second": round(per_cpu / no_op_per_cpu, 3) if per_cpu and no_op_per_cpu else None,
     }
 
 
 def channels_for(workers: int) -> int:
-    """How many connections so many calls at once need."""
+    """How many connections so many concurrent calls need."""
     return max(LINES_MIN, ceil(workers / CALLS_PER_LINE_MAX))
 
 

@@ -59,7 +59,7 @@ async def _serve_grpclib(port: int, stop: asyncio.Event) -> None:
     server = Server([NoopService()], codec=PassThroughCodec())
     await server.start(HOST, port)
     await stop.wait()
-    server.close()  # and not wait_closed, which from Python 3.12 on waits for callers to hang up
+    server.close()  # and not wait_closed, which from Python 3.12 on waits for callers to disconnect
 
 
 SERVERS = {"grpclib": _serve_grpclib, "guarded": _serve_guarded}

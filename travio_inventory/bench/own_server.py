@@ -65,7 +65,7 @@ class OwnServer:
 
     @classmethod
     def of_yardstick(cls, code: str, *, core: int | None = None) -> "OwnServer":
-        """The no-op behind one of the yardstick's `SERVERS`."""
+        """The no-op behind one of `noop_server.SERVERS`."""
         port = free_port()
         return cls(["travio_inventory.bench.noop_server", code, str(port)], {}, port=port, core=core)
 
@@ -170,7 +170,7 @@ def free_port(wanted: int = 0) -> int:
 
 
 def cores_apart() -> tuple[int | None, int | None]:
-    """A core for the server and another for us; None where there are no two to be had."""
+    """A core for the server and another for the bench; None if there are not two."""
     if not {SERVER_CORE, CLIENT_CORE} <= os.sched_getaffinity(0):
         return None, None
     return SERVER_CORE, CLIENT_CORE

@@ -1,4 +1,4 @@
-"""What a bench says: a table that lives while it runs, and JSON with all that makes a number worth something."""
+"""The output of a bench: a live table while it runs, and JSON with everything that a number needs to be compared."""
 
 import os
 import platform

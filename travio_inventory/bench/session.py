@@ -1,4 +1,4 @@
-"""What a bench works with: a service, its own or somebody's, the no-op beside it, and connections to both."""
+"""What a bench works with: a service, its own or a given one, the no-op for comparison, and connections to both."""
 
 import asyncio
 import os
@@ -17,12 +17,12 @@ from travio_inventory.seats.trip import Trip
 from travio_inventory.settings import BARE_NAMES, PREFIX
 
 OPEN_SECONDS_MAX = 60.0
-YARDSTICKS = {"no-op, grpclib": "grpclib", "no-op, our server": "guarded"}
+NOOPS = {"no-op, grpclib": "grpclib", "no-op, our server": "guarded"}
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A server under measurement; `pid` is None for one that is not ours to look into."""
+    """A server under measurement; `pid` is None if it is not the bench's own."""
 
     host: str
     port: int
@@ -39,7 +39,7 @@ class Session:
 
     service: Service
     own: OwnServer | None
-    yardsticks: Mapping[str, Service]
+    noops: Mapping[str, Service]
     server_core: int | None
     client_core: int | None
     tls: SSLContext | None = None
@@ -65,32 +65,32 @@ class Session:
 
 @asynccontextmanager
 async def session(
-    address: Address | None, *, tls: SSLContext | None = None, workers: int, with_yardsticks: bool = False
+    address: Address | None, *, tls: SSLContext | None = None, workers: int, with_noops: bool = False
 ) -> AsyncIterator[Session]:
-    """Connections for so many workers: to the service at the address, or to one that lives as long as the seat group,
-    which speaks plaintext.
+    """Connections for so many workers: to the service at the address, or to its own one, which lives as long as the
+    block and speaks plaintext.
 
     Raises OSError where nobody listens, ServerFailed where the own one does not start.
     """
     affinity = os.sched_getaffinity(0)
     async with AsyncExitStack() as stack:
         server_core, client_core = cores_apart() if address is None else (None, None)
-        yardsticks: dict[str, Service] = {}
+        noops: dict[str, Service] = {}
         server: OwnServer | None = None
         if address is None:
             server = await stack.enter_async_context(OwnServer.of_inventory(core=server_core))
             service = await _connect(server.host, server.port, server.pid, workers)
-            for name, code in YARDSTICKS.items() if with_yardsticks else ():
+            for name, code in NOOPS.items() if with_noops else ():
                 no_op = await stack.enter_async_context(OwnServer.of_yardstick(code, core=server_core))
-                yardsticks[name] = await _connect(no_op.host, no_op.port, no_op.pid, workers)
-                stack.callback(yardsticks[name].channels.close)
+                noops[name] = await _connect(no_op.host, no_op.port, no_op.pid, workers)
+                stack.callback(noops[name].channels.close)
         else:
             service = await _connect(*address, None, workers, tls)
         stack.callback(service.channels.close)
         if client_core is not None:
             pin(0, client_core)
             stack.callback(os.sched_setaffinity, 0, affinity)
-        yield Session(service, server, yardsticks, server_core, client_core, tls)
+        yield Session(service, server, noops, server_core, client_core, tls)
         await asyncio.sleep(0)  # let the connections close before the loop does
 
 

@@ -1,4 +1,4 @@
-"""How fast calls are answered, each bench beside the no-op in turns: refusals, holds of free seats, seat maps."""
+"""How fast calls are answered, each bench in turns with the no-op: refusals, holds of free seats, seat maps."""
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
@@ -41,7 +41,7 @@ class Found:
 
     slices: dict[str, Slice] = field(default_factory=dict)
     ratios: dict[str, dict[str, float | None]] = field(default_factory=dict)
-    """By "work / yardstick"."""
+    """By "work / no-op"."""
     numbers: dict[str, float | None] = field(default_factory=dict)
     wrong: list[str] = field(default_factory=list)
 
@@ -58,40 +58,42 @@ class Found:
 async def in_turns(
     session: Session, name: str, work: Callable[[float], Awaitable[Slice]], *, workers: int, seconds: float, show: Tell
 ) -> Found:
-    """The work and the no-op in turns, so that a change of the machine's mood touches both. `work` is told how long."""
+    """The work and the no-op in turns, so that a change in the machine's speed affects both. `work` gets the seconds
+    that it has.
+    """
     found = Found()
     share = seconds / TURNS
     for turn in range(TURNS):
-        for yardstick, service in session.yardsticks.items():
+        for noop, service in session.noops.items():
             if turn == 0:
                 await no_op(service, workers=workers, seconds=WARM_UP_SECONDS)
             measured = await no_op(service, workers=workers, seconds=share)
-            found.add(yardstick, measured)
-            show(yardstick, measured)
+            found.add(noop, measured)
+            show(noop, measured)
         measured = await work(share)
         found.add(name, measured)
         show(name, measured)
-    for yardstick in session.yardsticks:
-        found.ratios[f"{name} / {yardstick}"] = ratio(found.slices[name], found.slices[yardstick])
+    for noop in session.noops:
+        found.ratios[f"{name} / {noop}"] = ratio(found.slices[name], found.slices[noop])
     return found
 
 
 async def no_op(service: Service, *, workers: int, seconds: float) -> Slice:
-    """The yardstick."""
+    """The no-op."""
     asks = repeat(Ask(NOTHING, b"", None))
     return await drive(service.channels, asks, ok_or_error, workers=workers, pid=service.pid, seconds=seconds)
 
 
 async def no_op_alone(session: Session, *, workers: int, seconds: float, show: Tell) -> Found:
-    """The yardsticks by themselves."""
+    """The no-ops alone."""
     found = Found()
     for turn in range(TURNS):
-        for yardstick, service in session.yardsticks.items():
+        for noop, service in session.noops.items():
             if turn == 0:
                 await no_op(service, workers=workers, seconds=WARM_UP_SECONDS)
             measured = await no_op(service, workers=workers, seconds=seconds / TURNS)
-            found.add(yardstick, measured)
-            show(yardstick, measured)
+            found.add(noop, measured)
+            show(noop, measured)
     if any(measured.counts[Outcome.ERROR] for measured in found.slices.values()):
         found.wrong.append("calls ended in errors")
     return found
@@ -103,7 +105,7 @@ def ok_or_error(_about: None, reply: Reply) -> str:
 
 
 async def refusals(session: Session, *, workers: int, seconds: float, show: Tell) -> Found:
-    """A seat is held; everyone else asks for it. Nobody may win, and the first holder must keep it."""
+    """A seat is held; all others request it. None may win, and the first holder must keep it."""
     trip = bench_trips.coach()
     await session.open(trip)
     contest = contest_for(trip, trip.seats[0].id)

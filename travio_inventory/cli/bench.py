@@ -226,7 +226,7 @@ def _throughput(
             found = await measure(on, workers=workers, seconds=seconds, show=partial(_show_slice, board))
         return found.as_plain(), found.wrong
 
-    return _run(options, bench, workers=workers, with_yardsticks=True)
+    return _run(options, bench, workers=workers, with_noops=True)
 
 
 def _show_slice(board: Board, name: str, measured: Slice) -> None:
@@ -242,7 +242,7 @@ def _show_slice(board: Board, name: str, measured: Slice) -> None:
     )
 
 
-def _run(options: Options, bench: Bench, *, workers: int, with_yardsticks: bool = False) -> Exit:
+def _run(options: Options, bench: Bench, *, workers: int, with_noops: bool = False) -> Exit:
     """Run the bench against the target or its own server, and report whether the results are correct."""
     screen = Screen(as_json=options.as_json)
     try:
@@ -256,7 +256,7 @@ def _run(options: Options, bench: Bench, *, workers: int, with_yardsticks: bool 
         return fail(screen, Failure(Exit.WRONG, "BAD_OUT", f"--out {options.out}: {failed.strerror}"))
 
     async def measure() -> dict[str, object]:
-        async with session(address, tls=tls, workers=workers, with_yardsticks=with_yardsticks) as on:
+        async with session(address, tls=tls, workers=workers, with_noops=with_noops) as on:
             return _report(on.as_plain(), *await bench(on))
 
     try:

@@ -12,7 +12,7 @@ from travio_inventory.wire.inventory.v1 import HoldStatus, SeatStatus
 
 @dataclass(frozen=True, slots=True)
 class HoldRecord:
-    """A hold as it stood when it was asked about; `order` and `booking` are "" until it is confirmed."""
+    """A hold as it was when it was read; `order` and `booking` are "" until it is confirmed."""
 
     id: str
     trip: str
@@ -48,14 +48,14 @@ class Booking:
 
 @dataclass(frozen=True, slots=True)
 class Unblocked:
-    """How many seats are back on sale, and which were not blocked: free already, or somebody's, and left alone."""
+    """How many seats are back on sale, and which were not blocked: free, held or sold, and unchanged."""
 
     count: int
     not_blocked: tuple[str, ...]
 
 
 class MapSeat(NamedTuple):
-    """A seat on a journey: what it is, whether it is free, and until when a hold keeps it."""
+    """A seat on a journey: its layout, whether it is free, and until when it is held."""
 
     seat: Seat
     status: SeatStatus
@@ -64,7 +64,7 @@ class MapSeat(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SeatMap:
-    """The seats in layout order, as they stood for one journey, up to two seconds ago. Colours as #RRGGBB."""
+    """The seats in layout order with their states on one journey, up to two seconds old. Colours as #RRGGBB."""
 
     vehicle: str
     vehicle_type: str
@@ -77,8 +77,8 @@ class SeatMap:
 
 @dataclass(frozen=True, slots=True)
 class AvailabilityQuestion:
-    """Are there seats for so many passengers? `seat_class` "" is any class. `segments` names the journey
-    outright where a route comes to a station twice.
+    """Are there seats for so many passengers? `seat_class` "" is any class. `segments` names the journey if a route
+    visits a station twice.
     """
 
     trip: str
@@ -91,7 +91,7 @@ class AvailabilityQuestion:
 
 @dataclass(frozen=True, slots=True)
 class AvailableSeat:
-    """A seat of the class asked for that is free on the journey."""
+    """A seat of the requested class that is free on the journey."""
 
     id: str
     number: str
@@ -101,7 +101,7 @@ class AvailableSeat:
 
 @dataclass(frozen=True, slots=True)
 class Availability:
-    """Whether the party finds seats, and what it would pay in all; true a moment ago, decided by a hold."""
+    """Whether the party finds seats, and the total price; a moment old, only a hold decides."""
 
     is_available: bool
     free: int
@@ -112,7 +112,7 @@ class Availability:
 
 @dataclass(frozen=True, slots=True)
 class WaitlistEntry:
-    """What the user waits for, and since when; nobody is further back than `position`."""
+    """The user's place on a waiting list, and since when; it is never further back than `position`."""
 
     organization: str
     trip: str

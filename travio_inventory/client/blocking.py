@@ -1,4 +1,4 @@
-"""The same client for programs without asyncio: its event loop runs in a thread of its own; thread-safe."""
+"""The same client for programs without asyncio: its event loop runs in its own thread; thread-safe."""
 
 import copy
 import ssl
@@ -56,7 +56,7 @@ async def _awaited(attempt: HoldAttempt) -> Hold:
 
 
 class BlockingHold:
-    """Seats that are ours until `expires_at`; a `with` block that is left without a confirm gives them back.
+    """Seats held until `expires_at`; leaving the `with` block without a confirm releases them.
 
     Its methods raise what those of `Hold` raise.
     """
@@ -89,20 +89,20 @@ class BlockingHold:
         return self._hold.expires_at
 
     def confirm(self, order: str, passengers: Sequence[Passenger] = ()) -> Booking:
-        """Turn it into a booking of `order`; again is the same booking."""
+        """Turn it into a booking of `order`; a repeated call returns the same booking."""
         return self._portal.call(self._hold.confirm, order, passengers)
 
     def release(self) -> int:
-        """Give the seats back; how many went back."""
+        """Release the seats; returns how many were released."""
         return self._portal.call(self._hold.release)
 
     def extend(self, seconds: int = 0) -> datetime:
-        """Keep it until so many seconds from now, 0 for the service's default; returns when it runs out."""
+        """Extend the hold to so many seconds from now, 0 for the service's default; returns when it runs out."""
         return self._portal.call(self._hold.extend, seconds)
 
 
 class BlockingInventoryClient:
-    """`InventoryClient` for programs without asyncio, to be shared by as many threads as there are.
+    """`InventoryClient` for programs without asyncio, which any number of threads may share.
 
         with BlockingInventoryClient("localhost:9083", user="u1") as inventory:
             with inventory.hold(trip, "A", "C", ["1A"]) as hold:

@@ -34,21 +34,21 @@ DEADLINE_S_DEFAULT = 5.0
 ATTEMPTS_MAX_DEFAULT = 4
 HOLDS_MOST_DEFAULT = 1_000
 READINESS, LIVENESS = "", "travio.liveness"
-"""Under these names health tells whether the service should be sent calls, and whether it lives."""
+"""The health service's names for readiness and liveness."""
 
 
 class InventoryClient:
-    """Asks the seat inventory on behalf of one user of one organization.
+    """Calls the seat inventory for one user of one organization.
 
-        async with InventoryClient("localhost:9083", user="u1") as inventory:
-            async with inventory.hold(trip, "A", "C", ["1A"]) as hold:
-                await hold.confirm(order)
+    async with InventoryClient("localhost:9083", user="u1") as inventory:
+        async with inventory.hold(trip, "A", "C", ["1A"]) as hold:
+            await hold.confirm(order)
 
-    A "no" is one of the refusals of `travio_inventory.client`; a method names those that are its own. Besides
-    them every method raises BackendUnavailable (nothing was done; NoService where nobody answers there) and
-    Overloaded, those that change something OutcomeUnknown (it may have happened or may still: the same call again
-    gives the answer), and ClientError for what is no refusal (NoTls among it). Each call ends within `deadline_s`
-    seconds, its retries included.
+    A declined call raises one of the refusals of `travio_inventory.client`; each method names its own. Besides them
+    every method may raise BackendUnavailable (nothing was done; NoService if nobody answers) and Overloaded,
+    methods that change something OutcomeUnknown (it may have happened or may still happen: repeat the call to get
+    the answer), and ClientError for anything else (such as NoTls). Each call ends within `deadline_s` seconds, its
+    retries included.
     """
 
     def __init__(
@@ -81,11 +81,11 @@ class InventoryClient:
 
     @property
     def stub(self) -> wire.InventoryServiceStub:
-        """The generated stub on the same connection: no deadline, no retries, and GRPCError for every no."""
+        """The generated stub on the same connection: no deadline, no retries, and GRPCError for every refusal."""
         return self._connection.stub
 
     async def serves(self, service: str = READINESS) -> bool:
-        """Whether it should be sent calls; with LIVENESS, whether it lives."""
+        """Whether the service is ready for calls; with LIVENESS, whether it is alive."""
         rpc = HealthStub(self._connection.channel).Check
         answer = await self._connection.read(rpc, HealthCheckRequest(service=service))
         return answer.status == HealthCheckResponse.SERVING
@@ -104,16 +104,13 @@ class InventoryClient:
         session: str = "",
         retry_contended_s: float = 0.0,
     ) -> HoldAttempt:
-        """Every one of the seats or none, for so many seconds (0: the service's default); await or enter the
-        result.
+        """Hold all of the seats or none, for so many seconds (0: the service's default); await or enter the result.
 
-        `key` names the attempt where the program wants to repeat it after a restart of its own; without one
-        the client makes one. `settle` says that an earlier attempt under this key was never answered: the store
-        tells what became of it, past all that the edge remembers. With `retry_contended_s` a contended seat is
-        asked for again for so long.
-        `segments` names the journey outright where a route comes to a station twice. Awaiting raises
-        SeatContended, SeatHeld, SeatUnavailable, HoldLimitReached, IdempotencyKeyReused, TripNotFound, TripOpening,
-        InvalidRequest, or HoldEnded where the key's hold is over.
+        `key` lets the program repeat the attempt after its own restart; by default the client makes one. `settle` says
+        that an earlier attempt under this key was never answered: the store decides its outcome, whatever the edge
+        remembers. With `retry_contended_s` a contended seat is retried for so long. `segments` names the journey if a
+        route visits a station twice. Awaiting raises SeatContended, SeatHeld, SeatUnavailable, HoldLimitReached,
+        IdempotencyKeyReused, TripNotFound, TripOpening, InvalidRequest, or HoldEnded if the key's hold is over.
         """
         first, last = segments or (None, None)
         request = wire.HoldSeatsRequest(
@@ -133,7 +130,7 @@ class InventoryClient:
         return HoldAttempt(self._steps, request, contended_s=retry_contended_s)
 
     async def find_hold(self, hold_id: str) -> HoldRecord:
-        """The hold as it stands now. Raises HoldNotFound."""
+        """The hold as it is now. Raises HoldNotFound."""
         request = wire.GetHoldRequest(
             hold_id=hold_id, user_id=self._account.user, organization_id=self._account.organization
         )
@@ -145,8 +142,8 @@ class InventoryClient:
     async def list_holds(
         self, *, trip: str = "", include_ended: bool = False, most: int = HOLDS_MOST_DEFAULT
     ) -> tuple[HoldRecord, ...]:
-        """The user's holds, of one trip where it is named: bookings and then what is held; with those that ended, all
-        of them, newest first. At most so many, read page by page.
+        """The user's holds, of one trip if it is named: bookings, then live holds; with ended ones, all of them, newest
+        first. At most so many, read page by page.
         """
         request = wire.ListHoldsRequest(
             user_id=self._account.user,
@@ -163,7 +160,7 @@ class InventoryClient:
             request = replace(request, page_token=reply.next_page_token)
 
     async def confirm(self, hold_id: str, order: str, passengers: Sequence[Passenger] = ()) -> Booking:
-        """Turn a hold into a booking of `order`; again is the same booking.
+        """Turn a hold into a booking of `order`; a repeated call returns the same booking.
 
         Passengers, where there are any, name exactly the hold's seats. Raises HoldEnded, HoldNotFound,
         InvalidRequest.
@@ -171,19 +168,19 @@ class InventoryClient:
         return await self._steps.confirm(hold_id, order, passengers)
 
     async def release(self, hold_id: str) -> int:
-        """Give a hold's seats back; how many went back, 0 where there was nothing to give back."""
+        """Release a hold; returns how many seats were released, 0 if there was nothing to release."""
         return await self._steps.release(hold_id)
 
     async def extend(self, hold_id: str, seconds: int = 0) -> datetime:
-        """Keep a hold until so many seconds from now (0: the service's default); returns when it runs out.
+        """Extend a hold to so many seconds from now (0: the service's default); returns when it runs out.
 
         Raises HoldEnded, HoldNotFound, ExtensionTooLong, InvalidRequest.
         """
         return await self._steps.extend(hold_id, seconds)
 
     async def cancel(self, booking_id: str) -> int:
-        """Give a booking's seats back for sale; how many. Again is the same answer. Raises HoldEnded,
-        HoldNotFound.
+        """Cancel a booking; returns how many seats are back on sale. A repeated call has the same answer. Raises
+        HoldEnded, HoldNotFound.
         """
         request = wire.CancelBookingRequest(
             booking_id=booking_id, user_id=self._account.user, organization_id=self._account.organization
@@ -194,7 +191,7 @@ class InventoryClient:
         return reply.cancelled_count
 
     async def seat_map(self, trip: str, origin: str, destination: str, *, segments: Journey | None = None) -> SeatMap:
-        """The seats in layout order, as they stand for one journey; up to two seconds old.
+        """The seats in layout order with their states on one journey; up to two seconds old.
 
         Raises TripNotFound, TripOpening, InvalidJourney.
         """
@@ -210,9 +207,7 @@ class InventoryClient:
         return messages.seat_map(await self._connection.read_large("GetSeatMap", request, wire.GetSeatMapResponse))
 
     async def check_availability(self, question: AvailabilityQuestion) -> Availability:
-        """Whether a party finds seats, and what it would pay. Raises TripNotFound, TripOpening,
-        InvalidRequest.
-        """
+        """Whether a party finds seats, and the price. Raises TripNotFound, TripOpening, InvalidRequest."""
         request = messages.availability_request(question, self._account.organization)
         return messages.availability(
             await self._connection.read_large("CheckAvailability", request, wire.CheckAvailabilityResponse)
@@ -227,7 +222,7 @@ class InventoryClient:
         return tuple(map(messages.availability, reply.results))
 
     async def open_trip(self, trip: Trip) -> None:
-        """Open the trip for sale; again changes nothing. Raises InvalidTrip, TripDefinedOtherwise."""
+        """Open the trip for sale; a repeated call changes nothing. Raises InvalidTrip, TripDefinedOtherwise."""
         reply = await self._connection.write(self.stub.initialize_trip_inventory, messages.trip_request(trip))
         if not reply.success:
             raise ClientError(Status.FAILED_PRECONDITION, "the trip was not opened")
@@ -238,7 +233,7 @@ class InventoryClient:
         return messages.trip(await self._connection.read_large("GetTrip", request, wire.GetTripResponse))
 
     async def block_seats(self, trip: str, seats: Sequence[str], *, reason: str = "") -> int:
-        """Take seats off sale, all of them or none; how many are blocked now. Raises SeatHeld, SeatUnavailable,
+        """Take seats off sale, all of them or none; returns how many are blocked. Raises SeatHeld, SeatUnavailable,
         SeatContended, InvalidRequest, TripNotFound, TripOpening.
         """
         return (await self._update(trip, seats, wire.SeatStatus.BLOCKED, reason)).updated_count
@@ -249,8 +244,8 @@ class InventoryClient:
         return Unblocked(reply.updated_count, tuple(reply.not_blocked_seat_ids))
 
     async def join_waitlist(self, trip: str, *, seat_class: str = "", seats: int = 1) -> int:
-        """Get in line, or keep the place; its number, 1 is the head: exact for who joins, for who joins again as it was
-        less than a minute ago. Raises TripNotFound, InvalidRequest.
+        """Join the waiting list, or keep the place; returns its position, from 1: exact for a new place, otherwise less
+        than a minute old. Raises TripNotFound, InvalidRequest.
         """
         request = wire.JoinWaitlistRequest(
             trip_id=trip,
@@ -265,7 +260,7 @@ class InventoryClient:
         return reply.position
 
     async def leave_waitlist(self, trip: str, *, seat_class: str = "") -> None:
-        """Get out of line. Raises NotOnWaitlist, also where the answer that it was done got lost."""
+        """Leave the waiting list. Raises NotOnWaitlist, also on a retry after a lost answer."""
         request = wire.LeaveWaitlistRequest(
             trip_id=trip,
             user_id=self._account.user,
@@ -277,7 +272,7 @@ class InventoryClient:
             raise ClientError(Status.FAILED_PRECONDITION, "the place was not given up")
 
     async def waitlist(self) -> tuple[WaitlistEntry, ...]:
-        """All that the user waits for in the organization, oldest first."""
+        """The user's places in the organization, oldest first."""
         request = wire.GetUserWaitlistRequest(user_id=self._account.user, organization_id=self._account.organization)
         entries: list[WaitlistEntry] = []
         while True:

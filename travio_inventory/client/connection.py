@@ -41,11 +41,11 @@ class Rpc(Protocol[_Request_contra, _Reply_co]):
 
 
 class Connection:
-    """Sends calls over one HTTP/2 connection to HOST:PORT, each by its deadline and with its retries. Raises
-    ValueError for a target that is none.
+    """Sends calls over one HTTP/2 connection to HOST:PORT, each within its deadline and with its retries. Raises
+    ValueError for a wrong target.
 
-    It connects with the first call, and again with the first call after it was lost. An answer that nobody
-    sends is noticed by a ping: a dead connection is dropped after about two deadlines.
+    It connects with the first call, and again with the first call after a loss. Pings detect a dead connection, which
+    is dropped after about two deadlines.
     """
 
     def __init__(self, target: str, *, tls: ssl.SSLContext | None, deadline_s: float, attempts_max: int) -> None:
@@ -74,18 +74,18 @@ class Connection:
 
     @property
     def stub(self) -> InventoryServiceStub:
-        """The generated stub: no deadline, no retries, and GRPCError for every no."""
+        """The generated stub: no deadline, no retries, and GRPCError for every refusal."""
         return InventoryServiceStub(self.channel)
 
     async def read(self, rpc: Rpc[_Request, _Reply], request: _Request) -> _Reply:
-        """Ask; raises BackendUnavailable where no answer came."""
+        """Send a read; raises BackendUnavailable without an answer."""
         return await self._call(rpc, request, writes=False)
 
     async def write(
         self, rpc: Rpc[_Request, _Reply], request: _Request, *, on_unknown: Callable[[], None] | None = None
     ) -> _Reply:
-        """Take a step that is safe to repeat; raises OutcomeUnknown where no answer came. `on_unknown` is called each
-        time that the outcome of an attempt is unknown, before the next one.
+        """Send a step that is safe to repeat; raises OutcomeUnknown without an answer. `on_unknown` is called each time
+        that the outcome of an attempt is unknown, before the next one.
         """
         return await self._call(rpc, request, writes=True, on_unknown=on_unknown)
 
@@ -106,7 +106,7 @@ class Connection:
         return await self.read(rpc, request)
 
     async def _reach(self, left_s: float) -> None:
-        """Connect, where that is to be done, in that time. Raises NoService, NoTls."""
+        """Connect if needed, in that time. Raises NoService, NoTls."""
         channel = self.channel
         try:
             async with asyncio.timeout(left_s):

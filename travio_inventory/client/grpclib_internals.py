@@ -59,10 +59,10 @@ class HeardProtocol(H2Protocol):
 
 
 class HeardChannel(Channel):
-    """Connected once the other side has spoken HTTP/2: what is sent before may reach nobody."""
+    """Connected once the other side has sent an HTTP/2 frame: anything sent earlier may reach nobody."""
 
     is_there = False
-    """Whether somebody took the last connection."""
+    """Whether the last connection was accepted."""
 
     def _protocol_factory(self) -> H2Protocol:
         protocol = HeardProtocol(Handler(), self._config, self._h2_config)
@@ -70,7 +70,7 @@ class HeardChannel(Channel):
         return protocol
 
     async def closed(self) -> None:
-        """Close, and wait a moment for the other side's farewell, which TLS asks for."""
+        """Close, and wait a moment for the other side's closing message, which TLS requires."""
         protocol = cast(HeardProtocol | None, self._protocol)
         self.close()
         if protocol is not None:
@@ -84,7 +84,7 @@ class HeardChannel(Channel):
         self.is_there = True
         try:
             if not await protocol.heard:
-                raise ConnectionError("what listens there speaks no HTTP/2")
+                raise ConnectionError("what listens there does not speak HTTP/2")
         except BaseException:
             protocol.processor.close()
             raise

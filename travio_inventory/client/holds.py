@@ -1,4 +1,4 @@
-"""A hold in the caller's hands: asked for once, confirmed, extended, or given back when its block is left."""
+"""A hold as the caller uses it: requested once, confirmed, extended, or released when its block ends."""
 
 import asyncio
 import logging
@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 
 class Account(NamedTuple):
-    """On whose behalf a client asks. The service says whether there can be such."""
+    """The user and organization of a client. The service checks them."""
 
     organization: str
     user: str
@@ -37,7 +37,7 @@ class HoldSteps:
         self.account = account
 
     async def confirm(self, hold_id: str, order: str, passengers: Sequence[Passenger] = ()) -> Booking:
-        """Turn the hold into a booking of `order`; again is the same booking.
+        """Turn the hold into a booking of `order`; a repeated call returns the same booking.
 
         Passengers, where there are any, name exactly the hold's seats. Raises HoldEnded, HoldNotFound,
         InvalidRequest, OutcomeUnknown, BackendUnavailable.
@@ -62,7 +62,7 @@ class HoldSteps:
         return messages.booking(reply)
 
     async def release(self, hold_id: str) -> int:
-        """Give the seats back; how many went back, 0 where there was nothing to give back.
+        """Release the seats; returns how many were released, 0 if there was nothing to release.
 
         Raises OutcomeUnknown, BackendUnavailable.
         """
@@ -73,8 +73,7 @@ class HoldSteps:
         return reply.released_count if reply.success else 0
 
     async def extend(self, hold_id: str, seconds: int = 0) -> datetime:
-        """Keep the hold until so many seconds from now (0: the service's default), never for less than it
-        has.
+        """Extend the hold to so many seconds from now (0: the service's default); never shortens it.
 
         Returns when it runs out. Raises HoldEnded, HoldNotFound, ExtensionTooLong, InvalidRequest,
         OutcomeUnknown, BackendUnavailable.
@@ -92,7 +91,7 @@ class HoldSteps:
 
 
 class Hold:
-    """Seats that are ours until `expires_at`. Its methods raise what those of `HoldSteps` raise."""
+    """Seats held until `expires_at`. Its methods raise what those of `HoldSteps` raise."""
 
     def __init__(self, steps: HoldSteps, hold_id: str, seats: tuple[str, ...], expires_at: datetime) -> None:
         self._steps = steps
@@ -100,29 +99,29 @@ class Hold:
         self.seats = seats
         self.expires_at = expires_at
         self._is_settled = False
-        """Whether it was confirmed or released by this object, so that nothing is left to give back."""
+        """Whether this object confirmed or released it, so that nothing is left to release."""
 
     async def confirm(self, order: str, passengers: Sequence[Passenger] = ()) -> Booking:
-        """Turn it into a booking of `order`; again is the same booking."""
+        """Turn it into a booking of `order`; a repeated call returns the same booking."""
         booking = await self._steps.confirm(self.id, order, passengers)
         self._is_settled = True
         return booking
 
     async def release(self) -> int:
-        """Give the seats back; how many went back."""
+        """Release the seats; returns how many were released."""
         released = await self._steps.release(self.id)
         self._is_settled = True
         return released
 
     async def extend(self, seconds: int = 0) -> datetime:
-        """Keep it until so many seconds from now, 0 for the service's default; returns when it runs out."""
+        """Extend the hold to so many seconds from now, 0 for the service's default; returns when it runs out."""
         self.expires_at = await self._steps.extend(self.id, seconds)
         return self.expires_at
 
     async def give_back(self) -> None:
-        """Release it unless it is settled, within one deadline, though the caller is being cancelled.
+        """Release it unless it is settled, within one deadline, even while the caller is being cancelled.
 
-        Never raises for a release that fails: that is logged, and the hold runs out by itself.
+        A release that fails is logged, not raised; the hold expires by itself.
         """
         if self._is_settled:
             return
@@ -134,11 +133,10 @@ class Hold:
 
 
 class HoldAttempt:
-    """A hold to be asked for: `hold = await attempt`, or `async with attempt as hold`.
+    """A request for a hold: `hold = await attempt`, or `async with attempt as hold`.
 
-    One attempt is one idempotency key: awaited again, it answers the same hold. After an unknown outcome it has the
-    store settle what became of it. A block that is left without
-    a confirm, by an exception or a cancellation too, gives the seats back.
+    One attempt is one idempotency key: awaited again, it returns the same hold. After an unknown outcome the store
+    settles it. A block that ends without a confirm, also by an exception or a cancellation, releases the seats.
     """
 
     def __init__(self, steps: HoldSteps, request: wire.HoldSeatsRequest, *, contended_s: float) -> None:
@@ -184,11 +182,11 @@ class HoldAttempt:
         return Hold(self._steps, reply.hold_id, tuple(reply.held_seat_ids), messages.moment(reply.expires_at))
 
     def _settle(self) -> None:
-        """What was sent may have happened or may still: from now on only the store's own word answers."""
+        """The call may have happened or may still happen: from now on only the store can answer."""
         self._request.settle = True
 
     async def _give_back_unanswered(self) -> None:
-        """Cancelled while asking: the seats may be ours already. The key finds the hold, to be released."""
+        """Cancelled during the request: the seats may be held already. The key finds the hold, which is released."""
         self._settle()
         try:
             with anyio.CancelScope(shield=True):  # for one deadline, as every call
@@ -196,6 +194,6 @@ class HoldAttempt:
         except (FinalRefusal, WrongRequest):
             return  # so nothing stands
         except Exception:
-            log.warning("a cancelled hold of %s may stand until it runs out", self._request.seat_ids, exc_info=True)
+            log.warning("a cancelled hold of %s may last until it expires", self._request.seat_ids, exc_info=True)
             return
         await hold.give_back()

@@ -22,7 +22,7 @@ INT32_MIN, INT32_MAX = -(2**31), 2**31 - 1
 
 
 def number(field: str, value: int) -> int:
-    """The number, where a message can carry it: else another one would arrive. Raises InvalidRequest."""
+    """The number, checked to fit into the message: another one would arrive. Raises InvalidRequest."""
     if not INT32_MIN <= value <= INT32_MAX:
         raise InvalidRequest([Violation(field, f"must be {INT32_MIN} to {INT32_MAX}, not {value}")])
     return value

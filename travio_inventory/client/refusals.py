@@ -1,4 +1,4 @@
-"""Rebuilds refusals from what a call came back with: a status with its details, or no answer at all."""
+"""Rebuilds refusals from the end of a call: a status with its details, or no answer at all."""
 
 import ssl
 from binascii import Error as BinasciiError
@@ -38,26 +38,26 @@ from travio_inventory.seats.refusals import (
 
 DOMAIN = "inventory.travio"
 RETRY_AFTER_LOST_MS = 50
-"""When to ask again after a lost connection, where nobody else says."""
+"""The pause before a retry after a lost connection, unless the service sets one."""
 REFUSED_STREAM = f"error_code: {int(ErrorCodes.REFUSED_STREAM)}"
-"""How grpclib ends its word on a call that the peer refused before it did anything (RFC 9113, 8.7)."""
+"""How grpclib's message ends for a call that the peer refused before it did anything (RFC 9113, 8.7)."""
 FAILURES = (GRPCError, StreamTerminatedError, ProtocolError, DecodeError, BinasciiError, OSError)
 """Every way in which a call fails without an answer of its type; TimeoutError is an OSError."""
 
 
 class Meaning(Enum):
-    """What a status says of the call where it brings no reason of ours: a proxy, a library or a bug said it."""
+    """The meaning of a status without our reason: it comes from a proxy, a library or a bug."""
 
     LOST = auto()
-    """No answer: a step may have happened and its outcome is unknown, a question is asked again."""
+    """No answer: a step may have happened and its outcome is unknown, a read is retried."""
     BROKEN = auto()
-    """Something failed on the way: a step may have happened, and a question finds no answer."""
+    """Something failed on the way: a step may have happened, a read fails."""
     TURNED_AWAY = auto()
-    """Too much is asked for at once; nothing was done, ask again in a moment."""
+    """Too many calls at once; nothing was done, retry in a moment."""
     WRONG = auto()
     """The request must change; nothing was done."""
     NOT_SERVED = auto()
-    """Such a call is not answered here, or not for this caller; nothing was done."""
+    """The call is not served here, or not for this caller; nothing was done."""
 
 
 MEANINGS: Mapping[Status, Meaning] = {
@@ -85,7 +85,7 @@ _Detail = TypeVar("_Detail")
 
 
 class ClientError(Exception):
-    """What answered is no service of ours, does not let the caller in, or has a bug. No step was taken."""
+    """What answered is not our service, does not admit the caller, or has a bug. No step was taken."""
 
     def __init__(self, status: Status, message: str) -> None:
         super().__init__(f"{status.name}: {message}")
@@ -94,7 +94,7 @@ class ClientError(Exception):
 
 
 def refusal_from(failure: Exception, *, writes: bool) -> Refusal | ClientError:
-    """What one of FAILURES means; `writes` says whether the call might have changed something."""
+    """The meaning of one of FAILURES; `writes` says whether the call might have changed something."""
     match failure:
         case GRPCError():
             return _from_status(failure, writes=writes)
@@ -111,8 +111,8 @@ def refusal_from(failure: Exception, *, writes: bool) -> Refusal | ClientError:
 
 
 def legacy_refusal(reason: str, seats: Sequence[str]) -> Refusal | ClientError:
-    """What a service set to answer the old way means by `success = false` and a `failure_reason`."""
-    # The words are those that the installed base knows; see the contract in proto/.
+    """The meaning of the legacy answer `success = false` with a `failure_reason`."""
+    # These are the words that existing clients know; see the contract in proto/.
     if "contention" in reason:
         return SeatContended(seats, retry_after_ms=1_000)
     if "not available" in reason:
@@ -165,7 +165,7 @@ def _without_reason(status: Status, message: str, details: Sequence[object], *, 
 
 
 def _build(kind: type[Refusal], info: ErrorInfo, details: Sequence[object]) -> Refusal:
-    """The refusal with what it carries; those that carry only their reason take no arguments."""
+    """The refusal with its data; those that have only their reason take no arguments."""
     if issubclass(kind, InvalidRequest):
         return kind(_violations(details))
     if issubclass(kind, HoldEnded):
@@ -188,7 +188,7 @@ def _build(kind: type[Refusal], info: ErrorInfo, details: Sequence[object]) -> R
 
 
 def _decided(info: ErrorInfo) -> Decided:
-    """Who says so; a service that does not tell has no other word than the store's."""
+    """Which part decided; a service that does not say so answers from the store."""
     by = info.metadata["decided_by"] or BY_STORE.by
     seconds, _, ms = info.metadata["as_of"].partition(".")
     return Decided(by, _whole(seconds) * 1_000 + _whole(ms[:3].ljust(3, "0")))
@@ -213,7 +213,7 @@ def _of_type(kind: type[_Detail], details: Sequence[object]) -> Iterator[_Detail
 
 
 def _whole(text: str) -> int:
-    """The number, 0 for what is none."""
+    """The number, 0 if it is not one."""
     return int(text) if text.isascii() and text.isdigit() else 0
 
 

@@ -1,4 +1,4 @@
-"""Asks again where that is safe: bounded in number and time, with exponential back-off and full jitter."""
+"""Retries where that is safe: bounded in number and time, with exponential back-off and full jitter."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -23,8 +23,8 @@ BACKOFF_S = 0.1
 BACKOFF_S_MAX = 2.0
 CONTENDED_ATTEMPTS_MAX = 100
 TRANSIENT = (BackendUnavailable, OutcomeUnknown, Overloaded, TripOpening)
-"""Over in a moment without anybody's doing. A contended seat and a reached limit are the caller's to think
-about.
+"""Failures that pass by themselves in a moment. What to do about a contended seat or a reached limit is the caller's
+decision.
 """
 
 _Answer = TypeVar("_Answer")
@@ -32,7 +32,7 @@ _Answer = TypeVar("_Answer")
 
 @dataclass(frozen=True, slots=True)
 class Retries:
-    """How often one call is sent, and how long it may take with all its attempts and pauses.
+    """How often one call is sent, and how long it may take with all attempts and pauses.
 
     Whatever is run must be safe to repeat: a read, or a step under an idempotency key or a hold's id.
     """
@@ -45,10 +45,10 @@ class Retries:
             raise ValueError("attempts_max must be at least 1 and deadline_s positive")
 
     async def run(self, attempt: Callable[[float], Awaitable[_Answer]]) -> _Answer:
-        """The first answer. `attempt` is told how many seconds it has.
+        """The first answer. `attempt` gets the number of seconds that it has.
 
-        Once an attempt's outcome is unknown, only a definite answer settles it: a later "ask again", or one that
-        is not the service's, raises OutcomeUnknown. Raises what the last attempt raised otherwise.
+        Once an attempt's outcome is unknown, only a definite answer settles it: after a later retryable refusal, or an
+        answer that is not the service's, it raises OutcomeUnknown. Otherwise it raises what the last attempt raised.
         """
         ends_at = monotonic() + self.deadline_s
         is_unknown = False
@@ -74,7 +74,7 @@ class Retries:
             raise
 
     async def while_contended(self, ask: Callable[[], Awaitable[_Answer]], *, for_s: float) -> _Answer:
-        """The answer once nobody else is at the seats. Raises SeatContended after `for_s` seconds."""
+        """The answer once no other attempt contends for the seats. Raises SeatContended after `for_s` seconds."""
         contended = _asking(
             lambda error: isinstance(error, SeatContended), attempts_max=CONTENDED_ATTEMPTS_MAX, for_s=for_s
         )
@@ -82,8 +82,8 @@ class Retries:
 
 
 def _asking(may_change: Callable[[BaseException], bool], *, attempts_max: int, for_s: float) -> AsyncRetrying:
-    """Asks again while what was raised may change. A pause is at least what the service asked for, and a random part
-    that doubles with each attempt; none begins that would end after `for_s` seconds.
+    """Retries while what was raised may change. A pause is at least what the service asked for, plus a random part that
+    doubles with each attempt; none begins that would end after `for_s` seconds.
     """
     return AsyncRetrying(
         retry=retry_if_exception(may_change),

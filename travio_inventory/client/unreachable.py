@@ -1,4 +1,4 @@
-"""What is raised where no service answers: nothing was sent, so nothing was done."""
+"""Errors when no service answers: nothing was sent, so nothing was done."""
 
 import os
 import re
@@ -13,7 +13,7 @@ from travio_inventory.kernel.refusals import BackendUnavailable
 
 
 class NoService(BackendUnavailable):
-    """Nobody speaks HTTP/2 at the address; `is_there` says whether somebody took the connection at all."""
+    """Nothing speaks HTTP/2 at the address; `is_there` says whether the connection was accepted at all."""
 
     def __init__(self, address: Address | str, why: str, *, is_there: bool) -> None:
         self.said = f"nothing answers at {address} ({why})"
@@ -23,14 +23,14 @@ class NoService(BackendUnavailable):
 
 
 class NoTls(ClientError):
-    """The service does not prove who it is, or speaks no TLS. To ask again does not help."""
+    """The service's certificate is not trusted, or it does not use TLS. A retry does not help."""
 
     def __init__(self, address: Address | str, why: str) -> None:
         super().__init__(Status.UNAVAILABLE, f"no TLS with {address} ({why})")
 
 
 def unreachable(failure: OSError, address: Address | str, *, is_there: bool) -> NoService | NoTls:
-    """What a failure to connect means."""
+    """The meaning of a failure to connect."""
     match failure:
         case ssl.SSLCertVerificationError():
             return NoTls(address, failure.verify_message)
@@ -43,7 +43,7 @@ def unreachable(failure: OSError, address: Address | str, *, is_there: bool) -> 
 
 
 def _why(failure: OSError) -> str:
-    """The system's own words; asyncio tells of several addresses of one name in one text."""
+    """The system's own message; asyncio joins those of several addresses of one name."""
     errors = re.findall(r"\[Errno (\d+)\]", str(failure))
     if isinstance(failure, gaierror) or not errors:
         return failure.strerror or str(failure)

@@ -1,1 +1,1 @@
-"""The record: who has a seat is decided here."""
+"""The record: the store decides who has a seat."""

@@ -1,4 +1,4 @@
-"""Conditional batches in memory, which fail on a seed as a distant store does: for tests and simulation."""
+"""Conditional batches in memory that fail as a distant store does, drawn from a seed: for tests and simulation."""
 
 import asyncio
 from collections import Counter, defaultdict
@@ -41,7 +41,7 @@ Sleep: TypeAlias = Callable[[float], Awaitable[object]]
 """Pauses for so many seconds."""
 
 Change: TypeAlias = tuple[RowKey, Row, Row]
-"""A row of an applied batch, before and after; a row that is not there has no columns."""
+"""A row of an applied batch, before and after; an absent row has no columns."""
 
 _Answer: TypeAlias = asyncio.Future[Outcome]
 
@@ -69,9 +69,7 @@ class Fault(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Faults:
-    """How often which fault happens (probabilities); how long a message travels at most, and how late a late one is, in
-    seconds.
-    """
+    """Probability of each fault; how long a message travels at most, and how late a late one is, in seconds."""
 
     lost: float = 0.0
     unanswered: float = 0.0
@@ -85,12 +83,12 @@ class Faults:
 
     @classmethod
     def none(cls) -> Self:
-        """All goes well, and at once."""
+        """Everything succeeds, at once."""
         return cls()
 
     @classmethod
     def share(cls, of_batches: float, *, late_s_max: float = LATE_S[1]) -> Self:
-        """A rough day: this share of the batches (at most 0.8) fails in one way or another."""
+        """This share of the batches (at most 0.8) fails in one way or another."""
         return cls(
             lost=of_batches * 0.25,
             unanswered=of_batches * 0.25,
@@ -147,7 +145,7 @@ class MemoryBatches:
             self.seen[fault] += 1
         if fault is Fault.NOT_DONE:
             await self._travel()
-            return NotDone("the store is away")
+            return NotDone("the store is down")
         before, following = split(writes, entries)
         if before:
             self._add(before)
@@ -194,7 +192,7 @@ class MemoryBatches:
         return entries
 
     def snapshot(self, partition: Partition) -> Rows:
-        """All rows of the partition as they stand now."""
+        """All rows of the partition as they are now."""
         return dict(self._rows.get(partition, {}))
 
     def partitions(self) -> Sequence[Partition]:
@@ -211,7 +209,7 @@ class MemoryBatches:
         return fault is None or fault is Fault.SLOW
 
     def _send(self, partition: Partition, writes: Sequence[Write], fault: Fault | None, answer: _Answer | None) -> None:
-        """Let the batch arrive when its fault says, if it does."""
+        """Let the batch arrive when its fault says, if at all."""
         match fault:
             case Fault.LOST:
                 return
@@ -226,7 +224,7 @@ class MemoryBatches:
     def _arrive(
         self, partition: Partition, writes: Sequence[Write], fault: Fault | None, answer: _Answer | None
     ) -> None:
-        """Try the batch; one that was answered Refused never arrives again, for that is definite."""
+        """Try the batch; one that was answered Refused never arrives again: the answer is definite."""
         outcome = self._try(partition, writes)
         if fault is Fault.TWICE and (answer is None or isinstance(outcome, Applied)):
             again_s = self._late_s()

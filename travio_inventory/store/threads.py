@@ -1,4 +1,4 @@
-"""How soon the event loop and the threads of a store hand the interpreter to each other."""
+"""How soon the event loop and the threads of a store pass the interpreter to each other."""
 
 import sys
 from collections.abc import Iterator

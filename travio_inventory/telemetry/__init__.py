@@ -1,1 +1,1 @@
-"""What the service says of itself; no use case knows of it."""
+"""Logs, metrics and notifications; no use case knows of them."""

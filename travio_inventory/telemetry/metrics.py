@@ -11,7 +11,7 @@ _BUCKETS_NS = tuple(round(bound * 1_000_000) for bound in BUCKETS_MS)
 
 
 class Figure(NamedTuple):
-    """How often a use case ended so, and how long that took: calls per bucket, and all together in ms."""
+    """How often a use case had this outcome, and how long it took: calls per bucket, and the total in ms."""
 
     use_case: str
     outcome: str
@@ -20,7 +20,7 @@ class Figure(NamedTuple):
     buckets: tuple[int, ...]
 
     def within_ms(self, share: float) -> float:
-        """The bound that this share of the calls kept to, infinity beyond the last bucket."""
+        """The upper bound of this share of the calls, infinity beyond the last bucket."""
         least, seen = share * self.calls, 0
         for bound_ms, in_bucket in zip(BUCKETS_MS, self.buckets, strict=False):
             seen += in_bucket

@@ -1,4 +1,4 @@
-"""Tells who started the process what it is about to do, as systemd's Type=notify and our supervisor want to hear it.
+"""Notifies the parent of the process's state, by the protocol of systemd's Type=notify, which the supervisor uses too.
 
 Ours: of the libraries that speak this protocol in Python alone, the newest in use is of 2017; it is one datagram.
 """
@@ -16,7 +16,7 @@ SEND_SECONDS_MAX = 1.0
 
 
 def notify(state: str) -> None:
-    """Send the state to the socket that NOTIFY_SOCKET names, where it names one (sd_notify(3)); never raises."""
+    """Send the state to the socket in NOTIFY_SOCKET, if it is set (sd_notify(3)); never raises."""
     address = os.environ.get(ADDRESS_VARIABLE, "")
     if not address:
         return
@@ -27,4 +27,4 @@ def notify(state: str) -> None:
             sending.settimeout(SEND_SECONDS_MAX)
             sending.sendto(state.encode(), address)
     except OSError as failed:
-        log.warning("%s could not be told %s: %s", ADDRESS_VARIABLE, state, failed)
+        log.warning("%s could not be notified of %s: %s", ADDRESS_VARIABLE, state, failed)

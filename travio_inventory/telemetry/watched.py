@@ -1,4 +1,4 @@
-"""Stands before use cases and ports: counts outcomes, times them, and logs what nobody expected of a use case."""
+"""Wraps use cases and ports: counts and times outcomes, and logs unexpected errors of use cases."""
 
 import inspect
 import logging
@@ -20,9 +20,9 @@ ERROR = "error"
 CANCELLED = "cancelled"
 PUBLISH_FAILED = "PUBLISH_FAILED"
 ROUNDS = {"expire_holds", "relay_events"}
-"""Called by background jobs all the time: that they ran is nothing to report."""
+"""Called by background jobs all the time: their runs alone are not reported."""
 PORTS = {"store", "holds", "gate", "taken", "seat_maps"}
-"""What use cases call, rounds too: nothing to report by themselves either."""
+"""Called by use cases, rounds too: not reported alone either."""
 
 ANSWERING = {"apply", "enter"}
 """Methods of ports whose answer is a decision."""
@@ -70,7 +70,7 @@ def _counted(name: str, call: _Step, figures: Figures, *, is_answering: bool) ->
 
 
 class CallWatch:
-    """Counts in `figures` what callers and background jobs do, what that asks of the ports, and how long it takes."""
+    """Counts and times in `figures` the calls of callers and background jobs, and their calls of the ports."""
 
     def __init__(self, figures: Figures) -> None:
         self._figures = figures

@@ -1,4 +1,4 @@
-"""On whose behalf a message is sent: the one place where it makes an Actor. Nobody is asked who they are."""
+"""The actor of a message: the only place that builds an Actor from one. It authenticates nobody."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What can be wrong with a message before it is a value: the only faults that are this face's own to find."""
+"""Checks of a message before it becomes a value: the only checks that belong to the wire."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error
@@ -18,17 +18,17 @@ TOKEN_BYTES_MAX = 2_048
 
 
 def no_message() -> InvalidRequest:
-    """A call ended before there was a message."""
+    """The call ended before there was a message."""
     return InvalidRequest([Violation("", "there is no message")])
 
 
 def optional(message: Any, field: str) -> int | None:  # noqa: ANN401 - messages have their fields at run time
-    """The number in the field, None where the caller did not say."""
+    """The number in the field, None if it is not set."""
     return int(getattr(message, field)) if message.HasField(field) else None
 
 
 def questions(found: Faults, batch: Any) -> Iterator[tuple[Faults, Message]]:  # noqa: ANN401 - see above
-    """The questions of a batch, each with where its faults go; none where there are too many."""
+    """The questions of a batch, each with its own collection of violations; none if there are too many."""
     if found.count("requests", batch.requests, 0, CHECKS_PER_BATCH_MAX):
         for index, question in enumerate(batch.requests):
             yield found.at(f"requests[{index}]."), question
@@ -53,7 +53,7 @@ def _segment(part: Any) -> Segment:  # noqa: ANN401 - see above
 
 
 def announced_seats(found: Faults, config: Any) -> None:  # noqa: ANN401 - see above
-    """Where a message says how many seats it lists, it must list as many."""
+    """If a message says how many seats it lists, it must list as many."""
     total, listed = config.total_seats, len(config.seats)
     if total and listed and total != listed:
         found.wrong("seat_config.total_seats", f"is {total}, but {listed} seats are listed")
@@ -69,16 +69,16 @@ def seat_updates(found: Faults, parts: Sequence[Any]) -> tuple[SeatUpdate, ...]:
 
 
 def after(found: Faults, token: str) -> str:
-    """What a page comes after, as its token says: "" is the first page."""
+    """The position in a page token; "" is the first page."""
     try:
         if len(token) > TOKEN_BYTES_MAX:
             raise ValueError(token[:1])
         return urlsafe_b64decode(token.encode("ascii", "strict")).decode()
     except (Error, ValueError):
-        found.wrong("page_token", "must be empty or what next_page_token was")
+        found.wrong("page_token", "must be empty or a next_page_token")
         return ""
 
 
 def token_of(after: str) -> str:
-    """What asks for the next page; "" where there is none."""
+    """The token of the next page; "" if there is none."""
     return urlsafe_b64encode(after.encode()).decode()

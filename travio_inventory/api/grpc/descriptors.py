@@ -1,4 +1,4 @@
-"""The compiled wire contract: the types that requests are decoded as, and what reflection tells."""
+"""The compiled wire contract: the types that decode requests, and the data for reflection."""
 
 from functools import cache
 from importlib.resources import files
@@ -39,14 +39,14 @@ def message_type(name: str) -> type[Message]:
 
 
 class ReflectedPool:
-    """The pool as reflection asks it, by protobuf's names for that."""
+    """The pool for reflection, with protobuf's method names."""
 
     def FindFileByName(self, name: str) -> FileDescriptor:  # noqa: N802
         """Raises KeyError."""
         return pool().FindFileByName(name)
 
     def FindFileContainingSymbol(self, symbol: str) -> FileDescriptor:  # noqa: N802
-        """The file of what is so called; of a method too, which protobuf's own does not find. Raises KeyError."""
+        """The file that defines the name, also of a method, which protobuf's pool does not find. Raises KeyError."""
         try:
             return pool().FindFileContainingSymbol(symbol)
         except KeyError:

@@ -1,4 +1,4 @@
-"""Seat maps and availability as serialized replies: put together from parts, kept while nothing changes."""
+"""Seat maps and availability as serialized replies: assembled from parts, cached while nothing changes."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from travio_inventory.wire.inventory.v1 import SeatStatus
 
 STATUS_COLORS: Final = {"available": "#00FF00", "held": "#FFFF00", "booked": "#FF0000", "blocked": "#808080"}
 LAYOUT_BYTES_PER_SEAT: Final = 1_024
-"""What a trip's layout takes, about: eight short texts a seat."""
+"""Approximate size of a trip's layout: eight short texts per seat."""
 
 
 def class_color(seat_class: str) -> str:
@@ -29,8 +29,8 @@ def class_color(seat_class: str) -> str:
 class MapReplies:
     """Writes GetSeatMapResponse and CheckAvailabilityResponse.
 
-    A reply is kept for as long as it is asked for and the packed seat groups behind it stay the same. Replies take
-    `bytes_max` at most, and so do the layouts of trips, from which replies are made; each has `entries_max`.
+    A reply stays cached while it is requested and its snapshots stay the same. Replies take `bytes_max` at most, and so
+    do the layouts of trips, from which replies are made; each has `entries_max`.
     """
 
     def __init__(self, *, entries_max: int = 4_096, bytes_max: int = 64 * 1024 * 1024) -> None:
@@ -70,7 +70,7 @@ class MapReplies:
 
 
 class _Asked(NamedTuple):
-    """What a reply depends on beside the state of the seats; passengers are 0 for a seat map."""
+    """What a reply depends on besides the state of the seats; passengers are 0 for a seat map."""
 
     trip: TripKey
     journey: Journey
@@ -88,7 +88,7 @@ class _Reply:
 
 
 class _Layout:
-    """What replies about a trip have in common, whatever the state of its seats."""
+    """The parts that all replies about a trip share, whatever the state of its seats."""
 
     def __init__(self, trip: Trip) -> None:
         self.trip = trip

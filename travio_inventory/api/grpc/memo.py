@@ -12,7 +12,7 @@ V = TypeVar("V")
 
 
 class Memo(Generic[K, V]):
-    """The values asked for last. One that alone is larger than `bytes_max` is not kept."""
+    """The most recently used values. One that alone is larger than `bytes_max` is not kept."""
 
     def __init__(self, *, entries_max: int, bytes_max: int) -> None:
         self._entries_max = entries_max
@@ -32,7 +32,7 @@ class Memo(Generic[K, V]):
         return kept[0]
 
     def put(self, key: K, value: V, size_bytes: int) -> None:
-        """Keep the value in place of what the key had; whatever was asked for longest ago makes room."""
+        """Store the value under the key; the least recently used values make room."""
         _, replaced_bytes = self._kept.pop(key, (None, 0))
         self.size_bytes -= replaced_bytes
         if size_bytes > self._bytes_max:

@@ -1,4 +1,4 @@
-"""Messages as the use cases want them: who asks, and for what. The values check themselves."""
+"""Turns messages into an actor and a request; the values check themselves."""
 
 from collections.abc import Callable
 from typing import Any, TypeAlias, TypeVar
@@ -32,10 +32,10 @@ Fields: TypeAlias = Any
 
 
 def _asked(message: Fields, who: Callable[[Fields], Actor], what: Callable[[Fields], T]) -> tuple[Actor, T]:
-    """Who asks and for what. Raises InvalidRequest for all that is wrong with either, as all of these do."""
+    """The actor and the request. Raises InvalidRequest for all that is wrong with either, as all of these do."""
     try:
         actor = who(message)
-    except InvalidRequest:  # which says nothing of the rest
+    except InvalidRequest:  # which covers only that
         found = Faults()
         with found:
             who(message)
@@ -67,17 +67,17 @@ def map_asked(message: Fields) -> tuple[Actor, SeatMapQuery]:
 
 
 def hold_asked(message: Fields) -> tuple[Actor, HoldSeatsCommand]:
-    """Read HoldSeatsRequest. Raises InvalidSeats where nothing is wrong but the number of seats."""
+    """Read HoldSeatsRequest. Raises InvalidSeats if only the number of seats is wrong."""
     return _asked(message, user_of, _hold)
 
 
 def hold_named(message: Fields) -> tuple[Actor, HoldRef]:
-    """Read ReleaseSeatsRequest or GetHoldRequest: whose hold, and which."""
+    """Read ReleaseSeatsRequest or GetHoldRequest: the actor and the hold."""
     return _asked(message, user_of, lambda message: hold_ref(message.hold_id))
 
 
 def booking_named(message: Fields) -> tuple[Actor, HoldRef]:
-    """Read CancelBookingRequest: whose booking, and which."""
+    """Read CancelBookingRequest: the actor and the booking."""
     return _asked(message, user_of, lambda message: hold_ref(message.booking_id, "booking_id"))
 
 
@@ -106,7 +106,7 @@ def trip_named(message: Fields) -> tuple[Actor, TripId]:
 
 
 def trip_asked(message: Fields) -> tuple[Actor, Trip]:
-    """Read InitializeTripInventoryRequest. Raises InvalidTrip where nothing is wrong but the whole."""
+    """Read InitializeTripInventoryRequest. Raises InvalidTrip if only the combination of fields is wrong."""
     trip = _trip(message)
     return tenant_of(message), trip
 

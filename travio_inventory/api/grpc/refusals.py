@@ -1,4 +1,4 @@
-"""The one table of what each refusal is on the wire: gRPC status, HTTP code, and google.rpc details."""
+"""The one table of refusals on the wire: gRPC status, HTTP code, and google.rpc details."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
@@ -37,11 +37,11 @@ from travio_inventory.seats.refusals import BY_STORE, Decided, TakenCell
 DOMAIN = "inventory.travio"
 MESSAGE_CHARS_MAX = 256
 DETAIL_BYTES_MAX = 2_500
-"""Of one detail that lists what is wrong: all travels in one header, and clients take 8 KiB of headers."""
+"""Of one detail that lists violations: all details share one header, and clients accept 8 KiB of headers."""
 
 
 class WireStatus(NamedTuple):
-    """What a kind of refusal is called: by gRPC, and by HTTP."""
+    """The gRPC status and HTTP code of a kind of refusal."""
 
     status: Status
     http: int
@@ -86,7 +86,7 @@ def grpc_error(refusal: Refusal, *, status: Status | None = None) -> GRPCError:
 
 
 def too_large(message: str) -> GRPCError:
-    """A call of which nothing is taken: by the status that gRPC has for it, and a request that must change."""
+    """A call that is rejected unread: with gRPC's status for it; the request must change."""
     return grpc_error(InvalidRequest([Violation("request", message)]), status=Status.RESOURCE_EXHAUSTED)
 
 
@@ -103,7 +103,7 @@ class SerializedDetails(StatusDetailsCodecBase):
 
 
 def _details(refusal: Refusal) -> Iterator[bytes]:
-    """What the caller can act upon, first of all the reason; each a serialized google.protobuf.Any."""
+    """The details that the caller can act upon, the reason first; each a serialized google.protobuf.Any."""
     yield _any(ErrorInfo(reason=refusal.reason, domain=DOMAIN, metadata=_metadata(refusal)))
     if isinstance(refusal, RetryableRefusal):
         yield _retry(refusal.retry_after_ms)
@@ -156,7 +156,7 @@ def _named(seats: Sequence[str]) -> str:
 
 
 def _decided(decided: Decided) -> dict[str, str]:
-    """Who says so; of the edge also when the store said it, in Unix seconds with milliseconds."""
+    """Which part decided; for the edge also when the store decided, in Unix seconds with milliseconds."""
     if decided == BY_STORE:
         return {"decided_by": decided.by}
     return {"decided_by": decided.by, "as_of": f"{decided.as_of_ms // 1_000}.{decided.as_of_ms % 1_000:03d}"}
@@ -170,7 +170,7 @@ def _bad_request(violations: Sequence[Violation]) -> BadRequest:
 
 
 def _precondition_failure(cells: Sequence[TakenCell]) -> PreconditionFailure:
-    """Each cell as its status and "seat/segment", never who has it; each seat once before any twice."""
+    """Each cell as its status and "seat/segment", never its owner; each seat once before any twice."""
     once: dict[str, TakenCell] = {}
     for cell in cells:
         once.setdefault(cell.seat, cell)

@@ -1,4 +1,4 @@
-"""What the use cases return, as messages: times in Unix seconds, bookings named by their hold."""
+"""Results of use cases as messages: times in Unix seconds, bookings named by their hold."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -30,19 +30,19 @@ def ticket_id(booking_id: str, seat: str) -> str:
 
 
 def expires_at_s(hold: Hold) -> int:
-    """When the hold runs out or did, 0 where it never will. In Unix seconds, not later than in truth."""
+    """When the hold runs out or did, 0 if never. In Unix seconds, rounded down."""
     return hold.state.expires_at_ms // 1_000 if isinstance(hold.state, Held | Expired) else 0
 
 
 def held(hold: Hold) -> bytes:
-    """Serialized by upb: this is the answer that a sale waits for."""
+    """Serialized by upb, for speed: it answers every hold."""
     return _HOLD_SEATS_RESPONSE(
         hold_id=base_id(hold.id), success=True, held_seat_ids=hold.seats, expires_at=expires_at_s(hold)
     ).SerializeToString()
 
 
 def not_held(refusal: SeatContended | SeatTaken | HoldLimitReached, seat_ids: Sequence[str]) -> v1.HoldSeatsResponse:
-    """What clients of old are told in place of the refusal; all seats failed where it does not say which."""
+    """The legacy answer for a refusal; if it names no seats, all of them failed."""
     match refusal:
         case SeatTaken(cells=cells):
             said = CONTENTION if isinstance(refusal, SeatHeld) else "some seats not available"
@@ -98,7 +98,7 @@ def _status(state: HoldState) -> tuple[v1.HoldStatus, str]:
             return v1.HoldStatus.EXPIRED, ""
         case Cancelled(order=order):
             return v1.HoldStatus.CANCELLED, order
-        case Aborted():  # it never was a hold, so no other name is true
+        case Aborted():  # it never was a hold, so no other status is true
             return v1.HoldStatus.UNSPECIFIED, ""
 
 

@@ -1,4 +1,4 @@
-"""Every call of the wire contract: read the request, do it, say what came of it."""
+"""Every call of the wire contract: read the request, run the use case, write the reply."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Literal, Protocol, TypeAlias
@@ -26,13 +26,13 @@ from travio_inventory.seats.use_cases import Inventory
 from travio_inventory.wire.inventory import v1
 
 Refusals: TypeAlias = Literal["status", "legacy"]
-"""How a refused HoldSeats or ConfirmBooking is told: as a gRPC status, or as clients of old expect it."""
+"""The form of a refused HoldSeats or ConfirmBooking: a gRPC status, or the legacy answer."""
 
 SERVICE = "inventory.v1.InventoryService"
 LIVENESS = "travio.liveness"
-"""The name under which health tells whether the process lives: whoever is answered hears SERVING."""
+"""The health service's name for liveness: every answer is SERVING."""
 BACKGROUND = "travio.background"
-"""The name under which health tells of the background jobs."""
+"""The health service's name for the background jobs."""
 
 
 class Servable(Protocol):
@@ -66,7 +66,7 @@ def services(
 
 
 class _Named:
-    """Something whose health is asked for by name, and that has no methods."""
+    """A name in the health service without methods."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -114,7 +114,7 @@ class InventoryService:
         return await self._check(*messages.check_asked(message))
 
     async def batch_check_availability(self, message: Message) -> bytes:
-        """One question that is refused refuses them all."""
+        """If one question is refused, all are."""
         asked = messages.checks_asked(message)
         return b"".join([part(1, await self._check(*question)) for question in asked])
 
@@ -138,7 +138,7 @@ class InventoryService:
         return replies.held(hold)
 
     async def release_seats(self, message: Message) -> v1.ReleaseSeatsResponse:
-        """Where there is nothing to release, that is the answer and no refusal."""
+        """If there is nothing to release, the reply says so; it is not a refusal."""
         try:
             hold = await self._inventory.release_hold(*messages.hold_named(message))
         except (HoldNotFound, HoldEnded):
@@ -155,7 +155,7 @@ class InventoryService:
             raise
         try:
             return replies.confirmed(hold, await self._inventory.read_trips.of_hold(actor, hold))
-        except BackendUnavailable:  # which would say that nothing was done
+        except BackendUnavailable:  # it would mean that nothing was done
             raise OutcomeUnknown from None
 
     async def get_hold(self, message: Message) -> v1.GetHoldResponse:
@@ -231,7 +231,7 @@ def _unary_methods(service: str, answers: Mapping[str, UnaryMethod]) -> dict[str
 
 
 def _answering(answer: UnaryMethod) -> Callable[[Stream[Any, Any]], Awaitable[None]]:
-    """The method as grpclib calls it. A refusal becomes its status; other errors are for the server."""
+    """The method as grpclib calls it. A refusal becomes its status; other errors go to the server."""
 
     async def handle(stream: Stream[Any, Any]) -> None:
         request = await stream.recv_message()

@@ -18,12 +18,12 @@ SERIAL = "serial"
 
 
 class ScopeDiffers(KeyspaceProblem):
-    """This process would let other copies decide than all others do."""
+    """This process has other copies decide than all other processes do."""
 
 
 def record(session: Session, options: ScyllaOptions, scope: Scope) -> None:
-    """Put down, for every datacenter to know, the scope and a name where there are none yet, and this process's rules.
-    Raises ScopeDiffers, and the driver's errors.
+    """Write, for every datacenter, the scope and a name if there are none yet, and this process's rules. Raises
+    ScopeDiffers, and the driver's errors.
     """
     for name, value in ((SERIAL, str(scope)), (DEPLOYMENT, token_hex(4))):
         _write(session, options.keyspace, name, value, "IF NOT EXISTS")
@@ -33,13 +33,13 @@ def record(session: Session, options: ScyllaOptions, scope: Scope) -> None:
 
 
 def recorded(session: Session, keyspace: str) -> Mapping[str, str]:
-    """What was put down, by name."""
+    """What was written, by name."""
     return dict(known(session, f"SELECT name, value FROM {keyspace}.agreements"))  # noqa: S608 - a checked name
 
 
 def known(session: Session, text: str) -> Sequence[tuple[Any, ...]]:
-    """What is written in every datacenter; where this one has nothing, as before the repair that gives it a share of
-    older rows, a majority of all copies is asked.
+    """What is written in every datacenter; if this one has nothing, as before the repair that copies older rows to it,
+    a majority of all copies is asked.
     """
     rows = list(session.execute(text, timeout=READ_S_MAX))
     if rows:
@@ -48,19 +48,19 @@ def known(session: Session, text: str) -> Sequence[tuple[Any, ...]]:
 
 
 def check(keyspace: str, scope: str, agreed: Mapping[str, str]) -> None:
-    """Raises ScopeDiffers where that scope is not what was put down."""
+    """Raises ScopeDiffers if that scope is not the written one."""
     decided = agreed.get(SERIAL)
     if decided is None:
         raise ScopeDiffers(f"keyspace {keyspace} does not say whose copies decide: run `travio-inventory schema apply`")
     if decided != scope:
         raise ScopeDiffers(
-            f"keyspace {keyspace} is decided by scope `{decided}`, not `{scope}`, and two would sell the same seat: "
+            f"keyspace {keyspace} is decided by scope `{decided}`, not `{scope}`, and both would sell the same seat: "
             f"set {_settings_of(decided)}"
         )
 
 
 def differences(options: ScyllaOptions, agreed: Mapping[str, str]) -> Mapping[str, str]:
-    """A line for each rule that is not what was put down."""
+    """A line for each rule that differs from what was written."""
     return {
         name: f"{name}={value}, and {agreed[name]} in keyspace {options.keyspace}: all processes must have the same; "
         "run `travio-inventory schema apply` with it once they have"
@@ -77,7 +77,7 @@ def _settings_of(scope: str) -> str:
 
 
 def _write(session: Session, keyspace: str, name: str, value: str, condition: str) -> None:
-    """Every datacenter knows it afterwards, whichever copies decide about seats."""
+    """Every datacenter has it afterwards, whichever copies decide about seats."""
     statement = SimpleStatement(
         f"INSERT INTO {keyspace}.agreements (name, value) VALUES (%s, %s) {condition}",  # noqa: S608 - a checked name
         consistency_level=ConsistencyLevel.EACH_QUORUM,

@@ -1,4 +1,4 @@
-"""Writes index entries: those that come up while others are being written go together in one request."""
+"""Writes index entries: entries that arrive during a write share the next request."""
 
 import asyncio
 from collections import deque
@@ -9,13 +9,13 @@ from travio_inventory.store.scylla.failures import Failure
 from travio_inventory.store.scylla.statements import PlainWrite
 
 WRITERS_MAX = 2
-"""Requests under way at once: few, so that a crowd gathers; more than one, so that nobody waits for a slow one."""
+"""Concurrent requests: few, so that entries gather; more than one, so that a slow one does not block all."""
 TOGETHER_MAX = 10
 """Servers warn of batches over more partitions than that."""
 
 
 class NotAnnounced(Exception):
-    """The wait was too long; the index entries may be written later, or never."""
+    """The wait was too long; the index entries may be written later or never."""
 
 
 class _Waiting(NamedTuple):
@@ -26,7 +26,7 @@ class _Waiting(NamedTuple):
 class Announcer:
     """Writes index entries by `write`, which takes those of several callers and says why they may not be durable.
 
-    Nobody waits longer than `wait_s`, from asking to the end of the write.
+    No caller waits longer than `wait_s` until the end of the write.
     """
 
     def __init__(self, write: Callable[[Sequence[PlainWrite]], Awaitable[Failure | None]], *, wait_s: float) -> None:

@@ -24,7 +24,7 @@ def is_applied(answer: ResultRows) -> bool:
 
 
 def rows_of(answer: ResultRows) -> Rows:
-    """The rows that stand, by key, with those columns of their kind that the server has sent."""
+    """The present rows, by key, with the columns of their kind that the server has sent."""
     at = _places(tuple(answer.names))
     if at is None:
         return {}
@@ -38,7 +38,7 @@ def rows_of(answer: ResultRows) -> Rows:
 
 
 class _Places(NamedTuple):
-    """Where in a record what is."""
+    """The position of each column in a record."""
 
     kind: int
     id: int

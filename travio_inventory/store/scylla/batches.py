@@ -56,7 +56,7 @@ from travio_inventory.store.scylla.statements import (
 from travio_inventory.store.threads import switching_fast
 
 DRIVER_LATE_S = 5.0
-"""So much later than asked for the driver may tell that a request took too long, on a busy machine."""
+"""How much later than its timeout the driver may report it, on a busy machine."""
 
 _APPLIED = Applied()
 _TOO_OLD = Failure(StoreUnavailable(TOO_OLD), was_sent=False)
@@ -67,7 +67,7 @@ _Build: TypeAlias = Callable[[Sequence[PreparedStatement]], DriverStatement]
 
 @dataclass(slots=True)
 class Counts:
-    """What was asked of the servers since the store was opened: batches by outcome, reads of rows, entries written."""
+    """Requests since the store was opened: batches by outcome, reads of rows, entries written."""
 
     applied: int = 0
     refused: int = 0
@@ -80,16 +80,16 @@ class Counts:
 class ScyllaBatches:
     """Conditional batches on ScyllaDB or Apache Cassandra.
 
-    A batch waits at most `wait_ms_max` for its turn on its partition, as long for one in all, and as long and a
-    request for its entries to be written before it (then NotDone); and `request_ms_max` for an answer (then Unknown).
-    A caller that is cancelled does not undo its batch. Raises ValueError and the like for a batch that no store can
-    take, and the driver's errors for requests that are wrong or not allowed.
+    A batch waits at most `wait_ms_max` for the limit on its partition, as long for the limit on all, and as long plus
+    one request for its index entries (then NotDone); and `request_ms_max` for an answer (then Unknown). A caller that
+    is cancelled does not undo its batch. Raises ValueError and the like for an impossible batch, and the driver's
+    errors for requests that are wrong or not allowed.
     """
 
     def __init__(self, session: Session, options: ScyllaOptions) -> None:
         self.counts = Counts()
         self.deployment = ""
-        """What the keyspace calls itself, once connected."""
+        """The keyspace's own id, once connected."""
         self._session = session
         self._options = options
         self._keyspace = options.keyspace
@@ -131,23 +131,21 @@ class ScyllaBatches:
             await asyncio.to_thread(session.cluster.shutdown)
 
     async def keep_watch(self) -> None:
-        """Look every minute at what `watch.check_start` looked at. Runs until cancelled; somebody must run it while the
-        store is used for long.
-        """
+        """Check every minute what `watch.check_start` checked. Runs until cancelled; a long-lived store must run it."""
         await watch.go_on(self._session, self._options, self._agreed, self.bar, self.note_unfit)
         await asyncio.Event().wait()  # barred, for good
 
     @property
     def problem(self) -> str:
-        """Why nothing should be sold here, as far as the watch knows; "" where nothing is wrong."""
+        """Why nothing may be sold here, as far as the watch knows; "" if nothing is wrong."""
         return str(self._shut.error) if self._shut else self._unfit
 
     def bar(self, why: str) -> None:
-        """From now on nothing is asked of the servers, since it would do harm."""
+        """Send nothing to the servers from now on, since it would do harm."""
         self._shut = Failure(StoreUnavailable(why), was_sent=False)
 
     def note_unfit(self, why: str) -> None:
-        """The keyspace is not as it must be, "" where it is."""
+        """Note why the keyspace is not as required, "" if it is."""
         self._unfit = why
 
     async def apply(
@@ -231,7 +229,7 @@ class ScyllaBatches:
         return _APPLIED
 
     async def _announce(self, entries: Sequence[IndexEntry]) -> Failure | None:
-        """Write the index entries; a failure if one of them is not known to be durable."""
+        """Write the index entries; a failure if one of them may not be durable."""
         self.counts.entries += len(entries)
         statements = [entry_of(self._keyspace, *index_entry) for index_entry in entries]
         parts = (statements[start : start + TOGETHER_MAX] for start in range(0, len(statements), TOGETHER_MAX))
@@ -244,8 +242,8 @@ class ScyllaBatches:
         return reply if isinstance(reply, Failure) else None
 
     async def _refused(self, partition: Partition, writes: Sequence[Write], answer: ResultRows) -> Refused | NotDone:
-        """The refusal with its rows. A server tells those of which something was asked, and tells them whole if one
-        condition was absence; else they are read.
+        """The refusal with its rows. A server sends the rows with conditions, and complete ones if one condition was
+        absence; otherwise they are read.
         """
         if any(write.condition is ABSENT for write in writes):
             return Refused(rows_of(answer))
@@ -278,7 +276,7 @@ class ScyllaBatches:
     async def _reply_to(
         self, lane: Partition | None, statements: Sequence[Statement], profile: str, build: _Build, send_by: float
     ) -> Reply:
-        """Prepare what must be, wait for a turn, send, wait for the reply."""
+        """Prepare the statements, wait for the in-flight limits, send, wait for the reply."""
         if (shut := self._is_shut()) is not None:
             return shut
         try:
@@ -300,7 +298,7 @@ class ScyllaBatches:
         return self._shut
 
     async def _prepare(self, text: str) -> PreparedStatement:
-        """Raises TimeoutError too: the driver's own patience is longer than ours."""
+        """Raises TimeoutError too: the driver's own timeout is longer than ours."""
         async with asyncio.timeout(self._request_s):
             return await self._prepared.get(text)
 

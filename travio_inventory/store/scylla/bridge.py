@@ -1,4 +1,4 @@
-"""Brings the driver's answers from its own thread to the event loop: one wake-up for all that are there."""
+"""Moves the driver's answers from its thread to the event loop: one wake-up for all that are ready."""
 
 import asyncio
 from collections import deque
@@ -14,7 +14,7 @@ from travio_inventory.store.scylla.driver_internals import was_sent
 from travio_inventory.store.scylla.failures import Failure
 
 Reply: TypeAlias = ResultRows | Failure | None
-"""Rows, an error, or nothing where there is nothing to tell."""
+"""Rows, an error, or nothing."""
 
 
 @dataclass(slots=True)
@@ -28,7 +28,7 @@ class _Call:
 class Bridge:
     """Sends statements over a session, from the event loop it is made on.
 
-    Where the driver has told nothing within `patience_s`, longer than its own, the request counts as unanswered.
+    If the driver reports nothing within `patience_s`, longer than its own timeout, the request counts as unanswered.
     """
 
     def __init__(self, session: Session, *, patience_s: float) -> None:
@@ -73,11 +73,11 @@ class Bridge:
 
     def _forget(self, call: _Call) -> None:
         """The driver has lost the request: its own timer or thread is gone."""
-        _end(call, Failure(TimeoutError(f"the driver has told nothing for {self._patience_s} s"), was_sent=True))
+        _end(call, Failure(TimeoutError(f"the driver has reported nothing for {self._patience_s} s"), was_sent=True))
 
 
 def _end(call: _Call, reply: Reply) -> None:
-    """The driver may end a request twice: as one that took too long, and with its answer. The first word counts."""
+    """The driver may end a request twice: with a timeout, and with its answer. The first one counts."""
     if call.is_over:
         return
     call.is_over = True

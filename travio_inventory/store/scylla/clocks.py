@@ -9,8 +9,9 @@ from travio_inventory.store.scylla.placement import READ_S_MAX, KeyspaceProblem
 
 LOOKS = 3
 APART_MS_MAX = 10_000
-"""Nobody starts with a clock that is further from those of all servers asked: an attempt under way elsewhere would look
-abandoned, and a hold just made as if it had run out."""
+"""No process starts with a clock further from those of the servers: a running attempt elsewhere would look abandoned,
+and a new hold expired.
+"""
 _NOW = "SELECT toUnixTimestamp(now()) FROM system.local"
 
 
@@ -24,8 +25,8 @@ def now_ms() -> int:
 
 
 def apart_ms(session: Session, clock_ms: Callable[[], int] = now_ms) -> int:
-    """How far the clock is ahead of that of a server, negative where it is behind: the least of a few looks, at
-    different servers where there are several, not counting what the time that an answer took may explain.
+    """How far the clock is ahead of a server's, negative if behind: the smallest of a few measurements, at different
+    servers if there are several, less what the time of an answer may explain.
     """
     return min((_apart_ms(session, clock_ms) for _ in range(LOOKS)), key=abs)
 

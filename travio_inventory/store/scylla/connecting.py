@@ -1,4 +1,4 @@
-"""The session of the driver: how it connects, and how each sort of request is sent."""
+"""The session of the driver: how it connects, and how each kind of request is sent."""
 
 import ssl
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -32,17 +32,17 @@ HOSTS_MAX = 1_000
 
 @dataclass(frozen=True, kw_only=True)
 class ScyllaOptions:
-    """Where the servers are, and the bounds of what is asked of them."""
+    """The addresses of the servers, and the bounds on requests."""
 
     hosts: Sequence[str]
     port: int
     keyspace: str
     serial: Literal["home", "global"]
-    """Whether the replicas of one datacenter decide, or those of all together: one answer for all processes."""
+    """Whether the replicas of one datacenter decide, or those of all together: the same for all processes."""
     datacenter: str
     """The home datacenter, whose replicas decide; "" = the only one that has some, which the hosts must be in."""
     user: str
-    """"" = without authentication."""
+    """"" = no authentication."""
     password: str = field(repr=False)
     tls: ssl.SSLContext | None
     replication_min: int
@@ -50,20 +50,20 @@ class ScyllaOptions:
     rules: Mapping[str, str]
     """Settings that every process on the keyspace must share, as this one has them."""
     clock_bound_ms: int
-    """How far this machine's clock may be from the servers' before that is said."""
+    """How far this machine's clock may differ from the servers' before that is logged."""
     request_ms_max: int = 4_500
-    """How long an answer is waited for: longer than the server's own limits (2 s), so that it can still tell."""
+    """How long to wait for an answer: longer than the server's own timeouts (2 s), so that it can report them."""
     calls_max: int = 512
     """How many requests may be in flight."""
     calls_per_partition_max: int = 4
     """How many conditional batches and serial reads of one partition may be in flight: more only make each other wait,
     and time out, at its coordinator."""
     rows_per_read_max: int = ROWS_AT_ONCE_MAX + 1
-    """How many rows one answer may have; the rest is asked for in further requests. More than a seat has segments. An
-    answer that has fewer is the last one.
+    """How many rows one answer may have; further requests read the rest. More than a seat has segments. An answer with
+    fewer is the last one.
     """
     wait_ms_max: int = 2_000
-    """How long a request waits for its turn."""
+    """How long a request waits for an in-flight limit."""
 
     def __post_init__(self) -> None:
         if self.rows_per_read_max <= SEGMENTS_MAX:
@@ -79,7 +79,7 @@ class ResultRows(NamedTuple):
 
 @contextmanager
 def session(options: ScyllaOptions) -> Iterator[Session]:
-    """A session; for those who may seat group. Raises StoreUnavailable where no server takes us."""
+    """A session; for callers that may block. Raises StoreUnavailable if no server accepts the connection."""
     opened = connect(options)
     try:
         yield opened
@@ -88,7 +88,9 @@ def session(options: ScyllaOptions) -> Iterator[Session]:
 
 
 def connect(options: ScyllaOptions) -> Session:
-    """A session, to be ended by `.cluster.shutdown()`. Blocks. Raises StoreUnavailable where no server takes us."""
+    """A session; end it with `.cluster.shutdown()`. Blocks. Raises StoreUnavailable if no server accepts the
+    connection.
+    """
     where = f"{', '.join(options.hosts)} port {options.port}"
     try:
         cluster = _cluster(options)
@@ -137,7 +139,7 @@ def _profile(
     consistency: int,
     row_factory: Callable[..., object],
 ) -> ExecutionProfile:
-    """No retry and no second attempt below us: a batch sent twice refuses itself."""
+    """No retry and no second attempt below the protocol: a batch sent twice refuses itself."""
     return ExecutionProfile(
         load_balancing_policy=affinity,
         retry_policy=FallthroughRetryPolicy(),

@@ -1,4 +1,4 @@
-"""What an error of the driver means: a batch had no effect, may have had one, or could not be understood."""
+"""The meaning of the driver's errors: a batch had no effect, may have had one, or could not be understood."""
 
 import os
 from typing import NamedTuple
@@ -21,7 +21,7 @@ class Failure(NamedTuple):
 
 
 def outcome_of(failure: Failure) -> NotDone | Unknown:
-    """What became of a conditional batch. An error of our own making is raised as it is."""
+    """The outcome of a conditional batch. An error of our own is raised as it is."""
     raise_wrong(failure)
     error = failure.error
     if isinstance(error, Unavailable) and ConsistencyLevel.is_serial(error.consistency):
@@ -32,13 +32,13 @@ def outcome_of(failure: Failure) -> NotDone | Unknown:
 
 
 def unread(failure: Failure) -> StoreUnavailable:
-    """What to raise where a read failed. An error of our own making is raised as it is."""
+    """The error for a failed read. An error of our own is raised as it is."""
     raise_wrong(failure)
     return StoreUnavailable(cause(failure.error))
 
 
 def raise_wrong(failure: Failure) -> None:
-    """Raise what no second try can cure: a request that is wrong, or not allowed."""
+    """Raise what no retry can cure: a request that is wrong, or not allowed."""
     error = failure.error
     if isinstance(error, _WRONG) and not isinstance(error, RateLimitReached):
         raise error

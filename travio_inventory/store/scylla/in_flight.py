@@ -6,7 +6,7 @@ from collections.abc import Hashable
 
 
 class NoTurn(Exception):
-    """The wait for a turn was too long; nothing was sent."""
+    """The wait for the limit was too long; nothing was sent."""
 
 
 class Lane:
@@ -44,7 +44,7 @@ class Lane:
             elif turn in self._waiting:
                 self._waiting.remove(turn)
             if isinstance(error, TimeoutError):
-                raise NoTurn(f"no turn within {wait_s} s") from None
+                raise NoTurn(f"limit not free within {wait_s} s") from None
             raise
 
     def leave(self) -> None:
@@ -58,7 +58,7 @@ class Lane:
 
 
 class InFlightLimit:
-    """One lane for all, and one per partition that is busy."""
+    """One limit for all, and one per busy partition."""
 
     def __init__(self, *, limit: int, per_partition: int, wait_s: float) -> None:
         self._all = Lane(limit)
@@ -67,7 +67,7 @@ class InFlightLimit:
         self._lanes: dict[Hashable, Lane] = {}
 
     async def enter(self, partition: Hashable | None) -> None:
-        """Take a turn, to be given back by `leave` once; None = one that no partition is asked for. Raises NoTurn."""
+        """Enter the limits; call `leave` once afterwards. None = a request without a partition. Raises NoTurn."""
         if partition is not None:
             lane = self._lanes.get(partition)
             if lane is None:
@@ -82,7 +82,7 @@ class InFlightLimit:
                 raise
 
     def leave(self, partition: Hashable | None) -> None:
-        """Give the turn back."""
+        """Leave the limits."""
         self._all.leave()
         self._leave_lane(partition)
 

@@ -1,4 +1,4 @@
-"""Where a keyspace keeps its copies, and whose decide: those of one home datacenter, or of all together."""
+"""Where a keyspace keeps its copies, and which of them decide: those of one home datacenter, or of all together."""
 
 from collections import Counter
 from collections.abc import Collection, Mapping

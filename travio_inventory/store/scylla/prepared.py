@@ -1,4 +1,4 @@
-"""Prepared statements, each prepared once when it is first needed, in a thread because the driver seat groups."""
+"""Prepared statements, each prepared once when it is first needed, in a thread because the driver blocks."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""The schema: puts what schema.cql says into a cluster, and tells whether it is there."""
+"""The schema: creates the tables of schema.cql in a cluster, and checks them."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -18,7 +18,7 @@ from travio_inventory.store.scylla.placement import READ_S_MAX, KeyspaceProblem,
 SCHEMA_FILE = Path(__file__).with_name("schema.cql")
 CHANGE_S_MAX = 60
 OLDEST_VERSION = 3
-"""What earlier releases recorded is not taken over: their tables are others."""
+"""Records of earlier releases cannot be read: their tables differ."""
 _COMPONENT = "inventory"
 _NO_SCHEMA = "keyspace {} has no schema: run `travio-inventory schema apply`"
 _ONLY_SCYLLA = "-- only ScyllaDB:"
@@ -36,12 +36,12 @@ class SchemaTooOld(KeyspaceProblem):
 
 
 class SchemaDiffers(KeyspaceProblem):
-    """A table is not what the schema says, whatever its version."""
+    """A table differs from the schema, whatever its version."""
 
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """What schema.cql says. Texts still have their parameters."""
+    """The content of schema.cql. Texts still have their parameters."""
 
     version: int
     statements: tuple[str, ...]
@@ -51,7 +51,7 @@ class Schema:
 
 
 def parse(text: str) -> Schema:
-    """What a schema file says. Raises ValueError where it has no version or a column of an unexpected type."""
+    """The content of a schema file. Raises ValueError if it has no version or a column of an unexpected type."""
     found = _VERSION.search(text)
     if found is None:
         raise ValueError("no version")
@@ -68,8 +68,8 @@ def ours() -> Schema:
 
 
 def apply(session: Session, options: ScyllaOptions, *, replication: int) -> None:
-    """Create what is missing, with so many copies where they decide, and add what tables lack; says so in the cluster
-    when all is there. Doing it again changes nothing; only one should do it at a time.
+    """Create what is missing, with so many copies where they decide, add missing columns, and record the version in the
+    cluster at the end. Repeating it changes nothing; run one at a time.
 
     Raises ValueError for a keyspace name that is none, KeyspaceProblem where the keyspace or the cluster cannot be what
     the options say, and the driver's errors.
@@ -122,7 +122,7 @@ def _version(session: Session, keyspace: str) -> int | None:
 def _check_age(keyspace: str, version: int | None) -> None:
     if version is not None and version < OLDEST_VERSION:
         raise SchemaTooOld(
-            f"keyspace {keyspace} has schema version {version}, whose records this release cannot take over: "
+            f"keyspace {keyspace} has schema version {version}, whose records this release cannot read: "
             "drop it or name another keyspace (TRAVIO_SCYLLA_KEYSPACE), then run `travio-inventory schema apply`"
         )
 

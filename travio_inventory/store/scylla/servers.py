@@ -1,4 +1,4 @@
-"""Tells the log which servers go and come, as the driver finds out, in the driver's place."""
+"""Logs which servers go down and come back, as the driver notices, in place of the driver's own lines."""
 
 import asyncio
 import logging
@@ -17,8 +17,8 @@ _log = logging.getLogger(__name__)
 
 
 class Servers(HostStateListener):  # type: ignore[misc]  # the driver ships no types
-    """The servers of a cluster that we ask, each of them told of once when it goes and once when it comes back. Made on
-    the event loop; the driver calls from its own threads.
+    """The servers of a cluster; each is logged once when it goes down and once when it is back. Created on the event
+    loop; the driver calls from its own threads.
     """
 
     def __init__(self, cluster: Cluster) -> None:
@@ -29,18 +29,18 @@ class Servers(HostStateListener):  # type: ignore[misc]  # the driver ships no t
         cluster.register_listener(self)
 
     def close(self) -> None:
-        """Tell no more."""
+        """Stop logging."""
         self._cluster.unregister_listener(self)
         if self._looking is not None:
             self._looking.cancel()
 
     def missed(self) -> None:
-        """A request was not answered, or not made; it counts for every server that is away."""
+        """A request was not answered, or not sent; it counts for every server that is down."""
         for outages in self._outages.values():
             outages.missed()
 
     def on_down(self, host: Host) -> None:
-        """A server is away."""
+        """A server went down."""
         if self._cluster.profile_manager.distance(host) != HostDistance.IGNORED:
             self._soon(self._went, str(host.endpoint))
 
@@ -49,11 +49,11 @@ class Servers(HostStateListener):  # type: ignore[misc]  # the driver ships no t
         self._soon(self._came, str(host.endpoint))
 
     def on_add(self, host: Host) -> None:
-        """A server is new, which is nothing to tell of."""
+        """A server is new; nothing to log."""
         self._soon(self._came, str(host.endpoint))
 
     def on_remove(self, host: Host) -> None:
-        """A server is no part of the cluster any more."""
+        """A server has left the cluster."""
         self._soon(self._outages.pop, str(host.endpoint), None)
 
     def _soon(self, call: Callable[..., object], *words: object) -> None:
@@ -73,5 +73,5 @@ class Servers(HostStateListener):  # type: ignore[misc]  # the driver ships no t
     def _look(self) -> None:
         for outages in self._outages.values():
             outages.look()
-        is_any = any(outages.is_away for outages in self._outages.values())
+        is_any = any(outages.is_down for outages in self._outages.values())
         self._looking = self._loop.call_later(LOOK_EVERY_S, self._look) if is_any else None

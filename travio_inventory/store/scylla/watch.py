@@ -1,4 +1,4 @@
-"""Whether the cluster is what the service needs: looked at before the start, and every minute while it runs."""
+"""Whether the cluster is what the service needs: checked before the start, and every minute while it runs."""
 
 import asyncio
 import logging
@@ -17,7 +17,7 @@ _log = logging.getLogger(__name__)
 
 
 def check_start(session: Session, options: ScyllaOptions) -> Mapping[str, str]:
-    """What all processes have agreed on. Raises KeyspaceProblem, with one line that says what to do; seat groups."""
+    """What all processes have agreed on. Raises KeyspaceProblem, with one line that says what to do; blocks."""
     agreed = schema.check(session, options)
     clocks.check(session)
     return agreed
@@ -32,9 +32,9 @@ async def go_on(
     *,
     every_s: float = LOOK_EVERY_S,
 ) -> None:
-    """Log what is wrong when it begins, and when it is over, and `note` what makes the keyspace unfit ("" = nothing).
-    Runs until cancelled, or until other copies decide than at the start: then `bar` the store, which only a start with
-    the right settings opens.
+    """Log a problem when it begins and when it ends, and `note` what makes the keyspace unfit ("" = nothing). Runs
+    until cancelled, or until other copies decide than at the start: then `bar` the store, until a start with the right
+    settings.
     """
     said: Mapping[str, str] = {}
     while True:
@@ -45,7 +45,7 @@ async def go_on(
             _log.critical("nothing is sold here until a start with other settings: %s", differs)
             return
         except Exception as failed:  # noqa: BLE001 - servers that cannot be asked are told of elsewhere
-            _log.debug("cannot look at keyspace %s: %s", options.keyspace, cause(failed))
+            _log.debug("cannot check keyspace %s: %s", options.keyspace, cause(failed))
         else:
             note("; ".join(unfit.values()))
             wrong = {**unfit, **others}
@@ -58,8 +58,8 @@ async def go_on(
 
 
 def _look(session: Session, options: ScyllaOptions, scope: str) -> tuple[Mapping[str, str], Mapping[str, str]]:
-    """What is wrong now, in a line for each kind: what makes the keyspace unfit, and what else. Raises ScopeDiffers,
-    whatever else is wrong.
+    """The present problems, one line for each kind: those that make the keyspace unfit, and others. Raises
+    ScopeDiffers, whatever else is wrong.
     """
     agreements.check(options.keyspace, scope, agreements.recorded(session, options.keyspace))
     unfit: dict[str, str] = {}

@@ -1,7 +1,7 @@
-"""Conditional batches in SQLite: all that wait share one transaction, and one commit answers them all.
+"""Conditional batches in SQLite: waiting batches share one transaction and one commit.
 
-The statements run on the event loop; only the commit, which waits for the disk, runs in a thread. A thread
-that executed the statements too would have to win the interpreter back from a busy loop after each of them.
+The statements run on the event loop; only the commit, which waits for the disk, runs in a thread. A thread that also
+executed the statements would have to regain the interpreter lock from a busy loop after each of them.
 """
 
 import asyncio
@@ -80,9 +80,9 @@ class Counts:
 class SqliteBatches:
     """Conditional batches on one SQLite database, of which this process is the only user.
 
-    An answer is given after its commit is on disk. A batch waits at most `wait_ms_max` for its turn (then
-    NotDone) and as long again for the disk (then Unknown). A caller that is cancelled does not undo its batch.
-    Raises ValueError and the like for a batch that no store can take: no such column, an integer too wide.
+    An answer is given after its commit is on disk. A batch waits at most `wait_ms_max` to begin (then NotDone) and as
+    long again for the disk (then Unknown). A caller that is cancelled does not undo its batch. Raises ValueError and
+    the like for an impossible batch: an unknown column, an integer too wide.
     """
 
     def __init__(
@@ -107,8 +107,8 @@ class SqliteBatches:
     async def open(
         cls, folder: Path, *, queue_batches_max: int = QUEUE_BATCHES_MAX, wait_ms_max: int = WAIT_MS_MAX
     ) -> AsyncIterator["SqliteBatches"]:
-        """The store in this folder, made if need be; on leaving, what waits is finished first.
-        Raises DataFolderInUse, UnfitDatabase, OSError.
+        """The store in this folder, created if needed; on leaving, waiting batches are finished first. Raises
+        DataFolderInUse, UnfitDatabase, OSError.
         """
         with locked_folder(folder), switching_fast():
             path = folder / "inventory.db"
@@ -201,7 +201,7 @@ class SqliteBatches:
             if now > waiting.send_by:
                 _answer(waiting, NotDone(TOO_OLD))
             elif now > waiting.since + self._wait_s_max:
-                _answer(waiting, NotDone(f"no turn within {self._wait_s_max} s"))
+                _answer(waiting, NotDone(f"not begun within {self._wait_s_max} s"))
             else:
                 group.append(waiting)
         return group
@@ -241,7 +241,7 @@ class SqliteBatches:
         self._gather(len(group))
 
     def _not_answered(self, group: Sequence[_Waiting]) -> None:
-        """Nobody waits longer for a disk that hangs; what it does in the end is seen in the rows."""
+        """No call waits longer for a disk that hangs; the rows show the outcome later."""
         self._disk_hangs = True
         _log.error("the disk has not answered for %s s", self._wait_s_max)
         for waiting in group:
@@ -250,7 +250,7 @@ class SqliteBatches:
             _answer(self._queue.popleft(), NotDone("the disk does not answer"))
 
     async def _close(self) -> bool:
-        """Finish what waits; whether the connection is nobody's any more. A disk that hangs keeps it."""
+        """Finish waiting batches; returns whether the connection is unused. A disk that hangs keeps it."""
         self._closed = True
         try:
             async with asyncio.timeout(CLOSE_S_MAX):

@@ -11,7 +11,7 @@ Done: TypeAlias = Callable[[Exception | None], None]
 
 
 class Committer:
-    """StepRunner the open transaction of a connection that nobody else touches until it has called back."""
+    """Commits the open transaction of a connection that nobody else uses until the callback."""
 
     def __init__(self, connection: sqlite3.Connection, loop: asyncio.AbstractEventLoop) -> None:
         self._connection = connection

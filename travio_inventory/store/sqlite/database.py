@@ -33,7 +33,7 @@ def open_writer(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     if backup is not None:
-        _log.warning("%s was migrated to the schema of this release; as it was before, it is in %s", path, backup)
+        _log.warning("%s was migrated to the schema of this release; the copy from before is %s", path, backup)
     return connection
 
 

@@ -10,7 +10,7 @@ from travio_inventory.store.sqlite.lease import BEAT_S, Holder, holder_of, is_al
 
 
 class DataFolderInUse(Exception):
-    """Another process has the data folder. `pid` is 0 where it has not yet said who it is."""
+    """Another process has the data folder. `pid` is 0 if it has not written its name yet."""
 
     def __init__(self, folder: Path, holder: Holder | None, *, advice: str = "") -> None:
         who = f"process {holder.pid} of {holder.host}" if holder else "process (unknown)"
@@ -21,10 +21,10 @@ class DataFolderInUse(Exception):
 
 @contextmanager
 def locked_folder(folder: Path, *, beat_s: float = BEAT_S) -> Iterator[None]:
-    """Have the folder, made if need be, to ourselves. Raises DataFolderInUse, OSError.
+    """Take the folder, created if needed, for this process alone. Raises DataFolderInUse, OSError.
 
-    The lock goes with the process, however that ends; the file `lock` stays. Where it names a process of another
-    machine, or of this one before it was started, a few seconds are spent on seeing whether that one lives.
+    The lock ends with the process, however that ends; the file `lock` stays. If it names a process of another machine,
+    or of this one before its restart, the start spends a few seconds on checking whether that process lives.
     """
     _make(folder)
     path, us = folder / "lock", ourselves()

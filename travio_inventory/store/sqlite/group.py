@@ -31,7 +31,7 @@ from travio_inventory.store.sqlite.statements import (
 
 _APPLIED = Applied()
 
-# What SQLite says of values that it cannot take, and not of itself.
+# Errors of SQLite about values, not about the database.
 _UNFIT = (sqlite3.InterfaceError, sqlite3.ProgrammingError)
 
 
@@ -45,8 +45,8 @@ class Batch(NamedTuple):
 
 
 class Tried(NamedTuple):
-    """What became of a group: an answer for each batch, in order, and whether there is anything to commit.
-    The error of a batch that cannot be executed stands in the place of its answer.
+    """The outcome of a group: an answer for each batch, in order, and whether there is anything to commit. For a batch
+    that cannot be executed the answer is its error.
     """
 
     answers: list[Outcome | Exception]

@@ -1,4 +1,6 @@
-"""Who has a data folder, in its file `lock`: a lock of this machine, and signs of life for machines that see none."""
+"""The owner of a data folder, in its file `lock`: a lock for this machine, and signs of life for machines that do not
+see the lock.
+"""
 
 import json
 import os
@@ -12,7 +14,7 @@ from typing import NamedTuple
 
 BEAT_S = 2.0
 SILENT_BEATS = 3
-"""So many beats without a sign, and the holder is taken for dead."""
+"""After so many beats without a sign the holder counts as dead."""
 END_S_MAX = 2.0
 TEXT_BYTES_MAX = 1_000
 _LOOK_EVERY_S = 0.1
@@ -20,7 +22,7 @@ _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 class Holder(NamedTuple):
-    """A process that has the folder. `machine` is another one after each start of the machine."""
+    """The process that has the folder. `machine` changes with each start of the machine."""
 
     pid: int
     host: str
@@ -35,7 +37,7 @@ def ourselves() -> Holder:
 
 
 def holder_of(path: Path) -> Holder | None:
-    """Who is named in the file; None where nobody is, as after an orderly end. Raises OSError."""
+    """The holder in the file; None if there is none, as after an orderly end. Raises OSError."""
     try:
         return Holder(**json.loads(path.read_bytes()[:TEXT_BYTES_MAX]))
     except (ValueError, TypeError):
@@ -43,8 +45,8 @@ def holder_of(path: Path) -> Holder | None:
 
 
 def is_alive(path: Path, holder: Holder, *, beat_s: float = BEAT_S) -> bool:
-    """Whether the holder, on another machine whose locks may not be seen here, gives a sign. Blocks until it does, or
-    for SILENT_BEATS. No clocks are compared. Raises OSError.
+    """Whether the holder, on another machine whose locks may not be visible here, gives a sign of life. Blocks until it
+    does, or for SILENT_BEATS. Compares no clocks. Raises OSError.
     """
     until_s = time.monotonic() + SILENT_BEATS * beat_s
     while time.monotonic() < until_s:
@@ -56,7 +58,7 @@ def is_alive(path: Path, holder: Holder, *, beat_s: float = BEAT_S) -> bool:
 
 @contextmanager
 def signs_of_life(path: Path, holder: Holder, *, beat_s: float = BEAT_S) -> Iterator[None]:
-    """Name the holder in the file, with another beat every so often, and nobody in the end. Raises OSError."""
+    """Write the holder into the file, with a new beat at intervals, and remove it at the end. Raises OSError."""
     _write(path, holder)
     is_over = Event()
     beating = Thread(target=_beat, args=(path, holder, is_over, beat_s), daemon=True)
@@ -65,21 +67,21 @@ def signs_of_life(path: Path, holder: Holder, *, beat_s: float = BEAT_S) -> Iter
         yield
     finally:
         is_over.set()
-        beating.join(END_S_MAX)  # a disk that hangs does not hold up the end
+        beating.join(END_S_MAX)  # a disk that hangs does not delay the end
 
 
 def _beat(path: Path, holder: Holder, is_over: Event, beat_s: float) -> None:
     beat = 0
     while not is_over.wait(beat_s):
         beat += 1
-        with suppress(OSError):  # the next one may come through
+        with suppress(OSError):  # the next write may succeed
             _write(path, holder._replace(beat=beat))
     with suppress(OSError):
         _write(path, None)
 
 
 def _write(path: Path, holder: Holder | None) -> None:
-    """Whole, in one write, and on its way to other machines when this returns."""
+    """Written in one piece, and on its way to other machines when this returns."""
     text = json.dumps(holder._asdict()).encode() if holder else b""
     file = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
     try:

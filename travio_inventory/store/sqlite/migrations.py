@@ -36,11 +36,11 @@ _AFFINITY = {Type.TEXT: "TEXT", Type.BIGINT: "INTEGER"}
 
 
 class UnfitDatabase(Exception):
-    """The database is not one that this release can write to; the message is one line that says what to do."""
+    """This release cannot write to the database; the message is one line that says what to do."""
 
 
 class DatabaseTooNew(UnfitDatabase):
-    """A later release wrote the database; this one could only spoil it."""
+    """A later release wrote the database; this one could only damage it."""
 
 
 class DatabaseTooOld(UnfitDatabase):
@@ -48,7 +48,7 @@ class DatabaseTooOld(UnfitDatabase):
 
 
 class DatabaseNotWritable(UnfitDatabase):
-    """The database, or what SQLite keeps beside it, cannot be written to."""
+    """The database, or one of SQLite's files beside it, is not writable."""
 
     def __init__(self, path: Path, error: Exception) -> None:
         me = f"user {os.geteuid()}"

@@ -70,4 +70,4 @@ class Reads:
             async with asyncio.timeout(self._wait_s_max):
                 await self._turns.acquire()
         except TimeoutError:
-            raise StoreUnavailable(f"no turn to read within {self._wait_s_max} s") from None
+            raise StoreUnavailable(f"read not begun within {self._wait_s_max} s") from None
