@@ -27,7 +27,7 @@ def test_every_table_every_kind_and_every_index_is_declared_once() -> None:
     assert set(TABLES) == set(Table)
     assert Counter(kind for table in TABLES.values() for kind in table.kinds) == dict.fromkeys(Kind, 1)
     assert set(INDEXES) == set(Index)
-    assert set(PLAIN_TABLES) == set(PlainTable) == set(INDEXES.values())
+    assert set(PLAIN_TABLES) == set(PlainTable) == {declared.table for declared in INDEXES.values()}
     assert {table.value for table in Table}.isdisjoint(PlainTable)
 
 

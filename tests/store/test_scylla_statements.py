@@ -94,8 +94,8 @@ def test_a_plain_write_adds_to_a_plain_table_and_to_no_other(index: Index) -> No
     """Nothing but these is written without a condition: the type of what is announced lets nothing else through."""
     written = entry_of("ks", index, "bucket", "entry")
     assert isinstance(written, PlainWrite)
-    assert written.text.startswith(f"INSERT INTO ks.{INDEXES[index]} (")
-    assert INDEXES[index].value not in {table.value for table in Table}
+    assert written.text.startswith(f"INSERT INTO ks.{INDEXES[index].table} (")
+    assert INDEXES[index].table.value not in {table.value for table in Table}
 
 
 def test_the_way_of_plain_writes_takes_no_statement_of_a_batch() -> None:

@@ -7,6 +7,7 @@ in keys; a moment is one too, in milliseconds since 1970, and its column ends in
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from travio_inventory.protocol.batches import Index, Kind, Partition, Table, Write
 
@@ -66,6 +67,15 @@ class PlainTable(StrEnum):
 
     INDEX_ENTRIES = "index_entries"
     LISTINGS = "listings"
+
+
+class DeclaredIndex(NamedTuple):
+    """In which table an index is, what it tells, and what its buckets and entries are. U+001F joins what they name."""
+
+    table: PlainTable
+    meaning: str
+    bucket: str
+    entry: str
 
 
 def _text(name: str, meaning: str) -> Column:
@@ -214,15 +224,35 @@ ENTRY_KEY = (
 )
 """The columns of a plain table, all of them in its key: (index_name, bucket) is the partition."""
 
-INDEXES: Mapping[Index, PlainTable] = {
-    Index.EXPIRY: PlainTable.INDEX_ENTRIES,
-    Index.JOURNAL: PlainTable.INDEX_ENTRIES,
-    Index.TOLD: PlainTable.INDEX_ENTRIES,
-    Index.HOLDS: PlainTable.LISTINGS,
-    Index.WAITLISTS: PlainTable.LISTINGS,
-    Index.TRIPS: PlainTable.LISTINGS,
+INDEXES: Mapping[Index, DeclaredIndex] = {
+    Index.EXPIRY: DeclaredIndex(
+        PlainTable.INDEX_ENTRIES, "where something is due", "a minute", "organization, trip, seat group"
+    ),
+    Index.JOURNAL: DeclaredIndex(
+        PlainTable.INDEX_ENTRIES,
+        "where an event was recorded",
+        "an epoch",
+        "organization, trip, seat group; with the id of an event row, that event alone",
+    ),
+    Index.TOLD: DeclaredIndex(
+        PlainTable.INDEX_ENTRIES, "which events were published", "sink, seat group, hour", "digests of event ids"
+    ),
+    Index.HOLDS: DeclaredIndex(
+        PlainTable.LISTINGS,
+        "the holds of a holder, the newest first; their bookings",
+        "organization, holder; with `booked`, the bookings",
+        "a number that falls as time goes on, the hold; in bookings the hold alone",
+    ),
+    Index.WAITLISTS: DeclaredIndex(
+        PlainTable.LISTINGS, "the lists that a holder ever joined", "the holder", "organization, trip, class"
+    ),
+    Index.TRIPS: DeclaredIndex(
+        PlainTable.LISTINGS,
+        "the trips whose seat groups a slow round visits",
+        "one of 60 shards",
+        "organization, trip, how many seat groups, when it ends",
+    ),
 }
-"""The table of each index."""
 
 COLUMNS: Mapping[Kind, tuple[str, ...]] = {
     kind: tuple(column.name for column in rows.columns)

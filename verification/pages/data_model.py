@@ -81,16 +81,14 @@ def _section(table: Table) -> Iterator[str]:
 
 def _plain_sections() -> Iterator[str]:
     for table, meaning in PLAIN_TABLES.items():
-        indexes = ", ".join(f"`{index}`" for index, its in INDEXES.items() if its is table)
-        yield from (
-            f"### {table}",
-            f"{meaning} {PLAIN} Its indexes: {indexes}.",
-            "",
-            "| column | type | what it says |",
-        )
-        yield "| --- | --- | --- |"
-        for column in ENTRY_KEY:
-            yield f"| `{column.name}` | {column.type} | {column.meaning} |"
+        yield from (f"### {table}", f"{meaning} {PLAIN}", "", "| column | type | in | what it says |")
+        yield "| --- | --- | --- | --- |"
+        for column, place in zip(ENTRY_KEY, ("partition", "partition", "row key"), strict=True):
+            yield f"| `{column.name}` | {column.type} | {place} | {column.meaning} |"
+        yield from ("", "| index | what it tells | bucket | entry |", "| --- | --- | --- | --- |")
+        for index, declared in INDEXES.items():
+            if declared.table is table:
+                yield f"| `{index}` | {declared.meaning} | {declared.bucket} | {declared.entry} |"
         yield ""
 
 

@@ -255,13 +255,13 @@ def read_of(keyspace: str, place: Place, kind: Kind, start: str, end: str, most:
 
 def entry_of(keyspace: str, index: Index, bucket: str, entry: str) -> PlainWrite:
     """The statement that adds an entry to a bucket."""
-    text = f"INSERT INTO {keyspace}.{INDEXES[index]} (index_name, bucket, entry) VALUES (?, ?, ?)"  # noqa: S608 - ours
+    text = f"INSERT INTO {keyspace}.{INDEXES[index].table} (index_name, bucket, entry) VALUES (?, ?, ?)"  # noqa: S608 - ours
     return PlainWrite(text, [_INDEXES[index], bucket.encode(), entry.encode()])
 
 
 def entries_of(keyspace: str, index: Index, bucket: str, after: str, most: int) -> Statement:
     """The statement that reads the first `most` entries of a bucket, in order, behind `after` ("" = from the first)."""
-    text = f"SELECT entry FROM {keyspace}.{INDEXES[index]} WHERE index_name = ? AND bucket = ?"  # noqa: S608 - ours
+    text = f"SELECT entry FROM {keyspace}.{INDEXES[index].table} WHERE index_name = ? AND bucket = ?"  # noqa: S608 - ours
     values: list[Bytes] = [_INDEXES[index], bucket.encode()]
     if after:
         text += " AND entry > ?"

@@ -86,12 +86,12 @@ def select_kind_text(table: Table, kind: Kind, *, has_end: bool) -> str:
 
 INSERT_ENTRY = {
     index: f"INSERT OR IGNORE INTO {table} VALUES ('{index}', ?, ?)"  # noqa: S608 - ours
-    for index, table in INDEXES.items()
+    for index, (table, *_) in INDEXES.items()
 }
 """Binds bucket and entry."""
 SELECT_ENTRIES = {
     index: f"SELECT entry FROM {table} WHERE index_name = '{index}' AND bucket = ? AND entry > ? ORDER BY entry LIMIT ?"  # noqa: S608 - ours
-    for index, table in INDEXES.items()
+    for index, (table, *_) in INDEXES.items()
 }
 
 
