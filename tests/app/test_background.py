@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
 from itertools import pairwise
 from random import Random
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 
 from travio_inventory.app.assemble import Relay
 from travio_inventory.app.background.pace import BACKOFF_MS_MAX, Pace
-from travio_inventory.app.background.relay import RelayJob
+from travio_inventory.app.background.relay import LATE_MS, RelayJob
 from travio_inventory.app.background.sweeper import Sweeper
 from travio_inventory.kernel.events import PublishFailed
 from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown
@@ -91,6 +92,12 @@ async def test_no_error_ends_a_job_and_each_kind_is_logged_once(
     await while_running(job(rounds).run, lambda: rounds.reached(4))
     assert len(caplog.records) == 1
     assert type(error).__name__ in caplog.text
+
+
+async def test_a_sink_that_is_behind_is_named_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
+    rounds = Rounds(last=0)
+    await while_running(relay(rounds, lag_ms=LATE_MS).run, partial(rounds.reached, 5))
+    assert caplog.messages == ["events for there are 60 s behind; other sinks go on"]
 
 
 async def test_a_job_that_waits_stops_at_once_when_cancelled() -> None:

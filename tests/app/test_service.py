@@ -64,9 +64,9 @@ async def states(inventory: Inventory) -> dict[str, SeatState]:
     return {seat.id: state for seat, state in seat_map.seats()}
 
 
-def published(settings: Settings) -> list[tuple[str, str]]:
-    """Type and hold of each event in the data folder."""
-    path = settings.store.data / "events.jsonl"
+def published(settings: Settings, file: str = "events.jsonl") -> list[tuple[str, str]]:
+    """Type and hold of each event in that file of the data folder."""
+    path = settings.store.data / file
     lines = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
     return [(line["type"], line["subject"]) for line in lines]
 
@@ -163,6 +163,24 @@ async def test_events_of_the_last_moment_are_relayed_before_the_end(tmp_path: Pa
         held = await hold(app.inventory)
         assert published(settings) == []
     assert published(settings) == [("hold.created", held.id)]
+
+
+async def test_a_sink_that_takes_nothing_delays_no_other_and_has_all_after_the_next_start(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path, events="json-lines,audit=json-lines:audit.jsonl", relay_interval_ms=20)
+    audit = settings.store.data / "audit.jsonl"
+    async with running(settings) as app:
+        audit.unlink()
+        audit.mkdir()
+        await open_trip(app.inventory, TRIP)
+        held = await hold(app.inventory)
+        await until_published(settings, ("hold.created", held.id))
+        await anyio.sleep(0.01)
+        assert app.figures.gauges()["relay_events.json-lines lag_ms"] == 0
+        assert app.figures.gauges()["relay_events.audit lag_ms"] > 0
+    audit.rmdir()
+    async with running(settings):
+        pass
+    assert published(settings, "audit.jsonl") == [("hold.created", held.id)]
 
 
 async def test_a_hold_that_runs_out_is_swept(settings: Settings) -> None:

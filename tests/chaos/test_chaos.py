@@ -61,7 +61,7 @@ def test_towards_the_end_of_each_minute_nothing_is_planned_but_the_end_of_one_se
 
 
 def test_events_out_of_order_are_seen() -> None:
-    first, second, third = ({"hold_id": "t~0~h", "ordinal": ordinal} for ordinal in range(3))
+    first, second, third = ({"subject": "t~0~h", "ordinal": ordinal} for ordinal in range(3))
     assert judge_order([[first, first, second, third]]) == []
     assert judge_order([[first, second], [second, third], [first, third]]) == []
     assert len(judge_order([[first, second], [third, second]])) == 1

@@ -209,3 +209,12 @@ def test_without_calls_the_figures_say_so(caplog: pytest.LogCaptureFixture) -> N
     with caplog.at_level(logging.INFO):
         log_figures(Figures())
     assert caplog.messages == ["figures: no calls"]
+
+
+def test_a_gauge_is_read_when_the_figures_are_logged(caplog: pytest.LogCaptureFixture) -> None:
+    figures, lag = Figures(), [1]
+    figures.gauge("lag_ms", lambda: lag[0])
+    lag[0] = 7
+    with caplog.at_level(logging.INFO):
+        log_figures(figures)
+    assert caplog.messages == ["figures: lag_ms=7"]

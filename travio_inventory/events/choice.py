@@ -35,8 +35,8 @@ def parse_sinks(text: str) -> tuple[ChosenSink, ...]:
 
 
 def _sink(text: str) -> ChosenSink:
-    named, is_named, rest = text.rpartition("=")
-    kind, has_file, file = rest.partition(":")
+    head, has_file, file = text.partition(":")
+    named, is_named, kind = head.rpartition("=")
     if kind != JSON_LINES or (has_file and not file):
         raise ValueError("is wrong")
     name = named if is_named else kind
