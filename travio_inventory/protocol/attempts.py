@@ -1,4 +1,33 @@
-"""Attempts to take all that holds claim: intents in the other partitions, then the home batch, which commits them."""
+"""Attempts to take all that holds claim: intents in the other partitions, then the home batch, which commits them.
+
+A conditional batch is atomic in one partition and nowhere else, and a hold may claim something in several. So one of
+them, the hold's home, decides for all. The id of a hold names its home: whoever meets the id anywhere finds the row.
+
+    time ->        other partition 1     home                       other partition 2
+    1 intents      claims of H                                      claims of H
+                   (if free)                                        (if free)
+    2 commit                             row H held, if absent
+                                         claims of H, if free
+                                         event
+    3 answer                             "you have it"
+    4 later steps  follow the row        row H confirmed ...        follow the row
+
+Intents go out in parallel, each on condition that what it claims is free. Only when all of them are known to stand does
+the home batch go. It inserts the hold's row, takes what the hold claims at home, and records the event: all at once, or
+nothing. From that moment the hold is held everywhere, for a claim in another partition says nothing by itself: its
+truth is the home row of the hold whose id it carries. An attempt that dies between the two leaves intents whose home
+row is absent. Whoever meets them waits for the grace, the most that one attempt may take, then fences the id and gives
+the intents back (`judging`, `fencing`).
+
+The invariant: a home row that says held or confirmed has all its claims, in every partition.
+
+What breaks without it: were the home batch to go first, a hold would be answered and then miss a seat that somebody
+else took meanwhile. Were an intent to count as taken without its home row, a dead attempt would keep it for good. Were
+an intent to be stolen without a fence, the attempt that was only slow would commit without it, and two would have it.
+
+A lost race costs one batch at most in each partition. All that is in the way is found before a no is said, whichever
+partition was asked first; a no beats "ask again", which beats "unknown" (`_RANK`).
+"""
 
 import asyncio
 from collections.abc import Sequence

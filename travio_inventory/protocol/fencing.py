@@ -1,4 +1,32 @@
-"""Fences an id: inserts its hold's row as aborted, so that the hold can never come to be."""
+"""Fences an id: inserts its hold's row as aborted, so that the hold can never come to be.
+
+A batch that was not answered may have been applied, may be applied later, or never, and no read can tell which: what is
+not there now may be there in a minute. So nothing may rest on its absence. Two things follow.
+
+The same batch is sent again with the same ids. Its conditions make it harmless: it is applied once at most, and once it
+was applied the row that stands is the answer, also where another call with the same key wrote it. What was computed
+from rows that have moved meanwhile is refused, and the refusal brings those rows.
+
+And before a no is said, or anything is given back, for an id that could still commit, the id is fenced:
+
+    attempt under id H            somebody else, or the same attempt giving up
+    ------------------            --------------------------------------------
+    batch: insert row H held      batch: insert row H aborted (why)
+           if absent, ...                if absent
+
+Both batches insert the same row on condition that it is absent, so exactly one of them is ever applied, in whatever
+order they arrive, and however late. If the fence is refused, the row that stands is the answer: the hold came to be
+after all. If it is applied, the hold never will, and what it left behind can be given back at leisure.
+
+The reason in the fenced row is the answer for everybody, not what the caller believes: `refused` is a final no, for
+that key too; `retry` (the attempt gave up) and `abandoned` (somebody met what it left) mean that a new try may succeed,
+under the next id of the same key.
+
+What breaks without it: a caller is told no, takes another seat, and an hour later the first hold commits; or an attempt
+gives its intents back, somebody takes them, and its own late home batch makes a hold without them. No fence is needed
+only where nobody else can know the id (no key, no limit), nothing was unknown, and the home batch was refused or never
+sent: the plain lost race stays one batch.
+"""
 
 from typing import Generic
 

@@ -1,4 +1,32 @@
-"""Finds holds that may have run out, by the expiry index, and ends them; finishes what others left half done."""
+"""Finds holds that may have run out, by the expiry index, and ends them; finishes what others left half done.
+
+No clock gives anything back. A hold whose time is over still has all that it claims until a batch says otherwise:
+
+    expire H:   row H expired, if held and expiring when seen
+                claims of H free, if they are H's
+                event
+
+Clocks say when that is tried, never whether it is safe. A batch that compares the expiry that was seen cannot end a
+hold that was extended or confirmed meanwhile, and a confirmation that comes first wins, even on a hold that has lapsed.
+So a wrong clock costs a hold its last moments or leaves it some too many; it never gives one claim to two. Nobody tries
+before the expiry plus the bound on how far clocks may be apart.
+
+Whoever wants what a lapsed hold has ends it first (`judging`), so nobody waits for this module. It is for what nobody
+wants at the moment, so that maps are right and events are told, and for what those who died left behind:
+
+    what is found in a partition             what is done
+    ---------------------------------        ---------------------------------------------
+    claim of a hold at home, lapsed          expire it, many in one batch
+    claim of a foreign hold that lives       bring it in line: confirmed, it says so
+    claim of a foreign hold that ended       give it back
+    claim of an id without a row, old        fence the id, then give it back
+
+Where to look: a step writes, before its batch, an index entry that names the partition under the minute in which
+something will be due there. An entry is a hint and is never trusted; without it a lapsed hold would stay unseen. What
+this process began it knows to the millisecond; the index tells of what others did; and `everywhere` leads to what
+landed when its minute was closed. A minute is closed when hardly any batch can still land in it; a partition that
+cannot be read is set aside and carried on into the open minute, so that it holds up nobody and is not forgotten.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Collection, Iterable, Iterator, Mapping, Sequence

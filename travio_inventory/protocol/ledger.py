@@ -1,4 +1,34 @@
-"""The holder's ledger: what an idempotency key stands for, and how many live holds there may be."""
+"""The holder's ledger: what an idempotency key stands for, and how many live holds there may be.
+
+A caller who was not answered asks again with the same key, perhaps twice at once, perhaps of another process. All of
+them must get one hold and one answer. So the key is bound to the id of a hold before anything is claimed:
+
+    ledger of a holder (one partition)                  home of hold H
+    key K    -> hold H, fingerprint, generation         row H: held, confirmed, ..., or fenced
+    slot 0   -> hold H
+    slot 1   -> hold G
+
+The row of a key is inserted on condition that it is absent; whoever comes second finds the id and goes on with it. Then
+everything is as in `fencing`: the row of H says what came of it, whoever wrote it.
+
+    row of the key        row of its hold            what the call does
+    absent                                           binds the key to a new id, claims under it
+    another request                                  is refused: the key was used for something else
+    bound to H            absent                     goes on with H: an attempt is under way, or died
+    bound to H            stands                     answers with it, as it stands now
+    bound to H            fenced for good            says that no, again
+    bound to H            fenced, ask again          binds the key to its next id, if it is bound to H still
+
+A limit on live holds works alike. A slot is taken in the same batch as the key. It is taken over only when the home row
+of the hold that has it says that this is no longer held: lapsed, it is ended first; absent and old, it is fenced.
+
+What breaks without it: with a count that is read and then acted upon, ten requests at once get ten holds of a limit of
+one. With a slot that is freed by the clock, a holder has one hold more than allowed for as long as the lapsed one is
+confirmed late. With a slot freed before the fence, the attempt that was only slow commits beside the new one. Without
+the fingerprint, a key that is used again for other seats is answered with the old ones.
+
+Without a key and without a limit there is no ledger batch: nobody can ask for that id again.
+"""
 
 from dataclasses import dataclass
 from typing import Generic, TypeAlias

@@ -268,8 +268,8 @@ def _cells_alone(patch: pytest.MonkeyPatch) -> None:
 
 @broken("the sweeper frees other seat groups' cells by their time", "I1 I2", GROUPS_OF_ONE.with_seed(1))
 def _sweep_by_time(patch: pytest.MonkeyPatch) -> None:
-    async def settle(self: LapseFinder[Hold], group: SeatGroupKey, owner: str, owned: dict[RowKey, Standing]) -> None:
-        await self._rolling.roll(owner, seat_rows.group_partition(*group), list(owned), Aborted(""))
+    async def settle(self: LapseFinder[Hold], partition: Partition, owner: str, owned: dict[RowKey, Standing]) -> None:
+        await self._rolling.roll(owner, partition, list(owned), Aborted(""))
 
     patch.setattr(LapseFinder, "_settle", settle)
 
@@ -336,7 +336,7 @@ def close_failed(patch: pytest.MonkeyPatch) -> None:
     """A minute closed though one of its seat groups failed."""
     close_due = LapseFinder.close_due
 
-    async def close_all(self: LapseFinder[Hold], _failed: Mapping[SeatGroupKey, Exception]) -> None:
+    async def close_all(self: LapseFinder[Hold], _failed: Mapping[Partition, Exception]) -> None:
         await close_due(self, {})
 
     patch.setattr(LapseFinder, "close_due", close_all)
