@@ -19,6 +19,15 @@ UNWANTED = re.compile(
     r"|proxy[.]golang[.]org|[/]root/|[/]home/\w|[/]work/(?:main|shared)|[.][.]/shared"
 )
 
+# Each as a whole word or phrase, in brackets where this file would match itself.
+OLD_WORDS = re.compile(
+    r"\b(?:[A]skAgain|[F]inalNo|[R]edisAway|[N]othingService|[O]penMinutes|[H]intMemory|[Y]ardsticks?|[y]ardsticks?"
+    r"|[b]urn(?:s|t|ed|ing)?|[w]hoever is told|[t]o be had|[m]achine's mood|[a]gain is the same|[r]ides from"
+    r"|[w]aits for himself|[a]nswered a no|[i]s told of once|[h]ow fast a no)\b"
+)
+ONE_MEANING = {"Answer", "Told", "Line", "Lines", "Channels"}
+"""Names of classes that once meant several things each."""
+
 
 def functions() -> Iterator[tuple[str, int]]:
     """Each function of the package with its length in lines."""
@@ -107,3 +116,20 @@ def test_no_file_names_a_registry_or_a_machine() -> None:
         for found in UNWANTED.finditer(path.read_bytes().decode(errors="replace"))
     }
     assert named == set()
+
+
+def test_old_words_stay_away() -> None:
+    """In code, help, messages and documents; what earlier decisions and the proofs said stays as it was."""
+    documents = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("load_test/*.md")]
+    sources = [path for path, _ in modules()]
+    found = {
+        f"{path}: {match.group()}"
+        for path in {ROOT / each for each in (*documents, *sources)} - {ROOT / "docs" / "proof.md"}
+        for match in OLD_WORDS.finditer(path.read_text(encoding="utf-8"))
+    }
+    assert found == set()
+
+
+def test_a_class_has_a_name_that_says_which_one_it_is() -> None:
+    classes = {node.name for _, tree in modules() for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
+    assert classes & ONE_MEANING == set()
