@@ -1,7 +1,7 @@
-"""How long ago something began that another clock tells; where that is far ahead of ours, since we first met it.
+"""How long ago something began by another process's clock; if that clock is far ahead, since this process first met it.
 
-So an attempt is left alone for its grace and a hold stands for its life, whoever's clock was wrong by however much;
-with clocks within the bound nothing ever began later than now.
+So an attempt keeps its grace period and a hold its lifetime, however wrong a clock was; with clocks within the bound
+nothing ever began later than now.
 """
 
 from collections import OrderedDict
@@ -12,7 +12,7 @@ HOLDS_MAX = 10_000
 
 
 class Ages:
-    """Remembers when it first met holds that are yet to begin, HOLDS_MAX of them."""
+    """Remembers when it first met holds that begin in the future, HOLDS_MAX of them."""
 
     def __init__(self, clock: Clock, *, clock_bound_ms: int) -> None:
         self._clock = clock
@@ -20,11 +20,11 @@ class Ages:
         self._met_ms: OrderedDict[str, int] = OrderedDict()
 
     def is_ahead(self, at_ms: int) -> bool:
-        """Whether no clock within the bound can have told that time yet."""
+        """Whether no clock within the bound can show that time yet."""
         return at_ms > self._clock.now_ms() + self._clock_bound_ms
 
     def has_met(self, hold_id: str, began_ms: int) -> bool:
-        """Whether its clock is ahead of ours, or was when we met it."""
+        """Whether its clock is ahead of this one, or was when this process met it."""
         return hold_id in self._met_ms or self.is_ahead(began_ms)
 
     def of(self, hold_id: str, began_ms: int) -> int:

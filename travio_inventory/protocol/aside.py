@@ -1,4 +1,4 @@
-"""Sets aside what fails, with back-off, so that a round goes on with the rest; says so once a minute at most."""
+"""Sets aside what fails, with back-off, so that a round goes on with the rest; logs it at most once a minute."""
 
 import logging
 from collections import OrderedDict
@@ -9,7 +9,7 @@ from travio_inventory.kernel.sparingly import Sparingly
 
 THINGS_MAX = 10_000
 WAITS_MS = (250, 15_000)
-"""How long a thing is left alone after its first failure, and at most: twice as long after each."""
+"""The pause after the first failure of a thing, and the longest one; it doubles with each failure."""
 
 K = TypeVar("K", bound=Hashable)
 
@@ -22,7 +22,7 @@ class _Failed(NamedTuple):
 
 
 class Aside(Generic[K]):
-    """Remembers THINGS_MAX things, those that failed last; one that is forgotten is only tried again sooner."""
+    """Remembers the THINGS_MAX things that failed last; one that is forgotten is only retried sooner."""
 
     def __init__(self, what: str, elapsed_ms: Callable[[], int]) -> None:
         self._what = what
@@ -31,7 +31,7 @@ class Aside(Generic[K]):
         self._sparingly = Sparingly()
 
     def failed(self, thing: K, error: BaseException) -> None:
-        """Leave it alone for a while."""
+        """Note a failure: skip the thing for a while."""
         before = self._failed.pop(thing, None)
         wait_ms = WAITS_MS[0] if before is None else min(before.wait_ms * 2, WAITS_MS[1])
         self._failed[thing] = _Failed(self._elapsed_ms() + wait_ms, wait_ms)
@@ -39,19 +39,19 @@ class Aside(Generic[K]):
             self._failed.popitem(last=False)
         if self._sparingly.may_say(type(error).__name__):
             log.warning(
-                "%s: %d set aside, tried again within %d s, the others go on; %s: %s: %s",
+                "%s: %d set aside, retried within %d s, the others go on; %s: %s: %s",
                 self._what, len(self._failed), WAITS_MS[1] // 1_000, thing, type(error).__name__, error,
             )  # fmt: skip
 
     def well(self, thing: K) -> None:
-        """It went well."""
+        """Note a success."""
         self._failed.pop(thing, None)
 
     def has(self, thing: K) -> bool:
-        """Whether it failed the last time."""
+        """Whether its last attempt failed."""
         return thing in self._failed
 
     def is_waiting(self, thing: K) -> bool:
-        """Whether it is to be left alone now."""
+        """Whether to skip it now."""
         failed = self._failed.get(thing)
         return failed is not None and self._elapsed_ms() < failed.until_ms

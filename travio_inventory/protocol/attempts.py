@@ -44,7 +44,7 @@ from travio_inventory.protocol.sending import Sender
 
 
 class Attempts(Generic[H]):
-    """Takes what holds claim, and fences the ids of those that did not get it."""
+    """Takes what holds claim, and fences the ids of attempts that failed."""
 
     def __init__(self, sender: Sender, resource: Resource[H], claims: Claims[H], fencing: Fencing[H]) -> None:
         self._sender = sender
@@ -71,7 +71,7 @@ class Attempts(Generic[H]):
         return replace(claimed, in_doubt=in_doubt or claimed.in_doubt), bool(others)
 
     async def _all_in_the_way(self, holds: Sequence[H], results: Sequence[Claimed], now: Recorded) -> Claimed:
-        """Of a claim that did not win all its other partitions: what decides it, whichever is asked first."""
+        """The result that decides a claim that did not win all its other partitions, in whatever order they answer."""
         found = list(results)
         if any(isinstance(claimed.result, Lost | Contended) for claimed in results):
             at_home = await self._claims.look(self._home_claim(holds, now))
@@ -102,12 +102,12 @@ class Attempts(Generic[H]):
         )
 
     def _beginning(self, hold: H, now: Recorded) -> tuple[Write, Write]:
-        """The hold's own row and the event that says that it came to be."""
+        """The hold's own row and the event of its creation."""
         row = {**self._resource.columns(hold), **rows.recorded(now)}
         return Write(rows.hold_key(hold.id), ABSENT, row), self._resource.event(hold, now)
 
     def _entries(self, hold: H, partition: Partition, now_ms: int) -> list[IndexEntry]:
-        """Where the sweeper must look for this hold."""
+        """The index entries that lead the sweeper to this hold."""
         home, others = home_and_others(self._resource, hold)
         asked = []
         if isinstance(hold.state, Held) and hold.state.expires_at_ms < NEVER_MS:
@@ -117,7 +117,7 @@ class Attempts(Generic[H]):
         return asked
 
     async def fence(self, hold: H, why: Lost | Contended | NotMade | Stuck) -> Row:
-        """Fence the id before any no and before anything is given back."""
+        """Fence the id before any refusal and before anything is returned."""
         if isinstance(why, Lost):
             kept = self._resource.kept(why.taken, hold.claimant)
             return await self._fencing.fence(hold.organization, hold.id, REFUSED, kept)
@@ -125,17 +125,19 @@ class Attempts(Generic[H]):
 
 
 _RANK: dict[type, int] = {Lost: 0, Contended: 1, NotMade: 1, Stuck: 2, Stood: 2, Won: 3}
-"""Which of several partitions' results decides: a no beats "ask again", which beats "unknown", which beats success."""
+"""Which of several partitions' results decides: a refusal beats a retryable one, which beats unknown, which beats
+success.
+"""
 
 
 def _notes(hold: Hold, home: Partition, now: Recorded) -> list[IndexEntry]:
-    """Where the relay and the holder's list must look for this hold."""
+    """The index entries that lead the relay and the holder's list to this hold."""
     return [index_entries.recorded(home, now.epoch), *listings.of_hold(hold)]
 
 
 def _until(hold: Hold, now_ms: int, give_up_ms: int) -> int:
-    """When to look at the hold's intents: at its expiry, for a late booking at once; those of the house, which have no
-    expiry, when the attempt is over.
+    """When the sweeper checks the hold's intents: at its expiry; for a late booking at once; for holds of the house,
+    which have no expiry, when the attempt is over.
     """
     if not isinstance(hold.state, Held):
         return now_ms

@@ -14,9 +14,9 @@ from travio_inventory.kernel.limits import CELLS_PER_GROUP_MAX
 
 
 class Table(StrEnum):
-    """The tables of conditional batches; a partition belongs to one. `tables` says what is in them."""
+    """The tables of conditional batches; a partition belongs to one. `tables` defines their rows."""
 
-    __hash__ = str.__hash__  # an enumeration's own is slow, and rows are found by it
+    __hash__ = str.__hash__  # Enum's own hash is slow, and rows are looked up by it
 
     SEAT_GROUPS = "seat_groups"
     LEDGERS = "ledgers"
@@ -26,9 +26,9 @@ class Table(StrEnum):
 
 
 class Kind(StrEnum):
-    """What a row of a partition is."""
+    """The kinds of rows of a partition."""
 
-    __hash__ = str.__hash__  # an enumeration's own is slow, and rows are found by it
+    __hash__ = str.__hash__  # Enum's own hash is slow, and rows are looked up by it
 
     CELL = "cell"
     HOLD = "hold"
@@ -42,9 +42,9 @@ class Kind(StrEnum):
 
 
 class Index(StrEnum):
-    """Plain indexes: where to look, never what is true."""
+    """Plain indexes: they say what to read, never what is true."""
 
-    __hash__ = str.__hash__  # an enumeration's own is slow, and rows are found by it
+    __hash__ = str.__hash__  # Enum's own hash is slow, and rows are looked up by it
 
     EXPIRY = "expiry"
     JOURNAL = "journal"
@@ -77,17 +77,17 @@ class RowKey(NamedTuple):
 
 Value: TypeAlias = str | int | None
 Row: TypeAlias = Mapping[str, Value]
-"""Columns by name, those of its kind (`tables`). A column that is missing is null, and the other way round."""
+"""Columns by name, those of its kind (`tables`). A missing column is null, and a null column is missing."""
 Rows: TypeAlias = Mapping[RowKey, Row]
-"""Rows that stand; a row that is missing is not there."""
+"""Present rows; an absent row is missing here."""
 
 ANY_TIME = inf
-"""Of a batch that may be sent however late."""
+"""For a batch that may be sent at any time."""
 TOO_OLD = "its time to be sent is over"
 """The cause of a NotDone by `send_by`."""
 
 ROWS_AT_ONCE_MAX = CELLS_PER_GROUP_MAX
-"""So many rows of a kind are read as one moment saw them: all cells of a seat group."""
+"""So many rows of a kind are read at one moment: all cells of a seat group."""
 
 ABSENT = None
 """The condition that there is no such row."""
@@ -96,8 +96,8 @@ Condition: TypeAlias = Row | None
 
 
 class Write(NamedTuple):
-    """One row of a batch: on condition that it is ABSENT, or that these columns have these values (null for a
-    column that a row, or a row that is missing, does not have; an empty condition is always met), set `values`.
+    """One row of a batch: on condition that it is ABSENT, or that these columns have these values (null for a missing
+    column or row; an empty condition is always met), set `values`.
 
     A null value clears the column. Values on a missing row insert it, unless all of them are null.
     """
@@ -109,7 +109,7 @@ class Write(NamedTuple):
 
 class IndexEntry(NamedTuple):
     """An entry of an index, durable before the batch that carries it is tried; one of a FOLLOWING index is added once
-    the batch was applied, and may be lost. A batch without writes adds them all. Adding one again changes nothing.
+    the batch was applied, and may be lost. A batch without writes adds them all. A repetition changes nothing.
     """
 
     of: Index
@@ -118,7 +118,7 @@ class IndexEntry(NamedTuple):
 
 
 def split(writes: Sequence[Write], entries: Sequence[IndexEntry]) -> tuple[Sequence[IndexEntry], Sequence[IndexEntry]]:
-    """The index entries that go before these writes, and those that follow them."""
+    """The index entries to write before these writes, and those to write after them."""
     if not writes or not any(index_entry.of in FOLLOWING for index_entry in entries):
         return entries, ()
     return [index_entry for index_entry in entries if index_entry.of not in FOLLOWING], [
@@ -133,8 +133,8 @@ class Applied:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A condition was not met and nothing changed. `rows` are those of the batch's rows that stand, whole, as they were
-    when it was decided or a moment later. A row of which the batch asks nothing may be left out.
+    """A condition was not met and nothing changed. `rows` are the present ones of the batch's rows, complete, as they
+    were when it was decided or a moment later. A row without a condition may be left out.
     """
 
     rows: Rows
@@ -163,7 +163,7 @@ class StoreUnavailable(Exception):
 
 class Batches(Protocol):
     """Conditional batches, reads and index entries. Every call has a bound; none retries by itself. A partition that
-    its table cannot have is a ValueError.
+    its table cannot have raises ValueError.
     """
 
     async def apply(
@@ -174,17 +174,17 @@ class Batches(Protocol):
         *,
         send_by: float = ANY_TIME,
     ) -> Outcome:
-        """Try the batch once. `send_by` is a time of the event loop: a batch that is not on its way by then, however
-        long its index entries, its turn or a stopped process took, is NotDone and is never sent.
+        """Try the batch once. `send_by` is a time of the event loop: a batch that was not sent by then, however long
+        its index entries, the limits or a stopped process took, is NotDone and is never sent.
 
-        Never raises for a store that is away: the outcome says so. Raises ValueError and the like for a batch that
-        no store can take: a kind or a column that its table does not have, an integer wider than 64 bits.
+        Never raises if the store is down: the outcome says so. Raises ValueError and the like for an impossible batch:
+        a kind or a column that its table does not have, an integer wider than 64 bits.
         """
         ...
 
     async def get(self, partition: Partition, keys: Sequence[RowKey]) -> Rows:
-        """Those of the rows that stand. Sees every batch that was answered before, and finishes half-done ones.
-        Raises StoreUnavailable.
+        """The present ones of the rows. Sees every batch that was answered before, and finishes half-done ones. Raises
+        StoreUnavailable.
         """
         ...
 
@@ -199,5 +199,5 @@ class Batches(Protocol):
         ...
 
     async def read_index(self, index: Index, bucket: str, *, after: str = "", most: int | None = None) -> Sequence[str]:
-        """The first `most` entries of a bucket behind `after`, or all, in order. Raises StoreUnavailable."""
+        """The first `most` entries of a bucket after `after`, or all, in order. Raises StoreUnavailable."""
         ...

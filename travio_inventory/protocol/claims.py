@@ -1,4 +1,4 @@
-"""Takes what holds claim in one partition: all of it or none, whoever is in the way being judged first."""
+"""Takes what holds claim in one partition, all or none; owners that are in the way are judged first."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -39,38 +39,38 @@ ERRORS_MAX = 3
 
 @dataclass(frozen=True, slots=True)
 class Won:
-    """The claims are their holds'."""
+    """The claim succeeded."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stood:
-    """An own row stands already: it is the answer."""
+    """An own row is there already: it is the answer."""
 
     row: Row
 
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """Others have these claims, and keep them."""
+    """Live holds have these claims."""
 
     taken: tuple[Taken, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Contended:
-    """An attempt is under way on these rows, or too many take turns."""
+    """Another attempt is running on these rows, or too many alternate."""
 
     keys: tuple[RowKey, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class NotMade:
-    """Some of the rows that claims are on are not there yet."""
+    """Some of the rows for claims do not exist yet."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stuck:
-    """The store did not answer often enough to know."""
+    """Too many batches went unanswered."""
 
 
 Result: TypeAlias = Won | Stood | Lost | Contended | NotMade | Stuck
@@ -88,7 +88,7 @@ class Claimed:
 
 
 class Claims(Generic[H]):
-    """Takes claims, judging whoever has what they are on."""
+    """Takes claims, and judges the present owners."""
 
     def __init__(self, sender: Sender, resource: Resource[H], judging: Judging[H]) -> None:
         self._sender = sender
@@ -126,7 +126,7 @@ class Claims(Generic[H]):
         return Claimed(Contended(self._keys(claim)), in_doubt, as_of_ms)
 
     async def _try(self, claim: Claim[H], seen: Rows | None) -> Outcome:
-        """Send it once, computed from what was seen; where that leaves nothing to be had, it is refused unsent."""
+        """Send it once, computed from what was read; if nothing is free by that, it is refused unsent."""
         asked = self._asked(claim)
         if seen is None and asked:
             try:
@@ -139,9 +139,7 @@ class Claims(Generic[H]):
         return await self._sender.apply(claim.partition, [*claim.beside, *writes], claim.entries, at_ms=claim.at_ms)
 
     async def look(self, claim: Claim[H]) -> Claimed | None:
-        """What a claim would have met that is not sent, because it has been lost elsewhere; None where nothing is known
-        to be in its way.
-        """
+        """What an unsent claim, lost elsewhere, would have met; None if nothing is known to be in its way."""
         as_of_ms = self._sender.clock.now_ms()
         try:
             standing = await self._sender.batches.get(claim.partition, self._asked(claim) or self._keys(claim))
@@ -154,14 +152,14 @@ class Claims(Generic[H]):
         return tuple(key for hold in claim.holds for key in self._resource.keys(hold, claim.partition))
 
     def _asked(self, claim: Claim[H]) -> Sequence[RowKey]:
-        """The rows that must be seen before it is sent, its holds' own among them; none where it depends on none."""
+        """The rows to read before it is sent, including its holds' own; none if it depends on none."""
         asked = self._resource.depends_on(claim.partition, self._keys(claim))
         return [*asked, *(rows.hold_key(hold.id) for hold in claim.holds)] if asked else ()
 
     async def _look(self, claim: Claim[H], standing: Rows, before: Look[H] | None) -> tuple[Result | None, Look[H]]:
-        """What a refusal decides (None: try again), and what the look found.
+        """What a refusal decides (None: try again), and what this read found.
 
-        Nothing that an earlier look believed counts any more: it may have changed. It only tells what stayed as it was.
+        The findings of an earlier read no longer count: they may have changed. They only show what stayed the same.
         """
         unseen = Look(claim, InTheWay(Own.NONE, True, (), standing))
         if not claim.is_intent:
@@ -194,7 +192,7 @@ class Claims(Generic[H]):
                 return None
 
     async def _judge(self, look: Look[H], obstacle: Obstacle) -> None:
-        """Find out who is in the way; ends an owner that has lapsed, gives back what a dead one left."""
+        """Find the owners that are in the way; end a lapsed one, free the leftovers of an abandoned one."""
         key, owner, since_ms = obstacle
         partition = look.claim.partition
         if home_of(self._resource, partition.organization, owner) == partition:
@@ -214,8 +212,8 @@ class Claims(Generic[H]):
                     look.errors += 1
 
     async def _judge_neighbour(self, look: Look[H], obstacle: Obstacle) -> None:
-        """An owner of the same partition: its row and its claims always agree, and the row says whose they are.
-        Where it has moved on between the two looks, the next round sees that.
+        """An owner of the same partition: its row and its claims always agree, and the row decides. If it changed
+        between the two reads, the next round sees that.
         """
         home = await self._judging.neighbour(look.claim.partition.organization, obstacle.owner)
         if home.get("status") in rows.LIVE:

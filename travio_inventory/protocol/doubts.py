@@ -1,4 +1,4 @@
-"""What may be said of batches that did not do it: unknown only where one was not answered."""
+"""The outcome of batches without success: unknown only if one was not answered."""
 
 from dataclasses import dataclass
 
@@ -8,23 +8,23 @@ from travio_inventory.protocol.batches import Outcome, Refused, Unknown
 
 @dataclass(slots=True)
 class Doubts:
-    """Hears the outcome of every batch of a call that did not do what the call is for."""
+    """Collects the outcomes of a call's batches that did not succeed."""
 
     may_land: bool = False
     was_refused: bool = False
 
     def hear(self, outcome: Outcome) -> None:
-        """One more batch, and what became of it."""
+        """Add the outcome of one more batch."""
         self.may_land = self.may_land or isinstance(outcome, Unknown)
         self.was_refused = self.was_refused or isinstance(outcome, Refused)
 
     @property
     def was_sent(self) -> bool:
-        """Whether a server has seen a batch."""
+        """Whether a server may have seen a batch."""
         return self.may_land or self.was_refused
 
     def refusal(self) -> RetryableRefusal:
-        """What the caller is told who gives up: that nothing was done where that is certain."""
+        """The refusal for a call that gives up: nothing was done, if that is certain."""
         if self.may_land:
             return OutcomeUnknown()
         return Overloaded() if self.was_refused else BackendUnavailable()

@@ -1,8 +1,8 @@
-"""Numbers the epochs of the journal: a count that background jobs move on once a minute, whatever any clock says.
+"""Numbers the epochs of the journal: a count that background jobs advance once a minute, whatever any clock shows.
 
-A step's event and its entry carry the epoch in which the step began. An epoch is open for a minute at least, by the
-stopwatch of whoever ends it; so a process that knew the open epoch once knows at any later moment an upper bound of
-it, and the epochs far below the open one are those in which no step can be recorded any more.
+A step's event and its entry carry the epoch in which the step began. An epoch is open for at least a minute, by the
+monotonic clock of the process that ends it. So a process that once knew the open epoch knows an upper bound of it at
+any later moment, and no step can be recorded any more in epochs far below the open one.
 """
 
 import asyncio
@@ -26,18 +26,18 @@ from travio_inventory.protocol.batches import (
 from travio_inventory.protocol.rows import number
 
 EPOCH_MS = 60_000
-"""How long an epoch is open at least."""
+"""The shortest time that an epoch is open."""
 KNOWN_MS = 20_000
-"""How long the open epoch is known without a look."""
+"""How long a process trusts the open epoch without another read."""
 LOOK_AGAIN_MS = 20_000
-"""Between two looks where the store does not answer."""
+"""The pause between two reads while the store does not answer."""
 
 _PARTITION = Partition(Table.CURSORS, "", Index.JOURNAL)
 _OPEN = RowKey(Kind.CURSOR, "open")
 
 
 class Epochs:
-    """What one process knows of the open epoch. `background` runs what nobody waits for."""
+    """What one process knows of the open epoch. `background` runs tasks that no caller waits for."""
 
     def __init__(self, batches: Batches, clock: Clock, background: Callable[[Coroutine[Any, Any, None]], None]) -> None:
         self._batches = batches
@@ -45,9 +45,9 @@ class Epochs:
         self._background = background
         self._known = 0
         self._known_ms = 0
-        """When it was open, by our stopwatch."""
+        """When it was open, by the monotonic clock."""
         self._since_ms = 0
-        """When we first saw it open."""
+        """When this process first saw it open."""
         self._one_at_a_time = asyncio.Lock()
         self._looks = 0
         self._looked_ms = 0
@@ -55,7 +55,7 @@ class Epochs:
     async def current(self) -> int:
         """The epoch in which a step is recorded that begins now: the open one, or one that may be open by now.
 
-        Waits for the store after a minute without a step. Raises BackendUnavailable where it never answered.
+        Waits for the store after a minute without a step. Raises BackendUnavailable if it never answered.
         """
         if not self._known or self._passed_ms() >= EPOCH_MS:
             await self._look_once()
@@ -80,11 +80,11 @@ class Epochs:
         return self._clock.elapsed_ms() - self._known_ms
 
     def _may_look(self) -> bool:
-        """Whether the last look is long enough ago: what is known already goes on to be an upper bound."""
+        """Whether the last read is long enough ago: what is known stays an upper bound."""
         return not self._known or self._clock.elapsed_ms() - self._looked_ms >= LOOK_AGAIN_MS
 
     async def _look_once(self) -> None:
-        """Look, once for all who ask meanwhile; a store that does not answer is left alone for a while."""
+        """Read it, once for all concurrent callers; after a failure, pause for a while."""
         before = self._looks
         async with self._one_at_a_time:
             if self._looks == before and self._may_look():

@@ -13,8 +13,8 @@ from travio_inventory.protocol.rows import number, text
 
 
 def event_of(hold: Hold, step: Step, place: Recorded) -> Write:
-    """The event of the step that brings the hold to where it is, recorded at that place. Until the step is committed,
-    `hold.recorded` is where the event before it is.
+    """The event of the step that brings the hold to its state, recorded at that place. Until the step is committed,
+    `hold.recorded` is the place of the event before it.
     """
     subject = base_id(hold.id)
     values: Row = {
@@ -63,12 +63,12 @@ def before(row: Row) -> RowKey:
 
 
 def stable_id(row: Row) -> str:
-    """The event's public id: the same in every telling of the same step."""
+    """The event's public id: the same each time that the same step is published."""
     return f"{subject_of(row)}~{ordinal_of(row)}"
 
 
 def read_event(partition: Partition, row: Row) -> Event:
-    """The event that a row of the partition tells. Raises ValueError where it tells none."""
+    """The event in a row of the partition. Raises ValueError if there is none."""
     kind, data = text(row, "type"), text(row, "data")
     if not (kind and data and row.get("subject")):
         raise ValueError("an event without type, subject or data")

@@ -39,11 +39,11 @@ from travio_inventory.protocol.sending import Sender
 TRIES_MAX = 6
 
 REFUSED = "refused"
-"""The reason of a fenced row that is a final no."""
+"""The reason of a fenced row that is a final refusal."""
 RETRY = "retry"
-"""The reason of a fenced row whose attempt gave up: ask again."""
+"""The reason of a fenced row whose attempt gave up: retry."""
 ABANDONED = "abandoned"
-"""The reason of a row fenced by somebody who met its leftovers: ask again."""
+"""The reason of a row fenced by an attempt that met its leftovers: retry."""
 
 
 class Fencing(Generic[H]):
@@ -54,8 +54,8 @@ class Fencing(Generic[H]):
         self._resource = resource
 
     async def fence(self, organization: str, hold_id: str, reason: str, kept: Row | None = None) -> Row:
-        """Make sure that the id never comes to be held, and say why, with what is `kept` of it; the row that stands is
-        the answer.
+        """Make sure that the id can never commit, and record why, with `kept`; the row that is there then is the
+        answer.
 
         Raises OutcomeUnknown.
         """

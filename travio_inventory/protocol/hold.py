@@ -1,4 +1,4 @@
-"""What a hold is called, whose it is, and the states it goes through, whatever it claims."""
+"""A hold's id, its claimant, and the states it goes through, whatever it claims."""
 
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -78,7 +78,9 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Confirmed:
-    """A booking of that order, for those whom it names: for its holder's eyes only, and known to the resource alone."""
+    """A booking of that order, for the named passengers: only its holder may read them, and only the resource
+    interprets them.
+    """
 
     order: str
     named: tuple[object, ...] = field(default=(), compare=False, repr=False)

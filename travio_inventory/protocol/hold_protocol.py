@@ -1,7 +1,7 @@
 """The hold protocol: its parts put together, and the steps that callers take, written once for all stores.
 
 A step is one conditional batch on the hold's home, and that batch is its only commit point. Claims are taken on
-condition that they are free and given back on condition that they are the hold's; an ended hold never lives again.
+condition that they are free and returned on condition that they are the hold's; a hold that has ended stays ended.
 """
 
 from collections.abc import Callable, Coroutine
@@ -31,7 +31,7 @@ from travio_inventory.protocol.steps.release import release
 
 
 class HoldProtocol(Generic[H]):
-    """The steps of holds on one resource, and what they are made of."""
+    """The steps of holds on one resource, and their parts."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Where sweeper, relay and listings must look: index entries that ride along with batches."""
+"""Index entries for sweeper, relay and listings, which travel with batches."""
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
@@ -9,11 +9,11 @@ from travio_inventory.protocol.rows import partition_entry
 MINUTE_MS = 60_000
 
 SENT_WITHIN_MS = 60_000
-"""A step is sent so soon after the moment that it is stamped with, or not at all: its entries name that minute."""
+"""A step is sent so soon after its timestamp, or not at all: its entries name that minute."""
 TRAVELS_MS = 60_000
-"""So long after it was sent a batch hardly ever lands; one that does is found by the slow round."""
+"""A batch hardly ever arrives so long after it was sent; the slow round finds one that does."""
 LANDS_WITHIN_MS = SENT_WITHIN_MS + TRAVELS_MS
-"""How long after its moment a step is looked for in its minute."""
+"""How long after its timestamp a step is looked for in its minute."""
 
 _SHARED = frozenset({Index.EXPIRY, Index.JOURNAL})
 
@@ -29,12 +29,12 @@ def bucket_of(number: int) -> str:
 
 
 def due(partition: Partition, at_ms: int) -> IndexEntry:
-    """Something in the partition may be due at that moment."""
+    """The entry: something in the partition may be due at that moment."""
     return _in_bucket(Index.EXPIRY, partition, minute_of(at_ms))
 
 
 def recorded(partition: Partition, epoch: int) -> IndexEntry:
-    """The partition may get an event of that epoch."""
+    """The entry: the partition may get an event of that epoch."""
     return _in_bucket(Index.JOURNAL, partition, epoch)
 
 
@@ -55,7 +55,7 @@ class DurableEntries:
         return [index_entry for index_entry in entries if index_entry not in self._durable]
 
     def remember(self, entries: Sequence[IndexEntry]) -> None:
-        """A batch that carried these was answered. A listing's entries are each written once anyway."""
+        """Note that a batch with these entries was answered. A listing's entries are written only once anyway."""
         kept = [index_entry for index_entry in entries if index_entry.of in _SHARED]
         if len(self._durable) + len(kept) > self._hints_max:
             self._durable.clear()

@@ -16,22 +16,22 @@ from travio_inventory.protocol.minute_cursor import EPOCH_SETTLES_MS, MINUTES_AT
 from travio_inventory.protocol.sending import Sender
 
 LOOK_EVERY_MS = 10_000
-"""How often the partitions are read that the open epochs name: for the events of other processes."""
+"""How often the partitions in open epochs are read, for the events of other processes."""
 EVENTS_PER_ROUND_MAX = 5_000
 EVENTS_PER_READ = 500
 READS_AT_ONCE = 8
 PLACES_MAX = 10_000
-"""While more are to be read, no further epochs are looked into."""
+"""While more places wait to be read, no further epochs are read."""
 GAPS_MAX = 100
 KEPT_EPOCHS = 30 * 1_440
-"""So many epochs back the index leads to events: each is open for a minute, and an entry is kept for 30 days."""
+"""How many epochs back the index leads to events: each is open for a minute, and an entry is kept for 30 days."""
 LOOKBACK_MS = 1_000
-"""How much older than the newest event seen of a place an event may be and still be found at the next look."""
+"""How much older than the newest known event of a place an event may be and still be found by the next read."""
 
 
 class _Told(NamedTuple):
-    """The last event of a subject that was handed over, and the last epoch in which those may be met again: the open
-    one then, or one yet to come, in which a process recorded that could not look.
+    """The last published event of a subject, and the last epoch in which its events may be met again: the open one
+    then, or a later one, in which a process recorded that could not read the open one.
     """
 
     ordinal: int
@@ -42,7 +42,7 @@ _NOTHING = _Told(-1, 0)
 
 
 class _Visit(NamedTuple):
-    """What an ended epoch names, and the open epoch when that was asked, times MINUTE_MS."""
+    """The places in an ended epoch, and the open epoch when they were read, times MINUTE_MS."""
 
     places: set[Place]
     begun_ms: int
@@ -57,15 +57,15 @@ class _Found(NamedTuple):
 
 
 class EventJournal:
-    """Implements `events.relay.Journal` for the sink of that name. How far it has come is kept under the name: a sink
-    waits for nobody but itself, and a new one begins with the first event that is kept.
+    """Implements `events.relay.Journal` for the sink of that name. Its position is stored under the name: no sink waits
+    for another, and a new one begins with the oldest kept event.
 
-    A round tells what this process's own steps recorded, and now and then reads the newest events of all places that
-    the open epochs name: a partition in an epoch. An event that landed late is found when its epoch is visited again,
-    or at once where a later event of its subject shows that it is missing. What cannot be read is set aside, with all
-    newer events of its partition.
+    A round takes what this process's own steps recorded, and at intervals reads the newest events of all places
+    (partitions in an epoch) in the open epochs. An event that arrived late is found when its epoch is visited again, or
+    at once if a later event of its subject shows the gap. What cannot be read is set aside, with all newer events of
+    its partition.
 
-    `is_alone`: no other process writes to the store, so open epochs are looked into only once, after the start.
+    `is_alone`: no other process writes to the store, so open epochs are read only once, after the start.
     """
 
     def __init__(self, sender: Sender, sink: str, *, is_alone: bool = False) -> None:
@@ -86,18 +86,18 @@ class EventJournal:
         self._visits: dict[int, _Visit] = {}
         """The epochs that are being visited."""
         self._unread: set[int] = set()
-        """Epochs that could not be looked into so far."""
+        """Epochs that could not be read so far."""
         self._newest_ms: dict[Place, int] = {}
         self._told: dict[str, _Told] = {}
-        """How far each subject's events were handed over."""
+        """The last published event of each subject."""
         self._taken: dict[str, int] = {}
-        """How far each subject's events are in `_pending`."""
+        """The last event of each subject in `_pending`."""
         self._pending: dict[str, tuple[Event, _Found]] = {}
-        """What was read and not handed over, by event id."""
+        """What was read and not yet published, by event id."""
         self._single: set[str] = set()
         """The row ids of the events that are set aside."""
         self._finished: dict[Place, int] = {}
-        """Events that were set aside and are read by now, and the last epoch in which those may be met again."""
+        """Events that were set aside and have been read since, and the last epoch in which they may be met again."""
 
     async def unpublished(self) -> Sequence[Event]:
         """See Journal. At most about EVENTS_PER_ROUND_MAX: what is left comes in the next round."""
@@ -137,8 +137,8 @@ class EventJournal:
     # ---- where to look
 
     async def _look(self) -> None:
-        """Find what is to be read: in ended epochs, and in the open ones now and then. Raises BackendUnavailable where
-        nothing at all is known of the epochs.
+        """Find what to read: in ended epochs, and in the open ones at intervals. Raises BackendUnavailable if nothing
+        is known about the epochs.
         """
         try:
             self._open = await self._epochs.keep()
@@ -178,7 +178,7 @@ class EventJournal:
             self._single.add(row_id)
 
     def _from_newest(self, place: Place) -> str:
-        """By a clock that is ahead of ours the newest may seem newer than the last look was."""
+        """With a clock ahead of this one the newest event may seem newer than the last read."""
         looked_at_ms = self._clock.now_ms() - self._clock.elapsed_ms() + (self._looked_ms or 0)
         newest_ms = min(self._newest_ms.get(place, 0), looked_at_ms)
         return event_rows.id_from(place.minute, newest_ms - LOOKBACK_MS)
@@ -193,7 +193,7 @@ class EventJournal:
     # ---- what is there
 
     async def _take_news(self) -> None:
-        """What this process did itself, but for partitions of which something older is still to be read."""
+        """This process's own events, except in partitions with older ones still to read."""
         if self._recent is None or len(self._pending) >= EVENTS_PER_ROUND_MAX:
             return
         behind = set(map(_line, self._to_read))
@@ -202,11 +202,11 @@ class EventJournal:
                 try:
                     await self._take(partition, signals)
                 except StoreUnavailable:
-                    continue  # its events are in the store, where the index leads us
+                    continue  # its events are in the store, and the index leads to them
 
     async def _take_places(self) -> None:
-        """Read on where events are to be read, the oldest of each partition first, until the round has enough. What
-        fails is set aside, and the newer of its partition with it.
+        """Read on, the oldest events of each partition first, until the round has enough. What fails is set aside with
+        the newer events of its partition.
         """
         lines = self._lines()
         while lines and len(self._pending) < EVENTS_PER_ROUND_MAX:
@@ -224,17 +224,17 @@ class EventJournal:
                         lines.append(line)
 
     def _lines(self) -> deque[deque[Place]]:
-        """What is to be read now: of each partition, the oldest first; single events each for itself."""
+        """What to read now: the oldest place of each partition; single events one by one."""
         lines: defaultdict[object, deque[Place]] = defaultdict(deque)
         for place in sorted(self._to_read):
             lines[_line(place)].append(place)
         return deque(line for line in lines.values() if not self._aside.is_waiting(line[0]))
 
     async def _read(self, place: Place) -> bool:
-        """Take in the next of the place's events; whether there are more. Raises StoreUnavailable, ValueError."""
+        """Take in the place's next events; returns whether there are more. Raises StoreUnavailable, ValueError."""
         partition, row_id = _partition(place), _row_id(place)
         if partition is None:
-            raise ValueError("no place that this release can read")
+            raise ValueError("not a place that this release can read")
         if row_id is None:
             return await self._read_next(place, partition)
         found = await self._batches.get(partition, [RowKey(Kind.EVENT, row_id)])
@@ -262,7 +262,7 @@ class EventJournal:
         return True
 
     async def _take(self, partition: Partition, found: Rows) -> None:
-        """Take in those that were not told, subject by subject, with what is missing before them.
+        """Take in those that were not published, subject by subject, with missing ones before them.
 
         Raises StoreUnavailable.
         """
@@ -285,7 +285,7 @@ class EventJournal:
                 await self._put_aside({_row_place(event): error})
 
     def _add(self, found: _Found) -> None:
-        """Hand it over next. Raises ValueError and the like where no event can be read from the row."""
+        """Publish it next. Raises ValueError and the like if no event can be read from the row."""
         if event_rows.before(found.row).id in self._single:
             raise ValueError("the event before it is set aside")
         event = event_rows.read_event(found.partition, found.row)
@@ -293,8 +293,8 @@ class EventJournal:
         self._taken[event_rows.subject_of(found.row)] = max(event.ordinal, self._upto(found.row))
 
     def _all_told_before(self, partition: Partition) -> int:
-        """The epoch before which all events of the partition were told: the first that is not closed, or one before it
-        of which something was carried on.
+        """The epoch before which all events of the partition were published: the first open one, or an earlier one of
+        which something was carried on.
         """
         first = self._minutes.first
         carried = [place for place in self._to_read if place.minute < first]
@@ -302,7 +302,7 @@ class EventJournal:
         return max(min([first, *self._unread, *mine]), 1)
 
     def _missing_before(self, signals: Rows, first: int) -> list[RowKey]:
-        """The events before these that are in that epoch or a later one, and neither told nor among these."""
+        """The events before these from that epoch on that are neither published nor among these."""
         known = {(event_rows.subject_of(row), event_rows.ordinal_of(row)) for row in signals.values()}
         return [
             event_rows.before(row)
@@ -314,7 +314,7 @@ class EventJournal:
         ]
 
     def _upto(self, row: Row) -> int:
-        """The last ordinal of the event's subject that is handed over or about to be."""
+        """The last ordinal of the event's subject that is published or about to be."""
         subject = event_rows.subject_of(row)
         return max(self._told_upto(subject), self._taken.get(subject, -1))
 
@@ -324,7 +324,7 @@ class EventJournal:
     # ---- what is done
 
     async def _put_aside(self, failed: Mapping[Place, Exception]) -> None:
-        """Single events: they come again later. Raises StoreUnavailable where that may not last."""
+        """Single events: they are retried later. Raises StoreUnavailable if that cannot be stored."""
         await self._minutes.carry(failed.keys() - self._to_read.keys(), self._now_ms)
         for place, error in failed.items():
             self._aside.failed(place, error)
@@ -337,8 +337,8 @@ class EventJournal:
         self._finished[place] = max(self._open, place.minute)
 
     async def _close(self) -> None:
-        """All that the round took in is handed over: the epochs of which nothing is left to read count as visited. Of
-        one that is closed, what could not be read is carried on.
+        """All events of the round are published: epochs with nothing left to read count as visited. When one is closed,
+        what could not be read is carried on.
         """
         self._taken.clear()
         left = {epoch: set(filter(self._is_left, visit.places)) for epoch, visit in self._visits.items()}
@@ -380,7 +380,7 @@ def _row_place(found: _Found) -> Place:
 
 
 def _partition(place: Place) -> Partition | None:
-    """The partition that a place names; None where it names none that we can read."""
+    """The partition in a place; None if this release cannot read it."""
     try:
         return rows.read_partition_entry(rows.SEPARATOR.join(place.entry.split(rows.SEPARATOR)[:4]))
     except ValueError:
@@ -388,10 +388,10 @@ def _partition(place: Place) -> Partition | None:
 
 
 def _line(place: Place) -> object:
-    """What is read in order: a partition; a single event is by itself, and so is what cannot be read."""
+    """The unit that is read in order: a partition; a single event, or something unreadable, is its own unit."""
     return place if _row_id(place) is not None else _partition(place) or place
 
 
 def _row_id(place: Place) -> str | None:
-    """The single event row that a place names, None where it names a partition."""
+    """The single event row in a place, None if the place is a partition."""
     return next(iter(place.entry.split(rows.SEPARATOR)[4:]), None)

@@ -1,4 +1,4 @@
-"""Judges whoever has a claim by the home row; ends it where it has lapsed, fences it where it was abandoned."""
+"""Judges the owner of a claim by its home row: ends it if it has lapsed, fences it if it was abandoned."""
 
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -15,7 +15,7 @@ from travio_inventory.protocol.steps.expire import Expiring
 
 
 class Verdict(Enum):
-    """What the home row of an owner says about its claims."""
+    """What the home row decides about an owner's claims."""
 
     TAKEN = auto()
     CONTENDED = auto()
@@ -24,7 +24,7 @@ class Verdict(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A verdict, and the home row it rests on (none while an attempt is under way)."""
+    """A verdict, and the home row behind it (none while an attempt is running)."""
 
     verdict: Verdict
     row: Row
@@ -41,13 +41,13 @@ class Judging(Generic[H]):
         self.ages = Ages(sender.clock, clock_bound_ms=sender.rules.clock_bound_ms)
 
     async def home(self, organization: str, hold_id: str) -> Row | None:
-        """The hold's own row, None where there is none. Raises StoreUnavailable."""
+        """The hold's own row, None if there is none. Raises StoreUnavailable."""
         key = rows.hold_key(hold_id)
         return (await self._sender.batches.get(home_of(self._resource, organization, hold_id), [key])).get(key)
 
     async def judge(self, organization: str, hold_id: str, *, since_ms: int) -> Judged:
-        """What the home row of an owner says, whatever its claims say. Ends the owner where it has lapsed, fences it
-        where it was abandoned. Raises StoreUnavailable, OutcomeUnknown.
+        """The verdict of an owner's home row, whatever its claims say. Ends the owner if it has lapsed, fences it if it
+        was abandoned. Raises StoreUnavailable, OutcomeUnknown.
         """
         row = await self.home(organization, hold_id)
         if row is None:
@@ -59,7 +59,7 @@ class Judging(Generic[H]):
         return Judged(Verdict.TAKEN if row.get("status") in rows.LIVE else Verdict.DEAD, row)
 
     async def neighbour(self, organization: str, hold_id: str) -> Row:
-        """The home row of an owner in its own home, where row and claims always agree; after its end where it lapsed.
+        """The home row of an owner in its own home, where row and claims always agree; if it had lapsed, after its end.
         Raises StoreUnavailable, OutcomeUnknown.
         """
         row = await self.home(organization, hold_id) or {}
@@ -72,8 +72,8 @@ class Judging(Generic[H]):
         return self.left_ms(hold_id, row) <= 0
 
     def left_ms(self, hold_id: str, row: Row) -> int:
-        """In how long a row that says held may be ended: when its time is over by every clock within the bound; where
-        it began by a clock beyond it, once it was there for as long as it was to last.
+        """How long until a held row may be ended: when its time is over by every clock within the bound; if it began by
+        a clock beyond the bound, once it has existed for its whole lifetime.
         """
         expires_ms, began_ms = rows.number(row, "expires_at_ms"), rows.number(row, "created_at_ms")
         if expires_ms == NEVER_MS:

@@ -45,16 +45,16 @@ from travio_inventory.protocol.ports import Everywhere
 from travio_inventory.protocol.resource import H, Standing, home_of
 
 ROWS_TOGETHER_MAX = 160
-"""So many rows of lapsed holds are written in one batch, where one hold has not more."""
+"""So many rows of lapsed holds are written in one batch, more only if a single hold has more."""
 AT_ONCE = 4
 HOLDS_READ_TOGETHER = 1_000
 LOOK_EVERY_MS = 4_000
-"""How often a partition is read while something may fall due in it that another process began."""
+"""How often a partition is read while something of another process may fall due in it."""
 
 
 @dataclass(slots=True)
 class _Look:
-    """When a partition was last read, and when the next of its holds runs out; by the time that passes."""
+    """When a partition was last read, and when the next of its holds runs out; in monotonic time."""
 
     at_ms: int
     due_ms: int
@@ -63,8 +63,8 @@ class _Look:
 class LapseFinder(Generic[H]):
     """Implements `protocol.ports.Lapses`. One process may run several; they do no harm, only more work.
 
-    What its own process began it knows to the millisecond; the index tells of what others did; and `everywhere` leads
-    to what landed when its index entries were closed.
+    It knows its own process's holds to the millisecond; the index leads to those of others, and `everywhere` to what
+    arrived after its index entries were closed.
     """
 
     def __init__(self, holds: HoldProtocol[H], everywhere: Everywhere | None = None) -> None:
@@ -100,8 +100,8 @@ class LapseFinder(Generic[H]):
         return sorted(self._due)
 
     async def _named(self, now_ms: int) -> set[Partition]:
-        """The partitions that live minutes name; keeps those of settling ones. What is known without the index is swept
-        without it. Raises BackendUnavailable where nothing is.
+        """The partitions in live minutes; keeps those of settling ones. Without the index, what is known otherwise is
+        swept. Raises BackendUnavailable if nothing is known.
         """
         live: dict[int, set[Place]] = {}
         self._settling = {}
@@ -116,7 +116,7 @@ class LapseFinder(Generic[H]):
         return set().union(*map(_partitions, live.values()))
 
     def _is_set_back(self) -> bool:
-        """Whether somebody set our clock back since the last round: the holds that it made last too long by it."""
+        """Whether this clock was set back since the last round: holds made before it would last too long."""
         before_ms, self._ahead_ms = self._ahead_ms, self._clock.now_ms() - self._clock.elapsed_ms()
         return self._ahead_ms < before_ms - SET_BACK_MS
 
@@ -137,7 +137,7 @@ class LapseFinder(Generic[H]):
         self._looks[partition] = _Look(began_ms, began_ms + next_ms)
 
     async def close_due(self, failed: Mapping[Partition, Exception]) -> None:
-        """See Lapses. What failed is carried on, so that its minute closes without it."""
+        """See Lapses. What failed is carried on, so that its minute can close."""
         for partition in self._due:
             if partition in failed:
                 self._aside.failed(partition, failed[partition])
@@ -153,7 +153,7 @@ class LapseFinder(Generic[H]):
             raise BackendUnavailable from None
 
     async def _everywhere_next(self) -> list[Partition]:
-        """Those whose turn it is, whether anything leads there or not; that can wait where the store is away."""
+        """The next partitions of the slow round; they can wait while the store is down."""
         try:
             return await self._everywhere.next_partitions() if self._everywhere is not None else []
         except StoreUnavailable:
@@ -169,8 +169,8 @@ class LapseFinder(Generic[H]):
         return look is None or now_ms >= look.due_ms or now_ms - look.at_ms >= LOOK_EVERY_MS
 
     def _lapsed_here(self, partition: Partition, claims: Mapping[RowKey, Standing], lapsed_ms: int) -> list[str]:
-        """The holds that have their home here and, by the times on a claim, ran out by then or are of a clock that is
-        ahead: a hint, to be read in their rows.
+        """The holds with their home here that, by the times on a claim, ran out by then or have a clock that is ahead;
+        their rows must be read.
         """
         has_met = self._judging.ages.has_met
         owners = dict.fromkeys(
@@ -184,8 +184,8 @@ class LapseFinder(Generic[H]):
         return home_of(self._resource, partition.organization, owner) == partition
 
     async def _end_lapsed(self, partition: Partition, hold_ids: Sequence[str]) -> None:
-        """End those of the partition's own holds whose row says that they ran out: many in one batch, a few batches at
-        once. One that cannot be ended keeps no other batch from its end.
+        """End the partition's own holds whose rows have run out: many in one batch, a few batches at once. One that
+        cannot be ended delays no other batch.
         """
         for start in range(0, len(hold_ids), HOLDS_READ_TOGETHER):
             lapsed = await self._lapsed(partition, hold_ids[start : start + HOLDS_READ_TOGETHER])
@@ -204,8 +204,8 @@ class LapseFinder(Generic[H]):
         return lapsed
 
     async def _settle_foreign(self, partition: Partition, claims: Mapping[RowKey, Standing]) -> None:
-        """Bring what holds of other homes claim here in line with their home rows, what says settled too: a booking may
-        have been cancelled since.
+        """Bring the claims of holds with other homes in line with their home rows, settled ones too: a booking may have
+        been cancelled since.
         """
         now_ms = self._sender.clock.now_ms()
         suspects: dict[str, dict[RowKey, Standing]] = {}
@@ -219,7 +219,7 @@ class LapseFinder(Generic[H]):
         )
 
     def _is_suspect(self, claim: Standing, now_ms: int) -> bool:
-        """Whether it is time to look; what is settled has no `until_ms`, so it always is."""
+        """Whether it is time to read it; a settled claim has no `until_ms`, so it always is."""
         return (
             claim.until_ms <= now_ms
             or now_ms - claim.since_ms >= self._sender.rules.grace_ms
@@ -254,7 +254,7 @@ class LapseFinder(Generic[H]):
 
 
 async def _a_few_at_once(works: Iterable[Awaitable[object]]) -> None:
-    """Do all of them, AT_ONCE at a time. One that fails keeps no other from its end; the first failure is raised."""
+    """Do all of them, AT_ONCE at a time. One that fails stops no other; the first failure is raised."""
     failures: list[Exception] = []
     left = iter(works)
 
@@ -271,7 +271,7 @@ async def _a_few_at_once(works: Iterable[Awaitable[object]]) -> None:
 
 
 def _partition(place: Place) -> Partition | None:
-    """The partition that a place names; None where it names none that we can read."""
+    """The partition in a place; None if this release cannot read it."""
     try:
         return rows.read_partition_entry(place.entry)
     except ValueError:

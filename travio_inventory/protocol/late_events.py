@@ -1,8 +1,8 @@
-"""Events that landed when nobody looked for them any more: found by comparing what is recorded with what was told.
+"""Events that arrived after their epoch was closed: found by comparing what is recorded with what was published.
 
-What was told is noted, in plain index entries, by partition and hour; whatever leads to every partition in turn reads
-both. So an event that was missed for whatever reason is told within about an hour of its landing; not in the order of
-its hold, for that is told already. Where a note is lost, an event is told once more.
+What was published is noted in plain index entries, by partition and hour; the slow round over every partition reads
+both. So an event that was missed for whatever reason is published within about an hour of its arrival, though after
+later events of its hold. If a note is lost, an event is published once more.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ HOUR_MS = 3_600_000
 SETTLED_EPOCHS = EPOCH_SETTLES_MS[-1] // MINUTE_MS + 4
 """An event that began in an epoch that is younger is the journal's."""
 LOOKS_BACK = 3
-"""So many slow rounds back is looked: an event that lands up to two of them late is found."""
+"""How many slow rounds back events are compared: an event that arrives up to two of them late is found."""
 EVENTS_PER_ROUND_MAX = 5_000
 EVENTS_PER_READ = 500
 TOLD_LATE_MAX = 10_000
@@ -38,7 +38,7 @@ ENTRIES_AT_ONCE = 10
 _NOWHERE = Partition(Table.CURSORS, "", "told")
 """What index entries without a batch travel to."""
 PARTITIONS_AT_ONCE = 8
-"""So many partitions are compared in one round, all at once: what the journal found waits for them."""
+"""So many partitions are compared in one round, concurrently: what the journal found waits for them."""
 
 
 class LateEvents:
@@ -47,7 +47,7 @@ class LateEvents:
     def __init__(
         self, journal: EventJournal, sender: Sender, sink: str, everywhere: Everywhere, *, table: Table, every_ms: int
     ) -> None:
-        """`everywhere` comes by each partition of the table once in `every_ms`."""
+        """`everywhere` visits each partition of the table once in `every_ms`."""
         self._journal = journal
         self._sink = sink
         self._batches = sender.batches
@@ -56,13 +56,13 @@ class LateEvents:
         self._everywhere = everywhere
         self._table = table
         self._late: dict[str, Event] = {}
-        """Those that are about to be told, by id."""
+        """The events about to be published, by id."""
         self._told_late: OrderedDict[str, None] = OrderedDict()
-        """The ids of those that were told."""
+        """The ids of published events."""
         self._to_compare: deque[Partition] = deque()
 
     async def unpublished(self) -> Sequence[Event]:
-        """See Journal. Late ones come where the journal has not much to tell."""
+        """See Journal. Late events come while the journal has few."""
         events = await self._unknown(await self._journal.unpublished())
         if len(events) < EVENTS_PER_ROUND_MAX and not self._late:
             await self._look()
@@ -81,20 +81,20 @@ class LateEvents:
             self._told_late.popitem(last=False)
 
     async def set_aside(self, events: Mapping[Event, Exception]) -> None:
-        """See Journal. Late ones come again in the next slow round."""
+        """See Journal. Late events are retried in the next slow round."""
         mine = {event: error for event, error in events.items() if self._late.pop(event.id, None) is None}
         if mine:
             await self._journal.set_aside(mine)
 
     async def _unknown(self, events: Sequence[Event]) -> Sequence[Event]:
-        """Those that were not told as late ones: the journal may come upon them afterwards."""
+        """Events that were not published as late ones: the journal may meet them afterwards."""
         known = [event for event in events if event.id in self._told_late]
         if known:
             await self._journal.mark_published(known)
         return [event for event in events if event.id not in self._told_late]
 
     async def _look(self) -> None:
-        """Compare the partitions whose turn it is. One that cannot be read comes again in the next slow round."""
+        """Compare the next partitions. One that cannot be read is retried in the next slow round."""
         try:
             if not self._to_compare:
                 self._to_compare.extend(await self._everywhere.next_partitions())
@@ -110,7 +110,7 @@ class LateEvents:
                 raise missed
 
     async def _missed(self, partition: Partition, settled: int) -> list[Event]:
-        """The partition's events of epochs before that one that are recorded and were not told, in order per hold.
+        """The partition's events of epochs before that one that are recorded and were not published, in order per hold.
 
         Raises StoreUnavailable.
         """
@@ -134,7 +134,7 @@ class LateEvents:
         return {digest for entry in entries for digest in entry.split(" ")}
 
     async def _note(self, events: Iterable[Event]) -> None:
-        """Note that these were told; best effort."""
+        """Note that these were published; best effort."""
         digests: defaultdict[str, list[str]] = defaultdict(list)
         for event in events:
             digests[_bucket(self._sink, _partition_of(self._table, event), event.at_ms // HOUR_MS)].append(
@@ -146,14 +146,14 @@ class LateEvents:
 
 
 def _readable(partition: Partition, found: Iterable[Row]) -> Iterator[Event]:
-    """The events of the rows; a row that none can be read from is the journal's to complain of."""
+    """The events of the rows; the journal reports unreadable rows."""
     for row in found:
         with suppress(ValueError, KeyError, TypeError):
             yield event_rows.read_event(partition, row)
 
 
 def _bucket(sink: str, partition: Partition, hour: int) -> str:
-    """What the sink was told of the partition in that hour."""
+    """What was published to the sink of the partition in that hour."""
     return rows.SEPARATOR.join((f"{hour:08d}", sink, rows.partition_entry(partition)))
 
 

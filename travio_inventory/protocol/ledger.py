@@ -49,14 +49,14 @@ TRIES_MAX = 10
 
 @dataclass(frozen=True, slots=True)
 class Go:
-    """The ledger rows are the request's own: take the claims under this id."""
+    """The ledger rows are the request's own: go on with this id."""
 
     hold_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """The key's hold came to be, or was refused for good: its row is the answer."""
+    """The key's hold took effect, or was refused for good: its row is the answer."""
 
     hold_id: str
     row: Row
@@ -67,7 +67,7 @@ Entered: TypeAlias = Go | Answered
 
 @dataclass(frozen=True, slots=True)
 class _Binding:
-    """What the key row must become, and the hold that it leaves behind (None where it is new)."""
+    """What the key row must become, and the hold that it replaces (None if it is new)."""
 
     write: Write
     hold_id: str
@@ -84,14 +84,14 @@ class Ledger(Generic[H]):
     async def enter(self, request: Request[H], private_id: str) -> Entered:
         """Take the request's ledger rows in one batch: its key's and, with a limit, a slot.
 
-        Raises IdempotencyKeyReused, HoldLimitReached; Overloaded and BackendUnavailable where it certainly did not
-        come to that, OutcomeUnknown.
+        Raises IdempotencyKeyReused, HoldLimitReached; Overloaded and BackendUnavailable if certainly nothing was done,
+        OutcomeUnknown.
         """
         doubts = Doubts()
         ledger = rows.ledger_partition(request.actor)
         slots = [RowKey(Kind.SLOT, str(slot)) for slot in range(self._sender.rules.holds_per_holder_max)]
         keys = [RowKey(Kind.KEY, request.key)] if request.key is not None else []
-        if not slots:  # most keys are new: one batch that says so is cheaper than a look before it
+        if not slots:  # most keys are new: one batch that assumes so is cheaper than a read before it
             decided = await self._try(request, private_id, {}, slots, doubts)
             if decided is not None:
                 return decided
@@ -132,7 +132,7 @@ class Ledger(Generic[H]):
         return Go(hold_id) if isinstance(outcome, Applied) else None
 
     async def _bind(self, request: Request[H], key: str, standing: Rows) -> _Binding | Entered:
-        """What the key's row says: go on with the hold it names, its answer, or a binding to be made."""
+        """What the key's row means: go on with its hold, the answer, or a new binding."""
         name = RowKey(Kind.KEY, key)
         row = standing.get(name)
         if row is None:
@@ -152,9 +152,9 @@ class Ledger(Generic[H]):
         return _Binding(Write(name, {"hold": bound}, {"hold": hold_id, "generation": generation}), hold_id, bound)
 
     async def _free_slot(self, request: Request[H], standing: Rows, slots: list[RowKey], left: str | None) -> RowKey:
-        """A slot whose hold, if it has one, is no longer held by its own home row: never by the clock.
+        """A slot whose hold, if any, is no longer held by its own home row: never by the clock.
 
-        Raises HoldLimitReached, and StoreUnavailable where a slot's owner could not be judged.
+        Raises HoldLimitReached, and StoreUnavailable if a slot's owner could not be judged.
         """
         for slot in slots:
             owner = standing.get(slot, {}).get("hold")

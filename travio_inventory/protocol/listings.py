@@ -1,7 +1,7 @@
-"""What a holder has, for lists: an entry for each hold that came to be, and one more for each booking.
+"""Index entries for lists of a holder's holds: one for each hold that took effect, and one more for each booking.
 
-An entry is added once the step is committed, so attempts that are refused leave none. One that gets lost is added when
-the step's event is handed over. Entries are hints: what they name is read before it is told.
+An entry is added once the step is committed, so refused attempts leave none. A lost one is added when the step's event
+is published. An entry is never trusted: the hold that it names is read.
 """
 
 from travio_inventory.protocol import rows
@@ -21,7 +21,7 @@ def bookings_bucket(organization: str, holder: str) -> str:
 
 
 def of_hold(hold: Hold) -> list[IndexEntry]:
-    """The entry of a hold that comes to be, or that becomes a booking; none of what is the house's."""
+    """The entry of a new hold or booking; none for holds of the house."""
     if not hold.holder:
         return []
     created_at_ms = None if isinstance(hold.state, Confirmed) else hold.created_at_ms
@@ -34,7 +34,7 @@ def hold_of(entry: str) -> str:
 
 
 def entry_of(organization: str, holder: str, hold_id: str, created_at_ms: int | None) -> IndexEntry:
-    """Of a hold that came to be at that moment, or of a booking."""
+    """Of a hold created at that moment, or of a booking."""
     if created_at_ms is None:
         return IndexEntry(Index.HOLDS, bookings_bucket(organization, holder), base_id(hold_id))
     newest_first = f"{NEVER_MS - created_at_ms:016d}"

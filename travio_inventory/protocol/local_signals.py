@@ -5,7 +5,7 @@ from heapq import heappop, heappush
 from travio_inventory.protocol.batches import Partition, Row, RowKey
 
 EVENTS_MAX = 50_000
-"""That wait for one follower."""
+"""Events that wait for one follower."""
 DUE_MAX = 200_000
 
 
@@ -17,7 +17,7 @@ class RecentEvents:
         self._count = 0
 
     def add(self, partition: Partition, key: RowKey, event: Row) -> None:
-        """The partition has this new event. Of a follower that does not come for them no more are kept than fit."""
+        """The partition has this new event. For a follower that does not fetch them only so many are kept."""
         if self._count < EVENTS_MAX:
             self._events.setdefault(partition, {})[key] = event
             self._count += 1
@@ -29,7 +29,7 @@ class RecentEvents:
 
 
 class LocalSignals:
-    """Events just recorded, and moments at which something falls due. It may forget: the store knows it too."""
+    """Events just recorded, and moments at which something falls due. It may forget them: the store has them too."""
 
     def __init__(self) -> None:
         self._followers: list[RecentEvents] = []
@@ -46,7 +46,7 @@ class LocalSignals:
         return self._followers[-1]
 
     def due(self, partition: Partition, at_ms: int) -> None:
-        """Something in the partition falls due at that moment, by the time that passes (`Clock.elapsed_ms`)."""
+        """Something in the partition falls due at that moment, in monotonic time (`Clock.elapsed_ms`)."""
         if len(self._due) < DUE_MAX:
             heappush(self._due, (at_ms, partition))
 

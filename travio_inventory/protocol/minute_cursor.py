@@ -1,11 +1,11 @@
 """Which minutes, or epochs, of an index a background job must still visit.
 
-A batch may land long after its entry was written, so a minute is visited while it lasts, again a little later, and
-once more when hardly any late batch can reach it; only then is it closed. The first minute that is not closed is
-kept in the store, so that a job that starts again begins there. What cannot be visited is carried into the minute
-that is open now before its own is closed: one bad partition holds nobody up, and is not forgotten.
+A batch may arrive long after its entry was written, so a minute is visited while it lasts, again a little later, and
+once more when hardly any late batch can arrive; only then is it closed. The first open minute is stored, so that a
+restarted job begins there. What cannot be visited is carried into the present minute before its own is closed: one bad
+partition delays no other, and is not forgotten.
 
-Of an index by epochs, `now_ms` is the open epoch, times MINUTE_MS.
+For an index by epochs, `now_ms` is the open epoch, times MINUTE_MS.
 """
 
 import asyncio
@@ -40,11 +40,11 @@ Until the first of these it is visited in every round.
 EPOCH_SETTLES_MS = (MINUTE_MS, 3 * MINUTE_MS, 6 * MINUTE_MS)
 """The same of epochs, in minutes that are open epochs: what is noted in one may be sent two epochs later."""
 FIRST_LOOK_MINUTES = 1_440
-"""How far back a sweeper looks that has never run on this store, or whose clock was set back."""
+"""How far back a sweeper begins that has never run on this store, or whose clock was set back."""
 MINUTES_AT_ONCE = 64
 """How many ended minutes are visited in one round: after a long stop the rest comes in the next ones."""
 SET_BACK_MS = 10_000
-"""A clock that goes back by more has been set, and may have been ahead for any time."""
+"""A clock that goes back by more was set, and may have been ahead for any time."""
 
 _ROW = RowKey(Kind.CURSOR, "")
 _CARRIED = "\x1e"
@@ -64,8 +64,8 @@ class Place(NamedTuple):
 class MinuteCursor:
     """The minutes of one index from the first open one to now. `begin` before each round.
 
-    `look_back` is how many minutes the first job ever looks back. Where several read an index, each for itself,
-    `reader` names one: its cursor and what it carries on are its own.
+    `look_back` is how many minutes back the very first job begins. If several jobs read an index independently,
+    `reader` names one: each has its own cursor and carried entries.
     """
 
     batches: Batches
@@ -84,7 +84,7 @@ class MinuteCursor:
         self.aside = Aside(f"minutes of {self._name}", self.clock.elapsed_ms)
 
     async def begin(self, now_ms: int) -> None:
-        """Read where the last job stopped; go back where that is ahead of the present. Raises StoreUnavailable."""
+        """Read where the last job stopped; go back if that is ahead of the present. Raises StoreUnavailable."""
         if not self.first:
             row = (await self.batches.get(self._partition, [_ROW])).get(_ROW)
             self._stored = None if row is None else number(row, "reached")
@@ -106,7 +106,7 @@ class MinuteCursor:
         return range(max(self.first, minute_of(now_ms - self.settles_ms[0])), minute_of(now_ms) + 1)
 
     def settling(self, now_ms: int) -> list[int]:
-        """The ended minutes for which a later visit is due, the oldest first, but for those that are set aside."""
+        """The ended minutes for which a later visit is due, oldest first, except those set aside."""
         ended = range(self.first, minute_of(now_ms))
         due = (
             minute
@@ -116,8 +116,8 @@ class MinuteCursor:
         return list(islice(due, MINUTES_AT_ONCE))
 
     async def named(self, minutes: Collection[int]) -> dict[int, set[Place]]:
-        """What each minute's bucket names. One that cannot be read is set aside and left out; after its last visit
-        was due it stands for itself, to be carried on.
+        """The entries of each minute's bucket. One that cannot be read is set aside and left out; after its last visit
+        was due the whole minute is carried on.
         """
         read = await self._read(minutes)
         named: dict[int, set[Place]] = {}
@@ -129,7 +129,7 @@ class MinuteCursor:
         return await self._with_carried(named)
 
     async def carry(self, places: Collection[Place], now_ms: int) -> None:
-        """Note the places in the open minute. Raises StoreUnavailable where that may not last."""
+        """Note the places in the open minute. Raises StoreUnavailable if that may not be durable."""
         bucket = bucket_of(minute_of(now_ms))
         carried = [f"{_CARRIED}{self.reader}{_CARRIED}{place.minute}{_CARRIED}{place.entry}" for place in places]
         entries = [IndexEntry(self.index, bucket, entry) for entry in carried]
@@ -137,11 +137,11 @@ class MinuteCursor:
             raise StoreUnavailable("not carried on")
 
     def is_last(self, minute: int, now_ms: int) -> bool:
-        """Whether a visit of now is the minute's last one."""
+        """Whether a visit now is the minute's last one."""
         return self._visits_due(minute, now_ms) == len(self.settles_ms)
 
     async def settled(self, minutes: Collection[int], now_ms: int) -> None:
-        """These were visited at `now_ms`, all that they named. Closes what can be closed. Raises StoreUnavailable."""
+        """All entries of these were visited at `now_ms`. Closes what can be closed. Raises StoreUnavailable."""
         for minute in minutes:
             self._settled[minute] = self._visits_due(minute, now_ms)
         while self._settled.get(self.first) == len(self.settles_ms):
@@ -151,7 +151,7 @@ class MinuteCursor:
             await self._store()
 
     def _go_back(self, now_ms: int) -> None:
-        """A clock was ahead: minutes were closed before their time, for as long as that may have been so."""
+        """A clock was ahead: go back over the minutes that may have been closed too early."""
         earliest = self._earliest(now_ms)
         log.warning("%s: a clock was ahead; going back from %d to %d", self._name, self.first, earliest)
         self.first = min(self.first, earliest)
@@ -161,7 +161,7 @@ class MinuteCursor:
         return max(minute_of(now_ms) - self.look_back, 1)
 
     async def _read(self, minutes: Collection[int]) -> dict[int, set[Place] | None]:
-        """The places that each bucket names, None where it cannot be read: it is set aside."""
+        """The places in each bucket, None if it cannot be read: it is set aside."""
         found: dict[int, set[Place] | None] = dict.fromkeys(minutes)
         asked = [minute for minute in minutes if not self.aside.is_waiting(minute)]
         reads = (self.batches.read_index(self.index, bucket_of(minute)) for minute in asked)
@@ -176,7 +176,7 @@ class MinuteCursor:
         return found
 
     async def _with_carried(self, named: dict[int, set[Place]]) -> dict[int, set[Place]]:
-        """With what whole minutes name that were carried on, and can be read by now."""
+        """With the entries of whole minutes that were carried on and can be read now."""
         unread = {place.minute for places in named.values() for place in places if not place.entry}
         whole = sorted(unread - named.keys())
         if whole:
@@ -192,7 +192,7 @@ class MinuteCursor:
         return sum(1 for settle_ms in self.settles_ms if age_ms >= settle_ms)
 
     async def _store(self) -> None:
-        """Move the cursor on; where another process has moved it meanwhile, its place is as good."""
+        """Advance the cursor; if another process has moved it meanwhile, that position is as good."""
         condition = ABSENT if self._stored is None else {"reached": self._stored}
         await self.batches.apply(self._partition, [Write(_ROW, condition, {"reached": self.first})])
         row = (await self.batches.get(self._partition, [_ROW])).get(_ROW)
@@ -207,7 +207,7 @@ class MinuteCursor:
         return f"{self.index} of {self.reader}" if self.reader else str(self.index)
 
     def _places(self, minute: int, entries: Iterable[str]) -> Iterator[Place]:
-        """What the entries of a minute name, but for what other readers carried on."""
+        """The places in a minute's entries, except what other readers carried on."""
         for entry in entries:
             if not entry.startswith(_CARRIED):
                 yield Place(minute, entry)

@@ -1,4 +1,4 @@
-"""What goes on by itself, as whoever drives it sees it: what lapses, and where to look for it."""
+"""The ports of the background jobs: what lapses, and where to find it."""
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol
@@ -23,8 +23,8 @@ class Lapses(Protocol):
 
 
 class Everywhere(Protocol):
-    """Leads to every partition in turn, whether anything is known of it or not."""
+    """Leads to every partition in turn."""
 
     async def next_partitions(self) -> list[Partition]:
-        """The next to visit; asking for more says that the last ones were visited. Raises StoreUnavailable."""
+        """The next to visit; the next call means that the last ones were visited. Raises StoreUnavailable."""
         ...

@@ -1,17 +1,17 @@
-"""Asks the store for what every step needs of it: a small conditional batch, written durably and answered."""
+"""Probes the store with what every step needs: a small conditional batch, written durably and answered."""
 
 from random import Random
 
 from travio_inventory.protocol.batches import ABSENT, Applied, Batches, Kind, Partition, Refused, RowKey, Table, Write
 
 SPREAD = 16
-"""So many rows are written in turn by all processes, lest they all meet at one."""
+"""All processes write so many rows in turn, so that they do not all contend for one."""
 
 _ROW = RowKey(Kind.CURSOR, "")
 
 
 class StoreProbe:
-    """One process's question. Its row counts how often it was asked."""
+    """One process's probe. Its row counts the probes."""
 
     def __init__(self, batches: Batches, random: Random) -> None:
         self._batches = batches
@@ -19,7 +19,7 @@ class StoreProbe:
         self._seen: int | None = None
 
     async def problem(self) -> str:
-        """Why steps cannot be taken now; "" where they can. A batch that is refused was decided, so that is well."""
+        """Why steps cannot be taken now; "" if they can. A refused batch was decided, so that counts as success."""
         condition = ABSENT if self._seen is None else {"reached": self._seen}
         count = (self._seen or 0) + 1
         outcome = await self._batches.apply(self._partition, [Write(_ROW, condition, {"reached": count})])

@@ -27,7 +27,7 @@ class HoldEnded(FinalRefusal):
 
 
 class HoldExpired(HoldEnded):
-    """The hold's time ran out and all that it had is free."""
+    """The hold's time ran out and its claims are free."""
 
     reason = "HOLD_EXPIRED"
     said = "hold has expired"

@@ -1,8 +1,8 @@
-"""What is reserved, as the protocol sees it: a resource says in which rows a claim on it stands, and how it is judged.
+"""What is reserved, as the protocol sees it: a resource defines the rows of a claim, and how it is judged.
 
 The protocol reserves claims on a resource for a holder until a moment: all or none, over one or several partitions. It
-knows when a claim may be tried, who decides and what happens to one that nobody ends; it knows nothing of what is
-claimed. That a `Resource` says:
+knows when a claim may be tried, who decides, and how abandoned claims end; it does not know what is claimed. A
+`Resource` defines that:
 
     take        the rows of a claim, with the conditions on which they are free and the values that make them the hold's
     move        the same rows when the hold is settled, or when it gives them back: only ever on condition that they are
@@ -37,7 +37,7 @@ from travio_inventory.protocol.hold import Confirmed, HoldState, Recorded, parse
 
 
 class Hold(Protocol):
-    """What the protocol asks of a hold; what its claims are on, the resource knows."""
+    """What the protocol needs of a hold; only the resource knows its claims."""
 
     @property
     def id(self) -> str:
@@ -51,22 +51,22 @@ class Hold(Protocol):
 
     @property
     def holder(self) -> str:
-        """Who has it: the tenant's user, "" for the house."""
+        """Its holder: the tenant's user, "" for the house."""
         ...
 
     @property
     def created_at_ms(self) -> int:
-        """When it came to be, in Unix milliseconds."""
+        """When it was created, in Unix milliseconds."""
         ...
 
     @property
     def claimant(self) -> str:
-        """Tells who asked for it (`claimant_of`)."""
+        """Identifies the attempt that made it (`claimant_of`)."""
         ...
 
     @property
     def state(self) -> HoldState:
-        """Where it has come to."""
+        """Its state."""
         ...
 
     @property
@@ -98,7 +98,7 @@ H_contra = TypeVar("H_contra", bound=Hold, contravariant=True)
 
 
 class Request(Protocol[H_co]):
-    """Asks for a hold: every claim of it or none."""
+    """A request for a hold: every claim of it or none."""
 
     @property
     def actor(self) -> Actor:
@@ -107,21 +107,21 @@ class Request(Protocol[H_co]):
 
     @property
     def key(self) -> str | None:
-        """The idempotency key, where the request may come again."""
+        """The idempotency key, if the request may be repeated."""
         ...
 
     @property
     def fingerprint(self) -> str:
-        """Two requests share it exactly when they ask for the same."""
+        """Equal for two requests exactly if they request the same."""
         ...
 
     @property
     def claimant(self) -> str:
-        """Tells who asks (`claimant_of`)."""
+        """Identifies the attempt (`claimant_of`)."""
         ...
 
     def new_id(self, digest: str) -> str:
-        """The id of a hold that it asks for, which names its home."""
+        """The id of the requested hold, which names its home."""
         ...
 
     def hold(self, hold_id: str, now_ms: int) -> H_co:
@@ -133,8 +133,9 @@ class Request(Protocol[H_co]):
 class Claim(Generic[H]):
     """What these holds, which have one home, are to take in one partition, with the rows `beside` in the same batch.
 
-    `is_intent`: their home is elsewhere, and decides. It began `at_ms`: a grace later no batch is tried any more, for
-    others may take the attempt for abandoned. `until_ms` is when to look at it, None where it needs no look.
+    `is_intent`: their home is elsewhere, and decides. It began `at_ms`: after the grace period no batch is tried any
+    more, since others may treat the attempt as abandoned. `until_ms` is when the sweeper checks it, None if it need
+    not.
     """
 
     partition: Partition
@@ -147,16 +148,16 @@ class Claim(Generic[H]):
 
 
 class Own(Enum):
-    """How much of a claim stands already."""
+    """How much of a claim is taken already."""
 
     ALL = auto()
     SOME = auto()
-    """Somebody gave back the rest: the hold was fenced under this attempt."""
+    """The rest was returned: another attempt fenced this one."""
     NONE = auto()
 
 
 class Obstacle(NamedTuple):
-    """A row that another hold has, since that moment by the clock of whoever took it."""
+    """A row that another hold has, since that moment by the clock of its process."""
 
     key: RowKey
     owner: str
@@ -164,17 +165,17 @@ class Obstacle(NamedTuple):
 
 
 class InTheWay(NamedTuple):
-    """What a refused batch met. `rows` are those that stood; it may be asked for more than the batch named."""
+    """What a refused batch met. `rows` are the present ones; it may cover more than the batch named."""
 
     own: Own
     is_made: bool
-    """Whether all rows are there that claims are on."""
+    """Whether all rows for claims exist."""
     obstacles: Sequence[Obstacle]
     rows: Rows
 
 
 class Taken(NamedTuple):
-    """A claim that lives: the row, whose it is, and the home row that says so."""
+    """A live claim: the row, its owner, and the home row that proves it."""
 
     key: RowKey
     owner: str
@@ -183,8 +184,8 @@ class Taken(NamedTuple):
 
 @dataclass(slots=True)
 class Look(Generic[H]):
-    """One look at what refused a claim: what was met, and what became of it. Some live, some are of attempts under way,
-    some were given back; of some the store did not say.
+    """One read of what refused a claim: what was met, and its verdicts. Some live, some belong to running attempts,
+    some were returned; some the store did not answer.
     """
 
     claim: Claim[H]
@@ -196,7 +197,7 @@ class Look(Generic[H]):
 
 
 class Decision(Enum):
-    """What a claim is told that met obstacles."""
+    """The answer to a claim that met obstacles."""
 
     LOST = auto()
     CONTENDED = auto()
@@ -204,9 +205,9 @@ class Decision(Enum):
 
 
 class Standing(NamedTuple):
-    """What a row of claims says of itself. It is never trusted: where to look, and when.
+    """What a row of claims says about itself; it is never trusted, only where and when to read.
 
-    `lapses` where it is held until a moment; `is_settled` where it says that its hold is a booking.
+    `lapses` if it is held until a moment; `is_settled` if it says that its hold is a booking.
     """
 
     owner: str
@@ -250,7 +251,7 @@ class Resource(Protocol[H]):
         ...
 
     def event(self, hold: H, at: Recorded) -> Write:
-        """The row that tells the step which brought the hold to its state."""
+        """The event row of the step that brought the hold to its state."""
         ...
 
     def depends_on(self, partition: Partition, keys: Sequence[RowKey]) -> Sequence[RowKey]:
@@ -258,7 +259,7 @@ class Resource(Protocol[H]):
         ...
 
     def take(self, claim: Claim[H], seen: Rows) -> Sequence[Write] | None:
-        """What takes the claim, on conditions that only a free one meets; None where there is nothing to be had."""
+        """The writes that take the claim, on conditions that only a free one meets; None if nothing is free."""
         ...
 
     def extend(self, hold: H, until_ms: int) -> Sequence[Write]:
@@ -268,41 +269,41 @@ class Resource(Protocol[H]):
     def move(
         self, owned: Mapping[str, Sequence[RowKey]], state: HoldState, partition: Partition, seen: Rows
     ) -> Sequence[Write]:
-        """What settles these holds' claims, or gives them back: on condition that they are still theirs."""
+        """The writes that settle these holds' claims, or return them, on condition that they are still theirs."""
         ...
 
     def left(self, hold_id: str, keys: Sequence[RowKey], state: HoldState, standing: Rows) -> Sequence[RowKey]:
-        """Those of the hold's claims that are still to be moved, as these rows stand."""
+        """The hold's claims that are still to be moved, by these rows."""
         ...
 
     async def in_the_way(self, batches: Batches, claim: Claim[H], standing: Rows) -> InTheWay:
-        """Whose claims are in the way of this one, by the rows that stand. Raises StoreUnavailable."""
+        """The owners of claims in the way of this one, by the present rows. Raises StoreUnavailable."""
         ...
 
     def decide(self, look: Look[H], before: Look[H] | None) -> Decision:
-        """What the claim is told, as far as its obstacles are known; `before` is the look before this one. Where only
-        several obstacles together are in the way, they are found twice: then there was a moment at which all lived.
+        """The answer to the claim, as far as its obstacles are known; `before` is the read before this one. If only
+        several obstacles together are in the way, they must be found twice: then there was a moment at which all lived.
         """
         ...
 
     def standing(self, row: Row) -> Standing | None:
-        """What a row of claims says; None of one that is nobody's."""
+        """What a row of claims says; None if it is free."""
         ...
 
     def contended(self, keys: Sequence[RowKey]) -> RetryableRefusal:
-        """The refusal where attempts are under way on these rows."""
+        """The refusal if attempts are running on these rows."""
         ...
 
     def not_made(self) -> RetryableRefusal:
-        """The refusal where rows that claims are on are not there yet."""
+        """The refusal if rows for claims do not exist yet."""
         ...
 
     def no(self, taken: Sequence[Taken], claimant: str) -> FinalRefusal:
-        """The refusal of the claimant where others have these claims."""
+        """The refusal for the claimant if others have these claims."""
         ...
 
     def kept(self, taken: Sequence[Taken], claimant: str) -> Row:
-        """What a fenced row keeps of a final no, as the claimant may know it for good."""
+        """What a fenced row keeps of a final refusal, as the claimant may see it."""
         ...
 
     def no_again(self, fenced: Row, claimant: str) -> FinalRefusal:
@@ -323,7 +324,7 @@ class HoldWatch(Protocol[H_contra]):
 
 
 def home_of(resource: Resource[H], organization: str, hold_id: str) -> Partition:
-    """The partition of the row that decides the hold; the id names it. Raises HoldNotFound where no hold has it."""
+    """The partition of the row that decides the hold; the id names it. Raises HoldNotFound if no hold can have it."""
     parsed = parse_hold_id(hold_id)
     return Partition(resource.table, organization, parsed.name, parsed.home)
 

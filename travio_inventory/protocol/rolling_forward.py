@@ -1,4 +1,4 @@
-"""Brings what a hold claims in its other partitions in line with its home row, after each step."""
+"""Rolls forward the other partitions of a hold after each step, to match its home row."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
@@ -23,7 +23,7 @@ TRIES_MAX = 4
 
 
 class RollingForward(Generic[H]):
-    """Says what became of a hold, and carries it to its other partitions in the background."""
+    """Reports a hold's new state to the watch, and carries it to its other partitions in the background."""
 
     def __init__(
         self,
@@ -38,8 +38,8 @@ class RollingForward(Generic[H]):
         self._background = background
 
     async def settled(self, hold: H, *, as_of_ms: int) -> None:
-        """The hold is in its state now, by a batch or a look that was sent at that moment: tell the watch, and bring
-        its other partitions in line in the background.
+        """The hold is in this state, by a batch or read sent at that moment: notify the watch, and roll forward its
+        other partitions in the background.
         """
         self._note(hold)
         await self.watch.changed(hold, as_of_ms=as_of_ms)
@@ -52,7 +52,7 @@ class RollingForward(Generic[H]):
         await asyncio.gather(*(self.settled(hold, as_of_ms=as_of_ms) for hold in holds))
 
     async def given_back(self, hold: H) -> None:
-        """A hold that never came to be and may have no row that says so: its intents go before anybody looks."""
+        """An attempt that never took effect and may have no row that says so: free its intents early."""
         await self.roll_forward(hold)
         await self.watch.changed(hold, as_of_ms=self._sender.clock.now_ms())
 
@@ -68,8 +68,8 @@ class RollingForward(Generic[H]):
         return others
 
     async def roll_forward(self, hold: H) -> None:
-        """Bring the partitions other than the home in line with the hold's state. Best effort: the home row is the
-        truth, and the sweeper finishes what this leaves.
+        """Bring the partitions other than the home in line with the hold's state. Best effort: the home row decides,
+        and the sweeper finishes the rest.
         """
         await asyncio.gather(
             *(self.roll(hold.id, partition, self._resource.keys(hold, partition), hold.state)

@@ -1,4 +1,4 @@
-"""The rows of holds and ledgers, whatever is reserved: the one place that knows what their columns mean."""
+"""The rows of holds and ledgers, whatever is reserved: the only place that knows the meaning of their columns."""
 
 from typing import cast
 

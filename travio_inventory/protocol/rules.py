@@ -8,7 +8,7 @@ class Rules:
     """What every process on the same store must agree on."""
 
     clock_bound_ms: int = 250
-    """How far two clocks may be apart: nobody ends a hold sooner than this after its expiry."""
+    """How far two clocks may differ: no process ends a hold sooner than this after its expiry."""
 
     grace_ms: int = 10_000
     """The most one attempt may take; what is older and not committed may be fenced."""

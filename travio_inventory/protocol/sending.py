@@ -1,4 +1,4 @@
-"""Sends batches, each with the index entries that lead to it, in time or not at all; and waits between tries."""
+"""Sends batches, each with the index entries that lead to it, in time or not at all; waits between retries."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
@@ -27,9 +27,10 @@ PAUSE_S = (0.005, 0.050)
 
 
 class Sender:
-    """Sends batches, and has what every step needs for one: the store, the clock, the epochs, the rules, chance.
+    """Sends batches, and has what every step needs for one: the store, the clock, the epochs, the rules, a random
+    source.
 
-    `random` makes ids and jitter: `SystemRandom` where strangers must not guess an id.
+    `random` makes ids and jitter: `SystemRandom` if outsiders must not guess an id.
     """
 
     def __init__(
@@ -52,8 +53,8 @@ class Sender:
     async def apply(
         self, partition: Partition, writes: Sequence[Write], asked: Sequence[IndexEntry], *, at_ms: int | None = None
     ) -> Outcome:
-        """Try the batch once, with those of its index entries that are not known to be durable. A step that is stamped
-        with `at_ms` is NotDone where it could not be sent while its entries are good.
+        """Try the batch once, with those of its index entries that are not known to be durable. A step with the
+        timestamp `at_ms` is NotDone if it could not be sent while its entries are valid.
         """
         missing = self._entries.missing(asked)
         send_by = ANY_TIME if at_ms is None else self._send_by(at_ms)
@@ -68,7 +69,7 @@ class Sender:
 
     def _send_by(self, at_ms: int) -> float:
         """Until when, by the event loop's clock, a step of that moment may be sent. That clock goes on while the
-        process is stopped, and nobody sets it.
+        process is stopped, and cannot be set.
         """
         left_ms = min(at_ms - self.clock.now_ms(), 0) + index_entries.SENT_WITHIN_MS
         return asyncio.get_running_loop().time() + left_ms / 1_000
@@ -78,9 +79,9 @@ class Sender:
         return Recorded(await self.epochs.current(), self.clock.now_ms() if at_ms is None else at_ms)
 
     def new_digest(self) -> str:
-        """The digest of an id that nobody can guess or has."""
+        """The digest of a new id that nobody can guess."""
         return f"{self.random.getrandbits(4 * DIGEST_CHARS):0{DIGEST_CHARS}x}"
 
     async def pause(self) -> None:
-        """Wait a moment, jittered, before trying again."""
+        """Wait a moment, with jitter, before a retry."""
         await asyncio.sleep(self.random.uniform(*PAUSE_S))

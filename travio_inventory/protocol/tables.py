@@ -95,7 +95,7 @@ CELL = RowKind(
     (
         _text("status", "available, held, sold or blocked"),
         _text("owner", "the hold that has it; null while it is available"),
-        _number("until_ms", "when that hold ends at the latest: where to look, never what is true"),
+        _number("until_ms", "when that hold ends at the latest: when to read it, never a fact"),
         _number("since_ms", "when that hold took it"),
     ),
 )

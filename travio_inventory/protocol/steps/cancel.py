@@ -1,4 +1,4 @@
-"""Cancel: a booking is given back, a late one too."""
+"""Cancel: returns a booking, also a late one."""
 
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.protocol.hold import Cancelled, Expired, base_id, late_id

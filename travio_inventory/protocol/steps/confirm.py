@@ -12,7 +12,7 @@ from travio_inventory.protocol.steps.late_confirm import LateConfirming
 
 
 class Confirming(Generic[H]):
-    """Makes bookings."""
+    """Confirms holds."""
 
     def __init__(self, deciding: Deciding[H], late: LateConfirming[H]) -> None:
         self._deciding = deciding
@@ -32,7 +32,7 @@ class Confirming(Generic[H]):
         raise OutcomeUnknown
 
     async def _confirm(self, actor: Actor, hold_id: str, asked: Confirmed) -> H | None:
-        """The booking, or None where a late one may have come to be meanwhile: look again."""
+        """The booking, or None if a late one may have been made meanwhile: read again."""
         hold = await self._deciding.decide(actor, hold_id, asked)
         match hold.state:
             case Confirmed() as booked:

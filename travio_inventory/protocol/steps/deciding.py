@@ -1,4 +1,4 @@
-"""Takes a hold that is there to another state, or says how it stands: what confirm, release and cancel share."""
+"""Takes an existing hold to another state, or returns its present one: shared by confirm, release and cancel."""
 
 from typing import Generic, assert_never
 
@@ -37,8 +37,8 @@ class Deciding(Generic[H]):
         self._rolling = rolling
 
     async def decide(self, actor: Actor, hold_id: str, state: HoldState) -> H:
-        """Take the hold to `state` where it can still get there; the hold as it stands afterwards, whoever took it
-        there. Raises HoldNotFound, BackendUnavailable, OutcomeUnknown.
+        """Take the hold to `state` if it still can; returns the hold afterwards, whoever changed it. Raises
+        HoldNotFound, BackendUnavailable, OutcomeUnknown.
         """
         doubts = Doubts()
         for _ in range(TRIES_MAX):
@@ -51,7 +51,7 @@ class Deciding(Generic[H]):
                 continue
             if not _leads(hold.state, state):
                 if doubts.was_sent or type(hold.state) is type(state):
-                    # whoever took it there may have died before telling
+                    # the process that changed it may have died before it reported that
                     await self._rolling.settled(hold, as_of_ms=as_of_ms)
                     if isinstance(hold.state, Confirmed):
                         await writing.list_again(self._sender, self._resource, hold)
@@ -70,7 +70,7 @@ class Deciding(Generic[H]):
         raise doubts.refusal()
 
     async def own(self, actor: Actor, hold_id: str) -> H:
-        """The caller's hold. Raises HoldNotFound where it is somebody else's, never was, or was fenced;
+        """The caller's hold. Raises HoldNotFound if it is another holder's, never existed, or was fenced;
         StoreUnavailable.
         """
         row = await self._judging.home(actor.organization, hold_id)
@@ -90,7 +90,7 @@ class Deciding(Generic[H]):
         return ended(await self.as_booked(hold))
 
     async def as_booked(self, hold: H) -> H:
-        """The late booking in the hold's place, where there is one."""
+        """The late booking in place of the hold, if there is one."""
         late = await self.late_row(hold) if isinstance(hold.state, Expired) else None
         if late is not None and is_booking(late):
             return self._resource.read(hold.organization, late_id(base_id(hold.id)), late)

@@ -1,4 +1,4 @@
-"""Expire: ends holds whose time ran out, on condition that each is held still and until the same moment."""
+"""Expire: ends holds whose time ran out, on condition that each is still held and until the same moment."""
 
 import asyncio
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ TRIES_MAX = 4
 
 
 class Expiring(Generic[H]):
-    """Ends holds that have lapsed; whoever meets one may."""
+    """Ends lapsed holds; any process that meets one may do it."""
 
     def __init__(self, sender: Sender, resource: Resource[H], rolling: RollingForward[H]) -> None:
         self._sender = sender
@@ -25,14 +25,14 @@ class Expiring(Generic[H]):
         self._rolling = rolling
 
     async def expire(self, hold: H) -> Row:
-        """End a hold that has lapsed, unless it was extended, confirmed or ended meanwhile; the row as it stands
-        afterwards is the answer. Raises OutcomeUnknown.
+        """End a hold that has lapsed, unless it was extended, confirmed or ended meanwhile; the row afterwards is the
+        answer. Raises OutcomeUnknown.
         """
         return (await self.expire_together([hold]))[hold.id]
 
     async def expire_together(self, holds: Sequence[H]) -> dict[str, Row]:
         """End holds of one home that have lapsed, in one batch, but for those that were extended, confirmed or ended
-        meanwhile; the rows as they stand afterwards, by id. Raises OutcomeUnknown.
+        meanwhile; returns the rows afterwards, by id. Raises OutcomeUnknown.
         """
         left, after, tries, unmoved = list(holds), dict[str, Row](), 0, dict[str, Row]()
         while left and tries < TRIES_MAX:

@@ -1,4 +1,4 @@
-"""Extend: a hold is kept for longer, on condition that it is held still and until the moment that was seen."""
+"""Extend: prolongs a hold, on condition that it is still held and until the moment that was read."""
 
 from typing import Generic
 
@@ -16,7 +16,7 @@ from travio_inventory.protocol.steps.deciding import TRIES_MAX, Deciding
 
 
 class Extending(Generic[H]):
-    """Keeps holds for longer."""
+    """Extends holds."""
 
     def __init__(
         self, sender: Sender, resource: Resource[H], deciding: Deciding[H], rolling: RollingForward[H]
@@ -53,7 +53,7 @@ class Extending(Generic[H]):
         raise doubts.refusal()
 
     async def extend_once(self, hold: H, seen_ms: int, until_ms: int) -> Outcome:
-        """Try it once, on condition that the hold's expiry is the one that was seen."""
+        """Try it once, on condition that the hold's expiry is the one that was read."""
         now_ms = self._sender.clock.now_ms()
         now = await self._sender.now(now_ms)
         extended = hold.extended(until_ms)

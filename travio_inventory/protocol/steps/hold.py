@@ -1,4 +1,4 @@
-"""Hold: takes every claim of a request or none, under an id that its key stands for or that nobody else has."""
+"""Hold: takes every claim of a request or none, under the id of its key or a new one."""
 
 from typing import Generic, assert_never
 
@@ -57,7 +57,7 @@ class Holding(Generic[H]):
         raise self._contended(request.hold(hold_id, as_of_ms))
 
     async def _attempt(self, request: Request[H], hold_id: str, *, is_private: bool) -> H | None:
-        """Take the claims under this id; None where the id was fenced as retryable: try under another."""
+        """Take the claims under this id; None if the id was fenced as retryable: try another."""
         now_ms = self._clock.now_ms()
         hold = request.hold(hold_id, now_ms)
         claimed, others_sent = await self._attempts.claim([hold], now_ms)
@@ -80,7 +80,7 @@ class Holding(Generic[H]):
                 fenced = await self._attempts.fence(hold, why)
             except OutcomeUnknown:
                 if claimed.in_doubt or (isinstance(why, Lost) and request.key is not None):
-                    raise  # the hold may stand, or its key may be decided: a retry is told
+                    raise  # the hold may exist, or its key may be decided: a retry gets the answer
                 raise BackendUnavailable from None
             if fenced.get("status") != "aborted":
                 return await self._standing(request, hold, fenced, as_of_ms)
@@ -89,7 +89,7 @@ class Holding(Generic[H]):
         raise self._no(hold, why, fenced)
 
     async def _standing(self, request: Request[H], hold: H, row: Row, as_of_ms: int) -> H | None:
-        """The id's own row stood already: it is the answer, also where another call wrote it."""
+        """The id's own row was there already: it is the answer, even if another call wrote it."""
         if row.get("status") != "aborted":
             return await self._answer(request, hold.id, row, as_of_ms)
         await self._rolling.settled(hold.with_state(Aborted(RETRY)), as_of_ms=as_of_ms)
@@ -98,7 +98,7 @@ class Holding(Generic[H]):
         return None
 
     async def _answer(self, request: Request[H], hold_id: str, row: Row, as_of_ms: int) -> H:
-        """What a hold request is told of a row that stood at that moment, as it stands now."""
+        """The answer to a hold request from a row that was there at that moment, in its present state."""
         if row.get("status") == "aborted":
             raise self._resource.no_again(row, request.claimant)
         hold = await self._deciding.as_booked(self._resource.read(request.actor.organization, hold_id, row))
@@ -109,7 +109,7 @@ class Holding(Generic[H]):
         return hold
 
     def _no(self, hold: H, why: Lost | Contended | NotMade | Stuck, fenced: Row) -> Exception:
-        """The fenced row decides the answer, where there is one: its reason may be that of another call with the same
+        """The fenced row, if there is one, decides the answer: its reason may be that of another call with the same
         key.
         """
         if fenced.get("reason") == REFUSED:
@@ -127,6 +127,6 @@ class Holding(Generic[H]):
                 assert_never(why)
 
     def _contended(self, hold: H) -> Exception:
-        """The refusal that says that others are at all that it asks for."""
+        """The refusal as contended of everything requested."""
         partitions = self._resource.partitions(hold)
         return self._resource.contended([key for each in partitions for key in self._resource.keys(hold, each)])

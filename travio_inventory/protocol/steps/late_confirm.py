@@ -16,7 +16,7 @@ from travio_inventory.protocol.steps.deciding import Deciding, ended
 
 
 class LateConfirming(Generic[H]):
-    """Makes bookings of expired holds."""
+    """Books expired holds."""
 
     def __init__(
         self,
@@ -36,9 +36,9 @@ class LateConfirming(Generic[H]):
         self._rolling = rolling
 
     async def confirm(self, hold: H, asked: Confirmed) -> H | None:
-        """Book an expired hold under its late id, if all that it had is still free; None: look again.
+        """Book an expired hold under its late id, if all its claims are still free; None: read again.
 
-        A claim that others have fences the late id, and that fence is the final no.
+        If others have a claim, the late id is fenced, and that fence is the final refusal.
         """
         as_of_ms = self._sender.clock.now_ms()
         row = await self._deciding.late_row(hold)
@@ -70,7 +70,7 @@ class LateConfirming(Generic[H]):
         raise HoldExpired(_at_ms(hold))
 
     def _late_booking(self, hold: H, row: Row, asked: Confirmed) -> H:
-        """What the row of a late id says to this confirm. Raises HoldExpired where the late id was fenced."""
+        """The answer to this confirm from the row of the late id. Raises HoldExpired if the late id was fenced."""
         if row.get("status") == "aborted":
             raise HoldExpired(_at_ms(hold))
         booking = self._resource.read(hold.organization, late_id(hold.id), row)

@@ -1,4 +1,4 @@
-"""Release: a hold is given back by its holder."""
+"""Release: the holder returns a hold."""
 
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.protocol.hold import Released

@@ -1,4 +1,4 @@
-"""What a step writes, and where it sends it: the hold's row, its event and its claims, all in its home."""
+"""What a step writes and where: the hold's row, its event and its claims, all in its home."""
 
 from collections.abc import Sequence
 from typing import assert_never
@@ -11,7 +11,7 @@ from travio_inventory.protocol.sending import Sender
 
 
 async def see(sender: Sender, resource: Resource[H], partition: Partition, keys: Sequence[RowKey]) -> Rows:
-    """What a move of these rows is computed from; no look where it depends on nothing. Raises StoreUnavailable."""
+    """The rows that a move of these is computed from; no read if it depends on nothing. Raises StoreUnavailable."""
     asked = resource.depends_on(partition, keys)
     return await sender.batches.get(partition, asked) if asked else {}
 
@@ -51,7 +51,7 @@ async def send(
 
 
 async def list_again(sender: Sender, resource: Resource[H], hold: H) -> None:
-    """Whoever made the hold what it is may have died before it was listed."""
+    """The process that made the hold's last step may have died before it was listed."""
     await sender.batches.apply(home_of(resource, hold.organization, hold.id), (), listings.of_hold(hold))
 
 
