@@ -25,7 +25,7 @@ OLD_WORDS = re.compile(
     r"|[b]urn(?:s|t|ed|ing)?|[w]hoever is told|[t]o be had|[m]achine's mood|[a]gain is the same|[r]ides from"
     r"|[w]aits for himself|[a]nswered a no|[i]s told of once|[h]ow fast a no)\b"
 )
-ONE_MEANING = {"Answer", "Told", "Line", "Lines", "ChannelPool"}
+ONE_MEANING = {"Answer", "Told", "Line", "Lines", "Channels"}
 """Names of classes that once meant several things each."""
 
 
