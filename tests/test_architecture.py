@@ -10,6 +10,7 @@ import pytest
 
 from verification.pages.architecture import DOCUMENT, ROOT, module_list, modules, parts
 
+KIT = ROOT / "verification" / "kit"
 FUNCTION_LINES_MAX = 70
 FUNCTION_LINES_P95 = 40
 NOT_OURS = {".git", ".venv", ".venv-newest", "build", "data", "dist", "mutants", "__pycache__", ".hypothesis"}
@@ -102,6 +103,22 @@ def test_programs_know_nothing_of_tests_and_the_product_of_neither(folder: str, 
         if f"{name}.".startswith(f"{stranger}.")
     }
     assert named == set()
+
+
+def test_the_map_of_tests_names_every_suite_and_every_program() -> None:
+    page = (ROOT / "tests" / "README.md").read_text()
+    programs = [path.parent.name for path in (ROOT / "verification").glob("*/__main__.py")]
+    suites = [path.parent.name for path in (ROOT / "tests").glob("*/__init__.py")]
+    assert programs
+    assert suites
+    assert [
+        name for name in [*programs, *suites] if not {f"`{name}`", f"`{name}/`"} & set(re.findall("`[^`]*`", page))
+    ] == []
+
+
+def test_the_kit_says_what_is_in_it() -> None:
+    said = ast.get_docstring(ast.parse((KIT / "__init__.py").read_text())) or ""
+    assert [path.stem for path in KIT.glob("[a-z]*.py") if f"`{path.stem}`" not in said] == []
 
 
 def test_no_file_names_a_registry_or_a_machine() -> None:
