@@ -117,6 +117,8 @@ def test_a_definition_that_stands_is_read_whatever_the_limits_are_by_now() -> No
     trip = small(seats=2)
     wrong = trip.definition.replace('"B"', '""')
     assert read_definition(wrong).stops == ("A", "", "C", "D")
+    apart = trip.definition.replace('["B","C"', '["X","C"')
+    assert read_definition(apart).segments[1] == Segment("X", "C")
 
 
 # What may be asked for
