@@ -1,6 +1,7 @@
 """What use cases are asked is checked whole, in the wire's words, before anything is done."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -164,10 +165,42 @@ def test_all_that_is_wrong_is_named(make: Make, expected: list[tuple[str, str]])
     assert list(refused.value.violations) == expected
 
 
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"trip_id": " "}, [("trip_id", WHITE)]),
+        ({"ends": Ends("", "B")}, [("from_station_id", EMPTY)]),
+        ({"ends": Ends("A", " ")}, [("to_station_id", WHITE)]),
+        ({"ends": Ends("A", "B", -1)}, [("from_segment_index", "must be 0 to 63, not -1")]),
+        ({"ends": Ends("A", "B", last=64)}, [("to_segment_index", "must be 0 to 63, not 64")]),
+        (
+            {"ends": Ends("A", "B", 64, 64)},
+            [
+                ("from_segment_index", "must be 0 to 63, not 64"),
+                ("to_segment_index", "must be 0 to 63, not 64"),
+            ],
+        ),
+        ({"seat_ids": ("a", " ")}, [("seat_ids[1]", WHITE)]),
+        ({"key": " "}, [("idempotency_key", WHITE)]),
+        ({"key": " ", "settles": True}, [("idempotency_key", WHITE)]),
+        ({"settles": True}, [("settle", "needs an idempotency_key: the one whose outcome is unknown")]),
+        ({"session_id": "\n"}, [("session_id", CONTROL)]),
+    ],
+)
+def test_one_fault_of_a_usual_command_is_enough(changes: dict[str, Any], expected: list[tuple[str, str]]) -> None:
+    usual: dict[str, Any] = {"trip_id": "t", "ends": Ends("A", "B"), "seat_ids": ("a",)}
+    HoldSeatsCommand(**usual)
+    HoldSeatsCommand(**usual | {"key": "k", "settles": True})
+    with pytest.raises(InvalidRequest) as refused:
+        HoldSeatsCommand(**usual | changes)
+    assert list(refused.value.violations) == expected
+
+
+@pytest.mark.parametrize("ends", [Ends("A", "B"), ENDS])
 @pytest.mark.parametrize("seats", [[], [*TEN, "one more"]])
-def test_a_wrong_number_of_seats_alone_has_a_refusal_of_its_own(seats: list[str]) -> None:
+def test_a_wrong_number_of_seats_alone_has_a_refusal_of_its_own(seats: list[str], ends: Ends) -> None:
     with pytest.raises(InvalidSeats) as refused:
-        HoldSeatsCommand(trip_id="t", ends=ENDS, seat_ids=tuple(seats))
+        HoldSeatsCommand(trip_id="t", ends=ends, seat_ids=tuple(seats))
     assert list(refused.value.violations) == [("seat_ids", f"must have 1 to 10 items, not {len(seats)}")]
 
 
