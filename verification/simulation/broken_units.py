@@ -1,7 +1,7 @@
 """Broken designs of units: without what makes a counter safe, and the protocol's own, which units must show as well.
 
-A line's own condition and the counter's version back each other up: every batch that moves a line moves the version.
-So lines that are compared with nothing are seen where the counter is compared by its numbers alone.
+Where a line is moved, its status and the counter's version back each other up: every batch that moves a line moves the
+version. So lines that are compared with nothing at all are seen with a counter that is compared by its numbers, too.
 """
 
 from collections.abc import Sequence
@@ -35,6 +35,15 @@ class BrokenUnits:
 
 def _without_version(patch: pytest.MonkeyPatch) -> None:
     rewrite(patch, lambda write: unconditionally(write) if _is_change(write) else write)
+
+
+def _line_over(patch: pytest.MonkeyPatch) -> None:
+    """A line is made whether it stands already or not: a second call of the same key counts its units again."""
+    rewrite(patch, lambda write: unconditionally(write) if _is_new_line(write) else write)
+
+
+def _is_new_line(write: Write) -> bool:
+    return write.key.kind is LINES and write.condition is ABSENT
 
 
 def _by_numbers(patch: pytest.MonkeyPatch) -> None:
@@ -80,6 +89,7 @@ def _own(name: str, promises: str, plan: Plan = ROUGH) -> BrokenUnits:
 
 BROKEN_UNITS = {
     "counter without its version": BrokenUnits("U1 U2 I1", ONE_PARTITION, _without_version),
+    "line whether it stands already or not": BrokenUnits("U2", ROUGH, _line_over),
     "counter by its numbers, and lines whatever they say": BrokenUnits("U1 U2 I1", ROUGH, _by_numbers),
     "too few units, whoever has them": BrokenUnits("I5", ROUGH, _never_ask_whose),
     "units of an attempt under way count as had": BrokenUnits("I5", ROUGH, _attempts_count),
