@@ -40,7 +40,7 @@ async def test_it_starts_beside_a_service_of_kubernetes_that_has_the_name_of_a_s
     address = "tcp://10.0.0.1:9083"
     async with serving(tmp_path, TRAVIO_GRPC_PORT=address, TRAVIO_PORT=address) as service:
         said, ready = service.log.splitlines()
-        assert "TRAVIO_GRPC_PORT=tcp://10.0.0.1:9083 is not read: it describes another service" in said
+        assert "TRAVIO_GRPC_PORT=tcp://10.0.0.1:9083 is ignored: it describes another service" in said
         assert f"ready: {service.target}," in ready
 
 
@@ -102,5 +102,5 @@ async def test_json_lines_are_json_from_the_first_to_the_last(tmp_path: Path) ->
     async with serving(tmp_path, TRAVIO_LOG_FORMAT="json", SCYLLA_HOSTS="db1", TRAVIO_STORE="embedded") as service:
         await service.stop()
     messages = [json.loads(line)["message"] for line in service.log.splitlines()]
-    assert messages[0] == "SCYLLA_HOSTS=db1 is not used: TRAVIO_STORE=embedded"
+    assert messages[0] == "SCYLLA_HOSTS=db1 is ignored: TRAVIO_STORE=embedded"
     assert [message.split(":")[0] for message in messages[1:]] == ["ready", "stopping", "figures"]

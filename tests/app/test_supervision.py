@@ -74,7 +74,7 @@ def test_a_job_that_ends_is_told_of_at_once_and_others_go_on(
     assert told == [(0.0, True), (1.0, False)]
     assert len(other.began_s) == 1
     (record,) = caplog.records
-    assert record.getMessage().startswith("background job relay broke down, it begins again in 0.")
+    assert record.getMessage().startswith("background job relay failed, it restarts in 0.")
     assert said in record.getMessage()
     assert record.exc_info is not None
 
@@ -93,7 +93,7 @@ def test_it_counts_as_well_again_when_it_has_been_at_work_for_a_while(caplog: py
     told = supervised({"relay": lives.run}, for_s=60)
     assert [all_well for _, all_well in told] == [True, False, False, True]
     assert told[-1][0] == pytest.approx(lives.began_s[-1] + STEADY_S)
-    assert caplog.messages[-1] == "background job relay is at work again"
+    assert caplog.messages[-1] == "background job relay runs again"
 
 
 def test_all_are_well_only_when_each_of_them_is() -> None:

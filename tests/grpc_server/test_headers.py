@@ -58,7 +58,7 @@ async def test_a_call_with_more_headers_than_one_may_have_is_refused_alone(
     refused = caller.call(ECHO, SEVEN, replacing=long) if whole else caller.open(ECHO, replacing=long)
     answer = await caller.answer(refused)
     assert answer.status is Status.RESOURCE_EXHAUSTED
-    assert f"{LIMITS.header_bytes_max} are taken at most" in answer.message
+    assert f"at most {LIMITS.header_bytes_max} are accepted" in answer.message
     assert is_seven(await caller.ask(ECHO, SEVEN, replacing=long[1:]))
     served.probe.go_on.set()
     assert is_seven(await caller.answer(waiting))

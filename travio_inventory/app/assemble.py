@@ -43,36 +43,36 @@ T = TypeVar("T")
 
 
 class Ports(NamedTuple):
-    """What the inventory stands on."""
+    """The backends of the inventory."""
 
     batches: Batches
     gate: Gate
     taken: TakenSeats
     seat_maps: SeatMapCache
     sinks: Mapping[str, Sink]
-    """By name: under it is kept what each has had."""
+    """By name: the name keeps the position of each."""
 
 
 @dataclass(frozen=True, slots=True)
 class InventoryRules:
-    """What one deployment chooses."""
+    """The choices of one deployment."""
 
     times: HoldTimes
     protocol: Rules = field(default_factory=Rules)
     map_stale_ms_max: int = 2_000
     """How old a cached seat map may be."""
     steps_at_once_max: int = 1_000
-    """Steps of this process that may commit at once; the others wait for their turn."""
+    """Steps of this process that may commit at once; others wait."""
     cells_per_batch_max: int = CELLS_PER_BATCH_MAX
-    """Cells that are made in one batch when a trip is opened."""
+    """Cells created in one batch when a trip is opened."""
     is_alone: bool = False
-    """No other process writes to this store, so nothing lands late."""
+    """No other process writes to this store, so no batch arrives late."""
     slow_round_ms: int = EVERY_MS
-    """How often all open trips are looked through for what no index leads to."""
+    """How often the slow round visits all open trips."""
 
 
 class Watch(Protocol):
-    """Stands between callers and what they call, to count and time; a call goes on to the method of the same name."""
+    """Wraps what callers call, to count and time; a call goes on to the method of the same name."""
 
     def port(self, name: str, port: T) -> T:
         """What use cases call."""
@@ -84,7 +84,7 @@ class Watch(Protocol):
 
 
 class Unwatched:
-    """Nobody counts."""
+    """Counts nothing."""
 
     def port(self, _name: str, port: T) -> T:
         """The port itself."""
@@ -96,16 +96,14 @@ class Unwatched:
 
 
 class Relay(NamedTuple):
-    """Hands events to one sink."""
+    """Publishes events to one sink."""
 
     round: Callable[[], Awaitable[int]]
     lag_ms: Callable[[], int]
 
 
 class Assembly(NamedTuple):
-    """The inventory, and what whoever runs it must know of: a relay of events for each sink, the steps under way, and
-    the protocol below.
-    """
+    """The inventory, and what its process needs besides: a relay for each sink, the running steps, and the protocol."""
 
     inventory: Inventory
     relays: Mapping[str, Relay]
@@ -153,7 +151,7 @@ def assemble(
 
 
 def _relay(name: str, sink: Sink, sender: Sender, rules: InventoryRules, watch: Watch) -> Relay:
-    """Each sees to it that holds are listed: what one does again does no harm, and none waits for another."""
+    """Each one completes the lists of holds: repetitions do no harm, and none waits for another."""
     relay = EventRelay(_journal(sender, name, rules), ListingSink(sender.batches, sink), sender.clock)
     return Relay(watch.use_case(f"relay_events.{name}", relay), relay.lag_ms)
 

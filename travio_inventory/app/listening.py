@@ -33,7 +33,7 @@ SERVER_REFUSALS = ServerRefusals(
     stopping=lambda: grpc_error(BackendUnavailable("the service is stopping")),
     too_large=too_large,
 )
-"""What the server itself refuses, with our reasons."""
+"""The refusals of the server itself, with reasons."""
 
 
 @asynccontextmanager

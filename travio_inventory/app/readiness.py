@@ -1,4 +1,4 @@
-"""Whether calls should be sent to this process: what it stands on is there, its jobs work, and it is not stopping."""
+"""Whether calls should be sent to this process: its backends are there, its jobs run, and it is not stopping."""
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
@@ -11,20 +11,19 @@ from travio_inventory.app.backends import Store
 from travio_inventory.protocol.probe import StoreProbe
 
 LOOK_EVERY_S, LOOK_AGAIN_S = 2.0, 0.5
-"""Between two looks at the store; and after one that failed."""
+"""The pause between two probes of the store; and after a failed one."""
 ANSWER_S_MAX = 3.0
 FAILURES_MAX = 2
-"""Probes in a row that must fail before the store counts as away."""
+"""Probes in a row that must fail before the store counts as down."""
 STORE, KEYSPACE, BACKGROUND, STOP = "store", "keyspace", "background jobs", "stop"
-"""What it may be that is wrong."""
+"""The parts that may have a problem."""
 
 log = logging.getLogger(__name__)
 
 
 class Readiness:
-    """Ready while nothing is known to be wrong. Whether it serves is told by `tell`, at first and at each change, and
-    logged; what is wrong can be read at any time. It says nothing of whether the process lives: whoever is answered
-    knows that.
+    """Ready while no problem is known. `tell` is called with whether it serves, at first and at each change, which is
+    also logged; the problems can be read at any time. Liveness is separate: any answer shows it.
     """
 
     def __init__(self, tell: Callable[[bool], None]) -> None:
@@ -38,11 +37,11 @@ class Readiness:
 
     @property
     def problems(self) -> Mapping[str, str]:
-        """What is wrong, in a line by what it is wrong with."""
+        """The problems, one line for each part."""
         return MappingProxyType(self._problems)
 
     def note(self, part: str, problem: str) -> None:
-        """Something is wrong with that part from now on, or nothing any more where `problem` is ""."""
+        """That part has a problem from now on, or none any more if `problem` is ""."""
         if problem and part not in self._problems:
             log.warning("not ready: %s: %s", part, problem)
         elif part in self._problems and not problem:
@@ -50,7 +49,7 @@ class Readiness:
         self._set(part, problem)
 
     def stop(self) -> None:
-        """The process is about to stop: it takes no new calls."""
+        """The process is about to stop: it accepts no new calls."""
         self._set(STOP, "the process is stopping")
 
     def _set(self, part: str, problem: str) -> None:
@@ -64,10 +63,10 @@ class Readiness:
 
 
 async def look_at_store(store: Store, readiness: Readiness, *, applied: Callable[[], int]) -> None:
-    """Note every so often what is wrong with the store. Runs until cancelled.
+    """Note at intervals what is wrong with the store. Runs until cancelled.
 
-    It counts as away when FAILURES_MAX probes in a row have failed while `applied`, which counts everybody's batches
-    that were applied, stood still: a store that is busy keeps a probe waiting too long, and answers others.
+    It counts as down when FAILURES_MAX probes in a row have failed and `applied`, the count of all applied batches, did
+    not grow: a busy store delays a probe too long, but answers others.
     """
     probe = StoreProbe(store.batches, Random())  # noqa: S311 - spreads rows, guards nothing
     failures, now = 0, applied()
@@ -82,7 +81,7 @@ async def look_at_store(store: Store, readiness: Readiness, *, applied: Callable
 
 
 async def _answer(problem: Callable[[], Awaitable[str]]) -> str:
-    """What is wrong; ANSWER_S_MAX seconds are there to say so."""
+    """The problem; the answer must come within ANSWER_S_MAX seconds."""
     try:
         with anyio.fail_after(ANSWER_S_MAX):
             return await problem()

@@ -1,4 +1,4 @@
-"""Runs the service as a process: signals, the exit status, and what the log says at the start."""
+"""Runs the service as a process: signals, the exit status, and the log lines at the start."""
 
 import gc
 import logging
@@ -25,11 +25,11 @@ EXIT_INTERRUPTED = 130
 
 
 def serve(settings: Settings) -> int:
-    """Serve until SIGTERM or SIGINT, then finish what is under way; a second signal ends it at once. SIGUSR1 logs the
+    """Serve until SIGTERM or SIGINT, then finish running calls; a second signal ends it at once. SIGUSR1 logs the
     figures.
 
-    Returns an exit status: 0; EXIT_INTERRUPTED after a second SIGINT; EXIT_FAILED, with one line logged, where the
-    service could not start.
+    Returns an exit status: 0; EXIT_INTERRUPTED after a second SIGINT; EXIT_FAILED, with one line logged, if the service
+    could not start.
     """
     return _run(settings, running(settings))
 
@@ -59,14 +59,14 @@ async def _until_told(settings: Settings, service: AbstractAsyncContextManager[A
             _say_ready(settings, app)
             while (told := await anext(aiter(signals))) is signal.SIGUSR1:
                 log_figures(app.figures)
-            listening.close()  # from now on a signal does what it does to any process
+            listening.close()  # from now on signals have their default effect
             signal.signal(signal.SIGUSR1, signal.SIG_IGN)
             log.info("stopping: %s", told.name)
         log_figures(app.figures)
 
 
 def _collect_seldom() -> None:
-    """What stands at the start stays, and most of what calls make has no cycles: look for garbage less often."""
+    """Objects of the start stay, and most objects of calls have no cycles: collect garbage less often."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(*GARBAGE_THRESHOLDS)
@@ -75,12 +75,12 @@ def _collect_seldom() -> None:
 
 def _say_ready(settings: Settings, app: App) -> None:
     for name, value in shadowed().items():
-        log.info("%s=%s is not read: it describes another service, as Kubernetes does", name, value)
+        log.info("%s=%s is ignored: it describes another service, as Kubernetes does", name, value)
     server, store, scylla, edge, redis = settings.server, settings.store, settings.scylla, settings.edge, settings.redis
     if "hosts" in scylla.model_fields_set and store.kind != "scylla":
-        log.warning("SCYLLA_HOSTS=%s is not used: TRAVIO_STORE=%s", scylla.hosts, store.kind)
+        log.warning("SCYLLA_HOSTS=%s is ignored: TRAVIO_STORE=%s", scylla.hosts, store.kind)
     if "addr" in redis.model_fields_set and edge.kind != "redis":
-        log.warning("REDIS_ADDR=%s is not used: TRAVIO_EDGE=%s", redis.addr, edge.kind)
+        log.warning("REDIS_ADDR=%s is ignored: TRAVIO_EDGE=%s", redis.addr, edge.kind)
     address = Address(server.host, app.port)
     where = f"{address}{' with TLS' if server.tls_cert else ''}" if app.port else "background jobs only"
     edge_named = f"redis at {redis.addr}" if edge.kind == "redis" else edge.kind

@@ -1,4 +1,4 @@
-"""What the settings describe: the inventory on its store and edge, its background jobs, and the server in front."""
+"""The service that the settings describe: the inventory on its store and edge, its background jobs, and the server."""
 
 import asyncio
 import logging
@@ -38,14 +38,12 @@ FLUSH_SECONDS_MAX = 5
 APPLIED = ("store.apply", Applied.__name__)
 """The figure of batches that the store has applied."""
 HEARD_SECONDS = 0.05
-"""For those who watch the health to hear of a stop before it begins."""
+"""How long a stop is announced to health watchers before it begins."""
 
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """The service while it runs: what it can do, what was counted, whether it should be sent calls, and where it
-    listens (port 0 = nowhere).
-    """
+    """The running service: its inventory, its figures, its readiness, and where it listens (port 0 = nowhere)."""
 
     inventory: Inventory
     figures: Figures
@@ -55,7 +53,7 @@ class App:
 
 @asynccontextmanager
 async def running(settings: Settings) -> AsyncIterator[App]:
-    """The service with its server and, where they are on, its background jobs.
+    """The service with its server and, if they are on, its background jobs.
 
     On leaving: no new calls, the running ones finish, background jobs stop, steps commit, events are relayed, the store
     closes. Raises StartFailed.
@@ -98,12 +96,12 @@ async def _at_work(
     tell_at_work: Callable[[bool], None] = lambda _all_well: None,
     with_background: bool = True,
 ) -> AsyncIterator[App]:
-    """The inventory, looked after by jobs of the house, and its background jobs where they are wanted."""
+    """The inventory with the jobs that maintain it, and its background jobs if they are wanted."""
     figures, readiness = Figures(), Readiness(tell_ready)
 
     def tell(all_well: bool) -> None:
         tell_at_work(all_well)
-        readiness.note(BACKGROUND, "" if all_well else "one broke down, see the lines before")
+        readiness.note(BACKGROUND, "" if all_well else "one failed, see the lines before")
 
     async with _opened(settings, figures=figures) as (assembly, store):
         inventory = assembly.inventory
@@ -126,8 +124,8 @@ def applied(figures: Figures) -> int:
 async def open_inventory(
     settings: Settings, *, figures: Figures | None = None, sinks: Mapping[str, Sink] | None = None
 ) -> AsyncIterator[Inventory]:
-    """The use cases alone; events go to `sinks` where some are given. On leaving, steps commit and, where background
-    jobs are on, events are relayed a last time. Raises StartFailed.
+    """The use cases alone; events go to `sinks` if given. On leaving, steps commit and, if background jobs are on,
+    events are relayed a last time. Raises StartFailed.
     """
     async with _opened(settings, figures=figures, sinks=sinks) as (assembly, _):
         yield assembly.inventory
@@ -175,7 +173,7 @@ def rules_of(settings: Settings) -> InventoryRules:
 
 
 async def _flush(relays: Mapping[str, Relay]) -> None:
-    """Relay what the last steps recorded, to all sinks at once. What is left is relayed after the next start."""
+    """Relay what the last steps recorded, to all sinks concurrently. The rest is relayed after the next start."""
     with anyio.move_on_after(FLUSH_SECONDS_MAX):
         async with anyio.create_task_group() as flushing:
             for name, relay in relays.items():
@@ -193,7 +191,7 @@ async def _flush_one(name: str, relay: Relay) -> None:
 async def _kept_at_work(
     jobs: Mapping[str, Job], *, tell: Callable[[bool], None] = lambda _all_well: None
 ) -> AsyncIterator[None]:
-    """Run the jobs, each again where it breaks down, until the block is left."""
+    """Run the jobs, each restarted if it fails, until the block is left."""
     jitter = Random()  # noqa: S311 - spreads waits, guards nothing
     task = asyncio.ensure_future(Supervision(jitter=jitter, tell=tell).run(jobs))
     try:
@@ -216,7 +214,7 @@ def _background_jobs(background: BackgroundSettings, assembly: Assembly) -> dict
 
 @contextmanager
 def _sinks(events: EventSettings, folder: Path) -> Iterator[Mapping[str, Sink]]:
-    """The sinks by name. Where there is none, events are read all the same, for lists of holds to be whole."""
+    """The sinks by name. Without any, events are still read, so that lists of holds are complete."""
     with ExitStack() as stack:
         files = {name: folder / file for name, file in parse_sinks(events.sinks)}
         yield {name: stack.enter_context(_json_lines(file)) for name, file in files.items()} or {NONE: InProcess()}

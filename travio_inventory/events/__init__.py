@@ -1,1 +1,1 @@
-"""Events: what happened, told to others."""
+"""Publishes events to sinks."""

@@ -1,4 +1,4 @@
-"""Which sinks events go to, as an operator writes it: a list, each with a name under which is kept what it has had."""
+"""Which sinks events go to, as an operator writes it: a list of names, which keep the position of each."""
 
 import re
 from typing import NamedTuple
@@ -20,8 +20,8 @@ class ChosenSink(NamedTuple):
 
 
 def parse_sinks(text: str) -> tuple[ChosenSink, ...]:
-    """The sinks, none for `none`. A sink's name is that of its kind unless it is given one, and stays the same when the
-    rest is changed. Raises ValueError, with what is wrong.
+    """The sinks, none for `none`. A sink is named after its kind unless it has a name, which stays the same when the
+    rest changes. Raises ValueError, with what is wrong.
     """
     if text.strip() == NONE:
         return ()

@@ -1,7 +1,6 @@
 """Publishes recorded events to one sink, at least once and in order per subject.
 
-Each sink has a relay of its own, with a journal of its own that knows how far it has come: one that is slow or away
-keeps no other waiting.
+Each sink has its own relay, with its own journal and position: a slow or absent sink delays no other.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -17,7 +16,7 @@ ATTEMPTS_MAX = 100
 
 
 class Journal(Protocol):
-    """The events that the steps recorded, as one sink has had them."""
+    """The events that the steps recorded, with the position of one sink."""
 
     async def unpublished(self) -> Sequence[Event]:
         """Recorded events, in order per subject, that were not marked by `mark_published`."""
@@ -42,9 +41,9 @@ class EventRelay:
         self._sink = sink
         self._clock = clock
         self._oldest_ms: int | None = None
-        """When the oldest event happened that is known and not yet published."""
+        """When the oldest known event happened that is not yet published."""
         self._suspects: Collection[str] = ()
-        """The subjects whose events were refused when no others were taken: the next time the others come first."""
+        """The subjects whose events were refused while no others were accepted: next time the others come first."""
 
     async def __call__(self) -> int:
         """How many events were published. An event that is refused alone is set aside, and the others go on.

@@ -1,1 +1,1 @@
-"""A gRPC server for callers one does not trust. It knows nothing of what it serves."""
+"""A gRPC server for untrusted callers. It knows nothing of what it serves."""

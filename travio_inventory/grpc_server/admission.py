@@ -1,4 +1,4 @@
-"""Which calls may run: those with headers that make a call, of connections that leave room for others."""
+"""Which calls may run: those with valid headers, from connections that leave room for others."""
 
 import re
 from typing import Final, NamedTuple
@@ -13,14 +13,14 @@ from travio_inventory.grpc_server.grpclib_internals import ReceivedMetadata
 from travio_inventory.grpc_server.limits import ServerLimits
 
 ROOM_FOR_OTHERS: Final = 16
-"""How many times as many calls as one connection has open must be left for the others, that it may have one more."""
+"""A connection may open one more call while this many times its open calls are left for others."""
 
 _TIMEOUT: Final = re.compile(r"([0-9]{1,8})([HMSmun])")
 _SECONDS: Final = {"H": 3600.0, "M": 60.0, "S": 1.0, "m": 1e-3, "u": 1e-6, "n": 1e-9}
 
 
 class AdmittedCall(NamedTuple):
-    """What the headers of a call say that may run."""
+    """The headers of a call that may run."""
 
     method: Method
     deadline: Deadline | None
@@ -41,7 +41,7 @@ class Admission:
         self._stopping = Rejection.of(context.refusals.stopping(), context)
 
     def admit(self, headers: Headers, *, calls_of_connection: int) -> AdmittedCall | Rejection:
-        """Whether one more call of a connection that has so many open may run."""
+        """Whether a connection with so many open calls may have one more."""
         if self.is_draining:
             return self._stopping
         if calls_of_connection * ROOM_FOR_OTHERS >= self._calls_max - self.calls_open:
@@ -53,12 +53,12 @@ class Admission:
     def too_large(self, header_bytes: int) -> Rejection:
         """The answer to a call with so many bytes of headers."""
         bytes_max = self._context.limits.header_bytes_max
-        said = f"headers, metadata included, of {header_bytes} bytes; {bytes_max} are taken at most"
+        said = f"headers, metadata included, of {header_bytes} bytes; at most {bytes_max} are accepted"
         return Rejection.of(self._context.refusals.too_large(said), self._context)
 
 
 def read_headers(headers: Headers, context: ServerContext) -> AdmittedCall | Rejection:
-    """Whether the headers are those of a call that we can run."""
+    """Whether the headers are those of a call that can run."""
     named = dict(headers)
     http_method = named.get(":method")
     if http_method != "POST":

@@ -11,7 +11,7 @@ from travio_inventory.grpc_server.framing import Headers
 
 
 class Rejection(NamedTuple):
-    """The answer to headers that nothing can run for."""
+    """The answer to headers of a call that cannot run."""
 
     status: Status
     message: str | None

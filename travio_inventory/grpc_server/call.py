@@ -26,9 +26,9 @@ Metadata = Mapping[str, str | bytes] | Collection[tuple[str, str | bytes]]
 
 
 class ServedCall:
-    """A call is answered exactly once. Who answers first wins: the handler, its deadline, the caller's reset, a drain;
-    the handler is then cancelled and what it still says is dropped. The handler of a method that takes one message
-    starts when the message is complete. `on_end` is told when nothing of the call runs any more.
+    """A call is answered exactly once. The first answer wins: the handler, its deadline, the caller's reset, a drain;
+    the handler is then cancelled and later answers are dropped. The handler of a method that takes one message starts
+    when the message is complete. `on_end` is called when nothing of the call runs any more.
     """
 
     def __init__(
@@ -59,10 +59,10 @@ class ServedCall:
         if not self.body.takes_one:
             context.starts.submit(writer, self._start)
 
-    # What the connection tells us.
+    # Called by the connection.
 
     def feed(self, data: bytes, flow_bytes: int) -> None:
-        """Take DATA; `flow_bytes` is what it took of the window."""
+        """Take DATA; `flow_bytes` is its size in the flow-control window."""
         try:
             self.body.feed(data, flow_bytes)
         except GRPCError as refusal:
@@ -78,7 +78,7 @@ class ServedCall:
             self.context.starts.submit(self._writer, self._start)
 
     def abandon(self) -> None:
-        """End the call without an answer: nobody is there to read it."""
+        """End the call without an answer: nobody can read it."""
         if not self.has_ended:
             self._close()
         self._stop()
@@ -107,7 +107,7 @@ class ServedCall:
         """Answer that the server stops, unless the call has been answered, and stop the handler."""
         self.end(Status.UNAVAILABLE, "the server is stopping")
 
-    # What the handler says.
+    # Called by the handler.
 
     def check_open(self) -> None:
         """Raise StreamTerminatedError if the call is over."""
@@ -130,7 +130,7 @@ class ServedCall:
         self._writer.reset(self._stream_id, ErrorCodes.CANCEL)
 
     def fail(self, error: BaseException) -> None:
-        """Log an exception that no handler should let out; the caller learns only that there was one."""
+        """Log an exception that no handler should raise; the caller learns only that there was one."""
         if not self.has_ended:
             log.error("unexpected error in %s", self.admitted.method.name, exc_info=error)
             self.end(Status.INTERNAL, "internal error")
@@ -143,7 +143,7 @@ class ServedCall:
         self.end(refusal.status, refusal.message, details=details)
 
     def _start(self) -> bool:
-        """Run the handler; False where the call has ended before its turn came."""
+        """Run the handler; False if the call has ended before it could start."""
         if self.has_ended:
             return False
         self._task = asyncio.get_running_loop().create_task(self._handle(self))
@@ -175,5 +175,5 @@ class ServedCall:
             self._task.cancel()
 
     def _forget_task(self, _task: asyncio.Task[None]) -> None:
-        self._task = None  # what cancelled it would refer to us in turn, and both stay until garbage is collected
+        self._task = None  # the reference cycle would stay until garbage is collected
         self._on_end(self._stream_id)

@@ -1,4 +1,4 @@
-"""One connection of a caller: its frames become calls; it is left when it asks too much, or nothing at all."""
+"""One connection of a caller: its frames become calls; it is closed when it sends too much, or nothing at all."""
 
 import asyncio
 import logging
@@ -51,7 +51,7 @@ class CallerConnection(asyncio.BufferedProtocol):
         self._linger: asyncio.TimerHandle | None = None
         self._frames = GuardedFrames(self._limits)
 
-    # What the transport tells us.
+    # Called by the transport.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
@@ -100,16 +100,16 @@ class CallerConnection(asyncio.BufferedProtocol):
         self._frames.let_go()
         self._connections.remove(self)
 
-    # What the server asks of us.
+    # Called by the server.
 
     def abort(self) -> None:
-        """End it now, without a word."""
+        """Close it at once, without a GOAWAY."""
         self._left = True
         self._transport.abort()
         self._connections.remove(self)
 
     def inspect(self) -> None:
-        """Leave a peer that has been idle, or has read nothing, for too long."""
+        """Close it if the peer has been idle, or has read nothing, for too long."""
         now, stalled_since = self._loop.time(), self._writer.stalled_since
         if stalled_since is not None and now - stalled_since > self._limits.write_stalled_seconds_max:
             self._transport.abort()
@@ -123,27 +123,27 @@ class CallerConnection(asyncio.BufferedProtocol):
                 call.end_as_stopping()
 
     def leave(self, code: ErrorCodes) -> None:
-        """Send GOAWAY and close, once the peer has read it; what it still sends is not looked at."""
+        """Send GOAWAY and close once the peer has read it; what it still sends is ignored."""
         if self._left:
             return
         self._frames.close_connection(code)
         self._writer.flush()
         self._left = True
         if self._transport.can_write_eof():
-            with suppress(OSError):  # the peer has hung up already
+            with suppress(OSError):  # the peer has disconnected already
                 self._transport.write_eof()  # to close with bytes unread would lose what we have sent
         else:
             self._transport.close()
         self._abort_after_lingering()
 
     def _has_room(self) -> bool:
-        """Whether it may stay: where all connections are there that may be, one without a call makes room."""
+        """Whether it may stay: at the limit a connection without a call makes room."""
         if self._connections.is_full() and (other := self._connections.least_used()) is not None:
             other.abort()
         return not self._connections.is_full()
 
     def _break_off(self) -> None:
-        """Leave a peer that breaks the rules: send the GOAWAY that is ready, read nothing more."""
+        """Close the connection of a peer that breaks the rules: send the prepared GOAWAY, read nothing more."""
         self._left = True
         for call in list(self._calls.values()):
             call.abandon()
@@ -155,7 +155,7 @@ class CallerConnection(asyncio.BufferedProtocol):
     def _abort_after_lingering(self) -> None:
         self._linger = self._loop.call_later(self._limits.linger_seconds_max, self._transport.abort)
 
-    # What the frames say.
+    # Events of frames.
 
     def _on_request(self, event: RequestReceived) -> None:
         stream_id = event.stream_id
@@ -185,7 +185,7 @@ class CallerConnection(asyncio.BufferedProtocol):
 
     def _reject(self, stream_id: int, rejection: Rejection, *, request_ended: bool) -> None:
         headers = rejection.headers(self._context.content_type)
-        with suppress(ProtocolError):  # the caller has reset it in the same breath
+        with suppress(ProtocolError):  # the caller has reset it in the same write
             self._writer.send_headers(stream_id, headers, end_stream=True)
             if not request_ended:
                 self._writer.reset(stream_id, ErrorCodes.NO_ERROR)

@@ -1,4 +1,4 @@
-"""The connections of one server: which have a call open, and which make room for a newcomer."""
+"""The connections of one server: which have a call open, and which make room for a new one."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -9,8 +9,8 @@ Connected = TypeVar("Connected")
 
 
 class ConnectionTable(Generic[Connected]):
-    """All connections. Where there are `connections_max`, one without a call makes room for a newcomer: the oldest that
-    never made one, or else the longest idle.
+    """All connections. At `connections_max`, one without a call makes room for a new one: the oldest that never made a
+    call, or else the longest idle.
     """
 
     def __init__(self, connections_max: int) -> None:
@@ -26,14 +26,14 @@ class ConnectionTable(Generic[Connected]):
         return len(self._all)
 
     def __iter__(self) -> Iterator[Connected]:
-        """Those that are there now, whatever ends meanwhile."""
+        """A copy of the present connections."""
         return iter(list(self._all))
 
     def is_full(self) -> bool:
         return len(self._all) >= self._connections_max
 
     def least_used(self) -> Connected | None:
-        """Who makes room for a newcomer, None where all have a call."""
+        """The connection that makes room for a new one, None if all have a call."""
         return next(iter(self._silent or self._idle), None)
 
     def add(self, connection: Connected) -> None:
@@ -59,7 +59,7 @@ class ConnectionTable(Generic[Connected]):
         self._changed.set()
 
     async def until(self, condition: Callable[[], bool], seconds_max: float) -> None:
-        """Wait until so many calls and connections have ended that the condition is true, but only so long."""
+        """Wait until the condition is true, as calls and connections end, but only so long."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds_max):
                 while not condition():

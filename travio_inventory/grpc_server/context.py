@@ -1,4 +1,4 @@
-"""What all calls of one server have in common: its methods, limits and codecs, and how it says no itself."""
+"""What all calls of one server share: its methods, limits and codecs, and its own refusals."""
 
 from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
@@ -13,7 +13,7 @@ from travio_inventory.grpc_server.limits import ServerLimits
 from travio_inventory.grpc_server.start_queue import StartQueue
 
 READ_BYTES_MAX: Final = 4_096
-"""Of one connection in one turn of the loop, so that whoever sends much does not keep the others waiting."""
+"""Of one connection per turn of the loop, so that a peer that sends much does not delay others."""
 
 
 class Method(NamedTuple):
@@ -26,18 +26,18 @@ class Method(NamedTuple):
 
 
 class ServerRefusals(NamedTuple):
-    """What callers are told where the server itself refuses; the details are for the server's codec."""
+    """The server's own refusals; the details are for the server's codec."""
 
     crowded: Callable[[], GRPCError]
     """Beyond its share, or where unfinished requests have no room."""
     stopping: Callable[[], GRPCError]
     """New calls during a drain."""
     too_large: Callable[[str], GRPCError]
-    """Its message, or its metadata, by what the caller is to know."""
+    """A message, or metadata, that is too large, with the text for the caller."""
 
 
 class ServerContext:
-    """What all calls of one server have in common."""
+    """What all calls of one server share."""
 
     def __init__(
         self,
@@ -58,9 +58,9 @@ class ServerContext:
         self.unread_bytes_left = limits.unread_bytes_max
         self.starts = StartQueue()
         self.read_buffer = memoryview(bytearray(READ_BYTES_MAX))
-        """Of all connections: what is read into it is taken out before the next one reads."""
+        """Shared by all connections: each takes its data out before the next one reads."""
 
     def packed(self, status: Status, message: str | None, details: object) -> bytes | None:
-        """The details of an answer as a google.rpc.Status, None where there are none or nobody packs them."""
+        """The details of an answer as a google.rpc.Status, None if there are none or no codec packs them."""
         codec = self.status_details_codec
         return None if codec is None or details is None else codec.encode(status, message, details)

@@ -1,4 +1,4 @@
-"""HTTP/2 frames of one connection: what each costs a peer, and which end the connection."""
+"""HTTP/2 frames of one connection: what each is charged, and which end the connection."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -14,14 +14,14 @@ from travio_inventory.grpc_server.limits import ServerLimits
 from travio_inventory.grpc_server.rates import TokenBucket
 
 CONNECTION_WINDOW_BYTES: Final = 1 << 20
-"""What a peer may have under way on all its calls; each call has HTTP/2's own 64 KiB."""
+"""What a peer may have in flight on all its calls; each call has HTTP/2's own 64 KiB."""
 CONTROL_FRAMES_PER_CALL: Final = 4
 """What clients send along with a call: window updates, a ping to measure the line, a lone prefix."""
 
 
 @dataclass(kw_only=True)
 class HeadersTooLarge(Event):
-    """A call came with more headers than one may have. They are understood, as the next ones depend on them."""
+    """A call has too many headers. They are decoded, since the next ones depend on them."""
 
     stream_id: int
     header_bytes: int
@@ -29,7 +29,7 @@ class HeadersTooLarge(Event):
 
 
 class GuardedFrames(HookedH2):
-    """HTTP/2 state of one connection that counts what costs us time and belongs to no served call.
+    """HTTP/2 state of one connection that counts frames which cost time and belong to no served call.
 
     `receive_data` raises h2's ProtocolError when the connection must end; the GOAWAY is then ready to send.
     """
@@ -53,14 +53,14 @@ class GuardedFrames(HookedH2):
         self.increment_flow_control_window(CONNECTION_WINDOW_BYTES - self.local_settings.initial_window_size)
 
     def credit_control_frames(self, frames: int) -> None:
-        """Let the peer send so many control frames more: we have given it reason to."""
+        """Allow the peer so many more control frames, which the server caused."""
         self._control.credit(frames)
 
     def on_new_stream(self) -> None:
-        """Charge for a stream beyond their number, instead of ending the connection: the one call is refused.
+        """Charge for a stream beyond the limit, instead of ending the connection: only that call is refused.
 
-        h2 relies on being asked to forget closed streams; it walks through all of them each time, we only when they
-        have become many.
+        h2 relies on calls that make it forget closed streams; it walks through all of them each time, this only when
+        there are many.
         """
         if self.streams_known() >= self._streams_max and self.forget_closed_streams() >= self._streams_max:
             self._charge(self._resets)
@@ -103,7 +103,7 @@ class GuardedFrames(HookedH2):
         ]
 
     def _is_waste(self, frame: DataFrame) -> bool:
-        """Whether DATA comes too late, or brings neither an end nor a whole message nor much of one."""
+        """Whether DATA comes too late, or contains neither an end nor a whole message nor much of one."""
         if not self.is_open(frame.stream_id):
             return True
         data = frame.data

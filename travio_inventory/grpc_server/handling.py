@@ -1,4 +1,4 @@
-"""The handler of one call: what it may do with the stream it gets, and what its caller is told when it ends."""
+"""The handler of one call: the stream that it gets, and the answer when it ends."""
 
 import asyncio
 from typing import Any
@@ -102,7 +102,7 @@ class HandlerStream(BareStream):
 
 
 async def handle(call: ServedCall) -> None:
-    """Run the handler of the call in a task of its own; whatever comes of it, the call is answered."""
+    """Run the handler of the call in its own task; the call is answered in any case."""
     stream = HandlerStream(call)
     try:
         await stream.run()

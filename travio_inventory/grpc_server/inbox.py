@@ -28,7 +28,7 @@ class Inbox:
         return len(self._pending)
 
     def feed(self, data: bytes) -> None:
-        """Take what has arrived; raises GRPCError as soon as it can become no message of ours."""
+        """Take what has arrived; raises GRPCError as soon as it cannot become a valid message."""
         pending = self._pending
         start = b"" if pending else data[:PREFIX_BYTES]
         if len(start) == PREFIX_BYTES and len(data) == PREFIX_BYTES + self._message_bytes(start):
@@ -43,7 +43,7 @@ class Inbox:
             del pending[:end]
 
     def finish(self) -> None:
-        """Say that nothing more will arrive; raises GRPCError if something is missing."""
+        """Note that nothing more will arrive; raises GRPCError if something is missing."""
         if self._pending:
             raise GRPCError(Status.INVALID_ARGUMENT, "truncated message")
         if self._messages_max is not None and not self.messages_received:
@@ -56,7 +56,7 @@ class Inbox:
             raise GRPCError(Status.INVALID_ARGUMENT, "malformed message prefix")
         message_bytes = int.from_bytes(start[1:PREFIX_BYTES])
         if message_bytes > self._bytes_max:
-            raise self._too_large(f"a message of {message_bytes} bytes; {self._bytes_max} are taken at most")
+            raise self._too_large(f"a message of {message_bytes} bytes; at most {self._bytes_max} are accepted")
         return message_bytes
 
     def _complete(self, message: bytes) -> None:

@@ -1,4 +1,4 @@
-"""What one caller, and all callers together, may make the gRPC server do."""
+"""The limits of the gRPC server, for one caller and for all together."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerLimits:
-    """Every bound of the gRPC server. None has a default: whoever sets the server up decides.
+    """Every bound of the gRPC server. None has a default: whoever creates the server decides.
 
     Methods are named as they are on the wire: `/inventory.v1.InventoryService/HoldSeats`.
     """

@@ -1,4 +1,4 @@
-"""How often something may be done: tokens that come back with time, and credit that has to be earned."""
+"""Rate limits: tokens that refill with time, and credit that is earned."""
 
 import time
 

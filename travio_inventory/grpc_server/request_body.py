@@ -1,4 +1,4 @@
-"""The request of one call as it arrives: its messages, and what of them is kept."""
+"""The request of one call as it arrives: its messages, and the bytes kept of them."""
 
 import asyncio
 

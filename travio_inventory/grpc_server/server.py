@@ -1,4 +1,4 @@
-"""A gRPC server for callers one does not trust: each call is bounded, answered, and not lost by a stop.
+"""A gRPC server for untrusted callers: each call is bounded, answered, and not lost by a stop.
 
 A peer may send whatever bytes it likes, as fast as it likes, on as many connections as it likes, and may read nothing
 of what it is sent. What it costs us must stay below a bound that is known beforehand, and must fall on its own calls

@@ -1,4 +1,4 @@
-"""The sending side of one connection; what is sent in one turn of the loop leaves in one write."""
+"""The sending side of one connection; everything sent in one turn of the loop leaves in one write."""
 
 import asyncio
 from contextlib import suppress

@@ -1,4 +1,4 @@
-"""Attempts to take all that holds claim: intents in the other partitions, then the home batch, which commits them.
+"""Attempts to take everything that holds claim: intents in the other partitions, then the home batch, which commits.
 
 A conditional batch is atomic in one partition and nowhere else, and a hold may claim something in several. So one of
 them, the hold's home, decides for all. The id of a hold names its home: whoever meets the id anywhere finds the row.

@@ -1,4 +1,4 @@
-"""Fences an id: inserts its hold's row as aborted, so that the hold can never come to be.
+"""Fences an id: inserts its hold's row as aborted, so that the attempt can never commit.
 
 A batch that was not answered may have been applied, may be applied later, or never, and no read can tell which: what is
 not there now may be there in a minute. So nothing may rest on its absence. Two things follow.

@@ -1,4 +1,4 @@
-"""Finds holds that may have run out, by the expiry index, and ends them; finishes what others left half done.
+"""Finds holds that may have run out, by the expiry index, and ends them; finishes unfinished steps of others.
 
 No clock gives anything back. A hold whose time is over still has all that it claims until a batch says otherwise:
 

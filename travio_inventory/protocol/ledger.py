@@ -1,4 +1,4 @@
-"""The holder's ledger: what an idempotency key stands for, and how many live holds there may be.
+"""The holder's ledger: the hold of each idempotency key, and the slots for live holds.
 
 A caller who was not answered asks again with the same key, perhaps twice at once, perhaps of another process. All of
 them must get one hold and one answer. So the key is bound to the id of a hold before anything is claimed:

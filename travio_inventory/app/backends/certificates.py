@@ -1,4 +1,4 @@
-"""Certificates: whom our connections trust, and what the server shows of itself."""
+"""Certificates: which CAs connections trust, and which certificate the server presents."""
 
 import asyncio
 import logging
@@ -13,11 +13,11 @@ _log = logging.getLogger(__name__)
 
 
 def trusting(ca_file: Path | None) -> ssl.SSLContext:
-    """Trusts what the file signed, or what the system trusts. Raises StartFailed where it is no certificate."""
+    """Trusts the CA in the file, or the system's. Raises StartFailed if the file is not a certificate."""
     try:
         return ssl.create_default_context(cafile=ca_file)
     except OSError as failed:
-        raise StartFailed(f"{ca_file} is no certificate in PEM form: {failed.strerror or failed}") from failed
+        raise StartFailed(f"{ca_file} is not a certificate in PEM form: {failed.strerror or failed}") from failed
 
 
 class OwnCertificate:
@@ -33,8 +33,8 @@ class OwnCertificate:
         self.context.set_alpn_protocols(["h2"])
 
     async def keep_up(self, *, every_s: float = LOOK_EVERY_S) -> None:
-        """Take up what the files become. Files that do not fit each other leave what is shown as it is, and are told
-        of once. Runs until cancelled.
+        """Load the files when they change. Files that do not match are logged once, and the old certificate stays. Runs
+        until cancelled.
         """
         while True:
             await asyncio.sleep(every_s)
@@ -46,9 +46,9 @@ class OwnCertificate:
                 self._loaded(ssl.create_default_context(ssl.Purpose.CLIENT_AUTH))  # both are good, and belong together
                 self._loaded(self.context)
             except StartFailed as failed:
-                _log.error("the certificate stays what it was: %s", failed)
+                _log.error("the old certificate stays in use: %s", failed)
             else:
-                _log.info("the certificate in %s is shown from now on", self._files[0])
+                _log.info("the certificate in %s is used from now on", self._files[0])
 
     def _loaded(self, context: ssl.SSLContext) -> ssl.SSLContext:
         certificate, key = self._files
@@ -61,7 +61,7 @@ class OwnCertificate:
         return context
 
     def _state(self) -> tuple[object, ...]:
-        """Another one after each change of a file."""
+        """A value that changes with each change of a file."""
         return tuple(_version(path) for path in self._files if path is not None)
 
 

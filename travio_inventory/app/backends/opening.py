@@ -26,8 +26,8 @@ MAPS_CACHED_MAX = 256
 
 
 class Store(NamedTuple):
-    """The record, and a name that all processes on it share and no other store has. `problem` says why nothing should
-    be written to it, "" where nothing is known to be wrong; `jobs` look after it while it is used for long.
+    """The record, and a name that only the processes on it share. `problem` says why nothing may be written to it, ""
+    if nothing is known to be wrong; `jobs` maintain it while it is open.
     """
 
     batches: Batches
@@ -37,7 +37,7 @@ class Store(NamedTuple):
 
 
 class Edge(NamedTuple):
-    """What turns contenders away, and serves seat maps."""
+    """The edge: turns contenders away, and serves seat maps."""
 
     gate: Gate
     taken: TakenSeats
@@ -46,7 +46,7 @@ class Edge(NamedTuple):
 
 @asynccontextmanager
 async def open_batches(settings: Settings) -> AsyncIterator[Store]:
-    """The store. Raises StartFailed where it cannot be opened."""
+    """The store. Raises StartFailed if it cannot be opened."""
     match settings.store.kind:
         case "memory":
             memory = MemoryBatches(None, Random(), asyncio.sleep)  # noqa: S311 - draws faults, of which there are none
@@ -64,7 +64,7 @@ async def open_batches(settings: Settings) -> AsyncIterator[Store]:
 
 @asynccontextmanager
 async def open_edge(settings: Settings, deployment: str) -> AsyncIterator[Edge]:
-    """The edge of the store's deployment. Raises StartFailed where a file that it needs is not what it must be."""
+    """The edge of the store's deployment. Raises StartFailed if a file that it needs is wrong."""
     match settings.edge.kind:
         case "absent":
             yield Edge(AbsentGate(), AbsentTakenSeats(), AbsentSeatMapCache())

@@ -18,7 +18,7 @@ WAITING_MAX = 10_000
 async def open_redis_edge(
     redis: RedisSettings, edge: EdgeSettings, now_ms: Callable[[], int], *, deployment: str, trips_max: int
 ) -> AsyncIterator[SharedEdge]:
-    """See open_shared_edge. Raises StartFailed where the CA file is none."""
+    """See open_shared_edge. Raises StartFailed if the CA file is not one."""
     async with open_shared_edge(
         _options(redis),
         now_ms,

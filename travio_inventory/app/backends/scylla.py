@@ -22,12 +22,12 @@ REPLICATION_MIN = MappingProxyType({"production": 3, "development": 1})
 
 
 class ReplicationRefused(Exception):
-    """So few copies of each row are not allowed here; the message is one line."""
+    """So few copies of each row are not allowed; the message is one line."""
 
 
 @asynccontextmanager
 async def open_scylla(scylla: ScyllaSettings, holds: HoldSettings) -> AsyncIterator[ScyllaBatches]:
-    """The store. Raises StartFailed where no server takes us, or the keyspace is not as it must be."""
+    """The store. Raises StartFailed if no server accepts the connection, or the keyspace is not as required."""
     async with AsyncExitStack() as stack:
         with _failing_start():
             batches = await stack.enter_async_context(ScyllaBatches.connect(options_of(scylla, holds)))
@@ -35,9 +35,10 @@ async def open_scylla(scylla: ScyllaSettings, holds: HoldSettings) -> AsyncItera
 
 
 def apply_schema(scylla: ScyllaSettings, holds: HoldSettings, *, replication: int) -> int:
-    """Create the keyspace and the tables, and add what they lack; returns the version of the schema. Blocks.
+    """Create the keyspace and the tables, and add what is missing; returns the schema version. Blocks.
 
-    Raises ReplicationRefused, and StartFailed where no server takes us or the keyspace is still not as it must be.
+    Raises ReplicationRefused, and StartFailed if no server accepts the connection or the keyspace is still not as
+    required.
     """
     least = REPLICATION_MIN[scylla.environment]
     if replication < least:
@@ -76,7 +77,7 @@ def _failing_start() -> Iterator[None]:
 
 
 def options_of(scylla: ScyllaSettings, holds: HoldSettings) -> ScyllaOptions:
-    """How to reach the cluster. Raises StartFailed where the CA file is none."""
+    """How to reach the cluster. Raises StartFailed if the CA file is not one."""
     cluster = parse_cluster(scylla.hosts)
     return ScyllaOptions(
         hosts=cluster.hosts,
@@ -94,7 +95,7 @@ def options_of(scylla: ScyllaSettings, holds: HoldSettings) -> ScyllaOptions:
 
 
 def _agreed_by_all(holds: HoldSettings) -> Mapping[str, str]:
-    """Settings that all processes on one keyspace must have alike, by variable."""
+    """Settings that must be equal in all processes on one keyspace, by variable."""
     shared = {
         "clock_bound_ms": holds.clock_bound_ms,
         "attempt_grace_seconds": holds.attempt_grace_seconds,

@@ -1,4 +1,4 @@
-"""What goes on by itself, in the background: the jobs decide when, the use cases decide what."""
+"""The background jobs: they decide when, the use cases decide what."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -22,7 +22,7 @@ def background_jobs(
     relay_interval_ms: int,
     jitter: Random,
 ) -> dict[str, Job]:
-    """Sweep, and relay events to each sink by itself: each job by name, until cancelled."""
+    """Sweep, and relay events to each sink separately: each job by name, until cancelled."""
     jobs: dict[str, Job] = {
         "sweeper": Sweeper(partial(inventory.expire_holds, HOUSE), interval_ms=sweep_interval_ms, jitter=jitter).run
     }

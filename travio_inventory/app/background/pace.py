@@ -1,4 +1,4 @@
-"""When a job's next round begins: an interval after the last one began, or later and later while rounds fail."""
+"""When a job's next round begins: an interval after the last one began, with back-off while rounds fail."""
 
 from collections.abc import Awaitable, Callable
 from random import Random
@@ -11,7 +11,7 @@ REST = 0.25
 
 
 class Pace:
-    """Rounds one after the other. Waits vary by a quarter, so that processes do not march in step."""
+    """Rounds one after the other. Waits vary by a quarter, so that processes do not run in step."""
 
     def __init__(self, *, interval_ms: int, jitter: Random) -> None:
         self._interval_ms = interval_ms
@@ -19,7 +19,7 @@ class Pace:
         self._failed = 0
 
     async def keep(self, round_: Callable[[], Awaitable[bool]]) -> None:
-        """Run rounds until cancelled. A round says whether it went well; it answers for its own errors."""
+        """Run rounds until cancelled. A round returns whether it succeeded; it handles its own errors."""
         while True:
             began_s = anyio.current_time()
             went_well = await round_()

@@ -1,4 +1,4 @@
-"""Hands recorded events to a sink every so often, and says when it falls behind."""
+"""Relays recorded events to a sink at intervals, and logs when it falls behind."""
 
 import logging
 from random import Random
@@ -8,13 +8,13 @@ from travio_inventory.app.background.pace import Pace
 from travio_inventory.kernel.sparingly import Sparingly
 
 LATE_MS = 60_000
-"""A sink that has not had an event for so long is behind."""
+"""A sink counts as behind if an event waits for so long."""
 
 log = logging.getLogger(__name__)
 
 
 class RelayJob:
-    """No error ends it: what was not handed over comes again in the next round."""
+    """No error ends it: what was not published is retried in the next round."""
 
     def __init__(self, sink: str, relay: Relay, *, interval_ms: int, jitter: Random) -> None:
         self._sink = sink
@@ -31,7 +31,7 @@ class RelayJob:
             await self._relay.round()
         except Exception as error:  # noqa: BLE001 - the next round may succeed; it is logged
             if self._sparingly.may_say(type(error).__name__):
-                log.warning("cannot relay events to %s, trying again: %s: %s", self._sink, type(error).__name__, error)
+                log.warning("cannot relay events to %s, retrying: %s: %s", self._sink, type(error).__name__, error)
             return False
         finally:
             self._say_lag()

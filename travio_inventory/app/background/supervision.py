@@ -1,4 +1,4 @@
-"""Keeps background jobs at work: one that breaks down is told of at once and begins again, later and later."""
+"""Keeps background jobs running: one that fails is logged at once and restarted with back-off."""
 
 import asyncio
 import logging
@@ -9,18 +9,18 @@ from typing import TypeAlias
 import anyio
 
 BACKOFF_S = (0.5, 30.0)
-"""The first pause after a breakdown, and the longest."""
+"""The first pause after a failure, and the longest."""
 STEADY_S = 10.0
-"""A job that has been at work for so long counts as well again."""
+"""A job that has run for so long counts as recovered."""
 
 Job: TypeAlias = Callable[[], Awaitable[None]]
-"""Works until it is cancelled."""
+"""Runs until it is cancelled."""
 
 log = logging.getLogger(__name__)
 
 
 class Supervision:
-    """Runs jobs side by side. `tell` hears whether all are at work: at the start, and whenever that changes."""
+    """Runs jobs concurrently. Calls `tell` with whether all of them run: at the start, and at each change."""
 
     def __init__(self, *, jitter: Random, tell: Callable[[bool], None]) -> None:
         self._jitter = jitter
@@ -28,7 +28,7 @@ class Supervision:
         self._down: set[str] = set()
 
     async def run(self, jobs: Mapping[str, Job]) -> None:
-        """Keep all the jobs at work until cancelled."""
+        """Keep all the jobs running until cancelled."""
         self._tell(True)
         async with anyio.create_task_group() as working:
             for name, job in jobs.items():
@@ -45,9 +45,7 @@ class Supervision:
                 steady.cancel()
             failures = 1 if anyio.current_time() - began_s >= STEADY_S else failures + 1
             wait_s = self._wait_s(failures)
-            log.error(
-                "background job %s broke down, it begins again in %.1f s: %r", name, wait_s, error, exc_info=error
-            )
+            log.error("background job %s failed, it restarts in %.1f s: %r", name, wait_s, error, exc_info=error)
             self._is_down(name)
             await anyio.sleep(wait_s)
 
@@ -62,12 +60,12 @@ class Supervision:
     def _is_well(self, name: str) -> None:
         if name in self._down:
             self._down.remove(name)
-            log.warning("background job %s is at work again", name)
+            log.warning("background job %s runs again", name)
             self._tell(not self._down)
 
 
 async def _breakdown(job: Job) -> BaseException:
-    """What ended the job, which ends by itself only where it is broken. Raises when it is cancelled from outside."""
+    """What ended the job, which ends by itself only through a bug. Raises when it is cancelled from outside."""
     try:
         await job()
     except asyncio.CancelledError as cancelled:

@@ -1,4 +1,4 @@
-"""Sweeps every so often: holds that ran out go back on sale."""
+"""Sweeps at intervals: the seats of expired holds go back on sale."""
 
 import logging
 from collections.abc import Awaitable, Callable
@@ -25,12 +25,12 @@ class Sweeper:
         await self._pace.keep(self._round)
 
     async def _round(self) -> bool:
-        """Whether at least one seat group, where there was any, could be finished."""
+        """Whether at least one seat group, if there was any, could be finished."""
         try:
             swept = await self._expire_holds()
         except Exception as error:  # noqa: BLE001 - the next round may succeed; it is logged
             if self._sparingly.may_say(type(error).__name__):
-                log.warning("cannot sweep, trying again: %s: %s", type(error).__name__, error)
+                log.warning("cannot sweep, retrying: %s: %s", type(error).__name__, error)
             return False
         for group, failure in swept.failures.items():
             if self._sparingly.may_say(group):

@@ -1,4 +1,4 @@
-"""Hands events to subscribers in this process."""
+"""Publishes events to subscribers in this process."""
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -17,8 +17,8 @@ Subscriber: TypeAlias = Callable[[Event], Awaitable[object]]
 class InProcess:
     """Sink. Each event goes to every subscriber before the next event goes to any.
 
-    A subscriber that fails, or that takes longer than `publish_seconds_max` for all the events of one call,
-    fails the call: the events come again, to those that had them too. Without subscribers events go nowhere.
+    A subscriber that fails, or that takes longer than `publish_seconds_max` for all the events of one call, fails the
+    call: the events are published again, to every subscriber. Without subscribers events go nowhere.
     """
 
     def __init__(self, *, publish_seconds_max: float = 5) -> None:
@@ -33,7 +33,7 @@ class InProcess:
 
     @contextmanager
     def stream(self, *, events_max: int) -> Iterator[MemoryObjectReceiveStream[Event]]:
-        """Every event until it is left. `events_max` unread ones hold up all others."""
+        """Every event until the context ends. `events_max` unread ones stop all others."""
         send, receive = anyio.create_memory_object_stream[Event](events_max)
 
         async def put(event: Event) -> None:
@@ -48,7 +48,7 @@ class InProcess:
                 self._subscribers.remove(put)
 
     async def publish(self, events: Sequence[Event]) -> None:
-        """Hand the events over, in order. Raises PublishFailed."""
+        """Publish the events, in order. Raises PublishFailed."""
         with anyio.move_on_after(self._publish_seconds_max) as in_time:
             try:
                 for event in events:

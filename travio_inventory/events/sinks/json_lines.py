@@ -1,4 +1,4 @@
-"""Appends events to a file, one JSON object per line, on disk before they count as handed over."""
+"""Appends events to a file, one JSON object per line, on disk before they count as published."""
 
 import json
 import os
@@ -14,10 +14,10 @@ CHUNK_BYTES = 65_536
 
 
 class JsonLines:
-    """Sink. Keeps the file open, made if need be, from the first event on; one process at a time.
+    """Sink. Keeps the file open, created if needed, from the first event on; one process at a time.
 
-    A line cut short by a crash or a full disk is removed before the next is written: its event was never
-    handed over and comes again. A file that was moved away, by log rotation for example, is begun anew.
+    A line cut short by a crash or a full disk is removed before the next is written: its event was never published and
+    comes again. If the file was moved away, for example by log rotation, a new one is created.
     """
 
     def __init__(self, path: Path) -> None:
@@ -36,7 +36,7 @@ class JsonLines:
             raise PublishFailed(f"{self._path}: {failed.strerror or failed}") from failed
 
     def check(self) -> None:
-        """Raises OSError where events could not be appended now; makes the file if need be, and writes nothing."""
+        """Raises OSError if events cannot be appended; creates the file if needed, and writes nothing."""
         os.close(self._descriptor())
 
     def close(self) -> None:
@@ -53,7 +53,7 @@ class JsonLines:
                     left = left[os.write(file, left) :]
                 os.fsync(file)
             except OSError:
-                self._close()  # what it left behind is put right when the file is opened again
+                self._close()  # leftovers are removed when the file is opened again
                 raise
 
     def _open(self) -> int:
