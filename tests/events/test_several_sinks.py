@@ -8,11 +8,14 @@ import pytest
 
 from travio_inventory.app.assemble import Assembly, InventoryRules, Ports, assemble
 from travio_inventory.edge.absent import AbsentGate, AbsentSeatMapCache, AbsentTakenSeats
+from travio_inventory.events.relay import EventRelay
 from travio_inventory.kernel.actor import HOUSE, Actor, house_of
 from travio_inventory.kernel.events import Event, PublishFailed, Sink
 from travio_inventory.kernel.refusals import BackendUnavailable
-from travio_inventory.protocol import local_signals, minute_cursor
+from travio_inventory.protocol import journal, local_signals, minute_cursor
 from travio_inventory.protocol.batches import Index, Kind, Partition, Table
+from travio_inventory.protocol.journal import EventJournal
+from travio_inventory.protocol.late_events import LateEvents
 from travio_inventory.seats.commands import hold_ref
 from travio_inventory.seats.hold import Hold
 from travio_inventory.seats.trip import Ends
@@ -54,6 +57,13 @@ class Service:
         rules = InventoryRules(HoldTimes(600, 600, 900), is_alone=is_alone)
         self.assembly: Assembly = assemble(ports, clock, Random(0), rules)
 
+    def journal_of(self, sink: str) -> EventJournal:
+        """What the relay to the sink reads from."""
+        relay = self.assembly.relays[sink].round
+        assert isinstance(relay, EventRelay)
+        assert isinstance(relay._journal, LateEvents)
+        return relay._journal._journal
+
     async def hold(self, seat: str) -> Hold:
         """A hold by ann."""
         return await hold_seats(self.assembly.inventory, ANN, TRIP.key.trip, Ends("A", "D"), [seat], ttl_s=0)
@@ -92,7 +102,7 @@ async def sell(service: Service, seats: Sequence[int]) -> list[str]:
 
 
 @pytest.mark.parametrize("is_alone", [False, True], ids=["several processes", "alone"])
-async def test_a_sink_that_is_away_for_long_keeps_no_other_waiting(is_alone: bool) -> None:
+async def test_a_sink_that_is_down_for_long_keeps_no_other_waiting(is_alone: bool) -> None:
     store, clock = await on_sale()
     near, far = Told(), Told()
     service = Service(store, clock, is_alone=is_alone, near=near, far=far)
@@ -259,3 +269,24 @@ async def test_every_process_hears_its_own_events_once_for_each_sink() -> None:
     await service.relay_to("near", "far")
     assert near.ids == far.ids == sold
     await service.assembly.inventory.expire_holds(HOUSE)
+
+
+async def test_what_is_remembered_of_events_is_what_open_epochs_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a sink that catches up on a day, not the whole day: rounds are small, and epochs close on the way."""
+    monkeypatch.setattr(journal, "EVENTS_PER_ROUND_MAX", 4)
+    store, clock = await on_sale()
+    near, far = Told(), Told()
+    service = Service(store, clock, near=near, far=far)
+    far.is_down, sold = True, list[str]()
+    for seat in range(1, 19):
+        sold += await sell(service, [seat])
+        await service.relay_to("far", "near", minutes=2)
+    far.is_down = False
+    again = Service(store, clock, far=far)
+    remembered = []
+    reader = again.journal_of("far")
+    while len(far.ids) < len(sold):
+        await again.relay_to("far")
+        remembered.append(len(reader._told))
+    assert sorted(far.ids) == sorted(sold)
+    assert max(remembered) < len(sold) // 4

@@ -96,7 +96,9 @@ async def test_an_epoch_that_cannot_be_looked_into_stops_no_other(single_seats: 
     by_the_slow_round = holds_of(await relay_for(relay, minutes=EPOCHS))
     relay.store.mend()
     relay = sale.elsewhere() if restarts else relay
-    assert by_the_slow_round + holds_of(await relay_for(relay, minutes=EPOCHS)) == [hold.id]
+    told = by_the_slow_round + holds_of(await relay_for(relay, minutes=EPOCHS))
+    assert set(told) == {hold.id}
+    assert restarts or len(told) == 1, "once in the life of a relay"
 
 
 async def test_an_entry_that_nobody_can_read_stops_no_other(

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict, deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from travio_inventory.kernel.events import Event
@@ -30,8 +30,9 @@ LOOKBACK_MS = 1_000
 
 
 class _Told(NamedTuple):
-    """The last published event of a subject, and the last epoch in which its events may be met again: the open one
-    then, or a later one, in which a process recorded that could not read the open one.
+    """The last published event of a subject, and the last epoch in which its events may be met again: their own, or the
+    one into which their place was carried. So what is remembered is what the open epochs hold, however much a sink has
+    to catch up on.
     """
 
     ordinal: int
@@ -115,7 +116,7 @@ class EventJournal:
         for event in events:
             _, found = self._pending.pop(event.id)
             before = self._told.get(event.subject, _NOTHING)
-            epoch = max(self._open, event_rows.epoch_of(found.key), before.epoch)
+            epoch = max(self._met_until(event_rows.epoch_of(found.key)), before.epoch)
             self._told[event.subject] = _Told(max(event.ordinal, before.ordinal), epoch)
             if found.key.id in self._single:
                 self._finish(_row_place(found), found.key.id)
@@ -197,7 +198,8 @@ class EventJournal:
         if self._recent is None or len(self._pending) >= EVENTS_PER_ROUND_MAX:
             return
         behind = set(map(_line, self._to_read))
-        for partition, signals in sorted(self._recent.take().items()):
+        for partition, recent in sorted(self._recent.take().items()):
+            signals = {key: row for key, row in recent.items() if event_rows.epoch_of(key) >= self._minutes.first}
             if partition not in behind:
                 try:
                     await self._take(partition, signals)
@@ -346,7 +348,7 @@ class EventJournal:
         ending = [epoch for epoch, begun_ms in done.items() if self._minutes.is_last(epoch, begun_ms)]
         first = self._minutes.first
         try:
-            await self._minutes.carry(set().union(*(left[epoch] for epoch in ending)), self._now_ms)
+            await self._carry(set().union(*(left[epoch] for epoch in ending)))
             for epoch, begun_ms in done.items():
                 await self._minutes.settled([epoch], begun_ms)
         except StoreUnavailable:
@@ -355,6 +357,17 @@ class EventJournal:
             del self._visits[epoch]
         if self._minutes.first > first:
             self._forget(self._minutes.first)
+
+    async def _carry(self, places: Collection[Place]) -> None:
+        """What was told of these places is met again with them. Raises StoreUnavailable."""
+        await self._minutes.carry(places, self._now_ms)
+        if places:
+            met = {subject: _Told(told.ordinal, max(told.epoch, self._open)) for subject, told in self._told.items()}
+            self._told = met
+
+    def _met_until(self, epoch: int) -> int:
+        """The last epoch in which an event of that one may be met again; one of a closed epoch was carried on."""
+        return epoch if epoch >= self._minutes.first else max(self._open, epoch)
 
     def _is_left(self, place: Place) -> bool:
         return not place.entry or place in self._to_read
