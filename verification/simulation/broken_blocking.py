@@ -22,7 +22,7 @@ HOUSES = Plan(0, seats_per_group=1, seats=4, popular=4, holders=3)
 AT_THE_GATE = replace(HOUSES.with_seed(1), with_gate=True, honest_edge=True)
 
 
-@broken("block seats one by one, and put them back on sale where one cannot be", "I2 I3 I5", HOUSES.with_seed(1))
+@broken("block seats one by one, and unblock them if one fails", "I2 I3 I5", HOUSES.with_seed(1))
 def _one_by_one(patch: pytest.MonkeyPatch) -> None:
     block = SeatHolds.block
 
@@ -40,7 +40,7 @@ def _one_by_one(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(SeatHolds, "block", one_by_one)
 
 
-@broken("seats off sale are told as a hold of nobody", "I8", HOUSES)
+@broken("blocked seats are published as a hold of nobody", "I8", HOUSES)
 def _as_holds(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(events, "_by_house", events._by_user)
 
@@ -59,7 +59,7 @@ def _believe_intents(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Claims, "_judge", believe)
 
 
-@broken("a seat that is blocked already is remembered under an id that nobody has", "I5 I7", AT_THE_GATE)
+@broken("a seat that is already blocked is remembered under an unused id", "I5 I7", AT_THE_GATE)
 def _made_up_house_hold(patch: pytest.MonkeyPatch) -> None:
     async def made_up(self: House, holds: Iterable[Hold]) -> None:
         for hold in holds:
@@ -68,6 +68,6 @@ def _made_up_house_hold(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(House, "_told_again", made_up)
 
 
-@broken("a cache that is trusted though the word of an own write was lost", "I7", Plan(0, viewers=20, kills=0.0))
+@broken("a cache that is trusted although an own invalidation was lost", "I7", Plan(0, viewers=20, kills=0.0))
 def _trust_the_cache(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(OwnMaps, "_doubt", lambda _self, _names, _slow_s: 0.0)

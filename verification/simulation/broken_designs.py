@@ -175,7 +175,7 @@ def _steal_an_intent(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Judging, "judge", steal)
 
 
-@broken("keep a belief over a refusal", "I1 I2", Plan(3, faults=0.2, seats_per_group=1, seats=4))
+@broken("trust an earlier read after a refusal", "I1 I2", Plan(3, faults=0.2, seats_per_group=1, seats=4))
 def _believe_an_earlier_look(patch: pytest.MonkeyPatch) -> None:
     judge = Judging.judge
     seen: dict[str, Row] = {}
@@ -190,7 +190,7 @@ def _believe_an_earlier_look(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Judging, "judge", believe)
 
 
-@broken("trust the time on a foreign cell", "I5 L2", Plan(3))
+@broken("trust `until` on a cell of another seat group", "I5 L2", Plan(3))
 def _trust_until(patch: pytest.MonkeyPatch) -> None:
     real = Claims._judge
 
@@ -205,7 +205,7 @@ def _trust_until(patch: pytest.MonkeyPatch) -> None:
 
 
 @broken(
-    "trust a foreign sold",
+    "trust 'sold' on a cell of another seat group",
     "I5 L2",
     Plan(6, faults=0.5, kills=0.4, seats_per_group=1, seats=12, popular=12, holders=6, day_s=250.0),
 )
@@ -265,7 +265,11 @@ def _settle_by_a_read(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Sender, "apply", read_it)
 
 
-@broken("give back before fencing", "I1 I2", Plan(4, faults=0.4, kills=0.0, seats_per_group=1, seats=4, twins=1.0))
+@broken(
+    "free cells before fencing their hold",
+    "I1 I2",
+    Plan(4, faults=0.4, kills=0.0, seats_per_group=1, seats=4, twins=1.0),
+)
 def _give_back_first(patch: pytest.MonkeyPatch) -> None:
     fence = Attempts.fence
 
@@ -278,7 +282,7 @@ def _give_back_first(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Attempts, "fence", late_fence)
 
 
-@broken("a final no that nothing fences", "I5 I2", Plan(0))
+@broken("a final refusal without a fence", "I5 I2", Plan(0))
 def _no_fence(patch: pytest.MonkeyPatch) -> None:
     async def no_fence(_self: Attempts[Hold], _hold: Hold, why: Why) -> Row:
         return {"status": "aborted", "reason": REFUSED if isinstance(why, Lost) else "retry"}
@@ -287,7 +291,7 @@ def _no_fence(patch: pytest.MonkeyPatch) -> None:
 
 
 @broken(
-    "a final no to a late confirm that nothing fences",
+    "a final refusal of a late confirm without a fence",
     "I1 I2 I5",
     Plan(28, faults=0.6, kills=0.0, seats_per_group=1, seats=8),
 )
@@ -304,7 +308,7 @@ def _no_late_fence(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Fencing, "fence", no_late_fence)
 
 
-@broken("confirm answered no from a re-read after an unknown", "I5", Plan(3, faults=0.6, holders=9))
+@broken("refuse a confirm by a read after an unknown", "I5", Plan(3, faults=0.6, holders=9))
 def _confirm_by_a_read(patch: pytest.MonkeyPatch) -> None:
     step = writing.step
 
@@ -330,7 +334,7 @@ def _confirm_by_a_read(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(writing, "step", read_it)
 
 
-@broken("a retry below us", "I5", Plan(17, faults=0.3))
+@broken("a retry below the protocol", "I5", Plan(17, faults=0.3))
 def _driver_retries(patch: pytest.MonkeyPatch) -> None:
     apply = MemoryBatches.apply
 
@@ -350,7 +354,7 @@ def _driver_retries(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(MemoryBatches, "apply", retry)
 
 
-@broken("what the edge says counts as the store's", "I5", Plan(0, with_gate=True))
+@broken("a refusal by the edge counts as the store's", "I5", Plan(0, with_gate=True))
 def _edge_refuses(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(hold_seats, "Decided", lambda _by, _as_of_ms: BY_STORE)
 
@@ -361,7 +365,7 @@ def _long_memory(patch: pytest.MonkeyPatch) -> None:
 
 
 @broken(
-    "as of the answer, instead of the sending of its batch",
+    "a taken entry counts from the answer, not from the sending of its batch",
     "I5",
     replace(
         HONEST, honest_edge=False, holders=14, seats=2, popular=2, twins=1.0, faults=0.5, viewers=1, right_clocks=True
@@ -377,7 +381,7 @@ def _as_of_the_answer(patch: pytest.MonkeyPatch) -> None:
 
 
 @broken(
-    "a word that comes late marks a hold that has ended",
+    "a late mark counts for a hold that has ended",
     "E2",
     Plan(16, with_gate=True, seats=2, popular=2, holders=7, kills=0.0),
 )
@@ -388,7 +392,11 @@ def _no_tombstone(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(LocalGate, "clear", clear)
 
 
-@broken("a seat that is sold is nobody's", "I6", Plan(6, with_gate=True, holders=9, twins=1.0, kills=0.0, faults=0.3))
+@broken(
+    "a sold seat has no known owner at the gate",
+    "I6",
+    Plan(6, with_gate=True, holders=9, twins=1.0, kills=0.0, faults=0.3),
+)
 def _nobodys_mark(patch: pytest.MonkeyPatch) -> None:
     refused = EdgeUpkeep.refused
 
@@ -402,7 +410,7 @@ def _nobodys_mark(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(local, "KNOWN_MS", 0)
 
 
-@broken("all that a holder asks without a key is one claimant's", "E1", HONEST.with_seed(1))
+@broken("all of a holder's attempts without a key are one claimant", "E1", HONEST.with_seed(1))
 def _shared_claimant(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(hold, "claimant_of", lambda actor, key, _attempt="": claimant_of(actor, key))
 
@@ -420,7 +428,7 @@ def _own_reasons(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Holding, "_no", lambda self, hold, why, _fenced: no(self, hold, why, {}))
 
 
-@broken("no rebind after a fence", "I5", Plan(1, faults=0.3))
+@broken("no new id for a key after a fence", "I5", Plan(1, faults=0.3))
 def _no_rebind(patch: pytest.MonkeyPatch) -> None:
     bind = Ledger._bind
 
@@ -509,12 +517,12 @@ def _revive(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(LateConfirming, "confirm", revive)
 
 
-@broken("expire without the expiry that was seen", "I10", Plan(19, faults=0.6))
+@broken("expire without comparing the expiry that was read", "I10", Plan(19, faults=0.6))
 def _expire_whatever(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(expire, "_as_seen", lambda _hold: {"status": "held"})
 
 
-@broken("expire as soon as the own clock says so", "I10", Plan(0))
+@broken("expire by the local clock alone", "I10", Plan(0))
 def _expire_early(patch: pytest.MonkeyPatch) -> None:
     def left_ms(self: Judging[Hold], _hold_id: str, row: Row) -> int:
         return rows.number(row, "expires_at_ms") - self._sender.clock.now_ms() - 4_000

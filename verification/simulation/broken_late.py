@@ -22,7 +22,7 @@ def _send_old(patch: pytest.MonkeyPatch) -> None:
 
 
 @broken(
-    "the relay does not look for what landed late",
+    "the relay does not search for late events",
     "I8",
     Plan(4, late_s=3 * VERY_LATE_S, faults=0.8, kills=0.3, seats=12, popular=12, holders=7),
 )

@@ -22,7 +22,7 @@ def _count_then_join(patch: pytest.MonkeyPatch) -> None:
     rewrite(patch, lambda write: unconditionally(write) if write.key.kind is Kind.TAIL else write)
 
 
-@broken("leave a waiting list whatever place it was", "I4 I7", WAITING)
+@broken("leave a waiting list without comparing the place", "I4 I7", WAITING)
 def _leave_any_place(patch: pytest.MonkeyPatch) -> None:
     """The tail, which a leave compares too, would notice."""
     writes = list_turns._writes
@@ -36,7 +36,7 @@ def _leave_any_place(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(list_turns, "_writes", any_place)
 
 
-@broken("a join that is tried again from the start", "I3 I4 I5", replace(WAITING, faults=0.3).with_seed(3))
+@broken("a join that is retried from the start", "I3 I4 I5", replace(WAITING, faults=0.3).with_seed(3))
 def _join_anew(patch: pytest.MonkeyPatch) -> None:
     """Also where it had joined, and its caller has left again since."""
     look = Join.look
@@ -48,7 +48,7 @@ def _join_anew(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Join, "look", anew)
 
 
-@broken("a leave that is tried again from the start", "I4", replace(WAITING, waiters=12, faults=0.5).with_seed(5))
+@broken("a leave that is retried from the start", "I4", replace(WAITING, waiters=12, faults=0.5).with_seed(5))
 def _leave_anew(patch: pytest.MonkeyPatch) -> None:
     """Also where it had left, and its caller has joined again since."""
     look = Leave.look
@@ -62,13 +62,13 @@ def _leave_anew(patch: pytest.MonkeyPatch) -> None:
 
 
 @broken(
-    "nothing was done, of a batch that was sent", "I5", replace(WAITING, waiters=12, faults=0.8, kills=0.0).with_seed(3)
+    "a batch that was sent counts as not done", "I5", replace(WAITING, waiters=12, faults=0.8, kills=0.0).with_seed(3)
 )
 def _never_sent(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Step, "give_up", lambda _self: BackendUnavailable())
 
 
-@broken("a refused batch that counts as one that may land", "I5", replace(CROWD, holders=7))
+@broken("a refused batch counts as one that may still arrive", "I5", replace(CROWD, holders=7))
 def _refused_is_unknown(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(list_turns, "TRIES_MAX", 1)
     patch.setattr(Step, "give_up", lambda _self: OutcomeUnknown())
@@ -84,7 +84,7 @@ def _count_unseen(patch: pytest.MonkeyPatch) -> None:
     rewrite(patch, change)
 
 
-@broken("a batch of many that is told as done to those who were refused", "I3 I5", CROWD)
+@broken("a refused batch of many is answered as done", "I3 I5", CROWD)
 def _done_for_all(patch: pytest.MonkeyPatch) -> None:
     attempt = ListTurns._try
 

@@ -77,7 +77,7 @@ def _cancel_any(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(MemoryBatches, "apply", otherwise)
 
 
-@broken("bind a key anew from whatever hold, to an id of chance", "I6", Plan(23, faults=0.6, twins=1.0))
+@broken("bind a key again whatever its hold, to a random id", "I6", Plan(23, faults=0.6, twins=1.0))
 def _rebind_any(patch: pytest.MonkeyPatch) -> None:
     bind = Ledger._bind
 
@@ -129,7 +129,7 @@ def _free_any_leftover(patch: pytest.MonkeyPatch) -> None:
 # ---- what is a final no
 
 
-@broken("a no to the house that nothing fences", "I5", Plan(13, faults=0.6, seats_per_group=6, holders=3))
+@broken("a refusal of the house without a fence", "I5", Plan(13, faults=0.6, seats_per_group=6, holders=3))
 def _no_house_fence(patch: pytest.MonkeyPatch) -> None:
     fence = Attempts.fence
 
@@ -152,7 +152,7 @@ def _abandoned_for_good(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(fencing, "ABANDONED", REFUSED)
 
 
-@broken("a final no that its key forgets", "I5", Plan(0, faults=0.3))
+@broken("a final refusal that its key forgets", "I5", Plan(0, faults=0.3))
 def _forget_a_no(patch: pytest.MonkeyPatch) -> None:
     bind = Ledger._bind
 
@@ -207,7 +207,7 @@ def _spare_a_stranger(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Judging, "judge", spare)
 
 
-@broken("a no before the intents are given back", "L2", replace(GROUPS_OF_ONE, faults=0.0, kills=0.0))
+@broken("a refusal before the intents are freed", "L2", replace(GROUPS_OF_ONE, faults=0.0, kills=0.0))
 def _give_back_later(patch: pytest.MonkeyPatch) -> None:
     async def later(self: RollingForward[Hold], hold: Hold) -> None:
         self._background(self.roll_forward(hold))
@@ -258,7 +258,7 @@ def _torn(patch: pytest.MonkeyPatch) -> None:
 
 
 @broken(
-    "a step of somebody who died is answered, and told to no map",
+    "a step of a dead process is answered without invalidating maps",
     "I7",
     replace(HONEST, faults=0.3, kills=0.4).with_seed(34),
 )

@@ -167,7 +167,7 @@ def _seed_over(patch: pytest.MonkeyPatch) -> None:
     rewrite(patch, lambda write: unconditionally(write) if write.condition is ABSENT and _is_cell(write) else write)
 
 
-@broken("cells that stand or fall with the number of their portion", "I1 I2", Plan(0, seats_per_group=6, seats=6))
+@broken("cells that are created by the number of their portion", "I1 I2", Plan(0, seats_per_group=6, seats=6))
 def _seed_by_portion(patch: pytest.MonkeyPatch) -> None:
     """Portions are cut otherwise by another release."""
 
@@ -202,7 +202,7 @@ def _commit_first(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Attempts, "claim", claim)
 
 
-@broken("a definite no of a private id after an unknown", "I5", Plan(7, faults=0.5))
+@broken("a definite refusal of a private id after an unknown", "I5", Plan(7, faults=0.5))
 def _never_in_doubt(patch: pytest.MonkeyPatch) -> None:
     claim = Attempts.claim
 
@@ -240,13 +240,13 @@ def _never_abandoned(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Judging, "judge", patient)
 
 
-@broken("look past the late booking", "I5 I7", Plan(0))
+@broken("ignore the late booking", "I5 I7", Plan(0))
 def _overlook_late(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(deciding, "is_booking", lambda _row: False)
     patch.setattr(cancel, "is_booking", lambda _row: False)
 
 
-@broken("answer before the maps are told", "I7", replace(HONEST, viewers=20, holders=9).with_seed(3))
+@broken("answer before the maps are invalidated", "I7", replace(HONEST, viewers=20, holders=9).with_seed(3))
 def _answer_first(patch: pytest.MonkeyPatch) -> None:
     async def settled(self: RollingForward[Hold], hold: Hold, *, as_of_ms: int) -> None:
         self._note(hold)
@@ -275,7 +275,7 @@ def _sweep_by_time(patch: pytest.MonkeyPatch) -> None:
 
 
 @broken(
-    "the sweeper passes over what says sold",
+    "the sweeper skips cells that say sold",
     "L2",
     replace(ALONE, kills=0.9, holders=3, seats=20, popular=20).with_seed(7),
 )
@@ -342,7 +342,7 @@ def close_failed(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(LapseFinder, "close_due", close_all)
 
 
-@broken("events marked as told before they are", "I8", Plan(3, faults=0.4))
+@broken("events marked as published before they are", "I8", Plan(3, faults=0.4))
 def _mark_first(patch: pytest.MonkeyPatch) -> None:
     async def relay(self: EventRelay) -> int:
         told: Journal = self._journal
@@ -361,7 +361,7 @@ def _order_by_clock(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(journal, "_order", lambda row: (event_rows.subject_of(row), rows.number(row, "at_ms")))
 
 
-@broken("the relay does not look for gaps", "I8", Plan(3, faults=0.6, holders=9, day_s=250.0))
+@broken("the relay does not search for gaps", "I8", Plan(3, faults=0.6, holders=9, day_s=250.0))
 def _no_gaps(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(EventJournal, "_missing_before", lambda _self, _signals, _first: [])
 
