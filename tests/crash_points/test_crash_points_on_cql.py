@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from verification.crash_points.places import Servers, on_servers
+from verification.crash_points.playing import StepResult
 from verification.crash_points.scenes import SCENES
 from verification.crash_points.visiting import Visited, parcels, visit, visit_all
 from verification.kit.scenes import Scene
@@ -34,4 +35,6 @@ def test_no_point_breaks_a_promise(members: Executor, place: Servers) -> None:
 def test_a_lock_that_outlives_its_process_is_caught(members: Executor, place: Servers) -> None:
     lasting = replace(place, gate_ttl_ms=FOR_EVER_MS)
     visited = members.submit(visit, lasting, [Scene("hold", "all")]).result()
-    assert any("still told Answer(refusal='SeatContended'" in each for each in visited.violations), visited
+    assert any(f"still told {StepResult.__name__}(refusal='SeatContended'" in each for each in visited.violations), (
+        visited
+    )
