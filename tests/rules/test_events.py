@@ -1,6 +1,7 @@
 """What is told of each step of a hold and of a block, and how it is read again."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -96,3 +97,9 @@ def test_what_is_not_known_is_not_read(kind: str, version: int) -> None:
 
 def test_data_is_written_as_short_as_json_can_be() -> None:
     assert data_text(events.HoldReleased(*ABOUT)) == f"{{{OF_HOLD}}}"
+
+
+def test_what_is_no_state_is_not_told() -> None:
+    lost: Any = "lost"
+    with pytest.raises(AssertionError, match="lost"):
+        step_to(replace(HOLD, state=lost))
