@@ -15,7 +15,7 @@ PARALLEL := --dist loadfile --no-loadscope-reorder
 .DEFAULT_GOAL := help
 .PHONY: help install demo test test-servers load-test simulate crash-points chaos attack proof mutants check check-all style format wire docs servers lock clean
 
-help:  ## Say what there is to make
+help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s%s\n", $$1, $$2 }' Makefile
 
 install: $(READY)  ## Install the service and its tools into .venv, every package checked against its hash
@@ -23,60 +23,60 @@ install: $(READY)  ## Install the service and its tools into .venv, every packag
 demo: $(READY)  ## Show the service at work on this machine
 	$(BIN)/travio-inventory demo
 
-test: $(READY)  ## Run the tests, but for those on real database servers
+test: $(READY)  ## Run the tests, except those on real database servers
 	$(BIN)/pytest -q -n 3 $(PARALLEL) -m "not (scylla or redis)"
 
 test-servers: $(READY)  ## Run the tests on real database servers (see servers)
 	$(BIN)/pytest -q -n 2 $(PARALLEL) --durations=25 -m "scylla or redis"
 
-load-test: $(READY)  ## Many ask for one seat at once under Locust, then the store is judged (load_test/README.md)
+load-test: $(READY)  ## Many users want one seat under Locust, then the store is checked (load_test/README.md)
 	$(BIN)/python -m load_test hot-seat
 
 simulate: $(READY)  ## Run simulated bad days on all cores: SEEDS=100000 FROM=0
 	$(BIN)/python -m verification.simulation --seeds $(or $(SEEDS),1000) --from $(or $(FROM),0)
 
-crash-points: $(READY)  ## Kill the service before and after every call that it makes (SQLite; ON=cql: Cassandra and Redis)
+crash-points: $(READY)  ## Kill the service before and after every call it makes (SQLite; ON=cql: Cassandra and Redis)
 	$(BIN)/python -m verification.crash_points --on $(or $(ON),sqlite)
 
-chaos: $(READY)  ## Real processes on a bad day: kills, partitions, clocks, floods, and a judge (needs servers)
+chaos: $(READY)  ## Real processes on a bad day: kills, partitions, clocks, floods; then a verdict (needs servers)
 	$(BIN)/python -m verification.chaos --seconds $(or $(SECONDS),60)
 
-attack: $(READY)  ## Attack a service while well-behaved callers go on: what each is told, what it costs the others
+attack: $(READY)  ## Attack a service while well-behaved callers go on: what each attack gets, what it costs the others
 	$(BIN)/python -m verification.attack
 
 proof: $(READY)  ## Try to break every promise, for 20 minutes, and write docs/proof.md: SEEDS=20000 SECONDS=700 ONLY=crowds
 	$(BIN)/python -m verification.proof --seeds $(or $(SEEDS),2000) --crowd-seconds $(or $(SECONDS),90) --only "$(ONLY)"
 
-mutants: $(READY)  ## Change the code in every small way: do fast tests notice? ONLY=travio_inventory/kernel (docs/mutants.md)
+mutants: $(READY)  ## Change the code in every small way: do fast tests fail? ONLY=travio_inventory/kernel (docs/mutants.md)
 	nice $(BIN)/mutmut run --max-children $(or $(JOBS),1) $(if $(ONLY),"$(subst /,.,$(ONLY:.py=))*")
 
-check: $(READY)  ## All that CI asks for: style, then all tests
+check: $(READY)  ## Everything that CI runs: style, then all tests
 	$(MAKE) style crash-points test-servers test
 
-check-all: $(READY)  ## All that is checked before a release, for an hour: CI, then every proof (docs/proof.md)
+check-all: $(READY)  ## Everything to check before a release, for an hour: CI, then every proof (docs/proof.md)
 	$(MAKE) check proof
 
 style: $(READY)  ## Check style, types and layers
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
 
-format: $(READY)  ## Put the code in shape
+format: $(READY)  ## Format the code
 	$(BIN)/ruff check --fix . && $(BIN)/ruff format .
 
 wire: $(READY)  ## Generate the wire package from proto/
 	$(BIN)/python proto/generate.py travio_inventory/wire
 
-docs: $(READY)  ## Bring docs/settings.md, schema.cql, and the lists of docs/architecture.md, invariants.md and data-model.md up to date
+docs: $(READY)  ## Generate docs/settings.md, schema.cql, and the lists in docs/architecture.md, invariants.md and data-model.md
 	$(BIN)/python -m verification.pages.architecture && $(BIN)/python -m verification.pages.invariants && $(BIN)/python -m verification.pages.settings_page && $(BIN)/python -m verification.pages.data_model
 
 servers: $(READY)  ## Fetch the real servers that some tests need: Cassandra (with Java), Redis
 	$(BIN)/python -m verification.servers fetch
 
-lock: $(READY)  ## Pin what is installed (UPGRADE=--upgrade moves to the newest versions)
+lock: $(READY)  ## Pin the dependencies (UPGRADE=--upgrade moves to the newest versions)
 	$(LOCK) pyproject.toml -o requirements/runtime.txt
 	$(LOCK) pyproject.toml requirements/dev.in -c requirements/runtime.txt -o requirements/dev.txt
 	$(subst --extra server,,$(LOCK)) requirements/build.in -c requirements/dev.txt -o requirements/build.txt
 
-clean:  ## Remove what was made, .venv too; data/ stays
+clean:  ## Remove everything generated, .venv too; data/ stays
 	rm -rf .venv .venv-newest build dist *.egg-info .hypothesis .*_cache && find . -name __pycache__ -prune -exec rm -rf {} +
 
 $(READY): requirements/dev.txt pyproject.toml

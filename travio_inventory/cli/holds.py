@@ -6,7 +6,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from travio_inventory.cli.asked import SeatIds, Segments, TripId, journey_of, stamp
+from travio_inventory.cli.arguments import SeatIds, Segments, TripId, journey_of, stamp
 from travio_inventory.cli.connection_options import HERE, ConnectionOptions, ask
 from travio_inventory.cli.exits import Exit
 from travio_inventory.cli.screen import Screen

@@ -10,7 +10,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from travio_inventory.cli import examples
-from travio_inventory.cli.asked import SeatIds, Segments, TripId, journey_of, stamp
+from travio_inventory.cli.arguments import SeatIds, Segments, TripId, journey_of, stamp
 from travio_inventory.cli.connection_options import HERE, AsJson, ConnectionOptions, ask, fail
 from travio_inventory.cli.exits import Exit, Failure
 from travio_inventory.cli.screen import Screen

@@ -7,7 +7,7 @@ why; what cannot be, or is only there to keep us busy, ends the connection with 
 
     what it may do                              which bound answers it (ServerLimits), and where
     ------------------------------------------  ---------------------------------------------------------------------
-    open connections and say nothing            connections_max: a newcomer takes the place of one without a call
+    open connections and say nothing            connections_max: a new one takes the place of one without a call
                                                 idle_connection_seconds_max             connection_table, connection
     open more calls than it should              streams_concurrent_max, then REFUSED_STREAM            connection
     take all the room that all have together    calls_max: one connection has a sixteenth of what is left   admission
@@ -24,9 +24,9 @@ why; what cannot be, or is only there to keep us busy, ends the connection with 
     let calls run for ever                      deadline_max_seconds, whatever it asks for               admission
     hold up a stop                              drain_seconds_max, then linger_seconds_max                  server
 
-Without the bounds in bytes one peer has all our memory in a second or two: h2 and grpclib keep what they are sent.
+Without the bounds in bytes one peer fills the memory in a second or two: h2 and grpclib keep what they are sent.
 Without the rates, 50,000 resets cost the others seconds, as each is work for us and none for the peer. Without the
-share of a connection, and turns, one caller that asks much has all the calls there are, and who asks little waits
+share of a connection, and turns, one caller that sends many calls has all of them, and one that sends few waits
 behind it. Without an end to every wait, each of these takes a little for ever. Without a drain, a stop loses calls
 whose outcome nobody then knows. Each bound has a test in tests/grpc_server that fails without it, and
 verification/attack does all of the above to a service at work.
@@ -58,7 +58,7 @@ SETTLE_SECONDS: Final = 0.1
 INSPECTION_SECONDS_MAX: Final = 1.0
 
 PLAIN_REFUSALS: Final = ServerRefusals(
-    crowded=partial(GRPCError, Status.RESOURCE_EXHAUSTED, "too many calls at once: ask again in a moment"),
+    crowded=partial(GRPCError, Status.RESOURCE_EXHAUSTED, "too many calls at once: retry in a moment"),
     stopping=partial(GRPCError, Status.UNAVAILABLE, "the server is stopping"),
     too_large=partial(GRPCError, Status.RESOURCE_EXHAUSTED),
 )

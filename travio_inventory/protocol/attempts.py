@@ -26,7 +26,7 @@ else took meanwhile. Were an intent to count as taken without its home row, a de
 an intent to be stolen without a fence, the attempt that was only slow would commit without it, and two would have it.
 
 A lost race costs one batch at most in each partition. All that is in the way is found before a no is said, whichever
-partition was asked first; a no beats "ask again", which beats "unknown" (`_RANK`).
+partition was asked first; a refusal beats a retryable one, which beats "unknown" (`_RANK`).
 """
 
 import asyncio

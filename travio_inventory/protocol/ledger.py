@@ -1,6 +1,6 @@
 """The holder's ledger: the hold of each idempotency key, and the slots for live holds.
 
-A caller who was not answered asks again with the same key, perhaps twice at once, perhaps of another process. All of
+A caller without an answer retries with the same key, perhaps twice at once, perhaps at another process. All of
 them must get one hold and one answer. So the key is bound to the id of a hold before anything is claimed:
 
     ledger of a holder (one partition)                  home of hold H
@@ -17,7 +17,7 @@ everything is as in `fencing`: the row of H says what came of it, whoever wrote 
     bound to H            absent                     goes on with H: an attempt is under way, or died
     bound to H            stands                     answers with it, as it stands now
     bound to H            fenced for good            says that no, again
-    bound to H            fenced, ask again          binds the key to its next id, if it is bound to H still
+    bound to H            fenced, retryable          binds the key to its next id, if it is bound to H still
 
 A limit on live holds works alike. A slot is taken in the same batch as the key. It is taken over only when the home row
 of the hold that has it says that this is no longer held: lapsed, it is ended first; absent and old, it is fenced.
