@@ -80,7 +80,7 @@ def test_all_that_the_help_says_to_begin_with_works(shell: Shell) -> None:
 
 def test_the_demo_and_all_that_it_says_to_go_on_with_work(shell: Shell) -> None:
     said = shell.run(f"{NAME} demo 2>/dev/null")
-    _, next_steps = said.split("To go on with one of your own:\n")
+    _, next_steps = said.split("To continue with your own:\n")
     lines = [line.strip() for line in next_steps.splitlines()]
     assert [line.split()[:2] for line in lines] == [
         [NAME, "serve"], [NAME, "trip"], [NAME, "trip"], [NAME, "map"],

@@ -14,14 +14,21 @@ EXIT_WRONG = 2
 PLAIN_WIDTH = 300
 """Width of help outside a terminal: each sentence on one line."""
 COACH = "coach-dhaka-coxs-bazar"
-BEGIN = f"""\\ To begin, run the service in one terminal and the commands in another: {NAME} serve {NAME} trip example
-coach > coach.toml {NAME} trip open coach.toml {NAME} map {COACH} dhaka chattogram {NAME} hold {COACH} dhaka chattogram
-seat-A1 seat-A2 {NAME} confirm HOLD order-1
+BEGIN = f"""\
+To begin, run the service in one terminal and the commands in another:
+  {NAME} serve
+  {NAME} trip example coach > coach.toml
+  {NAME} trip open coach.toml
+  {NAME} map {COACH} dhaka chattogram
+  {NAME} hold {COACH} dhaka chattogram seat-A1 seat-A2
+  {NAME} confirm HOLD order-1
 
-Exit status: 0 done; 1 refused; 2 wrong input; 3 retry; 4 no service at the target 5 the command failed, which is a bug;
-130 interrupted\
+Exit status:
+  0 done; 1 refused; 2 wrong input; 3 retry; 4 no service at the target
+  5 the command failed, which is a bug; 130 interrupted\
 """
-BENCH_BEGIN = f"""\\ Without --target a bench starts its own server on one core, and uses another core itself.
+BENCH_BEGIN = f"""\
+Without --target a bench starts its own server on one core, and uses another core itself.
 
 Examples:
   {NAME} bench hot-seat --workers 50 --seat seat-A1
