@@ -235,18 +235,12 @@ class _Checker:
             seen = [self._facts_of(life, REASONS[call.told], call) for life, call in zip(own, ended, strict=True)]
             others = [life for life in lives if life not in own]
             if None not in seen and len(others) <= len(unanswered):
-                for order in self._orders(others):
-                    made = [*zip(own, ended, strict=True), *_by_time(order, unanswered)]
+                for calls in _calls_of(others, unanswered):
+                    made = [*zip(own, ended, strict=True), *calls]
                     asked = [NotBefore(life.began[0], call.invoked_s) for life, call in made]
                     ways.append((*asked, *(fact for facts in seen if facts for fact in facts)))
         said = f"I5 nobody can have asked for {[life.base for life in lives]}: {[*unanswered, *ended]}"
         self._either.append(OneOf(ways, said))
-
-    def _orders(self, lives: list[_Life]) -> Iterable[Sequence[_Life]]:
-        """In which order they may have come to be: any, where they are few; else as they were known of."""
-        if len(lives) <= LIVES_IN_ANY_ORDER_MAX:
-            return permutations(lives)
-        return [sorted(lives, key=lambda life: self._moments.latest_s[life.began[0]])]
 
     def _judge_steps(self) -> Iterator[str]:
         """No step unasked (I4), no expiry early (I10)."""
@@ -451,9 +445,16 @@ class _Checker:
                 yield f"I8 {base} went through {passed}, its events tell {told[base]}"
 
 
-def _by_time(lives: Sequence[_Life], calls: list[Call]) -> Iterator[tuple[_Life, Call]]:
-    """Each with one of the calls, of which there may be more, in the order of time."""
-    return zip(lives, sorted(calls, key=lambda call: call.invoked_s), strict=False)
+def _calls_of(lives: Sequence[_Life], calls: Sequence[Call]) -> Iterator[list[tuple[_Life, Call]]]:
+    """Which call each may come from, one each: in every order, where they are few. Else nothing says in which order
+    they came to be, and none began before the first call.
+    """
+    by_time = sorted(calls, key=lambda call: call.invoked_s)
+    if len(lives) <= LIVES_IN_ANY_ORDER_MAX:
+        for order in permutations(lives):
+            yield list(zip(order, by_time, strict=False))
+    else:
+        yield [(life, by_time[0]) for life in lives]
 
 
 def _binds(cells: tuple[Cell, ...], calls: Sequence[Call]) -> bool:
