@@ -19,7 +19,8 @@ from verification.servers.cassandra import cassandra
 from verification.servers.fixtures import need
 from verification.servers.redis import redis_server
 
-SHOPPERS = 6
+SHOPPERS = 16
+"""So many connections that each process has some."""
 AWAY_S = 8
 AWAY_S_MAX = BACK_S_MAX = 60
 LINE = re.compile(r"\S+Z (?P<level>\w+) +\[(?P<pid>\d+)\] (?P<logger>[\w.]+): .*")
