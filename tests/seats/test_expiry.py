@@ -6,8 +6,10 @@ import pytest
 
 from travio_inventory.kernel.refusals import BackendUnavailable
 from travio_inventory.protocol.aside import WAITS_MS
+from travio_inventory.protocol.batches import Partition
 from travio_inventory.protocol.minute_cursor import FIRST_LOOK_MINUTES, MINUTES_AT_ONCE
 from travio_inventory.seats.hold import Expired, Held
+from travio_inventory.seats.records.open_trips import SlowRound
 from travio_inventory.seats.refusals import HoldExpired, SeatTaken
 from verification.kit.clocks import START_MS
 from verification.kit.sale import CLOCK_BOUND_MS, TTL_S, Market, Sale
@@ -191,4 +193,23 @@ async def test_a_sweeper_that_stood_still_for_long_catches_up(market: Market, pe
     another = sale.elsewhere()
     for _ in range(stopped_s // MINUTE_S // MINUTES_AT_ONCE + 1):
         await another.sweep()
+    assert isinstance((await sale.find(hold)).state, Expired)
+
+
+async def test_a_look_before_there_was_anything_to_end_does_not_delay_the_next(
+    single_seats: Sale, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The slow round may come by just before the first hold of a seat group."""
+    sale, sweeper = single_seats, single_seats.elsewhere()
+    partition = sale.group_partition("A1")
+
+    async def comes_by(_: SlowRound) -> list[Partition]:
+        return [partition]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SlowRound, "next_partitions", comes_by)
+        await sweeper.sweep()
+    hold = await sale.hold("A1", ttl_s=1)
+    sale.clock.pass_ms(1_000 + CLOCK_BOUND_MS)
+    await sweeper.sweep()
     assert isinstance((await sale.find(hold)).state, Expired)

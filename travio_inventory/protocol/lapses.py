@@ -77,6 +77,7 @@ class LapseFinder(Generic[H]):
         self._minutes = MinuteCursor(sender.batches, Index.EXPIRY, sender.clock)
         self._aside = Aside[Partition]("partitions to sweep", sender.clock.elapsed_ms)
         self._everywhere = everywhere
+        self._live: Collection[Partition] = ()
         self._looks: dict[Partition, _Look] = {}
         self._ahead_ms = self._clock.now_ms() - self._clock.elapsed_ms()
         self._round_ms = 0
@@ -91,6 +92,7 @@ class LapseFinder(Generic[H]):
         if self._is_set_back():
             self._again |= self._sender.signals.all_due()
         live = await self._named(self._round_ms)
+        self._live = live
         self._looks = {partition: look for partition, look in self._looks.items() if partition in live}
         asked = self._again.union(
             *map(_partitions, self._settling.values()), filter(self._is_due, live), await self._everywhere_next()
@@ -134,7 +136,8 @@ class LapseFinder(Generic[H]):
         untils = (claim.until_ms for claim in claims.values() if claim.lapses)
         ahead = (until_ms + self._sender.rules.clock_bound_ms - now_ms for until_ms in untils)
         next_ms = min((left for left in ahead if left > 0), default=LOOK_EVERY_MS)
-        self._looks[partition] = _Look(began_ms, began_ms + next_ms)
+        if partition in self._live:  # else an entry that comes now is new, and is looked at in the next round
+            self._looks[partition] = _Look(began_ms, began_ms + next_ms)
 
     async def close_due(self, failed: Mapping[Partition, Exception]) -> None:
         """See Lapses. What failed is carried on, so that its minute can close."""
