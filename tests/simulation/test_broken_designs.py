@@ -19,8 +19,10 @@ from travio_inventory.store.memory import Change, Faults, MemoryBatches
 from verification.kit.asking import open_trip
 from verification.pages.architecture import ROOT
 from verification.pages.invariants import DOCUMENT, design_list, listed
-from verification.simulation.broken_designs import Broken, visit_once
-from verification.simulation.broken_rules import BROKEN, close_failed, extend_unseen, step_unseen
+from verification.simulation.broken import Broken, visit_once
+from verification.simulation.broken_designs import BROKEN
+from verification.simulation.broken_steps import extend_unseen, step_unseen
+from verification.simulation.broken_sweeps import close_failed
 from verification.simulation.oracle import START_MS
 from verification.simulation.plan import Plan
 from verification.simulation.process import Sweeper, adopting, steady_process

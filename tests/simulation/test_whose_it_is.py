@@ -16,7 +16,7 @@ from travio_inventory.seats.refusals import HoldNotFound, TripDefinedOtherwise
 from travio_inventory.seats.trip import Journey, Trip
 from travio_inventory.store.memory import MemoryBatches
 from verification.kit.asking import open_trip
-from verification.simulation.broken_designs import rewrite, unconditionally
+from verification.simulation.broken import rewrite, unconditionally
 from verification.simulation.plan import Plan
 from verification.simulation.process import adopting, steady_process
 from verification.simulation.virtual_loop import run_virtually

@@ -1,7 +1,7 @@
 """Writes the list of broken designs of docs/invariants.md: `python -m verification.pages.invariants`."""
 
 from verification.pages.architecture import ROOT, parts
-from verification.simulation.broken_rules import BROKEN
+from verification.simulation.broken_designs import BROKEN
 
 DOCUMENT = ROOT / "docs" / "invariants.md"
 BEGIN = "<!-- broken designs: written by `make docs` from verification/simulation -->"

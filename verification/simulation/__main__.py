@@ -8,7 +8,7 @@ from dataclasses import fields
 from functools import partial
 from time import monotonic
 
-from verification.simulation.broken_rules import BROKEN
+from verification.simulation.broken_designs import BROKEN
 from verification.simulation.plan import Plan
 from verification.simulation.searching import Ran, first_caught, on_cores, run, simulate_with, watched
 from verification.simulation.shrinking import shrunk

@@ -15,7 +15,7 @@ from travio_inventory.seats.records.house import House
 from travio_inventory.seats.refusals import SeatTaken
 from travio_inventory.seats.trip import Trip
 from travio_inventory.seats.use_cases.own_maps import OwnMaps
-from verification.simulation.broken_designs import broken
+from verification.simulation.broken import broken
 from verification.simulation.plan import Plan
 
 HOUSES = Plan(0, seats_per_group=1, seats=4, popular=4, holders=3)

@@ -11,7 +11,7 @@ from travio_inventory.protocol.batches import ANY_TIME, Row
 from travio_inventory.protocol.claims import Lost
 from travio_inventory.protocol.late_events import LateEvents
 from travio_inventory.protocol.sending import Sender
-from verification.simulation.broken_designs import GROUPS_OF_ONE, broken, without_slow_round
+from verification.simulation.broken import GROUPS_OF_ONE, broken, without_slow_round
 from verification.simulation.plan import VERY_LATE_S, Plan
 
 

@@ -10,7 +10,7 @@ from travio_inventory.protocol.batches import ANY_TIME, IndexEntry, Kind, Outcom
 from travio_inventory.seats.records import list_turns
 from travio_inventory.seats.records.list_turns import Join, Leave, ListTurns, Step
 from travio_inventory.store.memory import MemoryBatches
-from verification.simulation.broken_designs import broken, rewrite, unconditionally
+from verification.simulation.broken import broken, rewrite, unconditionally
 from verification.simulation.plan import Plan
 
 WAITING = Plan(0, waiters=4, holders=1, viewers=0)

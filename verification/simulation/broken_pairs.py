@@ -49,7 +49,7 @@ from travio_inventory.seats.trip import Trip
 from travio_inventory.seats.use_cases.read_seat_map import ReadSeatMap
 from travio_inventory.seats.use_cases.step_runner import StepRunner
 from travio_inventory.store.memory import MemoryBatches
-from verification.simulation.broken_designs import ALONE, GROUPS_OF_ONE, HONEST, Why, broken, rewrite, unconditionally
+from verification.simulation.broken import ALONE, GROUPS_OF_ONE, HONEST, Why, broken, rewrite, unconditionally
 from verification.simulation.plan import Plan
 
 T = TypeVar("T")

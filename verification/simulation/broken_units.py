@@ -11,8 +11,8 @@ import pytest
 
 from travio_inventory.protocol.batches import ABSENT, Batches, Row, Rows, Write
 from travio_inventory.protocol.resource import Claim, Decision, InTheWay, Look
-from verification.simulation.broken_designs import Plant, rewrite, unconditionally
-from verification.simulation.broken_rules import BROKEN
+from verification.simulation.broken import Plant, rewrite, unconditionally
+from verification.simulation.broken_designs import BROKEN
 from verification.simulation.plan import Plan
 from verification.simulation.units import COUNTER, LINES, UnitHold, Units, is_short
 

@@ -14,7 +14,7 @@ import pytest
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from verification.simulation.broken_rules import BROKEN
+from verification.simulation.broken_designs import BROKEN
 from verification.simulation.history import CallOutcome
 from verification.simulation.plan import Plan
 from verification.simulation.world import World, simulate

@@ -1,0 +1,105 @@
+"""What a broken design is, and what several of them need: their list, their plans, how a write is changed."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import pytest
+
+from travio_inventory.protocol.batches import (
+    ANY_TIME,
+    Index,
+    IndexEntry,
+    Outcome,
+    Partition,
+    Write,
+)
+from travio_inventory.protocol.claims import Contended, Lost, NotMade, Stuck
+from travio_inventory.protocol.index_entries import MINUTE_MS
+from travio_inventory.protocol.minute_cursor import MinuteCursor
+from travio_inventory.seats.records.open_trips import SlowRound
+from travio_inventory.store.memory import MemoryBatches
+from verification.simulation.plan import Plan
+
+Plant = Callable[[pytest.MonkeyPatch], None]
+Why = Lost | Contended | NotMade | Stuck
+
+GROUPS_OF_ONE = Plan(0, seats_per_group=1, seats=5, popular=5, faults=0.3)
+ALONE = Plan(0, seats_per_group=1, seats=10, popular=10, holders=2, faults=0.3)
+HONEST = Plan(0, honest_edge=True, with_gate=True, holders=7, viewers=6, day_s=60.0, kills=0.0, faults=0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A broken design, the promises of which at least one must be seen broken, and a plan in which it is."""
+
+    name: str
+    promises: str
+    plan: Plan
+    plant: Plant
+
+    def is_caught_by(self, violations: Sequence[str]) -> bool:
+        """Whether one of the promises is among those seen broken."""
+        promises = self.promises.split()
+        return any(f"{promise} " in violation for violation in violations for promise in promises)
+
+
+BROKEN: dict[str, Broken] = {}
+
+
+def broken(name: str, promises: str, plan: Plan) -> Callable[[Plant], Plant]:
+    """Register a design; the plan's seed is known to catch it."""
+
+    def register(plant: Plant) -> Plant:
+        BROKEN[name] = Broken(name, promises, plan, plant)
+        return plant
+
+    return register
+
+
+Change = Callable[[Write], Write]
+
+
+def rewrite(patch: pytest.MonkeyPatch, change: Change) -> None:
+    """Send every write otherwise."""
+    apply = MemoryBatches.apply
+
+    async def otherwise(
+        self: MemoryBatches,
+        partition: Partition,
+        writes: Sequence[Write],
+        entries: Sequence[IndexEntry] = (),
+        *,
+        send_by: float = ANY_TIME,
+    ) -> Outcome:
+        return await apply(self, partition, list(map(change, writes)), entries, send_by=send_by)
+
+    patch.setattr(MemoryBatches, "apply", otherwise)
+
+
+def unconditionally(write: Write) -> Write:
+    """The write whatever stands."""
+    return write._replace(condition={})
+
+
+def without_slow_round(patch: pytest.MonkeyPatch) -> None:
+    """Nobody visits the seat groups of all open trips: what no index leads to stays as it is, untold."""
+
+    async def none(_self: SlowRound) -> list[Partition]:
+        return []
+
+    patch.setattr(SlowRound, "next_partitions", none)
+
+
+def visit_once(patch: pytest.MonkeyPatch, index: Index) -> None:
+    """Visit the minutes of the index while they last and when they have ended, and never again; no slow round
+    repairs it.
+    """
+    without_slow_round(patch)
+    visits_due = MinuteCursor._visits_due
+
+    def once(self: MinuteCursor, minute: int, now_ms: int) -> int:
+        if self.index is not index:
+            return visits_due(self, minute, now_ms)
+        return len(self.settles_ms) if now_ms >= (minute + 1) * MINUTE_MS else 0
+
+    patch.setattr(MinuteCursor, "_visits_due", once)

@@ -1,0 +1,77 @@
+"""Broken designs of events and their relay: one that is missing, told twice or out of order."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from travio_inventory.events.relay import EventRelay, Journal
+from travio_inventory.kernel.events import Sink
+from travio_inventory.protocol import event_rows, journal, rows
+from travio_inventory.protocol.batches import (
+    Applied,
+    Index,
+    IndexEntry,
+    Kind,
+    Outcome,
+    Partition,
+    Write,
+)
+from travio_inventory.protocol.journal import EventJournal
+from travio_inventory.protocol.sending import Sender
+from verification.simulation.broken import broken, visit_once
+from verification.simulation.plan import VERY_LATE_S, Plan
+
+
+@broken("an event that is not in the batch", "I8", Plan(0))
+def _event_afterwards(patch: pytest.MonkeyPatch) -> None:
+    apply = Sender.apply
+
+    async def afterwards(
+        self: Sender,
+        partition: Partition,
+        writes: Sequence[Write],
+        asked: Sequence[IndexEntry],
+        *,
+        at_ms: int | None = None,
+    ) -> Outcome:
+        outcome = await apply(
+            self, partition, [write for write in writes if write.key.kind is not Kind.EVENT], asked, at_ms=at_ms
+        )
+        if isinstance(outcome, Applied):
+            await apply(self, partition, [write for write in writes if write.key.kind is Kind.EVENT], (), at_ms=at_ms)
+        return outcome
+
+    patch.setattr(Sender, "apply", afterwards)
+
+
+@broken(
+    "a bucket visited once by the relay",
+    "I8",
+    Plan(4, late_s=3 * VERY_LATE_S, faults=0.8, kills=0.3, seats=12, popular=12, holders=7),
+)
+def _relay_once(patch: pytest.MonkeyPatch) -> None:
+    visit_once(patch, Index.JOURNAL)
+
+
+@broken("events marked as published before they are", "I8", Plan(3, faults=0.4))
+def _mark_first(patch: pytest.MonkeyPatch) -> None:
+    async def relay(self: EventRelay) -> int:
+        told: Journal = self._journal
+        post: Sink = self._sink
+        events = await told.unpublished()
+        await told.mark_published(events)
+        if events:
+            await post.publish(events)
+        return len(events)
+
+    patch.setattr(EventRelay, "__call__", relay)
+
+
+@broken("the relay orders events by their clocks", "I8", Plan(1))
+def _order_by_clock(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(journal, "_order", lambda row: (event_rows.subject_of(row), rows.number(row, "at_ms")))
+
+
+@broken("the relay does not search for gaps", "I8", Plan(3, faults=0.6, holders=9, day_s=250.0))
+def _no_gaps(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(EventJournal, "_missing_before", lambda _self, _signals, _first: [])
