@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from travio_inventory.protocol.batches import ABSENT, Index, Kind, Partition, Row, RowKey, Table, Write
+from travio_inventory.protocol.batches import ABSENT, Index, IndexEntry, Kind, Partition, Row, RowKey, Table, Write
 from travio_inventory.protocol.tables import COLUMNS, INDEXES, TABLES, TYPES, Type
 from travio_inventory.store.scylla.batches import plain_batch
 from travio_inventory.store.scylla.statements import (
@@ -92,7 +92,7 @@ def test_no_batch_is_ever_a_plain_write(batch: tuple[Table, list[Write]]) -> Non
 @pytest.mark.parametrize("index", Index)
 def test_a_plain_write_adds_to_a_plain_table_and_to_no_other(index: Index) -> None:
     """Nothing but these is written without a condition: the type of what is announced lets nothing else through."""
-    written = entry_of("ks", index, "bucket", "entry")
+    written = entry_of("ks", IndexEntry(index, "bucket", "entry"))
     assert isinstance(written, PlainWrite)
     assert written.text.startswith(f"INSERT INTO ks.{INDEXES[index].table} (")
     assert INDEXES[index].table.value not in {table.value for table in Table}

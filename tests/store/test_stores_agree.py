@@ -180,7 +180,8 @@ NAMES: Mapping[Kind, Mapping[str, str]] = {
 def _fitting(write: Write) -> Write:
     """The write, with the columns of its kind."""
     condition, values = (
-        row and {NAMES[write.key.kind][name]: value for name, value in row.items()} for row in write[1:]
+        row and {NAMES[write.key.kind][name]: value for name, value in row.items()}
+        for row in (write.condition, write.values)
     )
     return Write(write.key, condition, values or {})
 

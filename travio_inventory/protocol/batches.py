@@ -95,26 +95,37 @@ ABSENT = None
 Condition: TypeAlias = Row | None
 
 
+FOR_EVER = 0
+"""The `keep_s` of what is kept until a later write ends it."""
+
+
 class Write(NamedTuple):
     """One row of a batch: on condition that it is ABSENT, or that these columns have these values (null for a missing
     column or row; an empty condition is always met), set `values`.
 
     A null value clears the column. Values on a missing row insert it, unless all of them are null.
+
+    With `keep_s`, the values are the whole row: columns that they lack are cleared, and the row is forgotten so many
+    seconds later, or never (FOR_EVER). A row that has an end may only be written with `keep_s`: else what is written
+    may outlive the rest of its row.
     """
 
     key: RowKey
     condition: Condition
     values: Row
+    keep_s: int | None = None
 
 
 class IndexEntry(NamedTuple):
     """An entry of an index, durable before the batch that carries it is tried; one of a FOLLOWING index is added once
-    the batch was applied, and may be lost. A batch without writes adds them all. A repetition changes nothing.
+    the batch was applied, and may be lost. A batch without writes adds them all. It is forgotten `keep_s` seconds after
+    it was last added; a repetition changes nothing else.
     """
 
     of: Index
     bucket: str
     entry: str
+    keep_s: int = FOR_EVER
 
 
 def split(writes: Sequence[Write], entries: Sequence[IndexEntry]) -> tuple[Sequence[IndexEntry], Sequence[IndexEntry]]:
@@ -164,6 +175,9 @@ class StoreUnavailable(Exception):
 class Batches(Protocol):
     """Conditional batches, reads and index entries. Every call has a bound; none retries by itself. A partition that
     its table cannot have raises ValueError.
+
+    What is forgotten is absent for conditions, reads and refusals. It is forgotten a few seconds early or late where
+    clocks differ, and later by a store that forgets at intervals.
     """
 
     async def apply(

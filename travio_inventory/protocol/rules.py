@@ -1,6 +1,8 @@
 """The times and bounds of the hold protocol."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from travio_inventory.protocol.retention import Retention
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,3 +17,6 @@ class Rules:
 
     holds_per_holder_max: int = 0
     """How many live holds a holder may have; 0 = any number."""
+
+    retention: Retention = field(default_factory=Retention)
+    """How long what has ended is kept."""

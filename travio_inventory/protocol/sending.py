@@ -62,7 +62,7 @@ class Sender:
         if missing and isinstance(outcome, Applied | Refused):
             self._entries.remember(missing)
         if isinstance(outcome, Applied):
-            for key, _, values in writes:
+            for key, _, values, _ in writes:
                 if key.kind is Kind.EVENT:
                     self.signals.recorded(partition, key, values)
         return outcome

@@ -297,7 +297,7 @@ def check(partition: Partition, writes: Sequence[Write]) -> None:
     names_of(partition)
     table, of, asked, written = partition.table, None, None, None
     has_segments = TABLES[table].segment is not None
-    for (kind, _, segment), condition, values in writes:
+    for (kind, _, segment), condition, values, _ in writes:
         if segment and not has_segments:
             check_segment(table, segment)
         if values is not written or condition is not asked or kind is not of:

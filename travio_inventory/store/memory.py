@@ -5,6 +5,8 @@ from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
+from functools import partial
+from math import inf
 from random import Random
 from typing import Self, TypeAlias
 
@@ -12,6 +14,7 @@ from travio_inventory.protocol import tables
 from travio_inventory.protocol.batches import (
     ABSENT,
     ANY_TIME,
+    FOR_EVER,
     TOO_OLD,
     Applied,
     Condition,
@@ -30,6 +33,7 @@ from travio_inventory.protocol.batches import (
     Write,
     split,
 )
+from travio_inventory.store.ends import Ends
 
 LATE_S = (1.0, 30.0)
 SLOW_S = (1.0, 12.0)
@@ -69,7 +73,12 @@ class Fault(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Faults:
-    """Probability of each fault; how long a message travels at most, and how late a late one is, in seconds."""
+    """Probability of each fault; how long a message travels at most, and how late a late one is, in seconds.
+
+    After `queued_s_max` a late batch was not only sent but also begun: it has been judged, and is finished unless a
+    later batch or read of its partition was, as consensus has it. `ends_apart_s` is how much earlier or later than
+    asked a row may be forgotten.
+    """
 
     lost: float = 0.0
     unanswered: float = 0.0
@@ -80,6 +89,8 @@ class Faults:
     read_failed: float = 0.0
     delay_s_max: float = 0.0
     late_s_max: float = LATE_S[1]
+    queued_s_max: float = inf
+    ends_apart_s: float = 0.0
 
     @classmethod
     def none(cls) -> Self:
@@ -129,6 +140,12 @@ class MemoryBatches:
         self._sleep = sleep
         self._rows: dict[Partition, dict[RowKey, Row]] = {}
         self._entries: defaultdict[tuple[Index, str], set[str]] = defaultdict(set)
+        self._row_ends = Ends[tuple[Partition, RowKey]]()
+        self._outlives: dict[tuple[Partition, RowKey], dict[str, None]] = {}
+        """Columns that were written to a row with an end, and have none."""
+        self._entry_ends = Ends[IndexEntry]()
+        self._decided_s: dict[Partition, float] = {}
+        """When a batch was last applied in a partition, or a read answered."""
 
     async def apply(
         self,
@@ -152,7 +169,9 @@ class MemoryBatches:
             await self._travel()
         if asyncio.get_running_loop().time() > send_by:
             return NotDone(TOO_OLD)
-        copy = [Write(key, condition and dict(condition), dict(values)) for key, condition, values in writes]
+        copy = [
+            Write(key, condition and dict(condition), dict(values), keep_s) for key, condition, values, keep_s in writes
+        ]
         answer = asyncio.get_running_loop().create_future() if self._is_answered(fault) else None
         self._send(partition, copy, fault, answer)
         if answer is None:
@@ -167,7 +186,7 @@ class MemoryBatches:
     async def get(self, partition: Partition, keys: Sequence[RowKey]) -> Rows:
         tables.names_of(partition)
         await self._travel_to_read()
-        rows = self._rows.get(partition, {})
+        rows = self._rows_read(partition)
         found = {key: rows[key] for key in keys if key in rows}
         await self._travel()
         return found
@@ -179,7 +198,7 @@ class MemoryBatches:
         if not self._has_any_rows:
             tables.check_columns(partition.table, kind, ())
         await self._travel_to_read()
-        rows = self._rows.get(partition, {})
+        rows = self._rows_read(partition)
         keys = (key for key in rows if key.kind is kind and start <= key.id and (not end or key.id < end))
         found = {key: rows[key] for key in sorted(keys)[:most]}
         await self._travel()
@@ -187,6 +206,7 @@ class MemoryBatches:
 
     async def read_index(self, index: Index, bucket: str, *, after: str = "", most: int | None = None) -> Sequence[str]:
         await self._travel_to_read()
+        self._forget()
         entries = sorted(entry for entry in self._entries.get((index, bucket), ()) if entry > after)[:most]
         await self._travel()
         return entries
@@ -202,6 +222,8 @@ class MemoryBatches:
     def _add(self, entries: Sequence[IndexEntry]) -> None:
         for index_entry in entries:
             self._entries[index_entry.of, index_entry.bucket].add(index_entry.entry)
+            named, keep_s = index_entry._replace(keep_s=FOR_EVER), index_entry.keep_s
+            self._entry_ends.set(named, self._end_s(keep_s))
 
     def _is_answered(self, fault: Fault | None) -> bool:
         if fault is Fault.TWICE:
@@ -219,33 +241,88 @@ class MemoryBatches:
                 after_s = self._random.uniform(*SLOW_S)
             case _:
                 after_s = self._delay_s()
-        asyncio.get_running_loop().call_later(after_s, self._arrive, partition, writes, fault, answer)
+        loop = asyncio.get_running_loop()
+        loop.call_later(after_s, self._arrive, partition, writes, fault, answer, loop.time())
 
     def _arrive(
-        self, partition: Partition, writes: Sequence[Write], fault: Fault | None, answer: _Answer | None
+        self,
+        partition: Partition,
+        writes: Sequence[Write],
+        fault: Fault | None,
+        answer: _Answer | None,
+        sent_s: float,
     ) -> None:
         """Try the batch; one that was answered Refused never arrives again: the answer is definite."""
-        outcome = self._try(partition, writes)
+        loop = asyncio.get_running_loop()
+        again = partial(self._try_late, partition, writes, sent_s)
+        outcome = self._try(partition, writes) if fault is not Fault.LATE else again()
         if fault is Fault.TWICE and (answer is None or isinstance(outcome, Applied)):
-            again_s = self._late_s()
-            asyncio.get_running_loop().call_later(again_s, self._try, partition, writes)
+            loop.call_later(self._late_s(), again)
         if answer is not None and not answer.done():
             answer.set_result(outcome)
 
+    def _try_late(self, partition: Partition, writes: Sequence[Write], sent_s: float) -> Applied | Refused:
+        """Try a batch that was sent at that time, unless its turn is over: see `Faults.queued_s_max`."""
+        begun_s = sent_s + self.faults.queued_s_max
+        if self._decided_s.get(partition, -inf) > begun_s and asyncio.get_running_loop().time() > begun_s:
+            return Refused({})
+        return self._try(partition, writes)
+
     def _try(self, partition: Partition, writes: Sequence[Write]) -> Applied | Refused:
+        self._forget()
         rows = self._rows.get(partition, {})
         if not all(_is_met(write.condition, rows.get(write.key)) for write in writes):
             return Refused({write.key: rows[write.key] for write in writes if write.key in rows})
         before = {write.key: rows.get(write.key, {}) for write in writes}
-        for key, condition, values in writes:
-            row = {name: value for name, value in {**before[key], **values}.items() if value is not None}
-            if row or key in rows or condition is ABSENT:
-                rows[key] = row
+        for write in writes:
+            self._write(partition, rows, write)
         if rows:
             self._rows[partition] = rows
+        self._decided_s[partition] = asyncio.get_running_loop().time()
         if self.observe is not None:
             self.observe(partition, [(key, row, rows.get(key, {})) for key, row in before.items()])
         return Applied()
+
+    def _write(self, partition: Partition, rows: dict[RowKey, Row], write: Write) -> None:
+        key, condition, values, keep_s = write
+        given = values if keep_s is not None else {**rows.get(key, {}), **values}
+        row = {name: value for name, value in given.items() if value is not None}
+        if not row and key not in rows and condition is not ABSENT:
+            return
+        rows[key] = row
+        if keep_s is not None:
+            self._row_ends.set((partition, key), self._end_s(keep_s))
+            self._outlives.pop((partition, key), None)
+        elif self._row_ends.has((partition, key)):
+            self._outlives.setdefault((partition, key), {}).update(dict.fromkeys(values))
+
+    def _rows_read(self, partition: Partition) -> dict[RowKey, Row]:
+        self._forget()
+        self._decided_s[partition] = asyncio.get_running_loop().time()
+        return self._rows.get(partition, {})
+
+    def _forget(self) -> None:
+        """Forget what has ended; of a row, the columns that have an end."""
+        now_s = asyncio.get_running_loop().time()
+        for partition, key in self._row_ends.take_over(now_s):
+            rows, outlives = self._rows[partition], self._outlives.pop((partition, key), {})
+            row = {name: value for name, value in rows.pop(key, {}).items() if name in outlives}
+            if row:
+                rows[key] = row
+            if not rows:
+                del self._rows[partition]
+        for index, bucket, entry, _ in self._entry_ends.take_over(now_s):
+            entries = self._entries[index, bucket]
+            entries.discard(entry)
+            if not entries:
+                del self._entries[index, bucket]
+
+    def _end_s(self, keep_s: int) -> float | None:
+        if keep_s == FOR_EVER:
+            return None
+        apart_s = self.faults.ends_apart_s
+        early_s = self._random.uniform(-apart_s, apart_s) if apart_s else 0.0
+        return asyncio.get_running_loop().time() + keep_s + early_s
 
     def _late_s(self) -> float:
         return self._random.uniform(LATE_S[0], self.faults.late_s_max)

@@ -231,7 +231,7 @@ class ScyllaBatches:
     async def _announce(self, entries: Sequence[IndexEntry]) -> Failure | None:
         """Write the index entries; a failure if one of them may not be durable."""
         self.counts.entries += len(entries)
-        statements = [entry_of(self._keyspace, *index_entry) for index_entry in entries]
+        statements = [entry_of(self._keyspace, index_entry) for index_entry in entries]
         parts = (statements[start : start + TOGETHER_MAX] for start in range(0, len(statements), TOGETHER_MAX))
         failures = await asyncio.gather(*map(self._announcer.announce, parts))
         return next(filter(None, failures), None)

@@ -12,6 +12,7 @@ from typing import NamedTuple, TypeAlias
 from travio_inventory.protocol.batches import (
     ABSENT,
     Index,
+    IndexEntry,
     Kind,
     Partition,
     Row,
@@ -116,7 +117,7 @@ def batch_of(keyspace: str, place: Place, writes: Iterable[Write]) -> list[State
     row_key = _row_key_of(table)
     statements: list[Statement] = []
     is_conditional = False
-    for key, condition, values in writes:
+    for key, condition, values, _ in writes:
         of = (keyspace, table, key.kind)
         row = (*place.parts, *row_key(key))
         if condition is ABSENT:
@@ -253,8 +254,9 @@ def read_of(keyspace: str, place: Place, kind: Kind, start: str, end: str, most:
     return Statement(f"{text} LIMIT ?", [*values, _int32(most)])
 
 
-def entry_of(keyspace: str, index: Index, bucket: str, entry: str) -> PlainWrite:
+def entry_of(keyspace: str, index_entry: IndexEntry) -> PlainWrite:
     """The statement that adds an entry to a bucket."""
+    index, bucket, entry, _ = index_entry
     text = f"INSERT INTO {keyspace}.{INDEXES[index].table} (index_name, bucket, entry) VALUES (?, ?, ?)"  # noqa: S608 - ours
     return PlainWrite(text, [_INDEXES[index], bucket.encode(), entry.encode()])
 

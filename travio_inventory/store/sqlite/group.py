@@ -117,7 +117,7 @@ def _runs(writes: Sequence[Write]) -> Iterator[Sequence[Write]]:
 
 
 def _goes_on(before: Write, write: Write) -> bool:
-    (kind, row_id, segment), condition, values = write
+    (kind, row_id, segment), condition, values, _ = write
     return (
         before.condition is condition
         and before.values is values
@@ -128,7 +128,7 @@ def _goes_on(before: Write, write: Write) -> bool:
 
 def _write_run(cursor: sqlite3.Cursor, batch: Batch, run: Sequence[Write]) -> bool:
     """Write the rows if all their conditions are met, and say whether they were: a journey's cells in one statement."""
-    (kind, row_id, segment), condition, values = run[0]
+    (kind, row_id, segment), condition, values, _ = run[0]
     if len(run) == 1 or not condition or _all_null(condition):
         return all(_write(cursor, batch, write) for write in run)
     text = update_run_text(batch.table, kind, tuple(values), tuple(condition))
@@ -139,7 +139,7 @@ def _write_run(cursor: sqlite3.Cursor, batch: Batch, run: Sequence[Write]) -> bo
 
 def _write(cursor: sqlite3.Cursor, batch: Batch, write: Write) -> bool:
     """Write the row if its condition is met, and say whether it was."""
-    (kind, row_id, segment), condition, values = write
+    (kind, row_id, segment), condition, values, _ = write
     table, key = batch.table, (batch.partition, row_id, segment)
     if segment:
         check_segment(table, segment)
