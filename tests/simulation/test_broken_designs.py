@@ -26,9 +26,10 @@ from verification.simulation.broken_sweeps import close_failed
 from verification.simulation.oracle import START_MS
 from verification.simulation.plan import Plan
 from verification.simulation.process import Sweeper, adopting, steady_process
+from verification.simulation.simulate import simulate
 from verification.simulation.spoilt import Spoilt
 from verification.simulation.virtual_loop import run_virtually
-from verification.simulation.world import KEY, World, simulate
+from verification.simulation.world import KEY, World
 
 pytestmark = pytest.mark.long
 

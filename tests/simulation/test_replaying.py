@@ -7,8 +7,8 @@ from pathlib import Path
 
 from verification.simulation.plan import Plan
 from verification.simulation.shrinking import shrunk
+from verification.simulation.simulate import simulate
 from verification.simulation.story import LINES_MAX, what_led_to
-from verification.simulation.world import simulate
 
 ROOT = Path(__file__).parent.parent.parent
 TAKES_ANY = "take a cell whoever has it"

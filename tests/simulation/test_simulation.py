@@ -26,9 +26,10 @@ from verification.simulation.oracle import START_MS
 from verification.simulation.plan import Plan
 from verification.simulation.process import steady_process
 from verification.simulation.searching import Ran, run
+from verification.simulation.simulate import simulate
 from verification.simulation.story import transcript
 from verification.simulation.virtual_loop import Stalled, run_virtually
-from verification.simulation.world import KEY, simulate
+from verification.simulation.world import KEY
 
 pytestmark = pytest.mark.long
 

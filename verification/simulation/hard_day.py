@@ -27,7 +27,7 @@ from verification.simulation.plan import Plan
 from verification.simulation.process import FAR, Post, Process, Relay, Sweeper, adopting, keep_at
 from verification.simulation.rough_edge import RoughEdge
 from verification.simulation.spoilt import Spoilt
-from verification.simulation.virtual_loop import run_virtually
+from verification.simulation.virtual_loop import now_s, run_virtually
 from verification.simulation.world import KEY, World
 
 SEATS = 6
@@ -97,15 +97,15 @@ class HardDay:
     def _observe(self, partition: Partition, changes: Sequence[Change]) -> None:
         for key, _, row in changes:
             if key.kind is Kind.EVENT:
-                self._recorded[stable_id(row)] = partition, _now_s()
+                self._recorded[stable_id(row)] = partition, now_s()
             elif key.kind is Kind.HOLD and row.get("status") != "held":
                 self._made.pop(key.id, None)
-            elif key.kind is Kind.HOLD and abs(int(row["created_at_ms"] or 0) - START_MS - _now_s() * 1_000) < 2_000:
-                self._made[key.id] = partition, _now_s()
+            elif key.kind is Kind.HOLD and abs(int(row["created_at_ms"] or 0) - START_MS - now_s() * 1_000) < 2_000:
+                self._made[key.id] = partition, now_s()
 
     def _process(self) -> Process:
         """One whose clock is right."""
-        edge = RoughEdge(lambda: round(_now_s() * 1_000), Random(0))
+        edge = RoughEdge(lambda: round(now_s() * 1_000), Random(0))
         process = Process(Plan(0), self._batches, edge, Random(self._random.random()), post=self._post, far=self._far)
         process.clock.skew_ms = 0
         return process
@@ -113,7 +113,7 @@ class HardDay:
     # ---- what goes on
 
     def _times(self, least_s: float, most_s: float) -> Iterator[float]:
-        while _now_s() < DAY_S:
+        while now_s() < DAY_S:
             yield self._random.uniform(least_s, most_s)
 
     async def _sell(self) -> None:
@@ -144,20 +144,20 @@ class HardDay:
             await asyncio.sleep(self._random.uniform(5, 60))
             if process is self._worker or self._random.random() < 0.5:
                 process.clock.skew_ms = 0
-            self._well_s = _now_s()
+            self._well_s = now_s()
 
     async def _spoil(self) -> None:
         for pause_s in self._times(20, 120):
             await asyncio.sleep(pause_s)
             group = group_partition(KEY, self._random.randrange(SEATS))
-            epoch, minute = await self._others[1].sender.epochs.current(), minute_of(START_MS + round(_now_s() * 1_000))
+            epoch, minute = await self._others[1].sender.epochs.current(), minute_of(START_MS + round(now_s() * 1_000))
             buckets = {(Index.JOURNAL, bucket_of(epoch)), (Index.EXPIRY, bucket_of(minute))}
             self._batches.unreadable = {group}
             self._batches.unlistable = {bucket for bucket in sorted(buckets) if self._random.random() < 0.3}
             await asyncio.sleep(self._random.choice((30, 200, 700)))
-            self._spoilt_s[group] = _now_s()
+            self._spoilt_s[group] = now_s()
             if self._batches.unlistable:
-                self._listed_s = _now_s()
+                self._listed_s = now_s()
             self._batches.unreadable, self._batches.unlistable = set(), set()
 
     async def _kill(self) -> None:
@@ -165,11 +165,11 @@ class HardDay:
             await asyncio.sleep(pause_s)
             process = self._random.choice([self._worker, *self._others])
             process.kill()
-            self._well_s = _now_s()
+            self._well_s = now_s()
 
     async def _employ(self, work: Callable[[Process], Sweeper | Relay], *, after_s: float = 0) -> None:
         await asyncio.sleep(after_s)
-        self._well_s = max(self._well_s, _now_s())
+        self._well_s = max(self._well_s, now_s())
         while True:
             await asyncio.wait([self._worker.start(keep_at(work(self._worker), lambda: 1.0))])
 
@@ -179,22 +179,22 @@ class HardDay:
         """While some things are spoilt, everything else goes on within its bounds."""
         for _ in self._times(1, 1):
             await asyncio.sleep(20)
-            is_listed = not self._batches.unlistable and _now_s() - self._listed_s > CARRIED_S
-            if self._post.lives and _now_s() - self._well_s > RIGHT_S and is_listed:
+            is_listed = not self._batches.unlistable and now_s() - self._listed_s > CARRIED_S
+            if self._post.lives and now_s() - self._well_s > RIGHT_S and is_listed:
                 self._judge(self._post, behind_s=0.0)
 
     def _judge(self, post: Post, *, behind_s: float) -> None:
         told = {event.id for life in post.lives for event in life}
-        now_s = _now_s() - behind_s
+        seen_until_s = now_s() - behind_s
         for event, (partition, at_s) in self._recorded.items():
-            if event not in told and at_s < now_s - TOLD_S and self._is_well(partition):
-                raise Violated(f"I8 {event} of {at_s:.0f} in {partition.number} is not told by {_now_s():.0f}")
+            if event not in told and at_s < seen_until_s - TOLD_S and self._is_well(partition):
+                raise Violated(f"I8 {event} of {at_s:.0f} in {partition.number} is not told by {now_s():.0f}")
         for hold, (partition, at_s) in self._made.items():
-            if at_s + TTL_MS / 1_000 < now_s - LAPSED_S and self._is_well(partition):
-                raise Violated(f"L1 {hold} of {at_s:.0f} is still held at {_now_s():.0f}")
+            if at_s + TTL_MS / 1_000 < seen_until_s - LAPSED_S and self._is_well(partition):
+                raise Violated(f"L1 {hold} of {at_s:.0f} is still held at {now_s():.0f}")
 
     def _is_well(self, partition: Partition) -> bool:
-        return partition not in self._batches.unreadable and _now_s() - self._spoilt_s.get(partition, -1e9) > TOLD_S
+        return partition not in self._batches.unreadable and now_s() - self._spoilt_s.get(partition, -1e9) > TOLD_S
 
     async def _probe(self) -> None:
         """Every seat can be won: by who met its holder for as long as a hold lasts (L2)."""
@@ -219,7 +219,3 @@ def hard_day(seed: int, far: str = "") -> list[str]:
     except* Violated as group:
         day.violations += [str(violated) for violated in group.exceptions]
     return day.violations
-
-
-def _now_s() -> float:
-    return asyncio.get_running_loop().time()

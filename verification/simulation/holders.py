@@ -11,6 +11,7 @@ from verification.simulation.front import Ask, Front
 from verification.simulation.history import CallOutcome
 from verification.simulation.oracle import Violated
 from verification.simulation.plan import LAPSES_S, TTL_S
+from verification.simulation.virtual_loop import now_s
 
 AT_ONCE = 0.15
 """How often a holder asks for two things at once."""
@@ -32,7 +33,7 @@ class Holder:
         """The whole day."""
         random, turn = self._random, 0
         await asyncio.sleep(random.uniform(0, 4))
-        while asyncio.get_running_loop().time() < self._front.plan.day_s:
+        while now_s() < self._front.plan.day_s:
             turn += 1
             ask = self._new_ask(turn)
             if random.random() < 0.3:
@@ -142,7 +143,7 @@ class Holder:
 
 async def keep_looking(front: Front, random: Random) -> None:
     """Read the seat map again and again."""
-    while asyncio.get_running_loop().time() < front.plan.day_s:
+    while now_s() < front.plan.day_s:
         await asyncio.sleep(random.uniform(0, 4))
         await front.look("viewer")
 
@@ -150,7 +151,7 @@ async def keep_looking(front: Front, random: Random) -> None:
 async def keep_house(front: Front, random: Random) -> None:
     """Block seats now and then, and put them back on sale: one after the other, any of them, not always all."""
     popular = min(front.plan.seats, front.plan.popular)
-    while asyncio.get_running_loop().time() < front.plan.day_s:
+    while now_s() < front.plan.day_s:
         await asyncio.sleep(random.uniform(2, 20))
         chosen = random.sample(range(popular), min(popular, random.choice((1, 2, 2, 3))))
         seats = [f"s{front.plan.seats - 1 - number}" for number in chosen]

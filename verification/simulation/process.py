@@ -20,6 +20,7 @@ from verification.simulation.history import Call
 from verification.simulation.oracle import START_MS
 from verification.simulation.plan import SLOW_ROUND_S, TTL_S, Plan
 from verification.simulation.rough_edge import RoughEdge
+from verification.simulation.virtual_loop import now_s
 
 T = TypeVar("T")
 
@@ -42,7 +43,7 @@ class SkewedClock:
 
     def elapsed_ms(self) -> int:
         """See Clock."""
-        return round(asyncio.get_running_loop().time() * 1_000)
+        return round(now_s() * 1_000)
 
 
 class Process:
@@ -105,7 +106,7 @@ class Process:
 
     def stand_still(self, seconds: float) -> None:
         """Do nothing for so long, as on a stop signal; then go on as if nothing had been."""
-        self.still_until_s = asyncio.get_running_loop().time() + seconds
+        self.still_until_s = now_s() + seconds
 
     def adopt(self, task: asyncio.Task[Any]) -> None:
         """The task runs in this process."""

@@ -17,7 +17,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from verification.simulation.broken_designs import BROKEN
 from verification.simulation.history import CallOutcome
 from verification.simulation.plan import Plan
-from verification.simulation.world import World, simulate
+from verification.simulation.simulate import simulate
+from verification.simulation.world import World
 
 LINES_MAX = 10
 """How many lines of progress there are where the output is not a terminal."""

@@ -24,7 +24,7 @@ from verification.simulation.process import Process, adopting, keep_at
 from verification.simulation.rough_edge import RoughEdge
 from verification.simulation.units import COUNTER, Unheard, UnitHold, UnitRequest, Units, partition_of
 from verification.simulation.units_oracle import Asked, UnitsOracle
-from verification.simulation.virtual_loop import run_virtually
+from verification.simulation.virtual_loop import now_s, run_virtually
 from verification.simulation.world import QUIET_S
 
 Do = Callable[["UnitProcess"], Coroutine[Any, Any, UnitHold]]
@@ -52,7 +52,7 @@ class UnitsWorld:
         self.oracle = UnitsOracle(plan.seats_per_group)
         self.random = Random(plan.seed)
         self.batches = MemoryBatches(None, Random(plan.seed + 1), asyncio.sleep, has_any_rows=True)
-        self.batches.observe = lambda partition, changes: self.oracle.applied(_now_s(), partition, changes)
+        self.batches.observe = lambda partition, changes: self.oracle.applied(now_s(), partition, changes)
         self.calls: list[Asked] = []
         self.answers: Counter[str] = Counter()
 
@@ -98,7 +98,7 @@ class UnitsWorld:
         """One holder's day."""
         actor, turn = Actor(ORGANIZATION, name), 0
         await asyncio.sleep(random.uniform(0, 4))
-        while _now_s() < self.plan.day_s:
+        while now_s() < self.plan.day_s:
             turn += 1
             request = UnitRequest(actor, self._wish(random), TTL_S * 1_000, f"key {turn}")
             asking = [self._insist("hold", request, "", random)]
@@ -142,13 +142,13 @@ class UnitsWorld:
         return ""
 
     async def _ask(self, what: str, request: UnitRequest, hold_id: str) -> Asked:
-        call = Asked(what, _now_s(), request, hold_id)
+        call = Asked(what, now_s(), request, hold_id)
         process = self.random.choice(self.processes)
         task = process.start(_DO[what](process.units, request, hold_id))
         if self.random.random() < self.plan.kills:
             asyncio.get_running_loop().call_later(self.random.uniform(0, 0.3), process.kill)
         await asyncio.wait([task])
-        call.ended_s = _now_s()
+        call.ended_s = now_s()
         if not task.cancelled():
             error = task.exception()
             if error is None:
@@ -202,7 +202,3 @@ def simulate_units(plan: Plan) -> UnitsWorld:
     world = UnitsWorld(plan)
     run_virtually(plan.seed, world.run())
     return world
-
-
-def _now_s() -> float:
-    return asyncio.get_running_loop().time()

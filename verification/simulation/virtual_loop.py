@@ -112,3 +112,8 @@ def run_virtually(seed: int, main: Coroutine[Any, Any, T]) -> T:
     """Run to the end on a loop of its own, in virtual time. Raises Stalled."""
     with _garbage_kept(), asyncio.Runner(loop_factory=lambda: VirtualLoop(seed)) as runner:
         return runner.run(main)
+
+
+def now_s() -> float:
+    """The time of the loop that runs, in seconds since it began."""
+    return asyncio.get_running_loop().time()

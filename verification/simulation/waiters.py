@@ -8,6 +8,7 @@ from travio_inventory.kernel.actor import Actor
 from verification.simulation.front import Front
 from verification.simulation.history import Call, CallOutcome
 from verification.simulation.oracle import Violated
+from verification.simulation.virtual_loop import now_s
 
 CLASSES = ("", "second")
 """There is a list for each, and one for those who take any."""
@@ -33,7 +34,7 @@ class Waiter:
         random = self._random
         await asyncio.sleep(CROWD_AT_S)
         await self._ask(random.choice(CLASSES), "join", tries=1)
-        while asyncio.get_running_loop().time() < self._front.plan.day_s:
+        while now_s() < self._front.plan.day_s:
             await asyncio.sleep(random.choice((0.1, 3, 9)) * random.random())
             seat_class = random.choice(CLASSES)
             if random.random() < AT_ONCE:

@@ -1,0 +1,94 @@
+"""A history, read: what each hold went through, and what callers make known of when."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import NamedTuple
+
+from travio_inventory.seats.hold import late_id
+from verification.simulation.history import LIVE, Call, Found, History
+from verification.simulation.moments import Before, Moments, NotAfter, NotBefore, OneOf, Way
+from verification.simulation.possible_answers import ABSENT
+
+
+@dataclass(slots=True, eq=False)
+class Life:
+    """A hold that came to be: its statuses, and the moment at which each began."""
+
+    base: str
+    row: Found
+    statuses: list[str]
+    began: list[int]
+
+    @property
+    def spans(self) -> Iterator[tuple[int, int | None]]:
+        """From which moment to which it had its cells; None where it still has them."""
+        first: int | None = None
+        for status, moment in zip(self.statuses, self.began, strict=True):
+            if status in LIVE:
+                first = moment if first is None else first
+            elif first is not None:
+                yield first, moment
+                first = None
+        if first is not None:
+            yield first, None
+
+
+class Span(NamedTuple):
+    """While a hold had its cells."""
+
+    life: Life
+    first: int
+    last: int | None
+
+
+class Evidence:
+    """What a history says: the lives of its holds, what is known of their statuses, the calls by key and step."""
+
+    def __init__(self, history: History) -> None:
+        self.history = history
+        self.moments = Moments()
+        self.lives = {base: self._life(base) for base in history.bases()}
+        self.by_key: dict[str, list[Call]] = defaultdict(list)
+        self.asked: dict[tuple[str, str], list[Call]] = defaultdict(list)
+        for call in history.calls:
+            if call.has_key:
+                self.by_key[call.subject].append(call)
+            self.asked[call.op, call.subject].append(call)
+        self.kept: dict[str, Life] = {life.row.claimant: life for life in self.lives.values()}
+        self.either: list[OneOf] = []
+        """What can have been in several ways: decided together, with who had what when."""
+
+    def _life(self, base: str) -> Life:
+        statuses = self.history.statuses(base)
+        began = [self.moments.new() for _ in statuses]
+        for sooner, later in pairwise(began):
+            self.moments.learn((Before(sooner, later),))
+        row = self.history.holds.get(base) or self.history.holds[late_id(base)]
+        return Life(base, row, statuses, began)
+
+    def learn(self, facts: Way, said: str) -> Iterator[str]:
+        """Put the facts with what is known of the moments; yields what is said where they cannot be."""
+        if not self.moments.learn(facts):
+            yield said
+
+    def facts_of(self, life: Life, statuses: set[str], call: Call) -> Way | None:
+        """That at some moment of the call the hold was in one of these, which follow each other; None if it never
+        was.
+        """
+        passed = [ABSENT, *life.statuses]
+        places = [place for place, status in enumerate(passed) if status in statuses]
+        if not places:
+            return None
+        facts: list[NotAfter | NotBefore] = []
+        if places[0] > 0:
+            facts.append(NotAfter(life.began[places[0] - 1], call.returned_s))
+        if places[-1] < len(life.statuses):
+            facts.append(NotBefore(life.began[places[-1]], call.invoked_s))
+        return tuple(facts)
+
+    def order_of(self, life: Life) -> str:
+        """The order that the hold is confirmed for, that of its late booking where there is one."""
+        late = self.history.holds.get(late_id(life.base))
+        return late.order if late is not None and late.order else life.row.order

@@ -1,0 +1,238 @@
+"""The reckoning at the end of a simulated day: what was found of each promise, once all is quiet."""
+
+import asyncio
+from collections.abc import Container, Sequence
+from random import Random
+
+from travio_inventory.kernel.actor import Actor
+from travio_inventory.kernel.events import Event
+from travio_inventory.kernel.refusals import Refusal
+from travio_inventory.protocol.batches import Kind, Row, RowKey
+from travio_inventory.protocol.epochs import EPOCH_MS
+from travio_inventory.seats.events import EventType, HoldCreated, HoldExtended, OfBlock, data_of
+from travio_inventory.seats.hold import NEVER_MS, Hold
+from travio_inventory.seats.records.seat_rows import group_partition
+from travio_inventory.seats.seat import AVAILABLE, BLOCKED, SOLD, HeldUntil, SeatState
+from travio_inventory.seats.seat_map import encode_states
+from travio_inventory.seats.trip import Ends
+from verification.kit import asking
+from verification.simulation.checker import out_of_order, violations
+from verification.simulation.front import Ask
+from verification.simulation.hindsight import Hindsight
+from verification.simulation.holders import Holder
+from verification.simulation.oracle import Violated, seconds_of
+from verification.simulation.plan import LAPSES_S, PAUSE_S_MAX, SEGMENTS, TTL_S
+from verification.simulation.process import Post, Process, Relay
+from verification.simulation.virtual_loop import now_s
+from verification.simulation.waiters import Waiter
+from verification.simulation.world import KEY, NIGHT_PAUSE_S, STOPS, World
+
+ROLLED_FORWARD_S = 3.0
+"""After so long on a good day a step is brought to its other seat groups."""
+ABANDONED_S = 10.0
+"""How long after its expiry a hold may still stand on a bad day, with a sweeper at work."""
+
+
+class Reckoning:
+    """Judges a world whose day is over."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._trip = world.trip
+        self._oracle = world.oracle
+
+    async def judge(self, callers: Sequence[Holder | Waiter]) -> None:
+        """What was found in the rows, then what callers were told, then what can still be won. Raises Violated."""
+        world, plan, prober = self._world, self._world.plan, self._world.process()
+        prober.clock.skew_ms = 0
+        await self._judge_maps(prober)
+        if plan.sweepers:
+            self._judge_leftovers()
+        if plan.relays:
+            self._judge_told()
+        else:
+            await self._judge_journal()
+        for actor in callers:
+            await actor.insist()
+        await asyncio.sleep(ROLLED_FORWARD_S)
+        for sink in prober.sinks:
+            rest = Relay(prober, sink)
+            for _ in range(3):
+                await rest()
+        good_day = not (plan.faults or plan.kills)
+        Hindsight(self._oracle, world.front.calls, honest_edge=plan.honest_edge, good_day=good_day).judge()
+        world.lists.judge(world.front.calls, are_counted=not plan.faults)
+        if broken := [*world.edge.complaints, *violations(world.history())]:
+            raise Violated("; ".join(broken))
+        await asyncio.sleep(LAPSES_S)
+        if plan.holds_max:
+            await self._judge_limits(prober)
+        await self._judge_seats(prober)
+
+    async def _judge_maps(self, prober: Process) -> None:
+        """The map says what the home rows say, leftovers or not."""
+        for group in range(self._trip.group_count):
+            cells = self._oracle.rows[group_partition(KEY, group)]
+            states = [
+                self._state(cells[RowKey(Kind.CELL, seat.id, segment)])
+                for seat in self._trip.seats_in(group)
+                for segment in range(SEGMENTS)
+            ]
+            if await prober.holds.snapshot(self._trip, group) != encode_states(states):
+                raise Violated(f"I7 the map of seat group {group} is not {states}")
+
+    def _state(self, cell: Row) -> SeatState:
+        row = self._oracle.row(str(cell["owner"])) if cell.get("owner") else {"status": "ended"}
+        match row.get("status"):
+            case "held":
+                until_ms = int(row.get("expires_at_ms") or 0)
+                return HeldUntil(until_ms) if until_ms < NEVER_MS else BLOCKED
+            case "confirmed":
+                return SOLD
+            case None:
+                return HeldUntil(int(cell.get("until_ms") or 0))
+            case _:
+                return AVAILABLE
+
+    def _judge_leftovers(self) -> None:
+        """Where a sweeper was at work, nothing is held for nobody or past its time (L1, L2)."""
+        for partition, rows in self._oracle.rows.items():
+            for key, row in rows.items():
+                if key.kind is Kind.CELL and row.get("owner") and not self._oracle.is_live(str(row["owner"])):
+                    raise Violated(f"L2 {key} in {partition.number} is {row['status']} for nobody: {row['owner']}")
+                if key.kind is Kind.CELL and row["status"] != self._status_of(row):
+                    raise Violated(f"I2 {key} in {partition.number} is {row['status']}, and {row['owner']} is not")
+                if key.kind is Kind.HOLD and row["status"] == "held":
+                    lapsed_s = seconds_of(int(row.get("expires_at_ms") or 0))
+                    if lapsed_s + ABANDONED_S < now_s():
+                        raise Violated(f"L1 {key.id} ran out at {lapsed_s:.2f} and is still held")
+
+    def _status_of(self, cell: Row) -> str:
+        """What the cell of a live owner must say, or of none."""
+        row = self._oracle.row(str(cell["owner"])) if cell.get("owner") else {"status": "ended"}
+        match row.get("status"):
+            case "held":
+                return "held" if int(row.get("expires_at_ms") or 0) < NEVER_MS else "blocked"
+            case "confirmed":
+                return "sold"
+            case _:
+                return "available"
+
+    def _judge_told(self) -> None:
+        """Every recorded event was told, in order in each life of the relay and over all of them (I8).
+
+        A life may leave out what an earlier one told: its minute may be closed, where a clock had been set back.
+        """
+        for post in self._world.posts():
+            before: set[tuple[str, int]] = set()
+            for told in post.lives:
+                self._judge_order(_first_told(told), before)
+                before |= {(event.subject, event.ordinal) for event in told}
+            self._judge_events(_first_told([event for told in post.lives for event in told]))
+
+    async def _judge_journal(self) -> None:
+        """A relay that starts only now finds every recorded event, each once (I8)."""
+        post = Post(Random(0), failures=0.0)
+        relay = Relay(Process(self._world.plan, self._world.batches, self._world.edge, self._world.random, post=post))
+        for _ in range(3):
+            await relay()
+        until_s = now_s() + (2 * PAUSE_S_MAX if self._world.plan.pauses else 2 * EPOCH_MS / 1_000)
+        while now_s() < until_s:  # what stood still, or could not look, may have recorded in an epoch yet to come
+            await asyncio.sleep(3 * NIGHT_PAUSE_S)
+            await relay()
+        if len(post.lives[0]) != len({event.id for event in post.lives[0]}):
+            raise Violated("I8 told twice by one relay")
+        self._judge_events(post.lives[0])
+        self._world.post.lives += post.lives
+
+    def _judge_order(self, events: Sequence[Event], before: Container[tuple[str, int]] = ()) -> None:
+        """The ordinals of each hold's events count up without a gap but for what was told before."""
+        told = ((event.subject, event.ordinal) for event in events)
+        for said in out_of_order([one for one in told if one[0] not in self._world.very_late], before):
+            raise Violated(said)
+
+    def _judge_events(self, events: Sequence[Event]) -> None:
+        """No event is missing, none out of order, and folding them gives the state."""
+        self._judge_order(events)
+        rows = [row for rows in self._oracle.rows.values() for key, row in rows.items() if key.kind is Kind.EVENT]
+        if len(events) != len(rows):
+            raise Violated(f"I8 {len(rows)} events recorded, {len(events)} told")
+        folded = {_hold_of(event): event for event in sorted(events, key=lambda event: event.ordinal)}
+        for hold_id, timeline in self._oracle.timelines.items():
+            status, event = timeline[-1].status, folded.get(hold_id)
+            if (event is None) != (status == "aborted") or (event is not None and _STATUSES[event.type] != status):
+                raise Violated(f"I8 {hold_id} is {status}, its last event is {event}")
+            if event is not None and status == "held" and _until_ms(event) != timeline[-1].row.get("expires_at_ms"):
+                raise Violated(f"I8 {hold_id} expires at {timeline[-1].row.get('expires_at_ms')}, told was {event}")
+
+    async def _judge_limits(self, prober: Process) -> None:
+        """No holder is locked out by slots of attempts that died (I9)."""
+        free = [seat for seat in self._trip.seats if self._is_free(seat.id)][: self._world.plan.holds_max]
+        for number in range(self._world.plan.holders):
+            holds = [
+                await self._win(prober, Ask(Actor("o", f"u{number}"), Ends("A", "B"), (seat.id,), None))
+                for seat in free
+            ]
+            for hold in holds:
+                await self._world.front.release(Actor("o", hold.holder), hold.id, tries=1)
+
+    async def _judge_seats(self, prober: Process) -> None:
+        """Every cell that is not sold can be won, the house's too once it gives them back (L2)."""
+        for seat in self._trip.seats:
+            await prober.holds.unblock(self._trip, seat.id)
+        for seat in self._trip.seats:
+            for segment in range(SEGMENTS):
+                if not self._is_sold(seat.id, segment):
+                    ends = Ends(STOPS[segment], STOPS[segment + 1])
+                    await self._win(prober, Ask(Actor("o", f"probe-{seat.id}-{segment}"), ends, (seat.id,), None))
+
+    async def _win(self, prober: Process, ask: Ask) -> Hold:
+        try:
+            return await asking.hold_seats(prober.inventory, ask.actor, "t", ask.ends, ask.seats, ttl_s=TTL_S, key=None)
+        except Refusal as refusal:
+            raise Violated(f"L2 {ask} cannot be won: {refusal!r}") from refusal
+
+    def _is_sold(self, seat: str, segment: int) -> bool:
+        row = self._cell(seat, segment)
+        return bool(row.get("owner")) and self._oracle.row(str(row["owner"])).get("status") == "confirmed"
+
+    def _is_free(self, seat: str) -> bool:
+        """Whether nobody has the seat on the first segment, by now."""
+        row = self._cell(seat, 0)
+        return not self._is_sold(seat, 0) and row.get("status") != "blocked"
+
+    def _cell(self, seat: str, segment: int) -> Row:
+        rows = self._oracle.rows[group_partition(KEY, self._trip.group_of(seat))]
+        return rows[RowKey(Kind.CELL, seat, segment)]
+
+
+_STATUSES: dict[str, str] = {
+    EventType.HOLD_CREATED: "held",
+    EventType.HOLD_EXTENDED: "held",
+    EventType.SEATS_PURCHASED: "confirmed",
+    EventType.HOLD_RELEASED: "released",
+    EventType.HOLD_EXPIRED: "expired",
+    EventType.BOOKING_CANCELLED: "cancelled",
+    EventType.SEATS_BLOCKED: "held",
+    EventType.SEATS_UNBLOCKED: "released",
+}
+
+
+def _hold_of(event: Event) -> str:
+    """The hold's own id, that of a late booking where it is one."""
+    data = data_of(event)
+    return data.block_id if isinstance(data, OfBlock) else data.hold_id
+
+
+def _until_ms(event: Event) -> int:
+    """Until when the event says that the seats are kept."""
+    data = data_of(event)
+    return data.expires_at_ms if isinstance(data, HoldCreated | HoldExtended) else NEVER_MS
+
+
+def _first_told(events: Sequence[Event]) -> list[Event]:
+    """Each event once, where it was told first."""
+    first: dict[str, Event] = {}
+    for event in events:
+        first.setdefault(event.id, event)
+    return list(first.values())
