@@ -5,6 +5,7 @@ import re
 import sys
 from collections.abc import Iterator
 from math import ceil
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +14,8 @@ from verification.pages.architecture import DOCUMENT, ROOT, module_list, modules
 KIT = ROOT / "verification" / "kit"
 FUNCTION_LINES_MAX = 70
 FUNCTION_LINES_P95 = 40
+FILE_LINES_MAX = 399
+GENERATED = ROOT / "travio_inventory" / "wire"
 NOT_OURS = {".git", ".venv", ".venv-newest", "build", "data", "dist", "mutants", "__pycache__", ".hypothesis"}
 # Written so that this file does not name them itself.
 UNWANTED = re.compile(
@@ -38,6 +41,14 @@ def functions() -> Iterator[tuple[str, int]]:
                 yield f"{path}:{node.lineno} {node.name}", (node.end_lineno or node.lineno) - node.lineno + 1
 
 
+def files(pattern: str) -> Iterator[Path]:
+    """The project's own files of that kind; not what tools leave in the folder."""
+    for path in ROOT.rglob(pattern):
+        parts = path.relative_to(ROOT).parts
+        if path.is_file() and not any(part in NOT_OURS or part.endswith("_cache") for part in parts):
+            yield path
+
+
 def imports(tree: ast.Module) -> Iterator[str]:
     """The dotted names a module imports, wherever in it."""
     for node in ast.walk(tree):
@@ -59,6 +70,13 @@ def test_no_function_is_longer_than_a_screen() -> None:
 def test_nearly_all_functions_are_much_shorter() -> None:
     lengths = sorted(lines for _, lines in functions())
     assert lengths[ceil(0.95 * len(lengths)) - 1] <= FUNCTION_LINES_P95
+
+
+def test_no_file_is_longer_than_one_reads_in_a_sitting() -> None:
+    own = [path for path in files("*.py") if GENERATED not in path.parents]
+    assert len(own) > 500
+    lines = {str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for path in own}
+    assert {path: count for path, count in lines.items() if count > FILE_LINES_MAX} == {}
 
 
 @pytest.mark.parametrize(
@@ -122,14 +140,9 @@ def test_the_kit_says_what_is_in_it() -> None:
 
 
 def test_no_file_names_a_registry_or_a_machine() -> None:
-    texts = (
-        path
-        for path in ROOT.rglob("*")
-        if path.is_file() and not any(part in NOT_OURS or part.endswith("_cache") for part in path.parts)
-    )
     named = {
         f"{path.relative_to(ROOT)}: {found.group()}"
-        for path in texts
+        for path in files("*")
         for found in UNWANTED.finditer(path.read_bytes().decode(errors="replace"))
     }
     assert named == set()

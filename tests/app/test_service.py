@@ -1,14 +1,11 @@
-"""The service as a whole: it starts, or says in one line why not; what it acknowledged outlives its end."""
+"""The service as a whole: what it acknowledged outlives its end, what goes on in it, whom it serves."""
 
 import asyncio
 import json
-import os
-import socket
-import sqlite3
 import ssl
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 import anyio
@@ -21,7 +18,6 @@ from grpclib.health.v1.health_grpc import HealthStub
 from grpclib.health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 
 from travio_inventory.api.grpc.service import BACKGROUND, LIVENESS, SERVICE
-from travio_inventory.app.backends import StartFailed
 from travio_inventory.app.background import Sweeper
 from travio_inventory.app.service import App, open_inventory, running, working
 from travio_inventory.edge.local import LocalSeatMapCache
@@ -46,12 +42,6 @@ TRIP = a_trip(organization="acme", stops="ABC", seats=100, seats_per_group=OUR_C
 RIDER = Actor("acme", "u1")
 READY_SECONDS_MAX = 20
 """On a machine that does much else at once; `bench start` measures how long it takes on a quiet one."""
-
-
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    """A service of one's own."""
-    return settings_of(tmp_path)
 
 
 async def hold(inventory: Inventory, seat: str = "A1", *, ttl_s: int = 0) -> Hold:
@@ -84,9 +74,6 @@ def channel_to(app: App, tls: ssl.SSLContext | None = None) -> Iterator[Channel]
         yield channel
     finally:
         channel.close()
-
-
-# ---- within this process
 
 
 async def test_what_was_acknowledged_is_there_after_a_restart(settings: Settings) -> None:
@@ -325,70 +312,6 @@ async def test_an_unknown_trip_is_no_error_of_ours(settings: Settings, caplog: p
         with pytest.raises(TripNotFound):
             await hold(inventory)
     assert caplog.records == []
-
-
-async def test_a_data_folder_belongs_to_one_process(settings: Settings) -> None:
-    async with open_inventory(settings):
-        with pytest.raises(StartFailed, match=f"in use by process {os.getpid()}"):
-            async with open_inventory(settings):
-                pass
-    async with open_inventory(settings):
-        pass
-
-
-async def test_a_data_folder_that_is_a_file_stops_the_start(tmp_path: Path) -> None:
-    (tmp_path / "data").write_text("")
-    with pytest.raises(StartFailed, match=r"data folder .*/data is a file: name a folder in TRAVIO_DATA$"):
-        async with open_inventory(settings_of(tmp_path)):
-            pass
-
-
-async def test_a_data_folder_that_cannot_be_made_stops_the_start(tmp_path: Path) -> None:
-    with pytest.raises(StartFailed, match=r"data folder /proc/no/folder: No such file or directory$"):
-        async with open_inventory(settings_of(tmp_path, data="/proc/no/folder")):
-            pass
-
-
-async def test_a_database_that_is_none_stops_the_start(settings: Settings) -> None:
-    settings.store.data.mkdir()
-    (settings.store.data / "inventory.db").write_bytes(b"not a database" * 1_000)
-    with pytest.raises(StartFailed, match=r"database in data folder .*/data: file is not a database$"):
-        async with open_inventory(settings):
-            pass
-
-
-async def test_a_database_of_another_release_stops_the_start(settings: Settings) -> None:
-    async with open_inventory(settings):
-        pass
-    with closing(sqlite3.connect(settings.store.data / "inventory.db")) as shell:
-        shell.execute("PRAGMA user_version = 1")
-    with pytest.raises(StartFailed, match=r"inventory\.db has schema version 1, from which no release migrates"):
-        async with open_inventory(settings):
-            pass
-
-
-async def test_a_file_of_events_that_cannot_be_written_stops_the_start(settings: Settings) -> None:
-    (settings.store.data / "events.jsonl").mkdir(parents=True)
-    with pytest.raises(StartFailed, match=r"events cannot be written to .*/events\.jsonl: Is a directory"):
-        async with open_inventory(settings):
-            pass
-
-
-async def test_a_port_in_use_stops_the_start_and_leaves_nothing_behind(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        settings = settings_of(tmp_path, grpc_port=taken.getsockname()[1])
-        with pytest.raises(StartFailed, match=r"cannot listen on 127\.0\.0\.1:\d+: Address already in use$"):
-            async with running(settings):
-                pass
-    async with running(settings):
-        pass
-
-
-async def test_a_certificate_that_is_none_stops_the_start(tmp_path: Path) -> None:
-    settings = settings_of(tmp_path, tls_cert=__file__, tls_key=__file__)
-    with pytest.raises(StartFailed, match="TLS with"):
-        async with running(settings):
-            pass
 
 
 async def test_with_a_certificate_it_speaks_tls(tmp_path: Path) -> None:

@@ -2,22 +2,16 @@
 
 from collections.abc import Iterator
 from random import Random
-from typing import TypeAlias
 
 import anyio
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from tests.edge.edges import Door, Edge, cells, who_has
-from travio_inventory.seats.ports import Attempt, Cell, GateAnswer, Locked, Occupancy, Passed, SeatGroupKey, Taken
+from travio_inventory.seats.ports import Locked, Passed, SeatGroupKey, Taken
 from travio_inventory.seats.refusals import TakenCell
 from travio_inventory.seats.trip import TripKey
 
 MARGIN_MS = 20
-
-
-# ---- every edge, the absent one too
 
 
 async def test_free_seats_let_anyone_pass(edge: Edge) -> None:
@@ -162,9 +156,6 @@ async def test_cells_with_names_alike_do_not_meet(edge: Edge, one: str, other: s
     await door.enter("ann", one)
     await door.mark("ann", one)
     assert await door.enter("bob", other) == Passed()
-
-
-# ---- an edge that is there
 
 
 async def test_a_lock_turns_others_away(present_edge: Edge) -> None:
@@ -339,111 +330,6 @@ async def test_a_refusal_names_its_seats_once_and_in_the_order_asked(present_edg
     assert await door.enter("eve", "A4:0 A3:0 A3:1 A2:0 A1:0 A1:1") == Locked(("A3", "A1"))
     await door.mark("bob", "A2:0 A5:0 A4:0")
     assert [*who_has(await door.enter("eve", "A5:0 A1:0 A4:0 A2:0"))] == ["A5", "A4", "A2"]
-
-
-# ---- any order of calls, held against a model
-
-SEATS = [Cell("A1", 0), Cell("A1", 1), Cell("A2", 0), Cell("A2", 1)]
-RANKS = {"held": 0, "sold": 1}
-
-
-class Model:
-    """What is remembered of one seat group when no time passes."""
-
-    def __init__(self) -> None:
-        self.locks: dict[Cell, Attempt] = {}
-        self.taken: dict[Cell, Occupancy] = {}
-        self.known: set[str] = set()
-        self.ended: set[str] = set()
-
-    def enter(self, wanted: list[Cell], attempt: Attempt) -> GateAnswer:
-        """The answer of an edge that remembers all."""
-        if not (attempt.settles or attempt.claimant in self.known):
-            taken = [(cell, self.taken[cell]) for cell in wanted if cell in self.taken]
-            if others := [(cell, by) for cell, by in taken if by.claimant != attempt.claimant]:
-                cells = [TakenCell(*cell, by.status, by.claimant, by.hold, by.until_ms) for cell, by in others]
-                return Taken(tuple(cells), min(by.as_of_ms for _, by in others))
-            locks = [cell.seat for cell in wanted if self.locks.get(cell, attempt).claimant != attempt.claimant]
-            if locks:
-                return Locked(tuple(dict.fromkeys(locks)))
-        for cell in wanted:
-            self.locks.setdefault(cell, attempt)
-        if attempt.has_key:
-            self.known.add(attempt.claimant)
-        return Passed()
-
-    def leave(self, wanted: list[Cell], token: str) -> None:
-        """Compare and delete."""
-        self.locks = {cell: lock for cell, lock in self.locks.items() if cell not in wanted or lock.token != token}
-
-    def mark(self, wanted: list[Cell], new: Occupancy) -> None:
-        """What is known of somebody, then what came later, counts."""
-        for cell in wanted if new.hold not in self.ended else ():
-            old = self.taken.get(cell)
-            if old is None or self._order(new, old) >= self._order(old, new):
-                self.taken[cell] = new
-
-    def _order(self, one: Occupancy, other: Occupancy) -> tuple[bool, int, int, int]:
-        if one.hold != other.hold:
-            return bool(one.claimant), 0, 0, one.as_of_ms
-        return bool(one.claimant), RANKS[one.status], one.until_ms, one.as_of_ms
-
-    def clear(self, wanted: list[Cell], hold: str) -> None:
-        """The hold's own, and for good."""
-        self.ended.add(hold)
-        self.taken = {cell: by for cell, by in self.taken.items() if cell not in wanted or by.hold != hold}
-
-
-Call: TypeAlias = tuple[str, list[Cell], Attempt, Occupancy]
-
-claimants = st.sampled_from(["ann", "bob"])
-calls = st.tuples(
-    st.sampled_from(["enter", "enter", "enter", "leave", "mark", "mark", "clear"]),
-    st.lists(st.sampled_from(SEATS), min_size=1, unique=True),
-    st.builds(
-        Attempt,
-        token=st.sampled_from(["t1", "t2", "t3"]),
-        claimant=claimants,
-        has_key=st.sampled_from([False, False, True]),
-        settles=st.sampled_from([False, False, False, True]),
-    ),
-    st.builds(
-        Occupancy,
-        hold=st.sampled_from(["h1", "h2", "h3"]),
-        claimant=claimants | st.just(""),
-        status=st.sampled_from(["held", "sold"]),
-        until_ms=st.integers(60_000, 60_002),
-        as_of_ms=st.integers(0, 2),
-    ),
-)
-"""The times of an occupancy count from the beginning of the run."""
-
-
-@settings(deadline=None)  # a server may take its time
-@given(st.lists(calls, max_size=30))
-async def test_whatever_comes_first_an_edge_turns_away_only_with_cause(edge: Edge, script: list[Call]) -> None:
-    """One that remembers answers as the model does; one that forgets may let pass, and nothing else."""
-    group, model = edge.door().group, Model()
-    began_ms = edge.today_ms() + 5_000  # so that no entry ends during the run
-    for verb, wanted, attempt, told in script:
-        occupancy = told._replace(until_ms=told.until_ms + began_ms, as_of_ms=told.as_of_ms + began_ms)
-        match verb:
-            case "enter":
-                answer = await edge.gate.enter(group, wanted, attempt, ttl_ms=60_000)
-                expected = model.enter(wanted, attempt)
-                assert answer == expected or (answer == Passed() and not edge.remembers)
-            case "leave":
-                await edge.gate.leave(group, wanted, token=attempt.token)
-                model.leave(wanted, attempt.token)
-            case "mark":
-                await edge.taken.mark(group, wanted, occupancy)
-                model.mark(wanted, occupancy)
-            case _:
-                await edge.taken.clear(group, wanted, hold=occupancy.hold)
-                model.clear(wanted, occupancy.hold)
-
-
-# ---- everyone at once
 
 
 def crowd(seed: int) -> Iterator[tuple[int, str]]:

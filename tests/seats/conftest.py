@@ -15,7 +15,14 @@ CUTS = ("sale", "limited", "per_group")
 """Parameters that say into how large seat groups a trip is cut."""
 CUT_ON_SERVERS = {3, 16}
 """On real servers, which take long, trips are cut in one way only: into several seat groups of several seats."""
-ON_CLUSTER = ("test_races", "test_late_confirm", "test_holding", "test_abandoned_attempts")
+ON_CLUSTER = (
+    "test_races",
+    "test_late_confirm",
+    "test_holding",
+    "test_turned_away",
+    "test_step_limit",
+    "test_abandoned_attempts",
+)
 """What runs on three servers: what would show if they disagreed."""
 
 

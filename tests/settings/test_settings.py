@@ -1,19 +1,19 @@
-"""Every setting is read, checked and listed; a wrong one stops the start with one line."""
+"""Every setting is read, checked and listed."""
 
 import ast
 import json
-import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from types import MappingProxyType
 
 import pytest
 from pydantic import ValidationError
 
+from tests.settings.conftest import Environment
+from tests.settings.reading import values
 from travio_inventory import settings as module
-from travio_inventory.settings import COMPONENTS, KEYS, Settings, SettingsError, listed, load_settings, names, shadowed
+from travio_inventory.settings import COMPONENTS, KEYS, listed, load_settings, names
 from verification.pages.architecture import PACKAGE
 from verification.pages.settings_page import DOCUMENT, page
 
@@ -89,47 +89,6 @@ TOGETHER = MappingProxyType(
 """What must be set as well, by field."""
 
 
-class Environment:
-    """Sets variables for one test."""
-
-    def __init__(self, patch: pytest.MonkeyPatch) -> None:
-        self._patch = patch
-
-    def __setitem__(self, name: str, value: str) -> None:
-        self._patch.setenv(name, value)
-
-    def update(self, variables: dict[str, str]) -> None:
-        for name, value in variables.items():
-            self[name] = value
-
-
-@pytest.fixture
-def environment() -> Iterator[Environment]:
-    """None of our variables set."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name in [name for name in os.environ if name.startswith("TRAVIO_") or name in module.BARE_NAMES]:
-            patch.delenv(name)
-        yield Environment(patch)
-
-
-def refused() -> str:
-    """What the start is refused with."""
-    with pytest.raises(SettingsError) as error:
-        load_settings()
-    said = str(error.value)
-    assert len(said.splitlines()) == 1
-    return said
-
-
-def values(settings: Settings) -> dict[str, object]:
-    """The value of each setting, by key."""
-    return {
-        key: getattr(getattr(settings, name), field)
-        for name, component in COMPONENTS.items()
-        for field, key in component.keys().items()
-    }
-
-
 def test_every_setting_has_another_value_here() -> None:
     assert set(OTHER_VALUES) == set(KEYS)
     assert len(KEYS) == len(set(KEYS))
@@ -203,95 +162,6 @@ def test_settings_never_change() -> None:
 
 
 @pytest.mark.parametrize(
-    ("variables", "said"),
-    [
-        ({"TRAVIO_GRPC_PORT": "70000"}, "TRAVIO_GRPC_PORT='70000' is wrong: allowed is a whole number from 0 to 65535"),
-        ({"GRPC_PORT": "http"}, "GRPC_PORT='http' is wrong: allowed is a whole number from 0 to 65535"),
-        ({"TRAVIO_BACKGROUND": "maybe"}, "TRAVIO_BACKGROUND='maybe' is wrong: allowed is on or off"),
-        ({"REFUSALS": "old"}, "REFUSALS='old' is wrong: allowed is status or legacy"),
-        ({"TRAVIO_STORE": "a\nb"}, "TRAVIO_STORE='a\\nb' is wrong: allowed is embedded or scylla or memory"),
-        (
-            {"SCYLLA_HOSTS": "db1:9042,db2:9043"},
-            (
-                "SCYLLA_HOSTS='db1:9042,db2:9043' names several ports, but a cluster has one: "
-                "allowed is host,host or host:port,host:port"
-            ),
-        ),
-        (
-            {"REDIS_ADDR": "cache"},
-            (
-                "REDIS_ADDR='cache' is not an address: "
-                "allowed is host:port, cluster:host:port,host:port or sentinel:host:port,host:port/name"
-            ),
-        ),
-        (
-            {"TRAVIO_SCYLLA_KEYSPACE": "Seats"},
-            (
-                "TRAVIO_SCYLLA_KEYSPACE='Seats' is not the name of a keyspace: "
-                "allowed is lower-case letters, digits and _, a letter first, 48 at most"
-            ),
-        ),
-        (
-            {"TRAVIO_SCYLLA_USER": "seats"},
-            "TRAVIO_SCYLLA_USER='seats' and TRAVIO_SCYLLA_PASSWORD='': set both or neither",
-        ),
-        (
-            {"TRAVIO_SCYLLA_PASSWORD": "secret"},
-            "TRAVIO_SCYLLA_USER='' and TRAVIO_SCYLLA_PASSWORD='**********': set both or neither",
-        ),
-        (
-            {"TRAVIO_SCYLLA_DATACENTER": "dc1", "TRAVIO_SCYLLA_SERIAL": "global"},
-            "TRAVIO_SCYLLA_DATACENTER='dc1': with TRAVIO_SCYLLA_SERIAL=global no datacenter is home",
-        ),
-        ({"TRAVIO_REDIS_USER": "seats"}, "TRAVIO_REDIS_USER='seats' needs TRAVIO_REDIS_PASSWORD"),
-        (
-            {"TRAVIO_REDIS_CA_FILE": __file__},
-            f"TRAVIO_REDIS_CA_FILE={__file__!r} needs TRAVIO_REDIS_TLS=on",
-        ),
-        (
-            {"TRAVIO_TLS_CERT": "/no/such/file", "TRAVIO_TLS_KEY": __file__},
-            "TRAVIO_TLS_CERT='/no/such/file' is wrong: allowed is the path of an existing file",
-        ),
-        (
-            {"TRAVIO_TLS_CERT": __file__},
-            f"TRAVIO_TLS_CERT={__file__!r} and TRAVIO_TLS_KEY='': set both or neither",
-        ),
-        ({"HOLD_TTL_SECONDS": "3601"}, "HOLD_TTL_SECONDS=3601 must be at most TRAVIO_HOLD_TTL_SECONDS_MAX=3600"),
-        (
-            {"TRAVIO_DEADLINE_SECONDS": "90"},
-            "TRAVIO_DEADLINE_SECONDS=90 must be at most TRAVIO_DEADLINE_SECONDS_MAX=60",
-        ),
-        (
-            {"TRAVIO_HOLD_TTL": "60"},
-            "TRAVIO_HOLD_TTL: no such setting; did you mean TRAVIO_HOLD_TTL_SECONDS?",
-        ),
-        (
-            {"TRAVIO_FOO": "1"},
-            "TRAVIO_FOO: no such setting; `travio-inventory settings` lists all of them",
-        ),
-        (
-            {"TRAVIO_WORKERS": "off"},
-            "TRAVIO_WORKERS: no such setting; its new name is TRAVIO_BACKGROUND",
-        ),
-        ({"travio_data": "x"}, "travio_data: no such setting; did you mean TRAVIO_DATA?"),
-        (
-            {"TRAVIO_GRPC_PORT": "x", "TRAVIO_EVENTS": "y"},
-            (
-                "TRAVIO_GRPC_PORT='x' is wrong: allowed is a whole number from 0 to 65535; "
-                "TRAVIO_EVENTS='y' is wrong: allowed is "
-                "none, or json-lines, or several as NAME=json-lines:FILE,NAME=json-lines:FILE"
-            ),
-        ),
-    ],
-)
-def test_one_line_names_the_variable_its_value_and_what_is_allowed(
-    variables: dict[str, str], said: str, environment: Environment
-) -> None:
-    environment.update(variables)
-    assert refused() == said
-
-
-@pytest.mark.parametrize(
     ("variable", "value", "field", "chosen"),
     [("SCYLLA_HOSTS", "db1", "store", "scylla"), ("REDIS_ADDR", "cache:6379", "edge", "redis")],
 )
@@ -305,86 +175,6 @@ def test_an_address_chooses_its_backend_unless_another_is_named(
     assert (line.value, line.source) == (chosen, variable)
     environment[names(field)[0]] = "memory" if field == "store" else "absent"
     assert values(load_settings())[field] in {"memory", "absent"}
-
-
-@pytest.mark.parametrize(
-    "address", ["redis://user:secret@cache:6379", "user:secret@cache", "redis://u:a/secret@b@cache", "secret\n@cache"]
-)
-def test_a_password_in_an_address_is_shown_nowhere(address: str, environment: Environment) -> None:
-    for variable in ("REDIS_ADDR", "SCYLLA_HOSTS"):
-        environment[variable] = address
-    assert "secret" not in refused()
-
-
-def test_a_password_is_not_shown(environment: Environment) -> None:
-    environment.update({"TRAVIO_REDIS_PASSWORD": "secret"})
-    settings = load_settings()
-    assert settings.redis.password.get_secret_value() == "secret"
-    assert "secret" not in str(listed(settings)) + repr(settings)
-
-
-def test_a_password_that_nobody_reads_is_not_shown(environment: Environment) -> None:
-    environment.update({"TRAVIO_REDIS_PASWORD": "secret"})
-    said = refused()
-    assert said.startswith("TRAVIO_REDIS_PASWORD: no such setting")
-    assert "secret" not in said
-
-
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("TRAVIO_TEST_SEEDS", "7"),
-        ("TRAVIO_TARGET", "elsewhere:9083"),
-        ("TRAVIO_TARGET_TLS", "on"),
-        ("TRAVIO_TARGET_CA_FILE", "ca.pem"),
-        ("TRAVIO_INVENTORY_SERVICE_HOST", "10.0.0.1"),
-        ("TRAVIO_SERVICE_HOST", "fd00::1"),
-        ("TRAVIO_SERVICE_PORT", "9083"),
-        ("TRAVIO_SERVICE_PORT_GRPC", "9083"),
-        ("TRAVIO_PORT", "tcp://10.0.0.1:9083"),
-        ("TRAVIO_PORT", "tcp://[fd00::1]:9083"),
-        ("TRAVIO_PORT_9083_TCP", "tcp://10.0.0.1:9083"),
-        ("TRAVIO_PORT_9083_TCP_PROTO", "tcp"),
-        ("TRAVIO_PORT_9083_TCP_PORT", "9083"),
-        ("TRAVIO_PORT_9083_TCP_ADDR", "10.0.0.1"),
-        ("TRAVIO_PORT_9083_SCTP", "sctp://10.0.0.1:9083"),
-        ("TRAVIO_GRPC_PORT", "tcp://10.0.0.1:9083"),
-        ("TRAVIO_GRPC_REUSE_PORT", "udp://10.0.0.1:9083"),
-        ("GRPC_PORT", "tcp://10.0.0.1:9083"),
-        ("TRAVIO_GRPC_SERVICE_HOST", "10.0.0.1"),
-        ("TRAVIO_INVENTORY_SERVICE_PORT_GRPC", "9083"),
-        ("TRAVIO_INVENTORY_PORT", "tcp://10.0.0.1:9083"),
-        ("TRAVIO_INVENTORY_PORT_9083_TCP_ADDR", "10.0.0.1"),
-    ],
-)
-def test_what_is_set_for_others_is_let_be(name: str, value: str, environment: Environment) -> None:
-    environment[name] = value
-    assert load_settings() == Settings()
-
-
-def test_a_setting_is_read_though_a_service_has_its_other_name(environment: Environment) -> None:
-    environment.update({"TRAVIO_GRPC_PORT": "tcp://10.0.0.1:9083", "GRPC_PORT": "9090"})
-    settings = load_settings()
-    assert settings.server.port == 9090
-    assert [line.source for line in listed(settings) if line.name == "TRAVIO_GRPC_PORT"] == ["GRPC_PORT"]
-    assert shadowed() == {"TRAVIO_GRPC_PORT": "tcp://10.0.0.1:9083"}
-
-
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("TRAVIO_GRPC_PORT", "tcp://"),
-        ("TRAVIO_GRPC_PORT", "http://10.0.0.1:9083"),
-        ("TRAVIO_GRPCPORT", "9083"),
-        ("TRAVIO_SERVICE_HOST", "a host"),
-        ("TRAVIO_SERVICE_PORT", "some"),
-        ("TRAVIO_SCYLLA_HOST", "tcp://10.0.0.1:9042"),
-        ("TRAVIO_SCYLLA_HOSTS", "tcp://10.0.0.1:9042"),
-    ],
-)
-def test_what_only_resembles_a_service_is_a_wrong_setting(name: str, value: str, environment: Environment) -> None:
-    environment[name] = value
-    assert refused().startswith(f"{name}")
 
 
 @pytest.mark.usefixtures("environment")

@@ -1,9 +1,8 @@
-"""What every store must do: each sentence of the port's contract."""
+"""What every store must do with a batch: all of it where every condition is met, else nothing."""
 
 import asyncio
 import itertools
 import time
-import unicodedata
 from collections.abc import Sequence
 from random import Random
 from uuid import uuid4
@@ -13,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.store.partitions import Group, index_entry, new_partition
+from tests.store.written_rows import A1, A2, BORN, EVENT, FREE, HELD, HOLD
 from travio_inventory.protocol.batches import (
     ABSENT,
     Applied,
@@ -22,36 +22,12 @@ from travio_inventory.protocol.batches import (
     Kind,
     NotDone,
     Outcome,
-    Partition,
     Refused,
     Row,
     RowKey,
-    Table,
     Write,
 )
-from travio_inventory.protocol.tables import COLUMNS, TABLES, TYPES, Type
 from travio_inventory.store.memory import MemoryBatches
-
-HOLD = RowKey(Kind.HOLD, "hold-1")
-EVENT = RowKey(Kind.EVENT, "event-1")
-A1 = RowKey(Kind.CELL, "A1", 0)
-A2 = RowKey(Kind.CELL, "A2", 0)
-FREE: Row = {"status": "available"}
-HELD: Row = {"status": "held", "owner": "hold-1", "until_ms": 5}
-TOLD: Row = {"type": "hold.created"}
-BORN: Row = {"status": "held", "holder": "ann", "expires_at_ms": 5}
-ODD_IDS = [
-    "e\u0301",
-    "\u00e9",
-    "a b",
-    "'; DROP TABLE rows; --",
-    "\u202eabc",
-    "\U0001f683",
-    "\uffff",
-    "~",
-    "%_*?",
-    "\u05d0",
-]
 
 
 @pytest.mark.parametrize(
@@ -114,85 +90,6 @@ async def test_a_null_value_clears_the_column_and_no_other(group: Group) -> None
 async def test_null_values_do_not_make_a_row(group: Group) -> None:
     await group.stands(Write(A1, {"status": None}, {"owner": None}), Write(HOLD, ABSENT, {"status": "held"}))
     assert await group.get(A1, HOLD) == {HOLD: {"status": "held"}}
-
-
-def partition_of(table: Table) -> Partition:
-    """One of that table, which nobody else has."""
-    return Partition(table, "store-tests" if TABLES[table].organization else "", uuid4().hex)
-
-
-KINDS = [(table, kind) for table, declared in TABLES.items() for kind in declared.kinds]
-
-
-@pytest.mark.parametrize(("table", "kind"), KINDS)
-async def test_every_column_of_every_kind_keeps_what_it_is_given(store: Batches, table: Table, kind: Kind) -> None:
-    group, key = Group(store, partition_of(table)), RowKey(kind, "x")
-    row: Row = {
-        name: f"text {name}" if TYPES[name] is Type.TEXT else number
-        for number, name in enumerate(COLUMNS[kind], start=7)
-    }
-    await group.stands(Write(key, ABSENT, row))
-    assert await group.row(key) == row
-    assert await store.read(group.partition, kind) == {key: row}
-    (first, value), *_ = row.items()
-    await group.stands(Write(key, row, dict.fromkeys(row) | {first: value}))
-    assert await group.row(key) == {first: value}
-
-
-@pytest.mark.parametrize("table", Table)
-@pytest.mark.parametrize("kind", Kind)
-async def test_a_row_of_a_kind_or_with_a_column_that_its_table_does_not_have_is_refused(
-    store: Batches, table: Table, kind: Kind
-) -> None:
-    """Whether it is asked or set, alone or beside others; and nothing of the batch is done."""
-    group, key = Group(store, partition_of(table)), RowKey(kind, "x")
-    declared = TABLES[table].kinds.get(kind)
-    known = {column.name for column in declared.columns} if declared else set[str]()
-    other = RowKey(next(iter(TABLES[table].kinds)), "y")
-    for name in [*(TYPES.keys() - known), "colour"]:
-        for write in (
-            Write(key, ABSENT, {name: 1}), Write(key, {}, {name: 1}), Write(key, {name: None}, {}),
-            Write(key, {name: None}, {name: 1}), Write(key, {name: 1}, {name: None}),
-        ):  # fmt: skip
-            for batch in ([write], [Write(other, ABSENT, {}), write]):
-                with pytest.raises(ValueError, match=f"{table} ha|{name}"):
-                    await group.apply(*batch)
-    assert await group.get(other) == {}
-    if declared is None:
-        with pytest.raises(ValueError, match=f"{table} has no rows of kind {kind}"):
-            await store.read(group.partition, kind)
-
-
-@pytest.mark.parametrize("table", [table for table in Table if table is not Table.SEAT_GROUPS])
-async def test_a_partition_or_a_segment_that_the_table_has_no_column_for_is_refused(
-    store: Batches, table: Table
-) -> None:
-    group, (kind, *_) = Group(store, partition_of(table)), TABLES[table].kinds
-    with pytest.raises(ValueError, match=f"{table} has no segments"):
-        await group.apply(Write(RowKey(kind, "x", 1), ABSENT, {}))
-    with pytest.raises(ValueError, match=f"{table} has no such partition"):
-        await store.apply(group.partition._replace(number=1), [Write(RowKey(kind, "x"), ABSENT, {})])
-    with pytest.raises(ValueError, match=f"{table} has no such partition"):
-        await store.get(group.partition._replace(number=1), [RowKey(kind, "x")])
-    with pytest.raises(ValueError, match=f"{table} has no such partition"):
-        await store.read(group.partition._replace(number=1), kind)
-
-
-@pytest.mark.parametrize("number", [0, -1, 2**31, 2**53 + 1, 2**63 - 1, -(2**63)])
-async def test_integers_are_64_bits_wide(group: Group, number: int) -> None:
-    await group.stands(Write(HOLD, ABSENT, {"expires_at_ms": number}))
-    await group.refused(Write(HOLD, {"expires_at_ms": number + (1 if number < 0 else -1)}, {"expires_at_ms": 1}))
-    await group.stands(Write(HOLD, {"expires_at_ms": number}, {"extensions": number}))
-    assert await group.row(HOLD) == {"expires_at_ms": number, "extensions": number}
-
-
-@pytest.mark.parametrize("text", ["", " ", "A1,A2", "1", "null", "\U0001f683 e\u0301", "x" * 20_000])
-async def test_a_text_comes_back_as_it_was_and_is_equal_only_to_itself(group: Group, text: str) -> None:
-    await group.stands(Write(HOLD, ABSENT, {"seats": text}))
-    await group.refused(Write(HOLD, {"seats": text + " "}, {"seats": "other"}))
-    await group.refused(Write(HOLD, {"seats": None}, {"seats": "other"}))
-    await group.stands(Write(HOLD, {"seats": text}, {"status": "seen"}))
-    assert await group.row(HOLD) == {"seats": text, "status": "seen"}
 
 
 @pytest.mark.parametrize("met", range(4))
@@ -264,130 +161,6 @@ async def test_the_same_batch_again_is_judged_anew(group: Group) -> None:
     assert await group.refused(*batch) == {HOLD: BORN, A1: HELD}
 
 
-async def test_rows_of_one_id_differ_by_kind_and_segment(group: Group) -> None:
-    keys = [RowKey(Kind.CELL, "A1", segment) for segment in range(3)] + [RowKey(Kind.HOLD, "A1")]
-    await group.stands(*(Write(key, ABSENT, {"status": str(place)}) for place, key in enumerate(keys)))
-    assert await group.get(*keys) == {key: {"status": str(place)} for place, key in enumerate(keys)}
-
-
-async def test_get_leaves_out_what_is_not_there(group: Group) -> None:
-    await group.stands(Write(A1, {}, FREE))
-    assert await group.get() == {}
-    assert await group.get(HOLD, A1, A2) == {A1: FREE}
-
-
-async def test_read_gives_one_kind_in_the_order_of_id_and_segment(group: Group) -> None:
-    keys = [RowKey(Kind.CELL, seat, segment) for seat in ("B10", "B2", "B", "a") for segment in (10, 9, 0, 1)]
-    await group.stands(*(Write(key, {}, FREE) for key in keys), Write(HOLD, ABSENT, BORN))
-    rows = await group.store.read(group.partition, Kind.CELL)
-    assert list(rows) == sorted(keys)
-    assert set(map(repr, rows.values())) == {repr(FREE)}
-    assert await group.ids(Kind.EVENT) == []
-
-
-@pytest.mark.parametrize(
-    ("start", "end", "ids"),
-    [
-        ("", "", ["a", "b", "b~1", "c"]),
-        ("b", "", ["b", "b~1", "c"]),
-        ("b0", "", ["b~1", "c"]),
-        ("d", "", []),
-        ("", "b", ["a"]),
-        ("a", "b~1", ["a", "b"]),
-        ("b", "b", []),
-        ("c", "a", []),
-    ],
-)
-async def test_read_takes_a_range_that_begins_at_start_and_ends_before_end(
-    group: Group, start: str, end: str, ids: list[str]
-) -> None:
-    await group.stands(*(Write(RowKey(Kind.EVENT, name), {}, TOLD) for name in ("c", "a", "b~1", "b")))
-    assert await group.ids(Kind.EVENT, start=start, end=end) == ids
-
-
-async def test_odd_ids_are_kept_apart_and_in_the_order_of_their_code_points(group: Group) -> None:
-    assert unicodedata.normalize("NFC", ODD_IDS[0]) == ODD_IDS[1]
-    await group.stands(*(Write(RowKey(Kind.HOLD, odd), ABSENT, {"holder": odd}) for odd in ODD_IDS))
-    assert await group.ids(Kind.HOLD) == sorted(ODD_IDS)
-    for odd in ODD_IDS:
-        assert await group.row(RowKey(Kind.HOLD, odd)) == {"holder": odd}
-
-
-@pytest.mark.parametrize(
-    "names",
-    list(
-        itertools.combinations([("a:b", "c"), ("a", "b:c"), ("a/b", "c"), ("a", "b/c"), ("a~b", "c"), ("a", "b~c")], 2)
-    ),
-)
-async def test_partitions_of_names_that_look_alike_are_apart(
-    store: Batches, names: tuple[tuple[str, str], tuple[str, str]]
-) -> None:
-    own = uuid4().hex
-    one, other = (Partition(Table.SEAT_GROUPS, f"{own}{organization}", name) for organization, name in names)
-    assert isinstance(await store.apply(one, [Write(A1, ABSENT, FREE)]), Applied)
-    assert await store.get(other, [A1]) == await store.read(other, Kind.CELL) == {}
-    assert isinstance(await store.apply(other, [Write(A1, ABSENT, HELD)]), Applied)
-    assert await store.get(one, [A1]) == {A1: FREE}
-
-
-async def test_partitions_differ_by_table_and_number(store: Batches) -> None:
-    base = new_partition()
-    others = [(Table.LEDGERS, Kind.SLOT), (Table.WAITLISTS, Kind.ENTRY)]
-    rows = [(base._replace(number=number), Kind.HOLD) for number in (0, 4, 33)]
-    rows += [(base._replace(table=table, number=0), kind) for table, kind in others]
-    for place, (partition, kind) in enumerate(rows):
-        outcome = await store.apply(partition, [Write(RowKey(kind, "x"), ABSENT, {COLUMNS[kind][0]: str(place)})])
-        assert isinstance(outcome, Applied)
-    found = [await store.get(partition, [RowKey(kind, "x")]) for partition, kind in rows]
-    assert found == [{RowKey(kind, "x"): {COLUMNS[kind][0]: str(place)}} for place, (_, kind) in enumerate(rows)]
-
-
-async def test_an_index_entry_is_found_in_its_bucket_only_and_once(group: Group) -> None:
-    bucket = uuid4().hex
-    for entry in ("b", "a", "b", "\U0001f683", "B"):
-        await group.apply(Write(EVENT, {}, TOLD), entries=[index_entry(entry, bucket), index_entry("z", f"{bucket}0")])
-    assert list(await group.store.read_index(Index.EXPIRY, bucket)) == ["B", "a", "b", "\U0001f683"]
-    assert list(await group.store.read_index(Index.JOURNAL, bucket)) == []
-    assert list(await group.store.read_index(Index.EXPIRY, f"{bucket}0")) == ["z"]
-
-
-@pytest.mark.parametrize(("most", "entries"), [(None, 9), (0, 0), (4, 4), (9, 9), (50, 9)])
-async def test_index_entries_are_given_up_to_the_number_asked_for(group: Group, most: int | None, entries: int) -> None:
-    bucket = uuid4().hex
-    await group.apply(Write(EVENT, {}, TOLD), entries=[index_entry(str(number), bucket) for number in range(9)])
-    found = await group.store.read_index(Index.EXPIRY, bucket, most=most)
-    assert list(found) == [str(number) for number in range(entries)]
-
-
-async def test_a_bucket_is_read_on_from_where_one_stopped(group: Group) -> None:
-    bucket = uuid4().hex
-    await group.apply(Write(EVENT, {}, TOLD), entries=[index_entry(str(number), bucket) for number in range(9)])
-    for after, most, found in (("3", 2, "45"), ("35", 2, "45"), ("7", 9, "8"), ("8", 9, ""), ("6", None, "78")):
-        assert "".join(await group.store.read_index(Index.EXPIRY, bucket, after=after, most=most)) == found
-
-
-async def test_the_index_entries_of_a_refused_batch_are_kept(group: Group) -> None:
-    bucket = uuid4().hex
-    outcome = await group.apply(
-        Write(A1, FREE, HELD),
-        Write(A2, FREE, HELD),
-        entries=[index_entry("x", bucket), index_entry("y", bucket, Index.JOURNAL)],
-    )
-    assert isinstance(outcome, Refused)
-    assert list(await group.store.read_index(Index.EXPIRY, bucket)) == ["x"]
-    assert list(await group.store.read_index(Index.JOURNAL, bucket)) == ["y"]
-
-
-async def test_what_follows_a_batch_is_added_once_it_is_applied(group: Group) -> None:
-    bucket = uuid4().hex
-    refused = await group.apply(Write(A1, FREE, HELD), entries=[index_entry("refused", bucket, Index.HOLDS)])
-    assert isinstance(refused, Refused)
-    assert list(await group.store.read_index(Index.HOLDS, bucket)) == []
-    await group.apply(Write(A1, {}, FREE), entries=[index_entry("applied", bucket, Index.HOLDS)])
-    await group.apply(entries=[index_entry("alone", bucket, Index.HOLDS)])
-    assert list(await group.store.read_index(Index.HOLDS, bucket)) == ["alone", "applied"]
-
-
 async def test_of_two_hundred_batches_for_one_row_exactly_one_wins(group: Group) -> None:
     await group.stands(Write(A1, {}, FREE))
     outcomes = await asyncio.gather(
@@ -424,41 +197,6 @@ async def test_batches_that_cross_are_never_half_done(group: Group) -> None:
     assert len(owned) == 2 * len(won) > 2 * 30
 
 
-async def test_reads_see_every_batch_that_was_answered(group: Group) -> None:
-    """Readers run beside a crowd of writers; each writer reads its own row as soon as it has its answer."""
-
-    async def write_and_read(name: str) -> None:
-        key, bucket = RowKey(Kind.HOLD, name), uuid4().hex
-        for place in range(5):
-            row: Row = {"extensions": place}
-            await group.apply(Write(key, {}, row), entries=[index_entry(str(place), bucket)])
-            assert await group.row(key) == row
-            assert (await group.store.read(group.partition, Kind.HOLD, start=name))[key] == row
-            assert len(await group.store.read_index(Index.EXPIRY, bucket)) == place + 1
-
-    await asyncio.gather(*(write_and_read(f"{place:02}") for place in range(40)))
-
-
-async def test_a_read_sees_one_moment(group: Group) -> None:
-    """Every batch sets all rows to one number, so a read that mixes two moments shows two numbers."""
-    keys = [RowKey(Kind.CELL, f"{place:03}") for place in range(40)]
-    await group.stands(*(Write(key, {}, {"since_ms": 0}) for key in keys))
-    seen: set[int | str | None] = set()
-
-    async def write() -> None:
-        for number in range(1, 30):
-            await group.stands(*(Write(key, {}, {"since_ms": number}) for key in keys))
-
-    writing = asyncio.create_task(write())
-    while not writing.done():
-        rows = await group.store.read(group.partition, Kind.CELL)
-        numbers = {row["since_ms"] for row in rows.values()}
-        assert len(numbers) == 1
-        seen |= numbers
-    await writing
-    assert len(seen) > 3
-
-
 async def test_a_batch_may_be_large(group: Group) -> None:
     keys = [RowKey(Kind.CELL, f"{place:04}", place % 3) for place in range(160)]
     await group.stands(*(Write(key, ABSENT, FREE) for key in keys))
@@ -478,7 +216,8 @@ def _writes(kind: Kind, always: str, text: str, other: str, number: str) -> st.S
     }  # fmt: skip
     conditions = st.none() | st.fixed_dictionaries({}, optional=some)
     rows = st.fixed_dictionaries({always: st.integers(0, 2)}, optional=some)
-    return st.builds(Write, st.builds(RowKey, st.just(kind), _NAMES, st.integers(0, 1)), conditions, rows)
+    keys = st.builds(RowKey, st.just(kind), _NAMES, st.integers(0, 1))
+    return st.builds(Write, keys, conditions, rows, keep_s=st.none())
 
 
 _WRITES = _writes(Kind.CELL, "since_ms", "status", "owner", "until_ms") | _writes(
@@ -516,9 +255,6 @@ async def test_all_stores_answer_alike_whatever_comes(store: Batches, batches: S
     assert len(await store.read_index(Index.EXPIRY, group.partition.name)) == len(batches)
 
 
-# ---- what is too old
-
-
 async def test_a_batch_whose_time_to_be_sent_is_over_is_not_done_and_its_company_is(group: Group) -> None:
     now = asyncio.get_running_loop().time()
     late, early = (
@@ -539,28 +275,3 @@ async def test_a_batch_that_grew_too_old_on_its_way_to_the_store_is_not_done(gro
     time.sleep(0.1)  # noqa: ASYNC251 - nothing of this process may run
     assert isinstance(await asking, NotDone)
     assert await group.get(A1) == {}
-
-
-@pytest.mark.parametrize(
-    ("start", "end", "most", "ids"),
-    [
-        ("", "", 1, ["a"]),
-        ("", "", 3, ["a", "b", "c"]),
-        ("", "", 9, ["a", "b", "c", "d"]),
-        ("b", "", 2, ["b", "c"]),
-        ("b\0", "", 2, ["c", "d"]),
-        ("b", "c", 2, ["b"]),
-    ],
-)
-async def test_read_takes_so_many_rows_and_goes_on_behind_the_last(
-    group: Group, start: str, end: str, most: int, ids: list[str]
-) -> None:
-    await group.stands(*(Write(RowKey(Kind.EVENT, name), {}, TOLD) for name in ("c", "a", "d", "b")))
-    found = await group.store.read(group.partition, Kind.EVENT, start=start, end=end, most=most)
-    assert [key.id for key in found] == ids
-
-
-async def test_index_entries_may_travel_without_a_batch(group: Group) -> None:
-    bucket = uuid4().hex
-    assert isinstance(await group.store.apply(group.partition, [], [index_entry("x", bucket)]), Applied)
-    assert list(await group.store.read_index(Index.EXPIRY, bucket)) == ["x"]

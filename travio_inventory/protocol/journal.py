@@ -10,6 +10,7 @@ from travio_inventory.kernel.refusals import BackendUnavailable
 from travio_inventory.protocol import event_rows, rows
 from travio_inventory.protocol.aside import Aside
 from travio_inventory.protocol.batches import Index, Kind, Partition, Row, RowKey, Rows, StoreUnavailable
+from travio_inventory.protocol.event_places import FoundEvent, partition_in, place_of, row_id_in, unit_of
 from travio_inventory.protocol.index_entries import MINUTE_MS
 from travio_inventory.protocol.local_signals import RecentEvents
 from travio_inventory.protocol.minute_cursor import EPOCH_SETTLES_MS, MINUTES_AT_ONCE, MinuteCursor, Place
@@ -49,14 +50,6 @@ class _Visit(NamedTuple):
     begun_ms: int
 
 
-class _Found(NamedTuple):
-    """An event row, where it is."""
-
-    partition: Partition
-    key: RowKey
-    row: Row
-
-
 class EventJournal:
     """Implements `events.relay.Journal` for the sink of that name. Its position is stored under the name: no sink waits
     for another, and a new one begins with the oldest kept event.
@@ -93,7 +86,7 @@ class EventJournal:
         """The last published event of each subject."""
         self._taken: dict[str, int] = {}
         """The last event of each subject in `_pending`."""
-        self._pending: dict[str, tuple[Event, _Found]] = {}
+        self._pending: dict[str, tuple[Event, FoundEvent]] = {}
         """What was read and not yet published, by event id."""
         self._single: set[str] = set()
         """The row ids of the events that are set aside."""
@@ -119,14 +112,14 @@ class EventJournal:
             epoch = max(self._met_until(event_rows.epoch_of(found.key)), before.epoch)
             self._told[event.subject] = _Told(max(event.ordinal, before.ordinal), epoch)
             if found.key.id in self._single:
-                self._finish(_row_place(found), found.key.id)
+                self._finish(place_of(found), found.key.id)
         if not self._pending:
             await self._close()
 
     async def set_aside(self, events: Mapping[Event, Exception]) -> None:
         """See Journal."""
         try:
-            await self._put_aside({_row_place(self._pending[event.id][1]): error for event, error in events.items()})
+            await self._put_aside({place_of(self._pending[event.id][1]): error for event, error in events.items()})
         except StoreUnavailable:
             raise BackendUnavailable from None
         for event in events:
@@ -175,7 +168,7 @@ class EventJournal:
 
     def _list(self, place: Place, start: str) -> None:
         self._to_read[place] = start
-        if row_id := _row_id(place):
+        if row_id := row_id_in(place):
             self._single.add(row_id)
 
     def _from_newest(self, place: Place) -> str:
@@ -197,7 +190,7 @@ class EventJournal:
         """This process's own events, except in partitions with older ones still to read."""
         if self._recent is None or len(self._pending) >= EVENTS_PER_ROUND_MAX:
             return
-        behind = set(map(_line, self._to_read))
+        behind = set(map(unit_of, self._to_read))
         for partition, recent in sorted(self._recent.take().items()):
             signals = {key: row for key, row in recent.items() if event_rows.epoch_of(key) >= self._minutes.first}
             if partition not in behind:
@@ -229,12 +222,12 @@ class EventJournal:
         """What to read now: the oldest place of each partition; single events one by one."""
         lines: defaultdict[object, deque[Place]] = defaultdict(deque)
         for place in sorted(self._to_read):
-            lines[_line(place)].append(place)
+            lines[unit_of(place)].append(place)
         return deque(line for line in lines.values() if not self._aside.is_waiting(line[0]))
 
     async def _read(self, place: Place) -> bool:
         """Take in the place's next events; returns whether there are more. Raises StoreUnavailable, ValueError."""
-        partition, row_id = _partition(place), _row_id(place)
+        partition, row_id = partition_in(place), row_id_in(place)
         if partition is None:
             raise ValueError("not a place that this release can read")
         if row_id is None:
@@ -280,13 +273,13 @@ class EventJournal:
                 break
             signals |= more
         for key, row in sorted(signals.items(), key=lambda item: _order(item[1])):
-            event = _Found(partition, key, row)
+            event = FoundEvent(partition, key, row)
             try:
                 self._add(event)
             except (ValueError, KeyError, TypeError) as error:
-                await self._put_aside({_row_place(event): error})
+                await self._put_aside({place_of(event): error})
 
-    def _add(self, found: _Found) -> None:
+    def _add(self, found: FoundEvent) -> None:
         """Publish it next. Raises ValueError and the like if no event can be read from the row."""
         if event_rows.before(found.row).id in self._single:
             raise ValueError("the event before it is set aside")
@@ -300,7 +293,7 @@ class EventJournal:
         """
         first = self._minutes.first
         carried = [place for place in self._to_read if place.minute < first]
-        mine = (place.minute for place in carried if _partition(place) == partition)
+        mine = (place.minute for place in carried if partition_in(place) == partition)
         return max(min([first, *self._unread, *mine]), 1)
 
     def _missing_before(self, signals: Rows, first: int) -> list[RowKey]:
@@ -383,28 +376,3 @@ class EventJournal:
 
 def _order(row: Row) -> tuple[str, int]:
     return event_rows.subject_of(row), event_rows.ordinal_of(row)
-
-
-def _row_place(found: _Found) -> Place:
-    """A single event as an index names it."""
-    entry = rows.partition_entry(found.partition)
-    epoch = event_rows.epoch_of(found.key)
-    return Place(epoch, f"{entry}{rows.SEPARATOR}{found.key.id}")
-
-
-def _partition(place: Place) -> Partition | None:
-    """The partition in a place; None if this release cannot read it."""
-    try:
-        return rows.read_partition_entry(rows.SEPARATOR.join(place.entry.split(rows.SEPARATOR)[:4]))
-    except ValueError:
-        return None
-
-
-def _line(place: Place) -> object:
-    """The unit that is read in order: a partition; a single event, or something unreadable, is its own unit."""
-    return place if _row_id(place) is not None else _partition(place) or place
-
-
-def _row_id(place: Place) -> str | None:
-    """The single event row in a place, None if the place is a partition."""
-    return next(iter(place.entry.split(rows.SEPARATOR)[4:]), None)

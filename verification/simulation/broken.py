@@ -5,14 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from travio_inventory.protocol.batches import (
-    ANY_TIME,
-    Index,
-    IndexEntry,
-    Outcome,
-    Partition,
-    Write,
-)
+from travio_inventory.protocol.batches import ANY_TIME, Index, IndexEntry, Outcome, Partition, Write
 from travio_inventory.protocol.claims import Contended, Lost, NotMade, Stuck
 from travio_inventory.protocol.index_entries import MINUTE_MS
 from travio_inventory.protocol.minute_cursor import MinuteCursor

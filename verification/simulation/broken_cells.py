@@ -7,15 +7,7 @@ import pytest
 
 from travio_inventory.protocol import attempts, claims, rows
 from travio_inventory.protocol.attempts import Attempts
-from travio_inventory.protocol.batches import (
-    ABSENT,
-    Kind,
-    Partition,
-    Row,
-    RowKey,
-    Rows,
-    Write,
-)
+from travio_inventory.protocol.batches import ABSENT, Kind, Partition, Row, RowKey, Rows, Write
 from travio_inventory.protocol.claims import Claims
 from travio_inventory.protocol.judging import Judged, Judging, Verdict
 from travio_inventory.protocol.resource import Claim, Look, Obstacle, Taken, home_and_others

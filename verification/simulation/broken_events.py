@@ -7,15 +7,7 @@ import pytest
 from travio_inventory.events.relay import EventRelay, Journal
 from travio_inventory.kernel.events import Sink
 from travio_inventory.protocol import event_rows, journal, rows
-from travio_inventory.protocol.batches import (
-    Applied,
-    Index,
-    IndexEntry,
-    Kind,
-    Outcome,
-    Partition,
-    Write,
-)
+from travio_inventory.protocol.batches import Applied, Index, IndexEntry, Kind, Outcome, Partition, Write
 from travio_inventory.protocol.journal import EventJournal
 from travio_inventory.protocol.sending import Sender
 from verification.simulation.broken import broken, visit_once

@@ -5,16 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from travio_inventory.protocol import ledger, rows
-from travio_inventory.protocol.batches import (
-    ABSENT,
-    IndexEntry,
-    Kind,
-    Outcome,
-    Partition,
-    RowKey,
-    Rows,
-    Write,
-)
+from travio_inventory.protocol.batches import ABSENT, IndexEntry, Kind, Outcome, Partition, RowKey, Rows, Write
 from travio_inventory.protocol.ledger import Ledger
 from travio_inventory.protocol.sending import Sender
 from travio_inventory.protocol.steps.hold import Holding

@@ -6,15 +6,7 @@ from dataclasses import replace
 import pytest
 
 from travio_inventory.protocol import rows
-from travio_inventory.protocol.batches import (
-    Applied,
-    IndexEntry,
-    Kind,
-    Outcome,
-    Partition,
-    RowKey,
-    Write,
-)
+from travio_inventory.protocol.batches import Applied, IndexEntry, Kind, Outcome, Partition, RowKey, Write
 from travio_inventory.protocol.index_entries import DurableEntries
 from travio_inventory.protocol.lapses import LapseFinder
 from travio_inventory.protocol.resource import Standing

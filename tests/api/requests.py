@@ -1,0 +1,126 @@
+"""One valid request of each kind, and what is read of it when it is changed."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import betterproto2
+import pytest
+
+from travio_inventory.api.grpc import messages
+from travio_inventory.api.grpc.descriptors import message_type
+from travio_inventory.kernel.refusals import InvalidRequest
+from travio_inventory.wire.inventory import v1
+
+CHECK = v1.CheckAvailabilityRequest(
+    trip_id="T1", from_station_id="A", to_station_id="C", passengers=2, seat_class="first", organization_id="org"
+)
+SEGMENTS = [
+    v1.SegmentDefinition(segment_index=1, from_station_id="B", to_station_id="C", departure_time=20, arrival_time=30),
+    v1.SegmentDefinition(segment_index=0, from_station_id="A", to_station_id="B", departure_time=0, arrival_time=10),
+]
+SEATS = [
+    v1.SeatDefinition(seat_id="1A", seat_number="1A", row=1, column=1, seat_type="window", seat_class="first"),
+    v1.SeatDefinition(seat_id="1B", row=1, column=2, price_paisa=5, is_accessible=True, has_power=True),
+]
+VALID: Mapping[type[betterproto2.Message], tuple[betterproto2.Message, Callable[[Any], object]]] = {
+    type(message): (message, read)
+    for message, read in [
+        (CHECK, messages.check_asked),
+        (v1.BatchCheckRequest(requests=[CHECK, CHECK]), messages.checks_asked),
+        (
+            v1.HoldSeatsRequest(
+                trip_id="T1",
+                from_station_id="A",
+                to_station_id="C",
+                seat_ids=["1A", "1B"],
+                user_id="user",
+                session_id="session",
+                hold_duration_seconds=60,
+                organization_id="org",
+                idempotency_key="key",
+                from_segment_index=0,
+                settle=True,
+            ),
+            messages.hold_asked,
+        ),
+        (v1.ReleaseSeatsRequest(hold_id="H", user_id="user", organization_id="org"), messages.hold_named),
+        (
+            v1.ConfirmBookingRequest(
+                hold_id="H",
+                order_id="order",
+                user_id="user",
+                passengers=[v1.PassengerSeat(seat_id="1A", passenger_nid="1", passenger_name="Ada")],
+                organization_id="org",
+            ),
+            messages.confirm_asked,
+        ),
+        (
+            v1.GetSeatMapRequest(
+                trip_id="T1", from_station_id="A", to_station_id="C", organization_id="org", to_segment_index=1
+            ),
+            messages.map_asked,
+        ),
+        (
+            v1.InitializeTripInventoryRequest(
+                trip_id="T1",
+                organization_id="org",
+                vehicle_id="bus",
+                segments=SEGMENTS,
+                seat_config=v1.SeatConfiguration(total_seats=2, seats=SEATS),
+                currency="BDT",
+                vehicle_type="coach",
+            ),
+            messages.trip_asked,
+        ),
+        (
+            v1.UpdateInventoryRequest(
+                trip_id="T1",
+                organization_id="org",
+                updates=[
+                    v1.SeatUpdate(seat_id="1A", new_status=v1.SeatStatus.BLOCKED, reason="broken"),
+                    v1.SeatUpdate(seat_id="1B", new_status=v1.SeatStatus.AVAILABLE),
+                ],
+            ),
+            messages.update_asked,
+        ),
+        (
+            v1.JoinWaitlistRequest(trip_id="T1", user_id="user", requested_seats=2, organization_id="org"),
+            messages.join_asked,
+        ),
+        (v1.GetUserWaitlistRequest(user_id="user"), messages.waitlist_asked),
+        (v1.GetHoldRequest(hold_id="H", user_id="user", organization_id="org"), messages.hold_named),
+        (v1.ListHoldsRequest(user_id="user", organization_id="org", include_ended=True), messages.holds_asked),
+        (
+            v1.ExtendHoldRequest(hold_id="H", user_id="user", organization_id="org", hold_duration_seconds=-1),
+            messages.extend_asked,
+        ),
+        (v1.CancelBookingRequest(booking_id="H", user_id="user", organization_id="org"), messages.booking_named),
+        (v1.LeaveWaitlistRequest(trip_id="T1", user_id="user", organization_id="org"), messages.leave_asked),
+        (v1.GetTripRequest(trip_id="T1", organization_id="org"), messages.trip_named),
+    ]
+}
+each_kind = pytest.mark.parametrize("kind", VALID, ids=lambda kind: kind.__name__)
+
+
+def read(kind: type[betterproto2.Message], data: bytes) -> object:
+    """The bytes as a use case would get them. Raises DecodeError, InvalidRequest."""
+    return VALID[kind][1](message_type(kind.__name__).FromString(data))
+
+
+def read_changed(kind: type[betterproto2.Message], **changes: object) -> object:
+    """The valid message of the kind with some fields set otherwise, as a use case would get it."""
+    message = kind.FromString(bytes(VALID[kind][0]))
+    for name, value in changes.items():
+        setattr(message, name, value)
+    return read(kind, bytes(message))
+
+
+def faults(kind: type[betterproto2.Message], **changes: object) -> list[str]:
+    """The fields for which the changed message is refused."""
+    with pytest.raises(InvalidRequest) as refused:
+        read_changed(kind, **changes)
+    return [violation.field for violation in refused.value.violations]
+
+
+def trip_bytes() -> bytes:
+    return bytes(VALID[v1.InitializeTripInventoryRequest][0])

@@ -1,0 +1,14 @@
+"""The settings of a service of a test's own."""
+
+from pathlib import Path
+
+import pytest
+
+from travio_inventory.settings import Settings
+from verification.kit.in_process import settings_of
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """A service of one's own."""
+    return settings_of(tmp_path)

@@ -1,0 +1,32 @@
+"""What tests of the edge on Redis share: filling a seat map, and waiting for what Redis tells."""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from tests.edge.edges import Edge
+from travio_inventory.seats.trip import TripKey
+
+SEEN_S_MAX = 10
+STALE_MS_MAX = 20_000
+"""So long that what is gone within SEEN_S_MAX was invalidated."""
+
+
+async def fill(edge: Edge, trip: TripKey, content: bytes, *, groups: int = 1) -> None:
+    leases = await edge.seat_maps.lease(trip, range(groups))
+    await edge.seat_maps.fill(trip, {group: (lease, content) for group, lease in leases.items()})
+
+
+async def until_gone(edge: Edge, trip: TripKey) -> None:
+    """Return once the trip's map is read no more."""
+    began = time.monotonic()
+    while await edge.seat_maps.read(trip):
+        assert time.monotonic() - began < SEEN_S_MAX, "still there"
+        await asyncio.sleep(0.001)
+
+
+async def until(true: Callable[[], bool]) -> None:
+    """Return once it is true."""
+    async with asyncio.timeout(SEEN_S_MAX):
+        while not true():  # noqa: ASYNC110 - what happens in Redis sets no event of ours
+            await asyncio.sleep(0.001)

@@ -1,0 +1,108 @@
+"""Any calls in any order, on every edge: it answers as a model of the gate does, or lets pass."""
+
+from typing import TypeAlias
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.edge.edges import Edge
+from travio_inventory.seats.ports import Attempt, Cell, GateAnswer, Locked, Occupancy, Passed, Taken
+from travio_inventory.seats.refusals import TakenCell
+
+SEATS = [Cell("A1", 0), Cell("A1", 1), Cell("A2", 0), Cell("A2", 1)]
+RANKS = {"held": 0, "sold": 1}
+
+
+class Model:
+    """What is remembered of one seat group when no time passes."""
+
+    def __init__(self) -> None:
+        self.locks: dict[Cell, Attempt] = {}
+        self.taken: dict[Cell, Occupancy] = {}
+        self.known: set[str] = set()
+        self.ended: set[str] = set()
+
+    def enter(self, wanted: list[Cell], attempt: Attempt) -> GateAnswer:
+        """The answer of an edge that remembers all."""
+        if not (attempt.settles or attempt.claimant in self.known):
+            taken = [(cell, self.taken[cell]) for cell in wanted if cell in self.taken]
+            if others := [(cell, by) for cell, by in taken if by.claimant != attempt.claimant]:
+                cells = [TakenCell(*cell, by.status, by.claimant, by.hold, by.until_ms) for cell, by in others]
+                return Taken(tuple(cells), min(by.as_of_ms for _, by in others))
+            locks = [cell.seat for cell in wanted if self.locks.get(cell, attempt).claimant != attempt.claimant]
+            if locks:
+                return Locked(tuple(dict.fromkeys(locks)))
+        for cell in wanted:
+            self.locks.setdefault(cell, attempt)
+        if attempt.has_key:
+            self.known.add(attempt.claimant)
+        return Passed()
+
+    def leave(self, wanted: list[Cell], token: str) -> None:
+        """Compare and delete."""
+        self.locks = {cell: lock for cell, lock in self.locks.items() if cell not in wanted or lock.token != token}
+
+    def mark(self, wanted: list[Cell], new: Occupancy) -> None:
+        """What is known of somebody, then what came later, counts."""
+        for cell in wanted if new.hold not in self.ended else ():
+            old = self.taken.get(cell)
+            if old is None or self._order(new, old) >= self._order(old, new):
+                self.taken[cell] = new
+
+    def _order(self, one: Occupancy, other: Occupancy) -> tuple[bool, int, int, int]:
+        if one.hold != other.hold:
+            return bool(one.claimant), 0, 0, one.as_of_ms
+        return bool(one.claimant), RANKS[one.status], one.until_ms, one.as_of_ms
+
+    def clear(self, wanted: list[Cell], hold: str) -> None:
+        """The hold's own, and for good."""
+        self.ended.add(hold)
+        self.taken = {cell: by for cell, by in self.taken.items() if cell not in wanted or by.hold != hold}
+
+
+Call: TypeAlias = tuple[str, list[Cell], Attempt, Occupancy]
+claimants = st.sampled_from(["ann", "bob"])
+calls = st.tuples(
+    st.sampled_from(["enter", "enter", "enter", "leave", "mark", "mark", "clear"]),
+    st.lists(st.sampled_from(SEATS), min_size=1, unique=True),
+    st.builds(
+        Attempt,
+        token=st.sampled_from(["t1", "t2", "t3"]),
+        claimant=claimants,
+        has_key=st.sampled_from([False, False, True]),
+        settles=st.sampled_from([False, False, False, True]),
+    ),
+    st.builds(
+        Occupancy,
+        hold=st.sampled_from(["h1", "h2", "h3"]),
+        claimant=claimants | st.just(""),
+        status=st.sampled_from(["held", "sold"]),
+        until_ms=st.integers(60_000, 60_002),
+        as_of_ms=st.integers(0, 2),
+    ),
+)
+"""The times of an occupancy count from the beginning of the run."""
+
+
+@settings(deadline=None)  # a server may take its time
+@given(st.lists(calls, max_size=30))
+async def test_whatever_comes_first_an_edge_turns_away_only_with_cause(edge: Edge, script: list[Call]) -> None:
+    """One that remembers answers as the model does; one that forgets may let pass, and nothing else."""
+    group, model = edge.door().group, Model()
+    began_ms = edge.today_ms() + 5_000  # so that no entry ends during the run
+    for verb, wanted, attempt, told in script:
+        occupancy = told._replace(until_ms=told.until_ms + began_ms, as_of_ms=told.as_of_ms + began_ms)
+        match verb:
+            case "enter":
+                answer = await edge.gate.enter(group, wanted, attempt, ttl_ms=60_000)
+                expected = model.enter(wanted, attempt)
+                assert answer == expected or (answer == Passed() and not edge.remembers)
+            case "leave":
+                await edge.gate.leave(group, wanted, token=attempt.token)
+                model.leave(wanted, attempt.token)
+            case "mark":
+                await edge.taken.mark(group, wanted, occupancy)
+                model.mark(wanted, occupancy)
+            case _:
+                await edge.taken.clear(group, wanted, hold=occupancy.hold)
+                model.clear(wanted, occupancy.hold)

@@ -1,0 +1,211 @@
+"""What seat maps on Redis promise beyond the contract: no copy outlives a write by more than a moment."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+import anyio
+import pytest
+
+from tests.edge.edges import DEPLOYMENT, Edge, now_ms, redis_edge
+from tests.edge.redis_edges import STALE_MS_MAX, fill, until, until_gone
+from travio_inventory.edge.connection import Listener, Redis
+from travio_inventory.edge.deployments import open_own
+from travio_inventory.edge.keys import map_key
+from travio_inventory.edge.pipelined_connection import RedisDown, Reply
+from travio_inventory.edge.redis_options import RedisOptions
+from travio_inventory.edge.scripts import INVALIDATE, READ, Script, Word
+from travio_inventory.edge.seat_map_cache import GROUPS_PER_SCRIPT_MAX, MapCopies, RedisSeatMapCache
+from verification.servers.redis import RedisServer
+
+
+async def test_a_write_elsewhere_voids_our_copy_in_a_moment(here: Edge, there: Edge, redis_node: RedisServer) -> None:
+    trip = here.trip()
+    for _ in range(10):
+        await fill(here, trip, b"map")
+        assert await there.seat_maps.read(trip) == {0: b"map"}
+        asked = redis_node.ask("INFO", "commandstats")["cmdstat_evalsha"]["calls"]
+        for _ in range(50):
+            assert await there.seat_maps.read(trip) == {0: b"map"}
+        assert redis_node.ask("INFO", "commandstats")["cmdstat_evalsha"]["calls"] == asked, "there was no copy"
+        await here.seat_maps.invalidate(trip, [0])
+        await until_gone(there, trip)
+
+
+async def test_who_was_deaf_for_a_moment_has_no_copy(here: Edge, there: Edge, redis_node: RedisServer) -> None:
+    """The connection that would have told is gone before the write, so the message is lost."""
+    trip = here.trip()
+    await fill(here, trip, b"map")
+    assert await there.seat_maps.read(trip)
+    redis_node.ask("CLIENT KILL", "TYPE", "pubsub")
+    await here.seat_maps.invalidate(trip, [0])
+    await until_gone(there, trip)
+
+
+async def test_who_is_deaf_keeps_no_copy(here: Edge, options: RedisOptions, redis_node: RedisServer) -> None:
+    """It may read, but not keep what it reads: nobody would tell it of the write that follows."""
+    async with redis_edge(replace(options, probe_interval_ms=5_000)) as there:
+        trip = here.trip()
+        await fill(here, trip, b"map")
+        redis_node.ask("CLIENT KILL", "TYPE", "pubsub")
+        await asyncio.sleep(0.5)
+        assert await there.seat_maps.read(trip)
+        await here.seat_maps.invalidate(trip, [0])
+        assert not await there.seat_maps.read(trip)
+
+
+class LateReads:
+    """Redis, whose answers to READ come when they are let go."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self.read = asyncio.Event()
+        self.let_go = asyncio.Event()
+
+    async def run(self, script: Script, keys: Sequence[bytes], *words: Word) -> Reply:
+        """See Redis."""
+        reply = await self._redis.run(script, keys, *words)
+        if script is READ:
+            self.read.set()
+            await self.let_go.wait()
+        return reply
+
+    def hears_of(self, key: bytes) -> bool:
+        """See Redis."""
+        return self._redis.hears_of(key)
+
+
+async def test_a_read_that_a_write_overtook_is_neither_kept_nor_shared(here: Edge, options: RedisOptions) -> None:
+    """The answer was on its way when the message of the write came; who asks after the write must not get it."""
+    copies = MapCopies(trips_max=10)
+    async with open_own(options, Listener(copies.void, copies.void_all), DEPLOYMENT) as redis:
+        late, trip = LateReads(redis), here.trip()
+        cache = RedisSeatMapCache(late, copies, now_ms, stale_ms_max=1_000)
+        await fill(here, trip, b"old")
+        await until(lambda: redis.hears_of(map_key(trip)))
+        overtaken = asyncio.ensure_future(cache.read(trip))
+        await late.read.wait()
+        await here.seat_maps.invalidate(trip, [0])
+        await until(lambda: not copies.reads)
+        after = asyncio.ensure_future(cache.read(trip))
+        await asyncio.sleep(0.01)
+        late.let_go.set()
+        assert (await overtaken, await after) == ({0: b"old"}, {})
+        assert await cache.read(trip) == {}
+        await cache.close()
+
+
+async def test_an_own_write_voids_our_copy_before_anybody_tells_of_it(here: Edge, options: RedisOptions) -> None:
+    """It is answered as soon as Redis has answered, which may be before the word of it comes round."""
+    copies, nothing_done = MapCopies(trips_max=10), Listener(lambda _key: None, lambda: None)
+    async with open_own(options, nothing_done, DEPLOYMENT) as redis:
+        trip = here.trip()
+        cache = RedisSeatMapCache(redis, copies, now_ms, stale_ms_max=STALE_MS_MAX)
+        await fill(here, trip, b"old")
+        await until(lambda: redis.hears_of(map_key(trip)))
+        assert await cache.read(trip) == {0: b"old"}
+        assert copies.get(map_key(trip), now_ms()), "there was no copy"
+        assert await cache.invalidate(trip, [0]) is True
+        assert await cache.read(trip) == {}
+        await cache.close()
+
+
+class Failing:
+    """Redis, which is away from the second invalidation on."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._invalidations = 0
+
+    async def run(self, script: Script, keys: Sequence[bytes], *words: Word) -> Reply:
+        """See Redis."""
+        self._invalidations += script is INVALIDATE
+        if self._invalidations > 1:
+            raise RedisDown("gone")
+        return await self._redis.run(script, keys, *words)
+
+    def hears_of(self, key: bytes) -> bool:
+        """See Redis."""
+        return self._redis.hears_of(key)
+
+
+async def test_a_write_that_redis_heard_of_in_part_is_not_certain(here: Edge, options: RedisOptions) -> None:
+    copies = MapCopies(trips_max=10)
+    async with open_own(options, Listener(copies.void, copies.void_all), DEPLOYMENT) as redis:
+        cache = RedisSeatMapCache(Failing(redis), copies, now_ms, stale_ms_max=1_000)
+        assert await cache.invalidate(here.trip(), range(GROUPS_PER_SCRIPT_MAX + 1)) is False
+        await cache.close()
+
+
+class Nonsense:
+    """Redis, whose answers to READ are none until it is well."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self.is_well = False
+
+    async def run(self, script: Script, keys: Sequence[bytes], *words: Word) -> Reply:
+        """See Redis."""
+        return await self._redis.run(script, keys, *words) if self.is_well else [0, b"a block without an entry"]
+
+    def hears_of(self, key: bytes) -> bool:
+        """See Redis."""
+        return self._redis.hears_of(key)
+
+
+async def test_a_read_that_failed_is_not_shared_with_who_asks_later(here: Edge, options: RedisOptions) -> None:
+    copies = MapCopies(trips_max=10)
+    async with open_own(options, Listener(copies.void, copies.void_all), DEPLOYMENT) as redis:
+        nonsense, trip = Nonsense(redis), here.trip()
+        cache = RedisSeatMapCache(nonsense, copies, now_ms, stale_ms_max=1_000)
+        await fill(here, trip, b"map")
+        with pytest.raises(ValueError, match="zip"):
+            await cache.read(trip)
+        nonsense.is_well = True
+        assert await cache.read(trip) == {0: b"map"}
+        await cache.close()
+
+
+async def test_what_readers_see_never_goes_back(here: Edge, there: Edge) -> None:
+    """Readers and a writer in two processes; what the readers see never goes back."""
+    trip, newest, done = here.trip(), 0, False  # `newest` is what the store says
+
+    async def keep_filling() -> None:
+        while not done:
+            lease = await there.seat_maps.lease(trip, [0])
+            seen = str(newest).encode()
+            await there.seat_maps.fill(trip, {0: (lease[0], seen)})
+            await asyncio.sleep(0.0005)
+
+    async def keep_reading() -> None:
+        last = 0
+        while not done:
+            groups = await there.seat_maps.read(trip)
+            if 0 in groups:
+                assert int(groups[0]) >= last
+                last = int(groups[0])
+            await asyncio.sleep(0)
+
+    async with anyio.create_task_group() as tasks:
+        for _ in range(2):
+            tasks.start_soon(keep_filling)
+            tasks.start_soon(keep_reading)
+        while newest < 100:
+            newest += 1
+            await here.seat_maps.invalidate(trip, [0])
+            await asyncio.sleep(0.003)
+        done = True
+
+
+async def test_a_map_is_not_older_than_its_bound_though_no_invalidation_arrives(options: RedisOptions) -> None:
+    """Its reader was slow, so it is old when it is filled; whoever copies it later does not make it younger."""
+    async with redis_edge(options, stale_ms_max=3_000) as here, redis_edge(options, stale_ms_max=3_000) as there:
+        trip = here.trip()
+        leased_at = time.monotonic()
+        leases = await here.seat_maps.lease(trip, [0])
+        await asyncio.sleep(0.7 * here.stale_ms_max / 1_000)
+        await here.seat_maps.fill(trip, {0: (leases[0], b"old")})
+        assert await there.seat_maps.read(trip) == {0: b"old"}
+        await until_gone(there, trip)
+        assert time.monotonic() - leased_at <= 1.5 * here.stale_ms_max / 1_000

@@ -1,0 +1,69 @@
+"""More steps at once than may run: they wait for their turn, and not for ever."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from travio_inventory.kernel.refusals import Overloaded
+from travio_inventory.seats.use_cases.step_runner import StepRunner
+from verification.kit.faulty_batches import commits
+from verification.kit.sale import STEPS_MAX, Sale
+
+
+@asynccontextmanager
+async def all_turns_taken(commits_: StepRunner, turns: int) -> AsyncIterator[None]:
+    """As many steps are under way as may be, while the block lasts."""
+    over = asyncio.Event()
+    steps = [asyncio.ensure_future(commits_.run(over.wait())) for _ in range(turns)]
+    await asyncio.sleep(0)
+    try:
+        yield
+    finally:
+        over.set()
+        await asyncio.wait(steps)
+
+
+async def test_steps_beyond_their_number_wait_for_their_turn() -> None:
+    commits_ = StepRunner(in_flight_max=2)
+    async with all_turns_taken(commits_, 2):
+        third = asyncio.ensure_future(commits_.run(asyncio.sleep(0, "done")))
+        await asyncio.sleep(0.01)
+        assert not third.done()
+    assert await third == "done"
+    assert await commits_.run(asyncio.sleep(0, "done")) == "done"
+
+
+async def test_who_waits_too_long_for_a_turn_is_refused_and_may_ask_again(
+    sale: Sale, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("travio_inventory.seats.use_cases.step_runner.TURN_SECONDS_MAX", 0.01)
+    async with all_turns_taken(sale.process.steps, STEPS_MAX):
+        with pytest.raises(Overloaded):
+            await sale.hold("A1 A18")
+    await sale.settled()
+    await sale.hold("A1 A18", by="bob")
+
+
+async def test_what_nobody_waits_for_any_more_is_never_begun(sale: Sale) -> None:
+    async with all_turns_taken(sale.process.steps, STEPS_MAX):
+        attempt = asyncio.ensure_future(sale.hold("A1 A18"))
+        await asyncio.sleep(0.01)
+        attempt.cancel()
+        await asyncio.wait([attempt])
+    await sale.settled()
+    assert await sale.seats("held") == ""
+    assert await sale.holds() == []
+    await sale.hold("A1 A18", by="bob")
+
+
+async def test_a_step_that_has_begun_ends_though_its_caller_leaves(sale: Sale) -> None:
+    at_commit = sale.store.stall(commits)
+    attempt = asyncio.ensure_future(sale.hold("A1"))
+    await at_commit.reached.wait()
+    attempt.cancel()
+    await asyncio.wait([attempt])
+    at_commit.go.set()
+    await sale.settled()
+    assert await sale.seats("held") == "A1"

@@ -1,0 +1,153 @@
+"""Contenders turned away for the moment: by the gate, or by an attempt that is under way."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from travio_inventory.edge.local import LocalGate
+from travio_inventory.kernel.refusals import InvalidRequest
+from travio_inventory.seats.ports import GateAnswer
+from travio_inventory.seats.refusals import BY_STORE, Decided, SeatContended, SeatHeld, SeatTaken, SeatUnavailable
+from verification.kit.edges import TAKEN_TTL_S
+from verification.kit.faulty_batches import commits
+from verification.kit.sale import Sale
+
+
+async def test_the_gate_turns_others_away_from_a_seat_it_knows_taken(sale: Sale) -> None:
+    await sale.hold("A1 A18", "A-C")
+    with pytest.raises(SeatHeld) as turned_away:
+        await sale.hold("A2 A18", "B-D", by="bob")
+    assert [cell[:3] for cell in turned_away.value.cells] == [("A18", 1, "held")]
+    assert turned_away.value.decided == Decided("edge", sale.clock.now_ms())
+    await sale.hold("A2", "B-D", by="cid")
+
+
+async def test_the_gate_never_decides_a_key(sale: Sale) -> None:
+    """It says what the seat is; asked under the same key when the seat is free, the hold is made."""
+    rival = await sale.hold("A1", by="bob")
+    with pytest.raises(SeatHeld):
+        await sale.hold("A1", key="k")
+    await sale.release(rival)
+    assert (await sale.hold("A1", key="k")).is_live
+
+
+async def test_who_settles_is_answered_by_the_store(sale: Sale) -> None:
+    """Past what the gate remembers and past an attempt under way; its no is final for the key."""
+    rival = await sale.hold("A1 A2", "A-B", by="bob")
+    for _ in range(2):
+        with pytest.raises(SeatHeld) as refused:
+            await sale.hold("A1", "A-C", key="k", settles=True)
+        assert refused.value.decided == BY_STORE
+    at_commit = sale.store.stall(commits)
+    attempt = asyncio.ensure_future(sale.hold("A1", "B-C", by="cid"))
+    await at_commit.reached.wait()
+    with pytest.raises(SeatHeld):
+        await sale.hold("A1", "A-C", key="k", settles=True)
+    at_commit.go.set()
+    await attempt
+    await sale.release(rival)
+    with pytest.raises(SeatHeld):
+        await sale.hold("A1", "A-C", key="k")
+
+
+async def test_who_settles_needs_a_key(sale: Sale) -> None:
+    with pytest.raises(InvalidRequest, match="settle: needs an idempotency_key"):
+        await sale.hold("A1", settles=True)
+
+
+async def test_a_winner_repeats_its_key_in_a_crowd_and_is_always_told_the_same(sale: Sale) -> None:
+    """The crowd asks the store now and then, which says that the seat is sold: that must not hide whose it is."""
+    hold = await sale.hold("A1", by="ann", key="k")
+    booked = await sale.confirm(hold)
+    for number in range(100):
+        sale.clock.pass_s(40 * (number % 2) or 0.7)  # after so long nobody knows the winner any more
+        for rival in range(3):
+            with pytest.raises(SeatUnavailable):
+                await sale.hold("A1", by=f"rival-{rival}", key=f"{number}")
+        assert await sale.hold("A1", by="ann", key="k") == booked
+
+
+async def test_the_crowd_costs_the_store_one_look_in_two_seconds(sale: Sale) -> None:
+    """While the winner's own retries pass."""
+    await sale.confirm(await sale.hold("A1", by="ann", key="k"))
+    sale.clock.pass_s(TAKEN_TTL_S)
+    sent = sale.store.batches
+    for number in range(50):
+        with pytest.raises(SeatUnavailable):
+            await sale.hold("A1", by=f"rival-{number}")
+    assert sale.store.batches - sent == 1
+
+
+async def test_of_one_users_attempts_without_a_key_one_passes_the_gate(sale: Sale) -> None:
+    """Each is another one: while the first is under way and after it has won."""
+    at_commit = sale.store.stall(commits)
+    attempt = asyncio.ensure_future(sale.hold("A1"))
+    await at_commit.reached.wait()
+    sent = sale.store.batches
+    for _ in range(20):
+        with pytest.raises(SeatContended):
+            await sale.hold("A1")
+    at_commit.go.set()
+    hold = await attempt
+    for _ in range(20):
+        with pytest.raises(SeatHeld) as refused:
+            await sale.hold("A1")
+        assert refused.value.own_hold == hold.id
+    assert sale.store.batches == sent
+
+
+async def test_the_gate_turns_others_away_while_an_attempt_is_under_way(sale: Sale) -> None:
+    at_commit = sale.store.stall(commits)
+    attempt = asyncio.ensure_future(sale.hold("A1 A18"))
+    await at_commit.reached.wait()
+    with pytest.raises(SeatContended) as turned_away:
+        await sale.hold("A17 A18", by="bob")
+    assert turned_away.value.seats == ("A18",)
+    assert 50 <= turned_away.value.retry_after_ms <= 250
+    at_commit.go.set()
+    assert (await attempt).is_live
+    await sale.hold("A17", by="bob")
+
+
+async def test_a_seat_given_back_passes_the_gate_at_once(sale: Sale) -> None:
+    await sale.release(await sale.hold("A1 A18"))
+    await sale.hold("A1 A18", by="bob")
+    await sale.block("A2")
+    await sale.unblock("A2")
+    await sale.hold("A2", by="bob")
+
+
+async def test_the_store_says_contention_where_an_attempt_over_several_blocks_is_under_way(single_seats: Sale) -> None:
+    """Its intents stand, its home row does not yet: nobody knows whether it will win."""
+    at_commit = single_seats.store.stall(commits)
+    attempt = asyncio.ensure_future(single_seats.hold("A1 A2"))
+    await at_commit.reached.wait()
+    with pytest.raises(SeatContended) as turned_away:
+        await single_seats.elsewhere().hold("A2 A3", by="bob")
+    assert turned_away.value.seats == ("A2",)
+    at_commit.go.set()
+    assert (await attempt).is_live
+    with pytest.raises(SeatTaken):
+        await single_seats.elsewhere().hold("A2 A3", by="bob")
+    await single_seats.hold("A3", by="bob")
+
+
+async def test_a_caller_that_leaves_at_the_gate_leaves_it_open(sale: Sale, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The gate has let it in, and it is gone before it hears so."""
+    let_in, enter = asyncio.Event(), LocalGate.enter
+
+    async def enter_slowly(gate: LocalGate, *asked: Any, **how: Any) -> GateAnswer:  # noqa: ANN401 - as it is called
+        answer = await enter(gate, *asked, **how)
+        let_in.set()
+        await asyncio.sleep(5)
+        return answer
+
+    with monkeypatch.context() as slow:
+        slow.setattr(LocalGate, "enter", enter_slowly)
+        attempt = asyncio.ensure_future(sale.hold("A1 A18"))
+        await let_in.wait()
+        attempt.cancel()
+        await asyncio.wait([attempt])
+    await sale.settled()
+    await sale.hold("A1 A18", by="bob")
