@@ -13,7 +13,7 @@ from verification.chaos.run import HOLDS_MAX, Options, Result, run
 from verification.chaos.verdict import judge, judge_order
 from verification.chaos.waiting import judge_lists
 from verification.servers.fixtures import need
-from verification.simulation.history import Call, CallOutcome, Found, History
+from verification.simulation.history import Call, CallOutcome, FoundHold, History
 
 SEED = 11
 SECONDS = 25.0
@@ -97,7 +97,7 @@ class TestOnServers:
         rival = Call(-1, "hold", "", now_s, held.cells, until_ms=later_ms, returned_s=now_s, answer=CallOutcome.OK)
         rival.told, rival.status, rival.holder = "rival", "held", "rival"
         history.calls.append(rival)
-        history.holds = {**history.holds, "rival": Found("expired", "rival", "-", held.cells, "", later_ms)}
+        history.holds = {**history.holds, "rival": FoundHold("expired", "rival", "-", held.cells, "", later_ms)}
         verdict = judge(history, {})
         assert any(said.startswith("I1 ") for said in verdict.violations), verdict
         assert verdict.oversold == len(held.cells)

@@ -4,10 +4,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.typed import EXAMPLES
-from travio_inventory.cli.seat_drawing import PAINTS, DrawnSeat, Look, counts, draw, legend, plain
+from travio_inventory.cli.seat_drawing import PAINTS, DrawnSeat, DrawnState, counts, draw, legend, plain
 from travio_inventory.cli.trip_files import read_trip
 
-LOOKS = st.sampled_from([Look.FREE, Look.HELD, Look.BOOKED, Look.BLOCKED])
+DRAWN_STATES = st.sampled_from([DrawnState.FREE, DrawnState.HELD, DrawnState.BOOKED, DrawnState.BLOCKED])
 PLACES = st.tuples(st.integers(1, 60), st.integers(1, 9))
 
 
@@ -21,7 +21,7 @@ def vehicles(draw_value: st.DrawFn) -> list[DrawnSeat]:
             number=draw_value(st.text("0123456789", max_size=8)),
             row=row,
             column=column,
-            look=draw_value(LOOKS),
+            state=draw_value(DRAWN_STATES),
         )
         for row, column in places
     ]
@@ -35,17 +35,19 @@ def test_no_line_is_wider_than_the_terminal(seats: list[DrawnSeat], width: int) 
 
 
 @given(vehicles(), st.integers(1, 200))
-def test_every_seat_is_drawn_once_with_its_look(seats: list[DrawnSeat], width: int) -> None:
+def test_every_seat_is_drawn_once_in_its_state(seats: list[DrawnSeat], width: int) -> None:
     text = "\n".join(map(plain, draw(seats, width=width, fancy=True)))
-    assert {look: text.count(PAINTS[look].glyph) for look in Look if look is not Look.UNKNOWN} == counts(seats)
+    assert {
+        state: text.count(PAINTS[state].glyph) for state in DrawnState if state is not DrawnState.UNKNOWN
+    } == counts(seats)
 
 
 def test_a_coach_is_drawn_lengthways_with_its_aisle() -> None:
-    taken = {"A1": Look.BOOKED, "A2": Look.HELD, "B3": Look.BLOCKED}
+    taken = {"A1": DrawnState.BOOKED, "A2": DrawnState.HELD, "B3": DrawnState.BLOCKED}
     places = [
         (f"{row}{column}", at, column + (column > 2)) for at, row in enumerate("ABC", 1) for column in range(1, 5)
     ]
-    seats = [DrawnSeat(name, name, row, column, taken.get(name, Look.FREE)) for name, row, column in places]
+    seats = [DrawnSeat(name, name, row, column, taken.get(name, DrawnState.FREE)) for name, row, column in places]
     assert [plain(line) for line in draw(seats, width=80, fancy=False)] == [
         "  A B C",
         "1 B . .",
@@ -59,7 +61,7 @@ def test_a_coach_is_drawn_lengthways_with_its_aisle() -> None:
 
 def test_a_train_is_drawn_car_by_car_and_folds() -> None:
     train = read_trip(EXAMPLES / "shinkansen.toml")
-    seats = [DrawnSeat(seat.id, seat.number, seat.row, seat.column, Look.FREE) for seat in train.seats]
+    seats = [DrawnSeat(seat.id, seat.number, seat.row, seat.column, DrawnState.FREE) for seat in train.seats]
     wide = [plain(line) for line in draw(seats, width=160, fancy=False, vehicle_type="train")]
     narrow = [plain(line) for line in draw(seats, width=40, fancy=False, vehicle_type="train")]
     for lines in (wide, narrow):
@@ -71,6 +73,6 @@ def test_a_train_is_drawn_car_by_car_and_folds() -> None:
 
 
 def test_the_marked_seat_is_set_off() -> None:
-    seats = [DrawnSeat(name, name, 1, column, Look.FREE) for column, name in enumerate("ab", 1)]
+    seats = [DrawnSeat(name, name, 1, column, DrawnState.FREE) for column, name in enumerate("ab", 1)]
     styles = [span.style for line in draw(seats, width=80, fancy=True, marked="b") for span in line if "□" in span.text]
     assert styles == ["green", "green reverse"]

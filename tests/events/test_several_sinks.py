@@ -287,6 +287,6 @@ async def test_what_is_remembered_of_events_is_what_open_epochs_hold(monkeypatch
     reader = again.journal_of("far")
     while len(far.ids) < len(sold):
         await again.relay_to("far")
-        remembered.append(len(reader._told))
+        remembered.append(len(reader._published))
     assert sorted(far.ids) == sorted(sold)
     assert max(remembered) < len(sold) // 4

@@ -8,7 +8,7 @@ from travio_inventory.kernel.actor import ActorKind
 from travio_inventory.kernel.events import Event, PublishFailed
 from travio_inventory.kernel.refusals import FinalRefusal
 from travio_inventory.protocol import journal, local_signals
-from travio_inventory.protocol.aside import WAITS_MS
+from travio_inventory.protocol.back_off import WAITS_MS
 from travio_inventory.protocol.epochs import Epochs
 from travio_inventory.seats.events import (
     BookingCancelled,

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from travio_inventory.kernel.refusals import BackendUnavailable
-from travio_inventory.protocol.aside import WAITS_MS
+from travio_inventory.protocol.back_off import WAITS_MS
 from travio_inventory.protocol.batches import Partition
 from travio_inventory.protocol.minute_cursor import FIRST_LOOK_MINUTES, MINUTES_AT_ONCE
 from travio_inventory.seats.hold import Expired, Held

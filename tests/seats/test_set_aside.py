@@ -7,7 +7,7 @@ import pytest
 
 from travio_inventory.kernel.events import Event, PublishFailed
 from travio_inventory.protocol import index_entries
-from travio_inventory.protocol.aside import WAITS_MS
+from travio_inventory.protocol.back_off import WAITS_MS
 from travio_inventory.protocol.batches import Index, Kind, Partition, Table, Write
 from travio_inventory.protocol.index_entries import minute_of
 from travio_inventory.protocol.minute_cursor import MINUTES_AT_ONCE

@@ -10,7 +10,7 @@ from travio_inventory.seats.ports import Cell
 from verification.simulation import checker
 from verification.simulation.checker import violations
 from verification.simulation.exhaustive import is_explained
-from verification.simulation.history import HOUSE, Call, CallOutcome, Found, History, Place, PublishedEvent, Waits
+from verification.simulation.history import HOUSE, Call, CallOutcome, FoundHold, History, Place, PublishedEvent, Waits
 from verification.simulation.small_histories import right, tampered
 
 HISTORIES = 1_000
@@ -52,7 +52,7 @@ def _hold(number: int, from_s: float, to_s: float, **said: object) -> Call:
     return call
 
 
-ROW = Found("held", "u", "-", (A,), expires_at_ms=1_000_000)
+ROW = FoundHold("held", "u", "-", (A,), expires_at_ms=1_000_000)
 TOLD = [PublishedEvent("1", "hold.created", "h", 0)]
 RIGHT = History([_hold(0, 1, 2, told="h")], {"h": ROW}, {A: "h"}, TOLD, holds_max=1)
 SECOND = _hold(1, 3, 4, told="i", cells=(B,))
@@ -167,12 +167,12 @@ def test_each_promise_is_seen_broken(wrong: str) -> None:
 def test_many_blocks_of_one_seat_may_have_come_in_any_order() -> None:
     """Nobody is told the ids of the house's holds, so nothing says which came first."""
     last = 3
-    calls, holds = list[Call](), dict[str, Found]()
+    calls, holds = list[Call](), dict[str, FoundHold]()
     for number in range(last + 1):
         for op, at_s in (("block", 1), ("unblock", 3)):
             invoked_s = 10.0 * number + at_s
             calls.append(Call(len(calls), op, A.seat, invoked_s, (A,), returned_s=invoked_s + 1, answer=CallOutcome.OK))
     for number in (last, *range(last)):
         status = "held" if number == last else "released"
-        holds[f"h{number}"] = Found(status, HOUSE, "", (A,), expires_at_ms=1_000_000)
+        holds[f"h{number}"] = FoundHold(status, HOUSE, "", (A,), expires_at_ms=1_000_000)
     assert violations(History(calls[:-1], holds, {A: f"h{last}"}, None)) == []

@@ -27,9 +27,9 @@ from travio_inventory.protocol.batches import (
     Write,
 )
 from travio_inventory.protocol.claims import Claimed, Claims, Contended, Result, Won
-from travio_inventory.protocol.doubts import Doubts
+from travio_inventory.protocol.failed_batches import FailedBatches
 from travio_inventory.protocol.ledger import Ledger
-from travio_inventory.protocol.resource import Claim, Look
+from travio_inventory.protocol.resource import Claim, Findings
 from travio_inventory.protocol.rolling_forward import RollingForward
 from travio_inventory.protocol.rules import Rules
 from travio_inventory.seats.hold import DIGEST_CHARS, Held, Hold, HoldId, HoldRequest, HoldState, Released
@@ -144,10 +144,10 @@ def test_an_attempt_that_does_not_know_its_own_slot_again_is_over_the_limit(monk
         _private_id: str,
         standing: Rows,
         slots: list[RowKey],
-        doubts: Doubts,
+        failed: FailedBatches,
     ) -> ledger.Entered | None:
         hold_id = request.new_id(self._sender.new_digest())
-        return await decide(self, request, hold_id, standing, slots, doubts)
+        return await decide(self, request, hold_id, standing, slots, failed)
 
     monkeypatch.setattr(Ledger, "_try", anew)
     with pytest.raises(HoldLimitReached):
@@ -193,8 +193,8 @@ def _see_otherwise(patch: pytest.MonkeyPatch, seen: type, otherwise: Result | No
     look = Claims._look
 
     async def other_look(
-        self: Claims[Hold], claim: Claim[Hold], standing: Rows, before: Look[Hold] | None
-    ) -> tuple[Result | None, Look[Hold]]:
+        self: Claims[Hold], claim: Claim[Hold], standing: Rows, before: Findings[Hold] | None
+    ) -> tuple[Result | None, Findings[Hold]]:
         decided, found = await look(self, claim, standing, before)
         return (otherwise, found) if isinstance(decided, seen) else (decided, found)
 

@@ -12,7 +12,7 @@ from travio_inventory.events.relay import EventRelay
 from travio_inventory.kernel.events import Event, PublishFailed
 from travio_inventory.kernel.refusals import BackendUnavailable
 from travio_inventory.protocol.ages import Ages
-from travio_inventory.protocol.aside import Aside
+from travio_inventory.protocol.back_off import BackOff
 from travio_inventory.protocol.batches import Index
 from travio_inventory.protocol.epochs import Epochs
 from travio_inventory.protocol.index_entries import minute_of
@@ -79,10 +79,10 @@ def from_the_open_epoch(patch: pytest.MonkeyPatch) -> None:
 def abort_the_round(patch: pytest.MonkeyPatch) -> None:
     """One that fails ends the round for all."""
 
-    def failed(_self: "Aside[object]", _thing: object, _error: BaseException) -> None:
+    def failed(_self: "BackOff[object]", _thing: object, _error: BaseException) -> None:
         raise BackendUnavailable
 
-    patch.setattr(Aside, "failed", failed)
+    patch.setattr(BackOff, "failed", failed)
 
 
 def forget_what_fails(patch: pytest.MonkeyPatch) -> None:

@@ -35,7 +35,7 @@ JOURNEY = Journey(0, 1)
 STATIONS = dict(zip(("from_station_id", "to_station_id"), ends(JOURNEY), strict=True))
 
 
-class Ask:
+class LeavingCaller:
     """One hold that somebody asks for and does not wait for. Neighbours ask for one seat in common."""
 
     def __init__(self, number: int, random: Random) -> None:
@@ -56,27 +56,27 @@ class Ask:
         }
 
 
-async def leave(service: ServiceProcess, client: InventoryClient, ask: Ask) -> None:
+async def leave(service: ServiceProcess, client: InventoryClient, caller: LeavingCaller) -> None:
     """Leave in one of three ways, sooner or later."""
-    if ask.gone_after_s < 0.01:
-        await leave_by_deadline(client, ask)
+    if caller.gone_after_s < 0.01:
+        await leave_by_deadline(client, caller)
     else:
-        await leave_by_reset(service, ask)
+        await leave_by_reset(service, caller)
 
 
-async def leave_by_deadline(client: InventoryClient, ask: Ask) -> None:
+async def leave_by_deadline(client: InventoryClient, caller: LeavingCaller) -> None:
     """Give the call a deadline, which the service is told of."""
-    await client.stub.hold_seats(wire.HoldSeatsRequest(**ask.fields), timeout=ask.gone_after_s)
+    await client.stub.hold_seats(wire.HoldSeatsRequest(**caller.fields), timeout=caller.gone_after_s)
 
 
-async def leave_by_reset(service: ServiceProcess, ask: Ask) -> None:
+async def leave_by_reset(service: ServiceProcess, caller: LeavingCaller) -> None:
     """Reset the call, or hang up where the number of its user says so."""
-    async with raw_caller(service.port) as caller:
-        stream = caller.call(path_of("HoldSeats"), framed(request("HoldSeats", ask.fields).SerializeToString()))
-        await asyncio.sleep(ask.gone_after_s)
-        if int(ask.user.removeprefix("leaver-")) % 3:
+    async with raw_caller(service.port) as raw:
+        stream = raw.call(path_of("HoldSeats"), framed(request("HoldSeats", caller.fields).SerializeToString()))
+        await asyncio.sleep(caller.gone_after_s)
+        if int(caller.user.removeprefix("leaver-")) % 3:
             with suppress(StreamClosedError):  # it has been answered
-                caller.reset(stream)
+                raw.reset(stream)
 
 
 async def all_leaving(calls: Sequence[Callable[[], Awaitable[None]]]) -> None:
@@ -115,39 +115,39 @@ async def maps_agree(client: InventoryClient) -> bool:
 async def test_a_caller_that_leaves_tears_nothing(shared: ServiceProcess) -> None:
     """Three hundred calls are left after 1 to 50 ms; the same key, or the same order, then tells what came of it."""
     random = Random(5)
-    asks = [Ask(number, random) for number in range(HOLDS)]
+    callers = [LeavingCaller(number, random) for number in range(HOLDS)]
     async with shared.client() as client:
         for trip in TRIPS:
             await client.open_trip(trip)
-        await all_leaving([partial(leave, shared, client, ask) for ask in asks])
+        await all_leaving([partial(leave, shared, client, caller) for caller in callers])
         await eventually(lambda: maps_agree(client), within_s=10)
-        held = [await the_key_tells(client, ask) for ask in asks]
+        held = [await the_key_tells(client, caller) for caller in callers]
         assert 0 < held.count("") < HOLDS
-        booked = [(ask, hold_id) for ask, hold_id in zip(asks, held, strict=True) if hold_id][:CONFIRMS]
-        await all_leaving([partial(confirm_in_haste, client, ask, hold_id, random) for ask, hold_id in booked])
+        booked = [(caller, hold_id) for caller, hold_id in zip(callers, held, strict=True) if hold_id][:CONFIRMS]
+        await all_leaving([partial(confirm_in_haste, client, caller, hold_id, random) for caller, hold_id in booked])
         await eventually(lambda: maps_agree(client), within_s=10)
-        for ask, hold_id in booked:
-            assert (await client.acting_for(ask.user).confirm(hold_id, "o")).id == hold_id
+        for caller, hold_id in booked:
+            assert (await client.acting_for(caller.user).confirm(hold_id, "o")).id == hold_id
         assert await maps_agree(client)
         assert len((await listed_cells(client))[HoldStatus.CONFIRMED]) == len(booked) * 4
 
 
-async def confirm_in_haste(client: InventoryClient, ask: Ask, hold_id: str, random: Random) -> None:
+async def confirm_in_haste(client: InventoryClient, caller: LeavingCaller, hold_id: str, random: Random) -> None:
     """Confirm with hardly any time."""
-    asked = wire.ConfirmBookingRequest(hold_id=hold_id, order_id="o", user_id=ask.user, organization_id=ORGANIZATION)
+    asked = wire.ConfirmBookingRequest(hold_id=hold_id, order_id="o", user_id=caller.user, organization_id=ORGANIZATION)
     await client.stub.confirm_booking(asked, timeout=random.uniform(0.001, 0.01))
 
 
-async def the_key_tells(client: InventoryClient, ask: Ask) -> str:
+async def the_key_tells(client: InventoryClient, caller: LeavingCaller) -> str:
     """The hold that the same request gets now, "" for none; if one stood before, it is that one."""
-    as_user = client.acting_for(ask.user)
+    as_user = client.acting_for(caller.user)
     before = [record.id for record in await as_user.list_holds()]
     try:
-        hold = await as_user.hold(ask.trip, *ends(JOURNEY), ask.seats, seconds=600, key="k", settle=True)
+        hold = await as_user.hold(caller.trip, *ends(JOURNEY), caller.seats, seconds=600, key="k", settle=True)
     except (SeatTaken, RetryableRefusal):
         assert before == []
         return ""
-    assert hold.seats == ask.seats
+    assert hold.seats == caller.seats
     assert before in ([], [hold.id])
     assert [record.id for record in await as_user.list_holds()] == [hold.id]
     return hold.id

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 from travio_inventory.bench import bench_trips
 from travio_inventory.bench.calls import OK, Contest, Outcome, contest_for, method, outcome_of, read
-from travio_inventory.bench.measuring import Ask, Slice, drive
+from travio_inventory.bench.measuring import PreparedCall, Slice, drive
 from travio_inventory.bench.session import Session
-from travio_inventory.bench.throughput import Found, Tell, ok_or_error
+from travio_inventory.bench.throughput import BenchResult, Tell, ok_or_error
 
 COLD_TRIPS = 5
 SNAPSHOTS = "holds.snapshot ok"
@@ -28,7 +28,7 @@ class Browsing:
     """Readers of trips of one size, and a sale on one of them. Measurements are shown, and kept in `found`."""
 
     def __init__(self, session: Session, size: Size, *, readers: int, show: Tell) -> None:
-        self.found = Found()
+        self.found = BenchResult()
         self._session = session
         self._lines = session.service.channels
         self._readers = readers
@@ -37,7 +37,7 @@ class Browsing:
         self._contests = [contest_for(trip) for trip in self._trips]
         self._groups = -(-size.seats // self._trips[0].seats_per_group)
 
-    async def measure(self, *, writes_per_second: int, seconds: float) -> Found:
+    async def measure(self, *, writes_per_second: int, seconds: float) -> BenchResult:
         """First maps that nobody has read, then one again and again, then the same while its seats are sold."""
         for trip in self._trips:
             await self._session.open(trip)
@@ -68,7 +68,7 @@ class Browsing:
     ) -> Slice:
         """Each map once; for so many seconds again and again."""
         path = method("GetSeatMap")
-        asks = [Ask(path, contest.map(), None) for contest in contests]
+        asks = [PreparedCall(path, contest.map(), None) for contest in contests]
         return await drive(
             self._lines,
             iter(asks) if seconds is None else cycle(asks),

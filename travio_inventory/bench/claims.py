@@ -15,7 +15,7 @@ from travio_inventory.app.backends.scylla import options_of
 from travio_inventory.app.service import open_inventory
 from travio_inventory.bench import bench_trips
 from travio_inventory.bench.measuring import Slice, ratio
-from travio_inventory.bench.throughput import Found, Tell
+from travio_inventory.bench.throughput import BenchResult, Tell
 from travio_inventory.edge.absent import AbsentGate, AbsentSeatMapCache, AbsentTakenSeats
 from travio_inventory.kernel.actor import Actor, house_of
 from travio_inventory.kernel.clock import SystemClock
@@ -41,14 +41,14 @@ SELL_OUT_SECONDS_MAX = 600.0
 _Batch = tuple[Partition, Sequence[Write]]
 
 
-async def claims(settings: Settings, *, in_flight: Sequence[int], seats: int, show: Tell) -> Found:
+async def claims(settings: Settings, *, in_flight: Sequence[int], seats: int, show: Tell) -> BenchResult:
     """Trips of so many seats are sold out, one seat on two segments a claim, so many claims at a time: the service's
     own way, gate and all, but without gRPC; and a bare loop of the driver that sends the same batches.
 
     The settings are those of a service without background jobs and events. CPU seconds are this process's. Raises
     StartFailed.
     """
-    found = Found()
+    found = BenchResult()
     async with AsyncExitStack() as stack:
         inventory = await stack.enter_async_context(open_inventory(settings))
         bare = stack.enter_context(session(options_of(settings.scylla, settings.holds)))

@@ -19,7 +19,7 @@ PERCENTILES = {"p50": 0.50, "p95": 0.95, "p99": 0.99, "max": 1.0}
 _About = TypeVar("_About")
 
 
-class Ask(NamedTuple, Generic[_About]):
+class PreparedCall(NamedTuple, Generic[_About]):
     """One call to make, and what its reply will be about."""
 
     path: str
@@ -108,7 +108,7 @@ def cpu_seconds(pid: int | None) -> float | None:
 
 async def drive(
     channels: ChannelPool,
-    asks: Iterator[Ask[_About]],
+    asks: Iterator[PreparedCall[_About]],
     judge: Callable[[_About, Reply], str],
     *,
     workers: int,

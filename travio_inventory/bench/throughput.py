@@ -21,7 +21,7 @@ from travio_inventory.bench.calls import (
     read,
 )
 from travio_inventory.bench.lean_channel import Reply
-from travio_inventory.bench.measuring import Ask, Slice, cpu_seconds, drive, ratio
+from travio_inventory.bench.measuring import PreparedCall, Slice, cpu_seconds, drive, ratio
 from travio_inventory.bench.session import Service, Session
 from travio_inventory.seats.trip import Trip
 
@@ -36,7 +36,7 @@ Tell = Callable[[str, Slice], None]
 
 
 @dataclass(slots=True)
-class Found:
+class BenchResult:
     """What a bench measured, by name, and what is wrong."""
 
     slices: dict[str, Slice] = field(default_factory=dict)
@@ -57,11 +57,11 @@ class Found:
 
 async def in_turns(
     session: Session, name: str, work: Callable[[float], Awaitable[Slice]], *, workers: int, seconds: float, show: Tell
-) -> Found:
+) -> BenchResult:
     """The work and the no-op in turns, so that a change in the machine's speed affects both. `work` gets the seconds
     that it has.
     """
-    found = Found()
+    found = BenchResult()
     share = seconds / TURNS
     for turn in range(TURNS):
         for noop, service in session.noops.items():
@@ -80,13 +80,13 @@ async def in_turns(
 
 async def no_op(service: Service, *, workers: int, seconds: float) -> Slice:
     """The no-op."""
-    asks = repeat(Ask(NOTHING, b"", None))
+    asks = repeat(PreparedCall(NOTHING, b"", None))
     return await drive(service.channels, asks, ok_or_error, workers=workers, pid=service.pid, seconds=seconds)
 
 
-async def no_op_alone(session: Session, *, workers: int, seconds: float, show: Tell) -> Found:
+async def no_op_alone(session: Session, *, workers: int, seconds: float, show: Tell) -> BenchResult:
     """The no-ops alone."""
-    found = Found()
+    found = BenchResult()
     for turn in range(TURNS):
         for noop, service in session.noops.items():
             if turn == 0:
@@ -104,7 +104,7 @@ def ok_or_error(_about: None, reply: Reply) -> str:
     return "ok" if reply.status == OK else Outcome.ERROR
 
 
-async def refusals(session: Session, *, workers: int, seconds: float, show: Tell) -> Found:
+async def refusals(session: Session, *, workers: int, seconds: float, show: Tell) -> BenchResult:
     """A seat is held; all others request it. None may win, and the first holder must keep it."""
     trip = bench_trips.coach()
     await session.open(trip)
@@ -112,9 +112,9 @@ async def refusals(session: Session, *, workers: int, seconds: float, show: Tell
     service = session.service
     first = await service.channels.call(method("HoldSeats"), contest.hold("holder"))
     if outcome_of(first) is not Outcome.WON:
-        return Found(wrong=[f"the free seat could not be held: status {first.status} {first.message}"])
+        return BenchResult(wrong=[f"the free seat could not be held: status {first.status} {first.message}"])
     path = method("HoldSeats")
-    asks = cycle([Ask(path, contest.hold(f"user-{number}"), None) for number in range(1_000)])
+    asks = cycle([PreparedCall(path, contest.hold(f"user-{number}"), None) for number in range(1_000)])
 
     async def work(share: float) -> Slice:
         return await drive(service.channels, asks, _outcome_word, workers=workers, pid=service.pid, seconds=share)
@@ -156,12 +156,12 @@ class _Stock:
             self.trips.append(trip)
             self.unsold += [contest_for(trip, seat.id) for seat in trip.seats]
 
-    def asks(self) -> Iterator[Ask[Contest]]:
+    def asks(self) -> Iterator[PreparedCall[Contest]]:
         """One hold after the other, until no seat is left."""
         path = method("HoldSeats")
         while self.unsold:
             contest = self.unsold.pop()
-            yield Ask(path, contest.hold(contest.seat), contest)
+            yield PreparedCall(path, contest.hold(contest.seat), contest)
 
     def judge(self, contest: Contest, reply: Reply) -> str:
         """Remember what was won."""
@@ -174,7 +174,7 @@ class _Stock:
         return outcome
 
 
-async def holds(session: Session, *, workers: int, seconds: float, show: Tell) -> Found:
+async def holds(session: Session, *, workers: int, seconds: float, show: Tell) -> BenchResult:
     """Every call takes another free seat on two segments. All must win, and the store must know every hold."""
     stock = _Stock(session)
     service = session.service
@@ -196,7 +196,7 @@ async def _check_holds(service: Service, stock: _Stock, *, workers: int) -> list
     """Whether each hold that was won has its seat, and each trip has as many held seats as were won on it."""
     path = method("GetHold")
     asks = (
-        Ask(path, contest.by_hold("GetHoldRequest", hold_id, contest.seat), contest)
+        PreparedCall(path, contest.by_hold("GetHoldRequest", hold_id, contest.seat), contest)
         for hold_id, contest in stock.won.items()
     )
 
@@ -220,7 +220,7 @@ async def _check_holds(service: Service, stock: _Stock, *, workers: int) -> list
     return wrong[:WRONG_SHOWN_MAX]
 
 
-async def maps(session: Session, *, workers: int, seconds: float, show: Tell) -> Found:
+async def maps(session: Session, *, workers: int, seconds: float, show: Tell) -> BenchResult:
     """A train's map: read again and again unchanged, then changed before every read, by a hold or its release."""
     trip = bench_trips.train()
     await session.open(trip)
@@ -234,7 +234,7 @@ async def maps(session: Session, *, workers: int, seconds: float, show: Tell) ->
         return "ok" if reply.status == OK else Outcome.ERROR
 
     async def unchanged(share: float) -> Slice:
-        asks = repeat(Ask(path, contest.map(), None))
+        asks = repeat(PreparedCall(path, contest.map(), None))
         return await drive(service.channels, asks, judge, workers=workers, pid=service.pid, seconds=share)
 
     await unchanged(WARM_UP_SECONDS)
@@ -248,7 +248,7 @@ async def maps(session: Session, *, workers: int, seconds: float, show: Tell) ->
     return found
 
 
-async def _changed_maps(service: Service, contest: Contest, found: Found, *, seconds: float, show: Tell) -> None:
+async def _changed_maps(service: Service, contest: Contest, found: BenchResult, *, seconds: float, show: Tell) -> None:
     """Writes alone, then the same writes with a read after each: the difference is what a changed map costs."""
     writes = await _writes(service, contest, found, seconds=seconds, with_maps=False)
     both = await _writes(service, contest, found, seconds=seconds, with_maps=True)
@@ -264,7 +264,7 @@ async def _changed_maps(service: Service, contest: Contest, found: Found, *, sec
         found.numbers["changed map, server CPU ms a call"] = round(per_pair - per_write, 3)
 
 
-async def _writes(service: Service, contest: Contest, found: Found, *, seconds: float, with_maps: bool) -> Slice:
+async def _writes(service: Service, contest: Contest, found: BenchResult, *, seconds: float, with_maps: bool) -> Slice:
     """Hold and release one seat in turns, one call after the other. With maps, only the reads are timed, and each
     must show what the write before it did.
     """

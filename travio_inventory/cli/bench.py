@@ -219,7 +219,7 @@ def _seconds(took: list[float]) -> dict[str, object]:
 
 
 def _throughput(
-    measure: Callable[..., Awaitable[throughput.Found]], options: Options, workers: int, seconds: float
+    measure: Callable[..., Awaitable[throughput.BenchResult]], options: Options, workers: int, seconds: float
 ) -> Exit:
     async def bench(on: Session) -> Report:
         with Board(f"{workers} calls at once", SLICE_COLUMNS) as board:

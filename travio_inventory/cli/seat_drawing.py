@@ -18,7 +18,7 @@ SEPARATORS = "-/. "
 SECTION_WORDS = {"train": "car", "launch": "deck"}
 
 
-class Look(StrEnum):
+class DrawnState(StrEnum):
     """The state of a seat for the drawn journey."""
 
     FREE = "free"
@@ -37,11 +37,11 @@ class Paint(NamedTuple):
 
 
 PAINTS = {
-    Look.FREE: Paint("□", ".", "green"),
-    Look.HELD: Paint("◪", "h", "bold yellow"),
-    Look.BOOKED: Paint("■", "B", "bold red"),
-    Look.BLOCKED: Paint("▨", "x", "bright_black"),
-    Look.UNKNOWN: Paint("?", "?", "magenta"),
+    DrawnState.FREE: Paint("□", ".", "green"),
+    DrawnState.HELD: Paint("◪", "h", "bold yellow"),
+    DrawnState.BOOKED: Paint("■", "B", "bold red"),
+    DrawnState.BLOCKED: Paint("▨", "x", "bright_black"),
+    DrawnState.UNKNOWN: Paint("?", "?", "magenta"),
 }
 
 
@@ -63,7 +63,7 @@ class DrawnSeat:
     number: str
     row: int
     column: int
-    look: Look
+    state: DrawnState
 
 
 def plain(line: Line) -> str:
@@ -71,20 +71,20 @@ def plain(line: Line) -> str:
     return "".join(span.text for span in line).rstrip()
 
 
-def counts(seats: Iterable[DrawnSeat]) -> dict[Look, int]:
+def counts(seats: Iterable[DrawnSeat]) -> dict[DrawnState, int]:
     """How many seats have each state; 0 for a state without seats, except that UNKNOWN is left out."""
-    found = dict.fromkeys(Look, 0)
+    found = dict.fromkeys(DrawnState, 0)
     for seat in seats:
-        found[seat.look] += 1
-    return {look: count for look, count in found.items() if count or look is not Look.UNKNOWN}
+        found[seat.state] += 1
+    return {state: count for state, count in found.items() if count or state is not DrawnState.UNKNOWN}
 
 
 def legend(seats: Sequence[DrawnSeat], *, fancy: bool) -> Line:
     """One line with the meaning and count of each symbol."""
     spans = []
-    for look, count in counts(seats).items():
-        paint = PAINTS[look]
-        spans += [Span(paint.glyph if fancy else paint.letter, paint.style), Span(f" {count} {look}   ")]
+    for state, count in counts(seats).items():
+        paint = PAINTS[state]
+        spans += [Span(paint.glyph if fancy else paint.letter, paint.style), Span(f" {count} {state}   ")]
     return spans
 
 
@@ -207,7 +207,7 @@ class _Pen:
     def _seat(self, seat: DrawnSeat | None, cell: int) -> Span:
         if seat is None:
             return Span(" " * cell)
-        paint = PAINTS[seat.look]
+        paint = PAINTS[seat.state]
         style = f"{paint.style} reverse" if seat.id == self.marked else paint.style
         return Span((paint.glyph if self.fancy else paint.letter).ljust(cell), style)
 

@@ -14,14 +14,19 @@ from travio_inventory.cli.arguments import SeatIds, Segments, TripId, journey_of
 from travio_inventory.cli.connection_options import HERE, AsJson, ConnectionOptions, ask, fail
 from travio_inventory.cli.exits import Exit, Failure
 from travio_inventory.cli.screen import Screen
-from travio_inventory.cli.seat_drawing import DrawnSeat, Look, counts, draw, legend
+from travio_inventory.cli.seat_drawing import DrawnSeat, DrawnState, counts, draw, legend
 from travio_inventory.cli.trip_files import TripFileError, read_trip
 from travio_inventory.client.answers import SeatMap
 from travio_inventory.client.client import InventoryClient
 from travio_inventory.client.messages import moment_or_none
 from travio_inventory.seats.trip import Trip
 
-LOOKS = {"AVAILABLE": Look.FREE, "HELD": Look.HELD, "BOOKED": Look.BOOKED, "BLOCKED": Look.BLOCKED}
+DRAWN_STATES = {
+    "AVAILABLE": DrawnState.FREE,
+    "HELD": DrawnState.HELD,
+    "BOOKED": DrawnState.BOOKED,
+    "BLOCKED": DrawnState.BLOCKED,
+}
 
 
 def open_trip(
@@ -186,7 +191,7 @@ def show_map(
                 "trip": trip,
                 "from": origin,
                 "to": destination,
-                "counts": {look.value: count for look, count in counts(seats).items()},
+                "counts": {state.value: count for state, count in counts(seats).items()},
                 "seats": [_seat_as_plain(seat) for seat in seats],
             },
             lambda: show_drawing(screen, found, f"{trip}  {origin} - {destination}"),
@@ -221,7 +226,7 @@ def drawn(seat_map: SeatMap) -> list[DrawnSeat]:
             printable_number(seat.number),
             seat.row,
             seat.column,
-            LOOKS.get(status.name or "", Look.UNKNOWN),
+            DRAWN_STATES.get(status.name or "", DrawnState.UNKNOWN),
         )
         for seat, status, _ in seat_map.seats
     ]
@@ -234,7 +239,7 @@ def printable_number(number: str) -> str:
 
 def _seat_as_plain(seat: DrawnSeat) -> dict[str, object]:
     place = {"seat": seat.id, "number": seat.number, "row": seat.row, "column": seat.column}
-    return {**place, "status": seat.look.value}
+    return {**place, "status": seat.state.value}
 
 
 def block(

@@ -27,7 +27,7 @@ from travio_inventory.edge.invalidations import Invalidations
 from travio_inventory.edge.pipelined_connection import PipelinedConnection, RedisDown, Reply, connect
 from travio_inventory.edge.redis_options import Cluster, HostPort, RedisOptions, Sentinels, Standalone
 from travio_inventory.edge.scripts import Script, Word, packed
-from travio_inventory.kernel.sparingly import Sparingly
+from travio_inventory.kernel.log_throttle import LogThrottle
 
 SLOTS = 16_384
 LOOK_EVERY_S = 10.0
@@ -192,7 +192,7 @@ class _ClusterRedis:
         self._owners: list[_Server | None] = [None] * SLOTS
         self._outdated = asyncio.Event()
         self._is_away = False
-        self._sparingly = Sparingly()
+        self._log_throttle = LogThrottle()
         self._upkeep: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
@@ -256,7 +256,7 @@ class _ClusterRedis:
         try:
             learned = await self._learn_owners()
         except Exception:  # noqa: BLE001 - whatever a node answered, another one may answer better
-            if self._sparingly.may_say("slots"):
+            if self._log_throttle.may_log("slots"):
                 _log.exception("redis cluster: an answer to CLUSTER SLOTS was not understood")
             return False
         if learned and self._is_away:

@@ -36,7 +36,7 @@ from typing import Generic
 
 from travio_inventory.protocol import index_entries, listings, rows
 from travio_inventory.protocol.batches import ABSENT, IndexEntry, Partition, Row, Write
-from travio_inventory.protocol.claims import Claimed, Claims, Contended, Lost, NotMade, Stood, Stuck, Won
+from travio_inventory.protocol.claims import AlreadyThere, Claimed, Claims, Contended, Lost, NotMade, Unanswered, Won
 from travio_inventory.protocol.fencing import REFUSED, RETRY, Fencing
 from travio_inventory.protocol.hold import NEVER_MS, Held, Recorded
 from travio_inventory.protocol.resource import Claim, H, Hold, Resource, home_and_others, home_of
@@ -116,7 +116,7 @@ class Attempts(Generic[H]):
             asked.append(index_entries.due(partition, now_ms + self._sender.rules.grace_ms))
         return asked
 
-    async def fence(self, hold: H, why: Lost | Contended | NotMade | Stuck) -> Row:
+    async def fence(self, hold: H, why: Lost | Contended | NotMade | Unanswered) -> Row:
         """Fence the id before any refusal and before anything is returned."""
         if isinstance(why, Lost):
             kept = self._resource.kept(why.taken, hold.claimant)
@@ -124,7 +124,7 @@ class Attempts(Generic[H]):
         return await self._fencing.fence(hold.organization, hold.id, RETRY)
 
 
-_RANK: dict[type, int] = {Lost: 0, Contended: 1, NotMade: 1, Stuck: 2, Stood: 2, Won: 3}
+_RANK: dict[type, int] = {Lost: 0, Contended: 1, NotMade: 1, Unanswered: 2, AlreadyThere: 2, Won: 3}
 """Which of several partitions' results decides: a refusal beats a retryable one, which beats unknown, which beats
 success.
 """

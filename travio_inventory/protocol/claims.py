@@ -22,11 +22,11 @@ from travio_inventory.protocol.judging import Judging, Verdict
 from travio_inventory.protocol.resource import (
     Claim,
     Decision,
+    Findings,
     H,
     InTheWay,
-    Look,
     Obstacle,
-    Own,
+    OwnShare,
     Resource,
     Taken,
     home_of,
@@ -43,7 +43,7 @@ class Won:
 
 
 @dataclass(frozen=True, slots=True)
-class Stood:
+class AlreadyThere:
     """An own row is there already: it is the answer."""
 
     row: Row
@@ -69,11 +69,11 @@ class NotMade:
 
 
 @dataclass(frozen=True, slots=True)
-class Stuck:
+class Unanswered:
     """Too many batches went unanswered."""
 
 
-Result: TypeAlias = Won | Stood | Lost | Contended | NotMade | Stuck
+Result: TypeAlias = Won | AlreadyThere | Lost | Contended | NotMade | Unanswered
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +100,11 @@ class Claims(Generic[H]):
         in_doubt = False
         errors = 0
         seen: Rows | None = None
-        before: Look[H] | None = None
+        before: Findings[H] | None = None
         for _ in range(ROUNDS_MAX):
             as_of_ms = self._sender.clock.now_ms()
             if as_of_ms >= claim.at_ms + self._sender.rules.grace_ms:
-                return Claimed(Stuck(), in_doubt, as_of_ms)
+                return Claimed(Unanswered(), in_doubt, as_of_ms)
             match await self._try(claim, seen):
                 case Applied():
                     return Claimed(Won(), in_doubt=False, as_of_ms=as_of_ms)
@@ -120,7 +120,7 @@ class Claims(Generic[H]):
                 case NotDone():
                     errors += 1
             if errors > ERRORS_MAX:
-                return Claimed(Stuck(), in_doubt, as_of_ms)
+                return Claimed(Unanswered(), in_doubt, as_of_ms)
             if errors:
                 await self._sender.pause()
         return Claimed(Contended(self._keys(claim)), in_doubt, as_of_ms)
@@ -156,67 +156,69 @@ class Claims(Generic[H]):
         asked = self._resource.depends_on(claim.partition, self._keys(claim))
         return [*asked, *(rows.hold_key(hold.id) for hold in claim.holds)] if asked else ()
 
-    async def _look(self, claim: Claim[H], standing: Rows, before: Look[H] | None) -> tuple[Result | None, Look[H]]:
+    async def _look(
+        self, claim: Claim[H], standing: Rows, before: Findings[H] | None
+    ) -> tuple[Result | None, Findings[H]]:
         """What a refusal decides (None: try again), and what this read found.
 
         The findings of an earlier read no longer count: they may have changed. They only show what stayed the same.
         """
-        unseen = Look(claim, InTheWay(Own.NONE, True, (), standing))
+        unseen = Findings(claim, InTheWay(OwnShare.NONE, True, (), standing))
         if not claim.is_intent:
             for hold in claim.holds:
                 if (own := standing.get(rows.hold_key(hold.id))) is not None:
-                    return Stood(own), unseen
+                    return AlreadyThere(own), unseen
         try:
             met = await self._resource.in_the_way(self._sender.batches, claim, standing)
         except StoreUnavailable:
             return None, replace(unseen, errors=1)
-        if met.own is Own.ALL:
+        if met.own is OwnShare.ALL:
             return Won(), unseen
-        look = Look(claim, met, contended=[*self._keys(claim)] if met.own is Own.SOME else [])
+        findings = Findings(claim, met, contended=[*self._keys(claim)] if met.own is OwnShare.SOME else [])
         for obstacle in met.obstacles:
             try:
-                await self._judge(look, obstacle)
+                await self._judge(findings, obstacle)
             except (StoreUnavailable, OutcomeUnknown):
-                look.errors += 1
-        return self._decide(look, before), look
+                findings.errors += 1
+        return self._decide(findings, before), findings
 
-    def _decide(self, look: Look[H], before: Look[H] | None) -> Result | None:
-        if not look.met.is_made:
+    def _decide(self, findings: Findings[H], before: Findings[H] | None) -> Result | None:
+        if not findings.met.is_made:
             return NotMade()
-        match self._resource.decide(look, before):
+        match self._resource.decide(findings, before):
             case Decision.LOST:
-                return Lost(tuple(look.taken))
+                return Lost(tuple(findings.taken))
             case Decision.CONTENDED:
-                return Contended(tuple(look.contended))
+                return Contended(tuple(findings.contended))
             case Decision.TRY_AGAIN:
                 return None
 
-    async def _judge(self, look: Look[H], obstacle: Obstacle) -> None:
+    async def _judge(self, findings: Findings[H], obstacle: Obstacle) -> None:
         """Find the owners that are in the way; end a lapsed one, free the leftovers of an abandoned one."""
         key, owner, since_ms = obstacle
-        partition = look.claim.partition
+        partition = findings.claim.partition
         if home_of(self._resource, partition.organization, owner) == partition:
-            await self._judge_neighbour(look, obstacle)
+            await self._judge_neighbour(findings, obstacle)
             return
         judged = await self._judging.judge(partition.organization, owner, since_ms=since_ms)
         match judged.verdict:
             case Verdict.TAKEN:
-                look.taken.append(Taken(key, owner, judged.row))
+                findings.taken.append(Taken(key, owner, judged.row))
             case Verdict.CONTENDED:
-                look.contended.append(key)
+                findings.contended.append(key)
             case Verdict.DEAD:
-                freeing = self._resource.move({owner: [key]}, Aborted(""), partition, look.met.rows)
+                freeing = self._resource.move({owner: [key]}, Aborted(""), partition, findings.met.rows)
                 freed = await self._sender.apply(partition, freeing, ())
-                look.were_freed = True
+                findings.were_freed = True
                 if isinstance(freed, Unknown | NotDone):
-                    look.errors += 1
+                    findings.errors += 1
 
-    async def _judge_neighbour(self, look: Look[H], obstacle: Obstacle) -> None:
+    async def _judge_neighbour(self, findings: Findings[H], obstacle: Obstacle) -> None:
         """An owner of the same partition: its row and its claims always agree, and the row decides. If it changed
         between the two reads, the next round sees that.
         """
-        home = await self._judging.neighbour(look.claim.partition.organization, obstacle.owner)
+        home = await self._judging.neighbour(findings.claim.partition.organization, obstacle.owner)
         if home.get("status") in rows.LIVE:
-            look.taken.append(Taken(obstacle.key, obstacle.owner, home))
+            findings.taken.append(Taken(obstacle.key, obstacle.owner, home))
         else:
-            look.were_freed = True
+            findings.were_freed = True

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from travio_inventory.kernel.events import Event
 from travio_inventory.kernel.refusals import BackendUnavailable
 from travio_inventory.protocol import event_rows, rows
-from travio_inventory.protocol.aside import Aside
+from travio_inventory.protocol.back_off import BackOff
 from travio_inventory.protocol.batches import Index, Kind, Partition, Row, RowKey, Rows, StoreUnavailable
 from travio_inventory.protocol.event_places import FoundEvent, partition_in, place_of, row_id_in, unit_of
 from travio_inventory.protocol.index_entries import MINUTE_MS
@@ -30,7 +30,7 @@ LOOKBACK_MS = 1_000
 """How much older than the newest known event of a place an event may be and still be found by the next read."""
 
 
-class _Told(NamedTuple):
+class _Published(NamedTuple):
     """The last published event of a subject, and the last epoch in which its events may be met again: their own, or the
     one into which their place was carried. So what is remembered is what the open epochs hold, however much a sink has
     to catch up on.
@@ -40,7 +40,7 @@ class _Told(NamedTuple):
     epoch: int
 
 
-_NOTHING = _Told(-1, 0)
+_NOTHING = _Published(-1, 0)
 
 
 class _Visit(NamedTuple):
@@ -71,7 +71,7 @@ class EventJournal:
         self._minutes = MinuteCursor(
             sender.batches, Index.JOURNAL, sender.clock, EPOCH_SETTLES_MS, look_back=KEPT_EPOCHS, reader=sink
         )
-        self._aside = Aside[Place](f"events for {sink}", sender.clock.elapsed_ms)
+        self._back_off = BackOff[Place](f"events for {sink}", sender.clock.elapsed_ms)
         self._recent: RecentEvents | None = None
         self._open = 0
         self._looked_ms: int | None = None
@@ -82,7 +82,7 @@ class EventJournal:
         self._unread: set[int] = set()
         """Epochs that could not be read so far."""
         self._newest_ms: dict[Place, int] = {}
-        self._told: dict[str, _Told] = {}
+        self._published: dict[str, _Published] = {}
         """The last published event of each subject."""
         self._taken: dict[str, int] = {}
         """The last event of each subject in `_pending`."""
@@ -108,9 +108,9 @@ class EventJournal:
         """See Journal."""
         for event in events:
             _, found = self._pending.pop(event.id)
-            before = self._told.get(event.subject, _NOTHING)
+            before = self._published.get(event.subject, _NOTHING)
             epoch = max(self._met_until(event_rows.epoch_of(found.key)), before.epoch)
-            self._told[event.subject] = _Told(max(event.ordinal, before.ordinal), epoch)
+            self._published[event.subject] = _Published(max(event.ordinal, before.ordinal), epoch)
             if found.key.id in self._single:
                 self._finish(place_of(found), found.key.id)
         if not self._pending:
@@ -209,13 +209,13 @@ class EventJournal:
             answers = await asyncio.gather(*(self._read(line[0]) for line in now), return_exceptions=True)
             for line, answer in zip(now, answers, strict=True):
                 if isinstance(answer, Exception):
-                    self._aside.failed(line[0], answer)
+                    self._back_off.failed(line[0], answer)
                 elif isinstance(answer, BaseException):
                     raise answer
                 else:
                     if not answer:
                         line.popleft()
-                    if line and not self._aside.is_waiting(line[0]):
+                    if line and not self._back_off.is_waiting(line[0]):
                         lines.append(line)
 
     def _lines(self) -> deque[deque[Place]]:
@@ -223,7 +223,7 @@ class EventJournal:
         lines: defaultdict[object, deque[Place]] = defaultdict(deque)
         for place in sorted(self._to_read):
             lines[unit_of(place)].append(place)
-        return deque(line for line in lines.values() if not self._aside.is_waiting(line[0]))
+        return deque(line for line in lines.values() if not self._back_off.is_waiting(line[0]))
 
     async def _read(self, place: Place) -> bool:
         """Take in the place's next events; returns whether there are more. Raises StoreUnavailable, ValueError."""
@@ -247,7 +247,7 @@ class EventJournal:
         start, end = self._to_read[place] or event_rows.id_from(place.minute), event_rows.id_from(place.minute + 1)
         found = await self._batches.read(partition, Kind.EVENT, start=start, end=end, most=EVENTS_PER_READ)
         await self._take(partition, found)
-        self._aside.well(place)
+        self._back_off.succeeded(place)
         newest_ms = max((rows.number(row, "at_ms") for row in found.values()), default=0)
         self._newest_ms[place] = max(self._newest_ms.get(place, 0), newest_ms)
         if len(found) < EVENTS_PER_READ:
@@ -267,7 +267,7 @@ class EventJournal:
             if event_rows.ordinal_of(row) > self._upto(row) and key.id not in self._single
         }
         for _ in range(GAPS_MAX):
-            missing = self._missing_before(signals, self._all_told_before(partition))
+            missing = self._missing_before(signals, self._all_published_before(partition))
             more = await self._batches.get(partition, missing) if missing else {}
             if not more:
                 break
@@ -287,7 +287,7 @@ class EventJournal:
         self._pending[event.id] = event, found
         self._taken[event_rows.subject_of(found.row)] = max(event.ordinal, self._upto(found.row))
 
-    def _all_told_before(self, partition: Partition) -> int:
+    def _all_published_before(self, partition: Partition) -> int:
         """The epoch before which all events of the partition were published: the first open one, or an earlier one of
         which something was carried on.
         """
@@ -311,10 +311,10 @@ class EventJournal:
     def _upto(self, row: Row) -> int:
         """The last ordinal of the event's subject that is published or about to be."""
         subject = event_rows.subject_of(row)
-        return max(self._told_upto(subject), self._taken.get(subject, -1))
+        return max(self._published_upto(subject), self._taken.get(subject, -1))
 
-    def _told_upto(self, subject: str) -> int:
-        return self._told.get(subject, _NOTHING).ordinal
+    def _published_upto(self, subject: str) -> int:
+        return self._published.get(subject, _NOTHING).ordinal
 
     # ---- what is done
 
@@ -322,11 +322,11 @@ class EventJournal:
         """Single events: they are retried later. Raises StoreUnavailable if that cannot be stored."""
         await self._minutes.carry(failed.keys() - self._to_read.keys(), self._now_ms)
         for place, error in failed.items():
-            self._aside.failed(place, error)
+            self._back_off.failed(place, error)
             self._list(place, "")
 
     def _finish(self, place: Place, row_id: str) -> None:
-        self._aside.well(place)
+        self._back_off.succeeded(place)
         self._to_read.pop(place, None)
         self._single.discard(row_id)
         self._finished[place] = max(self._open, place.minute)
@@ -355,8 +355,8 @@ class EventJournal:
         """What was told of these places is met again with them. Raises StoreUnavailable."""
         await self._minutes.carry(places, self._now_ms)
         if places:
-            met = {subject: _Told(told.ordinal, max(told.epoch, self._open)) for subject, told in self._told.items()}
-            self._told = met
+            met = self._published.items()
+            self._published = {each: last._replace(epoch=max(last.epoch, self._open)) for each, last in met}
 
     def _met_until(self, epoch: int) -> int:
         """The last epoch in which an event of that one may be met again; one of a closed epoch was carried on."""
@@ -366,10 +366,10 @@ class EventJournal:
         return not place.entry or place in self._to_read
 
     def _failed(self, place: Place) -> bool:
-        return not place.entry or self._aside.has(place)
+        return not place.entry or self._back_off.has(place)
 
     def _forget(self, first: int) -> None:
-        self._told = {subject: told for subject, told in self._told.items() if told.epoch >= first}
+        self._published = {subject: last for subject, last in self._published.items() if last.epoch >= first}
         self._newest_ms = {place: at for place, at in self._newest_ms.items() if place.minute >= first}
         self._finished = {place: epoch for place, epoch in self._finished.items() if epoch >= first}
 

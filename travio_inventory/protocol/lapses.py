@@ -35,7 +35,7 @@ from typing import Generic
 
 from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown
 from travio_inventory.protocol import rows
-from travio_inventory.protocol.aside import Aside
+from travio_inventory.protocol.back_off import BackOff
 from travio_inventory.protocol.batches import Index, Partition, RowKey, StoreUnavailable
 from travio_inventory.protocol.hold import NEVER_MS, Aborted, Confirmed, HoldState
 from travio_inventory.protocol.hold_protocol import HoldProtocol
@@ -53,7 +53,7 @@ LOOK_EVERY_MS = 4_000
 
 
 @dataclass(slots=True)
-class _Look:
+class _LastRead:
     """When a partition was last read, and when the next of its holds runs out; in monotonic time."""
 
     at_ms: int
@@ -75,10 +75,10 @@ class LapseFinder(Generic[H]):
         self._rolling = holds.rolling
         self._clock = sender.clock
         self._minutes = MinuteCursor(sender.batches, Index.EXPIRY, sender.clock)
-        self._aside = Aside[Partition]("partitions to sweep", sender.clock.elapsed_ms)
+        self._back_off = BackOff[Partition]("partitions to sweep", sender.clock.elapsed_ms)
         self._everywhere = everywhere
         self._live: Collection[Partition] = ()
-        self._looks: dict[Partition, _Look] = {}
+        self._last_reads: dict[Partition, _LastRead] = {}
         self._ahead_ms = self._clock.now_ms() - self._clock.elapsed_ms()
         self._round_ms = 0
         self._due: Collection[Partition] = ()
@@ -93,11 +93,11 @@ class LapseFinder(Generic[H]):
             self._again |= self._sender.signals.all_due()
         live = await self._named(self._round_ms)
         self._live = live
-        self._looks = {partition: look for partition, look in self._looks.items() if partition in live}
+        self._last_reads = {partition: last for partition, last in self._last_reads.items() if partition in live}
         asked = self._again.union(
             *map(_partitions, self._settling.values()), filter(self._is_due, live), await self._everywhere_next()
         )
-        self._due = {partition for partition in asked if not self._aside.is_waiting(partition)}
+        self._due = {partition for partition in asked if not self._back_off.is_waiting(partition)}
         self._again = asked - self._due
         return sorted(self._due)
 
@@ -137,15 +137,15 @@ class LapseFinder(Generic[H]):
         ahead = (until_ms + self._sender.rules.clock_bound_ms - now_ms for until_ms in untils)
         next_ms = min((left for left in ahead if left > 0), default=LOOK_EVERY_MS)
         if partition in self._live:  # else an entry that comes now is new, and is looked at in the next round
-            self._looks[partition] = _Look(began_ms, began_ms + next_ms)
+            self._last_reads[partition] = _LastRead(began_ms, began_ms + next_ms)
 
     async def close_due(self, failed: Mapping[Partition, Exception]) -> None:
         """See Lapses. What failed is carried on, so that its minute can close."""
         for partition in self._due:
             if partition in failed:
-                self._aside.failed(partition, failed[partition])
+                self._back_off.failed(partition, failed[partition])
             else:
-                self._aside.well(partition)
+                self._back_off.succeeded(partition)
         self._again |= failed.keys()
         ending = [minute for minute in self._settling if self._minutes.is_last(minute, self._round_ms)]
         left = {place for minute in ending for place in self._settling[minute] if self._is_left(place)}
@@ -165,11 +165,11 @@ class LapseFinder(Generic[H]):
     def _is_left(self, place: Place) -> bool:
         """Whether the place was not swept."""
         partition = _partition(place)
-        return partition is None or self._aside.has(partition)
+        return partition is None or self._back_off.has(partition)
 
     def _is_due(self, partition: Partition) -> bool:
-        look, now_ms = self._looks.get(partition), self._clock.elapsed_ms()
-        return look is None or now_ms >= look.due_ms or now_ms - look.at_ms >= LOOK_EVERY_MS
+        last, now_ms = self._last_reads.get(partition), self._clock.elapsed_ms()
+        return last is None or now_ms >= last.due_ms or now_ms - last.at_ms >= LOOK_EVERY_MS
 
     def _lapsed_here(self, partition: Partition, claims: Mapping[RowKey, Standing], lapsed_ms: int) -> list[str]:
         """The holds with their home here that, by the times on a claim, ran out by then or have a clock that is ahead;

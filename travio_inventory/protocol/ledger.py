@@ -36,7 +36,7 @@ from typing import Generic, TypeAlias
 from travio_inventory.kernel.refusals import IdempotencyKeyReused, OutcomeUnknown
 from travio_inventory.protocol import rows
 from travio_inventory.protocol.batches import ABSENT, Applied, Kind, Row, RowKey, Rows, StoreUnavailable, Write
-from travio_inventory.protocol.doubts import Doubts
+from travio_inventory.protocol.failed_batches import FailedBatches
 from travio_inventory.protocol.fencing import REFUSED
 from travio_inventory.protocol.hold import keyed_digest
 from travio_inventory.protocol.judging import Judging, Verdict
@@ -48,7 +48,7 @@ TRIES_MAX = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Go:
+class Proceed:
     """The ledger rows are the request's own: go on with this id."""
 
     hold_id: str
@@ -62,7 +62,7 @@ class Answered:
     row: Row
 
 
-Entered: TypeAlias = Go | Answered
+Entered: TypeAlias = Proceed | Answered
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,24 +87,24 @@ class Ledger(Generic[H]):
         Raises IdempotencyKeyReused, HoldLimitReached; Overloaded and BackendUnavailable if certainly nothing was done,
         OutcomeUnknown.
         """
-        doubts = Doubts()
+        failed = FailedBatches()
         ledger = rows.ledger_partition(request.actor)
         slots = [RowKey(Kind.SLOT, str(slot)) for slot in range(self._sender.rules.holds_per_holder_max)]
         keys = [RowKey(Kind.KEY, request.key)] if request.key is not None else []
         if not slots:  # most keys are new: one batch that assumes so is cheaper than a read before it
-            decided = await self._try(request, private_id, {}, slots, doubts)
+            decided = await self._try(request, private_id, {}, slots, failed)
             if decided is not None:
                 return decided
         for _ in range(TRIES_MAX):
             try:
                 standing = await self._sender.batches.get(ledger, [*keys, *slots])
-                decided = await self._try(request, private_id, standing, slots, doubts)
+                decided = await self._try(request, private_id, standing, slots, failed)
             except StoreUnavailable:
                 decided = None
             if decided is not None:
                 return decided
             await self._sender.pause()
-        raise doubts.refusal()
+        raise failed.refusal()
 
     async def _try(
         self,
@@ -112,24 +112,24 @@ class Ledger(Generic[H]):
         private_id: str,
         standing: Rows,
         slots: list[RowKey],
-        doubts: Doubts,
+        failed: FailedBatches,
     ) -> Entered | None:
         writes: list[Write] = []
         hold_id, left = private_id, None
         if request.key is not None:
             bound = await self._bind(request, request.key, standing)
-            if isinstance(bound, Go | Answered):
+            if isinstance(bound, Proceed | Answered):
                 return bound
             writes, hold_id, left = [bound.write], bound.hold_id, bound.left
         if slots:
             if any(rows.text(standing.get(slot, {}), "hold") == hold_id for slot in slots):
-                return Go(hold_id)
+                return Proceed(hold_id)
             slot = await self._free_slot(request, standing, slots, left)
             condition: Row = {"hold": standing.get(slot, {}).get("hold")}
             writes.append(Write(slot, condition, {"hold": hold_id, "since_ms": self._sender.clock.now_ms()}))
         outcome = await self._sender.apply(rows.ledger_partition(request.actor), writes, ())
-        doubts.hear(outcome)
-        return Go(hold_id) if isinstance(outcome, Applied) else None
+        failed.add(outcome)
+        return Proceed(hold_id) if isinstance(outcome, Applied) else None
 
     async def _bind(self, request: Request[H], key: str, standing: Rows) -> _Binding | Entered:
         """What the key's row means: go on with its hold, the answer, or a new binding."""
@@ -144,7 +144,7 @@ class Ledger(Generic[H]):
         bound = rows.text(row, "hold")
         home_row = await self._judging.home(request.actor.organization, bound)
         if home_row is None:
-            return Go(bound)
+            return Proceed(bound)
         if home_row.get("status") != "aborted" or home_row.get("reason") == REFUSED:
             return Answered(bound, home_row)
         generation = rows.number(row, "generation") + 1

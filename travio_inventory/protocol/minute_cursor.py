@@ -16,7 +16,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from travio_inventory.kernel.clock import Clock
-from travio_inventory.protocol.aside import Aside
+from travio_inventory.protocol.back_off import BackOff
 from travio_inventory.protocol.batches import (
     ABSENT,
     Applied,
@@ -75,13 +75,13 @@ class MinuteCursor:
     look_back: int = FIRST_LOOK_MINUTES
     reader: str = ""
     first: int = 0
-    aside: Aside[int] = field(init=False)
+    back_off: BackOff[int] = field(init=False)
     _settled: dict[int, int] = field(default_factory=dict)
     _stored: int | None = None
     _latest_ms: int = 0
 
     def __post_init__(self) -> None:
-        self.aside = Aside(f"minutes of {self._name}", self.clock.elapsed_ms)
+        self.back_off = BackOff(f"minutes of {self._name}", self.clock.elapsed_ms)
 
     async def begin(self, now_ms: int) -> None:
         """Read where the last job stopped; go back if that is ahead of the present. Raises StoreUnavailable."""
@@ -106,12 +106,12 @@ class MinuteCursor:
         return range(max(self.first, minute_of(now_ms - self.settles_ms[0])), minute_of(now_ms) + 1)
 
     def settling(self, now_ms: int) -> list[int]:
-        """The ended minutes for which a later visit is due, oldest first, except those set aside."""
+        """The ended minutes for which a later visit is due, oldest first, except those set back_off."""
         ended = range(self.first, minute_of(now_ms))
         due = (
             minute
             for minute in ended
-            if self._visits_due(minute, now_ms) > self._settled.get(minute, 0) and not self.aside.is_waiting(minute)
+            if self._visits_due(minute, now_ms) > self._settled.get(minute, 0) and not self.back_off.is_waiting(minute)
         )
         return list(islice(due, MINUTES_AT_ONCE))
 
@@ -161,17 +161,17 @@ class MinuteCursor:
         return max(minute_of(now_ms) - self.look_back, 1)
 
     async def _read(self, minutes: Collection[int]) -> dict[int, set[Place] | None]:
-        """The places in each bucket, None if it cannot be read: it is set aside."""
+        """The places in each bucket, None if it cannot be read: it is set back_off."""
         found: dict[int, set[Place] | None] = dict.fromkeys(minutes)
-        asked = [minute for minute in minutes if not self.aside.is_waiting(minute)]
+        asked = [minute for minute in minutes if not self.back_off.is_waiting(minute)]
         reads = (self.batches.read_index(self.index, bucket_of(minute)) for minute in asked)
         for minute, answer in zip(asked, await asyncio.gather(*reads, return_exceptions=True), strict=True):
             if isinstance(answer, StoreUnavailable):
-                self.aside.failed(minute, answer)
+                self.back_off.failed(minute, answer)
             elif isinstance(answer, BaseException):
                 raise answer
             else:
-                self.aside.well(minute)
+                self.back_off.succeeded(minute)
                 found[minute] = set(self._places(minute, answer))
         return found
 

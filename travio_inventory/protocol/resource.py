@@ -147,7 +147,7 @@ class Claim(Generic[H]):
     entries: Sequence[IndexEntry] = ()
 
 
-class Own(Enum):
+class OwnShare(Enum):
     """How much of a claim is taken already."""
 
     ALL = auto()
@@ -167,7 +167,7 @@ class Obstacle(NamedTuple):
 class InTheWay(NamedTuple):
     """What a refused batch met. `rows` are the present ones; it may cover more than the batch named."""
 
-    own: Own
+    own: OwnShare
     is_made: bool
     """Whether all rows for claims exist."""
     obstacles: Sequence[Obstacle]
@@ -183,7 +183,7 @@ class Taken(NamedTuple):
 
 
 @dataclass(slots=True)
-class Look(Generic[H]):
+class Findings(Generic[H]):
     """One read of what refused a claim: what was met, and its verdicts. Some live, some belong to running attempts,
     some were returned; some the store did not answer.
     """
@@ -280,7 +280,7 @@ class Resource(Protocol[H]):
         """The owners of claims in the way of this one, by the present rows. Raises StoreUnavailable."""
         ...
 
-    def decide(self, look: Look[H], before: Look[H] | None) -> Decision:
+    def decide(self, findings: Findings[H], before: Findings[H] | None) -> Decision:
         """The answer to the claim, as far as its obstacles are known; `before` is the read before this one. If only
         several obstacles together are in the way, they must be found twice: then there was a moment at which all lived.
         """

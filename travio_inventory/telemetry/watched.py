@@ -9,8 +9,8 @@ from typing import Any, TypeVar, cast
 import anyio
 
 from travio_inventory.kernel.events import PublishFailed
+from travio_inventory.kernel.log_throttle import LogThrottle
 from travio_inventory.kernel.refusals import Refusal
-from travio_inventory.kernel.sparingly import Sparingly
 from travio_inventory.telemetry.metrics import Figures
 
 log = logging.getLogger(__name__)
@@ -74,7 +74,7 @@ class CallWatch:
 
     def __init__(self, figures: Figures) -> None:
         self._figures = figures
-        self._sparingly = Sparingly()
+        self._log_throttle = LogThrottle()
 
     def port(self, name: str, port: T) -> T:
         """The same port, each call counted under `name.method`.
@@ -121,7 +121,7 @@ class CallWatch:
             case PublishFailed():
                 return PUBLISH_FAILED
             case Exception():
-                if self._sparingly.may_say((name, type(error))):
+                if self._log_throttle.may_log((name, type(error))):
                     log.error("%s failed", name, exc_info=error)
                 return ERROR
             case _:

@@ -19,7 +19,7 @@ from verification.chaos.deployment import KEYSPACE, Deployment, Service
 from verification.chaos.notebook import Book
 from verification.kit.service_process import ORGANIZATION, eventually
 from verification.kit.trips import ends
-from verification.simulation.history import LIVE, Found, PublishedEvent
+from verification.simulation.history import LIVE, FoundHold, PublishedEvent
 from verification.simulation.oracle import places_of
 
 QUIET_S_MAX = 60.0
@@ -40,7 +40,7 @@ WRITTEN = (
 class Remains(NamedTuple):
     """A trip as the record has it in the end."""
 
-    holds: dict[str, Found]
+    holds: dict[str, FoundHold]
     owners: dict[Cell, str]
     events: set[tuple[str, int]]
     """The recorded steps: the hold, and the how-manieth of it."""
@@ -88,7 +88,7 @@ async def _read(deployment: Deployment, book: Book) -> Remains:
 
 async def _read_once(deployment: Deployment, book: Book) -> Remains:
     """Read all rows of a trip, serially. Raises StoreUnavailable."""
-    holds: dict[str, Found] = {}
+    holds: dict[str, FoundHold] = {}
     owners: dict[Cell, str] = {}
     events: set[tuple[str, int]] = set()
     for group in range(book.trip.group_count):
@@ -109,8 +109,8 @@ async def _places(deployment: Deployment, book: Book) -> dict[str, int]:
     return {key.id: number(row, "sequence") for key, row in entries.items() if row.get("status") == "waiting"}
 
 
-def _found(row: Row) -> Found:
-    return Found(
+def _found(row: Row) -> FoundHold:
+    return FoundHold(
         text(row, "status"),
         text(row, "holder"),
         text(row, "claimant"),

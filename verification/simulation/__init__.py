@@ -11,7 +11,7 @@ for the seeds that catch the broken designs.
 | a process stands still for up to 10 min, longer than every bound, and goes on as if nothing had been | world |
 | a clock is off by up to 2.5 s, ten times the bound, and is set forwards or back at any time | process, world |
 | no sweeper, one, two; no relay, one; rounds paused for 20 s; a hand-over fails, perhaps half way | world, process |
-| the edge is slow, forgets everything, lets through, lies, loses a word, hears it 5 s late | rough_edge |
+| the edge is slow, forgets everything, lets through, lies, loses a word, hears it 5 s late | faulty_edge |
 | a caller hangs up (cancelled at any await), loses patience, asks again, twice at once, reuses a key | front, holders |
 | a trip is opened from two processes while holders are at it already | world |
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pytest
 
 from travio_inventory.protocol.batches import ANY_TIME, Index, IndexEntry, Outcome, Partition, Write
-from travio_inventory.protocol.claims import Contended, Lost, NotMade, Stuck
+from travio_inventory.protocol.claims import Contended, Lost, NotMade, Unanswered
 from travio_inventory.protocol.index_entries import MINUTE_MS
 from travio_inventory.protocol.minute_cursor import MinuteCursor
 from travio_inventory.seats.records.open_trips import SlowRound
@@ -14,7 +14,7 @@ from travio_inventory.store.memory import MemoryBatches
 from verification.simulation.plan import Plan
 
 Plant = Callable[[pytest.MonkeyPatch], None]
-Why = Lost | Contended | NotMade | Stuck
+Why = Lost | Contended | NotMade | Unanswered
 
 GROUPS_OF_ONE = Plan(0, seats_per_group=1, seats=5, popular=5, faults=0.3)
 ALONE = Plan(0, seats_per_group=1, seats=10, popular=10, holders=2, faults=0.3)

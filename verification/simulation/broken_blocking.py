@@ -7,11 +7,11 @@ import pytest
 
 from travio_inventory.protocol.batches import Row
 from travio_inventory.protocol.claims import Claims
-from travio_inventory.protocol.resource import Look, Obstacle, Taken
+from travio_inventory.protocol.resource import Findings, Obstacle, Taken
 from travio_inventory.seats import events
 from travio_inventory.seats.hold import NEVER_MS, Hold
 from travio_inventory.seats.records.holds import SeatHolds
-from travio_inventory.seats.records.house import House
+from travio_inventory.seats.records.seat_blocks import SeatBlocks
 from travio_inventory.seats.refusals import SeatTaken
 from travio_inventory.seats.trip import Trip
 from travio_inventory.seats.use_cases.own_maps import OwnMaps
@@ -49,23 +49,23 @@ def _as_holds(patch: pytest.MonkeyPatch) -> None:
 def _believe_intents(patch: pytest.MonkeyPatch) -> None:
     judge = Claims._judge
 
-    async def believe(self: Claims[Hold], look: Look[Hold], obstacle: Obstacle) -> None:
-        if look.met.rows[obstacle.key].get("status") == "blocked":
+    async def believe(self: Claims[Hold], findings: Findings[Hold], obstacle: Obstacle) -> None:
+        if findings.met.rows[obstacle.key].get("status") == "blocked":
             house: Row = {"status": "held", "expires_at_ms": NEVER_MS}
-            look.taken.append(Taken(obstacle.key, obstacle.owner, house))
+            findings.taken.append(Taken(obstacle.key, obstacle.owner, house))
         else:
-            await judge(self, look, obstacle)
+            await judge(self, findings, obstacle)
 
     patch.setattr(Claims, "_judge", believe)
 
 
 @broken("a seat that is already blocked is remembered under an unused id", "I5 I7", AT_THE_GATE)
 def _made_up_house_hold(patch: pytest.MonkeyPatch) -> None:
-    async def made_up(self: House, holds: Iterable[Hold]) -> None:
+    async def made_up(self: SeatBlocks, holds: Iterable[Hold]) -> None:
         for hold in holds:
             await self._rolling.watch.changed(hold, as_of_ms=hold.created_at_ms)
 
-    patch.setattr(House, "_told_again", made_up)
+    patch.setattr(SeatBlocks, "_told_again", made_up)
 
 
 @broken("a cache that is trusted although an own invalidation was lost", "I7", Plan(0, viewers=20, kills=0.0))

@@ -10,7 +10,7 @@ from travio_inventory.protocol.attempts import Attempts
 from travio_inventory.protocol.batches import ABSENT, Kind, Partition, Row, RowKey, Rows, Write
 from travio_inventory.protocol.claims import Claims
 from travio_inventory.protocol.judging import Judged, Judging, Verdict
-from travio_inventory.protocol.resource import Claim, Look, Obstacle, Taken, home_and_others
+from travio_inventory.protocol.resource import Claim, Findings, Obstacle, Taken, home_and_others
 from travio_inventory.seats.hold import Confirmed, Hold, HoldState
 from travio_inventory.seats.records import seat_rows
 from travio_inventory.seats.records.definitions import Definitions
@@ -24,14 +24,14 @@ from verification.simulation.plan import Plan
 def _take_by_clock(patch: pytest.MonkeyPatch) -> None:
     judge = Claims._judge
 
-    async def by_clock(self: Claims[Hold], look: Look[Hold], obstacle: Obstacle) -> None:
-        row = look.met.rows[obstacle.key]
+    async def by_clock(self: Claims[Hold], findings: Findings[Hold], obstacle: Obstacle) -> None:
+        row = findings.met.rows[obstacle.key]
         if row.get("status") == "held" and rows.number(row, "until_ms") <= self._sender.clock.now_ms():
             await self._sender.apply(
-                look.claim.partition, [Write(obstacle.key, {"owner": row["owner"]}, seat_rows.FREE)], ()
+                findings.claim.partition, [Write(obstacle.key, {"owner": row["owner"]}, seat_rows.FREE)], ()
             )
         else:
-            await judge(self, look, obstacle)
+            await judge(self, findings, obstacle)
 
     patch.setattr(Claims, "_judge", by_clock)
 
@@ -116,12 +116,12 @@ def _believe_an_earlier_look(patch: pytest.MonkeyPatch) -> None:
 def _trust_until(patch: pytest.MonkeyPatch) -> None:
     real = Claims._judge
 
-    async def trusting(self: Claims[Hold], look: Look[Hold], obstacle: Obstacle) -> None:
-        row = look.met.rows[obstacle.key]
+    async def trusting(self: Claims[Hold], findings: Findings[Hold], obstacle: Obstacle) -> None:
+        row = findings.met.rows[obstacle.key]
         if row.get("status") == "held" and rows.number(row, "until_ms") > self._sender.clock.now_ms():
-            look.taken.append(Taken(obstacle.key, obstacle.owner, {"status": "held"}))
+            findings.taken.append(Taken(obstacle.key, obstacle.owner, {"status": "held"}))
         else:
-            await real(self, look, obstacle)
+            await real(self, findings, obstacle)
 
     patch.setattr(Claims, "_judge", trusting)
 
@@ -134,11 +134,11 @@ def _trust_until(patch: pytest.MonkeyPatch) -> None:
 def _trust_sold(patch: pytest.MonkeyPatch) -> None:
     real = Claims._judge
 
-    async def trusting(self: Claims[Hold], look: Look[Hold], obstacle: Obstacle) -> None:
-        if look.met.rows[obstacle.key].get("status") == "sold":
-            look.taken.append(Taken(obstacle.key, obstacle.owner, {"status": "confirmed"}))
+    async def trusting(self: Claims[Hold], findings: Findings[Hold], obstacle: Obstacle) -> None:
+        if findings.met.rows[obstacle.key].get("status") == "sold":
+            findings.taken.append(Taken(obstacle.key, obstacle.owner, {"status": "confirmed"}))
         else:
-            await real(self, look, obstacle)
+            await real(self, findings, obstacle)
 
     patch.setattr(Claims, "_judge", trusting)
 
@@ -183,8 +183,8 @@ def _best_of_all(patch: pytest.MonkeyPatch) -> None:
 def _unseeded_is_taken(patch: pytest.MonkeyPatch) -> None:
     decide = Claims._decide
 
-    def taken(self: Claims[Hold], look: Look[Hold], before: Look[Hold] | None) -> claims.Result | None:
-        return decide(self, look, before) if look.met.is_made else claims.Lost(())
+    def taken(self: Claims[Hold], findings: Findings[Hold], before: Findings[Hold] | None) -> claims.Result | None:
+        return decide(self, findings, before) if findings.met.is_made else claims.Lost(())
 
     patch.setattr(Claims, "_decide", taken)
 

@@ -19,9 +19,9 @@ from travio_inventory.seats.use_cases import hold_seats
 from travio_inventory.seats.use_cases.edge_upkeep import EdgeUpkeep
 from travio_inventory.seats.use_cases.read_seat_map import ReadSeatMap
 from verification.simulation.broken import GROUPS_OF_ONE, HONEST, broken
+from verification.simulation.faulty_edge import FaultyEdge
 from verification.simulation.oracle import START_MS
 from verification.simulation.plan import Plan
-from verification.simulation.rough_edge import RoughEdge
 
 
 @broken("a refusal by the edge counts as the store's", "I5", Plan(0, with_gate=True))
@@ -42,12 +42,12 @@ def _long_memory(patch: pytest.MonkeyPatch) -> None:
     ).with_seed(5),
 )
 def _as_of_the_answer(patch: pytest.MonkeyPatch) -> None:
-    mark = RoughEdge.mark
+    mark = FaultyEdge.mark
 
-    async def fresh(self: RoughEdge, group: SeatGroupKey, cells: Sequence[Cell], occupancy: Occupancy) -> None:
+    async def fresh(self: FaultyEdge, group: SeatGroupKey, cells: Sequence[Cell], occupancy: Occupancy) -> None:
         await mark(self, group, cells, occupancy._replace(as_of_ms=self._now_ms()))
 
-    patch.setattr(RoughEdge, "mark", fresh)
+    patch.setattr(FaultyEdge, "mark", fresh)
 
 
 @broken(

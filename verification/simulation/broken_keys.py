@@ -32,7 +32,7 @@ def _no_rebind(patch: pytest.MonkeyPatch) -> None:
         self: Ledger[Hold], request: HoldRequest, key: str, standing: Rows
     ) -> "ledger._Binding | ledger.Entered":
         bound = await bind(self, request, key, standing)
-        return ledger.Go(bound.left) if isinstance(bound, ledger._Binding) and bound.left is not None else bound
+        return ledger.Proceed(bound.left) if isinstance(bound, ledger._Binding) and bound.left is not None else bound
 
     patch.setattr(Ledger, "_bind", stay)
 
@@ -61,7 +61,7 @@ def _no_fingerprint(patch: pytest.MonkeyPatch) -> None:
 @broken("no idempotency", "I5 I6", Plan(0))
 def _no_ledger(patch: pytest.MonkeyPatch) -> None:
     async def enter(_self: Ledger[Hold], _request: HoldRequest, private_id: str) -> ledger.Entered:
-        return ledger.Go(private_id)
+        return ledger.Proceed(private_id)
 
     patch.setattr(Ledger, "enter", enter)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import pytest
 
 from travio_inventory.protocol.batches import ABSENT, Batches, Row, Rows, Write
-from travio_inventory.protocol.resource import Claim, Decision, InTheWay, Look
+from travio_inventory.protocol.resource import Claim, Decision, Findings, InTheWay
 from verification.simulation.broken import Plant, rewrite, unconditionally
 from verification.simulation.broken_designs import BROKEN
 from verification.simulation.plan import Plan
@@ -74,8 +74,8 @@ def _never_ask_whose(patch: pytest.MonkeyPatch) -> None:
 def _attempts_count(patch: pytest.MonkeyPatch) -> None:
     """Units of attempts under way are as good as sold."""
 
-    def decide(_self: Units, look: Look[UnitHold], _before: Look[UnitHold] | None) -> Decision:
-        if look.were_freed or look.errors or not is_short(look.claim, look.met.rows[COUNTER]):
+    def decide(_self: Units, findings: Findings[UnitHold], _before: Findings[UnitHold] | None) -> Decision:
+        if findings.were_freed or findings.errors or not is_short(findings.claim, findings.met.rows[COUNTER]):
             return Decision.TRY_AGAIN
         return Decision.LOST
 

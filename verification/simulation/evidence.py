@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from travio_inventory.seats.hold import late_id
-from verification.simulation.history import LIVE, Call, Found, History
+from verification.simulation.history import LIVE, Call, FoundHold, History
 from verification.simulation.moments import Before, Moments, NotAfter, NotBefore, OneOf, Way
 from verification.simulation.possible_answers import ABSENT
 
@@ -17,7 +17,7 @@ class Life:
     """A hold that came to be: its statuses, and the moment at which each began."""
 
     base: str
-    row: Found
+    row: FoundHold
     statuses: list[str]
     began: list[int]
 

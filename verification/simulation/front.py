@@ -17,11 +17,11 @@ from travio_inventory.seats.trip import Ends, Trip
 from travio_inventory.seats.waitlist import WaitlistEntry
 from verification.kit.asking import hold_seats
 from verification.kit.asking import seat_map as seat_map_of
+from verification.simulation.faulty_edge import LIE
 from verification.simulation.history import HOUSE, Call, CallOutcome, Place, Seen
 from verification.simulation.oracle import seconds_of
 from verification.simulation.plan import TTL_S, Plan
 from verification.simulation.process import Process
-from verification.simulation.rough_edge import LIE
 
 PATIENCES_S = (1.0, 4.0, 15.0, 40.0)
 PAUSES_S = (0, 0.1, 1, 6)
@@ -32,7 +32,7 @@ Work: TypeAlias = Callable[[Process], Coroutine[object, object, Hold | None]]
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class WantedHold:
     """A request for a hold."""
 
     actor: Actor
@@ -71,7 +71,7 @@ class Front:
         self._processes = processes
         self._random = random
 
-    async def hold(self, ask: Ask, *, tries: int, settles: bool = False) -> tuple[Call, Hold | None]:
+    async def hold(self, wanted: WantedHold, *, tries: int, settles: bool = False) -> tuple[Call, Hold | None]:
         """Ask for a hold, up to so many times; the last call, and the hold where there is one. Most who do not know
         what became of a key have it settled.
         """
@@ -82,19 +82,28 @@ class Front:
         async def work(process: Process) -> Hold:
             if self.plan.with_gate:
                 hold = await hold_seats(
-                    process.inventory, ask.actor, "t", ask.ends, ask.seats, ttl_s=TTL_S, key=ask.key, settles=is_unknown
+                    process.inventory,
+                    wanted.actor,
+                    "t",
+                    wanted.ends,
+                    wanted.seats,
+                    ttl_s=TTL_S,
+                    key=wanted.key,
+                    settles=is_unknown,
                 )
             else:
-                hold = await process.steps.run(process.holds.hold(ask.request(self.trip)))
+                hold = await process.steps.run(process.holds.hold(wanted.request(self.trip)))
             got.append(hold)
             return hold
 
         for turn in range(tries):
             if turn:
                 await self.pause()
-            call = await self._call("hold", ask.subject, work, holder=ask.actor.user, cells=ask.cells(self.trip))
+            call = await self._call(
+                "hold", wanted.subject, work, holder=wanted.actor.user, cells=wanted.cells(self.trip)
+            )
             call.settles = is_unknown
-            if call.answer is CallOutcome.UNKNOWN and ask.key is not None:
+            if call.answer is CallOutcome.UNKNOWN and wanted.key is not None:
                 is_unknown = self._random.random() < SETTLES
             if call.answer not in (CallOutcome.AGAIN, CallOutcome.UNKNOWN):
                 break

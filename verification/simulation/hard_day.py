@@ -22,10 +22,10 @@ from travio_inventory.seats.trip import Journey
 from travio_inventory.store.memory import Change
 from verification.kit.asking import open_trip
 from verification.simulation.checker import out_of_order
+from verification.simulation.faulty_edge import FaultyEdge
 from verification.simulation.oracle import START_MS, Violated
 from verification.simulation.plan import Plan
 from verification.simulation.process import FAR, Post, Process, Relay, Sweeper, adopting, keep_at
-from verification.simulation.rough_edge import RoughEdge
 from verification.simulation.spoilt import Spoilt
 from verification.simulation.virtual_loop import now_s, run_virtually
 from verification.simulation.world import KEY, World
@@ -105,7 +105,7 @@ class HardDay:
 
     def _process(self) -> Process:
         """One whose clock is right."""
-        edge = RoughEdge(lambda: round(now_s() * 1_000), Random(0))
+        edge = FaultyEdge(lambda: round(now_s() * 1_000), Random(0))
         process = Process(Plan(0), self._batches, edge, Random(self._random.random()), post=self._post, far=self._far)
         process.clock.skew_ms = 0
         return process

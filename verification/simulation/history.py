@@ -97,7 +97,7 @@ class Call:
     __repr__ = __str__
 
 
-class Found(NamedTuple):
+class FoundHold(NamedTuple):
     """A hold's own row as a last serial read found it; an aborted one has no cells."""
 
     status: str
@@ -132,7 +132,7 @@ class History:
     """The calls, and what was found when all was quiet."""
 
     calls: list[Call] = field(default_factory=list)
-    holds: Mapping[str, Found] = field(default_factory=dict)
+    holds: Mapping[str, FoundHold] = field(default_factory=dict)
     """Every hold's row by its id, late ones included."""
     owners: Mapping[Cell, str] = field(default_factory=dict)
     """The owner of every cell that has one."""

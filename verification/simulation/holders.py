@@ -7,7 +7,7 @@ from random import Random
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.seats.hold import Hold, base_id
 from travio_inventory.seats.trip import Ends, Trip
-from verification.simulation.front import Ask, Front
+from verification.simulation.front import Front, WantedHold
 from verification.simulation.history import CallOutcome
 from verification.simulation.oracle import Violated
 from verification.simulation.plan import LAPSES_S, TTL_S
@@ -20,10 +20,10 @@ OTHER_REQUEST = 0.12
 
 
 class Holder:
-    """One holder: holds, and steps on them, until the day is over. `asks` are those made under a key."""
+    """One holder: holds, and steps on them, until the day is over. `keyed` are those made under a key."""
 
     def __init__(self, front: Front, name: str, random: Random) -> None:
-        self.asks: list[Ask] = []
+        self.keyed: list[WantedHold] = []
         self._front = front
         self._name = name
         self._random = random
@@ -35,19 +35,19 @@ class Holder:
         await asyncio.sleep(random.uniform(0, 4))
         while now_s() < self._front.plan.day_s:
             turn += 1
-            ask = self._new_ask(turn)
+            wanted = self._new_wanted(turn)
             if random.random() < 0.3:
                 await self._front.look(self._name)
-            if ask.key and random.random() < self._front.plan.twins:
+            if wanted.key and random.random() < self._front.plan.twins:
                 self._front.seen["asked twice at once"] += 1
-                self._start(self._ask_later(ask, random.choice((0, 0.05, 1, 8)) * random.random()))
+                self._start(self._ask_later(wanted, random.choice((0, 0.05, 1, 8)) * random.random()))
             if random.random() < AT_ONCE:
-                self._start(self._ask_later(self._new_ask(-turn), random.choice((0, 0.05)) * random.random()))
-            _, hold = await self._front.hold(ask, tries=random.choice((1, 2, 5)) if ask.key else 1)
+                self._start(self._ask_later(self._new_wanted(-turn), random.choice((0, 0.05)) * random.random()))
+            _, hold = await self._front.hold(wanted, tries=random.choice((1, 2, 5)) if wanted.key else 1)
             if hold is None:
                 await asyncio.sleep(random.uniform(0.5, 7))
                 continue
-            life = self._start(self._use(ask, hold))
+            life = self._start(self._use(wanted, hold))
             if random.random() < 0.6:
                 await life
             await asyncio.sleep(random.uniform(0.05, 2))
@@ -58,43 +58,44 @@ class Holder:
         self._pending.append(task)
         return task
 
-    def _new_ask(self, turn: int) -> Ask:
+    def _new_wanted(self, turn: int) -> WantedHold:
         random = self._random
         key = f"k{turn}" if random.random() < 0.7 else None
-        ask = Ask(Actor("o", self._name), *_wish(random, self._front.trip, self._front.plan.popular), key)
+        wanted = WantedHold(Actor("o", self._name), *_wish(random, self._front.trip, self._front.plan.popular), key)
         if key:
-            self.asks.append(ask)
-        return ask
+            self.keyed.append(wanted)
+        return wanted
 
-    async def _ask_later(self, ask: Ask, delay_s: float) -> None:
+    async def _ask_later(self, wanted: WantedHold, delay_s: float) -> None:
         await asyncio.sleep(delay_s)
-        await self._front.hold(ask, tries=1)
+        await self._front.hold(wanted, tries=1)
 
-    async def _use(self, ask: Ask, hold: Hold) -> None:
+    async def _use(self, wanted: WantedHold, hold: Hold) -> None:
         """What becomes of a hold."""
         random, hold_id = self._random, base_id(hold.id)
-        if ask.key and random.random() < OTHER_REQUEST:
+        if wanted.key and random.random() < OTHER_REQUEST:
             await self._front.hold(
-                Ask(ask.actor, *_wish(random, self._front.trip, self._front.plan.popular), ask.key), tries=1
+                WantedHold(wanted.actor, *_wish(random, self._front.trip, self._front.plan.popular), wanted.key),
+                tries=1,
             )
         if random.random() < 0.3:
             await self._front.look(self._name)
         if random.random() < 0.2:
-            await self._front.find(ask.actor, hold_id)
+            await self._front.find(wanted.actor, hold_id)
         fate = random.random()
         if fate < 0.15:
             return
         if random.random() < 0.35:
             await asyncio.sleep(random.choice((random.uniform(0, 3), TTL_S + random.uniform(-3, 3))))
-            extending = self._start(self._extend(ask.actor, hold_id))
+            extending = self._start(self._extend(wanted.actor, hold_id))
             if random.random() < 0.6:
                 await extending
         if fate < 0.35:
-            await self._give_back(ask.actor, hold_id)
+            await self._give_back(wanted.actor, hold_id)
         else:
-            await self._book(ask.actor, hold_id, is_late=fate >= 0.6)
-            if ask.key and random.random() < 0.25:
-                await self._front.hold(ask, tries=2)
+            await self._book(wanted.actor, hold_id, is_late=fate >= 0.6)
+            if wanted.key and random.random() < 0.25:
+                await self._front.hold(wanted, tries=2)
 
     async def _extend(self, actor: Actor, hold_id: str) -> None:
         await self._front.extend(actor, hold_id, tries=3)
@@ -132,11 +133,11 @@ class Holder:
         """When all is well again, ask once more what was asked under a key: whoever is told "ask again" and does so
         when everything has lapsed gets an answer. Raises Violated.
         """
-        for ask in self.asks:
-            call, _ = await self._front.hold(ask, tries=1, settles=True)
+        for wanted in self.keyed:
+            call, _ = await self._front.hold(wanted, tries=1, settles=True)
             if call.answer is CallOutcome.AGAIN:
                 await asyncio.sleep(LAPSES_S)
-                call, _ = await self._front.hold(ask, tries=1, settles=True)
+                call, _ = await self._front.hold(wanted, tries=1, settles=True)
             if call.answer in (CallOutcome.AGAIN, CallOutcome.UNKNOWN):
                 raise Violated(f"I5 asked again when all is well, and no answer: {call}")
 

@@ -6,7 +6,7 @@ from math import inf
 from travio_inventory.seats.hold import base_id
 from travio_inventory.seats.ports import Cell
 from verification.simulation.evidence import Evidence, Life
-from verification.simulation.history import Call, CallOutcome, Found
+from verification.simulation.history import Call, CallOutcome, FoundHold
 from verification.simulation.possible_answers import ABSENT, REASONS, SAW, is_answer
 
 
@@ -41,7 +41,7 @@ def _judge_hold(evidence: Evidence, call: Call) -> Iterator[str]:
             yield from _saw(evidence, life, REASONS[call.told], call)
 
 
-def _is_own(evidence: Evidence, row: Found, call: Call) -> bool:
+def _is_own(evidence: Evidence, row: FoundHold, call: Call) -> bool:
     """Whether the hold is what the call asked for, under the call's key where it has one."""
     is_keyed = row.claimant in evidence.by_key
     whose = row.claimant == call.subject if call.has_key else not is_keyed

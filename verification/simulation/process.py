@@ -15,11 +15,11 @@ from travio_inventory.protocol.batches import Batches
 from travio_inventory.protocol.rules import Rules
 from travio_inventory.seats.use_cases.hold_seats import HoldTimes
 from travio_inventory.store.memory import MemoryBatches
+from verification.simulation.faulty_edge import FaultyEdge
 from verification.simulation.hindsight import ASKING
 from verification.simulation.history import Call
 from verification.simulation.oracle import START_MS
 from verification.simulation.plan import SLOW_ROUND_S, TTL_S, Plan
-from verification.simulation.rough_edge import RoughEdge
 from verification.simulation.virtual_loop import now_s
 
 T = TypeVar("T")
@@ -53,7 +53,7 @@ class Process:
         self,
         plan: Plan,
         batches: Batches,
-        edge: RoughEdge,
+        edge: FaultyEdge,
         random: Random,
         *,
         post: "Post | None" = None,
@@ -119,7 +119,7 @@ class Process:
 
 def steady_process(batches: Batches, plan: Plan | None = None) -> Process:
     """A process whose clock is right, behind an edge of its own."""
-    process = Process(plan or Plan(0), batches, RoughEdge(lambda: START_MS, Random(0)), Random(0))
+    process = Process(plan or Plan(0), batches, FaultyEdge(lambda: START_MS, Random(0)), Random(0))
     process.clock.skew_ms = 0
     return process
 

@@ -17,7 +17,7 @@ from travio_inventory.seats.seat_map import encode_states
 from travio_inventory.seats.trip import Ends
 from verification.kit import asking
 from verification.simulation.checker import out_of_order, violations
-from verification.simulation.front import Ask
+from verification.simulation.front import WantedHold
 from verification.simulation.hindsight import Hindsight
 from verification.simulation.holders import Holder
 from verification.simulation.oracle import Violated, seconds_of
@@ -170,7 +170,7 @@ class Reckoning:
         free = [seat for seat in self._trip.seats if self._is_free(seat.id)][: self._world.plan.holds_max]
         for number in range(self._world.plan.holders):
             holds = [
-                await self._win(prober, Ask(Actor("o", f"u{number}"), Ends("A", "B"), (seat.id,), None))
+                await self._win(prober, WantedHold(Actor("o", f"u{number}"), Ends("A", "B"), (seat.id,), None))
                 for seat in free
             ]
             for hold in holds:
@@ -184,13 +184,17 @@ class Reckoning:
             for segment in range(SEGMENTS):
                 if not self._is_sold(seat.id, segment):
                     ends = Ends(STOPS[segment], STOPS[segment + 1])
-                    await self._win(prober, Ask(Actor("o", f"probe-{seat.id}-{segment}"), ends, (seat.id,), None))
+                    await self._win(
+                        prober, WantedHold(Actor("o", f"probe-{seat.id}-{segment}"), ends, (seat.id,), None)
+                    )
 
-    async def _win(self, prober: Process, ask: Ask) -> Hold:
+    async def _win(self, prober: Process, wanted: WantedHold) -> Hold:
         try:
-            return await asking.hold_seats(prober.inventory, ask.actor, "t", ask.ends, ask.seats, ttl_s=TTL_S, key=None)
+            return await asking.hold_seats(
+                prober.inventory, wanted.actor, "t", wanted.ends, wanted.seats, ttl_s=TTL_S, key=None
+            )
         except Refusal as refusal:
-            raise Violated(f"L2 {ask} cannot be won: {refusal!r}") from refusal
+            raise Violated(f"L2 {wanted} cannot be won: {refusal!r}") from refusal
 
     def _is_sold(self, seat: str, segment: int) -> bool:
         row = self._cell(seat, segment)

@@ -9,7 +9,7 @@ from random import Random
 from travio_inventory.seats.hold import late_id
 from travio_inventory.seats.ports import Cell
 from verification.simulation.exhaustive import Seats, agrees, effects
-from verification.simulation.history import Call, CallOutcome, Found, History
+from verification.simulation.history import Call, CallOutcome, FoundHold, History
 
 CELLS = (Cell("a", 0), Cell("a", 1), Cell("b", 0))
 WISHES = (CELLS[:1], CELLS[1:2], CELLS[:2], CELLS[1:], CELLS[2:])
@@ -113,10 +113,12 @@ def _weighted(outcomes: list[_Outcome]) -> list[_Outcome]:
     return outcomes + definite * 6
 
 
-def _rows(seats: Seats, expired_s: dict[str, float], random: Random) -> Iterator[tuple[str, Found]]:
+def _rows(seats: Seats, expired_s: dict[str, float], random: Random) -> Iterator[tuple[str, FoundHold]]:
     for name, kept in seats.holds:
         until_ms = round(1_000 * (expired_s.get(name, 1_000.0) - random.random() * SPREAD_S))
-        row = Found("expired" if kept.was_late else kept.status, kept.holder, kept.claimant, kept.cells, "", until_ms)
+        row = FoundHold(
+            "expired" if kept.was_late else kept.status, kept.holder, kept.claimant, kept.cells, "", until_ms
+        )
         yield name, row if kept.was_late else row._replace(order=kept.order)
         if kept.was_late:
             yield late_id(name), row._replace(status=kept.status, order=kept.order)

@@ -26,7 +26,7 @@ from travio_inventory.protocol.batches import (
     Write,
 )
 from travio_inventory.protocol.hold import Confirmed, Held, HoldId, HoldState, Recorded, claimant_of, late_id
-from travio_inventory.protocol.resource import Claim, Decision, InTheWay, Look, Obstacle, Own, Standing, Taken
+from travio_inventory.protocol.resource import Claim, Decision, Findings, InTheWay, Obstacle, OwnShare, Standing, Taken
 
 STILL_READS_MAX = 5
 NAME = "units"
@@ -209,13 +209,13 @@ class Units:
         lines = [
             standing.get(key, {}).get("status") for hold in claim.holds for key in self.keys(hold, claim.partition)
         ]
-        own = Own.NONE
+        own = OwnShare.NONE
         if all(status in HAS_UNITS for status in lines):
-            own = Own.ALL
+            own = OwnShare.ALL
         elif any(lines):
-            own = Own.SOME
+            own = OwnShare.SOME
         counter = standing.get(COUNTER)
-        if counter is None or own is not Own.NONE or not is_short(claim, counter):
+        if counter is None or own is not OwnShare.NONE or not is_short(claim, counter):
             return InTheWay(own, counter is not None, (), standing)
         found = await still(batches, claim.partition)
         obstacles = [
@@ -225,15 +225,15 @@ class Units:
         ]
         return InTheWay(own, True, obstacles, {**standing, **found})
 
-    def decide(self, look: Look[UnitHold], before: Look[UnitHold] | None) -> Decision:
+    def decide(self, findings: Findings[UnitHold], before: Findings[UnitHold] | None) -> Decision:
         """No one line is in the way: all together are, when all of them live and what is left is too little."""
-        if look.met.own is Own.SOME:
+        if findings.met.own is OwnShare.SOME:
             return Decision.CONTENDED
-        if look.were_freed or look.errors or not is_short(look.claim, look.met.rows[COUNTER]):
+        if findings.were_freed or findings.errors or not is_short(findings.claim, findings.met.rows[COUNTER]):
             return Decision.TRY_AGAIN
-        if look.contended:
+        if findings.contended:
             return Decision.CONTENDED
-        return Decision.LOST if before is not None and _are_alike(look, before) else Decision.TRY_AGAIN
+        return Decision.LOST if before is not None and _are_alike(findings, before) else Decision.TRY_AGAIN
 
     def standing(self, row: Row) -> Standing | None:
         """See Resource."""
@@ -323,7 +323,7 @@ async def still(batches: Batches, partition: Partition) -> dict[RowKey, Row]:
     raise StoreUnavailable("the counter does not stand still")
 
 
-def _are_alike(look: Look[UnitHold], before: Look[UnitHold]) -> bool:
+def _are_alike(findings: Findings[UnitHold], before: Findings[UnitHold]) -> bool:
     """Whether the same holds live at both looks, and nothing moved between them: then all of them lived at once."""
-    is_still = look.met.rows.get(COUNTER) == before.met.rows.get(COUNTER)
-    return is_still and {taken.owner for taken in look.taken} == {taken.owner for taken in before.taken}
+    is_still = findings.met.rows.get(COUNTER) == before.met.rows.get(COUNTER)
+    return is_still and {taken.owner for taken in findings.taken} == {taken.owner for taken in before.taken}

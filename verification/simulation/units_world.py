@@ -18,10 +18,10 @@ from travio_inventory.protocol.sending import Sender
 from travio_inventory.seats.use_cases.expire_holds import ExpireHolds
 from travio_inventory.seats.use_cases.step_runner import StepRunner
 from travio_inventory.store.memory import Faults, MemoryBatches
+from verification.simulation.faulty_edge import FaultyEdge
 from verification.simulation.oracle import ORGANIZATION, START_MS
 from verification.simulation.plan import LAPSES_S, TTL_S, Plan
 from verification.simulation.process import Process, adopting, keep_at
-from verification.simulation.rough_edge import RoughEdge
 from verification.simulation.units import COUNTER, Unheard, UnitHold, UnitRequest, Units, partition_of
 from verification.simulation.units_oracle import Asked, UnitsOracle
 from verification.simulation.virtual_loop import now_s, run_virtually
@@ -59,7 +59,7 @@ class UnitsWorld:
     async def run(self) -> None:
         """The day, the night after it, and the reckoning."""
         asyncio.get_running_loop().set_task_factory(adopting)
-        edge = RoughEdge(lambda: START_MS, Random(0))
+        edge = FaultyEdge(lambda: START_MS, Random(0))
         self.processes = [UnitProcess(self.plan, self.batches, edge, self.random) for _ in range(3)]
         await self._prepare()
         self.batches.faults = Faults.share(self.plan.faults, late_s_max=self.plan.late_s)

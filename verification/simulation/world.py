@@ -16,15 +16,15 @@ from travio_inventory.seats.trip import Trip, TripKey
 from travio_inventory.store.memory import Change, Faults, MemoryBatches
 from verification.kit import asking
 from verification.kit.trips import a_trip, row_of
+from verification.simulation.faulty_edge import FaultyEdge
 from verification.simulation.front import Front
 from verification.simulation.hindsight import ASKING
-from verification.simulation.history import Call, Found, History, PublishedEvent, Waits
+from verification.simulation.history import Call, FoundHold, History, PublishedEvent, Waits
 from verification.simulation.holders import Holder, keep_house, keep_looking
 from verification.simulation.lists import Lists
 from verification.simulation.oracle import ORGANIZATION, START_MS, Oracle, Violated, places_of
 from verification.simulation.plan import PAUSE_S_MAX, SLOW_ROUND_S, TTL_S, Plan
 from verification.simulation.process import FAR, Post, Process, Relay, Sweeper, adopting, keep_at, still_until_s
-from verification.simulation.rough_edge import RoughEdge
 from verification.simulation.virtual_loop import VirtualLoop, now_s
 from verification.simulation.waiters import CLASSES, Waiter
 
@@ -51,7 +51,7 @@ class World:
         self.batches = MemoryBatches(None, Random(plan.seed + 1), asyncio.sleep)
         self.batches.observe = self._observe
         random = Random(plan.seed)
-        self.edge = RoughEdge(_now_ms, Random(random.random()), is_honest=plan.honest_edge)
+        self.edge = FaultyEdge(_now_ms, Random(random.random()), is_honest=plan.honest_edge)
         self.post = Post(Random(random.random()), plan.faults)
         self.far = FAR[plan.far_sink](Random(plan.seed + 2)) if plan.far_sink else None
         self.trip = _trip(plan)
@@ -240,8 +240,8 @@ def _is_very_late(key: RowKey, row: Row) -> bool:
     return key.kind is Kind.EVENT and _now_ms() - int(row.get("at_ms") or 0) > LANDS_WITHIN_MS
 
 
-def _found(row: Row) -> Found:
-    return Found(
+def _found(row: Row) -> FoundHold:
+    return FoundHold(
         str(row["status"]),
         str(row.get("holder") or ""),
         str(row.get("claimant") or ""),

@@ -5,7 +5,7 @@ from random import Random
 
 from travio_inventory.app.assemble import Relay
 from travio_inventory.app.background.pace import Pace
-from travio_inventory.kernel.sparingly import Sparingly
+from travio_inventory.kernel.log_throttle import LogThrottle
 
 LATE_MS = 60_000
 """A sink counts as behind if an event waits for so long."""
@@ -20,7 +20,7 @@ class RelayJob:
         self._sink = sink
         self._relay = relay
         self._pace = Pace(interval_ms=interval_ms, jitter=jitter)
-        self._sparingly = Sparingly()
+        self._log_throttle = LogThrottle()
 
     async def run(self) -> None:
         """Relay until cancelled."""
@@ -30,7 +30,7 @@ class RelayJob:
         try:
             await self._relay.round()
         except Exception as error:  # noqa: BLE001 - the next round may succeed; it is logged
-            if self._sparingly.may_say(type(error).__name__):
+            if self._log_throttle.may_log(type(error).__name__):
                 log.warning("cannot relay events to %s, retrying: %s: %s", self._sink, type(error).__name__, error)
             return False
         finally:
@@ -39,5 +39,5 @@ class RelayJob:
 
     def _say_lag(self) -> None:
         lag_ms = self._relay.lag_ms()
-        if lag_ms >= LATE_MS and self._sparingly.may_say("lag"):
+        if lag_ms >= LATE_MS and self._log_throttle.may_log("lag"):
             log.warning("events for %s are %d s behind; other sinks go on", self._sink, lag_ms // 1_000)

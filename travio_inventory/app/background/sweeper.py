@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable
 from random import Random
 
 from travio_inventory.app.background.pace import Pace
+from travio_inventory.kernel.log_throttle import LogThrottle
 from travio_inventory.kernel.refusals import Refusal
-from travio_inventory.kernel.sparingly import Sparingly
 from travio_inventory.seats.use_cases.expire_holds import Swept
 
 log = logging.getLogger(__name__)
@@ -18,7 +18,7 @@ class Sweeper:
     def __init__(self, expire_holds: Callable[[], Awaitable[Swept]], *, interval_ms: int, jitter: Random) -> None:
         self._expire_holds = expire_holds
         self._pace = Pace(interval_ms=interval_ms, jitter=jitter)
-        self._sparingly = Sparingly()
+        self._log_throttle = LogThrottle()
 
     async def run(self) -> None:
         """Sweep until cancelled."""
@@ -29,11 +29,11 @@ class Sweeper:
         try:
             swept = await self._expire_holds()
         except Exception as error:  # noqa: BLE001 - the next round may succeed; it is logged
-            if self._sparingly.may_say(type(error).__name__):
+            if self._log_throttle.may_log(type(error).__name__):
                 log.warning("cannot sweep, retrying: %s: %s", type(error).__name__, error)
             return False
         for group, failure in swept.failures.items():
-            if self._sparingly.may_say(group):
+            if self._log_throttle.may_log(group):
                 trace = None if isinstance(failure, Refusal) else failure
                 log.warning("cannot sweep %s: %s: %s", group, type(failure).__name__, failure, exc_info=trace)
         return not swept.failures or len(swept.failures) < swept.groups

@@ -5,7 +5,7 @@ from typing import Generic, assert_never
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.refusals import BackendUnavailable, FinalRefusal
 from travio_inventory.protocol.batches import Applied, Row, StoreUnavailable
-from travio_inventory.protocol.doubts import Doubts
+from travio_inventory.protocol.failed_batches import FailedBatches
 from travio_inventory.protocol.hold import (
     Aborted,
     Cancelled,
@@ -40,7 +40,7 @@ class Deciding(Generic[H]):
         """Take the hold to `state` if it still can; returns the hold afterwards, whoever changed it. Raises
         HoldNotFound, BackendUnavailable, OutcomeUnknown.
         """
-        doubts = Doubts()
+        failed = FailedBatches()
         for _ in range(TRIES_MAX):
             as_of_ms = self._sender.clock.now_ms()
             try:
@@ -50,7 +50,7 @@ class Deciding(Generic[H]):
                 await self._sender.pause()
                 continue
             if not _leads(hold.state, state):
-                if doubts.was_sent or type(hold.state) is type(state):
+                if failed.was_sent or type(hold.state) is type(state):
                     # the process that changed it may have died before it reported that
                     await self._rolling.settled(hold, as_of_ms=as_of_ms)
                     if isinstance(hold.state, Confirmed):
@@ -65,9 +65,9 @@ class Deciding(Generic[H]):
                 decided = hold.with_state(state)
                 await self._rolling.settled(decided, as_of_ms=as_of_ms)
                 return decided
-            doubts.hear(outcome)
+            failed.add(outcome)
             await self._sender.pause()
-        raise doubts.refusal()
+        raise failed.refusal()
 
     async def own(self, actor: Actor, hold_id: str) -> H:
         """The caller's hold. Raises HoldNotFound if it is another holder's, never existed, or was fenced;

@@ -5,7 +5,7 @@ from typing import Generic
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.protocol import index_entries, rows
 from travio_inventory.protocol.batches import Applied, Outcome, Row, StoreUnavailable, Write
-from travio_inventory.protocol.doubts import Doubts
+from travio_inventory.protocol.failed_batches import FailedBatches
 from travio_inventory.protocol.hold import Held
 from travio_inventory.protocol.refusals import ExtensionTooLong
 from travio_inventory.protocol.resource import H, Resource
@@ -28,7 +28,7 @@ class Extending(Generic[H]):
 
     async def extend(self, actor: Actor, hold_id: str, *, expires_at_ms: int, total_ms_max: int) -> H:
         """See Holds."""
-        doubts = Doubts()
+        failed = FailedBatches()
         for _ in range(TRIES_MAX):
             as_of_ms = self._sender.clock.now_ms()
             try:
@@ -48,9 +48,9 @@ class Extending(Generic[H]):
                 extended = hold.extended(expires_at_ms)
                 await self._rolling.settled(extended, as_of_ms=as_of_ms)
                 return extended
-            doubts.hear(outcome)
+            failed.add(outcome)
             await self._sender.pause()
-        raise doubts.refusal()
+        raise failed.refusal()
 
     async def extend_once(self, hold: H, seen_ms: int, until_ms: int) -> Outcome:
         """Try it once, on condition that the hold's expiry is the one that was read."""

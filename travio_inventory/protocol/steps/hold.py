@@ -5,10 +5,10 @@ from typing import Generic, assert_never
 from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown
 from travio_inventory.protocol.attempts import Attempts
 from travio_inventory.protocol.batches import Row
-from travio_inventory.protocol.claims import Contended, Lost, NotMade, Stood, Stuck, Won
+from travio_inventory.protocol.claims import AlreadyThere, Contended, Lost, NotMade, Unanswered, Won
 from travio_inventory.protocol.fencing import REFUSED, RETRY
 from travio_inventory.protocol.hold import Aborted, Confirmed, Held
-from travio_inventory.protocol.ledger import Answered, Go, Ledger
+from travio_inventory.protocol.ledger import Answered, Ledger, Proceed
 from travio_inventory.protocol.resource import H, Request, Resource
 from travio_inventory.protocol.rolling_forward import RollingForward
 from travio_inventory.protocol.sending import Sender
@@ -49,7 +49,7 @@ class Holding(Generic[H]):
                 match await self._ledger.enter(request, hold_id):
                     case Answered(hold_id=bound, row=row):
                         return await self._answer(request, bound, row, as_of_ms)
-                    case Go(hold_id=bound):
+                    case Proceed(hold_id=bound):
                         hold_id = bound
             hold = await self._attempt(request, hold_id, is_private=is_private)
             if hold is not None:
@@ -65,9 +65,9 @@ class Holding(Generic[H]):
             case Won():
                 await self._rolling.settled(hold, as_of_ms=claimed.as_of_ms)
                 return hold
-            case Stood(row=row):
+            case AlreadyThere(row=row):
                 return await self._standing(request, hold, row, claimed.as_of_ms)
-            case Lost() | Contended() | NotMade() | Stuck() as why:
+            case Lost() | Contended() | NotMade() | Unanswered() as why:
                 pass
             case _:
                 assert_never(claimed.result)
@@ -108,7 +108,7 @@ class Holding(Generic[H]):
         await writing.list_again(self._sender, self._resource, hold)
         return hold
 
-    def _no(self, hold: H, why: Lost | Contended | NotMade | Stuck, fenced: Row) -> Exception:
+    def _no(self, hold: H, why: Lost | Contended | NotMade | Unanswered, fenced: Row) -> Exception:
         """The fenced row, if there is one, decides the answer: its reason may be that of another call with the same
         key.
         """
@@ -121,7 +121,7 @@ class Holding(Generic[H]):
                 return self._resource.contended(keys)
             case NotMade():
                 return self._resource.not_made()
-            case Stuck():
+            case Unanswered():
                 return BackendUnavailable()
             case _:
                 assert_never(why)

@@ -5,7 +5,7 @@ from typing import Generic, assert_never
 from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown
 from travio_inventory.protocol.attempts import Attempts
 from travio_inventory.protocol.batches import Row
-from travio_inventory.protocol.claims import Contended, Lost, NotMade, Stood, Stuck, Won
+from travio_inventory.protocol.claims import AlreadyThere, Contended, Lost, NotMade, Unanswered, Won
 from travio_inventory.protocol.fencing import REFUSED, Fencing
 from travio_inventory.protocol.hold import Aborted, Confirmed, Expired, late_id
 from travio_inventory.protocol.refusals import HoldExpired
@@ -52,9 +52,9 @@ class LateConfirming(Generic[H]):
             case Won():
                 await self._rolling.settled(booking, as_of_ms=claimed.as_of_ms)
                 return booking
-            case Stood():
+            case AlreadyThere():
                 return None
-            case Stuck():
+            case Unanswered():
                 raise OutcomeUnknown if claimed.in_doubt else BackendUnavailable
             case Lost() | Contended() | NotMade() as why:
                 taken = why.taken if isinstance(why, Lost) else ()

@@ -11,7 +11,7 @@ from travio_inventory.protocol.resource import HoldWatch
 from travio_inventory.protocol.sending import Sender
 from travio_inventory.seats.hold import Hold, HoldPage
 from travio_inventory.seats.records.holder_pages import HolderPages
-from travio_inventory.seats.records.house import House
+from travio_inventory.seats.records.seat_blocks import SeatBlocks
 from travio_inventory.seats.records.seats import Seats
 from travio_inventory.seats.records.snapshots import snapshot
 from travio_inventory.seats.trip import Trip
@@ -24,7 +24,7 @@ class SeatHolds(HoldProtocol[Hold]):
         self, sender: Sender, watch: HoldWatch[Hold], background: Callable[[Coroutine[Any, Any, None]], None]
     ) -> None:
         super().__init__(sender, Seats(), watch, background)
-        self._house = House(self)
+        self._blocks = SeatBlocks(self)
 
     async def page(self, actor: Actor, *, trip: str, ended: bool, after: str, most: int) -> HoldPage:
         """See Holds."""
@@ -40,8 +40,8 @@ class SeatHolds(HoldProtocol[Hold]):
 
     async def block(self, trip: Trip, reasons: Mapping[str, str]) -> None:
         """See Holds."""
-        await self._house.block(trip, reasons)
+        await self._blocks.block(trip, reasons)
 
     async def unblock(self, trip: Trip, seat: str) -> bool:
         """See Holds."""
-        return await self._house.unblock(trip, seat)
+        return await self._blocks.unblock(trip, seat)

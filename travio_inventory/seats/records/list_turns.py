@@ -18,7 +18,7 @@ from travio_inventory.protocol.batches import (
     StoreUnavailable,
     Write,
 )
-from travio_inventory.protocol.doubts import Doubts
+from travio_inventory.protocol.failed_batches import FailedBatches
 from travio_inventory.protocol.sending import Sender
 from travio_inventory.seats.refusals import NotOnWaitlist
 
@@ -48,13 +48,13 @@ class Step:
     seen: int | None = None
     tries: int = 0
     is_under_way: bool = False
-    doubts: Doubts = field(default_factory=Doubts)
+    failed: FailedBatches = field(default_factory=FailedBatches)
     is_done: bool = False
     refusal: NotOnWaitlist | None = None
 
     def give_up(self) -> RetryableRefusal:
         """What the caller is told: that it is unknown only where a batch was not answered."""
-        return OutcomeUnknown() if self.is_under_way else self.doubts.refusal()
+        return OutcomeUnknown() if self.is_under_way else self.failed.refusal()
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -181,7 +181,7 @@ class ListTurns:
             if isinstance(outcome, Applied):
                 step.done()
             else:
-                step.doubts.hear(outcome)
+                step.failed.add(outcome)
 
 
 def _writes(steps: Sequence[Join | Leave], standing: Rows, *, now_ms: int) -> list[Write]:

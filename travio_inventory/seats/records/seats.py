@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from travio_inventory.protocol import event_rows, rows
 from travio_inventory.protocol.batches import Batches, Kind, Partition, Row, RowKey, Rows, Table, Write
-from travio_inventory.protocol.resource import Claim, Decision, InTheWay, Look, Obstacle, Own, Standing, Taken
+from travio_inventory.protocol.resource import Claim, Decision, Findings, InTheWay, Obstacle, OwnShare, Standing, Taken
 from travio_inventory.seats.events import step_to
 from travio_inventory.seats.hold import (
     Confirmed,
@@ -91,7 +91,7 @@ class Seats:
         """See Resource."""
         cells = {cell: hold.id for hold in claim.holds for cell in self.keys(hold, claim.partition)}
         owned = sum(1 for cell, owner in cells.items() if standing.get(cell, {}).get("owner") == owner)
-        own = Own.ALL if owned == len(cells) else Own.SOME if owned else Own.NONE
+        own = OwnShare.ALL if owned == len(cells) else OwnShare.SOME if owned else OwnShare.NONE
         obstacles = [
             Obstacle(cell, rows.text(row, "owner"), rows.number(row, "since_ms"))
             for cell, owner in cells.items()
@@ -99,11 +99,11 @@ class Seats:
         ]
         return InTheWay(own, all(cell in standing for cell in cells), obstacles, standing)
 
-    def decide(self, look: Look[Hold], _before: Look[Hold] | None) -> Decision:
+    def decide(self, findings: Findings[Hold], _before: Findings[Hold] | None) -> Decision:
         """Whoever has one of the cells is in the way, whatever became of the others."""
-        if look.taken:
+        if findings.taken:
             return Decision.LOST
-        return Decision.CONTENDED if look.contended else Decision.TRY_AGAIN
+        return Decision.CONTENDED if findings.contended else Decision.TRY_AGAIN
 
     def standing(self, row: Row) -> Standing | None:
         """See Resource."""

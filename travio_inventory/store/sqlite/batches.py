@@ -32,7 +32,7 @@ from travio_inventory.protocol.batches import (
 from travio_inventory.store.sqlite.committer import Committer
 from travio_inventory.store.sqlite.database import open_writer
 from travio_inventory.store.sqlite.folder import locked_folder
-from travio_inventory.store.sqlite.group import Batch, Tried, try_group
+from travio_inventory.store.sqlite.group import Batch, GroupOutcome, try_group
 from travio_inventory.store.sqlite.reads import Reads
 from travio_inventory.store.sqlite.statements import (
     SELECT_ENTRIES,
@@ -207,7 +207,7 @@ class SqliteBatches:
         return group
 
     def _committed(
-        self, group: Sequence[_Waiting], tried: Tried, watch: asyncio.TimerHandle, error: Exception | None
+        self, group: Sequence[_Waiting], tried: GroupOutcome, watch: asyncio.TimerHandle, error: Exception | None
     ) -> None:
         watch.cancel()
         self._disk_hangs = False
@@ -217,7 +217,7 @@ class SqliteBatches:
         else:
             self._not_written(group, Unknown(str(error)))
 
-    def _written(self, group: Sequence[_Waiting], tried: Tried) -> None:
+    def _written(self, group: Sequence[_Waiting], tried: GroupOutcome) -> None:
         self.counts.batches += len(group)
         if self._failing:
             self._failing = False

@@ -44,7 +44,7 @@ class Batch(NamedTuple):
     entries: Sequence[IndexEntry]
 
 
-class Tried(NamedTuple):
+class GroupOutcome(NamedTuple):
     """The outcome of a group: an answer for each batch, in order, and whether there is anything to commit. For a batch
     that cannot be executed the answer is its error.
     """
@@ -53,7 +53,7 @@ class Tried(NamedTuple):
     changed: bool
 
 
-def try_group(connection: sqlite3.Connection, batches: Iterable[Batch]) -> Tried:
+def try_group(connection: sqlite3.Connection, batches: Iterable[Batch]) -> GroupOutcome:
     """Try the batches in a transaction that is left open; their index entries stay whatever the answers are.
     Raises sqlite3.Error; then all of it is to be rolled back.
     """
@@ -74,7 +74,7 @@ def try_group(connection: sqlite3.Connection, batches: Iterable[Batch]) -> Tried
             answer = error
         changed = changed or answer is _APPLIED
         answers.append(answer)
-    return Tried(answers, changed)
+    return GroupOutcome(answers, changed)
 
 
 def _add(cursor: sqlite3.Cursor, entries: Sequence[IndexEntry]) -> bool:

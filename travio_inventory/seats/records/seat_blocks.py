@@ -7,7 +7,7 @@ from travio_inventory.kernel.actor import house_of
 from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown
 from travio_inventory.protocol import rows
 from travio_inventory.protocol.batches import Kind, Row, RowKey, StoreUnavailable
-from travio_inventory.protocol.claims import Contended, Lost, NotMade, Stood, Stuck, Won
+from travio_inventory.protocol.claims import AlreadyThere, Contended, Lost, NotMade, Unanswered, Won
 from travio_inventory.protocol.fencing import RETRY
 from travio_inventory.protocol.hold_protocol import HoldProtocol
 from travio_inventory.protocol.judging import Verdict
@@ -22,7 +22,7 @@ BLOCKINGS_MAX = 8
 """So often a call tries to block its seats: each time without those that turned out to be blocked already."""
 
 
-class House:
+class SeatBlocks:
     """Takes seats off sale and puts them back."""
 
     def __init__(self, holds: HoldProtocol[Hold]) -> None:
@@ -50,19 +50,19 @@ class House:
                     await self._sender.pause()
                 case NotMade():
                     raise TripOpening
-                case Stuck():
+                case Unanswered():
                     raise BackendUnavailable
             if not left:
                 return
         raise contended(tuple(left))
 
-    async def _group(self, holds: Sequence[Hold]) -> Lost | Contended | NotMade | Stuck | None:
+    async def _group(self, holds: Sequence[Hold]) -> Lost | Contended | NotMade | Unanswered | None:
         """Commit these holds by the house, all or none: None, or why not; then nothing of them is left."""
         claimed, others_sent = await self._attempts.claim(holds, holds[0].created_at_ms)
         match claimed.result:
             case Won():
                 is_done, why = True, None
-            case Stood(row=row):
+            case AlreadyThere(row=row):
                 is_done, why = row.get("status") != "aborted", Contended(())
             case why:
                 is_done = claimed.in_doubt and (await self._attempts.fence(holds[0], why)).get("status") != "aborted"

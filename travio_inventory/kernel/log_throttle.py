@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable
 from cachetools import TTLCache
 
 
-class Sparingly:
+class LogThrottle:
     """Allows one line per thing and `seconds`.
 
     Remembers the `things_max` things that were logged last.
@@ -17,7 +17,7 @@ class Sparingly:
     ) -> None:
         self._said: TTLCache[Hashable, bool] = TTLCache(things_max, seconds, timer=now_s)
 
-    def may_say(self, thing: Hashable) -> bool:
+    def may_log(self, thing: Hashable) -> bool:
         """Whether to log it now; then it counts as logged."""
         if thing in self._said:
             return False

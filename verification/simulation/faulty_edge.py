@@ -37,7 +37,7 @@ LIE = "lie"
 """The hold that a lie is about."""
 
 
-class RoughEdge:
+class FaultyEdge:
     """Implements `engine.ports.Gate`, `TakenSeats` and `SeatMapCache`. Once `is_honest`, it is like the local ones
     with a distance in between. `seen` counts what went wrong, `complaints` are the times it let two in at once.
     """

@@ -5,7 +5,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Generic, NamedTuple, TypeVar
 
-from travio_inventory.kernel.sparingly import Sparingly
+from travio_inventory.kernel.log_throttle import LogThrottle
 
 THINGS_MAX = 10_000
 WAITS_MS = (250, 15_000)
@@ -21,14 +21,14 @@ class _Failed(NamedTuple):
     wait_ms: int
 
 
-class Aside(Generic[K]):
+class BackOff(Generic[K]):
     """Remembers the THINGS_MAX things that failed last; one that is forgotten is only retried sooner."""
 
     def __init__(self, what: str, elapsed_ms: Callable[[], int]) -> None:
         self._what = what
         self._elapsed_ms = elapsed_ms
         self._failed: OrderedDict[K, _Failed] = OrderedDict()
-        self._sparingly = Sparingly()
+        self._log_throttle = LogThrottle()
 
     def failed(self, thing: K, error: BaseException) -> None:
         """Note a failure: skip the thing for a while."""
@@ -37,13 +37,13 @@ class Aside(Generic[K]):
         self._failed[thing] = _Failed(self._elapsed_ms() + wait_ms, wait_ms)
         if len(self._failed) > THINGS_MAX:
             self._failed.popitem(last=False)
-        if self._sparingly.may_say(type(error).__name__):
+        if self._log_throttle.may_log(type(error).__name__):
             log.warning(
                 "%s: %d set aside, retried within %d s, the others go on; %s: %s: %s",
                 self._what, len(self._failed), WAITS_MS[1] // 1_000, thing, type(error).__name__, error,
             )  # fmt: skip
 
-    def well(self, thing: K) -> None:
+    def succeeded(self, thing: K) -> None:
         """Note a success."""
         self._failed.pop(thing, None)
 

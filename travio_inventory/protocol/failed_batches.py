@@ -7,13 +7,13 @@ from travio_inventory.protocol.batches import Outcome, Refused, Unknown
 
 
 @dataclass(slots=True)
-class Doubts:
+class FailedBatches:
     """Collects the outcomes of a call's batches that did not succeed."""
 
     may_land: bool = False
     was_refused: bool = False
 
-    def hear(self, outcome: Outcome) -> None:
+    def add(self, outcome: Outcome) -> None:
         """Add the outcome of one more batch."""
         self.may_land = self.may_land or isinstance(outcome, Unknown)
         self.was_refused = self.was_refused or isinstance(outcome, Refused)
