@@ -44,7 +44,7 @@ def in_redis(key: bytes) -> str:
 
 
 @dataclass(frozen=True)
-class Edge:
+class EdgeUnderTest:
     """An edge under test. `remembers` is whether it is there at all: one that is not must still be safe.
 
     An edge is shared by many tests: each works on trips of its own.
@@ -63,16 +63,16 @@ class Edge:
         """A trip that nobody has used before."""
         return TripKey("edge-tests", uuid4().hex)
 
-    def door(self) -> "Door":
+    def group_gate(self) -> "GroupGate":
         """The gate of a seat group that nobody has used before."""
-        return Door(self, SeatGroupKey(self.trip(), 0))
+        return GroupGate(self, SeatGroupKey(self.trip(), 0))
 
 
 @dataclass(frozen=True)
-class Door:
+class GroupGate:
     """The gate of one seat group, with cells as words: "A1:0 A1:1" are the first two segments of seat A1."""
 
-    edge: Edge
+    edge: EdgeUnderTest
     group: SeatGroupKey
 
     async def enter(
@@ -126,7 +126,7 @@ def cells(words: str) -> list[Cell]:
     return [Cell(seat, int(segment)) for seat, _, segment in (word.rpartition(":") for word in words.split())]
 
 
-class Hands:
+class HandMovedClock:
     """A clock that stands still unless a test moves it."""
 
     def __init__(self) -> None:
@@ -137,30 +137,30 @@ class Hands:
         self.now_ms += ms
 
 
-def local_edge() -> Edge:
+def local_edge() -> EdgeUnderTest:
     """The edge within this process."""
-    hands = Hands()
-    gate = LocalGate(lambda: hands.now_ms, lambda: hands.now_ms, entries_max=10_000)
-    cache = LocalSeatMapCache(lambda: hands.now_ms, trips_max=1_000)
-    return Edge(
+    clock = HandMovedClock()
+    gate = LocalGate(lambda: clock.now_ms, lambda: clock.now_ms, entries_max=10_000)
+    cache = LocalSeatMapCache(lambda: clock.now_ms, trips_max=1_000)
+    return EdgeUnderTest(
         gate,
         gate,
         cache,
-        hands.wait,
-        lambda: hands.now_ms,
+        clock.wait,
+        lambda: clock.now_ms,
         remembers=True,
         taken_ttl_ms=MEMORY_MS,
         stale_ms_max=MEMORY_MS,
     )
 
 
-def absent_edge() -> Edge:
+def absent_edge() -> EdgeUnderTest:
     """No edge."""
-    return Edge(
+    return EdgeUnderTest(
         AbsentGate(),
         AbsentTakenSeats(),
         AbsentSeatMapCache(),
-        Hands().wait,
+        HandMovedClock().wait,
         today_ms,
         remembers=False,
         taken_ttl_ms=MEMORY_MS,
@@ -169,7 +169,7 @@ def absent_edge() -> Edge:
 
 
 @asynccontextmanager
-async def always(edge: Edge) -> AsyncIterator[Edge]:
+async def always(edge: EdgeUnderTest) -> AsyncIterator[EdgeUnderTest]:
     """An edge that nobody needs to open."""
     yield edge
 
@@ -183,7 +183,7 @@ async def redis_edge(
     unguarded_max: int = 1_000,
     taken_ttl_ms: int = MEMORY_MS,
     stale_ms_max: int = MEMORY_MS,
-) -> AsyncIterator[Edge]:
+) -> AsyncIterator[EdgeUnderTest]:
     """The edge on Redis."""
     async with open_shared_edge(
         options,
@@ -194,7 +194,7 @@ async def redis_edge(
         trips_max=100,
         stale_ms_max=stale_ms_max,
     ) as opened:
-        yield Edge(
+        yield EdgeUnderTest(
             opened.gate,
             opened.gate,
             opened.seat_maps,
@@ -216,7 +216,7 @@ def today_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-EdgeOpener: TypeAlias = Callable[[], AbstractAsyncContextManager[Edge]]
+EdgeOpener: TypeAlias = Callable[[], AbstractAsyncContextManager[EdgeUnderTest]]
 
 PRESENT = [
     "local",

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable
 
-from tests.edge.edges import Edge
+from tests.edge.edges import EdgeUnderTest
 from travio_inventory.seats.trip import TripKey
 
 SEEN_S_MAX = 10
@@ -12,12 +12,12 @@ STALE_MS_MAX = 20_000
 """So long that what is gone within SEEN_S_MAX was invalidated."""
 
 
-async def fill(edge: Edge, trip: TripKey, content: bytes, *, groups: int = 1) -> None:
+async def fill(edge: EdgeUnderTest, trip: TripKey, content: bytes, *, groups: int = 1) -> None:
     leases = await edge.seat_maps.lease(trip, range(groups))
     await edge.seat_maps.fill(trip, {group: (lease, content) for group, lease in leases.items()})
 
 
-async def until_gone(edge: Edge, trip: TripKey) -> None:
+async def until_gone(edge: EdgeUnderTest, trip: TripKey) -> None:
     """Return once the trip's map is read no more."""
     began = time.monotonic()
     while await edge.seat_maps.read(trip):

@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from tests.edge.edges import Edge
+from tests.edge.edges import EdgeUnderTest
 from travio_inventory.seats.hold import HoldId
 from travio_inventory.seats.ports import Attempt, Cell, Occupancy, Passed, SeatGroupKey, Taken
 from travio_inventory.seats.refusals import TakenCell
@@ -11,7 +11,7 @@ from travio_inventory.seats.trip import TripKey
 from verification.kit.legal_ids import AWKWARD, several
 
 
-async def tell(edge: Edge, ids: list[str]) -> None:
+async def tell(edge: EdgeUnderTest, ids: list[str]) -> None:
     """One seat is sold: only of that one, and of that trip, is it said, in the words in which it was told."""
     organization, other_organization, trip_id, other_trip, seat, other_seat = ids
     ours = edge.trip().trip
@@ -39,10 +39,10 @@ async def tell(edge: Edge, ids: list[str]) -> None:
 
 @settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 @given(several(6))
-async def test_any_ids_are_told_apart_and_given_back(lasting_edge: Edge, ids: list[str]) -> None:
+async def test_any_ids_are_told_apart_and_given_back(lasting_edge: EdgeUnderTest, ids: list[str]) -> None:
     await tell(lasting_edge, ids)
 
 
 @pytest.mark.parametrize("at", range(0, len(AWKWARD), 6))
-async def test_awkward_ids_are_told_apart_and_given_back(lasting_edge: Edge, at: int) -> None:
+async def test_awkward_ids_are_told_apart_and_given_back(lasting_edge: EdgeUnderTest, at: int) -> None:
     await tell(lasting_edge, [*AWKWARD, *AWKWARD][at : at + 6])

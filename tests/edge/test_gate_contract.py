@@ -6,7 +6,7 @@ from random import Random
 import anyio
 import pytest
 
-from tests.edge.edges import Door, Edge, cells, who_has
+from tests.edge.edges import EdgeUnderTest, GroupGate, cells, who_has
 from travio_inventory.seats.ports import Locked, Passed, SeatGroupKey, Taken
 from travio_inventory.seats.refusals import TakenCell
 from travio_inventory.seats.trip import TripKey
@@ -14,117 +14,117 @@ from travio_inventory.seats.trip import TripKey
 MARGIN_MS = 20
 
 
-async def test_free_seats_let_anyone_pass(edge: Edge) -> None:
-    assert await edge.door().enter("ann", "A1:0 A1:1 A2:0") == Passed()
+async def test_free_seats_let_anyone_pass(edge: EdgeUnderTest) -> None:
+    assert await edge.group_gate().enter("ann", "A1:0 A1:1 A2:0") == Passed()
 
 
-async def test_a_claimant_passes_its_own_lock(edge: Edge) -> None:
+async def test_a_claimant_passes_its_own_lock(edge: EdgeUnderTest) -> None:
     """Under the same token, and under a new one: a retry may be a new attempt."""
-    door = edge.door()
-    await door.enter("ann", "A1:0 A1:1")
-    assert await door.enter("ann", "A1:0 A1:1") == Passed()
-    assert await door.enter("ann", "A1:1 A2:1", attempt="again") == Passed()
+    gate = edge.group_gate()
+    await gate.enter("ann", "A1:0 A1:1")
+    assert await gate.enter("ann", "A1:0 A1:1") == Passed()
+    assert await gate.enter("ann", "A1:1 A2:1", attempt="again") == Passed()
 
 
-async def test_a_claimant_passes_what_is_taken_by_itself(edge: Edge) -> None:
-    door = edge.door()
-    await door.mark("ann", "A1:0 A1:1")
-    assert await door.enter("ann", "A1:0 A1:1") == Passed()
+async def test_a_claimant_passes_what_is_taken_by_itself(edge: EdgeUnderTest) -> None:
+    gate = edge.group_gate()
+    await gate.mark("ann", "A1:0 A1:1")
+    assert await gate.enter("ann", "A1:0 A1:1") == Passed()
 
 
-async def test_one_that_settles_passes_all_that_is_remembered(edge: Edge) -> None:
-    door = edge.door()
-    await door.mark("bob", "A1:0", status="sold")
-    await door.enter("eve", "A2:0")
-    assert await door.enter("ann", "A1:0 A2:0", has_key=True, settles=True) == Passed()
+async def test_one_that_settles_passes_all_that_is_remembered(edge: EdgeUnderTest) -> None:
+    gate = edge.group_gate()
+    await gate.mark("bob", "A1:0", status="sold")
+    await gate.enter("eve", "A2:0")
+    assert await gate.enter("ann", "A1:0 A2:0", has_key=True, settles=True) == Passed()
 
 
-async def test_a_claimant_with_a_key_that_was_let_in_passes_again(edge: Edge) -> None:
+async def test_a_claimant_with_a_key_that_was_let_in_passes_again(edge: EdgeUnderTest) -> None:
     """It went to the store then: whatever became of the seat since, only the store can answer its key."""
-    door = edge.door()
-    await door.enter("ann", "A1:0", has_key=True, attempt="first")
-    await door.leave("ann", "A1:0", attempt="first")
-    await door.mark("bob", "A1:0", status="sold")
-    await door.enter("eve", "A2:0")
-    assert await door.enter("ann", "A1:0 A2:0", has_key=True, attempt="second") == Passed()
+    gate = edge.group_gate()
+    await gate.enter("ann", "A1:0", has_key=True, attempt="first")
+    await gate.leave("ann", "A1:0", attempt="first")
+    await gate.mark("bob", "A1:0", status="sold")
+    await gate.enter("eve", "A2:0")
+    assert await gate.enter("ann", "A1:0 A2:0", has_key=True, attempt="second") == Passed()
 
 
-async def test_seats_left_are_free(edge: Edge) -> None:
-    door = edge.door()
-    await door.enter("ann", "A1:0 A1:1")
-    await door.leave("ann", "A1:0 A1:1")
-    assert await door.enter("bob", "A1:0 A1:1") == Passed()
+async def test_seats_left_are_free(edge: EdgeUnderTest) -> None:
+    gate = edge.group_gate()
+    await gate.enter("ann", "A1:0 A1:1")
+    await gate.leave("ann", "A1:0 A1:1")
+    assert await gate.enter("bob", "A1:0 A1:1") == Passed()
 
 
-async def test_a_lock_ends_with_its_time(edge: Edge) -> None:
-    door = edge.door()
-    await door.enter("ann", "A1:0", ttl_ms=100)
+async def test_a_lock_ends_with_its_time(edge: EdgeUnderTest) -> None:
+    gate = edge.group_gate()
+    await gate.enter("ann", "A1:0", ttl_ms=100)
     await edge.wait(100 + MARGIN_MS)
-    assert await door.enter("bob", "A1:0") == Passed()
+    assert await gate.enter("bob", "A1:0") == Passed()
 
 
-async def test_a_taken_entry_ends_with_its_time(edge: Edge) -> None:
+async def test_a_taken_entry_ends_with_its_time(edge: EdgeUnderTest) -> None:
     """A clear can be lost: a seat must not be lost with it."""
-    door = edge.door()
-    await door.mark("ann", "A1:0")
-    await door.mark("", "A2:0")
+    gate = edge.group_gate()
+    await gate.mark("ann", "A1:0")
+    await gate.mark("", "A2:0")
     await edge.wait(edge.taken_ttl_ms + MARGIN_MS)
-    assert await door.enter("bob", "A1:0 A2:0") == Passed()
+    assert await gate.enter("bob", "A1:0 A2:0") == Passed()
 
 
-async def test_a_word_that_comes_late_is_shorter_remembered(edge: Edge) -> None:
+async def test_a_word_that_comes_late_is_shorter_remembered(edge: EdgeUnderTest) -> None:
     """What is remembered of one batch ends together, whenever the word of it came."""
-    door = edge.door()
-    await door.mark("ann", "A1:0", age_ms=edge.taken_ttl_ms - 200)
-    await door.mark("ann", "A2:0", age_ms=edge.taken_ttl_ms)
-    assert await door.enter("bob", "A2:0") == Passed()
+    gate = edge.group_gate()
+    await gate.mark("ann", "A1:0", age_ms=edge.taken_ttl_ms - 200)
+    await gate.mark("ann", "A2:0", age_ms=edge.taken_ttl_ms)
+    assert await gate.enter("bob", "A2:0") == Passed()
     await edge.wait(200 + MARGIN_MS)
-    assert await door.enter("bob", "A1:0") == Passed()
+    assert await gate.enter("bob", "A1:0") == Passed()
 
 
-async def test_a_hold_that_has_run_out_is_not_remembered(edge: Edge) -> None:
-    door = edge.door()
-    await door.mark("ann", "A1:0", held_ms=100)
+async def test_a_hold_that_has_run_out_is_not_remembered(edge: EdgeUnderTest) -> None:
+    gate = edge.group_gate()
+    await gate.mark("ann", "A1:0", held_ms=100)
     await edge.wait(100 + MARGIN_MS)
-    assert await door.enter("bob", "A1:0") == Passed()
+    assert await gate.enter("bob", "A1:0") == Passed()
 
 
-async def test_clear_frees_what_is_the_holds_own(edge: Edge) -> None:
-    door = edge.door()
-    await door.mark("ann", "A1:0 A2:0")
-    await door.clear("ann", "A1:0 A2:0")
-    assert await door.enter("bob", "A1:0 A2:0") == Passed()
+async def test_clear_frees_what_is_the_holds_own(edge: EdgeUnderTest) -> None:
+    gate = edge.group_gate()
+    await gate.mark("ann", "A1:0 A2:0")
+    await gate.clear("ann", "A1:0 A2:0")
+    assert await gate.enter("bob", "A1:0 A2:0") == Passed()
 
 
-async def test_a_word_of_a_hold_that_was_cleared_comes_too_late(edge: Edge) -> None:
+async def test_a_word_of_a_hold_that_was_cleared_comes_too_late(edge: EdgeUnderTest) -> None:
     """On any cell, marked before or not, and with the latest of times; of other holds it says nothing."""
-    door = edge.door()
-    await door.mark("ann", "A1:0")
-    await door.clear("ann", "A1:0")
-    await door.mark("ann", "A1:0 A2:0")
-    assert await door.enter("bob", "A1:0 A2:0") == Passed()
+    gate = edge.group_gate()
+    await gate.mark("ann", "A1:0")
+    await gate.clear("ann", "A1:0")
+    await gate.mark("ann", "A1:0 A2:0")
+    assert await gate.enter("bob", "A1:0 A2:0") == Passed()
 
 
-async def test_leaving_and_clearing_what_is_not_there_is_nothing(edge: Edge) -> None:
-    door = edge.door()
-    await door.leave("ann", "A1:0")
-    await door.clear("ann", "A1:0")
-    assert await door.enter("bob", "A1:0") == Passed()
+async def test_leaving_and_clearing_what_is_not_there_is_nothing(edge: EdgeUnderTest) -> None:
+    gate = edge.group_gate()
+    await gate.leave("ann", "A1:0")
+    await gate.clear("ann", "A1:0")
+    assert await gate.enter("bob", "A1:0") == Passed()
 
 
-async def test_a_refused_attempt_leaves_no_lock_behind(edge: Edge) -> None:
+async def test_a_refused_attempt_leaves_no_lock_behind(edge: EdgeUnderTest) -> None:
     """Bob wants what Ann locks, and more, before and after it: the rest must stay free for Eve."""
-    door = edge.door()
-    await door.enter("ann", "A2:0")
-    await door.enter("bob", "A1:0 A2:0 A3:0")
-    assert await door.enter("eve", "A1:0 A3:0") == Passed()
+    gate = edge.group_gate()
+    await gate.enter("ann", "A2:0")
+    await gate.enter("bob", "A1:0 A2:0 A3:0")
+    assert await gate.enter("eve", "A1:0 A3:0") == Passed()
 
 
-async def test_an_attempt_refused_for_a_taken_seat_leaves_no_lock_behind(edge: Edge) -> None:
-    door = edge.door()
-    await door.mark("ann", "A2:0")
-    await door.enter("bob", "A1:0 A2:0 A3:0")
-    assert await door.enter("eve", "A1:0 A3:0") == Passed()
+async def test_an_attempt_refused_for_a_taken_seat_leaves_no_lock_behind(edge: EdgeUnderTest) -> None:
+    gate = edge.group_gate()
+    await gate.mark("ann", "A2:0")
+    await gate.enter("bob", "A1:0 A2:0 A3:0")
+    assert await gate.enter("eve", "A1:0 A3:0") == Passed()
 
 
 @pytest.mark.parametrize(
@@ -138,11 +138,11 @@ async def test_an_attempt_refused_for_a_taken_seat_leaves_no_lock_behind(edge: E
     ],
 )
 async def test_blocks_with_names_alike_do_not_meet(
-    edge: Edge, one: tuple[str, str, int], other: tuple[str, str, int]
+    edge: EdgeUnderTest, one: tuple[str, str, int], other: tuple[str, str, int]
 ) -> None:
     ours = edge.trip().trip
     first, second = (
-        Door(edge, SeatGroupKey(TripKey(ours + organization, trip), group))
+        GroupGate(edge, SeatGroupKey(TripKey(ours + organization, trip), group))
         for organization, trip, group in (one, other)
     )
     await first.enter("ann", "A1:0")
@@ -151,74 +151,74 @@ async def test_blocks_with_names_alike_do_not_meet(
 
 
 @pytest.mark.parametrize(("one", "other"), [("A:11", "A1:1"), ("A:1:1", "A:11"), ("A%3A1:1", "A:1:1"), ("a:0", "A:0")])
-async def test_cells_with_names_alike_do_not_meet(edge: Edge, one: str, other: str) -> None:
-    door = edge.door()
-    await door.enter("ann", one)
-    await door.mark("ann", one)
-    assert await door.enter("bob", other) == Passed()
+async def test_cells_with_names_alike_do_not_meet(edge: EdgeUnderTest, one: str, other: str) -> None:
+    gate = edge.group_gate()
+    await gate.enter("ann", one)
+    await gate.mark("ann", one)
+    assert await gate.enter("bob", other) == Passed()
 
 
-async def test_a_lock_turns_others_away(present_edge: Edge) -> None:
+async def test_a_lock_turns_others_away(present_edge: EdgeUnderTest) -> None:
     """Whatever token they come with."""
-    door = present_edge.door()
-    await door.enter("ann", "A1:0 A1:1")
-    assert await door.enter("bob", "A1:1 A1:2") == Locked(("A1",))
-    assert await door.enter("bob", "A1:1", attempt="ann") == Locked(("A1",))
+    gate = present_edge.group_gate()
+    await gate.enter("ann", "A1:0 A1:1")
+    assert await gate.enter("bob", "A1:1 A1:2") == Locked(("A1",))
+    assert await gate.enter("bob", "A1:1", attempt="ann") == Locked(("A1",))
 
 
-async def test_a_lock_stands_until_its_time_is_over(present_edge: Edge) -> None:
-    door = present_edge.door()
-    await door.enter("ann", "A1:0", ttl_ms=400)
+async def test_a_lock_stands_until_its_time_is_over(present_edge: EdgeUnderTest) -> None:
+    gate = present_edge.group_gate()
+    await gate.enter("ann", "A1:0", ttl_ms=400)
     await present_edge.wait(200)
-    assert await door.enter("bob", "A1:0") == Locked(("A1",))
+    assert await gate.enter("bob", "A1:0") == Locked(("A1",))
 
 
-async def test_leaving_with_a_foreign_token_frees_nothing(present_edge: Edge) -> None:
+async def test_leaving_with_a_foreign_token_frees_nothing(present_edge: EdgeUnderTest) -> None:
     """Bob was slow, his lock ran out, Ann has the seat: what he leaves is hers."""
-    door = present_edge.door()
-    await door.enter("bob", "A1:0", ttl_ms=100)
+    gate = present_edge.group_gate()
+    await gate.enter("bob", "A1:0", ttl_ms=100)
     await present_edge.wait(100 + MARGIN_MS)
-    await door.enter("ann", "A1:0")
-    await door.leave("bob", "A1:0")
-    assert await door.enter("eve", "A1:0") == Locked(("A1",))
+    await gate.enter("ann", "A1:0")
+    await gate.leave("bob", "A1:0")
+    assert await gate.enter("eve", "A1:0") == Locked(("A1",))
 
 
-async def test_a_second_attempt_does_not_take_the_lock_over(present_edge: Edge) -> None:
+async def test_a_second_attempt_does_not_take_the_lock_over(present_edge: EdgeUnderTest) -> None:
     """It locks what was free; when it leaves, the first attempt still has its own."""
-    door = present_edge.door()
-    await door.enter("ann", "A1:0", attempt="first")
-    await door.enter("ann", "A1:0 A2:0", attempt="second")
-    assert await door.enter("bob", "A2:0") == Locked(("A2",))
-    await door.leave("ann", "A1:0 A2:0", attempt="second")
-    assert await door.enter("bob", "A2:0") == Passed()
-    assert await door.enter("eve", "A1:0") == Locked(("A1",))
+    gate = present_edge.group_gate()
+    await gate.enter("ann", "A1:0", attempt="first")
+    await gate.enter("ann", "A1:0 A2:0", attempt="second")
+    assert await gate.enter("bob", "A2:0") == Locked(("A2",))
+    await gate.leave("ann", "A1:0 A2:0", attempt="second")
+    assert await gate.enter("bob", "A2:0") == Passed()
+    assert await gate.enter("eve", "A1:0") == Locked(("A1",))
 
 
-async def test_leaving_frees_only_the_cells_named(present_edge: Edge) -> None:
-    door = present_edge.door()
-    await door.enter("ann", "A1:0 A2:0")
-    await door.leave("ann", "A1:0")
-    assert await door.enter("bob", "A1:0") == Passed()
-    assert await door.enter("bob", "A2:0") == Locked(("A2",))
+async def test_leaving_frees_only_the_cells_named(present_edge: EdgeUnderTest) -> None:
+    gate = present_edge.group_gate()
+    await gate.enter("ann", "A1:0 A2:0")
+    await gate.leave("ann", "A1:0")
+    assert await gate.enter("bob", "A1:0") == Passed()
+    assert await gate.enter("bob", "A2:0") == Locked(("A2",))
 
 
-async def test_a_taken_seat_turns_others_away_after_the_lock_is_gone(present_edge: Edge) -> None:
-    door = present_edge.door()
-    await door.enter("ann", "A1:0 A1:1")
-    await door.mark("ann", "A1:0 A1:1")
-    await door.leave("ann", "A1:0 A1:1")
+async def test_a_taken_seat_turns_others_away_after_the_lock_is_gone(present_edge: EdgeUnderTest) -> None:
+    gate = present_edge.group_gate()
+    await gate.enter("ann", "A1:0 A1:1")
+    await gate.mark("ann", "A1:0 A1:1")
+    await gate.leave("ann", "A1:0 A1:1")
     await present_edge.wait(present_edge.taken_ttl_ms // 2)
-    assert who_has(await door.enter("bob", "A1:1")) == {"A1": "held"}
-    assert who_has(await door.enter("eve", "A1:0")) == {"A1": "held"}
+    assert who_has(await gate.enter("bob", "A1:1")) == {"A1": "held"}
+    assert who_has(await gate.enter("eve", "A1:0")) == {"A1": "held"}
 
 
-async def test_who_is_turned_away_is_told_why(present_edge: Edge) -> None:
+async def test_who_is_turned_away_is_told_why(present_edge: EdgeUnderTest) -> None:
     """By what the seats are taken, whose they are, until when, and as of when: the oldest of several words."""
-    door = present_edge.door()
-    sold = await door.mark("ann", "A1:0", hold="a:b ~1", status="sold", age_ms=100)
-    held = await door.mark("bob", "A2:1", hold="h\u00f6ld~2")
-    blocked = await door.mark("", "A3:0", hold="house", status="blocked")
-    answer = await door.enter("eve", "A3:0 A2:1 A1:0")
+    gate = present_edge.group_gate()
+    sold = await gate.mark("ann", "A1:0", hold="a:b ~1", status="sold", age_ms=100)
+    held = await gate.mark("bob", "A2:1", hold="h\u00f6ld~2")
+    blocked = await gate.mark("", "A3:0", hold="house", status="blocked")
+    answer = await gate.enter("eve", "A3:0 A2:1 A1:0")
     assert answer == Taken(
         (
             TakenCell("A3", 0, "blocked", "", blocked.hold, 0),
@@ -229,107 +229,107 @@ async def test_who_is_turned_away_is_told_why(present_edge: Edge) -> None:
     )
 
 
-async def test_what_is_taken_is_told_before_what_is_locked(present_edge: Edge) -> None:
-    door = present_edge.door()
-    await door.enter("ann", "A1:0")
-    await door.mark("bob", "A2:0")
-    assert who_has(await door.enter("eve", "A1:0 A2:0")) == {"A2": "held"}
+async def test_what_is_taken_is_told_before_what_is_locked(present_edge: EdgeUnderTest) -> None:
+    gate = present_edge.group_gate()
+    await gate.enter("ann", "A1:0")
+    await gate.mark("bob", "A2:0")
+    assert who_has(await gate.enter("eve", "A1:0 A2:0")) == {"A2": "held"}
 
 
-async def test_a_seat_taken_by_nobody_known_turns_everybody_away(present_edge: Edge) -> None:
+async def test_a_seat_taken_by_nobody_known_turns_everybody_away(present_edge: EdgeUnderTest) -> None:
     """Who has no name either, too."""
-    door = present_edge.door()
-    await door.mark("", "A1:0")
-    assert who_has(await door.enter("ann", "A1:0")) == {"A1": "held"}
-    assert who_has(await door.enter("", "A1:0", attempt="t")) == {"A1": "held"}
+    gate = present_edge.group_gate()
+    await gate.mark("", "A1:0")
+    assert who_has(await gate.enter("ann", "A1:0")) == {"A1": "held"}
+    assert who_has(await gate.enter("", "A1:0", attempt="t")) == {"A1": "held"}
 
 
-async def test_a_word_that_names_nobody_does_not_hide_who_has_the_seat(present_edge: Edge) -> None:
+async def test_a_word_that_names_nobody_does_not_hide_who_has_the_seat(present_edge: EdgeUnderTest) -> None:
     """In either order, of the same hold and of another."""
-    door = present_edge.door()
-    await door.mark("ann", "A1:0", hold="h", age_ms=50)
-    await door.mark("", "A1:0", hold="h", status="sold")
-    await door.mark("", "A1:0", hold="other", status="sold")
-    await door.mark("", "A2:0", hold="h", status="sold")
-    await door.mark("ann", "A2:0", hold="h", age_ms=50)
-    assert await door.enter("ann", "A1:0 A2:0") == Passed()
-    await door.leave("ann", "A1:0 A2:0")
-    assert who_has(await door.enter("bob", "A1:0 A2:0")) == {"A1": "held", "A2": "held"}
+    gate = present_edge.group_gate()
+    await gate.mark("ann", "A1:0", hold="h", age_ms=50)
+    await gate.mark("", "A1:0", hold="h", status="sold")
+    await gate.mark("", "A1:0", hold="other", status="sold")
+    await gate.mark("", "A2:0", hold="h", status="sold")
+    await gate.mark("ann", "A2:0", hold="h", age_ms=50)
+    assert await gate.enter("ann", "A1:0 A2:0") == Passed()
+    await gate.leave("ann", "A1:0 A2:0")
+    assert who_has(await gate.enter("bob", "A1:0 A2:0")) == {"A1": "held", "A2": "held"}
 
 
-async def test_a_hold_only_goes_forward(present_edge: Edge) -> None:
+async def test_a_hold_only_goes_forward(present_edge: EdgeUnderTest) -> None:
     """Its words may come in any order: booked is booked, extended is extended."""
-    door = present_edge.door()
-    await door.mark("ann", "A1:0", status="sold", age_ms=50)
-    await door.mark("ann", "A1:0", status="held")
-    longer = await door.mark("ann", "A2:0", held_ms=90_000, age_ms=50)
-    await door.mark("ann", "A2:0", held_ms=60_000)
-    assert who_has(await door.enter("bob", "A1:0")) == {"A1": "sold"}
-    answer = await door.enter("bob", "A2:0")
+    gate = present_edge.group_gate()
+    await gate.mark("ann", "A1:0", status="sold", age_ms=50)
+    await gate.mark("ann", "A1:0", status="held")
+    longer = await gate.mark("ann", "A2:0", held_ms=90_000, age_ms=50)
+    await gate.mark("ann", "A2:0", held_ms=60_000)
+    assert who_has(await gate.enter("bob", "A1:0")) == {"A1": "sold"}
+    answer = await gate.enter("bob", "A2:0")
     assert isinstance(answer, Taken)
     assert [cell.until_ms for cell in answer.cells] == [longer.until_ms]
 
 
-async def test_of_two_holds_the_later_one_counts(present_edge: Edge) -> None:
+async def test_of_two_holds_the_later_one_counts(present_edge: EdgeUnderTest) -> None:
     """However their words come; and the end of the earlier one does not hide the later."""
-    door = present_edge.door()
-    await door.mark("bob", "A1:0", status="sold")
-    await door.mark("ann", "A1:0", age_ms=100)
-    await door.mark("ann", "A2:0", age_ms=100)
-    await door.mark("bob", "A2:0", status="sold")
-    await door.clear("ann", "A1:0 A2:0")
-    assert who_has(await door.enter("eve", "A1:0 A2:0")) == {"A1": "sold", "A2": "sold"}
+    gate = present_edge.group_gate()
+    await gate.mark("bob", "A1:0", status="sold")
+    await gate.mark("ann", "A1:0", age_ms=100)
+    await gate.mark("ann", "A2:0", age_ms=100)
+    await gate.mark("bob", "A2:0", status="sold")
+    await gate.clear("ann", "A1:0 A2:0")
+    assert who_has(await gate.enter("eve", "A1:0 A2:0")) == {"A1": "sold", "A2": "sold"}
 
 
-async def test_a_later_word_on_the_same_is_remembered_longer(present_edge: Edge) -> None:
-    door = present_edge.door()
-    await door.mark("ann", "A1:0", status="sold")
+async def test_a_later_word_on_the_same_is_remembered_longer(present_edge: EdgeUnderTest) -> None:
+    gate = present_edge.group_gate()
+    await gate.mark("ann", "A1:0", status="sold")
     await present_edge.wait(present_edge.taken_ttl_ms * 3 // 4)
-    await door.mark("ann", "A1:0", status="sold")
+    await gate.mark("ann", "A1:0", status="sold")
     await present_edge.wait(present_edge.taken_ttl_ms * 3 // 4)
-    assert who_has(await door.enter("bob", "A1:0")) == {"A1": "sold"}
+    assert who_has(await gate.enter("bob", "A1:0")) == {"A1": "sold"}
 
 
-async def test_a_claimant_without_a_key_is_not_known_again(present_edge: Edge) -> None:
+async def test_a_claimant_without_a_key_is_not_known_again(present_edge: EdgeUnderTest) -> None:
     """Nor one that was turned away, key or not: neither went to the store."""
-    door = present_edge.door()
-    await door.enter("ann", "A1:0")
-    await door.leave("ann", "A1:0")
-    await door.mark("bob", "A1:0", status="sold")
+    gate = present_edge.group_gate()
+    await gate.enter("ann", "A1:0")
+    await gate.leave("ann", "A1:0")
+    await gate.mark("bob", "A1:0", status="sold")
     for _ in range(2):
-        assert who_has(await door.enter("ann", "A1:0")) == {"A1": "sold"}
-        assert who_has(await door.enter("eve", "A1:0", has_key=True)) == {"A1": "sold"}
+        assert who_has(await gate.enter("ann", "A1:0")) == {"A1": "sold"}
+        assert who_has(await gate.enter("eve", "A1:0", has_key=True)) == {"A1": "sold"}
 
 
-async def test_who_passes_a_lock_leaves_it_as_it_is(present_edge: Edge) -> None:
+async def test_who_passes_a_lock_leaves_it_as_it_is(present_edge: EdgeUnderTest) -> None:
     """It locks what is free, and leaves that."""
-    door = present_edge.door()
-    await door.enter("bob", "A1:0")
-    await door.enter("ann", "A1:0 A2:0", has_key=True, settles=True)
-    assert await door.enter("eve", "A1:0 A2:0") == Locked(("A1", "A2"))
-    await door.leave("ann", "A1:0 A2:0")
-    assert await door.enter("eve", "A1:0 A2:0") == Locked(("A1",))
+    gate = present_edge.group_gate()
+    await gate.enter("bob", "A1:0")
+    await gate.enter("ann", "A1:0 A2:0", has_key=True, settles=True)
+    assert await gate.enter("eve", "A1:0 A2:0") == Locked(("A1", "A2"))
+    await gate.leave("ann", "A1:0 A2:0")
+    assert await gate.enter("eve", "A1:0 A2:0") == Locked(("A1",))
 
 
-async def test_many_cells_are_entered_marked_and_left_at_once(lasting_edge: Edge) -> None:
+async def test_many_cells_are_entered_marked_and_left_at_once(lasting_edge: EdgeUnderTest) -> None:
     """More than a script may pass on in one call."""
-    door = lasting_edge.door()
+    gate = lasting_edge.group_gate()
     words = " ".join(f"A{seat}:{segment}" for seat in range(150) for segment in range(64))
-    assert await door.enter("ann", words) == Passed()
-    assert await door.enter("bob", "A149:63 A0:0") == Locked(("A149", "A0"))
-    await door.mark("ann", words)
-    await door.leave("ann", words)
-    assert len(who_has(await door.enter("bob", words))) == 150
-    await door.clear("ann", words)
-    assert await door.enter("bob", words) == Passed()
+    assert await gate.enter("ann", words) == Passed()
+    assert await gate.enter("bob", "A149:63 A0:0") == Locked(("A149", "A0"))
+    await gate.mark("ann", words)
+    await gate.leave("ann", words)
+    assert len(who_has(await gate.enter("bob", words))) == 150
+    await gate.clear("ann", words)
+    assert await gate.enter("bob", words) == Passed()
 
 
-async def test_a_refusal_names_its_seats_once_and_in_the_order_asked(present_edge: Edge) -> None:
-    door = present_edge.door()
-    await door.enter("ann", "A3:0 A3:1 A1:1")
-    assert await door.enter("eve", "A4:0 A3:0 A3:1 A2:0 A1:0 A1:1") == Locked(("A3", "A1"))
-    await door.mark("bob", "A2:0 A5:0 A4:0")
-    assert [*who_has(await door.enter("eve", "A5:0 A1:0 A4:0 A2:0"))] == ["A5", "A4", "A2"]
+async def test_a_refusal_names_its_seats_once_and_in_the_order_asked(present_edge: EdgeUnderTest) -> None:
+    gate = present_edge.group_gate()
+    await gate.enter("ann", "A3:0 A3:1 A1:1")
+    assert await gate.enter("eve", "A4:0 A3:0 A3:1 A2:0 A1:0 A1:1") == Locked(("A3", "A1"))
+    await gate.mark("bob", "A2:0 A5:0 A4:0")
+    assert [*who_has(await gate.enter("eve", "A5:0 A1:0 A4:0 A2:0"))] == ["A5", "A4", "A2"]
 
 
 def crowd(seed: int) -> Iterator[tuple[int, str]]:
@@ -341,14 +341,14 @@ def crowd(seed: int) -> Iterator[tuple[int, str]]:
 
 
 @pytest.mark.parametrize("seed", range(5))
-async def test_of_claims_that_overlap_one_passes(present_edge: Edge, seed: int) -> None:
-    doors = (present_edge.door(), present_edge.door())
+async def test_of_claims_that_overlap_one_passes(present_edge: EdgeUnderTest, seed: int) -> None:
+    gates = (present_edge.group_gate(), present_edge.group_gate())
     passed: list[tuple[int, str]] = []
     start = anyio.Event()
 
     async def contend(name: str, group: int, wanted: str) -> None:
         await start.wait()
-        if await doors[group].enter(name, wanted) == Passed():
+        if await gates[group].enter(name, wanted) == Passed():
             passed.append((group, wanted))
 
     async with anyio.create_task_group() as tasks:

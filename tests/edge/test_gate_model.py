@@ -5,7 +5,7 @@ from typing import TypeAlias
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.edge.edges import Edge
+from tests.edge.edges import EdgeUnderTest
 from travio_inventory.seats.ports import Attempt, Cell, GateAnswer, Locked, Occupancy, Passed, Taken
 from travio_inventory.seats.refusals import TakenCell
 
@@ -86,9 +86,9 @@ calls = st.tuples(
 
 @settings(deadline=None)  # a server may take its time
 @given(st.lists(calls, max_size=30))
-async def test_whatever_comes_first_an_edge_turns_away_only_with_cause(edge: Edge, script: list[Call]) -> None:
+async def test_whatever_comes_first_an_edge_turns_away_only_with_cause(edge: EdgeUnderTest, script: list[Call]) -> None:
     """One that remembers answers as the model does; one that forgets may let pass, and nothing else."""
-    group, model = edge.door().group, Model()
+    group, model = edge.group_gate().group, Model()
     began_ms = edge.today_ms() + 5_000  # so that no entry ends during the run
     for verb, wanted, attempt, told in script:
         occupancy = told._replace(until_ms=told.until_ms + began_ms, as_of_ms=told.as_of_ms + began_ms)

@@ -5,7 +5,7 @@ from typing import TypeAlias
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.edge.edges import Hands, who_has
+from tests.edge.edges import HandMovedClock, who_has
 from travio_inventory.edge.local import LocalGate, LocalSeatMapCache
 from travio_inventory.seats.ports import Attempt, Cell, GateAnswer, Locked, Occupancy, Passed, SeatGroupKey
 from travio_inventory.seats.trip import TripKey
@@ -18,9 +18,9 @@ class Sale:
     """A local gate with room for `entries_max` entries, one cell a seat."""
 
     def __init__(self, *, entries_max: int, taken_ttl_ms: int = 2_000) -> None:
-        self.hands = Hands()
+        self.clock = HandMovedClock()
         self.gate = LocalGate(
-            lambda: self.hands.now_ms, lambda: self.hands.now_ms, entries_max=entries_max, taken_ttl_ms=taken_ttl_ms
+            lambda: self.clock.now_ms, lambda: self.clock.now_ms, entries_max=entries_max, taken_ttl_ms=taken_ttl_ms
         )
 
     async def enter(self, claimant: str, seats: str, *, ttl_ms: int = 1_000) -> GateAnswer:
@@ -34,7 +34,7 @@ class Sale:
 
     async def mark(self, claimant: str, seats: str) -> None:
         """The seats are taken."""
-        occupancy = Occupancy(f"hold-{claimant}", claimant, "sold", 0, self.hands.now_ms)
+        occupancy = Occupancy(f"hold-{claimant}", claimant, "sold", 0, self.clock.now_ms)
         await self.gate.mark(SeatGroupKey(TRIP, 0), [Cell(seat, 0) for seat in seats.split()], occupancy)
 
 
@@ -42,13 +42,13 @@ async def test_a_lock_and_a_taken_entry_end_to_the_millisecond() -> None:
     sale = Sale(entries_max=10, taken_ttl_ms=300)
     await sale.enter("ann", "A1", ttl_ms=200)
     await sale.mark("ann", "A2")
-    await sale.hands.wait(199)
+    await sale.clock.wait(199)
     assert await sale.enter("bob", "A1") == Locked(("A1",))
-    await sale.hands.wait(1)
+    await sale.clock.wait(1)
     assert await sale.enter("bob", "A1") == Passed()
-    await sale.hands.wait(99)
+    await sale.clock.wait(99)
     assert who_has(await sale.enter("bob", "A2")) == {"A2": "sold"}
-    await sale.hands.wait(1)
+    await sale.clock.wait(1)
     assert await sale.enter("bob", "A2") == Passed()
 
 
@@ -84,7 +84,7 @@ async def test_lapsed_locks_make_room_behind_one_that_stands() -> None:
     sale = Sale(entries_max=4)
     await sale.enter("ann", "A1", ttl_ms=60_000)
     await sale.enter("ann", "A2 A3 A4", ttl_ms=100)
-    await sale.hands.wait(100)
+    await sale.clock.wait(100)
     await sale.enter("bob", "A5")
     assert await sale.enter("eve", "A1 A5") == Locked(("A1", "A5"))
 
@@ -109,21 +109,21 @@ async def test_with_room_for_all_no_lock_is_lost_before_its_time(script: list[Tu
     """Between the attempts up to 25 ms pass, so that locks of different length lapse in any order."""
     sale, locks = Sale(entries_max=1_000), dict[str, tuple[str, int]]()
     for claimant, seat, ttl_ms in script:
-        await sale.hands.wait(ttl_ms // 2)
+        await sale.clock.wait(ttl_ms // 2)
         owner, until_ms = locks.get(seat, (claimant, 0))
-        stands = until_ms > sale.hands.now_ms
+        stands = until_ms > sale.clock.now_ms
         answer = await sale.enter(claimant, seat, ttl_ms=ttl_ms)
         assert answer == (Locked((seat,)) if stands and owner != claimant else Passed())
         if not stands:
-            locks[seat] = (claimant, sale.hands.now_ms + ttl_ms)
+            locks[seat] = (claimant, sale.clock.now_ms + ttl_ms)
 
 
 class Shelf:
     """A local seat-map cache with room for `trips_max` trips."""
 
     def __init__(self, *, trips_max: int) -> None:
-        self.hands = Hands()
-        self.cache = LocalSeatMapCache(lambda: self.hands.now_ms, trips_max=trips_max)
+        self.clock = HandMovedClock()
+        self.cache = LocalSeatMapCache(lambda: self.clock.now_ms, trips_max=trips_max)
 
     async def fill(self, content: bytes, trip: TripKey = TRIP) -> None:
         """Lease seat group 0 and fill it."""
@@ -147,7 +147,7 @@ async def test_equal_bytes_filled_again_are_the_same_object() -> None:
     await shelf.fill(first)
     await shelf.fill(fresh_copy(first))
     assert await shelf.read() is first
-    await shelf.hands.wait(2_001)
+    await shelf.clock.wait(2_001)
     assert await shelf.read() is None
     await shelf.fill(fresh_copy(first))
     assert await shelf.read() is first
@@ -168,9 +168,9 @@ async def test_a_block_goes_stale_to_the_millisecond_though_it_is_read_all_the_t
     shelf = Shelf(trips_max=1)
     await shelf.fill(b"map")
     for _ in range(2_000):
-        await shelf.hands.wait(1)
+        await shelf.clock.wait(1)
         assert await shelf.read() == b"map"
-    await shelf.hands.wait(1)
+    await shelf.clock.wait(1)
     assert await shelf.read() is None
 
 

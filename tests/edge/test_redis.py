@@ -7,7 +7,7 @@ from random import Random
 
 import anyio
 
-from tests.edge.edges import Door, Edge, in_redis, redis_edge, who_has
+from tests.edge.edges import EdgeUnderTest, GroupGate, in_redis, redis_edge, who_has
 from tests.edge.redis_edges import SEEN_S_MAX, STALE_MS_MAX, fill
 from travio_inventory.edge.keys import ended_key, gate_prefix, known_key, lock_keys, map_key, taken_keys
 from travio_inventory.edge.redis_options import RedisOptions
@@ -15,20 +15,22 @@ from travio_inventory.seats.ports import Cell, Locked, Passed, SeatGroupKey
 from verification.servers.redis import RedisServer
 
 
-async def test_two_processes_exclude_each_other(here: Edge, there: Edge) -> None:
+async def test_two_processes_exclude_each_other(here: EdgeUnderTest, there: EdgeUnderTest) -> None:
     group = SeatGroupKey(here.trip(), 0)
-    assert await Door(here, group).enter("ann", "A1:0") == Passed()
-    assert await Door(there, group).enter("bob", "A1:0") == Locked(("A1",))
-    await Door(there, group).mark("ann", "A2:0")
-    assert who_has(await Door(here, group).enter("bob", "A2:0")) == {"A2": "held"}
+    assert await GroupGate(here, group).enter("ann", "A1:0") == Passed()
+    assert await GroupGate(there, group).enter("bob", "A1:0") == Locked(("A1",))
+    await GroupGate(there, group).mark("ann", "A2:0")
+    assert who_has(await GroupGate(here, group).enter("bob", "A2:0")) == {"A2": "held"}
 
 
-async def test_two_deployments_on_one_redis_know_nothing_of_each_other(here: Edge, options: RedisOptions) -> None:
+async def test_two_deployments_on_one_redis_know_nothing_of_each_other(
+    here: EdgeUnderTest, options: RedisOptions
+) -> None:
     """Though they sell trips of the same names: production, say, and what is tried before it."""
     async with redis_edge(options, deployment="another", stale_ms_max=STALE_MS_MAX) as elsewhere:
         group = SeatGroupKey(here.trip(), 0)
         for edge, content in ((here, b"ours"), (elsewhere, b"theirs")):
-            assert await Door(edge, group).enter("ann" if edge is here else "bob", "A1:0") == Passed()
+            assert await GroupGate(edge, group).enter("ann" if edge is here else "bob", "A1:0") == Passed()
             await fill(edge, group.trip, content)
         await elsewhere.seat_maps.invalidate(group.trip, [0])
         assert await here.seat_maps.read(group.trip) == {0: b"ours"}
@@ -36,13 +38,13 @@ async def test_two_deployments_on_one_redis_know_nothing_of_each_other(here: Edg
         assert await here.seat_maps.read(group.trip) == {}
 
 
-async def test_of_claims_from_two_processes_that_overlap_one_passes(here: Edge, there: Edge) -> None:
+async def test_of_claims_from_two_processes_that_overlap_one_passes(here: EdgeUnderTest, there: EdgeUnderTest) -> None:
     group, chance = SeatGroupKey(here.trip(), 0), Random(7)
     won: list[str] = []
 
     async def contend(number: int, wanted: str) -> None:
-        door = Door((here, there)[number % 2], group)
-        if await door.enter(f"claimant-{number}", wanted) == Passed():
+        gate = GroupGate((here, there)[number % 2], group)
+        if await gate.enter(f"claimant-{number}", wanted) == Passed():
             won.extend(wanted.split())
 
     async with anyio.create_task_group() as tasks:
@@ -52,87 +54,89 @@ async def test_of_claims_from_two_processes_that_overlap_one_passes(here: Edge, 
     assert len(won) == len(set(won))
 
 
-async def test_everything_in_redis_ends_by_itself(here: Edge, redis_node: RedisServer) -> None:
-    door = here.door()
-    await door.enter("ann", "A1:0", has_key=True, ttl_ms=5_000)
-    await door.mark("ann", "A2:0")
-    await door.clear("bob", "A3:0")
-    await fill(here, door.group.trip, b"map")
+async def test_everything_in_redis_ends_by_itself(here: EdgeUnderTest, redis_node: RedisServer) -> None:
+    gate = here.group_gate()
+    await gate.enter("ann", "A1:0", has_key=True, ttl_ms=5_000)
+    await gate.mark("ann", "A2:0")
+    await gate.clear("bob", "A3:0")
+    await fill(here, gate.group.trip, b"map")
     ends_ms = {
-        lock_keys(door.group, [Cell("A1", 0)])[0]: 5_000,
-        known_key(door.group, "ann"): 30_000,
-        taken_keys(door.group, [Cell("A2", 0)])[0]: here.taken_ttl_ms,
-        ended_key(door.group, "hold-bob"): here.taken_ttl_ms,
+        lock_keys(gate.group, [Cell("A1", 0)])[0]: 5_000,
+        known_key(gate.group, "ann"): 30_000,
+        taken_keys(gate.group, [Cell("A2", 0)])[0]: here.taken_ttl_ms,
+        ended_key(gate.group, "hold-bob"): here.taken_ttl_ms,
     }
     for key, ttl_ms in ends_ms.items():
         assert ttl_ms - 1_000 < redis_node.ask("PTTL", in_redis(key)) <= ttl_ms
-    assert len(redis_node.ask("KEYS", in_redis(gate_prefix(door.group)) + "*")) == len(ends_ms)
-    assert 0 < redis_node.ask("PTTL", in_redis(map_key(door.group.trip))) <= 2 * here.stale_ms_max
+    assert len(redis_node.ask("KEYS", in_redis(gate_prefix(gate.group)) + "*")) == len(ends_ms)
+    assert 0 < redis_node.ask("PTTL", in_redis(map_key(gate.group.trip))) <= 2 * here.stale_ms_max
 
 
-async def test_a_lock_is_a_key_that_anybody_can_read(here: Edge, redis_node: RedisServer) -> None:
+async def test_a_lock_is_a_key_that_anybody_can_read(here: EdgeUnderTest, redis_node: RedisServer) -> None:
     """SET key token NX PX ttl, and the next one cannot."""
-    door = here.door()
-    await door.enter("ann", "A1:0")
-    key = in_redis(lock_keys(door.group, [Cell("A1", 0)])[0])
+    gate = here.group_gate()
+    await gate.enter("ann", "A1:0")
+    key = in_redis(lock_keys(gate.group, [Cell("A1", 0)])[0])
     assert redis_node.ask("GET", key) == b"ann token-ann"
     assert redis_node.ask("SET", key, "bob token-bob", "NX", "PX", "5000") is None
 
 
-async def test_a_word_that_redis_hears_too_late_is_not_kept(here: Edge, redis_node: RedisServer) -> None:
+async def test_a_word_that_redis_hears_too_late_is_not_kept(here: EdgeUnderTest, redis_node: RedisServer) -> None:
     """It was sent in time, and lay in the queue of a server that stood still."""
-    door = here.door()
-    await door.mark("bob", "A9:0")  # so Redis knows the script
+    gate = here.group_gate()
+    await gate.mark("bob", "A9:0")  # so Redis knows the script
     redis_node.pause()
-    marking = asyncio.ensure_future(door.mark("ann", "A1:0"))
+    marking = asyncio.ensure_future(gate.mark("ann", "A1:0"))
     await asyncio.sleep(here.taken_ttl_ms / 1_000 + 0.1)
     redis_node.resume()
     await marking
     await until_answering(here)
-    assert await door.enter("bob", "A1:0") == Passed()
+    assert await gate.enter("bob", "A1:0") == Passed()
 
 
-async def until_answering(edge: Edge) -> None:
+async def until_answering(edge: EdgeUnderTest) -> None:
     """Return once a lock holds again."""
     async with asyncio.timeout(SEEN_S_MAX):
         while True:
-            door = edge.door()
-            await door.enter("ann", "A1:0")
-            if await door.enter("bob", "A1:0") == Locked(("A1",)):
+            gate = edge.group_gate()
+            await gate.enter("ann", "A1:0")
+            if await gate.enter("bob", "A1:0") == Locked(("A1",)):
                 return
             await asyncio.sleep(0.02)
 
 
-async def test_redis_restarted_empty_or_flushed_is_used_as_if_it_were_new(here: Edge, redis_node: RedisServer) -> None:
-    door = here.door()
-    await door.enter("ann", "A1:0")
-    await fill(here, door.group.trip, b"map")
+async def test_redis_restarted_empty_or_flushed_is_used_as_if_it_were_new(
+    here: EdgeUnderTest, redis_node: RedisServer
+) -> None:
+    gate = here.group_gate()
+    await gate.enter("ann", "A1:0")
+    await fill(here, gate.group.trip, b"map")
     redis_node.ask("FLUSHALL")
     redis_node.ask("SCRIPT FLUSH")
-    assert await door.enter("bob", "A1:0") == Passed()
-    assert await door.enter("ann", "A1:0") == Locked(("A1",))
-    await here.seat_maps.invalidate(door.group.trip, [0])
-    await fill(here, door.group.trip, b"new")
-    assert await here.seat_maps.read(door.group.trip) == {0: b"new"}
+    assert await gate.enter("bob", "A1:0") == Passed()
+    assert await gate.enter("ann", "A1:0") == Locked(("A1",))
+    await here.seat_maps.invalidate(gate.group.trip, [0])
+    await fill(here, gate.group.trip, b"new")
+    assert await here.seat_maps.read(gate.group.trip) == {0: b"new"}
 
 
-async def test_calls_of_the_same_moment_go_out_together(here: Edge, redis_node: RedisServer) -> None:
-    doors = [here.door() for _ in range(200)]
-    await doors[0].enter("ann", "A1:0")
+async def test_calls_of_the_same_moment_go_out_together(here: EdgeUnderTest, redis_node: RedisServer) -> None:
+    gates = [here.group_gate() for _ in range(200)]
+    await gates[0].enter("ann", "A1:0")
     before = redis_node.ask("INFO", "stats")["total_reads_processed"]
-    await asyncio.gather(*(door.enter("ann", "A1:0 A1:1") for door in doors))
+    await asyncio.gather(*(gate.enter("ann", "A1:0 A1:1") for gate in gates))
     assert redis_node.ask("INFO", "stats")["total_reads_processed"] - before < 30
 
 
-async def test_a_caller_who_leaves_takes_no_answer_of_others(here: Edge) -> None:
+async def test_a_caller_who_leaves_takes_no_answer_of_others(here: EdgeUnderTest) -> None:
     """Half of the callers are cancelled while they wait; each other one still gets its own answer."""
     chance = Random(3)
     for _ in range(20):
-        doors = [here.door() for _ in range(40)]
-        for number, door in enumerate(doors):
+        gates = [here.group_gate() for _ in range(40)]
+        for number, gate in enumerate(gates):
             if number % 3 == 0:
-                await door.enter("ann", "A1:0")
-        calls = [asyncio.ensure_future(door.enter("bob", "A1:0")) for door in doors]
+                await gate.enter("ann", "A1:0")
+        calls = [asyncio.ensure_future(gate.enter("bob", "A1:0")) for gate in gates]
         await asyncio.sleep(chance.random() * 0.002)
         for call in calls[::2]:
             call.cancel()
@@ -145,9 +149,9 @@ async def test_a_caller_who_leaves_takes_no_answer_of_others(here: Edge) -> None
 async def test_an_answer_counts_though_we_were_too_busy_to_read_it_in_time(options: RedisOptions) -> None:
     """The loop stands still for longer than an answer may take: that is our fault, not that of Redis."""
     async with redis_edge(replace(options, reply_ms_max=50)) as edge:
-        door = edge.door()
-        await door.enter("ann", "A1:0")
-        call = asyncio.ensure_future(door.enter("bob", "A1:0"))
+        gate = edge.group_gate()
+        await gate.enter("ann", "A1:0")
+        call = asyncio.ensure_future(gate.enter("bob", "A1:0"))
         await asyncio.sleep(0)
         await asyncio.sleep(0)
         time.sleep(0.2)  # noqa: ASYNC251 - stands for work that seat groups

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from redis.crc import key_slot
 
-from tests.edge.edges import Door, Edge, redis_edge
+from tests.edge.edges import EdgeUnderTest, GroupGate, redis_edge
 from travio_inventory.edge.keys import gate_prefix
 from travio_inventory.edge.redis_options import Cluster, Sentinels, Standalone
 from travio_inventory.seats.ports import GateAnswer, Locked, Passed
@@ -39,30 +39,30 @@ def server(tmp_path: Path) -> Iterator[RedisServer]:
 
 
 @pytest.fixture
-async def edge(server: RedisServer) -> AsyncIterator[Edge]:
+async def edge(server: RedisServer) -> AsyncIterator[EdgeUnderTest]:
     """The edge on it, with little patience."""
     options = redis_options(Standalone((HOST, server.port)), reply_ms_max=REPLY_MS_MAX, connect_ms_max=500)
     async with redis_edge(options) as opened:
         yield opened
 
 
-async def guards(edge: Edge) -> bool:
+async def guards(edge: EdgeUnderTest) -> bool:
     """Whether a lock holds, on a seat group of its own."""
-    return await holds(edge.door())
+    return await holds(edge.group_gate())
 
 
-async def holds(door: Door) -> bool:
+async def holds(gate: GroupGate) -> bool:
     """Whether a lock on this seat group holds; none is left behind."""
-    await door.enter("ann", "A1:0")
-    kept = await door.enter("bob", "A1:0") == Locked(("A1",))
-    await door.leave("ann", "A1:0")
-    await door.leave("bob", "A1:0")
+    await gate.enter("ann", "A1:0")
+    kept = await gate.enter("bob", "A1:0") == Locked(("A1",))
+    await gate.leave("ann", "A1:0")
+    await gate.leave("bob", "A1:0")
     return kept
 
 
-async def until_holds(door: Door, *, limit_s: float) -> None:
+async def until_holds(gate: GroupGate, *, limit_s: float) -> None:
     began = time.monotonic()
-    while not await holds(door):
+    while not await holds(gate):
         assert time.monotonic() - began < limit_s, "the gate stays open"
         await asyncio.sleep(0.02)
 
@@ -70,7 +70,7 @@ async def until_holds(door: Door, *, limit_s: float) -> None:
 class Traffic:
     """Tasks that enter, settle and read maps all the time; nobody gets into anybody's way, so all must pass."""
 
-    def __init__(self, edge: Edge) -> None:
+    def __init__(self, edge: EdgeUnderTest) -> None:
         self._edge = edge
         self._on = True
         self.seconds: list[float] = []
@@ -90,21 +90,21 @@ class Traffic:
 
     async def _work(self, number: int) -> None:
         while self._on:
-            door, trip = self._edge.door(), self._edge.trip()
+            gate, trip = self._edge.group_gate(), self._edge.trip()
             began = time.monotonic()
-            self.answers.add(await door.enter(f"claimant-{number}", "A1:0 A2:0"))
+            self.answers.add(await gate.enter(f"claimant-{number}", "A1:0 A2:0"))
             self.seconds.append(time.monotonic() - began)
-            await door.mark("ann", "A3:0")
+            await gate.mark("ann", "A3:0")
             leases = await self._edge.seat_maps.lease(trip, [0])
             await self._edge.seat_maps.fill(trip, {0: (leases[0], b"map")})
             await self._edge.seat_maps.read(trip)
             await self._edge.seat_maps.invalidate(trip, [0])
-            await door.leave(f"claimant-{number}", "A1:0 A2:0")
+            await gate.leave(f"claimant-{number}", "A1:0 A2:0")
             await asyncio.sleep(0.005)
 
 
 @pytest.mark.parametrize("fault", ["kill", "pause"])
-async def test_redis_gone_in_the_middle_of_traffic(edge: Edge, server: RedisServer, fault: str) -> None:
+async def test_redis_gone_in_the_middle_of_traffic(edge: EdgeUnderTest, server: RedisServer, fault: str) -> None:
     """Everyone passes, at once or after the one answer they wait for; when it is back, the gate guards again."""
     assert await guards(edge)
     async with Traffic(edge) as traffic:
@@ -117,7 +117,7 @@ async def test_redis_gone_in_the_middle_of_traffic(edge: Edge, server: RedisServ
         await asyncio.sleep(0.5)
         usual = sorted(traffic.seconds)[len(traffic.seconds) // 2]
         (server.restart if fault == "kill" else server.resume)()
-        await until_holds(edge.door(), limit_s=BACK_S_MAX)
+        await until_holds(edge.group_gate(), limit_s=BACK_S_MAX)
         await asyncio.sleep(0.2)
     assert traffic.answers == {Passed()}
     assert slowest_while_noticing < CALL_S_MAX
@@ -126,7 +126,7 @@ async def test_redis_gone_in_the_middle_of_traffic(edge: Edge, server: RedisServ
 
 
 async def test_the_log_says_once_that_redis_went_and_once_that_it_is_back(
-    edge: Edge, server: RedisServer, caplog: pytest.LogCaptureFixture
+    edge: EdgeUnderTest, server: RedisServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     """However many ask it meanwhile, and however often it is tried."""
     caplog.set_level("INFO")
@@ -134,25 +134,27 @@ async def test_the_log_says_once_that_redis_went_and_once_that_it_is_back(
     async with Traffic(edge):
         await asyncio.sleep(1)
         server.start()
-        await until_holds(edge.door(), limit_s=BACK_S_MAX)
+        await until_holds(edge.group_gate(), limit_s=BACK_S_MAX)
     went, back = (said for said in caplog.messages if said.startswith("redis "))
     assert " is down: " in went
     assert re.search(r" is back after [\d.]+ s: \d+ requests went without$", back)
 
 
-async def test_a_lock_whose_answer_was_lost_does_not_lock_its_claimant_out(edge: Edge, server: RedisServer) -> None:
+async def test_a_lock_whose_answer_was_lost_does_not_lock_its_claimant_out(
+    edge: EdgeUnderTest, server: RedisServer
+) -> None:
     """Redis is stopped, Ann passes without an answer, and then Redis does what it was asked after all."""
-    door = edge.door()
+    gate = edge.group_gate()
     assert await guards(edge)  # so Redis knows the script
     server.pause()
-    assert await door.enter("ann", "A1:0", attempt="first") == Passed()
+    assert await gate.enter("ann", "A1:0", attempt="first") == Passed()
     server.resume()
-    await until_holds(edge.door(), limit_s=BACK_S_MAX)
-    assert await door.enter("bob", "A1:0") == Locked(("A1",)), "the lock was not executed late, so this shows nothing"
-    assert await door.enter("ann", "A1:0", attempt="second") == Passed()
+    await until_holds(edge.group_gate(), limit_s=BACK_S_MAX)
+    assert await gate.enter("bob", "A1:0") == Locked(("A1",)), "the lock was not executed late, so this shows nothing"
+    assert await gate.enter("ann", "A1:0", attempt="second") == Passed()
 
 
-async def test_a_stopped_redis_that_goes_on_brings_no_old_map_back(edge: Edge, server: RedisServer) -> None:
+async def test_a_stopped_redis_that_goes_on_brings_no_old_map_back(edge: EdgeUnderTest, server: RedisServer) -> None:
     """The fill is executed late, its lease by then too old."""
     trip = edge.trip()
     leases = await edge.seat_maps.lease(trip, [0])
@@ -161,7 +163,7 @@ async def test_a_stopped_redis_that_goes_on_brings_no_old_map_back(edge: Edge, s
     assert await edge.seat_maps.read(trip) == {}
     await asyncio.sleep(edge.stale_ms_max / 1_000)
     server.resume()
-    await until_holds(edge.door(), limit_s=BACK_S_MAX)
+    await until_holds(edge.group_gate(), limit_s=BACK_S_MAX)
     assert await edge.seat_maps.read(trip) == {}
 
 
@@ -179,7 +181,9 @@ async def test_no_copy_is_read_while_redis_says_nothing(server: RedisServer) -> 
                 await asyncio.sleep(0.02)
 
 
-async def test_with_redis_away_no_two_reads_share_a_lease_across_a_write(edge: Edge, server: RedisServer) -> None:
+async def test_with_redis_away_no_two_reads_share_a_lease_across_a_write(
+    edge: EdgeUnderTest, server: RedisServer
+) -> None:
     """Who reads after their own write must not join a read of the store that began before it."""
     server.kill()
     trip = edge.trip()
@@ -194,7 +198,7 @@ async def test_the_edge_opens_without_redis_and_finds_it_later(server: RedisServ
     async with redis_edge(redis_options(Standalone((HOST, server.port)))) as edge:
         assert not await guards(edge)
         server.start()
-        await until_holds(edge.door(), limit_s=BACK_S_MAX)
+        await until_holds(edge.group_gate(), limit_s=BACK_S_MAX)
 
 
 async def test_a_server_that_became_a_replica_is_left_for_whoever_is_at_its_address(server: RedisServer) -> None:
@@ -217,10 +221,10 @@ async def test_a_server_that_became_a_replica_is_left_for_whoever_is_at_its_addr
             await guards(edge)
             await asyncio.sleep(0.05)
         server.ask("REPLICAOF", "NO", "ONE")
-        await until_holds(edge.door(), limit_s=BACK_S_MAX)
+        await until_holds(edge.group_gate(), limit_s=BACK_S_MAX)
 
 
-async def test_a_server_that_refuses_everything_lets_everyone_pass(edge: Edge, server: RedisServer) -> None:
+async def test_a_server_that_refuses_everything_lets_everyone_pass(edge: EdgeUnderTest, server: RedisServer) -> None:
     """Out of memory, for one."""
     server.ask("CONFIG SET", "maxmemory", "1")
     assert not await guards(edge)
@@ -236,17 +240,17 @@ async def test_a_server_that_refuses_everything_lets_everyone_pass(edge: Edge, s
 async def test_with_redis_away_only_so_many_are_inside_at_once() -> None:
     """The next is told to come again; a place is free when somebody leaves, or their time is over."""
     async with redis_edge(redis_options(Standalone((HOST, free_port(HOST)))), unguarded_max=2) as edge:
-        door, other = edge.door(), edge.door()
-        assert await door.enter("ann", "A1:0") == Passed()
+        gate, other = edge.group_gate(), edge.group_gate()
+        assert await gate.enter("ann", "A1:0") == Passed()
         assert await other.enter("ann", "A1:0") == Passed(), "one attempt, two seat groups"
-        assert await door.enter("bob", "A2:0", ttl_ms=3_000) == Passed()
-        assert await door.enter("eve", "A3:1 A3:2 A4:1") == Locked(("A3", "A4"))
-        await door.leave("ann", "A1:0")
+        assert await gate.enter("bob", "A2:0", ttl_ms=3_000) == Passed()
+        assert await gate.enter("eve", "A3:1 A3:2 A4:1") == Locked(("A3", "A4"))
+        await gate.leave("ann", "A1:0")
         await other.leave("ann", "A1:0")
-        assert await door.enter("eve", "A3:0", ttl_ms=3_000) == Passed()
-        assert await door.enter("ann", "A1:0") == Locked(("A1",))
+        assert await gate.enter("eve", "A3:0", ttl_ms=3_000) == Passed()
+        assert await gate.enter("ann", "A1:0") == Locked(("A1",))
         await asyncio.sleep(3.1)
-        assert await door.enter("ann", "A1:0") == Passed()
+        assert await gate.enter("ann", "A1:0") == Passed()
 
 
 # ---- a cluster
@@ -260,12 +264,12 @@ def nodes(tmp_path: Path) -> Iterator[tuple[RedisServer, ...]]:
         yield started
 
 
-def door_at(edge: Edge, nodes: tuple[RedisServer, ...], number: int) -> Door:
-    """A door whose seat group is on that node; the nodes have equal shares of the slots, in their order."""
+def gate_at(edge: EdgeUnderTest, nodes: tuple[RedisServer, ...], number: int) -> GroupGate:
+    """A gate whose seat group is on that node; the nodes have equal shares of the slots, in their order."""
     while True:
-        door = edge.door()
-        if key_slot(gate_prefix(door.group)) * len(nodes) // 16_384 == number:
-            return door
+        gate = edge.group_gate()
+        if key_slot(gate_prefix(gate.group)) * len(nodes) // 16_384 == number:
+            return gate
 
 
 @pytest.mark.cluster
@@ -274,16 +278,16 @@ async def test_a_dead_node_of_a_cluster_opens_its_own_gates_only(nodes: tuple[Re
     for node in nodes:
         node.ask("CONFIG SET", "cluster-require-full-coverage", "no")
     async with redis_edge(options) as edge:
-        doors = [door_at(edge, nodes, number) for number in range(3)]
+        gates = [gate_at(edge, nodes, number) for number in range(3)]
         nodes[0].pause()
         began = time.monotonic()
-        assert not await holds(doors[0])
+        assert not await holds(gates[0])
         assert time.monotonic() - began < CALL_S_MAX
         for _ in range(20):
-            assert await holds(doors[1])
-            assert await holds(doors[2])
+            assert await holds(gates[1])
+            assert await holds(gates[2])
         nodes[0].resume()
-        await until_holds(doors[0], limit_s=BACK_S_MAX)
+        await until_holds(gates[0], limit_s=BACK_S_MAX)
 
 
 @pytest.mark.cluster
@@ -296,7 +300,7 @@ async def test_a_cluster_that_is_formed_after_the_start_is_used_from_then_on(tmp
             await asyncio.sleep(0.5)
             form(nodes)
             for number in range(3):
-                await until_holds(door_at(edge, nodes, number), limit_s=BACK_S_MAX)
+                await until_holds(gate_at(edge, nodes, number), limit_s=BACK_S_MAX)
 
 
 @pytest.mark.cluster
@@ -313,14 +317,14 @@ async def test_a_node_that_knows_no_owners_is_passed_over_for_one_that_does(
 @pytest.mark.cluster
 async def test_a_slot_that_moved_is_followed(nodes: tuple[RedisServer, ...]) -> None:
     async with redis_edge(redis_options(Cluster(((HOST, nodes[0].port),)))) as edge:
-        door = door_at(edge, nodes, 0)
-        assert await holds(door)
-        slot, new_owner = key_slot(gate_prefix(door.group)), nodes[2].ask("CLUSTER MYID")
+        gate = gate_at(edge, nodes, 0)
+        assert await holds(gate)
+        slot, new_owner = key_slot(gate_prefix(gate.group)), nodes[2].ask("CLUSTER MYID")
         nodes[0].ask("FLUSHALL")
         for node in reversed(nodes):
             node.ask("CLUSTER SETSLOT", slot, "NODE", new_owner)
         for _ in range(20):
-            assert await holds(door)
+            assert await holds(gate)
 
 
 # ---- sentinels
@@ -334,11 +338,11 @@ async def test_the_edge_follows_a_failover(redis_with_sentinel: RedisSentinels) 
         assert await guards(edge)
         servers.master.kill()
         assert not await guards(edge)
-        await until_holds(edge.door(), limit_s=FAILOVER_S_MAX)
+        await until_holds(edge.group_gate(), limit_s=FAILOVER_S_MAX)
         assert servers.master_port() == servers.replica.port
 
 
-async def test_an_own_write_is_not_hidden_by_a_server_that_hesitates(server: RedisServer, edge: Edge) -> None:
+async def test_an_own_write_is_not_hidden_by_a_server_that_hesitates(server: RedisServer, edge: EdgeUnderTest) -> None:
     """What it kept before the write is not read, though it answers again and keeps it still."""
     trip, maps = TripKey("o", "hesitant"), OwnMaps(edge.seat_maps, stale_ms_max=2_000)
     leases = await maps.lease(trip, [0, 1])

@@ -8,7 +8,7 @@ from dataclasses import replace
 import anyio
 import pytest
 
-from tests.edge.edges import DEPLOYMENT, Edge, now_ms, redis_edge
+from tests.edge.edges import DEPLOYMENT, EdgeUnderTest, now_ms, redis_edge
 from tests.edge.redis_edges import STALE_MS_MAX, fill, until, until_gone
 from travio_inventory.edge.connection import Listener, Redis
 from travio_inventory.edge.deployments import open_own
@@ -20,7 +20,9 @@ from travio_inventory.edge.seat_map_cache import GROUPS_PER_SCRIPT_MAX, MapCopie
 from verification.servers.redis import RedisServer
 
 
-async def test_a_write_elsewhere_voids_our_copy_in_a_moment(here: Edge, there: Edge, redis_node: RedisServer) -> None:
+async def test_a_write_elsewhere_voids_our_copy_in_a_moment(
+    here: EdgeUnderTest, there: EdgeUnderTest, redis_node: RedisServer
+) -> None:
     trip = here.trip()
     for _ in range(10):
         await fill(here, trip, b"map")
@@ -33,7 +35,9 @@ async def test_a_write_elsewhere_voids_our_copy_in_a_moment(here: Edge, there: E
         await until_gone(there, trip)
 
 
-async def test_who_was_deaf_for_a_moment_has_no_copy(here: Edge, there: Edge, redis_node: RedisServer) -> None:
+async def test_who_was_deaf_for_a_moment_has_no_copy(
+    here: EdgeUnderTest, there: EdgeUnderTest, redis_node: RedisServer
+) -> None:
     """The connection that would have told is gone before the write, so the message is lost."""
     trip = here.trip()
     await fill(here, trip, b"map")
@@ -43,7 +47,7 @@ async def test_who_was_deaf_for_a_moment_has_no_copy(here: Edge, there: Edge, re
     await until_gone(there, trip)
 
 
-async def test_who_is_deaf_keeps_no_copy(here: Edge, options: RedisOptions, redis_node: RedisServer) -> None:
+async def test_who_is_deaf_keeps_no_copy(here: EdgeUnderTest, options: RedisOptions, redis_node: RedisServer) -> None:
     """It may read, but not keep what it reads: nobody would tell it of the write that follows."""
     async with redis_edge(replace(options, probe_interval_ms=5_000)) as there:
         trip = here.trip()
@@ -76,7 +80,9 @@ class LateReads:
         return self._redis.hears_of(key)
 
 
-async def test_a_read_that_a_write_overtook_is_neither_kept_nor_shared(here: Edge, options: RedisOptions) -> None:
+async def test_a_read_that_a_write_overtook_is_neither_kept_nor_shared(
+    here: EdgeUnderTest, options: RedisOptions
+) -> None:
     """The answer was on its way when the message of the write came; who asks after the write must not get it."""
     copies = MapCopies(trips_max=10)
     async with open_own(options, Listener(copies.void, copies.void_all), DEPLOYMENT) as redis:
@@ -96,7 +102,9 @@ async def test_a_read_that_a_write_overtook_is_neither_kept_nor_shared(here: Edg
         await cache.close()
 
 
-async def test_an_own_write_voids_our_copy_before_anybody_tells_of_it(here: Edge, options: RedisOptions) -> None:
+async def test_an_own_write_voids_our_copy_before_anybody_tells_of_it(
+    here: EdgeUnderTest, options: RedisOptions
+) -> None:
     """It is answered as soon as Redis has answered, which may be before the word of it comes round."""
     copies, nothing_done = MapCopies(trips_max=10), Listener(lambda _key: None, lambda: None)
     async with open_own(options, nothing_done, DEPLOYMENT) as redis:
@@ -130,7 +138,7 @@ class Failing:
         return self._redis.hears_of(key)
 
 
-async def test_a_write_that_redis_heard_of_in_part_is_not_certain(here: Edge, options: RedisOptions) -> None:
+async def test_a_write_that_redis_heard_of_in_part_is_not_certain(here: EdgeUnderTest, options: RedisOptions) -> None:
     copies = MapCopies(trips_max=10)
     async with open_own(options, Listener(copies.void, copies.void_all), DEPLOYMENT) as redis:
         cache = RedisSeatMapCache(Failing(redis), copies, now_ms, stale_ms_max=1_000)
@@ -154,7 +162,7 @@ class Nonsense:
         return self._redis.hears_of(key)
 
 
-async def test_a_read_that_failed_is_not_shared_with_who_asks_later(here: Edge, options: RedisOptions) -> None:
+async def test_a_read_that_failed_is_not_shared_with_who_asks_later(here: EdgeUnderTest, options: RedisOptions) -> None:
     copies = MapCopies(trips_max=10)
     async with open_own(options, Listener(copies.void, copies.void_all), DEPLOYMENT) as redis:
         nonsense, trip = Nonsense(redis), here.trip()
@@ -167,7 +175,7 @@ async def test_a_read_that_failed_is_not_shared_with_who_asks_later(here: Edge, 
         await cache.close()
 
 
-async def test_what_readers_see_never_goes_back(here: Edge, there: Edge) -> None:
+async def test_what_readers_see_never_goes_back(here: EdgeUnderTest, there: EdgeUnderTest) -> None:
     """Readers and a writer in two processes; what the readers see never goes back."""
     trip, newest, done = here.trip(), 0, False  # `newest` is what the store says
 

@@ -6,13 +6,13 @@ import pytest
 
 from tests.edge import test_gate_contract as gate
 from tests.edge import test_seat_map_cache_contract as seat_maps
-from tests.edge.edges import Edge, redis_edge
+from tests.edge.edges import EdgeUnderTest, redis_edge
 from travio_inventory.edge import scripts
 from travio_inventory.edge.redis_options import Standalone
 from verification.kit.edges import redis_options
 from verification.servers.redis import HOST, RedisServer
 
-Contract = Callable[[Edge], Awaitable[None]]
+Contract = Callable[[EdgeUnderTest], Awaitable[None]]
 
 
 @pytest.mark.parametrize(

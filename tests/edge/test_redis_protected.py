@@ -6,7 +6,7 @@ from secrets import token_hex
 
 import pytest
 
-from tests.edge.edges import Door, Edge, redis_edge, who_has
+from tests.edge.edges import EdgeUnderTest, GroupGate, redis_edge, who_has
 from tests.edge.redis_edges import STALE_MS_MAX, fill, until_gone
 from travio_inventory.edge.redis_options import RIGHTS, Cluster, Sentinels, Standalone, parse_redis_address
 from travio_inventory.seats.ports import Locked, Passed
@@ -35,8 +35,8 @@ async def test_the_edge_needs_few_rights_and_speaks_tls(tmp_path: Path) -> None:
             await everything_works(here, there)
         for stranger in (replace(known, password=WRONG), replace(known, ca_file=None), replace(known, tls=False)):
             async with redis_edge(stranger) as edge:
-                door = edge.door()
-                assert [await door.enter(name, "A1:0") for name in ("ann", "bob")] == [Passed(), Passed()]
+                gate = edge.group_gate()
+                assert [await gate.enter(name, "A1:0") for name in ("ann", "bob")] == [Passed(), Passed()]
 
 
 @pytest.mark.redis
@@ -61,10 +61,10 @@ async def test_a_cluster_with_tls_and_few_rights(tmp_path: Path) -> None:
                 await everything_works(here, there)
 
 
-async def everything_works(here: Edge, there: Edge) -> None:
+async def everything_works(here: EdgeUnderTest, there: EdgeUnderTest) -> None:
     """Every script and the invalidations, once."""
-    ours = here.door()
-    theirs = Door(there, ours.group)
+    ours = here.group_gate()
+    theirs = GroupGate(there, ours.group)
     assert await ours.enter("ann", "A1:0") == Passed()
     assert await theirs.enter("bob", "A1:0") == Locked(("A1",))
     await ours.leave("ann", "A1:0")

@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.edge.edges import Edge
+from tests.edge.edges import EdgeUnderTest
 from travio_inventory.seats.trip import TripKey
 
 MARGIN_MS = 20
 
 
-async def fill(edge: Edge, trip: TripKey, contents: dict[int, bytes]) -> None:
+async def fill(edge: EdgeUnderTest, trip: TripKey, contents: dict[int, bytes]) -> None:
     """Lease the seat groups and fill them at once."""
     leases = await edge.seat_maps.lease(trip, contents.keys())
     await edge.seat_maps.fill(trip, {group: (leases[group], content) for group, content in contents.items()})
@@ -21,26 +21,26 @@ async def fill(edge: Edge, trip: TripKey, contents: dict[int, bytes]) -> None:
 # ---- every edge, the absent one too
 
 
-async def test_nothing_is_read_that_was_not_filled(edge: Edge) -> None:
+async def test_nothing_is_read_that_was_not_filled(edge: EdgeUnderTest) -> None:
     trip = edge.trip()
     await edge.seat_maps.lease(trip, [0, 1])
     assert dict(await edge.seat_maps.read(trip)) == {}
 
 
-async def test_a_lease_is_given_for_every_block_asked_and_no_other(edge: Edge) -> None:
+async def test_a_lease_is_given_for_every_block_asked_and_no_other(edge: EdgeUnderTest) -> None:
     trip = edge.trip()
     await edge.seat_maps.lease(trip, [3])
     assert (await edge.seat_maps.lease(trip, [0, 2, 4])).keys() == {0, 2, 4}
 
 
-async def test_an_invalidated_block_is_not_read(edge: Edge) -> None:
+async def test_an_invalidated_block_is_not_read(edge: EdgeUnderTest) -> None:
     trip = edge.trip()
     await fill(edge, trip, {0: b"old", 1: b"old"})
     await edge.seat_maps.invalidate(trip, [0, 1])
     assert dict(await edge.seat_maps.read(trip)) == {}
 
 
-async def test_a_slow_reader_does_not_put_old_data_back(edge: Edge) -> None:
+async def test_a_slow_reader_does_not_put_old_data_back(edge: EdgeUnderTest) -> None:
     """It leased, read the store, and slept; the seat was sold and the seat group invalidated; then it woke."""
     trip = edge.trip()
     leases = await edge.seat_maps.lease(trip, [0])
@@ -49,7 +49,7 @@ async def test_a_slow_reader_does_not_put_old_data_back(edge: Edge) -> None:
     assert dict(await edge.seat_maps.read(trip)) == {}
 
 
-async def test_a_void_lease_stays_void_when_others_have_a_new_one(edge: Edge) -> None:
+async def test_a_void_lease_stays_void_when_others_have_a_new_one(edge: EdgeUnderTest) -> None:
     trip = edge.trip()
     void = await edge.seat_maps.lease(trip, [0])
     await edge.seat_maps.invalidate(trip, [0])
@@ -58,7 +58,7 @@ async def test_a_void_lease_stays_void_when_others_have_a_new_one(edge: Edge) ->
     assert dict(await edge.seat_maps.read(trip)) == {}
 
 
-async def test_a_lease_fills_its_own_block_and_trip_only(edge: Edge) -> None:
+async def test_a_lease_fills_its_own_block_and_trip_only(edge: EdgeUnderTest) -> None:
     trip, other = edge.trip(), edge.trip()
     leases = await edge.seat_maps.lease(trip, [0])
     await edge.seat_maps.lease(trip, [1])
@@ -69,7 +69,7 @@ async def test_a_lease_fills_its_own_block_and_trip_only(edge: Edge) -> None:
     assert dict(await edge.seat_maps.read(other)) == {}
 
 
-async def test_a_made_up_lease_fills_nothing(edge: Edge) -> None:
+async def test_a_made_up_lease_fills_nothing(edge: EdgeUnderTest) -> None:
     trip = edge.trip()
     await edge.seat_maps.fill(trip, {0: ("", b"made up")})
     await edge.seat_maps.lease(trip, [0])
@@ -77,7 +77,7 @@ async def test_a_made_up_lease_fills_nothing(edge: Edge) -> None:
     assert dict(await edge.seat_maps.read(trip)) == {}
 
 
-async def test_a_block_is_not_read_when_it_is_stale(edge: Edge) -> None:
+async def test_a_block_is_not_read_when_it_is_stale(edge: EdgeUnderTest) -> None:
     """An invalidation can be lost: this bounds how long it matters."""
     trip = edge.trip()
     await fill(edge, trip, {0: b"old"})
@@ -93,7 +93,9 @@ async def test_a_block_is_not_read_when_it_is_stale(edge: Edge) -> None:
         (("a", "b%3Ac"), ("a", "b:c")),
     ],
 )
-async def test_trips_with_names_alike_do_not_meet(edge: Edge, one: tuple[str, str], other: tuple[str, str]) -> None:
+async def test_trips_with_names_alike_do_not_meet(
+    edge: EdgeUnderTest, one: tuple[str, str], other: tuple[str, str]
+) -> None:
     ours = edge.trip().trip
     first, second = (TripKey(ours + organization, trip) for organization, trip in (one, other))
     await fill(edge, first, {0: b"map"})
@@ -103,7 +105,7 @@ async def test_trips_with_names_alike_do_not_meet(edge: Edge, one: tuple[str, st
 # ---- an edge that is there
 
 
-async def test_what_was_filled_is_read(present_edge: Edge) -> None:
+async def test_what_was_filled_is_read(present_edge: EdgeUnderTest) -> None:
     """Any bytes, none included."""
     trip = present_edge.trip()
     contents = {0: b"", 1: bytes(range(256)), 7: b"\r\n\x00"}
@@ -111,14 +113,14 @@ async def test_what_was_filled_is_read(present_edge: Edge) -> None:
     assert dict(await present_edge.seat_maps.read(trip)) == contents
 
 
-async def test_a_block_is_read_until_it_is_stale(present_edge: Edge) -> None:
+async def test_a_block_is_read_until_it_is_stale(present_edge: EdgeUnderTest) -> None:
     trip = present_edge.trip()
     await fill(present_edge, trip, {0: b"map"})
     await present_edge.wait(present_edge.stale_ms_max // 2)
     assert dict(await present_edge.seat_maps.read(trip)) == {0: b"map"}
 
 
-async def test_each_block_goes_stale_by_itself(present_edge: Edge) -> None:
+async def test_each_block_goes_stale_by_itself(present_edge: EdgeUnderTest) -> None:
     trip = present_edge.trip()
     await fill(present_edge, trip, {0: b"first", 1: b"first"})
     await present_edge.wait(present_edge.stale_ms_max * 3 // 4)
@@ -128,7 +130,7 @@ async def test_each_block_goes_stale_by_itself(present_edge: Edge) -> None:
     assert dict(await present_edge.seat_maps.read(trip)) == {1: b"second", 2: b"second"}
 
 
-async def test_an_invalidation_leaves_the_other_blocks_and_trips(present_edge: Edge) -> None:
+async def test_an_invalidation_leaves_the_other_blocks_and_trips(present_edge: EdgeUnderTest) -> None:
     trip, other = present_edge.trip(), present_edge.trip()
     await fill(present_edge, trip, {0: b"a", 1: b"b"})
     await fill(present_edge, other, {0: b"c"})
@@ -137,7 +139,7 @@ async def test_an_invalidation_leaves_the_other_blocks_and_trips(present_edge: E
     assert dict(await present_edge.seat_maps.read(other)) == {0: b"c"}
 
 
-async def test_everyone_gets_the_same_lease_until_it_is_void(present_edge: Edge) -> None:
+async def test_everyone_gets_the_same_lease_until_it_is_void(present_edge: EdgeUnderTest) -> None:
     """A fill does not void it: who read the store at the same time has the same to say."""
     trip = present_edge.trip()
     first = await present_edge.seat_maps.lease(trip, [0, 1])
@@ -149,7 +151,7 @@ async def test_everyone_gets_the_same_lease_until_it_is_void(present_edge: Edge)
     assert second[1] == first[1]
 
 
-async def test_a_fill_keeps_the_blocks_whose_lease_holds(present_edge: Edge) -> None:
+async def test_a_fill_keeps_the_blocks_whose_lease_holds(present_edge: EdgeUnderTest) -> None:
     trip = present_edge.trip()
     leases = await present_edge.seat_maps.lease(trip, [0, 1])
     await present_edge.seat_maps.invalidate(trip, [0])
@@ -157,7 +159,7 @@ async def test_a_fill_keeps_the_blocks_whose_lease_holds(present_edge: Edge) -> 
     assert dict(await present_edge.seat_maps.read(trip)) == {1: b"map"}
 
 
-async def test_an_answer_does_not_change_after_it_was_given(present_edge: Edge) -> None:
+async def test_an_answer_does_not_change_after_it_was_given(present_edge: EdgeUnderTest) -> None:
     trip = present_edge.trip()
     await fill(present_edge, trip, {0: b"map"})
     answer = await present_edge.seat_maps.read(trip)
@@ -168,7 +170,7 @@ async def test_an_answer_does_not_change_after_it_was_given(present_edge: Edge) 
 
 
 @pytest.mark.parametrize("count", [1, 500, 501, 5_000])
-async def test_a_trip_may_have_very_many_blocks(lasting_edge: Edge, count: int) -> None:
+async def test_a_trip_may_have_very_many_blocks(lasting_edge: EdgeUnderTest, count: int) -> None:
     """As many as it may have seats, each in a seat group of its own."""
     trip = lasting_edge.trip()
     contents = {group: b"%d" % group for group in range(count)}
@@ -188,7 +190,7 @@ steps = st.tuples(st.sampled_from(["look", "look", "fill", "fill", "write"]), st
 
 @settings(deadline=None)  # a server may take its time
 @given(st.lists(steps, max_size=40))
-async def test_no_order_of_readers_and_writers_brings_old_data_back(edge: Edge, script: list[Step]) -> None:
+async def test_no_order_of_readers_and_writers_brings_old_data_back(edge: EdgeUnderTest, script: list[Step]) -> None:
     """What is cached is always what the store says.
 
     Readers lease, look at the store and fill when they come to it, some twice; writers write and invalidate.
