@@ -1,7 +1,7 @@
 """Whether calls should be sent to a process, apart from whether it lives: stores that come and go, jobs, a stop."""
 
 import resource
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from itertools import count
 from pathlib import Path
@@ -28,13 +28,14 @@ from travio_inventory.app.readiness import (
 )
 from travio_inventory.app.service import App, applied, open_inventory, running
 from travio_inventory.cli import probe
-from travio_inventory.protocol.batches import ANY_TIME, IndexEntry, NotDone, Outcome, Partition, Write
+from travio_inventory.protocol.batches import NotDone, Outcome
 from travio_inventory.protocol.probe import SPREAD, StoreProbe
 from travio_inventory.settings import Settings
 from travio_inventory.store.memory import MemoryBatches
 from travio_inventory.telemetry.metrics import Figures
 from verification.kit.asking import open_trip
 from verification.kit.in_process import settings_of
+from verification.kit.passing import Batch, PassingMemory, Send
 from verification.kit.trips import trip_of
 from verification.simulation.virtual_loop import run_virtually
 
@@ -43,21 +44,14 @@ Answer: TypeAlias = str | Exception | float
 """Of a store: "" is well, a text why it is not done, a number how long it takes."""
 
 
-class Told(MemoryBatches):
+class Told(PassingMemory):
     """A store that answers as it is told to, and well once it is told no more."""
 
     def __init__(self, *answers: Answer) -> None:
         super().__init__(None, Random(1), anyio.sleep)
         self._answers = list(answers)
 
-    async def apply(
-        self,
-        partition: Partition,
-        writes: Sequence[Write],
-        entries: Sequence[IndexEntry] = (),
-        *,
-        send_by: float = ANY_TIME,
-    ) -> Outcome:
+    async def pass_on(self, batch: Batch, send: Send) -> Outcome:
         answer = self._answers.pop(0) if self._answers else ""
         if isinstance(answer, Exception):
             raise answer
@@ -65,7 +59,7 @@ class Told(MemoryBatches):
             await anyio.sleep(answer)
         if isinstance(answer, str) and answer:
             return NotDone(answer)
-        return await super().apply(partition, writes, entries, send_by=send_by)
+        return await send(batch)
 
 
 def looked(*answers: Answer, applied: Callable[[], int] = lambda: 0) -> list[tuple[float, bool]]:

@@ -24,6 +24,7 @@ from travio_inventory.seats.commands import (
 from travio_inventory.seats.hold import Passenger
 from travio_inventory.seats.refusals import InvalidSeats
 from travio_inventory.seats.trip import Ends
+from verification.kit.commands import valid_commands
 
 ENDS = Ends("A", "B", 0, 63)
 NOWHERE = Ends("", " ", -1, 64)
@@ -46,9 +47,8 @@ Make = Callable[[], object]
 @pytest.mark.parametrize(
     "make",
     [
-        lambda: trip_id("t"),
+        valid_commands,
         lambda: hold_ref(LONGEST_ID),
-        lambda: SeatMapQuery(trip_id="t", ends=Ends("A", "B")),
         lambda: SeatMapQuery(trip_id="t", ends=ENDS),
         lambda: AvailabilityQuery(trip_id="t", ends=ENDS, passengers=5_000, seat_class="é"),
         lambda: HoldSeatsCommand(trip_id="t", ends=ENDS, seat_ids=TEN, key="k", settles=True, session_id="s"),
@@ -56,7 +56,6 @@ Make = Callable[[], object]
         lambda: ConfirmHoldCommand(
             hold_id=LONGEST_ID, order_id="o", passengers=(Passenger("a", LONGEST_NAME, LONGEST_NAME),) * 10
         ),
-        lambda: ExtendHoldCommand(hold_id="h"),
         lambda: BlockSeatsCommand(trip_id="t", updates=(SeatUpdate("a", True, LONGEST_NAME),)),
         lambda: BlockSeatsCommand(trip_id="t", updates=(SeatUpdate("a", False),) * 5_000),
         lambda: WaitlistPlace(trip_id="t", seat_class="é", seats=10),

@@ -1,7 +1,7 @@
 """Many holds of one seat group that lapse together end together, but for those that have moved on."""
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine
 from random import Random
 from typing import Any, TypeVar
 
@@ -11,12 +11,9 @@ from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.refusals import OutcomeUnknown
 from travio_inventory.protocol import lapses, rows
 from travio_inventory.protocol.batches import (
-    ANY_TIME,
     Applied,
-    IndexEntry,
     Kind,
     Outcome,
-    Partition,
     RowKey,
     Unknown,
     Write,
@@ -25,8 +22,8 @@ from travio_inventory.seats.events import EventType
 from travio_inventory.seats.hold import Confirmed, Expired, Held, Hold, HoldRequest
 from travio_inventory.seats.records import seat_rows
 from travio_inventory.seats.trip import Journey
-from travio_inventory.store.memory import MemoryBatches
 from verification.kit.asking import open_trip
+from verification.kit.passing import Batch, PassingMemory, Send
 from verification.kit.trips import a_trip, row_of
 from verification.simulation.oracle import START_MS
 from verification.simulation.process import Process, Sweeper, adopting, steady_process
@@ -43,7 +40,7 @@ TRIP = a_trip(KEY.trip, organization=KEY.organization, stops="AB", seats=LAYOUT,
 GROUP = seat_rows.group_partition(KEY, 0)
 
 
-class Store(MemoryBatches):
+class Store(PassingMemory):
     """Keeps the sizes of the batches that end holds, leaves the first `unanswered` of them without an answer, and
     loses those that would end the hold `lost`.
     """
@@ -54,20 +51,13 @@ class Store(MemoryBatches):
         self.unanswered = 0
         self.lost = ""
 
-    async def apply(
-        self,
-        partition: Partition,
-        writes: Sequence[Write],
-        entries: Sequence[IndexEntry] = (),
-        *,
-        send_by: float = ANY_TIME,
-    ) -> Outcome:
-        ended = sum(1 for write in writes if write.values.get("status") == "expired")
+    async def pass_on(self, batch: Batch, send: Send) -> Outcome:
+        ended = sum(1 for write in batch.writes if write.values.get("status") == "expired")
         if ended:
             self.ends.append(ended)
-        if any(write.key == rows.hold_key(self.lost) for write in writes):
+        if any(write.key == rows.hold_key(self.lost) for write in batch.writes):
             return Unknown("lost")
-        outcome = await super().apply(partition, writes, entries, send_by=send_by)
+        outcome = await send(batch)
         if ended and self.unanswered:
             self.unanswered -= 1
             return Unknown("no answer")

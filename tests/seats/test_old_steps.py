@@ -1,7 +1,6 @@
 """A step that waited too long is not sent with the time that it had at first: sweeper and relay would not find it."""
 
 import asyncio
-from collections.abc import Sequence
 from random import Random
 from typing import TypeVar
 
@@ -10,13 +9,13 @@ import pytest
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.refusals import BackendUnavailable
 from travio_inventory.protocol import index_entries, rows, sending
-from travio_inventory.protocol.batches import ANY_TIME, IndexEntry, Kind, NotDone, Outcome, Partition, Write
+from travio_inventory.protocol.batches import ANY_TIME, Kind, NotDone, Outcome
 from travio_inventory.protocol.minute_cursor import SETTLES_MS
 from travio_inventory.seats.hold import Confirmed, Held, HoldRequest
 from travio_inventory.seats.records import seat_rows
 from travio_inventory.seats.trip import Journey
-from travio_inventory.store.memory import MemoryBatches
 from verification.kit.asking import open_trip
+from verification.kit.passing import Batch, PassingMemory, Send
 from verification.simulation.oracle import START_MS
 from verification.simulation.plan import Plan
 from verification.simulation.process import Process, adopting, steady_process
@@ -30,7 +29,7 @@ ANN = Actor("o", "ann")
 TOO_LONG_S = index_entries.SENT_WITHIN_MS / 1_000 + 1
 
 
-class Queue(MemoryBatches):
+class Queue(PassingMemory):
     """The next batch waits so long for its turn."""
 
     def __init__(self) -> None:
@@ -38,17 +37,10 @@ class Queue(MemoryBatches):
         self.wait_s = 0.0
         self.outcomes: list[Outcome] = []
 
-    async def apply(
-        self,
-        partition: Partition,
-        writes: Sequence[Write],
-        entries: Sequence[IndexEntry] = (),
-        *,
-        send_by: float = ANY_TIME,
-    ) -> Outcome:
+    async def pass_on(self, batch: Batch, send: Send) -> Outcome:
         wait_s, self.wait_s = self.wait_s, 0.0
         await asyncio.sleep(wait_s)
-        self.outcomes.append(await super().apply(partition, writes, entries, send_by=send_by))
+        self.outcomes.append(await send(batch))
         return self.outcomes[-1]
 
 

@@ -14,20 +14,16 @@ import pytest
 
 from travio_inventory.kernel.refusals import BackendUnavailable, Refusal, RetryableRefusal
 from travio_inventory.protocol.batches import (
-    ANY_TIME,
     Batches,
-    IndexEntry,
     NotDone,
     Outcome,
-    Partition,
     Refused,
     StoreUnavailable,
     Unknown,
-    Write,
 )
 from travio_inventory.seats.refusals import SeatHeld, SeatUnavailable
 from travio_inventory.store.scylla import ScyllaBatches, ScyllaOptions
-from verification.kit.passing import Passing
+from verification.kit.passing import Batch, Passing, Send
 from verification.kit.pictures import Picture, assert_events_tell_what_stands, picture
 from verification.kit.sale import GRACE_S, Market, Sale
 from verification.kit.scenes import SCENES, SEATS, STEPS, Scene, Step, Subject, sweep
@@ -71,32 +67,18 @@ class RefusedByARead(Passing):
         super().__init__(store)
         self.patient = patient
 
-    async def apply(
-        self,
-        partition: Partition,
-        writes: Sequence[Write],
-        entries: Sequence[IndexEntry] = (),
-        *,
-        send_by: float = ANY_TIME,
-    ) -> Outcome:
-        outcome = await super().apply(partition, writes, entries, send_by=send_by)
+    async def pass_on(self, batch: Batch, send: Send) -> Outcome:
+        outcome = await send(batch)
         if isinstance(outcome, Unknown):
-            return Refused(await self.patient.get(partition, [write.key for write in writes]))
+            return Refused(await self.patient.get(batch.partition, [write.key for write in batch.writes]))
         return outcome
 
 
 class NotDoneIfUnanswered(Passing):
     """Calls a lost answer "not done"."""
 
-    async def apply(
-        self,
-        partition: Partition,
-        writes: Sequence[Write],
-        entries: Sequence[IndexEntry] = (),
-        *,
-        send_by: float = ANY_TIME,
-    ) -> Outcome:
-        outcome = await super().apply(partition, writes, entries, send_by=send_by)
+    async def pass_on(self, batch: Batch, send: Send) -> Outcome:
+        outcome = await send(batch)
         return NotDone(outcome.cause) if isinstance(outcome, Unknown) else outcome
 
 

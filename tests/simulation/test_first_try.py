@@ -15,9 +15,7 @@ from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.refusals import BackendUnavailable
 from travio_inventory.protocol import claims, ledger
 from travio_inventory.protocol.batches import (
-    ANY_TIME,
     Applied,
-    IndexEntry,
     Kind,
     Outcome,
     Partition,
@@ -36,8 +34,9 @@ from travio_inventory.seats.hold import DIGEST_CHARS, Held, Hold, HoldId, HoldRe
 from travio_inventory.seats.records import seat_rows
 from travio_inventory.seats.refusals import HoldLimitReached, SeatContended
 from travio_inventory.seats.trip import Journey
-from travio_inventory.store.memory import Faults, MemoryBatches
+from travio_inventory.store.memory import Faults
 from verification.kit.asking import open_trip
+from verification.kit.passing import Batch, PassingMemory, Send
 from verification.simulation.oracle import START_MS
 from verification.simulation.plan import Plan
 from verification.simulation.process import Process, adopting, steady_process
@@ -52,23 +51,16 @@ STRANGER = str(HoldId("t", 0, "0" * DIGEST_CHARS, is_late=False))
 """Somebody's attempt whose home is the seat group of the first seat."""
 
 
-class _Store(MemoryBatches):
+class _Store(PassingMemory):
     """Notes when it was asked for a batch."""
 
     def __init__(self) -> None:
         super().__init__(None, Random(30), asyncio.sleep)
         self.asked_s: list[float] = []
 
-    async def apply(
-        self,
-        partition: Partition,
-        writes: Sequence[Write],
-        entries: Sequence[IndexEntry] = (),
-        *,
-        send_by: float = ANY_TIME,
-    ) -> Outcome:
+    async def pass_on(self, batch: Batch, send: Send) -> Outcome:
         self.asked_s.append(asyncio.get_running_loop().time())
-        return await super().apply(partition, writes, entries, send_by=send_by)
+        return await send(batch)
 
 
 def test_an_attempt_sends_nothing_any_more_once_others_may_give_it_up_for_abandoned() -> None:

@@ -13,7 +13,6 @@ import pytest
 from tests.store.partitions import new_partition
 from travio_inventory.protocol.batches import (
     ABSENT,
-    ANY_TIME,
     Applied,
     Batches,
     Condition,
@@ -30,6 +29,7 @@ from travio_inventory.protocol.batches import (
 )
 from travio_inventory.store.memory import MemoryBatches
 from travio_inventory.store.scylla import ScyllaOptions
+from verification.kit.passing import Batch, PassingMemory, Send
 from verification.kit.stores import memory_store, scylla_store, sqlite_store
 
 SEQUENCES = 30
@@ -71,33 +71,19 @@ async def test_memory_sqlite_and_a_cql_server_answer_alike(scylla: ScyllaOptions
         await assert_alike(stores, range(1_000, 1_020))
 
 
-class ForgetsNulls(MemoryBatches):
+class ForgetsNulls(PassingMemory):
     """Takes a condition that a column is null for one that asks nothing."""
 
-    async def apply(
-        self,
-        partition: Partition,
-        writes: Sequence[Write],
-        entries: Sequence[IndexEntry] = (),
-        *,
-        send_by: float = ANY_TIME,
-    ) -> Outcome:
-        kept = [write._replace(condition=_without_nulls(write.condition)) for write in writes]
-        return await super().apply(partition, kept, entries, send_by=send_by)
+    async def pass_on(self, batch: Batch, send: Send) -> Outcome:
+        kept = [write._replace(condition=_without_nulls(write.condition)) for write in batch.writes]
+        return await send(batch._replace(writes=kept))
 
 
-class ShowsTooLittle(MemoryBatches):
+class ShowsTooLittle(PassingMemory):
     """Leaves a column out of the rows that a refusal shows."""
 
-    async def apply(
-        self,
-        partition: Partition,
-        writes: Sequence[Write],
-        entries: Sequence[IndexEntry] = (),
-        *,
-        send_by: float = ANY_TIME,
-    ) -> Outcome:
-        outcome = await super().apply(partition, writes, entries, send_by=send_by)
+    async def pass_on(self, batch: Batch, send: Send) -> Outcome:
+        outcome = await send(batch)
         if isinstance(outcome, Refused):
             return Refused({key: {**row, "until_ms": None} for key, row in outcome.rows.items()})
         return outcome

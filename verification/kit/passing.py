@@ -1,6 +1,7 @@
-"""A store that passes all on to another one, to be changed by whoever derives from it."""
+"""Stores whose batches a test or a broken design changes, on the way to the store or on the way back."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from typing import NamedTuple, TypeAlias
 
 from travio_inventory.protocol.batches import (
     ANY_TIME,
@@ -16,10 +17,48 @@ from travio_inventory.protocol.batches import (
     Unknown,
     Write,
 )
+from travio_inventory.store.memory import MemoryBatches
+
+
+class Batch(NamedTuple):
+    """What a store is given to apply."""
+
+    partition: Partition
+    writes: Sequence[Write]
+    entries: Sequence[IndexEntry] = ()
+
+
+Send: TypeAlias = Callable[[Batch], Awaitable[Outcome]]
+"""Applies the batch as it would have been applied, by its time."""
+
+
+class PassingMemory(MemoryBatches):
+    """A store in memory, whose `pass_on` whoever derives from it changes."""
+
+    async def apply(
+        self,
+        partition: Partition,
+        writes: Sequence[Write],
+        entries: Sequence[IndexEntry] = (),
+        *,
+        send_by: float = ANY_TIME,
+    ) -> Outcome:
+        """See Batches."""
+
+        async def send(batch: Batch) -> Outcome:
+            return await super(PassingMemory, self).apply(*batch, send_by=send_by)
+
+        return await self.pass_on(Batch(partition, writes, entries), send)
+
+    async def pass_on(self, batch: Batch, send: Send) -> Outcome:
+        """The outcome of the batch."""
+        return await send(batch)
 
 
 class Passing:
-    """Passes all on to the store, and counts how often the store did not know."""
+    """Passes all on to the store, and counts how often the store did not know; whoever derives from it changes
+    `pass_on`.
+    """
 
     def __init__(self, store: Batches) -> None:
         self.store = store
@@ -33,10 +72,19 @@ class Passing:
         *,
         send_by: float = ANY_TIME,
     ) -> Outcome:
-        outcome = await self.store.apply(partition, writes, entries, send_by=send_by)
-        if isinstance(outcome, Unknown | NotDone):
-            self.failed += 1
-        return outcome
+        """See Batches."""
+
+        async def send(batch: Batch) -> Outcome:
+            outcome = await self.store.apply(*batch, send_by=send_by)
+            if isinstance(outcome, Unknown | NotDone):
+                self.failed += 1
+            return outcome
+
+        return await self.pass_on(Batch(partition, writes, entries), send)
+
+    async def pass_on(self, batch: Batch, send: Send) -> Outcome:
+        """The outcome of the batch."""
+        return await send(batch)
 
     async def get(self, partition: Partition, keys: Sequence[RowKey]) -> Rows:
         return await self.store.get(partition, keys)

@@ -1,16 +1,18 @@
 """What a broken design is, and what several of them need: their list, their plans, how a write is changed."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
-from travio_inventory.protocol.batches import ANY_TIME, Index, IndexEntry, Outcome, Partition, Write
+from travio_inventory.protocol.batches import Index, IndexEntry, Outcome, Partition, Write
 from travio_inventory.protocol.claims import Contended, Lost, NotMade, Unanswered
 from travio_inventory.protocol.index_entries import MINUTE_MS
 from travio_inventory.protocol.minute_cursor import MinuteCursor
 from travio_inventory.seats.records.open_trips import SlowRound
 from travio_inventory.store.memory import MemoryBatches
+from verification.kit.passing import Batch, Send
 from verification.simulation.plan import Plan
 
 Plant = Callable[[pytest.MonkeyPatch], None]
@@ -52,21 +54,35 @@ def broken(name: str, promises: str, plan: Plan) -> Callable[[Plant], Plant]:
 Change = Callable[[Write], Write]
 
 
-def rewrite(patch: pytest.MonkeyPatch, change: Change) -> None:
-    """Send every write otherwise."""
-    apply = MemoryBatches.apply
+def send_through(patch: pytest.MonkeyPatch, owner: type, way: Callable[[Any, Batch, Send], Awaitable[Outcome]]) -> None:
+    """Every batch that goes through `owner.apply` goes that way instead, which is given the owner, the batch and how to
+    send it.
+    """
+    apply = vars(owner)["apply"]
 
-    async def otherwise(
-        self: MemoryBatches,
+    async def applied(
+        self: Any,  # noqa: ANN401 - of whatever class is patched
         partition: Partition,
         writes: Sequence[Write],
         entries: Sequence[IndexEntry] = (),
-        *,
-        send_by: float = ANY_TIME,
+        **time: Any,  # noqa: ANN401 - the time by which it is sent, or from which
     ) -> Outcome:
-        return await apply(self, partition, list(map(change, writes)), entries, send_by=send_by)
+        async def send(batch: Batch) -> Outcome:
+            outcome: Outcome = await apply(self, *batch, **time)
+            return outcome
 
-    patch.setattr(MemoryBatches, "apply", otherwise)
+        return await way(self, Batch(partition, writes, entries), send)
+
+    patch.setattr(owner, "apply", applied)
+
+
+def rewrite(patch: pytest.MonkeyPatch, change: Change) -> None:
+    """Send every write otherwise."""
+
+    async def changed(_store: MemoryBatches, batch: Batch, send: Send) -> Outcome:
+        return await send(batch._replace(writes=list(map(change, batch.writes))))
+
+    send_through(patch, MemoryBatches, changed)
 
 
 def unconditionally(write: Write) -> Write:

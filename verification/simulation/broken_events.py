@@ -1,39 +1,29 @@
 """Broken designs of events and their relay: one that is missing, told twice or out of order."""
 
-from collections.abc import Sequence
-
 import pytest
 
 from travio_inventory.events.relay import EventRelay, Journal
 from travio_inventory.kernel.events import Sink
 from travio_inventory.protocol import event_rows, journal, rows
-from travio_inventory.protocol.batches import Applied, Index, IndexEntry, Kind, Outcome, Partition, Write
+from travio_inventory.protocol.batches import Applied, Index, Kind, Outcome
 from travio_inventory.protocol.journal import EventJournal
 from travio_inventory.protocol.sending import Sender
-from verification.simulation.broken import broken, visit_once
+from verification.kit.passing import Batch, Send
+from verification.simulation.broken import broken, send_through, visit_once
 from verification.simulation.plan import VERY_LATE_S, Plan
 
 
 @broken("an event that is not in the batch", "I8", Plan(0))
 def _event_afterwards(patch: pytest.MonkeyPatch) -> None:
-    apply = Sender.apply
-
-    async def afterwards(
-        self: Sender,
-        partition: Partition,
-        writes: Sequence[Write],
-        asked: Sequence[IndexEntry],
-        *,
-        at_ms: int | None = None,
-    ) -> Outcome:
-        outcome = await apply(
-            self, partition, [write for write in writes if write.key.kind is not Kind.EVENT], asked, at_ms=at_ms
+    async def afterwards(_sender: Sender, batch: Batch, send: Send) -> Outcome:
+        outcome = await send(
+            batch._replace(writes=[write for write in batch.writes if write.key.kind is not Kind.EVENT])
         )
         if isinstance(outcome, Applied):
-            await apply(self, partition, [write for write in writes if write.key.kind is Kind.EVENT], (), at_ms=at_ms)
+            await send(Batch(batch.partition, [write for write in batch.writes if write.key.kind is Kind.EVENT]))
         return outcome
 
-    patch.setattr(Sender, "apply", afterwards)
+    send_through(patch, Sender, afterwards)
 
 
 @broken(

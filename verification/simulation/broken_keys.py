@@ -1,16 +1,15 @@
 """Broken designs of idempotency keys and of a holder's slots."""
 
-from collections.abc import Sequence
-
 import pytest
 
 from travio_inventory.protocol import ledger, rows
-from travio_inventory.protocol.batches import ABSENT, IndexEntry, Kind, Outcome, Partition, RowKey, Rows, Write
+from travio_inventory.protocol.batches import ABSENT, Kind, Outcome, RowKey, Rows, Write
 from travio_inventory.protocol.ledger import Ledger
 from travio_inventory.protocol.sending import Sender
 from travio_inventory.protocol.steps.hold import Holding
 from travio_inventory.seats.hold import Hold, HoldRequest
-from verification.simulation.broken import broken, rewrite, unconditionally
+from verification.kit.passing import Batch, Send
+from verification.simulation.broken import broken, rewrite, send_through, unconditionally
 from verification.simulation.plan import TTL_S, Plan
 
 
@@ -100,17 +99,8 @@ def _slot_before_the_fence(patch: pytest.MonkeyPatch) -> None:
 
 @broken("a cap by count-then-act", "I9", Plan(2, holds_max=1))
 def _count_then_act(patch: pytest.MonkeyPatch) -> None:
-    apply = Sender.apply
+    async def act(_sender: Sender, batch: Batch, send: Send) -> Outcome:
+        counted = [write._replace(condition={}) if write.key.kind is Kind.SLOT else write for write in batch.writes]
+        return await send(batch._replace(writes=counted))
 
-    async def act(
-        self: Sender,
-        partition: Partition,
-        writes: Sequence[Write],
-        asked: Sequence[IndexEntry],
-        *,
-        at_ms: int | None = None,
-    ) -> Outcome:
-        counted = [write._replace(condition={}) if write.key.kind is Kind.SLOT else write for write in writes]
-        return await apply(self, partition, counted, asked, at_ms=at_ms)
-
-    patch.setattr(Sender, "apply", act)
+    send_through(patch, Sender, act)

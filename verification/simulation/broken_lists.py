@@ -6,11 +6,12 @@ from dataclasses import replace
 import pytest
 
 from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown
-from travio_inventory.protocol.batches import ANY_TIME, IndexEntry, Kind, Outcome, Partition, Row, Rows, Table, Write
+from travio_inventory.protocol.batches import Kind, Outcome, Row, Rows, Table, Write
 from travio_inventory.seats.records import list_turns
 from travio_inventory.seats.records.list_turns import Join, Leave, ListTurns, Step
 from travio_inventory.store.memory import MemoryBatches
-from verification.simulation.broken import broken, rewrite, unconditionally
+from verification.kit.passing import Batch, Send
+from verification.simulation.broken import broken, rewrite, send_through, unconditionally
 from verification.simulation.plan import Plan
 
 WAITING = Plan(0, waiters=4, holders=1, viewers=0)
@@ -102,20 +103,11 @@ def _done_for_all(patch: pytest.MonkeyPatch) -> None:
     replace(WAITING, waiters=12, kills=0.6).with_seed(3),
 )
 def _name_afterwards(patch: pytest.MonkeyPatch) -> None:
-    apply = MemoryBatches.apply
-
-    async def afterwards(
-        self: MemoryBatches,
-        partition: Partition,
-        writes: Sequence[Write],
-        entries: Sequence[IndexEntry] = (),
-        *,
-        send_by: float = ANY_TIME,
-    ) -> Outcome:
-        if partition.table is not Table.WAITLISTS:
-            return await apply(self, partition, writes, entries, send_by=send_by)
-        outcome = await apply(self, partition, writes, send_by=send_by)
-        await apply(self, partition, [], entries)
+    async def afterwards(_store: MemoryBatches, batch: Batch, send: Send) -> Outcome:
+        if batch.partition.table is not Table.WAITLISTS:
+            return await send(batch)
+        outcome = await send(batch._replace(entries=()))
+        await send(batch._replace(writes=[]))
         return outcome
 
-    patch.setattr(MemoryBatches, "apply", afterwards)
+    send_through(patch, MemoryBatches, afterwards)

@@ -13,9 +13,7 @@ from travio_inventory.edge.local import LocalGate
 from travio_inventory.protocol import fencing, ledger, rows
 from travio_inventory.protocol.attempts import Attempts
 from travio_inventory.protocol.batches import (
-    ANY_TIME,
     Applied,
-    IndexEntry,
     Kind,
     Outcome,
     Partition,
@@ -49,7 +47,17 @@ from travio_inventory.seats.trip import Trip
 from travio_inventory.seats.use_cases.read_seat_map import ReadSeatMap
 from travio_inventory.seats.use_cases.step_runner import StepRunner
 from travio_inventory.store.memory import MemoryBatches
-from verification.simulation.broken import ALONE, GROUPS_OF_ONE, HONEST, Why, broken, rewrite, unconditionally
+from verification.kit.passing import Batch, Send
+from verification.simulation.broken import (
+    ALONE,
+    GROUPS_OF_ONE,
+    HONEST,
+    Why,
+    broken,
+    rewrite,
+    send_through,
+    unconditionally,
+)
 from verification.simulation.plan import Plan
 
 T = TypeVar("T")
@@ -60,21 +68,14 @@ T = TypeVar("T")
 
 @broken("cancel whatever the status, whoever has the cells", "I1 I4", Plan(4, faults=0.3))
 def _cancel_any(patch: pytest.MonkeyPatch) -> None:
-    apply = MemoryBatches.apply
+    async def otherwise(_store: MemoryBatches, batch: Batch, send: Send) -> Outcome:
+        is_cancel = any(
+            write.key.kind is Kind.HOLD and write.values.get("status") == "cancelled" for write in batch.writes
+        )
+        changed = list(map(unconditionally, batch.writes)) if is_cancel else batch.writes
+        return await send(batch._replace(writes=changed))
 
-    async def otherwise(
-        self: MemoryBatches,
-        partition: Partition,
-        writes: Sequence[Write],
-        entries: Sequence[IndexEntry] = (),
-        *,
-        send_by: float = ANY_TIME,
-    ) -> Outcome:
-        is_cancel = any(write.key.kind is Kind.HOLD and write.values.get("status") == "cancelled" for write in writes)
-        changed = list(map(unconditionally, writes)) if is_cancel else writes
-        return await apply(self, partition, changed, entries, send_by=send_by)
-
-    patch.setattr(MemoryBatches, "apply", otherwise)
+    send_through(patch, MemoryBatches, otherwise)
 
 
 @broken("bind a key again whatever its hold, to a random id", "I6", Plan(23, faults=0.6, twins=1.0))

@@ -9,18 +9,14 @@ import pytest
 from travio_inventory.protocol import claims, rows
 from travio_inventory.protocol.attempts import Attempts
 from travio_inventory.protocol.batches import (
-    ANY_TIME,
     Applied,
-    IndexEntry,
     Kind,
     NotDone,
     Outcome,
-    Partition,
     Row,
     Rows,
     StoreUnavailable,
     Unknown,
-    Write,
 )
 from travio_inventory.protocol.claims import Lost
 from travio_inventory.protocol.fencing import REFUSED, Fencing
@@ -31,31 +27,23 @@ from travio_inventory.seats.hold import LATE_SUFFIX, Aborted, Confirmed, Hold, H
 from travio_inventory.seats.records import seat_rows
 from travio_inventory.seats.refusals import HoldNotFound
 from travio_inventory.store.memory import MemoryBatches
-from verification.simulation.broken import Why, broken
+from verification.kit.passing import Batch, Send
+from verification.simulation.broken import Why, broken, send_through
 from verification.simulation.plan import Plan
 
 
 @broken("settle an unknown by a read", "I3 I5", Plan(2, faults=0.3))
 def _settle_by_a_read(patch: pytest.MonkeyPatch) -> None:
-    apply = Sender.apply
-
-    async def read_it(
-        self: Sender,
-        partition: Partition,
-        writes: Sequence[Write],
-        asked: Sequence[IndexEntry],
-        *,
-        at_ms: int | None = None,
-    ) -> Outcome:
-        outcome = await apply(self, partition, writes, asked, at_ms=at_ms)
-        own = writes[0].key
-        if isinstance(outcome, Unknown) and own.kind is Kind.HOLD and writes[0].values.get("status") == "held":
+    async def read_it(sender: Sender, batch: Batch, send: Send) -> Outcome:
+        outcome = await send(batch)
+        own = batch.writes[0].key
+        if isinstance(outcome, Unknown) and own.kind is Kind.HOLD and batch.writes[0].values.get("status") == "held":
             with suppress(StoreUnavailable):
-                standing = await self.batches.get(partition, [own])
+                standing = await sender.batches.get(batch.partition, [own])
                 return Applied() if own in standing else NotDone("a read says so")
         return outcome
 
-    patch.setattr(Sender, "apply", read_it)
+    send_through(patch, Sender, read_it)
 
 
 @broken(
@@ -129,22 +117,11 @@ def _confirm_by_a_read(patch: pytest.MonkeyPatch) -> None:
 
 @broken("a retry below the protocol", "I5", Plan(17, faults=0.3))
 def _driver_retries(patch: pytest.MonkeyPatch) -> None:
-    apply = MemoryBatches.apply
+    async def retry(_store: MemoryBatches, batch: Batch, send: Send) -> Outcome:
+        outcome = await send(batch)
+        return await send(batch) if isinstance(outcome, Unknown) else outcome
 
-    async def retry(
-        self: MemoryBatches,
-        partition: Partition,
-        writes: Sequence[Write],
-        entries: Sequence[IndexEntry] = (),
-        *,
-        send_by: float = ANY_TIME,
-    ) -> Outcome:
-        outcome = await apply(self, partition, writes, entries, send_by=send_by)
-        return (
-            await apply(self, partition, writes, entries, send_by=send_by) if isinstance(outcome, Unknown) else outcome
-        )
-
-    patch.setattr(MemoryBatches, "apply", retry)
+    send_through(patch, MemoryBatches, retry)
 
 
 @broken("a definite refusal of a private id after an unknown", "I5", Plan(7, faults=0.5))

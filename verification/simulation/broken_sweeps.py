@@ -6,13 +6,14 @@ from dataclasses import replace
 import pytest
 
 from travio_inventory.protocol import rows
-from travio_inventory.protocol.batches import Applied, IndexEntry, Kind, Outcome, Partition, RowKey, Write
+from travio_inventory.protocol.batches import Applied, IndexEntry, Kind, Outcome, Partition, RowKey
 from travio_inventory.protocol.index_entries import DurableEntries
 from travio_inventory.protocol.lapses import LapseFinder
 from travio_inventory.protocol.resource import Standing
 from travio_inventory.protocol.sending import Sender
 from travio_inventory.seats.hold import Aborted, Hold
-from verification.simulation.broken import ALONE, GROUPS_OF_ONE, broken, without_slow_round
+from verification.kit.passing import Batch, Send
+from verification.simulation.broken import ALONE, GROUPS_OF_ONE, broken, send_through, without_slow_round
 from verification.simulation.plan import Plan
 
 
@@ -23,22 +24,14 @@ from verification.simulation.plan import Plan
 )
 def _hint_afterwards(patch: pytest.MonkeyPatch) -> None:
     without_slow_round(patch)
-    apply = Sender.apply
 
-    async def afterwards(
-        self: Sender,
-        partition: Partition,
-        writes: Sequence[Write],
-        asked: Sequence[IndexEntry],
-        *,
-        at_ms: int | None = None,
-    ) -> Outcome:
-        outcome = await apply(self, partition, writes, (), at_ms=at_ms)
+    async def afterwards(_sender: Sender, batch: Batch, send: Send) -> Outcome:
+        outcome = await send(batch._replace(entries=()))
         if isinstance(outcome, Applied):
-            await apply(self, partition, [], asked, at_ms=at_ms)
+            await send(batch._replace(writes=[]))
         return outcome
 
-    patch.setattr(Sender, "apply", afterwards)
+    send_through(patch, Sender, afterwards)
 
 
 @broken(
@@ -65,25 +58,13 @@ def _remember_early(patch: pytest.MonkeyPatch) -> None:
 )
 def _hint_home_only(patch: pytest.MonkeyPatch) -> None:
     without_slow_round(patch)
-    apply = Sender.apply
 
-    async def home_only(
-        self: Sender,
-        partition: Partition,
-        writes: Sequence[Write],
-        asked: Sequence[IndexEntry],
-        *,
-        at_ms: int | None = None,
-    ) -> Outcome:
-        is_home = any(write.key.kind is Kind.HOLD for write in writes)
-        own = (
-            [index_entry for index_entry in asked if index_entry.entry == rows.partition_entry(partition)]
-            if is_home
-            else []
-        )
-        return await apply(self, partition, writes, own, at_ms=at_ms)
+    async def home_only(_sender: Sender, batch: Batch, send: Send) -> Outcome:
+        is_home = any(write.key.kind is Kind.HOLD for write in batch.writes)
+        home = rows.partition_entry(batch.partition)
+        return await send(batch._replace(entries=[each for each in batch.entries if is_home and each.entry == home]))
 
-    patch.setattr(Sender, "apply", home_only)
+    send_through(patch, Sender, home_only)
 
 
 @broken("the sweeper frees other seat groups' cells by their time", "I1 I2", GROUPS_OF_ONE.with_seed(1))

@@ -1,0 +1,45 @@
+"""A valid command or query for each thing that an inventory does."""
+
+from collections.abc import Mapping
+
+from travio_inventory.seats.commands import (
+    AvailabilityQuery,
+    BlockSeatsCommand,
+    ConfirmHoldCommand,
+    ExtendHoldCommand,
+    HoldSeatsCommand,
+    HoldsQuery,
+    SeatMapQuery,
+    SeatUpdate,
+    WaitlistPlace,
+    WaitsQuery,
+    hold_ref,
+    trip_id,
+)
+from travio_inventory.seats.trip import Ends
+
+TRIP = "t1"
+ENDS = Ends("A", "D")
+HOLD = f"{TRIP}~0~{0:032}"
+"""An id that a hold of the trip can have, and none has."""
+
+
+def valid_commands() -> Mapping[str, object]:
+    """By the name of the use case, and of its verb where it has several. What takes no command is not among them."""
+    place = WaitlistPlace(trip_id=TRIP)
+    return {
+        "read_trips.one": trip_id(TRIP),
+        "read_seat_map": SeatMapQuery(trip_id=TRIP, ends=ENDS),
+        "check_availability": AvailabilityQuery(trip_id=TRIP, ends=ENDS),
+        "hold_seats": HoldSeatsCommand(trip_id=TRIP, ends=ENDS, seat_ids=("A1",)),
+        "extend_hold": ExtendHoldCommand(hold_id=HOLD),
+        "release_hold": hold_ref(HOLD),
+        "confirm_hold": ConfirmHoldCommand(hold_id=HOLD, order_id="o"),
+        "cancel_booking": hold_ref(HOLD),
+        "read_holds.one": hold_ref(HOLD),
+        "read_holds.page": HoldsQuery(),
+        "block_seats": BlockSeatsCommand(trip_id=TRIP, updates=(SeatUpdate("A2", is_blocked=True),)),
+        "waitlist.join": place,
+        "waitlist.leave": place,
+        "waitlist.page": WaitsQuery(),
+    }
