@@ -78,7 +78,7 @@ betterproto2.check_compiler_version(_COMPILER_VERSION)
 
 class HoldStatus(betterproto2.Enum):
     """
-    What became of a hold. The first is the only one that can still change by time; CONFIRMED changes only to CANCELLED.
+    The state of a hold. Only HELD ends by itself, when the hold expires; CONFIRMED changes only to CANCELLED.
     """
 
     UNSPECIFIED = 0
@@ -118,7 +118,7 @@ class HoldStatus(betterproto2.Enum):
 
 class SeatStatus(betterproto2.Enum):
     """
-    What a seat is, on the journey asked about.
+    The status of a seat on the requested journey.
     """
 
     UNSPECIFIED = 0
@@ -130,14 +130,14 @@ class SeatStatus(betterproto2.Enum):
 
     HELD = 2
     """
-    On some segment kept for somebody, until `hold_expires_at`.
+    Held for somebody on at least one segment, until `hold_expires_at`.
     """
 
     BOOKED = 3
 
     BLOCKED = 4
     """
-    Kept by the house.
+    Taken off sale.
     """
 
     @classmethod
@@ -227,8 +227,8 @@ class CheckAvailabilityRequest(betterproto2.Message):
 
     from_segment_index: "int | None" = betterproto2.field(10, betterproto2.TYPE_INT32, optional=True)
     """
-    First and last segment of the journey, both included, for a route that visits a station twice. Without them the
-    journey ends at the nearest later `to` after the first `from` that has one.
+    First and last segment of the journey, both included, for a route that visits a station twice. Without them, the
+    journey begins at the first `from` that has a `to` after it, and ends at the nearest such `to`.
     """
 
     to_segment_index: "int | None" = betterproto2.field(11, betterproto2.TYPE_INT32, optional=True)
@@ -253,7 +253,7 @@ class CheckAvailabilityResponse(betterproto2.Message):
 
     price_paisa: "int" = betterproto2.field(4, betterproto2.TYPE_INT64)
     """
-    For all passengers together, by the seats that would be chosen.
+    For all passengers together, on the seats that would be chosen.
     """
 
     checked_at: "int" = betterproto2.field(5, betterproto2.TYPE_INT64)
@@ -272,8 +272,8 @@ class ConfirmBookingRequest(betterproto2.Message):
 
     passengers: "list[PassengerSeat]" = betterproto2.field(4, betterproto2.TYPE_MESSAGE, repeated=True)
     """
-    Exactly the seats of the hold, or empty. Kept with the booking and told to its user alone; confirmed again, the
-    booking keeps those that it has.
+    Exactly the seats of the hold, or empty. Stored with the booking and shown only to its user. A second confirm does
+    not change them.
     """
 
     organization_id: "str" = betterproto2.field(5, betterproto2.TYPE_STRING)
@@ -444,12 +444,12 @@ class GetUserWaitlistRequest(betterproto2.Message):
 
     organization_id: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
     """
-    Only places on lists of this organization. Empty: of all of them.
+    Only waiting lists of this organization. Empty: of all organizations.
     """
 
     page_size: "int" = betterproto2.field(3, betterproto2.TYPE_INT32)
     """
-    At most so many entries, up to 1000; 0: as many.
+    The most entries on a page, up to 1000; 0: 1000.
     """
 
     page_token: "str" = betterproto2.field(4, betterproto2.TYPE_STRING)
@@ -465,7 +465,7 @@ default_message_pool.register_message("inventory.v1", "GetUserWaitlistRequest", 
 class GetUserWaitlistResponse(betterproto2.Message):
     entries: "list[WaitlistEntry]" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, repeated=True)
     """
-    The oldest of the page first. A page may have fewer entries than asked for, even none, and not be the last.
+    The oldest of the page first. A page may have fewer entries than page_size, even none, and still not be the last.
     """
 
     next_page_token: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
@@ -513,7 +513,7 @@ class Hold(betterproto2.Message):
 
     passengers: "list[PassengerSeat]" = betterproto2.field(14, betterproto2.TYPE_MESSAGE, repeated=True)
     """
-    Of a booking, as they were confirmed. None once it is cancelled.
+    The passengers of a booking, as they were confirmed. Empty after it is cancelled.
     """
 
 
@@ -540,15 +540,15 @@ class HoldSeatsRequest(betterproto2.Message):
 
     hold_duration_seconds: "int" = betterproto2.field(7, betterproto2.TYPE_INT32)
     """
-    0 or less: the default. Bounded above by the service.
+    0 or less: the default. The service has an upper limit.
     """
 
     organization_id: "str" = betterproto2.field(8, betterproto2.TYPE_STRING)
 
     idempotency_key: "str" = betterproto2.field(9, betterproto2.TYPE_STRING)
     """
-    Chosen by the caller, unique per user. The same request under the same key takes effect at most once and gets
-    the same answer; another request under it is refused. Empty: every call is a new attempt.
+    Chosen by the caller, unique per user. The same request with the same key takes effect at most once and gets the
+    same answer; another request with that key is refused. Empty: every call is a new attempt.
     """
 
     from_segment_index: "int | None" = betterproto2.field(10, betterproto2.TYPE_INT32, optional=True)
@@ -560,8 +560,8 @@ class HoldSeatsRequest(betterproto2.Message):
 
     settle: "bool" = betterproto2.field(12, betterproto2.TYPE_BOOL)
     """
-    For whoever does not know what became of this key: asks the store itself, past all that the edge remembers, so that
-    the answer is final. Needs idempotency_key; one at a time and five a second for each user.
+    For a caller that does not know the outcome of an earlier call with this key: the store is asked, whatever the edge
+    remembers, so the answer is final. Needs idempotency_key. Limit for each user: one at a time, five a second.
     """
 
 
@@ -604,8 +604,8 @@ class InitializeTripInventoryRequest(betterproto2.Message):
 
     seats_per_group: "int" = betterproto2.field(6, betterproto2.TYPE_INT32)
     """
-    How many neighbouring seats share a partition of the store. 0: the default, 16. -1: all seats in one, or as many as
-    it can have: 5,000 divided by the number of segments. A trip that is open already keeps what it has with both.
+    How many neighbouring seats are in one seat group, which is one partition of the store. 0: the default, 16. -1: all
+    seats in one, or as many as fit: 5,000 divided by the number of segments. With 0 or -1, an open trip keeps its own.
     """
 
     currency: "str" = betterproto2.field(7, betterproto2.TYPE_STRING)
@@ -664,8 +664,8 @@ class JoinWaitlistResponse(betterproto2.Message):
 
     position: "int" = betterproto2.field(3, betterproto2.TYPE_INT32)
     """
-    1 is the head of the line. Exact for who joins; who joins again keeps the place and is told where it was less than
-    a minute ago. Nobody moves back.
+    1 is the first. It is exact when a user joins. A user who joins again keeps the position and is told what it was
+    less than a minute ago. Nobody moves back.
     """
 
 
@@ -707,12 +707,12 @@ class ListHoldsRequest(betterproto2.Message):
 
     include_ended: "bool" = betterproto2.field(4, betterproto2.TYPE_BOOL)
     """
-    Whether released, expired and cancelled holds are listed too.
+    Whether released, expired and cancelled holds are included.
     """
 
     page_size: "int" = betterproto2.field(5, betterproto2.TYPE_INT32)
     """
-    At most so many holds, up to 100; 0: as many.
+    The most holds on a page, up to 100; 0: 100.
     """
 
     page_token: "str" = betterproto2.field(6, betterproto2.TYPE_STRING)
@@ -728,7 +728,7 @@ default_message_pool.register_message("inventory.v1", "ListHoldsRequest", ListHo
 class ListHoldsResponse(betterproto2.Message):
     holds: "list[Hold]" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, repeated=True)
     """
-    A page may have fewer holds than asked for, even none, and not be the last.
+    A page may have fewer holds than page_size, even none, and still not be the last.
     """
 
     next_page_token: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
@@ -949,8 +949,8 @@ class UpdateInventoryRequest(betterproto2.Message):
 
     updates: "list[SeatUpdate]" = betterproto2.field(3, betterproto2.TYPE_MESSAGE, repeated=True)
     """
-    At least one. At most 100 seats are blocked in one call, and fewer on a trip of more than 6 segments: 640 by their
-    number. A seat that somebody has is never blocked: SEAT_UNAVAILABLE, and then none is.
+    At least one. One call blocks at most 100 seats; on a trip with more than 6 segments, at most 640 divided by their
+    number. If one of the seats is held or booked, the call is refused with SEAT_UNAVAILABLE and blocks none.
     """
 
 
@@ -963,12 +963,12 @@ class UpdateInventoryResponse(betterproto2.Message):
 
     updated_count: "int" = betterproto2.field(2, betterproto2.TYPE_INT32)
     """
-    Seats that are blocked now as asked, and seats that were blocked and are back on sale.
+    Seats that are blocked now, as requested, and seats that were blocked and are on sale again.
     """
 
     not_blocked_seat_ids: "list[str]" = betterproto2.field(3, betterproto2.TYPE_STRING, repeated=True)
     """
-    Seats that were to go back on sale and are not blocked: free already, or somebody's, and left alone.
+    Seats that the call should have unblocked but that were not blocked: they are free, held or booked, and unchanged.
     """
 
 
@@ -994,7 +994,7 @@ class WaitlistEntry(betterproto2.Message):
 
     position: "int" = betterproto2.field(7, betterproto2.TYPE_INT32)
     """
-    Not further back than this; join again to learn where it was less than a minute ago.
+    The position is this or better; join again to learn what it was less than a minute ago.
     """
 
 
@@ -1003,7 +1003,7 @@ default_message_pool.register_message("inventory.v1", "WaitlistEntry", WaitlistE
 
 class InventoryServiceStub(betterproto2_grpclib.ServiceStub):
     """
-    Who may sit where, on which segments, until when.
+    Keeps and sells the seats of trips, segment by segment.
     """
 
     async def check_availability(
@@ -1015,7 +1015,7 @@ class InventoryServiceStub(betterproto2_grpclib.ServiceStub):
         metadata: "MetadataLike | None" = None,
     ) -> "CheckAvailabilityResponse":
         """
-        How many seats are free for a journey, which ones, and what they would cost together.
+        How many seats are free for a journey, which ones, and their price together.
         """
 
         return await self._unary_unary(
@@ -1057,7 +1057,7 @@ class InventoryServiceStub(betterproto2_grpclib.ServiceStub):
         metadata: "MetadataLike | None" = None,
     ) -> "HoldSeatsResponse":
         """
-        Keeps every seat asked for on every segment of the journey, or none.
+        Holds all the requested seats on every segment of the journey, or none.
         """
 
         return await self._unary_unary(
@@ -1078,7 +1078,7 @@ class InventoryServiceStub(betterproto2_grpclib.ServiceStub):
         metadata: "MetadataLike | None" = None,
     ) -> "ReleaseSeatsResponse":
         """
-        Gives a hold back before its time. Answers success = false, never an error, where there is nothing to give back.
+        Releases a hold before it expires. If there is nothing to release, the answer is success = false, not an error.
         """
 
         return await self._unary_unary(
@@ -1099,7 +1099,7 @@ class InventoryServiceStub(betterproto2_grpclib.ServiceStub):
         metadata: "MetadataLike | None" = None,
     ) -> "ConfirmBookingResponse":
         """
-        Turns a hold into a booking. Repeating it answers the same booking.
+        Turns a hold into a booking. Repeated, it returns the same booking.
         """
 
         return await self._unary_unary(
@@ -1120,7 +1120,7 @@ class InventoryServiceStub(betterproto2_grpclib.ServiceStub):
         metadata: "MetadataLike | None" = None,
     ) -> "GetSeatMapResponse":
         """
-        The seats in layout order, as they stand for one journey. May be up to two seconds old.
+        The seats in layout order, with their status for one journey. It may be up to two seconds old.
         """
 
         return await self._unary_unary(
@@ -1141,7 +1141,7 @@ class InventoryServiceStub(betterproto2_grpclib.ServiceStub):
         metadata: "MetadataLike | None" = None,
     ) -> "InitializeTripInventoryResponse":
         """
-        Opens a trip for sale. Repeating it changes nothing.
+        Opens a trip for sale. Repeated, it changes nothing.
         """
 
         return await self._unary_unary(
@@ -1162,7 +1162,7 @@ class InventoryServiceStub(betterproto2_grpclib.ServiceStub):
         metadata: "MetadataLike | None" = None,
     ) -> "UpdateInventoryResponse":
         """
-        The house blocks seats, all of them or none, and unblocks seats, one by one. Seats that are blocked already stay so.
+        Blocks seats, all of them or none, and unblocks seats, one by one. Seats that are already blocked stay blocked.
         """
 
         return await self._unary_unary(
@@ -1183,7 +1183,7 @@ class InventoryServiceStub(betterproto2_grpclib.ServiceStub):
         metadata: "MetadataLike | None" = None,
     ) -> "JoinWaitlistResponse":
         """
-        Puts a user in line for seats of a class.
+        Puts a user on the waiting list for seats of a class.
         """
 
         return await self._unary_unary(
@@ -1204,7 +1204,7 @@ class InventoryServiceStub(betterproto2_grpclib.ServiceStub):
         metadata: "MetadataLike | None" = None,
     ) -> "GetUserWaitlistResponse":
         """
-        Where a user stands in line, page by page.
+        A user's positions on waiting lists, page by page.
         """
 
         return await self._unary_unary(
@@ -1225,7 +1225,7 @@ class InventoryServiceStub(betterproto2_grpclib.ServiceStub):
         metadata: "MetadataLike | None" = None,
     ) -> "GetHoldResponse":
         """
-        One hold, as it stands now.
+        One hold in its present state.
         """
 
         return await self._unary_unary(
@@ -1246,7 +1246,7 @@ class InventoryServiceStub(betterproto2_grpclib.ServiceStub):
         metadata: "MetadataLike | None" = None,
     ) -> "ListHoldsResponse":
         """
-        A user's holds, page by page: bookings and then what is held; with those that ended, all of them, newest first.
+        A user's holds, page by page: first bookings, then live holds. With ended holds, all together, newest first.
         """
 
         return await self._unary_unary(
@@ -1267,7 +1267,7 @@ class InventoryServiceStub(betterproto2_grpclib.ServiceStub):
         metadata: "MetadataLike | None" = None,
     ) -> "ExtendHoldResponse":
         """
-        Keeps a hold for longer. Never shortens it.
+        Extends a hold. It never becomes shorter.
         """
 
         return await self._unary_unary(
@@ -1288,7 +1288,7 @@ class InventoryServiceStub(betterproto2_grpclib.ServiceStub):
         metadata: "MetadataLike | None" = None,
     ) -> "CancelBookingResponse":
         """
-        Gives a booking's seats back for sale.
+        Cancels a booking; its seats are on sale again.
         """
 
         return await self._unary_unary(
@@ -1309,7 +1309,7 @@ class InventoryServiceStub(betterproto2_grpclib.ServiceStub):
         metadata: "MetadataLike | None" = None,
     ) -> "LeaveWaitlistResponse":
         """
-        Takes a user out of line.
+        Removes a user from a waiting list.
         """
 
         return await self._unary_unary(
@@ -1330,7 +1330,7 @@ class InventoryServiceStub(betterproto2_grpclib.ServiceStub):
         metadata: "MetadataLike | None" = None,
     ) -> "GetTripResponse":
         """
-        A trip as it was opened.
+        A trip, as it was opened.
         """
 
         return await self._unary_unary(
@@ -1345,8 +1345,8 @@ class InventoryServiceStub(betterproto2_grpclib.ServiceStub):
 
 class NoopStub(betterproto2_grpclib.ServiceStub):
     """
-    Served by the benchmark alone. A use case is measured against this, so that the cost of HTTP/2 and of Python is
-    not mistaken for ours.
+    Only the benchmark serves it. Use cases are compared with it, so that the cost of HTTP/2 and of Python is not
+    counted as theirs.
     """
 
     async def nothing(
@@ -1358,7 +1358,7 @@ class NoopStub(betterproto2_grpclib.ServiceStub):
         metadata: "MetadataLike | None" = None,
     ) -> "NothingResponse":
         """
-        Answers at once.
+        Answers immediately.
         """
 
         if message is None:
@@ -1376,12 +1376,12 @@ class NoopStub(betterproto2_grpclib.ServiceStub):
 
 class InventoryServiceBase(betterproto2_grpclib.ServiceBase):
     """
-    Who may sit where, on which segments, until when.
+    Keeps and sells the seats of trips, segment by segment.
     """
 
     async def check_availability(self, message: "CheckAvailabilityRequest") -> "CheckAvailabilityResponse":
         """
-        How many seats are free for a journey, which ones, and what they would cost together.
+        How many seats are free for a journey, which ones, and their price together.
         """
 
         raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
@@ -1395,28 +1395,28 @@ class InventoryServiceBase(betterproto2_grpclib.ServiceBase):
 
     async def hold_seats(self, message: "HoldSeatsRequest") -> "HoldSeatsResponse":
         """
-        Keeps every seat asked for on every segment of the journey, or none.
+        Holds all the requested seats on every segment of the journey, or none.
         """
 
         raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
 
     async def release_seats(self, message: "ReleaseSeatsRequest") -> "ReleaseSeatsResponse":
         """
-        Gives a hold back before its time. Answers success = false, never an error, where there is nothing to give back.
+        Releases a hold before it expires. If there is nothing to release, the answer is success = false, not an error.
         """
 
         raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
 
     async def confirm_booking(self, message: "ConfirmBookingRequest") -> "ConfirmBookingResponse":
         """
-        Turns a hold into a booking. Repeating it answers the same booking.
+        Turns a hold into a booking. Repeated, it returns the same booking.
         """
 
         raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
 
     async def get_seat_map(self, message: "GetSeatMapRequest") -> "GetSeatMapResponse":
         """
-        The seats in layout order, as they stand for one journey. May be up to two seconds old.
+        The seats in layout order, with their status for one journey. It may be up to two seconds old.
         """
 
         raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
@@ -1425,70 +1425,70 @@ class InventoryServiceBase(betterproto2_grpclib.ServiceBase):
         self, message: "InitializeTripInventoryRequest"
     ) -> "InitializeTripInventoryResponse":
         """
-        Opens a trip for sale. Repeating it changes nothing.
+        Opens a trip for sale. Repeated, it changes nothing.
         """
 
         raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
 
     async def update_inventory(self, message: "UpdateInventoryRequest") -> "UpdateInventoryResponse":
         """
-        The house blocks seats, all of them or none, and unblocks seats, one by one. Seats that are blocked already stay so.
+        Blocks seats, all of them or none, and unblocks seats, one by one. Seats that are already blocked stay blocked.
         """
 
         raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
 
     async def join_waitlist(self, message: "JoinWaitlistRequest") -> "JoinWaitlistResponse":
         """
-        Puts a user in line for seats of a class.
+        Puts a user on the waiting list for seats of a class.
         """
 
         raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
 
     async def get_user_waitlist(self, message: "GetUserWaitlistRequest") -> "GetUserWaitlistResponse":
         """
-        Where a user stands in line, page by page.
+        A user's positions on waiting lists, page by page.
         """
 
         raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
 
     async def get_hold(self, message: "GetHoldRequest") -> "GetHoldResponse":
         """
-        One hold, as it stands now.
+        One hold in its present state.
         """
 
         raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
 
     async def list_holds(self, message: "ListHoldsRequest") -> "ListHoldsResponse":
         """
-        A user's holds, page by page: bookings and then what is held; with those that ended, all of them, newest first.
+        A user's holds, page by page: first bookings, then live holds. With ended holds, all together, newest first.
         """
 
         raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
 
     async def extend_hold(self, message: "ExtendHoldRequest") -> "ExtendHoldResponse":
         """
-        Keeps a hold for longer. Never shortens it.
+        Extends a hold. It never becomes shorter.
         """
 
         raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
 
     async def cancel_booking(self, message: "CancelBookingRequest") -> "CancelBookingResponse":
         """
-        Gives a booking's seats back for sale.
+        Cancels a booking; its seats are on sale again.
         """
 
         raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
 
     async def leave_waitlist(self, message: "LeaveWaitlistRequest") -> "LeaveWaitlistResponse":
         """
-        Takes a user out of line.
+        Removes a user from a waiting list.
         """
 
         raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
 
     async def get_trip(self, message: "GetTripRequest") -> "GetTripResponse":
         """
-        A trip as it was opened.
+        A trip, as it was opened.
         """
 
         raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
@@ -1712,13 +1712,13 @@ class InventoryServiceBase(betterproto2_grpclib.ServiceBase):
 
 class NoopBase(betterproto2_grpclib.ServiceBase):
     """
-    Served by the benchmark alone. A use case is measured against this, so that the cost of HTTP/2 and of Python is
-    not mistaken for ours.
+    Only the benchmark serves it. Use cases are compared with it, so that the cost of HTTP/2 and of Python is not
+    counted as theirs.
     """
 
     async def nothing(self, message: "NothingRequest") -> "NothingResponse":
         """
-        Answers at once.
+        Answers immediately.
         """
 
         raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
