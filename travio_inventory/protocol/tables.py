@@ -1,7 +1,7 @@
-"""What the tables are: their keys, the kinds of rows in them, the columns of each kind. All stores take them from here.
+"""The tables: their keys, the kinds of rows in them, the columns of each kind. All stores take them from here.
 
-`make docs` writes schema.cql and the tables of docs/data-model.md from them. Integers are 64 bits wide, but for those
-in keys; a moment is one too, in milliseconds since 1970, and its column ends in `_ms`.
+`make docs` writes schema.cql and the tables of docs/data-model.md from them. Integers have 64 bits, except in keys. A
+moment is an integer too, in milliseconds since 1970; the name of its column ends in `_ms`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,7 +22,7 @@ class Type(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column, and what it says of its row. In rows it may be null; in keys it may not."""
+    """A column and its meaning. It may be null, except in a key."""
 
     name: str
     type: Type
@@ -41,7 +41,7 @@ class RowKind:
 @dataclass(frozen=True, slots=True)
 class ConditionalTable:
     """A table that nothing but conditional batches writes to. `organization`, `name` and `number` are those of the
-    partition, and None where the table has no such column.
+    partition, and None if the table has no such column.
     """
 
     meaning: str
@@ -86,7 +86,7 @@ def _number(name: str, meaning: str) -> Column:
     return Column(name, Type.BIGINT, meaning)
 
 
-_ORGANIZATION = _text("organization", "whose trips they are")
+_ORGANIZATION = _text("organization", "the organization that sells the trip")
 _TRIP = _text("trip", "the trip")
 
 CELL = RowKind(
@@ -94,45 +94,45 @@ CELL = RowKind(
     "the seat",
     (
         _text("status", "available, held, sold or blocked"),
-        _text("owner", "the hold that has it; null while it is available"),
-        _number("until_ms", "when that hold ends at the latest: when to read it, never a fact"),
-        _number("since_ms", "when that hold took it"),
+        _text("owner", "the hold that the cell belongs to; null while it is available"),
+        _number("until_ms", "the latest end of that hold: when to read its home row, never proof"),
+        _number("since_ms", "when that hold took the cell"),
     ),
 )
 HOLD = RowKind(
-    "a hold that has its home here, or an id that is fenced",
+    "a hold whose home is here, or a fenced id",
     "the hold's id",
     (
-        _text("status", "held, confirmed, released, expired, cancelled, or aborted where the id is fenced"),
-        _text("holder", "who has it; empty where the house blocks seats"),
-        _text("seats", "its seats, a line each: seat group, space, seat"),
-        _number("first_segment", "where its journey begins"),
-        _number("last_segment", "where its journey ends, inclusive"),
-        _text("claimant", "a digest of holder and key, by which a repeated request is known"),
-        _number("created_at_ms", "when it was taken"),
-        _number("expires_at_ms", "until when it is held"),
-        _number("extensions", "how often it was extended"),
-        _text("order_id", "what it was confirmed for"),
-        _text("passengers", "who travels, as JSON: seat, name, number of the identity card"),
-        _text("reason", "why seats were blocked, or why the id was fenced"),
-        _text("taken", "which cells were taken, and by whom, where the id was fenced for good"),
+        _text("status", "held, confirmed, released, expired, cancelled, or aborted if the id is fenced"),
+        _text("holder", "the user who holds the seats; empty for blocked seats"),
+        _text("seats", "its seats, one a line: seat group, space, seat"),
+        _number("first_segment", "the first segment of its journey"),
+        _number("last_segment", "the last segment of its journey, included"),
+        _text("claimant", "a digest of holder and idempotency key, which identifies a repeated request"),
+        _number("created_at_ms", "when it was created"),
+        _number("expires_at_ms", "when it expires"),
+        _number("extensions", "the number of its extensions"),
+        _text("order_id", "the order that it was confirmed for"),
+        _text("passengers", "the passengers, as JSON: seat, name, identity number"),
+        _text("reason", "why the seats were blocked, or why the id was fenced"),
+        _text("taken", "if the id was fenced after a final refusal: the cells that were taken, and by whom"),
         _number("event_epoch", "the epoch of its last event"),
         _number("event_at_ms", "the moment of its last event"),
     ),
 )
 EVENT = RowKind(
-    "what a step tells others (docs/events.md)",
-    "epoch, moment, subject and ordinal, in which order they are read",
+    "the event of a step (docs/events.md)",
+    "epoch, moment, subject and ordinal, which is the order in which events are read",
     (
-        _text("type", "what happened: hold.created and the like"),
-        _number("version", "of the data of this type"),
+        _text("type", "what happened, for example hold.created"),
+        _number("version", "the version of the data of this type"),
         _number("at_ms", "when it happened"),
-        _text("actor", "who caused it: user, house or system"),
-        _text("subject", "what it is about: the hold, or the block of seats off sale"),
-        _number("ordinal", "which of its subject's events it is, from 0"),
-        _number("previous_epoch", "the epoch of the subject's event before this one"),
-        _number("previous_at_ms", "the moment of that event"),
-        _text("data", "what is told, as JSON, by type and version"),
+        _text("actor", "who caused it: user, house (the seller) or system (time ran out)"),
+        _text("subject", "the hold, or the block, that the event is about"),
+        _number("ordinal", "the number of the event among those of its subject, from 0"),
+        _number("previous_epoch", "the epoch of the subject's previous event"),
+        _number("previous_at_ms", "the moment of the subject's previous event"),
+        _text("data", "the event's data, as JSON; its form depends on type and version"),
     ),
 )
 KEY = RowKind(
@@ -141,50 +141,58 @@ KEY = RowKind(
     (
         _text("hold", "the hold that the key stands for"),
         _text("fingerprint", "a digest of the request that bound the key"),
-        _number("generation", "how many holds the key has stood for"),
+        _number("generation", "how many holds the key has stood for, this one included"),
     ),
 )
 SLOT = RowKind(
-    "room for one live hold, where their number is limited",
+    "a place for one live hold, if their number is limited",
     "the number of the slot, from 0",
-    (_text("hold", "the hold that has it"), _number("since_ms", "when that hold took it")),
+    (_text("hold", "the hold that occupies the slot"), _number("since_ms", "when that hold took the slot")),
 )
 TRIP = RowKind("the trip as it was opened", "empty", (_text("definition", "stops, segments and seats, as JSON"),))
 TAIL = RowKind(
-    "the end of the list, which hands out the places",
+    "the end of the list, which numbers the places",
     "empty",
-    (_number("sequence", "the last place that was handed out"), _number("waiting", "how many wait")),
+    (
+        _number("sequence", "the number of the last place that was given to anybody"),
+        _number("waiting", "how many holders are waiting"),
+    ),
 )
 ENTRY = RowKind(
     "a place on the list",
     "the holder",
     (
         _text("status", "waiting or left"),
-        _number("sequence", "the place that was handed out; the lowest is next"),
-        _number("position", "how many waited when it was, this one included"),
-        _number("requested_seats", "for how many seats"),
-        _number("joined_at_ms", "since when"),
+        _number("sequence", "the number of this place; the lowest number is the head of the list"),
+        _number("position", "how many were waiting when the holder joined, the holder included"),
+        _number("requested_seats", "the number of seats"),
+        _number("joined_at_ms", "when the holder joined"),
     ),
 )
 CURSOR = RowKind(
-    "how far a background job has come",
+    "the progress of a background job",
     "a part of the work, or empty",
-    (_number("reached", "a minute, an epoch, the moment at which a round began, or how often the store was asked"),),
+    (
+        _number(
+            "reached", "a minute, an epoch, the moment at which a round began, or how many times the store was probed"
+        ),
+    ),
 )
 
 TABLES: Mapping[Table, ConditionalTable] = {
     Table.SEAT_GROUPS: ConditionalTable(
-        "Some of a trip's seats. A conditional batch is atomic within one partition of one table, so what changes "
-        "together is together here: cells, holds and events, told apart by kind, id and segment.",
+        "Seats of a trip, with the holds whose home they are and their events. A conditional batch is atomic within "
+        "one partition of one table, so all that must change together is in one partition. Kind, id and segment "
+        "distinguish the rows.",
         _ORGANIZATION,
         _TRIP,
-        Column("seat_group", Type.INT, "which of the trip's seat groups, in layout order, from 0"),
+        Column("seat_group", Type.INT, "the number of the seat group within the trip, in layout order, from 0"),
         {Kind.CELL: CELL, Kind.HOLD: HOLD, Kind.EVENT: EVENT},
         Column("segment", Type.INT, "the segment of a cell; 0 for other kinds"),
     ),
     Table.LEDGERS: ConditionalTable(
-        "A holder's ledger: the idempotency keys, and the slots where the number of holds is limited.",
-        _text("organization", "whose customer it is"),
+        "The ledger of a holder: idempotency keys, and slots if the number of live holds is limited.",
+        _text("organization", "the organization whose customer the holder is"),
         _text("holder", "the holder"),
         None,
         {Kind.KEY: KEY, Kind.SLOT: SLOT},
@@ -199,58 +207,61 @@ TABLES: Mapping[Table, ConditionalTable] = {
     Table.WAITLISTS: ConditionalTable(
         "Waiting lists.",
         _ORGANIZATION,
-        _text("trip_and_class", "the trip and the class that is waited for, joined by U+001F"),
+        _text("trip_and_class", "the trip and the seat class, joined by U+001F"),
         None,
         {Kind.TAIL: TAIL, Kind.ENTRY: ENTRY},
     ),
     Table.CURSORS: ConditionalTable(
-        "How far the background jobs have come.",
+        "The progress of background jobs.",
         None,
-        _text("name", "what they work through"),
+        _text("name", "the name of the job's work"),
         None,
         {Kind.CURSOR: CURSOR},
     ),
 }
 
 PLAIN_TABLES: Mapping[PlainTable, str] = {
-    PlainTable.INDEX_ENTRIES: "Where sweeper and relay look, a bucket for each minute or epoch. An entry is durable "
-    "before the batch that it announces, and is written once by each process.",
-    PlainTable.LISTINGS: "What a holder has, and which trips there are.",
+    PlainTable.INDEX_ENTRIES: "Tells sweeper and relay where to look: a bucket for each minute or epoch. An entry is "
+    "durable before the batch that it announces; each process writes it once.",
+    PlainTable.LISTINGS: "Lists of holds, of waiting lists and of trips.",
 }
 ENTRY_KEY = (
-    _text("index_name", "which index"),
-    _text("bucket", "where in it: a minute, an epoch, a holder, a shard"),
-    _text("entry", "what is to be looked at"),
+    _text("index_name", "the index"),
+    _text("bucket", "a part of the index: a minute, an epoch, a holder, a shard"),
+    _text("entry", "what the entry names"),
 )
 """The columns of a plain table, all of them in its key: (index_name, bucket) is the partition."""
 
 INDEXES: Mapping[Index, DeclaredIndex] = {
     Index.EXPIRY: DeclaredIndex(
-        PlainTable.INDEX_ENTRIES, "where something is due", "a minute", "organization, trip, seat group"
+        PlainTable.INDEX_ENTRIES,
+        "the seat groups in which something is due",
+        "a minute",
+        "organization, trip, seat group",
     ),
     Index.JOURNAL: DeclaredIndex(
         PlainTable.INDEX_ENTRIES,
-        "where an event was recorded",
+        "the seat groups in which an event was recorded",
         "an epoch",
-        "organization, trip, seat group; with the id of an event row, that event alone",
+        "organization, trip, seat group; with the id of an event row, only that event",
     ),
     Index.TOLD: DeclaredIndex(
-        PlainTable.INDEX_ENTRIES, "which events were published", "sink, seat group, hour", "digests of event ids"
+        PlainTable.INDEX_ENTRIES, "the events that were published", "sink, seat group, hour", "digests of event ids"
     ),
     Index.HOLDS: DeclaredIndex(
         PlainTable.LISTINGS,
-        "the holds of a holder, the newest first; their bookings",
-        "organization, holder; with `booked`, the bookings",
-        "a number that falls as time goes on, the hold; in bookings the hold alone",
+        "the holds of a holder, newest first; the bookings of a holder",
+        "organization, holder; with `booked` for the bookings",
+        "a number that falls with time, the hold; for bookings only the hold",
     ),
     Index.WAITLISTS: DeclaredIndex(
-        PlainTable.LISTINGS, "the lists that a holder ever joined", "the holder", "organization, trip, class"
+        PlainTable.LISTINGS, "the waiting lists that a holder ever joined", "the holder", "organization, trip, class"
     ),
     Index.TRIPS: DeclaredIndex(
         PlainTable.LISTINGS,
-        "the trips whose seat groups a slow round visits",
+        "the trips whose seat groups the slow round visits",
         "one of 60 shards",
-        "organization, trip, how many seat groups, when it ends",
+        "organization, trip, the number of seat groups, the end of the trip",
     ),
 }
 
@@ -267,7 +278,7 @@ _KNOWN = {kind: frozenset(columns) for kind, columns in COLUMNS.items()}
 
 
 def names_of(partition: Partition) -> tuple[str | int, ...]:
-    """The partition's values in the columns of its table. Raises ValueError where the table lacks a column for one."""
+    """The partition's values in the columns of its table. Raises ValueError if the table has no column for one."""
     table, organization, name, number = partition
     declared = TABLES[table]
     if declared.number is not None:
@@ -287,7 +298,7 @@ def check_columns(table: Table, kind: Kind, columns: Iterable[str]) -> None:
 
 
 def check_segment(table: Table, segment: int) -> None:
-    """Raises ValueError for a segment where the table has none."""
+    """Raises ValueError for a segment if the table has none."""
     if segment and TABLES[table].segment is None:
         raise ValueError(f"{table} has no segments: {segment}")
 
