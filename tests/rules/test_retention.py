@@ -2,7 +2,9 @@
 
 import pytest
 
-from travio_inventory.protocol.retention import APART_S, REQUEST_S_MAX, Retention
+from travio_inventory.protocol.late_events import LOOKS_BACK, SETTLED_EPOCHS
+from travio_inventory.protocol.retention import APART_S, EVENTS_S_MIN, REQUEST_S_MAX, Retention
+from travio_inventory.seats.records.open_trips import EVERY_MS
 
 
 @pytest.mark.parametrize("retention", [Retention(), Retention(holds_s=3_600), Retention(keys_s=3_600, held_s_max=900)])
@@ -13,3 +15,7 @@ def test_what_something_rests_on_goes_last(retention: Retention) -> None:
     assert retention.slots_s >= retention.held_s_max + retention.ended_s, "a slot outlives the hold that has it"
     assert retention.listed_s >= retention.held_s_max + retention.ended_s
     assert retention.entries_s >= retention.held_s_max + retention.events_s + APART_S
+
+
+def test_an_event_is_kept_for_longer_than_late_ones_are_looked_for() -> None:
+    assert EVENTS_S_MIN > LOOKS_BACK * EVERY_MS // 1_000 + SETTLED_EPOCHS * 60 + APART_S

@@ -12,6 +12,18 @@ from travio_inventory.settings import Settings, listed, load_settings, shadowed
     [
         ({"TRAVIO_GRPC_PORT": "70000"}, "TRAVIO_GRPC_PORT='70000' is wrong: allowed is a whole number from 0 to 65535"),
         ({"GRPC_PORT": "http"}, "GRPC_PORT='http' is wrong: allowed is a whole number from 0 to 65535"),
+        (
+            {"TRAVIO_EVENT_RETENTION_SECONDS": "14399"},
+            "TRAVIO_EVENT_RETENTION_SECONDS='14399' is wrong: allowed is a whole number from 14400 to 2592000",
+        ),
+        (
+            {"TRAVIO_HOLD_RETENTION_SECONDS": "3599"},
+            "TRAVIO_HOLD_RETENTION_SECONDS='3599' is wrong: allowed is a whole number from 3600 to 2592000",
+        ),
+        (
+            {"TRAVIO_IDEMPOTENCY_RETENTION_SECONDS": "7d"},
+            "TRAVIO_IDEMPOTENCY_RETENTION_SECONDS='7d' is wrong: allowed is a whole number from 3600 to 2592000",
+        ),
         ({"TRAVIO_BACKGROUND": "maybe"}, "TRAVIO_BACKGROUND='maybe' is wrong: allowed is on or off"),
         ({"REFUSALS": "old"}, "REFUSALS='old' is wrong: allowed is status or legacy"),
         ({"TRAVIO_STORE": "a\nb"}, "TRAVIO_STORE='a\\nb' is wrong: allowed is embedded or scylla or memory"),

@@ -40,7 +40,7 @@ def settings(tmp_path: Path, cassandra_node: Cassandra, redis_node: RedisServer)
         background=False,
         events="none",
     )
-    scylla.apply_schema(made.scylla, made.holds, replication=1)
+    scylla.apply_schema(made, replication=1)
     return made
 
 

@@ -24,6 +24,7 @@ from travio_inventory.events.sinks.json_lines import JsonLines
 from travio_inventory.kernel.clock import SystemClock
 from travio_inventory.kernel.events import Sink
 from travio_inventory.protocol.batches import Applied
+from travio_inventory.protocol.retention import Retention
 from travio_inventory.protocol.rules import Rules
 from travio_inventory.seats.use_cases import Inventory
 from travio_inventory.seats.use_cases.hold_seats import HoldTimes
@@ -165,10 +166,22 @@ def rules_of(settings: Settings) -> InventoryRules:
             clock_bound_ms=holds.clock_bound_ms,
             grace_ms=holds.attempt_grace_seconds * 1_000,
             holds_per_holder_max=holds.per_holder_max,
+            retention=retention_of(settings),
         ),
         map_stale_ms_max=settings.edge.map_stale_ms,
         steps_at_once_max=holds.commits_in_flight_max,
         is_alone=settings.store.kind == "embedded",
+    )
+
+
+def retention_of(settings: Settings) -> Retention:
+    """How long what ends is kept, as an operator chose."""
+    retention = settings.retention
+    return Retention(
+        events_s=retention.events_seconds,
+        holds_s=retention.holds_seconds,
+        keys_s=retention.keys_seconds,
+        held_s_max=settings.holds.total_seconds_max,
     )
 
 

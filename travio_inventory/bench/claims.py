@@ -51,7 +51,7 @@ async def claims(settings: Settings, *, in_flight: Sequence[int], seats: int, sh
     found = BenchResult()
     async with AsyncExitStack() as stack:
         inventory = await stack.enter_async_context(open_inventory(settings))
-        bare = stack.enter_context(session(options_of(settings.scylla, settings.holds)))
+        bare = stack.enter_context(session(options_of(settings)))
         driver = _Driver(bare, settings.scylla.keyspace)
         for at_once in in_flight:
             for _ in range(TURNS):

@@ -23,12 +23,12 @@ def apply_schema(
     It never drops or changes anything; an existing keyspace keeps its replication. It refuses fewer than three copies
     unless TRAVIO_ENVIRONMENT=development: what was sold must survive the loss of a server.
     """
-    return _told(lambda scylla, settings: scylla.apply_schema(settings.scylla, settings.holds, replication=replication))
+    return _told(lambda scylla, settings: scylla.apply_schema(settings, replication=replication))
 
 
 def check_schema() -> Exit:
     """Compare the keyspace at SCYLLA_HOSTS with what this release needs."""
-    return _told(lambda scylla, settings: scylla.check_schema(settings.scylla, settings.holds), end=", as needed")
+    return _told(lambda scylla, settings: scylla.check_schema(settings), end=", as needed")
 
 
 def _told(work: Callable[[ModuleType, Settings], int], end: str = "") -> Exit:

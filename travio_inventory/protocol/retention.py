@@ -26,6 +26,8 @@ REQUEST_S_MAX = 60
 """No server works on a request that has waited for so long."""
 HOLDS_S_MIN = 3_600
 """The least time for which ended holds are kept."""
+EVENTS_S_MIN = 14_400
+"""The least time for which events are kept: late ones are looked for over three hours."""
 APART_S = 120
 """So far apart servers' clocks, and rounds of a store that forgets at intervals, may put two ends of one moment."""
 

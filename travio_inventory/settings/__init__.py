@@ -10,6 +10,7 @@ from travio_inventory.settings.listing import Setting, listed
 from travio_inventory.settings.loading import COMPONENTS, KEYS, Settings, SettingsError, load_settings, shadowed
 from travio_inventory.settings.logs import LogSettings
 from travio_inventory.settings.redis import RedisSettings
+from travio_inventory.settings.retention import RetentionSettings
 from travio_inventory.settings.scylla import ScyllaSettings
 from travio_inventory.settings.server import ServerSettings
 from travio_inventory.settings.store import StoreSettings
@@ -26,6 +27,7 @@ __all__ = [
     "LimitSettings",
     "LogSettings",
     "RedisSettings",
+    "RetentionSettings",
     "ScyllaSettings",
     "ServerSettings",
     "Setting",

@@ -16,6 +16,7 @@ from travio_inventory.settings.holds import HoldSettings
 from travio_inventory.settings.limits import LimitSettings
 from travio_inventory.settings.logs import LogSettings
 from travio_inventory.settings.redis import RedisSettings
+from travio_inventory.settings.retention import RetentionSettings
 from travio_inventory.settings.scylla import ScyllaSettings
 from travio_inventory.settings.server import ServerSettings
 from travio_inventory.settings.store import StoreSettings
@@ -41,6 +42,7 @@ class Settings(BaseModel):
     redis: RedisSettings = Field(default_factory=RedisSettings)
     events: EventSettings = Field(default_factory=EventSettings)
     holds: HoldSettings = Field(default_factory=HoldSettings)
+    retention: RetentionSettings = Field(default_factory=RetentionSettings)
     limits: LimitSettings = Field(default_factory=LimitSettings)
     background: BackgroundSettings = Field(default_factory=BackgroundSettings)
     logs: LogSettings = Field(default_factory=LogSettings)

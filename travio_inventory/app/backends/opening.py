@@ -57,7 +57,7 @@ async def open_batches(settings: Settings) -> AsyncIterator[Store]:
         case "scylla":
             from travio_inventory.app.backends.scylla import open_scylla  # noqa: PLC0415 - the driver is slow to import
 
-            async with open_scylla(settings.scylla, settings.holds) as scylla:
+            async with open_scylla(settings) as scylla:
                 jobs = {"watch over the keyspace": scylla.keep_watch}
                 yield Store(scylla, scylla.deployment, lambda: scylla.problem, jobs)
 

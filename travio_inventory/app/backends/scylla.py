@@ -11,7 +11,7 @@ from cassandra.protocol import ErrorMessage
 from travio_inventory.app.backends.certificates import trusting
 from travio_inventory.app.backends.failures import StartFailed
 from travio_inventory.protocol.batches import StoreUnavailable
-from travio_inventory.settings import HoldSettings, ScyllaSettings, names
+from travio_inventory.settings import Settings, names
 from travio_inventory.store.addresses import parse_cluster
 from travio_inventory.store.scylla import ScyllaBatches, ScyllaOptions, placement, schema, watch
 from travio_inventory.store.scylla.connecting import session
@@ -26,25 +26,25 @@ class ReplicationRefused(Exception):
 
 
 @asynccontextmanager
-async def open_scylla(scylla: ScyllaSettings, holds: HoldSettings) -> AsyncIterator[ScyllaBatches]:
+async def open_scylla(settings: Settings) -> AsyncIterator[ScyllaBatches]:
     """The store. Raises StartFailed if no server accepts the connection, or the keyspace is not as required."""
     async with AsyncExitStack() as stack:
         with _failing_start():
-            batches = await stack.enter_async_context(ScyllaBatches.connect(options_of(scylla, holds)))
+            batches = await stack.enter_async_context(ScyllaBatches.connect(options_of(settings)))
         yield batches
 
 
-def apply_schema(scylla: ScyllaSettings, holds: HoldSettings, *, replication: int) -> int:
+def apply_schema(settings: Settings, *, replication: int) -> int:
     """Create the keyspace and the tables, and add what is missing; returns the schema version. Blocks.
 
     Raises ReplicationRefused, and StartFailed if no server accepts the connection or the keyspace is still not as
     required.
     """
-    least = REPLICATION_MIN[scylla.environment]
+    least = REPLICATION_MIN[settings.scylla.environment]
     if replication < least:
         advice = ", unless TRAVIO_ENVIRONMENT=development" if replication > 0 else ""
         raise ReplicationRefused(f"{replication} copies of a row: allowed is {least} or more{advice}")
-    options = options_of(scylla, holds)
+    options = options_of(settings)
     with _failing_start(), session(options) as opened:
         servers = placement.servers(opened, placement.planned(opened, options))
         if replication > servers:
@@ -56,11 +56,11 @@ def apply_schema(scylla: ScyllaSettings, holds: HoldSettings, *, replication: in
     return schema.ours().version
 
 
-def check_schema(scylla: ScyllaSettings, holds: HoldSettings) -> int:
+def check_schema(settings: Settings) -> int:
     """Compare the keyspace, and this machine's clock, with what the service needs; returns the version of the schema.
     Blocks. Raises StartFailed.
     """
-    options = options_of(scylla, holds)
+    options = options_of(settings)
     with _failing_start(), session(options) as opened:
         watch.check_start(opened, options)
     return schema.ours().version
@@ -76,8 +76,9 @@ def _failing_start() -> Iterator[None]:
         raise StartFailed(cause(failed)) from failed
 
 
-def options_of(scylla: ScyllaSettings, holds: HoldSettings) -> ScyllaOptions:
+def options_of(settings: Settings) -> ScyllaOptions:
     """How to reach the cluster. Raises StartFailed if the CA file is not one."""
+    scylla = settings.scylla
     cluster = parse_cluster(scylla.hosts)
     return ScyllaOptions(
         hosts=cluster.hosts,
@@ -89,16 +90,21 @@ def options_of(scylla: ScyllaSettings, holds: HoldSettings) -> ScyllaOptions:
         password=scylla.password.get_secret_value(),
         tls=trusting(scylla.ca_file) if scylla.tls else None,
         replication_min=REPLICATION_MIN[scylla.environment],
-        rules=_agreed_by_all(holds),
-        clock_bound_ms=holds.clock_bound_ms,
+        rules=_agreed_by_all(settings),
+        clock_bound_ms=settings.holds.clock_bound_ms,
     )
 
 
-def _agreed_by_all(holds: HoldSettings) -> Mapping[str, str]:
+def _agreed_by_all(settings: Settings) -> Mapping[str, str]:
     """Settings that must be equal in all processes on one keyspace, by variable."""
+    holds, retention = settings.holds, settings.retention
     shared = {
         "clock_bound_ms": holds.clock_bound_ms,
         "attempt_grace_seconds": holds.attempt_grace_seconds,
         "holds_per_holder_max": holds.per_holder_max,
+        "hold_total_seconds_max": holds.total_seconds_max,
+        "event_retention_seconds": retention.events_seconds,
+        "hold_retention_seconds": retention.holds_seconds,
+        "idempotency_retention_seconds": retention.keys_seconds,
     }
     return {names(key)[0]: str(value) for key, value in shared.items()}

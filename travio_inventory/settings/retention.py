@@ -1,0 +1,32 @@
+"""For how long what has ended is kept."""
+
+from travio_inventory.protocol.retention import EVENTS_S_MIN, HOLDS_S_MIN
+from travio_inventory.settings.component import Component, setting
+
+DAY_S = 86_400
+
+
+class RetentionSettings(Component):
+    """How long events, ended holds and idempotency keys are kept."""
+
+    events_seconds: int = setting(
+        "EVENT_RETENTION_SECONDS",
+        7 * DAY_S,
+        "how long an event is kept, and so how long a sink may be away without missing any",
+        ge=EVENTS_S_MIN,
+        le=30 * DAY_S,
+    )
+    holds_seconds: int = setting(
+        "HOLD_RETENTION_SECONDS",
+        DAY_S,
+        "how long a hold can still be read after it ended; longer if keys are kept for longer",
+        ge=HOLDS_S_MIN,
+        le=30 * DAY_S,
+    )
+    keys_seconds: int = setting(
+        "IDEMPOTENCY_RETENTION_SECONDS",
+        DAY_S,
+        "how long an idempotency key is remembered from its first use; repeated later it is a new request",
+        ge=HOLDS_S_MIN,
+        le=30 * DAY_S,
+    )
