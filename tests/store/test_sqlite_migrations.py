@@ -54,6 +54,13 @@ def schema_of(path: Path) -> Schema:
         }
 
 
+def traits_of(path: Path) -> tuple[list[str], int]:
+    """Its indexes, and whether it shrinks."""
+    with closing(sqlite3.connect(path)) as shell:
+        indexes = [text for (text,) in shell.execute("SELECT sql FROM sqlite_schema WHERE type = 'index' ORDER BY 1")]
+        return indexes, shell.execute("PRAGMA auto_vacuum").fetchone()[0]
+
+
 def dump_of(path: Path) -> Sequence[str]:
     """All that a database says."""
     with closing(sqlite3.connect(path)) as shell:
@@ -155,8 +162,9 @@ async def test_a_migrated_database_has_the_schema_of_a_new_one(old: Path, tmp_pa
     assert schema_of(old) == schema_of(new / "inventory.db")
     assert schema_of(old).keys() == {*TABLES, *PlainTable}
     for table, declared in TABLES.items():
-        key = {"partition", "kind", "id", "segment"}
-        assert {name for name, *_ in schema_of(old)[table]} == key | declared.columns.keys()
+        ours = {"partition", "kind", "id", "segment", "ends_s"}
+        assert {name for name, *_ in schema_of(old)[table]} == ours | declared.columns.keys()
+    assert traits_of(old) == traits_of(new / "inventory.db")
 
 
 MORE = (*MIGRATIONS, ("CREATE TABLE more (x TEXT)", "INSERT INTO more SELECT id FROM trips"), ("DROP TABLE listings",))
@@ -167,7 +175,7 @@ def test_each_migration_is_run_once_and_in_order(old: Path) -> None:
     for times in range(2):
         with closing(sqlite3.connect(old, isolation_level=None)) as connection:
             assert (migrate(connection, old, MORE) is None) == bool(times)
-            assert connection.execute("PRAGMA user_version").fetchone() == (5,)
+            assert connection.execute("PRAGMA user_version").fetchone() == (6,)
     assert schema_of(old).keys() == {*TABLES, "index_entries", "more"}
     new = old.with_name("new.db")
     with closing(sqlite3.connect(new, isolation_level=None)) as connection:
@@ -195,7 +203,7 @@ def test_a_migration_that_fails_changes_nothing(old: Path) -> None:
         (["PRAGMA user_version = 1"], DatabaseTooOld, "version 1, from which no release migrates: move it away"),
         (["PRAGMA user_version = 2"], DatabaseTooOld, "version 2, from which no release migrates: move it away"),
         (["PRAGMA user_version = 0"], DatabaseTooOld, "version 0, from which no release migrates: move it away"),
-        (["PRAGMA user_version = 99"], DatabaseTooNew, "version 99, this release knows up to version 3; use that"),
+        (["PRAGMA user_version = 99"], DatabaseTooNew, "version 99, this release knows up to version 4; use that"),
         (
             ["ALTER TABLE ledgers ADD COLUMN colour TEXT"],
             DatabaseTooNew,

@@ -12,7 +12,7 @@ from travio_inventory.protocol.batches import Batches
 from travio_inventory.store.memory import MemoryBatches
 from travio_inventory.store.scylla import ScyllaBatches, ScyllaOptions, schema
 from travio_inventory.store.scylla.connecting import session as scylla_session
-from travio_inventory.store.sqlite import SqliteBatches
+from travio_inventory.store.sqlite import Pace, SqliteBatches
 from verification.servers.cassandra import DATACENTER, Cassandra
 
 
@@ -23,8 +23,8 @@ async def memory_store(_: Path) -> AsyncIterator[Batches]:
 
 
 def sqlite_store(folder: Path) -> AbstractAsyncContextManager[Batches]:
-    """In a folder of its own."""
-    return SqliteBatches.open(folder)
+    """In a folder of its own; what has ended is looked for often, because tests wait for it."""
+    return SqliteBatches.open(folder, pace=Pace(interval_s=0.2))
 
 
 STORES = {"memory": memory_store, "sqlite": sqlite_store}

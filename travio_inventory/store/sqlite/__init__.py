@@ -8,6 +8,7 @@ from travio_inventory.store.sqlite.migrations import (
     DatabaseTooOld,
     UnfitDatabase,
 )
+from travio_inventory.store.sqlite.purge import Pace
 
 __all__ = [
     "Counts",
@@ -15,6 +16,7 @@ __all__ = [
     "DatabaseNotWritable",
     "DatabaseTooNew",
     "DatabaseTooOld",
+    "Pace",
     "SqliteBatches",
     "UnfitDatabase",
 ]

@@ -7,6 +7,7 @@ executed the statements would have to regain the interpreter lock from a busy lo
 import asyncio
 import logging
 import sqlite3
+import time
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -33,6 +34,7 @@ from travio_inventory.store.sqlite.committer import Committer
 from travio_inventory.store.sqlite.database import open_writer
 from travio_inventory.store.sqlite.folder import locked_folder
 from travio_inventory.store.sqlite.group import Batch, GroupOutcome, try_group
+from travio_inventory.store.sqlite.purge import Pace, Purge, Seconds
 from travio_inventory.store.sqlite.reads import Reads
 from travio_inventory.store.sqlite.statements import (
     SELECT_ENTRIES,
@@ -86,12 +88,21 @@ class SqliteBatches:
     """
 
     def __init__(
-        self, connection: sqlite3.Connection, reads: Reads, *, queue_batches_max: int, wait_ms_max: int
+        self,
+        connection: sqlite3.Connection,
+        reads: Reads,
+        purge: Purge,
+        *,
+        queue_batches_max: int,
+        wait_ms_max: int,
+        now_s: Seconds,
     ) -> None:
         self.counts = Counts()
         self._loop = asyncio.get_running_loop()
         self._connection = connection
         self._reads = reads
+        self._purge = purge
+        self._now_s = now_s
         self._committer = Committer(connection, self._loop)
         self._queue: deque[_Waiting] = deque()
         self._queue_batches_max = queue_batches_max
@@ -101,20 +112,30 @@ class SqliteBatches:
         self._failing = False
         self._idle = asyncio.Event()
         self._idle.set()
+        self._alarm = self._loop.call_soon(self._look_for_ended)
 
     @classmethod
     @asynccontextmanager
     async def open(
-        cls, folder: Path, *, queue_batches_max: int = QUEUE_BATCHES_MAX, wait_ms_max: int = WAIT_MS_MAX
+        cls,
+        folder: Path,
+        *,
+        queue_batches_max: int = QUEUE_BATCHES_MAX,
+        wait_ms_max: int = WAIT_MS_MAX,
+        pace: Pace = Pace(),  # noqa: B008 - frozen
+        now_s: Seconds = time.time,
     ) -> AsyncIterator["SqliteBatches"]:
-        """The store in this folder, created if needed; on leaving, waiting batches are finished first. Raises
-        DataFolderInUse, UnfitDatabase, OSError.
+        """The store in this folder, created if needed; on leaving, waiting batches are finished first. `now_s` is Unix
+        time. Raises DataFolderInUse, UnfitDatabase, OSError.
         """
         with locked_folder(folder), switching_fast():
             path = folder / "inventory.db"
             connection = open_writer(path)
             reads = Reads(path, wait_ms_max=wait_ms_max)
-            batches = cls(connection, reads, queue_batches_max=queue_batches_max, wait_ms_max=wait_ms_max)
+            purge = Purge(connection, pace, now_s, time.monotonic)
+            batches = cls(
+                connection, reads, purge, queue_batches_max=queue_batches_max, wait_ms_max=wait_ms_max, now_s=now_s
+            )
             try:
                 yield batches
             finally:
@@ -138,11 +159,9 @@ class SqliteBatches:
         if len(self._queue) >= self._queue_batches_max:
             return NotDone(f"{self._queue_batches_max} batches are waiting")
         answer: asyncio.Future[Outcome] = self._loop.create_future()
-        batch = Batch(partition.table, partition_text(partition), writes, entries)
+        batch = Batch(partition.table, partition_text(partition), writes, entries, int(self._now_s()))
         self._queue.append(_Waiting(batch, answer, self._loop.time(), send_by))
-        if self._idle.is_set():
-            self._idle.clear()
-            self._loop.call_soon(self._next_group)
+        self._begin()
         return await answer
 
     async def get(self, partition: Partition, keys: Sequence[RowKey]) -> Rows:
@@ -160,6 +179,18 @@ class SqliteBatches:
         arguments = (bucket, after, _ALL if most is None else most)
         return await self._reads.fetch(SELECT_ENTRIES[index], arguments, itemgetter(0))
 
+    def _begin(self) -> None:
+        """See to what waits, unless that is being done."""
+        if self._idle.is_set():
+            self._idle.clear()
+            self._loop.call_soon(self._next_group)
+
+    def _look_for_ended(self) -> None:
+        """Let nothing that has ended wait for the next batch."""
+        if self._purge.is_due():
+            self._begin()
+        self._alarm = self._loop.call_later(self._purge.due_in_s, self._look_for_ended)
+
     def _gather(self, last: int) -> None:
         """Start the next group: at once after a small one; a little later after a larger one, so that a busy loop
         brings in as many again.
@@ -171,17 +202,18 @@ class SqliteBatches:
 
     def _next_group(self) -> None:
         group = self._take_group()
-        if not group:
+        if not group and (self._closed or not self._purge.is_due()):
             self._idle.set()
             return
         try:
             tried = try_group(self._connection, [waiting.batch for waiting in group])
-            if not tried.changed:
+            changed = (self._purge.is_due() and self._purge.step()) or tried.changed
+            if not changed:
                 self._connection.rollback()
         except Exception as error:  # noqa: BLE001 - whatever it was, all of them wait, and those behind them
             self._not_written(group, NotDone(str(error)))
             return
-        if tried.changed:
+        if changed:
             watch = self._loop.call_later(self._wait_s_max, self._not_answered, group)
             self._committer.commit(lambda error: self._committed(group, tried, watch, error))
         else:
@@ -233,6 +265,7 @@ class SqliteBatches:
             answer = Unknown(str(error))
         self.counts.batches += len(group)
         self.counts.failures += 1
+        self._purge.put_off()
         if not self._failing:
             self._failing = True
             _log.error("the database cannot be written to: %s", answer.cause)
@@ -252,6 +285,7 @@ class SqliteBatches:
     async def _close(self) -> bool:
         """Finish waiting batches; returns whether the connection is unused. A disk that hangs keeps it."""
         self._closed = True
+        self._alarm.cancel()
         try:
             async with asyncio.timeout(CLOSE_S_MAX):
                 await self._idle.wait()

@@ -7,6 +7,7 @@ from pathlib import Path
 from travio_inventory.store.sqlite.migrations import DatabaseNotWritable, check, migrate
 
 STATEMENTS_CACHED = 256
+_INCREMENTAL = 2
 _WRITER_CACHE_KIB = 65_536
 _WAL_LEFT_BYTES_MAX = 64 * 1024 * 1024
 
@@ -20,12 +21,14 @@ def open_writer(path: Path) -> sqlite3.Connection:
     connection = _connect(path)
     try:
         check(connection, path)
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # of a file with nothing in it
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA secure_delete = OFF")
         connection.execute(f"PRAGMA cache_size = -{_WRITER_CACHE_KIB}")
         connection.execute(f"PRAGMA journal_size_limit = {_WAL_LEFT_BYTES_MAX}")
         backup = migrate(connection, path)
+        _let_it_shrink(connection)
     except (OSError, sqlite3.OperationalError) as error:
         connection.close()
         raise DatabaseNotWritable(path, error) from error
@@ -42,6 +45,13 @@ def open_reader(path: Path) -> sqlite3.Connection:
     connection = _connect(path)
     connection.execute("PRAGMA query_only = ON")
     return connection
+
+
+def _let_it_shrink(connection: sqlite3.Connection) -> None:
+    """A file that was made without a way to give back empty pages is written anew, once."""
+    if connection.execute("PRAGMA auto_vacuum").fetchone() != (_INCREMENTAL,):
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+        connection.execute("VACUUM")
 
 
 def _connect(path: Path) -> sqlite3.Connection:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from travio_inventory.protocol.batches import (
     ABSENT,
+    FOR_EVER,
     Applied,
     IndexEntry,
     Outcome,
@@ -13,6 +14,7 @@ from travio_inventory.protocol.batches import (
     Row,
     Rows,
     Table,
+    Value,
     Write,
     split,
 )
@@ -31,17 +33,25 @@ from travio_inventory.store.sqlite.statements import (
 
 _APPLIED = Applied()
 
+ENTRY_STEPS = 64
+"""An entry that is added again and again is written to disk so often while it is kept."""
+
 # Errors of SQLite about values, not about the database.
 _UNFIT = (sqlite3.InterfaceError, sqlite3.ProgrammingError)
 
 
 class Batch(NamedTuple):
-    """What was given to `apply`; `partition` is its text within the table."""
+    """What was given to `apply`, and when, in Unix seconds; `partition` is its text within the table."""
 
     table: Table
     partition: str
     writes: Sequence[Write]
     entries: Sequence[IndexEntry]
+    now_s: int
+
+    def end_s(self, keep_s: int) -> int | None:
+        """When that is forgotten which is kept for so long: never too early."""
+        return None if keep_s == FOR_EVER else self.now_s + keep_s + 1
 
 
 class GroupOutcome(NamedTuple):
@@ -64,10 +74,10 @@ def try_group(connection: sqlite3.Connection, batches: Iterable[Batch]) -> Group
     for batch in batches:
         try:
             before, following = split(batch.writes, batch.entries)
-            changed = _add(cursor, before) or changed
+            changed = _add(cursor, batch, before) or changed
             answer: Outcome | Exception = _try_batch(cursor, batch)
             if following and answer is _APPLIED:
-                _add(cursor, following)
+                _add(cursor, batch, following)
         except Exception as error:
             if isinstance(error, sqlite3.Error) and not isinstance(error, _UNFIT):
                 raise
@@ -77,13 +87,21 @@ def try_group(connection: sqlite3.Connection, batches: Iterable[Batch]) -> Group
     return GroupOutcome(answers, changed)
 
 
-def _add(cursor: sqlite3.Cursor, entries: Sequence[IndexEntry]) -> bool:
-    """Add the index entries, and say whether one of them is new."""
-    new = 0
-    for index_entry in entries:
-        cursor.execute(INSERT_ENTRY[index_entry.of], (index_entry.bucket, index_entry.entry))
-        new += cursor.rowcount
-    return new > 0
+def _add(cursor: sqlite3.Cursor, batch: Batch, entries: Sequence[IndexEntry]) -> bool:
+    """Add the index entries, and say whether that changed anything."""
+    changed = 0
+    for index, bucket, entry, keep_s in entries:
+        cursor.execute(INSERT_ENTRY[index], (bucket, entry, _rounded_up(batch.end_s(keep_s), keep_s)))
+        changed += cursor.rowcount
+    return changed > 0
+
+
+def _rounded_up(end_s: int | None, keep_s: int) -> int | None:
+    """An end that hardly moves when the same is kept for as long again: a refused batch with entries that are there
+    already should not have to wait for the disk.
+    """
+    step_s = keep_s // ENTRY_STEPS
+    return end_s if end_s is None or step_s < 2 else -(-end_s // step_s) * step_s
 
 
 def _try_batch(cursor: sqlite3.Cursor, batch: Batch) -> Applied | Refused:
@@ -117,10 +135,11 @@ def _runs(writes: Sequence[Write]) -> Iterator[Sequence[Write]]:
 
 
 def _goes_on(before: Write, write: Write) -> bool:
-    (kind, row_id, segment), condition, values, _ = write
+    (kind, row_id, segment), condition, values, keep_s = write
     return (
         before.condition is condition
         and before.values is values
+        and before.keep_s == keep_s
         and before.key == (kind, row_id, segment - 1)
         and bool(condition)
     )
@@ -128,32 +147,39 @@ def _goes_on(before: Write, write: Write) -> bool:
 
 def _write_run(cursor: sqlite3.Cursor, batch: Batch, run: Sequence[Write]) -> bool:
     """Write the rows if all their conditions are met, and say whether they were: a journey's cells in one statement."""
-    (kind, row_id, segment), condition, values, _ = run[0]
+    (kind, row_id, segment), condition, values, keep_s = run[0]
     if len(run) == 1 or not condition or _all_null(condition):
         return all(_write(cursor, batch, write) for write in run)
-    text = update_run_text(batch.table, kind, tuple(values), tuple(condition))
+    is_whole = keep_s is not None
+    text = update_run_text(batch.table, kind, tuple(values), tuple(condition), is_whole=is_whole)
     key = (batch.partition, row_id, segment, run[-1].key.segment)
-    cursor.execute(text, (*values.values(), *key, *condition.values()))
+    cursor.execute(text, (*_bound(batch, run[0]), *key, *condition.values()))
     return cursor.rowcount == len(run)
 
 
 def _write(cursor: sqlite3.Cursor, batch: Batch, write: Write) -> bool:
     """Write the row if its condition is met, and say whether it was."""
-    (kind, row_id, segment), condition, values, _ = write
-    table, key = batch.table, (batch.partition, row_id, segment)
+    (kind, row_id, segment), condition, values, keep_s = write
+    table, key, is_whole = batch.table, (batch.partition, row_id, segment), keep_s is not None
     if segment:
         check_segment(table, segment)
     if condition is ABSENT:
-        cursor.execute(insert_text(table, kind, tuple(values)), (*key, *values.values()))
+        cursor.execute(insert_text(table, kind, tuple(values), is_whole=is_whole), (*key, *_bound(batch, write)))
     elif _all_null(condition) and not _all_null(values):
-        text = upsert_text(table, kind, tuple(values), tuple(condition))
-        cursor.execute(text, (*key, *values.values(), *condition.values()))
+        text = upsert_text(table, kind, tuple(values), tuple(condition), is_whole=is_whole)
+        cursor.execute(text, (*key, *_bound(batch, write), *condition.values()))
     else:
-        text = update_text(table, kind, tuple(values), tuple(condition))
-        cursor.execute(text, (*values.values(), *key, *condition.values()))
+        text = update_text(table, kind, tuple(values), tuple(condition), is_whole=is_whole)
+        cursor.execute(text, (*_bound(batch, write), *key, *condition.values()))
         if not cursor.rowcount and _all_null(condition):
             return cursor.execute(exists_text(table, kind), key).fetchone() is None
     return cursor.rowcount == 1
+
+
+def _bound(batch: Batch, write: Write) -> Iterable[Value]:
+    """The values of the row that a statement binds, and the end of one that is whole."""
+    values = write.values.values()
+    return values if write.keep_s is None else (*values, batch.end_s(write.keep_s))
 
 
 def _all_null(row: Row) -> bool:

@@ -21,17 +21,22 @@ _PLAIN = """CREATE TABLE {} (
     PRIMARY KEY (index_name, bucket, entry)
 ) WITHOUT ROWID"""
 
+_TABLES = ("seat_groups", "ledgers", "trips", "waitlists", "cursors")
+_PLAIN_TABLES = ("index_entries", "listings")
+_ENDS = (
+    "ALTER TABLE {0} ADD COLUMN ends_s INTEGER",
+    "CREATE INDEX {0}_ends ON {0} (ends_s) WHERE ends_s IS NOT NULL",
+)
+
 # Each takes the database one version further; the first makes it. A migration that was released never changes, and a
 # table that is declared later has one. Columns need none: those that are declared and not there are added, whatever the
 # version is.
 MIGRATIONS: Sequence[Sequence[str]] = (
-    (
-        *map(_CONDITIONAL.format, ("seat_groups", "ledgers", "trips", "waitlists", "cursors")),
-        *map(_PLAIN.format, ("index_entries", "listings")),
-    ),
+    (*map(_CONDITIONAL.format, _TABLES), *map(_PLAIN.format, _PLAIN_TABLES)),
+    tuple(statement.format(table) for table in (*_TABLES, *_PLAIN_TABLES) for statement in _ENDS),
 )
 
-_KEY = frozenset({"partition", "kind", "id", "segment"})
+_OURS = frozenset({"partition", "kind", "id", "segment", "ends_s"})
 _AFFINITY = {Type.TEXT: "TEXT", Type.BIGINT: "INTEGER"}
 
 
@@ -127,7 +132,7 @@ def _missing(connection: sqlite3.Connection) -> Iterator[_Missing]:
 def _unknown(connection: sqlite3.Connection) -> Iterator[str]:
     """The columns of the tables that nobody has declared."""
     for table, declared in TABLES.items():
-        for name in _columns(connection, table) - _KEY - declared.columns.keys():
+        for name in _columns(connection, table) - _OURS - declared.columns.keys():
             yield f"{table}.{name}"
 
 

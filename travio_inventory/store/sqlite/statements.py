@@ -1,4 +1,7 @@
-"""SQL texts, one per shape of a write, and rows as SQLite keeps them."""
+"""SQL texts, one per shape of a write, and rows as SQLite keeps them.
+
+`ends_s` is when a row or an entry is forgotten, in Unix seconds; null is never.
+"""
 
 import json
 from collections.abc import Callable, Iterable
@@ -11,6 +14,7 @@ from travio_inventory.store.sqlite.database import STATEMENTS_CACHED
 
 _KINDS = {kind.value: kind for kind in Kind}
 _KEY = ("partition", "kind", "id", "segment")
+_END = "ends_s"
 
 
 def partition_text(partition: Partition) -> str:
@@ -21,40 +25,54 @@ def partition_text(partition: Partition) -> str:
 
 
 @lru_cache(maxsize=STATEMENTS_CACHED)
-def insert_text(table: Table, kind: Kind, columns: tuple[str, ...]) -> str:
-    """Insert a row with these columns if there is none; binds partition, id and segment, then the values."""
+def insert_text(table: Table, kind: Kind, columns: tuple[str, ...], *, is_whole: bool = False) -> str:
+    """Insert a row with these columns if there is none; binds partition, id and segment, the values, and its end if it
+    `is_whole`.
+    """
     check_columns(table, kind, columns)
-    names = ", ".join((*_KEY, *columns))
-    marks = ", ".join("?" * (2 + len(columns)))
+    names = ", ".join((*_KEY, *columns, *([_END] if is_whole else ())))
+    marks = ", ".join("?" * (2 + len(columns) + int(is_whole)))
     return f"INSERT INTO {table} ({names}) VALUES (?, '{kind}', {marks}) ON CONFLICT DO NOTHING"  # noqa: S608 - checked names
 
 
 @lru_cache(maxsize=STATEMENTS_CACHED)
-def upsert_text(table: Table, kind: Kind, columns: tuple[str, ...], conditions: tuple[str, ...]) -> str:
-    """Insert a row, or update the one that is there if it meets the conditions.
+def upsert_text(
+    table: Table, kind: Kind, columns: tuple[str, ...], conditions: tuple[str, ...], *, is_whole: bool = False
+) -> str:
+    """Insert a row, or update the one that is there if it meets the conditions, all its columns if it `is_whole`.
 
-    Binds partition, id and segment, the values, then the conditions.
+    Binds partition, id and segment, the values, its end if it `is_whole`, then the conditions.
     """
     check_columns(table, kind, conditions)
-    values = ", ".join(f"{name} = excluded.{name}" for name in columns)
+    insert = insert_text(table, kind, columns, is_whole=is_whole).removesuffix("NOTHING")
+    values = ", ".join(f"{name} = excluded.{name}" for name in ((*COLUMNS[kind], _END) if is_whole else columns))
     where = " AND ".join(f"{table}.{name} IS ?" for name in conditions) or "TRUE"
-    return f"{insert_text(table, kind, columns).removesuffix('NOTHING')}UPDATE SET {values} WHERE {where}"
+    return f"{insert}UPDATE SET {values} WHERE {where}"
 
 
 @lru_cache(maxsize=STATEMENTS_CACHED)
-def update_text(table: Table, kind: Kind, columns: tuple[str, ...], conditions: tuple[str, ...]) -> str:
-    """Update a row that meets the conditions; binds the values, partition, id and segment, then the conditions."""
+def update_text(
+    table: Table, kind: Kind, columns: tuple[str, ...], conditions: tuple[str, ...], *, is_whole: bool = False
+) -> str:
+    """Update a row that meets the conditions, all its columns if it `is_whole`.
+
+    Binds the values, its end if it `is_whole`, partition, id and segment, then the conditions.
+    """
     check_columns(table, kind, (*columns, *conditions))
-    values = ", ".join(f"{name} = ?" for name in columns) or "id = id"
+    cleared = [f"{name} = NULL" for name in COLUMNS[kind] if name not in columns]
+    values = [f"{name} = ?" for name in columns] + ([f"{_END} = ?", *cleared] if is_whole else [])
     where = "".join(f" AND {name} IS ?" for name in conditions)
-    return f"UPDATE {table} SET {values} WHERE partition = ? AND kind = '{kind}' AND id = ? AND segment = ?{where}"  # noqa: S608 - checked names
+    changes = ", ".join(values) or "id = id"
+    return f"UPDATE {table} SET {changes} WHERE partition = ? AND kind = '{kind}' AND id = ? AND segment = ?{where}"  # noqa: S608 - checked names
 
 
 @lru_cache(maxsize=STATEMENTS_CACHED)
-def update_run_text(table: Table, kind: Kind, columns: tuple[str, ...], conditions: tuple[str, ...]) -> str:
+def update_run_text(
+    table: Table, kind: Kind, columns: tuple[str, ...], conditions: tuple[str, ...], *, is_whole: bool = False
+) -> str:
     """Update the rows of an id from one segment to another that meet the conditions; binds as `update_text`."""
     check_segment(table, 1)
-    text = update_text(table, kind, columns, conditions)
+    text = update_text(table, kind, columns, conditions, is_whole=is_whole)
     return text.replace(" AND segment = ?", " AND segment BETWEEN ? AND ?", 1)
 
 
@@ -85,10 +103,11 @@ def select_kind_text(table: Table, kind: Kind, *, has_end: bool) -> str:
 
 
 INSERT_ENTRY = {
-    index: f"INSERT OR IGNORE INTO {table} VALUES ('{index}', ?, ?)"  # noqa: S608 - ours
+    index: f"INSERT INTO {table} (index_name, bucket, entry, ends_s) VALUES ('{index}', ?, ?, ?) "  # noqa: S608 - ours
+    "ON CONFLICT DO UPDATE SET ends_s = excluded.ends_s WHERE ends_s IS NOT excluded.ends_s"
     for index, (table, *_) in INDEXES.items()
 }
-"""Binds bucket and entry."""
+"""Binds bucket, entry and end; changes nothing where all that is there already."""
 SELECT_ENTRIES = {
     index: f"SELECT entry FROM {table} WHERE index_name = '{index}' AND bucket = ? AND entry > ? ORDER BY entry LIMIT ?"  # noqa: S608 - ours
     for index, (table, *_) in INDEXES.items()

@@ -1,0 +1,119 @@
+"""Removes what has ended, the earliest first, a little at a time; and gives the disk back what became empty.
+
+A row is there until it is removed here, for conditions and for reads, so that they never disagree. All tables are
+purged together in the order of ends: of two rows the one that ends later is never removed earlier.
+
+A clock that leaps ahead must not end everything at once. So what has ended is reckoned from the earliest end that is
+there, and the reckoning goes at most FASTER_MAX times as fast as time does.
+"""
+
+import sqlite3
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from travio_inventory.protocol.batches import Table
+from travio_inventory.protocol.tables import PlainTable
+
+Seconds: TypeAlias = Callable[[], float]
+"""A clock."""
+
+_KEYS: Mapping[Table | PlainTable, tuple[str, ...]] = {
+    **dict.fromkeys(Table, ("partition", "kind", "id", "segment")),
+    **dict.fromkeys(PlainTable, ("index_name", "bucket", "entry")),
+}
+_ENDED = "SELECT ends_s, '{table}', {columns} FROM {table} WHERE ends_s <= :now_s"
+_FIND = (
+    " UNION ALL ".join(
+        _ENDED.format(table=table, columns=", ".join((*key, "NULL")[:4])) for table, key in _KEYS.items()
+    )
+    + " ORDER BY 1 LIMIT :most"
+)
+_DELETE = {
+    str(table): f"DELETE FROM {table} WHERE {' AND '.join(f'{name} = ?' for name in key)}"  # noqa: S608 - ours
+    for table, key in _KEYS.items()
+}
+_EARLIEST = " UNION ALL ".join(f"SELECT min(ends_s) FROM {table} WHERE ends_s IS NOT NULL" for table in _KEYS)  # noqa: S608 - ours
+
+
+EMPTY_SHARE = 8
+"""A file may have one page of so many empty: they are filled again soon."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How the purge goes on: a look every `interval_s`; while there is more to do, `rows_at_once` or `pages_at_once`
+    every `pause_s`. It goes at most `faster_max` times as fast as time does.
+    """
+
+    interval_s: float = 5.0
+    pause_s: float = 0.01
+    rows_at_once: int = 128
+    pages_at_once: int = 32
+    faster_max: float = 60.0
+
+
+class Purge:
+    """What has ended in the database of one connection. `now_s` is Unix time, `monotonic_s` never leaps."""
+
+    def __init__(self, connection: sqlite3.Connection, pace: Pace, now_s: Seconds, monotonic_s: Seconds) -> None:
+        self._connection = connection
+        self._pace = pace
+        self._now_s = now_s
+        self._monotonic_s = monotonic_s
+        ends = [end_s for (end_s,) in connection.execute(_EARLIEST) if end_s is not None]
+        self._reached_s: float = min([now_s(), *ends])
+        self._reached_at_s = self._due_at_s = monotonic_s()
+
+    def is_due(self) -> bool:
+        """Whether it is time for `step`."""
+        return self._monotonic_s() >= self._due_at_s
+
+    @property
+    def due_in_s(self) -> float:
+        """When to ask again whether it is due."""
+        return max(self._due_at_s - self._monotonic_s(), self._pace.pause_s)
+
+    def step(self) -> bool:
+        """Remove a few rows in the open transaction, or else free a few pages; whether there was any."""
+        cursor = self._connection.cursor()
+        rows = _remove(cursor, self._ended_by_s(), self._pace.rows_at_once)
+        pages = 0 if rows else _free(cursor, self._pace.pages_at_once)
+        self._due_at_s = self._monotonic_s() + (self._pace.pause_s if rows or pages else self._pace.interval_s)
+        return rows > 0 or pages > 0
+
+    def put_off(self) -> None:
+        """What was removed could not be written: try again at the next interval."""
+        self._due_at_s = self._monotonic_s() + self._pace.interval_s
+
+    def _ended_by_s(self) -> float:
+        """Until when everything may be removed now."""
+        monotonic_s = self._monotonic_s()
+        elapsed_s, self._reached_at_s = monotonic_s - self._reached_at_s, monotonic_s
+        self._reached_s = min(self._now_s(), self._reached_s + elapsed_s * self._pace.faster_max)
+        return self._reached_s
+
+
+def _remove(cursor: sqlite3.Cursor, now_s: float, most: int) -> int:
+    """Remove so many at most that ended by then, and say how many."""
+    ended = defaultdict(list)
+    for _, table, *key in cursor.execute(_FIND, {"now_s": now_s, "most": most}).fetchall():
+        ended[table].append(key[: len(_KEYS[table])])
+    for table, keys in ended.items():
+        cursor.executemany(_DELETE[table], keys)
+    return sum(map(len, ended.values()))
+
+
+def _free(cursor: sqlite3.Cursor, most: int) -> int:
+    """Give back so many empty pages at most, if many of the file's are empty, and say how many."""
+    pages, empty = _count(cursor, "page_count"), _count(cursor, "freelist_count")
+    if empty <= pages // EMPTY_SHARE:
+        return 0
+    cursor.execute(f"PRAGMA incremental_vacuum({most})").fetchall()  # frees a page with each record that is fetched
+    return min(empty, most)
+
+
+def _count(cursor: sqlite3.Cursor, what: str) -> int:
+    (number,) = cursor.execute(f"PRAGMA {what}").fetchone()
+    return int(number)
