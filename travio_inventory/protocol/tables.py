@@ -95,7 +95,7 @@ CELL = RowKind(
     (
         _text("status", "available, held, sold or blocked"),
         _text("owner", "the hold that the cell belongs to; null while it is available"),
-        _number("until_ms", "the latest end of that hold: when to read its home row, never proof"),
+        _number("until_ms", "when that hold ends at the latest: then its home row is to be read; proves nothing"),
         _number("since_ms", "when that hold took the cell"),
     ),
 )
@@ -122,7 +122,7 @@ HOLD = RowKind(
 )
 EVENT = RowKind(
     "the event of a step (docs/events.md)",
-    "epoch, moment, subject and ordinal, which is the order in which events are read",
+    "epoch, moment, subject and ordinal, which is the order of reading",
     (
         _text("type", "what happened, for example hold.created"),
         _number("version", "the version of the data of this type"),
