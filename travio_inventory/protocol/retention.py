@@ -29,7 +29,9 @@ HOLDS_S_MIN = 3_600
 EVENTS_S_MIN = 14_400
 """The least time for which events are kept: late ones are looked for over three hours."""
 APART_S = 120
-"""So far apart servers' clocks, and rounds of a store that forgets at intervals, may put two ends of one moment."""
+"""So far apart servers' clocks, and rounds of a store that forgets at intervals, may put two ends of one moment:
+`apart_s`.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +46,14 @@ class Retention:
     holds_s: int = 86_400
     keys_s: int = 86_400
     held_s_max: int = 86_400
+    apart_s: int = APART_S
 
     @property
     def ended_s(self) -> int:
         """For how long a row is kept of a hold that ended, or of an id that was fenced: longer than any key that stands
         for it.
         """
-        return max(self.holds_s, self.keys_s) + APART_S
+        return max(self.holds_s, self.keys_s) + self.apart_s
 
     @property
     def slots_s(self) -> int:
@@ -60,7 +63,7 @@ class Retention:
     @property
     def entries_s(self) -> int:
         """For how long an entry is kept of what is due, or was recorded, or was published, from when it was written."""
-        return self.held_s_max + self.events_s + APART_S
+        return self.held_s_max + self.events_s + self.apart_s
 
     @property
     def listed_s(self) -> int:
