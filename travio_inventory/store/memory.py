@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from functools import partial
@@ -214,6 +214,16 @@ class MemoryBatches:
     def snapshot(self, partition: Partition) -> Rows:
         """All rows of the partition as they are now."""
         return dict(self._rows.get(partition, {}))
+
+    def standing(self) -> Mapping[Partition, Rows]:
+        """All rows of all partitions as they are now, without what has ended by now."""
+        self._forget()
+        return {partition: dict(rows) for partition, rows in self._rows.items()}
+
+    def entries(self) -> Sequence[IndexEntry]:
+        """All index entries as they are now, without what has ended by now."""
+        self._forget()
+        return [IndexEntry(*at, entry) for at, entries in self._entries.items() for entry in sorted(entries)]
 
     def partitions(self) -> Sequence[Partition]:
         """Those that have rows, in the order in which they got their first."""

@@ -102,7 +102,8 @@ def _say(*lines: str) -> None:
 
 def _plan(asked: Namespace, seed: int) -> Plan:
     """What the seed draws, or a plain plan; changed as was asked."""
-    base = BROKEN[asked.broken].plan if asked.broken else Plan(seed) if asked.plain else Plan.drawn(seed)
+    drawn = Plan.forgetful if asked.forgetful else Plan.drawn
+    base = BROKEN[asked.broken].plan if asked.broken else Plan(seed) if asked.plain else drawn(seed)
     given = {option.name: getattr(asked, option.name) for option in fields(Plan)[1:]}
     options = {name: getattr(base, name) if value is None else value for name, value in given.items()}
     return Plan(seed, **options)
@@ -127,6 +128,7 @@ def _asked() -> Namespace:
     )
     parser.add_argument("--about", default="", help="tell only the lines that have this in them")
     parser.add_argument("--plain", action="store_true", help="nothing is drawn: all as below, but for what is given")
+    parser.add_argument("--forgetful", action="store_true", help="draw days on which what has ended is forgotten")
     for option in fields(Plan)[1:]:
         name = "--" + option.name.replace("_", "-")
         if option.default is False:

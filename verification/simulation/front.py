@@ -20,7 +20,7 @@ from verification.kit.asking import seat_map as seat_map_of
 from verification.simulation.faulty_edge import LIE
 from verification.simulation.history import HOUSE, Call, CallOutcome, Place, Seen
 from verification.simulation.oracle import seconds_of
-from verification.simulation.plan import TTL_S, Plan
+from verification.simulation.plan import HELD_S_MAX, TTL_S, Plan
 from verification.simulation.process import Process
 
 PATIENCES_S = (1.0, 4.0, 15.0, 40.0)
@@ -69,6 +69,7 @@ class Front:
         self.given_up: dict[Call, asyncio.Task[Hold | None]] = {}
         """Calls whose callers did not wait for the end."""
         self._processes = processes
+        self._total_ms_max = HELD_S_MAX * 1_000 if plan.forgets else 10**9
         self._random = random
 
     async def hold(self, wanted: WantedHold, *, tries: int, settles: bool = False) -> tuple[Call, Hold | None]:
@@ -140,7 +141,7 @@ class Front:
         until_ms = self._processes[0].clock.now_ms() + self._random.choice((TTL_S, TTL_S // 2)) * 1_000
 
         async def work(process: Process) -> Hold:
-            step = process.holds.extend(actor, hold_id, expires_at_ms=until_ms, total_ms_max=10**9)
+            step = process.holds.extend(actor, hold_id, expires_at_ms=until_ms, total_ms_max=self._total_ms_max)
             hold = await process.steps.run(step)
             assert isinstance(hold.state, Held)
             assert hold.state.expires_at_ms >= until_ms

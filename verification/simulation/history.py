@@ -153,6 +153,11 @@ class History:
     waits: Mapping[tuple[str, str], Waits] = field(default_factory=dict)
     """Every row of a waiting list by its class and holder."""
 
+    holds_kept_s: float = inf
+    """How long at least a hold that has ended is known still."""
+    keys_kept_s: float = inf
+    """How long at least a key is known from when it was first used."""
+
     def statuses(self, base: str) -> list[str]:
         """What the hold went through, one status after the other, as its rows say; [] where it never came to be."""
         row, late = self.holds.get(base), self.holds.get(late_id(base))

@@ -25,6 +25,7 @@ class Holder:
     def __init__(self, front: Front, name: str, random: Random) -> None:
         self.keyed: list[WantedHold] = []
         self._front = front
+        self._had: list[tuple[Actor, str]] = []
         self._name = name
         self._random = random
         self._pending: list[asyncio.Task[None]] = []
@@ -73,6 +74,7 @@ class Holder:
     async def _use(self, wanted: WantedHold, hold: Hold) -> None:
         """What becomes of a hold."""
         random, hold_id = self._random, base_id(hold.id)
+        self._had.append((wanted.actor, hold_id))
         if wanted.key and random.random() < OTHER_REQUEST:
             await self._front.hold(
                 WantedHold(wanted.actor, *_wish(random, self._front.trip, self._front.plan.popular), wanted.key),
@@ -128,6 +130,28 @@ class Holder:
     async def _confirm(self, actor: Actor, hold_id: str, order: str, *, tries: int, delay_s: float = 0) -> None:
         await asyncio.sleep(delay_s)
         await self._front.confirm(actor, hold_id, order, tries=tries)
+
+    async def look_back(self, random: Random) -> None:
+        """The whole day: ask again what was asked long ago, and ask for what became of it."""
+        while now_s() < self._front.plan.day_s:
+            await asyncio.sleep(random.uniform(2, 40))
+            if self.keyed and random.random() < 0.5:
+                await self._front.hold(random.choice(self.keyed), tries=1)
+            if self._had:
+                await self._ask_after(random, *random.choice(self._had))
+
+    async def _ask_after(self, random: Random, actor: Actor, hold_id: str) -> None:
+        match random.randrange(5):
+            case 0:
+                await self._front.confirm(actor, hold_id, "at last", tries=2)
+            case 1:
+                await self._front.cancel(actor, hold_id, tries=2)
+            case 2:
+                await self._front.release(actor, hold_id, tries=2)
+            case 3:
+                await self._extend(actor, hold_id)
+            case _:
+                await self._front.find(actor, hold_id)
 
     async def insist(self) -> None:
         """When all is well again, ask once more what was asked under a key: whoever is told "ask again" and does so

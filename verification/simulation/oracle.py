@@ -149,6 +149,8 @@ class Oracle(Generic[C]):
         step = Step(at_s, call, hold_id, None if was is None else str(was), str(after["status"]), after)
         self.steps.append(step)
         self.timelines[hold_id].append(step)
+        if step.was is None and step.status in LIVE and len(self.timelines[hold_id]) > 1:
+            raise Violated(f"I4 {hold_id} came to be twice: {self.timelines[hold_id]}")
         if (step.was, step.status) not in LEGAL:
             raise Violated(f"I4 {hold_id} went from {step.was} to {step.status}")
         if step.status == "expired" and at_s < seconds_of(int(before.get("expires_at_ms") or 0) - self.skew_ms):

@@ -3,6 +3,8 @@
 from dataclasses import asdict, dataclass, fields, replace
 from random import Random
 
+from travio_inventory.protocol.retention import Retention
+
 SKEW_S = 2.5
 """How far a process's clock is off at most: ten times the bound that the protocol is built for."""
 TTL_S = 20
@@ -15,6 +17,13 @@ PAUSE_S_MAX = 600.0
 """So long a process stands still at most: longer than every bound."""
 SLOW_ROUND_S = 300.0
 SEGMENTS = 3
+HELD_S_MAX = 3 * TTL_S
+"""For how long a hold is held at most, extensions included, on a day that reaches the end of what is kept."""
+QUEUED_S = 30.0
+"""For how long a request may wait on such a day; less than what has ended is kept for."""
+APART_S = 10
+ENDS_APART_S = 4.0
+"""How much sooner or later than asked a row is forgotten on such a day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +34,8 @@ class Plan:
     With the gate on, holds go through it; an honest edge never forgets, loses or lies. A late batch is up to `late_s`
     late, and so often as `pauses` says a process stands still. Right clocks all show the same, so that what is said of
     a moment is judged by that moment. Beside the sink of events there may be a second one, `far_sink`: a slow one, one
-    that is failing, or absent all day.
+    that is failing, or absent all day. What has ended is kept for `holds_s`, keys and events for `keys_s` and `events_s`;
+    with 0 the day is over long before anything is forgotten.
     """
 
     seed: int
@@ -48,6 +58,9 @@ class Plan:
     pauses: int = 0
     right_clocks: bool = False
     far_sink: str = ""
+    holds_s: int = 0
+    keys_s: int = 0
+    events_s: int = 0
 
     @classmethod
     def drawn(cls, seed: int) -> "Plan":
@@ -75,6 +88,40 @@ class Plan:
             right_clocks=random.random() < 0.2,
             far_sink=random.choice(("", "", "slow", "failing", "absent")),
         )
+
+    @classmethod
+    def forgetful(cls, seed: int) -> "Plan":
+        """A drawn plan of a day on which everything that ends is forgotten, and met again; a late batch may be late by
+        the whole day.
+        """
+        random = Random(seed * 7_907)
+        drawn, day_s = cls.drawn(seed), random.choice((450.0, 900.0))
+        return replace(
+            drawn,
+            holders=random.choice((2, 3)),
+            viewers=0,
+            day_s=day_s,
+            faults=random.choice((0.12, 0.3)),
+            kills=random.choice((0.0, 0.12)),
+            waiters=random.choice((0, 2)),
+            late_s=day_s,
+            far_sink=random.choice(("", "slow", "failing")),
+            holds_s=random.choice((120, 180)),
+            keys_s=random.choice((60, 120, 180)),
+            events_s=2_400,
+        )
+
+    @property
+    def forgets(self) -> bool:
+        """Whether the day reaches the end of what is kept."""
+        return self.holds_s > 0
+
+    @property
+    def retention(self) -> Retention:
+        """How long what has ended is kept."""
+        if not self.forgets:
+            return Retention()
+        return Retention(self.events_s, self.holds_s, self.keys_s, held_s_max=HELD_S_MAX, apart_s=APART_S)
 
     @property
     def is_very_late(self) -> bool:
@@ -106,7 +153,9 @@ class Plan:
     def command(self, broken: str = "") -> str:
         """What to type to see the run as a story."""
         words = ["python -m verification.simulation", str(self.seed)]
-        drawn = Plan.drawn(self.seed)
+        drawn = Plan.forgetful(self.seed) if self.forgets else Plan.drawn(self.seed)
+        if self.forgets and self == drawn:
+            words.append("--forgetful")
         if broken or self != drawn:
             words.append("--plain")
             drawn = Plan(self.seed)

@@ -78,7 +78,7 @@ class Process:
         ports = Ports(self._batches, self._edge, self._edge, self._edge, self.sinks)
         rules = InventoryRules(
             HoldTimes(TTL_S, 3_600, 7_200),
-            Rules(holds_per_holder_max=self._plan.holds_max),
+            Rules(holds_per_holder_max=self._plan.holds_max, retention=self._plan.retention),
             steps_at_once_max=10_000,
             cells_per_batch_max=self._cells_per_batch_max,
             slow_round_ms=SLOW_ROUND_MS,

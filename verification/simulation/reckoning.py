@@ -17,18 +17,21 @@ from travio_inventory.seats.seat_map import encode_states
 from travio_inventory.seats.trip import Ends
 from verification.kit import asking
 from verification.simulation.checker import out_of_order, violations
+from verification.simulation.forgetting import Forgetting
 from verification.simulation.front import WantedHold
 from verification.simulation.hindsight import Hindsight
 from verification.simulation.holders import Holder
 from verification.simulation.oracle import Violated, seconds_of
 from verification.simulation.plan import LAPSES_S, PAUSE_S_MAX, SEGMENTS, TTL_S
-from verification.simulation.process import Post, Process, Relay
+from verification.simulation.process import Post, Process, Relay, Sweeper
 from verification.simulation.virtual_loop import now_s
 from verification.simulation.waiters import Waiter
 from verification.simulation.world import KEY, NIGHT_PAUSE_S, STOPS, World
 
 ROLLED_FORWARD_S = 3.0
 """After so long on a good day a step is brought to its other seat groups."""
+LEFT_S = 300.0
+"""How long what is left over may take to end."""
 ABANDONED_S = 10.0
 """How long after its expiry a hold may still stand on a bad day, with a sweeper at work."""
 
@@ -68,6 +71,20 @@ class Reckoning:
         if plan.holds_max:
             await self._judge_limits(prober)
         await self._judge_seats(prober)
+        if world.forgetting is not None:
+            await self._judge_forgotten(prober, world.forgetting)
+
+    async def _judge_forgotten(self, prober: Process, forgetting: Forgetting) -> None:
+        """Some quiet hours later only what lives is left (L5)."""
+        kept = forgetting.retention
+        until_s = now_s() + max(kept.slots_s, kept.entries_s, kept.listed_s) + LEFT_S
+        works = [Sweeper(prober), *(Relay(prober, sink) for sink in prober.sinks)]
+        while now_s() < until_s:
+            await asyncio.sleep(NIGHT_PAUSE_S)
+            for work in works:
+                await work()
+        forgetting.judge(now_s(), self._world.batches.standing())
+        forgetting.judge_end(self._world.batches.standing(), self._world.batches.entries())
 
     async def _judge_maps(self, prober: Process) -> None:
         """The map says what the home rows say, leftovers or not."""

@@ -4,6 +4,8 @@ import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
+from math import inf
 from random import Random
 
 from travio_inventory.kernel.refusals import RetryableRefusal
@@ -17,13 +19,14 @@ from travio_inventory.store.memory import Change, Faults, MemoryBatches
 from verification.kit import asking
 from verification.kit.trips import a_trip, row_of
 from verification.simulation.faulty_edge import FaultyEdge
+from verification.simulation.forgetting import Forgetting
 from verification.simulation.front import Front
 from verification.simulation.hindsight import ASKING
 from verification.simulation.history import Call, FoundHold, History, PublishedEvent, Waits
 from verification.simulation.holders import Holder, keep_house, keep_looking
 from verification.simulation.lists import Lists
 from verification.simulation.oracle import ORGANIZATION, START_MS, Oracle, Violated, places_of
-from verification.simulation.plan import PAUSE_S_MAX, SLOW_ROUND_S, TTL_S, Plan
+from verification.simulation.plan import ENDS_APART_S, PAUSE_S_MAX, QUEUED_S, SLOW_ROUND_S, TTL_S, Plan
 from verification.simulation.process import FAR, Post, Process, Relay, Sweeper, adopting, keep_at, still_until_s
 from verification.simulation.virtual_loop import VirtualLoop, now_s
 from verification.simulation.waiters import CLASSES, Waiter
@@ -35,6 +38,7 @@ KEY = TripKey(ORGANIZATION, "t")
 QUIET_S = TTL_S * 4 + 60
 """How long after the last fault all that was left half done is finished: a minute is looked at again 130 s later."""
 NIGHT_PAUSE_S = 10.0
+LOOK_PAUSE_S = 7.0
 SHARD_S = 4.0
 """Between two rounds at night; the second where the slow round must come about, which takes one shard in each."""
 
@@ -48,7 +52,8 @@ class World:
         self.violations: list[str] = []
         self.oracle: Oracle[Call] = Oracle(skew_ms=round(plan.skew_s * 1_000), holds_max=plan.holds_max)
         self.lists = Lists()
-        self.batches = MemoryBatches(None, Random(plan.seed + 1), asyncio.sleep)
+        self.forgetting = Forgetting(plan.retention, ENDS_APART_S) if plan.forgets else None
+        self.batches = MemoryBatches(self._faults(Faults.none()), Random(plan.seed + 1), asyncio.sleep)
         self.batches.observe = self._observe
         random = Random(plan.seed)
         self.edge = FaultyEdge(_now_ms, Random(random.random()), is_honest=plan.honest_edge)
@@ -70,8 +75,10 @@ class World:
         self.processes = [self.process(cells_per_batch_max=most) for most in CELLS_PER_BATCH_MAX]
         self.front = Front(self.plan, self.trip, self.processes, self.random)
         await self._prepare()
-        self.batches.faults = Faults.share(self.plan.faults, late_s_max=self.plan.late_s)
+        self.batches.faults = self._faults(Faults.share(self.plan.faults, late_s_max=self.plan.late_s))
         workers = self._start_workers()
+        if self.forgetting is not None:
+            workers.append(asyncio.ensure_future(self._look_on(self.forgetting)))
         holders = [
             Holder(self.front, f"u{number}", Random(self.plan.seed * 1_009 + number))
             for number in range(self.plan.holders)
@@ -92,6 +99,8 @@ class World:
                 day.create_task(keep_house(self.front, Random(self.plan.seed * house)))
             for life in (*(holder.live() for holder in holders), *(waiter.live() for waiter in waiters)):
                 day.create_task(life)
+            for number, holder in enumerate(holders if self.plan.forgets else ()):
+                day.create_task(holder.look_back(Random(self.plan.seed * 1_033 + number)))
         await self._night(workers)
         self._count_faults()
         return [*holders, *waiters]
@@ -101,11 +110,21 @@ class World:
             str(row["subject"]) for key, before, row in changes if not before and _is_very_late(key, row)
         }
         try:
+            if self.forgetting is not None:
+                self.forgetting.applied(now_s(), partition, changes)
             self.oracle.applied(now_s(), ASKING.get(), partition, changes)
             if partition.table is Table.WAITLISTS:
                 self.lists.applied(now_s(), partition, changes)
         except Violated as violated:
             self.violations.append(f"{now_s():.2f} {violated}")
+
+    def _faults(self, faults: Faults) -> Faults:
+        """On a day on which things are forgotten, servers forget at moments of their own, and drop what waited for too
+        long.
+        """
+        if not self.plan.forgets:
+            return faults
+        return replace(faults, queued_s_max=QUEUED_S, ends_apart_s=ENDS_APART_S)
 
     def _count_faults(self) -> None:
         self.seen.update({fault.name.lower().replace("_", " "): count for fault, count in self.batches.seen.items()})
@@ -126,7 +145,8 @@ class World:
     def history(self) -> History:
         """What the callers know, and what is found in the rows now."""
         rows = [(key, row) for partition in self.batches.partitions() for key, row in self._rows(partition)]
-        holds = {key.id: _found(row) for key, row in rows if key.kind is Kind.HOLD}
+        ever = ((key, row) for rows in self.oracle.rows.values() for key, row in rows.items())
+        holds = {key.id: _found(row) for key, row in (ever if self.plan.forgets else rows) if key.kind is Kind.HOLD}
         cells = {Cell(key.id, key.segment): row for key, row in rows if key.kind is Kind.CELL}
         owners = {cell: str(row["owner"]) for cell, row in cells.items() if row.get("owner")}
         told = [event for life in self.post.lives for event in life]
@@ -140,6 +160,8 @@ class World:
             holds_max=self.plan.holds_max,
             is_settled=bool(self.plan.sweepers),
             waits=self._waits(),
+            holds_kept_s=self.plan.holds_s - ENDS_APART_S if self.plan.forgets else inf,
+            keys_kept_s=self.plan.keys_s - ENDS_APART_S if self.plan.forgets else inf,
         )
 
     def _waits(self) -> dict[tuple[str, str], Waits]:
@@ -173,6 +195,16 @@ class World:
                     return
 
         await asyncio.gather(*(open_trip(process) for process in self.processes[:2]))
+
+    async def _look_on(self, forgetting: Forgetting) -> None:
+        """Look at what the store has forgotten."""
+        while True:
+            await asyncio.sleep(LOOK_PAUSE_S)
+            try:
+                forgetting.judge(now_s(), self.batches.standing())
+            except Violated as violated:
+                self.violations.append(f"{now_s():.2f} {violated}")
+                return
 
     async def _set_clocks(self) -> None:
         """Somebody sets a process's clock now and then, forwards or back."""
@@ -219,7 +251,7 @@ class World:
         self.is_night = True
         await asyncio.sleep(self.plan.late_s * 2 + (PAUSE_S_MAX if self.plan.pauses else 0))
         self.front.is_calm = self.edge.is_honest = True
-        self.batches.faults = Faults.none()
+        self.batches.faults = self._faults(Faults.none())
         for post in self.posts():
             post.mend()
         await asyncio.sleep(QUIET_S + (2.5 * SLOW_ROUND_S if self.plan.is_very_late else 0))

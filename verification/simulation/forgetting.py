@@ -1,0 +1,127 @@
+"""Follows what is written and judges what the store has forgotten: nothing too early, nothing by halves, all in time.
+
+What lives, and what an answer may still rest on, is never gone (I11); what has ended is gone in the end (L5).
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from travio_inventory.protocol.batches import Index, IndexEntry, Kind, Partition, Row, RowKey, Rows
+from travio_inventory.protocol.retention import Retention
+from travio_inventory.protocol.rows import hold_key
+from travio_inventory.seats.hold import base_id, late_id
+from travio_inventory.store.memory import Change
+from verification.simulation.oracle import LIVE, Violated
+
+KEPT_FOR_EVER = (Kind.CELL, Kind.TRIP, Kind.CURSOR, Kind.TAIL)
+"""What goes with its trip: so many rows of these there are, and never more."""
+_NOWHERE: Row = {}
+
+
+@dataclass(slots=True)
+class Forgetting:
+    """`applied` and `judge` raise Violated. `apart_s` is how much earlier than asked a row may be forgotten."""
+
+    retention: Retention
+    apart_s: float
+    rows: dict[Partition, dict[RowKey, Row]] = field(default_factory=lambda: defaultdict(dict))
+    """Every row as it was last written, but for those that are rightly gone."""
+    written_s: dict[tuple[Partition, RowKey], float] = field(default_factory=dict)
+    ended: set[str] = field(default_factory=set)
+    """The holds that ended and were forgotten."""
+
+    def applied(self, at_s: float, partition: Partition, changes: Sequence[Change]) -> None:
+        """One batch took effect: what it found must be what was written, or may be gone."""
+        for key, before, _ in changes:
+            self._compare(at_s, partition, key, before)
+        for key, before, after in changes:
+            if key.kind is Kind.HOLD and key.id in self.ended and not before and after.get("status") in LIVE:
+                raise Violated(f"I4 {key.id} had ended and was forgotten, and is {after.get('status')} again")
+            if after:
+                self.rows[partition][key] = after
+                self.written_s[partition, key] = at_s
+
+    def judge(self, at_s: float, standing: Mapping[Partition, Rows]) -> None:
+        """What stands now is what was written, whole; what is missing may be gone (I11)."""
+        for partition, rows in standing.items():
+            for key, row in rows.items():
+                self._compare(at_s, partition, key, row)
+        for partition, written in self.rows.items():
+            for key in list(written):
+                if key not in standing.get(partition, _NOWHERE):
+                    self._compare(at_s, partition, key, _NOWHERE)
+
+    def judge_end(self, standing: Mapping[Partition, Rows], entries: Sequence[IndexEntry]) -> None:
+        """When all that can end has ended and its time is over, only what lives is left (L5)."""
+        for partition, rows in standing.items():
+            for key, row in rows.items():
+                if not self._lives(partition, key, row):
+                    raise Violated(f"L5 {key} in {partition} is kept for ever: {row}")
+        for entry in entries:
+            if entry.of not in (Index.TRIPS, Index.HOLDS, Index.WAITLISTS):
+                raise Violated(f"L5 {entry} is kept for ever")
+
+    def _compare(self, at_s: float, partition: Partition, key: RowKey, row: Row) -> None:
+        written = self.rows[partition].get(key, _NOWHERE)
+        if row == written:
+            return
+        if row:
+            raise Violated(f"I11 part of a row: {key} in {partition} is {row}, written was {written}")
+        if not self._may_be_gone(at_s, partition, key, written):
+            since_s = self.written_s[partition, key]
+            raise Violated(f"I11 forgotten too early: {key} in {partition}, written at {since_s:.2f}: {written}")
+        if key.kind is Kind.HOLD:
+            self.ended.add(key.id)
+        del self.rows[partition][key]
+
+    def _may_be_gone(self, at_s: float, partition: Partition, key: RowKey, row: Row) -> bool:
+        """Whether no answer rests on the row any more."""
+        age_s = at_s - self.written_s[partition, key] + self.apart_s
+        match key.kind:
+            case Kind.HOLD:
+                return self._has_ended(partition, key.id) and self._age_s(at_s, partition, key.id) >= self.retention.holds_s
+            case Kind.KEY:
+                return age_s >= self.retention.keys_s
+            case Kind.EVENT:
+                return age_s >= self.retention.events_s
+            case Kind.SLOT:
+                return self._status(str(row.get("hold"))) != "held"
+            case Kind.ENTRY:
+                return row.get("status") != "waiting"
+            case _:
+                return False
+
+    def _has_ended(self, partition: Partition, hold_id: str) -> bool:
+        """Whether neither the hold nor its late booking lives."""
+        both = (self.rows[partition].get(hold_key(name), _NOWHERE) for name in _both(hold_id))
+        return not any(row.get("status") in LIVE for row in both)
+
+    def _age_s(self, at_s: float, partition: Partition, hold_id: str) -> float:
+        """For how long both have ended, at most."""
+        written = (self.written_s.get((partition, hold_key(name)), 0.0) for name in _both(hold_id))
+        return at_s - max(written) + self.apart_s
+
+    def _status(self, hold_id: str) -> object:
+        """The last status of a hold in whatever partition, None where there is none."""
+        rows = (rows[hold_key(hold_id)] for rows in self.rows.values() if hold_key(hold_id) in rows)
+        return next((row.get("status") for row in rows), None)
+
+    def _lives(self, partition: Partition, key: RowKey, row: Row) -> bool:
+        match key.kind:
+            case Kind.HOLD:
+                return not self._has_ended(partition, key.id)
+            case Kind.CELL:
+                return not row.get("owner") or self._status(str(row["owner"])) in LIVE
+            case Kind.SLOT:
+                return self._status(str(row.get("hold"))) == "held"
+            case Kind.ENTRY:
+                return row.get("status") == "waiting"
+            case _:
+                return key.kind in KEPT_FOR_EVER
+
+
+def _both(hold_id: str) -> Iterator[str]:
+    """A hold and its late booking."""
+    yield base_id(hold_id)
+    yield late_id(base_id(hold_id))
