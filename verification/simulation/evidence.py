@@ -1,7 +1,7 @@
 """A history, read: what each hold went through, and what callers make known of when."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
@@ -56,7 +56,10 @@ class Evidence:
             if call.has_key:
                 self.by_key[call.subject].append(call)
             self.asked[call.op, call.subject].append(call)
-        self.kept: dict[str, Life] = {life.row.claimant: life for life in self.lives.values()}
+        self.kept: dict[str, list[Life]] = defaultdict(list)
+        """What was held under each key."""
+        for life in self.lives.values():
+            self.kept[life.row.claimant].append(life)
         self.either: list[OneOf] = []
         """What can have been in several ways: decided together, with who had what when."""
 
@@ -87,6 +90,17 @@ class Evidence:
         if places[-1] < len(life.statuses):
             facts.append(NotBefore(life.began[places[-1]], call.invoked_s))
         return tuple(facts)
+
+    def may_have_ended(self, calls: Sequence[Call]) -> bool:
+        """Whether a key may have been forgotten while these calls used it; it is known from the first of them on."""
+        first_s = min(call.invoked_s for call in calls)
+        return max(call.returned_s for call in calls) - first_s > self.history.keys_kept_s
+
+    def forgotten(self, life: Life, call: Call) -> Way | None:
+        """That the hold had ended so long before the call was answered that it may be forgotten; None if it lives."""
+        if not life.statuses or life.statuses[-1] in LIVE:
+            return None
+        return (NotAfter(life.began[-1], call.returned_s - self.history.holds_kept_s),)
 
     def order_of(self, life: Life) -> str:
         """The order that the hold is confirmed for, that of its late booking where there is one."""

@@ -80,7 +80,8 @@ class Forgetting:
         age_s = at_s - self.written_s[partition, key] + self.apart_s
         match key.kind:
             case Kind.HOLD:
-                return self._has_ended(partition, key.id) and self._age_s(at_s, partition, key.id) >= self.retention.holds_s
+                ended_s = self._age_s(at_s, partition, key.id)
+                return self._has_ended(partition, key.id) and ended_s >= self.retention.holds_s
             case Kind.KEY:
                 return age_s >= self.retention.keys_s
             case Kind.EVENT:

@@ -7,6 +7,7 @@ from travio_inventory.seats.hold import base_id
 from travio_inventory.seats.ports import Cell
 from verification.simulation.evidence import Evidence, Life
 from verification.simulation.history import Call, CallOutcome, FoundHold
+from verification.simulation.moments import OneOf
 from verification.simulation.possible_answers import ABSENT, REASONS, SAW, is_answer
 
 
@@ -34,11 +35,19 @@ def _judge_hold(evidence: Evidence, call: Call) -> Iterator[str]:
         else:
             yield from _saw(evidence, life, {call.status}, call)
     elif call.answer is CallOutcome.ENDED and call.has_key:
-        life = evidence.kept.get(call.subject)
-        if life is None:
-            yield f"I5 said to be over, and never was: {call}"
-        else:
-            yield from _saw(evidence, life, REASONS[call.told], call)
+        yield from _judge_over(evidence, call)
+
+
+def _judge_over(evidence: Evidence, call: Call) -> Iterator[str]:
+    """Who was told that the key's hold is over had one that was; the key may have had several in its time."""
+    lives = evidence.kept[call.subject]
+    if not lives:
+        yield f"I5 said to be over, and never was: {call}"
+    elif len(lives) == 1:
+        yield from _saw(evidence, lives[0], REASONS[call.told], call)
+    else:
+        ways = [way for life in lives if (way := evidence.facts_of(life, REASONS[call.told], call)) is not None]
+        evidence.either.append(OneOf(ways, f"I5 said to be over, and none of the key's holds was: {call}"))
 
 
 def _is_own(evidence: Evidence, row: FoundHold, call: Call) -> bool:
@@ -58,6 +67,10 @@ def _judge_step(evidence: Evidence, call: Call) -> Iterator[str]:
     if life is None:
         if ABSENT not in saw:
             yield f"I3 acknowledged, and not there: {call}"
+        return
+    if call.told == "HOLD_NOT_FOUND" and evidence.history.holds_kept_s < inf:
+        ways = [way for way in (evidence.facts_of(life, saw, call), evidence.forgotten(life, call)) if way is not None]
+        evidence.either.append(OneOf(ways, f"I11 not found, and it was to be known still: {call}"))
         return
     yield from _saw(evidence, life, saw, call)
     yield from _judge_terms(evidence, life, call)
@@ -89,7 +102,10 @@ def _saw(evidence: Evidence, life: Life, statuses: set[str], call: Call) -> Iter
 def judge_keys(evidence: Evidence) -> Iterator[str]:
     """One key, one request, one hold (I6); where it was refused for good there is none (I5)."""
     for subject, calls in evidence.by_key.items():
-        made = [life for life in evidence.lives.values() if life.row.claimant == subject]
+        if evidence.may_have_ended(calls):
+            yield from _judge_lives_of_key(evidence, calls)
+            continue
+        made = evidence.kept[subject]
         if len(made) > 1:
             yield f"I6 one key, several holds: {[life.base for life in made]}"
         bound = {call.cells for call in calls if call.answer in (CallOutcome.OK, CallOutcome.ENDED, CallOutcome.NO)}
@@ -103,6 +119,16 @@ def judge_keys(evidence: Evidence) -> Iterator[str]:
             yield f"I6 one key, refused in two ways: {noes}"
         if noes and (made or any(call.answer in (CallOutcome.OK, CallOutcome.ENDED) for call in calls)):
             yield f"I5 refused for good, yet held: {noes[0]} {[life.base for life in made]}"
+
+
+def _judge_lives_of_key(evidence: Evidence, calls: Sequence[Call]) -> Iterator[str]:
+    """A key that may have been forgotten meanwhile: until then it was one request's, and had one hold (I6)."""
+    first_s = min(call.invoked_s for call in calls)
+    early = [call for call in calls if call.returned_s < first_s + evidence.history.keys_kept_s]
+    holds = {call.told for call in early if call.answer is CallOutcome.OK}
+    cells = {call.cells for call in early if call.answer in (CallOutcome.OK, CallOutcome.ENDED, CallOutcome.NO)}
+    if len(holds) > 1 or len(cells) > 1:
+        yield f"I6 one key, several requests or holds: {early}"
 
 
 def _binds(cells: tuple[Cell, ...], calls: Sequence[Call]) -> bool:

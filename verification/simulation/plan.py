@@ -34,8 +34,8 @@ class Plan:
     With the gate on, holds go through it; an honest edge never forgets, loses or lies. A late batch is up to `late_s`
     late, and so often as `pauses` says a process stands still. Right clocks all show the same, so that what is said of
     a moment is judged by that moment. Beside the sink of events there may be a second one, `far_sink`: a slow one, one
-    that is failing, or absent all day. What has ended is kept for `holds_s`, keys and events for `keys_s` and `events_s`;
-    with 0 the day is over long before anything is forgotten.
+    that is failing, or absent all day. What has ended is kept for `holds_s`, keys and events for `keys_s` and
+    `events_s`; with 0 the day is over long before anything is forgotten.
     """
 
     seed: int

@@ -78,7 +78,7 @@ class Reckoning:
         """Some quiet hours later only what lives is left (L5)."""
         kept = forgetting.retention
         until_s = now_s() + max(kept.slots_s, kept.entries_s, kept.listed_s) + LEFT_S
-        works = [Sweeper(prober), *(Relay(prober, sink) for sink in prober.sinks)]
+        works: list[Sweeper | Relay] = [Sweeper(prober), *(Relay(prober, sink) for sink in prober.sinks)]
         while now_s() < until_s:
             await asyncio.sleep(NIGHT_PAUSE_S)
             for work in works:
