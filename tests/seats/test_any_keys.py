@@ -22,7 +22,6 @@ from travio_inventory.seats.hold import (
     Recorded,
     base_id,
     claimant_of,
-    keyed_digest,
     late_id,
     parse_hold_id,
 )
@@ -112,9 +111,6 @@ SPACES: dict[str, Keys] = {
     "rows of holds": Keys(1, hold_rows),
     "rows of cells": Keys(1, lambda seat: seat_rows.cell_keys([seat], Journey(0, 11))),
     "rows of who waits": Keys(1, lambda holder: [entry_key(holder)]),
-    "ids of keyed holds": Keys(
-        3, lambda organization, user, key: [keyed_digest(Actor(organization, user), key, n) for n in (0, 1, 11)]
-    ),
     "claimants": Keys(
         3,
         lambda organization, user, key: [

@@ -5,7 +5,10 @@ import asyncio
 import pytest
 
 from travio_inventory.kernel.refusals import IdempotencyKeyReused
-from travio_inventory.seats.hold import HoldId, base_id, keyed_digest, late_id
+from travio_inventory.protocol import rows
+from travio_inventory.protocol.batches import Kind, RowKey
+from travio_inventory.seats.hold import base_id, late_id
+from travio_inventory.seats.records import seat_rows
 from travio_inventory.seats.refusals import BookingCancelled, HoldExpired, HoldReleased, SeatContended, SeatTaken
 from verification.kit.faulty_batches import commits
 from verification.kit.sale import GRACE_S, TTL_S, Sale
@@ -103,7 +106,7 @@ async def test_a_key_that_the_gate_turned_away_is_free_to_try_again(sale: Sale) 
 
 
 async def test_a_key_that_met_an_attempt_under_way_tries_again_under_a_new_id(single_seats: Sale) -> None:
-    """Contended is "ask again": the fenced id stays fenced, the key goes on to the next generation."""
+    """Contended is "ask again": the fenced id stays fenced, the key goes on to a new one."""
     sale, rival = single_seats, single_seats.elsewhere()
     at_commit = rival.store.stall(commits)
     attempt = asyncio.ensure_future(rival.hold("A17 A18", by="bob"))
@@ -112,8 +115,9 @@ async def test_a_key_that_met_an_attempt_under_way_tries_again_under_a_new_id(si
         await sale.hold(SEATS, key="k")
     at_commit.go.set()
     await rival.release(await attempt)
+    fenced = await bound_id(sale, "k")
     hold = await sale.hold(SEATS, key="k")
-    assert hold.id != first_id(sale, "k")
+    assert hold.id == await bound_id(sale, "k") != fenced
     assert await sale.elsewhere().hold(SEATS, key="k") == hold
     await sale.assert_legal()
 
@@ -124,8 +128,9 @@ async def test_a_key_whose_attempt_was_abandoned_tries_again_under_a_new_id(sing
     await doomed.dies(doomed.hold(SEATS, key="k"), at=doomed.store.stall(commits))
     sale.clock.pass_s(GRACE_S)
     await sale.release(await sale.hold("A18", by="bob"))
+    abandoned = await bound_id(sale, "k")
     hold = await sale.hold(SEATS, key="k")
-    assert hold.id != first_id(sale, "k")
+    assert hold.id == await bound_id(sale, "k") != abandoned
     assert await sale.elsewhere().hold(SEATS, key="k") == hold
     await sale.assert_legal()
 
@@ -134,8 +139,22 @@ async def test_a_key_whose_attempt_was_cut_short_goes_on_with_it(single_seats: S
     """Nobody has fenced it: the intents that stand are its own."""
     sale, doomed = single_seats, single_seats.elsewhere()
     await doomed.dies(doomed.hold(SEATS, key="k"), at=doomed.store.stall(commits))
+    bound = await bound_id(sale, "k")
+    assert (await sale.hold(SEATS, key="k")).id == bound
+    await sale.assert_legal()
+
+
+async def test_a_key_whose_attempt_is_long_over_does_not_go_on_with_its_id(single_seats: Sale) -> None:
+    """Its hold may have been made, ended and forgotten since: what is bound to it now may be a late copy."""
+    sale, doomed = single_seats, single_seats.elsewhere()
+    await doomed.dies(doomed.hold(SEATS, key="k"), at=doomed.store.stall(commits))
+    sale.clock.pass_s(GRACE_S)
+    abandoned = await bound_id(sale, "k")
     hold = await sale.hold(SEATS, key="k")
-    assert hold.id == first_id(sale, "k")
+    assert hold.id == await bound_id(sale, "k") != abandoned
+    home = seat_rows.home_partition(sale.trip.key.organization, abandoned)
+    fenced = (await sale.store.get(home, [rows.hold_key(abandoned)]))[rows.hold_key(abandoned)]
+    assert fenced["status"] == "aborted"
     await sale.assert_legal()
 
 
@@ -177,7 +196,8 @@ async def test_a_late_bookings_key_says_the_booking(sale: Sale) -> None:
     assert await sale.hold(SEATS, key="k") == booking
 
 
-def first_id(sale: Sale, key: str, seats: str = SEATS) -> str:
-    """The id that the key stands for as long as nothing was fenced."""
-    home = sale.trip.group_of(seats.split(maxsplit=1)[0])
-    return str(HoldId(sale.trip.key.trip, home, keyed_digest(sale.actor(), key, 1), is_late=False))
+async def bound_id(sale: Sale, key: str) -> str:
+    """The id that the key stands for now."""
+    name = RowKey(Kind.KEY, key)
+    found = await sale.store.get(rows.ledger_partition(sale.actor()), [name])
+    return rows.text(found[name], "hold")

@@ -52,9 +52,9 @@ class Attempts(Generic[H]):
         self._claims = claims
         self._fencing = fencing
 
-    async def claim(self, holds: Sequence[H], now_ms: int) -> tuple[Claimed, bool]:
+    async def claim(self, holds: Sequence[H], now_ms: int, beside: Sequence[Write] = ()) -> tuple[Claimed, bool]:
         """Intents in the other partitions in parallel, then the home batch: the commit of all these holds, which have
-        one home. Also says whether any intents were sent.
+        one home, with the rows `beside`. Also says whether any intents were sent.
         """
         others = dict.fromkeys(other for hold in holds for other in home_and_others(self._resource, hold)[1])
         now = await self._sender.now(now_ms)
@@ -67,7 +67,7 @@ class Attempts(Generic[H]):
             worst = min(results, key=lambda claimed: _RANK[type(claimed.result)])
             if not isinstance(worst.result, Won):
                 return replace(await self._all_in_the_way(holds, results, now), in_doubt=in_doubt), True
-        claimed = await self._claims.claim(self._home_claim(holds, now))
+        claimed = await self._claims.claim(self._home_claim(holds, now, beside))
         return replace(claimed, in_doubt=in_doubt or claimed.in_doubt), bool(others)
 
     async def _all_in_the_way(self, holds: Sequence[H], results: Sequence[Claimed], now: Recorded) -> Claimed:
@@ -88,7 +88,7 @@ class Attempts(Generic[H]):
         entries = self._entries(holds[0], other, now_ms)
         return Claim(other, holds, now_ms, until_ms, is_intent=True, entries=entries)
 
-    def _home_claim(self, holds: Sequence[H], now: Recorded) -> Claim[H]:
+    def _home_claim(self, holds: Sequence[H], now: Recorded, beside: Sequence[Write] = ()) -> Claim[H]:
         first = holds[0]
         home = home_of(self._resource, first.organization, first.id)
         return Claim(
@@ -97,14 +97,14 @@ class Attempts(Generic[H]):
             now.at_ms,
             first.state.expires_at_ms if isinstance(first.state, Held) else None,
             is_intent=False,
-            beside=[write for hold in holds for write in self._beginning(hold, now)],
+            beside=[*(write for hold in holds for write in self._beginning(hold, now)), *beside],
             entries=[*self._entries(first, home, now.at_ms), *_notes(first, home, now)],
         )
 
     def _beginning(self, hold: H, now: Recorded) -> tuple[Write, Write]:
         """The hold's own row and the event of its creation."""
         row = {**self._resource.columns(hold), **rows.recorded(now)}
-        return Write(rows.hold_key(hold.id), ABSENT, row), self._resource.event(hold, now)
+        return Write(rows.hold_key(hold.id), ABSENT, row), self._sender.kept(self._resource.event(hold, now))
 
     def _entries(self, hold: H, partition: Partition, now_ms: int) -> list[IndexEntry]:
         """The index entries that lead the sweeper to this hold."""

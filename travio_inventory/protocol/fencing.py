@@ -61,8 +61,9 @@ class Fencing(Generic[H]):
         """
         home, key = home_of(self._resource, organization, hold_id), rows.hold_key(hold_id)
         fenced: Row = {"status": "aborted", "reason": reason, **(kept or {})}
+        write = Write(key, ABSENT, fenced, self._sender.rules.retention.ended_s)
         for _ in range(TRIES_MAX):
-            match await self._sender.apply(home, [Write(key, ABSENT, fenced)], ()):
+            match await self._sender.apply(home, [write], ()):
                 case Applied():
                     return fenced
                 case Refused(rows=standing):

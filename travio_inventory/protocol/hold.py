@@ -45,11 +45,6 @@ def base_id(hold_id: str) -> str:
     return hold_id.removesuffix(LATE_SUFFIX)
 
 
-def keyed_digest(actor: Actor, key: str, generation: int) -> str:
-    """The digest in the id of the hold of this idempotency key, in this generation of the key."""
-    return digest_of(actor.organization, actor.user, key, str(generation))
-
-
 def claimant_of(actor: Actor, key: str | None, attempt: str = "") -> str:
     """Distinguishes a key's own retry from every other attempt, without the holder's name. An attempt without a key has
     no retries, so its claimant comes from `attempt` alone.

@@ -45,15 +45,22 @@ class Judging(Generic[H]):
         key = rows.hold_key(hold_id)
         return (await self._sender.batches.get(home_of(self._resource, organization, hold_id), [key])).get(key)
 
+    async def home_unless_abandoned(self, organization: str, hold_id: str, *, since_ms: int) -> Row | None:
+        """The hold's own row, None while an attempt may be making it; fences an id that was abandoned. Raises
+        StoreUnavailable, OutcomeUnknown.
+        """
+        row = await self.home(organization, hold_id)
+        if row is None and self.ages.of(hold_id, since_ms) >= self._sender.rules.grace_ms:
+            return await self._fencing.fence(organization, hold_id, fencing.ABANDONED)
+        return row
+
     async def judge(self, organization: str, hold_id: str, *, since_ms: int) -> Judged:
         """The verdict of an owner's home row, whatever its claims say. Ends the owner if it has lapsed, fences it if it
         was abandoned. Raises StoreUnavailable, OutcomeUnknown.
         """
-        row = await self.home(organization, hold_id)
+        row = await self.home_unless_abandoned(organization, hold_id, since_ms=since_ms)
         if row is None:
-            if self.ages.of(hold_id, since_ms) < self._sender.rules.grace_ms:
-                return Judged(Verdict.CONTENDED, {})
-            row = await self._fencing.fence(organization, hold_id, fencing.ABANDONED)
+            return Judged(Verdict.CONTENDED, {})
         if row.get("status") == "held" and self.has_lapsed(hold_id, row):
             row = await self._expiring.expire(self._resource.read(organization, hold_id, row))
         return Judged(Verdict.TAKEN if row.get("status") in rows.LIVE else Verdict.DEAD, row)

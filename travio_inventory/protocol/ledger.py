@@ -4,20 +4,22 @@ A caller without an answer retries with the same key, perhaps twice at once, per
 them must get one hold and one answer. So the key is bound to the id of a hold before anything is claimed:
 
     ledger of a holder (one partition)                  home of hold H
-    key K    -> hold H, fingerprint, generation         row H: held, confirmed, ..., or fenced
+    key K    -> hold H, fingerprint                     row H: held, confirmed, ..., or fenced
     slot 0   -> hold H
     slot 1   -> hold G
 
 The row of a key is inserted on condition that it is absent; whoever comes second finds the id and goes on with it. Then
-everything is as in `fencing`: the row of H says what came of it, whoever wrote it.
+everything is as in `fencing`: the row of H says what came of it, whoever wrote it. The id is random: were it made from
+the key, a key that is used again after its row was forgotten would meet the hold of its older life.
 
     row of the key        row of its hold            what the call does
     absent                                           binds the key to a new id, claims under it
     another request                                  is refused: the key was used for something else
-    bound to H            absent                     goes on with H: an attempt is under way, or died
+    bound to H            absent, young              goes on with H: an attempt is under way, or died
+    bound to H            absent, old                fences H, and goes on as below
     bound to H            stands                     answers with it, as it stands now
     bound to H            fenced for good            says that no, again
-    bound to H            fenced, retryable          binds the key to its next id, if it is bound to H still
+    bound to H            fenced, retryable          binds the key to a new id, if it is bound to H still
 
 A limit on live holds works alike. A slot is taken in the same batch as the key. It is taken over only when the home row
 of the hold that has it says that this is no longer held: lapsed, it is ended first; absent and old, it is fenced.
@@ -25,7 +27,10 @@ of the hold that has it says that this is no longer held: lapsed, it is ended fi
 What breaks without it: with a count that is read and then acted upon, ten requests at once get ten holds of a limit of
 one. With a slot that is freed by the clock, a holder has one hold more than allowed for as long as the lapsed one is
 confirmed late. With a slot freed before the fence, the attempt that was only slow commits beside the new one. Without
-the fingerprint, a key that is used again for other seats is answered with the old ones.
+the fingerprint, a key that is used again for other seats is answered with the old ones. With an old id gone on with, a
+late copy of the batch that bound the key brings an id back whose hold was forgotten.
+
+Keys and slots are forgotten too (`retention`): a key that is used after that is a new request.
 
 Without a key and without a limit there is no ledger batch: nobody can ask for that id again.
 """
@@ -35,13 +40,22 @@ from typing import Generic, TypeAlias
 
 from travio_inventory.kernel.refusals import IdempotencyKeyReused, OutcomeUnknown
 from travio_inventory.protocol import rows
-from travio_inventory.protocol.batches import ABSENT, Applied, Kind, Row, RowKey, Rows, StoreUnavailable, Write
+from travio_inventory.protocol.batches import (
+    ABSENT,
+    Applied,
+    Condition,
+    Kind,
+    Row,
+    RowKey,
+    Rows,
+    StoreUnavailable,
+    Write,
+)
 from travio_inventory.protocol.failed_batches import FailedBatches
 from travio_inventory.protocol.fencing import REFUSED
-from travio_inventory.protocol.hold import keyed_digest
 from travio_inventory.protocol.judging import Judging, Verdict
 from travio_inventory.protocol.refusals import HoldLimitReached
-from travio_inventory.protocol.resource import H, Hold, Request
+from travio_inventory.protocol.resource import H, Request
 from travio_inventory.protocol.sending import Sender
 
 TRIES_MAX = 10
@@ -117,7 +131,7 @@ class Ledger(Generic[H]):
         writes: list[Write] = []
         hold_id, left = private_id, None
         if request.key is not None:
-            bound = await self._bind(request, request.key, standing)
+            bound = await self._bind(request, request.key, standing, private_id)
             if isinstance(bound, Proceed | Answered):
                 return bound
             writes, hold_id, left = [bound.write], bound.hold_id, bound.left
@@ -126,30 +140,43 @@ class Ledger(Generic[H]):
                 return Proceed(hold_id)
             slot = await self._free_slot(request, standing, slots, left)
             condition: Row = {"hold": standing.get(slot, {}).get("hold")}
-            writes.append(Write(slot, condition, {"hold": hold_id, "since_ms": self._sender.clock.now_ms()}))
+            values: Row = {"hold": hold_id, "since_ms": self._sender.clock.now_ms()}
+            writes.append(Write(slot, condition, values, self._sender.rules.retention.slots_s))
         outcome = await self._sender.apply(rows.ledger_partition(request.actor), writes, ())
         failed.add(outcome)
         return Proceed(hold_id) if isinstance(outcome, Applied) else None
 
-    async def _bind(self, request: Request[H], key: str, standing: Rows) -> _Binding | Entered:
-        """What the key's row means: go on with its hold, the answer, or a new binding."""
-        name = RowKey(Kind.KEY, key)
-        row = standing.get(name)
+    async def _bind(self, request: Request[H], key: str, standing: Rows, new_id: str) -> _Binding | Entered:
+        """What the key's row means: go on with its hold, the answer, or a new binding. Raises StoreUnavailable if its
+        hold could not be judged.
+        """
+        row = standing.get(RowKey(Kind.KEY, key))
         if row is None:
-            hold_id = _keyed_id(request, key, 1)
-            values: Row = {"hold": hold_id, "fingerprint": request.fingerprint, "generation": 1}
-            return _Binding(Write(name, ABSENT, values), hold_id, None)
+            return self._binding(request, key, ABSENT, new_id)
         if row.get("fingerprint") != request.fingerprint:
             raise IdempotencyKeyReused
         bound = rows.text(row, "hold")
-        home_row = await self._judging.home(request.actor.organization, bound)
+        try:
+            home_row = await self._judging.home_unless_abandoned(
+                request.actor.organization, bound, since_ms=rows.number(row, "since_ms")
+            )
+        except OutcomeUnknown as error:
+            raise StoreUnavailable from error
         if home_row is None:
             return Proceed(bound)
         if home_row.get("status") != "aborted" or home_row.get("reason") == REFUSED:
             return Answered(bound, home_row)
-        generation = rows.number(row, "generation") + 1
-        hold_id = _keyed_id(request, key, generation)
-        return _Binding(Write(name, {"hold": bound}, {"hold": hold_id, "generation": generation}), hold_id, bound)
+        unused_id = new_id if new_id != bound else request.new_id(self._sender.new_digest())
+        return self._binding(request, key, {"hold": bound}, unused_id)
+
+    def _binding(self, request: Request[H], key: str, condition: Condition, hold_id: str) -> _Binding:
+        values: Row = {
+            "hold": hold_id,
+            "fingerprint": request.fingerprint,
+            "since_ms": self._sender.clock.now_ms(),
+        }
+        write = Write(RowKey(Kind.KEY, key), condition, values, self._sender.rules.retention.keys_s)
+        return _Binding(write, hold_id, rows.text(condition or {}, "hold") or None)
 
     async def _free_slot(self, request: Request[H], standing: Rows, slots: list[RowKey], left: str | None) -> RowKey:
         """A slot whose hold, if any, is no longer held by its own home row: never by the clock.
@@ -175,7 +202,3 @@ class Ledger(Generic[H]):
         if unjudged is not None:
             raise StoreUnavailable from unjudged
         raise HoldLimitReached(len(slots))
-
-
-def _keyed_id(request: Request[Hold], key: str, generation: int) -> str:
-    return request.new_id(keyed_digest(request.actor, key, generation))

@@ -243,7 +243,7 @@ class Resource(Protocol[H]):
         ...
 
     def columns(self, hold: H) -> Row:
-        """The row of a hold that comes to be."""
+        """The whole row of a hold, but for where its last event is."""
         ...
 
     def booking(self, state: Confirmed) -> Row:

@@ -1,6 +1,6 @@
 """The rows of holds and ledgers, whatever is reserved: the only place that knows the meaning of their columns."""
 
-from typing import cast
+from typing import assert_never, cast
 
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.protocol.batches import Kind, Partition, Row, RowKey, Table
@@ -58,8 +58,8 @@ def text(row: Row, column: str) -> str:
     return cast("str | None", row.get(column)) or ""
 
 
-def begun(hold: Hold) -> Row:
-    """What the row of any hold says that comes to be, whatever it claims."""
+def of_hold(hold: Hold) -> Row:
+    """What the row of any hold says, whatever it claims. A hold that never came to be has none: raises ValueError."""
     row: dict[str, str | int | None] = {
         "holder": hold.holder,
         "claimant": hold.claimant,
@@ -71,8 +71,16 @@ def begun(hold: Hold) -> Row:
             row |= {"status": "held", "expires_at_ms": expires_at_ms}
         case Confirmed() as booked:
             row |= {"status": "confirmed", "order_id": booked.order}
+        case Expired(expires_at_ms=expires_at_ms):
+            row |= {"status": "expired", "expires_at_ms": expires_at_ms}
+        case Released():
+            row |= {"status": "released"}
+        case Cancelled(order=order):
+            row |= {"status": "cancelled", "order_id": order}
+        case Aborted():
+            raise ValueError(f"no hold is {hold.state}")
         case _:
-            raise ValueError(f"a hold does not begin as {hold.state}")
+            assert_never(hold.state)
     return row
 
 

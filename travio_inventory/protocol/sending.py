@@ -78,6 +78,10 @@ class Sender:
         """Where a step of this moment is recorded. Raises BackendUnavailable."""
         return Recorded(await self.epochs.current(), self.clock.now_ms() if at_ms is None else at_ms)
 
+    def kept(self, event: Write) -> Write:
+        """The event's row, to be forgotten when it is old."""
+        return event._replace(keep_s=self.rules.retention.events_s)
+
     def new_digest(self) -> str:
         """The digest of a new id that nobody can guess."""
         return f"{self.random.getrandbits(4 * DIGEST_CHARS):0{DIGEST_CHARS}x}"

@@ -141,7 +141,8 @@ KEY = RowKind(
     (
         _text("hold", "the hold that the key stands for"),
         _text("fingerprint", "a digest of the request that bound the key"),
-        _number("generation", "how many holds the key has stood for, this one included"),
+        _number("generation", "how many holds the key has stood for"),
+        _number("since_ms", "since when it stands for that hold"),
     ),
 )
 SLOT = RowKind(

@@ -23,7 +23,6 @@ from travio_inventory.protocol.hold import (
     claimant_of,
     digest_of,
     is_same_holder,
-    keyed_digest,
     late_id,
     parse_hold_id,
 )
@@ -49,7 +48,6 @@ __all__ = [
     "base_id",
     "claimant_of",
     "is_same_holder",
-    "keyed_digest",
     "late_id",
     "parse_hold_id",
 ]

@@ -28,9 +28,9 @@ def _no_rebind(patch: pytest.MonkeyPatch) -> None:
     bind = Ledger._bind
 
     async def stay(
-        self: Ledger[Hold], request: HoldRequest, key: str, standing: Rows
+        self: Ledger[Hold], request: HoldRequest, key: str, standing: Rows, new_id: str
     ) -> "ledger._Binding | ledger.Entered":
-        bound = await bind(self, request, key, standing)
+        bound = await bind(self, request, key, standing, new_id)
         return ledger.Proceed(bound.left) if isinstance(bound, ledger._Binding) and bound.left is not None else bound
 
     patch.setattr(Ledger, "_bind", stay)
@@ -49,10 +49,10 @@ def _no_fingerprint(patch: pytest.MonkeyPatch) -> None:
     bind = Ledger._bind
 
     async def anything(
-        self: Ledger[Hold], request: HoldRequest, key: str, standing: Rows
+        self: Ledger[Hold], request: HoldRequest, key: str, standing: Rows, new_id: str
     ) -> "ledger._Binding | ledger.Entered":
         alike = {name: {**row, "fingerprint": request.fingerprint} for name, row in standing.items()}
-        return await bind(self, request, key, alike)
+        return await bind(self, request, key, alike, new_id)
 
     patch.setattr(Ledger, "_bind", anything)
 

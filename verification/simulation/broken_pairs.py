@@ -83,9 +83,9 @@ def _rebind_any(patch: pytest.MonkeyPatch) -> None:
     bind = Ledger._bind
 
     async def anew(
-        self: Ledger[Hold], request: HoldRequest, key: str, standing: Rows
+        self: Ledger[Hold], request: HoldRequest, key: str, standing: Rows, new_id: str
     ) -> "ledger._Binding | ledger.Entered":
-        bound = await bind(self, request, key, standing)
+        bound = await bind(self, request, key, standing, new_id)
         if not isinstance(bound, ledger._Binding) or bound.left is None:
             return bound
         hold_id = request.new_id(self._sender.new_digest())
@@ -158,16 +158,12 @@ def _forget_a_no(patch: pytest.MonkeyPatch) -> None:
     bind = Ledger._bind
 
     async def forget(
-        self: Ledger[Hold], request: HoldRequest, key: str, standing: Rows
+        self: Ledger[Hold], request: HoldRequest, key: str, standing: Rows, new_id: str
     ) -> "ledger._Binding | ledger.Entered":
-        bound = await bind(self, request, key, standing)
+        bound = await bind(self, request, key, standing, new_id)
         if not isinstance(bound, ledger.Answered) or bound.row.get("reason") != REFUSED:
             return bound
-        name = RowKey(Kind.KEY, key)
-        generation = rows.number(standing[name], "generation") + 1
-        hold_id = ledger._keyed_id(request, key, generation)
-        write = Write(name, {"hold": bound.hold_id}, {"hold": hold_id, "generation": generation})
-        return ledger._Binding(write, hold_id, bound.hold_id)
+        return self._binding(request, key, {"hold": bound.hold_id}, new_id)
 
     patch.setattr(Ledger, "_bind", forget)
 

@@ -102,8 +102,9 @@ def _confirm_by_a_read(patch: pytest.MonkeyPatch) -> None:
         *,
         seen: Rows,
         at_ms: int,
+        beside: Sequence[Write] = (),
     ) -> Outcome:
-        outcome = await step(sender, resource, hold, state, condition, seen=seen, at_ms=at_ms)
+        outcome = await step(sender, resource, hold, state, condition, seen=seen, at_ms=at_ms, beside=beside)
         if isinstance(outcome, Unknown) and isinstance(state, Confirmed):
             with suppress(StoreUnavailable):
                 key = rows.hold_key(hold.id)

@@ -89,8 +89,11 @@ def _judge_terms(evidence: Evidence, life: Life, call: Call) -> Iterator[str]:
 
 
 def _saw(evidence: Evidence, life: Life, statuses: set[str], call: Call) -> Iterator[str]:
-    """At some moment of the call the hold was in one of these. What was said of its time stands."""
-    if call.answer is CallOutcome.OK and call.op != "confirm" and call.until_ms > max(life.row.expires_at_ms, 0):
+    """At some moment of the call the hold was in one of these. What was said of its time stands; the row of a cancelled
+    booking no longer says it.
+    """
+    is_there = call.answer is CallOutcome.OK and call.op != "confirm" and life.row.status != "cancelled"
+    if is_there and call.until_ms > max(life.row.expires_at_ms, 0):
         yield f"I3 told that it is kept until {call.until_ms}, and ends at {life.row.expires_at_ms}: {call}"
     facts = evidence.facts_of(life, statuses, call)
     if facts is None:

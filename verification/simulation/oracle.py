@@ -112,7 +112,7 @@ class Oracle(Generic[C]):
         self.landed.append(Landed(at_s, call, partition, changes))
         for key, _, after in changes:
             self.rows[partition][key] = after
-            if key.kind in (Kind.CELL, Kind.SLOT):
+            if key.kind in (Kind.CELL, Kind.KEY, Kind.SLOT):
                 self._attempted(after.get("owner") or after.get("hold"), after.get("since_ms"))
         if partition.table is not Table.SEAT_GROUPS:
             return
@@ -120,7 +120,7 @@ class Oracle(Generic[C]):
         told: Counter[tuple[str, str, str]] = Counter()
         for key, before, after in changes:
             match key.kind:
-                case Kind.HOLD:
+                case Kind.HOLD if before != after:
                     due.update(self._hold_changed(at_s, call, key.id, before, after))
                 case Kind.CELL:
                     self._cell_changed(key, before, after)

@@ -143,7 +143,7 @@ class Units:
 
     def columns(self, hold: UnitHold) -> Row:
         """See Resource."""
-        return {**rows.begun(hold), "units": ",".join(f"{number}:{count}" for number, count in hold.units)}
+        return {**rows.of_hold(hold), "units": ",".join(f"{number}:{count}" for number, count in hold.units)}
 
     def booking(self, _state: Confirmed) -> Row:
         """See Resource."""

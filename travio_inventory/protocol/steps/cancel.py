@@ -12,7 +12,8 @@ async def cancel(deciding: Deciding[H], actor: Actor, hold_id: str) -> H:
     if isinstance(hold.state, Expired):
         late = await deciding.late_row(hold)
         if late is not None and is_booking(late):
-            hold = await deciding.decide(actor, late_id(base_id(hold_id)), Cancelled(""))
+            forgotten_with_it = deciding.kept_as_expired(hold, deciding.retention.ended_s)
+            hold = await deciding.decide(actor, late_id(hold.id), Cancelled(""), [forgotten_with_it])
     if not isinstance(hold.state, Cancelled):
         raise ended(hold)
     return hold

@@ -1,10 +1,12 @@
 """Takes an existing hold to another state, or returns its present one: shared by confirm, release and cancel."""
 
+from collections.abc import Sequence
 from typing import Generic, assert_never
 
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.refusals import BackendUnavailable, FinalRefusal
-from travio_inventory.protocol.batches import Applied, Row, StoreUnavailable
+from travio_inventory.protocol import rows
+from travio_inventory.protocol.batches import Applied, Row, StoreUnavailable, Write
 from travio_inventory.protocol.failed_batches import FailedBatches
 from travio_inventory.protocol.hold import (
     Aborted,
@@ -20,6 +22,7 @@ from travio_inventory.protocol.hold import (
 from travio_inventory.protocol.judging import Judging
 from travio_inventory.protocol.refusals import BookingCancelled, HoldConfirmed, HoldExpired, HoldNotFound, HoldReleased
 from travio_inventory.protocol.resource import H, Hold, Resource
+from travio_inventory.protocol.retention import Retention
 from travio_inventory.protocol.rolling_forward import RollingForward
 from travio_inventory.protocol.sending import Sender
 from travio_inventory.protocol.steps import writing
@@ -36,9 +39,9 @@ class Deciding(Generic[H]):
         self._judging = judging
         self._rolling = rolling
 
-    async def decide(self, actor: Actor, hold_id: str, state: HoldState) -> H:
-        """Take the hold to `state` if it still can; returns the hold afterwards, whoever changed it. Raises
-        HoldNotFound, BackendUnavailable, OutcomeUnknown.
+    async def decide(self, actor: Actor, hold_id: str, state: HoldState, beside: Sequence[Write] = ()) -> H:
+        """Take the hold to `state` if it still can, and write the rows `beside` with it; returns the hold afterwards,
+        whoever changed it. Raises HoldNotFound, BackendUnavailable, OutcomeUnknown.
         """
         failed = FailedBatches()
         for _ in range(TRIES_MAX):
@@ -59,7 +62,7 @@ class Deciding(Generic[H]):
             state = Cancelled(hold.state.order) if isinstance(hold.state, Confirmed) else state
             as_of_ms = self._sender.clock.now_ms()
             outcome = await writing.step(
-                self._sender, self._resource, hold, state, _as_seen(hold), seen=seen, at_ms=as_of_ms
+                self._sender, self._resource, hold, state, _as_seen(hold), seen=seen, at_ms=as_of_ms, beside=beside
             )
             if isinstance(outcome, Applied):
                 decided = hold.with_state(state)
@@ -84,6 +87,16 @@ class Deciding(Generic[H]):
             return await self._judging.home(hold.organization, late_id(base_id(hold.id)))
         except StoreUnavailable:
             raise BackendUnavailable from None
+
+    @property
+    def retention(self) -> Retention:
+        """How long what has ended is kept."""
+        return self._sender.rules.retention
+
+    def kept_as_expired(self, hold: H, keep_s: int) -> Write:
+        """The row of an expired hold, kept for so long: its late booking is found by it."""
+        row = {**self._resource.columns(hold), **rows.recorded(hold.recorded)}
+        return Write(rows.hold_key(hold.id), {"status": "expired"}, row, keep_s)
 
     async def over(self, hold: H) -> FinalRefusal:
         """The refusal that says how the hold ended, its late booking included."""

@@ -74,7 +74,7 @@ class Expiring(Generic[H]):
         except StoreUnavailable:
             return NotDone("what it depends on could not be read")
         steps = [(hold, _expired(hold), _as_seen(hold)) for hold in holds]
-        writes = writing.step_writes(self._resource, steps, seen, now)
+        writes = writing.step_writes(self._sender, self._resource, steps, seen, now)
         others = writing.others_due(self._resource, holds, now.at_ms)
         return await writing.send(self._sender, self._resource, holds, writes, others, now)
 

@@ -60,7 +60,7 @@ class Extending(Generic[H]):
         row: Row = {"expires_at_ms": until_ms, "extensions": extended.extensions, **rows.recorded(now)}
         writes = [
             Write(rows.hold_key(hold.id), {"status": "held", "expires_at_ms": seen_ms}, row),
-            self._resource.event(extended, now),
+            self._sender.kept(self._resource.event(extended, now)),
             *self._resource.extend(hold, until_ms),
         ]
         due = [index_entries.due(partition, until_ms) for partition in self._resource.partitions(hold)]

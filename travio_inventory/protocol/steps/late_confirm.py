@@ -4,7 +4,7 @@ from typing import Generic, assert_never
 
 from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown
 from travio_inventory.protocol.attempts import Attempts
-from travio_inventory.protocol.batches import Row
+from travio_inventory.protocol.batches import FOR_EVER, Row
 from travio_inventory.protocol.claims import AlreadyThere, Contended, Lost, NotMade, Unanswered, Won
 from travio_inventory.protocol.fencing import REFUSED, Fencing
 from travio_inventory.protocol.hold import Aborted, Confirmed, Expired, late_id
@@ -47,7 +47,8 @@ class LateConfirming(Generic[H]):
             await self._rolling.settled(booking, as_of_ms=as_of_ms)
             return booking
         booking = hold.booked_late(asked)
-        claimed, others_sent = await self._attempts.claim([booking], self._sender.clock.now_ms())
+        kept = self._deciding.kept_as_expired(hold, FOR_EVER)
+        claimed, others_sent = await self._attempts.claim([booking], self._sender.clock.now_ms(), [kept])
         match claimed.result:
             case Won():
                 await self._rolling.settled(booking, as_of_ms=claimed.as_of_ms)

@@ -1,11 +1,10 @@
 """What a step writes and where: the hold's row, its event and its claims, all in its home."""
 
 from collections.abc import Sequence
-from typing import assert_never
 
 from travio_inventory.protocol import index_entries, listings, rows
 from travio_inventory.protocol.batches import IndexEntry, Outcome, Partition, Row, RowKey, Rows, Write
-from travio_inventory.protocol.hold import Aborted, Cancelled, Confirmed, Expired, Held, HoldState, Recorded, Released
+from travio_inventory.protocol.hold import Confirmed, HoldState, Recorded
 from travio_inventory.protocol.resource import H, Resource, home_and_others, home_of
 from travio_inventory.protocol.sending import Sender
 
@@ -23,18 +22,25 @@ async def see_home(sender: Sender, resource: Resource[H], holds: Sequence[H]) ->
 
 
 async def step(
-    sender: Sender, resource: Resource[H], hold: H, state: HoldState, condition: Row, *, seen: Rows, at_ms: int
+    sender: Sender,
+    resource: Resource[H],
+    hold: H,
+    state: HoldState,
+    condition: Row,
+    *,
+    seen: Rows,
+    at_ms: int,
+    beside: Sequence[Write] = (),
 ) -> Outcome:
-    """Take the hold from what `condition` says to `state`: one batch on its home, its event included, index entries
-    for the other partitions before it.
+    """Take the hold from what `condition` says to `state`: one batch on its home, its event and the rows `beside`
+    included, index entries for the other partitions before it.
     """
     now = await sender.now(at_ms)
     asked = others_due(resource, [hold], at_ms)
     if isinstance(state, Confirmed):
         asked += listings.of_hold(hold.with_state(state))
-    return await send(
-        sender, resource, [hold], step_writes(resource, [(hold, state, condition)], seen, now), asked, now
-    )
+    writes = step_writes(sender, resource, [(hold, state, condition)], seen, now)
+    return await send(sender, resource, [hold], [*writes, *beside], asked, now)
 
 
 async def send(
@@ -56,7 +62,7 @@ async def list_again(sender: Sender, resource: Resource[H], hold: H) -> None:
 
 
 def step_writes(
-    resource: Resource[H], steps: Sequence[tuple[H, HoldState, Row]], seen: Rows, now: Recorded
+    sender: Sender, resource: Resource[H], steps: Sequence[tuple[H, HoldState, Row]], seen: Rows, now: Recorded
 ) -> list[Write]:
     """The rows of holds that have one home, their events and their claims there, each taken from what its condition
     says to a state; all to the same kind of state.
@@ -64,34 +70,24 @@ def step_writes(
     first, state, _ = steps[0]
     home = home_of(resource, first.organization, first.id)
     owned = {hold.id: resource.keys(hold, home) for hold, _, _ in steps}
-    told = [write for each in steps for write in _told(resource, *each, now)]
+    told = [write for each in steps for write in _told(sender, resource, *each, now)]
     return [*told, *resource.move(owned, state, home, seen)]
 
 
-def _told(resource: Resource[H], hold: H, state: HoldState, condition: Row, now: Recorded) -> tuple[Write, Write]:
+def _told(
+    sender: Sender, resource: Resource[H], hold: H, state: HoldState, condition: Row, now: Recorded
+) -> tuple[Write, Write]:
     """The hold's row and the event of the step."""
-    own = Write(rows.hold_key(hold.id), condition, {**_columns(resource, state), **rows.recorded(now)})
-    return own, resource.event(hold.with_state(state), now)
+    after = hold.with_state(state)
+    event = sender.kept(resource.event(after, now))
+    if not isinstance(state, Confirmed):
+        row = {**resource.columns(hold), **resource.columns(after), **rows.recorded(now)}
+        return Write(rows.hold_key(hold.id), condition, row, sender.rules.retention.ended_s), event
+    values = {"status": "confirmed", "order_id": state.order, **resource.booking(state), **rows.recorded(now)}
+    return Write(rows.hold_key(hold.id), condition, values), event
 
 
 def others_due(resource: Resource[H], holds: Sequence[H], at_ms: int) -> list[IndexEntry]:
     """The partitions other than their home in which these holds are to be brought in line now."""
     named = {partition for hold in holds for partition in home_and_others(resource, hold)[1]}
     return [index_entries.due(partition, at_ms) for partition in sorted(named)]
-
-
-def _columns(resource: Resource[H], state: HoldState) -> Row:
-    """What a step to that state changes of the hold's row."""
-    match state:
-        case Confirmed() as booked:
-            return {"status": "confirmed", "order_id": booked.order, **resource.booking(booked)}
-        case Released():
-            return {"status": "released"}
-        case Expired():
-            return {"status": "expired"}
-        case Cancelled():
-            return {"status": "cancelled"}
-        case Held() | Aborted():
-            raise ValueError(f"no step leads to {state}")
-        case _:
-            assert_never(state)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from json import dumps, loads
 
 from travio_inventory.protocol.batches import Kind, Partition, Row, RowKey, Table
-from travio_inventory.protocol.rows import SEPARATOR, begun, number, read_state, text
+from travio_inventory.protocol.rows import SEPARATOR, number, of_hold, read_state, text
 from travio_inventory.seats.hold import NEVER_MS, Confirmed, Hold, HoldState, Passenger, Recorded, parse_hold_id
 from travio_inventory.seats.ports import SeatGroupKey
 from travio_inventory.seats.refusals import TakenCell
@@ -40,9 +40,9 @@ def cell_keys(seats: Iterable[str], journey: Journey) -> list[RowKey]:
 
 
 def hold_row(hold: Hold) -> Row:
-    """The row of a hold of seats that comes to be."""
+    """The whole row of a hold of seats."""
     row: dict[str, str | int | None] = {
-        **begun(hold),
+        **of_hold(hold),
         **booking_columns(hold.state),
         "seats": places_text(hold),
         "first_segment": hold.journey.first,
@@ -74,6 +74,7 @@ def read_hold(organization: str, hold_id: str, row: Row) -> Hold:
         claimant=text(row, "claimant"),
         state=_state(row),
         extensions=number(row, "extensions"),
+        reason=text(row, "reason") if row.get("status") != "aborted" else "",
         recorded=Recorded(number(row, "event_epoch"), number(row, "event_at_ms")),
     )
 
