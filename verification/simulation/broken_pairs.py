@@ -271,8 +271,9 @@ def _answer_alone(patch: pytest.MonkeyPatch) -> None:
         *,
         seen: Rows,
         at_ms: int,
+        beside: Sequence[Write] = (),
     ) -> Outcome:
-        outcome = await step(sender, resource, hold, state, condition, seen=seen, at_ms=at_ms)
+        outcome = await step(sender, resource, hold, state, condition, seen=seen, at_ms=at_ms, beside=beside)
         if isinstance(outcome, Applied):
             done.add((hold.id, type(state)))
         return outcome

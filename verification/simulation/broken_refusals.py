@@ -17,6 +17,7 @@ from travio_inventory.protocol.batches import (
     Rows,
     StoreUnavailable,
     Unknown,
+    Write,
 )
 from travio_inventory.protocol.claims import Lost
 from travio_inventory.protocol.fencing import REFUSED, Fencing

@@ -58,7 +58,7 @@ class UnitsOracle:
         if COUNTER in rows:
             self._judge_counter(now_s, partition.number, rows)
         for key, before, after in changes:
-            if key.kind is Kind.HOLD:
+            if key.kind is Kind.HOLD and before != after:
                 self._judge_step(now_s, key.id, before, after)
 
     def _judge_counter(self, now_s: float, number: int, rows: dict[RowKey, Row]) -> None:
