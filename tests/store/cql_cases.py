@@ -29,6 +29,11 @@ CONFIRMING = (
     Write(A2, {"owner": "hold-1"}, {"status": "sold"}),
     Write(A1, {"owner": "hold-1"}, {"status": "sold"}),
 )
+ENDING = (
+    Write(HOLD, {"status": "held"}, {"status": "released"}, 60),
+    Write(EVENT, {}, {"subject": "hold-1"}, 60),
+    Write(A1, {"owner": "hold-1"}, {"status": "available", "owner": None}),
+)
 FENCING = (Write(HOLD, ABSENT, {"status": "aborted"}),)
 CASES = {
     "a hold that wins": Case([Write(A1, {}, FREE), Write(A2, {}, FREE)], HOLDING),
@@ -40,6 +45,8 @@ CASES = {
         [Write(HOLD, {}, {"status": "expired"}), Write(A1, {}, {"status": "available"}), Write(A2, {}, TAKEN)],
         CONFIRMING,
     ),
+    "an end that wins": Case([Write(HOLD, {}, CLAIM), Write(A1, {}, HELD)], ENDING),
+    "an end that comes too late": Case([Write(HOLD, {}, {"status": "confirmed"}), Write(A1, {}, HELD)], ENDING),
     "a slot that is no longer free": Case(
         [Write(A3, {}, {"owner": "h"})], [Write(A3, {"owner": None}, {"owner": "i"})]
     ),

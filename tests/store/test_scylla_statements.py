@@ -4,7 +4,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from travio_inventory.protocol.batches import ABSENT, Index, IndexEntry, Kind, Partition, Row, RowKey, Table, Write
+from travio_inventory.protocol.batches import (
+    ABSENT,
+    FOR_EVER,
+    Index,
+    IndexEntry,
+    Kind,
+    Partition,
+    Row,
+    RowKey,
+    Table,
+    Write,
+)
 from travio_inventory.protocol.tables import COLUMNS, INDEXES, TABLES, TYPES, Type
 from travio_inventory.store.scylla.batches import plain_batch
 from travio_inventory.store.scylla.statements import (
@@ -25,7 +36,9 @@ def texts(*writes: Write) -> list[str]:
     where = " WHERE organization = ? AND trip = ? AND seat_group = ? AND kind = ? AND id = ? AND segment = ?"
     key = "organization, trip, seat_group, kind, id, segment"
     texts = [statement.text for statement in batch_of("ks", PLACE, writes)]
-    return [text.replace(where, "").replace(key, "KEY").replace("?, ?, ?, ?, ?, ?", "KEY") for text in texts]
+    texts = [text.replace(where, "").replace(key, "KEY").replace("?, ?, ?, ?, ?, ?", "KEY", 1) for text in texts]
+    assert all("USING TTL ?" in text for text in texts), "an end is bound, so that it needs no text of its own"
+    return [text.replace(" USING TTL ?", "") for text in texts]
 
 
 @pytest.mark.parametrize(
@@ -57,6 +70,55 @@ def test_a_condition_is_one_statement_with_a_row_marker_where_it_may_make_the_ro
     assert texts(Write(KEY, condition, values)) == expected
 
 
+WHOLE = "UPDATE ks.seat_groups SET status = ?, owner = ?, until_ms = ?, since_ms = ?"
+MARKER = "INSERT INTO ks.seat_groups (KEY) VALUES (KEY)"
+
+
+@pytest.mark.parametrize(
+    ("condition", "values", "expected"),
+    [
+        (ABSENT, {"status": "held"}, ["INSERT INTO ks.seat_groups (KEY, status) VALUES (KEY, ?) IF NOT EXISTS"]),
+        ({"status": "held"}, {"status": "sold"}, [MARKER, f"{WHOLE} IF status = ?"]),
+        ({"status": "held"}, {"owner": None}, [MARKER, f"{WHOLE} IF status = ?"]),
+        ({"owner": None}, {"owner": "h"}, [MARKER, f"{WHOLE} IF owner = ?"]),
+        (
+            {},
+            {"status": "sold"},
+            ["INSERT INTO ks.seat_groups (KEY, status, owner, until_ms, since_ms) VALUES (KEY, ?, ?, ?, ?)"],
+        ),
+    ],
+)
+@pytest.mark.parametrize("keep_s", [FOR_EVER, 60])
+def test_a_row_with_an_end_is_written_whole_marker_and_all(
+    condition: Row | None, values: Row, expected: list[str], keep_s: int
+) -> None:
+    """What stood in other columns, or a marker without an end, would outlive it."""
+    write = Write(KEY, condition, values, keep_s)
+    assert texts(write)[: len(expected)] == expected
+    assert all(keep_s.to_bytes(4) in sent.values for sent in batch_of("ks", PLACE, [write])[: len(expected)])
+
+
+def test_of_a_row_that_is_written_once_nothing_is_cleared() -> None:
+    """An event lacks columns, and each that is cleared is a tombstone in the range that the relay reads."""
+    event = Write(RowKey(Kind.EVENT, "e"), {}, {"type": "hold.created", "at_ms": 3}, 60)
+    assert texts(event)[0] == "INSERT INTO ks.seat_groups (KEY, type, at_ms) VALUES (KEY, ?, ?)"
+
+
+@pytest.mark.parametrize("condition", [{}, {"owner": None}])
+def test_an_empty_row_that_may_not_be_there_is_given_no_end(condition: Row) -> None:
+    with pytest.raises(ValueError, match="an empty row that may not be there is given an end"):
+        batch_of("ks", PLACE, [Write(KEY, condition, {"status": None}, 60)])
+
+
+def test_an_entry_with_an_end_of_its_own_says_so_and_others_have_their_tables() -> None:
+    plain = IndexEntry(Index.EXPIRY, "bucket", "entry")
+    text = "INSERT INTO ks.index_entries (index_name, bucket, entry) VALUES (?, ?, ?)"
+    assert entry_of("ks", plain) == (text, [b"expiry", b"bucket", b"entry"])
+    assert entry_of("ks", plain._replace(keep_s=60)) == (
+        f"{text} USING TTL ?", [b"expiry", b"bucket", b"entry", (60).to_bytes(4)],
+    )  # fmt: skip
+
+
 def test_a_write_without_a_condition_rides_along_with_those_that_have_one() -> None:
     assert texts(Write(KEY, {}, {"status": "seeded"}), Write(KEY._replace(segment=1), ABSENT, {})) == [
         "INSERT INTO ks.seat_groups (KEY, status) VALUES (KEY, ?)",
@@ -72,7 +134,10 @@ def _batches(draw: st.DrawFn) -> tuple[Table, list[Write]]:
     for place in range(draw(st.integers(0, 4))):
         kind = draw(st.sampled_from(sorted(TABLES[table].kinds)))
         rows = st.dictionaries(st.sampled_from(COLUMNS[kind]), st.none() | st.just(7), max_size=3).map(_fit)
-        writes.append(Write(RowKey(kind, str(place)), draw(st.none() | rows), draw(rows)))
+        condition, values = draw(st.none() | rows), draw(rows)
+        may_end = condition is ABSENT or any(value is not None for row in (condition, values) for value in row.values())
+        keep_s = draw(st.none() | st.integers(0, 99)) if may_end else None
+        writes.append(Write(RowKey(kind, str(place)), condition, values, keep_s))
     return table, writes
 
 

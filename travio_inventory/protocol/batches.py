@@ -107,7 +107,8 @@ class Write(NamedTuple):
 
     With `keep_s`, the values are the whole row: columns that they lack are cleared, and the row is forgotten so many
     seconds later, or never (FOR_EVER). A row that has an end may only be written with `keep_s`: else what is written
-    may outlive the rest of its row.
+    may outlive the rest of its row. Values that are all null may have an end only where the condition says that the row
+    is there.
     """
 
     key: RowKey

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
-from travio_inventory.protocol.batches import Index, Kind, Partition, Table, Write
+from travio_inventory.protocol.batches import ABSENT, Index, Kind, Partition, Table, Write
 
 
 class Type(StrEnum):
@@ -31,11 +31,14 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class RowKind:
-    """A kind of row: what it is, what its id is, and the columns that it may have."""
+    """A kind of row: what it is, what its id is, and the columns that it may have. One that `is_written_once` is never
+    written again with other values, so what a write of it lacks need not be cleared.
+    """
 
     meaning: str
     id: str
     columns: Sequence[Column]
+    is_written_once: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +137,7 @@ EVENT = RowKind(
         _number("previous_at_ms", "the moment of the subject's previous event"),
         _text("data", "the event's data, as JSON; its form depends on type and version"),
     ),
+    is_written_once=True,
 )
 KEY = RowKind(
     "an idempotency key",
@@ -266,10 +270,9 @@ INDEXES: Mapping[Index, DeclaredIndex] = {
     ),
 }
 
+KINDS: Mapping[Kind, RowKind] = {kind: rows for table in TABLES.values() for kind, rows in table.kinds.items()}
 COLUMNS: Mapping[Kind, tuple[str, ...]] = {
-    kind: tuple(column.name for column in rows.columns)
-    for table in TABLES.values()
-    for kind, rows in table.kinds.items()
+    kind: tuple(column.name for column in rows.columns) for kind, rows in KINDS.items()
 }
 """The columns that a row of a kind may have."""
 TYPES: Mapping[str, Type] = {name: type_ for table in TABLES.values() for name, type_ in table.columns.items()}
@@ -304,12 +307,24 @@ def check_segment(table: Table, segment: int) -> None:
         raise ValueError(f"{table} has no segments: {segment}")
 
 
+def check_end(write: Write) -> None:
+    """Raises ValueError for values that are a whole row and empty, where no condition says that the row is there: a
+    store cannot give an end to a row without making it.
+    """
+    condition, values = write.condition, write.values
+    if condition is not ABSENT and not any(value is not None for row in (condition, values) for value in row.values()):
+        raise ValueError(f"an empty row that may not be there is given an end: {write.key}")
+
+
 def check(partition: Partition, writes: Sequence[Write]) -> None:
     """Raises ValueError for a batch with a row, or a column of a row, that its table does not have."""
     names_of(partition)
     table, of, asked, written = partition.table, None, None, None
     has_segments = TABLES[table].segment is not None
-    for (kind, _, segment), condition, values, _ in writes:
+    for write in writes:
+        (kind, _, segment), condition, values, keep_s = write
+        if keep_s is not None:
+            check_end(write)
         if segment and not has_segments:
             check_segment(table, segment)
         if values is not written or condition is not asked or kind is not of:

@@ -1,16 +1,18 @@
 """CQL texts, few and prepared, with the values that go with them.
 
 A write is one or two statements on its row. Rows are always made with a row marker, so that one whose columns are
-all cleared still stands.
+all cleared still stands. An end is one of the marker and of each column: a row goes when the last of them has gone, so
+one that is given an end is written whole, marker and all.
 """
 
 import struct
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache, partial
 from typing import NamedTuple, TypeAlias
 
 from travio_inventory.protocol.batches import (
     ABSENT,
+    FOR_EVER,
     Index,
     IndexEntry,
     Kind,
@@ -24,10 +26,12 @@ from travio_inventory.protocol.batches import (
 from travio_inventory.protocol.tables import (
     COLUMNS,
     INDEXES,
+    KINDS,
     TABLES,
     TYPES,
     Type,
     check_columns,
+    check_end,
     check_segment,
     names_of,
 )
@@ -70,6 +74,9 @@ def _id(value: str) -> bytes:
 _ENCODE = {name: str.encode if type_ is Type.TEXT else _int64 for name, type_ in TYPES.items()}
 _KINDS = {kind: kind.value.encode() for kind in Kind}
 _INDEXES = {index: index.value.encode() for index in Index}
+
+_WITHOUT_END = _int32(FOR_EVER)
+_EMPTY: Mapping[Kind, Row] = {kind: dict.fromkeys(columns) for kind, columns in COLUMNS.items()}
 
 # A row that is never there: what asks nothing of any row is asked of it that it has nothing in one column. Without a
 # condition a batch would be a plain write.
@@ -117,20 +124,11 @@ def batch_of(keyspace: str, place: Place, writes: Iterable[Write]) -> list[State
     row_key = _row_key_of(table)
     statements: list[Statement] = []
     is_conditional = False
-    for key, condition, values, _ in writes:
+    for write in writes:
+        key, condition, _, _ = write
         of = (keyspace, table, key.kind)
-        row = (*place.parts, *row_key(key))
-        if condition is ABSENT:
-            present = {name: value for name, value in values.items() if value is not None}
-            statements.append(_insert(of, row, present, "IF NOT EXISTS"))
-            is_conditional = True
-        elif condition:
-            statements += _conditional(of, row, condition, values)
-            is_conditional = True
-        elif not _all_null(values):
-            statements.append(_insert(of, row, values))
-        elif values:
-            statements.append(_update(of, row, {}, values))
+        statements += _written(of, (*place.parts, *row_key(key)), write)
+        is_conditional = is_conditional or condition is ABSENT or bool(condition)
     if statements and not is_conditional:
         statements.append(_nowhere(keyspace, place))
     return statements
@@ -151,26 +149,50 @@ def _key_without_segment(table: Table, key: RowKey) -> tuple[bytes, ...]:
     return _KINDS[kind], _id(row_id)
 
 
-def _conditional(of: _Shape, row: tuple[bytes, ...], condition: Row, values: Row) -> Iterator[Statement]:
-    """An update that must set something sets what it asks for, if there is nothing else."""
-    if _all_null(condition) and not _all_null(values):
-        yield _insert(of, row, {})
-    yield _update(of, row, condition, values or dict([next(iter(condition.items()))]))
+def _written(of: _Shape, row: tuple[bytes, ...], write: Write) -> Iterator[Statement]:
+    key, condition, values, keep_s = write
+    end = _WITHOUT_END if keep_s is None else _int32(keep_s)
+    if condition is ABSENT:
+        present = {name: value for name, value in values.items() if value is not None}
+        yield _insert(of, row, present, end, "IF NOT EXISTS")
+        return
+    if keep_s is not None:
+        check_end(write)
+        if not KINDS[key.kind].is_written_once:
+            values = {**_EMPTY[key.kind], **values}
+    if condition:
+        yield from _conditional(of, row, condition, values, end, is_whole=keep_s is not None)
+    elif not _all_null(values):
+        yield _insert(of, row, values, end)
+    elif values:
+        yield _update(of, row, {}, values, end)
+
+
+def _conditional(
+    of: _Shape, row: tuple[bytes, ...], condition: Row, values: Row, end: bytes, *, is_whole: bool
+) -> Iterator[Statement]:
+    """An update writes no marker: one goes with it where the row may be made by it, or is given an end. One that must
+    set something sets what it asks for, if there is nothing else.
+    """
+    if is_whole or (_all_null(condition) and not _all_null(values)):
+        yield _insert(of, row, {}, end)
+    yield _update(of, row, condition, values or dict([next(iter(condition.items()))]), end)
 
 
 def _nowhere(keyspace: str, place: Place) -> Statement:
     kind = _SOME_KIND[place.table]
     nothing: Row = {COLUMNS[kind][0]: None}
-    return _update((keyspace, place.table, kind), (*place.parts, *_NOWHERE[place.table]), nothing, nothing)
+    row = (*place.parts, *_NOWHERE[place.table])
+    return _update((keyspace, place.table, kind), row, nothing, nothing, _WITHOUT_END)
 
 
-def _insert(of: _Shape, row: tuple[bytes, ...], values: Row, end: str = "") -> Statement:
-    return Statement(_insert_text(of, tuple(values), end), [*row, *_encoded(values)])
+def _insert(of: _Shape, row: tuple[bytes, ...], values: Row, end: bytes, condition: str = "") -> Statement:
+    return Statement(_insert_text(of, tuple(values), condition), [*row, *_encoded(values), end])
 
 
-def _update(of: _Shape, row: tuple[bytes, ...], condition: Row, values: Row) -> Statement:
+def _update(of: _Shape, row: tuple[bytes, ...], condition: Row, values: Row, end: bytes) -> Statement:
     text = _update_text(of, tuple(values), tuple(condition))
-    return Statement(text, [*_encoded(values), *row, *_encoded(condition)])
+    return Statement(text, [end, *_encoded(values), *row, *_encoded(condition)])
 
 
 def _encoded(values: Row) -> list[Bytes]:
@@ -187,12 +209,13 @@ def _all_null(row: Row) -> bool:
 
 
 @lru_cache(maxsize=TEXTS_CACHED)
-def _insert_text(of: _Shape, columns: tuple[str, ...], end: str) -> str:
+def _insert_text(of: _Shape, columns: tuple[str, ...], condition: str) -> str:
     keyspace, table, kind = of
     check_columns(table, kind, columns)
     names = (*_key(table), *columns)
     marks = ", ".join("?" * len(names))
-    return f"INSERT INTO {keyspace}.{table} ({', '.join(names)}) VALUES ({marks}) {end}".rstrip()  # noqa: S608 - checked names
+    asked = f" {condition}" if condition else ""
+    return f"INSERT INTO {keyspace}.{table} ({', '.join(names)}) VALUES ({marks}){asked} USING TTL ?"  # noqa: S608 - checked names
 
 
 @lru_cache(maxsize=TEXTS_CACHED)
@@ -200,8 +223,8 @@ def _update_text(of: _Shape, columns: tuple[str, ...], conditions: tuple[str, ..
     keyspace, table, kind = of
     check_columns(table, kind, (*columns, *conditions))
     values = ", ".join(f"{name} = ?" for name in columns)
-    asked = f"IF {_equal(*conditions)}" if conditions else ""
-    return f"UPDATE {keyspace}.{table} SET {values} WHERE {_equal(*_key(table))} {asked}".rstrip()  # noqa: S608 - checked names
+    asked = f" IF {_equal(*conditions)}" if conditions else ""
+    return f"UPDATE {keyspace}.{table} USING TTL ? SET {values} WHERE {_equal(*_key(table))}{asked}"  # noqa: S608 - checked names
 
 
 def _key(table: Table) -> tuple[str, ...]:
@@ -255,10 +278,13 @@ def read_of(keyspace: str, place: Place, kind: Kind, start: str, end: str, most:
 
 
 def entry_of(keyspace: str, index_entry: IndexEntry) -> PlainWrite:
-    """The statement that adds an entry to a bucket."""
-    index, bucket, entry, _ = index_entry
+    """The statement that adds an entry to a bucket. One without an end of its own has its table's, if that has one."""
+    index, bucket, entry, keep_s = index_entry
     text = f"INSERT INTO {keyspace}.{INDEXES[index].table} (index_name, bucket, entry) VALUES (?, ?, ?)"  # noqa: S608 - ours
-    return PlainWrite(text, [_INDEXES[index], bucket.encode(), entry.encode()])
+    values = [_INDEXES[index], bucket.encode(), entry.encode()]
+    if keep_s == FOR_EVER:
+        return PlainWrite(text, values)
+    return PlainWrite(f"{text} USING TTL ?", [*values, _int32(keep_s)])
 
 
 def entries_of(keyspace: str, index: Index, bucket: str, after: str, most: int) -> Statement:
