@@ -24,6 +24,7 @@ from travio_inventory.seats.use_cases.expire_holds import Swept
 from verification.simulation.virtual_loop import run_virtually
 
 INTERVAL_MS = 10
+KEPT_S = 14_400
 GROUP, OTHER_GROUP = (group_partition(TripKey("acme", "t1"), number) for number in range(2))
 
 
@@ -57,7 +58,7 @@ def sweeper(rounds: Rounds) -> Sweeper:
 
 
 def relay(rounds: Callable[[], Awaitable[int]], lag_ms: int = 0) -> RelayJob:
-    return RelayJob("there", Relay(rounds, lambda: lag_ms), interval_ms=INTERVAL_MS, jitter=Random(1))
+    return RelayJob("there", Relay(rounds, lambda: lag_ms, KEPT_S), interval_ms=INTERVAL_MS, jitter=Random(1))
 
 
 async def while_running(work: Callable[[], Coroutine[Any, Any, None]], until: Callable[[], Awaitable[None]]) -> None:

@@ -164,6 +164,9 @@ async def test_a_sink_that_takes_nothing_delays_no_other_and_has_all_after_the_n
         await anyio.sleep(0.01)
         assert app.figures.gauges()["relay_events.json-lines lag_ms"] == 0
         assert app.figures.gauges()["relay_events.audit lag_ms"] > 0
+        kept_s = settings.retention.events_seconds
+        assert app.figures.gauges()["relay_events.json-lines forgotten_in_s"] == kept_s
+        assert 0 < app.figures.gauges()["relay_events.audit forgotten_in_s"] <= kept_s
     audit.rmdir()
     async with running(settings):
         pass

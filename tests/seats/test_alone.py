@@ -9,6 +9,7 @@ from travio_inventory.kernel.events import Event
 from travio_inventory.protocol import journal
 from travio_inventory.protocol.epochs import EPOCH_MS
 from travio_inventory.protocol.journal import EventJournal
+from travio_inventory.protocol.retention import Retention
 from verification.kit.sale import TOLD_WITHIN_S, Sale
 
 EPOCHS = 3
@@ -20,9 +21,8 @@ class Alone:
 
     def __init__(self, sale: Sale) -> None:
         self._sale = sale
-        self._relay = EventRelay(
-            EventJournal(sale.process.sender, "alone", is_alone=True), sale.process.sink, sale.clock
-        )
+        read = EventJournal(sale.process.sender, "alone", is_alone=True)
+        self._relay = EventRelay(read, sale.process.sink, sale.clock, kept_s=Retention().events_s)
 
     async def tells(self, *, rounds: int) -> Sequence[Event]:
         """What it tells in so many rounds, a second apart."""

@@ -28,6 +28,7 @@ from travio_inventory.protocol.batches import (
 from travio_inventory.protocol.journal import EventJournal
 from travio_inventory.protocol.lapses import LapseFinder
 from travio_inventory.protocol.late_events import LateEvents
+from travio_inventory.protocol.retention import Retention
 from travio_inventory.seats.hold import Held, Hold, HoldId, HoldRequest, Recorded
 from travio_inventory.seats.records import seat_rows
 from travio_inventory.seats.records.definitions import Definitions
@@ -293,7 +294,7 @@ async def recorded_unseen(store: Store, *groups: int) -> list[str]:
 def relay_of(process: Process, told: Told) -> EventRelay:
     """One that also looks for what landed late."""
     journal = late_events(process)
-    return EventRelay(journal, told, process.clock)
+    return EventRelay(journal, told, process.clock, kept_s=Retention().events_s)
 
 
 def sweeping(process: Process) -> SlowRound:

@@ -96,10 +96,15 @@ class Unwatched:
 
 
 class Relay(NamedTuple):
-    """Publishes events to one sink."""
+    """Publishes events to one sink, which are kept for so many seconds."""
 
     round: Callable[[], Awaitable[int]]
     lag_ms: Callable[[], int]
+    kept_s: int
+
+    def forgotten_in_s(self) -> int:
+        """How soon an event is forgotten that the sink has not had: `kept_s` if there is none, 0 if one was."""
+        return max(self.kept_s - self.lag_ms() // 1_000, 0)
 
 
 class Assembly(NamedTuple):
@@ -152,8 +157,9 @@ def assemble(
 
 def _relay(name: str, sink: Sink, sender: Sender, rules: InventoryRules, watch: Watch) -> Relay:
     """Each one completes the lists of holds: repetitions do no harm, and none waits for another."""
-    relay = EventRelay(_journal(sender, name, rules), ListingSink(sender.batches, sink), sender.clock)
-    return Relay(watch.use_case(f"relay_events.{name}", relay), relay.lag_ms)
+    kept_s = rules.protocol.retention.events_s
+    relay = EventRelay(_journal(sender, name, rules), ListingSink(sender.batches, sink), sender.clock, kept_s=kept_s)
+    return Relay(watch.use_case(f"relay_events.{name}", relay), relay.lag_ms, kept_s)
 
 
 def _journal(sender: Sender, sink: str, rules: InventoryRules) -> Journal:

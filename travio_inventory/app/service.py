@@ -146,6 +146,7 @@ async def _opened(
         assembly = assemble(ports, SystemClock(), SystemRandom(), rules_of(settings), watch=CallWatch(figures))
         for name, relay in assembly.relays.items():
             figures.gauge(f"relay_events.{name} lag_ms", relay.lag_ms)
+            figures.gauge(f"relay_events.{name} forgotten_in_s", relay.forgotten_in_s)
         try:
             yield assembly, store
         finally:

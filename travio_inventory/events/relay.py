@@ -13,6 +13,8 @@ EVENTS_AT_ONCE = 500
 REFUSED_MAX = 3
 """After so many single events are refused and none is accepted, the sink counts as failed."""
 ATTEMPTS_MAX = 100
+REFUSED_KNOWN_MAX = 10_000
+"""So many refused events, the oldest, are remembered until they are published or forgotten."""
 
 
 class Journal(Protocol):
@@ -34,12 +36,15 @@ class Journal(Protocol):
 
 
 class EventRelay:
-    """One round over all events that were recorded and not yet published to the sink."""
+    """One round over all events that were recorded and not yet published to the sink. They are kept for `kept_s`."""
 
-    def __init__(self, journal: Journal, sink: Sink, clock: Clock) -> None:
+    def __init__(self, journal: Journal, sink: Sink, clock: Clock, *, kept_s: int) -> None:
         self._journal = journal
         self._sink = sink
         self._clock = clock
+        self._kept_ms = kept_s * 1_000
+        self._refused: Mapping[str, int] = {}
+        """When those happened that were refused alone, by id: most rounds do not retry them."""
         self._oldest_ms: int | None = None
         """When the oldest known event happened that is not yet published."""
         self._suspects: Collection[str] = ()
@@ -52,7 +57,7 @@ class EventRelay:
         """
         round_ = _Round(self._journal, self._sink)
         events = sorted(await self._journal.unpublished(), key=lambda event: event.subject in self._suspects)
-        self._oldest_ms = min((event.at_ms for event in events), default=None)
+        self._oldest_ms = min([*(event.at_ms for event in events), *self._refused.values()], default=None)
         try:
             for start in range(0, len(events), EVENTS_AT_ONCE):
                 await round_.publish(events[start : start + EVENTS_AT_ONCE])
@@ -64,8 +69,18 @@ class EventRelay:
         await round_.set_aside()
         if round_.refused and not round_.count:
             raise next(iter(round_.refused.values()))
-        self._oldest_ms = min((event.at_ms for event in round_.refused), default=None)
+        self._remember(round_.refused, events)
         return round_.count
+
+    def _remember(self, refused: Collection[Event], tried: Collection[Event]) -> None:
+        """What the sink has not had yet, after a round: refused events that are still kept."""
+        done = {event.id for event in tried}
+        left = {name: at_ms for name, at_ms in self._refused.items() if name not in done}
+        left |= {event.id: event.at_ms for event in refused}
+        kept_from_ms = self._clock.now_ms() - self._kept_ms
+        oldest = sorted((at_ms, name) for name, at_ms in left.items() if at_ms > kept_from_ms)
+        self._refused = {name: at_ms for at_ms, name in oldest[:REFUSED_KNOWN_MAX]}
+        self._oldest_ms = min(self._refused.values(), default=None)
 
     def lag_ms(self) -> int:
         """The age of the oldest event that is not yet published, as far as the last round knew; 0 if there is none."""

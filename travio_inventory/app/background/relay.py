@@ -3,12 +3,18 @@
 import logging
 from random import Random
 
+import anyio
+
 from travio_inventory.app.assemble import Relay
 from travio_inventory.app.background.pace import Pace
 from travio_inventory.kernel.log_throttle import LogThrottle
 
 LATE_MS = 60_000
 """A sink counts as behind if an event waits for so long."""
+NEAR = 0.25
+"""Of the time for which events are kept: if less is left for one, it may soon be lost to the sink."""
+
+ADVICE = "repair the sink; a longer TRAVIO_EVENT_RETENTION_SECONDS keeps only what is still to come"
 
 log = logging.getLogger(__name__)
 
@@ -20,7 +26,7 @@ class RelayJob:
         self._sink = sink
         self._relay = relay
         self._pace = Pace(interval_ms=interval_ms, jitter=jitter)
-        self._log_throttle = LogThrottle()
+        self._log_throttle = LogThrottle(now_s=anyio.current_time)
 
     async def run(self) -> None:
         """Relay until cancelled."""
@@ -38,6 +44,11 @@ class RelayJob:
         return True
 
     def _say_lag(self) -> None:
-        lag_ms = self._relay.lag_ms()
-        if lag_ms >= LATE_MS and self._log_throttle.may_log("lag"):
+        lag_ms, left_s, kept_s = self._relay.lag_ms(), self._relay.forgotten_in_s(), self._relay.kept_s
+        if lag_ms < LATE_MS or not self._log_throttle.may_log("lag"):
+            return
+        if left_s > kept_s * NEAR:
             log.warning("events for %s are %d s behind; other sinks go on", self._sink, lag_ms // 1_000)
+            return
+        what = f"the oldest is forgotten in {left_s} s" if left_s else f"what is older than {kept_s} s is lost to it"
+        log.error("events for %s are %d s behind, %s: %s", self._sink, lag_ms // 1_000, what, ADVICE)
