@@ -163,8 +163,10 @@ def _segment_by_segment(patch: pytest.MonkeyPatch) -> None:
 
 @broken("the home batch before the intents", "I2", Plan(0))
 def _commit_first(patch: pytest.MonkeyPatch) -> None:
-    async def claim(self: Attempts[Hold], holds: Sequence[Hold], now_ms: int) -> tuple[claims.Claimed, bool]:
-        claimed = await self._claims.claim(self._home_claim(holds, await self._sender.now(now_ms)))
+    async def claim(
+        self: Attempts[Hold], holds: Sequence[Hold], now_ms: int, beside: Sequence[Write] = ()
+    ) -> tuple[claims.Claimed, bool]:
+        claimed = await self._claims.claim(self._home_claim(holds, await self._sender.now(now_ms), beside))
         others = dict.fromkeys(other for hold in holds for other in home_and_others(self._resource, hold)[1])
         for other in others:
             if isinstance(claimed.result, claims.Won):

@@ -130,8 +130,10 @@ def _driver_retries(patch: pytest.MonkeyPatch) -> None:
 def _never_in_doubt(patch: pytest.MonkeyPatch) -> None:
     claim = Attempts.claim
 
-    async def sure(self: Attempts[Hold], holds: Sequence[Hold], now_ms: int) -> tuple[claims.Claimed, bool]:
-        claimed, others_sent = await claim(self, holds, now_ms)
+    async def sure(
+        self: Attempts[Hold], holds: Sequence[Hold], now_ms: int, beside: Sequence[Write] = ()
+    ) -> tuple[claims.Claimed, bool]:
+        claimed, others_sent = await claim(self, holds, now_ms, beside)
         return replace(claimed, in_doubt=False), others_sent
 
     patch.setattr(Attempts, "claim", sure)
