@@ -27,6 +27,7 @@ OF_HOLD = '"hold_id":"h","trip":"t","user_id":"ann","seats":["A1","é"],"first_s
 OF_BLOCK = '"block_id":"h","trip":"t","seats":["A1","é"],"first_segment":1,"last_segment":2'
 ABOUT = ("h", "t", "ann", ("A1", "é"), 1, 2)
 ABOUT_BLOCK = ("h", "t", ("A1", "é"), 1, 2)
+ORDER = ',"order":"o","created_at_ms":5'
 USER, HOUSE, SYSTEM = ActorKind.USER, ActorKind.HOUSE, ActorKind.SYSTEM
 
 
@@ -44,10 +45,10 @@ def told(ordinal: int, kind: str, more: str = "", *, actor: ActorKind = USER) ->
     [
         (Held(7), 0, told(0, "hold.created", ',"expires_at_ms":7'), events.HoldCreated(*ABOUT, 7)),
         (Held(9), 2, told(2, "hold.extended", ',"expires_at_ms":9'), events.HoldExtended(*ABOUT, 9)),
-        (Confirmed("o"), 2, told(3, "seats.purchased", ',"order":"o"'), events.SeatsPurchased(*ABOUT, "o")),
+        (Confirmed("o"), 2, told(3, "seats.purchased", ORDER), events.SeatsPurchased(*ABOUT, "o", 5)),
         (Released(), 0, told(1, "hold.released"), events.HoldReleased(*ABOUT)),
         (Expired(7), 2, told(3, "hold.expired", actor=SYSTEM), events.HoldExpired(*ABOUT)),
-        (Cancelled("o"), 2, told(4, "booking.cancelled", ',"order":"o"'), events.BookingCancelled(*ABOUT, "o")),
+        (Cancelled("o"), 2, told(4, "booking.cancelled", ORDER), events.BookingCancelled(*ABOUT, "o", 5)),
     ],
 )
 def test_each_step_of_a_hold_is_told(state: HoldState, extensions: int, step: Step, data: Data) -> None:

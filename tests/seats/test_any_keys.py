@@ -11,7 +11,7 @@ from travio_inventory.edge import keys
 from travio_inventory.kernel import ids as kernel_ids
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.protocol import event_rows, late_events, listings, rows
-from travio_inventory.protocol.batches import IndexEntry, Partition, RowKey, Table
+from travio_inventory.protocol.batches import FOR_EVER, IndexEntry, Partition, RowKey, Table
 from travio_inventory.seats.hold import (
     NEVER_MS,
     Confirmed,
@@ -73,8 +73,10 @@ def listed(organization: str, holder: str, trip: str) -> Iterable[IndexEntry]:
     for number in (0, 1):
         hold_id = str(HoldId(trip, number, DIGEST, is_late=False))
         for at_ms in (0, 1, 10):
-            yield listings.entry_of(organization, holder, hold_id, at_ms)
-        yield listings.entry_of(organization, holder, hold_id, None)
+            yield listings.held(organization, holder, hold_id, at_ms, keep_s=FOR_EVER)
+            among_holds, among_bookings = listings.booked(organization, holder, hold_id, at_ms, keep_s=FOR_EVER)
+            yield among_holds
+        yield among_bookings
 
 
 def hold_rows(trip: str) -> Iterable[RowKey]:

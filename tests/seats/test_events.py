@@ -66,7 +66,7 @@ async def test_an_event_says_what_happened_to_whom(sale: Sale) -> None:
     assert isinstance(hold.state, Held)
     about = (hold.id, sale.trip.key.trip, "ann", hold.seats, 0, 1)
     assert data_of(created) == HoldCreated(*about, hold.state.expires_at_ms)
-    assert data_of(purchased) == SeatsPurchased(*about, "order-7")
+    assert data_of(purchased) == SeatsPurchased(*about, "order-7", hold.created_at_ms)
     assert purchased.at_ms == sale.clock.at_ms
     for event in (created, purchased):
         assert (event.organization, event.partition_key) == sale.trip.key

@@ -11,6 +11,7 @@ from travio_inventory.protocol.back_off import WAITS_MS
 from travio_inventory.protocol.batches import Index, Kind, Partition, Table, Write
 from travio_inventory.protocol.index_entries import minute_of
 from travio_inventory.protocol.minute_cursor import MINUTES_AT_ONCE
+from travio_inventory.protocol.retention import Retention
 from travio_inventory.seats.events import EventType
 from travio_inventory.seats.hold import Expired, Hold, Recorded
 from travio_inventory.seats.records.seats import Seats
@@ -119,7 +120,7 @@ async def poison(sale: Sale, hold: Hold, *, ordinal: int, actor: str = "nobody")
     event = Seats().event(replace(hold, extensions=ordinal), Recorded(epoch, sale.clock.now_ms()))
     group = sale.group_partition(hold.seats[0])
     odd = Write(event.key, {}, {**event.values, "actor": actor})
-    await sale.store.apply(group, [odd], [index_entries.recorded(group, epoch)])
+    await sale.store.apply(group, [odd], [index_entries.recorded(group, epoch, Retention())])
 
 
 async def test_an_event_that_nobody_can_read_stops_only_its_own_hold(single_seats: Sale) -> None:

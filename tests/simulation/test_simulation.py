@@ -14,6 +14,7 @@ import pytest
 from travio_inventory.protocol import index_entries, rows
 from travio_inventory.protocol.batches import ABSENT, Applied, Write
 from travio_inventory.protocol.journal import EventJournal
+from travio_inventory.protocol.retention import Retention
 from travio_inventory.seats.events import EventType
 from travio_inventory.seats.hold import DIGEST_CHARS, Cancelled, Confirmed, Held, Hold, Recorded
 from travio_inventory.seats.ports import SeatGroupKey
@@ -161,4 +162,6 @@ async def _record(batches: MemoryBatches, steps: list[tuple[int, Hold]], ordinal
     events = [
         Seats().event(replace(steps[ordinal][1], recorded=places[ordinal - 1]), places[ordinal]) for ordinal in ordinals
     ]
-    assert isinstance(await batches.apply(group, [own, *events], [index_entries.recorded(group, 1)]), Applied)
+    assert isinstance(
+        await batches.apply(group, [own, *events], [index_entries.recorded(group, 1, Retention())]), Applied
+    )

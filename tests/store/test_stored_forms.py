@@ -13,6 +13,7 @@ from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.ids import fault_of
 from travio_inventory.protocol import event_rows, index_entries, minute_cursor, rows
 from travio_inventory.protocol.batches import Index, IndexEntry, Kind, Partition, Row, RowKey, Table
+from travio_inventory.protocol.retention import Retention
 from travio_inventory.seats.events import EventType
 from travio_inventory.seats.hold import (
     NEVER_MS,
@@ -119,10 +120,13 @@ def test_words_that_rows_are_found_by() -> None:
 
 def test_an_index_names_blocks_and_minutes_as_ever() -> None:
     group = seat_rows.group_partition(TRIP.key, 1)
-    assert index_entries.due(group, 1_800_000_059_999) == IndexEntry(
-        Index.EXPIRY, "0030000000", "seat_groups\x1forg\x1ft1\x1f1"
+    named, retention = "seat_groups\x1forg\x1ft1\x1f1", Retention()
+    assert index_entries.due(group, 1_800_000_059_999, retention) == IndexEntry(
+        Index.EXPIRY, "0030000000", named, retention.entries_s
     )
-    assert index_entries.recorded(group, 7) == IndexEntry(Index.JOURNAL, "0000000007", "seat_groups\x1forg\x1ft1\x1f1")
+    assert index_entries.recorded(group, 7, retention) == IndexEntry(
+        Index.JOURNAL, "0000000007", named, retention.entries_s
+    )
     assert rows.read_partition_entry("seat_groups\x1forg\x1ft1\x1f1") == group
 
 

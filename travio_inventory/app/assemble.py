@@ -157,8 +157,9 @@ def assemble(
 
 def _relay(name: str, sink: Sink, sender: Sender, rules: InventoryRules, watch: Watch) -> Relay:
     """Each one completes the lists of holds: repetitions do no harm, and none waits for another."""
-    kept_s = rules.protocol.retention.events_s
-    relay = EventRelay(_journal(sender, name, rules), ListingSink(sender.batches, sink), sender.clock, kept_s=kept_s)
+    retention = sender.rules.retention
+    kept_s, listed = retention.events_s, ListingSink(sender.batches, sink, retention)
+    relay = EventRelay(_journal(sender, name, rules), listed, sender.clock, kept_s=kept_s)
     return Relay(watch.use_case(f"relay_events.{name}", relay), relay.lag_ms, kept_s)
 
 

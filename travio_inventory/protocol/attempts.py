@@ -40,6 +40,7 @@ from travio_inventory.protocol.claims import AlreadyThere, Claimed, Claims, Cont
 from travio_inventory.protocol.fencing import REFUSED, RETRY, Fencing
 from travio_inventory.protocol.hold import NEVER_MS, Held, Recorded
 from travio_inventory.protocol.resource import Claim, H, Hold, Resource, home_and_others, home_of
+from travio_inventory.protocol.retention import Retention
 from travio_inventory.protocol.sending import Sender
 
 
@@ -98,7 +99,7 @@ class Attempts(Generic[H]):
             first.state.expires_at_ms if isinstance(first.state, Held) else None,
             is_intent=False,
             beside=[*(write for hold in holds for write in self._beginning(hold, now)), *beside],
-            entries=[*self._entries(first, home, now.at_ms), *_notes(first, home, now)],
+            entries=[*self._entries(first, home, now.at_ms), *_notes(first, home, now, self._sender.rules.retention)],
         )
 
     def _beginning(self, hold: H, now: Recorded) -> tuple[Write, Write]:
@@ -109,11 +110,11 @@ class Attempts(Generic[H]):
     def _entries(self, hold: H, partition: Partition, now_ms: int) -> list[IndexEntry]:
         """The index entries that lead the sweeper to this hold."""
         home, others = home_and_others(self._resource, hold)
-        asked = []
+        retention, asked = self._sender.rules.retention, []
         if isinstance(hold.state, Held) and hold.state.expires_at_ms < NEVER_MS:
-            asked.append(index_entries.due(partition, hold.state.expires_at_ms))
+            asked.append(index_entries.due(partition, hold.state.expires_at_ms, retention))
         if partition != home or others:
-            asked.append(index_entries.due(partition, now_ms + self._sender.rules.grace_ms))
+            asked.append(index_entries.due(partition, now_ms + self._sender.rules.grace_ms, retention))
         return asked
 
     async def fence(self, hold: H, why: Lost | Contended | NotMade | Unanswered) -> Row:
@@ -130,9 +131,9 @@ success.
 """
 
 
-def _notes(hold: Hold, home: Partition, now: Recorded) -> list[IndexEntry]:
+def _notes(hold: Hold, home: Partition, now: Recorded, retention: Retention) -> list[IndexEntry]:
     """The index entries that lead the relay and the holder's list to this hold."""
-    return [index_entries.recorded(home, now.epoch), *listings.of_hold(hold)]
+    return [index_entries.recorded(home, now.epoch, retention), *listings.of_hold(hold, retention)]
 
 
 def _until(hold: Hold, now_ms: int, give_up_ms: int) -> int:

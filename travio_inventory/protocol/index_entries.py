@@ -3,7 +3,9 @@
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
+from travio_inventory.kernel.clock import Clock
 from travio_inventory.protocol.batches import Index, IndexEntry, Partition
+from travio_inventory.protocol.retention import Retention
 from travio_inventory.protocol.rows import partition_entry
 
 MINUTE_MS = 60_000
@@ -28,35 +30,52 @@ def bucket_of(number: int) -> str:
     return f"{number:010d}"
 
 
-def due(partition: Partition, at_ms: int) -> IndexEntry:
+def due(partition: Partition, at_ms: int, retention: Retention) -> IndexEntry:
     """The entry: something in the partition may be due at that moment."""
-    return _in_bucket(Index.EXPIRY, partition, minute_of(at_ms))
+    return _in_bucket(Index.EXPIRY, partition, minute_of(at_ms), retention.entries_s)
 
 
-def recorded(partition: Partition, epoch: int) -> IndexEntry:
+def recorded(partition: Partition, epoch: int, retention: Retention) -> IndexEntry:
     """The entry: the partition may get an event of that epoch."""
-    return _in_bucket(Index.JOURNAL, partition, epoch)
+    return _in_bucket(Index.JOURNAL, partition, epoch, retention.entries_s)
 
 
 @lru_cache(maxsize=8_192)
-def _in_bucket(index: Index, partition: Partition, number: int) -> IndexEntry:
-    return IndexEntry(index, bucket_of(number), partition_entry(partition))
+def _in_bucket(index: Index, partition: Partition, number: int, keep_s: int) -> IndexEntry:
+    return IndexEntry(index, bucket_of(number), partition_entry(partition), keep_s)
 
 
 class DurableEntries:
-    """The entries that are known to be durable, `entries_max` at most: a hot partition writes each once a minute."""
+    """The entries that are known to be durable, `entries_max` at most: a hot partition writes each once a minute.
 
-    def __init__(self, *, entries_max: int = 100_000) -> None:
-        self._hints_max = entries_max
+    They are kept for a while from when they were written, not from when they are needed, and a minute or an epoch may
+    go on for long: so each is written again once it has been known for `known_s`, at the latest.
+    """
+
+    def __init__(self, clock: Clock, *, known_s: int, entries_max: int = 100_000) -> None:
+        self._clock = clock
+        self._known_ms = known_s * 1_000
+        self._entries_max = entries_max
         self._durable: set[IndexEntry] = set()
+        self._since_ms = clock.elapsed_ms()
+        """No entry that is known was written before that."""
 
     def missing(self, entries: Iterable[IndexEntry]) -> list[IndexEntry]:
         """Those that must still be written."""
+        if self._clock.elapsed_ms() - self._since_ms >= self._known_ms:
+            self._forget()
         return [index_entry for index_entry in entries if index_entry not in self._durable]
 
-    def remember(self, entries: Sequence[IndexEntry]) -> None:
-        """Note that a batch with these entries was answered. A listing's entries are written only once anyway."""
+    def remember(self, entries: Sequence[IndexEntry], *, sent_ms: int) -> None:
+        """Note that a batch with these entries was sent at that time of the stopwatch, and answered. A listing's
+        entries are written only once anyway.
+        """
         kept = [index_entry for index_entry in entries if index_entry.of in _SHARED]
-        if len(self._durable) + len(kept) > self._hints_max:
-            self._durable.clear()
-        self._durable.update(kept)
+        if len(self._durable) + len(kept) > self._entries_max:
+            self._forget()
+        if sent_ms >= self._since_ms:
+            self._durable.update(kept)
+
+    def _forget(self) -> None:
+        self._durable.clear()
+        self._since_ms = self._clock.elapsed_ms()

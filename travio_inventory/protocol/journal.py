@@ -24,8 +24,6 @@ READS_AT_ONCE = 8
 PLACES_MAX = 10_000
 """While more places wait to be read, no further epochs are read."""
 GAPS_MAX = 100
-KEPT_EPOCHS = 30 * 1_440
-"""How many epochs back the index leads to events: each is open for a minute, and an entry is kept for 30 days."""
 LOOKBACK_MS = 1_000
 """How much older than the newest known event of a place an event may be and still be found by the next read."""
 
@@ -68,8 +66,15 @@ class EventJournal:
         self._clock = sender.clock
         self._signals = sender.signals
         self._epochs = sender.epochs
+        retention = sender.rules.retention
         self._minutes = MinuteCursor(
-            sender.batches, Index.JOURNAL, sender.clock, EPOCH_SETTLES_MS, look_back=KEPT_EPOCHS, reader=sink
+            sender.batches,
+            Index.JOURNAL,
+            sender.clock,
+            retention.entries_s,
+            EPOCH_SETTLES_MS,
+            look_back=(retention.events_s * 1_000 + EPOCH_SETTLES_MS[-1]) // MINUTE_MS,
+            reader=sink,
         )
         self._back_off = BackOff[Place](f"events for {sink}", sender.clock.elapsed_ms)
         self._recent: RecentEvents | None = None

@@ -74,7 +74,7 @@ class LapseFinder(Generic[H]):
         self._expiring = holds.expiring
         self._rolling = holds.rolling
         self._clock = sender.clock
-        self._minutes = MinuteCursor(sender.batches, Index.EXPIRY, sender.clock)
+        self._minutes = MinuteCursor(sender.batches, Index.EXPIRY, sender.clock, sender.rules.retention.entries_s)
         self._back_off = BackOff[Partition]("partitions to sweep", sender.clock.elapsed_ms)
         self._everywhere = everywhere
         self._live: Collection[Partition] = ()

@@ -52,6 +52,7 @@ class LateEvents:
         self._sink = sink
         self._batches = sender.batches
         self._epochs = sender.epochs
+        self._told_s = sender.rules.retention.told_s
         self._looks_back = LOOKS_BACK * every_ms // EPOCH_MS
         self._everywhere = everywhere
         self._table = table
@@ -140,7 +141,11 @@ class LateEvents:
             digests[_bucket(self._sink, _partition_of(self._table, event), event.at_ms // HOUR_MS)].append(
                 _digest(event.id)
             )
-        notes = (IndexEntry(Index.TOLD, bucket, entry) for bucket, told in digests.items() for entry in _entries(told))
+        notes = (
+            IndexEntry(Index.TOLD, bucket, entry, self._told_s)
+            for bucket, told in digests.items()
+            for entry in _entries(told)
+        )
         while some := list(islice(notes, ENTRIES_AT_ONCE)):
             await self._batches.apply(_NOWHERE, [], some)
 

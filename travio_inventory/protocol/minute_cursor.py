@@ -64,6 +64,7 @@ class Place(NamedTuple):
 class MinuteCursor:
     """The minutes of one index from the first open one to now. `begin` before each round.
 
+    `keep_s` is for how long the index keeps an entry, and so the longest time for which a place is carried on.
     `look_back` is how many minutes back the very first job begins. If several jobs read an index independently,
     `reader` names one: each has its own cursor and carried entries.
     """
@@ -71,6 +72,7 @@ class MinuteCursor:
     batches: Batches
     index: Index
     clock: Clock
+    keep_s: int
     settles_ms: tuple[int, ...] = SETTLES_MS
     look_back: int = FIRST_LOOK_MINUTES
     reader: str = ""
@@ -92,7 +94,7 @@ class MinuteCursor:
             if self._stored and self._stored < self.first and self.reader:
                 log.error("%s: minutes %d to %d are no longer kept", self._name, self._stored, self.first - 1)
             elif self._stored:
-                self.first = self._stored
+                self.first = max(self._stored, self._oldest(now_ms))
             elif self.reader:
                 await self._store()
             if self._stored and minute_of(now_ms) - self.first > MINUTES_AT_ONCE:
@@ -129,10 +131,19 @@ class MinuteCursor:
         return await self._with_carried(named)
 
     async def carry(self, places: Collection[Place], now_ms: int) -> None:
-        """Note the places in the open minute. Raises StoreUnavailable if that may not be durable."""
+        """Note the places in the open minute, but for those that are older than anything the index leads to. Raises
+        StoreUnavailable if that may not be durable.
+        """
         bucket = bucket_of(minute_of(now_ms))
-        carried = [f"{_CARRIED}{self.reader}{_CARRIED}{place.minute}{_CARRIED}{place.entry}" for place in places]
-        entries = [IndexEntry(self.index, bucket, entry) for entry in carried]
+        oldest = self._oldest(now_ms)
+        if given_up := [place for place in places if place.minute < oldest]:
+            log.error("%s: given up, after all this time: %s", self._name, given_up)
+        carried = [
+            f"{_CARRIED}{self.reader}{_CARRIED}{place.minute}{_CARRIED}{place.entry}"
+            for place in places
+            if place.minute >= oldest
+        ]
+        entries = [IndexEntry(self.index, bucket, entry, self.keep_s) for entry in carried]
         if entries and not isinstance(await self.batches.apply(self._partition, [], entries), Applied):
             raise StoreUnavailable("not carried on")
 
@@ -156,6 +167,10 @@ class MinuteCursor:
         log.warning("%s: a clock was ahead; going back from %d to %d", self._name, self.first, earliest)
         self.first = min(self.first, earliest)
         self._settled.clear()
+
+    def _oldest(self, now_ms: int) -> int:
+        """Everything that was noted before that minute is forgotten."""
+        return minute_of(now_ms - self.keep_s * 1_000)
 
     def _earliest(self, now_ms: int) -> int:
         return max(minute_of(now_ms) - self.look_back, 1)

@@ -47,6 +47,8 @@ class Retention:
     keys_s: int = 86_400
     held_s_max: int = 86_400
     apart_s: int = APART_S
+    known_s: int = 600
+    """A process writes an index entry again once it has known of it for so long."""
 
     @property
     def ended_s(self) -> int:
@@ -62,8 +64,18 @@ class Retention:
 
     @property
     def entries_s(self) -> int:
-        """For how long an entry is kept of what is due, or was recorded, or was published, from when it was written."""
-        return self.held_s_max + self.events_s + self.apart_s
+        """For how long an entry is kept of what is due, or was recorded, from when it was written. What it leads to may
+        come a moment after it was last known to be there, and be due only when the longest hold runs out; from then on
+        it leads there for as long as events are kept, whatever stood still meanwhile.
+        """
+        return self.known_s + REQUEST_S_MAX + self.held_s_max + self.events_s + self.apart_s
+
+    @property
+    def told_s(self) -> int:
+        """For how long it is noted that an event was published: longer than the event, which would be published again
+        if it were found without the note.
+        """
+        return self.events_s + self.apart_s
 
     @property
     def listed_s(self) -> int:

@@ -48,7 +48,7 @@ class Sender:
         self.random = random
         self.epochs = Epochs(batches, clock, background)
         self.signals = LocalSignals()
-        self._entries = index_entries.DurableEntries()
+        self._entries = index_entries.DurableEntries(clock, known_s=rules.retention.known_s)
 
     async def apply(
         self, partition: Partition, writes: Sequence[Write], asked: Sequence[IndexEntry], *, at_ms: int | None = None
@@ -57,10 +57,11 @@ class Sender:
         timestamp `at_ms` is NotDone if it could not be sent while its entries are valid.
         """
         missing = self._entries.missing(asked)
+        sent_ms = self.clock.elapsed_ms()
         send_by = ANY_TIME if at_ms is None else self._send_by(at_ms)
         outcome = await self.batches.apply(partition, writes, missing, send_by=send_by)
         if missing and isinstance(outcome, Applied | Refused):
-            self._entries.remember(missing)
+            self._entries.remember(missing, sent_ms=sent_ms)
         if isinstance(outcome, Applied):
             for key, _, values, _ in writes:
                 if key.kind is Kind.EVENT:

@@ -257,7 +257,7 @@ INDEXES: Mapping[Index, DeclaredIndex] = {
         PlainTable.LISTINGS,
         "the holds of a holder, newest first; the bookings of a holder",
         "organization, holder; with `booked` for the bookings",
-        "a number that falls with time, the hold; for bookings only the hold",
+        "a number that falls with time, the hold, `booked` for a booking; in the bucket of the bookings only the hold",
     ),
     Index.WAITLISTS: DeclaredIndex(
         PlainTable.LISTINGS, "the waiting lists that a holder ever joined", "the holder", "organization, trip, class"

@@ -57,10 +57,11 @@ class HoldExtended(OfHold):
 
 @dataclass(frozen=True, slots=True)
 class SeatsPurchased(OfHold):
-    """The hold became a booking of that order."""
+    """The hold, which was created at that moment, became a booking of that order."""
 
     type: ClassVar = EventType.SEATS_PURCHASED
     order: str
+    created_at_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +80,11 @@ class HoldExpired(OfHold):
 
 @dataclass(frozen=True, slots=True)
 class BookingCancelled(OfHold):
-    """The booking of that order was cancelled."""
+    """The booking of that order, whose hold was created at that moment, was cancelled."""
 
     type: ClassVar = EventType.BOOKING_CANCELLED
     order: str
+    created_at_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,13 +152,13 @@ def _by_user(hold: Hold) -> tuple[int, Data]:
         case Held(expires_at_ms=until_ms):
             return 0, HoldCreated(*about, until_ms)
         case Confirmed(order=order):
-            return hold.extensions + 1, SeatsPurchased(*about, order)
+            return hold.extensions + 1, SeatsPurchased(*about, order, hold.created_at_ms)
         case Released():
             return hold.extensions + 1, HoldReleased(*about)
         case Expired():
             return hold.extensions + 1, HoldExpired(*about)
         case Cancelled(order=order):
-            return hold.extensions + 2, BookingCancelled(*about, order)
+            return hold.extensions + 2, BookingCancelled(*about, order, hold.created_at_ms)
         case Aborted():
             raise ValueError("an aborted attempt has no event")
         case _:

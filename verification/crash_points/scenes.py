@@ -5,6 +5,7 @@ from dataclasses import replace
 from travio_inventory.protocol.batches import Index
 from travio_inventory.protocol.index_entries import minute_of
 from travio_inventory.protocol.minute_cursor import MinuteCursor
+from travio_inventory.protocol.retention import Retention
 from travio_inventory.seats.hold import Hold
 from verification.kit.clocks import START_MS
 from verification.kit.sale import Sale
@@ -17,7 +18,7 @@ LONG_S = 200
 
 async def jobs_were_here(sale: Sale) -> None:
     """A sweeper ran on the store before: it need not look at a whole day."""
-    minutes = MinuteCursor(sale.store, Index.EXPIRY, sale.clock, first=minute_of(START_MS) - 1)
+    minutes = MinuteCursor(sale.store, Index.EXPIRY, sale.clock, Retention().entries_s, first=minute_of(START_MS) - 1)
     await minutes.settled((), START_MS)
 
 

@@ -210,9 +210,7 @@ class FaultyBatches:
             if stall.only(partition, writes):
                 await stall.wait()
         own = self._own(partition)
-        named = [
-            IndexEntry(index_entry.of, self.name + index_entry.bucket, index_entry.entry) for index_entry in entries
-        ]
+        named = [index_entry._replace(bucket=self.name + index_entry.bucket) for index_entry in entries]
         match self._next_spoil(partition, writes):
             case None:
                 return await self._store.apply(own, writes, named, send_by=send_by)

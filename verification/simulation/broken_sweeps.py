@@ -11,7 +11,7 @@ from travio_inventory.protocol.index_entries import DurableEntries
 from travio_inventory.protocol.lapses import LapseFinder
 from travio_inventory.protocol.resource import Standing
 from travio_inventory.protocol.sending import Sender
-from travio_inventory.seats.hold import Aborted, Hold
+from travio_inventory.seats.hold import NEVER_MS, Aborted, Hold
 from verification.kit.passing import Batch, Send
 from verification.simulation.broken import ALONE, GROUPS_OF_ONE, broken, send_through, without_slow_round
 from verification.simulation.plan import Plan
@@ -45,7 +45,7 @@ def _remember_early(patch: pytest.MonkeyPatch) -> None:
 
     def at_once(self: DurableEntries, entries: Sequence[IndexEntry]) -> list[IndexEntry]:
         found = missing(self, entries)
-        self.remember(found)
+        self.remember(found, sent_ms=NEVER_MS)
         return found
 
     patch.setattr(DurableEntries, "missing", at_once)

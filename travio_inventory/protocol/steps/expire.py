@@ -75,7 +75,7 @@ class Expiring(Generic[H]):
             return NotDone("what it depends on could not be read")
         steps = [(hold, _expired(hold), _as_seen(hold)) for hold in holds]
         writes = writing.step_writes(self._sender, self._resource, steps, seen, now)
-        others = writing.others_due(self._resource, holds, now.at_ms)
+        others = writing.others_due(self._resource, holds, now.at_ms, self._sender.rules.retention)
         return await writing.send(self._sender, self._resource, holds, writes, others, now)
 
     async def _expire_by_halves(self, holds: Sequence[H]) -> dict[str, Row]:

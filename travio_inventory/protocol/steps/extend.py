@@ -63,5 +63,6 @@ class Extending(Generic[H]):
             self._sender.kept(self._resource.event(extended, now)),
             *self._resource.extend(hold, until_ms),
         ]
-        due = [index_entries.due(partition, until_ms) for partition in self._resource.partitions(hold)]
+        retention = self._sender.rules.retention
+        due = [index_entries.due(partition, until_ms, retention) for partition in self._resource.partitions(hold)]
         return await writing.send(self._sender, self._resource, [hold], writes, due, now)

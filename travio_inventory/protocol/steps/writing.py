@@ -6,6 +6,7 @@ from travio_inventory.protocol import index_entries, listings, rows
 from travio_inventory.protocol.batches import IndexEntry, Outcome, Partition, Row, RowKey, Rows, Write
 from travio_inventory.protocol.hold import Confirmed, HoldState, Recorded
 from travio_inventory.protocol.resource import H, Resource, home_and_others, home_of
+from travio_inventory.protocol.retention import Retention
 from travio_inventory.protocol.sending import Sender
 
 
@@ -36,9 +37,8 @@ async def step(
     included, index entries for the other partitions before it.
     """
     now = await sender.now(at_ms)
-    asked = others_due(resource, [hold], at_ms)
-    if isinstance(state, Confirmed):
-        asked += listings.of_hold(hold.with_state(state))
+    retention = sender.rules.retention
+    asked = [*others_due(resource, [hold], at_ms, retention), *listings.of_hold(hold.with_state(state), retention)]
     writes = step_writes(sender, resource, [(hold, state, condition)], seen, now)
     return await send(sender, resource, [hold], [*writes, *beside], asked, now)
 
@@ -53,12 +53,14 @@ async def send(
 ) -> Outcome:
     """Steps of this moment on these holds, which have one home."""
     home = home_of(resource, holds[0].organization, holds[0].id)
-    return await sender.apply(home, writes, [index_entries.recorded(home, now.epoch), *others], at_ms=now.at_ms)
+    recorded = index_entries.recorded(home, now.epoch, sender.rules.retention)
+    return await sender.apply(home, writes, [recorded, *others], at_ms=now.at_ms)
 
 
 async def list_again(sender: Sender, resource: Resource[H], hold: H) -> None:
     """The process that made the hold's last step may have died before it was listed."""
-    await sender.batches.apply(home_of(resource, hold.organization, hold.id), (), listings.of_hold(hold))
+    entries = listings.of_hold(hold, sender.rules.retention)
+    await sender.batches.apply(home_of(resource, hold.organization, hold.id), (), entries)
 
 
 def step_writes(
@@ -87,7 +89,7 @@ def _told(
     return Write(rows.hold_key(hold.id), condition, values), event
 
 
-def others_due(resource: Resource[H], holds: Sequence[H], at_ms: int) -> list[IndexEntry]:
+def others_due(resource: Resource[H], holds: Sequence[H], at_ms: int, retention: Retention) -> list[IndexEntry]:
     """The partitions other than their home in which these holds are to be brought in line now."""
     named = {partition for hold in holds for partition in home_and_others(resource, hold)[1]}
-    return [index_entries.due(partition, at_ms) for partition in sorted(named)]
+    return [index_entries.due(partition, at_ms, retention) for partition in sorted(named)]

@@ -7,16 +7,19 @@ from typing import Final
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.refusals import BackendUnavailable
 from travio_inventory.protocol import listings
-from travio_inventory.protocol.batches import Batches, Index, StoreUnavailable
+from travio_inventory.protocol.batches import Batches, Index, IndexEntry, Partition, StoreUnavailable, Table
 from travio_inventory.seats.hold import Confirmed, Held, Hold, HoldPage, parse_hold_id
 from travio_inventory.seats.refusals import HoldNotFound
 
 NAMES_MAX: Final = 400
 """So many entries of each list a page looks at, whatever of it is shown."""
 READS_AT_ONCE: Final = 32
+GONE_S: Final = 1
+"""An entry whose hold is forgotten is to be forgotten as soon: no later page looks at it."""
 
 _BOOKINGS: Final = "b"
 _HOLDS: Final = "h"
+_NOWHERE = Partition(Table.SEAT_GROUPS, "", "")
 """What a page comes after begins with the list that it is in."""
 
 
@@ -56,9 +59,13 @@ class HolderPages:
             names = await self._batches.read_index(Index.HOLDS, bucket, after=behind, most=NAMES_MAX)
         except StoreUnavailable:
             raise BackendUnavailable from None
+        seen = listings.hold_of(behind)
         for start in range(0, len(names), READS_AT_ONCE):
             part_names = names[start : start + READS_AT_ONCE]
-            for name, hold in zip(part_names, await self._read(actor, trip, part_names), strict=True):
+            read = await self._read(actor, bucket, trip, part_names)
+            for name in part_names:
+                hold_id = listings.hold_of(name)
+                hold = read[hold_id] if hold_id != seen else None
                 if hold is not None and (kind is Hold or isinstance(hold.state, kind)):
                     if len(found) == most and hold.id not in found:
                         return list(found.values()), last
@@ -66,16 +73,28 @@ class HolderPages:
                 last = name
         return list(found.values()), last if len(names) == NAMES_MAX else None
 
-    async def _read(self, actor: Actor, trip: str, names: Sequence[str]) -> list[Hold | None]:
-        """What the entries name, where it is there and of that trip."""
-        ids = [listings.hold_of(name) for name in names]
+    async def _read(self, actor: Actor, bucket: str, trip: str, names: Sequence[str]) -> dict[str, Hold | None]:
+        """The holds that the entries name, by id: None where one is gone, or of another trip."""
+        ids = dict.fromkeys(map(listings.hold_of, names))
+        gone = set[str]()
 
         async def find(hold_id: str) -> Hold | None:
-            if trip and parse_hold_id(hold_id).name != trip:
-                return None
             try:
+                if trip and parse_hold_id(hold_id).name != trip:
+                    return None
                 return await self._find(actor, hold_id)
             except HoldNotFound:
+                gone.add(hold_id)
                 return None
 
-        return await asyncio.gather(*map(find, ids))
+        found = dict(zip(ids, await asyncio.gather(*map(find, ids)), strict=True))
+        await self._forget(bucket, [name for name in names if listings.hold_of(name) in gone])
+        return found
+
+    async def _forget(self, bucket: str, names: Sequence[str]) -> None:
+        """Let go of entries that lead nowhere: a hold is there before its entry is, and once gone does not come back.
+        Those that stay are met by the next page.
+        """
+        if names:
+            gone = [IndexEntry(Index.HOLDS, bucket, name, GONE_S) for name in names]
+            await self._batches.apply(_NOWHERE, (), gone)

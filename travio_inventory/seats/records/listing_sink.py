@@ -1,50 +1,60 @@
 """Sees to it that holds are listed whose listing was lost: by their events, as they are handed on."""
 
-from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 
 from travio_inventory.kernel.events import Event, Sink
-from travio_inventory.protocol.batches import Applied, Batches, IndexEntry, Partition, Table
-from travio_inventory.protocol.listings import entry_of
-from travio_inventory.seats.events import EventType, HoldCreated, SeatsPurchased, data_of
+from travio_inventory.protocol import listings
+from travio_inventory.protocol.batches import FOR_EVER, Applied, Batches, IndexEntry, Partition, Table
+from travio_inventory.protocol.retention import Retention
+from travio_inventory.seats.events import BookingCancelled, EventType, HoldCreated, SeatsPurchased, data_of
 
 TOGETHER_MAX = 50
 MISSING_MAX = 10_000
 """So many entries are tried again that could not be added: more are missing only while no listing can be written."""
 
-_LISTED = {EventType.HOLD_CREATED, EventType.SEATS_PURCHASED}
+_LISTED = {EventType.HOLD_CREATED, EventType.SEATS_PURCHASED, EventType.BOOKING_CANCELLED}
 _NOWHERE = Partition(Table.SEAT_GROUPS, "", "")
 
 
-def _of_events(events: Iterable[Event]) -> list[IndexEntry]:
-    found = []
+def _of_events(events: Iterable[Event], retention: Retention) -> Iterator[IndexEntry]:
     for event in events:
-        data = data_of(event) if event.type in _LISTED else None
-        if isinstance(data, HoldCreated | SeatsPurchased):
-            created_at_ms = event.at_ms if isinstance(data, HoldCreated) else None
-            found.append(entry_of(event.organization, data.user_id, data.hold_id, created_at_ms))
-    return found
+        match data_of(event) if event.type in _LISTED else None:
+            case HoldCreated(hold_id=hold_id, user_id=user_id):
+                keep_s = retention.listed_s
+                yield listings.held(event.organization, user_id, hold_id, event.at_ms, keep_s=keep_s)
+            case SeatsPurchased(hold_id=hold_id, user_id=user_id, created_at_ms=created_at_ms):
+                yield from listings.booked(event.organization, user_id, hold_id, created_at_ms, keep_s=FOR_EVER)
+            case BookingCancelled(hold_id=hold_id, user_id=user_id, created_at_ms=created_at_ms):
+                keep_s = retention.ended_s
+                yield from listings.booked(event.organization, user_id, hold_id, created_at_ms, keep_s=keep_s)
+            case _:
+                pass
 
 
 class ListingSink:
-    """Sink. Sees to it that the holds of the events are listed, then hands the events on.
+    """Sink. Sees to it that the holds of the events are listed, and for how long, then hands the events on.
 
-    An entry that cannot be added stops no event: it is tried again with the next ones.
+    An entry that cannot be added stops no event: it is tried again with the next ones. Of several steps of a hold the
+    last one says how long its entries are kept.
     """
 
-    def __init__(self, batches: Batches, sink: Sink) -> None:
+    def __init__(self, batches: Batches, sink: Sink, retention: Retention) -> None:
         self._batches = batches
         self._sink = sink
-        self._missing: deque[IndexEntry] = deque(maxlen=MISSING_MAX)
+        self._retention = retention
+        self._missing: dict[IndexEntry, IndexEntry] = {}
+        """The entries to add, by what they name, for however long."""
 
     async def publish(self, events: Sequence[Event]) -> None:
         """See Sink."""
-        self._missing.extend(_of_events(events))
-        left = list(self._missing)
-        for start in range(0, len(left), TOGETHER_MAX):
-            part = left[start : start + TOGETHER_MAX]
-            if not isinstance(await self._batches.apply(_NOWHERE, (), part), Applied):
+        for index_entry in _of_events(events, self._retention):
+            self._missing[index_entry._replace(keep_s=FOR_EVER)] = index_entry
+        for named in list(self._missing)[:-MISSING_MAX]:
+            del self._missing[named]
+        while part := dict(islice(self._missing.items(), TOGETHER_MAX)):
+            if not isinstance(await self._batches.apply(_NOWHERE, (), list(part.values())), Applied):
                 break
-            for _ in part:
-                self._missing.popleft()
+            for named in part:
+                del self._missing[named]
         await self._sink.publish(events)
