@@ -21,7 +21,7 @@ from travio_inventory.protocol.batches import (
     RowKey,
     Write,
 )
-from verification.kit.stores import STORES, store_of
+from verification.kit.stores import EVERY_STORE, store_of
 
 KEEP_S = 2
 FORGOTTEN_S_MAX = 20.0
@@ -57,9 +57,9 @@ WAYS = {
 }
 
 
-@pytest.fixture(scope="module", params=STORES)
+@pytest.fixture(scope="module", params=EVERY_STORE)
 async def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Batches]:
-    """The stores that forget."""
+    """Every store; each test has partitions and buckets of its own."""
     async with store_of(request, tmp_path_factory) as opened:
         yield opened
 
@@ -159,9 +159,14 @@ async def test_a_refused_batch_ends_nothing(group: Group) -> None:
     assert await group.row(HOLD) == BORN
 
 
-async def test_what_is_cleared_and_not_there_stays_absent(group: Group) -> None:
-    await group.stands(Write(HOLD, {}, {}, KEEP_S), Write(OTHER, {"status": None}, {"status": None}, FOR_EVER))
-    assert await group.get(HOLD, OTHER) == {}
+@pytest.mark.parametrize("condition", [{}, {"status": None}])
+@pytest.mark.parametrize("values", [{}, {"status": None}])
+async def test_an_empty_row_that_may_not_be_there_is_given_no_end(group: Group, condition: Row, values: Row) -> None:
+    """Not every store could without making it."""
+    with pytest.raises(ValueError, match="may not be there"):
+        await group.apply(Write(HOLD, condition, values, KEEP_S))
+    await group.stands(Write(HOLD, condition, values))
+    assert await group.row(HOLD) is None
 
 
 async def test_a_column_that_its_kind_does_not_have_is_refused_in_a_whole_row(group: Group) -> None:

@@ -18,7 +18,7 @@ from travio_inventory.protocol.batches import (
     Write,
     split,
 )
-from travio_inventory.protocol.tables import check_segment
+from travio_inventory.protocol.tables import check_end, check_segment
 from travio_inventory.store.sqlite.statements import (
     INSERT_ENTRY,
     exists_text,
@@ -169,6 +169,8 @@ def _write(cursor: sqlite3.Cursor, batch: Batch, write: Write) -> bool:
         text = upsert_text(table, kind, tuple(values), tuple(condition), is_whole=is_whole)
         cursor.execute(text, (*key, *_bound(batch, write), *condition.values()))
     else:
+        if is_whole:
+            check_end(write)
         text = update_text(table, kind, tuple(values), tuple(condition), is_whole=is_whole)
         cursor.execute(text, (*_bound(batch, write), *key, *condition.values()))
         if not cursor.rowcount and _all_null(condition):
