@@ -43,7 +43,6 @@ from travio_inventory.protocol import rows
 from travio_inventory.protocol.batches import (
     ABSENT,
     Applied,
-    Condition,
     Kind,
     Row,
     RowKey,
@@ -152,7 +151,7 @@ class Ledger(Generic[H]):
         """
         row = standing.get(RowKey(Kind.KEY, key))
         if row is None:
-            return self._binding(request, key, ABSENT, new_id)
+            return self._binding(request, key, new_id, {})
         if row.get("fingerprint") != request.fingerprint:
             raise IdempotencyKeyReused
         bound = rows.text(row, "hold")
@@ -167,16 +166,20 @@ class Ledger(Generic[H]):
         if home_row.get("status") != "aborted" or home_row.get("reason") == REFUSED:
             return Answered(bound, home_row)
         unused_id = new_id if new_id != bound else request.new_id(self._sender.new_digest())
-        return self._binding(request, key, {"hold": bound}, unused_id)
+        return self._binding(request, key, unused_id, row)
 
-    def _binding(self, request: Request[H], key: str, condition: Condition, hold_id: str) -> _Binding:
+    def _binding(self, request: Request[H], key: str, hold_id: str, before: Row) -> _Binding:
+        """Binds the key to this id in place of what its row says, where there is one."""
+        left = rows.text(before, "hold") or None
         values: Row = {
             "hold": hold_id,
             "fingerprint": request.fingerprint,
+            "generation": rows.number(before, "generation") + 1,
             "since_ms": self._sender.clock.now_ms(),
         }
+        condition = ABSENT if left is None else {"hold": left}
         write = Write(RowKey(Kind.KEY, key), condition, values, self._sender.rules.retention.keys_s)
-        return _Binding(write, hold_id, rows.text(condition or {}, "hold") or None)
+        return _Binding(write, hold_id, left)
 
     async def _free_slot(self, request: Request[H], standing: Rows, slots: list[RowKey], left: str | None) -> RowKey:
         """A slot whose hold, if any, is no longer held by its own home row: never by the clock.

@@ -163,7 +163,7 @@ def _forget_a_no(patch: pytest.MonkeyPatch) -> None:
         bound = await bind(self, request, key, standing, new_id)
         if not isinstance(bound, ledger.Answered) or bound.row.get("reason") != REFUSED:
             return bound
-        return self._binding(request, key, {"hold": bound.hold_id}, new_id)
+        return self._binding(request, key, new_id, standing[RowKey(Kind.KEY, key)])
 
     patch.setattr(Ledger, "_bind", forget)
 
