@@ -10,7 +10,7 @@ from travio_inventory.kernel.actor import HOUSE, Actor
 from travio_inventory.protocol.batches import Batches, Index
 from travio_inventory.protocol.retention import Retention
 from travio_inventory.protocol.rules import Rules
-from travio_inventory.seats.commands import ConfirmHoldCommand, HoldsQuery, hold_ref
+from travio_inventory.seats.commands import ConfirmHoldCommand, HoldsQuery, WaitlistPlace, WaitsQuery, hold_ref
 from travio_inventory.seats.hold import Hold
 from travio_inventory.seats.trip import Ends
 from travio_inventory.seats.use_cases.hold_seats import HoldTimes
@@ -55,6 +55,20 @@ class Keeping:
     async def cancel(self, booking: Hold) -> Hold:
         """Ann gives it back."""
         return await self.inventory.cancel_booking(ANN, hold_ref(booking.id))
+
+    async def join(self, by: str = ANN.user) -> int:
+        """The place of somebody on the trip's list."""
+        place = WaitlistPlace(trip_id=TRIP.key.trip)
+        return (await self.inventory.waitlist.join(Actor(ANN.organization, by), place)).position
+
+    async def leave(self, by: str = ANN.user) -> None:
+        """Somebody gives the place up."""
+        await self.inventory.waitlist.leave(Actor(ANN.organization, by), WaitlistPlace(trip_id=TRIP.key.trip))
+
+    async def waits(self, by: str = ANN.user) -> Sequence[int]:
+        """The places that are listed."""
+        page = await self.inventory.waitlist.page(Actor(ANN.organization, by), WaitsQuery())
+        return [entry.position for entry in page.entries]
 
     async def sweep(self) -> None:
         """End what has lapsed."""

@@ -260,7 +260,7 @@ INDEXES: Mapping[Index, DeclaredIndex] = {
         "a number that falls with time, the hold, `booked` for a booking; in the bucket of the bookings only the hold",
     ),
     Index.WAITLISTS: DeclaredIndex(
-        PlainTable.LISTINGS, "the waiting lists that a holder ever joined", "the holder", "organization, trip, class"
+        PlainTable.LISTINGS, "the waiting lists on which a holder waits", "the holder", "organization, trip, class"
     ),
     Index.TRIPS: DeclaredIndex(
         PlainTable.LISTINGS,

@@ -28,8 +28,8 @@ def _leave_any_place(patch: pytest.MonkeyPatch) -> None:
     """The tail, which a leave compares too, would notice."""
     writes = list_turns._writes
 
-    def any_place(steps: Sequence[Join | Leave], standing: Rows, *, now_ms: int) -> list[Write]:
-        tail, *own = writes(steps, standing, now_ms=now_ms)
+    def any_place(steps: Sequence[Join | Leave], standing: Rows, *, now_ms: int, left_s: int) -> list[Write]:
+        tail, *own = writes(steps, standing, now_ms=now_ms, left_s=left_s)
         if any(isinstance(step, Join) for step in steps):
             return [tail, *own]
         return [write._replace(condition={"status": "waiting"}) for write in own]

@@ -8,6 +8,7 @@ from travio_inventory.kernel.refusals import OutcomeUnknown, RetryableRefusal
 from travio_inventory.protocol import rows
 from travio_inventory.protocol.batches import (
     ABSENT,
+    FOR_EVER,
     Applied,
     IndexEntry,
     Kind,
@@ -69,10 +70,12 @@ class Join(Step):
     is_new: bool = False
 
     def look(self, entry: Row) -> None:
-        """Who joined since the first look has joined, even if they have left again: this call may have done it."""
+        """Who joined since the first look has joined, even if they have left again: this call may have done it. A row
+        that is there no more was forgotten: nobody joined.
+        """
         last = rows.number(entry, "sequence")
         self.seen = last if self.seen is None else self.seen
-        self.is_new = last != self.seen
+        self.is_new = last > self.seen
         if entry.get("status") == "waiting" or self.is_new:
             self.entry, self.is_done = entry, True
 
@@ -90,7 +93,7 @@ class Join(Step):
             "joined_at_ms": now_ms,
         }
         condition = {"status": "left", "sequence": entry.get("sequence")} if entry else ABSENT
-        return Write(entry_key(self.holder), condition, self.entry)
+        return Write(entry_key(self.holder), condition, self.entry, FOR_EVER)
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -109,9 +112,10 @@ class Leave(Step):
         """The place was given up."""
         self.is_done = True
 
-    def write(self) -> Write:
-        """The row of the place, given up."""
-        return Write(entry_key(self.holder), {"status": "waiting", "sequence": self.seen}, {"status": "left"})
+    def write(self, keep_s: int) -> Write:
+        """The row of the place, given up, and kept for so long."""
+        place: Row = {"sequence": self.seen}
+        return Write(entry_key(self.holder), {"status": "waiting", **place}, {"status": "left", **place}, keep_s)
 
 
 class ListTurns:
@@ -167,10 +171,17 @@ class ListTurns:
         steps = [step for step in together.values() if not step.is_done]
         if steps:
             await self._try(steps, standing)
+        await self._list([step for step in together.values() if isinstance(step, Join) and step.is_done])
+
+    async def _list(self, joined: Sequence[Join]) -> None:
+        """List places once more now that they are taken: who left meanwhile, somewhere else, let go of the entry."""
+        if joined:
+            await self._sender.batches.apply(self._partition, (), [step.listed for step in joined])
 
     async def _try(self, steps: Sequence[Join | Leave], standing: Rows) -> None:
         """One batch for all of them."""
-        writes = _writes(steps, standing, now_ms=self._sender.clock.now_ms())
+        left_s = self._sender.rules.retention.ended_s
+        writes = _writes(steps, standing, now_ms=self._sender.clock.now_ms(), left_s=left_s)
         asked = [step.listed for step in steps if isinstance(step, Join)]
         were_under_way = [step.is_under_way for step in steps]
         for step in steps:
@@ -184,7 +195,7 @@ class ListTurns:
                 step.failed.add(outcome)
 
 
-def _writes(steps: Sequence[Join | Leave], standing: Rows, *, now_ms: int) -> list[Write]:
+def _writes(steps: Sequence[Join | Leave], standing: Rows, *, now_ms: int, left_s: int) -> list[Write]:
     """The tail and the steps' rows. Who joins is behind all who wait, but for those who leave in the same batch."""
     tail = standing.get(TAIL, {})
     sequence, waiting = rows.number(tail, "sequence"), rows.number(tail, "waiting")
@@ -192,7 +203,7 @@ def _writes(steps: Sequence[Join | Leave], standing: Rows, *, now_ms: int) -> li
     for step in steps:
         if isinstance(step, Leave):
             waiting -= 1
-            writes.append(step.write())
+            writes.append(step.write(left_s))
     for step in steps:
         if isinstance(step, Join):
             sequence, waiting = sequence + 1, waiting + 1

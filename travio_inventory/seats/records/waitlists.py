@@ -1,11 +1,18 @@
-"""Waiting lists: one partition per trip and class, whose tail hands out the places and counts who waits."""
+"""Waiting lists: one partition per trip and class, whose tail hands out the places and counts who waits.
+
+A place is listed for ever while its holder waits: by an entry that is durable before the place is taken, and is added
+again once it is. A leave lets the entry go, then looks whether the holder waits again, and if so adds it for ever. So
+whichever comes last of a join and a leave of one holder sees to it that the place is listed. A page lets go of an entry
+whose row is forgotten, in the same way.
+"""
 
 import asyncio
 
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.refusals import BackendUnavailable
 from travio_inventory.protocol import rows
-from travio_inventory.protocol.batches import Index, IndexEntry, Partition, Row, StoreUnavailable, Table
+from travio_inventory.protocol.batches import FOR_EVER, Index, IndexEntry, Partition, Row, StoreUnavailable, Table
+from travio_inventory.protocol.retention import APART_S, REQUEST_S_MAX
 from travio_inventory.protocol.sending import Sender
 from travio_inventory.seats.records.list_turns import Join, Leave, ListTurns, entry_key
 from travio_inventory.seats.records.places import Places
@@ -13,6 +20,8 @@ from travio_inventory.seats.trip import TripKey
 from travio_inventory.seats.waitlist import WaitlistEntry, WaitlistPage
 
 READS_AT_ONCE = 32
+LEFT_S = REQUEST_S_MAX + APART_S
+"""For how long a list that was left is listed: longer than a join may be under way whose outcome nobody has heard."""
 
 
 class WaitlistTable:
@@ -26,16 +35,29 @@ class WaitlistTable:
     async def join(self, actor: Actor, trip: TripKey, seat_class: str, seats: int) -> WaitlistEntry:
         """See Waitlists."""
         partition = _partition(trip, seat_class)
-        name = rows.SEPARATOR.join((*trip, seat_class))
-        step = Join(holder=actor.user, seats=seats, listed=IndexEntry(Index.WAITLISTS, actor.user, name))
+        step = Join(holder=actor.user, seats=seats, listed=listed(trip, seat_class, actor.user, keep_s=FOR_EVER))
         await self._take(partition, step)
-        if step.is_new:
-            return _entry(name, actor.user, step.entry, rows.number(step.entry, "position"))
-        return _entry(name, actor.user, step.entry, await self._places.recent(partition, step.entry))
+        position = rows.number(step.entry, "position")
+        if not step.is_new:
+            position = await self._places.recent(partition, step.entry)
+        return _entry(step.listed.entry, actor.user, step.entry, position)
 
     async def leave(self, actor: Actor, trip: TripKey, seat_class: str) -> None:
         """See Waitlists."""
         await self._take(_partition(trip, seat_class), Leave(holder=actor.user))
+        await self._let_go(trip, seat_class, actor.user)
+
+    async def _let_go(self, trip: TripKey, seat_class: str, holder: str) -> None:
+        """No longer list what the holder does not wait for; if they do by now, or that cannot be read, list it."""
+        partition, key = _partition(trip, seat_class), entry_key(holder)
+        batches = self._sender.batches
+        await batches.apply(partition, (), [listed(trip, seat_class, holder, keep_s=LEFT_S)])
+        try:
+            waits = (await batches.get(partition, [key])).get(key, {}).get("status") == "waiting"
+        except StoreUnavailable:
+            waits = True
+        if waits:
+            await batches.apply(partition, (), [listed(trip, seat_class, holder, keep_s=FOR_EVER)])
 
     async def _take(self, partition: Partition, step: Join | Leave) -> None:
         turns = self._turns.setdefault(partition, ListTurns(self._sender, partition))
@@ -66,8 +88,16 @@ class WaitlistTable:
         """The holder's place on the list of that name, if there is one. Raises StoreUnavailable."""
         trip, seat_class = _named(name)
         partition, key = _partition(trip, seat_class), entry_key(holder)
-        row = (await self._sender.batches.get(partition, [key])).get(key, {})
+        row = (await self._sender.batches.get(partition, [key])).get(key)
+        if row is None:
+            await self._let_go(trip, seat_class, holder)
+            return None
         return _entry(name, holder, row, self._places.known(partition, row)) if row.get("status") == "waiting" else None
+
+
+def listed(trip: TripKey, seat_class: str, holder: str, *, keep_s: int) -> IndexEntry:
+    """The entry that lists a holder's place for so long."""
+    return IndexEntry(Index.WAITLISTS, holder, rows.SEPARATOR.join((*trip, seat_class)), keep_s)
 
 
 def _entry(name: str, holder: str, row: Row, position: int) -> WaitlistEntry:
