@@ -80,10 +80,12 @@ class VirtualLoop(asyncio.SelectorEventLoop):
                 ready.append(timer)
         if not ready:
             raise Stalled
+        if len(ready) == 1:
+            self._do(ready.popleft())
+            return
         turn = list(ready)
         ready.clear()
-        if len(turn) > 1:
-            self._order.shuffle(turn)
+        self._order.shuffle(turn)
         for handle in turn:
             self._do(handle)
 
@@ -91,8 +93,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         """Run the callback, now or when what it belongs to goes on."""
         if handle._cancelled:
             return
-        until = self.stands_still_until(handle) if self.stands_still_until else 0.0
-        if until > self._now:
+        if self.stands_still_until and (until := self.stands_still_until(handle)) > self._now:
             self.call_at(until, self._do, handle, context=Context())
         else:
             handle._run()

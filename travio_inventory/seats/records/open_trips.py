@@ -40,6 +40,9 @@ SPARE = 1.25
 KEPT_S = 2 * 86_400
 """So long after its last arrival a trip is visited still."""
 
+_MARKS = tuple(RowKey(Kind.CURSOR, f"{shard:02d}") for shard in range(SHARDS))
+"""Where it is noted when a shard was visited."""
+
 
 def opened(trip: Trip) -> IndexEntry:
     """Where the trip is found; durable before there is anything in it to be found."""
@@ -84,11 +87,11 @@ class SlowRound:
         self._pause_ends_ms = self._clock.elapsed_ms() + round(self._every_ms / SHARDS / SPARE)
         now_ms = self._begun_ms = self._clock.now_ms()
         marks = await self._batches.read(self._partition, Kind.CURSOR)
-        due = [shard for shard in range(SHARDS) if self._is_due(marks.get(_mark(shard)), now_ms)]
+        due = [shard for shard, mark in enumerate(_MARKS) if self._is_due(marks.get(mark), now_ms)]
         if due:
             shard = self._random.choice(due)
             entries = await self._batches.read_index(Index.TRIPS, _bucket(shard))
-            self._shard, self._marked = shard, marks.get(_mark(shard))
+            self._shard, self._marked = shard, marks.get(_MARKS[shard])
             self._left = _groups(entries, now_ms // 1_000)
 
     async def _end_shard(self) -> None:
@@ -96,7 +99,7 @@ class SlowRound:
         shard, self._shard = self._shard, None
         if shard is not None:
             seen = ABSENT if self._marked is None else {"reached": self._marked.get("reached")}
-            await self._batches.apply(self._partition, [Write(_mark(shard), seen, {"reached": self._begun_ms})])
+            await self._batches.apply(self._partition, [Write(_MARKS[shard], seen, {"reached": self._begun_ms})])
 
     def _is_due(self, mark: Row | None, now_ms: int) -> bool:
         """A mark that is ahead of the present was made by a clock that was wrong."""
@@ -110,10 +113,6 @@ def _shard(trip: TripKey) -> int:
 
 def _bucket(shard: int) -> str:
     return f"{shard:02d}"
-
-
-def _mark(shard: int) -> RowKey:
-    return RowKey(Kind.CURSOR, f"{shard:02d}")
 
 
 def _groups(entries: Iterable[str], now_s: int) -> Iterator[Partition]:
