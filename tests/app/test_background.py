@@ -58,7 +58,9 @@ def sweeper(rounds: Rounds) -> Sweeper:
 
 
 def relay(rounds: Callable[[], Awaitable[int]], lag_ms: int = 0) -> RelayJob:
-    return RelayJob("there", Relay(rounds, lambda: lag_ms, KEPT_S), interval_ms=INTERVAL_MS, jitter=Random(1))
+    return RelayJob(
+        "there", Relay(rounds, lambda: lag_ms, KEPT_S, lambda: 0), interval_ms=INTERVAL_MS, jitter=Random(1)
+    )
 
 
 async def while_running(work: Callable[[], Coroutine[Any, Any, None]], until: Callable[[], Awaitable[None]]) -> None:

@@ -57,12 +57,13 @@ class Service:
         *,
         is_alone: bool = False,
         retention: Retention = KEPT,
+        seed: int = 0,
         **sinks: Sink,
     ) -> None:
         self.clock = clock
         ports = Ports(store, AbsentGate(), AbsentTakenSeats(), AbsentSeatMapCache(), sinks)
         rules = InventoryRules(HoldTimes(600, 600, 900), Rules(retention=retention), is_alone=is_alone)
-        self.assembly: Assembly = assemble(ports, clock, Random(0), rules)
+        self.assembly: Assembly = assemble(ports, clock, Random(seed), rules)
 
     def journal_of(self, sink: str) -> EventJournal:
         """What the relay to the sink reads from."""
@@ -94,8 +95,13 @@ class Service:
 async def on_sale() -> tuple[MemoryBatches, Clock]:
     """A store on which the trip is sold."""
     store, clock = MemoryBatches(None, Random(0), asyncio.sleep), Clock()
-    await Service(store, clock).assembly.inventory.open_trip(house_of(TRIP.key.organization), TRIP)
+    await put_on_sale(Service(store, clock))
     return store, clock
+
+
+async def put_on_sale(service: Service) -> None:
+    """The trip, on the store of that process."""
+    await service.assembly.inventory.open_trip(house_of(TRIP.key.organization), TRIP)
 
 
 async def sell(service: Service, seats: Sequence[int]) -> list[str]:

@@ -10,7 +10,6 @@ from travio_inventory.kernel.actor import HOUSE
 from travio_inventory.kernel.events import Event, PublishFailed
 from travio_inventory.protocol import journal, local_signals, minute_cursor
 from travio_inventory.protocol.batches import Index, Kind, Partition, Table
-from travio_inventory.protocol.retention import Retention
 from travio_inventory.store.memory import MemoryBatches
 
 
@@ -96,20 +95,6 @@ async def test_a_sink_that_is_new_begins_with_the_first_event_that_is_kept() -> 
     later = Service(store, clock, near=near, late=late)
     await later.relay_to("late", "near", minutes=3)
     assert sorted(late.ids) == sorted(near.ids) == sorted(sold)
-
-
-async def test_a_sink_that_comes_too_late_is_told_what_it_missed(caplog: pytest.LogCaptureFixture) -> None:
-    """Its cursor stands where no event is kept any more."""
-    store, clock = await on_sale()
-    near, far = Told(), Told()
-    service = Service(store, clock, near=near, far=far)
-    far.is_down = True
-    await sell(service, [1])
-    await service.relay_to("near", "far", minutes=3 * MINUTES)
-    again = Service(store, clock, retention=Retention(events_s=60 * MINUTES), near=near, far=far)
-    await again.relay_to("near", "far")
-    assert [record.levelname for record in caplog.records if "are no longer kept" in record.getMessage()] == ["ERROR"]
-    assert "journal of far" in caplog.text
 
 
 async def test_a_sink_that_was_taken_away_leaves_nothing_that_grows() -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import NamedTuple, Protocol, TypeVar
 
-from travio_inventory.events.relay import EventRelay, Journal
+from travio_inventory.events.relay import EventRelay
 from travio_inventory.kernel.clock import Clock
 from travio_inventory.kernel.events import Sink
 from travio_inventory.protocol.batches import Batches, Table
@@ -101,6 +101,7 @@ class Relay(NamedTuple):
     round: Callable[[], Awaitable[int]]
     lag_ms: Callable[[], int]
     kept_s: int
+    missed_s: Callable[[], int]
 
     def forgotten_in_s(self) -> int:
         """How soon an event is forgotten that the sink has not had: `kept_s` if there is none, 0 if one was."""
@@ -159,16 +160,16 @@ def _relay(name: str, sink: Sink, sender: Sender, rules: InventoryRules, watch: 
     """Each one completes the lists of holds: repetitions do no harm, and none waits for another."""
     retention = sender.rules.retention
     kept_s, listed = retention.events_s, ListingSink(sender.batches, sink, retention)
-    relay = EventRelay(_journal(sender, name, rules), listed, sender.clock, kept_s=kept_s)
-    return Relay(watch.use_case(f"relay_events.{name}", relay), relay.lag_ms, kept_s)
+    journal = EventJournal(sender, name, is_alone=rules.is_alone)
+    all_events = journal if rules.is_alone else _with_late_ones(journal, sender, name, rules)
+    relay = EventRelay(all_events, listed, sender.clock, kept_s=kept_s)
+    return Relay(watch.use_case(f"relay_events.{name}", relay), relay.lag_ms, kept_s, journal.missed_s)
 
 
-def _journal(sender: Sender, sink: str, rules: InventoryRules) -> Journal:
-    if rules.is_alone:
-        return EventJournal(sender, sink, is_alone=True)
+def _with_late_ones(journal: EventJournal, sender: Sender, sink: str, rules: InventoryRules) -> LateEvents:
     slow = _slow_round(f"the relay to {sink}", sender, rules)
     every_ms = rules.slow_round_ms
-    return LateEvents(EventJournal(sender, sink), sender, sink, slow, table=Table.SEAT_GROUPS, every_ms=every_ms)
+    return LateEvents(journal, sender, sink, slow, table=Table.SEAT_GROUPS, every_ms=every_ms)
 
 
 def _slow_round(name: str, sender: Sender, rules: InventoryRules) -> SlowRound:

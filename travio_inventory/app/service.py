@@ -147,6 +147,7 @@ async def _opened(
         for name, relay in assembly.relays.items():
             figures.gauge(f"relay_events.{name} lag_ms", relay.lag_ms)
             figures.gauge(f"relay_events.{name} forgotten_in_s", relay.forgotten_in_s)
+            figures.gauge(f"relay_events.{name} missed_s", relay.missed_s)
         try:
             yield assembly, store
         finally:

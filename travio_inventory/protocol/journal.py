@@ -14,6 +14,7 @@ from travio_inventory.protocol.event_places import FoundEvent, partition_in, pla
 from travio_inventory.protocol.index_entries import MINUTE_MS
 from travio_inventory.protocol.local_signals import RecentEvents
 from travio_inventory.protocol.minute_cursor import EPOCH_SETTLES_MS, MINUTES_AT_ONCE, MinuteCursor, Place
+from travio_inventory.protocol.published_until import PublishedUntil
 from travio_inventory.protocol.sending import Sender
 
 LOOK_EVERY_MS = 10_000
@@ -67,6 +68,7 @@ class EventJournal:
         self._signals = sender.signals
         self._epochs = sender.epochs
         retention = sender.rules.retention
+        self._until = PublishedUntil(sink, sender.clock, kept_s=retention.events_s)
         self._minutes = MinuteCursor(
             sender.batches,
             Index.JOURNAL,
@@ -75,6 +77,7 @@ class EventJournal:
             EPOCH_SETTLES_MS,
             look_back=(retention.events_s * 1_000 + EPOCH_SETTLES_MS[-1]) // MINUTE_MS,
             reader=sink,
+            until=self._until,
         )
         self._back_off = BackOff[Place](f"events for {sink}", sender.clock.elapsed_ms)
         self._recent: RecentEvents | None = None
@@ -97,6 +100,10 @@ class EventJournal:
         """The row ids of the events that are set aside."""
         self._finished: dict[Place, int] = {}
         """Events that were set aside and have been read since, and the last epoch in which they may be met again."""
+
+    def missed_s(self) -> int:
+        """Of how many seconds the events were no longer kept when the relay started, and lost if not yet published."""
+        return self._until.missed_s
 
     async def unpublished(self) -> Sequence[Event]:
         """See Journal. At most about EVENTS_PER_ROUND_MAX: what is left comes in the next round."""

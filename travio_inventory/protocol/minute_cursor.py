@@ -16,6 +16,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from travio_inventory.kernel.clock import Clock
+from travio_inventory.protocol import published_until
 from travio_inventory.protocol.back_off import BackOff
 from travio_inventory.protocol.batches import (
     ABSENT,
@@ -31,6 +32,7 @@ from travio_inventory.protocol.batches import (
     Write,
 )
 from travio_inventory.protocol.index_entries import MINUTE_MS, bucket_of, minute_of
+from travio_inventory.protocol.published_until import PublishedUntil
 from travio_inventory.protocol.rows import number
 
 SETTLES_MS = (15_000, 130_000)
@@ -66,7 +68,7 @@ class MinuteCursor:
 
     `keep_s` is for how long the index keeps an entry, and so the longest time for which a place is carried on.
     `look_back` is how many minutes back the very first job begins. If several jobs read an index independently,
-    `reader` names one: each has its own cursor and carried entries.
+    `reader` names one: each has its own cursor and carried entries. `until` is stored with the cursor.
     """
 
     batches: Batches
@@ -76,6 +78,7 @@ class MinuteCursor:
     settles_ms: tuple[int, ...] = SETTLES_MS
     look_back: int = FIRST_LOOK_MINUTES
     reader: str = ""
+    until: PublishedUntil | None = None
     first: int = 0
     back_off: BackOff[int] = field(init=False)
     _settled: dict[int, int] = field(default_factory=dict)
@@ -88,20 +91,14 @@ class MinuteCursor:
     async def begin(self, now_ms: int) -> None:
         """Read where the last job stopped; go back if that is ahead of the present. Raises StoreUnavailable."""
         if not self.first:
-            row = (await self.batches.get(self._partition, [_ROW])).get(_ROW)
-            self._stored = None if row is None else number(row, "reached")
-            self.first = self._earliest(now_ms)
-            if self._stored and self._stored < self.first and self.reader:
-                log.error("%s: minutes %d to %d are no longer kept", self._name, self._stored, self.first - 1)
-            elif self._stored:
-                self.first = max(self._stored, self._oldest(now_ms))
-            elif self.reader:
-                await self._store()
+            await self._take_up(now_ms)
             if self._stored and minute_of(now_ms) - self.first > MINUTES_AT_ONCE:
                 log.info("%s: catching up from minute %d to %d", self._name, self.first, minute_of(now_ms))
         if self.first > minute_of(now_ms) or now_ms < self._latest_ms - SET_BACK_MS:
             self._go_back(now_ms)
         self._latest_ms = now_ms
+        if self.until:
+            self.until.saw(minute_of(now_ms))
 
     def live(self, now_ms: int) -> range:
         """The minutes to visit in every round."""
@@ -161,6 +158,18 @@ class MinuteCursor:
         if self.first and self.first != self._stored:
             await self._store()
 
+    async def _take_up(self, now_ms: int) -> None:
+        """Begin where the last job stopped; if nothing is kept of that any more, with the first that is."""
+        found = await self.batches.get(self._partition, [_ROW, published_until.ROW] if self.until else [_ROW])
+        self._stored = number(found[_ROW], "reached") if _ROW in found else None
+        self.first = self._earliest(now_ms)
+        if self._stored:
+            self.first = max(self._stored, self.first if self.reader else self._oldest(now_ms))
+        if self.until:
+            self.until.begin(found.get(published_until.ROW))
+        if self.reader and not self._stored:
+            await self._store()
+
     def _go_back(self, now_ms: int) -> None:
         """A clock was ahead: go back over the minutes that may have been closed too early."""
         earliest = self._earliest(now_ms)
@@ -209,7 +218,10 @@ class MinuteCursor:
     async def _store(self) -> None:
         """Advance the cursor; if another process has moved it meanwhile, that position is as good."""
         condition = ABSENT if self._stored is None else {"reached": self._stored}
-        await self.batches.apply(self._partition, [Write(_ROW, condition, {"reached": self.first})])
+        writes = [Write(_ROW, condition, {"reached": self.first})]
+        if self.until:
+            writes.append(self.until.write(self.first))
+        await self.batches.apply(self._partition, writes)
         row = (await self.batches.get(self._partition, [_ROW])).get(_ROW)
         self._stored = None if row is None else number(row, "reached")
 

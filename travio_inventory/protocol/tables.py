@@ -177,11 +177,7 @@ ENTRY = RowKind(
 CURSOR = RowKind(
     "the progress of a background job",
     "a part of the work, or empty",
-    (
-        _number(
-            "reached", "a minute, an epoch, the moment at which a round began, or how many times the store was probed"
-        ),
-    ),
+    (_number("reached", "a minute, an epoch, a moment, or how many times the store was probed"),),
 )
 
 TABLES: Mapping[Table, ConditionalTable] = {
