@@ -12,7 +12,7 @@ from travio_inventory.protocol.retention import Retention
 from travio_inventory.protocol.rows import hold_key
 from travio_inventory.seats.hold import base_id, late_id
 from travio_inventory.store.memory import Change
-from verification.simulation.oracle import LIVE, Violated
+from verification.simulation.oracle import LIVE, Violated, seconds_of
 
 KEPT_FOR_EVER = (Kind.CELL, Kind.TRIP, Kind.CURSOR, Kind.TAIL)
 """What goes with its trip: so many rows of these there are, and never more."""
@@ -87,11 +87,17 @@ class Forgetting:
             case Kind.EVENT:
                 return age_s >= self.retention.events_s
             case Kind.SLOT:
-                return self._status(str(row.get("hold"))) != "held"
+                return not self._is_held(at_s, str(row.get("hold")))
             case Kind.ENTRY:
                 return row.get("status") != "waiting"
             case _:
                 return False
+
+    def _is_held(self, at_s: float, hold_id: str) -> bool:
+        """Whether the hold is held, and has not run out so long ago that somebody ought to have ended it."""
+        row = self._row(hold_id)
+        lapsed_s = at_s - seconds_of(int(row.get("expires_at_ms") or 0))
+        return row.get("status") == "held" and lapsed_s + self.apart_s < self.retention.holds_s
 
     def _has_ended(self, partition: Partition, hold_id: str) -> bool:
         """Whether neither the hold nor its late booking lives."""
@@ -99,23 +105,25 @@ class Forgetting:
         return not any(row.get("status") in LIVE for row in both)
 
     def _age_s(self, at_s: float, partition: Partition, hold_id: str) -> float:
-        """For how long both have ended, at most."""
-        written = (self.written_s.get((partition, hold_key(name)), 0.0) for name in _both(hold_id))
+        """For how long both have ended, at most; a late id that was fenced is no booking."""
+        own, late = hold_key(hold_id), hold_key(late_id(base_id(hold_id)))
+        is_booking = self.rows[partition].get(late, _NOWHERE).get("status") not in (None, "aborted")
+        written = (self.written_s[partition, key] for key in ((own, late) if is_booking else (own,)))
         return at_s - max(written) + self.apart_s
 
-    def _status(self, hold_id: str) -> object:
-        """The last status of a hold in whatever partition, None where there is none."""
-        rows = (rows[hold_key(hold_id)] for rows in self.rows.values() if hold_key(hold_id) in rows)
-        return next((row.get("status") for row in rows), None)
+    def _row(self, hold_id: str) -> Row:
+        """A hold's row, in whatever partition."""
+        key = hold_key(hold_id)
+        return next((rows[key] for rows in self.rows.values() if key in rows), _NOWHERE)
 
     def _lives(self, partition: Partition, key: RowKey, row: Row) -> bool:
         match key.kind:
             case Kind.HOLD:
                 return not self._has_ended(partition, key.id)
             case Kind.CELL:
-                return not row.get("owner") or self._status(str(row["owner"])) in LIVE
+                return not row.get("owner") or self._row(str(row["owner"])).get("status") in LIVE
             case Kind.SLOT:
-                return self._status(str(row.get("hold"))) == "held"
+                return self._row(str(row.get("hold"))).get("status") == "held"
             case Kind.ENTRY:
                 return row.get("status") == "waiting"
             case _:

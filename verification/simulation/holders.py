@@ -13,6 +13,8 @@ from verification.simulation.oracle import Violated
 from verification.simulation.plan import LAPSES_S, TTL_S
 from verification.simulation.virtual_loop import now_s
 
+INSISTS_ON = 8
+"""How many keys are asked for again at the end of a day on which earlier ones are new requests by then."""
 AT_ONCE = 0.15
 """How often a holder asks for two things at once."""
 OTHER_REQUEST = 0.12
@@ -157,7 +159,7 @@ class Holder:
         """When all is well again, ask once more what was asked under a key: whoever is told "ask again" and does so
         when everything has lapsed gets an answer. Raises Violated.
         """
-        for wanted in self.keyed:
+        for wanted in self.keyed[-INSISTS_ON:] if self._front.plan.forgets else self.keyed:
             call, _ = await self._front.hold(wanted, tries=1, settles=True)
             if call.answer is CallOutcome.AGAIN:
                 await asyncio.sleep(LAPSES_S)

@@ -98,6 +98,7 @@ class Oracle(Generic[C]):
 
     skew_ms: int
     holds_max: int
+    overdue_s: float = inf
     rows: dict[Partition, dict[RowKey, Row]] = field(default_factory=lambda: defaultdict(dict))
     landed: list[Landed[C]] = field(default_factory=list)
     steps: list[Step[C]] = field(default_factory=list)
@@ -144,7 +145,9 @@ class Oracle(Generic[C]):
     def _hold_changed(
         self, at_s: float, call: C | None, hold_id: str, before: Row, after: Row
     ) -> list[tuple[str, str, str]]:
-        """Judge the step; the events that are due for it."""
+        """Judge the step; the events that are due for it. An id may be fenced that ended and was forgotten."""
+        if not before and after["status"] == "aborted" and self._has_ended(hold_id):
+            return []
         was = before.get("status")
         step = Step(at_s, call, hold_id, None if was is None else str(was), str(after["status"]), after)
         self.steps.append(step)
@@ -162,6 +165,10 @@ class Oracle(Generic[C]):
             self._owns_its_cells(step)
         self._count(step)
         return list(_events_of(step))
+
+    def _has_ended(self, hold_id: str) -> bool:
+        passed = self.timelines.get(hold_id)
+        return bool(passed) and passed[-1].status not in LIVE
 
     def _attempted(self, hold_id: Value, began_ms: Value) -> None:
         if isinstance(hold_id, str) and isinstance(began_ms, int):
@@ -197,8 +204,13 @@ class Oracle(Generic[C]):
             return
         live = self._held_by[holder]
         (live.add if step.status == "held" else live.discard)(step.hold_id)
-        if len(live) > self.holds_max:
+        if sum(1 for hold_id in live if not self._is_overdue(hold_id, step.at_s)) > self.holds_max:
             raise Violated(f"I9 {holder} has {len(live)} holds")
+
+    def _is_overdue(self, hold_id: str, at_s: float) -> bool:
+        """Whether it ran out so long ago that its slot may be forgotten, though nobody has ended it yet."""
+        expires_ms = int(self.row(hold_id).get("expires_at_ms") or 0)
+        return at_s - seconds_of(expires_ms) > self.overdue_s
 
 
 def _events_of(step: Step[C]) -> Iterator[tuple[str, str, str]]:

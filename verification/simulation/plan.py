@@ -135,13 +135,13 @@ class Plan:
 
     @property
     def sweepers(self) -> int:
-        """How many processes sweep: none, one, or two at once."""
-        return self.seed % 3
+        """How many processes sweep: none, one, or two at once; one at least where what nobody ended is forgotten."""
+        return max(self.seed % 3, int(self.forgets))
 
     @property
     def relays(self) -> int:
-        """How many processes relay events: none or one."""
-        return self.seed // 3 % 2
+        """How many processes relay events: none, to begin with the night, or one; one where events are forgotten."""
+        return 1 if self.forgets else self.seed // 3 % 2
 
     def with_seed(self, seed: int) -> "Plan":
         """The same on another day."""

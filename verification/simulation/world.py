@@ -50,7 +50,11 @@ class World:
         self.plan = plan
         self.is_night = False
         self.violations: list[str] = []
-        self.oracle: Oracle[Call] = Oracle(skew_ms=round(plan.skew_s * 1_000), holds_max=plan.holds_max)
+        self.oracle: Oracle[Call] = Oracle(
+            skew_ms=round(plan.skew_s * 1_000),
+            holds_max=plan.holds_max,
+            overdue_s=plan.holds_s - ENDS_APART_S if plan.forgets else inf,
+        )
         self.lists = Lists()
         self.forgetting = Forgetting(plan.retention, ENDS_APART_S) if plan.forgets else None
         self.batches = MemoryBatches(self._faults(Faults.none()), Random(plan.seed + 1), asyncio.sleep)
@@ -145,8 +149,9 @@ class World:
     def history(self) -> History:
         """What the callers know, and what is found in the rows now."""
         rows = [(key, row) for partition in self.batches.partitions() for key, row in self._rows(partition)]
-        ever = ((key, row) for rows in self.oracle.rows.values() for key, row in rows.items())
-        holds = {key.id: _found(row) for key, row in (ever if self.plan.forgets else rows) if key.kind is Kind.HOLD}
+        holds = {key.id: _found(row) for key, row in rows if key.kind is Kind.HOLD}
+        if self.plan.forgets:
+            holds = {hold_id: _found(passed[-1].row) for hold_id, passed in self.oracle.timelines.items() if passed}
         cells = {Cell(key.id, key.segment): row for key, row in rows if key.kind is Kind.CELL}
         owners = {cell: str(row["owner"]) for cell, row in cells.items() if row.get("owner")}
         told = [event for life in self.post.lives for event in life]
