@@ -167,8 +167,8 @@ class Oracle(Generic[C]):
         return list(_events_of(step))
 
     def _has_ended(self, hold_id: str) -> bool:
-        passed = self.timelines.get(hold_id)
-        return bool(passed) and passed[-1].status not in LIVE
+        passed = self.timelines.get(hold_id, [])
+        return any(step.status not in LIVE for step in passed[-1:])
 
     def _attempted(self, hold_id: Value, began_ms: Value) -> None:
         if isinstance(hold_id, str) and isinstance(began_ms, int):
