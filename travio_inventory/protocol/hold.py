@@ -1,6 +1,7 @@
 """A hold's id, its claimant, and the states it goes through, whatever it claims."""
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from hashlib import blake2b
 from typing import NamedTuple, TypeAlias
 
@@ -9,6 +10,7 @@ from travio_inventory.protocol.refusals import HoldNotFound
 
 LATE_SUFFIX = "~late"
 DIGEST_CHARS = 32
+IDS_CACHED = 4_096
 NEVER_MS = 2**53 - 1
 """The expiry of a hold by the house: it has none."""
 
@@ -25,6 +27,7 @@ class HoldId(NamedTuple):
         return f"{self.name}~{self.home}~{self.digest}{LATE_SUFFIX if self.is_late else ''}"
 
 
+@lru_cache(maxsize=IDS_CACHED)
 def parse_hold_id(text: str) -> HoldId:
     """Read a hold id. Raises HoldNotFound if no hold can have that id."""
     base = text.removesuffix(LATE_SUFFIX)
