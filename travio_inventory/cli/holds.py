@@ -30,7 +30,11 @@ def hold(
     seconds: Seconds = 0,
     segments: Segments = "",
     key: Annotated[
-        str, Parameter(help="Idempotency key: repeating it returns the same hold. By default a new one is made.")
+        str,
+        Parameter(
+            help="Idempotency key: repeating it within a day, or as the service is set, returns the same hold. By "
+            "default a new one is made."
+        ),
     ] = "",
     reach: ConnectionOptions = HERE,
 ) -> Exit:

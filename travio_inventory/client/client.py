@@ -106,10 +106,11 @@ class InventoryClient:
     ) -> HoldAttempt:
         """Hold all of the seats or none, for so many seconds (0: the service's default); await or enter the result.
 
-        `key` lets the program repeat the attempt after its own restart; by default the client makes one. `settle` says
-        that an earlier attempt under this key was never answered: the store decides its outcome, whatever the edge
-        remembers. With `retry_contended_s` a contended seat is retried for so long. `segments` names the journey if a
-        route visits a station twice. Awaiting raises SeatContended, SeatHeld, SeatUnavailable, HoldLimitReached,
+        `key` lets the program repeat the attempt after its own restart; by default the client makes one. The service
+        remembers it for a day, or as it is set; after that it is a new attempt. `settle` says that an earlier attempt
+        under this key was never answered: the store decides its outcome, whatever the edge remembers. With
+        `retry_contended_s` a contended seat is retried for so long. `segments` names the journey if a route visits a
+        station twice. Awaiting raises SeatContended, SeatHeld, SeatUnavailable, HoldLimitReached,
         IdempotencyKeyReused, TripNotFound, TripOpening, InvalidRequest, or HoldEnded if the key's hold is over.
         """
         first, last = segments or (None, None)

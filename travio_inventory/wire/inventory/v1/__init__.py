@@ -548,7 +548,8 @@ class HoldSeatsRequest(betterproto2.Message):
     idempotency_key: "str" = betterproto2.field(9, betterproto2.TYPE_STRING)
     """
     Chosen by the caller, unique per user. The same request with the same key takes effect at most once and gets the
-    same answer; another request with that key is refused. Empty: every call is a new attempt.
+    same answer; another request with that key is refused. The key is remembered for a day, or as the service is set:
+    the same request after that is a new one. Empty: every call is a new attempt.
     """
 
     from_segment_index: "int | None" = betterproto2.field(10, betterproto2.TYPE_INT32, optional=True)
