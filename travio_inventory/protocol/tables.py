@@ -31,12 +31,13 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class RowKind:
-    """A kind of row: what it is, what its id is, and the columns that it may have. One that `is_written_once` is never
-    written again with other values, so what a write of it lacks need not be cleared.
+    """A kind of row: what it is, what its id is, how long it is kept, and the columns that it may have. One that
+    `is_written_once` is never written again with other values, so what a write of it lacks need not be cleared.
     """
 
     meaning: str
     id: str
+    kept: str
     columns: Sequence[Column]
     is_written_once: bool = False
 
@@ -73,12 +74,15 @@ class PlainTable(StrEnum):
 
 
 class DeclaredIndex(NamedTuple):
-    """In which table an index is, what it tells, and what its buckets and entries are. U+001F joins what they name."""
+    """In which table an index is, what it tells, what its buckets and entries are (U+001F joins what they name), and
+    how long an entry is kept.
+    """
 
     table: PlainTable
     meaning: str
     bucket: str
     entry: str
+    kept: str
 
 
 def _text(name: str, meaning: str) -> Column:
@@ -92,9 +96,12 @@ def _number(name: str, meaning: str) -> Column:
 _ORGANIZATION = _text("organization", "the organization that sells the trip")
 _TRIP = _text("trip", "the trip")
 
+_WITH_TRIP = "as long as the trip"
+
 CELL = RowKind(
     "a seat on a segment",
     "the seat",
+    _WITH_TRIP,
     (
         _text("status", "available, held, sold or blocked"),
         _text("owner", "the hold that the cell belongs to; null while it is available"),
@@ -105,6 +112,7 @@ CELL = RowKind(
 HOLD = RowKind(
     "a hold whose home is here, or a fenced id",
     "the hold's id",
+    "while it is held, or is a booking, or has a late booking; then HOLD_RETENTION, or the retention of keys if longer",
     (
         _text("status", "held, confirmed, released, expired, cancelled, or aborted if the id is fenced"),
         _text("holder", "the user who holds the seats; empty for blocked seats"),
@@ -126,6 +134,7 @@ HOLD = RowKind(
 EVENT = RowKind(
     "the event of a step (docs/events.md)",
     "epoch, moment, subject and ordinal, which is the order of reading",
+    "EVENT_RETENTION from when it is recorded",
     (
         _text("type", "what happened, for example hold.created"),
         _number("version", "the version of the data of this type"),
@@ -142,6 +151,7 @@ EVENT = RowKind(
 KEY = RowKind(
     "an idempotency key",
     "the key",
+    "IDEMPOTENCY_RETENTION from when it is bound to a hold",
     (
         _text("hold", "the hold that the key stands for"),
         _text("fingerprint", "a digest of the request that bound the key"),
@@ -152,12 +162,16 @@ KEY = RowKind(
 SLOT = RowKind(
     "a place for one live hold, if their number is limited",
     "the number of the slot, from 0",
+    "from when it is taken: as long as any hold can be held and then kept",
     (_text("hold", "the hold that occupies the slot"), _number("since_ms", "when that hold took the slot")),
 )
-TRIP = RowKind("the trip as it was opened", "empty", (_text("definition", "stops, segments and seats, as JSON"),))
+TRIP = RowKind(
+    "the trip as it was opened", "empty", "for ever", (_text("definition", "stops, segments and seats, as JSON"),)
+)
 TAIL = RowKind(
     "the end of the list, which numbers the places",
     "empty",
+    _WITH_TRIP,
     (
         _number("sequence", "the number of the last place that was given to anybody"),
         _number("waiting", "how many holders are waiting"),
@@ -166,6 +180,7 @@ TAIL = RowKind(
 ENTRY = RowKind(
     "a place on the list",
     "the holder",
+    "while the holder waits; when the holder has left, as an ended hold",
     (
         _text("status", "waiting or left"),
         _number("sequence", "the number of this place; the lowest number is the head of the list"),
@@ -177,6 +192,7 @@ ENTRY = RowKind(
 CURSOR = RowKind(
     "the progress of a background job",
     "a part of the work, or empty",
+    "for ever: a row for each sink that there ever was, 60 for its slow round, and a few more",
     (_number("reached", "a minute, an epoch, a moment, or how many times the store was probed"),),
 )
 
@@ -233,36 +249,50 @@ ENTRY_KEY = (
 )
 """The columns of a plain table, all of them in its key: (index_name, bucket) is the partition."""
 
+_ENTRIES = "as long as any hold can be held, EVENT_RETENTION and a few minutes, from when it is written"
+
 INDEXES: Mapping[Index, DeclaredIndex] = {
     Index.EXPIRY: DeclaredIndex(
         PlainTable.INDEX_ENTRIES,
         "the seat groups in which something is due",
         "a minute",
         "organization, trip, seat group",
+        _ENTRIES,
     ),
     Index.JOURNAL: DeclaredIndex(
         PlainTable.INDEX_ENTRIES,
         "the seat groups in which an event was recorded",
         "an epoch",
         "organization, trip, seat group; with the id of an event row, only that event",
+        _ENTRIES,
     ),
     Index.TOLD: DeclaredIndex(
-        PlainTable.INDEX_ENTRIES, "the events that were published", "sink, seat group, hour", "digests of event ids"
+        PlainTable.INDEX_ENTRIES,
+        "the events that were published",
+        "sink, seat group, hour",
+        "digests of event ids",
+        "as the events, from when they are published",
     ),
     Index.HOLDS: DeclaredIndex(
         PlainTable.LISTINGS,
         "the holds of a holder, newest first; the bookings of a holder",
         "organization, holder; with `booked` for the bookings",
         "a number that falls with time, the hold, `booked` for a booking; in the bucket of the bookings only the hold",
+        "of a hold, as long as any hold can be held and then kept; of a booking, until it is cancelled and forgotten",
     ),
     Index.WAITLISTS: DeclaredIndex(
-        PlainTable.LISTINGS, "the waiting lists on which a holder waits", "the holder", "organization, trip, class"
+        PlainTable.LISTINGS,
+        "the waiting lists on which a holder waits",
+        "the holder",
+        "organization, trip, class",
+        "while the holder waits, and a few minutes longer",
     ),
     Index.TRIPS: DeclaredIndex(
         PlainTable.LISTINGS,
         "the trips whose seat groups the slow round visits",
         "one of 60 shards",
         "organization, trip, the number of seat groups, the end of the trip",
+        _WITH_TRIP,
     ),
 }
 

@@ -53,7 +53,8 @@ def _meanings(declared: ConditionalTable) -> dict[str, dict[Column, str]]:
 def _statement(table: Table) -> str:
     declared = TABLES[table]
     lines = [f"-- {line}" for line in _wrapped(declared.meaning)]
-    lines += [f"-- {kind}: {rows.meaning}; its id is {rows.id}" for kind, rows in declared.kinds.items()]
+    for kind, rows in declared.kinds.items():
+        lines += [f"-- {kind}: {rows.meaning}; its id is {rows.id}", f"--     kept: {rows.kept}"]
     lines.append(f"CREATE TABLE IF NOT EXISTS {{keyspace}}.{table} (")
     for column in _key(declared):
         lines.append(f"    {f'{column.name} {column.type},':24} -- {_ID if column.name == 'id' else column.meaning}")
@@ -68,7 +69,10 @@ def _statement(table: Table) -> str:
 
 def _section(table: Table) -> Iterator[str]:
     declared = TABLES[table]
-    yield from (f"### {table}", f"{declared.meaning} {CONDITIONAL}", "", "| column | type | in | what it says |")
+    yield from (f"### {table}", f"{declared.meaning} {CONDITIONAL}", "", "| kind | what it is | kept |")
+    yield "| --- | --- | --- |"
+    yield from (f"| {kind} | {rows.meaning} | {rows.kept} |" for kind, rows in declared.kinds.items())
+    yield from ("", "| column | type | in | what it says |")
     yield "| --- | --- | --- | --- |"
     for column in _key(declared):
         place = "partition" if column in declared.partition else "row key"
@@ -85,10 +89,10 @@ def _plain_sections() -> Iterator[str]:
         yield "| --- | --- | --- | --- |"
         for column, place in zip(ENTRY_KEY, ("partition", "partition", "row key"), strict=True):
             yield f"| `{column.name}` | {column.type} | {place} | {column.meaning} |"
-        yield from ("", "| index | what it tells | bucket | entry |", "| --- | --- | --- | --- |")
+        yield from ("", "| index | what it tells | bucket | entry | kept |", "| --- | --- | --- | --- | --- |")
         for index, declared in INDEXES.items():
             if declared.table is table:
-                yield f"| `{index}` | {declared.meaning} | {declared.bucket} | {declared.entry} |"
+                yield f"| `{index}` | {declared.meaning} | {declared.bucket} | {declared.entry} | {declared.kept} |"
         yield ""
 
 
