@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import os
-import resource
 import sqlite3
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from typing import cast
 
 import pytest
 
+from tests.store.disk import no_space_after
 from tests.store.endless_writer import BUCKET, PARTITION
 from travio_inventory.protocol.batches import (
     ABSENT,
@@ -61,17 +61,6 @@ def writer(folder: Path, name: str) -> Iterator[subprocess.Popen[str]]:
             yield process
         finally:
             process.kill()
-
-
-@contextmanager
-def no_space_after(path: Path) -> Iterator[None]:
-    """The disk takes no byte beyond the file's present end."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 async def test_what_was_acknowledged_survives_kill_9(tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 """The embedded store's schema: databases of earlier releases are brought forward, and what is unfit is left alone."""
 
 import os
-import resource
 import shutil
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -11,6 +10,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+from tests.store.disk import files_of_at_most
 from tests.store.old_database import TRIP, VERSION_3
 from travio_inventory.protocol.batches import Kind, Partition, RowKey, Table
 from travio_inventory.protocol.tables import TABLES, PlainTable
@@ -96,17 +96,6 @@ def as_nobody(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.seteuid(0)
-
-
-@contextmanager
-def files_of_at_most(size_bytes: int) -> Iterator[None]:
-    """The disk takes no byte of a file beyond that."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 # ---- forward

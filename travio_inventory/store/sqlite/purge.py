@@ -108,10 +108,10 @@ def _remove(cursor: sqlite3.Cursor, now_s: float, most: int) -> int:
 def _free(cursor: sqlite3.Cursor, most: int) -> int:
     """Give back so many empty pages at most, if many of the file's are empty, and say how many."""
     pages, empty = _count(cursor, "page_count"), _count(cursor, "freelist_count")
-    if empty <= pages // EMPTY_SHARE:
-        return 0
-    cursor.execute(f"PRAGMA incremental_vacuum({most})").fetchall()  # frees a page with each record that is fetched
-    return min(empty, most)
+    freed = min(empty, most) if empty > pages // EMPTY_SHARE else 0
+    for _ in range(freed):
+        cursor.execute("PRAGMA incremental_vacuum(1)")  # with more of them sqlite3 frees one too: it steps once
+    return freed
 
 
 def _count(cursor: sqlite3.Cursor, what: str) -> int:
