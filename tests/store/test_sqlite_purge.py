@@ -1,11 +1,14 @@
 """The embedded store removes what has ended: in order, a little at a time, not at the word of a clock that leaps."""
 
 import asyncio
+import gc
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
+from dataclasses import replace
 from pathlib import Path
+from weakref import ref
 
 import pytest
 
@@ -157,6 +160,11 @@ async def keep_many(folder: Path, *, pace: Pace = NEVER) -> None:
     await asyncio.sleep(2.1)
 
 
+def reading(folder: Path) -> AbstractContextManager[sqlite3.Connection]:
+    """The closed database."""
+    return closing(sqlite3.connect(folder / "inventory.db"))
+
+
 async def count(store: Batches) -> int:
     """How many of the rows are there."""
     return len(await store.read(GROUP, Kind.EVENT))
@@ -184,16 +192,20 @@ async def test_much_that_has_ended_makes_no_batch_wait_and_the_file_shrinks(tmp_
     async with SqliteBatches.open(new) as store:
         await store.apply(GROUP, born)
     assert path.stat().st_size < 2 * (new / "inventory.db").stat().st_size < full / 5
-    with closing(sqlite3.connect(path)) as shell:
+    with reading(tmp_path) as shell:
         assert shell.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
 
 
 async def test_it_stops_with_the_store_and_goes_on_with_the_next(tmp_path: Path) -> None:
     await keep_many(tmp_path)
-    async with SqliteBatches.open(tmp_path, pace=AT_ONCE) as store:
-        await asyncio.sleep(0.02)
-        left = await count(store)
-    assert left > 0
+    async with SqliteBatches.open(tmp_path, pace=replace(AT_ONCE, pause_s=0)) as store:
+        closed = ref(store)
+        await asyncio.sleep(0.01)
+    del store
+    gc.collect()
+    assert closed() is None, "the loop still has something of it"
+    with reading(tmp_path) as shell:
+        assert shell.execute("SELECT count(*) FROM seat_groups").fetchone() > (0,)
     async with SqliteBatches.open(tmp_path, pace=AT_ONCE) as store:
         await none_left(store)
 

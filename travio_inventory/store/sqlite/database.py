@@ -21,7 +21,6 @@ def open_writer(path: Path) -> sqlite3.Connection:
     connection = _connect(path)
     try:
         check(connection, path)
-        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # of a file with nothing in it
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA secure_delete = OFF")
@@ -48,7 +47,7 @@ def open_reader(path: Path) -> sqlite3.Connection:
 
 
 def _let_it_shrink(connection: sqlite3.Connection) -> None:
-    """A file that was made without a way to give back empty pages is written anew, once."""
+    """A file that cannot give back empty pages, because it is new or of an earlier release, is written anew, once."""
     if connection.execute("PRAGMA auto_vacuum").fetchone() != (_INCREMENTAL,):
         connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
         connection.execute("VACUUM")
