@@ -4,7 +4,7 @@ A row is there until it is removed here, for conditions and for reads, so that t
 purged together in the order of ends: of two rows the one that ends later is never removed earlier.
 
 A clock that leaps ahead must not end everything at once. So what has ended is reckoned from the earliest end that is
-there, and the reckoning goes at most FASTER_MAX times as fast as time does.
+there, and the reckoning goes at most `faster_max` times as fast as time does.
 """
 
 import sqlite3
@@ -48,7 +48,7 @@ class Pace:
     """
 
     interval_s: float = 5.0
-    pause_s: float = 0.01
+    pause_s: float = 0.005
     rows_at_once: int = 128
     pages_at_once: int = 32
     faster_max: float = 60.0
