@@ -1,1 +1,3 @@
-"""Programs that try to break the promises: simulation, chaos, attack, crash points; and the real servers they need."""
+"""Programs that try to break the promises: simulation, chaos, attack, crash points; and the real servers that they
+need.
+"""

@@ -1,6 +1,6 @@
 """Runs everything that tries to break the promises, one after the other, and writes docs/proof.md: `make proof`.
 
-What each part came to is kept until it is run again, so that `--only` adds to the page.
+The result of each part is kept until the part is run again, so that `--only` adds to the page.
 """
 
 import argparse
@@ -27,7 +27,7 @@ EXIT_BROKEN = 1
 
 
 class Part(NamedTuple):
-    """One way to try: what it does, and the command of this package that does it."""
+    """One part: what it does, and the command of this package that does it."""
 
     what: str
     words: tuple[str, ...]
@@ -39,18 +39,18 @@ class Part(NamedTuple):
 
     @property
     def command(self) -> list[str]:
-        """What follows `python -m`."""
+        """The command, after `python -m`."""
         program, *options = self.words
         return [f"verification.{program}", *options]
 
     @property
     def page(self) -> Path:
-        """What the command writes itself, where it does."""
+        """The page that the command writes, if it writes one."""
         return FOLDER / f"{self.title.replace(' ', '-')}.md"
 
 
 class Tried(NamedTuple):
-    """What came of it: the exit status, the last line, how long it took, and what was tried when."""
+    """The result: the exit status, the last line, how long it took, and which code was tried when."""
 
     command: str
     status: int
@@ -61,7 +61,7 @@ class Tried(NamedTuple):
 
 
 def parts(asked: argparse.Namespace) -> list[Part]:
-    """All of them, as long as was asked for."""
+    """All parts, with the requested durations."""
     seeds = ("--seeds", str(asked.seeds), "--from", str(asked.seed * 1_000_000))
     return [
         _chaos("a good day: one database node and no fault", asked.seed, 60, "--nodes", "1", "--faults", ""),
@@ -89,7 +89,7 @@ def _chaos(what: str, seed: int, seconds: int, *more: str) -> Part:
 
 
 def tried(part: Part, at_commit: str) -> Tried:
-    """Run it, showing what it says."""
+    """Run it, and show its output."""
     sys.stderr.write(f"== {part.what}\n")
     began, said = time.monotonic(), [""]
     with subprocess.Popen([sys.executable, "-m", *part.command], stdout=subprocess.PIPE, text=True) as run:
@@ -106,7 +106,7 @@ def tried(part: Part, at_commit: str) -> Tried:
 
 
 def page(asked: Sequence[Part], found: Mapping[str, Tried]) -> str:
-    """The page of figures: of all parts that were ever run."""
+    """The page of figures, with all parts that were ever run."""
     known = machine()
     done = [(part, found[part.what]) for part in asked if part.what in found]
     rows = [
@@ -140,7 +140,7 @@ def _below(text: str) -> list[str]:
 
 
 def _attacks(outcomes: Sequence[dict[str, Any]]) -> Iterator[str]:
-    """What each cost the well-behaved callers, and the service."""
+    """What each attack cost the well-behaved callers and the service."""
     yield ""
     yield "Well-behaved callers read maps, hold and release all the while, 60 times a second; one in 20 is new."
     head = ("attack", "what it did", "others' p99 before / during / after, ms", "their errors", "memory, MB", "kept")
@@ -161,7 +161,7 @@ def _attack(outcome: dict[str, Any]) -> Sequence[object]:
 
 
 def main() -> int:
-    """Try everything; the exit status says whether all held. The page is written after each part."""
+    """Run all parts; the exit status says whether all promises held. The page is written after each part."""
     parser = argparse.ArgumentParser(prog="python -m verification.proof", description=__doc__)
     parser.add_argument("--seeds", type=int, default=2_000, help="simulated days (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="where seeds begin, and those of chaos")

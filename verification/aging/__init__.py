@@ -1,1 +1,1 @@
-"""How a seat group, a waiting list and a holder's ledger that have seen much compare with fresh ones."""
+"""Compares a seat group, a waiting list and a holder's ledger after long use with fresh ones."""

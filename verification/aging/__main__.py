@@ -15,11 +15,11 @@ from verification.aging.life import Cost, living
 
 SAY_EVERY_S = 10.0
 SHARE_OF_LISTS = 10
-"""One join of the waiting list and one key for so many holds."""
+"""One join of the waiting list and one key for each such number of holds."""
 
 
 async def aged(cycles: int) -> dict[str, Any]:
-    """What calls cost on a fresh database and on one of so many cycles, and how large the files are."""
+    """What calls cost on a fresh database and after this number of cycles, and how large the files are."""
     with TemporaryDirectory(prefix="travio-aging-") as name:
         fresh, old = Path(name, "fresh"), Path(name, "aged")
         async with living(fresh) as life:

@@ -1,4 +1,4 @@
-"""How long one sweep takes that ends all lapsed holds of a seat group: `python -m verification.aging.lapses`."""
+"""Measures one sweep that ends all lapsed holds of a seat group: `python -m verification.aging.lapses`."""
 
 import argparse
 import asyncio
@@ -31,7 +31,7 @@ ENDS = Ends("A", "B")
 
 
 async def lapsed(store: Batches, holds: int) -> dict[str, Any]:
-    """Hold so many seats of one group, wait until all have lapsed, and sweep once."""
+    """Hold this number of seats in one group, wait until all have lapsed, and sweep once."""
     life = Life(CountingBatches(store))
     inventory = life.assembly.inventory
     trip = a_trip(organization=BUYER.organization, stops="AB", seats=holds, seats_per_group=ALL_IN_ONE_GROUP)
@@ -67,7 +67,7 @@ async def opened(on: str) -> AsyncIterator[Batches]:
 
 
 async def measured(on: str, holds: int) -> dict[str, Any]:
-    """The sweep of so many holds on a store of that kind."""
+    """Sweep this number of holds on a store of that kind."""
     async with opened(on) as store:
         return await lapsed(store, holds)
 

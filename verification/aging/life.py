@@ -1,4 +1,6 @@
-"""One store's life: many holds of one seat, joins of one waiting list and keys of one holder; and what a call costs."""
+"""The long use of one store: many holds of one seat, joins of one waiting list, keys of one holder; and what calls
+cost.
+"""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -53,7 +55,7 @@ class Life:
         return assemble(ports, SystemClock(), SystemRandom(), RULES)
 
     async def _another(self) -> Assembly:
-        """Another process, which has caught up with sweeps and events, and hears nothing of what this one does."""
+        """Another process, which is up to date with sweeps and events, and is told nothing of what this one does."""
         another = self._begin()
         await another.inventory.expire_holds(HOUSE)
         for _ in range(RELAY_ROUNDS_MAX):
@@ -62,19 +64,19 @@ class Life:
         return another
 
     async def hold_and_release(self) -> None:
-        """One life of the seat."""
+        """One cycle of the seat: held and released."""
         inventory = self.assembly.inventory
         hold = await hold_seats(inventory, BUYER, TRIP.key.trip, ENDS, [AGED], ttl_s=60)
         await inventory.release_hold(BUYER, hold_ref(hold.id))
 
     async def join_and_leave(self) -> None:
-        """One life of a place on the waiting list."""
+        """One cycle of a place on the waiting list."""
         waitlist, place = self.assembly.inventory.waitlist, WaitlistPlace(trip_id=TRIP.key.trip, seat_class="second")
         await waitlist.join(BUYER, place)
         await waitlist.leave(BUYER, place)
 
     async def hold_with_a_key(self) -> None:
-        """One life of a key in the holder's ledger."""
+        """One cycle of a key in the holder's ledger."""
         inventory, key = self.assembly.inventory, f"key-{next(self._numbers)}-{SystemRandom().getrandbits(64):x}"
         hold = await hold_seats(inventory, BUYER, TRIP.key.trip, ENDS, [OTHER], ttl_s=60, key=key)
         await inventory.release_hold(BUYER, hold_ref(hold.id))
@@ -117,7 +119,7 @@ class Life:
 
 @asynccontextmanager
 async def living(folder: Path) -> AsyncIterator[Life]:
-    """A life on a database of its own, with the trip on sale."""
+    """A store of its own, with the trip on sale."""
     async with SqliteBatches.open(folder) as store:
         life = Life(CountingBatches(store))
         await open_trip(life.assembly.inventory, TRIP)

@@ -1,1 +1,1 @@
-"""Attacks on a running service while well-behaved callers go on: what each is told, what it costs the others."""
+"""Attacks on a running service while well-behaved callers continue: what attackers are told, what others suffer."""

@@ -1,4 +1,4 @@
-"""Attacks a service of its own, and says what it cost the others: `python -m verification.attack --help`."""
+"""Starts a service, attacks it, and reports what that cost the others: `python -m verification.attack --help`."""
 
 import asyncio
 import json
@@ -14,7 +14,7 @@ from verification.attack.attacks import ATTACKS
 from verification.attack.siege import MEMORY_GROWTH_MB_MAX, Outcome, as_plain, siege
 
 QUIET_SECONDS = 3.0
-"""Before and after each attack, for figures to compare with."""
+"""The time before and after each attack, for comparison."""
 COLUMNS = (
     "attack", "s", "p50 ms before/during/after", "p99 ms", "max ms", "errors", "new callers not served",
     "MB before/peak/after", "kept", "was told",
@@ -22,7 +22,7 @@ COLUMNS = (
 
 
 def main() -> int:
-    """The exit status: 1 where a promise was broken."""
+    """The exit status: 1 if a promise was broken."""
     asked = _asked()
     chosen = [attack for attack in ATTACKS if not asked.attack or attack.name in asked.attack]
     outcomes: list[Outcome] = []

@@ -1,4 +1,4 @@
-"""What an attack works with: lines to the service, how much of itself to do, and what it has heard."""
+"""What an attack works with: connections to the service, its scale, and the answers that it has got."""
 
 import asyncio
 from collections import Counter
@@ -11,20 +11,20 @@ from typing import Final, NamedTuple
 from verification.attack.raw_connection import RawConnection
 
 CONNECTING_AT_ONCE_MAX: Final = 20
-"""Far fewer than the service has room for: else a caller of good will might lose its place before it can speak."""
+"""Far fewer than the service accepts, so that no well-behaved caller loses its connection before its first request."""
 PAUSE_SECONDS_MIN: Final = 0.2
 
 
 @dataclass
 class Assault:
-    """One run of an attack. `scale` 1.0 is the whole of it."""
+    """One run of an attack. `scale` 1.0 is its full size."""
 
     port: int
     scale: float = 1.0
     heard: Counter[str] = field(default_factory=Counter)
-    """What it was told, as `RawConnection` names it; "refused" is a connection that was not even made."""
+    """What it was told, as `RawConnection` names it; "refused" is a connection that was never made."""
     facts: dict[str, int] = field(default_factory=dict)
-    """What it did, and what it saw that is no answer."""
+    """What it did, and what it saw apart from answers."""
     random: Random = field(default_factory=lambda: Random(7))
 
     def times(self, count: int, *, least: int = 1) -> int:
@@ -53,7 +53,7 @@ class Assault:
     async def connections(
         self, count: int, *, preface: bool = True, settings: Sequence[tuple[int, int]] = ()
     ) -> AsyncIterator[list[RawConnection]]:
-        """So many connections while the block lasts, fewer where the service takes no more."""
+        """This number of connections while the block lasts, fewer if the service accepts no more."""
         made: list[RawConnection] = []
 
         async def make(_: int) -> None:
@@ -73,7 +73,7 @@ class Assault:
 
 
 async def spread(work: Callable[[int], Awaitable[None]], numbers: Iterable[int], *, at_once: int) -> None:
-    """Do the work for every number, so many at once; a lost connection ends only its own part."""
+    """Do the work for every number, with this number at once; a lost connection ends only its own part."""
     left = iter(numbers)
 
     async def worker() -> None:
@@ -87,14 +87,14 @@ async def spread(work: Callable[[int], Awaitable[None]], numbers: Iterable[int],
 
 
 NOTHING: Final = "nothing"
-"""Told to an attacker that the service neither answers nor needs to cut off as long as the attack lasts."""
+"""What an attacker is told if the service neither answers nor needs to close the connection during the attack."""
 
 
 class Attack(NamedTuple):
-    """Something that a stranger may do to the port."""
+    """Something that any peer can do to the port."""
 
     name: str
     run: Callable[[Assault], Awaitable[None]]
     answers: frozenset[str]
-    """All that it may be told, as `RawConnection` names it. Nothing else is legal."""
+    """All answers that are allowed, as `RawConnection` names them."""
     seconds_max: float = 60.0

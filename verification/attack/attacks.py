@@ -7,12 +7,12 @@ from verification.attack.assault import NOTHING, Attack
 
 CALM: Final = "GOAWAY ENHANCE_YOUR_CALM"
 CLOSED: Final = "closed"
-"""Without a word: connections beyond their number, and what a break-off cuts."""
+"""Closed without an answer: connections above the limit, and calls on a connection that is closed."""
 NOT_TAKEN = {"INVALID_ARGUMENT", "NOT_FOUND", "RESOURCE_EXHAUSTED"}
 ANSWERS = {*NOT_TAKEN, "OK", "ABORTED", "FAILED_PRECONDITION", "ALREADY_EXISTS"}
-"""Of a service that has understood what it was asked."""
+"""Answers of a service that has understood the request."""
 LATE = {"RESOURCE_EXHAUSTED", "DEADLINE_EXCEEDED", "RST STREAM_CLOSED"}
-"""The answer, and what is still on its way after it."""
+"""The answer, and what may arrive after it."""
 BROKEN_RULES = {
     "GOAWAY PROTOCOL_ERROR",
     "GOAWAY FRAME_SIZE_ERROR",

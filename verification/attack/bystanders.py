@@ -1,4 +1,4 @@
-"""The well-behaved callers: a process that holds, releases and reads maps at a fixed rate, and tells how it went."""
+"""The well-behaved callers: a process that holds, releases and reads maps at a fixed rate, and reports the results."""
 
 import asyncio
 import json
@@ -19,14 +19,14 @@ from verification.kit.requests import path_of, request
 VISITS_PER_SECOND: Final = 60
 CHANNELS: Final = 4
 NEWCOMER_EVERY: Final = 20
-"""One visit in so many comes over a connection of its own."""
+"""Every n-th visit uses a new connection."""
 SETTLE_SECONDS_MAX: Final = 45.0
 SEAT_SECONDS_MAX: Final = 30.0
 LOST: Final = "connection lost"
 
 
 class Visit(NamedTuple):
-    """What one visit came to: how long it took since it was due, and the first answer that was not OK."""
+    """The result of one visit: how long it took from the time it was due, and the first answer that was not OK."""
 
     number: int
     due_s: float
@@ -37,7 +37,7 @@ class Visit(NamedTuple):
 
 
 class Crowd:
-    """The callers. Each visit takes a seat that no other has, so that nothing but the service can go wrong."""
+    """The callers. Each visit uses a seat that no other visit uses, so that any failure is the service's."""
 
     def __init__(self, port: int) -> None:
         self._port = port
@@ -52,7 +52,7 @@ class Crowd:
         self._channels = [await LeanChannel.connect("127.0.0.1", self._port) for _ in range(CHANNELS)]
 
     async def visit(self, number: int, due_s: float) -> Visit:
-        """A new caller that looks at the map, or one of the old ones that looks, or holds a seat and releases it."""
+        """A new caller that reads the map, or an old one that reads it or holds a seat and releases it."""
         newcomer, at = number % NEWCOMER_EVERY == 0, number // 2 % CHANNELS
         channel = self._channels[at]
         try:
@@ -79,7 +79,7 @@ class Crowd:
         return _name_of(await channel.call(path_of("GetSeatMap"), self._map))
 
     async def _hold_and_release(self, channel: LeanChannel) -> str:
-        """Where all seats are held, as by a service that is slow, it waits for the next one; the wait counts."""
+        """If all seats are held because the service is slow, it waits for the next one; the wait counts."""
         try:
             seat = await asyncio.wait_for(self._seats.get(), SEAT_SECONDS_MAX)
         except TimeoutError:
@@ -95,7 +95,7 @@ class Crowd:
         return _name_of(reply)
 
     async def _come_back(self, at: int, channel: LeanChannel) -> None:
-        """Replace the channel, unless somebody has or the service is not there."""
+        """Replace the channel, unless another caller has replaced it or the service is gone."""
         with suppress(OSError):
             fresh = await LeanChannel.connect("127.0.0.1", self._port)
             if self._channels[at] is channel:
@@ -140,7 +140,7 @@ async def _read(connections: asyncio.StreamReader, visits: list[Visit]) -> None:
 
 
 async def _visit_until_told_to_stop(port: int) -> None:
-    """A visit whenever one is due, whether the one before is over or not."""
+    """Start a visit whenever one is due, even if the previous one is not over."""
     crowd = Crowd(port)
     await crowd.enter()
     told = asyncio.StreamReader()

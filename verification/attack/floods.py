@@ -24,18 +24,20 @@ from verification.kit.requests import path_of
 
 LINES: Final = 8
 RESETS_IN_A_LOT: Final = 200
-"""What the service lets one connection do at once: a lot of that size is worked through, a larger one cut off."""
+"""What the service lets one connection do at once: a batch of that size is handled, a larger one makes the service
+close the connection.
+"""
 FRAMES_IN_A_LOT: Final = 1_000
 LOTS_AT_ONCE_MIN: Final = 6
 LOTS_AT_ONCE_MAX: Final = 1_000
-"""A flood goes on until it is cut off, which takes longer the slower the service reads."""
+"""A flood lasts until the service closes the connection, which takes longer if the service reads slowly."""
 CALLS_OPEN: Final = 200
 HEADERS_BEYOND: Final = 2_000
 END_SECONDS_MAX: Final = 20.0
 
 
 async def resets_at_once(assault: Assault) -> None:
-    """50,000 calls, each reset in the same breath, over eight connections as fast as they take them."""
+    """50,000 calls, each reset right after its request, over eight connections, as fast as possible."""
     lines_open = assault.times(LINES)
     each = assault.times(50_000, least=LOTS_AT_ONCE_MIN * FRAMES_IN_A_LOT) // lines_open
     path = path_of("HoldSeats")
@@ -74,9 +76,7 @@ async def resets_again_and_again(assault: Assault) -> None:
 
 
 async def control_frames(assault: Assault, frames: bytes, *, calls_open: int = 0) -> None:
-    """The frames on eight connections until each is cut off, and 50,000 on ever new ones, in lots that are worked
-    through.
-    """
+    """The frames on eight connections until each is closed, and 50,000 on new ones, in batches that are handled."""
     path = path_of("HoldSeats")
     calls = b"".join(opened(at, path) for at in range(1, 2 * calls_open, 2))
 
@@ -117,7 +117,7 @@ async def empty_data(assault: Assault) -> None:
 
 
 async def calls_never_made(assault: Assault) -> None:
-    """Headers, and then nothing: as many as may be open on each of 40 connections, and 2,000 on each of four."""
+    """Only headers: as many calls as may be open on each of 40 connections, and 2,000 on each of four."""
     ms = f"{round(assault.seconds(2) * 1_000)}m"
     path = path_of("HoldSeats")
 

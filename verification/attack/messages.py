@@ -1,4 +1,4 @@
-"""Bodies that are no request: endless, oversized, compressed, truncated, random, deep, with huge lists or odd text."""
+"""Bodies that are no requests: endless, oversized, compressed, truncated, random, deep, with huge lists or odd text."""
 
 import asyncio
 from collections.abc import Iterator, Sequence
@@ -16,11 +16,11 @@ END_SECONDS_MAX: Final = 2.0
 AT_ONCE: Final = 50
 REQUEST_BYTES_MAX: Final = 65_536
 ADMIN_REQUEST_BYTES_MAX: Final = 4_194_304
-"""What the service takes unless it is told otherwise."""
+"""The service's default limit."""
 ADMIN = ("InitializeTripInventory", "UpdateInventory")
 LIST_ITEMS: Final = 100_000
 SEATS_BEYOND: Final = 6_000
-"""More than any trip may have."""
+"""More seats than a trip may have."""
 ODD_TEXTS = {
     "a NUL": b"a\0b",
     "a lone surrogate": b"\xed\xa0\x80",
@@ -52,7 +52,7 @@ async def ask_all(assault: Assault, connection: RawConnection, asks: Sequence[tu
 
 
 async def wrong_prefixes(assault: Assault, prefix: bytes) -> None:
-    """To every method, from ten connections: a prefix that is refused, and some bytes after it."""
+    """For every method, on ten connections: a prefix that is refused, and some bytes after it."""
     paths = [path_of(rpc) for rpc in RPCS] * assault.times(10)
     async with assault.connections(assault.times(10)) as connections:
         for connection in connections:
@@ -101,7 +101,7 @@ async def unfinished(assault: Assault) -> None:
 
 
 async def endless(assault: Assault) -> None:
-    """DATA for ever: after the refusal of 4 GiB, after a whole message, and beyond every window."""
+    """Endless DATA: after a refused 4 GiB message, after a complete message, and beyond every window."""
     body = frame(DATA, 0, 1, bytes(FRAME_BYTES)) * 16
     whole = framed(bytes(request("GetSeatMap").SerializeToString()))
 
@@ -122,7 +122,7 @@ async def endless(assault: Assault) -> None:
 
 
 async def endless_after_the_refusal(assault: Assault) -> None:
-    """DATA for ever, as the windows allow, on calls that have been refused: each one is refused once."""
+    """Endless DATA, as the windows allow, on calls that have been refused: each call is refused once."""
 
     async def pour(connection: RawConnection) -> None:
         await connection.send(opened(1, path_of("GetSeatMap")) + frame(DATA, 0, 1, framed(b"", declared_bytes=2**31)))
@@ -137,7 +137,7 @@ async def endless_after_the_refusal(assault: Assault) -> None:
 
 
 async def endless_questions(assault: Assault) -> None:
-    """Questions for ever to the one call that takes many, by callers that open no window for the answers."""
+    """Endless requests to the only streaming call, by callers that open no window for the answers."""
     questions = framed(b"\x3a\x01*") * assault.times(1_000_000)
 
     async def question(connection: RawConnection) -> None:
@@ -175,7 +175,7 @@ async def no_protobuf(assault: Assault) -> None:
 
 
 def nested(bytes_max: int) -> bytes:
-    """Field 1 in field 1 in field 1, as deep as so many bytes allow, 20,000 times at most."""
+    """Field 1 in field 1 in field 1, as deep as this number of bytes allows, 20,000 times at most."""
     parts: list[bytes] = []
     size = 0
     while size < bytes_max - 6 and len(parts) < 20_000:
@@ -185,7 +185,7 @@ def nested(bytes_max: int) -> bytes:
 
 
 def repeated(number: int, size: int) -> bytes:
-    """Nothing, again and again, in the field of that number."""
+    """Empty values, again and again, in the field of that number."""
     nothing = varint(number << 3 | 2) + b"\0"
     return nothing * (size // len(nothing))
 
@@ -199,7 +199,7 @@ async def odd_text(assault: Assault) -> None:
 
 
 def oddly(rpc: str) -> Iterator[bytes]:
-    """The request with one odd text in one field, each with each."""
+    """The request with one odd text in one field, for every text and every field."""
     for path in text_fields(request(rpc), VALID[rpc]):
         for text in ODD_TEXTS.values():
             mark = "M" * 12_000 if len(text) > 1_000 else "M" * len(text)
@@ -220,7 +220,7 @@ async def huge_lists(assault: Assault) -> None:
 
 
 def long_lists(count: int) -> Iterator[tuple[str, bytes]]:
-    """Requests with so many items, and the same cut to what a request may have."""
+    """Requests with this number of items, and the same with as many as a request may have."""
     names = [f"s{number}" for number in range(count)]
     fitting = REQUEST_BYTES_MAX // 12
     lists: dict[str, tuple[str, list[Any]]] = {

@@ -1,4 +1,4 @@
-"""Calls that break the rules on a connection that others share, as behind a proxy: each one is refused alone."""
+"""Calls that break the rules on a shared connection, as behind a proxy: only the faulty calls are refused."""
 
 from collections.abc import Callable
 from typing import Final
@@ -25,7 +25,7 @@ LARGE: Final = [("x-long", "x" * size) for size in (17_000, 40_000, 60_000)]
 
 
 def _fault(kind: int, stream_id: int, message: bytes) -> bytes:
-    """A whole call with one fault that is its own."""
+    """A complete call with one fault."""
     body = in_frames(stream_id, framed(message))
     begun = opened(stream_id, CHECK)
     faults: list[Callable[[], bytes]] = [
@@ -39,7 +39,7 @@ def _fault(kind: int, stream_id: int, message: bytes) -> bytes:
 
 
 async def faults(assault: Assault) -> None:
-    """2,000 faulty calls on four connections, each with a call in the same breath that has none."""
+    """2,000 faulty calls on four connections, each sent together with a correct call."""
     message = request("CheckAvailability").SerializeToString()
 
     async def share(number: int) -> None:

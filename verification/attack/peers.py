@@ -43,7 +43,7 @@ OVER_A_LOT: Final = 20
 
 
 async def idle(assault: Assault) -> None:
-    """10,000 connections that ask nothing: some have asked once, some said hello, and half do not even do that."""
+    """10,000 idle connections: some made one request, some only sent the preface, and half sent nothing."""
     count = assault.times(10_000)
     async with (
         assault.connections(count // 2) as polite,
@@ -60,7 +60,7 @@ async def idle(assault: Assault) -> None:
 
 
 async def slow_bytes(assault: Assault) -> None:
-    """A byte a second of a request, on 500 connections; on half of them already the preface comes that slowly."""
+    """One byte a second of a request, on 500 connections; on half of them even the preface comes that slowly."""
     start = PREFACE + settings_frame([]) + opened(1, MAP)
     slow = framed(map_request())
 
@@ -97,7 +97,7 @@ async def no_window(assault: Assault) -> None:
 
 
 async def window_by_the_byte(assault: Assault) -> None:
-    """A large map taken one byte at a time: a window update for each."""
+    """A large map read one byte at a time: a window update for each byte."""
     more = frame(WINDOW_UPDATE, 0, 1, (1).to_bytes(4))
 
     async def sip(connection: RawConnection) -> None:
@@ -119,7 +119,7 @@ async def window_by_the_byte(assault: Assault) -> None:
 
 
 async def never_reading(assault: Assault) -> None:
-    """Large maps asked for, all windows wide open, and nothing read: 50 connections, 200 calls each."""
+    """Large maps requested with all windows open, and nothing read: 50 connections, 200 calls each."""
     wide = [(INITIAL_WINDOW_SIZE, WINDOW_BYTES_MAX), (MAX_FRAME_SIZE, 2**20)]
     window = frame(WINDOW_UPDATE, 0, 0, (2**30).to_bytes(4))
     calls = assault.times(200)
@@ -140,7 +140,7 @@ async def never_reading(assault: Assault) -> None:
 
 
 async def huge_headers(assault: Assault) -> None:
-    """Headers beyond their limit, by one value, by 10,000 names, by one entry of the table named again and again."""
+    """Headers above the limit: by one value, by 10,000 names, by one table entry that is referenced again and again."""
     bomb = Encoder()
     bomb.encode([("x-bomb", "b" * 4_000)])
     entry = Encoder().encode([("x-bomb", "b" * 4_000)])
@@ -164,7 +164,7 @@ async def huge_headers(assault: Assault) -> None:
 
 
 def in_continuations(block: bytes, size: int = 16_384, *, stream_id: int = 1) -> bytes:
-    """The block as HEADERS and as many CONTINUATION as it takes."""
+    """The header block as HEADERS and the necessary number of CONTINUATION frames."""
     parts = [block[start : start + size] for start in range(0, len(block), size)]
     last = len(parts) - 1
     return b"".join(
@@ -174,7 +174,7 @@ def in_continuations(block: bytes, size: int = 16_384, *, stream_id: int = 1) ->
 
 
 async def endless_headers(assault: Assault) -> None:
-    """CONTINUATION for ever, full ones, small ones and empty ones; on some connections a byte at a time."""
+    """Endless CONTINUATION frames: full, small and empty ones; on some connections one byte at a time."""
     begun = frame(HEADERS, 0, 1, header_block(MAP))
     kinds = [frame(CONTINUATION, 0, 1, body) for body in (b"", b"\0\x01x\x01y", b"\0\x01x\x7f\xff\x7e" + bytes(16_000))]
 
@@ -194,7 +194,7 @@ async def endless_headers(assault: Assault) -> None:
 
 
 async def heavy_headers(assault: Assault) -> None:
-    """As large headers as are just allowed, Huffman-coded, on calls that are valid otherwise."""
+    """The largest allowed headers, Huffman-coded, on otherwise valid calls."""
     heavy = Encoder().encode([(f"x-{number}", "~" * 3_500) for number in range(4)])
     begun = Encoder().encode([(":method", "POST"), (":path", CHECK), ("content-type", "application/grpc")])
     body = framed(request("CheckAvailability").SerializeToString())
@@ -233,7 +233,7 @@ async def other_protocols(assault: Assault) -> None:
 
 
 async def illegal_frames(assault: Assault) -> None:
-    """Frames that are well formed and forbidden, each on connections of its own."""
+    """Frames that are well formed but forbidden, each kind on its own connections."""
     call, data = opened(1, MAP), b"\0\0\0\0\x01"
     frames = [
         frame(DATA, 0, 0, data),

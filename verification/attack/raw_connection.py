@@ -1,4 +1,4 @@
-"""An attacker's connection: sends any bytes, keeps to nothing, and notes all that it is told."""
+"""An attacker's connection: sends any bytes, follows no rule, and notes every answer."""
 
 import asyncio
 from collections import Counter, defaultdict
@@ -17,9 +17,9 @@ CONNECT_SECONDS_MAX: Final = 10.0
 
 
 class RawConnection(asyncio.Protocol):
-    """One connection. What it is told is counted in `heard`, which many lines may share.
+    """One connection. The answers are counted in `heard`, which many connections may share.
 
-    A gRPC status counts by its name; "RST X" and "GOAWAY X" are HTTP/2 errors; "closed" is an end without a word.
+    A gRPC status counts by its name; "RST X" and "GOAWAY X" are HTTP/2 errors; "closed" is an end without an answer.
     """
 
     def __init__(self, heard: Counter[str]) -> None:
@@ -45,7 +45,7 @@ class RawConnection(asyncio.Protocol):
         preface: bool = True,
         settings: Iterable[tuple[int, int]] = (),
     ) -> "RawConnection":
-        """An open connection that has said its preface and settings, or nothing yet. Raises OSError."""
+        """An open connection that has sent its preface and settings, or nothing yet. Raises OSError."""
         loop = asyncio.get_running_loop()
         async with asyncio.timeout(CONNECT_SECONDS_MAX):
             _, connection = await loop.create_connection(lambda: cls(heard), "127.0.0.1", port)
@@ -54,7 +54,7 @@ class RawConnection(asyncio.Protocol):
         return connection
 
     async def greeted(self) -> None:
-        """Wait until the service has noticed the connection: it says its settings, or closes. Raises TimeoutError."""
+        """Wait until the service has noticed the connection: it sends its settings, or closes. Raises TimeoutError."""
         async with asyncio.timeout(CONNECT_SECONDS_MAX):
             await self._greeted.wait()
 
@@ -85,23 +85,23 @@ class RawConnection(asyncio.Protocol):
             sent += room
 
     async def answers(self, count: int, *, within_s: float) -> None:
-        """Wait until so many calls are answered, the connection is over, or the time is up."""
+        """Wait until this number of calls is answered, the connection is over, or the time is up."""
         with suppress(TimeoutError):
             async with asyncio.timeout(within_s):
                 while len(self.answered) < count and not self.ended.is_set():
                     await self._hear()
 
     async def end(self, *, within_s: float) -> None:
-        """Wait until the service has said GOAWAY or closed the connection, so long at most."""
+        """Wait until the service has sent GOAWAY or closed the connection, at most for the given time."""
         with suppress(TimeoutError):
             await asyncio.wait_for(self._dismissed.wait(), within_s)
 
     def stop_reading(self) -> None:
-        """Leave all that comes from now on where it is."""
+        """Stop reading."""
         self._transport.pause_reading()
 
     def leave(self) -> None:
-        """Hang up without a word."""
+        """Close the connection abruptly."""
         self._left = True
         self._transport.abort()
 
@@ -158,7 +158,7 @@ class RawConnection(asyncio.Protocol):
             case 8:
                 self._windows[stream_id] += int.from_bytes(body)
             case _:
-                pass  # what else there is asks nothing of an attacker
+                pass  # an attacker ignores all other events
 
     def _note_headers(self, stream_id: int, headers: Iterable[tuple[str | bytes, str | bytes]], *, ended: bool) -> None:
         said = {str(name): str(value) for name, value in headers}

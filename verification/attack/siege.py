@@ -18,25 +18,25 @@ from verification.kit.service_process import ServiceProcess, serving
 
 OK: Final = "OK"
 MEMORY_GROWTH_MB_MAX: Final = 150.0
-"""By which a service may grow under one attack: 64 MiB of requests that are still arriving, and as much again."""
+"""How much a service may grow during one attack: 64 MiB of requests that are still arriving, and as much again."""
 WAIT_SECONDS_MAX: Final = 5.0
-"""For a well-behaved caller, at any time, on a machine that does nothing else."""
+"""The longest wait of a well-behaved caller, on an otherwise idle machine."""
 LOG_BYTES_MAX: Final = 1_000_000
-"""That one attack may make the service write."""
+"""The most log lines that one attack may cause."""
 SAMPLE_SECONDS: Final = 0.05
 LATE_SECONDS_MAX: Final = 40.0
 
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """How the well-behaved fared in one stretch of time."""
+    """The results of the well-behaved callers during one period."""
 
     latency_ms: dict[str, float]
-    """Of visits over connections that stood before the attack."""
+    """Visits over connections that existed before the attack."""
     errors: dict[str, int]
     newcomers: int
     turned_away: int
-    """Newcomers that were not served."""
+    """New callers that were not served."""
     newcomer_ms: dict[str, float]
 
     @classmethod
@@ -54,13 +54,13 @@ class Phase:
 
     @property
     def longest_s(self) -> float:
-        """The longest wait of a caller that was there before."""
+        """The longest wait of a caller that was connected before."""
         return self.latency_ms.get("max", 0.0) / 1_000
 
 
 @dataclass(slots=True)
 class Outcome:
-    """What an attack came to."""
+    """The result of an attack."""
 
     attack: Attack
     seconds: float
@@ -86,7 +86,7 @@ class Siege:
         self._log_chars_seen = 0
 
     async def bear(self, attack: Attack, *, scale: float, quiet_seconds: float) -> Outcome:
-        """One attack, with so long a time without one before and after it."""
+        """One attack, with a quiet period of that length before and after it."""
         log_bytes, began_s = self._log_bytes(), monotonic()
         await asyncio.sleep(quiet_seconds)
         assault = Assault(self.service.port, scale)
@@ -115,7 +115,7 @@ class Siege:
             broken.append(f"the attack was not over in {attack.seconds_max:g} s")
 
     async def _peak_mb_while(self, work: Coroutine[Any, Any, None]) -> float:
-        """The most memory that the service had while that went on."""
+        """The peak of the service's memory meanwhile."""
         running = asyncio.create_task(work)
         peak_mb = self._memory_mb()
         while not running.done():
@@ -137,7 +137,7 @@ class Siege:
                 await asyncio.sleep(SAMPLE_SECONDS)
 
     def _memory_mb(self) -> float:
-        """Resident memory; 0 of a process that does not live any more."""
+        """Resident memory; 0 if the process is gone."""
         with suppress(OSError):
             for line in Path(f"/proc/{self.service.pid}/status").read_text().splitlines():
                 if line.startswith("VmRSS:"):
@@ -148,7 +148,7 @@ class Siege:
         return len(self.service.log.encode())
 
     def _alarms(self) -> list[str]:
-        """What the service's log should not have said since the last time, and whether it lives."""
+        """Unexpected lines in the service's log since the last call, and whether the process lives."""
         said = self.service.log[self._log_chars_seen :]
         self._log_chars_seen += len(said)
         alarms = [line for line in said.splitlines() if "Traceback" in line or " ERROR " in line]
@@ -159,7 +159,7 @@ class Siege:
 
 @asynccontextmanager
 async def siege(folder: Path, *, wait_seconds_max: float = WAIT_SECONDS_MAX, **settings: str) -> AsyncIterator[Siege]:
-    """A service with trips on sale and callers on their way; it must stop cleanly in the end."""
+    """A service with trips on sale and active callers; it must stop cleanly in the end."""
     _allow_many_connections()
     async with serving(folder, **settings) as service:
         async with service.client() as client:
@@ -207,6 +207,6 @@ def as_plain(outcome: Outcome) -> dict[str, Any]:
 
 
 def _allow_many_connections() -> None:
-    """As many open files as this process, and those it starts, may have."""
+    """Raise the limit of open files for this process and those that it starts."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

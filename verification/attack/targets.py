@@ -10,12 +10,12 @@ from verification.kit.trips import trip_of
 FAIR_TRIP, ATTACKED_TRIP = "fair", "attacked"
 FAIR_SEATS: Final = 300
 ATTACKED_SEATS: Final = 2_000
-"""Its map is a reply worth not reading."""
+"""Its seat map is a large reply."""
 REFLECTION: Final = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"
 
 
 def trips() -> list[Trip]:
-    """One that the well-behaved buy from, one for the attackers."""
+    """One trip for the well-behaved callers, one for the attackers."""
     return [trip_of(FAIR_TRIP, seats=FAIR_SEATS), trip_of(ATTACKED_TRIP, seats=ATTACKED_SEATS)]
 
 

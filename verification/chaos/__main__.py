@@ -1,4 +1,4 @@
-"""`make chaos`: real servers, real load, real faults, and a verdict. Exit status 1 where a promise was broken."""
+"""`make chaos`: real servers, real load, real faults, and a verdict. Exit status 1 if a promise was broken."""
 
 import argparse
 import asyncio
@@ -17,7 +17,7 @@ BEGAN_S = time.monotonic()
 
 
 def main() -> None:
-    """Do what was asked for."""
+    """Run what the command line says."""
     parser = argparse.ArgumentParser(prog="python -m verification.chaos", description=__doc__)
     parser.add_argument("--seconds", type=float, default=60.0, help="of load; default 60, and about 60 more in all")
     parser.add_argument("--seed", type=int, default=None, help="chooses the faults; default: a new one")
@@ -44,7 +44,7 @@ def main() -> None:
 
 
 def _say(line: str) -> None:
-    """With the seconds since we began."""
+    """Print it with the seconds since the start."""
     sys.stdout.write(f"{time.monotonic() - BEGAN_S:5.0f}  {line}\n")
     sys.stdout.flush()
 

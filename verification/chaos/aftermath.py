@@ -1,4 +1,4 @@
-"""What is left when all is mended: everything is answered, lapses, is told, is read; every free seat can be won."""
+"""After the faults: everything is answered, has lapsed, is published and is read; every free seat can be won."""
 
 import asyncio
 import time
@@ -25,31 +25,31 @@ from verification.simulation.oracle import places_of
 QUIET_S_MAX = 60.0
 TOLD_S_MAX = 60.0
 PER_TRIP_S_MAX = 0.1
-"""How much longer both may take for each trip: so long for all to be read."""
+"""How much longer both may take for each trip, because all trips must be read."""
 POLL_S = 0.3
 READS_AT_ONCE = 8
 PROBES_AT_ONCE = 8
 PROBE_TRIES = 10
 READ_TRIES = 10
 WRITTEN = (
-    f"SELECT id, status, expires_at_ms, WRITETIME(status) AS at_us FROM {KEYSPACE}.seat_groups"  # noqa: S608 - all ours
+    f"SELECT id, status, expires_at_ms, WRITETIME(status) AS at_us FROM {KEYSPACE}.seat_groups"  # noqa: S608 - all our own texts
     " WHERE organization = %s AND trip = %s AND seat_group = %s AND kind = 'hold'"
 )
 
 
 class Remains(NamedTuple):
-    """A trip as the record has it in the end."""
+    """A trip in the record at the end."""
 
     holds: dict[str, FoundHold]
     owners: dict[Cell, str]
     events: set[tuple[str, int]]
-    """The recorded steps: the hold, and the how-manieth of it."""
+    """The recorded steps: the hold, and the ordinal of its event."""
     places: dict[str, int]
-    """Who waits, and with which number; who came later has a greater one."""
+    """Who is waiting, and with which number; later holders have greater numbers."""
 
     @property
     def is_quiet(self) -> bool:
-        """Whether nothing is held, and nobody has a cell but whoever booked it."""
+        """Whether nothing is held, and every owned cell is booked."""
         booked = {name for name, hold in self.holds.items() if hold.status == "confirmed"}
         return not any(hold.status == "held" for hold in self.holds.values()) and booked.issuperset(
             self.owners.values()
@@ -62,13 +62,13 @@ class Aftermath:
 
     remains: dict[str, Remains] = field(default_factory=dict)
     lives: list[list[dict[str, Any]]] = field(default_factory=list)
-    """What each life of each service told, in order."""
+    """The events that each life of each service published, in order."""
     late_s: dict[str, float] = field(default_factory=dict)
     won: int = 0
     violations: list[str] = field(default_factory=list)
 
     def told(self) -> dict[str, list[PublishedEvent]]:
-        """Every event, as often as it was told, by trip."""
+        """Every event, each time it was published, by trip."""
         told: dict[str, list[PublishedEvent]] = defaultdict(list)
         for event in chain.from_iterable(self.lives):
             told[event["partition_key"]].append(
@@ -78,7 +78,7 @@ class Aftermath:
 
 
 async def _read(deployment: Deployment, book: Book) -> Remains:
-    """Read a trip, a few times where the store has still to come to itself. Raises StoreUnavailable."""
+    """Read a trip, several times if the store has not recovered yet. Raises StoreUnavailable."""
     for _ in range(READ_TRIES):
         with suppress(StoreUnavailable):
             return await _read_once(deployment, book)
@@ -155,7 +155,7 @@ def _is_live(remains: Remains, owner: str) -> bool:
 
 
 async def restart_everything(deployment: Deployment) -> Service:
-    """Stop all services, empty Redis, and start one of them on what the store kept."""
+    """Stop all services, empty Redis, and start one service on what the store kept."""
     for service in deployment.services:
         assert await service.process.stop() == 0, service.process.log
     await asyncio.to_thread(deployment.redis.restart)
@@ -164,7 +164,7 @@ async def restart_everything(deployment: Deployment) -> Service:
 
 
 async def wait_for_events(deployment: Deployment, found: Aftermath) -> None:
-    """Wait until all that the record has was told, or as long as may be: what was told is judged later (I8)."""
+    """Wait until all recorded events are published, or until the time limit; the events are judged later (I8)."""
     recorded = {event for remains in found.remains.values() for event in remains.events}
 
     async def all_is_told() -> bool:
@@ -175,14 +175,14 @@ async def wait_for_events(deployment: Deployment, found: Aftermath) -> None:
 
 
 def lives_of(service: Service) -> list[list[dict[str, Any]]]:
-    """What the service told, one life after the other."""
+    """The events that the service published, one life after the other."""
     events = service.process.events()
     bounds = [*service.lives, len(events)]
     return [events[first:beyond] for first, beyond in pairwise(bounds)]
 
 
 async def measure_lateness(deployment: Deployment, books: Iterable[Book], found: Aftermath) -> None:
-    """How long after its time each hold expired, by the database's clock."""
+    """How long after its expiry each hold was ended, by the database's clock."""
 
     def ask() -> None:
         with deployment.nodes.session() as session:
@@ -213,7 +213,7 @@ async def probe(service: Service, books: Iterable[Book], found: Aftermath) -> No
 
 
 async def find_places(service: Service, found: Aftermath) -> None:
-    """Whoever has a place finds it among what they wait for (I3). Raises BackendUnavailable."""
+    """Whoever has a place finds it in their list of waits (I3). Raises BackendUnavailable."""
     async with service.process.client(attempts_max=READ_TRIES) as client:
         turns = asyncio.Semaphore(READS_AT_ONCE)
 

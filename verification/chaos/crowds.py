@@ -1,4 +1,4 @@
-"""Crowds: many at once ask for one seat over overlapping journeys, without keys, at little cost to us."""
+"""Crowds: many callers request one seat at once, on overlapping journeys, without keys, at little cost."""
 
 import asyncio
 import time
@@ -23,10 +23,10 @@ from verification.kit.trips import ends
 from verification.simulation.history import Call, CallOutcome
 
 CROWD = "crowd-"
-"""What the names of all who belong to one begin with."""
+"""The beginning of the names of all members of a crowd."""
 BUYERS = 32
 JOURNEYS = (Journey(0, 0), Journey(0, 1), Journey(1, 2), Journey(0, 2))
-"""All of a stretch, so that whoever has one is in the way of most others."""
+"""Overlapping journeys, so that each holder is in the way of most others."""
 ROUND_S_MAX = 0.5
 ANSWER_S_MAX = 6.0
 LAPSES = 0.1
@@ -41,17 +41,21 @@ _DETAILS = ProtoStatusDetailsCodec()
 
 @dataclass
 class ServiceConnection:
-    """A connection to one service, made again after it was lost."""
+    """A connection to one service, reopened after it was lost."""
 
     service: Service
     waiting: int = 0
     """Calls without an answer yet."""
     is_doubtful: bool = False
-    """Whether a call stayed unknown: the service may be stopping, and take no more on this connection."""
+    """Whether the outcome of a call was unknown: the service may be stopping and accept no more calls on this
+    connection.
+    """
     _channel: LeanChannel | None = None
 
     async def open(self) -> LeanChannel | None:
-        """The connection, another one where it is doubtful; None while there is no service. Nobody may be waiting."""
+        """The connection, or a new one if it is doubtful; None while there is no service. No call may be waiting for an
+        answer.
+        """
         if self.is_doubtful:
             self.lose()
         if self._channel is None:
@@ -65,7 +69,7 @@ class ServiceConnection:
         return self._channel
 
     def lose(self) -> None:
-        """Make another one next time."""
+        """Open a new one next time."""
         self.is_doubtful = False
         if self._channel is not None:
             self._channel.close()
@@ -74,7 +78,7 @@ class ServiceConnection:
 
 @dataclass
 class Crowd:
-    """Comes together for one seat after the other. `asked` is how often a contended seat was asked for."""
+    """Requests one seat after the other. `asked` is how often a contended seat was requested."""
 
     name: str
     lines: Sequence[ServiceConnection]
@@ -133,7 +137,7 @@ class Crowd:
     async def _release(
         self, book: Book, held: Call, line: ServiceConnection, channel: LeanChannel, _: "asyncio.Future[Reply]"
     ) -> None:
-        """Give the seat back at once, mostly. An answer that does not come is not asked for again: time settles it."""
+        """Usually release the seat at once. If there is no answer, the call is not repeated: the hold expires."""
         if self.random.random() < LAPSES:
             return
         call = self.notebook.step(book, "release", held.holder, held.told, service=line.service.name)
@@ -185,7 +189,7 @@ class Crowd:
                 self.notebook.strange.append(f"no answer to such a call: {error!r} {call}")
 
     def _note_ok(self, call: Call, reply: Reply) -> None:
-        """What cannot be released any more is answered as no seats: its time has ended it."""
+        """A hold that cannot be released any more has expired: no seats are released."""
         call.returned_s = time.monotonic()
         if call.op == "hold":
             hold = read("HoldSeatsResponse", reply)

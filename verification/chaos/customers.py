@@ -1,4 +1,4 @@
-"""Customers: ask for seats under keys, go on in every way there is, and ask again what was not answered."""
+"""Customers: request seats with keys, use the holds in every way, and repeat calls that were not answered."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -18,34 +18,34 @@ TRIES = 3
 PAUSE_S = 0.03
 SHARED_PAUSE_S = 0.3
 TWINS = 0.1
-"""How often a customer asks twice at once, through different services."""
+"""How often a customer sends the same request twice at once, through different services."""
 OTHER_REQUESTS = 0.05
 """How often a key is used for another request."""
 
 
 @dataclass(frozen=True)
 class Wish:
-    """One thing that a customer wants of a trip, however often it takes to ask for it."""
+    """One thing that a customer wants of a trip, however many calls it takes."""
 
     book: Book
     user: str
     op: str
     seats: tuple[str, ...] = ()
-    journey: Journey = Journey(0, 0)  # noqa: RUF009 - a value that never changes
+    journey: Journey = Journey(0, 0)  # noqa: RUF009 - an immutable value
     key: str = ""
     seconds: int = 0
     hold_id: str = ""
     order: str = ""
     settles: bool = False
-    """Whether it was asked for before, and nobody knows what became of it."""
+    """Whether it was requested before with an unknown outcome."""
 
     def about(self, call: Call, op: str, *, seconds: int = 0) -> "Wish":
-        """The next step on the hold that the call was told of."""
+        """The next step on the hold that the call returned."""
         return replace(self, op=op, hold_id=call.told, order=f"order-{self.key}", seconds=seconds, settles=False)
 
 
 async def send(wish: Wish, door: Door, notebook: Notebook) -> Call:
-    """Ask once."""
+    """Call once."""
     if wish.op == "hold":
         return await _hold(wish, door, notebook)
     client = door.client.acting_for(wish.user)
@@ -87,8 +87,8 @@ async def _hold(wish: Wish, door: Door, notebook: Notebook) -> Call:
 
 
 async def _release(client: InventoryClient, hold_id: str) -> None:
-    """What cannot be released any more is answered as no seats. Here nobody confirms what he releases, so only its time
-    can have ended it.
+    """A hold that cannot be released any more answers with no seats. Here nobody confirms a hold and releases it too,
+    so it has expired.
     """
     if not await client.release(hold_id):
         raise HoldExpired
@@ -108,7 +108,7 @@ def _note(call: Call, told: object) -> None:
 
 
 def _words(call: Call) -> str:
-    """The answer, for the page."""
+    """The answer, in words for the page."""
     return "OK" if call.answer is CallOutcome.OK else call.told
 
 
@@ -145,7 +145,7 @@ class Customer:
             await self._wait(SHARED_PAUSE_S if self.account else PAUSE_S)
 
     async def _ask_twice(self, wish: Wish) -> bool:
-        """At once, through all services; whether any of them did not answer."""
+        """Call all services at once; whether any of them did not answer."""
         twins = await asyncio.gather(*(send(wish, door, self.notebook) for door in self.doors))
         return any(twin.answer is CallOutcome.UNKNOWN for twin in twins)
 
@@ -192,7 +192,7 @@ class Customer:
             await self._insist(step(call, "find"))
 
     async def _insist(self, wish: Wish, *, was_unknown: bool = False) -> Call:
-        """Ask until there is an answer, a few times, through whichever service; who gets none is settled later."""
+        """Call until there is an answer, a few times, through any service; what gets none is settled later."""
         for _ in range(TRIES):
             call = await send(replace(wish, settles=was_unknown), self._door(), self.notebook)
             was_unknown = was_unknown or call.answer is CallOutcome.UNKNOWN
@@ -208,13 +208,13 @@ class Customer:
         return call
 
     async def settle(self) -> None:
-        """When all is well again: ask until everything is answered. Raises TimeoutError."""
+        """When all faults are over: call until everything is answered. Raises TimeoutError."""
         while self.unsettled:
             if not await self._settle(self.unsettled.pop(0), "asked again in the end"):
                 await self._wait(0.5)
 
     async def _settle(self, wish: Wish, how: str) -> bool:
-        """Ask once; whether there was an answer. Otherwise it is left unsettled."""
+        """Call once; whether there was an answer. Without one, it stays unsettled."""
         self.unsettled.append(wish)
         call = await send(replace(wish, settles=True), self._door(), self.notebook)
         if call.answer in UNDECIDED:

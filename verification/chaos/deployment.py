@@ -1,4 +1,4 @@
-"""What is put through it: two services, each behind a proxy of its own, one database cluster, one Redis."""
+"""What the faults happen to: two services, each behind its own proxy, one database cluster, one Redis."""
 
 import asyncio
 import time
@@ -32,7 +32,7 @@ class Skew(NamedTuple):
 
 
 class Fall(NamedTuple):
-    """A service was ended by this signal at that moment, monotonic."""
+    """A service was ended by this signal at that moment of the monotonic clock."""
 
     service: str
     signal: str
@@ -41,27 +41,27 @@ class Fall(NamedTuple):
 
 @dataclass
 class Service:
-    """One service, its clock, its proxy, and what it told in each of its lives."""
+    """One service, its clock, its proxy, and the events that it published in each of its lives."""
 
     process: ServiceProcess
     proxy: CqlProxy
     clock: Path
     lives: list[int] = field(default_factory=list)
-    """How many events its file had when each life began."""
+    """The number of events in its file when each life began."""
 
     @property
     def name(self) -> str:
-        """As the page and the progress call it."""
+        """Its name on the page and in the progress."""
         return f"service {self.process.port}"
 
     async def start(self) -> None:
-        """Start it; the file of its events goes on. Raises EndedEarly, TimeoutError."""
+        """Start it; it appends to the file of its events. Raises EndedEarly, TimeoutError."""
         events = self.process.data / "events.jsonl"
         self.lives.append(events.read_bytes().count(b"\n") if events.exists() else 0)
         await self.process.start()
 
     def set_clock(self, ahead_ms: int) -> None:
-        """Its clock is ahead by so much from now on."""
+        """From now on its clock is ahead by this time."""
         offset = (ahead_ms * 1_000_000).to_bytes(sitecustomize.OFFSET_BYTES, "little", signed=True)
         with self.clock.open("r+b") as file:
             file.write(offset)
@@ -69,7 +69,7 @@ class Service:
 
 @dataclass
 class Deployment:
-    """All that runs. `batches` reads the store past every proxy."""
+    """Everything that runs. `batches` reads the store without any proxy."""
 
     nodes: Cassandra
     redis: RedisServer
@@ -79,12 +79,12 @@ class Deployment:
     falls: list[Fall] = field(default_factory=list)
 
     def kill(self, service: Service) -> None:
-        """End it between two of its instructions."""
+        """Kill it."""
         self.falls.append(Fall(service.name, "SIGKILL", time.monotonic()))
         service.process.kill()
 
     async def stop(self, service: Service) -> int:
-        """Ask it to stop and wait for its end; its exit status."""
+        """Stop it and wait for its end; its exit status."""
         self.falls.append(Fall(service.name, "SIGTERM", time.monotonic()))
         return await service.process.stop()
 
@@ -106,8 +106,8 @@ class Deployment:
 
 @asynccontextmanager
 async def deployed(folder: Path, nodes: Nodes, *, holds_max: int) -> AsyncIterator[Deployment]:
-    """Start everything in the folder; all of it is gone afterwards. A holder may have so many live holds; 0 = any
-    number. Raises ServersMissingError, ServerFailedError.
+    """Start everything in the folder; all of it ends with the block. `holds_max` is the limit of live holds for each
+    holder; 0 = none. Raises ServersMissingError, ServerFailedError.
     """
     with ExitStack() as stack:
         cluster = stack.enter_context(cassandra(folder / "cassandra", nodes))

@@ -1,4 +1,4 @@
-"""Whether a run has seen what is looked at afterwards, as far as callers can tell."""
+"""Whether a run has seen everything that it should show, as far as callers can tell."""
 
 import time
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ from verification.simulation.history import Call, CallOutcome, History
 HOLDS_MIN = 10
 TAKEN_AGAIN_MIN = 5
 TOGETHER_MIN = 3
-"""Of the last two several, for a clock that was ahead may leave a few in doubt."""
+"""Several of the last two, because a clock that was ahead may leave a few in doubt."""
 
 
 def is_enough(notebook: Notebook) -> bool:
@@ -48,7 +48,7 @@ def _has_lasting_booking(book: Book) -> bool:
 
 
 def _taken_again(book: Book) -> int:
-    """How often a cell went from a hold that nobody stepped on to the next."""
+    """How often a cell went from a hold that nobody ended to the next one."""
     stepped_on = {call.subject for call in book.calls if call.op in ("release", "confirm", "extend")}
     before: dict[Cell, str] = {}
     count = 0
@@ -66,6 +66,6 @@ def _together(books: Iterable[Book]) -> list[str]:
 
 
 def holders_of_lasting_places(book: Book) -> set[str]:
-    """Who was told of a place and never left it."""
+    """The holders who were told of a place and never left it."""
     left = {call.holder for call in book.of_list if call.op == "leave"}
     return {call.holder for call in book.of_list if call.answer is CallOutcome.OK} - left

@@ -1,4 +1,4 @@
-"""What the end of a service costs its callers: who was being served, when others answered, how all was settled."""
+"""What the end of a service costs its callers: whose calls were in flight, when others answered, how it was settled."""
 
 from bisect import bisect_right
 from collections import defaultdict
@@ -13,9 +13,9 @@ from verification.chaos.notebook import UNDECIDED, Notebook
 from verification.simulation.history import Call, CallOutcome
 
 NEXT_ANSWER_S_MAX = 1.0
-"""Promised: sooner than this after a service's end the others answer as ever."""
+"""The promise: within this time after a service's end, the others answer normally."""
 FELT_S = 5.0
-"""How long after it was mended a fault may still be felt: as long as recovery from it may take."""
+"""How long after its repair a fault may still have effects: the time that recovery may take."""
 NEVER = "never"
 
 _Asked = tuple[str, str, tuple[object, ...], str]
@@ -29,16 +29,16 @@ class Felled(NamedTuple):
     next_answer_s: float
     """From the signal to the other services' first OK to a call that was made after it."""
     others: Sequence[Struck]
-    """The faults of another kind that were at work at the time, or had been so shortly before."""
+    """The faults of another kind that were active at the time, or shortly before."""
 
     @property
     def is_too_late(self) -> bool:
-        """Whether nothing but this end of a service made the others late."""
+        """Whether only this end of a service delayed the others."""
         return self.next_answer_s > NEXT_ANSWER_S_MAX and not self.others
 
 
 class Settled(NamedTuple):
-    """A call that was in flight: how it was answered after all, to what, and how long after the signal."""
+    """A call that was in flight: how it was answered in the end, what it was, and how long after the signal."""
 
     fall: Fall
     call: Call
@@ -83,7 +83,9 @@ def _others(fall: Fall, struck: Iterable[Struck]) -> list[Struck]:
 
 
 def settle(felled: Iterable[Felled], notebook: Notebook) -> Iterator[Settled]:
-    """What became of each customer's call that was in flight: its own answer, or that of the next ask for the same."""
+    """The result of each customer's call that was in flight: its own answer, or the answer to the next call for the
+    same.
+    """
     decided: dict[_Asked, list[Call]] = defaultdict(list)
     for book in notebook.books:
         for call in book.all_calls:
@@ -114,7 +116,7 @@ def _words(call: Call) -> str:
 
 
 def unsettled(felled: Iterable[Felled], notebook: Notebook) -> Iterator[str]:
-    """Customers' calls that were in flight when a service ended, and that no later ask for the same answered (I5)."""
+    """Customers' calls that were in flight when a service ended, and that no later call for the same settled (I5)."""
     for one in settle(felled, notebook):
         if one.how == NEVER:
             yield f"I5 in flight when its service was ended, and never answered: {one.call}"

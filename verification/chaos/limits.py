@@ -10,20 +10,20 @@ from verification.chaos.ownership import Ownership
 from verification.simulation.history import Call, CallOutcome, History
 
 TURNED_AWAY_S_MAX = 0.5
-"""Who was refused sooner cannot have left a batch behind that nobody answered."""
+"""A refusal within this time leaves no unanswered batch behind."""
 LEFT_BEHIND_S_MAX = 15.0
-"""How long after its time, or its attempt, a hold may be in the way: clocks behind, late batches, extensions."""
+"""How long after its expiry, or its attempt, a hold may count: clocks behind, late batches, extensions."""
 
 
 class Busy(NamedTuple):
-    """From when to when an attempt, or what came of it, may have counted for its holder."""
+    """The time in which an attempt, or its hold, may have counted for its holder."""
 
     from_s: float
     to_s: float
 
 
 def judge_limits(histories: Collection[History], most: int) -> list[str]:
-    """Nobody certainly had more than `most` holds at once, and nobody was refused who cannot have had that many."""
+    """Nobody certainly had more than `most` holds at once, and nobody was refused who had certainly fewer."""
     return [*_over(histories, most), *_unexplained(histories, most)]
 
 
@@ -57,7 +57,7 @@ def _unexplained(histories: Collection[History], most: int) -> Iterator[str]:
 
 
 def _busy(calls: Collection[tuple[Call, History]]) -> list[Busy]:
-    """One for each attempt: all calls under a key are one."""
+    """One for each attempt: all calls with one key are one attempt."""
     ended_s: dict[str, float] = defaultdict(lambda: inf)
     for call, _ in calls:
         if call.op in ("release", "confirm") and call.answer is CallOutcome.OK:
@@ -72,7 +72,7 @@ def _busy(calls: Collection[tuple[Call, History]]) -> list[Busy]:
 
 
 def _to_s(call: Call, history: History, ended_s: Mapping[str, float]) -> float | None:
-    """Until when it may have counted; None where it never did."""
+    """Until when it may have counted; None if it never did."""
     if call.answer is CallOutcome.UNKNOWN:
         return inf
     if call.answer is CallOutcome.OK:

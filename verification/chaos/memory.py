@@ -11,7 +11,7 @@ OURSELVES = "this program: callers, notes and judge"
 
 @dataclass
 class Resident:
-    """One process, or one after the other under one name; in MiB."""
+    """One process, or several processes one after the other under one name; in MiB."""
 
     at_start: float = 0.0
     at_peak: float = 0.0
@@ -25,7 +25,7 @@ class Memory:
     resident: dict[str, Resident] = field(default_factory=dict)
 
     def look(self, deployment: Deployment) -> None:
-        """Read what all services and we ourselves have now, and have had at most since each began."""
+        """Read what all services and this process use now, and the peak of each."""
         pids = {service.name: service.process.pid for service in deployment.services}
         for name, pid in {**pids, OURSELVES: os.getpid()}.items():
             now, peak = _mib(pid, "VmRSS"), _mib(pid, "VmHWM")
@@ -35,7 +35,7 @@ class Memory:
 
 
 def _mib(pid: int, name: str) -> float:
-    """0 where the process is gone."""
+    """0 if the process is gone."""
     try:
         status = Path(f"/proc/{pid}/status").read_text()
     except OSError:

@@ -44,7 +44,7 @@ Lane: TypeAlias = Literal["service", "backend", "calm"]
 
 
 class Planned(NamedTuple):
-    """A fault that is due: seconds from the start of the load at the earliest, how long it lasts, whom it meets."""
+    """A planned fault: the earliest second from the start of the load, how long it lasts, what it affects."""
 
     lane: Lane
     at_s: float
@@ -57,14 +57,14 @@ class Planned(NamedTuple):
 
 
 class Struck(NamedTuple):
-    """A fault that was, until all of it was mended: seconds on the clock of the calls."""
+    """A past fault, until all of it was repaired: seconds on the clock of the calls."""
 
     planned: Planned
     from_s: float
     to_s: float
 
     def touches(self, from_s: float, to_s: float, *, felt_s: float) -> bool:
-        """Whether it was at work then, or had been so shortly before."""
+        """Whether it was active then, or shortly before."""
         return self.from_s <= to_s and from_s <= self.to_s + felt_s
 
 
@@ -78,11 +78,11 @@ class Nemesis:
     struck: list[Struck] = field(default_factory=list)
     began_s: float = field(default_factory=time.monotonic)
     _services: asyncio.Lock = field(default_factory=asyncio.Lock)
-    """Held by whoever does something to one of them."""
+    """Held while a fault is done to one of them."""
 
     async def strike(self, plan: Sequence[Planned], until_s: float) -> None:
-        """All lanes, side by side; what is due later than that is left out, once the fewest were. All is mended when
-        this returns.
+        """Run all lanes side by side. Faults that are due later are left out, once there were `faults_min`. Everything
+        is repaired when this returns.
         """
         self.began_s = time.monotonic()
         lanes: tuple[Lane, ...] = ("service", "backend", "calm")
@@ -108,7 +108,7 @@ class Nemesis:
 
 
 def plan(seed: int, seconds: float, faults: Sequence[str]) -> list[Planned]:
-    """What is due in so many seconds, in order. Each of the faults comes before any comes again."""
+    """The faults for this number of seconds, in order. Each fault comes once before any comes again."""
     random = Random(seed)
     lanes: tuple[Lane, ...] = ("service", "backend")
     planned = [one for lane in lanes for one in _lane(random, lane, seconds, faults)]
@@ -139,7 +139,7 @@ def _calm_lane(random: Random, seconds: float, faults: Sequence[str]) -> Iterato
 
 
 def _after_calm_s(at_s: float) -> float:
-    """The end of the calm that it is then; the same moment where it is none."""
+    """The end of the calm period at that moment; the moment itself if it is not calm."""
     left_s = CALM_EVERY_S - at_s % CALM_EVERY_S
     return at_s + left_s if left_s <= CALM_S else at_s
 
@@ -165,7 +165,7 @@ async def _stop_service(deployment: Deployment, planned: Planned) -> None:
 
 
 async def _start(service: Service) -> None:
-    """Again and again while it finds no store or no Redis that takes it, as an operator's supervisor would."""
+    """Start it again and again while it finds no store or no Redis, as an operator's supervisor would."""
     async with asyncio.timeout(START_S_MAX):
         while True:
             try:
@@ -205,7 +205,7 @@ async def _part(service: Service, hosts: Sequence[str], planned: Planned) -> Non
 
 
 async def _spoil_batches(deployment: Deployment, planned: Planned) -> None:
-    """A few at a time are lost, late or doubled; some are kept until the next few."""
+    """A few batches at a time are lost, late or doubled; some are kept until the next few."""
     proxy, random = _service(deployment, planned).proxy, Random(planned.at_s)
     ends_s = time.monotonic() + planned.lasts_s
     while time.monotonic() < ends_s:
@@ -227,7 +227,7 @@ async def _skew_beyond(deployment: Deployment, planned: Planned) -> None:
 
 
 async def _flood(deployment: Deployment, planned: Planned) -> None:
-    """Connections that open calls only to cancel them, until they are thrown out; in a thread of their own."""
+    """Connections that open calls only to cancel them, until they are closed; in a thread of their own."""
     service, ends_s = _service(deployment, planned), time.monotonic() + planned.lasts_s
     while time.monotonic() < ends_s:
         await asyncio.to_thread(asyncio.run, _flood_once(service.process.port))
@@ -235,14 +235,14 @@ async def _flood(deployment: Deployment, planned: Planned) -> None:
 
 
 async def _flood_once(port: int) -> None:
-    with suppress(OSError, ProtocolError):  # the service throws such a caller out
+    with suppress(OSError, ProtocolError):  # the service disconnects such a caller
         async with raw_caller(port) as caller:
             for _ in range(FLOOD_RESETS):
                 caller.reset(caller.open(path_of("GetTrip")))
                 await asyncio.sleep(0)
 
 
-# ---- what can be done to what they stand on
+# ---- what can be done to what they depend on
 
 
 async def _kill_redis(deployment: Deployment, planned: Planned) -> None:
@@ -307,7 +307,7 @@ def _alter_tables(deployment: Deployment, change: str) -> None:
 
 
 class Fault(NamedTuple):
-    """Something that goes wrong, and is right again when `act` returns."""
+    """A fault, which is over when `act` returns."""
 
     lane: Lane
     what: str

@@ -1,4 +1,4 @@
-"""Writes down every call with its times and its answer, by trip, as the checker wants it."""
+"""Writes down every call with its times and its answer, by trip, in the form that the checker reads."""
 
 import time
 from collections import Counter
@@ -49,25 +49,26 @@ class Book:
 
     @property
     def all_calls(self) -> Iterator[Call]:
-        """Both sorts."""
+        """All calls."""
         return chain(self.calls, self.of_list)
 
 
 class Notebook:
-    """All books. `strange` are answers that no caller should ever get."""
+    """All notebooks. `strange` are answers that no caller should ever get."""
 
     def __init__(self) -> None:
         self.books: list[Book] = []
         self.strange: list[str] = []
         self.settled: Counter[tuple[str, str, str]] = Counter()
-        """Calls whose outcome had been unknown: what was asked, how it was settled, and to what."""
+        """Calls whose outcome was unknown: what was called, how it was settled, and with what result."""
         self.gave_up_s: dict[int, float] = {}
-        """When the callers of calls that stayed unknown heard that no answer comes, by the number of the call."""
+        """When the callers of calls with an unknown outcome were told that no answer comes, by the number of the call.
+        """
         self.made = 0
         """How many calls were."""
 
     def open(self, trip: Trip) -> Book:
-        """The book of a trip that goes on sale."""
+        """The notebook of a trip that goes on sale."""
         book = Book(trip)
         self.books.append(book)
         return book
@@ -75,20 +76,20 @@ class Notebook:
     def hold(
         self, book: Book, user: str, seats: Sequence[str], journey: Journey, key: str | None, *, service: str
     ) -> Call:
-        """A hold is asked for now."""
+        """A hold is requested now."""
         subject = claimant_of(Actor(ORGANIZATION, user), key) if key else ""
         call = self.step(book, "hold", user, subject, service=service)
         call.cells = cells(book.trip, seats, journey)
         return call
 
     def step(self, book: Book, op: str, user: str, subject: str, *, service: str) -> Call:
-        """A step on a hold is asked for now."""
+        """A step on a hold is requested now."""
         call = self._call(op, subject, user, service)
         book.calls.append(call)
         return call
 
     def place(self, book: Book, op: str, user: str, *, service: str) -> Call:
-        """A place on the trip's waiting list is asked for now, or given up."""
+        """A user asks for a place on the trip's waiting list now, or leaves it."""
         call = self._call(op, user, user, service)
         book.of_list.append(call)
         return call
@@ -98,7 +99,7 @@ class Notebook:
         return Call(self.made, op, subject, time.monotonic(), holder=user, process=service)
 
     async def hear(self, call: Call, asked: Callable[[], Awaitable[Result]]) -> Result | None:
-        """Wait for the answer and write it down; what it tells where it is OK."""
+        """Wait for the answer and write it down; returns its content if it is OK."""
         try:
             told = await asked()
         except Refusal as refusal:
@@ -132,20 +133,20 @@ class Notebook:
         return None
 
     def give_up(self, call: Call) -> None:
-        """No answer comes. To the checker the call has no end: it may still be at it."""
+        """No answer comes. For the checker the call has no end: it may still take effect."""
         self.gave_up_s[call.number] = time.monotonic()
 
     def heard_s(self, call: Call) -> float:
-        """When the caller had the answer, or heard that none comes."""
+        """When the caller had the answer, or was told that none comes."""
         return self.gave_up_s.get(call.number, call.returned_s)
 
 
 def is_a_bug(refusal: Refusal) -> bool:
-    """Whether the service itself failed at the call, rather than its answer was lost."""
+    """Whether the service itself failed during the call, and not only its answer was lost."""
     failure = refusal.__cause__
     return isinstance(failure, GRPCError) and MEANINGS[failure.status] is Meaning.BROKEN
 
 
 def cells(trip: Trip, seats: Sequence[str], journey: Journey) -> tuple[Cell, ...]:
-    """What is asked for, in the order in which the record keeps it."""
+    """The requested seats, in the order of the record."""
     return tuple(Cell(seat, segment) for seat in trip.in_layout_order(seats) for segment in journey.segments)

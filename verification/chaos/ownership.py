@@ -1,4 +1,4 @@
-"""What callers certainly had, and from when to when, by what they were told and what they asked for themselves."""
+"""What callers certainly had and when, as follows from their calls and the answers."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ class Owned(NamedTuple):
 
 
 class Ownership:
-    """One trip's. Times on the clock of the calls; how far ahead clocks were is allowed for."""
+    """That of one trip. Times are those of the clock of the calls, corrected by how far clocks were ahead."""
 
     def __init__(self, history: History) -> None:
         self._history = history
@@ -34,8 +34,8 @@ class Ownership:
                 self._until_s[call.subject] = max(self._until_s[call.subject], self._end_s(call.until_ms))
 
     def of_cells(self) -> Iterator[tuple[Owned, tuple[Cell, ...]]]:
-        """From the answer to a hold until its time or until somebody may have given it back; from the answer to a
-        confirm until somebody may have cancelled.
+        """From the answer to a hold until it expires or somebody may have released it; from the answer to a confirm
+        until somebody may have cancelled.
         """
         for hold_id, call in self._holds.items():
             to_s = min(self._until_s[hold_id], self._first_s(hold_id, "release", "cancel"))
@@ -46,7 +46,7 @@ class Ownership:
                 yield Owned(call.returned_s, cancelled_s, call.subject), self._holds[call.subject].cells
 
     def of_holds(self) -> Iterator[tuple[Owned, str]]:
-        """From the answer to a hold until its time or until somebody may have ended or booked it; and its holder."""
+        """From the answer to a hold until it expires or somebody may have ended or booked it; and its holder."""
         for hold_id, call in self._holds.items():
             to_s = min(self._until_s[hold_id], self._first_s(hold_id, "release", "confirm"))
             yield Owned(call.returned_s, to_s, hold_id), call.holder

@@ -1,4 +1,4 @@
-"""The page about one run: what was done, what went wrong on purpose, what callers were told, what was found."""
+"""The page about one run: the load, the faults, the answers, and what was found."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
@@ -71,7 +71,7 @@ def page(result: Result) -> str:
 
 
 def command(result: Result) -> str:
-    """What does the same again, as far as the machine lets it."""
+    """The command that repeats the run, as far as a real machine can."""
     options = result.options
     said = f"python -m verification.chaos --seconds {options.seconds:g} --seed {options.seed} --nodes {options.nodes}"
     said += f" --holds-max {options.holds_max}"

@@ -1,4 +1,4 @@
-"""One run from the first server's start to the verdict: load, faults, mending, settling, reading, judging."""
+"""One run from the first server's start to the verdict: load, faults, repair, settling, reading, judging."""
 
 import asyncio
 import time
@@ -34,7 +34,7 @@ HOLDS_MAX = 3
 SETTLE_S_MAX = 60.0
 MEND_S_MAX = 240.0
 MORE_S_MAX = 150.0
-"""So much longer the load lasts at most, where not enough was seen."""
+"""The load lasts longer by at most this time, if not enough was seen."""
 ENOUGH_EVERY_S = 1.0
 PROGRESS_S = 5.0
 
@@ -54,9 +54,9 @@ class Options:
     holds_max: int
     """How many live holds a holder may have; 0 = any number."""
     faults_min: int = 0
-    """So many faults are done, however late it is by then."""
+    """The fewest faults, however long they take."""
     is_enough: IsEnough = lambda _: True
-    """Whether enough was asked and answered: on a machine that does much else, the load lasts until then."""
+    """Whether there were enough calls and answers: on a busy machine the load lasts until then."""
 
 
 class Result(NamedTuple):
@@ -78,12 +78,12 @@ class Result(NamedTuple):
 
     @property
     def too_late(self) -> list[str]:
-        """What was promised in seconds and not kept."""
+        """The promises about time that were broken."""
         return timeliness.too_late(self.lateness, self.felled)
 
 
 async def run(options: Options, folder: Path, say: Say) -> Result:
-    """The whole of it. Raises ServerFailedError and the like where the machinery itself fails."""
+    """Run everything. Raises ServerFailedError and the like if the machinery itself fails."""
     plan = nemesis.plan(options.seed, options.seconds, options.faults)
     say(f"seed {options.seed}, {options.seconds:g} s of load, {options.nodes} database nodes; planned:")
     for planned in plan:
@@ -131,7 +131,7 @@ async def _door(stack: AsyncExitStack, service: Service) -> Door:
 
 
 class Shopping:
-    """Everybody who asks, and the nemesis among them."""
+    """All callers, and the nemesis."""
 
     def __init__(
         self, options: Options, deployment: Deployment, doors: Sequence[Door], notebook: Notebook, say: Say
@@ -170,16 +170,16 @@ class Shopping:
 
     @property
     def contended(self) -> int:
-        """How often crowds asked for a seat."""
+        """How often crowds requested a seat."""
         return sum(crowd.asked for crowd in self._crowds)
 
     @property
     def books(self) -> list[Book]:
-        """Of the trips that anybody asked about."""
+        """The number of trips with calls."""
         return [book for book in self.notebook.books if book.calls or book.of_list]
 
     async def go(self, plan: Sequence[Planned]) -> None:
-        """Load and faults; when this returns, all is mended and nobody asks any more. Raises TimeoutError."""
+        """Load and faults; when this returns, all faults are over and nobody calls any more. Raises TimeoutError."""
         await self._season.next_wave()
         self.memory.look(self._deployment)
         self.began_s = time.monotonic()
@@ -206,7 +206,7 @@ class Shopping:
     async def _until_enough(self) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(MORE_S_MAX):
-                while not self._is_enough():  # noqa: ASYNC110 - nobody announces what was seen
+                while not self._is_enough():  # noqa: ASYNC110 - no event tells what was seen
                     await asyncio.sleep(ENOUGH_EVERY_S)
 
     async def end(self) -> Aftermath:
@@ -235,7 +235,7 @@ class Shopping:
         return found
 
     def _settle_by_the_record(self, found: Aftermath) -> None:
-        """Crowds have no keys and do not ask again: what became of their unanswered calls, the rows tell."""
+        """Crowds have no keys and do not repeat calls: the rows show the outcome of their unanswered calls."""
         for book in self.books:
             holds = found.remains[book.name].holds
             asked = {(hold.holder, hold.cells) for hold in holds.values()}

@@ -1,4 +1,4 @@
-"""What is on sale: a few small trips at a time, and others every few seconds, so that each history stays short."""
+"""What is on sale: a few small trips at a time, and new ones every few seconds, so that each history stays short."""
 
 import asyncio
 from collections.abc import Sequence
@@ -33,10 +33,10 @@ class Season:
     on_sale: list[Book] = field(default_factory=list)
     is_over: bool = False
     waves: int = 0
-    """How many were opened or are being opened."""
+    """The number of trips that were opened or are being opened."""
 
     async def next_wave(self) -> None:
-        """Open the next trips, however often it takes, and put them on sale in place of those before."""
+        """Open the next trips, with as many calls as necessary, and sell them in place of the previous ones."""
         self.waves += 1
         trips = [
             trip_of(f"{name}-{self.waves}", seats=SEATS, segments=SEGMENTS, seats_per_group=size)

@@ -1,4 +1,4 @@
-"""Judges what is promised in seconds: only times in which nothing else was wrong count."""
+"""Judges the promises about time: only periods without another fault count."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -10,18 +10,18 @@ from verification.chaos.nemesis import Struck
 LATE_P99_S_MAX = 1.0
 LATE_S_MAX = 5.0
 EXPIRED_MIN = 100
-"""Of fewer holds one alone is more than a hundredth."""
+"""Among fewer holds, a single one is more than a hundredth."""
 TOLD_MAX = 2
-"""How many of the services' ends are told of in one line."""
+"""How many ends of services are listed in one line."""
 
 
 @dataclass
 class Lateness:
-    """How long after their time holds expired by the database's clock, in seconds, the least first."""
+    """How long after their expiry holds were ended, by the database's clock, in seconds, the shortest first."""
 
     quiet_s: list[float] = field(default_factory=list)
     disturbed_s: list[float] = field(default_factory=list)
-    """Those whose time came while a fault was at work or could still be felt."""
+    """The number of holds that expired while a fault was active or still had effects."""
 
 
 def lateness(found: Aftermath, struck: Sequence[Struck], *, start_ms: int) -> Lateness:
@@ -38,12 +38,14 @@ def lateness(found: Aftermath, struck: Sequence[Struck], *, start_ms: int) -> La
 
 
 def share(values: Sequence[float], percent: int) -> float:
-    """The least of the values that so many percent of them do not exceed; values are in order, and not none."""
+    """The least value that the given percentage of the values does not exceed; the values are sorted, and there is at
+    least one.
+    """
     return values[min(len(values) * percent // 100, len(values) - 1)]
 
 
 def too_late(split: Lateness, felled: Iterable[Felled]) -> list[str]:
-    """Every promise of this sort that was not kept."""
+    """Every promise about time that was broken."""
     said = []
     if len(split.quiet_s) >= EXPIRED_MIN and share(split.quiet_s, 99) > LATE_P99_S_MAX:
         said.append(f"L1 in quiet times holds expired {share(split.quiet_s, 99):.2f} s late (p99)")

@@ -1,4 +1,4 @@
-"""Judges what was written down and what remains: trip by trip by the checker, and by plain counts of its own."""
+"""Judges the notes and the record: trip by trip with the checker, and by plain counts of its own."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,19 +20,19 @@ CLOCK_BOUND_MS = 250
 """How far ahead a clock may be without any hold expiring early; the service's default."""
 
 LIVES_S_MAX = 30.0
-"""How long after the last call about a trip a hold of it can still have run out."""
+"""How long after the last call about a trip one of its holds can still expire."""
 
 
 @dataclass
 class Verdict:
-    """What is broken. `oversold` counts the cells that two certainly had at once."""
+    """What is broken. `oversold` counts the cells that two holders certainly had at once."""
 
     violations: list[str] = field(default_factory=list)
     oversold: int = 0
 
 
 def judge(history: History, late_s: Mapping[str, float]) -> Verdict:
-    """Judge one trip. `late_s` is how late holds expired by the database's clock."""
+    """Judge one trip. `late_s` is how late holds were ended, by the database's clock."""
     oversold = list(_sold_twice(history))
     return Verdict([*violations(history), *oversold, *_early(history, late_s)], len(oversold))
 
@@ -70,7 +70,7 @@ def _sold_twice(history: History) -> Iterator[str]:
 def histories(
     books: Sequence[Book], found: Aftermath, deployment: Deployment, *, start_ms: int, holds_max: int
 ) -> dict[str, History]:
-    """What the checker judges, by trip. How far ahead any clock was while the trip was on sale is allowed for."""
+    """What the checker judges, by trip. It allows for clocks that were ahead meanwhile."""
     made, told = {}, found.told()
     for book in books:
         remains = found.remains[book.name]

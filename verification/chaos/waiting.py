@@ -1,4 +1,4 @@
-"""Waiting lists on a bad day: who joins and leaves, one thing after the other, and a judge of the places in the end."""
+"""Waiting lists on a bad day: users who join and leave, one call after the other, and a verdict on the places."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
@@ -12,14 +12,14 @@ from verification.chaos.season import Door, Season
 from verification.simulation.history import Call, CallOutcome
 
 STEPS = (("join",), ("join", "join"), ("join", "leave"), ("join", "leave", "join"))
-"""What somebody does, in order; who joins again keeps the place."""
+"""The calls of a user, in order; joining again keeps the place."""
 PAUSE_S = 0.3
 REST_S = 0.2
 
 
 @dataclass
 class Waiter:
-    """Comes under one new name after the other. `unsettled` is what was not answered when the season was over."""
+    """One new user after the other. `unsettled` is what was not answered when the season was over."""
 
     name: str
     doors: Sequence[Door]
@@ -40,14 +40,14 @@ class Waiter:
             await asyncio.sleep(self.random.uniform(0, REST_S))
 
     async def settle(self) -> None:
-        """When all is well again: ask until it is answered. Raises TimeoutError."""
+        """When all faults are over: call until it is answered. Raises TimeoutError."""
         while self.unsettled is not None:
             if (await self._ask(*self.unsettled)).answer not in UNDECIDED:
                 self.unsettled = None
             await self._pause()
 
     async def _insist(self, book: Book, user: str, op: str) -> bool:
-        """Ask until there is an answer or the season is over; whether there was one."""
+        """Call until there is an answer or the season is over; whether there was one."""
         was_unknown = False
         while not self.season.is_over:
             call = await self._ask(book, user, op)
@@ -96,7 +96,7 @@ def judge_lists(calls: Sequence[Call], places: Mapping[str, int]) -> Iterator[st
 
 
 def _lost(user: str, own: Sequence[Call], *, is_there: bool) -> Iterator[str]:
-    """Follows one user's calls: whether they wait for certain, for certain not, or nobody knows."""
+    """Follows one user's calls: whether the user is certainly waiting, certainly not, or unknown."""
     waits: bool | None = False
     for call in own:
         match call.op, call.answer:
@@ -114,7 +114,7 @@ def _lost(user: str, own: Sequence[Call], *, is_there: bool) -> Iterator[str]:
 
 
 def _moved_back(user: str, own: Sequence[Call]) -> Iterator[str]:
-    """A place is never further back than it was first told to be, while it stands."""
+    """A place is never further back than it was first said to be, as long as it lasts."""
     first = inf
     for call in own:
         if call.op == "leave":
@@ -135,7 +135,7 @@ def _overtaken(by_user: Mapping[str, Sequence[Call]], places: Mapping[str, int])
 
 
 def _stay(own: Sequence[Call]) -> tuple[float, float]:
-    """When the stay that lasts was first asked for, and when its place was first told of."""
+    """When the wait that lasts was first requested, and when its place was first returned."""
     left = max((at for at, call in enumerate(own) if call.op == "leave"), default=-1)
     joins = [call for call in own[left + 1 :] if call.op == "join"]
     told_s = (call.returned_s for call in joins if call.answer is CallOutcome.OK)

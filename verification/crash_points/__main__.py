@@ -1,4 +1,4 @@
-"""Visits every crash point: see --help. Exit status 1 where a promise was broken or a point was not reached."""
+"""Visits every crash point: see --help. Exit status 1 if a promise was broken or a point was not reached."""
 
 import os
 import sys
@@ -45,7 +45,7 @@ def _visit(store: str, members: Executor, place: Place, scenes: Sequence[Scene],
 
 
 def _list(store: str, members: Executor, place: Place, scenes: Sequence[Scene]) -> None:
-    """What each scene asks: there is a point before and after each."""
+    """The calls of each scene: there is a point before and after each call."""
     for scene, ending in members.submit(rehearsed, place.apart(), scenes).result().items():
         for lane, names in ending.asked.items():
             _say(f"{store}: {scene.step}, groups of {scene.per_group}, {lane}s: {', '.join(names)}")

@@ -1,4 +1,4 @@
-"""Judges what a process left that died in the middle of a play, as the processes that come after it find it."""
+"""Judges what a process that died in the middle of a play left for the next processes."""
 
 import asyncio
 from collections import Counter
@@ -35,7 +35,7 @@ from verification.kit.scenes import Step, Subject, step
 
 AGAIN_TRIES = 8
 AGAIN_S = 4
-"""How long a caller waits before he asks again; so often, it is longer than the grace."""
+"""How long a caller waits before the next call; all waits together are longer than the grace period."""
 JUDGED_AT_ONCE = 20
 
 
@@ -45,7 +45,7 @@ class Untrue(AssertionError):
 
 @dataclass
 class Record:
-    """What a play said before it died."""
+    """What a play reported before its process died."""
 
     prepared: Prepared | None = None
     told: StepResult | None = None
@@ -54,7 +54,7 @@ class Record:
 
 
 def records(said: Sequence[object], plays: int) -> list[Record]:
-    """What each of so many plays in one process said."""
+    """What each of the plays in one process reported."""
     told = [Record() for _ in range(plays)]
     for word in said:
         match word:
@@ -73,7 +73,7 @@ def records(said: Sequence[object], plays: int) -> list[Record]:
 
 @dataclass(frozen=True)
 class Case:
-    """A play that died, what it said, and how its scene ends where nothing dies."""
+    """A play whose process died, what it reported, and how its scene ends without a crash."""
 
     play: Play
     record: Record
@@ -81,20 +81,20 @@ class Case:
 
     @property
     def where(self) -> str:
-        """What was asked at the point, or why it was not reached."""
+        """The call at the point, or why the point was not reached."""
         end = self.record.end
         return "it died before" if end is None else end.name if isinstance(end, Reached) else end.why
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What is wrong with each case; "" where nothing is."""
+    """What is wrong with each case; "" if nothing is."""
 
     wrong: list[str]
 
 
 async def judge(place: Place, cases: Sequence[Case], say: Say) -> None:
-    """Say the verdict."""
+    """Report the verdict."""
     await asyncio.sleep(place.edge_ms / 1_000)
     seats = asyncio.Semaphore(JUDGED_AT_ONCE)
     async with place.open() as opened:
@@ -112,13 +112,13 @@ async def _wrong(opened: Opened, case: Case, edge_s: float) -> str:
         looking = await stack.enter_async_context(Market(opened.store))
         try:
             await _Judge(case, asked, looking, edge_s).judge()
-        except Exception as error:  # noqa: BLE001 - whatever goes wrong there, the play has left it so
+        except Exception as error:  # noqa: BLE001 - whatever fails, the play has caused it
             return f"{case.play.cut} ({case.where}): {error!r}"
     return ""
 
 
 class _Judge:
-    """Judges one case. `asked` is where the next processes are, `looking` is somebody who sees the store only."""
+    """Judges one case. `asked` is where the next processes are, `looking` reads only the store."""
 
     def __init__(self, case: Case, asked: Market, looking: Market, edge_s: float) -> None:
         assert case.record.prepared is not None
@@ -136,7 +136,7 @@ class _Judge:
         self._edge_s = edge_s
 
     async def judge(self) -> None:
-        """Raises Untrue, or what else goes wrong."""
+        """Raises Untrue, or whatever else fails."""
         self._stands(await view(self._onlooker))
         if self._play.cut.is_asked_again:
             await self._is_asked_again()
@@ -147,7 +147,7 @@ class _Judge:
     # ---- what was acknowledged
 
     def _stands(self, seen: View) -> None:
-        """An answered step stands as it was answered; one that was not answered has changed nothing else."""
+        """An answered step is recorded as it was answered; an unanswered step has changed nothing else."""
         if self._record.told is not None:
             if self._record.told.refusal != self._ending.answer.refusal:
                 raise Untrue(f"answered {self._record.told}, and otherwise {self._ending.answer}")
@@ -163,7 +163,7 @@ class _Judge:
     # ---- asked again
 
     async def _is_asked_again(self) -> None:
-        """The answer is that of a step that did not die, and so is what stands."""
+        """The answer and the record are those of a step without a crash."""
         answer = await self._again(self._step, self._next)
         if answer.refusal not in self._true_refusals():
             raise Untrue(f"asked again: {answer}, and not {self._ending.answer}")
@@ -175,7 +175,9 @@ class _Judge:
             raise Untrue(f"asked again {answer}, but {seen} stands, and not {self._ending.afterwards}")
 
     def _true_refusals(self) -> set[str]:
-        """Who cannot name what he asked for may be told that somebody has it: himself. Who has left has left."""
+        """A caller without a key may be told that the seat is taken, namely by their own hold. A holder who left the
+        list stays off it.
+        """
         true = {self._ending.answer.refusal}
         if not self._step.names_itself:
             true |= {SeatHeld.__name__, SeatUnavailable.__name__}
@@ -184,7 +186,7 @@ class _Judge:
         return true
 
     async def _again(self, asked: Step, sale: Sale) -> StepResult:
-        """The definite answer; each try is of another process."""
+        """The definite answer; another process makes each try."""
         for _ in range(AGAIN_TRIES):
             answer = await answer_of(asked, sale.elsewhere(), self._subject)
             if not answer.refusal or not issubclass(getattr(errors, answer.refusal), RetryableRefusal):
@@ -196,7 +198,7 @@ class _Judge:
     # ---- swept
 
     async def _is_swept(self) -> None:
-        """After the grace nothing is half done; after the longest hold there is none."""
+        """After the grace period nothing is half done; after the longest hold time no hold is left."""
         sweeper = self._next.elsewhere()
         for seconds in (GRACE_S + 1, TTL_S_MAX + 1, FOUND_WITHIN_S):
             self._clock.pass_s(seconds)
@@ -212,7 +214,7 @@ class _Judge:
     # ---- told
 
     async def _is_told(self) -> None:
-        """A new relay tells every event that those before it did not hand over, none twice."""
+        """A new relay publishes every event that the earlier ones did not hand over, none twice."""
         before = [event.id for sale in self._next.market.sales for event in sale.told]
         relay = self._next.elsewhere()
         told = [event.id for event in await relay.relay()]
@@ -227,7 +229,7 @@ class _Judge:
     # ---- won
 
     async def _can_be_won(self) -> None:
-        """Every cell that is not sold or blocked, by somebody who never had anything."""
+        """Every cell that is not sold or blocked can be won by a new holder."""
         stops = [self._play.trip.segments[0].origin, *(each.destination for each in self._play.trip.segments)]
         for ends in (Ends(*pair) for pair in pairwise(stops)):
             if free := await self._onlooker.elsewhere().seats("available", ends):
@@ -239,7 +241,7 @@ class _Judge:
 
 
 def _agree(told: object, again: object) -> bool:
-    """Whether who was told that may be told this when he asks again: seats that went back on sale are not blocked."""
+    """Whether a repeated call may get this answer after that one: seats that are on sale again are not blocked."""
     match told, again:
         case SeatsUpdated(blocked, unblocked, left), SeatsUpdated(now_blocked, now_unblocked, now_left):
             return (now_blocked, now_unblocked, len(now_left)) == (blocked, 0, unblocked + len(left))

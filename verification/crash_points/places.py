@@ -20,7 +20,7 @@ from verification.servers.cassandra import Cassandra
 from verification.servers.redis import HOST, RedisServer
 
 SHARED_TTL_MS = 300
-"""How long what is in Redis lives that a dead process left there."""
+"""How long the entries of a dead process stay in Redis."""
 
 BatchesWrapper: TypeAlias = Callable[[Batches], Batches]
 
@@ -31,8 +31,8 @@ def straight(store: Batches) -> Batches:
 
 
 class Opened(NamedTuple):
-    """What one process has: the store, the line on which one that dies asks it, and those that come after that one,
-    and what makes their edges.
+    """What one process has: the store, the ways in which the process that dies and the later ones reach it, and what
+    makes their edges.
     """
 
     store: Batches
@@ -41,25 +41,25 @@ class Opened(NamedTuple):
 
 
 class Place(Protocol):
-    """Can be opened again and again, by one process after the other."""
+    """Can be opened repeatedly, by one process after the other."""
 
     @property
     def together(self) -> int:
-        """How many plays die in one process."""
+        """How many plays end in one process."""
         ...
 
     @property
     def scenes_at_once(self) -> int:
-        """How many scenes are worth a visit of their own."""
+        """How many scenes are visited together."""
         ...
 
     @property
     def edge_ms(self) -> int:
-        """How long to wait until what the edge remembers of the dead is gone."""
+        """How long to wait until the edge has forgotten the dead process."""
         ...
 
     def apart(self) -> Self:
-        """The same, out of reach of other visits."""
+        """The same place for one visit, separate from other visits."""
         ...
 
     def open(self) -> AbstractAsyncContextManager[Opened]:
@@ -69,7 +69,7 @@ class Place(Protocol):
 
 @dataclass(frozen=True)
 class Embedded:
-    """SQLite in a folder; one process at a time, which dies in the middle of one play."""
+    """SQLite in a folder; one process at a time, which dies during one play."""
 
     folder: Path
     line: BatchesWrapper = straight
@@ -90,7 +90,7 @@ class Embedded:
 
 @dataclass(frozen=True)
 class Servers:
-    """A CQL server and Redis. To connect takes long, so a process dies in the middle of many plays."""
+    """A CQL server and Redis. Connecting takes long, so a process dies during many plays at once."""
 
     cql: ScyllaOptions
     redis: RedisOptions
@@ -122,7 +122,7 @@ class Servers:
 
 
 def on_servers(cql: Cassandra, redis: RedisServer) -> Servers:
-    """These two, with tables in a keyspace of their own."""
+    """These servers, with tables in a keyspace of their own."""
     options = scylla_options(cql, "crash_points")
     make_tables(options)
     return Servers(options, redis_options(Standalone((HOST, redis.port))))

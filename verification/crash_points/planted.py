@@ -1,4 +1,4 @@
-"""Stores that break a promise when their process dies, to see that it is noticed."""
+"""Stores that break a promise when their process dies, to show that the judge notices."""
 
 import asyncio
 
@@ -15,7 +15,9 @@ LATER_S = 1.0
 
 
 class NeverGivesBack(Passing):
-    """Cells in other seat groups than a hold's own stay as they are, though it is said that they were given back."""
+    """Cells in other seat groups than the hold's home stay as they are, although the store says that they were
+    returned.
+    """
 
     async def pass_on(self, batch: Batch, send: Send) -> Outcome:
         if all(write.key.kind is Kind.CELL and write.values["status"] == "available" for write in batch.writes):
@@ -44,7 +46,7 @@ class AnswersEarly(Passing):
 
 
 class ForgetsIndexEntries(Passing):
-    """Entries of an index are not written, so that only the process that wanted them knows where to look."""
+    """Entries of an index are not written, so that only the process that wrote them knows where to look."""
 
     def __init__(self, store: Batches, *, of: Index) -> None:
         super().__init__(store)

@@ -1,4 +1,4 @@
-"""Plays scenes: to the end, to learn how they end and what they ask; or to a point, at which the process dies."""
+"""Plays scenes: to the end, to learn how they end and which calls they make; or to a point, where the process dies."""
 
 import asyncio
 from collections import Counter
@@ -49,8 +49,8 @@ class Cut(NamedTuple):
 
     @property
     def is_asked_again(self) -> bool:
-        """Whether somebody asks again at once for what was cut, or nobody ever does. What stands after one call stands
-        before the next, so each state meets both. A trip that is half open is always opened again.
+        """Whether somebody repeats the cut step at once, or nobody ever does. The state after one call is the state
+        before the next, so each state is tried in both ways. A half-opened trip is always opened again.
         """
         return self.at.when is When.AFTER or STEPS[self.scene.step].is_opening
 
@@ -69,35 +69,35 @@ class Play:
 
 
 def new_trip(scene: Scene) -> Trip:
-    """One that nobody has played on."""
+    """A trip that nobody has played on."""
     return a_trip(seats_per_group=scene.per_group, stops="ABD", seats=len(SEATS.split()))
 
 
-# ---- what is said of a play
+# ---- the reports of a play
 
 
 class StepResult(NamedTuple):
-    """The name of the refusal, "" where it was done; and what was told."""
+    """The name of the refusal, "" if the step was done; and the answer."""
 
     refusal: str
     told: object
 
 
 class View(NamedTuple):
-    """What stands, as a process sees it that has seen nothing before."""
+    """What is recorded, as a new process sees it."""
 
     picture: Picture
     waiting: Sequence[tuple[str, str, int]]
 
     @property
     def holds(self) -> Counter[tuple[object, ...]]:
-        """Those that came to be, without what differs from one play to the next."""
+        """The holds that exist, without what differs from one play to the next."""
         return Counter(self.picture.holds)
 
 
 @dataclass(frozen=True)
 class Ending:
-    """A scene that was played to its end: what it asked, and what stood before, then, and after what comes after."""
+    """A scene that was played to its end: its calls, and what was recorded before it, then, and after what follows."""
 
     asked: Asked
     answer: StepResult
@@ -117,7 +117,7 @@ class Prepared:
 
 @dataclass(frozen=True)
 class StepAnswered:
-    """The caller has the answer."""
+    """The caller got the answer."""
 
     number: int
     answer: StepResult
@@ -125,7 +125,7 @@ class StepAnswered:
 
 @dataclass(frozen=True)
 class EventsPublished:
-    """The subscribers have these events."""
+    """The subscribers got these events."""
 
     number: int
     ids: Sequence[str]
@@ -133,7 +133,7 @@ class EventsPublished:
 
 @dataclass(frozen=True)
 class Reached:
-    """The play is at its point, where that is asked."""
+    """The play has reached its point, at this call."""
 
     number: int
     name: str
@@ -141,7 +141,7 @@ class Reached:
 
 @dataclass(frozen=True)
 class Over:
-    """The play came to its end, and not to its point."""
+    """The play ended without reaching its point."""
 
     number: int
     why: str
@@ -163,7 +163,7 @@ async def _now(heard: Callable[[StepResult], None], answer: StepResult) -> None:
 
 
 async def view(sale: Sale) -> View:
-    """What stands on the sale's trip, to be asked of a market that has no part in it."""
+    """What is recorded of the sale's trip, as a market that takes no part in the play reads it."""
     try:
         seen = await picture(sale)
     except TripOpening:
@@ -176,13 +176,13 @@ async def view(sale: Sale) -> View:
 
 
 async def rehearse(place: Place, scenes: Sequence[Scene], say: Say) -> None:
-    """Say how each scene ends, on the store as it is."""
+    """Report how each scene ends on the real store."""
     async with place.open() as opened:
         say([await _rehearsed(opened, scene) for scene in scenes])
 
 
 async def _rehearsed(opened: Opened, scene: Scene) -> Ending:
-    """Once more where the store did not know something, as a cold or busy server may."""
+    """Play again if the store's outcome was unknown, as on a cold or busy server."""
     for _ in range(REHEARSALS_MAX):
         line = Passing(opened.store)
         ending = await _ending(opened._replace(line=line), scene)
@@ -208,7 +208,7 @@ async def _ending(opened: Opened, scene: Scene) -> Ending:
 
 
 class Stage:
-    """A trip, a process of which every call is counted, and others that only see the store."""
+    """A trip, a process whose calls are counted, and others that only see the store."""
 
     def __init__(
         self, opened: Opened, step: Step, trip: Trip, meter: Meter, handed_over: Callable[[Sequence[Event]], None]
@@ -226,7 +226,7 @@ class Stage:
         self.asked = self._counted.add(Sale(self._counted, trip, clock, holds_per_holder_max=step.holds_max))
 
     async def prepare(self) -> Subject:
-        """Let happen what comes before the step; others do it, and it is acknowledged."""
+        """Do what comes before the step; other processes do it, and it is acknowledged."""
         sale = self.onlooker
         await jobs_were_here(sale)
         if not self._step.is_opening:
@@ -236,7 +236,7 @@ class Stage:
         return subject
 
     async def act(self, subject: Subject, heard: Callable[[StepResult], None] = lambda _: None) -> StepResult:
-        """Play the step; `heard` is told the answer, then the process finishes what it does in the background."""
+        """Play the step; `heard` gets the answer, then the process finishes its background work."""
         answer = await answer_of(self._step, self.asked, subject)
         await self._meter.call("answer", lambda: _now(heard, answer))
         await self._counted.settled()
@@ -254,7 +254,7 @@ class Stage:
 
 
 def _count_commits(patch: pytest.MonkeyPatch, meter: Meter) -> None:
-    """This process's commits to the disk, which no port shows."""
+    """The process's commits to the disk, which are not calls of a port."""
     commit = Committer._commit
     patch.setattr(Committer, "_commit", lambda committer: meter.commit(lambda: commit(committer)))
 
@@ -263,14 +263,14 @@ def _count_commits(patch: pytest.MonkeyPatch, meter: Meter) -> None:
 
 
 class Doom:
-    """Kills this process when all its plays are where they should be."""
+    """Kills this process when all its plays have reached their points."""
 
     def __init__(self, plays: int, say: Say) -> None:
         self._left = plays
         self._say = say
 
     def one_is_there(self, word: Reached | Over) -> None:
-        """That is where it is. The last one does not return."""
+        """A play has reached its point. The last one does not return."""
         self._say(word)
         self._left -= 1
         if not self._left:
@@ -278,7 +278,7 @@ class Doom:
 
 
 async def die(place: Place, plays: Sequence[Play], say: Say) -> None:
-    """Play them side by side, each to its point, and die."""
+    """Play them side by side, each to its point, then kill this process."""
     doom = Doom(len(plays), say)
     async with place.open() as opened, AsyncExitStack() as stack:
         patch = stack.enter_context(pytest.MonkeyPatch.context())
@@ -290,7 +290,7 @@ async def die(place: Place, plays: Sequence[Play], say: Say) -> None:
 
 
 class _Doomed:
-    """A play that does not come to its end."""
+    """A play that does not end."""
 
     def __init__(self, number: int, play: Play, say: Say, doom: Doom) -> None:
         self._number = number
@@ -300,11 +300,11 @@ class _Doomed:
         self.meter = Meter(play.cut.at, lambda name: doom.one_is_there(Reached(number, name)))
 
     async def play(self, opened: Opened) -> None:
-        """As far as it goes."""
+        """Play as far as the point."""
         try:
             await self._act(opened)
             why = "it asked no more"
-        except Exception as error:  # noqa: BLE001 - the other plays must come to their points; this one is told of
+        except Exception as error:  # noqa: BLE001 - the other plays must reach their points; this one is reported
             why = repr(error)
         await self.meter.go_no_further()
         self._doom.one_is_there(Over(self._number, why))

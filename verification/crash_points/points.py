@@ -40,23 +40,23 @@ T = TypeVar("T")
 
 
 class Lane(StrEnum):
-    """What is counted by itself."""
+    """The kinds of calls, each counted separately."""
 
     CALL = "call"
-    """Of a port, on the event loop."""
+    """Calls of a port, on the event loop."""
     COMMIT = "commit"
-    """Of the embedded store, in a thread of its own: the rows are written, and not yet on disk."""
+    """Commits of the embedded store, in its thread: the rows are written, but not yet on disk."""
 
 
 class When(StrEnum):
-    """On which side of it."""
+    """Before or after the call."""
 
     BEFORE = "before"
     AFTER = "after"
 
 
 class Point(NamedTuple):
-    """The n-th of its lane, from 1."""
+    """The n-th call of its lane, from 1."""
 
     when: When
     lane: Lane
@@ -67,18 +67,18 @@ class Point(NamedTuple):
 
 
 Asked = Mapping[Lane, Sequence[str]]
-"""What was asked in each lane, in order."""
+"""The calls in each lane, in order."""
 
 
 def points(asked: Asked) -> list[Point]:
-    """Both sides of all that was asked."""
+    """The points before and after each call."""
     return [Point(when, lane, nth + 1) for lane, names in asked.items() for nth in range(len(names)) for when in When]
 
 
 @dataclass
 class Meter:
-    """Counts what a play asks, from `start` to `stop`. At the point `at` it calls `reached` with what is asked there,
-    and lets the play go no further.
+    """Counts the calls of a play, from `start` to `stop`. At the point `at` it calls `reached` with the name of the
+    call, and stops the play.
     """
 
     at: Point | None = None
@@ -93,11 +93,11 @@ class Meter:
         self._is_counting = True
 
     def stop(self) -> None:
-        """Count no more."""
+        """Stop counting."""
         self._is_counting = False
 
     async def call(self, name: str, ask: Callable[[], Awaitable[T]]) -> T:
-        """The port's answer."""
+        """Make the call, and return its answer."""
         number = self._count(Lane.CALL, name)
         await self._pass(Point(When.BEFORE, Lane.CALL, number), name)
         answer = await ask()
@@ -105,7 +105,7 @@ class Meter:
         return answer
 
     def commit(self, commit: Callable[[], T]) -> T:
-        """What the commit says; called in the store's thread."""
+        """Make the commit, and return its result; called in the store's thread."""
         number = self._count(Lane.COMMIT, "commit")
         self._look(Point(When.BEFORE, Lane.COMMIT, number), "commit")
         answer = commit()
@@ -113,7 +113,7 @@ class Meter:
         return answer
 
     async def go_no_further(self) -> None:
-        """Return at once, or, where the play has reached its point, never."""
+        """Return at once, or never if the play has reached its point."""
         if self.is_there:
             await asyncio.Event().wait()
 
@@ -134,12 +134,12 @@ class Meter:
             self.reached(name)
 
 
-# ---- ports that are counted
+# ---- ports whose calls are counted
 
 
 @dataclass(frozen=True)
 class MeteredStore:
-    """A store."""
+    """A store with counted calls."""
 
     store: Batches
     meter: Meter
@@ -173,7 +173,7 @@ class MeteredStore:
 
 
 def metered_edge(edge: Edge, meter: Meter) -> Edge:
-    """The edge, counted."""
+    """The edge, with counted calls."""
     return edge._replace(
         gate=MeteredGate(edge.gate, meter),
         taken=MeteredTakenSeats(edge.taken, meter),
@@ -183,7 +183,7 @@ def metered_edge(edge: Edge, meter: Meter) -> Edge:
 
 @dataclass(frozen=True)
 class MeteredGate:
-    """A gate."""
+    """A gate with counted calls."""
 
     gate: Gate
     meter: Meter
@@ -197,7 +197,7 @@ class MeteredGate:
 
 @dataclass(frozen=True)
 class MeteredTakenSeats:
-    """Taken seats."""
+    """Taken seats with counted calls."""
 
     taken: TakenSeats
     meter: Meter
@@ -211,7 +211,7 @@ class MeteredTakenSeats:
 
 @dataclass(frozen=True)
 class MeteredSeatMaps:
-    """Cached seat maps."""
+    """A seat map cache with counted calls."""
 
     seat_maps: SeatMapCache
     meter: Meter
@@ -230,7 +230,7 @@ class MeteredSeatMaps:
 
 
 class MeteredSink(InProcess):
-    """A sink; `handed_over` is told of what its subscribers have."""
+    """A sink with counted calls; `handed_over` gets the events that its subscribers got."""
 
     def __init__(self, meter: Meter, handed_over: Callable[[Sequence[Event]], None]) -> None:
         super().__init__()

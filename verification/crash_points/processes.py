@@ -1,4 +1,4 @@
-"""A process of its own for a piece of work: what it says is heard although it is killed in the middle of a word."""
+"""Does work in a separate process, whose reports arrive even if it is killed in the middle of one."""
 
 import asyncio
 import os
@@ -20,26 +20,26 @@ Work: TypeAlias = Callable[[Say], Coroutine[Any, Any, None]]
 
 @dataclass(frozen=True)
 class Failed:
-    """It ended by an error of its own."""
+    """The process failed."""
 
     trace: str
 
 
 @dataclass(frozen=True)
 class Life:
-    """All that a process said, and how it ended: its exit status, negative for the signal that killed it."""
+    """All that a process reported, and how it ended: its exit status, negative for the signal that killed it."""
 
     said: list[object]
     status: int
 
     @property
     def was_killed(self) -> bool:
-        """By SIGKILL."""
+        """Whether SIGKILL ended it."""
         return self.status == -signal.SIGKILL
 
 
 def kill_myself() -> None:
-    """SIGKILL; nothing of this process happens after it."""
+    """Kill this process with SIGKILL; nothing of it happens afterwards."""
     os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -74,7 +74,7 @@ def _live(work: Work, mouth: Connection) -> NoReturn:
 
 def _heard(ear: Connection, pid: int) -> Iterator[object]:
     until_s = monotonic() + LIFE_S_MAX
-    with suppress(EOFError, OSError):  # OSError: killed in the middle of a word
+    with suppress(EOFError, OSError):  # OSError: killed in the middle of a report
         while ear.poll(max(0, until_s - monotonic())):
             yield ear.recv()
         os.kill(pid, signal.SIGTERM)

@@ -1,4 +1,4 @@
-"""Every step that writes, as a scene: those of the protocol, and those of waiting lists, background jobs and caches."""
+"""Every step that writes, as a scene: of the protocol, of waiting lists, of background jobs and of caches."""
 
 from dataclasses import replace
 
@@ -13,11 +13,11 @@ from verification.kit.scenes import SEATS, Scene, Step, Subject, booked, dead_at
 from verification.kit.scenes import STEPS as PROTOCOL
 
 LONG_S = 200
-"""So long after a minute began that background jobs close it."""
+"""How long after the beginning of a minute background jobs have closed it."""
 
 
 async def jobs_were_here(sale: Sale) -> None:
-    """A sweeper ran on the store before: it need not look at a whole day."""
+    """A sweeper ran on the store before, so the next one need not search a whole day."""
     minutes = MinuteCursor(sale.store, Index.EXPIRY, sale.clock, Retention().entries_s, first=minute_of(START_MS) - 1)
     await minutes.settled((), START_MS)
 

@@ -1,4 +1,4 @@
-"""Visits points: plays each to its end by SIGKILL, then has it judged."""
+"""Visits points: plays each scene to the point, kills the process, and judges the result."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
@@ -18,25 +18,25 @@ from verification.kit.scenes import Scene
 T = TypeVar("T")
 
 TRIES_MAX = 5
-"""On a busy machine what is asked at the same time may come in another order, and a server may be away."""
+"""On a busy machine, simultaneous calls may come in another order, and a server may be unavailable."""
 
 
 @dataclass
 class Visited:
-    """How many points were visited, and all that was wrong."""
+    """The number of visited points, and all that was wrong."""
 
     points: int = 0
     violations: list[str] = field(default_factory=list)
 
     def add(self, other: "Visited") -> None:
-        """Count the other's too."""
+        """Add the other's counts."""
         self.points += other.points
         self.violations += other.violations
 
 
 @contextmanager
 def crew(cores: int) -> Iterator[Executor]:
-    """So many processes that have no threads, so that they can fork."""
+    """This number of processes without threads, so that they can fork."""
     with ProcessPoolExecutor(cores, get_context("spawn")) as pool:
         try:
             yield pool
@@ -45,31 +45,31 @@ def crew(cores: int) -> Iterator[Executor]:
 
 
 def parcels(place: Place, scenes: Sequence[Scene]) -> list[Sequence[Scene]]:
-    """The scenes as one member of a crew takes them."""
+    """The scenes, as one worker gets them."""
     return list(_chunks(scenes, place.scenes_at_once))
 
 
 def visit_all(members: Executor, place: Place, taken: Sequence[Sequence[Scene]]) -> Iterator[Visited]:
-    """Every point of every parcel: what was found in each, as they come."""
+    """Every point of every parcel: the findings of each, as they come."""
     for done in as_completed([members.submit(visit, place, parcel) for parcel in taken]):
         yield done.result()
 
 
 def visit(place: Place, scenes: Sequence[Scene]) -> Visited:
-    """Every point of the scenes. To be called where no thread was ever started: it forks."""
+    """Every point of the scenes. Must be called in a process that never started a thread, because it forks."""
     own = place.apart()
     endings = rehearsed(own, scenes)
     return visit_cuts(own, endings, [Cut(scene, at) for scene, end in endings.items() for at in points(end.asked)])
 
 
 def rehearsed(place: Place, scenes: Sequence[Scene]) -> dict[Scene, Ending]:
-    """How each scene ends where nothing dies."""
+    """How each scene ends without a crash."""
     (endings,) = _said(live(partial(rehearse, place, scenes)), list)
     return dict(zip(scenes, endings, strict=True))
 
 
 def visit_cuts(place: Place, endings: Mapping[Scene, Ending], cuts: Sequence[Cut]) -> Visited:
-    """Those points of scenes that were rehearsed."""
+    """These points of scenes that were rehearsed."""
     cases, missed = _reached(place, endings, cuts)
     visited = Visited(len(cases), [f"{case.play.cut}: not reached, {case.where}" for case in missed])
     if cases:
@@ -79,7 +79,7 @@ def visit_cuts(place: Place, endings: Mapping[Scene, Ending], cuts: Sequence[Cut
 
 
 def _reached(place: Place, endings: Mapping[Scene, Ending], cuts: Sequence[Cut]) -> tuple[list[Case], list[Case]]:
-    """The plays that died where they should, and those that never did."""
+    """The plays that ended at their points, and those that never reached them."""
     reached: list[Case] = []
     missed: list[Case] = []
     for _ in range(TRIES_MAX):
@@ -100,7 +100,7 @@ def _died(place: Place, plays: Sequence[Play], endings: Mapping[Scene, Ending]) 
 
 
 def _said(life: Life, kind: type[T]) -> list[T]:
-    """What it said of that kind. Raises AssertionError where it failed."""
+    """Its reports of that kind. Raises AssertionError if the process failed."""
     for word in life.said:
         if isinstance(word, Failed):
             raise AssertionError(word.trace)

@@ -61,18 +61,18 @@ def typed(*words: str) -> str:
 
 
 def bench(*words: str) -> dict[str, Any]:
-    """The results of a bench, with the command that was typed."""
+    """The results of a bench, with its command."""
     results: dict[str, Any] = json.loads(typed("bench", *words, "--json"))["results"]
     return {"command": " ".join(["travio-inventory", "bench", *words]), **results}
 
 
 def warm_up() -> None:
-    """Servers get fast in their first thousands of requests."""
+    """Servers become faster during their first thousands of requests."""
     bench("claims", "--seats", "1000", "--in-flight", "32")
 
 
 def hot_seat() -> Mapping[str, object]:
-    """Fifty buyers, one seat; fewer rounds without the edge, which take long."""
+    """Fifty buyers, one seat; without the edge fewer rounds, because they take long."""
     found = {}
     for nodes in (1, 3):
         for edge, rounds in (("redis", 200), ("absent", 10)):
@@ -82,7 +82,7 @@ def hot_seat() -> Mapping[str, object]:
 
 
 def claims() -> Mapping[str, object]:
-    """Free seats, beside the driver alone."""
+    """Free seats, compared with the driver alone."""
     found = {}
     for nodes in (1, 3):
         with deployed(nodes):

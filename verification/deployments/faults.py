@@ -1,4 +1,4 @@
-"""A sale of free seats during which a server fails and comes back: what callers saw before, meanwhile and after."""
+"""A sale of free seats during which a server fails and comes back: what callers saw before, during and after that."""
 
 import asyncio
 from collections import Counter
@@ -34,7 +34,7 @@ CHECK_AT_ONCE = 32
 
 
 class TimedCall(NamedTuple):
-    """One ask for a free seat: when it was answered and after how long, in seconds, and what was said."""
+    """One request for a free seat: when it was answered, after how long, in seconds, and what the answer was."""
 
     at_s: float
     took_s: float
@@ -46,7 +46,7 @@ class TimedCall(NamedTuple):
 
 
 class Fault(NamedTuple):
-    """What fails, and how it comes back. Both may seat group."""
+    """What fails, and how it comes back. Both may block."""
 
     name: str
     begin: Callable[[], None]
@@ -67,8 +67,8 @@ Report = dict[str, object]
 async def sell_through(fault: Fault, phases: Phases) -> Report:
     """Buyers hold one free seat after the other, of many trips, while the fault begins and ends.
 
-    The service is a process of its own, on what the environment says. In the end every hold that was acknowledged
-    must stand.
+    The service is a separate process that takes its settings from the environment. In the end every hold that was
+    acknowledged must stand.
     """
     async with OwnServer.of_inventory() as server, _lines(server) as lines:
         sale = _Sale(lines, await _open_trips(server))
@@ -108,7 +108,7 @@ class _Sale:
         self._unsold = iter(contests)
 
     async def buy(self, user: str) -> None:
-        """Hold seat after seat; a definite no or no answer is not asked again."""
+        """Hold seat after seat. A refused or unanswered call is not repeated."""
         path = method("HoldSeats")
         for contest in self._unsold:
             if not self.is_on:
@@ -123,7 +123,7 @@ class _Sale:
             raise RuntimeError("every seat is sold: the sale needs more trips")
 
     async def lost(self) -> int:
-        """Of the acknowledged holds, how many the service does not know as held."""
+        """The number of acknowledged holds that the service does not report as held."""
         won = iter([one for one in self.answers if one.outcome is Outcome.WON])
         lost = 0
 

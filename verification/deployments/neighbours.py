@@ -1,4 +1,4 @@
-"""Two service processes on one store and edge: how soon one shows what was done through the other."""
+"""Two service processes on one store and edge: how soon one shows what the other did."""
 
 import asyncio
 from collections import Counter
@@ -44,7 +44,7 @@ async def see_each_other(rounds: int) -> dict[str, object]:
         for number in range(rounds):
             seat = trip.seats[number % SEATS].id
             contest = contest_for(trip, seat)
-            await _until(theirs, contest, FREE)  # so that it has a map to get rid of
+            await _until(theirs, contest, FREE)  # so that it has a map to invalidate
             hold = read("HoldSeatsResponse", await ours.call(method("HoldSeats"), contest.hold("ann")))
             held.append(await _until(theirs, contest, HELD))
             refused = outcome_of(await theirs.call(method("HoldSeats"), contest.hold("bob")))
@@ -63,7 +63,7 @@ async def see_each_other(rounds: int) -> dict[str, object]:
 
 
 async def _until(lines: ChannelPool, contest: Contest, status: int) -> float:
-    """Seconds until the map shows the seat so. Raises TimeoutError."""
+    """Seconds until the map shows the seat in that state. Raises TimeoutError."""
     began = perf_counter()
     async with asyncio.timeout(SEEN_SECONDS_MAX):
         while not await _shows(lines, contest, status):  # noqa: ASYNC110 - another process sets no event of ours

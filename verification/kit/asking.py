@@ -1,4 +1,4 @@
-"""Asks the inventory in few words: the house opens trips and works, users hold seats and read maps."""
+"""Calls the inventory in few words: the house opens trips and sweeps, users hold seats and read maps."""
 
 from collections.abc import Sequence
 

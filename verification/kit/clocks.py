@@ -23,12 +23,12 @@ class Clock:
         return self.passed_ms
 
     def pass_ms(self, ms: int) -> None:
-        """That much time passes."""
+        """Let this time pass."""
         self.at_ms += ms
         self.passed_ms += ms
 
     def pass_s(self, seconds: float) -> None:
-        """That much time passes."""
+        """Let this time pass."""
         self.pass_ms(round(seconds * 1_000))
 
     def set_by_s(self, seconds: float) -> None:
@@ -38,7 +38,7 @@ class Clock:
 
 @dataclass(slots=True)
 class WrongClock(Clock):
-    """Shows another time of day than `right` does; time passes by that one."""
+    """Shows another time of day than `right`; time passes as it does there."""
 
     right: Clock = field(default_factory=Clock)
     ahead_ms: int = 0
@@ -57,8 +57,8 @@ class WrongClock(Clock):
 
 
 class Hasty(Random):
-    """Draws pauses as short as they may be."""
+    """Draws the shortest allowed pauses."""
 
     def uniform(self, a: float, b: float) -> float:
-        """The least."""
+        """The lower bound."""
         return a

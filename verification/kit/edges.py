@@ -1,4 +1,4 @@
-"""What a process has that may forget everything: an edge of its own, or one on Redis."""
+"""The edge of a process: its own, or one on Redis."""
 
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -12,7 +12,7 @@ TAKEN_TTL_S = 2
 
 
 class Edge(NamedTuple):
-    """What a process has that may forget everything."""
+    """The edge of a process, which may forget everything."""
 
     gate: Gate
     taken: TakenSeats
@@ -21,13 +21,13 @@ class Edge(NamedTuple):
 
 
 def local_edge(clock: Clock) -> Edge:
-    """One of its own."""
+    """An edge within the process."""
     gate = LocalGate(clock.elapsed_ms, clock.now_ms, entries_max=10_000, taken_ttl_ms=TAKEN_TTL_S * 1_000)
     return Edge(gate, gate, LocalSeatMapCache(clock.elapsed_ms, trips_max=8))
 
 
 def redis_options(address: RedisAddress, **others: Any) -> RedisOptions:  # noqa: ANN401 - any option
-    """A Redis without protection; patience as in production, but for a loaded machine."""
+    """A Redis without protection; timeouts as in production, except for a loaded machine."""
     usual = RedisOptions(
         address=address,
         user="",

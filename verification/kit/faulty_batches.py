@@ -1,4 +1,6 @@
-"""One process's line to a store: it can be spoiled, stalled and counted, and keeps tests out of each other's way."""
+"""One process's connection to a store: its batches can be spoiled, stalled and counted, and tests do not disturb each
+other.
+"""
 
 import asyncio
 from collections import Counter
@@ -29,13 +31,13 @@ from travio_inventory.protocol.batches import (
 from travio_inventory.protocol.index_entries import bucket_of
 
 Which: TypeAlias = Callable[[Partition, Sequence[Write]], bool]
-"""Whether a batch is one of those meant."""
+"""Whether a batch is meant."""
 
 OFTEN = 1_000_000
 
 
 class Spoil(Enum):
-    """What becomes of a batch."""
+    """What happens to a batch."""
 
     LOST = auto()
     """Unknown, and never applied."""
@@ -46,7 +48,7 @@ class Spoil(Enum):
     NOT_DONE = auto()
     """NotDone."""
     REFUSED = auto()
-    """Refused, as if others were always a moment ahead."""
+    """Refused, as if another process were always a moment faster."""
 
 
 # ---- which batches
@@ -63,27 +65,27 @@ def commits(_: Partition, writes: Sequence[Write]) -> bool:
 
 
 def fences(_: Partition, writes: Sequence[Write]) -> bool:
-    """Those that fence an id: a hold row alone."""
+    """Batches that fence an id: only a hold's row."""
     return [write.key.kind for write in writes] == [Kind.HOLD]
 
 
 def cells_alone(_: Partition, writes: Sequence[Write]) -> bool:
-    """Intents, and what rolls other seat groups forward: cells without a hold row."""
+    """Intents, and batches that roll other seat groups forward: cells without a hold's row."""
     return all(write.key.kind is Kind.CELL for write in writes)
 
 
 def seeds(_: Partition, writes: Sequence[Write]) -> bool:
-    """Those that make cells."""
+    """Batches that create cells."""
     return any(write.key.kind is Kind.CELL and write.condition is ABSENT for write in writes)
 
 
 def ledgers(partition: Partition, _: Sequence[Write]) -> bool:
-    """Those on a holder's ledger."""
+    """Batches on a holder's ledger."""
     return partition.table is Table.LEDGERS
 
 
 def everything_after(count: int, of: Which) -> Which:
-    """Those meant by `of`, but for the first `count`."""
+    """Those meant by `of`, except the first `count`."""
     seen = Counter[str]()
 
     def later(partition: Partition, writes: Sequence[Write]) -> bool:
@@ -104,14 +106,14 @@ class Stall:
     go: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def wait(self) -> None:
-        """Say that somebody is here, and wait."""
+        """Report the arrival, and wait."""
         self.reached.set()
         await self.go.wait()
 
 
 def _clears_only_what_is_owned(write: Write) -> bool:
-    """Nulls are tombstones on CQL, and a group with too many cannot be read: none is written where there is none to
-    clear, as on a row that is made.
+    """Nulls are tombstones on CQL, and a group with too many cannot be read. So none is written where there is nothing
+    to clear, for example in a new row.
     """
     return None not in write.values.values() or bool((write.condition or {}).get("owner"))
 
@@ -151,7 +153,7 @@ class FaultyBatches:
     # ---- what a test does to it
 
     def spoil(self, how: Spoil, only: Which = any_batch, *, times: int = OFTEN) -> None:
-        """That becomes of the next so many of these batches."""
+        """This happens to the next `count` of these batches."""
         self._spoilings.append(_Spoiling(how, only, times))
 
     def stall(self, only: Which) -> Stall:
@@ -161,21 +163,21 @@ class FaultyBatches:
         return stall
 
     def stall_reads(self, only: Which = any_batch) -> Stall:
-        """Reads of whole seat groups stop with their answer in hand."""
+        """Reads of whole seat groups stop after the store has answered."""
         stall = Stall(only)
         self._read_stalls.append(stall)
         return stall
 
     def cannot_read(self, partition: Partition) -> None:
-        """No read of it is answered."""
+        """No read of the partition is answered."""
         self._unreadable.add(partition)
 
     def cannot_list(self, index: Index, *numbers: int) -> None:
-        """No look into these minutes, or epochs, of the index is answered."""
+        """No read of these minutes, or epochs, of the index is answered."""
         self._unlistable |= {(index, bucket_of(number)) for number in numbers}
 
     def mend(self) -> None:
-        """The line is well again; what was late may still be delivered."""
+        """The connection works again; late batches may still be delivered."""
         self._spoilings.clear()
         self._stalls.clear()
         self._read_stalls.clear()
@@ -183,12 +185,12 @@ class FaultyBatches:
         self._unlistable.clear()
 
     async def deliver_late(self) -> list[Outcome]:
-        """Every late copy reaches the store; what it says, to nobody."""
+        """Every late copy reaches the store; nobody gets its outcome."""
         late, self._late = self._late, []
         return [await self._store.apply(*batch) for batch in late]
 
     async def note(self, index: Index, number: int, entry: str) -> None:
-        """Somebody writes that into the index."""
+        """Write that entry into the index."""
         await self._store.apply(Partition(Table.CURSORS, "", index), [], [self._named(index, number, entry)])
 
     def _named(self, index: Index, number: int, entry: str) -> IndexEntry:
@@ -215,7 +217,7 @@ class FaultyBatches:
             case None:
                 return await self._store.apply(own, writes, named, send_by=send_by)
             case Spoil.UNANSWERED:
-                before, _ = split(writes, named)  # who has no answer adds nothing that follows it
+                before, _ = split(writes, named)  # a caller without an answer adds no entry that follows the batch
                 await self._store.apply(own, writes, before, send_by=send_by)
             case Spoil.LATE:
                 self._late.append(_Late(own, list(writes), named))

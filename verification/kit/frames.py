@@ -1,4 +1,4 @@
-"""HTTP/2 frames and gRPC messages as bytes, right or wrong, for who says more than a client would."""
+"""HTTP/2 frames and gRPC messages as bytes, right or wrong, for callers that send more than a client would."""
 
 from collections.abc import Iterable
 from functools import cache
@@ -15,7 +15,7 @@ FRAME_BYTES: Final = 16_384
 
 
 def framed(message: bytes, *, flag: int = 0, declared_bytes: int | None = None) -> bytes:
-    """A message with its prefix, which may lie."""
+    """A message with its prefix, which may be wrong."""
     size = len(message) if declared_bytes is None else declared_bytes
     return bytes([flag]) + size.to_bytes(4) + message
 
@@ -26,14 +26,16 @@ def frame(kind: int, flags: int, stream_id: int, body: bytes) -> bytes:
 
 
 def settings_frame(settings: Iterable[tuple[int, int]]) -> bytes:
-    """The SETTINGS that say these."""
+    """A SETTINGS frame with these values."""
     body = b"".join(name.to_bytes(2) + value.to_bytes(4) for name, value in settings)
     return frame(SETTINGS, 0, 0, body)
 
 
 @cache
 def header_block(path: str, *more: tuple[str, str]) -> bytes:
-    """The headers of a call, encoded so that the block means the same anywhere; later ones replace earlier ones."""
+    """The headers of a call, encoded so that the header block does not depend on earlier ones; later headers replace
+    earlier ones.
+    """
     headers = {
         ":method": "POST",
         ":scheme": "http",
@@ -53,7 +55,7 @@ def opened(stream_id: int, path: str, *more: tuple[str, str]) -> bytes:
 
 
 def asked(stream_id: int, path: str, message: bytes, *more: tuple[str, str]) -> bytes:
-    """A whole call, in as many frames as it takes."""
+    """A whole call, in the necessary number of frames."""
     return opened(stream_id, path, *more) + in_frames(stream_id, framed(message))
 
 
@@ -67,5 +69,5 @@ def in_frames(stream_id: int, body: bytes) -> bytes:
 
 
 def reset(stream_id: int) -> bytes:
-    """The RST_STREAM that takes the call back."""
+    """The RST_STREAM that cancels the call."""
     return frame(RST_STREAM, 0, stream_id, ErrorCodes.CANCEL.to_bytes(4))

@@ -1,4 +1,4 @@
-"""Ids as callers may choose them: any that are allowed, with a liking for what joins and quotes."""
+"""Ids as callers may choose them: any that are allowed, often with separators and quotes."""
 
 from unicodedata import normalize
 
@@ -11,7 +11,7 @@ AWKWARD = [
     "a|b;c", "é", "বাস-১", "👩\N{ZERO WIDTH JOINER}🚀", "\N{PLACE OF INTEREST SIGN}", "\U0001d538", "কি" * 21, "x" * 128,
     "0", "00", "None", "$1",
 ]  # fmt: skip
-"""Each has tripped somebody up."""
+"""Each of these has caused errors somewhere."""
 
 _joining = st.sampled_from("~/,:;|%{}'\"\\-.*[]()=&?#@ 0" + JOINERS)
 _any = st.characters(exclude_categories=["Cc", "Cf", "Cs", "Zl", "Zp"])
@@ -21,7 +21,7 @@ legal_ids = st.sampled_from(AWKWARD) | _composed.filter(lambda text: not fault_o
 
 
 def several(count: int) -> st.SearchStrategy[list[str]]:
-    """So many different ones."""
+    """This number of different ids."""
     return st.lists(legal_ids, min_size=count, max_size=count, unique=True)
 
 
@@ -31,8 +31,8 @@ _BETWEEN = ["", *"~/,:;|%{}\"'\\-.*[]()=&?#@ \n\x1f\x00", "~0~", ":0:", "~late",
 
 @st.composite
 def confusable(draw: st.DrawFn) -> list[str]:
-    """Five to eight different ids that any careless way of joining would mix up: `a`, `b`, `c`, `a~b`, `b~c` and so on,
-    for whatever may stand between them and is allowed.
+    """Five to eight different ids that a careless way of joining would confuse: `a`, `b`, `c`, `a~b`, `b~c` and so on,
+    with any allowed separator.
     """
     here, there, beyond = (draw(st.sampled_from(_ATOMS) | legal_ids) for _ in range(3))
     between = draw(st.sampled_from(_BETWEEN))

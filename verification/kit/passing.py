@@ -33,7 +33,7 @@ Send: TypeAlias = Callable[[Batch], Awaitable[Outcome]]
 
 
 class PassingMemory(MemoryBatches):
-    """A store in memory, whose `pass_on` whoever derives from it changes."""
+    """A store in memory; subclasses override `pass_on`."""
 
     async def apply(
         self,
@@ -56,8 +56,8 @@ class PassingMemory(MemoryBatches):
 
 
 class Passing:
-    """Passes all on to the store, and counts how often the store did not know; whoever derives from it changes
-    `pass_on`.
+    """Passes everything on to the store, and counts batches that were not done or have an unknown outcome; subclasses
+    override `pass_on`.
     """
 
     def __init__(self, store: Batches) -> None:

@@ -1,4 +1,4 @@
-"""What stands, as anybody can see it, and as the record and its events tell it."""
+"""What is recorded: as anybody can see it, and as the record and its events tell it."""
 
 import asyncio
 from collections import Counter
@@ -15,7 +15,7 @@ from verification.kit.sale import Sale
 
 
 class Picture(NamedTuple):
-    """What anybody can see, and the holds that came to be, without what differs from one play to the next."""
+    """What anybody can see, and the existing holds, without what differs from one play to the next."""
 
     seats: Mapping[str, str]
     holds: Sequence[tuple[object, ...]]
@@ -25,13 +25,13 @@ class Picture(NamedTuple):
         return [told for told in self.holds if told[0] != "bob"]
 
     def without_expiry(self) -> "Picture":
-        """The same before anybody ended the holds that have lapsed."""
+        """The same before the lapsed holds are ended."""
         holds = [(by, "held" if status == "expired" else status, *rest) for by, status, *rest in self.holds]
         return self._replace(holds=sorted(holds, key=repr))
 
 
 async def picture(sale: Sale) -> Picture:
-    """As a process sees it that has seen nothing before."""
+    """As a new process sees it."""
     try:
         seats = await sale.elsewhere().map()
     except TripNotFound:
@@ -52,7 +52,7 @@ async def group_rows(sale: Sale, kind: Kind) -> dict[RowKey, Row]:
 
 
 async def assert_events_tell_what_stands(sale: Sale) -> None:
-    """Each step of each hold once, and no other."""
+    """Each step of each hold exactly once."""
     recorded = Counter((row["subject"], row["type"]) for row in (await group_rows(sale, Kind.EVENT)).values())
     holds = await group_rows(sale, Kind.HOLD)
     assert recorded == Counter((base_id(key.id), event) for key, row in holds.items() for event in _events_of(key, row))
@@ -66,7 +66,7 @@ ENDS = {
 
 
 def _events_of(key: RowKey, row: Row) -> Iterator[EventType]:
-    """What was told of a hold on its way to where it is."""
+    """The events of a hold up to its present state."""
     status = str(row["status"])
     if status == "aborted":
         return

@@ -1,4 +1,4 @@
-"""A caller that may send any frames, right or wrong, and sees all that comes back."""
+"""A caller that can send any frames, right or wrong, and sees everything that comes back."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
@@ -118,12 +118,12 @@ class RawCaller:
         return await self.answer(self.call(path, body, replacing=replacing))
 
     async def ends(self) -> None:
-        """Wait for the end of the connection; raises TimeoutError if it goes on."""
+        """Wait for the end of the connection; raises TimeoutError if it stays open."""
         async with asyncio.timeout(PATIENCE_SECONDS):
             await self.closed.wait()
 
     async def pump(self) -> None:
-        """Take what comes until the server closes."""
+        """Read until the server closes the connection."""
         with suppress(ConnectionError):
             while data := await self._reader.read(65_536):
                 for event in self.h2.receive_data(data):

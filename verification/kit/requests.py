@@ -1,4 +1,4 @@
-"""A request of every call, as Google's protobuf makes it from the committed descriptors, and what comes back."""
+"""A request of every call, made by Google's protobuf from the committed descriptors; and reading the answers."""
 
 import base64
 from collections.abc import Iterator, Sequence
@@ -134,7 +134,7 @@ def varint(value: int) -> bytes:
 
 
 def fields_named(answer: RawReply) -> list[str]:
-    """The fields that the answer says are wrong."""
+    """The fields that are wrong according to the answer."""
     encoded = answer.headers.get("grpc-status-details-bin", "")
     bad = BadRequest()
     for detail in RpcStatus.FromString(base64.b64decode(encoded + "=" * (-len(encoded) % 4))).details:

@@ -1,4 +1,4 @@
-"""A trip on sale over the real use cases, and words for what its customers and their rivals do."""
+"""A trip on sale with the real use cases, and methods for what its customers and their rivals do."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
@@ -49,21 +49,21 @@ TOTAL_S_MAX = 900
 CLOCK_BOUND_MS = 250
 GRACE_S = 10
 FOUND_WITHIN_S = 5
-"""How long a sweeper may take to find what another process began."""
+"""How long a sweeper may need to find what another process began."""
 TOLD_WITHIN_S = 10
-"""How long a relay may take to find what another process did."""
+"""How long a relay may need to find what another process did."""
 STEPS_MAX = 1_000
 """Steps of one process that may be under way at once."""
 FIRST_ROUNDS = -(-FIRST_LOOK_MINUTES // MINUTES_AT_ONCE)
-"""After so many rounds a job that never ran before has seen all minutes."""
+"""The number of rounds after which a job that never ran before has seen all minutes."""
 
 
 SINK = "told"
-"""The sink of a process, under which the relay keeps how far it has come."""
+"""The name of a process's sink, under which the relay stores its position."""
 
 
 class Process:
-    """One service process with its own caches and line to the store."""
+    """One service process with its own caches and its own connection to the store."""
 
     def __init__(
         self, batches: Batches, clock: Clock, *, holds_per_holder_max: int, edge: Edge, sink: InProcess
@@ -80,7 +80,9 @@ class Process:
 
 
 class Sale:
-    """A trip as one service process sells it. Who is not named is ann; a hold's own holder does its steps."""
+    """A trip, as one service process sells it. The user is ann unless another is named; a hold's own holder does its
+    steps.
+    """
 
     def __init__(self, market: "Market", trip: Trip, clock: Clock, *, holds_per_holder_max: int) -> None:
         self.market = market
@@ -105,18 +107,18 @@ class Sale:
     # ---- processes
 
     def elsewhere(self, *, ahead_s: float = 0) -> "Sale":
-        """The same trip, sold by another process: with the same store and the same time of day, but for what its clock
-        is ahead, and no other ties.
+        """The same trip, sold by another process, which shares only the store and the time of day, apart from how far
+        its clock is ahead.
         """
         clock = WrongClock(right=self.clock, ahead_ms=round(ahead_s * 1_000)) if ahead_s else self.clock
         return self.market.add(Sale(self.market, self.trip, clock, holds_per_holder_max=self.holds_per_holder_max))
 
     async def settled(self) -> None:
-        """Return once this process has finished what it does in the background."""
+        """Return when this process has finished its background work."""
         await self.process.steps.drain(5)
 
     async def dies(self, step: Coroutine[Any, Any, object], at: Stall) -> None:
-        """The process is killed when the step gets there."""
+        """Kill the process when the step gets there."""
         running = asyncio.ensure_future(step)
         async with asyncio.timeout(20):
             await at.reached.wait()
@@ -167,19 +169,19 @@ class Sale:
         return await self.inventory.release_hold(_holder(hold), hold_ref(hold.id))
 
     async def extend(self, hold: Hold, *, ttl_s: int = TTL_S) -> Hold:
-        """Keep the seats so much longer from now."""
+        """Hold the seats for this time from now."""
         return await self.inventory.extend_hold(_holder(hold), ExtendHoldCommand(hold_id=hold.id, ttl_s=ttl_s))
 
     async def cancel(self, hold: Hold) -> Hold:
-        """Give a booking back."""
+        """Cancel a booking."""
         return await self.inventory.cancel_booking(_holder(hold), hold_ref(hold.id))
 
     async def find(self, hold: Hold) -> Hold:
-        """What became of it."""
+        """The hold in its present state."""
         return await self.inventory.read_holds.one(_holder(hold), hold_ref(hold.id))
 
     async def holds(self, by: str = "ann", *, trip_id: str = "", include_ended: bool = True) -> Sequence[Hold]:
-        """Those of the user: bookings, then what is held; with those that ended all of them, newest first."""
+        """The user's holds: bookings, then live holds; with ended ones, all together, newest first."""
         page = await self.inventory.read_holds.page(
             self.actor(by), HoldsQuery(trip_id=trip_id, include_ended=include_ended)
         )
@@ -192,13 +194,13 @@ class Sale:
         )
 
     async def leave(self, by: str = "ann", seat_class: str = "") -> None:
-        """Wait no longer."""
+        """Leave the waiting list."""
         await self.inventory.waitlist.leave(
             self.actor(by), WaitlistPlace(trip_id=self.trip.key.trip, seat_class=seat_class)
         )
 
     async def waits(self, by: str = "ann") -> Sequence[WaitlistEntry]:
-        """All that the user waits for, of whatever organization."""
+        """Everything that the user waits for, in every organization."""
         return (await self.inventory.waitlist.page(user_anywhere(by), WaitsQuery())).entries
 
     # ---- what the house does
@@ -227,7 +229,7 @@ class Sale:
         return self.told[before:]
 
     async def relay_all(self) -> list[Event]:
-        """As many rounds as a relay that never ran before may need."""
+        """The number of rounds that a relay that never ran before may need."""
         before = len(self.told)
         for _ in range(FIRST_ROUNDS + 1):
             await self.process.relay()
@@ -236,7 +238,7 @@ class Sale:
     # ---- what can be seen
 
     async def map(self, ends: str | Ends = "A-D") -> dict[str, str]:
-        """What each seat is on the journey: available, held, sold or blocked; in the order of the map."""
+        """The state of each seat on the journey: available, held, sold or blocked; in the order of the map."""
         seat_map = await asking.seat_map(self.inventory, self.trip.key, _ends(ends))
         return {seat.id: STATE_WORDS[type(state)] for seat, state in seat_map.seats()}
 
@@ -255,7 +257,7 @@ class Sale:
         """The status of each of the seat's cells, in order of travel, as the store keeps them."""
         return [str(cell["status"]) for cell in await self.cells(seat)]
 
-    def group_partition(self, seat: str) -> Any:  # noqa: ANN401 - whatever names a partition to the line
+    def group_partition(self, seat: str) -> Any:  # noqa: ANN401 - whatever names a partition to the connection
         """The partition that the seat is in."""
         return seat_rows.group_partition(self.trip.key, self.trip.group_of(seat))
 
@@ -264,7 +266,7 @@ class Sale:
         return SeatGroupKey(self.trip.key, self.trip.group_of(seat))
 
     async def assert_legal(self) -> None:
-        """Cells and hold rows say the same, once nothing is under way any more."""
+        """Check that cells and hold rows agree, when no step is running any more."""
         await self.market.settled()
         holds, cells = await self._rows_of(Kind.HOLD), await self._rows_of(Kind.CELL)
         for key, cell in cells.items():
@@ -286,7 +288,7 @@ class Sale:
 
 @dataclass
 class Market:
-    """Opens sales on a store, and ends what they left running. `edge` and `sink` make those of each process."""
+    """Opens sales on a store, and ends what they leave running. `edge` and `sink` make those of each process."""
 
     store: Batches
     edge: Callable[[Clock], Edge] = local_edge
@@ -314,12 +316,12 @@ class Market:
         return self.add(Sale(self, trip, Clock(), holds_per_holder_max=holds_per_holder_max))
 
     def add(self, sale: Sale) -> Sale:
-        """Keep it, to end it."""
+        """Remember it, to end it."""
         self.sales.append(sale)
         return sale
 
     async def settled(self) -> None:
-        """Return once no process does anything in the background."""
+        """Return when no process has background work."""
         for sale in self.sales:
             await sale.settled()
 
@@ -345,7 +347,7 @@ def _holder(hold: Hold) -> Actor:
 
 
 def _status_of_cells(hold: Row) -> str:
-    """What a live hold's cells say; one that has ended owns none."""
+    """What the cells of a live hold say; an ended hold owns none."""
     match hold["status"]:
         case "held":
             return "blocked" if hold["expires_at_ms"] == NEVER_MS else "held"

@@ -22,7 +22,7 @@ Doing: TypeAlias = Callable[[Sale, Subject], Awaitable[object]]
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """A step, what comes before it, and what comes between its answer and the last look at what stands."""
+    """A step, what comes before it, and what comes between its answer and the final reading of the record."""
 
     act: Doing
     before: Preparing
@@ -30,7 +30,7 @@ class Step:
     holds_max: int = 0
     is_opening: bool = False
     names_itself: bool = True
-    """Whether asking again asks for the same: it has a key, or names the hold that it is about."""
+    """Whether a repeated call means the same step: it has a key, or names its hold."""
     cuts: Sequence[PerGroup] = ("all", 1)
     """How the trip is cut into seat groups: one for all seats, or one for each."""
 
@@ -89,7 +89,7 @@ async def lapsed_slot(sale: Sale) -> Hold:
 
 
 async def dead_attempt(sale: Sale) -> Subject:
-    """A process died between its intents and its commit, longer ago than the grace."""
+    """A process died between its intents and its commit, longer ago than the grace period."""
     doomed = sale.elsewhere()
     await doomed.dies(doomed.hold(SEATS, by="bob"), at=doomed.store.stall(commits))
     sale.clock.pass_s(GRACE_S)
@@ -150,7 +150,7 @@ async def sweep(sale: Sale, _: Subject) -> None:
     for number in range(sale.trip.group_count):
         try:
             await finder.sweep(seat_rows.group_partition(sale.trip.key, number))
-        except BackendUnavailable:  # said of one seat group; those before it are done
+        except BackendUnavailable:  # of one seat group; those before it are done
             raise OutcomeUnknown from None
 
 
@@ -159,16 +159,16 @@ def _some(subject: Subject) -> Hold:
     return subject
 
 
-# ---- and between the answer and the last look
+# ---- between the answer and the final reading
 
 
 async def bob_leaves(sale: Sale, _: Subject) -> object:
-    """He gives back what he has: what still arrives finds the seats free."""
+    """The holder releases the seats: what still arrives finds them free."""
     return [await sale.release(his) for his in await sale.holds("bob", include_ended=False)]
 
 
 def step(act: Doing, before: Preparing = nothing, afterwards: Doing = nothing) -> Step:
-    """One that is said in a line."""
+    """A scene that fits on one line."""
     return Step(act=act, before=before, afterwards=afterwards, names_itself=act not in (hold, block))
 
 

@@ -22,7 +22,7 @@ ORGANIZATION = "acme"
 
 
 class EndedEarly(Exception):
-    """The process ended before it was ready; the message is what it said."""
+    """The process ended before it was ready; the message is its output."""
 
 
 class ServiceProcess:
@@ -48,7 +48,7 @@ class ServiceProcess:
 
     @property
     def log(self) -> str:
-        """All that every process of ours has written to standard error."""
+        """All that the processes wrote to standard error."""
         return self._log.read_text() if self._log.exists() else ""
 
     @property
@@ -102,7 +102,7 @@ class ServiceProcess:
         return await self.ended()
 
     def kill(self) -> None:
-        """End the process between two of its instructions."""
+        """Kill the process."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
@@ -118,7 +118,7 @@ class ServiceProcess:
 
 @asynccontextmanager
 async def serving(folder: Path, role: str = "serve", **variables: str) -> AsyncIterator[ServiceProcess]:
-    """The service, ready; killed in the end if it still runs."""
+    """The service, ready; it is killed in the end if it still runs."""
     service = ServiceProcess(folder, role, **variables)
     try:
         await service.start()

@@ -1,4 +1,4 @@
-"""Shoppers who repeat every call until they get an answer, and note what they were told for sure."""
+"""Shoppers who repeat every call until they get an answer, and note the certain answers."""
 
 import asyncio
 import time
@@ -23,7 +23,7 @@ from travio_inventory.seats.refusals import BY_STORE
 from verification.kit.trips import Cell, cells, ends
 
 ANSWER_SECONDS_MAX = 20.0
-"""The longest that anybody asks for one answer, the service being killed again and again."""
+"""The longest time that anybody waits for an answer while the service is killed again and again."""
 PAUSE_SECONDS = 0.02
 BREATHER_SECONDS_MAX = 0.03
 
@@ -51,7 +51,7 @@ class Attempt:
     expires_at: float = 0.0
     steps: dict[str, tuple[float, float]] = field(default_factory=dict)
     status: HoldStatus = HoldStatus.UNSPECIFIED
-    """What the hold is, once its time has run out."""
+    """The state of the hold after it has expired."""
 
     @property
     def order(self) -> str:
@@ -60,11 +60,11 @@ class Attempt:
 
     @property
     def cells(self) -> list[Cell]:
-        """What was asked for."""
+        """The requested seats."""
         return cells(self.trip, self.seats, self.journey)
 
     def owned(self) -> list[tuple[float, float]]:
-        """When the cells were certainly this holder's: from an answer until the next thing that could end it."""
+        """When the cells were certainly this holder's: from an answer until the next call that could end it."""
         if not self.hold_id:
             return []
         given_back_at = min((sent for name, (sent, _) in self.steps.items() if name in ENDS), default=float("inf"))
@@ -85,7 +85,7 @@ class Shopper:
         self.attempts: list[Attempt] = []
 
     async def shop(self, is_over: asyncio.Event) -> None:
-        """Go on until it is over, then finish what is under way."""
+        """Shop until the end, then finish the current hold."""
         while not is_over.is_set():
             attempt = self._next()
             self.attempts.append(attempt)
@@ -111,7 +111,7 @@ class Shopper:
         attempt.status = HoldStatus.EXPIRED
         match self._random.choice(["forget", "repeat", "release", "release", "extend", "confirm", "cancel", "cancel"]):
             case "repeat":
-                with suppress(HoldEnded, SeatContended):  # its time may have run out since
+                with suppress(HoldEnded, SeatContended):  # it may have expired since
                     assert await insist(lambda: ask(client, attempt)) == attempt.hold_id
             case "release":
                 if await self._step(attempt, "release", lambda: client.release(attempt.hold_id)):
@@ -169,7 +169,7 @@ async def ask(client: InventoryClient, attempt: Attempt, *, settle: bool = False
 
 
 async def hold(client: InventoryClient, attempt: Attempt) -> None:
-    """Ask under the attempt's key until it is held, refused, or turned away with nothing left unknown."""
+    """Call with the attempt's key until it is held, refused, or turned away with no unknown outcome left."""
     unknown: list[OutcomeUnknown] = []
 
     async def asked() -> str:
@@ -189,7 +189,7 @@ async def hold(client: InventoryClient, attempt: Attempt) -> None:
 
 
 async def insist(call: Callable[[], Awaitable[Result]]) -> Result:
-    """Call again until there is an answer. A contended seat is one only where no earlier outcome is unknown.
+    """Call again until there is an answer. A contended seat is an answer only if no earlier outcome is unknown.
 
     Raises TimeoutError after ANSWER_SECONDS_MAX.
     """

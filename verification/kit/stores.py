@@ -23,7 +23,7 @@ async def memory_store(_: Path) -> AsyncIterator[Batches]:
 
 
 def sqlite_store(folder: Path) -> AbstractAsyncContextManager[Batches]:
-    """In a folder of its own; what has ended is looked for often, because tests wait for it."""
+    """In a folder of its own; ended rows are looked for often, because tests wait for them."""
     return SqliteBatches.open(folder, pace=Pace(interval_s=0.2))
 
 
@@ -34,7 +34,7 @@ EVERY_STORE = [
     pytest.param("scylla", marks=pytest.mark.scylla),
     pytest.param("cluster", marks=[pytest.mark.scylla, pytest.mark.cluster]),
 ]
-"""The names of all stores: the last two are a real server, and three that keep a copy each."""
+"""The names of all stores: the last two are one real server, and three servers with a replica each."""
 
 
 def store_of(request: pytest.FixtureRequest, folders: pytest.TempPathFactory) -> AbstractAsyncContextManager[Batches]:
@@ -45,7 +45,7 @@ def store_of(request: pytest.FixtureRequest, folders: pytest.TempPathFactory) ->
 
 
 def scylla_options(node: Cassandra, keyspace: str = "store_tests") -> ScyllaOptions:
-    """These nodes, each of which keeps a copy, with patience for a loaded machine."""
+    """These nodes, each with a replica, and timeouts for a loaded machine."""
     return ScyllaOptions(
         hosts=node.hosts,
         port=node.port,
@@ -65,7 +65,7 @@ def scylla_options(node: Cassandra, keyspace: str = "store_tests") -> ScyllaOpti
 
 @asynccontextmanager
 async def scylla_store(options: ScyllaOptions) -> AsyncIterator[ScyllaBatches]:
-    """On a real server, in a keyspace that is made if need be."""
+    """On a real server, in a keyspace that is created if necessary."""
     await asyncio.to_thread(make_tables, options)
     async with ScyllaBatches.connect(options) as opened:
         yield opened

@@ -22,13 +22,13 @@ def route(stops: Sequence[str]) -> tuple[Segment, ...]:
 
 
 def row_of(count: int, *, seat: str = "A{}", start: int = 1, seat_class: str = "") -> tuple[Seat, ...]:
-    """So many seats behind each other, A1 in front."""
+    """This number of seats in a row, A1 in front."""
     numbers = range(start, start + count)
     return tuple(Seat(seat.format(n), str(n), row=n, column=0, seat_class=seat_class) for n in numbers)
 
 
 def two_classes(count: int) -> tuple[Seat, ...]:
-    """So many seats behind each other, the first four first class."""
+    """This number of seats in a row, the first four in first class."""
     in_front = row_of(min(count, FIRST_CLASS_SEATS), seat_class="first")
     return in_front + row_of(count - len(in_front), start=FIRST_CLASS_SEATS + 1, seat_class="second")
 
@@ -42,7 +42,7 @@ def a_trip(
     seats_per_group: PerGroup = 16,
     vehicle: str = "",
 ) -> Trip:
-    """A trip of the organization or of a new one, with these seats or so many of `two_classes`."""
+    """A trip of the organization or of a new one, with these seats or this number of seats from `two_classes`."""
     layout = two_classes(seats) if isinstance(seats, int) else tuple(seats)
     return Trip(
         key=TripKey(organization or f"org-{uuid4().hex}", name),

@@ -12,7 +12,7 @@ END = "<!-- end of modules -->"
 
 
 def modules() -> Iterator[tuple[str, ast.Module]]:
-    """Our modules with their paths from the root, a package before what is in it. Not the generated."""
+    """Our modules with their paths from the root, each package before its modules. Without generated modules."""
     for path in sorted(PACKAGE.rglob("*.py"), key=lambda path: (path.parent, path.name != "__init__.py", path)):
         if PACKAGE / "wire" not in path.parents:
             yield path.relative_to(ROOT).as_posix(), ast.parse(path.read_text())

@@ -31,7 +31,7 @@ def document(text: str) -> str:
 
 
 def _key(declared: ConditionalTable) -> list[Column]:
-    """The columns of the key, with what they say."""
+    """The columns of the key, with their meaning."""
     kinds = "; ".join(f"{kind}: {rows.id}" for kind, rows in declared.kinds.items())
     found = [*declared.partition, Column("kind", _TEXT, ", ".join(declared.kinds)), Column("id", _TEXT, kinds)]
     return found if declared.segment is None else [*found, declared.segment]
@@ -41,7 +41,7 @@ _TEXT = TABLES[Table.TRIPS].name.type
 
 
 def _meanings(declared: ConditionalTable) -> dict[str, dict[Column, str]]:
-    """The columns beside the key by name, each with the kinds of which it says the same."""
+    """The other columns by name, each with the kinds in which it means the same."""
     found: dict[str, dict[Column, str]] = {}
     for kind, rows in declared.kinds.items():
         for column in rows.columns:

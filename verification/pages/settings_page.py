@@ -16,7 +16,7 @@ wrong or unknown one stops the start with one line. Written by `make docs` from 
 
 
 def page() -> str:
-    """The whole document, whatever the environment says."""
+    """The whole document, independent of the environment."""
     return HEAD + "\n".join(_rows()) + "\n"
 
 

@@ -1,1 +1,1 @@
-"""The real servers that tests and benches run against: fetched by `make servers`, started here, gone with us."""
+"""The real servers for tests and benches: fetched by `make servers`, started here, stopped when this process ends."""

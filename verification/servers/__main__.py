@@ -19,21 +19,21 @@ PARENT_POLL_S = 0.5
 
 @contextmanager
 def cassandra_command(folder: Path, options: argparse.Namespace) -> Iterator[str]:
-    """What to export for the nodes that run."""
+    """The variables to export for the running nodes."""
     with cassandra.cassandra(folder, options.nodes or 1, optimized=options.optimized) as running:
         yield "SCYLLA_HOSTS=" + ",".join(f"{host}:{running.port}" for host in running.hosts)
 
 
 @contextmanager
 def redis_command(folder: Path, _: argparse.Namespace) -> Iterator[str]:
-    """What to export for the server that runs."""
+    """The variables to export for the running server."""
     with redis.redis_server(folder) as running:
         yield f"REDIS_ADDR={running.address}"
 
 
 @contextmanager
 def redis_cluster_command(folder: Path, options: argparse.Namespace) -> Iterator[str]:
-    """What to export for the cluster that runs."""
+    """The variables to export for the running cluster."""
     with redis.redis_cluster(folder, nodes=options.nodes or 3) as running:
         yield "REDIS_ADDR=cluster:" + ",".join(node.address for node in running)
 
@@ -61,7 +61,7 @@ def main() -> None:
 
 
 def serve(options: argparse.Namespace) -> None:
-    """Start, say what to export, and stay until interrupted or until whoever started us is gone."""
+    """Start, print what to export, and run until interrupted or until the parent process is gone."""
     parent = os.getppid()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)

@@ -1,4 +1,4 @@
-"""Apache Cassandra with throw-away data: one node, or three on three addresses of this machine (Linux has them all)."""
+"""Apache Cassandra with temporary data: one node, or three on three loopback addresses (Linux has all of them)."""
 
 import json
 import shutil
@@ -68,7 +68,7 @@ PROPERTIES = {
     "jdk.attach.allowAttachSelf": "true",
 }
 NOT_READY = (OSError, DriverException, ConnectionException, NoHostAvailable)
-# Cassandra itself keeps three copies of this table. Asked for one of each node, it refuses while one is taken for dead.
+# Cassandra itself keeps three replicas of this table. With one on each node, it refuses if it considers a node dead.
 ON_ALL_NODES = "SELECT parent_id FROM system_distributed.parent_repair_history"
 LOGBACK = """<configuration>
   <appender name="OUT" class="ch.qos.logback.core.ConsoleAppender">
@@ -85,7 +85,7 @@ class Shape:
 
     addresses: Sequence[str]
     datacenters: Sequence[str]
-    """Of each node."""
+    """The datacenter of each node."""
     cql_port: int
     storage_port: int
     paxos: Paxos
@@ -111,13 +111,13 @@ class Shape:
             "ssl_storage_port": self.storage_port + 1,
             **{f"{kind}_directory": str(folder / kind) for kind in ("commitlog", "hints", "saved_caches")},
             "data_file_directories": [str(folder / "data")],
-            # What a batch in the log is worth: with `periodic`, a kill loses what was acknowledged.
+            # With `periodic`, a kill loses acknowledged batches.
             "commitlog_sync": "batch",
             "paxos_variant": self.paxos,
             "cas_contention_timeout": "1000ms",
             "write_request_timeout": "2000ms",
             "prepared_statements_cache_size": "128MiB",
-            # Small, for a machine that runs three of them and the tests.
+            # Small, because three of them and the tests run on one machine.
             "commitlog_segment_size": "8MiB",
             "commitlog_total_space": "64MiB",
             "concurrent_compactors": 1,
@@ -133,7 +133,7 @@ class Shape:
         }
 
     def command(self, folder: Path, *archiving: str) -> list[str]:
-        """What starts the node that is configured in the folder."""
+        """The command that starts the node configured in the folder."""
         jars = sorted(str(jar) for jar in fetch.jars().glob("*.jar"))
         agent = next(jar for jar in jars if "/jamm-" in jar)
         properties = PROPERTIES | {
@@ -177,7 +177,7 @@ class Shape:
 
 @dataclass(frozen=True)
 class Node:
-    """One node. Its data stays until the cluster is closed, whatever happens to its process."""
+    """One node. Its data is kept until the cluster is closed, whatever happens to its process."""
 
     shape: Shape
     address: str
@@ -188,7 +188,7 @@ class Node:
         self.process.kill()
 
     def stop(self) -> None:
-        """SIGTERM, which takes a few seconds: it says goodbye to the others and writes out what it has in memory."""
+        """SIGTERM, which takes a few seconds: the node tells the others and writes its memory to disk."""
         self.process.terminate()
 
     def pause(self) -> None:
@@ -205,12 +205,12 @@ class Node:
         wait_until(self.answers, f"{self.address} answers CQL", [self.process], limit_s=START_S_MAX)
 
     def restart(self) -> None:
-        """Kill it where it runs, then start it."""
+        """Kill it if it runs, then start it."""
         self.kill()
         self.start()
 
     def answers(self) -> bool:
-        """Whether it takes connections and runs a query."""
+        """Whether it accepts connections and runs a query."""
         try:
             socket.create_connection((self.address, self.shape.cql_port), REQUEST_S_MAX).close()
             with session([self.address], self.shape.cql_port) as own:
@@ -219,7 +219,7 @@ class Node:
             return False
 
     def sees_all(self) -> bool:
-        """Whether it takes all nodes for running and all have one schema."""
+        """Whether it sees all nodes running, with one schema."""
         nodes = len(self.shape.addresses)
         try:
             with session([self.address], self.shape.cql_port) as own:
@@ -252,7 +252,7 @@ class Cassandra:
 
     @contextmanager
     def session(self) -> Iterator[Session]:
-        """A session of the driver with all nodes, at QUORUM, for what a test asks by hand."""
+        """A session of the driver with all nodes, at QUORUM, for queries of a test."""
         with session(self.hosts, self.port) as opened:
             yield opened
 
@@ -286,10 +286,10 @@ def cassandra(
     heap_mb: int = HEAP_MB,
     optimized: bool = False,
 ) -> Iterator[Cassandra]:
-    """A cluster in a folder, ready for use. Replication is the keyspace's business: up to `nodes`, in DATACENTER, or as
-    many as nodes are in each of the `datacenters`, which are named for each node.
-    `optimized` is for measuring: Java compiles what runs often as well as it can, and half as much again to start.
-    Raises ServersMissingError where `make servers` has not been run, ServerFailedError with the end of the logs.
+    """A cluster in a folder, ready for use. The keyspace chooses the replication: up to `nodes` in DATACENTER, or up to
+    the number of nodes in each of the `datacenters`, which name the datacenter of each node. `optimized` is for
+    measuring: Java optimizes fully, and takes half as long again to start. Raises ServersMissingError if `make servers`
+    has not been run, ServerFailedError with the end of the logs.
     """
     shape = _shape(nodes, datacenters, paxos=paxos, heap_mb=heap_mb, optimized=optimized)
     addresses = shape.addresses
@@ -329,8 +329,8 @@ def _archived_classes() -> list[str]:
 
 
 def archive_classes() -> None:
-    """Start a node once and let Java write down the classes that it has loaded by then. Takes about half a minute; does
-    nothing where the archive is there. Java ignores an archive that is not its own.
+    """Start a node once and let Java archive the classes that it has loaded by then. Takes about half a minute; does
+    nothing if the archive exists. Java ignores an archive of another version.
     """
     archive = fetch.class_archive()
     if archive.exists():

@@ -1,4 +1,4 @@
-"""Certificates for one run: an authority of our own and a server certificate for this machine's loopback names."""
+"""Certificates for one run: our own authority and a server certificate for this machine's loopback names."""
 
 import subprocess
 from dataclasses import dataclass

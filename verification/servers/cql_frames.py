@@ -1,4 +1,4 @@
-"""Frames of CQL's native protocol, version 4, as far as a proxy must understand them: whole, uncompressed, untraced."""
+"""Frames of CQL's native protocol, version 4, as far as a proxy must understand them: complete, uncompressed, untraced."""
 
 import struct
 from asyncio import StreamReader
@@ -37,7 +37,7 @@ class Frame(NamedTuple):
     body: bytes
 
     def encoded(self) -> bytes:
-        """As it travels."""
+        """Its bytes."""
         return _HEADER.pack(self.version, self.flags, self.stream, self.opcode, len(self.body)) + self.body
 
 
@@ -62,8 +62,8 @@ def prepares_a_condition(frame: Frame) -> bool:
 
 
 def prepared_id(answer: Frame) -> bytes | None:
-    """The id that statements prepared by this answer go by; None where it is an error. Raises ValueError for an answer
-    with warnings and the like before it.
+    """The id of the statement that this answer prepared; None if it is an error. Raises ValueError for an answer with
+    warnings and the like before it.
     """
     if answer.opcode != Opcode.RESULT:
         return None

@@ -22,7 +22,7 @@ EVER = 1_000_000
 
 
 class Seen(NamedTuple):
-    """How many conditional batches came by, and how many of them met the fault."""
+    """How many conditional batches passed, and how many of them met the fault."""
 
     batches: int
     spoiled: int
@@ -33,8 +33,8 @@ class CqlProxy:
     """Reaches every node at the node's own address and at one port, the same for all.
 
     A marker is a text that is among the values of the batches that are meant, as a trip's organization is; "" means
-    all. A conditional statement that is sent alone counts as a batch. One rule stands per marker; a new one counts
-    from its beginning.
+    all. A conditional statement that is sent alone counts as a batch. There is one rule for each marker; a new rule
+    starts to count again.
     """
 
     hosts: Sequence[str]
@@ -47,15 +47,15 @@ class CqlProxy:
         await self._command(do="spoil", marker=marker, fault=None)
 
     async def spoil(self, marker: str, fault: Fault, *, first: int = 1, times: int = 1, late_ms: int = 0) -> None:
-        """That becomes of so many of these batches, the `first` of which is counted from now on, beginning at 1."""
+        """This happens to `count` of these batches, from number `first` on, counted from now, beginning at 1."""
         await self._command(do="spoil", marker=marker, fault=fault, first=first, times=times, late_ms=late_ms)
 
     async def mend(self, marker: str) -> Seen:
-        """End the rule, and say what came by: nothing more is counted or spoiled. What is under way stays under way."""
+        """End the rule, and return the counts: nothing more is counted or spoiled. Batches in flight continue."""
         return _seen(await self._command(do="mend", marker=marker))
 
     async def settle(self, marker: str) -> Seen:
-        """End the rule, if it has not been. What was kept arrives now; when this returns, nothing is under way."""
+        """End the rule, if it has not ended. Kept batches arrive now; when this returns, nothing is in flight."""
         return _seen(await self._command(do="settle", marker=marker))
 
     async def darken(self, host: str) -> None:
@@ -63,16 +63,16 @@ class CqlProxy:
         await self._command(do="darken", host=host)
 
     async def lighten(self, host: str) -> None:
-        """Drop no more."""
+        """Stop dropping."""
         await self._command(do="lighten", host=host)
 
     def answers(self) -> bool:
-        """Whether it takes commands."""
+        """Whether it accepts commands."""
         with socket.socket() as probe:
             return probe.connect_ex((CONTROL_HOST, self._control_port)) == 0
 
     async def _command(self, **command: object) -> dict[str, int]:
-        """Raises ServerFailedError where the proxy failed, TimeoutError where it does not answer."""
+        """Raises ServerFailedError if the proxy failed, TimeoutError if it does not answer."""
         async with asyncio.timeout(COMMAND_S_MAX):
             reader, writer = await asyncio.open_connection(CONTROL_HOST, self._control_port)
             try:
@@ -91,7 +91,7 @@ def _seen(answer: dict[str, int]) -> Seen:
 
 @contextmanager
 def cql_proxy(folder: Path, hosts: Sequence[str], node_port: int) -> Iterator[CqlProxy]:
-    """A proxy to these nodes in a process of its own, with its log in the folder. Raises ServerFailedError."""
+    """A proxy to these nodes in a separate process, with its log in the folder. Raises ServerFailedError."""
     port, control_port = free_port(*hosts), free_port(CONTROL_HOST)
     ports = [f"--node-port={node_port}", f"--port={port}", f"--control-port={control_port}"]
     command = [sys.executable, "-m", "verification.servers.cql_relay", *hosts, *ports]

@@ -1,4 +1,4 @@
-"""Relays CQL between a driver and its nodes, and spoils what it is told to: the process behind `cql_proxy`."""
+"""Relays CQL between a driver and its nodes, and spoils batches as told: the process behind `cql_proxy`."""
 
 import argparse
 import asyncio
@@ -30,12 +30,12 @@ GONE = (OSError, IncompleteReadError)
 
 
 class Fault(StrEnum):
-    """What becomes of a conditional request and of its answer."""
+    """What happens to a conditional request and to its answer."""
 
     REQUEST_LOST = "request lost"
     """It never reaches the node."""
     ANSWER_LOST = "answer lost"
-    """It is done, and nobody hears of it."""
+    """It is done, and its answer is lost."""
     REQUEST_LATE = "request late"
     """It reaches the node `late_ms` later; the answer is passed on."""
     ANSWER_LATE = "answer late"
@@ -43,7 +43,7 @@ class Fault(StrEnum):
     REQUEST_KEPT = "request kept"
     """It reaches the node when the rule is settled."""
     COPY_KEPT = "answer lost, copy kept"
-    """It is done, and nobody hears of it; a copy reaches the node when the rule is settled."""
+    """It is done, and its answer is lost; a copy reaches the node when the rule is settled."""
     TWICE = "twice at once"
     """It and a copy reach the node together; the answer to one of them is passed on."""
     ANSWERED_TWICE = "twice, second answer"
@@ -55,7 +55,7 @@ class Fault(StrEnum):
 
 
 class Courier:
-    """A connection of the relay's own to a node: what it carries arrives, whatever became of who sent it."""
+    """The relay's own connection to a node: its requests arrive even if their sender is gone."""
 
     def __init__(self, host: str, port: int) -> None:
         self._address = (host, port)
@@ -66,7 +66,7 @@ class Courier:
         self._asked: dict[int, asyncio.Future[Frame]] = {}
 
     async def ask(self, request: Frame) -> Frame:
-        """The node's answer. Raises OSError where it is away, TimeoutError (one of these) where it does not answer."""
+        """The node's answer. Raises OSError if it is unreachable, TimeoutError (a subclass) if it does not answer."""
         async with asyncio.timeout(ANSWER_S_MAX):
             async with self._opening:
                 if self._writer is None or self._writer.is_closing():
@@ -120,7 +120,7 @@ class Rule:
     failures: list[str] = field(default_factory=list)
 
     def meets(self) -> Fault | None:
-        """One more has come; what becomes of it."""
+        """Count one more; what happens to it."""
         self.seen += 1
         if self.fault is None or not self.first <= self.seen < self.first + self.times:
             return None
@@ -128,32 +128,32 @@ class Rule:
         return self.fault
 
     def start(self, work: Coroutine[Any, Any, None]) -> None:
-        """Let what was spoiled take its course."""
+        """Continue with the spoiled request."""
         task = asyncio.create_task(self._follow(work))
         self.under_way.add(task)
         task.add_done_callback(self.under_way.discard)
 
     async def settle(self) -> None:
-        """What was kept goes on its way; returns when nothing is under way any more."""
+        """Send what was kept; returns when nothing is in flight any more."""
         self.is_settled.set()
         while self.under_way:
             await asyncio.wait(self.under_way)
 
     def report(self) -> dict[str, object]:
-        """What it has seen, and what went wrong with us."""
+        """What it has seen, and errors of the relay itself."""
         return {"batches": self.seen, "spoiled": self.spoiled, "failure": "\n".join(self.failures)}
 
     async def _follow(self, work: Coroutine[Any, Any, None]) -> None:
         try:
             await work
         except GONE:
-            pass  # the node is away, and with it the request: as lost as any other
-        except Exception:  # noqa: BLE001 - told to whoever settles the rule
+            pass  # the node is unreachable: the request is lost like any other
+        except Exception:  # noqa: BLE001 - reported to whoever settles the rule
             self.failures.append(traceback.format_exc())
 
 
 class Relay:
-    """All connections to all nodes, and the rules for what comes by them."""
+    """All connections to all nodes, and the rules for what passes."""
 
     def __init__(self, node_port: int) -> None:
         self.node_port = node_port
@@ -170,14 +170,14 @@ class Relay:
         return self._couriers[host]
 
     def spoiling(self, frame: Frame) -> tuple[Rule, Fault] | None:
-        """What becomes of the request, if it is not just passed on; every rule counts it."""
+        """What happens to the request, if it is not just passed on; every rule counts it."""
         if not is_conditional(frame, self.conditional):
             return None
         met = [(rule, rule.meets()) for marker, rule in self._rules.items() if marker in frame.body]
         return next(((rule, fault) for rule, fault in met if fault is not None), None)
 
     async def serve(self, host: str, reader: StreamReader, writer: StreamWriter) -> None:
-        """One connection of a driver's, for as long as both ends keep it."""
+        """One connection of a driver, as long as both ends keep it."""
         try:
             node_reader, node_writer = await asyncio.open_connection(host, self.node_port)
         except OSError:
@@ -186,10 +186,10 @@ class Relay:
         await Link(self, host, reader, writer, node_reader, node_writer).run()
 
     async def command(self, reader: StreamReader, writer: StreamWriter) -> None:
-        """One command of a test's, a line of JSON, and its answer."""
+        """One command of a test, a line of JSON, and its answer."""
         try:
             answer = await self._obey(**json.loads(await reader.readline()))
-        except Exception:  # noqa: BLE001 - told to who gave the command
+        except Exception:  # noqa: BLE001 - reported to the sender of the command
             answer = {"failure": traceback.format_exc()}
         writer.write(json.dumps(answer).encode() + b"\n")
         writer.close()
@@ -311,8 +311,8 @@ class Link:
 
 
 def _known_by_port(frame: Frame) -> Frame:
-    """Nodes that tell each other's ports would lead the driver past us. Where the table that tells them is not there,
-    it takes the port that it knows, which is ours.
+    """Hide the table with the ports of the nodes, which would lead the driver past the relay. Without it, the driver
+    uses the port that it knows, which is the relay's.
     """
     if frame.opcode != Opcode.QUERY:
         return frame

@@ -1,4 +1,4 @@
-"""What `make servers` does: fetch once what cannot be installed by pip, and say what is missing."""
+"""What `make servers` does: fetch what pip cannot install, once, and say what is missing."""
 
 import hashlib
 import os
@@ -11,7 +11,7 @@ POM = Path(__file__).with_name("pom.xml")
 ROOT = Path(__file__).parent.parent.parent
 CACHE_VARIABLE = "TRAVIO_TEST_SERVERS"
 
-# The programs, and the Debian package that brings each.
+# The programs, and the Debian package of each.
 REDIS_PROGRAMS = {"redis-server": "redis-server", "openssl": "openssl"}
 FETCH_PROGRAMS = {"mvn": "maven"}
 JAVA_PACKAGE = "openjdk-17-jre-headless"
@@ -19,21 +19,21 @@ JAVA_VERSION = 17  # Cassandra 5.0 runs on 11 and 17; later ones lack the securi
 
 
 class ServersMissingError(Exception):
-    """A server cannot be started here; the message says what to do about it."""
+    """A server cannot be started here; the message says what to do."""
 
 
 def cache_folder() -> Path:
-    """The folder that everything fetched goes to; TRAVIO_TEST_SERVERS names another one."""
+    """The folder for everything that is fetched; TRAVIO_TEST_SERVERS names another one."""
     return Path(os.environ.get(CACHE_VARIABLE) or ROOT / ".servers_cache").absolute()
 
 
 def jars() -> Path:
-    """The folder of the jars that the pom asks for, whether it is there or not."""
+    """The folder of the jars that the pom requires, whether it exists or not."""
     return cache_folder() / f"cassandra-{hashlib.sha256(POM.read_bytes()).hexdigest()[:12]}"
 
 
 def class_archive() -> Path:
-    """Cassandra's classes as Java has them in memory, which makes it start faster; there after `make servers`."""
+    """An archive of Cassandra's classes, which makes it start faster; `make servers` creates it."""
     return jars() / "classes.jsa"
 
 
@@ -51,12 +51,12 @@ def java() -> str:
 
 
 def cassandra_missing() -> str | None:
-    """Why Cassandra cannot be started here, None where it can."""
+    """Why Cassandra cannot be started here, None if it can."""
     return java_missing() if jars().is_dir() else f"Cassandra is not in {cache_folder()}: run `make servers`"
 
 
 def java_missing() -> str | None:
-    """Why there is no Java for Cassandra, None where there is."""
+    """Why there is no Java for Cassandra, None if there is."""
     try:
         java()
     except ServersMissingError as missing:
@@ -65,13 +65,13 @@ def java_missing() -> str | None:
 
 
 def redis_missing() -> str | None:
-    """Why Redis cannot be started here, None where it can."""
+    """Why Redis cannot be started here, None if it can."""
     lacking = _packages(REDIS_PROGRAMS)
     return f"install {' '.join(lacking)} (as root, `make servers` does)" if lacking else None
 
 
 def fetch() -> None:
-    """Bring what is missing, and nothing where nothing is. Raises ServersMissingError where that takes a human."""
+    """Fetch what is missing. Raises ServersMissingError if that needs a human."""
     fetched = jars().is_dir()
     lacking = _packages(REDIS_PROGRAMS if fetched else REDIS_PROGRAMS | FETCH_PROGRAMS)
     install([*lacking, JAVA_PACKAGE] if java_missing() else lacking)
@@ -81,14 +81,14 @@ def fetch() -> None:
 
 
 def install(packages: list[str]) -> None:
-    """Install Debian packages. Raises ServersMissingError where we may not, or where apt is not there."""
+    """Install Debian packages. Raises ServersMissingError if that is not allowed, or without apt."""
     if not packages:
         return
     if os.geteuid() != 0 or not shutil.which("apt-get"):
         raise ServersMissingError(f"missing; on Debian: apt-get install {' '.join(packages)}")
     quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     for command in (["update", "-q"], ["install", "-qy", "--no-install-recommends", *packages]):
-        subprocess.run(["apt-get", *command], env=quiet, check=True)  # noqa: S607 - apt's own, found as we found it
+        subprocess.run(["apt-get", *command], env=quiet, check=True)  # noqa: S607 - apt, found on the PATH
 
 
 def _packages(programs: dict[str, str]) -> list[str]:
@@ -96,7 +96,7 @@ def _packages(programs: dict[str, str]) -> list[str]:
 
 
 def _copy_jars() -> None:
-    """Let Maven copy the jars beside their place, then move them there, so that a half-filled folder is never used."""
+    """Let Maven copy the jars to a temporary folder, then move it, so that a half-filled folder is never used."""
     target = jars()
     unfinished = target.with_suffix(".unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)

@@ -1,4 +1,6 @@
-"""The servers as fixtures: started when the first test asks, shared by all, gone at the end of the session."""
+"""The servers as fixtures: started for the first test that uses them, shared by all tests, stopped at the end of the
+session.
+"""
 
 import os
 from collections.abc import Iterator
@@ -9,7 +11,7 @@ from verification.servers import fetch
 from verification.servers.cassandra import Cassandra, cassandra
 from verification.servers.redis import RedisSentinels, RedisServer, redis_cluster, redis_sentinels, redis_server
 
-# A test that asks for one of these only at run time names its markers itself.
+# A test that requests one of these only at run time names its markers itself.
 MARKERS = {
     "cassandra_node": ("scylla",),
     "cassandra_cluster": ("scylla", "cluster"),
@@ -23,18 +25,18 @@ MISSING = {"scylla": fetch.cassandra_missing, "redis": fetch.redis_missing}
 
 
 def need(server: str) -> None:
-    """Skip the test where the server cannot be started; fail it there in CI, which must leave nothing out."""
+    """Skip the test if the server cannot be started; in CI, which must skip nothing, fail it."""
     if missing := MISSING[server]():
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(missing)
 
 
 def pytest_report_header() -> list[str]:
-    """Say at the top which tests will be left out, and what to do about it."""
+    """Say at the top which tests will be skipped, and what to do about it."""
     return [f"{server} tests cannot run: {missing}" for server, why in MISSING.items() if (missing := why())]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give each test the markers of the servers that it asks for, and time for a server that is slow to start."""
+    """Give each test the markers of the servers that it uses, and time for a server that starts slowly."""
     for item in items:
         for fixture in getattr(item, "fixturenames", ()):
             for marker in MARKERS.get(fixture, ()):
@@ -53,7 +55,7 @@ def cassandra_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cassand
 
 @pytest.fixture(scope="session")
 def cassandra_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cassandra]:
-    """Three nodes. Who kills one starts it again and waits until the cluster has settled."""
+    """Three nodes. A test that kills one must start it again and wait until the cluster has settled."""
     need("scylla")
     with cassandra(tmp_path_factory.mktemp("cassandra-cluster"), 3) as started:
         yield started
@@ -61,7 +63,7 @@ def cassandra_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cass
 
 @pytest.fixture(scope="session")
 def cassandra_datacenters(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cassandra]:
-    """Two nodes, in a datacenter each: `east` and `west`. Leave them running, and use a keyspace of your own."""
+    """Two nodes, each in its own datacenter: `east` and `west`. Leave them running, and use a keyspace of your own."""
     need("scylla")
     with cassandra(tmp_path_factory.mktemp("cassandra-datacenters"), 2, datacenters=("east", "west")) as started:
         yield started
@@ -69,7 +71,7 @@ def cassandra_datacenters(tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 @pytest.fixture(scope="session")
 def redis_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    """One server, for which every client is welcome. Leave it running, and use keys of your own."""
+    """One server that accepts every client. Leave it running, and use keys of your own."""
     need("redis")
     with redis_server(tmp_path_factory.mktemp("redis")) as started:
         yield started
@@ -85,7 +87,7 @@ def redis_nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Redi
 
 @pytest.fixture
 def redis_with_sentinel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisSentinels]:
-    """A master, its replica and a sentinel, for one test, which will hardly leave them as they were."""
+    """A master, its replica and a sentinel, for one test, because the test changes them."""
     need("redis")
     with redis_sentinels(tmp_path_factory.mktemp("redis-sentinel")) as started:
         yield started

@@ -1,4 +1,4 @@
-"""A server as a child process that cannot outlive us, whatever ends us."""
+"""A server as a child process that cannot outlive this one, however this one ends."""
 
 import os
 import secrets
@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
-# Below the ports that Linux gives to outgoing connections, so that none of those takes one we have just chosen.
+# Below the ports that Linux gives to outgoing connections, so that none of them takes a port that was just chosen.
 PORTS = range(10_000, 32_000)
 PORT_TRIES_MAX = 100
 POLL_S = 0.05
@@ -24,7 +24,7 @@ LEASH = 'exec 3<&0; (read -r line; kill -9 0) <&3 & exec "$@" </dev/null 3<&-'
 
 
 class ServerFailedError(Exception):
-    """A server did not start or did not do what was asked; the message ends with the end of its log."""
+    """A server did not start or did not obey; the message ends with the end of its log."""
 
 
 class ServerProcess:
@@ -41,7 +41,7 @@ class ServerProcess:
         self._child: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start it, or start it again where it has ended. It need not answer yet when this returns."""
+        """Start it, or start it again if it has ended. It need not answer yet when this returns."""
         assert not self.runs, f"{self.name} runs already"
         self.kill()
         with self.log.open("ab") as log:
@@ -62,7 +62,7 @@ class ServerProcess:
 
     @property
     def pid(self) -> int:
-        """Its process id. Raises ServerFailedError where it does not run."""
+        """Its process id. Raises ServerFailedError if it does not run."""
         if self._child is None or not self.runs:
             raise ServerFailedError(f"{self.name} does not run\n{self.log_tail()}")
         return self._child.pid
@@ -72,7 +72,7 @@ class ServerProcess:
         os.kill(self.pid, signal.SIGSTOP)
 
     def resume(self) -> None:
-        """SIGCONT: it goes on where it was paused."""
+        """SIGCONT: it continues."""
         os.kill(self.pid, signal.SIGCONT)
 
     def terminate(self) -> None:
@@ -85,11 +85,11 @@ class ServerProcess:
                 self.kill()
 
     def kill(self) -> None:
-        """SIGKILL, to its reader too; when this returns, both are dead. Does nothing where it was never started."""
+        """SIGKILL, to its reader too; when this returns, both are dead. Does nothing if it was never started."""
         if self._child is None:
             return
         with suppress(ProcessLookupError):
-            # A number is not given away while a process group has it, and the reader is in the group until now.
+            # The kernel does not reuse a process id while a process group has it, and the reader was in the group until now.
             os.killpg(self._child.pid, signal.SIGKILL)
         self._child.wait()
         assert self._child.stdin is not None
@@ -116,7 +116,7 @@ def wait_until(ready: Callable[[], bool], what: str, servers: Sequence[ServerPro
 
 
 def free_port(*hosts: str) -> int:
-    """A TCP port that nothing uses on any of these addresses of this machine. Raises OSError where there is none."""
+    """A TCP port that nothing uses on any of these addresses of this machine. Raises OSError if there is none."""
     for _ in range(PORT_TRIES_MAX):
         port = secrets.choice(PORTS)
         try:

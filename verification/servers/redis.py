@@ -1,4 +1,4 @@
-"""Redis with throw-away data: one server, a cluster of masters, or a master with replica and sentinels."""
+"""Redis with temporary data: one server, a cluster of masters, or a master with replica and sentinels."""
 
 import secrets
 from collections.abc import Iterator, Sequence
@@ -28,7 +28,7 @@ Setting: TypeAlias = tuple[str, str]
 
 @dataclass(frozen=True, kw_only=True)
 class Account:
-    """A user of Redis, with what it may do in the words of its ACL."""
+    """A user of Redis, and what it may do, as ACL rules."""
 
     name: str
     password: str
@@ -37,7 +37,9 @@ class Account:
 
 @dataclass(frozen=True, kw_only=True)
 class Protection:
-    """What a client must bring. With an account, nobody else gets in but we; with certificates, nothing but TLS."""
+    """What a client needs. With an account, only that user and this process are admitted; with certificates, only TLS
+    is.
+    """
 
     certificates: Certificates | None = None
     account: Account | None = None
@@ -60,11 +62,11 @@ class Protection:
         return lines
 
     def login(self) -> tuple[str, str] | None:
-        """The name and password that servers use among themselves, and we; None where none is needed."""
+        """The name and password that the servers and this process use; None if none is needed."""
         return (self._own.name, self._own.password) if self.account else None
 
     def arguments(self) -> dict[str, Any]:
-        """What a client of redis-py is made with to log in as ourselves."""
+        """The arguments of a redis-py client that logs in as this process."""
         login = self.login()
         trust = {"ssl": True, "ssl_ca_certs": str(self.certificates.authority)} if self.certificates else {}
         return trust | ({"username": login[0], "password": login[1]} if login else {})
@@ -75,7 +77,7 @@ OPEN = Protection()
 
 @dataclass(frozen=True)
 class RedisServer:
-    """One server. It keeps nothing over a restart unless it was made to."""
+    """One server. It keeps nothing over a restart, unless it is durable."""
 
     port: int
     process: ServerProcess
@@ -88,13 +90,13 @@ class RedisServer:
 
     @contextmanager
     def client(self) -> Iterator["redis.Redis"]:
-        """A client that may do everything and gives up after REPLY_S_MAX seconds, without a second try."""
+        """A client that may do everything. It gives up after REPLY_S_MAX seconds, without retries."""
         limits: dict[str, Any] = {"socket_timeout": REPLY_S_MAX, "socket_connect_timeout": REPLY_S_MAX}
         once = Retry(NoBackoff(), 0)
         with redis.Redis(HOST, self.port, retry=once, **limits, **self.protection.arguments()) as opened:
             yield opened
 
-    def ask(self, *words: str | int) -> Any:  # noqa: ANN401 - each command has a reply of its own kind
+    def ask(self, *words: str | int) -> Any:  # noqa: ANN401 - each command has its own kind of reply
         """The reply to one command, as redis-py decodes it. Raises redis.RedisError."""
         with self.client() as own:
             return own.execute_command(*words)  # type: ignore[no-untyped-call]
@@ -117,12 +119,12 @@ class RedisServer:
         self.process.resume()
 
     def restart(self) -> None:
-        """Kill it where it runs, then start it: empty, unless it was made to keep its data."""
+        """Kill it if it runs, then start it: empty, unless it is durable."""
         self.kill()
         self.start()
 
     def answers(self) -> bool:
-        """Whether it takes connections and commands."""
+        """Whether it accepts connections and commands."""
         try:
             return bool(self.ask("PING"))
         except redis.RedisError:
@@ -131,21 +133,21 @@ class RedisServer:
 
 @dataclass(frozen=True)
 class RedisSentinels:
-    """A master, its replica, and the sentinels that put the replica in its place when it is gone."""
+    """A master, its replica, and the sentinels that promote the replica when the master is gone."""
 
     master: RedisServer
     replica: RedisServer
     sentinels: tuple[RedisServer, ...]
 
     def master_port(self) -> int:
-        """The port of the server that the first sentinel takes for the master now."""
+        """The port of the server that the first sentinel considers the master."""
         _, port = self.sentinels[0].ask("SENTINEL", "GET-MASTER-ADDR-BY-NAME", MASTER_NAME)
         return int(port)
 
 
 @contextmanager
 def redis_server(folder: Path, protection: Protection = OPEN, *, durable: bool = False) -> Iterator[RedisServer]:
-    """One server in a folder; a `durable` one has on disk what it has acknowledged. Raises ServersMissingError,
+    """One server in a folder; a `durable` one acknowledges only what is on disk. Raises ServersMissingError,
     ServerFailedError.
     """
     keep = [("appendonly", "yes"), ("appendfsync", "always")] if durable else []

@@ -16,12 +16,12 @@ from verification.simulation.story import story, what_led_to
 
 SEEDS_FOR_BROKEN = 2_000
 STORIES_MAX = 3
-"""So many seeds that break a promise are made small and told."""
+"""How many seeds that break a promise are made smaller and shown."""
 
 
 def main() -> int:
-    """The exit status: 1 where a promise was broken."""
-    logging.disable()  # what fails is in the story
+    """The exit status: 1 if a promise was broken."""
+    logging.disable()  # the story shows what fails
     asked = _asked()
     if asked.find_broken is not None:
         return _find_broken(asked)
@@ -34,7 +34,7 @@ def main() -> int:
 
 
 def _search(asked: Namespace) -> int:
-    """Run many seeds; only those that break a promise are worth a story."""
+    """Run many seeds; show the story of those that break a promise."""
     began_s = monotonic()
     total, bad = Ran(Plan(0), seeds=0), list[Ran]()
     plans = [_plan(asked, seed) for seed in range(asked.first, asked.first + asked.seeds)]
@@ -70,7 +70,7 @@ def _promise(violations: list[str]) -> str:
 
 
 def _find_broken(asked: Namespace) -> int:
-    """The first seed from each design's own plan that catches it; 1 where there is one that none catches."""
+    """Find the first seed from each design's own plan that catches it; 1 if a design is never caught."""
     names = [name for name in BROKEN if asked.find_broken in name]
     missed = 0
     with on_cores(asked.cores) as spread:
@@ -83,7 +83,7 @@ def _find_broken(asked: Namespace) -> int:
 
 
 def _counts(total: Ran) -> list[str]:
-    """What happened how often."""
+    """How often what happened."""
     counted = {"faults": total.seen, "answers": total.told, "steps": total.steps}
     return [
         f"{name}: {', '.join(f'{what} {count}' for what, count in sorted(counts.items()))}"
@@ -101,7 +101,7 @@ def _say(*lines: str) -> None:
 
 
 def _plan(asked: Namespace, seed: int) -> Plan:
-    """What the seed draws, or a plain plan; changed as was asked."""
+    """The plan that the seed draws, or a plain plan, changed by the options."""
     drawn = Plan.forgetful if asked.forgetful else Plan.drawn
     base = BROKEN[asked.broken].plan if asked.broken else Plan(seed) if asked.plain else drawn(seed)
     given = {option.name: getattr(asked, option.name) for option in fields(Plan)[1:]}

@@ -25,7 +25,7 @@ HONEST = Plan(0, honest_edge=True, with_gate=True, holders=7, viewers=6, day_s=6
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """A broken design, the promises of which at least one must be seen broken, and a plan in which it is."""
+    """A broken design, the promises of which at least one must be seen broken, and a plan that shows it."""
 
     name: str
     promises: str
@@ -55,8 +55,8 @@ Change = Callable[[Write], Write]
 
 
 def send_through(patch: pytest.MonkeyPatch, owner: type, way: Callable[[Any, Batch, Send], Awaitable[Outcome]]) -> None:
-    """Every batch that goes through `owner.apply` goes that way instead, which is given the owner, the batch and how to
-    send it.
+    """Every batch that goes through `owner.apply` goes through `way` instead, which gets the owner, the batch and how
+    to send it.
     """
     apply = vars(owner)["apply"]
 
@@ -77,7 +77,7 @@ def send_through(patch: pytest.MonkeyPatch, owner: type, way: Callable[[Any, Bat
 
 
 def rewrite(patch: pytest.MonkeyPatch, change: Change) -> None:
-    """Send every write otherwise."""
+    """Change every write before it is sent."""
 
     async def changed(_store: MemoryBatches, batch: Batch, send: Send) -> Outcome:
         return await send(batch._replace(writes=list(map(change, batch.writes))))
@@ -86,12 +86,12 @@ def rewrite(patch: pytest.MonkeyPatch, change: Change) -> None:
 
 
 def unconditionally(write: Write) -> Write:
-    """The write whatever stands."""
+    """The write without its condition."""
     return write._replace(condition={})
 
 
 def without_slow_round(patch: pytest.MonkeyPatch) -> None:
-    """Nobody visits the seat groups of all open trips: what no index leads to stays as it is, untold."""
+    """Nobody visits the seat groups of all open trips: what no index leads to stays unfinished and unpublished."""
 
     async def none(_self: SlowRound) -> list[Partition]:
         return []
@@ -100,9 +100,7 @@ def without_slow_round(patch: pytest.MonkeyPatch) -> None:
 
 
 def visit_once(patch: pytest.MonkeyPatch, index: Index) -> None:
-    """Visit the minutes of the index while they last and when they have ended, and never again; no slow round
-    repairs it.
-    """
+    """Visit the minutes of the index while they last and once when they have ended; no slow round repairs it."""
     without_slow_round(patch)
     visits_due = MinuteCursor._visits_due
 

@@ -1,4 +1,4 @@
-"""Broken designs of taking seats off sale: several seats that are not blocked at one moment, or not by anybody."""
+"""Broken designs of blocking seats: several seats that are not blocked at one moment, or by a hold that does not exist."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace

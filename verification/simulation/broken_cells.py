@@ -1,4 +1,4 @@
-"""Broken designs of whose a cell is: without a condition on cells, or with another reading of what they say."""
+"""Broken designs of the ownership of cells: a missing condition, or a wrong conclusion from what a cell says."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -65,7 +65,7 @@ def _is_cell(write: Write) -> bool:
 
 @broken("cells that are created by the number of their portion", "I1 I2", Plan(0, seats_per_group=6, seats=6))
 def _seed_by_portion(patch: pytest.MonkeyPatch) -> None:
-    """Portions are cut otherwise by another release."""
+    """Another release cuts the portions differently."""
 
     async def seed(self: Definitions, trip: Trip, group: int) -> None:
         partition, size = seat_rows.group_partition(trip.key, group), self._cells_per_batch_max

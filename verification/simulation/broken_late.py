@@ -1,4 +1,4 @@
-"""Broken designs of what comes late: steps that waited, batches that land when nobody looks for them any more."""
+"""Broken designs of late steps: steps that waited, and batches that land when nobody looks for them any more."""
 
 from dataclasses import replace
 from typing import Any

@@ -1,4 +1,4 @@
-"""Broken designs of the waiting lists: each takes one condition or one order out of them."""
+"""Broken designs of waiting lists: each lacks one condition or one order."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -25,7 +25,7 @@ def _count_then_join(patch: pytest.MonkeyPatch) -> None:
 
 @broken("leave a waiting list without comparing the place", "I4 I7", WAITING)
 def _leave_any_place(patch: pytest.MonkeyPatch) -> None:
-    """The tail, which a leave compares too, would notice."""
+    """Also without the tail, which a leave compares too and which would notice."""
     writes = list_turns._writes
 
     def any_place(steps: Sequence[Join | Leave], standing: Rows, *, now_ms: int, left_s: int) -> list[Write]:
@@ -39,7 +39,7 @@ def _leave_any_place(patch: pytest.MonkeyPatch) -> None:
 
 @broken("a join that is retried from the start", "I3 I4 I5", replace(WAITING, faults=0.3).with_seed(3))
 def _join_anew(patch: pytest.MonkeyPatch) -> None:
-    """Also where it had joined, and its caller has left again since."""
+    """Even if it had joined, and its caller has left again since."""
     look = Join.look
 
     def anew(self: Join, entry: Row) -> None:
@@ -51,7 +51,7 @@ def _join_anew(patch: pytest.MonkeyPatch) -> None:
 
 @broken("a leave that is retried from the start", "I4", replace(WAITING, waiters=12, faults=0.5).with_seed(5))
 def _leave_anew(patch: pytest.MonkeyPatch) -> None:
-    """Also where it had left, and its caller has joined again since."""
+    """Even if it had left, and its caller has joined again since."""
     look = Leave.look
 
     def anew(self: Leave, entry: Row) -> None:

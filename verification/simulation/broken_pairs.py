@@ -1,6 +1,6 @@
-"""Broken designs without a line that another one backs up, together with that other one; and more that were missing.
+"""Broken designs that lack two conditions, each of which makes up for the other; and some that lack one.
 
-Of a pair each half may go alone: the other still holds, and no promise breaks.
+If only one condition of a pair is missing, the other one still protects the promise.
 """
 
 from collections.abc import Coroutine, Mapping, Sequence
@@ -127,7 +127,7 @@ def _free_any_leftover(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Seats, "move", anybodys)
 
 
-# ---- what is a final no
+# ---- what is a final refusal
 
 
 @broken("a refusal of the house without a fence", "I5", Plan(13, faults=0.6, seats_per_group=6, holders=3))
@@ -168,7 +168,7 @@ def _forget_a_no(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Ledger, "_bind", forget)
 
 
-# ---- what must come back
+# ---- what must be returned
 
 
 @broken("fence an attempt however young", "I10", GROUPS_OF_ONE)

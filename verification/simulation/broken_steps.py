@@ -48,13 +48,13 @@ def _confirm_any(patch: pytest.MonkeyPatch) -> None:
 
 
 def step_unseen(patch: pytest.MonkeyPatch) -> None:
-    """A step that does not compare how often the hold was extended."""
+    """A step that does not compare the number of extensions."""
     as_seen = deciding._as_seen
     patch.setattr(deciding, "_as_seen", lambda hold: {"status": as_seen(hold)["status"]})
 
 
 def extend_unseen(patch: pytest.MonkeyPatch) -> None:
-    """Extend without the expiry that was seen."""
+    """Extend without comparing the expiry that was read."""
 
     def change(write: Write) -> Write:
         is_extension = write.key.kind is Kind.HOLD and "expires_at_ms" in write.values and "status" not in write.values

@@ -1,4 +1,4 @@
-"""Broken designs of index entries and sweepers: what is left half done, and nobody finds it or finds it too soon."""
+"""Broken designs of index entries and sweepers: what is left half done is never found, or is ended too soon."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -89,7 +89,7 @@ def _pass_over_sold(patch: pytest.MonkeyPatch) -> None:
 
 
 def close_failed(patch: pytest.MonkeyPatch) -> None:
-    """A minute closed though one of its seat groups failed."""
+    """Close a minute although one of its seat groups failed."""
     close_due = LapseFinder.close_due
 
     async def close_all(self: LapseFinder[Hold], _failed: Mapping[Partition, Exception]) -> None:

@@ -1,7 +1,8 @@
-"""Broken designs of units: without what makes a counter safe, and the protocol's own, which units must show as well.
+"""Broken designs of units: those of the counter, and those of the protocol, which units must show as well.
 
-Where a line is moved, its status and the counter's version back each other up: every batch that moves a line moves the
-version. So lines that are compared with nothing at all are seen with a counter that is compared by its numbers, too.
+When a line is moved, its status and the counter's version make up for each other, because every batch that moves a line
+changes the version. So lines without any condition are caught only together with a counter that is compared by its
+numbers.
 """
 
 from collections.abc import Sequence
@@ -22,7 +23,7 @@ ONE_PARTITION = Plan(0, seats=4, seats_per_group=4, holders=7, faults=0.3, kills
 
 @dataclass(frozen=True, slots=True)
 class BrokenUnits:
-    """A broken design, the promises of which one at least must be seen broken, and a plan in which it is."""
+    """A broken design, the promises of which at least one must be seen broken, and a plan that shows it."""
 
     promises: str
     plan: Plan
@@ -38,7 +39,7 @@ def _without_version(patch: pytest.MonkeyPatch) -> None:
 
 
 def _line_over(patch: pytest.MonkeyPatch) -> None:
-    """A line is made whether it stands already or not: a second call of the same key counts its units again."""
+    """A line is written even if it exists: a second call with the same key counts its units again."""
     rewrite(patch, lambda write: unconditionally(write) if _is_new_line(write) else write)
 
 
@@ -47,7 +48,7 @@ def _is_new_line(write: Write) -> bool:
 
 
 def _by_numbers(patch: pytest.MonkeyPatch) -> None:
-    """The counter compared by what it says, and lines with nothing."""
+    """The counter is compared by its numbers, and lines have no condition."""
     patch.setattr("verification.simulation.units.counted", _counted_by_numbers)
     rewrite(patch, lambda write: unconditionally(write) if write.key.kind is LINES else write)
 
@@ -72,7 +73,7 @@ def _never_ask_whose(patch: pytest.MonkeyPatch) -> None:
 
 
 def _attempts_count(patch: pytest.MonkeyPatch) -> None:
-    """Units of attempts under way are as good as sold."""
+    """Units of running attempts count as sold."""
 
     def decide(_self: Units, findings: Findings[UnitHold], _before: Findings[UnitHold] | None) -> Decision:
         if findings.were_freed or findings.errors or not is_short(findings.claim, findings.met.rows[COUNTER]):
@@ -83,7 +84,7 @@ def _attempts_count(patch: pytest.MonkeyPatch) -> None:
 
 
 def _own(name: str, promises: str, plan: Plan = ROUGH) -> BrokenUnits:
-    """A design of the protocol's own, on units."""
+    """A broken design of the protocol, on units."""
     return BrokenUnits(promises, plan, BROKEN[name].plant)
 
 

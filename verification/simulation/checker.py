@@ -1,7 +1,8 @@
 """Judges a history by what the service promises: what callers were told must have an order that explains it.
 
-Each hold is a row of moments, one per status it went through. What callers know bounds them; two owners of a cell had
-it one after the other; whoever was refused met an owner. A history is right if all moments can be put in order.
+Each hold is a row of moments, one per status it went through. The calls and answers bound these moments; two owners of
+a cell had it one after the other; a refused caller met an owner. A history is right if all moments can be put in an
+order.
 """
 
 from collections import Counter, defaultdict
@@ -24,7 +25,7 @@ EVENTS = {
 
 
 def judge_rows(evidence: Evidence) -> Iterator[str]:
-    """A cell is a hold's exactly when the hold says so (I2); a late booking grew from an expired hold (I4)."""
+    """A cell belongs to a hold exactly if the hold says so (I2); a late booking follows an expired hold (I4)."""
     history = evidence.history
     had: dict[Cell, str] = {}
     for life in evidence.lives.values():
@@ -45,7 +46,7 @@ def judge_rows(evidence: Evidence) -> Iterator[str]:
 
 
 def judge_liveness(evidence: Evidence) -> Iterator[str]:
-    """No seat stays stuck (L2), no call waits for ever (L3)."""
+    """No seat stays stuck (L2), and no call waits for ever (L3)."""
     for call in evidence.history.calls:
         if call.number in evidence.history.probes and call.answer is not CallOutcome.OK:
             yield f"L2 nobody has it, and it cannot be won: {call}"
@@ -73,7 +74,7 @@ def judge_caps(evidence: Evidence) -> Iterator[str]:
 
 
 def judge_events(evidence: Evidence) -> Iterator[str]:
-    """Ids are unique, and the events of each hold, each once, tell what it went through in order (I8)."""
+    """Ids are unique, and the events of each hold, each counted once, show its states in order (I8)."""
     if evidence.history.events is None:
         return
     first = {event.id: event for event in reversed(evidence.history.events)}
@@ -104,18 +105,18 @@ RULES: tuple[Callable[[Evidence], Iterator[str]], ...] = (
     judge_events,
     judge_order,
 )
-"""What is broken, promise by promise; the order comes last, when all else is known."""
+"""The rules, each with the promises that it checks; the order comes last, when everything else is known."""
 
 
 def violations(history: History) -> list[str]:
-    """Every promise that is seen broken; [] where the history can have been."""
+    """Every promise that is seen broken; [] if the history is possible."""
     evidence = Evidence(history)
     return [*(said for rule in RULES for said in rule(evidence)), *violations_of_lists(history)]
 
 
 def out_of_order(told: Iterable[tuple[str, int]], elsewhere: Container[tuple[str, int]]) -> Iterator[str]:
-    """The holds whose events, each named by its hold and ordinal, do not count up (I8). A gap is none where what is
-    missing was told elsewhere.
+    """The holds whose events, each named by its hold and ordinal, do not count up (I8). It is not a gap if the missing
+    events were published elsewhere.
     """
     by_hold: dict[str, list[int]] = defaultdict(list)
     for hold_id, ordinal in told:

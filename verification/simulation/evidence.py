@@ -1,4 +1,4 @@
-"""A history, read: what each hold went through, and what callers make known of when."""
+"""What a history says: the states of each hold, and what the calls show about when each began."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -14,7 +14,7 @@ from verification.simulation.possible_answers import ABSENT
 
 @dataclass(slots=True, eq=False)
 class Life:
-    """A hold that came to be: its statuses, and the moment at which each began."""
+    """An existing hold: its statuses, and the moment at which each began."""
 
     base: str
     row: FoundHold
@@ -23,7 +23,7 @@ class Life:
 
     @property
     def spans(self) -> Iterator[tuple[int, int | None]]:
-        """From which moment to which it had its cells; None where it still has them."""
+        """The moments between which it had its cells; None if it still has them."""
         first: int | None = None
         for status, moment in zip(self.statuses, self.began, strict=True):
             if status in LIVE:
@@ -36,7 +36,7 @@ class Life:
 
 
 class Span(NamedTuple):
-    """While a hold had its cells."""
+    """A span in which a hold had its cells."""
 
     life: Life
     first: int
@@ -61,7 +61,7 @@ class Evidence:
         for life in self.lives.values():
             self.kept[life.row.claimant].append(life)
         self.either: list[OneOf] = []
-        """What can have been in several ways: decided together, with who had what when."""
+        """Facts with several possible ways, decided together with who had what when."""
 
     def _life(self, base: str) -> Life:
         statuses = self.history.statuses(base)
@@ -72,13 +72,13 @@ class Evidence:
         return Life(base, row, statuses, began)
 
     def learn(self, facts: Way, said: str) -> Iterator[str]:
-        """Put the facts with what is known of the moments; yields what is said where they cannot be."""
+        """Add the facts to what is known of the moments; yields `said` if they are impossible."""
         if not self.moments.learn(facts):
             yield said
 
     def facts_of(self, life: Life, statuses: set[str], call: Call) -> Way | None:
-        """That at some moment of the call the hold was in one of these, which follow each other; None if it never
-        was.
+        """The facts if at some moment of the call the hold was in one of these statuses, which follow each other; None
+        if it never was.
         """
         passed = [ABSENT, *life.statuses]
         places = [place for place, status in enumerate(passed) if status in statuses]
@@ -103,6 +103,6 @@ class Evidence:
         return (NotAfter(life.began[-1], call.returned_s - self.history.holds_kept_s),)
 
     def order_of(self, life: Life) -> str:
-        """The order that the hold is confirmed for, that of its late booking where there is one."""
+        """The order that the hold is confirmed for; that of its late booking if there is one."""
         late = self.history.holds.get(late_id(life.base))
         return late.order if late is not None and late.order else life.row.order

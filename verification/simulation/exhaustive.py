@@ -19,7 +19,7 @@ Cells: TypeAlias = tuple[Cell, ...]
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """One hold: whose, of what, and what became of it."""
+    """One hold: its holder, its cells and its state."""
 
     status: str
     cells: Cells
@@ -37,7 +37,7 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Seats:
-    """The whole state: holds by id, and what each key is bound to and why it was refused."""
+    """The whole state: holds by id, and for each key its binding and its refusal."""
 
     holds: tuple[tuple[str, Kept], ...] = ()
     keys: tuple[tuple[str, Cells, str], ...] = ()
@@ -47,24 +47,24 @@ class Seats:
         return next((kept for name, kept in self.holds if name == hold_id), None)
 
     def of(self, claimant: str) -> Kept | None:
-        """The hold of that key."""
+        """The hold with that key."""
         return next((kept for _, kept in self.holds if kept.claimant == claimant), None)
 
     def made_for(self, number: int) -> Kept | None:
-        """The hold that came to be for the call of that number."""
+        """The hold that the call with that number created."""
         return next((kept for _, kept in self.holds if kept.maker == number), None)
 
     def is_free(self, cells: Cells) -> bool:
-        """Whether nobody has any of the cells."""
+        """Whether all the cells are free."""
         return not any(kept.is_live and set(kept.cells) & set(cells) for _, kept in self.holds)
 
     def why_not(self, cells: Cells) -> set[str]:
-        """With which reasons somebody can be refused them now."""
+        """The reasons with which a caller can be refused these cells now."""
         in_the_way = [kept for _, kept in self.holds if kept.is_live and set(kept.cells) & set(cells)]
         return {"SEAT_HELD" if kept.status == "held" else "SEAT_UNAVAILABLE" for kept in in_the_way}
 
     def key(self, subject: str) -> tuple[Cells | None, str]:
-        """What the key is bound to, and why that was refused for good, "" where it was not."""
+        """What the key is bound to, and the reason of its final refusal, "" if there is none."""
         return next(((cells, refused) for name, cells, refused in self.keys if name == subject), (None, ""))
 
     def put(self, hold_id: str, kept: Kept) -> "Seats":
@@ -79,7 +79,7 @@ class Seats:
 
 
 def effects(seats: Seats, call: Call, names: Mapping[str, tuple[str, Cells]]) -> Iterator[Seats]:
-    """What the call may do to the seats. `names`: the holds that may come to be, with claimant and cells of each."""
+    """What the call may do to the seats. `names`: the holds that may be created, with claimant and cells of each."""
     match call.op:
         case "hold":
             yield from _hold_effects(seats, call, names)
@@ -202,18 +202,18 @@ _ENDED = {
 
 @dataclass(frozen=True)
 class _Search:
-    """One history, and what its rows say."""
+    """One history, and its rows."""
 
     history: History
 
     @cached_property
     def names(self) -> dict[str, tuple[str, Cells]]:
-        """The holds that came to be."""
+        """The holds that were created."""
         holds = self.history.holds
         return {base: (holds[base].claimant, holds[base].cells) for base in self.history.bases() if base in holds}
 
     def is_final(self, seats: Seats) -> bool:
-        """Whether the seats are as the last look found them."""
+        """Whether the seats are as they were found in the end."""
         if {name for name, _ in seats.holds} != set(self.history.bases()):
             return False
         return all(map(self._is_as_found, *zip(*seats.holds, strict=True))) if seats.holds else True
@@ -230,14 +230,14 @@ class _Search:
         return not is_booked_late and (row.status, row.order) == (kept.status, kept.order)
 
     def owners(self, seats: Seats) -> dict[Cell, str]:
-        """Who has what."""
+        """The owner of each cell."""
         return {
             cell: late_id(name) if kept.was_late else name
             for name, kept in seats.holds if kept.is_live for cell in kept.cells
         }  # fmt: skip
 
     def moves(self, done: frozenset[int], seats: Seats) -> Iterator[tuple[frozenset[int], Seats]]:
-        """What can be next: a call's effect, a call's answer, or an expiry. `done`: calls that were answered."""
+        """The possible next events: a call's effect, a call's answer, or an expiry. `done`: the answered calls."""
         left = [call for call in self.history.calls if call.number not in done]
         ends_s = min((call.returned_s for call in left if call.answer is not CallOutcome.UNKNOWN), default=inf)
         for call in left:
@@ -252,7 +252,7 @@ class _Search:
                 yield done, seats.put(name, replace(kept, status="expired"))
 
     def is_explained(self) -> bool:
-        """Whether some order of the calls leads to what was found, each call's answer being right in it."""
+        """Whether some order of the calls leads to what was found, with the right answer for each call."""
         answered = {call.number for call in self.history.calls if call.answer is not CallOutcome.UNKNOWN}
         todo: list[tuple[frozenset[int], Seats]] = [(frozenset(), Seats())]
         tried = set(todo)
@@ -268,5 +268,5 @@ class _Search:
 
 
 def is_explained(history: History) -> bool:
-    """Whether the history can have been. Takes time without bound for more than about eight calls."""
+    """Whether the history is possible. The time is exponential: only for up to about eight calls."""
     return _Search(history).is_explained()

@@ -1,4 +1,4 @@
-"""An edge that all processes share, as they share Redis: on a seed it is slow, forgets, loses, lies, lets through."""
+"""An edge that all processes share, like Redis: from a seed, it is slow, forgets, loses messages, lies, lets pass."""
 
 import asyncio
 from collections import Counter
@@ -32,14 +32,14 @@ SLOW_S_MAX = 0.060
 LATE_S_MAX = 5.0
 ENTRIES_MAX = 1_000
 LATE_MS_MAX = 2_000
-"""For so long after the end of a hold a word of it could still count."""
+"""How long after the end of a hold a late mark of it could still count."""
 LIE = "lie"
 """The hold that a lie is about."""
 
 
 class FaultyEdge:
-    """Implements `engine.ports.Gate`, `TakenSeats` and `SeatMapCache`. Once `is_honest`, it is like the local ones
-    with a distance in between. `seen` counts what went wrong, `complaints` are the times it let two in at once.
+    """Implements `seats.ports.Gate`, `TakenSeats` and `SeatMapCache`. If it `is_honest`, it is like the local edge at a
+    distance. `seen` counts the faults, `complaints` lists when it let two attempts in at once.
     """
 
     def __init__(self, now_ms: Callable[[], int], random: Random, *, is_honest: bool = False) -> None:
@@ -127,8 +127,8 @@ class FaultyEdge:
         self._ended.clear()
 
     def _let_in(self, group: SeatGroupKey, cells: Sequence[Cell], attempt: Attempt, ttl_ms: int) -> None:
-        """Keep who is inside: another's lock on a cell must be over before anybody passes, but those that the store
-        knows.
+        """Remember who is inside: nobody passes before another's lock on a cell has ended, except claimants that the
+        store knows.
         """
         now_ms = self._now_ms()
         may_pass = attempt.settles or (group, attempt.claimant) in self._known
@@ -146,13 +146,13 @@ class FaultyEdge:
         return any(not _is_again(attempt, other) and until_ms > self._now_ms() for other, until_ms in inside)
 
     def _judge_words(self, group: SeatGroupKey, answer: GateAnswer) -> None:
-        """Nobody is told of a hold whose end was heard, however late another word of it comes."""
+        """A hold whose end was reported is never shown again, however late another message about it arrives."""
         for cell in answer.cells if isinstance(answer, Taken) else ():
             if self._ended.get((group, cell.hold), 0) > self._now_ms():
                 self.complaints.append(f"E2 {cell} is told of after its hold has ended")
 
     def _lie(self, cell: Cell) -> GateAnswer:
-        """An answer out of thin air."""
+        """An invented answer."""
         status = self._random.choice(("", "held", "sold"))
         if not status:
             return Locked((cell.seat,))
@@ -171,5 +171,5 @@ class FaultyEdge:
 
 
 def _is_again(attempt: Attempt, other: Attempt) -> bool:
-    """Whether they are one attempt, or made under one key."""
+    """Whether they are the same attempt, or have the same key."""
     return attempt.token == other.token or (attempt.has_key and attempt.claimant == other.claimant)

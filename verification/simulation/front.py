@@ -1,4 +1,4 @@
-"""The calls as their callers see them: to some process that may die, by a caller who may lose patience."""
+"""The calls as their callers see them: to a process that may die, by a caller who may lose patience."""
 
 import asyncio
 from collections import Counter
@@ -26,7 +26,7 @@ from verification.simulation.process import Process
 PATIENCES_S = (1.0, 4.0, 15.0, 40.0)
 PAUSES_S = (0, 0.1, 1, 6)
 SETTLES = 0.7
-"""How often who does not know what became of a key has it settled."""
+"""How often a caller who does not know the outcome of a key has it settled."""
 
 Work: TypeAlias = Callable[[Process], Coroutine[object, object, Hold | None]]
 
@@ -41,40 +41,40 @@ class WantedHold:
     key: str | None
 
     def request(self, trip: Trip) -> HoldRequest:
-        """As the store takes it."""
+        """In the form that the store takes."""
         seats = trip.in_layout_order(self.seats)
         return HoldRequest(self.actor, trip, trip.journey(self.ends), seats, TTL_S * 1_000, self.key)
 
     def cells(self, trip: Trip) -> tuple[Cell, ...]:
-        """What is asked for, in layout order."""
+        """The requested cells, in layout order."""
         segments = trip.journey(self.ends).segments
         return tuple(Cell(seat, segment) for seat in trip.in_layout_order(self.seats) for segment in segments)
 
     @property
     def subject(self) -> str:
-        """What the history knows the key by."""
+        """The name of the key in the history."""
         return claimant_of(self.actor, self.key) if self.key is not None else ""
 
 
 class Front:
-    """Sends calls to the processes and writes down what came of them."""
+    """Sends calls to the processes and writes down the answers."""
 
     def __init__(self, plan: Plan, trip: Trip, processes: list[Process], random: Random) -> None:
         self.plan = plan
         self.trip = trip
         self.calls: list[Call] = []
         self.seen: Counter[str] = Counter()
-        """What went wrong for callers."""
+        """The faults on the callers' side."""
         self.is_calm = False
         self.given_up: dict[Call, asyncio.Task[Hold | None]] = {}
-        """Calls whose callers did not wait for the end."""
+        """Calls whose callers did not wait for the answer."""
         self._processes = processes
         self._total_ms_max = HELD_S_MAX * 1_000 if plan.forgets else 10**9
         self._random = random
 
     async def hold(self, wanted: WantedHold, *, tries: int, settles: bool = False) -> tuple[Call, Hold | None]:
-        """Ask for a hold, up to so many times; the last call, and the hold where there is one. Most who do not know
-        what became of a key have it settled.
+        """Ask for a hold, up to so many times; the last call, and the hold where there is one. Most callers who do not
+        know the outcome of a key have it settled.
         """
         got: list[Hold] = []
 
@@ -111,7 +111,7 @@ class Front:
         return call, got[-1] if call.answer is CallOutcome.OK else None
 
     async def confirm(self, actor: Actor, hold_id: str, order: str, *, tries: int) -> Call:
-        """Make it a booking."""
+        """Confirm it."""
 
         async def work(process: Process) -> Hold:
             booked = await process.steps.run(process.holds.confirm(actor, hold_id, Confirmed(order)))
@@ -121,7 +121,7 @@ class Front:
         return await self._step("confirm", actor.user, hold_id, work, tries=tries, order=order)
 
     async def release(self, actor: Actor, hold_id: str, *, tries: int) -> Call:
-        """Give it back."""
+        """Release it."""
 
         async def work(process: Process) -> Hold:
             return await process.steps.run(process.holds.release(actor, hold_id))
@@ -129,7 +129,7 @@ class Front:
         return await self._step("release", actor.user, hold_id, work, tries=tries)
 
     async def cancel(self, actor: Actor, hold_id: str, *, tries: int) -> Call:
-        """Give a booking back."""
+        """Cancel a booking."""
 
         async def work(process: Process) -> Hold:
             return await process.steps.run(process.holds.cancel(actor, hold_id))
@@ -137,7 +137,7 @@ class Front:
         return await self._step("cancel", actor.user, hold_id, work, tries=tries)
 
     async def extend(self, actor: Actor, hold_id: str, *, tries: int) -> Call:
-        """Keep it for another while from now: a short one may be over before the hold is anyway."""
+        """Extend it: the new time may end before the hold would anyway."""
         until_ms = self._processes[0].clock.now_ms() + self._random.choice((TTL_S, TTL_S // 2)) * 1_000
 
         async def work(process: Process) -> Hold:
@@ -193,7 +193,7 @@ class Front:
         return call
 
     async def join(self, actor: Actor, seat_class: str, seats: int, *, tries: int) -> Call:
-        """Wait for the class."""
+        """Join the list of the class."""
         entries: list[WaitlistEntry] = []
         place = WaitlistPlace(trip_id="t", seat_class=seat_class, seats=seats)
 
@@ -204,7 +204,7 @@ class Front:
         return _write_down_places(call, entries[-1:])
 
     async def leave(self, actor: Actor, seat_class: str, *, tries: int) -> Call:
-        """Wait no longer."""
+        """Leave the list of the class."""
         place = WaitlistPlace(trip_id="t", seat_class=seat_class)
         return await self._step(
             "leave", actor.user, seat_class,
@@ -270,7 +270,7 @@ class Front:
 
 
 def _write_down(call: Call, task: "asyncio.Task[Hold | None]") -> None:
-    """What the caller was told."""
+    """The answer that the caller got."""
     if task.cancelled():
         return
     match task.exception():
@@ -295,7 +295,7 @@ def _write_down(call: Call, task: "asyncio.Task[Hold | None]") -> None:
 
 
 def _write_down_seats(call: Call, refusal: SeatTaken) -> None:
-    """What the edge said of the seats; a lie is no word of ours."""
+    """What the edge said of the seats; lies are left out, because the service does not say them."""
     if not any(cell.hold == LIE for cell in refusal.cells):
         call.as_of_s = seconds_of(refusal.decided.as_of_ms)
         call.seen = tuple(Seen(Cell(cell.seat, cell.segment), cell.status, cell.hold) for cell in refusal.cells)

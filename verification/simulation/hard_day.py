@@ -1,8 +1,8 @@
-"""A day with clocks wrong by up to a day, seat groups and minutes that cannot be read, and a relay that comes late.
+"""A day with clocks wrong by up to a day, seat groups and minutes that cannot be read, and a relay that starts late.
 
-Its clocks are beyond every bound, so only I10 may go. One process sells, sweeps and relays; its clock is set ahead or
-back now and then, and right again; it is killed at times. Others only sell, by clocks that may be wrong for good.
-Where there is a second sink, it is slow, fails or is absent all day, and has everything by the morning.
+Its clocks are beyond every bound, so only I10 may be broken. One process sells, sweeps and relays; its clock is set
+ahead or back from time to time and corrected again; it is sometimes killed. Others only sell, with clocks that may stay
+wrong. A second sink, if there is one, is slow, fails or is absent all day, and has everything by the morning.
 """
 
 import asyncio
@@ -36,11 +36,11 @@ DAY_S = 1_500.0
 NIGHT_S = 900.0
 WRONG_S = (60, 3_600, 86_400)
 TOLD_S = 200.0
-"""After so long an event is told that can be read, by a relay that was right for RIGHT_S."""
+"""After this time a readable event is published, by a relay that was right for RIGHT_S."""
 LAPSED_S = 60.0
 RIGHT_S = 120.0
 CARRIED_S = 420.0
-"""So long after a minute can be read again, what it names has been looked into, wherever it was carried."""
+"""How long after a minute can be read again its places have been read, wherever they were carried."""
 
 
 class HardDay:
@@ -56,10 +56,10 @@ class HardDay:
         self._far = FAR[far](Random(seed + 3)) if far else None
         self._recorded: dict[str, tuple[Partition, float]] = {}
         self._made: dict[str, tuple[Partition, float]] = {}
-        """Holds that say held, made by a clock that was right, and when."""
+        """Live holds that were made by a right clock, and when."""
         self._spoilt_s: dict[Partition, float] = {}
         self._well_s = 0.0
-        """Since when the worker's clock is right, its process lives, and the relay is there."""
+        """Since when the worker's clock is right, its process runs, and the relay runs."""
         self._listed_s = -CARRIED_S
         """Since when every minute can be read."""
 
@@ -87,7 +87,7 @@ class HardDay:
         for post in self._sinks().values():
             self._judge(post, behind_s=NIGHT_S / 2)
             told = {event.id: (event.subject, event.ordinal) for life in post.lives for event in life}
-            for said in out_of_order(told.values(), ()):  # one relay after the other; who listens drops repeats
+            for said in out_of_order(told.values(), ()):  # one relay after the other; the listener drops repeats
                 raise Violated(said)
         await self._probe()
 
@@ -104,13 +104,13 @@ class HardDay:
                 self._made[key.id] = partition, now_s()
 
     def _process(self) -> Process:
-        """One whose clock is right."""
+        """A process whose clock is right."""
         edge = FaultyEdge(lambda: round(now_s() * 1_000), Random(0))
         process = Process(Plan(0), self._batches, edge, Random(self._random.random()), post=self._post, far=self._far)
         process.clock.skew_ms = 0
         return process
 
-    # ---- what goes on
+    # ---- what happens
 
     def _times(self, least_s: float, most_s: float) -> Iterator[float]:
         while now_s() < DAY_S:
@@ -176,7 +176,7 @@ class HardDay:
     # ---- what is promised
 
     async def _look_on(self) -> None:
-        """While some things are spoilt, everything else goes on within its bounds."""
+        """While some places cannot be read, everything else happens within its bounds."""
         for _ in self._times(1, 1):
             await asyncio.sleep(20)
             is_listed = not self._batches.unlistable and now_s() - self._listed_s > CARRIED_S
@@ -197,7 +197,7 @@ class HardDay:
         return partition not in self._batches.unreadable and now_s() - self._spoilt_s.get(partition, -1e9) > TOLD_S
 
     async def _probe(self) -> None:
-        """Every seat can be won: by who met its holder for as long as a hold lasts (L2)."""
+        """Every seat can be won by a process that has met its owner for as long as a hold lasts (L2)."""
         prober = self._process()
         for last in (False, True):
             for seat in self._trip.seats:
@@ -212,7 +212,7 @@ class HardDay:
 
 
 def hard_day(seed: int, far: str = "") -> list[str]:
-    """The promises that the seed breaks, with a second sink where `far` says of what kind."""
+    """The promises that the seed breaks; `far` says which second sink there is, if any."""
     day = HardDay(seed, far)
     try:
         run_virtually(seed, day.run())

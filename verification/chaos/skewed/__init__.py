@@ -1,1 +1,1 @@
-"""A folder for PYTHONPATH: what runs with it has a clock that a test sets."""
+"""A folder for PYTHONPATH: a process that runs with it has a clock that a test sets."""
