@@ -89,7 +89,7 @@ class ServerProcess:
         if self._child is None:
             return
         with suppress(ProcessLookupError):
-            # The kernel does not reuse a process id while a process group has it, and the reader was in the group until now.
+            # The kernel does not reuse an id that a process group has, and the reader was in the group until now.
             os.killpg(self._child.pid, signal.SIGKILL)
         self._child.wait()
         assert self._child.stdin is not None

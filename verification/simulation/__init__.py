@@ -27,5 +27,7 @@ Index entries are never lost while their batch is tried: the port promises that 
 
 Seat groups are of one seat, of two, of 16 and of all.
 
-Batches are judged when they take effect (`oracle`), and answers by what took effect when (`hindsight`; both for waiting lists in `lists`). The answers alone are judged by whether any order of events explains them (`checker` and `turns`, on a `history`); so a history that a run on real processes wrote down can be judged as well.
+Batches are judged when they take effect (`oracle`), and answers by what took effect when (`hindsight`; both for waiting
+lists in `lists`). The answers alone are judged by whether any order of events explains them (`checker` and `turns`, on
+a `history`); so a history that a run on real processes wrote down can be judged as well.
 """

@@ -1,4 +1,4 @@
-"""Broken designs of blocking seats: several seats that are not blocked at one moment, or by a hold that does not exist."""
+"""Broken designs of blocking seats: several seats that are not blocked at one moment, or by a hold that is not there."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
