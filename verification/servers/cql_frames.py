@@ -1,4 +1,4 @@
-"""Frames of CQL's native protocol, version 4, as far as a proxy must understand them: complete, not compressed or traced."""
+"""Frames of CQL's native protocol, version 4, as far as a proxy must understand them: complete, uncompressed, no tracing."""
 
 import struct
 from asyncio import StreamReader

@@ -1,4 +1,4 @@
-"""Broken designs of blocking seats: several seats that are not blocked at one moment, or by a hold that is not there."""
+"""Broken designs of blocking seats: seats that are not all blocked at one moment, or by a hold that is not there."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
