@@ -1,1 +1,1 @@
-"""What the inventory promises, put to the test."""
+"""Tests of what the inventory promises."""

@@ -1,1 +1,1 @@
-"""How others reach the engine."""
+"""Tests of the faces through which callers reach the engine."""

@@ -1,4 +1,4 @@
-"""One valid request of each kind, and what is read of it when it is changed."""
+"""One valid request of each kind, and what is read from it after changes."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -108,7 +108,7 @@ def read(kind: type[betterproto2.Message], data: bytes) -> object:
 
 
 def read_changed(kind: type[betterproto2.Message], **changes: object) -> object:
-    """The valid message of the kind with some fields set otherwise, as a use case would get it."""
+    """The valid message of the kind with some fields changed, as a use case would get it."""
     message = kind.FromString(bytes(VALID[kind][0]))
     for name, value in changes.items():
         setattr(message, name, value)

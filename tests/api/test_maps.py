@@ -1,4 +1,4 @@
-"""Seat maps and availability put together from parts say what the messages themselves would say."""
+"""Seat maps and availability that are put together from parts equal the messages that they stand for."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -80,7 +80,7 @@ def expiry_of(state: SeatState) -> int:
 
 
 def naive_map(seat_map: SeatMap) -> v1.GetSeatMapResponse:
-    """The reply as one would write it field by field."""
+    """The reply, built field by field."""
     rows: dict[int, v1.SeatRow] = {}
     for one, state in seat_map.seats():
         cell = v1.SeatCell(
@@ -112,7 +112,7 @@ def naive_map(seat_map: SeatMap) -> v1.GetSeatMapResponse:
 
 
 def naive_availability(found: Availability, checked_at_s: int) -> v1.CheckAvailabilityResponse:
-    """The reply as one would write it field by field."""
+    """The reply, built field by field."""
     free = [one for one, state in found.seats() if isinstance(state, seat.Available)]
     return v1.CheckAvailabilityResponse(
         is_available=len(free) >= found.passengers,
@@ -151,7 +151,7 @@ def test_availability_is_what_its_message_would_be(seat_map: SeatMap, seat_class
 
 @given(st.data(), seat_maps())
 def test_a_kept_reply_never_outlives_a_change(data: st.DataObject, seat_map: SeatMap) -> None:
-    """One `MapReplies` sees a trip in many states; each answer is as if it had seen only that."""
+    """One `MapReplies` gets a trip in many states; each answer is as if there had been only that state."""
     replies = MapReplies()
     for _ in range(4):
         groups = tuple(data.draw(groups_of(seat_map.trip)))
@@ -169,7 +169,7 @@ def small_map(*cells: Sequence[SeatState], trip_id: str = "trip", price: int = 1
     return SeatMap(trip, Journey(0, last), tuple(map(encode_states, cells)))
 
 
-def test_equal_blocks_make_the_same_bytes_without_writing_them_again() -> None:
+def test_equal_seat_groups_make_the_same_bytes_without_encoding_them_again() -> None:
     replies = MapReplies()
     seat_map = small_map([AVAILABLE], [SOLD])
     read_again = SeatMap(seat_map.trip, seat_map.journey, tuple(bytes(bytearray(group)) for group in seat_map.groups))
@@ -188,8 +188,8 @@ def test_journeys_trips_classes_and_party_sizes_do_not_share_a_reply() -> None:
             assert replies.availability(found, checked_at_s=1) == MapReplies().availability(found, checked_at_s=1)
 
 
-def test_another_definition_under_the_same_id_is_drawn_anew() -> None:
-    """As after a store was emptied while the process went on."""
+def test_another_definition_with_the_same_id_gets_a_new_reply() -> None:
+    """As when a store was emptied while the process ran."""
     replies = MapReplies()
     replies.seat_map(small_map([AVAILABLE], price=100))
     dearer = small_map([AVAILABLE], price=200)
@@ -216,7 +216,7 @@ def test_the_legend_is_never_absent_and_a_class_keeps_its_colour() -> None:
     assert class_color("economy") == class_color("economy") != class_color("first")
 
 
-def test_a_memo_keeps_to_its_bounds_and_drops_what_was_asked_for_longest_ago() -> None:
+def test_a_memo_keeps_its_limits_and_drops_what_was_used_longest_ago() -> None:
     memo = Memo[str, str](entries_max=3, bytes_max=100)
     for name in "abc":
         memo.put(name, name, 40)
@@ -244,7 +244,7 @@ def test_a_memo_keeps_to_its_bounds_and_drops_what_was_asked_for_longest_ago() -
         (-1, "ffffffffffffffffff01"),
     ],
 )
-def test_varints_are_written_as_the_format_has_them(value: int, written: str) -> None:
+def test_varints_are_encoded_as_the_format_says(value: int, written: str) -> None:
     assert varint(value).hex() == written
 
 

@@ -1,4 +1,4 @@
-"""A face has no rule of its own: it makes values, and what is wrong with them they say themselves."""
+"""A face has no rule of its own: it makes values, and the values check themselves."""
 
 import ast
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ FACES = ("travio_inventory/api/", "travio_inventory/cli/", "travio_inventory/cli
 REFUSALS = {"Violation", *(kind.__name__ for kind in KINDS.values() if issubclass(kind, InvalidRequest))}
 CHECKS = {name for name in vars(Faults) if not name.startswith("_")} - {"at", "finish"}
 MAY_REFUSE = {
-    "travio_inventory/api/grpc/decoding.py",  # what a message can be wrong in before it is a value
+    "travio_inventory/api/grpc/decoding.py",  # what can be wrong with a message before it is a value
     "travio_inventory/api/grpc/refusals.py",  # a message that is too large to be read
     "travio_inventory/client/messages.py",  # a number that no message can carry
     "travio_inventory/client/refusals.py",  # what the service said
@@ -21,7 +21,7 @@ MAY_KNOW_LIMITS = {"travio_inventory/api/grpc/decoding.py"}
 
 
 def faces() -> Iterator[tuple[str, ast.Module]]:
-    """The modules of all faces."""
+    """The modules of every face."""
     return ((path, tree) for path, tree in modules() if path.startswith(FACES))
 
 
@@ -41,11 +41,11 @@ def imported(tree: ast.Module) -> Iterator[tuple[str, str]]:
             yield from ((node.module or "", alias.name) for alias in node.names)
 
 
-def test_no_face_refuses_a_request_of_its_own_accord() -> None:
+def test_no_face_refuses_a_request_by_a_rule_of_its_own() -> None:
     assert {path for path, tree in faces() if refuses(tree)} == MAY_REFUSE
 
 
-def test_no_face_knows_what_an_id_is_or_how_much_may_be_asked_for() -> None:
+def test_no_face_knows_what_an_id_is_or_what_the_limits_are() -> None:
     rules = {
         path
         for path, tree in faces()

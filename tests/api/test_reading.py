@@ -53,7 +53,7 @@ def test_random_bytes_are_read_or_refused(kind: type[betterproto2.Message], data
 @each_kind
 @given(data=st.data())
 def test_a_damaged_request_is_read_or_refused(kind: type[betterproto2.Message], data: st.DataObject) -> None:
-    """Bytes are changed, cut out, put in; the end is cut off."""
+    """Bytes are changed, removed and inserted; the end is cut off."""
     damaged = bytearray(bytes(VALID[kind][0]))
     for _ in range(data.draw(st.integers(1, 4))):
         start = data.draw(st.integers(0, len(damaged)))
@@ -101,7 +101,7 @@ def test_a_trip_is_read_with_segments_by_number_and_seats_by_place() -> None:
 
 
 @pytest.mark.parametrize(("sent", "kept"), [(0, 16), (-1, 2), (1, 1), (5_000, 5_000)])
-def test_seats_per_block_has_a_default_and_all_in_one(sent: int, kept: int) -> None:
+def test_seats_per_group_has_a_default_and_all_in_one(sent: int, kept: int) -> None:
     message = v1.InitializeTripInventoryRequest.FromString(trip_bytes())
     message.seats_per_group = sent
     _, trip = messages.trip_asked(message_type("InitializeTripInventoryRequest").FromString(bytes(message)))
@@ -141,7 +141,7 @@ def test_the_other_requests_are_read_with_every_field() -> None:
 
 
 def test_text_that_is_no_utf8_is_no_message() -> None:
-    """A lone surrogate among them: no id can have one."""
+    """One of them is a lone surrogate, which no id can have."""
     for bad in (b"\xff", b"\xed\xa0\x80", b"\xc0\x80"):
         with pytest.raises(DecodeError):
             read(v1.GetUserWaitlistRequest, part(1, bad))

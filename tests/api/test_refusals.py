@@ -1,4 +1,4 @@
-"""Each refusal has one place in the table, and its details say enough to make it again."""
+"""Each refusal is once in the table, and it can be rebuilt from its details."""
 
 from collections.abc import Iterator
 
@@ -62,7 +62,7 @@ each_refusal = pytest.mark.parametrize("refusal", ONE_OF_EACH, ids=lambda refusa
 
 
 def kinds(branch: type[Refusal] = Refusal) -> Iterator[type[Refusal]]:
-    """Every class of the tree that gives a reason of its own: those that can be raised."""
+    """Every class of the tree with its own reason: those that can be raised."""
     if "reason" in vars(branch):
         yield branch
     for kind in branch.__subclasses__():
@@ -94,8 +94,8 @@ def test_no_two_refusals_share_a_reason() -> None:
     assert len({kind.reason for kind in TABLE}) == len(TABLE)
 
 
-def test_a_branch_of_the_tree_keeps_to_its_statuses() -> None:
-    """Whether to ask again can be told from the status alone."""
+def test_each_branch_of_the_tree_has_its_own_statuses() -> None:
+    """The status alone says whether to try again."""
     again = {Status.ABORTED, Status.UNAVAILABLE, Status.RESOURCE_EXHAUSTED}
     assert {kind for kind, answer in TABLE.items() if answer.status in again} == set(kinds(RetryableRefusal))
 
@@ -119,7 +119,7 @@ def test_a_client_reads_the_details_with_googles_own_codec(refusal: Refusal) -> 
     assert first == detail(refusal, ErrorInfo)
 
 
-def test_who_may_ask_again_is_told_when() -> None:
+def test_a_retryable_refusal_says_when_to_try_again() -> None:
     for refusal in ONE_OF_EACH:
         told = any(packed.Is(RetryInfo.DESCRIPTOR) for packed in sent(refusal).details)
         assert told == isinstance(refusal, RetryableRefusal)
@@ -179,7 +179,9 @@ def test_taken_seats_are_named_with_their_segments_and_never_with_their_owner() 
 @pytest.mark.parametrize(
     "refusal", [errors.SeatContended(["1A"], retry_after_ms=50), errors.SeatHeld([TakenCell("1A", 0, "held")])]
 )
-def test_what_may_come_back_begins_with_the_words_that_load_testers_count(refusal: Refusal) -> None:
+def test_a_refusal_of_a_seat_that_may_become_free_begins_with_the_words_that_load_testers_count(
+    refusal: Refusal,
+) -> None:
     assert (grpc_error(refusal).message or "").startswith("seat query contention - please retry")
 
 
@@ -197,7 +199,7 @@ def test_a_limit_says_what_is_exceeded() -> None:
 
 @pytest.mark.parametrize("letter", ["x", "\N{GREEK SMALL LETTER ALPHA}", "\N{SLEUTH OR SPY}"])
 def test_the_longest_refusals_still_fit_into_the_headers_that_clients_take(letter: str) -> None:
-    """Ten seats with ids as long as they may be, on 64 segments, in letters of one, two and four bytes."""
+    """Ten seats with the longest ids, on 64 segments, in characters of one, two and four bytes."""
     ids = [f"{seat}{letter * (126 // len(letter.encode()))}" for seat in range(10)]
     cells = [TakenCell(seat, segment, "blocked") for segment in range(64) for seat in ids]
     violations = [Violation(f"updates[{index}].seat_id", letter * 100) for index in range(5_000)]

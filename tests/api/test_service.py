@@ -1,4 +1,4 @@
-"""The whole service over a transport in memory: what each call answers, and how it says no."""
+"""The whole service over a transport in memory: the answers and the refusals of each call."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -117,7 +117,7 @@ async def serving(refusals: Refusals = "status", holds_per_holder_max: int = 0) 
 
 @asynccontextmanager
 async def refused(status: Status, message: str) -> AsyncIterator[None]:
-    """What is done within is refused with that status and that beginning of a message."""
+    """The block is refused with that status, and a message that begins so."""
     with pytest.raises(GRPCError) as refusal:
         yield
     assert (refusal.value.status, (refusal.value.message or "")[: len(message)]) == (status, message)
@@ -222,7 +222,7 @@ async def test_a_key_is_settled_by_the_store_within_limits() -> None:
         assert (await client.hold(ALICE, "1B", key="k", settle=True)).success, "the limit is each holder's own"
 
 
-async def test_clients_of_old_are_told_of_a_taken_seat_in_an_ok_answer() -> None:
+async def test_legacy_clients_are_told_of_a_taken_seat_in_an_ok_answer() -> None:
     async with serving("legacy") as client:
         await client.hold(ALICE, "1A")
         answers = [await client.hold(BOB, "1B 1A") for _ in range(2)]
@@ -230,14 +230,14 @@ async def test_clients_of_old_are_told_of_a_taken_seat_in_an_ok_answer() -> None
         assert {answer.failure_reason for answer in answers} == {"seat query contention - please retry"}
 
 
-async def test_clients_of_old_are_told_of_a_sold_seat_in_an_ok_answer() -> None:
+async def test_legacy_clients_are_told_of_a_sold_seat_in_an_ok_answer() -> None:
     async with serving("legacy") as client:
         await client.confirm(ALICE, (await client.hold(ALICE, "1A")).hold_id)
         answers = [await client.hold(BOB, "1B 1A") for _ in range(2)]
         assert {answer.failure_reason for answer in answers} == {"some seats not available"}
 
 
-async def test_clients_of_old_are_told_of_a_limit_in_an_ok_answer() -> None:
+async def test_legacy_clients_are_told_of_a_limit_in_an_ok_answer() -> None:
     async with serving("legacy", holds_per_holder_max=1) as client:
         await client.hold(ALICE, "1A")
         answer = await client.hold(ALICE, "1B")
@@ -258,7 +258,7 @@ async def test_a_wrong_request_is_never_an_ok_answer(refusals: Refusals) -> None
 
 
 @in_both_ways
-async def test_releasing_gives_seats_back_once_and_never_fails_for_what_is_not_there(refusals: Refusals) -> None:
+async def test_releasing_frees_seats_once_and_never_fails_for_a_hold_that_is_not_there(refusals: Refusals) -> None:
     async with serving(refusals) as client:
         hold = await client.hold(ALICE, "1A 1B")
         nothing = v1.ReleaseSeatsResponse(success=False, released_count=0)
@@ -293,7 +293,7 @@ async def test_a_map_is_right_for_its_journey_and_after_each_change() -> None:
         assert (await client.map("A-C"))["1A"] is v1.SeatStatus.BOOKED
 
 
-async def test_a_party_is_told_whether_it_fits_and_what_it_pays() -> None:
+async def test_availability_says_whether_a_party_fits_and_what_it_pays() -> None:
     async with serving() as client:
         await client.hold(ALICE, "1A", "A-B")
         fits, too_many = await client.check(2), await client.check(4)
@@ -305,7 +305,7 @@ async def test_a_party_is_told_whether_it_fits_and_what_it_pays() -> None:
         assert [result.is_available for result in batch.results] == [False, True]
 
 
-async def test_who_waits_is_told_their_place() -> None:
+async def test_whoever_joins_a_waiting_list_is_told_their_place() -> None:
     async with serving() as client:
         for place, user in enumerate([ALICE, BOB], start=1):
             join = v1.JoinWaitlistRequest(trip_id="T", user_id=user, requested_seats=2, organization_id="org")

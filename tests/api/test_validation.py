@@ -19,7 +19,7 @@ from verification.kit.legal_ids import AWKWARD, legal_ids
 
 
 @each_kind
-def test_who_asks_is_always_named(kind: type[betterproto2.Message]) -> None:
+def test_the_caller_is_always_named(kind: type[betterproto2.Message]) -> None:
     names = [name for name in ("organization_id", "user_id") if hasattr(VALID[kind][0], name)]
     if kind is v1.GetUserWaitlistRequest:  # the tenant may be left out, as it was before there was a field for it
         names.remove("organization_id")
@@ -57,7 +57,7 @@ def test_an_id_is_short_and_without_control_characters(bad: str) -> None:
     ],
 )
 def test_no_two_ids_look_the_same(bad: str, said: str) -> None:
-    """Each of these looks like another id, or like none; that goes for optional ones too."""
+    """Each of these looks like another id, or like no id; this holds for optional ids too."""
     names = ["trip_id", "from_station_id", "to_station_id", "user_id", "organization_id", "idempotency_key"]
     assert sorted(faults(v1.HoldSeatsRequest, **dict.fromkeys(names, bad))) == sorted(names)
     assert faults(v1.JoinWaitlistRequest, seat_class=bad) == ["seat_class"]
@@ -68,8 +68,8 @@ def test_no_two_ids_look_the_same(bad: str, said: str) -> None:
 
 
 @pytest.mark.parametrize("bad", ["\ud800", "a\udcffb"])
-def test_half_a_sign_is_no_id(bad: str) -> None:
-    """As an argument of a command line can have one; no message can."""
+def test_half_a_character_is_no_id(bad: str) -> None:
+    """A command line argument can have one, a message cannot."""
     assert "invisible" in fault_of(bad)
 
 
@@ -189,7 +189,7 @@ def test_none_or_too_many_seats_are_refused_as_seats(seat_ids: list[str]) -> Non
         read_changed(v1.HoldSeatsRequest, seat_ids=seat_ids)
 
 
-def test_all_that_is_wrong_is_said_at_once_and_not_without_end() -> None:
+def test_all_faults_are_reported_at_once_and_up_to_a_limit() -> None:
     named = faults(v1.HoldSeatsRequest, trip_id="", user_id=LONG, to_segment_index=99)
     assert named == ["user_id", "trip_id", "to_segment_index"]
     updates = [v1.SeatUpdate()] * limits.SEATS_MAX

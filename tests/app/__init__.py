@@ -1,1 +1,1 @@
-"""The service in one process: how it is put together, what it does by itself, and that it starts and ends."""
+"""The service in one process: how it is assembled, its background jobs, its start and its end."""

@@ -1,4 +1,4 @@
-"""The settings of a service of a test's own."""
+"""The settings of a service for one test."""
 
 from pathlib import Path
 
@@ -10,5 +10,5 @@ from verification.kit.in_process import settings_of
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    """A service of one's own."""
+    """A service for this test."""
     return settings_of(tmp_path)

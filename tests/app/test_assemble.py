@@ -1,4 +1,4 @@
-"""One wiring for all: what watches sees every use case and port, and each stands in its own place."""
+"""One assembly for all: the watch gets every use case and port, each under its own name."""
 
 import asyncio
 from random import Random
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 class Seen:
-    """Notes what it is asked to stand before."""
+    """Notes what it is asked to watch."""
 
     def __init__(self) -> None:
         self.ports: list[str] = []

@@ -1,4 +1,4 @@
-"""Sweeper and relay: round after round, whatever the rounds do."""
+"""Sweeper and relay: round after round, even if rounds fail."""
 
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
@@ -29,7 +29,7 @@ GROUP, OTHER_GROUP = (group_partition(TripKey("acme", "t1"), number) for number 
 
 
 class Rounds:
-    """A use case that gives or raises what it is told to, then `last` for ever, and counts its calls."""
+    """A use case that returns or raises the given results, then always `last`, and counts its calls."""
 
     def __init__(self, *first: object, last: object) -> None:
         self._first = list(first)
@@ -48,7 +48,7 @@ class Rounds:
         return told
 
     async def reached(self, calls: int) -> None:
-        """Return once it was called so often."""
+        """Return when it was called this many times."""
         while self.calls < calls:
             await self._called.wait()
 
@@ -64,7 +64,7 @@ def relay(rounds: Callable[[], Awaitable[int]], lag_ms: int = 0) -> RelayJob:
 
 
 async def while_running(work: Callable[[], Coroutine[Any, Any, None]], until: Callable[[], Awaitable[None]]) -> None:
-    """Run the job until then, ten seconds at most, and cancel it: it must stop at once."""
+    """Run the job until then, at most ten seconds, and cancel it: it must stop at once."""
     with anyio.fail_after(10):
         async with anyio.create_task_group() as running:
             running.start_soon(work)
@@ -121,7 +121,7 @@ async def test_a_job_in_the_middle_of_a_round_stops_at_once_when_cancelled() -> 
     await while_running(relay(never_ends).run, begun.wait)
 
 
-async def test_each_block_that_fails_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+async def test_each_seat_group_that_fails_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     failures: dict[Partition, Exception] = {GROUP: OutcomeUnknown(), OTHER_GROUP: ZeroDivisionError("bug")}
     rounds = Rounds(last=Swept(3, failures))
     await while_running(sweeper(rounds).run, lambda: rounds.reached(5))
@@ -131,7 +131,7 @@ async def test_each_block_that_fails_is_logged_once(caplog: pytest.LogCaptureFix
     ]
 
 
-async def test_a_store_that_is_away_is_asked_less_and_less_often() -> None:
+async def test_an_unavailable_store_is_called_less_and_less_often() -> None:
     failing, well = Rounds(last=BackendUnavailable()), Rounds(last=Swept(0, {}))
     all_groups_fail = Rounds(last=Swept(1, {GROUP: BackendUnavailable()}))
     one_group_fails = Rounds(last=Swept(2, {GROUP: BackendUnavailable()}))
@@ -146,7 +146,7 @@ async def test_a_store_that_is_away_is_asked_less_and_less_often() -> None:
 
 
 async def waits_after(fails: int, *, interval_ms: int) -> list[float]:
-    """Seconds that a hundred paces would wait after so many failures in a row."""
+    """The seconds that a hundred paces would wait after this number of failures in a row."""
     waits = []
     for seed in range(100):
         pace = Pace(interval_ms=interval_ms, jitter=Random(seed))
@@ -198,7 +198,7 @@ def test_a_round_begins_an_interval_after_the_last_one_began(
     assert max(between) <= most_s
 
 
-async def test_one_good_round_ends_the_backing_off() -> None:
+async def test_one_successful_round_ends_the_back_off() -> None:
     rounds = Rounds(*[BackendUnavailable()] * 4, last=Swept(0, {}))
     slept: list[float] = []
     pace = Pace(interval_ms=INTERVAL_MS, jitter=Random(1))

@@ -1,4 +1,4 @@
-"""A certificate that is renewed while the service runs: new connections see it, without a start."""
+"""A certificate that is renewed while the service runs: new connections get it, without a restart."""
 
 import asyncio
 import ssl
@@ -19,26 +19,26 @@ SEEN_S_MAX = 10
 
 
 def made(folder: Path) -> Certificates:
-    """Certificates of an authority of their own."""
+    """Certificates of their own authority."""
     folder.mkdir()
     return make_certificates(folder)
 
 
 @pytest.fixture
 def first(tmp_path: Path) -> Certificates:
-    """What is shown at the start."""
+    """The certificate at the start."""
     return made(tmp_path / "first")
 
 
 @pytest.fixture
 def renewed(tmp_path: Path) -> Certificates:
-    """What takes its place."""
+    """The certificate that replaces it."""
     return made(tmp_path / "renewed")
 
 
 @asynccontextmanager
 async def serving(shown: OwnCertificate) -> AsyncIterator[int]:
-    """A server that shows the certificate and looks for new files all the time; its port."""
+    """A server that shows the certificate and checks for new files all the time; its port."""
 
     async def hang_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.close()
@@ -51,7 +51,7 @@ async def serving(shown: OwnCertificate) -> AsyncIterator[int]:
 
 
 async def is_trusted(port: int, authority: Path) -> bool:
-    """Whether who trusts that authority trusts what is shown to a new connection."""
+    """Whether a client that trusts the authority accepts a new connection."""
     try:
         _, writer = await asyncio.open_connection("127.0.0.1", port, ssl=ssl.create_default_context(cafile=authority))
     except ssl.SSLError:
@@ -80,7 +80,7 @@ async def test_renewed_files_are_shown_to_new_connections(first: Certificates, r
         await until_trusted(port, renewed.authority)
 
 
-async def test_a_service_that_runs_takes_up_renewed_files(
+async def test_a_running_service_uses_renewed_files(
     first: Certificates, renewed: Certificates, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keep_up = partialmethod(OwnCertificate.keep_up, every_s=LOOK_EVERY_S)
@@ -93,7 +93,7 @@ async def test_a_service_that_runs_takes_up_renewed_files(
         await until_trusted(app.port, renewed.authority)
 
 
-async def test_files_that_are_away_for_a_moment_change_nothing_until_they_are_back(
+async def test_files_that_are_missing_for_a_moment_change_nothing_until_they_are_back(
     first: Certificates, renewed: Certificates, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with serving(OwnCertificate(first.certificate, first.key)) as port:
@@ -105,7 +105,7 @@ async def test_files_that_are_away_for_a_moment_change_nothing_until_they_are_ba
         await until_trusted(port, renewed.authority)
 
 
-async def test_files_that_do_not_fit_each_other_change_nothing_until_they_do(
+async def test_files_that_do_not_match_change_nothing_until_they_do(
     first: Certificates, renewed: Certificates, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with serving(OwnCertificate(first.certificate, first.key)) as port:

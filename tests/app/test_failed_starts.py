@@ -1,4 +1,4 @@
-"""What stops the start, and is said in one line."""
+"""What stops the start, with an error of one line."""
 
 import os
 import socket

@@ -1,4 +1,4 @@
-"""Whether calls should be sent to a process, apart from whether it lives: stores that come and go, jobs, a stop."""
+"""Whether calls should be sent to a process, apart from whether it runs: stores that come and go, jobs, a stop."""
 
 import resource
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -41,11 +41,12 @@ from verification.simulation.virtual_loop import run_virtually
 
 SEEN_S_MAX = 20
 Answer: TypeAlias = str | Exception | float
-"""Of a store: "" is well, a text why it is not done, a number how long it takes."""
+"""The answer of a store: "" is success, a text the reason why a batch is not done, a number the seconds that it takes.
+"""
 
 
 class Told(PassingMemory):
-    """A store that answers as it is told to, and well once it is told no more."""
+    """A store that gives these answers, and then succeeds."""
 
     def __init__(self, *answers: Answer) -> None:
         super().__init__(None, Random(1), anyio.sleep)
@@ -63,7 +64,7 @@ class Told(PassingMemory):
 
 
 def looked(*answers: Answer, applied: Callable[[], int] = lambda: 0) -> list[tuple[float, bool]]:
-    """When a process is told to be ready, and not, whose store answers so."""
+    """When a process with this store becomes ready and not ready."""
     told: list[tuple[float, bool]] = []
 
     async def look() -> None:
@@ -85,11 +86,11 @@ def test_a_store_that_fails_twice_in_a_row_is_not_ready_until_it_answers(failure
     ]
 
 
-def test_a_store_that_is_too_busy_for_a_probe_and_answers_others_is_not_away() -> None:
+def test_a_store_that_is_too_busy_for_a_probe_but_serves_other_calls_counts_as_available() -> None:
     assert looked(*["no turn within 2 s"] * 9, applied=count().__next__) == [(0, True)]
 
 
-def test_ready_is_who_has_no_problem_left(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_process_without_problems_is_ready(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     told: list[bool] = []
     readiness = Readiness(told.append)
@@ -110,7 +111,7 @@ def test_ready_is_who_has_no_problem_left(caplog: pytest.LogCaptureFixture) -> N
     ]
 
 
-def test_a_keyspace_that_is_not_as_it_must_be_is_not_ready_however_well_it_answers() -> None:
+def test_a_process_with_a_wrong_keyspace_is_not_ready_even_if_the_store_answers() -> None:
     found = ["other copies decide"]
     readiness = Readiness(lambda _is_ready: None)
 
@@ -125,7 +126,7 @@ def test_a_keyspace_that_is_not_as_it_must_be_is_not_ready_however_well_it_answe
     assert readiness.is_ready
 
 
-async def test_processes_that_ask_in_the_same_row_do_not_take_each_other_for_a_problem() -> None:
+async def test_processes_that_probe_the_same_row_do_not_disturb_each_other() -> None:
     batches = MemoryBatches(None, Random(1), anyio.sleep)
     probes = [StoreProbe(batches, Random(7)) for _ in range(3)]
     assert [await probe.problem() for _ in range(3) for probe in probes] == [""] * 9
@@ -137,13 +138,13 @@ async def test_processes_that_ask_in_the_same_row_do_not_take_each_other_for_a_p
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    """A service of one's own."""
+    """A service for this test."""
     return settings_of(tmp_path)
 
 
 @contextmanager
 def no_space_after(path: Path) -> Iterator[None]:
-    """The disk takes no byte beyond the file's present end."""
+    """The disk accepts no byte beyond the file's present end."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size, before[1]))
     try:
@@ -167,7 +168,7 @@ def health_of(app: App) -> Iterator[Callable[[str], Awaitable[str]]]:
         channel.close()
 
 
-async def test_a_process_whose_store_is_gone_is_alive_and_not_ready_until_it_is_back(
+async def test_a_process_whose_store_is_gone_is_alive_but_not_ready_until_it_is_back(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     async with running(settings) as app:
@@ -195,7 +196,7 @@ async def test_a_process_whose_store_is_gone_is_alive_and_not_ready_until_it_is_
             assert (await status(SERVICE), await probed("readiness")) == ("SERVING", 0)
 
 
-async def test_what_looks_after_a_store_is_kept_at_work_and_what_it_finds_is_seen(
+async def test_the_jobs_of_a_store_are_kept_running_and_their_findings_are_shown(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found: list[str] = []
@@ -229,7 +230,7 @@ async def test_batches_that_are_applied_for_callers_count_for_a_busy_store(setti
         assert applied(figures) > before
 
 
-async def test_who_watches_hears_that_a_process_stops_before_it_does(settings: Settings) -> None:
+async def test_a_watcher_is_told_that_a_process_stops_before_it_does(settings: Settings) -> None:
     heard: list[int] = []
 
     async def watch(port: int, begun: anyio.Event) -> None:
@@ -250,14 +251,12 @@ async def test_who_watches_hears_that_a_process_stops_before_it_does(settings: S
 
 
 @pytest.mark.parametrize("words", [[], ["both"], ["readiness", "liveness"]])
-def test_a_probe_asks_one_thing(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_probe_asks_for_one_name(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert probe.probe(words) == probe.EXIT_WRONG
     assert capsys.readouterr().err == "ask for one of: readiness, liveness\n"
 
 
-def test_a_probe_that_nobody_answers_says_so(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_probe_without_an_answer_says_so(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("TRAVIO_GRPC_HOST", "127.0.0.1")
     monkeypatch.setenv("TRAVIO_GRPC_PORT", "1")
     assert probe.probe(["liveness"]) == probe.EXIT_NOT_WELL

@@ -1,4 +1,4 @@
-"""The service as a process: it says that it is ready and where, ends when told, and logs what it was not asked."""
+"""The service as a process: it reports that it is ready and where, ends when told, and logs."""
 
 import asyncio
 import json
@@ -15,7 +15,7 @@ from grpclib.health.v1.health_grpc import HealthStub
 from verification.kit.service_process import EndedEarly, ServiceProcess, eventually, serving
 
 READY_SECONDS_MAX = 20
-"""On a machine that does much else at once; `bench start` measures how long it takes on a quiet one."""
+"""On a busy machine; `bench start` measures the time on a quiet one."""
 SAID_SECONDS_MAX = 5
 
 
@@ -50,10 +50,10 @@ async def test_it_starts_beside_a_service_of_kubernetes_that_has_the_name_of_a_s
         ("::", "[::]:", ("127.0.0.1", "::1")),
         ("[::]", "[::]:", ("127.0.0.1", "::1")),
         ("[::1]", "[::1]:", ("::1",)),
-        ("0.0.0.0", "0.0.0.0:", ("127.0.0.1",)),  # noqa: S104 - for as long as the test
+        ("0.0.0.0", "0.0.0.0:", ("127.0.0.1",)),  # noqa: S104 - only during the test
     ],
 )
-async def test_it_listens_where_it_is_told_and_says_so_as_it_is_written(
+async def test_it_listens_where_it_is_told_and_reports_the_address_as_it_was_given(
     tmp_path: Path, host: str, shown: str, reached: tuple[str, ...]
 ) -> None:
     async with serving(tmp_path, TRAVIO_GRPC_HOST=host) as service:
@@ -83,7 +83,7 @@ async def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
                 await unfinished.cancel()
 
 
-async def test_a_second_process_says_in_one_line_whose_the_folder_is(tmp_path: Path) -> None:
+async def test_a_second_process_says_in_one_line_who_uses_the_folder(tmp_path: Path) -> None:
     both = [ServiceProcess(tmp_path), ServiceProcess(tmp_path)]
     try:
         begun = await asyncio.gather(*(each.start() for each in both), return_exceptions=True)

@@ -1,4 +1,4 @@
-"""The service as a whole: what it acknowledged outlives its end, what goes on in it, whom it serves."""
+"""The service as a whole: what it acknowledged outlives it, what runs in it, whom it serves."""
 
 import asyncio
 import json
@@ -41,7 +41,7 @@ from verification.servers.redis import RedisServer
 TRIP = a_trip(organization="acme", stops="ABC", seats=100, seats_per_group=OUR_CHOICE)
 RIDER = Actor("acme", "u1")
 READY_SECONDS_MAX = 20
-"""On a machine that does much else at once; `bench start` measures how long it takes on a quiet one."""
+"""On a busy machine; `bench start` measures the time on a quiet one."""
 
 
 async def hold(inventory: Inventory, seat: str = "A1", *, ttl_s: int = 0) -> Hold:
@@ -105,7 +105,7 @@ async def test_the_seat_map_shows_at_once_what_this_process_did(settings: Settin
         assert (await states(inventory))["A1"] != Available()
 
 
-async def test_it_shows_that_though_the_cache_hears_of_nothing(
+async def test_the_seat_map_shows_it_even_if_the_cache_gets_no_message(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def nothing_is_heard(*_: object) -> bool:
@@ -123,7 +123,7 @@ async def test_it_shows_that_though_the_cache_hears_of_nothing(
 async def test_two_services_on_one_redis_sell_each_their_own_trips(
     tmp_path: Path, redis_node: RedisServer, store: str
 ) -> None:
-    """Though these have the same names."""
+    """Even with trips of the same names."""
     one, other = (
         settings_of(tmp_path / name, store=store, edge="redis", redis_addr=redis_node.address)
         for name in ("one", "other")
@@ -152,7 +152,9 @@ async def test_events_of_the_last_moment_are_relayed_before_the_end(tmp_path: Pa
     assert published(settings) == [("hold.created", held.id)]
 
 
-async def test_a_sink_that_takes_nothing_delays_no_other_and_has_all_after_the_next_start(tmp_path: Path) -> None:
+async def test_a_sink_that_accepts_nothing_delays_no_other_and_has_every_event_after_the_next_start(
+    tmp_path: Path,
+) -> None:
     settings = settings_of(tmp_path, events="json-lines,audit=json-lines:audit.jsonl", relay_interval_ms=20)
     audit = settings.store.data / "audit.jsonl"
     async with running(settings) as app:
@@ -281,8 +283,10 @@ async def test_legacy_refusals_are_answers(tmp_path: Path) -> None:
         assert (answer.success, answer.failed_seat_ids) == (False, ["A1"])
 
 
-async def test_every_call_at_the_end_is_answered_and_what_was_granted_is_told(settings: Settings) -> None:
-    """A hundred callers at once, and the service is told to stop in their midst."""
+async def test_every_call_at_the_end_is_answered_and_the_events_of_what_was_granted_are_published(
+    settings: Settings,
+) -> None:
+    """A hundred callers at once; the service is told to stop meanwhile."""
     granted: list[str] = []
     refused: list[Status] = []
 
@@ -310,7 +314,7 @@ async def test_every_call_at_the_end_is_answered_and_what_was_granted_is_told(se
         assert {(await inventory.read_holds.one(RIDER, hold_ref(hold_id))).is_live for hold_id in granted} == {True}
 
 
-async def test_an_unknown_trip_is_no_error_of_ours(settings: Settings, caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_unknown_trip_is_not_logged_as_an_error(settings: Settings, caplog: pytest.LogCaptureFixture) -> None:
     async with open_inventory(settings) as inventory:
         with pytest.raises(TripNotFound):
             await hold(inventory)

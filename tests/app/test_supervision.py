@@ -1,4 +1,4 @@
-"""Background jobs that break down, in virtual time: told of at once, begun again, seen from outside."""
+"""Background jobs that fail, in virtual time: reported at once, started again, visible from outside."""
 
 import asyncio
 from contextlib import suppress
@@ -14,14 +14,14 @@ AT_WORK = object()
 
 
 class Lives:
-    """A job whose lives end as they are told to, the last one never."""
+    """A job that ends each time as given; the last time it never ends."""
 
     def __init__(self, *lives: object) -> None:
         self._lives = list(lives)
         self.began_s: list[float] = []
 
     async def run(self) -> None:
-        """One life."""
+        """Run once."""
         self.began_s.append(anyio.current_time())
         end = self._lives.pop(0) if self._lives else AT_WORK
         if end is AT_WORK:
@@ -32,7 +32,7 @@ class Lives:
 
 
 def supervised(jobs: dict[str, Job], *, for_s: float) -> list[tuple[float, bool]]:
-    """Keep the jobs at work for so long; what was told outside, and when."""
+    """Supervise the jobs for this time; what was reported, and when."""
     told: list[tuple[float, bool]] = []
 
     async def work() -> None:
@@ -66,7 +66,7 @@ def cancelled_from_within() -> Job:
     ],
     ids=["raises", "returns", "is cancelled from within"],
 )
-def test_a_job_that_ends_is_told_of_at_once_and_others_go_on(
+def test_a_job_that_ends_is_reported_at_once_and_others_continue(
     job: Job, said: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     other = Lives()
@@ -79,7 +79,7 @@ def test_a_job_that_ends_is_told_of_at_once_and_others_go_on(
     assert record.exc_info is not None
 
 
-def test_it_begins_again_later_and_later_up_to_a_bound() -> None:
+def test_it_is_started_again_later_and_later_up_to_a_limit() -> None:
     lives = Lives(*[ZeroDivisionError()] * 20)
     supervised({"relay": lives.run}, for_s=600)
     pauses_s = [later - earlier - 1 for earlier, later in zip(lives.began_s, lives.began_s[1:], strict=False)]
@@ -88,7 +88,7 @@ def test_it_begins_again_later_and_later_up_to_a_bound() -> None:
     assert all(0.75 * longest_s <= pause_s <= longest_s for pause_s in pauses_s[8:])
 
 
-def test_it_counts_as_well_again_when_it_has_been_at_work_for_a_while(caplog: pytest.LogCaptureFixture) -> None:
+def test_it_counts_as_well_again_after_it_has_run_for_a_while(caplog: pytest.LogCaptureFixture) -> None:
     lives = Lives(ZeroDivisionError(), ZeroDivisionError())
     told = supervised({"relay": lives.run}, for_s=60)
     assert [all_well for _, all_well in told] == [True, False, False, True]

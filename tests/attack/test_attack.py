@@ -1,6 +1,6 @@
 """Each attack, small: legal answers only, nobody else harmed, memory and log bounded, and a clean stop in the end.
 
-All are borne by one service, one after the other, so that what one leaves behind the next would show.
+One service takes all of them, one after the other, so that the next one would show what one leaves behind.
 """
 
 import asyncio
@@ -21,9 +21,9 @@ pytestmark = pytest.mark.long
 SCALE = 0.01
 QUIET_SECONDS = 0.1
 WAIT_SECONDS_MAX = 20
-"""Other tests run beside these."""
+"""Other tests run at the same time."""
 CONNECTIONS_MAX = 80
-"""Fewer than the idle ones of this scale."""
+"""Fewer than the idle connections at this scale."""
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ async def test_an_attack_harms_nobody(besieged: Siege, attack: Attack) -> None:
     assert outcome.broken == []
 
 
-async def test_an_answer_that_an_attack_may_not_get_is_seen(besieged: Siege) -> None:
+async def test_a_forbidden_answer_to_an_attack_is_noticed(besieged: Siege) -> None:
     async def fill(assault: Assault) -> None:
         async with assault.connections(2 * CONNECTIONS_MAX) as connections:
             for connection in connections:
@@ -53,8 +53,8 @@ async def test_an_answer_that_an_attack_may_not_get_is_seen(besieged: Siege) -> 
     assert any("was told closed" in said for said in outcome.broken)
 
 
-async def test_harm_to_others_is_seen(tmp_path: Path) -> None:
-    """A service that dies of an attack: its old callers, its new ones, and its end."""
+async def test_harm_to_others_is_noticed(tmp_path: Path) -> None:
+    """A service that dies during an attack: its old callers, its new ones, and its exit status."""
     outcomes: list[Outcome] = []
     with pytest.raises(AssertionError, match="ended with status -9"):
         await bear_a_deadly_attack(tmp_path, outcomes)

@@ -1,1 +1,1 @@
-"""What a bench measures, believes and says."""
+"""Tests of the benches: what they measure, believe and report."""

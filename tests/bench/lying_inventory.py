@@ -1,4 +1,4 @@
-"""A server that can tell contenders and the store's readers different things: what a bench must not believe."""
+"""A server that can give contenders and the store's readers different answers, which a bench must not believe."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -33,12 +33,14 @@ from travio_inventory.wire.inventory.v1 import (
 )
 
 PADDING_SEATS = 2_000
-"""So that a map comes in many frames."""
+"""Large enough that a map needs many frames."""
 
 
 @dataclass
 class LyingInventory(InventoryServiceBase):
-    """Sells one seat to `winners` at once; `known` of them, and `secret` who were refused, are in the store."""
+    """Sells one seat to `winners` callers at once; the store has `known` of them, and `secret` callers who were
+    refused.
+    """
 
     winners: int = 1
     known: int = 1

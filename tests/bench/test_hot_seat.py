@@ -1,4 +1,4 @@
-"""The hot-seat bench believes nobody: whatever the answers, the store must agree that exactly one won."""
+"""The hot-seat bench trusts no answer: the store must confirm that exactly one caller won."""
 
 import pytest
 from anyio.from_thread import BlockingPortal
@@ -39,7 +39,7 @@ def test_one_winner_in_each_round_is_right(typed: Type, portal: BlockingPortal) 
     ],
     ids=["two", "two-answers-one-owner", "none", "lost", "secret-owner", "shown-free"],
 )
-def test_anything_else_is_wrong_and_is_the_exit_status(
+def test_anything_else_is_wrong_and_sets_the_exit_status(
     typed: Type, portal: BlockingPortal, inventory: LyingInventory, said: str
 ) -> None:
     status, wrong, _ = hot_seat(typed, portal, inventory)
@@ -64,7 +64,7 @@ RETRY = "seat query contention - please retry: x"
         ((Status.UNAVAILABLE, "OUTCOME_UNKNOWN", "the outcome is unknown"), "store", "error"),
     ],
 )
-def test_losers_are_counted_by_who_turned_them_away(
+def test_losers_are_counted_by_what_refused_them(
     typed: Type, portal: BlockingPortal, refused_as: tuple[Status, str, str], decided_by: str, counted_as: str
 ) -> None:
     inventory = LyingInventory(refused_as=refused_as, decided_by=decided_by)

@@ -1,4 +1,4 @@
-"""The bench's own HTTP/2 client, against a server that is not ours and against none at all."""
+"""The bench's own HTTP/2 client, against a server of another library, and without a server."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -67,7 +67,7 @@ def test_a_request_larger_than_the_window_waits_for_it(channel: Callable[..., li
 
 @asynccontextmanager
 async def _port(answer: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Any]) -> AsyncIterator[int]:
-    """A TCP server that treats callers in its own way."""
+    """A TCP server that treats each caller as the test says."""
     async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
         yield server.sockets[0].getsockname()[1]
 

@@ -1,4 +1,4 @@
-"""A short bad day on real processes, and proof that the judge would see what is wrong with it."""
+"""A short bad day with real processes, and proof that the judge notices each kind of error."""
 
 from copy import deepcopy
 from dataclasses import replace
@@ -19,7 +19,9 @@ SEED = 11
 SECONDS = 25.0
 STRUCK_MIN = 4
 SHORT = [name for name in FAULTS if "node" not in name and name != "partition-one"]
-"""What one database node allows for, and what is mended within a second or two; and it is stopped for a while."""
+"""The faults that one database node can have, and those that are repaired within a second or two; it is also stopped
+for a while.
+"""
 MINUTE_MS = 60_000
 
 on_servers = [pytest.mark.scylla, pytest.mark.redis, pytest.mark.timeout(600)]
@@ -69,7 +71,7 @@ def test_events_out_of_order_are_seen() -> None:
 
 
 class TestOnServers:
-    """What one run leaves to look at."""
+    """What one run leaves to be judged."""
 
     pytestmark = on_servers
 
@@ -89,8 +91,8 @@ class TestOnServers:
         assert ("## Services ended" in told) is bool(result.felled)
         assert all(service in told for service in result.memory.resident)
 
-    async def test_two_winners_of_a_seat_are_seen(self, result: Result) -> None:
-        """Somebody is told that he has it while another certainly has, and the record knows of both."""
+    async def test_two_winners_of_a_seat_are_noticed(self, result: Result) -> None:
+        """A caller is told that they have it while another certainly has it, and the record has both."""
         history, booked = _some(result, "confirm", status="confirmed")
         held = next(call for call in history.calls if call.op == "hold" and call.told == booked.subject)
         now_s, later_ms = booked.returned_s, history.start_ms + round(booked.returned_s * 1_000) + MINUTE_MS
@@ -115,8 +117,8 @@ class TestOnServers:
         history.owners = {cell: owner for cell, owner in history.owners.items() if owner != confirmed.told}
         assert any(said.startswith("I2") for said in judge(history, {}).violations)
 
-    async def test_an_early_expiry_is_seen_by_who_has_the_seat_next(self, result: Result) -> None:
-        """It is said to have had a minute more; there are holds whose seats somebody was told to have by then."""
+    async def test_an_early_expiry_is_noticed_by_the_next_owner_of_the_seat(self, result: Result) -> None:
+        """The notes say that it had a minute more; by then others had been told that they have its seats."""
         seen = [judge(_later(history, name), {}).violations for history, name in _expired(result)]
         assert any("I10" in said or "I1 " in said or "I7" in said for violations in seen for said in violations)
 
@@ -132,11 +134,11 @@ class TestOnServers:
         assert any(said.startswith("I8") for said in judge(history, {}).violations)
 
     async def test_more_holds_than_a_holder_may_have_are_seen(self, result: Result) -> None:
-        """Those who share an account had two at once, which would be too many where one is the most."""
+        """Callers who share an account had two at once, which is too many if the limit is one."""
         assert any("I9" in said and "and may have 1" in said for said in judge_limits(result.histories.values(), 1))
 
     async def test_a_lost_place_on_a_waiting_list_is_seen(self, result: Result) -> None:
-        """Of somebody who was told of it once and never left."""
+        """The place of a user who was told of it once and never left."""
         for book in result.notebook.books:
             if told := enough.holders_of_lasting_places(book):
                 places = result.found.remains[book.name].places
@@ -147,7 +149,7 @@ class TestOnServers:
 
 
 def _some(result: Result, op: str, *, status: str) -> tuple[History, Call]:
-    """A call that was told OK of a hold that the record has so; with its history, to be changed."""
+    """An acknowledged call for a hold that the record has in that state; with its history, to be changed."""
     for history in result.histories.values():
         for number, call in enumerate(history.calls):
             row = history.holds.get(call.told)
@@ -167,6 +169,6 @@ def _expired(result: Result) -> list[tuple[History, str]]:
 
 
 def _later(history: History, name: str) -> History:
-    """The same, but that the hold should have lasted a minute more."""
+    """The same call, but the hold should have lasted a minute more."""
     row = history.holds[name]
     return replace(history, holds={**history.holds, name: row._replace(expires_at_ms=row.expires_at_ms + MINUTE_MS)})

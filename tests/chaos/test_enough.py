@@ -1,4 +1,4 @@
-"""A run goes on until what is looked at afterwards was seen: so many faults, and calls answered in every way."""
+"""A run continues until it has seen enough: a number of faults, and calls answered in every way."""
 
 import asyncio
 import time
@@ -38,7 +38,7 @@ def _steps(notebook: Notebook, book: Book, hold: str, *ops: str) -> None:
         _tell(notebook.step(book, op, "u", hold, service=S), hold)
 
 
-async def test_all_that_is_looked_at_is_missing_at_first_and_nothing_once_it_was_seen() -> None:
+async def test_everything_is_missing_at_first_and_nothing_when_it_was_seen() -> None:
     notebook, book = _notebook()
     assert len(enough.missing(notebook)) == 6
     holds = [_hold(notebook, book, number, f"u{number % 3}") for number in range(enough.HOLDS_MIN)]
@@ -61,7 +61,7 @@ async def test_what_is_cancelled_or_left_is_not_seen_to_last() -> None:
 
 
 @pytest.mark.parametrize(("faults_min", "done"), [(0, 1), (4, 4)])
-async def test_so_many_faults_are_done_however_long_each_takes(
+async def test_the_least_number_of_faults_happens_however_long_each_takes(
     faults_min: int, done: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def act(_deployment: Deployment, _planned: Planned) -> None:

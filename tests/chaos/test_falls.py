@@ -1,4 +1,4 @@
-"""What the end of a service costs is counted right, and what took too long is told."""
+"""The cost of a service's end is counted correctly, and delays are reported."""
 
 import pytest
 
@@ -16,7 +16,7 @@ FALL = Fall("one", "SIGKILL", 10.0)
 
 @pytest.fixture
 def notebook() -> Notebook:
-    """One book, and nothing in it."""
+    """An empty notebook."""
     notebook = Notebook()
     notebook.open(trip_of("t", seats=1))
     return notebook
@@ -24,7 +24,7 @@ def notebook() -> Notebook:
 
 @pytest.fixture
 def book(notebook: Notebook) -> Book:
-    """That one."""
+    """That notebook."""
     return notebook.books[0]
 
 
@@ -53,7 +53,7 @@ def test_the_next_answer_is_an_ok_of_another_service_to_a_call_made_afterwards(n
     assert felled.next_answer_s == 0.5
 
 
-def test_a_call_in_flight_is_settled_by_the_next_ask_for_the_same(notebook: Notebook, book: Book) -> None:
+def test_a_call_in_flight_is_settled_by_the_next_call_for_the_same(notebook: Notebook, book: Book) -> None:
     lost, by_crowd = _call(book, 9.9, "one"), _call(book, 9.9, "one", holder=f"{CROWD}0-1-1")
     notebook.gave_up_s = {lost.number: 10.0, by_crowd.number: 10.0}
     felled = measure([FALL], notebook, [])
@@ -78,7 +78,7 @@ def test_a_call_in_flight_is_settled_by_the_next_ask_for_the_same(notebook: Note
         ("service-stop", 1.0, 9.0, True),
     ],
 )
-def test_a_late_answer_breaks_the_promise_where_no_other_fault_was_felt(
+def test_a_late_answer_breaks_the_promise_if_no_other_fault_had_effects(
     notebook: Notebook, book: Book, fault: str, from_s: float, to_s: float, is_broken: bool
 ) -> None:
     _call(book, 10.1, "two", returned_s=11.5)
@@ -86,7 +86,7 @@ def test_a_late_answer_breaks_the_promise_where_no_other_fault_was_felt(
     assert bool(too_late(Lateness(), measure([FALL], notebook, [struck]))) is is_broken
 
 
-def test_at_most_the_two_worst_are_told() -> None:
+def test_at_most_the_two_worst_are_reported() -> None:
     felled = [Felled(FALL, [], after_s, []) for after_s in (1.1, 0.2, 9.9, 2.2)]
     said = too_late(Lateness(), felled)
     assert len(said) == 2
@@ -117,7 +117,7 @@ def _call(
     subject: str = "key",
     holder: str = "c1",
 ) -> Call:
-    """A hold that was asked for then; without an answer unless it says when."""
+    """A hold that was requested then; unanswered unless a time is given."""
     call = Call(len(book.calls), "hold", subject, at_s, holder=holder, process=service)
     if returned_s is not None:
         call.answer, call.returned_s = answer, returned_s

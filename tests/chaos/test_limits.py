@@ -1,4 +1,4 @@
-"""Too many holds of one holder are seen, and so is a refusal that nothing explains."""
+"""Too many holds of one holder are noticed, and so is a refusal without a cause."""
 
 from itertools import count
 
@@ -12,19 +12,19 @@ UNTIL_S = 60.0
 _numbers = count()
 
 
-def test_four_holds_at_once_are_seen_though_they_are_of_two_trips() -> None:
+def test_four_holds_at_once_are_noticed_even_on_two_trips() -> None:
     trips = [History([_held("a", 1), _held("b", 2)]), History([_held("c", 3), _held("d", 4)])]
     assert judge_limits(trips, LIMIT) == ["I9 u had 4 holds at 4.000, and may have 3"]
 
 
-def test_four_holds_of_two_holders_are_nothing() -> None:
+def test_four_holds_of_two_holders_are_right() -> None:
     assert (
         judge_limits([History([_held("a", 1), _held("b", 1), _held("c", 1), _held("d", 1, holder="v")])], LIMIT) == []
     )
 
 
 @pytest.mark.parametrize("step", ["release", "confirm"])
-def test_a_hold_counts_until_its_end_or_booking_was_asked_for(step: str) -> None:
+def test_a_hold_counts_until_its_end_or_booking_was_requested(step: str) -> None:
     calls = [_held("a", 1), _held("b", 1), _held("c", 1), _held("d", 5)]
     assert judge_limits([History([*calls, _step(step, "a", 4)])], LIMIT) == []
     assert judge_limits([History([*calls, _step(step, "a", 6)])], LIMIT) != []
@@ -44,12 +44,12 @@ def test_an_extended_hold_counts_until_its_later_time() -> None:
     assert judge_limits([History([*calls, *extended])], LIMIT) != []
 
 
-def test_a_refusal_with_as_many_holds_in_the_way_is_right() -> None:
+def test_a_refusal_with_enough_holds_is_right() -> None:
     calls = [_held("a", 1), _held("b", 1), _held("c", 1), _refused("d", 5)]
     assert judge_limits([History(calls[:2]), History(calls[2:])], LIMIT) == []
 
 
-def test_a_refusal_with_too_few_in_the_way_is_seen() -> None:
+def test_a_refusal_with_too_few_holds_is_noticed() -> None:
     refused = _refused("d", 5)
     calls = [_held("a", 1), _held("b", 1), _held("c", 6), _held("v", 1, holder="v"), refused]
     assert judge_limits([History(calls)], LIMIT) == [
@@ -57,12 +57,12 @@ def test_a_refusal_with_too_few_in_the_way_is_seen() -> None:
     ]
 
 
-def test_a_hold_that_was_given_back_long_ago_explains_nothing() -> None:
+def test_a_hold_that_was_released_long_ago_explains_no_refusal() -> None:
     calls = [_held("a", 1), _held("b", 1), _held("c", 1), _step("release", "c", 2), _refused("d", 5)]
     assert judge_limits([History(calls)], LIMIT) != []
 
 
-def test_an_attempt_that_nobody_answered_may_be_in_the_way_and_one_refused_for_the_limit_is_not() -> None:
+def test_an_unanswered_attempt_may_count_and_one_refused_for_the_limit_does_not() -> None:
     calls = [_held("a", 1), _held("b", 1), _refused("d", 5)]
     lost = Call(next(_numbers), "hold", "c", 2, holder="u")
     assert judge_limits([History([*calls, lost])], LIMIT) == []
@@ -70,7 +70,7 @@ def test_an_attempt_that_nobody_answered_may_be_in_the_way_and_one_refused_for_t
 
 
 def _held(name: str, at_s: float, *, until_s: float = UNTIL_S, holder: str = "u") -> Call:
-    """A hold under a key, answered then."""
+    """A hold with a key, answered then."""
     call = _answered("hold", name, at_s, CallOutcome.OK, until_s=until_s)
     call.told, call.status, call.holder = name, "held", holder
     return call

@@ -1,4 +1,4 @@
-"""What callers of a bad day are told is written down: an answer that is lost is none, and a bug is seen."""
+"""The answers of a bad day are written down: a lost answer is no answer, and a bug is noticed."""
 
 import pytest
 from grpclib.const import Status
@@ -11,7 +11,7 @@ from verification.simulation.history import Call, CallOutcome
 
 
 async def heard(failure: Exception) -> tuple[Notebook, Call]:
-    """What is written down of a step that fails so."""
+    """What is written down of a step that fails with this error."""
     notebook = Notebook()
     call = Call(1, "hold", "", 0.0, holder="u1", process="p1")
 
@@ -34,7 +34,7 @@ async def test_a_bug_of_the_service_is_no_lost_answer(status: Status) -> None:
 @pytest.mark.parametrize(
     "failure", [GRPCError(Status.UNAVAILABLE, "stopping"), StreamTerminatedError("Connection lost"), TimeoutError()]
 )
-async def test_a_lost_answer_is_nothing_strange(failure: Exception) -> None:
+async def test_a_lost_answer_is_not_strange(failure: Exception) -> None:
     notebook, call = await heard(failure)
     assert call.answer is CallOutcome.UNKNOWN
     assert notebook.strange == []

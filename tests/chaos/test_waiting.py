@@ -1,4 +1,4 @@
-"""Every way to break a waiting list is seen, and what only looks like one is not."""
+"""Every broken waiting list is noticed, and what only looks broken is not."""
 
 from itertools import count
 
@@ -10,53 +10,53 @@ from verification.simulation.history import Call, CallOutcome
 _moments = count(1)
 
 
-def test_a_kept_place_a_left_one_and_one_that_nobody_answered_are_nothing() -> None:
+def test_a_kept_place_a_left_one_and_an_unanswered_one_are_right() -> None:
     calls = [_join("a"), _join("b"), _leave("b"), _join("c", CallOutcome.UNKNOWN), _join("d", CallOutcome.AGAIN)]
     assert [*judge_lists(calls, {"a": 1})] == []
     assert [*judge_lists(calls, {"a": 1, "c": 3})] == []
 
 
-def test_a_lost_place_is_seen() -> None:
+def test_a_lost_place_is_noticed() -> None:
     assert _said([_join("a")], {}) == ["I3 I4"]
 
 
-def test_a_place_that_was_left_and_stands_is_seen() -> None:
+def test_a_place_that_was_left_and_still_exists_is_noticed() -> None:
     assert _said([_join("a"), _leave("a")], {"a": 1}) == ["I3 I4"]
 
 
-def test_a_place_that_nobody_asked_for_is_seen() -> None:
+def test_a_place_that_nobody_requested_is_noticed() -> None:
     assert _said([], {"a": 1}) == ["I5"]
 
 
-def test_somebody_who_has_a_place_and_is_told_otherwise_is_seen() -> None:
+def test_a_wrong_answer_to_a_user_with_a_place_is_noticed() -> None:
     assert _said([_join("a"), _leave("a", CallOutcome.NO)], {}) == ["I3"]
     assert _said([_join("a"), _leave("a", CallOutcome.UNKNOWN), _leave("a", CallOutcome.NO)], {}) == []
 
 
 @pytest.mark.parametrize("answer", [CallOutcome.UNKNOWN, CallOutcome.AGAIN])
-def test_who_asks_again_in_vain_keeps_the_place(answer: CallOutcome) -> None:
+def test_a_failed_second_join_keeps_the_place(answer: CallOutcome) -> None:
     assert _said([_join("a"), _join("a", answer)], {}) == ["I3 I4"]
 
 
-def test_one_place_for_two_is_seen() -> None:
+def test_one_place_for_two_users_is_noticed() -> None:
     assert "I1" in _said([_join("a"), _join("b")], {"a": 1, "b": 1})
 
 
-def test_who_came_later_and_is_before_is_seen() -> None:
+def test_a_later_user_before_an_earlier_one_is_noticed() -> None:
     assert _said([_join("a"), _join("b")], {"a": 2, "b": 1}) == ["I7"]
     assert _said([_join("a"), _join("b")], {"a": 1, "b": 2}) == []
 
 
-def test_who_left_and_came_again_is_behind() -> None:
+def test_a_user_who_left_and_joined_again_is_last() -> None:
     assert _said([_join("a"), _join("b"), _leave("a"), _join("a")], {"a": 3, "b": 2}) == []
 
 
-def test_who_had_no_answer_at_first_may_be_anywhere() -> None:
+def test_a_user_without_a_first_answer_may_be_anywhere() -> None:
     assert _said([_join("a", CallOutcome.UNKNOWN), _join("b"), _join("a")], {"a": 2, "b": 1}) == []
     assert _said([_join("a", CallOutcome.UNKNOWN), _join("b"), _join("a")], {"a": 1, "b": 2}) == []
 
 
-def test_who_moves_back_is_seen() -> None:
+def test_a_user_who_moves_back_is_noticed() -> None:
     assert _said([_join("a", place=1), _join("a", place=2)], {"a": 1}) == ["I7"]
     assert _said([_join("a", place=2), _join("a", place=1)], {"a": 1}) == []
     assert _said([_join("a", place=1), _leave("a"), _join("a", place=2)], {"a": 2}) == []

@@ -1,4 +1,4 @@
-"""A process for supervisors: says that it is ready, and ends when its input does. Its arguments make it do less."""
+"""A process for tests of the supervisor: reports that it is ready, and ends with its input. Arguments make it fail."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""The command line and the client where only their own packages are installed, without those of the service."""
+"""The command line and the client with only their own packages installed, without those of the service."""
 
 import subprocess
 import sys
@@ -26,7 +26,7 @@ def typed(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-c", WITHOUT, *words], capture_output=True, text=True, check=False)
 
 
-def test_a_client_alone_asks_a_service(server: ServiceProcess) -> None:
+def test_a_client_alone_can_call_a_service(server: ServiceProcess) -> None:
     there = ("--target", server.target, "--organization", "a-client-alone")
     for words in (
         ("trip", "open", str(EXAMPLES / "coach.toml")),
@@ -47,7 +47,7 @@ def test_a_shell_completes_the_words_of_a_client_alone(shell: str) -> None:
 
 
 @pytest.mark.parametrize("words", [["serve"], ["work"], ["settings"], ["schema", "check"], ["bench", "noop"]])
-def test_what_needs_the_service_says_what_to_install(words: list[str]) -> None:
+def test_a_command_that_needs_the_service_says_what_to_install(words: list[str]) -> None:
     done = typed(*words)
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1

@@ -43,7 +43,7 @@ def terminal(server: ServiceProcess, typed: Type) -> Type:
     return lambda *words: typed(*words, **environment)
 
 
-def test_a_hold_goes_its_way_from_the_file_to_the_ticket_and_back(terminal: Type) -> None:
+def test_a_trip_is_opened_and_a_seat_held_booked_and_cancelled(terminal: Type) -> None:
     for _ in range(2):
         opened = terminal("trip", "open", FILE)
         assert (opened.status, opened.out, opened.err) == (0, f"{COACH} is open: 40 seats on 3 segments\n", "")
@@ -64,7 +64,7 @@ def test_a_hold_goes_its_way_from_the_file_to_the_ticket_and_back(terminal: Type
     assert refused.err == "booking was cancelled: hold the seats again\n"
 
 
-def test_exit_statuses_tell_wrong_input_from_no_and_from_ask_again(terminal: Type) -> None:
+def test_exit_statuses_distinguish_wrong_input_and_refusals_and_try_again(terminal: Type) -> None:
     assert terminal("trip", "open", FILE).status == 0
     assert terminal("hold", COACH, "dhaka", "cumilla", "seat-A1").status == 0
     other = terminal("hold", COACH, "dhaka", "cumilla", "seat-A1", "--user", "other", "--json")
@@ -78,7 +78,7 @@ def test_exit_statuses_tell_wrong_input_from_no_and_from_ask_again(terminal: Typ
 
 
 def test_a_release_that_released_nothing_says_where_to_look(terminal: Type) -> None:
-    """A forgotten --user or --organization is no sign that seats came free."""
+    """A forgotten --user or --organization does not mean that seats were freed."""
     terminal("trip", "open", FILE)
     hold = terminal("hold", COACH, "dhaka", "cumilla", "seat-A1", "--json").plain["hold"]
     others = terminal("release", hold, "--user", "somebody-else")
@@ -95,7 +95,7 @@ def test_seats_are_taken_off_sale_and_put_back(terminal: Type) -> None:
     assert terminal("unblock", COACH, "seat-J4").out == "1 unblocked\n"
 
 
-def test_one_waits_in_line_and_leaves_it(terminal: Type) -> None:
+def test_a_user_joins_a_waiting_list_and_leaves_it(terminal: Type) -> None:
     terminal("trip", "open", FILE)
     joined = terminal("waitlist", "join", COACH, "--class", "business")
     assert joined.out == "number 1 on the waiting list\n"
@@ -145,7 +145,7 @@ def test_benches_with_a_server_of_their_own_find_nothing_wrong(typed: Type, benc
     assert answer.plain["server"]["own"] is True
 
 
-def test_where_nobody_listens_the_line_says_how_to_start_one(typed: Type) -> None:
+def test_without_a_service_the_error_says_how_to_start_one(typed: Type) -> None:
     target = f"127.0.0.1:{free_port()}"
     for words in (("map", "t", "a", "b"), ("hold", "t", "a", "b", "s"), ("bench", "hot-seat")):
         answer = typed(*words, "--target", target)
@@ -189,7 +189,7 @@ def test_settings_are_listed_with_where_they_come_from(typed: Type) -> None:
     assert (port["value"], port["source"]) == ("9999", "GRPC_PORT")
 
 
-def test_each_setting_is_explained_where_it_is_listed_within_80_columns(typed: Type) -> None:
+def test_each_setting_is_listed_with_an_explanation_within_80_columns(typed: Type) -> None:
     plain = typed("settings", GRPC_PORT="9999").out
     rows = typed("settings", "--json", GRPC_PORT="9999").plain["settings"]
     assert "TRAVIO_GRPC_PORT = 9999  (GRPC_PORT)\n" in plain
@@ -234,7 +234,7 @@ def test_every_command_has_help_with_an_example(typed: Type, command: Command) -
     assert f"travio-inventory {command.words} {command.example}".strip() in " ".join(answer.out.split())
 
 
-def test_the_program_itself_teaches_how_to_begin() -> None:
+def test_the_program_itself_says_how_to_begin() -> None:
     said = subprocess.run(
         [sys.executable, "-m", "travio_inventory.cli", "--help"], capture_output=True, text=True, cwd=ROOT, check=True
     ).stdout
@@ -247,7 +247,7 @@ def test_the_branch_of_a_refusal_decides_the_status(refusal: Refusal, status: in
     assert failure_of(refusal).status == status
 
 
-def test_advice_is_given_for_refusals_that_there_are() -> None:
+def test_advice_is_given_only_for_refusals_that_exist() -> None:
     assert set(ADVICE) <= set(KINDS)
     in_need = {reason for reason, kind in KINDS.items() if issubclass(kind, FinalRefusal)} - {"NOT_ON_WAITLIST"}
     assert in_need <= set(ADVICE)

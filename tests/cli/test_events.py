@@ -1,4 +1,4 @@
-"""The tail of the events file: whole lines only, and on with a file that takes its place."""
+"""Following the events file: complete lines only, and on with a file that replaces it."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from travio_inventory.kernel.events import Event
 from travio_inventory.seats.events import EventType, HoldReleased, data_text
 
 
-def test_following_yields_whole_lines_also_of_a_file_put_in_its_place(tmp_path: Path) -> None:
+def test_following_yields_complete_lines_also_of_a_file_that_replaces_it(tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl"
     path.write_text('{"n":1}\n{"n"')
     lines = _lines(path, follow=True)
@@ -24,7 +24,7 @@ def test_following_yields_whole_lines_also_of_a_file_put_in_its_place(tmp_path: 
     lines.close()
 
 
-def test_without_following_it_ends_at_the_end_and_leaves_out_half_a_line(tmp_path: Path) -> None:
+def test_without_following_it_stops_at_the_end_and_omits_half_a_line(tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl"
     path.write_text('{"n":1}\n{"n"')
     assert list(_lines(path, follow=False)) == ['{"n":1}']
@@ -37,7 +37,7 @@ def test_a_folder_without_events_is_said_so(typed: Type, tmp_path: Path) -> None
 
 
 def test_seats_with_spaces_in_their_names_stay_apart(typed: Type, tmp_path: Path) -> None:
-    """As a shell would take them."""
+    """As a shell would split them."""
     data = data_text(HoldReleased("h", "t1", "ann", ("A 1", "A2"), 0, 0))
     event = Event("h~1", EventType.HOLD_RELEASED, 1, 0, ActorKind.USER, "org", "h", 1, "t1", data)
     (tmp_path / "events.jsonl").write_text(line_of(event) + "\n")

@@ -1,4 +1,4 @@
-"""What each gRPC status means for a script: exit status 1 is a definite no, and nothing else is."""
+"""What each gRPC status means for a script: exit status 1 is a definite refusal, and nothing else is."""
 
 import pytest
 from grpclib.const import Status

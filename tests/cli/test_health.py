@@ -1,4 +1,4 @@
-"""What the command says of a service that lives, of one that should not be sent calls, and of none."""
+"""What the command says about a ready service, a live one that is not ready, and no service."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -18,7 +18,7 @@ from verification.servers.process import free_port
 
 @asynccontextmanager
 async def serving(readiness: ServiceStatus) -> AsyncIterator[int]:
-    """A service that is as ready as that says; its port."""
+    """A service with this readiness; its port."""
     async with open_inventory(settings_of()) as inventory:
         server = Server(services(inventory, refusals="status", clock=SystemClock(), readiness=readiness))
         port = free_port()
@@ -36,7 +36,7 @@ def test_a_service_that_serves_is_alive_and_ready(typed: Type, server: ServicePr
     assert typed("health", "--target", target, "--json").plain == {"alive": True, "ready": True}
 
 
-def test_a_service_whose_store_is_away_is_alive_and_not_ready(typed: Type, portal: BlockingPortal) -> None:
+def test_a_service_without_its_store_is_alive_but_not_ready(typed: Type, portal: BlockingPortal) -> None:
     readiness = ServiceStatus()
     readiness.set(False)
     with portal.wrap_async_context_manager(serving(readiness)) as port:
@@ -44,6 +44,6 @@ def test_a_service_whose_store_is_away_is_alive_and_not_ready(typed: Type, porta
         assert typed("health", "--target", f"127.0.0.1:{port}", "--json").plain == {"alive": True, "ready": False}
 
 
-def test_where_nobody_listens_nothing_is_known(typed: Type) -> None:
+def test_without_a_service_nothing_is_known(typed: Type) -> None:
     answer = typed("health", "--target", f"127.0.0.1:{free_port()}")
     assert (answer.status, answer.out) == (4, "")

@@ -82,7 +82,7 @@ def test_availability_says_whether_a_party_finds_seats_and_what_it_pays(on_the_l
         (("block", "loop", "1A", "2B", "2B"), "updates: seat '2B' is named twice"),
     ],
 )
-def test_what_cannot_be_is_said_with_the_value_that_is_wrong(
+def test_an_impossible_journey_is_refused_with_the_wrong_value(
     on_the_loop: Type, words: tuple[str, ...], said: str
 ) -> None:
     answer = on_the_loop(*words)

@@ -1,4 +1,4 @@
-"""How a command reaches the service: TLS, nobody there, bytes that are no text, terminals without the letters."""
+"""How a command reaches the service: TLS, no service, bytes that are not text, terminals without Unicode."""
 
 import io
 import os
@@ -68,7 +68,7 @@ def test_a_bench_beside_settings_of_a_service_with_tls_starts_one_without(
     assert ran.status == 0, ran.err
 
 
-def test_who_is_not_trusted_and_who_speaks_tls_is_said(typed: Type, over_tls: ServiceProcess) -> None:
+def test_an_untrusted_certificate_and_a_missing_tls_option_are_reported(typed: Type, over_tls: ServiceProcess) -> None:
     at = ("--target", over_tls.target)
     for words in (("map", *COACH), ("hold", *COACH, "seat-A2"), ("bench", "hot-seat")):
         stranger = typed(*words, *at, "--tls")
@@ -97,26 +97,26 @@ def test_who_is_not_trusted_and_who_speaks_tls_is_said(typed: Type, over_tls: Se
         (("--target", "::1"), {}, "--target (TRAVIO_TARGET) must be HOST:PORT, not '::1'"),
     ],
 )
-def test_a_wrong_way_to_it_is_named(typed: Type, words: tuple[str, ...], variables: dict[str, str], said: str) -> None:
+def test_a_wrong_target_is_named(typed: Type, words: tuple[str, ...], variables: dict[str, str], said: str) -> None:
     answer = typed("map", *COACH, *words, **variables)
     assert (answer.status, answer.out) == (2, "")
     assert said in answer.err
     assert len(answer.err.splitlines()) == 1
 
 
-def test_switches_are_said_as_in_the_settings_of_the_service(typed: Type) -> None:
+def test_switches_are_written_as_in_the_settings_of_the_service(typed: Type) -> None:
     for value in ("off", "0", "False", "no"):
         assert typed("map", *COACH, "--target", "localhost:1", TRAVIO_TARGET_TLS=value).status == 4
 
 
-def test_a_service_that_takes_the_connection_and_says_nothing_is_not_there(typed: Type) -> None:
+def test_a_service_that_accepts_the_connection_and_sends_nothing_counts_as_absent(typed: Type) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         answer = typed("hold", *COACH, "seat-A1", "--target", f"127.0.0.1:{silent.getsockname()[1]}")
     assert answer.status == 4
     assert "(no answer in time)" in answer.err
 
 
-def test_an_unknown_outcome_says_the_key_to_ask_again_with(typed: Type, portal: BlockingPortal) -> None:
+def test_an_unknown_outcome_names_the_key_for_the_next_try(typed: Type, portal: BlockingPortal) -> None:
     service = ScriptedService()
 
     async def lose() -> None:
@@ -134,7 +134,7 @@ def test_an_unknown_outcome_says_the_key_to_ask_again_with(typed: Type, portal: 
         assert (held["hold"], held["key"]) == (f"hold-{key}", key)
 
 
-def test_bytes_that_are_no_text_are_said_to_be_none(
+def test_bytes_that_are_not_text_are_reported_as_such(
     typed: Type, over_tls: ServiceProcess, certificates: Certificates, tmp_path: Path
 ) -> None:
     at = ("--target", over_tls.target, "--ca-file", str(certificates.authority))
@@ -149,7 +149,7 @@ def test_bytes_that_are_no_text_are_said_to_be_none(
     assert typed("events", "--data", str(tmp_path), "--json").out == '{"type": "caf\\xe9"}\n'
 
 
-def test_a_terminal_without_the_letters_shows_them_escaped(tmp_path: Path) -> None:
+def test_a_terminal_without_unicode_shows_escapes(tmp_path: Path) -> None:
     (tmp_path / "events.jsonl").write_text('{"trip_id": "\u65b0"}\n', encoding="utf-8")
     said = subprocess.run(
         [sys.executable, "-m", "travio_inventory.cli", "events", "--json", "--data", str(tmp_path)],
@@ -162,7 +162,7 @@ def test_a_terminal_without_the_letters_shows_them_escaped(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(("closing", "status"), [(">&-", 0), ("2>&-", 0), (">/dev/full", 5)])
-def test_output_that_nobody_takes_is_no_traceback(closing: str, status: int) -> None:
+def test_output_that_cannot_be_written_makes_no_traceback(closing: str, status: int) -> None:
     line = f"exec {sys.executable} -m travio_inventory.cli trip example {closing}"
     done = subprocess.run(["bash", "-c", line], cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S607 - whichever shell there is
     assert done.returncode == status
@@ -170,14 +170,14 @@ def test_output_that_nobody_takes_is_no_traceback(closing: str, status: int) -> 
 
 
 @pytest.mark.parametrize("words", ["--help", "hold --help", "settings", "trip example coach"])
-def test_a_reader_who_has_seen_enough_is_no_failure(words: str) -> None:
-    """As `head` is: here one that reads nothing at all."""
+def test_a_reader_that_closes_the_pipe_is_no_failure(words: str) -> None:
+    """Like `head`; this one reads nothing at all."""
     line = f"{{ sleep 0.2; {sys.executable} -m travio_inventory.cli {words}; echo $? >&2; }} | true"
     done = subprocess.run(["bash", "-c", line], cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S607 - see above
     assert done.stderr == "0\n"
 
 
-def test_a_terminal_without_the_signs_of_a_map_gets_letters() -> None:
+def test_a_terminal_without_the_symbols_of_a_map_gets_letters() -> None:
     class Ascii(io.StringIO):
         encoding = "ascii"
 
@@ -187,7 +187,7 @@ def test_a_terminal_without_the_signs_of_a_map_gets_letters() -> None:
     assert not Screen(out=Ascii()).fancy
 
 
-def test_what_breaks_has_a_status_of_its_own(typed: Type, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unexpected_error_has_its_own_exit_status(typed: Type, monkeypatch: pytest.MonkeyPatch) -> None:
     def breaks() -> None:
         raise RuntimeError("a bug")
 
@@ -197,7 +197,7 @@ def test_what_breaks_has_a_status_of_its_own(typed: Type, monkeypatch: pytest.Mo
     assert "RuntimeError: a bug" in answer.err
 
 
-def test_ctrl_c_while_holding_says_the_key() -> None:
+def test_ctrl_c_during_a_hold_prints_the_key() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         words = ["hold", *COACH, "seat-A1", "--key", "k7", "--target", f"127.0.0.1:{silent.getsockname()[1]}"]
         with subprocess.Popen(

@@ -1,4 +1,4 @@
-"""Processes that one process keeps running: which may be kept, how they are started again, and how all end."""
+"""The supervisor: which processes it may run, how it starts them again, and how all end."""
 
 import os
 import re
@@ -111,14 +111,14 @@ async def test_what_keeps_dying_is_started_again_later_and_later(caplog: pytest.
     assert one.said("ended")[:4] == [said.format(pause) for pause in ("0.1", "0.2", "0.4", "0.8")]
 
 
-async def test_where_the_first_cannot_start_that_is_the_end(caplog: pytest.LogCaptureFixture) -> None:
+async def test_if_the_first_process_cannot_start_the_supervisor_ends(caplog: pytest.LogCaptureFixture) -> None:
     async with supervised(caplog, "fails") as one:
         await one.ended.wait()
     assert one.status == 3
     assert caplog.messages == []
 
 
-async def test_what_is_for_the_processes_is_passed_on(caplog: pytest.LogCaptureFixture) -> None:
+async def test_signals_for_the_processes_are_passed_on(caplog: pytest.LogCaptureFixture) -> None:
     """These ones end at it."""
     async with supervised(caplog) as one:
         await one.pids()
@@ -219,7 +219,7 @@ def test_a_supervised_process_that_takes_too_long_to_stop_ends_itself(service: S
         ("2", {"SCYLLA_HOSTS": "db1"}, "set REDIS_ADDR, or TRAVIO_EDGE=absent"),
     ],
 )
-def test_what_cannot_be_one_service_is_refused_in_one_line(
+def test_settings_that_cannot_be_one_service_are_refused_in_one_line(
     typed: Type, count: str, variables: dict[str, str], said: str
 ) -> None:
     answer = typed("serve", "--workers", count, **variables)
@@ -229,7 +229,7 @@ def test_what_cannot_be_one_service_is_refused_in_one_line(
     assert said in line
 
 
-def test_a_port_that_others_have_is_refused_in_one_line(typed: Type) -> None:
+def test_a_port_in_use_is_refused_in_one_line(typed: Type) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         shared = {"SCYLLA_HOSTS": "127.0.0.1:1", "TRAVIO_EDGE": "absent", "TRAVIO_GRPC_HOST": "127.0.0.1"}

@@ -78,7 +78,7 @@ def shown(server: ServiceProcess, monkeypatch: pytest.MonkeyPatch) -> Callable[.
     return show
 
 
-def test_no_column_vanishes_from_any_table(shown: Callable[..., str], server: ServiceProcess) -> None:
+def test_no_column_is_missing_from_any_table(shown: Callable[..., str], server: ServiceProcess) -> None:
     coach = str(EXAMPLES / "coach.toml")
     shown("trip", "open", coach, "--id", TRIP)
     held = shown("hold", TRIP, "dhaka", "coxs-bazar", "seat-A1", "seat-A2", "seat-A3", "seat-A4", "--json")
@@ -157,7 +157,7 @@ def test_every_cell_is_shown_whole_on_a_terminal(rows: list[list[str]]) -> None:
     assert all(cell_len(line) <= WIDTH for line in lines)
 
 
-def test_elsewhere_a_row_is_one_line() -> None:
+def test_without_a_terminal_a_row_is_one_line() -> None:
     out = io.StringIO()
     Screen(out=out).table(["a", "b"], [["x" * 60, "y" * 60], ["z", "新"]])
     assert [line.split() for line in out.getvalue().splitlines()] == [["a", "b"], ["x" * 60, "y" * 60], ["z", "新"]]
@@ -244,7 +244,7 @@ def test_a_number_that_no_message_can_carry_is_refused(typed: Type, value: str) 
 
 
 @pytest.mark.parametrize("value", ["1e3", "nan", ""])
-def test_what_is_no_number_of_seconds_is_refused(typed: Type, value: str) -> None:
+def test_an_invalid_number_of_seconds_is_refused(typed: Type, value: str) -> None:
     for words in (("hold", "t", "a", "b", "s"), ("extend", "h")):
         answer = typed(*words, "--seconds", value)
         assert answer.status == 2

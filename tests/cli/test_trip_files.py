@@ -113,7 +113,7 @@ def test_seats_are_chosen_by_name_row_column_or_all() -> None:
     assert all(seat.is_exit_row for seat in trip.seats)
 
 
-def test_all_seats_can_share_one_block() -> None:
+def test_all_seats_can_be_in_one_seat_group() -> None:
     trip = bus(BUS.replace('id = "bus-1"', 'id = "bus-1"\nseats_per_group = "all"'))
     assert (trip.seats_per_group, trip.group_count) == (6, 1)
 
@@ -154,7 +154,7 @@ def test_a_wrong_file_is_named_with_table_and_field(before: str, after: str, sai
 
 
 @pytest.mark.parametrize("plain", [{"trip": 1}, {"trip": {"id": "x"}, "sections": [1]}])
-def test_what_is_no_table_is_said_to_be_none(plain: dict[str, Any]) -> None:
+def test_a_value_that_is_no_table_is_reported(plain: dict[str, Any]) -> None:
     with pytest.raises(TripFileError, match="must be a table"):
         trip_from_toml(plain, source="x.toml")
 
@@ -172,7 +172,7 @@ def test_a_file_that_is_not_there_or_not_toml_is_said_so(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("text", ["x = " + "9" * 5_000, "x = " + "[" * 5_000, "x = 2027-02-30T00:00:00Z"])
-def test_what_the_reader_of_toml_breaks_at_is_said_to_be_none(text: str) -> None:
+def test_text_that_the_toml_reader_cannot_read_is_reported(text: str) -> None:
     with pytest.raises(TripFileError, match=r"^x\.toml: not TOML: "):
         parse_trip(text, source="x.toml")
 
@@ -194,7 +194,7 @@ def test_times_that_are_known_never_go_back_along_the_route() -> None:
     ]
 
 
-def test_the_sample_of_the_reference_is_what_it_says() -> None:
+def test_the_sample_in_the_reference_is_right() -> None:
     page = (ROOT / "docs" / "trip-file.md").read_text()
     (sample,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
     ferry = parse_trip(sample, source="docs/trip-file.md")
@@ -212,7 +212,7 @@ def test_the_reference_has_every_field_and_no_other() -> None:
     assert named == set(re.findall(asked, source)) - {"stops", "sections", "trip"}
 
 
-def test_the_limits_of_the_reference_are_those_there_are() -> None:
+def test_the_limits_in_the_reference_are_the_real_ones() -> None:
     page = " ".join((ROOT / "docs" / "trip-file.md").read_text().split())
     assert f"at most {limits.SEATS_MAX:,} seats and {limits.CELLS_MAX:,} cells" in page
     assert f"2 to {limits.SEGMENTS_MAX + 1};" in page

@@ -1,4 +1,4 @@
-"""A peer that speaks HTTP/2 and answers every request in its own way: a proxy, or a server of something else."""
+"""A peer that speaks HTTP/2 and answers every request in its own way, like a proxy or another service."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable

@@ -1,4 +1,4 @@
-"""A scripted inventory service on a loopback port, and a relay before it that can cut or freeze the line."""
+"""A scripted inventory service on a loopback port, and a relay before it that can cut or freeze connections."""
 
 import asyncio
 from collections import defaultdict, deque
@@ -21,7 +21,7 @@ Reply = TypeVar("Reply")
 Step = Exception | Callable[[], Awaitable[None]]
 EXPIRES_AT_S = 2_000_000_000
 BEHIND_H1 = "behind h1"
-"""What asks for the second of two pages."""
+"""The token of the second of two pages."""
 
 
 class ScriptedService(wire.InventoryServiceBase):
@@ -34,7 +34,7 @@ class ScriptedService(wire.InventoryServiceBase):
         self.seconds_given: list[float | None] = []
 
     def next(self, request: type[Any], *steps: Step) -> None:
-        """What the next requests of that type run into."""
+        """What happens to the next requests of that type."""
         self.script[request].extend(steps)
 
     def seen(self, request: type[Reply]) -> list[Reply]:
@@ -137,7 +137,7 @@ class ScriptedService(wire.InventoryServiceBase):
 
 
 def unavailable() -> GRPCError:
-    """What a load balancer says when the service is away."""
+    """What a load balancer answers when the service is unavailable."""
     return GRPCError(Status.UNAVAILABLE, "no healthy upstream")
 
 
@@ -153,7 +153,7 @@ async def served(service: ScriptedService, *, port: int = 0) -> AsyncIterator[in
 
 
 class Relay:
-    """A line to the service that can be cut, or go silent without a word."""
+    """A relay to the service that can be cut, or go silent."""
 
     def __init__(self, port: int) -> None:
         self._service_port = port

@@ -181,7 +181,7 @@ async def test_a_step_without_an_answer_ends_by_its_deadline_as_unknown(service:
     assert 0.15 < monotonic() - began < 2
 
 
-async def test_a_question_without_an_answer_ends_by_its_deadline_as_unavailable(
+async def test_a_read_without_an_answer_ends_by_its_deadline_as_unavailable(
     service: ScriptedService, target: str
 ) -> None:
     service.next(GetHoldRequest, never)
@@ -201,7 +201,7 @@ async def test_a_deadline_leaves_the_callers_own_timeouts_right(service: Scripte
     service.next(GetHoldRequest, never)
     async with InventoryClient(target, deadline_s=0.1) as inventory:
         own = asyncio.timeout(None)
-        with pytest.raises(TimeoutError):  # noqa: PT012 - the timeout is the seat group that raises
+        with pytest.raises(TimeoutError):  # noqa: PT012 - the timeout is the block that raises
             async with own:
                 with pytest.raises(BackendUnavailable):
                     await inventory.find_hold("h1")
@@ -226,7 +226,7 @@ async def test_a_client_need_not_be_opened_again_when_the_service_comes_up() -> 
             await ask(inventory)
 
 
-async def test_a_line_gone_silent_is_replaced(relay: Relay, relayed: Callable[[float], InventoryClient]) -> None:
+async def test_a_silent_connection_is_replaced(relay: Relay, relayed: Callable[[float], InventoryClient]) -> None:
     async with relayed(0.3) as inventory:
         await inventory.find_hold("h1")
         relay.freeze()
@@ -263,7 +263,7 @@ async def test_a_client_that_is_not_open_says_so() -> None:
         ("something else", ClientError),
     ],
 )
-async def test_a_legacy_no_is_a_refusal_too(
+async def test_a_legacy_refusal_is_a_refusal_too(
     service: ScriptedService, inventory: InventoryClient, reason: str, kind: type[Exception]
 ) -> None:
     service.replies[HoldSeatsRequest] = HoldSeatsResponse(failure_reason=reason, failed_seat_ids=["1A"])

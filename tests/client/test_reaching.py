@@ -1,4 +1,4 @@
-"""Where no service answers, nothing was sent and that is said: nobody there, no TLS, something else that listens."""
+"""If no service answers, nothing was sent, and the error says so: no listener, no TLS, another program that listens."""
 
 import asyncio
 import socket
@@ -18,7 +18,7 @@ async def hold_at(target: str, tls: ssl.SSLContext | None = None) -> None:
         await inventory.hold("t1", "A", "C", ["1A"])
 
 
-async def test_where_nobody_takes_the_connection_from_the_queue_nothing_was_done() -> None:
+async def test_if_nobody_accepts_the_connection_nothing_was_done() -> None:
     silent = socket.create_server(("127.0.0.1", 0))
     with silent, pytest.raises(NoService, match="no answer in time") as refused:
         await hold_at(f"127.0.0.1:{silent.getsockname()[1]}")
@@ -26,7 +26,7 @@ async def test_where_nobody_takes_the_connection_from_the_queue_nothing_was_done
 
 
 @pytest.mark.parametrize("word", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\x15\3\1\0\2\2\x16", b"-ERR unknown\r\n"])
-async def test_where_something_else_listens_nothing_was_done(word: bytes) -> None:
+async def test_if_another_program_listens_nothing_was_done(word: bytes) -> None:
     async def say(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(word)
         writer.close()
@@ -38,19 +38,19 @@ async def test_where_something_else_listens_nothing_was_done(word: bytes) -> Non
     assert refused.value.is_there
 
 
-async def test_a_name_that_nobody_has_is_said() -> None:
+async def test_an_unknown_name_is_reported() -> None:
     with pytest.raises(NoService, match=r"nothing answers at no-such-host\.invalid:1 ") as refused:
         await hold_at("no-such-host.invalid:1")
     assert not refused.value.is_there
 
 
-async def test_a_service_without_tls_is_asked_nothing(service: ScriptedService, target: str) -> None:
+async def test_a_service_without_tls_is_sent_nothing(service: ScriptedService, target: str) -> None:
     with pytest.raises((NoService, NoTls), match=target):
         await hold_at(target, ssl.create_default_context())
     assert service.requests == []
 
 
-async def test_a_certificate_of_a_stranger_is_not_asked_again(tmp_path: Path) -> None:
+async def test_an_untrusted_certificate_is_not_tried_again(tmp_path: Path) -> None:
     made = make_certificates(tmp_path)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(made.certificate, made.key)
@@ -62,6 +62,6 @@ async def test_a_certificate_of_a_stranger_is_not_asked_again(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("target", ["a:b", "::1", "http://host:1", ""])
-def test_a_target_that_is_none_is_refused(target: str) -> None:
+def test_an_invalid_target_is_refused(target: str) -> None:
     with pytest.raises(ValueError, match="not an address"):
         InventoryClient(target)

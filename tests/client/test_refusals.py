@@ -155,7 +155,7 @@ async def test_a_status_without_a_reason_is_what_the_table_says(
 
 
 @pytest.mark.parametrize("status", EXPECTED)
-async def test_a_reason_of_ours_counts_whatever_the_status(
+async def test_our_reason_counts_with_any_status(
     service: ScriptedService, inventory: InventoryClient, status: Status
 ) -> None:
     service.next(ReleaseSeatsRequest, grpc_error(errors.TripNotFound(), status=status))
@@ -165,7 +165,7 @@ async def test_a_reason_of_ours_counts_whatever_the_status(
 
 
 @pytest.mark.parametrize("status", [status for status, expected in EXPECTED.items() if expected is NOT_SERVED])
-async def test_who_turns_a_later_attempt_away_does_not_know_of_the_first(
+async def test_a_refusal_of_a_later_attempt_does_not_settle_the_first(
     service: ScriptedService, inventory: InventoryClient, status: Status
 ) -> None:
     service.next(ReleaseSeatsRequest, GRPCError(Status.UNAVAILABLE, "lost"), GRPCError(status, "not here"))
@@ -197,7 +197,7 @@ async def test_a_request_that_is_too_large_is_refused_once(
         (bad_gateway, OutcomeUnknown, BackendUnavailable),
     ],
 )
-async def test_what_no_service_of_ours_says_is_understood(
+async def test_a_status_that_the_service_never_sends_is_understood(
     answer: OddAnswer, step: type[Exception], question: type[Exception]
 ) -> None:
     async with odd_peer(answer) as port, InventoryClient(f"127.0.0.1:{port}", attempts_max=1) as inventory:

@@ -40,7 +40,7 @@ async def test_a_caller_may_bring_its_own_key(service: ScriptedService, inventor
     assert keys(service) == ["mine"]
 
 
-async def test_an_answer_lost_with_the_line_is_asked_for_again_under_the_same_key(
+async def test_an_answer_lost_with_the_connection_is_requested_again_with_the_same_key(
     service: ScriptedService, relay: Relay, relayed: Callable[[float], InventoryClient]
 ) -> None:
     async def cut() -> None:
@@ -95,7 +95,7 @@ async def test_a_retry_waits_as_long_as_the_service_asks(service: ScriptedServic
 
 
 @pytest.mark.parametrize("refusal", [SeatUnavailable([]), InvalidRequest([]), contended()], ids=type)
-async def test_a_no_is_not_asked_again(
+async def test_a_refusal_is_not_retried(
     service: ScriptedService, inventory: InventoryClient, refusal: Exception
 ) -> None:
     service.next(HoldSeatsRequest, refusal)
@@ -104,7 +104,7 @@ async def test_a_no_is_not_asked_again(
     assert len(keys(service)) == 1
 
 
-async def test_a_contended_seat_is_asked_for_again_where_the_caller_wants_it(
+async def test_a_contended_seat_is_retried_if_the_caller_wants_it(
     service: ScriptedService, inventory: InventoryClient
 ) -> None:
     service.next(HoldSeatsRequest, *(contended() for _ in range(6)))
@@ -124,7 +124,7 @@ async def test_a_seat_contended_for_longer_than_the_caller_waits_is_refused(
     assert len(keys(service)) == 2
 
 
-async def test_contention_after_a_lost_answer_is_no_answer(service: ScriptedService, target: str) -> None:
+async def test_contention_after_a_lost_answer_does_not_settle_it(service: ScriptedService, target: str) -> None:
     """The first request may have won the seats, so "another has them" must not send the caller elsewhere."""
     service.next(HoldSeatsRequest, unavailable(), contended(), contended())
     async with InventoryClient(target, attempts_max=3) as inventory:
@@ -134,14 +134,14 @@ async def test_contention_after_a_lost_answer_is_no_answer(service: ScriptedServ
     assert len(keys(service)) == 3
 
 
-async def test_a_definite_no_settles_a_lost_answer(service: ScriptedService, inventory: InventoryClient) -> None:
+async def test_a_definite_refusal_settles_a_lost_answer(service: ScriptedService, inventory: InventoryClient) -> None:
     service.next(HoldSeatsRequest, unavailable(), SeatUnavailable([]))
     with pytest.raises(SeatUnavailable):
         await ask(inventory)
 
 
 async def test_a_lost_answer_is_settled_by_the_store(service: ScriptedService, inventory: InventoryClient) -> None:
-    """From then on, and not before: neither the first attempt nor one that was answered asks past the edge."""
+    """Only from then on: neither the first attempt nor one that was answered asks the store directly."""
     service.next(HoldSeatsRequest, contended(), unavailable(), contended(), unavailable())
     attempt = inventory.hold("T1", "A", "B", ["1A"], retry_contended_s=30)
     await attempt

@@ -154,5 +154,5 @@ async def test_an_answer_counts_though_we_were_too_busy_to_read_it_in_time(optio
         call = asyncio.ensure_future(gate.enter("bob", "A1:0"))
         await asyncio.sleep(0)
         await asyncio.sleep(0)
-        time.sleep(0.2)  # noqa: ASYNC251 - stands for work that seat groups
+        time.sleep(0.2)  # noqa: ASYNC251 - stands for work that blocks
         assert await call == Locked(("A1",))

@@ -76,7 +76,7 @@ class Sale:
 
 @pytest.fixture
 async def sale(settings: Settings) -> AsyncIterator[Sale]:
-    """A trip whose definition the process knows, and a seat group that it read_index at."""
+    """A trip whose definition the process knows, and a seat group that it has read."""
     figures = Figures()
     async with open_inventory(settings, figures=figures) as inventory:
         sale = Sale(inventory, figures)

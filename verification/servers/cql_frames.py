@@ -1,4 +1,4 @@
-"""Frames of CQL's native protocol, version 4, as far as a proxy must understand them: complete, uncompressed, no tracing."""
+"""Frames of CQL's native protocol, version 4, as far as a proxy needs them: complete, uncompressed, untraced."""
 
 import struct
 from asyncio import StreamReader
