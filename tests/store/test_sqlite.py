@@ -31,7 +31,7 @@ from travio_inventory.protocol.batches import (
     Unknown,
     Write,
 )
-from travio_inventory.store.sqlite import DataFolderInUse, SqliteBatches
+from travio_inventory.store.sqlite import DataFolderInUse, Pace, SqliteBatches
 from travio_inventory.store.sqlite.committer import Committer
 
 HOLD = RowKey(Kind.HOLD, "hold-1")
@@ -251,6 +251,24 @@ async def test_a_batch_that_no_store_can_take_is_its_callers_own_trouble(tmp_pat
         assert [type(outcome) for outcome in outcomes] == [Applied, *wrong, *wrong, Applied]
         assert await ids(store) == {"a", "b"}
         assert await ids(store, Kind.CELL) == set()
+
+
+async def test_what_was_forgotten_is_counted_once_it_is_on_disk(tmp_path: Path) -> None:
+    now_s = [1_000_000.0]
+    often = Pace(interval_s=0.05, pause_s=0.001, faster_max=1e12)
+    async with SqliteBatches.open(tmp_path, pace=often, now_s=lambda: now_s[0]) as store:
+        for name in range(3):
+            await store.apply(PARTITION, [each._replace(keep_s=60) for each in birth(name)])
+        await store.apply(PARTITION, birth("for ever"))
+        with no_space_after(tmp_path / "inventory.db-wal"):
+            now_s[0] += 61
+            while store.counts.failures < 2:  # noqa: ASYNC110 - the purge tells nobody
+                await asyncio.sleep(0.01)
+            assert store.counts.forgotten == 0
+        while await ids(store) > {"for ever"}:  # noqa: ASYNC110 - the purge tells nobody
+            await asyncio.sleep(0.01)
+        await store.apply(PARTITION, birth("later"))
+        assert store.counts.forgotten == 3
 
 
 async def test_a_long_read_lets_others_take_their_turns(tmp_path: Path) -> None:

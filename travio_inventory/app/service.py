@@ -144,10 +144,8 @@ async def _opened(
         figures = figures or Figures()
         ports = Ports(store.batches, *edge, sinks)
         assembly = assemble(ports, SystemClock(), SystemRandom(), rules_of(settings), watch=CallWatch(figures))
-        for name, relay in assembly.relays.items():
-            figures.gauge(f"relay_events.{name} lag_ms", relay.lag_ms)
-            figures.gauge(f"relay_events.{name} forgotten_in_s", relay.forgotten_in_s)
-            figures.gauge(f"relay_events.{name} missed_s", relay.missed_s)
+        for name, read in (*store.gauges.items(), *_gauges_of(assembly.relays)):
+            figures.gauge(name, read)
         try:
             yield assembly, store
         finally:
@@ -155,6 +153,14 @@ async def _opened(
                 await assembly.steps.drain(settings.limits.drain_seconds)
                 if settings.background.is_on and settings.background.relay:
                     await _flush(assembly.relays)
+
+
+def _gauges_of(relays: Mapping[str, Relay]) -> Iterator[tuple[str, Callable[[], int]]]:
+    """What shows of each sink how far it is behind, by name."""
+    for name, relay in relays.items():
+        yield f"relay_events.{name} lag_ms", relay.lag_ms
+        yield f"relay_events.{name} forgotten_in_s", relay.forgotten_in_s
+        yield f"relay_events.{name} missed_s", relay.missed_s
 
 
 def rules_of(settings: Settings) -> InventoryRules:

@@ -27,13 +27,14 @@ MAPS_CACHED_MAX = 256
 
 class Store(NamedTuple):
     """The record, and a name that only the processes on it share. `problem` says why nothing may be written to it, ""
-    if nothing is known to be wrong; `jobs` maintain it while it is open.
+    if nothing is known to be wrong; `jobs` maintain it while it is open; `gauges` are figures of it, by name.
     """
 
     batches: Batches
     deployment: str
     problem: Callable[[], str] = lambda: ""
     jobs: Mapping[str, Callable[[], Awaitable[None]]] = MappingProxyType({})
+    gauges: Mapping[str, Callable[[], int]] = MappingProxyType({})
 
 
 class Edge(NamedTuple):
@@ -53,7 +54,8 @@ async def open_batches(settings: Settings) -> AsyncIterator[Store]:
             yield Store(memory, token_hex(8))
         case "embedded":
             async with _open_embedded(settings.store.data) as embedded:
-                yield Store(embedded, f"{socket.gethostname()}:{settings.store.data.resolve()}")
+                name = f"{socket.gethostname()}:{settings.store.data.resolve()}"
+                yield Store(embedded, name, gauges={"store.forgotten rows": lambda: embedded.counts.forgotten})
         case "scylla":
             from travio_inventory.app.backends.scylla import open_scylla  # noqa: PLC0415 - the driver is slow to import
 
@@ -87,7 +89,7 @@ async def open_edge(settings: Settings, deployment: str) -> AsyncIterator[Edge]:
 
 
 @asynccontextmanager
-async def _open_embedded(folder: Path) -> AsyncIterator[Batches]:
+async def _open_embedded(folder: Path) -> AsyncIterator[SqliteBatches]:
     async with AsyncExitStack() as stack:
         try:
             batches = await stack.enter_async_context(SqliteBatches.open(folder))

@@ -72,11 +72,12 @@ class _Waiting(NamedTuple):
 
 @dataclass(slots=True)
 class Counts:
-    """What was done since the store was opened; `failures` counts groups that could not be written."""
+    """What was done since the store was opened. `failures`: groups that could not be written; `forgotten`: rows."""
 
     batches: int = 0
     steps: int = 0
     failures: int = 0
+    forgotten: int = 0
 
 
 class SqliteBatches:
@@ -245,6 +246,7 @@ class SqliteBatches:
         self._disk_hangs = False
         if error is None:
             self.counts.steps += 1
+            self.counts.forgotten += self._purge.written()
             self._written(group, tried)
         else:
             self._not_written(group, Unknown(str(error)))

@@ -65,6 +65,7 @@ class Purge:
         ends = [end_s for (end_s,) in connection.execute(_EARLIEST) if end_s is not None]
         self._reached_s: float = min([now_s(), *ends])
         self._reached_at_s = self._due_at_s = monotonic_s()
+        self._removed = 0
 
     def is_due(self) -> bool:
         """Whether it is time for `step`."""
@@ -80,11 +81,18 @@ class Purge:
         cursor = self._connection.cursor()
         rows = _remove(cursor, self._ended_by_s(), self._pace.rows_at_once)
         pages = 0 if rows else _free(cursor, self._pace.pages_at_once)
+        self._removed = rows
         self._due_at_s = self._monotonic_s() + (self._pace.pause_s if rows or pages else self._pace.interval_s)
         return rows > 0 or pages > 0
 
+    def written(self) -> int:
+        """What was removed is on disk: how many rows."""
+        removed, self._removed = self._removed, 0
+        return removed
+
     def put_off(self) -> None:
         """What was removed could not be written: try again at the next interval."""
+        self._removed = 0
         self._due_at_s = self._monotonic_s() + self._pace.interval_s
 
     def _ended_by_s(self) -> float:
