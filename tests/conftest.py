@@ -1,4 +1,4 @@
-"""What every test may ask for: servers, the installed package, commands to type. What takes long is begun first."""
+"""What every test may use: servers, the installed package, commands to type. Long tests start first."""
 
 import gc
 from collections.abc import Generator
@@ -10,7 +10,7 @@ pytest_plugins = ["verification.servers.fixtures", "tests.typed", "tests.wheel"]
 
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
-    """The loop that the service runs on, and all tests."""
+    """The event loop of the service, for all tests."""
     return "asyncio"
 
 

@@ -1,4 +1,4 @@
-"""Who visits points for the tests."""
+"""The processes that visit crash points for the tests."""
 
 from collections.abc import Iterator
 from concurrent.futures import Executor
@@ -12,6 +12,6 @@ CORES = 2
 
 @pytest.fixture(scope="package")
 def members() -> Iterator[Executor]:
-    """Processes that can fork, which those of tests cannot."""
+    """Processes that can fork, unlike those of the tests."""
     with crew(CORES) as started:
         yield started

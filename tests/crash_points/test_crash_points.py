@@ -1,4 +1,4 @@
-"""A process killed at any point on the embedded store leaves nothing that the next one cannot put right."""
+"""A process killed at any point on the embedded store leaves nothing that the next one cannot repair."""
 
 from concurrent.futures import Executor
 from functools import partial
@@ -53,5 +53,5 @@ def test_a_point_that_is_not_reached_is_a_violation(members: Executor, tmp_path:
 
 
 def visit_one(place: Place, cut: Cut) -> Visited:
-    """That point only."""
+    """Only that point."""
     return visit_cuts(place, rehearsed(place, [cut.scene]), [cut])

@@ -36,11 +36,11 @@ READS: dict[str, Callable[[Sale], Awaitable[object]]] = {
     ),
     "waitlist.page": lambda sale: sale.waits("ann"),
 }
-"""What writes nothing to the store."""
+"""The verbs that write nothing to the store."""
 
 
 class Heard:
-    """Passes all on to a use case, and notes what it is asked."""
+    """Passes everything on to a use case, and notes which verbs are called."""
 
     def __init__(self, name: str, use_case: Any, asked: set[str]) -> None:  # noqa: ANN401 - any use case
         self._name = name
@@ -57,7 +57,7 @@ class Heard:
 
 
 def verbs() -> Iterator[str]:
-    """All that can be asked, as the code has it."""
+    """Every verb of the inventory, as the code has it."""
     for name, use_case in get_type_hints(Inventory).items():
         for verb, _ in getmembers(use_case, iscoroutinefunction):
             if verb == "__call__":
@@ -67,7 +67,7 @@ def verbs() -> Iterator[str]:
 
 
 def a_hold(sale: Sale) -> Hold:
-    """One of the user's, as a use case may have answered it."""
+    """A hold of the user, as a use case may return it."""
     return Hold("t1~0~0", sale.trip.key, "ann", (), (), Journey(0, 0), 0, "", Released())
 
 
@@ -90,7 +90,7 @@ async def test_every_use_case_that_writes_is_in_a_scene() -> None:
 
 
 @pytest.mark.parametrize("verb", READS)
-async def test_what_is_said_to_write_nothing_writes_nothing(verb: str) -> None:
+async def test_a_verb_that_is_listed_as_reading_writes_nothing(verb: str) -> None:
     meter = Meter()
     async with stage(Scene("hold", "all"), meter) as played:
         await played.prepare()

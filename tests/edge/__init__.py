@@ -1,1 +1,1 @@
-"""What every edge must keep, and what only some do."""
+"""Tests of what every edge promises, and of what only some promise."""

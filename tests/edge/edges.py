@@ -33,9 +33,9 @@ from verification.servers.redis import HOST, RedisServer
 
 DEPLOYMENT = "edge tests"
 MEMORY_MS = 2_000
-"""For so long an edge remembers what is taken and what seats look like, so that a test can wait until it forgets."""
+"""How long an edge remembers taken seats and seat maps, so that a test can wait until it forgets."""
 LASTING_MS = 60_000
-"""Longer than any test takes, however loaded the machine."""
+"""Longer than any test takes, even on a loaded machine."""
 
 
 def in_redis(key: bytes) -> str:
@@ -103,7 +103,7 @@ class GroupGate:
         held_ms: int = 60_000,
         age_ms: int = 0,
     ) -> Occupancy:
-        """The cells are taken, by a batch sent so long ago; a claimant has one hold unless others are named."""
+        """Mark the cells as taken, by a batch sent `age_ms` ago; a claimant has one hold unless others are named."""
         now_ms = self.edge.today_ms()
         until_ms = now_ms + held_ms if status == "held" else 0
         occupancy = Occupancy(hold or f"hold-{claimant}", claimant, status, until_ms, now_ms - age_ms)
@@ -111,7 +111,7 @@ class GroupGate:
         return occupancy
 
     async def clear(self, claimant: str, words: str, *, hold: str = "") -> None:
-        """The claimant's hold has ended."""
+        """Report that the claimant's hold has ended."""
         await self.edge.taken.clear(self.group, cells(words), hold=hold or f"hold-{claimant}")
 
 
@@ -133,7 +133,7 @@ class HandMovedClock:
         self.now_ms = 1_000_000
 
     async def wait(self, ms: int) -> None:
-        """That much time passes."""
+        """Let this time pass."""
         self.now_ms += ms
 
 
@@ -227,7 +227,7 @@ EDGES = ["absent", "redis-away", *PRESENT]
 
 
 def opener(name: str, request: pytest.FixtureRequest, *, memory_ms: int = MEMORY_MS) -> EdgeOpener:
-    """How to open the edge of that name, in Redis with so long a memory; its servers run when this returns."""
+    """How to open the edge of that name, with this memory in Redis; its servers run when this returns."""
     if name == "local":
         return lambda: always(local_edge())
     if name == "absent":

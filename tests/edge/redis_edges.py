@@ -9,7 +9,7 @@ from travio_inventory.seats.trip import TripKey
 
 SEEN_S_MAX = 10
 STALE_MS_MAX = 20_000
-"""So long that what is gone within SEEN_S_MAX was invalidated."""
+"""So long that a map which is gone within SEEN_S_MAX was invalidated."""
 
 
 async def fill(edge: EdgeUnderTest, trip: TripKey, content: bytes, *, groups: int = 1) -> None:
@@ -18,7 +18,7 @@ async def fill(edge: EdgeUnderTest, trip: TripKey, content: bytes, *, groups: in
 
 
 async def until_gone(edge: EdgeUnderTest, trip: TripKey) -> None:
-    """Return once the trip's map is read no more."""
+    """Return when the trip's map cannot be read any more."""
     began = time.monotonic()
     while await edge.seat_maps.read(trip):
         assert time.monotonic() - began < SEEN_S_MAX, "still there"
@@ -26,7 +26,7 @@ async def until_gone(edge: EdgeUnderTest, trip: TripKey) -> None:
 
 
 async def until(true: Callable[[], bool]) -> None:
-    """Return once it is true."""
+    """Return when it is true."""
     async with asyncio.timeout(SEEN_S_MAX):
-        while not true():  # noqa: ASYNC110 - what happens in Redis sets no event of ours
+        while not true():  # noqa: ASYNC110 - Redis sets no event of this process
             await asyncio.sleep(0.001)

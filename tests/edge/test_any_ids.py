@@ -1,4 +1,4 @@
-"""Ids of trips and seats, with whatever signs are allowed: every edge tells them apart and gives them back."""
+"""Ids of trips and seats with any allowed characters: every edge distinguishes them and returns them unchanged."""
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -12,7 +12,7 @@ from verification.kit.legal_ids import AWKWARD, several
 
 
 async def tell(edge: EdgeUnderTest, ids: list[str]) -> None:
-    """One seat is sold: only of that one, and of that trip, is it said, in the words in which it was told."""
+    """One seat is sold: only that seat of that trip is reported, with the ids that were given."""
     organization, other_organization, trip_id, other_trip, seat, other_seat = ids
     ours = edge.trip().trip
     trips = [

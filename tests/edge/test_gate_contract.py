@@ -1,4 +1,4 @@
-"""What every Gate and TakenSeats keeps: `edge` is every one, `present_edge` those that remember."""
+"""What every Gate and TakenSeats promises: `edge` is each of them, `present_edge` those that remember."""
 
 from collections.abc import Iterator
 from random import Random
@@ -19,20 +19,20 @@ async def test_free_seats_let_anyone_pass(edge: EdgeUnderTest) -> None:
 
 
 async def test_a_claimant_passes_its_own_lock(edge: EdgeUnderTest) -> None:
-    """Under the same token, and under a new one: a retry may be a new attempt."""
+    """With the same token, and with a new one: a retry may be a new attempt."""
     gate = edge.group_gate()
     await gate.enter("ann", "A1:0 A1:1")
     assert await gate.enter("ann", "A1:0 A1:1") == Passed()
     assert await gate.enter("ann", "A1:1 A2:1", attempt="again") == Passed()
 
 
-async def test_a_claimant_passes_what_is_taken_by_itself(edge: EdgeUnderTest) -> None:
+async def test_a_claimant_passes_its_own_taken_seats(edge: EdgeUnderTest) -> None:
     gate = edge.group_gate()
     await gate.mark("ann", "A1:0 A1:1")
     assert await gate.enter("ann", "A1:0 A1:1") == Passed()
 
 
-async def test_one_that_settles_passes_all_that_is_remembered(edge: EdgeUnderTest) -> None:
+async def test_an_attempt_that_settles_passes_everything_that_is_remembered(edge: EdgeUnderTest) -> None:
     gate = edge.group_gate()
     await gate.mark("bob", "A1:0", status="sold")
     await gate.enter("eve", "A2:0")
@@ -40,7 +40,7 @@ async def test_one_that_settles_passes_all_that_is_remembered(edge: EdgeUnderTes
 
 
 async def test_a_claimant_with_a_key_that_was_let_in_passes_again(edge: EdgeUnderTest) -> None:
-    """It went to the store then: whatever became of the seat since, only the store can answer its key."""
+    """It went to the store then, so only the store can answer its key, whatever happened to the seat since."""
     gate = edge.group_gate()
     await gate.enter("ann", "A1:0", has_key=True, attempt="first")
     await gate.leave("ann", "A1:0", attempt="first")
@@ -72,8 +72,8 @@ async def test_a_taken_entry_ends_with_its_time(edge: EdgeUnderTest) -> None:
     assert await gate.enter("bob", "A1:0 A2:0") == Passed()
 
 
-async def test_a_word_that_comes_late_is_shorter_remembered(edge: EdgeUnderTest) -> None:
-    """What is remembered of one batch ends together, whenever the word of it came."""
+async def test_a_late_mark_is_remembered_for_less_time(edge: EdgeUnderTest) -> None:
+    """Everything that is remembered of one batch ends together, whenever its mark arrived."""
     gate = edge.group_gate()
     await gate.mark("ann", "A1:0", age_ms=edge.taken_ttl_ms - 200)
     await gate.mark("ann", "A2:0", age_ms=edge.taken_ttl_ms)
@@ -89,15 +89,15 @@ async def test_a_hold_that_has_run_out_is_not_remembered(edge: EdgeUnderTest) ->
     assert await gate.enter("bob", "A1:0") == Passed()
 
 
-async def test_clear_frees_what_is_the_holds_own(edge: EdgeUnderTest) -> None:
+async def test_clear_frees_only_the_hold_s_own_cells(edge: EdgeUnderTest) -> None:
     gate = edge.group_gate()
     await gate.mark("ann", "A1:0 A2:0")
     await gate.clear("ann", "A1:0 A2:0")
     assert await gate.enter("bob", "A1:0 A2:0") == Passed()
 
 
-async def test_a_word_of_a_hold_that_was_cleared_comes_too_late(edge: EdgeUnderTest) -> None:
-    """On any cell, marked before or not, and with the latest of times; of other holds it says nothing."""
+async def test_a_mark_of_a_cleared_hold_comes_too_late(edge: EdgeUnderTest) -> None:
+    """On any cell, marked before or not, even with the latest time; marks of other holds still count."""
     gate = edge.group_gate()
     await gate.mark("ann", "A1:0")
     await gate.clear("ann", "A1:0")
@@ -105,7 +105,7 @@ async def test_a_word_of_a_hold_that_was_cleared_comes_too_late(edge: EdgeUnderT
     assert await gate.enter("bob", "A1:0 A2:0") == Passed()
 
 
-async def test_leaving_and_clearing_what_is_not_there_is_nothing(edge: EdgeUnderTest) -> None:
+async def test_leaving_and_clearing_what_is_not_there_changes_nothing(edge: EdgeUnderTest) -> None:
     gate = edge.group_gate()
     await gate.leave("ann", "A1:0")
     await gate.clear("ann", "A1:0")
@@ -137,7 +137,7 @@ async def test_an_attempt_refused_for_a_taken_seat_leaves_no_lock_behind(edge: E
         (("a", "b:1", 1), ("a", "b", 11)),
     ],
 )
-async def test_blocks_with_names_alike_do_not_meet(
+async def test_seat_groups_with_similar_names_are_kept_apart(
     edge: EdgeUnderTest, one: tuple[str, str, int], other: tuple[str, str, int]
 ) -> None:
     ours = edge.trip().trip
@@ -151,7 +151,7 @@ async def test_blocks_with_names_alike_do_not_meet(
 
 
 @pytest.mark.parametrize(("one", "other"), [("A:11", "A1:1"), ("A:1:1", "A:11"), ("A%3A1:1", "A:1:1"), ("a:0", "A:0")])
-async def test_cells_with_names_alike_do_not_meet(edge: EdgeUnderTest, one: str, other: str) -> None:
+async def test_cells_with_similar_names_are_kept_apart(edge: EdgeUnderTest, one: str, other: str) -> None:
     gate = edge.group_gate()
     await gate.enter("ann", one)
     await gate.mark("ann", one)
@@ -159,7 +159,7 @@ async def test_cells_with_names_alike_do_not_meet(edge: EdgeUnderTest, one: str,
 
 
 async def test_a_lock_turns_others_away(present_edge: EdgeUnderTest) -> None:
-    """Whatever token they come with."""
+    """With any token."""
     gate = present_edge.group_gate()
     await gate.enter("ann", "A1:0 A1:1")
     assert await gate.enter("bob", "A1:1 A1:2") == Locked(("A1",))
@@ -174,7 +174,7 @@ async def test_a_lock_stands_until_its_time_is_over(present_edge: EdgeUnderTest)
 
 
 async def test_leaving_with_a_foreign_token_frees_nothing(present_edge: EdgeUnderTest) -> None:
-    """Bob was slow, his lock ran out, Ann has the seat: what he leaves is hers."""
+    """Bob was slow and his lock ran out, so Ann has locked the seat; leaving with his token must not free hers."""
     gate = present_edge.group_gate()
     await gate.enter("bob", "A1:0", ttl_ms=100)
     await present_edge.wait(100 + MARGIN_MS)
@@ -212,8 +212,8 @@ async def test_a_taken_seat_turns_others_away_after_the_lock_is_gone(present_edg
     assert who_has(await gate.enter("eve", "A1:0")) == {"A1": "held"}
 
 
-async def test_who_is_turned_away_is_told_why(present_edge: EdgeUnderTest) -> None:
-    """By what the seats are taken, whose they are, until when, and as of when: the oldest of several words."""
+async def test_a_refused_attempt_is_told_why(present_edge: EdgeUnderTest) -> None:
+    """How the seats are taken, whose they are, until when, and as of when: the oldest of several marks."""
     gate = present_edge.group_gate()
     sold = await gate.mark("ann", "A1:0", hold="a:b ~1", status="sold", age_ms=100)
     held = await gate.mark("bob", "A2:1", hold="h\u00f6ld~2")
@@ -229,22 +229,22 @@ async def test_who_is_turned_away_is_told_why(present_edge: EdgeUnderTest) -> No
     )
 
 
-async def test_what_is_taken_is_told_before_what_is_locked(present_edge: EdgeUnderTest) -> None:
+async def test_taken_seats_are_reported_before_locked_ones(present_edge: EdgeUnderTest) -> None:
     gate = present_edge.group_gate()
     await gate.enter("ann", "A1:0")
     await gate.mark("bob", "A2:0")
     assert who_has(await gate.enter("eve", "A1:0 A2:0")) == {"A2": "held"}
 
 
-async def test_a_seat_taken_by_nobody_known_turns_everybody_away(present_edge: EdgeUnderTest) -> None:
-    """Who has no name either, too."""
+async def test_a_seat_taken_by_an_unknown_claimant_turns_everybody_away(present_edge: EdgeUnderTest) -> None:
+    """Also a claimant without a name."""
     gate = present_edge.group_gate()
     await gate.mark("", "A1:0")
     assert who_has(await gate.enter("ann", "A1:0")) == {"A1": "held"}
     assert who_has(await gate.enter("", "A1:0", attempt="t")) == {"A1": "held"}
 
 
-async def test_a_word_that_names_nobody_does_not_hide_who_has_the_seat(present_edge: EdgeUnderTest) -> None:
+async def test_a_mark_without_a_claimant_does_not_hide_the_owner(present_edge: EdgeUnderTest) -> None:
     """In either order, of the same hold and of another."""
     gate = present_edge.group_gate()
     await gate.mark("ann", "A1:0", hold="h", age_ms=50)
@@ -258,7 +258,7 @@ async def test_a_word_that_names_nobody_does_not_hide_who_has_the_seat(present_e
 
 
 async def test_a_hold_only_goes_forward(present_edge: EdgeUnderTest) -> None:
-    """Its words may come in any order: booked is booked, extended is extended."""
+    """Its marks may arrive in any order: booked stays booked, extended stays extended."""
     gate = present_edge.group_gate()
     await gate.mark("ann", "A1:0", status="sold", age_ms=50)
     await gate.mark("ann", "A1:0", status="held")
@@ -271,7 +271,7 @@ async def test_a_hold_only_goes_forward(present_edge: EdgeUnderTest) -> None:
 
 
 async def test_of_two_holds_the_later_one_counts(present_edge: EdgeUnderTest) -> None:
-    """However their words come; and the end of the earlier one does not hide the later."""
+    """In whichever order their marks arrive; and the end of the earlier one does not hide the later."""
     gate = present_edge.group_gate()
     await gate.mark("bob", "A1:0", status="sold")
     await gate.mark("ann", "A1:0", age_ms=100)
@@ -281,7 +281,7 @@ async def test_of_two_holds_the_later_one_counts(present_edge: EdgeUnderTest) ->
     assert who_has(await gate.enter("eve", "A1:0 A2:0")) == {"A1": "sold", "A2": "sold"}
 
 
-async def test_a_later_word_on_the_same_is_remembered_longer(present_edge: EdgeUnderTest) -> None:
+async def test_a_later_mark_of_the_same_hold_is_remembered_longer(present_edge: EdgeUnderTest) -> None:
     gate = present_edge.group_gate()
     await gate.mark("ann", "A1:0", status="sold")
     await present_edge.wait(present_edge.taken_ttl_ms * 3 // 4)
@@ -291,7 +291,7 @@ async def test_a_later_word_on_the_same_is_remembered_longer(present_edge: EdgeU
 
 
 async def test_a_claimant_without_a_key_is_not_known_again(present_edge: EdgeUnderTest) -> None:
-    """Nor one that was turned away, key or not: neither went to the store."""
+    """Nor is one that was turned away, with or without a key: neither went to the store."""
     gate = present_edge.group_gate()
     await gate.enter("ann", "A1:0")
     await gate.leave("ann", "A1:0")
@@ -301,8 +301,8 @@ async def test_a_claimant_without_a_key_is_not_known_again(present_edge: EdgeUnd
         assert who_has(await gate.enter("eve", "A1:0", has_key=True)) == {"A1": "sold"}
 
 
-async def test_who_passes_a_lock_leaves_it_as_it_is(present_edge: EdgeUnderTest) -> None:
-    """It locks what is free, and leaves that."""
+async def test_an_attempt_that_passes_a_lock_leaves_it_unchanged(present_edge: EdgeUnderTest) -> None:
+    """It locks the free cells, and leaves only those."""
     gate = present_edge.group_gate()
     await gate.enter("bob", "A1:0")
     await gate.enter("ann", "A1:0 A2:0", has_key=True, settles=True)

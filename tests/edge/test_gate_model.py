@@ -1,4 +1,4 @@
-"""Any calls in any order, on every edge: it answers as a model of the gate does, or lets pass."""
+"""Any calls in any order, on every edge: it answers like a model of the gate, or lets the attempt pass."""
 
 from typing import TypeAlias
 
@@ -23,7 +23,7 @@ class Model:
         self.ended: set[str] = set()
 
     def enter(self, wanted: list[Cell], attempt: Attempt) -> GateAnswer:
-        """The answer of an edge that remembers all."""
+        """The answer of an edge that remembers everything."""
         if not (attempt.settles or attempt.claimant in self.known):
             taken = [(cell, self.taken[cell]) for cell in wanted if cell in self.taken]
             if others := [(cell, by) for cell, by in taken if by.claimant != attempt.claimant]:
@@ -43,7 +43,7 @@ class Model:
         self.locks = {cell: lock for cell, lock in self.locks.items() if cell not in wanted or lock.token != token}
 
     def mark(self, wanted: list[Cell], new: Occupancy) -> None:
-        """What is known of somebody, then what came later, counts."""
+        """Marks with a claimant count before those without, later ones before earlier ones."""
         for cell in wanted if new.hold not in self.ended else ():
             old = self.taken.get(cell)
             if old is None or self._order(new, old) >= self._order(old, new):
@@ -55,7 +55,7 @@ class Model:
         return bool(one.claimant), RANKS[one.status], one.until_ms, one.as_of_ms
 
     def clear(self, wanted: list[Cell], hold: str) -> None:
-        """The hold's own, and for good."""
+        """Clear the hold's cells, and accept no later mark of it."""
         self.ended.add(hold)
         self.taken = {cell: by for cell, by in self.taken.items() if cell not in wanted or by.hold != hold}
 
@@ -87,7 +87,7 @@ calls = st.tuples(
 @settings(deadline=None)  # a server may take its time
 @given(st.lists(calls, max_size=30))
 async def test_whatever_comes_first_an_edge_turns_away_only_with_cause(edge: EdgeUnderTest, script: list[Call]) -> None:
-    """One that remembers answers as the model does; one that forgets may let pass, and nothing else."""
+    """An edge that remembers answers like the model; one that forgets may only differ by letting an attempt pass."""
     group, model = edge.group_gate().group, Model()
     began_ms = edge.today_ms() + 5_000  # so that no entry ends during the run
     for verb, wanted, attempt, told in script:

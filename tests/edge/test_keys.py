@@ -1,4 +1,4 @@
-"""Names in Redis: every trip has its own, whatever signs its id has, and one slot for all of a seat group."""
+"""Keys in Redis: every trip has its own, whatever characters its id has, and one slot for all keys of a seat group."""
 
 from urllib.parse import unquote
 
@@ -12,7 +12,7 @@ from verification.kit.legal_ids import legal_ids
 
 
 @given(st.text())
-def test_a_word_is_plain_and_says_what_it_was_made_of(text: str) -> None:
+def test_an_encoded_name_is_plain_and_can_be_decoded(text: str) -> None:
     made = word(text)
     assert not set(made) & set(" :{}")
     assert made.isascii()

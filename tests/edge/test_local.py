@@ -70,8 +70,8 @@ async def test_taken_entries_beyond_the_limit_are_not_remembered() -> None:
     assert [*who_has(await sale.enter("bob", "A2 A1"))] == ["A2", "A1"]
 
 
-async def test_a_crowd_at_the_limit_makes_no_room_for_itself() -> None:
-    """However often it is tried: what stands is not pushed out."""
+async def test_a_crowd_at_the_limit_displaces_nothing() -> None:
+    """However often it tries, existing entries are not pushed out."""
     sale = Sale(entries_max=2)
     await sale.enter("ann", "A1 A2")
     for _ in range(20):
@@ -106,7 +106,7 @@ turns = st.tuples(st.sampled_from(["ann", "bob"]), st.sampled_from(SEATS), st.in
 
 @given(st.lists(turns, max_size=40))
 async def test_with_room_for_all_no_lock_is_lost_before_its_time(script: list[Turn]) -> None:
-    """Between the attempts up to 25 ms pass, so that locks of different length lapse in any order."""
+    """Up to 25 ms pass between attempts, so that locks of different lengths lapse in any order."""
     sale, locks = Sale(entries_max=1_000), dict[str, tuple[str, int]]()
     for claimant, seat, ttl_ms in script:
         await sale.clock.wait(ttl_ms // 2)
@@ -131,17 +131,17 @@ class Shelf:
         await self.cache.fill(trip, {0: (lease[0], content)})
 
     async def read(self, trip: TripKey = TRIP) -> bytes | None:
-        """Block 0, None where it is not cached."""
+        """Seat group 0, None if it is not cached."""
         return (await self.cache.read(trip)).get(0)
 
 
 def fresh_copy(content: bytes) -> bytes:
-    """Equal bytes in another object, as a store gives them."""
+    """Equal bytes in another object, as a store returns them."""
     return bytes(bytearray(content))
 
 
 async def test_equal_bytes_filled_again_are_the_same_object() -> None:
-    """While fresh, when stale, and after an invalidation: who compares maps need not look inside."""
+    """While fresh, when stale, and after an invalidation, so that readers can compare maps by identity."""
     shelf = Shelf(trips_max=1)
     first = fresh_copy(b"map of seats")
     await shelf.fill(first)
@@ -164,7 +164,7 @@ async def test_other_bytes_filled_again_are_the_new_ones() -> None:
     assert await shelf.read() == b"new"
 
 
-async def test_a_block_goes_stale_to_the_millisecond_though_it_is_read_all_the_time() -> None:
+async def test_a_seat_group_goes_stale_to_the_millisecond_even_if_it_is_read_all_the_time() -> None:
     shelf = Shelf(trips_max=1)
     await shelf.fill(b"map")
     for _ in range(2_000):
@@ -175,7 +175,7 @@ async def test_a_block_goes_stale_to_the_millisecond_though_it_is_read_all_the_t
 
 
 async def test_an_answer_is_the_same_object_until_something_changes() -> None:
-    """That is what makes reading a trip of a hundred seat groups as cheap as reading one."""
+    """So reading a trip of a hundred seat groups is as cheap as reading one."""
     shelf = Shelf(trips_max=1)
     await shelf.fill(b"map")
     answer = await shelf.cache.read(TRIP)
@@ -193,7 +193,7 @@ async def test_the_trip_read_longest_ago_makes_room() -> None:
 
 
 async def test_a_trip_that_was_forgotten_takes_no_fill_under_an_old_lease() -> None:
-    """What was invalidated while it was forgotten is not known any more."""
+    """The cache does not know what was invalidated while the trip was forgotten."""
     shelf = Shelf(trips_max=1)
     old = await shelf.cache.lease(TRIP, [0])
     await shelf.fill(b"other", TripKey("local-tests", "other"))

@@ -26,7 +26,7 @@ async def test_two_processes_exclude_each_other(here: EdgeUnderTest, there: Edge
 async def test_two_deployments_on_one_redis_know_nothing_of_each_other(
     here: EdgeUnderTest, options: RedisOptions
 ) -> None:
-    """Though they sell trips of the same names: production, say, and what is tried before it."""
+    """Even if their trips have the same names, for example production and staging."""
     async with redis_edge(options, deployment="another", stale_ms_max=STALE_MS_MAX) as elsewhere:
         group = SeatGroupKey(here.trip(), 0)
         for edge, content in ((here, b"ours"), (elsewhere, b"theirs")):
@@ -81,8 +81,8 @@ async def test_a_lock_is_a_key_that_anybody_can_read(here: EdgeUnderTest, redis_
     assert redis_node.ask("SET", key, "bob token-bob", "NX", "PX", "5000") is None
 
 
-async def test_a_word_that_redis_hears_too_late_is_not_kept(here: EdgeUnderTest, redis_node: RedisServer) -> None:
-    """It was sent in time, and lay in the queue of a server that stood still."""
+async def test_a_mark_that_redis_gets_too_late_is_not_kept(here: EdgeUnderTest, redis_node: RedisServer) -> None:
+    """It was sent in time, but waited in the queue of a paused server."""
     gate = here.group_gate()
     await gate.mark("bob", "A9:0")  # so Redis knows the script
     redis_node.pause()
@@ -95,7 +95,7 @@ async def test_a_word_that_redis_hears_too_late_is_not_kept(here: EdgeUnderTest,
 
 
 async def until_answering(edge: EdgeUnderTest) -> None:
-    """Return once a lock holds again."""
+    """Return when locks work again."""
     async with asyncio.timeout(SEEN_S_MAX):
         while True:
             gate = edge.group_gate()
@@ -128,7 +128,7 @@ async def test_calls_of_the_same_moment_go_out_together(here: EdgeUnderTest, red
     assert redis_node.ask("INFO", "stats")["total_reads_processed"] - before < 30
 
 
-async def test_a_caller_who_leaves_takes_no_answer_of_others(here: EdgeUnderTest) -> None:
+async def test_a_caller_who_leaves_takes_no_answer_from_others(here: EdgeUnderTest) -> None:
     """Half of the callers are cancelled while they wait; each other one still gets its own answer."""
     chance = Random(3)
     for _ in range(20):
@@ -146,8 +146,8 @@ async def test_a_caller_who_leaves_takes_no_answer_of_others(here: EdgeUnderTest
                 assert answer == (Locked(("A1",)) if number % 3 == 0 else Passed())
 
 
-async def test_an_answer_counts_though_we_were_too_busy_to_read_it_in_time(options: RedisOptions) -> None:
-    """The loop stands still for longer than an answer may take: that is our fault, not that of Redis."""
+async def test_an_answer_counts_even_if_this_process_was_too_busy_to_read_it_in_time(options: RedisOptions) -> None:
+    """The event loop is blocked for longer than an answer may take, which is not a fault of Redis."""
     async with redis_edge(replace(options, reply_ms_max=50)) as edge:
         gate = edge.group_gate()
         await gate.enter("ann", "A1:0")

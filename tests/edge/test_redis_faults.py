@@ -1,4 +1,4 @@
-"""Redis killed, stopped, moved and failed over under the edge: nobody is refused wrongly, nobody waits long."""
+"""Redis killed, stopped, moved and failed over under the edge: no attempt is refused wrongly or waits long."""
 
 import asyncio
 import re
@@ -22,7 +22,7 @@ from verification.servers.redis import HOST, MASTER_NAME, RedisSentinels, RedisS
 
 REPLY_MS_MAX = 250
 CALL_S_MAX = 3
-"""What redis-py waits by itself, for a dead server and more so for a stopped one, is longer."""
+"""Without our limits, redis-py waits longer for a dead server, and longer still for a stopped one."""
 BACK_S_MAX = 30
 FAILOVER_S_MAX = 40
 TASKS = 16
@@ -40,19 +40,19 @@ def server(tmp_path: Path) -> Iterator[RedisServer]:
 
 @pytest.fixture
 async def edge(server: RedisServer) -> AsyncIterator[EdgeUnderTest]:
-    """The edge on it, with little patience."""
+    """The edge on it, with short timeouts."""
     options = redis_options(Standalone((HOST, server.port)), reply_ms_max=REPLY_MS_MAX, connect_ms_max=500)
     async with redis_edge(options) as opened:
         yield opened
 
 
 async def guards(edge: EdgeUnderTest) -> bool:
-    """Whether a lock holds, on a seat group of its own."""
+    """Whether locks work, tried on a new seat group."""
     return await holds(edge.group_gate())
 
 
 async def holds(gate: GroupGate) -> bool:
-    """Whether a lock on this seat group holds; none is left behind."""
+    """Whether locks on this seat group work; none is left behind."""
     await gate.enter("ann", "A1:0")
     kept = await gate.enter("bob", "A1:0") == Locked(("A1",))
     await gate.leave("ann", "A1:0")
@@ -68,7 +68,7 @@ async def until_holds(gate: GroupGate, *, limit_s: float) -> None:
 
 
 class Traffic:
-    """Tasks that enter, settle and read maps all the time; nobody gets into anybody's way, so all must pass."""
+    """Tasks that enter, settle and read maps all the time; they do not conflict, so all must pass."""
 
     def __init__(self, edge: EdgeUnderTest) -> None:
         self._edge = edge
@@ -105,7 +105,7 @@ class Traffic:
 
 @pytest.mark.parametrize("fault", ["kill", "pause"])
 async def test_redis_gone_in_the_middle_of_traffic(edge: EdgeUnderTest, server: RedisServer, fault: str) -> None:
-    """Everyone passes, at once or after the one answer they wait for; when it is back, the gate guards again."""
+    """All attempts pass, at once or after waiting for one answer; when Redis is back, the gate guards again."""
     assert await guards(edge)
     async with Traffic(edge) as traffic:
         await asyncio.sleep(0.3)
@@ -125,10 +125,10 @@ async def test_redis_gone_in_the_middle_of_traffic(edge: EdgeUnderTest, server: 
     assert await guards(edge)
 
 
-async def test_the_log_says_once_that_redis_went_and_once_that_it_is_back(
+async def test_the_log_says_once_that_redis_is_gone_and_once_that_it_is_back(
     edge: EdgeUnderTest, server: RedisServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """However many ask it meanwhile, and however often it is tried."""
+    """However many callers and tries there are meanwhile."""
     caplog.set_level("INFO")
     server.kill()
     async with Traffic(edge):
@@ -155,7 +155,7 @@ async def test_a_lock_whose_answer_was_lost_does_not_lock_its_claimant_out(
 
 
 async def test_a_stopped_redis_that_goes_on_brings_no_old_map_back(edge: EdgeUnderTest, server: RedisServer) -> None:
-    """The fill is executed late, its lease by then too old."""
+    """The fill is executed late, when its lease is too old."""
     trip = edge.trip()
     leases = await edge.seat_maps.lease(trip, [0])
     server.pause()
@@ -168,7 +168,7 @@ async def test_a_stopped_redis_that_goes_on_brings_no_old_map_back(edge: EdgeUnd
 
 
 async def test_no_copy_is_read_while_redis_says_nothing(server: RedisServer) -> None:
-    """Who cannot hear of writes must not go on reading for as long as a map is fresh."""
+    """A process that gets no messages about writes must not go on reading a map while it is fresh."""
     options = redis_options(Standalone((HOST, server.port)), reply_ms_max=REPLY_MS_MAX, connect_ms_max=500)
     async with redis_edge(options, stale_ms_max=4_000 * BACK_S_MAX) as edge:
         trip = edge.trip()
@@ -177,14 +177,14 @@ async def test_no_copy_is_read_while_redis_says_nothing(server: RedisServer) -> 
         assert await edge.seat_maps.read(trip)
         server.pause()
         async with asyncio.timeout(BACK_S_MAX):
-            while await edge.seat_maps.read(trip):  # noqa: ASYNC110 - silence tells no event loop
+            while await edge.seat_maps.read(trip):  # noqa: ASYNC110 - silence sets no event
                 await asyncio.sleep(0.02)
 
 
 async def test_with_redis_away_no_two_reads_share_a_lease_across_a_write(
     edge: EdgeUnderTest, server: RedisServer
 ) -> None:
-    """Who reads after their own write must not join a read of the store that began before it."""
+    """A caller who reads after their own write must not join a read of the store that began before it."""
     server.kill()
     trip = edge.trip()
     before = await edge.seat_maps.lease(trip, [0])
@@ -201,11 +201,11 @@ async def test_the_edge_opens_without_redis_and_finds_it_later(server: RedisServ
         await until_holds(edge.group_gate(), limit_s=BACK_S_MAX)
 
 
-async def test_a_server_that_became_a_replica_is_left_for_whoever_is_at_its_address(server: RedisServer) -> None:
-    """Where a name leads to the master of the moment, only a new connection finds the next one."""
+async def test_a_server_that_became_a_replica_is_left_for_the_server_at_its_address(server: RedisServer) -> None:
+    """If a name leads to the current master, only a new connection finds the next one."""
 
     def connections(kind: str) -> set[str]:
-        """Their ids, without that of who asks for them."""
+        """The ids of the connections, without that of the caller."""
         return {one["id"] for one in server.ask("CLIENT LIST", "TYPE", kind) if one["cmd"] != "client|list"}
 
     async with redis_edge(redis_options(Standalone((HOST, server.port)), probe_interval_ms=1_000)) as edge:
@@ -225,7 +225,7 @@ async def test_a_server_that_became_a_replica_is_left_for_whoever_is_at_its_addr
 
 
 async def test_a_server_that_refuses_everything_lets_everyone_pass(edge: EdgeUnderTest, server: RedisServer) -> None:
-    """Out of memory, for one."""
+    """For example, because it is out of memory."""
     server.ask("CONFIG SET", "maxmemory", "1")
     assert not await guards(edge)
     trip = edge.trip()
@@ -237,8 +237,8 @@ async def test_a_server_that_refuses_everything_lets_everyone_pass(edge: EdgeUnd
 # ---- without Redis, not too many at once
 
 
-async def test_with_redis_away_only_so_many_are_inside_at_once() -> None:
-    """The next is told to come again; a place is free when somebody leaves, or their time is over."""
+async def test_without_redis_only_a_limited_number_of_attempts_is_inside_at_once() -> None:
+    """The next one is told to try again; a place is free when an attempt leaves or its time is over."""
     async with redis_edge(redis_options(Standalone((HOST, free_port(HOST)))), unguarded_max=2) as edge:
         gate, other = edge.group_gate(), edge.group_gate()
         assert await gate.enter("ann", "A1:0") == Passed()
@@ -292,7 +292,7 @@ async def test_a_dead_node_of_a_cluster_opens_its_own_gates_only(nodes: tuple[Re
 
 @pytest.mark.cluster
 async def test_a_cluster_that_is_formed_after_the_start_is_used_from_then_on(tmp_path: Path) -> None:
-    """Its nodes answer before, and say that nobody owns a slot."""
+    """Until then its nodes answer that nobody owns a slot."""
     need("redis")
     with redis_cluster(tmp_path, formed=False) as nodes:
         async with redis_edge(redis_options(Cluster(tuple((HOST, node.port) for node in nodes)))) as edge:
@@ -304,10 +304,10 @@ async def test_a_cluster_that_is_formed_after_the_start_is_used_from_then_on(tmp
 
 
 @pytest.mark.cluster
-async def test_a_node_that_knows_no_owners_is_passed_over_for_one_that_does(
+async def test_a_node_that_knows_no_owners_is_skipped_for_one_that_does(
     nodes: tuple[RedisServer, ...], tmp_path: Path
 ) -> None:
-    """One of the addresses leads to a node that was never made part of the cluster."""
+    """One of the addresses leads to a node that is not part of the cluster."""
     with redis_cluster(tmp_path / "other", nodes=1, formed=False) as (stranger,):
         options = redis_options(Cluster(((HOST, stranger.port), (HOST, nodes[0].port))))
         async with redis_edge(options) as edge:
@@ -331,7 +331,7 @@ async def test_a_slot_that_moved_is_followed(nodes: tuple[RedisServer, ...]) -> 
 
 
 async def test_the_edge_follows_a_failover(redis_with_sentinel: RedisSentinels) -> None:
-    """While there is no master everyone passes; when there is one, the gate guards again."""
+    """Without a master all attempts pass; with a new one the gate guards again."""
     servers = redis_with_sentinel
     address = Sentinels(tuple((HOST, sentinel.port) for sentinel in servers.sentinels), MASTER_NAME)
     async with redis_edge(redis_options(address, reply_ms_max=REPLY_MS_MAX, connect_ms_max=500)) as edge:
@@ -343,7 +343,7 @@ async def test_the_edge_follows_a_failover(redis_with_sentinel: RedisSentinels) 
 
 
 async def test_an_own_write_is_not_hidden_by_a_server_that_hesitates(server: RedisServer, edge: EdgeUnderTest) -> None:
-    """What it kept before the write is not read, though it answers again and keeps it still."""
+    """What it kept before the write is not read, although it answers again and still has it."""
     trip, maps = TripKey("o", "hesitant"), OwnMaps(edge.seat_maps, stale_ms_max=2_000)
     leases = await maps.lease(trip, [0, 1])
     await maps.fill(trip, {group: (lease, b"old") for group, lease in leases.items()})

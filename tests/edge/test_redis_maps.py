@@ -35,7 +35,7 @@ async def test_a_write_elsewhere_voids_our_copy_in_a_moment(
         await until_gone(there, trip)
 
 
-async def test_who_was_deaf_for_a_moment_has_no_copy(
+async def test_a_process_that_missed_messages_for_a_moment_has_no_copy(
     here: EdgeUnderTest, there: EdgeUnderTest, redis_node: RedisServer
 ) -> None:
     """The connection that would have told is gone before the write, so the message is lost."""
@@ -47,8 +47,10 @@ async def test_who_was_deaf_for_a_moment_has_no_copy(
     await until_gone(there, trip)
 
 
-async def test_who_is_deaf_keeps_no_copy(here: EdgeUnderTest, options: RedisOptions, redis_node: RedisServer) -> None:
-    """It may read, but not keep what it reads: nobody would tell it of the write that follows."""
+async def test_a_process_that_gets_no_messages_keeps_no_copy(
+    here: EdgeUnderTest, options: RedisOptions, redis_node: RedisServer
+) -> None:
+    """It may read, but not keep what it reads, because no message would tell it of the next write."""
     async with redis_edge(replace(options, probe_interval_ms=5_000)) as there:
         trip = here.trip()
         await fill(here, trip, b"map")
@@ -60,7 +62,7 @@ async def test_who_is_deaf_keeps_no_copy(here: EdgeUnderTest, options: RedisOpti
 
 
 class LateReads:
-    """Redis, whose answers to READ come when they are let go."""
+    """Redis, with answers to READ that wait until they are released."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
@@ -83,7 +85,7 @@ class LateReads:
 async def test_a_read_that_a_write_overtook_is_neither_kept_nor_shared(
     here: EdgeUnderTest, options: RedisOptions
 ) -> None:
-    """The answer was on its way when the message of the write came; who asks after the write must not get it."""
+    """The answer was on its way when the message about the write came; a caller after the write must not get it."""
     copies = MapCopies(trips_max=10)
     async with open_own(options, Listener(copies.void, copies.void_all), DEPLOYMENT) as redis:
         late, trip = LateReads(redis), here.trip()
@@ -105,7 +107,7 @@ async def test_a_read_that_a_write_overtook_is_neither_kept_nor_shared(
 async def test_an_own_write_voids_our_copy_before_anybody_tells_of_it(
     here: EdgeUnderTest, options: RedisOptions
 ) -> None:
-    """It is answered as soon as Redis has answered, which may be before the word of it comes round."""
+    """The write is answered as soon as Redis has answered, which may be before its message arrives here."""
     copies, nothing_done = MapCopies(trips_max=10), Listener(lambda _key: None, lambda: None)
     async with open_own(options, nothing_done, DEPLOYMENT) as redis:
         trip = here.trip()
@@ -120,7 +122,7 @@ async def test_an_own_write_voids_our_copy_before_anybody_tells_of_it(
 
 
 class Failing:
-    """Redis, which is away from the second invalidation on."""
+    """Redis, which fails from the second invalidation on."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
@@ -138,7 +140,7 @@ class Failing:
         return self._redis.hears_of(key)
 
 
-async def test_a_write_that_redis_heard_of_in_part_is_not_certain(here: EdgeUnderTest, options: RedisOptions) -> None:
+async def test_a_write_that_redis_got_only_in_part_is_not_certain(here: EdgeUnderTest, options: RedisOptions) -> None:
     copies = MapCopies(trips_max=10)
     async with open_own(options, Listener(copies.void, copies.void_all), DEPLOYMENT) as redis:
         cache = RedisSeatMapCache(Failing(redis), copies, now_ms, stale_ms_max=1_000)
@@ -147,7 +149,7 @@ async def test_a_write_that_redis_heard_of_in_part_is_not_certain(here: EdgeUnde
 
 
 class Nonsense:
-    """Redis, whose answers to READ are none until it is well."""
+    """Redis, with nonsense as answers to READ until it is well."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
@@ -162,7 +164,7 @@ class Nonsense:
         return self._redis.hears_of(key)
 
 
-async def test_a_read_that_failed_is_not_shared_with_who_asks_later(here: EdgeUnderTest, options: RedisOptions) -> None:
+async def test_a_failed_read_is_not_shared_with_later_callers(here: EdgeUnderTest, options: RedisOptions) -> None:
     copies = MapCopies(trips_max=10)
     async with open_own(options, Listener(copies.void, copies.void_all), DEPLOYMENT) as redis:
         nonsense, trip = Nonsense(redis), here.trip()
@@ -177,7 +179,7 @@ async def test_a_read_that_failed_is_not_shared_with_who_asks_later(here: EdgeUn
 
 async def test_what_readers_see_never_goes_back(here: EdgeUnderTest, there: EdgeUnderTest) -> None:
     """Readers and a writer in two processes; what the readers see never goes back."""
-    trip, newest, done = here.trip(), 0, False  # `newest` is what the store says
+    trip, newest, done = here.trip(), 0, False  # `newest` is the content of the store
 
     async def keep_filling() -> None:
         while not done:
@@ -207,7 +209,7 @@ async def test_what_readers_see_never_goes_back(here: EdgeUnderTest, there: Edge
 
 
 async def test_a_map_is_not_older_than_its_bound_though_no_invalidation_arrives(options: RedisOptions) -> None:
-    """Its reader was slow, so it is old when it is filled; whoever copies it later does not make it younger."""
+    """Its reader was slow, so the map is old when it is filled; a later copy does not make it younger."""
     async with redis_edge(options, stale_ms_max=3_000) as here, redis_edge(options, stale_ms_max=3_000) as there:
         trip = here.trip()
         leased_at = time.monotonic()

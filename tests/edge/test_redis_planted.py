@@ -1,4 +1,4 @@
-"""The contract suites are worth something: each finds the fault that is planted in a script."""
+"""The contract suites can fail: each finds the fault that is planted in a script."""
 
 from collections.abc import Awaitable, Callable
 
@@ -51,7 +51,7 @@ Contract = Callable[[EdgeUnderTest], Awaitable[None]]
             "ENTER",
             b"if #taken > 1 then return taken end\n  if #locked > 1 then return locked end",
             b"if #locked > 1 then return locked end\n  if #taken > 1 then return taken end",
-            gate.test_what_is_taken_is_told_before_what_is_locked,
+            gate.test_taken_seats_are_reported_before_locked_ones,
             id="a lock hides that a seat is sold",
         ),
         pytest.param(
@@ -65,14 +65,14 @@ Contract = Callable[[EdgeUnderTest], Awaitable[None]]
             "MARK",
             b"if (claimant == '') ~= (other_claimant == '') then return claimant ~= '' end",
             b"",
-            gate.test_a_word_that_names_nobody_does_not_hide_who_has_the_seat,
+            gate.test_a_mark_without_a_claimant_does_not_hide_the_owner,
             id="nobody's word over somebody's",
         ),
         pytest.param(
             "MARK",
             b"if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end",
             b"",
-            gate.test_a_word_of_a_hold_that_was_cleared_comes_too_late,
+            gate.test_a_mark_of_a_cleared_hold_comes_too_late,
             id="a late word after the hold has ended",
         ),
         pytest.param(
@@ -86,7 +86,7 @@ Contract = Callable[[EdgeUnderTest], Awaitable[None]]
             "MARK",
             b"math.min(ttl, as_of + ttl - now)",
             b"ttl",
-            gate.test_a_word_that_comes_late_is_shorter_remembered,
+            gate.test_a_late_mark_is_remembered_for_less_time,
             id="remembered from when it is heard",
         ),
         pytest.param(
@@ -114,7 +114,7 @@ Contract = Callable[[EdgeUnderTest], Awaitable[None]]
             "READ",
             b"= all[i + 1]",
             b"= string.gsub(all[i + 1], '^%d+', string.format('%d', blocks[1]))",
-            seat_maps.test_each_block_goes_stale_by_itself,
+            seat_maps.test_each_seat_group_goes_stale_by_itself,
             id="blocks that do not go stale",
         ),
     ],

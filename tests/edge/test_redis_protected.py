@@ -1,4 +1,4 @@
-"""The edge on a Redis that asks for a password and TLS, and grants few rights; its address as operators write it."""
+"""The edge on a Redis with a password, TLS and few rights; its addresses as operators write them."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -89,7 +89,7 @@ async def everything_works(here: EdgeUnderTest, there: EdgeUnderTest) -> None:
         ("sentinel:a:26379,b:26379/main", Sentinels((("a", 26379), ("b", 26379)), "main")),
     ],
 )
-def test_an_address_says_what_stands_behind_it(text: str, address: object) -> None:
+def test_an_address_says_what_kind_of_servers_it_names(text: str, address: object) -> None:
     assert parse_redis_address(text) == address
 
 
@@ -115,7 +115,7 @@ def test_an_address_says_what_stands_behind_it(text: str, address: object) -> No
         "sentinel:/main",
     ],
 )
-def test_what_is_no_address_is_told(text: str) -> None:
+def test_an_invalid_address_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"is not an address|lacks the name"):
         parse_redis_address(text)
 

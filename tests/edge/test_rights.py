@@ -1,4 +1,4 @@
-"""What the edge's user of Redis must be allowed is what operators are told."""
+"""Operators are told the rights that the edge's user of Redis needs."""
 
 import re
 from pathlib import Path

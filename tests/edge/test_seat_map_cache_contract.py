@@ -1,4 +1,4 @@
-"""What every SeatMapCache keeps: `edge` is every one, `present_edge` those that remember."""
+"""What every SeatMapCache promises: `edge` is each of them, `present_edge` those that remember."""
 
 from typing import TypeAlias
 
@@ -27,13 +27,13 @@ async def test_nothing_is_read_that_was_not_filled(edge: EdgeUnderTest) -> None:
     assert dict(await edge.seat_maps.read(trip)) == {}
 
 
-async def test_a_lease_is_given_for_every_block_asked_and_no_other(edge: EdgeUnderTest) -> None:
+async def test_a_lease_is_given_for_each_requested_seat_group_and_no_other(edge: EdgeUnderTest) -> None:
     trip = edge.trip()
     await edge.seat_maps.lease(trip, [3])
     assert (await edge.seat_maps.lease(trip, [0, 2, 4])).keys() == {0, 2, 4}
 
 
-async def test_an_invalidated_block_is_not_read(edge: EdgeUnderTest) -> None:
+async def test_an_invalidated_seat_group_is_not_read(edge: EdgeUnderTest) -> None:
     trip = edge.trip()
     await fill(edge, trip, {0: b"old", 1: b"old"})
     await edge.seat_maps.invalidate(trip, [0, 1])
@@ -58,7 +58,7 @@ async def test_a_void_lease_stays_void_when_others_have_a_new_one(edge: EdgeUnde
     assert dict(await edge.seat_maps.read(trip)) == {}
 
 
-async def test_a_lease_fills_its_own_block_and_trip_only(edge: EdgeUnderTest) -> None:
+async def test_a_lease_fills_its_own_seat_group_and_trip_only(edge: EdgeUnderTest) -> None:
     trip, other = edge.trip(), edge.trip()
     leases = await edge.seat_maps.lease(trip, [0])
     await edge.seat_maps.lease(trip, [1])
@@ -69,7 +69,7 @@ async def test_a_lease_fills_its_own_block_and_trip_only(edge: EdgeUnderTest) ->
     assert dict(await edge.seat_maps.read(other)) == {}
 
 
-async def test_a_made_up_lease_fills_nothing(edge: EdgeUnderTest) -> None:
+async def test_an_invented_lease_fills_nothing(edge: EdgeUnderTest) -> None:
     trip = edge.trip()
     await edge.seat_maps.fill(trip, {0: ("", b"made up")})
     await edge.seat_maps.lease(trip, [0])
@@ -77,8 +77,8 @@ async def test_a_made_up_lease_fills_nothing(edge: EdgeUnderTest) -> None:
     assert dict(await edge.seat_maps.read(trip)) == {}
 
 
-async def test_a_block_is_not_read_when_it_is_stale(edge: EdgeUnderTest) -> None:
-    """An invalidation can be lost: this bounds how long it matters."""
+async def test_a_stale_seat_group_is_not_read(edge: EdgeUnderTest) -> None:
+    """An invalidation can be lost; this limits the time for which that matters."""
     trip = edge.trip()
     await fill(edge, trip, {0: b"old"})
     await edge.wait(edge.stale_ms_max + MARGIN_MS)
@@ -93,7 +93,7 @@ async def test_a_block_is_not_read_when_it_is_stale(edge: EdgeUnderTest) -> None
         (("a", "b%3Ac"), ("a", "b:c")),
     ],
 )
-async def test_trips_with_names_alike_do_not_meet(
+async def test_trips_with_similar_names_are_kept_apart(
     edge: EdgeUnderTest, one: tuple[str, str], other: tuple[str, str]
 ) -> None:
     ours = edge.trip().trip
@@ -113,14 +113,14 @@ async def test_what_was_filled_is_read(present_edge: EdgeUnderTest) -> None:
     assert dict(await present_edge.seat_maps.read(trip)) == contents
 
 
-async def test_a_block_is_read_until_it_is_stale(present_edge: EdgeUnderTest) -> None:
+async def test_a_seat_group_is_read_until_it_is_stale(present_edge: EdgeUnderTest) -> None:
     trip = present_edge.trip()
     await fill(present_edge, trip, {0: b"map"})
     await present_edge.wait(present_edge.stale_ms_max // 2)
     assert dict(await present_edge.seat_maps.read(trip)) == {0: b"map"}
 
 
-async def test_each_block_goes_stale_by_itself(present_edge: EdgeUnderTest) -> None:
+async def test_each_seat_group_goes_stale_by_itself(present_edge: EdgeUnderTest) -> None:
     trip = present_edge.trip()
     await fill(present_edge, trip, {0: b"first", 1: b"first"})
     await present_edge.wait(present_edge.stale_ms_max * 3 // 4)
@@ -130,7 +130,7 @@ async def test_each_block_goes_stale_by_itself(present_edge: EdgeUnderTest) -> N
     assert dict(await present_edge.seat_maps.read(trip)) == {1: b"second", 2: b"second"}
 
 
-async def test_an_invalidation_leaves_the_other_blocks_and_trips(present_edge: EdgeUnderTest) -> None:
+async def test_an_invalidation_leaves_the_other_seat_groups_and_trips(present_edge: EdgeUnderTest) -> None:
     trip, other = present_edge.trip(), present_edge.trip()
     await fill(present_edge, trip, {0: b"a", 1: b"b"})
     await fill(present_edge, other, {0: b"c"})
@@ -139,8 +139,8 @@ async def test_an_invalidation_leaves_the_other_blocks_and_trips(present_edge: E
     assert dict(await present_edge.seat_maps.read(other)) == {0: b"c"}
 
 
-async def test_everyone_gets_the_same_lease_until_it_is_void(present_edge: EdgeUnderTest) -> None:
-    """A fill does not void it: who read the store at the same time has the same to say."""
+async def test_every_reader_gets_the_same_lease_until_it_is_void(present_edge: EdgeUnderTest) -> None:
+    """A fill does not void it: another reader who read the store at the same time has the same content."""
     trip = present_edge.trip()
     first = await present_edge.seat_maps.lease(trip, [0, 1])
     await present_edge.seat_maps.fill(trip, {0: (first[0], b"map")})
@@ -151,7 +151,7 @@ async def test_everyone_gets_the_same_lease_until_it_is_void(present_edge: EdgeU
     assert second[1] == first[1]
 
 
-async def test_a_fill_keeps_the_blocks_whose_lease_holds(present_edge: EdgeUnderTest) -> None:
+async def test_a_fill_keeps_the_seat_groups_with_a_valid_lease(present_edge: EdgeUnderTest) -> None:
     trip = present_edge.trip()
     leases = await present_edge.seat_maps.lease(trip, [0, 1])
     await present_edge.seat_maps.invalidate(trip, [0])
@@ -170,8 +170,8 @@ async def test_an_answer_does_not_change_after_it_was_given(present_edge: EdgeUn
 
 
 @pytest.mark.parametrize("count", [1, 500, 501, 5_000])
-async def test_a_trip_may_have_very_many_blocks(lasting_edge: EdgeUnderTest, count: int) -> None:
-    """As many as it may have seats, each in a seat group of its own."""
+async def test_a_trip_may_have_very_many_seat_groups(lasting_edge: EdgeUnderTest, count: int) -> None:
+    """As many as it may have seats, each in its own seat group."""
     trip = lasting_edge.trip()
     contents = {group: b"%d" % group for group in range(count)}
     await fill(lasting_edge, trip, contents)

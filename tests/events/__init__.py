@@ -1,1 +1,1 @@
-"""What every sink promises."""
+"""Tests of event sinks."""

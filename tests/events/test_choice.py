@@ -1,4 +1,4 @@
-"""Sinks as an operator writes them: each has a name of its own, and what is wrong is said."""
+"""Sinks as an operator writes them: each has its own name, and errors are reported."""
 
 import pytest
 
@@ -36,6 +36,6 @@ def test_a_sink_has_the_name_of_its_kind_unless_it_is_given_one(text: str, chose
         (",".join(f"s{n}=json-lines:{n}" for n in range(SINKS_MAX + 1)), "more than 8"),
     ],
 )
-def test_what_is_wrong_is_said(text: str, wrong: str) -> None:
+def test_a_wrong_setting_is_reported(text: str, wrong: str) -> None:
     with pytest.raises(ValueError, match=wrong):
         parse_sinks(text)

@@ -1,4 +1,4 @@
-"""Subscribers: each has every event, and a slow one is waited for only so long."""
+"""Subscribers: each gets every event, and the wait for a slow one is limited."""
 
 import anyio
 import pytest
@@ -32,13 +32,13 @@ async def test_more_events_than_a_stream_holds_wait_for_its_reader() -> None:
             assert [(await events.receive()).id for _ in range(10)] == [str(n) for n in range(10)]
 
 
-async def test_who_never_reads_fails_the_publish() -> None:
+async def test_a_subscriber_that_never_reads_fails_the_publish() -> None:
     broker = InProcess(publish_seconds_max=0.05)
     with broker.stream(events_max=1), pytest.raises(PublishFailed, match=r"more than 0\.05 s"):
         await broker.publish([event("1"), event("2")])
 
 
-async def test_who_has_closed_its_stream_holds_up_nobody() -> None:
+async def test_a_subscriber_that_closed_its_stream_holds_up_nobody() -> None:
     broker = InProcess(publish_seconds_max=0.05)
     with broker.stream(events_max=1):
         pass

@@ -1,4 +1,4 @@
-"""Several sinks: each has every event, in order and once while its relay lives, whatever becomes of the others."""
+"""Several sinks: each gets every event, in order and once while its relay lives, whatever happens to the others."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -44,7 +44,7 @@ async def test_a_sink_that_never_answers_keeps_no_other_waiting() -> None:
 
 @pytest.mark.parametrize("is_alone", [False, True], ids=["several processes", "alone"])
 async def test_after_a_kill_each_sink_goes_on_where_it_was(is_alone: bool) -> None:
-    """The one that had all is told nothing again of what is settled; the one that had nothing is told all."""
+    """The sink that had all events gets none of the settled ones again; the sink that had none gets all."""
     store, clock = await on_sale()
     near, far = Told(), Told()
     service = Service(store, clock, is_alone=is_alone, near=near, far=far)
@@ -58,8 +58,8 @@ async def test_after_a_kill_each_sink_goes_on_where_it_was(is_alone: bool) -> No
     assert sorted(near.ids) == sorted(far.ids) == sorted(sold)
 
 
-async def test_what_one_sink_set_aside_is_nothing_to_another() -> None:
-    """An event that is refused by itself is carried from epoch to epoch, for the sink that refuses it."""
+async def test_what_is_set_aside_for_one_sink_does_not_affect_another() -> None:
+    """An event that is refused alone is carried from epoch to epoch, only for the sink that refuses it."""
     store, clock = await on_sale()
 
     class Picky(Told):
@@ -112,13 +112,15 @@ async def test_a_sink_that_was_taken_away_leaves_nothing_that_grows() -> None:
 
 
 async def kept_of(store: MemoryBatches, sink: str) -> dict[str, object]:
-    """The rows that are kept of how far a sink has come."""
+    """The stored positions of a sink."""
     named = [Partition(Table.CURSORS, "", f"{Index.JOURNAL} of {sink}")]
     return {str(key): row for name in named for key, row in (await store.read(name, Kind.CURSOR)).items()}
 
 
 async def test_events_that_wait_for_a_sink_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What does not fit is found in the store, once the sink takes events again; the other misses none meanwhile."""
+    """Events that do not fit are found in the store when the sink accepts events again; the other sink misses none
+    meanwhile.
+    """
     monkeypatch.setattr(local_signals, "EVENTS_MAX", 4)
     store, clock = await on_sale()
     near, far = Told(), Told()
@@ -155,7 +157,7 @@ async def test_the_lag_is_that_of_the_oldest_event_that_a_sink_has_not_had() -> 
 
 
 async def test_every_process_hears_its_own_events_once_for_each_sink() -> None:
-    """In the very round, without a look into the store."""
+    """In the same round, without reading the store."""
     store, clock = await on_sale()
     near, far = Told(), Told()
     service = Service(store, clock, is_alone=True, near=near, far=far)
@@ -167,7 +169,7 @@ async def test_every_process_hears_its_own_events_once_for_each_sink() -> None:
 
 
 async def test_what_is_remembered_of_events_is_what_open_epochs_hold(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of a sink that catches up on a day, not the whole day: rounds are small, and epochs close on the way."""
+    """For a sink that catches up on a day, not the whole day: rounds are small, and epochs are closed on the way."""
     monkeypatch.setattr(journal, "EVENTS_PER_ROUND_MAX", 4)
     store, clock = await on_sale()
     near, far = Told(), Told()

@@ -1,4 +1,4 @@
-"""What every sink promises: in order, all or an error, and again after an error."""
+"""What every sink promises: events in order, all or an error, and again after an error."""
 
 import json
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from travio_inventory.kernel.events import Event, PublishFailed, Sink
 
 @dataclass
 class Rig:
-    """A sink, the ids of the events that arrived, and how to break and mend where they go."""
+    """A sink, the ids of the events that arrived, and how to break and repair its target."""
 
     sink: Sink
     arrived: Callable[[], list[str]]
@@ -78,13 +78,13 @@ async def test_no_events_are_nothing_to_do(rig: Rig) -> None:
     assert rig.arrived() == []
 
 
-async def test_an_event_told_again_arrives_again(rig: Rig) -> None:
+async def test_an_event_published_again_arrives_again(rig: Rig) -> None:
     await rig.sink.publish([event("1")])
     await rig.sink.publish([event("1")])
     assert rig.arrived() == ["1", "1"]
 
 
-async def test_a_failure_is_said_and_the_events_can_be_told_again(rig: Rig) -> None:
+async def test_a_failure_is_reported_and_the_events_can_be_published_again(rig: Rig) -> None:
     await rig.sink.publish([event("1")])
     rig.break_it()
     with pytest.raises(PublishFailed):
@@ -94,7 +94,7 @@ async def test_a_failure_is_said_and_the_events_can_be_told_again(rig: Rig) -> N
     assert rig.arrived() == ["1", "2", "3"]
 
 
-async def test_a_failure_of_the_first_publish_is_said_too(rig: Rig) -> None:
+async def test_a_failure_of_the_first_publish_is_reported_too(rig: Rig) -> None:
     rig.break_it()
     with pytest.raises(PublishFailed):
         await rig.sink.publish([event("1")])

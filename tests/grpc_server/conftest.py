@@ -1,4 +1,4 @@
-"""A server that listens, and a caller that sends it what no library would."""
+"""A server that listens, and a caller that sends what no library would."""
 
 from collections.abc import AsyncIterator
 

@@ -27,7 +27,7 @@ async def test_an_idle_connection_is_left_and_a_busy_one_is_not() -> None:
 
 
 async def test_a_connection_that_is_over_leaves_nothing_behind(served: Served) -> None:
-    """Not even until the next collection of garbage: many may come and go before that."""
+    """Not even until the next garbage collection, because many may come and go before that."""
     gc.collect()
     gc.disable()
     try:
@@ -44,7 +44,7 @@ async def test_a_connection_that_is_over_leaves_nothing_behind(served: Served) -
 
 @asynccontextmanager
 async def caller_that_never_reads(served: Served) -> AsyncIterator[RawCaller]:
-    """It has asked for 12 MB, more than its socket and ours hold."""
+    """It has requested 12 MB, more than both sockets hold."""
     connection = socket.socket()
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
     connection.connect(("127.0.0.1", served.server.port))
@@ -74,7 +74,7 @@ async def test_a_caller_that_never_reads_is_not_read_either() -> None:
         assert served.probe.seconds_left == []
 
 
-async def test_calls_go_on_after_their_caller_has_said_goodbye(served: Served, caller: RawCaller) -> None:
+async def test_calls_continue_after_their_caller_has_sent_goaway(served: Served, caller: RawCaller) -> None:
     stream_id = caller.call(WAIT, SEVEN)
     await until(lambda: served.probe.running == 1)
     caller.send_bytes(frame(7, 0, 0, bytes(8)))
@@ -84,11 +84,11 @@ async def test_calls_go_on_after_their_caller_has_said_goodbye(served: Served, c
     await caller.ends()
 
 
-async def test_a_peer_that_says_goodbye_and_is_gone_is_no_error(
+async def test_a_peer_that_sends_goaway_and_is_gone_is_no_error(
     served: Served, caplog: pytest.LogCaptureFixture
 ) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", served.server.port)
-    await reader.read(1_000)  # to hang up with bytes unread would be a reset, which the server sees first
+    await reader.read(1_000)  # closing with unread bytes would be a reset, which the server sees first
     writer.write(PREFACE + frame(4, 0, 0, b"") + frame(7, 0, 0, bytes(8)))
     writer.close()
     await until(lambda: not served.server.connections)

@@ -1,4 +1,4 @@
-"""Every call ends: by its deadline, by a fault of ours, because its caller leaves."""
+"""Every call ends: by its deadline, by a fault of the service, or because its caller leaves."""
 
 import logging
 
@@ -23,7 +23,7 @@ async def test_a_call_ends_by_its_deadline(served: Served, caller: RawCaller, ca
     assert not caplog.records
 
 
-async def test_a_request_that_does_not_arrive_is_answered_all_the_same() -> None:
+async def test_a_request_that_never_arrives_completely_is_answered_anyway() -> None:
     async with serving(message_read_seconds_max=0.05) as served, served.caller() as caller:
         stream_id = caller.open(ECHO)
         caller.send(stream_id, SEVEN[:7])
@@ -31,7 +31,7 @@ async def test_a_request_that_does_not_arrive_is_answered_all_the_same() -> None
         assert await goes_on(caller)
 
 
-async def test_a_handler_outlives_the_time_its_request_had_to_arrive() -> None:
+async def test_a_handler_may_run_longer_than_its_request_had_to_arrive() -> None:
     async with serving(message_read_seconds_max=0.05) as served, served.caller() as caller:
         stream_id = caller.call(WAIT, SEVEN)
         late = await caller.ask(WAIT, SEVEN, replacing=[("grpc-timeout", "150m")])
@@ -40,7 +40,9 @@ async def test_a_handler_outlives_the_time_its_request_had_to_arrive() -> None:
         assert is_seven(await caller.answer(stream_id))
 
 
-async def test_a_fault_of_ours_is_logged_once_and_not_told(caller: RawCaller, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_fault_of_the_service_is_logged_once_and_not_shown_to_the_caller(
+    caller: RawCaller, caplog: pytest.LogCaptureFixture
+) -> None:
     answer = await caller.ask(FAIL, SEVEN)
     assert (answer.status, answer.message) == (Status.INTERNAL, "internal error")
     assert [(it.name, it.levelno) for it in caplog.records] == [("travio_inventory.rpc", logging.ERROR)]

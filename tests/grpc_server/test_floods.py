@@ -1,4 +1,4 @@
-"""Floods end the connection that they come on, while others are served; what clients send in passing is none."""
+"""Floods end their own connection, while others are served; what normal clients send is no flood."""
 
 import asyncio
 import struct
@@ -52,7 +52,7 @@ async def test_a_flood_ends_its_own_connection_while_others_are_served(served: S
 
 
 async def test_a_flood_is_not_read_to_its_end() -> None:
-    """From the GOAWAY on nothing is read, until the peer has had its time to read that."""
+    """After the GOAWAY nothing is read, until the peer has had time to read it."""
     async with serving(linger_seconds_max=1.5) as served, served.caller() as flooder:
         flooder.send_bytes(FLOODS["pings"])
         flooder.send_bytes(bytes(30_000_000))
@@ -65,7 +65,7 @@ async def test_a_flood_is_not_read_to_its_end() -> None:
 
 
 async def test_calls_beyond_the_streams_are_a_flood(served: Served, caller: RawCaller) -> None:
-    """Each is refused alone, as a reset that the caller has made us send."""
+    """Each is refused alone, and counts as a reset that the caller caused."""
     encoder = Encoder()
     caller.send_bytes(b"".join(frame(1, 4, stream_id, encoder.encode(HEADERS)) for stream_id in range(1, 201, 2)))
     await caller.ends()

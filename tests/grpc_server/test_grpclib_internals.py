@@ -1,4 +1,4 @@
-"""What we use of grpclib that it does not promise is there and does what we rely on."""
+"""The private parts of grpclib that we use exist and do what we rely on."""
 
 import ast
 import inspect
@@ -39,7 +39,7 @@ def test_every_method_that_a_handler_may_call_is_replaced() -> None:
 @pytest.mark.parametrize(
     "name", ["recv_message", "send_initial_metadata", "send_message", "send_trailing_metadata", "cancel"]
 )
-def test_what_replaces_a_method_takes_what_it_takes(name: str) -> None:
+def test_a_replaced_method_takes_the_same_arguments(name: str) -> None:
     theirs, ours = (inspect.signature(getattr(kind, name)) for kind in (Stream, HandlerStream))
     assert list(ours.parameters) == list(theirs.parameters)
 
@@ -66,7 +66,7 @@ async def test_messages_can_be_iterated_over_by_receiving_them() -> None:
     assert [message async for message in stream] == [2, 1]
 
 
-def test_the_steps_of_a_call_are_those_that_we_tell_of() -> None:
+def test_the_steps_of_a_call_are_those_that_we_report() -> None:
     assert set(_DispatchServerEvents.__dispatch_methods__.values()) == set(TIMES_OF_A_CALL)
     assert list(inspect.signature(ServerEvents.recv_request).parameters) == [
         "self", "metadata", "method_func", "method_name", "deadline", "content_type", "user_agent", "peer",
@@ -76,14 +76,14 @@ def test_the_steps_of_a_call_are_those_that_we_tell_of() -> None:
     ]  # fmt: skip
 
 
-async def test_where_nobody_listens_what_is_told_comes_back() -> None:
+async def test_without_a_listener_an_event_comes_back_unchanged() -> None:
     events, message = ServerEvents(), object()
     assert await events.recv_message(message) == (message,)
     assert await events.send_message(message) == (message,)
     assert await events.send_initial_metadata(MultiDict()) == (MultiDict(),)
 
 
-async def test_who_listens_may_change_what_is_told() -> None:
+async def test_a_listener_may_change_an_event() -> None:
     target, seen = Target(), list[Any]()
 
     async def on_request(event: RecvRequest) -> None:

@@ -1,4 +1,4 @@
-"""What we use of h2 that it does not promise is there and does what we rely on; without us it would do otherwise."""
+"""The private parts of h2 that we use exist and do what we rely on; unchanged, h2 would behave differently."""
 
 import gc
 import inspect
@@ -60,7 +60,7 @@ def hooked() -> Hooked:
 
 
 def plain() -> H2Connection:
-    """h2 as it is, with our settings."""
+    """Unchanged h2, with our settings."""
     connection = H2Connection(UNCHECKED)
     connection.local_settings[SettingCodes.MAX_CONCURRENT_STREAMS] = 2
     connection.local_settings.acknowledge()
@@ -71,7 +71,7 @@ def request(stream_id: int, *more: tuple[str, str], flags: int = 4) -> bytes:
     return frame(1, flags, stream_id, Encoder().encode([*HEADERS, *more]))
 
 
-# What is there
+# What exists
 
 
 @pytest.mark.parametrize(
@@ -84,11 +84,11 @@ def request(stream_id: int, *more: tuple[str, str], flags: int = 4) -> bytes:
         (FrameBuffer.__next__, ["self"]),
     ],
 )
-def test_what_we_call_or_replace_takes_what_it_took(method: Callable[..., object], parameters: list[str]) -> None:
+def test_what_we_call_or_replace_takes_the_same_arguments(method: Callable[..., object], parameters: list[str]) -> None:
     assert list(inspect.signature(method).parameters) == parameters
 
 
-def test_what_we_look_at_is_of_the_type_it_was() -> None:
+def test_what_we_read_has_the_same_type() -> None:
     connection = plain()
     assert isinstance(connection.incoming_buffer, FrameBuffer)
     assert type(connection.incoming_buffer._data) is bytearray
@@ -100,7 +100,7 @@ def test_what_we_look_at_is_of_the_type_it_was() -> None:
     assert H2Connection.MAX_CLOSED_STREAMS > HookedH2.MAX_CLOSED_STREAMS
 
 
-# What it does with what we put in its place
+# What it does with our replacements
 
 
 def test_every_frame_goes_through_the_hook() -> None:
@@ -109,7 +109,7 @@ def test_every_frame_goes_through_the_hook() -> None:
     assert connection.frames == ["SettingsFrame", "HeadersFrame", "PingFrame", "DataFrame"]
 
 
-def test_a_stream_too_many_is_asked_for_and_does_not_end_the_connection() -> None:
+def test_a_stream_too_many_is_passed_to_the_hook_and_does_not_end_the_connection() -> None:
     four = b"".join(request(stream_id) for stream_id in (1, 3, 5, 7))
     with pytest.raises(TooManyStreamsError):
         plain().receive_data(four)
@@ -131,7 +131,7 @@ def test_streams_are_open_then_closed_then_forgotten() -> None:
     assert (connection.streams_known(), connection.has_stream(1)) == (1, False)
 
 
-def test_only_so_many_closed_streams_are_remembered() -> None:
+def test_a_limited_number_of_closed_streams_is_remembered() -> None:
     connection = hooked()
     for stream_id in range(1, 2 * (HookedH2.MAX_CLOSED_STREAMS + 100), 2):
         connection.receive_data(request(stream_id) + reset(stream_id))
@@ -155,7 +155,7 @@ def test_our_settings_are_those_that_are_announced() -> None:
     ],
     ids=["a frame", "a header block"],
 )
-def test_what_is_not_whole_is_waited_for_without_us(data: bytes, error: type[ProtocolError]) -> None:
+def test_an_incomplete_frame_is_waited_for_by_h2_itself(data: bytes, error: type[ProtocolError]) -> None:
     assert plain().receive_data(data) == []
     connection = hooked()
     with pytest.raises(error):
@@ -165,7 +165,7 @@ def test_what_is_not_whole_is_waited_for_without_us(data: bytes, error: type[Pro
     assert goaway.error_code == error.error_code
 
 
-def test_a_window_of_nothing_ends_the_stream_alone() -> None:
+def test_a_window_update_of_nothing_ends_the_stream_alone() -> None:
     nothing = request(1) + frame(8, 0, 1, bytes(4))
     with pytest.raises(ProtocolError):
         plain().receive_data(nothing)
@@ -189,7 +189,7 @@ def test_the_size_of_the_last_headers_is_known() -> None:
     assert connection.header_list_bytes == sum(len(name) + len(value) + ENTRY_BYTES for name, value in listed)
 
 
-def test_headers_are_sent_as_they_are_spelled() -> None:
+def test_headers_are_sent_in_the_given_spelling() -> None:
     connection, by_itself = hooked(), plain()
     for each in (connection, by_itself):
         each.receive_data(request(1))
@@ -199,8 +199,8 @@ def test_headers_are_sent_as_they_are_spelled() -> None:
     assert b"a plain value" not in by_itself.data_to_send()
 
 
-def test_a_connection_that_is_let_go_leaves_nothing_behind() -> None:
-    """Without us it waits for a collection of garbage."""
+def test_a_connection_that_is_released_leaves_nothing_behind() -> None:
+    """Unchanged, it waits for a garbage collection."""
     gc.collect()
     gc.disable()
     try:

@@ -1,4 +1,4 @@
-"""Headers that make no call are answered, those beyond all bounds end the connection."""
+"""Headers that do not make a call are answered; headers far above the limits end the connection."""
 
 import pytest
 from grpclib.const import Status
@@ -52,7 +52,7 @@ async def test_an_odd_byte_in_a_header_harms_nobody(caller: RawCaller) -> None:
 async def test_a_call_with_more_headers_than_one_may_have_is_refused_alone(
     served: Served, caller: RawCaller, size: int, whole: bool
 ) -> None:
-    """The table of headers is kept in step: what a refused call has added to it, the next one names."""
+    """The header table stays in step: the next call refers to what a refused call added."""
     waiting = caller.call(WAIT, SEVEN)
     long = [("x-long", "x" * size), ("x-name", "named again"), ("x-other", "too")]
     refused = caller.call(ECHO, SEVEN, replacing=long) if whole else caller.open(ECHO, replacing=long)
@@ -73,7 +73,7 @@ async def test_headers_beyond_all_bounds_end_the_connection(caller: RawCaller) -
 
 @pytest.mark.parametrize("where", ["calls", "trailers"])
 async def test_a_flood_of_too_many_headers_ends_the_connection(where: str) -> None:
-    """Each counts as so many resets as it has times the headers that one call may have: as three of the four here."""
+    """A call counts as one reset for each time that it has the allowed number of headers: here as three of four."""
     long = [("x-long", "x" * 30_000)]
     async with serving(resets_per_second_max=4) as served, served.caller() as caller:
         for _ in range(LIMITS.streams_concurrent_max - 1):

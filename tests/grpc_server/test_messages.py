@@ -1,4 +1,4 @@
-"""Messages in both directions: taken as they arrive, bounded, put together, answered through small windows."""
+"""Messages in both directions: read as they arrive, limited, put together, answered through small windows."""
 
 import asyncio
 import tracemalloc
@@ -76,7 +76,7 @@ async def test_messages_that_never_end_cannot_pile_up(served: Served, caller: Ra
     stream_id = caller.open(CHAT)
     caller.send(stream_id, framed(bytes(9_000), declared_bytes=9_001))
     caller.send(stream_id, b"\0", end=True)
-    assert (await caller.answer(stream_id)).status is Status.INVALID_ARGUMENT  # taken, not decoded
+    assert (await caller.answer(stream_id)).status is Status.INVALID_ARGUMENT  # read, not decoded
 
 
 @pytest.mark.parametrize(
@@ -169,8 +169,8 @@ async def test_replies_that_wait_for_a_window_are_not_copied() -> None:
     assert grown_bytes < 200 * len(LARGE_REPLY) / 2
 
 
-async def test_one_that_sends_much_does_not_keep_the_others_waiting(served: Served) -> None:
-    """Of its 75 KB only so much is read in one turn of the loop; another call is done before the last of them."""
+async def test_a_caller_that_sends_much_does_not_keep_the_others_waiting(served: Served) -> None:
+    """Only part of its 75 KB is read in one turn of the loop; another call is done before the last part."""
     async with served.caller() as greedy, served.caller() as other:
         assert await goes_on(greedy)
         assert await goes_on(other)

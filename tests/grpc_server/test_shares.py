@@ -1,4 +1,4 @@
-"""How many calls and connections there may be, and who makes room for whom."""
+"""The limits of calls and connections, and which of them make room for others."""
 
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -38,7 +38,7 @@ async def test_a_call_beyond_the_streams_is_refused_alone(served: Served, caller
     assert await goes_on(caller)
 
 
-async def test_cancelled_calls_that_do_not_end_are_not_without_number() -> None:
+async def test_cancelled_calls_that_do_not_end_are_limited() -> None:
     async with serving(resets_per_second_max=100) as served, served.caller() as caller:
         for _ in range(20):
             stream_id = caller.call(STUBBORN, SEVEN)
@@ -51,7 +51,7 @@ async def test_cancelled_calls_that_do_not_end_are_not_without_number() -> None:
         assert await goes_on(caller)
 
 
-async def test_a_connection_beyond_their_number_is_closed_where_all_have_a_call() -> None:
+async def test_a_connection_above_the_limit_is_closed_if_all_have_a_call() -> None:
     async with serving(connections_max=1) as served, served.caller() as first:
         first.call(WAIT, SEVEN)
         await until(lambda: served.server.calls_open == 1)
@@ -82,8 +82,8 @@ async def test_a_new_connection_takes_the_place_of_one_that_made_no_call_and_the
         assert all([is_seven(await caller.answer(stream_id)) for caller, stream_id in streams.items()])
 
 
-async def test_there_is_always_room_for_a_connection_that_asks_little() -> None:
-    """One may have a sixteenth of what is left: of 64 calls, four."""
+async def test_there_is_always_room_for_a_connection_with_few_calls() -> None:
+    """One connection may have a sixteenth of what is left: of 64 calls, four."""
     async with serving(calls_max=64) as served, served.caller() as greedy, served.caller() as other:
         open_calls = [greedy.call(WAIT, SEVEN) for _ in range(9)]
         await until(lambda: served.server.calls_open == 4)

@@ -1,4 +1,4 @@
-"""Calls start a few at a time, of one connection after the other."""
+"""Calls start a few at a time, from one connection after the other."""
 
 import asyncio
 from collections.abc import Callable
@@ -14,7 +14,7 @@ class Calls:
         self.started: list[str] = []
 
     def ask(self, connection: str, count: int, *, ended: bool = False) -> None:
-        """So many calls of the connection are ready."""
+        """This number of calls of the connection is ready."""
         for _ in range(count):
             self.queue.submit(connection, self._start(connection, ended=ended))
 
@@ -27,7 +27,7 @@ class Calls:
         return start
 
 
-async def test_a_call_starts_at_once_while_few_are_asked_for() -> None:
+async def test_a_call_starts_at_once_while_there_are_few() -> None:
     calls = Calls()
     for _ in range(3):
         calls.ask("a", CALLS_PER_TURN)
@@ -36,7 +36,7 @@ async def test_a_call_starts_at_once_while_few_are_asked_for() -> None:
         await asyncio.sleep(0)
 
 
-async def test_so_many_start_in_one_turn_of_the_loop() -> None:
+async def test_a_limited_number_starts_in_one_turn_of_the_loop() -> None:
     calls = Calls()
     calls.ask("a", 2 * CALLS_PER_TURN + 1)
     for started in (CALLS_PER_TURN, 2 * CALLS_PER_TURN, 2 * CALLS_PER_TURN + 1):
@@ -53,7 +53,7 @@ async def test_connections_take_turns() -> None:
     assert calls.started[CALLS_PER_TURN:] == ["a", "b", "c", "a", "b", "a", "a"]
 
 
-async def test_who_waits_is_not_overtaken() -> None:
+async def test_a_waiting_call_is_not_overtaken() -> None:
     calls = Calls()
     calls.ask("a", 2 * CALLS_PER_TURN)
     asyncio.get_running_loop().call_soon(calls.ask, "b", 1)
@@ -63,7 +63,7 @@ async def test_who_waits_is_not_overtaken() -> None:
     assert calls.started[-1] == "b"
 
 
-async def test_what_has_ended_before_its_turn_takes_none() -> None:
+async def test_a_call_that_ended_before_its_turn_takes_none() -> None:
     calls = Calls()
     calls.ask("a", CALLS_PER_TURN)
     calls.ask("a", 5, ended=True)

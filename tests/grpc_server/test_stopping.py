@@ -1,4 +1,4 @@
-"""A drain loses no call, and takes only so long."""
+"""A drain loses no call, and its time is limited."""
 
 import asyncio
 from typing import Any
@@ -19,7 +19,7 @@ def echo_method(channel: Channel, path: str) -> UnaryUnaryMethod[Any, Any]:
 
 
 async def test_a_drain_loses_no_call(served: Served) -> None:
-    """With grpclib's own client, which drops the calls it waits for at any GOAWAY."""
+    """With grpclib's own client, which drops its calls at any GOAWAY."""
     async with Channel("127.0.0.1", served.server.port) as channel:
         wait = echo_method(channel, WAIT)
         request = CheckAvailabilityRequest(trip_id="t", passengers=7)
@@ -52,7 +52,7 @@ async def test_a_drain_ends_with_goaway_after_the_answers(served: Served, caller
     await drain
 
 
-async def test_a_drain_waits_only_so_long() -> None:
+async def test_a_drain_waits_for_a_limited_time() -> None:
     async with serving(drain_seconds_max=0.1) as served, served.caller() as caller:
         stream_id = caller.call(WAIT, SEVEN)
         await until(lambda: served.probe.running == 1)

@@ -1,4 +1,4 @@
-"""Who may act: named where somebody must be, and only within their scopes."""
+"""Actors: named where a name is needed, and limited to their scopes."""
 
 from collections.abc import Callable
 
@@ -19,7 +19,7 @@ from travio_inventory.kernel.refusals import InvalidRequest, PermissionDenied
 EMPTY = "must not be empty"
 ENDS = "must not begin or end with white space"
 FOR_NOBODY = frozenset({Scope.TRIPS_READ, Scope.TRIPS_ADMIN, Scope.SEATS_BLOCK})
-"""What is done for no user."""
+"""The scopes that need no user."""
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_each_kind_of_actor_has_its_scopes(
     assert (actor.scopes, actor.kind) == (scopes, kind)
 
 
-def test_who_is_made_is_who_was_named() -> None:
+def test_an_actor_is_the_one_who_was_named() -> None:
     assert (service_of("org").organization, service_of("org").user) == ("org", "")
     assert (user_anywhere("ann").organization, user_anywhere("ann").user) == ("", "ann")
     assert (house_of("org").organization, house_of("org").user) == ("org", "")
@@ -62,7 +62,9 @@ def test_only_the_house_does_the_work_of_the_house() -> None:
         (lambda: house_of(" "), [("organization_id", ENDS)]),
     ],
 )
-def test_who_is_not_named_and_must_be_is_refused(make: Callable[[], Actor], expected: list[tuple[str, str]]) -> None:
+def test_an_actor_without_a_necessary_name_is_refused(
+    make: Callable[[], Actor], expected: list[tuple[str, str]]
+) -> None:
     with pytest.raises(InvalidRequest) as refused:
         make()
     assert list(refused.value.violations) == expected

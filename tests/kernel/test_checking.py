@@ -1,4 +1,4 @@
-"""What is wrong with a request is collected field by field and said at once."""
+"""The faults of a request are collected field by field and reported together."""
 
 from collections.abc import Callable
 
@@ -82,12 +82,12 @@ def test_what_is_wrong_is_named(check: Check, expected: list[tuple[str, str]]) -
     assert found_by(check) == expected
 
 
-def test_items_are_looked_at_one_by_one_unless_there_are_too_many() -> None:
+def test_items_are_checked_one_by_one_unless_there_are_too_many() -> None:
     found = Faults()
     assert [found.count("f", "x" * number, 1, 2) for number in range(4)] == [True, True, True, False]
 
 
-def test_only_so_many_faults_are_named() -> None:
+def test_a_limited_number_of_faults_is_named() -> None:
     expected = [(f"f[{number}]", "must not be empty") for number in range(VIOLATIONS_MAX)]
     assert found_by(lambda found: found.ids("f", [""] * (VIOLATIONS_MAX + 1))) == expected
     assert VIOLATIONS_MAX == 32
@@ -102,7 +102,7 @@ def test_only_so_many_faults_are_named() -> None:
         ([InvalidRequest, Kind], InvalidRequest),
     ],
 )
-def test_the_refusal_is_of_the_one_kind_that_all_faults_are(
+def test_the_refusal_has_the_kind_of_its_faults_if_they_have_only_one(
     kinds: list[type[InvalidRequest]], raised: type[InvalidRequest]
 ) -> None:
     found = Faults()
@@ -130,6 +130,6 @@ def test_what_is_wrong_with_a_value_in_the_block_is_kept() -> None:
     assert refused.value.violations == (("a.f", "is wrong"), ("a.g", "too"))
 
 
-def test_what_else_is_raised_in_the_block_goes_on() -> None:
+def test_any_other_error_in_the_block_is_passed_on() -> None:
     with pytest.raises(ZeroDivisionError), Faults():
         raise ZeroDivisionError

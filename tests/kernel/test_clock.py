@@ -1,4 +1,4 @@
-"""The clock of the machine: its time of day, and its time since it was started."""
+"""The clock of the machine: its time of day, and the time since it was started."""
 
 import time
 

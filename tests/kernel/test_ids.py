@@ -1,4 +1,4 @@
-"""What an id may be, said in words of its own for every fault; ids joined in one text come apart as they were."""
+"""What an id may be, with an error text for every fault; ids joined in one text are split again unchanged."""
 
 import pytest
 from hypothesis import given
@@ -45,7 +45,7 @@ def test_each_fault_is_named(text: str, fault: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["", " a", "a ", LARGEST + "x", "a\tb", "é", "\x7f"])
-def test_what_needs_a_closer_look_is_not_plain(text: str) -> None:
+def test_an_id_that_needs_a_full_check_is_not_plain(text: str) -> None:
     assert not is_plain(text)
 
 
@@ -61,5 +61,5 @@ def test_ids_are_joined_by_commas() -> None:
 
 
 @given(st.lists(legal_ids))
-def test_joined_ids_come_apart_as_they_were(ids: list[str]) -> None:
+def test_joined_ids_are_split_again_unchanged(ids: list[str]) -> None:
     assert split_ids(join_ids(ids)) == ids

@@ -1,9 +1,9 @@
-"""What fails all the time is said now and then."""
+"""What fails all the time is logged only now and then."""
 
 from travio_inventory.kernel.log_throttle import LogThrottle
 
 
-def test_a_thing_is_said_again_only_after_a_while() -> None:
+def test_a_thing_is_logged_again_only_after_a_while() -> None:
     now_s = [100.0]
     throttle = LogThrottle(now_s=lambda: now_s[0])
     assert [throttle.may_log("a"), throttle.may_log("a"), throttle.may_log("b")] == [True, False, True]
@@ -14,7 +14,7 @@ def test_a_thing_is_said_again_only_after_a_while() -> None:
     assert not throttle.may_log("a")
 
 
-def test_only_so_many_things_are_remembered() -> None:
+def test_a_limited_number_of_things_is_remembered() -> None:
     throttle = LogThrottle(things_max=2)
     for thing in ("a", "b", "c"):
         assert throttle.may_log(thing)
@@ -23,7 +23,7 @@ def test_only_so_many_things_are_remembered() -> None:
     assert throttle.may_log("a")
 
 
-def test_what_was_said_last_is_remembered() -> None:
+def test_what_was_logged_last_is_remembered() -> None:
     now_s = [0.0]
     throttle = LogThrottle(seconds=1, things_max=2, now_s=lambda: now_s[0])
     for thing in ("a", "b"):

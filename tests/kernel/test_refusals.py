@@ -1,4 +1,4 @@
-"""What each refusal of the kernel says to its caller, and when to ask again."""
+"""What each refusal of the kernel says to its caller, and when to try again."""
 
 from collections.abc import Callable
 
@@ -33,7 +33,7 @@ def test_it_says_what_to_do(refuse: Callable[[], Refusal], said: str) -> None:
 @pytest.mark.parametrize(
     ("refuse", "retry_after_s"), [(Overloaded, 0.2), (BackendUnavailable, 0.5), (OutcomeUnknown, 0.5)]
 )
-def test_it_says_when_to_ask_again(refuse: Callable[[], RetryableRefusal], retry_after_s: float) -> None:
+def test_it_says_when_to_try_again(refuse: Callable[[], RetryableRefusal], retry_after_s: float) -> None:
     assert refuse().retry_after == retry_after_s
 
 

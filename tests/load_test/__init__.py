@@ -1,1 +1,1 @@
-"""That the load tests count exactly, and that their verdict finds every wrong that is planted."""
+"""Tests that the load tests count exactly, and that their verdict finds every planted error."""

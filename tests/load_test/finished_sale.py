@@ -1,4 +1,4 @@
-"""A small sale that went well, in a store of its own, with the record of what everyone was told."""
+"""A small correct sale, in its own store, with the record of all answers."""
 
 import asyncio
 from collections.abc import Callable
@@ -28,7 +28,7 @@ NOBODYS_HOLD = str(HoldId(HOT.key.trip, 0, "0" * 32, is_late=False))
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A row of the store as it must not be."""
+    """A change that spoils a row of the store."""
 
     group: int
     row: RowKey
@@ -37,7 +37,7 @@ class Change:
 
 
 class FinishedSale:
-    """Ann won the hot seat and Bob did not; on another trip Dan bought two seats and Eve gave one back."""
+    """Ann won the hot seat and Bob did not; on another trip Dan bought two seats and Eve released one."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -47,7 +47,7 @@ class FinishedSale:
 
     @property
     def settings(self) -> Settings:
-        """Those that name the sale's store."""
+        """The settings that name the sale's store."""
         return load_settings(store="embedded", data=self.folder / "data", background=False, events="none")
 
     def copied_to(self, folder: Path) -> "FinishedSale":

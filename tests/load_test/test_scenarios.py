@@ -1,4 +1,4 @@
-"""The load tests as a stranger runs them: a service of its own, Locust, and the verdict."""
+"""The load tests as a new user runs them: with their own service, Locust and the verdict."""
 
 import csv
 import os
@@ -19,7 +19,7 @@ ROOT = Path(__file__).parent.parent.parent
 USERS, ROUNDS = 50, 5
 SECONDS_MAX = 60
 RUN_SECONDS_MAX = 150
-"""Far more than is needed: on a loaded machine processes start slowly."""
+"""Far more than necessary, because processes start slowly on a loaded machine."""
 
 pytestmark = [pytest.mark.timeout(RUN_SECONDS_MAX + 30), pytest.mark.long]
 
@@ -46,7 +46,7 @@ class Done:
 
 
 def run(out: Path, *words: str, **settings: str) -> Done:
-    """`python -m load_test` with these words, and with no settings but those."""
+    """`python -m load_test` with these arguments and only these settings."""
     own = {name: value for name, value in os.environ.items() if not name.startswith("TRAVIO_")}
     command = [sys.executable, "-m", "load_test", *words, f"--out={out}"]
     done = subprocess.run(
@@ -75,7 +75,7 @@ def test_one_of_fifty_wins_each_round_and_the_verdict_is_ok(tmp_path: Path) -> N
 
 
 def test_shoppers_of_every_kind_leave_a_store_that_is_right(tmp_path: Path) -> None:
-    """With no edge, so that every no is the store's own."""
+    """Without the edge, so that every refusal is the store's."""
 
     def shop(scenario: str) -> Done:
         return run(tmp_path / scenario, scenario, "--users=20", "--seconds=2", TRAVIO_EDGE="absent")
@@ -92,7 +92,7 @@ def test_shoppers_of_every_kind_leave_a_store_that_is_right(tmp_path: Path) -> N
         assert not any(failures for _, failures in done.figures.values())
 
 
-def test_a_service_that_does_not_answer_is_a_failure_and_no_verdict(tmp_path: Path) -> None:
+def test_a_service_that_does_not_answer_is_a_failure_without_a_verdict(tmp_path: Path) -> None:
     done = run(tmp_path, "hot-seat", "--users=2", "--seconds=1", f"--target=127.0.0.1:{free_port()}")
     assert done.status == 2, done.said
     assert "not judged: nobody asked for seats" in done.said

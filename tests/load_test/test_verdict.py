@@ -1,4 +1,4 @@
-"""The verdict says OK of a sale that went well, and names every wrong that is planted in its store or its record."""
+"""The verdict says OK for a correct sale, and names every error that is planted in its store or its record."""
 
 import asyncio
 from collections.abc import Callable
@@ -22,7 +22,7 @@ from travio_inventory.settings import load_settings
 
 @pytest.fixture(scope="module")
 def good_sale(tmp_path_factory: pytest.TempPathFactory) -> FinishedSale:
-    """A sale that went well."""
+    """A correct sale."""
     return FinishedSale(tmp_path_factory.mktemp("sale"))
 
 
@@ -33,7 +33,7 @@ def sale(good_sale: FinishedSale, tmp_path: Path) -> FinishedSale:
 
 
 def findings(sale: FinishedSale) -> str:
-    """All that the verdict has to say against it."""
+    """Everything that the verdict finds wrong."""
     return "\n".join(verdict.judge_folder(sale.folder, sale.settings).wrong)
 
 
@@ -42,7 +42,7 @@ def cell(seat: str, segment: int) -> RowKey:
 
 
 def altered(user: str, **otherwise: object) -> Callable[[Line], Line]:
-    """What the user asked or was told, otherwise."""
+    """Change what the user requested or was told."""
 
     def alter(line: Line) -> Line:
         is_theirs = isinstance(line, Attempt) and line.user == user
@@ -51,7 +51,7 @@ def altered(user: str, **otherwise: object) -> Callable[[Line], Line]:
     return alter
 
 
-def test_a_sale_that_went_well_is_right(sale: FinishedSale, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_correct_sale_is_right(sale: FinishedSale, capsys: pytest.CaptureFixture[str]) -> None:
     assert findings(sale) == ""
     assert verdict.tell(sale.folder, sale.settings) == verdict.EXIT_OK
     said = capsys.readouterr().out
@@ -68,7 +68,7 @@ def test_a_half_held_booking_is_found(sale: FinishedSale, capsys: pytest.Capture
 
 
 def test_two_winners_of_one_seat_are_found(sale: FinishedSale) -> None:
-    """A second row that says the same of the same cells, and somebody who was told of it."""
+    """A second row with the same cells, and a user who was told of it."""
     claimant = claimant_of(Actor(ORGANIZATION, "bob"), "key-bob")
     second: Row = {
         "status": "held",
@@ -88,22 +88,22 @@ def test_two_winners_of_one_seat_are_found(sale: FinishedSale) -> None:
     assert f"hot {HOT_SEAT}: 2 asked and were told: 2 won" in found
 
 
-def test_a_win_that_was_told_and_is_not_there_is_found(sale: FinishedSale) -> None:
+def test_a_win_that_was_acknowledged_and_is_not_there_is_found(sale: FinishedSale) -> None:
     sale.tell_otherwise(altered("bob", outcome=Outcome.DONE, hold=NOBODYS_HOLD))
     assert f"bob was told {NOBODYS_HOLD}, which is not in the store" in findings(sale)
 
 
-def test_a_hold_of_somebody_who_was_refused_is_found(sale: FinishedSale) -> None:
+def test_a_hold_of_a_refused_user_is_found(sale: FinishedSale) -> None:
     sale.tell_otherwise(altered("dan", outcome=Outcome.UNAVAILABLE, hold=""))
     assert findings(sale) == f"{sale.dan} is confirmed, but dan was told unavailable"
 
 
-def test_a_hold_is_no_wrong_where_nobody_got_an_answer(sale: FinishedSale) -> None:
+def test_a_hold_without_an_answer_is_right(sale: FinishedSale) -> None:
     sale.tell_otherwise(altered("dan", outcome=Outcome.NO_ANSWER, hold=""))
     assert findings(sale) == ""
 
 
-def test_a_hold_that_nobody_asked_for_is_found(sale: FinishedSale) -> None:
+def test_a_hold_that_nobody_requested_is_found(sale: FinishedSale) -> None:
     sale.tell_otherwise(lambda line: None if isinstance(line, Attempt) and line.user == "dan" else line)
     assert findings(sale) == f"{sale.dan} is confirmed, but nobody asked for it"
 
@@ -118,7 +118,7 @@ def test_a_cell_that_its_owner_does_not_list_is_found(sale: FinishedSale) -> Non
     assert findings(sale).startswith(f"cold seat-C1/3 is sold by {sale.dan}, which is confirmed and has seat-B1/1")
 
 
-def test_a_cell_of_an_owner_that_does_not_stand_is_found(sale: FinishedSale) -> None:
+def test_a_cell_of_an_owner_that_does_not_exist_is_found(sale: FinishedSale) -> None:
     sale.change(Change(0, cell("seat-C1", 3), {"status": "held", "owner": NOBODYS_HOLD}))
     assert findings(sale) == f"cold seat-C1/3 is held by {NOBODYS_HOLD}, which does not stand"
 
@@ -129,7 +129,7 @@ def test_a_seat_that_is_sold_to_a_mere_hold_is_found(sale: FinishedSale) -> None
 
 
 def test_a_lost_booking_is_found(sale: FinishedSale) -> None:
-    """Of a hold that was confirmed the row says again that it is held."""
+    """The row of a confirmed hold says again that it is held."""
     sale.change(Change(0, hold_key(sale.dan), {"status": "held", "expires_at_ms": 2**50}))
     assert f"{sale.dan} is held, but dan was told confirm: done" in findings(sale)
 
@@ -140,12 +140,12 @@ def test_an_expiry_before_its_time_is_found(sale: FinishedSale) -> None:
     assert findings(sale) == f"{sale.ann} expired before its time"
 
 
-def test_other_seats_than_those_asked_for_are_found(sale: FinishedSale) -> None:
+def test_seats_that_were_not_requested_are_found(sale: FinishedSale) -> None:
     sale.tell_otherwise(altered("dan", seats=("seat-B1", "seat-J3")))
     assert findings(sale).startswith(f"dan was told {sale.dan}, which is of dan and has seat-B1/1 seat-B1/2 seat-J4/1")
 
 
-def test_a_round_in_which_somebody_was_not_told_of_contention_is_found(sale: FinishedSale) -> None:
+def test_a_round_with_a_wrong_answer_to_a_loser_is_found(sale: FinishedSale) -> None:
     sale.tell_otherwise(altered("bob", outcome=Outcome.UNAVAILABLE))
     assert findings(sale) == f"hot {HOT_SEAT}: 2 asked and were told: 1 won, 1 unavailable"
 
@@ -180,7 +180,7 @@ def test_what_a_hold_may_be_follows_from_what_was_told(
     assert {state.__name__ for state in states} == possible
 
 
-def test_there_is_no_verdict_while_the_service_has_the_store(
+def test_there_is_no_verdict_while_the_service_uses_the_store(
     sale: FinishedSale, capsys: pytest.CaptureFixture[str]
 ) -> None:
     async def in_use() -> int:
@@ -206,7 +206,7 @@ def test_there_is_no_verdict_on_a_record_that_was_cut_off(sale: FinishedSale) ->
     assert verdict.tell(sale.folder, sale.settings) == verdict.EXIT_NOT_JUDGED
 
 
-def test_there_is_no_verdict_where_nobody_asked(sale: FinishedSale) -> None:
+def test_there_is_no_verdict_without_attempts(sale: FinishedSale) -> None:
     sale.tell_otherwise(lambda line: line if isinstance(line, Opened) else None)
     assert verdict.tell(sale.folder, sale.settings) == verdict.EXIT_NOT_JUDGED
 
