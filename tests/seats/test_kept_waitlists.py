@@ -8,10 +8,13 @@ from typing import Any
 import pytest
 
 from tests.seats.keeping import ANN, KEPT, TRIP, Keeping
+from travio_inventory.protocol import rows
 from travio_inventory.protocol.batches import FOR_EVER, Index, Kind, Outcome, Partition, Table
-from travio_inventory.seats.records.list_turns import Join, Leave, entry_key
+from travio_inventory.seats.records import places
+from travio_inventory.seats.records.list_turns import PLACES_PER_ROW, Join, Leave, entry_key
 from travio_inventory.seats.records.waitlists import LEFT_S, listed
 from travio_inventory.seats.refusals import NotOnWaitlist
+from verification.aging.counting import CountingBatches
 from verification.kit.passing import Batch, PassingMemory, Send
 from verification.simulation.virtual_loop import run_virtually
 
@@ -190,5 +193,58 @@ def test_an_entry_whose_place_is_forgotten_goes_when_a_page_meets_it() -> None:
         assert await process.waits() == []
         await process.pass_s(LEFT_S + 1)
         assert await process.entries(Index.WAITLISTS, ANN.user) == []
+
+    living(day)
+
+
+MANY = 600
+
+
+@pytest.mark.parametrize("is_forgotten", [True, False], ids=["long ago", "just now"])
+def test_a_list_that_many_have_left_costs_about_as_much_as_a_fresh_one(
+    monkeypatch: pytest.MonkeyPatch, *, is_forgotten: bool
+) -> None:
+    """Whether their rows are still there or not: those who wait are counted by rows that stay, 60 places each."""
+    monkeypatch.setattr(places, "COUNT_EVERY_S", 0.0)
+    monkeypatch.setattr(places, "READ_AT_ONCE", 7)
+
+    async def day(process: Keeping, store: HeldUp) -> None:
+        counting = CountingBatches(store)
+        reader = Keeping(counting)
+
+        async def cost(place: int) -> int:
+            before = counting.rows
+            assert await reader.join() == place
+            return counting.rows - before
+
+        await process.join("bob")
+        await process.join()
+        fresh = await cost(2)
+        await asyncio.gather(*(process.join(f"u{number}") for number in range(MANY)))
+        await asyncio.gather(*(process.leave(f"u{number}") for number in range(MANY)))
+        await process.pass_s(KEPT.ended_s + 1 if is_forgotten else 1)
+        assert await cost(2) <= fresh + MANY // PLACES_PER_ROW + 1
+        for who in ("bob", ANN.user):
+            await process.leave(who)
+        await process.join("cid")
+        await process.join()
+        await cost(2)
+        assert await cost(2) == fresh, "what is empty for good is not read again"
+
+    living(day)
+
+
+def test_a_count_is_right_whoever_joined_and_left_together() -> None:
+    async def day(process: Keeping, store: HeldUp) -> None:
+        random, waiting = Random(7), list[str]()
+        for turn in range(60):
+            leaving = random.sample(waiting, min(len(waiting), random.randrange(6)))
+            joining = [f"u{turn}-{number}" for number in range(random.randrange(7))]
+            await asyncio.gather(*map(process.leave, leaving), *map(process.join, joining))
+            waiting = [who for who in waiting if who not in leaving] + joining
+        entries = await store.read(LIST, Kind.ENTRY)
+        standing = sorted(rows.number(row, "sequence") for row in entries.values() if row["status"] == "waiting")
+        order = sorted(waiting, key=lambda who: rows.number(entries[entry_key(who)], "sequence"))
+        assert [await Keeping(store).join(who) for who in order] == list(range(1, len(standing) + 1))
 
     living(day)

@@ -137,9 +137,9 @@ async def test_a_place_whose_answer_was_lost_is_told_as_it_was_taken(sold_out: S
     """Not as it is when somebody counts again: that may be another place by then, and costs a read of the list."""
     await sold_out.join("bob")
     sold_out.store.spoil(Spoil.UNANSWERED, times=1)
-    before = sold_out.store.reads[Kind.ENTRY]
+    before = sold_out.store.reads[Kind.PLACES]
     assert (await sold_out.join("ann")).position == 2
-    assert sold_out.store.reads[Kind.ENTRY] == before
+    assert sold_out.store.reads[Kind.PLACES] == before
 
 
 async def test_a_store_that_is_away_is_no_refusal(sold_out: Sale) -> None:
@@ -209,7 +209,7 @@ async def test_who_joins_reads_no_more_of_a_long_list_than_of_a_short_one(sold_o
     await asyncio.gather(*(sold_out.join(f"u{n}") for n in range(200)))
     await sold_out.leave("u7")
     assert (await sold_out.join("ann")).position == 200
-    assert sold_out.store.reads[Kind.ENTRY] == 0
+    assert sold_out.store.reads[Kind.PLACES] == 0
 
 
 async def test_a_list_is_counted_once_in_half_a_minute_for_all_who_join_again(
@@ -224,7 +224,7 @@ async def test_a_list_is_counted_once_in_half_a_minute_for_all_who_join_again(
         assert sorted(told) == list(range(2, 21))
     await sold_out.leave(f"u{first}")
     assert sorted([(await sold_out.join(who)).position for who in behind]) == list(range(2, 21))
-    assert sold_out.store.reads[Kind.ENTRY] == 1
+    assert sold_out.store.reads[Kind.PLACES] == 1
     monkeypatch.setattr(places, "COUNT_EVERY_S", 0.0)
     monkeypatch.setattr(places, "READ_AT_ONCE", 7)
     assert sorted([(await sold_out.join(who)).position for who in behind]) == list(range(1, 20))
@@ -233,12 +233,12 @@ async def test_a_list_is_counted_once_in_half_a_minute_for_all_who_join_again(
 async def test_a_list_that_is_too_long_to_be_counted_tells_the_places_that_were_taken(
     sold_out: Sale, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(places, "ENTRIES_MAX", 2)
+    monkeypatch.setattr(places, "JOINED_MAX", 2)
     for who in ("ann", "bob", "cid"):
         await sold_out.join(who)
     await sold_out.leave("ann")
     assert (await sold_out.join("cid")).position == 3
-    assert sold_out.store.reads[Kind.ENTRY] == 0
+    assert sold_out.store.reads[Kind.PLACES] == 0
 
 
 @pytest.mark.parametrize("step", ["join", "leave"])

@@ -49,7 +49,7 @@ async def left(store: MemoryBatches) -> None:
     """One booking, one who waits, what goes with the trip, and how far the jobs have come."""
     rows = [(key, row) for partition in store.partitions() for key, row in store.snapshot(partition).items()]
     kinds = Counter(key.kind for key, _ in rows)
-    assert kinds.keys() == {Kind.CELL, Kind.HOLD, Kind.TRIP, Kind.TAIL, Kind.ENTRY, Kind.CURSOR}
+    assert kinds.keys() == {Kind.CELL, Kind.HOLD, Kind.TRIP, Kind.TAIL, Kind.ENTRY, Kind.PLACES, Kind.CURSOR}
     assert [row["status"] for key, row in rows if key.kind is Kind.HOLD] == ["confirmed"]
     assert [key.id for key, _ in rows if key.kind is Kind.ENTRY] == ["bob"]
     assert kinds[Kind.CELL] == len(TRIP.seats) * len(TRIP.segments)
@@ -64,4 +64,4 @@ def test_every_kind_and_every_index_says_for_how_long_it_is_kept() -> None:
     assert all(rows.kept for rows in KINDS.values())
     assert all(declared.kept for declared in INDEXES.values())
     for_ever = {kind for kind, rows in KINDS.items() if rows.kept.startswith(("for ever", "as long as the trip"))}
-    assert for_ever == {Kind.CELL, Kind.TRIP, Kind.TAIL, Kind.CURSOR}
+    assert for_ever == {Kind.CELL, Kind.TRIP, Kind.TAIL, Kind.PLACES, Kind.CURSOR}

@@ -38,6 +38,7 @@ class Kind(StrEnum):
     TRIP = "trip"
     TAIL = "tail"
     ENTRY = "entry"
+    PLACES = "places"
     CURSOR = "cursor"
 
 

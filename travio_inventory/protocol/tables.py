@@ -189,6 +189,12 @@ ENTRY = RowKind(
         _number("joined_at_ms", "when the holder joined"),
     ),
 )
+PLACES = RowKind(
+    "60 places of the list, by which those that wait are counted: no row of it ever goes, unlike those of the places",
+    "the number of its first place, divided by 60",
+    _WITH_TRIP,
+    (_number("waiting", "a bit for each of its places, the first one the lowest: whether its holder waits"),),
+)
 CURSOR = RowKind(
     "the progress of a background job",
     "a part of the work, or empty",
@@ -226,7 +232,7 @@ TABLES: Mapping[Table, ConditionalTable] = {
         _ORGANIZATION,
         _text("trip_and_class", "the trip and the seat class, joined by U+001F"),
         None,
-        {Kind.TAIL: TAIL, Kind.ENTRY: ENTRY},
+        {Kind.TAIL: TAIL, Kind.ENTRY: ENTRY, Kind.PLACES: PLACES},
     ),
     Table.CURSORS: ConditionalTable(
         "The progress of background jobs.",

@@ -32,7 +32,9 @@ def _leave_any_place(patch: pytest.MonkeyPatch) -> None:
         tail, *own = writes(steps, standing, now_ms=now_ms, left_s=left_s)
         if any(isinstance(step, Join) for step in steps):
             return [tail, *own]
-        return [write._replace(condition={"status": "waiting"}) for write in own]
+        return [
+            write._replace(condition={"status": "waiting"}) if write.key.kind is Kind.ENTRY else write for write in own
+        ]
 
     patch.setattr(list_turns, "_writes", any_place)
 

@@ -14,7 +14,7 @@ from travio_inventory.seats.hold import base_id, late_id
 from travio_inventory.store.memory import Change
 from verification.simulation.oracle import LIVE, Violated, seconds_of
 
-KEPT_FOR_EVER = (Kind.CELL, Kind.TRIP, Kind.CURSOR, Kind.TAIL)
+KEPT_FOR_EVER = (Kind.CELL, Kind.TRIP, Kind.CURSOR, Kind.TAIL, Kind.PLACES)
 """What goes with its trip: so many rows of these there are, and never more."""
 _NOWHERE: Row = {}
 

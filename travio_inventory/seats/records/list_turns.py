@@ -1,8 +1,10 @@
 """The joins and leaves of one waiting list that this process has to do: those that wait go together in one batch."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import count
 
 from travio_inventory.kernel.refusals import OutcomeUnknown, RetryableRefusal
 from travio_inventory.protocol import rows
@@ -30,6 +32,19 @@ PATIENCE_S = 8.0
 
 TAIL = RowKey(Kind.TAIL, "")
 """The row that says which number was given to the last who joined, and how many wait (`position`)."""
+
+
+PLACES_PER_ROW = 60
+
+
+def places_key(sequence: int) -> RowKey:
+    """The row that says whether the holder of the place with that number waits: one bit of `places_bit`."""
+    return RowKey(Kind.PLACES, f"{sequence // PLACES_PER_ROW:010d}")
+
+
+def places_bit(sequence: int) -> int:
+    """The place's bit in its row."""
+    return 1 << sequence % PLACES_PER_ROW
 
 
 def entry_key(holder: str) -> RowKey:
@@ -170,7 +185,9 @@ class ListTurns:
             step.look(standing.get(entry_key(holder), {}))
         steps = [step for step in together.values() if not step.is_done]
         if steps:
-            await self._try(steps, standing)
+            with suppress(StoreUnavailable):
+                places = await self._sender.batches.get(self._partition, list(_places(steps, standing)))
+                await self._try(steps, {**standing, **places})
         await self._list([step for step in together.values() if isinstance(step, Join) and step.is_done])
 
     async def _list(self, joined: Sequence[Join]) -> None:
@@ -210,4 +227,25 @@ def _writes(steps: Sequence[Join | Leave], standing: Rows, *, now_ms: int, left_
             entry = standing.get(entry_key(step.holder), {})
             writes.append(step.write(entry, sequence=sequence, position=waiting, now_ms=now_ms))
     seen: Row = {"sequence": tail.get("sequence"), "waiting": tail.get("waiting")}
-    return [Write(TAIL, seen if tail else ABSENT, {"sequence": sequence, "waiting": waiting}), *writes]
+    own = Write(TAIL, seen if tail else ABSENT, {"sequence": sequence, "waiting": waiting})
+    return [own, *_marks(_places(steps, standing), standing), *writes]
+
+
+def _places(steps: Sequence[Join | Leave], standing: Rows) -> Mapping[RowKey, int]:
+    """The rows of the places that these take and give up, with the bits that change in each."""
+    last = rows.number(standing.get(TAIL, {}), "sequence")
+    joined = count(last + 1)
+    changed: dict[RowKey, int] = {}
+    for step in steps:
+        sequence = next(joined) if isinstance(step, Join) else step.seen or 0
+        key = places_key(sequence)
+        changed[key] = changed.get(key, 0) | places_bit(sequence)
+    return changed
+
+
+def _marks(places: Mapping[RowKey, int], standing: Rows) -> Iterator[Write]:
+    """These bits turned: who joins waits from now on, and who leaves no longer does. The tail, which never says the
+    same twice, is the condition for all of them.
+    """
+    for key, bits in places.items():
+        yield Write(key, {}, {"waiting": rows.number(standing.get(key, {}), "waiting") ^ bits})

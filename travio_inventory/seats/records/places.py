@@ -4,16 +4,16 @@ import asyncio
 from array import array
 from bisect import bisect_left
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from math import inf
 
 from travio_inventory.protocol import rows
 from travio_inventory.protocol.batches import Batches, Kind, Partition, Row, RowKey, StoreUnavailable
-from travio_inventory.seats.records.list_turns import TAIL
+from travio_inventory.seats.records.list_turns import PLACES_PER_ROW, TAIL
 
 COUNT_EVERY_S = 30.0
-ENTRIES_MAX = 100_000
+JOINED_MAX = 1_000_000
 """A list on which more have joined is not counted: who waits there is told the place that they had when they joined."""
 READ_AT_ONCE = 1_000
 LISTS_MAX = 64
@@ -27,6 +27,8 @@ class _Count:
     at_s: float = -inf
     upto: int = -1
     waiting: "array[int]" = field(default_factory=lambda: array("q"))
+    start: str = ""
+    """The rows of places before this one are empty for good: nobody joins in front of the last."""
 
     def position(self, sequence: int) -> float:
         """At most this many wait until that number, itself included: who has joined is only overtaken by nobody."""
@@ -66,22 +68,29 @@ class Places:
         try:
             tail = (await self._batches.get(partition, [TAIL])).get(TAIL, {})
             upto = rows.number(tail, "sequence")
-            numbers = await self._numbers(partition) if upto <= ENTRIES_MAX else None
+            numbers = await self._numbers(partition, count) if upto <= JOINED_MAX else None
         except StoreUnavailable:
             return
         count.at_s = began_s
         if numbers is not None:
             count.upto, count.waiting = upto, array("q", sorted(number for number in numbers if number <= upto))
 
-    async def _numbers(self, partition: Partition) -> Iterable[int]:
+    async def _numbers(self, partition: Partition, count: _Count) -> Iterable[int]:
         """The numbers of all who wait, read in portions. Raises StoreUnavailable."""
-        numbers: dict[RowKey, int] = {}
-        start = ""
+        numbers: list[int] = []
+        start = count.start
         while True:
-            entries = await self._batches.read(partition, Kind.ENTRY, start=start, most=READ_AT_ONCE)
-            numbers |= {
-                key: rows.number(row, "sequence") for key, row in entries.items() if row.get("status") == "waiting"
-            }
-            if len(entries) < READ_AT_ONCE:
-                return numbers.values()
-            start = max(entries).id  # once more
+            places = await self._batches.read(partition, Kind.PLACES, start=start, most=READ_AT_ONCE)
+            for key, row in sorted(places.items()):
+                numbers += _waiting(key, row)
+                if not numbers:
+                    count.start = key.id
+            if len(places) < READ_AT_ONCE:
+                return numbers
+            start = max(places).id + "\0"
+
+
+def _waiting(key: RowKey, row: Row) -> Iterator[int]:
+    """The numbers of those who wait on the places of this row."""
+    first, bits = int(key.id) * PLACES_PER_ROW, rows.number(row, "waiting")
+    return (first + place for place in range(PLACES_PER_ROW) if bits >> place & 1)
