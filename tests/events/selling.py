@@ -26,12 +26,12 @@ from verification.kit.trips import a_trip
 TRIP = a_trip(seats=18, seats_per_group=1)
 ANN = Actor(TRIP.key.organization, "ann")
 MINUTES = 12
-"""Longer than an epoch is visited."""
+"""Longer than the time in which an epoch is visited."""
 KEPT = Retention()
 
 
 class Told:
-    """A sink that may be made to refuse, or to take for ever."""
+    """A sink that can be made to refuse, or never to return."""
 
     def __init__(self) -> None:
         self.ids: list[str] = []
@@ -66,7 +66,7 @@ class Service:
         self.assembly: Assembly = assemble(ports, clock, Random(seed), rules)
 
     def journal_of(self, sink: str) -> EventJournal:
-        """What the relay to the sink reads from."""
+        """The journal that the relay to the sink reads."""
         relay = self.assembly.relays[sink].round
         assert isinstance(relay, EventRelay)
         assert isinstance(relay._journal, LateEvents)
@@ -77,11 +77,13 @@ class Service:
         return await hold_seats(self.assembly.inventory, ANN, TRIP.key.trip, Ends("A", "D"), [seat], ttl_s=0)
 
     async def release(self, hold: Hold) -> None:
-        """Ann gives it back."""
+        """Ann releases it."""
         await self.assembly.inventory.release_hold(ANN, hold_ref(hold.id))
 
     async def relay_to(self, *sinks: str, minutes: int = 0) -> None:
-        """A round for each of the sinks, and one each ten seconds for so long; who cannot publish tries again."""
+        """A round for each of the sinks, then one every ten seconds for this time; a relay that cannot publish tries
+        again.
+        """
         for second in range(0, 60 * minutes + 1, 10):
             if second:
                 self.clock.pass_s(10)

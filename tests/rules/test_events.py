@@ -1,4 +1,4 @@
-"""What is told of each step of a hold and of a block, and how it is read again."""
+"""The event of each step of a hold and of a block, and reading it again."""
 
 from dataclasses import replace
 from typing import Any
@@ -36,7 +36,7 @@ def an_event(step: Step) -> Event:
 
 
 def told(ordinal: int, kind: str, more: str = "", *, actor: ActorKind = USER) -> Step:
-    """What is told of a step of the hold."""
+    """The event of a step of the hold."""
     return Step(ordinal, kind, 1, actor, f"{{{OF_HOLD}{more}}}")
 
 
@@ -51,7 +51,7 @@ def told(ordinal: int, kind: str, more: str = "", *, actor: ActorKind = USER) ->
         (Cancelled("o"), 2, told(4, "booking.cancelled", ORDER), events.BookingCancelled(*ABOUT, "o", 5)),
     ],
 )
-def test_each_step_of_a_hold_is_told(state: HoldState, extensions: int, step: Step, data: Data) -> None:
+def test_each_step_of_a_hold_has_its_event(state: HoldState, extensions: int, step: Step, data: Data) -> None:
     found = step_to(replace(HOLD, state=state, extensions=extensions))
     assert found == step
     assert data_of(an_event(found)) == data
@@ -68,29 +68,29 @@ def test_each_step_of_a_hold_is_told(state: HoldState, extensions: int, step: St
         (Released(), Step(1, "seats.unblocked", 1, HOUSE, f"{{{OF_BLOCK}}}"), events.SeatsUnblocked(*ABOUT_BLOCK)),
     ],
 )
-def test_both_steps_of_a_block_are_told(state: HoldState, step: Step, data: Data) -> None:
+def test_both_steps_of_a_block_have_their_events(state: HoldState, step: Step, data: Data) -> None:
     found = step_to(replace(BLOCK, state=state))
     assert found == step
     assert data_of(an_event(found)) == data
 
 
-def test_what_runs_out_does_so_by_itself() -> None:
+def test_what_runs_out_is_caused_by_the_system() -> None:
     assert step_to(replace(BLOCK, state=Expired(7))).actor is SYSTEM
 
 
-def test_an_attempt_that_came_to_nothing_is_not_told() -> None:
+def test_an_attempt_that_came_to_nothing_has_no_event() -> None:
     with pytest.raises(ValueError, match=r"^an aborted attempt has no event$"):
         step_to(replace(HOLD, state=Aborted("refused")))
 
 
-def test_a_field_that_is_newer_is_passed_over() -> None:
+def test_a_newer_field_is_ignored() -> None:
     event = an_event(step_to(HOLD))
     newer = replace(event, data=event.data.replace("{", '{"newer":1,', 1))
     assert data_of(newer) == data_of(event)
 
 
 @pytest.mark.parametrize(("kind", "version"), [("hold.created", 2), ("hold.lost", 1)])
-def test_what_is_not_known_is_not_read(kind: str, version: int) -> None:
+def test_an_unknown_type_is_not_read(kind: str, version: int) -> None:
     strange = replace(an_event(step_to(HOLD)), type=kind, version=version)
     with pytest.raises(ValueError, match=rf"^event {kind} of version {version} is not known here$"):
         data_of(strange)
@@ -100,7 +100,7 @@ def test_data_is_written_as_short_as_json_can_be() -> None:
     assert data_text(events.HoldReleased(*ABOUT)) == f"{{{OF_HOLD}}}"
 
 
-def test_what_is_no_state_is_not_told() -> None:
+def test_an_unknown_state_has_no_event() -> None:
     lost: Any = "lost"
     with pytest.raises(AssertionError, match="lost"):
         step_to(replace(HOLD, state=lost))

@@ -1,4 +1,4 @@
-"""What the id of a hold says, what tells holders and requests apart, which seats of a hold are where."""
+"""What the id of a hold says, what distinguishes holders and requests, which seats of a hold are where."""
 
 from dataclasses import replace
 
@@ -76,17 +76,17 @@ def test_an_id_is_written_one_way(text: str, known: HoldId) -> None:
         f"t~7~{DIGEST[1:]}", f"t~7~{DIGEST}~", f"t~7~{DIGEST}~late~late",
     ],
 )  # fmt: skip
-def test_what_no_hold_can_be_called_is_not_found(text: str) -> None:
+def test_an_impossible_hold_id_is_not_found(text: str) -> None:
     with pytest.raises(HoldNotFound):
         parse_hold_id(text)
 
 
-def test_a_late_booking_is_called_after_its_hold() -> None:
+def test_a_late_booking_has_the_id_of_its_hold_and_a_suffix() -> None:
     assert late_id(HOLD.id) == f"{HOLD.id}~late"
     assert base_id(late_id(HOLD.id)) == base_id(HOLD.id) == HOLD.id
 
 
-# Who asks, and for what
+# Requests
 
 
 def test_a_claimant_is_the_same_in_every_release() -> None:
@@ -95,7 +95,7 @@ def test_a_claimant_is_the_same_in_every_release() -> None:
     assert claimant_of(ANN, None, "attempt") == "1f5a9d7e4ac5671d-111040ada3d6693d"
 
 
-def test_a_claimant_tells_attempts_apart_and_holders() -> None:
+def test_a_claimant_distinguishes_attempts_and_holders() -> None:
     same = claimant_of(ANN, "key")
     others = {
         claimant_of(ANN, "another"), claimant_of(ANN, None, "key"), claimant_of(ANN, None), claimant_of(ANN, None, "1"),
@@ -133,7 +133,7 @@ def test_a_request_claims_by_its_key_or_else_by_its_attempt() -> None:
     assert replace(request, key=None).claimant == claimant_of(ANN, None, "7")
 
 
-def test_a_request_becomes_a_hold_at_home_in_the_group_of_its_first_seat() -> None:
+def test_a_request_becomes_a_hold_with_its_home_in_the_group_of_its_first_seat() -> None:
     trip = a_trip(seats_per_group=2)
     request = HoldRequest(ANN, trip, Journey(0, 1), ("A4", "A5"), ttl_ms=1_000, key="key")
     assert request.new_id(DIGEST) == f"{trip.key.trip}~1~{DIGEST}"

@@ -1,4 +1,4 @@
-"""What each refusal about seats, trips and holds says to its caller, and when to ask again."""
+"""What each refusal about seats, trips and holds says to its caller, and when to try again."""
 
 from collections.abc import Callable
 
@@ -34,7 +34,7 @@ def test_it_says_why(refuse: Callable[[], Refusal], said: str) -> None:
     assert str(refuse()) == said
 
 
-def test_it_says_when_to_ask_again() -> None:
+def test_it_says_when_to_try_again() -> None:
     assert refusals.SeatContended([], retry_after_ms=30).retry_after_ms == 30
     assert refusals.TripOpening().retry_after_ms == 500
     assert refusals.HoldLimitReached(4).retry_after_ms == 1_000

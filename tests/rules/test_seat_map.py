@@ -1,4 +1,4 @@
-"""The states of a seat group's cells, written in bytes, and what a journey makes of them."""
+"""The states of a seat group's cells, encoded in bytes, and the resulting states for a journey."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ def a_map(seats: list[tuple[SeatState, ...]], journey: Journey, *, per_group: in
 
 
 def of_all(cells: tuple[SeatState, ...]) -> SeatState:
-    """What a seat is on these segments together."""
+    """The state of a seat on these segments together."""
     for state in (BLOCKED, SOLD):
         if state in cells:
             return state
@@ -35,7 +35,7 @@ def of_all(cells: tuple[SeatState, ...]) -> SeatState:
 
 
 @given(seat_states, journeys, st.integers(1, 7))
-def test_a_map_shows_what_every_cell_of_the_journey_leaves(
+def test_a_map_shows_the_strongest_state_of_all_cells_of_the_journey(
     seats: list[tuple[SeatState, ...]], journey: Journey, per_group: int
 ) -> None:
     shown = a_map(seats, journey, per_group=per_group)
@@ -74,7 +74,7 @@ def test_a_cell_is_a_byte_and_a_held_one_eight_more() -> None:
     assert encode_states([AVAILABLE] * 0xFFFF) == b"\xff\xff" + b"a" * 0xFFFF
 
 
-def test_what_is_no_state_is_not_left_out() -> None:
+def test_an_unknown_state_is_an_error() -> None:
     lost: Any = "lost"
     with pytest.raises(AssertionError, match="lost"):
         encode_states([SOLD, lost])

@@ -1,4 +1,4 @@
-"""Why seats cannot be had, and what of it a loser may know."""
+"""Why seats cannot be held, and what a refused caller may know of it."""
 
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.seats.hold import claimant_of
@@ -12,7 +12,7 @@ SOLD = TakenCell("A3", 0, "sold", BOB, "bobs")
 BLOCKED = TakenCell("A4", 0, "blocked")
 
 
-def test_sold_and_blocked_are_told_before_what_is_held() -> None:
+def test_sold_and_blocked_are_reported_before_held() -> None:
     for cell in (SOLD, BLOCKED):
         assert is_final([BOBS, cell])
         refusal = refusal_of([BOBS, cell], ANN)
@@ -22,7 +22,7 @@ def test_sold_and_blocked_are_told_before_what_is_held() -> None:
     assert not is_final([])
 
 
-def test_what_is_held_is_told_with_the_moment_when_all_may_be_free() -> None:
+def test_held_seats_are_reported_with_the_moment_when_all_may_be_free() -> None:
     refusal = refusal_of([BOBS, ANNS], "")
     assert isinstance(refusal, SeatHeld)
     assert (refusal.cells, refusal.held_until_ms, refusal.own_hold) == ((BOBS, ANNS), 7_000, "")
@@ -38,11 +38,11 @@ def test_without_a_cell_there_is_nothing_to_wait_for() -> None:
     assert isinstance(refusal_of([], ANN), SeatUnavailable)
 
 
-def test_who_decided_is_told() -> None:
+def test_the_refusal_says_who_decided() -> None:
     edge = Decided("edge", 3)
     for cells in ([ANNS], [SOLD], []):
         assert refusal_of(cells, ANN, edge).decided == edge
 
 
-def test_a_loser_keeps_of_others_cells_only_what_they_are() -> None:
+def test_a_loser_keeps_only_the_states_of_others_cells() -> None:
     assert fit_to_keep([ANNS, BOBS], ANN) == [ANNS, TakenCell("A2", 1, "held", "", "", 7_000)]

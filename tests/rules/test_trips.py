@@ -1,4 +1,4 @@
-"""What a trip is: its seats in order and in groups, the journeys on it, what its definition must not be."""
+"""Trips: their seats in order and in groups, their journeys, and what is wrong in a definition."""
 
 from typing import Any
 
@@ -29,7 +29,7 @@ def small(stops: str = "ABCD", seats: int = 5, per_group: int = 2, vehicle: str 
 
 
 def violations(kind: type[InvalidRequest], **fields: Any) -> list[tuple[str, str]]:  # noqa: ANN401    # any field
-    """What is wrong with a trip that has these fields, field and words."""
+    """The faults of a trip with these fields: field and text."""
     right: dict[str, Any] = {"key": KEY, "segments": route("ABC"), "seats": row_of(2), "seats_per_group": 2}
     with pytest.raises(InvalidRequest) as refused:
         Trip(**right | fields)
@@ -77,18 +77,18 @@ def test_a_seat_is_found_by_its_id() -> None:
         (ALL_IN_ONE_GROUP, "ABCDEFGHIJKLMNOPQRSTU", 300, 250),
     ],
 )
-def test_the_size_of_a_group_may_be_left_to_us(asked: int, stops: str, seats: int, chosen: int) -> None:
+def test_the_size_of_a_group_may_be_left_to_the_service(asked: int, stops: str, seats: int, chosen: int) -> None:
     trip = Trip(KEY, route(stops), row_of(seats), asked)
     assert (trip.seats_per_group, trip.seats_per_group_asked) == (chosen, asked)
 
 
-def test_unless_it_is_said_the_size_of_a_group_is_ours_to_choose() -> None:
+def test_without_a_size_the_service_chooses_the_size_of_a_group() -> None:
     trip = Trip(KEY, route("AB"), row_of(1))
     assert trip.seats_per_group_asked == OUR_CHOICE
     assert (trip.vehicle, trip.vehicle_type, trip.currency) == ("", "", "")
 
 
-def test_a_trip_asks_for_one_that_is_equal_or_cut_otherwise_where_the_cut_was_ours() -> None:
+def test_a_trip_equals_one_that_is_cut_differently_if_the_service_chose_the_cut() -> None:
     standing = small(per_group=2)
     assert small(per_group=2).asks_for(standing)
     assert not small(per_group=3).asks_for(standing)
@@ -113,7 +113,7 @@ def test_a_definition_is_read_as_it_was_written() -> None:
     )
 
 
-def test_a_definition_that_stands_is_read_whatever_the_limits_are_by_now() -> None:
+def test_an_existing_definition_is_read_whatever_the_limits_are_now() -> None:
     trip = small(seats=2)
     wrong = trip.definition.replace('"B"', '""')
     assert read_definition(wrong).stops == ("A", "", "C", "D")
@@ -121,10 +121,10 @@ def test_a_definition_that_stands_is_read_whatever_the_limits_are_by_now() -> No
     assert read_definition(apart).segments[1] == Segment("X", "C")
 
 
-# What may be asked for
+# What may be requested
 
 
-def test_asked_seats_come_in_layout_order() -> None:
+def test_requested_seats_come_in_layout_order() -> None:
     assert small().in_layout_order(["A5", "A1", "A3"]) == ("A1", "A3", "A5")
     assert small().in_layout_order(["A2"]) == ("A2",)
     ten = [f"A{number}" for number in range(1, 11)]
@@ -140,7 +140,7 @@ def test_asked_seats_come_in_layout_order() -> None:
         (["A2", "A1", "A2"], "seat 'A2' is named twice"),
     ],
 )
-def test_seats_that_cannot_be_asked_for_are_named(asked: list[str], words: str) -> None:
+def test_seats_that_cannot_be_requested_are_named(asked: list[str], words: str) -> None:
     with pytest.raises(InvalidSeats) as refused:
         small().in_layout_order(asked)
     assert said(refused) == ("seat_ids", words)
@@ -181,7 +181,9 @@ def test_a_journey_is_the_segments_between_two_stations(ends: Ends, journey: tup
         (Ends("B", "C", 4), (4, 4)),
     ],
 )
-def test_on_a_loop_a_journey_ends_at_the_nearest_unless_it_is_said(ends: Ends, journey: tuple[int, int]) -> None:
+def test_on_a_loop_a_journey_ends_at_the_nearest_stop_unless_segments_are_given(
+    ends: Ends, journey: tuple[int, int]
+) -> None:
     assert small("ABCABC").journey(ends) == Journey(*journey)
 
 
@@ -203,7 +205,7 @@ def test_a_journey_that_the_trip_does_not_make_is_refused(ends: Ends, field: str
     assert said(refused) == (field, words)
 
 
-# What a definition must not be
+# What is wrong in a definition
 
 EMPTY = "must not be empty"
 ENDS = "must not begin or end with white space"
@@ -291,11 +293,11 @@ def test_every_field_that_is_wrong_is_named(fields: dict[str, Any], expected: li
         ),
     ],
 )
-def test_what_does_not_hold_together_is_named(fields: dict[str, Any], expected: list[tuple[str, str]]) -> None:
+def test_what_is_inconsistent_is_named(fields: dict[str, Any], expected: list[tuple[str, str]]) -> None:
     assert violations(InvalidTrip, **fields) == expected
 
 
-def test_all_that_is_wrong_is_named_at_once() -> None:
+def test_all_faults_are_named_at_once() -> None:
     wrong = violations(
         InvalidRequest, key=TripKey("", ""), segments=(), seats=(), seats_per_group=-7, currency="x", vehicle="\n"
     )

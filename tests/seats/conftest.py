@@ -12,7 +12,7 @@ from verification.kit.trips import PerGroup
 
 HERE = Path(__file__).parent
 CUTS = ("sale", "limited", "per_group")
-"""Parameters that say into how large seat groups a trip is cut."""
+"""Parameters that say how large the seat groups of a trip are."""
 CUT_ON_SERVERS = {3, 16}
 """On real servers, which take long, trips are cut in one way only: into several seat groups of several seats."""
 ON_CLUSTER = (
@@ -23,11 +23,11 @@ ON_CLUSTER = (
     "test_step_limit",
     "test_abandoned_attempts",
 )
-"""What runs on three servers: what would show if they disagreed."""
+"""The tests that run on three servers: those that would show a disagreement."""
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what would make real servers work for long and show little."""
+    """Deselect tests that would take long on real servers and show little."""
     left_out = {item for item in items if isinstance(item, pytest.Function) and _is_left_out(item)}
     config.hook.pytest_deselected(items=[*left_out])
     items[:] = [item for item in items if item not in left_out]
@@ -53,7 +53,7 @@ async def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPat
 
 @pytest.fixture
 async def market(store: Batches) -> AsyncIterator[Market]:
-    """Where sales are opened."""
+    """The market in which sales are opened."""
     async with Market(store) as opened:
         yield opened
 

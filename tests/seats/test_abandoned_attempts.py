@@ -1,4 +1,4 @@
-"""Processes that die in the middle: what they leave behind is found, and finished or freed."""
+"""Processes that die during a step: what they leave behind is found, and finished or freed."""
 
 import asyncio
 
@@ -21,7 +21,7 @@ async def attempt_dies(sale: Sale, seats: str = SEATS) -> None:
 
 
 async def dies_before_rolling_forward(sale: Sale, hold: Hold, *steps: str) -> None:
-    """A process does the steps and dies before it brings the other seat groups in line."""
+    """A process does the steps and dies before it rolls the other seat groups forward."""
     doomed = sale.elsewhere()
     stall = doomed.store.stall(cells_alone)
     for step in steps:
@@ -88,7 +88,7 @@ async def test_a_fenced_attempt_is_no_hold(single_seats: Sale) -> None:
 
 
 async def test_intents_whose_answer_was_lost_are_given_back(single_seats: Sale) -> None:
-    """The intents landed, nobody knows; the attempt fences its id and gives back what may be its own."""
+    """The intents landed, but nobody knows; the attempt fences its id and returns what may be its own."""
     sale = single_seats
     sale.store.spoil(Spoil.UNANSWERED, cells_alone, times=4)
     await sale.hold(SEATS)
@@ -122,7 +122,7 @@ async def test_a_step_that_was_not_rolled_forward_is_finished_by_the_sweeper(
 
 
 async def test_what_the_sweeper_could_not_finish_is_tried_again(single_seats: Sale) -> None:
-    """However often the answer is lost: a seat group is looked after only when its cells are known to be in line."""
+    """However often the answer is lost: a seat group is done only when its cells are known to be right."""
     sale = single_seats
     await attempt_dies(sale)
     sale.clock.pass_s(GRACE_S + FOUND_WITHIN_S)
@@ -148,7 +148,7 @@ async def test_what_a_cancelled_booking_left_sold_is_freed_by_the_sweeper(single
 
 @pytest.mark.parametrize("steps", [["release"], ["confirm", "cancel"]])
 async def test_what_an_ended_hold_left_is_freed_by_a_contender(single_seats: Sale, steps: list[str]) -> None:
-    """A cell's truth is its home row: no need to wait for a sweeper."""
+    """The home row says who owns a cell, so there is no need to wait for a sweeper."""
     sale = single_seats
     hold = await sale.hold(SEATS)
     await dies_before_rolling_forward(sale, hold, *steps)
@@ -174,7 +174,7 @@ async def test_what_an_expired_hold_left_is_freed(single_seats: Sale) -> None:
 
 
 async def test_a_booking_whose_cells_still_say_held_is_not_taken(single_seats: Sale) -> None:
-    """The time on the cells is over, but they are sold: their home row says so."""
+    """The time on the cells is over, but they are sold, as their home row says."""
     sale = single_seats
     hold = await sale.hold(SEATS)
     await dies_before_rolling_forward(sale, hold, "confirm")

@@ -1,4 +1,4 @@
-"""Who may do what: each use case needs a scope, and refuses whoever does not have it before anything is done."""
+"""Who may do what: each use case needs a scope, and refuses an actor without it before anything is done."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -51,7 +51,7 @@ NEEDS_NONE = {"read_trips.of_hold"}
 
 
 def verbs() -> dict[str, Callable[..., object]]:
-    """All that can be asked, as the code has it."""
+    """Every verb of the inventory, as the code has it."""
     found: dict[str, Callable[..., object]] = {}
     for name, use_case in get_type_hints(Inventory).items():
         for verb, function in getmembers(use_case, iscoroutinefunction):
@@ -69,7 +69,7 @@ async def ask(sale: Sale, verb: str, actor: Actor) -> None:
 
 
 def everybody(sale: Sale) -> Actor:
-    """Somebody who may do all that there is."""
+    """An actor with all scopes."""
     return Actor(sale.trip.key.organization, "ann", frozenset(Scope))
 
 
@@ -87,7 +87,9 @@ def test_each_use_case_is_asked_here() -> None:
 
 
 @pytest.mark.parametrize("verb", NEEDS)
-async def test_who_has_all_scopes_but_the_one_is_refused_and_nothing_is_done(single_seats: Sale, verb: str) -> None:
+async def test_an_actor_with_all_scopes_but_the_one_is_refused_and_nothing_is_done(
+    single_seats: Sale, verb: str
+) -> None:
     scope = NEEDS[verb]
     actor, before = everybody(single_seats), asked_of_the_store(single_seats)
     with pytest.raises(PermissionDenied) as refused:
@@ -98,7 +100,7 @@ async def test_who_has_all_scopes_but_the_one_is_refused_and_nothing_is_done(sin
 
 @pytest.mark.parametrize("verb", NEEDS)
 async def test_the_one_scope_is_enough(single_seats: Sale, verb: str) -> None:
-    """There is no such hold, and no such place on a list: that is what the store says, and so what was asked."""
+    """The store says that there is no such hold or place, so the actor was admitted."""
     with suppress(HoldNotFound, NotOnWaitlist):
         await ask(single_seats, verb, replace(everybody(single_seats), scopes=frozenset({NEEDS[verb]})))
 
@@ -127,7 +129,7 @@ def test_nobody_from_outside_does_the_work_of_the_house() -> None:
 
 @pytest.mark.parametrize("scope", sorted(EVERY_SCOPE))
 def test_a_scope_that_is_for_a_user_or_an_organization_is_nobodys_without_one(scope: Scope) -> None:
-    """So that no seat is ever held for "", as the house's are, and nothing is kept under no organization."""
+    """So no seat is ever held for "", like the house's blocks, and nothing is stored without an organization."""
     named = {"organization_id": OF_AN_ORGANIZATION, "user_id": OF_A_USER}
     with_nobody = [field for field, scopes in named.items() if scope in scopes]
     try:

@@ -1,4 +1,4 @@
-"""A relay that knows that no other process writes to its store: it looks into open epochs only when it must."""
+"""A relay that knows that no other process writes to its store: it reads open epochs only when necessary."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ from travio_inventory.protocol.retention import Retention
 from verification.kit.sale import TOLD_WITHIN_S, Sale
 
 EPOCHS = 3
-"""That are over when the process starts again."""
+"""The number of epochs that are over when the process starts again."""
 
 
 class Alone:
@@ -25,7 +25,7 @@ class Alone:
         self._relay = EventRelay(read, sale.process.sink, sale.clock, kept_s=Retention().events_s)
 
     async def tells(self, *, rounds: int) -> Sequence[Event]:
-        """What it tells in so many rounds, a second apart."""
+        """What it publishes in this number of rounds, a second apart."""
         before = len(self._sale.told)
         for _ in range(rounds):
             await self._relay()
@@ -33,7 +33,9 @@ class Alone:
         return self._sale.told[before:]
 
 
-async def test_what_is_done_while_it_catches_up_is_told_soon_after(sale: Sale, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_events_of_what_happens_while_it_catches_up_are_published_soon_after(
+    sale: Sale, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(journal, "EVENTS_PER_ROUND_MAX", 10)
     monkeypatch.setattr(journal, "EVENTS_PER_READ", 5)
     for _ in range(20):

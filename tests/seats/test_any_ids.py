@@ -1,4 +1,4 @@
-"""Ids of every kind, with whatever signs are allowed, come back as they went in: on every store, from every process."""
+"""Ids of every kind, with any allowed characters, come back unchanged: on every store, from every process."""
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
@@ -21,11 +21,11 @@ from verification.kit.stores import STORES, store_of
 from verification.kit.trips import a_trip
 
 ANY = 13
-"""How many ids a story needs."""
+"""The number of ids that a story needs."""
 
 
 async def tell(store: Batches, ids: Sequence[str]) -> None:
-    """A trip is sold by several processes; each time all that is told is what was said."""
+    """Several processes sell a trip; each answer has the ids of its request."""
     organization, trip_id, here, there, beyond, a_seat, b_seat, first, second, key, order, ann, bob = ids
     trip = replace(
         a_trip(),
@@ -52,7 +52,7 @@ async def tell(store: Batches, ids: Sequence[str]) -> None:
         hold = await hold_seats(one, buyer, trip_id, whole, seats)
         sold = await one.confirm_hold(buyer, ConfirmHoldCommand(hold_id=hold.id, order_id=order))
         assert sold.state == Confirmed(order)
-        for process in (other, sale.elsewhere()):  # the second is told what the first was told
+        for process in (other, sale.elsewhere()):  # the second call gets the answer of the first
             with pytest.raises(SeatUnavailable) as refused:
                 await hold_seats(process.inventory, loser, trip_id, Ends(there, beyond), [b_seat], ttl_s=0, key=key)
             assert [(cell.seat, cell.segment) for cell in refused.value.cells] == [(b_seat, 1)]
@@ -78,10 +78,10 @@ async def embedded(request: pytest.FixtureRequest, tmp_path_factory: pytest.Temp
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(several(ANY))
-async def test_any_ids_come_back_as_they_went_in(embedded: Batches, ids: list[str]) -> None:
+async def test_any_ids_come_back_unchanged(embedded: Batches, ids: list[str]) -> None:
     await tell(embedded, ids)
 
 
 @pytest.mark.parametrize("at", range(0, len(AWKWARD), ANY))
-async def test_awkward_ids_come_back_as_they_went_in(store: Batches, at: int) -> None:
+async def test_awkward_ids_come_back_unchanged(store: Batches, at: int) -> None:
     await tell(store, [*AWKWARD, *AWKWARD][at : at + ANY])

@@ -1,4 +1,4 @@
-"""No id can be made whose key, in any store, index, edge or digest, meets another's."""
+"""No two ids have the same key, in any store, index, edge or digest."""
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import permutations
@@ -38,7 +38,7 @@ AT = Recorded(7, 8)
 
 
 class Keys(NamedTuple):
-    """Makes the keys of so many ids: all of one space, in which no two may be alike."""
+    """Makes the keys of this number of ids: all in one space, in which no two may be equal."""
 
     ids: int
     make: Callable[..., Iterable[object]]
@@ -50,7 +50,7 @@ def a_trip(key: TripKey, *seats: str) -> Trip:
 
 
 def gate(organization: str, trip: str, name: str) -> Iterable[bytes]:
-    """All that the edge keeps of one seat, hold, or claimant of that name."""
+    """Every key of the edge for one seat, hold, or claimant of that name."""
     for number in (0, 1, 11):
         group = SeatGroupKey(TripKey(organization, trip), number)
         cells = [Cell(name, segment) for segment in (0, 1, 11)]
@@ -151,7 +151,7 @@ def test_each_table_that_is_named_by_ids_is_here() -> None:
 @settings(max_examples=60, deadline=None)
 @given(confusable())
 def test_no_two_requests_share_a_fingerprint(ids: list[str]) -> None:
-    """Nor by journeys and times whose numbers could be taken for seats."""
+    """Nor with journeys and times whose numbers could be taken for seats."""
     asked: dict[str, object] = {}
     for trip, one, other in permutations(ids, 3):
         for seats in ((one,), (one, other)):
@@ -165,7 +165,7 @@ def test_no_two_requests_share_a_fingerprint(ids: list[str]) -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(confusable())
-def test_what_is_kept_in_one_text_comes_apart_again(ids: list[str]) -> None:
+def test_ids_that_are_stored_in_one_text_are_split_again(ids: list[str]) -> None:
     """In entries, in rows, in the ids of holds, in lists of ids."""
     for one, other, third in permutations(ids, 3):
         key = TripKey(one, other)

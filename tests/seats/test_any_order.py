@@ -25,7 +25,7 @@ GROUPS = pytest.mark.parametrize("per_group", [1, 3, "all"])
 
 
 class Step(NamedTuple):
-    """One thing that somebody does: `on` picks one of the holder's holds, or a key."""
+    """One step of a holder: `on` picks one of the holder's holds, or a key."""
 
     verb: str
     by: str
@@ -76,7 +76,7 @@ class Play:
     done: int = 0
 
     async def do(self, step: Step) -> None:
-        """Do it; whatever is refused is refused with a reason."""
+        """Do it; every refusal has a reason."""
         try:
             await self._do(step)
         except (FinalRefusal, SeatContended, WrongRequest):
@@ -102,7 +102,7 @@ class Play:
                     await getattr(sale, step.verb)(hold)
 
     async def truth(self) -> dict[tuple[str, int], str]:
-        """What each seat is on each segment, as the holds say, one by one."""
+        """The state of each seat on each segment, according to the holds."""
         cells: dict[tuple[str, int], str] = {}
         for hold in {hold.id: hold for mine in self.made.values() for hold in mine}.values():
             now = await self.sale.find(hold)
@@ -116,7 +116,7 @@ class Play:
 
 
 def shown(cells: dict[tuple[str, int], str], seat: str, ends: str, blocked: Sequence[str]) -> str:
-    """What the map must show: the strongest of what the segments say."""
+    """What the map must show: the strongest state of the segments."""
     if seat in blocked:
         return "blocked"
     first, last = (STOPS.index(stop) for stop in ends.split("-"))

@@ -41,7 +41,7 @@ async def test_blocking_and_unblocking_again_change_nothing(sale: Sale) -> None:
     await sale.assert_legal()
 
 
-async def test_a_seat_is_free_at_once_for_who_unblocks_it_however_often_it_was_blocked(sale: Sale) -> None:
+async def test_a_seat_is_free_at_once_for_the_caller_who_unblocks_it_however_often_it_was_blocked(sale: Sale) -> None:
     for _ in range(2):
         await sale.block("A1 A18")
     await sale.unblock("A1 A18")
@@ -57,7 +57,7 @@ async def test_a_block_never_runs_out(sale: Sale) -> None:
 
 
 @pytest.mark.parametrize("is_sold", [False, True])
-async def test_a_seat_that_somebody_has_is_never_blocked(sale: Sale, is_sold: bool) -> None:
+async def test_a_held_or_booked_seat_is_never_blocked(sale: Sale, is_sold: bool) -> None:
     hold = await sale.hold("A18", "B-C")
     if is_sold:
         hold = await sale.confirm(hold)
@@ -68,7 +68,7 @@ async def test_a_seat_that_somebody_has_is_never_blocked(sale: Sale, is_sold: bo
     assert await sale.seats("blocked") == ""
 
 
-async def test_a_seat_blocked_before_stays_blocked_where_another_cannot_be(sale: Sale) -> None:
+async def test_a_seat_blocked_before_stays_blocked_if_another_cannot_be_blocked(sale: Sale) -> None:
     await sale.block("A1")
     await sale.hold("A18")
     with pytest.raises(SeatTaken):
@@ -117,8 +117,8 @@ async def test_seats_blocked_together_are_unblocked_one_by_one(sale: Sale) -> No
     await sale.assert_legal()
 
 
-async def test_a_call_that_cannot_block_all_never_had_blocked_any(single_seats: Sale) -> None:
-    """A call that fails frees only what nobody can have been told is blocked."""
+async def test_a_call_that_cannot_block_all_has_never_blocked_any(single_seats: Sale) -> None:
+    """A call that fails frees only seats that nobody was told are blocked."""
     another = single_seats.elsewhere()
     stall = single_seats.store.stall(commits)
     blocking = asyncio.create_task(single_seats.block("A1 A2"))
@@ -136,7 +136,7 @@ async def test_a_call_that_cannot_block_all_never_had_blocked_any(single_seats: 
     await single_seats.assert_legal()
 
 
-async def test_what_one_of_two_calls_was_told_stays_when_the_other_fails(sale: Sale) -> None:
+async def test_the_answer_to_one_of_two_calls_stays_true_when_the_other_fails(sale: Sale) -> None:
     await sale.hold("A18")
     both = (sale.block("A1 A2 A18"), sale.elsewhere().block("A1 A2"))
     failed, blocked = await asyncio.gather(*both, return_exceptions=True)
@@ -148,7 +148,7 @@ async def test_what_one_of_two_calls_was_told_stays_when_the_other_fails(sale: S
 
 
 async def test_many_who_block_overlapping_seats_all_find_them_blocked(sale: Sale) -> None:
-    """Or are told to ask again; nobody is told what is not so."""
+    """Or are told to try again; no answer is false."""
     told = await asyncio.gather(
         *(sale.elsewhere().block(f"A{first} A{first + 1} A18") for first in range(1, 9)), return_exceptions=True
     )
@@ -162,7 +162,7 @@ async def test_many_who_block_overlapping_seats_all_find_them_blocked(sale: Sale
 
 @pytest.mark.parametrize("how", [Spoil.LOST, Spoil.UNANSWERED, Spoil.LATE])
 @pytest.mark.parametrize("which", [commits, cells_alone])
-async def test_seats_are_blocked_together_whatever_becomes_of_the_answers(
+async def test_seats_are_blocked_together_even_if_answers_are_lost(
     single_seats: Sale, how: Spoil, which: object
 ) -> None:
     single_seats.store.spoil(how, commits if which is commits else cells_alone, times=1)
@@ -193,7 +193,7 @@ async def test_the_sweeper_frees_what_a_dead_call_left(single_seats: Sale) -> No
     assert await another.statuses("A2") == ["available"] * 3
 
 
-async def test_nothing_was_done_is_only_said_where_nothing_was(sale: Sale) -> None:
+async def test_an_answer_that_nothing_was_done_is_always_true(sale: Sale) -> None:
     await sale.block("A1 A2")
     sale.store.spoil(Spoil.NOT_DONE, everything_after(1, commits))
     with pytest.raises(OutcomeUnknown):
@@ -204,7 +204,7 @@ async def test_nothing_was_done_is_only_said_where_nothing_was(sale: Sale) -> No
         await sale.unblock("A2")
 
 
-async def test_no_seats_are_not_blocked(sale: Sale) -> None:
+async def test_a_call_without_seats_is_refused(sale: Sale) -> None:
     for update in (sale.block, sale.unblock):
         with pytest.raises(InvalidRequest, match="updates: must have 1 to 5000 items, not 0"):
             await update("")

@@ -1,4 +1,4 @@
-"""Commands and queries check themselves: what is wrong with one is said before anybody is asked anything."""
+"""Commands and queries check themselves: their faults are reported before anything is done."""
 
 import pytest
 from hypothesis import given, settings
@@ -34,8 +34,8 @@ changes = st.one_of(
 
 @settings(max_examples=500)
 @given(changes, changes)
-def test_what_passes_at_first_sight_is_right_at_a_closer_look(one: dict[str, object], other: dict[str, object]) -> None:
-    """So that the short way for the most usual request is no other rule."""
+def test_what_passes_the_short_check_passes_the_full_check(one: dict[str, object], other: dict[str, object]) -> None:
+    """So the short check of the most usual requests is not another rule."""
     command = object.__new__(HoldSeatsCommand)
     for name, value in (USUAL | one | other).items():
         object.__setattr__(command, name, value)
@@ -43,12 +43,12 @@ def test_what_passes_at_first_sight_is_right_at_a_closer_look(one: dict[str, obj
         command._check()
 
 
-def test_the_most_usual_request_passes_at_first_sight() -> None:
+def test_the_most_usual_request_passes_the_short_check() -> None:
     assert HoldSeatsCommand(trip_id="t", ends=Ends("a", "b"), seat_ids=("1A",), key="k", settles=True)._is_usual()
 
 
 @pytest.mark.parametrize("query", [HoldsQuery, WaitsQuery])
-def test_a_page_is_as_long_as_it_may_be_where_nobody_says(query: type[HoldsQuery | WaitsQuery]) -> None:
+def test_a_page_without_a_size_is_as_long_as_allowed(query: type[HoldsQuery | WaitsQuery]) -> None:
     assert query(page_size=7).most == 7
     most = query().most
     assert query(page_size=most).most == most
@@ -58,8 +58,8 @@ def test_a_page_is_as_long_as_it_may_be_where_nobody_says(query: type[HoldsQuery
 
 
 @pytest.mark.parametrize("half", ["\ud800", "x\udfff"])
-def test_half_a_sign_is_no_text(half: str) -> None:
-    """As an argument of a command line can have one."""
+def test_half_a_character_is_no_text(half: str) -> None:
+    """A command line argument can have one."""
     with pytest.raises(InvalidRequest, match="booking_id: must not have control characters"):
         hold_ref(half, "booking_id")
 
@@ -78,7 +78,7 @@ def test_faults_of_one_kind_are_of_that_kind_together_and_of_several_a_wrong_req
     assert [violation.field for violation in refused.value.violations] == ["seat_ids", "journeys[1].to"]
 
 
-def test_only_what_is_wrong_with_a_request_is_collected() -> None:
+def test_only_faults_of_a_request_are_collected() -> None:
     found = Faults()
     with pytest.raises(Overloaded), found:
         raise Overloaded

@@ -1,4 +1,4 @@
-"""Steps that must not be torn: whoever waits for one hears of its end, whatever ends it."""
+"""Steps that must not be torn: whoever waits for one is told its end, whatever ends it."""
 
 import asyncio
 import gc
@@ -13,7 +13,7 @@ from travio_inventory.seats.use_cases.step_runner import StepRunner
 
 
 async def told(commits: StepRunner, step: Coroutine[Any, Any, Any], *, turns_before_the_drain: int) -> Any:  # noqa: ANN401
-    """What the caller of a step hears when the drain does not wait for it."""
+    """What the caller of a step is told when the drain does not wait for it."""
     asking = asyncio.ensure_future(commits.run(step))
     for _ in range(turns_before_the_drain):
         await asyncio.sleep(0)
@@ -23,14 +23,14 @@ async def told(commits: StepRunner, step: Coroutine[Any, Any, Any], *, turns_bef
 
 
 @pytest.mark.parametrize("turns", [1, 5], ids=["before its first line", "in the middle"])
-async def test_who_waits_for_a_step_that_the_drain_cut_off_is_told_that_its_outcome_is_unknown(turns: int) -> None:
+async def test_the_caller_of_a_step_that_the_drain_cut_off_is_told_that_its_outcome_is_unknown(turns: int) -> None:
     commits = StepRunner(in_flight_max=1)
     with pytest.raises(OutcomeUnknown):
         await told(commits, asyncio.sleep(60), turns_before_the_drain=turns)
     assert await commits.run(asyncio.sleep(0, "its turn came back")) == "its turn came back"
 
 
-async def test_who_leaves_is_cancelled_and_the_step_goes_on() -> None:
+async def test_a_caller_who_leaves_is_cancelled_and_the_step_continues() -> None:
     commits, ended = StepRunner(in_flight_max=1), asyncio.Event()
 
     async def step() -> None:
@@ -47,7 +47,7 @@ async def test_who_leaves_is_cancelled_and_the_step_goes_on() -> None:
     assert ended.is_set()
 
 
-async def test_a_refusal_is_raised_where_the_caller_waits() -> None:
+async def test_a_refusal_is_raised_in_the_waiting_caller() -> None:
     async def step() -> None:
         await asyncio.sleep(0)
         raise SeatContended(("A1",), retry_after_ms=1)

@@ -1,4 +1,4 @@
-"""Events: every step is told once, in order per hold, whatever lands late, fails or starts again."""
+"""Events: every step is published once, in order per hold, even if batches land late and relays fail or restart."""
 
 import asyncio
 
@@ -35,10 +35,10 @@ def types(events: list[Event]) -> list[str]:
     return [str(event.type) for event in events]
 
 
-# ---- what is told
+# ---- what is published
 
 
-async def test_every_step_is_told_once(sale: Sale) -> None:
+async def test_every_step_is_published_once(sale: Sale) -> None:
     hold = await sale.hold(SEATS, "A-C")
     sale.clock.pass_s(1)
     await sale.extend(hold)
@@ -73,7 +73,7 @@ async def test_an_event_says_what_happened_to_whom(sale: Sale) -> None:
         assert (event.subject, event.actor, event.version) == (hold.id, ActorKind.USER, 1)
 
 
-async def test_a_refused_hold_tells_nothing(sale: Sale) -> None:
+async def test_a_refused_hold_has_no_event(sale: Sale) -> None:
     await sale.hold("A18", by="bob")
     with pytest.raises(FinalRefusal):
         await sale.elsewhere().hold(SEATS)
@@ -82,7 +82,7 @@ async def test_a_refused_hold_tells_nothing(sale: Sale) -> None:
     assert types(await sale.relay()) == ["hold.created"]
 
 
-async def test_a_late_booking_is_told_as_a_purchase_of_its_hold(sale: Sale) -> None:
+async def test_a_late_booking_is_published_as_a_purchase_of_its_hold(sale: Sale) -> None:
     hold = await sale.hold(SEATS)
     sale.clock.pass_s(TTL_S + 1)
     await sale.sweep()
@@ -96,8 +96,8 @@ async def test_a_late_booking_is_told_as_a_purchase_of_its_hold(sale: Sale) -> N
     assert [event.ordinal for event in told] == [0, 1, 2, 3]
 
 
-async def test_seats_that_are_taken_off_sale_and_put_back_are_told_as_that(sale: Sale) -> None:
-    """By the house, with the reason, and not as a hold: each seat for itself, for each is unblocked by itself."""
+async def test_seats_that_are_taken_off_sale_and_put_back_have_their_own_events(sale: Sale) -> None:
+    """By the house, with the reason, and not as a hold: one event for each seat, each is unblocked by itself."""
     await sale.block("A1 A18", reason="broken")
     await sale.unblock("A18")
     told = await sale.relay()
@@ -117,7 +117,7 @@ def _block_of(data: object) -> str:
 
 
 async def test_events_of_one_moment_come_in_order_per_hold(sale: Sale) -> None:
-    """The clock stands still: the order is that of the steps, not of the time or the name."""
+    """The clock stands still: the order is that of the steps, not of time or name."""
     holds = [await sale.hold(f"A{n}", by=f"u{n}") for n in range(1, 9)]
     for hold in holds:
         await sale.extend(hold, ttl_s=300)
@@ -128,7 +128,7 @@ async def test_events_of_one_moment_come_in_order_per_hold(sale: Sale) -> None:
         assert [event.ordinal for event in told if event.subject == hold.id] == [0, 1, 2, 3]
 
 
-async def test_ids_are_unique_and_the_same_in_every_telling(sale: Sale) -> None:
+async def test_ids_are_unique_and_the_same_each_time_an_event_is_published(sale: Sale) -> None:
     hold = await sale.hold(SEATS)
     for ttl_s in (100, 200):
         sale.clock.pass_ms(1)
@@ -186,12 +186,12 @@ def _state_after(event: Event, before: object) -> object:
             raise AssertionError(other)
 
 
-# ---- whatever lands late
+# ---- what lands late
 
 
 @pytest.mark.parametrize("late_s", [1, 4, 20, 70, 119])
-async def test_an_event_that_lands_late_is_told_once(single_seats: Sale, late_s: int) -> None:
-    """Its time is that of its attempt; the relay has seen that minute since, and later events of the seat group too."""
+async def test_an_event_that_lands_late_is_published_once(single_seats: Sale, late_s: int) -> None:
+    """It has the time of its attempt; the relay has read that minute since, and later events of the seat group."""
     sale = single_seats
     relay = sale.elsewhere()
     await relay.relay_all()
@@ -215,7 +215,7 @@ async def test_an_event_that_lands_late_is_told_once(single_seats: Sale, late_s:
     assert len({event.id for event in told}) == len(told)
 
 
-async def test_a_step_is_told_after_the_one_before_it_however_late_that_was(single_seats: Sale) -> None:
+async def test_a_step_is_published_after_the_one_before_it_however_late_that_was(single_seats: Sale) -> None:
     """The hold was created on a slow clock: its event is older than what the relay reads in a round."""
     sale = single_seats
     relay = sale.elsewhere()
@@ -229,8 +229,8 @@ async def test_a_step_is_told_after_the_one_before_it_however_late_that_was(sing
     assert types(told) == ["hold.created", "hold.released"]
 
 
-async def test_what_another_did_before_us_is_told_at_the_next_look(sale: Sale) -> None:
-    """In one seat group; what the relay's own process did there since must not hide it."""
+async def test_what_another_process_did_before_is_published_at_the_next_read(sale: Sale) -> None:
+    """In the same seat group; what the relay's own process did there since must not hide it."""
     await sale.relay_all()
     theirs = await sale.elsewhere().hold("A1")
     sale.clock.pass_s(TOLD_WITHIN_S - 5)
@@ -240,10 +240,10 @@ async def test_what_another_did_before_us_is_told_at_the_next_look(sale: Sale) -
     assert [event.subject for event in await sale.relay()] == [theirs.id]
 
 
-async def test_an_event_of_an_epoch_yet_to_come_is_told_once(
+async def test_an_event_of_a_future_epoch_is_published_once(
     single_seats: Sale, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of a process that could not look for long; it is met again when its epoch is the open one."""
+    """From a process that could not read for long; it is met again when its epoch is the open one."""
     sale, current = single_seats, Epochs.current
 
     async def later(epochs: Epochs) -> int:
@@ -259,11 +259,11 @@ async def test_an_event_of_an_epoch_yet_to_come_is_told_once(
     assert [event.subject for event in sale.told] == [hold.id]
 
 
-# ---- whatever starts again
+# ---- relays that start again
 
 
-async def test_a_relay_that_starts_again_goes_on_where_the_last_one_stopped(single_seats: Sale) -> None:
-    """What is long told and settled is not told again; what came since is."""
+async def test_a_relay_that_starts_again_continues_where_the_last_one_stopped(single_seats: Sale) -> None:
+    """Events that were published and settled are not published again; those since then are."""
     sale = single_seats
     await sale.relay_all()
     old = await sale.hold(SEATS)
@@ -278,7 +278,7 @@ async def test_a_relay_that_starts_again_goes_on_where_the_last_one_stopped(sing
     assert [event.subject for event in told] == [new.id]
 
 
-async def test_nothing_is_lost_when_a_relay_starts_again_before_it_has_told_all(single_seats: Sale) -> None:
+async def test_nothing_is_lost_when_a_relay_starts_again_before_it_has_published_all(single_seats: Sale) -> None:
     sale = single_seats
     first = await sale.hold("A1")
     await sale.relay()
@@ -287,7 +287,7 @@ async def test_nothing_is_lost_when_a_relay_starts_again_before_it_has_told_all(
     assert [event.subject for event in told] in ([first.id, second.id], [second.id, first.id])
 
 
-async def test_a_relay_that_stood_still_for_long_tells_all(single_seats: Sale) -> None:
+async def test_a_relay_that_stood_still_for_long_publishes_all(single_seats: Sale) -> None:
     """Longer than one that never ran looks back."""
     sale = single_seats
     await sale.relay_all()
@@ -300,11 +300,11 @@ async def test_a_relay_that_stood_still_for_long_tells_all(single_seats: Sale) -
     assert sorted(event.subject for event in told) == sorted(hold.id for hold in holds)
 
 
-# ---- whatever fails
+# ---- failures
 
 
-async def test_what_was_not_published_is_told_again(single_seats: Sale) -> None:
-    """The sink fails in the middle: the rest goes on, none is left out, and all have the same ids again."""
+async def test_what_was_not_published_is_published_later(single_seats: Sale) -> None:
+    """The sink fails half way: the rest continues, none is left out, and all have the same ids again."""
     sale = single_seats
     relay = sale.elsewhere()
     fails = {"left": 3}
@@ -350,10 +350,8 @@ async def test_an_event_that_is_not_published_for_long_is_not_forgotten(single_s
     assert [event.subject for event in await restarted.relay()] in ([], [hold.id])
 
 
-async def test_a_relay_that_cannot_publish_takes_in_no_more(
-    single_seats: Sale, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What is not told stays where its number is bounded; what is beyond that is found in the store again."""
+async def test_a_relay_that_cannot_publish_reads_no_more(single_seats: Sale, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The number of unpublished events is limited; those beyond it are found in the store later."""
     sale = single_seats
     monkeypatch.setattr(local_signals, "EVENTS_MAX", 2)
     monkeypatch.setattr(journal, "EVENTS_PER_ROUND_MAX", 1)
@@ -380,8 +378,8 @@ async def test_a_relay_that_cannot_publish_takes_in_no_more(
     assert sorted(event.subject for event in told) == sorted(hold.id for hold in holds)
 
 
-async def test_hold_rows_and_events_stand_or_fall_together(single_seats: Sale) -> None:
-    """Two hundred steps by four processes at once: as many events as steps."""
+async def test_hold_rows_and_events_are_written_together(single_seats: Sale) -> None:
+    """Two hundred steps by four processes at once have exactly as many events."""
     sale = single_seats
     processes = [sale, sale.elsewhere(), sale.elsewhere(), sale.elsewhere()]
     holds: list[Hold] = list(await asyncio.gather(*(processes[n % 4].hold(f"A{n}", by=f"u{n}") for n in range(1, 19))))

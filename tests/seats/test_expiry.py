@@ -1,4 +1,4 @@
-"""Holds that run out: never too soon, soon enough, with or without a sweeper."""
+"""Holds that expire: never too soon, soon enough, with or without a sweeper."""
 
 import asyncio
 
@@ -58,8 +58,10 @@ async def test_a_contender_expires_a_hold_when_its_time_has_come(sale: Sale) -> 
 
 @pytest.mark.parametrize("past_ms", [-1, 0, 30_000])
 @pytest.mark.parametrize("after_ms", [0, 15_000, 131_000])
-async def test_holds_are_found_however_they_lie_to_the_minute(single_seats: Sale, past_ms: int, after_ms: int) -> None:
-    """Expiring just before, on and after the turn of a minute; with the sweeper late by any of its visits."""
+async def test_holds_are_found_wherever_in_a_minute_they_expire(
+    single_seats: Sale, past_ms: int, after_ms: int
+) -> None:
+    """They expire just before, at and after the turn of a minute; the sweeper is late by any of its visits."""
     sale = single_seats
     sale.clock.pass_ms(past_ms + 1_000)
     await sale.sweep()
@@ -98,8 +100,8 @@ async def test_a_sweeper_that_runs_frees_an_abandoned_hold_within_a_second(
     assert await sale.elsewhere().seats("held") == ""
 
 
-async def test_a_sweeper_that_restarts_over_the_turn_of_a_minute_frees_what_fell_due(single_seats: Sale) -> None:
-    """Four seconds without a round must not cost the holds of the minute's last moments fifteen."""
+async def test_a_sweeper_that_restarts_at_the_turn_of_a_minute_frees_what_was_due(single_seats: Sale) -> None:
+    """Four seconds without a round must not delay the holds of the minute's last moments by fifteen seconds."""
     sale = single_seats
     hold = await sale.hold(SEATS, ttl_s=MINUTE_S - 1)
     sale.clock.pass_s(MINUTE_S - 1)
@@ -137,8 +139,8 @@ async def test_two_sweepers_at_once_expire_a_hold_once(sale: Sale) -> None:
     await sale.assert_legal()
 
 
-async def test_a_swept_block_is_not_swept_for_ever(single_seats: Sale) -> None:
-    """Once no late batch can reach a minute any more, its seat groups are left alone."""
+async def test_a_swept_seat_group_is_not_swept_for_ever(single_seats: Sale) -> None:
+    """When no late batch can reach a minute any more, its seat groups are left alone."""
     sale = single_seats
     await sale.hold("A1")
     await sweep_until_caught_up(sale)
@@ -149,10 +151,10 @@ async def test_a_swept_block_is_not_swept_for_ever(single_seats: Sale) -> None:
     assert (await sale.elsewhere().sweep()).groups == 0
 
 
-# ---- whatever fails
+# ---- failures
 
 
-async def test_a_block_that_fails_does_not_stop_the_others(single_seats: Sale) -> None:
+async def test_a_seat_group_that_fails_does_not_stop_the_others(single_seats: Sale) -> None:
     sale = single_seats
     stuck = await sale.hold("A3", by="bob")
     others = [await sale.hold(seat, by=seat) for seat in ("A1", "A2", "A4", "A18")]
@@ -168,7 +170,7 @@ async def test_a_block_that_fails_does_not_stop_the_others(single_seats: Sale) -
     assert isinstance((await sale.find(stuck)).state, Expired)
 
 
-async def test_a_block_that_fails_for_long_is_not_forgotten(single_seats: Sale) -> None:
+async def test_a_seat_group_that_fails_for_long_is_not_forgotten(single_seats: Sale) -> None:
     sale = single_seats
     stuck = await sale.hold("A3")
     await sweep_until_caught_up(sale)
@@ -196,10 +198,10 @@ async def test_a_sweeper_that_stood_still_for_long_catches_up(market: Market, pe
     assert isinstance((await sale.find(hold)).state, Expired)
 
 
-async def test_a_look_before_there_was_anything_to_end_does_not_delay_the_next(
+async def test_a_read_before_there_was_anything_to_end_does_not_delay_the_next(
     single_seats: Sale, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The slow round may come by just before the first hold of a seat group."""
+    """The slow round may visit a seat group just before its first hold."""
     sale, sweeper = single_seats, single_seats.elsewhere()
     partition = sale.group_partition("A1")
 

@@ -1,4 +1,4 @@
-"""How many live holds a holder may have: exactly so many, however they are asked for."""
+"""The limit of live holds for each holder is exact, however they are requested."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -42,7 +42,7 @@ async def test_every_holder_has_slots_of_their_own(limited: Sale) -> None:
 
 
 async def run_out(sale: Sale, _: Hold) -> None:
-    """Its time passes; nobody sweeps."""
+    """It lapses; no sweeper runs."""
     sale.clock.pass_s(TTL_S + 1)
 
 
@@ -52,7 +52,7 @@ async def cancel(sale: Sale, hold: Hold) -> None:
 
 
 @pytest.mark.parametrize("end", [Sale.release, Sale.confirm, cancel, run_out])
-async def test_a_slot_comes_back_when_its_hold_is_over(
+async def test_a_slot_is_free_again_when_its_hold_is_over(
     limited: Sale, end: Callable[[Sale, Hold], Awaitable[object]]
 ) -> None:
     holds = await fill(limited)
@@ -66,7 +66,7 @@ async def test_a_slot_comes_back_when_its_hold_is_over(
             await limited.hold("A16")
 
 
-async def test_a_slot_does_not_come_back_before_its_hold_is_over(limited: Sale) -> None:
+async def test_a_slot_is_not_free_before_its_hold_is_over(limited: Sale) -> None:
     await fill(limited)
     limited.clock.pass_ms(TTL_S * 1_000 + 249)
     with pytest.raises(HoldLimitReached):
@@ -105,7 +105,7 @@ async def test_the_same_key_again_is_no_further_hold(limited: Sale) -> None:
     assert (await limited.hold("A17", key="k17")).is_live
 
 
-async def test_a_slot_of_an_attempt_that_died_comes_back_after_the_grace(limited: Sale) -> None:
+async def test_a_slot_of_a_dead_attempt_is_free_after_the_grace_period(limited: Sale) -> None:
     doomed = limited.elsewhere()
     await doomed.dies(doomed.hold("A1 A18"), at=doomed.store.stall(commits))
     for seat in ("A2", "A3"):

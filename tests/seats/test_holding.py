@@ -1,4 +1,4 @@
-"""Holding seats: every cell of the journey or none, and who is told what where it does not work."""
+"""Holding seats: every cell of the journey or none, and who is told what if it fails."""
 
 import asyncio
 
@@ -26,7 +26,7 @@ from verification.kit.faulty_batches import commits
 from verification.kit.sale import TTL_S, TTL_S_MAX, Market, Sale
 
 
-async def test_a_hold_says_what_it_took_and_until_when(sale: Sale) -> None:
+async def test_a_hold_says_what_it_has_and_until_when(sale: Sale) -> None:
     hold = await sale.hold("A2 A1", "A-C", ttl_s=90)
     assert hold.state == Held(sale.clock.at_ms + 90_000)
     assert (hold.seats, hold.journey, hold.holder) == (("A1", "A2"), Journey(0, 1), "ann")
@@ -53,7 +53,7 @@ async def test_ten_seats_are_held_at_once(sale: Sale) -> None:
     assert " ".join(hold.seats) == await sale.seats("held") == seats
 
 
-async def test_a_loop_route_rides_to_the_nearest_later_stop(market: Market) -> None:
+async def test_on_a_loop_a_journey_ends_at_the_nearest_later_stop(market: Market) -> None:
     """A B C A D: A comes twice."""
     loop = await market.open(stops="ABCAD")
     assert (await loop.hold("A1", "A-A")).journey == Journey(0, 2)
@@ -87,7 +87,7 @@ async def test_a_holder_lists_their_own_holds_newest_first(sale: Sale) -> None:
 
 
 @pytest.mark.parametrize("status", ["held", "sold", "blocked"])
-async def test_the_store_names_the_seat_the_segment_and_what_it_is(sale: Sale, status: str) -> None:
+async def test_the_store_names_the_seat_the_segment_and_the_state(sale: Sale, status: str) -> None:
     if status == "blocked":
         await sale.block("A2")
     else:
@@ -117,8 +117,8 @@ async def test_a_refusal_tells_the_edge_whose_the_seat_is(sale: Sale, status: st
     assert (await elsewhere.hold("A2", by="bob", key="k")).id == rival.id
 
 
-async def test_one_state_has_one_answer_whoever_gives_it(sale: Sale) -> None:
-    """What is sold is told before what is held, in whichever seat group it is."""
+async def test_a_state_has_the_same_answer_from_store_and_edge(sale: Sale) -> None:
+    """Sold seats are reported before held ones, in whichever seat group they are."""
     await sale.hold("A1 A18", by="bob")
     await sale.confirm(await sale.hold("A2 A17", by="bob"))
     asked = sale.elsewhere()
@@ -133,7 +133,7 @@ async def test_one_state_has_one_answer_whoever_gives_it(sale: Sale) -> None:
 
 
 async def test_what_the_edge_says_is_as_old_as_the_batch_that_decided_it(sale: Sale) -> None:
-    """And it is told no longer than two seconds after that."""
+    """And the edge says it for at most two seconds after that."""
     began_ms = sale.clock.now_ms()
     at_commit = sale.store.stall(commits)
     attempt = asyncio.ensure_future(sale.hold("A1", by="bob"))
@@ -150,8 +150,8 @@ async def test_what_the_edge_says_is_as_old_as_the_batch_that_decided_it(sale: S
     assert refused.value.decided == BY_STORE
 
 
-async def test_ones_own_hold_in_another_tab_is_told_as_ones_own(sale: Sale) -> None:
-    """To its holder alone, by edge and store, with another key and with none."""
+async def test_a_holder_s_own_hold_is_reported_as_their_own(sale: Sale) -> None:
+    """Only to its holder, by edge and store, with another key and without one."""
     hold = await sale.hold("A1", key="tab 1")
     for process in (sale, sale.elsewhere()):
         for key in ("tab 2", None):
@@ -190,7 +190,7 @@ async def test_a_journey_that_the_trip_does_not_make_is_refused(single_seats: Sa
 
 @pytest.mark.parametrize("seats", ["", "A1 A1", "A1 Z9", " ".join(f"A{number}" for number in range(1, 12))])
 async def test_seats_that_cannot_be_held_are_refused(single_seats: Sale, seats: str) -> None:
-    """None, one twice, one that is not there, eleven."""
+    """No seat, one twice, one that does not exist, eleven."""
     with pytest.raises(InvalidSeats):
         await single_seats.hold(seats)
     assert await single_seats.seats("held") == ""

@@ -25,7 +25,7 @@ async def test_the_same_key_is_the_same_hold(sale: Sale) -> None:
     assert list(await sale.holds()) == [hold]
 
 
-async def test_without_a_key_every_request_is_its_own(sale: Sale) -> None:
+async def test_without_a_key_every_request_is_a_new_one(sale: Sale) -> None:
     await sale.hold(SEATS)
     with pytest.raises(SeatTaken):
         await sale.hold(SEATS)
@@ -68,7 +68,7 @@ async def test_a_key_used_for_another_request_is_refused_and_changes_nothing(
     assert await sale.seats("held", "B-D") == ""
 
 
-async def test_a_key_is_its_holders_own(sale: Sale) -> None:
+async def test_a_key_belongs_to_its_holder(sale: Sale) -> None:
     hold = await sale.hold("A1", key="k")
     other = await sale.hold("A18", by="bob", key="k")
     assert hold.id != other.id
@@ -76,7 +76,7 @@ async def test_a_key_is_its_holders_own(sale: Sale) -> None:
 
 
 async def test_a_keys_refusal_is_final(sale: Sale) -> None:
-    """The seat comes back, but a caller that was told no may have gone elsewhere."""
+    """The seat is free again, but a refused caller may have gone elsewhere."""
     rival = await sale.hold("A18", "B-C", by="bob")
     told = []
     for _ in range(2):
@@ -123,7 +123,7 @@ async def test_a_key_that_met_an_attempt_under_way_tries_again_under_a_new_id(si
 
 
 async def test_a_key_whose_attempt_was_abandoned_tries_again_under_a_new_id(single_seats: Sale) -> None:
-    """The process died between the intents and the commit, and somebody else met the intents."""
+    """The process died between the intents and the commit, and another attempt met the intents."""
     sale, doomed = single_seats, single_seats.elsewhere()
     await doomed.dies(doomed.hold(SEATS, key="k"), at=doomed.store.stall(commits))
     sale.clock.pass_s(GRACE_S)
@@ -135,8 +135,8 @@ async def test_a_key_whose_attempt_was_abandoned_tries_again_under_a_new_id(sing
     await sale.assert_legal()
 
 
-async def test_a_key_whose_attempt_was_cut_short_goes_on_with_it(single_seats: Sale) -> None:
-    """Nobody has fenced it: the intents that stand are its own."""
+async def test_a_key_whose_attempt_was_cut_short_continues_it(single_seats: Sale) -> None:
+    """Nobody has fenced it: the existing intents are its own."""
     sale, doomed = single_seats, single_seats.elsewhere()
     await doomed.dies(doomed.hold(SEATS, key="k"), at=doomed.store.stall(commits))
     bound = await bound_id(sale, "k")

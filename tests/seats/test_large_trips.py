@@ -1,4 +1,4 @@
-"""Trips as large as they may be: of thousands of seat groups, and of seat groups with thousands of cells."""
+"""The largest trips: with thousands of seat groups, and with seat groups of thousands of cells."""
 
 import asyncio
 from collections import Counter
@@ -27,7 +27,7 @@ STOPS = "AB" * (SEGMENTS // 2) + "A"
 
 @pytest.fixture
 def memory() -> MemoryBatches:
-    """A store that is quick to fill."""
+    """A store that is filled quickly."""
     return MemoryBatches(None, Random(1), asyncio.sleep)
 
 
@@ -42,7 +42,7 @@ async def shows_all(sale: Sale) -> None:
     assert len(await sale.map("A-B")) == SEATS_MAX
 
 
-async def test_a_map_of_very_many_blocks_is_read_a_few_at_once_and_then_cached(memory: MemoryBatches) -> None:
+async def test_a_map_of_very_many_seat_groups_is_read_a_few_at_once_and_then_cached(memory: MemoryBatches) -> None:
     async with Market(memory) as market:
         sale = await single_seats(market)
         await sale.hold("A1 A5000", "A-B")
@@ -54,7 +54,9 @@ async def test_a_map_of_very_many_blocks_is_read_a_few_at_once_and_then_cached(m
 
 
 @pytest.mark.redis
-async def test_a_map_of_very_many_blocks_is_cached_in_redis(memory: MemoryBatches, redis_node: RedisServer) -> None:
+async def test_a_map_of_very_many_seat_groups_is_cached_in_redis(
+    memory: MemoryBatches, redis_node: RedisServer
+) -> None:
     options = redis_options(Standalone((HOST, redis_node.port)))
     async with redis_edge(options, stale_ms_max=20_000) as shared:
         edge: Callable[[Clock], Edge] = lambda _: Edge(shared.gate, shared.taken, shared.seat_maps)  # noqa: E731
@@ -96,7 +98,7 @@ async def leaves(sale: Sale, read: Awaitable[object]) -> None:
 async def test_a_map_that_fails_half_way_keeps_what_was_read(
     memory: MemoryBatches, what: Callable[[Sale, Awaitable[object]], Awaitable[None]], left: int
 ) -> None:
-    """Whoever asks next reads the rest only."""
+    """The next reader reads only the rest."""
     async with Market(memory) as market:
         sale = await single_seats(market, 400)
         await what(sale, sale.map("A-B"))
@@ -106,8 +108,8 @@ async def test_a_map_that_fails_half_way_keeps_what_was_read(
         assert sale.store.reads[Kind.CELL] == left
 
 
-async def test_a_block_of_as_many_cells_as_may_be_is_sold_and_read_in_one_page(store: Batches) -> None:
-    """After all its cells were taken and given back, too."""
+async def test_the_largest_seat_group_is_sold_and_read_in_one_page(store: Batches) -> None:
+    """Also after all its cells were taken and freed."""
     async with Market(store) as market:
         sale = await market.open(seats_per_group="all", stops=STOPS, seats=CELLS_PER_GROUP_MAX // SEGMENTS)
         whole = Ends("A", "A", first=0, last=SEGMENTS - 1)

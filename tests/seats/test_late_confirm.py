@@ -1,4 +1,4 @@
-"""Confirming a hold that has run out: it succeeds as long as all of its seats are free, and a no is for good."""
+"""Confirming a hold that has expired: it succeeds as long as all its seats are free, and a refusal is final."""
 
 import asyncio
 
@@ -66,7 +66,7 @@ async def test_two_orders_at_once_get_one_booking(sale: Sale) -> None:
 
 
 @pytest.mark.parametrize("taken", SEATS.split())
-async def test_a_late_confirm_is_refused_where_a_seat_was_taken_meanwhile(sale: Sale, taken: str) -> None:
+async def test_a_late_confirm_is_refused_if_a_seat_was_taken_meanwhile(sale: Sale, taken: str) -> None:
     hold = await expired_hold(sale)
     thief = await sale.hold(taken, "B-D", by="bob")
     with pytest.raises(HoldExpired):
@@ -77,7 +77,7 @@ async def test_a_late_confirm_is_refused_where_a_seat_was_taken_meanwhile(sale: 
 
 
 async def test_a_refused_late_confirm_is_refused_for_good(sale: Sale) -> None:
-    """Also after the seat came back: an order that was told no is never booked behind its back."""
+    """Even after the seat is free again: a refused order is never booked without being told."""
     hold = await expired_hold(sale)
     thief = await sale.hold("A18", by="bob")
     with pytest.raises(HoldExpired):
@@ -92,7 +92,7 @@ async def test_a_refused_late_confirm_is_refused_for_good(sale: Sale) -> None:
     await sale.hold(SEATS, by="cid")
 
 
-async def test_a_late_confirm_that_meets_an_attempt_under_way_is_refused_for_good(single_seats: Sale) -> None:
+async def test_a_late_confirm_that_meets_a_running_attempt_is_refused_for_good(single_seats: Sale) -> None:
     sale, rival = single_seats, single_seats.elsewhere()
     hold = await expired_hold(sale)
     at_commit = rival.store.stall(commits)
@@ -141,7 +141,7 @@ async def test_a_late_booking_is_cancelled_by_either_id(sale: Sale, by_late_id: 
     await sale.assert_legal()
 
 
-async def test_a_late_booking_of_another_order_is_not_given_out(sale: Sale) -> None:
+async def test_a_late_booking_of_another_order_is_not_shown(sale: Sale) -> None:
     hold = await expired_hold(sale)
     booking = await sale.confirm(hold, "order-1")
     with pytest.raises(HoldConfirmed):
@@ -150,7 +150,7 @@ async def test_a_late_booking_of_another_order_is_not_given_out(sale: Sale) -> N
 
 
 async def test_a_hold_that_was_booked_late_says_that_it_is_confirmed(sale: Sale) -> None:
-    """It did run out, but its seats are sold to its holder: nothing went back."""
+    """It expired, but its seats are sold to its holder, so they are not free."""
     hold = await expired_hold(sale)
     await sale.confirm(hold)
     with pytest.raises(HoldConfirmed):

@@ -1,4 +1,4 @@
-"""What a holder has, page by page: nothing that lives is hidden, and what was refused leaves no trace."""
+"""A holder's holds, page by page: no live hold is hidden, and refused attempts leave no trace."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -20,7 +20,7 @@ from verification.kit.sale import Market, Sale
 
 @pytest.fixture
 async def sale(market: Market) -> Sale:
-    """How its seats are cut makes no difference."""
+    """The size of its seat groups makes no difference."""
     return await market.open(seats=6)
 
 
@@ -30,12 +30,12 @@ def about_holds(_: Partition, writes: Sequence[Write]) -> bool:
 
 
 async def entries(sale: Sale, by: str = "ann") -> int:
-    """How many the list of holds has."""
+    """The number of entries in the list of holds."""
     return len(await sale.store.read_index(Index.HOLDS, listings.holds_bucket(sale.trip.key.organization, by)))
 
 
 async def pages(sale: Sale, *, most: int, ended: bool) -> list[HoldPage]:
-    """All that ann has."""
+    """All holds of ann."""
     read = [await sale.inventory.read_holds.page(sale.actor(), HoldsQuery(include_ended=ended, page_size=most))]
     while read[-1].next:
         query = HoldsQuery(include_ended=ended, after=read[-1].next, page_size=most)
@@ -45,7 +45,7 @@ async def pages(sale: Sale, *, most: int, ended: bool) -> list[HoldPage]:
 
 
 async def ended(sale: Sale, count: int) -> list[Hold]:
-    """So many holds of ann's that she gave back, the newest first."""
+    """This number of holds that ann released, the newest first."""
     released: list[Hold] = []
     for _ in range(count):
         sale.clock.pass_ms(1)
@@ -54,8 +54,8 @@ async def ended(sale: Sale, count: int) -> list[Hold]:
 
 
 @pytest.mark.parametrize("taken", ["A1", "A2"])
-async def test_attempts_that_are_refused_leave_nothing_to_be_read(market: Market, taken: str) -> None:
-    """By the seat group of the first seat, or by the other."""
+async def test_refused_attempts_leave_no_list_entries(market: Market, taken: str) -> None:
+    """In the seat group of the first seat, or in the other."""
     sale = await market.open(seats=6, seats_per_group=1)
     await sale.hold(taken, by="bob")
     for _ in range(5):
@@ -100,14 +100,14 @@ async def test_a_booking_with_an_entry_on_either_side_of_a_page_is_on_one(
     assert [hold for page in read for hold in page.holds] == [booking]
 
 
-async def test_a_booking_that_was_cancelled_is_no_live_one(sale: Sale) -> None:
+async def test_a_cancelled_booking_is_not_listed_as_live(sale: Sale) -> None:
     booking = await sale.confirm(await sale.hold("A1"))
     cancelled = await sale.cancel(booking)
     assert list(await sale.holds(include_ended=False)) == []
     assert list(await sale.holds()) == [cancelled]
 
 
-async def test_a_hold_whose_maker_died_before_it_was_listed_is_listed_with_its_event(sale: Sale) -> None:
+async def test_a_hold_whose_process_died_before_listing_it_is_listed_with_its_event(sale: Sale) -> None:
     sale.store.spoil(Spoil.UNANSWERED, commits, times=1)
     sale.store.spoil(Spoil.NOT_DONE, about_holds)
     with pytest.raises(RetryableRefusal):
@@ -119,7 +119,7 @@ async def test_a_hold_whose_maker_died_before_it_was_listed_is_listed_with_its_e
 
 
 @pytest.mark.parametrize("is_keyed", [True, False])
-async def test_a_commit_that_was_not_answered_is_listed_by_the_call_that_finds_it(sale: Sale, is_keyed: bool) -> None:
+async def test_an_unanswered_commit_is_listed_by_the_call_that_finds_it(sale: Sale, is_keyed: bool) -> None:
     sale.store.spoil(Spoil.UNANSWERED, commits, times=1)
     hold = await sale.hold("A1", key="k" if is_keyed else None)
     if is_keyed:

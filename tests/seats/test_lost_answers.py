@@ -1,4 +1,4 @@
-"""One answer of the store that is lost: nobody notices."""
+"""One lost answer of the store: callers do not notice."""
 
 import pytest
 
@@ -96,7 +96,7 @@ async def test_an_end_whose_answer_was_lost_is_shown_at_once(sale: Sale) -> None
 
 
 async def test_a_late_booking_whose_answer_was_lost_is_settled_like_any_other(sale: Sale) -> None:
-    """It is found by a second look; its map must show at once, and its other seat groups must be rolled forward."""
+    """It is found by a second read; its map must show at once, and its other seat groups must be rolled forward."""
     hold = await sale.hold(SEATS)
     sale.clock.pass_s(TTL_S + 1)
     await sale.sweep()

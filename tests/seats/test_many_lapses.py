@@ -1,4 +1,4 @@
-"""Many holds of one seat group that lapse together end together, but for those that have moved on."""
+"""Many holds of one seat group that lapse together end together, except those that have changed."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -64,18 +64,18 @@ class Store(PassingMemory):
         return outcome
 
     async def statuses(self) -> list[str]:
-        """Of all seats, in order of their numbers."""
+        """The statuses of all seats, in order of their numbers."""
         cells = await self.read(GROUP, Kind.CELL)
         return [str(cells[RowKey(Kind.CELL, seat.id, 0)]["status"]) for seat in TRIP.seats]
 
     async def expired_events(self) -> list[str]:
-        """The holds of which an event tells that they ran out."""
+        """The holds with an event that says that they expired."""
         events = await self.read(GROUP, Kind.EVENT)
         return [rows.text(row, "subject") for row in events.values() if row["type"] == EventType.HOLD_EXPIRED]
 
 
 async def all_held() -> tuple[Store, Process, list[Hold]]:
-    """Every seat is held by somebody else, and the time of all of them is over."""
+    """Every seat is held by another holder, and all holds have lapsed."""
     asyncio.get_running_loop().set_task_factory(adopting)
     store = Store()
     process = steady_process(store)
@@ -92,7 +92,7 @@ def run(play: Coroutine[Any, Any, T]) -> T:
 
 
 async def swept() -> tuple[Store, list[Hold]]:
-    """After one round of the sweeper."""
+    """Run after one round of the sweeper."""
     store, process, holds = await all_held()
     await Sweeper(process)()
     return store, holds
@@ -109,7 +109,7 @@ def test_they_end_in_few_batches_each_with_its_own_event() -> None:
     run(play())
 
 
-def test_one_that_was_extended_meanwhile_lives_on_and_keeps_no_other_from_its_end() -> None:
+def test_a_hold_that_was_extended_meanwhile_lives_on_and_does_not_delay_the_others() -> None:
     async def play() -> None:
         store, process, holds = await all_held()
         some = holds[:50]
@@ -129,8 +129,8 @@ def test_one_that_was_extended_meanwhile_lives_on_and_keeps_no_other_from_its_en
     run(play())
 
 
-def test_one_whose_seat_somebody_else_has_keeps_no_other_from_its_end() -> None:
-    """That cannot be; where it is, nothing but trying says on whose account the batch is refused."""
+def test_a_hold_whose_seat_another_has_does_not_delay_the_others() -> None:
+    """That is impossible; if it happens, only trying shows which hold makes the store refuse the batch."""
 
     async def play() -> None:
         store, process, holds = await all_held()
@@ -144,7 +144,7 @@ def test_one_whose_seat_somebody_else_has_keeps_no_other_from_its_end() -> None:
     run(play())
 
 
-def test_an_answer_that_is_lost_is_asked_for_again() -> None:
+def test_a_lost_answer_is_asked_for_again() -> None:
     async def play() -> None:
         store, process, holds = await all_held()
         store.unanswered = 1
@@ -158,7 +158,7 @@ def test_an_answer_that_is_lost_is_asked_for_again() -> None:
     run(play())
 
 
-def test_what_cannot_be_ended_in_one_batch_keeps_no_other_batch_from_its_end() -> None:
+def test_a_batch_that_cannot_be_done_does_not_delay_other_batches() -> None:
     async def play() -> None:
         store, process, holds = await all_held()
         store.lost = holds[0].id
@@ -168,7 +168,7 @@ def test_what_cannot_be_ended_in_one_batch_keeps_no_other_batch_from_its_end() -
     run(play())
 
 
-def test_a_hold_says_when_it_ran_out() -> None:
+def test_a_hold_says_when_it_expired() -> None:
     async def play() -> None:
         _, process, holds = await all_held()
         await Sweeper(process)()

@@ -1,4 +1,4 @@
-"""A step that waited too long is not sent with the time that it had at first: sweeper and relay would not find it."""
+"""A step that waited too long is not sent with its first time, because sweeper and relay would not find it."""
 
 import asyncio
 from random import Random
@@ -30,7 +30,7 @@ TOO_LONG_S = index_entries.SENT_WITHIN_MS / 1_000 + 1
 
 
 class Queue(PassingMemory):
-    """The next batch waits so long for its turn."""
+    """The next batch waits `wait_s` for its turn."""
 
     def __init__(self) -> None:
         super().__init__(None, Random(1), asyncio.sleep)
@@ -55,18 +55,18 @@ async def opened() -> tuple[Queue, Process]:
 
 
 def seat() -> HoldRequest:
-    """Its hold, for long."""
+    """A long hold of its seat."""
     return HoldRequest(ANN, TRIP, Journey(0, 0), ("s0",), 3_600_000, None)
 
 
 async def times_of_events(queue: Queue) -> list[int]:
-    """The moments that the recorded events are stamped with, in ms since the start."""
+    """The moments of the recorded events, in ms since the start."""
     events = await queue.read(seat_rows.group_partition(KEY, 0), Kind.EVENT)
     return [rows.number(row, "at_ms") - START_MS for row in events.values()]
 
 
 async def confirm_after_a_wait() -> tuple[list[int], list[type]]:
-    """The times of the events, and what became of the batches of a confirm that waits."""
+    """The times of the events, and the outcomes of the batches of a confirm that waits."""
     queue, process = await opened()
     hold = await process.holds.hold(seat())
     queue.outcomes.clear()
@@ -105,7 +105,7 @@ def test_a_hold_that_waited_too_long_never_comes_to_be() -> None:
     assert run_virtually(0, refused()) == []
 
 
-def test_without_its_age_a_step_is_sent_however_old(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_its_age_a_step_is_sent_even_if_it_is_old(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sending.Sender, "_send_by", lambda _self, _at_ms: ANY_TIME)
     (_, confirmed_ms), _ = run_virtually(0, confirm_after_a_wait())
     assert confirmed_ms < 1_000

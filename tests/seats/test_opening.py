@@ -1,4 +1,4 @@
-"""Opening trips: once, resumed where it was cut short, and never over what was sold."""
+"""Opening trips: once, resumed after it was cut short, and never over what was sold."""
 
 import asyncio
 from dataclasses import replace
@@ -41,7 +41,7 @@ async def test_opening_again_never_resets_a_seat(sale: Sale) -> None:
     await sale.assert_legal()
 
 
-async def test_opening_at_once_from_everywhere_is_opening_once(sale: Sale) -> None:
+async def test_opening_from_several_processes_at_once_opens_once(sale: Sale) -> None:
     processes = [sale.elsewhere() for _ in range(4)]
     hold = await sale.hold("A1 A18")
     await asyncio.gather(*(open_trip(process.inventory, sale.trip) for process in processes * 3))
@@ -83,7 +83,7 @@ async def test_a_trip_that_was_never_opened_is_not_there(market: Market) -> None
 
 
 async def opening_dies(market: Market, per_group: PerGroup, *, batches: int) -> Sale:
-    """The process that opened the trip died after so many batches of cells."""
+    """The process that opened the trip died after this number of batches of cells."""
     sale = market.prepare(a_trip(seats_per_group=per_group, stops=STOPS_OF_64_SEGMENTS[:41]))
     doomed = sale.elsewhere()
     opening = asyncio.ensure_future(doomed.open_trip())
@@ -109,8 +109,8 @@ async def test_an_opening_that_was_cut_short_is_resumed(market: Market, per_grou
 
 
 @pytest.mark.parametrize("per_group", [1, 16, "all"])
-async def test_cells_that_are_not_there_yet_are_no_no(market: Market, per_group: PerGroup) -> None:
-    """Who asks too early is told to ask again, whatever they ask for; their key is not spent."""
+async def test_cells_that_are_not_there_yet_are_no_final_refusal(market: Market, per_group: PerGroup) -> None:
+    """A caller who is too early is told to try again, for every call; their key is not used up."""
     sale = await opening_dies(market, per_group, batches=1)
     with pytest.raises(TripOpening):
         await sale.hold("A1 A18", "A-C")
@@ -128,7 +128,7 @@ async def test_cells_that_are_not_there_yet_are_no_no(market: Market, per_group:
 
 
 @pytest.mark.parametrize("portion", [1, 7, 54, 1_000])
-async def test_a_release_that_seeds_in_other_portions_resets_no_seat(sale: Sale, portion: int) -> None:
+async def test_a_release_that_creates_cells_in_other_portions_resets_no_seat(sale: Sale, portion: int) -> None:
     hold = await sale.hold("A1 A18")
     booking = await sale.confirm(await sale.hold("A2 A17", by="bob"))
     await sale.block("A3")
@@ -162,7 +162,7 @@ async def test_an_opening_that_was_cut_short_is_resumed_in_other_portions(market
 
 
 @pytest.mark.parametrize("asked", [OUR_CHOICE, ALL_IN_ONE_GROUP])
-async def test_a_trip_keeps_its_blocks_when_a_release_would_choose_others(
+async def test_a_trip_keeps_its_seat_groups_when_a_release_would_choose_others(
     market: Market, monkeypatch: pytest.MonkeyPatch, asked: int
 ) -> None:
     sale = market.prepare(replace(a_trip(), seats_per_group=asked))
@@ -186,7 +186,7 @@ async def test_a_trip_keeps_its_blocks_when_a_release_would_choose_others(
 # ---- limits
 
 
-async def test_all_seats_in_one_block_are_as_many_as_can_be_read_at_once(market: Market) -> None:
+async def test_all_seats_in_one_group_are_as_many_as_can_be_read_at_once(market: Market) -> None:
     trip = replace(a_trip(stops=STOPS_OF_64_SEGMENTS, seats=100), seats_per_group=ALL_IN_ONE_GROUP)
     assert (trip.seats_per_group, trip.group_count) == (78, 2)
     sale = market.prepare(trip)
@@ -197,7 +197,7 @@ async def test_all_seats_in_one_block_are_as_many_as_can_be_read_at_once(market:
     assert sale.store.reads[Kind.CELL] == 2
 
 
-def test_a_block_of_more_cells_than_can_be_read_at_once_is_no_block() -> None:
+def test_a_seat_group_of_more_cells_than_can_be_read_at_once_is_refused() -> None:
     trip = a_trip(stops=STOPS_OF_64_SEGMENTS, seats=100)
     with pytest.raises(InvalidTrip, match="seats_per_group: must be at most 78: a seat group has at most 5000 cells"):
         replace(trip, seats_per_group=79)
@@ -231,7 +231,7 @@ async def test_a_trip_may_have_five_thousand_seats_and_fifty_thousand_cells(mark
         (1, 0, "segments: must have 1 to 64 items, not 0"),
     ],
 )
-def test_more_than_the_limits_is_no_trip(seats: int, segments: int, said: str) -> None:
+def test_a_trip_above_the_limits_is_refused(seats: int, segments: int, said: str) -> None:
     with pytest.raises(InvalidRequest, match=said):
         a_trip(stops=[f"stop-{n}" for n in range(segments + 1)], seats=seats)
 

@@ -1,4 +1,4 @@
-"""A process sees its own writes on every map that it reads, whatever its edge does."""
+"""A process sees its own writes in every map that it reads, whatever its edge does."""
 
 import asyncio
 from collections.abc import Collection
@@ -19,12 +19,12 @@ STALE_MS_MAX = 200
 
 
 def absent_edge(_: Clock) -> Edge:
-    """As `TRAVIO_EDGE=absent` has it."""
+    """The edge of `TRAVIO_EDGE=absent`."""
     return Edge(AbsentGate(), AbsentTakenSeats(), AbsentSeatMapCache())
 
 
 class DeafCache(LocalSeatMapCache):
-    """Hears of no write, and says so: as a server that hesitates."""
+    """Gets no message about writes, and reports that, like a server that hesitates."""
 
     is_deaf = True
 
@@ -34,7 +34,7 @@ class DeafCache(LocalSeatMapCache):
 
 
 def deaf_edge(clock: Clock) -> Edge:
-    """One that loses every word about maps."""
+    """An edge that loses every message about maps."""
     return local_edge(clock)._replace(seat_maps=DeafCache(clock.now_ms, trips_max=8))
 
 
@@ -65,7 +65,7 @@ async def test_nobody_joins_a_read_that_began_before_their_own_write(sale: Sale)
     assert await sale.seats("held") == "A1 A6"
 
 
-async def test_many_who_ask_after_an_own_write_are_one_read_of_its_block(sale: Sale) -> None:
+async def test_many_readers_after_an_own_write_share_one_read_of_its_seat_group(sale: Sale) -> None:
     await sale.map()
     await sale.hold("A1")
     before = sale.store.reads[Kind.CELL]
@@ -74,7 +74,7 @@ async def test_many_who_ask_after_an_own_write_are_one_read_of_its_block(sale: S
 
 
 class SlowCache(LocalSeatMapCache):
-    """Hears of a write when it is let go: of each in turn."""
+    """Gets the message about a write when it is released, one after the other."""
 
     def __init__(self) -> None:
         super().__init__(lambda: 0, trips_max=8)
@@ -87,7 +87,7 @@ class SlowCache(LocalSeatMapCache):
         return await super().invalidate(trip, groups)
 
 
-async def test_a_write_that_is_heard_of_lifts_no_doubt_of_a_later_one() -> None:
+async def test_a_certain_invalidation_does_not_make_a_later_one_certain() -> None:
     trip, cache = TripKey("o", "t"), SlowCache()
     maps = OwnMaps(cache, stale_ms_max=STALE_MS_MAX)
     writes = []
@@ -104,7 +104,7 @@ async def test_a_write_that_is_heard_of_lifts_no_doubt_of_a_later_one() -> None:
     assert await maps.read(trip) == {0: b"new"}
 
 
-async def test_a_cache_is_read_again_once_it_holds_nothing_older(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_cache_is_used_again_when_it_has_nothing_older(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(own_maps, "SLOW_S_MAX", 0.0)
     trip, cache = TripKey("o", "t"), DeafCache(lambda: 0, trips_max=8)
     maps = OwnMaps(cache, stale_ms_max=STALE_MS_MAX)

@@ -1,4 +1,4 @@
-"""Who travels on a booking: kept with it, told to its holder, and to nobody else."""
+"""The passengers of a booking: stored with it, and shown only to its holder."""
 
 import logging
 from dataclasses import replace
@@ -47,7 +47,7 @@ async def test_passengers_are_kept_with_the_booking(sale: Sale, is_late: bool) -
 
 
 @pytest.mark.parametrize("is_late", [False, True])
-async def test_who_confirms_again_is_told_the_passengers_that_were_kept(sale: Sale, is_late: bool) -> None:
+async def test_a_second_confirm_returns_the_stored_passengers(sale: Sale, is_late: bool) -> None:
     booking = await booked(sale, is_late=is_late)
     others = [replace(passenger, name="Eve") for passenger in PASSENGERS]
     for passengers in ((), others):

@@ -1,4 +1,4 @@
-"""Races: everyone is released at once, and the winners are counted."""
+"""Races: all callers start at once, and the winners are counted."""
 
 import asyncio
 from collections.abc import Awaitable, Sequence
@@ -23,7 +23,7 @@ TURNS_MAX = 40
 
 
 async def race(runners: Sequence[Awaitable[object]], random: Random) -> list[object]:
-    """Let them all go at once, each up to TURNS_MAX turns of the loop later."""
+    """Start them all at once, each up to TURNS_MAX turns of the loop later."""
     start = asyncio.Event()
 
     async def run(runner: Awaitable[object], turns: int) -> object:
@@ -40,7 +40,7 @@ async def race(runners: Sequence[Awaitable[object]], random: Random) -> list[obj
 
 @pytest.mark.parametrize("with_keys", [False, True])
 async def test_of_two_hundred_contenders_no_two_win_the_same_cell(sale: Sale, with_keys: bool) -> None:
-    """Four processes, four seats, every journey; whoever loses is told why, and nothing is left half taken."""
+    """Four processes, four seats, every journey; each loser is told why, and nothing is left half taken."""
     random = Random(7)
     processes = [sale, sale.elsewhere(), sale.elsewhere(), sale.elsewhere()]
     asked = []
@@ -69,7 +69,7 @@ async def test_of_two_hundred_contenders_for_one_seat_exactly_one_wins(sale: Sal
 
 @pytest.mark.parametrize("seed", range(RACES))
 async def test_a_race_of_confirm_release_and_expire_has_one_outcome(sale: Sale, seed: int) -> None:
-    """The hold has lapsed but nobody ended it: each of the three may win, and all three answers agree."""
+    """The hold has lapsed but is not ended: each of the three may win, and all three answers agree."""
     random = Random(seed)
     hold = await sale.hold("A1 A2 A18")
     confirming, releasing, sweeper = sale, sale.elsewhere(), sale.elsewhere()
