@@ -1,4 +1,4 @@
-"""Judges answers by what took effect, and when: what only somebody can tell who watches the store."""
+"""Judges answers by what took effect, and when, which only an observer of the store can know."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,7 +17,7 @@ from verification.simulation.oracle import LIVE, Oracle, Span, Step, Violated, s
 
 CLOCK_BOUND_MS = Rules().clock_bound_ms
 TAKEN_S_MAX = 2.0
-"""How old a thing may be that the edge says of a seat."""
+"""The maximum age of what the edge says about a seat."""
 CAUSES = {
     "hold": (None, "held"),
     "block": (None, "held"),
@@ -26,29 +26,29 @@ CAUSES = {
     "unblock": ("held", "released"),
     "cancel": ("confirmed", "cancelled"),
 }
-"""What a call that changes a hold does to its row; a confirm leads to confirmed from wherever it was."""
+"""What a call that changes a hold does to its row; a confirm leads to confirmed from any status."""
 
 
 ASKING: ContextVar[Call | None] = ContextVar("ASKING", default=None)
-"""On behalf of which call something is done: inherited by every task, timer and late batch."""
+"""The call on whose behalf something is done: inherited by every task, timer and late batch."""
 
 
 TOLD_S_MAX = 1.0
-"""After so long on a good day the maps were told of a step, whether its caller waited or not."""
+"""How long after a step on a good day its maps are invalidated, whether its caller waited or not."""
 STALE_S_MAX = 2.0 + 3.0
-"""How old a map may be at most: the cache's bound, and the time that it takes to read a seat group."""
+"""The maximum age of a map: the cache's bound, and the time to read a seat group."""
 
 
 @dataclass
 class Hindsight:
-    """`judge` raises Violated where an answer is at odds with what the oracle saw."""
+    """`judge` raises Violated if an answer contradicts what the oracle saw."""
 
     oracle: Oracle[Call]
     calls: Sequence[Call]
     honest_edge: bool = False
-    """Whether every word to the edge arrives, so that no map is older than what was acknowledged."""
+    """Whether every message to the edge arrives, so that no map is older than what was acknowledged."""
     good_day: bool = False
-    """Whether no batch failed and no process died: only callers left."""
+    """Whether no batch failed and no process died; only callers may have left."""
     _invoked: dict[tuple[str, str], float] = field(default_factory=lambda: defaultdict(lambda: inf))
 
     def judge(self) -> None:
@@ -80,7 +80,7 @@ class Hindsight:
                     pass
 
     def _judge_unasked(self) -> None:
-        """Nobody releases or cancels what nobody asked for by then (I4)."""
+        """No hold is released or cancelled that nobody had asked to end by then (I4)."""
         for step in self.oracle.steps:
             base = base_id(step.hold_id)
             if step.status == "released" and step.row.get("holder") and self._invoked["release", base] > step.at_s:
@@ -89,8 +89,8 @@ class Hindsight:
                 raise Violated(f"I4 {step.hold_id} cancelled unasked")
 
     def _judge_late_effects(self) -> None:
-        """Nothing that a call sent takes effect after its definite no; what had no key, not before it either (I5).
-        A key reused for another request changes nothing (I6).
+        """Nothing that a call sent takes effect after its final refusal; without a key, not before it either (I5). A
+        key reused for another request changes nothing (I6).
         """
         for step in self.oracle.steps:
             call = step.call
@@ -105,13 +105,13 @@ class Hindsight:
                 raise Violated(f"I5 {call}, yet {step}")
 
     def _judge_unknown(self) -> None:
-        """Where every batch was answered nobody is told that it is unknown what became of theirs (I5)."""
+        """If every batch was answered, no caller is told that the outcome is unknown (I5)."""
         for call in self.calls:
             if call.told == OutcomeUnknown.reason:
                 raise Violated(f"I5 told to be unknown on a day on which every batch was answered: {call}")
 
     def _judge_leavings(self) -> None:
-        """Who was told no has given back what other seat groups kept for them (L2): nobody meets it any more."""
+        """A refused attempt has returned its intents in other seat groups (L2): nobody meets them any more."""
         kept: dict[tuple[int, RowKey], Call] = {}
         for landed in self.oracle.landed:
             for key, _, after in landed.changes:
@@ -128,7 +128,9 @@ class Hindsight:
             raise Violated(f"L2 told no, and kept something until {left_s:.2f}: {call}")
 
     def _judge_taken(self, call: Call) -> None:
-        """Who was refused as taken asked for something that somebody had since the key was first used (I5)."""
+        """A caller who was refused a taken seat asked for something that somebody had since the key was first used
+        (I5).
+        """
         if call.answer is not CallOutcome.NO:
             return
         first_s = call.invoked_s
@@ -141,8 +143,8 @@ class Hindsight:
         raise Violated(f"I5 refused as taken though nobody had it since {first_s:.2f}: {call}")
 
     def _judge_blocking(self) -> None:
-        """Who blocks seats blocks them all at one moment, whatever became of the answer (I2). Who was told that seats
-        are blocked found each of them so (I3).
+        """A call that blocks seats blocks them all at one moment, even if its answer is lost (I2). If seats are
+        reported as blocked, each of them was blocked (I3).
         """
         began: dict[Call, set[float]] = defaultdict(set)
         for step in self.oracle.steps:
@@ -159,7 +161,7 @@ class Hindsight:
                         raise Violated(f"I2 I3 {cell} is not blocked, though others are or it was told: {call}")
 
     def _judge_unblock(self, call: Call) -> None:
-        """Who was told that a seat was blocked and is not any more found it so; or else never (I3)."""
+        """A seat that is reported as unblocked by this call was blocked; else it never was (I3)."""
         if call.answer is not CallOutcome.OK:
             return
         ended = any(call.invoked_s <= span.to_s <= call.returned_s for span in self._groups(call.cells[0]))
@@ -170,14 +172,13 @@ class Hindsight:
                 raise Violated(f"I3 said not to be blocked, and is: {call} {span}")
 
     def _groups(self, cell: Cell) -> Iterator[Span]:
-        """While the house had the cell."""
+        """The spans in which the house had the cell."""
         timelines = self.oracle.timelines
         return (span for span in self.oracle.spans[cell] if not timelines[span.hold_id][0].row.get("holder"))
 
     def _judge_seen(self, call: Call) -> None:
-        """What the edge said of a seat was so at some moment since the deciding batch was sent, which is not longer ago
-        than the bound (I5), and since the last step that anybody knew of (I7). A key's own hold is never told as
-        another's (I6).
+        """What the edge said of a seat was true at some moment since the deciding batch was sent, at most the bound ago
+        (I5), and since the last known step (I7). A key's own hold is never reported as another's (I6).
         """
         if call.seen and call.as_of_s + TAKEN_S_MAX < call.invoked_s:
             raise Violated(f"I5 the edge said what is too old, of {call.as_of_s:.2f}: {call}")
@@ -190,7 +191,7 @@ class Hindsight:
                 raise Violated(f"I6 a key is told of its own hold as of another's: {hold_id} {call}")
 
     def _was(self, hold_id: str, status: str, from_s: float, to_s: float) -> bool:
-        """Whether the hold was what the edge calls `status`, at any moment of these."""
+        """Whether the hold had what the edge calls `status` at any of these moments."""
         timeline = self.oracle.timelines.get(hold_id, [])
         ends = [*(step.at_s for step in timeline[1:]), inf]
         return any(
@@ -199,7 +200,7 @@ class Hindsight:
         )
 
     def _windows(self, span: Span) -> Iterator[tuple[float, float]]:
-        """When the hold stood in the way of others: not once it had run out by every clock, for who meets it then
+        """When the hold was in the way of others: not after it expired by every clock, because whoever meets it then
         ends it.
         """
         timeline = [step for step in self.oracle.timelines[span.hold_id] if step.status in LIVE]
@@ -217,7 +218,7 @@ class Hindsight:
             raise Violated(f"I3 extension acknowledged, never made: {call}")
 
     def _judge_find(self, call: Call) -> None:
-        """What was read stood at some moment of the reading (I7)."""
+        """What was read was true at some moment of the reading (I7)."""
         if call.answer is not CallOutcome.OK:
             return
         timeline = self.oracle.timelines[call.told]
@@ -237,8 +238,8 @@ class Hindsight:
                 raise Violated(f"I7 {cell} was never {letter!r} from {from_s:.2f} on: {call}")
 
     def _acknowledged_s(self, look: Call, cell: Cell) -> float:
-        """When the last step on the cell took effect that was known before the look: to anybody where no word to the
-        edge is lost, else to the same life of a process.
+        """When the last known step on the cell before the read took effect: known to anybody if no message to the edge
+        is lost, else known to the same life of a process.
         """
         known = (
             at_s
@@ -249,7 +250,9 @@ class Hindsight:
 
     @cached_property
     def _known(self) -> dict[Cell, list[tuple[float, float, str]]]:
-        """For each cell, when a step was acknowledged or must be known anyway, when it took effect, and who told it."""
+        """For each cell: when a step was acknowledged or must be known anyway, when it took effect, and which process
+        reported it.
+        """
         known: dict[Cell, list[tuple[float, float, str]]] = defaultdict(list)
         for call in self.calls:
             if call.answer is not CallOutcome.OK or call.op not in ("hold", "confirm", "release", "cancel"):
@@ -264,7 +267,7 @@ class Hindsight:
         return known
 
     def _letters(self, cell: Cell, from_s: float, to_s: float) -> set[str]:
-        """What the cell was at any moment of these. An attempt under way may show as held."""
+        """The states of the cell at these moments. A running attempt may show as held."""
         letters, at_s = {"h"}, from_s
         for span in self.oracle.spans[cell]:
             if span.from_s <= to_s and span.to_s > from_s:
@@ -287,14 +290,14 @@ class Hindsight:
 
 
 def _shown(step: Step[Call]) -> str:
-    """What a seat is after the step: held, sold, blocked or something else."""
+    """The state of a seat after the step: held, sold, blocked or something else."""
     if step.status == "confirmed":
         return "sold"
     return "blocked" if step.status == "held" and not step.row.get("holder") else step.status
 
 
 def _is_effect(call: Call, step: Step[Call]) -> bool:
-    """Whether the step is what the call asked for, not what it did to others on the way."""
+    """Whether the step is what the call asked for, and not what it did to other holds on the way."""
     if call.op == "confirm":
         return step.status == "confirmed"
     if CAUSES.get(call.op) != (step.was, step.status):

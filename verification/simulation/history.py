@@ -1,4 +1,4 @@
-"""A history: what callers asked for and were told, and what a last look found. All that the checker knows.
+"""A history: the calls, their answers, and what was found in the end. The checker knows nothing else.
 
 Plain values, so that a run on real processes can write one down and have it judged too.
 """
@@ -13,20 +13,20 @@ from travio_inventory.seats.hold import base_id, late_id
 from travio_inventory.seats.ports import Cell
 
 HOUSE = ""
-"""The holder of what is blocked."""
+"""The holder of blocked seats."""
 LIVE = ("held", "confirmed")
 
 
 class CallOutcome(StrEnum):
-    """What a caller was told."""
+    """The kind of answer that a caller got."""
 
     OK = "ok"
     NO = "no"
     """Refused for good."""
     ENDED = "ended"
-    """The hold that was asked for came to be and is over: the key's, or without a key the caller's own."""
+    """The requested hold existed and is over: the key's, or without a key the caller's own."""
     SEEN = "seen"
-    """The edge said what the seats were: nothing was done, and about a key nothing is decided."""
+    """The edge reported the state of the seats: nothing was done, and the key is undecided."""
     REUSED = "reused"
     """The key belongs to another request."""
     AGAIN = "again"
@@ -35,17 +35,17 @@ class CallOutcome(StrEnum):
 
 
 class Place(NamedTuple):
-    """A place on a waiting list, as somebody was told of it."""
+    """A place on a waiting list, as a user was told."""
 
     seat_class: str
     position: int
     seats: int
     joined_ms: int
-    """When they joined: it tells one wait of a holder from the next."""
+    """When they joined: it distinguishes one wait of a holder from the next."""
 
 
 class Seen(NamedTuple):
-    """A cell as whoever was refused was told of it: held, sold or blocked, and by which hold ("" = not known)."""
+    """A cell, as a refused caller was told: held, sold or blocked, and by which hold ("" = not known)."""
 
     cell: Cell
     status: str
@@ -73,13 +73,13 @@ class Call:
     told: str = ""
     """The hold's id where the answer is ok, else the reason."""
     status: str = ""
-    """Of the hold that was told of."""
+    """The status of the returned hold."""
     holder: str = ""
     process: str = ""
     places: tuple[Place, ...] = ()
-    """On waiting lists, as the answer told of them."""
+    """The places on waiting lists in the answer."""
     seen: tuple[Seen, ...] = ()
-    """What a refusal says of the seats, and since when, by whose clock it may be, it can have been so."""
+    """What a refusal says of the seats, and since when it can have been true, by any process's clock."""
     as_of_s: float = inf
     settles: bool = False
 
@@ -98,7 +98,7 @@ class Call:
 
 
 class FoundHold(NamedTuple):
-    """A hold's own row as a last serial read found it; an aborted one has no cells."""
+    """A hold's own row, as a final serial read found it; an aborted hold has no cells."""
 
     status: str
     holder: str
@@ -109,11 +109,11 @@ class FoundHold(NamedTuple):
 
 
 class Waits(NamedTuple):
-    """A holder's row on a waiting list as a last serial read found it."""
+    """A holder's row on a waiting list, as a final serial read found it."""
 
     is_waiting: bool
     sequence: int
-    """Who joined later has a greater one."""
+    """Later holders have greater numbers."""
     seats: int
     joined_ms: int
 
@@ -137,7 +137,7 @@ class History:
     owners: Mapping[Cell, str] = field(default_factory=dict)
     """The owner of every cell that has one."""
     events: Sequence[PublishedEvent] | None = None
-    """In the order in which they were handed over, each as often as it was; None where nobody listened."""
+    """In the order in which they were handed over, each time; None if there was no sink."""
     start_ms: int = 0
     """The time of day when the calls' clock showed 0."""
     clock_bound_ms: int = 0
@@ -145,7 +145,7 @@ class History:
     holds_max: int = 0
     """How many live holds a holder may have; 0 = any number."""
     probes: frozenset[int] = frozenset()
-    """The numbers of the calls that nothing stood in the way of when all was well: they must have won."""
+    """The numbers of the calls that must have won, because nothing was in their way and all was well."""
     answer_s_max: float = inf
     """How long any call may take until it is answered, in seconds."""
     is_settled: bool = True
@@ -159,13 +159,13 @@ class History:
     """How long at least a key is known from when it was first used."""
 
     def statuses(self, base: str) -> list[str]:
-        """What the hold went through, one status after the other, as its rows say; [] where it never came to be."""
+        """The statuses of the hold, one after the other, as its rows say; [] if it never existed."""
         row, late = self.holds.get(base), self.holds.get(late_id(base))
         passed = _PASSED.get(row.status, []) if row else []
         return passed + (_PASSED_LATE.get(late.status, []) if late else [])
 
     def bases(self) -> list[str]:
-        """The base ids of all holds that came to be."""
+        """The base ids of all holds that existed."""
         return [base for base in dict.fromkeys(map(base_id, self.holds)) if self.statuses(base)]
 
 

@@ -1,4 +1,4 @@
-"""Who uses the service: holders who ask again, twice at once and too late, and the house that blocks seats."""
+"""The users of the service: holders who repeat requests, at once and too late, and the house that blocks seats."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -22,7 +22,7 @@ OTHER_REQUEST = 0.12
 
 
 class Holder:
-    """One holder: holds, and steps on them, until the day is over. `keyed` are those made under a key."""
+    """One holder: holds, and steps on them, until the day is over. `keyed` are the requests with a key."""
 
     def __init__(self, front: Front, name: str, random: Random) -> None:
         self.keyed: list[WantedHold] = []
@@ -74,7 +74,7 @@ class Holder:
         await self._front.hold(wanted, tries=1)
 
     async def _use(self, wanted: WantedHold, hold: Hold) -> None:
-        """What becomes of a hold."""
+        """What the holder does with a hold."""
         random, hold_id = self._random, base_id(hold.id)
         self._had.append((wanted.actor, hold_id))
         if wanted.key and random.random() < OTHER_REQUEST:
@@ -156,8 +156,8 @@ class Holder:
                 await self._front.find(actor, hold_id)
 
     async def insist(self) -> None:
-        """When all is well again, ask once more what was asked under a key: whoever is told "ask again" and does so
-        when everything has lapsed gets an answer. Raises Violated.
+        """When all is well again, repeat every request with a key. A caller who is told to try again, and does so when
+        everything has lapsed, must get an answer. Raises Violated.
         """
         for wanted in self.keyed[-INSISTS_ON:] if self._front.plan.forgets else self.keyed:
             call, _ = await self._front.hold(wanted, tries=1, settles=True)
@@ -176,7 +176,7 @@ async def keep_looking(front: Front, random: Random) -> None:
 
 
 async def keep_house(front: Front, random: Random) -> None:
-    """Block seats now and then, and put them back on sale: one after the other, any of them, not always all."""
+    """Block seats now and then, and unblock them: one after the other, in any order, not always all."""
     popular = min(front.plan.seats, front.plan.popular)
     while now_s() < front.plan.day_s:
         await asyncio.sleep(random.uniform(2, 20))

@@ -1,4 +1,4 @@
-"""Judges what callers were told of holds and of keys against what the holds went through."""
+"""Judges the answers about holds and keys by the states that the holds went through."""
 
 from collections.abc import Iterator, Sequence
 from math import inf
@@ -51,7 +51,7 @@ def _judge_over(evidence: Evidence, call: Call) -> Iterator[str]:
 
 
 def _is_own(evidence: Evidence, row: FoundHold, call: Call) -> bool:
-    """Whether the hold is what the call asked for, under the call's key where it has one."""
+    """Whether the hold is what the call requested, with the call's key if it has one."""
     is_keyed = row.claimant in evidence.by_key
     whose = row.claimant == call.subject if call.has_key else not is_keyed
     return whose and (row.holder, row.cells) == (call.holder, call.cells)
@@ -135,7 +135,7 @@ def _judge_lives_of_key(evidence: Evidence, calls: Sequence[Call]) -> Iterator[s
 
 
 def _binds(cells: tuple[Cell, ...], calls: Sequence[Call]) -> bool:
-    """Whether the key can have been this request's: those told otherwise asked for another one, and later."""
+    """Whether the key can belong to this request: calls that were told otherwise asked later, for another one."""
     first_s = min((call.invoked_s for call in calls if call.cells == cells), default=inf)
     return all(
         call.cells != cells and first_s <= call.returned_s for call in calls if call.answer is CallOutcome.REUSED

@@ -1,4 +1,4 @@
-"""Judges who caused what in a history: every hold was asked for, and every step."""
+"""Judges the causes in a history: every hold and every step was requested."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,11 +13,11 @@ from verification.simulation.possible_answers import REASONS, may_have_acted
 
 LIVES_IN_ANY_ORDER_MAX = 3
 STEPS = {"confirmed": "confirm", "released": "release", "cancelled": "cancel"}
-"""What must have been asked for before a hold came to be so."""
+"""The call that must have been made before a hold had this status."""
 
 
 def judge_makers(evidence: Evidence) -> Iterator[str]:
-    """Every hold was asked for, and none came to be before it was (I5)."""
+    """Every hold was requested, and none existed before its request (I5)."""
     told: dict[str, list[Call]] = defaultdict(list)
     for call in evidence.history.calls:
         if call.op == "hold" and call.answer is CallOutcome.OK and not call.has_key:
@@ -52,8 +52,8 @@ def _made_by_one_of(evidence: Evidence, life: Life, calls: Iterable[Call]) -> It
 def _judge_untold(
     evidence: Evidence, holder: str, cells: tuple[Cell, ...], lives: list[Life], ended: list[Call]
 ) -> None:
-    """No caller was told the ids of these: each needs a call of its own that was never answered, or was told that
-    its hold is over; and who was told so needs one of these.
+    """No caller was told the ids of these holds: each needs its own call that was never answered, or that was told that
+    its hold is over; and each such answer needs one of these holds.
     """
     op = "block" if holder == HOUSE else "hold"
     unanswered = [
@@ -77,7 +77,7 @@ def _judge_untold(
 
 
 def judge_steps(evidence: Evidence) -> Iterator[str]:
-    """No step unasked (I4), no expiry early (I10)."""
+    """No step happens without a call (I4), and no hold expires early (I10)."""
     for life in evidence.lives.values():
         for status, moment in zip(life.statuses[1:], life.began[1:], strict=True):
             if status == "expired":
@@ -100,8 +100,8 @@ def _steps_on(evidence: Evidence, life: Life, status: str) -> list[Call]:
 
 
 def _calls_of(lives: Sequence[Life], calls: Sequence[Call]) -> Iterator[list[tuple[Life, Call]]]:
-    """Which call each may come from, one each: in every order, where they are few. Else nothing says in which order
-    they came to be, and none began before the first call.
+    """The calls that the holds may come from, one for each: in every order, if they are few. Else the order is unknown,
+    and none began before the first call.
     """
     by_time = sorted(calls, key=lambda call: call.invoked_s)
     if len(lives) <= LIVES_IN_ANY_ORDER_MAX:

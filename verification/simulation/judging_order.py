@@ -1,4 +1,4 @@
-"""Judges who had what when: two owners of a cell had it one after the other, who was refused met an owner."""
+"""Judges who had what when: two owners of a cell had it one after the other, and a refused caller met an owner."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -13,7 +13,7 @@ from verification.simulation.possible_answers import REFUSALS, done_by_s
 
 
 def judge_order(evidence: Evidence) -> Iterator[str]:
-    """All that is known and all that is asked can have been in one order (I1, I5, I7)."""
+    """There is one order of events that agrees with everything that is known and required (I1, I5, I7)."""
     spans = [Span(life, *span) for life in evidence.lives.values() for span in life.spans]
     by_cell: dict[Cell, list[Span]] = defaultdict(list)
     for span in spans:
@@ -29,8 +29,8 @@ def judge_order(evidence: Evidence) -> Iterator[str]:
 
 
 def _met(evidence: Evidence, by_cell: dict[Cell, list[Span]]) -> Iterator[OneOf]:
-    """Who was refused a seat as taken met an owner in that state (I5); what the edge said of a seat was so within
-    its bound; who was told that a seat is blocked found it so.
+    """A caller who was refused a taken seat met an owner in that state (I5); what the edge said of a seat was true
+    within its bound; a seat that was reported as blocked was blocked.
     """
     for call in evidence.history.calls:
         met = dict.fromkeys(span for cell in call.cells for span in by_cell[cell])
@@ -50,7 +50,7 @@ def _met(evidence: Evidence, by_cell: dict[Cell, list[Span]]) -> Iterator[OneOf]
 
 
 def _looks_of(evidence: Evidence, call: Call) -> list[Call]:
-    """Those whose refusal it can have been: a key's refusal is remembered."""
+    """The calls whose refusal it can have been, because a key's refusal is remembered."""
     if not call.has_key:
         return [call]
     return [
@@ -77,7 +77,9 @@ def _one_after_the_other(by_cell: dict[Cell, list[Span]]) -> Iterator[OneOf]:
 
 
 def _so_within(spans: Iterable[Span], told: str, from_s: float, to_s: float) -> Iterator[Way]:
-    """One of the holds was, at some moment of these, what a refusal says: held, or else sold or blocked."""
+    """One of the holds was, at some of these moments, in the state that a refusal reports: held, or else sold or
+    blocked.
+    """
     for span in spans:
         life = span.life
         is_house = life.row.holder == HOUSE
@@ -89,6 +91,6 @@ def _so_within(spans: Iterable[Span], told: str, from_s: float, to_s: float) -> 
 
 
 def _within(span: Span, from_s: float, to_s: float) -> Way:
-    """The hold had its cells at some moment of these."""
+    """The hold had its cells at some of these moments."""
     first = NotAfter(span.first, to_s)
     return (first,) if span.last is None else (first, NotBefore(span.last, from_s))

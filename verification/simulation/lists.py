@@ -1,4 +1,4 @@
-"""Follows the waiting lists in the store, and judges what their callers were told by who stood where when."""
+"""Follows the waiting lists in the store, and judges the answers by who had which place when."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -13,14 +13,14 @@ from verification.simulation.history import Call, CallOutcome, Place
 from verification.simulation.oracle import Violated
 
 Asked: TypeAlias = tuple[str, str, str]
-"""What was asked for: to join or to leave, which list, and for whom."""
+"""The request: to join or to leave, which list, and for whom."""
 RECENT_S_MAX = 60.0
-"""How old a place may be that is told to who joins again."""
+"""The maximum age of the place that a user who joins again is told."""
 
 
 @dataclass(slots=True, eq=False)
 class Stay:
-    """From when to when somebody was on a list, in seconds since the run began; `sequence` says before whom."""
+    """The time in which a user was on a list, in seconds since the run began; `sequence` says before whom."""
 
     seat_class: str
     holder: str
@@ -31,7 +31,7 @@ class Stay:
     to_s: float = inf
 
     def is_at(self, from_s: float, to_s: float) -> bool:
-        """Whether it was so at some moment of these."""
+        """Whether it overlaps these moments."""
         return self.from_s <= to_s and self.to_s >= from_s
 
     def __str__(self) -> str:
@@ -46,12 +46,12 @@ class Lists:
 
     stays: dict[str, list[Stay]] = field(default_factory=lambda: defaultdict(list))
     effects: dict[Asked, list[float]] = field(default_factory=lambda: defaultdict(list))
-    """When stays began and ended, by what was asked for: one batch serves many callers, whoever sends it."""
+    """When stays began and ended, by request: one batch serves many callers, whichever process sends it."""
     calls: Sequence[Call] = ()
     recent_s_max: float = RECENT_S_MAX
 
     def applied(self, at_s: float, partition: Partition, changes: Sequence[Change]) -> None:
-        """One batch on a list took effect: who waits is never moved, and who joins is behind all that ever did."""
+        """One batch on a list took effect: waiting users are never moved, and new ones are behind all earlier ones."""
         seat_class = partition.name.split(SEPARATOR)[1]
         for key, before, after in changes:
             if key.kind is not Kind.ENTRY or before == after:
@@ -98,7 +98,7 @@ class Lists:
                     pass
 
     def _judge_effects(self) -> None:
-        """Every effect has a call of its own that asked for it: a call does at most one thing (I4), and nothing after a
+        """Every effect has its own call that requested it: a call does at most one thing (I4), and nothing after a
         definite answer (I5).
         """
         for asked, moments in self.effects.items():
@@ -109,7 +109,7 @@ class Lists:
                     raise Violated(f"I4 I5 nobody can have asked for what was done at {at_s:.2f}: {calls} {moments}")
 
     def _judge_waits(self, call: Call) -> None:
-        """What was told stood, each at some moment of the look; what was not told did not."""
+        """Every reported place existed at some moment of the read, and no other did at all of them."""
         told = [place.seat_class for place in call.places]
         if len(set(told)) != len(told):
             raise Violated(f"I6 one list told twice: {call}")
@@ -125,8 +125,8 @@ class Lists:
                 raise Violated(f"I7 said not to wait, yet {stay}: {call}")
 
     def _judge_place(self, call: Call, place: Place) -> None:
-        """The caller had such a place (I3), and it was told rightly (I7): exactly where it was taken by this call, and
-        never further on than it is.
+        """The caller had such a place (I3), and was told it correctly (I7): exactly if this call took it, and never
+        further ahead than it is.
         """
         ends_s = call.returned_s
         alike = [
@@ -141,8 +141,9 @@ class Lists:
             raise Violated(f"I7 told of another place than {alike}: {call} {self.stays[place.seat_class]}")
 
     def _positions(self, stay: Stay, call: Call) -> range:
-        """Which places it may be told to be: as it was when it was taken or, for who joins again, a minute ago, if
-        it can be counted, and as it is when the call ends; nothing but the first where nobody else can have taken it.
+        """The positions that the call may report: the one when the place was taken or, for a user who joins again, a
+        minute ago, if it can be counted, and the one when the call ends; only the first if nobody else can have taken
+        it.
         """
         taken_s = stay.from_s
         if call.op == "join" and taken_s >= call.invoked_s and len(self._joining(call)) == 1:
@@ -151,7 +152,7 @@ class Lists:
         return range(self._least(stay, call.returned_s), self._most(stay, known_s) + 1)
 
     def _least(self, stay: Stay, at_s: float) -> int:
-        """How many wait until this one, itself included, once all are gone who leave at that moment."""
+        """How many are waiting up to this one, itself included, after those who leave at that moment."""
         before = (other for other in self.stays[stay.seat_class] if other.sequence < stay.sequence)
         return 1 + sum(1 for other in before if other.to_s > at_s)
 
@@ -161,7 +162,7 @@ class Lists:
         return 1 + sum(1 for other in before if other.to_s >= at_s)
 
     def _joining(self, call: Call) -> list[Call]:
-        """Who may have taken the place of this call: calls for it that were not over."""
+        """The calls that may have taken the place: those for it that were not over."""
         alike = (other for other in self.calls if (other.op, other.subject, other.holder) == _asked(call))
         return [
             other
@@ -179,7 +180,7 @@ def _asked(call: Call) -> Asked:
 
 
 def _find_cause(at_s: float, calls: Sequence[Call], by: dict[Call, float], tried: set[Call]) -> bool:
-    """Find this effect a call that no other needs, moving others to other calls where need be."""
+    """Find a call for this effect that no other effect needs, moving other effects to other calls if necessary."""
     for call in calls:
         ends_s = {CallOutcome.OK: call.returned_s, CallOutcome.UNKNOWN: inf}.get(call.answer, -inf)
         if call in tried or not call.invoked_s <= at_s <= ends_s:

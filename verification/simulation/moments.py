@@ -1,4 +1,4 @@
-"""Moments of which only bounds are known, and whether they can be put in an order that meets all that is asked."""
+"""Moments of which only bounds are known, and whether an order of them meets all requirements."""
 
 from collections.abc import Iterator, Sequence
 from math import inf
@@ -34,7 +34,7 @@ Way: TypeAlias = tuple[Fact, ...]
 
 
 class OneOf(NamedTuple):
-    """At least one of the ways is how it was; `said` is the promise that is broken if none can be."""
+    """At least one of the ways is true; `said` is the promise that is broken if none can be."""
 
     ways: Sequence[Way]
     said: str
@@ -45,7 +45,7 @@ class Undecided(Exception):
 
 
 class Moments:
-    """Earliest and latest times, kept as narrow as the facts make them."""
+    """Earliest and latest times, as narrow as the facts make them."""
 
     def __init__(self) -> None:
         self.earliest_s: list[float] = []
@@ -54,7 +54,7 @@ class Moments:
         self._sooner: list[list[int]] = []
 
     def new(self) -> int:
-        """A moment of which nothing is known."""
+        """Add a moment of which nothing is known."""
         self.earliest_s.append(-inf)
         self.latest_s.append(inf)
         self._later.append([])
@@ -62,7 +62,7 @@ class Moments:
         return len(self.earliest_s) - 1
 
     def copy(self) -> "Moments":
-        """One to try something on."""
+        """A copy for a trial."""
         twin = Moments()
         twin.earliest_s, twin.latest_s = self.earliest_s.copy(), self.latest_s.copy()
         twin._later = [moments.copy() for moments in self._later]
@@ -70,7 +70,7 @@ class Moments:
         return twin
 
     def learn(self, facts: Way) -> bool:
-        """Take the facts in; False where they cannot all be."""
+        """Add the facts; False if they contradict each other."""
         return len([fact for fact in facts if self._learn(fact)]) == len(facts)
 
     def _learn(self, fact: Fact) -> bool:
@@ -132,7 +132,7 @@ class Moments:
 
 
 def why_impossible(moments: Moments, asked: Sequence[OneOf]) -> str:
-    """What cannot be, "" where there is an order that meets all that is asked. Raises Undecided."""
+    """What is impossible, "" if an order meets all requirements. Raises Undecided."""
     first_said = ""
     trials: list[Iterator[tuple[Moments, Sequence[OneOf]]]] = [iter([(moments, asked)])]
     for _ in range(BRANCHES_MAX):
@@ -163,7 +163,7 @@ def _branches(known: Moments, left: Sequence[OneOf]) -> Iterator[tuple[Moments, 
 
 
 def _narrow(known: Moments, asked: Sequence[OneOf]) -> tuple[str, Sequence[OneOf]]:
-    """Learn all that has one way left; what cannot be, or what still has several ways."""
+    """Learn everything that has one way left; returns what is impossible, or what still has several ways."""
     while True:
         left: list[OneOf] = []
         learnt = False

@@ -1,4 +1,4 @@
-"""Follows the store and judges every batch at the moment it takes effect by what the service promises."""
+"""Follows the store and judges every batch, at the moment it takes effect, by what the service promises."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
@@ -43,7 +43,7 @@ def seconds_of(at_ms: int) -> float:
 
 
 def places_of(row: Row) -> list[tuple[int, Cell]]:
-    """The cells of a hold's row, each with its seat group; none where it never came to be."""
+    """The cells of a hold's row, each with its seat group; none if it never existed."""
     if row.get("holder") is None:
         return []
     segments = range(int(row.get("first_segment") or 0), int(row.get("last_segment") or 0) + 1)
@@ -64,7 +64,7 @@ class Step(Generic[C]):
 
     @property
     def places(self) -> list[tuple[int, Cell]]:
-        """The hold's cells, each with its seat group; none where it never came to be."""
+        """The hold's cells, each with its seat group; none if it never existed."""
         return places_of(self.row)
 
     def __str__(self) -> str:
@@ -75,7 +75,7 @@ class Step(Generic[C]):
 
 @dataclass(slots=True)
 class Span:
-    """While a hold had a cell; in seconds since the run began."""
+    """The time in which a hold had a cell; in seconds since the run began."""
 
     hold_id: str
     from_s: float
@@ -106,7 +106,7 @@ class Oracle(Generic[C]):
     spans: dict[Cell, list[Span]] = field(default_factory=lambda: defaultdict(list))
     _held_by: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     _began_ms: dict[str, int] = field(default_factory=dict)
-    """Since when attempts are under way, by the clocks of those who make them."""
+    """When the running attempts began, by the clocks of their processes."""
 
     def applied(self, at_s: float, call: C | None, partition: Partition, changes: Sequence[Change]) -> None:
         """One batch took effect: judge the state it leaves."""
@@ -175,7 +175,7 @@ class Oracle(Generic[C]):
             self._began_ms[hold_id] = min(began_ms, self._began_ms.get(hold_id, began_ms))
 
     def _trace(self, step: Step[C]) -> None:
-        """Keep who had which cell when."""
+        """Record who had which cell when."""
         if step.was not in LIVE and step.status in LIVE:
             for _, cell in step.places:
                 self.spans[cell].append(Span(step.hold_id, step.at_s))
@@ -214,7 +214,7 @@ class Oracle(Generic[C]):
 
 
 def _events_of(step: Step[C]) -> Iterator[tuple[str, str, str]]:
-    """What is to be told of a step: about what, its type, and who caused it."""
+    """The event that a step must have: its subject, its type, and who caused it."""
     by_user = bool(step.row.get("holder"))
     events = EVENTS if by_user else EVENTS_OF_HOUSE
     actor = "system" if step.status == "expired" else "user" if by_user else "house"

@@ -9,12 +9,12 @@ SKEW_S = 2.5
 """How far a process's clock is off at most: ten times the bound that the protocol is built for."""
 TTL_S = 20
 LAPSES_S = TTL_S + 2 * SKEW_S + 1
-"""After so long a hold has run out by every clock."""
+"""After this time a hold has expired by every clock."""
 LATE_S = 30.0
 VERY_LATE_S = 300.0
-"""Later than any look into a minute; then what is left is found by the slow round."""
+"""Later than any visit of a minute; then only the slow round finds what is left."""
 PAUSE_S_MAX = 600.0
-"""So long a process stands still at most: longer than every bound."""
+"""The longest time for which a process stands still: longer than every bound."""
 SLOW_ROUND_S = 300.0
 SEGMENTS = 3
 HELD_S_MAX = 3 * TTL_S
@@ -28,14 +28,13 @@ ENDS_APART_S = 4.0
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`faults` is the share of batches that fail, `kills` the share of calls under which the process dies,
-    `twins` the share of requests with a key that are made by two at once. Holders wish for the last `popular` seats.
-    `waiters` join and leave waiting lists, `leaves` is the share of calls whose caller hangs up.
-    With the gate on, holds go through it; an honest edge never forgets, loses or lies. A late batch is up to `late_s`
-    late, and so often as `pauses` says a process stands still. Right clocks all show the same, so that what is said of
-    a moment is judged by that moment. Beside the sink of events there may be a second one, `far_sink`: a slow one, one
-    that is failing, or absent all day. What has ended is kept for `holds_s`, keys and events for `keys_s` and
-    `events_s`; with 0 the day is over long before anything is forgotten.
+    """`faults` is the share of batches that fail, `kills` the share of calls under which the process dies, `twins` the
+    share of requests with a key that are made by two at once. Holders want the last `popular` seats. `waiters` join and
+    leave waiting lists, `leaves` is the share of calls whose caller hangs up. With the gate on, holds go through it; an
+    honest edge never forgets, loses or lies. A late batch is up to `late_s` late, and a process stands still `pauses`
+    times. Right clocks all show the same, so answers about a moment can be judged exactly. Besides the sink of events
+    there may be a second one, `far_sink`: slow, failing, or absent all day. What has ended is kept for `holds_s`, keys
+    and events for `keys_s` and `events_s`; with 0 the day is over long before anything is forgotten.
     """
 
     seed: int
@@ -125,7 +124,7 @@ class Plan:
 
     @property
     def is_very_late(self) -> bool:
-        """Whether a batch may land when all that its index entries named is closed."""
+        """Whether a batch may land when everything that its index entries named is closed."""
         return self.late_s > LATE_S
 
     @property

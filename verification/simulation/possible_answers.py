@@ -1,4 +1,4 @@
-"""Which answers a call of a history can have had, and what each says of the hold that it is about."""
+"""The possible answers to a call of a history, and what each says about its hold."""
 
 from math import inf
 
@@ -13,7 +13,7 @@ REASONS = {
     "HOLD_NOT_FOUND": {ABSENT},
     "EXTENSION_TOO_LONG": {"held"},
 }
-"""Which statuses a refusal rests on."""
+"""The statuses that cause a refusal."""
 REFUSALS = {
     "hold": {"SEAT_HELD", "SEAT_UNAVAILABLE"},
     "confirm": {"HOLD_EXPIRED", "HOLD_RELEASED", "HOLD_CONFIRMED", "BOOKING_CANCELLED", "HOLD_NOT_FOUND"},
@@ -24,13 +24,13 @@ REFUSALS = {
     "block": {"SEAT_HELD", "SEAT_UNAVAILABLE"},
     "leave": {"NOT_ON_WAITLIST"},
 }
-"""With which reasons a call may be refused for good."""
+"""The reasons with which a call may be refused for good."""
 SAW = {"confirm": {"confirmed"}, "release": {"released"}, "cancel": {"cancelled"}, "extend": {"held"}}
-"""Which status a hold had when the step was acknowledged."""
+"""The status of a hold when the step was acknowledged."""
 
 
 def is_answer(call: Call) -> bool:
-    """Whether such a call is ever answered so."""
+    """Whether such a call can have this answer."""
     match call.answer:
         case CallOutcome.NO:
             return call.told in REFUSALS.get(call.op, ())
@@ -47,12 +47,12 @@ def is_answer(call: Call) -> bool:
 
 
 def may_have_acted(call: Call) -> bool:
-    """Whether what was asked for can have been done for this call; a confirm that was overtaken says so."""
+    """Whether this call can have had its effect; also a confirm whose booking was cancelled before its answer."""
     if call.answer is CallOutcome.NO:
         return call.op == "confirm" and call.told == "BOOKING_CANCELLED"
     return call.answer in (CallOutcome.OK, CallOutcome.ENDED, CallOutcome.UNKNOWN)
 
 
 def done_by_s(call: Call) -> float:
-    """When all that was done for the call was done; it may go on where the caller lost patience."""
+    """When everything for the call was done; it may continue after the caller lost patience."""
     return inf if call.answer is CallOutcome.UNKNOWN else call.returned_s

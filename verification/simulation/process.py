@@ -29,12 +29,12 @@ SLOW_ROUND_MS = round(SLOW_ROUND_S * 1_000)
 
 @dataclass(slots=True)
 class SkewedClock:
-    """The loop's time, off by so much."""
+    """The loop's time, with an error."""
 
     skew_ms: int
 
     def jump(self, random: Random, skew_s: float) -> None:
-        """Be off by something else, forwards or back."""
+        """Draw another error, forwards or back."""
         self.skew_ms = round(random.uniform(-skew_s, skew_s) * 1_000)
 
     def now_ms(self) -> int:
@@ -95,7 +95,7 @@ class Process:
         return asyncio.get_running_loop().create_task(work, context=context)
 
     def kill(self) -> None:
-        """End all that runs here; the process is up again at once, and remembers nothing."""
+        """End everything that runs here; the process is up again at once, with empty memory."""
         self.kills += 1
         self.still_until_s = 0.0
         tasks = list(self._tasks)
@@ -105,7 +105,7 @@ class Process:
         self._boot()
 
     def stand_still(self, seconds: float) -> None:
-        """Do nothing for so long, as on a stop signal; then go on as if nothing had been."""
+        """Stand still for this time, as on a stop signal; then continue."""
         self.still_until_s = now_s() + seconds
 
     def adopt(self, task: asyncio.Task[Any]) -> None:
@@ -128,7 +128,7 @@ _LIVES_IN: ContextVar[Process | None] = ContextVar("_LIVES_IN", default=None)
 
 
 def still_until_s(handle: asyncio.Handle) -> float:
-    """When the callback's process goes on; what is under way to the store or in it stands still for nobody."""
+    """When the callback's process continues; batches on the way to the store, or in it, never stand still."""
     process: Process | None = handle._context.get(_LIVES_IN)  # type: ignore[attr-defined]  # the loop's own
     if process is None or isinstance(getattr(handle._callback, "__self__", None), MemoryBatches):  # type: ignore[attr-defined]  # too
         return 0.0
@@ -140,7 +140,7 @@ def adopting(
     work: Coroutine[Any, Any, T] | Generator[Any, None, T],
     *,
     context: Context | None = None,
-    **options: Any,  # noqa: ANN401 - a name, and whatever else a later Python gives to a task
+    **options: Any,  # noqa: ANN401 - a name, and other options of later Pythons
 ) -> asyncio.Task[T]:
     """A task factory: what a process's tasks start runs in that process too."""
     assert isinstance(work, Coroutine)
@@ -153,8 +153,8 @@ def adopting(
 
 @dataclass(slots=True)
 class Post:
-    """A sink, one list of events per life of its relay; on a bad day some are refused, or lost half way. A call takes
-    up to `slow_s`; one that is absent takes nothing.
+    """A sink with one list of events for each life of its relay; on a bad day some are refused, or lost half way. A
+    call takes up to `slow_s`; an absent sink accepts nothing.
     """
 
     random: Random
@@ -177,7 +177,7 @@ class Post:
         self.lives[-1] += events
 
     def mend(self) -> None:
-        """Take everything at once from now on."""
+        """Accept everything at once from now on."""
         self.failures, self.slow_s, self.is_absent = 0.0, 0.05, False
 
 
@@ -186,7 +186,7 @@ FAR = {
     "failing": lambda random: Post(random, failures=0.9),
     "absent": lambda random: Post(random, failures=0.0, is_absent=True),
 }
-"""What a second sink is like on a bad day."""
+"""The kinds of a second sink on a bad day."""
 
 
 class Sweeper:

@@ -1,4 +1,4 @@
-"""The reckoning at the end of a simulated day: what was found of each promise, once all is quiet."""
+"""The reckoning at the end of a simulated day: what was found about each promise, when all is quiet."""
 
 import asyncio
 from collections.abc import Container, Sequence
@@ -29,11 +29,11 @@ from verification.simulation.waiters import Waiter
 from verification.simulation.world import KEY, NIGHT_PAUSE_S, STOPS, World
 
 ROLLED_FORWARD_S = 3.0
-"""After so long on a good day a step is brought to its other seat groups."""
+"""After this time on a good day a step is rolled forward to its other seat groups."""
 LEFT_S = 300.0
 """How long what is left over may take to end."""
 ABANDONED_S = 10.0
-"""How long after its expiry a hold may still stand on a bad day, with a sweeper at work."""
+"""How long after its expiry a hold may still be held on a bad day, with a sweeper at work."""
 
 
 class Reckoning:
@@ -45,7 +45,7 @@ class Reckoning:
         self._oracle = world.oracle
 
     async def judge(self, callers: Sequence[Holder | Waiter]) -> None:
-        """What was found in the rows, then what callers were told, then what can still be won. Raises Violated."""
+        """Judge the rows, then the answers, then what can still be won. Raises Violated."""
         world, plan, prober = self._world, self._world.plan, self._world.process()
         prober.clock.skew_ms = 0
         await self._judge_maps(prober)
@@ -87,7 +87,7 @@ class Reckoning:
         forgetting.judge_end(self._world.batches.standing(), self._world.batches.entries())
 
     async def _judge_maps(self, prober: Process) -> None:
-        """The map says what the home rows say, leftovers or not."""
+        """The map agrees with the home rows, whether there are leftovers or not."""
         for group in range(self._trip.group_count):
             cells = self._oracle.rows[group_partition(KEY, group)]
             states = [
@@ -112,7 +112,7 @@ class Reckoning:
                 return AVAILABLE
 
     def _judge_leftovers(self) -> None:
-        """Where a sweeper was at work, nothing is held for nobody or past its time (L1, L2)."""
+        """With a sweeper at work, no cell is kept for an ended hold, and no hold is held after its expiry (L1, L2)."""
         for partition, rows in self._oracle.rows.items():
             for key, row in rows.items():
                 if key.kind is Kind.CELL and row.get("owner") and not self._oracle.is_live(str(row["owner"])):
@@ -136,9 +136,9 @@ class Reckoning:
                 return "available"
 
     def _judge_told(self) -> None:
-        """Every recorded event was told, in order in each life of the relay and over all of them (I8).
+        """Every recorded event was published, in order in each life of the relay and over all of them (I8).
 
-        A life may leave out what an earlier one told: its minute may be closed, where a clock had been set back.
+        A life may leave out what an earlier one published: its minute may be closed, if a clock had been set back.
         """
         for post in self._world.posts():
             before: set[tuple[str, int]] = set()
@@ -163,7 +163,7 @@ class Reckoning:
         self._world.post.lives += post.lives
 
     def _judge_order(self, events: Sequence[Event], before: Container[tuple[str, int]] = ()) -> None:
-        """The ordinals of each hold's events count up without a gap but for what was told before."""
+        """The ordinals of each hold's events count up without a gap, except for events that were published before."""
         told = ((event.subject, event.ordinal) for event in events)
         for said in out_of_order([one for one in told if one[0] not in self._world.very_late], before):
             raise Violated(said)
@@ -194,7 +194,7 @@ class Reckoning:
                 await self._world.front.release(Actor("o", hold.holder), hold.id, tries=1)
 
     async def _judge_seats(self, prober: Process) -> None:
-        """Every cell that is not sold can be won, the house's too once it gives them back (L2)."""
+        """Every cell that is not sold can be won, blocked ones after they are unblocked (L2)."""
         for seat in self._trip.seats:
             await prober.holds.unblock(self._trip, seat.id)
         for seat in self._trip.seats:
@@ -218,7 +218,7 @@ class Reckoning:
         return bool(row.get("owner")) and self._oracle.row(str(row["owner"])).get("status") == "confirmed"
 
     def _is_free(self, seat: str) -> bool:
-        """Whether nobody has the seat on the first segment, by now."""
+        """Whether the seat is free on the first segment now."""
         row = self._cell(seat, 0)
         return not self._is_sold(seat, 0) and row.get("status") != "blocked"
 
@@ -240,7 +240,7 @@ _STATUSES: dict[str, str] = {
 
 
 def _hold_of(event: Event) -> str:
-    """The hold's own id, that of a late booking where it is one."""
+    """The hold's own id; that of the late booking if it is one."""
     data = data_of(event)
     return data.block_id if isinstance(data, OfBlock) else data.hold_id
 
@@ -252,7 +252,7 @@ def _until_ms(event: Event) -> int:
 
 
 def _first_told(events: Sequence[Event]) -> list[Event]:
-    """Each event once, where it was told first."""
+    """Each event once, where it was published first."""
     first: dict[str, Event] = {}
     for event in events:
         first.setdefault(event.id, event)

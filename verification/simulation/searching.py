@@ -21,7 +21,7 @@ from verification.simulation.simulate import simulate
 from verification.simulation.world import World
 
 LINES_MAX = 10
-"""How many lines of progress there are where the output is not a terminal."""
+"""The number of progress lines if the output is not a terminal."""
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -38,12 +38,12 @@ class Ran:
     seen: Counter[str] = field(default_factory=Counter)
     """How often which fault happened."""
     told: Counter[str] = field(default_factory=Counter)
-    """How often which operation was answered how."""
+    """How often each operation had each answer."""
     steps: Counter[str] = field(default_factory=Counter)
-    """How often a hold went from which status to which."""
+    """How often holds went from one status to another."""
 
     def add(self, other: "Ran") -> None:
-        """Count the other's too."""
+        """Add the other's counts."""
         self.seeds += other.seeds
         self.calls += other.calls
         self.seen += other.seen
@@ -81,7 +81,7 @@ def _how(answer: CallOutcome, told: str) -> str:
 
 @contextmanager
 def on_cores(cores: int) -> Iterator[Callable[[Callable[[T], R], Iterable[T]], Iterable[R]]]:
-    """A map that spreads its work over so many processes, and gives the results in order."""
+    """A `map` that uses this number of processes and returns the results in order."""
     if cores == 1:
         yield map
         return
@@ -112,7 +112,7 @@ def _told_in_lines(results: Iterable[T], total: int, what: str, console: Console
 
 
 def first_caught(name: str, seeds: int) -> Plan | None:
-    """The first plan that shows the broken design for what it is; None where none of so many seeds does."""
+    """The first plan that catches the broken design; None if none of the seeds does."""
     design = BROKEN[name]
     plans = (design.plan.with_seed(seed) for seed in range(seeds))
     return next((plan for plan in plans if design.is_caught_by(run(plan, name).violations)), None)

@@ -6,13 +6,13 @@ from dataclasses import replace
 from verification.simulation.plan import Plan
 
 SEEDS_AT_ONCE = 12
-"""Another plan is another run, even with the same seed: so many seeds are tried for each."""
+"""Another plan is another run, even with the same seed; this number of seeds is tried for each."""
 
 Breaks = Callable[[Plan], bool]
 
 
 def shrunk(plan: Plan, breaks: Breaks, *, runs_max: int) -> Plan:
-    """The smallest plan found for which `breaks` is true; the plan itself where nothing can go."""
+    """The smallest plan that was found for which `breaks` is true; the plan itself if nothing can be removed."""
     runs = 0
     while runs < runs_max:
         for smaller in _smaller(plan):

@@ -1,4 +1,4 @@
-"""Small histories on a seed: such as can have been, and such as somebody tampered with."""
+"""Small histories from a seed: possible ones, and ones that were tampered with."""
 
 from collections.abc import Iterator
 from copy import deepcopy
@@ -38,7 +38,7 @@ ANSWERS = [
 
 
 def right(random: Random) -> History:
-    """A history that can have been: each call took effect at one moment of its own, and was told what was so then."""
+    """A possible history: each call took effect at one moment, and its answer was true then."""
     seats, calls = Seats(), list[Call]()
     expired_s: dict[str, float] = {}
     for number in range(random.choice((3, 4, 5, 6))):
@@ -64,7 +64,7 @@ def right(random: Random) -> History:
 
 
 def tampered(history: History, random: Random) -> History:
-    """The same with one thing changed; it may still be one that can have been."""
+    """The same with one thing changed; it may still be possible."""
     other = deepcopy(history)
     ways = (_other_answer, _other_answer, _other_window, _other_window, _other_row, _one_more_look)
     random.choice(ways)(other, random)
@@ -84,7 +84,7 @@ def _call(random: Random, number: int, at_s: float, holds: list[str]) -> Call:
 
 
 def _outcomes(seats: Seats, call: Call) -> list["_Outcome"]:
-    """All that can become of the call right now."""
+    """Every possible outcome of the call at this moment."""
     new = {f"h{call.number}": (call.subject or call.holder, call.cells)}
     found = []
     for answer, told, status in ANSWERS:
@@ -108,7 +108,7 @@ class _Outcome:
 
 
 def _weighted(outcomes: list[_Outcome]) -> list[_Outcome]:
-    """Most calls are told what they want to know."""
+    """Most calls get an answer."""
     definite = [outcome for outcome in outcomes if outcome.answer not in (CallOutcome.AGAIN, CallOutcome.UNKNOWN)]
     return outcomes + definite * 6
 

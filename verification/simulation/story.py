@@ -1,4 +1,4 @@
-"""Tells a run: who asked for what, what they were told, and what took effect when."""
+"""Shows a run as a story: the calls, the answers, and what took effect when."""
 
 import re
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ TIMES = ("until_ms", "since_ms", "expires_at_ms", "created_at_ms", "joined_at_ms
 
 
 LINES_MAX = 80
-"""A story longer than that is told only as far as it is about what went wrong."""
+"""A longer story is reduced to the lines about what went wrong."""
 DIGEST = re.compile(r"([0-9a-f]{6})[0-9a-f]{10,26}")
 NAMES = re.compile(r"t~\d+~[0-9a-f]{6}|#\d+")
 
@@ -36,7 +36,7 @@ def what_led_to(world: World) -> list[str]:
 
 
 def story(world: World) -> list[str]:
-    """All that happened, in the order in which it did, one line each; digests by their first digits."""
+    """Everything that happened, in order, one line each; digests are shortened."""
     lines: list[tuple[float, str]] = []
     for call in world.front.calls:
         whom = call.holder or "the house"
@@ -87,7 +87,7 @@ def _changes(landed: Landed[Call]) -> Iterator[str]:
 
 
 def _changed(before: Row, after: Row) -> str:
-    """The columns that are not what they were; times in seconds since the run began."""
+    """The columns that changed; times in seconds since the run began."""
     names = sorted(name for name in {**before, **after} if before.get(name) != after.get(name))
     return ", ".join(f"{name}={_value(name, after)}" for name in names) or "as it was"
 

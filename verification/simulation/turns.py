@@ -1,6 +1,7 @@
-"""Judges what callers were told of waiting lists alone: some order of the calls must explain it.
+"""Judges only the answers about waiting lists: some order of the calls must explain them.
 
-One holder's place on one list is small enough to try every order: it is there or not, joining and leaving take turns.
+The calls about one holder's place on one list are few enough to try every order: the place exists or not, and joining
+and leaving alternate.
 """
 
 from collections import defaultdict
@@ -15,7 +16,7 @@ TRIED_MAX = 20_000
 
 _NOBODY = Place("", 0, 0, 0)
 _SOMEBODY = Place("", 0, -1, -1)
-"""Somebody waits whose place nobody was told yet."""
+"""A user is waiting whose place was not reported yet."""
 
 
 def violations_of_lists(history: History) -> Iterator[str]:
@@ -34,7 +35,7 @@ def violations_of_lists(history: History) -> Iterator[str]:
 
 
 def _judge_order(history: History, by_place: dict[tuple[str, str], list[Call]]) -> Iterator[str]:
-    """Who waits in the end and was told so before another asked to join is before them (I7)."""
+    """A user who is waiting in the end, and was told so before another asked to join, is before the other (I7)."""
     ends = [(name, found) for name, found in history.waits.items() if found.is_waiting]
     for name, found in ends:
         told_s = min((call.returned_s for call in _told_of(found, name[0], by_place[name])), default=inf)
@@ -45,7 +46,7 @@ def _judge_order(history: History, by_place: dict[tuple[str, str], list[Call]]) 
 
 
 def _told_of(found: Waits, seat_class: str, calls: Sequence[Call]) -> Iterator[Call]:
-    """Those that told of the place that stands; what was told before an acknowledged leave was of another."""
+    """The calls that reported the existing place; before an acknowledged leave they reported another one."""
     left_s = max(
         (call.invoked_s for call in calls if (call.op, call.answer) == ("leave", CallOutcome.OK)), default=-inf
     )
@@ -55,7 +56,7 @@ def _told_of(found: Waits, seat_class: str, calls: Sequence[Call]) -> Iterator[C
 
 
 def _makers(found: Waits, calls: Sequence[Call]) -> Iterator[Call]:
-    """Those that can have made the place that stands."""
+    """The calls that can have taken the existing place."""
     for call in calls:
         if call.op == "join" and (
             call.answer is CallOutcome.UNKNOWN or any(_is(place, call.subject, found) for place in call.places)
@@ -68,7 +69,7 @@ def _is(place: Place, seat_class: str, found: Waits) -> bool:
 
 
 class _State(NamedTuple):
-    """Who was done, what stands, and until when the call was under way that ended what stood before."""
+    """The finished calls, the existing place, and until when the call ran that ended the previous place."""
 
     done: int
     place: Place
@@ -142,7 +143,7 @@ class _Turns:
 
 
 def _counts(call: Call) -> bool:
-    """Whether it can have done anything, or told of it."""
+    """Whether it can have had an effect, or reported one."""
     return call.answer is not CallOutcome.AGAIN and (call.op, call.answer) != ("waits", CallOutcome.UNKNOWN)
 
 
@@ -151,5 +152,5 @@ def _returned_s(one: tuple[int, Call]) -> float:
 
 
 def _named(place: Place) -> Place:
-    """What tells the place from others for as long as it stands."""
+    """What distinguishes the place from others while it exists."""
     return place._replace(position=0)

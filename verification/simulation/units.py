@@ -1,8 +1,8 @@
-"""Units of a counter, reserved by the protocol: a second resource, to see that the protocol knows no seat.
+"""Units of a counter, reserved by the protocol: a second resource, to show that the protocol knows nothing of seats.
 
 A partition has one counter (available, reserved, version) and a line for each hold that claims units there. The counter
-is compared and set as it was seen; a line is made where there is none and moved from the status that was seen, so a
-batch that comes again changes nothing, whatever the counter says by then.
+is compared and set as it was seen; a line is written if there is none, and moved from the status that was seen. So a
+batch that arrives twice changes nothing, whatever the counter says then.
 """
 
 from collections.abc import Mapping, Sequence
@@ -47,11 +47,11 @@ HAS_UNITS = ("reserved", "committed")
 
 
 class NotEnough(FinalRefusal):
-    """Others have so many units that these are not to be had."""
+    """Others have so many units that not enough are left."""
 
 
 class UnitsContended(RetryableRefusal):
-    """Others are at these units now, or they are not there yet."""
+    """Other attempts are running on these units, or the units do not exist yet."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class UnitHold:
     organization: str
     holder: str
     units: tuple[tuple[int, int], ...]
-    """Partition by partition, the home first: its number, and how many."""
+    """The partitions, the home first: the number of each, and how many units there."""
     created_at_ms: int
     claimant: str
     state: HoldState
@@ -84,7 +84,7 @@ class UnitHold:
 
 @dataclass(frozen=True)
 class UnitRequest:
-    """Asks for units, all or none."""
+    """A request for units, all or none."""
 
     actor: Actor
     units: tuple[tuple[int, int], ...]
@@ -205,7 +205,7 @@ class Units:
         return [key for key in keys if is_to_be_moved(standing.get(key, {}), state)]
 
     async def in_the_way(self, batches: Batches, claim: Claim[UnitHold], standing: Rows) -> InTheWay:
-        """See Resource. Where there are too few units, every line that may be given back is in the way."""
+        """See Resource. If there are too few units, every line that may be returned is in the way."""
         lines = [
             standing.get(key, {}).get("status") for hold in claim.holds for key in self.keys(hold, claim.partition)
         ]
@@ -226,7 +226,7 @@ class Units:
         return InTheWay(own, True, obstacles, {**standing, **found})
 
     def decide(self, findings: Findings[UnitHold], before: Findings[UnitHold] | None) -> Decision:
-        """No one line is in the way: all together are, when all of them live and what is left is too little."""
+        """No single line is in the way: all together are, if all of them live and too few units are left."""
         if findings.met.own is OwnShare.SOME:
             return Decision.CONTENDED
         if findings.were_freed or findings.errors or not is_short(findings.claim, findings.met.rows[COUNTER]):
@@ -291,7 +291,7 @@ def read_units(row: Row) -> tuple[tuple[int, int], ...]:
 
 
 def counted(counter: Row, *, available: int, reserved: int) -> Write:
-    """The counter, changed by so much, if it is as it was seen."""
+    """The counter, changed by these numbers, if it is as it was seen."""
     version = rows.number(counter, "version")
     after = {
         "available": rows.number(counter, "available") + available,
@@ -302,7 +302,7 @@ def counted(counter: Row, *, available: int, reserved: int) -> Write:
 
 
 def is_to_be_moved(line: Row, state: HoldState) -> bool:
-    """Whether a line has yet to follow its hold to that state."""
+    """Whether a line must still follow its hold to that state."""
     return line.get("status") in (("reserved",) if isinstance(state, Confirmed) else HAS_UNITS)
 
 
@@ -312,7 +312,7 @@ def is_short(claim: Claim[UnitHold], counter: Row) -> bool:
 
 
 async def still(batches: Batches, partition: Partition) -> dict[RowKey, Row]:
-    """The counter and all lines as one moment saw them. Raises StoreUnavailable."""
+    """The counter and all lines at one moment. Raises StoreUnavailable."""
     found: Rows = await batches.get(partition, [COUNTER])
     for _ in range(STILL_READS_MAX):
         lines = await batches.read(partition, LINES)
@@ -324,6 +324,6 @@ async def still(batches: Batches, partition: Partition) -> dict[RowKey, Row]:
 
 
 def _are_alike(findings: Findings[UnitHold], before: Findings[UnitHold]) -> bool:
-    """Whether the same holds live at both looks, and nothing moved between them: then all of them lived at once."""
+    """Whether the same holds live at both reads, and nothing changed between them: then all of them lived at once."""
     is_still = findings.met.rows.get(COUNTER) == before.met.rows.get(COUNTER)
     return is_still and {taken.owner for taken in findings.taken} == {taken.owner for taken in before.taken}

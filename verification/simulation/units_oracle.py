@@ -1,4 +1,4 @@
-"""Judges units as each batch is applied, and every answer afterwards: nothing is had twice, nothing is lost."""
+"""Judges units as each batch is applied, and every answer afterwards: no unit is reserved twice, and none is lost."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ NEXT = {
 
 @dataclass(slots=True)
 class Asked:
-    """A call, and what came of it: an answer, a refusal's name, or nothing ("unknown")."""
+    """A call and its result: an answer, a refusal's name, or nothing ("unknown")."""
 
     what: str
     began_s: float
@@ -39,7 +39,7 @@ class Asked:
 
 
 class UnitsOracle:
-    """Sees all rows, knows how many units there are, and notes what was true when."""
+    """Sees all rows, knows the number of units, and notes what was true when."""
 
     def __init__(self, units: int) -> None:
         self._units = units
@@ -62,7 +62,7 @@ class UnitsOracle:
                 self._judge_step(now_s, key.id, before, after)
 
     def _judge_counter(self, now_s: float, number: int, rows: dict[RowKey, Row]) -> None:
-        """Conserved, whatever was sent twice, late or by somebody who died."""
+        """Units are conserved, even if batches are sent twice, late or by a process that died."""
         lines = [row for key, row in rows.items() if key.kind is LINES and row["status"] in HAS_UNITS]
         reserved, committed = (
             sum(int(line["quantity"] or 0) for line in lines if line["status"] == status) for status in HAS_UNITS
@@ -86,14 +86,14 @@ class UnitsOracle:
         self._note_free(now_s)
 
     def _judge_whole(self, now_s: float, hold_id: str, hold: Row) -> None:
-        """Who comes to be has all of it, in every partition."""
+        """A hold that exists has all its units, in every partition."""
         for number, count in read_units(hold):
             line = self._line(number, hold_id)
             if line.get("status") not in HAS_UNITS or line.get("quantity") != count:
                 self._broken(now_s, f"I2 {hold_id} is {hold['status']} without its {count} units of {number}: {line}")
 
     def _note_free(self, now_s: float) -> None:
-        """How many units nobody has, by the rows that decide; nobody has more than there are."""
+        """The number of free units, by the rows that decide; never below zero."""
         had: defaultdict[int, int] = defaultdict(int)
         for hold in self._holds.values():
             if hold["status"] in LIVE:
@@ -113,10 +113,10 @@ class UnitsOracle:
     def _broken(self, now_s: float, said: str) -> None:
         self.violations.append(f"{said} (at {now_s:.2f})")
 
-    # ---- what was answered
+    # ---- answers
 
     def judge(self, calls: Sequence[Asked]) -> None:
-        """An answer is true, for good; the same key has the same answer."""
+        """An answer is true and stays true; the same key has the same answer."""
         ids: dict[str, set[str]] = defaultdict(set)
         for call in calls:
             self._began_s[call.request.claimant] = min(call.began_s, self._began_s[call.request.claimant])
@@ -134,13 +134,13 @@ class UnitsOracle:
                 self._broken(0.0, f"I6 {claimant} has {sorted(held)}")
 
     def _was(self, call: Asked, statuses: Sequence[str]) -> None:
-        """Whether it came to be so before the call was answered."""
+        """Whether it reached that state before the call was answered."""
         known = self.statuses[call.hold_id]
         if not any(status in statuses and at_s <= call.ended_s for at_s, status in known):
             self._broken(call.ended_s, f"I3 {call.what} was answered ok, {call.hold_id} is {known}")
 
     def _judge_no(self, call: Asked) -> None:
-        """Since the key was first used there were too few units once, and what was asked for never comes to be."""
+        """There were too few units at some moment since the key was first used, and the requested hold never exists."""
         began_s = self._began_s[call.request.claimant]
         if not any(self._least_free(number, began_s, call.ended_s) < count for number, count in call.request.units):
             self._broken(call.ended_s, f"I5 not enough for {call.request.units}, and there were enough all the time")
@@ -159,7 +159,7 @@ class UnitsOracle:
                 self._broken(call.ended_s, f"I5 {hold_id} was said to be expired, and is booked")
 
     def judge_leftovers(self) -> None:
-        """After a night with sweepers nothing is kept for nobody."""
+        """After a night with sweepers no units are kept for ended holds."""
         for partition, rows in self.rows.items():
             for key, row in rows.items():
                 hold = self._holds.get(key.id, {})

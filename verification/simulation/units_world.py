@@ -1,4 +1,4 @@
-"""A small world on a seed in which units are sold: processes that die, clocks that differ, a store that fails."""
+"""A small world from a seed, in which units are sold: processes that die, clocks that differ, a store that fails."""
 
 import asyncio
 from collections import Counter
@@ -76,7 +76,7 @@ class UnitsWorld:
         self.oracle.judge(self.calls)
 
     async def _prepare(self) -> None:
-        """Every counter stands, and sweepers have run on this store before."""
+        """Create every counter; sweepers have run on this store before."""
         for partition in self.partitions:
             values = {"available": self.plan.seats_per_group, "reserved": 0, "version": 1}
             await self.batches.apply(partition, [Write(COUNTER, ABSENT, values)])
@@ -92,7 +92,7 @@ class UnitsWorld:
                 task.result()
             await asyncio.sleep(self.random.uniform(0, 5))
 
-    # ---- who buys
+    # ---- buyers
 
     async def _live(self, name: str, random: Random) -> None:
         """One holder's day."""
@@ -115,7 +115,7 @@ class UnitsWorld:
         return tuple((number, random.randint(1, max(1, self.plan.seats_per_group // 2))) for number in numbers)
 
     async def _use(self, request: UnitRequest, hold_id: str, random: Random) -> None:
-        """Give it back, book it at once or when it has run out, keep it for longer, or leave it."""
+        """Release it, book it at once or after it has expired, extend it, or leave it."""
         fate = random.random()
         if fate < 0.25:
             await self._insist("release", request, hold_id, random)
@@ -131,7 +131,7 @@ class UnitsWorld:
             await self._insist("cancel", request, hold_id, random)
 
     async def _insist(self, what: str, request: UnitRequest, hold_id: str, random: Random) -> str:
-        """Ask, and ask again while that may help, a few times; the hold's id, "" where there is none."""
+        """Request, and try again a few times if that may help; the hold's id, "" if there is none."""
         for _ in range(random.choice((1, 3, 6))):
             call = await self._ask(what, request, hold_id)
             if call.answer == "ok":

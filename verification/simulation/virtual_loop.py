@@ -1,4 +1,4 @@
-"""An event loop whose clock jumps and whose order of equals is drawn by a seed: same seed, same run."""
+"""An event loop whose clock jumps, and whose order of ready callbacks is drawn from a seed: same seed, same run."""
 
 import asyncio
 import gc
@@ -14,19 +14,19 @@ Ts = TypeVarTuple("Ts")
 
 TURNS_MAX = 2_000
 BUSY_TURN_S = 0.02
-"""After so many turns without a rest each turn takes so long: somebody asks again in each of them, as anyio does that
-cancels a task which stands still. Meanwhile the others have their turns.
+"""After TURNS_MAX turns without a pause each turn takes this time, because a callback calls itself again in each of
+them, for example anyio when it cancels a task that stands still. So the others have their turns.
 """
 
 
 class Stalled(AssertionError):
-    """Everybody waits for something that nobody will do."""
+    """Every task waits for something that never happens."""
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """Waits for nothing: when no callback is ready, the clock goes to the next timer. Does no input or output.
+    """Never waits: when no callback is ready, the clock goes to the next timer. Has no input or output.
 
-    A run is some ten thousand callbacks, so scheduling does without the checks of the base class.
+    A run has about ten thousand callbacks, so scheduling omits the checks of the base class.
     """
 
     def __init__(self, seed: int) -> None:
@@ -34,7 +34,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._turns = 0
         self._order = Random(seed)
         self.stands_still_until: Callable[[asyncio.Handle], float] | None = None
-        """When what a callback belongs to goes on, where it stands still."""
+        """When the process of a callback continues, if it stands still."""
         super().__init__()
 
     def time(self) -> float:
@@ -90,7 +90,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             self._do(handle)
 
     def _do(self, handle: asyncio.Handle) -> None:
-        """Run the callback, now or when what it belongs to goes on."""
+        """Run the callback, now or when its process continues."""
         if handle._cancelled:
             return
         if self.stands_still_until and (until := self.stands_still_until(handle)) > self._now:
@@ -101,7 +101,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
 @contextmanager
 def _garbage_kept() -> Iterator[None]:
-    """Collect nothing meanwhile: a run makes little garbage and many objects, which would be looked through."""
+    """Do not collect garbage meanwhile: a run makes little garbage and many objects, which would all be scanned."""
     gc.disable()
     try:
         yield

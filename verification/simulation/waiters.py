@@ -1,4 +1,4 @@
-"""Who waits for a trip that is sold out: they join lists, look, leave, ask twice at once and ask again."""
+"""The users who wait for a sold-out trip: they join lists, read, leave, call twice at once and repeat calls."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -11,22 +11,22 @@ from verification.simulation.oracle import Violated
 from verification.simulation.virtual_loop import now_s
 
 CLASSES = ("", "second")
-"""There is a list for each, and one for those who take any."""
+"""There is a list for each class, and one for any class."""
 CROWD_AT_S = 5.0
-"""When all of them come at once."""
+"""When all of them start."""
 AT_ONCE = 0.3
-"""How often somebody asks for two things at once."""
+"""How often a user makes two calls at once."""
 
 
 class Waiter:
-    """Somebody who waits, on and off, until the day is over."""
+    """A user who joins and leaves lists until the day is over."""
 
     def __init__(self, front: Front, name: str, random: Random) -> None:
         self._front = front
         self._actor = Actor("o", name)
         self._random = random
         self._asked: dict[str, str] = {}
-        """What was asked for last of each list."""
+        """The last request for each list."""
         self._pending: list[asyncio.Task[Call]] = []
 
     async def live(self) -> None:
@@ -44,7 +44,7 @@ class Waiter:
         await asyncio.gather(*self._pending)
 
     async def insist(self) -> None:
-        """When all is well again, ask once more for what was asked for last: that settles it. Raises Violated."""
+        """When all is well again, repeat the last request, which settles it. Raises Violated."""
         for seat_class, op in self._asked.items():
             call = await self._ask(seat_class, op, tries=1)
             if call.answer in (CallOutcome.AGAIN, CallOutcome.UNKNOWN):

@@ -1,4 +1,4 @@
-"""A small world on a seed: processes that die, clocks that differ, a store that fails, holders who ask again."""
+"""A small world from a seed: processes that die, clocks that differ, a store that fails, holders who try again."""
 
 import asyncio
 from collections import Counter
@@ -32,15 +32,16 @@ from verification.simulation.virtual_loop import VirtualLoop, now_s
 from verification.simulation.waiters import CLASSES, Waiter
 
 CELLS_PER_BATCH_MAX = (160, 4, 160)
-"""One for each process: releases that seed trips in other portions sell side by side."""
+"""One for each process, as if releases that create cells in other portions sold side by side."""
 STOPS = "ABCD"
 KEY = TripKey(ORGANIZATION, "t")
 QUIET_S = TTL_S * 4 + 60
-"""How long after the last fault all that was left half done is finished: a minute is looked at again 130 s later."""
+"""How long after the last fault everything half done is finished: a minute is visited again 130 s later."""
 NIGHT_PAUSE_S = 10.0
 LOOK_PAUSE_S = 7.0
 SHARD_S = 4.0
-"""Between two rounds at night; the second where the slow round must come about, which takes one shard in each."""
+"""The pauses between two rounds at night; the second one if the slow round must finish, which visits one shard in each.
+"""
 
 
 class World:
@@ -66,7 +67,7 @@ class World:
         self.trip = _trip(plan)
         self.random = random
         self.very_late: set[str] = set()
-        """Holds of which an event landed when its minute was closed: it comes with the slow round, out of order."""
+        """Holds with an event that landed when its minute was closed: the slow round publishes it, out of order."""
         self.seen: Counter[str] = Counter()
         """How often which fault happened."""
 
@@ -138,16 +139,16 @@ class World:
         self.seen["hand-over fails"] += sum(post.failed for post in self.posts())
 
     def process(self, *, cells_per_batch_max: int = CELLS_PER_BATCH_MAX[0]) -> Process:
-        """One that sells, and that relays to the sinks of this world."""
+        """A process that sells, and relays to the sinks of this world."""
         world = (self.plan, self.batches, self.edge, self.random)
         return Process(*world, post=self.post, far=self.far, cells_per_batch_max=cells_per_batch_max)
 
     def posts(self) -> list[Post]:
-        """What takes the events of this world."""
+        """The sinks of this world."""
         return [self.post, *([self.far] if self.far else [])]
 
     def history(self) -> History:
-        """What the callers know, and what is found in the rows now."""
+        """What the callers know, and what the rows say now."""
         rows = [(key, row) for partition in self.batches.partitions() for key, row in self._rows(partition)]
         holds = {key.id: _found(row) for key, row in rows if key.kind is Kind.HOLD}
         if self.plan.forgets:
@@ -191,7 +192,7 @@ class World:
         await self.batches.apply(Partition(Table.CURSORS, "", Index.EXPIRY), [cursor])
 
     async def _open(self) -> None:
-        """Open the trip from two processes at once, each as often as it takes."""
+        """Open the trip from two processes at once, each with as many calls as necessary."""
 
         async def open_trip(process: Process) -> None:
             for _ in range(20):
@@ -244,7 +245,7 @@ class World:
             await asyncio.sleep(self.random.uniform(0, 5))
 
     def _pause_s(self) -> float:
-        """Between two rounds of a worker, who is paused for long now and then, and takes its time at night."""
+        """The pause between two rounds of a worker: now and then a long one, and longer at night."""
         if self.plan.is_very_late and self.front.is_calm:
             return SHARD_S
         if self.is_night and not self.plan.is_very_late:
@@ -252,7 +253,7 @@ class World:
         return self.random.uniform(0.5, 4) if self.random.random() < 0.97 else 20.0
 
     async def _night(self, workers: Sequence[asyncio.Task[None]]) -> None:
-        """Everything late lands, then the store is well; workers finish what is left, holds lapse."""
+        """Late batches land, then the store is well; workers finish what is left, and holds lapse."""
         self.is_night = True
         await asyncio.sleep(self.plan.late_s * 2 + (PAUSE_S_MAX if self.plan.pauses else 0))
         self.front.is_calm = self.edge.is_honest = True
@@ -273,7 +274,7 @@ class World:
 
 
 def _is_very_late(key: RowKey, row: Row) -> bool:
-    """Whether it is an event that lands when nobody looks for it in its minute any more."""
+    """Whether it is an event that lands when its minute is not visited any more."""
     return key.kind is Kind.EVENT and _now_ms() - int(row.get("at_ms") or 0) > LANDS_WITHIN_MS
 
 
