@@ -249,3 +249,17 @@ def _assert_known_by(options: ScyllaOptions, proxy: CqlProxy) -> None:
     with scylla_session(options) as session:
         known = {(host.endpoint.address, host.endpoint.port) for host in session.cluster.metadata.all_hosts()}
         assert known == {(host, proxy.port) for host in proxy.hosts}
+
+
+async def test_a_copy_that_servers_see_once_its_hold_is_forgotten_begins_it_anew(
+    proxy: CqlProxy, patient: ScyllaBatches, hasty: ScyllaBatches, marked: Partition
+) -> None:
+    """They know it for new. So a hold is kept for longer than a request can be under way to them."""
+    await proxy.spoil(marked.organization, Fault.COPY_KEPT)
+    assert isinstance(await hasty.apply(marked, BIRTH), Unknown)
+    await proxy.mend(marked.organization)
+    assert await patient.apply(marked, [Write(HOLD, {"status": "held"}, {"status": "released"}, 1)]) == Applied()
+    await asyncio.sleep(2.5)
+    assert await patient.get(marked, [HOLD]) == {}
+    await proxy.settle(marked.organization)
+    assert await patient.get(marked, [HOLD]) == {HOLD: {"status": "held"}}

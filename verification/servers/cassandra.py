@@ -3,7 +3,8 @@
 import json
 import shutil
 import socket
-from collections.abc import Iterator, Sequence
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,10 +21,13 @@ from verification.servers import fetch
 from verification.servers.process import ServerProcess, free_port, wait_until
 
 DATACENTER = "datacenter1"
+LOCAL = "127.0.0.1"
+"""Where JMX listens, whatever the address of the node."""
 HEAP_MB = 384
 DIRECT_MB = 256
 START_S_MAX = 120
 REQUEST_S_MAX = 10
+COMMAND_S_MAX = 300
 
 Nodes: TypeAlias = Literal[1, 2, 3]
 Paxos: TypeAlias = Literal["v1", "v2"]
@@ -58,6 +62,10 @@ OPENS = (
     "jdk.compiler/com.sun.tools.javac",
     "jdk.management/com.sun.management.internal",
 )
+MODULES = (
+    *(f"--add-exports={package}=ALL-UNNAMED" for package in EXPORTS),
+    *(f"--add-opens={package}=ALL-UNNAMED" for package in OPENS),
+)
 PROPERTIES = {
     "cassandra-foreground": "yes",
     "cassandra.consistent.rangemovement": "false",
@@ -91,6 +99,8 @@ class Shape:
     paxos: Paxos
     heap_mb: int
     optimized: bool
+    jmx_ports: Mapping[str, int]
+    """Where the node at an address takes commands of nodetool; empty where none does."""
 
     def configuration(self, address: str, folder: Path) -> dict[str, object]:
         """The cassandra.yaml of the node at the address."""
@@ -132,9 +142,9 @@ class Shape:
             "auto_snapshot": False,
         }
 
-    def command(self, folder: Path, *archiving: str) -> list[str]:
-        """The command that starts the node configured in the folder."""
-        jars = sorted(str(jar) for jar in fetch.jars().glob("*.jar"))
+    def command(self, address: str, folder: Path, *archiving: str) -> list[str]:
+        """The command that starts the node at the address, configured in the folder."""
+        jars = _jars()
         agent = next(jar for jar in jars if "/jamm-" in jar)
         properties = PROPERTIES | {
             "cassandra.config": f"file://{folder}/cassandra.yaml",
@@ -143,6 +153,8 @@ class Shape:
             "cassandra.storagedir": str(folder),
             "logback.configurationFile": str(folder / "logback.xml"),
         }
+        if address in self.jmx_ports:
+            properties["cassandra.jmx.local.port"] = str(self.jmx_ports[address])
         return [
             fetch.java(),
             f"-Xms{self.heap_mb}m",
@@ -155,8 +167,7 @@ class Shape:
             "-XX:+ExitOnOutOfMemoryError",
             *(archiving or _archived_classes()),
             *([] if archiving else [f"-javaagent:{agent}"]),
-            *(f"--add-exports={package}=ALL-UNNAMED" for package in EXPORTS),
-            *(f"--add-opens={package}=ALL-UNNAMED" for package in OPENS),
+            *MODULES,
             *(f"-D{name}={value}" for name, value in properties.items()),
             "-cp",
             ":".join(jars),
@@ -170,7 +181,7 @@ class Shape:
         (folder / "logback.xml").write_text(LOGBACK)
         datacenter = self.datacenters[self.addresses.index(address)]
         (folder / "cassandra-rackdc.properties").write_text(f"dc={datacenter}\nrack=rack1\n")
-        command = self.command(folder, *archiving)
+        command = self.command(address, folder, *archiving)
         process = ServerProcess(f"cassandra {address}", command, folder, {"MALLOC_ARENA_MAX": "2"})
         return Node(self, address, process)
 
@@ -198,6 +209,17 @@ class Node:
     def resume(self) -> None:
         """SIGCONT."""
         self.process.resume()
+
+    def nodetool(self, *words: str) -> str:
+        """What nodetool says to the words, of a node of a cluster that `takes_commands`. Raises CalledProcessError, and
+        TimeoutExpired.
+        """
+        port, folder = str(self.shape.jmx_ports[self.address]), self.process.folder
+        places = [f"-Duser.home={folder}", f"-Dlogback.configurationFile={folder}/logback.xml"]
+        tool = [*places, *MODULES, "-cp", ":".join(_jars()), "org.apache.cassandra.tools.NodeTool", "-p", port, *words]
+        return subprocess.run(
+            [fetch.java(), *tool], check=True, stdout=subprocess.PIPE, text=True, timeout=COMMAND_S_MAX
+        ).stdout
 
     def start(self) -> None:
         """Start it, with the data that it has, and return when it answers CQL. Raises ServerFailedError."""
@@ -285,13 +307,15 @@ def cassandra(
     paxos: Paxos = "v2",
     heap_mb: int = HEAP_MB,
     optimized: bool = False,
+    takes_commands: bool = False,
 ) -> Iterator[Cassandra]:
     """A cluster in a folder, ready for use. The keyspace chooses the replication: up to `nodes` in DATACENTER, or up to
     the number of nodes in each of the `datacenters`, which name the datacenter of each node. `optimized` is for
-    measuring: Java optimizes fully, and takes half as long again to start. Raises ServersMissingError if `make servers`
-    has not been run, ServerFailedError with the end of the logs.
+    measuring: Java optimizes fully, and takes half as long again to start. With
+    `takes_commands` each node listens to `nodetool`. Raises ServersMissingError if `make servers` has not been run,
+    ServerFailedError with the end of the logs.
     """
-    shape = _shape(nodes, datacenters, paxos=paxos, heap_mb=heap_mb, optimized=optimized)
+    shape = _shape(nodes, datacenters, paxos=paxos, heap_mb=heap_mb, optimized=optimized, takes_commands=takes_commands)
     addresses = shape.addresses
     cluster = Cassandra(shape, tuple(shape.node(address, folder / address) for address in addresses))
     try:
@@ -308,6 +332,7 @@ def _shape(
     paxos: Paxos = "v2",
     heap_mb: int = HEAP_MB,
     optimized: bool = False,
+    takes_commands: bool = False,
 ) -> Shape:
     if missing := fetch.cassandra_missing():
         raise fetch.ServersMissingError(missing)
@@ -320,7 +345,12 @@ def _shape(
         paxos=paxos,
         heap_mb=heap_mb,
         optimized=optimized,
+        jmx_ports={address: free_port(LOCAL) for address in addresses} if takes_commands else {},
     )
+
+
+def _jars() -> list[str]:
+    return sorted(str(jar) for jar in fetch.jars().glob("*.jar"))
 
 
 def _archived_classes() -> list[str]:
