@@ -194,8 +194,8 @@ async def test_a_thousand_who_join_at_once_each_get_a_place_at_once(sold_out: Sa
     """They go together: some dozens of batches, and none of them is told that it is unknown."""
     batches = list[Partition]()
 
-    def count(partition: Partition, _: Sequence[Write]) -> bool:
-        batches.append(partition)
+    def count(partition: Partition, writes: Sequence[Write]) -> bool:
+        batches.extend([partition] if writes else [])
         return False
 
     sold_out.store.spoil(Spoil.LOST, count)

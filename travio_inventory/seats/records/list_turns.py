@@ -26,6 +26,8 @@ from travio_inventory.protocol.sending import Sender
 from travio_inventory.seats.refusals import NotOnWaitlist
 
 TOGETHER_MAX = 64
+LAST_PLACES_MAX = 2
+"""So many rows of places are read with the tail, before it is known which are needed."""
 TRIES_MAX = 20
 PATIENCE_S = 8.0
 """No batch is tried for a call that has waited for so long."""
@@ -141,6 +143,8 @@ class ListTurns:
         self._partition = partition
         self._turn = asyncio.Lock()
         self._waiting: dict[Join | Leave, None] = {}
+        self._last_places: Sequence[RowKey] = ()
+        """The rows of places that the last batch named: the next one hardly needs others where many join."""
 
     @property
     def is_idle(self) -> bool:
@@ -178,7 +182,7 @@ class ListTurns:
         for step in together.values():
             step.tries += 1
         try:
-            standing = await self._sender.batches.get(self._partition, [TAIL, *map(entry_key, together)])
+            standing = await self._read([TAIL, *map(entry_key, together), *self._last_places])
         except StoreUnavailable:
             return
         for holder, step in together.items():
@@ -186,14 +190,19 @@ class ListTurns:
         steps = [step for step in together.values() if not step.is_done]
         if steps:
             with suppress(StoreUnavailable):
-                places = await self._sender.batches.get(self._partition, list(_places(steps, standing)))
-                await self._try(steps, {**standing, **places})
-        await self._list([step for step in together.values() if isinstance(step, Join) and step.is_done])
+                await self._try(steps, {**standing, **await self._read(self._unread_places(steps, standing))})
 
-    async def _list(self, joined: Sequence[Join]) -> None:
-        """List places once more now that they are taken: who left meanwhile, somewhere else, let go of the entry."""
-        if joined:
-            await self._sender.batches.apply(self._partition, (), [step.listed for step in joined])
+    def _unread_places(self, steps: Sequence[Join | Leave], standing: Rows) -> Sequence[RowKey]:
+        """The rows of these steps' places that were not read with the tail, and that somebody had a place in before."""
+        places = list(_places(steps, standing))
+        last = places_key(rows.number(standing.get(TAIL, {}), "sequence"))
+        unread = [key for key in places if key.id <= last.id and key not in self._last_places]
+        self._last_places = places[-LAST_PLACES_MAX:]
+        return unread
+
+    async def _read(self, keys: Sequence[RowKey]) -> Rows:
+        """Raises StoreUnavailable."""
+        return await self._sender.batches.get(self._partition, keys) if keys else {}
 
     async def _try(self, steps: Sequence[Join | Leave], standing: Rows) -> None:
         """One batch for all of them."""

@@ -37,6 +37,7 @@ class WaitlistTable:
         partition = _partition(trip, seat_class)
         step = Join(holder=actor.user, seats=seats, listed=listed(trip, seat_class, actor.user, keep_s=FOR_EVER))
         await self._take(partition, step)
+        await self._sender.batches.apply(partition, (), [step.listed])
         position = rows.number(step.entry, "position")
         if not step.is_new:
             position = await self._places.recent(partition, step.entry)
