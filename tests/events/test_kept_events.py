@@ -109,10 +109,12 @@ class Picky(Told):
     def __init__(self) -> None:
         super().__init__()
         self.refused = ""
+        self.attempts = 0
 
     async def publish(self, events: Sequence[Event]) -> None:
         """See Sink."""
         if any(event.subject == self.refused for event in events):
+            self.attempts += len(events) == 1
             raise PublishFailed("not this one")
         await super().publish(events)
 
@@ -194,3 +196,16 @@ def test_while_a_sink_catches_up_nothing_counts_as_published_that_may_be_older_t
     until.saw(8)
     assert [until.write(first).values["reached"] for first in (3, 7)] == [days_ago, days_ago]
     assert until.write(8).values["reached"] == START_MS + 60_000 - SLACK_MS
+
+
+async def test_an_event_that_is_refused_alone_is_tried_less_and_less_often() -> None:
+    """Each attempt costs the others several smaller ones."""
+    store, clock = await on_sale()
+    far = Picky()
+    process = Service(store, clock, far=far)
+    far.refused = (await process.hold("A1")).id
+    for _ in range(180):
+        await sell(process, [2])
+        await process.relay_to("far")
+        clock.pass_s(1)
+    assert 12 <= far.attempts <= 20, "soon after the first, then every 15 seconds"

@@ -123,8 +123,10 @@ class EventJournal:
             before = self._published.get(event.subject, _NOTHING)
             epoch = max(self._met_until(event_rows.epoch_of(found.key)), before.epoch)
             self._published[event.subject] = _Published(max(event.ordinal, before.ordinal), epoch)
+            place = place_of(found)
+            self._back_off.succeeded(place)
             if found.key.id in self._single:
-                self._finish(place_of(found), found.key.id)
+                self._finish(place, found.key.id)
         if not self._pending:
             await self._close()
 
@@ -338,7 +340,6 @@ class EventJournal:
             self._list(place, "")
 
     def _finish(self, place: Place, row_id: str) -> None:
-        self._back_off.succeeded(place)
         self._to_read.pop(place, None)
         self._single.discard(row_id)
         self._finished[place] = max(self._open, place.minute)
