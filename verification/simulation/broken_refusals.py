@@ -75,7 +75,7 @@ def _no_fence(patch: pytest.MonkeyPatch) -> None:
 @broken(
     "a final refusal of a late confirm without a fence",
     "I1 I2 I5",
-    Plan(28, faults=0.6, kills=0.0, seats_per_group=1, seats=8),
+    Plan(48, faults=0.6, kills=0.0, seats_per_group=1, seats=8),
 )
 def _no_late_fence(patch: pytest.MonkeyPatch) -> None:
     fence = Fencing.fence
@@ -126,7 +126,7 @@ def _driver_retries(patch: pytest.MonkeyPatch) -> None:
     send_through(patch, MemoryBatches, retry)
 
 
-@broken("a definite refusal of a private id after an unknown", "I5", Plan(7, faults=0.5))
+@broken("a definite refusal of a private id after an unknown", "I5", Plan(30, faults=0.5))
 def _never_in_doubt(patch: pytest.MonkeyPatch) -> None:
     claim = Attempts.claim
 

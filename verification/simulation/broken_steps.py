@@ -32,12 +32,12 @@ def _fence_over(patch: pytest.MonkeyPatch) -> None:
     rewrite(patch, lambda write: unconditionally(write) if write.values.get("status") == "aborted" else write)
 
 
-@broken("release whatever the status", "I4", Plan(5))
+@broken("release whatever the status", "I4", Plan(15))
 def _release_any(patch: pytest.MonkeyPatch) -> None:
     rewrite(patch, lambda write: unconditionally(write) if write.values.get("status") == "released" else write)
 
 
-@broken("confirm whatever the status", "I4", Plan(0, faults=0.3))
+@broken("confirm whatever the status", "I4", Plan(10, faults=0.3))
 def _confirm_any(patch: pytest.MonkeyPatch) -> None:
     def change(write: Write) -> Write:
         is_confirm = write.key.kind is Kind.HOLD and write.values.get("status") == "confirmed"
@@ -95,7 +95,7 @@ def _revive(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(LateConfirming, "confirm", revive)
 
 
-@broken("expire without comparing the expiry that was read", "I10", Plan(19, faults=0.6))
+@broken("expire without comparing the expiry that was read", "I10", Plan(26, faults=0.6))
 def _expire_whatever(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(expire, "_as_seen", lambda _hold: {"status": "held"})
 
