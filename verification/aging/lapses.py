@@ -15,11 +15,13 @@ from travio_inventory.app.backends import open_batches
 from travio_inventory.bench.report import commit, machine
 from travio_inventory.kernel.actor import HOUSE
 from travio_inventory.protocol.batches import Batches
+from travio_inventory.protocol.retention import Retention
 from travio_inventory.seats.trip import ALL_IN_ONE_GROUP, Ends
 from travio_inventory.settings import load_settings
 from travio_inventory.store.sqlite import SqliteBatches
 from verification.aging.counting import CountingBatches
 from verification.aging.life import BUYER, Life
+from verification.aging.places import SkippingClock
 from verification.deployments.__main__ import deployed
 from verification.kit.asking import hold_seats, open_trip, seat_map
 from verification.kit.trips import a_trip
@@ -32,7 +34,7 @@ ENDS = Ends("A", "B")
 
 async def lapsed(store: Batches, holds: int) -> dict[str, Any]:
     """Hold this number of seats in one group, wait until all have lapsed, and sweep once."""
-    life = Life(CountingBatches(store))
+    life = Life(CountingBatches(store), SkippingClock(), Retention())
     inventory = life.assembly.inventory
     trip = a_trip(organization=BUYER.organization, stops="AB", seats=holds, seats_per_group=ALL_IN_ONE_GROUP)
     await open_trip(inventory, trip)

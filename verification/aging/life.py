@@ -5,7 +5,6 @@ cost.
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from itertools import count
-from pathlib import Path
 from random import SystemRandom
 from statistics import median
 from time import perf_counter
@@ -15,13 +14,15 @@ from travio_inventory.app.assemble import Assembly, InventoryRules, Ports, assem
 from travio_inventory.edge.absent import AbsentGate, AbsentSeatMapCache, AbsentTakenSeats
 from travio_inventory.events.sinks.in_process import InProcess
 from travio_inventory.kernel.actor import HOUSE, Actor
-from travio_inventory.kernel.clock import SystemClock
+from travio_inventory.protocol.index_entries import MINUTE_MS
+from travio_inventory.protocol.journal import LOOK_EVERY_MS
+from travio_inventory.protocol.retention import Retention
 from travio_inventory.protocol.rules import Rules
-from travio_inventory.seats.commands import WaitlistPlace, hold_ref
+from travio_inventory.seats.commands import HoldsQuery, WaitlistPlace, WaitsQuery, hold_ref
 from travio_inventory.seats.trip import OUR_CHOICE, Ends
 from travio_inventory.seats.use_cases.hold_seats import HoldTimes
-from travio_inventory.store.sqlite import SqliteBatches
 from verification.aging.counting import CountingBatches
+from verification.aging.places import Place, SkippingClock
 from verification.kit.asking import hold_seats, open_trip, seat_map
 from verification.kit.trips import a_trip
 
@@ -30,8 +31,10 @@ ENDS = Ends("A", "C")
 AGED, OTHER = "A1", "A2"
 """The seat that is held again and again, and a neighbour."""
 BUYER = Actor("acme", "ann")
-RULES = InventoryRules(HoldTimes(60, 600, 900), Rules(holds_per_holder_max=0))
+HELD_S_MAX = 900
 REPEATS = 50
+LISTED = 50
+QUIET_MINUTES = 12
 RELAY_ROUNDS_MAX = 100_000
 
 
@@ -45,22 +48,28 @@ class Cost(NamedTuple):
 class Life:
     """A process on a store."""
 
-    def __init__(self, store: CountingBatches) -> None:
+    def __init__(self, store: CountingBatches, clock: SkippingClock, retention: Retention) -> None:
         self.store = store
+        self._clock = clock
+        self._rules = InventoryRules(HoldTimes(60, 600, HELD_S_MAX), Rules(holds_per_holder_max=0, retention=retention))
         self._numbers = count()
         self.assembly = self._begin()
 
     def _begin(self) -> Assembly:
         ports = Ports(self.store, AbsentGate(), AbsentTakenSeats(), AbsentSeatMapCache(), {"told": InProcess()})
-        return assemble(ports, SystemClock(), SystemRandom(), RULES)
+        return assemble(ports, self._clock, SystemRandom(), self._rules)
 
     async def _another(self) -> Assembly:
-        """Another process, which is up to date with sweeps and events, and is told nothing of what this one does."""
+        """Another process, which is up to date with sweeps and events, and is told nothing of what this one does.
+        Nothing has happened for some minutes: no open epoch contains earlier events.
+        """
         another = self._begin()
         await another.inventory.expire_holds(HOUSE)
-        for _ in range(RELAY_ROUNDS_MAX):
-            if not await another.relays["told"].round():
-                break
+        for _ in range(QUIET_MINUTES):
+            self._clock.skip_ms(MINUTE_MS)
+            for _ in range(RELAY_ROUNDS_MAX):
+                if not await another.relays["told"].round():
+                    break
         return another
 
     async def hold_and_release(self) -> None:
@@ -91,15 +100,27 @@ class Life:
         async def sweep() -> None:
             await another.inventory.expire_holds(HOUSE)
 
+        async def hold_and_look_again() -> None:
+            await self.hold_and_release()
+            self._clock.skip_ms(LOOK_EVERY_MS)
+
         async def relay() -> None:
             await another.relays["told"].round()
+
+        async def list_holds() -> None:
+            await another.inventory.read_holds.page(BUYER, HoldsQuery(page_size=LISTED))
+
+        async def list_waits() -> None:
+            await another.inventory.waitlist.page(BUYER, WaitsQuery(page_size=LISTED))
 
         return {
             "hold and release": await self._cost(self.hold_and_release),
             "seat map": await self._cost(see_the_map),
-            "sweep by another process": await self._cost(sweep, before=self.hold_and_release),
-            "events read by another process": await self._cost(relay, before=self.hold_and_release),
+            "sweep by another process": await self._cost(sweep, before=hold_and_look_again),
+            "events read by another process": await self._cost(relay, before=hold_and_look_again),
             "join and leave the waiting list": await self._cost(self.join_and_leave),
+            "the holder's holds listed": await self._cost(list_holds),
+            "the holder's places on waiting lists listed": await self._cost(list_waits),
             "hold with a key": await self._cost(self.hold_with_a_key),
         }
 
@@ -118,10 +139,10 @@ class Life:
 
 
 @asynccontextmanager
-async def living(folder: Path) -> AsyncIterator[Life]:
-    """A store of its own, with the trip on sale."""
-    async with SqliteBatches.open(folder) as store:
-        life = Life(CountingBatches(store))
+async def living(place: Place, retention: Retention) -> AsyncIterator[Life]:
+    """A life on the store of this place, with the trip on sale."""
+    async with place.open() as store:
+        life = Life(CountingBatches(store), place.clock, retention)
         await open_trip(life.assembly.inventory, TRIP)
         try:
             yield life
