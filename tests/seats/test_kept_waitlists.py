@@ -113,13 +113,13 @@ def test_a_row_that_is_gone_is_no_place_that_was_taken(seen: int) -> None:
 
 def test_a_leave_whose_place_is_forgotten_before_it_looks_again_is_done() -> None:
     leave = Leave(holder="ann")
-    leave.look({"status": "waiting", "sequence": 5})
+    leave.look({"status": "waiting", "sequence": 5, "position": 2})
     assert leave.write(60) == (
         entry_key("ann"),
         {"status": "waiting", "sequence": 5},
-        {"status": "left", "sequence": 5},
+        {"status": "left", "sequence": 5, "position": 2},
         60,
-    )
+    ), "whole: a join that took the place may still be told of it"
     leave.look({})
     assert (leave.is_done, leave.refusal) == (True, None)
 

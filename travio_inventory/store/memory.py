@@ -1,7 +1,7 @@
 """Conditional batches in memory that fail as a distant store does, drawn from a seed: for tests and simulation."""
 
 import asyncio
-from collections import Counter, defaultdict
+from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -144,8 +144,10 @@ class MemoryBatches:
         self._outlives: dict[tuple[Partition, RowKey], dict[str, None]] = {}
         """Columns that were written to a row with an end, and have none."""
         self._entry_ends = Ends[IndexEntry]()
-        self._decided_s: dict[Partition, float] = {}
-        """When a batch was last applied in a partition, or a read answered."""
+        self._decided_s: OrderedDict[Partition, float] = OrderedDict()
+        """When a batch was last applied in a partition, or a read answered; for as long as a late batch may ask."""
+        self._latest_s = 0.0
+        """How late a batch has been at most."""
 
     async def apply(
         self,
@@ -288,7 +290,7 @@ class MemoryBatches:
             self._write(partition, rows, write)
         if rows:
             self._rows[partition] = rows
-        self._decided_s[partition] = asyncio.get_running_loop().time()
+        self._note_decided(partition)
         if self.observe is not None:
             self.observe(partition, [(key, row, rows.get(key, {})) for key, row in before.items()])
         return Applied()
@@ -308,8 +310,15 @@ class MemoryBatches:
 
     def _rows_read(self, partition: Partition) -> dict[RowKey, Row]:
         self._forget()
-        self._decided_s[partition] = asyncio.get_running_loop().time()
+        self._note_decided(partition)
         return self._rows.get(partition, {})
+
+    def _note_decided(self, partition: Partition) -> None:
+        now_s = asyncio.get_running_loop().time()
+        self._decided_s[partition] = now_s
+        self._decided_s.move_to_end(partition)
+        while now_s - next(iter(self._decided_s.values())) > self._latest_s:
+            self._decided_s.popitem(last=False)
 
     def _forget(self) -> None:
         """Forget what has ended; of a row, the columns that have an end."""
@@ -335,7 +344,9 @@ class MemoryBatches:
         return asyncio.get_running_loop().time() + keep_s + early_s
 
     def _late_s(self) -> float:
-        return self._random.uniform(LATE_S[0], self.faults.late_s_max)
+        late_s = self._random.uniform(LATE_S[0], self.faults.late_s_max)
+        self._latest_s = max(self._latest_s, late_s + self.faults.delay_s_max)
+        return late_s
 
     def _delay_s(self) -> float:
         return self._random.uniform(0, self.faults.delay_s_max)

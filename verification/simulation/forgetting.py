@@ -3,7 +3,7 @@
 What lives, and what an answer may still rest on, is never gone (I11); what has ended is gone in the end (L5).
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -30,6 +30,8 @@ class Forgetting:
     written_s: dict[tuple[Partition, RowKey], float] = field(default_factory=dict)
     ended: set[str] = field(default_factory=set)
     """The holds that ended and were forgotten."""
+    gone: Counter[Kind] = field(default_factory=Counter)
+    """How many rows of each kind were forgotten."""
 
     def applied(self, at_s: float, partition: Partition, changes: Sequence[Change]) -> None:
         """One batch took effect: what it found must be what was written, or may be gone."""
@@ -73,6 +75,7 @@ class Forgetting:
             raise Violated(f"I11 forgotten too early: {key} in {partition}, written at {since_s:.2f}: {written}")
         if key.kind is Kind.HOLD:
             self.ended.add(key.id)
+        self.gone[key.kind] += 1
         del self.rows[partition][key]
 
     def _may_be_gone(self, at_s: float, partition: Partition, key: RowKey, row: Row) -> bool:

@@ -115,7 +115,9 @@ class Join(Step):
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class Leave(Step):
-    """Give the place up."""
+    """Give the place up. `entry` is the row of the place."""
+
+    entry: Row = field(default_factory=dict)
 
     def look(self, entry: Row) -> None:
         """Where the place is over it does not matter who ended it; what the holder waits for since is another place."""
@@ -124,15 +126,16 @@ class Leave(Step):
             self.refusal = NotOnWaitlist()
         self.is_done = self.refusal is not None or self.seen not in (None, place)
         self.seen = place if self.seen is None else self.seen
+        self.entry = entry
 
     def done(self) -> None:
         """The place was given up."""
         self.is_done = True
 
     def write(self, keep_s: int) -> Write:
-        """The row of the place, given up, and kept for so long."""
-        place: Row = {"sequence": self.seen}
-        return Write(entry_key(self.holder), {"status": "waiting", **place}, {"status": "left", **place}, keep_s)
+        """The row of the place, given up, and kept for so long, whole: a join that took it may still be told of it."""
+        condition: Row = {"status": "waiting", "sequence": self.seen}
+        return Write(entry_key(self.holder), condition, {**self.entry, "status": "left"}, keep_s)
 
 
 class ListTurns:
