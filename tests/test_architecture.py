@@ -1,4 +1,4 @@
-"""Holds the tree to what it says of itself: the module list, the size of functions, what may be named."""
+"""Checks the tree against its own rules: the module list, the size of functions and files, what may be named."""
 
 import ast
 import re
@@ -72,7 +72,7 @@ def test_nearly_all_functions_are_much_shorter() -> None:
     assert lengths[ceil(0.95 * len(lengths)) - 1] <= FUNCTION_LINES_P95
 
 
-def test_no_file_is_longer_than_one_reads_in_a_sitting() -> None:
+def test_no_file_is_longer_than_can_be_read_in_one_sitting() -> None:
     own = [path for path in files("*.py") if GENERATED not in path.parents]
     assert len(own) > 500
     lines = {str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for path in own}
@@ -110,7 +110,7 @@ def test_the_inner_layers_import_nothing_from_outside(layer: str, allowed: tuple
     ],
 )
 def test_programs_know_nothing_of_tests_and_the_product_of_neither(folder: str, strangers: set[str]) -> None:
-    """And the kit knows nothing of the programs that use it."""
+    """The kit knows nothing of the programs that use it."""
     inside = list((ROOT / folder).rglob("*.py"))
     assert inside
     named = {

@@ -1,4 +1,4 @@
-"""Seat maps: what the store says of a journey, through a cache that no write and no slow reader can make wrong."""
+"""Seat maps: the store's seats for a journey, through a cache that no write and no slow reader can make wrong."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -22,7 +22,7 @@ READERS = 50
 # ---- what it shows
 
 
-async def test_a_seat_is_free_only_where_every_segment_of_the_journey_is(sale: Sale) -> None:
+async def test_a_seat_is_free_only_if_every_segment_of_the_journey_is_free(sale: Sale) -> None:
     await sale.hold("A1 A18", "B-C")
     await sale.confirm(await sale.hold("A2", "C-D"))
     await sale.block("A3")
@@ -34,7 +34,7 @@ async def test_a_seat_is_free_only_where_every_segment_of_the_journey_is(sale: S
     assert {seats["A3"] for seats in shown.values()} == {"blocked"}
 
 
-async def test_a_held_seat_shows_when_it_may_come_back(sale: Sale) -> None:
+async def test_a_held_seat_shows_when_it_may_be_free_again(sale: Sale) -> None:
     """The latest of the holds on the journey counts."""
     await sale.hold("A1 A18", "A-B", ttl_s=30)
     await sale.hold("A18", "C-D", ttl_s=90)
@@ -44,7 +44,7 @@ async def test_a_held_seat_shows_when_it_may_come_back(sale: Sale) -> None:
     assert shown["A18"] == HeldUntil(sale.clock.at_ms + 90_000)
 
 
-async def test_an_extension_shows_in_every_block(sale: Sale) -> None:
+async def test_an_extension_shows_in_every_seat_group(sale: Sale) -> None:
     hold = await sale.hold("A1 A2 A18")
     await sale.map()
     sale.clock.pass_s(30)
@@ -133,7 +133,7 @@ async def test_a_process_sees_its_own_write_at_once(
     )
 
 
-async def test_a_process_sees_its_own_blocks_at_once(sale: Sale) -> None:
+async def test_a_process_sees_its_own_blocked_seats_at_once(sale: Sale) -> None:
     await sale.map()
     await sale.block("A1 A18")
     assert await sale.seats("blocked") == "A1 A18"
@@ -141,8 +141,8 @@ async def test_a_process_sees_its_own_blocks_at_once(sale: Sale) -> None:
     assert await sale.seats("blocked") == "A1"
 
 
-async def test_who_asks_for_a_block_that_another_process_made_sees_it_at_once(sale: Sale) -> None:
-    """Whoever made it may have died before it told anybody."""
+async def test_a_call_that_finds_seats_blocked_by_another_process_shows_them_at_once(sale: Sale) -> None:
+    """The process that blocked them may have died before it invalidated any map."""
     another = sale.elsewhere()
     await another.map()
     await sale.block("A1 A18")
@@ -153,7 +153,7 @@ async def test_who_asks_for_a_block_that_another_process_made_sees_it_at_once(sa
     assert await another.seats("blocked") == "A1"
 
 
-async def test_what_a_refused_hold_had_taken_shows_free_at_once(single_seats: Sale) -> None:
+async def test_seats_that_a_refused_hold_had_taken_show_free_at_once(single_seats: Sale) -> None:
     """It had intents in other groups, and no row that says it is over: they must be gone before the map is read."""
     sale = single_seats
     await sale.hold("A1", by="bob")
@@ -185,7 +185,7 @@ async def test_a_cached_map_needs_no_store(sale: Sale) -> None:
     assert sale.store.reads == before
 
 
-async def test_a_write_costs_one_read_of_each_block_it_touched(sale: Sale) -> None:
+async def test_a_write_costs_one_read_of_each_seat_group_it_changed(sale: Sale) -> None:
     await sale.map()
     hold = await sale.hold("A1 A2 A18")
     before = sale.store.reads[Kind.CELL]
@@ -200,7 +200,7 @@ async def test_many_readers_are_one_read_of_the_store(sale: Sale) -> None:
     assert reader.store.reads[Kind.CELL] == sale.trip.group_count
 
 
-async def test_a_reader_that_leaves_does_not_take_the_answer_from_the_others(sale: Sale) -> None:
+async def test_a_reader_that_leaves_does_not_cancel_the_others(sale: Sale) -> None:
     reader = sale.elsewhere()
     in_hand = reader.store.stall_reads()
     readers = [asyncio.ensure_future(reader.map()) for _ in range(3)]
@@ -212,7 +212,7 @@ async def test_a_reader_that_leaves_does_not_take_the_answer_from_the_others(sal
 
 
 async def hold_all(sale: Sale) -> None:
-    """Write to every seat group."""
+    """Hold a seat in every seat group."""
     await sale.hold(" ".join(f"A{number}" for number in range(1, 11)))
     await sale.hold(" ".join(f"A{number}" for number in range(11, SEATS + 1)))
 
@@ -231,7 +231,7 @@ async def test_a_slow_reader_cannot_put_old_data_back(sale: Sale) -> None:
 
 
 async def test_nobody_joins_a_read_that_began_before_their_own_write(sale: Sale) -> None:
-    """The old read never ends; who asks after the write gets an answer all the same."""
+    """The old read never ends; a reader after the write still gets an answer."""
     in_hand = sale.store.stall_reads()
     slow = asyncio.ensure_future(sale.map())
     await in_hand.reached.wait()

@@ -1,4 +1,4 @@
-"""What cannot be read, or handed over, stops nobody else: it is set aside, tried again and never forgotten."""
+"""What cannot be read, or published, stops nothing else: it is set aside, tried again and never forgotten."""
 
 from contextlib import suppress
 from dataclasses import replace
@@ -20,11 +20,11 @@ from verification.kit.sale import FOUND_WITHIN_S, TOLD_WITHIN_S, TTL_S, Sale
 
 MINUTE_S = 60
 EPOCHS = 12
-"""After so many an epoch is closed, and what was carried on from it was carried more than once."""
+"""After this number of epochs an epoch is closed, and what was carried on from it was carried more than once."""
 
 
 async def relay_for(relay: Sale, *, minutes: int) -> list[Event]:
-    """Rounds all the time, some of which may fail: what they told."""
+    """Continuous rounds, some of which may fail: what they published."""
     before = len(relay.told)
     for _ in range(minutes * 4):
         relay.clock.pass_s(MINUTE_S / 4)
@@ -42,7 +42,7 @@ def holds_of(told: list[Event]) -> list[str]:
 
 
 async def all_told(sale: Sale, relay: Sale) -> bool:
-    """Whether another hold is told within the time that all are told in."""
+    """Whether another hold is published within the usual time."""
     hold = await sale.elsewhere().hold("A18", by="zoe")
     relay.clock.pass_s(TOLD_WITHIN_S)
     told = set(holds_of(await relay.relay()))
@@ -56,10 +56,10 @@ async def all_told(sale: Sale, relay: Sale) -> bool:
 
 @pytest.mark.parametrize("minutes", [1, EPOCHS])
 @pytest.mark.parametrize("restarts", [False, True])
-async def test_a_block_that_cannot_be_read_stops_no_other_s_events(
+async def test_a_seat_group_that_cannot_be_read_does_not_stop_the_events_of_others(
     single_seats: Sale, minutes: int, restarts: bool
 ) -> None:
-    """However long; once it can be read again its events are told too, each once, by whichever relay."""
+    """For any time; when it can be read again its events are published too, each once, by any relay."""
     sale, relay = single_seats, single_seats.elsewhere()
     stuck = await sale.hold("A1")
     relay.store.cannot_read(sale.group_partition("A1"))
@@ -72,8 +72,8 @@ async def test_a_block_that_cannot_be_read_stops_no_other_s_events(
     assert told.count(stuck.id) == 1
 
 
-async def test_events_come_in_order_from_a_block_that_could_not_be_read(single_seats: Sale) -> None:
-    """What was done there before it was unreadable, meanwhile, and since."""
+async def test_events_come_in_order_from_a_seat_group_that_could_not_be_read(single_seats: Sale) -> None:
+    """Those from before it was unreadable, from meanwhile, and from afterwards."""
     sale, relay = single_seats, single_seats.elsewhere()
     hold = await sale.hold("A1", ttl_s=600)
     relay.store.cannot_read(sale.group_partition("A1"))
@@ -87,7 +87,7 @@ async def test_events_come_in_order_from_a_block_that_could_not_be_read(single_s
 
 
 @pytest.mark.parametrize("restarts", [False, True])
-async def test_an_epoch_that_cannot_be_looked_into_stops_no_other(single_seats: Sale, restarts: bool) -> None:
+async def test_an_epoch_that_cannot_be_read_stops_no_other(single_seats: Sale, restarts: bool) -> None:
     sale, relay = single_seats, single_seats.elsewhere()
     await relay.relay()
     hold = await sale.hold("A1")
@@ -124,7 +124,7 @@ async def poison(sale: Sale, hold: Hold, *, ordinal: int, actor: str = "nobody")
 
 
 async def test_an_event_that_nobody_can_read_stops_only_its_own_hold(single_seats: Sale) -> None:
-    """In the same seat group and epoch; a release that can read it tells it, and what its hold did since, in order."""
+    """In the same seat group and epoch; a release that can read it publishes it, then the hold's later events."""
     sale, relay = single_seats, single_seats.elsewhere()
     odd = await sale.find(await sale.hold("A1"))
     await poison(sale, odd, ordinal=1)
@@ -169,8 +169,8 @@ async def test_an_event_that_a_sink_refuses_stops_only_its_own_hold(single_seats
 # ---- how much is read
 
 
-async def test_a_relay_that_never_ran_tells_all_however_long_ago(single_seats: Sale) -> None:
-    """Sweepers worked, or nobody did. Between holds there is no order."""
+async def test_a_new_relay_publishes_all_events_however_old(single_seats: Sale) -> None:
+    """With or without sweepers at work. There is no order between holds."""
     sale = single_seats
     holds = []
     for n in range(1, 9):
@@ -206,7 +206,7 @@ async def test_catching_up_reads_each_event_once(sale: Sale) -> None:
 
 
 async def test_a_step_on_an_older_hold_reads_no_more_than_its_own_events(sale: Sale) -> None:
-    """Whatever else happened in its seat group since."""
+    """Even if much else happened in its seat group since."""
     hold = await sale.hold("A1", ttl_s=600)
     for _ in range(100):
         await sale.release(await sale.hold("A2"))
@@ -223,8 +223,8 @@ async def test_a_step_on_an_older_hold_reads_no_more_than_its_own_events(sale: S
 # ---- the sweeper
 
 
-async def test_minutes_that_cannot_be_looked_into_do_not_keep_a_sweeper_from_others(single_seats: Sale) -> None:
-    """The oldest ones, and more than are looked into in a round."""
+async def test_minutes_that_cannot_be_read_do_not_keep_a_sweeper_from_others(single_seats: Sale) -> None:
+    """The oldest ones, and more than are read in a round."""
     sale = single_seats
     hold = await sale.hold("A1")
     now = minute_of(sale.clock.now_ms())
@@ -237,7 +237,7 @@ async def test_minutes_that_cannot_be_looked_into_do_not_keep_a_sweeper_from_oth
     assert isinstance((await sale.find(hold)).state, Expired)
 
 
-async def test_blocks_that_cannot_be_read_do_not_keep_a_sweeper_from_others_for_good(single_seats: Sale) -> None:
+async def test_seat_groups_that_cannot_be_read_do_not_keep_a_sweeper_from_others_for_good(single_seats: Sale) -> None:
     """Nor are their minutes kept open: they are carried on, over restarts too."""
     sale, sweeper = single_seats, single_seats.elsewhere()
     stuck = await sale.hold("A1")

@@ -24,7 +24,7 @@ async def test_one_at_a_time_for_each_holder() -> None:
         pass
 
 
-async def test_a_turn_that_fails_is_over() -> None:
+async def test_a_failed_turn_is_over() -> None:
     turns = Settling()
     with pytest.raises(KeyError), turns.turn(ANN):
         raise KeyError
@@ -32,7 +32,7 @@ async def test_a_turn_that_fails_is_over() -> None:
         pass
 
 
-async def test_so_many_in_any_second(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_limited_number_in_any_second(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(settling, "WINDOW_S", 0.2)
     turns = Settling()
     for _ in range(PER_SECOND_MAX):
@@ -45,8 +45,8 @@ async def test_so_many_in_any_second(monkeypatch: pytest.MonkeyPatch) -> None:
         pass
 
 
-async def test_holders_beyond_the_limit_are_told_to_ask_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Until the turns of others are over; those under way are never forgotten."""
+async def test_holders_above_the_limit_are_told_to_try_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Until the turns of others are over; running turns are never forgotten."""
     monkeypatch.setattr(settling, "WINDOW_S", 0.2)
     monkeypatch.setattr(settling, "HOLDERS_MAX", 3)
     turns = Settling()

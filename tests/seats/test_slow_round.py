@@ -1,4 +1,4 @@
-"""The slow round over open trips: each seat group once in an hour, whoever visits it; and what it finds."""
+"""The slow round over open trips: each seat group once in an hour, by any process; and what it finds."""
 
 import asyncio
 from collections import Counter
@@ -80,14 +80,14 @@ def run(play: Coroutine[Any, Any, T]) -> T:
 
 
 def trip(name: str, *, ends_s: int = 0, groups: int = GROUPS) -> Trip:
-    """A trip of so many seat groups of one seat."""
+    """A trip with this number of seat groups of one seat."""
     layout = row_of(groups, seat="s{}", start=0)
     departs_s = ends_s - 60 if ends_s else 0
     return Trip(TripKey("o", name), (Segment("A", "B", departs_s, ends_s),), layout, seats_per_group=1)
 
 
 def slow_round(store: Store, seed: int = 0) -> SlowRound:
-    """As one process goes round."""
+    """The slow round of one process."""
     return SlowRound(store, steady_process(store).clock, name="test", random=Random(seed))
 
 
@@ -101,7 +101,7 @@ async def opened(*trips: Trip) -> Store:
 
 
 async def visits(going: SlowRound, *, for_s: float) -> list[tuple[float, Partition]]:
-    """What is visited in that time, and when, asking every second."""
+    """What is visited in that time, and when, with a round every second."""
     found: list[tuple[float, Partition]] = []
     until_s = asyncio.get_running_loop().time() + for_s
     while (now_s := asyncio.get_running_loop().time()) < until_s:
@@ -120,7 +120,7 @@ def many() -> list[Trip]:
     return [trip(f"t{n}") for n in range(TRIPS)]
 
 
-def test_each_block_is_visited_once_an_hour_a_few_a_minute() -> None:
+def test_each_seat_group_is_visited_once_an_hour_a_few_a_minute() -> None:
     async def play() -> None:
         found = await visits(slow_round(await opened(*many())), for_s=HOUR_S)
         assert Counter(group for _, group in found) == Counter(all_groups())
@@ -142,7 +142,7 @@ def test_several_processes_share_the_work() -> None:
     run(play())
 
 
-def test_what_a_process_that_died_had_begun_is_visited_by_another() -> None:
+def test_what_a_dead_process_had_begun_is_visited_by_another() -> None:
     async def play() -> None:
         store = await opened(*many())
         dying = slow_round(store, 1)
@@ -162,7 +162,7 @@ def test_a_large_trip_is_visited_in_portions() -> None:
     run(play())
 
 
-def test_marks_of_a_clock_that_was_ahead_keep_nobody_from_visiting() -> None:
+def test_marks_of_a_clock_that_was_ahead_do_not_prevent_visits() -> None:
     async def play() -> None:
         store = await opened(*many())
         ahead = steady_process(store)
@@ -174,7 +174,7 @@ def test_marks_of_a_clock_that_was_ahead_keep_nobody_from_visiting() -> None:
     run(play())
 
 
-def test_a_trip_is_visited_whatever_the_signs_in_its_id() -> None:
+def test_a_trip_is_visited_whatever_characters_are_in_its_id() -> None:
     async def play() -> None:
         found = await visits(slow_round(await opened(*map(trip, AWKWARD))), for_s=HOUR_S)
         assert {group.name for _, group in found} == set(AWKWARD)
@@ -196,7 +196,7 @@ def test_a_trip_is_visited_until_it_is_long_over(past_its_end_s: float, visited:
 
 
 async def attempt_lands_very_late(store: Store, group: Partition) -> None:
-    """An intent lands when all that its index entries named is closed, and its home row never came to be."""
+    """An intent lands when everything that its index entries named is closed, and its home row never existed."""
     stranger = str(HoldId("t", 0, "0" * 32, is_late=False))
     values: Row = {"status": "held", "owner": stranger, "since_ms": START_MS, "until_ms": START_MS + 20_000}
     await asyncio.sleep(250)
@@ -206,7 +206,7 @@ async def attempt_lands_very_late(store: Store, group: Partition) -> None:
 
 
 async def status_after(store: Store, sweeper: ExpireHolds, *, for_s: float) -> str:
-    """Of the cell, after so long a time of sweeping."""
+    """The status of the cell, after this time of sweeping."""
     until_s = asyncio.get_running_loop().time() + for_s
     while asyncio.get_running_loop().time() < until_s:
         await sweeper(HOUSE)
@@ -236,7 +236,7 @@ def test_what_landed_very_late_is_freed_within_about_an_hour(
     assert run(play()) == status
 
 
-def test_a_sweeper_goes_on_where_the_trips_cannot_be_listed() -> None:
+def test_a_sweeper_continues_if_the_trips_cannot_be_listed() -> None:
     async def play() -> None:
         store, process = await on_sale()
         store.are_trips_lost = True
@@ -252,7 +252,7 @@ def test_a_sweeper_goes_on_where_the_trips_cannot_be_listed() -> None:
 
 
 async def on_sale() -> tuple[Store, Process]:
-    """A trip whose cells are there, and a process."""
+    """A trip with its cells, and a process."""
     store = await opened(trip("t"))
     process = steady_process(store)
     await open_trip(process.inventory, trip("t"))
@@ -263,7 +263,7 @@ async def on_sale() -> tuple[Store, Process]:
 
 
 class Told:
-    """Keeps what a relay tells."""
+    """A sink that keeps what a relay publishes."""
 
     def __init__(self) -> None:
         self.ids: list[str] = []
@@ -274,7 +274,7 @@ class Told:
 
 
 async def recorded_unseen(store: Store, *groups: int) -> list[str]:
-    """An event in each seat group that no index names, and that is too old for the journal; their ids."""
+    """One event in each seat group, which no index names and which is too old for the journal; their ids."""
     ids = []
     for group in groups:
         hold_id = str(HoldId("t", group, f"{group:032d}", is_late=False))
@@ -310,7 +310,7 @@ def late_events(process: Process) -> LateEvents:
 
 
 async def relayed(process: Process, *, for_s: float) -> list[str]:
-    """What a relay of the process tells in that time."""
+    """What a relay of the process publishes in that time."""
     told = Told()
     relay = relay_of(process, told)
     until_s = asyncio.get_running_loop().time() + for_s
@@ -320,7 +320,7 @@ async def relayed(process: Process, *, for_s: float) -> list[str]:
     return told.ids
 
 
-def test_an_event_that_nothing_leads_to_is_told_once_by_however_many_relays() -> None:
+def test_an_event_that_nothing_leads_to_is_published_once_by_any_number_of_relays() -> None:
     async def play() -> None:
         store, process = await on_sale()
         await asyncio.sleep(600)
@@ -331,7 +331,7 @@ def test_an_event_that_nothing_leads_to_is_told_once_by_however_many_relays() ->
     run(play())
 
 
-def test_what_the_journal_has_told_is_not_told_again() -> None:
+def test_what_the_journal_has_published_is_not_published_again() -> None:
     async def play() -> None:
         store, process = await on_sale()
         await process.holds.hold(HoldRequest(Actor("o", "u"), trip("t"), Journey(0, 0), ("s1",), 20_000, None))
@@ -341,7 +341,7 @@ def test_what_the_journal_has_told_is_not_told_again() -> None:
     run(play())
 
 
-def test_a_block_that_cannot_be_read_keeps_no_other_from_being_looked_at() -> None:
+def test_a_seat_group_that_cannot_be_read_keeps_no_other_from_being_visited() -> None:
     async def play() -> None:
         store, process = await on_sale()
         await asyncio.sleep(600)
@@ -354,7 +354,7 @@ def test_a_block_that_cannot_be_read_keeps_no_other_from_being_looked_at() -> No
     run(play())
 
 
-def test_what_the_journal_has_to_tell_waits_for_no_more_than_one_answer() -> None:
+def test_the_events_of_the_journal_wait_for_at_most_one_answer() -> None:
     async def play() -> float:
         large = trip("t", groups=GROUPS_AT_ONCE)
         store = await opened(large)

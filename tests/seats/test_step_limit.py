@@ -14,7 +14,7 @@ from verification.kit.sale import STEPS_MAX, Sale
 
 @asynccontextmanager
 async def all_turns_taken(commits_: StepRunner, turns: int) -> AsyncIterator[None]:
-    """As many steps are under way as may be, while the block lasts."""
+    """The most allowed steps are running, while the block lasts."""
     over = asyncio.Event()
     steps = [asyncio.ensure_future(commits_.run(over.wait())) for _ in range(turns)]
     await asyncio.sleep(0)
@@ -25,7 +25,7 @@ async def all_turns_taken(commits_: StepRunner, turns: int) -> AsyncIterator[Non
         await asyncio.wait(steps)
 
 
-async def test_steps_beyond_their_number_wait_for_their_turn() -> None:
+async def test_steps_above_the_limit_wait_for_their_turn() -> None:
     commits_ = StepRunner(in_flight_max=2)
     async with all_turns_taken(commits_, 2):
         third = asyncio.ensure_future(commits_.run(asyncio.sleep(0, "done")))
@@ -35,7 +35,7 @@ async def test_steps_beyond_their_number_wait_for_their_turn() -> None:
     assert await commits_.run(asyncio.sleep(0, "done")) == "done"
 
 
-async def test_who_waits_too_long_for_a_turn_is_refused_and_may_ask_again(
+async def test_a_step_that_waits_too_long_for_a_turn_is_refused_and_may_be_tried_again(
     sale: Sale, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("travio_inventory.seats.use_cases.step_runner.TURN_SECONDS_MAX", 0.01)
@@ -46,7 +46,7 @@ async def test_who_waits_too_long_for_a_turn_is_refused_and_may_ask_again(
     await sale.hold("A1 A18", by="bob")
 
 
-async def test_what_nobody_waits_for_any_more_is_never_begun(sale: Sale) -> None:
+async def test_a_step_that_nobody_waits_for_any_more_never_begins(sale: Sale) -> None:
     async with all_turns_taken(sale.process.steps, STEPS_MAX):
         attempt = asyncio.ensure_future(sale.hold("A1 A18"))
         await asyncio.sleep(0.01)

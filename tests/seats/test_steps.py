@@ -1,4 +1,4 @@
-"""Confirm, release, extend, cancel: what they do once, what they answer again, and when they refuse."""
+"""Confirm, release, extend, cancel: what they do, what they answer when repeated, and when they refuse."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -29,7 +29,7 @@ SEATS = "A1 A2 A18"
 
 
 async def expired(sale: Sale, _: Hold) -> None:
-    """Let it run out and be swept, and have another holder take one of its seats for good."""
+    """Let it expire and be swept, then book one of its seats for another holder."""
     sale.clock.pass_s(TTL_S + 1)
     await sale.sweep()
     await sale.hold("A18", by="thief", ttl_s=600)
@@ -81,9 +81,7 @@ async def test_a_step_again_is_the_same_answer(sale: Sale, step: Step) -> None:
 
 
 @pytest.mark.parametrize("give_back", [released, cancelled])
-async def test_seats_given_back_are_free_at_once(
-    sale: Sale, give_back: Callable[[Sale, Hold], Awaitable[None]]
-) -> None:
+async def test_released_seats_are_free_at_once(sale: Sale, give_back: Callable[[Sale, Hold], Awaitable[None]]) -> None:
     await give_back(sale, await sale.hold(SEATS))
     assert len((await sale.seats("available")).split()) == len(sale.trip.seats)
     await sale.hold(SEATS, by="bob")
@@ -91,7 +89,7 @@ async def test_seats_given_back_are_free_at_once(
 
 
 @pytest.mark.parametrize(("finish", "status"), [(confirmed, "sold"), (released, "available"), (cancelled, "available")])
-async def test_the_other_blocks_are_rolled_forward(
+async def test_the_other_seat_groups_are_rolled_forward(
     sale: Sale, finish: Callable[[Sale, Hold], Awaitable[None]], status: str
 ) -> None:
     await finish(sale, await sale.hold(SEATS, "A-C"))
@@ -153,7 +151,7 @@ async def test_extensions_are_capped_in_total(sale: Sale) -> None:
 
 @pytest.mark.parametrize("step", [CONFIRM, EXTEND, RELEASE])
 async def test_what_nobody_ended_yet_can_still_be_finished(sale: Sale, step: Step) -> None:
-    """Confirm, extend and release carry no clock: on a lapsed row that still says held they win."""
+    """Confirm, extend and release compare no clock: on a lapsed row that still says held they win."""
     hold = await sale.hold(SEATS)
     sale.clock.pass_s(TTL_S + 5)
     done = await step(sale, hold)
@@ -162,7 +160,7 @@ async def test_what_nobody_ended_yet_can_still_be_finished(sale: Sale, step: Ste
     await sale.assert_legal()
 
 
-async def test_a_booking_of_another_order_is_not_given_out(sale: Sale) -> None:
+async def test_a_booking_of_another_order_is_not_shown(sale: Sale) -> None:
     hold = await sale.hold(SEATS)
     await sale.confirm(hold, "order-1")
     with pytest.raises(HoldConfirmed):
@@ -201,7 +199,7 @@ async def test_a_cancelled_booking_keeps_its_order(sale: Sale) -> None:
 async def test_a_hold_that_ended_says_how(
     sale: Sale, end: Callable[[Sale, Hold], Awaitable[None]], step: Step, refusal: type[FinalRefusal]
 ) -> None:
-    """It never lives again, and says so as often as it is asked."""
+    """It never lives again, and every call gets the same refusal."""
     hold = await sale.hold(SEATS)
     await end(sale, hold)
     state = (await sale.find(hold)).state
@@ -232,7 +230,7 @@ async def test_a_hold_that_is_no_booking_cannot_be_cancelled(sale: Sale) -> None
 
 @pytest.mark.parametrize("is_booked", [False, True])
 async def test_somebody_elses_hold_is_not_there(sale: Sale, is_booked: bool) -> None:
-    """Another holder's and another organization's are said alike."""
+    """Another holder's and another organization's get the same refusal."""
     hold = await sale.hold(SEATS)
     if is_booked:
         hold = await sale.confirm(hold)

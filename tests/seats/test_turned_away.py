@@ -1,4 +1,4 @@
-"""Contenders turned away for the moment: by the gate, or by an attempt that is under way."""
+"""Contenders turned away for the moment: by the gate, or by a running attempt."""
 
 import asyncio
 from typing import Any
@@ -24,7 +24,7 @@ async def test_the_gate_turns_others_away_from_a_seat_it_knows_taken(sale: Sale)
 
 
 async def test_the_gate_never_decides_a_key(sale: Sale) -> None:
-    """It says what the seat is; asked under the same key when the seat is free, the hold is made."""
+    """It says what the seat is; when the seat is free, a call with the same key makes the hold."""
     rival = await sale.hold("A1", by="bob")
     with pytest.raises(SeatHeld):
         await sale.hold("A1", key="k")
@@ -32,8 +32,8 @@ async def test_the_gate_never_decides_a_key(sale: Sale) -> None:
     assert (await sale.hold("A1", key="k")).is_live
 
 
-async def test_who_settles_is_answered_by_the_store(sale: Sale) -> None:
-    """Past what the gate remembers and past an attempt under way; its no is final for the key."""
+async def test_a_call_that_settles_is_answered_by_the_store(sale: Sale) -> None:
+    """Whatever the gate remembers, even during a running attempt; its refusal is final for the key."""
     rival = await sale.hold("A1 A2", "A-B", by="bob")
     for _ in range(2):
         with pytest.raises(SeatHeld) as refused:
@@ -51,25 +51,25 @@ async def test_who_settles_is_answered_by_the_store(sale: Sale) -> None:
         await sale.hold("A1", "A-C", key="k")
 
 
-async def test_who_settles_needs_a_key(sale: Sale) -> None:
+async def test_a_call_that_settles_needs_a_key(sale: Sale) -> None:
     with pytest.raises(InvalidRequest, match="settle: needs an idempotency_key"):
         await sale.hold("A1", settles=True)
 
 
 async def test_a_winner_repeats_its_key_in_a_crowd_and_is_always_told_the_same(sale: Sale) -> None:
-    """The crowd asks the store now and then, which says that the seat is sold: that must not hide whose it is."""
+    """The crowd sometimes reaches the store, which says that the seat is sold; that must not hide whose it is."""
     hold = await sale.hold("A1", by="ann", key="k")
     booked = await sale.confirm(hold)
     for number in range(100):
-        sale.clock.pass_s(40 * (number % 2) or 0.7)  # after so long nobody knows the winner any more
+        sale.clock.pass_s(40 * (number % 2) or 0.7)  # after this time the edge has forgotten the winner
         for rival in range(3):
             with pytest.raises(SeatUnavailable):
                 await sale.hold("A1", by=f"rival-{rival}", key=f"{number}")
         assert await sale.hold("A1", by="ann", key="k") == booked
 
 
-async def test_the_crowd_costs_the_store_one_look_in_two_seconds(sale: Sale) -> None:
-    """While the winner's own retries pass."""
+async def test_the_crowd_costs_the_store_one_read_in_two_seconds(sale: Sale) -> None:
+    """Meanwhile the winner's own retries pass."""
     await sale.confirm(await sale.hold("A1", by="ann", key="k"))
     sale.clock.pass_s(TAKEN_TTL_S)
     sent = sale.store.batches
@@ -80,7 +80,7 @@ async def test_the_crowd_costs_the_store_one_look_in_two_seconds(sale: Sale) -> 
 
 
 async def test_of_one_users_attempts_without_a_key_one_passes_the_gate(sale: Sale) -> None:
-    """Each is another one: while the first is under way and after it has won."""
+    """Each is a separate attempt: while the first is running and after it has won."""
     at_commit = sale.store.stall(commits)
     attempt = asyncio.ensure_future(sale.hold("A1"))
     await at_commit.reached.wait()
@@ -97,7 +97,7 @@ async def test_of_one_users_attempts_without_a_key_one_passes_the_gate(sale: Sal
     assert sale.store.batches == sent
 
 
-async def test_the_gate_turns_others_away_while_an_attempt_is_under_way(sale: Sale) -> None:
+async def test_the_gate_turns_others_away_while_an_attempt_is_running(sale: Sale) -> None:
     at_commit = sale.store.stall(commits)
     attempt = asyncio.ensure_future(sale.hold("A1 A18"))
     await at_commit.reached.wait()
@@ -110,7 +110,7 @@ async def test_the_gate_turns_others_away_while_an_attempt_is_under_way(sale: Sa
     await sale.hold("A17", by="bob")
 
 
-async def test_a_seat_given_back_passes_the_gate_at_once(sale: Sale) -> None:
+async def test_a_released_seat_passes_the_gate_at_once(sale: Sale) -> None:
     await sale.release(await sale.hold("A1 A18"))
     await sale.hold("A1 A18", by="bob")
     await sale.block("A2")
@@ -118,8 +118,10 @@ async def test_a_seat_given_back_passes_the_gate_at_once(sale: Sale) -> None:
     await sale.hold("A2", by="bob")
 
 
-async def test_the_store_says_contention_where_an_attempt_over_several_blocks_is_under_way(single_seats: Sale) -> None:
-    """Its intents stand, its home row does not yet: nobody knows whether it will win."""
+async def test_the_store_says_contention_while_an_attempt_over_several_seat_groups_is_running(
+    single_seats: Sale,
+) -> None:
+    """Its intents are there, its home row is not: nobody knows whether it will win."""
     at_commit = single_seats.store.stall(commits)
     attempt = asyncio.ensure_future(single_seats.hold("A1 A2"))
     await at_commit.reached.wait()
@@ -134,7 +136,7 @@ async def test_the_store_says_contention_where_an_attempt_over_several_blocks_is
 
 
 async def test_a_caller_that_leaves_at_the_gate_leaves_it_open(sale: Sale, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The gate has let it in, and it is gone before it hears so."""
+    """The gate has let it in, and it leaves before it gets the answer."""
     let_in, enter = asyncio.Event(), LocalGate.enter
 
     async def enter_slowly(gate: LocalGate, *asked: Any, **how: Any) -> GateAnswer:  # noqa: ANN401 - as it is called

@@ -1,7 +1,8 @@
 """Every step of the protocol on a real server, with each of its batches lost, late or doubled on its way there.
 
-A step is first played without a fault: that shows how many conditional batches it takes, what it is answered and what
-stands then. With a fault the answer may be "ask again"; any other must be the same, and true, whatever still arrives.
+A step is first played without a fault, which shows the number of its conditional batches, its answer and what is
+recorded then. With a fault the answer may be "try again"; any other answer must be the same, and stay true, whatever
+still arrives.
 """
 
 import asyncio
@@ -34,13 +35,13 @@ from verification.servers.cql_proxy import EVER, CqlProxy, Fault, cql_proxy
 
 TIMEOUT_MS = 300
 LATE_MS = 450
-"""A request that is this late arrives while its caller has taken it for lost and tries again."""
+"""A request that is this late arrives when its caller has given it up and tries again."""
 AGAIN_TRIES = 5
 AGAIN_S = 4
-"""How long a caller waits before he asks again; so often, it is longer than the grace."""
+"""How long a caller waits before the next call; all waits together are longer than the grace period."""
 PLAYS_AT_ONCE = 60
 FIRST_PLAYS_AT_ONCE = 6
-"""On a server that may be cold."""
+"""For a server that may be cold."""
 PLAY_TRIES = 10
 PLAYS_S_MAX = 200
 
@@ -61,7 +62,7 @@ WHEN_CUT = ["hold with a key", "hold what another has", "confirm", "confirm late
 
 
 class RefusedByARead(Passing):
-    """Calls a lost answer "refused", for what a read shows."""
+    """Reports "refused" for a lost answer, because of a read."""
 
     def __init__(self, store: Batches, patient: Batches) -> None:
         super().__init__(store)
@@ -75,7 +76,7 @@ class RefusedByARead(Passing):
 
 
 class NotDoneIfUnanswered(Passing):
-    """Calls a lost answer "not done"."""
+    """Reports "not done" for a lost answer."""
 
     async def pass_on(self, batch: Batch, send: Send) -> Outcome:
         outcome = await send(batch)
@@ -86,7 +87,7 @@ class NotDoneIfUnanswered(Passing):
 
 
 class Untrue(AssertionError):
-    """An answer that does not agree with what stands."""
+    """An answer that contradicts the record."""
 
 
 class Missed(Exception):
@@ -94,8 +95,8 @@ class Missed(Exception):
 
 
 class Ended(NamedTuple):
-    """What stood before a step, how many batches it took, its definite answer (a refusal, or None where it is done),
-    whether that had to be asked for again, and what stands now.
+    """The record before a step, the number of its batches, its definite answer (a refusal, or None if it is done),
+    whether the call had to be repeated, and the record now.
     """
 
     before: Picture
@@ -110,8 +111,8 @@ Endings: TypeAlias = Mapping[Scene, Ended]
 
 @dataclass(frozen=True)
 class Stage:
-    """Where steps are played: `asked` is the store of the process that is asked, which has little patience, `patient`
-    that of all others.
+    """Where steps are played: `asked` is the store of the process under test, with short timeouts, `patient` that of
+    all others.
     """
 
     proxy: CqlProxy
@@ -122,7 +123,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class Spoiling:
-    """What becomes of the n-th conditional batch of a step, or of that and of all after it."""
+    """What happens to the n-th conditional batch of a step, or to that and all later ones."""
 
     fault: Fault | None = None
     nth: int = 1
@@ -134,7 +135,7 @@ class Spoiling:
 
 @dataclass(frozen=True)
 class Play:
-    """A step that is played once, on a trip of its own."""
+    """A step that is played once, on its own trip."""
 
     stage: Stage
     step: Step
@@ -143,11 +144,11 @@ class Play:
 
     @property
     def marker(self) -> str:
-        """What all batches of this play have in them."""
+        """The text that all batches of this play contain."""
         return self.sale.trip.key.organization
 
     async def run(self, expected: Ended | None) -> Ended:
-        """How it ended. Raises Untrue where that is not as expected, Missed where no batch met the fault."""
+        """How it ended. Raises Untrue if that is not as expected, Missed if no batch met the fault."""
         sale = self.sale
         if not self.step.is_opening:
             await sale.open_trip()
@@ -175,7 +176,7 @@ class Play:
         return ended
 
     async def _spoiled_answer(self, subject: Subject) -> tuple[Refusal | None, int]:
-        """What the process answers whose batches meet the fault, and how many there were, its background included."""
+        """The answer of the process whose batches meet the fault, and the number of its batches, with background."""
         how, proxy = self.spoiling, self.stage.proxy
         if how.fault is None:
             await proxy.watch(self.marker)
@@ -192,7 +193,7 @@ class Play:
         return answer, seen.batches
 
     async def _assert_all_is_well(self, stands: Picture) -> None:
-        """What shows as free can be won; then, after the sweeper, cells, holds and events say the same."""
+        """Seats that show as free can be won; then, after the sweeper, cells, holds and events agree."""
         sale = self.sale
         free = " ".join(seat for seat, state in stands.seats.items() if state == "available")
         if free and (answer := await self._again(lambda: sale.elsewhere().hold(free, by="eve", key="k"))):
@@ -203,7 +204,7 @@ class Play:
         await assert_events_tell_what_stands(sale)
 
     async def _again(self, ask: Callable[[], Awaitable[object]]) -> Refusal | None:
-        """The definite answer, on lines that are well."""
+        """The definite answer, without faults."""
         for _ in range(AGAIN_TRIES):
             answer = await answer_of(ask())
             if not isinstance(answer, RetryableRefusal):
@@ -213,13 +214,13 @@ class Play:
 
 
 def _assert_unchanged(before: Picture, now: Picture) -> None:
-    """But for lapsed holds: whoever meets one may end it."""
+    """Except for lapsed holds, because whoever meets one may end it."""
     if now.without_expiry().without_bob() != before.without_expiry().without_bob():
         raise Untrue(f"told that nothing was done, but {before} became {now}")
 
 
 def _assert_true(ended: Ended, expected: Ended, *, may_find_its_own: bool) -> None:
-    """Who cannot name what he asked for may be told that somebody has it: himself."""
+    """A caller without a key may be told that the seat is taken, namely by their own hold."""
     if ended.stands != expected.stands:
         raise Untrue(f"told {ended.refusal}, but {ended.stands} stands, and not {expected.stands}")
     if ended.refusal is not expected.refusal and not (
@@ -229,7 +230,7 @@ def _assert_true(ended: Ended, expected: Ended, *, may_find_its_own: bool) -> No
 
 
 async def answer_of(asked: Awaitable[object]) -> Refusal | None:
-    """The refusal, None where it was done."""
+    """The refusal, None if the step was done."""
     try:
         await asked
     except Refusal as refusal:
@@ -238,9 +239,9 @@ async def answer_of(asked: Awaitable[object]) -> Refusal | None:
 
 
 async def play(stage: Stage, scene: Scene, spoiling: Spoiling, expected: Ended | None) -> Ended:
-    """Play the scene until nothing comes between. On a busy machine the step may be over before its n-th batch, and the
-    server may be away while the scene is set; and the step that nothing spoiled may have taken one batch more than it
-    ever does again, where two find the same cell to free.
+    """Play the scene until nothing disturbs it. On a busy machine the step may be over before its n-th batch, and the
+    server may be unavailable while the scene is prepared. The step without a fault may also have needed one batch more
+    than usual, if two processes found the same cell to free.
     """
     step = STEPS[scene.step]
     for _ in range(PLAY_TRIES):
@@ -260,13 +261,13 @@ async def play(stage: Stage, scene: Scene, spoiling: Spoiling, expected: Ended |
 
 
 async def play_on_a_connection_of_its_own(stage: Stage, scene: Scene, spoiling: Spoiling, expected: Ended) -> Ended:
-    """Play the scene so that no other loses its connection with this one."""
+    """Play the scene alone, so that no other play loses its connection."""
     async with ScyllaBatches.connect(stage.hasty) as asked:
         return await play(replace(stage, asked=asked), scene, spoiling, expected)
 
 
 async def play_all(plays: Sequence[Coroutine[Any, Any, Ended]], *, at_once: int = PLAYS_AT_ONCE) -> list[Ended]:
-    """Play them side by side. Raises all that went wrong, together."""
+    """Play them side by side. Raises all errors, together."""
     places = asyncio.Semaphore(at_once)
 
     async def one(each: Coroutine[Any, Any, Ended]) -> Ended:
@@ -282,7 +283,7 @@ async def play_all(plays: Sequence[Coroutine[Any, Any, Ended]], *, at_once: int 
 
 
 async def find_endings(stage: Stage) -> Endings:
-    """How each scene ends where nothing is spoiled, and nothing went wrong by itself, as on a cold or busy server."""
+    """How each scene ends without faults, planted or accidental."""
     found: dict[Scene, Ended] = {}
     for _ in range(PLAY_TRIES):
         lines = {scene: Passing(stage.patient) for scene in SCENES if scene not in found}
@@ -312,7 +313,7 @@ async def stage(cassandra_node: Cassandra, tmp_path_factory: pytest.TempPathFact
 
 @pytest.fixture(scope="module")
 async def endings(stage: Stage) -> Endings:
-    """How each scene ends where nothing is spoiled."""
+    """How each scene ends without faults."""
     return await find_endings(stage)
 
 
@@ -322,7 +323,9 @@ async def endings(stage: Stage) -> Endings:
     ids=lambda value: {1: "once", EVER: "for ever"}.get(value, str(value)),
 )
 async def test_every_answer_is_true(stage: Stage, endings: Endings, fault: Fault, times: int) -> None:
-    """Each step, with each of its batches in turn the first that meets the fault; and not all are just put off."""
+    """Each step, with each of its batches in turn as the first that meets the fault; and not all are only told to try
+    again.
+    """
     ended = await play_all(
         [
             play(stage, scene, Spoiling(fault, nth, times), expected)
@@ -336,7 +339,7 @@ async def test_every_answer_is_true(stage: Stage, endings: Endings, fault: Fault
 
 @pytest.mark.parametrize("fault", [Fault.CUT_BEFORE, Fault.CUT_AFTER], ids=str)
 async def test_every_answer_is_true_when_the_connection_is_lost(stage: Stage, endings: Endings, fault: Fault) -> None:
-    """And the store is away for a while, from then on."""
+    """And the store is unavailable for a while from then on."""
     await play_all(
         [
             play_on_a_connection_of_its_own(stage, scene, Spoiling(fault, nth), expected)
@@ -348,7 +351,7 @@ async def test_every_answer_is_true_when_the_connection_is_lost(stage: Stage, en
 
 
 async def test_a_store_that_calls_a_lost_answer_refused_is_caught(stage: Stage, endings: Endings) -> None:
-    """Bob has the seat, says a read; so ann is told no, and nothing is fenced. Bob leaves, and her batch arrives."""
+    """A read says that Bob has the seat, so ann is refused without a fence. Bob releases it, and her batch arrives."""
     lying = replace(stage, asked=RefusedByARead(stage.asked, stage.patient))
     scene = Scene("hold what another has", "all")
     with pytest.raises(Untrue, match=r"SeatHeld'>, but .*'held', 'A2': 'held'"):
@@ -356,7 +359,7 @@ async def test_a_store_that_calls_a_lost_answer_refused_is_caught(stage: Stage, 
 
 
 async def test_a_store_that_calls_a_lost_answer_not_done_is_caught(stage: Stage, endings: Endings) -> None:
-    """Of the last batch, which takes the seats."""
+    """The answer to the last batch, which takes the seats."""
     lying = replace(stage, asked=NotDoneIfUnanswered(stage.asked))
     scene = Scene("hold", "all")
     with pytest.raises(Untrue, match=r"told that nothing was done, but .*'held', 'A2': 'held'"):

@@ -1,4 +1,6 @@
-"""Batches whose answers are lost again and again, and copies that land late: an unknown is no yes and no refusal."""
+"""Batches whose answers are lost again and again, and copies that land late: an unknown outcome is neither success nor
+refusal.
+"""
 
 import asyncio
 
@@ -31,7 +33,7 @@ async def sale(request: pytest.FixtureRequest, market: Market) -> Sale:
 
 @pytest.mark.parametrize("how", EVERY_SPOIL)
 async def test_a_hold_whose_outcome_is_unknown_is_no_refusal(sale: Sale, how: Spoil) -> None:
-    """Nothing more than "ask again" is said, and the same key then finds out."""
+    """The answer is only "try again", and the same key then finds the outcome."""
     sale.store.spoil(how)
     with pytest.raises((OutcomeUnknown, BackendUnavailable)):
         await sale.hold(SEATS, key="k")
@@ -44,7 +46,7 @@ async def test_a_hold_whose_outcome_is_unknown_is_no_refusal(sale: Sale, how: Sp
     await sale.assert_legal()
 
 
-async def test_a_hold_that_was_applied_but_never_answered_is_found_by_its_key(sale: Sale) -> None:
+async def test_a_hold_that_was_applied_without_an_answer_is_found_by_its_key(sale: Sale) -> None:
     """The home batch landed; neither it nor the fence that would find it was answered."""
     sale.store.spoil(Spoil.UNANSWERED, commits)
     sale.store.spoil(Spoil.LOST, fences)
@@ -58,7 +60,7 @@ async def test_a_hold_that_was_applied_but_never_answered_is_found_by_its_key(sa
 
 
 async def test_a_fenced_hold_never_comes_to_be_when_its_copies_land(sale: Sale) -> None:
-    """The attempt gave up: its id is fenced before anything is said, so the late copies are refused."""
+    """The attempt gave up: its id is fenced before the answer, so the late copies are refused."""
     sale.store.spoil(Spoil.LATE, commits)
     with pytest.raises(RetryableRefusal):
         await sale.hold(SEATS, key="k")
@@ -74,7 +76,7 @@ async def test_a_fenced_hold_never_comes_to_be_when_its_copies_land(sale: Sale) 
     await sale.assert_legal()
 
 
-async def test_a_hold_without_a_key_is_fenced_too_where_a_copy_may_land(sale: Sale) -> None:
+async def test_a_hold_without_a_key_is_fenced_too_if_a_copy_may_land(sale: Sale) -> None:
     sale.store.spoil(Spoil.LATE, commits)
     with pytest.raises(BackendUnavailable):
         await sale.hold(SEATS)
@@ -98,7 +100,7 @@ async def test_late_intents_are_freed_at_the_first_contact(single_seats: Sale) -
     await sale.assert_legal()
 
 
-async def test_a_fence_that_is_refused_gives_the_hold_that_stands(sale: Sale) -> None:
+async def test_a_refused_fence_returns_the_existing_hold(sale: Sale) -> None:
     """All answers were lost, and the hold had been applied: the refused fence finds it."""
     sale.store.spoil(Spoil.UNANSWERED, commits)
     hold = await sale.hold(SEATS, key="k")
@@ -164,7 +166,7 @@ async def test_an_extension_that_lands_after_a_longer_one_does_not_shorten_it(sa
 
 
 async def test_an_expiry_that_lands_after_an_extension_changes_nothing(sale: Sale) -> None:
-    """The sweeper saw it lapsed; its holder extended it before the sweeper's batch arrived."""
+    """The sweeper read it as lapsed; its holder extended it before the sweeper's batch arrived."""
     hold = await sale.hold(SEATS)
     sale.clock.pass_s(TTL_S + 1)
     sweeper = sale.elsewhere()
@@ -177,7 +179,7 @@ async def test_an_expiry_that_lands_after_an_extension_changes_nothing(sale: Sal
 
 
 async def test_a_refused_late_confirm_is_never_booked_when_its_copies_land(sale: Sale) -> None:
-    """A copy of its commit is on the way when the seat is lost: the late id is fenced before the no is given."""
+    """A copy of its commit is on the way when the seat is lost: the late id is fenced before the refusal."""
     hold = await sale.hold(SEATS)
     sale.clock.pass_s(TTL_S + 1)
     await sale.sweep()
@@ -196,8 +198,8 @@ async def test_a_refused_late_confirm_is_never_booked_when_its_copies_land(sale:
 
 
 @pytest.mark.parametrize("which", [fences, any_batch])
-async def test_a_no_that_cannot_be_fenced_is_not_given(single_seats: Sale, which: Which) -> None:
-    """The seat is taken, but the key's id could not be fenced: saying no now could be a lie later."""
+async def test_a_refusal_that_cannot_be_fenced_is_not_given(single_seats: Sale, which: Which) -> None:
+    """The seat is taken, but the key's id could not be fenced: a refusal now could become false."""
     sale = single_seats
     await sale.hold("A18", by="bob")
     asking = sale.elsewhere()
@@ -225,7 +227,7 @@ async def test_what_cannot_be_read_is_unavailable(sale: Sale) -> None:
 
 
 @pytest.mark.parametrize("step", STEPS)
-async def test_a_step_that_was_only_ever_refused_is_not_told_to_be_unknown(sale: Sale, step: Step) -> None:
+async def test_a_step_that_was_only_ever_refused_is_not_reported_as_unknown(sale: Sale, step: Step) -> None:
     hold = await ready(sale, step)
     sale.store.spoil(Spoil.REFUSED, commits)
     with pytest.raises(Overloaded):
@@ -244,7 +246,7 @@ async def test_a_step_that_is_refused_after_an_unknown_stays_unknown(sale: Sale,
 
 
 @pytest.mark.parametrize("holds_per_holder_max", [0, 2])
-async def test_a_key_that_could_only_not_be_bound_is_not_told_to_be_unknown(
+async def test_a_key_that_certainly_was_not_bound_is_not_reported_as_unknown(
     market: Market, holds_per_holder_max: int
 ) -> None:
     sale = await market.open(holds_per_holder_max=holds_per_holder_max)
@@ -270,7 +272,7 @@ async def test_a_refused_hold_without_a_key_is_not_made_unknown_by_a_fence_that_
 
 
 async def test_a_key_that_a_fence_may_have_decided_is_unknown_until_it_is_asked_again(sale: Sale) -> None:
-    """It may keep the refusal for good, however free the seats are by then: so nobody is told that nothing was done."""
+    """It may keep the refusal for good even if the seats are free then, so no answer may say that nothing was done."""
     another, taken = sale.elsewhere(), await sale.hold("A1", by="bob")
     another.store.spoil(Spoil.UNANSWERED, fences, times=1)
     another.store.spoil(Spoil.NOT_DONE, fences)

@@ -1,4 +1,4 @@
-"""Waiting lists: a place each, in the order of joining."""
+"""Waiting lists: one place for each holder, in the order of joining."""
 
 import asyncio
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ from verification.kit.sale import Market, Sale
 
 @pytest.fixture
 async def sold_out(market: Market) -> Sale:
-    """A trip that people wait for; how its seats are cut makes no difference."""
+    """A trip that people wait for; the size of its seat groups makes no difference."""
     return await market.open(seats=6)
 
 
@@ -35,8 +35,8 @@ async def test_places_are_in_the_order_of_joining(sold_out: Sale) -> None:
     assert (first.holder, first.seat_class, first.seats, first.trip) == ("ann", "first", 2, sold_out.trip.key)
 
 
-async def test_lists_whose_names_look_alike_have_places_of_their_own(sold_out: Sale) -> None:
-    """A trip and a class, which are told apart whatever is between them."""
+async def test_lists_with_similar_names_have_separate_places(sold_out: Sale) -> None:
+    """A trip and a class, with any separator."""
     organization = sold_out.trip.key.organization
     for trip, seat_class in (("t", "1-a"), ("t-1", "a")):
         layout = [replace(seat, seat_class=seat_class) for seat in sold_out.trip.seats]
@@ -61,13 +61,13 @@ async def test_twelve_who_join_at_once_get_twelve_places(sold_out: Sale) -> None
     assert max(entry.position for entry in entries) == 12
 
 
-async def test_one_who_joins_twelve_times_at_once_has_one_place(sold_out: Sale) -> None:
+async def test_a_user_who_joins_twelve_times_at_once_has_one_place(sold_out: Sale) -> None:
     await sold_out.join("bob")
     await asyncio.gather(*(sold_out.join("ann") for _ in range(12)))
     assert [entry.position for entry in await sold_out.waits("ann")] == [2]
 
 
-async def test_who_leaves_makes_room(sold_out: Sale) -> None:
+async def test_a_user_who_leaves_makes_room(sold_out: Sale) -> None:
     for who in ("ann", "bob", "cid"):
         await sold_out.join(who)
     await sold_out.leave("ann")
@@ -77,7 +77,7 @@ async def test_who_leaves_makes_room(sold_out: Sale) -> None:
     assert (await sold_out.join("dan")).position == 3
 
 
-async def test_who_joins_again_joins_the_end(sold_out: Sale) -> None:
+async def test_a_user_who_left_and_joins_again_is_last(sold_out: Sale) -> None:
     for who in ("ann", "bob"):
         await sold_out.join(who, seats=2)
     await sold_out.leave("ann")
@@ -85,7 +85,7 @@ async def test_who_joins_again_joins_the_end(sold_out: Sale) -> None:
     assert (again.position, again.seats) == (2, 3)
 
 
-async def test_who_does_not_wait_cannot_leave(sold_out: Sale) -> None:
+async def test_a_user_who_is_not_waiting_cannot_leave(sold_out: Sale) -> None:
     await sold_out.join("ann", "first")
     for who, seat_class in (("bob", "first"), ("ann", "second"), ("ann", "")):
         with pytest.raises(NotOnWaitlist):
@@ -95,7 +95,7 @@ async def test_who_does_not_wait_cannot_leave(sold_out: Sale) -> None:
         await sold_out.leave("ann", "first")
 
 
-async def test_classes_and_trips_have_lists_of_their_own(sold_out: Sale) -> None:
+async def test_classes_and_trips_have_separate_lists(sold_out: Sale) -> None:
     await sold_out.join("bob", "first")
     assert (await sold_out.join("ann", "second")).position == 1
     assert (await sold_out.join("ann", "")).position == 1
@@ -123,7 +123,7 @@ async def test_nobody_waits_for_a_trip_that_is_not_there(sold_out: Sale) -> None
 
 
 @pytest.mark.parametrize("how", [Spoil.LOST, Spoil.UNANSWERED, Spoil.LATE, Spoil.NOT_DONE])
-async def test_a_place_is_taken_once_whatever_becomes_of_the_answer(sold_out: Sale, how: Spoil) -> None:
+async def test_a_place_is_taken_once_even_if_the_answer_is_lost(sold_out: Sale, how: Spoil) -> None:
     await sold_out.join("bob")
     sold_out.store.spoil(how, times=1)
     entry = await sold_out.join("ann")
@@ -133,8 +133,8 @@ async def test_a_place_is_taken_once_whatever_becomes_of_the_answer(sold_out: Sa
     assert (await sold_out.join("cid")).position == 3
 
 
-async def test_a_place_whose_answer_was_lost_is_told_as_it_was_taken(sold_out: Sale) -> None:
-    """Not as it is when somebody counts again: that may be another place by then, and costs a read of the list."""
+async def test_a_place_whose_answer_was_lost_is_reported_as_it_was_taken(sold_out: Sale) -> None:
+    """Not as a later count finds it: that may be another position by then, and costs a read of the list."""
     await sold_out.join("bob")
     sold_out.store.spoil(Spoil.UNANSWERED, times=1)
     before = sold_out.store.reads[Kind.PLACES]
@@ -142,7 +142,7 @@ async def test_a_place_whose_answer_was_lost_is_told_as_it_was_taken(sold_out: S
     assert sold_out.store.reads[Kind.PLACES] == before
 
 
-async def test_a_store_that_is_away_is_no_refusal(sold_out: Sale) -> None:
+async def test_an_unavailable_store_is_no_refusal(sold_out: Sale) -> None:
     sold_out.store.spoil(Spoil.NOT_DONE)
     with pytest.raises((BackendUnavailable, OutcomeUnknown)):
         await sold_out.join("ann")
@@ -152,10 +152,10 @@ async def test_a_store_that_is_away_is_no_refusal(sold_out: Sale) -> None:
 
 @pytest.mark.parametrize("step", ["join", "leave"])
 @pytest.mark.parametrize("how", [Spoil.UNANSWERED, Spoil.LOST])
-async def test_a_store_that_goes_away_after_the_batch_was_sent_leaves_it_unknown(
+async def test_a_store_that_fails_after_the_batch_was_sent_leaves_the_outcome_unknown(
     sold_out: Sale, step: str, how: Spoil
 ) -> None:
-    """Nothing could be read afterwards; that nothing was done would be a lie."""
+    """Nothing could be read afterwards, so "nothing was done" could be false."""
     if step == "leave":
         await sold_out.join("ann")
     partitions = list[Partition]()
@@ -191,7 +191,7 @@ async def test_a_store_that_cannot_be_read_at_all_has_done_nothing(sold_out: Sal
 
 
 async def test_a_thousand_who_join_at_once_each_get_a_place_at_once(sold_out: Sale) -> None:
-    """They go together: some dozens of batches, and none of them is told that it is unknown."""
+    """They share some dozens of batches, and no call has an unknown outcome."""
     batches = list[Partition]()
 
     def count(partition: Partition, writes: Sequence[Write]) -> bool:
@@ -205,7 +205,7 @@ async def test_a_thousand_who_join_at_once_each_get_a_place_at_once(sold_out: Sa
     assert len(batches) < 100
 
 
-async def test_who_joins_reads_no_more_of_a_long_list_than_of_a_short_one(sold_out: Sale) -> None:
+async def test_a_join_reads_no_more_of_a_long_list_than_of_a_short_one(sold_out: Sale) -> None:
     await asyncio.gather(*(sold_out.join(f"u{n}") for n in range(200)))
     await sold_out.leave("u7")
     assert (await sold_out.join("ann")).position == 200
@@ -230,7 +230,7 @@ async def test_a_list_is_counted_once_in_half_a_minute_for_all_who_join_again(
     assert sorted([(await sold_out.join(who)).position for who in behind]) == list(range(1, 20))
 
 
-async def test_a_list_that_is_too_long_to_be_counted_tells_the_places_that_were_taken(
+async def test_a_list_that_is_too_long_to_be_counted_reports_the_places_as_they_were_taken(
     sold_out: Sale, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(places, "JOINED_MAX", 2)
@@ -242,7 +242,7 @@ async def test_a_list_that_is_too_long_to_be_counted_tells_the_places_that_were_
 
 
 @pytest.mark.parametrize("step", ["join", "leave"])
-async def test_who_was_only_ever_refused_is_told_that_nothing_was_done(sold_out: Sale, step: str) -> None:
+async def test_a_call_that_was_only_ever_refused_is_told_that_nothing_was_done(sold_out: Sale, step: str) -> None:
     if step == "leave":
         await sold_out.join("ann")
     sold_out.store.spoil(Spoil.REFUSED, any_batch)
@@ -262,7 +262,7 @@ async def test_a_refusal_after_an_unknown_leaves_it_unknown(sold_out: Sale) -> N
     assert [entry.position for entry in await sold_out.waits("ann")] == [1]
 
 
-async def test_one_who_does_not_wait_does_not_stop_those_who_go_with_them(sold_out: Sale) -> None:
+async def test_a_failed_leave_does_not_stop_the_calls_in_the_same_batch(sold_out: Sale) -> None:
     await sold_out.join("bob")
     stall = sold_out.store.stall(any_batch)
     first = asyncio.create_task(sold_out.join("ann"))
@@ -296,7 +296,7 @@ async def test_a_caller_that_is_gone_leaves_the_others_their_turn(
     assert (await joining).position == 1
 
 
-async def test_one_organization_does_not_see_what_a_user_waits_for_at_another(sold_out: Sale, market: Market) -> None:
+async def test_one_organization_does_not_see_the_waits_of_a_user_at_another(sold_out: Sale, market: Market) -> None:
     other = await market.open(seats=2)
     user = f"user of {sold_out.trip.key.organization}"
     other.store.name = sold_out.store.name
@@ -312,7 +312,7 @@ async def test_one_organization_does_not_see_what_a_user_waits_for_at_another(so
 
 
 async def test_all_that_a_user_waits_for_is_found_page_by_page(sold_out: Sale) -> None:
-    """Lists that were left are passed over, at a cost that has a bound."""
+    """Lists that the user left are skipped, at a limited cost."""
     for seat_class in ("", "first", "second"):
         await sold_out.join("ann", seat_class)
     await sold_out.leave("ann", "first")

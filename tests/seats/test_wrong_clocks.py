@@ -1,4 +1,4 @@
-"""A clock that is wrong by a minute, an hour or a day, and then right: it hides nothing and keeps nothing for long."""
+"""A clock that is wrong by a minute, an hour or a day, and then right: it hides nothing and delays nothing for long."""
 
 import pytest
 
@@ -22,7 +22,7 @@ LATE_S_MAX = 180
 
 
 async def work(sale: Sale, *, seconds: int) -> list[Event]:
-    """A round of sweeper and relay each second: what they told."""
+    """A round of sweeper and relay each second: what they published."""
     told = []
     for _ in range(seconds):
         sale.clock.pass_s(1)
@@ -51,8 +51,8 @@ async def test_workers_whose_clock_was_ahead_hide_nothing_from_those_after_them(
 
 
 @pytest.mark.parametrize("ahead_s", AHEAD_S)
-async def test_a_worker_whose_clock_is_set_back_goes_back_with_it(single_seats: Sale, ahead_s: int) -> None:
-    """In one process, which goes on; another one holds a seat meanwhile and afterwards."""
+async def test_a_worker_whose_clock_is_set_back_visits_earlier_minutes_again(single_seats: Sale, ahead_s: int) -> None:
+    """In one process, which keeps running; another one holds a seat meanwhile and afterwards."""
     sale = single_seats
     worker = sale.elsewhere(ahead_s=ahead_s)
     for _ in range(ROUNDS):
@@ -73,9 +73,7 @@ async def test_a_worker_whose_clock_is_set_back_goes_back_with_it(single_seats: 
 
 @pytest.mark.parametrize("ahead_s", AHEAD_S)
 async def test_a_hold_made_by_a_clock_that_was_ahead_ends_after_its_time(single_seats: Sale, ahead_s: int) -> None:
-    """The process that made it goes on with a clock that is right: not before the time it was promised is over, and
-    not much later.
-    """
+    """Its process continues with a right clock: the hold ends after its promised time, and not much later."""
     sale = single_seats.elsewhere(ahead_s=ahead_s)
     right = single_seats.clock
     await sweep_until_caught_up(sale)
@@ -96,7 +94,7 @@ async def test_a_hold_made_by_a_clock_that_was_ahead_ends_after_its_time(single_
 
 
 @pytest.mark.parametrize("ahead_s", AHEAD_S)
-async def test_who_meets_a_hold_of_a_clock_that_is_ahead_waits_for_as_long_as_it_was_to_last(
+async def test_a_process_that_meets_a_hold_of_a_clock_that_is_ahead_waits_for_as_long_as_it_was_to_last(
     single_seats: Sale, ahead_s: int
 ) -> None:
     hold = await single_seats.elsewhere(ahead_s=ahead_s).hold("A1")
@@ -113,7 +111,7 @@ async def test_who_meets_a_hold_of_a_clock_that_is_ahead_waits_for_as_long_as_it
 
 
 @pytest.mark.parametrize("ahead_s", AHEAD_S)
-async def test_an_attempt_of_a_clock_that_is_ahead_is_in_the_way_for_its_grace_only(
+async def test_an_attempt_of_a_clock_that_is_ahead_is_in_the_way_only_for_its_grace_period(
     single_seats: Sale, ahead_s: int
 ) -> None:
     """It died with the seat in another seat group taken, and has no row yet."""
@@ -126,8 +124,8 @@ async def test_an_attempt_of_a_clock_that_is_ahead_is_in_the_way_for_its_grace_o
 
 
 @pytest.mark.parametrize("ahead_s", [*AHEAD_S, *(-ahead_s for ahead_s in AHEAD_S)])
-async def test_a_step_is_told_whatever_the_clock_of_who_made_it(single_seats: Sale, ahead_s: int) -> None:
-    """Who made it dies at once; what others do in the same seat group later is told too."""
+async def test_a_step_is_published_whatever_the_clock_of_its_process(single_seats: Sale, ahead_s: int) -> None:
+    """Its process dies at once; later steps of others in the same seat group are published too."""
     sale, relay = single_seats, single_seats.elsewhere()
     await work(relay, seconds=IN_AN_EPOCH_S)
     hold = await sale.elsewhere(ahead_s=ahead_s).hold("A1")
@@ -139,8 +137,10 @@ async def test_a_step_is_told_whatever_the_clock_of_who_made_it(single_seats: Sa
 
 
 @pytest.mark.parametrize("behind_s", AHEAD_S)
-async def test_a_step_of_a_clock_that_is_behind_is_told_some_minutes_later(single_seats: Sale, behind_s: int) -> None:
-    """Where another one in the same seat group was told before."""
+async def test_a_step_of_a_clock_that_is_behind_is_published_some_minutes_later(
+    single_seats: Sale, behind_s: int
+) -> None:
+    """After another step in the same seat group was published."""
     sale, relay = single_seats, single_seats.elsewhere()
     await work(relay, seconds=IN_AN_EPOCH_S)
     hold = await sale.hold("A1")
@@ -150,7 +150,7 @@ async def test_a_step_of_a_clock_that_is_behind_is_told_some_minutes_later(singl
     assert are_of(hold, told) == ["hold.created", "hold.released"]
 
 
-async def test_a_clock_that_is_set_back_does_not_keep_a_block_from_being_looked_at(market: Market) -> None:
+async def test_a_clock_that_is_set_back_does_not_keep_a_seat_group_from_being_visited(market: Market) -> None:
     """For holds of another process, of which the sweeper knows by the index alone: a long one, seen before, and a short
     one, made since.
     """
@@ -167,7 +167,7 @@ async def test_a_clock_that_is_set_back_does_not_keep_a_block_from_being_looked_
     assert isinstance((await sale.find(hold)).state, Expired)
 
 
-async def test_a_minute_that_was_closed_before_it_was_over_is_looked_at_again(single_seats: Sale) -> None:
+async def test_a_minute_that_was_closed_before_it_was_over_is_visited_again(single_seats: Sale) -> None:
     """By a clock that was set back when no cursor was ahead of it any more."""
     sale, ahead_s = single_seats, 150
     sweeper = sale.elsewhere(ahead_s=ahead_s)

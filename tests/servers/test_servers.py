@@ -1,4 +1,6 @@
-"""The launchers keep their promises: what is acknowledged stays, what is protected is shut, nothing outlives us."""
+"""The launchers keep their promises: acknowledged data stays, protected servers are closed, nothing outlives the
+parent.
+"""
 
 import os
 import secrets
@@ -34,7 +36,7 @@ SET_IF_ABSENT = "if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end redis.c
 
 
 def processes_in(folder: Path) -> set[int]:
-    """The processes that work in the folder or below it; a zombie does not work any more."""
+    """The processes that run in the folder or below it, without zombies."""
     found = set()
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
@@ -110,12 +112,12 @@ def test_a_node_killed_among_writes_keeps_what_it_acknowledged(tmp_path: Path) -
 def write_until(killed: Event, session: Session, acknowledged: list[int]) -> None:
     """Claim one seat after the other and note each that was acknowledged."""
     for seat in takewhile(lambda _: not killed.is_set(), count()):
-        with suppress(Exception):  # a busy node takes too long now and then, and a killed one for ever
+        with suppress(Exception):  # a busy node is sometimes too slow, and a killed one never answers
             if claim(session, "killed", seat):
                 acknowledged.append(seat)
 
 
-def test_three_nodes_go_on_without_one_and_take_it_back(cassandra_cluster: Cassandra) -> None:
+def test_three_nodes_continue_without_one_and_accept_it_again(cassandra_cluster: Cassandra) -> None:
     lost = cassandra_cluster.nodes[2]
     with cassandra_cluster.session() as session:
         make_table(session, 3)
@@ -129,8 +131,8 @@ def test_three_nodes_go_on_without_one_and_take_it_back(cassandra_cluster: Cassa
 
 
 def claim_survives(session: Session, trip: str, seat: int) -> bool:
-    """Claim the seat, whichever node is asked first; whether it is taken then."""
-    with suppress(Exception):  # an outcome that is not known shows in the table
+    """Claim the seat through any node; whether it is taken then."""
+    with suppress(Exception):  # the table shows an unknown outcome
         claim(session, trip, seat)
     with suppress(Exception):
         return seat in taken(session, trip)
@@ -161,7 +163,7 @@ def test_a_sentinel_puts_the_replica_in_the_place_of_a_dead_master(redis_with_se
 
 
 @pytest.mark.redis
-def test_a_paused_server_takes_connections_and_says_nothing_until_resumed(tmp_path: Path) -> None:
+def test_a_paused_server_accepts_connections_and_sends_nothing_until_resumed(tmp_path: Path) -> None:
     need("redis")
     with redis_server(tmp_path) as server:
         server.pause()
@@ -190,7 +192,9 @@ def protection(tmp_path_factory: pytest.TempPathFactory) -> Protection:
 
 
 @pytest.mark.redis
-def test_an_account_may_do_what_its_rules_say_and_nobody_else_gets_in(tmp_path: Path, protection: Protection) -> None:
+def test_an_account_may_do_what_its_rules_allow_and_nobody_else_is_admitted(
+    tmp_path: Path, protection: Protection
+) -> None:
     assert protection.certificates
     trust = str(protection.certificates.authority)
     with redis_server(tmp_path, protection) as server:
@@ -221,7 +225,7 @@ def test_a_protected_cluster_comes_together(tmp_path: Path, protection: Protecti
 
 @contextmanager
 def typed(folder: Path, *words: str) -> Iterator[subprocess.Popen[str]]:
-    """Words typed at a prompt, with the folder as the place for temporary files."""
+    """A command, with the folder for temporary files."""
     environment = {**os.environ, "TMPDIR": str(folder)}
     with subprocess.Popen(words, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as command:
         try:

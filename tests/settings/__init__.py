@@ -1,1 +1,1 @@
-"""What a service is set to."""
+"""Tests of the settings."""

@@ -1,4 +1,4 @@
-"""What settings come to, or are refused with."""
+"""Reading settings: their values, or the error."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from travio_inventory.settings import COMPONENTS, Settings, SettingsError, load_
 
 
 def refused() -> str:
-    """What the start is refused with."""
+    """The error of the start."""
     with pytest.raises(SettingsError) as error:
         load_settings()
     said = str(error.value)

@@ -27,7 +27,7 @@ OTHER_VALUES = MappingProxyType(
         "store": "memory",
         "edge": "absent",
         "environment": "development",
-        "data": "/tmp/elsewhere",  # noqa: S108 - a value to read, nothing is written there
+        "data": "/tmp/elsewhere",  # noqa: S108 - only a value, nothing is written there
         "events": "none",
         "scylla_hosts": "db1,db2",
         "scylla_keyspace": "seats",
@@ -89,7 +89,7 @@ TOGETHER = MappingProxyType(
         "redis_ca_file": {"TRAVIO_REDIS_TLS": "on"},
     }
 )
-"""What must be set as well, by field."""
+"""The settings that must be set as well, by field."""
 
 
 def test_every_setting_has_another_value_here() -> None:
@@ -122,7 +122,7 @@ def test_the_composition_root_uses_every_setting() -> None:
 
 
 def named(node: ast.expr) -> str:
-    """The last name of what an attribute is of: `edge` of `edge.kind` and of `settings.edge.kind`."""
+    """The last name of the object of an attribute: `edge` of `edge.kind` and of `settings.edge.kind`."""
     match node:
         case ast.Name(id=name) | ast.Attribute(attr=name):
             return name

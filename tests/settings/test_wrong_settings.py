@@ -1,4 +1,4 @@
-"""A wrong setting stops the start with one line, which never shows a password; what is set for others does not."""
+"""A wrong setting stops the start with one line, which never shows a password; variables of other programs do not."""
 
 import pytest
 
@@ -158,12 +158,12 @@ def test_a_password_that_nobody_reads_is_not_shown(environment: Environment) -> 
         ("TRAVIO_INVENTORY_PORT_9083_TCP_ADDR", "10.0.0.1"),
     ],
 )
-def test_what_is_set_for_others_is_let_be(name: str, value: str, environment: Environment) -> None:
+def test_variables_of_other_programs_are_ignored(name: str, value: str, environment: Environment) -> None:
     environment[name] = value
     assert load_settings() == Settings()
 
 
-def test_a_setting_is_read_though_a_service_has_its_other_name(environment: Environment) -> None:
+def test_a_setting_is_read_even_if_a_service_has_its_other_name(environment: Environment) -> None:
     environment.update({"TRAVIO_GRPC_PORT": "tcp://10.0.0.1:9083", "GRPC_PORT": "9090"})
     settings = load_settings()
     assert settings.server.port == 9090
@@ -183,6 +183,8 @@ def test_a_setting_is_read_though_a_service_has_its_other_name(environment: Envi
         ("TRAVIO_SCYLLA_HOSTS", "tcp://10.0.0.1:9042"),
     ],
 )
-def test_what_only_resembles_a_service_is_a_wrong_setting(name: str, value: str, environment: Environment) -> None:
+def test_what_only_resembles_a_service_variable_is_a_wrong_setting(
+    name: str, value: str, environment: Environment
+) -> None:
     environment[name] = value
     assert refused().startswith(f"{name}")

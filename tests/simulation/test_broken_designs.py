@@ -34,7 +34,9 @@ from verification.simulation.world import KEY, World
 pytestmark = pytest.mark.long
 
 SEEDS_MAX = 100
-"""How many seeds are searched from the one that is known to catch a design, so that draws may shift a little."""
+"""The number of seeds that are searched from the one that is known to catch a design, so that draws may change a
+little.
+"""
 
 
 @pytest.mark.timeout(300)
@@ -55,19 +57,19 @@ def test_the_sweeper_frees_what_an_abandoned_attempt_took_long_after_its_minute(
 
 
 def test_a_sweeper_that_visits_a_bucket_once_leaves_it_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Directed: on seeds some other hold soon leads the sweeper to the same seat group."""
+    """Tested directly, because on seeds another hold soon leads the sweeper to the same seat group."""
     visit_once(monkeypatch, Index.EXPIRY)
     assert run_virtually(0, _status_after_an_abandoned_attempt()) == "held"
 
 
-def test_a_minute_is_looked_at_until_none_of_its_blocks_failed() -> None:
+def test_a_minute_is_visited_until_none_of_its_seat_groups_failed() -> None:
     assert run_virtually(0, _status_after_an_abandoned_attempt(are_reads_failing=True)) == "available"
 
 
-def test_a_sweeper_that_closes_a_minute_in_which_a_block_failed_leaves_it_taken(
+def test_a_sweeper_that_closes_a_minute_in_which_a_seat_group_failed_leaves_it_taken(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Directed: on seeds the store is well again by the time of the last look."""
+    """Tested directly, because on seeds the store works again by the time of the last visit."""
     close_failed(monkeypatch)
     assert run_virtually(0, _status_after_an_abandoned_attempt(are_reads_failing=True)) == "held"
 
@@ -113,7 +115,7 @@ def test_steps_at_once_count_a_holds_events_up_without_gaps() -> None:
 
 
 def test_steps_that_do_not_compare_extensions_count_alike(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Directed: on seeds a confirm hardly ever travels while an extension does."""
+    """Tested directly, because on seeds a confirm and an extension rarely travel at the same time."""
     step_unseen(monkeypatch)
     assert run_virtually(0, _two_steps_at_once("confirm"))[0] == [0, 1, 1]
 
@@ -123,7 +125,7 @@ def test_a_slow_extension_does_not_undo_a_longer_one() -> None:
 
 
 def test_an_extension_that_does_not_compare_the_expiry_does(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Directed: on seeds two extensions hardly ever travel at once."""
+    """Tested directly, because on seeds two extensions rarely travel at the same time."""
     extend_unseen(monkeypatch)
     assert run_virtually(0, _two_steps_at_once("extend"))[1] == START_MS + 30_000
 

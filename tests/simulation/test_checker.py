@@ -18,7 +18,7 @@ A, B = Cell("a", 0), Cell("b", 0)
 
 
 def test_both_judges_find_the_same_histories_right() -> None:
-    """Thousands of small histories: such as can have been, and each with one thing changed."""
+    """Thousands of small histories: possible ones, and each with one thing changed."""
     found: Counter[tuple[str, bool]] = Counter()
     for seed in range(HISTORIES):
         random = Random(seed)
@@ -63,7 +63,7 @@ OVER_TOO = _hold(1, 1, 9, answer=CallOutcome.ENDED, told="HOLD_EXPIRED", status=
 LAPSED = replace(
     RIGHT, calls=[OVER], holds={"h": ROW._replace(status="expired", expires_at_ms=5_000)}, owners={}, events=None
 )
-"""Who has no key is told that the hold ran out before it could be told of."""
+"""A caller without a key is told that the hold expired before the answer."""
 
 
 def _list_call(number: int, op: str, from_s: float, to_s: float, holder: str = "u", *places: Place) -> Call:
@@ -138,16 +138,16 @@ WRONG = {
 }  # fmt: skip
 
 
-def test_a_history_that_can_have_been_is_right() -> None:
+def test_a_possible_history_is_right() -> None:
     assert violations(RIGHT) == []
     assert violations(replace(RIGHT, events=[*TOLD, *TOLD])) == [], "at least once means perhaps twice"
 
 
-def test_who_has_no_key_may_be_told_that_the_hold_is_over() -> None:
+def test_a_caller_without_a_key_may_be_told_that_the_hold_is_over() -> None:
     assert violations(LAPSED) == []
 
 
-def test_histories_of_waiting_lists_that_can_have_been_are_right() -> None:
+def test_possible_histories_of_waiting_lists_are_right() -> None:
     assert violations(WAITING) == []
     assert violations(LEFT) == []
     assert violations(replace(LEFT, calls=[*LEFT.calls, NOT_THERE])) == []
@@ -165,7 +165,7 @@ def test_each_promise_is_seen_broken(wrong: str) -> None:
 
 
 def test_many_blocks_of_one_seat_may_have_come_in_any_order() -> None:
-    """Nobody is told the ids of the house's holds, so nothing says which came first."""
+    """Nobody is told the ids of the house's holds, so their order is unknown."""
     last = 3
     calls, holds = list[Call](), dict[str, FoundHold]()
     for number in range(last + 1):

@@ -63,11 +63,11 @@ class _Store(PassingMemory):
         return await send(batch)
 
 
-def test_an_attempt_sends_nothing_any_more_once_others_may_give_it_up_for_abandoned() -> None:
+def test_an_attempt_sends_nothing_more_when_others_may_consider_it_abandoned() -> None:
     assert max(_run(_seconds_of_a_slow_attempt())) < GRACE_S
 
 
-def test_an_attempt_that_does_not_know_its_end_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_attempt_that_does_not_know_its_end_continues(monkeypatch: pytest.MonkeyPatch) -> None:
     claim_all = Claims.claim
 
     async def endlessly(self: Claims[Hold], claim: Claim[Hold]) -> Claimed:
@@ -146,7 +146,7 @@ def test_an_attempt_that_does_not_know_its_own_slot_again_is_over_the_limit(monk
         _run(_hold_with_unanswered_batches(Plan(0, holds_max=1), "s0"))
 
 
-def test_what_an_ended_hold_left_is_freed_though_one_of_its_cells_has_moved_on() -> None:
+def test_what_an_ended_hold_left_is_freed_even_if_one_of_its_cells_has_another_owner() -> None:
     assert _run(_status_after_freeing()) == "available"
 
 
@@ -181,7 +181,7 @@ async def _hold_with_unanswered_batches(plan: Plan, *seats: str) -> Hold:
 
 
 def _see_otherwise(patch: pytest.MonkeyPatch, seen: type, otherwise: Result | None) -> None:
-    """A look that decides so decides something else."""
+    """A read with this decision decides something else."""
     look = Claims._look
 
     async def other_look(

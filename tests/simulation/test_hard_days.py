@@ -1,5 +1,5 @@
-"""Clocks wrong by a day, groups and minutes that cannot be read, a relay that comes late: what is promised holds, and
-designs that break it there are caught.
+"""Clocks wrong by a day, groups and minutes that cannot be read, a relay that starts late: the promises hold, and
+designs that break them there are caught.
 """
 
 import asyncio
@@ -41,7 +41,7 @@ def test_a_second_sink_on_a_hard_day_delays_no_event_for_the_first(far: str) -> 
 
 
 def no_slow_round(patch: pytest.MonkeyPatch) -> None:
-    """What a sweeper finds by the index and by its own steps alone."""
+    """A sweeper that finds holds only by the index and its own steps."""
 
     async def nothing(_self: SlowRound) -> list[object]:
         return []
@@ -77,7 +77,7 @@ def from_the_open_epoch(patch: pytest.MonkeyPatch) -> None:
 
 
 def abort_the_round(patch: pytest.MonkeyPatch) -> None:
-    """One that fails ends the round for all."""
+    """One failure ends the round for all."""
 
     def failed(_self: "BackOff[object]", _thing: object, _error: BaseException) -> None:
         raise BackendUnavailable
@@ -101,14 +101,14 @@ def as_long_as_the_clock_was_ahead(patch: pytest.MonkeyPatch) -> None:
 
 
 def one_cursor_for_all_sinks(patch: pytest.MonkeyPatch) -> None:
-    """What one sink has had counts as had by all."""
+    """What one sink got counts as published to all."""
     no_slow_round(patch)
     init = EventJournal.__init__
     patch.setattr(EventJournal, "__init__", lambda self, sender, _sink, **rest: init(self, sender, "all", **rest))
 
 
 def one_round_for_all_sinks(patch: pytest.MonkeyPatch) -> None:
-    """Events go to one sink after the other, and count as handed over once all have them."""
+    """Events go to one sink after the other, and count as handed over when all have them."""
     turn = asyncio.Lock()
     call = EventRelay.__call__
 
@@ -121,7 +121,7 @@ def one_round_for_all_sinks(patch: pytest.MonkeyPatch) -> None:
 
 
 def patient(publish: Callable[[Post, Sequence[Event]], Awaitable[None]]) -> Callable[..., Awaitable[None]]:
-    """Hands over again until it is taken."""
+    """Hands over again until it is accepted."""
 
     async def again(self: Post, events: Sequence[Event]) -> None:
         while True:

@@ -1,4 +1,4 @@
-"""Anyone can run many seeds, and what fails is told as a small story with the command that replays it."""
+"""Anybody can run many seeds; what fails is shown as a small story with the command that replays it."""
 
 import subprocess
 import sys
@@ -23,7 +23,7 @@ def test_many_seeds_end_with_a_verdict() -> None:
     assert "seeds: 4/4" in ran.stderr
 
 
-def test_a_bad_seed_is_told_with_its_command_and_ends_with_status_1() -> None:
+def test_a_bad_seed_is_shown_with_its_command_and_ends_with_status_1() -> None:
     ran = _simulation("--seeds", "1", "--from", "0", "--cores", "1", "--broken", TAKES_ANY, "--shrink", "12")
     assert ran.returncode == 1
     lines = ran.stdout.splitlines()
@@ -34,7 +34,7 @@ def test_a_bad_seed_is_told_with_its_command_and_ends_with_status_1() -> None:
     assert any("VIOLATED" in line and " I1 " in line for line in lines)
 
 
-def test_the_seeds_that_catch_a_broken_design_are_looked_for_on_all_cores() -> None:
+def test_the_seeds_that_catch_a_broken_design_are_searched_on_all_cores() -> None:
     ran = _simulation("--find-broken", TAKES_ANY, "--cores", "2")
     assert ran.returncode == 0, ran.stdout + ran.stderr
     found, verdict = ran.stdout.splitlines()
@@ -62,7 +62,7 @@ def test_what_cannot_be_made_smaller_stays() -> None:
     assert shrunk(Plan(5), lambda _: False, runs_max=1_000) == Plan(5)
 
 
-def test_a_long_story_is_told_only_as_far_as_it_matters() -> None:
+def test_a_long_story_is_reduced_to_what_matters() -> None:
     world = simulate(replace(Plan.drawn(2), faults=0.0))
     assert world.violations == []
     world.violations = [f"50.00 I1 s0/0 taken from live {next(iter(world.oracle.timelines))}"]

@@ -1,4 +1,4 @@
-"""The protocol keeps its promises on seeded bad days, and a seed is a run."""
+"""The protocol keeps its promises on bad days from seeds, and a seed always gives the same run."""
 
 import asyncio
 import os
@@ -70,7 +70,7 @@ def ran(seed: int) -> Ran:
     return run(Plan.drawn(seed))
 
 
-def test_a_relay_need_not_tell_again_what_an_earlier_one_told() -> None:
+def test_a_relay_need_not_publish_again_what_an_earlier_one_published() -> None:
     """A clock that was set back put a booking into a minute that was closed before the next relay began."""
     assert ran(1_009_677).violations == []
 
@@ -98,7 +98,7 @@ def test_a_seed_is_a_run() -> None:
 
 
 def test_a_seed_is_the_same_run_in_every_interpreter() -> None:
-    """Strings hash differently in each: no order may rest on that."""
+    """Strings hash differently in each: no order may depend on that."""
     plan = Plan(10, seats_per_group=1, holds_max=2, with_gate=True)
     told = {_replayed(plan, hash_seed) for hash_seed in ("1", "2")}
     assert len(told) == 1
@@ -111,7 +111,7 @@ def _replayed(plan: Plan, hash_seed: str) -> str:
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True).stdout
 
 
-def test_the_loop_tells_when_everybody_waits_for_nobody() -> None:
+def test_the_loop_reports_when_all_tasks_wait_for_nothing() -> None:
     async def wait() -> None:
         await asyncio.get_running_loop().create_future()
 
@@ -119,7 +119,7 @@ def test_the_loop_tells_when_everybody_waits_for_nobody() -> None:
         run_virtually(0, wait())
 
 
-def test_the_relay_tells_an_event_whose_time_is_long_before_that_of_an_earlier_one() -> None:
+def test_the_relay_publishes_an_event_whose_time_is_long_before_that_of_an_earlier_one() -> None:
     """An extension by a fast clock, then a confirm by a slow one: the confirm is older than the relay looks back,
     and a gap among the news, not before them. Found by a seed.
     """

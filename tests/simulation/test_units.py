@@ -1,4 +1,4 @@
-"""The protocol knows no seat: it reserves units of a counter as well, and what makes that safe is missed without it."""
+"""The protocol knows nothing of seats: it reserves units of a counter as well, and each condition is necessary."""
 
 from collections import Counter
 
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.long
 
 SEEDS = 8
 SEEDS_MAX = 40
-"""How many seeds are searched from the one that is known to catch a design."""
+"""The number of seeds that are searched from the one that is known to catch a design."""
 CALM = Plan(0, seats=12, seats_per_group=4, holders=5, faults=0.0, kills=0.0)
 ANSWERS = {
     "hold ok", "hold NotEnough", "hold unknown", "hold ask again", "confirm ok", "confirm HoldExpired",

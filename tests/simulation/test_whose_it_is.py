@@ -1,4 +1,6 @@
-"""Whose a hold is, and what a trip is: conditions that no drawn day tries, for there all callers ask for their own."""
+"""The owner of a hold, and the definition of a trip: conditions that no drawn day tries, because its callers name their
+own holds.
+"""
 
 import asyncio
 from dataclasses import replace
@@ -24,10 +26,10 @@ from verification.simulation.world import World
 
 TRIP = World(Plan(0, seats=4, seats_per_group=4)).trip
 OTHERWISE = replace(TRIP, seats_per_group=1)
-"""The same seats, each in a seat group of its own: who sells by this one does not see what is sold by the other."""
+"""The same seats, each in its own seat group: sales by this definition do not see those by the other."""
 
 
-def test_of_two_definitions_at_once_one_stands() -> None:
+def test_of_two_definitions_at_once_one_remains() -> None:
     stands, raised = run_virtually(0, _open_both_ways())
     assert stands in {TRIP, OTHERWISE}
     assert [type(error) for error in raised] == [TripDefinedOtherwise]
@@ -40,7 +42,7 @@ def test_a_definition_that_is_written_over_is_two_trips(monkeypatch: pytest.Monk
 
 
 async def _open_both_ways() -> tuple[Trip | None, list[BaseException]]:
-    """The definition that stands, and what the two openers were told but for yes."""
+    """The stored definition, and the refusals of the two openers."""
     batches = _well()
     one, other = steady_process(batches), steady_process(batches)
     told = await asyncio.gather(
@@ -54,7 +56,7 @@ def test_nobody_ends_the_hold_of_somebody_else() -> None:
         run_virtually(0, _release_somebody_elses())
 
 
-def test_who_does_not_look_whose_a_hold_is_ends_anybodys(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_step_that_does_not_check_the_holder_ends_any_hold(monkeypatch: pytest.MonkeyPatch) -> None:
     async def anybodys(self: Deciding[Hold], actor: Actor, hold_id: str) -> Hold:
         row = await self._judging.home(actor.organization, hold_id)
         assert row is not None
@@ -72,6 +74,6 @@ async def _release_somebody_elses() -> Hold:
 
 
 def _well() -> MemoryBatches:
-    """A store at which all is well."""
+    """A store without faults."""
     asyncio.get_running_loop().set_task_factory(adopting)
     return MemoryBatches(None, Random(0), asyncio.sleep)

@@ -1,4 +1,4 @@
-"""Tells which node the batches of some partitions go to, as a process of its own: `python -m ... PORT HOST...`."""
+"""Reports which node the batches of some partitions go to, as a separate process: `python -m ... PORT HOST...`."""
 
 import asyncio
 import json
@@ -38,7 +38,7 @@ class Asked:
 
 
 def options(hosts: Sequence[str], port: int) -> ScyllaOptions:
-    """Three nodes that keep a copy each, with patience for a loaded machine."""
+    """Three nodes with a replica each, and timeouts for a loaded machine."""
     return ScyllaOptions(
         hosts=hosts,
         port=port,
@@ -57,7 +57,7 @@ def options(hosts: Sequence[str], port: int) -> ScyllaOptions:
 
 
 class Falls(HostStateListener):  # type: ignore[misc]  # the driver ships no types
-    """Counts how often the driver held a node for dead."""
+    """Counts how often the driver considered a node dead."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -86,8 +86,8 @@ async def coordinators(hosts: Sequence[str], port: int) -> list[list[str]]:
         batches = ScyllaBatches(session, chosen)
 
         async def went(partition: Partition) -> list[str]:
-            """While no node was lost: on a loaded machine the driver takes one for dead now and then, and rightly goes
-            to the next one.
+            """If no node was lost meanwhile: on a loaded machine the driver sometimes considers one dead, and rightly
+            uses the next one.
             """
             write = Write(RowKey(Kind.HOLD, "h"), ABSENT, {"status": "held"})
             while True:
@@ -96,7 +96,7 @@ async def coordinators(hosts: Sequence[str], port: int) -> list[list[str]]:
                     await asyncio.sleep(POLL_S)
                 asked.take()
                 await asyncio.gather(*(batches.apply(partition, [write]) for _ in range(BATCHES)))
-                with suppress(StoreUnavailable):  # where it went counts, not what came back
+                with suppress(StoreUnavailable):  # the node counts, not the answer
                     await batches.get(partition, [write.key])
                 if falls.count == fell and _connected(session) == len(hosts):
                     return asked.take()
@@ -110,4 +110,4 @@ def _connected(session: Session) -> int:
 
 
 if __name__ == "__main__":
-    print(json.dumps(asyncio.run(coordinators(sys.argv[2:], int(sys.argv[1])))))  # noqa: T201 - what it is for
+    print(json.dumps(asyncio.run(coordinators(sys.argv[2:], int(sys.argv[1])))))  # noqa: T201 - its output

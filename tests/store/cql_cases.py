@@ -15,7 +15,7 @@ CLAIM: Row = {"status": "held", "expires_at_ms": 9}
 
 
 class Case(NamedTuple):
-    """What stands, and what is tried then."""
+    """The existing rows, and the batch."""
 
     before: Sequence[Write]
     tried: Sequence[Write]

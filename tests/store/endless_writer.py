@@ -1,4 +1,4 @@
-"""Writes to a data folder until it is killed, and says what was acknowledged: `endless_writer FOLDER NAME`."""
+"""Writes to a data folder until it is killed, and prints what was acknowledged: `endless_writer FOLDER NAME`."""
 
 import asyncio
 import sys

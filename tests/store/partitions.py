@@ -1,4 +1,4 @@
-"""Partitions of a test's own, and words for what is tried on them."""
+"""Partitions that only one test uses, and methods to try batches on them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -43,11 +43,11 @@ class Group:
         return outcome.rows
 
     async def get(self, *keys: RowKey) -> Rows:
-        """Those of the rows that stand."""
+        """Those of the rows that exist."""
         return await self.store.get(self.partition, keys)
 
     async def row(self, key: RowKey) -> Row | None:
-        """The row, None where there is none."""
+        """The row, None if there is none."""
         return (await self.get(key)).get(key)
 
     async def ids(self, kind: Kind, *, start: str = "", end: str = "") -> list[str]:

@@ -22,7 +22,7 @@ def test_a_cluster_is_named_by_its_nodes(text: str, cluster: Cluster) -> None:
 @pytest.mark.parametrize(
     "text", ["", ",", "db1,", "db1:", ":9042", "db1:port", "db1:0", "db1:65536", "u:p@db1", "cql://db1", "::1", "a b"]
 )
-def test_what_names_no_cluster_is_told(text: str) -> None:
+def test_an_invalid_cluster_name_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is not an address"):
         parse_cluster(text)
 

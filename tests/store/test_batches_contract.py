@@ -1,4 +1,4 @@
-"""What every store must do with a batch: all of it where every condition is met, else nothing."""
+"""What every store must do with a batch: all of it if every condition is met, else nothing."""
 
 import asyncio
 import itertools
@@ -94,7 +94,7 @@ async def test_null_values_do_not_make_a_row(group: Group) -> None:
 
 @pytest.mark.parametrize("met", range(4))
 async def test_one_condition_that_is_not_met_undoes_all_wherever_it_stands(group: Group, met: int) -> None:
-    """The one that fails is in every place, and there are writes of every sort before and after it."""
+    """The failing one is in each place in turn, with writes of every kind before and after it."""
     await group.stands(Write(A1, {}, FREE), Write(A2, {}, HELD))
     good = [Write(HOLD, ABSENT, BORN), Write(A1, FREE, HELD), Write(EVENT, {}, {"subject": "hold-1"})]
     before = await group.get(A1, A2, HOLD, EVENT)
@@ -105,7 +105,7 @@ async def test_one_condition_that_is_not_met_undoes_all_wherever_it_stands(group
 
 @pytest.mark.parametrize("spoilt", range(4))
 async def test_a_seats_neighbouring_cells_are_taken_together_or_not_at_all(group: Group, spoilt: int) -> None:
-    """A journey's cells ask and set the very same. One of them is taken, or not there: none is taken."""
+    """A journey's cells have the same condition and values. If one of them is taken, or not there, none is taken."""
     cells = [RowKey(Kind.CELL, "A1", segment) for segment in range(4)]
     taken: Row = {**HELD, "since_ms": 1}
     for others in (Write(cells[spoilt], {}, {"status": "held", "owner": "hold-9"}), None):
@@ -121,7 +121,7 @@ async def test_a_seats_neighbouring_cells_are_taken_together_or_not_at_all(group
     assert await group.get(*cells) == dict.fromkeys(cells, taken)
 
 
-async def test_a_refusal_shows_the_rows_that_stand_whole_and_no_others(group: Group) -> None:
+async def test_a_refusal_shows_the_existing_rows_whole_and_no_others(group: Group) -> None:
     """Also rows whose own condition was met, and rows after the one that failed. EVENT is missing, HOLD not named."""
     await group.stands(Write(A1, {}, FREE), Write(A2, {}, {**HELD, "since_ms": 3}), Write(HOLD, ABSENT, BORN))
     rows = await group.refused(
@@ -130,7 +130,7 @@ async def test_a_refusal_shows_the_rows_that_stand_whole_and_no_others(group: Gr
     assert rows == {A1: FREE, A2: {**HELD, "since_ms": 3}}
 
 
-async def test_a_refusal_may_leave_out_what_nothing_was_asked_of(group: Group) -> None:
+async def test_a_refusal_may_omit_rows_without_a_condition(group: Group) -> None:
     await group.stands(Write(A1, {}, HELD), Write(A2, {}, FREE), Write(EVENT, {}, {"type": "old"}))
     for others in ((Write(HOLD, ABSENT, BORN),), ()):
         rows = await group.refused(*others, Write(EVENT, {}, {"type": "new"}), Write(A1, FREE, HELD))
@@ -141,7 +141,7 @@ async def test_a_refusal_with_nothing_there_shows_nothing(group: Group) -> None:
     assert await group.refused(Write(A1, FREE, HELD), Write(A2, FREE, HELD)) == {}
 
 
-async def test_absence_fails_on_any_row_that_stands(group: Group) -> None:
+async def test_absence_fails_on_any_existing_row(group: Group) -> None:
     await group.stands(Write(HOLD, ABSENT, {"status": "aborted"}))
     assert await group.refused(Write(HOLD, ABSENT, BORN)) == {HOLD: {"status": "aborted"}}
     assert await group.refused(Write(HOLD, ABSENT, {"status": "aborted"})) == {HOLD: {"status": "aborted"}}
@@ -180,7 +180,7 @@ async def test_of_two_hundred_batches_for_one_row_exactly_one_wins(group: Group)
 
 
 async def test_batches_that_cross_are_never_half_done(group: Group) -> None:
-    """A hundred pairs of cells, each wanted with its neighbours: who wins has both, and no cell has two owners."""
+    """A hundred pairs of cells, each wanted with its neighbours: a winner has both, and no cell has two owners."""
     cells = [RowKey(Kind.CELL, f"{place:03}") for place in range(100)]
     await group.stands(*(Write(cell, {}, FREE) for cell in cells))
     pairs = [*itertools.pairwise(cells)]
@@ -239,8 +239,8 @@ def required(batch: Sequence[Write], outcome: Outcome) -> Outcome:
 
 @given(batches=_BATCHES)
 @settings(deadline=None, max_examples=60)
-async def test_all_stores_answer_alike_whatever_comes(store: Batches, batches: Sequence[Sequence[Write]]) -> None:
-    """The store in memory, which simulations run on, is the measure."""
+async def test_all_stores_answer_alike_for_any_batches(store: Batches, batches: Sequence[Sequence[Write]]) -> None:
+    """The store in memory, which simulations use, is the reference."""
     group = Group(store, new_partition())
     model = Group(MemoryBatches(None, Random(1), asyncio.sleep), group.partition)
     for place, batch in enumerate(batches):
@@ -255,7 +255,7 @@ async def test_all_stores_answer_alike_whatever_comes(store: Batches, batches: S
     assert len(await store.read_index(Index.EXPIRY, group.partition.name)) == len(batches)
 
 
-async def test_a_batch_whose_time_to_be_sent_is_over_is_not_done_and_its_company_is(group: Group) -> None:
+async def test_a_batch_whose_time_to_be_sent_is_over_is_not_done_and_others_are(group: Group) -> None:
     now = asyncio.get_running_loop().time()
     late, early = (
         group.store.apply(group.partition, [Write(A1, {}, FREE)], [index_entry("x", uuid4().hex)], send_by=now - 0.001),

@@ -1,4 +1,4 @@
-"""What every store keeps: the columns that are declared, and what stands in them, unchanged."""
+"""What every store keeps: the declared columns, and their values unchanged."""
 
 from uuid import uuid4
 
@@ -11,7 +11,7 @@ from travio_inventory.protocol.tables import COLUMNS, TABLES, TYPES, Type
 
 
 def partition_of(table: Table) -> Partition:
-    """One of that table, which nobody else has."""
+    """A new partition of that table."""
     return Partition(table, "store-tests" if TABLES[table].organization else "", uuid4().hex)
 
 
@@ -38,7 +38,7 @@ async def test_every_column_of_every_kind_keeps_what_it_is_given(store: Batches,
 async def test_a_row_of_a_kind_or_with_a_column_that_its_table_does_not_have_is_refused(
     store: Batches, table: Table, kind: Kind
 ) -> None:
-    """Whether it is asked or set, alone or beside others; and nothing of the batch is done."""
+    """In a condition or a value, alone or with others; and nothing of the batch is done."""
     group, key = Group(store, partition_of(table)), RowKey(kind, "x")
     declared = TABLES[table].kinds.get(kind)
     known = {column.name for column in declared.columns} if declared else set[str]()

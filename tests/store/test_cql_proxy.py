@@ -1,4 +1,4 @@
-"""The proxy that spoils batches on their way to a real server: it does what it says, and nothing else."""
+"""The proxy that spoils batches on their way to a real server: it does what it promises, and nothing else."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -55,21 +55,21 @@ def options(scylla: ScyllaOptions, proxy: CqlProxy) -> ScyllaOptions:
 
 @pytest.fixture(scope="module")
 async def patient(options: ScyllaOptions) -> AsyncIterator[ScyllaBatches]:
-    """A store that waits for answers however loaded the machine is."""
+    """A store that waits for answers even on a loaded machine."""
     async with scylla_store(options) as opened:
         yield opened
 
 
 @asynccontextmanager
 async def hasty_store(options: ScyllaOptions) -> AsyncIterator[ScyllaBatches]:
-    """A store that soon takes an answer for lost, with all prepared that these tests need."""
+    """A store with short timeouts, which has prepared all statements of these tests."""
     async with scylla_store(replace(options, request_ms_max=TIMEOUT_MS)) as opened:
         await recovered(opened)
         yield opened
 
 
 async def recovered(store: ScyllaBatches) -> None:
-    """Return once the store is well: a driver takes a node that cuts a connection for dead, for a while."""
+    """Return when the store works: for a while, a driver considers a node dead that closed a connection."""
     for _ in range(RECOVERY_TRIES):
         partition = new_partition()
         if isinstance(await store.apply(partition, [setting(0)]), Applied):
@@ -93,12 +93,12 @@ def marked() -> Partition:
 
 
 def setting(until: int) -> Write:
-    """Done as often as it arrives."""
+    """A batch that is applied each time it arrives."""
     return Write(RowKey(Kind.CELL, "A1"), {}, {"until_ms": until})
 
 
 async def until_is(store: ScyllaBatches, partition: Partition) -> object:
-    """What was set last, None where nothing was."""
+    """The value that was set last, None if there is none."""
     key = setting(0).key
     return (await store.get(partition, [key])).get(key, {}).get("until_ms")
 
@@ -154,7 +154,7 @@ def _send_alone(options: ScyllaOptions, partition: Partition) -> None:
         (Fault.CUT_AFTER, Unknown, 1, 2),
     ],
 )
-async def test_a_fault_does_what_it_says(
+async def test_a_fault_does_what_it_promises(
     proxy: CqlProxy,
     patient: ScyllaBatches,
     hasty: ScyllaBatches,
@@ -164,8 +164,8 @@ async def test_a_fault_does_what_it_says(
     at_once: int | None,
     in_the_end: int | None,
 ) -> None:
-    """What the caller is told of a batch that sets 1, and what it set when he is told; where it was done, the test then
-    sets 2, so that in the end it is seen whether the batch came once more.
+    """The outcome of a batch that sets 1, and the value when the caller gets it; if it was done, the test then sets 2,
+    so that the end shows whether the batch arrived once more.
     """
     await proxy.spoil(marked.organization, fault, late_ms=LATE_MS)
     assert isinstance(await hasty.apply(marked, [setting(1)]), told)
@@ -177,7 +177,7 @@ async def test_a_fault_does_what_it_says(
     assert await until_is(patient, marked) == in_the_end
 
 
-async def test_who_is_answered_for_the_second_copy_is_refused_by_the_first(
+async def test_the_answer_for_the_second_copy_is_a_refusal_because_of_the_first(
     proxy: CqlProxy, hasty: ScyllaBatches, marked: Partition
 ) -> None:
     await proxy.spoil(marked.organization, Fault.ANSWERED_TWICE)
@@ -196,7 +196,7 @@ async def test_of_two_copies_that_arrive_together_one_is_done(
     assert len(await patient.read(marked, Kind.HOLD)) == 10
 
 
-async def test_only_those_that_are_meant_are_spoiled(
+async def test_only_the_meant_batches_are_spoiled(
     proxy: CqlProxy, hasty: ScyllaBatches, patient: ScyllaBatches, marked: Partition
 ) -> None:
     await proxy.spoil(marked.organization, Fault.REQUEST_LOST, first=2, times=2)
@@ -213,7 +213,7 @@ async def test_only_those_that_are_meant_are_spoiled(
 async def test_in_the_dark_nothing_arrives_and_nothing_is_answered(
     cassandra_node: Cassandra, scylla: ScyllaOptions, patient: ScyllaBatches, marked: Partition, tmp_path: Path
 ) -> None:
-    """Through a proxy of its own: drivers notice the dark, later."""
+    """Through a separate proxy, because drivers notice the dark later."""
     with cql_proxy(tmp_path, cassandra_node.hosts, cassandra_node.port) as proxy:
         (host,) = proxy.hosts
         async with hasty_store(replace(scylla, port=proxy.port)) as store:
@@ -226,7 +226,7 @@ async def test_in_the_dark_nothing_arrives_and_nothing_is_answered(
             await recovered(store)
 
 
-async def test_it_ends_with_who_started_it(cassandra_node: Cassandra, tmp_path: Path) -> None:
+async def test_it_ends_with_its_parent(cassandra_node: Cassandra, tmp_path: Path) -> None:
     with cql_proxy(tmp_path, cassandra_node.hosts, cassandra_node.port) as short:
         assert short.answers()
     assert not short.answers()

@@ -1,4 +1,4 @@
-"""The declaration of the tables, and what is written from it: schema.cql and docs/data-model.md."""
+"""The declaration of the tables, and what is generated from it: schema.cql and docs/data-model.md."""
 
 import asyncio
 from collections import Counter

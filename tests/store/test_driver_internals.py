@@ -1,4 +1,4 @@
-"""What we use of the CQL driver that it does not promise is there and does what we rely on."""
+"""The private parts of the CQL driver that we use exist and do what we rely on."""
 
 from uuid import UUID
 

@@ -1,4 +1,4 @@
-"""What a process knows of the open epoch while the store does not tell it."""
+"""What a process knows of the open epoch while the store does not answer."""
 
 import asyncio
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ class Silent(MemoryBatches):
         raise StoreUnavailable("no answer")
 
 
-def test_a_crowd_waits_for_one_look_where_the_store_never_answered() -> None:
+def test_a_crowd_waits_for_one_read_if_the_store_never_answered() -> None:
     assert run_virtually(0, _seconds_of_a_crowd()) <= 2 * ANSWER_S
 
 
@@ -39,7 +39,7 @@ async def _seconds_of_a_crowd() -> float:
     return loop.time() - began_s
 
 
-def test_what_was_known_once_goes_on_while_the_store_is_away() -> None:
+def test_a_known_epoch_is_used_while_the_store_is_unavailable() -> None:
     run_virtually(0, _go_on_without_the_store())
 
 

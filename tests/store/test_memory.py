@@ -1,4 +1,4 @@
-"""The store in memory: each fault does what it says, and a seed makes a run, in time that jumps."""
+"""The store in memory: each fault does what it promises, and a seed makes a run, in virtual time."""
 
 import asyncio
 import random
@@ -35,7 +35,7 @@ LONG_S = 60
 
 
 class Jumps(selectors.DefaultSelector):
-    """Instead of waiting for the next thing that is due, makes it due."""
+    """Makes the next event due instead of waiting for it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -162,7 +162,7 @@ async def test_reads_fail() -> None:
     assert batches.seen == {Fault.READ_FAILED: 3}
 
 
-async def test_faults_can_be_switched_off_and_what_is_under_way_still_arrives() -> None:
+async def test_faults_can_be_switched_off_and_batches_in_flight_still_arrive() -> None:
     watched = Watched(Faults(late=1))
     await watched.batches.apply(GROUP, [TOUCH])
     watched.batches.faults = Faults.none()
@@ -225,7 +225,7 @@ async def test_a_caller_that_is_cancelled_does_not_undo_its_batch() -> None:
     assert len(watched.applied) == 1
 
 
-def test_faults_happen_as_often_as_asked_for() -> None:
+def test_faults_happen_as_often_as_requested() -> None:
     faults, draws = Faults.share(0.4), random.Random(1)
     drawn = Counter(faults.draw(draws) for _ in range(50_000))
     asked = {

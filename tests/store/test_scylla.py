@@ -46,13 +46,13 @@ FREE: Row = {"status": "available"}
 HELD: Row = {"status": "held", "owner": "hold-1", "until_ms": 5}
 RECOVERY_S_MAX = 30
 ANSWER_S_MAX = 8
-"""Shorter than what the driver waits for by itself."""
+"""Shorter than the driver's own timeout."""
 HALT_S_MAX = 30
 
 
 @pytest.fixture
 async def batches(scylla: ScyllaOptions) -> AsyncIterator[ScyllaBatches]:
-    """A store of the test's own, so that its counts are."""
+    """A store for this test, with its own counts."""
     async with scylla_store(scylla) as opened:
         yield opened
 
@@ -76,7 +76,7 @@ class Counted:
 
 @pytest.fixture
 async def counted(scylla: ScyllaOptions) -> AsyncIterator[Counted]:
-    """A store of the test's own."""
+    """A store for this test."""
     with scylla_session(scylla) as session:
         yield Counted(session, scylla)
 
@@ -104,8 +104,8 @@ async def test_a_hold_is_one_batch_whether_it_wins_or_loses(counted: Counted) ->
         assert (counted.requests, counted.batches.counts) == (2, Counts(refused=1, reads=1))
 
 
-async def test_of_many_who_want_one_seat_one_has_it(batches: ScyllaBatches) -> None:
-    """All at once, past the gate of their process: the store decides."""
+async def test_of_many_attempts_for_one_seat_one_wins(batches: ScyllaBatches) -> None:
+    """All at once, without the gate of their process: the store decides."""
     async with Market(batches) as market:
         sale = await market.open(seats_per_group="all")
         await sale.hold("A1", "A-C")
@@ -114,8 +114,8 @@ async def test_of_many_who_want_one_seat_one_has_it(batches: ScyllaBatches) -> N
         await sale.hold("A2", "A-D")
 
 
-async def test_a_refusal_that_is_not_told_whole_is_read(counted: Counted) -> None:
-    """Servers tell all columns where one condition was absence, else only those that were asked."""
+async def test_a_refusal_with_incomplete_rows_is_read(counted: Counted) -> None:
+    """Servers return all columns if one condition was absence, else only those of the conditions."""
     partition, batches = new_partition(), counted.batches
     await batches.apply(partition, [Write(A1, {}, HELD), Write(EVENT, {}, {"type": "old", "at_ms": 3})])
     told, claim = Write(EVENT, {}, {"type": "new"}), Write(A1, FREE, HELD)
@@ -149,7 +149,7 @@ def test_answers_too_short_to_get_past_one_seat_are_refused(scylla: ScyllaOption
 
 @pytest.mark.parametrize("condition", [ABSENT, {}, {"status": None}, {"status": None, "owner": None}])
 async def test_a_row_whose_columns_are_all_cleared_still_stands(batches: ScyllaBatches, condition: Condition) -> None:
-    """However it came to be; servers drop a row that was made by an update with its last column."""
+    """However it was created; servers drop a row that was created by an update with its last column."""
     for store in (MemoryBatches(None, Random(1), asyncio.sleep), batches):
         partition = new_partition()
         await store.apply(partition, [Write(A1, condition, HELD)])
@@ -183,11 +183,11 @@ async def test_a_caller_that_is_cancelled_does_not_undo_its_batch_nor_keep_its_t
     assert outcomes == [Applied()] * 10
     assert batches.counts.applied == 11
     rows = await batches.read(partition, Kind.HOLD)
-    assert {key.id for key in rows} >= {*map(str, range(4))}  # those that had their turn; the others were not sent
+    assert {key.id for key in rows} >= {*map(str, range(4))}  # those that got a turn; the others were not sent
 
 
 async def test_a_request_that_the_driver_ends_twice_is_over_once(scylla: ScyllaOptions) -> None:
-    """It does so where a request's time is over while it is still being sent, on a machine that does much else."""
+    """It does so if a request's time is over while it is still being sent, on a busy machine."""
     sent: list[ResponseFuture] = []
     partition = new_partition()
     with scylla_session(scylla) as session:
@@ -200,7 +200,7 @@ async def test_a_request_that_the_driver_ends_twice_is_over_once(scylla: ScyllaO
         assert isinstance(await batches.apply(partition, birth("two")), Applied)
 
 
-async def test_what_is_wrong_is_raised_and_costs_no_turn(scylla: ScyllaOptions) -> None:
+async def test_a_wrong_request_is_raised_and_costs_no_turn(scylla: ScyllaOptions) -> None:
     """A request that the server does not understand, or that is not sent at all; nobody may take it for an unknown
     outcome and try for ever.
     """
@@ -251,7 +251,7 @@ async def test_a_closed_store_does_nothing(scylla: ScyllaOptions) -> None:
         await batches.get(partition, [HOLD])
 
 
-async def test_no_server_is_one_line(scylla: ScyllaOptions) -> None:
+async def test_an_unreachable_server_is_one_line_in_the_log(scylla: ScyllaOptions) -> None:
     port = free_port("127.0.0.1")
     with pytest.raises(StoreUnavailable, match=rf"no session with 127\.0\.0\.1 port {port}: .*refused"):
         async with ScyllaBatches.connect(replace(scylla, port=port)):

@@ -1,4 +1,4 @@
-"""Who coordinates: all processes must agree, without asking each other."""
+"""The coordinator of a partition: all processes must agree on it, without communication."""
 
 from collections import Counter
 from random import Random
@@ -31,7 +31,7 @@ def test_the_order_is_the_same_however_the_hosts_come() -> None:
 
 
 def test_the_order_of_one_partition_is_written_down_here() -> None:
-    """A release that orders otherwise would, while it is rolled out, fight with the one before."""
+    """A release with another order would, while it is rolled out, contend with the previous one."""
     order = in_order(NODES, set(), key_of("trip-1"))
     assert [node.host_id.int for node in order] == [2, 3, 5, 4, 0, 1]
 
@@ -43,7 +43,7 @@ def test_partitions_are_spread_over_all_replicas() -> None:
     assert min(firsts.values()) > 150
 
 
-def test_when_the_first_is_away_the_others_keep_their_order() -> None:
+def test_when_the_first_is_unavailable_the_others_keep_their_order() -> None:
     order = in_order(NODES, set(), key_of("trip-1"))
     assert in_order(order[1:], set(), key_of("trip-1")) == order[1:]
 

@@ -1,4 +1,6 @@
-"""Index entries that gather while others travel: each caller hears of its own request, nobody waits for ever."""
+"""Index entries that gather while others travel: each caller gets the result of its own request, and none waits for
+ever.
+"""
 
 import asyncio
 from collections.abc import Sequence
@@ -37,7 +39,7 @@ async def until_quiet() -> None:
         await asyncio.sleep(0)
 
 
-async def test_who_comes_while_others_travel_goes_together() -> None:
+async def test_requests_that_arrive_while_others_travel_are_sent_together() -> None:
     writer = Writer()
     announcer = Announcer(writer.write, wait_s=5)
     early = []
@@ -118,7 +120,7 @@ async def test_a_write_that_raises_is_told_to_those_of_the_request_and_the_other
         assert await behind is None
 
 
-async def test_nobody_waits_longer_than_is_said_and_who_left_the_queue_is_not_written() -> None:
+async def test_no_caller_waits_longer_than_promised_and_entries_that_left_the_queue_are_not_written() -> None:
     """Every writer is stuck: those whose index entries are being written and those behind them are told the same."""
     writer = Writer()
     announcer = Announcer(writer.write, wait_s=0.05)

@@ -1,4 +1,4 @@
-"""What is read from a server's answer: ScyllaDB's as its documentation describes them, Cassandra's as recorded."""
+"""Reading a server's answers: ScyllaDB's as documented, Cassandra's as recorded."""
 
 import asyncio
 import json
@@ -56,7 +56,7 @@ def answer_of(server: Server, case: str) -> ResultRows:
 
 
 async def as_in_memory(case: Case) -> Outcome:
-    """What the store in memory, which is the measure, says of the case."""
+    """What the store in memory, which is the reference, answers in the case."""
     store, partition = MemoryBatches(None, Random(1), asyncio.sleep), new_partition()
     await store.apply(partition, case.before)
     return await store.apply(partition, case.tried)
@@ -86,7 +86,7 @@ def test_rows_are_found_by_their_key_in_whatever_order_they_come() -> None:
     assert rows_of(turned) == rows_of(answer) != {}
 
 
-def test_what_names_a_partition_is_nothing_that_a_row_says() -> None:
+def test_a_partition_column_is_not_part_of_a_row() -> None:
     """A hold has a holder; a ledger is a holder's, and has no segments."""
     answer = ResultRows(
         ["[applied]", "organization", "holder", "kind", "id", "hold"], [(False, "o", "ann", "slot", "0", "h")]

@@ -1,4 +1,4 @@
-"""Answers on their way from the driver: each call hears of its own, and of a driver that has nothing to say."""
+"""Answers on their way from the driver: each call gets its own, even if the driver has none."""
 
 import asyncio
 from collections.abc import Callable
@@ -15,7 +15,7 @@ ASKED = SimpleStatement("SELECT")
 
 
 class Request:
-    """What the driver gives for a request; it tells nothing until told to."""
+    """The driver's object for a request; it completes when the test says so."""
 
     attempted_hosts = ("db1",)
 

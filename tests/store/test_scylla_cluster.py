@@ -1,4 +1,4 @@
-"""Three nodes that keep a copy each: who coordinates, and what a node that dies costs."""
+"""Three nodes with a replica each: which one coordinates, and what the death of a node costs."""
 
 import asyncio
 import json
@@ -62,7 +62,7 @@ class Cluster:
         await asyncio.to_thread(self.nodes.nodes[self.nodes.hosts.index(address)].kill)
 
     async def start_all(self) -> None:
-        """Those that died run again."""
+        """Start those that died again."""
         for node in self.nodes.nodes:
             if not node.process.runs:
                 node.process.start()
@@ -102,7 +102,7 @@ async def cluster(cassandra_cluster: Cassandra, options: ScyllaOptions) -> Async
 
 
 def in_a_process(hosts: list[str], port: int) -> list[list[str]]:
-    """What a process of its own, which knows the nodes in this order, chooses."""
+    """The choice of a separate process that knows the nodes in this order."""
     command = [sys.executable, "-m", coordinators.__name__, str(port), *hosts]
     ended = run(command, check=False, capture_output=True, text=True, timeout=PROCESS_S_MAX)
     assert ended.returncode == 0, ended.stderr
@@ -113,7 +113,7 @@ def in_a_process(hosts: list[str], port: int) -> list[list[str]]:
 async def test_all_batches_and_reads_of_a_partition_go_to_one_node_whatever_the_process(
     options: ScyllaOptions,
 ) -> None:
-    """Each process is told of the nodes in another order. The partitions are spread over all of them."""
+    """Each process gets the nodes in another order. The partitions are spread over all nodes."""
     hosts = list(options.hosts)
     orders = [hosts, hosts[::-1], hosts[1:] + hosts[:1]]
     went = await asyncio.gather(*(asyncio.to_thread(in_a_process, order, options.port) for order in orders))
@@ -123,7 +123,9 @@ async def test_all_batches_and_reads_of_a_partition_go_to_one_node_whatever_the_
 
 
 async def test_a_node_that_dies_is_replaced_at_once_and_takes_over_again_when_it_is_back(cluster: Cluster) -> None:
-    """In flight as it dies: unknown at worst. Nothing that was answered is lost, nothing comes that was not done."""
+    """Batches in flight when it dies are unknown at worst. No answered batch is lost, and none is applied that was not
+    done.
+    """
     first = await cluster.coordinator()
     writing = [asyncio.create_task(cluster.write()) for _ in range(30)]
     await cluster.kill(first)

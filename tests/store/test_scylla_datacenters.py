@@ -1,4 +1,4 @@
-"""Two datacenters: all processes let the same copies decide, else they do not start; no seat is sold twice."""
+"""Two datacenters: all processes let the same replicas decide, else they do not start; no seat is sold twice."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -42,7 +42,7 @@ def by_hand(cassandra_datacenters: Cassandra, east: ScyllaOptions) -> Iterator[S
 
 
 def spread(by_hand: Session, options: ScyllaOptions) -> None:
-    """The keyspace gets a copy in each datacenter."""
+    """The keyspace gets a replica in each datacenter."""
     replication = "{'class': 'NetworkTopologyStrategy', 'east': 1, 'west': 1}"
     by_hand.execute(f"ALTER KEYSPACE {options.keyspace} WITH replication = {replication}")
 
@@ -67,7 +67,7 @@ async def start(options: ScyllaOptions) -> None:
 
 
 async def sold_to(batches: ScyllaBatches, seat: int, buyer: str) -> bool:
-    """Whether the seat is the buyer's now, who asks until there is a definite answer."""
+    """Whether the buyer has the seat now; the buyer tries until there is a definite answer."""
     write = Write(RowKey(Kind.CELL, f"seat-{seat}"), ABSENT, {"status": "sold", "owner": buyer})
     while True:
         outcome = await batches.apply(PARTITION, [write])
@@ -135,7 +135,7 @@ async def test_another_scope_than_that_of_all_others_is_refused(east: ScyllaOpti
     await start(east)
 
 
-async def test_copies_are_counted_where_they_decide(east: ScyllaOptions, by_hand: Session) -> None:
+async def test_replicas_are_counted_where_they_decide(east: ScyllaOptions, by_hand: Session) -> None:
     applied(east)
     spread(by_hand, east)
     with pytest.raises(placement.ReplicationTooLow, match="keeps 1 copies of a row in datacenter east, not 2"):
@@ -143,10 +143,10 @@ async def test_copies_are_counted_where_they_decide(east: ScyllaOptions, by_hand
 
 
 @pytest.mark.parametrize("named", ["east", ""])
-async def test_who_runs_sells_nothing_more_once_other_copies_decide(
+async def test_a_running_service_sells_nothing_more_when_other_replicas_decide(
     east: ScyllaOptions, by_hand: Session, caplog: pytest.LogCaptureFixture, named: str
 ) -> None:
-    """An operator moved the home while a service ran, which may have had no need to name it at its start."""
+    """An operator moved the home while a service ran, which may not have named it at its start."""
     applied(east)
     east = replace(east, datacenter=named)
     with scylla_session(east) as opened:
@@ -156,7 +156,7 @@ async def test_who_runs_sells_nothing_more_once_other_copies_decide(
         assert batches.problem == ""
         assert await sold_to(batches, 1, "a")
         spread(by_hand, east)
-        moved = f"UPDATE {east.keyspace}.agreements SET value = 'home west' WHERE name = 'serial'"  # noqa: S608 - ours
+        moved = f"UPDATE {east.keyspace}.agreements SET value = 'home west' WHERE name = 'serial'"  # noqa: S608 - our own text
         by_hand.execute(moved)
         async with asyncio.timeout(SEEN_S_MAX):
             while "nothing is sold here until" not in caplog.text:  # noqa: ASYNC110 - a log tells no event loop

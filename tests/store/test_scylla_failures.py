@@ -1,4 +1,4 @@
-"""What an error of the driver means for a batch: a wrong guess here sells a seat twice, or hides a mistake of ours."""
+"""What an error of the driver means for a batch: a wrong guess sells a seat twice, or hides a bug."""
 
 import pytest
 from cassandra import (
@@ -61,7 +61,7 @@ def test_after_these_it_never_will_be(failure: Failure) -> None:
 
 
 @pytest.mark.parametrize("error", WRONG, ids=lambda error: type(error).__name__)
-def test_a_mistake_of_ours_is_raised_and_not_tried_again(error: Exception) -> None:
+def test_a_bug_of_ours_is_raised_and_not_tried_again(error: Exception) -> None:
     for was_sent in (True, False):
         with pytest.raises(type(error)):
             outcome_of(Failure(error, was_sent))

@@ -36,7 +36,7 @@ def session(scylla: ScyllaOptions, keyspace: str) -> Iterator[Session]:
         opened.execute(f"DROP KEYSPACE IF EXISTS {keyspace}")
 
 
-def test_the_file_says_what_is_declared_table_by_table_and_column_by_column() -> None:
+def test_the_file_has_what_is_declared_table_by_table_and_column_by_column() -> None:
     tables = dict(schema.ours().tables)
     for name, declared in TABLES.items():
         key = {column.name: column.type for column in declared.partition} | {"kind": "text", "id": "text"}
@@ -47,7 +47,7 @@ def test_the_file_says_what_is_declared_table_by_table_and_column_by_column() ->
     assert tables.keys() == {"agreements", "schema_version"}
 
 
-def test_tables_of_conditional_batches_are_told_apart_from_plain_ones() -> None:
+def test_tables_of_conditional_batches_are_separate_from_plain_ones() -> None:
     statements = schema.ours().statements
     for tables, comment in ((TABLES, CONDITIONAL), (PLAIN_TABLES, PLAIN)):
         told = [text for text in statements if f"comment = '{comment}'" in text]
@@ -78,10 +78,10 @@ def test_a_file_without_a_version_or_with_another_type_is_no_schema(text: str) -
 def test_applying_it_again_changes_nothing(session: Session, options: ScyllaOptions, keyspace: str) -> None:
     schema.apply(session, options, replication=1)
     schema.check(session, options)
-    session.execute(f"INSERT INTO {keyspace}.listings (index_name, bucket, entry) VALUES ('a', 'b', 'c')")  # noqa: S608 - ours
+    session.execute(f"INSERT INTO {keyspace}.listings (index_name, bucket, entry) VALUES ('a', 'b', 'c')")  # noqa: S608 - our own text
     schema.apply(session, options, replication=1)
     schema.check(session, options)
-    assert len(list(session.execute(f"SELECT * FROM {keyspace}.listings"))) == 1  # noqa: S608 - ours
+    assert len(list(session.execute(f"SELECT * FROM {keyspace}.listings"))) == 1  # noqa: S608 - our own text
 
 
 @pytest.mark.scylla
@@ -113,11 +113,11 @@ def test_versions_are_compared(
     session: Session, options: ScyllaOptions, keyspace: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     schema.apply(session, options, replication=1)
-    record = f"INSERT INTO {keyspace}.schema_version (name, version) VALUES ('inventory', {{}})"  # noqa: S608 - ours
+    record = f"INSERT INTO {keyspace}.schema_version (name, version) VALUES ('inventory', {{}})"  # noqa: S608 - our own text
     session.execute(record.format(schema.ours().version + 1))
     schema.check(session, options)
     schema.apply(session, options, replication=1)
-    recorded = session.execute(f"SELECT version FROM {keyspace}.schema_version").one()  # noqa: S608 - ours
+    recorded = session.execute(f"SELECT version FROM {keyspace}.schema_version").one()  # noqa: S608 - our own text
     assert recorded == (schema.ours().version + 1,)
     newer = replace(schema.ours(), version=schema.ours().version + 2)
     with monkeypatch.context() as patched:
@@ -131,7 +131,7 @@ def test_versions_are_compared(
 
 
 @pytest.mark.scylla
-async def test_a_store_without_a_schema_or_with_too_few_copies_does_not_open(
+async def test_a_store_without_a_schema_or_with_too_few_replicas_does_not_open(
     session: Session, options: ScyllaOptions, keyspace: str
 ) -> None:
     with pytest.raises(schema.SchemaMissing, match=f"{keyspace} has no schema: run"):
@@ -177,7 +177,7 @@ async def test_a_keyspace_of_an_earlier_release_is_refused_in_one_line_that_says
     )
     session.execute(f"CREATE TABLE {keyspace}.blocks (id text PRIMARY KEY, status text)")
     session.execute(f"CREATE TABLE {keyspace}.schema_version (name text PRIMARY KEY, version int)")
-    session.execute(f"INSERT INTO {keyspace}.schema_version (name, version) VALUES ('inventory', {version})")  # noqa: S608 - ours
+    session.execute(f"INSERT INTO {keyspace}.schema_version (name, version) VALUES ('inventory', {version})")  # noqa: S608 - our own text
     said = []
     with pytest.raises(schema.SchemaTooOld) as started:
         async with ScyllaBatches.connect(options):

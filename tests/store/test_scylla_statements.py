@@ -143,7 +143,7 @@ def _batches(draw: st.DrawFn) -> tuple[Table, list[Write]]:
 
 @given(_batches())
 def test_no_batch_is_ever_a_plain_write(batch: tuple[Table, list[Write]]) -> None:
-    """A plain write carries a clock's time and may lie before, or behind, all conditional ones."""
+    """A plain write has a clock's timestamp, which may be before or after all conditional writes."""
     table, writes = batch
     statements = batch_of("ks", place_of(Partition(table, "org" if TABLES[table].organization else "", "name")), writes)
     assert not statements or any(" IF " in statement.text for statement in statements)
@@ -156,7 +156,7 @@ def test_no_batch_is_ever_a_plain_write(batch: tuple[Table, list[Write]]) -> Non
 
 @pytest.mark.parametrize("index", Index)
 def test_a_plain_write_adds_to_a_plain_table_and_to_no_other(index: Index) -> None:
-    """Nothing but these is written without a condition: the type of what is announced lets nothing else through."""
+    """Only these are written without a condition: the type of the announcements allows nothing else."""
     written = entry_of("ks", IndexEntry(index, "bucket", "entry"))
     assert isinstance(written, PlainWrite)
     assert written.text.startswith(f"INSERT INTO ks.{INDEXES[index].table} (")

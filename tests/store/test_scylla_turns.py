@@ -14,7 +14,7 @@ async def enter_later(turns: InFlightLimit, partition: str, entered: list[int], 
     entered.append(number)
 
 
-async def test_a_partition_has_so_many_turns_and_those_who_wait_come_in_order() -> None:
+async def test_a_partition_has_a_limit_of_turns_and_waiting_callers_get_them_in_order() -> None:
     turns, entered = InFlightLimit(limit=10, per_partition=2, wait_s=5), list[int]()
     tasks = [asyncio.create_task(enter_later(turns, "a", entered, number)) for number in range(5)]
     await asyncio.sleep(0)
@@ -39,7 +39,7 @@ async def test_all_partitions_together_have_a_limit() -> None:
 
 
 @pytest.mark.parametrize(("limit", "per_partition"), [(1, 5), (5, 1)])
-async def test_who_waits_too_long_gets_none_and_takes_none(limit: int, per_partition: int) -> None:
+async def test_a_caller_that_waits_too_long_gets_no_turn_and_uses_none(limit: int, per_partition: int) -> None:
     turns = InFlightLimit(limit=limit, per_partition=per_partition, wait_s=0.02)
     await turns.enter("a")
     with pytest.raises(NoTurn, match=r"0\.02 s"):

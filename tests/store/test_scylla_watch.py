@@ -40,7 +40,7 @@ def never(why: str) -> None:
 
 @asynccontextmanager
 async def watched(session: Session, options: ScyllaOptions) -> AsyncIterator[list[str]]:
-    """Look ten times a second while the block lasts; what was noted, look by look."""
+    """Check ten times a second while the block lasts; the findings of each check."""
     agreed = schema.check(session, replace(options, replication_min=1))
     unfit: list[str] = []
     watching = asyncio.create_task(watch.go_on(session, options, agreed, never, unfit.append, every_s=0.1))
@@ -55,7 +55,7 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.05)
 
 
-async def test_a_keyspace_that_loses_copies_under_a_running_service_is_told_once(
+async def test_a_keyspace_that_loses_replicas_under_a_running_service_is_reported_once(
     session: Session, options: ScyllaOptions, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with watched(session, replace(options, replication_min=2)):
@@ -64,7 +64,7 @@ async def test_a_keyspace_that_loses_copies_under_a_running_service_is_told_once
     assert caplog.text.count("keeps 1 copies") == 1
 
 
-async def test_a_table_that_changes_under_a_running_service_is_told_until_it_is_right(
+async def test_a_table_that_changes_under_a_running_service_is_reported_until_it_is_right(
     session: Session, options: ScyllaOptions, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")
@@ -79,7 +79,7 @@ async def test_a_table_that_changes_under_a_running_service_is_told_until_it_is_
     assert caplog.text.count("ledgers.fingerprint is missing") == 2
 
 
-async def test_rules_that_processes_do_not_share_are_told(
+async def test_rules_that_processes_do_not_share_are_reported(
     session: Session, options: ScyllaOptions, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with watched(session, replace(options, rules={BOUND: "500"})) as unfit:
@@ -87,7 +87,7 @@ async def test_rules_that_processes_do_not_share_are_told(
         assert set(unfit) == {""}, "it is told, and sells on"
 
 
-async def test_a_clock_that_goes_wrong_under_a_running_service_is_told_until_it_is_right(
+async def test_a_clock_that_goes_wrong_under_a_running_service_is_reported_until_it_is_right(
     session: Session, options: ScyllaOptions, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     caplog.set_level("INFO")
@@ -99,7 +99,7 @@ async def test_a_clock_that_goes_wrong_under_a_running_service_is_told_until_it_
         await until(lambda: "no longer so: the clock of this machine" in caplog.text)
 
 
-async def test_a_look_that_fails_is_not_the_last(
+async def test_a_check_that_fails_is_not_the_last(
     session: Session, options: ScyllaOptions, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("DEBUG", logger=watch.__name__)
@@ -112,7 +112,7 @@ async def test_a_look_that_fails_is_not_the_last(
 
 
 @pytest.mark.usefixtures("session")
-async def test_a_store_that_is_watched_looks(options: ScyllaOptions, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_watched_store_is_checked(options: ScyllaOptions, caplog: pytest.LogCaptureFixture) -> None:
     options = replace(options, rules={BOUND: "500"})
     async with ScyllaBatches.connect(options) as batches, create_task_group() as watching:
         watching.start_soon(batches.keep_watch)

@@ -43,7 +43,7 @@ def birth(name: object, values: Row | None = None) -> list[Write]:
 
 
 async def ids(store: SqliteBatches, kind: Kind = Kind.HOLD) -> set[str]:
-    """The ids that stand."""
+    """The ids that are stored."""
     return {key.id for key in await store.read(PARTITION, kind)}
 
 
@@ -113,7 +113,7 @@ async def test_batches_that_wait_together_share_a_commit(tmp_path: Path) -> None
 
 
 async def test_a_group_answers_each_batch_by_what_came_before_it(tmp_path: Path) -> None:
-    """One transaction, in the order of asking: born, refused, moved on, refused, moved back."""
+    """One transaction, in the order of the calls: created, refused, changed, refused, changed back."""
     batches = [
         Write(HOLD, ABSENT, {"status": "held"}),
         Write(HOLD, ABSENT, {"status": "aborted"}),
@@ -167,7 +167,7 @@ async def test_a_batch_that_waited_too_long_for_its_turn_is_not_done(tmp_path: P
     async with SqliteBatches.open(tmp_path, wait_ms_max=200) as store:
         waiting = asyncio.create_task(store.apply(PARTITION, birth("a")))
         await asyncio.sleep(0)
-        time.sleep(0.3)  # noqa: ASYNC251 - the loop is what is late
+        time.sleep(0.3)  # noqa: ASYNC251 - the loop must be late
         assert isinstance(await waiting, NotDone)
         assert await ids(store) == set()
         assert isinstance(await store.apply(PARTITION, birth("b")), Applied)
@@ -206,7 +206,7 @@ async def test_a_failed_commit_is_unknown_and_the_store_goes_on(
 
 
 async def test_a_group_that_cannot_begin_is_not_done_and_the_store_goes_on(tmp_path: Path) -> None:
-    """Somebody with a SQLite shell has the write lock."""
+    """A SQLite shell has the write lock."""
     async with SqliteBatches.open(tmp_path) as store:
         with closing(sqlite3.connect(tmp_path / "inventory.db", isolation_level=None)) as shell:
             shell.execute("BEGIN IMMEDIATE")
@@ -218,7 +218,7 @@ async def test_a_group_that_cannot_begin_is_not_done_and_the_store_goes_on(tmp_p
 
 
 async def test_a_group_that_fails_half_way_is_not_done_and_the_store_goes_on(tmp_path: Path) -> None:
-    """Somebody has taken a table away; the batch that needs it comes after one that does not."""
+    """A table was dropped; the batch that needs it comes after one that does not."""
     entries = [IndexEntry(Index.EXPIRY, "b", "x")]
     async with SqliteBatches.open(tmp_path) as store:
         with closing(sqlite3.connect(tmp_path / "inventory.db", isolation_level=None)) as shell:
@@ -231,7 +231,7 @@ async def test_a_group_that_fails_half_way_is_not_done_and_the_store_goes_on(tmp
         assert await ids(store) == {"a"}
 
 
-async def test_a_batch_that_no_store_can_take_is_its_callers_own_trouble(tmp_path: Path) -> None:
+async def test_a_batch_that_no_store_can_take_fails_only_its_caller(tmp_path: Path) -> None:
     """All are tried in one transaction; the first write of each bad one would be fine."""
     good = Write(RowKey(Kind.CELL, "A1"), {}, {"owner": "x"})
     bad: list[tuple[type[Exception], Row]] = [
@@ -305,7 +305,7 @@ async def test_the_interpreter_switches_threads_fast_while_the_store_is_open(tmp
     assert sys.getswitchinterval() == before
 
 
-async def test_a_group_that_raises_what_nobody_expects_is_not_done_and_the_store_goes_on(
+async def test_a_group_that_raises_an_unexpected_error_is_not_done_and_the_store_continues(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: object) -> None:
@@ -320,13 +320,13 @@ async def test_a_group_that_raises_what_nobody_expects_is_not_done_and_the_store
 
 
 class Disk:
-    """A connection whose commits do what they are told."""
+    """A connection whose commits do what the test says."""
 
     def __init__(self, commit: Callable[[], None]) -> None:
         self.commit = commit
 
 
-async def test_a_commit_that_raises_what_nobody_expects_is_told() -> None:
+async def test_a_commit_that_raises_an_unexpected_error_is_reported() -> None:
     def broken() -> None:
         raise MemoryError
 

@@ -1,4 +1,4 @@
-"""A data folder on a disk that several machines share, whose locks they may not see of each other."""
+"""A data folder on a disk that several machines share, which may not see each other's locks."""
 
 import json
 import os
@@ -19,13 +19,13 @@ ELSEWHERE = Holder(pid=77, host="db-2", machine="another start of another machin
 
 
 def name(folder: Path, holder: Holder) -> None:
-    """Write the holder down, as its machine does, whose lock we do not see."""
+    """Record the holder as its machine does, whose lock is not visible here."""
     (folder / "lock").write_text(json.dumps(holder._asdict()))
 
 
 @contextmanager
 def alive_elsewhere(folder: Path) -> Iterator[None]:
-    """A process of another machine has the folder, and beats."""
+    """A process of another machine uses the folder, and shows that it runs."""
     is_over = Event()
 
     def beat() -> None:
@@ -50,7 +50,7 @@ def test_a_folder_that_a_process_of_another_machine_uses_is_refused(tmp_path: Pa
         pass
 
 
-def test_a_folder_whose_process_died_with_its_machine_is_had_after_a_while(tmp_path: Path) -> None:
+def test_a_folder_whose_process_died_with_its_machine_is_free_after_a_while(tmp_path: Path) -> None:
     name(tmp_path, ELSEWHERE)
     began_s = time.monotonic()
     with locked_folder(tmp_path, beat_s=BEAT_S):
@@ -84,7 +84,7 @@ def test_a_machine_is_another_one_after_each_start_whatever_its_name(
     assert len(machines) == 2
 
 
-def test_who_has_the_folder_gives_a_sign_every_beat(tmp_path: Path) -> None:
+def test_the_holder_of_the_folder_shows_every_beat_that_it_runs(tmp_path: Path) -> None:
     with locked_folder(tmp_path, beat_s=0.01):
         first = holder_of(tmp_path / "lock")
         until_s = time.monotonic() + 10

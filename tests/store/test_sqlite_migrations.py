@@ -1,4 +1,4 @@
-"""The embedded store's schema: databases of earlier releases are brought forward, and what is unfit is left alone."""
+"""The embedded store's schema: databases of earlier releases are migrated, and unfit ones are left unchanged."""
 
 import os
 import shutil
@@ -68,7 +68,7 @@ def dump_of(path: Path) -> Sequence[str]:
 
 
 def run(path: Path, *statements: str) -> None:
-    """What somebody with a SQLite shell does."""
+    """Do what a SQLite shell does."""
     with closing(sqlite3.connect(path)) as shell:
         for statement in statements:
             shell.execute(statement)
@@ -80,13 +80,13 @@ def backups(folder: Path) -> list[Path]:
 
 
 def allow(path: Path, mode: int) -> None:
-    """Who may do what with the path."""
+    """The permissions of the path."""
     path.chmod(mode)
 
 
 @contextmanager
 def as_nobody(folder: Path) -> Iterator[None]:
-    """As a user who has the folder, and only what is already theirs in it. Root could write anything."""
+    """As a user who may use only existing files of the folder. Root could write anything."""
     if os.geteuid():
         yield
         return

@@ -64,7 +64,7 @@ def test_a_definition_of_a_release_that_knew_less_is_read_with_defaults() -> Non
     ) == Trip(TRIP.key, TRIP.segments, TRIP.seats, seats_per_group=2, vehicle="bus", vehicle_type="coach")
 
 
-def test_each_seat_stays_in_its_block() -> None:
+def test_each_seat_stays_in_its_seat_group() -> None:
     """By layout order: row, column, id."""
     assert [(seat.id, TRIP.group_of(seat.id)) for seat in TRIP.seats] == [("1B", 0), ("1A", 0), ("2B", 1), ("2A", 1)]
     assert seat_rows.group_partition(TRIP.key, 1) == Partition(Table.SEAT_GROUPS, "org", "t1", 1)
@@ -107,7 +107,7 @@ def test_the_rows_of_a_hold_are_written_as_ever() -> None:
     assert event_rows.before(Seats().event(booking, Recorded(9, 2_000)).values) == event.key
 
 
-def test_words_that_rows_are_found_by() -> None:
+def test_texts_that_rows_are_found_by() -> None:
     assert sorted(Table) == ["cursors", "ledgers", "seat_groups", "trips", "waitlists"]
     assert {"cell", "hold", "event", "key", "slot", "trip", "tail", "entry", "cursor"} <= set(Kind)
     assert {"expiry", "journal", "holds", "waitlists"} <= set(Index)
@@ -118,7 +118,7 @@ def test_words_that_rows_are_found_by() -> None:
     assert NEVER_MS == 9_007_199_254_740_991, "the expiry of what the house has taken off sale"
 
 
-def test_an_index_names_blocks_and_minutes_as_ever() -> None:
+def test_an_index_names_seat_groups_and_minutes_as_ever() -> None:
     group = seat_rows.group_partition(TRIP.key, 1)
     named, retention = "seat_groups\x1forg\x1ft1\x1f1", Retention()
     assert index_entries.due(group, 1_800_000_059_999, retention) == IndexEntry(
@@ -132,7 +132,7 @@ def test_an_index_names_blocks_and_minutes_as_ever() -> None:
 
 @pytest.mark.parametrize("trip", ["a~b", "~", "~late", "a~0~late", f"t1~1~{'1' * 32}"])
 def test_the_id_of_a_hold_is_read_from_its_end(trip: str) -> None:
-    """Its trip may look like anything, even like another hold."""
+    """Its trip may be any text, even one like another hold."""
     assert parse_hold_id(f"{trip}~7~{'0' * 32}") == HoldId(trip, 7, "0" * 32, is_late=False)
     assert parse_hold_id(f"{trip}~7~{'0' * 32}~late") == HoldId(trip, 7, "0" * 32, is_late=True)
 

@@ -1,1 +1,1 @@
-"""The whole service as a process of its own, asked by real gRPC clients over a socket, stopped and killed."""
+"""Tests of the whole service as a process, called by real gRPC clients over a socket, stopped and killed."""

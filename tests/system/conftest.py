@@ -1,4 +1,4 @@
-"""The service that the tests share, and those that a test starts for itself."""
+"""The service that the tests share, and services that a test starts."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -10,7 +10,7 @@ from verification.kit.service_process import ServiceProcess, serving
 
 @pytest.fixture(scope="package")
 async def shared(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ServiceProcess]:
-    """A service for tests that leave it as useful as they found it: each opens trips of its own."""
+    """A service for tests that do not disturb each other: each opens its own trips."""
     async with serving(tmp_path_factory.mktemp("shared")) as service:
         yield service
         assert await service.stop() == 0

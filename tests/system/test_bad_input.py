@@ -36,7 +36,7 @@ OPTIONAL = {"seat_class", "session_id", "idempotency_key", "passenger_nid", "pas
 OPTIONAL |= {"seat_number", "reason", "seat_type", "currency", "vehicle_type"}
 OPTIONAL_IN = {"ListHolds": {"trip_id", "page_token"}, "GetUserWaitlist": {"organization_id", "page_token"}}
 NOT_UTF_8 = b"\xed\xa0\x80!"
-"""A lone surrogate, as long as what it stands in for."""
+"""A lone surrogate, as long as the text that it replaces."""
 INDICES: dict[str, list[Any]] = {"from_segment_index": [-1, 64, INT32_MAX], "to_segment_index": [-1, 64, INT32_MIN]}
 TOO_FAR: dict[str, dict[str, list[Any]]] = {
     "CheckAvailability": {"passengers": [-1, 5_001, INT32_MIN], **INDICES},
@@ -90,7 +90,7 @@ async def caller(shared: ServiceProcess, trip: Trip) -> AsyncIterator[RawCaller]
 
 
 def bad_texts(rpc: str) -> Iterator[tuple[str, str, bytes]]:
-    """What is wrong, the field that must be named ("" where no field can be), and the request."""
+    """What is wrong, the field that must be named ("" if none can be), and the request."""
     for path in text_fields(request(rpc), VALID[rpc]):
         name = path.split(".")[-1].removesuffix("[0]")
         yield "too long", path, request(rpc, {path: "x" * 257}).SerializeToString()
@@ -138,7 +138,7 @@ def other_wire_type(field: FieldDescriptor) -> bytes:
 
 @pytest.mark.parametrize("rpc", VALID)
 async def test_a_field_of_another_wire_type_is_never_taken_for_its_value(caller: RawCaller, rpc: str) -> None:
-    """It is as if the field were missing: refused by name where it must be there, else passed over."""
+    """It is as if the field were missing: refused by name if it is required, else ignored."""
     wrong = []
     for field in fields_of(request(rpc)):
         message: Message = request(rpc)

@@ -36,7 +36,7 @@ STATIONS = dict(zip(("from_station_id", "to_station_id"), ends(JOURNEY), strict=
 
 
 class LeavingCaller:
-    """One hold that somebody asks for and does not wait for. Neighbours ask for one seat in common."""
+    """One hold that a caller requests without waiting for it. Neighbours share one seat."""
 
     def __init__(self, number: int, random: Random) -> None:
         trip = TRIPS[number % 2]
@@ -70,7 +70,7 @@ async def leave_by_deadline(client: InventoryClient, caller: LeavingCaller) -> N
 
 
 async def leave_by_reset(service: ServiceProcess, caller: LeavingCaller) -> None:
-    """Reset the call, or hang up where the number of its user says so."""
+    """Reset the call, or hang up for every third user."""
     async with raw_caller(service.port) as raw:
         stream = raw.call(path_of("HoldSeats"), framed(request("HoldSeats", caller.fields).SerializeToString()))
         await asyncio.sleep(caller.gone_after_s)
@@ -80,7 +80,7 @@ async def leave_by_reset(service: ServiceProcess, caller: LeavingCaller) -> None
 
 
 async def all_leaving(calls: Sequence[Callable[[], Awaitable[None]]]) -> None:
-    """Make the calls, a few at a time; that they come to nothing is expected."""
+    """Make the calls, a few at a time; they are expected to fail."""
     at_once = asyncio.Semaphore(AT_ONCE)
 
     async def one(call: Callable[[], Awaitable[None]]) -> None:
@@ -113,7 +113,9 @@ async def maps_agree(client: InventoryClient) -> bool:
 
 
 async def test_a_caller_that_leaves_tears_nothing(shared: ServiceProcess) -> None:
-    """Three hundred calls are left after 1 to 50 ms; the same key, or the same order, then tells what came of it."""
+    """The callers of three hundred calls leave after 1 to 50 ms; the same key, or the same order, then shows the
+    outcome.
+    """
     random = Random(5)
     callers = [LeavingCaller(number, random) for number in range(HOLDS)]
     async with shared.client() as client:

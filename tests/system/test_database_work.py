@@ -1,4 +1,4 @@
-"""How often a sale asks the database and Redis, on real servers: by the service's own figures."""
+"""How many calls a sale makes to the database and Redis, on real servers: by the service's own figures."""
 
 import asyncio
 from collections import Counter
@@ -45,7 +45,7 @@ def settings(tmp_path: Path, cassandra_node: Cassandra, redis_node: RedisServer)
 
 
 class Sale:
-    """A trip on sale, and what was asked since."""
+    """A trip on sale, and the calls since then."""
 
     def __init__(self, inventory: Inventory, figures: Figures) -> None:
         self.inventory = inventory
@@ -96,8 +96,8 @@ async def test_with_an_idempotency_key_it_is_two_batches(sale: Sale) -> None:
     assert sale.asked() == {"gate.enter Passed": 1, "store.apply Applied": 2, "gate.leave ok": 1}
 
 
-async def test_who_is_turned_away_costs_the_database_nothing(sale: Sale) -> None:
-    """Fifty want one seat: one gets it, and the database hears of that one alone."""
+async def test_a_refused_caller_costs_the_database_nothing(sale: Sale) -> None:
+    """Fifty callers want one seat: one gets it, and only that one reaches the database."""
     refused: list[SeatContended | SeatHeld] = []
 
     async def contend(user: str) -> None:

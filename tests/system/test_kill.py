@@ -1,4 +1,4 @@
-"""Kill -9 at random moments under load: what was acknowledged stands, nothing else does, and no seat stays stuck."""
+"""Kill -9 at random moments under load: what was acknowledged is there, nothing else is, and no seat stays stuck."""
 
 import asyncio
 from collections import defaultdict
@@ -76,7 +76,7 @@ async def test_what_was_acknowledged_survives_any_number_of_kills(
     held = [attempt for attempt in attempts if attempt.hold_id]
     assert len(held) >= HOLDS_BEFORE_A_KILL * KILLS
     nobody_had_a_seat_that_another_had(held)
-    service = processes(**SETTINGS, TRAVIO_EDGE="absent")  # the store alone has the last word
+    service = processes(**SETTINGS, TRAVIO_EDGE="absent")  # only the store decides
     await service.start()
     async with service.client() as client:
         await eventually(lambda: nothing_is_held(client), within_s=SETTLE_SECONDS_MAX)
@@ -124,7 +124,7 @@ async def shop_while_it_is_killed(service: ServiceProcess, random: Random) -> li
 
 
 def nobody_had_a_seat_that_another_had(held: list[Attempt]) -> None:
-    """Where two were both told that a cell is theirs, it never was at the same time."""
+    """If two holders were both told that a cell is theirs, it never was at the same time."""
     spans: dict[Cell, list[tuple[float, float, str]]] = defaultdict(list)
     for attempt in held:
         for cell in attempt.cells:
@@ -170,7 +170,7 @@ async def the_maps_show_the_bookings_and_nothing_else(client: InventoryClient, h
 
 
 async def the_same_key_gives_the_same_answer(client: InventoryClient, attempts: list[Attempt]) -> None:
-    """A key that was answered for good is answered so again: a hold as it stands now, a final no as it was."""
+    """A key with a definite answer gets it again: a hold in its present state, a final refusal as it was."""
     for attempt in attempts:
         as_user = client.acting_for(attempt.user)
         if attempt.status is HoldStatus.CONFIRMED:
@@ -185,7 +185,7 @@ async def the_same_key_gives_the_same_answer(client: InventoryClient, attempts: 
 
 
 async def every_seat_that_is_not_sold_can_be_won(client: InventoryClient) -> None:
-    """A last probe: each free cell is held at the first attempt, each sold one is refused."""
+    """A final probe: each free cell is held at the first attempt, each sold one is refused."""
     for trip in TRIPS:
         name = trip.key.trip
         found = await cells_by_status(client, trip)
@@ -201,7 +201,7 @@ async def every_seat_that_is_not_sold_can_be_won(client: InventoryClient) -> Non
 
 
 def every_step_has_its_event(events: list[dict[str, Any]], held: list[Attempt]) -> None:
-    """At least once, under one id, in order per hold; the last one says what became of the hold."""
+    """At least once, with one id, in order per hold; the last one has the final state of the hold."""
     told: dict[str, dict[int, tuple[str, str]]] = defaultdict(dict)
     for event in events:
         of_hold, named = told[event["subject"]], (event["id"], event["type"])

@@ -1,4 +1,4 @@
-"""Holds that run out: free again soon after, never before."""
+"""Holds that expire: their seats are free soon after, never before."""
 
 import asyncio
 import time
@@ -20,7 +20,7 @@ CLOCK_BOUND_MS = 250
 LATE_MS_MAX = 2_000
 """On a machine that does nothing else."""
 LATE_ROUNDS_MAX = 10
-"""Of asking: how late a busy machine may be, which takes long for each of them."""
+"""How late a busy machine may be, because each poll takes long."""
 PATIENCE_S = 45
 TRIPS = [
     trip_of("one", seats=15, segments=1, seats_per_group=1),
@@ -59,7 +59,7 @@ async def test_a_lapsed_hold_is_free_soon_and_never_before_its_time(processes: C
 
 
 async def won_once_shown_free(client: InventoryClient) -> tuple[dict[tuple[str, str], int], int]:
-    """When each seat was won, being asked for as soon as the map of its trip shows it free; the longest round in ms."""
+    """When each seat was won, with an attempt as soon as the map of its trip shows it free; the longest round in ms."""
     won: dict[tuple[str, str], int] = {}
     longest_round_ms = 0
     async with asyncio.timeout(PATIENCE_S):

@@ -20,7 +20,7 @@ from verification.servers.fixtures import need
 from verification.servers.redis import redis_server
 
 SHOPPERS = 16
-"""So many connections that each process has some."""
+"""Enough connections that each process has some."""
 AWAY_S = 8
 AWAY_S_MAX = BACK_S_MAX = 60
 LINE = re.compile(r"\S+Z (?P<level>\w+) +\[(?P<pid>\d+)\] (?P<logger>[\w.]+): .*")
@@ -31,7 +31,7 @@ PROCESS_LINES_MAX = 5
 
 @asynccontextmanager
 async def shopping(service: ServiceProcess) -> AsyncIterator[None]:
-    """Shoppers hold and release all the time, whatever they are told."""
+    """Shoppers hold and release all the time, whatever the answers."""
     trip = trip_of(f"t-{token_hex(4)}", seats=40, seats_per_group=4)
     async with service.client() as client:
         await client.open_trip(trip)

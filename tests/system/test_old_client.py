@@ -1,4 +1,4 @@
-"""An old client's view: ten calls as the contract of the installed base has them, with nothing newer known to it."""
+"""An old client's view: ten calls as in the contract of the installed base, without anything newer."""
 
 import asyncio
 import re
@@ -34,7 +34,7 @@ TYPES = {
 }
 COLOURS = {"available": "#00FF00", "held": "#FFFF00", "booked": "#FF0000", "blocked": "#808080"}
 NEW_FIELDS = {"GetUserWaitlist"}
-"""Each entry tells its place too, which an old client passes over."""
+"""Each entry has its position too, which an old client ignores."""
 SEATS = ["bus-A1", "bus-A2", "bus-B1", "bus-B2"]
 
 

@@ -24,7 +24,7 @@ RIVALS = 50
 async def racecourse(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[ServiceProcess]:
-    """The service, with an edge that turns most contenders away, and with none: then the store meets them all."""
+    """The service, with an edge that turns most contenders away, and without one, so that all reach the store."""
     async with serving(tmp_path_factory.mktemp("races"), TRAVIO_EDGE=request.param) as service:
         yield service
         assert await service.stop() == 0
@@ -88,7 +88,7 @@ async def test_one_of_fifty_wins_a_seat_and_all_others_are_told_of_contention(ra
 
 
 async def rival(client: InventoryClient, user: str, seat: str) -> GRPCError | None:
-    """What the rival was told instead of OK."""
+    """The rival's refusal."""
     request = wire.HoldSeatsRequest(
         trip_id="hot",
         from_station_id="S0",

@@ -35,11 +35,11 @@ class Explorer:
         return [service.name for service in answer.list_services_response.service]
 
     async def learn(self, symbol: str) -> None:
-        """Raises KeyError where there is no such symbol."""
+        """Raises KeyError if there is no such symbol."""
         await self._take(await self._ask(ServerReflectionRequest(file_containing_symbol=symbol)), symbol)
 
     async def is_known_to_old_tools(self, symbol: str) -> bool:
-        """Whether the reflection of old finds it too."""
+        """Whether the older reflection service finds it too."""
         (answer,) = await self._alpha.ServerReflectionInfo([AlphaRequest(file_containing_symbol=symbol)])
         return bool(answer.HasField("file_descriptor_response"))
 

@@ -42,11 +42,11 @@ from verification.servers.redis import RedisServer
 RIVALS = 50
 ROUNDS = 10
 CONNECTIONS = 6
-"""To one port that several processes share: that one of them gets all is seldom."""
+"""Connections to one port that several processes share: enough that rarely one process gets all."""
 CALLS_PER_CONNECTION = 10
 SHOPPERS = 4
 SEEN_SECONDS_MAX = 5.0
-"""How soon all see what one did: half of how long a map or a taken seat may be remembered."""
+"""How soon all see what one did: half of the time for which a map or a taken seat is remembered."""
 SWEPT_SECONDS_MAX = 30.0
 BACK_SECONDS_MAX = READY_SECONDS_MAX
 TOLD_SECONDS_MAX = 100.0
@@ -111,7 +111,7 @@ def new_trip(seats: int = 4) -> Trip:
     return trip_of(f"t-{token_hex(4)}", seats=seats, seats_per_group=2)
 
 
-async def test_a_hold_goes_on_through_whichever_process_is_asked(doors: list[InventoryClient]) -> None:
+async def test_a_hold_is_used_through_any_process(doors: list[InventoryClient]) -> None:
     trip = new_trip(seats=len(doors))
     await doors[0].open_trip(trip)
     for at, door in enumerate(doors):
@@ -221,7 +221,7 @@ def pids(group: ServiceProcess) -> list[tuple[int, int]]:
 
 
 async def kill_one(group: ServiceProcess, pid: int, trip: Trip) -> None:
-    """Kill one of the processes, see that callers are served as before, wait until another has taken its place."""
+    """Kill one of the processes, check that callers are served as before, wait until another has replaced it."""
     before = len(pids(group))
     ends = group.log.count("a process ended by SIGKILL")
     os.kill(pid, signal.SIGKILL)
@@ -239,7 +239,7 @@ async def kill_one(group: ServiceProcess, pid: int, trip: Trip) -> None:
 
 
 async def test_a_killed_process_is_replaced_while_the_other_goes_on(group: ServiceProcess) -> None:
-    """Whoever was in the middle of something asks again, under the same key, and gets one answer."""
+    """Interrupted callers try again with the same key, and get one answer."""
     trips = [new_trip(seats=12), new_trip(seats=12)]
     relaying, killed = pids(group)[-1]
     attempts = await shop_meanwhile(group, trips, lambda: kill_one(group, killed, trips[0]))
@@ -286,7 +286,7 @@ async def are_told(group: ServiceProcess, expected: set[tuple[str, str]]) -> boo
     return expected <= {(event["subject"], event["type"]) for event in group.events()}
 
 
-async def test_where_the_process_that_relays_is_killed_another_does(group: ServiceProcess) -> None:
+async def test_when_the_process_that_relays_is_killed_another_relays(group: ServiceProcess) -> None:
     trip = new_trip()
     async with group.client() as client:
         await client.open_trip(trip)
@@ -297,7 +297,7 @@ async def test_where_the_process_that_relays_is_killed_another_does(group: Servi
 
 
 async def test_a_stop_answers_the_calls_in_flight_at_every_process(group: ServiceProcess) -> None:
-    """What was OK is there after the next start, and its events are told."""
+    """What was acknowledged is there after the next start, and its events are published."""
     trip = new_trip(seats=CONNECTIONS * CALLS_PER_CONNECTION)
     async with group.client() as client, AsyncExitStack() as stack:
         await client.open_trip(trip)

@@ -1,4 +1,6 @@
-"""The end and the beginning of the process: a stop loses nothing, and it starts only where it may and as told."""
+"""The end and the beginning of the process: a stop loses nothing, and a start obeys the settings and the lock of the
+folder.
+"""
 
 import asyncio
 import time
@@ -34,7 +36,7 @@ STOP_SECONDS_MAX = 10.0
 
 
 async def hold_until_stopped(client: InventoryClient, user: str) -> list[str]:
-    """Hold seats one after the other until the service says no more; the ids of those acknowledged."""
+    """Hold seats one after the other until the service stops; the ids of the acknowledged holds."""
     as_user = client.acting_for(user)
     held: list[str] = []
     with suppress(RetryableRefusal):
@@ -45,7 +47,9 @@ async def hold_until_stopped(client: InventoryClient, user: str) -> list[str]:
 
 
 async def test_a_stop_answers_the_calls_in_flight_and_loses_none(processes: Callable[..., ServiceProcess]) -> None:
-    """Some are half way when SIGTERM comes; callers that go on are turned away, and what was OK is there afterwards."""
+    """Some are half way when SIGTERM comes; callers that continue are refused, and what was acknowledged is there
+    afterwards.
+    """
     service = processes()
     await service.start()
     rest = trip_of("rest", seats=IN_FLIGHT, segments=2, seats_per_group=4)
@@ -89,10 +93,10 @@ def meant(answer: RawReply) -> Refusal | ClientError:
     return refusal_from(GRPCError(answer.status, answer.message, details), writes=True)
 
 
-async def test_who_is_turned_away_at_the_door_knows_that_nothing_was_done(
+async def test_a_caller_that_is_refused_at_once_knows_that_nothing_was_done(
     processes: Callable[..., ServiceProcess],
 ) -> None:
-    """While another call takes all the room there is, and then while the service waits for its end to stop."""
+    """While another call uses the whole limit, and then while the service waits for its end to stop."""
     service = processes(TRAVIO_CALLS_MAX="1")
     await service.start()
     hold = framed(request("HoldSeats").SerializeToString())

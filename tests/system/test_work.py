@@ -1,4 +1,4 @@
-"""Background jobs alone on a folder, events told again after a kill, and what a late booking answers."""
+"""Only background jobs on a folder, events published again after a kill, and the answer of a late booking."""
 
 import asyncio
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from verification.kit.trips import trip_of
 
 
 async def test_background_jobs_alone_sweep_and_relay(processes: Callable[..., ServiceProcess]) -> None:
-    """What a service without background jobs leaves behind is ended and told by `work` on its folder."""
+    """`work` on its folder ends and publishes what a service without background jobs leaves behind."""
     service, alone = processes(TRAVIO_BACKGROUND="off"), processes("work")
     await service.start()
     async with service.client() as client:
@@ -40,8 +40,8 @@ async def test_background_jobs_alone_sweep_and_relay(processes: Callable[..., Se
         assert [seat.status for seat in shown].count(SeatStatus.AVAILABLE) == 3
 
 
-async def test_an_event_that_is_told_again_says_the_same(processes: Callable[..., ServiceProcess]) -> None:
-    """A consumer that drops what it knows by its id must not depend on which telling came first."""
+async def test_an_event_that_is_published_again_is_the_same(processes: Callable[..., ServiceProcess]) -> None:
+    """A consumer that drops repeated ids must not depend on which copy came first."""
     service = processes(TRAVIO_RELAY_INTERVAL_MS="20")
     await service.start()
     async with service.client() as client:

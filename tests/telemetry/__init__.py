@@ -1,1 +1,1 @@
-"""What is counted and logged."""
+"""Tests of figures and logs."""

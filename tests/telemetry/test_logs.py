@@ -1,4 +1,4 @@
-"""Log lines: one per record whatever is in it, and not too many of the same."""
+"""Log lines: one for each record, whatever its content, and not too many of the same."""
 
 import io
 import json
@@ -17,7 +17,7 @@ log = logging.getLogger("travio_inventory.test")
 
 @pytest.fixture
 def stream() -> Iterator[io.StringIO]:
-    """Where logs go; afterwards they go where they went before."""
+    """The stream of the logs during a test."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     root.handlers = []
@@ -38,7 +38,7 @@ def test_no_value_can_forge_a_line(stream: io.StringIO, form: Literal["text", "j
     assert lines(stream)[0].isprintable()
 
 
-def test_a_text_line_says_when_how_grave_who_and_what(stream: io.StringIO) -> None:
+def test_a_text_line_says_when_how_severe_who_and_what(stream: io.StringIO) -> None:
     set_up_logs(level="INFO", form="text", stream=stream)
     log.warning("trip %s of %s", "t\n1", "acme")
     moment, rest = lines(stream)[0].split(" ", 1)
@@ -89,7 +89,7 @@ def test_what_is_less_severe_is_not_logged(stream: io.StringIO) -> None:
 def test_the_driver_speaks_at_debug_only(
     stream: io.StringIO, level: Literal["INFO", "WARNING", "DEBUG"], lines_of_the_driver: int
 ) -> None:
-    """It has an error with a traceback for each request that no server takes."""
+    """It logs an error with a traceback for each request that no server accepts."""
     set_up_logs(level=level, form="text", stream=stream)
     logging.getLogger("cassandra.cluster").error("Error preparing query:")
     assert len(lines(stream)) == lines_of_the_driver

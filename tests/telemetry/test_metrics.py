@@ -23,7 +23,7 @@ def test_calls_are_counted_by_use_case_and_outcome() -> None:
     ("elapsed_ns", "bound_ms"),
     [(0, 0.2), (200_000, 0.2), (200_001, 0.5), (1 * MS, 1), (10_000 * MS, 10_000), (10_001 * MS, float("inf"))],
 )
-def test_a_latency_is_in_the_bucket_whose_bound_it_keeps_to(elapsed_ns: int, bound_ms: float) -> None:
+def test_a_latency_is_in_the_bucket_whose_bound_it_does_not_exceed(elapsed_ns: int, bound_ms: float) -> None:
     figures = Figures()
     figures.add("hold_seats", "ok", elapsed_ns)
     (figure,) = figures.snapshot()
@@ -32,7 +32,7 @@ def test_a_latency_is_in_the_bucket_whose_bound_it_keeps_to(elapsed_ns: int, bou
     assert len(figure.buckets) == len(BUCKETS_MS) + 1
 
 
-def test_quantiles_are_the_bounds_that_so_many_calls_kept_to() -> None:
+def test_quantiles_are_the_bounds_that_this_share_of_calls_did_not_exceed() -> None:
     figures = Figures()
     for elapsed_ms in [1] * 98 + [40] * 2:
         figures.add("hold_seats", "ok", elapsed_ms * MS)

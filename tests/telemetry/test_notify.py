@@ -1,4 +1,4 @@
-"""Telling whoever started the process: by a path, by an address without one, and where nobody listens."""
+"""Notifying the service manager: by a path, by an abstract address, and without a listener."""
 
 import socket
 from pathlib import Path
@@ -10,7 +10,7 @@ from travio_inventory.telemetry.notify import READY, STOPPING, notify
 
 
 @pytest.mark.parametrize("is_abstract", [False, True])
-def test_states_are_told_in_order(is_abstract: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_states_are_sent_in_order(is_abstract: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     address = f"@travio-{token_hex(8)}" if is_abstract else str(tmp_path / "notify")
     monkeypatch.setenv("NOTIFY_SOCKET", address)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
@@ -21,7 +21,7 @@ def test_states_are_told_in_order(is_abstract: bool, tmp_path: Path, monkeypatch
         assert [listening.recv(100) for _ in range(2)] == [b"READY=1", b"STOPPING=1"]
 
 
-def test_where_nobody_listens_that_is_logged_and_nothing_more(
+def test_without_a_listener_that_is_logged_and_nothing_more(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.delenv("NOTIFY_SOCKET", raising=False)

@@ -1,4 +1,4 @@
-"""What the log says of a server that is away."""
+"""What the log says about an unavailable server."""
 
 import logging
 
@@ -23,7 +23,7 @@ class Server:
         return lines
 
     def wait(self, seconds: float) -> None:
-        """Time passes, and what is due is looked for ten times a second."""
+        """Let time pass, with a check ten times a second."""
         for _ in range(round(seconds * 10)):
             self.now_s += 0.1
             self.outages.look()
@@ -56,7 +56,7 @@ def test_what_it_costs_is_summed_up_once_a_minute(server: Server) -> None:
         assert server.said() == [f"redis r is down for {60 * minute} s: 1 requests went without"]
 
 
-def test_one_that_goes_and_comes_all_the_time_is_told_of_once_a_minute(server: Server) -> None:
+def test_a_server_that_comes_and_goes_is_logged_once_a_minute(server: Server) -> None:
     for _ in range(300):
         server.outages.went("late")
         server.wait(0.5)
@@ -67,7 +67,7 @@ def test_one_that_goes_and_comes_all_the_time_is_told_of_once_a_minute(server: S
     assert any("is down, 60 times so far: late" in line for line in said)
 
 
-def test_one_that_stays_away_in_the_end_is_told_of_within_a_minute(server: Server) -> None:
+def test_a_server_that_stays_away_in_the_end_is_logged_within_a_minute(server: Server) -> None:
     for _ in range(2):
         server.outages.came()
         server.outages.went("late")
@@ -76,7 +76,7 @@ def test_one_that_stays_away_in_the_end_is_told_of_within_a_minute(server: Serve
     assert [line for line in server.said() if "is down" in line]
 
 
-def test_another_outage_later_is_told_of_at_once(server: Server) -> None:
+def test_another_outage_later_is_logged_at_once(server: Server) -> None:
     for _ in range(3):
         server.outages.went("gone")
         server.wait(2)

@@ -1,4 +1,4 @@
-"""Every use case is wrapped: what comes out is what the use case gives, and it is counted."""
+"""Every use case is wrapped: its result is passed on, and it is counted."""
 
 import inspect
 import logging
@@ -30,7 +30,7 @@ COST_US_MAX = 3.0
 
 
 class Verb:
-    """A use case that is one verb: gives what it was asked with, or raises."""
+    """A use case with one verb: returns its arguments, or raises."""
 
     def __init__(self, error: BaseException | None = None) -> None:
         self._error = error
@@ -42,7 +42,7 @@ class Verb:
 
 
 def verbs() -> Inventory:
-    """An inventory in which every use case has all the methods of its type, and each gives its own name."""
+    """An inventory in which every use case has all the methods of its type, and each returns its own name."""
 
     def named(name: str) -> Callable[..., Awaitable[str]]:
         async def method(_: object, *args: object, **kwargs: object) -> str:
@@ -57,7 +57,7 @@ def verbs() -> Inventory:
 
 
 def hold_seats_as(verb: Verb) -> tuple[Callable[..., Awaitable[object]], Figures]:
-    """The verb in the place of a use case, watched, and its figures."""
+    """The verb as a watched use case, and its figures."""
     figures = Figures()
     return CallWatch(figures).use_case("hold_seats", verb), figures
 
@@ -128,7 +128,7 @@ async def test_a_caller_that_leaves_is_counted_and_still_cancelled() -> None:
     assert counted(figures) == {"hold_seats cancelled": 1}
 
 
-async def test_of_a_port_every_answer_is_counted_and_given_on() -> None:
+async def test_of_a_port_every_answer_is_counted_and_passed_on() -> None:
     figures = Figures()
     gate = CallWatch(figures).port("gate", LocalGate(lambda: 0, lambda: 0, entries_max=10))
     cell = (SeatGroupKey(TripKey("acme", "t1"), 0), [Cell("A1", 0)])
@@ -178,7 +178,7 @@ async def cost_us(call: Callable[..., Awaitable[object]], *, calls: int) -> floa
 
 
 async def test_watching_costs_next_to_nothing() -> None:
-    """The least of several runs: what others do on this machine only ever adds."""
+    """The least of several runs, because other work on the machine only adds time."""
     verb = Verb()
     watched_verb, _ = hold_seats_as(verb)
     costs = [(await cost_us(watched_verb, calls=200), await cost_us(verb, calls=200)) for _ in range(200)]
@@ -186,7 +186,7 @@ async def test_watching_costs_next_to_nothing() -> None:
     assert wrapped - bare < COST_US_MAX
 
 
-async def test_figures_are_reported_only_where_something_happened(caplog: pytest.LogCaptureFixture) -> None:
+async def test_figures_are_reported_only_if_something_happened(caplog: pytest.LogCaptureFixture) -> None:
     figures = Figures()
     with caplog.at_level(logging.INFO):
         async with anyio.create_task_group() as reporting:
