@@ -58,8 +58,22 @@ def test_what_only_scylladb_understands_is_apart() -> None:
     ours = schema.ours()
     assert not [statement for statement in ours.statements if "tombstone_gc" in statement or "tablets" in statement]
     assert [statement.split()[:3] for statement in ours.scylla_statements] == [
-        ["ALTER", "TABLE", "{keyspace}.index_entries"]
+        ["ALTER", "TABLE", f"{{keyspace}}.{table}"] for table in PlainTable
     ]
+
+
+@pytest.mark.scylla
+def test_what_a_node_missed_of_a_batch_has_ten_days_to_be_repaired_and_of_an_index_a_day(
+    session: Session, options: ScyllaOptions, keyspace: str
+) -> None:
+    """Rows that are read before each batch lie in few files."""
+    schema.apply(session, options, replication=1)
+    text = "SELECT table_name, gc_grace_seconds, compaction FROM system_schema.tables WHERE keyspace_name = %s"
+    found = {
+        name: (grace_s, how["class"].rpartition(".")[2]) for name, grace_s, how in session.execute(text, [keyspace])
+    }
+    assert {found[table] for table in TABLES} == {(864_000, "LeveledCompactionStrategy")}
+    assert {found[table][0] for table in PlainTable} == {86_400}
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,10 @@ SCHEMA_END = "-- end of tables"
 DOCUMENT_BEGIN = "<!-- tables: written by `make docs` from travio_inventory/protocol/tables.py -->"
 DOCUMENT_END = "<!-- end of tables -->"
 CONDITIONAL = "Only conditional batches write to it."
+LEVELED = "compaction = {'class': 'LeveledCompactionStrategy'}"
+"""A row is read before each batch that writes to it, and what has expired is met by few files."""
+GRACE = f"gc_grace_seconds = {10 * 86_400}"
+"""Within it every node is repaired, else what it missed comes back there."""
 PLAIN = "Only plain writes add to it, and nothing in it is trusted."
 _KIND, _ID = "which kind of row", "names the row among its kind"
 
@@ -64,7 +68,8 @@ def _statement(table: Table) -> str:
             lines.append(f"    {begin:24} -- {kinds}: {column.meaning}")
     partition = ", ".join(column.name for column in declared.partition)
     rest = ", ".join(column.name for column in _key(declared)[len(declared.partition) :])
-    return "\n".join([*lines, f"    PRIMARY KEY (({partition}), {rest})", f") WITH comment = '{CONDITIONAL}';", ""])
+    options = [f") WITH {LEVELED}", f"    AND {GRACE}", f"    AND comment = '{CONDITIONAL}';"]
+    return "\n".join([*lines, f"    PRIMARY KEY (({partition}), {rest})", *options, ""])
 
 
 def _section(table: Table) -> Iterator[str]:
