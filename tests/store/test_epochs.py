@@ -30,7 +30,7 @@ def test_a_crowd_waits_for_one_read_if_the_store_never_answered() -> None:
 
 
 async def _seconds_of_a_crowd() -> float:
-    """How long the last one waits who asks at the same time as all the others."""
+    """How long the last caller waits, when all ask at the same time."""
     loop = asyncio.get_running_loop()
     epochs = Epochs(Silent(None, Random(0), asyncio.sleep), Clock(), lambda work: work.close())
     began_s = loop.time()

@@ -57,7 +57,7 @@ async def see_each_other(rounds: int) -> dict[str, object]:
         "rounds": rounds,
         "a hold is on the other's map, ms": latency_ms(held),
         "a release is on the other's map, ms": latency_ms(freed),
-        "who asks the other for the held seat is told": dict(refusals),
+        "a request for the held seat at the other is told": dict(refusals),
         "of these at the gate, %": round(100 * refusals[Outcome.GATE.value] / rounds, 1),
     }
 

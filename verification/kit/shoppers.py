@@ -34,7 +34,7 @@ Result = TypeVar("Result")
 
 @dataclass
 class Attempt:
-    """One hold that somebody asked for under a key, and what became of it. Times in Unix seconds.
+    """One hold that was requested with a key, and its outcome. Times in Unix seconds.
 
     `steps` has, by name, when each step that was acknowledged was first sent and when its answer was there.
     """

@@ -134,7 +134,7 @@ class Holder:
         await self._front.confirm(actor, hold_id, order, tries=tries)
 
     async def look_back(self, random: Random) -> None:
-        """The whole day: ask again what was asked long ago, and ask for what became of it."""
+        """The whole day: ask again what was asked long ago, and ask for its outcome."""
         while now_s() < self._front.plan.day_s:
             await asyncio.sleep(random.uniform(2, 40))
             if self.keyed and random.random() < 0.5:

@@ -1,4 +1,4 @@
-"""Follows the waiting lists in the store, and judges the answers by who had which place when."""
+"""Follows the waiting lists in the store, and judges the answers by the places that holders had."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
