@@ -81,7 +81,7 @@ def _slot_by_clock(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Ledger, "_free_slot", by_clock)
 
 
-@broken("a slot freed before the fence", "I9", Plan(2, holds_max=1, faults=0.3))
+@broken("a slot freed before the fence", "I9", Plan(4, holds_max=1, faults=0.3))
 def _slot_before_the_fence(patch: pytest.MonkeyPatch) -> None:
     free_slot = Ledger._free_slot
 

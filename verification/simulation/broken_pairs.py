@@ -66,7 +66,7 @@ T = TypeVar("T")
 # ---- pairs
 
 
-@broken("cancel whatever the status, whoever has the cells", "I1 I4", Plan(4, faults=0.3))
+@broken("cancel whatever the status, whoever has the cells", "I1 I4", Plan(11, faults=0.3))
 def _cancel_any(patch: pytest.MonkeyPatch) -> None:
     async def otherwise(_store: MemoryBatches, batch: Batch, send: Send) -> Outcome:
         is_cancel = any(
@@ -108,7 +108,7 @@ def _extend_any(patch: pytest.MonkeyPatch) -> None:
     rewrite(patch, change)
 
 
-@broken("expire whatever the status", "I4", Plan(15, faults=0.3))
+@broken("expire whatever the status", "I4", Plan(22, faults=0.3))
 def _expire_any(patch: pytest.MonkeyPatch) -> None:
     as_seen = expire._as_seen
     patch.setattr(expire, "_as_seen", lambda hold: {"expires_at_ms": as_seen(hold)["expires_at_ms"]})
