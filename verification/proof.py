@@ -49,7 +49,7 @@ class Part(NamedTuple):
         return FOLDER / f"{self.title.replace(' ', '-')}.md"
 
 
-class Tried(NamedTuple):
+class PartResult(NamedTuple):
     """The result: the exit status, the last line, how long it took, and which code was tried when."""
 
     command: str
@@ -88,7 +88,7 @@ def _chaos(what: str, seed: int, seconds: int, *more: str) -> Part:
     return Part(what, (*words, "--page", str(Part(what, words).page)))
 
 
-def tried(part: Part, at_commit: str) -> Tried:
+def tried(part: Part, at_commit: str) -> PartResult:
     """Run it, and show its output."""
     sys.stderr.write(f"== {part.what}\n")
     began, said = time.monotonic(), [""]
@@ -102,10 +102,10 @@ def tried(part: Part, at_commit: str) -> Tried:
         limit.cancel()
     shown = f"python -m {' '.join(word or repr(word) for word in part.command)}"
     seconds = round(time.monotonic() - began)
-    return Tried(shown, run.returncode, said[-1], seconds, at_commit, f"{datetime.now(UTC):%Y-%m-%d}")
+    return PartResult(shown, run.returncode, said[-1], seconds, at_commit, f"{datetime.now(UTC):%Y-%m-%d}")
 
 
-def page(asked: Sequence[Part], found: Mapping[str, Tried]) -> str:
+def page(asked: Sequence[Part], found: Mapping[str, PartResult]) -> str:
     """The page of figures, with all parts that were ever run."""
     known = machine()
     done = [(part, found[part.what]) for part in asked if part.what in found]
@@ -128,7 +128,7 @@ def page(asked: Sequence[Part], found: Mapping[str, Tried]) -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _verdict(one: Tried) -> str:
+def _verdict(one: PartResult) -> str:
     said = one.verdict.replace("|", "/")
     return said if one.status == 0 else f"BROKEN ({one.status}): {said}"
 
@@ -173,7 +173,7 @@ def main() -> int:
     FOLDER.mkdir(parents=True, exist_ok=True)
     everything = parts(asked)
     kept = json.loads(KEPT.read_text()) if KEPT.exists() else {}
-    found = {what: Tried(**one) for what, one in kept.items()}
+    found = {what: PartResult(**one) for what, one in kept.items()}
     at_commit = commit()
     chosen = [part for part in everything if asked.only in part.what]
     for part in chosen:

@@ -45,7 +45,7 @@ Answer: TypeAlias = str | Exception | float
 """
 
 
-class Told(PassingMemory):
+class ScriptedStore(PassingMemory):
     """A store that gives these answers, and then succeeds."""
 
     def __init__(self, *answers: Answer) -> None:
@@ -70,7 +70,7 @@ def looked(*answers: Answer, applied: Callable[[], int] = lambda: 0) -> list[tup
     async def look() -> None:
         readiness = Readiness(lambda is_ready: told.append((anyio.current_time(), is_ready)))
         with anyio.move_on_after(60):
-            await look_at_store(Store(Told(*answers), "here"), readiness, applied=applied)
+            await look_at_store(Store(ScriptedStore(*answers), "here"), readiness, applied=applied)
 
     run_virtually(1, look())
     return told
@@ -117,7 +117,7 @@ def test_a_process_with_a_wrong_keyspace_is_not_ready_even_if_the_store_answers(
 
     async def look() -> None:
         with anyio.move_on_after(LOOK_EVERY_S / 2):
-            await look_at_store(Store(Told(), "here", lambda: found[0]), readiness, applied=lambda: 0)
+            await look_at_store(Store(ScriptedStore(), "here", lambda: found[0]), readiness, applied=lambda: 0)
 
     run_virtually(1, look())
     assert readiness.problems == {KEYSPACE: "other copies decide"}

@@ -30,7 +30,7 @@ MINUTES = 12
 KEPT = Retention()
 
 
-class Told:
+class RecordingSink:
     """A sink that can be made to refuse, or never to return."""
 
     def __init__(self) -> None:

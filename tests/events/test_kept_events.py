@@ -12,7 +12,7 @@ from random import Random
 import anyio
 import pytest
 
-from tests.events.selling import Service, Told, on_sale, put_on_sale, sell
+from tests.events.selling import RecordingSink, Service, on_sale, put_on_sale, sell
 from travio_inventory.app.background.relay import RelayJob
 from travio_inventory.kernel.events import Event, PublishFailed
 from travio_inventory.protocol.batches import ANY_TIME, IndexEntry, Kind, Outcome, Partition, Write
@@ -56,7 +56,7 @@ class Forgetting(MemoryBatches):
         return await super().apply(partition, ended, entries, send_by=send_by)
 
 
-async def service(store: MemoryBatches, far: Told) -> Service:
+async def service(store: MemoryBatches, far: RecordingSink) -> Service:
     """A process with one sink."""
     return Service(store, LoopClock(), retention=KEPT, far=far)
 
@@ -81,7 +81,7 @@ def test_a_sink_whose_events_are_soon_forgotten_is_an_error_once_a_minute(caplog
 
 
 async def _stand_still(caplog: pytest.LogCaptureFixture) -> None:
-    far = Told()
+    far = RecordingSink()
     store, _ = await on_sale()
     process = await service(store, far)
     far.is_down = True
@@ -103,7 +103,7 @@ async def _stand_still(caplog: pytest.LogCaptureFixture) -> None:
     assert len(errors(caplog)) <= so_far + 1
 
 
-class Picky(Told):
+class RefusingSink(RecordingSink):
     """Refuses the events of one hold."""
 
     def __init__(self) -> None:
@@ -121,7 +121,7 @@ class Picky(Told):
 
 async def test_an_event_that_is_refused_alone_counts_between_its_attempts_too() -> None:
     store, clock = await on_sale()
-    far = Picky()
+    far = RefusingSink()
     process = Service(store, clock, far=far)
     far.refused = (await process.hold("A1")).id
     relay = process.assembly.relays["far"]
@@ -155,7 +155,7 @@ def test_a_sink_that_comes_too_late_is_told_what_it_missed_and_no_other_is(
 
 
 async def _be_away(away_s: float, has_another: bool, caplog: pytest.LogCaptureFixture) -> None:
-    far, clock = Told(), LoopClock()
+    far, clock = RecordingSink(), LoopClock()
     store = Forgetting(None, Random(0), asyncio.sleep)
     before = await service(store, far)
     await put_on_sale(before)
@@ -164,7 +164,7 @@ async def _be_away(away_s: float, has_another: bool, caplog: pytest.LogCaptureFi
         await anyio.sleep(HOUR_S)
     assert far.ids == sold
     left_s = clock.elapsed_ms() / 1_000
-    other = Service(store, clock, retention=KEPT, seed=1, near=Told())
+    other = Service(store, clock, retention=KEPT, seed=1, near=RecordingSink())
     async with relaying(other, "near") if has_another else nullcontext():
         at_s: dict[str, float] = {}
         while clock.elapsed_ms() / 1_000 < left_s + away_s:
@@ -201,7 +201,7 @@ def test_while_a_sink_catches_up_nothing_counts_as_published_that_may_be_older_t
 async def test_an_event_that_is_refused_alone_is_tried_less_and_less_often() -> None:
     """Each attempt costs the others several smaller ones."""
     store, clock = await on_sale()
-    far = Picky()
+    far = RefusingSink()
     process = Service(store, clock, far=far)
     far.refused = (await process.hold("A1")).id
     for _ in range(180):

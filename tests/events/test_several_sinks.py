@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from tests.events.selling import MINUTES, Service, Told, on_sale, sell
+from tests.events.selling import MINUTES, RecordingSink, Service, on_sale, sell
 from travio_inventory.kernel.actor import HOUSE
 from travio_inventory.kernel.events import Event, PublishFailed
 from travio_inventory.protocol import journal, local_signals, minute_cursor
@@ -16,7 +16,7 @@ from travio_inventory.store.memory import MemoryBatches
 @pytest.mark.parametrize("is_alone", [False, True], ids=["several processes", "alone"])
 async def test_a_sink_that_is_down_for_long_keeps_no_other_waiting(is_alone: bool) -> None:
     store, clock = await on_sale()
-    near, far = Told(), Told()
+    near, far = RecordingSink(), RecordingSink()
     service = Service(store, clock, is_alone=is_alone, near=near, far=far)
     far.is_down, sold = True, list[str]()
     for seat in range(1, 6):
@@ -32,7 +32,7 @@ async def test_a_sink_that_is_down_for_long_keeps_no_other_waiting(is_alone: boo
 
 async def test_a_sink_that_never_answers_keeps_no_other_waiting() -> None:
     store, clock = await on_sale()
-    near, far = Told(), Told()
+    near, far = RecordingSink(), RecordingSink()
     service = Service(store, clock, near=near, far=far)
     far.is_stuck = True
     sold = await sell(service, [1, 2])
@@ -46,7 +46,7 @@ async def test_a_sink_that_never_answers_keeps_no_other_waiting() -> None:
 async def test_after_a_kill_each_sink_goes_on_where_it_was(is_alone: bool) -> None:
     """The sink that had all events gets none of the settled ones again; the sink that had none gets all."""
     store, clock = await on_sale()
-    near, far = Told(), Told()
+    near, far = RecordingSink(), RecordingSink()
     service = Service(store, clock, is_alone=is_alone, near=near, far=far)
     far.is_down = True
     sold = await sell(service, [1, 2, 3])
@@ -62,13 +62,13 @@ async def test_what_is_set_aside_for_one_sink_does_not_affect_another() -> None:
     """An event that is refused alone is carried from epoch to epoch, only for the sink that refuses it."""
     store, clock = await on_sale()
 
-    class Picky(Told):
+    class RefusingSink(RecordingSink):
         async def publish(self, events: Sequence[Event]) -> None:
             if self.is_down and any(event.subject == poison.id for event in events):
                 raise PublishFailed("not this one")
             self.ids += [event.id for event in events]
 
-    near, far = Told(), Picky()
+    near, far = RecordingSink(), RefusingSink()
     service = Service(store, clock, near=near, far=far)
     far.is_down = True
     poison = await service.hold("A1")
@@ -88,7 +88,7 @@ async def test_what_is_set_aside_for_one_sink_does_not_affect_another() -> None:
 
 async def test_a_sink_that_is_new_begins_with_the_first_event_that_is_kept() -> None:
     store, clock = await on_sale()
-    near, late = Told(), Told()
+    near, late = RecordingSink(), RecordingSink()
     service = Service(store, clock, near=near)
     sold = await sell(service, [1, 2])
     await service.relay_to("near", minutes=3 * MINUTES)
@@ -99,7 +99,7 @@ async def test_a_sink_that_is_new_begins_with_the_first_event_that_is_kept() -> 
 
 async def test_a_sink_that_was_taken_away_leaves_nothing_that_grows() -> None:
     store, clock = await on_sale()
-    near, gone = Told(), Told()
+    near, gone = RecordingSink(), RecordingSink()
     service = Service(store, clock, near=near, gone=gone)
     await sell(service, [1])
     await service.relay_to("near", "gone", minutes=MINUTES)
@@ -123,7 +123,7 @@ async def test_events_that_wait_for_a_sink_are_bounded(monkeypatch: pytest.Monke
     """
     monkeypatch.setattr(local_signals, "EVENTS_MAX", 4)
     store, clock = await on_sale()
-    near, far = Told(), Told()
+    near, far = RecordingSink(), RecordingSink()
     service = Service(store, clock, is_alone=True, near=near, far=far)
     await service.relay_to("near", "far")
     far.is_stuck = True
@@ -141,7 +141,7 @@ async def test_events_that_wait_for_a_sink_are_bounded(monkeypatch: pytest.Monke
 
 async def test_the_lag_is_that_of_the_oldest_event_that_a_sink_has_not_had() -> None:
     store, clock = await on_sale()
-    near, far = Told(), Told()
+    near, far = RecordingSink(), RecordingSink()
     service = Service(store, clock, near=near, far=far)
     far.is_down = True
     await service.hold("A1")
@@ -159,7 +159,7 @@ async def test_the_lag_is_that_of_the_oldest_event_that_a_sink_has_not_had() -> 
 async def test_every_process_hears_its_own_events_once_for_each_sink() -> None:
     """In the same round, without reading the store."""
     store, clock = await on_sale()
-    near, far = Told(), Told()
+    near, far = RecordingSink(), RecordingSink()
     service = Service(store, clock, is_alone=True, near=near, far=far)
     await service.relay_to("near", "far")
     sold = await sell(service, [1])
@@ -172,7 +172,7 @@ async def test_what_is_remembered_of_events_is_what_open_epochs_hold(monkeypatch
     """For a sink that catches up on a day, not the whole day: rounds are small, and epochs are closed on the way."""
     monkeypatch.setattr(journal, "EVENTS_PER_ROUND_MAX", 4)
     store, clock = await on_sale()
-    near, far = Told(), Told()
+    near, far = RecordingSink(), RecordingSink()
     service = Service(store, clock, near=near, far=far)
     far.is_down, sold = True, list[str]()
     for seat in range(1, 19):

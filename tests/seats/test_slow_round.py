@@ -262,7 +262,7 @@ async def on_sale() -> tuple[Store, Process]:
 # ---- what it finds: an event
 
 
-class Told:
+class RecordingSink:
     """A sink that keeps what a relay publishes."""
 
     def __init__(self) -> None:
@@ -291,7 +291,7 @@ async def recorded_unseen(store: Store, *groups: int) -> list[str]:
     return ids
 
 
-def relay_of(process: Process, told: Told) -> EventRelay:
+def relay_of(process: Process, told: RecordingSink) -> EventRelay:
     """One that also looks for what landed late."""
     journal = late_events(process)
     return EventRelay(journal, told, process.clock, kept_s=Retention().events_s)
@@ -311,7 +311,7 @@ def late_events(process: Process) -> LateEvents:
 
 async def relayed(process: Process, *, for_s: float) -> list[str]:
     """What a relay of the process publishes in that time."""
-    told = Told()
+    told = RecordingSink()
     relay = relay_of(process, told)
     until_s = asyncio.get_running_loop().time() + for_s
     while asyncio.get_running_loop().time() < until_s:
@@ -361,7 +361,7 @@ def test_the_events_of_the_journal_wait_for_at_most_one_answer() -> None:
         process = steady_process(store)
         store.unreadable = {seat_rows.group_partition(large.key, group) for group in range(GROUPS_AT_ONCE)}
         store.silent_s = 5.0
-        relay = relay_of(process, Told())
+        relay = relay_of(process, RecordingSink())
         loop = asyncio.get_running_loop()
         longest_s, until_s = 0.0, loop.time() + HOUR_S
         while (began_s := loop.time()) < until_s:

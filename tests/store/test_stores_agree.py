@@ -48,7 +48,7 @@ Answers: TypeAlias = list[object]
 
 
 @dataclass(frozen=True)
-class Tried:
+class DrawnBatch:
     """One batch of a sequence."""
 
     writes: Sequence[Write]
@@ -129,7 +129,7 @@ async def assert_alike(stores: Mapping[str, Batches], seeds: Sequence[int]) -> N
         assert {Applied, Refused} <= kinds, f"seed {seed} tries too little: {kinds}"
 
 
-async def answers_of(store: Batches, partition: Partition, tried: Sequence[Tried]) -> Answers:
+async def answers_of(store: Batches, partition: Partition, tried: Sequence[DrawnBatch]) -> Answers:
     """What the store answers to the batches, and to reads after each."""
     answers: Answers = []
     for batch in tried:
@@ -144,10 +144,10 @@ async def answers_of(store: Batches, partition: Partition, tried: Sequence[Tried
     return answers
 
 
-def sequence(seed: int) -> list[Tried]:
+def sequence(seed: int) -> list[DrawnBatch]:
     """Batches on a few rows, drawn so that about as many are refused as applied."""
     random = Random(seed)
-    return [Tried(_writes(random), _entries(random)) for _ in range(BATCHES)]
+    return [DrawnBatch(_writes(random), _entries(random)) for _ in range(BATCHES)]
 
 
 def _writes(random: Random) -> list[Write]:
@@ -204,7 +204,7 @@ def _in_own_bucket(partition: Partition, entries: Sequence[IndexEntry]) -> list[
     return [index_entry._replace(bucket=partition.name) for index_entry in entries]
 
 
-def _comparable(tried: Tried, outcome: Outcome) -> object:
+def _comparable(tried: DrawnBatch, outcome: Outcome) -> object:
     """The outcome without the rows of a refusal that nothing was asked of: a store need not show those."""
     if not isinstance(outcome, Refused):
         return outcome
