@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 T = TypeVar("T", bound=Hashable)
 
 
-class Ends(Generic[T]):
+class EndTimes(Generic[T]):
     """The end of each thing that has one, in seconds of some clock."""
 
     def __init__(self) -> None:

@@ -33,7 +33,7 @@ from travio_inventory.protocol.batches import (
     Write,
     split,
 )
-from travio_inventory.store.ends import Ends
+from travio_inventory.store.ends import EndTimes
 
 LATE_S = (1.0, 30.0)
 SLOW_S = (1.0, 12.0)
@@ -140,10 +140,10 @@ class MemoryBatches:
         self._sleep = sleep
         self._rows: dict[Partition, dict[RowKey, Row]] = {}
         self._entries: defaultdict[tuple[Index, str], set[str]] = defaultdict(set)
-        self._row_ends = Ends[tuple[Partition, RowKey]]()
+        self._row_ends = EndTimes[tuple[Partition, RowKey]]()
         self._outlives: dict[tuple[Partition, RowKey], dict[str, None]] = {}
         """Columns that were written to a row with an end, and have none."""
-        self._entry_ends = Ends[IndexEntry]()
+        self._entry_ends = EndTimes[IndexEntry]()
         self._decided_s: OrderedDict[Partition, float] = OrderedDict()
         """When a batch was last applied in a partition, or a read answered; for as long as a late batch may ask."""
         self._latest_s = 0.0
