@@ -4,7 +4,8 @@ import argparse
 import asyncio
 import json
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,8 +14,10 @@ from typing import Any
 
 from travio_inventory.bench.report import commit, machine
 from travio_inventory.protocol.retention import HOLDS_S_MIN, Retention
+from verification.aging.cql_place import CqlPlace
 from verification.aging.life import HELD_S_MAX, Cost, Life, living
 from verification.aging.places import Place, SqlitePlace
+from verification.servers.cassandra import cassandra
 
 SAY_EVERY_S = 10.0
 SHARE_OF_LISTS = 10
@@ -76,6 +79,18 @@ def _ratios(figures: Mapping[str, float]) -> dict[str, float]:
     return {when: round(figures[when] / figures[FRESH], 2) if figures[FRESH] else 1.0 for when in (AGED, AFTER)}
 
 
+@contextmanager
+def places(on: str, grace_s: int | None) -> Iterator[tuple[Place, Place]]:
+    """One for a store that stays fresh, and one for a store that ages."""
+    with TemporaryDirectory(prefix="travio-aging-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        if on == "sqlite":
+            yield SqlitePlace(folder / "fresh"), SqlitePlace(folder / "aged")
+        else:
+            with cassandra(folder, optimized=True, takes_commands=True) as nodes:
+                yield CqlPlace(nodes, "fresh", grace_s), CqlPlace(nodes, "aged", grace_s)
+
+
 def main() -> None:
     """Run it and write the report."""
     parser = argparse.ArgumentParser(prog="python -m verification.aging", description=__doc__)
@@ -83,14 +98,15 @@ def main() -> None:
     parser.add_argument("--events-s", type=int, default=7 * DAY_S, help="how long events are kept (%(default)s)")
     parser.add_argument("--holds-s", type=int, default=DAY_S, help="how long ended holds are kept (%(default)s)")
     parser.add_argument("--keys-s", type=int, default=DAY_S, help="how long keys are kept (%(default)s)")
+    parser.add_argument("--on", choices=["sqlite", "cql"], default="sqlite", help="the store (%(default)s)")
+    parser.add_argument("--grace-s", type=int, help="on cql: gc_grace_seconds after the retention (as in the schema)")
     parser.add_argument("--out", type=Path, help="write the report to this file too")
     asked = parser.parse_args()
     if asked.holds_s < HOLDS_S_MIN:
         parser.error(f"--holds-s is at least {HOLDS_S_MIN}")
     retention = Retention(asked.events_s, asked.holds_s, asked.keys_s, HELD_S_MAX)
-    with TemporaryDirectory(prefix="travio-aging-") as name:
-        places = SqlitePlace(Path(name, FRESH)), SqlitePlace(Path(name, AGED))
-        found = asyncio.run(aged(*places, asked.cycles, retention))
+    with places(asked.on, asked.grace_s) as (new, old):
+        found = asyncio.run(aged(new, old, asked.cycles, retention))
     text = json.dumps({"commit": commit(), "machine": machine(), **found}, indent=2)
     if asked.out is not None:
         asked.out.write_text(text + "\n")

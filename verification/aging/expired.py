@@ -30,6 +30,7 @@ from travio_inventory.protocol.batches import (
     Write,
 )
 from travio_inventory.protocol.event_rows import id_from
+from verification.aging.cql_place import bytes_on_disk, compact, set_grace
 from verification.kit.stores import scylla_options, scylla_store
 from verification.servers.cassandra import Cassandra, cassandra
 
@@ -49,7 +50,6 @@ HELD: Row = {
 }  # fmt: skip
 TOLD: Row = {"type": "hold.released", "version": 1, "at_ms": 1_800_000_000_000, "actor": "user", "data": "x" * 200}
 FREE: Row = {"status": "available"}
-NO_GRACE_S = 0
 TABLE = Table.SEAT_GROUPS
 
 Request: TypeAlias = Callable[[], Awaitable[object]]
@@ -164,7 +164,7 @@ async def aged(nodes: Cassandra, holds: int, keep_s: int) -> dict[str, Any]:
 
         async def now() -> dict[str, Any]:
             costs = {what: cost._asdict() for what, cost in (await compared(fresh, old)).items()}
-            return {"bytes_on_disk": bytes_on_disk(nodes), **costs}
+            return {"bytes_on_disk": bytes_on_disk(nodes, KEYSPACE, TABLE), **costs}
 
         await now()  # servers get fast
         found = {"both are fresh": await now()}
@@ -173,26 +173,12 @@ async def aged(nodes: Cassandra, holds: int, keep_s: int) -> dict[str, Any]:
         found["the rows live"] = await now()
         await asyncio.sleep(over - monotonic())
         found["the rows have expired"] = await now()
-        compact(nodes)
+        compact(nodes, KEYSPACE, [TABLE])
         found["after a compaction"] = await now()
-        with nodes.session() as session:
-            session.execute(f"ALTER TABLE {KEYSPACE}.{TABLE} WITH gc_grace_seconds = {NO_GRACE_S}")
-        compact(nodes)
+        set_grace(nodes, KEYSPACE, 0)
+        compact(nodes, KEYSPACE, [TABLE])
         found["after a compaction without a grace"] = await now()
     return {"holds": released, "keep_s": keep_s, "costs": found}
-
-
-def compact(nodes: Cassandra) -> None:
-    """Write what is in memory to disk, and make one file of all of them."""
-    for node in nodes.nodes:
-        node.nodetool("flush", KEYSPACE, TABLE)
-        node.nodetool("compact", KEYSPACE, TABLE)
-
-
-def bytes_on_disk(nodes: Cassandra) -> int:
-    """The size of the table's rows in files."""
-    folders = [node.process.folder / "data" / KEYSPACE for node in nodes.nodes]
-    return sum(file.stat().st_size for folder in folders for file in folder.glob(f"{TABLE}-*/*-Data.db"))
 
 
 def main() -> None:
