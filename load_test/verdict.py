@@ -22,6 +22,7 @@ from load_test.record import (
 )
 from travio_inventory.app.backends import StartFailed, open_batches
 from travio_inventory.kernel.actor import Actor
+from travio_inventory.kernel.clock import SystemClock
 from travio_inventory.protocol import rows
 from travio_inventory.protocol.batches import Batches, Kind, Row
 from travio_inventory.seats.hold import (
@@ -150,7 +151,7 @@ async def judge(told: SaleRecord, batches: Batches) -> Verdict:
 
 
 async def _read(key: TripKey, batches: Batches) -> Standing | None:
-    trip = await Definitions(batches).find(key)
+    trip = await Definitions(batches, SystemClock()).find(key)
     if trip is None:
         return None
     cells: dict[Cell, Row] = {}

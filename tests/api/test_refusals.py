@@ -53,6 +53,7 @@ ONE_OF_EACH: list[Refusal] = [
     PermissionDenied("seats:hold"),
     errors.SeatContended(["1A", "1B"], retry_after_ms=1_250),
     errors.TripOpening(),
+    errors.TripBeingForgotten(),
     errors.HoldLimitReached(4),
     Overloaded(),
     BackendUnavailable(),

@@ -12,15 +12,18 @@ import anyio.lowlevel
 import pytest
 
 from travio_inventory.app.assemble import Relay
+from travio_inventory.app.background.forgetter import Forgetter
 from travio_inventory.app.background.pace import BACKOFF_MS_MAX, Pace
 from travio_inventory.app.background.relay import LATE_MS, RelayJob
 from travio_inventory.app.background.sweeper import Sweeper
 from travio_inventory.kernel.events import PublishFailed
 from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown
 from travio_inventory.protocol.batches import Partition
+from travio_inventory.seats.ports import ArchiveFailed
 from travio_inventory.seats.records.seat_rows import group_partition
 from travio_inventory.seats.trip import TripKey
 from travio_inventory.seats.use_cases.expire_holds import Swept
+from travio_inventory.seats.use_cases.forget_trips import Visited
 from verification.simulation.virtual_loop import run_virtually
 
 INTERVAL_MS = 10
@@ -128,6 +131,15 @@ async def test_each_seat_group_that_fails_is_logged_once(caplog: pytest.LogCaptu
     assert [(record.levelno, record.exc_info is not None) for record in caplog.records] == [
         (logging.WARNING, False),
         (logging.WARNING, True),
+    ]
+
+
+async def test_a_trip_that_cannot_be_forgotten_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    rounds = Rounds(BackendUnavailable(), last=Visited(2, {TripKey("acme", "t1"): ArchiveFailed("/full: no space")}))
+    await while_running(Forgetter(rounds, interval_ms=INTERVAL_MS, jitter=Random(1)).run, lambda: rounds.reached(5))
+    assert caplog.messages == [
+        "cannot forget trips, retrying: BackendUnavailable: the store is unavailable; retry",
+        "cannot forget trip t1 of acme, retrying: ArchiveFailed: /full: no space",
     ]
 
 

@@ -27,6 +27,10 @@ CELLS = [TakenCell("A1", 0, "held"), TakenCell("A1", 1, "held"), TakenCell("A2",
         (refusals.NotOnWaitlist, "not on this waiting list"),
         (lambda: refusals.SeatContended(["A1", "A2"], retry_after_ms=1), f"{CONTENTION}: A1, A2 being taken"),
         (refusals.TripOpening, "the trip is still being opened"),
+        (
+            refusals.TripBeingForgotten,
+            "the trip of this id is over and is being forgotten; open it again in a few hours, or under another id",
+        ),
         (lambda: refusals.HoldLimitReached(4), "maximum concurrent holds exceeded: 4"),
     ],
 )

@@ -4,7 +4,7 @@ import pytest
 
 from travio_inventory.protocol.late_events import LOOKS_BACK, SETTLED_EPOCHS
 from travio_inventory.protocol.retention import APART_S, EVENTS_S_MIN, REQUEST_S_MAX, Retention
-from travio_inventory.seats.records.open_trips import EVERY_MS
+from travio_inventory.seats.records.listed_trips import EVERY_MS
 
 
 @pytest.mark.parametrize("retention", [Retention(), Retention(holds_s=3_600), Retention(keys_s=3_600, held_s_max=900)])

@@ -26,7 +26,7 @@ from travio_inventory.seats.hold import (
     parse_hold_id,
 )
 from travio_inventory.seats.ports import Cell, SeatGroupKey
-from travio_inventory.seats.records import definitions, open_trips, seat_rows, waitlists
+from travio_inventory.seats.records import listed_trips, seat_rows, trip_rows, waitlists
 from travio_inventory.seats.records.list_turns import entry_key
 from travio_inventory.seats.refusals import TakenCell
 from travio_inventory.seats.trip import Journey, Seat, Segment, Trip, TripKey
@@ -65,7 +65,7 @@ def partitions(one: str, other: str) -> Iterable[Partition]:
     key = TripKey(one, other)
     yield from (seat_rows.group_partition(key, number) for number in (0, 1, 11))
     yield rows.ledger_partition(Actor(one, other))
-    yield definitions._partition(key)
+    yield trip_rows.partition(key)
 
 
 def listed(organization: str, holder: str, trip: str) -> Iterable[IndexEntry]:
@@ -94,7 +94,7 @@ def entries(organization: str, trip: str) -> Iterable[object]:
     for number in (0, 1, 11):
         yield rows.partition_entry(seat_rows.group_partition(key, number))
         yield late_events._bucket("sink", seat_rows.group_partition(key, number), 1)
-    yield open_trips.opened(a_trip(key, "s")).entry
+    yield listed_trips.listed(a_trip(key, "s"), 1).entry
 
 
 SPACES: dict[str, Keys] = {
@@ -104,9 +104,11 @@ SPACES: dict[str, Keys] = {
     "partitions on SQLite": Keys(
         2, lambda one, other: [(each.table, partition_text(each)) for each in partitions(one, other)]
     ),
-    "waiting lists": Keys(3, lambda organization, trip, of: [waitlists._partition(TripKey(organization, trip), of)]),
+    "waiting lists": Keys(
+        3, lambda organization, trip, of: [waitlists.list_partition(TripKey(organization, trip), of)]
+    ),
     "waiting lists on SQLite": Keys(
-        3, lambda organization, trip, of: [partition_text(waitlists._partition(TripKey(organization, trip), of))]
+        3, lambda organization, trip, of: [partition_text(waitlists.list_partition(TripKey(organization, trip), of))]
     ),
     "lists of holds": Keys(3, listed),
     "entries": Keys(2, entries),
@@ -144,7 +146,7 @@ def test_no_two_lists_of_ids_share_a_key(space: str, ids: list[str]) -> None:
 
 def test_each_table_that_is_named_by_ids_is_here() -> None:
     """Cursors are named by the service alone."""
-    made = [*partitions("a", "b"), waitlists._partition(TripKey("a", "b"), "c")]
+    made = [*partitions("a", "b"), waitlists.list_partition(TripKey("a", "b"), "c")]
     assert {each.table for each in made} == {*Table} - {Table.CURSORS}, "add its keys to SPACES"
 
 

@@ -134,7 +134,7 @@ async def test_a_release_that_creates_cells_in_other_portions_resets_no_seat(sal
     await sale.block("A3")
     before = await sale.map()
     for most in (portion, 160):
-        await OpenTrip(Definitions(sale.store, cells_per_batch_max=most))(
+        await OpenTrip(Definitions(sale.store, sale.clock, cells_per_batch_max=most))(
             house_of(sale.trip.key.organization), sale.trip
         )
     assert await sale.elsewhere().map() == before
@@ -147,12 +147,14 @@ async def test_an_opening_that_was_cut_short_is_resumed_in_other_portions(market
     sale = market.prepare(a_trip(seats_per_group="all", seats=3))
     doomed = sale.elsewhere()
     stall = doomed.store.stall(everything_after(1, seeds))
-    dying = asyncio.ensure_future(OpenTrip(Definitions(doomed.store, cells_per_batch_max=2))(_house(sale), sale.trip))
+    dying = asyncio.ensure_future(
+        OpenTrip(Definitions(doomed.store, doomed.clock, cells_per_batch_max=2))(_house(sale), sale.trip)
+    )
     await asyncio.wait_for(stall.reached.wait(), 5)
     dying.cancel()
     early = await sale.hold("A1", "A-C")
     for portion in (5, 4):
-        await OpenTrip(Definitions(sale.store, cells_per_batch_max=portion))(
+        await OpenTrip(Definitions(sale.store, sale.clock, cells_per_batch_max=portion))(
             house_of(sale.trip.key.organization), sale.trip
         )
     assert await sale.statuses("A1") == ["held", "held", "available"]

@@ -10,6 +10,7 @@ import pytest
 
 from travio_inventory.events.relay import EventRelay
 from travio_inventory.kernel.actor import HOUSE, Actor
+from travio_inventory.kernel.clock import SystemClock
 from travio_inventory.kernel.events import Event
 from travio_inventory.protocol import event_rows, rows
 from travio_inventory.protocol.batches import (
@@ -32,7 +33,8 @@ from travio_inventory.protocol.retention import Retention
 from travio_inventory.seats.hold import Held, Hold, HoldId, HoldRequest, Recorded
 from travio_inventory.seats.records import seat_rows
 from travio_inventory.seats.records.definitions import Definitions
-from travio_inventory.seats.records.open_trips import EVERY_MS, GROUPS_AT_ONCE, KEPT_S, SlowRound
+from travio_inventory.seats.records.listed_trips import EVERY_MS
+from travio_inventory.seats.records.open_trips import GROUPS_AT_ONCE, KEPT_S, SlowRound
 from travio_inventory.seats.records.seats import Seats
 from travio_inventory.seats.trip import Journey, Segment, Trip, TripKey
 from travio_inventory.seats.use_cases.expire_holds import ExpireHolds
@@ -96,7 +98,7 @@ async def opened(*trips: Trip) -> Store:
     asyncio.get_running_loop().set_task_factory(adopting)
     store = Store()
     for each in trips:
-        await Definitions(store).define(each)
+        await Definitions(store, SystemClock()).define(each)
     return store
 
 

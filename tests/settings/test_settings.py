@@ -51,6 +51,8 @@ OTHER_VALUES = MappingProxyType(
         "event_retention_seconds": "604801",
         "hold_retention_seconds": "86401",
         "idempotency_retention_seconds": "86402",
+        "trip_retention_seconds": "86400",
+        "trip_archive": "/archive",
         "refusals": "legacy",
         "clock_bound_ms": "251",
         "attempt_grace_seconds": "11",

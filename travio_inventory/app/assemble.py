@@ -14,11 +14,13 @@ from travio_inventory.protocol.lapses import LapseFinder
 from travio_inventory.protocol.late_events import LateEvents
 from travio_inventory.protocol.rules import Rules
 from travio_inventory.protocol.sending import Sender
-from travio_inventory.seats.ports import Gate, SeatMapCache, TakenSeats
+from travio_inventory.seats.ports import Gate, SeatMapCache, TakenSeats, TripArchive
 from travio_inventory.seats.records.definitions import CELLS_PER_BATCH_MAX, Definitions
 from travio_inventory.seats.records.holds import SeatHolds
+from travio_inventory.seats.records.listed_trips import EVERY_MS
 from travio_inventory.seats.records.listing_sink import ListingSink
-from travio_inventory.seats.records.open_trips import EVERY_MS, SlowRound
+from travio_inventory.seats.records.open_trips import SlowRound
+from travio_inventory.seats.records.trip_ends import TripEnds
 from travio_inventory.seats.records.waitlists import WaitlistTable
 from travio_inventory.seats.use_cases import Inventory
 from travio_inventory.seats.use_cases.block_seats import BlockSeats
@@ -28,6 +30,7 @@ from travio_inventory.seats.use_cases.confirm_hold import ConfirmHold
 from travio_inventory.seats.use_cases.edge_upkeep import EdgeUpkeep
 from travio_inventory.seats.use_cases.expire_holds import ExpireHolds
 from travio_inventory.seats.use_cases.extend_hold import ExtendHold
+from travio_inventory.seats.use_cases.forget_trips import ForgetTrips
 from travio_inventory.seats.use_cases.hold_seats import HoldSeats, HoldTimes
 from travio_inventory.seats.use_cases.open_trip import OpenTrip
 from travio_inventory.seats.use_cases.own_maps import OwnMaps
@@ -51,6 +54,8 @@ class Ports(NamedTuple):
     seat_maps: SeatMapCache
     sinks: Mapping[str, Sink]
     """By name: the name keeps the position of each."""
+    archive: TripArchive | None = None
+    """Where trips are kept that are forgotten."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +135,7 @@ def assemble(
     sender = Sender(batches, clock=clock, background=steps.in_background, rules=rules.protocol, random=random)
     seat_holds = SeatHolds(sender, EdgeUpkeep(taken, maps), steps.in_background)
     holds = watch.port("holds", seat_holds)
-    definitions = Definitions(batches, cells_per_batch_max=rules.cells_per_batch_max)
+    definitions = Definitions(batches, clock, cells_per_batch_max=rules.cells_per_batch_max)
     trips = TripCatalog(definitions)
     lapses = LapseFinder(seat_holds, _slow_round("sweepers", sender, rules))
     read_seat_map = ReadSeatMap(trips, holds, maps)
@@ -151,9 +156,24 @@ def assemble(
         block_seats=use_case("block_seats", BlockSeats(trips, holds, steps)),
         waitlist=use_case("waitlist", Waitlist(trips, WaitlistTable(sender), steps)),
         expire_holds=use_case("expire_holds", ExpireHolds(lapses)),
+        forget_trips=use_case("forget_trips", ForgetTrips(_trip_ends(seat_holds, ports.archive, rules))),
     )
     relays = {name: _relay(name, sink, sender, rules, watch) for name, sink in ports.sinks.items()}
     return Assembly(inventory, relays, steps, sender, seat_holds)
+
+
+def _trip_ends(holds: SeatHolds, archive: TripArchive | None, rules: InventoryRules) -> TripEnds:
+    """What it sweeps are the seat groups of its trips, so it needs no other way to find them."""
+    sender = holds.sender
+    return TripEnds(
+        sender.batches,
+        sender.clock,
+        sweep=LapseFinder(holds).sweep,
+        archive=archive,
+        kept_s=sender.rules.retention.trips_s,
+        random=sender.random,
+        every_ms=rules.slow_round_ms,
+    )
 
 
 def _relay(name: str, sink: Sink, sender: Sender, rules: InventoryRules, watch: Watch) -> Relay:

@@ -29,6 +29,7 @@ from travio_inventory.protocol.rules import Rules
 from travio_inventory.seats.use_cases import Inventory
 from travio_inventory.seats.use_cases.hold_seats import HoldTimes
 from travio_inventory.settings import BackgroundSettings, EventSettings, Settings
+from travio_inventory.store.trip_archive import TripArchive
 from travio_inventory.telemetry.metrics import Figures
 from travio_inventory.telemetry.watched import CallWatch, report
 
@@ -142,7 +143,7 @@ async def _opened(
         edge = await stack.enter_async_context(open_edge(settings, store.deployment))
         sinks = sinks or stack.enter_context(_sinks(settings.events, settings.store.data))
         figures = figures or Figures()
-        ports = Ports(store.batches, *edge, sinks)
+        ports = Ports(store.batches, *edge, sinks, _archive(settings.retention.trip_archive))
         assembly = assemble(ports, SystemClock(), SystemRandom(), rules_of(settings), watch=CallWatch(figures))
         for name, read in (*store.gauges.items(), *_gauges_of(assembly.relays)):
             figures.gauge(name, read)
@@ -189,6 +190,7 @@ def retention_of(settings: Settings) -> Retention:
         events_s=retention.events_seconds,
         holds_s=retention.holds_seconds,
         keys_s=retention.keys_seconds,
+        trips_s=retention.trips_seconds,
         held_s_max=settings.holds.total_seconds_max,
     )
 
@@ -231,6 +233,18 @@ def _background_jobs(background: BackgroundSettings, assembly: Assembly) -> dict
         relay_interval_ms=background.relay_interval_ms,
         jitter=Random(),  # noqa: S311 - spreads waits, guards nothing
     )
+
+
+def _archive(folder: Path | None) -> TripArchive | None:
+    """Where trips are kept that are forgotten. Raises StartFailed."""
+    if folder is None:
+        return None
+    archive = TripArchive(folder)
+    try:
+        archive.check()
+    except OSError as failed:
+        raise StartFailed(f"trips cannot be archived in {folder}: {failed.strerror or failed}") from failed
+    return archive
 
 
 @contextmanager

@@ -27,7 +27,7 @@ class Scope(StrEnum):
     WAITLISTS_JOIN = "waitlists:join"
     """Join waiting lists, and leave them."""
     HOUSE_WORK = "house:work"
-    """End what has lapsed, in every organization."""
+    """End what has lapsed and forget what is over, in every organization."""
 
 
 class ActorKind(StrEnum):

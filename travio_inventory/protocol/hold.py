@@ -112,7 +112,12 @@ class Aborted:
     reason: str
 
 
-HoldState: TypeAlias = Held | Confirmed | Released | Expired | Cancelled | Aborted
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """It lived until what it claimed was closed for good; nobody is told of it any more."""
+
+
+HoldState: TypeAlias = Held | Confirmed | Released | Expired | Cancelled | Aborted | Forgotten
 
 
 class Recorded(NamedTuple):

@@ -28,6 +28,8 @@ HOLDS_S_MIN = 3_600
 """The least time for which ended holds are kept."""
 EVENTS_S_MIN = 14_400
 """The least time for which events are kept: late ones are looked for over three hours."""
+TRIPS_S_MIN = 86_400
+"""The least time for which a trip is kept after its end."""
 APART_S = 120
 """So far apart servers' clocks, and rounds of a store that forgets at intervals, may put two ends of one moment:
 `apart_s`.
@@ -39,13 +41,15 @@ class Retention:
     """How long things are kept, in seconds.
 
     `keys_s` counts from when a key is bound, `holds_s` from the end of a hold, `events_s` from the event. No hold is
-    held for longer than `held_s_max`, extensions included.
+    held for longer than `held_s_max`, extensions included. `trips_s` counts from a trip's last arrival, or from when it
+    was last sold from if it has no times; what lives of a trip goes with it.
     """
 
     events_s: int = 7 * 86_400
     holds_s: int = 86_400
     keys_s: int = 86_400
     held_s_max: int = 86_400
+    trips_s: int = 90 * 86_400
     apart_s: int = APART_S
     known_s: int = 600
     """A process writes an index entry again once it has known of it for so long."""

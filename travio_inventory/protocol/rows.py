@@ -9,6 +9,7 @@ from travio_inventory.protocol.hold import (
     Cancelled,
     Confirmed,
     Expired,
+    Forgotten,
     Held,
     HoldState,
     Recorded,
@@ -17,6 +18,10 @@ from travio_inventory.protocol.hold import (
 from travio_inventory.protocol.resource import Hold
 
 LIVE = ("held", "confirmed")
+CLOSED = "closed"
+"""The status of a row that no step can change any more: all that it says is still there."""
+FORGOTTEN = "forgotten"
+"""The status of a row that says nothing else, and has an end."""
 SEPARATOR = "\x1f"
 """Joins ids in index entries; ids have no control characters."""
 
@@ -77,7 +82,7 @@ def of_hold(hold: Hold) -> Row:
             row |= {"status": "released"}
         case Cancelled(order=order):
             row |= {"status": "cancelled", "order_id": order}
-        case Aborted():
+        case Aborted() | Forgotten():
             raise ValueError(f"no hold is {hold.state}")
         case _:
             assert_never(hold.state)
@@ -99,5 +104,7 @@ def read_state(row: Row) -> HoldState:
             return Cancelled(text(row, "order_id"))
         case "aborted":
             return Aborted(text(row, "reason"))
+        case "closed" | "forgotten":
+            return Forgotten()
         case other:
             raise ValueError(f"no hold has the status {other!r}")

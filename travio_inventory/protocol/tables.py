@@ -103,7 +103,7 @@ CELL = RowKind(
     "the seat",
     _WITH_TRIP,
     (
-        _text("status", "available, held, sold or blocked"),
+        _text("status", "available, held, sold or blocked; closed or forgotten once its trip is over"),
         _text("owner", "the hold that the cell belongs to; null while it is available"),
         _number("until_ms", "when that hold ends at the latest: then its home row is to be read; proves nothing"),
         _number("since_ms", "when that hold took the cell"),
@@ -114,7 +114,11 @@ HOLD = RowKind(
     "the hold's id",
     "while it is held, or is a booking, or has a late booking; then HOLD_RETENTION, or the retention of keys if longer",
     (
-        _text("status", "held, confirmed, released, expired, cancelled, or aborted if the id is fenced"),
+        _text(
+            "status",
+            "held, confirmed, released, expired, cancelled, or aborted if the id is fenced; closed or forgotten once "
+            "its trip is over",
+        ),
         _text("holder", "the user who holds the seats; empty for blocked seats"),
         _text("seats", "its seats, one a line: seat group, space, seat"),
         _number("first_segment", "the first segment of its journey"),
@@ -166,7 +170,14 @@ SLOT = RowKind(
     (_text("hold", "the hold that occupies the slot"), _number("since_ms", "when that hold took the slot")),
 )
 TRIP = RowKind(
-    "the trip as it was opened", "empty", "for ever", (_text("definition", "stops, segments and seats, as JSON"),)
+    "the trip as it was opened",
+    "empty",
+    "until TRIP_RETENTION after its last arrival, or after its last sale if it has no times",
+    (
+        _text("definition", "stops, segments and seats, as JSON"),
+        _number("opened_at_ms", "when it was opened: it distinguishes successive trips with the same id"),
+        _text("stage", "null while it is on sale, then closing, closed, forgotten"),
+    ),
 )
 TAIL = RowKind(
     "the end of the list, which numbers the places",
@@ -175,6 +186,7 @@ TAIL = RowKind(
     (
         _number("sequence", "the number of the last place that was given to anybody"),
         _number("waiting", "how many holders are waiting"),
+        _text("status", "null while the list is open; closed or forgotten once its trip is over"),
     ),
 )
 ENTRY = RowKind(
@@ -182,7 +194,7 @@ ENTRY = RowKind(
     "the holder",
     "while the holder waits; when the holder has left, as an ended hold",
     (
-        _text("status", "waiting or left"),
+        _text("status", "waiting or left; forgotten once the trip is over"),
         _number("sequence", "the number of this place; the lowest number is the head of the list"),
         _number("position", "how many were waiting when the holder joined, the holder included"),
         _number("requested_seats", "the number of seats"),
@@ -193,7 +205,10 @@ PLACES = RowKind(
     "60 places of the list, by which those that wait are counted: no row of it ever goes, unlike those of the places",
     "the number of its first place, divided by 60",
     _WITH_TRIP,
-    (_number("waiting", "a bit for each of its places, the first one the lowest: whether its holder waits"),),
+    (
+        _number("waiting", "a bit for each of its places, the first one the lowest: whether its holder waits"),
+        _text("status", "null, or forgotten once the trip is over"),
+    ),
 )
 CURSOR = RowKind(
     "the progress of a background job",
@@ -297,7 +312,7 @@ INDEXES: Mapping[Index, DeclaredIndex] = {
         PlainTable.LISTINGS,
         "the trips whose seat groups the slow round visits",
         "one of 60 shards",
-        "organization, trip, the number of seat groups, the end of the trip",
+        "organization, trip, the number of seat groups, the end of the trip, when it was opened",
         _WITH_TRIP,
     ),
 }

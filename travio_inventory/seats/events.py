@@ -7,7 +7,7 @@ from typing import Any, ClassVar, TypeAlias, assert_never
 
 from travio_inventory.kernel.actor import ActorKind
 from travio_inventory.kernel.events import Event, Step
-from travio_inventory.seats.hold import Aborted, Cancelled, Confirmed, Expired, Held, Hold, Released
+from travio_inventory.seats.hold import Aborted, Cancelled, Confirmed, Expired, Forgotten, Held, Hold, Released
 
 VERSION = 1
 """The version of every type's data. A new field does not change it."""
@@ -159,8 +159,8 @@ def _by_user(hold: Hold) -> tuple[int, Data]:
             return hold.extensions + 1, HoldExpired(*about)
         case Cancelled(order=order):
             return hold.extensions + 2, BookingCancelled(*about, order, hold.created_at_ms)
-        case Aborted():
-            raise ValueError("an aborted attempt has no event")
+        case Aborted() | Forgotten():
+            raise ValueError("an aborted attempt has no event, nor has a hold that is forgotten")
         case _:
             assert_never(hold.state)
 

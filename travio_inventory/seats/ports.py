@@ -135,16 +135,18 @@ class Trips(Protocol):
 
     async def define(self, trip: Trip) -> Trip:
         """Store the definition unless there is one; returns the stored one. Raises TripDefinedOtherwise if that differs
-        from what was requested.
+        from what was requested, TripBeingForgotten.
         """
         ...
 
-    async def seed(self, trip: Trip, group: int) -> None:
-        """Create the seat group's cells, all available, where they are absent. Never resets one."""
+    async def seed(self, trip: Trip, group: int, *, since_s: float) -> None:
+        """Create the seat group's cells, all available, where they are absent. Never resets one. `since_s` is a time
+        of the event loop before the definition was read: long after it none is created.
+        """
         ...
 
     async def find(self, key: TripKey) -> Trip | None:
-        """The definition, None where there is none."""
+        """The definition, None where there is none, or none any more."""
         ...
 
 
@@ -213,7 +215,7 @@ class Waitlists(Protocol):
 
     async def join(self, actor: Actor, trip: TripKey, seat_class: str, seats: int) -> WaitlistEntry:
         """Join the end, at an exact position; a holder who waits already keeps the place, and gets a position less than
-        a minute old. Raises Overloaded; then nothing was done.
+        a minute old. Raises TripNotFound; Overloaded; then nothing was done.
         """
         ...
 
@@ -224,5 +226,54 @@ class Waitlists(Protocol):
     async def page(self, holder: str, *, organization: str, after: str, most: int) -> WaitlistPage:
         """At most so many places of the holder after `after`, of one organization if it is named. A page may have
         fewer, even none, although more follow. Positions may have moved up since.
+        """
+        ...
+
+
+# ---- the end of a trip
+
+
+class EndedTrip(NamedTuple):
+    """A trip that is over, as it was when nothing of it could change any more: its bookings, and the seats that were
+    blocked (holds without a holder).
+    """
+
+    trip: Trip
+    opened_at_ms: int
+    ended_at_ms: int
+    holds: Sequence[Hold]
+
+
+class ArchiveFailed(Exception):
+    """A trip could not be archived; nothing of it is forgotten."""
+
+
+class TripArchive(Protocol):
+    """Keeps what is forgotten."""
+
+    async def keep(self, ended: EndedTrip) -> None:
+        """Keep it durably, in place of what was kept of the same life of the trip. Raises ArchiveFailed."""
+        ...
+
+
+class ListedTrip(NamedTuple):
+    """A trip as it is listed. `ends_s` is its last arrival, 0 where it has no times."""
+
+    key: TripKey
+    group_count: int
+    ends_s: int
+    opened_at_ms: int
+
+
+class TripEnds(Protocol):
+    """Forgets trips, a step at a time."""
+
+    async def due(self) -> Sequence[ListedTrip]:
+        """Some of the trips that may be over for long enough. Raises BackendUnavailable."""
+        ...
+
+    async def visit(self, listed: ListedTrip) -> None:
+        """Bring the trip as near to being forgotten as it can be brought now. Raises BackendUnavailable,
+        OutcomeUnknown, ArchiveFailed.
         """
         ...

@@ -25,6 +25,7 @@ Refusal
 └── RetryableRefusal     the same request may succeed later
     ├── SeatContended
     ├── TripOpening
+    ├── TripBeingForgotten
     ├── HoldLimitReached
     ├── Overloaded
     ├── BackendUnavailable
@@ -67,6 +68,7 @@ __all__ = [
     "SeatTaken",
     "SeatUnavailable",
     "TakenCell",
+    "TripBeingForgotten",
     "TripDefinedOtherwise",
     "TripNotFound",
     "TripOpening",
@@ -206,6 +208,18 @@ class TripOpening(RetryableRefusal):
 
     def __init__(self) -> None:
         super().__init__("the trip is still being opened", retry_after_ms=500)
+
+
+class TripBeingForgotten(RetryableRefusal):
+    """The id stood for a trip that is over, and does until nothing is left of that one."""
+
+    reason = "TRIP_BEING_FORGOTTEN"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the trip of this id is over and is being forgotten; open it again in a few hours, or under another id",
+            retry_after_ms=3_600_000,
+        )
 
 
 def _named(seats: Iterable[str]) -> str:

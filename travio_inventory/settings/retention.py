@@ -1,13 +1,15 @@
 """For how long what has ended is kept."""
 
-from travio_inventory.protocol.retention import EVENTS_S_MIN, HOLDS_S_MIN
+from pathlib import Path
+
+from travio_inventory.protocol.retention import EVENTS_S_MIN, HOLDS_S_MIN, TRIPS_S_MIN
 from travio_inventory.settings.component import Component, setting
 
 DAY_S = 86_400
 
 
 class RetentionSettings(Component):
-    """How long events, ended holds and idempotency keys are kept."""
+    """How long events, ended holds, idempotency keys and trips are kept."""
 
     events_seconds: int = setting(
         "EVENT_RETENTION_SECONDS",
@@ -29,4 +31,16 @@ class RetentionSettings(Component):
         "how long an idempotency key is remembered from its first use; repeated later it is a new request",
         ge=HOLDS_S_MIN,
         le=30 * DAY_S,
+    )
+    trips_seconds: int = setting(
+        "TRIP_RETENTION_SECONDS",
+        90 * DAY_S,
+        "how long a trip is kept after its last arrival, with its bookings; without times, after its last sale",
+        ge=TRIPS_S_MIN,
+        le=3_650 * DAY_S,
+    )
+    trip_archive: Path | None = setting(
+        "TRIP_ARCHIVE",
+        None,
+        "folder in which trips are archived before they are forgotten, a file each with its bookings; unset = none is",
     )

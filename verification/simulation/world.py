@@ -27,7 +27,17 @@ from verification.simulation.holders import Holder, keep_house, keep_looking
 from verification.simulation.lists import Lists
 from verification.simulation.oracle import ORGANIZATION, START_MS, Oracle, Violated, places_of
 from verification.simulation.plan import ENDS_APART_S, PAUSE_S_MAX, QUEUED_S, SLOW_ROUND_S, TTL_S, Plan
-from verification.simulation.process import FAR, Post, Process, Relay, Sweeper, adopting, keep_at, still_until_s
+from verification.simulation.process import (
+    FAR,
+    Post,
+    Process,
+    Relay,
+    SkewedClock,
+    Sweeper,
+    adopting,
+    keep_at,
+    still_until_s,
+)
 from verification.simulation.virtual_loop import VirtualLoop, now_s
 from verification.simulation.waiters import CLASSES, Waiter
 
@@ -186,7 +196,7 @@ class World:
 
     async def _prepare(self) -> None:
         """The trip is known, not yet open; sweepers have run on this store before."""
-        await Definitions(self.batches).define(self.trip)
+        await Definitions(self.batches, SkewedClock(0)).define(self.trip)
         values: Row = {"reached": minute_of(START_MS) - 1}
         cursor = Write(RowKey(Kind.CURSOR, ""), ABSENT, values)
         await self.batches.apply(Partition(Table.CURSORS, "", Index.EXPIRY), [cursor])

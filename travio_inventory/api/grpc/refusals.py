@@ -67,6 +67,7 @@ TABLE: Mapping[type[Refusal], WireStatus] = {
     PermissionDenied: WireStatus(Status.PERMISSION_DENIED, 403),
     errors.SeatContended: WireStatus(Status.ABORTED, 409),
     errors.TripOpening: WireStatus(Status.UNAVAILABLE, 503),
+    errors.TripBeingForgotten: WireStatus(Status.UNAVAILABLE, 503),
     errors.HoldLimitReached: WireStatus(Status.RESOURCE_EXHAUSTED, 429),
     Overloaded: WireStatus(Status.RESOURCE_EXHAUSTED, 429),
     BackendUnavailable: WireStatus(Status.UNAVAILABLE, 503),

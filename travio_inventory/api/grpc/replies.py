@@ -10,6 +10,7 @@ from travio_inventory.seats.hold import (
     Cancelled,
     Confirmed,
     Expired,
+    Forgotten,
     Held,
     Hold,
     HoldState,
@@ -98,7 +99,7 @@ def _status(state: HoldState) -> tuple[v1.HoldStatus, str]:
             return v1.HoldStatus.EXPIRED, ""
         case Cancelled(order=order):
             return v1.HoldStatus.CANCELLED, order
-        case Aborted():  # it never was a hold, so no other status is true
+        case Aborted() | Forgotten():  # nobody is told of a hold, so no other status is true
             return v1.HoldStatus.UNSPECIFIED, ""
 
 

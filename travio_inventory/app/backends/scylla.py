@@ -106,5 +106,7 @@ def _agreed_by_all(settings: Settings) -> Mapping[str, str]:
         "event_retention_seconds": retention.events_seconds,
         "hold_retention_seconds": retention.holds_seconds,
         "idempotency_retention_seconds": retention.keys_seconds,
+        "trip_retention_seconds": retention.trips_seconds,
+        "trip_archive": "none" if retention.trip_archive is None else "a folder",
     }
     return {names(key)[0]: str(value) for key, value in shared.items()}

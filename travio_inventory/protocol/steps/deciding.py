@@ -13,6 +13,7 @@ from travio_inventory.protocol.hold import (
     Cancelled,
     Confirmed,
     Expired,
+    Forgotten,
     Held,
     HoldState,
     Released,
@@ -73,11 +74,11 @@ class Deciding(Generic[H]):
         raise failed.refusal()
 
     async def own(self, actor: Actor, hold_id: str) -> H:
-        """The caller's hold. Raises HoldNotFound if it is another holder's, never existed, or was fenced;
+        """The caller's hold. Raises HoldNotFound if it is another holder's, never existed, was fenced or closed;
         StoreUnavailable.
         """
         row = await self._judging.home(actor.organization, hold_id)
-        if row is None or row.get("holder") != actor.user:
+        if row is None or row.get("holder") != actor.user or row.get("status") == rows.CLOSED:
             raise HoldNotFound
         return self._resource.read(actor.organization, hold_id, row)
 
@@ -138,7 +139,7 @@ def ended(hold: Hold) -> FinalRefusal:
             return HoldConfirmed()
         case Cancelled():
             return BookingCancelled()
-        case Held() | Aborted():
+        case Held() | Aborted() | Forgotten():
             return HoldNotFound()
         case _:
             assert_never(hold.state)

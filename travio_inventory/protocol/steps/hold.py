@@ -3,11 +3,12 @@
 from typing import Generic, assert_never
 
 from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown
+from travio_inventory.protocol import rows
 from travio_inventory.protocol.attempts import Attempts
 from travio_inventory.protocol.batches import Row
 from travio_inventory.protocol.claims import AlreadyThere, Contended, Lost, NotMade, Unanswered, Won
 from travio_inventory.protocol.fencing import REFUSED, RETRY
-from travio_inventory.protocol.hold import Aborted, Confirmed, Held
+from travio_inventory.protocol.hold import Aborted, Confirmed, Forgotten, Held
 from travio_inventory.protocol.ledger import Answered, Ledger, Proceed
 from travio_inventory.protocol.resource import H, Request, Resource
 from travio_inventory.protocol.rolling_forward import RollingForward
@@ -101,6 +102,8 @@ class Holding(Generic[H]):
         """The answer to a hold request from a row that was there at that moment, in its present state."""
         if row.get("status") == "aborted":
             raise self._resource.no_again(row, request.claimant)
+        if isinstance(rows.read_state(row), Forgotten):
+            raise self._resource.not_made()
         hold = await self._deciding.as_booked(self._resource.read(request.actor.organization, hold_id, row))
         await self._rolling.settled(hold, as_of_ms=as_of_ms)
         if not isinstance(hold.state, Held | Confirmed):

@@ -23,7 +23,7 @@ from travio_inventory.protocol.batches import (
 )
 from travio_inventory.protocol.failed_batches import FailedBatches
 from travio_inventory.protocol.sending import Sender
-from travio_inventory.seats.refusals import NotOnWaitlist
+from travio_inventory.seats.refusals import NotOnWaitlist, TripNotFound
 
 TOGETHER_MAX = 64
 LAST_PLACES_MAX = 2
@@ -68,7 +68,7 @@ class Step:
     is_under_way: bool = False
     failed: FailedBatches = field(default_factory=FailedBatches)
     is_done: bool = False
-    refusal: NotOnWaitlist | None = None
+    refusal: NotOnWaitlist | TripNotFound | None = None
 
     def give_up(self) -> RetryableRefusal:
         """What the caller is told: that it is unknown only where a batch was not answered."""
@@ -99,6 +99,10 @@ class Join(Step):
     def done(self) -> None:
         """The place was taken."""
         self.is_new = self.is_done = True
+
+    def refuse_closed(self) -> None:
+        """The list is closed, as its trip is over."""
+        self.refusal, self.is_done = TripNotFound(), True
 
     def write(self, entry: Row, *, sequence: int, position: int, now_ms: int) -> Write:
         """The row of the place."""
@@ -132,6 +136,10 @@ class Leave(Step):
         """The place was given up."""
         self.is_done = True
 
+    def refuse_closed(self) -> None:
+        """The list is closed, as its trip is over."""
+        self.refusal, self.is_done = NotOnWaitlist(), True
+
     def write(self, keep_s: int) -> Write:
         """The row of the place, given up, and kept for so long, whole: a join that took it may still be told of it."""
         condition: Row = {"status": "waiting", "sequence": self.seen}
@@ -155,8 +163,8 @@ class ListTurns:
         return not self._waiting
 
     async def take(self, step: Join | Leave) -> None:
-        """Have the step done. Raises NotOnWaitlist; Overloaded and BackendUnavailable where it certainly was not done,
-        OutcomeUnknown.
+        """Have the step done. Raises NotOnWaitlist, or TripNotFound where the list is closed; Overloaded and
+        BackendUnavailable where it certainly was not done, OutcomeUnknown.
         """
         loop = asyncio.get_running_loop()
         give_up_s = loop.time() + PATIENCE_S
@@ -190,6 +198,8 @@ class ListTurns:
             return
         for holder, step in together.items():
             step.look(standing.get(entry_key(holder), {}))
+            if not step.is_done and standing.get(TAIL, {}).get("status") is not None:
+                step.refuse_closed()
         steps = [step for step in together.values() if not step.is_done]
         if steps:
             with suppress(StoreUnavailable):

@@ -1,124 +1,41 @@
 """A slow round over the seat groups of all open trips: whatever no index leads to is found within about an hour.
 
-A batch may land long after everything that its hints named was closed: a node hands on what it had kept, or a later
-batch finishes what an earlier one began. No bound in time is given for that, so somebody looks everywhere.
-
-Trips are in shards. Each process takes a shard that was not visited for an hour, whichever it comes upon first, and
-notes when it is done: several processes share the work without talking to each other, one that dies leaves its shard
-to the others, and what is done in a minute is bounded.
+A batch may land long after everything that its index entries named was closed: a node hands on what it had kept, or a
+later batch finishes what an earlier one began. No bound in time is given for that, so somebody looks everywhere.
 """
 
 from collections.abc import Iterable, Iterator
-from hashlib import blake2b
-from itertools import islice
 from random import Random
 
 from travio_inventory.kernel.clock import Clock
-from travio_inventory.protocol import rows
-from travio_inventory.protocol.batches import (
-    ABSENT,
-    Batches,
-    Index,
-    IndexEntry,
-    Kind,
-    Partition,
-    Row,
-    RowKey,
-    Table,
-    Write,
-)
+from travio_inventory.protocol.batches import Batches, Partition
+from travio_inventory.seats.ports import ListedTrip
 from travio_inventory.seats.records import seat_rows
-from travio_inventory.seats.trip import Trip, TripKey
+from travio_inventory.seats.records.listed_trips import EVERY_MS, TripRound
 
-SHARDS = 60
-"""They are in the names of buckets: a release that has fewer leaves trips unvisited."""
-EVERY_MS = 3_600_000
 GROUPS_AT_ONCE = 64
 """How many seat groups are visited in one round of a background job."""
-SPARE = 1.25
-"""So much faster than need be shards are begun: a round takes time too."""
 KEPT_S = 2 * 86_400
 """So long after its last arrival a trip is visited still."""
-
-_MARKS = tuple(RowKey(Kind.CURSOR, f"{shard:02d}") for shard in range(SHARDS))
-"""Where it is noted when a shard was visited."""
-
-
-def opened(trip: Trip) -> IndexEntry:
-    """Where the trip is found; durable before there is anything in it to be found."""
-    ends_s = max(segment.arrives_at_s for segment in trip.segments)
-    return IndexEntry(
-        Index.TRIPS, _bucket(_shard(trip.key)), rows.SEPARATOR.join((*trip.key, f"{trip.group_count}", f"{ends_s}"))
-    )
 
 
 class SlowRound:
     """The seat groups of open trips, each once in `every_ms` for all that go by the same `name`."""
 
     def __init__(self, batches: Batches, clock: Clock, *, name: str, random: Random, every_ms: int = EVERY_MS) -> None:
-        self._batches = batches
-        self._clock = clock
-        self._random = random
-        self._every_ms = every_ms
-        self._partition = Partition(Table.CURSORS, "", f"slow round of {name}")
-        self._begun_ms = 0
-        self._pause_ends_ms = 0
-        """By our stopwatch."""
-        self._shard: int | None = None
-        self._marked: Row | None = None
-        self._left: Iterator[Partition] = iter(())
+        self._round = TripRound(batches, clock, _groups, name=name, random=random, every_ms=every_ms)
 
     async def next_partitions(self) -> list[Partition]:
         """The next to visit, at most GROUPS_AT_ONCE; asking for more says that the last ones were visited.
 
         Raises StoreUnavailable.
         """
-        found = list(islice(self._left, GROUPS_AT_ONCE))
-        if not found:
-            await self._end_shard()
-            await self._begin_shard()
-            found = list(islice(self._left, GROUPS_AT_ONCE))
-        return found
-
-    async def _begin_shard(self) -> None:
-        """Take one of those whose time has come, unless the last one was begun a moment ago."""
-        if self._clock.elapsed_ms() < self._pause_ends_ms:
-            return
-        self._pause_ends_ms = self._clock.elapsed_ms() + round(self._every_ms / SHARDS / SPARE)
-        now_ms = self._begun_ms = self._clock.now_ms()
-        marks = await self._batches.read(self._partition, Kind.CURSOR)
-        due = [shard for shard, mark in enumerate(_MARKS) if self._is_due(marks.get(mark), now_ms)]
-        if due:
-            shard = self._random.choice(due)
-            entries = await self._batches.read_index(Index.TRIPS, _bucket(shard))
-            self._shard, self._marked = shard, marks.get(_MARKS[shard])
-            self._left = _groups(entries, now_ms // 1_000)
-
-    async def _end_shard(self) -> None:
-        """Note that the shard was visited; where another process has noted it meanwhile, that is as good."""
-        shard, self._shard = self._shard, None
-        if shard is not None:
-            seen = ABSENT if self._marked is None else {"reached": self._marked.get("reached")}
-            await self._batches.apply(self._partition, [Write(_MARKS[shard], seen, {"reached": self._begun_ms})])
-
-    def _is_due(self, mark: Row | None, now_ms: int) -> bool:
-        """A mark that is ahead of the present was made by a clock that was wrong."""
-        return mark is None or not 0 <= now_ms - rows.number(mark, "reached") < self._every_ms
+        return await self._round.next(GROUPS_AT_ONCE)
 
 
-def _shard(trip: TripKey) -> int:
-    digest = blake2b(rows.SEPARATOR.join(trip).encode(), digest_size=4).digest()
-    return int.from_bytes(digest) % SHARDS
-
-
-def _bucket(shard: int) -> str:
-    return f"{shard:02d}"
-
-
-def _groups(entries: Iterable[str], now_s: int) -> Iterator[Partition]:
+def _groups(trips: Iterable[ListedTrip], now_s: int) -> Iterator[Partition]:
     """The seat groups of the trips that are not long over."""
-    for entry in entries:
-        organization, trip, count, ends_s = entry.split(rows.SEPARATOR)
-        if not int(ends_s) or now_s < int(ends_s) + KEPT_S:
-            for group in range(int(count)):
-                yield seat_rows.group_partition(TripKey(organization, trip), group)
+    for trip in trips:
+        if not trip.ends_s or now_s < trip.ends_s + KEPT_S:
+            for group in range(trip.group_count):
+                yield seat_rows.group_partition(trip.key, group)

@@ -90,7 +90,7 @@ class SeatBlocks:
         first = RowKey(Kind.CELL, seat, 0)
         try:
             cell = (await self._sender.batches.get(partition, [first])).get(first)
-            if cell is None:
+            if cell is None or cell.get("status") in seat_rows.OFF_SALE:
                 raise TripOpening
             if cell.get("status") == "blocked" and (ended := await self._unblock(trip, seat, cell)) is not None:
                 return ended

@@ -5,7 +5,7 @@ from dataclasses import replace
 from json import dumps, loads
 
 from travio_inventory.protocol.batches import Kind, Partition, Row, RowKey, Table
-from travio_inventory.protocol.rows import SEPARATOR, number, of_hold, read_state, text
+from travio_inventory.protocol.rows import CLOSED, FORGOTTEN, SEPARATOR, number, of_hold, read_state, text
 from travio_inventory.seats.hold import NEVER_MS, Confirmed, Hold, HoldState, Passenger, Recorded, parse_hold_id
 from travio_inventory.seats.ports import SeatGroupKey
 from travio_inventory.seats.refusals import TakenCell
@@ -15,6 +15,8 @@ FREE: Row = {"status": "available", "owner": None, "until_ms": None, "since_ms":
 NEW_CELL: Row = {"status": "available"}
 """A cell that nobody had yet: on CQL a null that is written is a tombstone, so there is none."""
 IF_AVAILABLE: Row = {"status": "available"}
+OFF_SALE = frozenset({CLOSED, FORGOTTEN})
+"""What a cell says of itself whose trip is being forgotten: nobody has it, and nobody can have it any more."""
 
 
 def group_partition(trip: TripKey, group: int) -> Partition:
@@ -77,6 +79,12 @@ def read_hold(organization: str, hold_id: str, row: Row) -> Hold:
         reason=text(row, "reason") if row.get("status") != "aborted" else "",
         recorded=Recorded(number(row, "event_epoch"), number(row, "event_at_ms")),
     )
+
+
+def read_closed(organization: str, hold_id: str, row: Row) -> Hold:
+    """The booking, or the block by the house, that a row was before it was closed."""
+    before = "confirmed" if row.get("holder") else "held"
+    return read_hold(organization, hold_id, {**row, "status": before})
 
 
 def booking_columns(state: HoldState) -> Row:

@@ -18,6 +18,7 @@ from travio_inventory.seats.refusals import SeatContended, SeatTaken, TakenCell,
 from travio_inventory.seats.taken import fit_to_keep, refusal_of
 
 CONTENDED_RETRY_MS = 300
+_GONE: Row = {"status": rows.FORGOTTEN}
 
 
 class Seats:
@@ -95,9 +96,10 @@ class Seats:
         obstacles = [
             Obstacle(cell, rows.text(row, "owner"), rows.number(row, "since_ms"))
             for cell, owner in cells.items()
-            if (row := standing.get(cell, {})).get("status") not in (None, "available") and row.get("owner") != owner
+            if (row := standing.get(cell, {})).get("owner") not in (None, owner)
         ]
-        return InTheWay(own, all(cell in standing for cell in cells), obstacles, standing)
+        is_made = all(standing.get(cell, _GONE).get("status") not in seat_rows.OFF_SALE for cell in cells)
+        return InTheWay(own, is_made, obstacles, standing)
 
     def decide(self, findings: Findings[Hold], _before: Findings[Hold] | None) -> Decision:
         """Whoever has one of the cells is in the way, whatever became of the others."""

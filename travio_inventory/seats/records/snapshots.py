@@ -24,7 +24,7 @@ async def snapshot(batches: Batches, trip: Trip, group: int) -> bytes:
     for seat in trip.seats_in(group):
         for segment in segments:
             cell = cells.get(RowKey(Kind.CELL, seat.id, segment))
-            if cell is None:
+            if cell is None or cell.get("status") in seat_rows.OFF_SALE:
                 raise TripOpening
             states.append(_state(cell, homes))
     return encode_states(states)

@@ -34,7 +34,7 @@ class WaitlistTable:
 
     async def join(self, actor: Actor, trip: TripKey, seat_class: str, seats: int) -> WaitlistEntry:
         """See Waitlists."""
-        partition = _partition(trip, seat_class)
+        partition = list_partition(trip, seat_class)
         step = Join(holder=actor.user, seats=seats, listed=listed(trip, seat_class, actor.user, keep_s=FOR_EVER))
         await self._take(partition, step)
         await self._sender.batches.apply(partition, (), [step.listed])
@@ -45,12 +45,12 @@ class WaitlistTable:
 
     async def leave(self, actor: Actor, trip: TripKey, seat_class: str) -> None:
         """See Waitlists."""
-        await self._take(_partition(trip, seat_class), Leave(holder=actor.user))
+        await self._take(list_partition(trip, seat_class), Leave(holder=actor.user))
         await self._let_go(trip, seat_class, actor.user)
 
     async def _let_go(self, trip: TripKey, seat_class: str, holder: str) -> None:
         """No longer list what the holder does not wait for; if they do by now, or that cannot be read, list it."""
-        partition, key = _partition(trip, seat_class), entry_key(holder)
+        partition, key = list_partition(trip, seat_class), entry_key(holder)
         batches = self._sender.batches
         await batches.apply(partition, (), [listed(trip, seat_class, holder, keep_s=LEFT_S)])
         try:
@@ -88,7 +88,7 @@ class WaitlistTable:
     async def _waiting(self, holder: str, name: str) -> WaitlistEntry | None:
         """The holder's place on the list of that name, if there is one. Raises StoreUnavailable."""
         trip, seat_class = _named(name)
-        partition, key = _partition(trip, seat_class), entry_key(holder)
+        partition, key = list_partition(trip, seat_class), entry_key(holder)
         row = (await self._sender.batches.get(partition, [key])).get(key)
         if row is None:
             await self._let_go(trip, seat_class, holder)
@@ -114,5 +114,6 @@ def _named(name: str) -> tuple[TripKey, str]:
     return TripKey(organization, trip), seat_class
 
 
-def _partition(trip: TripKey, seat_class: str) -> Partition:
+def list_partition(trip: TripKey, seat_class: str) -> Partition:
+    """Where the list is."""
     return Partition(Table.WAITLISTS, trip.organization, rows.SEPARATOR.join((trip.trip, seat_class)))

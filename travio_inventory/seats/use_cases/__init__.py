@@ -8,6 +8,7 @@ from travio_inventory.seats.use_cases.check_availability import CheckAvailabilit
 from travio_inventory.seats.use_cases.confirm_hold import ConfirmHold
 from travio_inventory.seats.use_cases.expire_holds import ExpireHolds
 from travio_inventory.seats.use_cases.extend_hold import ExtendHold
+from travio_inventory.seats.use_cases.forget_trips import ForgetTrips
 from travio_inventory.seats.use_cases.hold_seats import HoldSeats
 from travio_inventory.seats.use_cases.open_trip import OpenTrip
 from travio_inventory.seats.use_cases.read_holds import ReadHolds
@@ -34,3 +35,4 @@ class Inventory:
     block_seats: BlockSeats
     waitlist: Waitlist
     expire_holds: ExpireHolds
+    forget_trips: ForgetTrips

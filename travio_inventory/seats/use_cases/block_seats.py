@@ -8,7 +8,7 @@ from travio_inventory.kernel.limits import CELLS_BLOCKED_AT_ONCE_MAX, SEATS_BLOC
 from travio_inventory.kernel.refusals import OutcomeUnknown, RetryableRefusal, Violation
 from travio_inventory.seats.commands import BlockSeatsCommand
 from travio_inventory.seats.ports import Holds
-from travio_inventory.seats.refusals import InvalidSeats
+from travio_inventory.seats.refusals import InvalidSeats, TripOpening
 from travio_inventory.seats.trip import Trip, TripKey, first_repeated
 from travio_inventory.seats.use_cases.step_runner import StepRunner
 from travio_inventory.seats.use_cases.trip_catalog import TripCatalog
@@ -41,7 +41,11 @@ class BlockSeats:
         actor.needs(Scope.SEATS_BLOCK)
         trip = await self._trips.get(TripKey(actor.organization, command.trip_id))
         _check(trip, command)
-        return await self._steps.run(self._update(trip, command.blocked, command.unblocked))
+        try:
+            return await self._steps.run(self._update(trip, command.blocked, command.unblocked))
+        except TripOpening:
+            await self._trips.check(trip.key)
+            raise
 
     async def _update(self, trip: Trip, reasons: Mapping[str, str], unblocked: Sequence[str]) -> SeatsUpdated:
         if reasons:

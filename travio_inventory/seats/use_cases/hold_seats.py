@@ -15,7 +15,7 @@ from travio_inventory.kernel.refusals import InvalidRequest, Refusal, Violation
 from travio_inventory.seats.commands import HoldSeatsCommand
 from travio_inventory.seats.hold import Hold, HoldRequest
 from travio_inventory.seats.ports import Attempt, Cell, Gate, Holds, Locked, Passed, SeatGroupKey, Taken
-from travio_inventory.seats.refusals import Decided, SeatContended, TakenCell
+from travio_inventory.seats.refusals import Decided, SeatContended, TakenCell, TripOpening
 from travio_inventory.seats.taken import is_final, refusal_of
 from travio_inventory.seats.trip import TripKey
 from travio_inventory.seats.use_cases.settling import Settling
@@ -84,8 +84,12 @@ class HoldSeats:
         key, settles = command.key, command.settles
         token = f"{self._process}-{next(self._attempts)}"
         request = HoldRequest(actor, trip, journey, seats, ttl_ms, key, max(command.ttl_s, 0), token)
-        with self._settling.turn(actor) if settles else nullcontext():
-            return await self._hold(request, Attempt(token, request.claimant, key is not None, settles))
+        try:
+            with self._settling.turn(actor) if settles else nullcontext():
+                return await self._hold(request, Attempt(token, request.claimant, key is not None, settles))
+        except TripOpening:
+            await self._trips.check(trip.key)
+            raise
 
     async def _hold(self, request: HoldRequest, attempt: Attempt) -> Hold:
         cells = _cells(request)

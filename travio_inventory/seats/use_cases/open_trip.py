@@ -18,17 +18,18 @@ class OpenTrip:
 
     async def __call__(self, actor: Actor, trip: Trip) -> None:
         """Raises PermissionDenied, also for a trip of another organization than the actor's; TripDefinedOtherwise,
-        BackendUnavailable, OutcomeUnknown.
+        TripBeingForgotten, BackendUnavailable, OutcomeUnknown.
         """
         actor.needs(Scope.TRIPS_ADMIN)
         if trip.key.organization != actor.organization:
             raise PermissionDenied(Scope.TRIPS_ADMIN)
+        since_s = asyncio.get_running_loop().time()
         standing = await self._trips.define(trip)
         at_once = asyncio.Semaphore(GROUPS_AT_ONCE)
 
         async def seed(group: int) -> None:
             async with at_once:
-                await self._trips.seed(standing, group)
+                await self._trips.seed(standing, group, since_s=since_s)
 
         groups = range(standing.group_count)
         for failed in await asyncio.gather(*map(seed, groups), return_exceptions=True):

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from travio_inventory.kernel.actor import Actor, Scope
 from travio_inventory.seats.commands import SeatMapQuery
 from travio_inventory.seats.ports import Holds, Lease, SeatGroupKey
+from travio_inventory.seats.refusals import TripOpening
 from travio_inventory.seats.seat_map import SeatMap
 from travio_inventory.seats.trip import Trip, TripKey
 from travio_inventory.seats.use_cases.own_maps import OwnMaps
@@ -41,7 +42,11 @@ class ReadSeatMap:
         missing = [group for group in range(trip.group_count) if group not in groups]
         for start in range(0, len(missing), GROUPS_PER_PORTION):
             portion = missing[start : start + GROUPS_PER_PORTION]
-            groups |= await asyncio.shield(self._begin(trip, portion))
+            try:
+                groups |= await asyncio.shield(self._begin(trip, portion))
+            except TripOpening:
+                await self._trips.check(key)
+                raise
         return SeatMap(trip, journey, tuple(map(groups.__getitem__, range(trip.group_count))))
 
     def _begin(self, trip: Trip, groups: Sequence[int]) -> asyncio.Task[dict[int, bytes]]:

@@ -3,7 +3,7 @@
 from travio_inventory.kernel.actor import Actor, Scope
 from travio_inventory.seats.commands import TripId
 from travio_inventory.seats.hold import Hold
-from travio_inventory.seats.refusals import HoldNotFound
+from travio_inventory.seats.refusals import HoldNotFound, TripNotFound
 from travio_inventory.seats.trip import Trip, TripKey
 from travio_inventory.seats.use_cases.trip_catalog import TripCatalog
 
@@ -23,4 +23,7 @@ class ReadTrips:
         """The trip of one of the actor's holds, whatever its scopes. Raises HoldNotFound, BackendUnavailable."""
         if (hold.trip.organization, hold.holder) != (actor.organization, actor.user):
             raise HoldNotFound
-        return await self._trips.get(hold.trip)
+        try:
+            return await self._trips.get(hold.trip)
+        except TripNotFound:
+            raise HoldNotFound from None
