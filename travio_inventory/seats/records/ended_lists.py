@@ -1,7 +1,7 @@
 """Closes and forgets the waiting lists of a trip that is over."""
 
 from travio_inventory.protocol import rows
-from travio_inventory.protocol.batches import ABSENT, Kind, Partition, Row, RowKey, Write
+from travio_inventory.protocol.batches import ABSENT, FOR_EVER, Kind, Partition, Row, RowKey, Write
 from travio_inventory.seats.records.forgetting import forget_rows, forgotten
 from travio_inventory.seats.records.list_turns import TAIL
 from travio_inventory.seats.records.trip_rows import FORGOTTEN_S
@@ -9,8 +9,8 @@ from travio_inventory.seats.records.visits import Visit, portions
 from travio_inventory.seats.records.waitlists import list_partition, listed
 from travio_inventory.seats.trip import Trip
 
-CLOSED: Row = {"status": rows.CLOSED, "sequence": None, "waiting": None}
-"""A tail that hands out no place: no join or leave that was begun before finds it as it was."""
+CLOSED: Row = {"status": rows.CLOSED}
+"""The whole row of a tail that hands out no place: no join or leave that was begun before finds it as it was."""
 
 
 async def close_lists(visit: Visit, trip: Trip) -> bool:
@@ -22,10 +22,10 @@ async def close_lists(visit: Visit, trip: Trip) -> bool:
         partition = list_partition(trip.key, seat_class)
         tail = (await visit.batches.get(partition, [TAIL])).get(TAIL)
         if tail is None:
-            are_closed &= await visit.write(partition, [Write(TAIL, ABSENT, {"status": rows.CLOSED})])
+            are_closed &= await visit.write(partition, [Write(TAIL, ABSENT, CLOSED)])
         elif tail.get("status") is None:
             seen = {"sequence": tail.get("sequence"), "waiting": tail.get("waiting")}
-            are_closed &= await visit.write(partition, [Write(TAIL, seen, CLOSED)])
+            are_closed &= await visit.write(partition, [Write(TAIL, seen, CLOSED, FOR_EVER)])
     return are_closed
 
 
