@@ -12,6 +12,7 @@ from travio_inventory.protocol.tables import COLUMNS, INDEXES, PLAIN_TABLES, TAB
 from travio_inventory.seats.hold import Passenger
 from travio_inventory.seats.refusals import SeatHeld
 from travio_inventory.store.memory import Change, MemoryBatches
+from verification.kit.ended_sale import visit_ended
 from verification.kit.sale import Market
 from verification.kit.trips import a_trip
 from verification.pages import data_model
@@ -76,4 +77,5 @@ async def test_a_little_of_all_that_can_be_done_writes_every_column_and_each_onl
         await sale.join("bob")
         await sale.sweep()
         await market.settled()
+        await visit_ended(sale)
     assert written == {(kind, name) for kind, columns in COLUMNS.items() for name in columns}
