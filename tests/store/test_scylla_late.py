@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import cache
 from typing import cast
 
 import pytest
@@ -24,8 +25,9 @@ HOLD = RowKey(Kind.HOLD, "hold-1")
 BEGIN = [Write(HOLD, ABSENT, {"status": "held"})]
 END = [Write(HOLD, {"status": "held"}, {"status": "released"}, 1)]
 PARTITIONS = 40
-PAUSES_AFTER_S = (0.01, 0.02, 0.04)
-"""How long the coordinator works on the old batches before it is stopped: some of them have begun by then."""
+PAUSES_AFTER_S = (0.0, 0.005, 0.01, 0.02, 0.04, 0.08) * 2
+"""How long the coordinator works on the old batches before it is stopped, until some were half way then."""
+HALF_WAY_MIN = 5
 FORGOTTEN_S = 3.0
 SETTLED_S = 5.0
 BEGUN = "SELECT row_key FROM system.paxos"
@@ -37,6 +39,7 @@ class Coordinator:
     def __init__(self, node: Node, session: Session) -> None:
         self.node = node
         self._session = session
+        self._prepared = cache(session.prepare)
         self._plain = session.execution_profile_clone_update(EXEC_PROFILE_DEFAULT, row_factory=ResultRows)
         self._serial = session.execution_profile_clone_update(self._plain, consistency_level=ConsistencyLevel.SERIAL)
         for writes in (BEGIN, END):
@@ -46,7 +49,7 @@ class Coordinator:
         """Send the batch."""
         place = place_of(partition)
         statements = batch_of(KEYSPACE, place, writes)
-        prepared = [self._session.prepare(statement.text) for statement in statements]
+        prepared = [self._prepared(statement.text) for statement in statements]
         batch = batch_statement(KEYSPACE, place, statements, prepared)
         return self._session.execute_async(batch, execution_profile=self._plain)
 
@@ -57,7 +60,7 @@ class Coordinator:
     def standing(self, partition: Partition) -> Row | None:
         """The hold, as a serial read sees it."""
         (statement,) = reads_of(KEYSPACE, place_of(partition), [HOLD])
-        bound = BoundStatement(self._session.prepare(statement.text))
+        bound = BoundStatement(self._prepared(statement.text))
         bound.values = statement.values
         return rows_of(_rows(self._session.execute_async(bound, execution_profile=self._serial))).get(HOLD)
 
@@ -108,6 +111,8 @@ def test_a_proposal_that_was_begun_before_its_row_lived_and_was_forgotten_is_nev
         later = others[0]
         half_way = 0
         for pause_s in PAUSES_AFTER_S:
+            if half_way >= HALF_WAY_MIN:
+                break
             partitions = [new_partition() for _ in range(PARTITIONS)]
             old = [first.send(partition, BEGIN) for partition in partitions]
             time.sleep(pause_s)
@@ -123,4 +128,4 @@ def test_a_proposal_that_was_begun_before_its_row_lived_and_was_forgotten_is_nev
             time.sleep(SETTLED_S)
             for each in (later, first):
                 assert [each.standing(partition) for partition in begun] == [None] * len(begun)
-    assert half_way, "no batch was stopped half way: nothing was shown"
+    assert half_way >= HALF_WAY_MIN, "hardly a batch was stopped half way: nothing was shown"
