@@ -43,7 +43,7 @@ class Holding(Generic[H]):
     async def hold(self, request: Request[H]) -> H:
         """See Holds."""
         for _ in range(GENERATIONS_MAX):
-            as_of_ms = self._clock.now_ms()
+            as_of_ms, began_ms = self._clock.now_ms(), self._clock.elapsed_ms()
             hold_id = request.new_id(self._sender.new_digest())
             is_private = request.key is None and not self._sender.rules.holds_per_holder_max
             if not is_private:
@@ -52,6 +52,8 @@ class Holding(Generic[H]):
                         return await self._answer(request, bound, row, as_of_ms)
                     case Proceed(hold_id=bound):
                         hold_id = bound
+                if self._clock.elapsed_ms() - began_ms >= self._sender.rules.grace_ms:
+                    continue  # the id may have been fenced since, and even its fence forgotten
             hold = await self._attempt(request, hold_id, is_private=is_private)
             if hold is not None:
                 return hold
