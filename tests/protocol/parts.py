@@ -1,0 +1,82 @@
+"""What tests of single parts need: ids nobody used, pauses that are counted, batches that are noted."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from travio_inventory.protocol import rows
+from travio_inventory.protocol.batches import ANY_TIME, Batches, IndexEntry, Outcome, Partition, Row, Write
+from travio_inventory.protocol.hold import DIGEST_CHARS, HoldId
+from travio_inventory.protocol.sending import PAUSE_S
+from verification.kit.clocks import Hasty
+from verification.kit.sale import Sale
+
+
+class Pauses(Hasty):
+    """Draws no pause at all, and counts them."""
+
+    def __init__(self) -> None:
+        super().__init__(1)
+        self.count = 0
+
+    def uniform(self, a: float, b: float) -> float:
+        """0, for a pause of the protocol."""
+        assert (a, b) == PAUSE_S
+        self.count += 1
+        return 0
+
+
+def pauses(sale: Sale) -> int:
+    """How often the process paused."""
+    counted = sale.process.sender.random
+    assert isinstance(counted, Pauses)
+    return counted.count
+
+
+def unused_id(sale: Sale, number: int = 0) -> str:
+    """The id of a hold on A1 that nobody made."""
+    return str(HoldId(sale.trip.key.trip, 0, f"{number:0{DIGEST_CHARS}}", is_late=False))
+
+
+class Sent(NamedTuple):
+    """A batch as it was sent."""
+
+    partition: Partition
+    writes: Sequence[Write]
+    entries: Sequence[IndexEntry]
+    send_by: float
+
+
+class Noted:
+    """Batches. Notes what is sent to `store`."""
+
+    def __init__(self, store: Batches) -> None:
+        self.sent: list[Sent] = []
+        self._store = store
+        self.get = store.get
+        self.read = store.read
+        self.read_index = store.read_index
+
+    async def apply(
+        self,
+        partition: Partition,
+        writes: Sequence[Write],
+        entries: Sequence[IndexEntry] = (),
+        *,
+        send_by: float = ANY_TIME,
+    ) -> Outcome:
+        """Note it, and send it."""
+        self.sent.append(Sent(partition, writes, entries, send_by))
+        return await self._store.apply(partition, writes, entries, send_by=send_by)
+
+
+def noted(sale: Sale) -> list[Sent]:
+    """What the process sends from now on."""
+    noted = Noted(sale.process.sender.batches)
+    sale.process.sender.batches = noted
+    return noted.sent
+
+
+async def hold_row(sale: Sale, hold_id: str) -> Row:
+    """The row of a hold on A1, as the store keeps it; empty if there is none."""
+    key = rows.hold_key(hold_id)
+    return (await sale.market.store.get(sale.group_partition("A1"), [key])).get(key, {})

@@ -1,0 +1,53 @@
+"""An id is fenced by one batch, sent again after a pause while it is unknown; the row that stands is the answer."""
+
+import pytest
+
+from tests.protocol.parts import hold_row, noted, pauses, unused_id
+from travio_inventory.kernel.refusals import OutcomeUnknown
+from travio_inventory.protocol.fencing import REFUSED, RETRY, TRIES_MAX, Fencing
+from travio_inventory.seats.hold import Hold
+from verification.kit.faulty_batches import Spoil, fences
+from verification.kit.sale import Sale
+
+
+@pytest.fixture
+def fencing(sale: Sale) -> Fencing[Hold]:
+    return Fencing(sale.process.sender, sale.process.holds.resource)
+
+
+async def test_an_id_that_nobody_has_is_fenced_by_one_batch(sale: Sale, fencing: Fencing[Hold]) -> None:
+    sent, hold_id = noted(sale), unused_id(sale)
+    row = await fencing.fence(sale.trip.key.organization, hold_id, REFUSED, {"taken": "x"})
+    assert row == {"status": "aborted", "reason": REFUSED, "taken": "x"}
+    assert await hold_row(sale, hold_id) == row
+    assert (len(sent), pauses(sale)) == (1, 0)
+    assert sent[0].partition == sale.group_partition("A1")
+    assert [write.keep_s for write in sent[0].writes] == [sale.process.sender.rules.retention.ended_s]
+
+
+async def test_the_row_that_stands_is_the_answer(sale: Sale, fencing: Fencing[Hold]) -> None:
+    hold = await sale.hold("A1")
+    sent = noted(sale)
+    row = await fencing.fence(hold.organization, hold.id, RETRY)
+    assert row == await hold_row(sale, hold.id)
+    assert row["status"] == "held"
+    assert (len(sent), pauses(sale)) == (1, 0)
+
+
+@pytest.mark.parametrize("how", [Spoil.LOST, Spoil.UNANSWERED, Spoil.NOT_DONE])
+async def test_a_fence_without_an_answer_is_sent_again_after_a_pause(
+    sale: Sale, fencing: Fencing[Hold], how: Spoil
+) -> None:
+    sale.store.spoil(how, fences, times=TRIES_MAX - 1)
+    sent, hold_id = noted(sale), unused_id(sale)
+    row = await fencing.fence(sale.trip.key.organization, hold_id, RETRY)
+    assert row == await hold_row(sale, hold_id) == {"status": "aborted", "reason": RETRY}
+    assert (len(sent), pauses(sale)) == (TRIES_MAX, TRIES_MAX - 1)
+
+
+async def test_what_stays_unknown_is_said_to_be_unknown(sale: Sale, fencing: Fencing[Hold]) -> None:
+    sale.store.spoil(Spoil.LOST, fences)
+    sent = noted(sale)
+    with pytest.raises(OutcomeUnknown):
+        await fencing.fence(sale.trip.key.organization, unused_id(sale), RETRY)
+    assert len(sent) == TRIES_MAX
