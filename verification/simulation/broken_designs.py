@@ -21,6 +21,7 @@ from verification.simulation import (
     broken_lists,
     broken_pairs,
     broken_refusals,
+    broken_retention,
     broken_steps,
     broken_sweeps,
 )
@@ -37,6 +38,7 @@ __all__ = [
     "broken_lists",
     "broken_pairs",
     "broken_refusals",
+    "broken_retention",
     "broken_steps",
     "broken_sweeps",
 ]

@@ -28,19 +28,16 @@ class Forgetting:
     rows: dict[Partition, dict[RowKey, Row]] = field(default_factory=lambda: defaultdict(dict))
     """Every row as it was last written, but for those that are rightly gone."""
     written_s: dict[tuple[Partition, RowKey], float] = field(default_factory=dict)
-    ended: set[str] = field(default_factory=set)
-    """The holds that ended and were forgotten."""
     gone: Counter[Kind] = field(default_factory=Counter)
     """How many rows of each kind were forgotten."""
 
     def applied(self, at_s: float, partition: Partition, changes: Sequence[Change]) -> None:
         """One batch took effect: what it found must be what was written, or may be gone."""
-        for key, before, _ in changes:
-            self._compare(at_s, partition, key, before)
-        for key, before, after in changes:
-            if key.kind is Kind.HOLD and key.id in self.ended and not before and after.get("status") in LIVE:
-                raise Violated(f"I4 {key.id} had ended and was forgotten, and is {after.get('status')} again")
-            if after:
+        try:
+            for key, before, _ in changes:
+                self._compare(at_s, partition, key, before)
+        finally:
+            for key, _, after in changes:
                 self.rows[partition][key] = after
                 self.written_s[partition, key] = at_s
 
@@ -73,8 +70,6 @@ class Forgetting:
         if not self._may_be_gone(at_s, partition, key, written):
             since_s = self.written_s[partition, key]
             raise Violated(f"I11 forgotten too early: {key} in {partition}, written at {since_s:.2f}: {written}")
-        if key.kind is Kind.HOLD:
-            self.ended.add(key.id)
         self.gone[key.kind] += 1
         del self.rows[partition][key]
 

@@ -127,6 +127,9 @@ class World:
         try:
             if self.forgetting is not None:
                 self.forgetting.applied(now_s(), partition, changes)
+        except Violated as violated:
+            self.violations.append(f"{now_s():.2f} {violated}")
+        try:
             self.oracle.applied(now_s(), ASKING.get(), partition, changes)
             if partition.table is Table.WAITLISTS:
                 self.lists.applied(now_s(), partition, changes)
