@@ -13,6 +13,7 @@ from travio_inventory.seats.records.listed_trips import EVERY_MS
 def test_what_something_rests_on_goes_last(retention: Retention) -> None:
     assert retention.ended_s >= retention.keys_s + APART_S, "a key goes before its hold"
     assert retention.ended_s >= retention.holds_s
+    assert retention.over_s("t~0~a~late") >= retention.over_s("t~0~a") + APART_S, "a hold goes before its late booking"
     assert retention.ended_s > REQUEST_S_MAX, "a late copy of its beginning finds its end"
     assert retention.slots_s >= retention.held_s_max + retention.ended_s, "a slot outlives the hold that has it"
     assert retention.listed_s >= retention.held_s_max + retention.ended_s

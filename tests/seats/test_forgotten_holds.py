@@ -118,7 +118,9 @@ def test_events_are_kept_for_their_time() -> None:
     run(play)
 
 
-def test_a_late_booking_keeps_its_hold_and_goes_with_it() -> None:
+def test_a_late_booking_keeps_its_hold_and_goes_after_it() -> None:
+    """Without it the hold, expired, would be booked late once more."""
+
     async def play(process: Process, store: MemoryBatches) -> None:
         hold = await process.holds.hold(asked("s0", "s1"))
         await expired(process, hold)
@@ -130,6 +132,8 @@ def test_a_late_booking_keeps_its_hold_and_goes_with_it() -> None:
         await process.holds.cancel(ANN, hold.id)
         await passed(store, KEPT.ended_s - 1)
         assert {key.id for key in left(store, Kind.HOLD)} == {hold.id, booking.id}
+        await passed(store, KEPT.apart_s)
+        assert {key.id for key in left(store, Kind.HOLD)} == {booking.id}
         await passed(store, 2)
         assert left(store, Kind.HOLD) == {}
 

@@ -7,6 +7,7 @@ import pytest
 
 from travio_inventory.protocol.batches import Kind
 from travio_inventory.protocol.retention import Retention
+from verification.simulation.broken_retention import STANDING
 from verification.simulation.long_day import Day, Sample, in_memory, verdicts
 from verification.simulation.plan import Plan
 from verification.simulation.searching import Ran, ran
@@ -29,6 +30,13 @@ def day(seed: int) -> World:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_no_promise_is_broken_where_things_are_forgotten(seed: int) -> None:
     assert day(seed).violations == [], f"see it with: {day(seed).plan.command()}"
+
+
+@pytest.mark.long
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("seed", range(3))
+def test_a_process_that_stood_still_does_not_take_up_what_was_forgotten(seed: int) -> None:
+    assert simulate(STANDING.with_seed(seed)).violations == []
 
 
 @pytest.mark.long

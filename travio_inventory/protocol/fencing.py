@@ -61,7 +61,7 @@ class Fencing(Generic[H]):
         """
         home, key = home_of(self._resource, organization, hold_id), rows.hold_key(hold_id)
         fenced: Row = {"status": "aborted", "reason": reason, **(kept or {})}
-        write = Write(key, ABSENT, fenced, self._sender.rules.retention.ended_s)
+        write = Write(key, ABSENT, fenced, self._sender.rules.retention.over_s(hold_id))
         for _ in range(TRIES_MAX):
             match await self._sender.apply(home, [write], ()):
                 case Applied():

@@ -4,6 +4,7 @@ Each kind of row has its lifetime. The order in which they go matters, for a row
 
     key      --- keys ------|
     hold     ...live...|--- holds ----------|     from its end, or from that of its late booking if that is later
+    late     ...live...|--- holds + apart ------| a late booking, or the fence that is the no to it
     fence    |--- holds ----------|               from the moment at which the id is fenced
     slot     --- held_max + holds ----------|
     event    --- events ---------------|
@@ -21,6 +22,8 @@ nothing is decided for an older proposal once a later one was. So a hold is kept
 """
 
 from dataclasses import dataclass
+
+from travio_inventory.protocol.hold import base_id
 
 REQUEST_S_MAX = 60
 """No server works on a request that has waited for so long."""
@@ -60,6 +63,12 @@ class Retention:
         for it.
         """
         return max(self.holds_s, self.keys_s) + self.apart_s
+
+    def over_s(self, hold_id: str) -> int:
+        """For how long the row of this id is kept once it ended or was fenced. A late id is known for longer than its
+        hold: without it the hold, expired, would be booked late once more.
+        """
+        return self.ended_s + (self.apart_s if hold_id != base_id(hold_id) else 0)
 
     @property
     def slots_s(self) -> int:

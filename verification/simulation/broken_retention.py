@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from math import inf
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from travio_inventory.protocol.hold import digest_of
 from travio_inventory.protocol.ledger import Ledger
 from travio_inventory.protocol.retention import Retention
 from travio_inventory.protocol.rows import number
+from travio_inventory.protocol.steps import hold
 from travio_inventory.protocol.steps.deciding import Deciding
 from travio_inventory.seats.hold import Hold, HoldRequest
 from travio_inventory.seats.records.list_turns import Leave
@@ -22,6 +24,7 @@ from verification.simulation.plan import LATE_S, Plan
 FORGETFUL = Plan(
     0, holders=3, viewers=0, day_s=450.0, late_s=450.0, faults=0.3, holds_s=120, keys_s=120, events_s=2_400
 )
+STANDING = replace(FORGETFUL, pauses=25, twins=1.0, keys_s=180, holds_s=180, kills=0.0, holders=5, holds_max=2)
 WAITING = replace(FORGETFUL, waiters=3, holders=1)
 ENDED = ("released", "expired", "cancelled")
 CHANGED = ("status", "event_epoch", "event_at_ms")
@@ -183,3 +186,13 @@ def _entries_for_ever(patch: pytest.MonkeyPatch) -> None:
 @broken("a place on a list that was left is kept for ever", "L5", WAITING)
 def _left_for_ever(patch: pytest.MonkeyPatch) -> None:
     _keep(patch, FOR_EVER, lambda write: write.values.get("status") == "left")
+
+
+@broken("an attempt goes on after its process stood still for longer than its key is kept", "I4 I5 I6", STANDING)
+def _go_on_for_ever(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(hold, "SENT_WITHIN_MS", inf)
+
+
+@broken("a late booking that ended is forgotten no later than its hold", "I4 I5 I7", FORGETFUL.with_seed(9))
+def _late_at_once(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Retention, "over_s", lambda self, _hold_id: self.ended_s)

@@ -25,6 +25,7 @@ from verification.simulation.process import Process
 
 PATIENCES_S = (1.0, 4.0, 15.0, 40.0)
 PAUSES_S = (0, 0.1, 1, 6)
+GONE_S = 60.0
 SETTLES = 0.7
 """How often a caller who does not know the outcome of a key has it settled."""
 
@@ -242,6 +243,12 @@ class Front:
                 break
         return call
 
+    async def _in_time(self, work: Work, process: Process, call: Call) -> Hold | None:
+        """Do the work, unless the process stood still until the caller's connection was long gone."""
+        if asyncio.get_running_loop().time() - call.invoked_s > GONE_S:
+            raise asyncio.CancelledError
+        return await work(process)
+
     async def _call(
         self, op: str, subject: str, work: Work, *, holder: str,
         order: str = "", until_ms: int = 0, cells: tuple[Cell, ...] = (),
@@ -252,7 +259,7 @@ class Front:
         call = Call(len(self.calls), op, subject, loop.time(), cells, order, until_ms, holder=holder)
         call.process = f"p{number}.{process.kills}"
         self.calls.append(call)
-        task = process.start(work(process), call)
+        task = process.start(self._in_time(work, process, call) if self.plan.forgets else work(process), call)
         if not self.is_calm and random.random() < self.plan.kills:
             loop.call_later(random.uniform(0, 0.5), process.kill)
         if not self.is_calm and random.random() < self.plan.leaves:

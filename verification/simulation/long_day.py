@@ -246,7 +246,8 @@ def verdicts(day: Day) -> dict[str, tuple[Slope, bool]]:
     """By how much each figure grows in PER holds once everything is forgotten that ends, and whether that is flat.
     Raises ValueError if the day is over before that can be told.
     """
-    settled = [sample for sample in day.samples if sample.at_s > day.pace.settled_s]
+    later = [sample for sample in day.samples if sample.holds > day.holds / 2]  # memory takes longer to find its level
+    settled = [sample for sample in later if sample.at_s > day.pace.settled_s]
     found: dict[str, tuple[Slope, bool]] = {}
     for name in settled[0].figures if settled else ("rows",):
         slope = slope_of([(sample.holds / PER, sample.figures[name]) for sample in settled])

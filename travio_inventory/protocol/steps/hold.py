@@ -9,6 +9,7 @@ from travio_inventory.protocol.batches import Row
 from travio_inventory.protocol.claims import AlreadyThere, Contended, Lost, NotMade, Unanswered, Won
 from travio_inventory.protocol.fencing import REFUSED, RETRY
 from travio_inventory.protocol.hold import Aborted, Confirmed, Forgotten, Held
+from travio_inventory.protocol.index_entries import SENT_WITHIN_MS
 from travio_inventory.protocol.ledger import Answered, Ledger, Proceed
 from travio_inventory.protocol.resource import H, Request, Resource
 from travio_inventory.protocol.rolling_forward import RollingForward
@@ -42,8 +43,9 @@ class Holding(Generic[H]):
 
     async def hold(self, request: Request[H]) -> H:
         """See Holds."""
+        began = self._clock.now_ms(), self._clock.elapsed_ms()
         for _ in range(GENERATIONS_MAX):
-            as_of_ms, began_ms = self._clock.now_ms(), self._clock.elapsed_ms()
+            as_of_ms = self._clock.now_ms()
             hold_id = request.new_id(self._sender.new_digest())
             is_private = request.key is None and not self._sender.rules.holds_per_holder_max
             if not is_private:
@@ -52,16 +54,16 @@ class Holding(Generic[H]):
                         return await self._answer(request, bound, row, as_of_ms)
                     case Proceed(hold_id=bound):
                         hold_id = bound
-                if self._clock.elapsed_ms() - began_ms >= self._sender.rules.grace_ms:
-                    continue  # the id may have been fenced since, and even its fence forgotten
-            hold = await self._attempt(request, hold_id, is_private=is_private)
+            hold = await self._attempt(request, hold_id, began, is_private=is_private)
             if hold is not None:
                 return hold
         raise self._contended(request.hold(hold_id, as_of_ms))
 
-    async def _attempt(self, request: Request[H], hold_id: str, *, is_private: bool) -> H | None:
+    async def _attempt(
+        self, request: Request[H], hold_id: str, began: tuple[int, int], *, is_private: bool
+    ) -> H | None:
         """Take the claims under this id; None if the id was fenced as retryable: try another."""
-        now_ms = self._clock.now_ms()
+        now_ms = self._still_in_time(began)
         hold = request.hold(hold_id, now_ms)
         claimed, others_sent = await self._attempts.claim([hold], now_ms)
         match claimed.result:
@@ -90,6 +92,16 @@ class Holding(Generic[H]):
         if others_sent:
             await self._rolling.given_back(hold.with_state(Aborted(RETRY)))
         raise self._no(hold, why, fenced)
+
+    def _still_in_time(self, began: tuple[int, int]) -> int:
+        """The time of day. `began` is when the call did, by the time of day and in monotonic time: a process that stood
+        still since would take up an id that was fenced, or a key that had its answer, and both are forgotten by now.
+        Raises BackendUnavailable.
+        """
+        now_ms = self._clock.now_ms()
+        if max(now_ms - began[0], self._clock.elapsed_ms() - began[1]) > SENT_WITHIN_MS:
+            raise BackendUnavailable
+        return now_ms
 
     async def _standing(self, request: Request[H], hold: H, row: Row, as_of_ms: int) -> H | None:
         """The id's own row was there already: it is the answer, even if another call wrote it."""

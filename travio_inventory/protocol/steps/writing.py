@@ -84,7 +84,7 @@ def _told(
     event = sender.kept(resource.event(after, now))
     if not isinstance(state, Confirmed):
         row = {**resource.columns(hold), **resource.columns(after), **rows.recorded(now)}
-        return Write(rows.hold_key(hold.id), condition, row, sender.rules.retention.ended_s), event
+        return Write(rows.hold_key(hold.id), condition, row, sender.rules.retention.over_s(hold.id)), event
     values = {"status": "confirmed", "order_id": state.order, **resource.booking(state), **rows.recorded(now)}
     return Write(rows.hold_key(hold.id), condition, values), event
 
