@@ -5,7 +5,7 @@ import gc
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, closing
+from contextlib import AbstractContextManager, AsyncExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 from weakref import ref
@@ -113,6 +113,22 @@ def test_a_clock_that_leaps_ahead_ends_things_sixty_times_as_fast_as_time_and_no
     shelf.monotonic_s += DAY_S
     shelf.step()
     assert shelf.left() == ["d", "e"], "a clock that was set right again counts at once"
+
+
+def test_a_clock_that_was_set_right_long_after_the_start_counts_as_soon_as_what_ended_before_is_gone(
+    shelf: Shelf,
+) -> None:
+    shelf.now_s = 1_000.0  # in 1970
+    shelf.start()
+    shelf.keep(GROUP, "a", DAY_S)
+    shelf.now_s += 20_000 * DAY_S
+    shelf.keep(GROUP, "b", DAY_S)
+    for passed_s in (HOUR_S, HOUR_S, HOUR_S, DAY_S):
+        shelf.now_s += passed_s
+        shelf.monotonic_s += passed_s
+        while shelf.step():
+            pass
+    assert shelf.left() == []
 
 
 def test_what_ended_while_nothing_ran_goes_from_the_earliest_end_on(shelf: Shelf) -> None:
@@ -230,3 +246,26 @@ async def test_entries_that_are_there_already_cost_a_refused_batch_no_commit(tmp
             assert isinstance(await store.apply(GROUP, born, entries), Refused)
             await asyncio.sleep(1)
         assert store.counts.steps == 1
+
+
+async def test_a_file_that_there_is_no_room_to_write_anew_is_served_and_does_not_shrink(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    await keep_many(tmp_path)
+    with reading(tmp_path) as shell:
+        shell.executescript("PRAGMA auto_vacuum = NONE; VACUUM")
+    path = tmp_path / "inventory.db"
+    full = path.stat().st_size
+    async with AsyncExitStack() as stack:
+        with files_of_at_most(full // 2):
+            store = await stack.enter_async_context(SqliteBatches.open(tmp_path, pace=AT_ONCE))
+        assert "will not shrink" in caplog.text
+        await none_left(store)
+        await asyncio.sleep(0.2)
+        steps = store.counts.steps
+        await asyncio.sleep(0.5)
+        assert store.counts.steps == steps, "it frees pages for ever"
+    assert path.stat().st_size == full
+    async with SqliteBatches.open(tmp_path, pace=AT_ONCE):
+        pass
+    assert path.stat().st_size < full / 5

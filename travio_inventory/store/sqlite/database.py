@@ -27,7 +27,7 @@ def open_writer(path: Path) -> sqlite3.Connection:
         connection.execute(f"PRAGMA cache_size = -{_WRITER_CACHE_KIB}")
         connection.execute(f"PRAGMA journal_size_limit = {_WAL_LEFT_BYTES_MAX}")
         backup = migrate(connection, path)
-        _let_it_shrink(connection)
+        _let_it_shrink(connection, path)
     except (OSError, sqlite3.OperationalError) as error:
         connection.close()
         raise DatabaseNotWritable(path, error) from error
@@ -46,11 +46,21 @@ def open_reader(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _let_it_shrink(connection: sqlite3.Connection) -> None:
-    """A file that cannot give back empty pages, because it is new or of an earlier release, is written anew, once."""
+def _let_it_shrink(connection: sqlite3.Connection, path: Path) -> None:
+    """A file that cannot give back empty pages, because it is new or of an earlier release, is written anew, once.
+    Without the room for that it is served as it is, and the next start tries again.
+    """
     if connection.execute("PRAGMA auto_vacuum").fetchone() != (_INCREMENTAL,):
         connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
-        connection.execute("VACUUM")
+        try:
+            connection.execute("VACUUM")
+        except sqlite3.OperationalError as error:
+            _log.warning(
+                "%s cannot be written anew (%s), so it will not shrink when rows are forgotten: make room for its size "
+                "in its folder and in that of temporary files (TMPDIR), and start again",
+                path,
+                error,
+            )
 
 
 def _connect(path: Path) -> sqlite3.Connection:

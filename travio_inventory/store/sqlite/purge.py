@@ -4,7 +4,8 @@ A row is there until it is removed here, for conditions and for reads, so that t
 purged together in the order of ends: of two rows the one that ends later is never removed earlier.
 
 A clock that leaps ahead must not end everything at once. So what has ended is reckoned from the earliest end that is
-there, and the reckoning goes at most `faster_max` times as fast as time does.
+there, and the reckoning goes at most `faster_max` times as fast as time does. Only a time in which nothing ends, longer
+than anything is kept, is passed over: a machine that was started in 1970 purges as soon as its clock is right.
 """
 
 import sqlite3
@@ -37,6 +38,8 @@ _DELETE = {
 _EARLIEST = " UNION ALL ".join(f"SELECT min(ends_s) FROM {table} WHERE ends_s IS NOT NULL" for table in _KEYS)  # noqa: S608 - ours
 
 
+EMPTY_TIME_S = 60 * 86_400
+"""Longer than any row or entry is kept: two ends that are further apart were written by different times."""
 EMPTY_SHARE = 8
 """A file may have one page of so many empty: they are filled again soon."""
 
@@ -62,8 +65,7 @@ class Purge:
         self._pace = pace
         self._now_s = now_s
         self._monotonic_s = monotonic_s
-        ends = [end_s for (end_s,) in connection.execute(_EARLIEST) if end_s is not None]
-        self._reached_s: float = min([now_s(), *ends])
+        self._reached_s: float = self._earliest_s()
         self._reached_at_s = self._due_at_s = monotonic_s()
         self._removed = 0
 
@@ -80,7 +82,10 @@ class Purge:
         """Remove a few rows in the open transaction, or else free a few pages; whether there was any."""
         cursor = self._connection.cursor()
         rows = _remove(cursor, self._ended_by_s(), self._pace.rows_at_once)
-        pages = 0 if rows else _free(cursor, self._pace.pages_at_once)
+        pages = 0
+        if not rows:
+            self._pass_over_empty_time()
+            pages = _free(cursor, self._pace.pages_at_once)
         self._removed = rows
         self._due_at_s = self._monotonic_s() + (self._pace.pause_s if rows or pages else self._pace.interval_s)
         return rows > 0 or pages > 0
@@ -102,6 +107,18 @@ class Purge:
         self._reached_s = min(self._now_s(), self._reached_s + elapsed_s * self._pace.faster_max)
         return self._reached_s
 
+    def _pass_over_empty_time(self) -> None:
+        """All that ended by then is gone. Read only while it is far behind: usually it is not."""
+        if self._now_s() - self._reached_s > EMPTY_TIME_S:
+            earliest_s = self._earliest_s()
+            if earliest_s - self._reached_s > EMPTY_TIME_S:
+                self._reached_s = earliest_s
+
+    def _earliest_s(self) -> float:
+        """The earliest end that is there, now if there is none before."""
+        ends: list[float] = [end_s for (end_s,) in self._connection.execute(_EARLIEST) if end_s is not None]
+        return min([self._now_s(), *ends])
+
 
 def _remove(cursor: sqlite3.Cursor, now_s: float, most: int) -> int:
     """Remove so many at most that ended by then, and say how many."""
@@ -119,7 +136,7 @@ def _free(cursor: sqlite3.Cursor, most: int) -> int:
     freed = min(empty, most) if empty > pages // EMPTY_SHARE else 0
     for _ in range(freed):
         cursor.execute("PRAGMA incremental_vacuum(1)")  # with more of them sqlite3 frees one too: it steps once
-    return freed
+    return empty - _count(cursor, "freelist_count") if freed else 0  # none in a file that was not made to shrink
 
 
 def _count(cursor: sqlite3.Cursor, what: str) -> int:
