@@ -49,8 +49,6 @@ TRIPS = [
     for number in range(2)
 ]
 BUYERS_AT_ONCE = 32
-AT_SPEED = 200_000
-"""From so many holds on five times as many are made in the same time, so that background work is shared by more."""
 SAMPLES = 40
 PER = 100_000
 MIB = 2**20
@@ -75,8 +73,8 @@ class Pace(NamedTuple):
         return max(kept.slots_s, kept.entries_s, kept.listed_s) * 1.1
 
 
-VIRTUAL = Pace(Retention(480, 60, 60, held_s_max=60, apart_s=10), ttl_s=20, pause_s=0.5, round_s=4.0)
-REAL = Pace(Retention(60, 30, 20, held_s_max=10, apart_s=10), ttl_s=1, pause_s=0.0, round_s=0.1)
+VIRTUAL = Pace(Retention(480, 60, 60, held_s_max=60, apart_s=10, known_s=60), ttl_s=20, pause_s=0.5, round_s=4.0)
+REAL = Pace(Retention(60, 30, 20, held_s_max=10, apart_s=10, known_s=10), ttl_s=1, pause_s=0.0, round_s=0.1)
 
 
 class Sample(NamedTuple):
@@ -206,8 +204,7 @@ def in_memory(holds: int, seed: int, said: Callable[[str], object]) -> Day:
         day.measure = lambda: {"MiB of memory": memory_mib(), "rows": _rows_of(batches)}
         await day.run(batches, SkewedClock(0), is_alone=False)
 
-    pace = VIRTUAL if holds < AT_SPEED else VIRTUAL._replace(pause_s=VIRTUAL.pause_s / 5)
-    day = Day(holds, pace, Random(seed), dict, said)
+    day = Day(holds, VIRTUAL, Random(seed), dict, said)
     with asyncio.Runner(loop_factory=lambda: VirtualLoop(seed)) as runner:
         runner.run(run())
     return day
