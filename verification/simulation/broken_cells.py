@@ -15,6 +15,7 @@ from travio_inventory.seats.hold import Confirmed, Hold, HoldState
 from travio_inventory.seats.records import seat_rows
 from travio_inventory.seats.records.definitions import Definitions
 from travio_inventory.seats.records.seats import Seats
+from travio_inventory.seats.records.trip_rows import SEEDED_WITHIN_S
 from travio_inventory.seats.trip import Journey, Trip
 from verification.simulation.broken import GROUPS_OF_ONE, broken, rewrite, unconditionally
 from verification.simulation.plan import Plan
@@ -67,13 +68,13 @@ def _is_cell(write: Write) -> bool:
 def _seed_by_portion(patch: pytest.MonkeyPatch) -> None:
     """Another release cuts the portions differently."""
 
-    async def seed(self: Definitions, trip: Trip, group: int) -> None:
+    async def seed(self: Definitions, trip: Trip, group: int, *, since_s: float) -> None:
         partition, size = seat_rows.group_partition(trip.key, group), self._cells_per_batch_max
         cells = seat_rows.cell_keys((seat.id for seat in trip.seats_in(group)), Journey(0, len(trip.segments) - 1))
         for start in range(0, len(cells), size):
             guard = Write(RowKey(Kind.HOLD, f"portion {start:06d}"), ABSENT, {"status": "aborted"})
             portion = [Write(cell, {}, seat_rows.NEW_CELL) for cell in cells[start : start + size]]
-            await self._insert(partition, [guard, *portion])
+            await self._insert(partition, [guard, *portion], send_by=since_s + SEEDED_WITHIN_S)
 
     patch.setattr(Definitions, "seed", seed)
 
