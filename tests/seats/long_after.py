@@ -45,6 +45,10 @@ from verification.simulation.virtual_loop import run_virtually
 T = TypeVar("T")
 
 HOUR_S = 3_600
+BATCHES = 24
+"""More than it takes to forget a trip."""
+SOON_S = 8 * HOUR_S
+"""So long after it is due a trip is gone."""
 RETENTION_S = 30 * 24 * HOUR_S
 ENDS_S = START_MS // 1_000 + 24 * HOUR_S
 KEY = TripKey("acme", "t1")

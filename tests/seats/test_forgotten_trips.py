@@ -7,9 +7,11 @@ from dataclasses import replace
 import pytest
 
 from tests.seats.long_after import (
+    BATCHES,
     HOUR_S,
     KEY,
     RETENTION_S,
+    SOON_S,
     TIMED,
     UNTIMED,
     WHOLE,
@@ -36,11 +38,6 @@ from travio_inventory.seats.refusals import (
 from travio_inventory.seats.trip import Segment
 from travio_inventory.store.memory import Faults
 from verification.kit.asking import definition, open_trip, seat_map
-
-BATCHES = 24
-"""More than it takes to forget a trip."""
-SOON_S = 8 * HOUR_S
-"""So long after it is due a trip is gone."""
 
 
 async def is_gone(shop: Shop, bookings: list[Hold]) -> None:
