@@ -47,11 +47,11 @@ async def is_gone(sale: Sale) -> None:
 
 
 async def test_a_trip_that_is_over_is_archived_and_forgotten(sale: Sale) -> None:
-    archive, other = Kept(), sale.elsewhere()
+    archive, other, waiting = Kept(), sale.elsewhere(), sale.elsewhere()
     booking = await sale.confirm(await sale.hold("A1 A18", "B-D"))
     late = await other.hold("A2", by="bob", ttl_s=60)
     await sale.block("A3 A17", reason="broken")
-    await sale.join("cid")
+    await waiting.join("cid")
     await sale.settled()
     await visit_ended(sale, archive)
     assert archive.last is not None
@@ -61,6 +61,8 @@ async def test_a_trip_that_is_over_is_archived_and_forgotten(sale: Sale) -> None
         (("A17",), "", "broken"),
     }
     assert await statuses(sale) == {"forgotten"}
+    with pytest.raises(TripNotFound):
+        await waiting.join("eve")
     for process in (sale, other):
         await is_gone(process)
         for ask in (process.find, process.cancel, process.confirm, process.release, process.extend):
