@@ -1,6 +1,6 @@
 """What tests of single parts need: ids nobody used, pauses that are counted, batches that are noted."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from travio_inventory.protocol import rows
@@ -47,10 +47,11 @@ class Sent(NamedTuple):
 
 
 class Noted:
-    """Batches. Notes what is sent to `store`."""
+    """Batches. Notes what is sent to `store`, and does `then` after each."""
 
-    def __init__(self, store: Batches) -> None:
+    def __init__(self, store: Batches, then: Callable[[], object]) -> None:
         self.sent: list[Sent] = []
+        self._then = then
         self._store = store
         self.get = store.get
         self.read = store.read
@@ -66,12 +67,14 @@ class Noted:
     ) -> Outcome:
         """Note it, and send it."""
         self.sent.append(Sent(partition, writes, entries, send_by))
-        return await self._store.apply(partition, writes, entries, send_by=send_by)
+        outcome = await self._store.apply(partition, writes, entries, send_by=send_by)
+        self._then()
+        return outcome
 
 
-def noted(sale: Sale) -> list[Sent]:
-    """What the process sends from now on."""
-    noted = Noted(sale.process.sender.batches)
+def noted(sale: Sale, then: Callable[[], object] = lambda: None) -> list[Sent]:
+    """What the process sends from now on; `then` happens after each batch."""
+    noted = Noted(sale.process.sender.batches, then)
     sale.process.sender.batches = noted
     return noted.sent
 
