@@ -10,6 +10,7 @@ from travio_inventory.protocol.hold import (
     Cancelled,
     Confirmed,
     Expired,
+    Forgotten,
     Held,
     HoldState,
     Recorded,
@@ -52,6 +53,13 @@ def test_what_never_came_to_be_has_no_row_of_a_hold_and_is_read_from_the_fence()
     with pytest.raises(ValueError, match=r"^no hold is Aborted\(reason='refused'\)$"):
         rows.of_hold(HOLD.with_state(Aborted("refused")))
     assert rows.read_state({"status": "aborted", "reason": "refused"}) == Aborted("refused")
+
+
+@pytest.mark.parametrize("status", ["closed", "forgotten"])
+def test_a_hold_of_a_trip_that_is_over_is_forgotten(status: str) -> None:
+    assert rows.read_state({"status": status}) == Forgotten()
+    with pytest.raises(ValueError, match=r"^no hold is Forgotten\(\)$"):
+        rows.of_hold(HOLD.with_state(Forgotten()))
 
 
 def test_an_unknown_status_is_no_state() -> None:
