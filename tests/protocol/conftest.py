@@ -12,9 +12,15 @@ from verification.kit.sale import Market, Sale
 
 
 @pytest.fixture
-async def sale() -> AsyncIterator[Sale]:
+async def market() -> AsyncIterator[Market]:
+    """The market in which sales are opened."""
+    async with Market(MemoryBatches(None, Random(1), asyncio.sleep)) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def sale(market: Market) -> Sale:
     """Eighteen seats, A1 to A18, each in a seat group of its own."""
-    async with Market(MemoryBatches(None, Random(1), asyncio.sleep)) as market:
-        sale = await market.open(seats_per_group=1)
-        sale.process.sender.random = Pauses()
-        yield sale
+    sale = await market.open(seats_per_group=1)
+    sale.process.sender.random = Pauses()
+    return sale

@@ -1,0 +1,151 @@
+"""Rows of keys and slots: what each batch writes on which condition, which slot is taken, what is read for it."""
+
+import pytest
+
+from tests.protocol.parts import Pauses, Sent, noted, pauses
+from travio_inventory.kernel.refusals import BackendUnavailable
+from travio_inventory.protocol import rows
+from travio_inventory.protocol.batches import ABSENT, Kind, Row, RowKey, Table, Write
+from travio_inventory.protocol.ledger import TRIES_MAX
+from travio_inventory.protocol.retention import Retention
+from travio_inventory.seats.refusals import HoldLimitReached
+from verification.kit.clocks import START_MS
+from verification.kit.faulty_batches import Spoil, commits
+from verification.kit.sale import GRACE_S, Market, Sale
+
+KEPT = Retention()
+KEY = RowKey(Kind.KEY, "k")
+
+
+@pytest.fixture
+async def limited(market: Market) -> Sale:
+    """Two live holds a holder, each seat in a seat group of its own."""
+    sale = await market.open(seats_per_group=1, holds_per_holder_max=2)
+    sale.process.sender.random = Pauses()
+    return sale
+
+
+def written(sent: list[Sent]) -> list[list[Write]]:
+    """The batches on ledgers."""
+    return [[*batch.writes] for batch in sent if batch.partition.table is Table.LEDGERS]
+
+
+def slot(number: int) -> RowKey:
+    return RowKey(Kind.SLOT, str(number))
+
+
+async def test_a_key_is_bound_to_each_id_in_turn_while_attempts_give_up(sale: Sale) -> None:
+    sent, ids = noted(sale), list[str]()
+    for _ in range(2):
+        sale.store.spoil(Spoil.NOT_DONE, commits)
+        with pytest.raises(BackendUnavailable):
+            await sale.hold("A1", key="k")
+        sale.store.mend()
+        sale.clock.pass_ms(5)
+    ids.append((await sale.hold("A1", key="k")).id)
+    bound = written(sent)
+    values = [dict(batch[0].values) for batch in bound if batch[0].condition is not ABSENT]
+    assert [row["generation"] for row in values] == [2, 3]
+    assert [row["since_ms"] for row in values] == [START_MS + 5, START_MS + 10]
+    assert values[1]["hold"] == ids[0]
+    conditions = [batch[0].condition for batch in bound if batch[0].condition is not ABSENT]
+    assert conditions == [{"hold": bound[0][0].values["hold"]}, {"hold": values[0]["hold"]}]
+    assert {batch[0].keep_s for batch in bound} == {KEPT.keys_s}
+    assert {row["fingerprint"] for row in values} == {bound[0][0].values["fingerprint"]}
+
+
+async def test_a_key_is_bound_by_one_batch_without_a_read_before(sale: Sale) -> None:
+    sent = noted(sale)
+    hold = await sale.hold("A1", key="k")
+    [[write]] = written(sent)
+    assert write == Write(
+        KEY,
+        ABSENT,
+        {"hold": hold.id, "fingerprint": write.values["fingerprint"], "generation": 1, "since_ms": START_MS},
+        KEPT.keys_s,
+    )
+    assert write.values["fingerprint"]
+    assert sale.store.rows_read[Kind.KEY] == 0
+    assert await sale.hold("A1", key="k") == hold
+    assert pauses(sale) == 0
+
+
+async def test_each_hold_takes_the_first_free_slot_for_as_long_as_it_may_be_held(limited: Sale) -> None:
+    sent = noted(limited)
+    one = await limited.hold("A1")
+    limited.clock.pass_ms(7)
+    two = await limited.hold("A2", key="k")
+    taken: list[tuple[Row, int]] = [({"hold": one.id}, 0), ({"hold": two.id}, 7)]
+    slots = [write for batch in written(sent) for write in batch if write.key.kind is Kind.SLOT]
+    assert slots == [
+        Write(slot(number), {"hold": None}, {**row, "since_ms": START_MS + late_ms}, KEPT.slots_s)
+        for number, (row, late_ms) in enumerate(taken)
+    ]
+    assert [[write.key for write in batch] for batch in written(sent)] == [[slot(0)], [KEY, slot(1)]]
+    with pytest.raises(HoldLimitReached) as refused:
+        await limited.hold("A3")
+    assert refused.value.holds_max == 2
+
+
+async def test_a_slot_goes_from_the_hold_that_has_ended_to_the_next(limited: Sale) -> None:
+    await limited.hold("A1")
+    two = await limited.hold("A2")
+    await limited.release(two)
+    sent = noted(limited)
+    three = await limited.hold("A3")
+    [[write]] = written(sent)
+    assert (write.key, write.condition, write.values["hold"]) == (slot(1), {"hold": two.id}, three.id)
+
+
+async def test_a_key_that_leaves_a_hold_takes_its_slot_along(limited: Sale) -> None:
+    await limited.hold("A1")
+    limited.store.spoil(Spoil.NOT_DONE, commits)
+    with pytest.raises(BackendUnavailable):
+        await limited.hold("A2", key="k")
+    limited.store.mend()
+    sent = noted(limited)
+    hold = await limited.hold("A2", key="k")
+    [[key, taken]] = written(sent)
+    assert (key.condition, key.values["generation"]) == (taken.condition, 2)
+    assert (taken.key, taken.values["hold"]) == (slot(1), hold.id)
+
+
+async def test_a_slot_whose_hold_cannot_be_judged_is_neither_taken_nor_a_refusal(limited: Sale) -> None:
+    await limited.hold("A1")
+    await limited.hold("A2")
+    limited.store.cannot_read(limited.group_partition("A1"))
+    sent = noted(limited)
+    with pytest.raises(BackendUnavailable):
+        await limited.hold("A3")
+    assert sent == []
+
+
+async def test_another_slot_is_taken_where_one_cannot_be_judged(limited: Sale) -> None:
+    await limited.hold("A1")
+    two = await limited.hold("A2")
+    await limited.release(two)
+    limited.store.cannot_read(limited.group_partition("A1"))
+    sent = noted(limited)
+    await limited.hold("A3")
+    assert [write.key for write in written(sent)[0]] == [slot(1)]
+
+
+async def test_a_ledger_that_cannot_be_read_is_tried_a_few_times(limited: Sale) -> None:
+    limited.store.cannot_read(rows.ledger_partition(limited.actor()))
+    sent = noted(limited)
+    with pytest.raises(BackendUnavailable):
+        await limited.hold("A1")
+    assert (len(sent), pauses(limited)) == (0, TRIES_MAX)
+
+
+async def test_a_slot_of_an_attempt_without_a_row_is_taken_only_after_its_grace(limited: Sale) -> None:
+    await limited.dies(limited.hold("A1"), limited.store.stall(commits))
+    other = limited.elsewhere()
+    await other.hold("A2")
+    limited.clock.pass_ms(GRACE_S * 1_000 - 1)
+    with pytest.raises(HoldLimitReached):
+        await other.hold("A3")
+    limited.clock.pass_ms(1)
+    sent = noted(other)
+    await other.hold("A3")
+    assert [write.key for write in written(sent)[0]] == [slot(0)]
