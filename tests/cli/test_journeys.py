@@ -57,6 +57,7 @@ def test_segments_say_which_of_two_rides_is_meant(on_the_loop: Type) -> None:
 
 def test_availability_says_whether_a_party_finds_seats_and_what_it_pays(on_the_loop: Type) -> None:
     words = ("availability", "loop", "park", "centre", "--segments", "3")
+    assert on_the_loop(*words, "--passengers", "0").out.startswith("yes: 6 free; 1 passenger would pay 250")
     assert on_the_loop(*words, "--passengers", "6").out.startswith("yes: 6 free; 6 passengers would pay 1500")
     on_the_loop("hold", "loop", "park", "centre", "1A", "--segments", "3")
     assert on_the_loop(*words, "--passengers", "6").out.startswith("no: 5 free, too few for 6 passengers")

@@ -19,7 +19,7 @@ def availability(
     destination: Annotated[str, Parameter(help="Last station of the journey.")],
     /,
     *,
-    passengers: Annotated[int, Parameter(help="How many.")] = 1,
+    passengers: Annotated[int, Parameter(help="How many; 0 means 1.")] = 1,
     seat_class: Annotated[str, Parameter(name="--class", help="Class of the seats; empty means any.")] = "",
     seats: Annotated[bool, Parameter(negative="", help="Also list the free seats.")] = False,
     segments: Segments = "",
@@ -50,7 +50,7 @@ def _as_plain(found: Availability) -> dict[str, object]:
 
 
 def _show(screen: Screen, found: Availability, asked: AvailabilityQuestion, *, with_seats: bool) -> None:
-    party = f"{asked.passengers} {'passenger' if asked.passengers == 1 else 'passengers'}"
+    party = f"{asked.passengers} passengers" if asked.passengers > 1 else "1 passenger"
     free = f"{found.free} free" + (f" of class {asked.seat_class!r}" if asked.seat_class else "")
     if found.is_available:
         screen.say(f"yes: {free}; {party} would pay {found.price_minor} (minor units)", "bold green")

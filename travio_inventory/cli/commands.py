@@ -101,7 +101,7 @@ COMMANDS = (
     Command("waitlist list", "waitlist:list_waits", "List the user's places on waiting lists."),
     Command("health", "health:show_health", "Show whether the service is alive, and ready for calls."),
     Command("events", "events:events", "Show the events that the service has published.", "--follow"),
-    Command("work", "server:work", "Run only the sweeper and the relay, without a server."),
+    Command("work", "server:work", "Run only the background jobs, without a server."),
     Command("settings", "settings:show_settings", "List every setting and its value, secrets masked."),
     Command(
         "schema apply", "schema:apply_schema", "Create the tables in the cluster at SCYLLA_HOSTS.", "--replication 3"

@@ -51,7 +51,7 @@ ADVICE = {
     "INVALID_SEATS": "`travio-inventory trip show TRIP --seats` lists the seats",
     "TRIP_NOT_FOUND": "open it with `travio-inventory trip open FILE`, or name its --organization",
     "TRIP_DEFINED_OTHERWISE": "open it under another id with --id",
-    "TRIP_BEING_FORGOTTEN": "open it under another id with --id",
+    "TRIP_BEING_FORGOTTEN": "--id gives it another id",
     "SEAT_HELD": "choose another seat, or retry when that hold is over",
     "SEAT_UNAVAILABLE": "choose a free seat; `travio-inventory map TRIP FROM TO` shows them",
     "SEAT_CONTENDED": "retry in a moment, or choose another seat",

@@ -27,7 +27,7 @@ def serve(*, workers: int = 1) -> int:
 
 
 def work() -> int:
-    """Run only the background jobs (sweeper and relay), until SIGTERM or Ctrl-C."""
+    """Run only the background jobs (sweeper, relay, forgetter), until SIGTERM or Ctrl-C."""
     settings = settings_or_none()
     return EXIT_WRONG_SETTING if settings is None else run.work(settings)
 

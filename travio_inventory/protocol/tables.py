@@ -172,7 +172,8 @@ SLOT = RowKind(
 TRIP = RowKind(
     "the trip as it was opened",
     "empty",
-    "until TRIP_RETENTION after its last arrival, or after its last sale if it has no times",
+    "until TRIP_RETENTION after its last arrival, or after its last sale if it has no times; in any case after its "
+    "opening",
     (
         _text("definition", "stops, segments and seats, as JSON"),
         _number("opened_at_ms", "when it was opened: it distinguishes successive trips with the same id"),

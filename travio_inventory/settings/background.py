@@ -4,9 +4,9 @@ from travio_inventory.settings.component import Component, setting
 
 
 class BackgroundSettings(Component):
-    """The sweeper and the relay of events."""
+    """Sweeper, relay and forgetter."""
 
-    is_on: bool = setting("BACKGROUND", True, "whether serve also runs the background jobs: sweeper and relay")
+    is_on: bool = setting("BACKGROUND", True, "whether serve also runs the background jobs: sweeper, relay, forgetter")
     relay: bool = setting(
         "RELAY", True, "whether the background jobs relay events; off where another process on the store does"
     )

@@ -35,7 +35,8 @@ class RetentionSettings(Component):
     trips_seconds: int = setting(
         "TRIP_RETENTION_SECONDS",
         90 * DAY_S,
-        "how long a trip is kept after its last arrival, with its bookings; without times, after its last sale",
+        "how long a trip is kept with its bookings, after its last arrival; without times, after its last sale; in any "
+        "case after its opening",
         ge=TRIPS_S_MIN,
         le=3_650 * DAY_S,
     )

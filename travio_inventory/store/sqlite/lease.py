@@ -1,6 +1,4 @@
-"""The owner of a data folder, in its file `lock`: a lock for this machine, and signs of life for machines that do not
-see the lock.
-"""
+"""The owner of a data folder, in its file `lock`: a lock for this machine, and signs of life for all others."""
 
 import json
 import os
