@@ -143,6 +143,7 @@ async def test_a_cancelled_booking_ends(sale: Sale) -> None:
     sent = noted(sale)
     await sale.cancel(booking)
     await sale.settled()
+    assert sent[0].writes[0].values["order_id"] == "order-1"
     home = Batch("A1", ENDS, booked(booking, KEPT.ended_s), is_timely=True, on={booking.id: {"status": "confirmed"}})
     assert taken(sent) == [home, rolled()]
 
