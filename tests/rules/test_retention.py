@@ -31,3 +31,5 @@ def test_nothing_is_kept_for_longer_than_something_rests_on_it() -> None:
     assert (kept.slots_s, kept.listed_s) == (3_507, 3_507), "from when it began: held, then ended"
     assert kept.told_s == 10_007
     assert kept.entries_s == 20 + REQUEST_S_MAX + 500 + 10_007, "written late, due when the longest hold runs out"
+    assert kept.over_s("t~0~d") == 3_007
+    assert kept.over_s("t~0~d~late") == 3_014, "until every server has forgotten its hold"
