@@ -51,7 +51,7 @@ OTHER_VALUES = MappingProxyType(
         "event_retention_seconds": "604801",
         "hold_retention_seconds": "86401",
         "idempotency_retention_seconds": "86402",
-        "trip_retention_seconds": "86400",
+        "trip_retention_seconds": "864000",
         "trip_archive": "/archive",
         "refusals": "legacy",
         "clock_bound_ms": "251",

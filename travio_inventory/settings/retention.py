@@ -9,7 +9,11 @@ DAY_S = 86_400
 
 
 class RetentionSettings(Component):
-    """How long events, ended holds, idempotency keys and trips are kept."""
+    """How long events, ended holds, idempotency keys and trips are kept. A trip is kept for as long as its events, or a
+    late sink would list bookings of a trip that is forgotten.
+    """
+
+    in_order = (("events_seconds", "trips_seconds"),)
 
     events_seconds: int = setting(
         "EVENT_RETENTION_SECONDS",

@@ -5,7 +5,6 @@ from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
-from functools import partial
 from math import inf
 from random import Random
 from typing import Self, TypeAlias
@@ -248,42 +247,50 @@ class MemoryBatches:
             case Fault.LOST:
                 return
             case Fault.LATE:
-                after_s = self._late_s()
+                self._send_late(partition, writes, self._late_s())
+                return
             case Fault.SLOW:
                 after_s = self._random.uniform(*SLOW_S)
             case _:
                 after_s = self._delay_s()
-        loop = asyncio.get_running_loop()
-        loop.call_later(after_s, self._arrive, partition, writes, fault, answer, loop.time())
+        asyncio.get_running_loop().call_later(after_s, self._arrive, partition, writes, fault, answer)
 
     def _arrive(
-        self,
-        partition: Partition,
-        writes: Sequence[Write],
-        fault: Fault | None,
-        answer: _Answer | None,
-        sent_s: float,
+        self, partition: Partition, writes: Sequence[Write], fault: Fault | None, answer: _Answer | None
     ) -> None:
         """Try the batch; one that was answered Refused never arrives again: the answer is definite."""
-        loop = asyncio.get_running_loop()
-        again = partial(self._try_late, partition, writes, sent_s)
-        outcome = self._try(partition, writes) if fault is not Fault.LATE else again()
+        outcome = self._try(partition, writes)
         if fault is Fault.TWICE and (answer is None or isinstance(outcome, Applied)):
-            loop.call_later(self._late_s(), again)
+            self._send_late(partition, writes, self._late_s())
         if answer is not None and not answer.done():
             answer.set_result(outcome)
 
-    def _try_late(self, partition: Partition, writes: Sequence[Write], sent_s: float) -> Applied | Refused:
-        """Try a batch that was sent at that time, unless its turn is over: see `Faults.queued_s_max`."""
-        begun_s = sent_s + self.faults.queued_s_max
-        if self._decided_s.get(partition, -inf) > begun_s and asyncio.get_running_loop().time() > begun_s:
-            return Refused({})
-        return self._try(partition, writes)
+    def _send_late(self, partition: Partition, writes: Sequence[Write], late_s: float) -> None:
+        """Let it take effect so late; it is judged when its server begins with it: see `Faults.queued_s_max`."""
+        queued_s = min(late_s, self.faults.queued_s_max)
+        asyncio.get_running_loop().call_later(queued_s, self._begin, partition, writes, late_s - queued_s)
 
-    def _try(self, partition: Partition, writes: Sequence[Write]) -> Applied | Refused:
+    def _begin(self, partition: Partition, writes: Sequence[Write], left_s: float) -> None:
+        loop = asyncio.get_running_loop()
+        if not left_s:
+            self._try(partition, writes)
+        elif self._are_met(partition, writes):
+            loop.call_later(left_s, self._finish, partition, writes, loop.time())
+
+    def _finish(self, partition: Partition, writes: Sequence[Write], begun_s: float) -> None:
+        """As consensus has it, what was begun is not done if anything was decided or read since."""
+        if self._decided_s.get(partition, -inf) <= begun_s:
+            self._try(partition, writes)
+
+    def _are_met(self, partition: Partition, writes: Sequence[Write]) -> bool:
         self._forget()
         rows = self._rows.get(partition, {})
-        if not all(_is_met(write.condition, rows.get(write.key)) for write in writes):
+        return all(_is_met(write.condition, rows.get(write.key)) for write in writes)
+
+    def _try(self, partition: Partition, writes: Sequence[Write]) -> Applied | Refused:
+        is_met = self._are_met(partition, writes)
+        rows = self._rows.get(partition, {})
+        if not is_met:
             return Refused({write.key: rows[write.key] for write in writes if write.key in rows})
         before = {write.key: rows.get(write.key, {}) for write in writes}
         for write in writes:
