@@ -10,7 +10,6 @@ import pytest
 
 from travio_inventory.events.relay import EventRelay
 from travio_inventory.kernel.actor import HOUSE, Actor
-from travio_inventory.kernel.clock import SystemClock
 from travio_inventory.kernel.events import Event
 from travio_inventory.protocol import event_rows, rows
 from travio_inventory.protocol.batches import (
@@ -97,8 +96,9 @@ async def opened(*trips: Trip) -> Store:
     """The trips are on sale."""
     asyncio.get_running_loop().set_task_factory(adopting)
     store = Store()
+    definitions = Definitions(store, steady_process(store).clock)
     for each in trips:
-        await Definitions(store, SystemClock()).define(each)
+        await definitions.define(each)
     return store
 
 
@@ -190,6 +190,14 @@ def test_a_trip_is_visited_until_it_is_long_over(past_its_end_s: float, visited:
         store = await opened(trip("t", ends_s=START_MS // 1_000, groups=1))
         await asyncio.sleep(past_its_end_s)
         assert len(await visits(slow_round(store), for_s=HOUR_S)) == visited
+
+    run(play())
+
+
+def test_a_trip_that_was_over_when_it_was_opened_is_visited_too() -> None:
+    async def play() -> None:
+        store = await opened(trip("t", ends_s=START_MS // 1_000 - 10 * DAY_S, groups=1))
+        assert len(await visits(slow_round(store), for_s=HOUR_S)) == 1
 
     run(play())
 

@@ -10,7 +10,7 @@ from threading import Event, Thread
 
 import pytest
 
-from travio_inventory.store.sqlite import DataFolderInUse, lease
+from travio_inventory.store.sqlite import DataFolderInUse, SqliteBatches, lease
 from travio_inventory.store.sqlite.folder import locked_folder
 from travio_inventory.store.sqlite.lease import SILENT_BEATS, Holder, holder_of, ourselves
 
@@ -98,3 +98,11 @@ def test_a_lock_file_that_names_nobody_is_no_obstacle(tmp_path: Path, text: str)
     (tmp_path / "lock").write_text(text)
     with locked_folder(tmp_path, beat_s=60):
         pass
+
+
+async def test_what_names_passengers_is_its_owners_alone(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    async with SqliteBatches.open(tmp_path):
+        modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+    assert len(modes) > 1
+    assert set(modes.values()) == {0o600}, modes

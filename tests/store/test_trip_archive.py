@@ -9,7 +9,7 @@ import pytest
 from tests.seats.long_after import KEY, a_trip
 from travio_inventory.seats.hold import NEVER_MS, Confirmed, Held, Hold, Passenger
 from travio_inventory.seats.ports import ArchiveFailed, EndedTrip
-from travio_inventory.seats.trip import Journey, Trip, TripKey
+from travio_inventory.seats.trip import Journey, Seat, Segment, Trip, TripKey
 from travio_inventory.store.trip_archive import TripArchive, file_name
 from verification.kit.legal_ids import AWKWARD
 
@@ -37,7 +37,9 @@ async def test_a_trip_is_a_file_of_lines(tmp_path: Path) -> None:
     assert file.name.startswith("acme_t1_5_")
     assert file.stat().st_mode & 0o777 == 0o600
     trip, booking, blocked, end = map(json.loads, file.read_text().splitlines())
-    assert trip.pop("definition") == json.loads(ended().trip.definition)
+    definition = trip.pop("definition")
+    assert [Seat(**seat) for seat in definition["seats"]] == list(ended().trip.seats)
+    assert [Segment(**segment) for segment in definition["segments"]] == list(ended().trip.segments)
     assert trip == {
         "line": "trip", "version": 1, "organization": "acme", "trip": "t1", "opened_at_ms": 5, "archived_at_ms": 9
     }  # fmt: skip

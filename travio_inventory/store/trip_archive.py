@@ -5,6 +5,7 @@ import os
 import re
 import tempfile
 from collections.abc import Iterator
+from dataclasses import asdict
 from hashlib import blake2b
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from anyio import to_thread
 from travio_inventory.kernel.ids import join_ids
 from travio_inventory.seats.hold import Confirmed, Hold
 from travio_inventory.seats.ports import ArchiveFailed, EndedTrip
+from travio_inventory.seats.trip import Trip
 
 VERSION = 1
 _NAME_CHARS = 40
@@ -72,12 +74,18 @@ def lines_of(ended: EndedTrip) -> Iterator[str]:
         trip=trip,
         opened_at_ms=ended.opened_at_ms,
         archived_at_ms=ended.ended_at_ms,
-        definition=json.loads(ended.trip.definition),
+        definition=_definition(ended.trip),
     )
     yield from map(_booking, bookings)
     for hold in blocked:
         yield _line("blocked", hold=hold.id, seats=hold.seats, since_ms=hold.created_at_ms, reason=hold.reason)
     yield _line("end", bookings=len(bookings), blocked=len(blocked))
+
+
+def _definition(trip: Trip) -> dict[str, object]:
+    """The definition, each field of a segment and a seat by its name."""
+    named = {"segments": [asdict(each) for each in trip.segments], "seats": [asdict(each) for each in trip.seats]}
+    return {**json.loads(trip.definition), **named}
 
 
 def _booking(hold: Hold) -> str:

@@ -16,7 +16,7 @@ from travio_inventory.seats.records.listed_trips import EVERY_MS, TripRound
 GROUPS_AT_ONCE = 64
 """How many seat groups are visited in one round of a background job."""
 KEPT_S = 2 * 86_400
-"""So long after its last arrival a trip is visited still."""
+"""So long after its last arrival, or after it was opened, a trip is visited still."""
 
 
 class SlowRound:
@@ -36,6 +36,6 @@ class SlowRound:
 def _groups(trips: Iterable[ListedTrip], now_s: int) -> Iterator[Partition]:
     """The seat groups of the trips that are not long over."""
     for trip in trips:
-        if not trip.ends_s or now_s < trip.ends_s + KEPT_S:
+        if not trip.ends_s or now_s < max(trip.ends_s, trip.opened_at_ms // 1_000) + KEPT_S:
             for group in range(trip.group_count):
                 yield seat_rows.group_partition(trip.key, group)

@@ -1,6 +1,7 @@
 """The database file, and how a connection to it is opened."""
 
 import logging
+import os
 import sqlite3
 from pathlib import Path
 
@@ -18,6 +19,7 @@ def open_writer(path: Path) -> sqlite3.Connection:
     """The one connection that writes; creates the database, or brings it to this release's schema. A commit is on disk
     when it returns. Raises UnfitDatabase.
     """
+    _make_private(path)
     connection = _connect(path)
     try:
         check(connection, path)
@@ -44,6 +46,18 @@ def open_reader(path: Path) -> sqlite3.Connection:
     connection = _connect(path)
     connection.execute("PRAGMA query_only = ON")
     return connection
+
+
+def _make_private(path: Path) -> None:
+    """A new file is its owner's alone, for it names passengers; SQLite gives the files beside it the same mode. Raises
+    DatabaseNotWritable.
+    """
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        pass
+    except OSError as error:
+        raise DatabaseNotWritable(path, error) from error
 
 
 def _let_it_shrink(connection: sqlite3.Connection, path: Path) -> None:
