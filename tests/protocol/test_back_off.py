@@ -1,0 +1,61 @@
+"""What fails is set aside for longer and longer, and the log says so once a minute."""
+
+import logging
+
+import pytest
+
+from travio_inventory.protocol.back_off import THINGS_MAX, WAITS_MS, BackOff
+from verification.kit.clocks import Clock
+
+
+def waits_ms(back_off: BackOff[str], clock: Clock, thing: str) -> int:
+    """How long the thing is skipped from now on, which passes."""
+    began_ms = clock.elapsed_ms()
+    while back_off.is_waiting(thing):
+        clock.pass_ms(1)
+    return clock.elapsed_ms() - began_ms
+
+
+def test_the_pause_doubles_with_each_failure_up_to_the_longest_and_a_success_ends_it() -> None:
+    clock = Clock()
+    back_off = BackOff[str]("things", clock.elapsed_ms)
+    for expected_ms in (250, 500, 1_000, 2_000, 4_000, 8_000, 15_000, 15_000):
+        back_off.failed("a", OSError())
+        assert waits_ms(back_off, clock, "a") == expected_ms
+    assert back_off.has("a"), "it may be tried, and has not succeeded"
+    back_off.succeeded("a")
+    assert not back_off.has("a")
+    back_off.failed("a", OSError())
+    assert waits_ms(back_off, clock, "a") == WAITS_MS[0]
+
+
+def test_a_thing_waits_for_its_own_failures_only() -> None:
+    back_off = BackOff[str]("things", Clock().elapsed_ms)
+    back_off.failed("a", OSError())
+    back_off.succeeded("b")
+    assert (back_off.has("a"), back_off.is_waiting("a")) == (True, True)
+    assert (back_off.has("b"), back_off.is_waiting("b")) == (False, False)
+
+
+def test_the_things_that_failed_last_are_remembered() -> None:
+    back_off = BackOff[int]("things", Clock().elapsed_ms)
+    for thing in range(THINGS_MAX):
+        back_off.failed(thing, OSError())
+    back_off.failed(0, OSError())
+    assert all(map(back_off.has, range(THINGS_MAX)))
+    back_off.failed(THINGS_MAX, OSError())
+    assert [thing for thing in range(THINGS_MAX + 1) if not back_off.has(thing)] == [1]
+
+
+def test_one_line_a_minute_says_what_kind_of_failure_and_how_many_things(caplog: pytest.LogCaptureFixture) -> None:
+    back_off = BackOff[str]("partitions to sweep", Clock().elapsed_ms)
+    for thing in "abc":
+        back_off.failed(thing, OSError("no route"))
+    back_off.failed("d", ValueError("rubbish"))
+    assert [(record.levelno, record.getMessage()) for record in caplog.records] == [
+        (logging.WARNING, f"partitions to sweep: {said}")
+        for said in (
+            "1 set aside, retried within 15 s, the others go on; a: OSError: no route",
+            "4 set aside, retried within 15 s, the others go on; d: ValueError: rubbish",
+        )
+    ]

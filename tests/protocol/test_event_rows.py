@@ -1,0 +1,73 @@
+"""The event rows of a hold, and the places in which an index says that they are."""
+
+import pytest
+
+from travio_inventory.kernel.actor import ActorKind
+from travio_inventory.kernel.events import Event, Step
+from travio_inventory.protocol import event_rows
+from travio_inventory.protocol.batches import Kind, Partition, Row, RowKey, Table, Write
+from travio_inventory.protocol.event_places import FoundEvent, partition_in, place_of, row_id_in, unit_of
+from travio_inventory.protocol.hold import Recorded
+from travio_inventory.protocol.minute_cursor import Place
+from travio_inventory.seats.hold import Held, Hold, HoldId
+from travio_inventory.seats.trip import Journey, TripKey
+
+ID = str(HoldId("t", 3, "0" * 32, is_late=False))
+HOLD = Hold(
+    ID, TripKey("o", "t"), "ann", ("A1",), (3,), Journey(0, 0), 5, "", Held(9), recorded=Recorded(epoch=6, at_ms=1_500)
+)
+STEP = Step(2, "hold.confirmed", 4, ActorKind.SYSTEM, '{"a":1}')
+PARTITION = Partition(Table.SEAT_GROUPS, "o", "t", 3)
+WRITE = event_rows.event_of(HOLD, STEP, Recorded(7, 2_500))
+KEY = RowKey(Kind.EVENT, f"0000000007~000000000002500~{ID}~2")
+
+
+def test_an_event_row_says_what_happened_and_where_the_one_before_is() -> None:
+    values: Row = {
+        "type": "hold.confirmed",
+        "version": 4,
+        "at_ms": 2_500,
+        "actor": "system",
+        "subject": ID,
+        "ordinal": 2,
+        "previous_epoch": 6,
+        "previous_at_ms": 1_500,
+        "data": '{"a":1}',
+    }
+    assert Write(KEY, {}, values) == WRITE
+    assert event_rows.before(values) == RowKey(Kind.EVENT, f"0000000006~000000000001500~{ID}~1")
+    assert event_rows.epoch_of(KEY) == 7
+
+
+def test_what_is_published_is_in_the_row() -> None:
+    assert event_rows.read_event(PARTITION, WRITE.values) == Event(
+        f"{ID}~2", "hold.confirmed", 4, 2_500, ActorKind.SYSTEM, "o", ID, 2, "t", '{"a":1}'
+    )
+
+
+@pytest.mark.parametrize("column", ["type", "data", "subject"])
+@pytest.mark.parametrize("lacking", ["", None])
+def test_a_row_without_type_subject_or_data_is_no_event(column: str, lacking: str | None) -> None:
+    with pytest.raises(ValueError, match=r"^an event without type, subject or data$"):
+        event_rows.read_event(PARTITION, {**WRITE.values, column: lacking})
+
+
+def test_row_ids_are_in_order_of_epoch_and_time() -> None:
+    assert event_rows.id_from(7) == "0000000007~000000000000000"
+    assert event_rows.id_from(7, -1) == event_rows.id_from(7)
+    assert event_rows.id_from(7, 1) == "0000000007~000000000000001"
+    assert event_rows.id_from(7) < KEY.id < event_rows.id_from(8)
+
+
+def test_a_place_is_a_partition_in_an_epoch_or_a_single_event() -> None:
+    whole = Place(7, "seat_groups\x1fo\x1ft\x1f3")
+    single = place_of(FoundEvent(PARTITION, KEY, WRITE.values))
+    assert single == Place(7, f"{whole.entry}\x1f{KEY.id}")
+    assert (partition_in(whole), row_id_in(whole), unit_of(whole)) == (PARTITION, None, PARTITION)
+    assert (partition_in(single), row_id_in(single), unit_of(single)) == (PARTITION, KEY.id, single)
+
+
+@pytest.mark.parametrize("entry", ["rubbish", "seat_groups\x1fo\x1ft", "seat_groups\x1fo\x1ft\x1fx", ""])
+def test_a_place_that_names_nothing_readable_is_a_unit_of_its_own(entry: str) -> None:
+    place = Place(7, entry)
+    assert (partition_in(place), row_id_in(place), unit_of(place)) == (None, None, place)
