@@ -1,0 +1,46 @@
+"""A mutant that a test notices is killed, and one that none notices is shown."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from verification.mutants.judging import TOO_SLOW, in_fork
+from verification.mutants.mutated import NAMES, ROOT, modules_of, write_tree
+
+MODULE = "travio_inventory/kernel/log_throttle.py"
+
+
+def asleep() -> str:
+    """Later than anybody waits."""
+    time.sleep(60)
+    return "awake"
+
+
+def judged(*tests: str) -> str:
+    """What the program prints of one module."""
+    asked = [sys.executable, "-m", "verification.mutants", MODULE, "--seconds", "5", "--tests", *tests]
+    return subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+
+def test_what_no_test_notices_is_shown_and_the_rest_is_counted() -> None:
+    told = judged("tests/kernel/test_log_throttle.py")
+    assert f"| `{MODULE}` | 14 | 12 | 2 |" in told
+    assert "\n-    self._said[thing] = True\n+    self._said[thing] = False\n" in told
+
+
+def test_nothing_is_killed_where_no_test_reaches() -> None:
+    assert f"| `{MODULE}` | 14 | 0 | 14 |" in judged("tests/kernel/test_ids.py")
+
+
+def test_a_mutant_that_never_ends_is_stopped() -> None:
+    assert in_fork(lambda: "a test", 20) == "a test"
+    assert in_fork(asleep, 0.1) == TOO_SLOW
+
+
+def test_a_module_that_does_not_exist_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match=r"seats/no\.py does not exist"):
+        write_tree(tmp_path, modules_of(["travio_inventory/seats/no.py"]))
+    assert not (tmp_path / NAMES).exists()

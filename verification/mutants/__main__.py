@@ -1,0 +1,49 @@
+"""Judges every mutant of some modules, and prints those that no test notices: see --help."""
+
+import os
+import subprocess
+import sys
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from verification.mutants.judging import SECONDS
+from verification.mutants.mutated import modules_of, write_tree
+
+PURE = ("commands", "events", "hold", "refusals", "seat_map", "taken", "trip")
+MODULES = (
+    "travio_inventory/kernel",
+    "travio_inventory/protocol",
+    *(f"travio_inventory/seats/{name}.py" for name in PURE),
+)
+TESTS = (
+    "tests/kernel", "tests/rules", "tests/protocol", "tests/seats",
+    "tests/simulation/test_units.py::test_units_are_conserved_and_every_answer_is_true_on_bad_days",
+    "tests/simulation/test_simulation.py::test_no_promise_is_broken[0]",
+    "tests/simulation/test_hard_days.py::test_a_hard_day_breaks_no_promise[0]",
+)  # fmt: skip
+IN_MEMORY = ("-m", "not (scylla or redis)", "-k", "not sqlite")
+
+
+def main() -> int:
+    """The exit status of pytest."""
+    asked = _asked()
+    with TemporaryDirectory(prefix="mutants-") as name:
+        write_tree(Path(name), modules_of(asked.module))
+        return subprocess.run(
+            [sys.executable, "-m", "pytest", "-q", "-p", "verification.mutants.judging", "-p", "no:cacheprovider",
+             *IN_MEMORY, *(asked.tests or TESTS)],
+            cwd=name, env={**os.environ, SECONDS: str(asked.seconds)}, check=False,
+        ).returncode  # fmt: skip
+
+
+def _asked() -> Namespace:
+    parser = ArgumentParser(prog="python -m verification.mutants", description=__doc__)
+    parser.add_argument("module", nargs="*", default=MODULES, help="a file or a directory; default: docs/mutants.md")
+    parser.add_argument("--seconds", type=float, default=20, help="of tests for each mutant (default: %(default)s)")
+    parser.add_argument("--tests", nargs="+", help="default: all in memory, and three of the simulation")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,111 @@
+"""A pytest plugin: runs the tests once, then again in a fork for each mutant, those that reach it, until one fails."""
+
+import gc
+import json
+import os
+import select
+import signal
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from functools import _lru_cache_wrapper
+from pathlib import Path
+from time import monotonic
+
+import pytest
+from _pytest.runner import runtestprotocol
+from mutmut.mutation.trampoline import set_mutant_under_test
+from mutmut.state import state
+from mutmut.utils.format_utils import mangled_name_from_mutant_name
+
+from verification.mutants.mutated import NAMES, change
+
+SECONDS = "MUTANT_SECONDS"
+"""The variable that says for how long each mutant is tested."""
+STATS = "stats"
+"""The name that makes mutmut note each function that is reached."""
+ALIVE, UNREACHED, TOO_SLOW = "alive", "unreached", "too slow"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop(session: pytest.Session) -> bool:
+    """Judge every mutant, in place of running the tests; prints a row of docs/mutants.md for each module."""
+    reaching = _reaching(session.items)
+    for module, mutants in json.loads(Path(NAMES).read_text()).items():
+        killers = Counter[pytest.Item]()
+        fates = Counter(_judged(mutant, reaching, killers) for mutant in mutants)
+        killed = fates.total() - fates[ALIVE] - fates[UNREACHED]
+        print(f"| `{module}` | {len(mutants)} | {killed} | {fates[ALIVE] + fates[UNREACHED]} |", flush=True)  # noqa: T201 - the report
+    return True
+
+
+def _reaching(items: Sequence[pytest.Item]) -> Mapping[str, list[pytest.Item]]:
+    """The tests that reach each function, the fastest first; those that fail unchanged are left out."""
+    reaching, took = defaultdict[str, list[pytest.Item]](list), dict[pytest.Item, float]()
+    set_mutant_under_test(STATS)
+    for item, following in zip(items, [*items[1:], None], strict=True):
+        state()._stats.clear()
+        began_s = monotonic()
+        if _fails(item, following):
+            print(f"fails without a mutant, and is left out: {item.nodeid}", flush=True)  # noqa: T201 - the report
+            continue
+        took[item] = monotonic() - began_s
+        for function in state()._stats:
+            reaching[function].append(item)
+    set_mutant_under_test("")
+    return defaultdict(list, {function: sorted(each, key=took.__getitem__) for function, each in reaching.items()})
+
+
+def _judged(mutant: str, reaching: Mapping[str, Sequence[pytest.Item]], killers: Counter[pytest.Item]) -> str:
+    """The fate of one mutant: what killed it, or that nothing did; the tests that killed the most are run first."""
+    items = sorted(reaching[mangled_name_from_mutant_name(mutant)], key=lambda item: -killers[item])
+    fate = in_fork(lambda: _first_failing(mutant, items), float(os.environ[SECONDS])) if items else UNREACHED
+    killers.update(item for item in items if item.nodeid == fate)
+    if fate in {ALIVE, UNREACHED}:
+        print(f"\n{mutant}: {fate}\n{change(Path(), mutant)}", flush=True)  # noqa: T201 - the report
+    return fate
+
+
+def _first_failing(mutant: str, items: Sequence[pytest.Item]) -> str:
+    for each in gc.get_objects():
+        if isinstance(each, _lru_cache_wrapper):
+            each.cache_clear()  # tests share what they computed without the mutant
+    set_mutant_under_test(mutant)
+    end_s = monotonic() + float(os.environ[SECONDS])
+    for item in items:
+        if _fails(item, None):
+            return item.nodeid
+        if monotonic() > end_s:
+            break
+    return ALIVE
+
+
+def _fails(item: pytest.Item, following: pytest.Item | None) -> bool:
+    return any(report.failed for report in runtestprotocol(item, log=False, nextitem=following))
+
+
+def in_fork(run: Callable[[], str], seconds: float) -> str:
+    """What `run` returns in a fork of this process; TOO_SLOW if it takes more than twice these seconds."""
+    answer, end = os.pipe()
+    child = os.fork()
+    if not child:
+        _answer(run, end)
+    os.close(end)
+    with open(answer, encoding="utf-8") as file:  # noqa: PTH123 - a descriptor, not a path
+        has_answered = bool(select.select([file], [], [], 2 * seconds)[0])
+        if not has_answered:
+            os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        return file.read() if has_answered else TOO_SLOW
+
+
+def _answer(run: Callable[[], str], end: int) -> None:
+    """Write it, and end this process without what pytest does at its end."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.dup2(nowhere, 2)
+    try:
+        told = run()
+    except BaseException as error:  # noqa: BLE001 - whatever a mutant raises through pytest kills it
+        told = repr(error)
+    os.write(end, told.encode())
+    os._exit(0)
