@@ -1,6 +1,6 @@
 """What tests of single parts need: ids nobody used, pauses that are counted, batches that are noted."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
 
 from travio_inventory.protocol import rows
@@ -70,6 +70,27 @@ class Noted:
         outcome = await self._store.apply(partition, writes, entries, send_by=send_by)
         self._then()
         return outcome
+
+
+class Overtaken(Noted):
+    """Batches, before the first of which these moves of another process happen, one before each."""
+
+    def __init__(self, store: Batches, *moves: Callable[[Sequence[Write]], Awaitable[object]]) -> None:
+        super().__init__(store, lambda: None)
+        self._moves = list(moves)
+
+    async def apply(
+        self,
+        partition: Partition,
+        writes: Sequence[Write],
+        entries: Sequence[IndexEntry] = (),
+        *,
+        send_by: float = ANY_TIME,
+    ) -> Outcome:
+        """Let the other one go first."""
+        if self._moves:
+            await self._moves.pop(0)(writes)
+        return await super().apply(partition, writes, entries, send_by=send_by)
 
 
 def noted(sale: Sale, then: Callable[[], object] = lambda: None) -> list[Sent]:

@@ -1,0 +1,176 @@
+"""Units of a counter: each batch is computed from what is there, so a read too few or too old shows at once."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from random import Random
+
+import pytest
+
+from tests.protocol.parts import Overtaken, noted, pauses
+from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown
+from travio_inventory.protocol import rows
+from travio_inventory.protocol.batches import ABSENT, Applied, Partition, Write
+from travio_inventory.protocol.claims import ERRORS_MAX, ROUNDS_MAX
+from travio_inventory.protocol.hold import Confirmed
+from travio_inventory.protocol.hold_protocol import HoldProtocol
+from travio_inventory.protocol.steps.expire import TRIES_MAX
+from travio_inventory.store.memory import MemoryBatches
+from verification.kit.sale import TTL_S, Market, Sale
+from verification.simulation.units import (
+    COUNTER,
+    NotEnough,
+    Unheard,
+    UnitHold,
+    UnitRequest,
+    Units,
+    UnitsContended,
+    partition_of,
+)
+
+UNITS = 10
+
+
+class Stock:
+    """Ten units in each of two partitions, reserved by the process of a sale."""
+
+    def __init__(self, sale: Sale) -> None:
+        self.sale = sale
+        sale.process.sender.batches = self.store = sale.market.store
+        self.holds = HoldProtocol(sale.process.sender, Units(), Unheard(), sale.process.steps.in_background)
+        self.partitions: list[Partition] = [partition_of(sale.trip.key.organization, number) for number in (0, 1)]
+
+    async def hold(self, *counts: int) -> UnitHold:
+        """So many units of the first partition, and of the second."""
+        ask = UnitRequest(self.sale.actor(), tuple(enumerate(counts)), TTL_S * 1_000, None)
+        return await self.holds.hold(ask)
+
+    async def confirm(self, hold: UnitHold) -> UnitHold:
+        """Book it, for the order `order`."""
+        return await self.holds.confirm(self.sale.actor(), hold.id, Confirmed("order"))
+
+    async def counts(self) -> list[tuple[int, int]]:
+        """What is available, and reserved, in each partition, once all is done."""
+        await self.sale.settled()
+        found = [(await self.store.get(each, [COUNTER]))[COUNTER] for each in self.partitions]
+        return [(rows.number(row, "available"), rows.number(row, "reserved")) for row in found]
+
+    def cannot_read(self) -> None:
+        """The process reaches no counter any more."""
+        for partition in self.partitions:
+            self.sale.store.cannot_read(partition)
+        self.sale.process.sender.batches = self.sale.store
+
+    def overtaken(self, times: int) -> Overtaken:
+        """What the process sends from now on. Before each of the first, another takes a unit of the first partition."""
+        other = Stock(self.sale.elsewhere())
+
+        async def take(_: Sequence[Write]) -> None:
+            await other.hold(1)
+
+        moves: list[Callable[[Sequence[Write]], Awaitable[object]]] = [take] * times
+        self.sale.process.sender.batches = batches = Overtaken(self.store, *moves)
+        return batches
+
+
+@pytest.fixture
+async def market() -> AsyncIterator[Market]:
+    """Its store keeps rows of any kind."""
+    async with Market(MemoryBatches(None, Random(1), asyncio.sleep, has_any_rows=True)) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def stock(sale: Sale) -> Stock:
+    """Nothing is reserved yet."""
+    opened = Stock(sale)
+    for partition in opened.partitions:
+        made = Write(COUNTER, ABSENT, {"available": UNITS, "reserved": 0, "version": 1})
+        assert isinstance(await opened.store.apply(partition, [made]), Applied)
+    return opened
+
+
+async def test_every_step_takes_one_batch_in_each_partition(stock: Stock) -> None:
+    sent = noted(stock.sale)
+    hold = await stock.hold(3, 2)
+    assert await stock.counts() == [(7, 3), (8, 2)]
+    booking = await stock.confirm(hold)
+    assert await stock.counts() == [(7, 0), (8, 0)]
+    await stock.holds.cancel(stock.sale.actor(), booking.id)
+    assert await stock.counts() == [(10, 0), (10, 0)]
+    assert [batch.partition.number for batch in sent] == [1, 0, 0, 1, 0, 1]
+    assert pauses(stock.sale) == 0
+
+
+async def test_a_released_hold_gives_its_units_back_once(stock: Stock) -> None:
+    hold = await stock.hold(3, 2)
+    sent = noted(stock.sale)
+    await stock.holds.release(stock.sale.actor(), hold.id)
+    assert await stock.counts() == [(10, 0), (10, 0)]
+    assert len(sent) == 2
+
+
+async def test_an_ended_hold_is_booked_late_as_if_it_were_new(stock: Stock) -> None:
+    hold = await stock.hold(3, 2)
+    await stock.holds.expiring.expire(hold)
+    assert await stock.counts() == [(10, 0), (10, 0)]
+    sent = noted(stock.sale)
+    await stock.confirm(hold)
+    assert await stock.counts() == [(7, 0), (8, 0)]
+    assert [batch.partition.number for batch in sent] == [1, 0, 1]
+
+
+async def test_holds_of_one_partition_end_in_one_batch(stock: Stock) -> None:
+    holds = [await stock.hold(1), await stock.hold(2)]
+    sent = noted(stock.sale)
+    await stock.holds.expiring.expire_together(holds)
+    assert await stock.counts() == [(10, 0), (10, 0)]
+    assert len(sent) == 1
+
+
+@pytest.mark.parametrize("times", [1, ROUNDS_MAX - 1])
+async def test_a_claim_is_computed_again_from_the_rows_of_its_refusal(stock: Stock, times: int) -> None:
+    sent = stock.overtaken(times).sent
+    await stock.hold(1)
+    assert await stock.counts() == [(UNITS - times - 1, times + 1), (10, 0)]
+    assert (len(sent), pauses(stock.sale)) == (times + 1, 0)
+
+
+async def test_a_claim_that_is_overtaken_in_every_round_is_contended(stock: Stock) -> None:
+    sent = stock.overtaken(ROUNDS_MAX).sent
+    with pytest.raises(UnitsContended):
+        await stock.hold(1)
+    assert len(sent) == ROUNDS_MAX
+
+
+async def test_what_is_short_is_looked_at_twice_and_then_refused_without_a_batch(stock: Stock) -> None:
+    await stock.hold(8)
+    sent = noted(stock.sale)
+    with pytest.raises(NotEnough):
+        await stock.hold(3)
+    assert (sent, pauses(stock.sale)) == ([], 0)
+    assert await stock.counts() == [(2, 8), (10, 0)]
+
+
+async def test_a_claim_whose_counter_cannot_be_read_is_never_sent(stock: Stock) -> None:
+    stock.cannot_read()
+    sent = noted(stock.sale)
+    with pytest.raises(BackendUnavailable):
+        await stock.hold(1)
+    assert (sent, pauses(stock.sale)) == ([], ERRORS_MAX)
+
+
+@pytest.mark.parametrize(("times", "status"), [(TRIES_MAX - 1, "expired"), (TRIES_MAX, "held")])
+async def test_an_end_is_computed_again_a_few_times(stock: Stock, times: int, status: str) -> None:
+    hold = await stock.hold(2)
+    sent = stock.overtaken(times).sent
+    assert (await stock.holds.expiring.expire(hold))["status"] == status
+    assert (len(sent), pauses(stock.sale)) == (TRIES_MAX, 0)
+
+
+async def test_an_end_whose_counter_cannot_be_read_is_unknown(stock: Stock) -> None:
+    hold = await stock.hold(2)
+    stock.cannot_read()
+    sent = noted(stock.sale)
+    with pytest.raises(OutcomeUnknown):
+        await stock.holds.expiring.expire(hold)
+    assert (sent, pauses(stock.sale)) == ([], TRIES_MAX)
