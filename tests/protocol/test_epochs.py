@@ -8,7 +8,19 @@ from typing import Any
 import pytest
 
 from travio_inventory.kernel.refusals import BackendUnavailable
-from travio_inventory.protocol.batches import Index, Kind, Partition, RowKey, Rows, StoreUnavailable, Table
+from travio_inventory.protocol.batches import (
+    ANY_TIME,
+    Index,
+    IndexEntry,
+    Kind,
+    Outcome,
+    Partition,
+    RowKey,
+    Rows,
+    StoreUnavailable,
+    Table,
+    Write,
+)
 from travio_inventory.protocol.epochs import EPOCH_MS, KNOWN_MS, LOOK_AGAIN_MS, Epochs
 from travio_inventory.store.memory import MemoryBatches
 from verification.kit.clocks import Clock
@@ -26,10 +38,23 @@ class Counting(MemoryBatches):
         self.takes_ms = 0
         self.is_down = False
         self.reads = 0
+        self.batches = 0
+
+    async def apply(
+        self,
+        partition: Partition,
+        writes: Sequence[Write],
+        entries: Sequence[IndexEntry] = (),
+        *,
+        send_by: float = ANY_TIME,
+    ) -> Outcome:
+        self.batches += 1
+        return await super().apply(partition, writes, entries, send_by=send_by)
 
     async def get(self, partition: Partition, keys: Sequence[RowKey]) -> Rows:
         self.reads += 1
         self.clock.pass_ms(self.takes_ms)
+        await asyncio.sleep(0)
         if self.is_down:
             raise StoreUnavailable("no answer")
         return await super().get(partition, keys)
@@ -70,6 +95,7 @@ async def test_the_first_process_begins_the_first_epoch_and_all_agree(store: Cou
     assert await known.epochs.current() == 1
     assert (await store.get(PARTITION, [OPEN]))[OPEN] == {"reached": 1}
     assert await other.epochs.keep() == 1
+    assert store.batches == 1, "a read of what is there is only a read"
 
 
 async def test_what_is_known_is_read_again_in_the_background_and_after_a_minute_before_the_answer(
@@ -121,6 +147,28 @@ async def test_a_store_that_does_not_answer_is_asked_again_after_a_pause(store: 
     clock.pass_ms(LOOK_AGAIN_MS)
     assert await reads_of(store, known) == 1
     assert await known.epochs.current() == 1
+
+
+async def test_the_background_asks_no_more_often_while_the_store_does_not_answer(store: Counting, clock: Clock) -> None:
+    known = Known(store, clock)
+    await known.epochs.current()
+    store.is_down = True
+    clock.pass_ms(KNOWN_MS)
+    assert (await reads_of(store, known), len(known.works)) == (0, 1)
+    await known.look()
+    clock.pass_ms(LOOK_AGAIN_MS - 1)
+    assert (await reads_of(store, known), len(known.works)) == (0, 0)
+    clock.pass_ms(1)
+    assert (await reads_of(store, known), len(known.works)) == (0, 1)
+    await known.look()
+
+
+async def test_each_crowd_asks_once_while_nothing_is_known(store: Counting, clock: Clock) -> None:
+    known = Known(store, clock)
+    store.is_down = True
+    for crowds in range(1, 4):
+        await asyncio.gather(*(known.epochs.current() for _ in range(9)), return_exceptions=True)
+        assert store.reads == crowds
 
 
 async def test_while_nothing_is_known_every_caller_asks(store: Counting, clock: Clock) -> None:

@@ -18,29 +18,28 @@ HOLD = Hold(
 )
 STEP = Step(2, "hold.confirmed", 4, ActorKind.SYSTEM, '{"a":1}')
 PARTITION = Partition(Table.SEAT_GROUPS, "o", "t", 3)
-WRITE = event_rows.event_of(HOLD, STEP, Recorded(7, 2_500))
 KEY = RowKey(Kind.EVENT, f"0000000007~000000000002500~{ID}~2")
+VALUES: Row = {
+    "type": "hold.confirmed",
+    "version": 4,
+    "at_ms": 2_500,
+    "actor": "system",
+    "subject": ID,
+    "ordinal": 2,
+    "previous_epoch": 6,
+    "previous_at_ms": 1_500,
+    "data": '{"a":1}',
+}
 
 
 def test_an_event_row_says_what_happened_and_where_the_one_before_is() -> None:
-    values: Row = {
-        "type": "hold.confirmed",
-        "version": 4,
-        "at_ms": 2_500,
-        "actor": "system",
-        "subject": ID,
-        "ordinal": 2,
-        "previous_epoch": 6,
-        "previous_at_ms": 1_500,
-        "data": '{"a":1}',
-    }
-    assert Write(KEY, {}, values) == WRITE
-    assert event_rows.before(values) == RowKey(Kind.EVENT, f"0000000006~000000000001500~{ID}~1")
+    assert event_rows.event_of(HOLD, STEP, Recorded(7, 2_500)) == Write(KEY, {}, VALUES)
+    assert event_rows.before(VALUES) == RowKey(Kind.EVENT, f"0000000006~000000000001500~{ID}~1")
     assert event_rows.epoch_of(KEY) == 7
 
 
 def test_what_is_published_is_in_the_row() -> None:
-    assert event_rows.read_event(PARTITION, WRITE.values) == Event(
+    assert event_rows.read_event(PARTITION, VALUES) == Event(
         f"{ID}~2", "hold.confirmed", 4, 2_500, ActorKind.SYSTEM, "o", ID, 2, "t", '{"a":1}'
     )
 
@@ -49,7 +48,7 @@ def test_what_is_published_is_in_the_row() -> None:
 @pytest.mark.parametrize("lacking", ["", None])
 def test_a_row_without_type_subject_or_data_is_no_event(column: str, lacking: str | None) -> None:
     with pytest.raises(ValueError, match=r"^an event without type, subject or data$"):
-        event_rows.read_event(PARTITION, {**WRITE.values, column: lacking})
+        event_rows.read_event(PARTITION, {**VALUES, column: lacking})
 
 
 def test_row_ids_are_in_order_of_epoch_and_time() -> None:
@@ -59,9 +58,15 @@ def test_row_ids_are_in_order_of_epoch_and_time() -> None:
     assert event_rows.id_from(7) < KEY.id < event_rows.id_from(8)
 
 
+def test_names_in_a_place_may_have_spaces() -> None:
+    partition = Partition(Table.SEAT_GROUPS, "an organization", "a trip", 3)
+    single = place_of(FoundEvent(partition, KEY, VALUES))
+    assert (partition_in(single), row_id_in(single)) == (partition, KEY.id)
+
+
 def test_a_place_is_a_partition_in_an_epoch_or_a_single_event() -> None:
     whole = Place(7, "seat_groups\x1fo\x1ft\x1f3")
-    single = place_of(FoundEvent(PARTITION, KEY, WRITE.values))
+    single = place_of(FoundEvent(PARTITION, KEY, VALUES))
     assert single == Place(7, f"{whole.entry}\x1f{KEY.id}")
     assert (partition_in(whole), row_id_in(whole), unit_of(whole)) == (PARTITION, None, PARTITION)
     assert (partition_in(single), row_id_in(single), unit_of(single)) == (PARTITION, KEY.id, single)

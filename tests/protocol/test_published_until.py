@@ -53,13 +53,21 @@ def test_it_is_when_the_newest_epoch_that_is_done_with_opened_less_some_slack() 
     opened_ms = {}
     for epoch in range(1, 6):
         until.saw(epoch)
-        until.saw(epoch)
         opened_ms[epoch] = clock.now_ms()
         clock.pass_ms(SLACK_MS)
+        until.saw(epoch)
     assert stored(until, 2) == START_MS, "nothing is known about the first: it was open already"
     assert stored(until, 4) == opened_ms[4] - SLACK_MS
     assert stored(until, 4) == opened_ms[4] - SLACK_MS
     assert stored(until, 9) == opened_ms[5] - SLACK_MS
+
+
+def test_the_epoch_that_it_meets_first_may_have_been_open_for_long() -> None:
+    clock = Clock()
+    until = begun(clock, START_MS)
+    clock.pass_ms(3 * SLACK_MS)
+    until.saw(5)
+    assert stored(until, 9) == START_MS
 
 
 def test_it_never_goes_back() -> None:
@@ -90,6 +98,6 @@ def test_no_more_epochs_are_remembered_than_events_are_kept_for() -> None:
     for epoch in range(1, epochs + 1):
         until.saw(epoch)
         opened_ms[epoch] = clock.now_ms()
-        clock.pass_ms(SLACK_MS)
+        clock.pass_ms(2 * SLACK_MS)
     assert stored(until, 2) == START_MS, "that one is forgotten"
     assert stored(until, 3) == opened_ms[3] - SLACK_MS

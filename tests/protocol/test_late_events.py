@@ -1,0 +1,189 @@
+"""Which recorded events count as missed, how they are published, and what is noted of those that were."""
+
+from hashlib import blake2b
+
+import pytest
+
+from tests.protocol.parts import noted
+from travio_inventory.kernel.events import Event
+from travio_inventory.protocol import event_rows
+from travio_inventory.protocol.batches import FOR_EVER, Index, IndexEntry, Kind, Partition, RowKey, Table, Write
+from travio_inventory.protocol.hold import DIGEST_CHARS
+from travio_inventory.protocol.journal import EventJournal
+from travio_inventory.protocol.late_events import HOUR_MS, LOOKS_BACK, SETTLED_EPOCHS, LateEvents
+from travio_inventory.protocol.retention import Retention
+from travio_inventory.seats.hold import Held, Hold, HoldId, Recorded
+from travio_inventory.seats.records.seats import Seats
+from travio_inventory.seats.trip import Journey
+from verification.kit.clocks import START_MS
+from verification.kit.sale import Sale
+
+OPEN = 1_000
+"""The open epoch."""
+OLDEST = OPEN - SETTLED_EPOCHS - LOOKS_BACK * 60
+"""The oldest epoch that is compared, if every partition is visited once an hour."""
+SETTLED = OPEN - SETTLED_EPOCHS - 1
+"""The newest one."""
+
+
+class Visits:
+    """Leads to these partitions, a list in each call, and then to none."""
+
+    def __init__(self, *visits: list[Partition]) -> None:
+        self.left = [*visits]
+
+    async def next_partitions(self) -> list[Partition]:
+        return self.left.pop(0) if self.left else []
+
+
+async def late_events(sale: Sale, *visits: list[Partition]) -> LateEvents:
+    """What a sink of a process finds, that visits these partitions."""
+    key = RowKey(Kind.CURSOR, "open")
+    await sale.store.apply(Partition(Table.CURSORS, "", Index.JOURNAL), [Write(key, {}, {"reached": OPEN}, FOR_EVER)])
+    sender = sale.process.sender
+    journal = EventJournal(sender, "told")
+    return LateEvents(journal, sender, "told", Visits(*visits), table=Table.SEAT_GROUPS, every_ms=HOUR_MS)
+
+
+async def record(
+    sale: Sale, seat: str, number: int, *, epoch: int = SETTLED, ordinal: int = 0, after_ms: int = 0
+) -> str:
+    """An event that no index names; its id."""
+    group = sale.group_partition(seat)
+    hold_id = str(HoldId(sale.trip.key.trip, group.number, f"{number:0{DIGEST_CHARS}}", is_late=False))
+    state = Held(START_MS)
+    hold = Hold(
+        hold_id, sale.trip.key, "u", (seat,), (group.number,), Journey(0, 0), START_MS, "", state, extensions=ordinal
+    )
+    write = Seats().event(hold, Recorded(epoch, START_MS + after_ms))
+    await sale.market.store.apply(group, [write._replace(keep_s=1_000_000)])
+    return event_rows.stable_id(write.values)
+
+
+def ids(events: list[Event]) -> list[str]:
+    return [event.id for event in events]
+
+
+async def found(late: LateEvents) -> list[str]:
+    return ids([*await late.unpublished()])
+
+
+async def publish(late: LateEvents) -> list[str]:
+    events = await late.unpublished()
+    await late.mark_published(events)
+    return ids([*events])
+
+
+def digest(event_id: str) -> str:
+    return blake2b(event_id.encode(), digest_size=8).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("epoch", "is_missed"), [(OLDEST - 1, False), (OLDEST, True), (SETTLED, True), (SETTLED + 1, False)]
+)
+async def test_an_event_is_missed_if_its_epoch_is_settled_and_not_too_old(
+    sale: Sale, epoch: int, is_missed: bool
+) -> None:
+    name = await record(sale, "A1", 1, epoch=epoch)
+    late = await late_events(sale, [sale.group_partition("A1")])
+    assert await found(late) == [name] * is_missed
+
+
+async def test_missed_events_come_in_order_of_each_hold_and_only_once(sale: Sale) -> None:
+    visit = [sale.group_partition("A1")]
+    names = [await record(sale, "A1", hold, ordinal=n, after_ms=-n) for hold in (2, 1) for n in (1, 0)]
+    late = await late_events(sale, visit, visit, visit)
+    assert await publish(late) == sorted(names)
+    assert await found(late) == []
+    assert await found(await late_events(sale, visit)) == [], "nor by another process"
+
+
+async def test_what_was_published_is_noted_by_partition_and_hour(sale: Sale) -> None:
+    names = [await record(sale, "A1", n, after_ms=n * HOUR_MS) for n in range(2)] + [await record(sale, "A2", 0)]
+    late = await late_events(sale, [sale.group_partition("A1"), sale.group_partition("A2")])
+    events = await late.unpublished()
+    sent = noted(sale)
+    late._batches = sale.process.sender.batches
+    await late.mark_published(events)
+    key, hour, keep_s = sale.trip.key, START_MS // HOUR_MS, Retention().told_s
+    buckets = [
+        f"{hour + later:08d}\x1ftold\x1fseat_groups\x1f{key.organization}\x1f{key.trip}\x1f{group}"
+        for later, group in ((0, 0), (1, 0), (0, 1))
+    ]
+    notes = [IndexEntry(Index.TOLD, bucket, digest(name), keep_s) for bucket, name in zip(buckets, names, strict=True)]
+    mine = [batch for batch in sent if any(entry.of is Index.TOLD for entry in batch.entries)]
+    assert [(batch.partition, batch.writes) for batch in mine] == [(Partition(Table.CURSORS, "", "told"), [])]
+    assert set(mine[0].entries) == set(notes)
+
+
+async def test_a_note_names_25_events_and_ten_notes_are_written_at_once(sale: Sale) -> None:
+    for n in range(280):
+        await record(sale, "A1", n)
+    late = await late_events(sale, [sale.group_partition("A1")])
+    events = await late.unpublished()
+    sent = noted(sale)
+    late._batches = sale.process.sender.batches
+    await late.mark_published(events)
+    mine = [[len(entry.entry.split(" ")) for entry in batch.entries] for batch in sent if batch.entries]
+    assert mine == [[25] * 10, [25, 5]]
+
+
+async def test_a_partition_with_many_events_is_read_on(sale: Sale) -> None:
+    names = [await record(sale, "A1", n) for n in range(501)]
+    visit = [sale.group_partition("A1")]
+    late = await late_events(sale, visit, visit)
+    assert await publish(late) == sorted(names)
+    assert await found(late) == []
+
+
+async def test_eight_partitions_are_compared_in_a_round_and_the_rest_in_the_next(sale: Sale) -> None:
+    seats = [f"A{n}" for n in range(1, 10)]
+    names = [await record(sale, seat, 1) for seat in seats]
+    late = await late_events(sale, [sale.group_partition(seat) for seat in seats])
+    assert await publish(late) == names[:8]
+    assert await publish(late) == names[8:]
+
+
+async def test_none_are_compared_while_missed_ones_wait_to_be_published(sale: Sale) -> None:
+    names = [await record(sale, seat, 1) for seat in ("A1", "A2")]
+    late = await late_events(sale, [sale.group_partition("A1")], [sale.group_partition("A2")])
+    assert [await found(late), await found(late)] == [names[:1], names[:1]]
+    await late.mark_published(await late.unpublished())
+    assert await found(late) == names[1:]
+
+
+async def test_a_missed_event_that_is_set_aside_comes_again_with_the_next_visit(sale: Sale) -> None:
+    name = await record(sale, "A1", 1)
+    visit = [sale.group_partition("A1")]
+    late = await late_events(sale, visit, [], visit)
+    await late.set_aside(dict.fromkeys(await late.unpublished(), ValueError("refused")))
+    assert [await found(late), await found(late)] == [[], [name]]
+
+
+async def test_the_journals_events_come_first_and_are_told_to_it(sale: Sale) -> None:
+    missed = await record(sale, "A1", 1)
+    late = await late_events(sale, [sale.group_partition("A1")])
+    await late._journal.unpublished()
+    hold = await sale.hold("A2")
+    assert await found(late) == [f"{hold.id}~0", missed]
+    assert await publish(late) == [f"{hold.id}~0", missed]
+    assert await late._journal.unpublished() == []
+
+
+async def test_a_partition_that_cannot_be_read_keeps_no_other_from_being_compared(sale: Sale) -> None:
+    names = [await record(sale, seat, 1) for seat in ("A1", "A2")]
+    visit = [sale.group_partition("A1"), sale.group_partition("A2")]
+    late = await late_events(sale, visit, visit)
+    sale.store.cannot_read(sale.group_partition("A1"))
+    assert await publish(late) == names[1:]
+    sale.store.mend()
+    assert await publish(late) == names[:1]
+
+
+async def test_a_row_that_nobody_can_read_is_not_its_matter(sale: Sale) -> None:
+    name = await record(sale, "A1", 2)
+    odd = RowKey(Kind.EVENT, f"{event_rows.id_from(SETTLED, START_MS)}~odd~0")
+    await sale.market.store.apply(
+        sale.group_partition("A1"), [Write(odd, {}, {"subject": "odd", "type": "x"}, 1_000_000)]
+    )
+    assert await found(await late_events(sale, [sale.group_partition("A1")])) == [name]
