@@ -197,6 +197,9 @@ async def test_what_cannot_be_read_waits_is_left_out_and_is_carried_on_whole(sto
     assert await minutes.named([NOW - 1]) == {NOW - 1: {Place(NOW - 1, "a")}}
     assert NOW - 1 in minutes.settling(at_ms)
     store.unreadable = {bucket_of(NOW - 1)}
+    await minutes.named([NOW - 1])
+    clock.pass_ms(250)
+    assert NOW - 1 in minutes.settling(at_ms), "it begins with the first pause again"
     at_ms = after_end(NOW - 1, 130)
     await minutes.begin(at_ms)
     assert await minutes.named([NOW - 1]) == {NOW - 1: {Place(NOW - 1, "")}}
@@ -267,7 +270,11 @@ async def test_a_reader_stores_where_it_began_with_the_moment_that_it_has_every_
     await again.begin(START_MS + 2 * MINUTE_MS)
     clock.pass_s(3_600)
     await again.begin(START_MS + 3 * MINUTE_MS)
-    assert late.write(NOW + 3).values == {"reached": clock.now_ms() - 600_000}, "it saw that one open"
+    opened_ms = clock.now_ms()
+    clock.pass_s(3_600)
+    await again.begin(START_MS + 4 * MINUTE_MS)
+    await again.settled(range(NOW - 2, NOW + 3), START_MS + 30 * MINUTE_MS)
+    assert store.sent[-1][1][1] == Write(until_row, {}, {"reached": opened_ms - 600_000}), "it saw that one open"
 
 
 async def test_a_job_without_a_name_stores_nothing_before_it_closed_a_minute(store: Spoiled, clock: Clock) -> None:
