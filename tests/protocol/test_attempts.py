@@ -1,0 +1,87 @@
+"""How a claim ends: what it met, whether a copy of one of its batches could still land, and as of when."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+import pytest
+
+from tests.protocol.parts import noted, unused_id
+from travio_inventory.protocol.claims import Claimed, Contended, Lost, Unanswered, Won
+from travio_inventory.seats.hold import Hold
+from verification.kit.clocks import START_MS
+from verification.kit.faulty_batches import Spoil, cells_alone, commits
+from verification.kit.sale import GRACE_S, Sale
+
+LASTS_MS = 7
+"""How long each batch takes."""
+FAILING = [(Spoil.LOST, True), (Spoil.NOT_DONE, False)]
+Claiming = Callable[[], Awaitable[tuple[Claimed, bool]]]
+
+
+async def claiming(sale: Sale, seats: str) -> Claiming:
+    """Claims the seats, in batches that take their time; says also whether it asked seat groups other than its home."""
+    released = await sale.hold(seats)
+    await sale.release(released)
+    await sale.settled()
+    hold: Hold = replace(released, id=unused_id(sale))
+    noted(sale, lambda: sale.clock.pass_ms(LASTS_MS))
+    return lambda: sale.process.holds.attempts.claim([hold], START_MS)
+
+
+async def test_one_seat_group_is_won_at_once(sale: Sale) -> None:
+    claim = await claiming(sale, "A1")
+    assert await claim() == (Claimed(Won(), in_doubt=False, as_of_ms=START_MS), False)
+
+
+async def test_the_home_is_won_last(sale: Sale) -> None:
+    claim = await claiming(sale, "A1 A2")
+    assert await claim() == (Claimed(Won(), in_doubt=False, as_of_ms=START_MS + LASTS_MS), True)
+
+
+@pytest.mark.parametrize(("seats", "by", "asked_others"), [("A1", commits, False), ("A1 A2", cells_alone, True)])
+@pytest.mark.parametrize(("how", "in_doubt"), FAILING)
+async def test_only_a_batch_that_was_sent_leaves_a_doubt(
+    sale: Sale, seats: str, by: Callable[..., bool], how: Spoil, *, in_doubt: bool, asked_others: bool
+) -> None:
+    claim = await claiming(sale, seats)
+    sale.store.spoil(how, by)
+    ended, has_asked = await claim()
+    assert ended == Claimed(Unanswered(), in_doubt=in_doubt, as_of_ms=sale.clock.now_ms() - LASTS_MS)
+    assert has_asked is asked_others
+
+
+async def test_a_doubt_about_another_seat_group_is_not_forgotten_at_home(sale: Sale) -> None:
+    claim = await claiming(sale, "A1 A2")
+    sale.store.spoil(Spoil.UNANSWERED, cells_alone, times=1)
+    sale.store.spoil(Spoil.NOT_DONE, commits)
+    ended, _ = await claim()
+    assert (ended.result, ended.in_doubt) == (Unanswered(), True)
+
+
+@pytest.mark.parametrize(("times", "in_doubt"), [(0, False), (1, True)])
+async def test_one_to_which_others_come_first_again_and_again_is_contended(
+    sale: Sale, times: int, *, in_doubt: bool
+) -> None:
+    claim = await claiming(sale, "A1")
+    sale.store.spoil(Spoil.LOST, commits, times=times)
+    sale.store.spoil(Spoil.REFUSED, commits)
+    ended, _ = await claim()
+    assert isinstance(ended.result, Contended)
+    assert ended == Claimed(ended.result, in_doubt=in_doubt, as_of_ms=sale.clock.now_ms() - LASTS_MS)
+
+
+@pytest.mark.parametrize("seats", ["A1", "A1 A2"])
+async def test_what_others_have_is_known_without_a_doubt(sale: Sale, seats: str) -> None:
+    claim = await claiming(sale, seats)
+    before_ms = sale.clock.now_ms()
+    await sale.elsewhere().hold(seats, by="bob")
+    ended, _ = await claim()
+    assert isinstance(ended.result, Lost)
+    assert [taken.key.id for taken in ended.result.taken] == sorted((seats.split() * 3), reverse=True)
+    assert ended == Claimed(ended.result, in_doubt=False, as_of_ms=before_ms)
+
+
+async def test_nothing_is_sent_once_the_grace_is_over(sale: Sale) -> None:
+    claim = await claiming(sale, "A1")
+    sale.clock.pass_ms(GRACE_S * 1_000)
+    assert await claim() == (Claimed(Unanswered(), in_doubt=False, as_of_ms=START_MS + GRACE_S * 1_000), False)
