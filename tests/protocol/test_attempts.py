@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from tests.protocol.parts import noted, unused_id
+from tests.protocol.parts import noted, pauses
 from travio_inventory.protocol.claims import Claimed, Contended, Lost, Unanswered, Won
+from travio_inventory.protocol.hold import DIGEST_CHARS, HoldId
 from travio_inventory.seats.hold import Hold
 from verification.kit.clocks import START_MS
 from verification.kit.faulty_batches import Spoil, cells_alone, commits
@@ -15,7 +16,7 @@ from verification.kit.sale import GRACE_S, Sale
 LASTS_MS = 7
 """How long each batch takes."""
 FAILING = [(Spoil.LOST, True), (Spoil.NOT_DONE, False)]
-Claiming = Callable[[], Awaitable[tuple[Claimed, bool]]]
+Claiming = Callable[..., Awaitable[tuple[Claimed, bool]]]
 
 
 async def claiming(sale: Sale, seats: str) -> Claiming:
@@ -23,9 +24,11 @@ async def claiming(sale: Sale, seats: str) -> Claiming:
     released = await sale.hold(seats)
     await sale.release(released)
     await sale.settled()
-    hold: Hold = replace(released, id=unused_id(sale))
+    hold: Hold = replace(
+        released, id=str(HoldId(sale.trip.key.trip, released.groups[0], "0" * DIGEST_CHARS, is_late=False))
+    )
     noted(sale, lambda: sale.clock.pass_ms(LASTS_MS))
-    return lambda: sale.process.holds.attempts.claim([hold], START_MS)
+    return lambda late_ms=0: sale.process.holds.attempts.claim([hold], sale.clock.now_ms() - late_ms)
 
 
 async def test_one_seat_group_is_won_at_once(sale: Sale) -> None:
@@ -84,4 +87,40 @@ async def test_what_others_have_is_known_without_a_doubt(sale: Sale, seats: str)
 async def test_nothing_is_sent_once_the_grace_is_over(sale: Sale) -> None:
     claim = await claiming(sale, "A1")
     sale.clock.pass_ms(GRACE_S * 1_000)
-    assert await claim() == (Claimed(Unanswered(), in_doubt=False, as_of_ms=START_MS + GRACE_S * 1_000), False)
+    ended = Claimed(Unanswered(), in_doubt=False, as_of_ms=START_MS + GRACE_S * 1_000)
+    assert await claim(late_ms=GRACE_S * 1_000) == (ended, False)
+
+
+async def abandoned(sale: Sale) -> None:
+    """Another process died with a claim on A3, of a hold whose home is that of A1."""
+    other = sale.elsewhere()
+    await other.dies(other.hold("A1 A3"), other.store.stall(commits))
+
+
+async def test_an_attempt_that_is_running_is_waited_for(sale: Sale) -> None:
+    claim = await claiming(sale, "A3")
+    await abandoned(sale)
+    ended, _ = await claim()
+    assert isinstance(ended.result, Contended)
+    assert [key.id for key in ended.result.keys] == ["A3"] * 3
+    assert pauses(sale) == 0
+
+
+async def test_who_cannot_be_judged_is_judged_again_after_a_pause(sale: Sale) -> None:
+    """Each of the three claims of a round counts as an error."""
+    claim = await claiming(sale, "A3")
+    await abandoned(sale)
+    sale.store.cannot_read(sale.group_partition("A1"))
+    ended, _ = await claim()
+    assert ended == Claimed(Unanswered(), in_doubt=False, as_of_ms=START_MS + LASTS_MS)
+    assert pauses(sale) == 1
+
+
+async def test_what_cannot_be_freed_is_freed_again_after_a_pause(sale: Sale) -> None:
+    claim = await claiming(sale, "A3")
+    await abandoned(sale)
+    sale.clock.pass_ms(GRACE_S * 1_000)
+    sale.store.spoil(Spoil.LOST, cells_alone)
+    ended, _ = await claim()
+    assert (ended.result, ended.in_doubt) == (Unanswered(), False)
+    assert pauses(sale) == 1

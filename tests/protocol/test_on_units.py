@@ -3,19 +3,20 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from random import Random
+from typing import Never
 
 import pytest
 
 from tests.protocol.parts import Overtaken, noted, pauses
 from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown
 from travio_inventory.protocol import rows
-from travio_inventory.protocol.batches import ABSENT, Applied, Partition, Write
+from travio_inventory.protocol.batches import ABSENT, Applied, Partition, StoreUnavailable, Write
 from travio_inventory.protocol.claims import ERRORS_MAX, ROUNDS_MAX
 from travio_inventory.protocol.hold import Confirmed
 from travio_inventory.protocol.hold_protocol import HoldProtocol
 from travio_inventory.protocol.steps.expire import TRIES_MAX
 from travio_inventory.store.memory import MemoryBatches
-from verification.kit.sale import TTL_S, Market, Sale
+from verification.kit.sale import CLOCK_BOUND_MS, TTL_S, Market, Sale
 from verification.simulation.units import (
     COUNTER,
     NotEnough,
@@ -174,3 +175,26 @@ async def test_an_end_whose_counter_cannot_be_read_is_unknown(stock: Stock) -> N
     with pytest.raises(OutcomeUnknown):
         await stock.holds.expiring.expire(hold)
     assert (sent, pauses(stock.sale)) == ([], TRIES_MAX)
+
+
+async def test_a_short_counter_whose_lines_cannot_be_read_is_asked_again(stock: Stock) -> None:
+    await stock.hold(8)
+    batches = stock.overtaken(0)
+
+    async def unreadable(*_: object, **__: object) -> Never:
+        raise StoreUnavailable("spoiled")
+
+    batches.read = unreadable
+    with pytest.raises(BackendUnavailable):
+        await stock.hold(3)
+    assert (batches.sent, pauses(stock.sale)) == ([], ERRORS_MAX)
+
+
+async def test_what_has_lapsed_is_ended_and_its_units_are_taken(stock: Stock) -> None:
+    await stock.hold(4, 1)
+    await stock.hold(4)
+    stock.sale.clock.pass_ms(TTL_S * 1_000 + CLOCK_BOUND_MS)
+    sent = noted(stock.sale)
+    await stock.hold(9)
+    assert await stock.counts() == [(1, 9), (10, 0)]
+    assert (len(sent), pauses(stock.sale)) == (4, 0)
