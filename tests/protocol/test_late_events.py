@@ -6,11 +6,13 @@ import pytest
 
 from tests.protocol.parts import noted
 from travio_inventory.kernel.events import Event
-from travio_inventory.protocol import event_rows
+from travio_inventory.protocol import event_rows, index_entries
+from travio_inventory.protocol.back_off import WAITS_MS
 from travio_inventory.protocol.batches import FOR_EVER, Index, IndexEntry, Kind, Partition, RowKey, Table, Write
 from travio_inventory.protocol.hold import DIGEST_CHARS
 from travio_inventory.protocol.journal import EventJournal
 from travio_inventory.protocol.late_events import HOUR_MS, LOOKS_BACK, SETTLED_EPOCHS, LateEvents
+from travio_inventory.protocol.minute_cursor import MINUTES_AT_ONCE
 from travio_inventory.protocol.retention import Retention
 from travio_inventory.seats.hold import Held, Hold, HoldId, Recorded
 from travio_inventory.seats.records.seats import Seats
@@ -24,6 +26,7 @@ OLDEST = OPEN - SETTLED_EPOCHS - LOOKS_BACK * 60
 """The oldest epoch that is compared, if every partition is visited once an hour."""
 SETTLED = OPEN - SETTLED_EPOCHS - 1
 """The newest one."""
+ROUNDS_TO_CATCH_UP = OPEN // MINUTES_AT_ONCE + 2
 
 
 class Visits:
@@ -187,3 +190,27 @@ async def test_a_row_that_nobody_can_read_is_not_its_matter(sale: Sale) -> None:
         sale.group_partition("A1"), [Write(odd, {}, {"subject": "odd", "type": "x"}, 1_000_000)]
     )
     assert await found(await late_events(sale, [sale.group_partition("A1")])) == [name]
+
+
+async def test_an_event_of_the_journal_that_is_set_aside_is_set_aside_there(sale: Sale) -> None:
+    missed = await record(sale, "A1", 1)
+    late = await late_events(sale, [sale.group_partition("A1")])
+    await late._journal.unpublished()
+    hold = await sale.hold("A2")
+    events = await late.unpublished()
+    assert ids([*events]) == [f"{hold.id}~0", missed]
+    await late.set_aside(dict.fromkeys(events, ValueError("refused")))
+    assert await found(late) == []
+    sale.clock.pass_ms(WAITS_MS[0])
+    assert await publish(late) == [f"{hold.id}~0"]
+
+
+async def test_what_was_published_late_is_not_published_when_the_journal_meets_it(sale: Sale) -> None:
+    missed = await record(sale, "A1", 1)
+    group = sale.group_partition("A1")
+    late = await late_events(sale, [group])
+    assert await publish(late) == [missed]
+    await sale.store.apply(group, [], [index_entries.recorded(group, SETTLED, Retention())])
+    for _ in range(ROUNDS_TO_CATCH_UP):
+        assert await found(late) == []
+    assert await late._journal.unpublished() == [], "it is told that this one is published"
