@@ -75,6 +75,20 @@ def test_each_write_of_a_batch_is_checked_also_after_one_that_is_like_it(wrong: 
         tables.check(GROUP, [right, right._replace(condition=wrong.condition, values=right.values), wrong])
 
 
+VALUES: Row = {"status": "held"}
+WRONG: Row = {"seats": "A1"}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [Write(RowKey(Kind.KEY, "k"), ABSENT, VALUES), Write(CELL, WRONG, VALUES), Write(CELL, ABSENT, WRONG)],
+    ids=["kind", "condition", "values"],
+)
+def test_a_write_that_differs_in_one_thing_from_the_one_before_it_is_checked(wrong: Write) -> None:
+    with pytest.raises(ValueError, match=r"no such columns|no rows of kind"):
+        tables.check(GROUP, [Write(CELL, ABSENT, VALUES), wrong])
+
+
 def test_a_batch_whose_partition_or_segment_is_none_of_its_table_is_refused() -> None:
     key = RowKey(Kind.TRIP, "")
     with pytest.raises(ValueError, match="no such partition"):
