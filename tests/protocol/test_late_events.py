@@ -8,10 +8,10 @@ from tests.protocol.parts import noted
 from travio_inventory.kernel.events import Event
 from travio_inventory.protocol import event_rows, index_entries
 from travio_inventory.protocol.back_off import WAITS_MS
-from travio_inventory.protocol.batches import FOR_EVER, Index, IndexEntry, Kind, Partition, RowKey, Table, Write
+from travio_inventory.protocol.batches import FOR_EVER, Index, IndexEntry, Kind, Partition, RowKey, Rows, Table, Write
 from travio_inventory.protocol.hold import DIGEST_CHARS
 from travio_inventory.protocol.journal import EventJournal
-from travio_inventory.protocol.late_events import HOUR_MS, LOOKS_BACK, SETTLED_EPOCHS, LateEvents
+from travio_inventory.protocol.late_events import EVENTS_PER_READ, HOUR_MS, LOOKS_BACK, SETTLED_EPOCHS, LateEvents
 from travio_inventory.protocol.minute_cursor import MINUTES_AT_ONCE
 from travio_inventory.protocol.retention import Retention
 from travio_inventory.seats.hold import Held, Hold, HoldId, Recorded
@@ -131,12 +131,24 @@ async def test_a_note_names_25_events_and_ten_notes_are_written_at_once(sale: Sa
     assert mine == [[25] * 10, [25, 5]]
 
 
-async def test_a_partition_with_many_events_is_read_on(sale: Sale) -> None:
+async def test_a_partition_with_many_events_is_read_in_portions(sale: Sale, monkeypatch: pytest.MonkeyPatch) -> None:
+    portions: list[int | None] = []
+    read = sale.store.read
+
+    async def counted(
+        partition: Partition, kind: Kind, *, start: str = "", end: str = "", most: int | None = None
+    ) -> Rows:
+        if kind is Kind.EVENT:
+            portions.append(most)
+        return await read(partition, kind, start=start, end=end, most=most)
+
+    monkeypatch.setattr(sale.store, "read", counted)
     names = [await record(sale, "A1", n) for n in range(501)]
     visit = [sale.group_partition("A1")]
     late = await late_events(sale, visit, visit)
     assert await publish(late) == sorted(names)
     assert await found(late) == []
+    assert portions == [EVENTS_PER_READ] * 4
 
 
 async def test_eight_partitions_are_compared_in_a_round_and_the_rest_in_the_next(sale: Sale) -> None:
@@ -214,3 +226,16 @@ async def test_what_was_published_late_is_not_published_when_the_journal_meets_i
     for _ in range(ROUNDS_TO_CATCH_UP):
         assert await found(late) == []
     assert await late._journal.unpublished() == [], "it is told that this one is published"
+
+
+async def test_of_late_events_the_last_ones_are_remembered(sale: Sale, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("travio_inventory.protocol.late_events.TOLD_LATE_MAX", 1)
+    group = sale.group_partition("A1")
+    late = await late_events(sale, [group], [group])
+    names = []
+    for number in range(2):
+        names.append(await record(sale, "A1", number))
+        assert await publish(late) == names[-1:]
+    await sale.store.apply(group, [], [index_entries.recorded(group, SETTLED, Retention())])
+    again = [name for _ in range(ROUNDS_TO_CATCH_UP) for name in await publish(late)]
+    assert again == names[:1], "the other one is known"
