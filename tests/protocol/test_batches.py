@@ -12,7 +12,7 @@ from travio_inventory.protocol.batches import ABSENT, ANY_TIME, FOR_EVER, Condit
 from travio_inventory.protocol.index_entries import MINUTE_MS
 from travio_inventory.protocol.retention import Retention
 from travio_inventory.protocol.rows import hold_key
-from travio_inventory.seats.hold import Hold, late_id
+from travio_inventory.seats.hold import NEVER_MS, Hold, late_id
 from verification.kit.clocks import START_MS
 from verification.kit.sale import CLOCK_BOUND_MS, GRACE_S, TTL_S, Sale
 
@@ -187,3 +187,22 @@ async def test_a_late_booking_keeps_the_hold_that_leads_to_it_until_it_is_cancel
     rows = {**ENDS, (Kind.HOLD, KEPT.over_s(late)): 1}
     assert KEPT.over_s(late) > KEPT.ended_s, "the hold goes first: without its booking it could be booked again"
     assert taken(sent) == [Batch("A1", rows, booked(hold, KEPT.ended_s), is_timely=True, on=on), rolled()]
+
+
+def until(sent: Sequence[Sent]) -> list[set[object]]:
+    """Until when the cells of each batch are taken."""
+    return [{write.values.get("until_ms") for write in batch.writes if write.key.kind is Kind.CELL} for batch in sent]
+
+
+async def test_a_claim_says_until_when_it_is_certain(sale: Sale) -> None:
+    """At its expiry it is to be judged; one of the house, which has none, once the attempt is over; a late one now."""
+    sent, ends_ms = noted(sale), START_MS + TTL_S * 1_000
+    hold = await sale.hold("A1 A2")
+    assert until(sent) == [{ends_ms}, {ends_ms}]
+    sent.clear()
+    await sale.block("A3 A4")
+    assert until(sent) == [{START_MS + GRACE_S * 1_000}, {NEVER_MS}]
+    await expired(sale, hold)
+    sent.clear()
+    await sale.confirm(hold)
+    assert until(sent[:2]) == [{START_MS + LAPSES_MS}, {None}]

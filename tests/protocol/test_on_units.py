@@ -118,6 +118,7 @@ async def test_an_ended_hold_is_booked_late_as_if_it_were_new(stock: Stock) -> N
     await stock.confirm(hold)
     assert await stock.counts() == [(7, 0), (8, 0)]
     assert [batch.partition.number for batch in sent] == [1, 0, 1]
+    assert [write.values.get("status") for write in sent[0].writes] == [None, "reserved"], "its home decides"
 
 
 async def test_holds_of_one_partition_end_in_one_batch(stock: Stock) -> None:
