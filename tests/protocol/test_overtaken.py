@@ -28,6 +28,7 @@ class Heard:
 
     def __init__(self, sale: Sale) -> None:
         self.changes: list[tuple[str, HoldState, int]] = []
+        self.refusals: list[tuple[str, list[str], int]] = []
         sale.process.holds.rolling.watch = self
 
     async def changed(self, hold: Hold, *, as_of_ms: int) -> None:
@@ -35,7 +36,8 @@ class Heard:
         self.changes.append((hold.id, hold.state, as_of_ms))
 
     async def refused(self, hold: Hold, taken: Sequence[Taken], *, as_of_ms: int) -> None:
-        """See HoldWatch."""
+        """Note it."""
+        self.refusals.append((hold.id, [each.key.id for each in taken], as_of_ms))
 
 
 def slow(sale: Sale) -> list[Sent]:
@@ -157,3 +159,15 @@ async def test_a_hold_that_was_fenced_as_refused_is_refused(sale: Sale) -> None:
     with pytest.raises(SeatTaken):
         await sale.hold("A1")
     assert len(sent.sent) == 1
+
+
+async def test_a_refusal_is_told_and_what_it_took_elsewhere_is_given_back(sale: Sale) -> None:
+    await sale.elsewhere().hold("A1", by="bob")
+    heard = Heard(sale)
+    slow(sale)
+    with pytest.raises(SeatTaken):
+        await sale.hold("A1 A2")
+    [(refused, seats, as_of_ms)] = heard.refusals
+    assert (seats, as_of_ms) == (["A1"] * 3, START_MS + LASTS_MS)
+    assert heard.changes == [(refused, Aborted(RETRY), sale.clock.now_ms())]
+    assert await sale.statuses("A2") == ["available"] * 3
