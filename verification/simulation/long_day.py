@@ -74,6 +74,8 @@ class Pace(NamedTuple):
 
 
 VIRTUAL = Pace(Retention(480, 60, 60, held_s_max=60, apart_s=10, known_s=60), ttl_s=20, pause_s=0.5, round_s=4.0)
+SHORT = Pace(Retention(120, 30, 30, held_s_max=30, apart_s=10, known_s=30), ttl_s=10, pause_s=0.5, round_s=4.0)
+"""Five thousand holds are a long day."""
 REAL = Pace(Retention(60, 30, 20, held_s_max=10, apart_s=10, known_s=10), ttl_s=1, pause_s=0.0, round_s=0.1)
 
 
@@ -195,7 +197,7 @@ def memory_mib() -> float:
     return int(Path("/proc/self/statm").read_text().split()[1]) * getpagesize() / MIB
 
 
-def in_memory(holds: int, seed: int, said: Callable[[str], object]) -> Day:
+def in_memory(holds: int, seed: int, said: Callable[[str], object], pace: Pace = VIRTUAL) -> Day:
     """The day on a store in memory, in virtual time."""
 
     async def run() -> None:
@@ -204,7 +206,7 @@ def in_memory(holds: int, seed: int, said: Callable[[str], object]) -> Day:
         day.measure = lambda: {"MiB of memory": memory_mib(), "rows": _rows_of(batches)}
         await day.run(batches, SkewedClock(0), is_alone=False)
 
-    day = Day(holds, VIRTUAL, Random(seed), dict, said)
+    day = Day(holds, pace, Random(seed), dict, said)
     with asyncio.Runner(loop_factory=lambda: VirtualLoop(seed)) as runner:
         runner.run(run())
     return day
