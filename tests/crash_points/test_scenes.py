@@ -37,6 +37,8 @@ READS: dict[str, Callable[[Sale], Awaitable[object]]] = {
     "waitlist.page": lambda sale: sale.waits("ann"),
 }
 """The verbs that write nothing to the store."""
+KILLED_ELSEWHERE = {"forget_trips"}
+"""It takes hours of visits; `tests/seats/test_forgotten_trips.py` kills it before every batch."""
 
 
 class Heard:
@@ -85,7 +87,7 @@ async def test_every_use_case_that_writes_is_in_a_scene() -> None:
             listening: dict[str, Any] = {name: Heard(name, each, asked) for name, each in use_cases.items()}
             played.asked.inventory = Inventory(**listening)
             await played.act(subject)
-    assert {*verbs()} - asked <= READS.keys()
+    assert {*verbs()} - asked <= READS.keys() | KILLED_ELSEWHERE
     assert len({*verbs()}) > len(READS)
 
 

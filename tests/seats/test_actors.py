@@ -44,6 +44,7 @@ NEEDS: dict[str, Scope] = {
     "waitlist.leave": Scope.WAITLISTS_JOIN,
     "waitlist.page": Scope.WAITLISTS_READ,
     "expire_holds": Scope.HOUSE_WORK,
+    "forget_trips": Scope.HOUSE_WORK,
 }
 """The scope of each verb."""
 NEEDS_NONE = {"read_trips.of_hold"}
