@@ -4,19 +4,16 @@ from hashlib import blake2b
 
 import pytest
 
+from tests.protocol import recorded
 from tests.protocol.parts import noted
-from travio_inventory.kernel.events import Event
-from travio_inventory.protocol import event_rows, index_entries
+from tests.protocol.recorded import ids, indexed, opens
+from travio_inventory.protocol import event_rows
 from travio_inventory.protocol.back_off import WAITS_MS
-from travio_inventory.protocol.batches import FOR_EVER, Index, IndexEntry, Kind, Partition, RowKey, Rows, Table, Write
-from travio_inventory.protocol.hold import DIGEST_CHARS
+from travio_inventory.protocol.batches import Index, IndexEntry, Kind, Partition, RowKey, Rows, Table, Write
 from travio_inventory.protocol.journal import EventJournal
 from travio_inventory.protocol.late_events import EVENTS_PER_READ, HOUR_MS, LOOKS_BACK, SETTLED_EPOCHS, LateEvents
 from travio_inventory.protocol.minute_cursor import MINUTES_AT_ONCE
 from travio_inventory.protocol.retention import Retention
-from travio_inventory.seats.hold import Held, Hold, HoldId, Recorded
-from travio_inventory.seats.records.seats import Seats
-from travio_inventory.seats.trip import Journey
 from verification.kit.clocks import START_MS
 from verification.kit.sale import Sale
 
@@ -41,40 +38,27 @@ class Visits:
 
 async def late_events(sale: Sale, *visits: list[Partition]) -> LateEvents:
     """What a sink of a process finds, that visits these partitions."""
-    key = RowKey(Kind.CURSOR, "open")
-    await sale.store.apply(Partition(Table.CURSORS, "", Index.JOURNAL), [Write(key, {}, {"reached": OPEN}, FOR_EVER)])
+    await opens(sale, OPEN)
     sender = sale.process.sender
     journal = EventJournal(sender, "told")
     return LateEvents(journal, sender, "told", Visits(*visits), table=Table.SEAT_GROUPS, every_ms=HOUR_MS)
 
 
 async def record(
-    sale: Sale, seat: str, number: int, *, epoch: int = SETTLED, ordinal: int = 0, after_ms: int = 0
+    sale: Sale, seat: str, number: int, ordinal: int = 0, *, epoch: int = SETTLED, after_ms: int = 0
 ) -> str:
     """An event that no index names; its id."""
-    group = sale.group_partition(seat)
-    hold_id = str(HoldId(sale.trip.key.trip, group.number, f"{number:0{DIGEST_CHARS}}", is_late=False))
-    state = Held(START_MS)
-    hold = Hold(
-        hold_id, sale.trip.key, "u", (seat,), (group.number,), Journey(0, 0), START_MS, "", state, extensions=ordinal
-    )
-    write = Seats().event(hold, Recorded(epoch, START_MS + after_ms))
-    await sale.market.store.apply(group, [write._replace(keep_s=1_000_000)])
-    return event_rows.stable_id(write.values)
-
-
-def ids(events: list[Event]) -> list[str]:
-    return [event.id for event in events]
+    return await recorded.record(sale, seat, number, ordinal, epoch=epoch, after_ms=after_ms)
 
 
 async def found(late: LateEvents) -> list[str]:
-    return ids([*await late.unpublished()])
+    return ids(await late.unpublished())
 
 
 async def publish(late: LateEvents) -> list[str]:
     events = await late.unpublished()
     await late.mark_published(events)
-    return ids([*events])
+    return ids(events)
 
 
 def digest(event_id: str) -> str:
@@ -94,7 +78,7 @@ async def test_an_event_is_missed_if_its_epoch_is_settled_and_not_too_old(
 
 async def test_missed_events_come_in_order_of_each_hold_and_only_once(sale: Sale) -> None:
     visit = [sale.group_partition("A1")]
-    names = [await record(sale, "A1", hold, ordinal=n, after_ms=-n) for hold in (2, 1) for n in (1, 0)]
+    names = [await record(sale, "A1", hold, n, after_ms=-n) for hold in (2, 1) for n in (1, 0)]
     late = await late_events(sale, visit, visit, visit)
     assert await publish(late) == sorted(names)
     assert await found(late) == []
@@ -210,7 +194,7 @@ async def test_an_event_of_the_journal_that_is_set_aside_is_set_aside_there(sale
     await late._journal.unpublished()
     hold = await sale.hold("A2")
     events = await late.unpublished()
-    assert ids([*events]) == [f"{hold.id}~0", missed]
+    assert ids(events) == [f"{hold.id}~0", missed]
     await late.set_aside(dict.fromkeys(events, ValueError("refused")))
     assert await found(late) == []
     sale.clock.pass_ms(WAITS_MS[0])
@@ -222,7 +206,7 @@ async def test_what_was_published_late_is_not_published_when_the_journal_meets_i
     group = sale.group_partition("A1")
     late = await late_events(sale, [group])
     assert await publish(late) == [missed]
-    await sale.store.apply(group, [], [index_entries.recorded(group, SETTLED, Retention())])
+    await indexed(sale, "A1", SETTLED)
     for _ in range(ROUNDS_TO_CATCH_UP):
         assert await found(late) == []
     assert await late._journal.unpublished() == [], "it is told that this one is published"
@@ -236,6 +220,6 @@ async def test_of_late_events_the_last_ones_are_remembered(sale: Sale, monkeypat
     for number in range(2):
         names.append(await record(sale, "A1", number))
         assert await publish(late) == names[-1:]
-    await sale.store.apply(group, [], [index_entries.recorded(group, SETTLED, Retention())])
+    await indexed(sale, "A1", SETTLED)
     again = [name for _ in range(ROUNDS_TO_CATCH_UP) for name in await publish(late)]
     assert again == names[:1], "the other one is known"

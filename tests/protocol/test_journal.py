@@ -1,0 +1,238 @@
+"""Where a sink's journal looks for events, how much it reads at once, and in what order the events come."""
+
+import pytest
+
+from tests.protocol.recorded import (
+    EPOCHS,
+    JOURNAL,
+    OPEN,
+    begun,
+    ids,
+    opens,
+    own,
+    published,
+    record,
+    recorded,
+    stored,
+    turned,
+)
+from travio_inventory.kernel.refusals import BackendUnavailable
+from travio_inventory.protocol import journal
+from travio_inventory.protocol.batches import FOR_EVER, Kind, Write
+from travio_inventory.protocol.epochs import KNOWN_MS
+from travio_inventory.protocol.journal import LOOK_EVERY_MS, LOOKBACK_MS, EventJournal
+from travio_inventory.protocol.minute_cursor import MINUTES_AT_ONCE
+from travio_inventory.protocol.published_until import ROW
+from travio_inventory.protocol.retention import Retention
+from travio_inventory.protocol.rules import Rules
+from verification.kit.clocks import START_MS
+from verification.kit.sale import Sale
+
+FIRST = OPEN - 6
+"""The first epoch that is not closed after a round."""
+
+
+# ---- where it begins
+
+
+@pytest.mark.parametrize("events_s", [604_800, 14_400])
+async def test_a_new_sink_begins_with_the_oldest_event_that_is_kept(sale: Sale, events_s: int) -> None:
+    """Of an epoch that old, its last visit is some epochs later."""
+    sale.process.sender.rules = Rules(retention=Retention(events_s=events_s))
+    await begun(sale, epoch=20_000)
+    assert await stored(sale, "") == 20_000 - events_s // 60 - 6 + MINUTES_AT_ONCE
+    assert await stored(sale, "until") == START_MS
+
+
+@pytest.mark.parametrize("sink", ["told", "other"])
+async def test_each_sink_begins_where_it_stopped(sale: Sale, sink: str) -> None:
+    events = [await recorded(sale, f"A{n}", 1, epoch=n) for n in (1, FIRST)]
+    await opens(sale, OPEN)
+    assert await published(EventJournal(sale.process.sender, "told")) == events
+    again = EventJournal(sale.process.sender, sink)
+    assert await published(again) == events[-1:] if sink == "told" else events
+
+
+async def test_it_says_of_how_many_seconds_the_events_are_no_longer_kept(sale: Sale) -> None:
+    until = Write(ROW, {}, {"reached": START_MS - (Retention().events_s + 7) * 1_000}, FOR_EVER)
+    await sale.store.apply(JOURNAL, [until])
+    assert (await begun(sale)).missed_s() == 7
+
+
+async def test_a_process_that_never_learned_of_an_epoch_cannot_say_what_is_unpublished(sale: Sale) -> None:
+    sale.store.cannot_read(EPOCHS)
+    with pytest.raises(BackendUnavailable):
+        await EventJournal(sale.process.sender, "told").unpublished()
+
+
+async def test_while_the_store_does_not_answer_it_goes_on_with_its_process(sale: Sale) -> None:
+    reader = await begun(sale)
+    sale.store.cannot_read(EPOCHS)
+    sale.clock.pass_ms(KNOWN_MS)
+    mine = await own(sale, "A1", 1)
+    assert await published(reader) == [mine]
+
+
+# ---- which epochs are read
+
+
+async def test_the_open_epoch_and_the_one_before_are_read_every_ten_seconds(sale: Sale) -> None:
+    reader = await begun(sale)
+    events = [await recorded(sale, "A1", number, epoch=OPEN - number) for number in (0, 1)]
+    sale.clock.pass_ms(LOOK_EVERY_MS - 1)
+    assert await published(reader) == []
+    sale.clock.pass_ms(1)
+    assert sorted(await published(reader)) == events
+    events = [await recorded(sale, "A2", number, epoch=OPEN - number) for number in (0, 1, 2)]
+    sale.clock.pass_ms(LOOK_EVERY_MS - 1)
+    assert await published(reader) == []
+    sale.clock.pass_ms(1)
+    assert sorted(await published(reader)) == events[:2]
+
+
+async def test_a_process_that_is_alone_reads_them_once(sale: Sale) -> None:
+    before = await recorded(sale, "A1", 1)
+    await opens(sale, OPEN)
+    reader = EventJournal(sale.process.sender, "told", is_alone=True)
+    assert await published(reader) == [before]
+    await recorded(sale, "A2", 1)
+    sale.clock.pass_ms(LOOK_EVERY_MS)
+    assert await published(reader) == []
+
+
+async def test_an_epoch_is_read_again_one_three_and_six_epochs_after_its_end_and_then_closed(sale: Sale) -> None:
+    reader = await begun(sale)
+    await own(sale, "A1", 0, after_ms=2 * LOOKBACK_MS)
+    sale.clock.pass_ms(LOOK_EVERY_MS)
+    await published(reader)
+    found: dict[int, int | str | None] = {}
+    for number, epoch in enumerate(range(OPEN, OPEN + 10)):
+        late = await record(sale, "A1", number + 1, epoch=OPEN)
+        await turned(sale, epoch)
+        if late in await published(reader):
+            found[epoch] = await stored(sale, "")
+    assert found == {OPEN + 2: OPEN - 4, OPEN + 4: OPEN - 2, OPEN + 7: OPEN + 1}
+
+
+async def test_of_the_open_epochs_only_the_newest_events_are_read_again(sale: Sale) -> None:
+    reader = await begun(sale)
+    newest_ms = 5_000
+    await recorded(sale, "A1", 0, after_ms=newest_ms)
+    sale.clock.pass_ms(LOOK_EVERY_MS)
+    await published(reader)
+    await record(sale, "A1", 1, epoch=OPEN, after_ms=newest_ms - LOOKBACK_MS - 1)
+    late = await record(sale, "A1", 2, epoch=OPEN, after_ms=newest_ms - LOOKBACK_MS)
+    sale.clock.pass_ms(LOOK_EVERY_MS)
+    assert await published(reader) == [late]
+    later = await record(sale, "A1", 3, epoch=OPEN, after_ms=newest_ms - LOOKBACK_MS)
+    sale.clock.pass_ms(LOOK_EVERY_MS)
+    assert await published(reader) == [later], "what was read last does not make newer what is the newest"
+
+
+async def test_an_event_of_a_clock_that_is_ahead_hides_none_since_the_last_read(sale: Sale) -> None:
+    reader = await begun(sale)
+    await recorded(sale, "A1", 0, after_ms=1_000_000)
+    sale.clock.pass_ms(LOOK_EVERY_MS)
+    await published(reader)
+    await record(sale, "A1", 1, epoch=OPEN, after_ms=LOOK_EVERY_MS - LOOKBACK_MS - 1)
+    late = await record(sale, "A1", 2, epoch=OPEN, after_ms=LOOK_EVERY_MS - LOOKBACK_MS)
+    sale.clock.pass_ms(LOOK_EVERY_MS)
+    assert await published(reader) == [late]
+
+
+# ---- how much at once
+
+
+async def test_a_partition_is_read_in_portions_each_from_where_the_last_one_ended(
+    sale: Sale, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal, "EVENTS_PER_READ", 2)
+    events = [await recorded(sale, "A1", n) for n in range(4)]
+    await opens(sale, OPEN)
+    reader = EventJournal(sale.process.sender, "told")
+    assert await published(reader) == events
+    assert (sale.store.reads[Kind.EVENT], sale.store.rows_read[Kind.EVENT]) == (3, 4)
+
+
+async def test_a_round_stops_when_it_has_enough_and_the_next_one_goes_on_from_there(
+    sale: Sale, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal, "EVENTS_PER_READ", 2)
+    monkeypatch.setattr(journal, "EVENTS_PER_ROUND_MAX", 4)
+    events = [await recorded(sale, "A1", n) for n in range(9)]
+    await opens(sale, OPEN)
+    reader = EventJournal(sale.process.sender, "told")
+    assert [await published(reader) for _ in range(4)] == [events[:4], events[4:8], events[8:], []]
+    assert sale.store.rows_read[Kind.EVENT] == 9
+
+
+async def test_a_round_that_has_enough_reads_no_more_until_they_are_published(
+    sale: Sale, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal, "EVENTS_PER_ROUND_MAX", 1)
+    events = [await recorded(sale, seat, 1) for seat in ("A1", "A2")]
+    monkeypatch.setattr(journal, "READS_AT_ONCE", 1)
+    await opens(sale, OPEN)
+    reader = EventJournal(sale.process.sender, "told")
+    mine = await own(sale, "A3", 1)
+    assert [ids(await reader.unpublished()) for _ in range(2)] == [events[:1]] * 2
+    assert [await published(reader) for _ in range(4)] == [events[:1], events[1:], [mine], []]
+
+
+async def test_so_many_partitions_are_read_at_once_the_oldest_epochs_first(
+    sale: Sale, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal, "EVENTS_PER_ROUND_MAX", 1)
+    monkeypatch.setattr(journal, "READS_AT_ONCE", 2)
+    events = [await recorded(sale, f"A{n}", 1, epoch=OPEN - n) for n in range(1, 6)]
+    await opens(sale, OPEN)
+    reader = EventJournal(sale.process.sender, "told")
+    assert [await published(reader) for _ in range(3)] == [
+        [events[4], events[3]],
+        [events[2], events[1]],
+        [events[0]],
+    ]
+
+
+async def test_of_one_partition_the_epochs_are_read_one_after_the_other(sale: Sale) -> None:
+    events = [await recorded(sale, "A1", OPEN - epoch, epoch=epoch) for epoch in range(FIRST, OPEN + 1)]
+    await opens(sale, OPEN)
+    assert await published(EventJournal(sale.process.sender, "told")) == events
+    assert sale.store.reads_at_once == 1
+
+
+async def test_while_many_places_wait_no_further_epochs_are_read(sale: Sale, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal, "PLACES_MAX", 1)
+    monkeypatch.setattr(journal, "EVENTS_PER_ROUND_MAX", 1)
+    monkeypatch.setattr(journal, "READS_AT_ONCE", 1)
+    seats = ("A1", "A2", "A3")
+    events = [await recorded(sale, seat, 1, epoch=1) for seat in seats]
+    await opens(sale, OPEN)
+    reader = EventJournal(sale.process.sender, "told")
+    told = await published(reader)
+    for later, seat in enumerate(seats):
+        await recorded(sale, seat, 2 + later, epoch=OPEN - 1)
+    await turned(sale, OPEN + 1)
+    told += await published(reader)
+    assert told == events[:2]
+    assert (await stored(sale, "")) == 1
+
+
+# ---- the events of its own process
+
+
+async def test_events_of_its_own_process_are_published_without_a_read(sale: Sale) -> None:
+    reader = await begun(sale)
+    events = [await own(sale, seat, number) for seat, number in (("A2", 1), ("A1", 2), ("A1", 1))]
+    reads = sale.store.reads.copy()
+    assert await published(reader) == [events[2], events[1], events[0]]
+    assert sale.store.reads == reads
+    sale.clock.pass_ms(LOOK_EVERY_MS)
+    assert await published(reader) == [], "nor again when they are read"
+
+
+async def test_those_of_a_closed_epoch_are_left_to_the_slow_round(sale: Sale) -> None:
+    reader = await begun(sale)
+    await own(sale, "A1", 1, epoch=FIRST - 1)
+    mine = await own(sale, "A1", 2, epoch=FIRST)
+    assert await published(reader) == [mine]

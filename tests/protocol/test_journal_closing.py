@@ -1,0 +1,229 @@
+"""What a journal does with what it cannot read, and what it still knows of an epoch that it has closed."""
+
+import pytest
+
+from tests.protocol.recorded import (
+    JOURNAL,
+    OPEN,
+    begun,
+    event,
+    ids,
+    indexed,
+    opens,
+    own,
+    published,
+    record,
+    recorded,
+    rounds,
+    stored,
+    turned,
+)
+from travio_inventory.kernel.refusals import BackendUnavailable
+from travio_inventory.protocol import rows
+from travio_inventory.protocol.back_off import WAITS_MS
+from travio_inventory.protocol.batches import Index, Write
+from travio_inventory.protocol.index_entries import bucket_of
+from travio_inventory.protocol.journal import LOOK_EVERY_MS, EventJournal
+from verification.kit.faulty_batches import Spoil
+from verification.kit.sale import Sale
+
+CLOSED = OPEN + 7
+"""In that epoch the one in which a journal begins is visited for the last time, and closed."""
+
+
+async def odd(sale: Sale, seat: str, number: int, ordinal: int = 0, *, before: int = 0) -> Write:
+    """An event that this release cannot read; the one that a later release would read."""
+    write = event(sale, seat, number, ordinal, epoch=OPEN, before=before)
+    group = sale.group_partition(seat)
+    await sale.market.store.apply(group, [write._replace(values={**write.values, "actor": "nobody"})])
+    await indexed(sale, seat, OPEN)
+    return write
+
+
+async def entries(sale: Sale, epoch: int) -> list[str]:
+    """What the index has of that epoch."""
+    return sorted(await sale.store.read_index(Index.JOURNAL, bucket_of(epoch)))
+
+
+# ---- an event that cannot be read
+
+
+async def test_an_event_that_cannot_be_read_holds_up_only_its_hold(sale: Sale) -> None:
+    reader = await begun(sale)
+    write = await odd(sale, "A1", 1, 0)
+    later = await recorded(sale, "A1", 1, 1, before=OPEN)
+    other = await recorded(sale, "A1", 2)
+    sale.clock.pass_ms(LOOK_EVERY_MS)
+    assert await published(reader) == [other]
+    for ms in WAITS_MS:
+        sale.clock.pass_ms(ms)
+        assert await published(reader) == []
+    await sale.market.store.apply(sale.group_partition("A1"), [write])
+    sale.clock.pass_ms(WAITS_MS[1])
+    told = [name for _ in range(3) for name in await published(reader)]
+    assert told == [later.replace("~1", "~0"), later]
+
+
+async def test_what_cannot_be_noted_as_unreadable_is_read_again(sale: Sale) -> None:
+    reader = await begun(sale)
+    write = await odd(sale, "A1", 1, 0)
+    sale.store.spoil(Spoil.NOT_DONE, lambda partition, writes: partition == JOURNAL and not writes)
+    sale.clock.pass_ms(LOOK_EVERY_MS)
+    assert await published(reader) == []
+    sale.store.mend()
+    await sale.market.store.apply(sale.group_partition("A1"), [write])
+    assert await published(reader) == []
+    sale.clock.pass_ms(WAITS_MS[0])
+    assert len(await published(reader)) == 1
+
+
+# ---- a partition that cannot be read
+
+
+async def test_a_partition_that_cannot_be_read_waits_and_its_events_come_in_order(sale: Sale) -> None:
+    reader = await begun(sale)
+    events = [await recorded(sale, "A1", 1, 0), await own(sale, "A1", 1, 1, before=OPEN)]
+    other = await recorded(sale, "A2", 1)
+    sale.store.cannot_read(sale.group_partition("A1"))
+    sale.clock.pass_ms(LOOK_EVERY_MS)
+    assert await published(reader) == [other]
+    sale.store.mend()
+    sale.clock.pass_ms(WAITS_MS[0] - 1)
+    assert await published(reader) == []
+    sale.clock.pass_ms(1)
+    assert await published(reader) == events
+
+
+async def test_its_later_epochs_wait_with_it(sale: Sale) -> None:
+    events = [await recorded(sale, "A1", 1, n, epoch=OPEN - 1 + n, before=OPEN - 1) for n in (0, 1)]
+    await opens(sale, OPEN)
+    reader = EventJournal(sale.process.sender, "told")
+    sale.store.cannot_read(sale.group_partition("A1"))
+    for _ in range(8):
+        assert await published(reader) == []
+        sale.clock.pass_ms(WAITS_MS[1])
+    sale.store.mend()
+    assert await published(reader) == events
+
+
+async def test_it_is_carried_on_when_its_epoch_is_closed_and_found_by_the_next_journal(sale: Sale) -> None:
+    reader = await begun(sale)
+    event = await recorded(sale, "A1", 1)
+    sale.store.cannot_read(sale.group_partition("A1"))
+    assert await rounds(sale, reader, *range(OPEN, CLOSED)) == []
+    assert await stored(sale, "") == OPEN
+    assert await entries(sale, CLOSED) == []
+    assert await rounds(sale, reader, CLOSED) == []
+    assert await stored(sale, "") == OPEN + 1
+    group = rows.partition_entry(sale.group_partition("A1"))
+    assert await entries(sale, CLOSED) == [f"\x1etold\x1e{OPEN}\x1e{group}"]
+    sale.store.mend()
+    again = EventJournal(sale.process.sender, "told")
+    assert await rounds(sale, again, CLOSED) == [event]
+    sale.clock.pass_ms(WAITS_MS[1])
+    assert await rounds(sale, reader, CLOSED) == [event], "the first one has not forgotten it either"
+    assert await rounds(sale, reader, *range(CLOSED, CLOSED + 10)) == []
+
+
+async def test_what_was_published_of_it_is_not_published_again_with_what_is_carried_on(sale: Sale) -> None:
+    reader = await begun(sale)
+    event = await recorded(sale, "A1", 1)
+    assert await rounds(sale, reader, OPEN) == [event]
+    sale.store.cannot_read(sale.group_partition("A1"))
+    assert await rounds(sale, reader, *range(OPEN + 1, CLOSED + 1)) == []
+    sale.store.mend()
+    sale.clock.pass_ms(WAITS_MS[1])
+    assert await rounds(sale, reader, *range(CLOSED, CLOSED + 10)) == []
+
+
+async def test_the_event_before_one_is_fetched_from_a_closed_epoch_if_its_partition_was_carried_on(sale: Sale) -> None:
+    reader = await begun(sale)
+    await indexed(sale, "A1", OPEN)
+    missing = [await record(sale, seat, 1, 0, epoch=OPEN) for seat in ("A1", "A2")]
+    sale.store.cannot_read(sale.group_partition("A1"))
+    assert await rounds(sale, reader, *range(OPEN, CLOSED + 1)) == []
+    assert await stored(sale, "") == OPEN + 1
+    mine = [await own(sale, seat, 1, 1, epoch=CLOSED, before=OPEN) for seat in ("A1", "A2")]
+    sale.store.mend()
+    assert await published(reader) == mine[1:], "this one's epoch is closed"
+    sale.clock.pass_ms(WAITS_MS[1])
+    assert await rounds(sale, reader, CLOSED) == [missing[0], mine[0]]
+
+
+# ---- an epoch that cannot be read
+
+
+async def test_an_epoch_whose_index_cannot_be_read_is_carried_on_and_read_when_it_can_be(sale: Sale) -> None:
+    reader = await begun(sale)
+    event = await recorded(sale, "A1", 1)
+    sale.store.cannot_list(Index.JOURNAL, OPEN)
+    assert await rounds(sale, reader, *range(OPEN, CLOSED + 1)) == []
+    assert await stored(sale, "") == OPEN + 1
+    assert await entries(sale, CLOSED) == [f"\x1etold\x1e{OPEN}\x1e"]
+    sale.store.mend()
+    assert await rounds(sale, reader, *range(CLOSED, CLOSED + 10)) == [event]
+
+
+async def test_an_event_of_such_an_epoch_is_fetched_before_the_next_one(sale: Sale) -> None:
+    reader = await begun(sale)
+    missing = await recorded(sale, "A1", 1, 0)
+    sale.store.cannot_list(Index.JOURNAL, OPEN)
+    assert await rounds(sale, reader, *range(OPEN, CLOSED + 1)) == []
+    mine = await own(sale, "A1", 1, 1, epoch=CLOSED, before=OPEN)
+    assert await published(reader) == [missing, mine]
+
+
+# ---- closing
+
+
+async def test_what_cannot_be_carried_on_keeps_its_epoch_open(sale: Sale) -> None:
+    reader = await begun(sale)
+    event = await recorded(sale, "A1", 1)
+    sale.store.cannot_read(sale.group_partition("A1"))
+    assert await rounds(sale, reader, *range(OPEN, CLOSED)) == []
+    sale.store.spoil(Spoil.NOT_DONE, lambda partition, writes: partition == JOURNAL and not writes)
+    with pytest.raises(BackendUnavailable):
+        await rounds(sale, reader, CLOSED)
+    assert await stored(sale, "") == OPEN
+    sale.store.mend()
+    sale.clock.pass_ms(WAITS_MS[1])
+    assert await rounds(sale, reader, CLOSED) == [event]
+    assert await stored(sale, "") == OPEN + 1
+
+
+async def test_a_position_that_cannot_be_stored_is_not_known_to_be(sale: Sale) -> None:
+    reader = await begun(sale)
+    sale.store.cannot_read(JOURNAL)
+    with pytest.raises(BackendUnavailable):
+        await rounds(sale, reader, OPEN + 1)
+
+
+async def test_nothing_is_closed_while_its_events_wait_to_be_published(sale: Sale) -> None:
+    events = [await recorded(sale, "A1", n, epoch=1) for n in (1, 2)]
+    await opens(sale, OPEN)
+    reader = EventJournal(sale.process.sender, "told")
+    found = await reader.unpublished()
+    assert (ids(found), await stored(sale, "")) == (events, 1)
+    await reader.mark_published(found[:1])
+    assert await stored(sale, "") == 1
+    await reader.mark_published(found[1:])
+    assert await stored(sale, "") == OPEN - 6
+
+
+def remembered(reader: EventJournal) -> tuple[int, int, int]:
+    """Of how many holds, of how many places, and of how many single events it remembers something."""
+    return len(reader._published), len(reader._newest_ms), len(reader._finished)
+
+
+async def test_all_that_is_remembered_goes_with_its_epoch(sale: Sale) -> None:
+    reader = await begun(sale)
+    events = [await recorded(sale, "A1", 1), await recorded(sale, "A2", 1)]
+    await turned(sale, OPEN)
+    found = await reader.unpublished()
+    await reader.set_aside({found[1]: ValueError("refused")})
+    await reader.mark_published(found[:1])
+    assert await rounds(sale, reader, OPEN) == events[1:]
+    assert await rounds(sale, reader, *range(OPEN, CLOSED)) == []
+    assert remembered(reader) == (2, 2, 1)
+    assert await rounds(sale, reader, CLOSED) == []
+    assert remembered(reader) == (0, 0, 0)

@@ -1,0 +1,182 @@
+"""Events come in order of each hold: what was missed is fetched first, what is set aside holds up only its hold."""
+
+import pytest
+
+from tests.protocol.parts import noted
+from tests.protocol.recorded import (
+    JOURNAL,
+    OPEN,
+    begun,
+    event,
+    ids,
+    opens,
+    own,
+    published,
+    record,
+    rounds,
+)
+from travio_inventory.kernel.refusals import BackendUnavailable
+from travio_inventory.protocol import journal, rows
+from travio_inventory.protocol.back_off import WAITS_MS
+from travio_inventory.protocol.batches import Index, IndexEntry, Kind, Partition
+from travio_inventory.protocol.index_entries import bucket_of
+from travio_inventory.protocol.journal import LOOK_EVERY_MS, EventJournal
+from travio_inventory.protocol.retention import Retention
+from verification.kit.faulty_batches import Spoil
+from verification.kit.sale import Sale
+
+FIRST = OPEN - 6
+"""The first epoch that is not closed after a round."""
+REFUSED = ValueError("refused")
+
+
+async def set_aside(reader: EventJournal, *names: str) -> list[str]:
+    """A round in which the sink refuses these; what was published."""
+    events = await reader.unpublished()
+    refused = [event for event in events if event.id in names]
+    told = [event for event in events if event.id not in names]
+    await reader.mark_published(told)
+    await reader.set_aside(dict.fromkeys(refused, REFUSED))
+    return ids(told)
+
+
+def carries(partition: Partition, writes: object) -> bool:
+    """Batches that carry something on."""
+    return partition == JOURNAL and not writes
+
+
+# ---- what was missed
+
+
+@pytest.mark.parametrize(("before", "is_fetched"), [(FIRST - 1, False), (FIRST, True)])
+async def test_the_event_before_one_is_fetched_unless_its_epoch_is_closed(
+    sale: Sale, before: int, is_fetched: bool
+) -> None:
+    reader = await begun(sale)
+    missing = await record(sale, "A1", 1, 0, epoch=before)
+    mine = await own(sale, "A1", 1, 1, before=before)
+    assert await published(reader) == [*[missing] * is_fetched, mine]
+
+
+async def test_also_from_the_very_first_epoch(sale: Sale) -> None:
+    reader = await begun(sale, epoch=2)
+    missing = await record(sale, "A1", 1, 0, epoch=1)
+    mine = await own(sale, "A1", 1, 1, epoch=2, before=1)
+    assert await published(reader) == [missing, mine]
+
+
+async def test_a_journal_that_cannot_read_its_position_publishes_what_its_process_does(sale: Sale) -> None:
+    await opens(sale, OPEN)
+    reader = EventJournal(sale.process.sender, "told")
+    sale.store.cannot_read(JOURNAL)
+    assert await published(reader) == []
+    missing = await record(sale, "A1", 1, 0, epoch=1)
+    mine = await own(sale, "A1", 1, 1, before=1)
+    assert await published(reader) == [missing, mine]
+
+
+@pytest.mark.parametrize("gaps_max", [2, 3, 4])
+async def test_several_are_fetched_one_after_the_other_up_to_a_bound(
+    sale: Sale, gaps_max: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal, "GAPS_MAX", gaps_max)
+    reader = await begun(sale)
+    missing = [await record(sale, "A1", 1, n, epoch=FIRST, before=FIRST) for n in range(3)]
+    before = sale.store.rows_read[Kind.EVENT]
+    mine = await own(sale, "A1", 1, 3, before=FIRST)
+    told = await published(reader)
+    assert told == [*missing[-gaps_max:], mine]
+    assert sale.store.rows_read[Kind.EVENT] - before == min(gaps_max, 3)
+
+
+async def test_those_of_several_holds_are_fetched_together(sale: Sale, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal, "GAPS_MAX", 1)
+    reader = await begun(sale)
+    missing = [await record(sale, "A1", hold, 0, epoch=FIRST) for hold in (1, 2)]
+    mine = [await own(sale, "A1", hold, 1, before=FIRST) for hold in (1, 2)]
+    assert await published(reader) == [missing[0], mine[0], missing[1], mine[1]]
+
+
+async def test_nothing_is_fetched_that_is_known_or_published(sale: Sale) -> None:
+    reader = await begun(sale)
+    told = [await own(sale, "A1", 1, n, before=OPEN) for n in range(2)]
+    assert await published(reader) == told
+    told = [await own(sale, "A1", 1, n, before=OPEN) for n in range(2, 4)]
+    assert ids(await reader.unpublished()) == told
+    told.append(await own(sale, "A1", 1, 4, before=OPEN))
+    assert await published(reader) == told
+    assert sale.store.rows_read[Kind.EVENT] == 0
+
+
+async def test_one_that_cannot_be_fetched_comes_with_the_next_when_the_partition_is_read(sale: Sale) -> None:
+    reader = await begun(sale)
+    missing = await record(sale, "A1", 1, 0, epoch=OPEN)
+    mine = [await own(sale, "A1", 1, 1, before=OPEN), await own(sale, "A2", 1)]
+    sale.store.cannot_read(sale.group_partition("A1"))
+    assert await published(reader) == mine[1:]
+    sale.store.mend()
+    sale.clock.pass_ms(LOOK_EVERY_MS)
+    assert await published(reader) == [missing, mine[0]]
+
+
+# ---- what a sink refuses
+
+
+async def test_a_refused_event_is_tried_again_after_a_pause(sale: Sale) -> None:
+    reader = await begun(sale)
+    refused = await own(sale, "A1", 1)
+    assert await set_aside(reader, refused) == []
+    sale.clock.pass_ms(WAITS_MS[0] - 1)
+    assert await published(reader) == []
+    sale.clock.pass_ms(1)
+    assert await set_aside(reader, refused) == []
+    sale.clock.pass_ms(2 * WAITS_MS[0] - 1)
+    assert await published(reader) == []
+    sale.clock.pass_ms(1)
+    assert await published(reader) == [refused]
+    assert await rounds(sale, reader, *range(OPEN, OPEN + 10)) == []
+
+
+async def test_it_holds_up_the_later_events_of_its_hold_and_no_others(sale: Sale) -> None:
+    reader = await begun(sale)
+    refused = await own(sale, "A1", 1, 0)
+    await set_aside(reader, refused)
+    later = [await own(sale, "A1", 1, n, before=OPEN) for n in (1, 2)]
+    other = await own(sale, "A1", 2, 0)
+    assert await published(reader) == [other]
+    sale.clock.pass_ms(WAITS_MS[1])
+    told = [name for _ in range(3) for name in await published(reader)]
+    assert told == [refused, *later]
+
+
+async def test_what_is_set_aside_is_noted_in_the_open_epoch_for_as_long_as_an_entry_is_kept(sale: Sale) -> None:
+    reader = await begun(sale)
+    refused = await own(sale, "A1", 1, epoch=OPEN - 1)
+    sent = noted(sale)
+    reader._minutes.batches = sale.process.sender.batches
+    await set_aside(reader, refused)
+    group = rows.partition_entry(sale.group_partition("A1"))
+    row_id = event(sale, "A1", 1, 0, epoch=OPEN - 1).key.id
+    carried = f"\x1etold\x1e{OPEN - 1}\x1e{group}\x1f{row_id}"
+    assert [(batch.partition, batch.entries) for batch in sent] == [
+        (JOURNAL, [IndexEntry(Index.JOURNAL, bucket_of(OPEN), carried, Retention().entries_s)])
+    ]
+
+
+async def test_the_next_journal_of_the_sink_publishes_what_is_set_aside(sale: Sale) -> None:
+    reader = await begun(sale)
+    refused = await own(sale, "A1", 1)
+    await set_aside(reader, refused)
+    again = EventJournal(sale.process.sender, "told")
+    assert await published(again) == [refused]
+    assert await rounds(sale, again, *range(OPEN, OPEN + 10)) == []
+
+
+async def test_what_cannot_be_noted_stays_unpublished(sale: Sale) -> None:
+    reader = await begun(sale)
+    refused = await own(sale, "A1", 1)
+    sale.store.spoil(Spoil.NOT_DONE, carries)
+    with pytest.raises(BackendUnavailable):
+        await set_aside(reader, refused)
+    sale.store.mend()
+    assert await published(reader) == [refused]
