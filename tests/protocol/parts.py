@@ -100,6 +100,17 @@ def noted(sale: Sale, then: Callable[[], object] = lambda: None) -> list[Sent]:
     return noted.sent
 
 
+class Visits:
+    """Everywhere. Leads to these partitions, a list in each call, and then to none."""
+
+    def __init__(self, *visits: list[Partition]) -> None:
+        self.left = [*visits]
+
+    async def next_partitions(self) -> list[Partition]:
+        """See Everywhere."""
+        return self.left.pop(0) if self.left else []
+
+
 async def hold_row(sale: Sale, hold_id: str) -> Row:
     """The row of a hold on A1, as the store keeps it; empty if there is none."""
     key = rows.hold_key(hold_id)

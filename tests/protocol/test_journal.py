@@ -8,6 +8,7 @@ from tests.protocol.recorded import (
     OPEN,
     begun,
     ids,
+    indexed,
     opens,
     own,
     published,
@@ -18,8 +19,8 @@ from tests.protocol.recorded import (
 )
 from travio_inventory.kernel.refusals import BackendUnavailable
 from travio_inventory.protocol import journal
-from travio_inventory.protocol.batches import FOR_EVER, Kind, Write
-from travio_inventory.protocol.epochs import KNOWN_MS
+from travio_inventory.protocol.batches import FOR_EVER, Kind, RowKey, Write
+from travio_inventory.protocol.epochs import EPOCH_MS, KNOWN_MS
 from travio_inventory.protocol.journal import LOOK_EVERY_MS, LOOKBACK_MS, EventJournal
 from travio_inventory.protocol.minute_cursor import MINUTES_AT_ONCE
 from travio_inventory.protocol.published_until import ROW
@@ -140,6 +141,22 @@ async def test_an_event_of_a_clock_that_is_ahead_hides_none_since_the_last_read(
     assert await published(reader) == [late]
 
 
+async def test_a_journal_that_is_far_behind_reads_the_open_epochs_last(sale: Sale) -> None:
+    newest = await recorded(sale, "A1", 1, epoch=MINUTES_AT_ONCE + 2)
+    await opens(sale, MINUTES_AT_ONCE + 2)
+    reader = EventJournal(sale.process.sender, "told")
+    assert [await published(reader) for _ in range(2)] == [[], [newest]]
+
+
+async def test_a_partition_that_is_named_without_an_event_keeps_nothing_back(sale: Sale) -> None:
+    reader = await begun(sale)
+    await indexed(sale, "A1", OPEN)
+    sale.clock.pass_ms(LOOK_EVERY_MS)
+    assert await published(reader) == []
+    mine = await own(sale, "A1", 1)
+    assert await published(reader) == [mine]
+
+
 # ---- how much at once
 
 
@@ -154,6 +171,41 @@ async def test_a_partition_is_read_in_portions_each_from_where_the_last_one_ende
     assert (sale.store.reads[Kind.EVENT], sale.store.rows_read[Kind.EVENT]) == (3, 4)
 
 
+async def test_an_empty_last_portion_does_not_hide_what_is_the_newest(
+    sale: Sale, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal, "EVENTS_PER_READ", 2)
+    reader = await begun(sale)
+    events = [await recorded(sale, "A1", n, after_ms=2 * LOOKBACK_MS * n) for n in (0, 1)]
+    sale.clock.pass_ms(LOOK_EVERY_MS)
+    assert await published(reader) == events
+    await record(sale, "A1", 2, epoch=OPEN, after_ms=LOOKBACK_MS - 1)
+    sale.clock.pass_ms(LOOK_EVERY_MS)
+    assert await published(reader) == []
+
+
+async def test_the_next_portion_begins_with_the_very_next_event(sale: Sale, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of one hold and one moment, the first two of these ids begin alike."""
+    monkeypatch.setattr(journal, "EVENTS_PER_READ", 1)
+    events = [await recorded(sale, "A1", 1, ordinal) for ordinal in (1, 10)]
+    await opens(sale, OPEN)
+    assert await published(EventJournal(sale.process.sender, "told")) == events
+
+
+async def test_an_epoch_that_is_read_in_portions_is_not_begun_again(
+    sale: Sale, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal, "EVENTS_PER_READ", 1)
+    monkeypatch.setattr(journal, "EVENTS_PER_ROUND_MAX", 1)
+    events = [await recorded(sale, "A1", n) for n in range(3)]
+    await opens(sale, OPEN)
+    reader = EventJournal(sale.process.sender, "told")
+    for event in events:
+        assert await published(reader) == [event]
+        sale.clock.pass_ms(LOOK_EVERY_MS)
+    assert sale.store.rows_read[Kind.EVENT] == 3
+
+
 async def test_a_round_stops_when_it_has_enough_and_the_next_one_goes_on_from_there(
     sale: Sale, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -166,17 +218,31 @@ async def test_a_round_stops_when_it_has_enough_and_the_next_one_goes_on_from_th
     assert sale.store.rows_read[Kind.EVENT] == 9
 
 
-async def test_a_round_that_has_enough_reads_no_more_until_they_are_published(
+async def test_what_its_process_does_waits_until_a_round_has_room_for_it(
     sale: Sale, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(journal, "EVENTS_PER_ROUND_MAX", 1)
-    events = [await recorded(sale, seat, 1) for seat in ("A1", "A2")]
-    monkeypatch.setattr(journal, "READS_AT_ONCE", 1)
-    await opens(sale, OPEN)
-    reader = EventJournal(sale.process.sender, "told")
-    mine = await own(sale, "A3", 1)
-    assert [ids(await reader.unpublished()) for _ in range(2)] == [events[:1]] * 2
-    assert [await published(reader) for _ in range(4)] == [events[:1], events[1:], [mine], []]
+    monkeypatch.setattr(journal, "EVENTS_PER_READ", 1)
+    reader = await begun(sale)
+    older = [await recorded(sale, "A1", number) for number in (1, 2)]
+    sale.clock.pass_ms(LOOK_EVERY_MS)
+    assert await published(reader) == older[:1]
+    mine = await own(sale, "A2", 1)
+    assert [await published(reader) for _ in range(3)] == [older[1:], [mine], []]
+
+
+async def test_nothing_is_looked_for_while_a_full_round_waits_to_be_published(
+    sale: Sale, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So the open epoch stands still meanwhile."""
+    monkeypatch.setattr(journal, "EVENTS_PER_ROUND_MAX", 1)
+    reader = await begun(sale)
+    mine = await own(sale, "A1", 1)
+    for _ in range(2):
+        assert ids(await reader.unpublished()) == [mine]
+        sale.clock.pass_ms(EPOCH_MS)
+    key = RowKey(Kind.CURSOR, "open")
+    assert (await sale.store.get(EPOCHS, [key]))[key] == {"reached": OPEN}
 
 
 async def test_so_many_partitions_are_read_at_once_the_oldest_epochs_first(
@@ -224,9 +290,10 @@ async def test_while_many_places_wait_no_further_epochs_are_read(sale: Sale, mon
 async def test_events_of_its_own_process_are_published_without_a_read(sale: Sale) -> None:
     reader = await begun(sale)
     events = [await own(sale, seat, number) for seat, number in (("A2", 1), ("A1", 2), ("A1", 1))]
-    reads = sale.store.reads.copy()
+    for seat in ("A1", "A2"):
+        sale.store.cannot_read(sale.group_partition(seat))
     assert await published(reader) == [events[2], events[1], events[0]]
-    assert sale.store.reads == reads
+    sale.store.mend()
     sale.clock.pass_ms(LOOK_EVERY_MS)
     assert await published(reader) == [], "nor again when they are read"
 

@@ -24,6 +24,7 @@ from travio_inventory.protocol.back_off import WAITS_MS
 from travio_inventory.protocol.batches import Index, Write
 from travio_inventory.protocol.index_entries import bucket_of
 from travio_inventory.protocol.journal import LOOK_EVERY_MS, EventJournal
+from travio_inventory.protocol.minute_cursor import MINUTES_AT_ONCE
 from verification.kit.faulty_batches import Spoil
 from verification.kit.sale import Sale
 
@@ -137,17 +138,45 @@ async def test_what_was_published_of_it_is_not_published_again_with_what_is_carr
 
 
 async def test_the_event_before_one_is_fetched_from_a_closed_epoch_if_its_partition_was_carried_on(sale: Sale) -> None:
+    """A hold's later event may be of an earlier epoch, by the count of another process."""
     reader = await begun(sale)
-    await indexed(sale, "A1", OPEN)
-    missing = [await record(sale, seat, 1, 0, epoch=OPEN) for seat in ("A1", "A2")]
+    missing = await record(sale, "A1", 1, 0, epoch=OPEN + 1)
+    later = [await recorded(sale, "A1", 1, 1, before=OPEN + 1), await recorded(sale, "A2", 1)]
     sale.store.cannot_read(sale.group_partition("A1"))
-    assert await rounds(sale, reader, *range(OPEN, CLOSED + 1)) == []
-    assert await stored(sale, "") == OPEN + 1
-    mine = [await own(sale, seat, 1, 1, epoch=CLOSED, before=OPEN) for seat in ("A1", "A2")]
+    assert await rounds(sale, reader, *range(OPEN, CLOSED + 2)) == later[1:]
+    assert await stored(sale, "") == OPEN + 2
     sale.store.mend()
-    assert await published(reader) == mine[1:], "this one's epoch is closed"
     sale.clock.pass_ms(WAITS_MS[1])
-    assert await rounds(sale, reader, CLOSED) == [missing[0], mine[0]]
+    assert await rounds(sale, reader, CLOSED + 1) == [missing, later[0]]
+
+
+async def test_a_later_epoch_of_a_partition_that_failed_waits_also_if_an_earlier_one_can_be_read(sale: Sale) -> None:
+    reader = await begun(sale)
+    later = await recorded(sale, "A1", 1)
+    sale.store.cannot_read(sale.group_partition("A1"))
+    for wait_ms in (LOOK_EVERY_MS, *(WAITS_MS[0] * 2**n for n in range(6))):
+        sale.clock.pass_ms(wait_ms)
+        assert await published(reader) == []
+    sale.store.mend()
+    earlier = await recorded(sale, "A1", 2, epoch=OPEN - 1)
+    sale.clock.pass_ms(LOOK_EVERY_MS)
+    assert await published(reader) == [earlier]
+    sale.clock.pass_ms(WAITS_MS[1] - LOOK_EVERY_MS)
+    assert await published(reader) == [later]
+
+
+async def test_one_that_could_be_read_again_waits_only_shortly_when_it_fails_next(sale: Sale) -> None:
+    reader = await begun(sale)
+    told = []
+    for number in range(2):
+        await recorded(sale, "A1", number)
+        sale.store.cannot_read(sale.group_partition("A1"))
+        sale.clock.pass_ms(LOOK_EVERY_MS)
+        assert await published(reader) == []
+        sale.store.mend()
+        sale.clock.pass_ms(WAITS_MS[0])
+        told.append(len(await published(reader)))
+    assert told == [1, 1]
 
 
 # ---- an epoch that cannot be read
@@ -227,3 +256,25 @@ async def test_all_that_is_remembered_goes_with_its_epoch(sale: Sale) -> None:
     assert remembered(reader) == (2, 2, 1)
     assert await rounds(sale, reader, CLOSED) == []
     assert remembered(reader) == (0, 0, 0)
+
+
+async def test_what_is_remembered_of_an_epoch_goes_with_it_also_while_it_catches_up(sale: Sale) -> None:
+    event = await recorded(sale, "A1", 1, epoch=1)
+    await opens(sale, 10 * MINUTES_AT_ONCE)
+    reader = EventJournal(sale.process.sender, "told")
+    assert await published(reader) == [event]
+    assert remembered(reader) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("marked", [[0, 1], [1, 0]])
+async def test_a_hold_is_remembered_until_the_last_epoch_of_its_events_in_whatever_order_they_are_published(
+    sale: Sale, marked: list[int]
+) -> None:
+    """The later event is of an earlier epoch, by the count of another process."""
+    reader = await begun(sale)
+    await own(sale, "A1", 1, 0, epoch=OPEN + 1)
+    await own(sale, "A1", 1, 1, epoch=OPEN, before=OPEN + 1)
+    events = await reader.unpublished()
+    for number in marked:
+        await reader.mark_published([events[number]])
+    assert await rounds(sale, reader, *range(OPEN, OPEN + 20)) == []

@@ -9,12 +9,15 @@ from tests.protocol.recorded import (
     begun,
     event,
     ids,
+    indexed,
     opens,
     own,
     published,
     record,
     rounds,
+    stored,
 )
+from travio_inventory.kernel.log_throttle import LogThrottle
 from travio_inventory.kernel.refusals import BackendUnavailable
 from travio_inventory.protocol import journal, rows
 from travio_inventory.protocol.back_off import WAITS_MS
@@ -33,8 +36,8 @@ REFUSED = ValueError("refused")
 async def set_aside(reader: EventJournal, *names: str) -> list[str]:
     """A round in which the sink refuses these; what was published."""
     events = await reader.unpublished()
-    refused = [event for event in events if event.id in names]
-    told = [event for event in events if event.id not in names]
+    refused = [each for each in events if each.id in names]
+    told = [each for each in events if each.id not in names]
     await reader.mark_published(told)
     await reader.set_aside(dict.fromkeys(refused, REFUSED))
     return ids(told)
@@ -147,6 +150,39 @@ async def test_it_holds_up_the_later_events_of_its_hold_and_no_others(sale: Sale
     sale.clock.pass_ms(WAITS_MS[1])
     told = [name for _ in range(3) for name in await published(reader)]
     assert told == [refused, *later]
+
+
+async def test_what_is_set_aside_comes_again_while_others_wait_to_be_published(sale: Sale) -> None:
+    reader = await begun(sale)
+    refused = [await own(sale, "A1", 1, n, before=OPEN) for n in (0, 1)]
+    other = await own(sale, "A2", 1)
+    events = await reader.unpublished()
+    await reader.set_aside({each: REFUSED for each in events if each.id in refused})
+    sale.clock.pass_ms(WAITS_MS[0])
+    assert ids(await reader.unpublished()) == [other, *refused]
+
+
+async def test_nothing_is_closed_while_others_wait_and_all_is_once_the_last_is_set_aside(sale: Sale) -> None:
+    for seat in ("A1", "A2"):
+        await indexed(sale, seat, 1)
+        await record(sale, seat, 1, epoch=1)
+    await opens(sale, OPEN)
+    reader = EventJournal(sale.process.sender, "told")
+    for found, reached in zip(await reader.unpublished(), (1, FIRST), strict=True):
+        assert await stored(sale, "") == 1
+        await reader.set_aside({found: REFUSED})
+        assert await stored(sale, "") == reached
+
+
+async def test_the_log_says_how_many_are_set_aside_now(sale: Sale, caplog: pytest.LogCaptureFixture) -> None:
+    reader = await begun(sale)
+    await set_aside(reader, await own(sale, "A1", 1))
+    sale.clock.pass_ms(WAITS_MS[0])
+    assert len(await published(reader)) == 1
+    reader._back_off._log_throttle = LogThrottle()
+    await set_aside(reader, await own(sale, "A2", 1))
+    told = [record.getMessage().split(" set aside")[0] for record in caplog.records]
+    assert told == ["events for told: 1"] * 2
 
 
 async def test_what_is_set_aside_is_noted_in_the_open_epoch_for_as_long_as_an_entry_is_kept(sale: Sale) -> None:

@@ -5,7 +5,7 @@ from hashlib import blake2b
 import pytest
 
 from tests.protocol import recorded
-from tests.protocol.parts import noted
+from tests.protocol.parts import Visits, noted
 from tests.protocol.recorded import ids, indexed, opens
 from travio_inventory.protocol import event_rows
 from travio_inventory.protocol.back_off import WAITS_MS
@@ -24,16 +24,6 @@ OLDEST = OPEN - SETTLED_EPOCHS - LOOKS_BACK * 60
 SETTLED = OPEN - SETTLED_EPOCHS - 1
 """The newest one."""
 ROUNDS_TO_CATCH_UP = OPEN // MINUTES_AT_ONCE + 2
-
-
-class Visits:
-    """Leads to these partitions, a list in each call, and then to none."""
-
-    def __init__(self, *visits: list[Partition]) -> None:
-        self.left = [*visits]
-
-    async def next_partitions(self) -> list[Partition]:
-        return self.left.pop(0) if self.left else []
 
 
 async def late_events(sale: Sale, *visits: list[Partition]) -> LateEvents:

@@ -107,11 +107,11 @@ class EventJournal:
 
     async def unpublished(self) -> Sequence[Event]:
         """See Journal. At most about EVENTS_PER_ROUND_MAX: what is left comes in the next round."""
-        self._recent = self._recent or self._signals.follow()
+        self._recent = recent = self._recent or self._signals.follow()
         if len(self._pending) < EVENTS_PER_ROUND_MAX:
             await self._look()
             await self._take_places()
-            await self._take_news()
+            await self._take_news(recent)
         if not self._pending:
             await self._close()
         return [event for event, _ in self._pending.values()]
@@ -123,10 +123,7 @@ class EventJournal:
             before = self._published.get(event.subject, _NOTHING)
             epoch = max(self._met_until(event_rows.epoch_of(found.key)), before.epoch)
             self._published[event.subject] = _Published(max(event.ordinal, before.ordinal), epoch)
-            place = place_of(found)
-            self._back_off.succeeded(place)
-            if found.key.id in self._single:
-                self._finish(place, found.key.id)
+            self._back_off.succeeded(place_of(found))
         if not self._pending:
             await self._close()
 
@@ -200,12 +197,12 @@ class EventJournal:
 
     # ---- what is there
 
-    async def _take_news(self) -> None:
+    async def _take_news(self, news: RecentEvents) -> None:
         """This process's own events, except in partitions with older ones still to read."""
-        if self._recent is None or len(self._pending) >= EVENTS_PER_ROUND_MAX:
+        if len(self._pending) >= EVENTS_PER_ROUND_MAX:
             return
         behind = set(map(unit_of, self._to_read))
-        for partition, recent in sorted(self._recent.take().items()):
+        for partition, recent in sorted(news.take().items()):
             signals = {key: row for key, row in recent.items() if event_rows.epoch_of(key) >= self._minutes.first}
             if partition not in behind:
                 try:
@@ -248,13 +245,10 @@ class EventJournal:
             return await self._read_next(place, partition)
         found = await self._batches.get(partition, [RowKey(Kind.EVENT, row_id)])
         self._single.discard(row_id)
-        try:
-            await self._take(partition, found)
-        except StoreUnavailable:
-            self._single.add(row_id)
-            raise
+        await self._take(partition, found)
         if row_id not in self._single:
-            self._finish(place, row_id)
+            del self._to_read[place]
+            self._finished[place] = max(self._open, place.minute)
         return False
 
     async def _read_next(self, place: Place, partition: Partition) -> bool:
@@ -308,7 +302,7 @@ class EventJournal:
         first = self._minutes.first
         carried = [place for place in self._to_read if place.minute < first]
         mine = (place.minute for place in carried if partition_in(place) == partition)
-        return max(min([first, *self._unread, *mine]), 1)
+        return min([first, *self._unread, *mine])
 
     def _missing_before(self, signals: Rows, first: int) -> list[RowKey]:
         """The events before these from that epoch on that are neither published nor among these."""
@@ -338,11 +332,6 @@ class EventJournal:
         for place, error in failed.items():
             self._back_off.failed(place, error)
             self._list(place, "")
-
-    def _finish(self, place: Place, row_id: str) -> None:
-        self._to_read.pop(place, None)
-        self._single.discard(row_id)
-        self._finished[place] = max(self._open, place.minute)
 
     async def _close(self) -> None:
         """All events of the round are published: epochs with nothing left to read count as visited. When one is closed,
