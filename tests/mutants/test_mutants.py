@@ -19,6 +19,12 @@ def asleep() -> str:
     return "awake"
 
 
+def at_work() -> str:
+    """For longer than anybody waits."""
+    while True:
+        pass
+
+
 def judged(*tests: str) -> str:
     """What the program prints of one module."""
     asked = [sys.executable, "-m", "verification.mutants", MODULE, "--seconds", "5", "--tests", *tests]
@@ -38,6 +44,7 @@ def test_nothing_is_killed_where_no_test_reaches() -> None:
 def test_a_mutant_that_never_ends_is_stopped() -> None:
     assert in_fork(lambda: "a test", 20) == "a test"
     assert in_fork(asleep, 0.1) == TOO_SLOW
+    assert in_fork(at_work, 0.1) == TOO_SLOW
 
 
 def test_a_module_that_does_not_exist_is_named(tmp_path: Path) -> None:

@@ -1,13 +1,14 @@
 """What tests of single parts need: ids nobody used, pauses that are counted, batches that are noted."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import NamedTuple
+from typing import TypeAlias
 
 from travio_inventory.protocol import rows
-from travio_inventory.protocol.batches import ANY_TIME, Batches, IndexEntry, Outcome, Partition, Row, Write
+from travio_inventory.protocol.batches import Batches, Outcome, Partition, Row, Write
 from travio_inventory.protocol.hold import DIGEST_CHARS, HoldId
 from travio_inventory.protocol.sending import PAUSE_S
 from verification.kit.clocks import Hasty
+from verification.kit.passing import Batch, Passing, Send
 from verification.kit.sale import Sale
 
 
@@ -37,63 +38,45 @@ def unused_id(sale: Sale, number: int = 0) -> str:
     return str(HoldId(sale.trip.key.trip, 0, f"{number:0{DIGEST_CHARS}}", is_late=False))
 
 
-class Sent(NamedTuple):
-    """A batch as it was sent."""
+class Noted(Passing):
+    """Notes what is sent to the store, and does `then` after each batch."""
 
-    partition: Partition
-    writes: Sequence[Write]
-    entries: Sequence[IndexEntry]
-    send_by: float
-
-
-class Noted:
-    """Batches. Notes what is sent to `store`, and does `then` after each."""
-
-    def __init__(self, store: Batches, then: Callable[[], object]) -> None:
-        self.sent: list[Sent] = []
+    def __init__(self, store: Batches, then: Callable[[], object] = lambda: None) -> None:
+        super().__init__(store)
+        self.sent: list[Batch] = []
         self._then = then
-        self._store = store
-        self.get = store.get
-        self.read = store.read
-        self.read_index = store.read_index
 
-    async def apply(
-        self,
-        partition: Partition,
-        writes: Sequence[Write],
-        entries: Sequence[IndexEntry] = (),
-        *,
-        send_by: float = ANY_TIME,
-    ) -> Outcome:
+    async def pass_on(self, batch: Batch, send: Send) -> Outcome:
         """Note it, and send it."""
-        self.sent.append(Sent(partition, writes, entries, send_by))
-        outcome = await self._store.apply(partition, writes, entries, send_by=send_by)
+        self.sent.append(batch)
+        outcome = await send(batch)
         self._then()
         return outcome
 
 
-class Overtaken(Noted):
-    """Batches, before the first of which these moves of another process happen, one before each."""
+Move: TypeAlias = Callable[[Sequence[Write]], Awaitable[object]]
+"""What another process does before these writes are sent."""
 
-    def __init__(self, store: Batches, *moves: Callable[[Sequence[Write]], Awaitable[object]]) -> None:
-        super().__init__(store, lambda: None)
+
+async def nothing(_: Sequence[Write]) -> None:
+    """A move that changes nothing."""
+
+
+class Overtaken(Noted):
+    """Before the first batches these moves of another process happen, one before each; `then` happens after each."""
+
+    def __init__(self, store: Batches, *moves: Move, then: Callable[[], object] = lambda: None) -> None:
+        super().__init__(store, then)
         self._moves = list(moves)
 
-    async def apply(
-        self,
-        partition: Partition,
-        writes: Sequence[Write],
-        entries: Sequence[IndexEntry] = (),
-        *,
-        send_by: float = ANY_TIME,
-    ) -> Outcome:
+    async def pass_on(self, batch: Batch, send: Send) -> Outcome:
         """Let the other one go first."""
         if self._moves:
-            await self._moves.pop(0)(writes)
-        return await super().apply(partition, writes, entries, send_by=send_by)
+            await self._moves.pop(0)(batch.writes)
+        return await super().pass_on(batch, send)
 
 
-def noted(sale: Sale, then: Callable[[], object] = lambda: None) -> list[Sent]:
+def noted(sale: Sale, then: Callable[[], object] = lambda: None) -> list[Batch]:
     """What the process sends from now on; `then` happens after each batch."""
     noted = Noted(sale.process.sender.batches, then)
     sale.process.sender.batches = noted

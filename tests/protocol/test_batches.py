@@ -6,13 +6,14 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple, TypeAlias
 
-from tests.protocol.parts import Sent, noted
+from tests.protocol.parts import noted
 from travio_inventory.protocol import index_entries, listings
 from travio_inventory.protocol.batches import ABSENT, ANY_TIME, FOR_EVER, Condition, IndexEntry, Kind
 from travio_inventory.protocol.index_entries import MINUTE_MS
 from travio_inventory.protocol.retention import Retention
 from travio_inventory.protocol.rows import hold_key
 from travio_inventory.seats.hold import NEVER_MS, Hold, late_id
+from verification.kit import passing
 from verification.kit.clocks import START_MS
 from verification.kit.sale import CLOCK_BOUND_MS, GRACE_S, TTL_S, Sale
 
@@ -39,14 +40,14 @@ class Batch(NamedTuple):
     on: On
 
 
-def taken(sent: list[Sent]) -> list[Batch]:
+def taken(sent: list[passing.Batch]) -> list[Batch]:
     """What was sent since the last time."""
     batches = [_batch(each) for each in sent]
     sent.clear()
     return batches
 
 
-def _batch(sent: Sent) -> Batch:
+def _batch(sent: passing.Batch) -> Batch:
     return Batch(
         f"A{sent.partition.number + 1}",
         dict(Counter((write.key.kind, write.keep_s) for write in sent.writes)),
@@ -81,7 +82,7 @@ async def expired(sale: Sale, hold: Hold) -> None:
     await sale.settled()
 
 
-def conditions(sent: Sequence[Sent], kind: Kind) -> list[Condition]:
+def conditions(sent: Sequence[passing.Batch], kind: Kind) -> list[Condition]:
     return [write.condition for batch in sent for write in batch.writes if write.key.kind is kind]
 
 
@@ -189,7 +190,7 @@ async def test_a_late_booking_keeps_the_hold_that_leads_to_it_until_it_is_cancel
     assert taken(sent) == [Batch("A1", rows, booked(hold, KEPT.ended_s), is_timely=True, on=on), rolled()]
 
 
-def until(sent: Sequence[Sent]) -> list[set[object]]:
+def until(sent: Sequence[passing.Batch]) -> list[set[object]]:
     """Until when the cells of each batch are taken."""
     return [{write.values.get("until_ms") for write in batch.writes if write.key.kind is Kind.CELL} for batch in sent]
 

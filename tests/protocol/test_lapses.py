@@ -104,6 +104,13 @@ async def test_a_hold_of_another_process_is_due_in_its_minute_and_when_it_runs_o
     assert await swept_at(sale, sweeper, *moments) == [MINUTE_MS, ends, later]
 
 
+async def test_a_hold_that_is_met_a_millisecond_too_early_is_due_in_that_millisecond(sale: Sale) -> None:
+    sweeper = await finder(sale)
+    await sale.elsewhere().hold("A1")
+    moments = (LAPSES_MS - 1, LAPSES_MS)
+    assert await swept_at(sale, sweeper, *moments) == [*moments]
+
+
 async def test_where_a_hold_lasts_for_longer_others_may_be_begun_meanwhile(sale: Sale) -> None:
     sweeper = await finder(sale)
     await sale.elsewhere().hold("A1", ttl_s=100)
@@ -268,3 +275,18 @@ async def test_a_clock_that_is_set_back_is_followed_by_a_look_at_all_that_is_kno
     sale.clock.pass_ms(1)
     assert await swept(sweeper) == [0] * is_set_back
     assert await swept(sweeper) == [], "once"
+
+
+async def test_what_was_due_already_is_not_forgotten_then(sale: Sale) -> None:
+    sweeper = await finder(sale, [sale.group_partition("A2")])
+    await sale.hold("A1")
+    assert await swept(sweeper, 1) == [1]
+    sale.clock.set_by_s(-60)
+    sale.clock.pass_ms(WAITS_MS[0])
+    assert await swept(sweeper) == [0, 1]
+
+
+async def test_a_process_that_starts_later_does_not_take_its_clock_for_set_back(sale: Sale) -> None:
+    await sale.hold("A1")
+    sale.clock.pass_s(2 * SET_BACK_MS / 1_000)
+    assert await swept(await finder(sale)) == []

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.protocol.parts import Pauses, Sent, noted, pauses
+from tests.protocol.parts import Pauses, noted, pauses
 from travio_inventory.kernel.refusals import BackendUnavailable
 from travio_inventory.protocol import rows
 from travio_inventory.protocol.batches import ABSENT, Kind, Row, RowKey, Table, Write
@@ -11,6 +11,7 @@ from travio_inventory.protocol.retention import Retention
 from travio_inventory.seats.refusals import HoldLimitReached
 from verification.kit.clocks import START_MS
 from verification.kit.faulty_batches import Spoil, commits
+from verification.kit.passing import Batch
 from verification.kit.sale import GRACE_S, Market, Sale
 
 KEPT = Retention()
@@ -25,7 +26,7 @@ async def limited(market: Market) -> Sale:
     return sale
 
 
-def written(sent: list[Sent]) -> list[list[Write]]:
+def written(sent: list[Batch]) -> list[list[Write]]:
     """The batches on ledgers."""
     return [[*batch.writes] for batch in sent if batch.partition.table is Table.LEDGERS]
 

@@ -1,16 +1,16 @@
 """Units of a counter: each batch is computed from what is there, so a read too few or too old shows at once."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from random import Random
 from typing import Never
 
 import pytest
 
-from tests.protocol.parts import Overtaken, noted, pauses
+from tests.protocol.parts import Move, Noted, Overtaken, noted, pauses
 from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown
 from travio_inventory.protocol import rows
-from travio_inventory.protocol.batches import ABSENT, Applied, Partition, StoreUnavailable, Write
+from travio_inventory.protocol.batches import ABSENT, Applied, Kind, Partition, StoreUnavailable, Write
 from travio_inventory.protocol.claims import ERRORS_MAX, ROUNDS_MAX
 from travio_inventory.protocol.hold import Confirmed
 from travio_inventory.protocol.hold_protocol import HoldProtocol
@@ -29,6 +29,13 @@ from verification.simulation.units import (
 )
 
 UNITS = 10
+
+
+class WithoutLines(Noted):
+    """Reads single rows only."""
+
+    async def read(self, partition: Partition, kind: Kind, **_: object) -> Never:
+        raise StoreUnavailable(f"no {kind} of {partition}")
 
 
 class Stock:
@@ -68,7 +75,7 @@ class Stock:
         async def take(_: Sequence[Write]) -> None:
             await other.hold(1)
 
-        moves: list[Callable[[Sequence[Write]], Awaitable[object]]] = [take] * times
+        moves: list[Move] = [take] * times
         self.sale.process.sender.batches = batches = Overtaken(self.store, *moves)
         return batches
 
@@ -180,12 +187,7 @@ async def test_an_end_whose_counter_cannot_be_read_is_unknown(stock: Stock) -> N
 
 async def test_a_short_counter_whose_lines_cannot_be_read_is_asked_again(stock: Stock) -> None:
     await stock.hold(8)
-    batches = stock.overtaken(0)
-
-    async def unreadable(*_: object, **__: object) -> Never:
-        raise StoreUnavailable("spoiled")
-
-    batches.read = unreadable
+    stock.sale.process.sender.batches = batches = WithoutLines(stock.store)
     with pytest.raises(BackendUnavailable):
         await stock.hold(3)
     assert (batches.sent, pauses(stock.sale)) == ([], ERRORS_MAX)

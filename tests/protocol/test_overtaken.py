@@ -1,10 +1,10 @@
 """Another process comes first: what is sent again, what is answered, and of which moment others are told."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 
 import pytest
 
-from tests.protocol.parts import Overtaken, Pauses, Sent, hold_row, noted, pauses
+from tests.protocol.parts import Move, Overtaken, Pauses, hold_row, noted, pauses
 from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown
 from travio_inventory.protocol.batches import Kind, Write
 from travio_inventory.protocol.fencing import REFUSED, RETRY, Fencing
@@ -16,6 +16,7 @@ from travio_inventory.seats.hold import Hold, late_id
 from travio_inventory.seats.refusals import SeatTaken
 from verification.kit.clocks import START_MS
 from verification.kit.faulty_batches import Spoil, commits
+from verification.kit.passing import Batch
 from verification.kit.sale import TTL_S, Market, Sale
 
 LASTS_MS = 7
@@ -40,12 +41,12 @@ class Heard:
         self.refusals.append((hold.id, [each.key.id for each in taken], as_of_ms))
 
 
-def slow(sale: Sale) -> list[Sent]:
+def slow(sale: Sale) -> list[Batch]:
     """What the process sends from now on, in batches that take their time."""
     return noted(sale, lambda: sale.clock.pass_ms(LASTS_MS))
 
 
-def sizes(sent: Sequence[Sent]) -> list[int]:
+def sizes(sent: Sequence[Batch]) -> list[int]:
     """Of how many holds each batch has the row."""
     return [sum(write.key.kind is Kind.HOLD for write in batch.writes) for batch in sent]
 
@@ -134,7 +135,7 @@ async def test_a_late_booking_without_an_answer_says_only_what_is_certain(
         await sale.confirm(hold)
 
 
-def fencing(sale: Sale, reason: str) -> Callable[[Sequence[Write]], Awaitable[object]]:
+def fencing(sale: Sale, reason: str) -> Move:
     """Another process fences the hold that is being made."""
 
     async def fence(writes: Sequence[Write]) -> None:

@@ -38,7 +38,7 @@ class Answering(PassingMemory):
 
 
 async def test_a_probe_counts_on_from_what_it_finds() -> None:
-    store = Noted(MemoryBatches(None, Random(1), asyncio.sleep), lambda: None)
+    store = Noted(MemoryBatches(None, Random(1), asyncio.sleep))
     first, second = StoreProbe(store, Random(7)), StoreProbe(store, Random(7))
     for probe in (first, first, second, second, first):
         assert await probe.problem() == ""
@@ -59,7 +59,7 @@ async def test_what_was_not_decided_is_a_problem(outcome: Unknown | NotDone) -> 
 
 async def test_a_row_that_a_refusal_does_not_show_is_probed_as_absent() -> None:
     answering = Answering(Applied())
-    store = Noted(answering, lambda: None)
+    store = Noted(answering)
     probe = StoreProbe(store, Random(7))
     await probe.problem()
     answering.outcome = Refused({})

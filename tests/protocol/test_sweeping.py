@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from tests.protocol.parts import Pauses, Sent, hold_row, noted, unused_id
+from tests.protocol.parts import Pauses, hold_row, noted, unused_id
 from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown
 from travio_inventory.protocol import lapses, rows
 from travio_inventory.protocol.batches import Kind, Row, RowKey, Write
@@ -14,6 +14,7 @@ from travio_inventory.protocol.lapses import AT_ONCE, LapseFinder, _a_few_at_onc
 from travio_inventory.seats.hold import Hold
 from verification.kit.clocks import START_MS
 from verification.kit.faulty_batches import Spoil, cells_alone
+from verification.kit.passing import Batch
 from verification.kit.sale import CLOCK_BOUND_MS, GRACE_S, TTL_S, Market, Sale
 
 TTL_MS, GRACE_MS = TTL_S * 1_000, GRACE_S * 1_000
@@ -61,7 +62,7 @@ async def lapsed(sale: Sale, count: int) -> list[Hold]:
     return holds
 
 
-def sizes(sent: Sequence[Sent]) -> list[int]:
+def sizes(sent: Sequence[Batch]) -> list[int]:
     """Of how many holds each batch has the row."""
     return [sum(write.key.kind is Kind.HOLD for write in batch.writes) for batch in sent]
 
@@ -130,14 +131,19 @@ async def test_a_hold_that_was_booked_meanwhile_is_left_alone_and_not_due_again(
     assert (sent, sale.process.sender.signals.all_due()) == ([], set())
 
 
-async def test_a_hold_of_a_clock_that_is_ahead_ends_after_its_whole_time(sale: Sale) -> None:
-    hold = await sale.elsewhere(ahead_s=3_600).hold("A1")
+@pytest.mark.parametrize("ahead_s", [TTL_S // 2, 3_600])
+async def test_a_hold_of_a_clock_that_is_ahead_ends_after_its_whole_time(sale: Sale, ahead_s: int) -> None:
+    """Also when this clock has come to where that one was."""
+    hold = await sale.elsewhere(ahead_s=ahead_s).hold("A1")
     sent, signals = noted(sale), sale.process.sender.signals
     sale.clock.pass_ms(1)
     await sweep(sale)
     assert (sent, signals.take_due(LAPSES_MS)) == ([], set())
     assert signals.take_due(LAPSES_MS + 1) == {sale.group_partition("A1")}
-    sale.clock.pass_ms(LAPSES_MS)
+    sale.clock.pass_ms(LAPSES_MS - 1)
+    await sweep(sale)
+    assert sent == []
+    sale.clock.pass_ms(1)
     await sweep(sale)
     assert await status(sale, hold.id) == "expired"
 

@@ -42,7 +42,7 @@ class AnswersEarly(Passing):
 
     async def _write_later(self, batch: Batch) -> None:
         await asyncio.sleep(LATER_S)
-        await self.store.apply(*batch)
+        await self.store.apply(*batch[:3])
 
 
 class ForgetsIndexEntries(Passing):

@@ -26,10 +26,11 @@ class Batch(NamedTuple):
     partition: Partition
     writes: Sequence[Write]
     entries: Sequence[IndexEntry] = ()
+    send_by: float = ANY_TIME
 
 
 Send: TypeAlias = Callable[[Batch], Awaitable[Outcome]]
-"""Applies the batch as it would have been applied, by its time."""
+"""Applies a batch."""
 
 
 class PassingMemory(MemoryBatches):
@@ -46,9 +47,9 @@ class PassingMemory(MemoryBatches):
         """See Batches."""
 
         async def send(batch: Batch) -> Outcome:
-            return await super(PassingMemory, self).apply(*batch, send_by=send_by)
+            return await super(PassingMemory, self).apply(*batch[:3], send_by=batch.send_by)
 
-        return await self.pass_on(Batch(partition, writes, entries), send)
+        return await self.pass_on(Batch(partition, writes, entries, send_by), send)
 
     async def pass_on(self, batch: Batch, send: Send) -> Outcome:
         """The outcome of the batch."""
@@ -75,12 +76,12 @@ class Passing:
         """See Batches."""
 
         async def send(batch: Batch) -> Outcome:
-            outcome = await self.store.apply(*batch, send_by=send_by)
+            outcome = await self.store.apply(*batch[:3], send_by=batch.send_by)
             if isinstance(outcome, Unknown | NotDone):
                 self.failed += 1
             return outcome
 
-        return await self.pass_on(Batch(partition, writes, entries), send)
+        return await self.pass_on(Batch(partition, writes, entries, send_by), send)
 
     async def pass_on(self, batch: Batch, send: Send) -> Outcome:
         """The outcome of the batch."""

@@ -40,7 +40,7 @@ def main() -> int:
 def _asked() -> Namespace:
     parser = ArgumentParser(prog="python -m verification.mutants", description=__doc__)
     parser.add_argument("module", nargs="*", default=MODULES, help="a file or a directory; default: docs/mutants.md")
-    parser.add_argument("--seconds", type=float, default=20, help="of tests for each mutant (default: %(default)s)")
+    parser.add_argument("--seconds", type=float, default=20, help="of CPU time for each mutant (default: %(default)s)")
     parser.add_argument("--tests", nargs="+", help="default: all in memory, and three of the simulation")
     return parser.parse_args()
 
