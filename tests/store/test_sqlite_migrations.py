@@ -149,7 +149,7 @@ async def test_a_migrated_database_has_the_schema_of_a_new_one(old: Path, tmp_pa
         async with SqliteBatches.open(folder):
             pass
     assert schema_of(old) == schema_of(new / "inventory.db")
-    assert schema_of(old).keys() == {*TABLES, *PlainTable}
+    assert schema_of(old).keys() == {*TABLES, *PlainTable, "ends"}
     for table, declared in TABLES.items():
         ours = {"partition", "kind", "id", "segment", "ends_s"}
         assert {name for name, *_ in schema_of(old)[table]} == ours | declared.columns.keys()
@@ -165,7 +165,7 @@ def test_each_migration_is_run_once_and_in_order(old: Path) -> None:
         with closing(sqlite3.connect(old, isolation_level=None)) as connection:
             assert (migrate(connection, old, MORE) is None) == bool(times)
             assert connection.execute("PRAGMA user_version").fetchone() == (6,)
-    assert schema_of(old).keys() == {*TABLES, "index_entries", "more"}
+    assert schema_of(old).keys() == {*TABLES, "index_entries", "ends", "more"}
     new = old.with_name("new.db")
     with closing(sqlite3.connect(new, isolation_level=None)) as connection:
         assert migrate(connection, new, MORE) is None

@@ -61,9 +61,21 @@ class Shelf:
         entries = [IndexEntry(Index.HOLDS, "ann", name, keep_s)] if entry else []
         try_group(
             self.connection,
-            [Batch(partition.table, partition_text(partition), writes, entries, int(self.now_s))],
+            [Batch(partition.table, partition_text(partition), writes, entries)],
+            self.now_s,
         )
         self.connection.commit()
+
+    def keep_on(self, name: str, keep_s: int) -> None:
+        """The row of that name, written again, for so long from now."""
+        writes = [Write(RowKey(Kind.EVENT, name), {}, {"version": 1}, keep_s)]
+        try_group(self.connection, [Batch(GROUP.table, partition_text(GROUP), writes, ())], self.now_s)
+        self.connection.commit()
+
+    def listed(self) -> list[tuple[str, int]]:
+        """In which tables how much is listed that ends, in its order."""
+        text = "SELECT of_table, json_array_length(keys) FROM ends ORDER BY ends_s, rowid"
+        return self.connection.execute(text).fetchall()
 
     def step(self) -> bool:
         """One portion of the purge."""
@@ -158,6 +170,43 @@ def test_it_looks_at_intervals_and_goes_on_soon_while_there_is_more(shelf: Shelf
     assert shelf.purge.due_in_s == pytest.approx(pace.pause_s)
     shelf.purge.put_off()
     assert shelf.purge.due_in_s == pace.interval_s
+
+
+def test_what_a_group_gives_one_end_is_listed_once_and_goes_in_portions(shelf: Shelf) -> None:
+    def born(first: int, count: int, keep_s: int) -> Batch:
+        writes = [
+            Write(RowKey(Kind.EVENT, f"{number:03}"), ABSENT, {}, keep_s) for number in range(first, first + count)
+        ]
+        return Batch(GROUP.table, partition_text(GROUP), writes, [IndexEntry(Index.EXPIRY, "b", "here", HOUR_S)])
+
+    refused = Batch(GROUP.table, partition_text(GROUP), [Write(RowKey(Kind.EVENT, "000"), ABSENT, {}, 5)], ())
+    run: list[str] = []
+    shelf.connection.set_trace_callback(run.append)
+    try_group(shelf.connection, [born(0, 100, 60), born(100, 100, 60), born(200, 3, 120), refused], shelf.now_s)
+    shelf.connection.commit()
+    assert sum(text.startswith("INSERT INTO index_entries") for text in run) == 1, "of equal entries, one"
+    assert shelf.listed() == [("seat_groups", 128), ("seat_groups", 72), ("seat_groups", 3), ("index_entries", 1)]
+    shelf.now_s += 60
+    shelf.monotonic_s += 60
+    for left in (75, 3):
+        assert shelf.step()
+        assert len(shelf.left()) == left
+    assert shelf.listed() == [("seat_groups", 3), ("index_entries", 1)]
+
+
+def test_what_was_written_again_ends_when_it_says_and_a_list_of_such_rows_holds_nobody_up(shelf: Shelf) -> None:
+    for keep_s in range(60, 70):
+        shelf.keep_on("a", keep_s)
+    shelf.now_s += 68
+    shelf.monotonic_s += 68
+    for left in range(9, 0, -1):
+        assert shelf.step()
+        assert (shelf.left(), len(shelf.listed())) == (["a"], left), "one portion at a time"
+    assert not shelf.step()
+    shelf.now_s += 1
+    shelf.monotonic_s += 1
+    assert shelf.step()
+    assert (shelf.left(), shelf.listed(), shelf.purge.written()) == ([], [], 1)
 
 
 # ---- in the store

@@ -160,7 +160,7 @@ class SqliteBatches:
         if len(self._queue) >= self._queue_batches_max:
             return NotDone(f"{self._queue_batches_max} batches are waiting")
         answer: asyncio.Future[Outcome] = self._loop.create_future()
-        batch = Batch(partition.table, partition_text(partition), writes, entries, int(self._now_s()))
+        batch = Batch(partition.table, partition_text(partition), writes, entries)
         self._queue.append(_Waiting(batch, answer, self._loop.time(), send_by))
         self._begin()
         return await answer
@@ -207,7 +207,7 @@ class SqliteBatches:
             self._idle.set()
             return
         try:
-            tried = try_group(self._connection, [waiting.batch for waiting in group])
+            tried = try_group(self._connection, [waiting.batch for waiting in group], self._now_s())
             changed = (self._purge.is_due() and self._purge.step()) or tried.changed
             if not changed:
                 self._connection.rollback()

@@ -18,7 +18,8 @@ from travio_inventory.protocol.batches import (
     Write,
     split,
 )
-from travio_inventory.protocol.tables import check_end, check_segment
+from travio_inventory.protocol.tables import INDEXES, check_end, check_segment
+from travio_inventory.store.sqlite.ends import Ends
 from travio_inventory.store.sqlite.statements import (
     INSERT_ENTRY,
     exists_text,
@@ -34,24 +35,19 @@ from travio_inventory.store.sqlite.statements import (
 _APPLIED = Applied()
 
 ENTRY_STEPS = 64
-"""An entry that is added again and again is written to disk so often while it is kept."""
+"""An entry that is added again and again is written to disk so often at most while it is kept."""
 
 # Errors of SQLite about values, not about the database.
 _UNFIT = (sqlite3.InterfaceError, sqlite3.ProgrammingError)
 
 
 class Batch(NamedTuple):
-    """What was given to `apply`, and when, in Unix seconds; `partition` is its text within the table."""
+    """What was given to `apply`; `partition` is its text within the table."""
 
     table: Table
     partition: str
     writes: Sequence[Write]
     entries: Sequence[IndexEntry]
-    now_s: int
-
-    def end_s(self, keep_s: int) -> int | None:
-        """When that is forgotten which is kept for so long: never too early."""
-        return None if keep_s == FOR_EVER else self.now_s + keep_s + 1
 
 
 class GroupOutcome(NamedTuple):
@@ -63,66 +59,123 @@ class GroupOutcome(NamedTuple):
     changed: bool
 
 
-def try_group(connection: sqlite3.Connection, batches: Iterable[Batch]) -> GroupOutcome:
-    """Try the batches in a transaction that is left open; their index entries stay whatever the answers are.
-    Raises sqlite3.Error; then all of it is to be rolled back.
+def try_group(connection: sqlite3.Connection, batches: Iterable[Batch], now_s: float) -> GroupOutcome:
+    """Try the batches in a transaction that is left open; their index entries stay whatever the answers are. `now_s` is
+    Unix time. Raises sqlite3.Error; then all of it is to be rolled back.
     """
-    cursor = connection.cursor()
-    cursor.execute("BEGIN IMMEDIATE")
-    answers: list[Outcome | Exception] = []
-    changed = False
-    for batch in batches:
+    group = _Group(connection.cursor(), now_s)
+    group.cursor.execute("BEGIN IMMEDIATE")
+    answers = [group.answer(batch) for batch in batches]
+    group.ends.write(group.cursor)
+    return GroupOutcome(answers, group.changed)
+
+
+class _Group:
+    """The transaction, and what it has done so far."""
+
+    def __init__(self, cursor: sqlite3.Cursor, now_s: float) -> None:
+        self.cursor = cursor
+        self.ends = Ends()
+        self.changed = False
+        self._now_s = now_s
+        self._added: set[IndexEntry] = set()
+
+    def answer(self, batch: Batch) -> Outcome | Exception:
+        """Try the batch with its index entries. Raises sqlite3.Error."""
         try:
             before, following = split(batch.writes, batch.entries)
-            changed = _add(cursor, batch, before) or changed
-            answer: Outcome | Exception = _try_batch(cursor, batch)
-            if following and answer is _APPLIED:
-                _add(cursor, batch, following)
+            self._add([index_entry for index_entry in before if index_entry not in self._added])
+            self._added.update(before)
+            if not self._is_applied(batch):
+                return Refused(self._standing(batch))
+            self._note_ends(batch)
+            self._add(following)
         except Exception as error:
             if isinstance(error, sqlite3.Error) and not isinstance(error, _UNFIT):
                 raise
-            answer = error
-        changed = changed or answer is _APPLIED
-        answers.append(answer)
-    return GroupOutcome(answers, changed)
+            return error
+        self.changed = True
+        return _APPLIED
 
+    def _add(self, entries: Sequence[IndexEntry]) -> None:
+        """Add the index entries. Each is kept a little longer than asked, and stays as it is while that is enough: a
+        refused batch with entries that are there already need not wait for the disk.
+        """
+        for index, bucket, entry, keep_s in entries:
+            least_s = self._end_s(keep_s)
+            end_s = None if least_s is None else least_s + keep_s / ENTRY_STEPS
+            self.cursor.execute(INSERT_ENTRY[index], (bucket, entry, end_s, least_s))
+            if self.cursor.rowcount:
+                self.changed = True
+                if end_s is not None:
+                    self.ends.note(end_s, INDEXES[index].table, (index, bucket, entry))
 
-def _add(cursor: sqlite3.Cursor, batch: Batch, entries: Sequence[IndexEntry]) -> bool:
-    """Add the index entries, and say whether that changed anything."""
-    changed = 0
-    for index, bucket, entry, keep_s in entries:
-        cursor.execute(INSERT_ENTRY[index], (bucket, entry, _rounded_up(batch.end_s(keep_s), keep_s)))
-        changed += cursor.rowcount
-    return changed > 0
+    def _note_ends(self, batch: Batch) -> None:
+        for key, _, _, keep_s in batch.writes:
+            if keep_s:
+                self.ends.note(self._now_s + keep_s, batch.table, (batch.partition, *key))
 
+    def _end_s(self, keep_s: int) -> float | None:
+        """When that is forgotten which is kept for so long."""
+        return None if keep_s == FOR_EVER else self._now_s + keep_s
 
-def _rounded_up(end_s: int | None, keep_s: int) -> int | None:
-    """An end that hardly moves when the same is kept for as long again: a refused batch with entries that are there
-    already should not have to wait for the disk.
-    """
-    step_s = keep_s // ENTRY_STEPS
-    return end_s if end_s is None or step_s < 2 else -(-end_s // step_s) * step_s
+    def _is_applied(self, batch: Batch) -> bool:
+        """Write all the rows if all conditions are met, and say whether they were. They see the rows as they were
+        before, though the rows are written one by one, because no row is named twice.
+        """
+        if len(batch.writes) == 1:
+            return self._write(batch, batch.writes[0])
+        met = False
+        self.cursor.execute("SAVEPOINT batch")
+        try:
+            met = all(self._write_run(batch, run) for run in _runs(batch.writes))
+        finally:
+            if not met:
+                self.cursor.execute("ROLLBACK TO batch")
+            self.cursor.execute("RELEASE batch")
+        return met
 
+    def _write_run(self, batch: Batch, run: Sequence[Write]) -> bool:
+        """Write the rows if all their conditions are met, and say whether they were: a journey's cells in one
+        statement.
+        """
+        (kind, row_id, segment), condition, values, keep_s = run[0]
+        if len(run) == 1 or not condition or _all_null(condition):
+            return all(self._write(batch, write) for write in run)
+        text = update_run_text(batch.table, kind, tuple(values), tuple(condition), keep_s is not None)
+        key = (batch.partition, row_id, segment, run[-1].key.segment)
+        self.cursor.execute(text, (*self._bound(run[0]), *key, *condition.values()))
+        return self.cursor.rowcount == len(run)
 
-def _try_batch(cursor: sqlite3.Cursor, batch: Batch) -> Applied | Refused:
-    is_one = len(batch.writes) == 1
-    met = _write(cursor, batch, batch.writes[0]) if is_one else _write_all(cursor, batch)
-    return _APPLIED if met else Refused(_standing(cursor, batch))
+    def _write(self, batch: Batch, write: Write) -> bool:
+        """Write the row if its condition is met, and say whether it was."""
+        (kind, row_id, segment), condition, values, keep_s = write
+        cursor, table, key, is_whole = self.cursor, batch.table, (batch.partition, row_id, segment), keep_s is not None
+        if segment:
+            check_segment(table, segment)
+        if condition is ABSENT:
+            cursor.execute(insert_text(table, kind, tuple(values), is_whole), (*key, *self._bound(write)))
+        elif _all_null(condition) and not _all_null(values):
+            text = upsert_text(table, kind, tuple(values), tuple(condition), is_whole)
+            cursor.execute(text, (*key, *self._bound(write), *condition.values()))
+        else:
+            if is_whole:
+                check_end(write)
+            text = update_text(table, kind, tuple(values), tuple(condition), is_whole)
+            cursor.execute(text, (*self._bound(write), *key, *condition.values()))
+            if not cursor.rowcount and _all_null(condition):
+                return cursor.execute(exists_text(table, kind), key).fetchone() is None
+        return cursor.rowcount == 1
 
+    def _bound(self, write: Write) -> Iterable[Value | float]:
+        """The values of the row that a statement binds, and the end of one that is whole."""
+        values = write.values.values()
+        return values if write.keep_s is None else (*values, self._end_s(write.keep_s))
 
-def _write_all(cursor: sqlite3.Cursor, batch: Batch) -> bool:
-    """Write all the rows if all conditions are met, and say whether they were. They see the rows as they were
-    before, though the rows are written one by one, because no row is named twice.
-    """
-    met = False
-    cursor.execute("SAVEPOINT batch")
-    try:
-        met = all(_write_run(cursor, batch, run) for run in _runs(batch.writes))
-    finally:
-        if not met:
-            cursor.execute("ROLLBACK TO batch")
-        cursor.execute("RELEASE batch")
-    return met
+    def _standing(self, batch: Batch) -> Rows:
+        keys = keys_json(write.key for write in batch.writes)
+        found = self.cursor.execute(select_keys_text(batch.table), (keys, batch.partition))
+        return dict(map(row_of(batch.table), found))
 
 
 def _runs(writes: Sequence[Write]) -> Iterator[Sequence[Write]]:
@@ -145,52 +198,7 @@ def _goes_on(before: Write, write: Write) -> bool:
     )
 
 
-def _write_run(cursor: sqlite3.Cursor, batch: Batch, run: Sequence[Write]) -> bool:
-    """Write the rows if all their conditions are met, and say whether they were: a journey's cells in one statement."""
-    (kind, row_id, segment), condition, values, keep_s = run[0]
-    if len(run) == 1 or not condition or _all_null(condition):
-        return all(_write(cursor, batch, write) for write in run)
-    is_whole = keep_s is not None
-    text = update_run_text(batch.table, kind, tuple(values), tuple(condition), is_whole=is_whole)
-    key = (batch.partition, row_id, segment, run[-1].key.segment)
-    cursor.execute(text, (*_bound(batch, run[0]), *key, *condition.values()))
-    return cursor.rowcount == len(run)
-
-
-def _write(cursor: sqlite3.Cursor, batch: Batch, write: Write) -> bool:
-    """Write the row if its condition is met, and say whether it was."""
-    (kind, row_id, segment), condition, values, keep_s = write
-    table, key, is_whole = batch.table, (batch.partition, row_id, segment), keep_s is not None
-    if segment:
-        check_segment(table, segment)
-    if condition is ABSENT:
-        cursor.execute(insert_text(table, kind, tuple(values), is_whole=is_whole), (*key, *_bound(batch, write)))
-    elif _all_null(condition) and not _all_null(values):
-        text = upsert_text(table, kind, tuple(values), tuple(condition), is_whole=is_whole)
-        cursor.execute(text, (*key, *_bound(batch, write), *condition.values()))
-    else:
-        if is_whole:
-            check_end(write)
-        text = update_text(table, kind, tuple(values), tuple(condition), is_whole=is_whole)
-        cursor.execute(text, (*_bound(batch, write), *key, *condition.values()))
-        if not cursor.rowcount and _all_null(condition):
-            return cursor.execute(exists_text(table, kind), key).fetchone() is None
-    return cursor.rowcount == 1
-
-
-def _bound(batch: Batch, write: Write) -> Iterable[Value]:
-    """The values of the row that a statement binds, and the end of one that is whole."""
-    values = write.values.values()
-    return values if write.keep_s is None else (*values, batch.end_s(write.keep_s))
-
-
 def _all_null(row: Row) -> bool:
     """Whether a missing row has it as a condition, and stays missing with it as values."""
     values = tuple(row.values())
     return values.count(None) == len(values)
-
-
-def _standing(cursor: sqlite3.Cursor, batch: Batch) -> Rows:
-    keys = keys_json(write.key for write in batch.writes)
-    found = cursor.execute(select_keys_text(batch.table), (keys, batch.partition))
-    return dict(map(row_of(batch.table), found))

@@ -23,9 +23,10 @@ _PLAIN = """CREATE TABLE {} (
 
 _TABLES = ("seat_groups", "ledgers", "trips", "waitlists", "cursors")
 _PLAIN_TABLES = ("index_entries", "listings")
+_END = "ALTER TABLE {} ADD COLUMN ends_s REAL"
 _ENDS = (
-    "ALTER TABLE {0} ADD COLUMN ends_s INTEGER",
-    "CREATE INDEX {0}_ends ON {0} (ends_s) WHERE ends_s IS NOT NULL",
+    "CREATE TABLE ends (ends_s REAL NOT NULL, of_table TEXT NOT NULL, keys TEXT NOT NULL)",
+    "CREATE INDEX ends_in_order ON ends (ends_s)",
 )
 
 # Each takes the database one version further; the first makes it. A migration that was released never changes, and a
@@ -33,7 +34,7 @@ _ENDS = (
 # version is.
 MIGRATIONS: Sequence[Sequence[str]] = (
     (*map(_CONDITIONAL.format, _TABLES), *map(_PLAIN.format, _PLAIN_TABLES)),
-    tuple(statement.format(table) for table in (*_TABLES, *_PLAIN_TABLES) for statement in _ENDS),
+    (*map(_END.format, (*_TABLES, *_PLAIN_TABLES)), *_ENDS),
 )
 
 _OURS = frozenset({"partition", "kind", "id", "segment", "ends_s"})

@@ -9,34 +9,14 @@ than anything is kept, is passed over: a machine that was started in 1970 purges
 """
 
 import sqlite3
-from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from travio_inventory.protocol.batches import Table
-from travio_inventory.protocol.tables import PlainTable
+from travio_inventory.store.sqlite.ends import Portion, earliest_s, remove_earliest
 
 Seconds: TypeAlias = Callable[[], float]
 """A clock."""
-
-_KEYS: Mapping[Table | PlainTable, tuple[str, ...]] = {
-    **dict.fromkeys(Table, ("partition", "kind", "id", "segment")),
-    **dict.fromkeys(PlainTable, ("index_name", "bucket", "entry")),
-}
-_ENDED = "SELECT ends_s, '{table}', {columns} FROM {table} WHERE ends_s <= :now_s"
-_FIND = (
-    " UNION ALL ".join(
-        _ENDED.format(table=table, columns=", ".join((*key, "NULL")[:4])) for table, key in _KEYS.items()
-    )
-    + " ORDER BY 1 LIMIT :most"
-)
-_DELETE = {
-    str(table): f"DELETE FROM {table} WHERE {' AND '.join(f'{name} = ?' for name in key)}"  # noqa: S608 - ours
-    for table, key in _KEYS.items()
-}
-_EARLIEST = " UNION ALL ".join(f"SELECT min(ends_s) FROM {table} WHERE ends_s IS NOT NULL" for table in _KEYS)  # noqa: S608 - ours
-
 
 EMPTY_TIME_S = 60 * 86_400
 """Longer than any row or entry is kept: two ends that are further apart were written by different times."""
@@ -46,8 +26,8 @@ EMPTY_SHARE = 8
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How the purge goes on: a look every `interval_s`; while there is more to do, `rows_at_once` or `pages_at_once`
-    every `pause_s`. It goes at most `faster_max` times as fast as time does.
+    """How the purge goes on: a look every `interval_s`; while there is more to do, some `rows_at_once` or
+    `pages_at_once` every `pause_s`. It goes at most `faster_max` times as fast as time does.
     """
 
     interval_s: float = 5.0
@@ -81,14 +61,14 @@ class Purge:
     def step(self) -> bool:
         """Remove a few rows in the open transaction, or else free a few pages; whether there was any."""
         cursor = self._connection.cursor()
-        rows = _remove(cursor, self._ended_by_s(), self._pace.rows_at_once)
+        ended = _remove(cursor, self._ended_by_s(), self._pace.rows_at_once)
         pages = 0
-        if not rows:
+        if not ended.listed:
             self._pass_over_empty_time()
             pages = _free(cursor, self._pace.pages_at_once)
-        self._removed = rows
-        self._due_at_s = self._monotonic_s() + (self._pace.pause_s if rows or pages else self._pace.interval_s)
-        return rows > 0 or pages > 0
+        self._removed = ended.removed
+        self._due_at_s = self._monotonic_s() + (self._pace.pause_s if ended.listed or pages else self._pace.interval_s)
+        return ended.listed > 0 or pages > 0
 
     def written(self) -> int:
         """What was removed is on disk: how many rows."""
@@ -116,18 +96,16 @@ class Purge:
 
     def _earliest_s(self) -> float:
         """The earliest end that is there, now if there is none before."""
-        ends: list[float] = [end_s for (end_s,) in self._connection.execute(_EARLIEST) if end_s is not None]
-        return min([self._now_s(), *ends])
+        now_s, end_s = self._now_s(), earliest_s(self._connection)
+        return now_s if end_s is None else min(now_s, end_s)
 
 
-def _remove(cursor: sqlite3.Cursor, now_s: float, most: int) -> int:
-    """Remove so many at most that ended by then, and say how many."""
-    ended = defaultdict(list)
-    for _, table, *key in cursor.execute(_FIND, {"now_s": now_s, "most": most}).fetchall():
-        ended[table].append(key[: len(_KEYS[table])])
-    for table, keys in ended.items():
-        cursor.executemany(_DELETE[table], keys)
-    return sum(map(len, ended.values()))
+def _remove(cursor: sqlite3.Cursor, now_s: float, most: int) -> Portion:
+    """Remove what ended by then, portion by portion until so many rows and entries were looked at."""
+    listed = removed = 0
+    while listed < most and (portion := remove_earliest(cursor, now_s)) is not None:
+        listed, removed = listed + portion.listed, removed + portion.removed
+    return Portion(listed, removed)
 
 
 def _free(cursor: sqlite3.Cursor, most: int) -> int:

@@ -25,7 +25,7 @@ def partition_text(partition: Partition) -> str:
 
 
 @lru_cache(maxsize=STATEMENTS_CACHED)
-def insert_text(table: Table, kind: Kind, columns: tuple[str, ...], *, is_whole: bool = False) -> str:
+def insert_text(table: Table, kind: Kind, columns: tuple[str, ...], is_whole: bool) -> str:
     """Insert a row with these columns if there is none; binds partition, id and segment, the values, and its end if it
     `is_whole`.
     """
@@ -36,24 +36,20 @@ def insert_text(table: Table, kind: Kind, columns: tuple[str, ...], *, is_whole:
 
 
 @lru_cache(maxsize=STATEMENTS_CACHED)
-def upsert_text(
-    table: Table, kind: Kind, columns: tuple[str, ...], conditions: tuple[str, ...], *, is_whole: bool = False
-) -> str:
+def upsert_text(table: Table, kind: Kind, columns: tuple[str, ...], conditions: tuple[str, ...], is_whole: bool) -> str:
     """Insert a row, or update the one that is there if it meets the conditions, all its columns if it `is_whole`.
 
     Binds partition, id and segment, the values, its end if it `is_whole`, then the conditions.
     """
     check_columns(table, kind, conditions)
-    insert = insert_text(table, kind, columns, is_whole=is_whole).removesuffix("NOTHING")
+    insert = insert_text(table, kind, columns, is_whole).removesuffix("NOTHING")
     values = ", ".join(f"{name} = excluded.{name}" for name in ((*COLUMNS[kind], _END) if is_whole else columns))
     where = " AND ".join(f"{table}.{name} IS ?" for name in conditions) or "TRUE"
     return f"{insert}UPDATE SET {values} WHERE {where}"
 
 
 @lru_cache(maxsize=STATEMENTS_CACHED)
-def update_text(
-    table: Table, kind: Kind, columns: tuple[str, ...], conditions: tuple[str, ...], *, is_whole: bool = False
-) -> str:
+def update_text(table: Table, kind: Kind, columns: tuple[str, ...], conditions: tuple[str, ...], is_whole: bool) -> str:
     """Update a row that meets the conditions, all its columns if it `is_whole`.
 
     Binds the values, its end if it `is_whole`, partition, id and segment, then the conditions.
@@ -68,11 +64,11 @@ def update_text(
 
 @lru_cache(maxsize=STATEMENTS_CACHED)
 def update_run_text(
-    table: Table, kind: Kind, columns: tuple[str, ...], conditions: tuple[str, ...], *, is_whole: bool = False
+    table: Table, kind: Kind, columns: tuple[str, ...], conditions: tuple[str, ...], is_whole: bool
 ) -> str:
     """Update the rows of an id from one segment to another that meet the conditions; binds as `update_text`."""
     check_segment(table, 1)
-    text = update_text(table, kind, columns, conditions, is_whole=is_whole)
+    text = update_text(table, kind, columns, conditions, is_whole)
     return text.replace(" AND segment = ?", " AND segment BETWEEN ? AND ?", 1)
 
 
@@ -103,11 +99,11 @@ def select_kind_text(table: Table, kind: Kind, *, has_end: bool) -> str:
 
 
 INSERT_ENTRY = {
-    index: f"INSERT INTO {table} (index_name, bucket, entry, ends_s) VALUES ('{index}', ?, ?, ?) "  # noqa: S608 - ours
-    "ON CONFLICT DO UPDATE SET ends_s = excluded.ends_s WHERE ends_s IS NOT excluded.ends_s"
+    index: f"INSERT INTO {table} (index_name, bucket, entry, ends_s) VALUES ('{index}', ?1, ?2, ?3) "  # noqa: S608 - ours
+    "ON CONFLICT DO UPDATE SET ends_s = ?3 WHERE ends_s IS NOT ?3 AND (ends_s BETWEEN ?4 AND ?3) IS NOT TRUE"
     for index, (table, *_) in INDEXES.items()
 }
-"""Binds bucket, entry and end; changes nothing where all that is there already."""
+"""Binds bucket, entry, its end and the least end; changes nothing of an entry that ends between these two."""
 SELECT_ENTRIES = {
     index: f"SELECT entry FROM {table} WHERE index_name = '{index}' AND bucket = ? AND entry > ? ORDER BY entry LIMIT ?"  # noqa: S608 - ours
     for index, (table, *_) in INDEXES.items()
