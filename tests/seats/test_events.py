@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from travio_inventory.events.relay import REFUSED_MAX
 from travio_inventory.kernel.actor import ActorKind
 from travio_inventory.kernel.events import Event, PublishFailed
 from travio_inventory.kernel.refusals import FinalRefusal
@@ -348,6 +349,28 @@ async def test_an_event_that_is_not_published_for_long_is_not_forgotten(single_s
     assert [event.subject for event in await relay.relay()] == [hold.id]
     restarted = sale.elsewhere()
     assert [event.subject for event in await restarted.relay()] in ([], [hold.id])
+
+
+async def test_a_sink_that_is_down_is_asked_with_single_events_and_costs_the_store_no_writes(sale: Sale) -> None:
+    asked: list[str] = []
+
+    async def is_down(event: Event) -> None:
+        asked.append(event.id)
+        raise OSError("down")
+
+    await sale.relay_all()
+    sale.process.sink.subscribe(is_down)
+    for seat in range(1, 13):
+        await sale.hold(f"A{seat}")
+    with pytest.raises(PublishFailed):
+        await sale.relay()
+    batches = sale.store.batches
+    for _ in range(3):
+        asked.clear()
+        with pytest.raises(PublishFailed):
+            await sale.relay()
+        assert len(asked) == len(set(asked)) == REFUSED_MAX
+    assert sale.store.batches == batches
 
 
 async def test_a_relay_that_cannot_publish_reads_no_more(single_seats: Sale, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -45,7 +45,7 @@ def test_a_broken_design_is_caught(design: Broken, monkeypatch: pytest.MonkeyPat
     design.plant(monkeypatch)
     seen: list[str] = []
     for seed in range(design.plan.seed, design.plan.seed + SEEDS_MAX):
-        violations = simulate(design.plan.with_seed(seed)).violations
+        violations = simulate(design.plan.with_seed(seed), design.is_caught_by).violations
         if design.is_caught_by(violations):
             return
         seen += violations

@@ -134,10 +134,12 @@ def patient(publish: Callable[[Post, Sequence[Event]], Awaitable[None]]) -> Call
 
 @pytest.mark.long
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("plant", [one_cursor_for_all_sinks, one_round_for_all_sinks])
-def test_a_design_in_which_sinks_are_not_independent_is_caught(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("plant", "first"), [(one_cursor_for_all_sinks, 8), (one_round_for_all_sinks, 7)])
+def test_a_design_in_which_sinks_are_not_independent_is_caught(
+    plant: Plant, first: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     plant(monkeypatch)
-    for seed in range(1, 1 + SEEDS_MAX):
+    for seed in range(first, first + SEEDS_MAX):
         if any(said.startswith("I8") for said in hard_day(seed, "absent")):
             return
     pytest.fail("not caught")
@@ -148,12 +150,12 @@ def test_a_design_in_which_sinks_are_not_independent_is_caught(plant: Plant, mon
 @pytest.mark.parametrize(
     ("promises", "plant", "first"),
     [
-        ("L1", ahead_for_good, 1),
-        ("I8", epochs_by_the_clock, 1),
+        ("L1", ahead_for_good, 3),
+        ("I8", epochs_by_the_clock, 3),
         ("I8", from_the_open_epoch, 3),
         ("I8 L1", abort_the_round, 1),
         ("I8", forget_what_fails, 2),
-        ("L2", as_long_as_the_clock_was_ahead, 0),
+        ("L2", as_long_as_the_clock_was_ahead, 8),
     ],
     ids=lambda value: value.__name__ if callable(value) else str(value),
 )

@@ -33,8 +33,10 @@ from verification.simulation.world import KEY
 
 pytestmark = pytest.mark.long
 
-SEEDS = 200
+SEEDS = 96
 SEEDS_EACH = 8
+UNANSWERED_LEAVE = 167
+"""A seed with an answer that is rare: the store does not answer somebody who leaves a waiting list."""
 ROOT = Path(__file__).parent.parent.parent
 
 FAULTS = {
@@ -82,9 +84,10 @@ def test_no_promise_is_broken(first: int) -> None:
 
 
 def test_every_fault_every_answer_and_every_step_occurred() -> None:
-    """In the runs above, in which the promises were kept."""
+    """In the runs above, and one more, in which the promises were kept."""
+    assert ran(UNANSWERED_LEAVE).violations == []
     together = Ran(Plan(0), seeds=0)
-    for seed in range(SEEDS):
+    for seed in (*range(SEEDS), UNANSWERED_LEAVE):
         together.add(ran(seed))
     assert {what for what, count in together.seen.items() if count} == FAULTS
     assert {f"{op} {how}" for op, ways in ANSWERS.items() for how in ways.split()} - together.told.keys() == set()

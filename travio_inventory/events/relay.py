@@ -3,7 +3,7 @@
 Each sink has its own relay, with its own journal and position: a slow or absent sink delays no other.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from travio_inventory.kernel.clock import Clock
@@ -49,6 +49,8 @@ class EventRelay:
         """When the oldest known event happened that is not yet published."""
         self._suspects: Collection[str] = ()
         """The subjects whose events were refused while no others were accepted: next time the others come first."""
+        self._is_down = False
+        """Whether the sink accepted nothing in the last round: the next one begins with single events."""
 
     async def __call__(self) -> int:
         """How many events were published. An event that is refused alone is set aside, and the others go on.
@@ -59,18 +61,25 @@ class EventRelay:
         events = sorted(await self._journal.unpublished(), key=lambda event: event.subject in self._suspects)
         self._oldest_ms = min([*(event.at_ms for event in events), *self._refused.values()], default=None)
         try:
-            for start in range(0, len(events), EVENTS_AT_ONCE):
-                await round_.publish(events[start : start + EVENTS_AT_ONCE])
+            for part in self._parts(events):
+                await round_.publish(part)
         except Exception:
-            self._suspects = round_.subjects
+            self._suspects, self._is_down = round_.subjects, not round_.count
             await round_.set_aside()
             raise
-        self._suspects = round_.subjects
+        self._suspects, self._is_down = round_.subjects, False
         await round_.set_aside()
         if round_.refused and not round_.count:
             raise next(iter(round_.refused.values()))
         self._remember(round_.refused, events)
         return round_.count
+
+    def _parts(self, events: Sequence[Event]) -> Iterator[Sequence[Event]]:
+        """What to hand over together. A sink that is down is asked with few events, one by one."""
+        singles = min(REFUSED_MAX, len(events)) if self._is_down else 0
+        yield from ([event] for event in events[:singles])
+        for start in range(singles, len(events), EVENTS_AT_ONCE):
+            yield events[start : start + EVENTS_AT_ONCE]
 
     def _remember(self, refused: Collection[Event], tried: Collection[Event]) -> None:
         """What the sink has not had yet, after a round: refused events that are still kept."""
@@ -108,11 +117,13 @@ class _Round:
         try:
             await self._sink.publish(events)
         except Exception as error:
-            if self._attempts >= ATTEMPTS_MAX or (len(self.subjects) >= REFUSED_MAX and not self.count):
-                raise
-            if len(events) == 1:
+            is_single = len(events) == 1
+            if is_single:
                 self.refused[events[0]] = error
                 self.subjects.add(events[0].subject)
+            if self._attempts >= ATTEMPTS_MAX or (len(self.subjects) >= REFUSED_MAX and not self.count):
+                raise
+            if is_single:
                 return
         else:
             self.count += len(events)

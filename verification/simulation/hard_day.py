@@ -35,6 +35,8 @@ TTL_MS = 20_000
 DAY_S = 1_500.0
 NIGHT_S = 900.0
 WRONG_S = (60, 3_600, 86_400)
+ROUND_S = 3.0
+"""The pause between two rounds of a worker."""
 TOLD_S = 200.0
 """After this time a readable event is published, by a relay that was right for RIGHT_S."""
 LAPSED_S = 60.0
@@ -171,7 +173,7 @@ class HardDay:
         await asyncio.sleep(after_s)
         self._well_s = max(self._well_s, now_s())
         while True:
-            await asyncio.wait([self._worker.start(keep_at(work(self._worker), lambda: 1.0))])
+            await asyncio.wait([self._worker.start(keep_at(work(self._worker), lambda: ROUND_S))])
 
     # ---- what is promised
 

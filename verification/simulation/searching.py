@@ -14,6 +14,7 @@ import pytest
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from verification.simulation.broken import Broken
 from verification.simulation.broken_designs import BROKEN
 from verification.simulation.history import CallOutcome
 from verification.simulation.plan import Plan
@@ -115,4 +116,11 @@ def first_caught(name: str, seeds: int) -> Plan | None:
     """The first plan that catches the broken design; None if none of the seeds does."""
     design = BROKEN[name]
     plans = (design.plan.with_seed(seed) for seed in range(seeds))
-    return next((plan for plan in plans if design.is_caught_by(run(plan, name).violations)), None)
+    return next((plan for plan in plans if is_caught(design, plan)), None)
+
+
+def is_caught(design: Broken, plan: Plan) -> bool:
+    """Whether a run of the plan shows that the design, planted in it, is broken."""
+    with pytest.MonkeyPatch.context() as patch:
+        design.plant(patch)
+        return design.is_caught_by(simulate(plan, design.is_caught_by).violations)

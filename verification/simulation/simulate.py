@@ -3,15 +3,19 @@
 from verification.simulation.oracle import Violated
 from verification.simulation.plan import Plan
 from verification.simulation.reckoning import Reckoning
-from verification.simulation.virtual_loop import run_virtually
-from verification.simulation.world import World
+from verification.simulation.virtual_loop import Ended, run_virtually
+from verification.simulation.world import Enough, World, never
 
 
-def simulate(plan: Plan) -> World:
-    """Run the plan; `violations` are the promises that it broke, each with its moment, and what nobody expected."""
-    world = World(plan)
+def simulate(plan: Plan, is_enough: Enough = never) -> World:
+    """Run the plan; `violations` are the promises that it broke, each with its moment, and what nobody expected. The
+    day ends early when those seen so far are enough.
+    """
+    world = World(plan, is_enough)
     try:
         run_virtually(plan.seed, _run(world))
+    except* Ended:
+        pass
     except* Violated as group:
         world.violations += [str(violated) for violated in _leaves(group)]
     except* Exception as group:  # noqa: BLE001 - whatever goes wrong in a run is its result

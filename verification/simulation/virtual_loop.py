@@ -23,6 +23,10 @@ class Stalled(AssertionError):
     """Every task waits for something that never happens."""
 
 
+class Ended(Exception):
+    """The run was ended: what it was to show has been seen."""
+
+
 class VirtualLoop(asyncio.SelectorEventLoop):
     """Never waits: when no callback is ready, the clock goes to the next timer. Has no input or output.
 
@@ -32,6 +36,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def __init__(self, seed: int) -> None:
         self._now = 0.0
         self._turns = 0
+        self._is_over = False
         self._order = Random(seed)
         self.stands_still_until: Callable[[asyncio.Handle], float] | None = None
         """When the process of a callback continues, if it stands still."""
@@ -39,6 +44,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def time(self) -> float:
         return self._now
+
+    def end(self) -> None:
+        """Raise Ended instead of the next turn."""
+        self._is_over = True
 
     def call_soon(
         self, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
@@ -69,6 +78,9 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def _run_once(self) -> None:
         """One turn in place of the base class's: it would ask the system for the time and for sockets."""
+        if self._is_over:
+            self._is_over = False
+            raise Ended
         ready, timers = self._ready, self._scheduled  # type: ignore[attr-defined]
         self._turns = self._turns + 1 if ready else 0
         if self._turns > TURNS_MAX:
@@ -110,7 +122,7 @@ def _garbage_kept() -> Iterator[None]:
 
 
 def run_virtually(seed: int, main: Coroutine[Any, Any, T]) -> T:
-    """Run to the end on a loop of its own, in virtual time. Raises Stalled."""
+    """Run to the end on a loop of its own, in virtual time. Raises Stalled, and Ended if somebody ended it."""
     with _garbage_kept(), asyncio.Runner(loop_factory=lambda: VirtualLoop(seed)) as runner:
         return runner.run(main)
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from math import inf
@@ -53,12 +53,21 @@ SHARD_S = 4.0
 """The pauses between two rounds at night; the second one if the slow round must finish, which visits one shard in each.
 """
 
+Enough = Callable[[Sequence[str]], bool]
+"""Whether the violations seen so far are what the run was to show."""
+
+
+def never(_violations: Sequence[str]) -> bool:
+    """Whatever is seen, the run goes on to its end."""
+    return False
+
 
 class World:
     """The processes, callers, workers and faults of a plan, and what watches them."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, is_enough: Enough = never) -> None:
         self.plan = plan
+        self._is_enough = is_enough
         self.is_night = False
         self.violations: list[str] = []
         self.oracle: Oracle[Call] = Oracle(
@@ -128,13 +137,20 @@ class World:
             if self.forgetting is not None:
                 self.forgetting.applied(now_s(), partition, changes)
         except Violated as violated:
-            self.violations.append(f"{now_s():.2f} {violated}")
+            self._note(violated)
         try:
             self.oracle.applied(now_s(), ASKING.get(), partition, changes)
             if partition.table is Table.WAITLISTS:
                 self.lists.applied(now_s(), partition, changes)
         except Violated as violated:
-            self.violations.append(f"{now_s():.2f} {violated}")
+            self._note(violated)
+
+    def _note(self, violated: Violated) -> None:
+        self.violations.append(f"{now_s():.2f} {violated}")
+        if self._is_enough(self.violations):
+            loop = asyncio.get_running_loop()
+            assert isinstance(loop, VirtualLoop)
+            loop.end()
 
     def _faults(self, faults: Faults) -> Faults:
         """On a day on which things are forgotten, servers forget at moments of their own, and drop what waited for too
@@ -222,7 +238,7 @@ class World:
             try:
                 forgetting.judge(now_s(), self.batches.standing())
             except Violated as violated:
-                self.violations.append(f"{now_s():.2f} {violated}")
+                self._note(violated)
                 return
 
     async def _set_clocks(self) -> None:

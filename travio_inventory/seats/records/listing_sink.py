@@ -1,4 +1,4 @@
-"""Sees to it that holds are listed whose listing was lost: by their events, as they are handed on."""
+"""Sees to it that holds are listed whose listing was lost: by their events, when they have been handed on."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
@@ -33,7 +33,8 @@ def _of_events(events: Iterable[Event], retention: Retention) -> Iterator[IndexE
 
 
 class ListingSink:
-    """Sink. Sees to it that the holds of the events are listed, and for how long, then hands the events on.
+    """Sink. Hands the events on, then sees to it that their holds are listed, and for how long: once, however often a
+    sink that is down refuses them.
 
     An entry that cannot be added stops no event: it is tried again with the next ones. Of several steps of a hold the
     last one says how long its entries are kept.
@@ -48,6 +49,7 @@ class ListingSink:
 
     async def publish(self, events: Sequence[Event]) -> None:
         """See Sink."""
+        await self._sink.publish(events)
         for index_entry in _of_events(events, self._retention):
             self._missing[index_entry._replace(keep_s=FOR_EVER)] = index_entry
         for named in list(self._missing)[:-MISSING_MAX]:
@@ -57,4 +59,3 @@ class ListingSink:
                 break
             for named in part:
                 del self._missing[named]
-        await self._sink.publish(events)
