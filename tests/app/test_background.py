@@ -12,18 +12,16 @@ import anyio.lowlevel
 import pytest
 
 from travio_inventory.app.assemble import Relay
-from travio_inventory.app.background.forgetter import Forgetter
 from travio_inventory.app.background.pace import BACKOFF_MS_MAX, Pace
 from travio_inventory.app.background.relay import LATE_MS, RelayJob
-from travio_inventory.app.background.sweeper import Sweeper
+from travio_inventory.app.background.visits import VisitJob
 from travio_inventory.kernel.events import PublishFailed
 from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown
 from travio_inventory.protocol.batches import Partition
 from travio_inventory.seats.ports import ArchiveFailed
 from travio_inventory.seats.records.seat_rows import group_partition
 from travio_inventory.seats.trip import TripKey
-from travio_inventory.seats.use_cases.expire_holds import Swept
-from travio_inventory.seats.use_cases.forget_trips import Visited
+from travio_inventory.seats.use_cases.visited import Visited
 from verification.simulation.virtual_loop import run_virtually
 
 INTERVAL_MS = 10
@@ -56,8 +54,8 @@ class Rounds:
             await self._called.wait()
 
 
-def sweeper(rounds: Rounds) -> Sweeper:
-    return Sweeper(rounds, interval_ms=INTERVAL_MS, jitter=Random(1))
+def sweeper(rounds: Rounds, interval_ms: int = INTERVAL_MS) -> VisitJob[Partition]:
+    return VisitJob("sweep", rounds, interval_ms=interval_ms, jitter=Random(1))
 
 
 def relay(rounds: Callable[[], Awaitable[int]], lag_ms: int = 0) -> RelayJob:
@@ -75,7 +73,7 @@ async def while_running(work: Callable[[], Coroutine[Any, Any, None]], until: Ca
             running.cancel_scope.cancel()
 
 
-@pytest.mark.parametrize(("job", "result"), [(sweeper, Swept(0, {})), (relay, 3)])
+@pytest.mark.parametrize(("job", "result"), [(sweeper, Visited(0)), (relay, 3)])
 async def test_rounds_follow_each_other(job: Callable[[Rounds], Any], result: object) -> None:
     rounds = Rounds(last=result)
     await while_running(job(rounds).run, lambda: rounds.reached(5))
@@ -94,7 +92,7 @@ async def test_rounds_follow_each_other(job: Callable[[Rounds], Any], result: ob
 async def test_no_error_ends_a_job_and_each_kind_is_logged_once(
     job: Callable[[Rounds], Any], error: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
-    rounds = Rounds(error, error, last=Swept(0, {}))
+    rounds = Rounds(error, error, last=Visited(0))
     await while_running(job(rounds).run, lambda: rounds.reached(4))
     assert len(caplog.records) == 1
     assert type(error).__name__ in caplog.text
@@ -107,8 +105,8 @@ async def test_a_sink_that_is_behind_is_named_once_a_minute(caplog: pytest.LogCa
 
 
 async def test_a_job_that_waits_stops_at_once_when_cancelled() -> None:
-    rounds = Rounds(last=Swept(0, {}))
-    slow = Sweeper(rounds, interval_ms=3_600_000, jitter=Random(1))
+    rounds = Rounds(last=Visited(0))
+    slow = sweeper(rounds, 3_600_000)
     await while_running(slow.run, lambda: rounds.reached(1))
     assert rounds.calls == 1
 
@@ -126,7 +124,7 @@ async def test_a_job_in_the_middle_of_a_round_stops_at_once_when_cancelled() -> 
 
 async def test_each_seat_group_that_fails_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     failures: dict[Partition, Exception] = {GROUP: OutcomeUnknown(), OTHER_GROUP: ZeroDivisionError("bug")}
-    rounds = Rounds(last=Swept(3, failures))
+    rounds = Rounds(last=Visited(3, failures))
     await while_running(sweeper(rounds).run, lambda: rounds.reached(5))
     assert [(record.levelno, record.exc_info is not None) for record in caplog.records] == [
         (logging.WARNING, False),
@@ -134,19 +132,20 @@ async def test_each_seat_group_that_fails_is_logged_once(caplog: pytest.LogCaptu
     ]
 
 
-async def test_a_trip_that_cannot_be_forgotten_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_place_that_fails_is_logged_under_its_name(caplog: pytest.LogCaptureFixture) -> None:
     rounds = Rounds(BackendUnavailable(), last=Visited(2, {TripKey("acme", "t1"): ArchiveFailed("/full: no space")}))
-    await while_running(Forgetter(rounds, interval_ms=INTERVAL_MS, jitter=Random(1)).run, lambda: rounds.reached(5))
+    job = VisitJob("forget trips", rounds, named="/".join, interval_ms=INTERVAL_MS, jitter=Random(1))
+    await while_running(job.run, lambda: rounds.reached(5))
     assert caplog.messages == [
         "cannot forget trips, retrying: BackendUnavailable: the store is unavailable; retry",
-        "cannot forget trip t1 of acme, retrying: ArchiveFailed: /full: no space",
+        "cannot forget trips, retrying: acme/t1: ArchiveFailed: /full: no space",
     ]
 
 
 async def test_an_unavailable_store_is_called_less_and_less_often() -> None:
-    failing, well = Rounds(last=BackendUnavailable()), Rounds(last=Swept(0, {}))
-    all_groups_fail = Rounds(last=Swept(1, {GROUP: BackendUnavailable()}))
-    one_group_fails = Rounds(last=Swept(2, {GROUP: BackendUnavailable()}))
+    failing, well = Rounds(last=BackendUnavailable()), Rounds(last=Visited(0))
+    all_groups_fail = Rounds(last=Visited(1, {GROUP: BackendUnavailable()}))
+    one_group_fails = Rounds(last=Visited(2, {GROUP: BackendUnavailable()}))
     with anyio.fail_after(10):
         async with anyio.create_task_group() as running:
             for rounds in (failing, well, all_groups_fail, one_group_fails):
@@ -211,7 +210,7 @@ def test_a_round_begins_an_interval_after_the_last_one_began(
 
 
 async def test_one_successful_round_ends_the_back_off() -> None:
-    rounds = Rounds(*[BackendUnavailable()] * 4, last=Swept(0, {}))
+    rounds = Rounds(*[BackendUnavailable()] * 4, last=Visited(0))
     slept: list[float] = []
     pace = Pace(interval_ms=INTERVAL_MS, jitter=Random(1))
 

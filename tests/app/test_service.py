@@ -18,7 +18,7 @@ from grpclib.health.v1.health_grpc import HealthStub
 from grpclib.health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 
 from travio_inventory.api.grpc.service import BACKGROUND, LIVENESS, SERVICE
-from travio_inventory.app.background import Sweeper
+from travio_inventory.app.background import VisitJob
 from travio_inventory.app.service import App, open_inventory, running, working
 from travio_inventory.edge.local import LocalSeatMapCache
 from travio_inventory.kernel.actor import Actor, house_of
@@ -238,11 +238,11 @@ async def test_a_background_job_that_broke_down_is_seen_in_health_and_calls_are_
 ) -> None:
     broke_down = asyncio.Event()
 
-    async def run(_self: Sweeper) -> None:
+    async def run(_self: VisitJob[object]) -> None:
         broke_down.set()
         raise ZeroDivisionError
 
-    monkeypatch.setattr(Sweeper, "run", run)
+    monkeypatch.setattr(VisitJob, "run", run)
     async with running(settings_of(tmp_path)) as app:
         with channel_to(app) as channel:
             health = HealthStub(channel)

@@ -244,7 +244,7 @@ class EndedTrip(NamedTuple):
     holds: Sequence[Hold]
 
 
-class ArchiveFailed(Exception):
+class ArchiveFailed(OSError):
     """A trip could not be archived; nothing of it is forgotten."""
 
 

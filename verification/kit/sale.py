@@ -13,7 +13,7 @@ from travio_inventory.kernel.actor import HOUSE, Actor, house_of, user_anywhere
 from travio_inventory.kernel.events import Event
 from travio_inventory.kernel.refusals import OutcomeUnknown
 from travio_inventory.protocol import rows
-from travio_inventory.protocol.batches import Batches, Kind, Row, RowKey
+from travio_inventory.protocol.batches import Batches, Kind, Partition, Row, RowKey
 from travio_inventory.protocol.minute_cursor import FIRST_LOOK_MINUTES, MINUTES_AT_ONCE
 from travio_inventory.protocol.rules import Rules
 from travio_inventory.seats.commands import (
@@ -32,8 +32,8 @@ from travio_inventory.seats.records import seat_rows
 from travio_inventory.seats.seat import Available, Blocked, HeldUntil, Sold
 from travio_inventory.seats.trip import Ends, Trip
 from travio_inventory.seats.use_cases.block_seats import SeatsUpdated
-from travio_inventory.seats.use_cases.expire_holds import Swept
 from travio_inventory.seats.use_cases.hold_seats import HoldTimes
+from travio_inventory.seats.use_cases.visited import Visited
 from travio_inventory.seats.waitlist import WaitlistEntry
 from verification.kit import asking
 from verification.kit.clocks import Clock, Hasty, WrongClock
@@ -218,7 +218,7 @@ class Sale:
         command = BlockSeatsCommand(trip_id=self.trip.key.trip, updates=tuple(updates))
         return await self.inventory.block_seats(house_of(self.trip.key.organization), command)
 
-    async def sweep(self) -> Swept:
+    async def sweep(self) -> Visited[Partition]:
         """One round of the sweeper."""
         return await self.inventory.expire_holds(HOUSE)
 

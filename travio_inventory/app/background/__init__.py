@@ -5,14 +5,16 @@ from functools import partial
 from random import Random
 
 from travio_inventory.app.assemble import Relay
-from travio_inventory.app.background.forgetter import Forgetter
 from travio_inventory.app.background.relay import RelayJob
 from travio_inventory.app.background.supervision import Job, Supervision
-from travio_inventory.app.background.sweeper import Sweeper
+from travio_inventory.app.background.visits import VisitJob
 from travio_inventory.kernel.actor import HOUSE
+from travio_inventory.seats.trip import TripKey
 from travio_inventory.seats.use_cases import Inventory
 
-__all__ = ["Forgetter", "Job", "RelayJob", "Supervision", "Sweeper", "background_jobs"]
+__all__ = ["Job", "RelayJob", "Supervision", "VisitJob", "background_jobs"]
+
+FORGET_INTERVAL_MS = 5_000
 
 
 def background_jobs(
@@ -24,10 +26,17 @@ def background_jobs(
     jitter: Random,
 ) -> dict[str, Job]:
     """Sweep, forget trips, and relay events to each sink separately: each job by name, until cancelled."""
+    sweep, forget = partial(inventory.expire_holds, HOUSE), partial(inventory.forget_trips, HOUSE)
     jobs: dict[str, Job] = {
-        "sweeper": Sweeper(partial(inventory.expire_holds, HOUSE), interval_ms=sweep_interval_ms, jitter=jitter).run,
-        "forgetting of trips": Forgetter(partial(inventory.forget_trips, HOUSE), jitter=jitter).run,
+        "sweeper": VisitJob("sweep", sweep, interval_ms=sweep_interval_ms, jitter=jitter).run,
+        "forgetting of trips": VisitJob(
+            "forget trips", forget, named=_trip_named, interval_ms=FORGET_INTERVAL_MS, jitter=jitter
+        ).run,
     }
     for name, relay in relays.items():
         jobs[f"relay to {name}"] = RelayJob(name, relay, interval_ms=relay_interval_ms, jitter=jitter).run
     return jobs
+
+
+def _trip_named(trip: TripKey) -> str:
+    return f"{trip.trip} of {trip.organization}"

@@ -1,22 +1,13 @@
 """Ends the holds whose time ran out, and finishes steps that others left unfinished."""
 
-from dataclasses import dataclass
-
 import anyio
 
 from travio_inventory.kernel.actor import Actor, Scope
 from travio_inventory.protocol.batches import Partition
 from travio_inventory.protocol.ports import Lapses
+from travio_inventory.seats.use_cases.visited import Visited
 
 GROUPS_AT_ONCE = 32
-
-
-@dataclass(slots=True)
-class Swept:
-    """What one round did: seat groups visited, and the error of each that could not be finished."""
-
-    groups: int
-    failures: dict[Partition, Exception]
 
 
 class ExpireHolds:
@@ -25,14 +16,14 @@ class ExpireHolds:
     def __init__(self, lapses: Lapses) -> None:
         self._lapses = lapses
 
-    async def __call__(self, actor: Actor) -> Swept:
+    async def __call__(self, actor: Actor) -> Visited[Partition]:
         """A seat group that fails never stops the others; the next round visits it again.
 
         Raises PermissionDenied, and BackendUnavailable if even the index could not be read.
         """
         actor.needs(Scope.HOUSE_WORK)
         due = await self._lapses.due_partitions()
-        swept = Swept(len(due), {})
+        swept: Visited[Partition] = Visited(len(due))
         at_once = anyio.CapacityLimiter(GROUPS_AT_ONCE)
 
         async def sweep(group: Partition) -> None:
