@@ -23,6 +23,7 @@ from travio_inventory.app.service import App, open_inventory, running, working
 from travio_inventory.edge.local import LocalSeatMapCache
 from travio_inventory.kernel.actor import Actor, house_of
 from travio_inventory.kernel.refusals import InvalidRequest
+from travio_inventory.protocol.batches import Kind, Outcome
 from travio_inventory.seats.commands import BlockSeatsCommand, HoldsQuery, SeatUpdate, hold_ref
 from travio_inventory.seats.hold import Hold
 from travio_inventory.seats.refusals import TripNotFound
@@ -30,13 +31,16 @@ from travio_inventory.seats.seat import Available, Blocked, SeatState
 from travio_inventory.seats.trip import OUR_CHOICE, Ends
 from travio_inventory.seats.use_cases import Inventory
 from travio_inventory.settings import Settings
+from travio_inventory.store.sqlite import SqliteBatches
 from travio_inventory.wire.inventory.v1 import HoldSeatsRequest, InventoryServiceStub
 from verification.kit.asking import hold_seats, open_trip
 from verification.kit.asking import seat_map as seat_map_of
 from verification.kit.in_process import settings_of
+from verification.kit.passing import Batch, Send
 from verification.kit.trips import a_trip
 from verification.servers.certificates import make_certificates
 from verification.servers.redis import RedisServer
+from verification.simulation.broken import send_through
 
 TRIP = a_trip(organization="acme", stops="ABC", seats=100, seats_per_group=OUR_CHOICE)
 RIDER = Actor("acme", "u1")
@@ -84,15 +88,26 @@ async def test_what_was_acknowledged_is_there_after_a_restart(settings: Settings
         assert (await inventory.read_holds.one(RIDER, hold_ref(held.id))).seats == ("A1",)
 
 
-async def test_a_step_that_its_caller_left_is_finished_before_the_end(settings: Settings) -> None:
+async def test_a_step_that_its_caller_left_is_finished_before_the_end(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     seats = [seat.id for seat in TRIP.seats]
+    updates = tuple(SeatUpdate(seat, is_blocked=True, reason="broken") for seat in seats)
+    command = BlockSeatsCommand(trip_id=TRIP.key.trip, updates=updates)
+    begun = asyncio.Event()
+
+    async def seen(_store: SqliteBatches, batch: Batch, send: Send) -> Outcome:
+        if any(write.key.kind is Kind.CELL for write in batch.writes):
+            begun.set()
+        return await send(batch)
+
     async with open_inventory(settings) as inventory:
         await open_trip(inventory, TRIP)
-        with anyio.move_on_after(0.01) as left:
-            updates = [SeatUpdate(seat, is_blocked=True, reason="broken") for seat in seats]
-            command = BlockSeatsCommand(trip_id=TRIP.key.trip, updates=tuple(updates))
-            await inventory.block_seats(house_of(TRIP.key.organization), command)
-        assert left.cancelled_caught
+        send_through(monkeypatch, SqliteBatches, seen)
+        async with anyio.create_task_group() as caller:
+            caller.start_soon(inventory.block_seats, house_of(TRIP.key.organization), command)
+            await begun.wait()
+            caller.cancel_scope.cancel()
     async with open_inventory(settings) as inventory:
         assert await states(inventory) == {seat: Blocked() for seat in seats}
 
