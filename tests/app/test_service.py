@@ -101,9 +101,10 @@ async def test_a_step_that_its_caller_left_is_finished_before_the_end(
             begun.set()
         return await send(batch)
 
+    send_through(monkeypatch, SqliteBatches, seen)
     async with open_inventory(settings) as inventory:
         await open_trip(inventory, TRIP)
-        send_through(monkeypatch, SqliteBatches, seen)
+        begun.clear()
         async with anyio.create_task_group() as caller:
             caller.start_soon(inventory.block_seats, house_of(TRIP.key.organization), command)
             await begun.wait()
