@@ -258,6 +258,16 @@ async def test_all_that_is_remembered_goes_with_its_epoch(sale: Sale) -> None:
     assert remembered(reader) == (0, 0, 0)
 
 
+async def test_however_long_an_event_cannot_be_read_no_more_is_remembered_of_others(sale: Sale) -> None:
+    reader = await begun(sale)
+    await odd(sale, "A1", 1)
+    for epoch in range(OPEN, OPEN + 40):
+        other = await recorded(sale, "A1", epoch, epoch=epoch)
+        later = await recorded(sale, "A1", epoch, 1, epoch=epoch, before=epoch)
+        assert await rounds(sale, reader, epoch) == [other, later]
+        assert len(reader._published) <= 10
+
+
 async def test_what_is_remembered_of_an_epoch_goes_with_it_also_while_it_catches_up(sale: Sale) -> None:
     event = await recorded(sale, "A1", 1, epoch=1)
     await opens(sale, 10 * MINUTES_AT_ONCE)

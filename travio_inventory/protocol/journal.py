@@ -12,6 +12,7 @@ from travio_inventory.protocol.back_off import BackOff
 from travio_inventory.protocol.batches import Index, Kind, Partition, Row, RowKey, Rows, StoreUnavailable
 from travio_inventory.protocol.event_places import FoundEvent, partition_in, place_of, row_id_in, unit_of
 from travio_inventory.protocol.index_entries import MINUTE_MS
+from travio_inventory.protocol.last_published import LastPublished
 from travio_inventory.protocol.local_signals import RecentEvents
 from travio_inventory.protocol.minute_cursor import EPOCH_SETTLES_MS, MINUTES_AT_ONCE, MinuteCursor, Place
 from travio_inventory.protocol.published_until import PublishedUntil
@@ -27,19 +28,6 @@ PLACES_MAX = 10_000
 GAPS_MAX = 100
 LOOKBACK_MS = 1_000
 """How much older than the newest known event of a place an event may be and still be found by the next read."""
-
-
-class _Published(NamedTuple):
-    """The last published event of a subject, and the last epoch in which its events may be met again: their own, or the
-    one into which their place was carried. So what is remembered is what the open epochs hold, however much a sink has
-    to catch up on.
-    """
-
-    ordinal: int
-    epoch: int
-
-
-_NOTHING = _Published(-1, 0)
 
 
 class _Visit(NamedTuple):
@@ -90,8 +78,7 @@ class EventJournal:
         self._unread: set[int] = set()
         """Epochs that could not be read so far."""
         self._newest_ms: dict[Place, int] = {}
-        self._published: dict[str, _Published] = {}
-        """The last published event of each subject."""
+        self._published = LastPublished()
         self._taken: dict[str, int] = {}
         """The last event of each subject in `_pending`."""
         self._pending: dict[str, tuple[Event, FoundEvent]] = {}
@@ -120,9 +107,8 @@ class EventJournal:
         """See Journal."""
         for event in events:
             _, found = self._pending.pop(event.id)
-            before = self._published.get(event.subject, _NOTHING)
-            epoch = max(self._met_until(event_rows.epoch_of(found.key)), before.epoch)
-            self._published[event.subject] = _Published(max(event.ordinal, before.ordinal), epoch)
+            epoch = event_rows.epoch_of(found.key)
+            self._published.add(found.partition, event.subject, event.ordinal, epoch, self._met_until(epoch))
             self._back_off.succeeded(place_of(found))
         if not self._pending:
             await self._close()
@@ -296,12 +282,12 @@ class EventJournal:
         self._taken[event_rows.subject_of(found.row)] = max(event.ordinal, self._upto(found.row))
 
     def _all_published_before(self, partition: Partition) -> int:
-        """The epoch before which all events of the partition were published: the first open one, or an earlier one of
-        which something was carried on.
+        """The epoch before which all events of the partition were published, or set aside one by one: the first open
+        one, or an earlier one in which the partition is still to be read.
         """
         first = self._minutes.first
         carried = [place for place in self._to_read if place.minute < first]
-        mine = (place.minute for place in carried if partition_in(place) == partition)
+        mine = (place.minute for place in carried if unit_of(place) == partition)
         return min([first, *self._unread, *mine])
 
     def _missing_before(self, signals: Rows, first: int) -> list[RowKey]:
@@ -319,10 +305,7 @@ class EventJournal:
     def _upto(self, row: Row) -> int:
         """The last ordinal of the event's subject that is published or about to be."""
         subject = event_rows.subject_of(row)
-        return max(self._published_upto(subject), self._taken.get(subject, -1))
-
-    def _published_upto(self, subject: str) -> int:
-        return self._published.get(subject, _NOTHING).ordinal
+        return max(self._published.upto(subject), self._taken.get(subject, -1))
 
     # ---- what is done
 
@@ -356,9 +339,7 @@ class EventJournal:
     async def _carry(self, places: Collection[Place]) -> None:
         """What was told of these places is met again with them. Raises StoreUnavailable."""
         await self._minutes.carry(places, self._now_ms)
-        if places:
-            met = self._published.items()
-            self._published = {each: last._replace(epoch=max(last.epoch, self._open)) for each, last in met}
+        self._published.carried(places, self._open)
 
     def _met_until(self, epoch: int) -> int:
         """The last epoch in which an event of that one may be met again; one of a closed epoch was carried on."""
@@ -371,7 +352,7 @@ class EventJournal:
         return not place.entry or self._back_off.has(place)
 
     def _forget(self, first: int) -> None:
-        self._published = {subject: last for subject, last in self._published.items() if last.epoch >= first}
+        self._published.forget(first)
         self._newest_ms = {place: at for place, at in self._newest_ms.items() if place.minute >= first}
         self._finished = {place: epoch for place, epoch in self._finished.items() if epoch >= first}
 
