@@ -1,14 +1,16 @@
 """How a claim ends: what it met, whether a copy of one of its batches could still land, and as of when."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
 import pytest
 
-from tests.protocol.parts import noted, pauses
+from tests.protocol.parts import Overtaken, noted, nothing, pauses
+from travio_inventory.protocol.batches import Index, Write
 from travio_inventory.protocol.claims import Claimed, Contended, Lost, Unanswered, Won
 from travio_inventory.protocol.hold import DIGEST_CHARS, HoldId
 from travio_inventory.seats.hold import Hold
+from travio_inventory.seats.records.seat_rows import FREE
 from verification.kit.clocks import START_MS
 from verification.kit.faulty_batches import Spoil, cells_alone, commits
 from verification.kit.sale import GRACE_S, Sale
@@ -83,6 +85,47 @@ async def test_what_others_have_is_known_without_a_doubt(sale: Sale, seats: str)
     assert [taken.key.id for taken in ended.result.taken] == sorted((seats.split() * 3), reverse=True)
     assert {taken.owner for taken in ended.result.taken} == {held.id}
     assert ended == Claimed(ended.result, in_doubt=False, as_of_ms=before_ms)
+
+
+async def test_what_others_have_elsewhere_is_enough_where_the_home_is_free(sale: Sale) -> None:
+    claim = await claiming(sale, "A1 A2 A3")
+    held = [await sale.elsewhere().hold("A2 A3", by="bob"), await sale.elsewhere().hold("A4", by="eve")]
+    ended, asked_others = await claim()
+    assert isinstance(ended.result, Lost)
+    assert {(taken.key.id, taken.owner, taken.home["status"]) for taken in ended.result.taken} == {
+        (seat, held[0].id, "held") for seat in ("A2", "A3")
+    }
+    assert (ended.in_doubt, ended.as_of_ms, asked_others) == (False, START_MS, True)
+
+
+async def test_a_doubt_about_one_is_not_forgotten_where_another_was_lost(sale: Sale) -> None:
+    claim = await claiming(sale, "A1 A2 A3")
+    await sale.elsewhere().hold("A2", by="bob")
+    partition = sale.group_partition("A3")
+    sale.store.spoil(Spoil.LOST, lambda asked, writes: asked == partition and cells_alone(asked, writes))
+    ended, _ = await claim()
+    assert (type(ended.result), ended.in_doubt) == (Lost, True)
+
+
+async def test_a_claim_of_which_others_gave_back_a_part_is_contended_at_once(sale: Sale) -> None:
+    claim = await claiming(sale, "A1 A2")
+
+    async def give_back(_: Sequence[Write]) -> None:
+        first = sale.process.holds.resource.keys(await sale.find(released), sale.group_partition("A2"))[0]
+        await sale.market.store.apply(sale.group_partition("A2"), [Write(first, {}, FREE)])
+
+    released = (await sale.holds())[0]
+    sale.store.spoil(Spoil.UNANSWERED, cells_alone, times=1)
+    sale.process.sender.batches = sent = Overtaken(sale.store, nothing, give_back)
+    ended, _ = await claim()
+    assert isinstance(ended.result, Contended)
+    assert ([key.id for key in ended.result.keys], len(sent.sent)) == (["A2"] * 3, 2)
+
+
+async def test_what_is_held_for_ever_falls_due_never(sale: Sale) -> None:
+    sent = noted(sale)
+    await sale.block("A1")
+    assert Index.EXPIRY not in {entry.of for batch in sent for entry in batch.entries}
 
 
 async def test_nothing_is_sent_once_the_grace_is_over(sale: Sale) -> None:

@@ -10,7 +10,7 @@ from travio_inventory.protocol.ledger import TRIES_MAX
 from travio_inventory.protocol.retention import Retention
 from travio_inventory.seats.refusals import HoldLimitReached
 from verification.kit.clocks import START_MS
-from verification.kit.faulty_batches import Spoil, commits
+from verification.kit.faulty_batches import Spoil, commits, ledgers
 from verification.kit.passing import Batch
 from verification.kit.sale import GRACE_S, Market, Sale
 
@@ -96,6 +96,16 @@ async def test_a_slot_goes_from_the_hold_that_has_ended_to_the_next(limited: Sal
     three = await limited.hold("A3")
     [[write]] = written(sent)
     assert (write.key, write.condition, write.values["hold"]) == (slot(1), {"hold": two.id}, three.id)
+
+
+@pytest.mark.parametrize("key", ["k", None])
+async def test_a_slot_that_was_taken_without_an_answer_is_the_calls_own(limited: Sale, key: str | None) -> None:
+    limited.store.spoil(Spoil.UNANSWERED, ledgers, times=1)
+    sent = noted(limited)
+    hold = await limited.hold("A1", key=key)
+    [writes] = written(sent)
+    assert (writes[-1].key, writes[-1].values["hold"], pauses(limited)) == (slot(0), hold.id, 1)
+    assert (await limited.hold("A2")).id != hold.id, "the other slot is free"
 
 
 async def test_a_key_that_leaves_a_hold_takes_its_slot_along(limited: Sale) -> None:

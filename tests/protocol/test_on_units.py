@@ -7,16 +7,29 @@ from typing import Never
 
 import pytest
 
-from tests.protocol.parts import Move, Noted, Overtaken, noted, pauses
+from tests.protocol.parts import Move, Noted, Overtaken, noted, nothing, pauses
 from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown
 from travio_inventory.protocol import rows
-from travio_inventory.protocol.batches import ABSENT, Applied, Kind, Partition, StoreUnavailable, Write
+from travio_inventory.protocol.batches import (
+    ABSENT,
+    Applied,
+    Batches,
+    Kind,
+    Outcome,
+    Partition,
+    StoreUnavailable,
+    Unknown,
+    Write,
+)
 from travio_inventory.protocol.claims import ERRORS_MAX, ROUNDS_MAX
-from travio_inventory.protocol.hold import Confirmed
+from travio_inventory.protocol.hold import Confirmed, Held
 from travio_inventory.protocol.hold_protocol import HoldProtocol
 from travio_inventory.protocol.steps.expire import TRIES_MAX
 from travio_inventory.store.memory import MemoryBatches
-from verification.kit.sale import CLOCK_BOUND_MS, TTL_S, Market, Sale
+from verification.kit.clocks import START_MS
+from verification.kit.faulty_batches import Spoil, commits
+from verification.kit.passing import Batch, Send
+from verification.kit.sale import CLOCK_BOUND_MS, GRACE_S, TTL_S, Market, Sale
 from verification.simulation.units import (
     COUNTER,
     NotEnough,
@@ -31,11 +44,29 @@ from verification.simulation.units import (
 UNITS = 10
 
 
+class Killed(Exception):
+    """The process is gone."""
+
+
 class WithoutLines(Noted):
     """Reads single rows only."""
 
     async def read(self, partition: Partition, kind: Kind, **_: object) -> Never:
         raise StoreUnavailable(f"no {kind} of {partition}")
+
+
+class Losing(Noted):
+    """Loses the batch of that number, from 0."""
+
+    def __init__(self, store: Batches, number: int) -> None:
+        super().__init__(store)
+        self._number = number
+
+    async def pass_on(self, batch: Batch, send: Send) -> Outcome:
+        return await super().pass_on(batch, send if len(self.sent) != self._number else self._lose)
+
+    async def _lose(self, _: Batch) -> Outcome:
+        return Unknown("lost")
 
 
 class Stock:
@@ -50,6 +81,11 @@ class Stock:
     async def hold(self, *counts: int) -> UnitHold:
         """So many units of the first partition, and of the second."""
         ask = UnitRequest(self.sale.actor(), tuple(enumerate(counts)), TTL_S * 1_000, None)
+        return await self.holds.hold(ask)
+
+    async def hold_there(self, count: int) -> UnitHold:
+        """So many units of the second partition alone."""
+        ask = UnitRequest(self.sale.actor(), ((1, count),), TTL_S * 1_000, None)
         return await self.holds.hold(ask)
 
     async def confirm(self, hold: UnitHold) -> UnitHold:
@@ -174,6 +210,55 @@ async def test_an_end_is_computed_again_a_few_times(stock: Stock, times: int, st
     sent = stock.overtaken(times).sent
     assert (await stock.holds.expiring.expire(hold))["status"] == status
     assert (len(sent), pauses(stock.sale)) == (TRIES_MAX, 0)
+
+
+async def test_a_commit_without_an_answer_is_found_also_where_too_few_are_left_to_try_again(stock: Stock) -> None:
+    stock.sale.process.sender.batches = stock.sale.store
+    stock.sale.store.spoil(Spoil.UNANSWERED, commits, times=1)
+    sent = noted(stock.sale)
+    hold = await stock.hold(8)
+    assert (hold.state, await stock.counts()) == (Held(START_MS + TTL_S * 1_000), [(2, 8), (10, 0)])
+    assert [len(batch.writes) for batch in sent] == [4, 0], "it is found, and listed once more"
+
+
+async def abandoned(stock: Stock, *counts: int) -> None:
+    """Another process reserved elsewhere, and died before its home batch."""
+    other = Stock(stock.sale.elsewhere())
+
+    async def die(_: Sequence[Write]) -> None:
+        raise Killed
+
+    other.sale.process.sender.batches = Overtaken(stock.store, nothing, die)
+    with pytest.raises(Killed):
+        await other.hold(*counts)
+
+
+async def test_units_of_an_attempt_that_runs_are_waited_for(stock: Stock) -> None:
+    await abandoned(stock, 1, 8)
+    sent = noted(stock.sale)
+    with pytest.raises(UnitsContended):
+        await stock.hold_there(3)
+    assert (sent, pauses(stock.sale)) == ([], 0)
+
+
+async def test_units_of_an_abandoned_attempt_are_given_back_and_taken(stock: Stock) -> None:
+    await abandoned(stock, 1, 8)
+    stock.sale.clock.pass_ms(GRACE_S * 1_000)
+    sent = noted(stock.sale)
+    await stock.hold_there(3)
+    assert await stock.counts() == [(10, 0), (7, 3)]
+    assert [batch.partition.number for batch in sent] == [0, 1, 1], "it is fenced, then freed"
+    assert pauses(stock.sale) == 0
+
+
+async def test_units_that_cannot_be_given_back_are_tried_again_with_pauses(stock: Stock) -> None:
+    await abandoned(stock, 1, 8)
+    stock.sale.clock.pass_ms(GRACE_S * 1_000)
+    stock.sale.process.sender.batches = losing = Losing(stock.store, 1)
+    await stock.hold_there(3)
+    assert await stock.counts() == [(10, 0), (7, 3)]
+    assert [batch.partition.number for batch in losing.sent] == [0, 1, 1, 1]
+    assert pauses(stock.sale) == 3, "after the error, and in the two rounds that look again"
 
 
 async def test_an_end_whose_counter_cannot_be_read_is_unknown(stock: Stock) -> None:
