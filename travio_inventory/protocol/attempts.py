@@ -69,7 +69,7 @@ class Attempts(Generic[H]):
             if not isinstance(worst.result, Won):
                 return replace(await self._all_in_the_way(holds, results, now), in_doubt=in_doubt), True
         claimed = await self._claims.claim(self._home_claim(holds, now, beside))
-        return replace(claimed, in_doubt=in_doubt or claimed.in_doubt), bool(others)
+        return replace(claimed, in_doubt=True) if in_doubt else claimed, bool(others)
 
     async def _all_in_the_way(self, holds: Sequence[H], results: Sequence[Claimed], now: Recorded) -> Claimed:
         """The result that decides a claim that did not win all its other partitions, in whatever order they answer."""

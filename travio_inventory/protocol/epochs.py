@@ -57,13 +57,15 @@ class Epochs:
 
         Waits for the store after a minute without a step. Raises BackendUnavailable if it never answered.
         """
-        if not self._known or self._passed_ms() >= EPOCH_MS:
+        passed_ms = self._passed_ms()
+        if not self._known or passed_ms >= EPOCH_MS:
             await self._look_once()
-        elif self._passed_ms() >= KNOWN_MS and self._may_look() and not self._one_at_a_time.locked():
+            passed_ms = self._passed_ms()
+        elif passed_ms >= KNOWN_MS and self._may_look() and not self._one_at_a_time.locked():
             self._background(self._look_once())
         if not self._known:
             raise BackendUnavailable
-        return self._known + self._passed_ms() // EPOCH_MS
+        return self._known + passed_ms // EPOCH_MS
 
     async def keep(self) -> int:
         """The open epoch, after ending one that was open for long enough. Raises StoreUnavailable."""

@@ -22,6 +22,7 @@ nothing is decided for an older proposal once a later one was. So a hold is kept
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from travio_inventory.protocol.hold import base_id
 
@@ -39,7 +40,7 @@ APART_S = 120
 """
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Retention:
     """How long things are kept, in seconds.
 
@@ -57,7 +58,7 @@ class Retention:
     known_s: int = 600
     """A process writes an index entry again once it has known of it for so long."""
 
-    @property
+    @cached_property
     def ended_s(self) -> int:
         """For how long a row is kept of a hold that ended, or of an id that was fenced: longer than any key that stands
         for it.
@@ -70,12 +71,12 @@ class Retention:
         """
         return self.ended_s + (self.apart_s if hold_id != base_id(hold_id) else 0)
 
-    @property
+    @cached_property
     def slots_s(self) -> int:
         """For how long a slot is kept from when it was taken."""
         return self.held_s_max + self.ended_s
 
-    @property
+    @cached_property
     def entries_s(self) -> int:
         """For how long an entry is kept of what is due, or was recorded, from when it was written. What it leads to may
         come a moment after it was last known to be there, and be due only when the longest hold runs out; from then on
@@ -83,14 +84,14 @@ class Retention:
         """
         return self.known_s + REQUEST_S_MAX + self.held_s_max + self.events_s + self.apart_s
 
-    @property
+    @cached_property
     def told_s(self) -> int:
         """For how long it is noted that an event was published: longer than the event, which would be published again
         if it were found without the note.
         """
         return self.events_s + self.apart_s
 
-    @property
+    @cached_property
     def listed_s(self) -> int:
         """For how long a hold is listed from when it began; a booking is listed for as long as it lives."""
         return self.held_s_max + self.ended_s

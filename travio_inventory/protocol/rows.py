@@ -65,28 +65,32 @@ def text(row: Row, column: str) -> str:
 
 def of_hold(hold: Hold) -> Row:
     """What the row of any hold says, whatever it claims. A hold that never came to be has none: raises ValueError."""
-    row: dict[str, str | int | None] = {
+    return {
         "holder": hold.holder,
         "claimant": hold.claimant,
         "created_at_ms": hold.created_at_ms,
         "extensions": hold.extensions,
+        **of_state(hold.state),
     }
-    match hold.state:
+
+
+def of_state(state: HoldState) -> Row:
+    """What the row of a hold says of its state. Raises ValueError for one that never came to be."""
+    match state:
         case Held(expires_at_ms=expires_at_ms):
-            row |= {"status": "held", "expires_at_ms": expires_at_ms}
-        case Confirmed() as booked:
-            row |= {"status": "confirmed", "order_id": booked.order}
+            return {"status": "held", "expires_at_ms": expires_at_ms}
+        case Confirmed(order=order):
+            return {"status": "confirmed", "order_id": order}
         case Expired(expires_at_ms=expires_at_ms):
-            row |= {"status": "expired", "expires_at_ms": expires_at_ms}
+            return {"status": "expired", "expires_at_ms": expires_at_ms}
         case Released():
-            row |= {"status": "released"}
+            return {"status": "released"}
         case Cancelled(order=order):
-            row |= {"status": "cancelled", "order_id": order}
+            return {"status": "cancelled", "order_id": order}
         case Aborted() | Forgotten():
-            raise ValueError(f"no hold is {hold.state}")
+            raise ValueError(f"no hold is {state}")
         case _:
-            assert_never(hold.state)
-    return row
+            assert_never(state)
 
 
 def read_state(row: Row) -> HoldState:

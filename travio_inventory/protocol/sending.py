@@ -81,7 +81,8 @@ class Sender:
 
     def kept(self, event: Write) -> Write:
         """The event's row, to be forgotten when it is old."""
-        return event._replace(keep_s=self.rules.retention.events_s)
+        key, condition, values, _ = event
+        return Write(key, condition, values, self.rules.retention.events_s)
 
     def new_digest(self) -> str:
         """The digest of a new id that nobody can guess."""

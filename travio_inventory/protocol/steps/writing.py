@@ -80,13 +80,11 @@ def _told(
     sender: Sender, resource: Resource[H], hold: H, state: HoldState, condition: Row, now: Recorded
 ) -> tuple[Write, Write]:
     """The hold's row and the event of the step."""
-    after = hold.with_state(state)
-    event = sender.kept(resource.event(after, now))
-    if not isinstance(state, Confirmed):
-        row = {**resource.columns(hold), **resource.columns(after), **rows.recorded(now)}
-        return Write(rows.hold_key(hold.id), condition, row, sender.rules.retention.over_s(hold.id)), event
-    values = {"status": "confirmed", "order_id": state.order, **resource.booking(state), **rows.recorded(now)}
-    return Write(rows.hold_key(hold.id), condition, values), event
+    event = sender.kept(resource.event(hold.with_state(state), now))
+    key, changed = rows.hold_key(hold.id), {**rows.of_state(state), **rows.recorded(now)}
+    if isinstance(state, Confirmed):
+        return Write(key, condition, {**changed, **resource.booking(state)}), event
+    return Write(key, condition, {**resource.columns(hold), **changed}, sender.rules.retention.over_s(hold.id)), event
 
 
 def others_due(resource: Resource[H], holds: Sequence[H], at_ms: int, retention: Retention) -> list[IndexEntry]:

@@ -139,8 +139,10 @@ class _Group:
         """Write the rows if all their conditions are met, and say whether they were: a journey's cells in one
         statement.
         """
+        if len(run) == 1:
+            return self._write(batch, run[0])
         (kind, row_id, segment), condition, values, keep_s = run[0]
-        if len(run) == 1 or not condition or _all_null(condition):
+        if not condition or _all_null(condition):
             return all(self._write(batch, write) for write in run)
         text = update_run_text(batch.table, kind, tuple(values), tuple(condition), keep_s is not None)
         key = (batch.partition, row_id, segment, run[-1].key.segment)
