@@ -17,12 +17,14 @@ from travio_inventory.protocol.batches import (
     Kind,
     Outcome,
     Partition,
+    RowKey,
+    Rows,
     StoreUnavailable,
     Unknown,
     Write,
 )
 from travio_inventory.protocol.claims import ERRORS_MAX, ROUNDS_MAX
-from travio_inventory.protocol.hold import Confirmed, Held
+from travio_inventory.protocol.hold import Confirmed, Held, Released
 from travio_inventory.protocol.hold_protocol import HoldProtocol
 from travio_inventory.protocol.steps.expire import TRIES_MAX
 from travio_inventory.store.memory import MemoryBatches
@@ -53,6 +55,18 @@ class WithoutLines(Noted):
 
     async def read(self, partition: Partition, kind: Kind, **_: object) -> Never:
         raise StoreUnavailable(f"no {kind} of {partition}")
+
+
+class AtSecondSight(Noted):
+    """The first read is not answered."""
+
+    is_blind = True
+
+    async def get(self, partition: Partition, keys: Sequence[RowKey]) -> Rows:
+        if self.is_blind:
+            self.is_blind = False
+            raise StoreUnavailable("no answer")
+        return await super().get(partition, keys)
 
 
 class Losing(Noted):
@@ -219,6 +233,28 @@ async def test_a_commit_without_an_answer_is_found_also_where_too_few_are_left_t
     hold = await stock.hold(8)
     assert (hold.state, await stock.counts()) == (Held(START_MS + TTL_S * 1_000), [(2, 8), (10, 0)])
     assert [len(batch.writes) for batch in sent] == [4, 0], "it is found, and listed once more"
+
+
+async def test_what_another_process_brought_in_line_first_is_in_line(stock: Stock) -> None:
+    hold, booked = await stock.hold(3, 2), Confirmed("order")
+    other = Stock(stock.sale.elsewhere())
+    partition = stock.partitions[1]
+    keys = Units().keys(hold, partition)
+
+    async def roll(_: Sequence[Write]) -> None:
+        assert await other.holds.rolling.roll(hold.id, partition, keys, booked)
+
+    stock.sale.process.sender.batches = batches = Overtaken(stock.store, roll)
+    assert await stock.holds.rolling.roll(hold.id, partition, keys, booked)
+    assert (len(batches.sent), await stock.counts()) == (1, [(7, 3), (8, 0)])
+
+
+async def test_a_partition_that_cannot_be_read_is_brought_in_line_when_it_can_be(stock: Stock) -> None:
+    hold, partition = await stock.hold(3, 2), stock.partitions[1]
+    stock.sale.process.sender.batches = batches = AtSecondSight(stock.store)
+    assert await stock.holds.rolling.roll(hold.id, partition, Units().keys(hold, partition), Released())
+    assert (len(batches.sent), pauses(stock.sale)) == (1, 1)
+    assert await stock.counts() == [(7, 3), (10, 0)]
 
 
 async def abandoned(stock: Stock, *counts: int) -> None:

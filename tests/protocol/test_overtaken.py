@@ -121,6 +121,9 @@ async def test_a_late_booking_to_which_others_came_first_keeps_who_has_its_seats
     assert (row["status"], row["reason"]) == ("aborted", REFUSED)
     assert row["taken"] != kept((), hold.claimant)["taken"]
     assert refused.value.at_ms == ENDS_MS
+    with pytest.raises(HoldExpired) as again:
+        await sale.confirm(hold)
+    assert again.value.at_ms == ENDS_MS
     assert heard.changes[-1][:2] == (late_id(hold.id), Aborted(REFUSED))
     assert heard.changes[-1][2] < sale.clock.now_ms() - LASTS_MS, "as of the batch that met them, not of the fence"
 
