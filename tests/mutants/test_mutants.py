@@ -25,9 +25,20 @@ def at_work() -> str:
         pass
 
 
-def judged(*tests: str) -> str:
+SLOW = """
+from time import process_time
+from travio_inventory.kernel.clock import SystemClock
+
+def test_that_is_slow_and_notices_nothing():
+    end_s = process_time() + 0.4
+    while process_time() < end_s:
+        SystemClock().now_ms()
+"""
+
+
+def judged(*tests: str, module: str = MODULE, seconds: float = 5) -> str:
     """What the program prints of one module."""
-    asked = [sys.executable, "-m", "verification.mutants", MODULE, "--seconds", "5", "--tests", *tests]
+    asked = [sys.executable, "-m", "verification.mutants", module, "--seconds", str(seconds), "--tests", *tests]
     return subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=True).stdout
 
 
@@ -39,6 +50,12 @@ def test_what_no_test_notices_is_shown_and_the_rest_is_counted() -> None:
 
 def test_nothing_is_killed_where_no_test_reaches() -> None:
     assert f"| `{MODULE}` | 14 | 0 | 14 |" in judged("tests/kernel/test_ids.py")
+
+
+def test_a_slow_test_kills_nothing_by_being_slow(tmp_path: Path) -> None:
+    slow = tmp_path / "test_slow.py"
+    slow.write_text(SLOW)
+    assert "| 5 | 0 | 5 |" in judged(str(slow), module="travio_inventory/kernel/clock.py", seconds=0.1)
 
 
 def test_a_mutant_that_never_ends_is_stopped() -> None:

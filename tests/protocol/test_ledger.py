@@ -121,6 +121,27 @@ async def test_a_key_that_leaves_a_hold_takes_its_slot_along(limited: Sale) -> N
     assert (taken.key, taken.values["hold"]) == (slot(1), hold.id)
 
 
+async def test_an_empty_slot_is_taken_also_by_a_key_that_leaves_a_hold(limited: Sale) -> None:
+    await limited.hold("A1")
+    limited.store.spoil(Spoil.NOT_DONE, commits)
+    with pytest.raises(BackendUnavailable):
+        await limited.hold("A2", key="k")
+    limited.store.mend()
+    await limited.market.store.apply(rows.ledger_partition(limited.actor()), [Write(slot(0), {}, {"hold": None})])
+    sent = noted(limited)
+    await limited.hold("A2", key="k")
+    assert written(sent)[0][1].key == slot(0)
+
+
+async def test_a_booking_takes_no_slot(limited: Sale) -> None:
+    booked = await limited.confirm(await limited.hold("A1"))
+    await limited.hold("A2")
+    sent = noted(limited)
+    await limited.hold("A3")
+    [[write]] = written(sent)
+    assert (write.key, write.condition) == (slot(0), {"hold": booked.id})
+
+
 async def test_a_slot_whose_hold_cannot_be_judged_is_neither_taken_nor_a_refusal(limited: Sale) -> None:
     await limited.hold("A1")
     await limited.hold("A2")

@@ -42,7 +42,6 @@ from verification.kit.faulty_batches import FaultyBatches, Stall
 from verification.kit.trips import SEATS, PerGroup, a_trip
 
 STATE_WORDS = {Available: "available", HeldUntil: "held", Sold: "sold", Blocked: "blocked"}
-STATE_WORDS = {Available: "available", HeldUntil: "held", Sold: "sold", Blocked: "blocked"}
 TTL_S = 60
 TTL_S_MAX = 600
 TOTAL_S_MAX = 900

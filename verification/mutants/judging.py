@@ -21,8 +21,8 @@ from verification.mutants.mutated import NAMES, change
 
 SECONDS = "MUTANT_SECONDS"
 """The variable that says for how long each mutant is tested, in CPU time: what else the machine does is no matter."""
-WAITS = 5
-"""A mutant that waits is stopped after so many times as long."""
+WAITS = 3
+"""A mutant that waits is stopped after so many times as long as one that works."""
 STATS = "stats"
 """The name that makes mutmut note each function that is reached."""
 ALIVE, UNREACHED, TOO_SLOW = "alive", "unreached", "too slow"
@@ -31,18 +31,18 @@ ALIVE, UNREACHED, TOO_SLOW = "alive", "unreached", "too slow"
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtestloop(session: pytest.Session) -> bool:
     """Judge every mutant, in place of running the tests; prints a row of docs/mutants.md for each module."""
-    reaching = _reaching(session.items)
+    reaching, took_s = _reaching(session.items)
     for module, mutants in json.loads(Path(NAMES).read_text()).items():
         killers = Counter[pytest.Item]()
-        fates = Counter(_judged(mutant, reaching, killers) for mutant in mutants)
+        fates = Counter(_judged(mutant, reaching, took_s, killers) for mutant in mutants)
         killed = fates.total() - fates[ALIVE] - fates[UNREACHED]
         print(f"| `{module}` | {len(mutants)} | {killed} | {fates[ALIVE] + fates[UNREACHED]} |", flush=True)  # noqa: T201 - the report
     return True
 
 
-def _reaching(items: Sequence[pytest.Item]) -> Mapping[str, list[pytest.Item]]:
-    """The tests that reach each function, the fastest first; those that fail unchanged are left out."""
-    reaching, took = defaultdict[str, list[pytest.Item]](list), dict[pytest.Item, float]()
+def _reaching(items: Sequence[pytest.Item]) -> tuple[Mapping[str, list[pytest.Item]], Mapping[pytest.Item, float]]:
+    """The tests that reach each function, the fastest first, without those that fail unchanged; how long each takes."""
+    reaching, took_s = defaultdict[str, list[pytest.Item]](list), dict[pytest.Item, float]()
     set_mutant_under_test(STATS)
     for item, following in zip(items, [*items[1:], None], strict=True):
         state()._stats.clear()
@@ -50,17 +50,25 @@ def _reaching(items: Sequence[pytest.Item]) -> Mapping[str, list[pytest.Item]]:
         if _fails(item, following):
             print(f"fails without a mutant, and is left out: {item.nodeid}", flush=True)  # noqa: T201 - the report
             continue
-        took[item] = process_time() - began_s
+        took_s[item] = process_time() - began_s
         for function in state()._stats:
             reaching[function].append(item)
     set_mutant_under_test("")
-    return defaultdict(list, {function: sorted(each, key=took.__getitem__) for function, each in reaching.items()})
+    by_s = {function: sorted(each, key=took_s.__getitem__) for function, each in reaching.items()}
+    return defaultdict(list, by_s), took_s
 
 
-def _judged(mutant: str, reaching: Mapping[str, Sequence[pytest.Item]], killers: Counter[pytest.Item]) -> str:
+def _judged(
+    mutant: str,
+    reaching: Mapping[str, Sequence[pytest.Item]],
+    took_s: Mapping[pytest.Item, float],
+    killers: Counter[pytest.Item],
+) -> str:
     """The fate of one mutant: what killed it, or that nothing did; the tests that killed the most are run first."""
     items = sorted(reaching[mangled_name_from_mutant_name(mutant)], key=lambda item: -killers[item])
-    fate = in_fork(lambda: _first_failing(mutant, items), float(os.environ[SECONDS])) if items else UNREACHED
+    slowest_s = max(map(took_s.__getitem__, items), default=0)
+    limit_s = 2 * (float(os.environ[SECONDS]) + slowest_s)
+    fate = in_fork(lambda: _first_failing(mutant, items), limit_s) if items else UNREACHED
     killers.update(item for item in items if item.nodeid == fate)
     if fate in {ALIVE, UNREACHED}:
         print(f"\n{mutant}: {fate}\n{change(Path(), mutant)}", flush=True)  # noqa: T201 - the report
@@ -86,11 +94,11 @@ def _fails(item: pytest.Item, following: pytest.Item | None) -> bool:
 
 
 def in_fork(run: Callable[[], str], seconds: float) -> str:
-    """What `run` returns in a fork of this process; TOO_SLOW if it works for twice these seconds, or waits."""
+    """What `run` returns in a fork of this process; TOO_SLOW if it works for so many seconds, or waits."""
     answer, end = os.pipe()
     child = os.fork()
     if not child:
-        signal.setitimer(signal.ITIMER_PROF, 2 * seconds)
+        signal.setitimer(signal.ITIMER_PROF, seconds)
         _answer(run, end)
     os.close(end)
     with open(answer, encoding="utf-8") as file:  # noqa: PTH123 - a descriptor, not a path
