@@ -48,7 +48,7 @@ from travio_inventory.store.sqlite.statements import (
 from travio_inventory.store.threads import switching_fast
 
 QUEUE_BATCHES_MAX = 4096
-GROUP_ROWS_MAX = 320
+GROUP_ROWS_MAX = 512
 WAIT_MS_MAX = 5_000
 CLOSE_S_MAX = 10.0
 """How long the close waits for what is being written."""
