@@ -29,6 +29,13 @@ async def test_a_hold_whose_trip_is_over_is_found_by_no_step(sale: Sale, step: S
     assert sent == []
 
 
+async def test_nor_is_it_shown(sale: Sale) -> None:
+    hold = await sale.hold("A1")
+    await says(sale, hold.id, {"status": rows.CLOSED})
+    with pytest.raises(HoldNotFound):
+        await sale.find(hold)
+
+
 async def test_a_cancelled_booking_keeps_its_order(sale: Sale) -> None:
     hold = await sale.hold("A1")
     cancelled = await sale.cancel(await sale.confirm(hold, "order-7"))

@@ -21,7 +21,7 @@ from verification.mutants.mutated import NAMES, change
 
 SECONDS = "MUTANT_SECONDS"
 """The variable that says for how long each mutant is tested, in CPU time: what else the machine does is no matter."""
-WAITS = 3
+WAITS = 10
 """A mutant that waits is stopped after so many times as long as one that works."""
 STATS = "stats"
 """The name that makes mutmut note each function that is reached."""
