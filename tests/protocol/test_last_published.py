@@ -67,19 +67,21 @@ def test_what_was_published_is_forgotten_with_its_epoch(told: Told) -> None:
     assert told.left(4, 3, 4, 5) == [4, 5]
 
 
-def test_a_partition_that_is_carried_on_is_met_again_from_its_epoch_on(told: Told) -> None:
+@pytest.mark.parametrize("epochs", [(4, 5), (5, 4)])
+def test_a_partition_that_is_carried_on_is_met_again_from_its_epoch_on(told: Told, epochs: tuple[int, int]) -> None:
     told.add(3, 4, 5)
     told.add(4, 5, partition=THERE)
-    told.last.carried([place(5), place(4)], 20)
+    told.last.carried([*map(place, epochs)], 20)
     assert told.left(20, 3, 4, 5) == [4, 5]
     assert told.left(20, 4, 5, partition=THERE) == []
     assert told.left(21, 4, 5) == []
 
 
-def test_an_epoch_that_cannot_be_read_is_met_again_with_all_partitions(told: Told) -> None:
+@pytest.mark.parametrize("places", [[Place(4, "")], [place(4), Place(4, "")]])
+def test_an_epoch_that_cannot_be_read_is_met_again_with_all_partitions(told: Told, places: list[Place]) -> None:
     told.add(3, 4)
     told.add(3, 4, partition=THERE)
-    told.last.carried([place(4), Place(4, "")], 20)
+    told.last.carried(places, 20)
     assert told.left(20, 3, 4) == [4]
     assert told.left(20, 3, 4, partition=THERE) == [4]
 

@@ -109,3 +109,8 @@ async def test_ids_are_of_one_length_and_pauses_of_the_protocol(sale: Sale, send
     assert pauses(sale) == before + 1
     sender.random = Lowest(1)
     assert sender.new_digest() == "1".zfill(DIGEST_CHARS)
+
+
+async def test_an_event_is_kept_for_as_long_as_events_are_and_otherwise_as_it_is(sender: Sender) -> None:
+    event = Write(RowKey(Kind.EVENT, "e"), {}, {"type": "hold.created"})
+    assert sender.kept(event) == event._replace(keep_s=sender.rules.retention.events_s)
