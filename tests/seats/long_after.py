@@ -178,7 +178,7 @@ class Shop:
         while asyncio.get_running_loop().time() < until_s:
             with suppress(BackendUnavailable):
                 failures += (await self.inventory.forget_trips(HOUSE)).failures.values()
-            await asyncio.sleep(45)
+            await asyncio.sleep(75)
         return failures
 
 

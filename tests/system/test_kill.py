@@ -28,7 +28,7 @@ from verification.kit.trips import Cell, cells, cells_by_status, ends, trip_of
 
 pytestmark = pytest.mark.long
 
-KILLS = 7
+KILLS = 5
 HOLDS_BEFORE_A_KILL = 5
 SHOPPERS = 6
 SETTINGS = {
