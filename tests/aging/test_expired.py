@@ -40,7 +40,7 @@ async def test_a_life_on_cql_leaves_few_rows_on_disk_once_its_retention_has_pass
     need("scylla")
     retention = Retention(4 * HOLDS_S_MIN, HOLDS_S_MIN, HOLDS_S_MIN, HELD_S_MAX)
     with cassandra(tmp_path, takes_commands=True) as nodes:
-        place = CqlPlace(nodes, "life", 1)
+        place = CqlPlace(nodes, "life")
         async with living(place, retention) as life:
             for _ in range(100):
                 await life.hold_and_release()

@@ -80,7 +80,7 @@ def _ratios(figures: Mapping[str, float]) -> dict[str, float]:
 
 
 @contextmanager
-def places(on: str, grace_s: int | None) -> Iterator[tuple[Place, Place]]:
+def places(on: str) -> Iterator[tuple[Place, Place]]:
     """One for a store that stays fresh, and one for a store that ages."""
     with TemporaryDirectory(prefix="travio-aging-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
@@ -88,7 +88,7 @@ def places(on: str, grace_s: int | None) -> Iterator[tuple[Place, Place]]:
             yield SqlitePlace(folder / "fresh"), SqlitePlace(folder / "aged")
         else:
             with cassandra(folder, optimized=True, takes_commands=True) as nodes:
-                yield CqlPlace(nodes, "fresh", grace_s), CqlPlace(nodes, "aged", grace_s)
+                yield CqlPlace(nodes, "fresh"), CqlPlace(nodes, "aged")
 
 
 def main() -> None:
@@ -99,13 +99,12 @@ def main() -> None:
     parser.add_argument("--holds-s", type=int, default=DAY_S, help="how long ended holds are kept (%(default)s)")
     parser.add_argument("--keys-s", type=int, default=DAY_S, help="how long keys are kept (%(default)s)")
     parser.add_argument("--on", choices=["sqlite", "cql"], default="sqlite", help="the store (%(default)s)")
-    parser.add_argument("--grace-s", type=int, help="on cql: gc_grace_seconds after the retention (as in the schema)")
     parser.add_argument("--out", type=Path, help="write the report to this file too")
     asked = parser.parse_args()
     if asked.holds_s < HOLDS_S_MIN:
         parser.error(f"--holds-s is at least {HOLDS_S_MIN}")
     retention = Retention(asked.events_s, asked.holds_s, asked.keys_s, HELD_S_MAX)
-    with places(asked.on, asked.grace_s) as (new, old):
+    with places(asked.on) as (new, old):
         found = asyncio.run(aged(new, old, asked.cycles, retention))
     text = json.dumps({"commit": commit(), "machine": machine(), **found}, indent=2)
     if asked.out is not None:

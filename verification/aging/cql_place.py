@@ -29,27 +29,27 @@ def _brief(keep_s: int) -> int:
 
 
 class CqlPlace:
-    """A Place: a keyspace of one node that takes commands. `pass_retention` waits and compacts; what has expired leaves
-    the files if `grace_s`, for which servers keep tombstones, is over; None = as in the schema.
+    """A Place: a keyspace of one node that takes commands. The time for which servers keep tombstones is shortened like
+    everything else. `pass_retention` waits for the end of both, and compacts.
     """
 
-    def __init__(self, nodes: Cassandra, keyspace: str, grace_s: int | None) -> None:
+    def __init__(self, nodes: Cassandra, keyspace: str) -> None:
         self.clock = SkippingClock()
         self._nodes = nodes
         self._keyspace = keyspace
-        self._grace_s = grace_s
+        self._grace_s = 0
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Batches]:
         """See Place."""
         async with scylla_store(scylla_options(self._nodes, self._keyspace)) as store:
+            if not self._grace_s:
+                self._grace_s = await asyncio.to_thread(shorten_graces, self._nodes, self._keyspace)
             yield BriefBatches(store)
 
     async def pass_retention(self, retention: Retention) -> None:
         """See Place."""
-        await asyncio.sleep(longest_s(retention) / FASTER + (self._grace_s or 0) + 1)
-        if self._grace_s is not None:
-            set_grace(self._nodes, self._keyspace, self._grace_s)
+        await asyncio.sleep(longest_s(retention) / FASTER + self._grace_s + 1)
         await asyncio.to_thread(compact, self._nodes, self._keyspace)
 
     def bytes(self) -> int:
@@ -57,6 +57,18 @@ class CqlPlace:
         for node in self._nodes.nodes:
             node.nodetool("flush", self._keyspace)
         return bytes_on_disk(self._nodes, self._keyspace)
+
+
+def shorten_graces(nodes: Cassandra, keyspace: str) -> int:
+    """Keep tombstones for as much less as everything else, in seconds; returns the longest time."""
+    longest = 0
+    with nodes.session() as session:
+        asked = "SELECT table_name, gc_grace_seconds FROM system_schema.tables WHERE keyspace_name = %s"
+        for table, grace_s in session.execute(asked, (keyspace,)):
+            short_s = max(grace_s // FASTER, 1)
+            session.execute(f"ALTER TABLE {keyspace}.{table} WITH gc_grace_seconds = {short_s}")
+            longest = max(longest, short_s)
+    return longest
 
 
 def set_grace(nodes: Cassandra, keyspace: str, grace_s: int) -> None:
