@@ -3,15 +3,18 @@
 Each sink has its own relay, with its own journal and position: a slow or absent sink delays no other.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from travio_inventory.kernel.clock import Clock
 from travio_inventory.kernel.events import Event, Sink
+from travio_inventory.kernel.refusals import BackendUnavailable
 
 EVENTS_AT_ONCE = 500
 REFUSED_MAX = 3
 """After so many single events are refused and none is accepted, the sink counts as failed."""
+MANY_EVERY = 8
+"""One round of so many asks a sink that is down with many events."""
 ATTEMPTS_MAX = 100
 REFUSED_KNOWN_MAX = 10_000
 """So many refused events, the oldest, are remembered until they are published or forgotten."""
@@ -47,49 +50,57 @@ class EventRelay:
         """When those happened that were refused alone, by id: most rounds do not retry them."""
         self._oldest_ms: int | None = None
         """When the oldest known event happened that is not yet published."""
-        self._suspects: Collection[str] = ()
-        """The subjects whose events were refused while no others were accepted: next time the others come first."""
-        self._is_down = False
-        """Whether the sink accepted nothing in the last round: the next one begins with single events."""
+        self._suspects: set[str] = set()
+        """The subjects whose events were refused since the sink last accepted anything: all others come first."""
+        self._failed_rounds = 0
+        """In a row, in which the sink accepted nothing."""
 
     async def __call__(self) -> int:
         """How many events were published. An event that is refused alone is set aside, and the others go on.
 
         Raises BackendUnavailable, and what the sink raises if it accepts none: the rest follows in the next round.
         """
+        events = self._in_turn(await self._journal.unpublished())
         round_ = _Round(self._journal, self._sink)
-        events = sorted(await self._journal.unpublished(), key=lambda event: event.subject in self._suspects)
-        self._oldest_ms = min([*(event.at_ms for event in events), *self._refused.values()], default=None)
-        try:
-            for part in self._parts(events):
-                await round_.publish(part)
-        except Exception:
-            self._suspects, self._is_down = round_.subjects, not round_.count
-            await round_.set_aside()
-            raise
-        self._suspects, self._is_down = round_.subjects, False
+        error = await round_.publish_all(self._parts(events))
+        self._note(round_, events)
         await round_.set_aside()
-        if round_.refused and not round_.count:
-            raise next(iter(round_.refused.values()))
-        self._remember(round_.refused, events)
-        return round_.count
+        if error is not None:
+            raise error
+        return len(round_.published)
+
+    def _in_turn(self, events: Sequence[Event]) -> list[Event]:
+        """The events, those of suspects last; if all are suspects, none is."""
+        if self._suspects.issuperset(event.subject for event in events):
+            self._suspects.clear()
+        return sorted(events, key=lambda event: event.subject in self._suspects)
 
     def _parts(self, events: Sequence[Event]) -> Iterator[Sequence[Event]]:
-        """What to hand over together. A sink that is down is asked with few events, one by one."""
-        singles = min(REFUSED_MAX, len(events)) if self._is_down else 0
+        """What to hand over together. A sink that is down is asked with few events, one by one; with many now and then,
+        for it may refuse single ones.
+        """
+        singles = min(REFUSED_MAX, len(events)) if self._failed_rounds % MANY_EVERY else 0
         yield from ([event] for event in events[:singles])
         for start in range(singles, len(events), EVENTS_AT_ONCE):
             yield events[start : start + EVENTS_AT_ONCE]
 
-    def _remember(self, refused: Collection[Event], tried: Collection[Event]) -> None:
-        """What the sink has not had yet, after a round: refused events that are still kept."""
-        done = {event.id for event in tried}
-        left = {name: at_ms for name, at_ms in self._refused.items() if name not in done}
-        left |= {event.id: event.at_ms for event in refused}
+    def _note(self, round_: "_Round", events: Collection[Event]) -> None:
+        """What the round showed of the sink, and what it has not had yet: events to come, and refused ones that are
+        still kept.
+        """
+        if round_.published:
+            self._suspects, self._failed_rounds = set(), 0
+        elif events:
+            self._suspects |= round_.subjects
+            self._failed_rounds += 1
+        tried = {event.id for event in events}
+        left = {name: at_ms for name, at_ms in self._refused.items() if name not in tried}
+        left |= {event.id: event.at_ms for event in (round_.refused if round_.published else ())}
         kept_from_ms = self._clock.now_ms() - self._kept_ms
         oldest = sorted((at_ms, name) for name, at_ms in left.items() if at_ms > kept_from_ms)
         self._refused = {name: at_ms for at_ms, name in oldest[:REFUSED_KNOWN_MAX]}
-        self._oldest_ms = min(self._refused.values(), default=None)
+        to_come = (event.at_ms for event in events if event.id not in round_.published)
+        self._oldest_ms = min([*to_come, *self._refused.values()], default=None)
 
     def lag_ms(self) -> int:
         """The age of the oldest event that is not yet published, as far as the last round knew; 0 if there is none."""
@@ -100,7 +111,8 @@ class _Round:
     """Publishes events; what is refused it tries again in smaller and smaller parts."""
 
     def __init__(self, journal: Journal, sink: Sink) -> None:
-        self.count = 0
+        self.published: set[str] = set()
+        """The ids of the events that the sink accepted."""
         self._journal = journal
         self._sink = sink
         self.refused: dict[Event, Exception] = {}
@@ -108,7 +120,18 @@ class _Round:
         """The subjects of refused events; later events of the same subjects wait for them."""
         self._attempts = 0
 
-    async def publish(self, events: Sequence[Event]) -> None:
+    async def publish_all(self, parts: Iterable[Sequence[Event]]) -> Exception | None:
+        """Publish part by part, until the sink counts as failed; what it raised if so. Raises BackendUnavailable."""
+        try:
+            for part in parts:
+                await self._publish(part)
+        except BackendUnavailable:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever a sink raises
+            return error
+        return next(iter(self.refused.values())) if self.refused and not self.published else None
+
+    async def _publish(self, events: Sequence[Event]) -> None:
         """Publish all events that the sink accepts. Raises what it raises if it accepts none."""
         events = self._in_order(events)
         if not events:
@@ -121,21 +144,21 @@ class _Round:
             if is_single:
                 self.refused[events[0]] = error
                 self.subjects.add(events[0].subject)
-            if self._attempts >= ATTEMPTS_MAX or (len(self.subjects) >= REFUSED_MAX and not self.count):
+            if self._attempts >= ATTEMPTS_MAX or (len(self.subjects) >= REFUSED_MAX and not self.published):
                 raise
             if is_single:
                 return
         else:
-            self.count += len(events)
+            self.published.update(event.id for event in events)
             await self._journal.mark_published(events)
             return
         middle = len(events) // 2
-        await self.publish(events[:middle])
-        await self.publish(events[middle:])
+        await self._publish(events[:middle])
+        await self._publish(events[middle:])
 
     async def set_aside(self) -> None:
         """Set aside what was refused alone, if anything else was accepted."""
-        if self.refused and self.count:
+        if self.refused and self.published:
             await self._journal.set_aside(self.refused)
 
     def _in_order(self, events: Sequence[Event]) -> Sequence[Event]:

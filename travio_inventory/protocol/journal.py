@@ -30,6 +30,9 @@ LOOKBACK_MS = 1_000
 """How much older than the newest known event of a place an event may be and still be found by the next read."""
 
 
+_BEHIND = ValueError("the event before it was refused")
+
+
 class _Visit(NamedTuple):
     """The places in an ended epoch, and the open epoch when they were read, times MINUTE_MS."""
 
@@ -114,14 +117,17 @@ class EventJournal:
             await self._close()
 
     async def set_aside(self, events: Mapping[Event, Exception]) -> None:
-        """See Journal."""
+        """See Journal. Events of the same subjects that wait behind them are set aside with them."""
+        errors, subjects = {event.id: error for event, error in events.items()}, {event.subject for event in events}
+        aside = {name: found for name, (event, found) in self._pending.items() if event.subject in subjects}
         try:
-            await self._put_aside({place_of(self._pending[event.id][1]): error for event, error in events.items()})
+            await self._put_aside({place_of(found): errors.get(name, _BEHIND) for name, found in aside.items()})
         except StoreUnavailable:
             raise BackendUnavailable from None
-        for event in events:
-            del self._pending[event.id]
-            self._taken.pop(event.subject, None)
+        for name in aside:
+            del self._pending[name]
+        for subject in subjects:
+            self._taken.pop(subject, None)
         if not self._pending:
             await self._close()
 

@@ -7,7 +7,7 @@ from travio_inventory.kernel.events import Event, Sink
 from travio_inventory.protocol import listings
 from travio_inventory.protocol.batches import FOR_EVER, Applied, Batches, IndexEntry, Partition, Table
 from travio_inventory.protocol.retention import Retention
-from travio_inventory.seats.events import BookingCancelled, EventType, HoldCreated, SeatsPurchased, data_of
+from travio_inventory.seats.events import BookingCancelled, Data, EventType, HoldCreated, SeatsPurchased, data_of
 
 TOGETHER_MAX = 50
 MISSING_MAX = 10_000
@@ -19,7 +19,7 @@ _NOWHERE = Partition(Table.SEAT_GROUPS, "", "")
 
 def _of_events(events: Iterable[Event], retention: Retention) -> Iterator[IndexEntry]:
     for event in events:
-        match data_of(event) if event.type in _LISTED else None:
+        match _data_of(event) if event.type in _LISTED else None:
             case HoldCreated(hold_id=hold_id, user_id=user_id):
                 keep_s = retention.listed_s
                 yield listings.held(event.organization, user_id, hold_id, event.at_ms, keep_s=keep_s)
@@ -30,6 +30,14 @@ def _of_events(events: Iterable[Event], retention: Retention) -> Iterator[IndexE
                 yield from listings.booked(event.organization, user_id, hold_id, created_at_ms, keep_s=keep_s)
             case _:
                 pass
+
+
+def _data_of(event: Event) -> Data | None:
+    """The event's data; None if this release cannot read it: whoever accepted the event can."""
+    try:
+        return data_of(event)
+    except (ValueError, KeyError, TypeError):
+        return None
 
 
 class ListingSink:
