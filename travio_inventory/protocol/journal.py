@@ -328,7 +328,12 @@ class EventJournal:
         """
         self._taken.clear()
         left = {epoch: set(filter(self._is_left, visit.places)) for epoch, visit in self._visits.items()}
-        done = {epoch: self._visits[epoch].begun_ms for epoch, places in left.items() if all(map(self._failed, places))}
+        failed = self._failed()
+        done = {
+            epoch: self._visits[epoch].begun_ms
+            for epoch, places in left.items()
+            if all(not place.entry or place in failed for place in places)
+        }
         ending = [epoch for epoch, begun_ms in done.items() if self._minutes.is_last(epoch, begun_ms)]
         first = self._minutes.first
         try:
@@ -354,8 +359,15 @@ class EventJournal:
     def _is_left(self, place: Place) -> bool:
         return not place.entry or place in self._to_read
 
-    def _failed(self, place: Place) -> bool:
-        return not place.entry or self._back_off.has(place)
+    def _failed(self) -> set[Place]:
+        """The places that cannot be read, and the later ones of their partitions, which wait for them."""
+        failed: set[Place] = set()
+        waiting: set[object] = set()
+        for place in sorted(self._to_read):
+            if unit_of(place) in waiting or self._back_off.has(place):
+                waiting.add(unit_of(place))
+                failed.add(place)
+        return failed
 
     def _forget(self, first: int) -> None:
         self._published.forget(first)
