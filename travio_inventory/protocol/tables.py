@@ -112,7 +112,8 @@ CELL = RowKind(
 HOLD = RowKind(
     "a hold whose home is here, or a fenced id",
     "the hold's id",
-    "while it is held, or is a booking, or has a late booking; then HOLD_RETENTION, or the retention of keys if longer",
+    "while it is held, or is a booking, or has a late booking; then TRAVIO_HOLD_RETENTION_SECONDS, or the retention of "
+    "keys if longer",
     (
         _text(
             "status",
@@ -138,7 +139,7 @@ HOLD = RowKind(
 EVENT = RowKind(
     "the event of a step (docs/events.md)",
     "epoch, moment, subject and ordinal, which is the order of reading",
-    "EVENT_RETENTION from when it is recorded",
+    "TRAVIO_EVENT_RETENTION_SECONDS from when it is recorded",
     (
         _text("type", "what happened, for example hold.created"),
         _number("version", "the version of the data of this type"),
@@ -155,7 +156,7 @@ EVENT = RowKind(
 KEY = RowKind(
     "an idempotency key",
     "the key",
-    "IDEMPOTENCY_RETENTION from when it is bound to a hold",
+    "TRAVIO_IDEMPOTENCY_RETENTION_SECONDS from when it is bound to a hold",
     (
         _text("hold", "the hold that the key stands for"),
         _text("fingerprint", "a digest of the request that bound the key"),
@@ -172,8 +173,8 @@ SLOT = RowKind(
 TRIP = RowKind(
     "the trip as it was opened",
     "empty",
-    "until TRIP_RETENTION after its last arrival, or after its last sale if it has no times; in any case after its "
-    "opening",
+    "until TRAVIO_TRIP_RETENTION_SECONDS after its last arrival, or after its last sale if it has no times; in any "
+    "case after its opening",
     (
         _text("definition", "stops, segments and seats, as JSON"),
         _number("opened_at_ms", "when it was opened: it distinguishes successive trips with the same id"),
@@ -271,7 +272,7 @@ ENTRY_KEY = (
 )
 """The columns of a plain table, all of them in its key: (index_name, bucket) is the partition."""
 
-_ENTRIES = "as long as any hold can be held, EVENT_RETENTION and a few minutes, from when it is written"
+_ENTRIES = "as long as any hold can be held, TRAVIO_EVENT_RETENTION_SECONDS and a few minutes, from when it is written"
 
 INDEXES: Mapping[Index, DeclaredIndex] = {
     Index.EXPIRY: DeclaredIndex(
