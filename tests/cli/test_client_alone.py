@@ -11,19 +11,20 @@ from travio_inventory.cli.commands import COACH
 from verification.kit.service_process import ServiceProcess
 
 WITHOUT = f"""
-import sys
+import runpy, sys
 class Missing:
     def find_spec(self, name, path=None, target=None):
         if name.partition(".")[0] in {set(SERVICE_PACKAGES)!r}:
             raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
 sys.meta_path.insert(0, Missing())
-from travio_inventory.cli import main
-main()
 """
+COMMAND_LINE = "from travio_inventory.cli import main; main()"
+PROBE = "runpy.run_module('travio_inventory.cli.probe', run_name='__main__')"
 
 
-def typed(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-c", WITHOUT, *words], capture_output=True, text=True, check=False)
+def typed(*words: str, program: str = COMMAND_LINE) -> subprocess.CompletedProcess[str]:
+    run = [sys.executable, "-c", WITHOUT + program, *words]
+    return subprocess.run(run, capture_output=True, text=True, check=False)
 
 
 def test_a_client_alone_can_call_a_service(server: ServiceProcess) -> None:
@@ -49,6 +50,13 @@ def test_a_shell_completes_the_words_of_a_client_alone(shell: str) -> None:
 @pytest.mark.parametrize("words", [["serve"], ["work"], ["settings"], ["schema", "check"], ["bench", "noop"]])
 def test_a_command_that_needs_the_service_says_what_to_install(words: list[str]) -> None:
     done = typed(*words)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "pip install 'travio-inventory[server]'" in done.stderr
+
+
+def test_the_probe_of_a_client_alone_calls_no_service_unwell() -> None:
+    done = typed("liveness", program=PROBE)
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
     assert "pip install 'travio-inventory[server]'" in done.stderr

@@ -20,10 +20,10 @@ def main(words: Sequence[str] | None = None) -> None:
             _run_service(asked[0])
         _run_command(words)
     except ImportError as failed:
-        sys.exit(_not_imported(failed))
+        sys.exit(not_imported(failed))
 
 
-def _not_imported(failed: ImportError) -> int:
+def not_imported(failed: ImportError) -> int:
     """Say what to install if the service's packages are missing; returns the exit status."""
     from travio_inventory.cli.exits import Exit  # noqa: PLC0415 - see _run_command
 

@@ -5,15 +5,18 @@ import ssl
 import sys
 from collections.abc import Sequence
 from types import MappingProxyType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from grpclib.client import Channel
 from grpclib.exceptions import GRPCError, StreamTerminatedError
 from grpclib.health.v1.health_grpc import HealthStub
 from grpclib.health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 
+from travio_inventory.cli import not_imported
 from travio_inventory.client.client import LIVENESS, READINESS
-from travio_inventory.settings import ServerSettings, SettingsError, load_settings
+
+if TYPE_CHECKING:  # see `probe`
+    from travio_inventory.settings import ServerSettings
 
 ANSWER_SECONDS_MAX: Final = 3.0
 EXIT_WELL: Final = 0
@@ -23,7 +26,11 @@ QUESTIONS: Final = MappingProxyType({"readiness": READINESS, "liveness": LIVENES
 
 
 def probe(words: Sequence[str]) -> int:
-    """0 if the service with the same settings is ready, or alive; else 1, with one line on standard error."""
+    """0 if the service with the same settings is ready, or alive; else 1, with one line on standard error. Raises
+    ImportError where the packages of the service are missing.
+    """
+    from travio_inventory.settings import SettingsError, load_settings  # noqa: PLC0415 - a client alone has none
+
     if len(words) != 1 or words[0] not in QUESTIONS:
         sys.stderr.write(f"ask for one of: {', '.join(QUESTIONS)}\n")
         return EXIT_WRONG
@@ -38,12 +45,12 @@ def probe(words: Sequence[str]) -> int:
     return EXIT_WELL
 
 
-async def _asked(server: ServerSettings, service: str) -> HealthCheckResponse:
+async def _asked(server: "ServerSettings", service: str) -> HealthCheckResponse:
     async with Channel(server.host, server.port, ssl=_itself(server)) as channel:
         return await HealthStub(channel).Check(HealthCheckRequest(service=service), timeout=ANSWER_SECONDS_MAX)
 
 
-def _itself(server: ServerSettings) -> ssl.SSLContext | None:
+def _itself(server: "ServerSettings") -> ssl.SSLContext | None:
     """TLS without checking the certificate, which names another host; None for plaintext."""
     if server.tls_cert is None:
         return None
@@ -55,4 +62,7 @@ def _itself(server: ServerSettings) -> ssl.SSLContext | None:
 
 
 if __name__ == "__main__":
-    sys.exit(probe(sys.argv[1:]))
+    try:
+        sys.exit(probe(sys.argv[1:]))
+    except ImportError as failed:
+        sys.exit(not_imported(failed))
