@@ -81,7 +81,7 @@ def go_on_with_old(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Ledger, "_bind", as_young)
 
 
-@broken("a late booking does not keep its hold", "I3 I11", FORGETFUL)
+@broken("a late booking does not keep its hold", "I3 I11 I12", FORGETFUL)
 def _late_without_its_hold(patch: pytest.MonkeyPatch) -> None:
     kept = Deciding.kept_as_expired
     patch.setattr(
@@ -123,7 +123,7 @@ def _ghost(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Deciding, "kept_as_expired", a_column)
 
 
-@broken("a slot is forgotten before its hold", "I9", replace(FORGETFUL, holds_max=1))
+@broken("a slot is forgotten before its hold", "I9 I12", replace(FORGETFUL, holds_max=1))
 def _short_slot(patch: pytest.MonkeyPatch) -> None:
     _keep(patch, SOON_S, lambda write: write.key.kind is Kind.SLOT)
 

@@ -1,6 +1,7 @@
 """Follows what is written and judges what the store has forgotten: nothing too early, nothing by halves, all in time.
 
-What lives, and what an answer may still rest on, is never gone (I11); what has ended is gone in the end (L5).
+What lives, and what has ended for less than its lifetime, is never gone (I11), nor is what another row rests on (I12);
+what has ended is gone in the end (L5).
 """
 
 from collections import Counter, defaultdict
@@ -42,7 +43,7 @@ class Forgetting:
                 self.written_s[partition, key] = at_s
 
     def judge(self, at_s: float, standing: Mapping[Partition, Rows]) -> None:
-        """What stands now is what was written, whole; what is missing may be gone (I11)."""
+        """What stands now is what was written, whole; what is missing may be gone (I11, I12)."""
         for partition, rows in standing.items():
             for key, row in rows.items():
                 self._compare(at_s, partition, key, row)
@@ -69,7 +70,8 @@ class Forgetting:
             raise Violated(f"I11 part of a row: {key} in {partition} is {row}, written was {written}")
         if not self._may_be_gone(at_s, partition, key, written):
             since_s = self.written_s[partition, key]
-            raise Violated(f"I11 forgotten too early: {key} in {partition}, written at {since_s:.2f}: {written}")
+            promise = "I12" if self._is_kept_for_another(partition, key, written) else "I11"
+            raise Violated(f"{promise} forgotten too early: {key} in {partition}, written at {since_s:.2f}: {written}")
         self.gone[key.kind] += 1
         del self.rows[partition][key]
 
@@ -90,6 +92,12 @@ class Forgetting:
                 return row.get("status") != "waiting"
             case _:
                 return False
+
+    def _is_kept_for_another(self, partition: Partition, key: RowKey, row: Row) -> bool:
+        """Whether the row is kept only because another rests on it: a hold's slot, or a hold with a late booking."""
+        if key.kind is Kind.HOLD:
+            return row.get("status") not in LIVE and not self._has_ended(partition, key.id)
+        return key.kind is Kind.SLOT
 
     def _is_held(self, at_s: float, hold_id: str) -> bool:
         """Whether the hold is held, and has not run out so long ago that somebody ought to have ended it."""
