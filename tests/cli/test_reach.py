@@ -16,7 +16,7 @@ from tests.client.service import ScriptedService
 from tests.client.service import served as scripted
 from tests.typed import EXAMPLES, ROOT, Type
 from travio_inventory.cli.screen import Screen
-from travio_inventory.wire.inventory.v1 import HoldSeatsRequest
+from travio_inventory.wire.inventory.v1 import HoldSeatsRequest, InitializeTripInventoryRequest
 from verification.kit.service_process import ServiceProcess, serving
 from verification.servers.certificates import Certificates, make_certificates
 
@@ -116,19 +116,22 @@ def test_a_service_that_accepts_the_connection_and_sends_nothing_counts_as_absen
     assert "(no answer in time)" in answer.err
 
 
-def test_an_unknown_outcome_names_the_key_for_the_next_try(typed: Type, portal: BlockingPortal) -> None:
+def test_an_unknown_outcome_names_the_key_for_the_next_try_if_there_is_one(typed: Type, portal: BlockingPortal) -> None:
     service = ScriptedService()
 
     async def lose() -> None:
         raise ConnectionResetError
 
     service.next(HoldSeatsRequest, *[lose] * 8)
+    service.next(InitializeTripInventoryRequest, *[lose] * 8)
     with portal.wrap_async_context_manager(scripted(service)) as port:
         at = ("--target", f"127.0.0.1:{port}")
         unknown = typed("hold", *COACH, "seat-A1", *at)
         key = service.seen(HoldSeatsRequest)[0].idempotency_key
         assert unknown.status == 3
-        assert unknown.err.endswith(f": run the same command again with --key {key}\n")
+        assert unknown.err == f"the outcome is unknown: run the same command again with --key {key}\n"
+        opened = typed("trip", "open", str(EXAMPLES / "coach.toml"), *at)
+        assert (opened.status, opened.err) == (3, "the outcome is unknown: run the same command again\n")
         service.script.clear()
         held = typed("hold", *COACH, "seat-A1", "--key", key, *at, "--json").plain
         assert (held["hold"], held["key"]) == (f"hold-{key}", key)

@@ -130,12 +130,12 @@ def test_all_seats_can_be_in_one_seat_group() -> None:
         (
             "arrives = 2027-01-16T00:30:00+06:00",
             'arrives = 2027-01-16T00:30:00+06:00\ndeparts = 2027-01-16T00:29:59+06:00\n[[stops]]\nstation = "c"',
-            "bus.toml: segments[1].departure_time: the departure from 'b' is before the arrival at 'b'",
+            "bus.toml: stops[1].departs: the departure from 'b' is before the arrival at 'b'",
         ),
         (
             "2027-01-16T00:30:00+06:00",
             "2027-01-15T00:30:00+06:00",
-            "bus.toml: segments[0].arrival_time: the arrival at 'b' is before the departure from 'a'",
+            "bus.toml: stops[1].arrives: the arrival at 'b' is before the departure from 'a'",
         ),
         ('rows = "A-B"', 'rows = "B-A"', 'bus.toml: sections[0].rows: must be like "1-13" or "A-J"'),
         ('columns = "12 3"', 'columns = "11"', "bus.toml: sections[0].columns: must be letters or digits"),
@@ -143,7 +143,10 @@ def test_all_seats_can_be_in_one_seat_group() -> None:
         ("price_minor = 100", 'price_minor = 100\nmissing = ["C9"]', "sections[0].missing: 'C9' is not a seat here"),
         ("price_minor = 100", 'price_minor = 100\nexit = "A1"', "sections[0].exit: must be true or a list"),
         ("price_minor = 100", 'price_minor = 1\nseat_id = "{car}"', "sections[0].seat_id: may contain {asset}"),
-        ("price_minor = 100", 'price_minor = 1\nseat_id = "x"', "seat_config.seats: seat 'x' is defined twice"),
+        ("price_minor = 100", 'price_minor = 1\nseat_id = "x"', "bus.toml: sections: seat 'x' is defined twice"),
+        ('id = "bus-1"', 'id = "bus-1"\ncurrency = "taka"', "bus.toml: trip.currency: must be three capital letters"),
+        ('station = "a"', 'station = ""', "bus.toml: stops[0].station: "),
+        ("price_minor = 100", 'price_minor = 1\nclass = "\\t"', "bus.toml: sections[0].class: "),
         ('id = "bus-1"', 'id = "b"\nseats_per_group = 0', "bus.toml: trip.seats_per_group: must be at least 1"),
         ("[[sections]]", "[[trains]]", "bus.toml: sections: is missing"),
     ],
@@ -151,6 +154,14 @@ def test_all_seats_can_be_in_one_seat_group() -> None:
 def test_a_wrong_file_is_named_with_table_and_field(before: str, after: str, said: str) -> None:
     assert BUS.count(before)
     assert said in wrong(BUS.replace(before, after))
+
+
+def test_what_all_seats_of_a_section_share_is_wrong_once() -> None:
+    second = '[[sections]]\nid = "t"\nrows = "A-J"\ncolumns = "1234"\nprice_minor = -1\n'
+    said = "price_minor: must be 0 to 1000000000000, not -1"
+    assert wrong(BUS + second) == f"bus.toml: sections[1].{said}"
+    both = wrong(BUS.replace("price_minor = 100", "price_minor = -1") + second)
+    assert both == f"bus.toml: sections[0].{said}; sections[1].{said}"
 
 
 @pytest.mark.parametrize("plain", [{"trip": 1}, {"trip": {"id": "x"}, "sections": [1]}])

@@ -7,7 +7,7 @@ from grpclib.const import Status
 
 from travio_inventory.client.refusals import ClientError
 from travio_inventory.client.unreachable import NoService, NoTls
-from travio_inventory.kernel.refusals import FinalRefusal, Refusal, RetryableRefusal, WrongRequest
+from travio_inventory.kernel.refusals import FinalRefusal, OutcomeUnknown, Refusal, RetryableRefusal, WrongRequest
 
 
 class Exit(IntEnum):
@@ -67,6 +67,8 @@ ADVICE = {
     "HOLD_LIMIT": "release or confirm a hold first",
     "OUTCOME_UNKNOWN": "run the same command again",
 }
+UNKNOWN = "the outcome is unknown"
+"""Without the service's advice to keep the key, which only `hold` has."""
 START_ONE = "start one with `travio-inventory serve`, or set --target"
 SPEAK_TLS = "add --tls if it uses TLS, or set --target"
 TRUST_IT = "set --ca-file to the CA of its certificate, or omit --tls"
@@ -83,7 +85,8 @@ def failure_of(refusal: Refusal) -> Failure:
             status = Exit.ASK_AGAIN
         case _:
             raise AssertionError(f"{type(refusal).__name__} is on no branch")
-    return Failure(status, refusal.reason, str(refusal), ADVICE.get(refusal.reason, ""))
+    said = UNKNOWN if isinstance(refusal, OutcomeUnknown) else str(refusal)
+    return Failure(status, refusal.reason, said, ADVICE.get(refusal.reason, ""))
 
 
 def failure_of_error(error: ClientError) -> Failure:

@@ -5,6 +5,7 @@ from secrets import token_hex
 from typing import Annotated
 
 from cyclopts import Parameter
+from cyclopts.validators import Number
 
 from travio_inventory.cli.arguments import SeatIds, Segments, TripId, journey_of, stamp
 from travio_inventory.cli.connection_options import HERE, ConnectionOptions, ask
@@ -17,7 +18,7 @@ KEY_BYTES = 8
 HoldId = Annotated[str, Parameter(help="The hold's id, as printed by `hold`.")]
 Seconds = Annotated[
     int,
-    Parameter(help="How long from now; 0 means the service's default."),
+    Parameter(help="How long from now; 0 means the service's default.", validator=Number(gte=0)),
 ]
 
 

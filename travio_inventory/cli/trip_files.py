@@ -10,10 +10,11 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any, TypeVar
 
+from travio_inventory.cli.trip_file_fields import in_the_file
 from travio_inventory.client.client import ORGANIZATION_DEFAULT
 from travio_inventory.kernel.refusals import InvalidRequest
 from travio_inventory.seats.trip import ALL_IN_ONE_GROUP, OUR_CHOICE, Seat, Segment, Trip, TripKey
@@ -63,19 +64,19 @@ def trip_from_toml(
     key = TripKey(organization or named.organization, trip_id or named.trip)
     vehicle = head.take("vehicle", str, "")
     asset = head.take("asset", str, vehicle)
-    seats = list(_seats(document.tables("sections"), asset))
+    sections = list(_seats_by_section(document.tables("sections"), asset))
     try:
         trip = Trip(
             key=key,
             segments=_segments(document.tables("stops")),
-            seats=tuple(seats),
+            seats=tuple(chain.from_iterable(sections)),
             seats_per_group=_seats_per_group(head),
             vehicle=vehicle,
             vehicle_type=head.take("vehicle_type", str, ""),
             currency=head.take("currency", str, ""),
         )
     except InvalidRequest as refusal:
-        raise TripFileError(f"{source}: {refusal}") from None
+        raise TripFileError(f"{source}: {in_the_file(refusal.violations, list(map(len, sections)))}") from None
     head.done()
     document.done()
     return trip
@@ -166,12 +167,12 @@ def _seats_per_group(head: _Table) -> int:
     return value
 
 
-def _seats(sections: list[_Table], asset: str) -> Iterator[Seat]:
-    """The seats of all sections, one section behind the other with a gap between them."""
+def _seats_by_section(sections: list[_Table], asset: str) -> Iterator[list[Seat]]:
+    """The seats of each section, one section behind the other with a gap between them."""
     row_before = 0
     for table in sections:
         section = _Section.read(table, asset)
-        yield from section.seats(row_before)
+        yield list(section.seats(row_before))
         row_before += len(section.rows) + SECTION_GAP_ROWS
 
 
