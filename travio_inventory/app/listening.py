@@ -1,10 +1,12 @@
 """The gRPC server at its address, within its limits."""
 
+import errno
 import os
 import socket
 import ssl
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
+from types import MappingProxyType
 
 import anyio
 
@@ -28,6 +30,13 @@ MESSAGE_READ_SECONDS_MAX = 10
 WRITE_STALLED_SECONDS_MAX = 30
 LINGER_SECONDS_MAX = 1
 EVERY_ADDRESS = "::"
+ADVICE = MappingProxyType(
+    {
+        errno.EADDRINUSE: "stop what listens there, or name another port in TRAVIO_GRPC_PORT",
+        errno.EACCES: "name a port from 1024 on in TRAVIO_GRPC_PORT",
+    }
+)
+OTHER_HOST = "name an address of this machine in TRAVIO_GRPC_HOST"
 SERVER_REFUSALS = ServerRefusals(
     crowded=lambda: grpc_error(Overloaded()),
     stopping=lambda: grpc_error(BackendUnavailable("the service is stopping")),
@@ -55,12 +64,17 @@ async def listening(
         try:
             await _listen(guarded, address, tls, reuse_port=server.reuse_port)
         except OSError as failed:
-            raise StartFailed(f"cannot listen on {address}: {_why(failed)}") from failed
+            raise StartFailed(cannot_listen(address, failed)) from failed
         try:
             yield guarded
         finally:
             with anyio.CancelScope(shield=True):
                 await guarded.drain()
+
+
+def cannot_listen(address: Address, failed: OSError) -> str:
+    """Why nothing can listen at the address, and what to do."""
+    return f"cannot listen on {address}: {_why(failed)}: {ADVICE.get(failed.errno or 0, OTHER_HOST)}"
 
 
 def _why(failed: OSError) -> str:

@@ -14,7 +14,7 @@ from grpclib.health.check import ServiceStatus
 
 from travio_inventory.api.grpc.service import services
 from travio_inventory.app.assemble import Assembly, InventoryRules, Ports, Relay, assemble
-from travio_inventory.app.backends import OwnCertificate, StartFailed, Store, open_batches, open_edge
+from travio_inventory.app.backends import OwnCertificate, StartFailed, Store, no_folder, open_batches, open_edge
 from travio_inventory.app.background import Job, Supervision, background_jobs
 from travio_inventory.app.listening import listening
 from travio_inventory.app.readiness import BACKGROUND, Readiness, look_at_store
@@ -243,7 +243,7 @@ def _archive(folder: Path | None) -> TripArchive | None:
     try:
         archive.check()
     except OSError as failed:
-        raise StartFailed(f"trips cannot be archived in {folder}: {failed.strerror or failed}") from failed
+        raise no_folder("archive of trips", folder, failed, setting="TRAVIO_TRIP_ARCHIVE") from failed
     return archive
 
 

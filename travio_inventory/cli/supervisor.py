@@ -14,7 +14,7 @@ from pathlib import Path
 import anyio
 from anyio.abc import Process, TaskGroup, UNIXDatagramSocket
 
-from travio_inventory.app.listening import EVERY_ADDRESS
+from travio_inventory.app.listening import EVERY_ADDRESS, cannot_listen
 from travio_inventory.kernel.addresses import Address
 from travio_inventory.settings import Settings
 from travio_inventory.telemetry.logs import set_up_logs
@@ -55,8 +55,7 @@ def serve(settings: Settings, processes: int) -> int:
         try:
             port = stack.enter_context(reserved_port(server.host, server.port))
         except OSError as failed:
-            where = Address(server.host, server.port)
-            log.critical("cannot start: cannot listen on %s: %s", where, failed.strerror or failed)
+            log.critical("cannot start: %s", cannot_listen(Address(server.host, server.port), failed))
             return EXIT_FAILED
         stop_seconds_max = 2 * settings.limits.drain_seconds + STOP_MARGIN_SECONDS
         supervisor = Supervisor(

@@ -1,7 +1,7 @@
 """The store and the edge that the settings choose."""
 
 from travio_inventory.app.backends.certificates import OwnCertificate
-from travio_inventory.app.backends.failures import StartFailed
+from travio_inventory.app.backends.failures import StartFailed, no_folder
 from travio_inventory.app.backends.opening import Edge, Store, open_batches, open_edge
 
-__all__ = ["Edge", "OwnCertificate", "StartFailed", "Store", "open_batches", "open_edge"]
+__all__ = ["Edge", "OwnCertificate", "StartFailed", "Store", "no_folder", "open_batches", "open_edge"]

@@ -12,7 +12,7 @@ from secrets import token_hex
 from types import MappingProxyType
 from typing import NamedTuple
 
-from travio_inventory.app.backends.failures import StartFailed
+from travio_inventory.app.backends.failures import StartFailed, no_folder
 from travio_inventory.edge.absent import AbsentGate, AbsentSeatMapCache, AbsentTakenSeats
 from travio_inventory.edge.local import LocalGate, LocalSeatMapCache
 from travio_inventory.protocol.batches import Batches
@@ -93,12 +93,12 @@ async def _open_embedded(folder: Path) -> AsyncIterator[SqliteBatches]:
     async with AsyncExitStack() as stack:
         try:
             batches = await stack.enter_async_context(SqliteBatches.open(folder))
-        except (DataFolderInUse, UnfitDatabase) as failed:
+        except DataFolderInUse as failed:
+            raise StartFailed(f"{failed}: stop that process, or name another folder in TRAVIO_DATA") from failed
+        except UnfitDatabase as failed:
             raise StartFailed(str(failed)) from failed
-        except FileExistsError as failed:
-            raise StartFailed(f"data folder {folder} is a file: name a folder in TRAVIO_DATA") from failed
         except OSError as failed:
-            raise StartFailed(f"data folder {folder}: {failed.strerror or failed}") from failed
+            raise no_folder("data folder", folder, failed, setting="TRAVIO_DATA") from failed
         except sqlite3.Error as failed:
             raise StartFailed(f"database in data folder {folder}: {failed}") from failed
         yield batches

@@ -14,7 +14,7 @@ class DataFolderInUse(Exception):
 
     def __init__(self, folder: Path, holder: Holder | None, *, advice: str = "") -> None:
         who = f"process {holder.pid} of {holder.host}" if holder else "process (unknown)"
-        super().__init__(f"data folder {folder} is in use by {who}{advice}")
+        super().__init__(f"data folder {folder.absolute()} is in use by {who}{advice}")
         self.folder = folder
         self.pid = holder.pid if holder else 0
 
