@@ -195,6 +195,14 @@ def test_settings_are_listed_with_where_they_come_from(typed: Type) -> None:
     assert (port["value"], port["source"]) == ("9999", "GRPC_PORT")
 
 
+def test_a_hold_retention_that_keys_prolong_is_listed_with_the_one_in_effect(typed: Type) -> None:
+    longer = {"TRAVIO_IDEMPOTENCY_RETENTION_SECONDS": "172800"}
+    said = "in effect: 172800, as TRAVIO_IDEMPOTENCY_RETENTION_SECONDS=172800"
+    lines = typed("settings", **longer).out.splitlines()
+    assert lines[lines.index("TRAVIO_HOLD_RETENTION_SECONDS = 86400  (default)") + 1].strip() == said
+    assert "in effect" not in typed("settings").out
+
+
 def test_each_setting_is_listed_with_an_explanation_within_80_columns(typed: Type) -> None:
     plain = typed("settings", GRPC_PORT="9999").out
     rows = typed("settings", "--json", GRPC_PORT="9999").plain["settings"]

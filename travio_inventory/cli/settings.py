@@ -34,5 +34,5 @@ def _explained(row: Setting, width: int) -> Iterator[str]:
     default = f"default {row.default}" if row.default and row.source != "default" else ""
     also = f"also read as {row.also}" if row.also else ""
     takes = "; ".join(said for said in (row.allowed, default, also) if said)
-    for said in (row.description, takes):
+    for said in (f"in effect: {row.in_effect}" if row.in_effect else "", row.description, takes):
         yield from wrap(said, width, initial_indent=INDENT, subsequent_indent=INDENT, break_on_hyphens=False)

@@ -86,6 +86,11 @@ class Component(BaseSettings):
         """Fields that need another one, a line for each; a component overrides it."""
         yield from ()
 
+    @property
+    def in_effect(self) -> Mapping[str, str]:
+        """By field what holds instead of its value, in words; a component overrides it."""
+        return MappingProxyType({})
+
     def both_or_neither(self, one: str, other: str) -> Iterator[str]:
         """A line if only one of the fields is set."""
         if bool(getattr(self, one)) != bool(getattr(self, other)):

@@ -10,11 +10,14 @@ from travio_inventory.settings.words import plain
 
 
 class Setting(NamedTuple):
-    """One setting in words. `source`: its variable, "default", or "given" in code."""
+    """One setting in words. `source`: its variable, "default", or "given" in code. `in_effect` is what holds instead of
+    the value, "" if the value does.
+    """
 
     name: str
     also: str
     value: str
+    in_effect: str
     default: str
     allowed: str
     source: str
@@ -37,6 +40,7 @@ def _listed(settings: Settings, component: Component, field: str) -> Setting:
         name=name,
         also=", ".join(also),
         value=plain(getattr(component, field)),
+        in_effect=component.in_effect.get(field, ""),
         default=plain(info.default),
         allowed=component.allowed(field),
         source=_source(settings, key) if field in component.model_fields_set else "default",

@@ -1,6 +1,8 @@
 """For how long what has ended is kept."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from travio_inventory.protocol.retention import EVENTS_S_MIN, HOLDS_S_MIN, TRIPS_S_MIN
 from travio_inventory.settings.component import Component, setting
@@ -14,6 +16,13 @@ class RetentionSettings(Component):
     """
 
     in_order = (("events_seconds", "trips_seconds"),)
+
+    @property
+    def in_effect(self) -> Mapping[str, str]:
+        """A hold is kept for at least as long as the keys that stand for it."""
+        if self.keys_seconds <= self.holds_seconds:
+            return MappingProxyType({})
+        return MappingProxyType({"holds_seconds": f"{self.keys_seconds}, as {self.said('keys_seconds')}"})
 
     events_seconds: int = setting(
         "EVENT_RETENTION_SECONDS",
