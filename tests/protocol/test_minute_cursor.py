@@ -29,6 +29,7 @@ from verification.kit.clocks import START_MS, Clock
 NOW = START_MS // MINUTE_MS
 KEEP_S = 6_000
 CURSOR = RowKey(Kind.CURSOR, "")
+RAN = Write(RowKey(Kind.CURSOR, "ran"), {}, {"reached": START_MS})
 
 
 class Spoiled(MemoryBatches):
@@ -137,10 +138,25 @@ async def test_after_a_long_stop_a_round_visits_some_oldest_first_and_says_so(
     await close_all_before_now(store, clock)
     first = NOW
     for behind, lines in ((MINUTES_AT_ONCE, 0), (MINUTES_AT_ONCE + 1, 1)):
-        await cursor_of(store, clock).begin((first + behind) * MINUTE_MS)
+        clock.at_ms = (first + behind) * MINUTE_MS
+        await cursor_of(store, clock).begin(clock.now_ms())
         assert len(caplog.records) == lines
-    assert caplog.records[0].getMessage() == f"expiry: catching up from minute {first} to {first + behind}"
+    said = "expiry: catching up: no background job ran since 2027-01-15T08:00+00:00"
+    assert caplog.records[0].getMessage() == said
     assert await visit(cursor_of(store, clock), (first + 90) * MINUTE_MS) == [*range(first, first + MINUTES_AT_ONCE)]
+
+
+async def test_a_first_look_that_another_job_goes_on_with_is_no_catching_up(
+    store: Spoiled, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As after a start and a stop within seconds: nothing was missed."""
+    caplog.set_level(logging.INFO)
+    minutes = cursor_of(store, clock, look_back=10 * MINUTES_AT_ONCE)
+    assert len(await visit(minutes, START_MS)) == MINUTES_AT_ONCE
+    again = cursor_of(store, clock)
+    await again.begin(START_MS + 2_000)
+    assert again.first < NOW - MINUTES_AT_ONCE
+    assert caplog.records == []
 
 
 async def test_a_job_begins_where_the_index_still_leads_anywhere(store: Spoiled, clock: Clock) -> None:
@@ -175,7 +191,7 @@ async def test_a_cursor_ahead_of_the_clock_goes_back_and_visits_all_again(
     assert (minutes.first, caplog.records) == (NOW, []), "it is the present minute"
     await minutes.begin(START_MS - 1)
     assert minutes.first == NOW - 4
-    assert caplog.records[0].getMessage() == f"expiry: a clock was ahead; going back from {NOW} to {NOW - 4}"
+    assert caplog.records[0].getMessage() == "expiry: a clock was ahead; going back 4 minutes"
     assert await visit(minutes, START_MS + 30_000) == [NOW - 4, NOW - 3, NOW - 2, NOW - 1]
     await minutes.begin(START_MS + 4 * MINUTE_MS)
     await minutes.begin(START_MS + 30_000)
@@ -259,9 +275,8 @@ async def test_a_reader_stores_where_it_began_with_the_moment_that_it_has_every_
     await minutes.begin(START_MS)
     until_row = RowKey(Kind.CURSOR, "until")
     partition = Partition(Table.CURSORS, "", "expiry of far")
-    assert store.sent == [
-        (partition, [Write(CURSOR, None, {"reached": NOW - 3}), Write(until_row, {}, {"reached": START_MS})], ())
-    ]
+    writes = [Write(CURSOR, None, {"reached": NOW - 3}), RAN, Write(until_row, {}, {"reached": START_MS})]
+    assert store.sent == [(partition, writes, ())]
     clock.pass_s(20_000)
     late = PublishedUntil("far", clock, kept_s=14_400)
     again = MinuteCursor(store, Index.EXPIRY, clock, KEEP_S, look_back=3, reader="far", until=late)
@@ -274,7 +289,7 @@ async def test_a_reader_stores_where_it_began_with_the_moment_that_it_has_every_
     clock.pass_s(3_600)
     await again.begin(START_MS + 4 * MINUTE_MS)
     await again.settled(range(NOW - 2, NOW + 3), START_MS + 30 * MINUTE_MS)
-    assert store.sent[-1][1][1] == Write(until_row, {}, {"reached": opened_ms - 600_000}), "it saw that one open"
+    assert store.sent[-1][1][-1] == Write(until_row, {}, {"reached": opened_ms - 600_000}), "it saw that one open"
 
 
 async def test_a_job_without_a_name_stores_nothing_before_it_closed_a_minute(store: Spoiled, clock: Clock) -> None:
@@ -286,8 +301,8 @@ async def test_a_job_without_a_name_stores_nothing_before_it_closed_a_minute(sto
     await visit(minutes, after_end(NOW, 130))
     partition = Partition(Table.CURSORS, "", "expiry")
     assert store.sent == [
-        (partition, [Write(CURSOR, None, {"reached": NOW})], ()),
-        (partition, [Write(CURSOR, {"reached": NOW}, {"reached": NOW + 1})], ()),
+        (partition, [Write(CURSOR, None, {"reached": NOW}), RAN], ()),
+        (partition, [Write(CURSOR, {"reached": NOW}, {"reached": NOW + 1}), RAN], ()),
     ]
 
 
@@ -299,6 +314,6 @@ async def test_where_another_process_has_moved_the_cursor_is_as_good(store: Spoi
     await other.settled([NOW - 5], after_end(NOW - 5, 130))
     await other.settled([NOW - 4], after_end(NOW - 4, 130))
     assert [sent[1] for sent in store.sent[1:]] == [
-        [Write(CURSOR, None, {"reached": NOW - 4})],
-        [Write(CURSOR, {"reached": NOW}, {"reached": NOW - 3})],
+        [Write(CURSOR, None, {"reached": NOW - 4}), RAN],
+        [Write(CURSOR, {"reached": NOW}, {"reached": NOW - 3}), RAN],
     ]

@@ -1,6 +1,7 @@
 """The time of day of this machine, and the time since it was started."""
 
 import time
+from datetime import UTC, datetime
 from typing import Protocol
 
 _STOPWATCH: int = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
@@ -29,3 +30,8 @@ class SystemClock:
     def elapsed_ms(self) -> int:
         """Milliseconds since the machine was started."""
         return time.clock_gettime_ns(_STOPWATCH) // 1_000_000
+
+
+def in_utc(unix_ms: int) -> str:
+    """The moment for people, to the minute."""
+    return datetime.fromtimestamp(unix_ms / 1_000, UTC).isoformat(timespec="minutes")

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import NamedTuple
 
-from travio_inventory.kernel.clock import Clock
+from travio_inventory.kernel.clock import Clock, in_utc
 from travio_inventory.protocol import published_until
 from travio_inventory.protocol.back_off import BackOff
 from travio_inventory.protocol.batches import (
@@ -49,6 +49,8 @@ SET_BACK_MS = 10_000
 """A clock that goes back by more was set, and may have been ahead for any time."""
 
 _ROW = RowKey(Kind.CURSOR, "")
+_RAN = RowKey(Kind.CURSOR, "ran")
+"""When the cursor was stored, by the clock, even of an index by epochs."""
 _CARRIED = "\x1e"
 """Begins an entry that was carried from another minute; ids have no control characters."""
 
@@ -92,8 +94,6 @@ class MinuteCursor:
         """Read where the last job stopped; go back if that is ahead of the present. Raises StoreUnavailable."""
         if not self.first:
             await self._take_up(now_ms)
-            if self._stored and minute_of(now_ms) - self.first > MINUTES_AT_ONCE:
-                log.info("%s: catching up from minute %d to %d", self._name, self.first, minute_of(now_ms))
         if self.first > minute_of(now_ms) or now_ms < self._latest_ms - SET_BACK_MS:
             self._go_back(now_ms)
         self._latest_ms = now_ms
@@ -160,20 +160,28 @@ class MinuteCursor:
 
     async def _take_up(self, now_ms: int) -> None:
         """Begin where the last job stopped; if nothing is kept of that any more, with the first that is."""
-        found = await self.batches.get(self._partition, [_ROW, published_until.ROW] if self.until else [_ROW])
+        keys = [_ROW, _RAN, published_until.ROW] if self.until else [_ROW, _RAN]
+        found = await self.batches.get(self._partition, keys)
         self._stored = number(found[_ROW], "reached") if _ROW in found else None
         self.first = self._earliest(now_ms)
         if self._stored:
             self.first = max(self._stored, self.first if self.reader else self._oldest(now_ms))
+            self._say_if_late(now_ms, number(found.get(_RAN, {}), "reached"))
         if self.until:
             self.until.begin(found.get(published_until.ROW))
         if self.reader and not self._stored:
             await self._store()
 
+    def _say_if_late(self, now_ms: int, ran_ms: int) -> None:
+        """Log if no job ran for long before this one, whose minutes may be many for other reasons too."""
+        is_late = ran_ms and self.clock.now_ms() - ran_ms > MINUTES_AT_ONCE * MINUTE_MS
+        if is_late and minute_of(now_ms) - self.first > MINUTES_AT_ONCE:
+            log.info("%s: catching up: no background job ran since %s", self._name, in_utc(ran_ms))
+
     def _go_back(self, now_ms: int) -> None:
         """A clock was ahead: go back over the minutes that may have been closed too early."""
         earliest = self._earliest(now_ms)
-        log.warning("%s: a clock was ahead; going back from %d to %d", self._name, self.first, earliest)
+        log.warning("%s: a clock was ahead; going back %d minutes", self._name, self.first - earliest)
         self.first = min(self.first, earliest)
         self._settled.clear()
 
@@ -218,7 +226,8 @@ class MinuteCursor:
     async def _store(self) -> None:
         """Advance the cursor; if another process has moved it meanwhile, that position is as good."""
         condition = ABSENT if self._stored is None else {"reached": self._stored}
-        writes = [Write(_ROW, condition, {"reached": self.first})]
+        ran = Write(_RAN, {}, {"reached": self.clock.now_ms()})
+        writes = [Write(_ROW, condition, {"reached": self.first}), ran]
         if self.until:
             writes.append(self.until.write(self.first))
         await self.batches.apply(self._partition, writes)

@@ -5,10 +5,9 @@ Epochs cannot tell: while nobody relays they stand still, and events go on.
 
 import logging
 from collections import deque
-from datetime import UTC, datetime
 from typing import NamedTuple
 
-from travio_inventory.kernel.clock import Clock
+from travio_inventory.kernel.clock import Clock, in_utc
 from travio_inventory.protocol.batches import Kind, Row, RowKey, Write
 from travio_inventory.protocol.rows import number
 
@@ -49,7 +48,7 @@ class PublishedUntil:
             log.error(
                 "events for %s from %s to %s are no longer kept, and those that it had not had are lost to it: they "
                 "are kept for %d s (TRAVIO_EVENT_RETENTION_SECONDS); it goes on with the next",
-                self._sink, _shown(self._until_ms), _shown(kept_from_ms), self._kept_s,
+                self._sink, in_utc(self._until_ms), in_utc(kept_from_ms), self._kept_s,
             )  # fmt: skip
 
     def saw(self, open_epoch: int) -> None:
@@ -63,7 +62,3 @@ class PublishedUntil:
         while self._opened and self._opened[0].epoch <= first:
             self._until_ms = max(self._until_ms, self._opened.popleft().at_ms - SLACK_MS)
         return Write(ROW, {}, {"reached": self._until_ms})
-
-
-def _shown(at_ms: int) -> str:
-    return datetime.fromtimestamp(at_ms / 1_000, UTC).isoformat(timespec="minutes")

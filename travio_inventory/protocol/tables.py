@@ -215,7 +215,7 @@ PLACES = RowKind(
 CURSOR = RowKind(
     "the progress of a background job",
     "a part of the work, or empty",
-    "for ever: a row for each sink that there ever was, 60 for its slow round, and a few more",
+    "for ever: three rows for each sink that there ever was, 60 for its slow round, and a few more",
     (_number("reached", "a minute, an epoch, a moment, or how many times the store was probed"),),
 )
 
