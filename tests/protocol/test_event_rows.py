@@ -76,3 +76,13 @@ def test_a_place_is_a_partition_in_an_epoch_or_a_single_event() -> None:
 def test_a_place_that_names_nothing_readable_is_a_unit_of_its_own(entry: str) -> None:
     place = Place(7, entry)
     assert (partition_in(place), row_id_in(place), unit_of(place)) == (None, None, place)
+
+
+def test_a_row_id_names_the_subject_and_the_ordinal() -> None:
+    assert event_rows.named_in(KEY.id) == (ID, 2)
+
+
+@pytest.mark.parametrize("row_id", ["", "odd", "1~2~subject~odd"])
+def test_another_id_is_not_an_events(row_id: str) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - what is said of it goes nowhere
+        event_rows.named_in(row_id)

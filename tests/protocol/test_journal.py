@@ -18,7 +18,7 @@ from tests.protocol.recorded import (
     turned,
 )
 from travio_inventory.kernel.refusals import BackendUnavailable
-from travio_inventory.protocol import journal
+from travio_inventory.protocol import journal, to_read
 from travio_inventory.protocol.batches import FOR_EVER, Kind, RowKey, Write
 from travio_inventory.protocol.epochs import EPOCH_MS, KNOWN_MS
 from travio_inventory.protocol.journal import LOOK_EVERY_MS, LOOKBACK_MS, EventJournal
@@ -268,7 +268,7 @@ async def test_of_one_partition_the_epochs_are_read_one_after_the_other(sale: Sa
 
 
 async def test_while_many_places_wait_no_further_epochs_are_read(sale: Sale, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(journal, "PLACES_MAX", 1)
+    monkeypatch.setattr(to_read, "PLACES_MAX", 1)
     monkeypatch.setattr(journal, "EVENTS_PER_ROUND_MAX", 1)
     monkeypatch.setattr(journal, "READS_AT_ONCE", 1)
     seats = ("A1", "A2", "A3")

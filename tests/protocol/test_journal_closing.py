@@ -241,7 +241,7 @@ async def test_nothing_is_closed_while_its_events_wait_to_be_published(sale: Sal
 
 def remembered(reader: EventJournal) -> tuple[int, int, int]:
     """Of how many holds, of how many places, and of how many single events it remembers something."""
-    return len(reader._published), len(reader._newest_ms), len(reader._finished)
+    return len(reader._published), len(reader._newest_ms), len(reader._to_read._finished)
 
 
 async def test_all_that_is_remembered_goes_with_its_epoch(sale: Sale) -> None:

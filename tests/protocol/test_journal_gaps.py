@@ -179,7 +179,7 @@ async def test_the_log_says_how_many_are_set_aside_now(sale: Sale, caplog: pytes
     await set_aside(reader, await own(sale, "A1", 1))
     sale.clock.pass_ms(WAITS_MS[0])
     assert len(await published(reader)) == 1
-    reader._back_off._log_throttle = LogThrottle()
+    reader._to_read.back_off._log_throttle = LogThrottle()
     await set_aside(reader, await own(sale, "A2", 1))
     told = [record.getMessage().split(" set aside")[0] for record in caplog.records]
     assert told == ["events for told: 1"] * 2

@@ -46,6 +46,13 @@ def epoch_of(key: RowKey) -> int:
     return int(key.id.split("~", 1)[0])
 
 
+def named_in(row_id: str) -> tuple[str, int]:
+    """The subject and the ordinal of the event. Raises ValueError if it is not an event's row id."""
+    _, _, name = row_id.split("~", 2)
+    subject, _, ordinal = name.rpartition("~")
+    return subject, int(ordinal)
+
+
 def subject_of(row: Row) -> str:
     """What the event is about."""
     return text(row, "subject")

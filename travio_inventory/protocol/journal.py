@@ -1,30 +1,27 @@
 """Reads back the events that steps recorded, for one sink: each once while this process lives, in order per subject."""
 
 import asyncio
-from collections import defaultdict, deque
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from travio_inventory.kernel.events import Event
 from travio_inventory.kernel.refusals import BackendUnavailable
 from travio_inventory.protocol import event_rows, rows
-from travio_inventory.protocol.back_off import BackOff
 from travio_inventory.protocol.batches import Index, Kind, Partition, Row, RowKey, Rows, StoreUnavailable
-from travio_inventory.protocol.event_places import FoundEvent, partition_in, place_of, row_id_in, unit_of
+from travio_inventory.protocol.event_places import FoundEvent, partition_in, place_of, row_id_in
 from travio_inventory.protocol.index_entries import MINUTE_MS
 from travio_inventory.protocol.last_published import LastPublished
 from travio_inventory.protocol.local_signals import RecentEvents
 from travio_inventory.protocol.minute_cursor import EPOCH_SETTLES_MS, MINUTES_AT_ONCE, MinuteCursor, Place
 from travio_inventory.protocol.published_until import PublishedUntil
 from travio_inventory.protocol.sending import Sender
+from travio_inventory.protocol.to_read import ToRead
 
 LOOK_EVERY_MS = 10_000
 """How often the partitions in open epochs are read, for the events of other processes."""
 EVENTS_PER_ROUND_MAX = 5_000
 EVENTS_PER_READ = 500
 READS_AT_ONCE = 8
-PLACES_MAX = 10_000
-"""While more places wait to be read, no further epochs are read."""
 GAPS_MAX = 100
 LOOKBACK_MS = 1_000
 """How much older than the newest known event of a place an event may be and still be found by the next read."""
@@ -70,12 +67,10 @@ class EventJournal:
             reader=sink,
             until=self._until,
         )
-        self._back_off = BackOff[Place](f"events for {sink}", sender.clock.elapsed_ms)
+        self._to_read = ToRead(f"events for {sink}", sender.clock.elapsed_ms)
         self._recent: RecentEvents | None = None
         self._open = 0
         self._looked_ms: int | None = None
-        self._to_read: dict[Place, str] = {}
-        """Places, and the event row id from which they are to be read."""
         self._visits: dict[int, _Visit] = {}
         """The epochs that are being visited."""
         self._unread: set[int] = set()
@@ -86,10 +81,6 @@ class EventJournal:
         """The last event of each subject in `_pending`."""
         self._pending: dict[str, tuple[Event, FoundEvent]] = {}
         """What was read and not yet published, by event id."""
-        self._single: set[str] = set()
-        """The row ids of the events that are set aside."""
-        self._finished: dict[Place, int] = {}
-        """Events that were set aside and have been read since, and the last epoch in which they may be met again."""
 
     def missed_s(self) -> int:
         """Of how many seconds the events were no longer kept when the relay started, and lost if not yet published."""
@@ -112,7 +103,7 @@ class EventJournal:
             _, found = self._pending.pop(event.id)
             epoch = event_rows.epoch_of(found.key)
             self._published.add(found.partition, event.subject, event.ordinal, epoch, self._met_until(epoch))
-            self._back_off.succeeded(place_of(found))
+            self._to_read.back_off.succeeded(place_of(found))
         if not self._pending:
             await self._close()
 
@@ -145,8 +136,8 @@ class EventJournal:
                 self._visits[epoch] = _Visit(places, self._now_ms)
                 self._unread -= {place.minute for place in places if place.entry}
                 self._unread |= {place.minute for place in places if not place.entry}
-                for place in self._unfinished(places):
-                    self._list(place, "")
+                for place in self._to_read.unfinished(places):
+                    self._to_read.add(place, self._open)
             if self._is_time_to_look() and len(settling) < MINUTES_AT_ONCE:
                 await self._look_into_open_ones()
         except StoreUnavailable:
@@ -154,7 +145,7 @@ class EventJournal:
                 raise BackendUnavailable from None
 
     def _to_visit(self) -> list[int]:
-        if len(self._to_read) > PLACES_MAX:
+        if self._to_read.is_full:
             return []
         return [epoch for epoch in self._minutes.settling(self._now_ms) if epoch not in self._visits]
 
@@ -165,23 +156,16 @@ class EventJournal:
 
     async def _look_into_open_ones(self) -> None:
         named = await self._minutes.named(self._minutes.live(self._now_ms))
-        for place in self._unfinished(set().union(*named.values())):
-            self._list(place, self._to_read.get(place, self._from_newest(place)))
+        for place in self._to_read.unfinished(set().union(*named.values())):
+            start = self._to_read.start_of(place)
+            self._to_read.add(place, self._open, self._from_newest(place) if start is None else start)
         self._looked_ms = self._clock.elapsed_ms()
-
-    def _list(self, place: Place, start: str) -> None:
-        self._to_read[place] = start
-        if row_id := row_id_in(place):
-            self._single.add(row_id)
 
     def _from_newest(self, place: Place) -> str:
         """With a clock ahead of this one the newest event may seem newer than the last read."""
         looked_at_ms = self._clock.now_ms() - self._clock.elapsed_ms() + (self._looked_ms or 0)
         newest_ms = min(self._newest_ms.get(place, 0), looked_at_ms)
         return event_rows.id_from(place.minute, newest_ms - LOOKBACK_MS)
-
-    def _unfinished(self, places: Iterable[Place]) -> list[Place]:
-        return [place for place in places if place.entry and place not in self._finished]
 
     @property
     def _now_ms(self) -> int:
@@ -193,7 +177,7 @@ class EventJournal:
         """This process's own events, except in partitions with older ones still to read."""
         if len(self._pending) >= EVENTS_PER_ROUND_MAX:
             return
-        behind = set(map(unit_of, self._to_read))
+        behind = self._to_read.units()
         for partition, recent in sorted(news.take().items()):
             signals = {key: row for key, row in recent.items() if event_rows.epoch_of(key) >= self._minutes.first}
             if partition not in behind:
@@ -206,27 +190,20 @@ class EventJournal:
         """Read on, the oldest events of each partition first, until the round has enough. What fails is set aside with
         the newer events of its partition.
         """
-        lines = self._lines()
+        lines = self._to_read.lines()
         while lines and len(self._pending) < EVENTS_PER_ROUND_MAX:
             now = [lines.popleft() for _ in range(min(READS_AT_ONCE, len(lines)))]
             answers = await asyncio.gather(*(self._read(line[0]) for line in now), return_exceptions=True)
             for line, answer in zip(now, answers, strict=True):
                 if isinstance(answer, Exception):
-                    self._back_off.failed(line[0], answer)
+                    self._to_read.back_off.failed(line[0], answer)
                 elif isinstance(answer, BaseException):
                     raise answer
                 else:
                     if not answer:
                         line.popleft()
-                    if line and not self._back_off.is_waiting(line[0]):
+                    if line and not self._to_read.back_off.is_waiting(line[0]):
                         lines.append(line)
-
-    def _lines(self) -> deque[deque[Place]]:
-        """What to read now: the oldest place of each partition; single events one by one."""
-        lines: defaultdict[object, deque[Place]] = defaultdict(deque)
-        for place in sorted(self._to_read):
-            lines[unit_of(place)].append(place)
-        return deque(line for line in lines.values() if not self._back_off.is_waiting(line[0]))
 
     async def _read(self, place: Place) -> bool:
         """Take in the place's next events; returns whether there are more. Raises StoreUnavailable, ValueError."""
@@ -236,35 +213,35 @@ class EventJournal:
         if row_id is None:
             return await self._read_next(place, partition)
         found = await self._batches.get(partition, [RowKey(Kind.EVENT, row_id)])
-        self._single.discard(row_id)
-        await self._take(partition, found)
-        if row_id not in self._single:
-            del self._to_read[place]
-            self._finished[place] = max(self._open, place.minute)
+        self._to_read.begin(place)
+        if place not in await self._take(partition, found):
+            self._to_read.finish(place, max(self._open, place.minute))
         return False
 
     async def _read_next(self, place: Place, partition: Partition) -> bool:
-        start, end = self._to_read[place] or event_rows.id_from(place.minute), event_rows.id_from(place.minute + 1)
+        start, end = (
+            self._to_read.start_of(place) or event_rows.id_from(place.minute),
+            event_rows.id_from(place.minute + 1),
+        )
         found = await self._batches.read(partition, Kind.EVENT, start=start, end=end, most=EVENTS_PER_READ)
         await self._take(partition, found)
-        self._back_off.succeeded(place)
+        self._to_read.back_off.succeeded(place)
         newest_ms = max((rows.number(row, "at_ms") for row in found.values()), default=0)
         self._newest_ms[place] = max(self._newest_ms.get(place, 0), newest_ms)
         if len(found) < EVENTS_PER_READ:
-            self._to_read.pop(place)
+            self._to_read.was_read(place)
             return False
-        self._to_read[place] = next(reversed(list(found))).id + "\0"
+        self._to_read.add(place, self._open, next(reversed(list(found))).id + "\0")
         return True
 
-    async def _take(self, partition: Partition, found: Rows) -> None:
-        """Take in those that were not published, subject by subject, with missing ones before them.
-
-        Raises StoreUnavailable.
+    async def _take(self, partition: Partition, found: Rows) -> set[Place]:
+        """Take in those that were not published, subject by subject, with missing ones before them. Returns those that
+        are set aside instead. Raises StoreUnavailable.
         """
         signals = {
             key: row
             for key, row in found.items()
-            if event_rows.ordinal_of(row) > self._upto(row) and key.id not in self._single
+            if event_rows.ordinal_of(row) > self._upto(row) and not self._to_read.is_aside(key.id)
         }
         for _ in range(GAPS_MAX):
             missing = self._missing_before(signals, self._all_published_before(partition))
@@ -272,16 +249,19 @@ class EventJournal:
             if not more:
                 break
             signals |= more
+        aside: set[Place] = set()
         for key, row in sorted(signals.items(), key=lambda item: _order(item[1])):
             event = FoundEvent(partition, key, row)
             try:
                 self._add(event)
             except (ValueError, KeyError, TypeError) as error:
                 await self._put_aside({place_of(event): error})
+                aside.add(place_of(event))
+        return aside
 
     def _add(self, found: FoundEvent) -> None:
         """Publish it next. Raises ValueError and the like if no event can be read from the row."""
-        if event_rows.before(found.row).id in self._single:
+        if self._to_read.is_aside(event_rows.before(found.row).id):
             raise ValueError("the event before it is set aside")
         event = event_rows.read_event(found.partition, found.row)
         self._pending[event.id] = event, found
@@ -289,12 +269,14 @@ class EventJournal:
 
     def _all_published_before(self, partition: Partition) -> int:
         """The epoch before which all events of the partition were published, or set aside one by one: the first open
-        one, or an earlier one in which the partition is still to be read.
+        one, or an earlier one in which the partition is still to be read. None is known while it is not known which
+        were set aside.
         """
         first = self._minutes.first
-        carried = [place for place in self._to_read if place.minute < first]
-        mine = (place.minute for place in carried if unit_of(place) == partition)
-        return min([first, *self._unread, *mine])
+        if not self._to_read.knows_all(first):
+            return 0
+        oldest = self._to_read.oldest(partition)
+        return min([first, *self._unread, first if oldest is None else oldest])
 
     def _missing_before(self, signals: Rows, first: int) -> list[RowKey]:
         """The events before these from that epoch on that are neither published nor among these."""
@@ -304,7 +286,7 @@ class EventJournal:
             for row in signals.values()
             if rows.number(row, "previous_epoch") >= first
             and self._upto(row) < event_rows.ordinal_of(row) - 1
-            and event_rows.before(row).id not in self._single
+            and not self._to_read.is_aside(event_rows.before(row).id)
             and (event_rows.subject_of(row), event_rows.ordinal_of(row) - 1) not in known
         ]
 
@@ -317,22 +299,22 @@ class EventJournal:
 
     async def _put_aside(self, failed: Mapping[Place, Exception]) -> None:
         """Single events: they are retried later. Raises StoreUnavailable if that cannot be stored."""
-        await self._minutes.carry(failed.keys() - self._to_read.keys(), self._now_ms)
+        await self._minutes.carry([place for place in failed if not self._to_read.has(place)], self._now_ms)
         for place, error in failed.items():
-            self._back_off.failed(place, error)
-            self._list(place, "")
+            self._to_read.back_off.failed(place, error)
+            self._to_read.add(place, self._open)
 
     async def _close(self) -> None:
         """All events of the round are published: epochs with nothing left to read count as visited. When one is closed,
         what could not be read is carried on.
         """
         self._taken.clear()
-        left = {epoch: set(filter(self._is_left, visit.places)) for epoch, visit in self._visits.items()}
-        failed = self._failed()
+        left = {epoch: self._to_read.left(visit.places) for epoch, visit in self._visits.items()}
+        failed = self._to_read.failed() if left else set()
         done = {
             epoch: self._visits[epoch].begun_ms
             for epoch, places in left.items()
-            if all(not place.entry or place in failed for place in places)
+            if self._to_read.can_wait(places, failed)
         }
         ending = [epoch for epoch, begun_ms in done.items() if self._minutes.is_last(epoch, begun_ms)]
         first = self._minutes.first
@@ -349,30 +331,27 @@ class EventJournal:
 
     async def _carry(self, places: Collection[Place]) -> None:
         """What was told of these places is met again with them. Raises StoreUnavailable."""
+        places = [place for place in places if not self._is_published(place)]
         await self._minutes.carry(places, self._now_ms)
         self._published.carried(places, self._open)
+        self._to_read.carried(places, self._open)
+
+    def _is_published(self, place: Place) -> bool:
+        """Whether it is a single event that was published otherwise, while it was not known to be set aside."""
+        try:
+            subject, ordinal = event_rows.named_in(row_id_in(place) or "")
+        except ValueError:
+            return False
+        return self._published.upto(subject) >= ordinal
 
     def _met_until(self, epoch: int) -> int:
         """The last epoch in which an event of that one may be met again; one of a closed epoch was carried on."""
         return epoch if epoch >= self._minutes.first else max(self._open, epoch)
 
-    def _is_left(self, place: Place) -> bool:
-        return not place.entry or place in self._to_read
-
-    def _failed(self) -> set[Place]:
-        """The places that cannot be read, and the later ones of their partitions, which wait for them."""
-        failed: set[Place] = set()
-        waiting: set[object] = set()
-        for place in sorted(self._to_read):
-            if unit_of(place) in waiting or self._back_off.has(place):
-                waiting.add(unit_of(place))
-                failed.add(place)
-        return failed
-
     def _forget(self, first: int) -> None:
         self._published.forget(first)
         self._newest_ms = {place: at for place, at in self._newest_ms.items() if place.minute >= first}
-        self._finished = {place: epoch for place, epoch in self._finished.items() if epoch >= first}
+        self._to_read.forget(first)
 
 
 def _order(row: Row) -> tuple[str, int]:
