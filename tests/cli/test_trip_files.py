@@ -9,7 +9,10 @@ from typing import Any
 import pytest
 
 from tests.typed import EXAMPLES, ROOT
-from travio_inventory.cli.trip_files import FILE_BYTES_MAX, TripFileError, parse_trip, read_trip, trip_from_toml
+from travio_inventory.cli import examples
+from travio_inventory.cli.trip_files import parse_trip, read_trip, trip_from_toml
+from travio_inventory.imports.documents import FILE_BYTES_MAX, WrongFile
+from travio_inventory.imports.seat_plans import read_plan
 from travio_inventory.kernel import limits
 from travio_inventory.seats.refusals import InvalidTrip
 from travio_inventory.seats.trip import Ends, Segment, Trip, TripKey
@@ -39,7 +42,7 @@ def bus(text: str = BUS) -> Trip:
 
 
 def wrong(text: str) -> str:
-    with pytest.raises(TripFileError) as said:
+    with pytest.raises(WrongFile) as said:
         bus(text)
     return str(said.value)
 
@@ -166,25 +169,25 @@ def test_what_all_seats_of_a_section_share_is_wrong_once() -> None:
 
 @pytest.mark.parametrize("plain", [{"trip": 1}, {"trip": {"id": "x"}, "sections": [1]}])
 def test_a_value_that_is_no_table_is_reported(plain: dict[str, Any]) -> None:
-    with pytest.raises(TripFileError, match="must be a table"):
+    with pytest.raises(WrongFile, match="must be a table"):
         trip_from_toml(plain, source="x.toml")
 
 
 def test_a_file_that_is_not_there_or_not_toml_is_said_so(tmp_path: Path) -> None:
-    with pytest.raises(TripFileError, match=r"none\.toml: No such file"):
+    with pytest.raises(WrongFile, match=r"none\.toml: No such file"):
         read_trip(tmp_path / "none.toml")
     broken = tmp_path / "broken.toml"
     broken.write_text("[trip]\nid = \n\n")
-    with pytest.raises(TripFileError, match=r"broken.toml: not TOML: .*line 2"):
+    with pytest.raises(WrongFile, match=r"broken.toml: not TOML: .*line 2"):
         read_trip(broken)
     broken.write_bytes(b"[trip]\xff")
-    with pytest.raises(TripFileError, match="not UTF-8 text: byte 7"):
+    with pytest.raises(WrongFile, match="not UTF-8 text: byte 7"):
         read_trip(broken)
 
 
 @pytest.mark.parametrize("text", ["x = " + "9" * 5_000, "x = " + "[" * 5_000, "x = 2027-02-30T00:00:00Z"])
 def test_text_that_the_toml_reader_cannot_read_is_reported(text: str) -> None:
-    with pytest.raises(TripFileError, match=r"^x\.toml: not TOML: "):
+    with pytest.raises(WrongFile, match=r"^x\.toml: not TOML: "):
         parse_trip(text, source="x.toml")
 
 
@@ -207,7 +210,7 @@ def test_times_that_are_known_never_go_back_along_the_route() -> None:
 
 def test_the_sample_in_the_reference_is_right() -> None:
     page = (ROOT / "docs" / "trip-file.md").read_text()
-    (sample,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    sample, *_ = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
     ferry = parse_trip(sample, source="docs/trip-file.md")
     assert [seat.id for seat in ferry.seats][:2] == ["ferry-1-1-A", "ferry-1-1-B"]
     assert (ferry.seats[0].number, ferry.seats[-1].id) == ("1A", "cabin-B")
@@ -218,9 +221,39 @@ def test_the_sample_in_the_reference_is_right() -> None:
 def test_the_reference_has_every_field_and_no_other() -> None:
     page = (ROOT / "docs" / "trip-file.md").read_text()
     named = {name for cell in re.findall(r"^\| (`.*?) \|", page, re.MULTILINE) for name in re.findall(r"`(\w+)`", cell)}
-    source = (ROOT / "travio_inventory" / "cli" / "trip_files.py").read_text()
-    asked = r'(?:take|take_any|_time|_template|_chosen)\((?:\w+, )?"(\w+)"'
-    assert named == set(re.findall(asked, source)) - {"stops", "sections", "trip"}
+    read = ("cli/trip_files.py", "imports/sections.py", "imports/listed_rows.py", "imports/seat_plans.py")
+    source = "\n".join((ROOT / "travio_inventory" / file).read_text() for file in read)
+    asked = r'(?:take|take_any|_time|_template|_chosen|_whole)\((?:\w+, )?"(\w+)"'
+    assert named == set(re.findall(asked, source)) - {"stops", "sections", "trip", "plan", "name"}
+
+
+def test_a_trip_has_the_seats_of_the_plan_that_it_names(tmp_path: Path) -> None:
+    (tmp_path / "bus.toml").write_text(examples.plan_text("bus"))
+    path = tmp_path / "trip.toml"
+    path.write_text(BUS.partition("[[sections]]")[0].replace('asset = "bus"', 'seat_plan = "bus.toml"'))
+    trip = read_trip(path)
+    assert (trip.key.trip, trip.currency, trip.vehicle, len(trip.seats)) == ("bus-1", "EUR", "City bus, 36 seats", 36)
+    assert trip.seats == read_plan(tmp_path / "bus.toml").seats
+    path.write_text(BUS.replace('asset = "bus"', 'seat_plan = "bus.toml"'))
+    with pytest.raises(WrongFile, match=r"trip\.toml: trip\.seat_plan: this file has sections of its own"):
+        read_trip(path)
+    path.write_text(
+        'trip = {id = "long", seat_plan = "bus.toml"}\n'
+        + "".join(f'[[stops]]\nstation = "s{at % 2}"\n' for at in range(66))
+    )
+    with pytest.raises(WrongFile, match=r"trip\.toml: stops: must have 1 to 64 items"):
+        read_trip(path)
+    path.write_text(BUS.replace('asset = "bus"', 'seat_plan = "none.toml"'))
+    with pytest.raises(WrongFile, match=r"none\.toml: No such file"):
+        read_trip(path)
+
+
+def test_a_trip_may_begin_the_ids_of_the_plan_with_its_own_asset(tmp_path: Path) -> None:
+    (tmp_path / "plan.toml").write_text("[plan]\nname = 'p'\n[[sections]]" + BUS.partition("[[sections]]")[2])
+    path = tmp_path / "trip.toml"
+    path.write_text(BUS.partition("[[sections]]")[0].replace('asset = "bus"', 'asset = "x"\nseat_plan = "plan.toml"'))
+    assert read_trip(path).seats[0].id == "x-s-A-1"
+    assert read_plan(tmp_path / "plan.toml").seats[0].id == "p-s-A-1"
 
 
 def test_the_limits_in_the_reference_are_the_real_ones() -> None:

@@ -38,6 +38,8 @@ Examples:
 GROUPS = {
     "schema": ("Tables of the scylla store.", ""),
     "trip": ("Open trips for sale, and show them.", ""),
+    "plan": ("Seat plans, each for any number of trips.", ""),
+    "import": ("Open the trips of a timetable.", ""),
     "holds": ("Show holds and bookings.", ""),
     "waitlist": ("Waiting lists for seats of a class.", ""),
     "bench": ("Measure the service and check the results.", BENCH_BEGIN),
@@ -68,6 +70,20 @@ COMMANDS = (
         usage="[OPTIONS] [NAME]",
     ),
     Command("trip show", "trips:show_trip", "Show a trip as it was opened: stops, classes, prices.", COACH),
+    Command(
+        "plan example",
+        "plans:show_example",
+        "Print an example of a seat plan.",
+        "bus > bus.toml",
+        usage="[OPTIONS] [NAME]",
+    ),
+    Command("plan show", "plans:show", "Draw a seat plan, with its classes and prices.", "bus.toml"),
+    Command(
+        "plan convert",
+        "plans:convert",
+        "Convert a seat plan of pretix, or a chart report of seats.io.",
+        "hall.json hall.toml --from pretix --price Floor=4500",
+    ),
     Command("map", "trips:show_map", "Draw the seats for a journey.", f"{COACH} dhaka chattogram"),
     Command(
         "availability",

@@ -22,9 +22,10 @@ from travio_inventory.cli.commands import NAME, PACKAGE
 from travio_inventory.cli.connection_options import PORT_DEFAULT, fail
 from travio_inventory.cli.exits import Exit, Failure, failure_of
 from travio_inventory.cli.screen import Screen
-from travio_inventory.cli.trip_files import TripFileError, parse_trip, read_trip
+from travio_inventory.cli.trip_files import parse_trip, read_trip
 from travio_inventory.cli.trips import show_drawing
 from travio_inventory.client.client import InventoryClient
+from travio_inventory.imports.documents import WrongFile
 from travio_inventory.kernel.refusals import Refusal
 from travio_inventory.seats.trip import Trip
 
@@ -44,7 +45,7 @@ def demo(
     screen = Screen()
     try:
         trip = read_trip(file) if file else parse_trip(examples.text(EXAMPLE), source=EXAMPLE)
-    except TripFileError as wrong:
+    except WrongFile as wrong:
         return fail(screen, Failure(Exit.WRONG, "TRIP_FILE", str(wrong)))
     try:
         return asyncio.run(_demo(screen, trip, file))

@@ -15,10 +15,11 @@ from travio_inventory.cli.connection_options import HERE, AsJson, ConnectionOpti
 from travio_inventory.cli.exits import Exit, Failure
 from travio_inventory.cli.screen import Screen
 from travio_inventory.cli.seat_drawing import DrawnSeat, DrawnState, counts, draw, legend
-from travio_inventory.cli.trip_files import TripFileError, read_trip
+from travio_inventory.cli.trip_files import read_trip
 from travio_inventory.client.answers import SeatMap
 from travio_inventory.client.client import InventoryClient
 from travio_inventory.client.messages import moment_or_none
+from travio_inventory.imports.documents import WrongFile
 from travio_inventory.seats.trip import Trip
 
 DRAWN_STATES = {
@@ -40,7 +41,7 @@ def open_trip(
     organization = reach.organization if reach.organization != HERE.organization else None
     try:
         trip = read_trip(file, organization=organization, trip_id=id)
-    except TripFileError as wrong:
+    except WrongFile as wrong:
         advice = "" if file.exists() else "`travio-inventory trip example` lists example files"
         return fail(Screen(as_json=reach.as_json), Failure(Exit.WRONG, "TRIP_FILE", str(wrong), advice))
     key = trip.key

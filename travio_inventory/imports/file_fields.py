@@ -1,4 +1,4 @@
-"""Where a trip file has what a field of the request was made from."""
+"""Where a trip file or a seat plan has what a field of the request was made from."""
 
 import re
 from bisect import bisect_right
@@ -9,7 +9,7 @@ from types import MappingProxyType
 from travio_inventory.kernel.refusals import Violation
 
 _IN_A_LIST = re.compile(r"(segments|seat_config\.seats)\[(\d+)\]\.(\w+)")
-_OF_TRIP: Mapping[str, str] = MappingProxyType(
+IN_A_TRIP: Mapping[str, str] = MappingProxyType(
     {
         "organization_id": "trip.organization",
         "trip_id": "trip.id",
@@ -18,6 +18,19 @@ _OF_TRIP: Mapping[str, str] = MappingProxyType(
         "currency": "trip.currency",
         "seats_per_group": "trip.seats_per_group",
         "segments": "stops",
+        "seat_config": "sections",
+        "seat_config.seats": "sections",
+    }
+)
+IN_A_TRIP_WITH_A_PLAN: Mapping[str, str] = MappingProxyType(
+    {**IN_A_TRIP, "seat_config": "trip.seat_plan", "seat_config.seats": "trip.seat_plan"}
+)
+IN_A_PLAN: Mapping[str, str] = MappingProxyType(
+    {
+        "vehicle_id": "plan.name",
+        "vehicle_type": "plan.vehicle_type",
+        "currency": "plan.currency",
+        "seats_per_group": "plan.seats_per_group",
         "seat_config": "sections",
         "seat_config.seats": "sections",
     }
@@ -36,20 +49,22 @@ _OF_STOP: Mapping[str, tuple[int, str]] = MappingProxyType(
 """Which of a segment's two stops has it, and under which name."""
 
 
-def in_the_file(violations: Iterable[Violation], seats_by_section: Sequence[int]) -> str:
+def in_the_file(
+    violations: Iterable[Violation], seats_by_section: Sequence[int], fields: Mapping[str, str] = IN_A_TRIP
+) -> str:
     """The violations by the file's own fields, each field once: seats of a section share most of what they are."""
     sections = list(accumulate(seats_by_section))
     said: dict[str, str] = {}
     for field, description in violations:
-        said.setdefault(_named(field, sections), description)
+        said.setdefault(_named(field, sections, fields), description)
     return "; ".join(f"{field}: {description}" for field, description in said.items())
 
 
-def _named(field: str, sections: Sequence[int]) -> str:
+def _named(field: str, sections: Sequence[int], fields: Mapping[str, str]) -> str:
     """The name of the field in the file; `sections` has the number of seats up to the end of each."""
     found = _IN_A_LIST.fullmatch(field)
     if found is None:
-        return _OF_TRIP.get(field, field)
+        return fields.get(field, field)
     of, at, name = found[1], int(found[2]), found[3]
     if of == "segments":
         later, stop_field = _OF_STOP.get(name, (0, name))

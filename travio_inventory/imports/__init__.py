@@ -1,0 +1,1 @@
+"""Reads what operators bring: seat plans, plans of other systems, timetables. Pure reading: it calls no service."""

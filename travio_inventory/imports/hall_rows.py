@@ -1,0 +1,90 @@
+"""Puts rows of seats that another system knows on a map of ours, with the prices that the operator names."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from travio_inventory.imports.documents import WrongFile
+from travio_inventory.imports.seat_plans import SeatPlan
+from travio_inventory.imports.sections import SECTION_GAP_ROWS
+from travio_inventory.kernel.refusals import InvalidRequest
+from travio_inventory.seats.trip import Seat
+
+PLAN_BYTES_MAX = 20_000_000
+
+
+class HallSeat(NamedTuple):
+    """A seat of a row, from left to right; `gap` empty places are before it."""
+
+    id: str
+    label: str
+    seat_class: str
+    gap: int = 0
+    is_accessible: bool = False
+
+
+class HallRow(NamedTuple):
+    """A row with the label that people know it by; rows of one section follow one another."""
+
+    section: str
+    label: str
+    seats: Sequence[HallSeat]
+
+
+@dataclass(frozen=True)
+class Prices:
+    """What a seat costs, in minor units: by class, where the operator names one, else 0."""
+
+    currency: str = ""
+    by_class: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Converted:
+    """A plan from another system, and how much of what is no seat was left out, by its kind."""
+
+    plan: SeatPlan
+    left_out: Counter[str]
+
+
+def plan_of(source: str, name: str, rows: Sequence[HallRow], prices: Prices) -> SeatPlan:
+    """The plan with these rows one behind the other. Raises WrongFile."""
+    classes = {seat.seat_class for row in rows for seat in row.seats}
+    for unknown in sorted(set(prices.by_class) - classes):
+        raise WrongFile(f"{source}: no seat has class {unknown!r}; the classes are {', '.join(sorted(classes))}")
+    try:
+        return SeatPlan(name=name, seats=tuple(_seats(rows, prices.by_class)), currency=prices.currency)
+    except InvalidRequest as refusal:
+        raise WrongFile(f"{source}: {refusal}") from None
+
+
+def natural(label: str) -> tuple[tuple[bool, int, str], ...]:
+    """Sorts labels as people do: 2 before 10."""
+    return tuple((not digits, int(digits or 0), digits or word) for digits, word in _PARTS.findall(label))
+
+
+_PARTS = re.compile(r"([0-9]+)|([^0-9]+)")
+
+
+def _seats(rows: Sequence[HallRow], prices: Mapping[str, int]) -> Iterator[Seat]:
+    has_sections = len({row.section for row in rows}) > 1
+    at = 0
+    section_before = rows[0].section if rows else ""
+    for row in rows:
+        at += 1 + (SECTION_GAP_ROWS if row.section != section_before else 0)
+        section_before = row.section
+        column = 0
+        for seat in row.seats:
+            column += 1 + seat.gap
+            place = "-".join(filter(None, (row.label, seat.label)))
+            yield Seat(
+                id=seat.id,
+                number=f"{row.section} {place}".strip() if has_sections else place,
+                row=at,
+                column=column,
+                seat_class=seat.seat_class,
+                price_minor=prices.get(seat.seat_class, 0),
+                is_accessible=seat.is_accessible,
+            )

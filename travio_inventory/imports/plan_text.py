@@ -1,0 +1,172 @@
+"""Writes a seat plan as `seat_plans` reads it: the same plan, its rows listed compactly."""
+
+import json
+from collections.abc import Iterator, Sequence
+from itertools import groupby, pairwise
+from typing import Any
+
+from travio_inventory.imports.listed_rows import GAP, RANGE
+from travio_inventory.imports.seat_plans import ALL_SEATS, SeatPlan
+from travio_inventory.imports.sections import SECTION_GAP_ROWS
+from travio_inventory.seats.trip import ALL_IN_ONE_GROUP, OUR_CHOICE, Seat
+
+GAP_MAX = 4
+"""Empty places within a row; after more of them the row goes on in another table."""
+RUN_MIN = 3
+"""From so many consecutive numbers on they are written as a range."""
+DIGITS = "0123456789"
+
+Fields = dict[str, Any]
+
+
+def plan_fields(plan: SeatPlan) -> Fields:
+    """The plan as tables, lists, texts and numbers, which `plan_from` reads back."""
+    size: object = {OUR_CHOICE: None, ALL_IN_ONE_GROUP: ALL_SEATS}.get(plan.seats_per_group, plan.seats_per_group)
+    head = {"name": plan.name, "vehicle_type": plan.vehicle_type or None, "currency": plan.currency or None}
+    return {"plan": _without_none({**head, "seats_per_group": size}), "sections": list(_sections(plan.seats))}
+
+
+def plan_toml(plan: SeatPlan) -> str:
+    """The plan as a TOML file."""
+    fields = plan_fields(plan)
+    lines = ["[plan]", *_assignments(fields["plan"])]
+    for section in fields["sections"]:
+        rows = section.pop("rows")
+        lines += ["", "[[sections]]", *_assignments(section), "rows = ["]
+        lines += [f"  {{ {', '.join(_assignments(row))} }}," for row in rows]
+        lines.append("]")
+    return "\n".join(lines) + "\n"
+
+
+def plan_json(plan: SeatPlan) -> str:
+    """The plan as a JSON file."""
+    return json.dumps(plan_fields(plan), indent=1, ensure_ascii=False) + "\n"
+
+
+def _assignments(fields: Fields) -> Iterator[str]:
+    for name, value in fields.items():
+        # TOML's basic strings are JSON's, but for the delete character, and they have no surrogates.
+        yield f"{name} = " + json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _sections(seats: Sequence[Seat]) -> Iterator[Fields]:
+    """A section for each run of rows with the same classes, types and prices, in layout order."""
+    row_before = 0
+    kinds: dict[tuple[str, str, int], list[Seat]] = {}
+    for seat in seats:
+        kinds.setdefault((seat.seat_class, seat.seat_type, seat.price_minor), []).append(seat)
+    for number, ((seat_class, seat_type, price_minor), members) in enumerate(kinds.items(), 1):
+        lines = list(_lines(members))
+        prefix = _shared_prefix(lines)
+        head = {"class": seat_class or None, "type": seat_type or None, "price_minor": price_minor}
+        template = None if prefix is None else _literal(prefix) + "{row}{column}"
+        befores = [row_before, *(line[0].row for line in lines)]
+        rows = [_row(line, before + 1, with_ids=prefix is None) for before, line in zip(befores, lines, strict=False)]
+        row_before = max(befores) + SECTION_GAP_ROWS
+        yield _without_none({"id": str(number), **head, "seat_id": template, "rows": rows})
+
+
+def _lines(seats: Sequence[Seat]) -> Iterator[list[Seat]]:
+    """The seats of a row that one table can list: places in order without a wide gap, no number twice."""
+    for _, in_row in groupby(seats, key=lambda seat: seat.row):
+        line: list[Seat] = []
+        for seat in in_row:
+            if line and not (
+                line[-1].column < seat.column <= line[-1].column + GAP_MAX + 1
+                and all(seat.number != other.number for other in line)
+            ):
+                yield line
+                line = []
+            line.append(seat)
+        yield line
+
+
+def _shared_prefix(lines: Sequence[Sequence[Seat]]) -> str | None:
+    """What is before the number in the id of each seat; None if that is not the same in all."""
+    found = {
+        seat.id.removesuffix(seat.number) if seat.number and seat.id.endswith(seat.number) else None
+        for line in lines
+        for seat in line
+    }
+    return found.pop() if len(found) == 1 else None
+
+
+def _literal(text: str) -> str:
+    """The text in a template."""
+    return text.replace("{", "{{").replace("}", "}}")
+
+
+def _row(line: Sequence[Seat], next_row: int, *, with_ids: bool) -> Fields:
+    label = _row_label([seat.number for seat in line])
+    names = [seat.number.removeprefix(label) for seat in line]
+    return _without_none(
+        {
+            "row": label or None,
+            "at": None if line[0].row == next_row else line[0].row,
+            "first_column": None if line[0].column == 1 else line[0].column,
+            "seats": _places(line, names),
+            "ids": [seat.id for seat in line] if with_ids else None,
+            "accessible": _chosen(names, [seat.is_accessible for seat in line]),
+            "power": _chosen(names, [seat.has_power for seat in line]),
+            "exit": _chosen(names, [seat.is_exit_row for seat in line]),
+        }
+    )
+
+
+def _row_label(numbers: Sequence[str]) -> str:
+    """What all numbers of the row begin with, before their digits; "" if a number is nothing else."""
+    first, last = min(numbers), max(numbers)
+    same = next((at for at, sign in enumerate(first) if not last.startswith(sign, at)), len(first))
+    label = first[:same].rstrip(DIGITS)
+    return "" if label in numbers else label
+
+
+def _places(line: Sequence[Seat], names: Sequence[str]) -> str | list[str | int]:
+    """Labels and empty places: as text where that can be read back, else as a list."""
+    gaps = [0, *(after.column - before.column - 1 for before, after in pairwise(line))]
+    if all(_is_word(name) for name in names):
+        return " ".join(_words(list(zip(gaps, names, strict=True))))
+    places: list[str | int] = []
+    for gap, name in zip(gaps, names, strict=True):
+        places += [gap, name] if gap else [name]
+    return places
+
+
+def _is_word(name: str) -> bool:
+    """Whether a text of labels can have it: it is one word there, neither an empty place nor a range."""
+    return name.split() == [name] and name != GAP and RANGE.fullmatch(name) is None
+
+
+def _words(places: Sequence[tuple[int, str]]) -> Iterator[str]:
+    """The labels, with ranges for numbers that follow one another, and signs for empty places."""
+    runs: list[list[str]] = []
+    for gap, name in places:
+        runs += [[GAP]] * gap
+        if runs and not gap and _follows(runs[-1][-1], name):
+            runs[-1].append(name)
+        else:
+            runs.append([name])
+    for run in runs:
+        if len(run) < RUN_MIN:
+            yield from run
+        else:
+            yield f"{run[0]}-{run[-1]}"
+
+
+def _follows(before: str, name: str) -> bool:
+    return _is_number(before) and _is_number(name) and int(name) == int(before) + 1
+
+
+def _is_number(name: str) -> bool:
+    """Whether a range writes the number just so."""
+    return name.isascii() and name.isdigit() and len(name) <= 4 and str(int(name)) == name
+
+
+def _chosen(names: Sequence[str], wanted: Sequence[bool]) -> bool | list[str] | None:
+    if all(wanted):
+        return True
+    return [name for name, is_wanted in zip(names, wanted, strict=True) if is_wanted] or None
+
+
+def _without_none(fields: Fields) -> Fields:
+    return {name: value for name, value in fields.items() if value is not None}

@@ -1,0 +1,89 @@
+"""A seat plan: the seats of a vehicle or a hall, with classes and prices, for any number of trips."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from travio_inventory.imports.documents import Table, WrongFile, parse_json, parse_toml, read_text
+from travio_inventory.imports.file_fields import IN_A_PLAN, in_the_file
+from travio_inventory.imports.sections import read_sections
+from travio_inventory.kernel.refusals import InvalidRequest
+from travio_inventory.seats.trip import ALL_IN_ONE_GROUP, OUR_CHOICE, Seat, Segment, Trip, TripKey
+
+ALL_SEATS = "all"
+_ANY_TRIP = TripKey("any", "any")
+_ONE_SEGMENT = (Segment("from", "to"),)
+
+
+@dataclass(frozen=True)
+class SeatPlan:
+    """A plan with its seats in layout order. Raises InvalidRequest if not even a trip of one segment can have it."""
+
+    name: str
+    seats: tuple[Seat, ...]
+    vehicle_type: str = ""
+    currency: str = ""
+    seats_per_group: int = OUR_CHOICE
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "seats", self.trip(_ANY_TRIP, _ONE_SEGMENT).seats)
+
+    def trip(self, key: TripKey, segments: tuple[Segment, ...]) -> Trip:
+        """A trip with these seats. Raises InvalidRequest."""
+        return Trip(
+            key=key,
+            segments=segments,
+            seats=self.seats,
+            seats_per_group=self.seats_per_group,
+            vehicle=self.name,
+            vehicle_type=self.vehicle_type,
+            currency=self.currency,
+        )
+
+
+def read_plan(path: Path, *, asset: str | None = None) -> SeatPlan:
+    """The plan in a TOML file, or in a JSON file if its name ends in .json; `asset` replaces the file's. Raises
+    WrongFile.
+    """
+    text, source = read_text(path), str(path)
+    plain = parse_json(text, source) if path.suffix.lower() == ".json" else parse_toml(text, source)
+    return plan_from(plain, source=source, asset=asset)
+
+
+def plan_from(plain: Mapping[str, Any], *, source: str, asset: str | None = None) -> SeatPlan:
+    """The plan that the parsed file `source` describes. Raises WrongFile."""
+    document = Table(source, "", plain)
+    head = document.table("plan")
+    name = head.take("name", str)
+    own_asset = head.take("asset", str, name)
+    sections = list(read_sections(document.tables("sections"), own_asset if asset is None else asset))
+    try:
+        plan = SeatPlan(
+            name=name,
+            seats=tuple(chain.from_iterable(sections)),
+            vehicle_type=head.take("vehicle_type", str, ""),
+            currency=head.take("currency", str, ""),
+            seats_per_group=seats_per_group(head),
+        )
+    except InvalidRequest as refusal:
+        said = in_the_file(refusal.violations, list(map(len, sections)), IN_A_PLAN)
+        raise WrongFile(f"{source}: {said}") from None
+    head.done()
+    document.done()
+    return plan
+
+
+def seats_per_group(head: Table) -> int:
+    """The field of that name: a number, "all", or our choice. Raises WrongFile."""
+    value = head.take_any("seats_per_group", None)
+    if value is None:
+        return OUR_CHOICE
+    if value == ALL_SEATS:
+        return ALL_IN_ONE_GROUP
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise head.wrong("seats_per_group", f'must be a whole number or "{ALL_SEATS}", not {value!r}')
+    if value < 1:
+        raise head.wrong("seats_per_group", "must be at least 1")
+    return value
