@@ -91,6 +91,7 @@ def test_the_demo_and_all_that_it_says_to_go_on_with_work(shell: Shell) -> None:
 
 def test_the_example_of_every_command_works(shell: Shell) -> None:
     shell.run(f"{NAME} trip example coach > coach.toml && {NAME} trip open coach.toml")
+    shell.run(f"{NAME} plan example hall-pretix > hall.json")
     seats = (f"seat-{row}{number}" for row in "CDEFGH" for number in range(1, 5))
     for command in COMMANDS:
         if command.words in STARTS_A_SERVICE | WITHOUT_A_CLUSTER or command.words.startswith("bench"):

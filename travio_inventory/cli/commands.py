@@ -82,7 +82,16 @@ COMMANDS = (
         "plan convert",
         "plans:convert",
         "Convert a seat plan of pretix, or a chart report of seats.io.",
-        "hall.json hall.toml --from pretix --price Floor=4500",
+        "hall.json hall.toml --from pretix",
+    ),
+    Command(
+        "import example", "timetables:write_example", "Write the feed of a small timetable into a new folder.", "feed"
+    ),
+    Command(
+        "import gtfs",
+        "timetables:import_gtfs",
+        "Open the trips that run on a date, each with the seats of a plan.",
+        "feed --seat-plan bus.toml --date 2027-06-05",
     ),
     Command("map", "trips:show_map", "Draw the seats for a journey.", f"{COACH} dhaka chattogram"),
     Command(

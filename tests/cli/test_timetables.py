@@ -1,0 +1,281 @@
+"""Seat plans and timetables as an operator brings them: commands typed against a service."""
+
+import json
+import re
+import shlex
+import signal
+import subprocess
+import sys
+from itertools import islice
+from pathlib import Path
+from secrets import token_hex
+
+import anyio
+import pytest
+
+from tests.imports.feeds import PLAN, feed, planned, zipped
+from tests.typed import ROOT, Type
+from travio_inventory.cli import examples
+from travio_inventory.cli.exits import Exit
+from travio_inventory.cli.opening import Outcome, Outcomes, open_all
+from travio_inventory.client.client import InventoryClient
+from travio_inventory.imports.gtfs.trips import PlannedTrip
+from travio_inventory.imports.plan_text import plan_toml
+from travio_inventory.imports.seat_plans import read_plan
+from travio_inventory.seats.trip import Trip
+from verification.kit.service_process import ServiceProcess
+
+SATURDAY, MONDAY = "2027-06-05", "2027-06-07"
+NOBODY = "localhost:1"
+
+
+@pytest.fixture
+def terminal(server: ServiceProcess, typed: Type) -> Type:
+    """Types commands for a new organization."""
+    environment = {"TRAVIO_TARGET": server.target, "TRAVIO_ORGANIZATION": token_hex(4)}
+    return lambda *words, **more: typed(*words, **{**environment, **more})
+
+
+@pytest.fixture
+def bus(tmp_path: Path) -> str:
+    path = tmp_path / "bus.toml"
+    path.write_text(examples.plan_text("bus"))
+    return str(path)
+
+
+@pytest.fixture
+def coast(typed: Type, tmp_path: Path) -> str:
+    """The example feed, in a folder."""
+    path = str(tmp_path / "coast")
+    assert typed("import", "example", path).status == 0
+    return path
+
+
+def many(folder: Path, trips: int) -> Path:
+    """A feed of so many trips on one day."""
+    ids = [f"t{at}" for at in range(trips)]
+    return feed(
+        folder,
+        trips="route_id,service_id,trip_id\n" + "".join(f"r,daily,{each}\n" for each in ids),
+        stop_times="trip_id,arrival_time,departure_time,stop_id,stop_sequence\n"
+        + "".join(f"{each},8:00:00,8:00:00,a,1\n{each},9:00:00,9:00:00,b,2\n" for each in ids),
+    )
+
+
+def test_the_example_feed_is_opened_and_sold(terminal: Type, coast: str, bus: str) -> None:
+    words = ("import", "gtfs", coast, "--seat-plan", bus, "--date", SATURDAY)
+    opened = terminal(*words)
+    assert (opened.status, opened.err) == (0, "")
+    assert opened.out.splitlines()[-1] == "2027-06-05: 4 opened; 0 do not run on that date"
+    (loop,) = (line for line in opened.out.splitlines() if "ring-0800" in line)
+    assert "market is visited 2 times: begins segments 1 and 4, ends segments 0 and 3" in loop
+    later = terminal("hold", "ring-0800@2027-06-05", "market", "harbour", "1A", "--segments", "4")
+    assert later.status == 0, later.err
+    night = terminal("trip", "show", "night-2230@2027-06-05", "--json").plain
+    assert [(each["from"], each["departs_at"], each["arrives_at"]) for each in night["segments"]] == [
+        ("harbour", "2027-06-05T20:30:00+00:00", "2027-06-05T21:45:00+00:00"),
+        ("border", "2027-06-05T22:35:00+00:00", "2027-06-06T00:40:00+00:00"),
+    ]
+
+
+def test_an_import_that_is_repeated_opens_what_is_missing_and_says_what_was_open(
+    terminal: Type, coast: str, bus: str
+) -> None:
+    words = ("import", "gtfs", coast, "--seat-plan", bus, "--date", SATURDAY, "--json")
+    assert terminal(*words, "--route", "ring").plain["counts"] == {"opened": 2}
+    again = terminal(*words)
+    assert (again.status, again.plain["counts"]) == (0, {"was open": 2, "opened": 2})
+    assert {row["outcome"] for row in again.plain["trips"] if row["route"] == "ring"} == {"was open"}
+
+
+def test_a_trip_that_is_open_with_other_seats_is_refused_and_the_others_are_opened(
+    terminal: Type, coast: str, bus: str, tmp_path: Path
+) -> None:
+    words = ("import", "gtfs", coast, "--date", SATURDAY)
+    assert terminal(*words, "--seat-plan", bus, "--route", "night").status == 0
+    other = tmp_path / "other.toml"
+    other.write_text(Path(bus).read_text().replace("price_minor = 1_200", "price_minor = 1_300"))
+    refused = terminal(*words, "--seat-plan", str(other), "--json")
+    assert (refused.status, refused.plain["counts"]) == (1, {"opened": 3, "refused": 1})
+    (row,) = (row for row in refused.plain["trips"] if row["outcome"] == "refused")
+    assert row["notes"] == ["this trip is already open with another definition; nothing was changed"]
+    assert refused.err == "not every trip can be opened: their lines say why\n"
+
+
+def test_a_dry_run_says_what_would_be_opened_and_asks_no_service(typed: Type, coast: str, bus: str) -> None:
+    words = ("import", "gtfs", coast, "--seat-plan", bus, "--date", MONDAY, "--dry-run", "--target", NOBODY)
+    said = typed(*words)
+    assert (said.status, said.err) == (0, "")
+    assert said.out.splitlines()[-1] == "2027-06-07: 3 would be opened; 1 do not run on that date"
+    rows = typed(*words, "--json").plain["trips"]
+    assert [(row["trip"], row["departs"], row["segments"], row["outcome"]) for row in rows] == [
+        ("ring-0800@2027-06-07", "2027-06-07T08:00:00+02:00", 5, "would be opened"),
+        ("night-2230@2027-06-07", "2027-06-07T22:30:00+02:00", 2, "would be opened"),
+        ("express-0900@2027-06-07", "2027-06-07T09:00:00+02:00", 2, "would be opened"),
+    ]
+
+
+def test_a_trip_that_cannot_be_opened_is_shown_with_its_reason_and_the_others_are_opened(
+    terminal: Type, bus: str, tmp_path: Path
+) -> None:
+    path = many(tmp_path, 3)
+    text = (path / "stop_times.txt").read_text()
+    (path / "stop_times.txt").write_text(text.replace("t1,9:00:00,9:00:00", "t1,7:00:00,7:00:00"))
+    words = ("import", "gtfs", str(path), "--seat-plan", bus, "--date", SATURDAY)
+    planned_only = terminal(*words, "--dry-run")
+    assert planned_only.status == 1
+    assert "left out" in planned_only.out
+    opened = terminal(*words)
+    assert (opened.status, opened.err) == (1, "not every trip can be opened: their lines say why\n")
+    assert "the arrival at 'b' is before the departure from 'a'" in opened.out
+    assert opened.out.splitlines()[-1] == "2027-06-05: 2 opened, 1 left out; 0 do not run on that date"
+
+
+def test_without_a_service_nothing_is_opened(typed: Type, coast: str, bus: str) -> None:
+    said = typed("import", "gtfs", coast, "--seat-plan", bus, "--date", SATURDAY, "--target", NOBODY)
+    assert said.status == Exit.NO_SERVICE
+    assert said.out == ""
+    assert said.err.splitlines()[0] == "so far: none"
+    assert "nothing answers at localhost:1" in said.err
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"--date": "2027-02-30"}, "Must be a date, YYYY-MM-DD, not '2027-02-30'"),
+        ({"--at-once": "0"}, "--at-once"),
+        ({"--route": "none"}, "routes.txt has no route 'none'"),
+        ({"--seat-plan": "none.toml"}, "none.toml: No such file or directory: `travio-inventory plan example`"),
+    ],
+)
+def test_a_wrong_option_is_named(typed: Type, coast: str, bus: str, changed: dict[str, str], said: str) -> None:
+    options = {"--seat-plan": bus, "--date": SATURDAY, **changed}
+    answer = typed("import", "gtfs", coast, *(word for option in options.items() for word in option))
+    assert (answer.status, answer.out) == (2, "")
+    assert said in answer.err
+
+
+def test_what_is_no_feed_is_wrong_input(typed: Type, bus: str) -> None:
+    answer = typed("import", "gtfs", bus, "--seat-plan", bus, "--date", SATURDAY)
+    assert (answer.status, answer.err) == (2, f"{bus}: not a zip file that can be read: File is not a zip file\n")
+
+
+def test_the_folder_of_an_example_is_never_one_that_is_there(typed: Type, coast: str) -> None:
+    assert typed("import", "example", coast).err == f"{coast}: File exists\n"
+
+
+class Watched(InventoryClient):
+    """A client that counts its calls at the same time."""
+
+    now = most = 0
+
+    async def open_trip(self, trip: Trip) -> None:
+        """Open it, and count."""
+        self.now += 1
+        self.most = max(self.most, self.now)
+        await super().open_trip(trip)
+        self.now -= 1
+
+
+def test_no_more_trips_are_opened_at_once_than_asked_for(server: ServiceProcess, tmp_path: Path) -> None:
+    found = planned(many(tmp_path, 40)).values()
+    outcomes: list[Outcome] = []
+
+    def tell(_each: PlannedTrip, outcome: Outcome, _reason: str) -> None:
+        outcomes.append(outcome)
+
+    async def work() -> int:
+        client = Watched(server.target, organization="acme")
+        async with client:
+            await open_all(client, iter(found), at_once=3, tell=tell)
+        return client.most
+
+    assert anyio.run(work) == 3
+    assert outcomes == [Outcome.OPENED] * 40
+
+
+def test_a_trip_that_a_retry_may_open_weighs_more_than_a_refused_one() -> None:
+    outcomes = Outcomes()
+    assert (outcomes.exit, str(outcomes)) == (Exit.DONE, "none")
+    outcomes.counts[Outcome.REFUSED] += 1
+    assert outcomes.exit == Exit.NO
+    outcomes.counts[Outcome.RETRY] += 2
+    assert (outcomes.exit, str(outcomes)) == (Exit.ASK_AGAIN, "1 refused, 2 not opened, retry")
+
+
+def test_an_interrupted_import_says_how_far_it_came_and_goes_on_where_it_was(
+    server: ServiceProcess, terminal: Type, tmp_path: Path
+) -> None:
+    (tmp_path / "feed").mkdir()
+    plan = tmp_path / "plan.toml"
+    plan.write_text(plan_toml(PLAN))
+    words = ("import", "gtfs", str(zipped(many(tmp_path / "feed", 2_000))), "--seat-plan", str(plan))
+    where = ("--date", SATURDAY, "--target", server.target, "--organization", token_hex(4), "--at-once", "2")
+    command = [sys.executable, "-m", "travio_inventory.cli", *words, *where]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+        assert running.stdout is not None
+        before = list(islice(running.stdout, 20))
+        running.send_signal(signal.SIGINT)
+        rest, said = running.communicate(timeout=30)
+    assert running.returncode == Exit.INTERRUPTED
+    opened = len(before) + len(rest.splitlines())
+    assert said.splitlines() == [
+        f"so far: {opened} opened",
+        "interrupted, and the outcome is unknown: run the same command again",
+    ]
+    again = terminal(*words, *where, "--json").plain["counts"]
+    assert opened <= again["was open"] <= opened + 2
+    assert again["was open"] + again["opened"] == 2_000
+
+
+@pytest.mark.parametrize(("system", "kept"), [("pretix", 16), ("seatsio", 16)])
+def test_the_plan_of_another_system_is_converted_and_drawn(typed: Type, tmp_path: Path, system: str, kept: int) -> None:
+    theirs, ours = tmp_path / "hall.json", tmp_path / "hall.toml"
+    theirs.write_text(examples.plan_text(f"hall-{system}"))
+    words = ("plan", "convert", str(theirs), str(ours), "--from", system, "--currency", "EUR")
+    done = typed(*words, "--price", "Floor=4500")
+    assert done.status == 0, done.err
+    assert f"{kept} seats" in done.out
+    assert "left out       1 " in done.out
+    assert "Gallery: they cost 0" in done.out
+    shown = typed("plan", "show", str(ours))
+    assert "Gallery A" in shown.out
+    assert "4500 EUR" in shown.out
+    assert typed("plan", "show", str(ours), "--json").plain["seats"] == kept
+    again = typed(*words)
+    assert (again.status, again.err) == (2, f"{ours}: is there already; name another file\n")
+    as_json = tmp_path / "ours.json"
+    assert typed("plan", "convert", str(theirs), str(as_json), *words[4:], "--price", "Floor=4500").status == 0
+    assert read_plan(as_json).seats == read_plan(ours).seats
+    assert json.loads(as_json.read_text())["plan"]["currency"] == "EUR"
+
+
+@pytest.mark.parametrize("price", ["Floor", "Floor=", "=5", "Floor=1.5", "Floor=-1"])
+def test_a_price_is_a_class_and_a_number(typed: Type, tmp_path: Path, price: str) -> None:
+    answer = typed("plan", "convert", "a.json", str(tmp_path / "b"), "--from", "pretix", "--price", price)
+    assert answer.status == 2
+    assert "Must be CLASS=PRICE in minor units" in answer.err
+
+
+@pytest.mark.parametrize("name", examples.plan_names())
+def test_every_example_of_a_plan_is_listed_and_printed(typed: Type, name: str) -> None:
+    assert f"\n{name} " in f"\n{typed('plan', 'example').out}"
+    assert typed("plan", "example", name).out == examples.plan_text(name)
+    assert typed("plan", "example", "none").status == 2
+
+
+def test_the_commands_of_the_page_work_as_they_are_written(
+    server: ServiceProcess, typed: Type, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = (ROOT / "docs" / "timetables.md").read_text()
+    (block,) = re.findall(r"```sh\n(.*?)```", page, re.DOTALL)
+    environment = {"TRAVIO_TARGET": server.target, "TRAVIO_ORGANIZATION": token_hex(4)}
+    monkeypatch.chdir(tmp_path)
+    lines = block.splitlines()
+    assert len(lines) > 4
+    for line in lines:
+        command, _, out = line.removeprefix("travio-inventory ").partition(" > ")
+        said = typed(*shlex.split(command), **environment)
+        assert (said.status, said.err) == (0, ""), line
+        if out:
+            Path(out).write_text(said.out)

@@ -1,0 +1,97 @@
+"""Opens many trips through one client: a bounded number at once, each with its outcome."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import anyio
+
+from travio_inventory.cli.exits import Exit
+from travio_inventory.client.client import InventoryClient
+from travio_inventory.client.refusals import ClientError
+from travio_inventory.client.unreachable import NoService
+from travio_inventory.imports.gtfs.trips import PlannedTrip
+from travio_inventory.kernel.refusals import Refusal, RetryableRefusal, WrongRequest
+from travio_inventory.seats.refusals import TripNotFound
+from travio_inventory.seats.trip import Trip
+
+
+class Outcome(StrEnum):
+    """What became of a trip."""
+
+    WOULD_OPEN = "would be opened"
+    OPENED = "opened"
+    WAS_OPEN = "was open"
+    REFUSED = "refused"
+    """The service refuses it, for example as it is open with another definition."""
+    RETRY = "not opened, retry"
+    LEFT_OUT = "left out"
+    """It cannot be opened, whatever the service: the feed or a limit says why."""
+
+
+@dataclass
+class Outcomes:
+    """How many trips had which outcome so far."""
+
+    counts: Counter[Outcome] = field(default_factory=Counter)
+
+    @property
+    def exit(self) -> Exit:
+        """A retry is worth most, so that it is said first."""
+        if self.counts[Outcome.RETRY]:
+            return Exit.ASK_AGAIN
+        return Exit.NO if self.counts[Outcome.REFUSED] or self.counts[Outcome.LEFT_OUT] else Exit.DONE
+
+    def __str__(self) -> str:
+        return ", ".join(f"{self.counts[outcome]} {outcome}" for outcome in Outcome if self.counts[outcome]) or "none"
+
+
+Tell = Callable[[PlannedTrip, Outcome, str], None]
+
+
+async def open_all(client: InventoryClient, planned: Iterator[PlannedTrip], *, at_once: int, tell: Tell) -> None:
+    """Open the trips, so many at once, and tell the outcome of each. Raises what would fail for every trip: NoService,
+    PermissionDenied, ClientError.
+    """
+    stopped: list[Exception] = []
+
+    async def work() -> None:
+        for each in planned:
+            try:
+                outcome, reason = await _outcome(client, each)
+            except (Refusal, ClientError) as failed:
+                stopped.append(failed)
+                workers.cancel_scope.cancel()
+                return
+            tell(each, outcome, reason)
+
+    async with anyio.create_task_group() as workers:
+        for _ in range(at_once):
+            workers.start_soon(work)
+    if stopped:
+        raise stopped[0]
+
+
+async def _outcome(client: InventoryClient, each: PlannedTrip) -> tuple[Outcome, str]:
+    if each.trip is None:
+        return Outcome.LEFT_OUT, each.reason
+    try:
+        return await _open(client, each.trip), ""
+    except NoService:
+        raise
+    except WrongRequest as refusal:
+        return Outcome.REFUSED, str(refusal)
+    except RetryableRefusal as refusal:
+        return Outcome.RETRY, str(refusal)
+
+
+async def _open(client: InventoryClient, trip: Trip) -> Outcome:
+    """Opening a trip that is open changes nothing, so that whether it was open has to be asked before."""
+    try:
+        await client.trip(trip.key.trip)
+        outcome = Outcome.WAS_OPEN
+    except TripNotFound:
+        outcome = Outcome.OPENED
+    await client.open_trip(trip)
+    return outcome

@@ -1,0 +1,120 @@
+"""The trips of a feed that run on a date, with their stops, or the reason why one cannot be opened.
+
+stop_times.txt is read once and row by row; kept are only the rows of the date's trips.
+"""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, date, tzinfo
+from sys import intern
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from travio_inventory.imports.documents import WrongFile
+from travio_inventory.imports.gtfs.feed import Feed
+from travio_inventory.imports.gtfs.services import services_on
+from travio_inventory.imports.gtfs.stops import NotATrip, Route, StopTime, route_of
+
+STOP_TIMES_MAX = 1_000
+"""So many rows of one trip are kept; a trip with more has more stops than any limit allows."""
+
+
+@dataclass
+class TimetabledTrip:
+    """A trip as the feed has it."""
+
+    id: str
+    route: str
+    headsign: str
+    zone: tzinfo
+    stop_times: list[StopTime] = field(default_factory=list)
+    fault: str = ""
+
+    def stops(self, known_stops: Collection[str]) -> Route:
+        """Its stops. Raises NotATrip."""
+        if self.fault:
+            raise NotATrip(self.fault)
+        if not self.stop_times:
+            raise NotATrip("has no stop_times")
+        if len(self.stop_times) > STOP_TIMES_MAX:
+            raise NotATrip(f"has more than {STOP_TIMES_MAX} stop_times")
+        return route_of(self.stop_times, known_stops)
+
+
+@dataclass(frozen=True)
+class Timetable:
+    """The trips that run on a date, in the feed's order; what was left out, by how many trips."""
+
+    date: date
+    trips: tuple[TimetabledTrip, ...]
+    stops: frozenset[str]
+    not_running: int
+    other_routes: int
+
+
+def read_timetable(feed: Feed, day: date, routes: Collection[str] = ()) -> Timetable:
+    """The date's trips, of these routes if any are named. Raises WrongFile, which names file and line."""
+    zones = _zones_of_routes(feed)
+    for route in routes:
+        if route not in zones:
+            raise WrongFile(f"{feed.path}: routes.txt has no route {route!r}")
+    services = services_on(feed, day)
+    trips: dict[str, TimetabledTrip] = {}
+    left_out = {"services": 0, "routes": 0}
+    for _, (route, service, trip, headsign) in _trip_rows(feed):
+        if service not in services:
+            left_out["services"] += 1
+        elif routes and route not in routes:
+            left_out["routes"] += 1
+        elif trip in trips:
+            trips[trip].fault = "trips.txt has it twice"
+        else:
+            fault = "" if route in zones else f"routes.txt has no route {route!r}"
+            trips[trip] = TimetabledTrip(trip, route, headsign, zones.get(route, UTC), fault=fault)
+    _add_stop_times(feed, trips)
+    _exclude_frequencies(feed, trips)
+    stops = frozenset(stop for _, (stop,) in feed.rows("stops.txt", ("stop_id",)))
+    return Timetable(day, tuple(trips.values()), stops, left_out["services"], left_out["routes"])
+
+
+def _trip_rows(feed: Feed) -> Iterator[tuple[int, tuple[str, ...]]]:
+    return feed.rows("trips.txt", ("route_id", "service_id", "trip_id"), ("trip_headsign",))
+
+
+def _add_stop_times(feed: Feed, trips: dict[str, TimetabledTrip]) -> None:
+    required, optional = ("trip_id", "stop_sequence"), ("stop_id", "arrival_time", "departure_time")
+    for _, (trip, sequence, stop, arrives, departs) in feed.rows("stop_times.txt", required, optional):
+        found = trips.get(trip)
+        if found is not None and len(found.stop_times) <= STOP_TIMES_MAX:
+            found.stop_times.append(StopTime(intern(sequence), intern(stop), intern(arrives), intern(departs)))
+
+
+def _exclude_frequencies(feed: Feed, trips: dict[str, TimetabledTrip]) -> None:
+    """A trip that frequencies.txt repeats has no departure of its own."""
+    if feed.has("frequencies.txt"):
+        for _, (trip,) in feed.rows("frequencies.txt", ("trip_id",)):
+            if trip in trips:
+                trips[trip].fault = "frequencies.txt repeats it: it has no departure of its own"
+
+
+def _zones_of_routes(feed: Feed) -> dict[str, ZoneInfo]:
+    """The time zone of each route's agency; a feed with one agency need not say which."""
+    zones: dict[str, ZoneInfo] = {}
+    for line, (zone, agency) in feed.rows("agency.txt", ("agency_timezone",), ("agency_id",)):
+        zones[agency] = _zone(feed, line, zone)
+    if not zones:
+        raise WrongFile(f"{feed.path}: agency.txt: has no agency")
+    only = next(iter(zones.values())) if len(zones) == 1 else None
+    routes = {}
+    for line, (route, agency) in feed.rows("routes.txt", ("route_id",), ("agency_id",)):
+        zone_of_agency = zones.get(agency, only)
+        if zone_of_agency is None:
+            raise feed.wrong("routes.txt", line, f"agency.txt has no agency {agency!r}")
+        routes[route] = zone_of_agency
+    return routes
+
+
+def _zone(feed: Feed, line: int, said: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(said)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise feed.wrong("agency.txt", line, f"this machine knows no time zone {said!r}") from None

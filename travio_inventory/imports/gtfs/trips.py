@@ -1,0 +1,48 @@
+"""The trips to open: those of a timetable with the seats of a plan, each checked against the limits of a trip."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import tzinfo
+from itertools import pairwise
+
+from travio_inventory.imports.gtfs.clock import day_begins_s
+from travio_inventory.imports.gtfs.stops import NotATrip, Stop
+from travio_inventory.imports.gtfs.timetable import Timetable, TimetabledTrip
+from travio_inventory.imports.seat_plans import SeatPlan
+from travio_inventory.kernel.refusals import InvalidRequest
+from travio_inventory.seats.trip import Segment, Trip, TripKey
+
+
+@dataclass(frozen=True)
+class PlannedTrip:
+    """A trip of the feed under the id it is opened with; `trip` is None if it cannot be opened, for `reason`."""
+
+    id: str
+    route: str
+    headsign: str
+    zone: tzinfo
+    trip: Trip | None
+    notes: tuple[str, ...] = ()
+    reason: str = ""
+
+
+def plan_trips(timetable: Timetable, plan: SeatPlan, organization: str) -> Iterator[PlannedTrip]:
+    """Each trip of the timetable, made one by one. A trip runs on many dates, so its id here ends with the date."""
+    for each in timetable.trips:
+        yield _planned(each, timetable, plan, TripKey(organization, f"{each.id}@{timetable.date.isoformat()}"))
+
+
+def _planned(each: TimetabledTrip, timetable: Timetable, plan: SeatPlan, key: TripKey) -> PlannedTrip:
+    try:
+        stops, notes = each.stops(timetable.stops)
+        trip = plan.trip(key, _segments(stops, day_begins_s(timetable.date, each.zone)))
+    except (NotATrip, InvalidRequest) as fault:
+        return PlannedTrip(key.trip, each.route, each.headsign, each.zone, None, reason=str(fault))
+    return PlannedTrip(key.trip, each.route, each.headsign, each.zone, trip, notes)
+
+
+def _segments(stops: Sequence[Stop], begins_s: int) -> tuple[Segment, ...]:
+    return tuple(
+        Segment(before.station, after.station, begins_s + (before.departs_s or 0), begins_s + (after.arrives_s or 0))
+        for before, after in pairwise(stops)
+    )
