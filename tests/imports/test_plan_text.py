@@ -1,4 +1,4 @@
-"""A plan that is written out and read again is the same plan."""
+"""A plan is the same plan after it was written out and read."""
 
 import json
 import tomllib
