@@ -250,6 +250,24 @@ def test_the_plan_of_another_system_is_converted_and_drawn(typed: Type, tmp_path
     assert json.loads(as_json.read_text())["plan"]["currency"] == "EUR"
 
 
+@pytest.mark.parametrize("suffix", ["toml", "json"])
+def test_a_trip_with_the_exported_plan_of_another_is_the_same(terminal: Type, tmp_path: Path, suffix: str) -> None:
+    """Opening it once more with that plan changes nothing: it is defined as it was."""
+    train = examples.text("shinkansen")
+    (tmp_path / "train.toml").write_text(train)
+    assert terminal("trip", "open", str(tmp_path / "train.toml")).status == 0
+    out = tmp_path / f"plan.{suffix}"
+    exported = terminal("plan", "export", "nozomi-1", str(out))
+    assert (exported.status, exported.out) == (0, f"{out}: 1323 seats\n")
+    head, _, _ = train.partition("[[sections]]")
+    with_plan = re.sub(r"^\[trip\]$", f'[trip]\nseat_plan = "{out.name}"', head, flags=re.MULTILINE)
+    kept = [line for line in with_plan.splitlines() if not line.startswith(("vehicle", "asset", "currency"))]
+    (tmp_path / "train.toml").write_text("\n".join(kept))
+    again = terminal("trip", "open", str(tmp_path / "train.toml"))
+    assert again.status == 0, again.err
+    assert terminal("plan", "export", "nozomi-1", str(out)).err == f"{out}: is there already; name another file\n"
+
+
 @pytest.mark.parametrize("price", ["Floor", "Floor=", "=5", "Floor=1.5", "Floor=-1"])
 def test_a_price_is_a_class_and_a_number(typed: Type, tmp_path: Path, price: str) -> None:
     answer = typed("plan", "convert", "a.json", str(tmp_path / "b"), "--from", "pretix", "--price", price)

@@ -63,6 +63,7 @@ def test_a_file_that_is_missing_is_named(tmp_path: Path, name: str) -> None:
         ("agency", "agency_timezone\n", "agency.txt: has no agency"),
         ("calendar", None, "has neither calendar.txt nor calendar_dates.txt"),
         ("calendar", FILES["calendar.txt"].replace("20270101", "2027-1-1"), "line 2: a date must be YYYYMMDD, not"),
+        ("calendar", FILES["calendar.txt"].replace("20270101", "2027101"), "must be YYYYMMDD, not '2027101'"),
         ("calendar_dates", DATES + "daily,20270602,3\n", "line 2: exception_type must be 1 or 2, not '3'"),
     ],
 )

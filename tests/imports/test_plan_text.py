@@ -56,6 +56,7 @@ def test_a_section_may_begin_before_the_end_of_the_one_before() -> None:
 
 def test_rows_are_written_compactly() -> None:
     seats = [Seat(f"hall/A{number}", f"A{number}", 1, number + (number > 3), "stalls") for number in range(1, 7)]
+    seats.append(Seat("hall/box", "box", 3, 1, "stalls"))
     text = plan_toml(SeatPlan("p", tuple(seats), currency="EUR"))
     assert (
         text
@@ -71,6 +72,7 @@ price_minor = 0
 seat_id = "hall/{row}{column}"
 rows = [
   { row = "A", seats = "1-3 _ 4-6" },
+  { at = 3, seats = "box" },
 ]
 """
     )

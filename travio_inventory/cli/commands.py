@@ -35,11 +35,18 @@ Examples:
   {NAME} bench hot-seat --target localhost:9083 --rounds 100
   {NAME} bench holds --seconds 5 --json --out holds.json\
 """
+IMPORT_BEGIN = f"""\
+Begin with an example of a seat plan and of a timetable:
+  {NAME} plan example bus > bus.toml
+  {NAME} import example feed
+  {NAME} import gtfs feed --seat-plan bus.toml --date 2027-06-05 --dry-run
+  {NAME} import gtfs feed --seat-plan bus.toml --date 2027-06-05\
+"""
 GROUPS = {
     "schema": ("Tables of the scylla store.", ""),
     "trip": ("Open trips for sale, and show them.", ""),
     "plan": ("Seat plans, each for any number of trips.", ""),
-    "import": ("Open the trips of a timetable.", ""),
+    "import": ("Open the trips of a timetable.", IMPORT_BEGIN),
     "holds": ("Show holds and bookings.", ""),
     "waitlist": ("Waiting lists for seats of a class.", ""),
     "bench": ("Measure the service and check the results.", BENCH_BEGIN),
@@ -84,6 +91,7 @@ COMMANDS = (
         "Convert a seat plan of pretix, or a chart report of seats.io.",
         "hall.json hall.toml --from pretix",
     ),
+    Command("plan export", "plans:export", "Write the seats of an open trip as a seat plan.", f"{COACH} coach.json"),
     Command(
         "import example", "timetables:write_example", "Write the feed of a small timetable into a new folder.", "feed"
     ),

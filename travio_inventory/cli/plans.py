@@ -1,4 +1,4 @@
-"""Commands about seat plans: draw one, print an example, convert one from another system."""
+"""Commands about seat plans: draw one, print an example, convert one of another system, write that of a trip."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -8,20 +8,23 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from travio_inventory.cli import examples
-from travio_inventory.cli.connection_options import AsJson, fail
+from travio_inventory.cli.arguments import TripId
+from travio_inventory.cli.connection_options import HERE, AsJson, ConnectionOptions, ask, fail
 from travio_inventory.cli.exits import Exit, Failure
 from travio_inventory.cli.screen import Screen
 from travio_inventory.cli.seat_drawing import DrawnSeat, DrawnState, draw
 from travio_inventory.cli.trips import printable_number
+from travio_inventory.client.client import InventoryClient
 from travio_inventory.imports.documents import WrongFile
 from travio_inventory.imports.hall_rows import Converted, Prices
 from travio_inventory.imports.plan_text import plan_fields, plan_json, plan_toml
 from travio_inventory.imports.pretix import read_pretix
-from travio_inventory.imports.seat_plans import SeatPlan, read_plan
+from travio_inventory.imports.seat_plans import SeatPlan, plan_of_trip, read_plan
 from travio_inventory.imports.seatsio import read_seatsio
 
 READERS: dict[str, Callable[[Path, Prices], Converted]] = {"pretix": read_pretix, "seatsio": read_seatsio}
 PlanFile = Annotated[Path, Parameter(help="A seat plan, as printed by `plan example`.")]
+NewPlan = Annotated[Path, Parameter(help="The seat plan to write: JSON if its name ends in .json, else TOML.")]
 
 
 def show(plan: PlanFile, /, *, as_json: AsJson = False) -> Exit:
@@ -30,15 +33,19 @@ def show(plan: PlanFile, /, *, as_json: AsJson = False) -> Exit:
     try:
         found = read_plan(plan)
     except WrongFile as wrong:
-        return fail(screen, failure_of_plan(wrong))
+        return fail(screen, failure_of_plan(wrong, plan))
     screen.answer({"seats": len(found.seats), **plan_fields(found)}, lambda: _show(screen, found))
     return Exit.DONE
 
 
-def failure_of_plan(wrong: WrongFile) -> Failure:
+def failure_of_plan(wrong: WrongFile, path: Path) -> Failure:
     """The failure that reports a plan which cannot be read."""
-    advice = "`travio-inventory plan example` lists example plans" if "No such file" in str(wrong) else ""
-    return Failure(Exit.WRONG, "SEAT_PLAN", str(wrong), advice)
+    advice = "" if path.exists() else "`travio-inventory plan example` lists example plans"
+    return _wrong_plan(wrong)._replace(advice=advice)
+
+
+def _wrong_plan(wrong: WrongFile) -> Failure:
+    return Failure(Exit.WRONG, "SEAT_PLAN", str(wrong))
 
 
 def _show(screen: Screen, plan: SeatPlan) -> None:
@@ -94,7 +101,7 @@ def _by_class(said: list[str]) -> dict[str, int]:
 
 def convert(
     file: Annotated[Path, Parameter(help="The file of the other system.")],
-    out: Annotated[Path, Parameter(help="The seat plan to write: JSON if its name ends in .json, else TOML.")],
+    out: NewPlan,
     /,
     *,
     system: Annotated[Literal["pretix", "seatsio"], Parameter(name="--from", help="The system that wrote the file.")],
@@ -116,7 +123,7 @@ def convert(
         found = READERS[system](file, prices)
         _write(out, found.plan)
     except WrongFile as wrong:
-        return fail(screen, Failure(Exit.WRONG, "SEAT_PLAN", str(wrong)))
+        return fail(screen, _wrong_plan(wrong))
     classes = Counter(seat.seat_class for seat in found.plan.seats)
     free = sorted(set(classes) - set(prices.by_class))
     screen.answer(
@@ -131,6 +138,30 @@ def convert(
         ),
     )
     return Exit.DONE
+
+
+def export(
+    trip: TripId,
+    out: NewPlan,
+    /,
+    *,
+    reach: ConnectionOptions = HERE,
+) -> Exit:
+    """Write the seats of an open trip as a seat plan."""
+    failed: list[WrongFile] = []
+
+    async def work(client: InventoryClient, screen: Screen) -> None:
+        plan = plan_of_trip(await client.trip(trip))
+        try:
+            _write(out, plan)
+        except WrongFile as wrong:
+            failed.append(wrong)
+            return
+        seats = len(plan.seats)
+        screen.answer({"plan": str(out), "seats": seats}, lambda: screen.say(f"{out}: {seats} seats"))
+
+    ended = ask(reach, work)
+    return fail(Screen(as_json=reach.as_json), _wrong_plan(failed[0])) if failed else ended
 
 
 def _write(path: Path, plan: SeatPlan) -> None:

@@ -59,7 +59,7 @@ def import_gtfs(
     try:
         plan = read_plan(seat_plan)
     except WrongFile as wrong:
-        return fail(screen, failure_of_plan(wrong))
+        return fail(screen, failure_of_plan(wrong, seat_plan))
     try:
         timetable = read_timetable(Feed(feed), date.fromisoformat(day), route or ())
     except WrongFile as wrong:

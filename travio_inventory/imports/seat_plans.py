@@ -75,6 +75,11 @@ def plan_from(plain: Mapping[str, Any], *, source: str, asset: str | None = None
     return plan
 
 
+def plan_of_trip(trip: Trip) -> SeatPlan:
+    """The plan with which the same trip can be made."""
+    return SeatPlan(trip.vehicle, trip.seats, trip.vehicle_type, trip.currency, trip.seats_per_group)
+
+
 def seats_per_group(head: Table) -> int:
     """The field of that name: a number, "all", or our choice. Raises WrongFile."""
     value = head.take_any("seats_per_group", None)
