@@ -1,6 +1,6 @@
 """A feed for tests: one trip of three stops that runs every day of 2027, and what a test changes of it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile
@@ -44,9 +44,9 @@ def zipped(folder: Path) -> Path:
     return path
 
 
-def planned(path: Path, day: date = DAY, routes: Sequence[str] = ()) -> Mapping[str, PlannedTrip]:
+def planned(path: Path, day: date = DAY, *, by_parent_station: bool = False) -> Mapping[str, PlannedTrip]:
     """The trips of the day by their id in the feed."""
-    timetable = read_timetable(Feed(path), day, routes)
+    timetable = read_timetable(Feed(path), day, by_parent_station=by_parent_station)
     return {each.id.partition("@")[0]: each for each in plan_trips(timetable, PLAN, "acme")}
 
 

@@ -88,6 +88,15 @@ def test_a_stop_twice_in_a_row_is_one_from_its_first_arrival_to_its_last_departu
     assert found.notes == ("merged stops twice in a row: b",)
 
 
+def test_stops_may_be_sold_by_their_parent_station(tmp_path: Path) -> None:
+    """A change of platforms within a station is a stop twice in a row."""
+    rows = ("a 8:00:00", "b1 9:00:00", "b2 9:10:00", "c 10:00:00")
+    path = feed(tmp_path, stops="stop_id,parent_station\na,\nb1,b\nb2,b\nb\nc,\n", stop_times=stop_times(*rows))
+    by_station = hours(planned(path, by_parent_station=True)["t"], MIDNIGHT_S)
+    assert by_station == [("a", 8, "b", 9), ("b", 9 + 1 / 6, "c", 10)]
+    assert [origin for origin, *_ in hours(planned(path)["t"], MIDNIGHT_S)] == ["a", "b1", "b2"]
+
+
 def test_a_loop_is_told_with_the_segments_of_every_visit(tmp_path: Path) -> None:
     """As `--segments` numbers them, after what is merged."""
     rows = ("a 8:00:00", "b 9:00:00", "b 9:30:00", "c 10:00:00", "b 11:00:00", "a 12:00:00", "b 13:00:00")

@@ -44,6 +44,9 @@ def import_gtfs(
     seat_plan: Annotated[Path, Parameter(help="The seats of each trip; `plan example` prints one.")],
     day: Annotated[str, Parameter(name="--date", help="The service day, YYYY-MM-DD.", validator=_day)],
     route: Annotated[list[str] | None, Parameter(help="Only this route_id; may be repeated.", negative="")] = None,
+    by_parent_station: Annotated[
+        bool, Parameter(negative="", help="Stations are the stops' parent_station, for stops that have one.")
+    ] = False,
     dry_run: Annotated[bool, Parameter(negative="", help="Only show what would be opened; asks no service.")] = False,
     at_once: Annotated[
         int, Parameter(help="Trips to open at the same time.", validator=Number(gte=1, lte=AT_ONCE_MAX))
@@ -61,7 +64,9 @@ def import_gtfs(
     except WrongFile as wrong:
         return fail(screen, failure_of_plan(wrong, seat_plan))
     try:
-        timetable = read_timetable(Feed(feed), date.fromisoformat(day), route or ())
+        timetable = read_timetable(
+            Feed(feed), date.fromisoformat(day), route or (), by_parent_station=by_parent_station
+        )
     except WrongFile as wrong:
         return fail(screen, Failure(Exit.WRONG, "FEED", str(wrong)))
     planned = plan_trips(timetable, plan, reach.organization)

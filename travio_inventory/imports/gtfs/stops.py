@@ -1,6 +1,6 @@
 """From the stop_times of one trip to its stops: in order, with every time, a stop twice in a row merged."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
 from typing import NamedTuple
@@ -37,9 +37,11 @@ class NotATrip(ValueError):
     """These stop_times are no trip that can be opened; the message says why."""
 
 
-def route_of(rows: Sequence[StopTime], known_stops: Collection[str]) -> Route:
-    """The stops of the rows of one trip, in whichever order they come. Raises NotATrip."""
-    stops = [_stop(row, known_stops) for row in _in_order(rows)]
+def route_of(rows: Sequence[StopTime], stations: Mapping[str, str]) -> Route:
+    """The stops of the rows of one trip, in whichever order they come; `stations` has the station of each stop of the
+    feed. Raises NotATrip.
+    """
+    stops = [_stop(row, stations) for row in _in_order(rows)]
     if len(stops) > 1 and (stops[0].departs_s is None or stops[-1].arrives_s is None):
         raise NotATrip("its first or last stop has no time")
     timed = list(_interpolated(stops))
@@ -60,17 +62,21 @@ def _in_order(rows: Sequence[StopTime]) -> list[StopTime]:
     return ordered
 
 
-def _stop(row: StopTime, known_stops: Collection[str]) -> Stop:
+def _stop(row: StopTime, stations: Mapping[str, str]) -> Stop:
     """A stop with one of its two times has it for both."""
     if not row.stop:
         raise NotATrip(f"stop_sequence {row.sequence} has no stop_id: an area is no station")
-    if row.stop not in known_stops:
+    if row.stop not in stations:
         raise NotATrip(f"stops.txt has no stop {row.stop!r}")
     try:
         arrives_s, departs_s = (seconds_of(said) if said else None for said in (row.arrives, row.departs))
     except ValueError as wrong:
         raise NotATrip(f"stop_sequence {row.sequence}: {wrong}") from None
-    return Stop(row.stop, departs_s if arrives_s is None else arrives_s, arrives_s if departs_s is None else departs_s)
+    return Stop(
+        station=stations[row.stop],
+        arrives_s=departs_s if arrives_s is None else arrives_s,
+        departs_s=arrives_s if departs_s is None else departs_s,
+    )
 
 
 def _interpolated(stops: Sequence[Stop]) -> Iterator[Stop]:

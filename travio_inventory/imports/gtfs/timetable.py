@@ -3,7 +3,7 @@
 stop_times.txt is read once and row by row; kept are only the rows of the date's trips.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, tzinfo
 from sys import intern
@@ -29,7 +29,7 @@ class TimetabledTrip:
     stop_times: list[StopTime] = field(default_factory=list)
     fault: str = ""
 
-    def stops(self, known_stops: Collection[str]) -> Route:
+    def stops(self, stations: Mapping[str, str]) -> Route:
         """Its stops. Raises NotATrip."""
         if self.fault:
             raise NotATrip(self.fault)
@@ -37,7 +37,7 @@ class TimetabledTrip:
             raise NotATrip("has no stop_times")
         if len(self.stop_times) > STOP_TIMES_MAX:
             raise NotATrip(f"has more than {STOP_TIMES_MAX} stop_times")
-        return route_of(self.stop_times, known_stops)
+        return route_of(self.stop_times, stations)
 
 
 @dataclass(frozen=True)
@@ -46,12 +46,15 @@ class Timetable:
 
     date: date
     trips: tuple[TimetabledTrip, ...]
-    stops: frozenset[str]
+    stations: Mapping[str, str]
+    """The station of each stop: the stop itself, or its parent station."""
     not_running: int
     other_routes: int
 
 
-def read_timetable(feed: Feed, day: date, routes: Collection[str] = ()) -> Timetable:
+def read_timetable(
+    feed: Feed, day: date, routes: Collection[str] = (), *, by_parent_station: bool = False
+) -> Timetable:
     """The date's trips, of these routes if any are named. Raises WrongFile, which names file and line."""
     zones = _zones_of_routes(feed)
     for route in routes:
@@ -72,12 +75,17 @@ def read_timetable(feed: Feed, day: date, routes: Collection[str] = ()) -> Timet
             trips[trip] = TimetabledTrip(trip, route, headsign, zones.get(route, UTC), fault=fault)
     _add_stop_times(feed, trips)
     _exclude_frequencies(feed, trips)
-    stops = frozenset(stop for _, (stop,) in feed.rows("stops.txt", ("stop_id",)))
-    return Timetable(day, tuple(trips.values()), stops, left_out["services"], left_out["routes"])
+    stations = _stations(feed, by_parent=by_parent_station)
+    return Timetable(day, tuple(trips.values()), stations, left_out["services"], left_out["routes"])
 
 
 def _trip_rows(feed: Feed) -> Iterator[tuple[int, tuple[str, ...]]]:
     return feed.rows("trips.txt", ("route_id", "service_id", "trip_id"), ("trip_headsign",))
+
+
+def _stations(feed: Feed, *, by_parent: bool) -> dict[str, str]:
+    stops = feed.rows("stops.txt", ("stop_id",), ("parent_station",))
+    return {stop: (parent if by_parent else "") or stop for _, (stop, parent) in stops}
 
 
 def _add_stop_times(feed: Feed, trips: dict[str, TimetabledTrip]) -> None:

@@ -34,7 +34,7 @@ def plan_trips(timetable: Timetable, plan: SeatPlan, organization: str) -> Itera
 
 def _planned(each: TimetabledTrip, timetable: Timetable, plan: SeatPlan, key: TripKey) -> PlannedTrip:
     try:
-        stops, notes = each.stops(timetable.stops)
+        stops, notes = each.stops(timetable.stations)
         trip = plan.trip(key, _segments(stops, day_begins_s(timetable.date, each.zone)))
     except (NotATrip, InvalidRequest) as fault:
         return PlannedTrip(key.trip, each.route, each.headsign, each.zone, None, reason=str(fault))
