@@ -16,6 +16,9 @@ from travio_inventory.kernel.refusals import Refusal, RetryableRefusal, WrongReq
 from travio_inventory.seats.refusals import TripNotFound
 from travio_inventory.seats.trip import Trip
 
+RETRIES_IN_A_ROW_MAX = 32
+"""After so many trips in a row that only a retry may open, the others are left for that retry."""
+
 
 class Outcome(StrEnum):
     """What became of a trip."""
@@ -52,41 +55,55 @@ Tell = Callable[[PlannedTrip, Outcome, str], None]
 
 async def open_all(client: InventoryClient, planned: Iterator[PlannedTrip], *, at_once: int, tell: Tell) -> None:
     """Open the trips, so many at once, and tell the outcome of each. Raises what would fail for every trip: NoService,
-    PermissionDenied, ClientError.
+    PermissionDenied, ClientError; and a refusal that so many trips in a row had, though a retry may succeed.
     """
-    stopped: list[Exception] = []
-
-    async def work() -> None:
-        for each in planned:
-            try:
-                outcome, reason = await _outcome(client, each)
-            except (Refusal, ClientError) as failed:
-                stopped.append(failed)
-                workers.cancel_scope.cancel()
-                return
-            tell(each, outcome, reason)
-
+    work = _Work(client, planned, tell)
     async with anyio.create_task_group() as workers:
         for _ in range(at_once):
-            workers.start_soon(work)
-    if stopped:
-        raise stopped[0]
+            workers.start_soon(work.go_on, workers.cancel_scope)
+    if work.stopped_by is not None:
+        raise work.stopped_by
 
 
-async def _outcome(client: InventoryClient, each: PlannedTrip) -> tuple[Outcome, str]:
-    if each.trip is None:
-        return Outcome.LEFT_OUT, each.reason
-    try:
-        return await _open(client, each.trip), ""
-    except NoService:
-        raise
-    except WrongRequest as refusal:
-        return Outcome.REFUSED, str(refusal)
-    except RetryableRefusal as refusal:
-        return Outcome.RETRY, str(refusal)
+@dataclass
+class _Work:
+    """What all workers share: the trips that are left, and how it goes."""
+
+    client: InventoryClient
+    planned: Iterator[PlannedTrip]
+    tell: Tell
+    retries_in_a_row: int = 0
+    stopped_by: Exception | None = None
+
+    async def go_on(self, all_workers: anyio.CancelScope) -> None:
+        """Open one trip after the other, until none is left or the rest would fail too."""
+        for each in self.planned:
+            try:
+                await self._open(each)
+            except (Refusal, ClientError) as failed:
+                self.stopped_by = failed
+                all_workers.cancel()
+                return
+
+    async def _open(self, each: PlannedTrip) -> None:
+        if each.trip is None:
+            self.tell(each, Outcome.LEFT_OUT, each.reason)
+            return
+        try:
+            self.tell(each, await _opened(self.client, each.trip), "")
+            self.retries_in_a_row = 0
+        except NoService:
+            raise
+        except WrongRequest as refusal:
+            self.tell(each, Outcome.REFUSED, str(refusal))
+        except RetryableRefusal as refusal:
+            self.tell(each, Outcome.RETRY, str(refusal))
+            self.retries_in_a_row += 1
+            if self.retries_in_a_row >= RETRIES_IN_A_ROW_MAX:
+                raise
 
 
-async def _open(client: InventoryClient, trip: Trip) -> Outcome:
+async def _opened(client: InventoryClient, trip: Trip) -> Outcome:
     """Opening a trip that is open changes nothing, so that whether it was open has to be asked before."""
     try:
         await client.trip(trip.key.trip)
