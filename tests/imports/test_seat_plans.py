@@ -8,8 +8,8 @@ import pytest
 
 from travio_inventory.cli import examples
 from travio_inventory.imports.documents import WrongFile
-from travio_inventory.imports.seat_plans import SeatPlan, plan_from, read_plan
-from travio_inventory.seats.trip import ALL_IN_ONE_GROUP
+from travio_inventory.imports.seat_plans import SeatPlan, plan_from, plan_of_trip, read_plan
+from travio_inventory.seats.trip import ALL_IN_ONE_GROUP, Segment, Trip, TripKey
 
 HALL = """
 [plan]
@@ -93,6 +93,12 @@ def test_a_plan_may_be_json(tmp_path: Path) -> None:
 
 def test_all_seats_of_a_plan_may_be_one_seat_group() -> None:
     assert hall(HALL.replace("name", 'seats_per_group = "all"\nname')).seats_per_group == ALL_IN_ONE_GROUP
+
+
+def test_the_plan_of_a_trip_makes_the_same_trip() -> None:
+    route = (Segment("a", "b"), Segment("b", "c"))
+    trip = Trip(TripKey("o", "t"), route, hall().seats, 3, "v", "bus", "EUR")
+    assert plan_of_trip(trip).trip(trip.key, route) == trip
 
 
 @pytest.mark.parametrize("name", ["bus", "theatre"])
