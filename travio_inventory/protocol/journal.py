@@ -86,6 +86,11 @@ class EventJournal:
         """Of how many seconds the events were no longer kept when the relay started, and lost if not yet published."""
         return self._until.missed_s
 
+    @property
+    def first(self) -> int:
+        """The first open epoch: what is in earlier ones was published, as far as it was found, or is carried on."""
+        return self._minutes.first
+
     async def unpublished(self) -> Sequence[Event]:
         """See Journal. At most about EVENTS_PER_ROUND_MAX: what is left comes in the next round."""
         self._recent = recent = self._recent or self._signals.follow()

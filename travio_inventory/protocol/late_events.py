@@ -112,10 +112,10 @@ class LateEvents:
 
     async def _missed(self, partition: Partition, settled: int) -> list[Event]:
         """The partition's events of epochs before that one that are recorded and were not published, in order per hold.
-
-        Raises StoreUnavailable.
+        What the journal has still to read is not missed. Raises StoreUnavailable.
         """
-        start, end = event_rows.id_from(max(settled - self._looks_back, 0)), event_rows.id_from(max(settled, 0))
+        start = event_rows.id_from(max(settled - self._looks_back, 0))
+        end = event_rows.id_from(max(min(settled, self._journal.first), 0))
         missed: list[Event] = []
         told: dict[int, set[str]] = {}
         while True:
