@@ -202,6 +202,44 @@ async def test_an_event_of_such_an_epoch_is_fetched_before_the_next_one(sale: Sa
     assert await published(reader) == [missing, mine]
 
 
+@pytest.mark.parametrize("until", [CLOSED + 5, CLOSED + 12])
+async def test_what_is_published_meanwhile_is_not_fetched_again_before_a_later_one(sale: Sale, until: int) -> None:
+    reader = await begun(sale)
+    sale.store.cannot_list(Index.JOURNAL, OPEN)
+    assert await rounds(sale, reader, *range(OPEN, CLOSED + 1)) == []
+    event = await recorded(sale, "A1", 1, epoch=OPEN + 3)
+    assert await rounds(sale, reader, *range(CLOSED + 1, until + 1)) == [event]
+    later = await own(sale, "A1", 1, 1, epoch=until, before=OPEN + 3)
+    assert await published(reader) == [later]
+
+
+async def test_once_it_is_read_no_more_is_remembered_than_before(sale: Sale) -> None:
+    reader = await begun(sale)
+    sale.store.cannot_list(Index.JOURNAL, OPEN)
+    await rounds(sale, reader, *range(OPEN, CLOSED + 1))
+    await own(sale, "A1", 1, epoch=CLOSED)
+    await rounds(sale, reader, CLOSED)
+    sale.store.mend()
+    await rounds(sale, reader, *range(CLOSED + 1, CLOSED + 9))
+    assert remembered(reader) == (0, 0, 0)
+    missing = await record(sale, "A1", 2, 0, epoch=OPEN)
+    later = await own(sale, "A1", 2, 1, epoch=CLOSED + 8, before=OPEN)
+    assert missing not in await published(reader), "nothing of that epoch is unread"
+    assert later
+
+
+async def test_an_event_of_it_that_was_carried_on_alone_does_not_make_it_read(sale: Sale) -> None:
+    reader = await begun(sale)
+    await odd(sale, "A1", 1)
+    sale.clock.pass_ms(LOOK_EVERY_MS)
+    assert await published(reader) == []
+    missing = await record(sale, "A2", 1, 0, epoch=OPEN)
+    sale.store.cannot_list(Index.JOURNAL, OPEN)
+    assert await rounds(sale, reader, *range(OPEN + 1, CLOSED + 6)) == []
+    mine = await own(sale, "A2", 1, 1, epoch=CLOSED + 5, before=OPEN)
+    assert await published(reader) == [missing, mine]
+
+
 # ---- closing
 
 

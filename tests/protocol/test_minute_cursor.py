@@ -266,6 +266,13 @@ async def test_what_is_older_than_the_index_is_given_up_and_named(
     assert [record.getMessage() for record in caplog.records] == [f"expiry: given up, after all this time: {gone}"]
 
 
+async def test_a_whole_minute_that_is_given_up_counts_no_longer_as_unread(store: Spoiled, clock: Clock) -> None:
+    minutes = cursor_of(store, clock)
+    minutes.unread = {NOW - KEEP_S // 60 - 1, NOW}
+    await minutes.carry([Place(minute, "") for minute in minutes.unread], START_MS)
+    assert minutes.unread == {NOW}
+
+
 async def test_a_reader_stores_where_it_began_with_the_moment_that_it_has_every_event_of(
     store: Spoiled, clock: Clock
 ) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
+from math import inf
 from typing import NamedTuple
 
 from travio_inventory.kernel.events import Event
@@ -73,8 +74,6 @@ class EventJournal:
         self._looked_ms: int | None = None
         self._visits: dict[int, _Visit] = {}
         """The epochs that are being visited."""
-        self._unread: set[int] = set()
-        """Epochs that could not be read so far."""
         self._newest_ms: dict[Place, int] = {}
         self._published = LastPublished()
         self._taken: dict[str, int] = {}
@@ -139,8 +138,6 @@ class EventJournal:
             settling = await self._minutes.named(self._to_visit())
             for epoch, places in settling.items():
                 self._visits[epoch] = _Visit(places, self._now_ms)
-                self._unread -= {place.minute for place in places if place.entry}
-                self._unread |= {place.minute for place in places if not place.entry}
                 for place in self._to_read.unfinished(places):
                     self._to_read.add(place, self._open)
             if self._is_time_to_look() and len(settling) < MINUTES_AT_ONCE:
@@ -281,7 +278,7 @@ class EventJournal:
         if not self._to_read.knows_all(first):
             return 0
         oldest = self._to_read.oldest(partition)
-        return min([first, *self._unread, first if oldest is None else oldest])
+        return min([first, *self._minutes.unread, first if oldest is None else oldest])
 
     def _missing_before(self, signals: Rows, first: int) -> list[RowKey]:
         """The events before these from that epoch on that are neither published nor among these."""
@@ -350,8 +347,11 @@ class EventJournal:
         return self._published.upto(subject) >= ordinal
 
     def _met_until(self, epoch: int) -> int:
-        """The last epoch in which an event of that one may be met again; one of a closed epoch was carried on."""
-        return epoch if epoch >= self._minutes.first else max(self._open, epoch)
+        """The last epoch in which an event of that one may be met again: its own; a later one if what it is in was
+        carried on, or if it may be fetched as what an epoch hides that cannot be read.
+        """
+        is_open = self._minutes.first <= epoch < min(self._minutes.unread, default=inf)
+        return epoch if is_open else max(self._open, epoch)
 
     def _forget(self, first: int) -> None:
         self._published.forget(first)

@@ -83,6 +83,8 @@ class MinuteCursor:
     until: PublishedUntil | None = None
     first: int = 0
     back_off: BackOff[int] = field(init=False)
+    unread: set[int] = field(default_factory=set)
+    """The minutes that are carried on whole."""
     _settled: dict[int, int] = field(default_factory=dict)
     _stored: int | None = None
     _latest_ms: int = 0
@@ -125,7 +127,9 @@ class MinuteCursor:
                 named[minute] = entries
             elif self.is_last(minute, self._latest_ms):
                 named[minute] = {Place(minute, "")}
-        return await self._with_carried(named)
+        await self._add_carried(named)
+        self.unread |= {place.minute for places in named.values() for place in places if not place.entry}
+        return named
 
     async def carry(self, places: Collection[Place], now_ms: int) -> None:
         """Note the places in the open minute, but for those that are older than anything the index leads to. Raises
@@ -135,6 +139,7 @@ class MinuteCursor:
         oldest = self._oldest(now_ms)
         if given_up := [place for place in places if place.minute < oldest]:
             log.error("%s: given up, after all this time: %s", self._name, given_up)
+            self.unread -= {place.minute for place in given_up if not place.entry}
         carried = [
             f"{_CARRIED}{self.reader}{_CARRIED}{place.minute}{_CARRIED}{place.entry}"
             for place in places
@@ -204,11 +209,12 @@ class MinuteCursor:
                 raise answer
             else:
                 self.back_off.succeeded(minute)
+                self.unread.discard(minute)
                 found[minute] = set(self._places(minute, answer))
         return found
 
-    async def _with_carried(self, named: dict[int, set[Place]]) -> dict[int, set[Place]]:
-        """With the entries of whole minutes that were carried on and can be read now."""
+    async def _add_carried(self, named: dict[int, set[Place]]) -> None:
+        """Put the entries of whole minutes that were carried on and can be read now in their place."""
         unread = {place.minute for places in named.values() for place in places if not place.entry}
         whole = sorted(unread - named.keys())
         if whole:
@@ -217,7 +223,6 @@ class MinuteCursor:
                     if inner is not None and Place(minute, "") in places:
                         places.remove(Place(minute, ""))
                         places.update(inner)
-        return named
 
     def _visits_due(self, minute: int, now_ms: int) -> int:
         age_ms = now_ms - (minute + 1) * MINUTE_MS
