@@ -58,7 +58,7 @@ results, in a new folder below --out:
   {RECORD_FILE}               what every user asked for and was told; `python -m load_test.verdict FOLDER` judges it
   service.log, data/         of the service that was started here
 
-exit status: 0 all is right; 1 the verdict is wrong, or calls failed; 2 there can be no verdict (the reason is said)
+exit status: 0 all is right; 1 the verdict is wrong, or calls failed; 2 no verdict was possible, and the output says why
 """
 
 
@@ -140,13 +140,13 @@ def _conclude(asked: Namespace, folder: Path, *, locust_status: int) -> int:
 def _parser() -> ArgumentParser:
     parser = ArgumentParser(
         prog="python -m load_test",
-        description="Load the service with Locust, then let the store say whether everything that was told is true.",
+        description="Load the service with Locust, then check every answer by what is in the store.",
         epilog=HELP,
         formatter_class=RawDescriptionHelpFormatter,
     )
     parser.add_argument("scenario", choices=SCENARIOS)
-    parser.add_argument("--users", type=int, default=0, help="at once, at the most")
-    parser.add_argument("--seconds", type=int, default=0, help="how long the load lasts")
+    parser.add_argument("--users", type=int, default=0, help="users at the same time, once all have come (default: see above)")
+    parser.add_argument("--seconds", type=int, default=0, help="how long the load lasts (default: see above)")
     parser.add_argument("--rounds", type=int, default=0, help="hot-seat: end after so many rounds, if not before")
     parser.add_argument(
         "--target",

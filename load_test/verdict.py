@@ -47,7 +47,7 @@ The store is the one that the service used, found as the service finds it: by TR
 TRAVIO_STORE=scylla and SCYLLA_HOSTS for the distributed one. The embedded store belongs to one process at a time, so
 stop the service first; the distributed one can be judged while the service runs, once nobody is buying.
 
-exit status: 0 all is right, 1 something is wrong, 2 there can be no verdict (the reason is said)
+exit status: 0 all is right, 1 something is wrong, 2 no verdict was possible, and the output says why
 """
 EXIT_OK, EXIT_WRONG, EXIT_NOT_JUDGED = 0, 1, 2
 LOOKS_MAX = 5
@@ -57,7 +57,7 @@ AFTER = {StepKind.CONFIRM: Confirmed, StepKind.RELEASE: Released}
 
 
 class NotJudged(Exception):
-    """There can be no verdict; the message is one line that says why and what to do."""
+    """No verdict is possible; the message is one line that says why and what to do."""
 
 
 @dataclass(slots=True)
@@ -75,11 +75,11 @@ class Verdict:
         """The verdict for people to read."""
         told = ", ".join(f"{self.told[outcome]} {outcome}" for outcome in Outcome if self.told[outcome])
         stand = ", ".join(f"{count} {state}" for state, count in sorted(self.states.items()))
-        yield f"told:    {told.replace('done', 'won')}; asked: {self.told.total()}"
+        yield f"answers: {told.replace('done', 'won')}, to {self.told.total()} requests for seats"
         rounds = f", rounds of a hot seat: {self.rounds}" if self.rounds else ""
         yield f"store:   trips: {self.trips}{rounds}, cells: {self.cells}, holds: {stand or 'none'}"
         if not self.wrong:
-            yield "verdict: OK - nobody shares a seat on any segment, nothing is half held, all that was told stands"
+            yield "verdict: OK - no seat has two holders on a segment, every hold has all its seats, every answer was true"
             return
         yield f"verdict: WRONG - {len(self.wrong)} {'finding' if len(self.wrong) == 1 else 'findings'}"
         yield from (f"  {finding}" for finding in self.wrong[:WRONGS_SHOWN_MAX])
@@ -274,7 +274,7 @@ def _wrong_round(standing: Standing, opened: Opened, attempts: Sequence[Attempt]
     told = Counter(attempt.outcome for attempt in attempts)
     if told != Counter({Outcome.DONE: 1, Outcome.CONTENTION: opened.contenders - 1}):
         said = ", ".join(f"{count} {outcome}" for outcome, count in told.items()).replace("done", "won") or "nothing"
-        yield f"{opened.trip} {opened.hot_seat}: {opened.contenders} asked and were told: {said}"
+        yield f"{opened.trip} {opened.hot_seat}: {opened.contenders} requests were answered: {said}"
 
 
 def _cells_of(hold: Hold) -> list[Cell]:

@@ -55,7 +55,7 @@ def test_a_correct_sale_is_right(sale: FinishedSale, capsys: pytest.CaptureFixtu
     assert findings(sale) == ""
     assert verdict.tell(sale.folder, sale.settings) == verdict.EXIT_OK
     said = capsys.readouterr().out
-    assert "3 won, 1 contention; asked: 4" in said
+    assert "answers: 3 won, 1 contention, to 4 requests for seats" in said
     assert "trips: 2, rounds of a hot seat: 1, cells: 320, holds: 1 confirmed, 1 held, 1 released" in said
     assert "verdict: OK" in said
 
@@ -85,7 +85,7 @@ def test_two_winners_of_one_seat_are_found(sale: FinishedSale) -> None:
     assert f"hot {HOT_SEAT}/0 has 2 owners" in found
     assert f"{NOBODYS_HOLD} is half held" in found
     assert f"hot {HOT_SEAT}: 2 won in the store" in found
-    assert f"hot {HOT_SEAT}: 2 asked and were told: 2 won" in found
+    assert f"hot {HOT_SEAT}: 2 requests were answered: 2 won" in found
 
 
 def test_a_win_that_was_acknowledged_and_is_not_there_is_found(sale: FinishedSale) -> None:
@@ -147,13 +147,13 @@ def test_seats_that_were_not_requested_are_found(sale: FinishedSale) -> None:
 
 def test_a_round_with_a_wrong_answer_to_a_loser_is_found(sale: FinishedSale) -> None:
     sale.tell_otherwise(altered("bob", outcome=Outcome.UNAVAILABLE))
-    assert findings(sale) == f"hot {HOT_SEAT}: 2 asked and were told: 1 won, 1 unavailable"
+    assert findings(sale) == f"hot {HOT_SEAT}: 2 requests were answered: 1 won, 1 unavailable"
 
 
 def test_a_round_that_one_contender_is_missing_from_is_found(sale: FinishedSale) -> None:
     sale.lines[0] = Opened(ORGANIZATION, "hot", HOT_SEAT, contenders=3)
     sale.write()
-    assert findings(sale) == f"hot {HOT_SEAT}: 3 asked and were told: 1 won, 1 contention"
+    assert findings(sale) == f"hot {HOT_SEAT}: 3 requests were answered: 1 won, 1 contention"
 
 
 def test_a_trip_that_the_store_has_lost_is_found(sale: FinishedSale) -> None:

@@ -14,7 +14,7 @@ def serve(*, workers: int = 1) -> int:
     Parameters
     ----------
     workers
-        Number of processes that share the port; more than one need SCYLLA_HOSTS and REDIS_ADDR.
+        Number of processes that share the port; two or more need SCYLLA_HOSTS and REDIS_ADDR.
     """
     settings = settings_or_none()
     if settings is None:

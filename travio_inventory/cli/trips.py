@@ -138,7 +138,7 @@ def _show(screen: Screen, trip: Trip, *, with_seats: bool) -> None:
         {
             "trip": trip.key.trip,
             "vehicle": f"{trip.vehicle} {trip.vehicle_type}".strip(),
-            "seats": f"{len(trip.seats)} in {trip.group_count} groups of {trip.seats_per_group}",
+            "seats": f"{len(trip.seats)} in {trip.group_count} groups of up to {trip.seats_per_group}",
         }
     )
     screen.raw("")

@@ -204,7 +204,7 @@ ENTRY = RowKind(
     ),
 )
 PLACES = RowKind(
-    "60 places of the list, by which those that wait are counted: no row of it ever goes, unlike those of the places",
+    "60 places of the list, by which those who wait are counted; these rows are kept when places are forgotten",
     "the number of its first place, divided by 60",
     _WITH_TRIP,
     (

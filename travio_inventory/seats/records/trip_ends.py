@@ -1,4 +1,4 @@
-"""Finds trips that are over for long, and brings each a step nearer to being forgotten."""
+"""Finds trips that ended long ago, and brings each a step nearer to being forgotten."""
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from random import Random

@@ -1,4 +1,4 @@
-"""Forgets trips that are over for long: nothing that ends is kept for ever."""
+"""Forgets trips that ended long ago: nothing that ends is kept for ever."""
 
 from travio_inventory.kernel.actor import Actor, Scope
 from travio_inventory.seats.ports import TripEnds
