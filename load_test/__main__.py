@@ -4,7 +4,7 @@ import asyncio
 import os
 import shutil
 import sys
-from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from argparse import ArgumentParser, ArgumentTypeError, Namespace, RawDescriptionHelpFormatter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -145,9 +145,9 @@ def _parser() -> ArgumentParser:
         formatter_class=RawDescriptionHelpFormatter,
     )
     parser.add_argument("scenario", choices=SCENARIOS)
-    parser.add_argument("--users", type=int, default=0, help="users at the same time, once all have come (default: see above)")
-    parser.add_argument("--seconds", type=int, default=0, help="how long the load lasts (default: see above)")
-    parser.add_argument("--rounds", type=int, default=0, help="hot-seat: end after so many rounds, if not before")
+    parser.add_argument("--users", type=_count, default=0, help="how many users at most (default: see below)")
+    parser.add_argument("--seconds", type=_count, default=0, help="how long the load lasts (default: see below)")
+    parser.add_argument("--rounds", type=_count, default=0, help="hot-seat: end after so many rounds, if not before")
     parser.add_argument(
         "--target",
         default=os.environ.get("TRAVIO_TARGET", ""),
@@ -155,6 +155,12 @@ def _parser() -> ArgumentParser:
     )
     parser.add_argument("--out", type=Path, default=Path("data/load_test"), help="folder for results (%(default)s)")
     return parser
+
+
+def _count(said: str) -> int:
+    if not said.isdecimal():
+        raise ArgumentTypeError(f"must be a whole number, 0 or more, not {said!r}")
+    return int(said)
 
 
 def _say(line: str, status: int = 0) -> int:

@@ -79,7 +79,7 @@ class Verdict:
         rounds = f", rounds of a hot seat: {self.rounds}" if self.rounds else ""
         yield f"store:   trips: {self.trips}{rounds}, cells: {self.cells}, holds: {stand or 'none'}"
         if not self.wrong:
-            yield "verdict: OK - no seat has two holders on a segment, every hold has all its seats, every answer was true"
+            yield "verdict: OK - no seat was sold twice, every hold has all its seats, every answer is true"
             return
         yield f"verdict: WRONG - {len(self.wrong)} {'finding' if len(self.wrong) == 1 else 'findings'}"
         yield from (f"  {finding}" for finding in self.wrong[:WRONGS_SHOWN_MAX])

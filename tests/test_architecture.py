@@ -140,6 +140,13 @@ def test_the_kit_says_what_is_in_it() -> None:
     assert [path.stem for path in KIT.glob("[a-z]*.py") if f"`{path.stem}`" not in said] == []
 
 
+def test_the_tests_of_every_part_of_the_seats_are_named() -> None:
+    said = (ROOT / "tests" / "README.md").read_text()
+    parts_of_it = [path for path in (ROOT / "travio_inventory" / "seats").iterdir() if not path.name.startswith("__")]
+    names = [path.name if path.is_file() else f"{path.name}/" for path in parts_of_it]
+    assert [name for name in names if f"`{name}`" not in said and f"`seats/{name}`" not in said] == []
+
+
 def test_no_file_names_a_registry_or_a_machine() -> None:
     named = {
         f"{path.relative_to(ROOT)}: {found.group()}"

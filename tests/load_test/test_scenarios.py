@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from load_test.__main__ import main
 from load_test.record import RECORD_FILE, Attempt, Outcome, SaleRecord, read_record
 from load_test.trips import HOT_SEAT, WHOLE_JOURNEY
 from travio_inventory.bench.own_server import free_port
@@ -101,3 +102,11 @@ def test_a_service_that_does_not_answer_is_a_failure_without_a_verdict(tmp_path:
 
 def asks_for_the_hot_seat(attempt: Attempt) -> bool:
     return (attempt.seats, attempt.first, attempt.last) == ((HOT_SEAT,), *WHOLE_JOURNEY)
+
+
+@pytest.mark.parametrize("option", ["--users", "--seconds", "--rounds"])
+def test_a_negative_number_is_refused(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["hot-seat", option, "-5"])
+    assert ended.value.code == 2
+    assert f"{option}: must be a whole number, 0 or more, not '-5'" in capsys.readouterr().err
