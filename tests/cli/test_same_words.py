@@ -37,6 +37,17 @@ REASON = "x" * 257
 ELEVEN = tuple(f"seat-{number}" for number in range(11))
 
 
+IN_FILE = (
+    "trip.id",
+    "stops[0].station",
+    "sections[0].seat_id",
+    "sections[0].class",
+    "sections[0].price_minor",
+    "trip.currency",
+    "trip.vehicle",
+)
+
+
 class Wrong(NamedTuple):
     """One request: the value that it makes, the message that carries it, the words that are typed for it."""
 
@@ -223,7 +234,7 @@ def test_each_face_refuses_in_the_same_words(
     assert (error["reason"], error["message"]) == (said.reason, str(said)[:MESSAGE_CHARS_MAX])
 
 
-def test_a_trip_is_refused_in_the_same_words(
+def test_a_trip_is_refused_in_the_same_words_with_the_names_of_its_file(
     typed: Type, portal: BlockingPortal, server: ServiceProcess, tmp_path: Path
 ) -> None:
     seat = Seat(" 1", "1A", 1, 1, " first", "window", -1)
@@ -233,4 +244,5 @@ def test_a_trip_is_refused_in_the_same_words(
     assert (type(told), told.violations) == (type(said), said.violations)
     file = tmp_path / "trip.toml"
     file.write_text(FILE)
-    assert typed("trip", "open", str(file), "--json").plain["error"]["message"] == f"{file}: {said}"
+    named = "; ".join(f"{field}: {wrong.description}" for field, wrong in zip(IN_FILE, said.violations, strict=True))
+    assert typed("trip", "open", str(file), "--json").plain["error"]["message"] == f"{file}: {named}"

@@ -4,7 +4,6 @@ from collections import Counter
 from typing import Annotated
 
 from cyclopts import Parameter
-from cyclopts.validators import Number
 
 from travio_inventory.cli.arguments import Segments, TripId, journey_of, stamp
 from travio_inventory.cli.connection_options import HERE, ConnectionOptions, ask
@@ -20,7 +19,7 @@ def availability(
     destination: Annotated[str, Parameter(help="Last station of the journey.")],
     /,
     *,
-    passengers: Annotated[int, Parameter(help="How many; 0 means 1.", validator=Number(gte=0))] = 1,
+    passengers: Annotated[int, Parameter(help="How many; 0 means 1.")] = 1,
     seat_class: Annotated[str, Parameter(name="--class", help="Class of the seats; empty means any.")] = "",
     seats: Annotated[bool, Parameter(negative="", help="Also list the free seats.")] = False,
     segments: Segments = "",

@@ -6,7 +6,6 @@ from types import ModuleType
 from typing import Annotated
 
 from cyclopts import Parameter
-from cyclopts.validators import Number
 
 from travio_inventory.app.backends import StartFailed
 from travio_inventory.cli.exits import Exit
@@ -17,10 +16,7 @@ COPIES_DEFAULT = 3
 
 
 def apply_schema(
-    *,
-    replication: Annotated[
-        int, Parameter(help="Copies of each row in each datacenter.", validator=Number(gte=1))
-    ] = COPIES_DEFAULT,
+    *, replication: Annotated[int, Parameter(help="Copies of each row in each datacenter.")] = COPIES_DEFAULT
 ) -> Exit:
     """Create the keyspace and the tables at SCYLLA_HOSTS, and add what is missing. Repeating it changes nothing.
 

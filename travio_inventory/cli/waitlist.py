@@ -3,7 +3,6 @@
 from typing import Annotated
 
 from cyclopts import Parameter
-from cyclopts.validators import Number
 
 from travio_inventory.cli.arguments import TripId
 from travio_inventory.cli.connection_options import HERE, ConnectionOptions, ask
@@ -19,7 +18,7 @@ def join(
     /,
     *,
     seat_class: SeatClass = "",
-    seats: Annotated[int, Parameter(help="How many.", validator=Number(gte=1))] = 1,
+    seats: Annotated[int, Parameter(help="How many.")] = 1,
     reach: ConnectionOptions = HERE,
 ) -> Exit:
     """Join the waiting list, or keep the place on it."""
