@@ -82,7 +82,10 @@ async def test_a_database_of_another_release_stops_the_start(settings: Settings)
 
 async def test_a_file_of_events_that_cannot_be_written_stops_the_start(settings: Settings) -> None:
     (settings.store.data / "events.jsonl").mkdir(parents=True)
-    with pytest.raises(StartFailed, match=r"events cannot be written to .*/events\.jsonl: Is a directory"):
+    with pytest.raises(
+        StartFailed,
+        match=r"events cannot be written to .*/events\.jsonl: Is a directory: name a file .* TRAVIO_EVENTS=",
+    ):
         async with open_inventory(settings):
             pass
 

@@ -39,6 +39,7 @@ REPORT_SECONDS = 60
 FLUSH_SECONDS_MAX = 5
 APPLIED = ("store.apply", Applied.__name__)
 """The figure of batches that the store has applied."""
+EXAMPLE = "json-lines:/FOLDER/events.jsonl"
 HEARD_SECONDS = 0.05
 """How long a stop is announced to health watchers before it begins."""
 
@@ -261,5 +262,8 @@ def _json_lines(file: Path) -> Iterator[JsonLines]:
         try:
             lines.check()
         except OSError as failed:
-            raise StartFailed(f"events cannot be written to {file}: {failed.strerror or failed}") from failed
+            said = f"events cannot be written to {file.absolute()}: {failed.strerror or failed}"
+            raise StartFailed(
+                f"{said}: name a file that the service may write, as in TRAVIO_EVENTS={EXAMPLE}"
+            ) from failed
         yield lines
