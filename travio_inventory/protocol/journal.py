@@ -271,11 +271,10 @@ class EventJournal:
 
     def _all_published_before(self, partition: Partition) -> int:
         """The epoch before which all events of the partition were published, or set aside one by one: the first open
-        one, or an earlier one in which the partition is still to be read. None is known while it is not known which
-        were set aside.
+        one, or an earlier one in which the partition is still to be read; 0 while it is not known what was set aside.
         """
         first = self._minutes.first
-        if not self._to_read.knows_all(first):
+        if self._minutes.unseen or not self._to_read.knows_all(first):
             return 0
         oldest = self._to_read.oldest(partition)
         return min([first, *self._minutes.unread, first if oldest is None else oldest])

@@ -85,6 +85,8 @@ class MinuteCursor:
     back_off: BackOff[int] = field(init=False)
     unread: set[int] = field(default_factory=set)
     """The minutes that are carried on whole."""
+    unseen: set[int] = field(default_factory=set)
+    """The minutes that were open when this job took up another's work, and that it has not read yet."""
     _settled: dict[int, int] = field(default_factory=dict)
     _stored: int | None = None
     _latest_ms: int = 0
@@ -139,7 +141,9 @@ class MinuteCursor:
         oldest = self._oldest(now_ms)
         if given_up := [place for place in places if place.minute < oldest]:
             log.error("%s: given up, after all this time: %s", self._name, given_up)
-            self.unread -= {place.minute for place in given_up if not place.entry}
+            whole = {place.minute for place in given_up if not place.entry}
+            self.unread -= whole
+            self.unseen -= whole
         carried = [
             f"{_CARRIED}{self.reader}{_CARRIED}{place.minute}{_CARRIED}{place.entry}"
             for place in places
@@ -171,6 +175,7 @@ class MinuteCursor:
         self.first = self._earliest(now_ms)
         if self._stored:
             self.first = max(self._stored, self.first if self.reader else self._oldest(now_ms))
+            self.unseen = set(range(self.first, minute_of(now_ms) + 1))
             self._say_if_late(now_ms, number(found.get(_RAN, {}), "reached"))
         if self.until:
             self.until.begin(found.get(published_until.ROW))
@@ -210,6 +215,7 @@ class MinuteCursor:
             else:
                 self.back_off.succeeded(minute)
                 self.unread.discard(minute)
+                self.unseen.discard(minute)
                 found[minute] = set(self._places(minute, answer))
         return found
 

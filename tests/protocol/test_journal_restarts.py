@@ -1,0 +1,73 @@
+"""A journal that takes up another's work: what that one set aside comes before later events of the same holds."""
+
+import pytest
+
+from tests.protocol.recorded import OPEN, begun, ids, opens, own, published, recorded, rounds, turned
+from travio_inventory.protocol.back_off import WAITS_MS
+from travio_inventory.protocol.batches import Index
+from travio_inventory.protocol.index_entries import bucket_of
+from travio_inventory.protocol.journal import EventJournal
+from travio_inventory.protocol.minute_cursor import MINUTES_AT_ONCE
+from verification.kit.sale import Sale
+
+REFUSED = ValueError("refused")
+CARRIED = OPEN + 20
+"""The event that is refused is carried on until then."""
+
+
+async def carried_on(sale: Sale) -> str:
+    """An event that a sink refuses for so long that its epoch is closed; its id. Then the process ends."""
+    reader = await begun(sale)
+    refused = await own(sale, "A1", 1, 0)
+    await own(sale, "A2", 1)
+    events = await reader.unpublished()
+    await reader.mark_published([event for event in events if event.id != refused])
+    await reader.set_aside({event: REFUSED for event in events if event.id == refused})
+    for epoch in range(OPEN + 1, CARRIED + 1):
+        await turned(sale, epoch)
+        if events := await reader.unpublished():
+            await reader.set_aside(dict.fromkeys(events, REFUSED))
+    return refused
+
+
+async def cannot_list(sale: Sale, event_id: str) -> None:
+    """No epoch can be listed that names the event."""
+    for epoch in range(OPEN, CARRIED + 1):
+        if any(event_id in entry for entry in await sale.store.read_index(Index.JOURNAL, bucket_of(epoch))):
+            sale.store.cannot_list(Index.JOURNAL, epoch)
+
+
+@pytest.mark.parametrize("later", [CARRIED, CARRIED + 10])
+async def test_a_refused_event_comes_first_also_while_its_note_cannot_be_read(sale: Sale, later: int) -> None:
+    refused = await carried_on(sale)
+    await cannot_list(sale, refused.rsplit("~", 1)[0])
+    again = EventJournal(sale.process.sender, "told")
+    assert await rounds(sale, again, *range(CARRIED, later + 1)) == []
+    second = await own(sale, "A1", 1, 1, epoch=later, before=OPEN)
+    assert await published(again) == [refused, second]
+    sale.store.mend()
+    sale.clock.pass_ms(WAITS_MS[1])
+    assert await rounds(sale, again, *range(later, later + 20)) == [], "its note is known to be done with"
+
+
+async def test_it_comes_first_also_if_its_note_is_read_rounds_later(sale: Sale) -> None:
+    """The first journal catches up, and so does the next: the note is in the newest epoch."""
+    await opens(sale, 5 * MINUTES_AT_ONCE)
+    reader = EventJournal(sale.process.sender, "told")
+    both = [await recorded(sale, "A1", 1, 0, epoch=1), await recorded(sale, "A1", 1, 1, epoch=80, before=1)]
+    events = await reader.unpublished()
+    assert ids(events) == both[:1]
+    await recorded(sale, "A2", 1, epoch=1)
+    await reader.set_aside(dict.fromkeys(events, REFUSED))
+    again = EventJournal(sale.process.sender, "told")
+    assert [name for _ in range(8) for name in await published(again)] == both
+
+
+async def test_once_the_open_epochs_were_read_nothing_is_fetched_from_closed_ones(sale: Sale) -> None:
+    reader = await begun(sale)
+    first = await own(sale, "A1", 1, 0)
+    assert await rounds(sale, reader, *range(OPEN, OPEN + 10)) == [first]
+    again = EventJournal(sale.process.sender, "told")
+    assert await rounds(sale, again, OPEN + 10) == []
+    second = await own(sale, "A1", 1, 1, epoch=OPEN + 10, before=OPEN)
+    assert await published(again) == [second]
