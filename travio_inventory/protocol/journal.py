@@ -24,11 +24,16 @@ EVENTS_PER_ROUND_MAX = 5_000
 EVENTS_PER_READ = 500
 READS_AT_ONCE = 8
 GAPS_MAX = 100
+"""So many missing events of a subject are fetched one by one; more are read with all others of their partition."""
 LOOKBACK_MS = 1_000
 """How much older than the newest known event of a place an event may be and still be found by the next read."""
 
 
 _BEHIND = ValueError("the event before it was refused")
+
+
+class _LongGapError(Exception):
+    """Older events are read first."""
 
 
 class _Visit(NamedTuple):
@@ -185,7 +190,7 @@ class EventJournal:
             if partition not in behind:
                 try:
                     await self._take(partition, signals)
-                except StoreUnavailable:
+                except (StoreUnavailable, _LongGapError):
                     continue  # its events are in the store, and the index leads to them
 
     async def _take_places(self) -> None:
@@ -216,7 +221,7 @@ class EventJournal:
             return await self._read_next(place, partition)
         found = await self._batches.get(partition, [RowKey(Kind.EVENT, row_id)])
         self._to_read.begin(place)
-        if place not in await self._take(partition, found):
+        if place not in await self._take(partition, found, place):
             self._to_read.finish(place, max(self._open, place.minute))
         return False
 
@@ -226,7 +231,7 @@ class EventJournal:
             event_rows.id_from(place.minute + 1),
         )
         found = await self._batches.read(partition, Kind.EVENT, start=start, end=end, most=EVENTS_PER_READ)
-        await self._take(partition, found)
+        await self._take(partition, found, place)
         self._to_read.back_off.succeeded(place)
         newest_ms = max((rows.number(row, "at_ms") for row in found.values()), default=0)
         self._newest_ms[place] = max(self._newest_ms.get(place, 0), newest_ms)
@@ -236,21 +241,16 @@ class EventJournal:
         self._to_read.add(place, self._open, next(reversed(list(found))).id + "\0")
         return True
 
-    async def _take(self, partition: Partition, found: Rows) -> set[Place]:
+    async def _take(self, partition: Partition, found: Rows, place: Place | None = None) -> set[Place]:
         """Take in those that were not published, subject by subject, with missing ones before them. Returns those that
-        are set aside instead. Raises StoreUnavailable.
+        are set aside instead. Raises StoreUnavailable, _LongGapError.
         """
-        signals = {
+        unknown = {
             key: row
             for key, row in found.items()
             if event_rows.ordinal_of(row) > self._upto(row) and not self._to_read.is_aside(key.id)
         }
-        for _ in range(GAPS_MAX):
-            missing = self._missing_before(signals, self._all_published_before(partition))
-            more = await self._batches.get(partition, missing) if missing else {}
-            if not more:
-                break
-            signals |= more
+        signals = await self._with_missing(partition, unknown, place)
         aside: set[Place] = set()
         for key, row in sorted(signals.items(), key=lambda item: _order(item[1])):
             event = FoundEvent(partition, key, row)
@@ -260,6 +260,22 @@ class EventJournal:
                 await self._put_aside({place_of(event): error})
                 aside.add(place_of(event))
         return aside
+
+    async def _with_missing(self, partition: Partition, signals: Rows, place: Place | None) -> Rows:
+        """With the missing ones before them. Raises StoreUnavailable, _LongGapError if so many are missing that the
+        partition is to be read from the oldest of them on, unless that is done now.
+        """
+        for fetched in range(GAPS_MAX + 1):
+            missing = self._missing_before(signals, self._all_published_before(partition))
+            more = await self._batches.get(partition, missing) if missing else {}
+            if not more:
+                break
+            oldest = Place(min(map(event_rows.epoch_of, more)), rows.partition_entry(partition))
+            if fetched == GAPS_MAX and (oldest != place or self._to_read.start_of(oldest)):
+                self._to_read.add(oldest, self._open)
+                raise _LongGapError
+            signals = {**signals, **more}
+        return signals
 
     def _add(self, found: FoundEvent) -> None:
         """Publish it next. Raises ValueError and the like if no event can be read from the row."""
