@@ -240,6 +240,20 @@ async def test_an_event_of_it_that_was_carried_on_alone_does_not_make_it_read(sa
     assert await published(reader) == [missing, mine]
 
 
+async def test_an_event_that_was_carried_into_it_and_published_since_is_not_published_again(sale: Sale) -> None:
+    reader = await begun(sale, epoch=OPEN - 10)
+    refused = await own(sale, "A1", 1, epoch=OPEN - 10)
+    for epoch in range(OPEN - 10, OPEN + 1):
+        await turned(sale, epoch)
+        if events := await reader.unpublished():
+            await reader.set_aside(dict.fromkeys(events, ValueError("refused")))
+    sale.store.cannot_list(Index.JOURNAL, OPEN)
+    sale.clock.pass_ms(WAITS_MS[1])
+    assert await rounds(sale, reader, *range(OPEN, CLOSED + 12)) == [refused]
+    sale.store.mend()
+    assert await rounds(sale, reader, *range(CLOSED + 12, CLOSED + 24)) == []
+
+
 # ---- closing
 
 

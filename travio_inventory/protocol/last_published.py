@@ -51,18 +51,18 @@ class LastPublished:
 
     def carried(self, places: Collection[Place], into: int) -> None:
         """These places are met again in that epoch, and with them the events of their partitions from then on; all
-        events with an epoch that cannot be read.
+        events with an epoch that cannot be read, for older ones may have been carried into it.
         """
-        anywhere = min((place.minute for place in places if not place.entry), default=inf)
+        is_any = any(not place.entry for place in places)
         oldest: dict[Partition, int] = {}
         for place in places:
             partition = partition_in(place) if place.entry and row_id_in(place) is None else None
             if partition is not None:
                 oldest[partition] = min(place.minute, oldest.get(partition, place.minute))
-        if not oldest and anywhere == inf:
+        if not oldest and not is_any:
             return
         for subject, last in self._last.items():
-            if last.epoch >= min(anywhere, oldest.get(last.partition, inf)):
+            if is_any or last.epoch >= oldest.get(last.partition, inf):
                 self._last[subject] = last._replace(until=max(last.until, into))
 
     def forget(self, first: int) -> None:
