@@ -83,6 +83,7 @@ def test_no_promise_is_broken(first: int) -> None:
         assert ran(seed).violations == [], f"see it with: {ran(seed).plan.command()}"
 
 
+@pytest.mark.timeout(300)
 def test_every_fault_every_answer_and_every_step_occurred() -> None:
     """In the runs above, and one more, in which the promises were kept."""
     assert ran(UNANSWERED_LEAVE).violations == []

@@ -127,6 +127,11 @@ def steady_process(batches: Batches, plan: Plan | None = None) -> Process:
 _LIVES_IN: ContextVar[Process | None] = ContextVar("_LIVES_IN", default=None)
 
 
+def running_in() -> Process | None:
+    """The process in which the caller runs."""
+    return _LIVES_IN.get()
+
+
 def still_until_s(handle: asyncio.Handle) -> float:
     """When the callback's process continues; batches on the way to the store, or in it, never stand still."""
     process: Process | None = handle._context.get(_LIVES_IN)  # type: ignore[attr-defined]  # the loop's own

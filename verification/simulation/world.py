@@ -9,13 +9,25 @@ from math import inf
 from random import Random
 
 from travio_inventory.kernel.refusals import RetryableRefusal
-from travio_inventory.protocol.batches import ABSENT, Index, Kind, Partition, Row, RowKey, Table, Write
+from travio_inventory.protocol.batches import (
+    ABSENT,
+    ANY_TIME,
+    Index,
+    IndexEntry,
+    Kind,
+    Outcome,
+    Partition,
+    Row,
+    RowKey,
+    Table,
+    Write,
+)
 from travio_inventory.protocol.index_entries import LANDS_WITHIN_MS, minute_of
 from travio_inventory.protocol.rows import SEPARATOR
 from travio_inventory.seats.ports import Cell
 from travio_inventory.seats.records.definitions import Definitions
 from travio_inventory.seats.trip import Trip, TripKey
-from travio_inventory.store.memory import Change, Faults, MemoryBatches
+from travio_inventory.store.memory import Change, Faults, MemoryBatches, Sleep
 from verification.kit import asking
 from verification.kit.trips import a_trip, row_of
 from verification.simulation.faulty_edge import FaultyEdge
@@ -36,6 +48,7 @@ from verification.simulation.process import (
     Sweeper,
     adopting,
     keep_at,
+    running_in,
     still_until_s,
 )
 from verification.simulation.virtual_loop import VirtualLoop, now_s
@@ -62,6 +75,28 @@ def never(_violations: Sequence[str]) -> bool:
     return False
 
 
+class Interrupting(MemoryBatches):
+    """For each of `stills_s` a process stands still so many seconds, just before it sends the batch of a step."""
+
+    def __init__(self, faults: Faults, random: Random, sleep: Sleep) -> None:
+        super().__init__(faults, random, sleep)
+        self.stills_s: list[float] = []
+
+    async def apply(
+        self,
+        partition: Partition,
+        writes: Sequence[Write],
+        entries: Sequence[IndexEntry] = (),
+        *,
+        send_by: float = ANY_TIME,
+    ) -> Outcome:
+        """See Batches."""
+        process = running_in() if self.stills_s and entries and _is_step(writes) else None
+        if process is not None:
+            process.stand_still(self.stills_s.pop())
+        return await super().apply(partition, writes, entries, send_by=send_by)
+
+
 class World:
     """The processes, callers, workers and faults of a plan, and what watches them."""
 
@@ -77,7 +112,7 @@ class World:
         )
         self.lists = Lists()
         self.forgetting = Forgetting(plan.retention, ENDS_APART_S) if plan.forgets else None
-        self.batches = MemoryBatches(self._faults(Faults.none()), Random(plan.seed + 1), asyncio.sleep)
+        self.batches = Interrupting(self._faults(Faults.none()), Random(plan.seed + 1), asyncio.sleep)
         self.batches.observe = self._observe
         random = Random(plan.seed)
         self.edge = FaultyEdge(_now_ms, Random(random.random()), is_honest=plan.honest_edge)
@@ -249,9 +284,9 @@ class World:
             self.seen["clock jumps"] += 1
 
     async def _stand_still(self) -> None:
-        """Some process stands still once a day."""
+        """Some process stands still once a day, just before it sends a step."""
         await asyncio.sleep(self.random.uniform(5, self.plan.day_s))
-        self.random.choice(self.processes).stand_still(self.random.uniform(1, PAUSE_S_MAX))
+        self.batches.stills_s.append(self.random.uniform(1, PAUSE_S_MAX))
         self.seen["process stands still"] += 1
 
     def _start_workers(self) -> list[asyncio.Task[None]]:
@@ -300,6 +335,10 @@ class World:
         for worker in workers:
             if worker.done() and not worker.cancelled():
                 worker.result()
+
+
+def _is_step(writes: Sequence[Write]) -> bool:
+    return any(write.key.kind is Kind.EVENT for write in writes)
 
 
 def _is_very_late(key: RowKey, row: Row) -> bool:
