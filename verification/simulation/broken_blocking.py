@@ -45,7 +45,7 @@ def _as_holds(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(events, "_by_house", events._by_user)
 
 
-@broken("a seat that another call is about to block counts as blocked", "I3 I5", HOUSES.with_seed(14))
+@broken("a seat that another call is about to block counts as blocked", "I3 I5", HOUSES.with_seed(7))
 def _believe_intents(patch: pytest.MonkeyPatch) -> None:
     judge = Claims._judge
 
@@ -68,6 +68,6 @@ def _made_up_house_hold(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(SeatBlocks, "_told_again", made_up)
 
 
-@broken("a cache that is trusted although an own invalidation was lost", "I7", Plan(0, viewers=20, kills=0.0))
+@broken("a cache that is trusted although an own invalidation was lost", "I7", Plan(12, viewers=20, kills=0.0))
 def _trust_the_cache(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(OwnMaps, "_doubt", lambda _self, _names, _slow_s: 0.0)

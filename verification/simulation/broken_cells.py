@@ -64,7 +64,7 @@ def _is_cell(write: Write) -> bool:
     return write.key.kind is Kind.CELL
 
 
-@broken("cells that are created by the number of their portion", "I1 I2", Plan(0, seats_per_group=6, seats=6))
+@broken("cells that are created by the number of their portion", "I1 I2", Plan(4, seats_per_group=6, seats=6))
 def _seed_by_portion(patch: pytest.MonkeyPatch) -> None:
     """Another release cuts the portions differently."""
 
@@ -82,7 +82,7 @@ def _seed_by_portion(patch: pytest.MonkeyPatch) -> None:
 @broken(
     "steal an intent without fencing it",
     "I1 I2",
-    Plan(9, faults=0.5, kills=0.2, seats_per_group=1, seats=5, holders=7, late_s=100.0),
+    Plan(5, faults=0.5, kills=0.2, seats_per_group=1, seats=5, holders=7, late_s=100.0),
 )
 def _steal_an_intent(patch: pytest.MonkeyPatch) -> None:
     judge = Judging.judge
@@ -98,7 +98,7 @@ def _steal_an_intent(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Judging, "judge", steal)
 
 
-@broken("trust an earlier read after a refusal", "I1 I2", Plan(3, faults=0.2, seats_per_group=1, seats=4))
+@broken("trust an earlier read after a refusal", "I1 I2", Plan(1, faults=0.2, seats_per_group=1, seats=4))
 def _believe_an_earlier_look(patch: pytest.MonkeyPatch) -> None:
     judge = Judging.judge
     seen: dict[str, Row] = {}
@@ -130,7 +130,7 @@ def _trust_until(patch: pytest.MonkeyPatch) -> None:
 @broken(
     "trust 'sold' on a cell of another seat group",
     "I5 L2",
-    Plan(6, faults=0.5, kills=0.4, seats_per_group=1, seats=12, popular=12, holders=6, day_s=250.0),
+    Plan(0, faults=0.5, kills=0.4, seats_per_group=1, seats=12, popular=12, holders=6, day_s=250.0),
 )
 def _trust_sold(patch: pytest.MonkeyPatch) -> None:
     real = Claims._judge
@@ -177,12 +177,12 @@ def _commit_first(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Attempts, "claim", claim)
 
 
-@broken("one seat group's win stands for all", "I1 I2", Plan(0))
+@broken("one seat group's win stands for all", "I1 I2", Plan(1))
 def _best_of_all(patch: pytest.MonkeyPatch) -> None:
     patch.setitem(attempts._RANK, claims.Won, -1)
 
 
-@broken("a cell that is not there yet counts as taken", "I5", Plan(6, faults=0.8, holders=9))
+@broken("a cell that is not there yet counts as taken", "I5", Plan(0, faults=0.8, holders=9))
 def _unseeded_is_taken(patch: pytest.MonkeyPatch) -> None:
     decide = Claims._decide
 

@@ -16,7 +16,7 @@ from verification.simulation.plan import TTL_S, Plan
 @broken(
     "two attempts under one key each giving their own reason",
     "I5",
-    Plan(14, faults=0.6, kills=0.0, seats_per_group=1, seats=4, holders=8, twins=1.0),
+    Plan(6, faults=0.6, kills=0.0, seats_per_group=1, seats=4, holders=8, twins=1.0),
 )
 def _own_reasons(patch: pytest.MonkeyPatch) -> None:
     no = Holding._no
@@ -44,7 +44,7 @@ def _bind_over(patch: pytest.MonkeyPatch) -> None:
     rewrite(patch, change)
 
 
-@broken("a key that does not know its request", "I2 I6", Plan(0))
+@broken("a key that does not know its request", "I2 I6", Plan(9))
 def _no_fingerprint(patch: pytest.MonkeyPatch) -> None:
     bind = Ledger._bind
 

@@ -51,7 +51,7 @@ def _join_anew(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Join, "look", anew)
 
 
-@broken("a leave that is retried from the start", "I4", replace(WAITING, waiters=12, faults=0.5).with_seed(5))
+@broken("a leave that is retried from the start", "I4", replace(WAITING, waiters=12, faults=0.5).with_seed(12))
 def _leave_anew(patch: pytest.MonkeyPatch) -> None:
     """Even if it had left, and its caller has joined again since."""
     look = Leave.look
@@ -102,7 +102,7 @@ def _done_for_all(patch: pytest.MonkeyPatch) -> None:
 @broken(
     "a waiting list that is named after a place on it is taken",
     "I7",
-    replace(WAITING, waiters=12, kills=0.6).with_seed(3),
+    replace(WAITING, waiters=12, kills=0.6).with_seed(8),
 )
 def _name_afterwards(patch: pytest.MonkeyPatch) -> None:
     async def afterwards(_store: MemoryBatches, batch: Batch, send: Send) -> Outcome:

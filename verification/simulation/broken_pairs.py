@@ -78,7 +78,7 @@ def _cancel_any(patch: pytest.MonkeyPatch) -> None:
     send_through(patch, MemoryBatches, otherwise)
 
 
-@broken("bind a key again whatever its hold, to a random id", "I6", Plan(23, faults=0.6, twins=1.0))
+@broken("bind a key again whatever its hold, to a random id", "I6", Plan(6, faults=0.6, twins=1.0))
 def _rebind_any(patch: pytest.MonkeyPatch) -> None:
     bind = Ledger._bind
 
@@ -98,7 +98,7 @@ def _rebind_any(patch: pytest.MonkeyPatch) -> None:
 # ---- conditions
 
 
-@broken("extend whatever the status", "I4", Plan(6, faults=0.3))
+@broken("extend whatever the status", "I4", Plan(5, faults=0.3, day_s=400.0, kills=0.0))
 def _extend_any(patch: pytest.MonkeyPatch) -> None:
     def change(write: Write) -> Write:
         is_extension = write.key.kind is Kind.HOLD and "expires_at_ms" in write.values and "status" not in write.values
@@ -108,7 +108,7 @@ def _extend_any(patch: pytest.MonkeyPatch) -> None:
     rewrite(patch, change)
 
 
-@broken("expire whatever the status", "I4", Plan(22, faults=0.3))
+@broken("expire whatever the status", "I4", Plan(9, faults=0.3))
 def _expire_any(patch: pytest.MonkeyPatch) -> None:
     as_seen = expire._as_seen
     patch.setattr(expire, "_as_seen", lambda hold: {"expires_at_ms": as_seen(hold)["expires_at_ms"]})
@@ -148,7 +148,7 @@ def _contended_for_good(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Attempts, "fence", fence)
 
 
-@broken("an abandoned attempt is refused for good", "I5", replace(GROUPS_OF_ONE, kills=0.3).with_seed(77))
+@broken("an abandoned attempt is refused for good", "I5", replace(GROUPS_OF_ONE, kills=0.3).with_seed(9))
 def _abandoned_for_good(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(fencing, "ABANDONED", REFUSED)
 
@@ -191,7 +191,7 @@ def _spare_a_neighbour(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Claims, "_judge_neighbour", spare)
 
 
-@broken("never end a lapsed hold of another seat group", "L2 I5", GROUPS_OF_ONE.with_seed(9))
+@broken("never end a lapsed hold of another seat group", "L2 I5", GROUPS_OF_ONE.with_seed(7))
 def _spare_a_stranger(patch: pytest.MonkeyPatch) -> None:
     judge = Judging.judge
 
@@ -289,7 +289,7 @@ def _answer_alone(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(RollingForward, "settled", own)
 
 
-@broken("a lock that its own claimant cannot pass", "E1", HONEST.with_seed(2))
+@broken("a lock that its own claimant cannot pass", "E1", HONEST)
 def _lock_out_oneself(patch: pytest.MonkeyPatch) -> None:
     enter = LocalGate.enter
 
