@@ -1,4 +1,6 @@
-"""Reads back the events that steps recorded, for one sink: each once while this process lives, in order per subject."""
+"""Reads back the events that steps recorded, for one sink: in order per subject, and each once while the process lives,
+unless more are set aside than it remembers, or an index cannot be read.
+"""
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
