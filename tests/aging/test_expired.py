@@ -7,6 +7,7 @@ import pytest
 from travio_inventory.protocol.batches import Kind
 from travio_inventory.protocol.retention import HOLDS_S_MIN, Retention
 from travio_inventory.seats.records import seat_rows
+from verification.aging import cql_place
 from verification.aging.cql_place import CqlPlace
 from verification.aging.expired import aged
 from verification.aging.life import HELD_S_MAX, TRIP, living
@@ -14,6 +15,7 @@ from verification.servers.cassandra import cassandra
 from verification.servers.fixtures import need
 
 HOLDS = 500
+A_DAY_IN_A_SECOND = 86_400
 
 
 @pytest.mark.scylla
@@ -36,8 +38,11 @@ async def test_what_has_expired_leaves_the_disk_with_a_compaction_that_waits_for
 
 @pytest.mark.scylla
 @pytest.mark.timeout(300)
-async def test_a_life_on_cql_leaves_few_rows_on_disk_once_its_retention_has_passed(tmp_path: Path) -> None:
+async def test_a_life_on_cql_leaves_few_rows_on_disk_once_its_retention_has_passed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     need("scylla")
+    monkeypatch.setattr(cql_place, "FASTER", A_DAY_IN_A_SECOND)
     retention = Retention(4 * HOLDS_S_MIN, HOLDS_S_MIN, HOLDS_S_MIN, HELD_S_MAX)
     with cassandra(tmp_path, takes_commands=True) as nodes:
         place = CqlPlace(nodes, "life")

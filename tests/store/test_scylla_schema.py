@@ -63,7 +63,7 @@ def test_what_only_scylladb_understands_is_apart() -> None:
 
 
 @pytest.mark.scylla
-def test_what_a_node_missed_of_a_batch_has_ten_days_to_be_repaired_and_of_an_index_a_day(
+def test_what_a_node_missed_of_a_batch_has_ten_days_to_be_repaired_of_an_index_a_day_and_of_a_list_an_hour(
     session: Session, options: ScyllaOptions, keyspace: str
 ) -> None:
     """Rows that are read before each batch lie in few files."""
@@ -73,7 +73,8 @@ def test_what_a_node_missed_of_a_batch_has_ten_days_to_be_repaired_and_of_an_ind
         name: (grace_s, how["class"].rpartition(".")[2]) for name, grace_s, how in session.execute(text, [keyspace])
     }
     assert {found[table] for table in TABLES} == {(864_000, "LeveledCompactionStrategy")}
-    assert {found[table][0] for table in PlainTable} == {86_400}
+    assert found[PlainTable.INDEX_ENTRIES][0] == 86_400
+    assert found[PlainTable.LISTINGS] == (3_600, "LeveledCompactionStrategy")
 
 
 @pytest.mark.parametrize(
