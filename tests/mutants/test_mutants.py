@@ -1,5 +1,6 @@
 """A mutant that a test notices is killed, and one that none notices is shown."""
 
+import re
 import subprocess
 import sys
 import time
@@ -55,7 +56,8 @@ def test_nothing_is_killed_where_no_test_reaches() -> None:
 def test_a_slow_test_kills_nothing_by_being_slow(tmp_path: Path) -> None:
     slow = tmp_path / "test_slow.py"
     slow.write_text(SLOW)
-    assert "| 5 | 0 | 5 |" in judged(str(slow), module="travio_inventory/kernel/clock.py", seconds=0.1)
+    said = judged(str(slow), module="travio_inventory/kernel/clock.py", seconds=0.1)
+    assert re.search(r"\| (\d+) \| 0 \| \1 \|", said), "none is killed"
 
 
 def test_a_mutant_that_never_ends_is_stopped() -> None:

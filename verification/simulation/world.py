@@ -319,6 +319,7 @@ class World:
     async def _night(self, workers: Sequence[asyncio.Task[None]]) -> None:
         """Late batches land, then the store is well; workers finish what is left, and holds lapse."""
         self.is_night = True
+        self.batches.stills_s.clear()
         await asyncio.sleep(self.plan.late_s * 2 + (PAUSE_S_MAX if self.plan.pauses else 0))
         self.front.is_calm = self.edge.is_honest = True
         self.batches.faults = self._faults(Faults.none())
