@@ -90,7 +90,8 @@ async def test_a_second_process_says_in_one_line_who_uses_the_folder(tmp_path: P
         (refused,) = [each for each in begun if isinstance(each, EndedEarly)]
         loser, winner = both if begun[0] is refused else reversed(both)
         (line,) = str(refused).splitlines()
-        assert f"cannot start: data folder {winner.data} is in use by process {winner.pid}" in line
+        in_use = f"cannot start: data folder {winner.data} is in use by process "
+        assert f"{in_use}{winner.pid}" in line or f"{in_use}(unknown)" in line, "it may not have written its name yet"
         assert winner.is_running
         assert await loser.ended() == 1
     finally:
