@@ -11,9 +11,7 @@ from random import Random
 from travio_inventory.kernel.refusals import RetryableRefusal
 from travio_inventory.protocol.batches import (
     ABSENT,
-    ANY_TIME,
     Index,
-    IndexEntry,
     Kind,
     Outcome,
     Partition,
@@ -27,8 +25,9 @@ from travio_inventory.protocol.rows import SEPARATOR
 from travio_inventory.seats.ports import Cell
 from travio_inventory.seats.records.definitions import Definitions
 from travio_inventory.seats.trip import Trip, TripKey
-from travio_inventory.store.memory import Change, Faults, MemoryBatches, Sleep
+from travio_inventory.store.memory import Change, Faults, Sleep
 from verification.kit import asking
+from verification.kit.passing import Batch, PassingMemory, Send
 from verification.kit.trips import a_trip, row_of
 from verification.simulation.faulty_edge import FaultyEdge
 from verification.simulation.forgetting import Forgetting
@@ -75,26 +74,19 @@ def never(_violations: Sequence[str]) -> bool:
     return False
 
 
-class Interrupting(MemoryBatches):
+class Interrupting(PassingMemory):
     """For each of `stills_s` a process stands still so many seconds, just before it sends the batch of a step."""
 
     def __init__(self, faults: Faults, random: Random, sleep: Sleep) -> None:
         super().__init__(faults, random, sleep)
         self.stills_s: list[float] = []
 
-    async def apply(
-        self,
-        partition: Partition,
-        writes: Sequence[Write],
-        entries: Sequence[IndexEntry] = (),
-        *,
-        send_by: float = ANY_TIME,
-    ) -> Outcome:
-        """See Batches."""
-        process = running_in() if self.stills_s and entries and _is_step(writes) else None
+    async def pass_on(self, batch: Batch, send: Send) -> Outcome:
+        """See PassingMemory."""
+        process = running_in() if self.stills_s and batch.entries and _is_step(batch.writes) else None
         if process is not None:
             process.stand_still(self.stills_s.pop())
-        return await super().apply(partition, writes, entries, send_by=send_by)
+        return await send(batch)
 
 
 class World:
