@@ -49,6 +49,7 @@ class Client:
             vehicle_id=vehicle,
             segments=segments,
             seat_config=v1.SeatConfiguration(seats=seats),
+            currency="BDT",
         )
         return await self.stub.initialize_trip_inventory(request)
 
@@ -121,6 +122,19 @@ async def refused(status: Status, message: str) -> AsyncIterator[None]:
     with pytest.raises(GRPCError) as refusal:
         yield
     assert (refusal.value.status, (refusal.value.message or "")[: len(message)]) == (status, message)
+
+
+async def test_the_price_of_a_hold_is_told_with_it_and_with_its_booking() -> None:
+    """Seat 1A costs 100, 1B 200."""
+    async with serving() as client:
+        held = await client.hold(ALICE, "1A 1B")
+        assert (held.seat_prices_minor, held.price_minor, held.currency) == ([100, 200], 300, "BDT")
+        booked = await client.confirm(ALICE, held.hold_id)
+        assert (booked.price_minor, booked.currency) == (300, "BDT")
+        assert [seat.price_minor for seat in booked.confirmed_seats] == [100, 200]
+        found = await client.find(ALICE, held.hold_id)
+        assert found is not None
+        assert (found.seat_prices_minor, found.price_minor, found.currency) == ([100, 200], 300, "BDT")
 
 
 async def test_a_hold_is_kept_found_extended_and_booked() -> None:

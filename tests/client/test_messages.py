@@ -135,6 +135,9 @@ async def test_a_hold_is_found_with_all_that_is_known_of_it(
             order_id="o1",
             booking_id="b1",
             passengers=[wire.PassengerSeat(seat_id="1A", passenger_nid="7", passenger_name="Ada")],
+            seat_prices_minor=[5, 7],
+            price_minor=12,
+            currency="BDT",
         )
     )
     hold = await inventory.find_hold("h1")
@@ -144,6 +147,7 @@ async def test_a_hold_is_found_with_all_that_is_known_of_it(
     assert hold.created_at == datetime.fromtimestamp(1_900_000_000, UTC)
     assert hold.expires_at is None
     assert hold.passengers == (Passenger("1A", "Ada", "7"),)
+    assert (hold.prices, hold.price_minor, hold.currency) == ((5, 7), 12, "BDT")
 
 
 async def test_holds_are_listed_for_a_trip(service: ScriptedService, inventory: InventoryClient) -> None:

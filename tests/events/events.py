@@ -7,7 +7,8 @@ from travio_inventory.seats.events import HoldCreated, data_text
 
 def event(event_id: str, *, user: str = "u1") -> Event:
     """A hold of A1 and A2 on the second and third segment."""
-    data = HoldCreated("t1~0~d", "t1", user, ("A1", "A2"), 1, 2, 1_700_000_600_000)
+    seats, price = ("A1", "A2"), 1_500
+    data = HoldCreated("t1~0~d", "t1", user, seats, 1, 2, 1_700_000_600_000, prices=(price, price), currency="BDT")
     return Event(
         id=event_id,
         type=data.type,

@@ -56,6 +56,8 @@ async def test_a_line_says_all_of_the_event(tmp_path: Path) -> None:
                 "seats": ["A1", "A2"],
                 "first_segment": 1,
                 "last_segment": 2,
+                "prices": [1500, 1500],
+                "currency": "BDT",
                 "expires_at_ms": 1_700_000_600_000,
             },
         }

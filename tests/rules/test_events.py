@@ -22,10 +22,13 @@ from travio_inventory.seats.hold import (
 from travio_inventory.seats.trip import Journey, TripKey
 
 HOLD = Hold("h", TripKey("org", "t"), "ann", ("A1", "é"), (0, 0), Journey(1, 2), 5, "c", Held(7), reason="why")
+HOLD = replace(HOLD, prices=(900, 1_100), currency="BDT")
 BLOCK = replace(HOLD, holder="")
 OF_HOLD = '"hold_id":"h","trip":"t","user_id":"ann","seats":["A1","é"],"first_segment":1,"last_segment":2'
+OF_HOLD += ',"prices":[900,1100],"currency":"BDT"'
 OF_BLOCK = '"block_id":"h","trip":"t","seats":["A1","é"],"first_segment":1,"last_segment":2'
 ABOUT = ("h", "t", "ann", ("A1", "é"), 1, 2)
+PRICES: dict[str, Any] = {"prices": (900, 1_100), "currency": "BDT"}
 ABOUT_BLOCK = ("h", "t", ("A1", "é"), 1, 2)
 ORDER = ',"order":"o","created_at_ms":5'
 USER, HOUSE, SYSTEM = ActorKind.USER, ActorKind.HOUSE, ActorKind.SYSTEM
@@ -43,12 +46,12 @@ def told(ordinal: int, kind: str, more: str = "", *, actor: ActorKind = USER) ->
 @pytest.mark.parametrize(
     ("state", "extensions", "step", "data"),
     [
-        (Held(7), 0, told(0, "hold.created", ',"expires_at_ms":7'), events.HoldCreated(*ABOUT, 7)),
-        (Held(9), 2, told(2, "hold.extended", ',"expires_at_ms":9'), events.HoldExtended(*ABOUT, 9)),
-        (Confirmed("o"), 2, told(3, "seats.purchased", ORDER), events.SeatsPurchased(*ABOUT, "o", 5)),
-        (Released(), 0, told(1, "hold.released"), events.HoldReleased(*ABOUT)),
-        (Expired(7), 2, told(3, "hold.expired", actor=SYSTEM), events.HoldExpired(*ABOUT)),
-        (Cancelled("o"), 2, told(4, "booking.cancelled", ORDER), events.BookingCancelled(*ABOUT, "o", 5)),
+        (Held(7), 0, told(0, "hold.created", ',"expires_at_ms":7'), events.HoldCreated(*ABOUT, 7, **PRICES)),
+        (Held(9), 2, told(2, "hold.extended", ',"expires_at_ms":9'), events.HoldExtended(*ABOUT, 9, **PRICES)),
+        (Confirmed("o"), 2, told(3, "seats.purchased", ORDER), events.SeatsPurchased(*ABOUT, "o", 5, **PRICES)),
+        (Released(), 0, told(1, "hold.released"), events.HoldReleased(*ABOUT, **PRICES)),
+        (Expired(7), 2, told(3, "hold.expired", actor=SYSTEM), events.HoldExpired(*ABOUT, **PRICES)),
+        (Cancelled("o"), 2, told(4, "booking.cancelled", ORDER), events.BookingCancelled(*ABOUT, "o", 5, **PRICES)),
     ],
 )
 def test_each_step_of_a_hold_has_its_event(state: HoldState, extensions: int, step: Step, data: Data) -> None:
@@ -97,7 +100,7 @@ def test_an_unknown_type_is_not_read(kind: str, version: int) -> None:
 
 
 def test_data_is_written_as_short_as_json_can_be() -> None:
-    assert data_text(events.HoldReleased(*ABOUT)) == f"{{{OF_HOLD}}}"
+    assert data_text(events.HoldReleased(*ABOUT, **PRICES)) == f"{{{OF_HOLD}}}"
 
 
 def test_an_unknown_state_has_no_event() -> None:

@@ -147,6 +147,8 @@ def test_a_request_becomes_a_hold_with_its_home_in_the_group_of_its_first_seat()
         created_at_ms=5,
         claimant=request.claimant,
         state=Held(1_005),
+        prices=tuple(trip.seat(seat).price_minor for seat in ("A4", "A5")),
+        currency=trip.currency,
     )
 
 

@@ -65,7 +65,8 @@ async def tell(store: Batches, ids: Sequence[str]) -> None:
         told = {(event.subject, event.type): event for event in await sale.relay()}
         bought = told[sold.id, EventType.SEATS_PURCHASED]
         assert (bought.organization, bought.partition_key) == trip.key
-        assert data_of(bought) == SeatsPurchased(sold.id, trip_id, ann, seats, 0, 1, order, sold.created_at_ms)
+        about = (sold.id, trip_id, ann, seats, 0, 1, order, sold.created_at_ms)
+        assert data_of(bought) == SeatsPurchased(*about, prices=sold.prices, currency=sold.currency)
         await sale.assert_legal()
 
 

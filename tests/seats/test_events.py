@@ -63,8 +63,9 @@ async def test_an_event_says_what_happened_to_whom(sale: Sale) -> None:
     assert created.at_ms == hold.created_at_ms
     assert isinstance(hold.state, Held)
     about = (hold.id, sale.trip.key.trip, "ann", hold.seats, 0, 1)
-    assert data_of(created) == HoldCreated(*about, hold.state.expires_at_ms)
-    assert data_of(purchased) == SeatsPurchased(*about, "order-7", hold.created_at_ms)
+    prices, currency = hold.prices, hold.currency
+    assert data_of(created) == HoldCreated(*about, hold.state.expires_at_ms, prices=prices, currency=currency)
+    assert data_of(purchased) == SeatsPurchased(*about, "order-7", hold.created_at_ms, prices=prices, currency=currency)
     assert purchased.at_ms == sale.clock.at_ms
     for event in (created, purchased):
         assert (event.organization, event.partition_key) == sale.trip.key

@@ -87,11 +87,13 @@ def test_a_key_knows_its_request() -> None:
 
 def test_the_rows_of_a_hold_are_written_as_ever() -> None:
     hold = Hold(HOLD_ID, TRIP.key, "ann", ("1A", "2B"), (0, 1), Journey(0, 1), 1_000, "claimant", Held(601_000))
+    hold = replace(hold, prices=(900, 1_100), currency="BDT")
     row: Row = {
         "status": "held",
         "holder": "ann",
         "claimant": "claimant",
         "seats": "0 1A\n1 2B",
+        "prices": "BDT 900 1100",
         "first_segment": 0,
         "last_segment": 1,
         "created_at_ms": 1_000,

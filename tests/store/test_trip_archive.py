@@ -19,7 +19,7 @@ NAMED = (Passenger("A1", "Zoë\nX", "12"),)
 def ended(key: TripKey = KEY, *, opened_at_ms: int = 5, vehicle: str = "") -> EndedTrip:
     """With a booking and a block."""
     trip = Trip(key, a_trip().segments, a_trip().seats, seats_per_group=2, vehicle=vehicle)
-    booking = Hold("h1", key, "ann", ("A1",), (0,), Journey(0, 1), 7, "", Confirmed("o1", NAMED))
+    booking = Hold("h1", key, "ann", ("A1",), (0,), Journey(0, 1), 7, "", Confirmed("o1", NAMED), prices=(90,))
     block = Hold("h2", key, "", ("A2",), (0,), Journey(0, 1), 8, "", Held(NEVER_MS), reason="broken")
     return EndedTrip(trip, opened_at_ms, 9, [block, booking])
 
@@ -44,8 +44,9 @@ async def test_a_trip_is_a_file_of_lines(tmp_path: Path) -> None:
         "line": "trip", "version": 1, "organization": "acme", "trip": "t1", "opened_at_ms": 5, "archived_at_ms": 9
     }  # fmt: skip
     assert booking == {
-        "line": "booking", "hold": "h1", "holder": "ann", "order": "o1", "seats": ["A1"], "first_segment": 0,
-        "last_segment": 1, "since_ms": 7, "passengers": [{"seat": "A1", "name": "Zoë\nX", "id": "12"}]
+        "line": "booking", "hold": "h1", "holder": "ann", "order": "o1", "seats": ["A1"], "prices": [90],
+        "currency": "", "first_segment": 0, "last_segment": 1, "since_ms": 7,
+        "passengers": [{"seat": "A1", "name": "Zoë\nX", "id": "12"}],
     }  # fmt: skip
     assert blocked == {"line": "blocked", "hold": "h2", "seats": ["A2"], "since_ms": 8, "reason": "broken"}
     assert end == {"line": "end", "bookings": 1, "blocked": 1}

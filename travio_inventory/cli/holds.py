@@ -45,7 +45,14 @@ def hold(
     async def work(client: InventoryClient, screen: Screen) -> None:
         journey = journey_of(segments)
         held = await client.hold(trip, origin, destination, seats, seconds=seconds, segments=journey, key=key)
-        value = {"hold": held.id, "seats": list(held.seats), "expires_at": stamp(held.expires_at), "key": key}
+        value = {
+            "hold": held.id,
+            "seats": list(held.seats),
+            "expires_at": stamp(held.expires_at),
+            "price_minor": held.price_minor,
+            "currency": held.currency,
+            "key": key,
+        }
         screen.answer(value, lambda: screen.fields({**value, "seats": shlex.join(held.seats)}))
 
     return ask(reach, work, again=f"with --key {shlex.quote(key)}")
@@ -62,13 +69,16 @@ def confirm(
 
     async def work(client: InventoryClient, screen: Screen) -> None:
         booking = await client.confirm(hold_id, order)
-        tickets = [{"ticket": ticket.id, "seat": ticket.seat} for ticket in booking.tickets]
+        tickets = [
+            {"ticket": ticket.id, "seat": ticket.seat, "price_minor": ticket.price_minor} for ticket in booking.tickets
+        ]
+        price = {"price_minor": booking.price_minor, "currency": booking.currency}
 
         def show() -> None:
-            screen.fields({"booking": booking.id})
+            screen.fields({"booking": booking.id, **price})
             screen.table(["seat", "ticket"], [[ticket.seat, ticket.id] for ticket in booking.tickets])
 
-        screen.answer({"booking": booking.id, "tickets": tickets}, show)
+        screen.answer({"booking": booking.id, "tickets": tickets, **price}, show)
 
     return ask(reach, work)
 
@@ -139,6 +149,7 @@ def show_hold(hold_id: HoldId, /, *, reach: ConnectionOptions = HERE) -> Exit:
         found = await client.find_hold(hold_id)
         record = _as_plain(found)
         words = {name: _word(value) for name, value in record.items()}
+        words["prices"] = " ".join(map(str, found.prices))
         words["passengers"] = "; ".join(
             f"{each.seat} {each.name} {each.national_id}".strip() for each in found.passengers
         )
@@ -154,6 +165,11 @@ def _as_plain(record: HoldRecord) -> dict[str, object]:
         "user": record.user,
         "status": (record.status.name or "unknown").lower(),
         "seats": list(record.seats),
+        "prices": [
+            {"seat": seat, "price_minor": price} for seat, price in zip(record.seats, record.prices, strict=False)
+        ],
+        "price_minor": record.price_minor,
+        "currency": record.currency,
         "from": record.origin,
         "to": record.destination,
         "created_at": stamp(record.created_at),

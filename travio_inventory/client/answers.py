@@ -12,7 +12,9 @@ from travio_inventory.wire.inventory.v1 import HoldStatus, SeatStatus
 
 @dataclass(frozen=True, slots=True)
 class HoldRecord:
-    """A hold as it was when it was read; `order` and `booking` are "" until it is confirmed."""
+    """A hold as it was when it was read; `order` and `booking` are "" until it is confirmed. `prices` are those of the
+    seats, in their order, as the hold was made, and `price_minor` is what they cost together.
+    """
 
     id: str
     trip: str
@@ -27,6 +29,9 @@ class HoldRecord:
     order: str
     booking: str
     passengers: tuple[Passenger, ...] = ()
+    prices: tuple[int, ...] = ()
+    price_minor: int = 0
+    currency: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +41,17 @@ class Ticket:
     id: str
     seat: str
     number: str
+    price_minor: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Booking:
-    """A confirmed hold."""
+    """A confirmed hold, at the price at which the hold was made."""
 
     id: str
     tickets: tuple[Ticket, ...]
+    price_minor: int = 0
+    currency: str = ""
 
 
 @dataclass(frozen=True, slots=True)

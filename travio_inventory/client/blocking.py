@@ -88,6 +88,21 @@ class BlockingHold:
         """When it runs out."""
         return self._hold.expires_at
 
+    @property
+    def prices(self) -> tuple[int, ...]:
+        """What each seat costs, in the order of `seats`; the hold keeps it."""
+        return self._hold.prices
+
+    @property
+    def price_minor(self) -> int:
+        """What the seats cost together."""
+        return self._hold.price_minor
+
+    @property
+    def currency(self) -> str:
+        """The currency of the prices."""
+        return self._hold.currency
+
     def confirm(self, order: str, passengers: Sequence[Passenger] = ()) -> Booking:
         """Turn it into a booking of `order`; a repeated call returns the same booking."""
         return self._portal.call(self._hold.confirm, order, passengers)

@@ -91,13 +91,18 @@ class HoldSteps:
 
 
 class Hold:
-    """Seats held until `expires_at`. Its methods raise what those of `HoldSteps` raise."""
+    """Seats held until `expires_at`, at these prices, which it keeps. Its methods raise what those of `HoldSteps`
+    raise.
+    """
 
-    def __init__(self, steps: HoldSteps, hold_id: str, seats: tuple[str, ...], expires_at: datetime) -> None:
+    def __init__(self, steps: HoldSteps, reply: wire.HoldSeatsResponse) -> None:
         self._steps = steps
-        self.id = hold_id
-        self.seats = seats
-        self.expires_at = expires_at
+        self.id = reply.hold_id
+        self.seats = tuple(reply.held_seat_ids)
+        self.expires_at = messages.moment(reply.expires_at)
+        self.prices = tuple(reply.seat_prices_minor)
+        self.price_minor = reply.price_minor
+        self.currency = reply.currency
         self._is_settled = False
         """Whether this object confirmed or released it, so that nothing is left to release."""
 
@@ -179,7 +184,7 @@ class HoldAttempt:
         self._request.settle = False
         if not reply.success:
             raise legacy_refusal(reply.failure_reason, reply.failed_seat_ids)
-        return Hold(self._steps, reply.hold_id, tuple(reply.held_seat_ids), messages.moment(reply.expires_at))
+        return Hold(self._steps, reply)
 
     def _settle(self) -> None:
         """The call may have happened or may still happen: from now on only the store can answer."""

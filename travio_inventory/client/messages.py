@@ -54,13 +54,18 @@ def hold_record(hold: wire.Hold) -> HoldRecord:
         order=hold.order_id,
         booking=hold.booking_id,
         passengers=tuple(Passenger(each.seat_id, each.passenger_name, each.passenger_nid) for each in hold.passengers),
+        prices=tuple(hold.seat_prices_minor),
+        price_minor=hold.price_minor,
+        currency=hold.currency,
     )
 
 
 def booking(reply: wire.ConfirmBookingResponse) -> Booking:
     """The booking with its tickets."""
-    tickets = (Ticket(seat.ticket_id, seat.seat_id, seat.seat_number) for seat in reply.confirmed_seats)
-    return Booking(reply.booking_id, tuple(tickets))
+    tickets = (
+        Ticket(seat.ticket_id, seat.seat_id, seat.seat_number, seat.price_minor) for seat in reply.confirmed_seats
+    )
+    return Booking(reply.booking_id, tuple(tickets), reply.price_minor, reply.currency)
 
 
 def seat_map(reply: wire.GetSeatMapResponse) -> SeatMap:

@@ -122,6 +122,7 @@ HOLD = RowKind(
         ),
         _text("holder", "the user who holds the seats; empty for blocked seats"),
         _text("seats", "its seats, one a line: seat group, space, seat"),
+        _text("prices", "the currency, then the price of each seat in minor units, joined by spaces; null where none"),
         _number("first_segment", "the first segment of its journey"),
         _number("last_segment", "the last segment of its journey, included"),
         _text("claimant", "a digest of holder and idempotency key, which identifies a repeated request"),

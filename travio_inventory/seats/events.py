@@ -1,6 +1,6 @@
 """The data of each type of event, of holds and of seats that the house blocks."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from json import JSONEncoder, loads
 from typing import Any, ClassVar, TypeAlias, assert_never
@@ -28,7 +28,9 @@ class EventType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class OfHold:
-    """The fields of every event of a hold. Segments are numbered from 0. A late booking has its own hold id."""
+    """The fields of every event of a hold. Segments are numbered from 0. A late booking has its own hold id. `prices`
+    are those of the seats, in their order, in minor units of the currency, as they were when the hold was made.
+    """
 
     type: ClassVar[EventType]
     hold_id: str
@@ -37,6 +39,8 @@ class OfHold:
     seats: tuple[str, ...]
     first_segment: int
     last_segment: int
+    prices: tuple[int, ...] = field(default=(), kw_only=True)
+    currency: str = field(default="", kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,19 +150,20 @@ def _actor(hold: Hold) -> ActorKind:
 
 def _by_user(hold: Hold) -> tuple[int, Data]:
     about = (hold.id, hold.trip.trip, hold.holder, hold.seats, *hold.journey)
+    costs: dict[str, Any] = {"prices": hold.prices, "currency": hold.currency}
     match hold.state:
         case Held(expires_at_ms=until_ms) if hold.extensions:
-            return hold.extensions, HoldExtended(*about, until_ms)
+            return hold.extensions, HoldExtended(*about, until_ms, **costs)
         case Held(expires_at_ms=until_ms):
-            return 0, HoldCreated(*about, until_ms)
+            return 0, HoldCreated(*about, until_ms, **costs)
         case Confirmed(order=order):
-            return hold.extensions + 1, SeatsPurchased(*about, order, hold.created_at_ms)
+            return hold.extensions + 1, SeatsPurchased(*about, order, hold.created_at_ms, **costs)
         case Released():
-            return hold.extensions + 1, HoldReleased(*about)
+            return hold.extensions + 1, HoldReleased(*about, **costs)
         case Expired():
-            return hold.extensions + 1, HoldExpired(*about)
+            return hold.extensions + 1, HoldExpired(*about, **costs)
         case Cancelled(order=order):
-            return hold.extensions + 2, BookingCancelled(*about, order, hold.created_at_ms)
+            return hold.extensions + 2, BookingCancelled(*about, order, hold.created_at_ms, **costs)
         case Aborted() | Forgotten():
             raise ValueError("an aborted attempt has no event, nor has a hold that is forgotten")
         case _:
@@ -183,5 +188,5 @@ def data_of(event: Event) -> Data:
     if kind is None or event.version != VERSION:
         raise ValueError(f"event {event.type} of version {event.version} is not known here")
     found: dict[str, Any] = loads(event.data)
-    found["seats"] = tuple(found["seats"])
+    found |= {name: tuple(found[name]) for name in ("seats", "prices") if name in found}
     return kind(**{name: found[name] for name in _FIELDS[kind]})

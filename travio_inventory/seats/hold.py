@@ -92,6 +92,8 @@ class HoldRequest:
             now_ms,
             self.claimant,
             Held(now_ms + self.ttl_ms),
+            prices=self.trip.prices_of(self.seats),
+            currency=self.trip.currency,
         )
 
     @property
@@ -113,7 +115,8 @@ class Passenger:
 class Hold:
     """Seats of one journey kept for one holder. `seat groups` gives each seat's seat group, in the order of `seats`;
     `claimant` identifies the attempt (`claimant_of`), `extensions` counts how often the hold was extended; `reason` is
-    why the house blocks the seats.
+    why the house blocks the seats. `prices` gives each seat's price, in minor units of `currency`, as it was when the
+    hold was made; there are none for seats that the house blocks.
     """
 
     id: str
@@ -127,6 +130,8 @@ class Hold:
     state: HoldState
     extensions: int = 0
     reason: str = ""
+    prices: tuple[int, ...] = ()
+    currency: str = ""
     recorded: Recorded = field(default=Recorded(0, 0), compare=False)
     """Where its last event is."""
 
@@ -172,6 +177,11 @@ class Hold:
         for seat, group in zip(self.seats, self.groups, strict=True):
             split.setdefault(group, []).append(seat)
         return split
+
+    @property
+    def price_minor(self) -> int:
+        """The price of all seats together."""
+        return sum(self.prices)
 
     @property
     def passengers(self) -> tuple[Passenger, ...]:

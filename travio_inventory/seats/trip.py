@@ -157,6 +157,11 @@ class Trip:
         """The seat with that id. Raises KeyError if the trip has none."""
         return self.seats[self._positions[seat_id]]
 
+    def prices_of(self, seat_ids: Iterable[str]) -> tuple[int, ...]:
+        """What each of these seats costs, in minor units. Raises KeyError if the trip has not one of them."""
+        seats, positions = self.seats, self._positions
+        return tuple([seats[positions[seat_id]].price_minor for seat_id in seat_ids])
+
     def group_of(self, seat_id: str) -> int:
         """The seat group that the seat's cells are in. Raises KeyError for a seat of another trip."""
         return self._positions[seat_id] // self.seats_per_group

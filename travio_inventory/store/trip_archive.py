@@ -95,6 +95,8 @@ def _booking(hold: Hold) -> str:
         holder=hold.holder,
         order=hold.state.order if isinstance(hold.state, Confirmed) else "",
         seats=hold.seats,
+        prices=hold.prices,
+        currency=hold.currency,
         first_segment=hold.journey.first,
         last_segment=hold.journey.last,
         since_ms=hold.created_at_ms,

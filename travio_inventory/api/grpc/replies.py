@@ -38,7 +38,13 @@ def expires_at_s(hold: Hold) -> int:
 def held(hold: Hold) -> bytes:
     """Serialized by upb, for speed: it answers every hold."""
     return _HOLD_SEATS_RESPONSE(
-        hold_id=base_id(hold.id), success=True, held_seat_ids=hold.seats, expires_at=expires_at_s(hold)
+        hold_id=base_id(hold.id),
+        success=True,
+        held_seat_ids=hold.seats,
+        expires_at=expires_at_s(hold),
+        seat_prices_minor=hold.prices,
+        price_minor=hold.price_minor,
+        currency=hold.currency,
     ).SerializeToString()
 
 
@@ -57,10 +63,21 @@ def not_held(refusal: SeatContended | SeatTaken | HoldLimitReached, seat_ids: Se
 
 def confirmed(hold: Hold, trip: Trip) -> v1.ConfirmBookingResponse:
     seats = [
-        v1.ConfirmedSeat(seat_id=seat, seat_number=trip.seat(seat).number, ticket_id=ticket_id(hold.id, seat))
-        for seat in hold.seats
+        v1.ConfirmedSeat(
+            seat_id=seat,
+            seat_number=trip.seat(seat).number,
+            ticket_id=ticket_id(hold.id, seat),
+            price_minor=price_minor,
+        )
+        for seat, price_minor in zip(hold.seats, hold.prices, strict=True)
     ]
-    return v1.ConfirmBookingResponse(success=True, booking_id=hold.id, confirmed_seats=seats)
+    return v1.ConfirmBookingResponse(
+        success=True,
+        booking_id=hold.id,
+        confirmed_seats=seats,
+        price_minor=hold.price_minor,
+        currency=hold.currency,
+    )
 
 
 def described(hold: Hold, trip: Trip) -> v1.Hold:
@@ -83,6 +100,9 @@ def described(hold: Hold, trip: Trip) -> v1.Hold:
             v1.PassengerSeat(seat_id=each.seat, passenger_nid=each.national_id, passenger_name=each.name)
             for each in hold.passengers
         ],
+        seat_prices_minor=list(hold.prices),
+        price_minor=hold.price_minor,
+        currency=hold.currency,
     )
 
 

@@ -50,6 +50,8 @@ def hold_row(hold: Hold) -> Row:
         "first_segment": hold.journey.first,
         "last_segment": hold.journey.last,
     }
+    if hold.prices:
+        row["prices"] = " ".join([hold.currency, *map(str, hold.prices)])
     if hold.reason:
         row["reason"] = hold.reason
     return row
@@ -65,6 +67,7 @@ def cell_status(home: Row) -> str:
 def read_hold(organization: str, hold_id: str, row: Row) -> Hold:
     """The hold that a row says; an aborted one has no seats."""
     places = _places(row) if row.get("holder") is not None else []
+    currency, *prices = text(row, "prices").split(" ")
     return Hold(
         id=hold_id,
         trip=TripKey(organization, parse_hold_id(hold_id).name),
@@ -77,6 +80,8 @@ def read_hold(organization: str, hold_id: str, row: Row) -> Hold:
         state=_state(row),
         extensions=number(row, "extensions"),
         reason=text(row, "reason") if row.get("status") != "aborted" else "",
+        prices=tuple(map(int, prices)),
+        currency=currency,
         recorded=Recorded(number(row, "event_epoch"), number(row, "event_at_ms")),
     )
 

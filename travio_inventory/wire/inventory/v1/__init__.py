@@ -292,6 +292,13 @@ class ConfirmBookingResponse(betterproto2.Message):
 
     failure_reason: "str" = betterproto2.field(4, betterproto2.TYPE_STRING)
 
+    price_minor: "int" = betterproto2.field(5, betterproto2.TYPE_INT64)
+    """
+    Of all seats, as the hold was made.
+    """
+
+    currency: "str" = betterproto2.field(6, betterproto2.TYPE_STRING)
+
 
 default_message_pool.register_message("inventory.v1", "ConfirmBookingResponse", ConfirmBookingResponse)
 
@@ -303,6 +310,8 @@ class ConfirmedSeat(betterproto2.Message):
     seat_number: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
 
     ticket_id: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
+
+    price_minor: "int" = betterproto2.field(4, betterproto2.TYPE_INT64)
 
 
 default_message_pool.register_message("inventory.v1", "ConfirmedSeat", ConfirmedSeat)
@@ -516,6 +525,15 @@ class Hold(betterproto2.Message):
     The passengers of a booking, as they were confirmed. Empty after it is cancelled.
     """
 
+    seat_prices_minor: "list[int]" = betterproto2.field(15, betterproto2.TYPE_INT64, repeated=True)
+    """
+    As in HoldSeatsResponse, in the order of seat_ids.
+    """
+
+    price_minor: "int" = betterproto2.field(16, betterproto2.TYPE_INT64)
+
+    currency: "str" = betterproto2.field(17, betterproto2.TYPE_STRING)
+
 
 default_message_pool.register_message("inventory.v1", "Hold", Hold)
 
@@ -582,6 +600,16 @@ class HoldSeatsResponse(betterproto2.Message):
     expires_at: "int" = betterproto2.field(5, betterproto2.TYPE_INT64)
 
     failure_reason: "str" = betterproto2.field(6, betterproto2.TYPE_STRING)
+
+    seat_prices_minor: "list[int]" = betterproto2.field(7, betterproto2.TYPE_INT64, repeated=True)
+    """
+    What each held seat costs, in the order of held_seat_ids, and all of them together. The prices are those at which
+    the hold was made: it keeps them, and so does its booking.
+    """
+
+    price_minor: "int" = betterproto2.field(8, betterproto2.TYPE_INT64)
+
+    currency: "str" = betterproto2.field(9, betterproto2.TYPE_STRING)
 
 
 default_message_pool.register_message("inventory.v1", "HoldSeatsResponse", HoldSeatsResponse)
