@@ -198,11 +198,12 @@ def test_a_limit_says_what_is_exceeded() -> None:
     assert exceeded.description == "maximum concurrent holds exceeded: 4"
 
 
+@pytest.mark.parametrize("seats", [10, 50])
 @pytest.mark.parametrize("letter", ["x", "\N{GREEK SMALL LETTER ALPHA}", "\N{SLEUTH OR SPY}"])
-def test_the_longest_refusals_still_fit_into_the_headers_that_clients_take(letter: str) -> None:
-    """Ten seats with the longest ids, on 64 segments, in characters of one, two and four bytes."""
-    ids = [f"{seat}{letter * (126 // len(letter.encode()))}" for seat in range(10)]
-    cells = [TakenCell(seat, segment, "blocked") for segment in range(64) for seat in ids]
+def test_the_longest_refusals_still_fit_into_the_headers_that_clients_take(letter: str, seats: int) -> None:
+    """A thousand cells of seats with the longest ids, in characters of one, two and four bytes."""
+    ids = [f"{seat}{letter * (126 // len(letter.encode()))}" for seat in range(seats)]
+    cells = [TakenCell(seat, segment, "blocked") for segment in range(1_000 // seats) for seat in ids]
     violations = [Violation(f"updates[{index}].seat_id", letter * 100) for index in range(5_000)]
     longest: list[Refusal] = [
         errors.SeatUnavailable(cells),
@@ -215,4 +216,6 @@ def test_the_longest_refusals_still_fit_into_the_headers_that_clients_take(lette
         header_bytes = len(encode_bin_value(error.details)) + len(encode_grpc_message(error.message or ""))
         assert header_bytes < HEADERS_BYTES_MAX
     subjects = [one.subject for one in detail(longest[0], PreconditionFailure).violations]  # type: ignore[attr-defined]
-    assert {subject.rpartition("/")[0] for subject in subjects} == set(ids)
+    named = list(dict.fromkeys(subject.rpartition("/")[0] for subject in subjects))
+    assert named == ids[: len(named)]
+    assert len(named) >= 10

@@ -106,14 +106,18 @@ def test_the_longest_hold_id_is_accepted() -> None:
         (v1.BatchCheckRequest, {"requests": [CHECK] * (limits.CHECKS_PER_BATCH_MAX + 1)}, "requests"),
         (v1.ConfirmBookingRequest, {"order_id": ""}, "order_id"),
         (v1.ConfirmBookingRequest, {"passengers": [v1.PassengerSeat()]}, "passengers[0].seat_id"),
-        (v1.ConfirmBookingRequest, {"passengers": [v1.PassengerSeat(seat_id="1A")] * 11}, "passengers"),
+        (
+            v1.ConfirmBookingRequest,
+            {"passengers": [v1.PassengerSeat(seat_id="1A")] * (limits.SEATS_PER_HOLD_MAX + 1)},
+            "passengers",
+        ),
         (
             v1.ConfirmBookingRequest,
             {"passengers": [v1.PassengerSeat(seat_id="1A", passenger_name=LONG_NAME)]},
             "passengers[0].passenger_name",
         ),
         (v1.JoinWaitlistRequest, {"requested_seats": 0}, "requested_seats"),
-        (v1.JoinWaitlistRequest, {"requested_seats": 11}, "requested_seats"),
+        (v1.JoinWaitlistRequest, {"requested_seats": limits.SEATS_PER_HOLD_MAX + 1}, "requested_seats"),
         (v1.UpdateInventoryRequest, {"updates": [v1.SeatUpdate(seat_id="1A")]}, "updates[0].new_status"),
         (
             v1.UpdateInventoryRequest,
@@ -126,7 +130,7 @@ def test_the_longest_hold_id_is_accepted() -> None:
             "updates[0].new_status",
         ),
         (v1.InitializeTripInventoryRequest, {"segments": []}, "segments"),
-        (v1.InitializeTripInventoryRequest, {"segments": SEGMENTS * 33}, "segments"),
+        (v1.InitializeTripInventoryRequest, {"segments": SEGMENTS * (limits.SEGMENTS_MAX // 2 + 1)}, "segments"),
         (v1.InitializeTripInventoryRequest, {"segments": SEGMENTS[:1]}, "segments[0].segment_index"),
         (v1.InitializeTripInventoryRequest, {"segments": SEGMENTS[:1] * 2}, "segments[1].segment_index"),
         (v1.InitializeTripInventoryRequest, {"seat_config": None}, "seat_config.seats"),
@@ -183,14 +187,14 @@ def test_fields_that_are_right_one_by_one_can_still_make_no_trip() -> None:
         read_changed(v1.InitializeTripInventoryRequest, seat_config=v1.SeatConfiguration(seats=SEATS[:1] * 2))
 
 
-@pytest.mark.parametrize("seat_ids", [[], ["1A"] * 11])
+@pytest.mark.parametrize("seat_ids", [[], ["1A"] * (limits.SEATS_PER_HOLD_MAX + 1)])
 def test_none_or_too_many_seats_are_refused_as_seats(seat_ids: list[str]) -> None:
     with pytest.raises(InvalidSeats):
         read_changed(v1.HoldSeatsRequest, seat_ids=seat_ids)
 
 
 def test_all_faults_are_reported_at_once_and_up_to_a_limit() -> None:
-    named = faults(v1.HoldSeatsRequest, trip_id="", user_id=LONG, to_segment_index=99)
+    named = faults(v1.HoldSeatsRequest, trip_id="", user_id=LONG, to_segment_index=limits.SEGMENTS_MAX)
     assert named == ["user_id", "trip_id", "to_segment_index"]
-    updates = [v1.SeatUpdate()] * limits.SEATS_MAX
+    updates = [v1.SeatUpdate()] * limits.UPDATES_MAX
     assert len(faults(v1.UpdateInventoryRequest, updates=tuple(updates))) == VIOLATIONS_MAX

@@ -26,20 +26,20 @@ from travio_inventory.seats.refusals import InvalidSeats
 from travio_inventory.seats.trip import Ends
 from verification.kit.commands import valid_commands
 
-ENDS = Ends("A", "B", 0, 63)
-NOWHERE = Ends("", " ", -1, 64)
+ENDS = Ends("A", "B", 0, 511)
+NOWHERE = Ends("", " ", -1, 512)
 EMPTY = "must not be empty"
 WHITE = "must not begin or end with white space"
 CONTROL = "must not have control characters"
 NOWHERE_SAID = [
     ("from_station_id", EMPTY),
     ("to_station_id", WHITE),
-    ("from_segment_index", "must be 0 to 63, not -1"),
-    ("to_segment_index", "must be 0 to 63, not 64"),
+    ("from_segment_index", "must be 0 to 511, not -1"),
+    ("to_segment_index", "must be 0 to 511, not 512"),
 ]
 LONGEST_ID = "x" * HOLD_ID_BYTES_MAX
 LONGEST_NAME = "x" * 256
-TEN = tuple(f"s{number}" for number in range(10))
+FIFTY = tuple(f"s{number}" for number in range(50))
 
 Make = Callable[[], object]
 
@@ -50,15 +50,15 @@ Make = Callable[[], object]
         valid_commands,
         lambda: hold_ref(LONGEST_ID),
         lambda: SeatMapQuery(trip_id="t", ends=ENDS),
-        lambda: AvailabilityQuery(trip_id="t", ends=ENDS, passengers=5_000, seat_class="é"),
-        lambda: HoldSeatsCommand(trip_id="t", ends=ENDS, seat_ids=TEN, key="k", settles=True, session_id="s"),
+        lambda: AvailabilityQuery(trip_id="t", ends=ENDS, passengers=100_000, seat_class="é"),
+        lambda: HoldSeatsCommand(trip_id="t", ends=ENDS, seat_ids=FIFTY, key="k", settles=True, session_id="s"),
         lambda: HoldSeatsCommand(trip_id="t", ends=ENDS, seat_ids=("a",), ttl_s=-1),
         lambda: ConfirmHoldCommand(
-            hold_id=LONGEST_ID, order_id="o", passengers=(Passenger("a", LONGEST_NAME, LONGEST_NAME),) * 10
+            hold_id=LONGEST_ID, order_id="o", passengers=(Passenger("a", LONGEST_NAME, LONGEST_NAME),) * 50
         ),
         lambda: BlockSeatsCommand(trip_id="t", updates=(SeatUpdate("a", True, LONGEST_NAME),)),
         lambda: BlockSeatsCommand(trip_id="t", updates=(SeatUpdate("a", False),) * 5_000),
-        lambda: WaitlistPlace(trip_id="t", seat_class="é", seats=10),
+        lambda: WaitlistPlace(trip_id="t", seat_class="é", seats=50),
     ],
 )
 def test_what_is_right_can_be_made(make: Make) -> None:
@@ -75,15 +75,15 @@ def test_what_is_right_can_be_made(make: Make) -> None:
         (
             lambda: AvailabilityQuery(trip_id=" ", ends=NOWHERE, passengers=-1, seat_class=" "),
             [
-                ("passengers", "must be 0 to 5000, not -1"),
+                ("passengers", "must be 0 to 100000, not -1"),
                 ("trip_id", WHITE),
                 *NOWHERE_SAID,
                 ("seat_class", WHITE),
             ],
         ),
         (
-            lambda: AvailabilityQuery(trip_id="t", ends=ENDS, passengers=5_001),
-            [("passengers", "must be 0 to 5000, not 5001")],
+            lambda: AvailabilityQuery(trip_id="t", ends=ENDS, passengers=100_001),
+            [("passengers", "must be 0 to 100000, not 100001")],
         ),
         (
             lambda: HoldSeatsCommand(trip_id="", ends=NOWHERE, seat_ids=("a", ""), key="", session_id="\n"),
@@ -120,8 +120,8 @@ def test_what_is_right_can_be_made(make: Make) -> None:
             ],
         ),
         (
-            lambda: ConfirmHoldCommand(hold_id="h", order_id="o", passengers=(Passenger(""),) * 11),
-            [("passengers", "must have 0 to 10 items, not 11")],
+            lambda: ConfirmHoldCommand(hold_id="h", order_id="o", passengers=(Passenger(""),) * 51),
+            [("passengers", "must have 0 to 50 items, not 51")],
         ),
         (lambda: ExtendHoldCommand(hold_id=""), [("hold_id", EMPTY)]),
         (
@@ -150,9 +150,9 @@ def test_what_is_right_can_be_made(make: Make) -> None:
         ),
         (
             lambda: WaitlistPlace(trip_id="", seat_class=" ", seats=0),
-            [("requested_seats", "must be 1 to 10, not 0"), ("trip_id", EMPTY), ("seat_class", WHITE)],
+            [("requested_seats", "must be 1 to 50, not 0"), ("trip_id", EMPTY), ("seat_class", WHITE)],
         ),
-        (lambda: WaitlistPlace(trip_id="t", seats=11), [("requested_seats", "must be 1 to 10, not 11")]),
+        (lambda: WaitlistPlace(trip_id="t", seats=51), [("requested_seats", "must be 1 to 50, not 51")]),
         (lambda: WaitsQuery(page_size=-1), [("page_size", "must be 0 to 1000, not -1")]),
         (lambda: WaitsQuery(page_size=1_001), [("page_size", "must be 0 to 1000, not 1001")]),
     ],
@@ -170,13 +170,13 @@ def test_all_that_is_wrong_is_named(make: Make, expected: list[tuple[str, str]])
         ({"trip_id": " "}, [("trip_id", WHITE)]),
         ({"ends": Ends("", "B")}, [("from_station_id", EMPTY)]),
         ({"ends": Ends("A", " ")}, [("to_station_id", WHITE)]),
-        ({"ends": Ends("A", "B", -1)}, [("from_segment_index", "must be 0 to 63, not -1")]),
-        ({"ends": Ends("A", "B", last=64)}, [("to_segment_index", "must be 0 to 63, not 64")]),
+        ({"ends": Ends("A", "B", -1)}, [("from_segment_index", "must be 0 to 511, not -1")]),
+        ({"ends": Ends("A", "B", last=512)}, [("to_segment_index", "must be 0 to 511, not 512")]),
         (
-            {"ends": Ends("A", "B", 64, 64)},
+            {"ends": Ends("A", "B", 512, 512)},
             [
-                ("from_segment_index", "must be 0 to 63, not 64"),
-                ("to_segment_index", "must be 0 to 63, not 64"),
+                ("from_segment_index", "must be 0 to 511, not 512"),
+                ("to_segment_index", "must be 0 to 511, not 512"),
             ],
         ),
         ({"seat_ids": ("a", " ")}, [("seat_ids[1]", WHITE)]),
@@ -196,11 +196,11 @@ def test_one_fault_of_a_usual_command_is_enough(changes: dict[str, Any], expecte
 
 
 @pytest.mark.parametrize("ends", [Ends("A", "B"), ENDS])
-@pytest.mark.parametrize("seats", [[], [*TEN, "one more"]])
+@pytest.mark.parametrize("seats", [[], [*FIFTY, "one more"]])
 def test_a_wrong_number_of_seats_alone_has_a_refusal_of_its_own(seats: list[str], ends: Ends) -> None:
     with pytest.raises(InvalidSeats) as refused:
         HoldSeatsCommand(trip_id="t", ends=ends, seat_ids=tuple(seats))
-    assert list(refused.value.violations) == [("seat_ids", f"must have 1 to 10 items, not {len(seats)}")]
+    assert list(refused.value.violations) == [("seat_ids", f"must have 1 to 50 items, not {len(seats)}")]
 
 
 def test_what_is_checked_is_what_was_said() -> None:

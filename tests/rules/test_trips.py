@@ -134,8 +134,6 @@ def test_requested_seats_come_in_layout_order() -> None:
 @pytest.mark.parametrize(
     ("asked", "words"),
     [
-        ([], "request 1 to 10 seats, not 0"),
-        ([f"A{number}" for number in range(1, 12)], "request 1 to 10 seats, not 11"),
         (["A1", "A9", "A8"], "this trip has no seat 'A9'"),
         (["A2", "A1", "A2"], "seat 'A2' is named twice"),
     ],
@@ -233,10 +231,10 @@ TOO_LONG = "must have at most 128 bytes"
                 ("segments[0].arrival_time", "must be 0 to 253402300799, not 253402300800"),
             ],
         ),
-        ({"segments": ()}, [("segments", "must have 1 to 64 items, not 0")]),
-        ({"segments": route("AB" * 33)}, [("segments", "must have 1 to 64 items, not 65")]),
-        ({"seats": ()}, [("seat_config.seats", "must have 1 to 5000 items, not 0")]),
-        ({"seats": row_of(5_001)}, [("seat_config.seats", "must have 1 to 5000 items, not 5001")]),
+        ({"segments": ()}, [("segments", "must have 1 to 512 items, not 0")]),
+        ({"segments": route("AB" * 257)}, [("segments", "must have 1 to 512 items, not 513")]),
+        ({"seats": ()}, [("seat_config.seats", "must have 1 to 100000 items, not 0")]),
+        ({"seats": row_of(100_001)}, [("seat_config.seats", "must have 1 to 100000 items, not 100001")]),
         (
             {"seats": (Seat("b", "", 0, 0), Seat("", "\n", -1, 100_001, " x", "\n", -1))},
             [
@@ -257,8 +255,8 @@ TOO_LONG = "must have at most 128 bytes"
                 ("seat_config.seats[0].price_paisa", "must be 0 to 1000000000000, not 1000000000001"),
             ],
         ),
-        ({"seats_per_group": -2}, [("seats_per_group", "must be -1 to 5000, not -2")]),
-        ({"seats_per_group": 5_001}, [("seats_per_group", "must be -1 to 5000, not 5001")]),
+        ({"seats_per_group": -2}, [("seats_per_group", "must be -1 to 100000, not -2")]),
+        ({"seats_per_group": 100_001}, [("seats_per_group", "must be -1 to 100000, not 100001")]),
         ({"currency": "eur"}, [("currency", "must be three capital letters (ISO 4217) or empty")]),
         ({"currency": "EURO"}, [("currency", "must be three capital letters (ISO 4217) or empty")]),
         ({"vehicle": "\n", "vehicle_type": "x" * 129}, [("vehicle_id", CONTROL), ("vehicle_type", TOO_LONG)]),
@@ -288,8 +286,8 @@ def test_every_field_that_is_wrong_is_named(fields: dict[str, Any], expected: li
             [("seats_per_group", "must be at most 2500: a seat group has at most 5000 cells (seats x segments)")],
         ),
         (
-            {"segments": route("ABCDEFGHIJKL"), "seats": row_of(4_546)},
-            [("seat_config", "seats times segments is 50006; at most 50000 cells a trip")],
+            {"segments": route("AB" * 10 + "AC"), "seats": row_of(95_239)},
+            [("seat_config", "seats times segments is 2000019; at most 2000000 cells a trip")],
         ),
     ],
 )
@@ -309,10 +307,10 @@ def test_all_faults_are_named_at_once() -> None:
 @pytest.mark.parametrize(
     "fields",
     [
-        {"segments": route("AB" * 32 + "A"), "seats": row_of(1)},
+        {"segments": route("AB" * 256 + "A"), "seats": row_of(1)},
         {"segments": route("AB"), "seats": row_of(5_000), "seats_per_group": 5_000},
-        {"segments": route("ABCDEFGHIJK"), "seats": row_of(5_000), "seats_per_group": 500},
-        {"seats_per_group": 5_000},
+        {"segments": route("AB" * 10 + "A"), "seats": row_of(100_000), "seats_per_group": 250},
+        {"seats_per_group": 100_000},
         {"currency": "EUR", "vehicle": "v", "vehicle_type": "x" * 128},
         {"segments": (Segment("A", "B", 253_402_300_799, 253_402_300_799),)},
         {"seats": (Seat("a", "", 100_000, 100_000, "", "", 10**12), Seat("b", "", 0, 0))},

@@ -9,7 +9,7 @@ import pytest
 
 from tests.edge.edges import redis_edge
 from travio_inventory.edge.redis_options import Standalone
-from travio_inventory.kernel.limits import CELLS_PER_GROUP_MAX, SEATS_MAX
+from travio_inventory.kernel.limits import CELLS_PER_GROUP_MAX
 from travio_inventory.kernel.refusals import BackendUnavailable
 from travio_inventory.protocol.batches import Batches, Kind
 from travio_inventory.seats.trip import Ends
@@ -21,6 +21,7 @@ from verification.kit.edges import Edge, redis_options
 from verification.kit.sale import Market, Sale
 from verification.servers.redis import HOST, RedisServer
 
+SEATS = 5_000
 SEGMENTS = 50
 STOPS = "AB" * (SEGMENTS // 2) + "A"
 
@@ -31,7 +32,7 @@ def memory() -> MemoryBatches:
     return MemoryBatches(None, Random(1), asyncio.sleep)
 
 
-async def single_seats(market: Market, seats: int = SEATS_MAX) -> Sale:
+async def single_seats(market: Market, seats: int = SEATS) -> Sale:
     """On sale, each seat in a seat group of its own."""
     return await market.open(seats_per_group=1, stops="AB", seats=seats)
 
@@ -39,7 +40,7 @@ async def single_seats(market: Market, seats: int = SEATS_MAX) -> Sale:
 async def shows_all(sale: Sale) -> None:
     """The map is right, from the store or from the cache."""
     assert await sale.seats("held", "A-B") == "A1 A5000"
-    assert len(await sale.map("A-B")) == SEATS_MAX
+    assert len(await sale.map("A-B")) == SEATS
 
 
 async def test_a_map_of_very_many_seat_groups_is_read_a_few_at_once_and_then_cached(memory: MemoryBatches) -> None:
@@ -47,9 +48,9 @@ async def test_a_map_of_very_many_seat_groups_is_read_a_few_at_once_and_then_cac
         sale = await single_seats(market)
         await sale.hold("A1 A5000", "A-B")
         await shows_all(sale)
-        assert sale.store.reads[Kind.CELL] == SEATS_MAX
+        assert sale.store.reads[Kind.CELL] == SEATS
         await shows_all(sale)
-        assert sale.store.reads[Kind.CELL] == SEATS_MAX
+        assert sale.store.reads[Kind.CELL] == SEATS
         assert sale.store.reads_at_once <= GROUPS_PER_PORTION
 
 
@@ -66,7 +67,7 @@ async def test_a_map_of_very_many_seat_groups_is_cached_in_redis(
             await shows_all(sale)
             other = sale.elsewhere()
             await shows_all(other)
-            assert (sale.store.reads[Kind.CELL], other.store.reads[Kind.CELL]) == (SEATS_MAX, 0)
+            assert (sale.store.reads[Kind.CELL], other.store.reads[Kind.CELL]) == (SEATS, 0)
 
 
 async def test_many_cold_maps_at_once_do_not_flood_the_store(memory: MemoryBatches) -> None:

@@ -14,6 +14,7 @@ from travio_inventory.protocol.lapses import LapseFinder
 from travio_inventory.protocol.late_events import LateEvents
 from travio_inventory.protocol.rules import Rules
 from travio_inventory.protocol.sending import Sender
+from travio_inventory.seats.limits import SeatLimits
 from travio_inventory.seats.ports import Gate, SeatMapCache, TakenSeats, TripArchive
 from travio_inventory.seats.records.definitions import CELLS_PER_BATCH_MAX, Definitions
 from travio_inventory.seats.records.holds import SeatHolds
@@ -64,6 +65,7 @@ class InventoryRules:
 
     times: HoldTimes
     protocol: Rules = field(default_factory=Rules)
+    limits: SeatLimits = field(default_factory=SeatLimits)
     map_stale_ms_max: int = 2_000
     """How old a cached seat map may be."""
     steps_at_once_max: int = 1_000
@@ -140,11 +142,18 @@ def assemble(
     lapses = LapseFinder(seat_holds, _slow_round("sweepers", sender, rules))
     read_seat_map = ReadSeatMap(trips, holds, maps)
     hold_seats = HoldSeats(
-        trips=trips, holds=holds, gate=gate, steps=steps, times=rules.times, clock=clock, jitter=random
+        trips=trips,
+        holds=holds,
+        gate=gate,
+        steps=steps,
+        times=rules.times,
+        limits=rules.limits,
+        clock=clock,
+        jitter=random,
     )
     inventory = Inventory(
         read_trips=use_case("read_trips", ReadTrips(trips)),
-        open_trip=use_case("open_trip", OpenTrip(definitions)),
+        open_trip=use_case("open_trip", OpenTrip(definitions, rules.limits)),
         hold_seats=use_case("hold_seats", hold_seats),
         confirm_hold=use_case("confirm_hold", ConfirmHold(holds, steps)),
         release_hold=use_case("release_hold", ReleaseHold(holds, steps)),
@@ -154,7 +163,7 @@ def assemble(
         read_seat_map=use_case("read_seat_map", read_seat_map),
         check_availability=use_case("check_availability", CheckAvailability(read_seat_map)),
         block_seats=use_case("block_seats", BlockSeats(trips, holds, steps)),
-        waitlist=use_case("waitlist", Waitlist(trips, WaitlistTable(sender), steps)),
+        waitlist=use_case("waitlist", Waitlist(trips, WaitlistTable(sender), steps, rules.limits)),
         expire_holds=use_case("expire_holds", ExpireHolds(lapses)),
         forget_trips=use_case("forget_trips", ForgetTrips(_trip_ends(seat_holds, ports.archive, rules))),
     )

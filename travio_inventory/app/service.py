@@ -26,6 +26,7 @@ from travio_inventory.kernel.events import Sink
 from travio_inventory.protocol.batches import Applied
 from travio_inventory.protocol.retention import Retention
 from travio_inventory.protocol.rules import Rules
+from travio_inventory.seats.limits import SeatLimits
 from travio_inventory.seats.use_cases import Inventory
 from travio_inventory.seats.use_cases.hold_seats import HoldTimes
 from travio_inventory.settings import BackgroundSettings, EventSettings, Settings
@@ -167,7 +168,7 @@ def _gauges_of(relays: Mapping[str, Relay]) -> Iterator[tuple[str, Callable[[], 
 
 def rules_of(settings: Settings) -> InventoryRules:
     """As an operator chose. Embedded, no other process writes."""
-    holds = settings.holds
+    holds, trips = settings.holds, settings.trips
     return InventoryRules(
         times=HoldTimes(
             ttl_s_default=holds.ttl_seconds, ttl_s_max=holds.ttl_seconds_max, total_s_max=holds.total_seconds_max
@@ -177,6 +178,13 @@ def rules_of(settings: Settings) -> InventoryRules:
             grace_ms=holds.attempt_grace_seconds * 1_000,
             holds_per_holder_max=holds.per_holder_max,
             retention=retention_of(settings),
+        ),
+        limits=SeatLimits(
+            seats_per_trip=trips.seats_max,
+            cells_per_trip=trips.cells_max,
+            segments_per_trip=trips.segments_max,
+            seats_per_hold=holds.seats_max,
+            cells_per_hold=holds.cells_max,
         ),
         map_stale_ms_max=settings.edge.map_stale_ms,
         steps_at_once_max=holds.commits_in_flight_max,

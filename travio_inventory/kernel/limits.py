@@ -1,15 +1,18 @@
-"""Every limit on requests, in one place."""
+"""Every limit on requests that the format sets; an operator may set lower ones for trips and holds."""
 
 ID_BYTES_MAX = 128
 NAME_BYTES_MAX = 256
-SEGMENTS_MAX = 64
-SEATS_MAX = 5_000
-CELLS_MAX = 50_000
+SEGMENTS_MAX = 512
+SEATS_MAX = 100_000
+CELLS_MAX = 2_000_000
 CELLS_PER_GROUP_MAX = 5_000
-"""Seats of a seat group times segments: every store reads as many in one page."""
-SEATS_PER_HOLD_MAX = 10
+"""Seats of a seat group times segments: every store reads as many in one page, so no operator may raise it."""
+SEATS_PER_HOLD_MAX = 50
+CELLS_PER_HOLD_MAX = 1_000
+"""They may all be in one seat group, and so in one conditional batch."""
 SEATS_BLOCKED_AT_ONCE_MAX = 100
-CELLS_BLOCKED_AT_ONCE_MAX = SEATS_PER_HOLD_MAX * SEGMENTS_MAX
+UPDATES_MAX = 5_000
+"""Seats blocked and unblocked in one call; the latter go one by one."""
 SEATS_PER_GROUP_DEFAULT = 16
 PRICE_MINOR_MAX = 10**12
 ROW_MAX = 100_000

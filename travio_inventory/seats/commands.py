@@ -185,7 +185,7 @@ class BlockSeatsCommand:
     def __post_init__(self) -> None:
         found = Faults()
         found.id("trip_id", self.trip_id)
-        if found.count("updates", self.updates, 1, limits.SEATS_MAX):
+        if found.count("updates", self.updates, 1, limits.UPDATES_MAX):
             for index, update in enumerate(self.updates):
                 each = found.at(f"updates[{index}].")
                 each.id("seat_id", update.seat_id)

@@ -103,7 +103,8 @@ class Trip:
         object.__setattr__(self, "_positions", {seat.id: position for position, seat in enumerate(ordered)})
         object.__setattr__(self, "seats_per_group_asked", self.seats_per_group)
         if self.seats_per_group == OUR_CHOICE:
-            object.__setattr__(self, "seats_per_group", limits.SEATS_PER_GROUP_DEFAULT)
+            chosen = min(limits.SEATS_PER_GROUP_DEFAULT, _seats_per_group_max(self))
+            object.__setattr__(self, "seats_per_group", chosen)
         if self.seats_per_group == ALL_IN_ONE_GROUP:
             object.__setattr__(self, "seats_per_group", max(1, min(len(ordered), _seats_per_group_max(self))))
         violations = [] if is_stored else list(_violations(self))
@@ -171,10 +172,7 @@ class Trip:
         return self.seats[group * self.seats_per_group : (group + 1) * self.seats_per_group]
 
     def in_layout_order(self, seat_ids: Sequence[str]) -> tuple[str, ...]:
-        """The requested seats in layout order. Raises InvalidSeats for none, too many, repeated or unknown ones."""
-        if not 1 <= len(seat_ids) <= limits.SEATS_PER_HOLD_MAX:
-            said = f"request 1 to {limits.SEATS_PER_HOLD_MAX} seats, not {len(seat_ids)}"
-            raise InvalidSeats([Violation("seat_ids", said)])
+        """The requested seats in layout order. Raises InvalidSeats for repeated or unknown ones."""
         unknown = [seat_id for seat_id in seat_ids if seat_id not in self._positions]
         if unknown:
             raise InvalidSeats([Violation("seat_ids", f"this trip has no seat {unknown[0]!r}")])

@@ -14,6 +14,7 @@ from travio_inventory.settings.retention import RetentionSettings
 from travio_inventory.settings.scylla import ScyllaSettings
 from travio_inventory.settings.server import ServerSettings
 from travio_inventory.settings.store import StoreSettings
+from travio_inventory.settings.trips import TripSettings
 
 __all__ = [
     "BARE_NAMES",
@@ -34,6 +35,7 @@ __all__ = [
     "Settings",
     "SettingsError",
     "StoreSettings",
+    "TripSettings",
     "listed",
     "load_settings",
     "names",

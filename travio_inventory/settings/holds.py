@@ -1,5 +1,6 @@
 """Limits of holds, and what all processes on one store must agree on."""
 
+from travio_inventory.kernel import limits
 from travio_inventory.settings.component import Component, setting
 
 
@@ -16,6 +17,10 @@ class HoldSettings(Component):
     )
     total_seconds_max: int = setting(
         "HOLD_TOTAL_SECONDS_MAX", 7_200, "how long a hold may last with all extensions", ge=1, le=604_800
+    )
+    seats_max: int = setting("HOLD_SEATS_MAX", 10, "seats of a hold", ge=1, le=limits.SEATS_PER_HOLD_MAX)
+    cells_max: int = setting(
+        "HOLD_CELLS_MAX", 1_000, "cells of a hold: its seats times its segments", ge=1, le=limits.CELLS_PER_HOLD_MAX
     )
     per_holder_max: int = setting("HOLDS_PER_HOLDER_MAX", 0, "live holds per holder; 0 = any number", ge=0, le=100)
     clock_bound_ms: int = setting(

@@ -20,6 +20,7 @@ from travio_inventory.settings.retention import RetentionSettings
 from travio_inventory.settings.scylla import ScyllaSettings
 from travio_inventory.settings.server import ServerSettings
 from travio_inventory.settings.store import StoreSettings
+from travio_inventory.settings.trips import TripSettings
 from travio_inventory.settings.words import shown
 
 CHOSEN_BY = MappingProxyType({"store": ("scylla_hosts", "scylla"), "edge": ("redis_addr", "redis")})
@@ -41,6 +42,7 @@ class Settings(BaseModel):
     edge: EdgeSettings = Field(default_factory=EdgeSettings)
     redis: RedisSettings = Field(default_factory=RedisSettings)
     events: EventSettings = Field(default_factory=EventSettings)
+    trips: TripSettings = Field(default_factory=TripSettings)
     holds: HoldSettings = Field(default_factory=HoldSettings)
     retention: RetentionSettings = Field(default_factory=RetentionSettings)
     limits: LimitSettings = Field(default_factory=LimitSettings)

@@ -27,6 +27,7 @@ from travio_inventory.seats.commands import (
     hold_ref,
 )
 from travio_inventory.seats.hold import NEVER_MS, Hold, Passenger
+from travio_inventory.seats.limits import SeatLimits
 from travio_inventory.seats.ports import SeatGroupKey
 from travio_inventory.seats.records import seat_rows
 from travio_inventory.seats.seat import Available, Blocked, HeldUntil, Sold
@@ -65,13 +66,21 @@ class Process:
     """One service process with its own caches and its own connection to the store."""
 
     def __init__(
-        self, batches: Batches, clock: Clock, *, holds_per_holder_max: int, edge: Edge, sink: InProcess
+        self,
+        batches: Batches,
+        clock: Clock,
+        *,
+        holds_per_holder_max: int,
+        edge: Edge,
+        sink: InProcess,
+        limits: SeatLimits,
     ) -> None:
         self.sink = sink
         ports = Ports(batches, edge.gate, edge.taken, edge.seat_maps, {SINK: sink})
         rules = InventoryRules(
             HoldTimes(TTL_S, TTL_S_MAX, TOTAL_S_MAX, edge.gate_ttl_ms),
             Rules(CLOCK_BOUND_MS, GRACE_S * 1_000, holds_per_holder_max),
+            limits,
             steps_at_once_max=STEPS_MAX,
         )
         self.inventory, relays, self.steps, self.sender, self.holds = assemble(ports, clock, Hasty(), rules)
@@ -95,6 +104,7 @@ class Sale:
             holds_per_holder_max=holds_per_holder_max,
             edge=market.edge(clock),
             sink=market.sink(),
+            limits=market.limits,
         )
         self.inventory = self.process.inventory
         self.told: list[Event] = []
@@ -292,6 +302,7 @@ class Market:
     store: Batches
     edge: Callable[[Clock], Edge] = local_edge
     sink: Callable[[], InProcess] = InProcess
+    limits: SeatLimits = field(default_factory=SeatLimits)
     sales: list[Sale] = field(default_factory=list)
 
     async def open(

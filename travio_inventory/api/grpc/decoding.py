@@ -8,7 +8,7 @@ from typing import Any
 from google.protobuf.message import Message
 
 from travio_inventory.kernel.checking import Faults
-from travio_inventory.kernel.limits import CHECKS_PER_BATCH_MAX, SEATS_MAX, SEGMENTS_MAX
+from travio_inventory.kernel.limits import CHECKS_PER_BATCH_MAX, SEGMENTS_MAX, UPDATES_MAX
 from travio_inventory.kernel.refusals import InvalidRequest, Violation
 from travio_inventory.seats.commands import SeatUpdate
 from travio_inventory.seats.trip import Segment
@@ -61,7 +61,7 @@ def announced_seats(found: Faults, config: Any) -> None:  # noqa: ANN401 - see a
 
 def seat_updates(found: Faults, parts: Sequence[Any]) -> tuple[SeatUpdate, ...]:
     """The updates, each to one of the two statuses that a seat can be given; of too many the command says so."""
-    for index, part in enumerate(parts if len(parts) <= SEATS_MAX else ()):
+    for index, part in enumerate(parts if len(parts) <= UPDATES_MAX else ()):
         if part.new_status not in (SeatStatus.BLOCKED, SeatStatus.AVAILABLE):
             said = "must be SEAT_STATUS_BLOCKED or SEAT_STATUS_AVAILABLE"
             found.wrong(f"updates[{index}].new_status", said)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from travio_inventory.kernel.actor import Actor, Scope
-from travio_inventory.kernel.limits import CELLS_BLOCKED_AT_ONCE_MAX, SEATS_BLOCKED_AT_ONCE_MAX
+from travio_inventory.kernel.limits import CELLS_PER_HOLD_MAX, SEATS_BLOCKED_AT_ONCE_MAX
 from travio_inventory.kernel.refusals import OutcomeUnknown, RetryableRefusal, Violation
 from travio_inventory.seats.commands import BlockSeatsCommand
 from travio_inventory.seats.ports import Holds
@@ -66,7 +66,7 @@ def _check(trip: Trip, command: BlockSeatsCommand) -> None:
     """Raises InvalidSeats."""
     asked = [update.seat_id for update in command.updates]
     unknown = [seat for seat in asked if not trip.has_seat(seat)]
-    most = min(SEATS_BLOCKED_AT_ONCE_MAX, CELLS_BLOCKED_AT_ONCE_MAX // len(trip.segments))
+    most = min(SEATS_BLOCKED_AT_ONCE_MAX, CELLS_PER_HOLD_MAX // len(trip.segments))
     if unknown:
         raise InvalidSeats([Violation("updates", f"this trip has no seat {unknown[0]!r}")])
     if repeated := first_repeated(asked):

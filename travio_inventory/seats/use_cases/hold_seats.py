@@ -14,6 +14,7 @@ from travio_inventory.kernel.clock import Clock
 from travio_inventory.kernel.refusals import InvalidRequest, Refusal, Violation
 from travio_inventory.seats.commands import HoldSeatsCommand
 from travio_inventory.seats.hold import Hold, HoldRequest
+from travio_inventory.seats.limits import SeatLimits
 from travio_inventory.seats.ports import Attempt, Cell, Gate, Holds, Locked, Passed, SeatGroupKey, Taken
 from travio_inventory.seats.refusals import Decided, SeatContended, TakenCell, TripOpening
 from travio_inventory.seats.taken import is_final, refusal_of
@@ -56,6 +57,7 @@ class HoldSeats:
         gate: Gate,
         steps: StepRunner,
         times: HoldTimes,
+        limits: SeatLimits,
         clock: Clock,
         jitter: Random,
     ) -> None:
@@ -64,6 +66,7 @@ class HoldSeats:
         self._gate = gate
         self._steps = steps
         self._times = times
+        self._limits = limits
         self._clock = clock
         self._settling = Settling()
         self._jitter = jitter
@@ -73,12 +76,13 @@ class HoldSeats:
     async def __call__(self, actor: Actor, command: HoldSeatsCommand) -> Hold:
         """The hold, also if this key created it before. With `settles` the store answers, whatever the gate remembers.
 
-        Raises PermissionDenied, InvalidRequest, TripNotFound, Overloaded, SeatHeld, SeatUnavailable and SeatContended
-        (from the gate, or from the store: see `Decided`), and all that `Holds.hold` raises.
+        Raises PermissionDenied, InvalidRequest, InvalidSeats, TripNotFound, Overloaded, SeatHeld, SeatUnavailable and
+        SeatContended (from the gate, or from the store: see `Decided`), and all that `Holds.hold` raises.
         """
         actor.needs(Scope.SEATS_HOLD)
         trip = await self._trips.get(TripKey(actor.organization, command.trip_id))
         journey = trip.journey(command.ends)
+        self._limits.check_hold(len(command.seat_ids), journey)
         seats = trip.in_layout_order(command.seat_ids)
         ttl_ms = self._times.ttl_s(command.ttl_s) * 1_000
         key, settles = command.key, command.settles

@@ -4,6 +4,7 @@ import asyncio
 
 from travio_inventory.kernel.actor import Actor, Scope
 from travio_inventory.kernel.refusals import PermissionDenied
+from travio_inventory.seats.limits import SeatLimits
 from travio_inventory.seats.ports import Trips
 from travio_inventory.seats.trip import Trip
 
@@ -13,16 +14,18 @@ GROUPS_AT_ONCE = 16
 class OpenTrip:
     """Opening the same definition again is a no-op; it resumes after a crash and never resets a seat."""
 
-    def __init__(self, trips: Trips) -> None:
+    def __init__(self, trips: Trips, limits: SeatLimits) -> None:
         self._trips = trips
+        self._limits = limits
 
     async def __call__(self, actor: Actor, trip: Trip) -> None:
-        """Raises PermissionDenied, also for a trip of another organization than the actor's; TripDefinedOtherwise,
-        TripBeingForgotten, BackendUnavailable, OutcomeUnknown.
+        """Raises PermissionDenied, also for a trip of another organization than the actor's; InvalidTrip beyond the
+        operator's limits; TripDefinedOtherwise, TripBeingForgotten, BackendUnavailable, OutcomeUnknown.
         """
         actor.needs(Scope.TRIPS_ADMIN)
         if trip.key.organization != actor.organization:
             raise PermissionDenied(Scope.TRIPS_ADMIN)
+        self._limits.check_trip(trip)
         since_s = asyncio.get_running_loop().time()
         standing = await self._trips.define(trip)
         at_once = asyncio.Semaphore(GROUPS_AT_ONCE)

@@ -3,6 +3,7 @@
 from travio_inventory.kernel.actor import Actor, Scope
 from travio_inventory.kernel.refusals import InvalidRequest, Violation
 from travio_inventory.seats.commands import WaitlistPlace, WaitsQuery
+from travio_inventory.seats.limits import SeatLimits
 from travio_inventory.seats.ports import Waitlists
 from travio_inventory.seats.trip import TripKey
 from travio_inventory.seats.use_cases.step_runner import StepRunner
@@ -13,16 +14,18 @@ from travio_inventory.seats.waitlist import WaitlistEntry, WaitlistPage
 class Waitlist:
     """Join, leave and list."""
 
-    def __init__(self, trips: TripCatalog, waitlists: Waitlists, steps: StepRunner) -> None:
+    def __init__(self, trips: TripCatalog, waitlists: Waitlists, steps: StepRunner, limits: SeatLimits) -> None:
         self._trips = trips
         self._waitlists = waitlists
         self._steps = steps
+        self._limits = limits
 
     async def join(self, actor: Actor, place: WaitlistPlace) -> WaitlistEntry:
         """The actor's place; joining again keeps it. Raises PermissionDenied, TripNotFound, InvalidRequest,
         BackendUnavailable.
         """
         actor.needs(Scope.WAITLISTS_JOIN)
+        self._limits.check_wait(place.seats)
         trip = await self._trips.get(TripKey(actor.organization, place.trip_id))
         if place.seat_class and place.seat_class not in trip.seat_classes:
             said = f"this trip has the classes {', '.join(sorted(trip.seat_classes))}, not {place.seat_class!r}"

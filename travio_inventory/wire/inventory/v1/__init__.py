@@ -978,7 +978,7 @@ class UpdateInventoryRequest(betterproto2.Message):
 
     updates: "list[SeatUpdate]" = betterproto2.field(3, betterproto2.TYPE_MESSAGE, repeated=True)
     """
-    At least one. One call blocks at most 100 seats; on a trip with more than 6 segments, at most 640 divided by their
+    At least one. One call blocks at most 100 seats; on a trip with more than 10 segments, at most 1,000 divided by their
     number. If one of the seats is held or booked, the call is refused with SEAT_UNAVAILABLE and blocks none.
     """
 

@@ -1,0 +1,52 @@
+"""The limits of trips and holds that an operator chooses, within those of the format."""
+
+from dataclasses import dataclass
+from itertools import chain
+
+from travio_inventory.kernel import limits
+from travio_inventory.kernel.refusals import InvalidRequest, Violation
+from travio_inventory.seats.refusals import InvalidSeats, InvalidTrip
+from travio_inventory.seats.trip import Journey, Trip
+
+SEATS_PER_HOLD_DEFAULT = 10
+
+
+@dataclass(frozen=True, slots=True)
+class SeatLimits:
+    """What new trips and new holds may have at most; what stands already is not measured again."""
+
+    seats_per_trip: int = limits.SEATS_MAX
+    cells_per_trip: int = limits.CELLS_MAX
+    segments_per_trip: int = limits.SEGMENTS_MAX
+    seats_per_hold: int = SEATS_PER_HOLD_DEFAULT
+    cells_per_hold: int = limits.CELLS_PER_HOLD_MAX
+
+    def check_trip(self, trip: Trip) -> None:
+        """Raises InvalidTrip."""
+        seats, segments = len(trip.seats), len(trip.segments)
+        wrong = [
+            *_beyond("segments", "segments", segments, self.segments_per_trip),
+            *_beyond("seat_config.seats", "seats", seats, self.seats_per_trip),
+            *_beyond("seat_config", "cells (seats times segments)", seats * segments, self.cells_per_trip),
+        ]
+        if wrong:
+            raise InvalidTrip(wrong)
+
+    def check_hold(self, seats: int, journey: Journey) -> None:
+        """Raises InvalidSeats."""
+        cells = seats * len(journey.segments)
+        wrong = chain(
+            _beyond("seat_ids", "seats a hold", seats, self.seats_per_hold),
+            _beyond("seat_ids", "cells a hold (seats times segments)", cells, self.cells_per_hold),
+        )
+        if first := next(wrong, None):
+            raise InvalidSeats([first])
+
+    def check_wait(self, seats: int) -> None:
+        """Raises InvalidRequest: nobody could hold so many seats."""
+        if wrong := _beyond("requested_seats", "seats a hold", seats, self.seats_per_hold):
+            raise InvalidRequest(wrong)
+
+
+def _beyond(field: str, what: str, count: int, most: int) -> list[Violation]:
+    return [Violation(field, f"this service allows at most {most} {what}, not {count}")] if count > most else []
