@@ -2,7 +2,9 @@
 
 from itertools import pairwise
 
-from travio_inventory.seats.trip import Journey, Seat, Segment, Trip, TripKey
+from travio_inventory.seats.layout import Seat
+from travio_inventory.seats.route import Segment
+from travio_inventory.seats.trip import Journey, Trip, TripKey
 
 ORGANIZATION = "load-test"
 STATIONS = ("Alpha", "Bravo", "Charlie", "Delta", "Echo")

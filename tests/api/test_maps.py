@@ -13,9 +13,10 @@ from travio_inventory.api.grpc.memo import Memo
 from travio_inventory.api.grpc.protobuf import number, varint
 from travio_inventory.kernel import limits
 from travio_inventory.seats import seat
+from travio_inventory.seats.layout import Seat
 from travio_inventory.seats.seat import AVAILABLE, BLOCKED, SOLD, SeatState
 from travio_inventory.seats.seat_map import SeatMap, encode_states
-from travio_inventory.seats.trip import Journey, Seat, Trip, TripKey
+from travio_inventory.seats.trip import Journey, Trip, TripKey
 from travio_inventory.seats.use_cases.check_availability import Availability
 from travio_inventory.wire.inventory import v1
 from verification.kit.legal_ids import legal_ids

@@ -29,7 +29,9 @@ from travio_inventory.seats.commands import (
     WaitsQuery,
 )
 from travio_inventory.seats.hold import Passenger
-from travio_inventory.seats.trip import Ends, Seat, Segment, TripKey
+from travio_inventory.seats.layout import Seat
+from travio_inventory.seats.route import Segment
+from travio_inventory.seats.trip import Ends, TripKey
 from travio_inventory.wire.inventory import v1
 
 

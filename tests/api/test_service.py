@@ -18,10 +18,12 @@ from grpclib.testing import ChannelFor
 from travio_inventory.api.grpc.refusals import SerializedDetails
 from travio_inventory.api.grpc.service import LIVENESS, SERVICE, Refusals, services
 from travio_inventory.app.service import open_inventory
+from travio_inventory.client.messages import trip, trip_request
 from travio_inventory.grpc_server.codec import PassThroughCodec
 from travio_inventory.kernel.clock import SystemClock
 from travio_inventory.wire.inventory import v1
 from verification.kit.in_process import settings_of
+from verification.kit.trips import train
 
 ALICE, BOB = "alice", "bob"
 in_both_ways = pytest.mark.parametrize("refusals", ["status", "legacy"])
@@ -203,11 +205,18 @@ async def test_opening_a_trip_again_answers_the_same_and_another_definition_is_r
         assert await client.open() == v1.InitializeTripInventoryResponse(True, 2, 8)
         async with refused(Status.ALREADY_EXISTS, "this trip is already open"):
             await client.open("another bus")
-        trip = await client.stub.get_trip(v1.GetTripRequest(trip_id="T", organization_id="org"))
-        assert (trip.vehicle_id, trip.seats_per_group) == ("bus", 16)
-        assert trip.segments[0] == v1.SegmentDefinition(0, "A", "B", 100)
-        assert trip.seat_config is not None
-        assert [seat.seat_id for seat in trip.seat_config.seats] == ["1A", "1B", "1C", "1D"]
+        found = await client.stub.get_trip(v1.GetTripRequest(trip_id="T", organization_id="org"))
+        assert (found.vehicle_id, found.seats_per_group) == ("bus", 16)
+        assert found.segments[0] == v1.SegmentDefinition(0, "A", "B", 100)
+        assert found.seat_config is not None
+        assert [seat.seat_id for seat in found.seat_config.seats] == ["1A", "1B", "1C", "1D"]
+
+
+async def test_a_train_comes_back_as_it_was_opened() -> None:
+    async with serving() as client:
+        opened = await client.stub.initialize_trip_inventory(trip_request(train()))
+        assert opened == v1.InitializeTripInventoryResponse(True, 2, 16)
+        assert trip(await client.stub.get_trip(v1.GetTripRequest(trip_id="train", organization_id="org"))) == train()
 
 
 async def test_a_held_seat_is_refused_as_contention() -> None:

@@ -13,7 +13,8 @@ from travio_inventory.client.client import InventoryClient
 from travio_inventory.imports.gtfs.trips import PlannedTrip
 from travio_inventory.kernel.refusals import Overloaded, PermissionDenied, Refusal
 from travio_inventory.seats.refusals import TripDefinedOtherwise
-from travio_inventory.seats.trip import Segment, TripKey
+from travio_inventory.seats.route import Segment
+from travio_inventory.seats.trip import TripKey
 from travio_inventory.wire.inventory import v1 as wire
 
 OPENED = wire.InitializeTripInventoryRequest

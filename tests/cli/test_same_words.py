@@ -28,7 +28,9 @@ from travio_inventory.seats.commands import (
     hold_ref,
     trip_id,
 )
-from travio_inventory.seats.trip import Ends, Seat, Segment, Trip, TripKey
+from travio_inventory.seats.layout import Seat
+from travio_inventory.seats.route import Segment
+from travio_inventory.seats.trip import Ends, Trip, TripKey
 from travio_inventory.wire.inventory import v1
 from verification.kit.service_process import ServiceProcess
 

@@ -15,7 +15,8 @@ from travio_inventory.imports.documents import FILE_BYTES_MAX, WrongFile
 from travio_inventory.imports.seat_plans import read_plan
 from travio_inventory.kernel import limits
 from travio_inventory.seats.refusals import InvalidTrip
-from travio_inventory.seats.trip import Ends, Segment, Trip, TripKey
+from travio_inventory.seats.route import Segment
+from travio_inventory.seats.trip import Ends, Trip, TripKey
 
 SEATS_BY_CAR = [65, 100, 85, 100, 90, 100, 75, 68, 64, 68, 63, 100, 90, 100, 80, 75]
 

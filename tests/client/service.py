@@ -116,6 +116,8 @@ class ScriptedService(wire.InventoryServiceBase):
             seat_config=opened.seat_config,
             seats_per_group=opened.seats_per_group,
             currency=opened.currency,
+            time_zone=opened.time_zone,
+            station_names=opened.station_names,
         )
         return await self._play(message, reply)
 

@@ -18,6 +18,7 @@ from travio_inventory.client import (
 )
 from travio_inventory.client.grpclib_internals import FRAME_BYTES_MAX
 from travio_inventory.wire.inventory import v1 as wire
+from verification.kit.trips import train
 
 EXPRESS = Trip(
     key=TripKey("o9", "express"),
@@ -57,6 +58,12 @@ async def test_a_trip_comes_back_as_it_was_opened(service: ScriptedService, inve
     assert [segment.segment_index for segment in opened.segments] == [0, 1]
     assert opened.seat_config is not None
     assert opened.seat_config.total_seats == 2
+
+
+async def test_a_train_comes_back_with_its_cars(service: ScriptedService, inventory: InventoryClient) -> None:
+    await inventory.open_trip(train())
+    assert await inventory.trip("train") == train()
+    assert [opened.time_zone for opened in service.seen(wire.InitializeTripInventoryRequest)] == ["Europe/Vienna"]
 
 
 async def test_a_map_of_1300_seats_arrives_whole(service: ScriptedService, inventory: InventoryClient) -> None:

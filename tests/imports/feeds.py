@@ -9,7 +9,7 @@ from travio_inventory.imports.gtfs.feed import Feed
 from travio_inventory.imports.gtfs.timetable import read_timetable
 from travio_inventory.imports.gtfs.trips import PlannedTrip, plan_trips
 from travio_inventory.imports.seat_plans import SeatPlan
-from travio_inventory.seats.trip import Seat
+from travio_inventory.seats.layout import Seat
 
 DAY = date(2027, 6, 2)
 PLAN = SeatPlan("bus", (Seat("1A", "1A", 1, 1),))

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from travio_inventory.imports.plan_text import plan_json, plan_toml
 from travio_inventory.imports.seat_plans import SeatPlan, plan_from
-from travio_inventory.seats.trip import ALL_IN_ONE_GROUP, OUR_CHOICE, Seat
+from travio_inventory.seats.layout import Seat
+from travio_inventory.seats.trip import ALL_IN_ONE_GROUP, OUR_CHOICE
 
 IDS = st.text("aA1-_{} é\\\"'=#.🚌", min_size=1, max_size=6).map(str.strip).filter(bool)
 NUMBERS = st.one_of(

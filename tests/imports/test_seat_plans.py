@@ -9,7 +9,8 @@ import pytest
 from travio_inventory.cli import examples
 from travio_inventory.imports.documents import WrongFile
 from travio_inventory.imports.seat_plans import SeatPlan, plan_from, plan_of_trip, read_plan
-from travio_inventory.seats.trip import ALL_IN_ONE_GROUP, Segment, Trip, TripKey
+from travio_inventory.seats.route import Segment
+from travio_inventory.seats.trip import ALL_IN_ONE_GROUP, Trip, TripKey
 
 HALL = """
 [plan]

@@ -6,14 +6,14 @@ import pytest
 
 from travio_inventory.kernel import limits
 from travio_inventory.kernel.refusals import InvalidRequest
+from travio_inventory.seats.layout import Seat
 from travio_inventory.seats.refusals import InvalidJourney, InvalidSeats, InvalidTrip
+from travio_inventory.seats.route import Segment
 from travio_inventory.seats.trip import (
     ALL_IN_ONE_GROUP,
     OUR_CHOICE,
     Ends,
     Journey,
-    Seat,
-    Segment,
     Trip,
     TripKey,
     first_repeated,

@@ -33,7 +33,8 @@ from travio_inventory.seats.hold import Hold, Passenger
 from travio_inventory.seats.ports import ArchiveFailed, EndedTrip, TripArchive
 from travio_inventory.seats.records.definitions import Definitions
 from travio_inventory.seats.records.listed_trips import EVERY_MS
-from travio_inventory.seats.trip import Ends, Segment, Trip, TripKey
+from travio_inventory.seats.route import Segment
+from travio_inventory.seats.trip import Ends, Trip, TripKey
 from travio_inventory.seats.use_cases.hold_seats import HoldTimes
 from travio_inventory.store.memory import Faults, MemoryBatches
 from verification.kit.asking import hold_seats, open_trip

@@ -12,8 +12,10 @@ from travio_inventory.protocol.batches import Batches
 from travio_inventory.seats.commands import ConfirmHoldCommand, HoldsQuery, WaitlistPlace
 from travio_inventory.seats.events import EventType, SeatsPurchased, data_of
 from travio_inventory.seats.hold import Confirmed
+from travio_inventory.seats.layout import Seat
 from travio_inventory.seats.refusals import SeatUnavailable
-from travio_inventory.seats.trip import Ends, Seat, Segment, TripKey
+from travio_inventory.seats.route import Segment
+from travio_inventory.seats.trip import Ends, TripKey
 from verification.kit.asking import definition, hold_seats, open_trip
 from verification.kit.legal_ids import AWKWARD, several
 from verification.kit.sale import TTL_S, Market

@@ -25,11 +25,13 @@ from travio_inventory.seats.hold import (
     late_id,
     parse_hold_id,
 )
+from travio_inventory.seats.layout import Seat
 from travio_inventory.seats.ports import Cell, SeatGroupKey
 from travio_inventory.seats.records import listed_trips, seat_rows, trip_rows, waitlists
 from travio_inventory.seats.records.list_turns import entry_key
 from travio_inventory.seats.refusals import TakenCell
-from travio_inventory.seats.trip import Journey, Seat, Segment, Trip, TripKey
+from travio_inventory.seats.route import Segment
+from travio_inventory.seats.trip import Journey, Trip, TripKey
 from travio_inventory.store.sqlite.statements import partition_text
 from verification.kit.legal_ids import confusable
 

@@ -35,7 +35,7 @@ from travio_inventory.seats.refusals import (
     TripNotFound,
     TripOpening,
 )
-from travio_inventory.seats.trip import Segment
+from travio_inventory.seats.route import Segment
 from travio_inventory.store.memory import Faults
 from verification.kit.asking import definition, open_trip, seat_map
 

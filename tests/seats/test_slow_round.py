@@ -35,7 +35,8 @@ from travio_inventory.seats.records.definitions import Definitions
 from travio_inventory.seats.records.listed_trips import EVERY_MS
 from travio_inventory.seats.records.open_trips import GROUPS_AT_ONCE, KEPT_S, SlowRound
 from travio_inventory.seats.records.seats import Seats
-from travio_inventory.seats.trip import Journey, Segment, Trip, TripKey
+from travio_inventory.seats.route import Segment
+from travio_inventory.seats.trip import Journey, Trip, TripKey
 from travio_inventory.seats.use_cases.expire_holds import ExpireHolds
 from travio_inventory.store.memory import MemoryBatches
 from verification.kit.asking import open_trip

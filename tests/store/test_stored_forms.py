@@ -27,10 +27,12 @@ from travio_inventory.seats.hold import (
     late_id,
     parse_hold_id,
 )
+from travio_inventory.seats.layout import Seat
 from travio_inventory.seats.records import seat_rows
 from travio_inventory.seats.records.seats import Seats
 from travio_inventory.seats.refusals import TakenCell
-from travio_inventory.seats.trip import Journey, Seat, Segment, Trip, TripKey, read_definition
+from travio_inventory.seats.route import Segment
+from travio_inventory.seats.trip import Journey, Trip, TripKey, read_definition
 from verification.kit.legal_ids import legal_ids, several
 
 TRIP = Trip(

@@ -8,8 +8,10 @@ import pytest
 
 from tests.seats.long_after import KEY, a_trip
 from travio_inventory.seats.hold import NEVER_MS, Confirmed, Held, Hold, Passenger
+from travio_inventory.seats.layout import Seat
 from travio_inventory.seats.ports import ArchiveFailed, EndedTrip
-from travio_inventory.seats.trip import Journey, Seat, Segment, Trip, TripKey
+from travio_inventory.seats.route import Segment
+from travio_inventory.seats.trip import Journey, Trip, TripKey
 from travio_inventory.store.trip_archive import TripArchive, file_name
 from verification.kit.legal_ids import AWKWARD
 

@@ -5,7 +5,9 @@ from secrets import token_hex
 from string import ascii_lowercase
 
 from travio_inventory.bench.calls import ORGANIZATION
-from travio_inventory.seats.trip import Seat, Segment, Trip, TripKey
+from travio_inventory.seats.layout import Seat
+from travio_inventory.seats.route import Segment
+from travio_inventory.seats.trip import Trip, TripKey
 
 COACH_ROWS = "ABCDEFGHIJ"
 COACH_COLUMNS = "1234"

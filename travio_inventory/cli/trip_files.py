@@ -12,7 +12,8 @@ from travio_inventory.imports.file_fields import IN_A_TRIP, IN_A_TRIP_WITH_A_PLA
 from travio_inventory.imports.seat_plans import SeatPlan, read_plan, seats_per_group
 from travio_inventory.imports.sections import read_sections
 from travio_inventory.kernel.refusals import InvalidRequest
-from travio_inventory.seats.trip import OUR_CHOICE, Segment, Trip, TripKey
+from travio_inventory.seats.route import Segment
+from travio_inventory.seats.trip import OUR_CHOICE, Trip, TripKey
 
 
 def read_trip(path: Path, *, organization: str | None = None, trip_id: str | None = None) -> Trip:

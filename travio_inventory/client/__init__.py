@@ -31,6 +31,7 @@ from travio_inventory.kernel.refusals import (
     WrongRequest,
 )
 from travio_inventory.seats.hold import Passenger
+from travio_inventory.seats.layout import Feature, Seat, Section
 from travio_inventory.seats.refusals import (
     BookingCancelled,
     ExtensionTooLong,
@@ -54,7 +55,8 @@ from travio_inventory.seats.refusals import (
     TripNotFound,
     TripOpening,
 )
-from travio_inventory.seats.trip import Journey, Seat, Segment, Trip, TripKey
+from travio_inventory.seats.route import Direction, Segment, StationName
+from travio_inventory.seats.trip import Journey, Trip, TripKey
 from travio_inventory.wire.inventory.v1 import HoldStatus, SeatStatus
 
 __all__ = [
@@ -67,7 +69,9 @@ __all__ = [
     "Booking",
     "BookingCancelled",
     "ClientError",
+    "Direction",
     "ExtensionTooLong",
+    "Feature",
     "FinalRefusal",
     "Hold",
     "HoldAttempt",
@@ -103,7 +107,9 @@ __all__ = [
     "SeatStatus",
     "SeatTaken",
     "SeatUnavailable",
+    "Section",
     "Segment",
+    "StationName",
     "TakenCell",
     "Ticket",
     "Trip",

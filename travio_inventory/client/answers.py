@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import NamedTuple
 
 from travio_inventory.seats.hold import Passenger
-from travio_inventory.seats.trip import Journey, Seat
+from travio_inventory.seats.layout import Seat
+from travio_inventory.seats.trip import Journey
 from travio_inventory.wire.inventory.v1 import HoldStatus, SeatStatus
 
 

@@ -15,7 +15,9 @@ from travio_inventory.client.answers import (
 )
 from travio_inventory.kernel.refusals import InvalidRequest, Violation
 from travio_inventory.seats.hold import Passenger
-from travio_inventory.seats.trip import Journey, Seat, Segment, Trip, TripKey
+from travio_inventory.seats.layout import Feature, Seat, Section
+from travio_inventory.seats.route import Direction, Segment, StationName
+from travio_inventory.seats.trip import Journey, Trip, TripKey
 from travio_inventory.wire.inventory import v1 as wire
 
 INT32_MIN, INT32_MAX = -(2**31), 2**31 - 1
@@ -144,8 +146,13 @@ def trip_request(trip: Trip) -> wire.InitializeTripInventoryRequest:
         seats_per_group=trip.seats_per_group_asked,
         segments=[_segment_message(index, segment) for index, segment in enumerate(trip.segments)],
         seat_config=wire.SeatConfiguration(
-            total_seats=len(trip.seats), seats=[_seat_message(seat) for seat in trip.seats]
+            total_seats=len(trip.seats),
+            seats=list(map(_seat_message, trip.seats)),
+            sections=list(map(_section_message, trip.sections)),
+            features=list(map(_feature_message, trip.features)),
         ),
+        time_zone=trip.time_zone,
+        station_names=dict(trip.station_names),
     )
 
 
@@ -156,6 +163,7 @@ def _segment_message(index: int, segment: Segment) -> wire.SegmentDefinition:
         to_station_id=segment.destination,
         departure_time=segment.departs_at_s,
         arrival_time=segment.arrives_at_s,
+        direction=wire.DirectionOfTravel[segment.direction.name],
     )
 
 
@@ -171,20 +179,43 @@ def _seat_message(seat: Seat) -> wire.SeatDefinition:
         is_accessible=seat.is_accessible,
         has_power=seat.has_power,
         is_exit_row=seat.is_exit_row,
+        section_id=seat.section,
+        row_label=seat.row_label,
+        label=seat.label,
+    )
+
+
+def _section_message(section: Section) -> wire.SectionDefinition:
+    return wire.SectionDefinition(section_id=section.id, label=section.label, kind=section.kind)
+
+
+def _feature_message(feature: Feature) -> wire.FeatureDefinition:
+    return wire.FeatureDefinition(
+        kind=feature.kind,
+        section_id=feature.section,
+        row=feature.row,
+        column=feature.column,
+        rows=feature.rows,
+        columns=feature.columns,
+        label=feature.label,
     )
 
 
 def trip(reply: wire.GetTripResponse) -> Trip:
     """The trip as it was opened. Raises InvalidRequest for a definition that cannot be."""
-    seats = reply.seat_config.seats if reply.seat_config else ()
+    config = reply.seat_config or wire.SeatConfiguration()
     return Trip(
         key=TripKey(reply.organization_id, reply.trip_id),
         segments=tuple(_segment(message) for message in reply.segments),
-        seats=tuple(_seat(message) for message in seats),
+        seats=tuple(map(_seat, config.seats)),
+        sections=tuple(map(_section, config.sections)),
+        features=tuple(map(_feature, config.features)),
         seats_per_group=reply.seats_per_group,
         vehicle=reply.vehicle_id,
         vehicle_type=reply.vehicle_type,
         currency=reply.currency,
+        time_zone=reply.time_zone,
+        station_names=tuple(StationName(*name) for name in reply.station_names.items()),
     )
 
 
@@ -194,6 +225,28 @@ def _segment(message: wire.SegmentDefinition) -> Segment:
         destination=message.to_station_id,
         departs_at_s=message.departure_time,
         arrives_at_s=message.arrival_time,
+        direction=_direction(message.direction),
+    )
+
+
+def _direction(direction: int) -> Direction:
+    """UNSPECIFIED too for one that this release does not know."""
+    return Direction.__members__.get(wire.DirectionOfTravel(direction).name or "", Direction.UNSPECIFIED)
+
+
+def _section(message: wire.SectionDefinition) -> Section:
+    return Section(message.section_id, message.label, message.kind)
+
+
+def _feature(message: wire.FeatureDefinition) -> Feature:
+    return Feature(
+        message.kind,
+        message.row,
+        message.column,
+        section=message.section_id,
+        rows=message.rows,
+        columns=message.columns,
+        label=message.label,
     )
 
 
@@ -209,6 +262,9 @@ def _seat(message: wire.SeatDefinition) -> Seat:
         is_accessible=message.is_accessible,
         has_power=message.has_power,
         is_exit_row=message.is_exit_row,
+        section=message.section_id,
+        row_label=message.row_label,
+        label=message.label,
     )
 
 

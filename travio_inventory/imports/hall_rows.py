@@ -10,7 +10,7 @@ from travio_inventory.imports.documents import WrongFile
 from travio_inventory.imports.seat_plans import SeatPlan
 from travio_inventory.imports.sections import SECTION_GAP_ROWS
 from travio_inventory.kernel.refusals import InvalidRequest
-from travio_inventory.seats.trip import Seat
+from travio_inventory.seats.layout import Seat
 
 PLAN_BYTES_MAX = 20_000_000
 

@@ -8,7 +8,8 @@ from typing import Any
 from travio_inventory.imports.listed_rows import GAP, RANGE
 from travio_inventory.imports.seat_plans import ALL_SEATS, SeatPlan
 from travio_inventory.imports.sections import SECTION_GAP_ROWS
-from travio_inventory.seats.trip import ALL_IN_ONE_GROUP, OUR_CHOICE, Seat
+from travio_inventory.seats.layout import Seat
+from travio_inventory.seats.trip import ALL_IN_ONE_GROUP, OUR_CHOICE
 
 GAP_MAX = 4
 """Empty places within a row; after more of them the row goes on in another table."""

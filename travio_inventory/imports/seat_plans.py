@@ -10,7 +10,9 @@ from travio_inventory.imports.documents import Table, WrongFile, parse_json, par
 from travio_inventory.imports.file_fields import IN_A_PLAN, in_the_file
 from travio_inventory.imports.sections import read_sections
 from travio_inventory.kernel.refusals import InvalidRequest
-from travio_inventory.seats.trip import ALL_IN_ONE_GROUP, OUR_CHOICE, Seat, Segment, Trip, TripKey
+from travio_inventory.seats.layout import Seat
+from travio_inventory.seats.route import Segment
+from travio_inventory.seats.trip import ALL_IN_ONE_GROUP, OUR_CHOICE, Trip, TripKey
 
 ALL_SEATS = "all"
 _ANY_TRIP = TripKey("any", "any")

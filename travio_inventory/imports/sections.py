@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from travio_inventory.imports.documents import Table
 from travio_inventory.imports.listed_rows import ListedRow, read_rows
 from travio_inventory.kernel import limits
-from travio_inventory.seats.trip import Seat
+from travio_inventory.seats.layout import Seat
 
 SECTION_GAP_ROWS = 1
 """Empty rows between two sections, so that a map shows where one ends."""

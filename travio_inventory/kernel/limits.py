@@ -5,6 +5,9 @@ NAME_BYTES_MAX = 256
 SEGMENTS_MAX = 512
 SEATS_MAX = 100_000
 CELLS_MAX = 2_000_000
+SECTIONS_MAX = 1_000
+SECTION_SEATS_MAX = 5_000
+FEATURES_MAX = 5_000
 CELLS_PER_GROUP_MAX = 5_000
 """Seats of a seat group times segments: every store reads as many in one page, so no operator may raise it."""
 SEATS_PER_HOLD_MAX = 50

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from struct import pack, unpack_from
 from typing import assert_never
 
+from travio_inventory.seats.layout import Seat
 from travio_inventory.seats.seat import AVAILABLE, BLOCKED, SOLD, Available, Blocked, HeldUntil, SeatState, Sold
-from travio_inventory.seats.trip import Journey, Seat, Trip
+from travio_inventory.seats.trip import Journey, Trip
 
 _FREE, _HELD, _SOLD, _BLOCKED = b"ahsb"
 

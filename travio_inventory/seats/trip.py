@@ -2,16 +2,27 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import InitVar, dataclass, field, fields
 from functools import cached_property
+from itertools import accumulate
 from json import dumps, loads
 from typing import NamedTuple
 
 from travio_inventory.kernel import limits
 from travio_inventory.kernel.checking import Faults
 from travio_inventory.kernel.refusals import Violation
+from travio_inventory.seats.layout import (
+    Feature,
+    Seat,
+    Section,
+    check_layout,
+    features_in_order,
+    in_layout_order,
+    layout_violations,
+)
 from travio_inventory.seats.refusals import InvalidJourney, InvalidSeats, InvalidTrip
+from travio_inventory.seats.route import Direction, Segment, StationName, check_route, route_violations
 
 OUR_CHOICE = 0
 """Seats per seat group: chosen by the service."""
@@ -19,6 +30,7 @@ ALL_IN_ONE_GROUP = -1
 """Seats per seat group: all of them, up to the limit of a seat group."""
 
 _CURRENCY = re.compile("[A-Z]{3}|")
+_TIME_ZONE = re.compile(r"[A-Za-z0-9_+/-]{0,64}", re.ASCII)
 
 
 class TripKey(NamedTuple):
@@ -49,36 +61,10 @@ class Ends(NamedTuple):
     last: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """The stretch between two neighbouring stops; times in Unix seconds, 0 if unknown."""
-
-    origin: str
-    destination: str
-    departs_at_s: int = 0
-    arrives_at_s: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Seat:
-    """One seat as it is sold and drawn; the price is in minor units of the trip's currency."""
-
-    id: str
-    number: str
-    row: int
-    column: int
-    seat_class: str = ""
-    seat_type: str = ""
-    price_minor: int = 0
-    is_accessible: bool = False
-    has_power: bool = False
-    is_exit_row: bool = False
-
-
 @dataclass(frozen=True)
 class Trip:
-    """The definition of a trip. Seats are kept in layout order: by row, column, id. With OUR_CHOICE or ALL_IN_ONE_GROUP
-    for `seats_per_group` the number is chosen here; `seats_per_group_asked` keeps what was requested.
+    """The definition of a trip. Seats are kept in layout order: by section, row, column, id. With OUR_CHOICE or
+    ALL_IN_ONE_GROUP for `seats_per_group` the number is chosen here; `seats_per_group_asked` keeps what was requested.
 
     Raises InvalidRequest, which names every wrong field, and InvalidTrip if only their combination is wrong; neither
     for a stored definition, whatever the limits were then.
@@ -91,6 +77,10 @@ class Trip:
     vehicle: str = ""
     vehicle_type: str = ""
     currency: str = ""
+    sections: tuple[Section, ...] = ()
+    features: tuple[Feature, ...] = ()
+    time_zone: str = ""
+    station_names: tuple[StationName, ...] = ()
     is_stored: InitVar[bool] = False
     seats_per_group_asked: int = field(init=False, repr=False, compare=False)
     _positions: dict[str, int] = field(init=False, repr=False, compare=False)
@@ -98,8 +88,10 @@ class Trip:
     def __post_init__(self, is_stored: bool) -> None:
         if not is_stored:
             _check_fields(self)
-        ordered = tuple(sorted(self.seats, key=lambda seat: (seat.row, seat.column, seat.id)))
+        ordered = in_layout_order(self.seats, self.sections)
         object.__setattr__(self, "seats", ordered)
+        object.__setattr__(self, "features", features_in_order(self.features, self.sections))
+        object.__setattr__(self, "station_names", tuple(sorted(self.station_names)))
         object.__setattr__(self, "_positions", {seat.id: position for position, seat in enumerate(ordered)})
         object.__setattr__(self, "seats_per_group_asked", self.seats_per_group)
         if self.seats_per_group == OUR_CHOICE:
@@ -131,6 +123,13 @@ class Trip:
         return frozenset(seat.seat_class for seat in self.seats)
 
     @cached_property
+    def section_ranges(self) -> Mapping[str, range]:
+        """The places in layout order of each section's seats."""
+        counts = Counter(seat.section for seat in self.seats)
+        ends = accumulate(counts.values())
+        return {name: range(end - counts[name], end) for name, end in zip(counts, ends, strict=True)}
+
+    @cached_property
     def group_count(self) -> int:
         """The number of seat groups; at least 1."""
         return -(-len(self.seats) // self.seats_per_group)
@@ -141,14 +140,19 @@ class Trip:
         plain = {
             "organization": self.key.organization,
             "trip": self.key.trip,
-            "segments": [_values(segment, _SEGMENT_FIELDS) for segment in self.segments],
-            "seats": [_values(seat, _SEAT_FIELDS) for seat in self.seats],
+            "segments": [_written(segment, _SEGMENT_FIELDS, _OLDEST_OF_SEGMENT) for segment in self.segments],
+            "seats": [_written(seat, _SEAT_FIELDS, _OLDEST_OF_SEAT) for seat in self.seats],
             "seats_per_group": self.seats_per_group,
             "vehicle": self.vehicle,
             "vehicle_type": self.vehicle_type,
             "currency": self.currency,
+            "sections": [_values(section, _SECTION_FIELDS) for section in self.sections],
+            "features": [_values(feature, _FEATURE_FIELDS) for feature in self.features],
+            "time_zone": self.time_zone,
+            "station_names": self.station_names,
         }
-        return dumps(plain, separators=(",", ":"))
+        written = {name: value for name, value in plain.items() if value or name not in _LATER_OF_TRIP}
+        return dumps(written, separators=(",", ":"))
 
     def has_seat(self, seat_id: str) -> bool:
         """Whether the trip has a seat with that id."""
@@ -226,14 +230,36 @@ def read_definition(definition: str) -> Trip:
     """The trip with this `definition`; fields that an earlier release did not write have their defaults."""
     values = loads(definition)
     key = TripKey(values.pop("organization"), values.pop("trip"))
-    segments = tuple(Segment(*segment) for segment in values.pop("segments"))
-    seats = tuple(Seat(*seat) for seat in values.pop("seats"))
-    return Trip(key=key, segments=segments, seats=seats, is_stored=True, **values)
+    return Trip(
+        key=key,
+        segments=tuple(_segment(*segment) for segment in values.pop("segments")),
+        seats=tuple(Seat(*seat) for seat in values.pop("seats")),
+        sections=tuple(Section(*section) for section in values.pop("sections", ())),
+        features=tuple(Feature(*feature) for feature in values.pop("features", ())),
+        station_names=tuple(StationName(*name) for name in values.pop("station_names", ())),
+        is_stored=True,
+        **values,
+    )
 
 
 _SEGMENT_FIELDS = tuple(field.name for field in fields(Segment))
-_BEGINS_OR_ENDS = {"from": "begins", "to": "ends"}
 _SEAT_FIELDS = tuple(field.name for field in fields(Seat))
+_SECTION_FIELDS = tuple(field.name for field in fields(Section))
+_FEATURE_FIELDS = tuple(field.name for field in fields(Feature))
+_OLDEST_OF_SEGMENT, _OLDEST_OF_SEAT = 4, 10
+"""So many fields are always written; those after them only where one of them says something."""
+_LATER_OF_TRIP = {"sections", "features", "time_zone", "station_names"}
+"""Written only where they say something."""
+_BEGINS_OR_ENDS = {"from": "begins", "to": "ends"}
+
+
+def _segment(origin: str, destination: str, departs_at_s: int = 0, arrives_at_s: int = 0, ahead: str = "") -> Segment:
+    return Segment(origin, destination, departs_at_s, arrives_at_s, Direction(ahead))
+
+
+def _written(of: object, names: Sequence[str], oldest: int) -> list[object]:
+    values = _values(of, names)
+    return values if any(values[oldest:]) else values[:oldest]
 
 
 def _values(of: object, names: Iterable[str]) -> list[object]:
@@ -265,40 +291,21 @@ def _check_fields(trip: Trip) -> None:
     found = Faults()
     found.id("organization_id", trip.key.organization)
     found.id("trip_id", trip.key.trip)
-    if found.count("segments", trip.segments, 1, limits.SEGMENTS_MAX):
-        for index, segment in enumerate(trip.segments):
-            _check_segment(found.at(f"segments[{index}]."), segment)
-    if found.count("seat_config.seats", trip.seats, 1, limits.SEATS_MAX):
-        for index, seat in enumerate(trip.seats):
-            _check_seat(found.at(f"seat_config.seats[{index}]."), seat)
+    check_route(found, trip.segments, trip.station_names)
+    check_layout(found.at("seat_config."), trip.seats, trip.sections, trip.features)
     found.number("seats_per_group", trip.seats_per_group, ALL_IN_ONE_GROUP, limits.SEATS_MAX)
     if not _CURRENCY.fullmatch(trip.currency):
         found.wrong("currency", "must be three capital letters (ISO 4217) or empty")
     found.text("vehicle_id", trip.vehicle)
     found.text("vehicle_type", trip.vehicle_type)
+    if not _TIME_ZONE.fullmatch(trip.time_zone):
+        found.wrong("time_zone", "must be a name of the time zone database, as Asia/Dhaka, or empty")
     found.finish()
 
 
-def _check_segment(found: Faults, segment: Segment) -> None:
-    found.id("from_station_id", segment.origin)
-    found.id("to_station_id", segment.destination)
-    found.number("departure_time", segment.departs_at_s, 0, limits.TIME_S_MAX)
-    found.number("arrival_time", segment.arrives_at_s, 0, limits.TIME_S_MAX)
-
-
-def _check_seat(found: Faults, seat: Seat) -> None:
-    found.id("seat_id", seat.id)
-    found.text("seat_number", seat.number)
-    found.number("row", seat.row, 0, limits.ROW_MAX)
-    found.number("column", seat.column, 0, limits.ROW_MAX)
-    found.id("seat_class", seat.seat_class, required=False)
-    found.text("seat_type", seat.seat_type)
-    found.number("price_paisa", seat.price_minor, 0, limits.PRICE_MINOR_MAX)
-
-
 def _violations(trip: Trip) -> Iterable[Violation]:
-    yield from _segment_violations(trip)
-    yield from _seat_violations(trip)
+    yield from route_violations(trip.segments, trip.station_names)
+    yield from layout_violations(trip.seats, trip.sections, trip.features)
     most = _seats_per_group_max(trip)
     if min(trip.seats_per_group, len(trip.seats)) > most:
         said = f"must be at most {most}: a seat group has at most {limits.CELLS_PER_GROUP_MAX} cells (seats x segments)"
@@ -310,34 +317,3 @@ def _violations(trip: Trip) -> Iterable[Violation]:
 
 def _seats_per_group_max(trip: Trip) -> int:
     return limits.CELLS_PER_GROUP_MAX // max(1, len(trip.segments))
-
-
-def _segment_violations(trip: Trip) -> Iterable[Violation]:
-    previous: Segment | None = None
-    for index, segment in enumerate(trip.segments):
-        if segment.origin == segment.destination:
-            yield Violation(f"segments[{index}]", "starts and ends at the same station")
-        if previous is not None and previous.destination != segment.origin:
-            yield Violation(f"segments[{index}].from_station_id", "is not where the segment before ends")
-        previous = segment
-    yield from _time_violations(trip.segments)
-
-
-def _time_violations(segments: Sequence[Segment]) -> Iterable[Violation]:
-    """Along the route known times never decrease."""
-    before_s, before = 0, ""
-    for index, segment in enumerate(segments):
-        for name, event, at_s in (
-            ("departure_time", f"the departure from {segment.origin!r}", segment.departs_at_s),
-            ("arrival_time", f"the arrival at {segment.destination!r}", segment.arrives_at_s),
-        ):
-            if at_s and before and at_s < before_s:
-                yield Violation(f"segments[{index}].{name}", f"{event} is before {before}")
-            if at_s:
-                before_s, before = at_s, event
-
-
-def _seat_violations(trip: Trip) -> Iterable[Violation]:
-    if len(trip._positions) != len(trip.seats):
-        counts = Counter(seat.id for seat in trip.seats)
-        yield Violation("seat_config.seats", f"seat {counts.most_common(1)[0][0]!r} is defined twice")

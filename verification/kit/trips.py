@@ -1,11 +1,24 @@
 """Small trips to sell, and what a client sees of their seats."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Literal, TypeAlias
 from uuid import uuid4
 
-from travio_inventory.client import InventoryClient, Journey, Seat, SeatStatus, Segment, Trip, TripKey
+from travio_inventory.client import (
+    Direction,
+    Feature,
+    InventoryClient,
+    Journey,
+    Seat,
+    SeatStatus,
+    Section,
+    Segment,
+    StationName,
+    Trip,
+    TripKey,
+)
 from verification.kit.service_process import ORGANIZATION
 
 SEATS = 18
@@ -50,6 +63,39 @@ def a_trip(
         seats=layout,
         seats_per_group=len(layout) if seats_per_group == "all" else seats_per_group,
         vehicle=vehicle,
+    )
+
+
+def train(name: str = "train", *, organization: str = "org", stops: Sequence[str] = "ABC", per_group: int = 3) -> Trip:
+    """Car 10 before car 9, each with rows 1 and 2 of two seats in first and second class; a toilet in car 9."""
+    cars = Section("c10", "Car 10", "car"), Section("c9", "Car 9", "car")
+    seats = [
+        Seat(
+            id=f"{car.id}-{row}{letter}",
+            number=letter,
+            row=row,
+            column=column,
+            seat_class="first" if row == 1 else "second",
+            seat_type="window",
+            price_minor=1_000 * (3 - row),
+            section=car.id,
+            row_label=str(row),
+        )
+        for car in cars
+        for row in (1, 2)
+        for column, letter in enumerate("AB", 1)
+    ]
+    return Trip(
+        key=TripKey(organization, name),
+        segments=tuple(replace(each, direction=Direction.LAST_ROW_AHEAD) for each in route(stops)),
+        seats=tuple(seats),
+        seats_per_group=per_group,
+        vehicle_type="train",
+        currency="EUR",
+        sections=cars,
+        features=(Feature("toilet", 3, 1, section="c9", columns=2, label="WC"),),
+        time_zone="Europe/Vienna",
+        station_names=(StationName("A", "Aachen"), StationName("C", "Celle")),
     )
 
 

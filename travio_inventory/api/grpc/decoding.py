@@ -11,10 +11,11 @@ from travio_inventory.kernel.checking import Faults
 from travio_inventory.kernel.limits import CHECKS_PER_BATCH_MAX, SEGMENTS_MAX, UPDATES_MAX
 from travio_inventory.kernel.refusals import InvalidRequest, Violation
 from travio_inventory.seats.commands import SeatUpdate
-from travio_inventory.seats.trip import Segment
-from travio_inventory.wire.inventory.v1 import SeatStatus
+from travio_inventory.seats.route import Direction, Segment
+from travio_inventory.wire.inventory.v1 import DirectionOfTravel, SeatStatus
 
 TOKEN_BYTES_MAX = 2_048
+DIRECTIONS = {int(wire): Direction[wire.name] for wire in DirectionOfTravel if wire.name}
 
 
 def no_message() -> InvalidRequest:
@@ -42,6 +43,7 @@ def segments(found: Faults, parts: Sequence[Any]) -> tuple[Segment, ...]:
     for index, part in enumerate(parts):
         each = found.at(f"segments[{index}].")
         each.number("segment_index", part.segment_index, 0, len(parts) - 1)
+        each.number("direction", part.direction, 0, len(DIRECTIONS) - 1)
         if part.segment_index in numbered:
             each.wrong("segment_index", f"{part.segment_index} is used twice")
         numbered[part.segment_index] = _segment(part)
@@ -49,7 +51,8 @@ def segments(found: Faults, parts: Sequence[Any]) -> tuple[Segment, ...]:
 
 
 def _segment(part: Any) -> Segment:  # noqa: ANN401 - see above
-    return Segment(part.from_station_id, part.to_station_id, part.departure_time, part.arrival_time)
+    direction = DIRECTIONS.get(part.direction, Direction.UNSPECIFIED)
+    return Segment(part.from_station_id, part.to_station_id, part.departure_time, part.arrival_time, direction)
 
 
 def announced_seats(found: Faults, config: Any) -> None:  # noqa: ANN401 - see above

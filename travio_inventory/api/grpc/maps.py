@@ -9,9 +9,10 @@ from typing import Final, NamedTuple
 
 from travio_inventory.api.grpc.memo import Memo
 from travio_inventory.api.grpc.protobuf import number, part, text
+from travio_inventory.seats.layout import Seat
 from travio_inventory.seats.seat import Available, Blocked, HeldUntil, SeatState, Sold
 from travio_inventory.seats.seat_map import SeatMap
-from travio_inventory.seats.trip import Journey, Seat, Trip, TripKey
+from travio_inventory.seats.trip import Journey, Trip, TripKey
 from travio_inventory.seats.use_cases.check_availability import Availability
 from travio_inventory.wire.inventory.v1 import SeatStatus
 

@@ -24,7 +24,9 @@ from travio_inventory.seats.commands import (
     trip_id,
 )
 from travio_inventory.seats.hold import Passenger
-from travio_inventory.seats.trip import Ends, Seat, Trip, TripKey
+from travio_inventory.seats.layout import Feature, Seat, Section
+from travio_inventory.seats.route import StationName
+from travio_inventory.seats.trip import Ends, Trip, TripKey
 
 T = TypeVar("T")
 Fields: TypeAlias = Any
@@ -191,6 +193,10 @@ def _trip(message: Fields) -> Trip:
             vehicle=message.vehicle_id,
             vehicle_type=message.vehicle_type,
             currency=message.currency,
+            sections=tuple(map(_section, message.seat_config.sections)),
+            features=tuple(map(_feature, message.seat_config.features)),
+            time_zone=message.time_zone,
+            station_names=tuple(StationName(*name) for name in message.station_names.items()),
         )
     found.finish()
     return trip
@@ -208,6 +214,25 @@ def _seat(seat: Fields) -> Seat:
         is_accessible=seat.is_accessible,
         has_power=seat.has_power,
         is_exit_row=seat.is_exit_row,
+        section=seat.section_id,
+        row_label=seat.row_label,
+        label=seat.label,
+    )
+
+
+def _section(section: Fields) -> Section:
+    return Section(section.section_id, section.label, section.kind)
+
+
+def _feature(feature: Fields) -> Feature:
+    return Feature(
+        feature.kind,
+        feature.row,
+        feature.column,
+        section=feature.section_id,
+        rows=feature.rows or 1,
+        columns=feature.columns or 1,
+        label=feature.label,
     )
 
 

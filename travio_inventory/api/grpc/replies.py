@@ -17,6 +17,7 @@ from travio_inventory.seats.hold import (
     Released,
     base_id,
 )
+from travio_inventory.seats.layout import Feature, Section
 from travio_inventory.seats.refusals import CONTENTION, HoldLimitReached, SeatContended, SeatHeld, SeatTaken
 from travio_inventory.seats.trip import Trip
 from travio_inventory.seats.waitlist import WaitlistEntry
@@ -139,6 +140,7 @@ def defined(trip: Trip) -> v1.GetTripResponse:
             to_station_id=segment.destination,
             departure_time=segment.departs_at_s,
             arrival_time=segment.arrives_at_s,
+            direction=v1.DirectionOfTravel[segment.direction.name],
         )
         for index, segment in enumerate(trip.segments)
     ]
@@ -154,6 +156,9 @@ def defined(trip: Trip) -> v1.GetTripResponse:
             is_accessible=seat.is_accessible,
             has_power=seat.has_power,
             is_exit_row=seat.is_exit_row,
+            section_id=seat.section,
+            row_label=seat.row_label,
+            label=seat.label,
         )
         for seat in trip.seats
     ]
@@ -163,9 +168,32 @@ def defined(trip: Trip) -> v1.GetTripResponse:
         vehicle_id=trip.vehicle,
         vehicle_type=trip.vehicle_type,
         segments=segments,
-        seat_config=v1.SeatConfiguration(total_seats=len(seats), seats=seats),
+        seat_config=v1.SeatConfiguration(
+            total_seats=len(seats),
+            seats=seats,
+            sections=list(map(section, trip.sections)),
+            features=list(map(feature, trip.features)),
+        ),
         seats_per_group=trip.seats_per_group,
         currency=trip.currency,
+        time_zone=trip.time_zone,
+        station_names=dict(trip.station_names),
+    )
+
+
+def section(section: Section) -> v1.SectionDefinition:
+    return v1.SectionDefinition(section_id=section.id, label=section.label, kind=section.kind)
+
+
+def feature(feature: Feature) -> v1.FeatureDefinition:
+    return v1.FeatureDefinition(
+        kind=feature.kind,
+        section_id=feature.section,
+        row=feature.row,
+        column=feature.column,
+        rows=feature.rows,
+        columns=feature.columns,
+        label=feature.label,
     )
 
 

@@ -10,7 +10,8 @@ from travio_inventory.imports.gtfs.stops import NotATrip, Stop
 from travio_inventory.imports.gtfs.timetable import Timetable, TimetabledTrip
 from travio_inventory.imports.seat_plans import SeatPlan
 from travio_inventory.kernel.refusals import InvalidRequest
-from travio_inventory.seats.trip import Segment, Trip, TripKey
+from travio_inventory.seats.route import Segment
+from travio_inventory.seats.trip import Trip, TripKey
 
 
 @dataclass(frozen=True)

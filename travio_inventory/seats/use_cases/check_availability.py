@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.seats.commands import AvailabilityQuery, SeatMapQuery
+from travio_inventory.seats.layout import Seat
 from travio_inventory.seats.seat import Available, SeatState
 from travio_inventory.seats.seat_map import SeatMap
-from travio_inventory.seats.trip import Seat
 from travio_inventory.seats.use_cases.read_seat_map import ReadSeatMap
 
 

@@ -13,8 +13,10 @@ __all__ = (
     "ConfirmBookingRequest",
     "ConfirmBookingResponse",
     "ConfirmedSeat",
+    "DirectionOfTravel",
     "ExtendHoldRequest",
     "ExtendHoldResponse",
+    "FeatureDefinition",
     "GetHoldRequest",
     "GetHoldResponse",
     "GetSeatMapRequest",
@@ -52,6 +54,7 @@ __all__ = (
     "SeatRow",
     "SeatStatus",
     "SeatUpdate",
+    "SectionDefinition",
     "SegmentDefinition",
     "UpdateInventoryRequest",
     "UpdateInventoryResponse",
@@ -74,6 +77,40 @@ if TYPE_CHECKING:
 
 _COMPILER_VERSION = "0.10.1"
 betterproto2.check_compiler_version(_COMPILER_VERSION)
+
+
+class DirectionOfTravel(betterproto2.Enum):
+    """
+    Which end of the vehicle is ahead.
+    """
+
+    UNSPECIFIED = 0
+
+    FIRST_ROW_AHEAD = 1
+    """
+    The first row of the first section.
+    """
+
+    LAST_ROW_AHEAD = 2
+    """
+    The last row of the last section.
+    """
+
+    @classmethod
+    def betterproto_value_to_renamed_proto_names(cls) -> dict[int, str]:
+        return {
+            0: "DIRECTION_OF_TRAVEL_UNSPECIFIED",
+            1: "DIRECTION_OF_TRAVEL_FIRST_ROW_AHEAD",
+            2: "DIRECTION_OF_TRAVEL_LAST_ROW_AHEAD",
+        }
+
+    @classmethod
+    def betterproto_renamed_proto_names_to_value(cls) -> dict[str, int]:
+        return {
+            "DIRECTION_OF_TRAVEL_UNSPECIFIED": 0,
+            "DIRECTION_OF_TRAVEL_FIRST_ROW_AHEAD": 1,
+            "DIRECTION_OF_TRAVEL_LAST_ROW_AHEAD": 2,
+        }
 
 
 class HoldStatus(betterproto2.Enum):
@@ -347,6 +384,36 @@ default_message_pool.register_message("inventory.v1", "ExtendHoldResponse", Exte
 
 
 @dataclass(eq=False, repr=False)
+class FeatureDefinition(betterproto2.Message):
+    """
+    Something that is no seat: so many rows and columns of a section, from its place on.
+    """
+
+    kind: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+    """
+    Any text, such as door, toilet, stairs, table, stage.
+    """
+
+    section_id: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+
+    row: "int" = betterproto2.field(3, betterproto2.TYPE_INT32)
+
+    column: "int" = betterproto2.field(4, betterproto2.TYPE_INT32)
+
+    rows: "int" = betterproto2.field(5, betterproto2.TYPE_INT32)
+    """
+    0: 1, as in `columns`.
+    """
+
+    columns: "int" = betterproto2.field(6, betterproto2.TYPE_INT32)
+
+    label: "str" = betterproto2.field(7, betterproto2.TYPE_STRING)
+
+
+default_message_pool.register_message("inventory.v1", "FeatureDefinition", FeatureDefinition)
+
+
+@dataclass(eq=False, repr=False)
 class GetHoldRequest(betterproto2.Message):
     hold_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
 
@@ -442,6 +509,12 @@ class GetTripResponse(betterproto2.Message):
     seats_per_group: "int" = betterproto2.field(7, betterproto2.TYPE_INT32)
 
     currency: "str" = betterproto2.field(8, betterproto2.TYPE_STRING)
+
+    time_zone: "str" = betterproto2.field(9, betterproto2.TYPE_STRING)
+
+    station_names: "dict[str, str]" = betterproto2.field(
+        10, betterproto2.TYPE_MAP, map_meta=betterproto2.map_meta(betterproto2.TYPE_STRING, betterproto2.TYPE_STRING)
+    )
 
 
 default_message_pool.register_message("inventory.v1", "GetTripResponse", GetTripResponse)
@@ -643,6 +716,18 @@ class InitializeTripInventoryRequest(betterproto2.Message):
     """
 
     vehicle_type: "str" = betterproto2.field(8, betterproto2.TYPE_STRING)
+
+    time_zone: "str" = betterproto2.field(9, betterproto2.TYPE_STRING)
+    """
+    A name of the time zone database: "Asia/Dhaka".
+    """
+
+    station_names: "dict[str, str]" = betterproto2.field(
+        10, betterproto2.TYPE_MAP, map_meta=betterproto2.map_meta(betterproto2.TYPE_STRING, betterproto2.TYPE_STRING)
+    )
+    """
+    What people call the stations, by station id.
+    """
 
 
 default_message_pool.register_message("inventory.v1", "InitializeTripInventoryRequest", InitializeTripInventoryRequest)
@@ -877,6 +962,13 @@ class SeatConfiguration(betterproto2.Message):
 
     seats: "list[SeatDefinition]" = betterproto2.field(2, betterproto2.TYPE_MESSAGE, repeated=True)
 
+    sections: "list[SectionDefinition]" = betterproto2.field(3, betterproto2.TYPE_MESSAGE, repeated=True)
+    """
+    In layout order. A trip with sections has each seat in one of them, at most 5,000 in each.
+    """
+
+    features: "list[FeatureDefinition]" = betterproto2.field(4, betterproto2.TYPE_MESSAGE, repeated=True)
+
 
 default_message_pool.register_message("inventory.v1", "SeatConfiguration", SeatConfiguration)
 
@@ -884,7 +976,8 @@ default_message_pool.register_message("inventory.v1", "SeatConfiguration", SeatC
 @dataclass(eq=False, repr=False)
 class SeatDefinition(betterproto2.Message):
     """
-    Neighbours are found by row and column, never by the printed seat_number.
+    Neighbours are found by row and column within a section, never by the printed seat_number. Layout order is by section,
+    row, column, seat_id.
     """
 
     seat_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
@@ -906,6 +999,21 @@ class SeatDefinition(betterproto2.Message):
     has_power: "bool" = betterproto2.field(9, betterproto2.TYPE_BOOL)
 
     is_exit_row: "bool" = betterproto2.field(10, betterproto2.TYPE_BOOL)
+
+    section_id: "str" = betterproto2.field(11, betterproto2.TYPE_STRING)
+    """
+    Rows and columns are those of the section.
+    """
+
+    row_label: "str" = betterproto2.field(12, betterproto2.TYPE_STRING)
+    """
+    The row as people know it: "AA", "33".
+    """
+
+    label: "str" = betterproto2.field(13, betterproto2.TYPE_STRING)
+    """
+    How people name the seat; empty: made of the section, the row, the number and the type.
+    """
 
 
 default_message_pool.register_message("inventory.v1", "SeatDefinition", SeatDefinition)
@@ -955,6 +1063,25 @@ default_message_pool.register_message("inventory.v1", "SeatUpdate", SeatUpdate)
 
 
 @dataclass(eq=False, repr=False)
+class SectionDefinition(betterproto2.Message):
+    """
+    A part of a vehicle or a hall with rows of its own: a car, a deck, a cabin, a saloon, a block of a stand.
+    """
+
+    section_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+    label: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+    """
+    For people, as is `kind`: "Car 7", "car".
+    """
+
+    kind: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
+
+
+default_message_pool.register_message("inventory.v1", "SectionDefinition", SectionDefinition)
+
+
+@dataclass(eq=False, repr=False)
 class SegmentDefinition(betterproto2.Message):
     segment_index: "int" = betterproto2.field(1, betterproto2.TYPE_INT32)
 
@@ -965,6 +1092,10 @@ class SegmentDefinition(betterproto2.Message):
     departure_time: "int" = betterproto2.field(4, betterproto2.TYPE_INT64)
 
     arrival_time: "int" = betterproto2.field(5, betterproto2.TYPE_INT64)
+
+    direction: "DirectionOfTravel" = betterproto2.field(
+        6, betterproto2.TYPE_ENUM, default_factory=lambda: DirectionOfTravel(0)
+    )
 
 
 default_message_pool.register_message("inventory.v1", "SegmentDefinition", SegmentDefinition)
