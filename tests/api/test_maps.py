@@ -1,26 +1,30 @@
 """Seat maps and availability that are put together from parts equal the messages that they stand for."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import astuple, replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from travio_inventory.api.grpc.descriptors import message_type
-from travio_inventory.api.grpc.maps import STATUS_COLORS, MapReplies, class_color
+from travio_inventory.api.grpc.map_layouts import STATUS_COLORS, class_color
+from travio_inventory.api.grpc.map_sizes import fits
+from travio_inventory.api.grpc.maps import MapReplies
 from travio_inventory.api.grpc.memo import Memo
 from travio_inventory.api.grpc.protobuf import number, varint
 from travio_inventory.kernel import limits
 from travio_inventory.seats import seat
-from travio_inventory.seats.layout import Seat
+from travio_inventory.seats.layout import Feature, Seat, Section, spoken_label
+from travio_inventory.seats.refusals import ReplyTooLarge
+from travio_inventory.seats.route import Direction, StationName
 from travio_inventory.seats.seat import AVAILABLE, BLOCKED, SOLD, SeatState
 from travio_inventory.seats.seat_map import SeatMap, encode_states
 from travio_inventory.seats.trip import Journey, Trip, TripKey
 from travio_inventory.seats.use_cases.check_availability import Availability
 from travio_inventory.wire.inventory import v1
 from verification.kit.legal_ids import legal_ids
-from verification.kit.trips import a_trip, route, row_of
+from verification.kit.trips import a_trip, route, row_of, train
 
 texts = st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), max_size=8)
 states: st.SearchStrategy[SeatState] = st.one_of(
@@ -39,30 +43,52 @@ seats = st.builds(
     is_accessible=st.booleans(),
     has_power=st.booleans(),
     is_exit_row=st.booleans(),
+    row_label=st.sampled_from(["", "AA", "12-W"]),
+    label=st.just("") | texts,
 )
+sections = st.builds(Section, id=legal_ids, label=texts, kind=texts)
+features = st.builds(Feature, kind=texts.filter(bool), row=rows, column=rows, rows=st.integers(1, 9), label=texts)
+
+
+@st.composite
+def trips(draw: st.DrawFn) -> Trip:
+    """Any small trip, with or without sections."""
+    stops = [f"S{at}" for at in range(draw(st.integers(2, 5)))]
+    parts = draw(st.lists(sections, max_size=3, unique_by=lambda one: one.id))
+    among = st.sampled_from([part.id for part in parts] or [""])
+    return Trip(
+        TripKey("org", "trip"),
+        tuple(replace(each, direction=draw(st.sampled_from(Direction))) for each in route(stops)),
+        tuple(
+            replace(seat, section=draw(among))
+            for seat in draw(st.lists(seats, min_size=1, max_size=12, unique_by=lambda one: one.id))
+        ),
+        seats_per_group=draw(st.integers(1, 5)),
+        vehicle=draw(texts),
+        vehicle_type=draw(texts),
+        currency=draw(st.sampled_from(["", "EUR"])),
+        sections=tuple(parts),
+        features=tuple(replace(each, section=draw(among)) for each in draw(st.lists(features, max_size=3))),
+        time_zone=draw(st.sampled_from(["", "Asia/Dhaka"])),
+        station_names=tuple(StationName(stop, f"Station {stop}") for stop in stops if draw(st.booleans())),
+    )
 
 
 @st.composite
 def seat_maps(draw: st.DrawFn) -> SeatMap:
-    """Any map of any journey of any small trip."""
-    segments = draw(st.integers(1, 4))
-    trip = Trip(
-        TripKey("org", "trip"),
-        route([f"S{at}" for at in range(segments + 1)]),
-        tuple(draw(st.lists(seats, min_size=1, max_size=12, unique_by=lambda one: one.id))),
-        seats_per_group=draw(st.integers(1, 5)),
-        vehicle=draw(texts),
-        vehicle_type=draw(texts),
-    )
-    first = draw(st.integers(0, segments - 1))
-    journey = Journey(first, draw(st.integers(first, segments - 1)))
-    return SeatMap(trip, journey, tuple(draw(groups_of(trip))))
+    """Any map of any journey of any small trip, of a section or of all."""
+    trip = draw(trips())
+    first = draw(st.integers(0, len(trip.segments) - 1))
+    journey = Journey(first, draw(st.integers(first, len(trip.segments) - 1)))
+    section = draw(st.sampled_from(["", *(each.id for each in trip.sections)]))
+    return SeatMap(trip, journey, tuple(draw(groups_of(trip, section))), section, draw(st.integers(0, 10**13)))
 
 
 @st.composite
-def groups_of(draw: st.DrawFn, trip: Trip) -> list[bytes]:
-    """The trip's seat groups, packed, with each cell in any state."""
-    sizes = [len(trip.seats_in(group)) * len(trip.segments) for group in range(trip.group_count)]
+def groups_of(draw: st.DrawFn, trip: Trip, section: str) -> list[bytes]:
+    """The seat groups of the section, packed, with each cell in any state."""
+    groups = trip.groups_of(trip.places_in(section))
+    sizes = [len(trip.seats_in(group)) * len(trip.segments) for group in groups]
     return [encode_states(draw(st.lists(states, min_size=size, max_size=size))) for size in sizes]
 
 
@@ -82,7 +108,9 @@ def expiry_of(state: SeatState) -> int:
 
 def naive_map(seat_map: SeatMap) -> v1.GetSeatMapResponse:
     """The reply, built field by field."""
-    rows: dict[int, v1.SeatRow] = {}
+    trip, section = seat_map.trip, seat_map.section
+    sections = {each.id: each for each in trip.sections}
+    rows: list[v1.SeatRow] = []
     for one, state in seat_map.seats():
         cell = v1.SeatCell(
             seat_id=one.id,
@@ -96,25 +124,53 @@ def naive_map(seat_map: SeatMap) -> v1.GetSeatMapResponse:
             has_power=one.has_power,
             is_exit_row=one.is_exit_row,
             hold_expires_at=expiry_of(state),
+            label=spoken_label(one, sections.get(one.section)),
         )
-        rows.setdefault(one.row, v1.SeatRow(row_number=one.row)).seats.append(cell)
-    trip = seat_map.trip
+        row = v1.SeatRow(row_number=one.row, section_id=one.section, row_label=one.row_label)
+        if not rows or replace(rows[-1], seats=[]) != row:
+            rows.append(row)
+        rows[-1].seats.append(cell)
+    chosen = [one for one in trip.seats if section in ("", one.section)]
     return v1.GetSeatMapResponse(
         vehicle_id=trip.vehicle,
         vehicle_type=trip.vehicle_type,
-        total_rows=max(one.row for one in trip.seats),
-        total_columns=max(one.column for one in trip.seats),
-        rows=list(rows.values()),
+        total_rows=max((one.row for one in chosen), default=0),
+        total_columns=max((one.column for one in chosen), default=0),
+        rows=rows,
         legend=v1.SeatMapLegend(
             status_colors=dict(STATUS_COLORS),
             class_colors={name: class_color(name) for name in trip.seat_classes if name},
         ),
+        sections=[v1.SectionDefinition(*astuple(each)) for each in trip.sections if section in ("", each.id)],
+        features=[
+            v1.FeatureDefinition(each.kind, each.section, each.row, each.column, each.rows, each.columns, each.label)
+            for each in trip.features
+            if section in ("", each.section)
+        ],
+        currency=trip.currency,
+        stops=naive_stops(trip)[seat_map.journey.first : seat_map.journey.last + 2],
+        time_zone=trip.time_zone,
+        direction=v1.DirectionOfTravel[trip.segments[seat_map.journey.first].direction.name],
+        as_of=seat_map.as_of_ms // 1_000,
+        from_segment_index=seat_map.journey.first,
+        to_segment_index=seat_map.journey.last,
     )
+
+
+def naive_stops(trip: Trip) -> list[v1.MapStop]:
+    """Each stop of the trip with what is known of it."""
+    stops = [v1.MapStop(station_id=stop, name=dict(trip.station_names).get(stop, "")) for stop in trip.stops]
+    for at, segment in enumerate(trip.segments):
+        stops[at].departure_time = segment.departs_at_s
+        stops[at].direction = v1.DirectionOfTravel[segment.direction.name]
+        stops[at + 1].arrival_time = segment.arrives_at_s
+    return stops
 
 
 def naive_availability(found: Availability, checked_at_s: int) -> v1.CheckAvailabilityResponse:
     """The reply, built field by field."""
     free = [one for one, state in found.seats() if isinstance(state, seat.Available)]
+    sections = {each.id: each for each in found.seat_map.trip.sections}
     return v1.CheckAvailabilityResponse(
         is_available=len(free) >= found.passengers,
         available_seats=len(free),
@@ -125,6 +181,8 @@ def naive_availability(found: Availability, checked_at_s: int) -> v1.CheckAvaila
                 seat_class=one.seat_class,
                 status=v1.SeatStatus.AVAILABLE,
                 seat_type=one.seat_type,
+                section_id=one.section,
+                label=spoken_label(one, sections.get(one.section)),
             )
             for one in free
         ],
@@ -155,11 +213,53 @@ def test_a_kept_reply_never_outlives_a_change(data: st.DataObject, seat_map: Sea
     """One `MapReplies` gets a trip in many states; each answer is as if there had been only that state."""
     replies = MapReplies()
     for _ in range(4):
-        groups = tuple(data.draw(groups_of(seat_map.trip)))
-        changed = SeatMap(seat_map.trip, seat_map.journey, groups)
+        changed = replace(seat_map, groups=tuple(data.draw(groups_of(seat_map.trip, seat_map.section))))
         assert replies.seat_map(changed) == MapReplies().seat_map(changed)
         found = Availability(changed, "", data.draw(st.integers(1, 3)))
         assert replies.availability(found, checked_at_s=1) == MapReplies().availability(found, checked_at_s=1)
+
+
+@given(seat_maps())
+def test_a_map_that_fits_is_never_larger_than_that(seat_map: SeatMap) -> None:
+    written = MapReplies().seat_map(seat_map)
+    assert not fits(seat_map.trip, seat_map.section, len(written) - 1)
+    assert fits(seat_map.trip, seat_map.section, 10 * len(written) + 1_000)
+
+
+def test_sections_do_not_share_a_reply() -> None:
+    replies, trip = MapReplies(), train()
+    groups = [encode_states([AVAILABLE] * 6), encode_states([AVAILABLE] * 6), encode_states([AVAILABLE] * 4)]
+    maps = [
+        SeatMap(trip, Journey(0, 1), tuple(groups[at] for at in trip.groups_of(trip.places_in(section))), section)
+        for section in ("", "c10", "c9")
+    ]
+    seats = [
+        [cell.seat_id for row in v1.GetSeatMapResponse.FromString(replies.seat_map(each)).rows for cell in row.seats]
+        for each in maps
+    ]
+    assert (len(seats[1]), seats[0]) == (4, [*seats[1], *seats[2]])
+    free = [replies.availability(Availability(each, "", 1), checked_at_s=1) for each in maps]
+    assert len(set(free)) == 3
+
+
+def test_a_map_that_is_too_large_is_refused_and_told_how_to_ask() -> None:
+    trip = train()
+    replies = MapReplies(reply_bytes_max=1_500)
+    for _ in range(2):  # the second time it is known
+        with pytest.raises(ReplyTooLarge, match="the map of 8 seats would have more than 1500 bytes") as refused:
+            replies.check(trip, "")
+    assert "ask for one of the trip's 2 sections" in str(refused.value)
+    assert refused.value.sections == ("c10", "c9")
+    replies.check(trip, "c10")
+    with pytest.raises(ReplyTooLarge, match=r"of section 'c9' would have .* divide its seats into sections"):
+        MapReplies(reply_bytes_max=100).check(trip, "c9")
+    MapReplies().check(trip, "")
+
+
+def test_a_list_of_free_seats_that_is_too_large_is_refused() -> None:
+    found = Availability(small_map([AVAILABLE], [AVAILABLE]), "", 1)
+    with pytest.raises(ReplyTooLarge, match=r"seat_class: the free seats .* ask for a class or a section"):
+        MapReplies(reply_bytes_max=10).availability(found, checked_at_s=1)
 
 
 def small_map(*cells: Sequence[SeatState], trip_id: str = "trip", price: int = 100, last: int = 0) -> SeatMap:

@@ -38,6 +38,7 @@ ONE_OF_EACH: list[Refusal] = [
     errors.InvalidTrip([Violation("segments[1]", "starts and ends at the same station")]),
     errors.InvalidJourney([Violation("to_station_id", "comes before")]),
     errors.InvalidSeats([Violation("seat_ids", "a seat is named twice")]),
+    errors.ReplyTooLarge([Violation("section_id", "ask by section")], ["car, 1", "car 2"]),
     errors.TripDefinedOtherwise(),
     IdempotencyKeyReused(),
     errors.SeatHeld([TakenCell("1A", 0, "held", "claimant-digest")]),

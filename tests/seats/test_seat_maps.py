@@ -2,18 +2,20 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from secrets import token_hex
 
 import pytest
 
+from travio_inventory.kernel.refusals import Violation
 from travio_inventory.protocol.batches import Kind
-from travio_inventory.seats.commands import AvailabilityQuery
+from travio_inventory.seats.commands import AvailabilityQuery, SeatMapQuery
 from travio_inventory.seats.hold import Hold
-from travio_inventory.seats.refusals import SeatTaken, TripNotFound
+from travio_inventory.seats.refusals import ReplyTooLarge, SeatTaken, TripNotFound
 from travio_inventory.seats.seat import HeldUntil
-from travio_inventory.seats.trip import Ends, TripKey
+from travio_inventory.seats.trip import Ends, Trip, TripKey
 from verification.kit.asking import seat_map as seat_map_of
 from verification.kit.sale import TTL_S, Market, Sale
-from verification.kit.trips import SEATS
+from verification.kit.trips import SEATS, train
 
 STALE_S_MAX = 2
 READERS = 50
@@ -191,6 +193,28 @@ async def test_a_write_costs_one_read_of_each_seat_group_it_changed(sale: Sale) 
     before = sale.store.reads[Kind.CELL]
     await sale.map()
     assert sale.store.reads[Kind.CELL] - before == len(hold.seats_by_group)
+
+
+async def test_a_map_of_a_section_reads_only_its_seat_groups(market: Market) -> None:
+    """Of three seat groups the second has seats of both cars."""
+    sale = market.prepare(train(organization=f"org-{token_hex(4)}"))
+    await sale.open_trip()
+    for section, groups in (("c10", 2), ("c9", 2), ("", 3)):
+        reader = sale.elsewhere()
+        seat_map = await seat_map_of(reader.inventory, sale.trip.key, Ends("A", "B"), section)
+        assert {seat.section for seat, _ in seat_map.seats()} == ({section} if section else {"c10", "c9"})
+        assert reader.store.reads[Kind.CELL] <= groups
+
+
+async def test_a_map_that_is_refused_for_its_size_reads_no_seat(sale: Sale) -> None:
+    def refuse(_trip: Trip, section: str) -> None:
+        raise ReplyTooLarge([Violation("section_id", section)])
+
+    before = sale.store.reads[Kind.CELL]
+    query = SeatMapQuery(trip_id=sale.trip.key.trip, ends=Ends("A", "B"))
+    with pytest.raises(ReplyTooLarge):
+        await sale.inventory.read_seat_map(sale.actor("ann"), query, check=refuse)
+    assert sale.store.reads[Kind.CELL] == before
 
 
 async def test_many_readers_are_one_read_of_the_store(sale: Sale) -> None:

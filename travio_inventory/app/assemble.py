@@ -140,7 +140,7 @@ def assemble(
     definitions = Definitions(batches, clock, cells_per_batch_max=rules.cells_per_batch_max)
     trips = TripCatalog(definitions)
     lapses = LapseFinder(seat_holds, _slow_round("sweepers", sender, rules))
-    read_seat_map = ReadSeatMap(trips, holds, maps)
+    read_seat_map = ReadSeatMap(trips, holds, maps, clock=clock, stale_ms_max=rules.map_stale_ms_max)
     hold_seats = HoldSeats(
         trips=trips,
         holds=holds,

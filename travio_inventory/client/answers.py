@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import NamedTuple
 
 from travio_inventory.seats.hold import Passenger
-from travio_inventory.seats.layout import Seat
+from travio_inventory.seats.layout import Feature, Seat, Section
+from travio_inventory.seats.route import Direction
 from travio_inventory.seats.trip import Journey
 from travio_inventory.wire.inventory.v1 import HoldStatus, SeatStatus
 
@@ -71,9 +72,21 @@ class MapSeat(NamedTuple):
     held_until: datetime | None
 
 
+class MapStop(NamedTuple):
+    """A stop of the journey, and which end of the vehicle is ahead from there on."""
+
+    station: str
+    name: str
+    arrives_at: datetime | None
+    departs_at: datetime | None
+    direction: Direction
+
+
 @dataclass(frozen=True, slots=True)
 class SeatMap:
-    """The seats in layout order with their states on one journey, up to two seconds old. Colours as #RRGGBB."""
+    """The seats in layout order with their states on one journey, of a section or of all, up to two seconds old: it has
+    everything that was decided until `as_of`. Colours as #RRGGBB.
+    """
 
     vehicle: str
     vehicle_type: str
@@ -82,12 +95,19 @@ class SeatMap:
     seats: tuple[MapSeat, ...]
     status_colors: Mapping[str, str]
     class_colors: Mapping[str, str]
+    sections: tuple[Section, ...] = ()
+    features: tuple[Feature, ...] = ()
+    currency: str = ""
+    stops: tuple[MapStop, ...] = ()
+    time_zone: str = ""
+    journey: Journey | None = None
+    as_of: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class AvailabilityQuestion:
-    """Are there seats for so many passengers? `seat_class` "" is any class. `segments` names the journey if a route
-    visits a station twice.
+    """Are there seats for so many passengers? `seat_class` and `section` "" are any. `segments` names the journey if a
+    route visits a station twice.
     """
 
     trip: str
@@ -96,6 +116,7 @@ class AvailabilityQuestion:
     passengers: int = 1
     seat_class: str = ""
     segments: Journey | None = None
+    section: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +127,8 @@ class AvailableSeat:
     number: str
     seat_class: str
     seat_type: str
+    section: str = ""
+    label: str = ""
 
 
 @dataclass(frozen=True, slots=True)

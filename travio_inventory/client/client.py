@@ -191,10 +191,12 @@ class InventoryClient:
             raise ClientError(Status.FAILED_PRECONDITION, reply.failure_reason)
         return reply.cancelled_count
 
-    async def seat_map(self, trip: str, origin: str, destination: str, *, segments: Journey | None = None) -> SeatMap:
-        """The seats in layout order with their states on one journey; up to two seconds old.
+    async def seat_map(
+        self, trip: str, origin: str, destination: str, *, segments: Journey | None = None, section: str = ""
+    ) -> SeatMap:
+        """The seats in layout order with their states on one journey, of a section or of all; up to two seconds old.
 
-        Raises TripNotFound, TripOpening, InvalidJourney.
+        Raises TripNotFound, TripOpening, InvalidJourney, ReplyTooLarge for a map that must be read by section.
         """
         first, last = segments or (None, None)
         request = wire.GetSeatMapRequest(
@@ -204,6 +206,7 @@ class InventoryClient:
             organization_id=self._account.organization,
             from_segment_index=first,
             to_segment_index=last,
+            section_id=section,
         )
         return messages.seat_map(await self._connection.read_large("GetSeatMap", request, wire.GetSeatMapResponse))
 

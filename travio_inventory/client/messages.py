@@ -9,6 +9,7 @@ from travio_inventory.client.answers import (
     Booking,
     HoldRecord,
     MapSeat,
+    MapStop,
     SeatMap,
     Ticket,
     WaitlistEntry,
@@ -78,17 +79,29 @@ def seat_map(reply: wire.GetSeatMapResponse) -> SeatMap:
         vehicle_type=reply.vehicle_type,
         rows=reply.total_rows,
         columns=reply.total_columns,
-        seats=tuple(_map_seat(row.row_number, cell) for row in reply.rows for cell in row.seats),
+        seats=tuple(_map_seat(row, cell) for row in reply.rows for cell in row.seats),
         status_colors=dict(legend.status_colors) if legend else {},
         class_colors=dict(legend.class_colors) if legend else {},
+        sections=tuple(map(_section, reply.sections)),
+        features=tuple(map(_feature, reply.features)),
+        currency=reply.currency,
+        stops=tuple(map(_map_stop, reply.stops)),
+        time_zone=reply.time_zone,
+        journey=Journey(reply.from_segment_index, reply.to_segment_index),
+        as_of=moment_or_none(reply.as_of),
     )
 
 
-def _map_seat(row: int, cell: wire.SeatCell) -> MapSeat:
+def _map_stop(stop: wire.MapStop) -> MapStop:
+    arrives_at, departs_at = moment_or_none(stop.arrival_time), moment_or_none(stop.departure_time)
+    return MapStop(stop.station_id, stop.name, arrives_at, departs_at, _direction(stop.direction))
+
+
+def _map_seat(row: wire.SeatRow, cell: wire.SeatCell) -> MapSeat:
     seat = Seat(
         id=cell.seat_id,
         number=cell.seat_number,
-        row=row,
+        row=row.row_number,
         column=cell.column,
         seat_class=cell.seat_class,
         seat_type=cell.seat_type,
@@ -96,6 +109,9 @@ def _map_seat(row: int, cell: wire.SeatCell) -> MapSeat:
         is_accessible=cell.is_accessible,
         has_power=cell.has_power,
         is_exit_row=cell.is_exit_row,
+        section=row.section_id,
+        row_label=row.row_label,
+        label=cell.label,
     )
     return MapSeat(seat, wire.SeatStatus(cell.status), moment_or_none(cell.hold_expires_at))
 
@@ -112,6 +128,7 @@ def availability_request(question: AvailabilityQuestion, organization: str) -> w
         organization_id=organization,
         from_segment_index=first,
         to_segment_index=last,
+        section_id=question.section,
     )
 
 
@@ -123,6 +140,8 @@ def availability(reply: wire.CheckAvailabilityResponse) -> Availability:
             number=seat.seat_number,
             seat_class=seat.seat_class,
             seat_type=seat.seat_type,
+            section=seat.section_id,
+            label=seat.label,
         )
         for seat in reply.seats
     )

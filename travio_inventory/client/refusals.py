@@ -30,6 +30,7 @@ from travio_inventory.seats.refusals import (
     ExtensionTooLong,
     HoldEnded,
     HoldLimitReached,
+    ReplyTooLarge,
     SeatContended,
     SeatHeld,
     SeatUnavailable,
@@ -166,6 +167,8 @@ def _without_reason(status: Status, message: str, details: Sequence[object], *, 
 
 def _build(kind: type[Refusal], info: ErrorInfo, details: Sequence[object]) -> Refusal:
     """The refusal with its data; those that have only their reason take no arguments."""
+    if issubclass(kind, ReplyTooLarge):
+        return kind(_violations(details), split_ids(info.metadata["sections"]))
     if issubclass(kind, InvalidRequest):
         return kind(_violations(details))
     if issubclass(kind, HoldEnded):

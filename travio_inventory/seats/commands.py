@@ -37,26 +37,29 @@ def hold_ref(text: str, field: str = "hold_id") -> HoldRef:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeatMapQuery:
-    """The seats of a trip for a journey. Raises InvalidRequest, as all of these do."""
+    """The seats of a trip for a journey, of one section or of all (""). Raises InvalidRequest, as all of these do."""
 
     trip_id: str
     ends: Ends
+    section: str = ""
 
     def __post_init__(self) -> None:
         found = Faults()
         found.id("trip_id", self.trip_id)
         _check_ends(found, self.ends)
+        found.id("section_id", self.section, required=False)
         found.finish()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AvailabilityQuery:
-    """How many seats of a class ("" = any) are free for a journey of so many passengers, 0 for one."""
+    """How many seats of a class and a section ("" = any) are free for a journey of so many passengers, 0 for one."""
 
     trip_id: str
     ends: Ends
     passengers: int = 0
     seat_class: str = ""
+    section: str = ""
 
     def __post_init__(self) -> None:
         found = Faults()
@@ -64,6 +67,7 @@ class AvailabilityQuery:
         found.id("trip_id", self.trip_id)
         _check_ends(found, self.ends)
         found.id("seat_class", self.seat_class, required=False)
+        found.id("section_id", self.section, required=False)
         found.finish()
 
 

@@ -5,7 +5,8 @@ Refusal
 │   ├── InvalidRequest
 │   │   ├── InvalidTrip
 │   │   ├── InvalidJourney
-│   │   └── InvalidSeats
+│   │   ├── InvalidSeats
+│   │   └── ReplyTooLarge
 │   ├── TripDefinedOtherwise
 │   └── IdempotencyKeyReused
 ├── FinalRefusal         give up
@@ -35,7 +36,7 @@ Refusal
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
-from travio_inventory.kernel.refusals import FinalRefusal, InvalidRequest, RetryableRefusal, WrongRequest
+from travio_inventory.kernel.refusals import FinalRefusal, InvalidRequest, RetryableRefusal, Violation, WrongRequest
 from travio_inventory.protocol.refusals import (
     BookingCancelled,
     ExtensionTooLong,
@@ -63,6 +64,7 @@ __all__ = [
     "InvalidSeats",
     "InvalidTrip",
     "NotOnWaitlist",
+    "ReplyTooLarge",
     "SeatContended",
     "SeatHeld",
     "SeatTaken",
@@ -121,6 +123,16 @@ class InvalidSeats(InvalidRequest):
     """None, too many, repeated or unknown seats."""
 
     reason = "INVALID_SEATS"
+
+
+class ReplyTooLarge(InvalidRequest):
+    """The answer would be larger than clients accept; `sections` are those that may be asked for instead."""
+
+    reason = "REPLY_TOO_LARGE"
+
+    def __init__(self, violations: Sequence[Violation], sections: Sequence[str] = ()) -> None:
+        super().__init__(violations)
+        self.sections = tuple(sections)
 
 
 class TripDefinedOtherwise(WrongRequest):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice, repeat
 from struct import pack, unpack_from
 from typing import assert_never
 
@@ -14,23 +15,27 @@ _FREE, _HELD, _SOLD, _BLOCKED = b"ahsb"
 
 @dataclass(frozen=True, slots=True)
 class SeatMap:
-    """A trip's seats for one journey. `groups` are the snapshots that it was read from; equal snapshots give equal
-    maps.
+    """A trip's seats for one journey: of a section, or all for "". `groups` are the snapshots of their seat groups:
+    equal ones give equal maps. It has everything that was decided until `as_of_ms`, in Unix milliseconds.
     """
 
     trip: Trip
     journey: Journey
     groups: tuple[bytes, ...]
+    section: str = ""
+    as_of_ms: int = 0
 
     def states(self) -> Iterator[SeatState]:
         """Each seat's state in layout order: free only if it is free on every segment of the journey."""
-        segments = len(self.trip.segments)
-        for group in self.groups:
-            yield from _states(group, segments, self.journey)
+        places, segments = self.trip.places_in(self.section), len(self.trip.segments)
+        states = chain.from_iterable(_states(group, segments, self.journey) for group in self.groups)
+        others_before = places.start % self.trip.seats_per_group
+        return islice(states, others_before, others_before + len(places))
 
     def seats(self) -> Iterator[tuple[Seat, SeatState]]:
         """Each seat with its state, in layout order."""
-        return zip(self.trip.seats, self.states(), strict=True)
+        places = self.trip.places_in(self.section)
+        return zip(self.trip.seats[places.start : places.stop], self.states(), strict=True)
 
 
 def encode_states(states: Sequence[SeatState]) -> bytes:
@@ -58,6 +63,9 @@ def encode_states(states: Sequence[SeatState]) -> bytes:
 def _states(group: bytes, segments: int, journey: Journey) -> Iterator[SeatState]:
     """The states of one snapshot's seats for the journey."""
     cells_end = 2 + int.from_bytes(group[:2])
+    if group.count(_FREE, 2, cells_end) == cells_end - 2:
+        yield from repeat(AVAILABLE, (cells_end - 2) // segments)
+        return
     held_before = 0
     for start in range(2, cells_end, segments):
         first, end = start + journey.first, start + journey.last + 1

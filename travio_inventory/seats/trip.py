@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from travio_inventory.kernel import limits
 from travio_inventory.kernel.checking import Faults
-from travio_inventory.kernel.refusals import Violation
+from travio_inventory.kernel.refusals import InvalidRequest, Violation
 from travio_inventory.seats.layout import (
     Feature,
     Seat,
@@ -128,6 +128,21 @@ class Trip:
         counts = Counter(seat.section for seat in self.seats)
         ends = accumulate(counts.values())
         return {name: range(end - counts[name], end) for name, end in zip(counts, ends, strict=True)}
+
+    def places_in(self, section: str) -> range:
+        """The places in layout order of a section's seats, of all seats for "". Raises InvalidRequest for a section
+        that the trip does not have.
+        """
+        if not section:
+            return range(len(self.seats))
+        if section not in self.section_ranges and all(section != each.id for each in self.sections):
+            raise InvalidRequest([Violation("section_id", f"this trip has no section {section!r}")])
+        return self.section_ranges.get(section, range(0))
+
+    def groups_of(self, places: range) -> range:
+        """The seat groups that have the seats at these places."""
+        size = self.seats_per_group
+        return range(places.start // size, -(-places.stop // size)) if places else range(0)
 
     @cached_property
     def group_count(self) -> int:

@@ -20,9 +20,10 @@ async def definition(inventory: Inventory, key: TripKey) -> Trip:
     return await inventory.read_trips.one(service_of(key.organization), trip_id(key.trip))
 
 
-async def seat_map(inventory: Inventory, key: TripKey, ends: Ends) -> SeatMap:
-    """The seats for a journey."""
-    return await inventory.read_seat_map(service_of(key.organization), SeatMapQuery(trip_id=key.trip, ends=ends))
+async def seat_map(inventory: Inventory, key: TripKey, ends: Ends, section: str = "") -> SeatMap:
+    """The seats for a journey, of one section or of all."""
+    query = SeatMapQuery(trip_id=key.trip, ends=ends, section=section)
+    return await inventory.read_seat_map(service_of(key.organization), query)
 
 
 async def hold_seats(

@@ -65,7 +65,11 @@ def checks_asked(message: Fields) -> list[tuple[Actor, AvailabilityQuery]]:
 
 def map_asked(message: Fields) -> tuple[Actor, SeatMapQuery]:
     """Read GetSeatMapRequest."""
-    return _asked(message, tenant_of, lambda message: SeatMapQuery(trip_id=message.trip_id, ends=_ends(message)))
+    return _asked(
+        message,
+        tenant_of,
+        lambda message: SeatMapQuery(trip_id=message.trip_id, ends=_ends(message), section=message.section_id),
+    )
 
 
 def hold_asked(message: Fields) -> tuple[Actor, HoldSeatsCommand]:
@@ -141,6 +145,7 @@ def _availability(message: Fields) -> AvailabilityQuery:
         ends=_ends(message),
         passengers=message.passengers,
         seat_class=message.seat_class,
+        section=message.section_id,
     )
 
 

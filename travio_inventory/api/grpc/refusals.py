@@ -52,6 +52,7 @@ TABLE: Mapping[type[Refusal], WireStatus] = {
     errors.InvalidTrip: WireStatus(Status.INVALID_ARGUMENT, 422),
     errors.InvalidJourney: WireStatus(Status.INVALID_ARGUMENT, 422),
     errors.InvalidSeats: WireStatus(Status.INVALID_ARGUMENT, 422),
+    errors.ReplyTooLarge: WireStatus(Status.INVALID_ARGUMENT, 422),
     errors.TripDefinedOtherwise: WireStatus(Status.ALREADY_EXISTS, 409),
     IdempotencyKeyReused: WireStatus(Status.FAILED_PRECONDITION, 422),
     errors.SeatHeld: WireStatus(Status.FAILED_PRECONDITION, 409),
@@ -145,15 +146,17 @@ def _metadata(refusal: Refusal) -> dict[str, str]:
             return {"until": str(until_ms // 1_000)}
         case PermissionDenied(scope=scope):
             return {"scope": scope}
+        case errors.ReplyTooLarge(sections=sections):
+            return {"sections": _named(sections)} if sections else {}
         case errors.HoldLimitReached(holds_max=holds_max):
             return {"holds_max": str(holds_max)}
         case _:
             return {}
 
 
-def _named(seats: Sequence[str]) -> str:
-    """The first of the seats, as many as there is room for, in one text."""
-    return ",".join(text for text, _ in _while_there_is_room((join_ids([seat]), "") for seat in seats))
+def _named(ids: Sequence[str]) -> str:
+    """The first of the ids, as many as there is room for, in one text."""
+    return ",".join(text for text, _ in _while_there_is_room((join_ids([each]), "") for each in ids))
 
 
 def _decided(decided: Decided) -> dict[str, str]:

@@ -123,7 +123,8 @@ class InventoryService:
         return self._maps.availability(found, checked_at_s=self._clock.now_ms() // 1_000)
 
     async def get_seat_map(self, message: Message) -> bytes:
-        return self._maps.seat_map(await self._inventory.read_seat_map(*messages.map_asked(message)))
+        actor, query = messages.map_asked(message)
+        return self._maps.seat_map(await self._inventory.read_seat_map(actor, query, check=self._maps.check))
 
     # Holds and bookings.
 

@@ -37,5 +37,7 @@ class CheckAvailability:
 
     async def __call__(self, actor: Actor, query: AvailabilityQuery) -> Availability:
         """Raises what ReadSeatMap raises."""
-        seat_map = await self._read_seat_map(actor, SeatMapQuery(trip_id=query.trip_id, ends=query.ends))
+        seat_map = await self._read_seat_map(
+            actor, SeatMapQuery(trip_id=query.trip_id, ends=query.ends, section=query.section)
+        )
         return Availability(seat_map, query.seat_class, max(query.passengers, 1))

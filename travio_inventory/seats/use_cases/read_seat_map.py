@@ -1,9 +1,10 @@
 """Reads the seat map of a journey through the cache."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from travio_inventory.kernel.actor import Actor, Scope
+from travio_inventory.kernel.clock import Clock
 from travio_inventory.seats.commands import SeatMapQuery
 from travio_inventory.seats.ports import Holds, Lease, SeatGroupKey
 from travio_inventory.seats.refusals import TripOpening
@@ -18,6 +19,10 @@ READS_AT_ONCE = 256
 """Of all maps together."""
 
 
+def any_size(_trip: Trip, _section: str) -> None:
+    """A map of any size may be read."""
+
+
 class ReadSeatMap:
     """One read of the store for each seat group that is not cached, shared by all concurrent callers.
 
@@ -25,21 +30,30 @@ class ReadSeatMap:
     has left. A seat group that cannot be read does not affect the others: the next caller finds them cached.
     """
 
-    def __init__(self, trips: TripCatalog, holds: Holds, cache: OwnMaps) -> None:
+    def __init__(self, trips: TripCatalog, holds: Holds, cache: OwnMaps, *, clock: Clock, stale_ms_max: int) -> None:
         self._trips = trips
         self._holds = holds
         self._cache = cache
+        self._clock = clock
+        self._stale_ms_max = stale_ms_max
         self._portions: set[asyncio.Task[dict[int, bytes]]] = set()
         self._turns = asyncio.Semaphore(READS_AT_ONCE)
 
-    async def __call__(self, actor: Actor, query: SeatMapQuery) -> SeatMap:
-        """The map. Raises PermissionDenied, TripNotFound, InvalidJourney, TripOpening, BackendUnavailable."""
+    async def __call__(
+        self, actor: Actor, query: SeatMapQuery, *, check: Callable[[Trip, str], None] = any_size
+    ) -> SeatMap:
+        """The map. `check` may refuse the trip's section before anything of it is read. Raises PermissionDenied,
+        TripNotFound, InvalidJourney, InvalidRequest, TripOpening, BackendUnavailable.
+        """
         actor.needs(Scope.TRIPS_READ)
         key = TripKey(actor.organization, query.trip_id)
         trip = await self._trips.get(key)
         journey = trip.journey(query.ends)
+        wanted = trip.groups_of(trip.places_in(query.section))
+        check(trip, query.section)
+        as_of_ms = self._clock.now_ms() - self._stale_ms_max
         groups = dict(await self._cache.read(key))
-        missing = [group for group in range(trip.group_count) if group not in groups]
+        missing = [group for group in wanted if group not in groups]
         for start in range(0, len(missing), GROUPS_PER_PORTION):
             portion = missing[start : start + GROUPS_PER_PORTION]
             try:
@@ -47,7 +61,7 @@ class ReadSeatMap:
             except TripOpening:
                 await self._trips.check(key)
                 raise
-        return SeatMap(trip, journey, tuple(map(groups.__getitem__, range(trip.group_count))))
+        return SeatMap(trip, journey, tuple(map(groups.__getitem__, wanted)), query.section, as_of_ms)
 
     def _begin(self, trip: Trip, groups: Sequence[int]) -> asyncio.Task[dict[int, bytes]]:
         portion = asyncio.ensure_future(self._read_portion(trip, groups))

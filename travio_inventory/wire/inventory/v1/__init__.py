@@ -39,6 +39,7 @@ __all__ = (
     "LeaveWaitlistResponse",
     "ListHoldsRequest",
     "ListHoldsResponse",
+    "MapStop",
     "NoopBase",
     "NoopStub",
     "NothingRequest",
@@ -270,6 +271,11 @@ class CheckAvailabilityRequest(betterproto2.Message):
 
     to_segment_index: "int | None" = betterproto2.field(11, betterproto2.TYPE_INT32, optional=True)
 
+    section_id: "str" = betterproto2.field(12, betterproto2.TYPE_STRING)
+    """
+    Only seats of this section. Empty: of all of them.
+    """
+
 
 default_message_pool.register_message("inventory.v1", "CheckAvailabilityRequest", CheckAvailabilityRequest)
 
@@ -454,6 +460,12 @@ class GetSeatMapRequest(betterproto2.Message):
 
     to_segment_index: "int | None" = betterproto2.field(11, betterproto2.TYPE_INT32, optional=True)
 
+    section_id: "str" = betterproto2.field(12, betterproto2.TYPE_STRING)
+    """
+    Only the map of this section. Empty: of all of them. A map of more than 4 MiB, which is what clients accept, is
+    refused with REPLY_TOO_LARGE, which names the sections.
+    """
+
 
 default_message_pool.register_message("inventory.v1", "GetSeatMapRequest", GetSeatMapRequest)
 
@@ -477,6 +489,41 @@ class GetSeatMapResponse(betterproto2.Message):
     """
     Never absent.
     """
+
+    sections: "list[SectionDefinition]" = betterproto2.field(7, betterproto2.TYPE_MESSAGE, repeated=True)
+    """
+    Those of the request, in layout order.
+    """
+
+    features: "list[FeatureDefinition]" = betterproto2.field(8, betterproto2.TYPE_MESSAGE, repeated=True)
+
+    currency: "str" = betterproto2.field(9, betterproto2.TYPE_STRING)
+
+    stops: "list[MapStop]" = betterproto2.field(10, betterproto2.TYPE_MESSAGE, repeated=True)
+    """
+    Those of the journey, both ends included.
+    """
+
+    time_zone: "str" = betterproto2.field(11, betterproto2.TYPE_STRING)
+
+    direction: "DirectionOfTravel" = betterproto2.field(
+        12, betterproto2.TYPE_ENUM, default_factory=lambda: DirectionOfTravel(0)
+    )
+    """
+    Where the journey begins; `stops` has it for each stop.
+    """
+
+    as_of: "int" = betterproto2.field(13, betterproto2.TYPE_INT64)
+    """
+    The map has everything that was decided until then.
+    """
+
+    from_segment_index: "int" = betterproto2.field(14, betterproto2.TYPE_INT32)
+    """
+    Both included.
+    """
+
+    to_segment_index: "int" = betterproto2.field(15, betterproto2.TYPE_INT32)
 
 
 default_message_pool.register_message("inventory.v1", "GetSeatMapResponse", GetSeatMapResponse)
@@ -855,6 +902,30 @@ default_message_pool.register_message("inventory.v1", "ListHoldsResponse", ListH
 
 
 @dataclass(eq=False, repr=False)
+class MapStop(betterproto2.Message):
+    station_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+    name: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+    """
+    What people call it.
+    """
+
+    arrival_time: "int" = betterproto2.field(3, betterproto2.TYPE_INT64)
+
+    departure_time: "int" = betterproto2.field(4, betterproto2.TYPE_INT64)
+
+    direction: "DirectionOfTravel" = betterproto2.field(
+        5, betterproto2.TYPE_ENUM, default_factory=lambda: DirectionOfTravel(0)
+    )
+    """
+    From this stop on; unspecified at the trip's last one.
+    """
+
+
+default_message_pool.register_message("inventory.v1", "MapStop", MapStop)
+
+
+@dataclass(eq=False, repr=False)
 class NothingRequest(betterproto2.Message):
     pass
 
@@ -924,6 +995,13 @@ class SeatAvailability(betterproto2.Message):
 
     seat_type: "str" = betterproto2.field(6, betterproto2.TYPE_STRING)
 
+    section_id: "str" = betterproto2.field(7, betterproto2.TYPE_STRING)
+
+    label: "str" = betterproto2.field(8, betterproto2.TYPE_STRING)
+    """
+    As in SeatCell.
+    """
+
 
 default_message_pool.register_message("inventory.v1", "SeatAvailability", SeatAvailability)
 
@@ -951,6 +1029,11 @@ class SeatCell(betterproto2.Message):
     is_exit_row: "bool" = betterproto2.field(10, betterproto2.TYPE_BOOL)
 
     hold_expires_at: "int" = betterproto2.field(11, betterproto2.TYPE_INT64)
+
+    label: "str" = betterproto2.field(12, betterproto2.TYPE_STRING)
+    """
+    How people name the seat: "Car 7, row 12, seat A, window". Empty if there is only the number.
+    """
 
 
 default_message_pool.register_message("inventory.v1", "SeatCell", SeatCell)
@@ -1040,8 +1123,18 @@ default_message_pool.register_message("inventory.v1", "SeatMapLegend", SeatMapLe
 @dataclass(eq=False, repr=False)
 class SeatRow(betterproto2.Message):
     row_number: "int" = betterproto2.field(1, betterproto2.TYPE_INT32)
+    """
+    Rows with this number are one row if they are of the same section.
+    """
 
     seats: "list[SeatCell]" = betterproto2.field(2, betterproto2.TYPE_MESSAGE, repeated=True)
+
+    section_id: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
+
+    row_label: "str" = betterproto2.field(4, betterproto2.TYPE_STRING)
+    """
+    As people know it. Seats of one row with different labels come as several rows with the same number.
+    """
 
 
 default_message_pool.register_message("inventory.v1", "SeatRow", SeatRow)
@@ -1280,7 +1373,7 @@ class InventoryServiceStub(betterproto2_grpclib.ServiceStub):
         metadata: "MetadataLike | None" = None,
     ) -> "GetSeatMapResponse":
         """
-        The seats in layout order, with their status for one journey. It may be up to two seconds old.
+        The seats in layout order, with their status for one journey: of a section, or all. It may be up to two seconds old.
         """
 
         return await self._unary_unary(
@@ -1576,7 +1669,7 @@ class InventoryServiceBase(betterproto2_grpclib.ServiceBase):
 
     async def get_seat_map(self, message: "GetSeatMapRequest") -> "GetSeatMapResponse":
         """
-        The seats in layout order, with their status for one journey. It may be up to two seconds old.
+        The seats in layout order, with their status for one journey: of a section, or all. It may be up to two seconds old.
         """
 
         raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
