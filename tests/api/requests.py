@@ -7,6 +7,7 @@ import betterproto2
 import pytest
 
 from travio_inventory.api.grpc import messages
+from travio_inventory.api.grpc.decoding import token_of
 from travio_inventory.api.grpc.descriptors import message_type
 from travio_inventory.kernel.refusals import InvalidRequest
 from travio_inventory.wire.inventory import v1
@@ -97,6 +98,19 @@ VALID: Mapping[type[betterproto2.Message], tuple[betterproto2.Message, Callable[
         (v1.CancelBookingRequest(booking_id="H", user_id="user", organization_id="org"), messages.booking_named),
         (v1.LeaveWaitlistRequest(trip_id="T1", user_id="user", organization_id="org"), messages.leave_asked),
         (v1.GetTripRequest(trip_id="T1", organization_id="org"), messages.trip_named),
+        (
+            v1.GetManifestRequest(
+                trip_id="T1",
+                organization_id="org",
+                boarding_station_id="A",
+                alighting_station_id="C",
+                include_held=True,
+                include_national_ids=True,
+                page_size=7,
+                page_token=token_of("3 1"),
+            ),
+            messages.manifest_asked,
+        ),
     ]
 }
 each_kind = pytest.mark.parametrize("kind", VALID, ids=lambda kind: kind.__name__)

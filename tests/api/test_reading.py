@@ -30,6 +30,7 @@ from travio_inventory.seats.commands import (
 )
 from travio_inventory.seats.hold import Passenger
 from travio_inventory.seats.layout import Seat
+from travio_inventory.seats.queries import ManifestQuery
 from travio_inventory.seats.route import Segment
 from travio_inventory.seats.trip import Ends, TripKey
 from travio_inventory.wire.inventory import v1
@@ -130,6 +131,16 @@ def test_the_other_requests_are_read_with_every_field() -> None:
     assert read_changed(v1.GetSeatMapRequest) == (service, seats)
     assert read_changed(v1.ReleaseSeatsRequest) == (user, "H")
     assert read_changed(v1.ListHoldsRequest) == (user, HoldsQuery(include_ended=True))
+    manifest = ManifestQuery(
+        trip_id="T1",
+        boarding="A",
+        alighting="C",
+        include_held=True,
+        with_national_ids=True,
+        after="3 1",
+        page_size=7,
+    )
+    assert read_changed(v1.GetManifestRequest) == (service, manifest)
     assert read_changed(v1.ExtendHoldRequest) == (user, ExtendHoldCommand(hold_id="H", ttl_s=-1))
     assert read_changed(v1.CancelBookingRequest) == (user, "H")
     assert read_changed(v1.JoinWaitlistRequest) == (user, WaitlistPlace(trip_id="T1", seats=2))

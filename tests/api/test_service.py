@@ -200,6 +200,34 @@ async def test_passengers_are_told_with_the_booking_to_its_holder() -> None:
         assert listed.holds == [found]
 
 
+async def test_a_manifest_is_told_to_the_organization_with_national_ids_only_if_they_are_asked_for() -> None:
+    passengers = [v1.PassengerSeat(seat_id="1B", passenger_nid="7", passenger_name="Ada")]
+    async with serving() as client:
+        held = await client.hold(BOB, "1A", "A-B")
+        hold_id = (await client.hold(ALICE, "1B")).hold_id
+        await client.stub.confirm_booking(
+            v1.ConfirmBookingRequest(
+                hold_id=hold_id, order_id="order", user_id=ALICE, organization_id="org", passengers=passengers
+            )
+        )
+        asked = v1.GetManifestRequest(trip_id="T", organization_id="org", page_size=1)
+        (booked,) = (await client.stub.get_manifest(asked)).holds
+        assert (booked.user_id, booked.order_id, booked.booking_id) == (ALICE, "order", hold_id)
+        assert (booked.seat_ids, booked.seat_numbers) == (["1B"], ["no B"])
+        assert booked.passengers == [v1.PassengerSeat(seat_id="1B", passenger_name="Ada")]
+        (whole,) = (await client.stub.get_manifest(replace(asked, include_national_ids=True))).holds
+        assert whole.passengers == passengers
+        first = await client.stub.get_manifest(replace(asked, include_held=True))
+        last = await client.stub.get_manifest(replace(asked, include_held=True, page_token=first.next_page_token))
+        assert [hold.hold_id for hold in (*first.holds, *last.holds)] == [held.hold_id, hold_id]
+        assert last.next_page_token == ""
+        assert (await client.stub.get_manifest(replace(asked, boarding_station_id="B"))).holds == []
+        async with refused(Status.INVALID_ARGUMENT, "alighting_station_id: this trip does not stop at 'X'"):
+            await client.stub.get_manifest(replace(asked, alighting_station_id="X"))
+        async with refused(Status.NOT_FOUND, "trip not found"):
+            await client.stub.get_manifest(replace(asked, trip_id="X"))
+
+
 async def test_opening_a_trip_again_answers_the_same_and_another_definition_is_refused() -> None:
     async with serving() as client:
         assert await client.open() == v1.InitializeTripInventoryResponse(True, 2, 8)

@@ -29,6 +29,7 @@ from travio_inventory.seats.commands import (
     trip_id,
 )
 from travio_inventory.seats.layout import Seat
+from travio_inventory.seats.queries import ManifestQuery
 from travio_inventory.seats.route import Segment
 from travio_inventory.seats.trip import Ends, Trip, TripKey
 from travio_inventory.wire.inventory import v1
@@ -134,6 +135,13 @@ WRONG = {
     ),
     "trip show": Wrong(
         "get_trip", lambda: trip_id(UNSEEN), v1.GetTripRequest(trip_id=UNSEEN), ["trip", "show", UNSEEN], user=None
+    ),
+    "trip manifest": Wrong(
+        "get_manifest",
+        lambda: ManifestQuery(trip_id=SPACED, boarding=LONG, alighting=CONTROL),
+        v1.GetManifestRequest(trip_id=SPACED, boarding_station_id=LONG, alighting_station_id=CONTROL),
+        ["trip", "manifest", SPACED, "--boarding", LONG, "--alighting", CONTROL],
+        user=None,
     ),
     "block": Wrong(
         "update_inventory",

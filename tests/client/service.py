@@ -88,6 +88,11 @@ class ScriptedService(wire.InventoryServiceBase):
         last = wire.ListHoldsResponse(holds=[wire.Hold(hold_id="h2")])
         return await self._play(message, last if message.page_token else first)
 
+    async def get_manifest(self, message: wire.GetManifestRequest) -> wire.GetManifestResponse:
+        first = wire.GetManifestResponse(holds=[wire.Hold(hold_id="h1")], next_page_token=BEHIND_H1)
+        last = wire.GetManifestResponse(holds=[wire.Hold(hold_id="h2")])
+        return await self._play(message, last if message.page_token else first)
+
     async def get_seat_map(self, message: wire.GetSeatMapRequest) -> wire.GetSeatMapResponse:
         return await self._play(message, wire.GetSeatMapResponse(legend=wire.SeatMapLegend()))
 

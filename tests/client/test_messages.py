@@ -1,5 +1,6 @@
 """What the client sends and what it makes of the answers, RPC by RPC."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from tests.client.service import ScriptedService
@@ -164,6 +165,23 @@ async def test_holds_are_listed_for_a_trip(service: ScriptedService, inventory: 
     assert [page.page_token for page in asked] == ["", "behind h1"]
     service.replies[wire.ListHoldsRequest] = wire.ListHoldsResponse(holds=[wire.Hold(hold_id="h1"), wire.Hold()])
     assert [hold.id for hold in await inventory.list_holds(most=1)] == ["h1"]
+
+
+async def test_a_manifest_is_read_page_by_page(service: ScriptedService, inventory: InventoryClient) -> None:
+    listed = await inventory.manifest("t1", boarding="A", alighting="B", include_held=True, national_ids=True)
+    assert [hold.id for hold in listed] == ["h1", "h2"]
+    requests = service.seen(wire.GetManifestRequest)
+    assert [page.page_token for page in requests] == ["", "behind h1"]
+    first = wire.GetManifestRequest(
+        trip_id="t1",
+        organization_id="default",
+        boarding_station_id="A",
+        alighting_station_id="B",
+        include_held=True,
+        include_national_ids=True,
+    )
+    assert requests == [first, replace(first, page_token="behind h1")]  # noqa: S106 - a token of a page
+    assert [hold.id for hold in await inventory.manifest("t1", most=1)] == ["h1"]
 
 
 async def test_steps_are_taken_by_id(service: ScriptedService, inventory: InventoryClient) -> None:

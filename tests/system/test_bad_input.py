@@ -34,7 +34,11 @@ AT_ONCE = 65
 INT32_MAX, INT32_MIN, INT64_MAX = 2**31 - 1, -(2**31), 2**63 - 1
 OPTIONAL = {"seat_class", "session_id", "idempotency_key", "passenger_nid", "passenger_name", "vehicle_id"}
 OPTIONAL |= {"seat_number", "reason", "seat_type", "currency", "vehicle_type"}
-OPTIONAL_IN = {"ListHolds": {"trip_id", "page_token"}, "GetUserWaitlist": {"organization_id", "page_token"}}
+OPTIONAL_IN = {
+    "ListHolds": {"trip_id", "page_token"},
+    "GetUserWaitlist": {"organization_id", "page_token"},
+    "GetManifest": {"boarding_station_id", "alighting_station_id", "page_token"},
+}
 NOT_UTF_8 = b"\xed\xa0\x80!"
 """A lone surrogate, as long as the text that it replaces."""
 INDICES: dict[str, list[Any]] = {"from_segment_index": [-1, 64, INT32_MAX], "to_segment_index": [-1, 64, INT32_MIN]}

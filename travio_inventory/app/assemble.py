@@ -20,6 +20,7 @@ from travio_inventory.seats.records.definitions import CELLS_PER_BATCH_MAX, Defi
 from travio_inventory.seats.records.holds import SeatHolds
 from travio_inventory.seats.records.listed_trips import EVERY_MS
 from travio_inventory.seats.records.listing_sink import ListingSink
+from travio_inventory.seats.records.manifests import Manifests
 from travio_inventory.seats.records.open_trips import SlowRound
 from travio_inventory.seats.records.trip_ends import TripEnds
 from travio_inventory.seats.records.waitlists import WaitlistTable
@@ -36,6 +37,7 @@ from travio_inventory.seats.use_cases.hold_seats import HoldSeats, HoldTimes
 from travio_inventory.seats.use_cases.open_trip import OpenTrip
 from travio_inventory.seats.use_cases.own_maps import OwnMaps
 from travio_inventory.seats.use_cases.read_holds import ReadHolds
+from travio_inventory.seats.use_cases.read_manifest import ReadManifest
 from travio_inventory.seats.use_cases.read_seat_map import ReadSeatMap
 from travio_inventory.seats.use_cases.read_trips import ReadTrips
 from travio_inventory.seats.use_cases.release_hold import ReleaseHold
@@ -160,6 +162,7 @@ def assemble(
         extend_hold=use_case("extend_hold", ExtendHold(holds, steps, rules.times, clock)),
         cancel_booking=use_case("cancel_booking", CancelBooking(holds, steps)),
         read_holds=use_case("read_holds", ReadHolds(holds)),
+        read_manifest=use_case("read_manifest", ReadManifest(trips, Manifests(batches))),
         read_seat_map=use_case("read_seat_map", read_seat_map),
         check_availability=use_case("check_availability", CheckAvailability(read_seat_map)),
         block_seats=use_case("block_seats", BlockSeats(trips, holds, steps)),

@@ -78,6 +78,12 @@ COMMANDS = (
     ),
     Command("trip show", "trips:show_trip", "Show a trip as it was opened: stops, classes, prices.", COACH),
     Command(
+        "trip manifest",
+        "manifests:show_manifest",
+        "List a trip's bookings by seat: who boards where, under which order.",
+        f"{COACH} --boarding dhaka",
+    ),
+    Command(
         "plan example",
         "plans:show_example",
         "Print an example of a seat plan.",

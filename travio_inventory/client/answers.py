@@ -34,6 +34,8 @@ class HoldRecord:
     prices: tuple[int, ...] = ()
     price_minor: int = 0
     currency: str = ""
+    numbers: tuple[str, ...] = ()
+    """What is printed on each of `seats`."""
 
 
 @dataclass(frozen=True, slots=True)

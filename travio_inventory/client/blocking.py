@@ -180,6 +180,7 @@ class BlockingInventoryClient:
     check_availabilities = _waiting(InventoryClient.check_availabilities)
     open_trip = _waiting(InventoryClient.open_trip)
     trip = _waiting(InventoryClient.trip)
+    manifest = _waiting(InventoryClient.manifest)
     block_seats = _waiting(InventoryClient.block_seats)
     unblock_seats = _waiting(InventoryClient.unblock_seats)
     join_waitlist = _waiting(InventoryClient.join_waitlist)

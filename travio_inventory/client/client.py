@@ -33,6 +33,7 @@ ORGANIZATION_DEFAULT = "default"
 DEADLINE_S_DEFAULT = 5.0
 ATTEMPTS_MAX_DEFAULT = 4
 HOLDS_MOST_DEFAULT = 1_000
+BOOKINGS_MOST_DEFAULT = 100_000
 READINESS, LIVENESS = "", "travio.liveness"
 """The health service's names for readiness and liveness."""
 
@@ -235,6 +236,36 @@ class InventoryClient:
         """The trip as it was opened. Raises TripNotFound."""
         request = wire.GetTripRequest(trip_id=trip, organization_id=self._account.organization)
         return messages.trip(await self._connection.read_large("GetTrip", request, wire.GetTripResponse))
+
+    async def manifest(
+        self,
+        trip: str,
+        *,
+        boarding: str = "",
+        alighting: str = "",
+        include_held: bool = False,
+        national_ids: bool = False,
+        most: int = BOOKINGS_MOST_DEFAULT,
+    ) -> tuple[HoldRecord, ...]:
+        """The trip's bookings in the order of their seats, whoever made them, with passengers: those that begin or end
+        at a station where one is named. At most so many, read page by page. Raises TripNotFound, TripOpening,
+        InvalidJourney.
+        """
+        request = wire.GetManifestRequest(
+            trip_id=trip,
+            organization_id=self._account.organization,
+            boarding_station_id=boarding,
+            alighting_station_id=alighting,
+            include_held=include_held,
+            include_national_ids=national_ids,
+        )
+        records: list[HoldRecord] = []
+        while True:
+            reply = await self._connection.read(self.stub.get_manifest, request)
+            records += map(messages.hold_record, reply.holds)
+            if len(records) >= most or not reply.next_page_token:
+                return tuple(records[:most])
+            request = replace(request, page_token=reply.next_page_token)
 
     async def block_seats(self, trip: str, seats: Sequence[str], *, reason: str = "") -> int:
         """Take seats off sale, all of them or none; returns how many are blocked. Raises SeatHeld, SeatUnavailable,

@@ -60,6 +60,7 @@ def hold_record(hold: wire.Hold) -> HoldRecord:
         prices=tuple(hold.seat_prices_minor),
         price_minor=hold.price_minor,
         currency=hold.currency,
+        numbers=tuple(hold.seat_numbers),
     )
 
 

@@ -20,6 +20,8 @@ class Scope(StrEnum):
     """Hold seats, extend the hold, release it."""
     SEATS_BLOCK = "seats:block"
     """Take seats off sale, and put them back."""
+    BOOKINGS_READ = "bookings:read"
+    """The bookings of the organization, whoever made them, with their passengers."""
     HOLDS_READ = "holds:read"
     BOOKINGS_CONFIRM = "bookings:confirm"
     BOOKINGS_CANCEL = "bookings:cancel"
@@ -44,7 +46,7 @@ class ActorKind(StrEnum):
 
 EVERY_SCOPE: Final = frozenset(Scope) - {Scope.HOUSE_WORK}
 """Everything that an outside caller may do."""
-OF_A_USER: Final = EVERY_SCOPE - {Scope.TRIPS_READ, Scope.TRIPS_ADMIN, Scope.SEATS_BLOCK}
+OF_A_USER: Final = EVERY_SCOPE - {Scope.TRIPS_READ, Scope.TRIPS_ADMIN, Scope.SEATS_BLOCK, Scope.BOOKINGS_READ}
 """What is done for a user: the actor must name one."""
 OF_AN_ORGANIZATION: Final = EVERY_SCOPE - {Scope.WAITLISTS_READ}
 """What is done in an organization: the actor must name one."""

@@ -76,8 +76,8 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Confirmed:
-    """A booking of that order, for the named passengers: only its holder may read them, and only the resource
-    interprets them.
+    """A booking of that order, for the named passengers: only its holder and the organization may read them, and only
+    the resource interprets them.
     """
 
     order: str

@@ -1,10 +1,11 @@
 """The ports of the use cases, in their own words: the store and the edge."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import NamedTuple, Protocol, TypeAlias
 
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.seats.hold import Confirmed, Hold, HoldPage, HoldRequest
+from travio_inventory.seats.queries import SeatPlace
 from travio_inventory.seats.refusals import TakenCell
 from travio_inventory.seats.trip import Trip, TripKey
 from travio_inventory.seats.waitlist import WaitlistEntry, WaitlistPage
@@ -207,6 +208,17 @@ class Holds(Protocol):
 
     async def snapshot(self, trip: Trip, group: int) -> bytes:
         """The seat group's cells as `seat_map.encode_states` writes them, in the states of the home rows."""
+        ...
+
+
+class Manifests(Protocol):
+    """Lists a trip's bookings."""
+
+    async def page(self, trip: Trip, wanted: Callable[[Hold], bool], *, after: SeatPlace, most: int) -> HoldPage:
+        """At most so many of the wanted bookings and live holds behind that place, in the order of their first seats
+        and segments. What is booked all the while is on one page; a page may have fewer although more follow. Raises
+        TripOpening, BackendUnavailable.
+        """
         ...
 
 

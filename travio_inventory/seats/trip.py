@@ -182,6 +182,10 @@ class Trip:
         seats, positions = self.seats, self._positions
         return tuple([seats[positions[seat_id]].price_minor for seat_id in seat_ids])
 
+    def position_of(self, seat_id: str) -> int:
+        """The seat's place in layout order, from 0. Raises KeyError for a seat of another trip."""
+        return self._positions[seat_id]
+
     def group_of(self, seat_id: str) -> int:
         """The seat group that the seat's cells are in. Raises KeyError for a seat of another trip."""
         return self._positions[seat_id] // self.seats_per_group

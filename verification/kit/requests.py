@@ -68,6 +68,15 @@ VALID: dict[str, dict[str, Any]] = {
     "CancelBooking": {**_USER, "booking_id": HOLD},
     "LeaveWaitlist": {**_USER, "user_id": "nobody", "trip_id": "t", "seat_class": ""},
     "GetTrip": {"trip_id": "t", "organization_id": "acme"},
+    "GetManifest": {
+        "trip_id": "t",
+        "organization_id": "acme",
+        "boarding_station_id": "S0",
+        "alighting_station_id": "S2",
+        "include_held": True,
+        "include_national_ids": True,
+        "page_size": 5,
+    },
 }
 
 

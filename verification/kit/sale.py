@@ -26,9 +26,10 @@ from travio_inventory.seats.commands import (
     WaitsQuery,
     hold_ref,
 )
-from travio_inventory.seats.hold import NEVER_MS, Hold, Passenger
+from travio_inventory.seats.hold import NEVER_MS, Hold, HoldPage, Passenger
 from travio_inventory.seats.limits import SeatLimits
 from travio_inventory.seats.ports import SeatGroupKey
+from travio_inventory.seats.queries import ManifestQuery
 from travio_inventory.seats.records import seat_rows
 from travio_inventory.seats.seat import Available, Blocked, HeldUntil, Sold
 from travio_inventory.seats.trip import Ends, Trip
@@ -226,6 +227,11 @@ class Sale:
     async def _update(self, updates: Sequence[SeatUpdate]) -> SeatsUpdated:
         command = BlockSeatsCommand(trip_id=self.trip.key.trip, updates=tuple(updates))
         return await self.inventory.block_seats(house_of(self.trip.key.organization), command)
+
+    async def manifest(self, *, include_held: bool = False, after: str = "", most: int = 0) -> HoldPage:
+        """A page of the trip's bookings."""
+        query = ManifestQuery(trip_id=self.trip.key.trip, include_held=include_held, after=after, page_size=most)
+        return (await self.inventory.read_manifest(house_of(self.trip.key.organization), query)).page
 
     async def sweep(self) -> Visited[Partition]:
         """One round of the sweeper."""

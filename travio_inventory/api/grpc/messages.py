@@ -25,6 +25,7 @@ from travio_inventory.seats.commands import (
 )
 from travio_inventory.seats.hold import Passenger
 from travio_inventory.seats.layout import Feature, Seat, Section
+from travio_inventory.seats.queries import ManifestQuery
 from travio_inventory.seats.route import StationName
 from travio_inventory.seats.trip import Ends, Trip, TripKey
 
@@ -111,6 +112,11 @@ def trip_named(message: Fields) -> tuple[Actor, TripId]:
     return _asked(message, tenant_of, lambda message: trip_id(message.trip_id))
 
 
+def manifest_asked(message: Fields) -> tuple[Actor, ManifestQuery]:
+    """Read GetManifestRequest."""
+    return _asked(message, tenant_of, _manifest)
+
+
 def trip_asked(message: Fields) -> tuple[Actor, Trip]:
     """Read InitializeTripInventoryRequest. Raises InvalidTrip if only the combination of fields is wrong."""
     trip = _trip(message)
@@ -168,6 +174,23 @@ def _holds(message: Fields) -> HoldsQuery:
         query = HoldsQuery(
             trip_id=message.trip_id,
             include_ended=message.include_ended,
+            after=after,
+            page_size=message.page_size,
+        )
+    found.finish()
+    return query
+
+
+def _manifest(message: Fields) -> ManifestQuery:
+    found = Faults()
+    after = decoding.after(found, message.page_token)
+    with found:
+        query = ManifestQuery(
+            trip_id=message.trip_id,
+            boarding=message.boarding_station_id,
+            alighting=message.alighting_station_id,
+            include_held=message.include_held,
+            with_national_ids=message.include_national_ids,
             after=after,
             page_size=message.page_size,
         )

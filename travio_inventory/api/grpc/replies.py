@@ -104,6 +104,7 @@ def described(hold: Hold, trip: Trip) -> v1.Hold:
         seat_prices_minor=list(hold.prices),
         price_minor=hold.price_minor,
         currency=hold.currency,
+        seat_numbers=[trip.seat(seat).number for seat in hold.seats],
     )
 
 

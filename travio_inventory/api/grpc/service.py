@@ -105,6 +105,7 @@ class InventoryService:
                 "CancelBooking": self.cancel_booking,
                 "LeaveWaitlist": self.leave_waitlist,
                 "GetTrip": self.get_trip,
+                "GetManifest": self.get_manifest,
             },
         )
 
@@ -199,6 +200,13 @@ class InventoryService:
 
     async def get_trip(self, message: Message) -> v1.GetTripResponse:
         return replies.defined(await self._inventory.read_trips.one(*messages.trip_named(message)))
+
+    # What the organization reads.
+
+    async def get_manifest(self, message: Message) -> v1.GetManifestResponse:
+        trip, page = await self._inventory.read_manifest(*messages.manifest_asked(message))
+        holds = [replies.described(hold, trip) for hold in page.holds]
+        return v1.GetManifestResponse(holds=holds, next_page_token=token_of(page.next))
 
     # Waiting lists.
 

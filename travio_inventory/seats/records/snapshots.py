@@ -1,15 +1,17 @@
 """Reads a seat group for the seat map: its cells, as the home rows of their owners say."""
 
-from collections.abc import Iterable
-
 from travio_inventory.protocol import rows
-from travio_inventory.protocol.batches import Batches, Kind, Partition, Row, RowKey
+from travio_inventory.protocol.batches import Batches, Kind, Row, RowKey
 from travio_inventory.seats.hold import parse_hold_id
 from travio_inventory.seats.records import seat_rows
+from travio_inventory.seats.records.home_rows import home_rows
 from travio_inventory.seats.refusals import TripOpening
 from travio_inventory.seats.seat import AVAILABLE, BLOCKED, SOLD, HeldUntil, SeatState
 from travio_inventory.seats.seat_map import encode_states
 from travio_inventory.seats.trip import Trip
+
+_UNDER_WAY: Row = {}
+"""The home row of an attempt that is not committed."""
 
 
 async def snapshot(batches: Batches, trip: Trip, group: int) -> bytes:
@@ -18,7 +20,7 @@ async def snapshot(batches: Batches, trip: Trip, group: int) -> bytes:
     foreign = {
         owner for cell in cells.values() if (owner := rows.text(cell, "owner")) and parse_hold_id(owner).home != group
     }
-    homes = await _homes(batches, trip, foreign)
+    homes = {**dict.fromkeys(foreign, _UNDER_WAY), **await home_rows(batches, trip.key.organization, foreign)}
     segments = range(len(trip.segments))
     states = []
     for seat in trip.seats_in(group):
@@ -28,18 +30,6 @@ async def snapshot(batches: Batches, trip: Trip, group: int) -> bytes:
                 raise TripOpening
             states.append(_state(cell, homes))
     return encode_states(states)
-
-
-async def _homes(batches: Batches, trip: Trip, hold_ids: Iterable[str]) -> dict[str, Row]:
-    """The home rows of owners from other seat groups; an attempt under way has an empty one."""
-    by_home: dict[Partition, list[str]] = {}
-    for hold_id in hold_ids:
-        by_home.setdefault(seat_rows.home_partition(trip.key.organization, hold_id), []).append(hold_id)
-    homes: dict[str, Row] = {}
-    for partition, ids in by_home.items():
-        standing = await batches.get(partition, [rows.hold_key(hold_id) for hold_id in ids])
-        homes |= {hold_id: standing.get(rows.hold_key(hold_id), {}) for hold_id in ids}
-    return homes
 
 
 def _state(cell: Row, homes: dict[str, Row]) -> SeatState:

@@ -19,6 +19,8 @@ __all__ = (
     "FeatureDefinition",
     "GetHoldRequest",
     "GetHoldResponse",
+    "GetManifestRequest",
+    "GetManifestResponse",
     "GetSeatMapRequest",
     "GetSeatMapResponse",
     "GetTripRequest",
@@ -315,8 +317,8 @@ class ConfirmBookingRequest(betterproto2.Message):
 
     passengers: "list[PassengerSeat]" = betterproto2.field(4, betterproto2.TYPE_MESSAGE, repeated=True)
     """
-    Exactly the seats of the hold, or empty. Stored with the booking and shown only to its user. A second confirm does
-    not change them.
+    Exactly the seats of the hold, or empty. Stored with the booking and shown only to its user and the organization. A
+    second confirm does not change them.
     """
 
     organization_id: "str" = betterproto2.field(5, betterproto2.TYPE_STRING)
@@ -437,6 +439,66 @@ class GetHoldResponse(betterproto2.Message):
 
 
 default_message_pool.register_message("inventory.v1", "GetHoldResponse", GetHoldResponse)
+
+
+@dataclass(eq=False, repr=False)
+class GetManifestRequest(betterproto2.Message):
+    """
+    --- what the organization reads ---
+    """
+
+    trip_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+    organization_id: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+
+    boarding_station_id: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
+    """
+    Only bookings whose journey begins at this station. Empty: at any.
+    """
+
+    alighting_station_id: "str" = betterproto2.field(4, betterproto2.TYPE_STRING)
+    """
+    Only bookings whose journey ends at this station. Empty: at any.
+    """
+
+    include_held: "bool" = betterproto2.field(5, betterproto2.TYPE_BOOL)
+    """
+    Whether seats that are only held are listed too.
+    """
+
+    include_national_ids: "bool" = betterproto2.field(6, betterproto2.TYPE_BOOL)
+    """
+    Whether passengers come with their national identity numbers.
+    """
+
+    page_size: "int" = betterproto2.field(7, betterproto2.TYPE_INT32)
+    """
+    The most holds on a page, up to 100; 0: 100.
+    """
+
+    page_token: "str" = betterproto2.field(8, betterproto2.TYPE_STRING)
+    """
+    Empty for the first page, then next_page_token.
+    """
+
+
+default_message_pool.register_message("inventory.v1", "GetManifestRequest", GetManifestRequest)
+
+
+@dataclass(eq=False, repr=False)
+class GetManifestResponse(betterproto2.Message):
+    holds: "list[Hold]" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, repeated=True)
+    """
+    A page may have fewer holds than page_size, even none, and still not be the last.
+    """
+
+    next_page_token: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+    """
+    Empty after the last page.
+    """
+
+
+default_message_pool.register_message("inventory.v1", "GetManifestResponse", GetManifestResponse)
 
 
 @dataclass(eq=False, repr=False)
@@ -653,6 +715,11 @@ class Hold(betterproto2.Message):
     price_minor: "int" = betterproto2.field(16, betterproto2.TYPE_INT64)
 
     currency: "str" = betterproto2.field(17, betterproto2.TYPE_STRING)
+
+    seat_numbers: "list[str]" = betterproto2.field(30, betterproto2.TYPE_STRING, repeated=True)
+    """
+    What is printed on each seat, in the order of seat_ids.
+    """
 
 
 default_message_pool.register_message("inventory.v1", "Hold", Hold)
@@ -1595,6 +1662,28 @@ class InventoryServiceStub(betterproto2_grpclib.ServiceStub):
             metadata=metadata,
         )
 
+    async def get_manifest(
+        self,
+        message: "GetManifestRequest",
+        *,
+        timeout: "float | None" = None,
+        deadline: "Deadline | None" = None,
+        metadata: "MetadataLike | None" = None,
+    ) -> "GetManifestResponse":
+        """
+        The bookings of a trip in the order of their seats, page by page, with passengers: for the organization, not for a
+        user. What is booked all the while is on exactly one page.
+        """
+
+        return await self._unary_unary(
+            "/inventory.v1.InventoryService/GetManifest",
+            message,
+            GetManifestResponse,
+            timeout=timeout,
+            deadline=deadline,
+            metadata=metadata,
+        )
+
 
 class NoopStub(betterproto2_grpclib.ServiceStub):
     """
@@ -1746,6 +1835,14 @@ class InventoryServiceBase(betterproto2_grpclib.ServiceBase):
 
         raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
 
+    async def get_manifest(self, message: "GetManifestRequest") -> "GetManifestResponse":
+        """
+        The bookings of a trip in the order of their seats, page by page, with passengers: for the organization, not for a
+        user. What is booked all the while is on exactly one page.
+        """
+
+        raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
+
     async def __rpc_check_availability(
         self, stream: "grpclib.server.Stream[CheckAvailabilityRequest, CheckAvailabilityResponse]"
     ) -> None:
@@ -1862,6 +1959,14 @@ class InventoryServiceBase(betterproto2_grpclib.ServiceBase):
         response = await self.get_trip(request)
         await stream.send_message(response)
 
+    async def __rpc_get_manifest(
+        self, stream: "grpclib.server.Stream[GetManifestRequest, GetManifestResponse]"
+    ) -> None:
+        request = await stream.recv_message()
+        assert request is not None
+        response = await self.get_manifest(request)
+        await stream.send_message(response)
+
     def __mapping__(self) -> "dict[str, grpclib.const.Handler]":
         return {
             "/inventory.v1.InventoryService/CheckAvailability": grpclib.const.Handler(
@@ -1959,6 +2064,12 @@ class InventoryServiceBase(betterproto2_grpclib.ServiceBase):
                 grpclib.const.Cardinality.UNARY_UNARY,
                 GetTripRequest,
                 GetTripResponse,
+            ),
+            "/inventory.v1.InventoryService/GetManifest": grpclib.const.Handler(
+                self.__rpc_get_manifest,
+                grpclib.const.Cardinality.UNARY_UNARY,
+                GetManifestRequest,
+                GetManifestResponse,
             ),
         }
 

@@ -1,0 +1,91 @@
+"""The command that lists who sits where on a trip, for the organization that runs it."""
+
+import csv
+import io
+from collections.abc import Iterator, Mapping
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from travio_inventory.cli.arguments import TripId, stamp
+from travio_inventory.cli.connection_options import HERE, ConnectionOptions, ask
+from travio_inventory.cli.exits import Exit
+from travio_inventory.cli.screen import Screen, printable
+from travio_inventory.client.answers import HoldRecord
+from travio_inventory.client.client import InventoryClient
+
+Line = Mapping[str, str]
+FORMULA_SIGNS = ("=", "+", "-", "@")
+
+
+def show_manifest(
+    trip: TripId,
+    /,
+    *,
+    boarding: Annotated[str, Parameter(help="Only who boards at this station.")] = "",
+    alighting: Annotated[str, Parameter(help="Only who alights at this station.")] = "",
+    held: Annotated[bool, Parameter(negative="", help="Also seats that are only held.")] = False,
+    national_ids: Annotated[
+        bool, Parameter(negative="", help="With the passengers' national identity numbers.")
+    ] = False,
+    as_csv: Annotated[bool, Parameter(name="--csv", negative="", help="Print CSV, a line for each seat.")] = False,
+    reach: ConnectionOptions = HERE,
+) -> Exit:
+    """List a trip's bookings by seat: who boards where, under which order."""
+
+    async def work(client: InventoryClient, screen: Screen) -> None:
+        records = await client.manifest(
+            trip, boarding=boarding, alighting=alighting, include_held=held, national_ids=national_ids
+        )
+        lines = [line for record in records for line in _lines(record, national_ids=national_ids)]
+
+        def show() -> None:
+            if as_csv:
+                screen.raw(_as_csv(lines, _columns(national_ids=national_ids)))
+            elif lines:
+                screen.table(list(lines[0]), [list(line.values()) for line in lines])
+            else:
+                screen.say("no bookings")
+
+        screen.answer({"trip": trip, "seats": lines}, show)
+
+    return ask(reach, work)
+
+
+def _columns(*, national_ids: bool) -> list[str]:
+    named = ["passenger", "national_id"] if national_ids else ["passenger"]
+    return ["seat", "number", "from", "to", *named, "order", "status", "until", "hold", "user"]
+
+
+def _lines(record: HoldRecord, *, national_ids: bool) -> Iterator[Line]:
+    """A line for each seat of a hold or a booking."""
+    passengers = {passenger.seat: passenger for passenger in record.passengers}
+    for seat, number in zip(record.seats, record.numbers, strict=True):
+        passenger = passengers.get(seat)
+        values = {
+            "seat": seat,
+            "number": number,
+            "from": record.origin,
+            "to": record.destination,
+            "passenger": passenger.name if passenger else "",
+            "national_id": passenger.national_id if passenger else "",
+            "order": record.order,
+            "status": (record.status.name or "unknown").lower(),
+            "until": stamp(record.expires_at),
+            "hold": record.booking or record.id,
+            "user": record.user,
+        }
+        yield {name: values[name] for name in _columns(national_ids=national_ids)}
+
+
+def _as_csv(lines: list[Line], columns: list[str]) -> str:
+    """CSV with a header line. What a spreadsheet would take for a formula begins with a quotation mark."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows([_no_formula(printable(value)) for value in line.values()] for line in lines)
+    return text.getvalue().rstrip("\n")
+
+
+def _no_formula(value: str) -> str:
+    return f"'{value}" if value.startswith(FORMULA_SIGNS) else value

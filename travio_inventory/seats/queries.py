@@ -1,0 +1,58 @@
+"""What an organization asks about its trips, as values that check themselves, in the words of the wire."""
+
+import re
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from travio_inventory.kernel import limits
+from travio_inventory.kernel.checking import Faults
+
+_PLACE = re.compile(r"(\d{1,6}) (-1|\d{1,4})", re.ASCII)
+
+
+class SeatPlace(NamedTuple):
+    """A booking's place on the manifest: its first seat in layout order, from 0, and its first segment."""
+
+    position: int
+    segment: int
+
+    def __str__(self) -> str:
+        return f"{self.position} {self.segment}"
+
+
+BEFORE_ALL = SeatPlace(0, -1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManifestQuery:
+    """A page of a trip's bookings after `after`, with `include_held` also of what is only held: those that begin or end
+    at a station, "" for any. A `page_size` of 0 means the most allowed. Raises InvalidRequest.
+    """
+
+    trip_id: str
+    boarding: str = ""
+    alighting: str = ""
+    include_held: bool = False
+    with_national_ids: bool = False
+    after: str = ""
+    page_size: int = 0
+
+    def __post_init__(self) -> None:
+        found = Faults()
+        found.number("page_size", self.page_size, 0, limits.HOLDS_LISTED_MAX)
+        found.id("trip_id", self.trip_id)
+        found.id("boarding_station_id", self.boarding, required=False)
+        found.id("alighting_station_id", self.alighting, required=False)
+        if self.after and not _PLACE.fullmatch(self.after):
+            found.wrong("page_token", "must be empty or a next_page_token")
+        found.finish()
+
+    @property
+    def place(self) -> SeatPlace:
+        """What the page comes after."""
+        return SeatPlace(*map(int, self.after.split(" "))) if self.after else BEFORE_ALL
+
+    @property
+    def most(self) -> int:
+        """How many holds the page has at most."""
+        return self.page_size or limits.HOLDS_LISTED_MAX

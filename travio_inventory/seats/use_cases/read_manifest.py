@@ -1,0 +1,75 @@
+"""Reads the manifest of a trip: who sits where, from where to where, for the organization that runs it."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import NamedTuple
+
+from travio_inventory.kernel.actor import Actor, Scope
+from travio_inventory.kernel.refusals import Violation
+from travio_inventory.seats.hold import Confirmed, Hold, HoldPage
+from travio_inventory.seats.ports import Manifests
+from travio_inventory.seats.queries import ManifestQuery
+from travio_inventory.seats.refusals import InvalidJourney, TripOpening
+from travio_inventory.seats.trip import Trip, TripKey
+from travio_inventory.seats.use_cases.trip_catalog import TripCatalog
+
+
+class ManifestPage(NamedTuple):
+    """Some of a trip's bookings, and the position of the next page ("" if there is none)."""
+
+    trip: Trip
+    page: HoldPage
+
+
+class ReadManifest:
+    """The bookings of a trip, from the store."""
+
+    def __init__(self, trips: TripCatalog, manifests: Manifests) -> None:
+        self._trips = trips
+        self._manifests = manifests
+
+    async def __call__(self, actor: Actor, query: ManifestQuery) -> ManifestPage:
+        """A page, see `Manifests.page`. Raises PermissionDenied, TripNotFound, TripOpening, InvalidJourney for a
+        station that is none of the trip's, BackendUnavailable.
+        """
+        actor.needs(Scope.BOOKINGS_READ)
+        trip = await self._trips.get(TripKey(actor.organization, query.trip_id))
+        _check_stations(trip, query)
+        try:
+            found = await self._manifests.page(trip, _wanted(trip, query), after=query.place, most=query.most)
+        except TripOpening:
+            await self._trips.check(trip.key)
+            raise
+        if not query.with_national_ids:
+            found = HoldPage(list(map(_without_national_ids, found.holds)), found.next)
+        return ManifestPage(trip, found)
+
+
+def _check_stations(trip: Trip, query: ManifestQuery) -> None:
+    asked = {"boarding_station_id": query.boarding, "alighting_station_id": query.alighting}
+    wrong = [
+        Violation(field, f"this trip does not stop at {station!r}")
+        for field, station in asked.items()
+        if station and station not in trip.stops
+    ]
+    if wrong:
+        raise InvalidJourney(wrong)
+
+
+def _wanted(trip: Trip, query: ManifestQuery) -> Callable[[Hold], bool]:
+    def is_wanted(hold: Hold) -> bool:
+        first, last = hold.journey
+        return (
+            (query.include_held or isinstance(hold.state, Confirmed))
+            and query.boarding in ("", trip.segments[first].origin)
+            and query.alighting in ("", trip.segments[last].destination)
+        )
+
+    return is_wanted
+
+
+def _without_national_ids(hold: Hold) -> Hold:
+    if not hold.passengers:
+        return hold
+    named = tuple(replace(passenger, national_id="") for passenger in hold.passengers)
+    return hold.with_state(replace(hold.state, named=named)) if isinstance(hold.state, Confirmed) else hold
