@@ -62,6 +62,12 @@ VALID: Mapping[type[betterproto2.Message], tuple[betterproto2.Message, Callable[
             messages.map_asked,
         ),
         (
+            v1.GetTripSummaryRequest(
+                trip_id="T1", from_station_id="A", to_station_id="C", organization_id="org", section_id="car"
+            ),
+            messages.map_asked,
+        ),
+        (
             v1.InitializeTripInventoryRequest(
                 trip_id="T1",
                 organization_id="org",

@@ -83,3 +83,42 @@ async def test_a_map_that_clients_would_not_accept_is_refused_by_section(monkeyp
             Status.INVALID_ARGUMENT, "section_id: the map of 8 seats would have more than 4194304 bytes"
         ):
             await draw(client)
+
+
+async def test_a_summary_has_each_class_of_each_section_in_numbers() -> None:
+    async with serving() as client:
+        await client.stub.initialize_trip_inventory(messages.trip_request(train()))
+
+        async def summary(section: str = "", destination: str = "C") -> v1.GetTripSummaryResponse:
+            request = v1.GetTripSummaryRequest(
+                trip_id="train",
+                from_station_id="A",
+                to_station_id=destination,
+                organization_id="org",
+                section_id=section,
+            )
+            return await client.stub.get_trip_summary(request)
+
+        first = await summary()
+        assert [(each.section_label, each.seat_class, each.free, each.largest_run) for each in first.classes] == [
+            (car, seat_class, 2, 2) for car in ("Car 10", "Car 9") for seat_class in ("first", "second")
+        ]
+        assert [each.lowest_price_paisa for each in first.classes] == [2_000, 1_000] * 2
+        held = v1.HoldSeatsRequest(
+            trip_id="train",
+            from_station_id="B",
+            to_station_id="C",
+            seat_ids=["c9-1A"],
+            user_id="ann",
+            organization_id="org",
+        )
+        await client.stub.hold_seats(held)
+        then = await summary()
+        assert then.classes[:2] == first.classes[:2]
+        assert (then.classes[2].free, then.classes[2].held, then.classes[2].largest_run) == (1, 1, 1)
+        assert (await summary("c9")).classes == then.classes[2:]
+        assert (await summary(destination="B")).classes == first.classes
+        assert (then.currency, then.to_segment_index) == ("EUR", 1)
+        assert then.as_of
+        async with refused(Status.INVALID_ARGUMENT, "section_id: this trip has no section 'c1'"):
+            await summary("c1")

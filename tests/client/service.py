@@ -96,6 +96,9 @@ class ScriptedService(wire.InventoryServiceBase):
     async def get_seat_map(self, message: wire.GetSeatMapRequest) -> wire.GetSeatMapResponse:
         return await self._play(message, wire.GetSeatMapResponse(legend=wire.SeatMapLegend()))
 
+    async def get_trip_summary(self, message: wire.GetTripSummaryRequest) -> wire.GetTripSummaryResponse:
+        return await self._play(message, wire.GetTripSummaryResponse())
+
     async def check_availability(self, message: wire.CheckAvailabilityRequest) -> wire.CheckAvailabilityResponse:
         reply = wire.CheckAvailabilityResponse(is_available=True, available_seats=message.passengers)
         return await self._play(message, reply)

@@ -12,7 +12,9 @@ from travio_inventory.client import (
     Passenger,
     Seat,
     SeatStatus,
+    Section,
     Segment,
+    SummaryLine,
     Trip,
     TripKey,
     Unblocked,
@@ -65,6 +67,27 @@ async def test_a_train_comes_back_with_its_cars(service: ScriptedService, invent
     await inventory.open_trip(train())
     assert await inventory.trip("train") == train()
     assert [opened.time_zone for opened in service.seen(wire.InitializeTripInventoryRequest)] == ["Europe/Vienna"]
+
+
+async def test_a_summary_tells_no_price_where_nothing_is_free(
+    service: ScriptedService, inventory: InventoryClient
+) -> None:
+    service.replies[wire.GetTripSummaryRequest] = wire.GetTripSummaryResponse(
+        classes=[
+            wire.ClassSummary("c1", "Car 1", "car", "first", free=2, held=1, largest_run=2, lowest_price_paisa=0),
+            wire.ClassSummary(seat_class="second", booked=3, blocked=4),
+        ],
+        currency="EUR",
+        to_segment_index=3,
+    )
+    summary = await inventory.trip_summary("t1", "A", "C", segments=Journey(0, 3), section="c1")
+    assert summary.lines == (
+        SummaryLine(Section("c1", "Car 1", "car"), "first", 2, 1, 0, 0, 2, 0),
+        SummaryLine(None, "second", 0, 0, 3, 4, 0, None),
+    )
+    assert (summary.currency, summary.journey, summary.as_of) == ("EUR", (0, 3), None)
+    [asked] = service.seen(wire.GetTripSummaryRequest)
+    assert (asked.section_id, asked.from_segment_index, asked.to_segment_index) == ("c1", 0, 3)
 
 
 async def test_a_map_of_1300_seats_arrives_whole(service: ScriptedService, inventory: InventoryClient) -> None:

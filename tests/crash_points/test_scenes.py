@@ -10,7 +10,7 @@ from typing import Any, get_type_hints
 
 import pytest
 
-from travio_inventory.seats.commands import AvailabilityQuery, hold_ref
+from travio_inventory.seats.commands import AvailabilityQuery, SeatMapQuery, hold_ref
 from travio_inventory.seats.hold import Hold, Released
 from travio_inventory.seats.refusals import HoldNotFound
 from travio_inventory.seats.trip import Ends, Journey
@@ -33,6 +33,9 @@ READS: dict[str, Callable[[Sale], Awaitable[object]]] = {
     "read_seat_map": lambda sale: sale.map(),
     "check_availability": lambda sale: sale.inventory.check_availability(
         sale.actor(), AvailabilityQuery(trip_id=sale.trip.key.trip, ends=Ends("A", "D"))
+    ),
+    "summarize_trip": lambda sale: sale.inventory.summarize_trip(
+        sale.actor(), SeatMapQuery(trip_id=sale.trip.key.trip, ends=Ends("A", "D"))
     ),
     "waitlist.page": lambda sale: sale.waits("ann"),
 }

@@ -33,6 +33,7 @@ NEEDS: dict[str, Scope] = {
     "read_manifest": Scope.BOOKINGS_READ,
     "read_seat_map": Scope.TRIPS_READ,
     "check_availability": Scope.TRIPS_READ,
+    "summarize_trip": Scope.TRIPS_READ,
     "hold_seats": Scope.SEATS_HOLD,
     "extend_hold": Scope.SEATS_HOLD,
     "release_hold": Scope.SEATS_HOLD,

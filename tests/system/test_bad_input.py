@@ -33,7 +33,8 @@ MUTANTS_PER_RPC = 130
 AT_ONCE = 65
 INT32_MAX, INT32_MIN, INT64_MAX = 2**31 - 1, -(2**31), 2**63 - 1
 OPTIONAL = {"seat_class", "session_id", "idempotency_key", "passenger_nid", "passenger_name", "vehicle_id"}
-OPTIONAL |= {"seat_number", "reason", "seat_type", "currency", "vehicle_type"}
+OPTIONAL |= {"seat_number", "reason", "seat_type", "currency", "vehicle_type", "section_id"}
+OPTIONAL |= {"row_label", "label", "time_zone"}
 OPTIONAL_IN = {
     "ListHolds": {"trip_id", "page_token"},
     "GetUserWaitlist": {"organization_id", "page_token"},
@@ -55,6 +56,7 @@ TOO_FAR: dict[str, dict[str, list[Any]]] = {
     },
     "ConfirmBooking": {"passengers": [[{"seat_id": "seat-1"}] * 11, [{"seat_id": "seat-1"}] * 4_000]},
     "GetSeatMap": INDICES,
+    "GetTripSummary": INDICES,
     "InitializeTripInventory": {
         "segments[0].segment_index": [-1, 1, INT32_MAX],
         "segments[0].departure_time": [-1, INT64_MAX],

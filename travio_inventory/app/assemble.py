@@ -42,6 +42,7 @@ from travio_inventory.seats.use_cases.read_seat_map import ReadSeatMap
 from travio_inventory.seats.use_cases.read_trips import ReadTrips
 from travio_inventory.seats.use_cases.release_hold import ReleaseHold
 from travio_inventory.seats.use_cases.step_runner import StepRunner
+from travio_inventory.seats.use_cases.summarize_trip import SummarizeTrip
 from travio_inventory.seats.use_cases.trip_catalog import TripCatalog
 from travio_inventory.seats.use_cases.waitlist import Waitlist
 
@@ -165,6 +166,7 @@ def assemble(
         read_manifest=use_case("read_manifest", ReadManifest(trips, Manifests(batches))),
         read_seat_map=use_case("read_seat_map", read_seat_map),
         check_availability=use_case("check_availability", CheckAvailability(read_seat_map)),
+        summarize_trip=use_case("summarize_trip", SummarizeTrip(read_seat_map)),
         block_seats=use_case("block_seats", BlockSeats(trips, holds, steps)),
         waitlist=use_case("waitlist", Waitlist(trips, WaitlistTable(sender), steps, rules.limits)),
         expire_holds=use_case("expire_holds", ExpireHolds(lapses)),

@@ -107,6 +107,32 @@ class SeatMap:
 
 
 @dataclass(frozen=True, slots=True)
+class SummaryLine:
+    """The seats of one class in one section. So many free ones are next to one another at most; there is no lowest
+    price where none is free.
+    """
+
+    section: Section | None
+    seat_class: str
+    free: int
+    held: int
+    booked: int
+    blocked: int
+    largest_run: int
+    lowest_price_minor: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class TripSummary:
+    """The seats of a trip on one journey in numbers: it has everything that was decided until `as_of`."""
+
+    lines: tuple[SummaryLine, ...]
+    currency: str
+    journey: Journey
+    as_of: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class AvailabilityQuestion:
     """Are there seats for so many passengers? `seat_class` and `section` "" are any. `segments` names the journey if a
     route visits a station twice.

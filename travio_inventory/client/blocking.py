@@ -176,6 +176,7 @@ class BlockingInventoryClient:
     extend = _waiting(InventoryClient.extend)
     cancel = _waiting(InventoryClient.cancel)
     seat_map = _waiting(InventoryClient.seat_map)
+    trip_summary = _waiting(InventoryClient.trip_summary)
     check_availability = _waiting(InventoryClient.check_availability)
     check_availabilities = _waiting(InventoryClient.check_availabilities)
     open_trip = _waiting(InventoryClient.open_trip)

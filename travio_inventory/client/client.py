@@ -18,6 +18,7 @@ from travio_inventory.client.answers import (
     Booking,
     HoldRecord,
     SeatMap,
+    TripSummary,
     Unblocked,
     WaitlistEntry,
 )
@@ -210,6 +211,25 @@ class InventoryClient:
             section_id=section,
         )
         return messages.seat_map(await self._connection.read_large("GetSeatMap", request, wire.GetSeatMapResponse))
+
+    async def trip_summary(
+        self, trip: str, origin: str, destination: str, *, segments: Journey | None = None, section: str = ""
+    ) -> TripSummary:
+        """How many seats of each section and class are free, held, booked and blocked on a journey; up to two seconds
+        old. Raises TripNotFound, TripOpening, InvalidJourney.
+        """
+        first, last = segments or (None, None)
+        request = wire.GetTripSummaryRequest(
+            trip_id=trip,
+            from_station_id=origin,
+            to_station_id=destination,
+            organization_id=self._account.organization,
+            from_segment_index=first,
+            to_segment_index=last,
+            section_id=section,
+        )
+        reply = await self._connection.read_large("GetTripSummary", request, wire.GetTripSummaryResponse)
+        return messages.trip_summary(reply)
 
     async def check_availability(self, question: AvailabilityQuestion) -> Availability:
         """Whether a party finds seats, and the price. Raises TripNotFound, TripOpening, InvalidRequest."""

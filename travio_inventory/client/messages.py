@@ -11,7 +11,9 @@ from travio_inventory.client.answers import (
     MapSeat,
     MapStop,
     SeatMap,
+    SummaryLine,
     Ticket,
+    TripSummary,
     WaitlistEntry,
 )
 from travio_inventory.kernel.refusals import InvalidRequest, Violation
@@ -115,6 +117,25 @@ def _map_seat(row: wire.SeatRow, cell: wire.SeatCell) -> MapSeat:
         label=cell.label,
     )
     return MapSeat(seat, wire.SeatStatus(cell.status), moment_or_none(cell.hold_expires_at))
+
+
+def trip_summary(reply: wire.GetTripSummaryResponse) -> TripSummary:
+    """The summary as plain values."""
+    journey = Journey(reply.from_segment_index, reply.to_segment_index)
+    return TripSummary(tuple(map(_summary_line, reply.classes)), reply.currency, journey, moment_or_none(reply.as_of))
+
+
+def _summary_line(line: wire.ClassSummary) -> SummaryLine:
+    return SummaryLine(
+        section=Section(line.section_id, line.section_label, line.section_kind) if line.section_id else None,
+        seat_class=line.seat_class,
+        free=line.free,
+        held=line.held,
+        booked=line.booked,
+        blocked=line.blocked,
+        largest_run=line.largest_run,
+        lowest_price_minor=line.lowest_price_paisa if line.free else None,
+    )
 
 
 def availability_request(question: AvailabilityQuestion, organization: str) -> wire.CheckAvailabilityRequest:

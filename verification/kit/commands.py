@@ -32,6 +32,7 @@ def valid_commands() -> Mapping[str, object]:
         "read_trips.one": trip_id(TRIP),
         "read_manifest": ManifestQuery(trip_id=TRIP, boarding="A", alighting="D"),
         "read_seat_map": SeatMapQuery(trip_id=TRIP, ends=ENDS),
+        "summarize_trip": SeatMapQuery(trip_id=TRIP, ends=ENDS),
         "check_availability": AvailabilityQuery(trip_id=TRIP, ends=ENDS),
         "hold_seats": HoldSeatsCommand(trip_id=TRIP, ends=ENDS, seat_ids=("A1",)),
         "extend_hold": ExtendHoldCommand(hold_id=HOLD),

@@ -68,6 +68,7 @@ VALID: dict[str, dict[str, Any]] = {
     "CancelBooking": {**_USER, "booking_id": HOLD},
     "LeaveWaitlist": {**_USER, "user_id": "nobody", "trip_id": "t", "seat_class": ""},
     "GetTrip": {"trip_id": "t", "organization_id": "acme"},
+    "GetTripSummary": _ENDS,
     "GetManifest": {
         "trip_id": "t",
         "organization_id": "acme",

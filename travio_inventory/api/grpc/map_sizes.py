@@ -1,4 +1,4 @@
-"""How large the map of a section would be, told from its texts before anything of it is read or written."""
+"""Answers that are too large for clients; and how large the map of a section would be, told before it is read."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -27,6 +27,12 @@ def too_many_free(bytes_max: int) -> ReplyTooLarge:
     """The refusal of a list of free seats."""
     said = f"the free seats would have more than {bytes_max} bytes; ask for a class or a section, or for a summary"
     return ReplyTooLarge([Violation("seat_class", said)])
+
+
+def summary_too_large(trip: Trip, bytes_max: int) -> ReplyTooLarge:
+    """The refusal of a summary."""
+    said = f"the summary would have more than {bytes_max} bytes; ask for one section"
+    return ReplyTooLarge([Violation("section_id", said)], tuple(each.id for each in trip.sections))
 
 
 def fits(trip: Trip, section: str, bytes_max: int) -> bool:

@@ -65,7 +65,7 @@ def checks_asked(message: Fields) -> list[tuple[Actor, AvailabilityQuery]]:
 
 
 def map_asked(message: Fields) -> tuple[Actor, SeatMapQuery]:
-    """Read GetSeatMapRequest."""
+    """Read GetSeatMapRequest or GetTripSummaryRequest."""
     return _asked(
         message,
         tenant_of,

@@ -16,6 +16,7 @@ from travio_inventory.api.grpc.decoding import no_message, token_of
 from travio_inventory.api.grpc.maps import MapReplies
 from travio_inventory.api.grpc.protobuf import part
 from travio_inventory.api.grpc.refusals import grpc_error
+from travio_inventory.api.grpc.summaries import SummaryReplies
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.clock import Clock
 from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown, Refusal
@@ -83,6 +84,7 @@ class InventoryService:
         self._is_legacy = refusals == "legacy"
         self._clock = clock
         self._maps = MapReplies()
+        self._summaries = SummaryReplies()
 
     def __mapping__(self) -> Mapping[str, Handler]:
         """What grpclib serves: each method by its path."""
@@ -105,6 +107,7 @@ class InventoryService:
                 "CancelBooking": self.cancel_booking,
                 "LeaveWaitlist": self.leave_waitlist,
                 "GetTrip": self.get_trip,
+                "GetTripSummary": self.get_trip_summary,
                 "GetManifest": self.get_manifest,
             },
         )
@@ -126,6 +129,9 @@ class InventoryService:
     async def get_seat_map(self, message: Message) -> bytes:
         actor, query = messages.map_asked(message)
         return self._maps.seat_map(await self._inventory.read_seat_map(actor, query, check=self._maps.check))
+
+    async def get_trip_summary(self, message: Message) -> bytes:
+        return self._summaries.summary(await self._inventory.summarize_trip(*messages.map_asked(message)))
 
     # Holds and bookings.
 

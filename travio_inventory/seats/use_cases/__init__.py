@@ -16,6 +16,7 @@ from travio_inventory.seats.use_cases.read_manifest import ReadManifest
 from travio_inventory.seats.use_cases.read_seat_map import ReadSeatMap
 from travio_inventory.seats.use_cases.read_trips import ReadTrips
 from travio_inventory.seats.use_cases.release_hold import ReleaseHold
+from travio_inventory.seats.use_cases.summarize_trip import SummarizeTrip
 from travio_inventory.seats.use_cases.waitlist import Waitlist
 
 
@@ -34,6 +35,7 @@ class Inventory:
     read_manifest: ReadManifest
     read_seat_map: ReadSeatMap
     check_availability: CheckAvailability
+    summarize_trip: SummarizeTrip
     block_seats: BlockSeats
     waitlist: Waitlist
     expire_holds: ExpireHolds

@@ -10,6 +10,7 @@ __all__ = (
     "CancelBookingResponse",
     "CheckAvailabilityRequest",
     "CheckAvailabilityResponse",
+    "ClassSummary",
     "ConfirmBookingRequest",
     "ConfirmBookingResponse",
     "ConfirmedSeat",
@@ -25,6 +26,8 @@ __all__ = (
     "GetSeatMapResponse",
     "GetTripRequest",
     "GetTripResponse",
+    "GetTripSummaryRequest",
+    "GetTripSummaryResponse",
     "GetUserWaitlistRequest",
     "GetUserWaitlistResponse",
     "Hold",
@@ -305,6 +308,42 @@ class CheckAvailabilityResponse(betterproto2.Message):
 
 
 default_message_pool.register_message("inventory.v1", "CheckAvailabilityResponse", CheckAvailabilityResponse)
+
+
+@dataclass(eq=False, repr=False)
+class ClassSummary(betterproto2.Message):
+    """
+    The seats of one class in one section; on a trip without sections, of one class.
+    """
+
+    section_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+    section_label: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+
+    section_kind: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
+
+    seat_class: "str" = betterproto2.field(4, betterproto2.TYPE_STRING)
+
+    free: "int" = betterproto2.field(5, betterproto2.TYPE_INT32)
+
+    held: "int" = betterproto2.field(6, betterproto2.TYPE_INT32)
+
+    booked: "int" = betterproto2.field(7, betterproto2.TYPE_INT32)
+
+    blocked: "int" = betterproto2.field(8, betterproto2.TYPE_INT32)
+
+    largest_run: "int" = betterproto2.field(9, betterproto2.TYPE_INT32)
+    """
+    The most free seats next to one another in a row: so many can sit together.
+    """
+
+    lowest_price_paisa: "int" = betterproto2.field(10, betterproto2.TYPE_INT64)
+    """
+    Of the free seats; 0 if there is none.
+    """
+
+
+default_message_pool.register_message("inventory.v1", "ClassSummary", ClassSummary)
 
 
 @dataclass(eq=False, repr=False)
@@ -627,6 +666,51 @@ class GetTripResponse(betterproto2.Message):
 
 
 default_message_pool.register_message("inventory.v1", "GetTripResponse", GetTripResponse)
+
+
+@dataclass(eq=False, repr=False)
+class GetTripSummaryRequest(betterproto2.Message):
+    trip_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+    from_station_id: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+
+    to_station_id: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
+
+    organization_id: "str" = betterproto2.field(4, betterproto2.TYPE_STRING)
+
+    from_segment_index: "int | None" = betterproto2.field(10, betterproto2.TYPE_INT32, optional=True)
+    """
+    As in GetSeatMapRequest.
+    """
+
+    to_segment_index: "int | None" = betterproto2.field(11, betterproto2.TYPE_INT32, optional=True)
+
+    section_id: "str" = betterproto2.field(12, betterproto2.TYPE_STRING)
+
+
+default_message_pool.register_message("inventory.v1", "GetTripSummaryRequest", GetTripSummaryRequest)
+
+
+@dataclass(eq=False, repr=False)
+class GetTripSummaryResponse(betterproto2.Message):
+    classes: "list[ClassSummary]" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, repeated=True)
+    """
+    In layout order: each class of a section by itself.
+    """
+
+    currency: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+
+    as_of: "int" = betterproto2.field(3, betterproto2.TYPE_INT64)
+    """
+    As in GetSeatMapResponse.
+    """
+
+    from_segment_index: "int" = betterproto2.field(4, betterproto2.TYPE_INT32)
+
+    to_segment_index: "int" = betterproto2.field(5, betterproto2.TYPE_INT32)
+
+
+default_message_pool.register_message("inventory.v1", "GetTripSummaryResponse", GetTripSummaryResponse)
 
 
 @dataclass(eq=False, repr=False)
@@ -1662,6 +1746,28 @@ class InventoryServiceStub(betterproto2_grpclib.ServiceStub):
             metadata=metadata,
         )
 
+    async def get_trip_summary(
+        self,
+        message: "GetTripSummaryRequest",
+        *,
+        timeout: "float | None" = None,
+        deadline: "Deadline | None" = None,
+        metadata: "MetadataLike | None" = None,
+    ) -> "GetTripSummaryResponse":
+        """
+        How many seats of each section and class are free, held, booked and blocked for a journey. It needs no map, and may
+        be up to two seconds old.
+        """
+
+        return await self._unary_unary(
+            "/inventory.v1.InventoryService/GetTripSummary",
+            message,
+            GetTripSummaryResponse,
+            timeout=timeout,
+            deadline=deadline,
+            metadata=metadata,
+        )
+
     async def get_manifest(
         self,
         message: "GetManifestRequest",
@@ -1835,6 +1941,14 @@ class InventoryServiceBase(betterproto2_grpclib.ServiceBase):
 
         raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
 
+    async def get_trip_summary(self, message: "GetTripSummaryRequest") -> "GetTripSummaryResponse":
+        """
+        How many seats of each section and class are free, held, booked and blocked for a journey. It needs no map, and may
+        be up to two seconds old.
+        """
+
+        raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
+
     async def get_manifest(self, message: "GetManifestRequest") -> "GetManifestResponse":
         """
         The bookings of a trip in the order of their seats, page by page, with passengers: for the organization, not for a
@@ -1959,6 +2073,14 @@ class InventoryServiceBase(betterproto2_grpclib.ServiceBase):
         response = await self.get_trip(request)
         await stream.send_message(response)
 
+    async def __rpc_get_trip_summary(
+        self, stream: "grpclib.server.Stream[GetTripSummaryRequest, GetTripSummaryResponse]"
+    ) -> None:
+        request = await stream.recv_message()
+        assert request is not None
+        response = await self.get_trip_summary(request)
+        await stream.send_message(response)
+
     async def __rpc_get_manifest(
         self, stream: "grpclib.server.Stream[GetManifestRequest, GetManifestResponse]"
     ) -> None:
@@ -2064,6 +2186,12 @@ class InventoryServiceBase(betterproto2_grpclib.ServiceBase):
                 grpclib.const.Cardinality.UNARY_UNARY,
                 GetTripRequest,
                 GetTripResponse,
+            ),
+            "/inventory.v1.InventoryService/GetTripSummary": grpclib.const.Handler(
+                self.__rpc_get_trip_summary,
+                grpclib.const.Cardinality.UNARY_UNARY,
+                GetTripSummaryRequest,
+                GetTripSummaryResponse,
             ),
             "/inventory.v1.InventoryService/GetManifest": grpclib.const.Handler(
                 self.__rpc_get_manifest,
