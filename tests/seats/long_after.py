@@ -30,8 +30,9 @@ from travio_inventory.seats.commands import (
     hold_ref,
 )
 from travio_inventory.seats.hold import Hold, Passenger
+from travio_inventory.seats.opening import Portions
 from travio_inventory.seats.ports import ArchiveFailed, EndedTrip, TripArchive
-from travio_inventory.seats.records.definitions import Definitions
+from travio_inventory.seats.records.definitions import PORTIONS, Definitions
 from travio_inventory.seats.records.listed_trips import EVERY_MS
 from travio_inventory.seats.route import Segment
 from travio_inventory.seats.trip import Ends, Trip, TripKey
@@ -101,7 +102,7 @@ class Store(MemoryBatches):
 
 ENDS_WITHIN_S = 9 * 24 * HOUR_S
 """So long events are kept, and whatever else has an end of its own."""
-LISTS = (Index.TRIPS, Index.HOLDS, Index.WAITLISTS)
+LISTS = (Index.TRIPS, Index.OPENINGS, Index.HOLDS, Index.WAITLISTS)
 
 
 class Kept(TripArchive):
@@ -127,10 +128,20 @@ class Kept(TripArchive):
 class Shop:
     """A process."""
 
-    def __init__(self, store: MemoryBatches, archive: TripArchive | None = None, *, seed: int = 0) -> None:
+    def __init__(
+        self,
+        store: MemoryBatches,
+        archive: TripArchive | None = None,
+        *,
+        seed: int = 0,
+        portions: Portions = PORTIONS,
+    ) -> None:
         self.clock = SkewedClock(0)
         rules = InventoryRules(
-            HoldTimes(600, 3_600, 7_200), Rules(retention=Retention(trips_s=RETENTION_S)), slow_round_ms=EVERY_MS
+            HoldTimes(600, 3_600, 7_200),
+            Rules(retention=Retention(trips_s=RETENTION_S)),
+            portions=portions,
+            slow_round_ms=EVERY_MS,
         )
         ports = Ports(store, AbsentGate(), AbsentTakenSeats(), AbsentSeatMapCache(), {}, archive)
         assembly = assemble(ports, self.clock, Random(seed), rules)
@@ -171,6 +182,16 @@ class Shop:
     async def leave(self, by: str) -> None:
         """Leave it."""
         await self.inventory.waitlist.leave(Actor("acme", by), WaitlistPlace(trip_id="t1"))
+
+    async def go_on_opening(self, *, for_s: float) -> list[Exception]:
+        """Open large trips, for so long; what failed."""
+        failures: list[Exception] = []
+        until_s = asyncio.get_running_loop().time() + for_s
+        while asyncio.get_running_loop().time() < until_s:
+            with suppress(BackendUnavailable):
+                failures += (await self.inventory.go_on_opening(HOUSE)).failures.values()
+            await asyncio.sleep(1)
+        return failures
 
     async def forget(self, *, for_s: float) -> list[Exception]:
         """Forget what is due, for so long; what failed."""

@@ -15,6 +15,7 @@ from travio_inventory.protocol.late_events import LateEvents
 from travio_inventory.protocol.rules import Rules
 from travio_inventory.protocol.sending import Sender
 from travio_inventory.seats.limits import SeatLimits
+from travio_inventory.seats.opening import Portions
 from travio_inventory.seats.ports import Gate, SeatMapCache, TakenSeats, TripArchive
 from travio_inventory.seats.records.definitions import CELLS_PER_BATCH_MAX, Definitions
 from travio_inventory.seats.records.holds import SeatHolds
@@ -22,6 +23,7 @@ from travio_inventory.seats.records.listed_trips import EVERY_MS
 from travio_inventory.seats.records.listing_sink import ListingSink
 from travio_inventory.seats.records.manifests import Manifests
 from travio_inventory.seats.records.open_trips import SlowRound
+from travio_inventory.seats.records.openings import Openings
 from travio_inventory.seats.records.trip_ends import TripEnds
 from travio_inventory.seats.records.waitlists import WaitlistTable
 from travio_inventory.seats.use_cases import Inventory
@@ -33,6 +35,7 @@ from travio_inventory.seats.use_cases.edge_upkeep import EdgeUpkeep
 from travio_inventory.seats.use_cases.expire_holds import ExpireHolds
 from travio_inventory.seats.use_cases.extend_hold import ExtendHold
 from travio_inventory.seats.use_cases.forget_trips import ForgetTrips
+from travio_inventory.seats.use_cases.go_on_opening import GoOnOpening
 from travio_inventory.seats.use_cases.hold_seats import HoldSeats, HoldTimes
 from travio_inventory.seats.use_cases.open_trip import OpenTrip
 from travio_inventory.seats.use_cases.own_maps import OwnMaps
@@ -69,6 +72,7 @@ class InventoryRules:
     times: HoldTimes
     protocol: Rules = field(default_factory=Rules)
     limits: SeatLimits = field(default_factory=SeatLimits)
+    portions: Portions = field(default_factory=Portions)
     map_stale_ms_max: int = 2_000
     """How old a cached seat map may be."""
     steps_at_once_max: int = 1_000
@@ -140,7 +144,7 @@ def assemble(
     sender = Sender(batches, clock=clock, background=steps.in_background, rules=rules.protocol, random=random)
     seat_holds = SeatHolds(sender, EdgeUpkeep(taken, maps), steps.in_background)
     holds = watch.port("holds", seat_holds)
-    definitions = Definitions(batches, clock, cells_per_batch_max=rules.cells_per_batch_max)
+    definitions = Definitions(batches, clock, portions=rules.portions, cells_per_batch_max=rules.cells_per_batch_max)
     trips = TripCatalog(definitions)
     lapses = LapseFinder(seat_holds, _slow_round("sweepers", sender, rules))
     read_seat_map = ReadSeatMap(trips, holds, maps, clock=clock, stale_ms_max=rules.map_stale_ms_max)
@@ -155,8 +159,8 @@ def assemble(
         jitter=random,
     )
     inventory = Inventory(
-        read_trips=use_case("read_trips", ReadTrips(trips)),
-        open_trip=use_case("open_trip", OpenTrip(definitions, rules.limits)),
+        read_trips=use_case("read_trips", ReadTrips(trips, definitions)),
+        open_trip=use_case("open_trip", OpenTrip(definitions, rules.limits, rules.portions)),
         hold_seats=use_case("hold_seats", hold_seats),
         confirm_hold=use_case("confirm_hold", ConfirmHold(holds, steps)),
         release_hold=use_case("release_hold", ReleaseHold(holds, steps)),
@@ -170,6 +174,7 @@ def assemble(
         block_seats=use_case("block_seats", BlockSeats(trips, holds, steps)),
         waitlist=use_case("waitlist", Waitlist(trips, WaitlistTable(sender), steps, rules.limits)),
         expire_holds=use_case("expire_holds", ExpireHolds(lapses)),
+        go_on_opening=use_case("go_on_opening", GoOnOpening(Openings(batches, clock, definitions, rules.portions))),
         forget_trips=use_case("forget_trips", ForgetTrips(_trip_ends(seat_holds, ports.archive, rules))),
     )
     relays = {name: _relay(name, sink, sender, rules, watch) for name, sink in ports.sinks.items()}

@@ -36,6 +36,7 @@ class Kind(StrEnum):
     KEY = "key"
     SLOT = "slot"
     TRIP = "trip"
+    SEATS = "seats"
     TAIL = "tail"
     ENTRY = "entry"
     PLACES = "places"
@@ -52,6 +53,7 @@ class Index(StrEnum):
     HOLDS = "holds"
     WAITLISTS = "waitlists"
     TRIPS = "trips"
+    OPENINGS = "openings"
     TOLD = "told"
 
 

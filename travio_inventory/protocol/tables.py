@@ -177,9 +177,21 @@ TRIP = RowKind(
     "until TRAVIO_TRIP_RETENTION_SECONDS after its last arrival, or after its last sale if it has no times; in any "
     "case after its opening",
     (
-        _text("definition", "stops, segments and seats, as JSON"),
+        _text("definition", "stops, segments and seats, as JSON; of a large trip the digests of its seats instead"),
         _number("opened_at_ms", "when it was opened: it distinguishes successive trips with the same id"),
-        _text("stage", "null while it is on sale, then closing, closed, forgotten"),
+        _text(
+            "stage", "opening while a large trip is opened, null while it is on sale, then closing, closed, forgotten"
+        ),
+        _number("seeded", "how many seat groups have their cells, while it is opened"),
+    ),
+)
+SEATS = RowKind(
+    "up to 1,000 seats of a large trip, at most 256 KiB",
+    "the digest of what it says",
+    "as the trip; a week where no trip came to refer to it",
+    (
+        _text("seats", "the seats, as JSON"),
+        _text("status", "waiting until the trip is being opened, then kept; forgotten once it is over"),
     ),
 )
 TAIL = RowKind(
@@ -243,7 +255,7 @@ TABLES: Mapping[Table, ConditionalTable] = {
         _ORGANIZATION,
         _TRIP,
         None,
-        {Kind.TRIP: TRIP},
+        {Kind.TRIP: TRIP, Kind.SEATS: SEATS},
     ),
     Table.WAITLISTS: ConditionalTable(
         "Waiting lists.",
@@ -317,6 +329,13 @@ INDEXES: Mapping[Index, DeclaredIndex] = {
         "one of 60 shards",
         "organization, trip, the number of seat groups, the end of the trip, when it was opened",
         _WITH_TRIP,
+    ),
+    Index.OPENINGS: DeclaredIndex(
+        PlainTable.LISTINGS,
+        "the large trips that are being opened",
+        "all",
+        "organization, trip, when its opening began",
+        "until it is on sale, and an hour longer",
     ),
 }
 

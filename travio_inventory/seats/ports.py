@@ -6,6 +6,7 @@ from typing import NamedTuple, Protocol, TypeAlias
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.seats.hold import Confirmed, Hold, HoldPage, HoldRequest
 from travio_inventory.seats.queries import SeatPlace
+from travio_inventory.seats.opening import Opening
 from travio_inventory.seats.refusals import TakenCell
 from travio_inventory.seats.trip import Trip, TripKey
 from travio_inventory.seats.waitlist import WaitlistEntry, WaitlistPage
@@ -134,9 +135,10 @@ class SeatMapCache(Protocol):
 class Trips(Protocol):
     """Stores the definitions of trips, and creates their cells."""
 
-    async def define(self, trip: Trip) -> Trip:
-        """Store the definition unless there is one; returns the stored one. Raises TripDefinedOtherwise if that differs
-        from what was requested, TripBeingForgotten.
+    async def define(self, trip: Trip) -> tuple[Trip, Opening]:
+        """Store the definition unless there is one; returns the stored one, and how far it is opened. Raises
+        InvalidTrip for more text than is stored of a trip, TripDefinedOtherwise if the stored one differs from what was
+        requested, TripBeingForgotten.
         """
         ...
 
@@ -147,7 +149,11 @@ class Trips(Protocol):
         ...
 
     async def find(self, key: TripKey) -> Trip | None:
-        """The definition, None where there is none, or none any more."""
+        """The definition, None where there is none, or none any more. Raises TripOpening before it is on sale."""
+        ...
+
+    async def opening(self, key: TripKey) -> Opening | None:
+        """How far the trip is opened, None where there is none, or none any more."""
         ...
 
 
@@ -242,7 +248,28 @@ class Waitlists(Protocol):
         ...
 
 
-# ---- the end of a trip
+# ---- beginning and end of a trip
+
+
+class ListedOpening(NamedTuple):
+    """A large trip that is being opened; `opened_at_ms` tells the lives of one id apart."""
+
+    key: TripKey
+    opened_at_ms: int
+
+
+class TripOpenings(Protocol):
+    """Opens large trips, some portions at a time."""
+
+    async def begun(self) -> Sequence[ListedOpening]:
+        """Some of the trips that are being opened, all of them in turn. Raises BackendUnavailable."""
+        ...
+
+    async def visit(self, listed: ListedOpening) -> None:
+        """Make some of the trip's cells, unless another process is at it; once all are made it is on sale. Raises
+        BackendUnavailable, OutcomeUnknown.
+        """
+        ...
 
 
 class EndedTrip(NamedTuple):

@@ -7,7 +7,7 @@ from dataclasses import InitVar, dataclass, field, fields
 from functools import cached_property
 from itertools import accumulate
 from json import dumps, loads
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from travio_inventory.kernel import limits
 from travio_inventory.kernel.checking import Faults
@@ -152,11 +152,15 @@ class Trip:
     @cached_property
     def definition(self) -> str:
         """The definition as JSON; `read_definition` reads it back."""
+        return self.written(write_seats(self.seats))
+
+    def written(self, seats: object) -> str:
+        """The definition as JSON with this in the place of its seats."""
         plain = {
             "organization": self.key.organization,
             "trip": self.key.trip,
             "segments": [_written(segment, _SEGMENT_FIELDS, _OLDEST_OF_SEGMENT) for segment in self.segments],
-            "seats": [_written(seat, _SEAT_FIELDS, _OLDEST_OF_SEAT) for seat in self.seats],
+            "seats": seats,
             "seats_per_group": self.seats_per_group,
             "vehicle": self.vehicle,
             "vehicle_type": self.vehicle_type,
@@ -248,11 +252,26 @@ class Trip:
 def read_definition(definition: str) -> Trip:
     """The trip with this `definition`; fields that an earlier release did not write have their defaults."""
     values = loads(definition)
-    key = TripKey(values.pop("organization"), values.pop("trip"))
+    return read_trip(values, read_seats(values["seats"]))
+
+
+def write_seats(seats: Iterable[Seat]) -> list[list[object]]:
+    """The seats as `read_seats` reads them."""
+    return [_written(seat, _SEAT_FIELDS, _OLDEST_OF_SEAT) for seat in seats]
+
+
+def read_seats(written: Iterable[Sequence[Any]]) -> tuple[Seat, ...]:
+    """The seats that a definition, or a part of one, says."""
+    return tuple(Seat(*seat) for seat in written)
+
+
+def read_trip(written: Mapping[str, Any], seats: tuple[Seat, ...]) -> Trip:
+    """The trip with these seats that a definition says otherwise."""
+    values = {name: value for name, value in written.items() if name != "seats"}
     return Trip(
-        key=key,
+        key=TripKey(values.pop("organization"), values.pop("trip")),
         segments=tuple(_segment(*segment) for segment in values.pop("segments")),
-        seats=tuple(Seat(*seat) for seat in values.pop("seats")),
+        seats=seats,
         sections=tuple(Section(*section) for section in values.pop("sections", ())),
         features=tuple(Feature(*feature) for feature in values.pop("features", ())),
         station_names=tuple(StationName(*name) for name in values.pop("station_names", ())),

@@ -115,7 +115,9 @@ def _clears_only_what_is_owned(write: Write) -> bool:
     """Nulls are tombstones on CQL, and a group with too many cannot be read. So none is written where there is nothing
     to clear, for example in a new row.
     """
-    return None not in write.values.values() or bool((write.condition or {}).get("owner"))
+    cleared = [column for column, value in write.values.items() if value is None]
+    seen = write.condition or {}
+    return not cleared or bool(seen.get("owner")) or all(seen.get(column) is not None for column in cleared)
 
 
 class _Late(NamedTuple):

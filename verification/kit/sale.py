@@ -28,11 +28,12 @@ from travio_inventory.seats.commands import (
 )
 from travio_inventory.seats.hold import NEVER_MS, Hold, HoldPage, Passenger
 from travio_inventory.seats.limits import SeatLimits
+from travio_inventory.seats.opening import Portions
 from travio_inventory.seats.ports import SeatGroupKey
 from travio_inventory.seats.queries import ManifestQuery
 from travio_inventory.seats.records import seat_rows
 from travio_inventory.seats.seat import Available, Blocked, HeldUntil, Sold
-from travio_inventory.seats.trip import Ends, Trip
+from travio_inventory.seats.trip import Ends, Trip, TripKey
 from travio_inventory.seats.use_cases.block_seats import SeatsUpdated
 from travio_inventory.seats.use_cases.hold_seats import HoldTimes
 from travio_inventory.seats.use_cases.visited import Visited
@@ -75,6 +76,7 @@ class Process:
         edge: Edge,
         sink: InProcess,
         limits: SeatLimits,
+        portions: Portions,
     ) -> None:
         self.sink = sink
         ports = Ports(batches, edge.gate, edge.taken, edge.seat_maps, {SINK: sink})
@@ -82,6 +84,7 @@ class Process:
             HoldTimes(TTL_S, TTL_S_MAX, TOTAL_S_MAX, edge.gate_ttl_ms),
             Rules(CLOCK_BOUND_MS, GRACE_S * 1_000, holds_per_holder_max),
             limits,
+            portions,
             steps_at_once_max=STEPS_MAX,
         )
         self.inventory, relays, self.steps, self.sender, self.holds = assemble(ports, clock, Hasty(), rules)
@@ -106,6 +109,7 @@ class Sale:
             edge=market.edge(clock),
             sink=market.sink(),
             limits=market.limits,
+            portions=market.portions,
         )
         self.inventory = self.process.inventory
         self.told: list[Event] = []
@@ -233,6 +237,10 @@ class Sale:
         query = ManifestQuery(trip_id=self.trip.key.trip, include_held=include_held, after=after, page_size=most)
         return (await self.inventory.read_manifest(house_of(self.trip.key.organization), query)).page
 
+    async def go_on_opening(self) -> Visited[TripKey]:
+        """One round of the opening of large trips."""
+        return await self.inventory.go_on_opening(HOUSE)
+
     async def sweep(self) -> Visited[Partition]:
         """One round of the sweeper."""
         return await self.inventory.expire_holds(HOUSE)
@@ -309,6 +317,7 @@ class Market:
     edge: Callable[[Clock], Edge] = local_edge
     sink: Callable[[], InProcess] = InProcess
     limits: SeatLimits = field(default_factory=SeatLimits)
+    portions: Portions = field(default_factory=Portions)
     sales: list[Sale] = field(default_factory=list)
 
     async def open(

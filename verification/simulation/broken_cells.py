@@ -16,6 +16,7 @@ from travio_inventory.seats.records import seat_rows
 from travio_inventory.seats.records.definitions import Definitions
 from travio_inventory.seats.records.seats import Seats
 from travio_inventory.seats.records.trip_rows import SEEDED_WITHIN_S
+from travio_inventory.seats.records.until_known import until_known
 from travio_inventory.seats.trip import Journey, Trip
 from verification.simulation.broken import GROUPS_OF_ONE, broken, rewrite, unconditionally
 from verification.simulation.plan import Plan
@@ -74,7 +75,7 @@ def _seed_by_portion(patch: pytest.MonkeyPatch) -> None:
         for start in range(0, len(cells), size):
             guard = Write(RowKey(Kind.HOLD, f"portion {start:06d}"), ABSENT, {"status": "aborted"})
             portion = [Write(cell, {}, seat_rows.NEW_CELL) for cell in cells[start : start + size]]
-            await self._insert(partition, [guard, *portion], send_by=since_s + SEEDED_WITHIN_S)
+            await until_known(self._batches, partition, [guard, *portion], send_by=since_s + SEEDED_WITHIN_S)
 
     patch.setattr(Definitions, "seed", seed)
 

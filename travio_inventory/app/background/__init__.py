@@ -15,6 +15,7 @@ from travio_inventory.seats.use_cases import Inventory
 __all__ = ["Job", "RelayJob", "Supervision", "VisitJob", "background_jobs"]
 
 FORGET_INTERVAL_MS = 5_000
+OPEN_INTERVAL_MS = 1_000
 
 
 def background_jobs(
@@ -25,10 +26,14 @@ def background_jobs(
     relay_interval_ms: int,
     jitter: Random,
 ) -> dict[str, Job]:
-    """Sweep, forget trips, and relay events to each sink separately: each job by name, until cancelled."""
+    """Sweep, open and forget trips, and relay events to each sink separately: each job by name, until cancelled."""
     sweep, forget = partial(inventory.expire_holds, HOUSE), partial(inventory.forget_trips, HOUSE)
+    go_on = partial(inventory.go_on_opening, HOUSE)
     jobs: dict[str, Job] = {
         "sweeper": VisitJob("sweep", sweep, interval_ms=sweep_interval_ms, jitter=jitter).run,
+        "opening of trips": VisitJob(
+            "open trips", go_on, named=_trip_named, interval_ms=OPEN_INTERVAL_MS, jitter=jitter
+        ).run,
         "forgetting of trips": VisitJob(
             "forget trips", forget, named=_trip_named, interval_ms=FORGET_INTERVAL_MS, jitter=jitter
         ).run,

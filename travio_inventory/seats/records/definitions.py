@@ -1,57 +1,75 @@
 """The definitions of trips, and the seeding of their cells."""
 
+import asyncio
 from collections.abc import Sequence
 
 from travio_inventory.kernel.clock import Clock
-from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown
-from travio_inventory.protocol.batches import (
-    ABSENT,
-    ANY_TIME,
-    Applied,
-    Batches,
-    IndexEntry,
-    NotDone,
-    Partition,
-    Refused,
-    Rows,
-    StoreUnavailable,
-    Unknown,
-    Write,
-)
+from travio_inventory.kernel.off_loop import off_loop
+from travio_inventory.kernel.refusals import BackendUnavailable
+from travio_inventory.protocol.batches import ABSENT, Batches, Row, StoreUnavailable, Write
+from travio_inventory.seats.opening import Opening, Portions
 from travio_inventory.seats.records import seat_rows, trip_rows
 from travio_inventory.seats.records.listed_trips import listed
-from travio_inventory.seats.records.trip_rows import SEEDED_WITHIN_S, TRIP, Stage, TripRow
-from travio_inventory.seats.refusals import TripBeingForgotten, TripDefinedOtherwise
+from travio_inventory.seats.records.openings import opening_entry
+from travio_inventory.seats.records.trip_rows import OPENED, SEEDED_WITHIN_S, TRIP, Stage, TripRow
+from travio_inventory.seats.records.trip_seats import TripSeats, Written, opening_of, written
+from travio_inventory.seats.records.until_known import until_known
+from travio_inventory.seats.refusals import TripBeingForgotten, TripDefinedOtherwise, TripOpening
 from travio_inventory.seats.trip import Journey, Trip, TripKey
 
+PORTIONS = Portions()
 CELLS_PER_BATCH_MAX = 160
 """A prepared text of more rows costs a CQL server too much memory. Nothing that is stored depends on it."""
-TRIES_MAX = 4
 
 
 class Definitions:
     """Implements `seats.ports.Trips` over conditional batches."""
 
-    def __init__(self, batches: Batches, clock: Clock, *, cells_per_batch_max: int = CELLS_PER_BATCH_MAX) -> None:
+    def __init__(
+        self,
+        batches: Batches,
+        clock: Clock,
+        *,
+        portions: Portions = PORTIONS,
+        cells_per_batch_max: int = CELLS_PER_BATCH_MAX,
+    ) -> None:
         self._batches = batches
         self._clock = clock
+        self._seats = TripSeats(batches)
+        self._portions = portions
         self._cells_per_batch_max = cells_per_batch_max
 
-    async def define(self, trip: Trip) -> Trip:
+    async def define(self, trip: Trip) -> tuple[Trip, Opening]:
         """See Trips. Only a trip that is new is listed: by its life, so that no other life's listing is meant."""
-        standing = await self._read(trip.key) or await self._begin(trip)
-        if standing.stage is not Stage.ON_SALE:
+        send_by = asyncio.get_running_loop().time() + SEEDED_WITHIN_S
+        row = await self._read(trip.key)
+        if row is None or row.stage is Stage.OPENING:
+            new = await off_loop(len(trip.seats), written, trip, self._portions)
+            await self._seats.put(trip.key, new.parts)
+            row = row or await self._begin(trip, new, send_by=send_by)
+        if row.stage not in OPENED:
             raise TripBeingForgotten
-        if not trip.asks_for(standing.trip):
+        standing = await self._seats.read(trip.key, row.definition)
+        if standing is None or not await off_loop(len(trip.seats), trip.asks_for, standing):
             raise TripDefinedOtherwise
-        return standing.trip
+        if row.stage is Stage.OPENING:
+            await until_known(
+                self._batches, trip_rows.partition(trip.key), [], [opening_entry(trip.key, row.opened_at_ms)]
+            )
+        return standing, opening_of(row)
 
-    async def _begin(self, trip: Trip) -> TripRow:
+    async def _begin(self, trip: Trip, new: Written, *, send_by: float) -> TripRow:
         """The row that stands after an attempt to make it."""
-        new = TripRow(trip.definition, self._clock.now_ms(), Stage.ON_SALE)
-        write = Write(TRIP, ABSENT, {"definition": new.definition, "opened_at_ms": new.opened_at_ms})
-        found = await self._insert(trip_rows.partition(trip.key), [write], [listed(trip, new.opened_at_ms)])
-        return TripRow.read(found[TRIP]) if found else new
+        stage = Stage.OPENING if self._portions.is_opened_later(trip) else Stage.ON_SALE
+        row = TripRow(new.definition, self._clock.now_ms(), stage)
+        values: Row = {"definition": row.definition, "opened_at_ms": row.opened_at_ms}
+        entries = [listed(trip, row.opened_at_ms)]
+        if stage is Stage.OPENING:
+            values = {**values, "stage": stage.value}
+            entries.append(opening_entry(trip.key, row.opened_at_ms))
+        partition, write = trip_rows.partition(trip.key), Write(TRIP, ABSENT, values)
+        found = await until_known(self._batches, partition, [write], entries, send_by=send_by)
+        return TripRow.read(found[TRIP]) if found else row
 
     async def seed(self, trip: Trip, group: int, *, since_s: float) -> None:
         """See Trips. A cell is only ever made where there is none, whoever made the others, and in what portions."""
@@ -60,14 +78,27 @@ class Definitions:
         for start in range(0, len(cells), self._cells_per_batch_max):
             missing = cells[start : start + self._cells_per_batch_max]
             while missing:
-                writes = [Write(cell, ABSENT, seat_rows.NEW_CELL) for cell in missing]
-                standing = await self._insert(partition, writes, send_by=since_s + SEEDED_WITHIN_S)
+                writes: Sequence[Write] = [Write(cell, ABSENT, seat_rows.NEW_CELL) for cell in missing]
+                send_by = since_s + SEEDED_WITHIN_S
+                standing = await until_known(self._batches, partition, writes, send_by=send_by)
                 missing = [cell for cell in missing if cell not in standing] if standing else []
 
     async def find(self, key: TripKey) -> Trip | None:
         """See Trips."""
         row = await self._read(key)
-        return row.trip if row is not None and row.stage is Stage.ON_SALE else None
+        if row is None or row.stage not in OPENED:
+            return None
+        if row.stage is Stage.OPENING:
+            raise TripOpening
+        trip = await self._seats.read(key, row.definition)
+        if trip is None:
+            raise BackendUnavailable  # it is being forgotten at this moment
+        return trip
+
+    async def opening(self, key: TripKey) -> Opening | None:
+        """See Trips."""
+        row = await self._read(key)
+        return opening_of(row) if row is not None and row.stage in OPENED else None
 
     async def _read(self, key: TripKey) -> TripRow | None:
         try:
@@ -75,25 +106,3 @@ class Definitions:
         except StoreUnavailable:
             raise BackendUnavailable from None
         return TripRow.read(standing[TRIP]) if TRIP in standing else None
-
-    async def _insert(
-        self,
-        partition: Partition,
-        writes: Sequence[Write],
-        entries: Sequence[IndexEntry] = (),
-        *,
-        send_by: float = ANY_TIME,
-    ) -> Rows:
-        """Make rows where there are none, however often it takes to know; those that stood, none where all are new."""
-        was_sent = False
-        for _ in range(TRIES_MAX):
-            match await self._batches.apply(partition, writes, entries, send_by=send_by):
-                case Applied():
-                    return {}
-                case Refused(rows=standing):
-                    return standing
-                case Unknown():
-                    was_sent = True
-                case NotDone():
-                    pass
-        raise OutcomeUnknown if was_sent else BackendUnavailable

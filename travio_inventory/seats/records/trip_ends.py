@@ -13,7 +13,8 @@ from travio_inventory.seats.records.closing import Closing
 from travio_inventory.seats.records.ended_lists import close_lists, forget_lists
 from travio_inventory.seats.records.forgetting import forget_seats
 from travio_inventory.seats.records.listed_trips import EVERY_MS, TripRound, entry_of
-from travio_inventory.seats.records.trip_rows import FORGOTTEN_S, TRIP, Stage, TripRow
+from travio_inventory.seats.records.trip_rows import FORGOTTEN_S, OPENED, TRIP, Stage, TripRow
+from travio_inventory.seats.records.trip_seats import TripSeats, forgotten_parts
 from travio_inventory.seats.records.visits import Visit
 from travio_inventory.seats.trip import Trip
 
@@ -39,6 +40,7 @@ class TripEnds:
         every_ms: int = EVERY_MS,
     ) -> None:
         self._batches = batches
+        self._seats = TripSeats(batches)
         self._clock = clock
         self._closing = Closing(sweep)
         self._archive = archive
@@ -61,28 +63,34 @@ class TripEnds:
             row = TripRow.read(standing) if standing is not None else None
             if row is None or row.opened_at_ms != listed.opened_at_ms:
                 await visit.write(partition, (), [entry_of(listed, keep_s=FORGOTTEN_S)])
-            elif row.stage is not Stage.ON_SALE or await self._is_over(listed, row):
-                await self._bring_on(visit, listed, row)
+            elif row.stage is not Stage.FORGOTTEN:
+                await self._visit_row(visit, listed, row)
         except StoreUnavailable:
             raise BackendUnavailable from None
 
-    async def _bring_on(self, visit: Visit, listed: ListedTrip, row: TripRow) -> None:
+    async def _visit_row(self, visit: Visit, listed: ListedTrip, row: TripRow) -> None:
+        trip = await self._seats.read(listed.key, row.definition)
+        if trip is None:  # it was never opened so far that it has cells
+            await self._forget_row(visit, listed, row)
+        elif row.stage not in OPENED or await self._is_over(listed, trip):
+            await self._bring_on(visit, listed, row, trip)
+
+    async def _bring_on(self, visit: Visit, listed: ListedTrip, row: TripRow, trip: Trip) -> None:
         """As far as it can be brought now."""
         stage = row.stage
-        if stage is Stage.ON_SALE and await self._move(visit, listed, stage, Stage.CLOSING):
+        if stage in OPENED and await self._move(visit, listed, stage, Stage.CLOSING):
             stage = Stage.CLOSING
-        if stage is Stage.CLOSING and await self._is_closed(visit, listed, row):
+        if stage is Stage.CLOSING and await self._is_closed(visit, listed, trip):
             if not await self._move(visit, listed, stage, Stage.CLOSED):
                 return
             stage = Stage.CLOSED
         if stage is Stage.CLOSED:
-            are_seats_gone = await forget_seats(visit, row.trip)
-            if await forget_lists(visit, row.trip) and are_seats_gone:
-                await self._forget_row(visit, listed)
+            are_seats_gone = await forget_seats(visit, trip)
+            if await forget_lists(visit, trip) and are_seats_gone:
+                await self._forget_row(visit, listed, row._replace(stage=stage))
 
-    async def _is_closed(self, visit: Visit, listed: ListedTrip, row: TripRow) -> bool:
+    async def _is_closed(self, visit: Visit, listed: ListedTrip, trip: Trip) -> bool:
         """Close what can be closed; whether nothing of the trip can change any more, and it is archived."""
-        trip = row.trip
         await self._closing.close(visit, trip)
         are_lists_closed = await close_lists(visit, trip)
         holds = await self._closing.closed_holds(visit, trip)
@@ -90,7 +98,7 @@ class TripEnds:
             return False
         if self._archive is None:
             return True
-        ended = EndedTrip(trip, row.opened_at_ms, self._clock.now_ms(), holds)
+        ended = EndedTrip(trip, listed.opened_at_ms, self._clock.now_ms(), holds)
         if not await self._is_at(listed, Stage.CLOSING):
             return False  # another process has begun to forget what this one read
         await self._archive.keep(ended)
@@ -101,11 +109,14 @@ class TripEnds:
         seen: Row = {"opened_at_ms": listed.opened_at_ms, "stage": stage.value or None}
         return await visit.write(trip_rows.partition(listed.key), [Write(TRIP, seen, {"stage": to.value})])
 
-    async def _forget_row(self, visit: Visit, listed: ListedTrip) -> None:
-        """Give the trip's row an end: while it stands, the id stands for no other trip."""
-        seen: Row = {"opened_at_ms": listed.opened_at_ms, "stage": Stage.CLOSED.value}
+    async def _forget_row(self, visit: Visit, listed: ListedTrip, row: TripRow) -> None:
+        """Give the trip's rows an end: while its own stands, the id stands for no other trip."""
+        seen: Row = {"opened_at_ms": listed.opened_at_ms, "stage": row.stage.value or None}
+        if row.stage is Stage.OPENING:
+            seen = {**seen, "seeded": None}
         values: Row = {"opened_at_ms": listed.opened_at_ms, "stage": Stage.FORGOTTEN.value}
-        await visit.write(trip_rows.partition(listed.key), [Write(TRIP, seen, values, FORGOTTEN_S)])
+        writes = [Write(TRIP, seen, values, FORGOTTEN_S), *forgotten_parts(row.definition)]
+        await visit.write(trip_rows.partition(listed.key), writes)
 
     async def _is_at(self, listed: ListedTrip, stage: Stage) -> bool:
         standing = (await self._batches.get(trip_rows.partition(listed.key), [TRIP])).get(TRIP)
@@ -118,12 +129,12 @@ class TripEnds:
             if max(listed.ends_s, listed.opened_at_ms // 1_000) + self._kept_s <= now_s:
                 yield listed
 
-    async def _is_over(self, listed: ListedTrip, row: TripRow) -> bool:
+    async def _is_over(self, listed: ListedTrip, trip: Trip) -> bool:
         """Whether a trip without times was not sold from for long enough either."""
         if listed.ends_s:
             return True
         since_ms = self._clock.now_ms() - self._kept_s * 1_000
-        return not await self._was_sold_from(row.trip, since_ms)
+        return not await self._was_sold_from(trip, since_ms)
 
     async def _was_sold_from(self, trip: Trip, since_ms: int) -> bool:
         for group in range(trip.group_count):

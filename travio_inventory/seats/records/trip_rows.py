@@ -5,7 +5,7 @@ from typing import NamedTuple, Self
 
 from travio_inventory.protocol import rows
 from travio_inventory.protocol.batches import Kind, Partition, Row, RowKey, Table
-from travio_inventory.seats.trip import Trip, TripKey, read_definition
+from travio_inventory.seats.trip import TripKey
 
 TRIP = RowKey(Kind.TRIP, "")
 
@@ -20,8 +20,10 @@ VISIT_S = 600
 
 
 class Stage(StrEnum):
-    """How far a trip is forgotten."""
+    """How far a trip is opened or forgotten."""
 
+    OPENING = "opening"
+    """Its cells are being made; nobody can hold any before it is on sale."""
     ON_SALE = ""
     CLOSING = "closing"
     """Nobody finds the trip; what of it can still change is being closed."""
@@ -31,22 +33,27 @@ class Stage(StrEnum):
     """Nothing else is left of it."""
 
 
+OPENED = (Stage.OPENING, Stage.ON_SALE)
+"""Whoever opens the trip again finds it as it is."""
+
+
 class TripRow(NamedTuple):
     """What the row says; `opened_at_ms` tells the lives of one id apart."""
 
     definition: str
     opened_at_ms: int
     stage: Stage
+    seeded: int = 0
 
     @classmethod
     def read(cls, row: Row) -> Self:
         """See `rows`."""
-        return cls(rows.text(row, "definition"), rows.number(row, "opened_at_ms"), Stage(rows.text(row, "stage")))
-
-    @property
-    def trip(self) -> Trip:
-        """The trip as it was opened; none is in a row whose stage is FORGOTTEN."""
-        return read_definition(self.definition)
+        return cls(
+            rows.text(row, "definition"),
+            rows.number(row, "opened_at_ms"),
+            Stage(rows.text(row, "stage")),
+            rows.number(row, "seeded"),
+        )
 
 
 def partition(key: TripKey) -> Partition:

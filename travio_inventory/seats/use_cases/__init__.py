@@ -9,6 +9,7 @@ from travio_inventory.seats.use_cases.confirm_hold import ConfirmHold
 from travio_inventory.seats.use_cases.expire_holds import ExpireHolds
 from travio_inventory.seats.use_cases.extend_hold import ExtendHold
 from travio_inventory.seats.use_cases.forget_trips import ForgetTrips
+from travio_inventory.seats.use_cases.go_on_opening import GoOnOpening
 from travio_inventory.seats.use_cases.hold_seats import HoldSeats
 from travio_inventory.seats.use_cases.open_trip import OpenTrip
 from travio_inventory.seats.use_cases.read_holds import ReadHolds
@@ -39,4 +40,5 @@ class Inventory:
     block_seats: BlockSeats
     waitlist: Waitlist
     expire_holds: ExpireHolds
+    go_on_opening: GoOnOpening
     forget_trips: ForgetTrips

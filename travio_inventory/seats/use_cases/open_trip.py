@@ -5,6 +5,7 @@ import asyncio
 from travio_inventory.kernel.actor import Actor, Scope
 from travio_inventory.kernel.refusals import PermissionDenied
 from travio_inventory.seats.limits import SeatLimits
+from travio_inventory.seats.opening import Opening, Portions
 from travio_inventory.seats.ports import Trips
 from travio_inventory.seats.trip import Trip
 
@@ -14,12 +15,16 @@ GROUPS_AT_ONCE = 16
 class OpenTrip:
     """Opening the same definition again is a no-op; it resumes after a crash and never resets a seat."""
 
-    def __init__(self, trips: Trips, limits: SeatLimits) -> None:
+    def __init__(self, trips: Trips, limits: SeatLimits, portions: Portions) -> None:
         self._trips = trips
         self._limits = limits
+        self._portions = portions
 
-    async def __call__(self, actor: Actor, trip: Trip) -> None:
-        """Raises PermissionDenied, also for a trip of another organization than the actor's; InvalidTrip beyond the
+    async def __call__(self, actor: Actor, trip: Trip) -> Opening:
+        """How far it is opened: a small trip at once; a large one by a background job, and nobody can hold seats
+        before it is on sale.
+
+        Raises PermissionDenied, also for a trip of another organization than the actor's; InvalidTrip beyond the
         operator's limits; TripDefinedOtherwise, TripBeingForgotten, BackendUnavailable, OutcomeUnknown.
         """
         actor.needs(Scope.TRIPS_ADMIN)
@@ -27,7 +32,12 @@ class OpenTrip:
             raise PermissionDenied(Scope.TRIPS_ADMIN)
         self._limits.check_trip(trip)
         since_s = asyncio.get_running_loop().time()
-        standing = await self._trips.define(trip)
+        standing, opening = await self._trips.define(trip)
+        if not self._portions.is_opened_later(standing):
+            await self._seed(standing, since_s)
+        return opening
+
+    async def _seed(self, standing: Trip, since_s: float) -> None:
         at_once = asyncio.Semaphore(GROUPS_AT_ONCE)
 
         async def seed(group: int) -> None:

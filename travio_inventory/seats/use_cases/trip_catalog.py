@@ -11,16 +11,20 @@ from travio_inventory.seats.ports import Trips
 from travio_inventory.seats.refusals import TripNotFound
 from travio_inventory.seats.trip import Trip, TripKey
 
+SEATS_MAX: Final = 500_000
+"""About 500 bytes each."""
 KEPT_S: Final = 1_800.0
 """A definition is read again after so long: sooner than the id of its trip can stand for another one."""
 
 
 class TripCatalog:
-    """The trips of the store; the `trips_max` most recently used stay in memory."""
+    """The trips of the store; the most recently used stay in memory: at most `trips_max`, with `seats_max` seats."""
 
-    def __init__(self, trips: Trips, *, trips_max: int = 256) -> None:
+    def __init__(self, trips: Trips, *, trips_max: int = 256, seats_max: int = SEATS_MAX) -> None:
         self._trips = trips
         self._trips_max = trips_max
+        self._seats_max = seats_max
+        self._seats = 0
         self._kept: OrderedDict[TripKey, tuple[Trip, float]] = OrderedDict()
         """With when, by the event loop's clock, its read began."""
         self._reads: dict[TripKey, asyncio.Task[Trip | None]] = {}
@@ -35,7 +39,7 @@ class TripCatalog:
 
     async def check(self, key: TripKey) -> None:
         """Some of the trip's cells are missing: read it again. Raises TripNotFound, BackendUnavailable."""
-        self._kept.pop(key, None)
+        self._drop(key)
         await self._read(key)
 
     async def _read(self, key: TripKey) -> Trip:
@@ -53,7 +57,13 @@ class TripCatalog:
         del self._reads[key]
         trip = None if read.cancelled() or read.exception() else read.result()
         if trip is not None:
+            self._drop(key)
             self._kept[key] = trip, began_s
-            self._kept.move_to_end(key)
-            if len(self._kept) > self._trips_max:
-                self._kept.popitem(last=False)
+            self._seats += len(trip.seats)
+            while len(self._kept) > self._trips_max or (self._seats > self._seats_max and len(self._kept) > 1):
+                self._drop(next(iter(self._kept)))
+
+    def _drop(self, key: TripKey) -> None:
+        kept = self._kept.pop(key, None)
+        if kept is not None:
+            self._seats -= len(kept[0].seats)
