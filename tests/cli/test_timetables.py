@@ -22,6 +22,7 @@ from travio_inventory.client.client import InventoryClient
 from travio_inventory.imports.gtfs.trips import PlannedTrip
 from travio_inventory.imports.plan_text import plan_toml
 from travio_inventory.imports.seat_plans import read_plan
+from travio_inventory.seats.opening import Opening
 from travio_inventory.seats.trip import Trip
 from verification.kit.service_process import ServiceProcess
 
@@ -169,12 +170,13 @@ class Watched(InventoryClient):
 
     now = most = 0
 
-    async def open_trip(self, trip: Trip) -> None:
+    async def open_trip(self, trip: Trip) -> Opening:
         """Open it, and count."""
         self.now += 1
         self.most = max(self.most, self.now)
-        await super().open_trip(trip)
+        opening = await super().open_trip(trip)
         self.now -= 1
+        return opening
 
 
 def test_no_more_trips_are_opened_at_once_than_asked_for(server: ServiceProcess, tmp_path: Path) -> None:

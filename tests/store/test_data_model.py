@@ -10,6 +10,7 @@ import pytest
 from travio_inventory.protocol.batches import Index, Kind, Partition, Table
 from travio_inventory.protocol.tables import COLUMNS, INDEXES, PLAIN_TABLES, TABLES, PlainTable, Type
 from travio_inventory.seats.hold import Passenger
+from travio_inventory.seats.opening import Portions
 from travio_inventory.seats.refusals import SeatHeld
 from travio_inventory.store.memory import Change, MemoryBatches
 from verification.kit.ended_sale import visit_ended
@@ -64,9 +65,10 @@ async def test_a_little_of_all_that_can_be_done_writes_every_column_and_each_onl
         written.update((key.kind, name) for key, _, after in changes for name in after)
 
     store.observe = observe
-    async with Market(store) as market:
+    async with Market(store, portions=Portions(seats_at_once_max=5, groups_max=1)) as market:
         sale = market.prepare(a_trip(seats=6, seats_per_group=2), holds_per_holder_max=3)
         await sale.open_trip()
+        await sale.go_on_opening()
         hold = await sale.hold("A1 A6", "A-C", key="k")
         with pytest.raises(SeatHeld):
             await sale.elsewhere().hold("A1", "A-B", by="bob", key="k")

@@ -57,6 +57,12 @@ class Screen:
         self._out.write(text + "\n")
         self._out.flush()
 
+    def over(self, text: str) -> None:
+        """A line in place of the last such line, on a terminal; the next line begins after `over("")`."""
+        if self.fancy:
+            self._out.write(f"\r\x1b[K{printable(text)}")
+            self._out.flush()
+
     def say(self, text: str, style: str = "") -> None:
         """One line, in a rich style on a terminal."""
         self.draw([[(printable(text), style)]])

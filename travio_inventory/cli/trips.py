@@ -13,6 +13,7 @@ from travio_inventory.cli import examples
 from travio_inventory.cli.arguments import SeatIds, Segments, TripId, journey_of, stamp
 from travio_inventory.cli.connection_options import HERE, AsJson, ConnectionOptions, ask, fail
 from travio_inventory.cli.exits import Exit, Failure
+from travio_inventory.cli.opening_progress import bar, follow, percent
 from travio_inventory.cli.screen import Screen
 from travio_inventory.cli.seat_drawing import DrawnSeat, DrawnState, counts, draw, legend
 from travio_inventory.cli.trip_files import read_trip
@@ -20,6 +21,7 @@ from travio_inventory.client.answers import SeatMap
 from travio_inventory.client.client import InventoryClient
 from travio_inventory.client.messages import moment_or_none
 from travio_inventory.imports.documents import WrongFile
+from travio_inventory.seats.opening import Opening
 from travio_inventory.seats.trip import Trip
 
 DRAWN_STATES = {
@@ -35,9 +37,14 @@ def open_trip(
     /,
     *,
     id: Annotated[str | None, Parameter(help="Use this id instead of the file's.")] = None,  # noqa: A002 - the option's name
+    detach: Annotated[bool, Parameter(negative="", help="Do not wait until a large trip is on sale.")] = False,
     reach: ConnectionOptions = HERE,
 ) -> Exit:
-    """Open a trip for sale from a TOML file. Opening it again changes nothing."""
+    """Open a trip for sale from a TOML file. Opening it again changes nothing.
+
+    A large trip (more than 5,000 seats or 50,000 cells) is opened by the service; the command shows how far it is, and
+    may be stopped and repeated.
+    """
     organization = reach.organization if reach.organization != HERE.organization else None
     try:
         trip = read_trip(file, organization=organization, trip_id=id)
@@ -47,12 +54,22 @@ def open_trip(
     key = trip.key
 
     async def work(client: InventoryClient, screen: Screen) -> None:
-        await client.open_trip(trip)
+        opening = await client.open_trip(trip)
+        if not (opening.is_over or detach):
+            await follow(client, screen, key.trip, opening)
+            opening = Opening(opening.cells, opening.cells)
         cells = len(trip.seats) * len(trip.segments)
         whose = "" if key.organization == reach.organization else f", for --organization {key.organization}"
-        said = f"{key.trip} is open: {len(trip.seats)} seats on {len(trip.segments)} segments{whose}"
+        state = "is open" if opening.is_over else f"is being opened ({percent(opening)} %)"
+        said = f"{key.trip} {state}: {len(trip.seats)} seats on {len(trip.segments)} segments{whose}"
         screen.answer(
-            {"trip": key.trip, "organization": key.organization, "seats": len(trip.seats), "cells": cells},
+            {
+                "trip": key.trip,
+                "organization": key.organization,
+                "seats": len(trip.seats),
+                "cells": cells,
+                "cells_done": opening.cells_done,
+            },
             lambda: screen.say(said, "bold"),
         )
 
@@ -91,6 +108,11 @@ def show_trip(
     """Show a trip as it was opened: stops, classes, prices."""
 
     async def work(client: InventoryClient, screen: Screen) -> None:
+        opening = await client.trip_opening(trip)
+        if not opening.is_over:
+            value = {"trip": trip, "cells_done": opening.cells_done, "cells": opening.cells}
+            screen.answer(value, lambda: screen.say(f"{trip} is being opened: {bar(opening)}"))
+            return
         found = await client.trip(trip)
         screen.answer(_as_plain(found), lambda: _show(screen, found, with_seats=seats))
 

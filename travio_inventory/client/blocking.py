@@ -180,6 +180,7 @@ class BlockingInventoryClient:
     check_availability = _waiting(InventoryClient.check_availability)
     check_availabilities = _waiting(InventoryClient.check_availabilities)
     open_trip = _waiting(InventoryClient.open_trip)
+    trip_opening = _waiting(InventoryClient.trip_opening)
     trip = _waiting(InventoryClient.trip)
     manifest = _waiting(InventoryClient.manifest)
     block_seats = _waiting(InventoryClient.block_seats)

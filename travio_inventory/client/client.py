@@ -26,6 +26,8 @@ from travio_inventory.client.connection import Connection
 from travio_inventory.client.holds import Account, HoldAttempt, HoldSteps
 from travio_inventory.client.refusals import ClientError
 from travio_inventory.seats.hold import Passenger
+from travio_inventory.seats.opening import Opening
+from travio_inventory.seats.refusals import TripOpening
 from travio_inventory.seats.trip import Journey, Trip
 from travio_inventory.wire.inventory import v1 as wire
 
@@ -246,16 +248,30 @@ class InventoryClient:
         )
         return tuple(map(messages.availability, reply.results))
 
-    async def open_trip(self, trip: Trip) -> None:
-        """Open the trip for sale; a repeated call changes nothing. Raises InvalidTrip, TripDefinedOtherwise."""
+    async def open_trip(self, trip: Trip) -> Opening:
+        """Open the trip for sale; a repeated call changes nothing. A large trip is opened by the service after the
+        call: `trip_opening` says how far it is. Raises InvalidTrip, TripDefinedOtherwise.
+        """
         reply = await self._connection.write(self.stub.initialize_trip_inventory, messages.trip_request(trip))
         if not reply.success:
             raise ClientError(Status.FAILED_PRECONDITION, "the trip was not opened")
+        return messages.opening(reply.opening, reply.seats_created)
+
+    async def trip_opening(self, trip: str) -> Opening:
+        """How far a trip is opened; it is on sale once all its cells are made. Raises TripNotFound."""
+        reply = await self._get_trip(trip)
+        return messages.opening(reply.opening, reply.seat_count * len(reply.segments))
 
     async def trip(self, trip: str) -> Trip:
-        """The trip as it was opened. Raises TripNotFound."""
+        """The trip as it was opened. Raises TripNotFound, TripOpening."""
+        reply = await self._get_trip(trip)
+        if not messages.opening(reply.opening, 0).is_over:
+            raise TripOpening
+        return messages.trip(reply)
+
+    async def _get_trip(self, trip: str) -> wire.GetTripResponse:
         request = wire.GetTripRequest(trip_id=trip, organization_id=self._account.organization)
-        return messages.trip(await self._connection.read_large("GetTrip", request, wire.GetTripResponse))
+        return await self._connection.read_large("GetTrip", request, wire.GetTripResponse)
 
     async def manifest(
         self,

@@ -19,6 +19,7 @@ from travio_inventory.client.answers import (
 from travio_inventory.kernel.refusals import InvalidRequest, Violation
 from travio_inventory.seats.hold import Passenger
 from travio_inventory.seats.layout import Feature, Seat, Section
+from travio_inventory.seats.opening import Opening
 from travio_inventory.seats.route import Direction, Segment, StationName
 from travio_inventory.seats.trip import Journey, Trip, TripKey
 from travio_inventory.wire.inventory import v1 as wire
@@ -240,6 +241,13 @@ def _feature_message(feature: Feature) -> wire.FeatureDefinition:
         columns=feature.columns,
         label=feature.label,
     )
+
+
+def opening(progress: wire.OpeningProgress | None, cells: int) -> Opening:
+    """How far a trip is opened that has so many cells; without progress it is on sale."""
+    if progress is None or not progress.cells_total:
+        return Opening(cells, cells)
+    return Opening(progress.cells_done, progress.cells_total)
 
 
 def trip(reply: wire.GetTripResponse) -> Trip:

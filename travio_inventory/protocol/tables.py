@@ -251,11 +251,7 @@ TABLES: Mapping[Table, ConditionalTable] = {
         {Kind.KEY: KEY, Kind.SLOT: SLOT},
     ),
     Table.TRIPS: ConditionalTable(
-        "Trips as they were opened.",
-        _ORGANIZATION,
-        _TRIP,
-        None,
-        {Kind.TRIP: TRIP, Kind.SEATS: SEATS},
+        "Trips as they were opened.", _ORGANIZATION, _TRIP, None, {Kind.TRIP: TRIP, Kind.SEATS: SEATS}
     ),
     Table.WAITLISTS: ConditionalTable(
         "Waiting lists.",

@@ -18,11 +18,13 @@ from travio_inventory.seats.hold import (
     base_id,
 )
 from travio_inventory.seats.layout import Feature, Section
+from travio_inventory.seats.opening import Opening
 from travio_inventory.seats.refusals import CONTENTION, HoldLimitReached, SeatContended, SeatHeld, SeatTaken
 from travio_inventory.seats.trip import Trip
 from travio_inventory.seats.waitlist import WaitlistEntry
 from travio_inventory.wire.inventory import v1
 
+SEATS_SHOWN_MAX = 5_000
 _HOLD_SEATS_RESPONSE = message_type("HoldSeatsResponse")
 
 
@@ -125,15 +127,21 @@ def _status(state: HoldState) -> tuple[v1.HoldStatus, str]:
             return v1.HoldStatus.UNSPECIFIED, ""
 
 
-def opened(trip: Trip) -> v1.InitializeTripInventoryResponse:
+def opened(trip: Trip, opening: Opening) -> v1.InitializeTripInventoryResponse:
     return v1.InitializeTripInventoryResponse(
         success=True,
         segments_created=len(trip.segments),
         seats_created=len(trip.seats) * len(trip.segments),
+        opening=None if opening.is_over else progress(opening),
     )
 
 
-def defined(trip: Trip) -> v1.GetTripResponse:
+def progress(opening: Opening) -> v1.OpeningProgress:
+    return v1.OpeningProgress(cells_done=opening.cells_done, cells_total=opening.cells)
+
+
+def defined(trip: Trip) -> bytes:
+    """GetTripResponse; without the seats where they are too many for one message."""
     segments = [
         v1.SegmentDefinition(
             segment_index=index,
@@ -161,16 +169,16 @@ def defined(trip: Trip) -> v1.GetTripResponse:
             row_label=seat.row_label,
             label=seat.label,
         )
-        for seat in trip.seats
+        for seat in (trip.seats if len(trip.seats) <= SEATS_SHOWN_MAX else ())
     ]
-    return v1.GetTripResponse(
+    reply = v1.GetTripResponse(
         trip_id=trip.key.trip,
         organization_id=trip.key.organization,
         vehicle_id=trip.vehicle,
         vehicle_type=trip.vehicle_type,
         segments=segments,
         seat_config=v1.SeatConfiguration(
-            total_seats=len(seats),
+            total_seats=len(trip.seats),
             seats=seats,
             sections=list(map(section, trip.sections)),
             features=list(map(feature, trip.features)),
@@ -179,7 +187,9 @@ def defined(trip: Trip) -> v1.GetTripResponse:
         currency=trip.currency,
         time_zone=trip.time_zone,
         station_names=dict(trip.station_names),
+        seat_count=len(trip.seats),
     )
+    return bytes(reply)
 
 
 def section(section: Section) -> v1.SectionDefinition:

@@ -19,16 +19,28 @@ from travio_inventory.api.grpc.refusals import grpc_error
 from travio_inventory.api.grpc.summaries import SummaryReplies
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.kernel.clock import Clock
+from travio_inventory.kernel.off_loop import off_loop
 from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown, Refusal
 from travio_inventory.seats.commands import AvailabilityQuery
 from travio_inventory.seats.hold import Hold
-from travio_inventory.seats.refusals import HoldEnded, HoldLimitReached, HoldNotFound, SeatContended, SeatTaken
+from travio_inventory.seats.refusals import (
+    HoldEnded,
+    HoldLimitReached,
+    HoldNotFound,
+    SeatContended,
+    SeatTaken,
+    TripOpening,
+)
 from travio_inventory.seats.use_cases import Inventory
 from travio_inventory.wire.inventory import v1
 
 Refusals: TypeAlias = Literal["status", "legacy"]
 """The form of a refused HoldSeats or ConfirmBooking: a gRPC status, or the legacy answer."""
 
+BYTES_OF_A_SEAT = 20
+"""At least: so a message of few bytes has few seats."""
+SEATS_WRITTEN_AS = 25
+"""A seat is written in the time that much else takes."""
 SERVICE = "inventory.v1.InventoryService"
 LIVENESS = "travio.liveness"
 """The health service's name for liveness: every answer is SERVING."""
@@ -192,9 +204,8 @@ class InventoryService:
     # Trips.
 
     async def initialize_trip_inventory(self, message: Message) -> v1.InitializeTripInventoryResponse:
-        actor, trip = messages.trip_asked(message)
-        await self._inventory.open_trip(actor, trip)
-        return replies.opened(trip)
+        actor, trip = await off_loop(message.ByteSize() // BYTES_OF_A_SEAT, messages.trip_asked, message)
+        return replies.opened(trip, await self._inventory.open_trip(actor, trip))
 
     async def update_inventory(self, message: Message) -> v1.UpdateInventoryResponse:
         updated = await self._inventory.block_seats(*messages.update_asked(message))
@@ -204,8 +215,16 @@ class InventoryService:
             not_blocked_seat_ids=list(updated.not_blocked),
         )
 
-    async def get_trip(self, message: Message) -> v1.GetTripResponse:
-        return replies.defined(await self._inventory.read_trips.one(*messages.trip_named(message)))
+    async def get_trip(self, message: Message) -> v1.GetTripResponse | bytes:
+        actor, trip_id = messages.trip_named(message)
+        try:
+            trip = await self._inventory.read_trips.one(actor, trip_id)
+        except TripOpening:
+            opening = await self._inventory.read_trips.opening(actor, trip_id)
+            return v1.GetTripResponse(
+                trip_id=trip_id, organization_id=actor.organization, opening=replies.progress(opening)
+            )
+        return await off_loop(len(trip.seats) * SEATS_WRITTEN_AS, replies.defined, trip)
 
     # What the organization reads.
 

@@ -1,4 +1,4 @@
-"""Sends a batch as often as it takes to know what became of it."""
+"""Sends a batch as often as it takes to know its outcome."""
 
 from collections.abc import Sequence
 

@@ -49,6 +49,7 @@ __all__ = (
     "NoopStub",
     "NothingRequest",
     "NothingResponse",
+    "OpeningProgress",
     "PassengerSeat",
     "ReleaseSeatsRequest",
     "ReleaseSeatsResponse",
@@ -664,6 +665,16 @@ class GetTripResponse(betterproto2.Message):
         10, betterproto2.TYPE_MAP, map_meta=betterproto2.map_meta(betterproto2.TYPE_STRING, betterproto2.TYPE_STRING)
     )
 
+    opening: "OpeningProgress | None" = betterproto2.field(30, betterproto2.TYPE_MESSAGE, optional=True)
+    """
+    Set while the trip is being opened; then the reply has nothing else but the ids.
+    """
+
+    seat_count: "int" = betterproto2.field(31, betterproto2.TYPE_INT32)
+    """
+    The number of its seats. More than 5,000 are left out of seat_config.
+    """
+
 
 default_message_pool.register_message("inventory.v1", "GetTripResponse", GetTripResponse)
 
@@ -942,6 +953,12 @@ class InitializeTripInventoryResponse(betterproto2.Message):
     Seats times segments.
     """
 
+    opening: "OpeningProgress | None" = betterproto2.field(4, betterproto2.TYPE_MESSAGE, optional=True)
+    """
+    Set for a large trip (more than 5,000 seats or 50,000 cells) that a background job opens: ask GetTrip how far it is.
+    Until it is on sale, calls about its seats are refused with TRIP_OPENING.
+    """
+
 
 default_message_pool.register_message(
     "inventory.v1", "InitializeTripInventoryResponse", InitializeTripInventoryResponse
@@ -1090,6 +1107,20 @@ class NothingResponse(betterproto2.Message):
 
 
 default_message_pool.register_message("inventory.v1", "NothingResponse", NothingResponse)
+
+
+@dataclass(eq=False, repr=False)
+class OpeningProgress(betterproto2.Message):
+    """
+    A cell is one seat on one segment. The trip is on sale once all are done.
+    """
+
+    cells_done: "int" = betterproto2.field(1, betterproto2.TYPE_INT64)
+
+    cells_total: "int" = betterproto2.field(2, betterproto2.TYPE_INT64)
+
+
+default_message_pool.register_message("inventory.v1", "OpeningProgress", OpeningProgress)
 
 
 @dataclass(eq=False, repr=False)

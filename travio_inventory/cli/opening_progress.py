@@ -1,0 +1,48 @@
+"""Follows the opening of a large trip until it is on sale."""
+
+import anyio
+
+from travio_inventory.cli.screen import Screen
+from travio_inventory.client.client import InventoryClient
+from travio_inventory.kernel.refusals import RetryableRefusal
+from travio_inventory.seats.opening import Opening
+from travio_inventory.seats.refusals import TripOpening
+
+ASKED_EVERY_S = 0.5
+STALLED_S = 60.0
+BAR_SIGNS = 30
+
+
+async def follow(client: InventoryClient, screen: Screen, trip: str, opening: Opening) -> None:
+    """Show how far it is until it is on sale. Raises TripOpening when nothing was done for STALLED_S."""
+    changed_at_s = anyio.current_time()
+    while not opening.is_over:
+        screen.over(bar(opening))
+        await anyio.sleep(ASKED_EVERY_S)
+        before, opening = opening, await _asked(client, trip) or opening
+        if opening != before:
+            changed_at_s = anyio.current_time()
+        elif anyio.current_time() - changed_at_s >= STALLED_S:
+            screen.over("")
+            raise TripOpening
+    screen.over("")
+
+
+async def _asked(client: InventoryClient, trip: str) -> Opening | None:
+    """None if the service cannot say now."""
+    try:
+        return await client.trip_opening(trip)
+    except RetryableRefusal:
+        return None
+
+
+def bar(opening: Opening) -> str:
+    """How far it is, as a bar and in numbers."""
+    signs = BAR_SIGNS * opening.cells_done // opening.cells
+    drawn = "#" * signs + "-" * (BAR_SIGNS - signs)
+    return f"[{drawn}] {percent(opening)} %, {opening.cells_done} of {opening.cells} cells"
+
+
+def percent(opening: Opening) -> int:
+    """How much of it is done, rounded down."""
+    return 100 * opening.cells_done // opening.cells
