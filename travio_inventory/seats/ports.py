@@ -5,8 +5,8 @@ from typing import NamedTuple, Protocol, TypeAlias
 
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.seats.hold import Confirmed, Hold, HoldPage, HoldRequest
-from travio_inventory.seats.queries import SeatPlace
 from travio_inventory.seats.opening import Opening
+from travio_inventory.seats.queries import SeatPlace
 from travio_inventory.seats.refusals import TakenCell
 from travio_inventory.seats.trip import Trip, TripKey
 from travio_inventory.seats.waitlist import WaitlistEntry, WaitlistPage
