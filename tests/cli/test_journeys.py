@@ -69,6 +69,18 @@ def test_availability_says_whether_a_party_finds_seats_and_what_it_pays(on_the_l
     assert "1A" not in listed
 
 
+def test_a_summary_says_how_many_seats_are_free(on_the_loop: Type) -> None:
+    words = ("summary", "loop", "park", "centre", "--segments", "3")
+    on_the_loop("hold", "loop", "park", "centre", "1A", "--segments", "3")
+    [line] = on_the_loop(*words, "--json").plain["classes"]
+    assert (line["class"], line["free"], line["held"], line["largest_run"]) == ("standing", 5, 1, 2)
+    shown = on_the_loop(*words).out.splitlines()
+    assert shown[0].split("  ")[0] == "section"
+    assert shown[1].split() == ["-", "standing", "5", "1", "0", "0", "2", "250", "EUR"]
+    wrong = on_the_loop(*words, "--section", "car")
+    assert (wrong.status, "this trip has no section 'car'" in wrong.err) == (2, True)
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -133,6 +133,13 @@ WRONG = {
         organization=SPLIT,
         user=None,
     ),
+    "summary": Wrong(
+        "get_trip_summary",
+        lambda: SeatMapQuery(trip_id=LONG, ends=Ends("a", SPACED), section=CONTROL),
+        v1.GetTripSummaryRequest(trip_id=LONG, from_station_id="a", to_station_id=SPACED, section_id=CONTROL),
+        ["summary", LONG, "a", SPACED, "--section", CONTROL],
+        user=None,
+    ),
     "trip show": Wrong(
         "get_trip", lambda: trip_id(UNSEEN), v1.GetTripRequest(trip_id=UNSEEN), ["trip", "show", UNSEEN], user=None
     ),

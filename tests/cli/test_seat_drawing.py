@@ -4,8 +4,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.typed import EXAMPLES
-from travio_inventory.cli.seat_drawing import PAINTS, DrawnSeat, DrawnState, counts, draw, legend, plain
+from travio_inventory.cli.seat_drawing import (
+    PAINTS,
+    DrawnFeature,
+    DrawnSeat,
+    DrawnState,
+    Vehicle,
+    counts,
+    draw,
+    legend,
+    plain,
+)
 from travio_inventory.cli.trip_files import read_trip
+from travio_inventory.cli.vehicles import drawn_seat, drawn_vehicle
+from verification.kit.trips import train as two_cars
 
 DRAWN_STATES = st.sampled_from([DrawnState.FREE, DrawnState.HELD, DrawnState.BOOKED, DrawnState.BLOCKED])
 PLACES = st.tuples(st.integers(1, 60), st.integers(1, 9))
@@ -30,13 +42,13 @@ def vehicles(draw_value: st.DrawFn) -> list[DrawnSeat]:
 @given(vehicles(), st.integers(1, 200))
 def test_no_line_is_wider_than_the_terminal(seats: list[DrawnSeat], width: int) -> None:
     for fancy in (True, False):
-        lines = draw(seats, width=width, fancy=fancy, vehicle_type="train")
+        lines = draw(Vehicle(seats, "train"), width=width, fancy=fancy)
         assert all(len(plain(line)) <= max(width, 20) for line in lines)
 
 
 @given(vehicles(), st.integers(1, 200))
 def test_every_seat_is_drawn_once_in_its_state(seats: list[DrawnSeat], width: int) -> None:
-    text = "\n".join(map(plain, draw(seats, width=width, fancy=True)))
+    text = "\n".join(map(plain, draw(Vehicle(seats), width=width, fancy=True)))
     assert {
         state: text.count(PAINTS[state].glyph) for state in DrawnState if state is not DrawnState.UNKNOWN
     } == counts(seats)
@@ -48,7 +60,7 @@ def test_a_coach_is_drawn_lengthways_with_its_aisle() -> None:
         (f"{row}{column}", at, column + (column > 2)) for at, row in enumerate("ABC", 1) for column in range(1, 5)
     ]
     seats = [DrawnSeat(name, name, row, column, taken.get(name, DrawnState.FREE)) for name, row, column in places]
-    assert [plain(line) for line in draw(seats, width=80, fancy=False)] == [
+    assert [plain(line) for line in draw(Vehicle(seats), width=80, fancy=False)] == [
         "  A B C",
         "1 B . .",
         "2 h . .",
@@ -56,14 +68,14 @@ def test_a_coach_is_drawn_lengthways_with_its_aisle() -> None:
         "3 . x .",
         "4 . . .",
     ]
-    assert plain(legend(seats, fancy=False)) == ". 9 free   h 1 held   B 1 booked   x 1 blocked"
+    assert plain(legend(Vehicle(seats), fancy=False)) == ". 9 free   h 1 held   B 1 booked   x 1 blocked"
 
 
 def test_a_train_is_drawn_car_by_car_and_folds() -> None:
     train = read_trip(EXAMPLES / "shinkansen.toml")
     seats = [DrawnSeat(seat.id, seat.number, seat.row, seat.column, DrawnState.FREE) for seat in train.seats]
-    wide = [plain(line) for line in draw(seats, width=160, fancy=False, vehicle_type="train")]
-    narrow = [plain(line) for line in draw(seats, width=40, fancy=False, vehicle_type="train")]
+    wide = [plain(line) for line in draw(Vehicle(seats, "train"), width=160, fancy=False)]
+    narrow = [plain(line) for line in draw(Vehicle(seats, "train"), width=40, fancy=False)]
     for lines in (wide, narrow):
         text = "\n".join(lines)
         assert text.count(".") == 1_323
@@ -74,5 +86,31 @@ def test_a_train_is_drawn_car_by_car_and_folds() -> None:
 
 def test_the_marked_seat_is_set_off() -> None:
     seats = [DrawnSeat(name, name, 1, column, DrawnState.FREE) for column, name in enumerate("ab", 1)]
-    styles = [span.style for line in draw(seats, width=80, fancy=True, marked="b") for span in line if "□" in span.text]
+    styles = [
+        span.style
+        for line in draw(Vehicle(seats), width=80, fancy=True, marked="b")
+        for span in line
+        if "□" in span.text
+    ]
     assert styles == ["green", "green reverse"]
+
+
+def test_sections_are_drawn_one_by_one_with_what_is_no_seat() -> None:
+    """Both cars have rows 1 and 2; the toilet is behind the second row of car 9."""
+    trip = two_cars()
+    seats = [drawn_seat(seat, DrawnState.FREE) for seat in trip.seats]
+    vehicle = drawn_vehicle(seats, trip.vehicle_type, trip.sections, trip.features)
+    assert [plain(line) for line in draw(vehicle, width=80, fancy=False)] == [
+        "Car 10   Car 9",
+        "  1 2      1 2",
+        "A . .    A . . +",
+        "B . .    B . . +",
+    ]
+    assert plain(legend(vehicle, fancy=False)).endswith("+ toilet")
+
+
+def test_a_feature_is_cut_to_the_seats_beside_it_and_hides_none() -> None:
+    seats = [DrawnSeat("a", "a", 5, 5, DrawnState.FREE), DrawnSeat("b", "b", 6, 5, DrawnState.BOOKED)]
+    stage = DrawnFeature("stage", "", 0, 0, 100_000, 100_000)
+    drawing = [plain(line) for line in draw(Vehicle(seats, features=[stage]), width=80, fancy=False)]
+    assert drawing[1:] == [" ++++", " +.B+", " ++++"]

@@ -17,6 +17,7 @@ def _segments(_kind: type[str], said: str) -> None:
 
 TripId = Annotated[str, Parameter(help="The trip's id.")]
 SeatIds = Annotated[str, Parameter(help="Ids of the seats.", required=True)]
+SectionId = Annotated[str, Parameter(name="--section", help="Only this section: a car, a deck, a block of seats.")]
 Segments = Annotated[
     str,
     Parameter(

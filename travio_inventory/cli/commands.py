@@ -107,7 +107,13 @@ COMMANDS = (
         "Open the trips that run on a date, each with the seats of a plan.",
         "feed --seat-plan bus.toml --date 2027-06-05",
     ),
-    Command("map", "trips:show_map", "Draw the seats for a journey.", f"{COACH} dhaka chattogram"),
+    Command("map", "maps:show_map", "Draw the seats for a journey, section by section.", f"{COACH} dhaka chattogram"),
+    Command(
+        "summary",
+        "maps:summary",
+        "Show how many seats are free, by section and class.",
+        f"{COACH} dhaka chattogram",
+    ),
     Command(
         "availability",
         "availability:availability",

@@ -21,9 +21,9 @@ from travio_inventory.cli.bench import ROUND_COLUMNS, show_round
 from travio_inventory.cli.commands import NAME, PACKAGE
 from travio_inventory.cli.connection_options import PORT_DEFAULT, fail
 from travio_inventory.cli.exits import Exit, Failure, failure_of
+from travio_inventory.cli.maps import show_drawing
 from travio_inventory.cli.screen import Screen
 from travio_inventory.cli.trip_files import parse_trip, read_trip
-from travio_inventory.cli.trips import show_drawing
 from travio_inventory.client.client import InventoryClient
 from travio_inventory.imports.documents import WrongFile
 from travio_inventory.kernel.refusals import Refusal

@@ -48,6 +48,7 @@ BUGS = frozenset({Status.INTERNAL, Status.UNKNOWN, Status.DATA_LOSS})
 """Errors of a call that only reads: they refuse nothing."""
 ADVICE = {
     "INVALID_JOURNEY": "`travio-inventory trip show TRIP` lists the stops in order",
+    "REPLY_TOO_LARGE": "add --section; `travio-inventory summary TRIP FROM TO` lists the sections",
     "INVALID_SEATS": "`travio-inventory trip show TRIP --seats` lists the seats",
     "TRIP_NOT_FOUND": "open it with `travio-inventory trip open FILE`, or name its --organization",
     "TRIP_DEFINED_OTHERWISE": "open it under another id with --id",

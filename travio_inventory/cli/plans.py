@@ -12,8 +12,8 @@ from travio_inventory.cli.arguments import TripId
 from travio_inventory.cli.connection_options import HERE, AsJson, ConnectionOptions, ask, fail
 from travio_inventory.cli.exits import Exit, Failure
 from travio_inventory.cli.screen import Screen
-from travio_inventory.cli.seat_drawing import DrawnSeat, DrawnState, draw
-from travio_inventory.cli.trips import printable_number
+from travio_inventory.cli.seat_drawing import DrawnState, draw
+from travio_inventory.cli.vehicles import drawn_seat, drawn_vehicle
 from travio_inventory.client.client import InventoryClient
 from travio_inventory.imports.documents import WrongFile
 from travio_inventory.imports.hall_rows import Converted, Prices
@@ -51,10 +51,9 @@ def _wrong_plan(wrong: WrongFile) -> Failure:
 def _show(screen: Screen, plan: SeatPlan) -> None:
     screen.say(f"{plan.name}  {len(plan.seats)} seats", "bold")
     screen.raw("")
-    seats = [
-        DrawnSeat(seat.id, printable_number(seat.number), seat.row, seat.column, DrawnState.FREE) for seat in plan.seats
-    ]
-    screen.draw(draw(seats, width=screen.width, fancy=screen.fancy, vehicle_type=plan.vehicle_type))
+    seats = [drawn_seat(seat, DrawnState.FREE) for seat in plan.seats]
+    vehicle = drawn_vehicle(seats, plan.vehicle_type, plan.sections, plan.features)
+    screen.draw(draw(vehicle, width=screen.width, fancy=screen.fancy))
     screen.raw("")
     kinds = Counter((seat.seat_class, seat.price_minor) for seat in plan.seats)
     screen.table(

@@ -1,9 +1,10 @@
 """Draws a vehicle lengthways: each section's rows from left to right, folded to the width of the terminal."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import groupby
+from types import MappingProxyType
 from typing import NamedTuple
 
 DENSE_SEATS = 200
@@ -16,6 +17,8 @@ NAME_CHARS_MAX = 6
 AISLE_LINES_MAX = 2
 SEPARATORS = "-/. "
 SECTION_WORDS = {"train": "car", "launch": "deck"}
+NO_SEAT, NO_SEAT_STYLE = "+", "dim"
+"""How a door, a toilet, a table is drawn."""
 
 
 class DrawnState(StrEnum):
@@ -64,6 +67,30 @@ class DrawnSeat:
     row: int
     column: int
     state: DrawnState
+    section: str = ""
+    row_label: str = ""
+
+
+class DrawnFeature(NamedTuple):
+    """Something that is no seat, so many rows and columns large."""
+
+    kind: str
+    section: str
+    row: int
+    column: int
+    rows: int = 1
+    columns: int = 1
+
+
+class Vehicle(NamedTuple):
+    """What is drawn. `titles` are those of its sections, by their ids, in order; there are none where seats have no
+    sections.
+    """
+
+    seats: Sequence[DrawnSeat]
+    vehicle_type: str = ""
+    titles: Mapping[str, str] = MappingProxyType({})
+    features: Sequence[DrawnFeature] = ()
 
 
 def plain(line: Line) -> str:
@@ -79,23 +106,22 @@ def counts(seats: Iterable[DrawnSeat]) -> dict[DrawnState, int]:
     return {state: count for state, count in found.items() if count or state is not DrawnState.UNKNOWN}
 
 
-def legend(seats: Sequence[DrawnSeat], *, fancy: bool) -> Line:
+def legend(vehicle: Vehicle, *, fancy: bool) -> Line:
     """One line with the meaning and count of each symbol."""
     spans = []
-    for state, count in counts(seats).items():
+    for state, count in counts(vehicle.seats).items():
         paint = PAINTS[state]
         spans += [Span(paint.glyph if fancy else paint.letter, paint.style), Span(f" {count} {state}   ")]
+    if kinds := sorted({feature.kind for feature in vehicle.features}):
+        spans += [Span(NO_SEAT, NO_SEAT_STYLE), Span(f" {', '.join(kinds)}")]
     return spans
 
 
-def draw(
-    seats: Sequence[DrawnSeat], *, width: int, fancy: bool, vehicle_type: str = "", marked: str = ""
-) -> list[Line]:
+def draw(vehicle: Vehicle, *, width: int, fancy: bool, marked: str = "") -> list[Line]:
     """The vehicle in lines of at most `width` characters; the seat with the id `marked` is emphasised."""
     room = max(width, WIDTH_MIN)
-    pen = _Pen(fancy=fancy, dense=len(seats) >= DENSE_SEATS, width=room, marked=marked)
-    word = SECTION_WORDS.get(vehicle_type, "")
-    panels = [panel for section in _sections(seats) for panel in pen.panels(section, word)]
+    pen = _Pen(fancy=fancy, dense=len(vehicle.seats) >= DENSE_SEATS, width=room, marked=marked)
+    panels = [panel for part in _parts(vehicle) for panel in pen.panels(part)]
     lines: list[Line] = []
     for band in _bands(panels, room):
         lines += [*_side_by_side(band), []]
@@ -117,7 +143,42 @@ class _Labels(NamedTuple):
     columns: dict[int, str]
 
 
-def _sections(seats: Sequence[DrawnSeat]) -> list[list[DrawnSeat]]:
+class _Part(NamedTuple):
+    """What is drawn together: a section, with its title where it has one."""
+
+    title: str
+    seats: Sequence[DrawnSeat]
+    features: Mapping[tuple[int, int], DrawnFeature]
+
+
+def _parts(vehicle: Vehicle) -> Iterator[_Part]:
+    """Each section with seats; without sections, rows that follow one another."""
+    if not vehicle.titles:
+        word = SECTION_WORDS.get(vehicle.vehicle_type, "")
+        for run in _runs(vehicle.seats):
+            label = _labels(run).section
+            yield _Part(f"{word} {label}".strip() if label else "", run, _no_seats(vehicle.features, run))
+        return
+    for section, title in vehicle.titles.items():
+        seats = [seat for seat in vehicle.seats if seat.section == section]
+        if seats:
+            own = [feature for feature in vehicle.features if feature.section == section]
+            yield _Part(title, sorted(seats, key=lambda seat: (seat.row, seat.column)), _no_seats(own, seats))
+
+
+def _no_seats(features: Iterable[DrawnFeature], seats: Sequence[DrawnSeat]) -> dict[tuple[int, int], DrawnFeature]:
+    """The places without a seat that features have, within the seats' rows and columns or right beside them."""
+    rows = range(min(seat.row for seat in seats) - 1, max(seat.row for seat in seats) + 2)
+    columns = range(min(seat.column for seat in seats) - 1, max(seat.column for seat in seats) + 2)
+    return {
+        (row, column): each
+        for each in features
+        for row in range(max(each.row, rows.start), min(each.row + each.rows, rows.stop))
+        for column in range(max(each.column, columns.start), min(each.column + each.columns, columns.stop))
+    }
+
+
+def _runs(seats: Sequence[DrawnSeat]) -> list[list[DrawnSeat]]:
     """Seats whose rows follow one another without a gap belong together."""
     by_row = sorted(seats, key=lambda seat: (seat.row, seat.column))
     row_numbers = sorted({seat.row for seat in seats})
@@ -134,9 +195,10 @@ def _labels(seats: Sequence[DrawnSeat]) -> _Labels:
     for row, run in groupby(seats, key=lambda seat: seat.row):
         in_row = list(run)
         prefix = _shared_start([seat.number for seat in in_row]) if len(in_row) > 1 else ""
-        rows[row] = prefix[cut:].strip(SEPARATORS)[:NAME_CHARS_MAX]
+        label = in_row[0].row_label
+        rows[row] = (label or prefix[cut:].strip(SEPARATORS))[:NAME_CHARS_MAX]
         for seat in in_row:
-            if prefix:
+            if prefix or label:
                 said.setdefault(seat.column, set()).add(seat.number[len(prefix) :])
     columns = {column: names.pop()[:NAME_CHARS_MAX] for column, names in said.items() if len(names) == 1}
     return _Labels(shared[:cut].strip(SEPARATORS), rows, columns)
@@ -166,28 +228,29 @@ class _Pen:
     width: int
     marked: str
 
-    def panels(self, section: Sequence[DrawnSeat], word: str) -> list[_Panel]:
-        """The section, divided to fit the width."""
-        labels = _labels(section)
-        title = f"{word} {labels.section}".strip()[:WIDTH_MIN] if labels.section else ""
+    def panels(self, part: _Part) -> list[_Panel]:
+        """The part, divided to fit the width."""
+        labels = _labels(part.seats)
+        for row, _ in part.features:
+            labels.rows.setdefault(row, "")
         margin = max(map(len, labels.columns.values()), default=0) + 1
         cell = 1 if self.dense else max(map(len, labels.rows.values())) + 1
         rows = sorted(labels.rows)
         step = max(1, (self.width - margin) // max(cell, 1))
         chunks = [rows[at : at + step] for at in range(0, len(rows), step)]
-        return [self._panel(section, labels, chunk, title, margin, cell) for chunk in chunks]
+        return [self._panel(part, labels, chunk, margin, cell) for chunk in chunks]
 
     def _panel(
         self,
-        section: Sequence[DrawnSeat],
+        part: _Part,
         labels: _Labels,
         rows: Sequence[int],
-        title: str,
         margin: int,
         cell: int,
     ) -> _Panel:
-        at = {(seat.row, seat.column): seat for seat in section}
-        lines: list[Line] = [[Span(title, "bold")]] if title else []
+        at: dict[tuple[int, int], DrawnSeat | DrawnFeature] = {**part.features}
+        at |= {(seat.row, seat.column): seat for seat in part.seats}
+        lines: list[Line] = [[Span(part.title[:WIDTH_MIN], "bold")]] if part.title else []
         lines.append([Span(" " * margin + self._row_names(labels, rows, cell), "dim")])
         for column in _columns_and_aisles({column for _, column in at}):
             name = Span(labels.columns.get(column, "").ljust(margin), "dim")
@@ -204,9 +267,11 @@ class _Pen:
                 names = names.ljust(at * cell) + name + " "
         return names.rstrip()
 
-    def _seat(self, seat: DrawnSeat | None, cell: int) -> Span:
+    def _seat(self, seat: DrawnSeat | DrawnFeature | None, cell: int) -> Span:
         if seat is None:
             return Span(" " * cell)
+        if isinstance(seat, DrawnFeature):
+            return Span(NO_SEAT.ljust(cell), NO_SEAT_STYLE)
         paint = PAINTS[seat.state]
         style = f"{paint.style} reverse" if seat.id == self.marked else paint.style
         return Span((paint.glyph if self.fancy else paint.letter).ljust(cell), style)

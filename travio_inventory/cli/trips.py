@@ -1,4 +1,4 @@
-"""Commands about trips: open one from a file, show it, draw its seats, take seats off sale."""
+"""Commands about trips: open one from a file, show it, take seats off sale."""
 
 import shlex
 from collections import Counter
@@ -10,26 +10,18 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from travio_inventory.cli import examples
-from travio_inventory.cli.arguments import SeatIds, Segments, TripId, journey_of, stamp
+from travio_inventory.cli.arguments import SeatIds, TripId, stamp
 from travio_inventory.cli.connection_options import HERE, AsJson, ConnectionOptions, ask, fail
 from travio_inventory.cli.exits import Exit, Failure
 from travio_inventory.cli.opening_progress import bar, follow, percent
 from travio_inventory.cli.screen import Screen
-from travio_inventory.cli.seat_drawing import DrawnSeat, DrawnState, counts, draw, legend
 from travio_inventory.cli.trip_files import read_trip
-from travio_inventory.client.answers import SeatMap
+from travio_inventory.cli.vehicles import feature_as_plain
 from travio_inventory.client.client import InventoryClient
 from travio_inventory.client.messages import moment_or_none
 from travio_inventory.imports.documents import WrongFile
 from travio_inventory.seats.opening import Opening
 from travio_inventory.seats.trip import Trip
-
-DRAWN_STATES = {
-    "AVAILABLE": DrawnState.FREE,
-    "HELD": DrawnState.HELD,
-    "BOOKED": DrawnState.BOOKED,
-    "BLOCKED": DrawnState.BLOCKED,
-}
 
 
 def open_trip(
@@ -134,6 +126,7 @@ def _as_plain(trip: Trip) -> dict[str, object]:
                 "departs_at": stamp(moment_or_none(segment.departs_at_s)),
                 "to": segment.destination,
                 "arrives_at": stamp(moment_or_none(segment.arrives_at_s)),
+                "ahead": segment.direction.value,
             }
             for at, segment in enumerate(trip.segments)
         ],
@@ -149,9 +142,16 @@ def _as_plain(trip: Trip) -> dict[str, object]:
                 "accessible": seat.is_accessible,
                 "power": seat.has_power,
                 "exit": seat.is_exit_row,
+                "section": seat.section,
+                "row_label": seat.row_label,
+                "label": seat.label,
             }
             for seat in trip.seats
         ],
+        "sections": [{"section": each.id, "label": each.label, "kind": each.kind} for each in trip.sections],
+        "features": [feature_as_plain(each) for each in trip.features],
+        "time_zone": trip.time_zone,
+        "station_names": dict(trip.station_names),
     }
 
 
@@ -178,11 +178,11 @@ def _show(screen: Screen, trip: Trip, *, with_seats: bool) -> None:
         ],
     )
     screen.raw("")
-    kinds = Counter((seat.seat_class, seat.price_minor) for seat in trip.seats)
-    screen.table(
-        ["class", "price (minor units)", "seats"],
-        [[name or "-", f"{price} {trip.currency}", count] for (name, price), count in kinds.items()],
-    )
+    titles = {section.id: section.label or section.id for section in trip.sections}
+    kinds = Counter((titles.get(seat.section, "-"), seat.seat_class, seat.price_minor) for seat in trip.seats)
+    rows = [[of, name or "-", f"{price} {trip.currency}", count] for (of, name, price), count in kinds.items()]
+    columns = ["section", "class", "price (minor units)", "seats"]
+    screen.table(*((columns, rows) if titles else (columns[1:], [row[1:] for row in rows])))
     if with_seats:
         screen.raw("")
         screen.table(
@@ -193,76 +193,6 @@ def _show(screen: Screen, trip: Trip, *, with_seats: bool) -> None:
 
 def _clock(unix_s: int) -> str:
     return datetime.fromtimestamp(unix_s, UTC).strftime("%Y-%m-%d %H:%M") if unix_s else "-"
-
-
-def show_map(
-    trip: TripId,
-    origin: Annotated[str, Parameter(help="First station of the journey.")],
-    destination: Annotated[str, Parameter(help="Last station of the journey.")],
-    /,
-    *,
-    segments: Segments = "",
-    reach: ConnectionOptions = HERE,
-) -> Exit:
-    """Draw the seats of a trip for a journey. A seat is free only if it is free on every segment."""
-
-    async def work(client: InventoryClient, screen: Screen) -> None:
-        found = await client.seat_map(trip, origin, destination, segments=journey_of(segments))
-        seats = drawn(found)
-        screen.answer(
-            {
-                "trip": trip,
-                "from": origin,
-                "to": destination,
-                "counts": {state.value: count for state, count in counts(seats).items()},
-                "seats": [_seat_as_plain(seat) for seat in seats],
-            },
-            lambda: show_drawing(screen, found, f"{trip}  {origin} - {destination}"),
-        )
-
-    return ask(reach, work)
-
-
-def show_drawing(screen: Screen, seat_map: SeatMap, title: str, *, marked: str = "") -> None:
-    """Draw a seat map with its title and its legend."""
-    seats = drawn(seat_map)
-    screen.say(title, "bold")
-    screen.raw("")
-    screen.draw(
-        draw(
-            seats,
-            width=screen.width,
-            fancy=screen.fancy,
-            vehicle_type=seat_map.vehicle_type,
-            marked=marked,
-        )
-    )
-    screen.raw("")
-    screen.draw([legend(seats, fancy=screen.fancy)])
-
-
-def drawn(seat_map: SeatMap) -> list[DrawnSeat]:
-    """The seats of a map as they are drawn."""
-    return [
-        DrawnSeat(
-            seat.id,
-            printable_number(seat.number),
-            seat.row,
-            seat.column,
-            DRAWN_STATES.get(status.name or "", DrawnState.UNKNOWN),
-        )
-        for seat, status, _ in seat_map.seats
-    ]
-
-
-def printable_number(number: str) -> str:
-    """A seat's number without control characters."""
-    return "".join(sign for sign in number if sign.isprintable())
-
-
-def _seat_as_plain(seat: DrawnSeat) -> dict[str, object]:
-    place = {"seat": seat.id, "number": seat.number, "row": seat.row, "column": seat.column}
-    return {**place, "status": seat.state.value}
 
 
 def block(

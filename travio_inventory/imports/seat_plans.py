@@ -10,7 +10,7 @@ from travio_inventory.imports.documents import Table, WrongFile, parse_json, par
 from travio_inventory.imports.file_fields import IN_A_PLAN, in_the_file
 from travio_inventory.imports.sections import read_sections
 from travio_inventory.kernel.refusals import InvalidRequest
-from travio_inventory.seats.layout import Seat
+from travio_inventory.seats.layout import Feature, Seat, Section
 from travio_inventory.seats.route import Segment
 from travio_inventory.seats.trip import ALL_IN_ONE_GROUP, OUR_CHOICE, Trip, TripKey
 
@@ -28,9 +28,13 @@ class SeatPlan:
     vehicle_type: str = ""
     currency: str = ""
     seats_per_group: int = OUR_CHOICE
+    sections: tuple[Section, ...] = ()
+    features: tuple[Feature, ...] = ()
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "seats", self.trip(_ANY_TRIP, _ONE_SEGMENT).seats)
+        trip = self.trip(_ANY_TRIP, _ONE_SEGMENT)
+        object.__setattr__(self, "seats", trip.seats)
+        object.__setattr__(self, "features", trip.features)
 
     def trip(self, key: TripKey, segments: tuple[Segment, ...]) -> Trip:
         """A trip with these seats. Raises InvalidRequest."""
@@ -42,6 +46,8 @@ class SeatPlan:
             vehicle=self.name,
             vehicle_type=self.vehicle_type,
             currency=self.currency,
+            sections=self.sections,
+            features=self.features,
         )
 
 
@@ -79,7 +85,15 @@ def plan_from(plain: Mapping[str, Any], *, source: str, asset: str | None = None
 
 def plan_of_trip(trip: Trip) -> SeatPlan:
     """The plan with which the same trip can be made."""
-    return SeatPlan(trip.vehicle, trip.seats, trip.vehicle_type, trip.currency, trip.seats_per_group)
+    return SeatPlan(
+        trip.vehicle,
+        trip.seats,
+        trip.vehicle_type,
+        trip.currency,
+        trip.seats_per_group,
+        sections=trip.sections,
+        features=trip.features,
+    )
 
 
 def seats_per_group(head: Table) -> int:

@@ -1,0 +1,138 @@
+"""Commands that show the seats of a trip for a journey: drawn, or in numbers."""
+
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from travio_inventory.cli.arguments import SectionId, Segments, TripId, journey_of, stamp
+from travio_inventory.cli.connection_options import HERE, ConnectionOptions, ask
+from travio_inventory.cli.exits import Exit
+from travio_inventory.cli.screen import Screen
+from travio_inventory.cli.seat_drawing import DrawnSeat, DrawnState, counts, draw, legend
+from travio_inventory.cli.vehicles import DRAWN_STATES, drawn_seat, drawn_vehicle, feature_as_plain
+from travio_inventory.client import SeatMap, SummaryLine, TripSummary
+from travio_inventory.client.client import InventoryClient
+
+Origin = Annotated[str, Parameter(help="First station of the journey.")]
+Destination = Annotated[str, Parameter(help="Last station of the journey.")]
+
+
+def show_map(
+    trip: TripId,
+    origin: Origin,
+    destination: Destination,
+    /,
+    *,
+    segments: Segments = "",
+    section: SectionId = "",
+    reach: ConnectionOptions = HERE,
+) -> Exit:
+    """Draw the seats of a trip for a journey, section by section. A free seat is free on every segment of it."""
+
+    async def work(client: InventoryClient, screen: Screen) -> None:
+        found = await client.seat_map(trip, origin, destination, segments=journey_of(segments), section=section)
+        screen.answer(
+            {"trip": trip, "from": origin, "to": destination, **_as_plain(found)},
+            lambda: show_drawing(screen, found, f"{trip}  {origin} - {destination}"),
+        )
+
+    return ask(reach, work)
+
+
+def _as_plain(found: SeatMap) -> dict[str, object]:
+    return {
+        "segments": list(found.journey or ()),
+        "as_of": stamp(found.as_of),
+        "currency": found.currency,
+        "time_zone": found.time_zone,
+        "counts": {state.value: count for state, count in counts(drawn(found)).items()},
+        "sections": [{"section": each.id, "label": each.label, "kind": each.kind} for each in found.sections],
+        "seats": [
+            {
+                "seat": seat.id,
+                "number": seat.number,
+                "label": seat.label,
+                "section": seat.section,
+                "row": seat.row,
+                "column": seat.column,
+                "status": DRAWN_STATES.get(status.name or "", DrawnState.UNKNOWN).value,
+            }
+            for seat, status, _ in found.seats
+        ],
+        "features": [feature_as_plain(each) for each in found.features],
+    }
+
+
+def show_drawing(screen: Screen, seat_map: SeatMap, title: str, *, marked: str = "") -> None:
+    """Draw a seat map with its title and its legend."""
+    vehicle = drawn_vehicle(drawn(seat_map), seat_map.vehicle_type, seat_map.sections, seat_map.features)
+    screen.say(title, "bold")
+    screen.raw("")
+    screen.draw(draw(vehicle, width=screen.width, fancy=screen.fancy, marked=marked))
+    screen.raw("")
+    screen.draw([legend(vehicle, fancy=screen.fancy)])
+
+
+def drawn(seat_map: SeatMap) -> list[DrawnSeat]:
+    """The seats of a map as they are drawn."""
+    return [
+        drawn_seat(seat, DRAWN_STATES.get(status.name or "", DrawnState.UNKNOWN)) for seat, status, _ in seat_map.seats
+    ]
+
+
+def summary(
+    trip: TripId,
+    origin: Origin,
+    destination: Destination,
+    /,
+    *,
+    segments: Segments = "",
+    section: SectionId = "",
+    reach: ConnectionOptions = HERE,
+) -> Exit:
+    """Show how many seats of each section and class are free, held, booked and off sale for a journey."""
+
+    async def work(client: InventoryClient, screen: Screen) -> None:
+        found = await client.trip_summary(trip, origin, destination, segments=journey_of(segments), section=section)
+        value = {"trip": trip, "from": origin, "to": destination, "segments": list(found.journey)}
+        lines = [_line_as_plain(line) for line in found.lines]
+        screen.answer(
+            {**value, "as_of": stamp(found.as_of), "currency": found.currency, "classes": lines},
+            lambda: _show_summary(screen, found),
+        )
+
+    return ask(reach, work)
+
+
+def _line_as_plain(line: SummaryLine) -> dict[str, object]:
+    section = line.section
+    return {
+        "section": section.id if section else "",
+        "label": section.label if section else "",
+        "class": line.seat_class,
+        "free": line.free,
+        "held": line.held,
+        "booked": line.booked,
+        "blocked": line.blocked,
+        "largest_run": line.largest_run,
+        "lowest_price_minor": line.lowest_price_minor,
+    }
+
+
+def _show_summary(screen: Screen, found: TripSummary) -> None:
+    screen.table(
+        ["section", "class", "free", "held", "booked", "blocked", "side by side", "from (minor units)"],
+        [
+            [
+                (line.section.label or line.section.id) if line.section else "-",
+                line.seat_class or "-",
+                line.free,
+                line.held,
+                line.booked,
+                line.blocked,
+                line.largest_run,
+                "-" if line.lowest_price_minor is None else f"{line.lowest_price_minor} {found.currency}".strip(),
+            ]
+            for line in found.lines
+        ],
+    )
