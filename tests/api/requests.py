@@ -117,6 +117,10 @@ VALID: Mapping[type[betterproto2.Message], tuple[betterproto2.Message, Callable[
             ),
             messages.manifest_asked,
         ),
+        (
+            v1.ExplainSeatRequest(trip_id="T1", organization_id="org", seat_id="1A", page_token=token_of("3 x y")),
+            messages.seat_asked,
+        ),
     ]
 }
 each_kind = pytest.mark.parametrize("kind", VALID, ids=lambda kind: kind.__name__)

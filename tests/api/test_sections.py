@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from grpclib.const import Status
 
-from tests.api.test_service import Client, refused, serving
+from tests.api.serving import Client, refused, serving
 from travio_inventory.api.grpc import map_sizes
 from travio_inventory.client import Direction, SeatMap, messages
 from travio_inventory.wire.inventory import v1

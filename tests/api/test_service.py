@@ -1,142 +1,26 @@
 """The whole service over a transport in memory: the answers and the refusals of each call."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
 
 import pytest
-from grpclib.client import Channel
 from grpclib.const import Status
 from grpclib.exceptions import GRPCError
 from grpclib.health.v1.health_grpc import HealthStub
 from grpclib.health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpclib.reflection.v1.reflection_grpc import ServerReflectionStub
 from grpclib.reflection.v1.reflection_pb2 import ServerReflectionRequest
-from grpclib.testing import ChannelFor
 
-from travio_inventory.api.grpc.refusals import SerializedDetails
+from tests.api.serving import ALICE, BOB, check, refused, serving
 from travio_inventory.api.grpc.service import LIVENESS, SERVICE, Refusals, services
 from travio_inventory.app.service import open_inventory
 from travio_inventory.client.messages import trip, trip_request
-from travio_inventory.grpc_server.codec import PassThroughCodec
 from travio_inventory.kernel.clock import SystemClock
 from travio_inventory.wire.inventory import v1
 from verification.kit.in_process import settings_of
 from verification.kit.trips import train
 
-ALICE, BOB = "alice", "bob"
 in_both_ways = pytest.mark.parametrize("refusals", ["status", "legacy"])
-
-
-class Client:
-    """Calls the service about one trip, A-B-C with the seats 1A to 1D, for one organization."""
-
-    def __init__(self, channel: Channel) -> None:
-        self.channel = channel
-        self.stub = v1.InventoryServiceStub(channel)
-
-    async def open(self, vehicle: str = "bus") -> v1.InitializeTripInventoryResponse:
-        segments = [
-            v1.SegmentDefinition(segment_index=0, from_station_id="A", to_station_id="B", departure_time=100),
-            v1.SegmentDefinition(segment_index=1, from_station_id="B", to_station_id="C"),
-        ]
-        seats = [
-            v1.SeatDefinition(seat_id=f"1{letter}", seat_number=f"no {letter}", row=1, column=at, price_paisa=at * 100)
-            for at, letter in enumerate("ABCD", start=1)
-        ]
-        request = v1.InitializeTripInventoryRequest(
-            trip_id="T",
-            organization_id="org",
-            vehicle_id=vehicle,
-            segments=segments,
-            seat_config=v1.SeatConfiguration(seats=seats),
-            currency="BDT",
-        )
-        return await self.stub.initialize_trip_inventory(request)
-
-    async def hold(
-        self, user: str, seats: str, journey: str = "A-C", key: str = "", *, settle: bool = False
-    ) -> v1.HoldSeatsResponse:
-        origin, destination = journey.split("-")
-        request = v1.HoldSeatsRequest(
-            trip_id="T",
-            from_station_id=origin,
-            to_station_id=destination,
-            seat_ids=seats.split(),
-            user_id=user,
-            organization_id="org",
-            idempotency_key=key,
-            settle=settle,
-        )
-        return await self.stub.hold_seats(request)
-
-    async def confirm(self, user: str, hold_id: str) -> v1.ConfirmBookingResponse:
-        request = v1.ConfirmBookingRequest(hold_id=hold_id, order_id="order", user_id=user, organization_id="org")
-        return await self.stub.confirm_booking(request)
-
-    async def release(self, user: str, hold_id: str) -> v1.ReleaseSeatsResponse:
-        request = v1.ReleaseSeatsRequest(hold_id=hold_id, user_id=user, organization_id="org")
-        return await self.stub.release_seats(request)
-
-    async def find(self, user: str, hold_id: str) -> v1.Hold | None:
-        request = v1.GetHoldRequest(hold_id=hold_id, user_id=user, organization_id="org")
-        return (await self.stub.get_hold(request)).hold
-
-    async def check(self, passengers: int = 1, journey: str = "A-C") -> v1.CheckAvailabilityResponse:
-        return await self.stub.check_availability(check(passengers, journey))
-
-    async def map(self, journey: str) -> dict[str, v1.SeatStatus]:
-        origin, destination = journey.split("-")
-        request = v1.GetSeatMapRequest(
-            trip_id="T", from_station_id=origin, to_station_id=destination, organization_id="org"
-        )
-        drawn = await self.stub.get_seat_map(request)
-        return {cell.seat_id: cell.status for row in drawn.rows for cell in row.seats}
-
-
-def check(passengers: int, journey: str) -> v1.CheckAvailabilityRequest:
-    origin, destination = journey.split("-")
-    return v1.CheckAvailabilityRequest(
-        trip_id="T",
-        from_station_id=origin,
-        to_station_id=destination,
-        passengers=passengers,
-        organization_id="org",
-    )
-
-
-@asynccontextmanager
-async def serving(refusals: Refusals = "status", holds_per_holder_max: int = 0) -> AsyncIterator[Client]:
-    """A service with the trip open."""
-    async with open_inventory(settings_of(holds_per_holder_max=holds_per_holder_max)) as inventory:
-        handlers = services(inventory, refusals=refusals, clock=SystemClock())
-        served = ChannelFor(handlers, codec=PassThroughCodec(), status_details_codec=SerializedDetails())
-        async with served as channel:
-            client = Client(channel)
-            await client.open()
-            yield client
-
-
-@asynccontextmanager
-async def refused(status: Status, message: str) -> AsyncIterator[None]:
-    """The block is refused with that status, and a message that begins so."""
-    with pytest.raises(GRPCError) as refusal:
-        yield
-    assert (refusal.value.status, (refusal.value.message or "")[: len(message)]) == (status, message)
-
-
-async def test_the_price_of_a_hold_is_told_with_it_and_with_its_booking() -> None:
-    """Seat 1A costs 100, 1B 200."""
-    async with serving() as client:
-        held = await client.hold(ALICE, "1A 1B")
-        assert (held.seat_prices_minor, held.price_minor, held.currency) == ([100, 200], 300, "BDT")
-        booked = await client.confirm(ALICE, held.hold_id)
-        assert (booked.price_minor, booked.currency) == (300, "BDT")
-        assert [seat.price_minor for seat in booked.confirmed_seats] == [100, 200]
-        found = await client.find(ALICE, held.hold_id)
-        assert found is not None
-        assert (found.seat_prices_minor, found.price_minor, found.currency) == ([100, 200], 300, "BDT")
 
 
 async def test_a_hold_is_kept_found_extended_and_booked() -> None:
@@ -198,34 +82,6 @@ async def test_passengers_are_told_with_the_booking_to_its_holder() -> None:
         assert found is not None
         assert found.passengers == passengers
         assert listed.holds == [found]
-
-
-async def test_a_manifest_is_told_to_the_organization_with_national_ids_only_if_they_are_asked_for() -> None:
-    passengers = [v1.PassengerSeat(seat_id="1B", passenger_nid="7", passenger_name="Ada")]
-    async with serving() as client:
-        held = await client.hold(BOB, "1A", "A-B")
-        hold_id = (await client.hold(ALICE, "1B")).hold_id
-        await client.stub.confirm_booking(
-            v1.ConfirmBookingRequest(
-                hold_id=hold_id, order_id="order", user_id=ALICE, organization_id="org", passengers=passengers
-            )
-        )
-        asked = v1.GetManifestRequest(trip_id="T", organization_id="org", page_size=1)
-        (booked,) = (await client.stub.get_manifest(asked)).holds
-        assert (booked.user_id, booked.order_id, booked.booking_id) == (ALICE, "order", hold_id)
-        assert (booked.seat_ids, booked.seat_numbers) == (["1B"], ["no B"])
-        assert booked.passengers == [v1.PassengerSeat(seat_id="1B", passenger_name="Ada")]
-        (whole,) = (await client.stub.get_manifest(replace(asked, include_national_ids=True))).holds
-        assert whole.passengers == passengers
-        first = await client.stub.get_manifest(replace(asked, include_held=True))
-        last = await client.stub.get_manifest(replace(asked, include_held=True, page_token=first.next_page_token))
-        assert [hold.hold_id for hold in (*first.holds, *last.holds)] == [held.hold_id, hold_id]
-        assert last.next_page_token == ""
-        assert (await client.stub.get_manifest(replace(asked, boarding_station_id="B"))).holds == []
-        async with refused(Status.INVALID_ARGUMENT, "alighting_station_id: this trip does not stop at 'X'"):
-            await client.stub.get_manifest(replace(asked, alighting_station_id="X"))
-        async with refused(Status.NOT_FOUND, "trip not found"):
-            await client.stub.get_manifest(replace(asked, trip_id="X"))
 
 
 async def test_opening_a_trip_again_answers_the_same_and_another_definition_is_refused() -> None:

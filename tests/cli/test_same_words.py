@@ -29,7 +29,7 @@ from travio_inventory.seats.commands import (
     trip_id,
 )
 from travio_inventory.seats.layout import Seat
-from travio_inventory.seats.queries import ManifestQuery
+from travio_inventory.seats.queries import ManifestQuery, SeatQuery
 from travio_inventory.seats.route import Segment
 from travio_inventory.seats.trip import Ends, Trip, TripKey
 from travio_inventory.wire.inventory import v1
@@ -142,6 +142,13 @@ WRONG = {
     ),
     "trip show": Wrong(
         "get_trip", lambda: trip_id(UNSEEN), v1.GetTripRequest(trip_id=UNSEEN), ["trip", "show", UNSEEN], user=None
+    ),
+    "explain": Wrong(
+        "explain_seat",
+        lambda: SeatQuery(trip_id=SPACED, seat_id=CONTROL),
+        v1.ExplainSeatRequest(trip_id=SPACED, seat_id=CONTROL),
+        ["explain", SPACED, CONTROL],
+        user=None,
     ),
     "trip manifest": Wrong(
         "get_manifest",

@@ -93,6 +93,19 @@ class ScriptedService(wire.InventoryServiceBase):
         last = wire.GetManifestResponse(holds=[wire.Hold(hold_id="h2")])
         return await self._play(message, last if message.page_token else first)
 
+    async def explain_seat(self, message: wire.ExplainSeatRequest) -> wire.ExplainSeatResponse:
+        held = wire.SeatTrace(source=wire.SeatTraceSource.HOLD, at_ms=2_000, what="held", hold_id="h1")
+        taker = wire.SeatTaker(segment_index=1, status="held", hold_id="h1", until_ms=5_000)
+        refusal = wire.SeatTrace(source=wire.SeatTraceSource.REFUSAL, at_ms=1_500, hold_id="h2", takers=[taker])
+        first = wire.ExplainSeatResponse(
+            segments=[wire.SeatOnSegment(segment_index=0, status="held", hold_id="h1", since_ms=1_001)],
+            traces=[held],
+            next_page_token=BEHIND_H1,
+            left_out="lost races",
+        )
+        last = wire.ExplainSeatResponse(traces=[refusal], left_out="lost races")
+        return await self._play(message, last if message.page_token else first)
+
     async def get_seat_map(self, message: wire.GetSeatMapRequest) -> wire.GetSeatMapResponse:
         return await self._play(message, wire.GetSeatMapResponse(legend=wire.SeatMapLegend()))
 

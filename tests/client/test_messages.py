@@ -19,6 +19,7 @@ from travio_inventory.client import (
     TripKey,
     Unblocked,
 )
+from travio_inventory.client.answers import SeatTaker
 from travio_inventory.client.grpclib_internals import FRAME_BYTES_MAX
 from travio_inventory.wire.inventory import v1 as wire
 from verification.kit.trips import train
@@ -205,6 +206,20 @@ async def test_a_manifest_is_read_page_by_page(service: ScriptedService, invento
     )
     assert requests == [first, replace(first, page_token="behind h1")]  # noqa: S106 - a token of a page
     assert [hold.id for hold in await inventory.manifest("t1", most=1)] == ["h1"]
+
+
+async def test_a_seat_is_explained_in_the_order_of_time(service: ScriptedService, inventory: InventoryClient) -> None:
+    found = await inventory.explain_seat("t1", "1A")
+    assert [(trace.source, trace.hold) for trace in found.traces] == [("refusal", "h2"), ("hold", "h1")]
+    assert found.traces[0].at == datetime.fromtimestamp(1.5, UTC)
+    assert found.traces[0].takers == (SeatTaker(1, "held", "h1", datetime.fromtimestamp(5, UTC)),)
+    (cell,) = found.segments
+    assert (cell.status, cell.hold, cell.since, cell.until) == ("held", "h1", datetime.fromtimestamp(1.001, UTC), None)
+    assert found.left_out == "lost races"
+    asked = service.seen(wire.ExplainSeatRequest)
+    assert {(page.trip_id, page.organization_id, page.seat_id) for page in asked} == {("t1", "default", "1A")}
+    assert [page.page_token for page in asked] == ["", "behind h1"]
+    assert len((await inventory.explain_seat("t1", "1A", most=1)).traces) == 1
 
 
 async def test_steps_are_taken_by_id(service: ScriptedService, inventory: InventoryClient) -> None:

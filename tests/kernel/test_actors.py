@@ -18,7 +18,9 @@ from travio_inventory.kernel.refusals import InvalidRequest, PermissionDenied
 
 EMPTY = "must not be empty"
 ENDS = "must not begin or end with white space"
-FOR_NOBODY = frozenset({Scope.TRIPS_READ, Scope.TRIPS_ADMIN, Scope.SEATS_BLOCK, Scope.BOOKINGS_READ})
+FOR_NOBODY = frozenset(
+    {Scope.TRIPS_READ, Scope.TRIPS_ADMIN, Scope.SEATS_BLOCK, Scope.SEATS_EXPLAIN, Scope.BOOKINGS_READ}
+)
 """The scopes that need no user."""
 
 

@@ -18,7 +18,8 @@ def fencing(sale: Sale) -> Fencing[Hold]:
 async def test_an_id_that_nobody_has_is_fenced_by_one_batch(sale: Sale, fencing: Fencing[Hold]) -> None:
     sent, hold_id = noted(sale), unused_id(sale)
     row = await fencing.fence(sale.trip.key.organization, hold_id, REFUSED, {"taken": "x"})
-    assert row == {"status": "aborted", "reason": REFUSED, "taken": "x"}
+    said = {"created_at_ms": sale.clock.now_ms(), "taken": "x"}
+    assert row == {"status": "aborted", "reason": REFUSED, **said}
     assert await hold_row(sale, hold_id) == row
     assert (len(sent), pauses(sale)) == (1, 0)
     assert sent[0].partition == sale.group_partition("A1")

@@ -18,6 +18,7 @@ from travio_inventory.seats.limits import SeatLimits
 from travio_inventory.seats.opening import Portions
 from travio_inventory.seats.ports import Gate, SeatMapCache, TakenSeats, TripArchive
 from travio_inventory.seats.records.definitions import CELLS_PER_BATCH_MAX, Definitions
+from travio_inventory.seats.records.explanations import Explanations
 from travio_inventory.seats.records.holds import SeatHolds
 from travio_inventory.seats.records.listed_trips import EVERY_MS
 from travio_inventory.seats.records.listing_sink import ListingSink
@@ -33,6 +34,7 @@ from travio_inventory.seats.use_cases.check_availability import CheckAvailabilit
 from travio_inventory.seats.use_cases.confirm_hold import ConfirmHold
 from travio_inventory.seats.use_cases.edge_upkeep import EdgeUpkeep
 from travio_inventory.seats.use_cases.expire_holds import ExpireHolds
+from travio_inventory.seats.use_cases.explain_seat import ExplainSeat, Kept
 from travio_inventory.seats.use_cases.extend_hold import ExtendHold
 from travio_inventory.seats.use_cases.forget_trips import ForgetTrips
 from travio_inventory.seats.use_cases.go_on_opening import GoOnOpening
@@ -168,6 +170,7 @@ def assemble(
         cancel_booking=use_case("cancel_booking", CancelBooking(holds, steps)),
         read_holds=use_case("read_holds", ReadHolds(holds)),
         read_manifest=use_case("read_manifest", ReadManifest(trips, Manifests(batches))),
+        explain_seat=use_case("explain_seat", _explain_seat(trips, batches, rules)),
         read_seat_map=use_case("read_seat_map", read_seat_map),
         check_availability=use_case("check_availability", CheckAvailability(read_seat_map)),
         summarize_trip=use_case("summarize_trip", SummarizeTrip(read_seat_map)),
@@ -179,6 +182,11 @@ def assemble(
     )
     relays = {name: _relay(name, sink, sender, rules, watch) for name, sink in ports.sinks.items()}
     return Assembly(inventory, relays, steps, sender, seat_holds)
+
+
+def _explain_seat(trips: TripCatalog, batches: Batches, rules: InventoryRules) -> ExplainSeat:
+    retention = rules.protocol.retention
+    return ExplainSeat(trips, Explanations(batches), Kept(retention.ended_s, retention.events_s))
 
 
 def _trip_ends(holds: SeatHolds, archive: TripArchive | None, rules: InventoryRules) -> TripEnds:

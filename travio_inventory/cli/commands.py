@@ -132,6 +132,12 @@ COMMANDS = (
     Command("extend", "holds:extend", "Extend a hold. Never shortens it.", "HOLD --seconds 900"),
     Command("release", "holds:release", "Release a hold before it expires.", "HOLD"),
     Command("cancel", "holds:cancel", "Cancel a booking and put its seats back on sale.", "BOOKING"),
+    Command(
+        "explain",
+        "explanations:explain",
+        "Explain a seat: who has it, who had it, who was refused it.",
+        f"{COACH} seat-A1",
+    ),
     Command("block", "trips:block", "Take seats off sale.", f"{COACH} seat-J4 --reason 'broken belt'"),
     Command("unblock", "trips:unblock", "Put blocked seats back on sale.", f"{COACH} seat-J4"),
     Command("holds list", "holds:list_holds", "List the user's holds, newest first.", "--user me --ended"),

@@ -106,6 +106,61 @@ class SeatMap:
     as_of: datetime | None = None
 
 
+class SeatOnSegment(NamedTuple):
+    """A seat on one segment as the store had it: the cell's status and owner, and what the owner's record says, which
+    decides; `hold_status` is "" if it has none.
+    """
+
+    segment: int
+    status: str
+    hold: str
+    since: datetime | None
+    until: datetime | None
+    hold_status: str
+    user: str
+    order: str
+    hold_expires_at: datetime | None
+
+
+class SeatTaker(NamedTuple):
+    """Who had a seat on a segment when it was refused."""
+
+    segment: int
+    status: str
+    hold: str
+    until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class SeatTrace:
+    """Something that is kept about a seat: `source` is hold, refusal or event; `what` the hold's status, the reason of
+    the refusal, the event's type.
+    """
+
+    at: datetime | None
+    source: str
+    what: str
+    hold: str
+    user: str
+    order: str
+    seats: tuple[str, ...]
+    journey: Journey | None
+    until: datetime | None
+    changed_at: datetime | None
+    reason: str
+    actor: str
+    takers: tuple[SeatTaker, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SeatExplanation:
+    """What is known of a seat: now, and from before, oldest first; `left_out` says what that cannot tell."""
+
+    segments: tuple[SeatOnSegment, ...]
+    traces: tuple[SeatTrace, ...]
+    left_out: str
+
+
 @dataclass(frozen=True, slots=True)
 class SummaryLine:
     """The seats of one class in one section. So many free ones are next to one another at most; there is no lowest

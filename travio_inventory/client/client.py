@@ -17,12 +17,14 @@ from travio_inventory.client.answers import (
     AvailabilityQuestion,
     Booking,
     HoldRecord,
+    SeatExplanation,
     SeatMap,
     TripSummary,
     Unblocked,
     WaitlistEntry,
 )
 from travio_inventory.client.connection import Connection
+from travio_inventory.client.explanations import explanation
 from travio_inventory.client.holds import Account, HoldAttempt, HoldSteps
 from travio_inventory.client.refusals import ClientError
 from travio_inventory.seats.hold import Passenger
@@ -37,6 +39,7 @@ DEADLINE_S_DEFAULT = 5.0
 ATTEMPTS_MAX_DEFAULT = 4
 HOLDS_MOST_DEFAULT = 1_000
 BOOKINGS_MOST_DEFAULT = 100_000
+TRACES_MOST_DEFAULT = 10_000
 READINESS, LIVENESS = "", "travio.liveness"
 """The health service's names for readiness and liveness."""
 
@@ -302,6 +305,17 @@ class InventoryClient:
             if len(records) >= most or not reply.next_page_token:
                 return tuple(records[:most])
             request = replace(request, page_token=reply.next_page_token)
+
+    async def explain_seat(self, trip: str, seat: str, *, most: int = TRACES_MOST_DEFAULT) -> SeatExplanation:
+        """Who has a seat, who had it, and who was refused it, as far as that is kept: at most so many traces, read page
+        by page. Raises TripNotFound, InvalidSeats.
+        """
+        request = wire.ExplainSeatRequest(trip_id=trip, organization_id=self._account.organization, seat_id=seat)
+        pages = [await self._connection.read(self.stub.explain_seat, request)]
+        while pages[-1].next_page_token and sum(len(page.traces) for page in pages) < most:
+            request = replace(request, page_token=pages[-1].next_page_token)
+            pages.append(await self._connection.read(self.stub.explain_seat, request))
+        return explanation(pages)
 
     async def block_seats(self, trip: str, seats: Sequence[str], *, reason: str = "") -> int:
         """Take seats off sale, all of them or none; returns how many are blocked. Raises SeatHeld, SeatUnavailable,

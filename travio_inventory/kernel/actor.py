@@ -23,6 +23,8 @@ class Scope(StrEnum):
     BOOKINGS_READ = "bookings:read"
     """The bookings of the organization, whoever made them, with their passengers."""
     HOLDS_READ = "holds:read"
+    SEATS_EXPLAIN = "seats:explain"
+    """Who had a seat, and who was refused it, without passengers."""
     BOOKINGS_CONFIRM = "bookings:confirm"
     BOOKINGS_CANCEL = "bookings:cancel"
     WAITLISTS_READ = "waitlists:read"
@@ -46,7 +48,13 @@ class ActorKind(StrEnum):
 
 EVERY_SCOPE: Final = frozenset(Scope) - {Scope.HOUSE_WORK}
 """Everything that an outside caller may do."""
-OF_A_USER: Final = EVERY_SCOPE - {Scope.TRIPS_READ, Scope.TRIPS_ADMIN, Scope.SEATS_BLOCK, Scope.BOOKINGS_READ}
+OF_A_USER: Final = EVERY_SCOPE - {
+    Scope.TRIPS_READ,
+    Scope.TRIPS_ADMIN,
+    Scope.SEATS_BLOCK,
+    Scope.SEATS_EXPLAIN,
+    Scope.BOOKINGS_READ,
+}
 """What is done for a user: the actor must name one."""
 OF_AN_ORGANIZATION: Final = EVERY_SCOPE - {Scope.WAITLISTS_READ}
 """What is done in an organization: the actor must name one."""

@@ -60,7 +60,8 @@ class Fencing(Generic[H]):
         Raises OutcomeUnknown.
         """
         home, key = home_of(self._resource, organization, hold_id), rows.hold_key(hold_id)
-        fenced: Row = {"status": "aborted", "reason": reason, **(kept or {})}
+        said: Row = {"created_at_ms": self._sender.clock.now_ms()} if reason == REFUSED else {}
+        fenced: Row = {"status": "aborted", "reason": reason, **said, **(kept or {})}
         write = Write(key, ABSENT, fenced, self._sender.rules.retention.over_s(hold_id))
         for _ in range(TRIES_MAX):
             match await self._sender.apply(home, [write], ()):

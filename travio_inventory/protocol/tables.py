@@ -126,7 +126,7 @@ HOLD = RowKind(
         _number("first_segment", "the first segment of its journey"),
         _number("last_segment", "the last segment of its journey, included"),
         _text("claimant", "a digest of holder and idempotency key, which identifies a repeated request"),
-        _number("created_at_ms", "when it was created"),
+        _number("created_at_ms", "when it was created, or a final refusal was said"),
         _number("expires_at_ms", "when it expires"),
         _number("extensions", "the number of its extensions"),
         _text("order_id", "the order that it was confirmed for"),

@@ -4,9 +4,10 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import NamedTuple, Protocol, TypeAlias
 
 from travio_inventory.kernel.actor import Actor
+from travio_inventory.seats.explanation import CellNow, Trace
 from travio_inventory.seats.hold import Confirmed, Hold, HoldPage, HoldRequest
 from travio_inventory.seats.opening import Opening
-from travio_inventory.seats.queries import SeatPlace
+from travio_inventory.seats.queries import ScanPlace, SeatPlace
 from travio_inventory.seats.refusals import TakenCell
 from travio_inventory.seats.trip import Trip, TripKey
 from travio_inventory.seats.waitlist import WaitlistEntry, WaitlistPage
@@ -224,6 +225,20 @@ class Manifests(Protocol):
         """At most so many of the wanted bookings and live holds behind that place, in the order of their first seats
         and segments. What is booked all the while is on one page; a page may have fewer although more follow. Raises
         TripOpening, BackendUnavailable.
+        """
+        ...
+
+
+class Explanations(Protocol):
+    """Tells all that is kept about a seat. Raises BackendUnavailable."""
+
+    async def cells(self, trip: Trip, seat: str) -> Sequence[CellNow]:
+        """What the seat is on each segment, in order of travel."""
+        ...
+
+    async def traces(self, trip: Trip, seat: str, after: ScanPlace) -> tuple[Sequence[Trace], ScanPlace | None]:
+        """The traces in the next rows, and how far they were scanned, None if to the end. There may be none although
+        more follow.
         """
         ...
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from travio_inventory.kernel import limits
 from travio_inventory.kernel.checking import Faults
 
+_SCANNED = re.compile(r"(\d{1,7}) (.*)", re.ASCII | re.DOTALL)
 _PLACE = re.compile(r"(\d{1,6}) (-1|\d{1,4})", re.ASCII)
 
 
@@ -21,6 +22,19 @@ class SeatPlace(NamedTuple):
 
 
 BEFORE_ALL = SeatPlace(0, -1)
+
+
+class ScanPlace(NamedTuple):
+    """How far the rows of a trip are scanned: which kind of which seat group is next, and from behind which row on."""
+
+    step: int
+    start: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.step} {self.start}"
+
+
+BEGIN = ScanPlace(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,3 +70,26 @@ class ManifestQuery:
     def most(self) -> int:
         """How many holds the page has at most."""
         return self.page_size or limits.HOLDS_LISTED_MAX
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeatQuery:
+    """A page of what is kept about a seat of a trip, after `after`. Raises InvalidRequest."""
+
+    trip_id: str
+    seat_id: str
+    after: str = ""
+
+    def __post_init__(self) -> None:
+        found = Faults()
+        found.id("trip_id", self.trip_id)
+        found.id("seat_id", self.seat_id)
+        if self.after and not _SCANNED.fullmatch(self.after):
+            found.wrong("page_token", "must be empty or a next_page_token")
+        found.finish()
+
+    @property
+    def place(self) -> ScanPlace:
+        """Where the page begins."""
+        step, _, start = self.after.partition(" ")
+        return ScanPlace(int(step), start) if step else BEGIN

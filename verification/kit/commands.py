@@ -16,7 +16,7 @@ from travio_inventory.seats.commands import (
     hold_ref,
     trip_id,
 )
-from travio_inventory.seats.queries import ManifestQuery
+from travio_inventory.seats.queries import ManifestQuery, SeatQuery
 from travio_inventory.seats.trip import Ends
 
 TRIP = "t1"
@@ -30,6 +30,7 @@ def valid_commands() -> Mapping[str, object]:
     place = WaitlistPlace(trip_id=TRIP)
     return {
         "read_trips.one": trip_id(TRIP),
+        "explain_seat": SeatQuery(trip_id=TRIP, seat_id="A1"),
         "read_manifest": ManifestQuery(trip_id=TRIP, boarding="A", alighting="D"),
         "read_seat_map": SeatMapQuery(trip_id=TRIP, ends=ENDS),
         "summarize_trip": SeatMapQuery(trip_id=TRIP, ends=ENDS),

@@ -69,6 +69,7 @@ VALID: dict[str, dict[str, Any]] = {
     "LeaveWaitlist": {**_USER, "user_id": "nobody", "trip_id": "t", "seat_class": ""},
     "GetTrip": {"trip_id": "t", "organization_id": "acme"},
     "GetTripSummary": _ENDS,
+    "ExplainSeat": {"trip_id": "t", "organization_id": "acme", "seat_id": "seat-1"},
     "GetManifest": {
         "trip_id": "t",
         "organization_id": "acme",

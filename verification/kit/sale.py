@@ -26,11 +26,12 @@ from travio_inventory.seats.commands import (
     WaitsQuery,
     hold_ref,
 )
+from travio_inventory.seats.explanation import SeatExplanation, in_order
 from travio_inventory.seats.hold import NEVER_MS, Hold, HoldPage, Passenger
 from travio_inventory.seats.limits import SeatLimits
 from travio_inventory.seats.opening import Portions
 from travio_inventory.seats.ports import SeatGroupKey
-from travio_inventory.seats.queries import ManifestQuery
+from travio_inventory.seats.queries import ManifestQuery, SeatQuery
 from travio_inventory.seats.records import seat_rows
 from travio_inventory.seats.seat import Available, Blocked, HeldUntil, Sold
 from travio_inventory.seats.trip import Ends, Trip, TripKey
@@ -240,6 +241,18 @@ class Sale:
     async def go_on_opening(self) -> Visited[TripKey]:
         """One round of the opening of large trips."""
         return await self.inventory.go_on_opening(HOUSE)
+
+    async def explained(self, seat: str) -> SeatExplanation:
+        """All that is kept about the seat, page by page."""
+        whole = page = await self._explain(seat, "")
+        while page.next:
+            page = await self._explain(seat, page.next)
+            whole = whole._replace(traces=in_order([*whole.traces, *page.traces]))
+        return whole
+
+    async def _explain(self, seat: str, after: str) -> SeatExplanation:
+        query = SeatQuery(trip_id=self.trip.key.trip, seat_id=seat, after=after)
+        return await self.inventory.explain_seat(house_of(self.trip.key.organization), query)
 
     async def sweep(self) -> Visited[Partition]:
         """One round of the sweeper."""

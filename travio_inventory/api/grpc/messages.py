@@ -25,7 +25,7 @@ from travio_inventory.seats.commands import (
 )
 from travio_inventory.seats.hold import Passenger
 from travio_inventory.seats.layout import Feature, Seat, Section
-from travio_inventory.seats.queries import ManifestQuery
+from travio_inventory.seats.queries import ManifestQuery, SeatQuery
 from travio_inventory.seats.route import StationName
 from travio_inventory.seats.trip import Ends, Trip, TripKey
 
@@ -117,6 +117,11 @@ def manifest_asked(message: Fields) -> tuple[Actor, ManifestQuery]:
     return _asked(message, tenant_of, _manifest)
 
 
+def seat_asked(message: Fields) -> tuple[Actor, SeatQuery]:
+    """Read ExplainSeatRequest."""
+    return _asked(message, tenant_of, _seat_query)
+
+
 def trip_asked(message: Fields) -> tuple[Actor, Trip]:
     """Read InitializeTripInventoryRequest. Raises InvalidTrip if only the combination of fields is wrong."""
     trip = _trip(message)
@@ -194,6 +199,15 @@ def _manifest(message: Fields) -> ManifestQuery:
             after=after,
             page_size=message.page_size,
         )
+    found.finish()
+    return query
+
+
+def _seat_query(message: Fields) -> SeatQuery:
+    found = Faults()
+    after = decoding.after(found, message.page_token)
+    with found:
+        query = SeatQuery(trip_id=message.trip_id, seat_id=message.seat_id, after=after)
     found.finish()
     return query
 

@@ -13,6 +13,7 @@ from grpclib.server import Stream
 
 from travio_inventory.api.grpc import descriptors, messages, replies
 from travio_inventory.api.grpc.decoding import no_message, token_of
+from travio_inventory.api.grpc.explanations import explained
 from travio_inventory.api.grpc.maps import MapReplies
 from travio_inventory.api.grpc.protobuf import part
 from travio_inventory.api.grpc.refusals import grpc_error
@@ -121,6 +122,7 @@ class InventoryService:
                 "GetTrip": self.get_trip,
                 "GetTripSummary": self.get_trip_summary,
                 "GetManifest": self.get_manifest,
+                "ExplainSeat": self.explain_seat,
             },
         )
 
@@ -232,6 +234,9 @@ class InventoryService:
         trip, page = await self._inventory.read_manifest(*messages.manifest_asked(message))
         holds = [replies.described(hold, trip) for hold in page.holds]
         return v1.GetManifestResponse(holds=holds, next_page_token=token_of(page.next))
+
+    async def explain_seat(self, message: Message) -> v1.ExplainSeatResponse:
+        return explained(await self._inventory.explain_seat(*messages.seat_asked(message)))
 
     # Waiting lists.
 

@@ -7,6 +7,7 @@ from travio_inventory.seats.use_cases.cancel_booking import CancelBooking
 from travio_inventory.seats.use_cases.check_availability import CheckAvailability
 from travio_inventory.seats.use_cases.confirm_hold import ConfirmHold
 from travio_inventory.seats.use_cases.expire_holds import ExpireHolds
+from travio_inventory.seats.use_cases.explain_seat import ExplainSeat
 from travio_inventory.seats.use_cases.extend_hold import ExtendHold
 from travio_inventory.seats.use_cases.forget_trips import ForgetTrips
 from travio_inventory.seats.use_cases.go_on_opening import GoOnOpening
@@ -34,6 +35,7 @@ class Inventory:
     cancel_booking: CancelBooking
     read_holds: ReadHolds
     read_manifest: ReadManifest
+    explain_seat: ExplainSeat
     read_seat_map: ReadSeatMap
     check_availability: CheckAvailability
     summarize_trip: SummarizeTrip

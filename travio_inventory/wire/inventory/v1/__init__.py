@@ -15,6 +15,8 @@ __all__ = (
     "ConfirmBookingResponse",
     "ConfirmedSeat",
     "DirectionOfTravel",
+    "ExplainSeatRequest",
+    "ExplainSeatResponse",
     "ExtendHoldRequest",
     "ExtendHoldResponse",
     "FeatureDefinition",
@@ -58,8 +60,12 @@ __all__ = (
     "SeatConfiguration",
     "SeatDefinition",
     "SeatMapLegend",
+    "SeatOnSegment",
     "SeatRow",
     "SeatStatus",
+    "SeatTaker",
+    "SeatTrace",
+    "SeatTraceSource",
     "SeatUpdate",
     "SectionDefinition",
     "SegmentDefinition",
@@ -202,6 +208,43 @@ class SeatStatus(betterproto2.Enum):
             "SEAT_STATUS_HELD": 2,
             "SEAT_STATUS_BOOKED": 3,
             "SEAT_STATUS_BLOCKED": 4,
+        }
+
+
+class SeatTraceSource(betterproto2.Enum):
+    UNSPECIFIED = 0
+
+    HOLD = 1
+    """
+    The record of a hold or a booking: what it came to.
+    """
+
+    REFUSAL = 2
+    """
+    The record of a refusal that is final for its idempotency key.
+    """
+
+    EVENT = 3
+    """
+    What was recorded when it happened (docs/events.md).
+    """
+
+    @classmethod
+    def betterproto_value_to_renamed_proto_names(cls) -> dict[int, str]:
+        return {
+            0: "SEAT_TRACE_SOURCE_UNSPECIFIED",
+            1: "SEAT_TRACE_SOURCE_HOLD",
+            2: "SEAT_TRACE_SOURCE_REFUSAL",
+            3: "SEAT_TRACE_SOURCE_EVENT",
+        }
+
+    @classmethod
+    def betterproto_renamed_proto_names_to_value(cls) -> dict[str, int]:
+        return {
+            "SEAT_TRACE_SOURCE_UNSPECIFIED": 0,
+            "SEAT_TRACE_SOURCE_HOLD": 1,
+            "SEAT_TRACE_SOURCE_REFUSAL": 2,
+            "SEAT_TRACE_SOURCE_EVENT": 3,
         }
 
 
@@ -400,6 +443,49 @@ class ConfirmedSeat(betterproto2.Message):
 
 
 default_message_pool.register_message("inventory.v1", "ConfirmedSeat", ConfirmedSeat)
+
+
+@dataclass(eq=False, repr=False)
+class ExplainSeatRequest(betterproto2.Message):
+    trip_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+    organization_id: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+
+    seat_id: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
+
+    page_token: "str" = betterproto2.field(4, betterproto2.TYPE_STRING)
+    """
+    Empty for the first page, then next_page_token.
+    """
+
+
+default_message_pool.register_message("inventory.v1", "ExplainSeatRequest", ExplainSeatRequest)
+
+
+@dataclass(eq=False, repr=False)
+class ExplainSeatResponse(betterproto2.Message):
+    segments: "list[SeatOnSegment]" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, repeated=True)
+    """
+    The seat on each segment, as the store has it now; on the first page only.
+    """
+
+    traces: "list[SeatTrace]" = betterproto2.field(2, betterproto2.TYPE_MESSAGE, repeated=True)
+    """
+    All that is kept about the seat. A page may have none and still not be the last.
+    """
+
+    next_page_token: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
+    """
+    Empty after the last page.
+    """
+
+    left_out: "str" = betterproto2.field(4, betterproto2.TYPE_STRING)
+    """
+    What no page can tell, in words: plain lost races, and what is kept no longer.
+    """
+
+
+default_message_pool.register_message("inventory.v1", "ExplainSeatResponse", ExplainSeatResponse)
 
 
 @dataclass(eq=False, repr=False)
@@ -1303,6 +1389,43 @@ default_message_pool.register_message("inventory.v1", "SeatMapLegend", SeatMapLe
 
 
 @dataclass(eq=False, repr=False)
+class SeatOnSegment(betterproto2.Message):
+    segment_index: "int" = betterproto2.field(1, betterproto2.TYPE_INT32)
+
+    status: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+    """
+    available, held, sold, blocked; closed or forgotten once the trip is over; missing while it is being opened.
+    """
+
+    hold_id: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
+    """
+    The hold or booking that the seat belongs to here; empty while it is available.
+    """
+
+    since_ms: "int" = betterproto2.field(4, betterproto2.TYPE_INT64)
+    """
+    In Unix milliseconds, as all times here: for disputes they are exact.
+    """
+
+    until_ms: "int" = betterproto2.field(5, betterproto2.TYPE_INT64)
+
+    hold_status: "str" = betterproto2.field(6, betterproto2.TYPE_STRING)
+    """
+    What the record of that hold says, which decides: held, confirmed, released, expired, cancelled, aborted. Empty: it has
+    none, so an attempt is under way or was given up.
+    """
+
+    user_id: "str" = betterproto2.field(7, betterproto2.TYPE_STRING)
+
+    order_id: "str" = betterproto2.field(8, betterproto2.TYPE_STRING)
+
+    hold_expires_at_ms: "int" = betterproto2.field(9, betterproto2.TYPE_INT64)
+
+
+default_message_pool.register_message("inventory.v1", "SeatOnSegment", SeatOnSegment)
+
+
+@dataclass(eq=False, repr=False)
 class SeatRow(betterproto2.Message):
     row_number: "int" = betterproto2.field(1, betterproto2.TYPE_INT32)
     """
@@ -1320,6 +1443,88 @@ class SeatRow(betterproto2.Message):
 
 
 default_message_pool.register_message("inventory.v1", "SeatRow", SeatRow)
+
+
+@dataclass(eq=False, repr=False)
+class SeatTaker(betterproto2.Message):
+    segment_index: "int" = betterproto2.field(1, betterproto2.TYPE_INT32)
+
+    status: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+    """
+    held, sold, blocked.
+    """
+
+    hold_id: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
+    """
+    Only if it was of the same user; whose the seat was at that moment, the other traces tell.
+    """
+
+    until_ms: "int" = betterproto2.field(4, betterproto2.TYPE_INT64)
+
+
+default_message_pool.register_message("inventory.v1", "SeatTaker", SeatTaker)
+
+
+@dataclass(eq=False, repr=False)
+class SeatTrace(betterproto2.Message):
+    source: "SeatTraceSource" = betterproto2.field(
+        1, betterproto2.TYPE_ENUM, default_factory=lambda: SeatTraceSource(0)
+    )
+
+    at_ms: "int" = betterproto2.field(2, betterproto2.TYPE_INT64)
+    """
+    When the hold was created, the refusal was said, the event happened.
+    """
+
+    what: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
+    """
+    The status of the hold, the reason of the refusal, the type of the event.
+    """
+
+    hold_id: "str" = betterproto2.field(4, betterproto2.TYPE_STRING)
+
+    user_id: "str" = betterproto2.field(5, betterproto2.TYPE_STRING)
+
+    order_id: "str" = betterproto2.field(6, betterproto2.TYPE_STRING)
+
+    seat_ids: "list[str]" = betterproto2.field(7, betterproto2.TYPE_STRING, repeated=True)
+
+    from_segment_index: "int | None" = betterproto2.field(8, betterproto2.TYPE_INT32, optional=True)
+
+    to_segment_index: "int | None" = betterproto2.field(9, betterproto2.TYPE_INT32, optional=True)
+
+    until_ms: "int" = betterproto2.field(10, betterproto2.TYPE_INT64)
+    """
+    When the hold runs out or ran out, 0 if never.
+    """
+
+    changed_at_ms: "int" = betterproto2.field(11, betterproto2.TYPE_INT64)
+    """
+    The last step of the hold.
+    """
+
+    reason: "str" = betterproto2.field(12, betterproto2.TYPE_STRING)
+    """
+    Why the seat was blocked.
+    """
+
+    actor: "str" = betterproto2.field(13, betterproto2.TYPE_STRING)
+    """
+    Who caused the event: user, house, system.
+    """
+
+    takers: "list[SeatTaker]" = betterproto2.field(14, betterproto2.TYPE_MESSAGE, repeated=True)
+    """
+    Of a refusal: who had the seat.
+    """
+
+    ordinal: "int" = betterproto2.field(15, betterproto2.TYPE_INT32)
+    """
+    The number of the event among those of its hold, from 0.
+    """
+
+
+default_message_pool.register_message("inventory.v1", "SeatTrace", SeatTrace)
 
 
 @dataclass(eq=False, repr=False)
@@ -1821,6 +2026,28 @@ class InventoryServiceStub(betterproto2_grpclib.ServiceStub):
             metadata=metadata,
         )
 
+    async def explain_seat(
+        self,
+        message: "ExplainSeatRequest",
+        *,
+        timeout: "float | None" = None,
+        deadline: "Deadline | None" = None,
+        metadata: "MetadataLike | None" = None,
+    ) -> "ExplainSeatResponse":
+        """
+        Who has a seat, who had it, and who was refused it: for the organization, for support and disputes. Page by page; the
+        traces of each page are in the order of time, those of all pages are to be sorted. Never tells of passengers.
+        """
+
+        return await self._unary_unary(
+            "/inventory.v1.InventoryService/ExplainSeat",
+            message,
+            ExplainSeatResponse,
+            timeout=timeout,
+            deadline=deadline,
+            metadata=metadata,
+        )
+
 
 class NoopStub(betterproto2_grpclib.ServiceStub):
     """
@@ -1988,6 +2215,14 @@ class InventoryServiceBase(betterproto2_grpclib.ServiceBase):
 
         raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
 
+    async def explain_seat(self, message: "ExplainSeatRequest") -> "ExplainSeatResponse":
+        """
+        Who has a seat, who had it, and who was refused it: for the organization, for support and disputes. Page by page; the
+        traces of each page are in the order of time, those of all pages are to be sorted. Never tells of passengers.
+        """
+
+        raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
+
     async def __rpc_check_availability(
         self, stream: "grpclib.server.Stream[CheckAvailabilityRequest, CheckAvailabilityResponse]"
     ) -> None:
@@ -2120,6 +2355,14 @@ class InventoryServiceBase(betterproto2_grpclib.ServiceBase):
         response = await self.get_manifest(request)
         await stream.send_message(response)
 
+    async def __rpc_explain_seat(
+        self, stream: "grpclib.server.Stream[ExplainSeatRequest, ExplainSeatResponse]"
+    ) -> None:
+        request = await stream.recv_message()
+        assert request is not None
+        response = await self.explain_seat(request)
+        await stream.send_message(response)
+
     def __mapping__(self) -> "dict[str, grpclib.const.Handler]":
         return {
             "/inventory.v1.InventoryService/CheckAvailability": grpclib.const.Handler(
@@ -2229,6 +2472,12 @@ class InventoryServiceBase(betterproto2_grpclib.ServiceBase):
                 grpclib.const.Cardinality.UNARY_UNARY,
                 GetManifestRequest,
                 GetManifestResponse,
+            ),
+            "/inventory.v1.InventoryService/ExplainSeat": grpclib.const.Handler(
+                self.__rpc_explain_seat,
+                grpclib.const.Cardinality.UNARY_UNARY,
+                ExplainSeatRequest,
+                ExplainSeatResponse,
             ),
         }
 

@@ -1,0 +1,34 @@
+"""A seat is explained on the command line, to people and to programs."""
+
+from secrets import token_hex
+
+from tests.typed import Type
+from travio_inventory.client import BlockingInventoryClient, Passenger
+from verification.kit.service_process import ServiceProcess
+
+COACH = "coach-dhaka-coxs-bazar"
+
+
+def test_a_seat_is_explained_without_its_passengers(server: ServiceProcess, typed: Type) -> None:
+    name = token_hex(4)
+    environment = {"TRAVIO_TARGET": server.target, "TRAVIO_ORGANIZATION": name}
+    opened = typed("trip", "open", "travio_inventory/cli/examples/coach.toml", **environment)
+    assert opened.status == 0, opened.err
+    with BlockingInventoryClient(server.target, organization=name, user="u1") as client:
+        hold = client.hold(COACH, "dhaka", "chattogram", ["seat-A1"])
+        hold.confirm("order-1", [Passenger("seat-A1", "Ada", "N-1815")])
+    shown = typed("explain", COACH, "seat-A1", **environment)
+    assert (shown.status, shown.err) == (0, "")
+    assert "Ada" not in shown.out
+    now, before = shown.out.split("before\n")
+    assert [line.split()[:3] for line in now.splitlines()[2:4]] == [["0", "sold", hold.id], ["1", "sold", hold.id]]
+    assert [line.split()[1:3] for line in before.splitlines()[1:4]] == [
+        ["hold", "confirmed"],
+        ["event", "hold.created"],
+        ["event", "seats.purchased"],
+    ]
+    assert "leaves no trace" in before
+    plain = typed("explain", COACH, "seat-A1", "--json", **environment).plain
+    assert [trace["order"] for trace in plain["traces"]] == ["order-1", "", "order-1"]
+    untouched = typed("explain", COACH, "seat-A2", **environment).out
+    assert "nothing that is kept names the seat" in untouched

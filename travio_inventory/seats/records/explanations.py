@@ -1,0 +1,158 @@
+"""Reads all that is kept about one seat: its cells, their owners, and each hold, refusal and event that names the seat.
+
+A hold is found in its home, which may be any seat group of the trip. So the rows of holds and events of all of them are
+scanned, those of the seat's own group first: as many as the trip keeps, page by page and each at a bounded cost.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from json import loads
+from typing import Any, Final
+
+from travio_inventory.kernel.refusals import BackendUnavailable
+from travio_inventory.protocol import event_rows, rows
+from travio_inventory.protocol.batches import Batches, Kind, Row, RowKey, Rows, StoreUnavailable
+from travio_inventory.seats.explanation import CellNow, Source, Trace
+from travio_inventory.seats.hold import NEVER_MS
+from travio_inventory.seats.queries import ScanPlace
+from travio_inventory.seats.records import seat_rows
+from travio_inventory.seats.records.home_rows import home_rows
+from travio_inventory.seats.trip import Journey, Trip
+
+ROWS_MAX: Final = 500
+"""So many rows of holds and events a page looks at, whatever they tell."""
+READS_MAX: Final = 64
+KINDS: Final = (Kind.HOLD, Kind.EVENT)
+
+
+class Explanations:
+    """Implements `seats.ports.Explanations` over conditional batches."""
+
+    def __init__(self, batches: Batches) -> None:
+        self._batches = batches
+
+    async def cells(self, trip: Trip, seat: str) -> Sequence[CellNow]:
+        """See Explanations."""
+        keys = [RowKey(Kind.CELL, seat, segment) for segment in range(len(trip.segments))]
+        try:
+            cells = await self._batches.get(seat_rows.group_partition(trip.key, trip.group_of(seat)), keys)
+            owners = {rows.text(cell, "owner") for cell in cells.values()} - {""}
+            homes = await home_rows(self._batches, trip.key.organization, owners)
+        except StoreUnavailable:
+            raise BackendUnavailable from None
+        return [_cell(key.segment, cells.get(key, {}), homes) for key in keys]
+
+    async def traces(self, trip: Trip, seat: str, after: ScanPlace) -> tuple[Sequence[Trace], ScanPlace | None]:
+        """See Explanations."""
+        found: list[Trace] = []
+        place, left = after, ROWS_MAX
+        for _ in range(READS_MAX):
+            if place.step >= len(KINDS) * trip.group_count:
+                return found, None
+            kind, group = KINDS[place.step % len(KINDS)], _group(trip, seat, place.step // len(KINDS))
+            read = await self._read(trip, group, kind, place.start, left + 1)
+            fresh = {key: row for key, row in read.items() if key.id != place.start}
+            found += _traces(trip, seat, kind, fresh)
+            if len(read) > left:
+                return found, place._replace(start=max(read).id)
+            left -= len(fresh)
+            place = ScanPlace(place.step + 1)
+            if not left:
+                break
+        return found, place
+
+    async def _read(self, trip: Trip, group: int, kind: Kind, start: str, most: int) -> Rows:
+        try:
+            return await self._batches.read(seat_rows.group_partition(trip.key, group), kind, start=start, most=most)
+        except StoreUnavailable:
+            raise BackendUnavailable from None
+
+
+def _group(trip: Trip, seat: str, at: int) -> int:
+    """The seat's own group first, then the others in their order."""
+    own = trip.group_of(seat)
+    if at == 0:
+        return own
+    return at - 1 if at <= own else at
+
+
+def _cell(segment: int, cell: Row, homes: dict[str, Row]) -> CellNow:
+    owner = rows.text(cell, "owner")
+    home = homes.get(owner, {})
+    return CellNow(
+        segment,
+        rows.text(cell, "status") or "missing",
+        owner,
+        rows.number(cell, "since_ms"),
+        _end(cell, "until_ms"),
+        rows.text(home, "status"),
+        rows.text(home, "holder"),
+        rows.text(home, "order_id"),
+        _end(home, "expires_at_ms"),
+    )
+
+
+def _end(row: Row, column: str) -> int:
+    """When it ends, 0 if never."""
+    at_ms = rows.number(row, column)
+    return at_ms if at_ms < NEVER_MS else 0
+
+
+def _traces(trip: Trip, seat: str, kind: Kind, found: Rows) -> Iterator[Trace]:
+    """What these rows tell of the seat."""
+    for key, row in found.items():
+        if kind is Kind.EVENT:
+            yield from _of_event(seat, row)
+        elif row.get("status") == "aborted":
+            yield from _of_refusal(seat, key.id, row)
+        elif row.get("seats"):
+            yield from _of_hold(trip, seat, key.id, row)
+
+
+def _of_hold(trip: Trip, seat: str, hold_id: str, row: Row) -> Iterable[Trace]:
+    hold = seat_rows.read_hold(trip.key.organization, hold_id, row)
+    if seat in hold.seats:
+        yield Trace(
+            at_ms=hold.created_at_ms,
+            source=Source.HOLD,
+            what=rows.text(row, "status"),
+            hold=hold.id,
+            holder=hold.holder,
+            order=rows.text(row, "order_id"),
+            seats=hold.seats,
+            journey=hold.journey,
+            until_ms=_end(row, "expires_at_ms"),
+            changed_at_ms=hold.recorded.at_ms,
+            reason=hold.reason,
+        )
+
+
+def _of_refusal(seat: str, hold_id: str, row: Row) -> Iterable[Trace]:
+    taken = tuple(cell for cell in seat_rows.read_taken(row) if cell.seat == seat)
+    if taken:
+        at_ms, reason = rows.number(row, "created_at_ms"), rows.text(row, "reason")
+        yield Trace(at_ms=at_ms, source=Source.REFUSAL, what=reason, hold=hold_id, seats=(seat,), taken=taken)
+
+
+def _of_event(seat: str, row: Row) -> Iterable[Trace]:
+    """An event of any type and version whose data name the seat in a list."""
+    data: dict[str, Any] = loads(rows.text(row, "data") or "{}")
+    if any(isinstance(value, list) and seat in value for value in data.values()):
+        yield Trace(
+            at_ms=rows.number(row, "at_ms"),
+            source=Source.EVENT,
+            what=rows.text(row, "type"),
+            hold=data.get("hold_id") or event_rows.subject_of(row),
+            holder=data.get("user_id", ""),
+            order=data.get("order", ""),
+            seats=tuple(data.get("seats", ())),
+            journey=_journey(data),
+            until_ms=data.get("expires_at_ms", 0),
+            reason=data.get("reason", ""),
+            actor=rows.text(row, "actor"),
+            ordinal=event_rows.ordinal_of(row),
+        )
+
+
+def _journey(data: dict[str, Any]) -> Journey | None:
+    first, last = data.get("first_segment"), data.get("last_segment")
+    return Journey(first, last) if first is not None and last is not None else None

@@ -1,0 +1,47 @@
+"""Explains a seat: who has it, who had it, and who was refused it, as far as that is kept."""
+
+from typing import NamedTuple
+
+from travio_inventory.kernel.actor import Actor, Scope
+from travio_inventory.kernel.refusals import Violation
+from travio_inventory.seats.explanation import SeatExplanation, in_order
+from travio_inventory.seats.ports import Explanations
+from travio_inventory.seats.queries import SeatQuery
+from travio_inventory.seats.refusals import InvalidSeats
+from travio_inventory.seats.trip import TripKey
+from travio_inventory.seats.use_cases.trip_catalog import TripCatalog
+
+
+class Kept(NamedTuple):
+    """For how many seconds what has ended is kept."""
+
+    holds_s: int
+    events_s: int
+
+    def __str__(self) -> str:
+        return (
+            "A plain lost race leaves no trace: only a refusal that is final for its idempotency key does. "
+            f"Holds and refusals are kept for {self.holds_s} s from their end, events for {self.events_s} s."
+        )
+
+
+class ExplainSeat:
+    """What is kept about a seat, from the store; never its passengers."""
+
+    def __init__(self, trips: TripCatalog, explanations: Explanations, kept: Kept) -> None:
+        self._trips = trips
+        self._explanations = explanations
+        self._left_out = str(kept)
+
+    async def __call__(self, actor: Actor, query: SeatQuery) -> SeatExplanation:
+        """A page, see `Explanations`. Raises PermissionDenied, TripNotFound, InvalidSeats for a seat that the trip does
+        not have, BackendUnavailable.
+        """
+        actor.needs(Scope.SEATS_EXPLAIN)
+        trip = await self._trips.get(TripKey(actor.organization, query.trip_id))
+        if not trip.has_seat(query.seat_id):
+            raise InvalidSeats([Violation("seat_id", f"this trip has no seat {query.seat_id!r}")])
+        cells = await self._explanations.cells(trip, query.seat_id) if not query.after else ()
+        traces, following = await self._explanations.traces(trip, query.seat_id, query.place)
+        following_page = str(following) if following else ""
+        return SeatExplanation(trip, query.seat_id, cells, in_order(traces), following_page, self._left_out)
