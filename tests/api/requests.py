@@ -44,7 +44,7 @@ VALID: Mapping[type[betterproto2.Message], tuple[betterproto2.Message, Callable[
             ),
             messages.hold_asked,
         ),
-        (v1.ReleaseSeatsRequest(hold_id="H", user_id="user", organization_id="org"), messages.hold_named),
+        (v1.ReleaseSeatsRequest(hold_id="H", user_id="user", organization_id="org"), messages.release_asked),
         (
             v1.ConfirmBookingRequest(
                 hold_id="H",
@@ -101,7 +101,7 @@ VALID: Mapping[type[betterproto2.Message], tuple[betterproto2.Message, Callable[
             v1.ExtendHoldRequest(hold_id="H", user_id="user", organization_id="org", hold_duration_seconds=-1),
             messages.extend_asked,
         ),
-        (v1.CancelBookingRequest(booking_id="H", user_id="user", organization_id="org"), messages.booking_named),
+        (v1.CancelBookingRequest(booking_id="H", user_id="user", organization_id="org"), messages.cancel_asked),
         (v1.LeaveWaitlistRequest(trip_id="T1", user_id="user", organization_id="org"), messages.leave_asked),
         (v1.GetTripRequest(trip_id="T1", organization_id="org"), messages.trip_named),
         (

@@ -21,6 +21,7 @@ from travio_inventory.seats.commands import (
     BlockSeatsCommand,
     ConfirmHoldCommand,
     ExtendHoldCommand,
+    GiveBackCommand,
     HoldSeatsCommand,
     HoldsQuery,
     SeatMapQuery,
@@ -129,7 +130,9 @@ def test_the_other_requests_are_read_with_every_field() -> None:
     assert read_changed(v1.BatchCheckRequest) == [check, check]
     seats = SeatMapQuery(trip_id="T1", ends=Ends("A", "C", None, 1))
     assert read_changed(v1.GetSeatMapRequest) == (service, seats)
-    assert read_changed(v1.ReleaseSeatsRequest) == (user, "H")
+    assert read_changed(v1.ReleaseSeatsRequest, seat_ids=["1A"]) == (
+        user, GiveBackCommand(hold_id="H", seat_ids=("1A",)),
+    )  # fmt: skip
     assert read_changed(v1.ListHoldsRequest) == (user, HoldsQuery(include_ended=True))
     manifest = ManifestQuery(
         trip_id="T1",
@@ -144,7 +147,8 @@ def test_the_other_requests_are_read_with_every_field() -> None:
     assert read_changed(v1.ExplainSeatRequest) == (service, seat)
     assert read_changed(v1.GetManifestRequest) == (service, manifest)
     assert read_changed(v1.ExtendHoldRequest) == (user, ExtendHoldCommand(hold_id="H", ttl_s=-1))
-    assert read_changed(v1.CancelBookingRequest) == (user, "H")
+    cancel = GiveBackCommand(hold_id="H", seat_ids=("1A",), field="booking_id")
+    assert read_changed(v1.CancelBookingRequest, seat_ids=["1A"]) == (user, cancel)
     assert read_changed(v1.JoinWaitlistRequest) == (user, WaitlistPlace(trip_id="T1", seats=2))
     place = WaitlistPlace(trip_id="T1", seat_class="x")
     assert read_changed(v1.LeaveWaitlistRequest, seat_class="x") == (user, place)

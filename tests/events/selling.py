@@ -14,7 +14,7 @@ from travio_inventory.protocol.journal import EventJournal
 from travio_inventory.protocol.late_events import LateEvents
 from travio_inventory.protocol.retention import Retention
 from travio_inventory.protocol.rules import Rules
-from travio_inventory.seats.commands import hold_ref
+from travio_inventory.seats.commands import GiveBackCommand
 from travio_inventory.seats.hold import Hold
 from travio_inventory.seats.trip import Ends
 from travio_inventory.seats.use_cases.hold_seats import HoldTimes
@@ -78,7 +78,7 @@ class Service:
 
     async def release(self, hold: Hold) -> None:
         """Ann releases it."""
-        await self.assembly.inventory.release_hold(ANN, hold_ref(hold.id))
+        await self.assembly.inventory.release_hold(ANN, GiveBackCommand(hold_id=hold.id))
 
     async def relay_to(self, *sinks: str, minutes: int = 0) -> None:
         """A round for each of the sinks, then one every ten seconds for this time; a relay that cannot publish tries

@@ -13,7 +13,7 @@ from travio_inventory.app.backends import open_batches
 from travio_inventory.app.service import open_inventory
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.protocol.batches import Applied, Row, RowKey, Write
-from travio_inventory.seats.commands import ConfirmHoldCommand, hold_ref
+from travio_inventory.seats.commands import ConfirmHoldCommand, GiveBackCommand
 from travio_inventory.seats.hold import HoldId
 from travio_inventory.seats.records.seat_rows import group_partition
 from travio_inventory.seats.refusals import SeatContended, SeatTaken
@@ -68,7 +68,7 @@ class FinishedSale:
             await inventory.confirm_hold(
                 Actor(ORGANIZATION, "dan"), ConfirmHoldCommand(hold_id=self.dan, order_id="order")
             )
-            await inventory.release_hold(Actor(ORGANIZATION, "eve"), hold_ref(self.eve))
+            await inventory.release_hold(Actor(ORGANIZATION, "eve"), GiveBackCommand(hold_id=self.eve))
         done = Outcome.DONE
         self.lines += [Step(self.dan, StepKind.CONFIRM, done), Step(self.eve, StepKind.RELEASE, done)]
 

@@ -115,7 +115,7 @@ async def test_an_extension_is_noted_in_every_seat_group(sale: Sale) -> None:
     extended = await sale.extend(hold, ttl_s=150)
     assert sent[0].writes[0].values["expires_at_ms"] == START_MS + 150_000
     assert conditions(sent, Kind.CELL) == [{"owner": hold.id}] * 3
-    on: On = {hold.id: {"status": "held", "expires_at_ms": START_MS + TTL_S * 1_000}}
+    on: On = {hold.id: {"status": "held", "expires_at_ms": START_MS + TTL_S * 1_000, "extensions": 0}}
     entries = due(sale, "A1", 2) | due(sale, "A2", 2)
     assert taken(sent) == [Batch("A1", LIVES, entries, is_timely=True, on=on)]
     assert await sale.extend(extended, ttl_s=120) == extended
@@ -145,7 +145,8 @@ async def test_a_cancelled_booking_ends(sale: Sale) -> None:
     await sale.cancel(booking)
     await sale.settled()
     assert sent[0].writes[0].values["order_id"] == "order-1"
-    home = Batch("A1", ENDS, booked(booking, KEPT.ended_s), is_timely=True, on={booking.id: {"status": "confirmed"}})
+    on: On = {booking.id: {"status": "confirmed", "extensions": 0}}
+    home = Batch("A1", ENDS, booked(booking, KEPT.ended_s), is_timely=True, on=on)
     assert taken(sent) == [home, rolled()]
 
 
@@ -158,12 +159,27 @@ async def test_a_released_hold_ends(sale: Sale) -> None:
     assert taken(sent) == [Batch("A1", ENDS, set(), is_timely=True, on=on), rolled()]
 
 
+async def test_seats_that_are_given_up_are_returned_where_they_are(sale: Sale) -> None:
+    hold = await sale.hold("A1 A2 A3")
+    await sale.extend(hold, ttl_s=5 * 60)
+    sale.clock.at_ms += 3 * MINUTE_MS
+    sent = noted(sale)
+    left = await sale.release(hold, "A1 A3")
+    await sale.settled()
+    on: On = {hold.id: {"status": "held", "extensions": 1}}
+    given_up = Batch("A3", CELLS, set(), is_timely=False, on={})
+    home = Batch("A1", LIVES, due(sale, "A2", 3) | due(sale, "A3", 3), is_timely=True, on=on)
+    assert conditions(sent, Kind.CELL) == [{"owner": hold.id}] * 6
+    assert taken(sent) == [home, given_up]
+    assert left.seats == ("A2",)
+
+
 async def test_a_lapsed_hold_ends_if_it_was_not_extended(sale: Sale) -> None:
     hold = await sale.hold("A1 A2")
     sale.clock.at_ms += 2 * MINUTE_MS
     sent = noted(sale)
     await expired(sale, hold)
-    on: On = {hold.id: {"status": "held", "expires_at_ms": START_MS + TTL_S * 1_000}}
+    on: On = {hold.id: {"status": "held", "expires_at_ms": START_MS + TTL_S * 1_000, "extensions": 0}}
     assert taken(sent) == [Batch("A1", ENDS, due(sale, "A2", 3), is_timely=True, on=on), rolled()]
 
 
@@ -184,7 +200,7 @@ async def test_a_late_booking_keeps_the_hold_that_leads_to_it_until_it_is_cancel
     ]
     await sale.cancel(booking)
     await sale.settled()
-    on = {late: {"status": "confirmed"}, hold.id: {"status": "expired"}}
+    on = {late: {"status": "confirmed", "extensions": 1}, hold.id: {"status": "expired"}}
     rows = {**ENDS, (Kind.HOLD, KEPT.over_s(late)): 1}
     assert KEPT.over_s(late) > KEPT.ended_s, "the hold goes first: without its booking it could be booked again"
     assert taken(sent) == [Batch("A1", rows, booked(hold, KEPT.ended_s), is_timely=True, on=on), rolled()]

@@ -31,6 +31,7 @@ ABOUT = ("h", "t", "ann", ("A1", "é"), 1, 2)
 PRICES: dict[str, Any] = {"prices": (900, 1_100), "currency": "BDT"}
 ABOUT_BLOCK = ("h", "t", ("A1", "é"), 1, 2)
 ORDER = ',"order":"o","created_at_ms":5'
+BOUGHT = ORDER + ',"given_back":[]'
 USER, HOUSE, SYSTEM = ActorKind.USER, ActorKind.HOUSE, ActorKind.SYSTEM
 
 
@@ -48,7 +49,12 @@ def told(ordinal: int, kind: str, more: str = "", *, actor: ActorKind = USER) ->
     [
         (Held(7), 0, told(0, "hold.created", ',"expires_at_ms":7'), events.HoldCreated(*ABOUT, 7, **PRICES)),
         (Held(9), 2, told(2, "hold.extended", ',"expires_at_ms":9'), events.HoldExtended(*ABOUT, 9, **PRICES)),
-        (Confirmed("o"), 2, told(3, "seats.purchased", ORDER), events.SeatsPurchased(*ABOUT, "o", 5, **PRICES)),
+        (
+            Confirmed("o"),
+            2,
+            told(3, "seats.purchased", BOUGHT),
+            events.SeatsPurchased(*ABOUT, "o", 5, **PRICES),
+        ),
         (Released(), 0, told(1, "hold.released"), events.HoldReleased(*ABOUT, **PRICES)),
         (Expired(7), 2, told(3, "hold.expired", actor=SYSTEM), events.HoldExpired(*ABOUT, **PRICES)),
         (Cancelled("o"), 2, told(4, "booking.cancelled", ORDER), events.BookingCancelled(*ABOUT, "o", 5, **PRICES)),

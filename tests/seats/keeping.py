@@ -10,7 +10,7 @@ from travio_inventory.kernel.actor import HOUSE, Actor
 from travio_inventory.protocol.batches import Batches, Index
 from travio_inventory.protocol.retention import Retention
 from travio_inventory.protocol.rules import Rules
-from travio_inventory.seats.commands import ConfirmHoldCommand, HoldsQuery, WaitlistPlace, WaitsQuery, hold_ref
+from travio_inventory.seats.commands import ConfirmHoldCommand, GiveBackCommand, HoldsQuery, WaitlistPlace, WaitsQuery
 from travio_inventory.seats.hold import Hold
 from travio_inventory.seats.trip import Ends
 from travio_inventory.seats.use_cases.hold_seats import HoldTimes
@@ -50,11 +50,11 @@ class Keeping:
 
     async def release(self, hold: Hold) -> Hold:
         """Ann gives it back."""
-        return await self.inventory.release_hold(ANN, hold_ref(hold.id))
+        return await self.inventory.release_hold(ANN, GiveBackCommand(hold_id=hold.id))
 
     async def cancel(self, booking: Hold) -> Hold:
         """Ann gives it back."""
-        return await self.inventory.cancel_booking(ANN, hold_ref(booking.id))
+        return await self.inventory.cancel_booking(ANN, GiveBackCommand(hold_id=booking.id))
 
     async def join(self, by: str = ANN.user) -> int:
         """The place of somebody on the trip's list."""

@@ -25,6 +25,7 @@ from travio_inventory.protocol.rules import Rules
 from travio_inventory.seats.commands import (
     BlockSeatsCommand,
     ConfirmHoldCommand,
+    GiveBackCommand,
     SeatUpdate,
     WaitlistPlace,
     hold_ref,
@@ -164,7 +165,7 @@ class Shop:
 
     async def cancel(self, hold: Hold) -> Hold:
         """Cancel a booking."""
-        return await self.inventory.cancel_booking(Actor("acme", hold.holder), hold_ref(hold.id))
+        return await self.inventory.cancel_booking(Actor("acme", hold.holder), GiveBackCommand(hold_id=hold.id))
 
     async def find(self, hold: Hold) -> Hold:
         """The hold as it is now."""

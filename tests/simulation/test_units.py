@@ -14,16 +14,17 @@ SEEDS = 8
 SEEDS_MAX = 40
 """The number of seeds that are searched from the one that is known to catch a design."""
 CALM = Plan(0, seats=12, seats_per_group=4, holders=5, faults=0.0, kills=0.0)
+CHANGING = Plan(0, seats=6, seats_per_group=2, faults=0.3, changes=0.7)
 ANSWERS = {
     "hold ok", "hold NotEnough", "hold unknown", "hold ask again", "confirm ok", "confirm HoldExpired",
-    "release ok", "extend ok", "cancel ok",
+    "release ok", "extend ok", "cancel ok", "confirm some ok", "release some ok", "cancel some ok",
 }  # fmt: skip
 
 
 @pytest.mark.timeout(300)
 def test_units_are_conserved_and_every_answer_is_true_on_bad_days() -> None:
     answers: Counter[str] = Counter()
-    for plan in (ROUGH, ONE_PARTITION, CALM):
+    for plan in (ROUGH, ONE_PARTITION, CALM, CHANGING):
         for seed in range(SEEDS):
             world = simulate_units(plan.with_seed(seed))
             assert world.oracle.violations == [], plan.with_seed(seed)

@@ -116,8 +116,8 @@ def test_texts_that_rows_are_found_by() -> None:
     assert {"cell", "hold", "event", "key", "slot", "trip", "tail", "entry", "cursor"} <= set(Kind)
     assert {"expiry", "journal", "holds", "waitlists"} <= set(Index)
     assert sorted(EventType) == [
-        "booking.cancelled", "hold.created", "hold.expired", "hold.extended", "hold.released", "seats.blocked",
-        "seats.purchased", "seats.unblocked",
+        "booking.cancelled", "booking.changed", "hold.changed", "hold.created", "hold.expired", "hold.extended",
+        "hold.released", "seats.blocked", "seats.purchased", "seats.unblocked",
     ]  # fmt: skip
     assert NEVER_MS == 9_007_199_254_740_991, "the expiry of what the house has taken off sale"
 

@@ -126,12 +126,10 @@ COMMANDS = (
         "Hold seats of a journey: all of them or none.",
         f"{COACH} dhaka chattogram seat-A1 seat-A2",
     ),
-    Command(
-        "confirm", "holds:confirm", "Turn a hold into a booking. Repeating it returns the same booking.", "HOLD order-1"
-    ),
+    Command("confirm", "holds:confirm", "Turn a hold, or some of its seats, into a booking.", "HOLD order-1"),
     Command("extend", "holds:extend", "Extend a hold. Never shortens it.", "HOLD --seconds 900"),
-    Command("release", "holds:release", "Release a hold before it expires.", "HOLD"),
-    Command("cancel", "holds:cancel", "Cancel a booking and put its seats back on sale.", "BOOKING"),
+    Command("release", "holds:release", "Release a hold, or some of its seats, before it expires.", "HOLD"),
+    Command("cancel", "holds:cancel", "Cancel a booking, or some of its seats, and put them back on sale.", "BOOKING"),
     Command(
         "explain",
         "explanations:explain",

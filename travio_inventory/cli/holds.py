@@ -22,6 +22,12 @@ Seconds = Annotated[
 ]
 
 
+Parts = Annotated[
+    list[str] | None,
+    Parameter(help="Only these seats, by default all of them.", name="--seats", negative="", consume_multiple=True),
+]
+
+
 def hold(
     trip: TripId,
     origin: Annotated[str, Parameter(help="First station of the journey.")],
@@ -63,12 +69,16 @@ def confirm(
     order: Annotated[str, Parameter(help="The order that pays for the hold.")],
     /,
     *,
+    seats: Parts = None,
     reach: ConnectionOptions = HERE,
 ) -> Exit:
-    """Turn a hold into a booking. Repeating it returns the same booking."""
+    """Turn a hold, or some of its seats, into a booking.
+
+    Repeating it returns the same booking. With --seats the hold's other seats are given back.
+    """
 
     async def work(client: InventoryClient, screen: Screen) -> None:
-        booking = await client.confirm(hold_id, order)
+        booking = await client.confirm(hold_id, order, seats=seats or ())
         tickets = [
             {"ticket": ticket.id, "seat": ticket.seat, "price_minor": ticket.price_minor} for ticket in booking.tickets
         ]
@@ -96,11 +106,11 @@ def extend(hold_id: HoldId, /, *, seconds: Seconds = 0, reach: ConnectionOptions
     return ask(reach, work)
 
 
-def release(hold_id: HoldId, /, *, reach: ConnectionOptions = HERE) -> Exit:
-    """Release a hold before it expires."""
+def release(hold_id: HoldId, /, *, seats: Parts = None, reach: ConnectionOptions = HERE) -> Exit:
+    """Release a hold, or some of its seats, before it expires."""
 
     async def work(client: InventoryClient, screen: Screen) -> None:
-        count = await client.release(hold_id)
+        count = await client.release(hold_id, seats=seats or ())
         said = f"{count} released" if count else NOTHING_RELEASED
         screen.answer({"hold": hold_id, "released": count}, lambda: screen.say(said))
 
@@ -111,12 +121,13 @@ def cancel(
     booking: Annotated[str, Parameter(help="The booking's id, as printed by `confirm`.")],
     /,
     *,
+    seats: Parts = None,
     reach: ConnectionOptions = HERE,
 ) -> Exit:
-    """Cancel a booking and put its seats back on sale."""
+    """Cancel a booking, or some of its seats, and put them back on sale."""
 
     async def work(client: InventoryClient, screen: Screen) -> None:
-        count = await client.cancel(booking)
+        count = await client.cancel(booking, seats=seats or ())
         screen.answer({"booking": booking, "cancelled": count}, lambda: screen.say(f"{count} cancelled"))
 
     return ask(reach, work)

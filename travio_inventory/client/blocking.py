@@ -103,13 +103,13 @@ class BlockingHold:
         """The currency of the prices."""
         return self._hold.currency
 
-    def confirm(self, order: str, passengers: Sequence[Passenger] = ()) -> Booking:
-        """Turn it into a booking of `order`; a repeated call returns the same booking."""
-        return self._portal.call(self._hold.confirm, order, passengers)
+    def confirm(self, order: str, passengers: Sequence[Passenger] = (), *, seats: Sequence[str] = ()) -> Booking:
+        """Turn it, or these of its seats, into a booking of `order`; a repeated call returns the same booking."""
+        return self._portal.call(partial(self._hold.confirm, order, passengers, seats=seats))
 
-    def release(self) -> int:
-        """Release the seats; returns how many were released."""
-        return self._portal.call(self._hold.release)
+    def release(self, *, seats: Sequence[str] = ()) -> int:
+        """Release the seats, or these of them; returns how many were released."""
+        return self._portal.call(partial(self._hold.release, seats=seats))
 
     def extend(self, seconds: int = 0) -> datetime:
         """Extend the hold to so many seconds from now, 0 for the service's default; returns when it runs out."""

@@ -167,17 +167,22 @@ class InventoryClient:
                 return tuple(records[:most])
             request = replace(request, page_token=reply.next_page_token)
 
-    async def confirm(self, hold_id: str, order: str, passengers: Sequence[Passenger] = ()) -> Booking:
-        """Turn a hold into a booking of `order`; a repeated call returns the same booking.
+    async def confirm(
+        self, hold_id: str, order: str, passengers: Sequence[Passenger] = (), *, seats: Sequence[str] = ()
+    ) -> Booking:
+        """Turn a hold into a booking of `order`; a repeated call returns the same booking. Of these seats alone if they
+        are named: the others are given back by the same step.
 
-        Passengers, where there are any, name exactly the hold's seats. Raises HoldEnded, HoldNotFound,
+        Passengers, where there are any, name exactly the seats to book. Raises HoldEnded, HoldNotFound,
         InvalidRequest.
         """
-        return await self._steps.confirm(hold_id, order, passengers)
+        return await self._steps.confirm(hold_id, order, passengers, seats=seats)
 
-    async def release(self, hold_id: str) -> int:
-        """Release a hold; returns how many seats were released, 0 if there was nothing to release."""
-        return await self._steps.release(hold_id)
+    async def release(self, hold_id: str, *, seats: Sequence[str] = ()) -> int:
+        """Release a hold, or these of its seats; returns how many seats were released, 0 if there was nothing to
+        release. Raises InvalidSeats for seats that the hold never had.
+        """
+        return await self._steps.release(hold_id, seats=seats)
 
     async def extend(self, hold_id: str, seconds: int = 0) -> datetime:
         """Extend a hold to so many seconds from now (0: the service's default); returns when it runs out.
@@ -186,12 +191,15 @@ class InventoryClient:
         """
         return await self._steps.extend(hold_id, seconds)
 
-    async def cancel(self, booking_id: str) -> int:
-        """Cancel a booking; returns how many seats are back on sale. A repeated call has the same answer. Raises
-        HoldEnded, HoldNotFound.
+    async def cancel(self, booking_id: str, *, seats: Sequence[str] = ()) -> int:
+        """Cancel a booking, or these of its seats; returns how many seats are back on sale. A repeated call has the
+        same answer. Raises HoldEnded, HoldNotFound, InvalidSeats for seats that the booking never had.
         """
         request = wire.CancelBookingRequest(
-            booking_id=booking_id, user_id=self._account.user, organization_id=self._account.organization
+            booking_id=booking_id,
+            user_id=self._account.user,
+            organization_id=self._account.organization,
+            seat_ids=list(seats),
         )
         reply = await self._connection.write(self.stub.cancel_booking, request)
         if not reply.success:

@@ -36,10 +36,13 @@ class HoldSteps:
         self.connection = connection
         self.account = account
 
-    async def confirm(self, hold_id: str, order: str, passengers: Sequence[Passenger] = ()) -> Booking:
-        """Turn the hold into a booking of `order`; a repeated call returns the same booking.
+    async def confirm(
+        self, hold_id: str, order: str, passengers: Sequence[Passenger] = (), *, seats: Sequence[str] = ()
+    ) -> Booking:
+        """Turn the hold into a booking of `order`; a repeated call returns the same booking. Of these seats alone if
+        they are named: the others are given back by the same step.
 
-        Passengers, where there are any, name exactly the hold's seats. Raises HoldEnded, HoldNotFound,
+        Passengers, where there are any, name exactly the seats to book. Raises HoldEnded, HoldNotFound,
         InvalidRequest, OutcomeUnknown, BackendUnavailable.
         """
         request = wire.ConfirmBookingRequest(
@@ -55,19 +58,23 @@ class HoldSteps:
                 )
                 for passenger in passengers
             ],
+            seat_ids=list(seats),
         )
         reply = await self.connection.write(self.connection.stub.confirm_booking, request)
         if not reply.success:
             raise legacy_refusal(reply.failure_reason, ())
         return messages.booking(reply)
 
-    async def release(self, hold_id: str) -> int:
-        """Release the seats; returns how many were released, 0 if there was nothing to release.
+    async def release(self, hold_id: str, *, seats: Sequence[str] = ()) -> int:
+        """Release the seats, or these of them; returns how many were released, 0 if there was nothing to release.
 
-        Raises OutcomeUnknown, BackendUnavailable.
+        Raises InvalidSeats for seats that the hold never had, OutcomeUnknown, BackendUnavailable.
         """
         request = wire.ReleaseSeatsRequest(
-            hold_id=hold_id, user_id=self.account.user, organization_id=self.account.organization
+            hold_id=hold_id,
+            user_id=self.account.user,
+            organization_id=self.account.organization,
+            seat_ids=list(seats),
         )
         reply = await self.connection.write(self.connection.stub.release_seats, request)
         return reply.released_count if reply.success else 0
@@ -106,16 +113,18 @@ class Hold:
         self._is_settled = False
         """Whether this object confirmed or released it, so that nothing is left to release."""
 
-    async def confirm(self, order: str, passengers: Sequence[Passenger] = ()) -> Booking:
-        """Turn it into a booking of `order`; a repeated call returns the same booking."""
-        booking = await self._steps.confirm(self.id, order, passengers)
+    async def confirm(self, order: str, passengers: Sequence[Passenger] = (), *, seats: Sequence[str] = ()) -> Booking:
+        """Turn it, or these of its seats, into a booking of `order`; a repeated call returns the same booking."""
+        booking = await self._steps.confirm(self.id, order, passengers, seats=seats)
         self._is_settled = True
         return booking
 
-    async def release(self) -> int:
-        """Release the seats; returns how many were released."""
-        released = await self._steps.release(self.id)
-        self._is_settled = True
+    async def release(self, *, seats: Sequence[str] = ()) -> int:
+        """Release the seats, or these of them; returns how many were released. `seats` and `prices` go on to say what
+        it was made with.
+        """
+        released = await self._steps.release(self.id, seats=seats)
+        self._is_settled = not seats
         return released
 
     async def extend(self, seconds: int = 0) -> datetime:

@@ -200,7 +200,7 @@ class Claims(Generic[H]):
         if home_of(self._resource, partition.organization, owner) == partition:
             await self._judge_neighbour(findings, obstacle)
             return
-        judged = await self._judging.judge(partition.organization, owner, since_ms=since_ms)
+        judged = await self._judging.judge_claim(partition, key, owner, since_ms=since_ms)
         match judged.verdict:
             case Verdict.TAKEN:
                 findings.taken.append(Taken(key, owner, judged.row))

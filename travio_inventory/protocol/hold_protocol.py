@@ -4,7 +4,7 @@ A step is one conditional batch on the hold's home, and that batch is its only c
 condition that they are free and returned on condition that they are the hold's; a hold that has ended stays ended.
 """
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from typing import Any, Generic
 
 from travio_inventory.kernel.actor import Actor
@@ -59,17 +59,17 @@ class HoldProtocol(Generic[H]):
         """See Holds."""
         return await self._holding.hold(request)
 
-    async def confirm(self, actor: Actor, hold_id: str, booking: Confirmed) -> H:
+    async def confirm(self, actor: Actor, hold_id: str, booking: Confirmed, parts: Collection[str] | None = None) -> H:
         """See Holds."""
-        return await self._confirming.confirm(actor, hold_id, booking)
+        return await self._confirming.confirm(actor, hold_id, booking, parts)
 
-    async def release(self, actor: Actor, hold_id: str) -> H:
+    async def release(self, actor: Actor, hold_id: str, parts: Collection[str] | None = None) -> H:
         """See Holds."""
-        return await release(self.deciding, actor, hold_id)
+        return await release(self.deciding, actor, hold_id, parts)
 
-    async def cancel(self, actor: Actor, hold_id: str) -> H:
+    async def cancel(self, actor: Actor, hold_id: str, parts: Collection[str] | None = None) -> H:
         """See Holds."""
-        return await cancel(self.deciding, actor, hold_id)
+        return await cancel(self.deciding, actor, hold_id, parts)
 
     async def extend(self, actor: Actor, hold_id: str, *, expires_at_ms: int, total_ms_max: int) -> H:
         """See Holds."""

@@ -6,7 +6,7 @@ from typing import Generic
 
 from travio_inventory.protocol import fencing, rows
 from travio_inventory.protocol.ages import Ages
-from travio_inventory.protocol.batches import Row
+from travio_inventory.protocol.batches import Partition, Row, RowKey
 from travio_inventory.protocol.fencing import Fencing
 from travio_inventory.protocol.hold import NEVER_MS
 from travio_inventory.protocol.resource import H, Resource, home_of
@@ -64,6 +64,14 @@ class Judging(Generic[H]):
         if row.get("status") == "held" and self.has_lapsed(hold_id, row):
             row = await self._expiring.expire(self._resource.read(organization, hold_id, row))
         return Judged(Verdict.TAKEN if row.get("status") in rows.LIVE else Verdict.DEAD, row)
+
+    async def judge_claim(self, partition: Partition, key: RowKey, owner: str, *, since_ms: int) -> Judged:
+        """The verdict about one claim that is not in its owner's home: one that the home row of a live owner does not
+        name was given up. Raises StoreUnavailable, OutcomeUnknown.
+        """
+        judged = await self.judge(partition.organization, owner, since_ms=since_ms)
+        is_given_up = judged.verdict is Verdict.TAKEN and not self._resource.names(judged.row, partition, key)
+        return Judged(Verdict.DEAD, judged.row) if is_given_up else judged
 
     async def neighbour(self, organization: str, hold_id: str) -> Row:
         """The home row of an owner in its own home, where row and claims always agree; if it had lapsed, after its end.

@@ -19,6 +19,7 @@ wants at the moment, so that maps are right and events are told, and for what th
     claim of a hold at home, lapsed          expire it, many in one batch
     claim of a foreign hold that lives       bring it in line: confirmed, it says so
     claim of a foreign hold that ended       give it back
+    claim that a foreign hold gave up        give it back
     claim of an id without a row, old        fence the id, then give it back
 
 Where to look: a step writes, before its batch, an index entry that names the partition under the minute in which
@@ -232,13 +233,16 @@ class LapseFinder(Generic[H]):
     async def _settle(self, partition: Partition, owner: str, owned: dict[RowKey, Standing]) -> None:
         since_ms = min(claim.since_ms for claim in owned.values())
         judged = await self._judging.judge(partition.organization, owner, since_ms=since_ms)
-        if judged.verdict is Verdict.DEAD:
-            state: HoldState = Aborted("")
-        elif judged.row.get("status") == "confirmed" and not all(claim.is_settled for claim in owned.values()):
-            state = Confirmed("")
-        else:
+        if judged.verdict is Verdict.CONTENDED:
             return
-        if not await self._rolling.roll(owner, partition, list(owned), state):
+        is_live, row = judged.verdict is Verdict.TAKEN, judged.row
+        named = {key: claim for key, claim in owned.items() if is_live and self._resource.names(row, partition, key)}
+        await self._roll(owner, partition, owned.keys() - named.keys(), Aborted(""))
+        if row.get("status") == "confirmed" and not all(claim.is_settled for claim in named.values()):
+            await self._roll(owner, partition, named.keys(), Confirmed(""))
+
+    async def _roll(self, owner: str, partition: Partition, keys: Collection[RowKey], state: HoldState) -> None:
+        if keys and not await self._rolling.roll(owner, partition, sorted(keys), state):
             raise OutcomeUnknown
 
     def _together(self, holds: Iterable[H], partition: Partition) -> Iterator[list[H]]:

@@ -25,13 +25,13 @@ same thing leaves true; what `move` writes is conditional on the claim being tha
 says whose a claim is names the hold's id, and with it the home whose row alone says whether the hold lives.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Generic, NamedTuple, Protocol, Self, TypeVar
 
 from travio_inventory.kernel.actor import Actor
-from travio_inventory.kernel.refusals import FinalRefusal, RetryableRefusal
+from travio_inventory.kernel.refusals import FinalRefusal, Refusal, RetryableRefusal
 from travio_inventory.protocol.batches import Batches, IndexEntry, Kind, Partition, Row, RowKey, Rows, Table, Write
 from travio_inventory.protocol.hold import Confirmed, HoldState, Recorded, parse_hold_id
 
@@ -79,6 +79,16 @@ class Hold(Protocol):
         """Where its last event is."""
         ...
 
+    @property
+    def parts(self) -> Sequence[str]:
+        """What it can be divided into, by name."""
+        ...
+
+    @property
+    def given_up(self) -> Sequence[str]:
+        """Parts that it had once."""
+        ...
+
     def with_state(self, state: HoldState) -> Self:
         """The same hold in another state."""
         ...
@@ -89,6 +99,16 @@ class Hold(Protocol):
 
     def booked_late(self, state: HoldState) -> Self:
         """The late booking of the same claims."""
+        ...
+
+    def keeping(self, parts: Collection[str], state: HoldState) -> Self:
+        """The same hold in that state, with these of its parts alone: by one more extension, unless the state is
+        another.
+        """
+        ...
+
+    def never_had(self, parts: Collection[str]) -> Refusal:
+        """The refusal for parts that it never had."""
         ...
 
 
@@ -244,6 +264,14 @@ class Resource(Protocol[H]):
 
     def columns(self, hold: H) -> Row:
         """The whole row of a hold, but for where its last event is."""
+        ...
+
+    def names(self, home: Row, partition: Partition, key: RowKey) -> bool:
+        """Whether the row of a hold that lives says that this claim is its own."""
+        ...
+
+    def changes(self, before: H, after: H) -> Row:
+        """What the row of a hold says otherwise after a change of what it claims."""
         ...
 
     def booking(self, state: Confirmed) -> Row:

@@ -14,7 +14,7 @@ from travio_inventory.protocol.batches import (
     StoreUnavailable,
     Unknown,
 )
-from travio_inventory.protocol.hold import NEVER_MS, Held, HoldState
+from travio_inventory.protocol.hold import NEVER_MS, Held, HoldState, Released
 from travio_inventory.protocol.resource import H, HoldWatch, Resource, home_and_others
 from travio_inventory.protocol.sending import Sender
 from travio_inventory.protocol.steps import writing
@@ -45,6 +45,17 @@ class RollingForward(Generic[H]):
         await self.watch.changed(hold, as_of_ms=as_of_ms)
         if not isinstance(hold.state, Held) and self._others(hold):
             self._background(self.roll_forward(hold))
+
+    async def changed(self, before: H, after: H, *, as_of_ms: int) -> None:
+        """The same after a step, which may have given up some of what the hold had before."""
+        await self.settled(after, as_of_ms=as_of_ms)
+        if writing.is_alive(after):
+            for partition in self._others(before):
+                if gone := writing.given_up(self._resource, before, after, partition):
+                    self._background(self._return(before.id, partition, gone))
+
+    async def _return(self, hold_id: str, partition: Partition, keys: Sequence[RowKey]) -> None:
+        await self.roll(hold_id, partition, keys, Released())
 
     async def rows_settled(self, organization: str, standing: Mapping[str, Row], *, as_of_ms: int) -> None:
         """The same of holds by their rows."""

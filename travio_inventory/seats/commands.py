@@ -116,15 +116,41 @@ class HoldSeatsCommand:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GiveBackCommand:
+    """A hold to release, or a booking to cancel: all of its seats, or these alone. `field` is what the wire calls the
+    id.
+    """
+
+    hold_id: str
+    seat_ids: tuple[str, ...] = ()
+    field: str = "hold_id"
+
+    def __post_init__(self) -> None:
+        found = Faults()
+        found.text(self.field, self.hold_id, HOLD_ID_BYTES_MAX, required=True)
+        _check_parts(found, self.seat_ids)
+        found.finish()
+
+    @property
+    def parts(self) -> tuple[str, ...] | None:
+        """The seats that are named, None if all are meant."""
+        return self.seat_ids or None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ConfirmHoldCommand:
-    """A hold to book under an order, with its passengers if they are named."""
+    """A hold to book under an order, with its passengers if they are named; these of its seats alone if they are named:
+    the others are given back.
+    """
 
     hold_id: str
     order_id: str
     passengers: tuple[Passenger, ...] = ()
+    seat_ids: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         found = Faults()
+        _check_parts(found, self.seat_ids)
         if found.count("passengers", self.passengers, 0, limits.SEATS_PER_HOLD_MAX):
             for index, passenger in enumerate(self.passengers):
                 each = found.at(f"passengers[{index}].")
@@ -239,6 +265,12 @@ class WaitsQuery:
     def most(self) -> int:
         """How many places the page has at most."""
         return self.page_size or limits.WAITS_LISTED_MAX
+
+
+def _check_parts(found: Faults, seat_ids: tuple[str, ...]) -> None:
+    """Seats of a hold, none for all of them."""
+    if found.count("seat_ids", seat_ids, 0, limits.SEATS_PER_HOLD_MAX, InvalidSeats):
+        found.ids("seat_ids", seat_ids)
 
 
 def _check_ends(found: Faults, ends: Ends) -> None:

@@ -18,9 +18,11 @@ class EventType(StrEnum):
 
     HOLD_CREATED = "hold.created"
     HOLD_EXTENDED = "hold.extended"
+    HOLD_CHANGED = "hold.changed"
     SEATS_PURCHASED = "seats.purchased"
     HOLD_RELEASED = "hold.released"
     HOLD_EXPIRED = "hold.expired"
+    BOOKING_CHANGED = "booking.changed"
     BOOKING_CANCELLED = "booking.cancelled"
     SEATS_BLOCKED = "seats.blocked"
     SEATS_UNBLOCKED = "seats.unblocked"
@@ -60,12 +62,42 @@ class HoldExtended(OfHold):
 
 
 @dataclass(frozen=True, slots=True)
+class OfChange(OfHold):
+    """The fields of a change of seats or journey: the others say what is now, these what was before."""
+
+    seats_before: tuple[str, ...]
+    first_segment_before: int
+    last_segment_before: int
+    prices_before: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HoldChanged(OfChange):
+    """The hold, until then, has other seats or another journey than before."""
+
+    type: ClassVar = EventType.HOLD_CHANGED
+    expires_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class BookingChanged(OfChange):
+    """The booking of that order, whose hold was created at that moment, has other seats or another journey."""
+
+    type: ClassVar = EventType.BOOKING_CHANGED
+    order: str
+    created_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class SeatsPurchased(OfHold):
-    """The hold, which was created at that moment, became a booking of that order."""
+    """The hold, which was created at that moment, became a booking of that order. The seats that are given back were
+    the hold's, and are free by the same step.
+    """
 
     type: ClassVar = EventType.SEATS_PURCHASED
     order: str
     created_at_ms: int
+    given_back: tuple[str, ...] = field(default=(), kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,9 +153,11 @@ class SeatsUnblocked(OfBlock):
 Data: TypeAlias = (
     HoldCreated
     | HoldExtended
+    | HoldChanged
     | SeatsPurchased
     | HoldReleased
     | HoldExpired
+    | BookingChanged
     | BookingCancelled
     | SeatsBlocked
     | SeatsUnblocked
@@ -131,6 +165,7 @@ Data: TypeAlias = (
 
 _BY_TYPE: dict[str, type[Data]] = {data.type: data for data in Data.__args__}
 _FIELDS = {data: tuple(field.name for field in fields(data)) for data in Data.__args__}
+_LISTS = ("seats", "prices", "given_back", "seats_before", "prices_before")
 _encode = JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
@@ -151,23 +186,40 @@ def _actor(hold: Hold) -> ActorKind:
 def _by_user(hold: Hold) -> tuple[int, Data]:
     about = (hold.id, hold.trip.trip, hold.holder, hold.seats, *hold.journey)
     costs: dict[str, Any] = {"prices": hold.prices, "currency": hold.currency}
+    made_ms = hold.created_at_ms
     match hold.state:
+        case Held(expires_at_ms=until_ms) if hold.before is not None:
+            return hold.extensions, HoldChanged(*about, *_was(hold.before), until_ms, **costs)
         case Held(expires_at_ms=until_ms) if hold.extensions:
             return hold.extensions, HoldExtended(*about, until_ms, **costs)
         case Held(expires_at_ms=until_ms):
             return 0, HoldCreated(*about, until_ms, **costs)
+        case Confirmed(order=order) if hold.before is not None and isinstance(hold.before.state, Confirmed):
+            return hold.extensions + 1, BookingChanged(*about, *_was(hold.before), order, made_ms, **costs)
         case Confirmed(order=order):
-            return hold.extensions + 1, SeatsPurchased(*about, order, hold.created_at_ms, **costs)
+            return hold.extensions + 1, SeatsPurchased(*about, order, made_ms, given_back=_given_back(hold), **costs)
         case Released():
             return hold.extensions + 1, HoldReleased(*about, **costs)
         case Expired():
             return hold.extensions + 1, HoldExpired(*about, **costs)
         case Cancelled(order=order):
-            return hold.extensions + 2, BookingCancelled(*about, order, hold.created_at_ms, **costs)
+            return hold.extensions + 2, BookingCancelled(*about, order, made_ms, **costs)
         case Aborted() | Forgotten():
             raise ValueError("an aborted attempt has no event, nor has a hold that is forgotten")
         case _:
             assert_never(hold.state)
+
+
+def _was(before: Hold) -> tuple[tuple[str, ...], int, int, tuple[int, ...]]:
+    """What the hold was before the change."""
+    return before.seats, *before.journey, before.prices
+
+
+def _given_back(hold: Hold) -> tuple[str, ...]:
+    """The seats of a hold that were not booked with the others; an expired one had none any more."""
+    if hold.before is None or not hold.before.is_live:
+        return ()
+    return tuple(seat for seat in hold.before.seats if seat not in hold.seats)
 
 
 def _by_house(hold: Hold) -> tuple[int, Data]:
@@ -188,5 +240,5 @@ def data_of(event: Event) -> Data:
     if kind is None or event.version != VERSION:
         raise ValueError(f"event {event.type} of version {event.version} is not known here")
     found: dict[str, Any] = loads(event.data)
-    found |= {name: tuple(found[name]) for name in ("seats", "prices") if name in found}
+    found |= {name: tuple(found[name]) for name in _LISTS if name in found}
     return kind(**{name: found[name] for name in _FIELDS[kind]})

@@ -1,11 +1,12 @@
 """A hold of seats, and the request for one; its states and its id are those of any hold."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import NamedTuple
 
 from travio_inventory.kernel.actor import Actor
+from travio_inventory.kernel.refusals import Violation
 from travio_inventory.protocol.hold import (
     DIGEST_CHARS,
     LATE_SUFFIX,
@@ -27,6 +28,7 @@ from travio_inventory.protocol.hold import (
     late_id,
     parse_hold_id,
 )
+from travio_inventory.seats.refusals import InvalidSeats
 from travio_inventory.seats.trip import Journey, Trip, TripKey
 
 __all__ = [
@@ -134,6 +136,10 @@ class Hold:
     currency: str = ""
     recorded: Recorded = field(default=Recorded(0, 0), compare=False)
     """Where its last event is."""
+    given_up: tuple[str, ...] = ()
+    """Seats that it had once."""
+    before: "Hold | None" = field(default=None, compare=False, repr=False)
+    """What it was before the step that takes seats from it; None once that is done."""
 
     def with_state(self, state: HoldState) -> "Hold":
         """The same hold in another state."""
@@ -146,6 +152,34 @@ class Hold:
     def booked_late(self, state: HoldState) -> "Hold":
         """The late booking of the same seats."""
         return self._changed(id=late_id(self.id), state=state, extensions=self.extensions + 1)
+
+    def keeping(self, parts: Collection[str], state: HoldState) -> "Hold":
+        """The same hold in that state, with these of its seats alone: by one more extension, unless the state is
+        another. Of the passengers those of its seats stay.
+        """
+        kept = [at for at, seat in enumerate(self.seats) if seat in parts]
+        if isinstance(state, Confirmed):
+            state = replace(state, named=tuple(each for each in _passengers(state) if each.seat in parts))
+        return replace(
+            self,
+            seats=tuple(self.seats[at] for at in kept),
+            groups=tuple(self.groups[at] for at in kept),
+            prices=tuple(self.prices[at] for at in kept),
+            state=state,
+            extensions=self.extensions + (type(state) is type(self.state)),
+            given_up=(*self.given_up, *(seat for seat in self.seats if seat not in parts)),
+            before=self,
+        )
+
+    def never_had(self, parts: Collection[str]) -> InvalidSeats:
+        """The refusal for seats that it never had."""
+        said = f"the hold has the seats {', '.join(self.seats)}, not {', '.join(sorted(parts))}"
+        return InvalidSeats([Violation("seat_ids", said)])
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Its seats, each of which can be given back by itself."""
+        return self.seats
 
     def _changed(self, **values: object) -> "Hold":
         """The same seats with these values; five times as fast as `replace`, and what is known of the seats stays."""
@@ -186,13 +220,16 @@ class Hold:
     @property
     def passengers(self) -> tuple[Passenger, ...]:
         """Those whom its booking names."""
-        named = self.state.named if isinstance(self.state, Confirmed) else ()
-        return tuple(each for each in named if isinstance(each, Passenger))
+        return _passengers(self.state) if isinstance(self.state, Confirmed) else ()
 
     @property
     def is_live(self) -> bool:
         """Whether the hold has its seats."""
         return isinstance(self.state, Held | Confirmed)
+
+
+def _passengers(state: Confirmed) -> tuple[Passenger, ...]:
+    return tuple(each for each in state.named if isinstance(each, Passenger))
 
 
 class HoldPage(NamedTuple):

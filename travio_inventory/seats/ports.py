@@ -171,23 +171,28 @@ class Holds(Protocol):
         """
         ...
 
-    async def confirm(self, actor: Actor, hold_id: str, booking: Confirmed) -> Hold:
-        """Make it a booking of that order for those passengers, even an expired one if its seats are still free. A
-        repeated call returns the same booking, with the passengers that it has. Raises HoldEnded.
+    async def confirm(
+        self, actor: Actor, hold_id: str, booking: Confirmed, parts: Collection[str] | None = None
+    ) -> Hold:
+        """Make it a booking of that order for those passengers, even an expired one if its seats are still free; of
+        these seats alone if they are named, the others are given back by the same step. A repeated call returns the
+        same booking, with the passengers that it has. Raises HoldEnded, InvalidSeats.
         """
         ...
 
-    async def release(self, actor: Actor, hold_id: str) -> Hold:
-        """Return the seats; a repeated call has the same answer. Raises HoldEnded if the hold ended in another way."""
+    async def release(self, actor: Actor, hold_id: str, parts: Collection[str] | None = None) -> Hold:
+        """Return the seats, or these of them; a repeated call has the same answer. Raises HoldEnded if the hold ended
+        in another way, InvalidSeats for seats that it never had.
+        """
         ...
 
     async def extend(self, actor: Actor, hold_id: str, *, expires_at_ms: int, total_ms_max: int) -> Hold:
         """Extend the hold at least until then. Raises HoldEnded, ExtensionTooLong."""
         ...
 
-    async def cancel(self, actor: Actor, hold_id: str) -> Hold:
-        """Return a booking; a repeated call has the same answer. Raises HoldEnded if the hold ended in another way,
-        HoldNotFound if it is not a booking yet.
+    async def cancel(self, actor: Actor, hold_id: str, parts: Collection[str] | None = None) -> Hold:
+        """Return a booking, or these of its seats; a repeated call has the same answer. Raises HoldEnded if the hold
+        ended in another way, HoldNotFound if it is not a booking yet, InvalidSeats for seats that it never had.
         """
         ...
 

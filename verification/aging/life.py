@@ -18,7 +18,7 @@ from travio_inventory.protocol.index_entries import MINUTE_MS
 from travio_inventory.protocol.journal import LOOK_EVERY_MS
 from travio_inventory.protocol.retention import Retention
 from travio_inventory.protocol.rules import Rules
-from travio_inventory.seats.commands import HoldsQuery, WaitlistPlace, WaitsQuery, hold_ref
+from travio_inventory.seats.commands import GiveBackCommand, HoldsQuery, WaitlistPlace, WaitsQuery
 from travio_inventory.seats.trip import OUR_CHOICE, Ends
 from travio_inventory.seats.use_cases.hold_seats import HoldTimes
 from verification.aging.counting import CountingBatches
@@ -76,7 +76,7 @@ class Life:
         """One cycle of the seat: held and released."""
         inventory = self.assembly.inventory
         hold = await hold_seats(inventory, BUYER, TRIP.key.trip, ENDS, [AGED], ttl_s=60)
-        await inventory.release_hold(BUYER, hold_ref(hold.id))
+        await inventory.release_hold(BUYER, GiveBackCommand(hold_id=hold.id))
 
     async def join_and_leave(self) -> None:
         """One cycle of a place on the waiting list."""
@@ -88,7 +88,7 @@ class Life:
         """One cycle of a key in the holder's ledger."""
         inventory, key = self.assembly.inventory, f"key-{next(self._numbers)}-{SystemRandom().getrandbits(64):x}"
         hold = await hold_seats(inventory, BUYER, TRIP.key.trip, ENDS, [OTHER], ttl_s=60, key=key)
-        await inventory.release_hold(BUYER, hold_ref(hold.id))
+        await inventory.release_hold(BUYER, GiveBackCommand(hold_id=hold.id))
 
     async def costs(self) -> dict[str, Cost]:
         """What each kind of call costs now."""

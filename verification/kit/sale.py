@@ -20,6 +20,7 @@ from travio_inventory.seats.commands import (
     BlockSeatsCommand,
     ConfirmHoldCommand,
     ExtendHoldCommand,
+    GiveBackCommand,
     HoldsQuery,
     SeatUpdate,
     WaitlistPlace,
@@ -173,23 +174,28 @@ class Sale:
             settles=settles,
         )
 
-    async def confirm(self, hold: Hold, order: str = "order-1", *, passengers: Sequence[Passenger] = ()) -> Hold:
-        """Book it."""
-        return await self.inventory.confirm_hold(
-            _holder(hold), ConfirmHoldCommand(hold_id=hold.id, order_id=order, passengers=tuple(passengers))
+    async def confirm(
+        self, hold: Hold, order: str = "order-1", *, passengers: Sequence[Passenger] = (), seats: str = ""
+    ) -> Hold:
+        """Book it, or these of its seats."""
+        command = ConfirmHoldCommand(
+            hold_id=hold.id, order_id=order, passengers=tuple(passengers), seat_ids=tuple(seats.split())
         )
+        return await self.inventory.confirm_hold(_holder(hold), command)
 
-    async def release(self, hold: Hold) -> Hold:
-        """Give the seats back."""
-        return await self.inventory.release_hold(_holder(hold), hold_ref(hold.id))
+    async def release(self, hold: Hold, seats: str = "") -> Hold:
+        """Give the seats back, or these of them."""
+        command = GiveBackCommand(hold_id=hold.id, seat_ids=tuple(seats.split()))
+        return await self.inventory.release_hold(_holder(hold), command)
 
     async def extend(self, hold: Hold, *, ttl_s: int = TTL_S) -> Hold:
         """Hold the seats for this time from now."""
         return await self.inventory.extend_hold(_holder(hold), ExtendHoldCommand(hold_id=hold.id, ttl_s=ttl_s))
 
-    async def cancel(self, hold: Hold) -> Hold:
-        """Cancel a booking."""
-        return await self.inventory.cancel_booking(_holder(hold), hold_ref(hold.id))
+    async def cancel(self, hold: Hold, seats: str = "") -> Hold:
+        """Cancel a booking, or these of its seats."""
+        command = GiveBackCommand(hold_id=hold.id, seat_ids=tuple(seats.split()))
+        return await self.inventory.cancel_booking(_holder(hold), command)
 
     async def find(self, hold: Hold) -> Hold:
         """The hold in its present state."""
@@ -308,6 +314,7 @@ class Sale:
         for key, cell in cells.items():
             owner = str(cell.get("owner") or "")
             assert cell["status"] == (_status_of_cells(holds[owner]) if owner else "available"), (key, cell)
+            assert not owner or seat_rows.names(holds[owner], key), (key, cell, holds[owner])
         for hold_id, row in holds.items():
             if row["status"] in rows.LIVE:
                 hold = seat_rows.read_hold(self.trip.key.organization, hold_id, row)

@@ -14,6 +14,7 @@ only reads again.
 from verification.simulation import (
     broken_blocking,
     broken_cells,
+    broken_changes,
     broken_edge,
     broken_events,
     broken_keys,
@@ -31,6 +32,7 @@ __all__ = [
     "BROKEN",
     "broken_blocking",
     "broken_cells",
+    "broken_changes",
     "broken_edge",
     "broken_events",
     "broken_keys",

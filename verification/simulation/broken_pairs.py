@@ -265,17 +265,16 @@ def _answer_alone(patch: pytest.MonkeyPatch) -> None:
     async def noted(
         sender: Sender,
         resource: Resource[Hold],
-        hold: Hold,
-        state: HoldState,
-        condition: Row,
+        change: tuple[Hold, Hold, Row],
         *,
         seen: Rows,
         at_ms: int,
         beside: Sequence[Write] = (),
     ) -> Outcome:
-        outcome = await step(sender, resource, hold, state, condition, seen=seen, at_ms=at_ms, beside=beside)
+        outcome = await step(sender, resource, change, seen=seen, at_ms=at_ms, beside=beside)
+        _, hold, _ = change
         if isinstance(outcome, Applied):
-            done.add((hold.id, type(state)))
+            done.add((hold.id, type(hold.state)))
         return outcome
 
     async def own(self: RollingForward[Hold], hold: Hold, *, as_of_ms: int) -> None:

@@ -24,7 +24,7 @@ from travio_inventory.protocol.fencing import REFUSED, Fencing
 from travio_inventory.protocol.resource import Resource, home_and_others
 from travio_inventory.protocol.sending import Sender
 from travio_inventory.protocol.steps import writing
-from travio_inventory.seats.hold import LATE_SUFFIX, Aborted, Confirmed, Hold, HoldState
+from travio_inventory.seats.hold import LATE_SUFFIX, Aborted, Confirmed, Hold
 from travio_inventory.seats.records import seat_rows
 from travio_inventory.seats.refusals import HoldNotFound
 from travio_inventory.store.memory import MemoryBatches
@@ -97,16 +97,15 @@ def _confirm_by_a_read(patch: pytest.MonkeyPatch) -> None:
     async def read_it(
         sender: Sender,
         resource: Resource[Hold],
-        hold: Hold,
-        state: HoldState,
-        condition: Row,
+        change: tuple[Hold, Hold, Row],
         *,
         seen: Rows,
         at_ms: int,
         beside: Sequence[Write] = (),
     ) -> Outcome:
-        outcome = await step(sender, resource, hold, state, condition, seen=seen, at_ms=at_ms, beside=beside)
-        if isinstance(outcome, Unknown) and isinstance(state, Confirmed):
+        outcome = await step(sender, resource, change, seen=seen, at_ms=at_ms, beside=beside)
+        _, hold, _ = change
+        if isinstance(outcome, Unknown) and isinstance(hold.state, Confirmed):
             with suppress(StoreUnavailable):
                 key = rows.hold_key(hold.id)
                 standing = await sender.batches.get(seat_rows.home_partition(hold.trip.organization, hold.id), [key])

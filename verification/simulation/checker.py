@@ -21,6 +21,7 @@ from verification.simulation.turns import violations_of_lists
 EVENTS = {
     "hold.created": "held", "hold.extended": "held", "seats.purchased": "confirmed", "hold.released": "released",
     "hold.expired": "expired", "booking.cancelled": "cancelled", "seats.blocked": "held", "seats.unblocked": "released",
+    "hold.changed": "held", "booking.changed": "confirmed",
 }  # fmt: skip
 
 
@@ -35,7 +36,8 @@ def judge_rows(evidence: Evidence) -> Iterator[str]:
         if life.statuses[-1] not in LIVE:
             continue
         name = late_id(life.base) if late is not None and late.status in LIVE else life.base
-        for cell in life.row.cells:
+        found = history.holds[name]
+        for cell in found.cells if found.now is None else found.now:
             if history.owners.get(cell) != name:
                 yield f"I2 {name} is {life.statuses[-1]} without {cell}, which {history.owners.get(cell)} has"
             had[cell] = name

@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from travio_inventory.seats.hold import late_id
+from travio_inventory.seats.ports import Cell
 from verification.simulation.history import LIVE, Call, FoundHold, History
 from verification.simulation.moments import Before, Moments, NotAfter, NotBefore, OneOf, Way
 from verification.simulation.possible_answers import ABSENT
@@ -20,6 +21,8 @@ class Life:
     row: FoundHold
     statuses: list[str]
     began: list[int]
+    had: tuple[Cell, ...] = ()
+    """The cells that it ever had, if they were changed: who had them when, only an observer of the store can know."""
 
     @property
     def spans(self) -> Iterator[tuple[int, int | None]]:
@@ -68,8 +71,10 @@ class Evidence:
         began = [self.moments.new() for _ in statuses]
         for sooner, later in pairwise(began):
             self.moments.learn((Before(sooner, later),))
-        row = self.history.holds.get(base) or self.history.holds[late_id(base)]
-        return Life(base, row, statuses, began)
+        rows = [row for hold_id in (base, late_id(base)) if (row := self.history.holds.get(hold_id)) is not None]
+        had = dict.fromkeys(cell for row in rows for cell in row.had or row.cells)
+        has_changed = any(row.had or row.cells != rows[0].cells for row in rows if row.cells)
+        return Life(base, rows[0], statuses, began, tuple(had) if has_changed else ())
 
     def learn(self, facts: Way, said: str) -> Iterator[str]:
         """Add the facts to what is known of the moments; yields `said` if they are impossible."""

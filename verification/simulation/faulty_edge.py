@@ -50,7 +50,7 @@ class FaultyEdge:
         self._random = random
         self._inside: dict[tuple[SeatGroupKey, Cell], tuple[Attempt, int]] = {}
         self._known: set[tuple[SeatGroupKey, str]] = set()
-        self._ended: dict[tuple[SeatGroupKey, str], int] = {}
+        self._ended: dict[tuple[SeatGroupKey, Cell, str], int] = {}
         self._forget()
 
     async def enter(self, group: SeatGroupKey, cells: Sequence[Cell], attempt: Attempt, *, ttl_ms: int) -> GateAnswer:
@@ -94,7 +94,8 @@ class FaultyEdge:
         """See TakenSeats."""
         await self._travel()
         if not self._happens("edge loses a word"):
-            self._ended[group, hold] = self._now_ms() + LATE_MS_MAX
+            for cell in cells:
+                self._ended[group, cell, hold] = self._now_ms() + LATE_MS_MAX
             await self._gate.clear(group, cells, hold=hold)
 
     async def read(self, trip: TripKey) -> Mapping[int, bytes]:
@@ -148,7 +149,7 @@ class FaultyEdge:
     def _judge_words(self, group: SeatGroupKey, answer: GateAnswer) -> None:
         """A hold whose end was reported is never shown again, however late another message about it arrives."""
         for cell in answer.cells if isinstance(answer, Taken) else ():
-            if self._ended.get((group, cell.hold), 0) > self._now_ms():
+            if self._ended.get((group, Cell(cell.seat, cell.segment), cell.hold), 0) > self._now_ms():
                 self.complaints.append(f"E2 {cell} is told of after its hold has ended")
 
     def _lie(self, cell: Cell) -> GateAnswer:

@@ -111,31 +111,32 @@ class Front:
                 break
         return call, got[-1] if call.answer is CallOutcome.OK else None
 
-    async def confirm(self, actor: Actor, hold_id: str, order: str, *, tries: int) -> Call:
-        """Confirm it."""
+    async def confirm(self, actor: Actor, hold_id: str, order: str, *, tries: int, parts: tuple[str, ...] = ()) -> Call:
+        """Confirm it, or these of its seats."""
 
         async def work(process: Process) -> Hold:
-            booked = await process.steps.run(process.holds.confirm(actor, hold_id, Confirmed(order)))
+            booked = await process.steps.run(process.holds.confirm(actor, hold_id, Confirmed(order), parts or None))
             assert booked.state == Confirmed(order)
+            assert not parts or {*booked.seats} <= {*parts}
             return booked
 
-        return await self._step("confirm", actor.user, hold_id, work, tries=tries, order=order)
+        return await self._step("confirm", actor.user, hold_id, work, tries=tries, order=order, parts=parts)
 
-    async def release(self, actor: Actor, hold_id: str, *, tries: int) -> Call:
-        """Release it."""
-
-        async def work(process: Process) -> Hold:
-            return await process.steps.run(process.holds.release(actor, hold_id))
-
-        return await self._step("release", actor.user, hold_id, work, tries=tries)
-
-    async def cancel(self, actor: Actor, hold_id: str, *, tries: int) -> Call:
-        """Cancel a booking."""
+    async def release(self, actor: Actor, hold_id: str, *, tries: int, parts: tuple[str, ...] = ()) -> Call:
+        """Release it, or these of its seats."""
 
         async def work(process: Process) -> Hold:
-            return await process.steps.run(process.holds.cancel(actor, hold_id))
+            return await process.steps.run(process.holds.release(actor, hold_id, parts or None))
 
-        return await self._step("cancel", actor.user, hold_id, work, tries=tries)
+        return await self._step("release", actor.user, hold_id, work, tries=tries, parts=parts)
+
+    async def cancel(self, actor: Actor, hold_id: str, *, tries: int, parts: tuple[str, ...] = ()) -> Call:
+        """Cancel a booking, or these of its seats."""
+
+        async def work(process: Process) -> Hold:
+            return await process.steps.run(process.holds.cancel(actor, hold_id, parts or None))
+
+        return await self._step("cancel", actor.user, hold_id, work, tries=tries, parts=parts)
 
     async def extend(self, actor: Actor, hold_id: str, *, tries: int) -> Call:
         """Extend it: the new time may end before the hold would anyway."""
@@ -233,12 +234,14 @@ class Front:
 
     async def _step(
         self, op: str, holder: str, subject: str, work: Work, *, tries: int,
-        order: str = "", until_ms: int = 0, cells: tuple[Cell, ...] = (),
+        order: str = "", until_ms: int = 0, cells: tuple[Cell, ...] = (), parts: tuple[str, ...] = (),
     ) -> Call:  # fmt: skip
         for turn in range(tries):
             if turn:
                 await self.pause()
-            call = await self._call(op, subject, work, holder=holder, order=order, until_ms=until_ms, cells=cells)
+            call = await self._call(
+                op, subject, work, holder=holder, order=order, until_ms=until_ms, cells=cells, parts=parts
+            )
             if call.answer not in (CallOutcome.AGAIN, CallOutcome.UNKNOWN):
                 break
         return call
@@ -251,12 +254,12 @@ class Front:
 
     async def _call(
         self, op: str, subject: str, work: Work, *, holder: str,
-        order: str = "", until_ms: int = 0, cells: tuple[Cell, ...] = (),
+        order: str = "", until_ms: int = 0, cells: tuple[Cell, ...] = (), parts: tuple[str, ...] = (),
     ) -> Call:  # fmt: skip
         loop, random = asyncio.get_running_loop(), self._random
         number = random.randrange(len(self._processes))
         process = self._processes[number]
-        call = Call(len(self.calls), op, subject, loop.time(), cells, order, until_ms, holder=holder)
+        call = Call(len(self.calls), op, subject, loop.time(), cells, order, until_ms, holder=holder, parts=parts)
         call.process = f"p{number}.{process.kills}"
         self.calls.append(call)
         task = process.start(self._in_time(work, process, call) if self.plan.forgets else work(process), call)

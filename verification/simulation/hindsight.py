@@ -14,6 +14,7 @@ from travio_inventory.seats.hold import base_id, late_id
 from travio_inventory.seats.ports import Cell
 from verification.simulation.history import Call, CallOutcome
 from verification.simulation.oracle import LIVE, Oracle, Span, Step, Violated, seconds_of
+from verification.simulation.possible_answers import NEVER_HAD
 
 CLOCK_BOUND_MS = Rules().clock_bound_ms
 TAKEN_S_MAX = 2.0
@@ -62,6 +63,7 @@ class Hindsight:
         if self.good_day:
             self._judge_leavings()
             self._judge_unknown()
+        self._judge_parts()
         for call in self.calls:
             match call.op:
                 case "hold" if call.answer is CallOutcome.SEEN:
@@ -205,7 +207,8 @@ class Hindsight:
         """
         timeline = [step for step in self.oracle.timelines[span.hold_id] if step.status in LIVE]
         ends = [step.at_s for step in timeline[1:]] + [span.to_s]
-        for step, to_s in zip(timeline, ends, strict=True):
+        for step, next_s in zip(timeline, ends, strict=True):
+            to_s = min(next_s, span.to_s)
             lapsed_s = seconds_of(int(step.row.get("expires_at_ms") or 0) + CLOCK_BOUND_MS + self.oracle.skew_ms)
             yield step.at_s, to_s if step.status == "confirmed" else min(to_s, lapsed_s)
 
@@ -216,6 +219,22 @@ class Hindsight:
             if step.at_s <= call.returned_s
         ):
             raise Violated(f"I3 extension acknowledged, never made: {call}")
+
+    def _judge_parts(self) -> None:
+        """A step for some of a hold's seats that was acknowledged was done: they are given up, or they alone are booked
+        (I3). One that was refused for seats that the hold had not named one that it had given up, or never had (I5).
+        """
+        for call in (call for call in self.calls if call.parts):
+            base, parts, is_booking = base_id(call.subject), set(call.parts), call.op == "confirm"
+            passed = (*self.oracle.timelines.get(base, ()), *self.oracle.timelines.get(late_id(base), ()))
+            known = [step for step in passed if step.at_s <= call.returned_s]
+            if call.answer is CallOutcome.OK:
+                of = [step for step in known if not is_booking or step.status == "confirmed"]
+                kept = [{cell.seat for cell in step.has} for step in of]
+                if not any(has <= parts if is_booking else has.isdisjoint(parts) for has in kept):
+                    raise Violated(f"I3 acknowledged, and not done: {call} {known}")
+            elif call.told == NEVER_HAD and all(parts <= {cell.seat for _, cell in step.places} for step in known):
+                raise Violated(f"I5 refused for seats that the hold has: {call} {known}")
 
     def _judge_find(self, call: Call) -> None:
         """What was read was true at some moment of the reading (I7)."""
@@ -258,11 +277,12 @@ class Hindsight:
             if call.answer is not CallOutcome.OK or call.op not in ("hold", "confirm", "release", "cancel"):
                 continue
             for step in (*self.oracle.timelines[call.told], *self.oracle.timelines[late_id(call.told)]):
-                if step.status == call.status and step.at_s <= call.returned_s:
-                    for _, cell in step.places:
+                is_done = step.call is call if call.parts else step.status == call.status
+                if is_done and step.at_s <= call.returned_s:
+                    for cell in step.touched:
                         known[cell].append((call.returned_s, step.at_s, call.process))
         for step in self.oracle.steps if self.good_day else ():
-            for _, cell in step.places:
+            for cell in step.touched:
                 known[cell].append((step.at_s + TOLD_S_MAX, step.at_s, ""))
         return known
 
@@ -300,6 +320,6 @@ def _is_effect(call: Call, step: Step[Call]) -> bool:
     """Whether the step is what the call asked for, and not what it did to other holds on the way."""
     if call.op == "confirm":
         return step.status == "confirmed"
-    if CAUSES.get(call.op) != (step.was, step.status):
+    if CAUSES.get(call.op) != (step.was, step.status) and not (call.parts and step.call is call):
         return False
     return call.op in ("hold", "block", "unblock") or base_id(step.hold_id) == call.subject

@@ -82,6 +82,8 @@ class Call:
     """What a refusal says of the seats, and since when it can have been true, by any process's clock."""
     as_of_s: float = inf
     settles: bool = False
+    parts: tuple[str, ...] = ()
+    """The seats that a step is for, where it is not for all of the hold's."""
 
     @property
     def has_key(self) -> bool:
@@ -89,7 +91,7 @@ class Call:
         return self.op == "hold" and bool(self.subject)
 
     def __str__(self) -> str:
-        asked = self.order or " ".join(f"{seat}/{segment}" for seat, segment in self.cells)
+        asked = " ".join((self.order, *self.parts)) or " ".join(f"{seat}/{segment}" for seat, segment in self.cells)
         window = f"{self.invoked_s:.2f}-{self.returned_s:.2f}"
         said = " ".join(filter(None, (self.answer, self.told, self.status, *map(str, self.places))))
         return f"#{self.number} {window} {self.op} {self.subject} {asked}: {said}"
@@ -106,6 +108,10 @@ class FoundHold(NamedTuple):
     cells: tuple[Cell, ...]
     order: str = ""
     expires_at_ms: int = 0
+    now: tuple[Cell, ...] | None = None
+    """Its cells if they were changed since it was made; `cells` are those that it was made with."""
+    had: tuple[Cell, ...] = ()
+    """The cells that it ever had, if they were changed."""
 
 
 class Waits(NamedTuple):

@@ -89,6 +89,8 @@ class Holder:
         fate = random.random()
         if fate < 0.15:
             return
+        if self._front.plan.changes and random.random() < self._front.plan.changes:
+            await self._front.release(wanted.actor, hold_id, tries=3, parts=self._some(hold))
         if random.random() < 0.35:
             await asyncio.sleep(random.choice((random.uniform(0, 3), TTL_S + random.uniform(-3, 3))))
             extending = self._start(self._extend(wanted.actor, hold_id))
@@ -97,9 +99,13 @@ class Holder:
         if fate < 0.35:
             await self._give_back(wanted.actor, hold_id)
         else:
-            await self._book(wanted.actor, hold_id, is_late=fate >= 0.6)
+            await self._book(wanted.actor, hold, is_late=fate >= 0.6)
             if wanted.key and random.random() < 0.25:
                 await self._front.hold(wanted, tries=2)
+
+    def _some(self, hold: Hold) -> tuple[str, ...]:
+        """Some of the seats that the hold was made with."""
+        return tuple(self._random.sample(hold.seats, self._random.randint(1, len(hold.seats))))
 
     async def _extend(self, actor: Actor, hold_id: str) -> None:
         await self._front.extend(actor, hold_id, tries=3)
@@ -111,18 +117,21 @@ class Holder:
             self._start(self._confirm(actor, hold_id, "rival", tries=2))
         await self._front.release(actor, hold_id, tries=4)
 
-    async def _book(self, actor: Actor, hold_id: str, *, is_late: bool) -> None:
-        random = self._random
+    async def _book(self, actor: Actor, hold: Hold, *, is_late: bool) -> None:
+        random, hold_id, changes = self._random, base_id(hold.id), self._front.plan.changes
         late_s = TTL_S + random.choice((random.uniform(-3, 4), random.uniform(2, 30)))
         await asyncio.sleep(late_s if is_late else random.uniform(0, 5))
         order = f"order-{random.randrange(10**6)}"
         if random.random() < 0.2:
             rival = order if random.random() < 0.4 else f"{order}-rival"
             self._start(self._confirm(actor, hold_id, rival, tries=3, delay_s=random.random() * 5))
-        await self._front.confirm(actor, hold_id, order, tries=random.choice((1, 2, 5)))
+        some = self._some(hold) if changes and random.random() < changes else ()
+        await self._front.confirm(actor, hold_id, order, tries=random.choice((1, 2, 5)), parts=some)
         if random.random() < 0.35:
             await asyncio.sleep(random.uniform(0, 25))
             await self._front.confirm(actor, hold_id, order, tries=3)
+        if changes and random.random() < changes:
+            self._start(self._cancel_some(actor, hold))
         if random.random() < 0.65:
             await asyncio.sleep(random.uniform(0, 15))
             await self._front.cancel(actor, hold_id, tries=4)
@@ -132,6 +141,10 @@ class Holder:
     async def _confirm(self, actor: Actor, hold_id: str, order: str, *, tries: int, delay_s: float = 0) -> None:
         await asyncio.sleep(delay_s)
         await self._front.confirm(actor, hold_id, order, tries=tries)
+
+    async def _cancel_some(self, actor: Actor, hold: Hold) -> None:
+        await asyncio.sleep(self._random.uniform(0, 15))
+        await self._front.cancel(actor, base_id(hold.id), tries=3, parts=self._some(hold))
 
     async def look_back(self, random: Random) -> None:
         """The whole day: ask again what was asked long ago, and ask for its outcome."""

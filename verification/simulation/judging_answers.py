@@ -8,7 +8,7 @@ from travio_inventory.seats.ports import Cell
 from verification.simulation.evidence import Evidence, Life
 from verification.simulation.history import Call, CallOutcome, FoundHold
 from verification.simulation.moments import OneOf
-from verification.simulation.possible_answers import ABSENT, REASONS, SAW, is_answer
+from verification.simulation.possible_answers import ABSENT, NEVER_HAD, REASONS, SAW, is_answer
 
 
 def judge_answers(evidence: Evidence) -> Iterator[str]:
@@ -58,9 +58,12 @@ def _is_own(evidence: Evidence, row: FoundHold, call: Call) -> bool:
 
 
 def _judge_step(evidence: Evidence, call: Call) -> Iterator[str]:
-    if call.answer not in (CallOutcome.OK, CallOutcome.NO):
+    if call.answer not in (CallOutcome.OK, CallOutcome.NO) or call.told == NEVER_HAD:
         return
-    saw = SAW.get(call.op, {call.status}) if call.answer is CallOutcome.OK else REASONS[call.told]
+    if call.parts and call.op != "confirm" and call.answer is CallOutcome.OK:
+        saw = {call.status}
+    else:
+        saw = SAW.get(call.op, {call.status}) if call.answer is CallOutcome.OK else REASONS[call.told]
     if call.op == "cancel" and call.told == "HOLD_NOT_FOUND":
         saw = {ABSENT, "held"}
     life = evidence.lives.get(call.subject)
@@ -82,7 +85,7 @@ def _judge_terms(evidence: Evidence, life: Life, call: Call) -> Iterator[str]:
         is_booked = evidence.order_of(life) == call.order
         if call.answer is CallOutcome.OK and not is_booked:
             yield f"I3 confirmed for another order, {evidence.order_of(life)}: {call}"
-        if call.told == "HOLD_CONFIRMED" and is_booked:
+        if call.told == "HOLD_CONFIRMED" and is_booked and not call.parts:
             yield f"I5 refused, and yet booked: {call}"
         if call.told == "HOLD_EXPIRED" and "confirmed" in life.statuses:
             yield f"I5 refused for good, and yet booked: {call}"

@@ -16,10 +16,15 @@ def judge_order(evidence: Evidence) -> Iterator[str]:
     """There is one order of events that agrees with everything that is known and required (I1, I5, I7)."""
     spans = [Span(life, *span) for life in evidence.lives.values() for span in life.spans]
     by_cell: dict[Cell, list[Span]] = defaultdict(list)
+    changed: dict[Cell, list[Span]] = defaultdict(list)
     for span in spans:
-        for cell in span.life.row.cells:
-            by_cell[cell].append(span)
-    asked = [*_one_after_the_other(by_cell), *_met(evidence, by_cell), *evidence.either]
+        has_changed = bool(span.life.had)
+        for cell in span.life.had or span.life.row.cells:
+            (changed if has_changed else by_cell)[cell].append(span)
+    asked = [*_one_after_the_other(by_cell)]
+    for cell, more in changed.items():
+        by_cell[cell] += more
+    asked += [*_met(evidence, by_cell), *evidence.either]
     try:
         said = why_impossible(evidence.moments, asked)
     except Undecided:

@@ -30,7 +30,7 @@ from travio_inventory.kernel.refusals import Refusal
 from travio_inventory.protocol.batches import Batches
 from travio_inventory.protocol.retention import Retention
 from travio_inventory.protocol.rules import Rules
-from travio_inventory.seats.commands import ConfirmHoldCommand, WaitlistPlace, hold_ref
+from travio_inventory.seats.commands import ConfirmHoldCommand, GiveBackCommand, WaitlistPlace
 from travio_inventory.seats.hold import Hold
 from travio_inventory.seats.trip import Ends
 from travio_inventory.seats.use_cases.hold_seats import HoldTimes
@@ -156,13 +156,13 @@ class Day:
     async def _use(self, assembly: Assembly, actor: Actor, hold: Hold) -> None:
         inventory, fate = assembly.inventory, self.random.random()
         if fate < 0.4:
-            await inventory.release_hold(actor, hold_ref(hold.id))
+            await inventory.release_hold(actor, GiveBackCommand(hold_id=hold.id))
         elif fate < 0.7:
             if fate < 0.45:
                 await asyncio.sleep(self.pace.ttl_s + 3 * self.pace.round_s)
             booking = await inventory.confirm_hold(actor, ConfirmHoldCommand(hold_id=hold.id, order_id="order"))
             await self._pause()
-            await inventory.cancel_booking(actor, hold_ref(booking.id))
+            await inventory.cancel_booking(actor, GiveBackCommand(hold_id=booking.id))
 
     async def _pause(self) -> None:
         await asyncio.sleep(self.random.uniform(0, 2 * self.pace.pause_s))

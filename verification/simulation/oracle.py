@@ -21,7 +21,7 @@ GRACE_MS = Rules().grace_ms
 LIVE = ("held", "confirmed")
 LEGAL = {
     (None, "held"), (None, "confirmed"), (None, "aborted"), ("held", "held"), ("held", "confirmed"),
-    ("held", "released"), ("held", "expired"), ("confirmed", "cancelled"),
+    ("held", "released"), ("held", "expired"), ("confirmed", "cancelled"), ("confirmed", "confirmed"),
 }  # fmt: skip
 EVENTS = {
     "held": "hold.created", "confirmed": "seats.purchased", "released": "hold.released",
@@ -53,7 +53,7 @@ def places_of(row: Row) -> list[tuple[int, Cell]]:
 
 @dataclass(frozen=True, slots=True)
 class Step(Generic[C]):
-    """One change of a hold's row: when, on whose behalf, from which status to which, and the row after it."""
+    """One change of a hold's row: when, on whose behalf, from which status to which, and the rows after and before."""
 
     at_s: float
     call: C | None
@@ -61,11 +61,27 @@ class Step(Generic[C]):
     was: str | None
     status: str
     row: Row
+    before: Row = field(default_factory=dict, repr=False)
 
     @property
     def places(self) -> list[tuple[int, Cell]]:
         """The hold's cells, each with its seat group; none if it never existed."""
         return places_of(self.row)
+
+    @property
+    def has(self) -> set[Cell]:
+        """The cells that are the hold's after it."""
+        return {cell for _, cell in self.places} if self.status in LIVE else set()
+
+    @property
+    def had(self) -> set[Cell]:
+        """The cells that were the hold's before it."""
+        return {cell for _, cell in places_of(self.before)} if self.was in LIVE else set()
+
+    @property
+    def touched(self) -> set[Cell]:
+        """The cells that it can have changed."""
+        return {cell for _, cell in self.places} | self.had
 
     def __str__(self) -> str:
         return f"{self.hold_id} {self.was} -> {self.status} at {self.at_s:.2f}"
@@ -142,6 +158,11 @@ class Oracle(Generic[C]):
         """Whether the hold has its cells, as its own row says."""
         return self.row(hold_id).get("status") in LIVE
 
+    def has(self, hold_id: str, key: RowKey) -> bool:
+        """Whether the cell is the hold's, as the hold's own row says."""
+        row = self.row(hold_id)
+        return row.get("status") in LIVE and (key.id, key.segment) in {cell for _, cell in places_of(row)}
+
     def _hold_changed(
         self, at_s: float, call: C | None, hold_id: str, before: Row, after: Row
     ) -> list[tuple[str, str, str]]:
@@ -149,7 +170,7 @@ class Oracle(Generic[C]):
         if not before and after["status"] == "aborted" and self._has_ended(hold_id):
             return []
         was = before.get("status")
-        step = Step(at_s, call, hold_id, None if was is None else str(was), str(after["status"]), after)
+        step = Step(at_s, call, hold_id, None if was is None else str(was), str(after["status"]), after, before)
         self.steps.append(step)
         self.timelines[hold_id].append(step)
         if step.was is None and step.status in LIVE and len(self.timelines[hold_id]) > 1:
@@ -176,14 +197,12 @@ class Oracle(Generic[C]):
 
     def _trace(self, step: Step[C]) -> None:
         """Record who had which cell when."""
-        if step.was not in LIVE and step.status in LIVE:
-            for _, cell in step.places:
-                self.spans[cell].append(Span(step.hold_id, step.at_s))
-        elif step.was in LIVE and step.status not in LIVE:
-            for _, cell in step.places:
-                for span in self.spans[cell]:
-                    if span.hold_id == step.hold_id:
-                        span.to_s = step.at_s
+        for cell in sorted(step.has - step.had):
+            self.spans[cell].append(Span(step.hold_id, step.at_s))
+        for cell in step.had - step.has:
+            for span in self.spans[cell]:
+                if span.hold_id == step.hold_id:
+                    span.to_s = min(span.to_s, step.at_s)
 
     def _owns_its_cells(self, step: Step[C]) -> None:
         trip = parse_hold_id(step.hold_id).name
@@ -195,7 +214,7 @@ class Oracle(Generic[C]):
 
     def _cell_changed(self, key: RowKey, before: Row, after: Row) -> None:
         owner = before.get("owner")
-        if owner is not None and owner != after.get("owner") and self.is_live(str(owner)):
+        if owner is not None and owner != after.get("owner") and self.has(str(owner), key):
             raise Violated(f"I1 {key.id}/{key.segment} taken from live {owner}: {after}")
 
     def _count(self, step: Step[C]) -> None:
@@ -218,7 +237,9 @@ def _events_of(step: Step[C]) -> Iterator[tuple[str, str, str]]:
     by_user = bool(step.row.get("holder"))
     events = EVENTS if by_user else EVENTS_OF_HOUSE
     actor = "system" if step.status == "expired" else "user" if by_user else "house"
-    if step.was == step.status == "held":
+    if step.was == step.status and step.has != step.had:
+        yield base_id(step.hold_id), "hold.changed" if step.status == "held" else "booking.changed", actor
+    elif step.was == step.status == "held":
         yield step.hold_id, "hold.extended", actor
     elif step.status in events:
         yield base_id(step.hold_id), events[step.status], actor

@@ -34,7 +34,8 @@ class Plan:
     honest edge never forgets, loses or lies. A late batch is up to `late_s` late, and a process stands still `pauses`
     times. Right clocks all show the same, so answers about a moment can be judged exactly. Besides the sink of events
     there may be a second one, `far_sink`: slow, failing, or absent all day. What has ended is kept for `holds_s`, keys
-    and events for `keys_s` and `events_s`; with 0 the day is over long before anything is forgotten.
+    and events for `keys_s` and `events_s`; with 0 the day is over long before anything is forgotten. `changes` is the
+    share of holds and of bookings some of whose seats are given back.
     """
 
     seed: int
@@ -60,6 +61,7 @@ class Plan:
     holds_s: int = 0
     keys_s: int = 0
     events_s: int = 0
+    changes: float = 0.0
 
     @classmethod
     def drawn(cls, seed: int) -> "Plan":
@@ -86,6 +88,7 @@ class Plan:
             pauses=random.choice((0, 0, 1, 3)),
             right_clocks=random.random() < 0.2,
             far_sink=random.choice(("", "", "slow", "failing", "absent")),
+            changes=random.choice((0.0, 0.3, 0.6)),
         )
 
     @classmethod

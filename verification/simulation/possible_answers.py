@@ -27,11 +27,15 @@ REFUSALS = {
 """The reasons with which a call may be refused for good."""
 SAW = {"confirm": {"confirmed"}, "release": {"released"}, "cancel": {"cancelled"}, "extend": {"held"}}
 """The status of a hold when the step was acknowledged."""
+NEVER_HAD = "INVALID_SEATS"
+"""The refusal of a step for seats that the hold has not, or never had."""
 
 
 def is_answer(call: Call) -> bool:
     """Whether such a call can have this answer."""
     match call.answer:
+        case CallOutcome.NO if call.told == NEVER_HAD:
+            return bool(call.parts)
         case CallOutcome.NO:
             return call.told in REFUSALS.get(call.op, ())
         case CallOutcome.ENDED:

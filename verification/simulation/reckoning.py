@@ -9,7 +9,7 @@ from travio_inventory.kernel.events import Event
 from travio_inventory.kernel.refusals import Refusal
 from travio_inventory.protocol.batches import Kind, Row, RowKey
 from travio_inventory.protocol.epochs import EPOCH_MS
-from travio_inventory.seats.events import EventType, HoldCreated, HoldExtended, OfBlock, data_of
+from travio_inventory.seats.events import EventType, HoldChanged, HoldCreated, HoldExtended, OfBlock, data_of
 from travio_inventory.seats.hold import NEVER_MS, Hold
 from travio_inventory.seats.records.seat_rows import group_partition
 from travio_inventory.seats.seat import AVAILABLE, BLOCKED, SOLD, HeldUntil, SeatState
@@ -21,7 +21,7 @@ from verification.simulation.forgetting import Forgetting
 from verification.simulation.front import WantedHold
 from verification.simulation.hindsight import Hindsight
 from verification.simulation.holders import Holder
-from verification.simulation.oracle import Violated, seconds_of
+from verification.simulation.oracle import LIVE, Violated, places_of, seconds_of
 from verification.simulation.plan import LAPSES_S, PAUSE_S_MAX, SEGMENTS, TTL_S
 from verification.simulation.process import Post, Process, Relay, Sweeper
 from verification.simulation.virtual_loop import now_s
@@ -91,15 +91,22 @@ class Reckoning:
         for group in range(self._trip.group_count):
             cells = self._oracle.rows[group_partition(KEY, group)]
             states = [
-                self._state(cells[RowKey(Kind.CELL, seat.id, segment)])
+                self._state(key, cells[key])
                 for seat in self._trip.seats_in(group)
                 for segment in range(SEGMENTS)
+                for key in (RowKey(Kind.CELL, seat.id, segment),)
             ]
             if await prober.holds.snapshot(self._trip, group) != encode_states(states):
                 raise Violated(f"I7 the map of seat group {group} is not {states}")
 
-    def _state(self, cell: Row) -> SeatState:
-        row = self._oracle.row(str(cell["owner"])) if cell.get("owner") else {"status": "ended"}
+    def _home(self, key: RowKey, cell: Row) -> Row:
+        """The home row of the cell's owner; that of an ended hold if there is none, or it lives and names others."""
+        owner = str(cell.get("owner") or "")
+        row = self._oracle.row(owner) if owner else _ENDED
+        return _ENDED if row.get("status") in LIVE and not self._oracle.has(owner, key) else row
+
+    def _state(self, key: RowKey, cell: Row) -> SeatState:
+        row = self._home(key, cell)
         match row.get("status"):
             case "held":
                 until_ms = int(row.get("expires_at_ms") or 0)
@@ -115,18 +122,18 @@ class Reckoning:
         """With a sweeper at work, no cell is kept for an ended hold, and no hold is held after its expiry (L1, L2)."""
         for partition, rows in self._oracle.rows.items():
             for key, row in rows.items():
-                if key.kind is Kind.CELL and row.get("owner") and not self._oracle.is_live(str(row["owner"])):
+                if key.kind is Kind.CELL and row.get("owner") and not self._oracle.has(str(row["owner"]), key):
                     raise Violated(f"L2 {key} in {partition.number} is {row['status']} for nobody: {row['owner']}")
-                if key.kind is Kind.CELL and row["status"] != self._status_of(row):
+                if key.kind is Kind.CELL and row["status"] != self._status_of(key, row):
                     raise Violated(f"I2 {key} in {partition.number} is {row['status']}, and {row['owner']} is not")
                 if key.kind is Kind.HOLD and row["status"] == "held":
                     lapsed_s = seconds_of(int(row.get("expires_at_ms") or 0))
                     if lapsed_s + ABANDONED_S < now_s():
                         raise Violated(f"L1 {key.id} ran out at {lapsed_s:.2f} and is still held")
 
-    def _status_of(self, cell: Row) -> str:
+    def _status_of(self, key: RowKey, cell: Row) -> str:
         """What the cell of a live owner must say, or of none."""
-        row = self._oracle.row(str(cell["owner"])) if cell.get("owner") else {"status": "ended"}
+        row = self._home(key, cell)
         match row.get("status"):
             case "held":
                 return "held" if int(row.get("expires_at_ms") or 0) < NEVER_MS else "blocked"
@@ -179,6 +186,8 @@ class Reckoning:
             status, event = timeline[-1].status, folded.get(hold_id)
             if (event is None) != (status == "aborted") or (event is not None and _STATUSES[event.type] != status):
                 raise Violated(f"I8 {hold_id} is {status}, its last event is {event}")
+            if event is not None and [*data_of(event).seats] != _seats_of(timeline[-1].row):
+                raise Violated(f"I8 {hold_id} has {_seats_of(timeline[-1].row)}, told was {event}")
             if event is not None and status == "held" and _until_ms(event) != timeline[-1].row.get("expires_at_ms"):
                 raise Violated(f"I8 {hold_id} expires at {timeline[-1].row.get('expires_at_ms')}, told was {event}")
 
@@ -214,8 +223,7 @@ class Reckoning:
             raise Violated(f"L2 {wanted} cannot be won: {refusal!r}") from refusal
 
     def _is_sold(self, seat: str, segment: int) -> bool:
-        row = self._cell(seat, segment)
-        return bool(row.get("owner")) and self._oracle.row(str(row["owner"])).get("status") == "confirmed"
+        return self._home(RowKey(Kind.CELL, seat, segment), self._cell(seat, segment)).get("status") == "confirmed"
 
     def _is_free(self, seat: str) -> bool:
         """Whether the seat is free on the first segment now."""
@@ -227,9 +235,12 @@ class Reckoning:
         return rows[RowKey(Kind.CELL, seat, segment)]
 
 
+_ENDED: Row = {"status": "ended"}
 _STATUSES: dict[str, str] = {
     EventType.HOLD_CREATED: "held",
     EventType.HOLD_EXTENDED: "held",
+    EventType.HOLD_CHANGED: "held",
+    EventType.BOOKING_CHANGED: "confirmed",
     EventType.SEATS_PURCHASED: "confirmed",
     EventType.HOLD_RELEASED: "released",
     EventType.HOLD_EXPIRED: "expired",
@@ -245,10 +256,14 @@ def _hold_of(event: Event) -> str:
     return data.block_id if isinstance(data, OfBlock) else data.hold_id
 
 
+def _seats_of(row: Row) -> list[str]:
+    return list(dict.fromkeys(cell.seat for _, cell in places_of(row)))
+
+
 def _until_ms(event: Event) -> int:
     """Until when the event says that the seats are kept."""
     data = data_of(event)
-    return data.expires_at_ms if isinstance(data, HoldCreated | HoldExtended) else NEVER_MS
+    return data.expires_at_ms if isinstance(data, HoldCreated | HoldExtended | HoldChanged) else NEVER_MS
 
 
 def _first_told(events: Sequence[Event]) -> list[Event]:

@@ -5,7 +5,7 @@ is compared and set as it was seen; a line is written if there is none, and move
 batch that arrives twice changes nothing, whatever the counter says then.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import cast
@@ -68,6 +68,27 @@ class UnitHold:
     state: HoldState
     extensions: int = 0
     recorded: Recorded = field(default=Recorded(0, 0), compare=False)
+    given_up: tuple[str, ...] = ()
+    """The partitions of which it has no units any more."""
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """See Hold: all of its units in a partition are one part."""
+        return tuple(str(number) for number, _ in self.units)
+
+    def keeping(self, parts: Collection[str], state: HoldState) -> "UnitHold":
+        """See Hold."""
+        return replace(
+            self,
+            units=tuple(unit for unit in self.units if str(unit[0]) in parts),
+            state=state,
+            extensions=self.extensions + (type(state) is type(self.state)),
+            given_up=(*self.given_up, *(part for part in self.parts if part not in parts)),
+        )
+
+    def never_had(self, parts: Collection[str]) -> NotEnough:
+        """See Hold."""
+        return NotEnough(f"the hold has no units in {sorted(parts)}")
 
     def with_state(self, state: HoldState) -> "UnitHold":
         """See Hold."""
@@ -100,6 +121,11 @@ class UnitRequest:
     def claimant(self) -> str:
         """See Request."""
         return claimant_of(self.actor, self.key)
+
+    @property
+    def some(self) -> tuple[str, ...]:
+        """One of the parts that the hold will have: the last partition, or the home if there is no other."""
+        return (str(self.units[-1][0]),)
 
     def new_id(self, digest: str) -> str:
         """See Request."""
@@ -139,11 +165,22 @@ class Units:
             rows.read_state(row),
             rows.number(row, "extensions"),
             Recorded(rows.number(row, "event_epoch"), rows.number(row, "event_at_ms")),
+            tuple(given_up.split(",")) if (given_up := rows.text(row, "given_up")) else (),
         )
 
     def columns(self, hold: UnitHold) -> Row:
         """See Resource."""
-        return {**rows.of_hold(hold), "units": ",".join(f"{number}:{count}" for number, count in hold.units)}
+        given_up: Row = {"given_up": ",".join(hold.given_up)} if hold.given_up else {}
+        units = ",".join(f"{number}:{count}" for number, count in hold.units)
+        return {**rows.of_hold(hold), "units": units, **given_up}
+
+    def names(self, home: Row, partition: Partition, _key: RowKey) -> bool:
+        """See Resource."""
+        return partition.number in dict(read_units(home))
+
+    def changes(self, _before: UnitHold, after: UnitHold) -> Row:
+        """See Resource."""
+        return self.columns(after)
 
     def booking(self, _state: Confirmed) -> Row:
         """See Resource."""

@@ -18,11 +18,14 @@ _BECOMES = {
     "confirm": ("confirmed",),
     "release": ("released",),
     "cancel": ("cancelled",),
+    "confirm some": ("confirmed",),
+    "release some": ("held", "released"),
+    "cancel some": ("confirmed", "cancelled"),
 }
 NEXT = {
     None: {"held", "confirmed", "aborted"},
     "held": {"held", "confirmed", "released", "expired"},
-    "confirmed": {"cancelled"},
+    "confirmed": {"confirmed", "cancelled"},
 }
 
 
@@ -45,6 +48,7 @@ class UnitsOracle:
         self._units = units
         self.rows: defaultdict[Partition, dict[RowKey, Row]] = defaultdict(dict)
         self.statuses: defaultdict[str, list[tuple[float, str]]] = defaultdict(list)
+        self._had: defaultdict[str, list[tuple[float, tuple[tuple[int, int], ...]]]] = defaultdict(list)
         self._holds: dict[str, Row] = {}
         self._free: defaultdict[int, list[tuple[float, int]]] = defaultdict(lambda: [(0.0, units)])
         self._began_s: defaultdict[str, float] = defaultdict(lambda: inf)
@@ -81,7 +85,8 @@ class UnitsOracle:
             self._broken(now_s, f"I4 {hold_id} goes from {was} to {status}")
         self._holds[hold_id] = after
         self.statuses[hold_id].append((now_s, status))
-        if was is None and status in LIVE:
+        self._had[hold_id].append((now_s, read_units(after) if status in LIVE else ()))
+        if status in LIVE:
             self._judge_whole(now_s, hold_id, after)
         self._note_free(now_s)
 
@@ -123,6 +128,8 @@ class UnitsOracle:
         for call in calls:
             if call.answer == "ok":
                 self._was(call, _BECOMES[call.what])
+            if call.answer == "ok" and call.what.endswith("some"):
+                self._judge_some(call)
             if call.answer == "ok" and call.what == "hold":
                 ids[call.request.claimant].add(base_id(call.hold_id))
             if call.answer == NotEnough.__name__:
@@ -138,6 +145,15 @@ class UnitsOracle:
         known = self.statuses[call.hold_id]
         if not any(status in statuses and at_s <= call.ended_s for at_s, status in known):
             self._broken(call.ended_s, f"I3 {call.what} was answered ok, {call.hold_id} is {known}")
+
+    def _judge_some(self, call: Asked) -> None:
+        """It has given up the part that it was to give back, or has no other than the one that was to be booked."""
+        (part,), is_booking = call.request.some, call.what == "confirm some"
+        parts = [
+            {str(number) for number, _ in units} for at_s, units in self._had[call.hold_id] if at_s <= call.ended_s
+        ]
+        if not any(had <= {part} if is_booking else part not in had for had in parts):
+            self._broken(call.ended_s, f"I3 {call.what} was answered ok, {call.hold_id} had {parts}")
 
     def _judge_no(self, call: Asked) -> None:
         """There were too few units at some moment since the key was first used, and the requested hold never exists."""
@@ -163,7 +179,12 @@ class UnitsOracle:
         for partition, rows in self.rows.items():
             for key, row in rows.items():
                 hold = self._holds.get(key.id, {})
-                if key.kind is LINES and row["status"] in HAS_UNITS and hold.get("status") != "confirmed":
+                if key.kind is LINES and row["status"] in HAS_UNITS and not _has(hold, partition.number):
                     self._broken(0.0, f"L2 {key.id} has units of {partition.number}, and is {hold.get('status')}")
                 if key.kind is LINES and row["status"] == "reserved" and hold.get("status") == "confirmed":
                     self._broken(0.0, f"L2 {key.id} is booked, and its line in {partition.number} reserved")
+
+
+def _has(hold: Row, number: int) -> bool:
+    """Whether the hold is a booking with units of that partition."""
+    return hold.get("status") == "confirmed" and number in dict(read_units(hold))

@@ -116,6 +116,8 @@ class UnitsWorld:
 
     async def _use(self, request: UnitRequest, hold_id: str, random: Random) -> None:
         """Release it, book it at once or after it has expired, extend it, or leave it."""
+        if self.plan.changes and random.random() < self.plan.changes:
+            await self._insist(random.choice(("release some", "confirm some")), request, hold_id, random)
         fate = random.random()
         if fate < 0.25:
             await self._insist("release", request, hold_id, random)
@@ -126,6 +128,8 @@ class UnitsWorld:
             await self._insist("confirm", request, hold_id, random)
         elif fate < 0.9:
             await self._insist("extend", request, hold_id, random)
+        if self.plan.changes and random.random() < self.plan.changes:
+            await self._insist(random.choice(("release some", "cancel some")), request, hold_id, random)
         if 0.3 < fate < 0.7 and random.random() < 0.8:
             await asyncio.sleep(random.uniform(0, 3))
             await self._insist("cancel", request, hold_id, random)
@@ -187,7 +191,20 @@ def _extend(units: HoldProtocol[UnitHold], request: UnitRequest, hold_id: str) -
     return units.extend(request.actor, hold_id, expires_at_ms=until_ms, total_ms_max=10 * request.ttl_ms)
 
 
-_DO = {"hold": _hold, "confirm": _confirm, "release": _release, "cancel": _cancel, "extend": _extend}
+def _confirm_some(units: HoldProtocol[UnitHold], request: UnitRequest, hold_id: str) -> Coroutine[Any, Any, UnitHold]:
+    return units.confirm(request.actor, hold_id, Confirmed("order"), request.some)
+
+
+def _release_some(units: HoldProtocol[UnitHold], request: UnitRequest, hold_id: str) -> Coroutine[Any, Any, UnitHold]:
+    return units.release(request.actor, hold_id, request.some)
+
+
+def _cancel_some(units: HoldProtocol[UnitHold], request: UnitRequest, hold_id: str) -> Coroutine[Any, Any, UnitHold]:
+    return units.cancel(request.actor, hold_id, request.some)
+
+
+_DO = {"hold": _hold, "confirm": _confirm, "release": _release, "cancel": _cancel, "extend": _extend,
+    "confirm some": _confirm_some, "release some": _release_some, "cancel some": _cancel_some}  # fmt: skip
 
 
 async def _sweep(process: UnitProcess) -> None:

@@ -36,7 +36,7 @@ from verification.simulation.hindsight import ASKING
 from verification.simulation.history import Call, FoundHold, History, PublishedEvent, Waits
 from verification.simulation.holders import Holder, keep_house, keep_looking
 from verification.simulation.lists import Lists
-from verification.simulation.oracle import ORGANIZATION, START_MS, Oracle, Violated, places_of
+from verification.simulation.oracle import LIVE, ORGANIZATION, START_MS, Oracle, Violated, places_of
 from verification.simulation.plan import ENDS_APART_S, PAUSE_S_MAX, QUEUED_S, SLOW_ROUND_S, TTL_S, Plan
 from verification.simulation.process import (
     FAR,
@@ -206,9 +206,10 @@ class World:
     def history(self) -> History:
         """What the callers know, and what the rows say now."""
         rows = [(key, row) for partition in self.batches.partitions() for key, row in self._rows(partition)]
-        holds = {key.id: _found(row) for key, row in rows if key.kind is Kind.HOLD}
+        holds = {key.id: self._found(key.id, row) for key, row in rows if key.kind is Kind.HOLD}
         if self.plan.forgets:
-            holds = {hold_id: _found(passed[-1].row) for hold_id, passed in self.oracle.timelines.items() if passed}
+            timelines = self.oracle.timelines.items()
+            holds = {hold_id: self._found(hold_id, passed[-1].row) for hold_id, passed in timelines if passed}
         cells = {Cell(key.id, key.segment): row for key, row in rows if key.kind is Kind.CELL}
         owners = {cell: str(row["owner"]) for cell, row in cells.items() if row.get("owner")}
         told = [event for life in self.post.lives for event in life]
@@ -225,6 +226,15 @@ class World:
             holds_kept_s=self.plan.holds_s - ENDS_APART_S if self.plan.forgets else inf,
             keys_kept_s=self.plan.keys_s - ENDS_APART_S if self.plan.forgets else inf,
         )
+
+    def _found(self, hold_id: str, row: Row) -> FoundHold:
+        """The hold as its row says, and what it had before."""
+        found = _found(row)
+        passed = [step.places for step in self.oracle.timelines[hold_id] if step.status in LIVE]
+        if all(places == passed[0] for places in passed):
+            return found
+        had = dict.fromkeys(cell for places in passed for _, cell in places)
+        return found._replace(cells=tuple(cell for _, cell in passed[0]), now=found.cells, had=tuple(had))
 
     def _waits(self) -> dict[tuple[str, str], Waits]:
         lists = [partition for partition in self.batches.partitions() if partition.table is Table.WAITLISTS]

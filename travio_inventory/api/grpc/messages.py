@@ -13,6 +13,7 @@ from travio_inventory.seats.commands import (
     BlockSeatsCommand,
     ConfirmHoldCommand,
     ExtendHoldCommand,
+    GiveBackCommand,
     HoldRef,
     HoldSeatsCommand,
     HoldsQuery,
@@ -79,13 +80,28 @@ def hold_asked(message: Fields) -> tuple[Actor, HoldSeatsCommand]:
 
 
 def hold_named(message: Fields) -> tuple[Actor, HoldRef]:
-    """Read ReleaseSeatsRequest or GetHoldRequest: the actor and the hold."""
+    """Read GetHoldRequest: the actor and the hold."""
     return _asked(message, user_of, lambda message: hold_ref(message.hold_id))
 
 
-def booking_named(message: Fields) -> tuple[Actor, HoldRef]:
-    """Read CancelBookingRequest: the actor and the booking."""
-    return _asked(message, user_of, lambda message: hold_ref(message.booking_id, "booking_id"))
+def release_asked(message: Fields) -> tuple[Actor, GiveBackCommand]:
+    """Read ReleaseSeatsRequest."""
+    return _asked(
+        message,
+        user_of,
+        lambda message: GiveBackCommand(hold_id=message.hold_id, seat_ids=tuple(message.seat_ids)),
+    )
+
+
+def cancel_asked(message: Fields) -> tuple[Actor, GiveBackCommand]:
+    """Read CancelBookingRequest."""
+    return _asked(
+        message,
+        user_of,
+        lambda message: GiveBackCommand(
+            hold_id=message.booking_id, seat_ids=tuple(message.seat_ids), field="booking_id"
+        ),
+    )
 
 
 def extend_asked(message: Fields) -> tuple[Actor, ExtendHoldCommand]:
@@ -219,6 +235,7 @@ def _confirm(message: Fields) -> ConfirmHoldCommand:
         passengers=tuple(
             Passenger(each.seat_id, each.passenger_name, each.passenger_nid) for each in message.passengers
         ),
+        seat_ids=tuple(message.seat_ids),
     )
 
 

@@ -83,6 +83,12 @@ def confirmed(hold: Hold, trip: Trip) -> v1.ConfirmBookingResponse:
     )
 
 
+def given_back(hold: Hold, parts: Sequence[str] | None) -> tuple[int, list[str]]:
+    """How many seats a release or a cancel gave back, of all or of these; and which the hold still has."""
+    left = list(hold.seats) if hold.is_live else []
+    return len(hold.seats if parts is None else parts), left
+
+
 def described(hold: Hold, trip: Trip) -> v1.Hold:
     status, order = _status(hold.state)
     return v1.Hold(

@@ -162,10 +162,12 @@ class InventoryService:
     async def release_seats(self, message: Message) -> v1.ReleaseSeatsResponse:
         """If there is nothing to release, the reply says so; it is not a refusal."""
         try:
-            hold = await self._inventory.release_hold(*messages.hold_named(message))
+            actor, command = messages.release_asked(message)
+            hold = await self._inventory.release_hold(actor, command)
         except (HoldNotFound, HoldEnded):
             return v1.ReleaseSeatsResponse(success=False)
-        return v1.ReleaseSeatsResponse(success=True, released_count=len(hold.seats))
+        count, left = replies.given_back(hold, command.parts)
+        return v1.ReleaseSeatsResponse(success=True, released_count=count, remaining_seat_ids=left)
 
     async def confirm_booking(self, message: Message) -> v1.ConfirmBookingResponse:
         actor, command = messages.confirm_asked(message)
@@ -197,8 +199,10 @@ class InventoryService:
         return v1.ExtendHoldResponse(success=True, expires_at=replies.expires_at_s(hold))
 
     async def cancel_booking(self, message: Message) -> v1.CancelBookingResponse:
-        hold = await self._inventory.cancel_booking(*messages.booking_named(message))
-        return v1.CancelBookingResponse(success=True, cancelled_count=len(hold.seats))
+        actor, command = messages.cancel_asked(message)
+        hold = await self._inventory.cancel_booking(actor, command)
+        count, left = replies.given_back(hold, command.parts)
+        return v1.CancelBookingResponse(success=True, cancelled_count=count, remaining_seat_ids=left)
 
     async def _describe(self, actor: Actor, hold: Hold) -> v1.Hold:
         return replies.described(hold, await self._inventory.read_trips.of_hold(actor, hold))

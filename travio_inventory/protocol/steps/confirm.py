@@ -1,5 +1,6 @@
-"""Confirm: a hold becomes a booking, an expired one too if what it claimed is still free."""
+"""Confirm: a hold becomes a booking, or parts of it alone; an expired one too if what it claimed is still free."""
 
+from collections.abc import Collection
 from typing import Generic
 
 from travio_inventory.kernel.actor import Actor
@@ -7,6 +8,7 @@ from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown,
 from travio_inventory.protocol.hold import Confirmed, Expired, base_id
 from travio_inventory.protocol.refusals import HoldConfirmed
 from travio_inventory.protocol.resource import H
+from travio_inventory.protocol.steps.aims import has_more
 from travio_inventory.protocol.steps.deciding import TRIES_MAX, Deciding, ended
 from travio_inventory.protocol.steps.late_confirm import LateConfirming
 
@@ -18,11 +20,11 @@ class Confirming(Generic[H]):
         self._deciding = deciding
         self._late = late
 
-    async def confirm(self, actor: Actor, hold_id: str, asked: Confirmed) -> H:
+    async def confirm(self, actor: Actor, hold_id: str, asked: Confirmed, parts: Collection[str] | None) -> H:
         """See Holds."""
         for attempt in range(TRIES_MAX):
             try:
-                booking = await self._confirm(actor, base_id(hold_id), asked)
+                booking = await self._confirm(actor, base_id(hold_id), asked, parts)
             except (BackendUnavailable, Overloaded):
                 if attempt:
                     raise OutcomeUnknown from None
@@ -31,15 +33,15 @@ class Confirming(Generic[H]):
                 return booking
         raise OutcomeUnknown
 
-    async def _confirm(self, actor: Actor, hold_id: str, asked: Confirmed) -> H | None:
+    async def _confirm(self, actor: Actor, hold_id: str, asked: Confirmed, parts: Collection[str] | None) -> H | None:
         """The booking, or None if a late one may have been made meanwhile: read again."""
-        hold = await self._deciding.decide(actor, hold_id, asked)
+        hold = await self._deciding.decide(actor, hold_id, asked, parts=parts)
         match hold.state:
             case Confirmed() as booked:
-                if booked != asked:
+                if booked != asked or has_more(hold, parts):
                     raise HoldConfirmed
                 return hold
             case Expired():
-                return await self._late.confirm(hold, asked)
+                return await self._late.confirm(hold, asked, parts)
             case _:
                 raise ended(hold)

@@ -1,6 +1,6 @@
 """Takes an existing hold to another state, or returns its present one: shared by confirm, release and cancel."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Generic, assert_never
 
 from travio_inventory.kernel.actor import Actor
@@ -27,6 +27,7 @@ from travio_inventory.protocol.retention import Retention
 from travio_inventory.protocol.rolling_forward import RollingForward
 from travio_inventory.protocol.sending import Sender
 from travio_inventory.protocol.steps import writing
+from travio_inventory.protocol.steps.aims import aim_at
 
 TRIES_MAX = 4
 
@@ -40,9 +41,18 @@ class Deciding(Generic[H]):
         self._judging = judging
         self._rolling = rolling
 
-    async def decide(self, actor: Actor, hold_id: str, state: HoldState, beside: Sequence[Write] = ()) -> H:
-        """Take the hold to `state` if it still can, and write the rows `beside` with it; returns the hold afterwards,
-        whoever changed it. Raises HoldNotFound, BackendUnavailable, OutcomeUnknown.
+    async def decide(
+        self,
+        actor: Actor,
+        hold_id: str,
+        state: HoldState,
+        beside: Sequence[Write] = (),
+        *,
+        parts: Collection[str] | None = None,
+    ) -> H:
+        """Take the hold to `state` if it still can, or these parts of it alone (`aims.aim_at`), and write the rows
+        `beside` with it; returns the hold afterwards, whoever changed it. Raises HoldNotFound, BackendUnavailable,
+        OutcomeUnknown, and the refusal for parts that it never had.
         """
         failed = FailedBatches()
         for _ in range(TRIES_MAX):
@@ -53,22 +63,21 @@ class Deciding(Generic[H]):
             except StoreUnavailable:
                 await self._sender.pause()
                 continue
-            if not _leads(hold.state, state):
+            after = aim_at(hold, state, parts)
+            if after is None:
                 if failed.was_sent or type(hold.state) is type(state):
                     # the process that changed it may have died before it reported that
                     await self._rolling.settled(hold, as_of_ms=as_of_ms)
                     if isinstance(hold.state, Confirmed):
                         await writing.list_again(self._sender, self._resource, hold)
                 return hold
-            state = Cancelled(hold.state.order) if isinstance(hold.state, Confirmed) else state
             as_of_ms = self._sender.clock.now_ms()
             outcome = await writing.step(
-                self._sender, self._resource, hold, state, _as_seen(hold), seen=seen, at_ms=as_of_ms, beside=beside
+                self._sender, self._resource, (hold, after, _as_seen(hold)), seen=seen, at_ms=as_of_ms, beside=beside
             )
             if isinstance(outcome, Applied):
-                decided = hold.with_state(state)
-                await self._rolling.settled(decided, as_of_ms=as_of_ms)
-                return decided
+                await self._rolling.changed(hold, after, as_of_ms=as_of_ms)
+                return after
             failed.add(outcome)
             await self._sender.pause()
         raise failed.refusal()
@@ -111,16 +120,10 @@ class Deciding(Generic[H]):
         return hold
 
 
-def _leads(state: HoldState, to: HoldState) -> bool:
-    """Whether a hold in `state` can still be taken to `to`."""
-    return isinstance(state, Confirmed if isinstance(to, Cancelled) else Held)
-
-
 def _as_seen(hold: Hold) -> Row:
     """The condition of a step: confirm and the like carry no clock, so they win on a lapsed row that says held."""
-    if isinstance(hold.state, Confirmed):
-        return {"status": "confirmed"}
-    return {"status": "held", "extensions": hold.extensions}
+    status = "confirmed" if isinstance(hold.state, Confirmed) else "held"
+    return {"status": status, "extensions": hold.extensions}
 
 
 def is_booking(row: Row) -> bool:

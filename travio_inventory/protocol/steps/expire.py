@@ -73,7 +73,7 @@ class Expiring(Generic[H]):
             seen = await writing.see_home(self._sender, self._resource, holds)
         except StoreUnavailable:
             return NotDone("what it depends on could not be read")
-        steps = [(hold, _expired(hold), _as_seen(hold)) for hold in holds]
+        steps = [(hold, hold.with_state(_expired(hold)), _as_seen(hold)) for hold in holds]
         writes = writing.step_writes(self._sender, self._resource, steps, seen, now)
         others = writing.others_due(self._resource, holds, now.at_ms, self._sender.rules.retention)
         return await writing.send(self._sender, self._resource, holds, writes, others, now)
@@ -84,9 +84,9 @@ class Expiring(Generic[H]):
 
 
 def _as_seen(hold: Hold) -> Row:
-    """The condition on which a lapsed hold ends: it is held still, and until the same moment."""
+    """The condition on which a lapsed hold ends: it is held still, until the same moment, and has the same claims."""
     assert isinstance(hold.state, Held)  # noqa: S101 - a caller's mistake, not an input
-    return {"status": "held", "expires_at_ms": hold.state.expires_at_ms}
+    return {"status": "held", "expires_at_ms": hold.state.expires_at_ms, "extensions": hold.extensions}
 
 
 def _is_as_seen(hold: Hold, row: Row) -> bool:

@@ -58,8 +58,9 @@ class Extending(Generic[H]):
         now = await self._sender.now(now_ms)
         extended = hold.extended(until_ms)
         row: Row = {"expires_at_ms": until_ms, "extensions": extended.extensions, **rows.recorded(now)}
+        as_seen: Row = {"status": "held", "expires_at_ms": seen_ms, "extensions": hold.extensions}
         writes = [
-            Write(rows.hold_key(hold.id), {"status": "held", "expires_at_ms": seen_ms}, row),
+            Write(rows.hold_key(hold.id), as_seen, row),
             self._sender.kept(self._resource.event(extended, now)),
             *self._resource.extend(hold, until_ms),
         ]

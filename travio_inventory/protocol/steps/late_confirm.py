@@ -1,5 +1,6 @@
 """Late confirm: books what an expired hold had claimed under its late id, by the protocol of a hold."""
 
+from collections.abc import Collection
 from typing import Generic, assert_never
 
 from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown
@@ -12,6 +13,7 @@ from travio_inventory.protocol.refusals import HoldExpired
 from travio_inventory.protocol.resource import H, Hold, Resource
 from travio_inventory.protocol.rolling_forward import RollingForward
 from travio_inventory.protocol.sending import Sender
+from travio_inventory.protocol.steps.aims import has_more
 from travio_inventory.protocol.steps.deciding import Deciding, ended
 
 
@@ -35,18 +37,21 @@ class LateConfirming(Generic[H]):
         self._deciding = deciding
         self._rolling = rolling
 
-    async def confirm(self, hold: H, asked: Confirmed) -> H | None:
-        """Book an expired hold under its late id, if all its claims are still free; None: read again.
+    async def confirm(self, hold: H, asked: Confirmed, parts: Collection[str] | None = None) -> H | None:
+        """Book an expired hold, or these parts of it, under its late id, if all that it claimed there is still free;
+        None: read again.
 
         If others have a claim, the late id is fenced, and that fence is the final refusal.
         """
+        if parts is not None and (lost := {*parts}.difference(hold.parts)):
+            raise hold.never_had(lost)
         as_of_ms = self._sender.clock.now_ms()
         row = await self._deciding.late_row(hold)
         if row is not None:
-            booking = self._late_booking(hold, row, asked)
+            booking = self._late_booking(hold, row, asked, parts)
             await self._rolling.settled(booking, as_of_ms=as_of_ms)
             return booking
-        booking = hold.booked_late(asked)
+        booking = (hold if parts is None else hold.keeping(parts, asked)).booked_late(asked)
         kept = self._deciding.kept_as_expired(hold, FOR_EVER)
         claimed, others_sent = await self._attempts.claim([booking], self._sender.clock.now_ms(), [kept])
         match claimed.result:
@@ -70,12 +75,12 @@ class LateConfirming(Generic[H]):
             await self._rolling.settled(booking.with_state(Aborted(REFUSED)), as_of_ms=claimed.as_of_ms)
         raise HoldExpired(_at_ms(hold))
 
-    def _late_booking(self, hold: H, row: Row, asked: Confirmed) -> H:
+    def _late_booking(self, hold: H, row: Row, asked: Confirmed, parts: Collection[str] | None) -> H:
         """The answer to this confirm from the row of the late id. Raises HoldExpired if the late id was fenced."""
         if row.get("status") == "aborted":
             raise HoldExpired(_at_ms(hold))
         booking = self._resource.read(hold.organization, late_id(hold.id), row)
-        if booking.state != asked:
+        if booking.state != asked or has_more(booking, parts):
             raise ended(booking)
         return booking
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from travio_inventory.protocol import index_entries, listings, rows
 from travio_inventory.protocol.batches import IndexEntry, Outcome, Partition, Row, RowKey, Rows, Write
-from travio_inventory.protocol.hold import Confirmed, HoldState, Recorded
-from travio_inventory.protocol.resource import H, Resource, home_and_others, home_of
+from travio_inventory.protocol.hold import Confirmed, Held, Recorded, Released
+from travio_inventory.protocol.resource import H, Hold, Resource, home_and_others, home_of
 from travio_inventory.protocol.retention import Retention
 from travio_inventory.protocol.sending import Sender
 
@@ -25,21 +25,21 @@ async def see_home(sender: Sender, resource: Resource[H], holds: Sequence[H]) ->
 async def step(
     sender: Sender,
     resource: Resource[H],
-    hold: H,
-    state: HoldState,
-    condition: Row,
+    change: tuple[H, H, Row],
     *,
     seen: Rows,
     at_ms: int,
     beside: Sequence[Write] = (),
 ) -> Outcome:
-    """Take the hold from what `condition` says to `state`: one batch on its home, its event and the rows `beside`
-    included, index entries for the other partitions before it.
+    """Take the hold from what the change's condition says to what it is afterwards: one batch on its home, its event
+    and the rows `beside` included, index entries for the other partitions before it.
     """
+    hold, after, _ = change
     now = await sender.now(at_ms)
     retention = sender.rules.retention
-    asked = [*others_due(resource, [hold], at_ms, retention), *listings.of_hold(hold.with_state(state), retention)]
-    writes = step_writes(sender, resource, [(hold, state, condition)], seen, now)
+    listed = listings.of_hold(after, retention) if type(after.state) is not type(hold.state) else []
+    asked = [*others_due(resource, [hold], at_ms, retention), *listed]
+    writes = step_writes(sender, resource, [change], seen, now)
     return await send(sender, resource, [hold], [*writes, *beside], asked, now)
 
 
@@ -64,27 +64,54 @@ async def list_again(sender: Sender, resource: Resource[H], hold: H) -> None:
 
 
 def step_writes(
-    sender: Sender, resource: Resource[H], steps: Sequence[tuple[H, HoldState, Row]], seen: Rows, now: Recorded
+    sender: Sender, resource: Resource[H], changes: Sequence[tuple[H, H, Row]], seen: Rows, now: Recorded
 ) -> list[Write]:
-    """The rows of holds that have one home, their events and their claims there, each taken from what its condition
-    says to a state; all to the same kind of state.
+    """The rows of holds that have one home, their events and their claims there, each as it was on its condition, and
+    as it is afterwards; all of them in the same kind of state.
     """
-    first, state, _ = steps[0]
-    home = home_of(resource, first.organization, first.id)
-    owned = {hold.id: resource.keys(hold, home) for hold, _, _ in steps}
-    told = [write for each in steps for write in _told(sender, resource, *each, now)]
-    return [*told, *resource.move(owned, state, home, seen)]
+    home = home_of(resource, changes[0][0].organization, changes[0][0].id)
+    told = [write for each in changes for write in _told(sender, resource, *each, now)]
+    return [*told, *_moved(resource, [(before, after) for before, after, _ in changes], home, seen)]
+
+
+def _moved(resource: Resource[H], changes: Sequence[tuple[H, H]], home: Partition, seen: Rows) -> list[Write]:
+    """The claims in their home: what is given up is returned, the rest follows its hold's new state, if that is new."""
+    given = {before.id: gone for before, after in changes if (gone := given_up(resource, before, after, home))}
+    kept = {
+        before.id: resource.keys(after, home)
+        for before, after in changes
+        if is_alive(after) and type(after.state) is not type(before.state)
+    }
+    returned = resource.move(given, Released(), home, seen) if given else ()
+    return [*returned, *(resource.move(kept, changes[0][1].state, home, seen) if kept else ())]
+
+
+def given_up(resource: Resource[H], before: H, after: H, partition: Partition) -> Sequence[RowKey]:
+    """What the hold had there, and has no more."""
+    had = resource.keys(before, partition)
+    if not is_alive(after):
+        return had
+    has = {*resource.keys(after, partition)}
+    return [key for key in had if key not in has]
+
+
+def is_alive(hold: Hold) -> bool:
+    """Whether the hold has what it claims."""
+    return isinstance(hold.state, Held | Confirmed)
 
 
 def _told(
-    sender: Sender, resource: Resource[H], hold: H, state: HoldState, condition: Row, now: Recorded
+    sender: Sender, resource: Resource[H], before: H, after: H, condition: Row, now: Recorded
 ) -> tuple[Write, Write]:
     """The hold's row and the event of the step."""
-    event = sender.kept(resource.event(hold.with_state(state), now))
-    key, changed = rows.hold_key(hold.id), {**rows.of_state(state), **rows.recorded(now)}
-    if isinstance(state, Confirmed):
-        return Write(key, condition, {**changed, **resource.booking(state)}), event
-    return Write(key, condition, {**resource.columns(hold), **changed}, sender.rules.retention.over_s(hold.id)), event
+    event = sender.kept(resource.event(after, now))
+    key, recorded = rows.hold_key(before.id), rows.recorded(now)
+    if not is_alive(after):
+        ended = {**rows.of_state(before.state), **resource.columns(after), **recorded}
+        return Write(key, condition, ended, sender.rules.retention.over_s(before.id)), event
+    if isinstance(after.state, Confirmed) and after.parts == before.parts:
+        return Write(key, condition, {**rows.of_state(after.state), **resource.booking(after.state), **recorded}), event
+    return Write(key, condition, {**resource.changes(before, after), **recorded}), event
 
 
 def others_due(resource: Resource[H], holds: Sequence[H], at_ms: int, retention: Retention) -> list[IndexEntry]:

@@ -78,7 +78,7 @@ class Closing:
             await visit.write(partition, writes)
 
     def _closing(self, hold: Hold, key: RowKey, row: Row, partition: Partition) -> list[Write]:
-        seen = {"status": row.get("status"), "expires_at_ms": row.get("expires_at_ms")}
+        seen = {name: row.get(name) for name in ("status", "expires_at_ms", "extensions")}
         return [Write(key, seen, CLOSED), *_of_owner(hold, self._seats.keys(hold, partition))]
 
     async def _close_elsewhere(self, visit: Visit, hold: Hold) -> bool:

@@ -52,9 +52,19 @@ def hold_row(hold: Hold) -> Row:
     }
     if hold.prices:
         row["prices"] = " ".join([hold.currency, *map(str, hold.prices)])
+    if hold.given_up:
+        row["given_up"] = "\n".join(hold.given_up)
     if hold.reason:
         row["reason"] = hold.reason
     return row
+
+
+def names(home: Row, cell: RowKey) -> bool:
+    """Whether the row of a live hold says that this cell is its own."""
+    if home.get("given_up") is None:
+        return True
+    journey = range(number(home, "first_segment"), number(home, "last_segment") + 1)
+    return cell.segment in journey and any(seat == cell.id for _, seat in _places(home))
 
 
 def cell_status(home: Row) -> str:
@@ -82,6 +92,7 @@ def read_hold(organization: str, hold_id: str, row: Row) -> Hold:
         reason=text(row, "reason") if row.get("status") != "aborted" else "",
         prices=tuple(map(int, prices)),
         currency=currency,
+        given_up=tuple(given_up.split("\n")) if (given_up := text(row, "given_up")) else (),
         recorded=Recorded(number(row, "event_epoch"), number(row, "event_at_ms")),
     )
 

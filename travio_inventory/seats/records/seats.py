@@ -43,6 +43,15 @@ class Seats:
         """See Resource."""
         return seat_rows.hold_row(hold)
 
+    def names(self, home: Row, _partition: Partition, key: RowKey) -> bool:
+        """See Resource."""
+        return seat_rows.names(home, key)
+
+    def changes(self, before: Hold, after: Hold) -> Row:
+        """See Resource."""
+        cleared: Row = {"passengers": None} if before.passengers and not after.passengers else {}
+        return {**seat_rows.hold_row(after), **cleared}
+
     def booking(self, state: Confirmed) -> Row:
         """See Resource."""
         return seat_rows.booking_columns(state)

@@ -25,17 +25,18 @@ async def snapshot(batches: Batches, trip: Trip, group: int) -> bytes:
     states = []
     for seat in trip.seats_in(group):
         for segment in segments:
-            cell = cells.get(RowKey(Kind.CELL, seat.id, segment))
+            key = RowKey(Kind.CELL, seat.id, segment)
+            cell = cells.get(key)
             if cell is None or cell.get("status") in seat_rows.OFF_SALE:
                 raise TripOpening
-            states.append(_state(cell, homes))
+            states.append(_state(key, cell, homes))
     return encode_states(states)
 
 
-def _state(cell: Row, homes: dict[str, Row]) -> SeatState:
+def _state(key: RowKey, cell: Row, homes: dict[str, Row]) -> SeatState:
     home = homes.get(rows.text(cell, "owner"))
     if home is not None:
-        return _foreign_state(cell, home)
+        return _foreign_state(cell, home) if seat_rows.names(home, key) else AVAILABLE
     match cell["status"]:
         case "available":
             return AVAILABLE

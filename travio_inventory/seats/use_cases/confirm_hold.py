@@ -16,7 +16,7 @@ class ConfirmHold:
         self._steps = steps
 
     async def __call__(self, actor: Actor, command: ConfirmHoldCommand) -> Hold:
-        """The booking. A passenger list, if given, must name exactly the hold's seats: InvalidRequest. It is stored
+        """The booking. A passenger list, if given, must name exactly the seats to book: InvalidRequest. It is stored
         with the booking; a repeated confirm returns the stored one.
 
         Raises PermissionDenied, and what `Holds.confirm` raises.
@@ -26,7 +26,9 @@ class ConfirmHold:
         if passengers:
             hold = await self._holds.find(actor, hold_id)
             listed = [passenger.seat for passenger in passengers]
-            if sorted(listed) != sorted(hold.seats):
-                said = f"the hold has the seats {', '.join(hold.seats)}, the list has {', '.join(listed)}"
+            booked = command.seat_ids or hold.seats
+            if sorted(listed) != sorted(booked):
+                said = f"the seats to book are {', '.join(booked)}, the list has {', '.join(listed)}"
                 raise InvalidRequest([Violation("passengers", said)])
-        return await self._steps.run(self._holds.confirm(actor, hold_id, Confirmed(command.order_id, passengers)))
+        booking, parts = Confirmed(command.order_id, passengers), command.seat_ids or None
+        return await self._steps.run(self._holds.confirm(actor, hold_id, booking, parts))

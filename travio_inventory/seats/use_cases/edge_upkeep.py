@@ -18,6 +18,8 @@ class EdgeUpkeep:
     async def changed(self, hold: Hold, *, as_of_ms: int) -> None:
         """See HoldWatch."""
         by_group = hold.seats_by_group
+        if hold.before is not None and hold.is_live:
+            await self._given_up(hold.before, hold)
         await self._cache.invalidate(hold.trip, by_group.keys())
         for group, seats in by_group.items():
             cells = [Cell(seat, segment) for seat in seats for segment in hold.journey.segments]
@@ -25,6 +27,15 @@ class EdgeUpkeep:
                 await self._taken.mark(SeatGroupKey(hold.trip, group), cells, _occupancy(hold, as_of_ms))
             else:
                 await self._taken.clear(SeatGroupKey(hold.trip, group), cells, hold=hold.id)
+
+    async def _given_up(self, before: Hold, hold: Hold) -> None:
+        """What it had before, and has no more."""
+        await self._cache.invalidate(hold.trip, before.seats_by_group.keys() - hold.seats_by_group.keys())
+        kept = {Cell(seat, segment) for seat in hold.seats for segment in hold.journey.segments}
+        for group, seats in before.seats_by_group.items():
+            had = [Cell(seat, segment) for seat in seats for segment in before.journey.segments]
+            gone = [cell for cell in had if cell not in kept]
+            await self._taken.clear(SeatGroupKey(hold.trip, group), gone, hold=hold.id)
 
     async def refused(self, hold: Hold, taken: Sequence[Taken], *, as_of_ms: int) -> None:
         """See HoldWatch. The gate turns the next contenders away from the cells that the store named."""

@@ -1,7 +1,7 @@
-"""Releases a hold: its seats are free at once."""
+"""Releases a hold, or some of its seats: they are free at once."""
 
 from travio_inventory.kernel.actor import Actor, Scope
-from travio_inventory.seats.commands import HoldRef
+from travio_inventory.seats.commands import GiveBackCommand
 from travio_inventory.seats.hold import Hold
 from travio_inventory.seats.ports import Holds
 from travio_inventory.seats.use_cases.step_runner import StepRunner
@@ -14,7 +14,7 @@ class ReleaseHold:
         self._holds = holds
         self._steps = steps
 
-    async def __call__(self, actor: Actor, hold_id: HoldRef) -> Hold:
-        """The released hold. Raises PermissionDenied, and what `Holds.release` raises."""
+    async def __call__(self, actor: Actor, command: GiveBackCommand) -> Hold:
+        """The released hold, or what is left of it. Raises PermissionDenied, and what `Holds.release` raises."""
         actor.needs(Scope.SEATS_HOLD)
-        return await self._steps.run(self._holds.release(actor, hold_id))
+        return await self._steps.run(self._holds.release(actor, command.hold_id, command.parts))

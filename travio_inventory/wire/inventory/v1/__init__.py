@@ -272,6 +272,12 @@ class CancelBookingRequest(betterproto2.Message):
 
     organization_id: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
 
+    seat_ids: "list[str]" = betterproto2.field(4, betterproto2.TYPE_STRING, repeated=True)
+    """
+    The seats to cancel; the others stay booked, with their tickets and passengers. Empty: all of them. Seats that the
+    booking gave back before are done.
+    """
+
 
 default_message_pool.register_message("inventory.v1", "CancelBookingRequest", CancelBookingRequest)
 
@@ -286,6 +292,11 @@ class CancelBookingResponse(betterproto2.Message):
     """
 
     failure_reason: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
+
+    remaining_seat_ids: "list[str]" = betterproto2.field(4, betterproto2.TYPE_STRING, repeated=True)
+    """
+    What the booking still has.
+    """
 
 
 default_message_pool.register_message("inventory.v1", "CancelBookingResponse", CancelBookingResponse)
@@ -400,11 +411,17 @@ class ConfirmBookingRequest(betterproto2.Message):
 
     passengers: "list[PassengerSeat]" = betterproto2.field(4, betterproto2.TYPE_MESSAGE, repeated=True)
     """
-    Exactly the seats of the hold, or empty. Stored with the booking and shown only to its user and the organization. A
+    Exactly the seats to book, or empty. Stored with the booking and shown only to its user and the organization. A
     second confirm does not change them.
     """
 
     organization_id: "str" = betterproto2.field(5, betterproto2.TYPE_STRING)
+
+    seat_ids: "list[str]" = betterproto2.field(6, betterproto2.TYPE_STRING, repeated=True)
+    """
+    The seats to book; the hold's others are given back in the same step. Empty: all of them. Passengers, where there are
+    any, are those of these seats.
+    """
 
 
 default_message_pool.register_message("inventory.v1", "ConfirmBookingRequest", ConfirmBookingRequest)
@@ -1232,6 +1249,11 @@ class ReleaseSeatsRequest(betterproto2.Message):
 
     organization_id: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
 
+    seat_ids: "list[str]" = betterproto2.field(4, betterproto2.TYPE_STRING, repeated=True)
+    """
+    The seats to give back; the others stay held. Empty: all of them. Seats that the hold gave back before are done.
+    """
+
 
 default_message_pool.register_message("inventory.v1", "ReleaseSeatsRequest", ReleaseSeatsRequest)
 
@@ -1243,6 +1265,11 @@ class ReleaseSeatsResponse(betterproto2.Message):
     released_count: "int" = betterproto2.field(2, betterproto2.TYPE_INT32)
     """
     Seats, not cells.
+    """
+
+    remaining_seat_ids: "list[str]" = betterproto2.field(3, betterproto2.TYPE_STRING, repeated=True)
+    """
+    What the hold still has.
     """
 
 
@@ -1718,7 +1745,7 @@ class InventoryServiceStub(betterproto2_grpclib.ServiceStub):
         metadata: "MetadataLike | None" = None,
     ) -> "ReleaseSeatsResponse":
         """
-        Releases a hold before it expires. If there is nothing to release, the answer is success = false, not an error.
+        Releases a hold, or some of its seats, before it expires. If there is nothing to release, the answer is success = false, not an error.
         """
 
         return await self._unary_unary(
@@ -1739,7 +1766,7 @@ class InventoryServiceStub(betterproto2_grpclib.ServiceStub):
         metadata: "MetadataLike | None" = None,
     ) -> "ConfirmBookingResponse":
         """
-        Turns a hold into a booking. Repeated, it returns the same booking.
+        Turns a hold, or some of its seats, into a booking. Repeated, it returns the same booking.
         """
 
         return await self._unary_unary(
@@ -1928,7 +1955,7 @@ class InventoryServiceStub(betterproto2_grpclib.ServiceStub):
         metadata: "MetadataLike | None" = None,
     ) -> "CancelBookingResponse":
         """
-        Cancels a booking; its seats are on sale again.
+        Cancels a booking, or some of its seats, which are on sale again.
         """
 
         return await self._unary_unary(
@@ -2108,14 +2135,14 @@ class InventoryServiceBase(betterproto2_grpclib.ServiceBase):
 
     async def release_seats(self, message: "ReleaseSeatsRequest") -> "ReleaseSeatsResponse":
         """
-        Releases a hold before it expires. If there is nothing to release, the answer is success = false, not an error.
+        Releases a hold, or some of its seats, before it expires. If there is nothing to release, the answer is success = false, not an error.
         """
 
         raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
 
     async def confirm_booking(self, message: "ConfirmBookingRequest") -> "ConfirmBookingResponse":
         """
-        Turns a hold into a booking. Repeated, it returns the same booking.
+        Turns a hold, or some of its seats, into a booking. Repeated, it returns the same booking.
         """
 
         raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
@@ -2180,7 +2207,7 @@ class InventoryServiceBase(betterproto2_grpclib.ServiceBase):
 
     async def cancel_booking(self, message: "CancelBookingRequest") -> "CancelBookingResponse":
         """
-        Cancels a booking; its seats are on sale again.
+        Cancels a booking, or some of its seats, which are on sale again.
         """
 
         raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)

@@ -1,0 +1,52 @@
+"""What a step makes of a hold, or of some of its parts: the others stay as they are, or are given back with it.
+
+    step       of parts P                               of all that it has
+    -------    -------------------------------------    ------------------
+    release    gives P back, the others stay held       released
+    cancel     gives P back, the others stay booked     cancelled
+    confirm    books P, gives the others back           confirmed
+
+Parts that the hold has given up already are done: a repeated step finds what it wanted, and says so.
+"""
+
+from collections.abc import Collection
+
+from travio_inventory.protocol.hold import Aborted, Cancelled, Confirmed, Forgotten, Held, HoldState
+from travio_inventory.protocol.resource import H
+
+
+def aim_at(hold: H, state: HoldState, parts: Collection[str] | None) -> H | None:
+    """The hold after the step to `state`, of these parts alone if they are named; None if nothing leads there any
+    more, or nothing is left to do. Raises the refusal for parts that it never had.
+    """
+    if isinstance(hold.state, Aborted | Forgotten):
+        return None
+    if parts is not None and (unknown := {*parts}.difference(hold.parts, hold.given_up)):
+        raise hold.never_had(unknown)
+    if not isinstance(hold.state, Confirmed if isinstance(state, Cancelled) else Held):
+        return None
+    if isinstance(hold.state, Confirmed):
+        state = Cancelled(hold.state.order)
+    if parts is None or not {*hold.parts}.difference(parts):
+        return hold.with_state(state)
+    if isinstance(state, Confirmed):
+        return _booked(hold, state, parts)
+    kept = [part for part in hold.parts if part not in parts]
+    return hold.keeping(kept, hold.state) if len(kept) < len(hold.parts) else None
+
+
+def _booked(hold: H, state: Confirmed, parts: Collection[str]) -> H:
+    """These parts are booked, the others given back. Raises the refusal if it has given up one of them."""
+    if lost := {*parts}.difference(hold.parts):
+        raise hold.never_had(lost)
+    return hold.keeping(parts, state)
+
+
+def is_done(hold: H, parts: Collection[str] | None) -> bool:
+    """Whether the hold has given up these parts, whatever became of the others."""
+    return parts is not None and {*hold.given_up}.issuperset(parts)
+
+
+def has_more(hold: H, parts: Collection[str] | None) -> bool:
+    """Whether a booking has parts beside these, so that it is not the one that was asked for."""
+    return parts is not None and not {*parts}.issuperset(hold.parts)
