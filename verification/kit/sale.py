@@ -12,7 +12,6 @@ from travio_inventory.events.sinks.in_process import InProcess
 from travio_inventory.kernel.actor import HOUSE, Actor, house_of, user_anywhere
 from travio_inventory.kernel.events import Event
 from travio_inventory.kernel.refusals import OutcomeUnknown
-from travio_inventory.protocol import rows
 from travio_inventory.protocol.batches import Batches, Kind, Partition, Row, RowKey
 from travio_inventory.protocol.minute_cursor import FIRST_LOOK_MINUTES, MINUTES_AT_ONCE
 from travio_inventory.protocol.rules import Rules
@@ -28,7 +27,7 @@ from travio_inventory.seats.commands import (
     hold_ref,
 )
 from travio_inventory.seats.explanation import SeatExplanation, in_order
-from travio_inventory.seats.hold import NEVER_MS, Hold, HoldPage, Passenger
+from travio_inventory.seats.hold import Hold, HoldPage, Passenger
 from travio_inventory.seats.limits import SeatLimits
 from travio_inventory.seats.opening import Portions
 from travio_inventory.seats.ports import SeatGroupKey
@@ -44,6 +43,7 @@ from verification.kit import asking
 from verification.kit.clocks import Clock, Hasty, WrongClock
 from verification.kit.edges import Edge, local_edge
 from verification.kit.faulty_batches import FaultyBatches, Stall
+from verification.kit.legal import assert_agree
 from verification.kit.trips import SEATS, PerGroup, a_trip
 
 STATE_WORDS = {Available: "available", HeldUntil: "held", Sold: "sold", Blocked: "blocked"}
@@ -310,22 +310,12 @@ class Sale:
     async def assert_legal(self) -> None:
         """Check that cells and hold rows agree, when no step is running any more."""
         await self.market.settled()
-        holds, cells = await self._rows_of(Kind.HOLD), await self._rows_of(Kind.CELL)
-        for key, cell in cells.items():
-            owner = str(cell.get("owner") or "")
-            assert cell["status"] == (_status_of_cells(holds[owner]) if owner else "available"), (key, cell)
-            assert not owner or seat_rows.names(holds[owner], key), (key, cell, holds[owner])
-        for hold_id, row in holds.items():
-            if row["status"] in rows.LIVE:
-                hold = seat_rows.read_hold(self.trip.key.organization, hold_id, row)
-                for name in seat_rows.cell_keys(hold.seats, hold.journey):
-                    assert cells[name].get("owner") == hold_id, (hold_id, row, name, cells[name])
+        assert_agree(self.trip.key.organization, await self._rows_of(Kind.HOLD), await self._rows_of(Kind.CELL))
 
-    async def _rows_of(self, kind: Kind) -> dict[Any, Row]:
-        found: dict[Any, Row] = {}
+    async def _rows_of(self, kind: Kind) -> dict[RowKey, Row]:
+        found: dict[RowKey, Row] = {}
         for group in range(self.trip.group_count):
-            standing = await self.market.store.read(seat_rows.group_partition(self.trip.key, group), kind)
-            found |= {key.id if kind is Kind.HOLD else key: row for key, row in standing.items()}
+            found |= await self.market.store.read(seat_rows.group_partition(self.trip.key, group), kind)
         return found
 
 
@@ -389,14 +379,3 @@ def _ends(ends: str | Ends) -> Ends:
 
 def _holder(hold: Hold) -> Actor:
     return Actor(hold.trip.organization, hold.holder)
-
-
-def _status_of_cells(hold: Row) -> str:
-    """What the cells of a live hold say; an ended hold owns none."""
-    match hold["status"]:
-        case "held":
-            return "blocked" if hold["expires_at_ms"] == NEVER_MS else "held"
-        case "confirmed":
-            return "sold"
-        case ended:
-            return f"nobody's: {ended}"
