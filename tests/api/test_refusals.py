@@ -36,7 +36,7 @@ HEADERS_BYTES_MAX = 8 * 1024
 ONE_OF_EACH: list[Refusal] = [
     InvalidRequest([Violation("user_id", "must not be empty")]),
     errors.InvalidTrip([Violation("segments[1]", "starts and ends at the same station")]),
-    errors.InvalidJourney([Violation("to_station_id", "comes before")]),
+    errors.InvalidJourney([Violation("from_segment_index", "0 to 2, or 4 to 6")], [(0, 2), (4, 6)]),
     errors.InvalidSeats([Violation("seat_ids", "a seat is named twice")]),
     errors.ReplyTooLarge([Violation("section_id", "ask by section")], ["car, 1", "car 2"]),
     errors.TripDefinedOtherwise(),

@@ -52,6 +52,13 @@ async def hold(inventory: Inventory, seat: str = "A1", *, ttl_s: int = 0) -> Hol
     return await hold_seats(inventory, RIDER, "t1", Ends("A", "C"), [seat], ttl_s=ttl_s, key=None)
 
 
+async def test_an_operator_may_keep_the_nearest_journey_of_a_loop() -> None:
+    async with open_inventory(settings_of(ambiguous_journeys="nearest")) as inventory:
+        await open_trip(inventory, a_trip(organization="acme", stops="ABCAC", seats=2))
+        assert (await hold(inventory)).journey == (0, 1)
+        assert (await seat_map_of(inventory, TRIP.key, Ends("A", "C"))).journey == (0, 1)
+
+
 async def states(inventory: Inventory) -> dict[str, SeatState]:
     """The seats as the map shows them."""
     seat_map = await seat_map_of(inventory, TRIP.key, Ends("A", "C"))

@@ -43,7 +43,10 @@ def on_the_loop(server: ServiceProcess, typed: Type, tmp_path: Path) -> Type:
 
 
 def test_segments_say_which_of_two_rides_is_meant(on_the_loop: Type) -> None:
-    """From the park to the centre without segments: past the harbour."""
+    """From the park to the centre: past the harbour, or at once."""
+    which = on_the_loop("hold", "loop", "park", "centre", "1A")
+    assert which.status == 2
+    assert which.err.rstrip().endswith("or 3 to 3: say which: --segments 1-3, or --segments 3-3")
     later = on_the_loop("hold", "loop", "park", "centre", "1A", "--segments", "3")
     assert later.status == 0, later.err
     long = on_the_loop("hold", "loop", "park", "centre", "1B", "--segments", "1-3")
@@ -91,7 +94,7 @@ def test_a_summary_says_how_many_seats_are_free(on_the_loop: Type) -> None:
             ("map", "loop", "park", "centre", "--segments", "3-1"),
             "segment 1 of this trip is none that ends at 'centre'",
         ),
-        (("hold", "loop", "park", "centre", "1A", "2B", "2B"), "seat_ids: seat '2B' is named twice"),
+        (("hold", "loop", "park", "harbour", "1A", "2B", "2B"), "seat_ids: seat '2B' is named twice"),
         (("block", "loop", "1A", "2B", "2B"), "updates: seat '2B' is named twice"),
     ],
 )

@@ -42,6 +42,10 @@ AT_MS = 1_900_000_000_000
 
 def an_example_of(kind: type[Refusal]) -> Refusal:
     """A refusal of that kind that carries all it can."""
+    if issubclass(kind, errors.InvalidJourney):
+        return kind([Violation("from_segment_index", "0 to 2, or 4 to 16")], [(0, 2), (4, 16)])
+    if issubclass(kind, errors.ReplyTooLarge):
+        return kind([Violation("section_id", "ask by section")], ["car, 1", "car 2"])
     if issubclass(kind, InvalidRequest):
         return kind([Violation("seat_ids", "a seat is named twice"), Violation("to_station_id", "ö")])
     if issubclass(kind, HoldEnded | errors.ExtensionTooLong):

@@ -169,23 +169,6 @@ def test_a_journey_is_the_segments_between_two_stations(ends: Ends, journey: tup
 
 
 @pytest.mark.parametrize(
-    ("ends", "journey"),
-    [
-        (Ends("A", "C"), (0, 1)),
-        (Ends("C", "A"), (2, 2)),
-        (Ends("B", "B"), (1, 3)),
-        (Ends("A", "C", 3), (3, 4)),
-        (Ends("A", "C", last=4), (0, 4)),
-        (Ends("B", "C", 4), (4, 4)),
-    ],
-)
-def test_on_a_loop_a_journey_ends_at_the_nearest_stop_unless_segments_are_given(
-    ends: Ends, journey: tuple[int, int]
-) -> None:
-    assert small("ABCABC").journey(ends) == Journey(*journey)
-
-
-@pytest.mark.parametrize(
     ("ends", "field", "words"),
     [
         (Ends("X", "B"), "from_station_id", "no journey of this trip begins at 'X'"),

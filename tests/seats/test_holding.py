@@ -53,12 +53,19 @@ async def test_ten_seats_are_held_at_once(sale: Sale) -> None:
     assert " ".join(hold.seats) == await sale.seats("held") == seats
 
 
-async def test_on_a_loop_a_journey_ends_at_the_nearest_later_stop(market: Market) -> None:
+async def test_on_a_loop_a_journey_that_fits_twice_is_refused_and_nothing_is_held(market: Market) -> None:
     """A B C A D: A comes twice."""
     loop = await market.open(stops="ABCAD")
     assert (await loop.hold("A1", "A-A")).journey == Journey(0, 2)
     assert (await loop.hold("A2", "C-D")).journey == Journey(2, 3)
-    assert (await loop.hold("A3", "A-D")).journey == Journey(0, 3)
+    with pytest.raises(InvalidJourney, match="from_segment_index 0 to_segment_index 3, or 3 to 3") as refused:
+        await loop.hold("A3", "A-D")
+    with pytest.raises(InvalidJourney, match="or 3 to 3"):
+        await loop.map("A-D")
+    for first, last in refused.value.candidates:
+        hold = await loop.hold(f"A{4 + first}", Ends("A", "D", first, last))
+        assert hold.journey == Journey(first, last)
+    assert await loop.seats("held", "A-B") == "A1 A4"
 
 
 async def test_segment_numbers_say_which_visit_of_a_loop_is_meant(market: Market) -> None:

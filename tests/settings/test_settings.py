@@ -53,6 +53,7 @@ OTHER_VALUES = MappingProxyType(
         "trip_seats_max": "99999",
         "trip_cells_max": "1999999",
         "trip_segments_max": "511",
+        "ambiguous_journeys": "nearest",
         "event_retention_seconds": "604801",
         "hold_retention_seconds": "86401",
         "idempotency_retention_seconds": "86402",

@@ -41,6 +41,7 @@ async def test_a_trip_is_a_file_of_lines(tmp_path: Path) -> None:
     trip, booking, blocked, end = map(json.loads, file.read_text().splitlines())
     definition = trip.pop("definition")
     assert [Seat(**seat) for seat in definition["seats"]] == list(ended().trip.seats)
+    assert (definition["sections"], definition["features"], definition["station_names"]) == ([], [], {})
     assert [Segment(**segment) for segment in definition["segments"]] == list(ended().trip.segments)
     assert trip == {
         "line": "trip", "version": 1, "organization": "acme", "trip": "t1", "opened_at_ms": 5, "archived_at_ms": 9

@@ -27,6 +27,7 @@ from travio_inventory.seats.records.open_trips import SlowRound
 from travio_inventory.seats.records.openings import Openings
 from travio_inventory.seats.records.trip_ends import TripEnds
 from travio_inventory.seats.records.waitlists import WaitlistTable
+from travio_inventory.seats.trip import Ambiguous
 from travio_inventory.seats.use_cases import Inventory
 from travio_inventory.seats.use_cases.block_seats import BlockSeats
 from travio_inventory.seats.use_cases.cancel_booking import CancelBooking
@@ -75,6 +76,7 @@ class InventoryRules:
     protocol: Rules = field(default_factory=Rules)
     limits: SeatLimits = field(default_factory=SeatLimits)
     portions: Portions = field(default_factory=Portions)
+    ambiguous_journeys: Ambiguous = Ambiguous.REFUSE
     map_stale_ms_max: int = 2_000
     """How old a cached seat map may be."""
     steps_at_once_max: int = 1_000
@@ -147,7 +149,7 @@ def assemble(
     seat_holds = SeatHolds(sender, EdgeUpkeep(taken, maps), steps.in_background)
     holds = watch.port("holds", seat_holds)
     definitions = Definitions(batches, clock, portions=rules.portions, cells_per_batch_max=rules.cells_per_batch_max)
-    trips = TripCatalog(definitions)
+    trips = TripCatalog(definitions, ambiguous=rules.ambiguous_journeys)
     lapses = LapseFinder(seat_holds, _slow_round("sweepers", sender, rules))
     read_seat_map = ReadSeatMap(trips, holds, maps, clock=clock, stale_ms_max=rules.map_stale_ms_max)
     hold_seats = HoldSeats(

@@ -27,6 +27,7 @@ from travio_inventory.protocol.batches import Applied
 from travio_inventory.protocol.retention import Retention
 from travio_inventory.protocol.rules import Rules
 from travio_inventory.seats.limits import SeatLimits
+from travio_inventory.seats.trip import Ambiguous
 from travio_inventory.seats.use_cases import Inventory
 from travio_inventory.seats.use_cases.hold_seats import HoldTimes
 from travio_inventory.settings import BackgroundSettings, EventSettings, Settings
@@ -186,6 +187,7 @@ def rules_of(settings: Settings) -> InventoryRules:
             seats_per_hold=holds.seats_max,
             cells_per_hold=holds.cells_max,
         ),
+        ambiguous_journeys=Ambiguous(trips.ambiguous_journeys),
         map_stale_ms_max=settings.edge.map_stale_ms,
         steps_at_once_max=holds.commits_in_flight_max,
         is_alone=settings.store.kind == "embedded",

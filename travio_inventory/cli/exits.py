@@ -8,6 +8,7 @@ from grpclib.const import Status
 from travio_inventory.client.refusals import ClientError
 from travio_inventory.client.unreachable import NoService, NoTls
 from travio_inventory.kernel.refusals import FinalRefusal, OutcomeUnknown, Refusal, RetryableRefusal, WrongRequest
+from travio_inventory.seats.refusals import InvalidJourney
 
 
 class Exit(IntEnum):
@@ -86,6 +87,9 @@ def failure_of(refusal: Refusal) -> Failure:
             status = Exit.ASK_AGAIN
         case _:
             raise AssertionError(f"{type(refusal).__name__} is on no branch")
+    if isinstance(refusal, InvalidJourney) and refusal.candidates:
+        choices = ", or ".join(f"--segments {first}-{last}" for first, last in refusal.candidates)
+        return Failure(status, refusal.reason, str(refusal), f"say which: {choices}")
     said = UNKNOWN if isinstance(refusal, OutcomeUnknown) else str(refusal)
     return Failure(status, refusal.reason, said, ADVICE.get(refusal.reason, ""))
 

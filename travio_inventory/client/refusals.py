@@ -30,6 +30,7 @@ from travio_inventory.seats.refusals import (
     ExtensionTooLong,
     HoldEnded,
     HoldLimitReached,
+    InvalidJourney,
     ReplyTooLarge,
     SeatContended,
     SeatHeld,
@@ -167,10 +168,8 @@ def _without_reason(status: Status, message: str, details: Sequence[object], *, 
 
 def _build(kind: type[Refusal], info: ErrorInfo, details: Sequence[object]) -> Refusal:
     """The refusal with its data; those that have only their reason take no arguments."""
-    if issubclass(kind, ReplyTooLarge):
-        return kind(_violations(details), split_ids(info.metadata["sections"]))
     if issubclass(kind, InvalidRequest):
-        return kind(_violations(details))
+        return _invalid(kind, info, _violations(details))
     if issubclass(kind, HoldEnded):
         return kind(_whole(info.metadata["at"]) * 1_000)
     if issubclass(kind, ExtensionTooLong):
@@ -195,6 +194,21 @@ def _decided(info: ErrorInfo) -> Decided:
     by = info.metadata["decided_by"] or BY_STORE.by
     seconds, _, ms = info.metadata["as_of"].partition(".")
     return Decided(by, _whole(seconds) * 1_000 + _whole(ms[:3].ljust(3, "0")))
+
+
+def _invalid(kind: type[InvalidRequest], info: ErrorInfo, violations: Sequence[Violation]) -> InvalidRequest:
+    if issubclass(kind, InvalidJourney):
+        return kind(violations, list(_candidates(info.metadata["candidates"])))
+    if issubclass(kind, ReplyTooLarge):
+        return kind(violations, split_ids(info.metadata["sections"]))
+    return kind(violations)
+
+
+def _candidates(text: str) -> Iterator[tuple[int, int]]:
+    """The first and last segments of the journeys in "0-2,4-6"."""
+    for each in text.split(",") if text else ():
+        first, _, last = each.partition("-")
+        yield _whole(first), _whole(last)
 
 
 def _taken_cells(details: Sequence[object]) -> list[TakenCell]:

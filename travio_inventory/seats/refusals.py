@@ -114,9 +114,13 @@ class InvalidTrip(InvalidRequest):
 
 
 class InvalidJourney(InvalidRequest):
-    """The trip has no such journey."""
+    """The trip has no such journey, or more than one: then `candidates` are the first and last segments of each."""
 
     reason = "INVALID_JOURNEY"
+
+    def __init__(self, violations: Sequence[Violation], candidates: Sequence[tuple[int, int]] = ()) -> None:
+        super().__init__(violations)
+        self.candidates = tuple(candidates)
 
 
 class InvalidSeats(InvalidRequest):

@@ -1,5 +1,6 @@
 """The route of a trip: its segments with their times, and what its stations are called."""
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -36,6 +37,15 @@ class StationName(NamedTuple):
 
     station: str
     name: str
+
+
+def rides(starts: Sequence[int], lasts: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Each run of segments that begins with one of `starts` and ends with one of `lasts`, both in order: first those to
+    the nearest end from each start, then the longer ones.
+    """
+    nearest = [(first, bisect_left(lasts, first)) for first in starts]
+    yield from ((first, lasts[at]) for first, at in nearest if at < len(lasts))
+    yield from ((first, last) for first, at in nearest for last in lasts[at + 1 :])
 
 
 def check_route(found: Faults, segments: Sequence[Segment], names: Sequence[StationName]) -> None:

@@ -4,8 +4,9 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import InitVar, dataclass, field, fields
+from enum import StrEnum
 from functools import cached_property
-from itertools import accumulate
+from itertools import accumulate, islice
 from json import dumps, loads
 from typing import Any, NamedTuple
 
@@ -22,12 +23,15 @@ from travio_inventory.seats.layout import (
     layout_violations,
 )
 from travio_inventory.seats.refusals import InvalidJourney, InvalidSeats, InvalidTrip
-from travio_inventory.seats.route import Direction, Segment, StationName, check_route, route_violations
+from travio_inventory.seats.route import Direction, Segment, StationName, check_route, rides, route_violations
 
 OUR_CHOICE = 0
 """Seats per seat group: chosen by the service."""
 ALL_IN_ONE_GROUP = -1
 """Seats per seat group: all of them, up to the limit of a seat group."""
+
+CANDIDATES_MAX = 8
+"""How many journeys are named if more than one fits."""
 
 _CURRENCY = re.compile("[A-Z]{3}|")
 _TIME_ZONE = re.compile(r"[A-Za-z0-9_+/-]{0,64}", re.ASCII)
@@ -59,6 +63,14 @@ class Ends(NamedTuple):
     destination: str
     first: int | None = None
     last: int | None = None
+
+
+class Ambiguous(StrEnum):
+    """What becomes of a journey if its stations fit more than one."""
+
+    REFUSE = "refuse"
+    NEAREST = "nearest"
+    """It begins at the first origin with a later destination, and ends at the nearest one."""
 
 
 @dataclass(frozen=True)
@@ -207,36 +219,35 @@ class Trip:
             raise InvalidSeats([Violation("seat_ids", f"seat {repeated!r} is named twice")])
         return tuple(sorted(seat_ids, key=self._positions.__getitem__))
 
-    def journey(self, ends: Ends) -> Journey:
-        """The segments from the origin to the destination.
-
-        On a loop route a station occurs more than once: the journey starts at the first origin with a later
-        destination, and ends at the nearest one; `first` and `last` name the segments if stations are not enough.
-        Raises InvalidJourney, which names the field.
+    def journey(self, ends: Ends, ambiguous: Ambiguous = Ambiguous.REFUSE) -> Journey:
+        """The segments from the origin to the destination; `first` and `last` name them where a station is visited more
+        than once and stations are not enough. Raises InvalidJourney, which names the field, and the candidates if
+        more than one journey fits.
         """
-        journey = self._journeys.get(ends)
+        journey = self._journeys.get((ends, ambiguous))
         if journey is None:
-            journey = self._journeys[ends] = self._find_journey(ends)
+            journey = self._journeys[ends, ambiguous] = self._find_journey(ends, ambiguous)
         return journey
 
     @cached_property
-    def _journeys(self) -> dict[Ends, Journey]:
+    def _journeys(self) -> dict[tuple[Ends, Ambiguous], Journey]:
         """The journeys that were requested: at most a few thousand."""
         return {}
 
-    def _find_journey(self, ends: Ends) -> Journey:
+    def _find_journey(self, ends: Ends, ambiguous: Ambiguous) -> Journey:
         starts = [at for at in self._starts.get(ends.origin, ()) if ends.first in (None, at)]
         if not starts:
             raise InvalidJourney([_not_a_stop("from", ends.origin, ends.first)])
         lasts = [at for at in self._lasts.get(ends.destination, ()) if ends.last in (None, at)]
         if not lasts:
             raise InvalidJourney([_not_a_stop("to", ends.destination, ends.last)])
-        for first in starts:
-            for last in lasts:
-                if last >= first:
-                    return Journey(first, last)
-        said = f"{ends.destination!r} does not come after {ends.origin!r} on this trip"
-        raise InvalidJourney([Violation("to_station_id", said)])
+        found = [Journey(*ride) for ride in islice(rides(starts, lasts), CANDIDATES_MAX + 1)]
+        if not found:
+            said = f"{ends.destination!r} does not come after {ends.origin!r} on this trip"
+            raise InvalidJourney([Violation("to_station_id", said)])
+        if len(found) > 1 and ambiguous is Ambiguous.REFUSE:
+            raise _more_than_one(ends, found)
+        return found[0]
 
     @cached_property
     def _starts(self) -> dict[str, list[int]]:
@@ -314,6 +325,23 @@ def _positions_by(stations: Iterable[str]) -> dict[str, list[int]]:
 def first_repeated(seat_ids: Iterable[str]) -> str | None:
     """The first seat that is named twice, None if none is."""
     return next((seat_id for seat_id, times in Counter(seat_ids).items() if times > 1), None)
+
+
+def _more_than_one(ends: Ends, fitting: Sequence[Journey]) -> InvalidJourney:
+    """The refusal that names the first candidates."""
+    first, *others = sorted(fitting[:CANDIDATES_MAX])
+    said = ", or ".join(f"{each.first} to {each.last}" for each in others)
+    more = "" if len(fitting) <= CANDIDATES_MAX else ", or others"
+    return InvalidJourney(
+        [
+            Violation(
+                "from_segment_index",
+                f"more than one journey goes from {ends.origin!r} to {ends.destination!r}: "
+                f"from_segment_index {first.first} to_segment_index {first.last}, or {said}{more}",
+            )
+        ],
+        [first, *others],
+    )
 
 
 def _not_a_stop(end: str, station: str, segment: int | None) -> Violation:

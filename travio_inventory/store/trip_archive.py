@@ -83,8 +83,14 @@ def lines_of(ended: EndedTrip) -> Iterator[str]:
 
 
 def _definition(trip: Trip) -> dict[str, object]:
-    """The definition, each field of a segment and a seat by its name."""
-    named = {"segments": [asdict(each) for each in trip.segments], "seats": [asdict(each) for each in trip.seats]}
+    """The definition, each field by its name."""
+    named = {
+        "segments": [asdict(each) for each in trip.segments],
+        "seats": [asdict(each) for each in trip.seats],
+        "sections": [asdict(each) for each in trip.sections],
+        "features": [asdict(each) for each in trip.features],
+        "station_names": dict(trip.station_names),
+    }
     return {**json.loads(trip.definition), **named}
 
 

@@ -146,6 +146,8 @@ def _metadata(refusal: Refusal) -> dict[str, str]:
             return {"until": str(until_ms // 1_000)}
         case PermissionDenied(scope=scope):
             return {"scope": scope}
+        case errors.InvalidJourney(candidates=candidates):
+            return {"candidates": ",".join(f"{first}-{last}" for first, last in candidates)} if candidates else {}
         case errors.ReplyTooLarge(sections=sections):
             return {"sections": _named(sections)} if sections else {}
         case errors.HoldLimitReached(holds_max=holds_max):

@@ -81,7 +81,7 @@ class HoldSeats:
         """
         actor.needs(Scope.SEATS_HOLD)
         trip = await self._trips.get(TripKey(actor.organization, command.trip_id))
-        journey = trip.journey(command.ends)
+        journey = self._trips.journey(trip, command.ends)
         self._limits.check_hold(len(command.seat_ids), journey)
         seats = trip.in_layout_order(command.seat_ids)
         ttl_ms = self._times.ttl_s(command.ttl_s) * 1_000

@@ -48,7 +48,7 @@ class ReadSeatMap:
         actor.needs(Scope.TRIPS_READ)
         key = TripKey(actor.organization, query.trip_id)
         trip = await self._trips.get(key)
-        journey = trip.journey(query.ends)
+        journey = self._trips.journey(trip, query.ends)
         wanted = trip.groups_of(trip.places_in(query.section))
         check(trip, query.section)
         as_of_ms = self._clock.now_ms() - self._stale_ms_max

@@ -9,7 +9,7 @@ from typing import Final
 
 from travio_inventory.seats.ports import Trips
 from travio_inventory.seats.refusals import TripNotFound
-from travio_inventory.seats.trip import Trip, TripKey
+from travio_inventory.seats.trip import Ambiguous, Ends, Journey, Trip, TripKey
 
 SEATS_MAX: Final = 500_000
 """About 500 bytes each."""
@@ -18,10 +18,21 @@ KEPT_S: Final = 1_800.0
 
 
 class TripCatalog:
-    """The trips of the store; the most recently used stay in memory: at most `trips_max`, with `seats_max` seats."""
+    """The trips of the store; the most recently used stay in memory: at most `trips_max`, with `seats_max` seats.
 
-    def __init__(self, trips: Trips, *, trips_max: int = 256, seats_max: int = SEATS_MAX) -> None:
+    `ambiguous` is what becomes of a journey that its stations alone do not name.
+    """
+
+    def __init__(
+        self,
+        trips: Trips,
+        *,
+        ambiguous: Ambiguous = Ambiguous.REFUSE,
+        trips_max: int = 256,
+        seats_max: int = SEATS_MAX,
+    ) -> None:
         self._trips = trips
+        self._ambiguous = ambiguous
         self._trips_max = trips_max
         self._seats_max = seats_max
         self._seats = 0
@@ -36,6 +47,10 @@ class TripCatalog:
             self._kept.move_to_end(key)
             return kept[0]
         return await self._read(key)
+
+    def journey(self, trip: Trip, ends: Ends) -> Journey:
+        """The trip's segments for these ends. Raises InvalidJourney."""
+        return trip.journey(ends, self._ambiguous)
 
     async def check(self, key: TripKey) -> None:
         """Some of the trip's cells are missing: read it again. Raises TripNotFound, BackendUnavailable."""

@@ -325,8 +325,9 @@ class CheckAvailabilityRequest(betterproto2.Message):
 
     from_segment_index: "int | None" = betterproto2.field(10, betterproto2.TYPE_INT32, optional=True)
     """
-    First and last segment of the journey, both included, for a route that visits a station twice. Without them, the
-    journey begins at the first `from` that has a `to` after it, and ends at the nearest such `to`.
+    First and last segment of the journey, both included, for a route that visits a station twice. Where the stations
+    fit more than one journey, a call without them is refused with INVALID_JOURNEY, which names the candidates; a
+    service that is set to `nearest` takes the first `from` that has a `to` after it, and the nearest such `to`.
     """
 
     to_segment_index: "int | None" = betterproto2.field(11, betterproto2.TYPE_INT32, optional=True)
