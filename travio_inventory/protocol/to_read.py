@@ -3,6 +3,7 @@
 from collections import defaultdict, deque
 from collections.abc import Callable, Collection, Iterable
 
+from travio_inventory.protocol import rows
 from travio_inventory.protocol.back_off import BackOff
 from travio_inventory.protocol.batches import Partition
 from travio_inventory.protocol.event_places import row_id_in, unit_of
@@ -73,7 +74,8 @@ class ToRead:
 
     def oldest(self, partition: Partition) -> int | None:
         """The first epoch in which the partition is to be read."""
-        return min((place.minute for place in self._partitions if unit_of(place) == partition), default=None)
+        entry = rows.partition_entry(partition)
+        return min((place.minute for place in self._partitions if place.entry == entry), default=None)
 
     def lines(self) -> deque[deque[Place]]:
         """What to read now: the oldest place of each partition; single events one by one."""

@@ -73,7 +73,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         context: Context | None = None,
     ) -> asyncio.TimerHandle:
         timer = asyncio.TimerHandle(when, callback, args, self, context)
-        heappush(self._scheduled, timer)  # type: ignore[attr-defined]  # too
+        heappush(self._scheduled, (when, timer))  # type: ignore[attr-defined]  # too
         return timer
 
     def _run_once(self) -> None:
@@ -85,10 +85,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._turns = self._turns + 1 if ready else 0
         if self._turns > TURNS_MAX:
             self._now += BUSY_TURN_S
-        while timers and (not ready or timers[0]._cancelled or timers[0]._when <= self._now):
-            timer = heappop(timers)
+        while timers and (not ready or timers[0][0] <= self._now or timers[0][1]._cancelled):
+            when, timer = heappop(timers)
             if not timer._cancelled:
-                self._now = max(self._now, timer._when)
+                self._now = max(self._now, when)
                 ready.append(timer)
         if not ready:
             raise Stalled
