@@ -118,6 +118,17 @@ VALID: Mapping[type[betterproto2.Message], tuple[betterproto2.Message, Callable[
             messages.manifest_asked,
         ),
         (
+            v1.GetOrderBookingsRequest(
+                order_id="o1",
+                organization_id="org",
+                include_cancelled=True,
+                include_national_ids=True,
+                page_size=7,
+                page_token=token_of("x"),
+            ),
+            messages.order_asked,
+        ),
+        (
             v1.ExplainSeatRequest(trip_id="T1", organization_id="org", seat_id="1A", page_token=token_of("3 x y")),
             messages.seat_asked,
         ),

@@ -31,7 +31,7 @@ from travio_inventory.seats.commands import (
 )
 from travio_inventory.seats.hold import Passenger
 from travio_inventory.seats.layout import Seat
-from travio_inventory.seats.queries import ManifestQuery, SeatQuery
+from travio_inventory.seats.queries import ManifestQuery, OrderQuery, SeatQuery
 from travio_inventory.seats.route import Segment
 from travio_inventory.seats.trip import Ends, TripKey
 from travio_inventory.wire.inventory import v1
@@ -143,6 +143,8 @@ def test_the_other_requests_are_read_with_every_field() -> None:
         after="3 1",
         page_size=7,
     )
+    order = OrderQuery(order_id="o1", include_cancelled=True, with_national_ids=True, after="x", page_size=7)
+    assert read_changed(v1.GetOrderBookingsRequest) == (service, order)
     seat = SeatQuery(trip_id="T1", seat_id="1A", after="3 x y")
     assert read_changed(v1.ExplainSeatRequest) == (service, seat)
     assert read_changed(v1.GetManifestRequest) == (service, manifest)

@@ -93,6 +93,11 @@ class ScriptedService(wire.InventoryServiceBase):
         last = wire.GetManifestResponse(holds=[wire.Hold(hold_id="h2")])
         return await self._play(message, last if message.page_token else first)
 
+    async def get_order_bookings(self, message: wire.GetOrderBookingsRequest) -> wire.GetOrderBookingsResponse:
+        first = wire.GetOrderBookingsResponse(holds=[wire.Hold(hold_id="h1")], next_page_token=BEHIND_H1)
+        last = wire.GetOrderBookingsResponse(holds=[wire.Hold(hold_id="h2")])
+        return await self._play(message, last if message.page_token else first)
+
     async def explain_seat(self, message: wire.ExplainSeatRequest) -> wire.ExplainSeatResponse:
         held = wire.SeatTrace(source=wire.SeatTraceSource.HOLD, at_ms=2_000, what="held", hold_id="h1")
         taker = wire.SeatTaker(segment_index=1, status="held", hold_id="h1", until_ms=5_000)

@@ -208,6 +208,17 @@ async def test_a_manifest_is_read_page_by_page(service: ScriptedService, invento
     assert [hold.id for hold in await inventory.manifest("t1", most=1)] == ["h1"]
 
 
+async def test_the_bookings_of_an_order_are_read_page_by_page(
+    service: ScriptedService, inventory: InventoryClient
+) -> None:
+    assert [hold.id for hold in await inventory.order_bookings("o1", include_cancelled=True)] == ["h1", "h2"]
+    first = wire.GetOrderBookingsRequest(order_id="o1", organization_id="default", include_cancelled=True)
+    asked = service.seen(wire.GetOrderBookingsRequest)
+    assert asked == [first, replace(first, page_token="behind h1")]  # noqa: S106 - a token of a page
+    assert [hold.id for hold in await inventory.order_bookings("o1", national_ids=True, most=1)] == ["h1"]
+    assert service.seen(wire.GetOrderBookingsRequest)[-1].include_national_ids
+
+
 async def test_a_seat_is_explained_in_the_order_of_time(service: ScriptedService, inventory: InventoryClient) -> None:
     found = await inventory.explain_seat("t1", "1A")
     assert [(trace.source, trace.hold) for trace in found.traces] == [("refusal", "h2"), ("hold", "h1")]

@@ -68,7 +68,8 @@ def recorded(sale: Sale, epoch: int = 1) -> set[IndexEntry]:
 
 
 def booked(hold: Hold, keep_s: int) -> set[IndexEntry]:
-    return {*listings.booked(hold.organization, hold.holder, hold.id, hold.created_at_ms, keep_s=keep_s)}
+    of = hold.organization, hold.holder, hold.id, hold.created_at_ms
+    return {*listings.booked(*of, order="order-1", keep_s=keep_s)}
 
 
 def rolled() -> Batch:

@@ -70,14 +70,17 @@ def test_a_hold_is_listed_for_as_long_as_it_may_be_held_and_kept() -> None:
 
 @pytest.mark.parametrize(("state", "keep_s"), [(Confirmed("o"), FOR_EVER), (Cancelled("o"), KEPT.ended_s)])
 @pytest.mark.parametrize("hold_id", [ID, late_id(ID)])
-def test_a_booking_is_listed_twice_by_the_id_of_its_hold(hold_id: str, state: HoldState, keep_s: int) -> None:
+def test_a_booking_is_listed_for_its_holder_and_its_order_by_the_id_of_its_hold(
+    hold_id: str, state: HoldState, keep_s: int
+) -> None:
     named = f"{WHEN}\x1f{ID}\x1fbooked"
     entries = listings.of_hold(replace(HOLD, id=hold_id, state=state), KEPT)
     assert entries == [
         IndexEntry(Index.HOLDS, "org\x1fann", named, keep_s),
         IndexEntry(Index.HOLDS, "org\x1fann\x1fbooked", ID, keep_s),
+        IndexEntry(Index.ORDERS, "org\x1fo", f"{WHEN}\x1f{ID}", keep_s),
     ]
-    assert [listings.hold_of(entry.entry) for entry in entries] == [ID, ID]
+    assert [listings.hold_of(entry.entry) for entry in entries] == [ID, ID, ID]
 
 
 @pytest.mark.parametrize(

@@ -103,7 +103,7 @@ class Store(MemoryBatches):
 
 ENDS_WITHIN_S = 9 * 24 * HOUR_S
 """So long events are kept, and whatever else has an end of its own."""
-LISTS = (Index.TRIPS, Index.OPENINGS, Index.HOLDS, Index.WAITLISTS)
+LISTS = (Index.TRIPS, Index.OPENINGS, Index.HOLDS, Index.ORDERS, Index.WAITLISTS)
 
 
 class Kept(TripArchive):

@@ -31,6 +31,7 @@ NEEDS: dict[str, Scope] = {
     "open_trip": Scope.TRIPS_ADMIN,
     "read_trips.one": Scope.TRIPS_READ,
     "explain_seat": Scope.SEATS_EXPLAIN,
+    "read_order": Scope.BOOKINGS_READ,
     "read_manifest": Scope.BOOKINGS_READ,
     "read_seat_map": Scope.TRIPS_READ,
     "check_availability": Scope.TRIPS_READ,

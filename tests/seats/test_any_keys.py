@@ -76,7 +76,8 @@ def listed(organization: str, holder: str, trip: str) -> Iterable[IndexEntry]:
         hold_id = str(HoldId(trip, number, DIGEST, is_late=False))
         for at_ms in (0, 1, 10):
             yield listings.held(organization, holder, hold_id, at_ms, keep_s=FOR_EVER)
-            among_holds, among_bookings = listings.booked(organization, holder, hold_id, at_ms, keep_s=FOR_EVER)
+            of = organization, holder, hold_id, at_ms
+            among_holds, among_bookings, _ = listings.booked(*of, order="o", keep_s=FOR_EVER)
             yield among_holds
         yield among_bookings
 

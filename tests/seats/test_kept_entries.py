@@ -9,7 +9,17 @@ import pytest
 
 from tests.seats.keeping import ANN, HOUR_S, KEPT, TRIP, Keeping
 from travio_inventory.protocol import index_entries, listings
-from travio_inventory.protocol.batches import ANY_TIME, FOR_EVER, Index, IndexEntry, Kind, Outcome, Partition, Write
+from travio_inventory.protocol.batches import (
+    ANY_TIME,
+    FOLLOWING,
+    FOR_EVER,
+    Index,
+    IndexEntry,
+    Kind,
+    Outcome,
+    Partition,
+    Write,
+)
 from travio_inventory.protocol.event_rows import epoch_of
 from travio_inventory.protocol.index_entries import DurableEntries, bucket_of, minute_of
 from travio_inventory.protocol.minute_cursor import MinuteCursor, Place
@@ -42,8 +52,8 @@ class Watched(MemoryBatches):
     ) -> Outcome:
         """See Batches."""
         if self.kept_back is not None and writes:
-            self.kept_back += [entry for entry in entries if entry.of is Index.HOLDS]
-            entries = [entry for entry in entries if entry.of is not Index.HOLDS]
+            self.kept_back += [entry for entry in entries if entry.of in FOLLOWING]
+            entries = [entry for entry in entries if entry.of not in FOLLOWING]
         assert len({entry._replace(keep_s=0) for entry in entries}) == len(entries), "a store adds them in any order"
         self.added += entries
         return await super().apply(partition, writes, entries, send_by=send_by)
@@ -172,7 +182,7 @@ def test_a_hold_is_listed_for_as_long_as_it_may_be_kept_and_a_booking_for_ever()
         assert {hold.id for hold in await process.listed()} == {booking.id, released.id}
         await process.pass_s(KEPT.listed_s - KEPT.holds_s + 1)
         assert await process.entries(Index.HOLDS, HOLDS) == [
-            listings.booked(ANN.organization, ANN.user, booking.id, booking.created_at_ms, keep_s=0)[0].entry
+            listings.booked(ANN.organization, ANN.user, booking.id, booking.created_at_ms, order="", keep_s=0)[0].entry
         ]
         await process.pass_s(100 * 86_400)
         assert [hold.id for hold in await process.listed()] == [booking.id]
@@ -261,7 +271,7 @@ def test_an_entry_whose_hold_is_gone_is_met_by_one_page_and_by_no_other(*, ended
         held = await process.hold()
         gone = [f"{TRIP.key.trip}~0~{number:032x}" for number in range(40)]
         of = ANN.organization, ANN.user
-        await store.add([entry for name in gone for entry in listings.booked(*of, name, 7, keep_s=FOR_EVER)])
+        await store.add([entry for name in gone for entry in listings.booked(*of, name, 7, order="o", keep_s=FOR_EVER)])
         assert [hold.id for hold in await process.listed(ended=ended)] == [held.id]
         await process.pass_s(holder_pages.GONE_S + 1)
         entries = await process.entries(Index.HOLDS, HOLDS)

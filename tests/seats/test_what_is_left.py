@@ -57,6 +57,7 @@ async def left(store: MemoryBatches) -> None:
     assert not any(buckets[index] for index in (Index.EXPIRY, Index.JOURNAL, Index.TOLD))
     of = ANN.organization, ANN.user
     assert [bucket for _, bucket in buckets[Index.HOLDS]] == [listings.holds_bucket(*of), listings.bookings_bucket(*of)]
+    assert [bucket for _, bucket in buckets[Index.ORDERS]] == [listings.order_bucket(ANN.organization, "order-1")]
     assert [bucket for _, bucket in buckets[Index.WAITLISTS]] == ["bob"]
 
 

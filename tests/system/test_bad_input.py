@@ -39,6 +39,7 @@ OPTIONAL_IN = {
     "ListHolds": {"trip_id", "page_token"},
     "GetUserWaitlist": {"organization_id", "page_token"},
     "ExplainSeat": {"page_token"},
+    "GetOrderBookings": {"page_token"},
     "GetManifest": {"boarding_station_id", "alighting_station_id", "page_token"},
 }
 NOT_UTF_8 = b"\xed\xa0\x80!"

@@ -25,6 +25,7 @@ from travio_inventory.seats.records.listing_sink import ListingSink
 from travio_inventory.seats.records.manifests import Manifests
 from travio_inventory.seats.records.open_trips import SlowRound
 from travio_inventory.seats.records.openings import Openings
+from travio_inventory.seats.records.order_pages import OrderPages
 from travio_inventory.seats.records.trip_ends import TripEnds
 from travio_inventory.seats.records.waitlists import WaitlistTable
 from travio_inventory.seats.trip import Ambiguous
@@ -44,6 +45,7 @@ from travio_inventory.seats.use_cases.open_trip import OpenTrip
 from travio_inventory.seats.use_cases.own_maps import OwnMaps
 from travio_inventory.seats.use_cases.read_holds import ReadHolds
 from travio_inventory.seats.use_cases.read_manifest import ReadManifest
+from travio_inventory.seats.use_cases.read_order import ReadOrder
 from travio_inventory.seats.use_cases.read_seat_map import ReadSeatMap
 from travio_inventory.seats.use_cases.read_trips import ReadTrips
 from travio_inventory.seats.use_cases.release_hold import ReleaseHold
@@ -172,6 +174,7 @@ def assemble(
         cancel_booking=use_case("cancel_booking", CancelBooking(holds, steps)),
         read_holds=use_case("read_holds", ReadHolds(holds)),
         read_manifest=use_case("read_manifest", ReadManifest(trips, Manifests(batches))),
+        read_order=use_case("read_order", ReadOrder(trips, OrderPages(batches))),
         explain_seat=use_case("explain_seat", _explain_seat(trips, batches, rules)),
         read_seat_map=use_case("read_seat_map", read_seat_map),
         check_availability=use_case("check_availability", CheckAvailability(read_seat_map)),

@@ -136,13 +136,18 @@ def cancel(
 def list_holds(
     *,
     trip: Annotated[str, Parameter(help="Only holds of this trip.")] = "",
+    order: Annotated[str, Parameter(help="Instead the bookings of this order, whoever made them.")] = "",
     ended: Annotated[bool, Parameter(negative="", help="Also ended ones.")] = False,
     reach: ConnectionOptions = HERE,
 ) -> Exit:
     """List the user's bookings and holds, at most 1000; with --ended all of them, newest first."""
 
     async def work(client: InventoryClient, screen: Screen) -> None:
-        holds = [_as_plain(record) for record in await client.list_holds(trip=trip, include_ended=ended)]
+        if order:
+            found = await client.order_bookings(order, include_cancelled=ended)
+        else:
+            found = await client.list_holds(trip=trip, include_ended=ended)
+        holds = [_as_plain(record) for record in found if trip in ("", record.trip)]
         columns = ["hold", "status", "seats", "from", "to", "expires_at"]
 
         def show() -> None:

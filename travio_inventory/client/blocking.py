@@ -183,6 +183,7 @@ class BlockingInventoryClient:
     trip_opening = _waiting(InventoryClient.trip_opening)
     trip = _waiting(InventoryClient.trip)
     manifest = _waiting(InventoryClient.manifest)
+    order_bookings = _waiting(InventoryClient.order_bookings)
     explain_seat = _waiting(InventoryClient.explain_seat)
     block_seats = _waiting(InventoryClient.block_seats)
     unblock_seats = _waiting(InventoryClient.unblock_seats)

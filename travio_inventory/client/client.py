@@ -17,15 +17,14 @@ from travio_inventory.client.answers import (
     AvailabilityQuestion,
     Booking,
     HoldRecord,
-    SeatExplanation,
     SeatMap,
     TripSummary,
     Unblocked,
     WaitlistEntry,
 )
 from travio_inventory.client.connection import Connection
-from travio_inventory.client.explanations import explanation
 from travio_inventory.client.holds import Account, HoldAttempt, HoldSteps
+from travio_inventory.client.organization import OrganizationReads, hold_records
 from travio_inventory.client.refusals import ClientError
 from travio_inventory.seats.hold import Passenger
 from travio_inventory.seats.opening import Opening
@@ -38,13 +37,11 @@ ORGANIZATION_DEFAULT = "default"
 DEADLINE_S_DEFAULT = 5.0
 ATTEMPTS_MAX_DEFAULT = 4
 HOLDS_MOST_DEFAULT = 1_000
-BOOKINGS_MOST_DEFAULT = 100_000
-TRACES_MOST_DEFAULT = 10_000
 READINESS, LIVENESS = "", "travio.liveness"
 """The health service's names for readiness and liveness."""
 
 
-class InventoryClient:
+class InventoryClient(OrganizationReads):
     """Calls the seat inventory for one user of one organization.
 
     async with InventoryClient("localhost:9083", user="u1") as inventory:
@@ -159,13 +156,7 @@ class InventoryClient:
             trip_id=trip,
             include_ended=include_ended,
         )
-        records: list[HoldRecord] = []
-        while True:
-            reply = await self._connection.read(self.stub.list_holds, request)
-            records += map(messages.hold_record, reply.holds)
-            if len(records) >= most or not reply.next_page_token:
-                return tuple(records[:most])
-            request = replace(request, page_token=reply.next_page_token)
+        return await hold_records(self._connection, self.stub.list_holds, request, most)
 
     async def confirm(
         self, hold_id: str, order: str, passengers: Sequence[Passenger] = (), *, seats: Sequence[str] = ()
@@ -283,47 +274,6 @@ class InventoryClient:
     async def _get_trip(self, trip: str) -> wire.GetTripResponse:
         request = wire.GetTripRequest(trip_id=trip, organization_id=self._account.organization)
         return await self._connection.read_large("GetTrip", request, wire.GetTripResponse)
-
-    async def manifest(
-        self,
-        trip: str,
-        *,
-        boarding: str = "",
-        alighting: str = "",
-        include_held: bool = False,
-        national_ids: bool = False,
-        most: int = BOOKINGS_MOST_DEFAULT,
-    ) -> tuple[HoldRecord, ...]:
-        """The trip's bookings in the order of their seats, whoever made them, with passengers: those that begin or end
-        at a station where one is named. At most so many, read page by page. Raises TripNotFound, TripOpening,
-        InvalidJourney.
-        """
-        request = wire.GetManifestRequest(
-            trip_id=trip,
-            organization_id=self._account.organization,
-            boarding_station_id=boarding,
-            alighting_station_id=alighting,
-            include_held=include_held,
-            include_national_ids=national_ids,
-        )
-        records: list[HoldRecord] = []
-        while True:
-            reply = await self._connection.read(self.stub.get_manifest, request)
-            records += map(messages.hold_record, reply.holds)
-            if len(records) >= most or not reply.next_page_token:
-                return tuple(records[:most])
-            request = replace(request, page_token=reply.next_page_token)
-
-    async def explain_seat(self, trip: str, seat: str, *, most: int = TRACES_MOST_DEFAULT) -> SeatExplanation:
-        """Who has a seat, who had it, and who was refused it, as far as that is kept: at most so many traces, read page
-        by page. Raises TripNotFound, InvalidSeats.
-        """
-        request = wire.ExplainSeatRequest(trip_id=trip, organization_id=self._account.organization, seat_id=seat)
-        pages = [await self._connection.read(self.stub.explain_seat, request)]
-        while pages[-1].next_page_token and sum(len(page.traces) for page in pages) < most:
-            request = replace(request, page_token=pages[-1].next_page_token)
-            pages.append(await self._connection.read(self.stub.explain_seat, request))
-        return explanation(pages)
 
     async def block_seats(self, trip: str, seats: Sequence[str], *, reason: str = "") -> int:
         """Take seats off sale, all of them or none; returns how many are blocked. Raises SeatHeld, SeatUnavailable,

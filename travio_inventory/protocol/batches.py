@@ -51,13 +51,14 @@ class Index(StrEnum):
     EXPIRY = "expiry"
     JOURNAL = "journal"
     HOLDS = "holds"
+    ORDERS = "orders"
     WAITLISTS = "waitlists"
     TRIPS = "trips"
     OPENINGS = "openings"
     TOLD = "told"
 
 
-FOLLOWING = frozenset({Index.HOLDS})
+FOLLOWING = frozenset({Index.HOLDS, Index.ORDERS})
 """Indexes whose entries follow their batch: they are added once it is applied, or never."""
 
 

@@ -273,7 +273,7 @@ TABLES: Mapping[Table, ConditionalTable] = {
 PLAIN_TABLES: Mapping[PlainTable, str] = {
     PlainTable.INDEX_ENTRIES: "Tells sweeper and relay where to look: a bucket for each minute or epoch. An entry is "
     "durable before the batch that it announces; each process writes it once.",
-    PlainTable.LISTINGS: "Lists of holds, of waiting lists and of trips.",
+    PlainTable.LISTINGS: "Lists of holds, of orders, of waiting lists and of trips.",
 }
 ENTRY_KEY = (
     _text("index_name", "the index"),
@@ -312,6 +312,13 @@ INDEXES: Mapping[Index, DeclaredIndex] = {
         "organization, holder; with `booked` for the bookings",
         "a number that falls with time, the hold, `booked` for a booking; in the bucket of the bookings only the hold",
         "of a hold, as long as any hold can be held and then kept; of a booking, until it is cancelled and forgotten",
+    ),
+    Index.ORDERS: DeclaredIndex(
+        PlainTable.LISTINGS,
+        "the bookings of an order, newest first",
+        "organization, order",
+        "a number that falls with time, the hold",
+        "until the booking is cancelled and forgotten",
     ),
     Index.WAITLISTS: DeclaredIndex(
         PlainTable.LISTINGS,

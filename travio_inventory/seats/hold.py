@@ -222,6 +222,13 @@ class Hold:
         """Those whom its booking names."""
         return _passengers(self.state) if isinstance(self.state, Confirmed) else ()
 
+    def without_national_ids(self) -> "Hold":
+        """The same hold; of its passengers the names alone."""
+        if not isinstance(self.state, Confirmed) or not self.passengers:
+            return self
+        named = tuple(replace(passenger, national_id="") for passenger in self.passengers)
+        return self.with_state(replace(self.state, named=named))
+
     @property
     def is_live(self) -> bool:
         """Whether the hold has its seats."""

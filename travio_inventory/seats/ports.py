@@ -234,6 +234,17 @@ class Manifests(Protocol):
         ...
 
 
+class Orders(Protocol):
+    """Lists the bookings of an order."""
+
+    async def page(self, organization: str, order: str, *, cancelled: bool, after: str, most: int) -> HoldPage:
+        """At most so many of the order's bookings after `after`, the newest first, whoever made them; with `cancelled`
+        also those that were cancelled and are kept. A page may have fewer although more follow. Raises
+        BackendUnavailable.
+        """
+        ...
+
+
 class Explanations(Protocol):
     """Tells all that is kept about a seat. Raises BackendUnavailable."""
 

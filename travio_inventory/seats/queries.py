@@ -93,3 +93,27 @@ class SeatQuery:
         """Where the page begins."""
         step, _, start = self.after.partition(" ")
         return ScanPlace(int(step), start) if step else BEGIN
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderQuery:
+    """A page of an order's bookings after `after`, with `include_cancelled` also of those that were cancelled. A
+    `page_size` of 0 means the most allowed. Raises InvalidRequest.
+    """
+
+    order_id: str
+    include_cancelled: bool = False
+    with_national_ids: bool = False
+    after: str = ""
+    page_size: int = 0
+
+    def __post_init__(self) -> None:
+        found = Faults()
+        found.number("page_size", self.page_size, 0, limits.HOLDS_LISTED_MAX)
+        found.id("order_id", self.order_id)
+        found.finish()
+
+    @property
+    def most(self) -> int:
+        """How many bookings the page has at most."""
+        return self.page_size or limits.HOLDS_LISTED_MAX

@@ -16,7 +16,7 @@ from travio_inventory.seats.commands import (
     hold_ref,
     trip_id,
 )
-from travio_inventory.seats.queries import ManifestQuery, SeatQuery
+from travio_inventory.seats.queries import ManifestQuery, OrderQuery, SeatQuery
 from travio_inventory.seats.trip import Ends
 
 TRIP = "t1"
@@ -31,6 +31,7 @@ def valid_commands() -> Mapping[str, object]:
     return {
         "read_trips.one": trip_id(TRIP),
         "explain_seat": SeatQuery(trip_id=TRIP, seat_id="A1"),
+        "read_order": OrderQuery(order_id="o"),
         "read_manifest": ManifestQuery(trip_id=TRIP, boarding="A", alighting="D"),
         "read_seat_map": SeatMapQuery(trip_id=TRIP, ends=ENDS),
         "summarize_trip": SeatMapQuery(trip_id=TRIP, ends=ENDS),

@@ -70,6 +70,13 @@ VALID: dict[str, dict[str, Any]] = {
     "GetTrip": {"trip_id": "t", "organization_id": "acme"},
     "GetTripSummary": _ENDS,
     "ExplainSeat": {"trip_id": "t", "organization_id": "acme", "seat_id": "seat-1"},
+    "GetOrderBookings": {
+        "order_id": "o",
+        "organization_id": "acme",
+        "include_cancelled": True,
+        "include_national_ids": True,
+        "page_size": 5,
+    },
     "GetManifest": {
         "trip_id": "t",
         "organization_id": "acme",

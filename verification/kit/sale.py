@@ -31,12 +31,13 @@ from travio_inventory.seats.hold import Hold, HoldPage, Passenger
 from travio_inventory.seats.limits import SeatLimits
 from travio_inventory.seats.opening import Portions
 from travio_inventory.seats.ports import SeatGroupKey
-from travio_inventory.seats.queries import ManifestQuery, SeatQuery
+from travio_inventory.seats.queries import ManifestQuery, OrderQuery, SeatQuery
 from travio_inventory.seats.records import seat_rows
 from travio_inventory.seats.seat import Available, Blocked, HeldUntil, Sold
 from travio_inventory.seats.trip import Ends, Trip, TripKey
 from travio_inventory.seats.use_cases.block_seats import SeatsUpdated
 from travio_inventory.seats.use_cases.hold_seats import HoldTimes
+from travio_inventory.seats.use_cases.read_order import OrderPage
 from travio_inventory.seats.use_cases.visited import Visited
 from travio_inventory.seats.waitlist import WaitlistEntry
 from verification.kit import asking
@@ -247,6 +248,11 @@ class Sale:
     async def go_on_opening(self) -> Visited[TripKey]:
         """One round of the opening of large trips."""
         return await self.inventory.go_on_opening(HOUSE)
+
+    async def order(self, order: str, *, cancelled: bool = False, after: str = "", most: int = 0) -> OrderPage:
+        """A page of the order's bookings."""
+        query = OrderQuery(order_id=order, include_cancelled=cancelled, after=after, page_size=most)
+        return await self.inventory.read_order(house_of(self.trip.key.organization), query)
 
     async def explained(self, seat: str) -> SeatExplanation:
         """All that is kept about the seat, page by page."""

@@ -59,7 +59,7 @@ class Forgetting:
                 if not self._lives(partition, key, row):
                     raise Violated(f"L5 {key} in {partition} is kept for ever: {row}")
         for entry in entries:
-            if entry.of not in (Index.TRIPS, Index.HOLDS, Index.WAITLISTS):
+            if entry.of not in (Index.TRIPS, Index.HOLDS, Index.ORDERS, Index.WAITLISTS):
                 raise Violated(f"L5 {entry} is kept for ever")
 
     def _compare(self, at_s: float, partition: Partition, key: RowKey, row: Row) -> None:

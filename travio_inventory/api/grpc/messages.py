@@ -26,7 +26,7 @@ from travio_inventory.seats.commands import (
 )
 from travio_inventory.seats.hold import Passenger
 from travio_inventory.seats.layout import Feature, Seat, Section
-from travio_inventory.seats.queries import ManifestQuery, SeatQuery
+from travio_inventory.seats.queries import ManifestQuery, OrderQuery, SeatQuery
 from travio_inventory.seats.route import StationName
 from travio_inventory.seats.trip import Ends, Trip, TripKey
 
@@ -133,6 +133,11 @@ def manifest_asked(message: Fields) -> tuple[Actor, ManifestQuery]:
     return _asked(message, tenant_of, _manifest)
 
 
+def order_asked(message: Fields) -> tuple[Actor, OrderQuery]:
+    """Read GetOrderBookingsRequest."""
+    return _asked(message, tenant_of, _order)
+
+
 def seat_asked(message: Fields) -> tuple[Actor, SeatQuery]:
     """Read ExplainSeatRequest."""
     return _asked(message, tenant_of, _seat_query)
@@ -211,6 +216,21 @@ def _manifest(message: Fields) -> ManifestQuery:
             boarding=message.boarding_station_id,
             alighting=message.alighting_station_id,
             include_held=message.include_held,
+            with_national_ids=message.include_national_ids,
+            after=after,
+            page_size=message.page_size,
+        )
+    found.finish()
+    return query
+
+
+def _order(message: Fields) -> OrderQuery:
+    found = Faults()
+    after = decoding.after(found, message.page_token)
+    with found:
+        query = OrderQuery(
+            order_id=message.order_id,
+            include_cancelled=message.include_cancelled,
             with_national_ids=message.include_national_ids,
             after=after,
             page_size=message.page_size,

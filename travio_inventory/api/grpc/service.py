@@ -122,6 +122,7 @@ class InventoryService:
                 "GetTrip": self.get_trip,
                 "GetTripSummary": self.get_trip_summary,
                 "GetManifest": self.get_manifest,
+                "GetOrderBookings": self.get_order_bookings,
                 "ExplainSeat": self.explain_seat,
             },
         )
@@ -238,6 +239,11 @@ class InventoryService:
         trip, page = await self._inventory.read_manifest(*messages.manifest_asked(message))
         holds = [replies.described(hold, trip) for hold in page.holds]
         return v1.GetManifestResponse(holds=holds, next_page_token=token_of(page.next))
+
+    async def get_order_bookings(self, message: Message) -> v1.GetOrderBookingsResponse:
+        found = await self._inventory.read_order(*messages.order_asked(message))
+        holds = [replies.described(hold, trip) for hold, trip in found.bookings]
+        return v1.GetOrderBookingsResponse(holds=holds, next_page_token=token_of(found.next))
 
     async def explain_seat(self, message: Message) -> v1.ExplainSeatResponse:
         return explained(await self._inventory.explain_seat(*messages.seat_asked(message)))

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from travio_inventory.protocol import listings, rows
 from travio_inventory.protocol.batches import IndexEntry, Kind, Partition, Row, RowKey, Table, Write
-from travio_inventory.seats.hold import Hold
+from travio_inventory.seats.hold import Confirmed, Hold
 from travio_inventory.seats.records import seat_rows
 from travio_inventory.seats.records.trip_rows import FORGOTTEN_S
 from travio_inventory.seats.records.visits import Visit, portions
@@ -67,4 +67,5 @@ async def _forget_listings(visit: Visit, partition: Partition, holds: dict[RowKe
 def _listed(hold: Hold) -> Sequence[IndexEntry]:
     """As bookings: the entry of what was only held has an end of its own."""
     about = hold.organization, hold.holder, hold.id, hold.created_at_ms
-    return listings.booked(*about, keep_s=FORGOTTEN_S)
+    order = hold.state.order if isinstance(hold.state, Confirmed) else ""
+    return listings.booked(*about, order=order, keep_s=FORGOTTEN_S)

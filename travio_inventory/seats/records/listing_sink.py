@@ -23,13 +23,17 @@ def _of_events(events: Iterable[Event], retention: Retention) -> Iterator[IndexE
             case HoldCreated(hold_id=hold_id, user_id=user_id):
                 keep_s = retention.listed_s
                 yield listings.held(event.organization, user_id, hold_id, event.at_ms, keep_s=keep_s)
-            case SeatsPurchased(hold_id=hold_id, user_id=user_id, created_at_ms=created_at_ms):
-                yield from listings.booked(event.organization, user_id, hold_id, created_at_ms, keep_s=FOR_EVER)
-            case BookingCancelled(hold_id=hold_id, user_id=user_id, created_at_ms=created_at_ms):
-                keep_s = retention.ended_s
-                yield from listings.booked(event.organization, user_id, hold_id, created_at_ms, keep_s=keep_s)
+            case SeatsPurchased() as data:
+                yield from _booked(event, data, keep_s=FOR_EVER)
+            case BookingCancelled() as data:
+                yield from _booked(event, data, keep_s=retention.ended_s)
             case _:
                 pass
+
+
+def _booked(event: Event, data: SeatsPurchased | BookingCancelled, *, keep_s: int) -> list[IndexEntry]:
+    of = event.organization, data.user_id, data.hold_id, data.created_at_ms
+    return listings.booked(*of, order=data.order, keep_s=keep_s)
 
 
 def _data_of(event: Event) -> Data | None:

@@ -15,6 +15,7 @@ from travio_inventory.seats.use_cases.hold_seats import HoldSeats
 from travio_inventory.seats.use_cases.open_trip import OpenTrip
 from travio_inventory.seats.use_cases.read_holds import ReadHolds
 from travio_inventory.seats.use_cases.read_manifest import ReadManifest
+from travio_inventory.seats.use_cases.read_order import ReadOrder
 from travio_inventory.seats.use_cases.read_seat_map import ReadSeatMap
 from travio_inventory.seats.use_cases.read_trips import ReadTrips
 from travio_inventory.seats.use_cases.release_hold import ReleaseHold
@@ -35,6 +36,7 @@ class Inventory:
     cancel_booking: CancelBooking
     read_holds: ReadHolds
     read_manifest: ReadManifest
+    read_order: ReadOrder
     explain_seat: ExplainSeat
     read_seat_map: ReadSeatMap
     check_availability: CheckAvailability

@@ -1,7 +1,6 @@
 """Reads the manifest of a trip: who sits where, from where to where, for the organization that runs it."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import NamedTuple
 
 from travio_inventory.kernel.actor import Actor, Scope
@@ -41,7 +40,7 @@ class ReadManifest:
             await self._trips.check(trip.key)
             raise
         if not query.with_national_ids:
-            found = HoldPage(list(map(_without_national_ids, found.holds)), found.next)
+            found = HoldPage([hold.without_national_ids() for hold in found.holds], found.next)
         return ManifestPage(trip, found)
 
 
@@ -66,10 +65,3 @@ def _wanted(trip: Trip, query: ManifestQuery) -> Callable[[Hold], bool]:
         )
 
     return is_wanted
-
-
-def _without_national_ids(hold: Hold) -> Hold:
-    if not hold.passengers:
-        return hold
-    named = tuple(replace(passenger, national_id="") for passenger in hold.passengers)
-    return hold.with_state(replace(hold.state, named=named)) if isinstance(hold.state, Confirmed) else hold

@@ -24,6 +24,8 @@ __all__ = (
     "GetHoldResponse",
     "GetManifestRequest",
     "GetManifestResponse",
+    "GetOrderBookingsRequest",
+    "GetOrderBookingsResponse",
     "GetSeatMapRequest",
     "GetSeatMapResponse",
     "GetTripRequest",
@@ -643,6 +645,53 @@ class GetManifestResponse(betterproto2.Message):
 
 
 default_message_pool.register_message("inventory.v1", "GetManifestResponse", GetManifestResponse)
+
+
+@dataclass(eq=False, repr=False)
+class GetOrderBookingsRequest(betterproto2.Message):
+    order_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+    organization_id: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+
+    include_cancelled: "bool" = betterproto2.field(3, betterproto2.TYPE_BOOL)
+    """
+    Whether bookings that were cancelled are included.
+    """
+
+    include_national_ids: "bool" = betterproto2.field(4, betterproto2.TYPE_BOOL)
+    """
+    Whether passengers come with their national identity numbers.
+    """
+
+    page_size: "int" = betterproto2.field(5, betterproto2.TYPE_INT32)
+    """
+    The most bookings on a page, up to 100; 0: 100.
+    """
+
+    page_token: "str" = betterproto2.field(6, betterproto2.TYPE_STRING)
+    """
+    Empty for the first page, then next_page_token.
+    """
+
+
+default_message_pool.register_message("inventory.v1", "GetOrderBookingsRequest", GetOrderBookingsRequest)
+
+
+@dataclass(eq=False, repr=False)
+class GetOrderBookingsResponse(betterproto2.Message):
+    holds: "list[Hold]" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, repeated=True)
+    """
+    Bookings. A page may have fewer than page_size, even none, and still not be the last. One that was confirmed in
+    the last moments by a service that died then is listed once its event is published.
+    """
+
+    next_page_token: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+    """
+    Empty after the last page.
+    """
+
+
+default_message_pool.register_message("inventory.v1", "GetOrderBookingsResponse", GetOrderBookingsResponse)
 
 
 @dataclass(eq=False, repr=False)
@@ -2054,6 +2103,27 @@ class InventoryServiceStub(betterproto2_grpclib.ServiceStub):
             metadata=metadata,
         )
 
+    async def get_order_bookings(
+        self,
+        message: "GetOrderBookingsRequest",
+        *,
+        timeout: "float | None" = None,
+        deadline: "Deadline | None" = None,
+        metadata: "MetadataLike | None" = None,
+    ) -> "GetOrderBookingsResponse":
+        """
+        The bookings of an order, whoever made them, newest first and page by page, with passengers: for the organization.
+        """
+
+        return await self._unary_unary(
+            "/inventory.v1.InventoryService/GetOrderBookings",
+            message,
+            GetOrderBookingsResponse,
+            timeout=timeout,
+            deadline=deadline,
+            metadata=metadata,
+        )
+
     async def explain_seat(
         self,
         message: "ExplainSeatRequest",
@@ -2243,6 +2313,13 @@ class InventoryServiceBase(betterproto2_grpclib.ServiceBase):
 
         raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
 
+    async def get_order_bookings(self, message: "GetOrderBookingsRequest") -> "GetOrderBookingsResponse":
+        """
+        The bookings of an order, whoever made them, newest first and page by page, with passengers: for the organization.
+        """
+
+        raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
+
     async def explain_seat(self, message: "ExplainSeatRequest") -> "ExplainSeatResponse":
         """
         Who has a seat, who had it, and who was refused it: for the organization, for support and disputes. Page by page; the
@@ -2383,6 +2460,14 @@ class InventoryServiceBase(betterproto2_grpclib.ServiceBase):
         response = await self.get_manifest(request)
         await stream.send_message(response)
 
+    async def __rpc_get_order_bookings(
+        self, stream: "grpclib.server.Stream[GetOrderBookingsRequest, GetOrderBookingsResponse]"
+    ) -> None:
+        request = await stream.recv_message()
+        assert request is not None
+        response = await self.get_order_bookings(request)
+        await stream.send_message(response)
+
     async def __rpc_explain_seat(
         self, stream: "grpclib.server.Stream[ExplainSeatRequest, ExplainSeatResponse]"
     ) -> None:
@@ -2500,6 +2585,12 @@ class InventoryServiceBase(betterproto2_grpclib.ServiceBase):
                 grpclib.const.Cardinality.UNARY_UNARY,
                 GetManifestRequest,
                 GetManifestResponse,
+            ),
+            "/inventory.v1.InventoryService/GetOrderBookings": grpclib.const.Handler(
+                self.__rpc_get_order_bookings,
+                grpclib.const.Cardinality.UNARY_UNARY,
+                GetOrderBookingsRequest,
+                GetOrderBookingsResponse,
             ),
             "/inventory.v1.InventoryService/ExplainSeat": grpclib.const.Handler(
                 self.__rpc_explain_seat,
