@@ -2,7 +2,7 @@
 
 import pytest
 
-from travio_inventory.protocol import tables
+from travio_inventory.protocol import plain_tables, tables
 from travio_inventory.protocol.batches import ABSENT, Kind, Partition, Row, RowKey, Table, Write
 
 HOLD = RowKey(Kind.HOLD, "h")
@@ -100,6 +100,6 @@ def test_a_batch_whose_partition_or_segment_is_none_of_its_table_is_refused() ->
 
 def test_columns_are_declared_with_the_type_of_their_values() -> None:
     assert (tables.TYPES["status"], tables.TYPES["until_ms"]) == (tables.Type.TEXT, tables.Type.BIGINT)
-    assert tables.ENTRY_KEY[0] == tables.Column("index_name", tables.Type.TEXT, "the index")
+    assert plain_tables.ENTRY_KEY[0] == tables.Column("index_name", tables.Type.TEXT, "the index")
     assert tables.TABLES[Table.CURSORS].name == tables.Column("name", tables.Type.TEXT, "the name of the job's work")
     assert tables.CURSOR.columns[0].meaning.startswith("a minute")

@@ -7,7 +7,8 @@ from random import Random
 from tests.seats.keeping import ANN, KEPT, TRIP, Keeping
 from travio_inventory.protocol import listings
 from travio_inventory.protocol.batches import Index, Kind
-from travio_inventory.protocol.tables import INDEXES, KINDS
+from travio_inventory.protocol.plain_tables import INDEXES
+from travio_inventory.protocol.tables import KINDS
 from travio_inventory.store.memory import MemoryBatches
 from verification.simulation.virtual_loop import run_virtually
 

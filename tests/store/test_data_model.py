@@ -8,7 +8,8 @@ from random import Random
 import pytest
 
 from travio_inventory.protocol.batches import Index, Kind, Partition, Table
-from travio_inventory.protocol.tables import COLUMNS, INDEXES, PLAIN_TABLES, TABLES, PlainTable, Type
+from travio_inventory.protocol.plain_tables import INDEXES, PLAIN_TABLES, PlainTable
+from travio_inventory.protocol.tables import COLUMNS, TABLES, Type
 from travio_inventory.seats.hold import Passenger
 from travio_inventory.seats.opening import Portions
 from travio_inventory.seats.refusals import SeatHeld

@@ -8,7 +8,8 @@ from uuid import uuid4
 import pytest
 from cassandra.cluster import Session
 
-from travio_inventory.protocol.tables import ENTRY_KEY, PLAIN_TABLES, TABLES, PlainTable
+from travio_inventory.protocol.plain_tables import ENTRY_KEY, PLAIN_TABLES, PlainTable
+from travio_inventory.protocol.tables import TABLES
 from travio_inventory.store.scylla import ScyllaBatches, ScyllaOptions, placement, schema
 from travio_inventory.store.scylla.connecting import session as scylla_session
 

@@ -13,7 +13,8 @@ import pytest
 from tests.store.disk import files_of_at_most
 from tests.store.old_database import TRIP, VERSION_3
 from travio_inventory.protocol.batches import Kind, Partition, RowKey, Table
-from travio_inventory.protocol.tables import TABLES, PlainTable
+from travio_inventory.protocol.plain_tables import PlainTable
+from travio_inventory.protocol.tables import TABLES
 from travio_inventory.seats.hold import Confirmed, Held
 from travio_inventory.seats.refusals import SeatUnavailable
 from travio_inventory.store.sqlite import (

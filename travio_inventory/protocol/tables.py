@@ -1,4 +1,4 @@
-"""The tables: their keys, the kinds of rows in them, the columns of each kind. All stores take them from here.
+"""The tables of conditional batches: their keys, the kinds of rows in them, the columns of each. All stores use them.
 
 `make docs` writes schema.cql and the tables of docs/data-model.md from them. Integers have 64 bits, except in keys. A
 moment is an integer too, in milliseconds since 1970; the name of its column ends in `_ms`.
@@ -7,9 +7,8 @@ moment is an integer too, in milliseconds since 1970; the name of its column end
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple
 
-from travio_inventory.protocol.batches import ABSENT, Index, Kind, Partition, Table, Write
+from travio_inventory.protocol.batches import ABSENT, Kind, Partition, Table, Write
 
 
 class Type(StrEnum):
@@ -64,25 +63,6 @@ class ConditionalTable:
     def columns(self) -> Mapping[str, Type]:
         """The columns beside the key, those of all kinds."""
         return {column.name: column.type for kind in self.kinds.values() for column in kind.columns}
-
-
-class PlainTable(StrEnum):
-    """The tables of index entries. Nothing but plain writes adds to them, and what they say is never trusted."""
-
-    INDEX_ENTRIES = "index_entries"
-    LISTINGS = "listings"
-
-
-class DeclaredIndex(NamedTuple):
-    """In which table an index is, what it tells, what its buckets and entries are (U+001F joins what they name), and
-    how long an entry is kept.
-    """
-
-    table: PlainTable
-    meaning: str
-    bucket: str
-    entry: str
-    kept: str
 
 
 def _text(name: str, meaning: str) -> Column:
@@ -267,79 +247,6 @@ TABLES: Mapping[Table, ConditionalTable] = {
         _text("name", "the name of the job's work"),
         None,
         {Kind.CURSOR: CURSOR},
-    ),
-}
-
-PLAIN_TABLES: Mapping[PlainTable, str] = {
-    PlainTable.INDEX_ENTRIES: "Tells sweeper and relay where to look: a bucket for each minute or epoch. An entry is "
-    "durable before the batch that it announces; each process writes it once.",
-    PlainTable.LISTINGS: "Lists of holds, of orders, of waiting lists and of trips.",
-}
-ENTRY_KEY = (
-    _text("index_name", "the index"),
-    _text("bucket", "a part of the index: a minute, an epoch, a holder, a shard"),
-    _text("entry", "what the entry names"),
-)
-"""The columns of a plain table, all of them in its key: (index_name, bucket) is the partition."""
-
-_ENTRIES = "as long as any hold can be held, TRAVIO_EVENT_RETENTION_SECONDS and a few minutes, from when it is written"
-
-INDEXES: Mapping[Index, DeclaredIndex] = {
-    Index.EXPIRY: DeclaredIndex(
-        PlainTable.INDEX_ENTRIES,
-        "the seat groups in which something is due",
-        "a minute",
-        "organization, trip, seat group",
-        _ENTRIES,
-    ),
-    Index.JOURNAL: DeclaredIndex(
-        PlainTable.INDEX_ENTRIES,
-        "the seat groups in which an event was recorded",
-        "an epoch",
-        "organization, trip, seat group; with the id of an event row, only that event",
-        _ENTRIES,
-    ),
-    Index.TOLD: DeclaredIndex(
-        PlainTable.INDEX_ENTRIES,
-        "the events that were published",
-        "sink, seat group, hour",
-        "digests of event ids",
-        "as the events, from when they are published",
-    ),
-    Index.HOLDS: DeclaredIndex(
-        PlainTable.LISTINGS,
-        "the holds of a holder, newest first; the bookings of a holder",
-        "organization, holder; with `booked` for the bookings",
-        "a number that falls with time, the hold, `booked` for a booking; in the bucket of the bookings only the hold",
-        "of a hold, as long as any hold can be held and then kept; of a booking, until it is cancelled and forgotten",
-    ),
-    Index.ORDERS: DeclaredIndex(
-        PlainTable.LISTINGS,
-        "the bookings of an order, newest first",
-        "organization, order",
-        "a number that falls with time, the hold",
-        "until the booking is cancelled and forgotten",
-    ),
-    Index.WAITLISTS: DeclaredIndex(
-        PlainTable.LISTINGS,
-        "the waiting lists on which a holder waits",
-        "the holder",
-        "organization, trip, class",
-        "while the holder waits, and a few minutes longer",
-    ),
-    Index.TRIPS: DeclaredIndex(
-        PlainTable.LISTINGS,
-        "the trips whose seat groups the slow round visits",
-        "one of 60 shards",
-        "organization, trip, the number of seat groups, the end of the trip, when it was opened",
-        _WITH_TRIP,
-    ),
-    Index.OPENINGS: DeclaredIndex(
-        PlainTable.LISTINGS,
-        "the large trips that are being opened",
-        "all",
-        "organization, trip, when its opening began",
-        "until it is on sale, and an hour longer",
     ),
 }
 

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 from travio_inventory.protocol.batches import Table
-from travio_inventory.protocol.tables import ENTRY_KEY, INDEXES, PLAIN_TABLES, TABLES, Column, ConditionalTable
+from travio_inventory.protocol.plain_tables import ENTRY_KEY, INDEXES, PLAIN_TABLES
+from travio_inventory.protocol.tables import TABLES, Column, ConditionalTable
 from verification.pages.architecture import ROOT, parts
 
 SCHEMA = ROOT / "schema.cql"

@@ -23,9 +23,9 @@ from travio_inventory.protocol.batches import (
     Value,
     Write,
 )
+from travio_inventory.protocol.plain_tables import INDEXES
 from travio_inventory.protocol.tables import (
     COLUMNS,
-    INDEXES,
     KINDS,
     TABLES,
     TYPES,

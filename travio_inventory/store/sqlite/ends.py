@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import NamedTuple, TypeAlias
 
 from travio_inventory.protocol.batches import Table
-from travio_inventory.protocol.tables import PlainTable
+from travio_inventory.protocol.plain_tables import PlainTable
 
 AT_ONCE_MAX = 128
 """A row of the list names so many rows or entries at most: they are removed together."""

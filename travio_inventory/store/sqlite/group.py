@@ -18,7 +18,8 @@ from travio_inventory.protocol.batches import (
     Write,
     split,
 )
-from travio_inventory.protocol.tables import INDEXES, check_end, check_segment
+from travio_inventory.protocol.plain_tables import INDEXES
+from travio_inventory.protocol.tables import check_end, check_segment
 from travio_inventory.store.sqlite.ends import Ends
 from travio_inventory.store.sqlite.statements import (
     INSERT_ENTRY,

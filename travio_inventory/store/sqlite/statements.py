@@ -9,7 +9,8 @@ from functools import lru_cache, partial
 from typing import Any
 
 from travio_inventory.protocol.batches import Kind, Partition, Row, RowKey, Table
-from travio_inventory.protocol.tables import COLUMNS, INDEXES, TABLES, check_columns, check_segment, names_of
+from travio_inventory.protocol.plain_tables import INDEXES
+from travio_inventory.protocol.tables import COLUMNS, TABLES, check_columns, check_segment, names_of
 from travio_inventory.store.sqlite.database import STATEMENTS_CACHED
 
 _KINDS = {kind.value: kind for kind in Kind}

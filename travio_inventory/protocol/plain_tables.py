@@ -1,0 +1,101 @@
+"""The tables of index entries, and every index in them: what buckets and entries name, and how long they are kept."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import NamedTuple
+
+from travio_inventory.protocol.batches import Index
+from travio_inventory.protocol.tables import Column, Type
+
+
+class PlainTable(StrEnum):
+    """The tables of index entries. Nothing but plain writes adds to them, and what they say is never trusted."""
+
+    INDEX_ENTRIES = "index_entries"
+    LISTINGS = "listings"
+
+
+class DeclaredIndex(NamedTuple):
+    """In which table an index is, what it tells, what its buckets and entries are (U+001F joins what they name), and
+    how long an entry is kept.
+    """
+
+    table: PlainTable
+    meaning: str
+    bucket: str
+    entry: str
+    kept: str
+
+
+PLAIN_TABLES: Mapping[PlainTable, str] = {
+    PlainTable.INDEX_ENTRIES: "Tells sweeper and relay where to look: a bucket for each minute or epoch. An entry is "
+    "durable before the batch that it announces; each process writes it once.",
+    PlainTable.LISTINGS: "Lists of holds, of orders, of waiting lists and of trips.",
+}
+ENTRY_KEY = (
+    Column("index_name", Type.TEXT, "the index"),
+    Column("bucket", Type.TEXT, "a part of the index: a minute, an epoch, a holder, a shard"),
+    Column("entry", Type.TEXT, "what the entry names"),
+)
+"""The columns of a plain table, all of them in its key: (index_name, bucket) is the partition."""
+
+_ENTRIES = "as long as any hold can be held, TRAVIO_EVENT_RETENTION_SECONDS and a few minutes, from when it is written"
+
+INDEXES: Mapping[Index, DeclaredIndex] = {
+    Index.EXPIRY: DeclaredIndex(
+        PlainTable.INDEX_ENTRIES,
+        "the seat groups in which something is due",
+        "a minute",
+        "organization, trip, seat group",
+        _ENTRIES,
+    ),
+    Index.JOURNAL: DeclaredIndex(
+        PlainTable.INDEX_ENTRIES,
+        "the seat groups in which an event was recorded",
+        "an epoch",
+        "organization, trip, seat group; with the id of an event row, only that event",
+        _ENTRIES,
+    ),
+    Index.TOLD: DeclaredIndex(
+        PlainTable.INDEX_ENTRIES,
+        "the events that were published",
+        "sink, seat group, hour",
+        "digests of event ids",
+        "as the events, from when they are published",
+    ),
+    Index.HOLDS: DeclaredIndex(
+        PlainTable.LISTINGS,
+        "the holds of a holder, newest first; the bookings of a holder",
+        "organization, holder; with `booked` for the bookings",
+        "a number that falls with time, the hold, `booked` for a booking; in the bucket of the bookings only the hold",
+        "of a hold, as long as any hold can be held and then kept; of a booking, until it is cancelled and forgotten",
+    ),
+    Index.ORDERS: DeclaredIndex(
+        PlainTable.LISTINGS,
+        "the bookings of an order, newest first",
+        "organization, order",
+        "a number that falls with time, the hold",
+        "until the booking is cancelled and forgotten",
+    ),
+    Index.WAITLISTS: DeclaredIndex(
+        PlainTable.LISTINGS,
+        "the waiting lists on which a holder waits",
+        "the holder",
+        "organization, trip, class",
+        "while the holder waits, and a few minutes longer",
+    ),
+    Index.TRIPS: DeclaredIndex(
+        PlainTable.LISTINGS,
+        "the trips whose seat groups the slow round visits",
+        "one of 60 shards",
+        "organization, trip, the number of seat groups, the end of the trip, when it was opened",
+        "as long as the trip",
+    ),
+    Index.OPENINGS: DeclaredIndex(
+        PlainTable.LISTINGS,
+        "the large trips that are being opened",
+        "all",
+        "organization, trip, when its opening began",
+        "until it is on sale, and an hour longer",
+    ),
+}
