@@ -72,6 +72,27 @@ def test_availability_says_whether_a_party_finds_seats_and_what_it_pays(on_the_l
     assert "1A" not in listed
 
 
+def test_a_train_is_drawn_and_counted_by_car(server: ServiceProcess, typed: Type, tmp_path: Path) -> None:
+    environment = {"TRAVIO_TARGET": server.target, "TRAVIO_ORGANIZATION": token_hex(4)}
+    path = tmp_path / "train.toml"
+    path.write_text(typed("trip", "example", "shinkansen").out)
+    assert typed("trip", "open", str(path), **environment).status == 0
+    ride = ("nozomi-1", "tokyo", "nagoya")
+    assert typed("hold", *ride, "g33-7-12-A", **environment).status == 0
+    drawn = typed("map", *ride, "--section", "7", **environment).out
+    assert "Car 7" in drawn
+    assert ". 74 free   h 1 held" in drawn
+    assert "Car 8" in typed("map", *ride, **environment).out
+    plain = typed("map", *ride, "--section", "7", "--json", **environment).plain
+    assert (plain["segments"], plain["currency"], plain["time_zone"]) == ([0, 2], "JPY", "Asia/Tokyo")
+    [held] = [seat for seat in plain["seats"] if seat["status"] == "held"]
+    assert held["label"] == "Car 7, row 12, seat 12A, window"
+    lines = typed("summary", *ride, "--json", **environment).plain["classes"]
+    assert len(lines) == 16
+    car = lines[6]
+    assert (car["label"], car["free"], car["held"], car["largest_run"]) == ("Car 7", 74, 1, 3)
+
+
 def test_a_summary_says_how_many_seats_are_free(on_the_loop: Type) -> None:
     words = ("summary", "loop", "park", "centre", "--segments", "3")
     on_the_loop("hold", "loop", "park", "centre", "1A", "--segments", "3")

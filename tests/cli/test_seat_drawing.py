@@ -73,13 +73,14 @@ def test_a_coach_is_drawn_lengthways_with_its_aisle() -> None:
 
 def test_a_train_is_drawn_car_by_car_and_folds() -> None:
     train = read_trip(EXAMPLES / "shinkansen.toml")
-    seats = [DrawnSeat(seat.id, seat.number, seat.row, seat.column, DrawnState.FREE) for seat in train.seats]
-    wide = [plain(line) for line in draw(Vehicle(seats, "train"), width=160, fancy=False)]
-    narrow = [plain(line) for line in draw(Vehicle(seats, "train"), width=40, fancy=False)]
+    seats = [drawn_seat(seat, DrawnState.FREE) for seat in train.seats]
+    vehicle = drawn_vehicle(seats, "train", train.sections, train.features)
+    wide = [plain(line) for line in draw(vehicle, width=160, fancy=False)]
+    narrow = [plain(line) for line in draw(vehicle, width=40, fancy=False)]
     for lines in (wide, narrow):
         text = "\n".join(lines)
         assert text.count(".") == 1_323
-        assert [f"car {car}" in text for car in range(1, 17)] == [True] * 16
+        assert [f"Car {car}" in text for car in range(1, 17)] == [True] * 16
     assert len(narrow) > 2 * len(wide)
     assert wide[1].startswith("  1   5    10")
 

@@ -241,7 +241,7 @@ def test_the_plan_of_another_system_is_converted_and_drawn(typed: Type, tmp_path
     assert "left out       1 " in done.out
     assert "Gallery: they cost 0" in done.out
     shown = typed("plan", "show", str(ours))
-    assert "Gallery A" in shown.out
+    assert "Gallery" in shown.out
     assert "4500 EUR" in shown.out
     assert typed("plan", "show", str(ours), "--json").plain["seats"] == kept
     again = typed(*words)

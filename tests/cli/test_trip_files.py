@@ -14,8 +14,9 @@ from travio_inventory.cli.trip_files import parse_trip, read_trip, trip_from_tom
 from travio_inventory.imports.documents import FILE_BYTES_MAX, WrongFile
 from travio_inventory.imports.seat_plans import read_plan
 from travio_inventory.kernel import limits
+from travio_inventory.seats.layout import Feature, spoken_label
 from travio_inventory.seats.refusals import InvalidTrip
-from travio_inventory.seats.route import Segment
+from travio_inventory.seats.route import Direction, Segment
 from travio_inventory.seats.trip import Ends, Trip, TripKey
 
 SEATS_BY_CAR = [65, 100, 85, 100, 90, 100, 75, 68, 64, 68, 63, 100, 90, 100, 80, 75]
@@ -53,6 +54,12 @@ def test_the_train_has_its_1323_seats_car_by_car() -> None:
     cars = Counter(int(seat.id.split("-")[1]) for seat in train.seats)
     assert [cars[car] for car in range(1, 17)] == SEATS_BY_CAR
     assert len(train.seats) == 1_323
+    assert [section.label for section in train.sections] == [f"Car {car}" for car in range(1, 17)]
+    assert {seat.section for seat in train.seats} == {section.id for section in train.sections}
+    seat = train.seat("g33-7-12-A")
+    assert (seat.row, spoken_label(seat, train.sections[6])) == (12, "Car 7, row 12, seat 12A, window")
+    assert (train.time_zone, train.station_names[0]) == ("Asia/Tokyo", ("kyoto", "Kyoto"))
+    assert {segment.direction for segment in train.segments} == {Direction.FIRST_ROW_AHEAD}
     assert len(train.segments) == 5
 
 
@@ -60,7 +67,7 @@ def test_the_green_cars_have_two_seats_on_each_side_and_the_others_three_and_two
     train = read_trip(EXAMPLES / "shinkansen.toml")
     green = {seat.id.split("-")[1] for seat in train.seats if seat.seat_class == "green"}
     assert green == {"8", "9", "10"}
-    widths = Counter(seat.row for seat in train.seats if seat.seat_class == "green")
+    widths = Counter((seat.section, seat.row) for seat in train.seats if seat.seat_class == "green")
     assert set(widths.values()) == {4}
     middle = {seat.number[-1] for seat in train.seats if seat.seat_type == "middle"}
     assert middle == {"B"}
@@ -80,6 +87,8 @@ def test_the_launch_has_decks_cabins_and_no_seat_where_the_stairs_are() -> None:
     }  # fmt: skip
     assert launch.has_seat("kirtonkhola-1-10-2")
     assert not launch.has_seat("kirtonkhola-1-10-3")
+    assert [section.label for section in launch.sections] == ["Deck 1", "Deck 2", "Deck 3"]
+    assert launch.features == (Feature("stairs", 10, 3, "1", columns=3),)
 
 
 @pytest.mark.parametrize("file", sorted(EXAMPLES.glob("*.toml")), ids=lambda file: file.stem)
@@ -115,6 +124,25 @@ def test_seats_are_chosen_by_name_row_column_or_all() -> None:
     assert [seat.number for seat in trip.seats if seat.is_accessible] == ["A1", "A2"]
     assert [seat.number for seat in trip.seats if seat.has_power] == ["A1", "B1", "B2"]
     assert all(seat.is_exit_row for seat in trip.seats)
+
+
+def test_a_vehicle_that_turns_goes_on_with_its_other_end_ahead() -> None:
+    text = (
+        BUS.replace('id = "bus-1"', 'id = "bus-1"\nahead = "last row"')
+        + """
+        [[stops]]
+        station = "c"
+        name = "Chur"
+        turns = true
+        [[stops]]
+        station = "d"
+    """
+    )
+    trip = bus(text)
+    assert [segment.direction.value for segment in trip.segments] == ["last row", "last row", "first row"]
+    assert trip.station_names == (("c", "Chur"),)
+    with pytest.raises(WrongFile, match="station 'c' has another name above: 'Chur'"):
+        bus(text + '[[stops]]\nstation = "c"\nname = "C"\n')
 
 
 def test_all_seats_can_be_in_one_seat_group() -> None:
@@ -153,6 +181,16 @@ def test_all_seats_can_be_in_one_seat_group() -> None:
         ("price_minor = 100", 'price_minor = 1\nclass = "\\t"', "bus.toml: sections[0].class: "),
         ('id = "bus-1"', 'id = "b"\nseats_per_group = 0', "bus.toml: trip.seats_per_group: must be at least 1"),
         ("[[sections]]", "[[trains]]", "bus.toml: sections: is missing"),
+        ('id = "bus-1"', 'id = "b"\nahead = "left"', "bus.toml: trip.ahead: must be \"first row\" or \"last row\""),
+        ('id = "bus-1"', 'id = "b"\ntime_zone = "a b"', "bus.toml: trip.time_zone: must be a name of the time zone"),
+        ('station = "a"', 'station = "a"\nname = "\\t"', "bus.toml: stops.name: must not have control characters"),
+        ("price_minor = 100", 'price_minor = 1\nlabel = "\\t"', "bus.toml: sections.label: must not have control"),
+        ("price_minor = 100", 'price_minor = 1\nfeatures = [{}]', "bus.toml: sections[0].features[0].kind: is missing"),
+        (
+            "price_minor = 100",
+            'price_minor = 1\nfeatures = [{ kind = "door", row = -1, column = 1 }]',
+            "bus.toml: sections.features.row: must be 0 to 100000, not -1",
+        ),
     ],
 )  # fmt: skip
 def test_a_wrong_file_is_named_with_table_and_field(before: str, after: str, said: str) -> None:
@@ -222,10 +260,11 @@ def test_the_sample_in_the_reference_is_right() -> None:
 def test_the_reference_has_every_field_and_no_other() -> None:
     page = (ROOT / "docs" / "trip-file.md").read_text()
     named = {name for cell in re.findall(r"^\| (`.*?) \|", page, re.MULTILINE) for name in re.findall(r"`(\w+)`", cell)}
-    read = ("cli/trip_files.py", "imports/sections.py", "imports/listed_rows.py", "imports/seat_plans.py")
+    parts = ("layouts", "sections", "listed_rows", "seat_plans")
+    read = ("cli/trip_files.py", *(f"imports/{part}.py" for part in parts))
     source = "\n".join((ROOT / "travio_inventory" / file).read_text() for file in read)
-    asked = r'(?:take|take_any|_time|_template|_chosen|_whole)\((?:\w+, )?"(\w+)"'
-    assert named == set(re.findall(asked, source)) - {"stops", "sections", "trip", "plan", "name"}
+    asked = r'(?:take|take_any|_time|_template|_chosen|_whole|_texts|tables)\((?:\w+, )?"(\w+)"'
+    assert named == set(re.findall(asked, source)) - {"stops", "sections", "trip", "plan"}
 
 
 def test_a_trip_has_the_seats_of_the_plan_that_it_names(tmp_path: Path) -> None:

@@ -37,6 +37,14 @@ def test_a_trip_has_the_plans_seats_and_an_id_with_the_date(tmp_path: Path) -> N
     assert hours(found, MIDNIGHT_S) == [("a", 8, "b", 9), ("b", 9 + 5 / 60, "c", 10)]
 
 
+def test_a_trip_knows_its_time_zone_and_what_people_call_its_stations(tmp_path: Path) -> None:
+    """A name that no trip can have does not stop the trip."""
+    stops = f"stop_id,stop_name\na,Alex\nb,{'x' * 300}\nc,\nd,Dom\n"
+    found = planned(feed(tmp_path, stops=stops))["t"]
+    assert found.trip is not None, found.reason
+    assert (found.trip.time_zone, found.trip.station_names) == ("Europe/Berlin", (("a", "Alex"),))
+
+
 def test_stops_are_in_the_order_of_their_sequence_not_of_the_file(tmp_path: Path) -> None:
     """As numbers: 9 is before 10."""
     text = STOP_TIMES + "t,10:00:00,10:00:00,c,10\nt,8:00:00,8:00:00,a,1\nt,9:00:00,9:00:00,b,9\n"

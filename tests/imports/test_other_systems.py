@@ -11,6 +11,7 @@ from travio_inventory.imports.documents import WrongFile
 from travio_inventory.imports.hall_rows import Converted, Prices, natural
 from travio_inventory.imports.pretix import read_pretix
 from travio_inventory.imports.seatsio import read_seatsio
+from travio_inventory.seats.layout import spoken_label
 
 
 def places(found: Converted) -> dict[str, tuple[str, int, int]]:
@@ -38,10 +39,29 @@ def test_a_plan_of_pretix_keeps_its_ids_rows_numbers_and_classes(file: Path, pre
     assert (found.plan.name, found.plan.currency, found.left_out) == ("Little hall", "EUR", {"area": 1, "text": 1})
     where = places(found)
     assert len(where) == 16
-    assert where["floor-A3"] == ("Floor A-3", 1, 3)
-    assert where["floor-A4"] == ("Floor A-4", 1, 5), "a wide gap is an aisle"
-    assert where["gallery-A1"] == ("Gallery A-1", 4, 1), "an empty row is between two zones"
+    assert where["floor-A3"] == ("3", 1, 3)
+    assert where["floor-A4"] == ("4", 1, 5), "a wide gap is an aisle"
+    assert where["gallery-A1"] == ("1", 1, 1), "rows are counted within each zone"
+    assert [(section.id, section.label) for section in found.plan.sections] == [
+        ("Floor", "Floor"),
+        ("Gallery", "Gallery"),
+    ]
+    seat = next(seat for seat in found.plan.seats if seat.id == "gallery-A1")
+    assert spoken_label(seat, found.plan.sections[1]) == "Gallery, row A, seat 1"
     assert {(seat.seat_class, seat.price_minor) for seat in found.plan.seats} == {("Floor", 4500), ("Gallery", 0)}
+
+
+def test_a_plan_of_pretix_with_one_zone_has_no_sections(file: Path, pretix: dict[str, Any]) -> None:
+    pretix["zones"] = pretix["zones"][:1]
+    file.write_text(json.dumps(pretix))
+    found = read_pretix(file, Prices())
+    assert (found.plan.sections, places(found)["floor-A3"]) == ((), ("A-3", 1, 3))
+
+
+def test_a_zone_without_a_name_is_a_section_among_others(file: Path, pretix: dict[str, Any]) -> None:
+    pretix["zones"][0]["name"] = ""
+    file.write_text(json.dumps(pretix))
+    assert [section.id for section in read_pretix(file, Prices()).plan.sections] == ["hall", "Gallery"]
 
 
 def test_seats_of_pretix_are_ordered_by_their_positions_not_as_they_are_listed(
@@ -49,7 +69,7 @@ def test_seats_of_pretix_are_ordered_by_their_positions_not_as_they_are_listed(
 ) -> None:
     pretix["zones"][0]["rows"][0]["seats"].reverse()
     file.write_text(json.dumps(pretix))
-    assert places(read_pretix(file, Prices()))["floor-A1"] == ("Floor A-1", 1, 1)
+    assert places(read_pretix(file, Prices()))["floor-A1"] == ("1", 1, 1)
 
 
 @pytest.mark.parametrize(
@@ -83,9 +103,9 @@ def test_a_chart_report_keeps_labels_sections_and_neighbours(file: Path, seatsio
     assert found.left_out == {"generalAdmission": 1, "table": 1}
     where = places(found)
     assert len(where) == 16
-    assert where["Floor-A-1"] == ("Floor A-1", 1, 1), "rows are sorted by their labels"
-    assert where["Floor-A-4"] == ("Floor A-4", 1, 5), "where neighbours end is an aisle"
-    assert where["Gallery-A-4"] == ("Gallery A-4", 4, 4)
+    assert where["Floor-A-1"] == ("1", 1, 1), "rows are sorted by their labels"
+    assert where["Floor-A-4"] == ("4", 1, 5), "where neighbours end is an aisle"
+    assert where["Gallery-A-4"] == ("4", 1, 4)
     assert [seat.id for seat in found.plan.seats if seat.is_accessible] == ["Floor-B-1", "Floor-B-6"]
 
 

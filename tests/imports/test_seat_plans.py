@@ -8,7 +8,9 @@ import pytest
 
 from travio_inventory.cli import examples
 from travio_inventory.imports.documents import WrongFile
+from travio_inventory.imports.plan_text import plan_toml
 from travio_inventory.imports.seat_plans import SeatPlan, plan_from, plan_of_trip, read_plan
+from travio_inventory.seats.layout import Feature, Section
 from travio_inventory.seats.route import Segment
 from travio_inventory.seats.trip import ALL_IN_ONE_GROUP, Trip, TripKey
 
@@ -78,6 +80,61 @@ def test_a_wrong_plan_is_named_with_table_field_and_value(before: str, after: st
 def test_a_grid_of_more_seats_than_any_trip_is_refused_before_it_is_made() -> None:
     with pytest.raises(WrongFile, match="more than 100000 seats"):
         hall('[plan]\nname="x"\n[[sections]]\nid="s"\nprice_minor=1\nrows="1-9999"\ncolumns="ABCDEFGHIJK"\n')
+
+
+CARS = """
+[plan]
+name = "two cars"
+[[sections]]
+id = "1"
+label = "Car 1"
+kind = "car"
+price_minor = 5
+seat_number = "{column}"
+rows = [
+  { row = "AA", seats = "A _ B", seat_labels = ["", "the conductor's"] },
+  { row = "33", label = "last", seats = "A" },
+]
+features = [{ kind = "door", row = 1, column = 2 }, { kind = "table", row = 3, column = 1, columns = 3, label = "T" }]
+[[sections]]
+id = "diner"
+kind = "car"
+features = [{ kind = "kitchen", row = 1, column = 1 }]
+[[sections]]
+id = "2"
+price_minor = 5
+rows = "1-2"
+columns = "A"
+[[sections]]
+id = "2"
+price_minor = 7
+rows = "3"
+columns = "A"
+"""
+
+
+def test_tables_with_labels_are_sections_with_rows_of_their_own() -> None:
+    cars = hall(CARS)
+    assert cars.sections == (Section("1", "Car 1", "car"), Section("diner", "", "car"), Section("2"))
+    assert [(seat.id, seat.section, seat.row, seat.row_label, seat.label) for seat in cars.seats] == [
+        ("two cars-1-AA-A", "1", 1, "AA", ""),
+        ("two cars-1-AA-B", "1", 1, "AA", "the conductor's"),
+        ("two cars-1-33-A", "1", 2, "last", ""),
+        ("two cars-2-1-A", "2", 1, "1", ""),
+        ("two cars-2-2-A", "2", 2, "2", ""),
+        ("two cars-2-3-A", "2", 4, "3", ""),
+    ]
+    assert cars.features == (
+        Feature("door", 1, 2, "1"),
+        Feature("table", 3, 1, "1", columns=3, label="T"),
+        Feature("kitchen", 1, 1, "diner"),
+    )
+    assert plan_from(tomllib.loads(plan_toml(cars)), source="again.toml") == cars
+
+
+def test_a_section_has_one_label() -> None:
+    with pytest.raises(WrongFile, match=r"sections\[3\].label: section '2' has another label above: ''"):
+        hall(CARS.replace('rows = "3"', 'label = "Car 2"\nrows = "3"'))
 
 
 def test_a_plan_may_be_json(tmp_path: Path) -> None:

@@ -2,18 +2,24 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from itertools import chain, pairwise
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from travio_inventory.client.client import ORGANIZATION_DEFAULT
 from travio_inventory.imports.documents import Table, WrongFile, parse_toml, read_text
 from travio_inventory.imports.file_fields import IN_A_TRIP, IN_A_TRIP_WITH_A_PLAN, in_the_file
+from travio_inventory.imports.layouts import FileLayout, read_layout
 from travio_inventory.imports.seat_plans import SeatPlan, read_plan, seats_per_group
-from travio_inventory.imports.sections import read_sections
 from travio_inventory.kernel.refusals import InvalidRequest
-from travio_inventory.seats.route import Segment
+from travio_inventory.seats.route import Direction, Segment, StationName
 from travio_inventory.seats.trip import OUR_CHOICE, Trip, TripKey
+
+TURNED = {
+    Direction.FIRST_ROW_AHEAD: Direction.LAST_ROW_AHEAD,
+    Direction.LAST_ROW_AHEAD: Direction.FIRST_ROW_AHEAD,
+    Direction.UNSPECIFIED: Direction.UNSPECIFIED,
+}
 
 
 def read_trip(path: Path, *, organization: str | None = None, trip_id: str | None = None) -> Trip:
@@ -37,21 +43,26 @@ def trip_from_toml(
     vehicle = head.take("vehicle", str, "")
     plan = _plan(head)
     asset = head.take("asset", str, vehicle)
-    sections = [plan.seats] if plan else list(read_sections(document.tables("sections"), asset))
+    layout = plan_layout(plan) if plan else read_layout(document.tables("sections"), asset)
+    segments, station_names = _route(head, document.tables("stops"))
     own_size = seats_per_group(head)
     try:
         trip = Trip(
             key=key,
-            segments=_segments(document.tables("stops")),
-            seats=tuple(chain.from_iterable(sections)),
+            segments=segments,
+            seats=layout.seats,
             seats_per_group=plan.seats_per_group if plan and own_size == OUR_CHOICE else own_size,
             vehicle=vehicle or (plan.name if plan else ""),
             vehicle_type=head.take("vehicle_type", str, plan.vehicle_type if plan else ""),
             currency=head.take("currency", str, plan.currency if plan else ""),
+            sections=layout.sections,
+            features=layout.features,
+            time_zone=head.take("time_zone", str, ""),
+            station_names=station_names,
         )
     except InvalidRequest as refusal:
         fields = IN_A_TRIP_WITH_A_PLAN if plan else IN_A_TRIP
-        said = in_the_file(refusal.violations, list(map(len, sections)), fields)
+        said = in_the_file(refusal.violations, list(map(len, layout.tables)), fields)
         raise WrongFile(f"{source}: {said}") from None
     if plan and document.has("sections"):
         raise head.wrong("seat_plan", "this file has sections of its own; keep either")
@@ -69,15 +80,36 @@ def _plan(head: Table) -> SeatPlan | None:
     return read_plan(Path(head.source).parent / name, asset=asset)
 
 
-def _segments(stops: list[Table]) -> tuple[Segment, ...]:
+def plan_layout(plan: SeatPlan) -> FileLayout:
+    """The layout of a plan, as if it were in the file."""
+    return FileLayout((plan.seats,), plan.sections, plan.features)
+
+
+def _route(head: Table, stops: list[Table]) -> tuple[tuple[Segment, ...], tuple[StationName, ...]]:
+    """The segments, and what the stations are called; a vehicle that turns at a stop goes on in the other direction."""
+    direction = _direction(head)
     read = []
+    names: dict[str, str] = {}
     for stop in stops:
-        read.append((stop.take("station", str), _time(stop, "arrives"), _time(stop, "departs")))
+        station, name = stop.take("station", str), stop.take("name", str, "")
+        if name and names.setdefault(station, name) != name:
+            raise stop.wrong("name", f"station {station!r} has another name above: {names[station]!r}")
+        if stop.take("turns", bool, False):
+            direction = TURNED[direction]
+        read.append((station, _time(stop, "arrives"), _time(stop, "departs"), direction))
         stop.done()
-    return tuple(
-        Segment(origin, destination, departs_at_s, arrives_at_s)
-        for (origin, _, departs_at_s), (destination, arrives_at_s, _) in pairwise(read)
+    segments = (
+        Segment(origin, destination, departs_at_s, arrives_at_s, ahead)
+        for (origin, _, departs_at_s, ahead), (destination, arrives_at_s, _, _) in pairwise(read)
     )
+    return tuple(segments), tuple(StationName(*each) for each in names.items())
+
+
+def _direction(head: Table) -> Direction:
+    said = head.take("ahead", str, "")
+    if said not in set(Direction):
+        raise head.wrong("ahead", f'must be "first row" or "last row", not {said!r}')
+    return Direction(said)
 
 
 def _time(stop: Table, field: str) -> int:

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from travio_inventory.kernel.refusals import Violation
 
 _IN_A_LIST = re.compile(r"(segments|seat_config\.seats)\[(\d+)\]\.(\w+)")
+_OF_A_SECTION = re.compile(r"seat_config\.(sections|features)\[\d+\]\.(\w+)")
 IN_A_TRIP: Mapping[str, str] = MappingProxyType(
     {
         "organization_id": "trip.organization",
@@ -20,6 +21,10 @@ IN_A_TRIP: Mapping[str, str] = MappingProxyType(
         "segments": "stops",
         "seat_config": "sections",
         "seat_config.seats": "sections",
+        "seat_config.sections": "sections",
+        "seat_config.features": "sections.features",
+        "time_zone": "trip.time_zone",
+        "station_names": "stops.name",
     }
 )
 IN_A_TRIP_WITH_A_PLAN: Mapping[str, str] = MappingProxyType(
@@ -33,11 +38,14 @@ IN_A_PLAN: Mapping[str, str] = MappingProxyType(
         "seats_per_group": "plan.seats_per_group",
         "seat_config": "sections",
         "seat_config.seats": "sections",
+        "seat_config.sections": "sections",
+        "seat_config.features": "sections.features",
     }
 )
 _OF_SECTION: Mapping[str, str] = MappingProxyType(
     {"row": "rows", "column": "columns", "seat_class": "class", "seat_type": "type", "price_paisa": "price_minor"}
 )
+_OF_TABLE: Mapping[str, str] = MappingProxyType({"section_id": "id"})
 _OF_STOP: Mapping[str, tuple[int, str]] = MappingProxyType(
     {
         "from_station_id": (0, "station"),
@@ -62,6 +70,11 @@ def in_the_file(
 
 def _named(field: str, sections: Sequence[int], fields: Mapping[str, str]) -> str:
     """The name of the field in the file; `sections` has the number of seats up to the end of each."""
+    if found := _OF_A_SECTION.fullmatch(field):
+        of_feature = ".features" if found[1] == "features" else ""
+        return f"sections{of_feature}.{_OF_TABLE.get(found[2], found[2])}"
+    if field.startswith("station_names["):
+        return "stops.name"
     found = _IN_A_LIST.fullmatch(field)
     if found is None:
         return fields.get(field, field)

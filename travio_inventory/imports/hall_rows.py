@@ -8,11 +8,12 @@ from typing import NamedTuple
 
 from travio_inventory.imports.documents import WrongFile
 from travio_inventory.imports.seat_plans import SeatPlan
-from travio_inventory.imports.sections import SECTION_GAP_ROWS
 from travio_inventory.kernel.refusals import InvalidRequest
-from travio_inventory.seats.layout import Seat
+from travio_inventory.seats.layout import Seat, Section
 
 PLAN_BYTES_MAX = 20_000_000
+NAMELESS = "hall"
+"""The id of a section without a name, among others."""
 
 
 class HallSeat(NamedTuple):
@@ -50,12 +51,19 @@ class Converted:
 
 
 def plan_of(source: str, name: str, rows: Sequence[HallRow], prices: Prices) -> SeatPlan:
-    """The plan with these rows one behind the other. Raises WrongFile."""
+    """The plan with these rows one behind the other, in sections if there is more than one. Raises WrongFile."""
     classes = {seat.seat_class for row in rows for seat in row.seats}
     for unknown in sorted(set(prices.by_class) - classes):
         raise WrongFile(f"{source}: no seat has class {unknown!r}; the classes are {', '.join(sorted(classes))}")
+    names = list(dict.fromkeys(row.section for row in rows))
+    sections = [Section(name.strip() or NAMELESS, label=name) for name in names] if len(names) > 1 else []
     try:
-        return SeatPlan(name=name, seats=tuple(_seats(rows, prices.by_class)), currency=prices.currency)
+        return SeatPlan(
+            name=name,
+            seats=tuple(_seats(rows, prices.by_class, has_sections=bool(sections))),
+            currency=prices.currency,
+            sections=tuple(sections),
+        )
     except InvalidRequest as refusal:
         raise WrongFile(f"{source}: {refusal}") from None
 
@@ -68,23 +76,22 @@ def natural(label: str) -> tuple[tuple[bool, int, str], ...]:
 _PARTS = re.compile(r"([0-9]+)|([^0-9]+)")
 
 
-def _seats(rows: Sequence[HallRow], prices: Mapping[str, int]) -> Iterator[Seat]:
-    has_sections = len({row.section for row in rows}) > 1
-    at = 0
-    section_before = rows[0].section if rows else ""
+def _seats(rows: Sequence[HallRow], prices: Mapping[str, int], *, has_sections: bool) -> Iterator[Seat]:
+    """Rows are counted within each section."""
+    counted: Counter[str] = Counter()
     for row in rows:
-        at += 1 + (SECTION_GAP_ROWS if row.section != section_before else 0)
-        section_before = row.section
+        counted[row.section] += 1
         column = 0
         for seat in row.seats:
             column += 1 + seat.gap
-            place = "-".join(filter(None, (row.label, seat.label)))
             yield Seat(
                 id=seat.id,
-                number=f"{row.section} {place}".strip() if has_sections else place,
-                row=at,
+                number=seat.label if has_sections else "-".join(filter(None, (row.label, seat.label))),
+                row=counted[row.section],
                 column=column,
                 seat_class=seat.seat_class,
                 price_minor=prices.get(seat.seat_class, 0),
                 is_accessible=seat.is_accessible,
+                section=(row.section.strip() or NAMELESS) if has_sections else "",
+                row_label=row.label if has_sections else "",
             )

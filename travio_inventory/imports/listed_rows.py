@@ -7,7 +7,6 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import zip_longest
 
 from travio_inventory.imports.documents import Table
 from travio_inventory.kernel import limits
@@ -18,19 +17,21 @@ RANGE = re.compile(r"(\d{1,4})-(\d{1,4})", re.ASCII)
 
 @dataclass(frozen=True)
 class Place:
-    """A seat of a listed row; without an id of its own it has the template's."""
+    """A seat of a listed row; without an id of its own it has the template's. `seat_label` is for people."""
 
     label: str
     column: int
     id: str
+    seat_label: str = ""
 
 
 @dataclass(frozen=True)
 class ListedRow:
-    """A row of the section; `at` is its row on the map."""
+    """A row of the section; `at` is its row on the map. Without a `row_label` people call it by its label."""
 
     label: str
     at: int
+    row_label: str | None
     places: tuple[Place, ...]
     accessible: frozenset[str]
     power: frozenset[str]
@@ -59,6 +60,7 @@ def _row(table: Table, next_row: int) -> ListedRow:
     row = ListedRow(
         label=table.take("row", str, ""),
         at=at,
+        row_label=table.take("label", str) if table.has("label") else None,
         places=places,
         accessible=_chosen(table, "accessible", known),
         power=_chosen(table, "power", known),
@@ -77,15 +79,24 @@ def _whole(table: Table, field: str, default: int) -> int:
 
 def _places(table: Table, labels: list[str | None], first_column: int) -> tuple[Place, ...]:
     seats = [(label, column) for column, label in enumerate(labels, first_column) if label is not None]
-    if not table.has("ids"):
-        return tuple(Place(label, column, "") for label, column in seats)
-    ids = table.take("ids", list)
-    if len(ids) != len(seats):
-        raise table.wrong("ids", f"has {len(ids)} ids for {len(seats)} seats")
-    for at, each in enumerate(ids):
-        if not isinstance(each, str) or not each:
-            raise table.wrong(f"ids[{at}]", f"must be text, not {each!r}")
-    return tuple(Place(label, column, each) for (label, column), each in zip_longest(seats, ids))
+    ids, seat_labels = _texts(table, "ids", len(seats)), _texts(table, "seat_labels", len(seats))
+    return tuple(
+        Place(label, column, seat_id, seat_label)
+        for (label, column), seat_id, seat_label in zip(seats, ids, seat_labels, strict=True)
+    )
+
+
+def _texts(table: Table, field: str, count: int) -> list[str]:
+    """A text for each seat, "" for each if there are none."""
+    if not table.has(field):
+        return [""] * count
+    texts = table.take(field, list)
+    if len(texts) != count:
+        raise table.wrong(field, f"has {len(texts)} {field} for {count} seats")
+    for at, each in enumerate(texts):
+        if not isinstance(each, str) or (field == "ids" and not each):
+            raise table.wrong(f"{field}[{at}]", f"must be text, not {each!r}")
+    return texts
 
 
 def _labels(table: Table, field: str, said: object) -> Iterator[str | None]:

@@ -2,13 +2,13 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from itertools import groupby, pairwise
+from itertools import chain, count, groupby, pairwise, repeat
 from typing import Any
 
+from travio_inventory.imports.layouts import SECTION_GAP_ROWS
 from travio_inventory.imports.listed_rows import GAP, RANGE
 from travio_inventory.imports.seat_plans import ALL_SEATS, SeatPlan
-from travio_inventory.imports.sections import SECTION_GAP_ROWS
-from travio_inventory.seats.layout import Seat
+from travio_inventory.seats.layout import Feature, Seat
 from travio_inventory.seats.trip import ALL_IN_ONE_GROUP, OUR_CHOICE
 
 GAP_MAX = 4
@@ -24,7 +24,7 @@ def plan_fields(plan: SeatPlan) -> Fields:
     """The plan as tables, lists, texts and numbers, which `plan_from` reads back."""
     size: object = {OUR_CHOICE: None, ALL_IN_ONE_GROUP: ALL_SEATS}.get(plan.seats_per_group, plan.seats_per_group)
     head = {"name": plan.name, "vehicle_type": plan.vehicle_type or None, "currency": plan.currency or None}
-    return {"plan": _without_none({**head, "seats_per_group": size}), "sections": list(_sections(plan.seats))}
+    return {"plan": _without_none({**head, "seats_per_group": size}), "sections": list(_tables(plan))}
 
 
 def plan_toml(plan: SeatPlan) -> str:
@@ -32,10 +32,10 @@ def plan_toml(plan: SeatPlan) -> str:
     fields = plan_fields(plan)
     lines = ["[plan]", *_assignments(fields["plan"])]
     for section in fields["sections"]:
-        rows = section.pop("rows")
-        lines += ["", "[[sections]]", *_assignments(section), "rows = ["]
-        lines += [f"  {{ {', '.join(_assignments(row))} }}," for row in rows]
-        lines.append("]")
+        lists = {name: section.pop(name) for name in ("rows", "features") if name in section}
+        lines += ["", "[[sections]]", *_assignments(section)]
+        for name, tables in lists.items():
+            lines += [f"{name} = [", *(f"  {{ {', '.join(_assignments(table))} }}," for table in tables), "]"]
     return "\n".join(lines) + "\n"
 
 
@@ -50,21 +50,41 @@ def _assignments(fields: Fields) -> Iterator[str]:
         yield f"{name} = " + json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
-def _sections(seats: Sequence[Seat]) -> Iterator[Fields]:
-    """A section for each run of rows with the same classes, types and prices, in layout order."""
+def _tables(plan: SeatPlan) -> Iterator[Fields]:
+    """Tables for each section of the plan, or for all of its seats if it has no sections."""
+    numbers = count(1)
+    for section in plan.sections or (None,):
+        section_id = section.id if section else ""
+        seats = [seat for seat in plan.seats if seat.section == section_id]
+        features = [_feature(each) for each in plan.features if each.section == section_id]
+        tables = list(_tables_of(seats, has_sections=section is not None)) or [{}]
+        first = {"label": section.label, "kind": section.kind or None} if section else {}
+        for table, said in zip(tables, chain([first], repeat({})), strict=False):
+            own_id = section_id if section else str(next(numbers))
+            own_features = features or None if said is first else None
+            yield _without_none({"id": own_id, **said, **table, "features": own_features})
+
+
+def _feature(feature: Feature) -> Fields:
+    place = {"row": feature.row, "column": feature.column}
+    size = {name: said for name, said in (("rows", feature.rows), ("columns", feature.columns)) if said > 1}
+    return _without_none({"kind": feature.kind, **place, **size, "label": feature.label or None})
+
+
+def _tables_of(seats: Sequence[Seat], *, has_sections: bool) -> Iterator[Fields]:
+    """A table for each run of rows with the same classes, types and prices, in layout order."""
     row_before = 0
     kinds: dict[tuple[str, str, int], list[Seat]] = {}
     for seat in seats:
         kinds.setdefault((seat.seat_class, seat.seat_type, seat.price_minor), []).append(seat)
-    for number, ((seat_class, seat_type, price_minor), members) in enumerate(kinds.items(), 1):
+    for (seat_class, seat_type, price_minor), members in kinds.items():
+        style = _Style(members, has_sections=has_sections)
         lines = list(_lines(members))
-        prefix = _shared_prefix(lines)
-        head = {"class": seat_class or None, "type": seat_type or None, "price_minor": price_minor}
-        template = None if prefix is None else _literal(prefix) + "{row}{column}"
         befores = [row_before, *(line[0].row for line in lines)]
-        rows = [_row(line, before + 1, with_ids=prefix is None) for before, line in zip(befores, lines, strict=False)]
+        rows = [style.row(line, before + 1) for before, line in zip(befores, lines, strict=False)]
         row_before = max(befores) + SECTION_GAP_ROWS
-        yield _without_none({"id": str(number), **head, "seat_id": template, "rows": rows})
+        head = {"class": seat_class or None, "type": seat_type or None, "price_minor": price_minor}
+        yield _without_none({**head, **style.templates, "rows": rows})
 
 
 def _lines(seats: Sequence[Seat]) -> Iterator[list[Seat]]:
@@ -75,6 +95,7 @@ def _lines(seats: Sequence[Seat]) -> Iterator[list[Seat]]:
             if line and not (
                 line[-1].column < seat.column <= line[-1].column + GAP_MAX + 1
                 and all(seat.number != other.number for other in line)
+                and seat.row_label == line[0].row_label
             ):
                 yield line
                 line = []
@@ -82,36 +103,55 @@ def _lines(seats: Sequence[Seat]) -> Iterator[list[Seat]]:
         yield line
 
 
-def _shared_prefix(lines: Sequence[Sequence[Seat]]) -> str | None:
-    """What is before the number in the id of each seat; None if that is not the same in all."""
-    found = {
-        seat.id.removesuffix(seat.number) if seat.number and seat.id.endswith(seat.number) else None
-        for line in lines
-        for seat in line
-    }
-    return found.pop() if len(found) == 1 else None
+class _Style:
+    """How a table writes its rows: numbers begin with their row ("12A"), or rows have labels and numbers do not."""
+
+    def __init__(self, seats: Sequence[Seat], *, has_sections: bool) -> None:
+        self._has_sections = has_sections
+        self._is_labelled = has_sections and all(
+            seat.row_label and not seat.number.startswith(seat.row_label) for seat in seats
+        )
+        self._seat_id = next(filter(None, (self._template(seats, between) for between in ("", "-"))), None)
+
+    @property
+    def templates(self) -> Fields:
+        return {"seat_id": self._seat_id, "seat_number": "{column}" if self._is_labelled else None}
+
+    def row(self, line: Sequence[Seat], next_row: int) -> Fields:
+        """The line as a table of the list."""
+        label = line[0].row_label if self._is_labelled else _row_label([seat.number for seat in line])
+        names = [seat.number if self._is_labelled else seat.number.removeprefix(label) for seat in line]
+        spoken = label if self._has_sections else ""
+        return _without_none(
+            {
+                "row": label or None,
+                "label": None if line[0].row_label == spoken else line[0].row_label,
+                "at": None if line[0].row == next_row else line[0].row,
+                "first_column": None if line[0].column == 1 else line[0].column,
+                "seats": _places(line, names),
+                "ids": None if self._seat_id else [seat.id for seat in line],
+                "seat_labels": [seat.label for seat in line] if any(seat.label for seat in line) else None,
+                "accessible": _chosen(names, [seat.is_accessible for seat in line]),
+                "power": _chosen(names, [seat.has_power for seat in line]),
+                "exit": _chosen(names, [seat.is_exit_row for seat in line]),
+            }
+        )
+
+    def _template(self, seats: Sequence[Seat], between: str) -> str | None:
+        """The template of all ids, if they are a text followed by the row, this and the column."""
+        prefixes = set()
+        for seat in seats:
+            end = f"{seat.row_label}{between}{seat.number}" if self._is_labelled else seat.number
+            prefixes.add(seat.id.removesuffix(end) if seat.number and seat.id.endswith(end) else None)
+        prefix = prefixes.pop() if len(prefixes) == 1 else None
+        if prefix is None or (between and not self._is_labelled):
+            return None
+        return f"{_literal(prefix)}{{row}}{between}{{column}}"
 
 
 def _literal(text: str) -> str:
     """The text in a template."""
     return text.replace("{", "{{").replace("}", "}}")
-
-
-def _row(line: Sequence[Seat], next_row: int, *, with_ids: bool) -> Fields:
-    label = _row_label([seat.number for seat in line])
-    names = [seat.number.removeprefix(label) for seat in line]
-    return _without_none(
-        {
-            "row": label or None,
-            "at": None if line[0].row == next_row else line[0].row,
-            "first_column": None if line[0].column == 1 else line[0].column,
-            "seats": _places(line, names),
-            "ids": [seat.id for seat in line] if with_ids else None,
-            "accessible": _chosen(names, [seat.is_accessible for seat in line]),
-            "power": _chosen(names, [seat.has_power for seat in line]),
-            "exit": _chosen(names, [seat.is_exit_row for seat in line]),
-        }
-    )
 
 
 def _row_label(numbers: Sequence[str]) -> str:

@@ -2,16 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from travio_inventory.imports.documents import Table, WrongFile, parse_json, parse_toml, read_text
 from travio_inventory.imports.file_fields import IN_A_PLAN, in_the_file
-from travio_inventory.imports.sections import read_sections
+from travio_inventory.imports.layouts import read_layout
 from travio_inventory.kernel.refusals import InvalidRequest
 from travio_inventory.seats.layout import Feature, Seat, Section
-from travio_inventory.seats.route import Segment
+from travio_inventory.seats.route import Segment, StationName
 from travio_inventory.seats.trip import ALL_IN_ONE_GROUP, OUR_CHOICE, Trip, TripKey
 
 ALL_SEATS = "all"
@@ -36,7 +35,14 @@ class SeatPlan:
         object.__setattr__(self, "seats", trip.seats)
         object.__setattr__(self, "features", trip.features)
 
-    def trip(self, key: TripKey, segments: tuple[Segment, ...]) -> Trip:
+    def trip(
+        self,
+        key: TripKey,
+        segments: tuple[Segment, ...],
+        *,
+        time_zone: str = "",
+        station_names: tuple[StationName, ...] = (),
+    ) -> Trip:
         """A trip with these seats. Raises InvalidRequest."""
         return Trip(
             key=key,
@@ -48,6 +54,8 @@ class SeatPlan:
             currency=self.currency,
             sections=self.sections,
             features=self.features,
+            time_zone=time_zone,
+            station_names=station_names,
         )
 
 
@@ -66,17 +74,19 @@ def plan_from(plain: Mapping[str, Any], *, source: str, asset: str | None = None
     head = document.table("plan")
     name = head.take("name", str)
     own_asset = head.take("asset", str, name)
-    sections = list(read_sections(document.tables("sections"), own_asset if asset is None else asset))
+    layout = read_layout(document.tables("sections"), own_asset if asset is None else asset)
     try:
         plan = SeatPlan(
             name=name,
-            seats=tuple(chain.from_iterable(sections)),
+            seats=layout.seats,
             vehicle_type=head.take("vehicle_type", str, ""),
             currency=head.take("currency", str, ""),
             seats_per_group=seats_per_group(head),
+            sections=layout.sections,
+            features=layout.features,
         )
     except InvalidRequest as refusal:
-        said = in_the_file(refusal.violations, list(map(len, sections)), IN_A_PLAN)
+        said = in_the_file(refusal.violations, list(map(len, layout.tables)), IN_A_PLAN)
         raise WrongFile(f"{source}: {said}") from None
     head.done()
     document.done()

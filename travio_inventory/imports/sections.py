@@ -1,12 +1,12 @@
-"""Reads sections of seats: a grid of rows and columns, or rows that are listed seat by seat.
+"""Reads the seats of a section, or of a part of one: a grid of rows and columns, or rows that are listed seat by seat.
 
-A section is a coach, a car, a deck, a block of a hall, or a part of one. A grid has `rows = "1-13"` or `rows = "A-J"`
+A grid has `rows = "1-13"` or `rows = "A-J"`
 and `columns = "ABC DE"`: one letter or digit a seat, a space for the aisle; `missing`, `accessible`, `power` and `exit`
 choose seats of it: by seat ("12C"), by "row 12", by "column A", or `true` for all. Listed rows are a list of tables
 (`listed_rows`). Ids of seats come from templates with {asset}, {section}, {row} and {column}.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from travio_inventory.imports.documents import Table
@@ -14,25 +14,23 @@ from travio_inventory.imports.listed_rows import ListedRow, read_rows
 from travio_inventory.kernel import limits
 from travio_inventory.seats.layout import Seat
 
-SECTION_GAP_ROWS = 1
-"""Empty rows between two sections, so that a map shows where one ends."""
 
-
-def read_sections(sections: Sequence[Table], asset: str) -> Iterator[tuple[Seat, ...]]:
-    """The seats of each section, one section behind the other with a gap between them. Raises WrongFile."""
-    row_before = 0
-    for table in sections:
-        labels = _Labels.read(table, asset)
-        if isinstance(table.values.get("rows"), list):
-            rows = read_rows(table, row_before)
-            table.done()
-            yield tuple(seat for row in rows for seat in _listed(row, labels))
-            row_before = max([row_before, *(row.at for row in rows)])
-        else:
-            grid = _Grid.read(table, labels)
-            yield tuple(grid.seats(row_before))
-            row_before += len(grid.rows)
-        row_before += SECTION_GAP_ROWS
+def read_seats(table: Table, asset: str, row_before: int, *, section: str = "") -> Iterator[Seat]:
+    """The seats of a table of sections: rows without places of their own begin after `row_before`. Raises WrongFile. A
+    table without `rows` has no seats.
+    """
+    if section and not table.has("rows"):
+        table.take("id", str)
+        table.done()
+        return
+    labels = _Labels.read(table, asset, section)
+    if isinstance(table.values.get("rows"), list):
+        rows = read_rows(table, row_before)
+        table.done()
+        for row in rows:
+            yield from _listed(row, labels)
+    else:
+        yield from _Grid.read(table, labels).seats(row_before)
 
 
 @dataclass
@@ -45,9 +43,10 @@ class _Labels:
     seat_class: str
     seat_type: str
     price_minor: int
+    section: str
 
     @classmethod
-    def read(cls, table: Table, asset: str) -> "_Labels":
+    def read(cls, table: Table, asset: str, section: str) -> "_Labels":
         return cls(
             words={"asset": asset, "section": table.take("id", str)},
             seat_id=_template(table, "seat_id", "{asset}-{section}-{row}-{column}"),
@@ -55,6 +54,7 @@ class _Labels:
             seat_class=table.take("class", str, ""),
             seat_type=table.take("type", str, ""),
             price_minor=table.take("price_minor", int),
+            section=section,
         )
 
     def id(self, row: str, column: str) -> str:
@@ -77,6 +77,9 @@ def _listed(row: ListedRow, labels: _Labels) -> Iterator[Seat]:
             is_accessible=place.label in row.accessible,
             has_power=place.label in row.power,
             is_exit_row=place.label in row.exits,
+            section=labels.section,
+            row_label=(row.label if labels.section else "") if row.row_label is None else row.row_label,
+            label=place.seat_label,
         )
 
 
@@ -132,6 +135,8 @@ class _Grid:
                     is_accessible=name in self.accessible,
                     has_power=name in self.power,
                     is_exit_row=name in self.exits,
+                    section=self.labels.section,
+                    row_label=row if self.labels.section else "",
                 )
 
 

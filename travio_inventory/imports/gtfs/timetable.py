@@ -13,6 +13,7 @@ from travio_inventory.imports.documents import WrongFile
 from travio_inventory.imports.gtfs.feed import Feed
 from travio_inventory.imports.gtfs.services import services_on
 from travio_inventory.imports.gtfs.stops import NotATrip, Route, StopTime, route_of
+from travio_inventory.kernel.limits import NAME_BYTES_MAX
 
 STOP_TIMES_MAX = 1_000
 """So many rows of one trip are kept; a trip with more has more stops than any limit allows."""
@@ -48,6 +49,8 @@ class Timetable:
     trips: tuple[TimetabledTrip, ...]
     stations: Mapping[str, str]
     """The station of each stop: the stop itself, or its parent station."""
+    station_names: Mapping[str, str]
+    """What people call each station; a name that no trip can have is left out."""
     not_running: int
     other_routes: int
 
@@ -76,7 +79,8 @@ def read_timetable(
     _add_stop_times(feed, trips)
     _exclude_frequencies(feed, trips)
     stations = _stations(feed, by_parent=by_parent_station)
-    return Timetable(day, tuple(trips.values()), stations, left_out["services"], left_out["routes"])
+    names = dict(_station_names(feed))
+    return Timetable(day, tuple(trips.values()), stations, names, left_out["services"], left_out["routes"])
 
 
 def _trip_rows(feed: Feed) -> Iterator[tuple[int, tuple[str, ...]]]:
@@ -86,6 +90,12 @@ def _trip_rows(feed: Feed) -> Iterator[tuple[int, tuple[str, ...]]]:
 def _stations(feed: Feed, *, by_parent: bool) -> dict[str, str]:
     stops = feed.rows("stops.txt", ("stop_id",), ("parent_station",))
     return {stop: (parent if by_parent else "") or stop for _, (stop, parent) in stops}
+
+
+def _station_names(feed: Feed) -> Iterator[tuple[str, str]]:
+    for _, (stop, name) in feed.rows("stops.txt", ("stop_id",), ("stop_name",)):
+        if name.isprintable() and 0 < len(name.encode()) <= NAME_BYTES_MAX:
+            yield stop, name
 
 
 def _add_stop_times(feed: Feed, trips: dict[str, TimetabledTrip]) -> None:

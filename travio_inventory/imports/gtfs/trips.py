@@ -4,13 +4,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
 from itertools import pairwise
+from zoneinfo import ZoneInfo
 
 from travio_inventory.imports.gtfs.clock import day_begins_s
 from travio_inventory.imports.gtfs.stops import NotATrip, Stop
 from travio_inventory.imports.gtfs.timetable import Timetable, TimetabledTrip
 from travio_inventory.imports.seat_plans import SeatPlan
 from travio_inventory.kernel.refusals import InvalidRequest
-from travio_inventory.seats.route import Segment
+from travio_inventory.seats.route import Segment, StationName
 from travio_inventory.seats.trip import Trip, TripKey
 
 
@@ -36,7 +37,13 @@ def plan_trips(timetable: Timetable, plan: SeatPlan, organization: str) -> Itera
 def _planned(each: TimetabledTrip, timetable: Timetable, plan: SeatPlan, key: TripKey) -> PlannedTrip:
     try:
         stops, notes = each.stops(timetable.stations)
-        trip = plan.trip(key, _segments(stops, day_begins_s(timetable.date, each.zone)))
+        names = {stop.station: timetable.station_names.get(stop.station, "") for stop in stops}
+        trip = plan.trip(
+            key,
+            _segments(stops, day_begins_s(timetable.date, each.zone)),
+            time_zone=each.zone.key if isinstance(each.zone, ZoneInfo) else "",
+            station_names=tuple(StationName(*name) for name in names.items() if name[1]),
+        )
     except (NotATrip, InvalidRequest) as fault:
         return PlannedTrip(key.trip, each.route, each.headsign, each.zone, None, reason=str(fault))
     return PlannedTrip(key.trip, each.route, each.headsign, each.zone, trip, notes)
