@@ -84,6 +84,12 @@ COMMANDS = (
         f"{COACH} --boarding dhaka",
     ),
     Command(
+        "trip swap",
+        "swaps:swap",
+        "Show what would become of a trip's bookings in another vehicle.",
+        f"{COACH} bus.toml --dry-run",
+    ),
+    Command(
         "plan example",
         "plans:show_example",
         "Print an example of a seat plan.",
