@@ -142,6 +142,13 @@ def split(writes: Sequence[Write], entries: Sequence[IndexEntry]) -> tuple[Seque
     ]
 
 
+def is_met(condition: Condition, row: Row | None) -> bool:
+    """Whether a row, None if it is absent, meets the condition of a write."""
+    if condition is ABSENT or row is None:
+        return row is None and not any(value is not None for value in (condition or {}).values())
+    return all(row.get(name) == value for name, value in condition.items())
+
+
 @dataclass(frozen=True, slots=True)
 class Applied:
     """Every condition was met and every row is written, durably."""

@@ -16,7 +16,6 @@ from travio_inventory.protocol.batches import (
     FOR_EVER,
     TOO_OLD,
     Applied,
-    Condition,
     Index,
     IndexEntry,
     Kind,
@@ -30,6 +29,7 @@ from travio_inventory.protocol.batches import (
     StoreUnavailable,
     Unknown,
     Write,
+    is_met,
     split,
 )
 from travio_inventory.store.ends import EndTimes
@@ -285,7 +285,7 @@ class MemoryBatches:
     def _are_met(self, partition: Partition, writes: Sequence[Write]) -> bool:
         self._forget()
         rows = self._rows.get(partition, {})
-        return all(_is_met(write.condition, rows.get(write.key)) for write in writes)
+        return all(is_met(write.condition, rows.get(write.key)) for write in writes)
 
     def _try(self, partition: Partition, writes: Sequence[Write]) -> Applied | Refused:
         is_met = self._are_met(partition, writes)
@@ -368,9 +368,3 @@ class MemoryBatches:
             self.seen[Fault.READ_FAILED] += 1
             await self._sleep(READ_TIMEOUT_S)
             raise StoreUnavailable("no answer")
-
-
-def _is_met(condition: Condition, row: Row | None) -> bool:
-    if condition is ABSENT or row is None:
-        return row is None and not any(value is not None for value in (condition or {}).values())
-    return all(row.get(name) == value for name, value in condition.items())

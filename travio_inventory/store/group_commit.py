@@ -1,0 +1,322 @@
+"""Group commit: conditional batches of one partition that arrive while one is under way go together in the next one.
+
+A conditional batch costs its rounds between replicas once, whatever is in it. So sixteen holds of different callers in
+one batch of a partition cost hardly more than one. Nobody waits for company: a batch for an idle partition is sent at
+once, as if this module were not here. Only what comes meanwhile waits, and goes together:
+
+    caller      A    B    C    D                    B and D want the same cell
+    sent        A .......... B C ...... D           D names a row that B names: they may not share a batch
+    answer      A            B C        D
+
+The port promises the same to each as without company (`protocol.batches`):
+
+    applied     all conditions of all were met: so were those of each
+    refused     nothing of it happened. The rows that are there say whose own conditions failed: they are refused,
+                with their own rows. The others had no effect and go again, without them
+    unknown     unknown for each; each one's next try is sent alone
+    not done    not done for each
+
+Without company a refused batch would have said the same to those whose condition failed, since each is judged by rows
+of the moment of the decision. Without the second try the others would be refused for what is not in their way; told
+"applied", they would have sold what was never written. If no one's condition failed by the rows that came back (they
+were read a moment later), or a company is refused again, it is halved: a single batch is always answered.
+"""
+
+import asyncio
+from collections import OrderedDict, deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+
+from travio_inventory.protocol.batches import (
+    ANY_TIME,
+    TOO_OLD,
+    Batches,
+    Index,
+    IndexEntry,
+    Kind,
+    NotDone,
+    Outcome,
+    Partition,
+    Refused,
+    RowKey,
+    Rows,
+    Unknown,
+    Write,
+    is_met,
+    split,
+)
+
+ROWS_MAX = 256
+"""Rows of a batch with company."""
+CHARS_MAX = 48_000
+"""Characters of text in a batch with company: servers refuse batches of megabytes, and warn much earlier."""
+WAITING_MAX = 10_000
+"""Batches that wait for one partition."""
+LOOKS_MAX = 256
+"""So many of those who wait are asked whether they can go with the next company."""
+DOUBTFUL_MAX = 10_000
+"""Batches whose outcome is unknown and that go alone next time; the oldest of more go in company again."""
+
+
+@dataclass(slots=True)
+class Counts:
+    """Batches sent in company, how many callers' were in them, how many of these were refused, and went again."""
+
+    groups: int = 0
+    members: int = 0
+    refused: int = 0
+    again: int = 0
+
+
+@dataclass(slots=True, eq=False)
+class _Member:
+    """A caller's batch that waits, or is under way in company of at most `company_max`, itself included."""
+
+    writes: Sequence[Write]
+    entries: Sequence[IndexEntry]
+    send_by: float
+    waits_until: float
+    company_max: int
+    outcome: asyncio.Future[Outcome]
+    refusals: int = 0
+    keys: frozenset[RowKey] = field(init=False)
+    chars: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.keys = frozenset(write.key for write in self.writes)
+        values = chain.from_iterable(write.values.values() for write in self.writes)
+        self.chars = sum(len(value) for value in values if isinstance(value, str))
+
+    def end(self, outcome: Outcome) -> None:
+        """Answer the caller, if it still waits."""
+        if not self.outcome.done():
+            self.outcome.set_result(outcome)
+
+    def is_late(self, now: float) -> str | None:
+        """Why it may not be sent any more; None if it may."""
+        if now > self.send_by:
+            return TOO_OLD
+        return "its turn did not come in time" if now > self.waits_until else None
+
+    def is_refused_by(self, rows: Rows) -> bool:
+        """Whether a condition of its own is not met by these rows."""
+        return not all(is_met(write.condition, rows.get(write.key)) for write in self.writes)
+
+
+class _Company:
+    """Batches that may go together: they name different rows, and not too many."""
+
+    def __init__(self) -> None:
+        self.members: list[_Member] = []
+        self._keys: set[RowKey] = set()
+        self._chars = 0
+        self._most = ROWS_MAX
+
+    @property
+    def is_full(self) -> bool:
+        """Whether nobody else may join."""
+        return len(self.members) >= self._most
+
+    def admits(self, member: _Member) -> bool:
+        """Whether it can go with the others. Anything can go alone."""
+        return not self.members or (
+            len(self.members) < min(self._most, member.company_max)
+            and len(self._keys) + len(member.keys) <= ROWS_MAX
+            and self._chars + member.chars <= CHARS_MAX
+            and self._keys.isdisjoint(member.keys)
+        )
+
+    def add(self, member: _Member) -> None:
+        """Let it go with them."""
+        self.members.append(member)
+        self._keys |= member.keys
+        self._chars += member.chars
+        self._most = min(self._most, member.company_max)
+
+
+@dataclass(slots=True)
+class _Lane:
+    """What is under way for a partition, and who waits."""
+
+    under_way: int = 0
+    waiting: deque[_Member] = field(default_factory=deque)
+
+    def next_company(self, now: float) -> list[_Member]:
+        """The first of those who wait and whose time is not up, and whoever can go with it, in their order."""
+        company, left_out = _Company(), list[_Member]()
+        while self.waiting and not company.is_full and len(left_out) < LOOKS_MAX:
+            member = self.waiting.popleft()
+            if member.outcome.done():
+                continue
+            if (why := member.is_late(now)) is not None:
+                member.end(NotDone(why))
+            elif company.admits(member):
+                company.add(member)
+            else:
+                left_out.append(member)
+        self.waiting.extendleft(reversed(left_out))
+        return company.members
+
+
+class GroupCommit:
+    """Batches, in company: see above. At most `under_way_max` batches of a partition are under way, of `company_max`
+    callers each; who waits longer than `wait_s` is NotDone.
+    """
+
+    def __init__(
+        self, batches: Batches, *, under_way_max: int = 1, company_max: int = 32, wait_s: float = 10.0
+    ) -> None:
+        self.counts = Counts()
+        self._batches = batches
+        self._under_way_max = under_way_max
+        self._company_max = company_max
+        self._wait_s = wait_s
+        self._lanes: dict[Partition, _Lane] = {}
+        self._doubtful: OrderedDict[tuple[Partition, RowKey], None] = OrderedDict()
+        self._sending: set[asyncio.Task[None]] = set()
+
+    async def apply(
+        self,
+        partition: Partition,
+        writes: Sequence[Write],
+        entries: Sequence[IndexEntry] = (),
+        *,
+        send_by: float = ANY_TIME,
+    ) -> Outcome:
+        """See Batches."""
+        if not writes:
+            return await self._batches.apply(partition, writes, entries, send_by=send_by)
+        lane = self._lanes.get(partition)
+        if lane is None:
+            lane = self._lanes[partition] = _Lane()
+        if lane.under_way >= self._under_way_max or lane.waiting:
+            return await self._in_company(lane, partition, writes, entries, send_by)
+        lane.under_way += 1
+        try:
+            outcome = await self._batches.apply(partition, writes, entries, send_by=send_by)
+        finally:
+            self._left(partition, lane)
+        if isinstance(outcome, Unknown):
+            self._doubt(partition, writes)
+        return outcome
+
+    async def get(self, partition: Partition, keys: Sequence[RowKey]) -> Rows:
+        """See Batches."""
+        return await self._batches.get(partition, keys)
+
+    async def read(
+        self, partition: Partition, kind: Kind, *, start: str = "", end: str = "", most: int | None = None
+    ) -> Rows:
+        """See Batches."""
+        return await self._batches.read(partition, kind, start=start, end=end, most=most)
+
+    async def read_index(self, index: Index, bucket: str, *, after: str = "", most: int | None = None) -> Sequence[str]:
+        """See Batches."""
+        return await self._batches.read_index(index, bucket, after=after, most=most)
+
+    async def _in_company(
+        self,
+        lane: _Lane,
+        partition: Partition,
+        writes: Sequence[Write],
+        entries: Sequence[IndexEntry],
+        send_by: float,
+    ) -> Outcome:
+        if len(lane.waiting) >= WAITING_MAX:
+            return NotDone(f"{WAITING_MAX} batches wait for this partition")
+        loop = asyncio.get_running_loop()
+        company_max = 1 if self._is_doubtful(partition, writes) else self._company_max
+        member = _Member(writes, entries, send_by, loop.time() + self._wait_s, company_max, loop.create_future())
+        lane.waiting.append(member)
+        return await member.outcome
+
+    def _left(self, partition: Partition, lane: _Lane) -> None:
+        """One is no longer under way: the next ones are sent."""
+        lane.under_way -= 1
+        while lane.waiting and lane.under_way < self._under_way_max:
+            company = lane.next_company(asyncio.get_running_loop().time())
+            if company:
+                lane.under_way += 1
+                task = asyncio.ensure_future(self._send(partition, lane, company))
+                self._sending.add(task)
+                task.add_done_callback(self._sending.discard)
+        if not lane.under_way:
+            del self._lanes[partition]
+
+    async def _send(self, partition: Partition, lane: _Lane, company: list[_Member]) -> None:
+        try:
+            outcome = await self._together(partition, company)
+        except asyncio.CancelledError:
+            for member in company:
+                member.outcome.cancel()
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever a store raises for a batch that it cannot execute
+            self._blame(lane, company, error)
+        else:
+            self._tell(partition, lane, company, outcome)
+        finally:
+            self._left(partition, lane)
+
+    async def _together(self, partition: Partition, company: list[_Member]) -> Outcome:
+        self.counts.groups += 1
+        self.counts.members += len(company)
+        writes = [write for member in company for write in member.writes]
+        return await self._batches.apply(
+            partition, writes, list(_entries(company)), send_by=min(member.send_by for member in company)
+        )
+
+    def _tell(self, partition: Partition, lane: _Lane, company: list[_Member], outcome: Outcome) -> None:
+        """Tell each its outcome, or let it go again."""
+        if isinstance(outcome, Refused) and len(company) > 1:
+            self._judge(lane, company, outcome.rows)
+            return
+        for member in company:
+            if isinstance(outcome, Unknown):
+                self._doubt(partition, member.writes)
+            member.end(outcome)
+
+    def _judge(self, lane: _Lane, company: list[_Member], rows: Rows) -> None:
+        """Refuse those whose own conditions failed; the others had no effect and go again, before all who wait."""
+        refused = [member for member in company if member.is_refused_by(rows)]
+        others = [member for member in company if member not in refused]
+        for member in refused:
+            keys = [write.key for write in member.writes]
+            member.end(Refused({key: rows[key] for key in keys if key in rows}))
+        for member in others:
+            member.refusals += 1
+            if member.refusals > 1 or not refused:
+                member.company_max = max(1, len(company) // 2)
+        self.counts.refused += len(refused)
+        self.counts.again += len(others)
+        lane.waiting.extendleft(reversed(others))
+
+    def _blame(self, lane: _Lane, company: list[_Member], error: Exception) -> None:
+        """The batch was impossible, so it had no effect: each goes again alone, and the one to blame is told."""
+        if len(company) == 1:
+            (member,) = company
+            if not member.outcome.done():
+                member.outcome.set_exception(error)
+            return
+        for member in company:
+            member.company_max = 1
+        lane.waiting.extendleft(reversed(company))
+
+    def _is_doubtful(self, partition: Partition, writes: Sequence[Write]) -> bool:
+        """Whether its outcome was unknown when it was tried before; asked once."""
+        named = partition, writes[0].key
+        if named not in self._doubtful:
+            return False
+        del self._doubtful[named]
+        return True
+
+    def _doubt(self, partition: Partition, writes: Sequence[Write]) -> None:
+        self._doubtful[partition, writes[0].key] = None
+        if len(self._doubtful) > DOUBTFUL_MAX:
+            self._doubtful.popitem(last=False)
+
+
+def _entries(company: list[_Member]) -> Iterator[IndexEntry]:
+    """The entries of all; of who goes again only those that follow the batch, the others are durable already."""
+    for member in company:
+        yield from split(member.writes, member.entries)[1] if member.refusals else member.entries
