@@ -7,7 +7,7 @@ from string import ascii_lowercase
 from travio_inventory.bench.calls import ORGANIZATION
 from travio_inventory.seats.layout import Seat
 from travio_inventory.seats.route import Segment
-from travio_inventory.seats.trip import Trip, TripKey
+from travio_inventory.seats.trip import OUR_CHOICE, Trip, TripKey
 
 COACH_ROWS = "ABCDEFGHIJ"
 COACH_COLUMNS = "1234"
@@ -24,10 +24,15 @@ def coach(*, seats: tuple[str, ...] = ()) -> Trip:
     return _trip("coach", [_seat(name, at, len(COACH_COLUMNS)) for at, name in enumerate(names)], stops="abc")
 
 
-def wide(seats: int, *, segments: int = 2) -> Trip:
+def wide(seats: int, *, segments: int = 2, seats_per_group: int = OUR_CHOICE) -> Trip:
     """So many seats on so many segments, 25 at most."""
     stops = ascii_lowercase[: segments + 1]
-    return _trip("wide", [_seat(f"s{at}", at, len(COACH_COLUMNS)) for at in range(seats)], stops=stops)
+    return _trip(
+        "wide",
+        [_seat(f"s{at}", at, len(COACH_COLUMNS)) for at in range(seats)],
+        stops=stops,
+        seats_per_group=seats_per_group,
+    )
 
 
 def train() -> Trip:
@@ -55,13 +60,14 @@ def _seat(name: str, at: int, columns: int) -> Seat:
     )
 
 
-def _trip(kind: str, seats: list[Seat], *, stops: str) -> Trip:
+def _trip(kind: str, seats: list[Seat], *, stops: str, seats_per_group: int = OUR_CHOICE) -> Trip:
     """A new trip each time: a bench finds nothing that an earlier one left."""
     segments = tuple(Segment(origin, destination) for origin, destination in pairwise(stops))
     return Trip(
         key=TripKey(ORGANIZATION, f"bench-{kind}-{token_hex(6)}"),
         segments=segments,
         seats=tuple(seats),
+        seats_per_group=seats_per_group,
         vehicle_type=kind,
         currency="BDT",
     )

@@ -41,7 +41,9 @@ SELL_OUT_SECONDS_MAX = 600.0
 _Batch = tuple[Partition, Sequence[Write]]
 
 
-async def claims(settings: Settings, *, in_flight: Sequence[int], seats: int, show: Tell) -> BenchResult:
+async def claims(
+    settings: Settings, *, in_flight: Sequence[int], seats: int, seats_per_group: int, show: Tell
+) -> BenchResult:
     """Trips of so many seats are sold out, one seat on two segments a claim, so many claims at a time: the service's
     own way, gate and all, but without gRPC; and a bare loop of the driver that sends the same batches.
 
@@ -56,7 +58,7 @@ async def claims(settings: Settings, *, in_flight: Sequence[int], seats: int, sh
         for at_once in in_flight:
             for _ in range(TURNS):
                 for name, loop in (("the driver alone", driver.claim_all), ("the service", _claim_all)):
-                    trip = bench_trips.wide(seats)
+                    trip = bench_trips.wide(seats, seats_per_group=seats_per_group)
                     await inventory.open_trip(house_of(trip.key.organization), trip)
                     measured = await loop(inventory, trip, at_once)
                     found.add(f"{name}, {at_once} in flight", measured)

@@ -147,6 +147,9 @@ def bench_claims(
         Parameter(help="Concurrent claims; may be given several times.", validator=Number(gte=1, lte=WORKERS_MAX)),
     ] = (32, 128),
     seats: Seats = 2_000,
+    seats_per_group: Annotated[
+        int, Parameter(help="Seats of a seat group: 0 = the default, -1 = all in one.", validator=Number(gte=-1))
+    ] = 0,
     options: Options = DEFAULTS,
 ) -> Exit:
     """Claim free seats on the scylla store, compared with a plain loop of the driver that sends the same batches. Needs
@@ -162,7 +165,13 @@ def bench_claims(
 
     async def measure() -> Report:
         with Board("claims of free seats", SLICE_COLUMNS) as board:
-            found = await claims(settings, in_flight=in_flight, seats=seats, show=partial(_show_slice, board))
+            found = await claims(
+                settings,
+                in_flight=in_flight,
+                seats=seats,
+                seats_per_group=seats_per_group,
+                show=partial(_show_slice, board),
+            )
         return found.as_plain(), found.wrong
 
     try:

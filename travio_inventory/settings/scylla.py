@@ -42,6 +42,13 @@ class ScyllaSettings(Component):
     ca_file: FilePath | None = setting(
         "SCYLLA_CA_FILE", None, "CA certificates that signed the servers' (PEM); unset = the system's"
     )
+    group_commit_max: int = setting(
+        "GROUP_COMMIT_MAX",
+        32,
+        "steps on one seat group that may share a conditional batch; 1 = each goes alone",
+        ge=1,
+        le=128,
+    )
 
     @field_validator("hosts")
     @classmethod

@@ -24,13 +24,14 @@ were read a moment later), or a company is refused again, it is halved: a single
 
 import asyncio
 from collections import OrderedDict, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 
 from travio_inventory.protocol.batches import (
     ANY_TIME,
     TOO_OLD,
+    Applied,
     Batches,
     Index,
     IndexEntry,
@@ -70,7 +71,7 @@ class Counts:
 
 
 @dataclass(slots=True, eq=False)
-class _Member:
+class Member:
     """A caller's batch that waits, or is under way in company of at most `company_max`, itself included."""
 
     writes: Sequence[Write]
@@ -81,10 +82,15 @@ class _Member:
     outcome: asyncio.Future[Outcome]
     refusals: int = 0
     keys: frozenset[RowKey] = field(init=False)
+    announced: Sequence[IndexEntry] = field(init=False)
+    """The entries that must be durable before it is sent."""
+    following: Sequence[IndexEntry] = field(init=False)
+    """The entries that are added once it is applied."""
     chars: int = field(init=False)
 
     def __post_init__(self) -> None:
         self.keys = frozenset(write.key for write in self.writes)
+        self.announced, self.following = split(self.writes, self.entries)
         values = chain.from_iterable(write.values.values() for write in self.writes)
         self.chars = sum(len(value) for value in values if isinstance(value, str))
 
@@ -108,7 +114,7 @@ class _Company:
     """Batches that may go together: they name different rows, and not too many."""
 
     def __init__(self) -> None:
-        self.members: list[_Member] = []
+        self.members: list[Member] = []
         self._keys: set[RowKey] = set()
         self._chars = 0
         self._most = ROWS_MAX
@@ -118,7 +124,7 @@ class _Company:
         """Whether nobody else may join."""
         return len(self.members) >= self._most
 
-    def admits(self, member: _Member) -> bool:
+    def admits(self, member: Member) -> bool:
         """Whether it can go with the others. Anything can go alone."""
         return not self.members or (
             len(self.members) < min(self._most, member.company_max)
@@ -127,7 +133,7 @@ class _Company:
             and self._keys.isdisjoint(member.keys)
         )
 
-    def add(self, member: _Member) -> None:
+    def add(self, member: Member) -> None:
         """Let it go with them."""
         self.members.append(member)
         self._keys |= member.keys
@@ -136,15 +142,15 @@ class _Company:
 
 
 @dataclass(slots=True)
-class _Lane:
+class Lane:
     """What is under way for a partition, and who waits."""
 
     under_way: int = 0
-    waiting: deque[_Member] = field(default_factory=deque)
+    waiting: deque[Member] = field(default_factory=deque)
 
-    def next_company(self, now: float) -> list[_Member]:
+    def next_company(self, now: float) -> list[Member]:
         """The first of those who wait and whose time is not up, and whoever can go with it, in their order."""
-        company, left_out = _Company(), list[_Member]()
+        company, left_out = _Company(), list[Member]()
         while self.waiting and not company.is_full and len(left_out) < LOOKS_MAX:
             member = self.waiting.popleft()
             if member.outcome.done():
@@ -165,14 +171,14 @@ class GroupCommit:
     """
 
     def __init__(
-        self, batches: Batches, *, under_way_max: int = 1, company_max: int = 32, wait_s: float = 10.0
+        self, batches: Batches, *, under_way_max: int = 2, company_max: int = 32, wait_s: float = 10.0
     ) -> None:
         self.counts = Counts()
         self._batches = batches
         self._under_way_max = under_way_max
         self._company_max = company_max
         self._wait_s = wait_s
-        self._lanes: dict[Partition, _Lane] = {}
+        self._lanes: dict[Partition, Lane] = {}
         self._doubtful: OrderedDict[tuple[Partition, RowKey], None] = OrderedDict()
         self._sending: set[asyncio.Task[None]] = set()
 
@@ -189,7 +195,7 @@ class GroupCommit:
             return await self._batches.apply(partition, writes, entries, send_by=send_by)
         lane = self._lanes.get(partition)
         if lane is None:
-            lane = self._lanes[partition] = _Lane()
+            lane = self._lanes[partition] = Lane()
         if lane.under_way >= self._under_way_max or lane.waiting:
             return await self._in_company(lane, partition, writes, entries, send_by)
         lane.under_way += 1
@@ -217,7 +223,7 @@ class GroupCommit:
 
     async def _in_company(
         self,
-        lane: _Lane,
+        lane: Lane,
         partition: Partition,
         writes: Sequence[Write],
         entries: Sequence[IndexEntry],
@@ -227,11 +233,11 @@ class GroupCommit:
             return NotDone(f"{WAITING_MAX} batches wait for this partition")
         loop = asyncio.get_running_loop()
         company_max = 1 if self._is_doubtful(partition, writes) else self._company_max
-        member = _Member(writes, entries, send_by, loop.time() + self._wait_s, company_max, loop.create_future())
+        member = Member(writes, entries, send_by, loop.time() + self._wait_s, company_max, loop.create_future())
         lane.waiting.append(member)
         return await member.outcome
 
-    def _left(self, partition: Partition, lane: _Lane) -> None:
+    def _left(self, partition: Partition, lane: Lane) -> None:
         """One is no longer under way: the next ones are sent."""
         lane.under_way -= 1
         while lane.waiting and lane.under_way < self._under_way_max:
@@ -244,39 +250,44 @@ class GroupCommit:
         if not lane.under_way:
             del self._lanes[partition]
 
-    async def _send(self, partition: Partition, lane: _Lane, company: list[_Member]) -> None:
+    async def _send(self, partition: Partition, lane: Lane, company: list[Member]) -> None:
         try:
             outcome = await self._together(partition, company)
+            if isinstance(outcome, Refused) and len(company) > 1:
+                self._judge(lane, company, outcome.rows)
+                return
         except asyncio.CancelledError:
             for member in company:
                 member.outcome.cancel()
             raise
         except Exception as error:  # noqa: BLE001 - whatever a store raises for a batch that it cannot execute
             self._blame(lane, company, error)
-        else:
-            self._tell(partition, lane, company, outcome)
+            return
         finally:
             self._left(partition, lane)
+        await self._tell(partition, company, outcome)
 
-    async def _together(self, partition: Partition, company: list[_Member]) -> Outcome:
+    async def _together(self, partition: Partition, company: list[Member]) -> Outcome:
         self.counts.groups += 1
         self.counts.members += len(company)
         writes = [write for member in company for write in member.writes]
-        return await self._batches.apply(
-            partition, writes, list(_entries(company)), send_by=min(member.send_by for member in company)
-        )
+        announced = [index_entry for member in company for index_entry in member.announced]
+        send_by = min(member.send_by for member in company)
+        return await self._batches.apply(partition, writes, announced, send_by=send_by)
 
-    def _tell(self, partition: Partition, lane: _Lane, company: list[_Member], outcome: Outcome) -> None:
-        """Tell each its outcome, or let it go again."""
-        if isinstance(outcome, Refused) and len(company) > 1:
-            self._judge(lane, company, outcome.rows)
-            return
-        for member in company:
-            if isinstance(outcome, Unknown):
-                self._doubt(partition, member.writes)
-            member.end(outcome)
+    async def _tell(self, partition: Partition, company: list[Member], outcome: Outcome) -> None:
+        """Tell each the outcome of all, once the entries that follow are there."""
+        following = [index_entry for member in company for index_entry in member.following]
+        try:
+            if following and isinstance(outcome, Applied):
+                await self._batches.apply(partition, (), following)
+        finally:
+            for member in company:
+                if isinstance(outcome, Unknown):
+                    self._doubt(partition, member.writes)
+                member.end(outcome)
 
-    def _judge(self, lane: _Lane, company: list[_Member], rows: Rows) -> None:
+    def _judge(self, lane: Lane, company: list[Member], rows: Rows) -> None:
         """Refuse those whose own conditions failed; the others had no effect and go again, before all who wait."""
         refused = [member for member in company if member.is_refused_by(rows)]
         others = [member for member in company if member not in refused]
@@ -285,13 +296,14 @@ class GroupCommit:
             member.end(Refused({key: rows[key] for key in keys if key in rows}))
         for member in others:
             member.refusals += 1
+            member.announced = ()
             if member.refusals > 1 or not refused:
                 member.company_max = max(1, len(company) // 2)
         self.counts.refused += len(refused)
         self.counts.again += len(others)
         lane.waiting.extendleft(reversed(others))
 
-    def _blame(self, lane: _Lane, company: list[_Member], error: Exception) -> None:
+    def _blame(self, lane: Lane, company: list[Member], error: Exception) -> None:
         """The batch was impossible, so it had no effect: each goes again alone, and the one to blame is told."""
         if len(company) == 1:
             (member,) = company
@@ -314,9 +326,3 @@ class GroupCommit:
         self._doubtful[partition, writes[0].key] = None
         if len(self._doubtful) > DOUBTFUL_MAX:
             self._doubtful.popitem(last=False)
-
-
-def _entries(company: list[_Member]) -> Iterator[IndexEntry]:
-    """The entries of all; of who goes again only those that follow the batch, the others are durable already."""
-    for member in company:
-        yield from split(member.writes, member.entries)[1] if member.refusals else member.entries

@@ -11,6 +11,7 @@ from uuid import uuid4
 from travio_inventory.edge.redis_options import RedisOptions, Standalone
 from travio_inventory.edge.shared import open_shared_edge
 from travio_inventory.protocol.batches import Batches
+from travio_inventory.store.group_commit import GroupCommit
 from travio_inventory.store.scylla import ScyllaBatches, ScyllaOptions
 from travio_inventory.store.sqlite import SqliteBatches
 from verification.kit.clocks import Clock
@@ -118,7 +119,7 @@ class Servers:
         )
         async with ScyllaBatches.connect(self.cql) as store, edge as shared:
             own = Edge(shared.gate, shared.gate, shared.seat_maps, gate_ttl_ms=self.gate_ttl_ms)
-            yield Opened(store, self.line(store), lambda _: own)
+            yield Opened(store, GroupCommit(self.line(store)), lambda _: own)
 
 
 def on_servers(cql: Cassandra, redis: RedisServer) -> Servers:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from travio_inventory.protocol.batches import Batches
+from travio_inventory.store.group_commit import GroupCommit
 from travio_inventory.store.memory import MemoryBatches
 from travio_inventory.store.scylla import ScyllaBatches, ScyllaOptions, schema
 from travio_inventory.store.scylla.connecting import session as scylla_session
@@ -34,13 +35,15 @@ EVERY_STORE = [
     pytest.param("scylla", marks=pytest.mark.scylla),
     pytest.param("cluster", marks=[pytest.mark.scylla, pytest.mark.cluster]),
 ]
-"""The names of all stores: the last two are one real server, and three servers with a replica each."""
+"""The names of all stores: the last two are one real server, and three servers with a replica each and group
+commit."""
 
 
 def store_of(request: pytest.FixtureRequest, folders: pytest.TempPathFactory) -> AbstractAsyncContextManager[Batches]:
     """The store that the fixture's parameter names, to be opened."""
     if request.param in NODES:
-        return scylla_store(scylla_options(request.getfixturevalue(NODES[request.param])))
+        store = scylla_store(scylla_options(request.getfixturevalue(NODES[request.param])))
+        return in_company(store) if request.param == "cluster" else store
     return STORES[request.param](folders.mktemp("store"))
 
 
@@ -69,6 +72,13 @@ async def scylla_store(options: ScyllaOptions) -> AsyncIterator[ScyllaBatches]:
     await asyncio.to_thread(make_tables, options)
     async with ScyllaBatches.connect(options) as opened:
         yield opened
+
+
+@asynccontextmanager
+async def in_company(store: AbstractAsyncContextManager[Batches]) -> AsyncIterator[Batches]:
+    """The store with group commit."""
+    async with store as opened:
+        yield GroupCommit(opened)
 
 
 def make_tables(options: ScyllaOptions) -> None:

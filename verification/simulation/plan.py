@@ -35,7 +35,8 @@ class Plan:
     times. Right clocks all show the same, so answers about a moment can be judged exactly. Besides the sink of events
     there may be a second one, `far_sink`: slow, failing, or absent all day. What has ended is kept for `holds_s`, keys
     and events for `keys_s` and `events_s`; with 0 the day is over long before anything is forgotten. `changes` is the
-    share of holds and of bookings some of whose seats are given back.
+    share of holds and of bookings some of whose seats are given back. With `in_company` batches of a partition that
+    arrive while one is under way go together.
     """
 
     seed: int
@@ -62,6 +63,7 @@ class Plan:
     keys_s: int = 0
     events_s: int = 0
     changes: float = 0.0
+    in_company: bool = False
 
     @classmethod
     def drawn(cls, seed: int) -> "Plan":
@@ -89,6 +91,7 @@ class Plan:
             right_clocks=random.random() < 0.2,
             far_sink=random.choice(("", "", "slow", "failing", "absent")),
             changes=random.choice((0.0, 0.3, 0.6)),
+            in_company=random.random() < 0.5,
         )
 
     @classmethod

@@ -18,6 +18,7 @@ from travio_inventory.store.memory import MemoryBatches
 from verification.simulation.faulty_edge import FaultyEdge
 from verification.simulation.hindsight import ASKING
 from verification.simulation.history import Call
+from verification.simulation.in_company import InCompany
 from verification.simulation.oracle import START_MS
 from verification.simulation.plan import SLOW_ROUND_S, TTL_S, Plan
 from verification.simulation.virtual_loop import now_s
@@ -75,7 +76,8 @@ class Process:
         self._boot()
 
     def _boot(self) -> None:
-        ports = Ports(self._batches, self._edge, self._edge, self._edge, self.sinks)
+        batches = InCompany(self._batches) if self._plan.in_company else self._batches
+        ports = Ports(batches, self._edge, self._edge, self._edge, self.sinks)
         rules = InventoryRules(
             HoldTimes(TTL_S, 3_600, 7_200),
             Rules(holds_per_holder_max=self._plan.holds_max, retention=self._plan.retention),

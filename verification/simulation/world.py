@@ -32,9 +32,9 @@ from verification.kit.trips import a_trip, row_of
 from verification.simulation.faulty_edge import FaultyEdge
 from verification.simulation.forgetting import Forgetting
 from verification.simulation.front import Front
-from verification.simulation.hindsight import ASKING
 from verification.simulation.history import Call, FoundHold, History, PublishedEvent, Waits
 from verification.simulation.holders import Holder, keep_house, keep_looking
+from verification.simulation.in_company import DELAY_S_MAX, shares
 from verification.simulation.lists import Lists
 from verification.simulation.oracle import LIVE, ORGANIZATION, START_MS, Oracle, Violated, places_of
 from verification.simulation.plan import ENDS_APART_S, PAUSE_S_MAX, QUEUED_S, SLOW_ROUND_S, TTL_S, Plan
@@ -166,7 +166,8 @@ class World:
         except Violated as violated:
             self._note(violated)
         try:
-            self.oracle.applied(now_s(), ASKING.get(), partition, changes)
+            for call, own in shares(changes):
+                self.oracle.applied(now_s(), call, partition, own)
             if partition.table is Table.WAITLISTS:
                 self.lists.applied(now_s(), partition, changes)
         except Violated as violated:
@@ -183,6 +184,8 @@ class World:
         """On a day on which things are forgotten, servers forget at moments of their own, and drop what waited for too
         long.
         """
+        if self.plan.in_company and faults.delay_s_max:
+            faults = replace(faults, delay_s_max=DELAY_S_MAX)
         if not self.plan.forgets:
             return faults
         return replace(faults, queued_s_max=QUEUED_S, ends_apart_s=ENDS_APART_S)

@@ -18,6 +18,7 @@ from travio_inventory.edge.local import LocalGate, LocalSeatMapCache
 from travio_inventory.protocol.batches import Batches
 from travio_inventory.seats.ports import Gate, SeatMapCache, TakenSeats
 from travio_inventory.settings import Settings
+from travio_inventory.store.group_commit import GroupCommit
 from travio_inventory.store.memory import MemoryBatches
 from travio_inventory.store.sqlite import DataFolderInUse, SqliteBatches, UnfitDatabase
 
@@ -61,7 +62,8 @@ async def open_batches(settings: Settings) -> AsyncIterator[Store]:
 
             async with open_scylla(settings) as scylla:
                 jobs = {"watch over the keyspace": scylla.keep_watch}
-                yield Store(scylla, scylla.deployment, lambda: scylla.problem, jobs)
+                grouped = GroupCommit(scylla, company_max=settings.scylla.group_commit_max)
+                yield Store(grouped, scylla.deployment, lambda: scylla.problem, jobs, _gauges(grouped))
 
 
 @asynccontextmanager
@@ -102,6 +104,16 @@ async def _open_embedded(folder: Path) -> AsyncIterator[SqliteBatches]:
         except sqlite3.Error as failed:
             raise StartFailed(f"database in data folder {folder}: {failed}") from failed
         yield batches
+
+
+def _gauges(grouped: GroupCommit) -> Mapping[str, Callable[[], int]]:
+    counts = grouped.counts
+    return {
+        "group commit.batches": lambda: counts.groups,
+        "group commit.steps": lambda: counts.members,
+        "group commit.refused": lambda: counts.refused,
+        "group commit.sent again": lambda: counts.again,
+    }
 
 
 def _monotonic_ms() -> int:
