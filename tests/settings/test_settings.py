@@ -33,6 +33,7 @@ OTHER_VALUES = MappingProxyType(
         "scylla_keyspace": "seats",
         "scylla_serial": "global",
         "scylla_datacenter": "dc1",
+        "group_commit_max": "8",
         "scylla_user": "seats",
         "scylla_password": "wordy",
         "scylla_tls": "on",

@@ -35,7 +35,7 @@ pytestmark = pytest.mark.long
 
 SEEDS = 96
 SEEDS_EACH = 8
-UNANSWERED_LEAVE = 280
+UNANSWERED_LEAVE = 202
 """A seed with an answer that is rare: the store does not answer somebody who leaves a waiting list."""
 ROOT = Path(__file__).parent.parent.parent
 
