@@ -151,9 +151,10 @@ async def judge(told: SaleRecord, batches: Batches) -> Verdict:
 
 
 async def _read(key: TripKey, batches: Batches) -> Standing | None:
-    trip = await Definitions(batches, SystemClock()).find(key)
-    if trip is None:
+    offer = await Definitions(batches, SystemClock()).find(key)
+    if offer is None:
         return None
+    trip = offer.trip
     cells: dict[Cell, Row] = {}
     holds: dict[str, Hold] = {}
     for group in range(trip.group_count):

@@ -23,6 +23,7 @@ SEATS = [
     v1.SeatDefinition(seat_id="1A", seat_number="1A", row=1, column=1, seat_type="window", seat_class="first"),
     v1.SeatDefinition(seat_id="1B", row=1, column=2, price_paisa=5, is_accessible=True, has_power=True),
 ]
+CLOSE = v1.SalesAction.CLOSE
 VALID: Mapping[type[betterproto2.Message], tuple[betterproto2.Message, Callable[[Any], object]]] = {
     type(message): (message, read)
     for message, read in [
@@ -103,6 +104,10 @@ VALID: Mapping[type[betterproto2.Message], tuple[betterproto2.Message, Callable[
         ),
         (v1.CancelBookingRequest(booking_id="H", user_id="user", organization_id="org"), messages.cancel_asked),
         (v1.LeaveWaitlistRequest(trip_id="T1", user_id="user", organization_id="org"), messages.leave_asked),
+        (
+            v1.ControlSalesRequest(trip_id="T1", organization_id="org", action=CLOSE),
+            messages.sales_asked,
+        ),
         (v1.GetTripRequest(trip_id="T1", organization_id="org"), messages.trip_named),
         (
             v1.GetManifestRequest(

@@ -29,7 +29,7 @@ class Client:
 
     async def open(self, vehicle: str = "bus") -> v1.InitializeTripInventoryResponse:
         segments = [
-            v1.SegmentDefinition(segment_index=0, from_station_id="A", to_station_id="B", departure_time=100),
+            v1.SegmentDefinition(segment_index=0, from_station_id="A", to_station_id="B", departure_time=4_000_000_000),
             v1.SegmentDefinition(segment_index=1, from_station_id="B", to_station_id="C"),
         ]
         seats = [

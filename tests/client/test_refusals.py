@@ -48,8 +48,26 @@ def an_example_of(kind: type[Refusal]) -> Refusal:
         return kind([Violation("section_id", "ask by section")], ["car, 1", "car 2"])
     if issubclass(kind, InvalidRequest):
         return kind([Violation("seat_ids", "a seat is named twice"), Violation("to_station_id", "ö")])
+    return of_one_word(kind) or of_seats(kind) or kind()
+
+
+def of_one_word(kind: type[Refusal]) -> Refusal | None:
+    """One that carries one thing."""
     if issubclass(kind, HoldEnded | errors.ExtensionTooLong):
         return kind(AT_MS)
+    if issubclass(kind, errors.HoldLimitReached):
+        return kind(5)
+    if issubclass(kind, errors.SalesClosed):
+        return kind("frozen")
+    if issubclass(kind, errors.Departed):
+        return kind(AT_MS // 1_000)
+    if issubclass(kind, PermissionDenied):
+        return kind("seats:hold")
+    return None
+
+
+def of_seats(kind: type[Refusal]) -> Refusal | None:
+    """One that carries seats."""
     if issubclass(kind, errors.SeatHeld):
         cells = [TakenCell("1A", 0, "held")]
         return kind(cells, held_until_ms=AT_MS, own_hold="t~0~h", decided=Decided("edge", AT_MS + 12))
@@ -57,11 +75,7 @@ def an_example_of(kind: type[Refusal]) -> Refusal:
         return kind([TakenCell("1A", 0, "held"), TakenCell("deck/2-B", 12, "sold"), TakenCell("3C", 1, "blocked")])
     if issubclass(kind, errors.SeatContended):
         return kind(["1A", "2B"], retry_after_ms=1_234)
-    if issubclass(kind, errors.HoldLimitReached):
-        return kind(5)
-    if issubclass(kind, PermissionDenied):
-        return kind("seats:hold")
-    return kind()
+    return None
 
 
 @pytest.mark.parametrize("kind", list(kinds_of(Refusal)), ids=lambda kind: kind.reason)

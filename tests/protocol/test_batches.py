@@ -90,7 +90,7 @@ def conditions(sent: Sequence[passing.Batch], kind: Kind) -> list[Condition]:
 async def test_a_hold_is_an_intent_and_then_the_home_batch(sale: Sale) -> None:
     sent = noted(sale)
     hold = await sale.hold("A1 A2")
-    assert conditions(sent, Kind.CELL) == [{"status": "available"}] * 6
+    assert conditions(sent, Kind.CELL) == [{"status": "available", "period": None}] * 6
     listed = listings.held(hold.organization, "ann", hold.id, START_MS, keep_s=KEPT.listed_s)
     home = due(sale, "A1", 0, 1) | recorded(sale) | {listed}
     assert GRACE_S < 60, "an attempt that died is looked for in the same minute"

@@ -139,7 +139,7 @@ class Shop:
     ) -> None:
         self.clock = SkewedClock(0)
         rules = InventoryRules(
-            HoldTimes(600, 3_600, 7_200),
+            HoldTimes(600, 3_600, 7_200, sells_departed=True),
             Rules(retention=Retention(trips_s=RETENTION_S)),
             portions=portions,
             slow_round_ms=EVERY_MS,

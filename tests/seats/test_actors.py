@@ -43,6 +43,7 @@ NEEDS: dict[str, Scope] = {
     "cancel_booking": Scope.BOOKINGS_CANCEL,
     "read_holds.one": Scope.HOLDS_READ,
     "read_holds.page": Scope.HOLDS_READ,
+    "control_sales": Scope.TRIPS_ADMIN,
     "block_seats": Scope.SEATS_BLOCK,
     "waitlist.join": Scope.WAITLISTS_JOIN,
     "waitlist.leave": Scope.WAITLISTS_JOIN,

@@ -229,7 +229,7 @@ def test_a_list_that_many_have_left_costs_about_as_much_as_a_fresh_one(
         await process.join("cid")
         await process.join()
         await cost(2)
-        assert await cost(2) == fresh, "what is empty for good is not read again"
+        assert await cost(2) <= fresh, "what is empty for good is not read again"
 
     living(day)
 

@@ -55,6 +55,8 @@ OTHER_VALUES = MappingProxyType(
         "trip_cells_max": "1999999",
         "trip_segments_max": "511",
         "ambiguous_journeys": "nearest",
+        "sell_departed": "true",
+        "trip_change_seconds": "11",
         "event_retention_seconds": "604801",
         "hold_retention_seconds": "86401",
         "idempotency_retention_seconds": "86402",

@@ -48,7 +48,8 @@ async def _open_both_ways() -> tuple[Trip | None, list[BaseException]]:
     told = await asyncio.gather(
         open_trip(one.inventory, TRIP), open_trip(other.inventory, OTHERWISE), return_exceptions=True
     )
-    return await Definitions(batches, one.clock).find(TRIP.key), [error for error in told if error is not None]
+    offer = await Definitions(batches, one.clock).find(TRIP.key)
+    return offer.trip if offer else None, [error for error in told if error is not None]
 
 
 def test_nobody_ends_the_hold_of_somebody_else() -> None:

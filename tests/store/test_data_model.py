@@ -78,6 +78,8 @@ async def test_a_little_of_all_that_can_be_done_writes_every_column_and_each_onl
         await sale.confirm(hold, passengers=[Passenger("A1", "Ada", "n1"), Passenger("A6", "Bob", "n2")])
         await sale.block("A4", reason="broken")
         await sale.join("bob")
+        await sale.close()
+        await sale.freeze()
         await sale.sweep()
         await market.settled()
         await visit_ended(sale)

@@ -27,6 +27,7 @@ from travio_inventory.seats.records.open_trips import SlowRound
 from travio_inventory.seats.records.openings import Openings
 from travio_inventory.seats.records.order_pages import OrderPages
 from travio_inventory.seats.records.trip_ends import TripEnds
+from travio_inventory.seats.records.trip_sales import TripSales
 from travio_inventory.seats.records.waitlists import WaitlistTable
 from travio_inventory.seats.trip import Ambiguous
 from travio_inventory.seats.use_cases import Inventory
@@ -34,6 +35,7 @@ from travio_inventory.seats.use_cases.block_seats import BlockSeats
 from travio_inventory.seats.use_cases.cancel_booking import CancelBooking
 from travio_inventory.seats.use_cases.check_availability import CheckAvailability
 from travio_inventory.seats.use_cases.confirm_hold import ConfirmHold
+from travio_inventory.seats.use_cases.control_sales import ControlSales
 from travio_inventory.seats.use_cases.edge_upkeep import EdgeUpkeep
 from travio_inventory.seats.use_cases.expire_holds import ExpireHolds
 from travio_inventory.seats.use_cases.explain_seat import ExplainSeat, Kept
@@ -85,6 +87,8 @@ class InventoryRules:
     """Steps of this process that may commit at once; others wait."""
     cells_per_batch_max: int = CELLS_PER_BATCH_MAX
     """Cells created in one batch when a trip is opened."""
+    changes_known_within_s: float = 10.0
+    """How soon every process goes by a change of a trip."""
     is_alone: bool = False
     """No other process writes to this store, so no batch arrives late."""
     slow_round_ms: int = EVERY_MS
@@ -148,10 +152,13 @@ def assemble(
     steps = StepRunner(in_flight_max=rules.steps_at_once_max)
     maps = OwnMaps(watch.port("seat_maps", ports.seat_maps), stale_ms_max=rules.map_stale_ms_max)
     sender = Sender(batches, clock=clock, background=steps.in_background, rules=rules.protocol, random=random)
-    seat_holds = SeatHolds(sender, EdgeUpkeep(taken, maps), steps.in_background)
+    seat_holds = SeatHolds(
+        sender, EdgeUpkeep(taken, maps), steps.in_background, sells_departed=rules.times.sells_departed
+    )
     holds = watch.port("holds", seat_holds)
     definitions = Definitions(batches, clock, portions=rules.portions, cells_per_batch_max=rules.cells_per_batch_max)
-    trips = TripCatalog(definitions, ambiguous=rules.ambiguous_journeys)
+    known_within_s, ambiguous = rules.changes_known_within_s, rules.ambiguous_journeys
+    trips = TripCatalog(definitions, steps.in_background, known_within_s=known_within_s, ambiguous=ambiguous)
     lapses = LapseFinder(seat_holds, _slow_round("sweepers", sender, rules))
     read_seat_map = ReadSeatMap(trips, holds, maps, clock=clock, stale_ms_max=rules.map_stale_ms_max)
     hold_seats = HoldSeats(
@@ -167,6 +174,7 @@ def assemble(
     inventory = Inventory(
         read_trips=use_case("read_trips", ReadTrips(trips, definitions)),
         open_trip=use_case("open_trip", OpenTrip(definitions, rules.limits, rules.portions)),
+        control_sales=use_case("control_sales", ControlSales(trips, TripSales(batches), steps)),
         hold_seats=use_case("hold_seats", hold_seats),
         confirm_hold=use_case("confirm_hold", ConfirmHold(holds, steps)),
         release_hold=use_case("release_hold", ReleaseHold(holds, steps)),

@@ -172,8 +172,12 @@ def rules_of(settings: Settings) -> InventoryRules:
     holds, trips = settings.holds, settings.trips
     return InventoryRules(
         times=HoldTimes(
-            ttl_s_default=holds.ttl_seconds, ttl_s_max=holds.ttl_seconds_max, total_s_max=holds.total_seconds_max
+            ttl_s_default=holds.ttl_seconds,
+            ttl_s_max=holds.ttl_seconds_max,
+            total_s_max=holds.total_seconds_max,
+            sells_departed=trips.sell_departed,
         ),
+        changes_known_within_s=trips.change_seconds,
         protocol=Rules(
             clock_bound_ms=holds.clock_bound_ms,
             grace_ms=holds.attempt_grace_seconds * 1_000,

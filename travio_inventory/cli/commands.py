@@ -120,6 +120,10 @@ COMMANDS = (
         "Show how many seats are free, by section and class.",
         f"{COACH} dhaka chattogram",
     ),
+    Command("trip close", "trip_life:close", "Close the sales of a trip; what is held goes on.", COACH),
+    Command("trip reopen", "trip_life:reopen", "Open closed sales again.", COACH),
+    Command("trip freeze", "trip_life:freeze", "Close the sales for every process at once.", COACH),
+    Command("trip unfreeze", "trip_life:unfreeze", "End a freeze.", COACH),
     Command(
         "availability",
         "availability:availability",

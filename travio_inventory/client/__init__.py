@@ -11,6 +11,7 @@ from travio_inventory.client.answers import (
     SeatMap,
     SummaryLine,
     Ticket,
+    TripSale,
     TripSummary,
     Unblocked,
     WaitlistEntry,
@@ -33,10 +34,12 @@ from travio_inventory.kernel.refusals import (
     Violation,
     WrongRequest,
 )
+from travio_inventory.seats.commands import SalesAction
 from travio_inventory.seats.hold import Passenger
 from travio_inventory.seats.layout import Feature, Seat, Section
 from travio_inventory.seats.refusals import (
     BookingCancelled,
+    Departed,
     ExtensionTooLong,
     HoldConfirmed,
     HoldEnded,
@@ -47,21 +50,24 @@ from travio_inventory.seats.refusals import (
     InvalidJourney,
     InvalidSeats,
     InvalidTrip,
+    NotOnSale,
     NotOnWaitlist,
     ReplyTooLarge,
+    SalesClosed,
     SeatContended,
     SeatHeld,
     SeatTaken,
     SeatUnavailable,
     TakenCell,
     TripBeingForgotten,
+    TripCancelled,
     TripDefinedOtherwise,
     TripNotFound,
     TripOpening,
 )
 from travio_inventory.seats.route import Direction, Segment, StationName
 from travio_inventory.seats.trip import Journey, Trip, TripKey
-from travio_inventory.wire.inventory.v1 import HoldStatus, SeatStatus
+from travio_inventory.wire.inventory.v1 import HoldStatus, SeatStatus, TripState
 
 __all__ = [
     "Availability",
@@ -73,6 +79,7 @@ __all__ = [
     "Booking",
     "BookingCancelled",
     "ClientError",
+    "Departed",
     "Direction",
     "ExtensionTooLong",
     "Feature",
@@ -98,6 +105,7 @@ __all__ = [
     "MapStop",
     "NoService",
     "NoTls",
+    "NotOnSale",
     "NotOnWaitlist",
     "OutcomeUnknown",
     "Overloaded",
@@ -106,6 +114,8 @@ __all__ = [
     "Refusal",
     "ReplyTooLarge",
     "RetryableRefusal",
+    "SalesAction",
+    "SalesClosed",
     "Seat",
     "SeatContended",
     "SeatHeld",
@@ -121,10 +131,13 @@ __all__ = [
     "Ticket",
     "Trip",
     "TripBeingForgotten",
+    "TripCancelled",
     "TripDefinedOtherwise",
     "TripKey",
     "TripNotFound",
     "TripOpening",
+    "TripSale",
+    "TripState",
     "TripSummary",
     "Unblocked",
     "Violation",

@@ -9,7 +9,7 @@ from travio_inventory.seats.hold import Passenger
 from travio_inventory.seats.layout import Feature, Seat, Section
 from travio_inventory.seats.route import Direction
 from travio_inventory.seats.trip import Journey
-from travio_inventory.wire.inventory.v1 import HoldStatus, SeatStatus
+from travio_inventory.wire.inventory.v1 import HoldStatus, SeatStatus, TripState
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +64,14 @@ class Unblocked:
 
     count: int
     not_blocked: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TripSale:
+    """Whether a trip is sold; `version` counts the changes that it had, from 1."""
+
+    state: TripState
+    version: int
 
 
 class MapSeat(NamedTuple):

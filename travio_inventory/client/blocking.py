@@ -185,6 +185,7 @@ class BlockingInventoryClient:
     manifest = _waiting(InventoryClient.manifest)
     order_bookings = _waiting(InventoryClient.order_bookings)
     explain_seat = _waiting(InventoryClient.explain_seat)
+    control_sales = _waiting(InventoryClient.control_sales)
     block_seats = _waiting(InventoryClient.block_seats)
     unblock_seats = _waiting(InventoryClient.unblock_seats)
     join_waitlist = _waiting(InventoryClient.join_waitlist)

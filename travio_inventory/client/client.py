@@ -26,6 +26,7 @@ from travio_inventory.client.connection import Connection
 from travio_inventory.client.holds import Account, HoldAttempt, HoldSteps
 from travio_inventory.client.organization import OrganizationReads, hold_records
 from travio_inventory.client.refusals import ClientError
+from travio_inventory.client.trip_calls import TripCalls
 from travio_inventory.seats.hold import Passenger
 from travio_inventory.seats.opening import Opening
 from travio_inventory.seats.refusals import TripOpening
@@ -41,7 +42,7 @@ READINESS, LIVENESS = "", "travio.liveness"
 """The health service's names for readiness and liveness."""
 
 
-class InventoryClient(OrganizationReads):
+class InventoryClient(OrganizationReads, TripCalls):
     """Calls the seat inventory for one user of one organization.
 
     async with InventoryClient("localhost:9083", user="u1") as inventory:

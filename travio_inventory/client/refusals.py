@@ -27,11 +27,13 @@ from travio_inventory.kernel.refusals import (
 from travio_inventory.seats.refusals import (
     BY_STORE,
     Decided,
+    Departed,
     ExtensionTooLong,
     HoldEnded,
     HoldLimitReached,
     InvalidJourney,
     ReplyTooLarge,
+    SalesClosed,
     SeatContended,
     SeatHeld,
     SeatUnavailable,
@@ -184,6 +186,15 @@ def _build(kind: type[Refusal], info: ErrorInfo, details: Sequence[object]) -> R
         return kind(split_ids(info.metadata["seats"]), retry_after_ms=0, decided=_decided(info))
     if issubclass(kind, HoldLimitReached):
         return kind(_whole(info.metadata["holds_max"]))
+    return _of_one_word(kind, info)
+
+
+def _of_one_word(kind: type[Refusal], info: ErrorInfo) -> Refusal:
+    """A refusal of which one thing is told, or nothing."""
+    if issubclass(kind, SalesClosed):
+        return kind(info.metadata["state"])
+    if issubclass(kind, Departed):
+        return kind(_whole(info.metadata["at"]))
     if issubclass(kind, PermissionDenied):
         return kind(info.metadata["scope"])
     return kind()

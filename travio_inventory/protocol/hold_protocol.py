@@ -59,6 +59,10 @@ class HoldProtocol(Generic[H]):
         """See Holds."""
         return await self._holding.hold(request)
 
+    async def held_before(self, request: Request[H], *, settles: bool) -> H | None:
+        """See Holds."""
+        return await self._holding.held_before(request, settles=settles)
+
     async def confirm(self, actor: Actor, hold_id: str, booking: Confirmed, parts: Collection[str] | None = None) -> H:
         """See Holds."""
         return await self._confirming.confirm(actor, hold_id, booking, parts)

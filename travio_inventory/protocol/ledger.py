@@ -38,7 +38,7 @@ Without a key and without a limit there is no ledger batch: nobody can ask for t
 from dataclasses import dataclass
 from typing import Generic, TypeAlias
 
-from travio_inventory.kernel.refusals import IdempotencyKeyReused, OutcomeUnknown
+from travio_inventory.kernel.refusals import BackendUnavailable, IdempotencyKeyReused, OutcomeUnknown
 from travio_inventory.protocol import rows
 from travio_inventory.protocol.batches import (
     ABSENT,
@@ -118,6 +118,18 @@ class Ledger(Generic[H]):
                 return decided
             await self._sender.pause()
         raise failed.refusal()
+
+    async def look(self, request: Request[H]) -> Entered | None:
+        """What the request's key is bound to, and nothing is changed; None if it stands for no hold. Raises
+        IdempotencyKeyReused, BackendUnavailable.
+        """
+        key = RowKey(Kind.KEY, request.key or "")
+        try:
+            standing = await self._sender.batches.get(rows.ledger_partition(request.actor), [key])
+            bound = await self._bind(request, key.id, standing, "")
+        except StoreUnavailable:
+            raise BackendUnavailable from None
+        return None if isinstance(bound, _Binding) else bound
 
     async def _try(
         self,

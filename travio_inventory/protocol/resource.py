@@ -282,6 +282,12 @@ class Resource(Protocol[H]):
         """The event row of the step that brought the hold to its state."""
         ...
 
+    async def late(self, batches: Batches, booking: H, now_ms: int) -> H | None:
+        """The late booking as it may be claimed now; None where nothing new is sold any more. Raises
+        StoreUnavailable.
+        """
+        ...
+
     def depends_on(self, partition: Partition, keys: Sequence[RowKey]) -> Sequence[RowKey]:
         """The rows that must be seen before these can be moved, or taken."""
         ...

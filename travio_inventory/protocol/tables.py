@@ -87,6 +87,7 @@ CELL = RowKind(
         _text("owner", "the hold that the cell belongs to; null while it is available"),
         _number("until_ms", "when that hold ends at the latest: then its home row is to be read; proves nothing"),
         _number("since_ms", "when that hold took the cell"),
+        _number("period", "the period of the trip's sale in which it is sold; null for the first"),
     ),
 )
 HOLD = RowKind(
@@ -153,7 +154,7 @@ SLOT = RowKind(
     (_text("hold", "the hold that occupies the slot"), _number("since_ms", "when that hold took the slot")),
 )
 TRIP = RowKind(
-    "the trip as it was opened",
+    "the trip: its definition, and whether it is sold",
     "empty",
     "until TRAVIO_TRIP_RETENTION_SECONDS after its last arrival, or after its last sale if it has no times; in any "
     "case after its opening",
@@ -164,6 +165,12 @@ TRIP = RowKind(
             "stage", "opening while a large trip is opened, null while it is on sale, then closing, closed, forgotten"
         ),
         _number("seeded", "how many seat groups have their cells, while it is opened"),
+        _number("version", "how many changes the trip had, the opening included"),
+        _number("defined", "the version of its definition"),
+        _text("about", "where and when it departs and arrives, and how many seats it has, as JSON"),
+        _text("sales", "null while they are open; closed"),
+        _text("halt", "null, freezing, frozen, cancelling or cancelled"),
+        _number("period", "how often it was frozen or cancelled: the period of its sale; null for 0"),
     ),
 )
 SEATS = RowKind(

@@ -1,6 +1,7 @@
 """Requests to use cases, as values that check themselves: each names all that is wrong, by the fields of the wire."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import NewType
 
 from travio_inventory.kernel import limits
@@ -33,6 +34,30 @@ def hold_ref(text: str, field: str = "hold_id") -> HoldRef:
     found.text(field, text, HOLD_ID_BYTES_MAX, required=True)
     found.finish()
     return HoldRef(text)
+
+
+class SalesAction(StrEnum):
+    """What is done with the sales of a trip."""
+
+    CLOSE = "close"
+    REOPEN = "reopen"
+    FREEZE = "freeze"
+    UNFREEZE = "unfreeze"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControlSalesCommand:
+    """Do that with the sales of the trip; `action` names a SalesAction. Raises InvalidRequest, as all of these do."""
+
+    trip_id: str
+    action: str
+
+    def __post_init__(self) -> None:
+        found = Faults()
+        found.id("trip_id", self.trip_id)
+        if self.action not in SalesAction.__members__:
+            found.wrong("action", f"must be one of {', '.join(SalesAction.__members__)}")
+        found.finish()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -61,7 +61,7 @@ __all__ = [
 class HoldRequest:
     """Seats of one journey for one holder; every cell or none. Seats are in layout order. `asked_s` is the time that
     the caller requested, 0 for the default, and `ttl_ms` the time granted. `attempt` distinguishes requests without a
-    key.
+    key. `period` is that of the trip's sale.
     """
 
     actor: Actor
@@ -72,6 +72,8 @@ class HoldRequest:
     key: str | None
     asked_s: int = 0
     attempt: str = ""
+    period: int = 0
+    """The period of the trip's sale."""
 
     @cached_property
     def claimant(self) -> str:
@@ -96,6 +98,7 @@ class HoldRequest:
             Held(now_ms + self.ttl_ms),
             prices=self.trip.prices_of(self.seats),
             currency=self.trip.currency,
+            period=self.period,
         )
 
     @property
@@ -140,6 +143,8 @@ class Hold:
     """Seats that it had once."""
     before: "Hold | None" = field(default=None, compare=False, repr=False)
     """What it was before the step that takes seats from it; None once that is done."""
+    period: int = field(default=0, compare=False)
+    """The period of the trip's sale in which it takes its cells; not kept."""
 
     def with_state(self, state: HoldState) -> "Hold":
         """The same hold in another state."""
@@ -180,6 +185,10 @@ class Hold:
     def parts(self) -> tuple[str, ...]:
         """Its seats, each of which can be given back by itself."""
         return self.seats
+
+    def in_period(self, period: int) -> "Hold":
+        """The same hold, to be claimed in that period of the trip's sale."""
+        return self._changed(period=period)
 
     def _changed(self, **values: object) -> "Hold":
         """The same seats with these values; five times as fast as `replace`, and what is known of the seats stays."""

@@ -6,6 +6,7 @@ from typing import NamedTuple, Protocol, TypeAlias
 from travio_inventory.kernel.actor import Actor
 from travio_inventory.seats.explanation import CellNow, Trace
 from travio_inventory.seats.hold import Confirmed, Hold, HoldPage, HoldRequest
+from travio_inventory.seats.offer import Offer
 from travio_inventory.seats.opening import Opening
 from travio_inventory.seats.queries import ScanPlace, SeatPlace
 from travio_inventory.seats.refusals import TakenCell
@@ -149,12 +150,36 @@ class Trips(Protocol):
         """
         ...
 
-    async def find(self, key: TripKey) -> Trip | None:
-        """The definition, None where there is none, or none any more. Raises TripOpening before it is on sale."""
+    async def find(self, key: TripKey, known: Offer | None = None) -> Offer | None:
+        """The trip as it is offered, None where there is none, or none any more. The definition of what is `known` is
+        not read again unless it was changed. Raises TripOpening before it is on sale, BackendUnavailable.
+        """
         ...
 
     async def opening(self, key: TripKey) -> Opening | None:
         """How far the trip is opened, None where there is none, or none any more."""
+        ...
+
+
+class TripSales(Protocol):
+    """Changes whether a trip is sold. Every method raises TripNotFound, TripOpening, TripCancelled,
+    BackendUnavailable, OutcomeUnknown; a repeated call goes on where the last one stopped, and has the same answer.
+    """
+
+    async def close(self, key: TripKey) -> Offer:
+        """Close the sales: each process goes by it once it has read the trip again."""
+        ...
+
+    async def reopen(self, key: TripKey) -> Offer:
+        """Open closed sales again. What is frozen stays so."""
+        ...
+
+    async def freeze(self, key: TripKey) -> Offer:
+        """Close the sales for every process, whatever it knows of the trip: from the answer on nothing new is held."""
+        ...
+
+    async def unfreeze(self, key: TripKey) -> Offer:
+        """End a freeze: sales are open again unless they were closed."""
         ...
 
 
@@ -168,6 +193,12 @@ class Holds(Protocol):
     async def hold(self, request: HoldRequest) -> Hold:
         """Take every cell or none. Raises SeatHeld, SeatUnavailable, SeatContended, TripOpening, IdempotencyKeyReused,
         HoldLimitReached, or HoldEnded if the key's hold is over.
+        """
+        ...
+
+    async def held_before(self, request: HoldRequest, *, settles: bool) -> Hold | None:
+        """The hold that the request's key has made, as it is now; None if none, and no attempt that was known can make
+        one any more; with `settles` none at all. Raises what `hold` does of a key.
         """
         ...
 
@@ -206,9 +237,10 @@ class Holds(Protocol):
         """
         ...
 
-    async def block(self, trip: Trip, reasons: Mapping[str, str]) -> None:
-        """Take these seats off sale on all segments, each for its reason: all of them or none. A seat that is already
-        blocked counts as blocked. Raises SeatHeld, SeatUnavailable, SeatContended, TripOpening.
+    async def block(self, trip: Trip, reasons: Mapping[str, str], *, period: int = 0) -> None:
+        """Take these seats off sale on all segments, each for its reason, in that period of the trip's sale: all or
+        none. A seat that is already blocked counts as blocked. Raises SeatHeld, SeatUnavailable, SeatContended,
+        TripOpening.
         """
         ...
 

@@ -20,6 +20,10 @@ Refusal
 │   │   └── BookingCancelled
 │   ├── ExtensionTooLong
 │   ├── HoldNotFound
+│   ├── NotOnSale
+│   │   ├── SalesClosed
+│   │   └── Departed
+│   ├── TripCancelled
 │   ├── TripNotFound
 │   ├── NotOnWaitlist
 │   └── PermissionDenied
@@ -53,6 +57,7 @@ __all__ = [
     "CONTENTION",
     "BookingCancelled",
     "Decided",
+    "Departed",
     "ExtensionTooLong",
     "HoldConfirmed",
     "HoldEnded",
@@ -63,14 +68,17 @@ __all__ = [
     "InvalidJourney",
     "InvalidSeats",
     "InvalidTrip",
+    "NotOnSale",
     "NotOnWaitlist",
     "ReplyTooLarge",
+    "SalesClosed",
     "SeatContended",
     "SeatHeld",
     "SeatTaken",
     "SeatUnavailable",
     "TakenCell",
     "TripBeingForgotten",
+    "TripCancelled",
     "TripDefinedOtherwise",
     "TripNotFound",
     "TripOpening",
@@ -186,6 +194,39 @@ class SeatUnavailable(SeatTaken):
 
     def __init__(self, cells: Sequence[TakenCell], *, decided: Decided = BY_STORE) -> None:
         super().__init__(f"{_named(cell.seat for cell in cells)} not available", cells, decided)
+
+
+class NotOnSale(FinalRefusal):
+    """Nothing new of the trip can be held or booked; what is held already goes on."""
+
+
+class SalesClosed(NotOnSale):
+    """The sales of the trip are in this `state`: closed, freezing, frozen, cancelling or cancelled."""
+
+    reason = "SALES_CLOSED"
+
+    def __init__(self, state: str) -> None:
+        super().__init__(f"the sales of this trip are {state}: no new holds, and no booking of an expired one")
+        self.state = state
+
+
+class Departed(NotOnSale):
+    """The trip has left the first stop of the journey, at this time in Unix seconds."""
+
+    reason = "DEPARTED"
+
+    def __init__(self, departed_at_s: int) -> None:
+        super().__init__("the trip has left the first stop of this journey: nothing of it is sold any more")
+        self.departed_at_s = departed_at_s
+
+
+class TripCancelled(FinalRefusal):
+    """A trip that is cancelled stays so."""
+
+    reason = "TRIP_CANCELLED"
+
+    def __init__(self) -> None:
+        super().__init__("the trip is cancelled, and stays so; open another one under another id")
 
 
 class TripNotFound(FinalRefusal):

@@ -8,6 +8,7 @@ from travio_inventory.protocol.minute_cursor import MinuteCursor
 from travio_inventory.protocol.retention import Retention
 from travio_inventory.seats.hold import Hold
 from verification.kit.clocks import START_MS
+from verification.kit.faulty_batches import cells_alone
 from verification.kit.sale import Sale
 from verification.kit.scenes import SEATS, Scene, Step, Subject, booked, dead_attempt, held, lapsed, step, whole
 from verification.kit.scenes import STEPS as PROTOCOL
@@ -52,7 +53,45 @@ async def all_blocked(sale: Sale) -> Subject:
     return None
 
 
+async def closed(sale: Sale) -> Subject:
+    await sale.close()
+    return None
+
+
+async def one_seat_held(sale: Sale) -> Hold:
+    return await sale.hold("A2")
+
+
+async def frozen(sale: Sale) -> Hold:
+    hold = await one_seat_held(sale)
+    await sale.freeze()
+    return hold
+
+
+async def half_frozen(sale: Sale) -> Subject:
+    """A process died when it had told one seat group."""
+    doomed = sale.elsewhere()
+    await doomed.dies(doomed.freeze(), at=doomed.store.stall(cells_alone))
+    return None
+
+
 # ---- steps
+
+
+async def close(sale: Sale, _: Subject) -> object:
+    return await sale.close()
+
+
+async def reopen(sale: Sale, _: Subject) -> object:
+    return await sale.reopen()
+
+
+async def freeze(sale: Sale, _: Subject) -> object:
+    return await sale.freeze()
+
+
+async def unfreeze(sale: Sale, _: Subject) -> object:
+    return await sale.unfreeze()
 
 
 async def sweep_what_is_due(sale: Sale, _: Subject) -> None:
@@ -93,6 +132,11 @@ async def look(sale: Sale, _: Subject) -> object:
 STEPS: dict[str, Step] = PROTOCOL | {
     "sweep what is due": step(sweep_what_is_due, lapsed_long_ago),
     "sweep what a dead attempt left": replace(step(sweep_what_is_due, dead_attempt), cuts=[1]),
+    "close sales": step(close),
+    "reopen sales": step(reopen, closed),
+    "freeze": step(freeze, one_seat_held),
+    "unfreeze": step(unfreeze, frozen),
+    "unfreeze what is half frozen": step(unfreeze, half_frozen),
     "relay": step(relay, booked_long_ago),
     "hold and relay": whole(step(relay_what_it_did)),
     "join a waiting list": whole(step(join)),

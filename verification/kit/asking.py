@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 from travio_inventory.kernel.actor import Actor, house_of, service_of
-from travio_inventory.seats.commands import HoldSeatsCommand, SeatMapQuery, trip_id
+from travio_inventory.seats.commands import ControlSalesCommand, HoldSeatsCommand, SalesAction, SeatMapQuery, trip_id
 from travio_inventory.seats.hold import Hold
+from travio_inventory.seats.offer import Offer
 from travio_inventory.seats.seat_map import SeatMap
 from travio_inventory.seats.trip import Ends, Trip, TripKey
 from travio_inventory.seats.use_cases import Inventory
@@ -17,7 +18,13 @@ async def open_trip(inventory: Inventory, trip: Trip) -> None:
 
 async def definition(inventory: Inventory, key: TripKey) -> Trip:
     """The trip as it was opened."""
-    return await inventory.read_trips.one(service_of(key.organization), trip_id(key.trip))
+    return (await inventory.read_trips.one(service_of(key.organization), trip_id(key.trip))).trip
+
+
+async def control_sales(inventory: Inventory, key: TripKey, action: SalesAction) -> Offer:
+    """Do that with the sales of the trip."""
+    command = ControlSalesCommand(trip_id=key.trip, action=action.name)
+    return await inventory.control_sales(house_of(key.organization), command)
 
 
 async def seat_map(inventory: Inventory, key: TripKey, ends: Ends, section: str = "") -> SeatMap:

@@ -52,7 +52,7 @@ VALID: dict[str, dict[str, Any]] = {
         "trip_id": "other",
         "organization_id": "acme",
         "vehicle_id": "v",
-        "segments": [{"segment_index": 0, "from_station_id": "S0", "to_station_id": "S1", "departure_time": 5}],
+        "segments": [{"segment_index": 0, "from_station_id": "S0", "to_station_id": "S1", "departure_time": 4 * 10**9}],
         "seat_config": {"seats": [{"seat_id": "s1", "seat_number": "1", "row": 1, "column": 1}]},
     },
     "UpdateInventory": {

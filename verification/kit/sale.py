@@ -45,6 +45,7 @@ from verification.kit.clocks import Clock, Hasty, WrongClock
 from verification.kit.edges import Edge, local_edge
 from verification.kit.faulty_batches import FaultyBatches, Stall
 from verification.kit.legal import assert_agree
+from verification.kit.life import Life
 from verification.kit.trips import SEATS, PerGroup, a_trip
 
 STATE_WORDS = {Available: "available", HeldUntil: "held", Sold: "sold", Blocked: "blocked"}
@@ -94,7 +95,7 @@ class Process:
         self.relay = relays[SINK].round
 
 
-class Sale:
+class Sale(Life):
     """A trip, as one service process sells it. The user is ann unless another is named; a hold's own holder does its
     steps.
     """

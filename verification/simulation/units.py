@@ -296,6 +296,10 @@ class Units:
         """See Resource."""
         return {}
 
+    async def late(self, _batches: Batches, booking: UnitHold, _now_ms: int) -> UnitHold | None:
+        """See Resource."""
+        return booking
+
     def no_again(self, _fenced: Row, _claimant: str) -> NotEnough:
         """See Resource."""
         return NotEnough("not enough units")

@@ -12,9 +12,10 @@ from travio_inventory.kernel.limits import CHECKS_PER_BATCH_MAX, SEGMENTS_MAX, U
 from travio_inventory.kernel.refusals import InvalidRequest, Violation
 from travio_inventory.seats.commands import SeatUpdate
 from travio_inventory.seats.route import Direction, Segment
-from travio_inventory.wire.inventory.v1 import DirectionOfTravel, SeatStatus
+from travio_inventory.wire.inventory.v1 import DirectionOfTravel, SalesAction, SeatStatus
 
 TOKEN_BYTES_MAX = 2_048
+_SALES_ACTIONS = {int(wire): wire.name or "" for wire in SalesAction if wire}
 DIRECTIONS = {int(wire): Direction[wire.name] for wire in DirectionOfTravel if wire.name}
 
 
@@ -53,6 +54,11 @@ def segments(found: Faults, parts: Sequence[Any]) -> tuple[Segment, ...]:
 def _segment(part: Any) -> Segment:  # noqa: ANN401 - see above
     direction = DIRECTIONS.get(part.direction, Direction.UNSPECIFIED)
     return Segment(part.from_station_id, part.to_station_id, part.departure_time, part.arrival_time, direction)
+
+
+def sales_action(value: int) -> str:
+    """The name of the action, "" for one that is not known here."""
+    return _SALES_ACTIONS.get(value, "")
 
 
 def announced_seats(found: Faults, config: Any) -> None:  # noqa: ANN401 - see above

@@ -12,6 +12,7 @@ from travio_inventory.seats.commands import (
     AvailabilityQuery,
     BlockSeatsCommand,
     ConfirmHoldCommand,
+    ControlSalesCommand,
     ExtendHoldCommand,
     GiveBackCommand,
     HoldRef,
@@ -141,6 +142,15 @@ def order_asked(message: Fields) -> tuple[Actor, OrderQuery]:
 def seat_asked(message: Fields) -> tuple[Actor, SeatQuery]:
     """Read ExplainSeatRequest."""
     return _asked(message, tenant_of, _seat_query)
+
+
+def sales_asked(message: Fields) -> tuple[Actor, ControlSalesCommand]:
+    """Read ControlSalesRequest."""
+    return _asked(
+        message,
+        tenant_of,
+        lambda message: ControlSalesCommand(trip_id=message.trip_id, action=decoding.sales_action(message.action)),
+    )
 
 
 def trip_asked(message: Fields) -> tuple[Actor, Trip]:

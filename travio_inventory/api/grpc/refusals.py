@@ -62,6 +62,9 @@ TABLE: Mapping[type[Refusal], WireStatus] = {
     errors.HoldConfirmed: WireStatus(Status.FAILED_PRECONDITION, 409),
     errors.BookingCancelled: WireStatus(Status.FAILED_PRECONDITION, 410),
     errors.ExtensionTooLong: WireStatus(Status.FAILED_PRECONDITION, 409),
+    errors.SalesClosed: WireStatus(Status.FAILED_PRECONDITION, 409),
+    errors.Departed: WireStatus(Status.FAILED_PRECONDITION, 409),
+    errors.TripCancelled: WireStatus(Status.FAILED_PRECONDITION, 409),
     errors.HoldNotFound: WireStatus(Status.NOT_FOUND, 404),
     errors.TripNotFound: WireStatus(Status.NOT_FOUND, 404),
     errors.NotOnWaitlist: WireStatus(Status.NOT_FOUND, 404),
@@ -146,12 +149,22 @@ def _metadata(refusal: Refusal) -> dict[str, str]:
             return {"until": str(until_ms // 1_000)}
         case PermissionDenied(scope=scope):
             return {"scope": scope}
-        case errors.InvalidJourney(candidates=candidates):
-            return {"candidates": ",".join(f"{first}-{last}" for first, last in candidates)} if candidates else {}
         case errors.ReplyTooLarge(sections=sections):
             return {"sections": _named(sections)} if sections else {}
         case errors.HoldLimitReached(holds_max=holds_max):
             return {"holds_max": str(holds_max)}
+        case _:
+            return _of_trip(refusal)
+
+
+def _of_trip(refusal: Refusal) -> dict[str, str]:
+    match refusal:
+        case errors.InvalidJourney(candidates=candidates):
+            return {"candidates": ",".join(f"{first}-{last}" for first, last in candidates)} if candidates else {}
+        case errors.SalesClosed(state=state):
+            return {"state": state}
+        case errors.Departed(departed_at_s=departed_at_s):
+            return {"at": str(departed_at_s)}
         case _:
             return {}
 

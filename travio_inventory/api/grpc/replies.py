@@ -18,6 +18,7 @@ from travio_inventory.seats.hold import (
     base_id,
 )
 from travio_inventory.seats.layout import Feature, Section
+from travio_inventory.seats.offer import Offer
 from travio_inventory.seats.opening import Opening
 from travio_inventory.seats.refusals import CONTENTION, HoldLimitReached, SeatContended, SeatHeld, SeatTaken
 from travio_inventory.seats.trip import Trip
@@ -146,8 +147,13 @@ def progress(opening: Opening) -> v1.OpeningProgress:
     return v1.OpeningProgress(cells_done=opening.cells_done, cells_total=opening.cells)
 
 
-def defined(trip: Trip) -> bytes:
+def state_of(offer: Offer) -> v1.TripState:
+    return v1.TripState[offer.state.name]
+
+
+def defined(offer: Offer) -> bytes:
     """GetTripResponse; without the seats where they are too many for one message."""
+    trip = offer.trip
     segments = [
         v1.SegmentDefinition(
             segment_index=index,
@@ -194,6 +200,9 @@ def defined(trip: Trip) -> bytes:
         time_zone=trip.time_zone,
         station_names=dict(trip.station_names),
         seat_count=len(trip.seats),
+        state=state_of(offer),
+        version=offer.version,
+        opened_at=offer.opened_at_ms // 1_000,
     )
     return bytes(reply)
 

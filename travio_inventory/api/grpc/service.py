@@ -124,6 +124,7 @@ class InventoryService:
                 "GetManifest": self.get_manifest,
                 "GetOrderBookings": self.get_order_bookings,
                 "ExplainSeat": self.explain_seat,
+                "ControlSales": self.control_sales,
             },
         )
 
@@ -225,13 +226,13 @@ class InventoryService:
     async def get_trip(self, message: Message) -> v1.GetTripResponse | bytes:
         actor, trip_id = messages.trip_named(message)
         try:
-            trip = await self._inventory.read_trips.one(actor, trip_id)
+            offer = await self._inventory.read_trips.one(actor, trip_id)
         except TripOpening:
             opening = await self._inventory.read_trips.opening(actor, trip_id)
             return v1.GetTripResponse(
                 trip_id=trip_id, organization_id=actor.organization, opening=replies.progress(opening)
             )
-        return await off_loop(len(trip.seats) * SEATS_WRITTEN_AS, replies.defined, trip)
+        return await off_loop(len(offer.trip.seats) * SEATS_WRITTEN_AS, replies.defined, offer)
 
     # What the organization reads.
 
@@ -247,6 +248,10 @@ class InventoryService:
 
     async def explain_seat(self, message: Message) -> v1.ExplainSeatResponse:
         return explained(await self._inventory.explain_seat(*messages.seat_asked(message)))
+
+    async def control_sales(self, message: Message) -> v1.ControlSalesResponse:
+        changed = await self._inventory.control_sales(*messages.sales_asked(message))
+        return v1.ControlSalesResponse(state=replies.state_of(changed), version=changed.version)
 
     # Waiting lists.
 

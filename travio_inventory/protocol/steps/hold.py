@@ -10,7 +10,7 @@ from travio_inventory.protocol.claims import AlreadyThere, Contended, Lost, NotM
 from travio_inventory.protocol.fencing import REFUSED, RETRY
 from travio_inventory.protocol.hold import Aborted, Confirmed, Forgotten, Held
 from travio_inventory.protocol.index_entries import SENT_WITHIN_MS
-from travio_inventory.protocol.ledger import Answered, Ledger, Proceed
+from travio_inventory.protocol.ledger import Answered, Entered, Ledger, Proceed
 from travio_inventory.protocol.resource import H, Request, Resource
 from travio_inventory.protocol.rolling_forward import RollingForward
 from travio_inventory.protocol.sending import Sender
@@ -58,6 +58,25 @@ class Holding(Generic[H]):
             if hold is not None:
                 return hold
         raise self._contended(request.hold(hold_id, as_of_ms))
+
+    async def held_before(self, request: Request[H], *, settles: bool) -> H | None:
+        """See Holds. The id that the key is bound to is fenced; with `settles` one is bound to it first."""
+        as_of_ms = self._clock.now_ms()
+        if settles:
+            entered: Entered | None = await self._ledger.enter(request, request.new_id(self._sender.new_digest()))
+        else:
+            entered = await self._ledger.look(request)
+        match entered:
+            case Answered(hold_id=bound, row=row):
+                return await self._answer(request, bound, row, as_of_ms)
+            case Proceed(hold_id=bound):
+                fenced = await self._attempts.fence(request.hold(bound, as_of_ms), NotMade())
+                if fenced.get("status") != "aborted" or fenced.get("reason") == REFUSED:
+                    return await self._answer(request, bound, fenced, as_of_ms)
+                await self._rolling.given_back(request.hold(bound, as_of_ms).with_state(Aborted(RETRY)))
+                return None
+            case None:
+                return None
 
     async def _attempt(
         self, request: Request[H], hold_id: str, began: tuple[int, int], *, is_private: bool

@@ -1,16 +1,16 @@
 """Late confirm: books what an expired hold had claimed under its late id, by the protocol of a hold."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Generic, assert_never
 
 from travio_inventory.kernel.refusals import BackendUnavailable, OutcomeUnknown
 from travio_inventory.protocol.attempts import Attempts
-from travio_inventory.protocol.batches import FOR_EVER, Row
+from travio_inventory.protocol.batches import FOR_EVER, Row, StoreUnavailable
 from travio_inventory.protocol.claims import AlreadyThere, Contended, Lost, NotMade, Unanswered, Won
 from travio_inventory.protocol.fencing import REFUSED, Fencing
 from travio_inventory.protocol.hold import Aborted, Confirmed, Expired, late_id
 from travio_inventory.protocol.refusals import HoldExpired
-from travio_inventory.protocol.resource import H, Hold, Resource
+from travio_inventory.protocol.resource import H, Hold, Resource, Taken
 from travio_inventory.protocol.rolling_forward import RollingForward
 from travio_inventory.protocol.sending import Sender
 from travio_inventory.protocol.steps.aims import has_more
@@ -51,7 +51,11 @@ class LateConfirming(Generic[H]):
             booking = self._late_booking(hold, row, asked, parts)
             await self._rolling.settled(booking, as_of_ms=as_of_ms)
             return booking
-        booking = (hold if parts is None else hold.keeping(parts, asked)).booked_late(asked)
+        sold_still = await self._sold_still((hold if parts is None else hold.keeping(parts, asked)).booked_late(asked))
+        if sold_still is None:
+            await self._refused(hold, ())
+            return None
+        booking = sold_still
         kept = self._deciding.kept_as_expired(hold, FOR_EVER)
         claimed, others_sent = await self._attempts.claim([booking], self._sender.clock.now_ms(), [kept])
         match claimed.result:
@@ -66,13 +70,27 @@ class LateConfirming(Generic[H]):
                 taken = why.taken if isinstance(why, Lost) else ()
             case _:
                 assert_never(claimed.result)
-        fenced = await self._fencing.fence(
-            hold.organization, booking.id, REFUSED, self._resource.kept(taken, hold.claimant)
-        )
+        sent = (booking, claimed.as_of_ms) if others_sent else None
+        await self._refused(hold, taken, sent)
+        return None
+
+    async def _sold_still(self, booking: H) -> H | None:
+        """See `Resource.late`. Raises BackendUnavailable."""
+        try:
+            return await self._resource.late(self._sender.batches, booking, self._sender.clock.now_ms())
+        except StoreUnavailable:
+            raise BackendUnavailable from None
+
+    async def _refused(self, hold: H, taken: Sequence[Taken], sent: tuple[H, int] | None = None) -> None:
+        """Fence the late id, and say so; return if a booking stands there instead. `sent` is the late booking with
+        claims elsewhere, and when they were sent.
+        """
+        kept = self._resource.kept(taken, hold.claimant)
+        fenced = await self._fencing.fence(hold.organization, late_id(hold.id), REFUSED, kept)
         if fenced.get("status") != "aborted":
-            return None
-        if others_sent:
-            await self._rolling.settled(booking.with_state(Aborted(REFUSED)), as_of_ms=claimed.as_of_ms)
+            return
+        if sent is not None:
+            await self._rolling.settled(sent[0].with_state(Aborted(REFUSED)), as_of_ms=sent[1])
         raise HoldExpired(_at_ms(hold))
 
     def _late_booking(self, hold: H, row: Row, asked: Confirmed, parts: Collection[str] | None) -> H:

@@ -101,7 +101,7 @@ class Closing:
             if cell not in standing:
                 free.append(Write(cell, ABSENT, CLOSED))
             elif standing[cell].get("status") == "available":
-                free.append(Write(cell, seat_rows.IF_AVAILABLE, CLOSED))
+                free.append(Write(cell, {"status": "available"}, CLOSED))
         for portion in portions(free):
             await visit.write(partition, portion)
 

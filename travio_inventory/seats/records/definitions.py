@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from travio_inventory.kernel.clock import Clock
 from travio_inventory.kernel.off_loop import off_loop
 from travio_inventory.kernel.refusals import BackendUnavailable
-from travio_inventory.protocol.batches import ABSENT, Batches, Row, StoreUnavailable, Write
+from travio_inventory.protocol.batches import ABSENT, Batches, StoreUnavailable, Write
+from travio_inventory.seats.offer import Offer
 from travio_inventory.seats.opening import Opening, Portions
 from travio_inventory.seats.records import seat_rows, trip_rows
 from travio_inventory.seats.records.listed_trips import listed
@@ -61,13 +62,11 @@ class Definitions:
     async def _begin(self, trip: Trip, new: Written, *, send_by: float) -> TripRow:
         """The row that stands after an attempt to make it."""
         stage = Stage.OPENING if self._portions.is_opened_later(trip) else Stage.ON_SALE
-        row = TripRow(new.definition, self._clock.now_ms(), stage)
-        values: Row = {"definition": row.definition, "opened_at_ms": row.opened_at_ms}
+        row = TripRow(new.definition, self._clock.now_ms(), stage, about=trip_rows.about(trip))
         entries = [listed(trip, row.opened_at_ms)]
         if stage is Stage.OPENING:
-            values = {**values, "stage": stage.value}
             entries.append(opening_entry(trip.key, row.opened_at_ms))
-        partition, write = trip_rows.partition(trip.key), Write(TRIP, ABSENT, values)
+        partition, write = trip_rows.partition(trip.key), Write(TRIP, ABSENT, row.first)
         found = await until_known(self._batches, partition, [write], entries, send_by=send_by)
         return TripRow.read(found[TRIP]) if found else row
 
@@ -83,17 +82,19 @@ class Definitions:
                 standing = await until_known(self._batches, partition, writes, send_by=send_by)
                 missing = [cell for cell in missing if cell not in standing] if standing else []
 
-    async def find(self, key: TripKey) -> Trip | None:
+    async def find(self, key: TripKey, known: Offer | None = None) -> Offer | None:
         """See Trips."""
         row = await self._read(key)
         if row is None or row.stage not in OPENED:
             return None
         if row.stage is Stage.OPENING:
             raise TripOpening
+        if known is not None and (row.opened_at_ms, row.defined) == (known.opened_at_ms, known.defined):
+            return row.offer(known.trip)
         trip = await self._seats.read(key, row.definition)
         if trip is None:
             raise BackendUnavailable  # it is being forgotten at this moment
-        return trip
+        return row.offer(trip)
 
     async def opening(self, key: TripKey) -> Opening | None:
         """See Trips."""

@@ -21,9 +21,14 @@ class SeatHolds(HoldProtocol[Hold]):
     """Implements `seats.ports.Holds` over conditional batches."""
 
     def __init__(
-        self, sender: Sender, watch: HoldWatch[Hold], background: Callable[[Coroutine[Any, Any, None]], None]
+        self,
+        sender: Sender,
+        watch: HoldWatch[Hold],
+        background: Callable[[Coroutine[Any, Any, None]], None],
+        *,
+        sells_departed: bool = False,
     ) -> None:
-        super().__init__(sender, Seats(), watch, background)
+        super().__init__(sender, Seats(sells_departed=sells_departed), watch, background)
         self._blocks = SeatBlocks(self)
 
     async def page(self, actor: Actor, *, trip: str, ended: bool, after: str, most: int) -> HoldPage:
@@ -38,9 +43,9 @@ class SeatHolds(HoldProtocol[Hold]):
         except StoreUnavailable:
             raise BackendUnavailable from None
 
-    async def block(self, trip: Trip, reasons: Mapping[str, str]) -> None:
+    async def block(self, trip: Trip, reasons: Mapping[str, str], *, period: int = 0) -> None:
         """See Holds."""
-        await self._blocks.block(trip, reasons)
+        await self._blocks.block(trip, reasons, period=period)
 
     async def unblock(self, trip: Trip, seat: str) -> bool:
         """See Holds."""

@@ -32,13 +32,13 @@ class SeatBlocks:
         self._deciding = holds.deciding
         self._rolling = holds.rolling
 
-    async def block(self, trip: Trip, reasons: Mapping[str, str]) -> None:
+    async def block(self, trip: Trip, reasons: Mapping[str, str], *, period: int) -> None:
         """See Holds. A hold by the house for each seat, all of them committed by the home batch of the first: so each
         is unblocked by itself. A seat that turns out to be blocked already is left to whoever blocked it.
         """
         left = dict(reasons)
         for _ in range(BLOCKINGS_MAX):
-            holds = self._holds(trip, left)
+            holds = [hold.in_period(period) for hold in self._holds(trip, left)]
             match await self._group(holds):
                 case None:
                     return

@@ -14,7 +14,8 @@ from travio_inventory.seats.trip import Journey, TripKey
 FREE: Row = {"status": "available", "owner": None, "until_ms": None, "since_ms": None}
 NEW_CELL: Row = {"status": "available"}
 """A cell that nobody had yet: on CQL a null that is written is a tombstone, so there is none."""
-IF_AVAILABLE: Row = {"status": "available"}
+IF_AVAILABLE: Row = {"status": "available", "period": None}
+"""In the first period of a trip's sale."""
 OFF_SALE = frozenset({CLOSED, FORGOTTEN})
 """What a cell says of itself whose trip is being forgotten: nobody has it, and nobody can have it any more."""
 
@@ -65,6 +66,11 @@ def names(home: Row, cell: RowKey) -> bool:
         return True
     journey = range(number(home, "first_segment"), number(home, "last_segment") + 1)
     return cell.segment in journey and any(seat == cell.id for _, seat in _places(home))
+
+
+def if_available(period: int) -> Row:
+    """The condition of a claim in that period of the trip's sale."""
+    return {"status": "available", "period": period} if period else IF_AVAILABLE
 
 
 def cell_status(home: Row) -> str:

@@ -13,8 +13,10 @@ from travio_inventory.seats.hold import (
     HoldState,
     Recorded,
 )
-from travio_inventory.seats.records import seat_rows
-from travio_inventory.seats.refusals import SeatContended, SeatTaken, TakenCell, TripOpening
+from travio_inventory.seats.offer import check_sale
+from travio_inventory.seats.records import seat_rows, trip_rows
+from travio_inventory.seats.records.trip_rows import TRIP, Stage, TripRow
+from travio_inventory.seats.refusals import NotOnSale, SeatContended, SeatTaken, TakenCell, TripOpening
 from travio_inventory.seats.taken import fit_to_keep, refusal_of
 
 CONTENDED_RETRY_MS = 300
@@ -26,6 +28,9 @@ class Seats:
 
     table = Table.SEAT_GROUPS
     kind = Kind.CELL
+
+    def __init__(self, *, sells_departed: bool = False) -> None:
+        self._sells_departed = sells_departed
 
     def partitions(self, hold: Hold) -> Sequence[Partition]:
         """See Resource."""
@@ -60,6 +65,19 @@ class Seats:
         """See Resource."""
         return event_rows.event_of(hold, step_to(hold), at)
 
+    async def late(self, batches: Batches, booking: Hold, now_ms: int) -> Hold | None:
+        """See Resource. What is known of the trip may be old, so its row is read."""
+        standing = await batches.get(trip_rows.partition(booking.trip), [TRIP])
+        row = TripRow.read(standing.get(TRIP, {}))
+        if row.stage is not Stage.ON_SALE or not row.about:
+            return None
+        departs_at_s = row.departs_at_s(booking.journey.first)
+        try:
+            check_sale(row.state, departs_at_s, now_ms, sells_departed=self._sells_departed)
+        except NotOnSale:
+            return None
+        return booking.in_period(row.period)
+
     def depends_on(self, _partition: Partition, _keys: Sequence[RowKey]) -> Sequence[RowKey]:
         """A cell says all that is asked of it in the batch's own conditions."""
         return ()
@@ -70,9 +88,9 @@ class Seats:
         if claim.until_ms is not None:
             values = {**values, "until_ms": claim.until_ms}
         return [
-            Write(cell, seat_rows.IF_AVAILABLE, own)
+            Write(cell, free, own)
             for hold in claim.holds
-            for own in ({**values, "owner": hold.id},)
+            for free, own in ((seat_rows.if_available(hold.period), {**values, "owner": hold.id}),)
             for cell in self.keys(hold, claim.partition)
         ]
 
@@ -100,6 +118,7 @@ class Seats:
     async def in_the_way(self, _batches: Batches, claim: Claim[Hold], standing: Rows) -> InTheWay:
         """See Resource."""
         cells = {cell: hold.id for hold in claim.holds for cell in self.keys(hold, claim.partition)}
+        periods = {cell: hold.period for hold in claim.holds for cell in self.keys(hold, claim.partition)}
         owned = sum(1 for cell, owner in cells.items() if standing.get(cell, {}).get("owner") == owner)
         own = OwnShare.ALL if owned == len(cells) else OwnShare.SOME if owned else OwnShare.NONE
         obstacles = [
@@ -107,7 +126,7 @@ class Seats:
             for cell, owner in cells.items()
             if (row := standing.get(cell, {})).get("owner") not in (None, owner)
         ]
-        is_made = all(standing.get(cell, _GONE).get("status") not in seat_rows.OFF_SALE for cell in cells)
+        is_made = all(_is_made(standing.get(cell, _GONE), period) for cell, period in periods.items())
         return InTheWay(own, is_made, obstacles, standing)
 
     def decide(self, findings: Findings[Hold], _before: Findings[Hold] | None) -> Decision:
@@ -145,6 +164,11 @@ class Seats:
     def no_again(self, fenced: Row, claimant: str) -> SeatTaken:
         """See Resource."""
         return refusal_of(seat_rows.read_taken(fenced), claimant)
+
+
+def _is_made(cell: Row, period: int) -> bool:
+    """Whether the cell is one of that period of the trip's sale."""
+    return cell.get("status") not in seat_rows.OFF_SALE and rows.number(cell, "period") == period
 
 
 def contended(seats: Iterable[str]) -> SeatContended:

@@ -1,11 +1,13 @@
-"""The row of a trip: its definition, in which of its lives it is, and how far it is forgotten."""
+"""The row of a trip: its definition, whether it is sold, in which of its lives it is, and how far it is forgotten."""
 
 from enum import StrEnum
+from json import dumps, loads
 from typing import NamedTuple, Self
 
 from travio_inventory.protocol import rows
 from travio_inventory.protocol.batches import Kind, Partition, Row, RowKey, Table
-from travio_inventory.seats.trip import TripKey
+from travio_inventory.seats.offer import Offer, SalesState
+from travio_inventory.seats.trip import Trip, TripKey
 
 TRIP = RowKey(Kind.TRIP, "")
 
@@ -38,12 +40,20 @@ OPENED = (Stage.OPENING, Stage.ON_SALE)
 
 
 class TripRow(NamedTuple):
-    """What the row says; `opened_at_ms` tells the lives of one id apart."""
+    """What the row says; `opened_at_ms` tells the lives of one id apart. `sales` says whether the house closed them,
+    and `halt` how far it is frozen or cancelled ("" if it is not).
+    """
 
     definition: str
     opened_at_ms: int
     stage: Stage
     seeded: int = 0
+    version: int = 1
+    defined: int = 1
+    about: str = ""
+    sales: str = ""
+    halt: str = ""
+    period: int = 0
 
     @classmethod
     def read(cls, row: Row) -> Self:
@@ -53,7 +63,60 @@ class TripRow(NamedTuple):
             rows.number(row, "opened_at_ms"),
             Stage(rows.text(row, "stage")),
             rows.number(row, "seeded"),
+            rows.number(row, "version"),
+            rows.number(row, "defined"),
+            rows.text(row, "about"),
+            rows.text(row, "sales"),
+            rows.text(row, "halt"),
+            rows.number(row, "period"),
         )
+
+    @property
+    def first(self) -> Row:
+        """The row of a trip that is opened."""
+        values: Row = {
+            "definition": self.definition,
+            "opened_at_ms": self.opened_at_ms,
+            "version": self.version,
+            "defined": self.defined,
+            "about": self.about,
+        }
+        return {**values, "stage": self.stage.value} if self.stage.value else values
+
+    @property
+    def state(self) -> SalesState:
+        """Whether it is sold."""
+        return SalesState(self.halt or self.sales or SalesState.OPEN)
+
+    @property
+    def seen(self) -> Row:
+        """The condition that nothing of it has changed."""
+        return {"opened_at_ms": self.opened_at_ms, "version": self.version, "stage": self.stage.value or None}
+
+    def changed(self, values: Row) -> Self:
+        """The row with these values."""
+        return self.read({**self._asdict(), "stage": self.stage.value, **values})
+
+    def departs_at_s(self, segment: int) -> int:
+        """When the trip leaves on that segment, 0 where that is not known."""
+        return int(loads(self.about)["departs"][segment])
+
+    def offer(self, trip: Trip) -> Offer:
+        """The trip of this definition, as it is offered."""
+        return Offer(trip, self.state, self.period, self.version, self.defined, self.opened_at_ms)
+
+
+def about(trip: Trip) -> str:
+    """What is read of a definition without reading it."""
+    first, last = trip.segments[0], trip.segments[-1]
+    plain = {
+        "origin": first.origin,
+        "destination": last.destination,
+        "departs": [segment.departs_at_s for segment in trip.segments],
+        "arrives": last.arrives_at_s,
+        "seats": len(trip.seats),
+    }
+    return dumps(plain, separators=(",", ":"))
 
 
 def partition(key: TripKey) -> Partition:

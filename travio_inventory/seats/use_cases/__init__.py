@@ -6,6 +6,7 @@ from travio_inventory.seats.use_cases.block_seats import BlockSeats
 from travio_inventory.seats.use_cases.cancel_booking import CancelBooking
 from travio_inventory.seats.use_cases.check_availability import CheckAvailability
 from travio_inventory.seats.use_cases.confirm_hold import ConfirmHold
+from travio_inventory.seats.use_cases.control_sales import ControlSales
 from travio_inventory.seats.use_cases.expire_holds import ExpireHolds
 from travio_inventory.seats.use_cases.explain_seat import ExplainSeat
 from travio_inventory.seats.use_cases.extend_hold import ExtendHold
@@ -29,6 +30,7 @@ class Inventory:
 
     read_trips: ReadTrips
     open_trip: OpenTrip
+    control_sales: ControlSales
     hold_seats: HoldSeats
     confirm_hold: ConfirmHold
     release_hold: ReleaseHold

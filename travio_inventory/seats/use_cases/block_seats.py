@@ -7,6 +7,7 @@ from travio_inventory.kernel.actor import Actor, Scope
 from travio_inventory.kernel.limits import CELLS_PER_HOLD_MAX, SEATS_BLOCKED_AT_ONCE_MAX
 from travio_inventory.kernel.refusals import OutcomeUnknown, RetryableRefusal, Violation
 from travio_inventory.seats.commands import BlockSeatsCommand
+from travio_inventory.seats.offer import Offer
 from travio_inventory.seats.ports import Holds
 from travio_inventory.seats.refusals import InvalidSeats, TripOpening
 from travio_inventory.seats.trip import Trip, TripKey, first_repeated
@@ -39,17 +40,21 @@ class BlockSeats:
         BackendUnavailable, OutcomeUnknown.
         """
         actor.needs(Scope.SEATS_BLOCK)
-        trip = await self._trips.get(TripKey(actor.organization, command.trip_id))
-        _check(trip, command)
+        key = TripKey(actor.organization, command.trip_id)
+        offer = await self._trips.offer(key)
+        _check(offer.trip, command)
         try:
-            return await self._steps.run(self._update(trip, command.blocked, command.unblocked))
+            return await self._steps.run(self._update(offer, command.blocked, command.unblocked))
         except TripOpening:
-            await self._trips.check(trip.key)
-            raise
+            now = await self._trips.check(key)
+            if now.period == offer.period:
+                raise
+            return await self._steps.run(self._update(now, command.blocked, command.unblocked))
 
-    async def _update(self, trip: Trip, reasons: Mapping[str, str], unblocked: Sequence[str]) -> SeatsUpdated:
+    async def _update(self, offer: Offer, reasons: Mapping[str, str], unblocked: Sequence[str]) -> SeatsUpdated:
+        trip = offer.trip
         if reasons:
-            await self._holds.block(trip, reasons)
+            await self._holds.block(trip, reasons, period=offer.period)
         changed: list[str] = []
         for seat in unblocked:
             try:

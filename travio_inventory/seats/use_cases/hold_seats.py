@@ -15,8 +15,9 @@ from travio_inventory.kernel.refusals import InvalidRequest, Refusal, Violation
 from travio_inventory.seats.commands import HoldSeatsCommand
 from travio_inventory.seats.hold import Hold, HoldRequest
 from travio_inventory.seats.limits import SeatLimits
+from travio_inventory.seats.offer import Offer, SalesState
 from travio_inventory.seats.ports import Attempt, Cell, Gate, Holds, Locked, Passed, SeatGroupKey, Taken
-from travio_inventory.seats.refusals import Decided, SeatContended, TakenCell, TripOpening
+from travio_inventory.seats.refusals import Decided, NotOnSale, SeatContended, TakenCell, TripOpening
 from travio_inventory.seats.taken import is_final, refusal_of
 from travio_inventory.seats.trip import TripKey
 from travio_inventory.seats.use_cases.settling import Settling
@@ -37,6 +38,8 @@ class HoldTimes:
     ttl_s_max: int
     total_s_max: int
     gate_ttl_ms: int = 5_000
+    sells_departed: bool = False
+    """Whether journeys are sold whose first stop the trip has left."""
 
     def ttl_s(self, asked_s: int) -> int:
         """The seconds that a request for `asked_s` gets; 0 or less means the default. Raises InvalidRequest."""
@@ -76,24 +79,47 @@ class HoldSeats:
     async def __call__(self, actor: Actor, command: HoldSeatsCommand) -> Hold:
         """The hold, also if this key created it before. With `settles` the store answers, whatever the gate remembers.
 
-        Raises PermissionDenied, InvalidRequest, InvalidSeats, TripNotFound, Overloaded, SeatHeld, SeatUnavailable and
-        SeatContended (from the gate, or from the store: see `Decided`), and all that `Holds.hold` raises.
+        Raises PermissionDenied, InvalidRequest, InvalidSeats, TripNotFound, NotOnSale, Overloaded, SeatHeld,
+        SeatUnavailable and SeatContended (from the gate, or from the store: see `Decided`), and all that `Holds.hold`
+        raises.
         """
         actor.needs(Scope.SEATS_HOLD)
-        trip = await self._trips.get(TripKey(actor.organization, command.trip_id))
+        key = TripKey(actor.organization, command.trip_id)
+        offer = await self._trips.offer(key)
+        if offer.state is not SalesState.OPEN:
+            offer = await self._trips.check(key)  # it may have been opened since
+        try:
+            return await self._of(offer, actor, command)
+        except TripOpening:
+            now = await self._trips.check(key)
+            if now.period == offer.period:
+                raise
+            return await self._of(now, actor, command)  # it was sold from by what is over
+
+    async def _of(self, offer: Offer, actor: Actor, command: HoldSeatsCommand) -> Hold:
+        trip = offer.trip
         journey = self._trips.journey(trip, command.ends)
         self._limits.check_hold(len(command.seat_ids), journey)
         seats = trip.in_layout_order(command.seat_ids)
         ttl_ms = self._times.ttl_s(command.ttl_s) * 1_000
         key, settles = command.key, command.settles
         token = f"{self._process}-{next(self._attempts)}"
-        request = HoldRequest(actor, trip, journey, seats, ttl_ms, key, max(command.ttl_s, 0), token)
-        try:
-            with self._settling.turn(actor) if settles else nullcontext():
-                return await self._hold(request, Attempt(token, request.claimant, key is not None, settles))
-        except TripOpening:
-            await self._trips.check(trip.key)
-            raise
+        asked_s = max(command.ttl_s, 0)
+        request = HoldRequest(actor, trip, journey, seats, ttl_ms, key, asked_s, token, offer.period)
+        with self._settling.turn(actor) if settles else nullcontext():
+            try:
+                offer.check_sale(journey, self._clock.now_ms(), sells_departed=self._times.sells_departed)
+            except NotOnSale as refusal:
+                return await self._held_before(request, refusal, settles=settles)
+            return await self._hold(request, Attempt(token, request.claimant, key is not None, settles))
+
+    async def _held_before(self, request: HoldRequest, refusal: NotOnSale, *, settles: bool) -> Hold:
+        """What the key made while the trip was on sale. Raises the refusal where that is nothing."""
+        if request.key is not None:
+            found = await self._steps.run(self._holds.held_before(request, settles=settles))
+            if found is not None:
+                return found
+        raise refusal
 
     async def _hold(self, request: HoldRequest, attempt: Attempt) -> Hold:
         cells = _cells(request)

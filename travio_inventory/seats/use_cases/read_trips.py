@@ -3,6 +3,7 @@
 from travio_inventory.kernel.actor import Actor, Scope
 from travio_inventory.seats.commands import TripId
 from travio_inventory.seats.hold import Hold
+from travio_inventory.seats.offer import Offer
 from travio_inventory.seats.opening import Opening
 from travio_inventory.seats.ports import Trips
 from travio_inventory.seats.refusals import HoldNotFound, TripNotFound
@@ -17,10 +18,10 @@ class ReadTrips:
         self._trips = trips
         self._stored = stored
 
-    async def one(self, actor: Actor, trip_id: TripId) -> Trip:
-        """Raises PermissionDenied, TripNotFound, TripOpening, BackendUnavailable."""
+    async def one(self, actor: Actor, trip_id: TripId) -> Offer:
+        """The trip as it is offered. Raises PermissionDenied, TripNotFound, TripOpening, BackendUnavailable."""
         actor.needs(Scope.TRIPS_READ)
-        return await self._trips.get(TripKey(actor.organization, trip_id))
+        return await self._trips.offer(TripKey(actor.organization, trip_id))
 
     async def opening(self, actor: Actor, trip_id: TripId) -> Opening:
         """How far it is opened. Raises PermissionDenied, TripNotFound, BackendUnavailable."""

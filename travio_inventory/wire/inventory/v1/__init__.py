@@ -14,6 +14,8 @@ __all__ = (
     "ConfirmBookingRequest",
     "ConfirmBookingResponse",
     "ConfirmedSeat",
+    "ControlSalesRequest",
+    "ControlSalesResponse",
     "DirectionOfTravel",
     "ExplainSeatRequest",
     "ExplainSeatResponse",
@@ -57,6 +59,7 @@ __all__ = (
     "PassengerSeat",
     "ReleaseSeatsRequest",
     "ReleaseSeatsResponse",
+    "SalesAction",
     "SeatAvailability",
     "SeatCell",
     "SeatConfiguration",
@@ -71,6 +74,7 @@ __all__ = (
     "SeatUpdate",
     "SectionDefinition",
     "SegmentDefinition",
+    "TripState",
     "UpdateInventoryRequest",
     "UpdateInventoryResponse",
     "WaitlistEntry",
@@ -168,6 +172,50 @@ class HoldStatus(betterproto2.Enum):
         }
 
 
+class SalesAction(betterproto2.Enum):
+    UNSPECIFIED = 0
+
+    CLOSE = 1
+    """
+    Take no new holds. Every process goes by it within seconds (TRAVIO_TRIP_CHANGE_SECONDS).
+    """
+
+    REOPEN = 2
+    """
+    Take new holds again.
+    """
+
+    FREEZE = 3
+    """
+    Take no new holds; from the answer on no process does, whatever it knows of the trip.
+    """
+
+    UNFREEZE = 4
+    """
+    End a freeze. Sales that were closed stay closed.
+    """
+
+    @classmethod
+    def betterproto_value_to_renamed_proto_names(cls) -> dict[int, str]:
+        return {
+            0: "SALES_ACTION_UNSPECIFIED",
+            1: "SALES_ACTION_CLOSE",
+            2: "SALES_ACTION_REOPEN",
+            3: "SALES_ACTION_FREEZE",
+            4: "SALES_ACTION_UNFREEZE",
+        }
+
+    @classmethod
+    def betterproto_renamed_proto_names_to_value(cls) -> dict[str, int]:
+        return {
+            "SALES_ACTION_UNSPECIFIED": 0,
+            "SALES_ACTION_CLOSE": 1,
+            "SALES_ACTION_REOPEN": 2,
+            "SALES_ACTION_FREEZE": 3,
+            "SALES_ACTION_UNFREEZE": 4,
+        }
+
+
 class SeatStatus(betterproto2.Enum):
     """
     The status of a seat on the requested journey.
@@ -247,6 +295,56 @@ class SeatTraceSource(betterproto2.Enum):
             "SEAT_TRACE_SOURCE_HOLD": 1,
             "SEAT_TRACE_SOURCE_REFUSAL": 2,
             "SEAT_TRACE_SOURCE_EVENT": 3,
+        }
+
+
+class TripState(betterproto2.Enum):
+    """
+    Whether a trip is sold. Only OPEN takes new holds; what is held goes on, until the trip is cancelled.
+    """
+
+    UNSPECIFIED = 0
+
+    OPEN = 1
+
+    CLOSED = 2
+
+    FREEZING = 3
+    """
+    A freeze was begun, and not yet answered: repeat it.
+    """
+
+    FROZEN = 4
+
+    CANCELLING = 5
+    """
+    The cancellation was begun: holds are being released and bookings cancelled.
+    """
+
+    CANCELLED = 6
+
+    @classmethod
+    def betterproto_value_to_renamed_proto_names(cls) -> dict[int, str]:
+        return {
+            0: "TRIP_STATE_UNSPECIFIED",
+            1: "TRIP_STATE_OPEN",
+            2: "TRIP_STATE_CLOSED",
+            3: "TRIP_STATE_FREEZING",
+            4: "TRIP_STATE_FROZEN",
+            5: "TRIP_STATE_CANCELLING",
+            6: "TRIP_STATE_CANCELLED",
+        }
+
+    @classmethod
+    def betterproto_renamed_proto_names_to_value(cls) -> dict[str, int]:
+        return {
+            "TRIP_STATE_UNSPECIFIED": 0,
+            "TRIP_STATE_OPEN": 1,
+            "TRIP_STATE_CLOSED": 2,
+            "TRIP_STATE_FREEZING": 3,
+            "TRIP_STATE_FROZEN": 4,
+            "TRIP_STATE_CANCELLING": 5,
+            "TRIP_STATE_CANCELLED": 6,
         }
 
 
@@ -463,6 +561,28 @@ class ConfirmedSeat(betterproto2.Message):
 
 
 default_message_pool.register_message("inventory.v1", "ConfirmedSeat", ConfirmedSeat)
+
+
+@dataclass(eq=False, repr=False)
+class ControlSalesRequest(betterproto2.Message):
+    trip_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+    organization_id: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+
+    action: "SalesAction" = betterproto2.field(3, betterproto2.TYPE_ENUM, default_factory=lambda: SalesAction(0))
+
+
+default_message_pool.register_message("inventory.v1", "ControlSalesRequest", ControlSalesRequest)
+
+
+@dataclass(eq=False, repr=False)
+class ControlSalesResponse(betterproto2.Message):
+    state: "TripState" = betterproto2.field(1, betterproto2.TYPE_ENUM, default_factory=lambda: TripState(0))
+
+    version: "int" = betterproto2.field(2, betterproto2.TYPE_INT64)
+
+
+default_message_pool.register_message("inventory.v1", "ControlSalesResponse", ControlSalesResponse)
 
 
 @dataclass(eq=False, repr=False)
@@ -817,6 +937,15 @@ class GetTripResponse(betterproto2.Message):
     station_names: "dict[str, str]" = betterproto2.field(
         10, betterproto2.TYPE_MAP, map_meta=betterproto2.map_meta(betterproto2.TYPE_STRING, betterproto2.TYPE_STRING)
     )
+
+    state: "TripState" = betterproto2.field(20, betterproto2.TYPE_ENUM, default_factory=lambda: TripState(0))
+
+    version: "int" = betterproto2.field(21, betterproto2.TYPE_INT64)
+    """
+    How many changes the trip had, from 1: the opening.
+    """
+
+    opened_at: "int" = betterproto2.field(22, betterproto2.TYPE_INT64)
 
     opening: "OpeningProgress | None" = betterproto2.field(30, betterproto2.TYPE_MESSAGE, optional=True)
     """
@@ -2146,6 +2275,28 @@ class InventoryServiceStub(betterproto2_grpclib.ServiceStub):
             metadata=metadata,
         )
 
+    async def control_sales(
+        self,
+        message: "ControlSalesRequest",
+        *,
+        timeout: "float | None" = None,
+        deadline: "Deadline | None" = None,
+        metadata: "MetadataLike | None" = None,
+    ) -> "ControlSalesResponse":
+        """
+        Closes the sales of a trip, opens them again, freezes or unfreezes them. What is held goes on: it is extended,
+        confirmed and released. Repeated, it has the same answer.
+        """
+
+        return await self._unary_unary(
+            "/inventory.v1.InventoryService/ControlSales",
+            message,
+            ControlSalesResponse,
+            timeout=timeout,
+            deadline=deadline,
+            metadata=metadata,
+        )
+
 
 class NoopStub(betterproto2_grpclib.ServiceStub):
     """
@@ -2328,6 +2479,14 @@ class InventoryServiceBase(betterproto2_grpclib.ServiceBase):
 
         raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
 
+    async def control_sales(self, message: "ControlSalesRequest") -> "ControlSalesResponse":
+        """
+        Closes the sales of a trip, opens them again, freezes or unfreezes them. What is held goes on: it is extended,
+        confirmed and released. Repeated, it has the same answer.
+        """
+
+        raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
+
     async def __rpc_check_availability(
         self, stream: "grpclib.server.Stream[CheckAvailabilityRequest, CheckAvailabilityResponse]"
     ) -> None:
@@ -2476,6 +2635,14 @@ class InventoryServiceBase(betterproto2_grpclib.ServiceBase):
         response = await self.explain_seat(request)
         await stream.send_message(response)
 
+    async def __rpc_control_sales(
+        self, stream: "grpclib.server.Stream[ControlSalesRequest, ControlSalesResponse]"
+    ) -> None:
+        request = await stream.recv_message()
+        assert request is not None
+        response = await self.control_sales(request)
+        await stream.send_message(response)
+
     def __mapping__(self) -> "dict[str, grpclib.const.Handler]":
         return {
             "/inventory.v1.InventoryService/CheckAvailability": grpclib.const.Handler(
@@ -2597,6 +2764,12 @@ class InventoryServiceBase(betterproto2_grpclib.ServiceBase):
                 grpclib.const.Cardinality.UNARY_UNARY,
                 ExplainSeatRequest,
                 ExplainSeatResponse,
+            ),
+            "/inventory.v1.InventoryService/ControlSales": grpclib.const.Handler(
+                self.__rpc_control_sales,
+                grpclib.const.Cardinality.UNARY_UNARY,
+                ControlSalesRequest,
+                ControlSalesResponse,
             ),
         }
 

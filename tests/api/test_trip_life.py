@@ -1,0 +1,41 @@
+"""The life of a trip over a channel: sales are closed, frozen and open again, and refused in the service's words."""
+
+import pytest
+from grpclib.const import Status
+from grpclib.exceptions import GRPCError
+
+from tests.api.serving import Client, serving
+from travio_inventory.wire.inventory import v1
+from travio_inventory.wire.inventory.v1 import SalesAction, TripState
+
+
+async def control(client: Client, action: SalesAction) -> TripState:
+    request = v1.ControlSalesRequest(trip_id="T", organization_id="org", action=action)
+    return (await client.stub.control_sales(request)).state
+
+
+async def test_sales_are_closed_and_frozen_and_open_again() -> None:
+    async with serving() as client:
+        for action, state in (
+            (SalesAction.CLOSE, TripState.CLOSED),
+            (SalesAction.FREEZE, TripState.FROZEN),
+            (SalesAction.REOPEN, TripState.FROZEN),
+        ):
+            assert await control(client, action) is state
+            with pytest.raises(GRPCError) as refused:
+                await client.hold("u1", "1A")
+            assert refused.value.status is Status.FAILED_PRECONDITION
+            assert f"sales of this trip are {(state.name or '').lower()}" in str(refused.value.message)
+        assert await control(client, SalesAction.UNFREEZE) is TripState.OPEN
+        await client.hold("u1", "1A")
+        found = await client.stub.get_trip(v1.GetTripRequest(trip_id="T", organization_id="org"))
+        assert (found.state, found.version > 3, found.opened_at > 0) == (TripState.OPEN, True, True)
+
+
+@pytest.mark.parametrize("action", [0, 99])
+async def test_an_action_that_is_not_known_is_refused(action: int) -> None:
+    async with serving() as client:
+        with pytest.raises(GRPCError) as refused:
+            await control(client, SalesAction(action))
+        assert refused.value.status is Status.INVALID_ARGUMENT
+        assert "action: must be one of CLOSE, REOPEN, FREEZE, UNFREEZE" in str(refused.value.message)
