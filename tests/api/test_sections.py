@@ -7,7 +7,14 @@ from grpclib.const import Status
 
 from tests.api.serving import Client, refused, serving
 from travio_inventory.api.grpc import map_sizes
+from travio_inventory.api.grpc.summaries import SummaryReplies
 from travio_inventory.client import Direction, SeatMap, messages
+from travio_inventory.seats.seat import AVAILABLE, SOLD
+from travio_inventory.seats.seat_map import SeatMap as MapOfSeats
+from travio_inventory.seats.seat_map import encode_states
+from travio_inventory.seats.summary import ClassSummary, summaries
+from travio_inventory.seats.trip import Journey
+from travio_inventory.seats.use_cases.summarize_trip import TripSummary
 from travio_inventory.wire.inventory import v1
 from verification.kit.trips import train
 
@@ -122,3 +129,26 @@ async def test_a_summary_has_each_class_of_each_section_in_numbers() -> None:
         assert then.as_of
         async with refused(Status.INVALID_ARGUMENT, "section_id: this trip has no section 'c1'"):
             await summary("c1")
+
+
+async def test_a_section_is_counted_again_only_when_one_of_its_seats_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    counted: list[str] = []
+
+    def count(seat_map: MapOfSeats) -> tuple[ClassSummary, ...]:
+        counted.append(seat_map.section)
+        return summaries(seat_map)
+
+    monkeypatch.setattr("travio_inventory.api.grpc.summaries.summaries", count)
+    replies, trip = SummaryReplies(), train(per_group=4)
+    free, taken = encode_states([AVAILABLE] * 8), encode_states([SOLD] * 8)
+    first = await replies.summary(TripSummary(MapOfSeats(trip, Journey(0, 1), (free, free))))
+    assert await replies.summary(TripSummary(MapOfSeats(trip, Journey(0, 1), (free, free)))) == first
+    assert counted == ["c10", "c9"]
+    then = await replies.summary(TripSummary(MapOfSeats(trip, Journey(0, 1), (free, taken))))
+    assert counted == ["c10", "c9", "c9"]
+    lines = v1.GetTripSummaryResponse.FromString(then).classes
+    assert [(line.section_id, line.free, line.booked) for line in lines] == [
+        ("c10", 2, 0), ("c10", 2, 0), ("c9", 0, 2), ("c9", 0, 2),
+    ]  # fmt: skip
+    await replies.summary(TripSummary(MapOfSeats(trip, Journey(0, 0), (free, taken))))
+    assert len(counted) == 5

@@ -1,11 +1,10 @@
 """How many seats of each section and class are free, held, sold and off sale for a journey, and how cheap they are."""
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import assert_never
 
 from travio_inventory.seats.layout import Seat
-from travio_inventory.seats.seat import Available, Blocked, HeldUntil, SeatState, Sold
+from travio_inventory.seats.seat import Available, Blocked, HeldUntil, Sold
 from travio_inventory.seats.seat_map import SeatMap
 
 
@@ -28,22 +27,40 @@ class ClassSummary:
 def summaries(seat_map: SeatMap) -> tuple[ClassSummary, ...]:
     """A summary for each section and class, in layout order."""
     found: dict[tuple[str, str], ClassSummary] = {}
+    before: Seat | None = None
+    run = 0
     for seat, state in seat_map.seats():
         key = seat.section, seat.seat_class
-        if key not in found:
-            found[key] = ClassSummary(*key)
-        _count(found[key], seat, state)
-    for key, length in _runs_of_free_seats(seat_map.seats()):
-        found[key].largest_run = max(found[key].largest_run, length)
+        summary = found.get(key) or found.setdefault(key, ClassSummary(*key))
+        if isinstance(state, Available):
+            run = run + 1 if before is not None and _are_neighbours(before, seat) else 1
+            before = seat
+            _count_free(summary, seat.price_minor, run)
+        else:
+            before = None
+            _count_taken(summary, state)
     return tuple(found.values())
 
 
-def _count(summary: ClassSummary, seat: Seat, state: SeatState) -> None:
+def _are_neighbours(left: Seat, right: Seat) -> bool:
+    return (
+        left.column + 1 == right.column
+        and left.row == right.row
+        and left.section == right.section
+        and left.seat_class == right.seat_class
+    )
+
+
+def _count_free(summary: ClassSummary, price_minor: int, run: int) -> None:
+    summary.free += 1
+    summary.largest_run = max(summary.largest_run, run)
+    lowest = summary.lowest_price_minor
+    if lowest is None or price_minor < lowest:
+        summary.lowest_price_minor = price_minor
+
+
+def _count_taken(summary: ClassSummary, state: HeldUntil | Sold | Blocked) -> None:
     match state:
-        case Available():
-            summary.free += 1
-            lowest = summary.lowest_price_minor
-            summary.lowest_price_minor = seat.price_minor if lowest is None else min(lowest, seat.price_minor)
         case HeldUntil():
             summary.held += 1
         case Sold():
@@ -52,25 +69,3 @@ def _count(summary: ClassSummary, seat: Seat, state: SeatState) -> None:
             summary.blocked += 1
         case _:
             assert_never(state)
-
-
-def _runs_of_free_seats(seats: Iterable[tuple[Seat, SeatState]]) -> Iterator[tuple[tuple[str, str], int]]:
-    """The length that each run of free neighbours of one class has at each of its seats, with section and class."""
-    before: Seat | None = None
-    length = 0
-    for seat, state in seats:
-        if not isinstance(state, Available):
-            before = None
-            continue
-        length = length + 1 if before is not None and _are_neighbours(before, seat) else 1
-        yield (seat.section, seat.seat_class), length
-        before = seat
-
-
-def _are_neighbours(left: Seat, right: Seat) -> bool:
-    return (left.section, left.row, left.column + 1, left.seat_class) == (
-        right.section,
-        right.row,
-        right.column,
-        right.seat_class,
-    )

@@ -147,7 +147,7 @@ class InventoryService:
         return self._maps.seat_map(await self._inventory.read_seat_map(actor, query, check=self._maps.check))
 
     async def get_trip_summary(self, message: Message) -> bytes:
-        return self._summaries.summary(await self._inventory.summarize_trip(*messages.map_asked(message)))
+        return await self._summaries.summary(await self._inventory.summarize_trip(*messages.map_asked(message)))
 
     # Holds and bookings.
 

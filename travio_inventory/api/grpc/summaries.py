@@ -1,10 +1,12 @@
 """Summaries of trips as serialized replies: a section is counted again only when one of its seats has changed."""
 
+import asyncio
 from typing import NamedTuple
 
 from travio_inventory.api.grpc.map_sizes import REPLY_BYTES_MAX, summary_too_large
 from travio_inventory.api.grpc.memo import Memo
 from travio_inventory.api.grpc.protobuf import number, part, text
+from travio_inventory.kernel.off_loop import off_loop
 from travio_inventory.seats.layout import Section
 from travio_inventory.seats.seat_map import SeatMap
 from travio_inventory.seats.summary import ClassSummary, summaries
@@ -18,21 +20,23 @@ class SummaryReplies:
     def __init__(self, *, entries_max: int = 65_536, bytes_max: int = 16 * 1024 * 1024) -> None:
         self._parts: Memo[_Asked, _Counted] = Memo(entries_max=entries_max, bytes_max=bytes_max)
 
-    def summary(self, summary: TripSummary) -> bytes:
-        """The serialized reply. Raises ReplyTooLarge."""
+    async def summary(self, summary: TripSummary) -> bytes:
+        """The serialized reply; other calls go on while much is counted. Raises ReplyTooLarge."""
         seat_map = summary.seat_map
-        parts = [self._part(each) for each in summary.parts()]
+        parts = [await self._part(each) for each in summary.parts()]
         journey = number(4, seat_map.journey.first) + number(5, seat_map.journey.last)
         reply = b"".join((*parts, text(2, seat_map.trip.currency), number(3, seat_map.as_of_ms // 1_000), journey))
         if len(reply) > REPLY_BYTES_MAX:
             raise summary_too_large(seat_map.trip, REPLY_BYTES_MAX)
         return reply
 
-    def _part(self, seat_map: SeatMap) -> bytes:
+    async def _part(self, seat_map: SeatMap) -> bytes:
         asked = _Asked(seat_map.trip.key, seat_map.journey, seat_map.section)
         counted = self._parts.get(asked)
         if counted is None or counted.trip is not seat_map.trip or counted.groups != seat_map.groups:
-            counted = _Counted(seat_map.trip, seat_map.groups, _written(seat_map))
+            seats = len(seat_map.trip.places_in(seat_map.section))
+            counted = _Counted(seat_map.trip, seat_map.groups, await off_loop(seats, _written, seat_map))
+            await asyncio.sleep(0)
             self._parts.put(asked, counted, len(counted.data) + sum(map(len, counted.groups)))
         return counted.data
 
