@@ -6,7 +6,7 @@ from typing import Any
 import betterproto2
 import pytest
 
-from travio_inventory.api.grpc import messages
+from travio_inventory.api.grpc import messages, plan_messages
 from travio_inventory.api.grpc.decoding import token_of
 from travio_inventory.api.grpc.descriptors import message_type
 from travio_inventory.kernel.refusals import InvalidRequest
@@ -109,6 +109,22 @@ VALID: Mapping[type[betterproto2.Message], tuple[betterproto2.Message, Callable[
             messages.sales_asked,
         ),
         (v1.GetTripRequest(trip_id="T1", organization_id="org"), messages.trip_named),
+        (
+            v1.ListTripSeatsRequest(trip_id="T1", organization_id="org", page_token=token_of("2")),
+            plan_messages.seats_asked,
+        ),
+        (
+            v1.PutSeatPlanRequest(
+                plan_id="P",
+                organization_id="org",
+                revision="r",
+                part_count=1,
+                part=v1.SeatConfiguration(seats=[v1.SeatDefinition(seat_id="1A")]),
+            ),
+            plan_messages.part_put,
+        ),
+        (v1.ListSeatPlansRequest(organization_id="org"), plan_messages.organization_named),
+        (v1.DeleteSeatPlanRequest(plan_id="P", organization_id="org"), plan_messages.plan_named),
         (
             v1.GetManifestRequest(
                 trip_id="T1",

@@ -33,7 +33,7 @@ from travio_inventory.seats.hold import Passenger
 from travio_inventory.seats.layout import Seat
 from travio_inventory.seats.queries import ManifestQuery, OrderQuery, SeatQuery
 from travio_inventory.seats.route import Segment
-from travio_inventory.seats.trip import Ends, TripKey
+from travio_inventory.seats.trip import Ends, Trip, TripKey
 from travio_inventory.wire.inventory import v1
 
 
@@ -95,6 +95,7 @@ def test_a_hold_is_read_with_every_field() -> None:
 
 def test_a_trip_is_read_with_segments_by_number_and_seats_by_place() -> None:
     actor, trip = messages.trip_asked(message_type("InitializeTripInventoryRequest").FromString(trip_bytes()))
+    assert isinstance(trip, Trip)
     assert (actor, trip.key) == (service_of("org"), TripKey("org", "T1"))
     assert trip.segments == (Segment("A", "B", 0, 10), Segment("B", "C", 20, 30))
     assert trip.seats == (

@@ -53,6 +53,7 @@ ONE_OF_EACH: list[Refusal] = [
     errors.TripCancelled(),
     errors.HoldNotFound(),
     errors.TripNotFound(),
+    errors.SeatPlanNotFound(),
     errors.NotOnWaitlist(),
     PermissionDenied("seats:hold"),
     errors.SeatContended(["1A", "1B"], retry_after_ms=1_250),

@@ -37,7 +37,7 @@ from verification.kit.service_process import ServiceProcess
 
 LONG, SPACED, SPLIT, UNSEEN, CONTROL = "x" * 129, " a", "e\N{COMBINING ACUTE ACCENT}", "\N{ZERO WIDTH SPACE}", "a\nb"
 REASON = "x" * 257
-ELEVEN = tuple(f"seat-{number}" for number in range(11))
+FIFTY_ONE = tuple(f"seat-{number}" for number in range(51))
 
 
 IN_FILE = (
@@ -65,27 +65,27 @@ class Wrong(NamedTuple):
 WRONG = {
     "hold": Wrong(
         "hold_seats",
-        lambda: HoldSeatsCommand(trip_id=SPACED, ends=Ends("", SPLIT, 63, 64), seat_ids=("1A", UNSEEN), key=CONTROL),
+        lambda: HoldSeatsCommand(trip_id=SPACED, ends=Ends("", SPLIT, 511, 512), seat_ids=("1A", UNSEEN), key=CONTROL),
         v1.HoldSeatsRequest(
             trip_id=SPACED,
             from_station_id="",
             to_station_id=SPLIT,
-            from_segment_index=63,
-            to_segment_index=64,
+            from_segment_index=511,
+            to_segment_index=512,
             seat_ids=["1A", UNSEEN],
             idempotency_key=CONTROL,
             user_id=LONG,
         ),
-        ["hold", SPACED, "", SPLIT, "1A", UNSEEN, "--segments", "63-64", "--key", CONTROL],
+        ["hold", SPACED, "", SPLIT, "1A", UNSEEN, "--segments", "511-512", "--key", CONTROL],
         user=LONG,
     ),
     "too many seats": Wrong(
         "hold_seats",
-        lambda: HoldSeatsCommand(trip_id="t", ends=Ends("a", "b"), seat_ids=ELEVEN, key="k"),
+        lambda: HoldSeatsCommand(trip_id="t", ends=Ends("a", "b"), seat_ids=FIFTY_ONE, key="k"),
         v1.HoldSeatsRequest(
-            trip_id="t", from_station_id="a", to_station_id="b", seat_ids=[*ELEVEN], idempotency_key="k"
+            trip_id="t", from_station_id="a", to_station_id="b", seat_ids=[*FIFTY_ONE], idempotency_key="k"
         ),
-        ["hold", "t", "a", "b", *ELEVEN],
+        ["hold", "t", "a", "b", *FIFTY_ONE],
     ),
     "confirm": Wrong(
         "confirm_booking",
@@ -125,11 +125,11 @@ WRONG = {
     ),
     "map": Wrong(
         "get_seat_map",
-        lambda: SeatMapQuery(trip_id="", ends=Ends(CONTROL, "b", 64, 99)),
+        lambda: SeatMapQuery(trip_id="", ends=Ends(CONTROL, "b", 512, 999)),
         v1.GetSeatMapRequest(
-            trip_id="", from_station_id=CONTROL, to_station_id="b", from_segment_index=64, to_segment_index=99
+            trip_id="", from_station_id=CONTROL, to_station_id="b", from_segment_index=512, to_segment_index=999
         ),
-        ["map", "", CONTROL, "b", "--segments", "64-99"],
+        ["map", "", CONTROL, "b", "--segments", "512-999"],
         organization=SPLIT,
         user=None,
     ),

@@ -170,11 +170,11 @@ class Watched(InventoryClient):
 
     now = most = 0
 
-    async def open_trip(self, trip: Trip) -> Opening:
+    async def open_trip(self, trip: Trip, *, seat_plan: str = "") -> Opening:
         """Open it, and count."""
         self.now += 1
         self.most = max(self.most, self.now)
-        opening = await super().open_trip(trip)
+        opening = await super().open_trip(trip, seat_plan=seat_plan)
         self.now -= 1
         return opening
 

@@ -88,6 +88,19 @@ class ScriptedService(wire.InventoryServiceBase):
         last = wire.ListHoldsResponse(holds=[wire.Hold(hold_id="h2")])
         return await self._play(message, last if message.page_token else first)
 
+    async def list_trip_seats(self, message: wire.ListTripSeatsRequest) -> wire.ListTripSeatsResponse:
+        return await self._play(message, wire.ListTripSeatsResponse())
+
+    async def put_seat_plan(self, message: wire.PutSeatPlanRequest) -> wire.PutSeatPlanResponse:
+        is_last = message.part_index == message.part_count - 1
+        return await self._play(message, wire.PutSeatPlanResponse(success=True, stored=is_last))
+
+    async def list_seat_plans(self, message: wire.ListSeatPlansRequest) -> wire.ListSeatPlansResponse:
+        return await self._play(message, wire.ListSeatPlansResponse())
+
+    async def delete_seat_plan(self, message: wire.DeleteSeatPlanRequest) -> wire.DeleteSeatPlanResponse:
+        return await self._play(message, wire.DeleteSeatPlanResponse(success=True))
+
     async def get_manifest(self, message: wire.GetManifestRequest) -> wire.GetManifestResponse:
         first = wire.GetManifestResponse(holds=[wire.Hold(hold_id="h1")], next_page_token=BEHIND_H1)
         last = wire.GetManifestResponse(holds=[wire.Hold(hold_id="h2")])

@@ -4,6 +4,7 @@ import pytest
 
 from travio_inventory.protocol import plain_tables, tables
 from travio_inventory.protocol.batches import ABSENT, Kind, Partition, Row, RowKey, Table, Write
+from travio_inventory.protocol.columns import Column, Type
 
 HOLD = RowKey(Kind.HOLD, "h")
 GROUP = Partition(Table.SEAT_GROUPS, "o", "t", 3)
@@ -99,7 +100,7 @@ def test_a_batch_whose_partition_or_segment_is_none_of_its_table_is_refused() ->
 
 
 def test_columns_are_declared_with_the_type_of_their_values() -> None:
-    assert (tables.TYPES["status"], tables.TYPES["until_ms"]) == (tables.Type.TEXT, tables.Type.BIGINT)
-    assert plain_tables.ENTRY_KEY[0] == tables.Column("index_name", tables.Type.TEXT, "the index")
-    assert tables.TABLES[Table.CURSORS].name == tables.Column("name", tables.Type.TEXT, "the name of the job's work")
+    assert (tables.TYPES["status"], tables.TYPES["until_ms"]) == (Type.TEXT, Type.BIGINT)
+    assert plain_tables.ENTRY_KEY[0] == Column("index_name", Type.TEXT, "the index")
+    assert tables.TABLES[Table.CURSORS].name == Column("name", Type.TEXT, "the name of the job's work")
     assert tables.CURSOR.columns[0].meaning.startswith("a minute")

@@ -21,7 +21,8 @@ from travio_inventory.kernel.actor import (
     user_anywhere,
 )
 from travio_inventory.kernel.refusals import InvalidRequest, PermissionDenied
-from travio_inventory.seats.refusals import HoldNotFound, NotOnWaitlist
+from travio_inventory.seats.refusals import HoldNotFound, NotOnWaitlist, SeatPlanNotFound
+from travio_inventory.seats.seat_plan import PlanKey, SeatPlanPart
 from travio_inventory.seats.trip import TripKey
 from travio_inventory.seats.use_cases import Inventory
 from verification.kit.commands import valid_commands
@@ -29,6 +30,10 @@ from verification.kit.sale import Sale
 
 NEEDS: dict[str, Scope] = {
     "open_trip": Scope.TRIPS_ADMIN,
+    "seat_plans.put": Scope.TRIPS_ADMIN,
+    "seat_plans.all": Scope.TRIPS_ADMIN,
+    "seat_plans.delete": Scope.TRIPS_ADMIN,
+    "read_trips.opening": Scope.TRIPS_READ,
     "read_trips.one": Scope.TRIPS_READ,
     "explain_seat": Scope.SEATS_EXPLAIN,
     "read_order": Scope.BOOKINGS_READ,
@@ -50,6 +55,7 @@ NEEDS: dict[str, Scope] = {
     "waitlist.page": Scope.WAITLISTS_READ,
     "expire_holds": Scope.HOUSE_WORK,
     "forget_trips": Scope.HOUSE_WORK,
+    "go_on_opening": Scope.HOUSE_WORK,
 }
 """The scope of each verb."""
 NEEDS_NONE = {"read_trips.of_hold"}
@@ -70,7 +76,10 @@ def verbs() -> dict[str, Callable[..., object]]:
 
 async def ask(sale: Sale, verb: str, actor: Actor) -> None:
     """Do that with a valid command."""
-    with_what = {**valid_commands(), "open_trip": sale.trip}
+    plan = PlanKey(sale.trip.key.organization, "p")
+    part = SeatPlanPart(plan, "r", 0, 1, sale.trip)
+    of_the_trip = {"open_trip": sale.trip, "seat_plans.put": part, "seat_plans.delete": plan}
+    with_what = {**valid_commands(), **of_the_trip}
     await attrgetter(verb)(sale.inventory)(actor, *([with_what[verb]] if verb in with_what else []))
 
 
@@ -106,8 +115,8 @@ async def test_an_actor_with_all_scopes_but_the_one_is_refused_and_nothing_is_do
 
 @pytest.mark.parametrize("verb", NEEDS)
 async def test_the_one_scope_is_enough(single_seats: Sale, verb: str) -> None:
-    """The store says that there is no such hold or place, so the actor was admitted."""
-    with suppress(HoldNotFound, NotOnWaitlist):
+    """The store says that there is no such hold, place or plan, so the actor was admitted."""
+    with suppress(HoldNotFound, NotOnWaitlist, SeatPlanNotFound):
         await ask(single_seats, verb, replace(everybody(single_seats), scopes=frozenset({NEEDS[verb]})))
 
 

@@ -178,7 +178,7 @@ async def test_a_plan_that_changed_under_a_trip_is_refused(venue: Market) -> Non
 
 
 async def test_few_seats_on_many_segments_are_opened_later_too(venue: Market) -> None:
-    sale = venue.prepare(a_trip(stops="AB" * 6, seats=3))
+    sale = venue.prepare(a_trip(stops="ABCDEFGHIJKL", seats=3))
     assert await opened(sale) == Opening(0, 33)
     await until_on_sale(sale)
     assert len(await sale.map("A-B")) == 3

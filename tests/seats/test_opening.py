@@ -13,6 +13,7 @@ from travio_inventory.protocol.batches import Kind
 from travio_inventory.seats.limits import SeatLimits
 from travio_inventory.seats.opening import Portions
 from travio_inventory.seats.records.definitions import Definitions
+from travio_inventory.seats.records.seat_plans import SeatPlans
 from travio_inventory.seats.refusals import InvalidTrip, TripDefinedOtherwise, TripNotFound, TripOpening
 from travio_inventory.seats.trip import ALL_IN_ONE_GROUP, OUR_CHOICE, Ends
 from travio_inventory.seats.use_cases.open_trip import OpenTrip
@@ -136,9 +137,12 @@ async def test_a_release_that_creates_cells_in_other_portions_resets_no_seat(sal
     await sale.block("A3")
     before = await sale.map()
     for most in (portion, 160):
-        await OpenTrip(Definitions(sale.store, sale.clock, cells_per_batch_max=most), SeatLimits(), Portions())(
-            house_of(sale.trip.key.organization), sale.trip
-        )
+        await OpenTrip(
+            Definitions(sale.store, sale.clock, cells_per_batch_max=most),
+            SeatPlans(sale.store, sale.clock),
+            SeatLimits(),
+            Portions(),
+        )(house_of(sale.trip.key.organization), sale.trip)
     assert await sale.elsewhere().map() == before
     assert [await sale.find(hold), await sale.find(booking)] == [hold, booking]
     await sale.assert_legal()
@@ -150,17 +154,23 @@ async def test_an_opening_that_was_cut_short_is_resumed_in_other_portions(market
     doomed = sale.elsewhere()
     stall = doomed.store.stall(everything_after(1, seeds))
     dying = asyncio.ensure_future(
-        OpenTrip(Definitions(doomed.store, doomed.clock, cells_per_batch_max=2), SeatLimits(), Portions())(
-            _house(sale), sale.trip
-        )
+        OpenTrip(
+            Definitions(doomed.store, doomed.clock, cells_per_batch_max=2),
+            SeatPlans(doomed.store, doomed.clock),
+            SeatLimits(),
+            Portions(),
+        )(_house(sale), sale.trip)
     )
     await asyncio.wait_for(stall.reached.wait(), 5)
     dying.cancel()
     early = await sale.hold("A1", "A-C")
     for portion in (5, 4):
-        await OpenTrip(Definitions(sale.store, sale.clock, cells_per_batch_max=portion), SeatLimits(), Portions())(
-            house_of(sale.trip.key.organization), sale.trip
-        )
+        await OpenTrip(
+            Definitions(sale.store, sale.clock, cells_per_batch_max=portion),
+            SeatPlans(sale.store, sale.clock),
+            SeatLimits(),
+            Portions(),
+        )(house_of(sale.trip.key.organization), sale.trip)
     assert await sale.statuses("A1") == ["held", "held", "available"]
     assert await sale.statuses("A3") == ["available"] * 3
     assert await sale.find(early) == early

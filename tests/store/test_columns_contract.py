@@ -7,7 +7,8 @@ import pytest
 from tests.store.partitions import Group
 from tests.store.written_rows import HOLD
 from travio_inventory.protocol.batches import ABSENT, Batches, Kind, Partition, Row, RowKey, Table, Write
-from travio_inventory.protocol.tables import COLUMNS, TABLES, TYPES, Type
+from travio_inventory.protocol.columns import Type
+from travio_inventory.protocol.tables import COLUMNS, TABLES, TYPES
 
 
 def partition_of(table: Table) -> Partition:

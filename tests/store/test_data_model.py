@@ -7,12 +7,15 @@ from random import Random
 
 import pytest
 
+from travio_inventory.kernel.actor import house_of
 from travio_inventory.protocol.batches import Index, Kind, Partition, Table
+from travio_inventory.protocol.columns import Type
 from travio_inventory.protocol.plain_tables import INDEXES, PLAIN_TABLES, PlainTable
-from travio_inventory.protocol.tables import COLUMNS, TABLES, Type
+from travio_inventory.protocol.tables import COLUMNS, TABLES
 from travio_inventory.seats.hold import Passenger
 from travio_inventory.seats.opening import Portions
 from travio_inventory.seats.refusals import SeatHeld
+from travio_inventory.seats.seat_plan import PlanKey, SeatPlanPart
 from travio_inventory.store.memory import Change, MemoryBatches
 from verification.kit.ended_sale import visit_ended
 from verification.kit.sale import Market
@@ -70,6 +73,11 @@ async def test_a_little_of_all_that_can_be_done_writes_every_column_and_each_onl
         sale = market.prepare(a_trip(seats=6, seats_per_group=2), holds_per_holder_max=3)
         await sale.open_trip()
         await sale.go_on_opening()
+        key = PlanKey(sale.trip.key.organization, "p")
+        for revision in ("r1", "r2"):
+            await sale.inventory.seat_plans.put(
+                house_of(key.organization), SeatPlanPart(key, revision, 0, 1, sale.trip)
+            )
         hold = await sale.hold("A1 A6", "A-C", key="k")
         with pytest.raises(SeatHeld):
             await sale.elsewhere().hold("A1", "A-B", by="bob", key="k")

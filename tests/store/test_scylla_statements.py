@@ -16,8 +16,9 @@ from travio_inventory.protocol.batches import (
     Table,
     Write,
 )
+from travio_inventory.protocol.columns import Type
 from travio_inventory.protocol.plain_tables import INDEXES
-from travio_inventory.protocol.tables import COLUMNS, TABLES, TYPES, Type
+from travio_inventory.protocol.tables import COLUMNS, TABLES, TYPES
 from travio_inventory.store.scylla.batches import plain_batch
 from travio_inventory.store.scylla.statements import (
     KEYS_PER_READ_MAX,

@@ -34,43 +34,50 @@ AT_ONCE = 65
 INT32_MAX, INT32_MIN, INT64_MAX = 2**31 - 1, -(2**31), 2**63 - 1
 OPTIONAL = {"seat_class", "session_id", "idempotency_key", "passenger_nid", "passenger_name", "vehicle_id"}
 OPTIONAL |= {"seat_number", "reason", "seat_type", "currency", "vehicle_type", "section_id"}
-OPTIONAL |= {"row_label", "label", "time_zone"}
+OPTIONAL |= {"row_label", "label", "time_zone", "seat_plan"}
 OPTIONAL_IN = {
     "ListHolds": {"trip_id", "page_token"},
     "GetUserWaitlist": {"organization_id", "page_token"},
     "ExplainSeat": {"page_token"},
     "GetOrderBookings": {"page_token"},
+    "ListTripSeats": {"page_token"},
     "GetManifest": {"boarding_station_id", "alighting_station_id", "page_token"},
 }
 NOT_UTF_8 = b"\xed\xa0\x80!"
 """A lone surrogate, as long as the text that it replaces."""
-INDICES: dict[str, list[Any]] = {"from_segment_index": [-1, 64, INT32_MAX], "to_segment_index": [-1, 64, INT32_MIN]}
+INDICES: dict[str, list[Any]] = {"from_segment_index": [-1, 512, INT32_MAX], "to_segment_index": [-1, 512, INT32_MIN]}
 TOO_FAR: dict[str, dict[str, list[Any]]] = {
-    "CheckAvailability": {"passengers": [-1, 5_001, INT32_MIN], **INDICES},
+    "CheckAvailability": {"passengers": [-1, 100_001, INT32_MIN], **INDICES},
     "BatchCheckAvailability": {
         "requests[1].passengers": [-1, INT32_MAX],
         "requests": [[VALID["CheckAvailability"]] * 33],
     },
     "HoldSeats": {
         "hold_duration_seconds": [3_601, INT32_MAX],
-        "seat_ids": [[], ["x"] * 11, ["x"] * 4_000, ["seat-1", "seat-1"], ["seat-1", "seat-99"]],
+        "seat_ids": [[], ["x"] * 11, ["x"] * 51, ["x"] * 4_000, ["seat-1", "seat-1"], ["seat-1", "seat-99"]],
         **INDICES,
     },
-    "ConfirmBooking": {"passengers": [[{"seat_id": "seat-1"}] * 11, [{"seat_id": "seat-1"}] * 4_000]},
+    "ConfirmBooking": {"passengers": [[{"seat_id": "seat-1"}] * 51, [{"seat_id": "seat-1"}] * 4_000]},
     "GetSeatMap": INDICES,
     "GetTripSummary": INDICES,
     "InitializeTripInventory": {
         "segments[0].segment_index": [-1, 1, INT32_MAX],
         "segments[0].departure_time": [-1, INT64_MAX],
         "segments[0].arrival_time": [-1, 4, INT64_MAX],
-        "segments": [[], [{"segment_index": n, "from_station_id": f"{n}", "to_station_id": "x"} for n in range(65)]],
+        "segments": [[], [{"segment_index": n, "from_station_id": f"{n}", "to_station_id": "x"} for n in range(513)]],
         "seat_config.total_seats": [-1, 2, INT32_MAX],
-        "seat_config.seats": [[], [{"seat_id": f"{n}"} for n in range(5_001)], [{"seat_id": "s1"}] * 2],
+        "seat_config.seats": [[], [{"seat_id": "s1"}] * 2],
         "seat_config.seats[0].row": [-1, INT32_MAX],
         "seat_config.seats[0].column": [INT32_MIN, 100_001],
         "seat_config.seats[0].price_paisa": [-1, INT64_MAX],
-        "seats_per_group": [-2, 5_001],
+        "seats_per_group": [-2, 100_001],
         "currency": ["usd", "EURO"],
+    },
+    "PutSeatPlan": {
+        "part_index": [-1, 2, INT32_MAX],
+        "part_count": [0, -1, 1_001, INT32_MIN],
+        "part.seats": [[], [{"seat_id": f"{n}"} for n in range(1_001)]],
+        "currency": ["usd"],
     },
     "UpdateInventory": {
         "updates[0].new_status": [0, "SEAT_STATUS_HELD", "SEAT_STATUS_BOOKED", 77, -1],

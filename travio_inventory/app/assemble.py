@@ -26,6 +26,7 @@ from travio_inventory.seats.records.manifests import Manifests
 from travio_inventory.seats.records.open_trips import SlowRound
 from travio_inventory.seats.records.openings import Openings
 from travio_inventory.seats.records.order_pages import OrderPages
+from travio_inventory.seats.records.seat_plans import SeatPlans
 from travio_inventory.seats.records.trip_ends import TripEnds
 from travio_inventory.seats.records.trip_sales import TripSales
 from travio_inventory.seats.records.waitlists import WaitlistTable
@@ -51,6 +52,7 @@ from travio_inventory.seats.use_cases.read_order import ReadOrder
 from travio_inventory.seats.use_cases.read_seat_map import ReadSeatMap
 from travio_inventory.seats.use_cases.read_trips import ReadTrips
 from travio_inventory.seats.use_cases.release_hold import ReleaseHold
+from travio_inventory.seats.use_cases.seat_plans import KeepSeatPlans
 from travio_inventory.seats.use_cases.step_runner import StepRunner
 from travio_inventory.seats.use_cases.summarize_trip import SummarizeTrip
 from travio_inventory.seats.use_cases.trip_catalog import TripCatalog
@@ -159,6 +161,7 @@ def assemble(
     definitions = Definitions(batches, clock, portions=rules.portions, cells_per_batch_max=rules.cells_per_batch_max)
     known_within_s, ambiguous = rules.changes_known_within_s, rules.ambiguous_journeys
     trips = TripCatalog(definitions, steps.in_background, known_within_s=known_within_s, ambiguous=ambiguous)
+    plans = SeatPlans(batches, clock)
     lapses = LapseFinder(seat_holds, _slow_round("sweepers", sender, rules))
     read_seat_map = ReadSeatMap(trips, holds, maps, clock=clock, stale_ms_max=rules.map_stale_ms_max)
     hold_seats = HoldSeats(
@@ -173,7 +176,8 @@ def assemble(
     )
     inventory = Inventory(
         read_trips=use_case("read_trips", ReadTrips(trips, definitions)),
-        open_trip=use_case("open_trip", OpenTrip(definitions, rules.limits, rules.portions)),
+        seat_plans=use_case("seat_plans", KeepSeatPlans(plans)),
+        open_trip=use_case("open_trip", OpenTrip(definitions, plans, rules.limits, rules.portions)),
         control_sales=use_case("control_sales", ControlSales(trips, TripSales(batches), steps)),
         hold_seats=use_case("hold_seats", hold_seats),
         confirm_hold=use_case("confirm_hold", ConfirmHold(holds, steps)),

@@ -103,6 +103,9 @@ COMMANDS = (
         "Convert a seat plan of pretix, or a chart report of seats.io.",
         "hall.json hall.toml --from pretix",
     ),
+    Command("plan put", "stored_plans:put", "Store a seat plan for any number of trips.", "bus.toml bus"),
+    Command("plan list", "stored_plans:show_all", "List the stored seat plans."),
+    Command("plan delete", "stored_plans:delete", "Delete a stored seat plan; open trips keep their seats.", "bus"),
     Command("plan export", "plans:export", "Write the seats of an open trip as a seat plan.", f"{COACH} coach.json"),
     Command(
         "import example", "timetables:write_example", "Write the feed of a small timetable into a new folder.", "feed"

@@ -54,6 +54,7 @@ ADVICE = {
     "SALES_CLOSED": "`travio-inventory trip show` tells the state; `trip reopen` and `trip unfreeze` sell again",
     "DEPARTED": "choose a journey that begins at a later stop",
     "TRIP_CANCELLED": "a cancelled trip is not sold again; open one under another id",
+    "SEAT_PLAN_NOT_FOUND": "`travio-inventory plan list` lists the stored plans",
     "TRIP_NOT_FOUND": "open it with `travio-inventory trip open FILE`, or name its --organization",
     "TRIP_DEFINED_OTHERWISE": "open it under another id with --id",
     "TRIP_BEING_FORGOTTEN": "--id gives it another id",

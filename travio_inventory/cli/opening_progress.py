@@ -1,4 +1,6 @@
-"""Follows the opening of a large trip until it is on sale."""
+"""Opens a trip of any size, and follows the opening of a large one until it is on sale."""
+
+from hashlib import blake2b
 
 import anyio
 
@@ -7,10 +9,23 @@ from travio_inventory.client.client import InventoryClient
 from travio_inventory.kernel.refusals import RetryableRefusal
 from travio_inventory.seats.opening import Opening
 from travio_inventory.seats.refusals import TripOpening
+from travio_inventory.seats.trip import Trip
 
+SEATS_IN_CALL_MAX = 5_000
 ASKED_EVERY_S = 0.5
 STALLED_S = 60.0
 BAR_SIGNS = 30
+
+
+async def open_any(client: InventoryClient, trip: Trip) -> Opening:
+    """Open the trip. Seats that are too many for one call are sent as a seat plan, which only this trip needs."""
+    if len(trip.seats) <= SEATS_IN_CALL_MAX:
+        return await client.open_trip(trip)
+    plan = f"of-trip-{blake2b(trip.key.trip.encode(), digest_size=16).hexdigest()}"
+    await client.put_seat_plan(plan, trip)
+    opening = await client.open_trip(trip, seat_plan=plan)
+    await client.delete_seat_plan(plan)
+    return opening
 
 
 async def follow(client: InventoryClient, screen: Screen, trip: str, opening: Opening) -> None:

@@ -13,7 +13,7 @@ from travio_inventory.cli import examples
 from travio_inventory.cli.arguments import SeatIds, TripId, stamp
 from travio_inventory.cli.connection_options import HERE, AsJson, ConnectionOptions, ask, fail
 from travio_inventory.cli.exits import Exit, Failure
-from travio_inventory.cli.opening_progress import bar, follow, percent
+from travio_inventory.cli.opening_progress import bar, follow, open_any, percent
 from travio_inventory.cli.screen import Screen
 from travio_inventory.cli.trip_files import read_trip
 from travio_inventory.cli.vehicles import feature_as_plain
@@ -46,7 +46,7 @@ def open_trip(
     key = trip.key
 
     async def work(client: InventoryClient, screen: Screen) -> None:
-        opening = await client.open_trip(trip)
+        opening = await open_any(client, trip)
         if not (opening.is_over or detach):
             await follow(client, screen, key.trip, opening)
             opening = Opening(opening.cells, opening.cells)

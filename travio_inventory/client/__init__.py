@@ -9,6 +9,7 @@ from travio_inventory.client.answers import (
     MapSeat,
     MapStop,
     SeatMap,
+    SeatPlanRecord,
     SummaryLine,
     Ticket,
     TripSale,
@@ -37,6 +38,7 @@ from travio_inventory.kernel.refusals import (
 from travio_inventory.seats.commands import SalesAction
 from travio_inventory.seats.hold import Passenger
 from travio_inventory.seats.layout import Feature, Seat, Section
+from travio_inventory.seats.opening import Opening
 from travio_inventory.seats.refusals import (
     BookingCancelled,
     Departed,
@@ -56,6 +58,7 @@ from travio_inventory.seats.refusals import (
     SalesClosed,
     SeatContended,
     SeatHeld,
+    SeatPlanNotFound,
     SeatTaken,
     SeatUnavailable,
     TakenCell,
@@ -107,6 +110,7 @@ __all__ = [
     "NoTls",
     "NotOnSale",
     "NotOnWaitlist",
+    "Opening",
     "OutcomeUnknown",
     "Overloaded",
     "Passenger",
@@ -120,6 +124,8 @@ __all__ = [
     "SeatContended",
     "SeatHeld",
     "SeatMap",
+    "SeatPlanNotFound",
+    "SeatPlanRecord",
     "SeatStatus",
     "SeatTaken",
     "SeatUnavailable",

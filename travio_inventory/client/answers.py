@@ -13,6 +13,16 @@ from travio_inventory.wire.inventory.v1 import HoldStatus, SeatStatus, TripState
 
 
 @dataclass(frozen=True, slots=True)
+class SeatPlanRecord:
+    """A stored seat plan as it is listed; `revision` is a digest of what it says."""
+
+    plan: str
+    revision: str
+    seats: int
+    stored_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class HoldRecord:
     """A hold as it was when it was read; `order` and `booking` are "" until it is confirmed. `prices` are those of the
     seats, in their order, as the hold was made, and `price_minor` is what they cost together.

@@ -11,13 +11,14 @@ from grpclib.const import Status
 from grpclib.health.v1.health_grpc import HealthStub
 from grpclib.health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 
-from travio_inventory.client import messages
+from travio_inventory.client import messages, seat_plans
 from travio_inventory.client.answers import (
     Availability,
     AvailabilityQuestion,
     Booking,
     HoldRecord,
     SeatMap,
+    SeatPlanRecord,
     TripSummary,
     Unblocked,
     WaitlistEntry,
@@ -29,7 +30,6 @@ from travio_inventory.client.refusals import ClientError
 from travio_inventory.client.trip_calls import TripCalls
 from travio_inventory.seats.hold import Passenger
 from travio_inventory.seats.opening import Opening
-from travio_inventory.seats.refusals import TripOpening
 from travio_inventory.seats.trip import Journey, Trip
 from travio_inventory.wire.inventory import v1 as wire
 
@@ -251,26 +251,38 @@ class InventoryClient(OrganizationReads, TripCalls):
         )
         return tuple(map(messages.availability, reply.results))
 
-    async def open_trip(self, trip: Trip) -> Opening:
-        """Open the trip for sale; a repeated call changes nothing. A large trip is opened by the service after the
-        call: `trip_opening` says how far it is. Raises InvalidTrip, TripDefinedOtherwise.
+    async def open_trip(self, trip: Trip, *, seat_plan: str = "") -> Opening:
+        """Open the trip for sale, a large one after the call (`trip_opening`); a repeated call changes nothing. With
+        `seat_plan` it has the seats of that stored plan. Raises InvalidTrip, SeatPlanNotFound, TripDefinedOtherwise.
         """
-        reply = await self._connection.write(self.stub.initialize_trip_inventory, messages.trip_request(trip))
+        asked = messages.trip_request(trip, seat_plan)
+        reply = await self._connection.write(self.stub.initialize_trip_inventory, asked)
         if not reply.success:
             raise ClientError(Status.FAILED_PRECONDITION, "the trip was not opened")
         return messages.opening(reply.opening, reply.seats_created)
 
     async def trip_opening(self, trip: str) -> Opening:
         """How far a trip is opened; it is on sale once all its cells are made. Raises TripNotFound."""
-        reply = await self._get_trip(trip)
-        return messages.opening(reply.opening, reply.seat_count * len(reply.segments))
+        return messages.opening_of(await self._get_trip(trip))
 
     async def trip(self, trip: str) -> Trip:
         """The trip as it was opened. Raises TripNotFound, TripOpening."""
         reply = await self._get_trip(trip)
-        if not messages.opening(reply.opening, 0).is_over:
-            raise TripOpening
-        return messages.trip(reply)
+        return messages.trip(reply, await seat_plans.left_out(self._connection, reply))
+
+    async def put_seat_plan(self, plan: str, layout: Trip) -> int:
+        """Store the seats of `layout`, its sections, vehicle and currency as that plan, in place of what it was, until
+        it is deleted; returns how many seats it has. Raises InvalidRequest.
+        """
+        return await seat_plans.put(self._connection, self._account.organization, plan, layout)
+
+    async def seat_plans(self) -> tuple[SeatPlanRecord, ...]:
+        """The organization's stored plans."""
+        return await seat_plans.listed(self._connection, self._account.organization)
+
+    async def delete_seat_plan(self, plan: str) -> None:
+        """Delete a stored plan; trips that were opened with it keep their seats. Raises SeatPlanNotFound."""
+        await seat_plans.delete(self._connection, self._account.organization, plan)
 
     async def _get_trip(self, trip: str) -> wire.GetTripResponse:
         request = wire.GetTripRequest(trip_id=trip, organization_id=self._account.organization)

@@ -1,5 +1,6 @@
 """Turns messages of the wire into answers and trips, and trips and questions into messages."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from travio_inventory.client.answers import (
@@ -20,6 +21,7 @@ from travio_inventory.kernel.refusals import InvalidRequest, Violation
 from travio_inventory.seats.hold import Passenger
 from travio_inventory.seats.layout import Feature, Seat, Section
 from travio_inventory.seats.opening import Opening
+from travio_inventory.seats.refusals import TripOpening
 from travio_inventory.seats.route import Direction, Segment, StationName
 from travio_inventory.seats.trip import Journey, Trip, TripKey
 from travio_inventory.wire.inventory import v1 as wire
@@ -177,8 +179,8 @@ def availability(reply: wire.CheckAvailabilityResponse) -> Availability:
     )
 
 
-def trip_request(trip: Trip) -> wire.InitializeTripInventoryRequest:
-    """The definition of the trip."""
+def trip_request(trip: Trip, seat_plan: str = "") -> wire.InitializeTripInventoryRequest:
+    """The definition of the trip, without its seats if a stored plan has them."""
     return wire.InitializeTripInventoryRequest(
         trip_id=trip.key.trip,
         organization_id=trip.key.organization,
@@ -187,14 +189,20 @@ def trip_request(trip: Trip) -> wire.InitializeTripInventoryRequest:
         currency=trip.currency,
         seats_per_group=trip.seats_per_group_asked,
         segments=[_segment_message(index, segment) for index, segment in enumerate(trip.segments)],
-        seat_config=wire.SeatConfiguration(
-            total_seats=len(trip.seats),
-            seats=list(map(_seat_message, trip.seats)),
-            sections=list(map(_section_message, trip.sections)),
-            features=list(map(_feature_message, trip.features)),
-        ),
+        seat_config=None if seat_plan else seat_config(trip, trip.seats),
         time_zone=trip.time_zone,
         station_names=dict(trip.station_names),
+        seat_plan=seat_plan,
+    )
+
+
+def seat_config(trip: Trip, seats: Sequence[Seat]) -> wire.SeatConfiguration:
+    """These seats of the trip, with all its sections and features."""
+    return wire.SeatConfiguration(
+        total_seats=len(seats),
+        seats=list(map(seat_message, seats)),
+        sections=list(map(_section_message, trip.sections)),
+        features=list(map(_feature_message, trip.features)),
     )
 
 
@@ -209,7 +217,7 @@ def _segment_message(index: int, segment: Segment) -> wire.SegmentDefinition:
     )
 
 
-def _seat_message(seat: Seat) -> wire.SeatDefinition:
+def seat_message(seat: Seat) -> wire.SeatDefinition:
     return wire.SeatDefinition(
         seat_id=seat.id,
         seat_number=seat.number,
@@ -250,13 +258,22 @@ def opening(progress: wire.OpeningProgress | None, cells: int) -> Opening:
     return Opening(progress.cells_done, progress.cells_total)
 
 
-def trip(reply: wire.GetTripResponse) -> Trip:
-    """The trip as it was opened. Raises InvalidRequest for a definition that cannot be."""
+def opening_of(reply: wire.GetTripResponse) -> Opening:
+    """How far the trip is opened."""
+    return opening(reply.opening, reply.seat_count * len(reply.segments))
+
+
+def trip(reply: wire.GetTripResponse, seats: Sequence[Seat] | None = None) -> Trip:
+    """The trip as it was opened, with these seats if they were too many for the reply. Raises TripOpening, and
+    InvalidRequest for a definition that cannot be.
+    """
+    if not opening_of(reply).is_over:
+        raise TripOpening
     config = reply.seat_config or wire.SeatConfiguration()
     return Trip(
         key=TripKey(reply.organization_id, reply.trip_id),
         segments=tuple(_segment(message) for message in reply.segments),
-        seats=tuple(map(_seat, config.seats)),
+        seats=tuple(map(seat, config.seats) if seats is None else seats),
         sections=tuple(map(_section, config.sections)),
         features=tuple(map(_feature, config.features)),
         seats_per_group=reply.seats_per_group,
@@ -299,7 +316,7 @@ def _feature(message: wire.FeatureDefinition) -> Feature:
     )
 
 
-def _seat(message: wire.SeatDefinition) -> Seat:
+def seat(message: wire.SeatDefinition) -> Seat:
     return Seat(
         id=message.seat_id,
         number=message.seat_number,

@@ -21,6 +21,7 @@ class Table(StrEnum):
     SEAT_GROUPS = "seat_groups"
     LEDGERS = "ledgers"
     TRIPS = "trips"
+    SEAT_PLANS = "seat_plans"
     WAITLISTS = "waitlists"
     CURSORS = "cursors"
 
@@ -37,6 +38,8 @@ class Kind(StrEnum):
     SLOT = "slot"
     TRIP = "trip"
     SEATS = "seats"
+    PLAN = "plan"
+    PLAN_PART = "plan part"
     TAIL = "tail"
     ENTRY = "entry"
     PLACES = "places"

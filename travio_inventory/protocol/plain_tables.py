@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from travio_inventory.protocol.batches import Index
-from travio_inventory.protocol.tables import Column, Type
+from travio_inventory.protocol.columns import Column, Type
 
 
 class PlainTable(StrEnum):

@@ -5,73 +5,12 @@ moment is an integer too, in milliseconds since 1970; the name of its column end
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
 
 from travio_inventory.protocol.batches import ABSENT, Kind, Partition, Table, Write
-
-
-class Type(StrEnum):
-    """What a column holds, as CQL names it."""
-
-    TEXT = "text"
-    INT = "int"
-    BIGINT = "bigint"
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A column and its meaning. It may be null, except in a key."""
-
-    name: str
-    type: Type
-    meaning: str
-
-
-@dataclass(frozen=True, slots=True)
-class RowKind:
-    """A kind of row: what it is, what its id is, how long it is kept, and the columns that it may have. One that
-    `is_written_once` is never written again with other values, so what a write of it lacks need not be cleared.
-    """
-
-    meaning: str
-    id: str
-    kept: str
-    columns: Sequence[Column]
-    is_written_once: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class ConditionalTable:
-    """A table that nothing but conditional batches writes to. `organization`, `name` and `number` are those of the
-    partition, and None if the table has no such column.
-    """
-
-    meaning: str
-    organization: Column | None
-    name: Column
-    number: Column | None
-    kinds: Mapping[Kind, RowKind]
-    segment: Column | None = None
-
-    @property
-    def partition(self) -> Sequence[Column]:
-        """The columns of the partition's name."""
-        return [column for column in (self.organization, self.name, self.number) if column is not None]
-
-    @property
-    def columns(self) -> Mapping[str, Type]:
-        """The columns beside the key, those of all kinds."""
-        return {column.name: column.type for kind in self.kinds.values() for column in kind.columns}
-
-
-def _text(name: str, meaning: str) -> Column:
-    return Column(name, Type.TEXT, meaning)
-
-
-def _number(name: str, meaning: str) -> Column:
-    return Column(name, Type.BIGINT, meaning)
-
+from travio_inventory.protocol.columns import Column, ConditionalTable, RowKind, Type
+from travio_inventory.protocol.columns import number as _number
+from travio_inventory.protocol.columns import text as _text
+from travio_inventory.protocol.plan_table import SEAT_PLANS
 
 _ORGANIZATION = _text("organization", "the organization that sells the trip")
 _TRIP = _text("trip", "the trip")
@@ -241,6 +180,7 @@ TABLES: Mapping[Table, ConditionalTable] = {
     Table.TRIPS: ConditionalTable(
         "Trips as they were opened.", _ORGANIZATION, _TRIP, None, {Kind.TRIP: TRIP, Kind.SEATS: SEATS}
     ),
+    Table.SEAT_PLANS: SEAT_PLANS,
     Table.WAITLISTS: ConditionalTable(
         "Waiting lists.",
         _ORGANIZATION,

@@ -10,6 +10,7 @@ from travio_inventory.seats.offer import Offer
 from travio_inventory.seats.opening import Opening
 from travio_inventory.seats.queries import ScanPlace, SeatPlace
 from travio_inventory.seats.refusals import TakenCell
+from travio_inventory.seats.seat_plan import PlanKey, PlanProgress, SeatPlanPart, StoredPlan
 from travio_inventory.seats.trip import Trip, TripKey
 from travio_inventory.seats.waitlist import WaitlistEntry, WaitlistPage
 
@@ -308,6 +309,29 @@ class Waitlists(Protocol):
         """At most so many places of the holder after `after`, of one organization if it is named. A page may have
         fewer, even none, although more follow. Positions may have moved up since.
         """
+        ...
+
+
+class SeatPlans(Protocol):
+    """Stores the seat plans of organizations, part by part. A plan is kept until it is deleted."""
+
+    async def put(self, part: SeatPlanPart) -> PlanProgress:
+        """Store a part; with the last one, if all others are there, the plan takes the place of what was stored under
+        its key. Raises InvalidRequest for a part that says something else than before, for a whole that contradicts
+        itself, and for one plan too many; BackendUnavailable, OutcomeUnknown.
+        """
+        ...
+
+    async def find(self, key: PlanKey) -> Trip | None:
+        """The plan as it is now, as a trip from nowhere to nowhere. Raises BackendUnavailable."""
+        ...
+
+    async def of(self, organization: str) -> Sequence[StoredPlan]:
+        """All of them, by id. Raises BackendUnavailable."""
+        ...
+
+    async def delete(self, key: PlanKey) -> bool:
+        """Delete it; False if there is none. Raises BackendUnavailable, OutcomeUnknown."""
         ...
 
 

@@ -25,6 +25,7 @@ Refusal
 │   │   └── Departed
 │   ├── TripCancelled
 │   ├── TripNotFound
+│   ├── SeatPlanNotFound
 │   ├── NotOnWaitlist
 │   └── PermissionDenied
 └── RetryableRefusal     the same request may succeed later
@@ -74,6 +75,7 @@ __all__ = [
     "SalesClosed",
     "SeatContended",
     "SeatHeld",
+    "SeatPlanNotFound",
     "SeatTaken",
     "SeatUnavailable",
     "TakenCell",
@@ -236,6 +238,15 @@ class TripNotFound(FinalRefusal):
 
     def __init__(self) -> None:
         super().__init__("trip not found")
+
+
+class SeatPlanNotFound(FinalRefusal):
+    """The organization has no such seat plan."""
+
+    reason = "SEAT_PLAN_NOT_FOUND"
+
+    def __init__(self) -> None:
+        super().__init__("seat plan not found")
 
 
 class NotOnWaitlist(FinalRefusal):

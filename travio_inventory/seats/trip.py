@@ -360,13 +360,18 @@ def _check_fields(trip: Trip) -> None:
     check_route(found, trip.segments, trip.station_names)
     check_layout(found.at("seat_config."), trip.seats, trip.sections, trip.features)
     found.number("seats_per_group", trip.seats_per_group, ALL_IN_ONE_GROUP, limits.SEATS_MAX)
+    check_vehicle(found, trip)
+    if not _TIME_ZONE.fullmatch(trip.time_zone):
+        found.wrong("time_zone", "must be a name of the time zone database, as Asia/Dhaka, or empty")
+    found.finish()
+
+
+def check_vehicle(found: Faults, trip: Trip) -> None:
+    """What a seat plan says beside its seats."""
     if not _CURRENCY.fullmatch(trip.currency):
         found.wrong("currency", "must be three capital letters (ISO 4217) or empty")
     found.text("vehicle_id", trip.vehicle)
     found.text("vehicle_type", trip.vehicle_type)
-    if not _TIME_ZONE.fullmatch(trip.time_zone):
-        found.wrong("time_zone", "must be a name of the time zone database, as Asia/Dhaka, or empty")
-    found.finish()
 
 
 def _violations(trip: Trip) -> Iterable[Violation]:

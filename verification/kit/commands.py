@@ -31,6 +31,7 @@ def valid_commands() -> Mapping[str, object]:
     place = WaitlistPlace(trip_id=TRIP)
     return {
         "read_trips.one": trip_id(TRIP),
+        "read_trips.opening": trip_id(TRIP),
         "explain_seat": SeatQuery(trip_id=TRIP, seat_id="A1"),
         "read_order": OrderQuery(order_id="o"),
         "read_manifest": ManifestQuery(trip_id=TRIP, boarding="A", alighting="D"),

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 
 from travio_inventory.protocol.batches import Table
+from travio_inventory.protocol.columns import Column, ConditionalTable
 from travio_inventory.protocol.plain_tables import ENTRY_KEY, INDEXES, PLAIN_TABLES
-from travio_inventory.protocol.tables import TABLES, Column, ConditionalTable
+from travio_inventory.protocol.tables import TABLES
 from verification.pages.architecture import ROOT, parts
 
 SCHEMA = ROOT / "schema.cql"

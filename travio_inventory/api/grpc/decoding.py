@@ -68,6 +68,12 @@ def announced_seats(found: Faults, config: Any) -> None:  # noqa: ANN401 - see a
         found.wrong("seat_config.total_seats", f"is {total}, but {listed} seats are listed")
 
 
+def no_seats(found: Faults, config: Any) -> None:  # noqa: ANN401 - see above
+    """A message that names a seat plan lists no seats."""
+    if config.seats:
+        found.wrong("seat_config", "must be empty: seat_plan has the seats")
+
+
 def seat_updates(found: Faults, parts: Sequence[Any]) -> tuple[SeatUpdate, ...]:
     """The updates, each to one of the two statuses that a seat can be given; of too many the command says so."""
     for index, part in enumerate(parts if len(parts) <= UPDATES_MAX else ()):
@@ -86,6 +92,15 @@ def after(found: Faults, token: str) -> str:
     except (Error, ValueError):
         found.wrong("page_token", "must be empty or a next_page_token")
         return ""
+
+
+def place(found: Faults, token: str) -> int:
+    """The number in a page token; "" is the first page, 0."""
+    text = after(found, token)
+    if text and not (text.isascii() and text.isdigit()):
+        found.wrong("page_token", "must be empty or a next_page_token")
+        return 0
+    return int(text or "0")
 
 
 def token_of(after: str) -> str:

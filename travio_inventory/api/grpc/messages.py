@@ -29,6 +29,7 @@ from travio_inventory.seats.hold import Passenger
 from travio_inventory.seats.layout import Feature, Seat, Section
 from travio_inventory.seats.queries import ManifestQuery, OrderQuery, SeatQuery
 from travio_inventory.seats.route import StationName
+from travio_inventory.seats.seat_plan import TripOnPlan
 from travio_inventory.seats.trip import Ends, Trip, TripKey
 
 T = TypeVar("T")
@@ -36,7 +37,7 @@ Fields: TypeAlias = Any
 """A message of protobuf: it has its fields at run time only."""
 
 
-def _asked(message: Fields, who: Callable[[Fields], Actor], what: Callable[[Fields], T]) -> tuple[Actor, T]:
+def asked(message: Fields, who: Callable[[Fields], Actor], what: Callable[[Fields], T]) -> tuple[Actor, T]:
     """The actor and the request. Raises InvalidRequest for all that is wrong with either, as all of these do."""
     try:
         actor = who(message)
@@ -53,7 +54,7 @@ def _asked(message: Fields, who: Callable[[Fields], Actor], what: Callable[[Fiel
 
 def check_asked(message: Fields) -> tuple[Actor, AvailabilityQuery]:
     """Read CheckAvailabilityRequest."""
-    return _asked(message, tenant_of, _availability)
+    return asked(message, tenant_of, _availability)
 
 
 def checks_asked(message: Fields) -> list[tuple[Actor, AvailabilityQuery]]:
@@ -68,7 +69,7 @@ def checks_asked(message: Fields) -> list[tuple[Actor, AvailabilityQuery]]:
 
 def map_asked(message: Fields) -> tuple[Actor, SeatMapQuery]:
     """Read GetSeatMapRequest or GetTripSummaryRequest."""
-    return _asked(
+    return asked(
         message,
         tenant_of,
         lambda message: SeatMapQuery(trip_id=message.trip_id, ends=_ends(message), section=message.section_id),
@@ -77,17 +78,17 @@ def map_asked(message: Fields) -> tuple[Actor, SeatMapQuery]:
 
 def hold_asked(message: Fields) -> tuple[Actor, HoldSeatsCommand]:
     """Read HoldSeatsRequest. Raises InvalidSeats if only the number of seats is wrong."""
-    return _asked(message, user_of, _hold)
+    return asked(message, user_of, _hold)
 
 
 def hold_named(message: Fields) -> tuple[Actor, HoldRef]:
     """Read GetHoldRequest: the actor and the hold."""
-    return _asked(message, user_of, lambda message: hold_ref(message.hold_id))
+    return asked(message, user_of, lambda message: hold_ref(message.hold_id))
 
 
 def release_asked(message: Fields) -> tuple[Actor, GiveBackCommand]:
     """Read ReleaseSeatsRequest."""
-    return _asked(
+    return asked(
         message,
         user_of,
         lambda message: GiveBackCommand(hold_id=message.hold_id, seat_ids=tuple(message.seat_ids)),
@@ -96,7 +97,7 @@ def release_asked(message: Fields) -> tuple[Actor, GiveBackCommand]:
 
 def cancel_asked(message: Fields) -> tuple[Actor, GiveBackCommand]:
     """Read CancelBookingRequest."""
-    return _asked(
+    return asked(
         message,
         user_of,
         lambda message: GiveBackCommand(
@@ -107,7 +108,7 @@ def cancel_asked(message: Fields) -> tuple[Actor, GiveBackCommand]:
 
 def extend_asked(message: Fields) -> tuple[Actor, ExtendHoldCommand]:
     """Read ExtendHoldRequest."""
-    return _asked(
+    return asked(
         message,
         user_of,
         lambda message: ExtendHoldCommand(hold_id=message.hold_id, ttl_s=message.hold_duration_seconds),
@@ -116,69 +117,69 @@ def extend_asked(message: Fields) -> tuple[Actor, ExtendHoldCommand]:
 
 def holds_asked(message: Fields) -> tuple[Actor, HoldsQuery]:
     """Read ListHoldsRequest."""
-    return _asked(message, user_of, _holds)
+    return asked(message, user_of, _holds)
 
 
 def confirm_asked(message: Fields) -> tuple[Actor, ConfirmHoldCommand]:
     """Read ConfirmBookingRequest."""
-    return _asked(message, user_of, _confirm)
+    return asked(message, user_of, _confirm)
 
 
 def trip_named(message: Fields) -> tuple[Actor, TripId]:
     """Read GetTripRequest."""
-    return _asked(message, tenant_of, lambda message: trip_id(message.trip_id))
+    return asked(message, tenant_of, lambda message: trip_id(message.trip_id))
 
 
 def manifest_asked(message: Fields) -> tuple[Actor, ManifestQuery]:
     """Read GetManifestRequest."""
-    return _asked(message, tenant_of, _manifest)
+    return asked(message, tenant_of, _manifest)
 
 
 def order_asked(message: Fields) -> tuple[Actor, OrderQuery]:
     """Read GetOrderBookingsRequest."""
-    return _asked(message, tenant_of, _order)
+    return asked(message, tenant_of, _order)
 
 
 def seat_asked(message: Fields) -> tuple[Actor, SeatQuery]:
     """Read ExplainSeatRequest."""
-    return _asked(message, tenant_of, _seat_query)
+    return asked(message, tenant_of, _seat_query)
 
 
 def sales_asked(message: Fields) -> tuple[Actor, ControlSalesCommand]:
     """Read ControlSalesRequest."""
-    return _asked(
+    return asked(
         message,
         tenant_of,
         lambda message: ControlSalesCommand(trip_id=message.trip_id, action=decoding.sales_action(message.action)),
     )
 
 
-def trip_asked(message: Fields) -> tuple[Actor, Trip]:
+def trip_asked(message: Fields) -> tuple[Actor, Trip | TripOnPlan]:
     """Read InitializeTripInventoryRequest. Raises InvalidTrip if only the combination of fields is wrong."""
-    trip = _trip(message)
+    trip = _trip_on_plan(message) if message.seat_plan else _trip(message)
     return tenant_of(message), trip
 
 
 def update_asked(message: Fields) -> tuple[Actor, BlockSeatsCommand]:
     """Read UpdateInventoryRequest."""
-    return _asked(message, tenant_of, _updates)
+    return asked(message, tenant_of, _updates)
 
 
 def join_asked(message: Fields) -> tuple[Actor, WaitlistPlace]:
     """Read JoinWaitlistRequest."""
-    return _asked(message, user_of, _place)
+    return asked(message, user_of, _place)
 
 
 def leave_asked(message: Fields) -> tuple[Actor, WaitlistPlace]:
     """Read LeaveWaitlistRequest."""
-    return _asked(
+    return asked(
         message, user_of, lambda message: WaitlistPlace(trip_id=message.trip_id, seat_class=message.seat_class)
     )
 
 
 def waitlist_asked(message: Fields) -> tuple[Actor, WaitsQuery]:
     """Read GetUserWaitlistRequest."""
-    return _asked(message, reader_of, _waits)
+    return asked(message, reader_of, _waits)
 
 
 def _availability(message: Fields) -> AvailabilityQuery:
@@ -277,13 +278,13 @@ def _trip(message: Fields) -> Trip:
         trip = Trip(
             TripKey(message.organization_id, message.trip_id),
             segments,
-            tuple(map(_seat, message.seat_config.seats)),
+            tuple(map(read_seat, message.seat_config.seats)),
             seats_per_group=message.seats_per_group,
             vehicle=message.vehicle_id,
             vehicle_type=message.vehicle_type,
             currency=message.currency,
-            sections=tuple(map(_section, message.seat_config.sections)),
-            features=tuple(map(_feature, message.seat_config.features)),
+            sections=tuple(map(read_section, message.seat_config.sections)),
+            features=tuple(map(read_feature, message.seat_config.features)),
             time_zone=message.time_zone,
             station_names=tuple(StationName(*name) for name in message.station_names.items()),
         )
@@ -291,7 +292,28 @@ def _trip(message: Fields) -> Trip:
     return trip
 
 
-def _seat(seat: Fields) -> Seat:
+def _trip_on_plan(message: Fields) -> TripOnPlan:
+    found = Faults()
+    segments = decoding.segments(found, message.segments)
+    decoding.no_seats(found, message.seat_config)
+    with found:
+        trip = TripOnPlan(
+            TripKey(message.organization_id, message.trip_id),
+            segments,
+            message.seat_plan,
+            seats_per_group=message.seats_per_group,
+            vehicle=message.vehicle_id,
+            vehicle_type=message.vehicle_type,
+            currency=message.currency,
+            time_zone=message.time_zone,
+            station_names=tuple(StationName(*name) for name in message.station_names.items()),
+        )
+    found.finish()
+    return trip
+
+
+def read_seat(seat: Fields) -> Seat:
+    """A seat of a definition."""
     return Seat(
         id=seat.seat_id,
         number=seat.seat_number,
@@ -309,11 +331,13 @@ def _seat(seat: Fields) -> Seat:
     )
 
 
-def _section(section: Fields) -> Section:
+def read_section(section: Fields) -> Section:
+    """A section of a definition."""
     return Section(section.section_id, section.label, section.kind)
 
 
-def _feature(feature: Fields) -> Feature:
+def read_feature(feature: Fields) -> Feature:
+    """A thing that is no seat."""
     return Feature(
         feature.kind,
         feature.row,

@@ -67,6 +67,7 @@ TABLE: Mapping[type[Refusal], WireStatus] = {
     errors.TripCancelled: WireStatus(Status.FAILED_PRECONDITION, 409),
     errors.HoldNotFound: WireStatus(Status.NOT_FOUND, 404),
     errors.TripNotFound: WireStatus(Status.NOT_FOUND, 404),
+    errors.SeatPlanNotFound: WireStatus(Status.NOT_FOUND, 404),
     errors.NotOnWaitlist: WireStatus(Status.NOT_FOUND, 404),
     PermissionDenied: WireStatus(Status.PERMISSION_DENIED, 403),
     errors.SeatContended: WireStatus(Status.ABORTED, 409),

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from hashlib import blake2b
 
+from travio_inventory.api.grpc.decoding import token_of
 from travio_inventory.api.grpc.descriptors import message_type
 from travio_inventory.seats.hold import (
     Aborted,
@@ -17,15 +18,17 @@ from travio_inventory.seats.hold import (
     Released,
     base_id,
 )
-from travio_inventory.seats.layout import Feature, Section
+from travio_inventory.seats.layout import Feature, Seat, Section
 from travio_inventory.seats.offer import Offer
 from travio_inventory.seats.opening import Opening
 from travio_inventory.seats.refusals import CONTENTION, HoldLimitReached, SeatContended, SeatHeld, SeatTaken
+from travio_inventory.seats.seat_plan import PlanProgress, StoredPlan
 from travio_inventory.seats.trip import Trip
 from travio_inventory.seats.waitlist import WaitlistEntry
 from travio_inventory.wire.inventory import v1
 
 SEATS_SHOWN_MAX = 5_000
+SEATS_PER_PAGE = 2_000
 _HOLD_SEATS_RESPONSE = message_type("HoldSeatsResponse")
 
 
@@ -134,11 +137,11 @@ def _status(state: HoldState) -> tuple[v1.HoldStatus, str]:
             return v1.HoldStatus.UNSPECIFIED, ""
 
 
-def opened(trip: Trip, opening: Opening) -> v1.InitializeTripInventoryResponse:
+def opened(segments: int, opening: Opening) -> v1.InitializeTripInventoryResponse:
     return v1.InitializeTripInventoryResponse(
         success=True,
-        segments_created=len(trip.segments),
-        seats_created=len(trip.seats) * len(trip.segments),
+        segments_created=segments,
+        seats_created=opening.cells,
         opening=None if opening.is_over else progress(opening),
     )
 
@@ -165,24 +168,7 @@ def defined(offer: Offer) -> bytes:
         )
         for index, segment in enumerate(trip.segments)
     ]
-    seats = [
-        v1.SeatDefinition(
-            seat_id=seat.id,
-            seat_number=seat.number,
-            row=seat.row,
-            column=seat.column,
-            seat_type=seat.seat_type,
-            seat_class=seat.seat_class,
-            price_paisa=seat.price_minor,
-            is_accessible=seat.is_accessible,
-            has_power=seat.has_power,
-            is_exit_row=seat.is_exit_row,
-            section_id=seat.section,
-            row_label=seat.row_label,
-            label=seat.label,
-        )
-        for seat in (trip.seats if len(trip.seats) <= SEATS_SHOWN_MAX else ())
-    ]
+    seats = list(map(_seat, trip.seats if len(trip.seats) <= SEATS_SHOWN_MAX else ()))
     reply = v1.GetTripResponse(
         trip_id=trip.key.trip,
         organization_id=trip.key.organization,
@@ -205,6 +191,51 @@ def defined(offer: Offer) -> bytes:
         opened_at=offer.opened_at_ms // 1_000,
     )
     return bytes(reply)
+
+
+def seats_page(trip: Trip, start: int) -> bytes:
+    """ListTripSeatsResponse: the seats from that place on, as many as a page has."""
+    end = start + SEATS_PER_PAGE
+    after = token_of(str(end)) if end < len(trip.seats) else ""
+    return bytes(v1.ListTripSeatsResponse(seats=list(map(_seat, trip.seats[start:end])), next_page_token=after))
+
+
+def _seat(seat: Seat) -> v1.SeatDefinition:
+    return v1.SeatDefinition(
+        seat_id=seat.id,
+        seat_number=seat.number,
+        row=seat.row,
+        column=seat.column,
+        seat_type=seat.seat_type,
+        seat_class=seat.seat_class,
+        price_paisa=seat.price_minor,
+        is_accessible=seat.is_accessible,
+        has_power=seat.has_power,
+        is_exit_row=seat.is_exit_row,
+        section_id=seat.section,
+        row_label=seat.row_label,
+        label=seat.label,
+    )
+
+
+def put(progress: PlanProgress) -> v1.PutSeatPlanResponse:
+    return v1.PutSeatPlanResponse(
+        success=True, stored=progress.is_stored, missing_parts=list(progress.missing), seat_count=progress.seats
+    )
+
+
+def plans(found: Sequence[StoredPlan]) -> v1.ListSeatPlansResponse:
+    return v1.ListSeatPlansResponse(
+        plans=[
+            v1.SeatPlan(
+                plan_id=each.plan,
+                revision=each.revision,
+                seat_count=each.seats,
+                stored_at=each.stored_at_ms // 1_000,
+            )
+            for each in found
+        ]
+    )
 
 
 def section(section: Section) -> v1.SectionDefinition:

@@ -11,7 +11,7 @@ from grpclib.health.service import OVERALL, Health
 from grpclib.reflection.service import ServerReflection
 from grpclib.server import Stream
 
-from travio_inventory.api.grpc import descriptors, messages, replies
+from travio_inventory.api.grpc import descriptors, messages, plan_messages, replies
 from travio_inventory.api.grpc.decoding import no_message, token_of
 from travio_inventory.api.grpc.explanations import explained
 from travio_inventory.api.grpc.maps import MapReplies
@@ -123,6 +123,10 @@ class InventoryService:
                 "GetTripSummary": self.get_trip_summary,
                 "GetManifest": self.get_manifest,
                 "GetOrderBookings": self.get_order_bookings,
+                "ListTripSeats": self.list_trip_seats,
+                "PutSeatPlan": self.put_seat_plan,
+                "ListSeatPlans": self.list_seat_plans,
+                "DeleteSeatPlan": self.delete_seat_plan,
                 "ExplainSeat": self.explain_seat,
                 "ControlSales": self.control_sales,
             },
@@ -213,7 +217,7 @@ class InventoryService:
 
     async def initialize_trip_inventory(self, message: Message) -> v1.InitializeTripInventoryResponse:
         actor, trip = await off_loop(message.ByteSize() // BYTES_OF_A_SEAT, messages.trip_asked, message)
-        return replies.opened(trip, await self._inventory.open_trip(actor, trip))
+        return replies.opened(len(trip.segments), await self._inventory.open_trip(actor, trip))
 
     async def update_inventory(self, message: Message) -> v1.UpdateInventoryResponse:
         updated = await self._inventory.block_seats(*messages.update_asked(message))
@@ -233,6 +237,23 @@ class InventoryService:
                 trip_id=trip_id, organization_id=actor.organization, opening=replies.progress(opening)
             )
         return await off_loop(len(offer.trip.seats) * SEATS_WRITTEN_AS, replies.defined, offer)
+
+    async def list_trip_seats(self, message: Message) -> bytes:
+        actor, trip_id, start = plan_messages.seats_asked(message)
+        trip = (await self._inventory.read_trips.one(actor, trip_id)).trip
+        return await off_loop(replies.SEATS_PER_PAGE * SEATS_WRITTEN_AS, replies.seats_page, trip, start)
+
+    # Seat plans.
+
+    async def put_seat_plan(self, message: Message) -> v1.PutSeatPlanResponse:
+        return replies.put(await self._inventory.seat_plans.put(*plan_messages.part_put(message)))
+
+    async def list_seat_plans(self, message: Message) -> v1.ListSeatPlansResponse:
+        return replies.plans(await self._inventory.seat_plans.all(plan_messages.organization_named(message)))
+
+    async def delete_seat_plan(self, message: Message) -> v1.DeleteSeatPlanResponse:
+        await self._inventory.seat_plans.delete(*plan_messages.plan_named(message))
+        return v1.DeleteSeatPlanResponse(success=True)
 
     # What the organization reads.
 

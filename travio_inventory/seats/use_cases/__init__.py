@@ -20,6 +20,7 @@ from travio_inventory.seats.use_cases.read_order import ReadOrder
 from travio_inventory.seats.use_cases.read_seat_map import ReadSeatMap
 from travio_inventory.seats.use_cases.read_trips import ReadTrips
 from travio_inventory.seats.use_cases.release_hold import ReleaseHold
+from travio_inventory.seats.use_cases.seat_plans import KeepSeatPlans
 from travio_inventory.seats.use_cases.summarize_trip import SummarizeTrip
 from travio_inventory.seats.use_cases.waitlist import Waitlist
 
@@ -31,6 +32,7 @@ class Inventory:
     read_trips: ReadTrips
     open_trip: OpenTrip
     control_sales: ControlSales
+    seat_plans: KeepSeatPlans
     hold_seats: HoldSeats
     confirm_hold: ConfirmHold
     release_hold: ReleaseHold

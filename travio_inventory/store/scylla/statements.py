@@ -23,13 +23,13 @@ from travio_inventory.protocol.batches import (
     Value,
     Write,
 )
+from travio_inventory.protocol.columns import Type
 from travio_inventory.protocol.plain_tables import INDEXES
 from travio_inventory.protocol.tables import (
     COLUMNS,
     KINDS,
     TABLES,
     TYPES,
-    Type,
     check_columns,
     check_end,
     check_segment,

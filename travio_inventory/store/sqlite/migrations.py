@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from travio_inventory.protocol.tables import TABLES, Type
+from travio_inventory.protocol.columns import Type
+from travio_inventory.protocol.tables import TABLES
 
 VERSION_BEFORE_MIGRATIONS = 2
 """Written by a release whose tables are not those that the first migration makes."""
@@ -35,6 +36,7 @@ _ENDS = (
 MIGRATIONS: Sequence[Sequence[str]] = (
     (*map(_CONDITIONAL.format, _TABLES), *map(_PLAIN.format, _PLAIN_TABLES)),
     (*map(_END.format, (*_TABLES, *_PLAIN_TABLES)), *_ENDS),
+    (_CONDITIONAL.format("seat_plans"), _END.format("seat_plans")),
 )
 
 _OURS = frozenset({"partition", "kind", "id", "segment", "ends_s"})

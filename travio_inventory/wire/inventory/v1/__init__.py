@@ -16,6 +16,8 @@ __all__ = (
     "ConfirmedSeat",
     "ControlSalesRequest",
     "ControlSalesResponse",
+    "DeleteSeatPlanRequest",
+    "DeleteSeatPlanResponse",
     "DirectionOfTravel",
     "ExplainSeatRequest",
     "ExplainSeatResponse",
@@ -50,6 +52,10 @@ __all__ = (
     "LeaveWaitlistResponse",
     "ListHoldsRequest",
     "ListHoldsResponse",
+    "ListSeatPlansRequest",
+    "ListSeatPlansResponse",
+    "ListTripSeatsRequest",
+    "ListTripSeatsResponse",
     "MapStop",
     "NoopBase",
     "NoopStub",
@@ -57,6 +63,8 @@ __all__ = (
     "NothingResponse",
     "OpeningProgress",
     "PassengerSeat",
+    "PutSeatPlanRequest",
+    "PutSeatPlanResponse",
     "ReleaseSeatsRequest",
     "ReleaseSeatsResponse",
     "SalesAction",
@@ -66,6 +74,7 @@ __all__ = (
     "SeatDefinition",
     "SeatMapLegend",
     "SeatOnSegment",
+    "SeatPlan",
     "SeatRow",
     "SeatStatus",
     "SeatTaker",
@@ -583,6 +592,24 @@ class ControlSalesResponse(betterproto2.Message):
 
 
 default_message_pool.register_message("inventory.v1", "ControlSalesResponse", ControlSalesResponse)
+
+
+@dataclass(eq=False, repr=False)
+class DeleteSeatPlanRequest(betterproto2.Message):
+    plan_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+    organization_id: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+
+
+default_message_pool.register_message("inventory.v1", "DeleteSeatPlanRequest", DeleteSeatPlanRequest)
+
+
+@dataclass(eq=False, repr=False)
+class DeleteSeatPlanResponse(betterproto2.Message):
+    success: "bool" = betterproto2.field(1, betterproto2.TYPE_BOOL)
+
+
+default_message_pool.register_message("inventory.v1", "DeleteSeatPlanResponse", DeleteSeatPlanResponse)
 
 
 @dataclass(eq=False, repr=False)
@@ -1220,6 +1247,12 @@ class InitializeTripInventoryRequest(betterproto2.Message):
     What people call the stations, by station id.
     """
 
+    seat_plan: "str" = betterproto2.field(20, betterproto2.TYPE_STRING)
+    """
+    Opens the trip with the seats of a stored plan, as it is now; then seat_config must be empty. The plan's currency,
+    vehicle_id and vehicle_type hold where the request leaves them empty.
+    """
+
 
 default_message_pool.register_message("inventory.v1", "InitializeTripInventoryRequest", InitializeTripInventoryRequest)
 
@@ -1352,6 +1385,56 @@ default_message_pool.register_message("inventory.v1", "ListHoldsResponse", ListH
 
 
 @dataclass(eq=False, repr=False)
+class ListSeatPlansRequest(betterproto2.Message):
+    organization_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+
+default_message_pool.register_message("inventory.v1", "ListSeatPlansRequest", ListSeatPlansRequest)
+
+
+@dataclass(eq=False, repr=False)
+class ListSeatPlansResponse(betterproto2.Message):
+    plans: "list[SeatPlan]" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, repeated=True)
+    """
+    By id; an organization has at most 1,000.
+    """
+
+
+default_message_pool.register_message("inventory.v1", "ListSeatPlansResponse", ListSeatPlansResponse)
+
+
+@dataclass(eq=False, repr=False)
+class ListTripSeatsRequest(betterproto2.Message):
+    trip_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+    organization_id: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+
+    page_token: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
+    """
+    Empty for the first page.
+    """
+
+
+default_message_pool.register_message("inventory.v1", "ListTripSeatsRequest", ListTripSeatsRequest)
+
+
+@dataclass(eq=False, repr=False)
+class ListTripSeatsResponse(betterproto2.Message):
+    seats: "list[SeatDefinition]" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, repeated=True)
+    """
+    In layout order, at most 2,000.
+    """
+
+    next_page_token: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+    """
+    Empty on the last page.
+    """
+
+
+default_message_pool.register_message("inventory.v1", "ListTripSeatsResponse", ListTripSeatsResponse)
+
+
+@dataclass(eq=False, repr=False)
 class MapStop(betterproto2.Message):
     station_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
 
@@ -1418,6 +1501,70 @@ class PassengerSeat(betterproto2.Message):
 
 
 default_message_pool.register_message("inventory.v1", "PassengerSeat", PassengerSeat)
+
+
+@dataclass(eq=False, repr=False)
+class PutSeatPlanRequest(betterproto2.Message):
+    """
+    --- seat plans ---
+    """
+
+    plan_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+    organization_id: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+
+    revision: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
+    """
+    Names this version of the plan, for example by a digest: parts of one revision belong together. A part that is sent
+    again must say the same.
+    """
+
+    part_index: "int" = betterproto2.field(4, betterproto2.TYPE_INT32)
+    """
+    From 0.
+    """
+
+    part_count: "int" = betterproto2.field(5, betterproto2.TYPE_INT32)
+    """
+    At most 1,000.
+    """
+
+    part: "SeatConfiguration | None" = betterproto2.field(6, betterproto2.TYPE_MESSAGE, optional=True)
+    """
+    1 to 1,000 seats. Sections and features belong to part 0, as do the following fields.
+    """
+
+    currency: "str" = betterproto2.field(7, betterproto2.TYPE_STRING)
+
+    vehicle_id: "str" = betterproto2.field(8, betterproto2.TYPE_STRING)
+
+    vehicle_type: "str" = betterproto2.field(9, betterproto2.TYPE_STRING)
+
+
+default_message_pool.register_message("inventory.v1", "PutSeatPlanRequest", PutSeatPlanRequest)
+
+
+@dataclass(eq=False, repr=False)
+class PutSeatPlanResponse(betterproto2.Message):
+    success: "bool" = betterproto2.field(1, betterproto2.TYPE_BOOL)
+
+    stored: "bool" = betterproto2.field(2, betterproto2.TYPE_BOOL)
+    """
+    The plan is whole, and stored. A part of a plan that is not whole is kept for a week.
+    """
+
+    missing_parts: "list[int]" = betterproto2.field(3, betterproto2.TYPE_INT32, repeated=True)
+    """
+    After the last part: the parts that are missing, at most 100. Send them, then the last one again.
+    """
+
+    seat_count: "int" = betterproto2.field(4, betterproto2.TYPE_INT32)
+    """
+    The number of seats of the plan, once it is stored.
+    """
+
+
+default_message_pool.register_message("inventory.v1", "PutSeatPlanResponse", PutSeatPlanResponse)
 
 
 @dataclass(eq=False, repr=False)
@@ -1629,6 +1776,20 @@ class SeatOnSegment(betterproto2.Message):
 
 
 default_message_pool.register_message("inventory.v1", "SeatOnSegment", SeatOnSegment)
+
+
+@dataclass(eq=False, repr=False)
+class SeatPlan(betterproto2.Message):
+    plan_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+    revision: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+
+    seat_count: "int" = betterproto2.field(3, betterproto2.TYPE_INT32)
+
+    stored_at: "int" = betterproto2.field(4, betterproto2.TYPE_INT64)
+
+
+default_message_pool.register_message("inventory.v1", "SeatPlan", SeatPlan)
 
 
 @dataclass(eq=False, repr=False)
@@ -2188,6 +2349,90 @@ class InventoryServiceStub(betterproto2_grpclib.ServiceStub):
             metadata=metadata,
         )
 
+    async def list_trip_seats(
+        self,
+        message: "ListTripSeatsRequest",
+        *,
+        timeout: "float | None" = None,
+        deadline: "Deadline | None" = None,
+        metadata: "MetadataLike | None" = None,
+    ) -> "ListTripSeatsResponse":
+        """
+        The seats of a trip of any size, page by page.
+        """
+
+        return await self._unary_unary(
+            "/inventory.v1.InventoryService/ListTripSeats",
+            message,
+            ListTripSeatsResponse,
+            timeout=timeout,
+            deadline=deadline,
+            metadata=metadata,
+        )
+
+    async def put_seat_plan(
+        self,
+        message: "PutSeatPlanRequest",
+        *,
+        timeout: "float | None" = None,
+        deadline: "Deadline | None" = None,
+        metadata: "MetadataLike | None" = None,
+    ) -> "PutSeatPlanResponse":
+        """
+        Stores a part of a seat plan; with its last part the plan takes the place of what was stored under its id.
+        """
+
+        return await self._unary_unary(
+            "/inventory.v1.InventoryService/PutSeatPlan",
+            message,
+            PutSeatPlanResponse,
+            timeout=timeout,
+            deadline=deadline,
+            metadata=metadata,
+        )
+
+    async def list_seat_plans(
+        self,
+        message: "ListSeatPlansRequest",
+        *,
+        timeout: "float | None" = None,
+        deadline: "Deadline | None" = None,
+        metadata: "MetadataLike | None" = None,
+    ) -> "ListSeatPlansResponse":
+        """
+        The seat plans of an organization.
+        """
+
+        return await self._unary_unary(
+            "/inventory.v1.InventoryService/ListSeatPlans",
+            message,
+            ListSeatPlansResponse,
+            timeout=timeout,
+            deadline=deadline,
+            metadata=metadata,
+        )
+
+    async def delete_seat_plan(
+        self,
+        message: "DeleteSeatPlanRequest",
+        *,
+        timeout: "float | None" = None,
+        deadline: "Deadline | None" = None,
+        metadata: "MetadataLike | None" = None,
+    ) -> "DeleteSeatPlanResponse":
+        """
+        Deletes a seat plan. Trips that were opened with it keep their seats.
+        """
+
+        return await self._unary_unary(
+            "/inventory.v1.InventoryService/DeleteSeatPlan",
+            message,
+            DeleteSeatPlanResponse,
+            timeout=timeout,
+            deadline=deadline,
+            metadata=metadata,
+        )
+
     async def get_trip_summary(
         self,
         message: "GetTripSummaryRequest",
@@ -2448,6 +2693,34 @@ class InventoryServiceBase(betterproto2_grpclib.ServiceBase):
 
         raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
 
+    async def list_trip_seats(self, message: "ListTripSeatsRequest") -> "ListTripSeatsResponse":
+        """
+        The seats of a trip of any size, page by page.
+        """
+
+        raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
+
+    async def put_seat_plan(self, message: "PutSeatPlanRequest") -> "PutSeatPlanResponse":
+        """
+        Stores a part of a seat plan; with its last part the plan takes the place of what was stored under its id.
+        """
+
+        raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
+
+    async def list_seat_plans(self, message: "ListSeatPlansRequest") -> "ListSeatPlansResponse":
+        """
+        The seat plans of an organization.
+        """
+
+        raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
+
+    async def delete_seat_plan(self, message: "DeleteSeatPlanRequest") -> "DeleteSeatPlanResponse":
+        """
+        Deletes a seat plan. Trips that were opened with it keep their seats.
+        """
+
+        raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
+
     async def get_trip_summary(self, message: "GetTripSummaryRequest") -> "GetTripSummaryResponse":
         """
         How many seats of each section and class are free, held, booked and blocked for a journey. It needs no map, and may
@@ -2603,6 +2876,38 @@ class InventoryServiceBase(betterproto2_grpclib.ServiceBase):
         response = await self.get_trip(request)
         await stream.send_message(response)
 
+    async def __rpc_list_trip_seats(
+        self, stream: "grpclib.server.Stream[ListTripSeatsRequest, ListTripSeatsResponse]"
+    ) -> None:
+        request = await stream.recv_message()
+        assert request is not None
+        response = await self.list_trip_seats(request)
+        await stream.send_message(response)
+
+    async def __rpc_put_seat_plan(
+        self, stream: "grpclib.server.Stream[PutSeatPlanRequest, PutSeatPlanResponse]"
+    ) -> None:
+        request = await stream.recv_message()
+        assert request is not None
+        response = await self.put_seat_plan(request)
+        await stream.send_message(response)
+
+    async def __rpc_list_seat_plans(
+        self, stream: "grpclib.server.Stream[ListSeatPlansRequest, ListSeatPlansResponse]"
+    ) -> None:
+        request = await stream.recv_message()
+        assert request is not None
+        response = await self.list_seat_plans(request)
+        await stream.send_message(response)
+
+    async def __rpc_delete_seat_plan(
+        self, stream: "grpclib.server.Stream[DeleteSeatPlanRequest, DeleteSeatPlanResponse]"
+    ) -> None:
+        request = await stream.recv_message()
+        assert request is not None
+        response = await self.delete_seat_plan(request)
+        await stream.send_message(response)
+
     async def __rpc_get_trip_summary(
         self, stream: "grpclib.server.Stream[GetTripSummaryRequest, GetTripSummaryResponse]"
     ) -> None:
@@ -2740,6 +3045,30 @@ class InventoryServiceBase(betterproto2_grpclib.ServiceBase):
                 grpclib.const.Cardinality.UNARY_UNARY,
                 GetTripRequest,
                 GetTripResponse,
+            ),
+            "/inventory.v1.InventoryService/ListTripSeats": grpclib.const.Handler(
+                self.__rpc_list_trip_seats,
+                grpclib.const.Cardinality.UNARY_UNARY,
+                ListTripSeatsRequest,
+                ListTripSeatsResponse,
+            ),
+            "/inventory.v1.InventoryService/PutSeatPlan": grpclib.const.Handler(
+                self.__rpc_put_seat_plan,
+                grpclib.const.Cardinality.UNARY_UNARY,
+                PutSeatPlanRequest,
+                PutSeatPlanResponse,
+            ),
+            "/inventory.v1.InventoryService/ListSeatPlans": grpclib.const.Handler(
+                self.__rpc_list_seat_plans,
+                grpclib.const.Cardinality.UNARY_UNARY,
+                ListSeatPlansRequest,
+                ListSeatPlansResponse,
+            ),
+            "/inventory.v1.InventoryService/DeleteSeatPlan": grpclib.const.Handler(
+                self.__rpc_delete_seat_plan,
+                grpclib.const.Cardinality.UNARY_UNARY,
+                DeleteSeatPlanRequest,
+                DeleteSeatPlanResponse,
             ),
             "/inventory.v1.InventoryService/GetTripSummary": grpclib.const.Handler(
                 self.__rpc_get_trip_summary,

@@ -1,0 +1,56 @@
+"""Turns messages about seat plans, and about the seats of large trips, into an actor and a request."""
+
+from travio_inventory.api.grpc import decoding
+from travio_inventory.api.grpc.actor import tenant_of
+from travio_inventory.api.grpc.messages import Fields, asked, read_feature, read_seat, read_section
+from travio_inventory.kernel.actor import Actor
+from travio_inventory.kernel.checking import Faults
+from travio_inventory.seats.commands import TripId, trip_id
+from travio_inventory.seats.seat_plan import NOWHERE, PlanKey, SeatPlanPart, plan_key
+from travio_inventory.seats.trip import Trip, TripKey
+
+
+def seats_asked(message: Fields) -> tuple[Actor, TripId, int]:
+    """Read ListTripSeatsRequest: of which trip, and from which place in layout order on."""
+    actor, (trip, start) = asked(message, tenant_of, _seats_page)
+    return actor, trip, start
+
+
+def part_put(message: Fields) -> tuple[Actor, SeatPlanPart]:
+    """Read PutSeatPlanRequest."""
+    return asked(message, tenant_of, _part)
+
+
+def organization_named(message: Fields) -> Actor:
+    """Read ListSeatPlansRequest."""
+    return tenant_of(message)
+
+
+def plan_named(message: Fields) -> tuple[Actor, PlanKey]:
+    """Read DeleteSeatPlanRequest."""
+    return asked(message, tenant_of, lambda message: plan_key(message.organization_id, message.plan_id))
+
+
+def _seats_page(message: Fields) -> tuple[TripId, int]:
+    found = Faults()
+    start = decoding.place(found, message.page_token)
+    with found:
+        trip = trip_id(message.trip_id)
+    found.finish()
+    return trip, start
+
+
+def _part(message: Fields) -> SeatPlanPart:
+    key, config = PlanKey(message.organization_id, message.plan_id), message.part
+    layout = Trip(
+        TripKey(*key),
+        NOWHERE,
+        tuple(map(read_seat, config.seats)),
+        vehicle=message.vehicle_id,
+        vehicle_type=message.vehicle_type,
+        currency=message.currency,
+        sections=tuple(map(read_section, config.sections)),
+        features=tuple(map(read_feature, config.features)),
+        is_stored=True,
+    )
+    return SeatPlanPart(key, message.revision, message.part_index, message.part_count, layout)

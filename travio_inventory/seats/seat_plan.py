@@ -1,0 +1,105 @@
+"""Seat plans that an organization stores once, for any number of trips; they arrive part by part."""
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from travio_inventory.kernel import limits
+from travio_inventory.kernel.checking import Faults
+from travio_inventory.seats.layout import check_layout
+from travio_inventory.seats.route import Segment, StationName
+from travio_inventory.seats.trip import OUR_CHOICE, Trip, TripKey, check_vehicle
+
+NOWHERE = (Segment("A", "B"),)
+"""The route of a plan, which is read and written as a trip: seats, sections, vehicle and currency are the plan's."""
+MISSING_NAMED_MAX = 100
+
+
+class PlanKey(NamedTuple):
+    """Names a seat plan: the organization and the organization's own id for it."""
+
+    organization: str
+    plan: str
+
+
+def plan_key(organization: str, plan: str) -> PlanKey:
+    """Raises InvalidRequest."""
+    found = Faults()
+    found.id("plan_id", plan)
+    found.finish()
+    return PlanKey(organization, plan)
+
+
+class StoredPlan(NamedTuple):
+    """A plan as it is listed."""
+
+    plan: str
+    revision: str
+    seats: int
+    stored_at_ms: int
+
+
+class PlanProgress(NamedTuple):
+    """What is stored of a plan: all, with so many seats, or not yet; after the last part what is missing."""
+
+    is_stored: bool
+    seats: int = 0
+    missing: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class SeatPlanPart:
+    """One of the parts of a revision of a plan: `layout` has its seats. Raises InvalidRequest."""
+
+    key: PlanKey
+    revision: str
+    index: int
+    count: int
+    layout: Trip
+
+    def __post_init__(self) -> None:
+        found = Faults()
+        found.id("plan_id", self.key.plan)
+        found.id("revision", self.revision)
+        found.number("part_count", self.count, 1, limits.PLAN_PARTS_MAX)
+        found.number("part_index", self.index, 0, max(0, min(self.count, limits.PLAN_PARTS_MAX) - 1))
+        if found.count("part.seats", self.layout.seats, 1, limits.SEATS_PER_PART_MAX):
+            layout = self.layout
+            check_layout(found.at("part."), layout.seats, layout.sections, layout.features)
+        check_vehicle(found, self.layout)
+        found.finish()
+
+
+@dataclass(frozen=True)
+class TripOnPlan:
+    """A trip to be opened with the seats of a stored plan. Raises InvalidRequest."""
+
+    key: TripKey
+    segments: tuple[Segment, ...]
+    plan: str
+    seats_per_group: int = OUR_CHOICE
+    vehicle: str = ""
+    vehicle_type: str = ""
+    currency: str = ""
+    time_zone: str = ""
+    station_names: tuple[StationName, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        found = Faults()
+        found.id("seat_plan", self.plan)
+        found.finish()
+
+    def trip(self, plan: Trip) -> Trip:
+        """The trip. Raises InvalidRequest, InvalidTrip."""
+        return Trip(
+            self.key,
+            self.segments,
+            plan.seats,
+            seats_per_group=self.seats_per_group,
+            vehicle=self.vehicle or plan.vehicle,
+            vehicle_type=self.vehicle_type or plan.vehicle_type,
+            currency=self.currency or plan.currency,
+            sections=plan.sections,
+            features=plan.features,
+            time_zone=self.time_zone,
+            station_names=self.station_names,
+        )
