@@ -1,7 +1,7 @@
 """Goes on opening large trips, whichever process began."""
 
 from travio_inventory.kernel.actor import Actor, Scope
-from travio_inventory.seats.ports import TripOpenings
+from travio_inventory.seats.opening_ports import TripOpenings
 from travio_inventory.seats.trip import TripKey
 from travio_inventory.seats.use_cases.visited import Visited
 

@@ -7,7 +7,8 @@ from travio_inventory.kernel.off_loop import off_loop
 from travio_inventory.kernel.refusals import PermissionDenied
 from travio_inventory.seats.limits import SeatLimits
 from travio_inventory.seats.opening import Opening, Portions
-from travio_inventory.seats.ports import SeatPlans, Trips
+from travio_inventory.seats.opening_ports import SeatPlans
+from travio_inventory.seats.ports import Trips
 from travio_inventory.seats.refusals import SeatPlanNotFound
 from travio_inventory.seats.seat_plan import PlanKey, TripOnPlan
 from travio_inventory.seats.trip import Trip

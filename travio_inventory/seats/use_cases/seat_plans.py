@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from travio_inventory.kernel.actor import Actor, Scope
 from travio_inventory.kernel.refusals import PermissionDenied
-from travio_inventory.seats.ports import SeatPlans
+from travio_inventory.seats.opening_ports import SeatPlans
 from travio_inventory.seats.refusals import SeatPlanNotFound
 from travio_inventory.seats.seat_plan import PlanKey, PlanProgress, SeatPlanPart, StoredPlan
 
