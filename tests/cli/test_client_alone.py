@@ -60,3 +60,9 @@ def test_the_probe_of_a_client_alone_calls_no_service_unwell() -> None:
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
     assert "pip install 'travio-inventory[server]'" in done.stderr
+
+
+def test_help_is_there_before_a_client_could_be_imported() -> None:
+    done = typed("--help", program=f"try: {COMMAND_LINE}\nfinally: print(*sys.modules)")
+    assert "travio_inventory.cli.commands" in done.stdout
+    assert "grpclib" not in done.stdout

@@ -38,26 +38,34 @@ def not_imported(failed: ImportError) -> int:
 
 def _run_command(words: Sequence[str] | None) -> None:
     from travio_inventory.cli.commands import run  # noqa: PLC0415 - who needs one module of ours needs no more
-    from travio_inventory.cli.exits import Exit  # noqa: PLC0415 - see above
 
     be_printable()
     try:
         run(words)
     except BrokenPipeError:  # the reader stopped reading, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except KeyboardInterrupt:
-        sys.exit(Exit.INTERRUPTED)
-    except UnicodeEncodeError as wrong:
-        sys.stderr.write(f"{wrong.object!a} is not text: write it in UTF-8\n")
-        sys.exit(Exit.WRONG)
     except ImportError:
         raise
-    except OSError as failed:  # for example a full disk under standard output
-        sys.stderr.write(f"cannot go on: {failed.strerror or failed}\n")
-        sys.exit(Exit.BROKEN)
-    except Exception:  # noqa: BLE001 - Python's own status for it, 1, is a definite no here
-        traceback.print_exc()
-        sys.exit(Exit.BROKEN)
+    except (Exception, KeyboardInterrupt) as failed:  # noqa: BLE001 - Python's own status for it, 1, is a definite no here
+        sys.exit(_failed(failed))
+
+
+def _failed(failed: BaseException) -> int:
+    """Say what a command failed with; returns the exit status."""
+    from travio_inventory.cli.exits import Exit  # noqa: PLC0415 - help needs no client, whose import takes half its time
+
+    match failed:
+        case KeyboardInterrupt():
+            return Exit.INTERRUPTED
+        case UnicodeEncodeError():
+            sys.stderr.write(f"{failed.object!a} is not text: write it in UTF-8\n")
+            return Exit.WRONG
+        case OSError():  # for example a full disk under standard output
+            sys.stderr.write(f"cannot go on: {failed.strerror or failed}\n")
+            return Exit.BROKEN
+        case _:
+            traceback.print_exception(failed)
+            return Exit.BROKEN
 
 
 def be_printable() -> None:
