@@ -118,6 +118,21 @@ async def test_what_a_cell_says_stands_beside_what_decides(single_seats: Sale) -
     assert {(cell.status, cell.home) for cell in (await single_seats.explained("A2")).cells} == {("sold", "cancelled")}
 
 
+async def test_a_seat_that_a_booking_gave_up_is_told_as_given_up(single_seats: Sale) -> None:
+    """Also while its cells still name the booking."""
+    booking = await single_seats.confirm(await single_seats.hold("A1 A2"))
+    await single_seats.settled()
+    single_seats.store.spoil(Spoil.NOT_DONE, cells_alone)
+    await single_seats.cancel(booking, "A2")
+    found = await single_seats.explained("A2")
+    assert {(cell.status, cell.owner, cell.home) for cell in found.cells} == {("sold", booking.id, "given up")}
+    assert [(trace.what, trace.seats) for trace in found.traces if trace.source is Source.HOLD] == [
+        ("confirmed", ("A1",))
+    ]
+    assert ("booking.changed", booking.id) in told(found, Source.EVENT)
+    assert {cell.home for cell in (await single_seats.explained("A1")).cells} == {"confirmed"}
+
+
 @pytest.mark.parametrize(("seat", "refusal"), [("A19", InvalidSeats), ("A\n", InvalidRequest)])
 async def test_a_seat_that_is_not_there_is_not_explained(
     single_seats: Sale, seat: str, refusal: type[Exception]

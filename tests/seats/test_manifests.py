@@ -66,6 +66,14 @@ async def test_what_a_cancelled_booking_left_behind_is_not_listed(single_seats: 
     assert await whole(single_seats) == []
 
 
+async def test_a_booking_that_gave_up_its_first_seat_is_listed_with_the_seats_that_it_has(sale: Sale) -> None:
+    booking = await sale.confirm(await sale.hold("A1 A9 A18"))
+    other = await sale.confirm(await sale.hold("A2"))
+    changed = await sale.cancel(booking, "A1")
+    assert changed.seats == ("A9", "A18")
+    assert await whole(sale, most=1) == [other, changed]
+
+
 async def test_only_those_are_listed_who_board_or_alight_at_a_station(market: Market) -> None:
     """On a loop, on either visit."""
     sale = await market.open(stops="ABCAD")

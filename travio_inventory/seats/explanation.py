@@ -11,7 +11,8 @@ from travio_inventory.seats.trip import Journey, Trip
 
 class CellNow(NamedTuple):
     """The seat on one segment: what the cell says, and what the home row of its owner says, which decides. "" and 0
-    where there is nothing to say; a `home` of "" is an owner that has no row.
+    where there is nothing to say; a `home` of "" is an owner that has no row, "given up" one that lives
+    and has the seat no longer.
     """
 
     segment: int
@@ -40,7 +41,8 @@ class Source(StrEnum):
 class Trace:
     """Something that is kept about the seat. `at_ms` is when the hold was created, the refusal said, the event
     recorded; `what` the hold's status, the reason of the refusal, the event's type. `changed_at_ms` is a hold's last
-    step, `ordinal` the number of an event among those of its hold. `taken` says who had the seat when it was refused.
+    step, `seats` those that it has now, `ordinal` the number of an event among those of its hold. `taken` says who had
+    the seat when it was refused.
     """
 
     at_ms: int

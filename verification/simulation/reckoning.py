@@ -22,6 +22,7 @@ from verification.simulation.front import WantedHold
 from verification.simulation.hindsight import Hindsight
 from verification.simulation.holders import Holder
 from verification.simulation.oracle import LIVE, Violated, places_of, seconds_of
+from verification.simulation.organization import judge_reads
 from verification.simulation.plan import LAPSES_S, PAUSE_S_MAX, SEGMENTS, TTL_S
 from verification.simulation.process import Post, Process, Relay, Sweeper
 from verification.simulation.virtual_loop import now_s
@@ -71,6 +72,7 @@ class Reckoning:
         if plan.holds_max:
             await self._judge_limits(prober)
         await self._judge_seats(prober)
+        await judge_reads(world, prober)
         if world.forgetting is not None:
             await self._judge_forgotten(prober, world.forgetting)
 

@@ -21,6 +21,8 @@ from travio_inventory.seats.trip import Journey, Trip
 ROWS_MAX: Final = 500
 """So many rows of holds and events a page looks at, whatever they tell."""
 READS_MAX: Final = 64
+GIVEN_UP: Final = "given up"
+"""What an owner that lives says of a seat that it had once."""
 KINDS: Final = (Kind.HOLD, Kind.EVENT)
 
 
@@ -39,7 +41,7 @@ class Explanations:
             homes = await home_rows(self._batches, trip.key.organization, owners)
         except StoreUnavailable:
             raise BackendUnavailable from None
-        return [_cell(key.segment, cells.get(key, {}), homes) for key in keys]
+        return [_cell(key, cells.get(key, {}), homes) for key in keys]
 
     async def traces(self, trip: Trip, seat: str, after: ScanPlace) -> tuple[Sequence[Trace], ScanPlace | None]:
         """See Explanations."""
@@ -75,16 +77,17 @@ def _group(trip: Trip, seat: str, at: int) -> int:
     return at - 1 if at <= own else at
 
 
-def _cell(segment: int, cell: Row, homes: dict[str, Row]) -> CellNow:
+def _cell(key: RowKey, cell: Row, homes: dict[str, Row]) -> CellNow:
     owner = rows.text(cell, "owner")
     home = homes.get(owner, {})
+    has_it = home.get("status") not in rows.LIVE or seat_rows.names(home, key)
     return CellNow(
-        segment,
+        key.segment,
         rows.text(cell, "status") or "missing",
         owner,
         rows.number(cell, "since_ms"),
         _end(cell, "until_ms"),
-        rows.text(home, "status"),
+        rows.text(home, "status") if has_it else GIVEN_UP,
         rows.text(home, "holder"),
         rows.text(home, "order_id"),
         _end(home, "expires_at_ms"),
@@ -110,7 +113,7 @@ def _traces(trip: Trip, seat: str, kind: Kind, found: Rows) -> Iterator[Trace]:
 
 def _of_hold(trip: Trip, seat: str, hold_id: str, row: Row) -> Iterable[Trace]:
     hold = seat_rows.read_hold(trip.key.organization, hold_id, row)
-    if seat in hold.seats:
+    if seat in (*hold.seats, *hold.given_up):
         yield Trace(
             at_ms=hold.created_at_ms,
             source=Source.HOLD,

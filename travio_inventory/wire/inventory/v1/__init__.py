@@ -1764,8 +1764,8 @@ class SeatOnSegment(betterproto2.Message):
 
     hold_status: "str" = betterproto2.field(6, betterproto2.TYPE_STRING)
     """
-    What the record of that hold says, which decides: held, confirmed, released, expired, cancelled, aborted. Empty: it has
-    none, so an attempt is under way or was given up.
+    What the record of that hold says, which decides: held, confirmed, released, expired, cancelled, aborted; given up if it
+    lives and has the seat no longer. Empty: it has none, so an attempt is under way or has failed.
     """
 
     user_id: "str" = betterproto2.field(7, betterproto2.TYPE_STRING)
@@ -1855,6 +1855,9 @@ class SeatTrace(betterproto2.Message):
     order_id: "str" = betterproto2.field(6, betterproto2.TYPE_STRING)
 
     seat_ids: "list[str]" = betterproto2.field(7, betterproto2.TYPE_STRING, repeated=True)
+    """
+    Of a hold those that it has now, or had last; without the seat asked about if that was given up.
+    """
 
     from_segment_index: "int | None" = betterproto2.field(8, betterproto2.TYPE_INT32, optional=True)
 
