@@ -87,6 +87,9 @@ def test_a_train_is_drawn_and_counted_by_car(server: ServiceProcess, typed: Type
     assert (plain["segments"], plain["currency"], plain["time_zone"]) == ([0, 2], "JPY", "Asia/Tokyo")
     [held] = [seat for seat in plain["seats"] if seat["status"] == "held"]
     assert held["label"] == "Car 7, row 12, seat 12A, window"
+    offered = typed("availability", *ride, "--section", "7", "--json", **environment).plain
+    assert (offered["free"], {seat["section"] for seat in offered["seats"]}) == (74, {"7"})
+    assert offered["seats"][0]["label"] == "Car 7, row 1, seat 1A, window"
     lines = typed("summary", *ride, "--json", **environment).plain["classes"]
     assert len(lines) == 16
     car = lines[6]

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from travio_inventory.cli.arguments import Segments, TripId, journey_of, stamp
+from travio_inventory.cli.arguments import SectionId, Segments, TripId, journey_of, stamp
 from travio_inventory.cli.connection_options import HERE, ConnectionOptions, ask
 from travio_inventory.cli.exits import Exit
 from travio_inventory.cli.screen import Screen
@@ -13,7 +13,7 @@ from travio_inventory.client.answers import Availability, AvailabilityQuestion
 from travio_inventory.client.client import InventoryClient
 
 
-def availability(
+def availability(  # noqa: PLR0913 - three say what, the keyword-only ones are options
     trip: TripId,
     origin: Annotated[str, Parameter(help="First station of the journey.")],
     destination: Annotated[str, Parameter(help="Last station of the journey.")],
@@ -23,12 +23,14 @@ def availability(
     seat_class: Annotated[str, Parameter(name="--class", help="Class of the seats; empty means any.")] = "",
     seats: Annotated[bool, Parameter(negative="", help="Also list the free seats.")] = False,
     segments: Segments = "",
+    section: SectionId = "",
     reach: ConnectionOptions = HERE,
 ) -> Exit:
     """Show whether a party finds seats for a journey, and the price. Only a hold reserves them."""
 
     async def work(client: InventoryClient, screen: Screen) -> None:
-        question = AvailabilityQuestion(trip, origin, destination, passengers, seat_class, journey_of(segments))
+        journey = journey_of(segments)
+        question = AvailabilityQuestion(trip, origin, destination, passengers, seat_class, journey, section)
         found = await client.check_availability(question)
         value = _as_plain(found) | {"trip": trip, "from": origin, "to": destination, "passengers": passengers}
         screen.answer(value, lambda: _show(screen, found, question, with_seats=seats))
@@ -43,7 +45,14 @@ def _as_plain(found: Availability) -> dict[str, object]:
         "price_minor": found.price_minor,
         "checked_at": stamp(found.checked_at),
         "seats": [
-            {"seat": seat.id, "number": seat.number, "class": seat.seat_class, "type": seat.seat_type}
+            {
+                "seat": seat.id,
+                "number": seat.number,
+                "class": seat.seat_class,
+                "type": seat.seat_type,
+                "section": seat.section,
+                "label": seat.label,
+            }
             for seat in found.seats
         ],
     }
